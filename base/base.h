@@ -1,0 +1,192 @@
+/* base.h -- what every room stands on: memory, text, diagnostics, files, numbers, arrays.
+ *
+ * Nothing here knows of compilers. Conventions of the whole project:
+ *   - A function that can fail returns bool (false: failed and reported to the Diag it was given)
+ *     or a pointer (NULL: the same). Nothing in a library calls exit or prints.
+ *   - Memory has three kinds of owner: an Arena (freed at once, never piecemeal), a Buf (buf_free),
+ *     or a Mapped file (file_unmap). A header says which.
+ *   - Running out of memory is a condition of the world: arena and buf calls report it by
+ *     aborting through bug(); sizes that come from input are bounded before they reach them.
+ *   - Sizes are size_t bytes, extents int64_t elements, products checked by size_mul(). */
+#ifndef ANEC_BASE_H
+#define ANEC_BASE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+#define PRINTF(f, a) __attribute__((format(printf, f, a)))
+
+/* ---- bug: a broken promise of ours, never of the input ------------------------------------- */
+
+_Noreturn void bug_at(const char *file, int line, const char *fmt, ...) PRINTF(3, 4);
+#define bug(...) bug_at(__FILE__, __LINE__, __VA_ARGS__)
+
+/* ---- arena: allocations that die together --------------------------------------------------- */
+
+typedef struct ArenaChunk ArenaChunk;
+typedef struct {
+    ArenaChunk *chunk;
+    char *at, *end;
+    size_t total; /* bytes asked of the system so far */
+} Arena; /* {0} is an empty arena */
+
+void *arena_alloc(Arena *a, size_t size);                 /* zeroed, 16-byte aligned, never NULL */
+void *arena_array(Arena *a, size_t count, size_t size);   /* count * size, overflow-checked */
+char *arena_strndup(Arena *a, const char *s, size_t n);   /* NUL added */
+char *arena_strdup(Arena *a, const char *s);
+char *arena_printf(Arena *a, const char *fmt, ...) PRINTF(2, 3);
+char *arena_vprintf(Arena *a, const char *fmt, va_list ap) PRINTF(2, 0);
+void arena_free(Arena *a);                                /* everything; a is empty again */
+#define NEW(arena, T) ((T *)arena_alloc((arena), sizeof(T)))
+#define NEW_ARRAY(arena, n, T) ((T *)arena_array((arena), (size_t)(n), sizeof(T)))
+
+/* ---- names: interned strings, so that equal names are equal pointers ------------------------- */
+
+typedef struct {
+    Arena *arena;
+    const char **slot;
+    size_t cap, count;
+} Names; /* { .arena = a } is an empty set; its memory lives in the arena */
+
+const char *name_intern(Names *n, const char *s, size_t len);
+const char *name_intern_z(Names *n, const char *s);
+/* The candidate nearest to `want` by edit distance, or NULL when none is near enough to suggest. */
+const char *name_nearest(const char *want, const char *const *candidates, size_t count);
+
+/* ---- buf: growing text ---------------------------------------------------------------------- */
+
+typedef struct {
+    char *s; /* NUL-terminated once anything was appended; malloc'd */
+    size_t len, cap;
+} Buf; /* {0} is empty */
+
+void buf_add(Buf *b, const void *p, size_t n);
+void buf_puts(Buf *b, const char *s);
+void buf_putc(Buf *b, char c);
+void buf_printf(Buf *b, const char *fmt, ...) PRINTF(2, 3);
+void buf_vprintf(Buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
+void buf_quote(Buf *b, const char *s); /* s between double quotes, with \" and \\ */
+void buf_free(Buf *b);
+
+/* ---- sizes ---------------------------------------------------------------------------------- */
+
+bool size_mul(size_t a, size_t b, size_t *out); /* false on overflow */
+bool size_add(size_t a, size_t b, size_t *out);
+
+/* ---- source text and diagnostics ------------------------------------------------------------- */
+
+typedef struct {
+    const char *name; /* as the user gave it; "<stdin>" */
+    const char *text; /* not owned; may be NULL when a file has no text (a container, a .npy) */
+    size_t len;
+} Source;
+
+/* A span of a source. {0} means nowhere: the message is printed with no place. */
+typedef struct {
+    const Source *src;
+    uint32_t at, len; /* byte offset and length */
+} Loc;
+
+Loc loc_join(Loc first, Loc last);
+void loc_line_col(Loc loc, int *line, int *col); /* both from 1; col counts code points */
+
+typedef enum { DIAG_NOTE, DIAG_WARNING, DIAG_ERROR, DIAG_FAIL } DiagKind;
+
+/* Where reports go. One per command or library call, never shared between threads.
+ *   error: what was given is wrong (exit 1). fail: the world is (exit 3).
+ * After max_errors the rest is counted, not kept. `emit` receives each finished message at once
+ * when set (the tools print there); otherwise the text gathers in `text`. */
+typedef struct Diag Diag;
+struct Diag {
+    Buf text;                     /* the messages, formatted, when emit is NULL */
+    void (*emit)(void *ctx, DiagKind kind, const char *message);
+    void *ctx;
+    int errors, fails, warnings;  /* counts so far */
+    int max_errors;               /* 0: 20 */
+    uint64_t off, promoted;       /* bit i: warning i of warnings.def is silent / an error */
+    bool quiet;                   /* no warnings or notes at all (-q) */
+    DiagKind last;                /* a note follows its message, or vanishes with it */
+    bool dropped;                 /* the last message was not shown */
+};
+
+typedef enum {
+#define W(id, name, text) WARN_##id,
+#include "warnings.def"
+    WARN_COUNT
+} Warning;
+extern const char *const warning_names[WARN_COUNT];
+extern const char *const warning_texts[WARN_COUNT];
+int warning_find(const char *name); /* -1 when unknown */
+
+bool diag_error(Diag *d, Loc loc, const char *fmt, ...) PRINTF(3, 4);        /* always false */
+bool diag_fail(Diag *d, const char *fmt, ...) PRINTF(2, 3);                  /* always false */
+void diag_warn(Diag *d, Warning w, Loc loc, const char *fmt, ...) PRINTF(4, 5);
+void diag_note(Diag *d, Loc loc, const char *fmt, ...) PRINTF(3, 4);         /* to the last message */
+int diag_exit(const Diag *d);   /* 0, 1 or 3: the exit code that the counts call for */
+bool diag_ok(const Diag *d);    /* neither errors nor fails */
+void diag_free(Diag *d);
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+typedef struct {
+    const unsigned char *data; /* read-only; NULL for an empty file */
+    size_t size;
+    bool mapped;               /* munmap or free */
+} Mapped;
+
+enum { FILE_MAX_TEXT = 1 << 30 }; /* texts (programs, JSON) above 1 GiB are refused */
+
+bool file_map(Diag *d, const char *path, Mapped *out);             /* a regular file, by mmap */
+bool file_read_stdin(Diag *d, size_t max, Mapped *out);            /* all of stdin, malloc'd */
+void file_unmap(Mapped *m);
+bool file_exists(const char *path);
+bool file_is_dir(const char *path);
+bool file_make_dirs(Diag *d, const char *path);                    /* like mkdir -p */
+/* Joins, then refuses (error at loc) what leaves `dir`: absolute, "..", NUL, a link that escapes. */
+char *file_join_inside(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel);
+char *file_dir(Arena *a, const char *path);                        /* "." when there is none */
+const char *file_base(const char *path);
+bool file_has_suffix(const char *path, const char *suffix);
+
+/* Atomic output: bytes go to a temporary file in the folder of `path`; commit fsyncs and renames,
+ * abort (or a failed call) removes it, so that a reader sees the old file or the whole new one. */
+typedef struct {
+    FILE *f;
+    char *path, *temp;
+    uint64_t written;
+    bool failed;
+    Diag *diag;
+} OutFile;
+
+bool out_open(OutFile *o, Diag *d, const char *path);
+bool out_write(OutFile *o, const void *p, size_t n);
+bool out_seek(OutFile *o, uint64_t at);          /* to patch a header; written is not changed */
+bool out_commit(OutFile *o);
+void out_abort(OutFile *o);
+bool file_write_all(Diag *d, const char *path, const void *p, size_t n); /* atomic, in one call */
+
+/* ---- numbers --------------------------------------------------------------------------------- */
+
+/* fp16 is its bits in a uint16_t; bf16 likewise. One rounding, to nearest even, from double;
+ * too large becomes infinity, NaN stays NaN (quiet), subnormals are kept. */
+double f16_to_double(uint16_t h);
+uint16_t f16_from_double(double v);
+double bf16_to_double(uint16_t h);
+uint16_t bf16_from_double(double v);
+void f16_to_doubles(const uint16_t *src, double *dst, size_t n);
+void f16_from_doubles(const double *src, uint16_t *dst, size_t n);
+void f16_to_floats(const uint16_t *src, float *dst, size_t n);
+void f16_from_floats(const float *src, uint16_t *dst, size_t n);
+
+/* Counter-based random numbers: a pure function of (seed, index), so that any element can be
+ * made alone, on any platform, in any order. docs/runtime.md writes the generator out. */
+uint64_t rng_u64(uint64_t seed, uint64_t index);
+double rng_unit(uint64_t seed, uint64_t index);   /* uniform in [0, 1), 53 bits */
+double rng_normal(uint64_t seed, uint64_t index); /* standard normal */
+uint64_t rng_key(uint64_t seed, const char *name); /* a seed of its own for a named stream */
+
+#endif

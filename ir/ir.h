@@ -1,0 +1,344 @@
+/* ir.h -- the intermediate form, which is MIL: the nouns, and how they are built and checked.
+ *
+ *   Module   a program: version, functions, the folder its weights are relative to
+ *   Func     parameters, an opset, a body
+ *   Block    statements in order, and the values it yields
+ *   Op       one statement: a row of ops.def (ir/ops/ops.h), named arguments, results
+ *   Value    what an Op results in, a parameter, or an inline literal; in SSA form
+ *   Const    a literal: element data, wherever its bytes are
+ *   Type     tensor, list, dict, tuple, state or tensor_buffer; immutable
+ *
+ * Ownership: everything reachable from a Module lives in its arena and dies with module_free().
+ * Weight bytes are not in the arena: they are mapped files that the module closes.
+ * Passes link Ops out of a Block and leave the memory to the arena.
+ *
+ * Errors go to the Diag that a call is given, at the Loc of the statement. */
+#ifndef ANEC_IR_H
+#define ANEC_IR_H
+
+#include "../base/base.h"
+
+/* ---- element types -------------------------------------------------------------------------- */
+
+typedef enum {
+    DT_NONE,
+#define DT(id, ...) DT_##id,
+#include "dtypes.def"
+    DT_COUNT
+} DType;
+
+typedef enum { CLASS_NONE, CLASS_BOOL, CLASS_STRING, CLASS_FLOAT, CLASS_INT, CLASS_UINT } DClass;
+
+typedef struct {
+    const char *name; /* as MIL writes it */
+    int bits;         /* 0 for strings */
+    DClass cls;
+    const char *npy;  /* .npy descr, "" when there is none */
+    int blob;         /* code in a weight file, 0 when there is none */
+} DTypeInfo;
+extern const DTypeInfo dtypes[DT_COUNT];
+
+DType dtype_find(const char *name, size_t len);           /* DT_NONE when unknown */
+static inline bool dtype_is_float(DType t) { return dtypes[t].cls == CLASS_FLOAT; }
+static inline bool dtype_is_int(DType t)   { return dtypes[t].cls == CLASS_INT || dtypes[t].cls == CLASS_UINT; }
+
+/* ---- shapes and types ------------------------------------------------------------------------ */
+
+enum { MAX_RANK = 16 };
+#define DIM_ANY ((int64_t)-1)                             /* the `?` of MIL text */
+
+typedef struct {
+    int rank;              /* 0: a scalar */
+    int64_t dim[MAX_RANK]; /* >= 0, or DIM_ANY */
+} Shape;
+
+#define SHAPE(...) shape_of((int)COUNT(((int64_t[]){ __VA_ARGS__ })), (int64_t[]){ __VA_ARGS__ })
+Shape shape_of(int rank, const int64_t *dim);
+bool shape_known(const Shape *s);                         /* no DIM_ANY */
+bool shape_equal(const Shape *a, const Shape *b);         /* DIM_ANY equals only itself */
+bool shape_fits(const Shape *a, const Shape *b);          /* DIM_ANY fits anything */
+bool shape_count(const Shape *s, size_t *count);          /* false: unknown dims or overflow */
+/* Numpy broadcasting; DIM_ANY with 1 or DIM_ANY is DIM_ANY, with n > 1 is n. False: no fit. */
+bool shape_broadcast(const Shape *a, const Shape *b, Shape *out);
+const char *shape_text(Arena *a, const Shape *s);         /* "[1, ?, 3]" */
+
+typedef enum { TY_POISON, TY_TENSOR, TY_LIST, TY_DICT, TY_TUPLE, TY_STATE, TY_BUFFER } TypeKind;
+
+typedef struct Type Type;
+struct Type {
+    TypeKind kind;     /* TY_POISON: wrong, and reported already; nothing more is said about it */
+    DType dtype;       /* tensor, buffer */
+    Shape shape;       /* tensor, buffer */
+    int nsub;          /* list, state: 1; dict: 2; tuple: any */
+    const Type **sub;
+    int64_t length;    /* list: its length, or DIM_ANY */
+    int nfield;        /* buffer: the named extents beside shape, as written */
+    struct TypeField { const char *name; Shape dims; } *field;
+};
+
+extern const Type type_poison;
+const Type *type_tensor(Arena *a, DType t, Shape s);
+const Type *type_scalar(Arena *a, DType t);
+const Type *type_state(Arena *a, const Type *of);
+const Type *type_list(Arena *a, const Type *of, int64_t length);
+const Type *type_tuple(Arena *a, int n, const Type *const *sub);
+const Type *type_dict(Arena *a, const Type *key, const Type *value);
+bool type_equal(const Type *a, const Type *b);
+bool type_fits(const Type *a, const Type *b);             /* as equal, DIM_ANY fits anything */
+const char *type_text(Arena *a, const Type *t);           /* "tensor<fp16, [1, 3]>", "int32" (short) */
+size_t type_bytes(const Type *t);                         /* of a known tensor type, packed; 0 otherwise */
+
+/* ---- tensors: values at run time -------------------------------------------------------------- */
+
+/* Elements in C order, little endian, packed: types below 8 bits are packed least significant bit
+ * first across bytes, bools are a byte each, strings are `const char *` (NUL-terminated UTF-8).
+ * A list value has dtype DT_NONE and its elements in `item`. `data` is malloc'd when `owned`. */
+typedef struct Tensor Tensor;
+struct Tensor {
+    DType dtype;
+    Shape shape;
+    size_t count, bytes;
+    void *data;
+    bool owned;
+    Tensor **item; /* list values: nitem tensors, each owned */
+    int64_t nitem;
+    bool is_list;
+};
+
+bool tensor_alloc(Tensor *t, Diag *d, DType dtype, const Shape *s); /* zeroed; fail when too large */
+void tensor_free(Tensor *t);                                        /* t is {0} again */
+Tensor tensor_view(DType dtype, const Shape *s, const void *data);  /* not owned */
+bool tensor_copy(Tensor *dst, Diag *d, const Tensor *src);
+int64_t tensor_int(const Tensor *t, size_t i);    /* ints and bools of any width */
+double tensor_float(const Tensor *t, size_t i);   /* any numeric type, exact */
+/* One rounding into the element type: floats to nearest even; ints: v is truncated toward zero by
+ * the caller or is whole, and wraps modulo 2^bits as two's complement; bool: v != 0. */
+void tensor_set_float(Tensor *t, size_t i, double v);
+void tensor_set_int(Tensor *t, size_t i, int64_t v);
+/* The same for a run of n elements starting at i; the fast way in and out. */
+void tensor_get_floats(const Tensor *t, size_t i, size_t n, double *dst);
+void tensor_put_floats(Tensor *t, size_t i, size_t n, const double *src);
+
+/* ---- literals -------------------------------------------------------------------------------- */
+
+typedef enum {
+    CONST_DATA,  /* element bytes in memory (arena, or mapped): `data` */
+    CONST_BLOB,  /* bytes in a weight file, found through BLOBFILE(path, offset) */
+    CONST_FILE,  /* elements of a mapped .npy or .safetensors, of dtype `src`, converted when read */
+    CONST_INIT,  /* made by a rule: fill, normal, uniform, seeded */
+    CONST_GROUP, /* list, tuple, dict: `elem` (a dict's are key, value, key, value ..) */
+} ConstKind;
+
+typedef enum { INIT_FILL, INIT_NORMAL, INIT_UNIFORM } InitKind;
+
+typedef struct WeightFile WeightFile; /* ir/mil/blob.c: a mapped weight file, or one that is absent */
+
+typedef struct Const Const;
+struct Const {
+    const Type *type;
+    ConstKind kind;
+    Loc loc;
+    const void *data;      /* DATA: packed elements; strings: const char *const * */
+    int64_t nelem;
+    const Const **elem;    /* GROUP */
+    const char *path;      /* BLOB: as written, "@model_path/weights/weight.bin" */
+    uint64_t offset;       /* BLOB: of the 64-byte record, as written */
+    WeightFile *file;      /* BLOB, resolved on first use; FILE: the mapping's owner */
+    DType src;             /* FILE: the element type there */
+    const void *src_data;  /* FILE: first element; C order */
+    InitKind init;         /* INIT */
+    double a, b;           /* FILL: a; NORMAL: mean a, deviation b; UNIFORM: from a up to b */
+    uint64_t seed;         /* INIT: the stream; element i is a function of (seed, i) alone */
+};
+
+Const *const_data(Arena *a, const Type *t, const void *data);       /* data is not copied */
+Const *const_int(Arena *a, DType t, int64_t v);                     /* scalars.. */
+Const *const_float(Arena *a, DType t, double v);
+Const *const_bool(Arena *a, bool v);
+Const *const_string(Arena *a, const char *s);
+Const *const_ints(Arena *a, DType t, int n, const int64_t *v);      /* .. and rank 1 */
+Const *const_bools(Arena *a, int n, const bool *v);
+/* Elements [first, first + n) in the literal's own type, whatever kind it is, into dst (packed;
+ * for types below 8 bits first * bits must be a whole number of bytes). Reports what is absent or
+ * wrong of a weight file. This is how writers stream, so memory does not grow with weights. */
+bool const_read(const Const *c, Diag *d, size_t first, size_t n, void *dst);
+/* The whole literal as a tensor: a view when the bytes are in memory or mapped, else a copy. */
+bool const_tensor(const Const *c, Diag *d, Tensor *out);
+bool const_equal(const Const *a, const Const *b); /* same type and same bytes or same origin */
+
+/* ---- the program ----------------------------------------------------------------------------- */
+
+typedef enum { OPSET_NONE, OPSET_IOS15 = 15, OPSET_IOS16, OPSET_IOS17, OPSET_IOS18, OPSET_IOS26 = 26 } Opset;
+Opset opset_find(const char *text);         /* "ios17"; OPSET_NONE when unknown; ios13, 14 read as 15 */
+const char *opset_text(Opset o);
+
+typedef struct Module Module;
+typedef struct Func Func;
+typedef struct Block Block;
+typedef struct Op Op;
+typedef struct Value Value;
+
+struct Value {
+    const char *name;  /* interned; NULL for an inline literal */
+    const Type *type;
+    Op *def;           /* NULL: a parameter or an inline literal */
+    int index;         /* which result of def */
+    const Const *lit;  /* the literal of a const op or of an inline literal, else NULL */
+    bool bare;         /* inline literal written without its type (warning bare-literal) */
+    Loc loc;
+    void *tag;         /* scratch of the pass at work; garbage at its start */
+};
+
+typedef struct {
+    const char *name;  /* interned */
+    Value **val;       /* one, or a variadic's */
+    int count;
+    bool tuple;        /* written in parentheses; one value without them is the same */
+    Loc loc;
+} Arg;
+
+typedef struct {
+    const char *name;
+    const Const *val;
+} Attr;
+
+typedef struct {
+    Attr *at;
+    int count, cap;
+} Attrs;
+
+struct Op {
+    int kind;          /* index into ops[] (ir/ops/ops.h); OP_NONE: a name the table lacks */
+    const char *name;  /* interned, as written */
+    Opset opset;       /* the statement's own, or OPSET_NONE */
+    Arg *arg;
+    int narg, arg_cap;
+    Attrs attrs;       /* `name`, a const's `val`, a constexpr's data, and what we do not know */
+    Value **out;
+    int nout;
+    Block **block;     /* cond, while_loop */
+    int nblock;
+    Block *parent;
+    Op *prev, *next;
+    Loc loc;
+};
+
+struct Block {
+    const char *name;  /* of a nested block; NULL in a function */
+    Func *func;
+    Op *owner;         /* NULL: the function's body */
+    Value **param;
+    int nparam;
+    Op *first, *last;
+    Value **result;
+    int nresult, result_cap;
+};
+
+struct Func {
+    const char *name;
+    Module *module;
+    Opset opset;
+    const char *opset_name; /* as written, when opset does not know it */
+    Attrs attrs;            /* FlexibleShapeInformation and others */
+    Block *body;            /* its params are the function's inputs and states */
+    Loc loc;
+    Func *next;
+};
+
+struct Module {
+    Arena arena;
+    Names names;
+    const char *version;    /* "1.0", "1.3", as written */
+    bool has_attrs;         /* a [ ] list stood there, perhaps empty */
+    Attrs attrs;            /* buildInfo */
+    Func *first, *last;
+    const Source *src;      /* where it was read from, or NULL */
+    const char *dir;        /* folder that @model_path stands for, or NULL */
+    WeightFile *files;      /* opened so far */
+    Mapped *maps;           /* arrays named by CONST_FILE */
+    int nmaps;
+    Source *sources;        /* texts the module owns, for Locs */
+    const char *default_func; /* "main" unless a container says otherwise */
+    int missing;            /* --missing-weights: 0 error, 1 zeros, 2 random */
+    uint64_t missing_seed;
+};
+
+Module *module_new(void);
+void module_free(Module *m);
+Func *module_func(const Module *m, const char *name); /* NULL: no such function */
+Func *module_main(const Module *m);                   /* the default function, else the first, else NULL */
+Func *func_new(Module *m, const char *name, Opset opset);
+bool module_short_scalars(const Module *m);           /* the spelling of program(1.3) */
+const char *module_name(Module *m, const char *s);    /* interned */
+
+const Const *attr_get(const Attrs *a, const char *name);
+void attr_set(Module *m, Attrs *a, const char *name, const Const *val); /* NULL removes */
+
+/* ---- building: the only doors through which Values and Ops enter a Block --------------------- */
+
+/* A Builder puts new ops before `before` (NULL: at the end of block). Ops it makes are inferred at
+ * once: their result types come from the op's row; a failure is reported and gives poison. */
+typedef struct {
+    Module *m;
+    Block *block;
+    Op *before;
+    Diag *diag;
+    Loc loc;
+    Opset opset;  /* whose versions of the ops hold; the function's by default */
+} Builder;
+
+Builder builder_at(Block *b, Op *before, Diag *d, Loc loc);
+
+Value *block_param(Block *b, const char *name, const Type *t, Loc loc);
+void block_result(Block *b, Value *v);
+/* Low level: an op without arguments or results, linked in; then its pieces. */
+Op *op_new(Module *m, Block *b, Op *before, const char *name, Loc loc);
+void op_arg(Module *m, Op *op, const char *name, Value *v);             /* appends a value to an argument */
+void op_set_arg(Module *m, Op *op, const char *name, Value *v);         /* replaces it; NULL removes it */
+Value *op_out(Module *m, Op *op, const char *name, const Type *t, Loc loc);
+void op_unlink(Op *op);
+void op_move_before(Op *op, Block *b, Op *before);
+
+/* High level: named arguments until a NULL name; each is a Value. Returns the first result.
+ *   Value *y = build(&b, "y", "matmul", "x", x, "y", w, "transpose_y", build_bool(&b, true), NULL);
+ * `name` is a wish: made unique in the function. build_op takes arguments as an array and returns the Op. */
+Value *build(Builder *b, const char *name, const char *op, ...);
+Op *build_op(Builder *b, const char *name, const char *op, const Arg *arg, int narg);
+bool build_infer(Builder *b, const char *name, Op *op); /* (re)makes the results of op from its row */
+/* const statements */
+Value *build_const(Builder *b, const char *name, const Const *c);
+Value *build_int(Builder *b, int64_t v);     /* int32 */
+Value *build_bool(Builder *b, bool v);
+Value *build_string(Builder *b, const char *s);
+Value *build_float(Builder *b, DType t, double v);
+Value *build_ints(Builder *b, int n, const int64_t *v);
+Value *value_literal(Module *m, const Const *c, Loc loc);               /* an inline literal */
+const char *func_unique_name(Func *f, const char *wish);                /* legal, unused in f, interned */
+
+/* ---- asking and rewriting --------------------------------------------------------------------- */
+
+const Arg *op_find_arg(const Op *op, const char *name);
+Value *op_value(const Op *op, const char *name);          /* the (first) value of an argument or NULL */
+bool value_is_const(const Value *v);                      /* literal, or result of a constexpr of such */
+bool value_int(const Value *v, int64_t *out);             /* of a scalar or one-element literal */
+bool value_bool(const Value *v, bool *out);
+bool value_float(const Value *v, double *out);            /* every element equal, or scalar */
+const char *value_string(const Value *v);                 /* NULL when it is none */
+int value_ints(const Value *v, int64_t out[MAX_RANK * 2]); /* count, or -1 when unknown */
+/* Every use of `from` in f (arguments, nested blocks, results) becomes `to`; the number of uses. */
+int func_replace_uses(Func *f, Value *from, Value *to);
+int func_count_uses(const Func *f, const Value *v);
+/* Visits every op of f in order, nested blocks after their owner. fn may unlink the op it is given. */
+typedef bool OpVisitor(void *ctx, Op *op);                /* false stops the walk */
+bool func_walk(Func *f, OpVisitor *fn, void *ctx);
+
+/* ---- verifying ------------------------------------------------------------------------------- */
+
+/* SSA (each use after one definition, in scope), each op against its row (arguments present, known,
+ * of allowed types for the opset), result types as inferred, results and names sound. Reports all
+ * it finds at the statements; true when nothing is wrong. `after` names the pass just run (NULL: the
+ * input is being checked, and what is wrong is the user's; otherwise it is a bug of ours). */
+bool module_verify(Module *m, Diag *d, const char *after);
+bool func_infer(Func *f, Diag *d, bool retype);           /* re-infer all; retype: store the results */
+
+#endif

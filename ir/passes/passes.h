@@ -1,0 +1,29 @@
+/* passes.h -- the door to what rewrites a Module. passes.def holds the order, with reasons. */
+#ifndef ANEC_PASSES_H
+#define ANEC_PASSES_H
+
+#include "../ir.h"
+#include "../targets/targets.h"
+
+typedef struct {
+    const Target *target; /* never NULL: generic when none was asked for */
+    IoMode io;            /* IO_AUTO: the target's */
+    Opset opset;          /* OPSET_NONE: the target's */
+    const char *only;     /* "a,b": run just these, in table order; NULL: all that apply */
+    const char *dump;     /* "NAME" or "all": text after that pass to `dump_to`; NULL: none */
+    void (*dump_to)(void *ctx, const char *pass, int changes, const Module *m);
+    void *ctx;
+} PassOptions;
+
+typedef struct {
+    const char *name, *why;              /* why it exists and stands where it does in the order */
+    int (*run)(Module *m, const PassOptions *o, Diag *d); /* the number of changes, -1 after an error */
+} Pass;
+
+extern const Pass passes[];
+extern const int pass_count;
+
+/* Runs the pipeline; verifies after each pass (a failure there is a bug of the pass, named). */
+bool passes_run(Module *m, const PassOptions *o, Diag *d);
+
+#endif
