@@ -131,7 +131,7 @@ typedef enum {
 
 typedef enum { INIT_FILL, INIT_NORMAL, INIT_UNIFORM } InitKind;
 
-typedef struct WeightFile WeightFile; /* ir/mil/blob.c: a mapped weight file, or one that is absent */
+typedef struct WeightFile WeightFile; /* a mapped weight file, or one that is absent; see below */
 
 typedef struct Const Const;
 struct Const {
@@ -231,7 +231,7 @@ struct Block {
     int nparam;
     Op *first, *last;
     Value **result;
-    int nresult, result_cap;
+    int nresult;
 };
 
 struct Func {
@@ -240,6 +240,8 @@ struct Func {
     Opset opset;
     const char *opset_name; /* as written, when opset does not know it */
     Attrs attrs;            /* FlexibleShapeInformation and others */
+    struct NameUse { const char *name; int next; } *used; /* every value name, by interned pointer */
+    size_t used_cap, used_count;
     Block *body;            /* its params are the function's inputs and states */
     Loc loc;
     Func *next;
@@ -289,6 +291,7 @@ typedef struct {
 
 Builder builder_at(Block *b, Op *before, Diag *d, Loc loc);
 
+Block *block_new(Op *owner, const char *name);                          /* a nested block of owner */
 Value *block_param(Block *b, const char *name, const Type *t, Loc loc);
 void block_result(Block *b, Value *v);
 /* Low level: an op without arguments or results, linked in; then its pieces. */
@@ -314,6 +317,28 @@ Value *build_float(Builder *b, DType t, double v);
 Value *build_ints(Builder *b, int n, const int64_t *v);
 Value *value_literal(Module *m, const Const *c, Loc loc);               /* an inline literal */
 const char *func_unique_name(Func *f, const char *wish);                /* legal, unused in f, interned */
+
+/* ---- weight files (implemented with their format in ir/mil/blob.c) ----------------------------- */
+
+struct WeightFile {
+    WeightFile *next;
+    Module *owner;
+    const char *path; /* as written in the text */
+    const char *real; /* on disk */
+    Mapped map;
+    bool absent;
+};
+
+/* The file that a BLOBFILE path names, opened once per module; absent ones give the warning
+ * missing-weights once. NULL after an error (path leaves the folder, no folder known). */
+WeightFile *weight_file(Module *m, Diag *d, Loc loc, const char *path);
+/* The data of the record at `offset`: checks sentinel, type code, size against nelem, bounds. */
+const void *weight_data(const WeightFile *w, Diag *d, Loc loc, uint64_t offset, DType t, size_t nelem);
+void weight_files_close(Module *m); /* module_free calls it */
+
+/* Names taken in f: claim is false when the name is taken; next_suffix counts 0, 1, .. per base. */
+bool func_claim_name(Func *f, const char *name);
+int func_next_suffix(Func *f, const char *base);
 
 /* ---- asking and rewriting --------------------------------------------------------------------- */
 

@@ -32,20 +32,6 @@ bool mil_needs_weights(const Module *m);
 
 /* ---- weight files (MILBlob storage, version 2) ------------------------------------------------- */
 
-struct WeightFile {
-    WeightFile *next;
-    const char *path; /* as written in the text */
-    const char *real; /* on disk */
-    Mapped map;
-    bool absent;
-};
-
-/* The file that a BLOBFILE path names, opened once per module; absent ones give the warning
- * missing-weights once. NULL after an error (path leaves the folder, no folder known). */
-WeightFile *weight_file(Module *m, Diag *d, Loc loc, const char *path);
-/* The data of the record at `offset`: checks sentinel, type code, size against nelem, bounds. */
-const void *weight_data(const WeightFile *w, Diag *d, Loc loc, uint64_t offset, DType t, size_t nelem);
-
 typedef struct BlobWriter BlobWriter;
 BlobWriter *blob_create(Arena *a, Diag *d, const char *path);
 bool blob_add(BlobWriter *b, const Const *c, uint64_t *offset); /* streams; offset of its record */

@@ -90,6 +90,7 @@ unsigned param_flags(const Param *p, Opset o);                /* with P_CONST_UN
 typedef struct {
     const Type *type;
     const Tensor *val; /* NULL: not known (yet) */
+    bool constant;     /* known at compile time, though perhaps too large to be in val */
 } CallArg;
 
 struct Call {
@@ -149,6 +150,9 @@ bool call_check(Call *c);
 bool call_run(Call *c, Tensor *res, int max);
 /* The call that an op of the IR is: arguments by name, values of literals filled in. */
 bool call_of_op(Call *c, const Op *op, Arena *scratch, Diag *d);
+/* call_of_op, checked and inferred: c->out holds the result types, in scratch. Quietly false when an
+ * argument's type is poison. */
+bool op_infer(const Op *op, Call *c, Arena *scratch, Diag *d);
 
 /* ---- shared by families (not for outside) ------------------------------------------------------ */
 

@@ -1,0 +1,163 @@
+/* build.c -- how passes and front ends make statements: built, inferred and linked in at once. */
+#include "ir.h"
+#include "ops/ops.h"
+
+#include <ctype.h>
+#include <string.h>
+
+Builder builder_at(Block *b, Op *before, Diag *d, Loc loc)
+{
+    return (Builder){ .m = b->func->module, .block = b, .before = before, .diag = d, .loc = loc,
+                      .opset = b->func->opset };
+}
+
+/* ---- names ------------------------------------------------------------------------------------------ */
+
+/* A name that MIL text can hold: what is no letter, digit or _ becomes _; never empty. */
+static const char *legal_name(Module *m, const char *wish)
+{
+    Buf b = { 0 };
+    if (!wish || !*wish || isdigit((unsigned char)*wish)) buf_putc(&b, 'v');
+    for (const char *s = wish; s && *s; s++)
+        buf_putc(&b, isalnum((unsigned char)*s) && (unsigned char)*s < 128 ? *s : '_');
+    const char *name = name_intern(&m->names, b.s, b.len);
+    buf_free(&b);
+    return name;
+}
+
+const char *func_unique_name(Func *f, const char *wish)
+{
+    Module *m = f->module;
+    const char *base = legal_name(m, wish);
+    if (func_claim_name(f, base)) return base;
+    Buf b = { 0 };
+    const char *name;
+    do {
+        b.len = 0;
+        buf_printf(&b, "%s_%d", base, func_next_suffix(f, base));
+        name = name_intern(&m->names, b.s, b.len);
+    } while (!func_claim_name(f, name));
+    buf_free(&b);
+    return name;
+}
+
+/* ---- inferring ---------------------------------------------------------------------------------------- */
+
+/* Blocks give their owner its result types: a cond's are those of its first branch, a while_loop's
+ * those of its body. */
+static bool infer_blocks(Call *c, const Op *op)
+{
+    const Block *b = op->nblock ? op->block[op->nblock - 1] : NULL;
+    if (!b) return call_error(c, "this op needs nested blocks");
+    for (int i = 0; i < b->nresult; i++)
+        if (!call_out_type(c, b->result[i]->type)) return false;
+    return true;
+}
+
+bool op_infer(const Op *op, Call *c, Arena *scratch, Diag *d)
+{
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++)
+            if (op->arg[i].val[k]->type->kind == TY_POISON) {
+                call_init(c, &ops[op->kind], OPSET_IOS15, scratch, d, op->loc);
+                return false;
+            }
+    if (!call_of_op(c, op, scratch, d) || !call_check(c)) return false;
+    if (c->info->flags & F_BLOCKS) return infer_blocks(c, op);
+    return !c->info->infer || c->info->infer(c);
+}
+
+/* Inferred types live in a scratch arena; what an op keeps is copied. */
+static const Type *keep_type(Arena *a, const Type *t)
+{
+    Type *r = NEW(a, Type);
+    *r = *t;
+    if (t->nsub) r->sub = NEW_ARRAY(a, t->nsub, const Type *);
+    for (int i = 0; i < t->nsub; i++) r->sub[i] = keep_type(a, t->sub[i]);
+    return r;
+}
+
+bool build_infer(Builder *b, const char *name, Op *op)
+{
+    Arena scratch = { 0 };
+    Call *c = NEW(&scratch, Call);
+    Opset own = op->opset;
+    if (!own && b->opset != b->block->func->opset) op->opset = b->opset;
+    bool ok = op_infer(op, c, &scratch, b->diag);
+    op->opset = own;
+    for (int i = 0; i < (ok ? c->nout : 1); i++) {
+        const Type *t = ok ? keep_type(&b->m->arena, c->out[i]) : &type_poison;
+        if (i < op->nout) op->out[i]->type = t;
+        else op_out(b->m, op, func_unique_name(b->block->func, name ? name : op->name), t, b->loc);
+    }
+    arena_free(&scratch);
+    return ok;
+}
+
+/* ---- statements ---------------------------------------------------------------------------------------- */
+
+Op *build_op(Builder *b, const char *name, const char *opname, const Arg *arg, int narg)
+{
+    Op *op = op_new(b->m, b->block, b->before, opname, b->loc);
+    if (op->kind == OP_NONE) {
+        diag_error(b->diag, b->loc, "there is no op called %s", opname);
+        op_out(b->m, op, func_unique_name(b->block->func, name ? name : opname), &type_poison, b->loc);
+        return op;
+    }
+    for (int i = 0; i < narg; i++) {
+        for (int k = 0; k < arg[i].count; k++) op_arg(b->m, op, arg[i].name, arg[i].val[k]);
+        if (arg[i].tuple) op->arg[op->narg - 1].tuple = true;
+    }
+    build_infer(b, name, op);
+    attr_set(b->m, &op->attrs, "name",
+             const_string(&b->m->arena, op->nout ? op->out[0]->name : opname));
+    return op;
+}
+
+Value *build(Builder *b, const char *name, const char *opname, ...)
+{
+    Arg arg[MAX_PARAM];
+    Value *val[MAX_PARAM];
+    int n = 0;
+    va_list ap;
+    va_start(ap, opname);
+    for (const char *p; (p = va_arg(ap, const char *)) != NULL; n++) {
+        if (n == MAX_PARAM) bug("more than %d arguments for %s", MAX_PARAM, opname);
+        val[n] = va_arg(ap, Value *);
+        if (!val[n]) bug("%s: argument %s is NULL", opname, p);
+        arg[n] = (Arg){ .name = p, .val = &val[n], .count = 1 };
+    }
+    va_end(ap);
+    Op *op = build_op(b, name, opname, arg, n);
+    return op->nout ? op->out[0] : NULL;
+}
+
+Value *build_const(Builder *b, const char *name, const Const *c)
+{
+    Op *op = op_new(b->m, b->block, b->before, "const", b->loc);
+    const char *unique = func_unique_name(b->block->func, name ? name : "const");
+    attr_set(b->m, &op->attrs, "name", const_string(&b->m->arena, unique));
+    attr_set(b->m, &op->attrs, "val", c);
+    return op_out(b->m, op, unique, c->type, b->loc);
+}
+
+Value *build_int(Builder *b, int64_t v) { return build_const(b, "int", const_int(&b->m->arena, DT_INT32, v)); }
+Value *build_bool(Builder *b, bool v) { return build_const(b, v ? "true_" : "false_", const_bool(&b->m->arena, v)); }
+Value *build_string(Builder *b, const char *s) { return build_const(b, s, const_string(&b->m->arena, s)); }
+
+Value *build_float(Builder *b, DType t, double v)
+{
+    return build_const(b, "c", const_float(&b->m->arena, t, v));
+}
+
+Value *build_ints(Builder *b, int n, const int64_t *v)
+{
+    return build_const(b, "ints", const_ints(&b->m->arena, DT_INT32, n, v));
+}
+
+Value *value_literal(Module *m, const Const *c, Loc loc)
+{
+    Value *v = NEW(&m->arena, Value);
+    *v = (Value){ .type = c->type, .lit = c, .loc = loc };
+    return v;
+}

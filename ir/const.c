@@ -1,0 +1,208 @@
+/* const.c -- literals: where their bytes are, and how they are read a piece at a time. */
+#include "ir.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- making ------------------------------------------------------------------------------------- */
+
+Const *const_data(Arena *a, const Type *t, const void *data)
+{
+    Const *c = NEW(a, Const);
+    c->type = t;
+    c->kind = CONST_DATA;
+    c->data = data;
+    return c;
+}
+
+static Const *const_zeroed(Arena *a, DType t, Shape s, Tensor *view)
+{
+    const Type *type = type_tensor(a, t, s);
+    void *data = arena_alloc(a, type_bytes(type) + 1);
+    *view = tensor_view(t, &s, data);
+    return const_data(a, type, data);
+}
+
+Const *const_int(Arena *a, DType t, int64_t v)
+{
+    Tensor view;
+    Const *c = const_zeroed(a, t, (Shape){ .rank = 0 }, &view);
+    tensor_set_int(&view, 0, v);
+    return c;
+}
+
+Const *const_float(Arena *a, DType t, double v)
+{
+    Tensor view;
+    Const *c = const_zeroed(a, t, (Shape){ .rank = 0 }, &view);
+    tensor_set_float(&view, 0, v);
+    return c;
+}
+
+Const *const_bool(Arena *a, bool v) { return const_int(a, DT_BOOL, v); }
+
+Const *const_string(Arena *a, const char *s)
+{
+    const char **p = NEW(a, const char *);
+    *p = arena_strdup(a, s);
+    return const_data(a, type_scalar(a, DT_STRING), p);
+}
+
+Const *const_ints(Arena *a, DType t, int n, const int64_t *v)
+{
+    Tensor view;
+    Const *c = const_zeroed(a, t, SHAPE(n), &view);
+    for (int i = 0; i < n; i++) tensor_set_int(&view, (size_t)i, v[i]);
+    return c;
+}
+
+Const *const_bools(Arena *a, int n, const bool *v)
+{
+    Tensor view;
+    Const *c = const_zeroed(a, DT_BOOL, SHAPE(n), &view);
+    for (int i = 0; i < n; i++) tensor_set_int(&view, (size_t)i, v[i]);
+    return c;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------- */
+
+static size_t elements(const Const *c)
+{
+    size_t n;
+    if (c->type->kind != TY_TENSOR || !shape_count(&c->type->shape, &n))
+        bug("a literal of type kind %d has no known extent", (int)c->type->kind);
+    return n;
+}
+
+/* What stands for the bytes of an absent file: zeros, or --random's numbers scaled like weights. */
+static void read_missing(const Const *c, const Module *m, size_t first, size_t n, Tensor *out)
+{
+    uint64_t seed = rng_key(m->missing_seed, c->path) + c->offset;
+    bool real = dtype_is_float(out->dtype);
+    if (m->missing == 1) {
+        memset(out->data, 0, out->bytes);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (real) tensor_set_float(out, i, (rng_unit(seed, first + i) * 2 - 1) / 16);
+        else tensor_set_int(out, i, (int64_t)(rng_u64(seed, first + i) & 1));
+}
+
+static void read_init(const Const *c, size_t first, size_t n, Tensor *out)
+{
+    double part[256];
+    for (size_t i = 0; i < n;) {
+        size_t k = n - i < COUNT(part) ? n - i : COUNT(part);
+        for (size_t j = 0; j < k; j++) {
+            size_t at = first + i + j;
+            part[j] = c->init == INIT_FILL     ? c->a
+                      : c->init == INIT_NORMAL ? c->a + c->b * rng_normal(c->seed, at)
+                                               : c->a + (c->b - c->a) * rng_unit(c->seed, at);
+        }
+        tensor_put_floats(out, i, k, part);
+        i += k;
+    }
+}
+
+static void read_file(const Const *c, size_t first, size_t n, Tensor *out)
+{
+    const size_t each = (size_t)dtypes[c->src].bits / 8;
+    const unsigned char *from = (const unsigned char *)c->src_data + first * each;
+    if (c->src == out->dtype) {
+        memcpy(out->data, from, out->bytes);
+        return;
+    }
+    /* The file's elements may lie at any address: they are moved to an aligned place first. */
+    double part[256], aligned[256];
+    for (size_t i = 0; i < n;) {
+        size_t k = n - i < COUNT(part) ? n - i : COUNT(part);
+        const Shape part_shape = SHAPE((int64_t)k);
+        memcpy(aligned, from + i * each, k * each);
+        Tensor t = tensor_view(c->src, &part_shape, aligned);
+        if (dtype_is_float(c->src) || dtype_is_float(out->dtype)) {
+            tensor_get_floats(&t, 0, k, part);
+            tensor_put_floats(out, i, k, part);
+        } else {
+            for (size_t j = 0; j < k; j++) tensor_set_int(out, i + j, tensor_int(&t, j));
+        }
+        i += k;
+    }
+}
+
+bool const_read(const Const *c, Diag *d, size_t first, size_t n, void *dst)
+{
+    const Shape run = SHAPE((int64_t)n);
+    Tensor out = tensor_view(c->type->dtype, &run, dst);
+    const size_t bits = (size_t)dtypes[out.dtype].bits;
+    switch (c->kind) {
+    case CONST_INIT: read_init(c, first, n, &out); return true;
+    case CONST_FILE: read_file(c, first, n, &out); return true;
+    case CONST_DATA:
+        if (out.dtype == DT_STRING)
+            memcpy(dst, (const char *const *)c->data + first, n * sizeof(char *));
+        else memcpy(dst, (const char *)c->data + first * bits / 8, out.bytes);
+        return true;
+    case CONST_BLOB: {
+        const Module *m = c->file->owner;
+        if (c->file->absent && m->missing) {
+            read_missing(c, m, first, n, &out);
+            return true;
+        }
+        const char *p = weight_data(c->file, d, c->loc, c->offset, out.dtype, elements(c));
+        if (p) memcpy(dst, p + first * bits / 8, out.bytes);
+        return p != NULL;
+    }
+    case CONST_GROUP: break;
+    }
+    bug("const_read of a group");
+}
+
+bool const_tensor(const Const *c, Diag *d, Tensor *out)
+{
+    const Shape *s = &c->type->shape;
+    const void *p = c->kind == CONST_DATA ? c->data : NULL;
+    if (c->kind == CONST_BLOB && !(c->file->absent && c->file->owner->missing)) {
+        p = weight_data(c->file, d, c->loc, c->offset, c->type->dtype, elements(c));
+        if (!p) return false;
+    }
+    if (p) {
+        *out = tensor_view(c->type->dtype, s, p);
+        return true;
+    }
+    if (!tensor_alloc(out, d, c->type->dtype, s)) return false;
+    if (const_read(c, d, 0, out->count, out->data)) return true;
+    tensor_free(out);
+    return false;
+}
+
+/* ---- comparing ------------------------------------------------------------------------------------ */
+
+static bool same_strings(const Const *a, const Const *b)
+{
+    const char *const *x = a->data, *const *y = b->data;
+    for (size_t i = 0, n = elements(a); i < n; i++)
+        if (strcmp(x[i], y[i])) return false;
+    return true;
+}
+
+bool const_equal(const Const *a, const Const *b)
+{
+    if (a == b) return true;
+    if (a->kind != b->kind || !type_equal(a->type, b->type)) return false;
+    switch (a->kind) {
+    case CONST_DATA:
+        if (a->type->dtype == DT_STRING) return same_strings(a, b);
+        return a->data == b->data || !memcmp(a->data, b->data, type_bytes(a->type));
+    case CONST_BLOB: return a->offset == b->offset && a->file == b->file && !strcmp(a->path, b->path);
+    case CONST_FILE: return a->src == b->src && a->src_data == b->src_data;
+    case CONST_INIT:
+        return a->init == b->init && a->seed == b->seed && !memcmp(&a->a, &b->a, sizeof a->a)
+               && !memcmp(&a->b, &b->b, sizeof a->b);
+    case CONST_GROUP:
+        if (a->nelem != b->nelem) return false;
+        for (int64_t i = 0; i < a->nelem; i++)
+            if (!const_equal(a->elem[i], b->elem[i])) return false;
+        return true;
+    }
+    return false;
+}

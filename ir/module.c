@@ -1,0 +1,271 @@
+/* module.c -- the program: modules, functions, blocks, statements and their pieces. */
+#include "ir.h"
+#include "ops/ops.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- opsets ---------------------------------------------------------------------------------- */
+
+static const struct { const char *text; Opset opset; } opset_names[] = {
+    { "ios13", OPSET_IOS15 }, { "ios14", OPSET_IOS15 }, { "ios15", OPSET_IOS15 },
+    { "ios16", OPSET_IOS16 }, { "ios17", OPSET_IOS17 }, { "ios18", OPSET_IOS18 },
+    { "ios26", OPSET_IOS26 },
+};
+
+Opset opset_find(const char *text)
+{
+    for (size_t i = 0; i < COUNT(opset_names); i++)
+        if (!strcmp(opset_names[i].text, text)) return opset_names[i].opset;
+    return OPSET_NONE;
+}
+
+const char *opset_text(Opset o)
+{
+    for (size_t i = COUNT(opset_names); i-- > 0;)
+        if (opset_names[i].opset == o) return opset_names[i].text;
+    return "ios15";
+}
+
+/* ---- modules and functions --------------------------------------------------------------------- */
+
+Module *module_new(void)
+{
+    Module *m = calloc(1, sizeof *m);
+    if (!m) bug("out of memory");
+    m->names.arena = &m->arena;
+    m->version = "1.0";
+    m->default_func = "main";
+    return m;
+}
+
+void module_free(Module *m)
+{
+    if (!m) return;
+    weight_files_close(m);
+    for (int i = 0; i < m->nmaps; i++) file_unmap(&m->maps[i]);
+    arena_free(&m->arena);
+    free(m);
+}
+
+const char *module_name(Module *m, const char *s) { return name_intern_z(&m->names, s); }
+
+Func *module_func(const Module *m, const char *name)
+{
+    for (Func *f = m->first; f; f = f->next)
+        if (!strcmp(f->name, name)) return f;
+    return NULL;
+}
+
+Func *module_main(const Module *m)
+{
+    Func *f = module_func(m, m->default_func);
+    return f ? f : m->first;
+}
+
+bool module_short_scalars(const Module *m)
+{
+    return strcmp(m->version, "1.0") != 0 && strcmp(m->version, "1") != 0;
+}
+
+Func *func_new(Module *m, const char *name, Opset opset)
+{
+    Func *f = NEW(&m->arena, Func);
+    f->name = module_name(m, name);
+    f->module = m;
+    f->opset = opset;
+    f->body = NEW(&m->arena, Block);
+    f->body->func = f;
+    if (m->last) m->last->next = f;
+    else m->first = f;
+    m->last = f;
+    return f;
+}
+
+/* The slot of an interned name, or the free one where it belongs. */
+static struct NameUse *name_slot(struct NameUse *used, size_t cap, const char *name)
+{
+    size_t i = (size_t)(((uintptr_t)name >> 3) * 0x9E3779B97F4A7C15u >> 20) & (cap - 1);
+    while (used[i].name && used[i].name != name) i = (i + 1) & (cap - 1);
+    return &used[i];
+}
+
+bool func_claim_name(Func *f, const char *name)
+{
+    if (2 * f->used_count >= f->used_cap) {
+        size_t cap = f->used_cap ? 2 * f->used_cap : 64;
+        struct NameUse *more = NEW_ARRAY(&f->module->arena, cap, struct NameUse);
+        for (size_t i = 0; i < f->used_cap; i++)
+            if (f->used[i].name) *name_slot(more, cap, f->used[i].name) = f->used[i];
+        f->used = more;
+        f->used_cap = cap;
+    }
+    struct NameUse *s = name_slot(f->used, f->used_cap, name);
+    if (s->name) return false;
+    s->name = name;
+    f->used_count++;
+    return true;
+}
+
+int func_next_suffix(Func *f, const char *base)
+{
+    return name_slot(f->used, f->used_cap, base)->next++;
+}
+
+/* ---- attributes ------------------------------------------------------------------------------- */
+
+const Const *attr_get(const Attrs *a, const char *name)
+{
+    for (int i = 0; i < a->count; i++)
+        if (!strcmp(a->at[i].name, name)) return a->at[i].val;
+    return NULL;
+}
+
+/* Room for one more element; arrays of the arena double. */
+static void *grown(Module *m, void *array, int count, int *cap, size_t size)
+{
+    if (count < *cap) return array;
+    int want = *cap ? 2 * *cap : 4;
+    void *p = arena_array(&m->arena, (size_t)want, size);
+    if (count) memcpy(p, array, (size_t)count * size);
+    *cap = want;
+    return p;
+}
+
+/* Appends to an array of pointers that keeps no capacity: it doubles at each power of two. */
+static void *appended(Module *m, void *array, int count, void *item)
+{
+    void **all = array;
+    if ((count & (count - 1)) == 0) {
+        all = NEW_ARRAY(&m->arena, count ? 2 * count : 1, void *);
+        if (count) memcpy(all, array, (size_t)count * sizeof *all);
+    }
+    all[count] = item;
+    return all;
+}
+
+void attr_set(Module *m, Attrs *a, const char *name, const Const *val)
+{
+    for (int i = 0; i < a->count; i++) {
+        if (strcmp(a->at[i].name, name)) continue;
+        if (val) a->at[i].val = val;
+        else memmove(&a->at[i], &a->at[i + 1], (size_t)(--a->count - i) * sizeof *a->at);
+        return;
+    }
+    if (!val) return;
+    a->at = grown(m, a->at, a->count, &a->cap, sizeof *a->at);
+    a->at[a->count++] = (Attr){ .name = module_name(m, name), .val = val };
+}
+
+/* ---- blocks and statements ------------------------------------------------------------------------ */
+
+Block *block_new(Op *owner, const char *name)
+{
+    Module *m = owner->parent->func->module;
+    Block *b = NEW(&m->arena, Block);
+    b->name = module_name(m, name);
+    b->func = owner->parent->func;
+    b->owner = owner;
+    owner->block = appended(m, owner->block, owner->nblock, b);
+    owner->nblock++;
+    return b;
+}
+
+Value *block_param(Block *b, const char *name, const Type *t, Loc loc)
+{
+    Module *m = b->func->module;
+    Value *v = NEW(&m->arena, Value);
+    *v = (Value){ .name = module_name(m, name), .type = t, .index = b->nparam, .loc = loc };
+    func_claim_name(b->func, v->name);
+    b->param = appended(m, b->param, b->nparam, v);
+    b->nparam++;
+    return v;
+}
+
+void block_result(Block *b, Value *v)
+{
+    b->result = appended(b->func->module, b->result, b->nresult, v);
+    b->nresult++;
+}
+
+static void op_link(Op *op, Block *b, Op *before)
+{
+    op->parent = b;
+    op->next = before;
+    op->prev = before ? before->prev : b->last;
+    if (op->prev) op->prev->next = op;
+    else b->first = op;
+    if (before) before->prev = op;
+    else b->last = op;
+}
+
+Op *op_new(Module *m, Block *b, Op *before, const char *name, Loc loc)
+{
+    Op *op = NEW(&m->arena, Op);
+    op->name = module_name(m, name);
+    op->kind = op_find(name);
+    op->loc = loc;
+    op_link(op, b, before);
+    return op;
+}
+
+void op_unlink(Op *op)
+{
+    Block *b = op->parent;
+    if (op->prev) op->prev->next = op->next;
+    else b->first = op->next;
+    if (op->next) op->next->prev = op->prev;
+    else b->last = op->prev;
+    op->prev = op->next = NULL;
+    op->parent = NULL;
+}
+
+void op_move_before(Op *op, Block *b, Op *before)
+{
+    op_unlink(op);
+    op_link(op, b, before);
+}
+
+static Arg *op_arg_slot(const Op *op, const char *name)
+{
+    for (int i = 0; i < op->narg; i++)
+        if (op->arg[i].name == name || !strcmp(op->arg[i].name, name)) return &op->arg[i];
+    return NULL;
+}
+
+void op_arg(Module *m, Op *op, const char *name, Value *v)
+{
+    Arg *a = op_arg_slot(op, name);
+    if (!a) {
+        op->arg = grown(m, op->arg, op->narg, &op->arg_cap, sizeof *op->arg);
+        a = &op->arg[op->narg++];
+        *a = (Arg){ .name = module_name(m, name), .loc = v->loc };
+    }
+    a->val = appended(m, a->val, a->count, v);
+    a->count++;
+    a->tuple = a->count > 1;
+}
+
+void op_set_arg(Module *m, Op *op, const char *name, Value *v)
+{
+    Arg *a = op_arg_slot(op, name);
+    if (a && !v) {
+        memmove(a, a + 1, (size_t)(op->arg + op->narg - a - 1) * sizeof *a);
+        op->narg--;
+    } else if (a) {
+        a->count = 0;
+        a->tuple = false;
+    }
+    if (v) op_arg(m, op, name, v);
+}
+
+Value *op_out(Module *m, Op *op, const char *name, const Type *t, Loc loc)
+{
+    Value *v = NEW(&m->arena, Value);
+    *v = (Value){ .name = module_name(m, name), .type = t, .def = op, .index = op->nout, .loc = loc };
+    if (op->kind == OP_const) v->lit = attr_get(&op->attrs, "val");
+    func_claim_name(op->parent->func, v->name);
+    op->out = appended(m, op->out, op->nout, v);
+    op->nout++;
+    return v;
+}

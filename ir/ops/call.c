@@ -1,0 +1,349 @@
+/* call.c -- an op about to happen: its arguments checked against the row, asked for by name. */
+#include "ops.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- asking --------------------------------------------------------------------------------------- */
+
+static int slot_of(const Call *c, const char *name)
+{
+    for (int i = 0; c->info->param[i].name; i++)
+        if (!strcmp(c->info->param[i].name, name)) return i;
+    bug("%s has no parameter %s", c->info->name, name);
+}
+
+int call_has(const Call *c, const char *name) { return c->p[slot_of(c, name)].n; }
+
+const CallArg *call_arg(const Call *c, const char *name, int i)
+{
+    int s = slot_of(c, name);
+    return i < c->p[s].n ? &c->p[s].v[i] : NULL;
+}
+
+static bool is_tensor(const CallArg *a)
+{
+    return a && (a->type->kind == TY_TENSOR || a->type->kind == TY_BUFFER);
+}
+
+DType call_dtype(const Call *c, const char *name)
+{
+    const CallArg *a = call_arg(c, name, 0);
+    return is_tensor(a) ? a->type->dtype : DT_NONE;
+}
+
+const Shape *call_shape(const Call *c, const char *name)
+{
+    const CallArg *a = call_arg(c, name, 0);
+    return is_tensor(a) ? &a->type->shape : NULL;
+}
+
+const Tensor *call_val(const Call *c, const char *name)
+{
+    const CallArg *a = call_arg(c, name, 0);
+    return a ? a->val : NULL;
+}
+
+bool call_known(const Call *c, const char *name) { return !call_has(c, name) || call_val(c, name); }
+
+static const char *default_of(const Call *c, const char *name)
+{
+    return c->info->param[slot_of(c, name)].def;
+}
+
+/* The single element of a scalar argument, or NULL for the default. */
+static const Tensor *scalar_of(const Call *c, const char *name)
+{
+    const Tensor *t = call_val(c, name);
+    return t && t->count >= 1 && !t->is_list ? t : NULL;
+}
+
+int64_t call_int(const Call *c, const char *name)
+{
+    const Tensor *t = scalar_of(c, name);
+    const char *def = default_of(c, name);
+    if (t) return dtype_is_float(t->dtype) ? (int64_t)tensor_float(t, 0) : tensor_int(t, 0);
+    return def ? strtoll(def, NULL, 10) : 0;
+}
+
+double call_float(const Call *c, const char *name)
+{
+    const Tensor *t = scalar_of(c, name);
+    const char *def = default_of(c, name);
+    if (t) return tensor_float(t, 0);
+    return def ? strtod(def, NULL) : 0;
+}
+
+bool call_bool(const Call *c, const char *name)
+{
+    const Tensor *t = scalar_of(c, name);
+    const char *def = default_of(c, name);
+    if (t) return tensor_int(t, 0) != 0;
+    return def && !strcmp(def, "true");
+}
+
+const char *call_str(const Call *c, const char *name)
+{
+    const Tensor *t = scalar_of(c, name);
+    if (t && t->dtype == DT_STRING) return ((const char *const *)t->data)[0];
+    return default_of(c, name);
+}
+
+int call_ints(const Call *c, const char *name, int64_t *out, int max)
+{
+    const Tensor *t = call_val(c, name);
+    if (!t || t->is_list || t->count > (size_t)max) return -1;
+    for (size_t i = 0; i < t->count; i++) out[i] = tensor_int(t, i);
+    return (int)t->count;
+}
+
+int call_bools(const Call *c, const char *name, bool *out, int max)
+{
+    int64_t v[MAX_RANK * 4];
+    int n = call_ints(c, name, v, max < (int)COUNT(v) ? max : (int)COUNT(v));
+    for (int i = 0; i < n; i++) out[i] = v[i] != 0;
+    return n;
+}
+
+bool call_ints_or(Call *c, const char *name, int n, int64_t fill, int64_t *out)
+{
+    const Tensor *t = call_val(c, name);
+    if (!t) {
+        for (int i = 0; i < n; i++) out[i] = fill;
+        return true;
+    }
+    if (t->count != (size_t)n)
+        return call_error(c, "%s has %zu elements where %d are needed", name, t->count, n);
+    return call_ints(c, name, out, n) == n;
+}
+
+bool call_norm_axis(Call *c, const char *name, int64_t axis, int rank, int *out)
+{
+    int64_t a = axis < 0 ? axis + rank : axis;
+    if (a < 0 || a >= rank)
+        return call_error(c, "%s %lld is outside a tensor of rank %d", name, (long long)axis, rank);
+    *out = (int)a;
+    return true;
+}
+
+bool call_axis(Call *c, const char *name, int rank, int *out)
+{
+    return call_norm_axis(c, name, call_int(c, name), rank, out);
+}
+
+/* ---- answering ------------------------------------------------------------------------------------- */
+
+bool call_out_type(Call *c, const Type *t)
+{
+    if (c->nout == MAX_RESULT) return call_error(c, "more than %d results", MAX_RESULT);
+    c->out[c->nout++] = t;
+    return true;
+}
+
+bool call_out(Call *c, DType t, Shape s) { return call_out_type(c, type_tensor(c->arena, t, s)); }
+
+bool call_error(Call *c, const char *fmt, ...)
+{
+    Buf b = { 0 };
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(&b, fmt, ap);
+    va_end(ap);
+    diag_error(c->diag, c->loc, "%s: %s", c->info->name, b.s);
+    buf_free(&b);
+    return false;
+}
+
+bool call_alloc(Call *c, int i, DType t, const Shape *s)
+{
+    tensor_free(c->res[i]);
+    return tensor_alloc(c->res[i], c->diag, t, s);
+}
+
+void *call_scratch(Call *c, size_t count, size_t size) { return arena_array(c->arena, count, size); }
+
+double *call_doubles_of(Call *c, const Tensor *t)
+{
+    double *p = call_scratch(c, t->count + 1, sizeof *p);
+    tensor_get_floats(t, 0, t->count, p);
+    return p;
+}
+
+double *call_doubles(Call *c, const char *name)
+{
+    const Tensor *t = call_val(c, name);
+    return t ? call_doubles_of(c, t) : NULL;
+}
+
+/* ---- checking -------------------------------------------------------------------------------------- */
+
+void call_init(Call *c, const OpInfo *info, Opset o, Arena *scratch, Diag *d, Loc loc)
+{
+    *c = (Call){ .info = info, .opset = o, .arena = scratch, .diag = d, .loc = loc };
+}
+
+bool call_set(Call *c, const char *name, int n, CallArg *v, bool tuple)
+{
+    const char *known[MAX_PARAM];
+    size_t count = 0;
+    for (int i = 0; c->info->param[i].name; i++) {
+        if (!strcmp(c->info->param[i].name, name)) {
+            c->p[i].n = n;
+            c->p[i].v = v;
+            c->p[i].tuple = tuple;
+            return true;
+        }
+        known[count++] = c->info->param[i].name;
+    }
+    const char *near = name_nearest(name, known, count);
+    return near ? call_error(c, "no parameter is called %s; did you mean %s?", name, near)
+                : call_error(c, "no parameter is called %s", name);
+}
+
+static const char *types_text(Arena *a, DTypes set)
+{
+    Buf b = { 0 };
+    for (int i = 1; i < DT_COUNT; i++)
+        if (set >> i & 1) {
+            if (b.len) buf_puts(&b, ", ");
+            buf_puts(&b, dtypes[i].name);
+        }
+    const char *s = arena_strndup(a, b.s ? b.s : "", b.len);
+    buf_free(&b);
+    return s;
+}
+
+static bool check_type(Call *c, const Param *p, const CallArg *a)
+{
+    DTypes set = domain_types(p->dom, c->opset);
+    if (set == ~0u) return true;
+    if (a->type->kind != TY_TENSOR)
+        return call_error(c, "%s must be a tensor, not %s", p->name, type_text(c->arena, a->type));
+    if (set >> a->type->dtype & 1) return true;
+    return call_error(c, "%s is %s; %s takes %s here", p->name, type_text(c->arena, a->type),
+                      opset_text(c->opset), types_text(c->arena, set));
+}
+
+static char var_of(const Param *p, Opset o)
+{
+    if (!p->var[0]) return 0;
+    return p->var[1] && o >= OPSET_IOS17 ? p->var[1] : p->var[0];
+}
+
+/* Parameters that share a type variable must share their element type. */
+static bool check_vars(Call *c)
+{
+    const Param *first[128] = { NULL };
+    for (int i = 0; c->info->param[i].name; i++) {
+        const Param *p = &c->info->param[i];
+        int var = var_of(p, c->opset) & 127;
+        if (!var || !c->p[i].n) continue;
+        const Param *q = first[var];
+        if (!q) {
+            first[var] = p;
+            continue;
+        }
+        const Type *a = c->p[q - c->info->param].v[0].type, *b = c->p[i].v[0].type;
+        if (a->dtype != b->dtype)
+            return call_error(c, "%s is %s but %s is %s; their element types must agree", q->name,
+                              type_text(c->arena, a), p->name, type_text(c->arena, b));
+    }
+    return true;
+}
+
+bool call_check(Call *c)
+{
+    for (int i = 0; c->info->param[i].name; i++) {
+        const Param *p = &c->info->param[i];
+        unsigned flags = param_flags(p, c->opset);
+        if (!c->p[i].n) {
+            if (!(flags & P_OPT) && param_in(p, c->opset))
+                return call_error(c, "parameter %s is missing", p->name);
+            continue;
+        }
+        if (!param_in(p, c->opset))
+            return call_error(c, "parameter %s does not exist in %s (%s ios%d)", p->name,
+                              opset_text(c->opset), p->since ? "from" : "until",
+                              p->since ? p->since : p->until);
+        if (c->p[i].n > 1 && !(flags & P_VARIADIC))
+            return call_error(c, "parameter %s takes one value, not %d", p->name, c->p[i].n);
+        for (int k = 0; k < c->p[i].n; k++)
+            if (!check_type(c, p, &c->p[i].v[k])) return false;
+        if ((flags & P_CONST) && !c->p[i].v[0].val && !c->p[i].v[0].constant)
+            return call_error(c, "parameter %s must be a constant", p->name);
+    }
+    return check_vars(c);
+}
+
+/* ---- running --------------------------------------------------------------------------------------- */
+
+bool call_run(Call *c, Tensor *res, int max)
+{
+    if (!c->info->eval)
+        return call_error(c, c->info->flags & F_UNSUPPORTED ? "this op is not supported"
+                                                            : "this op cannot be run here");
+    if (!call_check(c) || (c->info->infer && !c->info->infer(c))) return false;
+    if (c->nout > max) bug("%s has %d results, room for %d", c->info->name, c->nout, max);
+    bool ok = true;
+    for (int i = 0; ok && i < c->nout; i++) {
+        const Type *t = c->out[i];
+        c->res[i] = &res[i];
+        if (t->kind == TY_TENSOR && shape_known(&t->shape))
+            ok = tensor_alloc(&res[i], c->diag, t->dtype, &t->shape);
+    }
+    ok = ok && c->info->eval(c);
+    if (!ok)
+        for (int i = 0; i < c->nout; i++) tensor_free(&res[i]);
+    return ok;
+}
+
+/* ---- the call an op of the IR is -------------------------------------------------------------------- */
+
+/* A literal's value when its bytes are at hand; of a weight file only what may be a shape or an
+ * index: larger ones are data, which types do not depend on. */
+static const Tensor *literal_value(const Value *v, Arena *scratch, Diag *d)
+{
+    enum { SMALL = 4096 };
+    const Const *k = v->lit;
+    if (!k || k->type->kind != TY_TENSOR || k->kind == CONST_GROUP) return NULL;
+    bool small = type_bytes(k->type) <= SMALL;
+    if (k->kind != CONST_DATA && !small) return NULL;
+    if (k->kind == CONST_BLOB && (!k->file || k->file->absent)) return NULL;
+    Tensor *t = NEW(scratch, Tensor);
+    if (k->kind == CONST_DATA) {
+        *t = tensor_view(k->type->dtype, &k->type->shape, k->data);
+        return t;
+    }
+    *t = tensor_view(k->type->dtype, &k->type->shape, arena_alloc(scratch, SMALL + 16));
+    return const_read(k, d, 0, t->count, t->data) ? t : NULL;
+}
+
+static CallArg *values_of(Value *const *val, int n, Arena *scratch, Diag *d)
+{
+    CallArg *v = NEW_ARRAY(scratch, n, CallArg);
+    for (int i = 0; i < n; i++)
+        v[i] = (CallArg){ .type = val[i]->type,
+                          .val = literal_value(val[i], scratch, d),
+                          .constant = value_is_const(val[i]) };
+    return v;
+}
+
+bool call_of_op(Call *c, const Op *op, Arena *scratch, Diag *d)
+{
+    Opset o = op->opset ? op->opset : op->parent ? op->parent->func->opset : OPSET_IOS15;
+    call_init(c, &ops[op->kind], o, scratch, d, op->loc);
+    for (int i = 0; i < op->narg; i++) {
+        const Arg *a = &op->arg[i];
+        if (!call_set(c, a->name, a->count, values_of(a->val, a->count, scratch, d), a->tuple))
+            return false;
+    }
+    if (!(ops[op->kind].flags & F_CONSTEXPR)) return true;
+    for (int i = 0; i < op->attrs.count; i++) { /* up to ios17 the data are attributes */
+        const Attr *a = &op->attrs.at[i];
+        if (!op_param(c->info, a->name)) continue;
+        Value *lit = NEW(scratch, Value);
+        *lit = (Value){ .type = a->val->type, .lit = a->val, .loc = a->val->loc };
+        if (!call_set(c, a->name, 1, values_of(&lit, 1, scratch, d), false)) return false;
+    }
+    return true;
+}

@@ -1,0 +1,71 @@
+/* ops.c -- the op table itself, and looking things up in it. */
+#include "ops.h"
+
+#include <string.h>
+
+/* ---- domains ------------------------------------------------------------------------------------- */
+
+static const DTypes domains[DOM_COUNT][4] = {
+#define DOM(id, a, b, c, d) [DOM_##id] = { a, b, c, d },
+#include "domains.def"
+};
+
+DTypes domain_types(Domain d, Opset o)
+{
+    int step = o < OPSET_IOS15 ? 0 : o > OPSET_IOS18 ? 3 : (int)o - OPSET_IOS15;
+    return domains[d][step];
+}
+
+/* ---- rows ----------------------------------------------------------------------------------------- */
+
+#define END                        { .name = NULL }
+#define PAR(n, v, d, f, de, s, u)  { .name = #n, .var = v, .dom = DOM_##d, .flags = (f), .def = de, \
+                                     .since = s, .until = u }
+#define X(n, v, d)                 PAR(n, v, d, 0, NULL, 0, 0)
+#define K(n, v, d)                 PAR(n, v, d, P_CONST, NULL, 0, 0)
+#define KX(n, v, d)                PAR(n, v, d, P_CONST_UNTIL_17, NULL, 0, 0)
+#define OX(n, v, d, de)            PAR(n, v, d, P_OPT, de, 0, 0)
+#define OK(n, v, d, de)            PAR(n, v, d, P_OPT | P_CONST, de, 0, 0)
+#define OKX(n, v, d, de)           PAR(n, v, d, P_OPT | P_CONST_UNTIL_17, de, 0, 0)
+#define X_IN(n, v, d, s, u)        PAR(n, v, d, 0, NULL, s, u)
+#define K_IN(n, v, d, s, u)        PAR(n, v, d, P_CONST, NULL, s, u)
+#define OX_IN(n, v, d, de, s, u)   PAR(n, v, d, P_OPT, de, s, u)
+#define OK_IN(n, v, d, de, s, u)   PAR(n, v, d, P_OPT | P_CONST, de, s, u)
+#define V(n)                       PAR(n, "", ALL, P_VARIADIC, NULL, 0, 0)
+#define L(n)                       PAR(n, "", ALL, 0, NULL, 0, 0)
+#define NONE                       NULL
+
+const OpInfo ops[OP_COUNT] = {
+#define OP(n, f, s, fl, d) [OP_##n] = { .name = #n, .family = #f, .since = (Opset)(s), .flags = (fl), .doc = d,
+#define ARGS(...)          .param = (const Param[]){ __VA_ARGS__, { .name = NULL } },
+#define IR(f)              .infer = f,
+#define EVAL(f)            .eval = f,
+#define EX(o, a, r)        .example = a, .expect = r, .example_opset = o },
+#include "ops.def"
+};
+
+int op_find(const char *name)
+{
+    for (int i = 0; i < OP_COUNT; i++)
+        if (ops[i].name[0] == name[0] && !strcmp(ops[i].name, name)) return i;
+    return OP_NONE;
+}
+
+const Param *op_param(const OpInfo *info, const char *name)
+{
+    for (const Param *p = info->param; p->name; p++)
+        if (!strcmp(p->name, name)) return p;
+    return NULL;
+}
+
+bool param_in(const Param *p, Opset o)
+{
+    return !(p->since && (int)o < p->since) && !(p->until && (int)o > p->until);
+}
+
+unsigned param_flags(const Param *p, Opset o)
+{
+    unsigned f = p->flags & ~(unsigned)P_CONST_UNTIL_17;
+    if ((p->flags & P_CONST_UNTIL_17) && o < OPSET_IOS17) f |= P_CONST;
+    return f;
+}

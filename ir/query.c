@@ -1,0 +1,147 @@
+/* query.c -- asking about values and arguments, and rewriting uses. */
+#include "ir.h"
+#include "ops/ops.h"
+
+#include <string.h>
+
+const Arg *op_find_arg(const Op *op, const char *name)
+{
+    for (int i = 0; i < op->narg; i++)
+        if (!strcmp(op->arg[i].name, name)) return &op->arg[i];
+    return NULL;
+}
+
+Value *op_value(const Op *op, const char *name)
+{
+    const Arg *a = op_find_arg(op, name);
+    return a && a->count ? a->val[0] : NULL;
+}
+
+bool value_is_const(const Value *v)
+{
+    enum { CHAIN = 16 }; /* constexpr of constexpr: two are what ios18 has */
+    for (int depth = 0; depth < CHAIN; depth++) {
+        if (v->lit) return true;
+        if (!v->def || v->def->kind == OP_NONE || !(ops[v->def->kind].flags & F_CONSTEXPR))
+            return false;
+        const Op *op = v->def;
+        const Value *inner = NULL;
+        for (int i = 0; i < op->narg; i++)
+            for (int k = 0; k < op->arg[i].count; k++)
+                if (!op->arg[i].val[k]->lit) {
+                    if (inner && inner->def != op->arg[i].val[k]->def) return false;
+                    inner = op->arg[i].val[k];
+                }
+        if (!inner) return true;
+        v = inner;
+    }
+    return false;
+}
+
+/* The literal's bytes when they are in memory. */
+static bool literal_of(const Value *v, Tensor *out)
+{
+    if (!v || !v->lit || v->lit->kind != CONST_DATA || v->lit->type->kind != TY_TENSOR) return false;
+    *out = tensor_view(v->lit->type->dtype, &v->lit->type->shape, v->lit->data);
+    return true;
+}
+
+bool value_int(const Value *v, int64_t *out)
+{
+    Tensor t;
+    if (!literal_of(v, &t) || t.count != 1 || !dtype_is_int(t.dtype)) return false;
+    *out = tensor_int(&t, 0);
+    return true;
+}
+
+bool value_bool(const Value *v, bool *out)
+{
+    Tensor t;
+    if (!literal_of(v, &t) || t.count != 1 || t.dtype != DT_BOOL) return false;
+    *out = tensor_int(&t, 0) != 0;
+    return true;
+}
+
+bool value_float(const Value *v, double *out)
+{
+    Tensor t;
+    if (v && v->lit && v->lit->kind == CONST_INIT && v->lit->init == INIT_FILL) {
+        *out = v->lit->a;
+        return true;
+    }
+    if (!literal_of(v, &t) || t.count < 1 || t.dtype == DT_STRING) return false;
+    for (size_t i = 1; i < t.count; i++)
+        if (tensor_float(&t, i) != tensor_float(&t, 0)) return false;
+    *out = tensor_float(&t, 0);
+    return true;
+}
+
+const char *value_string(const Value *v)
+{
+    Tensor t;
+    if (!literal_of(v, &t) || t.count != 1 || t.dtype != DT_STRING) return NULL;
+    return ((const char *const *)t.data)[0];
+}
+
+int value_ints(const Value *v, int64_t out[MAX_RANK * 2])
+{
+    Tensor t;
+    if (!literal_of(v, &t) || t.count > MAX_RANK * 2) return -1;
+    if (!dtype_is_int(t.dtype) && t.dtype != DT_BOOL) return -1;
+    for (size_t i = 0; i < t.count; i++) out[i] = tensor_int(&t, i);
+    return (int)t.count;
+}
+
+/* ---- walking ----------------------------------------------------------------------------------------- */
+
+static bool block_walk(Block *b, OpVisitor *fn, void *ctx)
+{
+    for (Op *op = b->first, *next; op; op = next) {
+        next = op->next;
+        int nblock = op->nblock;
+        if (!fn(ctx, op)) return false;
+        for (int i = 0; i < nblock; i++)
+            if (!block_walk(op->block[i], fn, ctx)) return false;
+    }
+    return true;
+}
+
+bool func_walk(Func *f, OpVisitor *fn, void *ctx) { return block_walk(f->body, fn, ctx); }
+
+typedef struct {
+    const Value *from;
+    Value *to; /* NULL: only count */
+    int count;
+} Uses;
+
+static void use_in(Uses *u, Value **list, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (list[i] == u->from) {
+            u->count++;
+            if (u->to) list[i] = u->to;
+        }
+}
+
+static bool uses_of_op(void *ctx, Op *op)
+{
+    for (int i = 0; i < op->narg; i++) use_in(ctx, op->arg[i].val, op->arg[i].count);
+    for (int i = 0; i < op->nblock; i++) use_in(ctx, op->block[i]->result, op->block[i]->nresult);
+    return true;
+}
+
+int func_replace_uses(Func *f, Value *from, Value *to)
+{
+    Uses u = { .from = from, .to = to };
+    func_walk(f, uses_of_op, &u);
+    use_in(&u, f->body->result, f->body->nresult);
+    return u.count;
+}
+
+int func_count_uses(const Func *f, const Value *v)
+{
+    Uses u = { .from = v };
+    func_walk((Func *)(uintptr_t)f, uses_of_op, &u);
+    use_in(&u, f->body->result, f->body->nresult);
+    return u.count;
+}

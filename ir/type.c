@@ -1,0 +1,220 @@
+/* type.c -- element types, shapes and types. */
+#include "ir.h"
+
+#include <string.h>
+
+const DTypeInfo dtypes[DT_COUNT] = {
+    [DT_NONE] = { .name = "none", .npy = "" },
+#define DT(id, text, bits_, class_, npy_, blob_) \
+    [DT_##id] = { .name = text, .bits = bits_, .cls = class_, .npy = npy_, .blob = blob_ },
+#include "dtypes.def"
+};
+
+DType dtype_find(const char *name, size_t len)
+{
+    for (int i = 1; i < DT_COUNT; i++)
+        if (strlen(dtypes[i].name) == len && !memcmp(dtypes[i].name, name, len)) return (DType)i;
+    return DT_NONE;
+}
+
+/* ---- shapes --------------------------------------------------------------------------------- */
+
+Shape shape_of(int rank, const int64_t *dim)
+{
+    Shape s = { .rank = rank };
+    if (rank > MAX_RANK) bug("rank %d", rank);
+    if (rank) memcpy(s.dim, dim, (size_t)rank * sizeof *dim);
+    return s;
+}
+
+bool shape_known(const Shape *s)
+{
+    for (int i = 0; i < s->rank; i++)
+        if (s->dim[i] == DIM_ANY) return false;
+    return true;
+}
+
+bool shape_equal(const Shape *a, const Shape *b)
+{
+    return a->rank == b->rank && !memcmp(a->dim, b->dim, (size_t)a->rank * sizeof a->dim[0]);
+}
+
+bool shape_fits(const Shape *a, const Shape *b)
+{
+    if (a->rank != b->rank) return false;
+    for (int i = 0; i < a->rank; i++)
+        if (a->dim[i] != b->dim[i] && a->dim[i] != DIM_ANY && b->dim[i] != DIM_ANY) return false;
+    return true;
+}
+
+bool shape_count(const Shape *s, size_t *count)
+{
+    size_t n = 1;
+    bool zero = false;
+    for (int i = 0; i < s->rank; i++) {
+        if (s->dim[i] < 0) return false;
+        if (s->dim[i] == 0) zero = true;
+        else if (!size_mul(n, (size_t)s->dim[i], &n)) return false;
+    }
+    *count = zero ? 0 : n;
+    return true;
+}
+
+bool shape_broadcast(const Shape *a, const Shape *b, Shape *out)
+{
+    Shape r = { .rank = a->rank > b->rank ? a->rank : b->rank };
+    for (int i = 1; i <= r.rank; i++) {
+        int64_t x = i <= a->rank ? a->dim[a->rank - i] : 1;
+        int64_t y = i <= b->rank ? b->dim[b->rank - i] : 1;
+        int64_t z = x;
+        if (x == 1) z = y;
+        else if (x == DIM_ANY) z = y == 1 ? DIM_ANY : y;
+        else if (y != x && y != 1 && y != DIM_ANY) return false;
+        r.dim[r.rank - i] = z;
+    }
+    *out = r;
+    return true;
+}
+
+static void shape_print(Buf *b, const Shape *s)
+{
+    buf_putc(b, '[');
+    for (int i = 0; i < s->rank; i++) {
+        if (i) buf_puts(b, ", ");
+        if (s->dim[i] == DIM_ANY) buf_putc(b, '?');
+        else buf_printf(b, "%lld", (long long)s->dim[i]);
+    }
+    buf_putc(b, ']');
+}
+
+static const char *buf_to_arena(Arena *a, Buf *b)
+{
+    const char *s = arena_strndup(a, b->s ? b->s : "", b->len);
+    buf_free(b);
+    return s;
+}
+
+const char *shape_text(Arena *a, const Shape *s)
+{
+    Buf b = { 0 };
+    shape_print(&b, s);
+    return buf_to_arena(a, &b);
+}
+
+/* ---- types ---------------------------------------------------------------------------------- */
+
+const Type type_poison = { .kind = TY_POISON };
+
+const Type *type_tensor(Arena *a, DType t, Shape s)
+{
+    Type *r = NEW(a, Type);
+    r->kind = TY_TENSOR;
+    r->dtype = t;
+    r->shape = s;
+    return r;
+}
+
+const Type *type_scalar(Arena *a, DType t)
+{
+    return type_tensor(a, t, (Shape){ .rank = 0 });
+}
+
+static Type *type_of_subs(Arena *a, TypeKind kind, int n, const Type *const *sub)
+{
+    Type *r = NEW(a, Type);
+    r->kind = kind;
+    r->nsub = n;
+    r->sub = NEW_ARRAY(a, n, const Type *);
+    for (int i = 0; i < n; i++) r->sub[i] = sub[i];
+    return r;
+}
+
+const Type *type_state(Arena *a, const Type *of)
+{
+    return type_of_subs(a, TY_STATE, 1, &of);
+}
+
+const Type *type_list(Arena *a, const Type *of, int64_t length)
+{
+    Type *r = type_of_subs(a, TY_LIST, 1, &of);
+    r->length = length;
+    return r;
+}
+
+const Type *type_tuple(Arena *a, int n, const Type *const *sub)
+{
+    return type_of_subs(a, TY_TUPLE, n, sub);
+}
+
+const Type *type_dict(Arena *a, const Type *key, const Type *value)
+{
+    return type_of_subs(a, TY_DICT, 2, (const Type *const[]){ key, value });
+}
+
+static bool type_matches(const Type *a, const Type *b, bool loosely)
+{
+    if (a == b) return true;
+    if (a->kind == TY_POISON || b->kind == TY_POISON) return loosely;
+    if (a->kind != b->kind || a->nsub != b->nsub || a->nfield != b->nfield) return false;
+    if (a->kind == TY_TENSOR || a->kind == TY_BUFFER) {
+        if (a->dtype != b->dtype) return false;
+        if (loosely ? !shape_fits(&a->shape, &b->shape) : !shape_equal(&a->shape, &b->shape))
+            return false;
+    }
+    if (a->kind == TY_LIST && a->length != b->length
+        && !(loosely && (a->length == DIM_ANY || b->length == DIM_ANY)))
+        return false;
+    for (int i = 0; i < a->nsub; i++)
+        if (!type_matches(a->sub[i], b->sub[i], loosely)) return false;
+    for (int i = 0; i < a->nfield; i++)
+        if (strcmp(a->field[i].name, b->field[i].name)
+            || !shape_equal(&a->field[i].dims, &b->field[i].dims))
+            return false;
+    return true;
+}
+
+bool type_equal(const Type *a, const Type *b) { return type_matches(a, b, false); }
+bool type_fits(const Type *a, const Type *b) { return type_matches(a, b, true); }
+
+static void type_print(Buf *b, const Type *t)
+{
+    static const char *const word[] = { [TY_POISON] = "(unknown)", [TY_TENSOR] = "tensor",
+        [TY_LIST] = "list", [TY_DICT] = "dict", [TY_TUPLE] = "tuple", [TY_STATE] = "state",
+        [TY_BUFFER] = "tensor_buffer" };
+    if (t->kind == TY_TENSOR && t->shape.rank == 0) {
+        buf_puts(b, dtypes[t->dtype].name);
+        return;
+    }
+    buf_puts(b, word[t->kind]);
+    if (t->kind == TY_POISON) return;
+    buf_putc(b, '<');
+    if (t->kind == TY_TENSOR || t->kind == TY_BUFFER) {
+        buf_printf(b, "%s, ", dtypes[t->dtype].name);
+        shape_print(b, &t->shape);
+    }
+    for (int i = 0; i < t->nsub; i++) {
+        if (i) buf_puts(b, ", ");
+        type_print(b, t->sub[i]);
+    }
+    if (t->kind == TY_LIST) {
+        if (t->length == DIM_ANY) buf_puts(b, ", ?");
+        else buf_printf(b, ", %lld", (long long)t->length);
+    }
+    buf_putc(b, '>');
+}
+
+const char *type_text(Arena *a, const Type *t)
+{
+    Buf b = { 0 };
+    type_print(&b, t);
+    return buf_to_arena(a, &b);
+}
+
+size_t type_bytes(const Type *t)
+{
+    size_t n, bits;
+    if (t->kind != TY_TENSOR || !shape_count(&t->shape, &n)) return 0;
+    if (t->dtype == DT_STRING) return size_mul(n, sizeof(char *), &bits) ? bits : 0;
+    if (!size_mul(n, (size_t)dtypes[t->dtype].bits, &bits) || !size_add(bits, 7, &bits)) return 0;
+    return bits / 8;
+}

@@ -1,0 +1,254 @@
+/* verify.c -- what every Module must fulfil: SSA form, and each op as its row says. */
+#include "ir.h"
+#include "ops/ops.h"
+
+#include <string.h>
+
+typedef struct {
+    Func *func;
+    Diag *diag;
+    Arena *scratch;
+    bool retype; /* store inferred types instead of comparing */
+    bool ok;
+} Verify;
+
+static bool wrong(Verify *v) { return v->ok = false; }
+
+/* ---- scopes: Value.tag is set while the value may be used ------------------------------------------ */
+
+static void scope_enter(Value *const *val, int n, void *mark)
+{
+    for (int i = 0; i < n; i++) val[i]->tag = mark;
+}
+
+static bool clear_tags(void *ctx, Op *op)
+{
+    (void)ctx;
+    scope_enter(op->out, op->nout, NULL);
+    for (int i = 0; i < op->nblock; i++) scope_enter(op->block[i]->param, op->block[i]->nparam, NULL);
+    for (int i = 0; i < op->narg; i++) scope_enter(op->arg[i].val, op->arg[i].count, NULL);
+    return true;
+}
+
+static void check_use(Verify *v, const Value *val, Loc loc)
+{
+    if (val->tag || !val->name) return;
+    diag_error(v->diag, loc, "%s is used where it is not defined", val->name);
+    if (val->loc.src) diag_note(v->diag, val->loc, "it is defined here");
+    wrong(v);
+}
+
+/* Names within one block are defined once. */
+static void check_names(Verify *v, const Block *b)
+{
+    Names seen = { .arena = v->scratch };
+    size_t count = 0;
+    for (int i = -1; i < b->nparam; i++) {
+        if (i < 0) continue;
+        name_intern_z(&seen, b->param[i]->name);
+        if (seen.count == count) {
+            diag_error(v->diag, b->param[i]->loc, "%s is the name of two parameters", b->param[i]->name);
+            wrong(v);
+        }
+        count = seen.count;
+    }
+    for (const Op *op = b->first; op; op = op->next)
+        for (int i = 0; i < op->nout; i++) {
+            name_intern_z(&seen, op->out[i]->name);
+            if (seen.count == count) {
+                diag_error(v->diag, op->out[i]->loc, "%s is defined a second time", op->out[i]->name);
+                wrong(v);
+            }
+            count = seen.count;
+        }
+}
+
+/* ---- statements -------------------------------------------------------------------------------------- */
+
+static void check_unknown(Verify *v, const Op *op)
+{
+    const char *known[OP_COUNT];
+    for (int i = 0; i < OP_COUNT; i++) known[i] = ops[i].name;
+    const char *near = name_nearest(op->name, known, OP_COUNT);
+    if (near) diag_error(v->diag, op->loc, "there is no op called %s; did you mean %s?", op->name, near);
+    else diag_error(v->diag, op->loc, "there is no op called %s", op->name);
+    wrong(v);
+}
+
+static void check_const(Verify *v, const Op *op)
+{
+    const Const *val = attr_get(&op->attrs, "val");
+    if (op->nout != 1 || !val) {
+        diag_error(v->diag, op->loc, "const needs one result and the attribute val");
+        wrong(v);
+        return;
+    }
+    if (type_equal(op->out[0]->type, val->type)) return;
+    diag_error(v->diag, op->loc, "%s is declared %s, but its value is %s", op->out[0]->name,
+               type_text(v->scratch, op->out[0]->type), type_text(v->scratch, val->type));
+    wrong(v);
+}
+
+static const Type *kept(Verify *v, const Type *t)
+{
+    Type *r = NEW(&v->func->module->arena, Type);
+    *r = *t;
+    return r;
+}
+
+static void check_results(Verify *v, Op *op, const Call *c)
+{
+    if (c->nout != op->nout) {
+        diag_error(v->diag, op->loc, "%s has %d result%s, but %d %s named", op->name, c->nout,
+                   c->nout == 1 ? "" : "s", op->nout, op->nout == 1 ? "is" : "are");
+        wrong(v);
+        return;
+    }
+    for (int i = 0; i < op->nout; i++) {
+        Value *out = op->out[i];
+        if (v->retype && c->out[i]->kind == TY_TENSOR) {
+            if (!type_equal(out->type, c->out[i])) out->type = kept(v, c->out[i]);
+        } else if (!type_fits(out->type, c->out[i])) {
+            diag_error(v->diag, out->loc.src ? out->loc : op->loc, "%s is declared %s, but %s results in %s",
+                       out->name, type_text(v->scratch, out->type), op->name,
+                       type_text(v->scratch, c->out[i]));
+            wrong(v);
+        }
+    }
+}
+
+static bool block_yields(Verify *v, const Op *op, const Block *b, int n, Value *const *like)
+{
+    bool same = b->nresult == n;
+    for (int i = 0; same && i < n; i++) same = type_fits(b->result[i]->type, like[i]->type);
+    if (same) return true;
+    diag_error(v->diag, op->loc, "%s: block %s yields %d values; the types of %d are needed", op->name,
+               b->name ? b->name : "?", b->nresult, n);
+    return wrong(v);
+}
+
+/* cond: two blocks without parameters that yield the results. while_loop: a condition that yields a
+ * bool and a body that yields the loop variables, both taking them. */
+static void check_block_shape(Verify *v, const Op *op)
+{
+    const Arg *vars = op_find_arg(op, "loop_vars");
+    if (op->nblock != 2) {
+        diag_error(v->diag, op->loc, "%s needs two blocks, not %d", op->name, op->nblock);
+        wrong(v);
+        return;
+    }
+    const Block *first = op->block[0], *second = op->block[1];
+    int nparam = vars ? vars->count : 0;
+    if (first->nparam != nparam || second->nparam != nparam) {
+        diag_error(v->diag, op->loc, "%s: its blocks take %d and %d values, not %d", op->name,
+                   first->nparam, second->nparam, nparam);
+        wrong(v);
+        return;
+    }
+    if (!block_yields(v, op, second, op->nout, op->out)) return;
+    if (!vars) {
+        block_yields(v, op, first, op->nout, op->out);
+    } else if (first->nresult != 1 || first->result[0]->type->dtype != DT_BOOL) {
+        diag_error(v->diag, op->loc, "while_loop: its condition must yield one bool");
+        wrong(v);
+    } else {
+        block_yields(v, op, second, nparam, vars->val);
+    }
+}
+
+static void check_block(Verify *v, Block *b);
+
+static void check_op(Verify *v, Op *op)
+{
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++)
+            check_use(v, op->arg[i].val[k], op->arg[i].loc.src ? op->arg[i].loc : op->loc);
+    if (op->kind == OP_NONE) {
+        check_unknown(v, op);
+        return;
+    }
+    for (int i = 0; i < op->nblock; i++) check_block(v, op->block[i]);
+    Opset o = op->opset ? op->opset : v->func->opset;
+    if (ops[op->kind].since > o && !(ops[op->kind].flags & F_PRIVATE)) {
+        diag_error(v->diag, op->loc, "%s exists from %s on; this function is %s", op->name,
+                   opset_text(ops[op->kind].since), opset_text(o));
+        wrong(v);
+        return;
+    }
+    if (op->kind == OP_const) {
+        check_const(v, op);
+        return;
+    }
+    Arena scratch = { 0 };
+    Call *c = NEW(&scratch, Call);
+    int before = v->diag->errors + v->diag->fails;
+    if (op_infer(op, c, &scratch, v->diag)) {
+        if (c->info->infer || c->nout) check_results(v, op, c);
+        if (c->info->flags & F_BLOCKS) check_block_shape(v, op);
+    } else {
+        if (v->retype)
+            for (int i = 0; i < op->nout; i++) op->out[i]->type = &type_poison;
+        if (before != v->diag->errors + v->diag->fails || v->retype) wrong(v);
+    }
+    arena_free(&scratch);
+}
+
+static void check_block(Verify *v, Block *b)
+{
+    scope_enter(b->param, b->nparam, b);
+    for (Op *op = b->first; op; op = op->next) {
+        check_op(v, op);
+        scope_enter(op->out, op->nout, b);
+    }
+    for (int i = 0; i < b->nresult; i++)
+        check_use(v, b->result[i], b->owner ? b->owner->loc : v->func->loc);
+    check_names(v, b);
+    if (!b->owner) return;
+    for (Op *op = b->first; op; op = op->next) scope_enter(op->out, op->nout, NULL);
+    scope_enter(b->param, b->nparam, NULL);
+}
+
+/* ---- functions ----------------------------------------------------------------------------------------- */
+
+static void check_func(Verify *v)
+{
+    Func *f = v->func;
+    if (!f->opset) {
+        diag_error(v->diag, f->loc, "the opset %s is not known", f->opset_name ? f->opset_name : "(none)");
+        wrong(v);
+        return;
+    }
+    if (!f->body->nresult) {
+        diag_error(v->diag, f->loc, "function %s has no result", f->name);
+        wrong(v);
+    }
+    scope_enter(f->body->result, f->body->nresult, NULL);
+    scope_enter(f->body->param, f->body->nparam, NULL);
+    func_walk(f, clear_tags, NULL);
+    check_block(v, f->body);
+}
+
+static bool verify_func(Func *f, Diag *d, bool retype)
+{
+    Arena scratch = { 0 };
+    Verify v = { .func = f, .diag = d, .scratch = &scratch, .retype = retype, .ok = true };
+    check_func(&v);
+    arena_free(&scratch);
+    return v.ok;
+}
+
+bool func_infer(Func *f, Diag *d, bool retype) { return verify_func(f, d, retype); }
+
+bool module_verify(Module *m, Diag *d, const char *after)
+{
+    bool ok = true;
+    if (!m->first) ok = diag_error(d, (Loc){ .src = m->src }, "the program has no function");
+    for (Func *f = m->first; f; f = f->next) {
+        for (const Func *g = m->first; g != f; g = g->next)
+            if (!strcmp(g->name, f->name))
+                ok = diag_error(d, f->loc, "function %s is defined a second time", f->name);
+        if (!verify_func(f, d, false)) ok = false;
+    }
+    if (!ok && after) diag_note(d, (Loc){ 0 }, "this was found after the pass %s, which is wrong", after);
+    return ok;
+}
