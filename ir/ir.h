@@ -218,6 +218,7 @@ struct Op {
     int nout;
     Block **block;     /* cond, while_loop */
     int nblock;
+    bool keep;         /* a weight that was declared: dce leaves it although nothing uses it */
     Block *parent;
     Op *prev, *next;
     Loc loc;

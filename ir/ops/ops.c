@@ -40,6 +40,7 @@ const OpInfo ops[OP_COUNT] = {
 #define ARGS(...)          .param = (const Param[]){ __VA_ARGS__, { .name = NULL } },
 #define IR(f)              .infer = f,
 #define EVAL(f)            .eval = f,
+#define EXPAND(f)          .expand = f,
 #define EX(o, a, r)        .example = a, .expect = r, .example_opset = o },
 #include "ops.def"
 };

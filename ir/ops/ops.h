@@ -159,6 +159,7 @@ bool op_infer(const Op *op, Call *c, Arena *scratch, Diag *d);
 #define OP(name, ...)
 #define IR(f) bool f(Call *c);
 #define EVAL(f) bool f(Call *c);
+#define EXPAND(f) bool f(Builder *b, Op *op, Value **results);
 #define NONE op_none_
 #include "ops.def"
 #undef NONE

@@ -1,0 +1,75 @@
+/* boundary.c -- inputs and results take the target's float type; casts join them to what is inside.
+ *
+ * Names stay: an input changes its type and feeds a cast; a result's name moves to the cast behind
+ * it. Where the program had casts there, pairs arise that `algebra` removes, so that fp32 inputs
+ * that were cast to fp16 become fp16 inputs without a cast, and the other way round. */
+#include "pass.h"
+
+static DType boundary_type(IoMode io) { return io == IO_FP32 ? DT_FP32 : DT_FP16; }
+
+static bool is_other_float(const Type *t, DType want)
+{
+    return t->kind == TY_TENSOR && t->dtype != want && (t->dtype == DT_FP16 || t->dtype == DT_FP32);
+}
+
+static const Type *retyped(Module *m, const Type *t, DType want)
+{
+    return type_tensor(&m->arena, want, t->shape);
+}
+
+static const char *with_dtype(Module *m, const char *name, DType t)
+{
+    return arena_printf(&m->arena, "%s_to_%s", name, dtypes[t].name);
+}
+
+static int convert_inputs(Func *f, DType want, Diag *d)
+{
+    Module *m = f->module;
+    int changes = 0;
+    for (int i = 0; i < f->body->nparam; i++) {
+        Value *p = f->body->param[i];
+        if (!is_other_float(p->type, want)) continue;
+        DType inside = p->type->dtype;
+        p->type = retyped(m, p->type, want);
+        changes++;
+        Builder b = builder_at(f->body, f->body->first, d, p->loc);
+        Value *dtype = build_string(&b, dtypes[inside].name);
+        Value *v = build(&b, with_dtype(m, p->name, inside), "cast", "x", p, "dtype", dtype, NULL);
+        bool result = is_result(f, p);
+        func_replace_uses(f, p, v);
+        op_set_arg(m, v->def, "x", p);
+        for (int k = 0; result && k < f->body->nresult; k++)
+            if (f->body->result[k] == v) f->body->result[k] = p; /* what goes in comes out */
+    }
+    return changes;
+}
+
+static int convert_results(Func *f, DType want, Diag *d)
+{
+    Module *m = f->module;
+    int changes = 0;
+    for (int i = 0; i < f->body->nresult; i++) {
+        Value *r = f->body->result[i];
+        if (!is_other_float(r->type, want) || !r->def) continue;
+        const char *name = r->name;
+        Builder b = builder_at(f->body, NULL, d, r->loc);
+        r->name = func_unique_name(f, with_dtype(m, name, r->type->dtype));
+        Value *dtype = build_string(&b, dtypes[want].name);
+        Value *v = build(&b, "result", "cast", "x", r, "dtype", dtype, NULL);
+        v->name = name;
+        attr_set(m, &v->def->attrs, "name", const_string(&m->arena, name));
+        changes++;
+        for (int k = i; k < f->body->nresult; k++)
+            if (f->body->result[k] == r) f->body->result[k] = v;
+    }
+    return changes;
+}
+
+int pass_boundary(Module *m, const PassOptions *o, Diag *d)
+{
+    DType want = boundary_type(pass_io(o));
+    int changes = 0;
+    for (Func *f = m->first; f; f = f->next)
+        changes += convert_inputs(f, want, d) + convert_results(f, want, d);
+    return changes;
+}

@@ -1,0 +1,166 @@
+/* cse.c -- merges statements that compute the same: equal ops with equal arguments and attributes. */
+#include "pass.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    uint64_t hash;
+    Op *op;
+} Slot;
+
+typedef struct {
+    Slot *slot;
+    size_t cap;
+} Table;
+
+static uint64_t mix(uint64_t h, uint64_t v) { return (h ^ v) * 0x9E3779B97F4A7C15u ^ (h >> 29); }
+
+static uint64_t hash_const(uint64_t h, const Const *c)
+{
+    h = mix(h, (uint64_t)c->kind * 64 + (uint64_t)c->type->dtype);
+    if (c->kind == CONST_BLOB) return mix(h, c->offset);
+    if (c->kind == CONST_INIT) return mix(h, c->seed);
+    if (c->kind != CONST_DATA || c->type->dtype == DT_STRING) return h;
+    const unsigned char *p = c->data;
+    size_t n = type_bytes(c->type);
+    for (size_t i = 0; i < n && i < 64; i++) h = mix(h, p[i]);
+    return mix(h, n);
+}
+
+static uint64_t hash_op(const Op *op)
+{
+    uint64_t h = mix((uint64_t)op->kind, op->opset);
+    for (int i = 0; i < op->narg; i++) {
+        uint64_t one = 0; /* arguments count in any order */
+        for (const char *s = op->arg[i].name; *s; s++) one = mix(one, (unsigned char)*s);
+        for (int k = 0; k < op->arg[i].count; k++) {
+            const Value *v = op->arg[i].val[k];
+            one = v->lit && !v->name ? hash_const(one, v->lit) : mix(one, (uint64_t)(uintptr_t)v);
+        }
+        h += one;
+    }
+    for (int i = 0; i < op->attrs.count; i++)
+        if (strcmp(op->attrs.at[i].name, "name") != 0) h = hash_const(h, op->attrs.at[i].val);
+    return h;
+}
+
+static bool same_value(const Value *a, const Value *b)
+{
+    return a == b || (!a->name && !b->name && a->lit && b->lit && const_equal(a->lit, b->lit));
+}
+
+static bool same_args(const Op *a, const Op *b)
+{
+    if (a->narg != b->narg) return false;
+    for (int i = 0; i < a->narg; i++) {
+        const Arg *x = &a->arg[i], *y = op_find_arg(b, x->name);
+        if (!y || x->count != y->count) return false;
+        for (int k = 0; k < x->count; k++)
+            if (!same_value(x->val[k], y->val[k])) return false;
+    }
+    return true;
+}
+
+static bool same_attrs(const Op *a, const Op *b)
+{
+    int na = 0, nb = 0;
+    for (int i = 0; i < b->attrs.count; i++) nb += strcmp(b->attrs.at[i].name, "name") != 0;
+    for (int i = 0; i < a->attrs.count; i++) {
+        if (!strcmp(a->attrs.at[i].name, "name")) continue;
+        const Const *other = attr_get(&b->attrs, a->attrs.at[i].name);
+        if (!other || !const_equal(a->attrs.at[i].val, other)) return false;
+        na++;
+    }
+    return na == nb;
+}
+
+static bool same_op(const Op *a, const Op *b)
+{
+    if (a->kind != b->kind || a->opset != b->opset || a->nout != b->nout) return false;
+    for (int i = 0; i < a->nout; i++)
+        if (!type_equal(a->out[i]->type, b->out[i]->type)) return false;
+    return same_args(a, b) && same_attrs(a, b);
+}
+
+/* Declared weights stay apart: two with equal numbers are still two, for who trains them. */
+static bool may_merge(const Func *f, const Op *op)
+{
+    if (op->kind == OP_NONE || op->nblock || op->keep || !op->nout) return false;
+    if (ops[op->kind].flags & F_IMPURE || op->kind == OP_read_state) return false;
+    for (int i = 0; i < op->nout; i++)
+        if (is_result(f, op->out[i])) return false;
+    return true;
+}
+
+static Op *find_or_add(Table *t, Op *op)
+{
+    uint64_t h = hash_op(op);
+    for (size_t i = (size_t)h & (t->cap - 1);; i = (i + 1) & (t->cap - 1)) {
+        if (!t->slot[i].op) {
+            t->slot[i] = (Slot){ h, op };
+            return NULL;
+        }
+        if (t->slot[i].hash == h && same_op(t->slot[i].op, op)) return t->slot[i].op;
+    }
+}
+
+/* Values redirected so far keep their replacement in tag, so that one walk suffices. */
+static void redirect(Value **val, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (val[i]->tag) val[i] = val[i]->tag;
+}
+
+static void redirect_op(Op *op)
+{
+    for (int i = 0; i < op->narg; i++) redirect(op->arg[i].val, op->arg[i].count);
+    for (int b = 0; b < op->nblock; b++) {
+        for (Op *in = op->block[b]->first; in; in = in->next) redirect_op(in);
+        redirect(op->block[b]->result, op->block[b]->nresult);
+    }
+}
+
+static bool clear_and_count(void *ctx, Op *op)
+{
+    ++*(size_t *)ctx;
+    for (int i = 0; i < op->nout; i++) op->out[i]->tag = NULL;
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++) op->arg[i].val[k]->tag = NULL;
+    for (int i = 0; i < op->nblock; i++)
+        for (int k = 0; k < op->block[i]->nparam; k++) op->block[i]->param[k]->tag = NULL;
+    return true;
+}
+
+/* The function's own statements; those in nested blocks are left as they are. */
+static int merge(Func *f)
+{
+    size_t count = 0;
+    func_walk(f, clear_and_count, &count);
+    for (int i = 0; i < f->body->nparam; i++) f->body->param[i]->tag = NULL;
+    Table t = { .cap = 16 };
+    while (t.cap < 2 * count + 2) t.cap *= 2;
+    t.slot = calloc(t.cap, sizeof *t.slot);
+    if (!t.slot) bug("out of memory");
+    int merged = 0;
+    for (Op *op = f->body->first, *next; op; op = next) {
+        next = op->next;
+        redirect_op(op);
+        Op *same = may_merge(f, op) ? find_or_add(&t, op) : NULL;
+        if (!same) continue;
+        for (int i = 0; i < op->nout; i++) op->out[i]->tag = same->out[i];
+        op_unlink(op);
+        merged++;
+    }
+    redirect(f->body->result, f->body->nresult);
+    free(t.slot);
+    return merged;
+}
+
+int pass_cse(Module *m, const PassOptions *o, Diag *d)
+{
+    (void)o, (void)d;
+    int merged = 0;
+    for (Func *f = m->first; f; f = f->next) merged += merge(f);
+    return merged;
+}

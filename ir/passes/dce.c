@@ -1,0 +1,70 @@
+/* dce.c -- drops statements whose results nothing needs. */
+#include "pass.h"
+
+/* A value is live when its tag is itself. */
+static bool clear_tag(void *ctx, Op *op)
+{
+    (void)ctx;
+    for (int i = 0; i < op->nout; i++) op->out[i]->tag = NULL;
+    return true;
+}
+
+static void mark(Value *const *val, int n)
+{
+    for (int i = 0; i < n; i++) val[i]->tag = val[i];
+}
+
+/* Of what table rows do not say anything is assumed; effects are kept. */
+static bool has_effect(const Op *op)
+{
+    return op->keep || op->kind == OP_NONE || !op->nout || (ops[op->kind].flags & F_IMPURE);
+}
+
+static bool block_has_effect(const Block *b)
+{
+    for (const Op *op = b->first; op; op = op->next) {
+        if (has_effect(op)) return true;
+        for (int i = 0; i < op->nblock; i++)
+            if (block_has_effect(op->block[i])) return true;
+    }
+    return false;
+}
+
+static bool is_live(const Op *op)
+{
+    if (has_effect(op)) return true;
+    for (int i = 0; i < op->nout; i++)
+        if (op->out[i]->tag) return true;
+    for (int i = 0; i < op->nblock; i++)
+        if (block_has_effect(op->block[i])) return true;
+    return false;
+}
+
+/* Backward through a block, one sweep is enough: uses follow definitions. */
+static int sweep(Block *b)
+{
+    int dropped = 0;
+    mark(b->result, b->nresult);
+    for (Op *op = b->last, *prev; op; op = prev) {
+        prev = op->prev;
+        if (!is_live(op)) {
+            op_unlink(op);
+            dropped++;
+            continue;
+        }
+        for (int i = 0; i < op->narg; i++) mark(op->arg[i].val, op->arg[i].count);
+        for (int i = op->nblock; i-- > 0;) dropped += sweep(op->block[i]);
+    }
+    return dropped;
+}
+
+int pass_dce(Module *m, const PassOptions *o, Diag *d)
+{
+    (void)o, (void)d;
+    int dropped = 0;
+    for (Func *f = m->first; f; f = f->next) {
+        func_walk(f, clear_tag, NULL);
+        dropped += sweep(f->body);
+    }
+    return dropped;
+}

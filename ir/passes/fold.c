@@ -1,0 +1,85 @@
+/* fold.c -- computes statements whose arguments are all small constants, by their reference meaning. */
+#include "pass.h"
+
+#include <string.h>
+
+/* Above this the result would be a weight that the source does not hold; it stays computed. */
+enum { FOLD_MAX_BYTES = 4096 };
+
+/* A CONST_FILE or CONST_BLOB is the user's weight: it is left to be seen in the text. */
+static bool foldable_value(const Value *v)
+{
+    return v->lit && v->lit->kind == CONST_DATA && v->lit->type->kind == TY_TENSOR
+           && type_bytes(v->lit->type) <= FOLD_MAX_BYTES;
+}
+
+static bool foldable(const Func *f, const Op *op)
+{
+    if (op->kind == OP_NONE || op->kind == OP_const || op->nblock || !op->nout || !op->narg) return false;
+    if (ops[op->kind].flags & (F_IMPURE | F_UNSUPPORTED | F_CONSTEXPR) || !ops[op->kind].eval) return false;
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++)
+            if (!foldable_value(op->arg[i].val[k])) return false;
+    for (int i = 0; i < op->nout; i++) {
+        size_t n = type_bytes(op->out[i]->type);
+        if (n > FOLD_MAX_BYTES || (!n && op->out[i]->type->kind != TY_TENSOR)) return false;
+        if (is_result(f, op->out[i])) return false;
+    }
+    return true;
+}
+
+static const void *kept_data(Arena *a, const Tensor *t)
+{
+    void *p = arena_alloc(a, t->bytes + 1);
+    if (t->dtype != DT_STRING) return t->bytes ? memcpy(p, t->data, t->bytes) : p;
+    const char **s = arena_alloc(a, t->count * sizeof *s + 1);
+    for (size_t i = 0; i < t->count; i++) s[i] = arena_strdup(a, ((const char **)t->data)[i]);
+    return s;
+}
+
+/* What cannot be computed (a wrong program, an unsupported form) is left for others to report. */
+static bool fold(Module *m, Op *op, Diag *d)
+{
+    Arena scratch = { 0 };
+    Diag quiet = { .quiet = true };
+    Call *c = NEW(&scratch, Call);
+    Tensor *res = NEW_ARRAY(&scratch, MAX_RESULT, Tensor);
+    bool ok = call_of_op(c, op, &scratch, &quiet) && call_run(c, res, MAX_RESULT) && c->nout == op->nout;
+    for (int i = 0; ok && i < op->nout; i++)
+        ok = !res[i].is_list && res[i].bytes <= FOLD_MAX_BYTES;
+    if (ok) {
+        Builder b = before_op(op, d);
+        for (int i = 0; i < op->nout; i++) {
+            const Type *t = type_tensor(&m->arena, res[i].dtype, res[i].shape);
+            Value *v = build_const(&b, op->out[i]->name, const_data(&m->arena, t, kept_data(&m->arena, &res[i])));
+            func_replace_uses(op->parent->func, op->out[i], v);
+        }
+        op_unlink(op);
+    }
+    for (int i = 0; i < MAX_RESULT; i++) tensor_free(&res[i]);
+    diag_free(&quiet);
+    arena_free(&scratch);
+    return ok;
+}
+
+typedef struct {
+    Module *m;
+    Func *func;
+    Diag *diag;
+    int changes;
+} Folding;
+
+static bool visit(void *ctx, Op *op)
+{
+    Folding *f = ctx;
+    if (foldable(f->func, op) && fold(f->m, op, f->diag)) f->changes++;
+    return true;
+}
+
+int pass_fold(Module *m, const PassOptions *o, Diag *d)
+{
+    (void)o;
+    Folding f = { .m = m, .diag = d };
+    for (f.func = m->first; f.func; f.func = f.func->next) func_walk(f.func, visit, &f);
+    return f.changes;
+}

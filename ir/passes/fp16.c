@@ -1,0 +1,268 @@
+/* fp16.c -- turns fp32 computation into fp16.
+ *
+ * Every op that takes fp16 in its opset is given fp16 arguments; values that come as fp32 (inputs,
+ * results of ops that know fp32 alone) are cast once, behind their definition. Results of the
+ * function keep their type by a cast; `boundary` decides about those. */
+#include "pass.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct Pair {
+    Value *half;  /* the fp16 value of an fp32 one */
+    Value *full;  /* the fp32 value of one that was fp32 and is fp16 now */
+} Pair;           /* Value.tag points at it */
+
+typedef struct {
+    Module *m;
+    Func *func;
+    Diag *diag;
+    Arena scratch;
+    int changes;
+} Halving;
+
+/* ---- literals ------------------------------------------------------------------------------------------- */
+
+enum { F16_MAX = 65504 };
+
+/* An epsilon that vanished would divide by zero; a mask that became infinite would give NaN. */
+static double kept_in_f16(double v, bool *changed)
+{
+    const double least = 0x1p-24;
+    if (v != 0 && fabs(v) < least) {
+        *changed = true;
+        return v < 0 ? -least : least;
+    }
+    if (!isinf(v) && fabs(v) > F16_MAX) {
+        *changed = true;
+        return v < 0 ? -F16_MAX : F16_MAX;
+    }
+    return v;
+}
+
+Const *const_as(Module *m, const Const *c, DType t, Diag *d)
+{
+    if (c->type->kind != TY_TENSOR || !dtype_is_float(c->type->dtype)) return NULL;
+    if (c->kind == CONST_BLOB || c->kind == CONST_GROUP) return NULL;
+    Const *r = NEW(&m->arena, Const);
+    *r = *c;
+    r->type = type_tensor(&m->arena, t, c->type->shape);
+    if (c->kind != CONST_DATA) return r;
+    void *data = arena_alloc(&m->arena, type_bytes(r->type) + 1);
+    Tensor from = tensor_view(c->type->dtype, &c->type->shape, c->data);
+    Tensor to = tensor_view(t, &c->type->shape, data);
+    bool changed = false;
+    double shown = 0;
+    for (size_t i = 0; i < from.count; i++) {
+        double v = tensor_float(&from, i);
+        bool here = false;
+        double w = t == DT_FP16 ? kept_in_f16(v, &here) : v;
+        if (here && !changed) shown = v;
+        changed = changed || here;
+        tensor_set_float(&to, i, w);
+    }
+    r->data = data;
+    if (changed)
+        diag_warn(d, WARN_PRECISION, c->loc, "the constant %g is outside fp16's range and is moved to its edge", shown);
+    return r;
+}
+
+/* ---- values ---------------------------------------------------------------------------------------------- */
+
+static bool is_full(const Value *v) { return v->type->kind == TY_TENSOR && v->type->dtype == DT_FP32; }
+
+static Pair *pair_of(Halving *h, Value *v)
+{
+    if (!v->tag) v->tag = NEW(&h->scratch, Pair);
+    return v->tag;
+}
+
+static Value *cast_at(Halving *h, Block *b, Op *before, Value *v, DType t)
+{
+    Builder at = builder_at(b, before, h->diag, v->loc);
+    Value *dtype = build_string(&at, dtypes[t].name);
+    const char *name = arena_printf(&h->scratch, "%s_to_%s", v->name ? v->name : "c", dtypes[t].name);
+    Value *r = build(&at, name, "cast", "x", v, "dtype", dtype, NULL);
+    r->tag = dtype->tag = NULL;
+    h->changes++;
+    return r;
+}
+
+/* The fp16 value of v, made right behind its definition. */
+static Value *half_of(Halving *h, Value *v, Block *here)
+{
+    if (!is_full(v)) return v;
+    Pair *p = pair_of(h, v);
+    if (p->half) return p->half;
+    Const *lit = v->lit ? const_as(h->m, v->lit, DT_FP16, h->diag) : NULL;
+    Block *b = v->def ? v->def->parent : v->lit ? here : NULL;
+    if (lit && !v->name) {
+        p->half = value_literal(h->m, lit, v->loc);
+    } else if (lit) {
+        Builder at = builder_at(b, v->def->next, h->diag, v->loc);
+        p->half = build_const(&at, arena_printf(&h->scratch, "%s_to_fp16", v->name), lit);
+        p->half->def->keep = v->def->keep;
+        v->def->keep = false;
+        h->changes++;
+    } else if (v->def) {
+        p->half = cast_at(h, b, v->def->next, v, DT_FP16);
+    } else {
+        Block *owner = here; /* a parameter: of the block in whose list it stands */
+        for (bool mine = false; !mine && owner; ) {
+            for (int i = 0; i < owner->nparam; i++) mine = mine || owner->param[i] == v;
+            if (!mine) owner = owner->owner ? owner->owner->parent : NULL;
+        }
+        if (!owner) owner = here;
+        p->half = cast_at(h, owner, owner->first, v, DT_FP16);
+    }
+    p->half->tag = NULL;
+    return p->half;
+}
+
+/* ---- statements ------------------------------------------------------------------------------------------- */
+
+static bool has_list(const Op *op)
+{
+    for (int i = 0; i < op->nout; i++)
+        if (op->out[i]->type->kind != TY_TENSOR) return true;
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++)
+            if (op->arg[i].val[k]->type->kind != TY_TENSOR) return true;
+    return false;
+}
+
+/* Whether the row lets each argument that is fp32 be fp16 in this opset. */
+static bool takes_half(const Halving *h, const Op *op)
+{
+    Opset o = op->opset ? op->opset : h->func->opset;
+    if (op->kind == OP_NONE || has_list(op) || (ops[op->kind].flags & (F_UNSUPPORTED | F_CONSTEXPR)))
+        return false;
+    for (int i = 0; i < op->narg; i++) {
+        const Param *p = op_param(&ops[op->kind], op->arg[i].name);
+        if (!p) return false;
+        if (is_full(op->arg[i].val[0]) && !(domain_types(p->dom, o) >> DT_FP16 & 1)) return false;
+    }
+    return true;
+}
+
+/* An op that stays in fp32 gets back in fp32 what others have turned. */
+static void keep_full(Halving *h, Op *op)
+{
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++) {
+            Value *v = op->arg[i].val[k];
+            Pair *p = v->tag;
+            if (!p || !p->full) continue;
+            if (p->full == v) p->full = cast_at(h, op->parent, op, v, DT_FP32);
+            op->arg[i].val[k] = p->full;
+        }
+}
+
+static bool is_cast_to_full(const Op *op)
+{
+    const char *dtype = op->kind == OP_cast ? op_const_string(op, "dtype") : NULL;
+    return dtype && !strcmp(dtype, "fp32");
+}
+
+/* Values of nested blocks see fp16 outside values; while_loop's own variables become fp16 with it. */
+static void halve_block(Halving *h, Block *b);
+
+static void halve_op(Halving *h, Op *op)
+{
+    bool was_full[MAX_RESULT];
+    for (int i = 0; i < op->nout; i++) was_full[i] = is_full(op->out[i]);
+    if (op->kind == OP_const) return;
+    if (!takes_half(h, op)) {
+        keep_full(h, op);
+        return;
+    }
+    bool touched = false;
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++) {
+            Value *v = op->arg[i].val[k];
+            op->arg[i].val[k] = half_of(h, v, op->parent);
+            touched = touched || op->arg[i].val[k] != v;
+        }
+    Builder b = before_op(op, h->diag);
+    if (is_cast_to_full(op)) {
+        op_set_arg(h->m, op, "dtype", build_string(&b, "fp16"));
+        touched = true;
+    }
+    for (int i = 0; i < op->nblock; i++) {
+        for (int k = 0; k < op->block[i]->nparam; k++) {
+            Value *p = op->block[i]->param[k];
+            if (is_full(p)) p->type = type_tensor(&h->m->arena, DT_FP16, p->type->shape);
+        }
+        halve_block(h, op->block[i]);
+        for (int k = 0; k < op->block[i]->nresult; k++)
+            op->block[i]->result[k] = half_of(h, op->block[i]->result[k], op->block[i]);
+        touched = true;
+    }
+    if (touched || op->nblock) build_infer(&b, NULL, op);
+    for (int i = 0; i < op->nout; i++)
+        if (was_full[i] && !is_full(op->out[i])) {
+            Pair *p = pair_of(h, op->out[i]);
+            p->full = op->out[i]; /* stands for: not made yet */
+            h->changes++;
+        }
+}
+
+static void halve_block(Halving *h, Block *b)
+{
+    for (Op *op = b->first, *next; op; op = next) {
+        next = op->next;
+        halve_op(h, op);
+    }
+}
+
+static bool clear_tags(void *ctx, Op *op)
+{
+    (void)ctx;
+    for (int i = 0; i < op->nout; i++) op->out[i]->tag = NULL;
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++) op->arg[i].val[k]->tag = NULL;
+    for (int i = 0; i < op->nblock; i++)
+        for (int k = 0; k < op->block[i]->nparam; k++) op->block[i]->param[k]->tag = NULL;
+    return true;
+}
+
+/* A result that was fp32 stays fp32 under its name; the fp16 value behind it is renamed. */
+static void restore_results(Halving *h, const bool *was_full)
+{
+    Func *f = h->func;
+    for (int i = 0; i < f->body->nresult; i++) {
+        Value *v = f->body->result[i];
+        if (!was_full[i] || is_full(v)) continue;
+        const char *name = v->name;
+        v->name = func_unique_name(f, arena_printf(&h->scratch, "%s_to_fp16", name));
+        Value *r = cast_at(h, f->body, NULL, v, DT_FP32);
+        r->name = name;
+        attr_set(h->m, &r->def->attrs, "name", const_string(&h->m->arena, name));
+        for (int k = i; k < f->body->nresult; k++)
+            if (f->body->result[k] == v) f->body->result[k] = r;
+    }
+}
+
+static void halve_func(Halving *h)
+{
+    Func *f = h->func;
+    bool *was_full = NEW_ARRAY(&h->scratch, f->body->nresult, bool);
+    func_walk(f, clear_tags, NULL);
+    for (int i = 0; i < f->body->nparam; i++) f->body->param[i]->tag = NULL;
+    for (int i = 0; i < f->body->nresult; i++) {
+        was_full[i] = is_full(f->body->result[i]);
+        f->body->result[i]->tag = NULL;
+    }
+    halve_block(h, f->body);
+    restore_results(h, was_full);
+}
+
+int pass_fp16(Module *m, const PassOptions *o, Diag *d)
+{
+    (void)o;
+    Halving h = { .m = m, .diag = d };
+    int errors = d->errors + d->fails;
+    for (h.func = m->first; h.func; h.func = h.func->next) halve_func(&h);
+    arena_free(&h.scratch);
+    return errors == d->errors + d->fails ? h.changes : -1;
+}

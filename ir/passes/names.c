@@ -1,0 +1,50 @@
+/* names.c -- renames inner values whose names are words of MIL's own text.
+ *
+ * Apple's reader takes these as types and keywords where a value stands. Inputs and results are the
+ * user's and are never renamed. */
+#include "pass.h"
+
+#include <string.h>
+
+static const char *const keywords[] = {
+    "any", "program", "func", "tensor", "list", "dict", "tuple", "state", "tensor_buffer", "BLOBFILE",
+    "true", "false", "inf", "nan",
+};
+
+static bool is_reserved(const char *name)
+{
+    for (size_t i = 0; i < COUNT(keywords); i++)
+        if (!strcmp(name, keywords[i])) return true;
+    return dtype_find(name, strlen(name)) != DT_NONE;
+}
+
+typedef struct {
+    Func *func;
+    int changes;
+} Renaming;
+
+static void rename_value(Renaming *r, Value *v)
+{
+    if (!v->name || !is_reserved(v->name) || is_result(r->func, v)) return;
+    Arena scratch = { 0 };
+    v->name = func_unique_name(r->func, arena_printf(&scratch, "%s_v", v->name));
+    arena_free(&scratch);
+    r->changes++;
+}
+
+static bool visit(void *ctx, Op *op)
+{
+    Renaming *r = ctx;
+    for (int i = 0; i < op->nout; i++) rename_value(r, op->out[i]);
+    for (int b = 0; b < op->nblock; b++)
+        for (int i = 0; i < op->block[b]->nparam; i++) rename_value(r, op->block[b]->param[i]);
+    return true;
+}
+
+int pass_names(Module *m, const PassOptions *o, Diag *d)
+{
+    (void)o, (void)d;
+    Renaming r = { 0 };
+    for (r.func = m->first; r.func; r.func = r.func->next) func_walk(r.func, visit, &r);
+    return r.changes;
+}

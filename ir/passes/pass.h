@@ -1,0 +1,24 @@
+/* pass.h -- what passes share among themselves (passes.h is the door for others). */
+#ifndef ANEC_PASS_H
+#define ANEC_PASS_H
+
+#include "../ops/ops.h"
+#include "passes.h"
+
+#define PASS(f, n, w) int pass_##f(Module *m, const PassOptions *o, Diag *d);
+#include "passes.def"
+
+bool pass_listed(const char *list, const char *name);          /* name is one of "a,b,c" */
+IoMode pass_io(const PassOptions *o);                          /* the option's or the target's */
+Builder before_op(Op *op, Diag *d);                            /* builds in front of op */
+/* Uses of the only result of op become `with`; op goes. The name of a function's result must stay
+ * what it is: callers check is_result first. */
+void replace_op(Op *op, Value *with);
+bool is_result(const Func *f, const Value *v);
+/* The literal in another float type, without reading weights: a small one converted (with a warning
+ * where that loses it: what would vanish becomes the smallest number, what would overflow the
+ * largest), a rule or an array file converted as it is read. NULL: of a weight file, or no float. */
+Const *const_as(Module *m, const Const *c, DType t, Diag *d);
+const char *op_const_string(const Op *op, const char *arg);
+
+#endif

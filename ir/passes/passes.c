@@ -1,0 +1,85 @@
+/* passes.c -- the pipeline: runs the rows of passes.def, verifying after each. */
+#include "pass.h"
+
+#include <string.h>
+
+const Pass passes[] = {
+#define PASS(f, n, w) { .name = n, .why = w, .run = pass_##f },
+#include "passes.def"
+};
+const int pass_count = (int)COUNT(passes);
+
+bool pass_listed(const char *list, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *s = list; s; s = strchr(s, ','), s += s != NULL)
+        if (strcspn(s, ",") == len && !memcmp(s, name, len)) return true;
+    return false;
+}
+
+/* Every name of a list must be a pass. */
+static bool check_list(const char *list, Diag *d)
+{
+    Arena scratch = { 0 };
+    bool ok = true;
+    for (const char *s = list; ok && s; s = strchr(s, ','), s += s != NULL) {
+        const char *name = arena_strndup(&scratch, s, strcspn(s, ","));
+        const char *known[COUNT(passes)];
+        bool found = false;
+        for (size_t i = 0; i < COUNT(passes); i++) {
+            known[i] = passes[i].name;
+            found = found || !strcmp(name, known[i]);
+        }
+        const char *near = found ? NULL : name_nearest(name, known, COUNT(passes));
+        if (!found)
+            ok = near ? diag_error(d, (Loc){ 0 }, "there is no pass called %s; did you mean %s?", name, near)
+                      : diag_error(d, (Loc){ 0 }, "there is no pass called %s; --list-passes shows all", name);
+    }
+    arena_free(&scratch);
+    return ok;
+}
+
+bool passes_run(Module *m, const PassOptions *o, Diag *d)
+{
+    if (o->only && !check_list(o->only, d)) return false;
+    if (o->dump && strcmp(o->dump, "all") != 0 && !check_list(o->dump, d)) return false;
+    for (int i = 0; i < pass_count; i++) {
+        if (o->only && !pass_listed(o->only, passes[i].name)) continue;
+        int changes = passes[i].run(m, o, d);
+        if (changes < 0) return false;
+        if (changes && !module_verify(m, d, passes[i].name)) return false;
+        if (o->dump && (!strcmp(o->dump, "all") || pass_listed(o->dump, passes[i].name)))
+            o->dump_to(o->ctx, passes[i].name, changes, m);
+    }
+    return true;
+}
+
+/* ---- shared by passes -------------------------------------------------------------------------------- */
+
+IoMode pass_io(const PassOptions *o) { return o->io != IO_AUTO ? o->io : o->target->io; }
+
+Builder before_op(Op *op, Diag *d)
+{
+    Builder b = builder_at(op->parent, op, d, op->loc);
+    if (op->opset) b.opset = op->opset;
+    return b;
+}
+
+void replace_op(Op *op, Value *with)
+{
+    func_replace_uses(op->parent->func, op->out[0], with);
+    op_unlink(op);
+}
+
+bool is_result(const Func *f, const Value *v)
+{
+    for (int i = 0; i < f->body->nresult; i++)
+        if (f->body->result[i] == v) return true;
+    return false;
+}
+
+const char *op_const_string(const Op *op, const char *arg)
+{
+    const Value *v = op_value(op, arg);
+    return v ? value_string(v) : NULL;
+}
