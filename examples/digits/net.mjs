@@ -81,30 +81,54 @@ export function initialiseNet(net, random) {
     initialise(net.fc.weight, net.conv2.out.count, random);
 }
 
-function convReluForward(conv, input) {
-    const { taps, positions, gather, columns } = conv;
-    const weight = conv.weight.value;
+function gatherColumns({ gather, columns }, values) {
     for (let i = 0; i < gather.length; i++) {
-        columns[i] = input.value[gather[i]];
+        columns[i] = values[gather[i]];
     }
-    for (let channel = 0; channel < conv.outChannels; channel++) {
-        for (let position = 0; position < positions; position++) {
-            const column = position * taps;
-            const filter = channel * taps;
-            let sum = conv.bias.value[channel];
-            for (let tap = 0; tap < taps; tap++) {
-                sum += weight[filter + tap] * columns[column + tap];
-            }
-            conv.out.value[channel * positions + position] = sum > 0 ? sum : 0;
+}
+
+/** Four channels at a time: their sums do not wait for each other and share the column. */
+function convReluChannels({ taps, positions, columns, weight, bias, out }, channel) {
+    const filters = weight.value;
+    const f0 = channel * taps;
+    const f1 = f0 + taps;
+    const f2 = f1 + taps;
+    const f3 = f2 + taps;
+    for (let position = 0; position < positions; position++) {
+        const column = position * taps;
+        let sum0 = bias.value[channel];
+        let sum1 = bias.value[channel + 1];
+        let sum2 = bias.value[channel + 2];
+        let sum3 = bias.value[channel + 3];
+        for (let tap = 0; tap < taps; tap++) {
+            const x = columns[column + tap];
+            sum0 += filters[f0 + tap] * x;
+            sum1 += filters[f1 + tap] * x;
+            sum2 += filters[f2 + tap] * x;
+            sum3 += filters[f3 + tap] * x;
         }
+        const at = channel * positions + position;
+        out.value[at] = Math.max(sum0, 0);
+        out.value[at + positions] = Math.max(sum1, 0);
+        out.value[at + 2 * positions] = Math.max(sum2, 0);
+        out.value[at + 3 * positions] = Math.max(sum3, 0);
+    }
+}
+
+function convReluForward(conv, input) {
+    gatherColumns(conv, input.value);
+    for (let channel = 0; channel < conv.outChannels; channel += 4) {
+        convReluChannels(conv, channel);
     }
 }
 
 function linearForward({ weight, bias, out }, input) {
+    const { count, value } = input;
+    const weights = weight.value;
     for (let row = 0; row < out.count; row++) {
         let sum = bias.value[row];
-        for (let i = 0; i < input.count; i++) {
-            sum += weight.value[row * input.count + i] * input.value[i];
+        for (let i = 0; i < count; i++) {
+            sum += weights[row * count + i] * value[i];
         }
         out.value[row] = sum;
     }

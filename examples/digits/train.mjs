@@ -13,7 +13,7 @@ const TRAINING_SEED = 1;
 const EPOCHS = 24;
 const BATCH = 32;
 const LEARNING_RATE = 0.002;
-const MAX_SHIFT = 2;
+const MAX_SHIFT = 1;
 const HOLDOUT_DIGITS = 1000;
 
 const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
