@@ -1,0 +1,73 @@
+/* eval.h -- what the reference kernels share: walks over strided elements, products of matrices.
+ *
+ * Strides and offsets count elements, never bytes. A walk goes through the elements of one shape in
+ * C order and keeps, for each of up to WALK_MAX operands, the offset of its element:
+ *
+ *     Walk w;
+ *     walk_init(&w, &out);                      // the elements that are visited
+ *     walk_broadcast(&w, &out);                 // operand 0
+ *     walk_broadcast(&w, &x);                   // operand 1, repeated as numpy does
+ *     for (bool go = walk_start(&w); go; go = walk_next(&w))
+ *         for (int64_t i = 0; i < w.run; i++)   // the innermost dimension is the caller's loop
+ *             z[w.at[0] + i * w.step[0]] = f(x[w.at[1] + i * w.step[1]]);
+ *
+ * Dimensions that all operands can treat as one are merged at walk_start, so runs are long. */
+#ifndef ANEC_EVAL_H
+#define ANEC_EVAL_H
+
+#include "ops.h"
+
+/* ---- shapes --------------------------------------------------------------------------------------- */
+
+void shape_strides(const Shape *s, int64_t *stride);        /* C order; stride[rank - 1] is 1 */
+/* Strides that let s be read as if it had the shape `as`: 0 where s repeats. s must broadcast to it. */
+void shape_strides_as(const Shape *s, const Shape *as, int64_t *stride);
+int64_t shape_elements(const Shape *s, int from, int to);   /* product of dim[from..to) of a known shape */
+
+/* ---- walks ---------------------------------------------------------------------------------------- */
+
+enum { WALK_MAX = 6 };
+
+typedef struct {
+    int rank, nop;
+    int64_t dim[MAX_RANK], index[MAX_RANK]; /* after walk_start: of the merged outer dimensions */
+    int64_t stride[WALK_MAX][MAX_RANK];
+    int64_t at[WALK_MAX];                   /* where each operand's run begins */
+    int64_t step[WALK_MAX];                 /* each operand's stride along the run */
+    int64_t run;                            /* elements of a run */
+} Walk;
+
+void walk_init(Walk *w, const Shape *s);
+int walk_add(Walk *w, const int64_t *stride, int64_t first); /* an operand by its strides; its number */
+int walk_broadcast(Walk *w, const Shape *operand);           /* a packed operand of this shape */
+bool walk_start(Walk *w);                                    /* false: there are no elements */
+bool walk_next(Walk *w);                                     /* false: that was the last run */
+
+/* Copies the elements of shape s from src to dst, each laid out by its own strides (which may be
+ * negative or 0) from its own first element. `size` is bytes an element: 1, 2, 4 or 8. */
+void copy_strided(const Shape *s, size_t size, void *dst, int64_t dst_first,
+                  const int64_t *dst_stride, const void *src, int64_t src_first,
+                  const int64_t *src_stride);
+/* Bytes an element of t, whose type must be of whole bytes (strings: a pointer). */
+size_t tensor_elem_size(const Tensor *t);
+
+/* ---- numbers -------------------------------------------------------------------------------------- */
+
+/* A tensor of ints or bools as int64, from the call's arena; NULL when the argument is absent. */
+int64_t *call_int64s(Call *c, const char *name);
+int64_t *call_int64s_of(Call *c, const Tensor *t);
+void tensor_put_ints(Tensor *t, size_t i, size_t n, const int64_t *src); /* wraps into the type */
+/* A scalar float parameter; its default is a constant of x's element type, rounded as one. */
+double call_float_like(Call *c, const char *name, const char *x);
+double round_to(DType t, double v);                         /* v as an element of float type t */
+
+/* ---- products of matrices ------------------------------------------------------------------------- */
+
+/* c[i][j] += sum over l of a[i][l] * b[l][j], in this order of l; a is m by k, b is k by n, c is
+ * m by n, each with the distance between its rows. gemm_int wraps modulo 2^64. */
+void gemm_double(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda, const double *b,
+                 int64_t ldb, double *c, int64_t ldc);
+void gemm_int(int64_t m, int64_t n, int64_t k, const int64_t *a, int64_t lda, const int64_t *b,
+              int64_t ldb, int64_t *c, int64_t ldc);
+
+#endif
