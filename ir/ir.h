@@ -102,7 +102,7 @@ struct Tensor {
     bool owned;
     Tensor **item; /* list values: nitem tensors, each owned */
     int64_t nitem;
-    bool is_list;
+    bool is_list, fixed; /* fixed: a list that does not grow */
 };
 
 bool tensor_alloc(Tensor *t, Diag *d, DType dtype, const Shape *s); /* zeroed; fail when too large */

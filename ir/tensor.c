@@ -54,7 +54,7 @@ bool tensor_copy(Tensor *dst, Diag *d, const Tensor *src)
         if (src->bytes) memcpy(dst->data, src->data, src->bytes);
         return true;
     }
-    *dst = (Tensor){ .is_list = true, .dtype = src->dtype, .shape = src->shape };
+    *dst = (Tensor){ .is_list = true, .fixed = src->fixed, .dtype = src->dtype, .shape = src->shape };
     dst->item = calloc((size_t)src->nitem + 1, sizeof *dst->item);
     if (!dst->item) return diag_fail(d, "no memory for a list of %lld", (long long)src->nitem);
     for (dst->nitem = 0; dst->nitem < src->nitem; dst->nitem++) {
