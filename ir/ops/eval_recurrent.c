@@ -1,0 +1,194 @@
+/* eval_recurrent.c -- lstm, gru and rnn: one walk over the steps, one function a cell.
+ *
+ * With W the input's weights, R the state's and b the bias, rows of each stacked by gates:
+ *   rnn   h' = f(W x + R h + b)
+ *   gru   gates r, o, z:     r, z = g(W x + R h + b),  o = f(Wo x + Ro (r h) + bo),
+ *                            h' = (1 - z) o + z h;  reset_after: o = f(Wo x + bi + r (Ro h + bo))
+ *   lstm  gates i, f, o, z:  z = k(..), c' = clip(f c + i z), h' = o f(c'); a peephole adds p c to
+ *                            what i and f are made of, and p c' to o
+ * States stay doubles from step to step and are rounded where they are results. */
+#include "eval.h"
+#include "recurrent.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct Walker Walker;
+struct Walker {
+    Recurrent r;
+    Activation *gate, *cell, *out;    /* recurrent_, cell_ and plain activation */
+    double *state;                    /* weight_hh turned: hidden by gates * hidden */
+    double *bias, *input_bias, *peephole;
+    double *h, *c;                    /* batch by hidden */
+    double *pre;                      /* batch by gates * hidden: what the gates are made of */
+    double *room;                     /* the same again */
+    double clip;                      /* INFINITY: none */
+    bool reset_after;
+    void (*step)(Walker *k);          /* pre holds W x on entry; makes the new h (and c) */
+};
+
+/* pre += R h, for all gates or those from `first` on */
+static void add_state(const Walker *k, const double *h, int first, int count, double *pre)
+{
+    int64_t n = k->r.hidden, row = k->r.gates * n;
+    gemm_double(k->r.batch, count * n, n, h, n, k->state + first * n, row, pre + first * n, row);
+}
+
+static double at(const double *v, int64_t i) { return v ? v[i] : 0; }
+
+/* ---- cells --------------------------------------------------------------------------------------------- */
+
+static void step_rnn(Walker *k)
+{
+    int64_t n = k->r.hidden;
+    add_state(k, k->h, 0, 1, k->pre);
+    for (int64_t i = 0; i < k->r.batch * n; i++) k->h[i] = k->out(k->pre[i] + at(k->bias, i % n));
+}
+
+static double clipped(double v, double to) { return v > to ? to : v < -to ? -to : v; }
+
+static void step_lstm(Walker *k)
+{
+    int64_t n = k->r.hidden;
+    add_state(k, k->h, 0, 4, k->pre);
+    for (int64_t b = 0; b < k->r.batch; b++)
+        for (int64_t j = 0; j < n; j++) {
+            const double *p = k->pre + b * 4 * n + j;
+            double *h = k->h + b * n + j, *c = k->c + b * n + j;
+            double i = k->gate(p[0] + at(k->bias, j) + at(k->peephole, j) * *c);
+            double f = k->gate(p[n] + at(k->bias, n + j) + at(k->peephole, n + j) * *c);
+            double z = k->cell(p[3 * n] + at(k->bias, 3 * n + j));
+            *c = clipped(f * *c + i * z, k->clip);
+            double o = k->gate(p[2 * n] + at(k->bias, 2 * n + j) + at(k->peephole, 2 * n + j) * *c);
+            *h = o * k->out(*c);
+        }
+}
+
+/* room becomes r, then what the candidate takes of the state */
+static void step_gru(Walker *k)
+{
+    int64_t n = k->r.hidden, row = 3 * n;
+    double *rh = k->room, *from_state = k->room + k->r.batch * n;
+    memset(from_state, 0, (size_t)(k->r.batch * row) * sizeof *from_state);
+    add_state(k, k->h, 0, 3, from_state);
+    for (int64_t i = 0; i < k->r.batch * n; i++) {
+        int64_t b = i / n, j = i % n;
+        double r = k->gate(k->pre[b * row + j] + from_state[b * row + j] + at(k->bias, j)
+                           + at(k->input_bias, j));
+        rh[i] = k->reset_after ? r : r * k->h[i];
+    }
+    if (!k->reset_after) {
+        for (int64_t b = 0; b < k->r.batch; b++)
+            memset(from_state + b * row + n, 0, (size_t)n * sizeof *from_state);
+        add_state(k, rh, 1, 1, from_state);
+    }
+    for (int64_t i = 0; i < k->r.batch * n; i++) {
+        int64_t b = i / n, o = b * row + n + i % n, z = o + n, j = i % n;
+        double u = k->gate(k->pre[z] + from_state[z] + at(k->bias, 2 * n + j)
+                           + at(k->input_bias, 2 * n + j));
+        double s = from_state[o] + at(k->bias, n + j);
+        double v = k->out(k->pre[o] + at(k->input_bias, n + j) + (k->reset_after ? rh[i] * s : s));
+        k->h[i] = (1 - u) * v + u * k->h[i];
+    }
+}
+
+/* ---- the walk -------------------------------------------------------------------------------------------- */
+
+static double *doubles(Call *c, const char *name, const char *suffix)
+{
+    return call_doubles(c, arena_printf(c->arena, "%s%s", name, suffix));
+}
+
+/* A matrix turned over, from the call's arena. */
+static double *turned(Call *c, const double *m, int64_t rows, int64_t cols)
+{
+    double *t = call_scratch(c, (size_t)rows, (size_t)cols * sizeof *t);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < cols; j++) t[j * rows + i] = m[i * cols + j];
+    return t;
+}
+
+/* W x of all steps. */
+static double *input_part(Call *c, const Walker *k, const char *suffix)
+{
+    int64_t rows = k->r.steps * k->r.batch, n = k->r.gates * k->r.hidden, w = k->r.width;
+    double *z = call_scratch(c, (size_t)rows, (size_t)n * sizeof *z);
+    const double *weight = turned(c, doubles(c, "weight_ih", suffix), n, w);
+    gemm_double(rows, n, w, call_doubles(c, "x"), w, weight, n, z, n);
+    return z;
+}
+
+/* This direction's half of a [batch, ways * hidden] state. */
+static double *first_state(Call *c, const Walker *k, const char *name, int way)
+{
+    int64_t n = k->r.hidden, wide = n * k->r.ways;
+    const double *all = call_doubles(c, name);
+    double *s = call_scratch(c, (size_t)k->r.batch, (size_t)n * sizeof *s);
+    for (int64_t b = 0; b < k->r.batch; b++)
+        memcpy(s + b * n, all + b * wide + way * n, (size_t)n * sizeof *s);
+    return s;
+}
+
+/* Puts batch rows of `hidden` into a result of rows `ways * hidden`, from row `first` on. */
+static void put_rows(Tensor *z, const Walker *k, const double *v, int64_t first, int way)
+{
+    int64_t n = k->r.hidden, wide = n * k->r.ways;
+    for (int64_t b = 0; b < k->r.batch; b++)
+        tensor_put_floats(z, (size_t)((first + b) * wide + way * n), (size_t)n, v + b * n);
+}
+
+static void load(Call *c, Walker *k, int way)
+{
+    const char *suffix = way ? "_back" : "";
+    int64_t n = k->r.hidden, row = n * k->r.gates;
+    size_t size = (size_t)k->r.batch * sizeof(double);
+    k->state = turned(c, doubles(c, "weight_hh", suffix), row, n);
+    k->bias = doubles(c, "bias", suffix);
+    k->h = first_state(c, k, "initial_h", way);
+    k->room = call_scratch(c, (size_t)(row + n), size);
+    if (k->r.gates != 4) return;
+    k->c = first_state(c, k, "initial_c", way);
+    k->peephole = doubles(c, "peephole", suffix);
+}
+
+/* Results of direction "reverse" stand in the order of processing; those of the backward half of a
+ * bidirectional op in the order of time. */
+static void one_way(Call *c, Walker *k, int way)
+{
+    int64_t steps = k->r.steps, part = k->r.batch * k->r.gates * k->r.hidden;
+    load(c, k, way);
+    double *from_x = input_part(c, k, way ? "_back" : "");
+    for (int64_t t = 0; t < steps; t++) {
+        int64_t time = way || k->r.backward ? steps - 1 - t : t;
+        k->pre = from_x + time * part;
+        k->step(k);
+        if (k->r.sequence) put_rows(c->res[0], k, k->h, (way ? time : t) * k->r.batch, way);
+    }
+    if (!k->r.sequence) put_rows(c->res[0], k, k->h, 0, way);
+    put_rows(c->res[1], k, k->h, 0, way);
+    if (k->c) put_rows(c->res[2], k, k->c, 0, way);
+}
+
+static bool run(Call *c, Walker *k)
+{
+    if (!recurrent_of(c, &k->r)) return false;
+    k->out = recurrent_activation(c, "activation");
+    if (k->r.gates > 1) k->gate = recurrent_activation(c, "recurrent_activation");
+    if (k->r.gates == 4) k->cell = recurrent_activation(c, "cell_activation");
+    for (int way = 0; way < k->r.ways; way++) one_way(c, k, way);
+    return true;
+}
+
+bool eval_rnn(Call *c) { return run(c, &(Walker){ .step = step_rnn }); }
+
+bool eval_gru(Call *c)
+{
+    return run(c, &(Walker){ .step = step_gru, .reset_after = call_bool(c, "reset_after"),
+                             .input_bias = call_doubles(c, "input_bias") });
+}
+
+bool eval_lstm(Call *c)
+{
+    double clip = call_has(c, "clip") ? fabs(call_float(c, "clip")) : INFINITY;
+    return run(c, &(Walker){ .step = step_lstm, .clip = clip });
+}

@@ -1,0 +1,78 @@
+/* op_conv.c -- result types of the convolutions. */
+#include "conv.h"
+
+static bool fits(int64_t a, int64_t b) { return a == DIM_ANY || b == DIM_ANY || a == b; }
+
+static bool check_channels(Call *c, const Shape *x, const Shape *w, const Conv *v)
+{
+    const char *xs = shape_text(c->arena, x), *ws = shape_text(c->arena, w);
+    long long g = (long long)v->groups;
+    if (v->transposed) {
+        if (!fits(x->dim[1], w->dim[0]))
+            return call_error(c, "x is %s and weight is %s: weight's first dimension must be x's "
+                              "%lld channels", xs, ws, (long long)x->dim[1]);
+        if (x->dim[1] != DIM_ANY && x->dim[1] % v->groups)
+            return call_error(c, "x is %s: its %lld channels do not divide into %lld groups", xs,
+                              (long long)x->dim[1], g);
+        return true;
+    }
+    if (x->dim[1] != DIM_ANY && w->dim[1] != DIM_ANY
+        && (x->dim[1] % v->groups || x->dim[1] / v->groups != w->dim[1]))
+        return call_error(c, "x is %s and weight is %s: with %lld groups weight's second dimension "
+                          "must be %lld / %lld", xs, ws, g, (long long)x->dim[1], g);
+    if (w->dim[0] != DIM_ANY && w->dim[0] % v->groups)
+        return call_error(c, "weight is %s: its %lld output channels do not divide into %lld groups",
+                          ws, (long long)w->dim[0], g);
+    return true;
+}
+
+static bool check_bias(Call *c, const Conv *v)
+{
+    const Shape *b = call_shape(c, "bias");
+    if (!b) return true;
+    if (b->rank != 1 || !fits(b->dim[0], v->cout))
+        return call_error(c, "bias is %s; it must be one number an output channel: [%lld]",
+                          shape_text(c->arena, b), (long long)v->cout);
+    return true;
+}
+
+/* A call's weight per group is cout / groups by cin / groups; conv_transpose has the two exchanged. */
+bool conv_of(Call *c, bool transposed, Conv *v)
+{
+    const Shape *x = call_shape(c, "x"), *w = call_shape(c, "weight");
+    *v = (Conv){ .transposed = transposed, .groups = call_int(c, "groups") };
+    if (!window_rank(c, x)) return false;
+    if (w->rank != x->rank)
+        return call_error(c, "x is %s but weight is %s; both must have the same rank",
+                          shape_text(c->arena, x), shape_text(c->arena, w));
+    if (v->groups < 1) return call_error(c, "groups is %lld", (long long)v->groups);
+    if (!check_channels(c, x, w, v)) return false;
+    v->batch = x->dim[0];
+    v->cin = x->dim[1];
+    v->cout = w->dim[0];
+    if (transposed) v->cout = w->dim[1] == DIM_ANY ? DIM_ANY : w->dim[1] * v->groups;
+    return check_bias(c, v)
+           && window_of(c, transposed ? WINDOW_TRANSPOSE : WINDOW_CONV, x, w->dim + 2, &v->window);
+}
+
+bool infer_conv(Call *c)
+{
+    Conv v;
+    return conv_of(c, false, &v)
+           && call_out(c, call_dtype(c, "x"), window_shape(&v.window, v.batch, v.cout));
+}
+
+bool infer_conv_transpose(Call *c)
+{
+    Conv v;
+    int64_t wanted[2 + MAX_SPATIAL];
+    if (!conv_of(c, true, &v)) return false;
+    if (call_ints(c, "output_shape", wanted, COUNT(wanted)) > 1 && !fits(wanted[1], v.cout))
+        return call_error(c, "output_shape has %lld channels, weight %s with %lld groups makes %lld",
+                          (long long)wanted[1], shape_text(c->arena, call_shape(c, "weight")),
+                          (long long)v.groups, (long long)v.cout);
+    return call_out(c, call_dtype(c, "x"), window_shape(&v.window, v.batch, v.cout));
+}
+
+/* A deprecated op whose quantised weights Core ML never specified; the types are those of conv. */
+bool infer_conv_quantized(Call *c) { return infer_conv(c); }

@@ -1,0 +1,17 @@
+/* op_pool.c -- result types of the poolings. */
+#include "window.h"
+
+bool infer_pool(Call *c)
+{
+    const Shape *x = call_shape(c, "x");
+    int64_t kernel[MAX_SPATIAL];
+    Window w;
+    if (!window_rank(c, x)) return false;
+    if (call_val(c, "kernel_sizes")) {
+        if (!call_ints_or(c, "kernel_sizes", x->rank - 2, 1, kernel)) return false;
+    } else {
+        for (int i = 0; i < x->rank - 2; i++) kernel[i] = DIM_ANY;
+    }
+    return window_of(c, WINDOW_POOL, x, kernel, &w)
+           && call_out(c, call_dtype(c, "x"), window_shape(&w, x->dim[0], x->dim[1]));
+}

@@ -1,0 +1,298 @@
+/* op_quant.c -- result types of quantisation and of the compressed weights. */
+#include "blocks.h"
+
+#include <string.h>
+
+static bool fits(int64_t a, int64_t b) { return a == DIM_ANY || b == DIM_ANY || a == b; }
+
+/* ---- blocks ---------------------------------------------------------------------------------------- */
+
+void blocks_of(Blocks *b, int rank, const int64_t *dim, const int64_t *groups)
+{
+    int64_t count = 1;
+    bool inside = true; /* every later axis is one block */
+    *b = (Blocks){ .rank = rank, .run = 1 };
+    for (int i = rank; i-- > 0;) {
+        b->dim[i] = dim[i];
+        b->block[i] = groups[i] ? dim[i] / groups[i] : 0;
+        b->stride[i] = count;
+        count *= groups[i];
+        if (inside) b->run *= b->block[i];
+        inside = inside && groups[i] == 1;
+    }
+    if (b->run < 1) b->run = 1;
+}
+
+void blocks_of_axis(Blocks *b, const Shape *s, int axis)
+{
+    int64_t groups[MAX_RANK];
+    for (int i = 0; i < s->rank; i++) groups[i] = i == axis ? s->dim[i] : 1;
+    blocks_of(b, s->rank, s->dim, groups);
+}
+
+int64_t blocks_at(const Blocks *b, int64_t element)
+{
+    int64_t at = 0;
+    for (int i = b->rank; i-- > 0;) {
+        at += element % b->dim[i] / b->block[i] * b->stride[i];
+        element /= b->dim[i];
+    }
+    return at;
+}
+
+/* data's extents must be multiples of those of `by`, which has `more` further dimensions. */
+static bool divides(Call *c, const char *data, const Shape *d, const char *by, int more)
+{
+    const Shape *s = call_shape(c, by);
+    bool good = s->rank == d->rank + more;
+    for (int i = 0; good && i < d->rank; i++)
+        good = d->dim[i] == DIM_ANY || s->dim[i] == DIM_ANY
+               || (s->dim[i] > 0 && d->dim[i] % s->dim[i] == 0);
+    if (good) return true;
+    return call_error(c, "%s is %s and %s is %s: %s must have %s, and each extent must divide "
+                      "that of %s", data, shape_text(c->arena, d), by, shape_text(c->arena, s), by,
+                      more ? "two dimensions more" : "the same rank", data);
+}
+
+/* ---- scales along an axis ------------------------------------------------------------------------------ */
+
+/* A scale or offset is one number, or one an element of x's axis. */
+static bool check_along(Call *c, const char *name, const Shape *x)
+{
+    const Shape *s = call_shape(c, name);
+    int axis;
+    if (!s || s->rank == 0) return true;
+    if (s->rank > 1)
+        return call_error(c, "%s is %s; it must be a scalar or of rank 1", name,
+                          shape_text(c->arena, s));
+    if (!call_has(c, "axis"))
+        return call_error(c, "%s is %s: a vector needs the parameter axis", name,
+                          shape_text(c->arena, s));
+    if (!call_known(c, "axis")) return true;
+    if (!call_axis(c, "axis", x->rank, &axis)) return false;
+    if (fits(s->dim[0], x->dim[axis])) return true;
+    return call_error(c, "%s is %s where dimension %d of %s has %lld elements", name,
+                      shape_text(c->arena, s), axis, shape_text(c->arena, x),
+                      (long long)x->dim[axis]);
+}
+
+bool infer_dequantize(Call *c)
+{
+    const Shape *x = call_shape(c, "input");
+    return check_along(c, "scale", x) && check_along(c, "zero_point", x)
+           && call_out(c, call_dtype(c, "scale"), *x);
+}
+
+bool infer_quantize(Call *c)
+{
+    const Shape *x = call_shape(c, "input");
+    const char *name = call_str(c, "output_dtype");
+    DType t = name ? dtype_find(name, strlen(name)) : DT_NONE, zero = call_dtype(c, "zero_point");
+    if (!name && zero != DT_NONE) t = zero;
+    if (t != DT_INT8 && t != DT_UINT8)
+        return call_error(c, "output_dtype is \"%s\"; it must be \"int8\" or \"uint8\"",
+                          name ? name : "not known");
+    if (zero != DT_NONE && zero != t)
+        return call_error(c, "zero_point is %s but output_dtype is \"%s\"", dtypes[zero].name,
+                          dtypes[t].name);
+    return check_along(c, "scale", x) && check_along(c, "zero_point", x) && call_out(c, t, *x);
+}
+
+bool infer_constexpr_affine_dequantize(Call *c)
+{
+    const Shape *x = call_shape(c, "quantized_data");
+    DType data = call_dtype(c, "quantized_data"), zero = call_dtype(c, "zero_point");
+    if (zero != DT_FP32 && zero != data)
+        return call_error(c, "zero_point is %s but quantized_data is %s", dtypes[zero].name,
+                          dtypes[data].name);
+    return check_along(c, "scale", x) && check_along(c, "zero_point", x)
+           && call_out(c, call_dtype(c, "scale"), *x);
+}
+
+/* ---- blockwise ------------------------------------------------------------------------------------------ */
+
+static bool check_offset(Call *c, DType data)
+{
+    const Shape *o = call_shape(c, "offset"), *s = call_shape(c, "scale");
+    DType t = call_dtype(c, "offset");
+    if (!o) return true;
+    if (o->rank != s->rank || !shape_fits(o, s))
+        return call_error(c, "offset is %s but scale is %s; they must agree",
+                          shape_text(c->arena, o), shape_text(c->arena, s));
+    if (!dtype_is_float(t) && t != data)
+        return call_error(c, "offset is %s; it must be a float type or %s as the data",
+                          dtypes[t].name, dtypes[data].name);
+    return true;
+}
+
+bool infer_constexpr_blockwise_shift_scale(Call *c)
+{
+    const Shape *x = call_shape(c, "data");
+    if (x->rank == 0) return call_error(c, "data must not be a scalar");
+    return divides(c, "data", x, "scale", 0) && check_offset(c, call_dtype(c, "data"))
+           && call_out(c, call_dtype(c, "scale"), *x);
+}
+
+bool infer_constexpr_sparse_blockwise_shift_scale(Call *c)
+{
+    Packed p;
+    if (!sparse_of(c, "data_mask", "nonzero_data", &p)
+        || !divides(c, "data_mask", &p.shape, "scale", 0)
+        || !check_offset(c, call_dtype(c, "nonzero_data")))
+        return false;
+    call_out(c, DT_UINT1, p.shape);
+    return call_out(c, call_dtype(c, "scale"), *call_shape(c, "nonzero_data"));
+}
+
+bool infer_constexpr_cast(Call *c)
+{
+    const char *name = call_str(c, "output_dtype");
+    DType t = name ? dtype_find(name, strlen(name)) : DT_NONE;
+    if (t != DT_FP32 && t != DT_FP16)
+        return call_error(c, "output_dtype is \"%s\"; it must be \"fp32\" or \"fp16\"",
+                          name ? name : "not known");
+    return call_out(c, t, *call_shape(c, "source_val"));
+}
+
+/* ---- masks and indices ------------------------------------------------------------------------------------ */
+
+int64_t mask_count(const Tensor *mask)
+{
+    const uint8_t *p = mask->data;
+    int64_t n = 0;
+    for (size_t i = 0; i < mask->count / 8; i++)
+        for (unsigned v = p[i]; v; v &= v - 1) n++;
+    for (size_t i = mask->count / 8 * 8; i < mask->count; i++) n += p[i / 8] >> (i % 8) & 1;
+    return n;
+}
+
+/* Up to ios17: bytes hold the elements of `shape`, `bits` each. A view of them as such when known. */
+static bool unpack(Call *c, const char *name, DType t, Shape *shape, Tensor *view)
+{
+    const Shape *bytes = call_shape(c, name);
+    int64_t dim[MAX_RANK];
+    size_t count, bits;
+    int rank = call_ints(c, "shape", dim, MAX_RANK);
+    if (rank < 0)
+        return call_error(c, "shape is not known, or has more than %d elements", MAX_RANK);
+    *shape = shape_of(rank, dim);
+    if (!shape_count(shape, &count) || !size_mul(count, (size_t)dtypes[t].bits, &bits))
+        return call_error(c, "shape %s is too large", shape_text(c->arena, shape));
+    size_t need = bits / 8 + (bits % 8 != 0);
+    if (bytes->rank != 1 || (bytes->dim[0] != DIM_ANY && (size_t)bytes->dim[0] != need))
+        return call_error(c, "%s is %s; shape %s with %d bits an element takes [%zu]", name,
+                          shape_text(c->arena, bytes), shape_text(c->arena, shape), dtypes[t].bits,
+                          need);
+    if (call_val(c, name)) *view = tensor_view(t, shape, call_val(c, name)->data);
+    return true;
+}
+
+static bool packed_tensor(Call *c, const char *name, DType t, Shape *shape, Tensor *view,
+                          const Tensor **out)
+{
+    *out = NULL;
+    if (c->opset >= OPSET_IOS18) {
+        *shape = *call_shape(c, name);
+        *out = call_val(c, name);
+        return true;
+    }
+    if (!unpack(c, name, t, shape, view)) return false;
+    if (call_val(c, name)) *out = view;
+    return true;
+}
+
+bool sparse_of(Call *c, const char *mask, const char *data, Packed *p)
+{
+    const Shape *d = call_shape(c, data);
+    *p = (Packed){ .vector = 1 };
+    if (!packed_tensor(c, mask, DT_UINT1, &p->shape, &p->mask_view, &p->mask)) return false;
+    if (d->rank != 1)
+        return call_error(c, "%s is %s; it must be of rank 1", data, shape_text(c->arena, d));
+    if (!p->mask || d->dim[0] == DIM_ANY) return true;
+    int64_t n = mask_count(p->mask);
+    if (n != d->dim[0])
+        return call_error(c, "%s has %lld bits set, %s is %s", mask, (long long)n, data,
+                          shape_text(c->arena, d));
+    return true;
+}
+
+bool infer_constexpr_sparse_to_dense(Call *c)
+{
+    Packed p;
+    return sparse_of(c, "mask", "nonzero_data", &p)
+           && call_out(c, call_dtype(c, "nonzero_data"), p.shape);
+}
+
+/* ---- palettes ---------------------------------------------------------------------------------------------- */
+
+/* Up to ios17 the length of the table tells the bits of an index. */
+static DType index_type(Call *c, const Shape *lut)
+{
+    static const DType types[] = { DT_UINT1, DT_UINT2, DT_UINT3, DT_UINT4, DT_UINT6, DT_UINT8 };
+    for (size_t i = 0; lut->rank == 1 && i < COUNT(types); i++)
+        if (lut->dim[0] == (int64_t)1 << dtypes[types[i]].bits) return types[i];
+    call_error(c, "lut is %s; it must be of 2, 4, 8, 16, 64 or 256 values",
+               shape_text(c->arena, lut));
+    return DT_NONE;
+}
+
+static bool check_table(Call *c, const char *indices, const char *dense, Packed *p)
+{
+    const Shape *lut = call_shape(c, "lut");
+    int64_t entries = (int64_t)1 << dtypes[call_dtype(c, indices)].bits;
+    if (p->shape.rank == 0) return call_error(c, "%s must not be a scalar", dense);
+    if (!divides(c, dense, &p->shape, "lut", 2)) return false;
+    p->vector = lut->dim[lut->rank - 1];
+    if (!fits(lut->dim[lut->rank - 2], entries) || p->vector == 0)
+        return call_error(c, "lut is %s; with %s indices it must be [.., %lld, values an entry]",
+                          shape_text(c->arena, lut), dtypes[call_dtype(c, indices)].name,
+                          (long long)entries);
+    if (p->vector > 1 && !call_has(c, "vector_axis"))
+        return call_error(c, "lut is %s: entries of %lld values need the parameter vector_axis",
+                          shape_text(c->arena, lut), (long long)p->vector);
+    p->axis = p->shape.rank - 1;
+    return !call_has(c, "vector_axis") || call_axis(c, "vector_axis", p->shape.rank, &p->axis);
+}
+
+bool lut_of(Call *c, const char *indices, const char *mask, Packed *p)
+{
+    if (mask) {
+        if (!sparse_of(c, mask, indices, p)) return false;
+        p->index = call_val(c, indices);
+        return check_table(c, indices, mask, p);
+    }
+    *p = (Packed){ .vector = 1 };
+    if (c->opset >= OPSET_IOS18)
+        return packed_tensor(c, indices, DT_NONE, &p->shape, &p->index_view, &p->index)
+               && check_table(c, indices, indices, p);
+    DType t = index_type(c, call_shape(c, "lut"));
+    return t != DT_NONE && packed_tensor(c, indices, t, &p->shape, &p->index_view, &p->index);
+}
+
+static bool widen(Call *c, const Packed *p, Shape *s)
+{
+    size_t n;
+    if (s->dim[p->axis] == DIM_ANY || p->vector == DIM_ANY) s->dim[p->axis] = DIM_ANY;
+    else if (!size_mul((size_t)s->dim[p->axis], (size_t)p->vector, &n) || n > INT64_MAX)
+        return call_error(c, "the result is too large");
+    else s->dim[p->axis] = (int64_t)n;
+    return true;
+}
+
+bool infer_constexpr_lut_to_dense(Call *c)
+{
+    Packed p;
+    if (!lut_of(c, "indices", NULL, &p) || !(p.vector == 1 || widen(c, &p, &p.shape))) return false;
+    return call_out(c, call_dtype(c, "lut"), p.shape);
+}
+
+bool infer_constexpr_lut_to_sparse(Call *c)
+{
+    Packed p;
+    if (!lut_of(c, "indices_nonzero_data", "indices_mask", &p)) return false;
+    Shape data = *call_shape(c, "indices_nonzero_data"), mask = p.shape;
+    Packed flat = { .vector = p.vector };
+    if (p.vector != 1 && (!widen(c, &p, &mask) || !widen(c, &flat, &data))) return false;
+    call_out(c, DT_UINT1, mask);
+    return call_out(c, call_dtype(c, "lut"), data);
+}
