@@ -111,6 +111,7 @@ struct Diag {
     bool quiet;                   /* no warnings or notes at all (-q) */
     DiagKind last;                /* a note follows its message, or vanishes with it */
     bool dropped;                 /* the last message was not shown */
+    bool ended;                   /* diag_end has said how many were not */
 };
 
 typedef enum {
@@ -128,12 +129,13 @@ void diag_warn(Diag *d, Warning w, Loc loc, const char *fmt, ...) PRINTF(4, 5);
 void diag_note(Diag *d, Loc loc, const char *fmt, ...) PRINTF(3, 4);         /* to the last message */
 int diag_exit(const Diag *d);   /* 0, 1 or 3: the exit code that the counts call for */
 bool diag_ok(const Diag *d);    /* neither errors nor fails */
-void diag_free(Diag *d);
+void diag_end(Diag *d);         /* says once how many messages past the limit were not shown */
+void diag_free(Diag *d);        /* with emit set, diag_end first */
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
 typedef struct {
-    const unsigned char *data; /* read-only; NULL for an empty file */
+    const unsigned char *data; /* read-only, a NUL after the last byte; NULL for an empty file */
     size_t size;
     bool mapped;               /* munmap or free */
 } Mapped;
@@ -157,8 +159,8 @@ bool file_has_suffix(const char *path, const char *suffix);
 typedef struct {
     FILE *f;
     char *path, *temp;
-    uint64_t written;
-    bool failed;
+    uint64_t written, at; /* the file's length and the place of the next byte */
+    bool failed;          /* reported; later calls do nothing and return false */
     Diag *diag;
 } OutFile;
 
@@ -188,5 +190,57 @@ uint64_t rng_u64(uint64_t seed, uint64_t index);
 double rng_unit(uint64_t seed, uint64_t index);   /* uniform in [0, 1), 53 bits */
 double rng_normal(uint64_t seed, uint64_t index); /* standard normal */
 uint64_t rng_key(uint64_t seed, const char *name); /* a seed of its own for a named stream */
+/* Elements [first, first + n) of the same stream of normals, in bulk; f16: mean + dev * normal. */
+void rng_normals(uint64_t seed, uint64_t first, size_t n, double *dst);
+void rng_fill_normal_f16(uint64_t seed, uint64_t first, size_t n, double mean, double dev, uint16_t *dst);
+
+/* ---- .npy arrays ------------------------------------------------------------------------------ */
+
+enum { ARRAY_MAX_RANK = 16 };
+
+/* Numbers and bools of a .npy file, whatever its version, order and endianness were, in C order and
+ * little endian, aligned to the element. data is valid until npy_close; it lies in the file's
+ * mapping where nothing had to be converted. */
+typedef struct {
+    const char *descr;             /* "<f2": one of |b1 |i1 |u1 <i2 <u2 .. <i8 <u8 <f2 <f4 <f8 */
+    int rank;                      /* 0: a scalar */
+    int64_t shape[ARRAY_MAX_RANK]; /* >= 0 */
+    size_t count, bytes;
+    const void *data;              /* never NULL */
+    Mapped map;                    /* owned */
+    void *copy;                    /* owned: the elements where they were converted */
+} NpyArray;
+
+bool npy_open(Diag *d, const char *path, NpyArray *out);
+/* The same from memory, which must outlive the array; name is for messages. */
+bool npy_parse(Diag *d, const char *name, const void *file, size_t size, NpyArray *out);
+void npy_close(NpyArray *n);
+/* A version 1 header, padded so that what follows it is 64-byte aligned. */
+void npy_header(Buf *out, const char *descr, int rank, const int64_t *shape);
+/* Header and `bytes` bytes of elements in C order, little endian; atomic. */
+bool npy_write(Diag *d, const char *path, const char *descr, int rank, const int64_t *shape,
+               const void *data, size_t bytes);
+
+/* ---- .safetensors files ------------------------------------------------------------------------ */
+
+typedef struct {
+    const char *name, *dtype;      /* "F16", "F32", "BF16", "I32".. as written, of a known size */
+    int rank;
+    int64_t shape[ARRAY_MAX_RANK];
+    const void *data;              /* in the file: little endian, C order, of no known alignment */
+    size_t bytes;                  /* what shape and dtype ask for */
+} SafeTensor;
+
+typedef struct {
+    const char *path;
+    SafeTensor *tensor; /* in the arena, in the file's order */
+    size_t count;
+} SafeTensors;
+
+/* Reads the header of a mapped file, which must outlive the tensors; all are checked to lie inside.
+ * Errors name path and tensor, at loc (of the statement that wants the file; {0} for none). */
+bool safetensors_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mapped *file, SafeTensors *out);
+/* NULL: no such tensor (an error at loc, with the name that was probably meant). */
+const SafeTensor *safetensors_find(const SafeTensors *s, Diag *d, Loc loc, const char *name);
 
 #endif

@@ -1,0 +1,114 @@
+# Makefile -- builds anec; `make help` lists what else it can do.
+#
+#   BUILD=folder   where everything goes (default build)
+#   CC=compiler    gcc where there is one
+#   SAN=1          with the address and undefined-behaviour sanitizers (make san does it all)
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+BUILD ?= build
+ifeq ($(origin CC),default)
+CC := $(if $(shell command -v gcc),gcc,cc)
+endif
+
+# ---- flags ----------------------------------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wconversion
+STD := -std=c11 -D_GNU_SOURCE -D_DARWIN_C_SOURCE
+# Without contraction a product and a sum round twice everywhere, so all platforms agree.
+CFLAGS ?= -O2 -g
+LDLIBS := -lcjson -lpthread -lm -ldl
+ifdef SAN
+override CFLAGS += -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+override LDFLAGS += -fsanitize=address,undefined
+endif
+ifdef WERROR
+WARN += -Werror
+endif
+ifneq ($(shell uname -s),Linux)
+BREW := $(shell brew --prefix 2>/dev/null)
+STD += $(if $(BREW),-I$(BREW)/include)
+override LDFLAGS += $(if $(BREW),-L$(BREW)/lib)
+endif
+COMPILE = $(CC) $(STD) $(CFLAGS) -ffp-contract=off -fPIC -pthread -MMD -MP
+
+# ---- what there is --------------------------------------------------------------------------------
+# Sources are found: a new file in one of these folders is compiled and linked. tools/ane*.c are
+# programs; what else is in tools is shared by them.
+
+DIRS := base ir ir/ops ir/mil ir/passes ir/targets frontend backends $(patsubst %/,%,$(wildcard backends/*/))
+GEN := $(BUILD)/gen
+SRC := $(foreach d,$(DIRS),$(wildcard $(d)/*.c))
+RE := $(foreach d,$(DIRS),$(wildcard $(d)/*.re))
+LEMON := $(foreach d,$(DIRS),$(wildcard $(d)/*.y))
+GENERATED := $(RE:%.re=$(GEN)/%.c) $(LEMON:%.y=$(GEN)/%.c)
+OBJ := $(SRC:%.c=$(BUILD)/%.o) $(GENERATED:.c=.o)
+
+PROGRAM_SRC := $(wildcard tools/ane*.c)
+PROGRAMS := $(PROGRAM_SRC:tools/%.c=$(BUILD)/%)
+SHARED_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(PROGRAM_SRC),$(wildcard tools/*.c)))
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+UNITS := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
+LIB := $(BUILD)/libanec.a
+
+.PHONY: all deps objects clean help
+all: $(PROGRAMS) $(LIB)
+objects: $(OBJ) $(SHARED_OBJ) $(PROGRAM_SRC:%.c=$(BUILD)/%.o)
+
+deps:
+	@.ci/deps build
+
+# ---- compiling ------------------------------------------------------------------------------------
+# Token numbers come from the grammar: generated headers are there before anything is compiled.
+# A file sees its own folder's generated headers, a generated file its own folder.
+
+$(OBJ) $(SHARED_OBJ) $(PROGRAM_SRC:%.c=$(BUILD)/%.o): | deps $(LEMON:%.y=$(GEN)/%.c)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(COMPILE) $(WARN) -I$(GEN)/$(<D) -c $< -o $@
+
+$(GEN)/%.o: $(GEN)/%.c
+	@mkdir -p $(@D)
+	$(COMPILE) -Wall $(if $(WERROR),-Werror) -I$(@D) -I$(@D:$(GEN)/%=%) -c $< -o $@
+
+$(GEN)/%.c: %.re | deps
+	@mkdir -p $(@D)
+	re2c -W -Werror --no-debug-info --no-generation-date -o $@ $<
+
+# lemon's exit status counts conflicts as errors; the header is written beside the parser.
+$(GEN)/%.c: %.y | deps
+	@mkdir -p $(@D)
+	lemon -q -l -d$(@D) $<
+
+$(LIB): $(OBJ)
+	@rm -f $@
+	ar rcs $@ $(OBJ)
+
+$(PROGRAMS): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+# ---- tests ----------------------------------------------------------------------------------------
+
+.PHONY: units
+units: $(UNITS)
+	@tests/units.sh $(BUILD)
+
+$(UNITS): $(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(LIB)
+	@.ci/deps check
+	@mkdir -p $(@D)
+	$(COMPILE) $(WARN) $< $(LDFLAGS) $(LIB) $(LDLIBS) -lcmocka -o $@
+
+# ---- the rest -------------------------------------------------------------------------------------
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo 'make            builds $(BUILD)/anec, $(BUILD)/anerun and the library'
+	@echo 'make units      builds and runs the unit tests'
+	@echo 'make clean      removes $(BUILD)'
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

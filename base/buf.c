@@ -1,0 +1,78 @@
+/* buf.c -- growing text. */
+#include "base.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Room for n more bytes and a NUL. */
+static char *reserve(Buf *b, size_t n)
+{
+    size_t need;
+    if (!size_add(b->len, n, &need) || !size_add(need, 1, &need)) bug("out of memory: a text of %zu", n);
+    if (need > b->cap) {
+        size_t cap = b->cap < SIZE_MAX / 2 && b->cap * 2 > need ? b->cap * 2 : need;
+        if (cap < 64) cap = 64;
+        char *s = realloc(b->s, cap);
+        if (!s) bug("out of memory: a text of %zu bytes", need);
+        b->s = s;
+        b->cap = cap;
+    }
+    return b->s + b->len;
+}
+
+void buf_add(Buf *b, const void *p, size_t n)
+{
+    char *at = reserve(b, n);
+    if (n) memcpy(at, p, n);
+    at[n] = 0;
+    b->len += n;
+}
+
+void buf_puts(Buf *b, const char *s)
+{
+    buf_add(b, s, strlen(s));
+}
+
+void buf_putc(Buf *b, char c)
+{
+    buf_add(b, &c, 1);
+}
+
+void buf_vprintf(Buf *b, const char *fmt, va_list ap)
+{
+    va_list again;
+    va_copy(again, ap);
+    size_t room = b->cap - b->len;
+    int n = vsnprintf(room ? b->s + b->len : NULL, room, fmt, ap);
+    if (n < 0) bug("a format that cannot be printed: %s", fmt);
+    if ((size_t)n >= room) vsnprintf(reserve(b, (size_t)n), (size_t)n + 1, fmt, again);
+    va_end(again);
+    b->len += (size_t)n;
+}
+
+void buf_printf(Buf *b, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(b, fmt, ap);
+    va_end(ap);
+}
+
+void buf_quote(Buf *b, const char *s)
+{
+    buf_putc(b, '"');
+    for (size_t n; *s; s += n) {
+        n = strcspn(s, "\"\\");
+        buf_add(b, s, n);
+        if (!s[n]) break;
+        buf_putc(b, '\\');
+        buf_putc(b, s[n++]);
+    }
+    buf_putc(b, '"');
+}
+
+void buf_free(Buf *b)
+{
+    free(b->s);
+    *b = (Buf){ 0 };
+}

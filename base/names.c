@@ -1,0 +1,94 @@
+/* names.c -- interned strings, and the name that was probably meant. */
+#include "base.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum { FIRST_CAP = 64, NEAR_MAX = 100 };
+
+static size_t hash(const char *s, size_t len)
+{
+    uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
+    for (size_t i = 0; i < len; i++) h = (h ^ (unsigned char)s[i]) * 0x100000001b3u;
+    return (size_t)(h ^ (h >> 32));
+}
+
+/* Where the name is, or would go. At most three slots of four are taken, so the search ends. */
+static const char **find(const Names *n, const char *s, size_t len)
+{
+    size_t at = hash(s, len) & (n->cap - 1);
+    for (; n->slot[at]; at = (at + 1) & (n->cap - 1))
+        if (!strncmp(n->slot[at], s, len) && !n->slot[at][len]) break;
+    return &n->slot[at];
+}
+
+static void grow(Names *n)
+{
+    Names bigger = { .arena = n->arena, .cap = n->cap ? n->cap * 2 : FIRST_CAP, .count = n->count };
+    bigger.slot = NEW_ARRAY(n->arena, bigger.cap, const char *);
+    for (size_t i = 0; i < n->cap; i++)
+        if (n->slot[i]) *find(&bigger, n->slot[i], strlen(n->slot[i])) = n->slot[i];
+    *n = bigger;
+}
+
+const char *name_intern(Names *n, const char *s, size_t len)
+{
+    if (len && memchr(s, 0, len)) len = strlen(s); /* a name is a C string */
+    if (n->count * 4 >= n->cap * 3) grow(n);
+    const char **slot = find(n, len ? s : "", len);
+    if (!*slot) {
+        *slot = arena_strndup(n->arena, s, len);
+        n->count++;
+    }
+    return *slot;
+}
+
+const char *name_intern_z(Names *n, const char *s)
+{
+    return name_intern(n, s, strlen(s));
+}
+
+static size_t min3(size_t a, size_t b, size_t c)
+{
+    size_t ab = a < b ? a : b;
+    return ab < c ? ab : c;
+}
+
+/* Edits that make b of a: insert, delete, replace, swap of neighbours. Lengths below NEAR_MAX. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[3][NEAR_MAX + 1], la = strlen(a), lb = strlen(b);
+    size_t *before = row[0], *prev = row[1], *cur = row[2];
+    for (size_t j = 0; j <= lb; j++) before[j] = 0, prev[j] = j;
+    for (size_t i = 1; i <= la; i++) {
+        cur[0] = i;
+        for (size_t j = 1; j <= lb; j++) {
+            cur[j] = min3(prev[j] + 1, cur[j - 1] + 1, prev[j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < cur[j])
+                cur[j] = before[j - 2] + 1;
+        }
+        size_t *oldest = before;
+        before = prev, prev = cur, cur = oldest;
+    }
+    return prev[lb];
+}
+
+const char *name_nearest(const char *want, const char *const *candidates, size_t count)
+{
+    const char *best = NULL;
+    size_t len = strlen(want), limit = len < 3 ? 1 : (len + 1) / 3;
+    if (len >= NEAR_MAX) return NULL;
+    for (size_t i = 0; i < count; i++) {
+        const char *c = candidates[i];
+        size_t n = c ? strlen(c) : 0;
+        if (!n || n >= NEAR_MAX || !strcmp(c, want)) continue;
+        if (!strcasecmp(c, want)) return c;
+        if ((n > len ? n - len : len - n) > limit) continue;
+        size_t d = distance(want, c);
+        if (d > limit || d >= len) continue; /* nothing of what was written would be left */
+        best = c;
+        limit = d - 1;
+        if (!limit) break;
+    }
+    return best;
+}
