@@ -1,39 +1,91 @@
 /* backend.h -- the door to what runs programs.
  *
  * A Backend compiles one function of a verified Module into a Program; a Program runs with named
- * tensors. Tensors given stay the caller's; results are the Program's until its next run. */
+ * tensors, as often as wanted. The module must outlive its programs. Tensors given stay the
+ * caller's; results are the Program's until its next run. States start at zero and stay between
+ * runs.
+ *
+ *   Program *p = program_new(backend_find("ref"), m, f, d);
+ *   if (p && program_run(p, d, in, nin, &(RunOptions){ 0 })) n = program_results(p, &out);
+ *   program_free(p); */
 #ifndef ANEC_BACKEND_H
 #define ANEC_BACKEND_H
 
 #include "../ir/ir.h"
 
-typedef struct Program Program;
+typedef struct Backend Backend;
+
+/* Every backend's own struct begins with this. */
+typedef struct {
+    const Backend *backend;
+    Module *module;
+    Func *func;
+} Program;
 
 typedef struct {
     const char *name;
-    Tensor value; /* inputs: bound by the caller. results and states: the program's */
+    const char *origin; /* for messages: "x.npy"; NULL: the caller */
+    Tensor value;       /* inputs: bound by the caller. results and states: the program's */
 } Binding;
 
 typedef struct {
     uint64_t random_seed;   /* what MIL's seed -1 stands for */
     uint64_t max_steps;     /* of one while_loop; 0: no bound */
-    /* called with every value computed, for --dump; may be NULL */
+    /* called with every value computed; false ends the run; may be NULL */
     bool (*each)(void *ctx, const Value *v, const Tensor *t);
     void *ctx;
 } RunOptions;
 
-typedef struct {
+struct Backend {
     const char *name, *doc;
     Program *(*compile)(Module *m, Func *f, Diag *d);
-    /* Inputs by name; all must be there, of the parameter's dtype and a fitting shape. */
     bool (*run)(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt);
-    int (*results)(Program *p, const Binding **out);   /* of the last run, in the function's order */
-    int (*states)(Program *p, Binding **out);          /* kept between runs; the caller may set them */
-    void (*reset)(Program *p);                         /* states to zero */
+    int (*results)(Program *p, const Binding **out);
+    int (*states)(Program *p, Binding **out);
+    void (*reset)(Program *p);
     void (*free)(Program *p);
-} Backend;
+};
 
 const Backend *backend_find(const char *name);         /* NULL: no such backend in this build */
 const Backend *const *backend_list(void);              /* ends with NULL */
+/* What a backend is that the toolchain knows and this build lacks; NULL for other names. */
+const char *backend_absent(const char *name);
+
+/* NULL after an error: an op that the backend lacks, weights that are absent. */
+Program *program_new(const Backend *b, Module *m, Func *f, Diag *d);
+/* Checks the inputs (inputs_check), then runs. */
+bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt);
+/* Of the last run, in the function's order; the count. */
+int program_results(Program *p, const Binding **out);
+/* In the function's order. The caller may write into the elements, between runs. */
+int program_states(Program *p, Binding **out);
+void program_reset(Program *p);                        /* states to zero, random draws anew */
+void program_free(Program *p);                         /* NULL is allowed */
+
+/* ---- what a function takes ------------------------------------------------------------------- */
+
+bool param_is_state(const Value *v);
+/* The type of a parameter's tensor: of a state, what it holds. */
+const Type *param_type(const Value *v);
+
+/* The attribute FlexibleShapeInformation. Lives in the arena it was read into. */
+typedef struct {
+    bool has_default, has_range;
+    Shape def;                          /* used for an input that --random makes */
+    int rank;                           /* of the range */
+    int64_t lo[MAX_RANK], hi[MAX_RANK]; /* hi < 0: no bound */
+} FlexInput;
+
+typedef struct {
+    FlexInput *input;     /* by parameter */
+    int nconfig;          /* enumerated: config[k][parameter]; rank -1: that input is not in it */
+    Shape **config;
+} Flex;
+
+bool flex_read(const Func *f, Diag *d, Arena *a, Flex *out); /* all zero without the attribute */
+
+/* Every input of f is there, none twice, none unknown, each of its dtype and a shape that fits the
+ * declared one and the flexible ranges. Reports all that is wrong. */
+bool inputs_check(const Func *f, Diag *d, const Binding *in, int nin);
 
 #endif

@@ -1,0 +1,59 @@
+/* cpu.h -- what runs on the processor: a function as steps over numbered slots. */
+#ifndef ANEC_CPU_H
+#define ANEC_CPU_H
+
+#include "../../ir/ops/ops.h"
+#include "../backend.h"
+
+extern const Backend backend_ref, backend_cpu;
+
+/* A Value of the function is a slot. Slots of a block, and of the blocks inside it, are a range. */
+typedef struct Steps Steps;
+typedef struct {
+    const Value *value;
+    const Const *lit;   /* a literal: loaded on first use and kept */
+    bool constant;      /* known at compile time: a literal or decoded from literals; kept too */
+    bool used;          /* something reads it */
+    int last;           /* the step of its block after which nothing reads it; INT_MAX: a result */
+    Steps *owner;       /* the block that defines it */
+} SlotInfo;
+
+typedef struct {
+    const char *name;
+    int n;
+    bool tuple;
+    int *slot;
+} StepArg;
+
+typedef struct {
+    const Op *op;
+    Opset opset;
+    StepArg *arg;
+    int narg;
+    int *out;       /* op->nout slots */
+    int *drop;      /* slots that nothing reads after this step */
+    int ndrop;
+    Steps **block;  /* op->nblock */
+} Step;
+
+struct Steps {
+    const Block *block;
+    Steps *parent;   /* the block that the owner stands in, and the step the owner is there */
+    int at;
+    Step *step;
+    int nstep;
+    int *param, *result;
+    int first, end;  /* range of slots */
+};
+
+typedef struct {
+    Arena *arena;
+    SlotInfo *slot;
+    int nslot, cap;
+    Steps *body;
+} Plan;
+
+/* Makes the steps of a verified function; everything lives in p->arena. Uses Value.tag. */
+bool plan_make(Plan *p, Func *f, Diag *d);
+
+#endif

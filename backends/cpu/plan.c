@@ -1,0 +1,157 @@
+/* plan.c -- a function as steps over slots, with the step after which each slot is free. */
+#include "cpu.h"
+
+#include <limits.h>
+#include <string.h>
+
+enum { MAX_DEPTH = 100 }; /* blocks inside blocks */
+
+/* ---- slots: Value.tag is the slot's number + 1 while the plan is made ------------------------ */
+
+static int slot_new(Plan *p, Steps *owner, Value *v)
+{
+    if (p->nslot == p->cap) {
+        int cap = p->cap ? 2 * p->cap : 64;
+        SlotInfo *more = NEW_ARRAY(p->arena, cap, SlotInfo);
+        if (p->nslot) memcpy(more, p->slot, (size_t)p->nslot * sizeof *more);
+        p->slot = more;
+        p->cap = cap;
+    }
+    p->slot[p->nslot] = (SlotInfo){ .value = v, .lit = v->lit, .owner = owner, .last = -1 };
+    return p->nslot++;
+}
+
+static int slot_define(Plan *p, Steps *owner, Value *v)
+{
+    int s = slot_new(p, owner, v);
+    v->tag = (void *)(uintptr_t)(s + 1);
+    return s;
+}
+
+/* A use at step `at` of block b: in nested blocks it counts for the statement that owns them. */
+static int slot_use(Plan *p, Steps *b, int at, Value *v)
+{
+    int s = !v->def && v->lit ? slot_new(p, b, v) : (int)(uintptr_t)v->tag - 1;
+    if (s < 0 || s >= p->nslot || p->slot[s].value != v)
+        bug("%s is used before it is defined", v->name ? v->name : "(a literal)");
+    while (b && b != p->slot[s].owner) {
+        at = b->at;
+        b = b->parent;
+    }
+    if (p->slot[s].last < at) p->slot[s].last = at;
+    p->slot[s].used = true;
+    return s;
+}
+
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+static StepArg *add_arg(Step *s, const char *name, int n, bool tuple, Arena *a)
+{
+    StepArg *arg = &s->arg[s->narg++];
+    *arg = (StepArg){ .name = name, .n = n, .tuple = tuple, .slot = NEW_ARRAY(a, n + 1, int) };
+    return arg;
+}
+
+/* Up to ios17 the constexpr ops have their data in the attribute list. */
+static void add_attrs(Plan *p, Steps *b, Step *s)
+{
+    const Op *op = s->op;
+    for (int i = 0; i < op->attrs.count; i++) {
+        const Attr *at = &op->attrs.at[i];
+        if (!op_param(&ops[op->kind], at->name)) continue;
+        Value *lit = NEW(p->arena, Value);
+        *lit = (Value){ .type = at->val->type, .lit = at->val, .loc = at->val->loc };
+        add_arg(s, at->name, 1, false, p->arena)->slot[0] = slot_use(p, b, b->nstep, lit);
+    }
+}
+
+static bool make_block(Plan *p, Steps *b, int depth, Diag *d);
+
+static bool make_step(Plan *p, Steps *b, Op *op, int depth, Diag *d)
+{
+    Step *s = &b->step[b->nstep];
+    const OpInfo *info = &ops[op->kind];
+    bool decodes = (info->flags & F_CONSTEXPR) != 0, constant = decodes;
+    *s = (Step){ .op = op, .opset = op->opset ? op->opset : op->parent->func->opset };
+    s->arg = NEW_ARRAY(p->arena, op->narg + (decodes ? op->attrs.count : 0) + 1, StepArg);
+    for (int i = 0; i < op->narg; i++) {
+        const Arg *from = &op->arg[i];
+        StepArg *to = add_arg(s, from->name, from->count, from->tuple, p->arena);
+        for (int k = 0; k < from->count; k++) {
+            to->slot[k] = slot_use(p, b, b->nstep, from->val[k]);
+            const SlotInfo *si = &p->slot[to->slot[k]];
+            constant = constant && (si->lit || si->constant);
+        }
+    }
+    if (decodes) add_attrs(p, b, s);
+    s->block = NEW_ARRAY(p->arena, op->nblock + 1, Steps *);
+    for (int i = 0; i < op->nblock; i++) {
+        s->block[i] = NEW(p->arena, Steps);
+        *s->block[i] = (Steps){ .block = op->block[i], .parent = b, .at = b->nstep };
+        if (!make_block(p, s->block[i], depth + 1, d)) return false;
+    }
+    s->out = NEW_ARRAY(p->arena, op->nout + 1, int);
+    for (int i = 0; i < op->nout; i++) {
+        s->out[i] = slot_define(p, b, op->out[i]);
+        p->slot[s->out[i]].last = b->nstep;
+        p->slot[s->out[i]].constant = constant;
+    }
+    b->nstep++;
+    return true;
+}
+
+static bool make_block(Plan *p, Steps *b, int depth, Diag *d)
+{
+    const Block *block = b->block;
+    size_t count = 0;
+    if (depth > MAX_DEPTH)
+        return diag_error(d, block->owner->loc, "blocks are nested more than %d deep", MAX_DEPTH);
+    for (const Op *op = block->first; op; op = op->next) count++;
+    b->step = NEW_ARRAY(p->arena, count + 1, Step);
+    b->first = p->nslot;
+    b->param = NEW_ARRAY(p->arena, block->nparam + 1, int);
+    for (int i = 0; i < block->nparam; i++) b->param[i] = slot_define(p, b, block->param[i]);
+    for (Op *op = block->first; op; op = op->next)
+        if (op->kind == OP_const) slot_define(p, b, op->out[0]);
+        else if (!make_step(p, b, op, depth, d)) return false;
+    b->result = NEW_ARRAY(p->arena, block->nresult + 1, int);
+    for (int i = 0; i < block->nresult; i++) {
+        b->result[i] = slot_use(p, b, b->nstep, block->result[i]);
+        SlotInfo *s = &p->slot[b->result[i]];
+        if (s->owner == b) s->last = INT_MAX;
+    }
+    b->end = p->nslot;
+    return true;
+}
+
+/* ---- liveness -------------------------------------------------------------------------------- */
+
+static bool is_dropped(const SlotInfo *s)
+{
+    return !s->lit && !s->constant && s->owner && s->last >= 0 && s->last < s->owner->nstep;
+}
+
+static void place_drops(Plan *p)
+{
+    for (int i = 0; i < p->nslot; i++)
+        if (is_dropped(&p->slot[i])) p->slot[i].owner->step[p->slot[i].last].ndrop++;
+    for (int i = 0; i < p->nslot; i++) {
+        const SlotInfo *s = &p->slot[i];
+        if (!is_dropped(s)) continue;
+        Step *step = &s->owner->step[s->last];
+        if (!step->drop) {
+            step->drop = NEW_ARRAY(p->arena, step->ndrop, int);
+            step->ndrop = 0;
+        }
+        step->drop[step->ndrop++] = i;
+    }
+}
+
+bool plan_make(Plan *p, Func *f, Diag *d)
+{
+    p->body = NEW(p->arena, Steps);
+    p->body->block = f->body;
+    if (!make_block(p, p->body, 0, d)) return false;
+    place_drops(p);
+    return true;
+}

@@ -1,0 +1,475 @@
+/* ref.c -- runs a function by calling each op's reference meaning, statement by statement. */
+#include "cpu.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a slot holds during a run. */
+typedef struct {
+    Tensor t;
+    bool set, mine; /* mine: t is this slot's to free; else a view of what another owns */
+} Held;
+
+typedef struct {
+    Program base;       /* first */
+    Arena arena;
+    Plan plan;
+    Held *held;         /* by slot */
+    Binding *result, *state;
+    int nresult, nstate;
+    int *state_slot;
+    uint64_t draws;     /* executions of ops that draw random numbers, since the last reset */
+} Ref;
+
+typedef struct {
+    Ref *ref;
+    Diag *diag;
+    const RunOptions *opt;
+} Run;
+
+/* ---- slots ----------------------------------------------------------------------------------- */
+
+static void drop(Held *h)
+{
+    if (h->mine) tensor_free(&h->t);
+    *h = (Held){ 0 };
+}
+
+/* Frees what slots [first, end) hold, but for what is constant. */
+static void drop_range(Ref *r, int first, int end)
+{
+    for (int i = first; i < end; i++)
+        if (!r->plan.slot[i].lit && !r->plan.slot[i].constant) drop(&r->held[i]);
+}
+
+static bool load_group(Diag *d, const Const *c, Tensor *out)
+{
+    if (c->type->kind != TY_LIST)
+        return diag_error(d, c->loc, "a value of this kind cannot be computed with");
+    *out = (Tensor){ .is_list = true };
+    out->item = calloc((size_t)c->nelem + 1, sizeof *out->item);
+    if (!out->item) return diag_fail(d, "no memory for a list of %lld", (long long)c->nelem);
+    for (; out->nitem < c->nelem; out->nitem++) {
+        Tensor view = { 0 }, *item = calloc(1, sizeof *item);
+        const Const *e = c->elem[out->nitem];
+        bool ok = item && e->kind != CONST_GROUP && const_tensor(e, d, &view)
+                  && tensor_copy(item, d, &view);
+        tensor_free(&view);
+        if (!ok) {
+            free(item);
+            tensor_free(out);
+            return diag_ok(d) ? diag_error(d, c->loc, "this list cannot be computed with") : false;
+        }
+        out->item[out->nitem] = item;
+    }
+    return true;
+}
+
+/* The value of a slot; literals are loaded when they are first asked for. */
+static const Tensor *slot_value(Run *run, int slot)
+{
+    Held *h = &run->ref->held[slot];
+    const SlotInfo *s = &run->ref->plan.slot[slot];
+    if (h->set) return &h->t;
+    if (!s->lit) bug("%s has no value", s->value->name ? s->value->name : "(an inline value)");
+    bool ok = s->lit->kind == CONST_GROUP ? load_group(run->diag, s->lit, &h->t)
+                                          : const_tensor(s->lit, run->diag, &h->t);
+    if (!ok) {
+        if (s->value->name)
+            diag_note(run->diag, s->value->loc, "it is the value of %s", s->value->name);
+        return NULL;
+    }
+    h->set = true;
+    h->mine = h->t.owned || h->t.is_list;
+    return &h->t;
+}
+
+/* Results of a block outlive its slots: moved out where this is the last mention, else copied. */
+static bool take_result(Run *run, const Steps *b, int i, Tensor *out)
+{
+    int slot = b->result[i];
+    const SlotInfo *s = &run->ref->plan.slot[slot];
+    Held *h = &run->ref->held[slot];
+    bool move = h->mine && s->owner == b && !s->lit && !s->constant;
+    for (int k = i + 1; k < b->block->nresult; k++) move = move && b->result[k] != slot;
+    if (move) {
+        *out = h->t;
+        *h = (Held){ 0 };
+        return true;
+    }
+    const Tensor *t = slot_value(run, slot);
+    return t && tensor_copy(out, run->diag, t);
+}
+
+/* ---- statements ------------------------------------------------------------------------------ */
+
+/* A value computed at run time must be of the type that the program declares for it. */
+static bool check_declared(Run *run, const Step *s, int i, const Tensor *t, Arena *scratch)
+{
+    const Value *v = s->op->out[i];
+    if (t->is_list || v->type->kind != TY_TENSOR) return true;
+    if (v->type->dtype == t->dtype && shape_fits(&v->type->shape, &t->shape)) return true;
+    return diag_error(run->diag, s->op->loc, "%s is declared %s, but %s resulted in %s", v->name,
+                      type_text(scratch, v->type), s->op->name,
+                      type_text(scratch, type_tensor(scratch, t->dtype, t->shape)));
+}
+
+static bool store(Run *run, const Step *s, int i, Tensor *t, Arena *scratch)
+{
+    Held *h = &run->ref->held[s->out[i]];
+    drop(h);
+    *h = (Held){ .t = *t, .set = true, .mine = true };
+    *t = (Tensor){ 0 };
+    return check_declared(run, s, i, &h->t, scratch)
+           && (!run->opt->each || run->opt->each(run->opt->ctx, s->op->out[i], &h->t));
+}
+
+static bool set_args(Run *run, const Step *s, Call *c)
+{
+    for (int i = 0; i < s->narg; i++) {
+        const StepArg *a = &s->arg[i];
+        CallArg *v = NEW_ARRAY(c->arena, a->n + 1, CallArg);
+        for (int k = 0; k < a->n; k++) {
+            const SlotInfo *info = &run->ref->plan.slot[a->slot[k]];
+            const Tensor *t = slot_value(run, a->slot[k]);
+            if (!t) return false;
+            bool tensor = !t->is_list && info->value->type->kind == TY_TENSOR;
+            v[k] = (CallArg){ .type = tensor ? type_tensor(c->arena, t->dtype, t->shape)
+                                             : info->value->type,
+                              .val = t,
+                              .constant = info->lit || info->constant };
+        }
+        if (!call_set(c, a->name, a->n, v, a->tuple)) return false;
+    }
+    return true;
+}
+
+static bool run_call(Run *run, const Step *s, Arena *scratch)
+{
+    Ref *r = run->ref;
+    const OpInfo *info = &ops[s->op->kind];
+    Call *c = NEW(scratch, Call);
+    Tensor *res = NEW_ARRAY(scratch, MAX_RESULT, Tensor);
+    call_init(c, info, s->opset, scratch, run->diag, s->op->loc);
+    c->random_seed = run->opt->random_seed;
+    c->random_draw = r->draws;
+    if (info->flags & F_IMPURE) r->draws++;
+    if (!set_args(run, s, c) || !call_run(c, res, MAX_RESULT)) return false;
+    bool ok = c->nout == s->op->nout
+              || diag_error(run->diag, s->op->loc, "%s resulted in %d values; %d are named",
+                            s->op->name, c->nout, s->op->nout);
+    for (int i = 0; i < c->nout; i++)
+        if (ok) ok = store(run, s, i, &res[i], scratch);
+        else tensor_free(&res[i]);
+    return ok;
+}
+
+/* ---- states ---------------------------------------------------------------------------------- */
+
+static int step_slot(const Step *s, const char *name)
+{
+    for (int i = 0; i < s->narg; i++)
+        if (!strcmp(s->arg[i].name, name) && s->arg[i].n) return s->arg[i].slot[0];
+    bug("%s has no %s", s->op->name, name);
+}
+
+static bool run_read_state(Run *run, const Step *s, Arena *scratch)
+{
+    Tensor t;
+    const Tensor *state = slot_value(run, step_slot(s, "input"));
+    return state && tensor_copy(&t, run->diag, state) && store(run, s, 0, &t, scratch);
+}
+
+static bool run_write_state(Run *run, const Step *s, Arena *scratch)
+{
+    const Tensor *state = slot_value(run, step_slot(s, "input"));
+    const Tensor *data = slot_value(run, step_slot(s, "data"));
+    if (!state || !data) return false;
+    if (state->dtype != data->dtype || !shape_equal(&state->shape, &data->shape))
+        return diag_error(run->diag, s->op->loc, "%s: the state holds %s %s, data is %s %s",
+                          s->op->name, dtypes[state->dtype].name,
+                          shape_text(scratch, &state->shape), dtypes[data->dtype].name,
+                          shape_text(scratch, &data->shape));
+    if (data->bytes) memcpy(state->data, data->data, data->bytes);
+    return !s->op->nout || run_read_state(run, s, scratch);
+}
+
+/* ---- blocks ---------------------------------------------------------------------------------- */
+
+static bool run_steps(Run *run, const Steps *b);
+
+static bool run_cond(Run *run, const Step *s, Arena *scratch)
+{
+    const Tensor *pred = slot_value(run, step_slot(s, "pred"));
+    if (!pred) return false;
+    const Steps *b = s->block[tensor_int(pred, 0) ? 0 : 1];
+    bool ok = run_steps(run, b);
+    for (int i = 0; ok && i < s->op->nout; i++) {
+        Tensor t;
+        ok = take_result(run, b, i, &t) && store(run, s, i, &t, scratch);
+    }
+    drop_range(run->ref, b->first, b->end);
+    return ok;
+}
+
+static void bind_vars(Run *run, const Steps *b, const Held *var)
+{
+    for (int i = 0; i < b->block->nparam; i++) {
+        Held *h = &run->ref->held[b->param[i]];
+        drop(h);
+        *h = (Held){ .t = var[i].t, .set = true };
+    }
+}
+
+static bool loop_goes_on(Run *run, const Steps *cond, const Held *var, bool *yes)
+{
+    bind_vars(run, cond, var);
+    bool ok = run_steps(run, cond);
+    const Tensor *t = ok ? slot_value(run, cond->result[0]) : NULL;
+    if (t && t->count) *yes = tensor_int(t, 0) != 0;
+    drop_range(run->ref, cond->first, cond->end);
+    return t != NULL && t->count != 0;
+}
+
+static bool loop_step(Run *run, const Steps *body, Held *var, int n, Arena *scratch)
+{
+    Held *next = NEW_ARRAY(scratch, n + 1, Held);
+    bind_vars(run, body, var);
+    bool ok = run_steps(run, body);
+    for (int i = 0; ok && i < n; i++) {
+        if (body->result[i] == body->param[i]) continue; /* this variable stays as it is */
+        ok = take_result(run, body, i, &next[i].t);
+        next[i].set = next[i].mine = ok;
+    }
+    drop_range(run->ref, body->first, body->end);
+    for (int i = 0; i < n; i++) {
+        if (!next[i].set) continue;
+        drop(&var[i]);
+        var[i] = next[i];
+    }
+    return ok;
+}
+
+static bool loop_end(Run *run, const Step *s, Held *var, int i, Arena *scratch)
+{
+    Tensor t;
+    if (!var[i].mine && !tensor_copy(&t, run->diag, &var[i].t)) return false;
+    if (var[i].mine) t = var[i].t;
+    var[i] = (Held){ 0 };
+    return store(run, s, i, &t, scratch);
+}
+
+static bool run_while(Run *run, const Step *s, Arena *scratch)
+{
+    const int n = s->op->nout;
+    Held *var = NEW_ARRAY(scratch, n + 1, Held);
+    bool ok = true, yes = false;
+    for (int i = 0; ok && i < n; i++) {
+        const Tensor *t = slot_value(run, s->arg[0].slot[i]);
+        ok = t != NULL;
+        if (t) var[i] = (Held){ .t = *t, .set = true };
+    }
+    for (uint64_t step = 0; ok; step++) {
+        Arena turn = { 0 };
+        ok = loop_goes_on(run, s->block[0], var, &yes);
+        if (ok && !yes) break;
+        if (ok && run->opt->max_steps && step == run->opt->max_steps)
+            ok = diag_error(run->diag, s->op->loc, "while_loop has not ended after %llu steps",
+                            (unsigned long long)step);
+        ok = ok && loop_step(run, s->block[1], var, n, &turn);
+        arena_free(&turn);
+    }
+    for (int i = 0; ok && i < n; i++) ok = loop_end(run, s, var, i, scratch);
+    for (int i = 0; i < n; i++) drop(&var[i]);
+    return ok;
+}
+
+/* Statements that are not calls: their meaning is in the run itself. */
+static const struct {
+    const char *name;
+    bool (*run)(Run *run, const Step *s, Arena *scratch);
+} special[] = {
+    { "cond", run_cond },
+    { "while_loop", run_while },
+    { "read_state", run_read_state },
+    { "write_state", run_write_state },
+    { "coreml_update_state", run_write_state },
+};
+
+static bool (*special_of(const char *name))(Run *, const Step *, Arena *)
+{
+    for (size_t i = 0; i < COUNT(special); i++)
+        if (!strcmp(special[i].name, name)) return special[i].run;
+    return NULL;
+}
+
+static bool run_step(Run *run, const Step *s)
+{
+    Ref *r = run->ref;
+    if (s->op->nout && r->plan.slot[s->out[0]].constant && r->held[s->out[0]].set) return true;
+    bool (*fn)(Run *, const Step *, Arena *) = special_of(s->op->name);
+    Arena scratch = { 0 };
+    bool ok = fn ? fn(run, s, &scratch) : run_call(run, s, &scratch);
+    arena_free(&scratch);
+    for (int i = 0; i < s->ndrop; i++) drop(&r->held[s->drop[i]]);
+    return ok;
+}
+
+static bool run_steps(Run *run, const Steps *b)
+{
+    for (int i = 0; i < b->nstep; i++)
+        if (!run_step(run, &b->step[i])) return false;
+    return true;
+}
+
+/* ---- compiling ------------------------------------------------------------------------------- */
+
+static bool check_op(void *ctx, Op *op)
+{
+    Diag *d = ctx;
+    const OpInfo *info = &ops[op->kind];
+    if (op->kind == OP_const || info->eval || special_of(op->name)) return true;
+    diag_error(d, op->loc,
+               info->flags & F_UNSUPPORTED ? "%s is read and printed, but cannot be run"
+                                           : "%s has no reference meaning yet: it cannot be run",
+               op->name);
+    return true;
+}
+
+/* Weights that are needed and absent: said before anything runs, once a file. */
+static bool check_weights(const Ref *r, Diag *d)
+{
+    bool ok = true;
+    const Module *m = r->base.module;
+    for (int i = 0; i < r->plan.nslot; i++) {
+        const SlotInfo *s = &r->plan.slot[i];
+        const WeightFile *w = s->lit && s->lit->kind == CONST_BLOB ? s->lit->file : NULL;
+        bool said = false;
+        if (!s->used || !w || !w->absent || m->missing) continue;
+        for (int k = 0; k < i && !said; k++)
+            said = r->plan.slot[k].used && r->plan.slot[k].lit && r->plan.slot[k].lit->file == w;
+        if (said) continue;
+        ok = diag_error(d, s->lit->loc,
+                        "the weight file %s is absent, and %s needs it; --missing-weights "
+                        "random or zero stands in for it",
+                        w->path, s->value->name ? s->value->name : "this statement");
+    }
+    return ok;
+}
+
+static bool make_states(Ref *r, Diag *d)
+{
+    const Block *b = r->base.func->body;
+    bool ok = true;
+    r->state = NEW_ARRAY(&r->arena, b->nparam + 1, Binding);
+    r->state_slot = NEW_ARRAY(&r->arena, b->nparam + 1, int);
+    for (int i = 0; ok && i < b->nparam; i++) {
+        const Value *v = b->param[i];
+        if (!param_is_state(v)) continue;
+        const Type *t = param_type(v);
+        if (!shape_known(&t->shape))
+            ok = diag_error(d, v->loc, "the state %s has an unknown extent: %s", v->name,
+                            shape_text(&r->arena, &t->shape));
+        Binding *s = &r->state[r->nstate];
+        s->name = v->name;
+        ok = ok && tensor_alloc(&s->value, d, t->dtype, &t->shape);
+        r->state_slot[r->nstate++] = r->plan.body->param[i];
+    }
+    return ok;
+}
+
+static void ref_free(Program *p)
+{
+    Ref *r = (Ref *)p;
+    for (int i = 0; r->held && i < r->plan.nslot; i++) drop(&r->held[i]);
+    for (int i = 0; i < r->nresult; i++) tensor_free(&r->result[i].value);
+    for (int i = 0; i < r->nstate; i++) tensor_free(&r->state[i].value);
+    arena_free(&r->arena);
+    free(r);
+}
+
+static Program *ref_compile(Module *m, Func *f, Diag *d)
+{
+    Ref *r = calloc(1, sizeof *r);
+    if (!r) {
+        diag_fail(d, "no memory for a program");
+        return NULL;
+    }
+    int before = d->errors + d->fails;
+    r->base = (Program){ .module = m, .func = f };
+    r->plan.arena = &r->arena;
+    func_walk(f, check_op, d);
+    if (d->errors + d->fails == before && plan_make(&r->plan, f, d) && check_weights(r, d)
+        && make_states(r, d)) {
+        r->held = NEW_ARRAY(&r->arena, r->plan.nslot + 1, Held);
+        r->result = NEW_ARRAY(&r->arena, f->body->nresult + 1, Binding);
+        return &r->base;
+    }
+    ref_free(&r->base);
+    return NULL;
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+static void bind_params(Ref *r, const Binding *in, int nin)
+{
+    const Block *b = r->base.func->body;
+    for (int i = 0; i < b->nparam; i++)
+        for (int k = 0; k < nin; k++)
+            if (!strcmp(in[k].name, b->param[i]->name))
+                r->held[r->plan.body->param[i]] = (Held){ .t = in[k].value, .set = true };
+    for (int i = 0; i < r->nstate; i++)
+        r->held[r->state_slot[i]] = (Held){ .t = r->state[i].value, .set = true };
+}
+
+static bool ref_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+{
+    Ref *r = (Ref *)p;
+    const Block *b = p->func->body;
+    Run run = { .ref = r, .diag = d, .opt = opt };
+    for (int i = 0; i < r->nresult; i++) tensor_free(&r->result[i].value);
+    r->nresult = 0;
+    bind_params(r, in, nin);
+    bool ok = run_steps(&run, r->plan.body);
+    for (int i = 0; ok && i < b->nresult; i++) {
+        r->result[i] = (Binding){ .name = b->result[i]->name };
+        ok = take_result(&run, r->plan.body, i, &r->result[i].value);
+        if (ok) r->nresult++;
+    }
+    drop_range(r, 0, r->plan.nslot);
+    return ok;
+}
+
+static int ref_results(Program *p, const Binding **out)
+{
+    *out = ((Ref *)p)->result;
+    return ((Ref *)p)->nresult;
+}
+
+static int ref_states(Program *p, Binding **out)
+{
+    *out = ((Ref *)p)->state;
+    return ((Ref *)p)->nstate;
+}
+
+static void ref_reset(Program *p)
+{
+    Ref *r = (Ref *)p;
+    for (int i = 0; i < r->nstate; i++)
+        if (r->state[i].value.bytes) memset(r->state[i].value.data, 0, r->state[i].value.bytes);
+    r->draws = 0;
+}
+
+#define REF_CALLS \
+    .compile = ref_compile, .run = ref_run, .results = ref_results, .states = ref_states, \
+    .reset = ref_reset, .free = ref_free
+
+const Backend backend_ref = {
+    .name = "ref",
+    .doc = "the meaning of every op, one after the other; floats in double",
+    REF_CALLS
+};
+const Backend backend_cpu = {
+    .name = "cpu", .doc = "the processor; in this build it computes as ref does", REF_CALLS
+};

@@ -1,0 +1,172 @@
+/* describe.c -- --describe: what the functions of a model take and give, for people and as JSON. */
+#include "report.h"
+
+#include <cjson/cJSON.h>
+#include <string.h>
+
+typedef struct {
+    const char *key, *title; /* in JSON, in text */
+    Value *const *val;
+    int n;
+    bool states, inputs;     /* of the parameters: those alone */
+} Group;
+
+enum { GROUPS = 3 };
+
+static void groups_of(const Func *f, Group g[GROUPS])
+{
+    const Block *b = f->body;
+    g[0] = (Group){ "inputs", "inputs", b->param, b->nparam, .inputs = true };
+    g[1] = (Group){ "states", "states", b->param, b->nparam, .states = true };
+    g[2] = (Group){ "outputs", "results", b->result, b->nresult, .states = false };
+}
+
+static bool in_group(const Group *g, const Value *v)
+{
+    return g->states ? param_is_state(v) : g->inputs ? !param_is_state(v) : true;
+}
+
+/* ---- text ------------------------------------------------------------------------------------ */
+
+static void put_flex(Buf *out, Arena *a, const Flex *flex, int p)
+{
+    const FlexInput *in = &flex->input[p];
+    if (in->has_default) buf_printf(out, "  default %s", shape_text(a, &in->def));
+    if (in->has_range) {
+        buf_puts(out, "  range [");
+        for (int i = 0; i < in->rank; i++) {
+            buf_printf(out, "%s%lld..", i ? ", " : "", (long long)in->lo[i]);
+            if (in->hi[i] >= 0) buf_printf(out, "%lld", (long long)in->hi[i]);
+        }
+        buf_putc(out, ']');
+    }
+    for (int k = 0, shown = 0; k < flex->nconfig; k++) {
+        const Shape *s = &flex->config[k][p];
+        if (s->rank >= 0) buf_printf(out, "%s%s", shown++ ? " or " : "  one of ", shape_text(a, s));
+    }
+}
+
+static void text_group(Buf *out, Arena *a, const Group *g, const Flex *flex)
+{
+    int width = 0, count = 0;
+    for (int i = 0; i < g->n; i++) {
+        if (!in_group(g, g->val[i])) continue;
+        int n = (int)strlen(g->val[i]->name);
+        width = n > width ? n : width;
+        count++;
+    }
+    if (!count) return;
+    buf_printf(out, "  %s\n", g->title);
+    for (int i = 0; i < g->n; i++) {
+        const Value *v = g->val[i];
+        if (!in_group(g, v)) continue;
+        buf_printf(out, "    %-*s  %s", width, v->name, type_text(a, param_type(v)));
+        if (g->inputs) put_flex(out, a, flex, i);
+        buf_putc(out, '\n');
+    }
+}
+
+bool describe_text(Buf *out, const char *path, const Module *m, Diag *d)
+{
+    Arena a = { 0 };
+    bool ok = true;
+    buf_printf(out, "%s: program(%s)\n", path, m->version);
+    for (const Func *f = m->first; ok && f; f = f->next) {
+        Group g[GROUPS];
+        Flex flex;
+        ok = flex_read(f, d, &a, &flex);
+        buf_printf(out, "func %s (%s)%s\n", f->name, opset_text(f->opset),
+                   f == module_main(m) ? ", runs by default" : "");
+        groups_of(f, g);
+        for (int i = 0; ok && i < GROUPS; i++) text_group(out, &a, &g[i], &flex);
+    }
+    arena_free(&a);
+    return ok;
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------- */
+
+static cJSON *json_int(int64_t v)
+{
+    return v < 0 ? cJSON_CreateNull() : cJSON_CreateNumber((double)v);
+}
+
+/* Unknown extents are null. */
+static cJSON *json_shape(const Shape *s)
+{
+    cJSON *a = cJSON_CreateArray();
+    for (int i = 0; i < s->rank; i++) cJSON_AddItemToArray(a, json_int(s->dim[i]));
+    return a;
+}
+
+static void json_flex(cJSON *o, const Flex *flex, int p)
+{
+    const FlexInput *in = &flex->input[p];
+    if (in->has_default) cJSON_AddItemToObject(o, "default", json_shape(&in->def));
+    cJSON *range = in->has_range ? cJSON_AddArrayToObject(o, "range") : NULL;
+    for (int i = 0; range && i < in->rank; i++) {
+        cJSON *pair = cJSON_CreateArray();
+        cJSON_AddItemToArray(pair, json_int(in->lo[i]));
+        cJSON_AddItemToArray(pair, json_int(in->hi[i]));
+        cJSON_AddItemToArray(range, pair);
+    }
+    cJSON *all = flex->nconfig ? cJSON_CreateArray() : NULL;
+    for (int k = 0; k < flex->nconfig; k++)
+        if (flex->config[k][p].rank >= 0)
+            cJSON_AddItemToArray(all, json_shape(&flex->config[k][p]));
+    if (cJSON_GetArraySize(all)) cJSON_AddItemToObject(o, "enumerated", all);
+    else cJSON_Delete(all);
+}
+
+static void json_group(cJSON *func, Arena *a, const Group *g, const Flex *flex)
+{
+    cJSON *list = cJSON_AddArrayToObject(func, g->key);
+    for (int i = 0; i < g->n; i++) {
+        const Value *v = g->val[i];
+        if (!in_group(g, v)) continue;
+        const Type *t = param_type(v);
+        cJSON *o = cJSON_CreateObject();
+        cJSON_AddItemToArray(list, o);
+        cJSON_AddStringToObject(o, "name", v->name);
+        if (t->kind == TY_TENSOR) {
+            cJSON_AddStringToObject(o, "dtype", dtypes[t->dtype].name);
+            cJSON_AddItemToObject(o, "shape", json_shape(&t->shape));
+        } else {
+            cJSON_AddStringToObject(o, "type", type_text(a, t));
+        }
+        if (g->inputs) json_flex(o, flex, i);
+    }
+}
+
+static bool json_func(cJSON *list, const Func *f, Arena *a, Diag *d)
+{
+    Group g[GROUPS];
+    Flex flex;
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddItemToArray(list, o);
+    cJSON_AddStringToObject(o, "name", f->name);
+    cJSON_AddStringToObject(o, "opset", opset_text(f->opset));
+    if (!flex_read(f, d, a, &flex)) return false;
+    groups_of(f, g);
+    for (int i = 0; i < GROUPS; i++) json_group(o, a, &g[i], &flex);
+    return true;
+}
+
+bool describe_json(Buf *out, const char *path, const Module *m, Diag *d)
+{
+    Arena a = { 0 };
+    bool ok = true;
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "file", path);
+    cJSON_AddStringToObject(root, "version", m->version);
+    cJSON_AddStringToObject(root, "default_function", module_main(m)->name);
+    cJSON *list = cJSON_AddArrayToObject(root, "functions");
+    for (const Func *f = m->first; ok && f; f = f->next) ok = json_func(list, f, &a, d);
+    char *text = ok ? cJSON_Print(root) : NULL;
+    if (text) buf_printf(out, "%s\n", text);
+    else if (ok) ok = diag_fail(d, "no memory for the description of %s", path);
+    cJSON_free(text);
+    cJSON_Delete(root);
+    arena_free(&a);
+    return ok;
+}

@@ -1,0 +1,195 @@
+/* report.c -- lines about results: summaries, comparisons, times. */
+#include "report.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHOWN = 6 };
+
+/* ---- summaries ------------------------------------------------------------------------------- */
+
+typedef struct {
+    double min, max, sum;
+    size_t finite, nan, inf;
+} Stats;
+
+static Stats stats_of(const Tensor *t)
+{
+    Stats s = { .min = INFINITY, .max = -INFINITY };
+    for (size_t i = 0; i < t->count; i++) {
+        double v = tensor_float(t, i);
+        if (isnan(v)) {
+            s.nan++;
+            continue;
+        }
+        if (isinf(v)) s.inf++;
+        else {
+            s.finite++;
+            s.sum += v;
+        }
+        if (v < s.min) s.min = v;
+        if (v > s.max) s.max = v;
+    }
+    return s;
+}
+
+static void put_element(Buf *out, const Tensor *t, size_t i)
+{
+    if (t->dtype == DT_STRING) {
+        const char *s = ((const char *const *)t->data)[i];
+        buf_quote(out, s ? s : "");
+    } else if (t->dtype == DT_BOOL) {
+        buf_puts(out, tensor_int(t, i) ? "true" : "false");
+    } else if (t->dtype == DT_UINT64) {
+        buf_printf(out, "%llu", (unsigned long long)tensor_int(t, i));
+    } else if (dtype_is_float(t->dtype)) {
+        buf_printf(out, "%.6g", tensor_float(t, i));
+    } else {
+        buf_printf(out, "%lld", (long long)tensor_int(t, i));
+    }
+}
+
+static void put_shape(Buf *out, const Shape *s)
+{
+    buf_putc(out, '[');
+    for (int i = 0; i < s->rank; i++)
+        buf_printf(out, "%s%lld", i ? ", " : "", (long long)s->dim[i]);
+    buf_putc(out, ']');
+}
+
+void report_tensor(Buf *out, const char *prefix, const char *name, const Tensor *t)
+{
+    buf_printf(out, "%s%s: ", prefix, name);
+    if (t->is_list) {
+        buf_printf(out, "list of %lld\n", (long long)t->nitem);
+        return;
+    }
+    buf_printf(out, "%s ", dtypes[t->dtype].name);
+    put_shape(out, &t->shape);
+    if (t->dtype != DT_STRING && t->dtype != DT_BOOL && t->count > 1) {
+        Stats s = stats_of(t);
+        if (s.nan < t->count) buf_printf(out, "  min %.6g  max %.6g", s.min, s.max);
+        if (s.finite) buf_printf(out, "  mean %.6g", s.sum / (double)s.finite);
+        if (s.nan) buf_printf(out, "  nan %zu", s.nan);
+        if (s.inf) buf_printf(out, "  inf %zu", s.inf);
+    }
+    buf_puts(out, t->shape.rank ? "  [" : "  ");
+    for (size_t i = 0; i < t->count && i < SHOWN; i++) {
+        if (i) buf_puts(out, ", ");
+        put_element(out, t, i);
+    }
+    if (t->count > SHOWN) buf_puts(out, ", ..");
+    buf_puts(out, t->shape.rank ? "]\n" : "\n");
+}
+
+/* ---- comparisons ----------------------------------------------------------------------------- */
+
+static void limits_for(const Tolerance *tol, DType t, double *rtol, double *atol)
+{
+    bool half = t == DT_FP16 || t == DT_BF16;
+    *rtol = tol->has_rtol ? tol->rtol : !dtype_is_float(t) ? 0 : half ? 1e-2 : 1e-3;
+    *atol = tol->has_atol ? tol->atol : !dtype_is_float(t) ? 0 : half ? 5e-3 : 1e-4;
+}
+
+typedef struct {
+    double abs, rel;
+    size_t at, bad;
+} Difference;
+
+/* NaN equals NaN, an infinity equals itself. */
+static double distance(double a, double b)
+{
+    if (a == b || (isnan(a) && isnan(b))) return 0;
+    double d = fabs(a - b);
+    return isnan(d) ? INFINITY : d;
+}
+
+static Difference difference_of(const Tensor *a, const Tensor *b, double rtol, double atol)
+{
+    Difference r = { 0 };
+    for (size_t i = 0; i < a->count; i++) {
+        double x = tensor_float(a, i), y = tensor_float(b, i), d = distance(x, y);
+        double rel = d > 0 ? d / fabs(y) : 0;
+        if (d > r.abs) {
+            r.abs = d;
+            r.at = i;
+        }
+        if (rel > r.rel) r.rel = rel;
+        if (d > 0 && !(d <= atol + rtol * fabs(y))) r.bad++;
+    }
+    return r;
+}
+
+static bool same_strings(const Tensor *a, const Tensor *b)
+{
+    const char *const *x = a->data, *const *y = b->data;
+    for (size_t i = 0; i < a->count; i++)
+        if (strcmp(x[i], y[i])) return false;
+    return true;
+}
+
+bool report_compare(Buf *out, const char *prefix, const char *name, const Tensor *a,
+                    const Tensor *b, const Tolerance *tol)
+{
+    double rtol, atol;
+    buf_printf(out, "%s%s: ", prefix, name);
+    if (a->is_list || b->is_list) {
+        buf_puts(out, "a list, not compared\n");
+        return true;
+    }
+    if (a->dtype != b->dtype || !shape_equal(&a->shape, &b->shape)) {
+        buf_printf(out, "%s ", dtypes[a->dtype].name);
+        put_shape(out, &a->shape);
+        buf_printf(out, " against %s ", dtypes[b->dtype].name);
+        put_shape(out, &b->shape);
+        buf_puts(out, "  DIFFERS\n");
+        return false;
+    }
+    if (a->dtype == DT_STRING) {
+        bool same = same_strings(a, b);
+        buf_puts(out, same ? "equal\n" : "DIFFERS\n");
+        return same;
+    }
+    limits_for(tol, a->dtype, &rtol, &atol);
+    Difference d = difference_of(a, b, rtol, atol);
+    buf_printf(out, "max abs %.3g  max rel %.3g", d.abs, d.rel);
+    if (d.bad)
+        buf_printf(out, "  at element %zu: %.9g against %.9g", d.at, tensor_float(a, d.at),
+                   tensor_float(b, d.at));
+    if (d.bad)
+        buf_printf(out, "  DIFFERS in %zu of %zu (rtol %g, atol %g)\n", d.bad, a->count, rtol,
+                   atol);
+    else buf_puts(out, "  ok\n");
+    return !d.bad;
+}
+
+/* ---- times ----------------------------------------------------------------------------------- */
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void put_time(Buf *out, const char *what, double s)
+{
+    if (s < 1e-3) buf_printf(out, "  %s %.1f us", what, s * 1e6);
+    else if (s < 1) buf_printf(out, "  %s %.2f ms", what, s * 1e3);
+    else buf_printf(out, "  %s %.3f s", what, s);
+}
+
+void report_times(Buf *out, double *seconds, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += seconds[i];
+    qsort(seconds, n, sizeof *seconds, by_value);
+    buf_printf(out, "%zu run%s:", n, n == 1 ? "" : "s");
+    put_time(out, "min", seconds[0]);
+    put_time(out, "median", seconds[n / 2]);
+    put_time(out, "p90", seconds[(n - 1) * 9 / 10]);
+    put_time(out, "p99", seconds[(n - 1) * 99 / 100]);
+    put_time(out, "max", seconds[n - 1]);
+    put_time(out, "mean", sum / (double)n);
+    buf_putc(out, '\n');
+}

@@ -1,0 +1,25 @@
+/* report.h -- what anerun tells: summaries, comparisons, times, what a model takes. */
+#ifndef ANEC_REPORT_H
+#define ANEC_REPORT_H
+
+#include "../backends/backend.h"
+
+/* A line about a result: type, range, mean, first values. prefix: "it3_" or "". */
+void report_tensor(Buf *out, const char *prefix, const char *name, const Tensor *t);
+
+typedef struct {
+    bool has_rtol, has_atol;
+    double rtol, atol;  /* when has_..; else by element type */
+} Tolerance;
+
+/* A line with the largest differences; true when all are within |a - b| <= atol + rtol |b|. */
+bool report_compare(Buf *out, const char *prefix, const char *name, const Tensor *a,
+                    const Tensor *b, const Tolerance *tol);
+
+void report_times(Buf *out, double *seconds, size_t n); /* sorts them */
+
+/* --describe: every function; false when an attribute is malformed. */
+bool describe_text(Buf *out, const char *path, const Module *m, Diag *d);
+bool describe_json(Buf *out, const char *path, const Module *m, Diag *d);
+
+#endif

@@ -1,0 +1,285 @@
+/* tool.c -- what the tools share: answers, diagnostics, reading a model, options of the passes. */
+#include "tool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+#ifndef ANEC_VERSION
+#define ANEC_VERSION "0.1"
+#endif
+
+/* Parts of the design that a build may lack, each with what it would be. */
+static const struct {
+    const char *name, *state;
+} parts[] = {
+    { "ref, cpu", "present" },
+    { "ane (private framework)", "absent" },
+    { "coreml", "absent" },
+    { "sim (stand-in for Apple's libraries)", "absent" },
+    { ".mlmodelc, .mlpackage", "absent" },
+};
+
+static void put_version(const Tool *t, Buf *out)
+{
+    buf_printf(out, "%s %s\n", t->name, ANEC_VERSION);
+    for (size_t i = 0; i < COUNT(parts); i++)
+        buf_printf(out, "  %-38s %s\n", parts[i].name, parts[i].state);
+}
+
+bool tool_answers(const Args *a)
+{
+    Buf out = { 0 };
+    if (common(a, COM_help)->count) tool_help(a->tool, &out);
+    else if (common(a, COM_version)->count) put_version(a->tool, &out);
+    else if (common(a, COM_man)->count) tool_man(a->tool, &out);
+    if (out.len) fwrite(out.s, 1, out.len, stdout);
+    bool answered = out.len > 0;
+    buf_free(&out);
+    return answered;
+}
+
+/* ---- diagnostics ----------------------------------------------------------------------------- */
+
+static void emit(void *ctx, DiagKind kind, const char *message)
+{
+    (void)ctx;
+    (void)kind;
+    size_t n = strlen(message);
+    fputs(message, stderr);
+    if (!n || message[n - 1] != '\n') fputc('\n', stderr);
+}
+
+static bool warning_bit(const Args *a, const char *name, uint64_t *bit)
+{
+    int w = warning_find(name);
+    if (w >= 0) {
+        *bit = UINT64_C(1) << w;
+        return true;
+    }
+    const char *near = name_nearest(name, warning_names, WARN_COUNT);
+    return near
+               ? usage_error(a->tool, "there is no warning called %s; did you mean %s?", name, near)
+               : usage_error(a->tool, "there is no warning called %s", name);
+}
+
+bool tool_diag(Diag *d, const Args *a)
+{
+    const OptValue *w = common(a, COM_warn);
+    *d = (Diag){ .emit = emit, .quiet = common(a, COM_quiet)->count > 0 };
+    for (int i = 0; i < w->count; i++) {
+        const char *s = w->all[i];
+        uint64_t bit = 0;
+        if (!strcmp(s, "error")) d->promoted = ~UINT64_C(0);
+        else if (!strcmp(s, "no-error")) d->promoted = 0;
+        else if (!strncmp(s, "error=", 6)) {
+            if (!warning_bit(a, s + 6, &bit)) return false;
+            d->promoted |= bit;
+        } else if (!strncmp(s, "no-", 3)) {
+            if (!warning_bit(a, s + 3, &bit)) return false;
+            d->off |= bit;
+        } else {
+            if (!warning_bit(a, s, &bit)) return false;
+            d->off &= ~bit;
+        }
+    }
+    return true;
+}
+
+/* ---- reading a model ------------------------------------------------------------------------- */
+
+typedef enum { KIND_UNKNOWN, KIND_DSL, KIND_MIL, KIND_CONTAINER } Kind;
+
+static Kind kind_of(const Args *a, const char *path)
+{
+    const OptValue *from = common(a, COM_from);
+    if (from->count) return !strcmp(from->text, "mil") ? KIND_MIL : KIND_DSL;
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') n--;
+    static const struct { const char *suffix; Kind kind;
+    } kinds[] = {
+        { ".anedsl", KIND_DSL },         { ".mil", KIND_MIL },
+        { ".mlmodelc", KIND_CONTAINER }, { ".mlpackage", KIND_CONTAINER },
+        { ".mlmodel", KIND_CONTAINER },
+    };
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        size_t k = strlen(kinds[i].suffix);
+        if (n >= k && !memcmp(path + n - k, kinds[i].suffix, k)) return kinds[i].kind;
+    }
+    return KIND_UNKNOWN;
+}
+
+static int refuse_kind(const Args *a, const char *path, Kind kind)
+{
+    if (kind == KIND_CONTAINER)
+        usage_error(
+            a->tool,
+            "%s: reading .mlmodelc and .mlpackage is not in this build yet; the model.mil inside "
+            "a .mlmodelc can be given",
+            path);
+    else if (!strcmp(path, "-"))
+        usage_error(a->tool, "the standard input can be .anedsl or .mil: --from says which");
+    else
+        usage_error(a->tool, "%s is neither .anedsl nor .mil by its name; --from says which", path);
+    return EXIT_USAGE;
+}
+
+int model_open(Model *m, const Args *a, Diag *d)
+{
+    *m = (Model){ .path = a->operand };
+    if (!a->operand) {
+        usage_error(a->tool, "no %s is given", a->tool->operand);
+        return EXIT_USAGE;
+    }
+    Kind kind = kind_of(a, a->operand);
+    if (kind != KIND_DSL && kind != KIND_MIL) return refuse_kind(a, a->operand, kind);
+    m->dsl = kind == KIND_DSL;
+    if (!m->dsl && common(a, COM_set)->count) {
+        usage_error(a->tool, "--set is for .anedsl; a .mil has no parameters");
+        return EXIT_USAGE;
+    }
+    bool in = !strcmp(a->operand, "-");
+    if (in) m->path = "<stdin>";
+    if (!(in ? file_read_stdin(d, FILE_MAX_TEXT, &m->file) : file_map(d, m->path, &m->file)))
+        return diag_exit(d);
+    if (m->file.size > FILE_MAX_TEXT) {
+        diag_error(d, (Loc){ 0 }, "%s is larger than the 1 GiB that a program may have", m->path);
+        return diag_exit(d);
+    }
+    const char *text = m->file.data ? (const char *)m->file.data : "";
+    m->src = (Source){ .name = m->path, .text = text, .len = m->file.size };
+    return EXIT_DONE;
+}
+
+static bool read_dsl(Model *m, const Args *a, Diag *d, const char *dir)
+{
+    const OptValue *set = common(a, COM_set), *opset = common(a, COM_opset);
+    DslOptions o = { .nset = set->count, .opset = OPSET_IOS16, .dir = dir };
+    DslSet *list = NEW_ARRAY(&m->arena, set->count + 1, DslSet);
+    if (opset->count) o.opset = opset_find(opset->text);
+    for (int i = 0; i < set->count; i++) {
+        size_t n = strcspn(set->all[i], "=");
+        if (!n || !set->all[i][n])
+            return usage_error(a->tool, "--set takes NAME=VALUE, not '%s'", set->all[i]);
+        list[i] = (DslSet){ .name = arena_strndup(&m->arena, set->all[i], n),
+                             .value = set->all[i] + n + 1 };
+    }
+    o.set = list;
+    m->module = dsl_compile(d, &m->src, &o);
+    return true;
+}
+
+static bool set_missing(Model *m, const Args *a)
+{
+    const OptValue *v = common(a, COM_missing);
+    if (!v->count) return true;
+    if (!strcmp(v->text, "zero")) m->module->missing = 1;
+    else if (!strncmp(v->text, "random", 6) && (!v->text[6] || v->text[6] == ':'))
+        m->module->missing = 2;
+    bool seeded = m->module->missing == 2 && v->text[6];
+    if (m->module->missing && (!seeded || parse_count(v->text + 7, &m->module->missing_seed)))
+        return true;
+    return usage_error(a->tool, "--missing-weights takes random, random:SEED or zero, not '%s'",
+                       v->text);
+}
+
+int model_parse(Model *m, const Args *a, Diag *d)
+{
+    bool in = !strcmp(a->operand, "-");
+    const char *dir = in ? "." : file_dir(&m->arena, m->path);
+    if (m->dsl) {
+        if (!read_dsl(m, a, d, dir)) return EXIT_USAGE;
+    } else {
+        m->module = mil_read(d, &m->src, dir);
+    }
+    if (!m->module) return diag_exit(d);
+    if (!set_missing(m, a)) return EXIT_USAGE;
+    if (!module_verify(m->module, d, m->dsl ? "lower" : NULL)) return diag_exit(d);
+    return EXIT_DONE;
+}
+
+int model_read(Model *m, const Args *a, Diag *d)
+{
+    int code = model_open(m, a, d);
+    return code ? code : model_parse(m, a, d);
+}
+
+void model_free(Model *m)
+{
+    module_free(m->module);
+    if (m->src.text) file_unmap(&m->file);
+    arena_free(&m->arena);
+}
+
+/* ---- passes ---------------------------------------------------------------------------------- */
+
+bool model_wants_passes(const Model *m, const Args *a)
+{
+    return m->dsl || common(a, COM_target)->count || common(a, COM_io)->count
+           || common(a, COM_opset)->count;
+}
+
+static bool boundary_has(const Func *f, DType t)
+{
+    bool has = false;
+    for (int i = 0; i < f->body->nparam; i++)
+        has = has
+              || (f->body->param[i]->type->kind == TY_TENSOR
+                  && f->body->param[i]->type->dtype == t);
+    for (int i = 0; i < f->body->nresult; i++)
+        has = has
+              || (f->body->result[i]->type->kind == TY_TENSOR
+                  && f->body->result[i]->type->dtype == t);
+    return has;
+}
+
+const char *boundary_text(const Func *f)
+{
+    bool half = boundary_has(f, DT_FP16), full = boundary_has(f, DT_FP32);
+    return half && full ? "mixed" : half ? "fp16" : full ? "fp32" : "none";
+}
+
+/* A target that asks for what the model already is. */
+static Target own_target(const Module *m)
+{
+    Target t = *target_find("generic");
+    const Func *f = module_main(m);
+    t.name = "the model's own";
+    t.version = m->version;
+    t.opset = f->opset;
+    t.io = boundary_has(f, DT_FP32) ? IO_FP32 : IO_FP16;
+    return t;
+}
+
+static const Target *find_target(const Args *a, const char *name)
+{
+    const Target *t = target_find(name);
+    const char *known[16];
+    size_t n = 0;
+    if (t) return t;
+    for (int i = 0; i < target_count && n < COUNT(known); i++) known[n++] = targets[i].name;
+    const char *near = name_nearest(name, known, n);
+    if (near) usage_error(a->tool, "there is no target %s; did you mean %s?", name, near);
+    else usage_error(a->tool, "there is no target %s; anec --list-targets shows all", name);
+    return NULL;
+}
+
+bool model_pass_options(const Model *m, const Args *a, PassOptions *o, Target *own)
+{
+    const OptValue *target = common(a, COM_target), *io = common(a, COM_io),
+                   *opset = common(a, COM_opset);
+    *o = (PassOptions){ .io = IO_AUTO };
+    if (target->count) {
+        o->target = find_target(a, target->text);
+    } else if (m->dsl) {
+        o->target = target_find("generic");
+    } else {
+        *own = own_target(m->module);
+        o->target = own;
+    }
+    if (io->count)
+        o->io = !strcmp(io->text, "fp16") ? IO_FP16 : !strcmp(io->text, "fp32") ? IO_FP32 : IO_AUTO;
+    if (opset->count) o->opset = opset_find(opset->text);
+    return o->target != NULL;
+}

@@ -1,0 +1,52 @@
+/* tool.h -- what the tools share: options of all, diagnostics on stderr, reading a model. */
+#ifndef ANEC_TOOL_H
+#define ANEC_TOOL_H
+
+#include "../frontend/frontend.h"
+#include "../ir/mil/mil.h"
+#include "../ir/passes/passes.h"
+#include "options.h"
+
+enum { EXIT_DONE, EXIT_WRONG, EXIT_USAGE, EXIT_WORLD };
+
+/* The rows of common.def are the last of every tool's table. */
+enum {
+#define OPT(id, ...) COM_##id,
+#include "common.def"
+    COM_COUNT
+};
+static inline const OptValue *common(const Args *a, int id)
+{
+    return &a->value[a->tool->noption - COM_COUNT + id];
+}
+
+/* --help, --version and --man: true when one was given and answered. */
+bool tool_answers(const Args *a);
+/* Messages to stderr, warnings as -W and -q say; false: usage. */
+bool tool_diag(Diag *d, const Args *a);
+
+typedef struct {
+    const char *path;  /* as given; "<stdin>" */
+    bool dsl;
+    Source src;
+    Mapped file;
+    Module *module;
+    Arena arena;
+} Model;
+
+/* Reads what the operand names. 0, or the exit code: what is wrong has been said. */
+int model_read(Model *m, const Args *a, Diag *d);
+int model_open(Model *m, const Args *a, Diag *d);  /* the text alone: m->module stays NULL */
+int model_parse(Model *m, const Args *a, Diag *d); /* of an opened text */
+void model_free(Model *m);
+
+/* Whether the options ask for passes: an .anedsl always, a .mil with --target, --io or --opset. */
+bool model_wants_passes(const Model *m, const Args *a);
+/* The pipeline's options as the command line says; false: usage. `own` is room for a target made
+ * of the model itself, for when only --io or --opset is given. */
+bool model_pass_options(const Model *m, const Args *a, PassOptions *o, Target *own);
+
+/* "fp16", "fp32", "mixed" or "none": the float types of a function's inputs and results. */
+const char *boundary_text(const Func *f);
+
+#endif
