@@ -17,12 +17,12 @@ void blocks_of(Blocks *b, int rank, const int64_t *dim, const int64_t *groups);
 void blocks_of_axis(Blocks *b, const Shape *s, int axis); /* axis < 0: one block */
 int64_t blocks_at(const Blocks *b, int64_t element);      /* which block */
 
-/* ---- what inference and meaning of the compressed weights share ----------------------------------- */
+/* ---- what inference and meaning of the compressed weights share ------------------------------ */
 
 /* A sparse or palettised weight seen alike in both spellings: up to ios17 packed bytes and a shape,
  * then tensors of uint1 .. uint8. */
 typedef struct {
-    Shape shape;             /* of the mask or the indices; with unknown dims when they are not known */
+    Shape shape;             /* of the mask or the indices */
     const Tensor *mask;      /* uint1; NULL: dense, or not known */
     const Tensor *index;     /* uintN; NULL when not known */
     int64_t vector;          /* elements a table's entry holds */

@@ -1,8 +1,8 @@
 /* eval_conv.c -- convolution as a product of matrices: patches of x times weights, both as doubles.
  *
- * conv:            out[cout, positions]  = weight[cout, cin * taps] * patches[cin * taps, positions]
- * conv_transpose:  spread[cout * taps, in] = weight'[cout * taps, cin] * x[cin, in], and every
- *                  element of spread is added to the position that it lands on
+ * conv:           out[cout, positions] = weight[cout, cin * taps] * patches[cin * taps, positions]
+ * conv_transpose: spread[cout * taps, in] = weight'[cout * taps, cin] * x[cin, in], and every
+ *                 element of spread is added to the position that it lands on
  * Both go by groups, and by slices of the positions so that memory stays bounded. Sums are doubles
  * throughout and are rounded once, with the bias. */
 #include "conv.h"
@@ -62,7 +62,7 @@ static void add_bias(const Work *k, int64_t g, double *row0, int64_t rows, int64
         for (int64_t i = 0; i < len; i++) row0[r * len + i] += k->bias[g * k->gout + r];
 }
 
-/* ---- conv ------------------------------------------------------------------------------------------ */
+/* ---- conv ------------------------------------------------------------------------------------ */
 
 /* Every tap must be x itself for the patches to be x itself. */
 static bool patches_are_x(const Work *k)
@@ -74,8 +74,8 @@ static bool patches_are_x(const Work *k)
 }
 
 /* One row of patches: channel x, tap (t0, t1, t2), positions first .. first + n. */
-static void patch_row(const Window *w, const double *x, const int64_t *tap, int64_t first, int64_t n,
-                      double *row)
+static void patch_row(const Window *w, const double *x, const int64_t *tap, int64_t first,
+                      int64_t n, double *row)
 {
     int64_t o2 = w->out[2], p = first;
     while (p < first + n) {
@@ -137,7 +137,7 @@ bool eval_conv(Call *c)
     return true;
 }
 
-/* ---- conv_transpose ---------------------------------------------------------------------------------- */
+/* ---- conv_transpose -------------------------------------------------------------------------- */
 
 /* weight[cin, cout * taps] of a group, turned over */
 static void load_turned(Work *k, int64_t g)

@@ -10,7 +10,7 @@
 
 enum { CHUNK = 512 };
 
-/* ---- shift and scale --------------------------------------------------------------------------------- */
+/* ---- shift and scale ------------------------------------------------------------------------- */
 
 /* Scales and offsets of a call; either may be a single number where the other is not. */
 typedef struct {
@@ -127,7 +127,7 @@ bool eval_constexpr_cast(Call *c)
     return true;
 }
 
-/* ---- sparse ------------------------------------------------------------------------------------------------ */
+/* ---- sparse ---------------------------------------------------------------------------------- */
 
 /* One element from one tensor to another of its type. */
 static void move(Tensor *z, size_t to, const Tensor *x, size_t from)
@@ -150,16 +150,16 @@ bool eval_constexpr_sparse_to_dense(Call *c)
     return true;
 }
 
-/* ---- palettes ------------------------------------------------------------------------------------------------ */
+/* ---- palettes -------------------------------------------------------------------------------- */
 
-/* A row is what lies behind one index along vector_axis: each of its elements becomes `vector` ones,
- * which stand so far apart as the row is long. */
+/* A row is what lies behind one index along vector_axis; each of its elements becomes `vector`,
+ * as far apart as the row is long. Where entries hold one value a row is a run of a block. */
 typedef struct {
     const Packed *p;
     const Tensor *lut;
     Blocks blocks;
     int64_t entries; /* of a table */
-    int64_t row, dense; /* indices of a row and of all; entries of one value: a row is a block's run */
+    int64_t row, dense; /* indices of a row and of all */
     Tensor *data, *mask;         /* results; mask NULL: not wanted */
     size_t next;                 /* of data */
 } Expansion;

@@ -1,4 +1,4 @@
-/* eval_random.c -- random ops: element i of an op's n-th execution is a function of (seed, n, i). */
+/* eval_random.c -- random ops: element i of the n-th execution is a function of (seed, n, i). */
 #include "eval.h"
 
 #include <math.h>
@@ -61,7 +61,7 @@ bool eval_random_uniform(Call *c)
     return fill(c, draw_uniform, call_float(c, "low"), call_float(c, "high"));
 }
 
-/* ---- categorical -------------------------------------------------------------------------------------- */
+/* ---- categorical ----------------------------------------------------------------------------- */
 
 /* Makes running sums of weights proportional to the classes' probabilities; their total. */
 static double running_sums(double *p, int64_t n, bool logits)

@@ -36,7 +36,7 @@ static void add_state(const Walker *k, const double *h, int first, int count, do
 
 static double at(const double *v, int64_t i) { return v ? v[i] : 0; }
 
-/* ---- cells --------------------------------------------------------------------------------------------- */
+/* ---- cells ----------------------------------------------------------------------------------- */
 
 static void step_rnn(Walker *k)
 {
@@ -92,7 +92,7 @@ static void step_gru(Walker *k)
     }
 }
 
-/* ---- the walk -------------------------------------------------------------------------------------------- */
+/* ---- the walk -------------------------------------------------------------------------------- */
 
 static double *doubles(Call *c, const char *name, const char *suffix)
 {

@@ -21,8 +21,8 @@ static bool check_channels(Call *c, const Shape *x, const Shape *w, const Conv *
         return call_error(c, "x is %s and weight is %s: with %lld groups weight's second dimension "
                           "must be %lld / %lld", xs, ws, g, (long long)x->dim[1], g);
     if (w->dim[0] != DIM_ANY && w->dim[0] % v->groups)
-        return call_error(c, "weight is %s: its %lld output channels do not divide into %lld groups",
-                          ws, (long long)w->dim[0], g);
+        return call_error(c, "weight is %s: its %lld output channels do not divide into %lld "
+                          "groups", ws, (long long)w->dim[0], g);
     return true;
 }
 
@@ -36,7 +36,7 @@ static bool check_bias(Call *c, const Conv *v)
     return true;
 }
 
-/* A call's weight per group is cout / groups by cin / groups; conv_transpose has the two exchanged. */
+/* weight is [cout, cin / groups, kernel..]; of conv_transpose [cin, cout / groups, kernel..]. */
 bool conv_of(Call *c, bool transposed, Conv *v)
 {
     const Shape *x = call_shape(c, "x"), *w = call_shape(c, "weight");
@@ -68,8 +68,9 @@ bool infer_conv_transpose(Call *c)
     int64_t wanted[2 + MAX_SPATIAL];
     if (!conv_of(c, true, &v)) return false;
     if (call_ints(c, "output_shape", wanted, COUNT(wanted)) > 1 && !fits(wanted[1], v.cout))
-        return call_error(c, "output_shape has %lld channels, weight %s with %lld groups makes %lld",
-                          (long long)wanted[1], shape_text(c->arena, call_shape(c, "weight")),
+        return call_error(c, "output_shape has %lld channels, weight %s with %lld groups makes "
+                          "%lld", (long long)wanted[1],
+                          shape_text(c->arena, call_shape(c, "weight")),
                           (long long)v.groups, (long long)v.cout);
     return call_out(c, call_dtype(c, "x"), window_shape(&v.window, v.batch, v.cout));
 }

@@ -9,12 +9,13 @@ static bool check_rank(Call *c, const char *name, int least, int most)
     const Shape *s = call_shape(c, name);
     if (s->rank >= least && s->rank <= most) return true;
     if (least == most)
-        return call_error(c, "%s is %s; it must be of rank %d", name, shape_text(c->arena, s), least);
+        return call_error(c, "%s is %s; it must be of rank %d", name, shape_text(c->arena, s),
+                          least);
     return call_error(c, "%s is %s; it must be of rank %d or more", name, shape_text(c->arena, s),
                       least);
 }
 
-/* ---- crop ---------------------------------------------------------------------------------------------- */
+/* ---- crop ------------------------------------------------------------------------------------ */
 
 static bool crop_axis(Call *c, const char *param, Shape *s, int axis)
 {
@@ -40,7 +41,7 @@ bool infer_crop(Call *c)
            && call_out(c, call_dtype(c, "x"), s);
 }
 
-/* ---- resizing ------------------------------------------------------------------------------------------- */
+/* ---- resizing -------------------------------------------------------------------------------- */
 
 /* A target extent; DIM_ANY when the value is not known. */
 static bool target(Call *c, const char *param, int64_t *out)
@@ -115,7 +116,8 @@ static bool target_shape(Call *c, const Shape *x, Resize *r)
 
 static bool resize_any(Call *c, const Shape *x, Resize *r)
 {
-    static const char *const modes[] = { [PICK_LINEAR] = "LINEAR", [PICK_ROUND] = "NEAREST_NEIGHBOR" };
+    static const char *const modes[] = { [PICK_LINEAR] = "LINEAR",
+                                         [PICK_ROUND] = "NEAREST_NEIGHBOR" };
     int m = call_mode(c, "interpolation_mode", modes, COUNT(modes));
     r->pick = m < 0 ? PICK_LINEAR : (Pick)m;
     return m >= 0 && named_grid(c, r) && target_shape(c, x, r);
@@ -153,7 +155,7 @@ bool infer_resize(Call *c)
     return call_out(c, call_dtype(c, "x"), shape_of(call_shape(c, "x")->rank, r.out));
 }
 
-/* ---- points ------------------------------------------------------------------------------------------- */
+/* ---- points ---------------------------------------------------------------------------------- */
 
 bool points_of(Call *c, Points *p)
 {
@@ -209,7 +211,7 @@ bool infer_affine(Call *c)
            && call_out(c, call_dtype(c, "x"), SHAPE(x->dim[0], x->dim[1], h, w));
 }
 
-/* ---- crop_resize --------------------------------------------------------------------------------------- */
+/* ---- crop_resize ----------------------------------------------------------------------------- */
 
 const char *const box_modes[BOX_MODES] = {
     [BOX_CORNERS_HW] = "CORNERS_HEIGHT_FIRST",
@@ -227,7 +229,8 @@ static bool infer_roi(Call *c, const Shape *x, int64_t h, int64_t w)
     if (!good)
         return call_error(c, "roi is %s; it must be [boxes, 1, 4 or 5, 1, 1]",
                           shape_text(c->arena, r));
-    int64_t images = r->dim[2] == 5 ? 1 : r->dim[2] == DIM_ANY && x->dim[0] != 1 ? DIM_ANY : x->dim[0];
+    bool either = r->dim[2] == DIM_ANY && x->dim[0] != 1;
+    int64_t images = r->dim[2] == 5 ? 1 : either ? DIM_ANY : x->dim[0];
     return call_out(c, call_dtype(c, "x"), SHAPE(r->dim[0], images, x->dim[1], h, w));
 }
 
@@ -253,7 +256,8 @@ bool infer_crop_resize(Call *c)
     const Shape *x = call_shape(c, "x");
     int64_t h, w;
     if (!check_rank(c, "x", 4, 4) || !not_empty(c, x) || !target(c, "target_height", &h)
-        || !target(c, "target_width", &w) || call_mode(c, "sampling_mode", grid_names, GRID_COUNT) < 0
+        || !target(c, "target_width", &w)
+        || call_mode(c, "sampling_mode", grid_names, GRID_COUNT) < 0
         || call_mode(c, "box_coordinate_mode", box_modes, BOX_MODES) < 0)
         return false;
     return call_has(c, "roi") ? infer_roi(c, x, h, w) : infer_boxes(c, x, h, w);

@@ -5,7 +5,7 @@
 
 static bool fits(int64_t a, int64_t b) { return a == DIM_ANY || b == DIM_ANY || a == b; }
 
-/* ---- blocks ---------------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 void blocks_of(Blocks *b, int rank, const int64_t *dim, const int64_t *groups)
 {
@@ -54,7 +54,7 @@ static bool divides(Call *c, const char *data, const Shape *d, const char *by, i
                       more ? "two dimensions more" : "the same rank", data);
 }
 
-/* ---- scales along an axis ------------------------------------------------------------------------------ */
+/* ---- scales along an axis -------------------------------------------------------------------- */
 
 /* A scale or offset is one number, or one an element of x's axis. */
 static bool check_along(Call *c, const char *name, const Shape *x)
@@ -109,7 +109,7 @@ bool infer_constexpr_affine_dequantize(Call *c)
            && call_out(c, call_dtype(c, "scale"), *x);
 }
 
-/* ---- blockwise ------------------------------------------------------------------------------------------ */
+/* ---- blockwise ------------------------------------------------------------------------------- */
 
 static bool check_offset(Call *c, DType data)
 {
@@ -154,7 +154,7 @@ bool infer_constexpr_cast(Call *c)
     return call_out(c, t, *call_shape(c, "source_val"));
 }
 
-/* ---- masks and indices ------------------------------------------------------------------------------------ */
+/* ---- masks and indices ----------------------------------------------------------------------- */
 
 int64_t mask_count(const Tensor *mask)
 {
@@ -166,7 +166,7 @@ int64_t mask_count(const Tensor *mask)
     return n;
 }
 
-/* Up to ios17: bytes hold the elements of `shape`, `bits` each. A view of them as such when known. */
+/* Up to ios17 bytes hold the elements of `shape`: makes a view of them as such, when known. */
 static bool unpack(Call *c, const char *name, DType t, Shape *shape, Tensor *view)
 {
     const Shape *bytes = call_shape(c, name);
@@ -223,7 +223,7 @@ bool infer_constexpr_sparse_to_dense(Call *c)
            && call_out(c, call_dtype(c, "nonzero_data"), p.shape);
 }
 
-/* ---- palettes ---------------------------------------------------------------------------------------------- */
+/* ---- palettes -------------------------------------------------------------------------------- */
 
 /* Up to ios17 the length of the table tells the bits of an index. */
 static DType index_type(Call *c, const Shape *lut)

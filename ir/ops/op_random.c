@@ -16,7 +16,8 @@ static bool shaped(Call *c, DType t)
     Shape out = { .rank = 0 };
     if (s->rank != 1)
         return call_error(c, "shape is %s; it must be of rank 1", shape_text(c->arena, s));
-    if (s->dim[0] == DIM_ANY) return call_error(c, "the number of dimensions in shape is not known");
+    if (s->dim[0] == DIM_ANY)
+        return call_error(c, "the number of dimensions in shape is not known");
     if (s->dim[0] > MAX_RANK)
         return call_error(c, "shape has %lld dimensions, at most %d are supported",
                           (long long)s->dim[0], MAX_RANK);

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- activations ------------------------------------------------------------------------------------- */
+/* ---- activations ----------------------------------------------------------------------------- */
 
 static double act_hard_sigmoid(double v)
 {
@@ -20,8 +20,12 @@ static const struct {
     const char *name;
     Activation *f;
 } activations[] = {
-    { "hard_sigmoid", act_hard_sigmoid }, { "linear", act_linear }, { "relu", act_relu },
-    { "scaled_tanh", tanh /* both constants are 1 */ }, { "sigmoid", act_sigmoid }, { "tanh", tanh },
+    { "hard_sigmoid", act_hard_sigmoid },
+    { "linear", act_linear },
+    { "relu", act_relu },
+    { "scaled_tanh", tanh }, /* both constants are 1 */
+    { "sigmoid", act_sigmoid },
+    { "tanh", tanh },
 };
 
 Activation *recurrent_activation(Call *c, const char *param)
@@ -32,10 +36,10 @@ Activation *recurrent_activation(Call *c, const char *param)
     return i < 0 ? NULL : activations[i].f;
 }
 
-/* ---- shapes -------------------------------------------------------------------------------------------- */
+/* ---- shapes ---------------------------------------------------------------------------------- */
 
-/* The argument, when present, is a matrix rows by cols (cols < 0: a vector of rows). What is not known
- * of them is taken from it. */
+/* The argument, when present, is a matrix rows by cols (cols NULL: a vector of rows). What is not
+ * known of them is taken from it. */
 static bool expect(Call *c, const char *name, int64_t *rows, int64_t *cols)
 {
     const Shape *s = call_shape(c, name);
@@ -92,7 +96,8 @@ bool recurrent_of(Call *c, Recurrent *r)
     int way = call_mode(c, "direction", ways, has(c, "weight_ih_back") ? 3 : 2);
     if (way < 0 || !check_names(c)) return false;
     if (x->rank != 3)
-        return call_error(c, "x is %s; it must be [steps, batch, features]", shape_text(c->arena, x));
+        return call_error(c, "x is %s; it must be [steps, batch, features]",
+                          shape_text(c->arena, x));
     if (hh->rank != 2)
         return call_error(c, "weight_hh is %s; it must be of rank 2", shape_text(c->arena, hh));
     *r = (Recurrent){ x->dim[0], x->dim[1], x->dim[2], hh->dim[1], gates_of(c), way == 2 ? 2 : 1,

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* ---- grids ----------------------------------------------------------------------------------------- */
+/* ---- grids ----------------------------------------------------------------------------------- */
 
 const char *const grid_names[GRID_COUNT] = {
     [GRID_STRICT] = "STRICT_ALIGN_CORNERS", [GRID_ALIGN] = "ALIGN_CORNERS",
@@ -37,7 +37,7 @@ double grid_point(Grid g, double len, int64_t n, int64_t i)
     return v > len - 1 ? len - 1 : v > 0 ? v : 0;
 }
 
-/* ---- edges ----------------------------------------------------------------------------------------- */
+/* ---- edges ----------------------------------------------------------------------------------- */
 
 const char *const edge_names[EDGE_COUNT] = {
     [EDGE_CONSTANT] = "constant", [EDGE_BORDER] = "border",
@@ -69,7 +69,7 @@ Tap tap_at(Pick p, Edge e, int64_t len, double at)
     return t;
 }
 
-/* ---- coordinates ------------------------------------------------------------------------------------- */
+/* ---- coordinates ----------------------------------------------------------------------------- */
 
 const char *const coord_names[COORD_COUNT] = {
     [COORD_PIXELS] = "unnormalized",
@@ -88,13 +88,15 @@ double coord_to_pixel(Coord m, bool align, int64_t len, double v)
 double coord_of_pixel(Coord m, bool align, int64_t len, int64_t i)
 {
     if (m == COORD_PIXELS) return (double)i;
-    double v = !align ? ((double)i + 0.5) / (double)len : len > 1 ? (double)i / (double)(len - 1) : 0.5;
+    double v = ((double)i + 0.5) / (double)len;
+    if (align && len > 1) v = (double)i / (double)(len - 1);
     return m == COORD_SIGNED ? 2 * v - 1 : v;
 }
 
-/* ---- sampling ------------------------------------------------------------------------------------------ */
+/* ---- sampling -------------------------------------------------------------------------------- */
 
-double sample_point(int rank, const int64_t *in, const Tap *const *tap, double pad, const double *x)
+double sample_point(int rank, const int64_t *in, const Tap *const *tap, double pad,
+                    const double *x)
 {
     if (!rank) return *x;
     const Tap *t = tap[0];

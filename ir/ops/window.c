@@ -8,7 +8,7 @@ static const char *const pad_types[PAD_COUNT] = { "valid", "same", "same_lower",
 
 enum { EXTENT_MAX = 1 << 30 }; /* keeps every sum and product of two extents inside int64 */
 
-/* ---- modes ----------------------------------------------------------------------------------------- */
+/* ---- modes ----------------------------------------------------------------------------------- */
 
 static char lower(char ch) { return ch >= 'A' && ch <= 'Z' ? (char)(ch - 'A' + 'a') : ch; }
 
@@ -32,7 +32,7 @@ int call_mode(Call *c, const char *param, const char *const *names, int count)
     return -1;
 }
 
-/* ---- extents --------------------------------------------------------------------------------------- */
+/* ---- extents --------------------------------------------------------------------------------- */
 
 bool window_rank(Call *c, const Shape *x)
 {
@@ -90,7 +90,7 @@ static bool extents_fit(Call *c, const Window *w, const Shape *x)
     return true;
 }
 
-/* ---- padding ---------------------------------------------------------------------------------------- */
+/* ---- padding --------------------------------------------------------------------------------- */
 
 /* The odd element goes to the end, or with same_lower to the start. */
 static void split_pad(Window *w, int i, int64_t total, int type)
@@ -112,7 +112,7 @@ static void pad_one(Window *w, int i, int type, const int64_t *custom)
     }
 }
 
-/* ---- the three kinds ---------------------------------------------------------------------------------- */
+/* ---- the three kinds ------------------------------------------------------------------------- */
 
 static bool out_forward(Call *c, Window *w, bool ceil, const Shape *x, int i)
 {

@@ -19,8 +19,8 @@ typedef struct {
 typedef enum { WINDOW_CONV, WINDOW_TRANSPOSE, WINDOW_POOL } WindowKind;
 
 /* Fills w for x of shape [batch, channels, spatial..] from the parameters strides, pad_type, pad
- * and, as the kind has them, dilations, ceil_mode and output_shape; kernel holds x.rank - 2 extents.
- * Reports what does not fit. */
+ * and, as the kind has them, dilations, ceil_mode and output_shape; kernel holds x.rank - 2
+ * extents. Reports what does not fit. */
 bool window_of(Call *c, WindowKind kind, const Shape *x, const int64_t *kernel, Window *w);
 /* The rank and shape checks that come first; reports a rank outside 3 to 5. */
 bool window_rank(Call *c, const Shape *x);
@@ -37,7 +37,7 @@ static inline int64_t window_span(const Window *w, int i)
     return (w->kernel[i] - 1) * w->dilation[i] + 1;
 }
 
-/* ---- named modes, which image ops have too --------------------------------------------------------- */
+/* ---- named modes, which image ops have too --------------------------------------------------- */
 
 /* Which of the names an argument spells (its default when absent), case aside; -1 after an error
  * that lists them. */
