@@ -190,9 +190,7 @@ uint64_t rng_u64(uint64_t seed, uint64_t index);
 double rng_unit(uint64_t seed, uint64_t index);   /* uniform in [0, 1), 53 bits */
 double rng_normal(uint64_t seed, uint64_t index); /* standard normal */
 uint64_t rng_key(uint64_t seed, const char *name); /* a seed of its own for a named stream */
-/* Elements [first, first + n) of the same stream of normals, in bulk; f16: mean + dev * normal. */
-void rng_normals(uint64_t seed, uint64_t first, size_t n, double *dst);
-void rng_fill_normal_f16(uint64_t seed, uint64_t first, size_t n, double mean, double dev, uint16_t *dst);
+void rng_normals(uint64_t seed, uint64_t first, size_t n, double *dst); /* elements first.. of it */
 
 /* ---- .npy arrays ------------------------------------------------------------------------------ */
 

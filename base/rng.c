@@ -40,46 +40,64 @@ uint64_t rng_key(uint64_t seed, const char *name)
     return mix(k ^ GOLDEN);
 }
 
+/* What follows is free of branches and of 64-bit conversions, so that compilers do several pairs at
+ * once; bits are moved between a number and its representation by these two. */
+static inline uint64_t bits_of(double v)
+{
+    uint64_t u;
+    memcpy(&u, &v, sizeof u);
+    return u;
+}
+
+static inline double double_of(uint64_t u)
+{
+    double v;
+    memcpy(&v, &u, sizeof v);
+    return v;
+}
+
+/* v < 2^52: it becomes the low bits of 2^52 + v. */
+static inline double small_to_double(uint64_t v)
+{
+    return double_of(v | 0x4330000000000000u) - 0x1p52;
+}
+
 /* -ln((2 h + 1) 2^-41) for 40 bits of h: m 2^e with m in [sqrt 1/2, sqrt 2), and
  * ln m = 2 artanh((m - 1) / (m + 1)), whose terms past the ninth are below 2^-48. */
 static inline double minus_log(uint64_t h)
 {
-    double v = (double)(int64_t)(2 * h + 1);
-    uint64_t u;
-    memcpy(&u, &v, sizeof u);
-    u -= 0x3fe6a09e667f3bcdu; /* sqrt 1/2: what is left above the mantissa is e */
-    int64_t e = (int64_t)u >> 52;
-    u = (u & 0x000fffffffffffffu) + 0x3fe6a09e667f3bcdu;
-    double m;
-    memcpy(&m, &u, sizeof m);
+    const uint64_t root = 0x3fe6a09e667f3bcdu; /* sqrt 1/2: what is left above the mantissa is e */
+    uint64_t u = bits_of(small_to_double(2 * h + 1)) - root;
+    double minus_e = small_to_double(41 - (u >> 52));
+    double m = double_of((u & 0x000fffffffffffffu) + root);
     double s = (m - 1) / (m + 1), q = s * s, q2 = q * q, q4 = q2 * q2;
     double low = (1 + q * (1.0 / 3)) + q2 * (1.0 / 5 + q * (1.0 / 7));
     double high = (1.0 / 9 + q * (1.0 / 11)) + q2 * (1.0 / 13 + q * (1.0 / 15));
     double atanh = s * (low + q4 * (high + q4 * (1.0 / 17)));
-    return (double)(41 - e) * 0x1.62e42fefa39efp-1 - 2 * atanh;
+    return minus_e * 0x1.62e42fefa39efp-1 - 2 * atanh;
 }
 
-/* Sine and cosine of l / 2^24 turns: of at most an eighth turn by Taylor's sum, then moved to its
- * quadrant. */
-static inline void turn(uint32_t l, double *sine, double *cosine)
+/* Sine and cosine of l / 2^24 turns: of at most an eighth turn by Taylor's sum, then exchanged and
+ * signed as its quadrant asks. */
+static inline void turn(uint64_t l, double *sine, double *cosine)
 {
-    int32_t near = (int32_t)((l + (1u << 21)) & 0x3fffff) - (1 << 21);
-    double x = near * (0x1.921fb54442d18p+2 * 0x1p-24), q = x * x, q2 = q * q, q4 = q2 * q2;
+    uint64_t moved = l + (1u << 21), quadrant = moved >> 22;
+    double x = (small_to_double(moved & 0x3fffff) - 0x1p21) * (0x1.921fb54442d18p+2 * 0x1p-24);
+    double q = x * x, q2 = q * q, q4 = q2 * q2;
     double s = x * ((1 - q * (1.0 / 6)) + q2 * (1.0 / 120 - q * (1.0 / 5040))
                     + q4 * ((1.0 / 362880 - q * (1.0 / 39916800)) + q2 * (1.0 / 6227020800)));
     double c = (1 - q * (1.0 / 2)) + q2 * (1.0 / 24 - q * (1.0 / 720))
                + q4 * ((1.0 / 40320 - q * (1.0 / 3628800)) + q2 * (1.0 / 479001600 - q * (1.0 / 87178291200)));
-    uint32_t quadrant = (l + (1u << 21)) >> 22 & 3;
-    double a = quadrant & 1 ? c : s, b = quadrant & 1 ? s : c;
-    *sine = quadrant & 2 ? -a : a;
-    *cosine = (quadrant + 1) & 2 ? -b : b;
+    uint64_t swap = (bits_of(s) ^ bits_of(c)) & (0 - (quadrant & 1));
+    *sine = double_of((bits_of(s) ^ swap) ^ (quadrant & 2) << 62);
+    *cosine = double_of((bits_of(c) ^ swap) ^ ((quadrant + 1) & 2) << 62);
 }
 
 static inline void normal_pair(uint64_t start, uint64_t k, double *even, double *odd)
 {
     uint64_t u = mix(start + (k + 1) * GOLDEN);
     double r = sqrt(2 * minus_log(u >> 24)), sine, cosine;
-    turn((uint32_t)u & 0xffffff, &sine, &cosine);
+    turn(u & 0xffffff, &sine, &cosine);
     *even = r * cosine;
     *odd = r * sine;
 }
@@ -91,22 +109,38 @@ double rng_normal(uint64_t seed, uint64_t index)
     return index & 1 ? odd : even;
 }
 
+/* ---- many at once: the same bits, made PAIRS pairs at a time -------------------------------------- */
+
+enum { PAIRS = 64 };
+
+#define BLOCK_OF_PAIRS                                                          \
+    double even[PAIRS], odd[PAIRS];                                             \
+    for (int i = 0; i < PAIRS; i++)                                             \
+        normal_pair(start, k + (uint64_t)i, &even[i], &odd[i]);                 \
+    for (int i = 0; i < PAIRS; i++) dst[2 * i] = even[i], dst[2 * i + 1] = odd[i];
+
+static void block_plain(uint64_t start, uint64_t k, double *dst)
+{
+    BLOCK_OF_PAIRS
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void block_avx2(uint64_t start, uint64_t k, double *dst)
+{
+    BLOCK_OF_PAIRS
+}
+#define HAVE_AVX2 __builtin_cpu_supports("avx2")
+#else
+#define HAVE_AVX2 false
+#define block_avx2 block_plain
+#endif
+
 void rng_normals(uint64_t seed, uint64_t first, size_t n, double *dst)
 {
+    void (*block)(uint64_t, uint64_t, double *) = HAVE_AVX2 ? block_avx2 : block_plain;
     uint64_t start = mix(seed + GOLDEN);
     size_t i = 0;
     if (n && (first & 1)) dst[i++] = rng_normal(seed, first);
-    for (; i + 2 <= n; i += 2) normal_pair(start, (first + i) / 2, &dst[i], &dst[i + 1]);
-    if (i < n) dst[i] = rng_normal(seed, first + i);
-}
-
-void rng_fill_normal_f16(uint64_t seed, uint64_t first, size_t n, double mean, double dev, uint16_t *dst)
-{
-    double v[512];
-    for (size_t i = 0; i < n; i += COUNT(v)) {
-        size_t m = n - i < COUNT(v) ? n - i : COUNT(v);
-        rng_normals(seed, first + i, m, v);
-        for (size_t k = 0; k < m; k++) v[k] = mean + dev * v[k];
-        f16_from_doubles(v, dst + i, m);
-    }
+    for (; i + 2 * PAIRS <= n; i += 2 * PAIRS) block(start, (first + i) / 2, dst + i);
+    for (; i < n; i++) dst[i] = rng_normal(seed, first + i);
 }

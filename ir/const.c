@@ -93,12 +93,11 @@ static void read_init(const Const *c, size_t first, size_t n, Tensor *out)
     double part[256];
     for (size_t i = 0; i < n;) {
         size_t k = n - i < COUNT(part) ? n - i : COUNT(part);
-        for (size_t j = 0; j < k; j++) {
-            size_t at = first + i + j;
+        if (c->init == INIT_NORMAL) rng_normals(c->seed, first + i, k, part);
+        for (size_t j = 0; j < k; j++)
             part[j] = c->init == INIT_FILL     ? c->a
-                      : c->init == INIT_NORMAL ? c->a + c->b * rng_normal(c->seed, at)
-                                               : c->a + (c->b - c->a) * rng_unit(c->seed, at);
-        }
+                      : c->init == INIT_NORMAL ? c->a + c->b * part[j]
+                                               : c->a + (c->b - c->a) * rng_unit(c->seed, first + i + j);
         tensor_put_floats(out, i, k, part);
         i += k;
     }
