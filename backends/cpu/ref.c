@@ -203,6 +203,7 @@ static bool run_cond(Run *run, const Step *s, Arena *scratch)
 {
     const Tensor *pred = slot_value(run, step_slot(s, "pred"));
     if (!pred) return false;
+    if (pred->count != 1) return diag_error(run->diag, s->op->loc, "cond: pred must be one bool");
     const Steps *b = s->block[tensor_int(pred, 0) ? 0 : 1];
     bool ok = run_steps(run, b);
     for (int i = 0; ok && i < s->op->nout; i++) {
@@ -227,9 +228,11 @@ static bool loop_goes_on(Run *run, const Steps *cond, const Held *var, bool *yes
     bind_vars(run, cond, var);
     bool ok = run_steps(run, cond);
     const Tensor *t = ok ? slot_value(run, cond->result[0]) : NULL;
-    if (t && t->count) *yes = tensor_int(t, 0) != 0;
+    ok = t != NULL && (t->count == 1 || diag_error(run->diag, cond->block->owner->loc,
+                                                   "while_loop: its condition must yield one bool"));
+    if (ok) *yes = tensor_int(t, 0) != 0;
     drop_range(run->ref, cond->first, cond->end);
-    return t != NULL && t->count != 0;
+    return ok;
 }
 
 static bool loop_step(Run *run, const Steps *body, Held *var, int n, Arena *scratch)
