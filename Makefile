@@ -52,6 +52,7 @@ PROGRAMS := $(PROGRAM_SRC:tools/%.c=$(BUILD)/%)
 SHARED_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(PROGRAM_SRC),$(wildcard tools/*.c)))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNITS := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
+UNIT_SHARED := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 LIB := $(BUILD)/libanec.a
 
 .PHONY: all deps objects clean help
@@ -100,10 +101,10 @@ $(PROGRAMS): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)
 units: $(UNITS)
 	@tests/units.sh $(BUILD)
 
-$(UNITS): $(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(LIB)
+$(UNITS): $(BUILD)/unit/%: tests/unit/%.c $(UNIT_SHARED) $(wildcard tests/unit/*.h) $(LIB)
 	@.ci/deps check
 	@mkdir -p $(@D)
-	$(COMPILE) $(WARN) $< $(LDFLAGS) $(LIB) $(LDLIBS) -lcmocka -o $@
+	$(COMPILE) $(WARN) $< $(UNIT_SHARED) $(LDFLAGS) $(LIB) $(LDLIBS) -lcmocka -o $@
 
 # ---- the rest -------------------------------------------------------------------------------------
 

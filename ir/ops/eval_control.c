@@ -1,8 +1,8 @@
 /* eval_control.c -- the meaning of the list ops.
  *
  * A list is a value like any other: writing makes a new one. An element that was never written is
- * zeros. Reading a state is a copy; writing one is done by whoever runs the program, as a call
- * cannot change its arguments. */
+ * zeros. States are read and written by whoever runs the program: a call cannot
+ * change its arguments. */
 #include "move.h"
 
 #include <stdlib.h>
@@ -133,9 +133,3 @@ static bool write_items(Call *c, const Tensor *ix, bool stack)
 
 bool eval_list_write(Call *c) { return write_items(c, call_val(c, "index"), false); }
 bool eval_list_scatter(Call *c) { return write_items(c, call_val(c, "indices"), true); }
-
-bool eval_read_state(Call *c)
-{
-    move_all(call_val(c, "input"), c->res[0]);
-    return true;
-}

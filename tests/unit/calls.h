@@ -1,0 +1,21 @@
+/* calls.h -- op calls written as short texts, for unit tests.
+ *
+ * A call is arguments with `;` between them: `name=VALUE`, or `name=VALUE,VALUE` for a tuple.
+ * A VALUE is a type and its elements: `fp32[2,2] 1 2 3 4`, `int32[] 1`, `string[] add`. One element
+ * fills the tensor. Without elements the value is not known, as at compile time: `fp32[2,?]`.
+ * `list[n] TYPE`, `state TYPE` are types of their own, never with elements.
+ * The expected text has the results in the same form, or `error: ` and a part of the message. */
+#ifndef ANEC_TEST_CALLS_H
+#define ANEC_TEST_CALLS_H
+
+#include "../../ir/ops/ops.h"
+
+typedef struct {
+    const char *op;
+    int opset;
+    const char *args, *expect;
+} CallCase;
+
+void check_calls(const CallCase *cases, size_t n); /* fails the cmocka test, naming the case */
+
+#endif
