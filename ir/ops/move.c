@@ -100,7 +100,9 @@ bool call_vector(Call *c, const char *name, int max, Vector *out)
 {
     const Shape *s = call_shape(c, name);
     *out = (Vector){ .n = -1 };
-    if (!s) return call_error(c, "%s must be a vector of integers", name);
+    DType t = call_dtype(c, name);
+    if (!s || (!dtype_is_int(t) && t != DT_BOOL))
+        return call_error(c, "%s must be a vector of integers", name);
     if (s->rank > 1) return call_error(c, "%s must be a vector, not %s", name, call_text(c, s));
     int64_t n = s->rank ? s->dim[0] : 1;
     if (n == DIM_ANY) return true;
@@ -122,6 +124,15 @@ bool call_per_axis(Call *c, const char *name, const Shape *s, int64_t fill, Vect
     if (out->n < 0 || out->n == s->rank) return true;
     return call_error(c, "%s has %d elements, but x is %s: one is needed for each of its %d axes",
                       name, out->n, call_text(c, s), s->rank);
+}
+
+bool call_one(Call *c, const char *name)
+{
+    const Shape *s = call_shape(c, name);
+    for (int i = 0; s && i < s->rank; i++)
+        if (!dim_fits(s->dim[i], 1))
+            return call_error(c, "%s must be a scalar, not %s", name, call_text(c, s));
+    return true;
 }
 
 bool call_axes(Call *c, const char *name, int rank, bool set[MAX_RANK], bool *known)

@@ -134,7 +134,7 @@ bool infer_pad(Call *c)
     Vector p;
     if (!reflect && !replicate && strcmp(mode, "constant"))
         return call_error(c, "mode \"%s\" is none of constant, reflect, replicate", mode);
-    if (!call_vector(c, "pad", MOVE_RANK, &p)) return false;
+    if (!call_one(c, "constant_val") || !call_vector(c, "pad", MOVE_RANK, &p)) return false;
     if (p.n >= 0 && (p.n % 2 || p.n / 2 > x->rank))
         return call_error(c, "pad has %d elements; x is %s, so an even number up to %d is needed",
                           p.n, call_text(c, x), 2 * x->rank);
@@ -165,7 +165,7 @@ bool infer_fill(Call *c)
 {
     Vector s;
     Shape r = { .rank = 0 };
-    if (!call_vector(c, "shape", MAX_RANK, &s)) return false;
+    if (!call_one(c, "value") || !call_vector(c, "shape", MAX_RANK, &s)) return false;
     if (s.n < 0)
         return call_error(c, "the length of shape, which is the result's rank, must be known");
     for (r.rank = 0; r.rank < s.n; r.rank++)
@@ -176,21 +176,17 @@ bool infer_fill(Call *c)
 
 bool infer_fill_like(Call *c)
 {
+    if (!call_one(c, "value")) return false;
     return call_out(c, call_has(c, "value") ? call_dtype(c, "value") : DT_FP32,
                     *call_shape(c, "ref_tensor"));
-}
-
-static const Tensor *one_number(Call *c, const char *name)
-{
-    const Tensor *t = call_val(c, name);
-    return t && t->count == 1 ? t : NULL;
 }
 
 bool infer_range_1d(Call *c)
 {
     int64_t n = DIM_ANY;
-    const Tensor *start = one_number(c, "start"), *end = one_number(c, "end"),
-                 *step = one_number(c, "step");
+    const Tensor *start = call_val(c, "start"), *end = call_val(c, "end");
+    const Tensor *step = call_val(c, "step");
+    if (!call_one(c, "start") || !call_one(c, "end") || !call_one(c, "step")) return false;
     if (start && end && step) {
         double by = tensor_float(step, 0);
         double count = ceil((tensor_float(end, 0) - tensor_float(start, 0)) / by);
@@ -206,10 +202,13 @@ bool infer_range_1d(Call *c)
 bool infer_one_hot(Call *c)
 {
     const Shape *ix = call_shape(c, "indices");
-    const Tensor *size = one_number(c, "one_hot_vector_size");
+    const Tensor *size = call_val(c, "one_hot_vector_size");
     int64_t n = DIM_ANY;
     Shape r = { .rank = 0 };
     int axis;
+    if (!call_one(c, "one_hot_vector_size") || !call_one(c, "on_value")
+        || !call_one(c, "off_value"))
+        return false;
     if (size && !given_dim(c, "one_hot_vector_size", tensor_int(size, 0), &n)) return false;
     if (!call_axis(c, "axis", ix->rank + 1, &axis) || !shape_append_some(c, &r, ix, 0, axis)
         || !shape_append(c, &r, n) || !shape_append_some(c, &r, ix, axis, ix->rank))
