@@ -143,7 +143,14 @@ Value *build_const(Builder *b, const char *name, const Const *c)
 
 Value *build_int(Builder *b, int64_t v) { return build_const(b, "int", const_int(&b->m->arena, DT_INT32, v)); }
 Value *build_bool(Builder *b, bool v) { return build_const(b, v ? "true_" : "false_", const_bool(&b->m->arena, v)); }
-Value *build_string(Builder *b, const char *s) { return build_const(b, s, const_string(&b->m->arena, s)); }
+
+Value *build_string(Builder *b, const char *s)
+{
+    Arena scratch = { 0 };
+    Value *v = build_const(b, arena_printf(&scratch, "str_%s", s), const_string(&b->m->arena, s));
+    arena_free(&scratch);
+    return v;
+}
 
 Value *build_float(Builder *b, DType t, double v)
 {

@@ -170,24 +170,18 @@ static void halve_block(Halving *h, Block *b);
 static void halve_op(Halving *h, Op *op)
 {
     bool was_full[MAX_RESULT];
-    for (int i = 0; i < op->nout; i++) was_full[i] = is_full(op->out[i]);
+    bool touched = op->nblock > 0;
+    for (int i = 0; i < op->nout; i++) touched |= was_full[i] = is_full(op->out[i]);
     if (op->kind == OP_const) return;
     if (!takes_half(h, op)) {
         keep_full(h, op);
         return;
     }
-    bool touched = false;
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) {
-            Value *v = op->arg[i].val[k];
-            op->arg[i].val[k] = half_of(h, v, op->parent);
-            touched = touched || op->arg[i].val[k] != v;
-        }
+        for (int k = 0; k < op->arg[i].count; k++)
+            op->arg[i].val[k] = half_of(h, op->arg[i].val[k], op->parent);
     Builder b = before_op(op, h->diag);
-    if (is_cast_to_full(op)) {
-        op_set_arg(h->m, op, "dtype", build_string(&b, "fp16"));
-        touched = true;
-    }
+    if (is_cast_to_full(op)) op_set_arg(h->m, op, "dtype", build_string(&b, "fp16"));
     for (int i = 0; i < op->nblock; i++) {
         for (int k = 0; k < op->block[i]->nparam; k++) {
             Value *p = op->block[i]->param[k];
@@ -196,9 +190,8 @@ static void halve_op(Halving *h, Op *op)
         halve_block(h, op->block[i]);
         for (int k = 0; k < op->block[i]->nresult; k++)
             op->block[i]->result[k] = half_of(h, op->block[i]->result[k], op->block[i]);
-        touched = true;
     }
-    if (touched || op->nblock) build_infer(&b, NULL, op);
+    if (touched) build_infer(&b, NULL, op);
     for (int i = 0; i < op->nout; i++)
         if (was_full[i] && !is_full(op->out[i])) {
             Pair *p = pair_of(h, op->out[i]);
