@@ -51,15 +51,36 @@ void copy_strided(const Shape *s, size_t size, void *dst, int64_t dst_first,
 /* Bytes an element of t, whose type must be of whole bytes (strings: a pointer). */
 size_t tensor_elem_size(const Tensor *t);
 
+/* ---- rows: a tensor as `count` runs of `length` over a set of its dimensions ------------------------ */
+
+typedef struct {
+    int64_t count, length;
+    void *word;               /* doubles or int64s, the rows one after the other */
+    Shape order;              /* the dimensions outside the set, then those inside */
+    int64_t stride[MAX_RANK]; /* theirs in the tensor */
+} AxisRows;
+
+AxisRows axis_rows(Call *c, const Shape *s, const bool *in, const void *words); /* a copy */
+void axis_rows_put(const AxisRows *r, void *words);                                /* back into s's order */
+
 /* ---- numbers -------------------------------------------------------------------------------------- */
 
 /* A tensor of ints or bools as int64, from the call's arena; NULL when the argument is absent. */
 int64_t *call_int64s(Call *c, const char *name);
 int64_t *call_int64s_of(Call *c, const Tensor *t);
 void tensor_put_ints(Tensor *t, size_t i, size_t n, const int64_t *src); /* wraps into the type */
+/* A vector of axes as a set, MAX_RANK long; absent: all. Reports axes out of range or named twice. */
+bool call_axes_or_all(Call *c, const char *name, int rank, bool *in);
 /* A scalar float parameter; its default is a constant of x's element type, rounded as one. */
 double call_float_like(Call *c, const char *name, const char *x);
+int64_t int_from_double(DType t, double v);                 /* toward zero, into the range of t */
 double round_to(DType t, double v);                         /* v as an element of float type t */
+/* The larger (smaller) one, and NaN when either is. */
+static inline double num_max(double x, double y) { return x != x || x > y ? x : y; }
+static inline double num_min(double x, double y) { return x != x || x < y ? x : y; }
+
+/* softmax of n numbers that lie `step` apart, in place. */
+void softmax_of(double *x, int64_t n, int64_t step);
 
 /* ---- products of matrices ------------------------------------------------------------------------- */
 

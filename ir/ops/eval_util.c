@@ -1,6 +1,7 @@
 /* eval_util.c -- walks over strided elements, and elements as numbers. */
 #include "eval.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- shapes --------------------------------------------------------------------------------------- */
@@ -163,6 +164,20 @@ void tensor_put_ints(Tensor *t, size_t i, size_t n, const int64_t *src)
     for (size_t k = 0; k < n; k++) tensor_set_int(t, i + k, src[k]);
 }
 
+/* Out of range goes to the nearest number of the type, NaN to 0, as the conversions of Apple's
+ * processors do; C leaves both undefined. */
+int64_t int_from_double(DType t, double v)
+{
+    int bits = dtypes[t].bits;
+    bool is_signed = dtypes[t].cls == CLASS_INT;
+    double top = ldexp(1, is_signed ? bits - 1 : bits), bottom = is_signed ? -top : 0;
+    uint64_t most = UINT64_MAX >> (is_signed ? 65 - bits : 64 - bits);
+    if (v != v) return 0;
+    if (v >= top) return (int64_t)most;
+    if (v < bottom) return is_signed ? -(int64_t)most - 1 : 0;
+    return v < 9223372036854775808.0 ? (int64_t)v : (int64_t)(uint64_t)v;
+}
+
 double round_to(DType t, double v)
 {
     switch (t) {
@@ -177,4 +192,44 @@ double call_float_like(Call *c, const char *name, const char *x)
 {
     double v = call_float(c, name);
     return call_has(c, name) ? v : round_to(call_dtype(c, x), v);
+}
+
+/* ---- rows ----------------------------------------------------------------------------------------- */
+
+/* The dimensions of s outside `in`, then those inside, each in order; how many are outside. */
+static int row_order(const Shape *s, const bool *in, int *perm)
+{
+    int n = 0, kept;
+    for (int i = 0; i < s->rank; i++)
+        if (!in[i]) perm[n++] = i;
+    kept = n;
+    for (int i = 0; i < s->rank; i++)
+        if (in[i]) perm[n++] = i;
+    return kept;
+}
+
+AxisRows axis_rows(Call *c, const Shape *s, const bool *in, const void *words)
+{
+    int perm[MAX_RANK];
+    int64_t own[MAX_RANK], packed[MAX_RANK];
+    AxisRows r = { .order = { .rank = s->rank } };
+    int kept = row_order(s, in, perm);
+    shape_strides(s, own);
+    for (int i = 0; i < s->rank; i++) {
+        r.order.dim[i] = s->dim[perm[i]];
+        r.stride[i] = own[perm[i]];
+    }
+    r.count = shape_elements(&r.order, 0, kept);
+    r.length = shape_elements(&r.order, kept, s->rank);
+    shape_strides(&r.order, packed);
+    r.word = call_scratch(c, (size_t)(r.count * r.length) + 1, sizeof(double));
+    copy_strided(&r.order, sizeof(double), r.word, 0, packed, words, 0, r.stride);
+    return r;
+}
+
+void axis_rows_put(const AxisRows *r, void *words)
+{
+    int64_t packed[MAX_RANK];
+    shape_strides(&r->order, packed);
+    copy_strided(&r->order, sizeof(double), words, 0, r->stride, r->word, 0, packed);
 }

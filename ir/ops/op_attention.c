@@ -1,0 +1,50 @@
+/* op_attention.c -- inference of scaled_dot_product_attention. */
+#include "ops.h"
+
+static Shape leading(const Shape *s)
+{
+    Shape b = *s;
+    b.rank -= 2;
+    return b;
+}
+
+static bool differ(int64_t a, int64_t b) { return a != b && a != DIM_ANY && b != DIM_ANY; }
+
+static bool batch_of(Call *c, const Shape *q, const Shape *k, const Shape *v, Shape *batch)
+{
+    Shape bq = leading(q), bk = leading(k), bv = leading(v), both;
+    if (shape_broadcast(&bq, &bk, &both) && shape_broadcast(&both, &bv, batch)) return true;
+    return call_error(c, "batch dimensions differ: query is %s, key is %s, value is %s",
+                      shape_text(c->arena, q), shape_text(c->arena, k), shape_text(c->arena, v));
+}
+
+static bool check_mask(Call *c, const Shape *scores)
+{
+    Shape both;
+    const Shape *mask = call_shape(c, "attn_mask");
+    if (!mask) return true;
+    if (shape_broadcast(mask, scores, &both) && shape_fits(scores, &both)) return true;
+    return call_error(c, "attn_mask is %s; it does not broadcast to the scores, which are %s",
+                      shape_text(c->arena, mask), shape_text(c->arena, scores));
+}
+
+bool infer_attention(Call *c)
+{
+    Shape out;
+    const Shape *q = call_shape(c, "query"), *k = call_shape(c, "key"), *v = call_shape(c, "value");
+    if (q->rank < 3 || k->rank < 3 || v->rank < 3)
+        return call_error(c, "query is %s, key is %s, value is %s; each must be [batch.., length, size]",
+                          shape_text(c->arena, q), shape_text(c->arena, k), shape_text(c->arena, v));
+    if (differ(q->dim[q->rank - 1], k->dim[k->rank - 1]))
+        return call_error(c, "query and key differ in their last dimension: %s and %s",
+                          shape_text(c->arena, q), shape_text(c->arena, k));
+    if (differ(k->dim[k->rank - 2], v->dim[v->rank - 2]))
+        return call_error(c, "key and value differ in length: %s and %s", shape_text(c->arena, k),
+                          shape_text(c->arena, v));
+    if (!batch_of(c, q, k, v, &out)) return false;
+    out.dim[out.rank++] = q->dim[q->rank - 2];
+    out.dim[out.rank++] = k->dim[k->rank - 2];
+    if (!check_mask(c, &out)) return false;
+    out.dim[out.rank - 1] = v->dim[v->rank - 1];
+    return call_out(c, call_dtype(c, "query"), out);
+}

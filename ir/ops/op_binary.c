@@ -1,0 +1,31 @@
+/* op_binary.c -- inference of what pairs the elements of broadcast tensors; select. */
+#include "ops.h"
+
+/* The shape that the arguments have in common, after numpy's rules; reports those that have none. */
+static bool broadcast(Call *c, const char *a, const char *b, const Shape *x, Shape *out)
+{
+    const Shape *y = call_shape(c, b);
+    if (shape_broadcast(x, y, out)) return true;
+    return call_error(c, "shapes do not broadcast: %s is %s, %s is %s", a, shape_text(c->arena, x), b,
+                      shape_text(c->arena, y));
+}
+
+bool infer_binary(Call *c)
+{
+    Shape out;
+    return broadcast(c, "x", "y", call_shape(c, "x"), &out) && call_out(c, call_dtype(c, "x"), out);
+}
+
+bool infer_compare(Call *c)
+{
+    Shape out;
+    return broadcast(c, "x", "y", call_shape(c, "x"), &out) && call_out(c, DT_BOOL, out);
+}
+
+bool infer_select(Call *c)
+{
+    Shape ab, out;
+    return broadcast(c, "a", "b", call_shape(c, "a"), &ab)
+           && broadcast(c, "the result of a and b", "cond", &ab, &out)
+           && call_out(c, call_dtype(c, "a"), out);
+}

@@ -1,0 +1,60 @@
+/* op_norm.c -- inference of the normalisations: the result is like x, the checks differ. */
+#include "eval.h"
+
+static bool like_x(Call *c) { return call_out(c, call_dtype(c, "x"), *call_shape(c, "x")); }
+
+static bool check_rank(Call *c, int least, int most)
+{
+    const Shape *x = call_shape(c, "x");
+    if (x->rank >= least && x->rank <= most) return true;
+    return call_error(c, "x is %s; its rank must be %d to %d", shape_text(c->arena, x), least, most);
+}
+
+/* Absent, or one number for each channel, the second dimension of x. */
+static bool check_channels(Call *c, const char *name)
+{
+    const Shape *x = call_shape(c, "x"), *p = call_shape(c, name);
+    Shape want = { .rank = 1, .dim = { x->dim[1] } };
+    if (!p || shape_fits(p, &want) || shape_fits(&want, p)) return true;
+    return call_error(c, "%s is %s where x, which is %s, needs one number for each channel: %s", name,
+                      shape_text(c->arena, p), shape_text(c->arena, x), shape_text(c->arena, &want));
+}
+
+bool infer_batch_norm(Call *c)
+{
+    return check_rank(c, 3, 5) && check_channels(c, "mean") && check_channels(c, "variance")
+           && check_channels(c, "gamma") && check_channels(c, "beta") && like_x(c);
+}
+
+bool infer_instance_norm(Call *c)
+{
+    return check_rank(c, 3, 5) && check_channels(c, "gamma") && check_channels(c, "beta") && like_x(c);
+}
+
+bool infer_l2_norm(Call *c) { return check_rank(c, 3, MAX_RANK) && like_x(c); }
+
+bool infer_local_response_norm(Call *c)
+{
+    if (call_known(c, "size") && call_int(c, "size") < 1)
+        return call_error(c, "size is %lld; it must be at least 1", (long long)call_int(c, "size"));
+    return check_rank(c, 3, 5) && like_x(c);
+}
+
+/* Absent, or of the extents of x along the axes. */
+static bool check_scale(Call *c, const char *name, const bool *in)
+{
+    const Shape *x = call_shape(c, "x"), *p = call_shape(c, name);
+    Shape want = { .rank = 0 };
+    for (int i = 0; i < x->rank; i++)
+        if (in[i]) want.dim[want.rank++] = x->dim[i];
+    if (!p || shape_fits(p, &want) || shape_fits(&want, p)) return true;
+    return call_error(c, "%s is %s; along the axes x, which is %s, has %s", name,
+                      shape_text(c->arena, p), shape_text(c->arena, x), shape_text(c->arena, &want));
+}
+
+bool infer_layer_norm(Call *c)
+{
+    bool in[MAX_RANK];
+    return call_axes_or_all(c, "axes", call_shape(c, "x")->rank, in) && check_scale(c, "gamma", in)
+           && check_scale(c, "beta", in) && like_x(c);
+}

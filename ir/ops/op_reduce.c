@@ -1,0 +1,55 @@
+/* op_reduce.c -- inference of what folds dimensions away. */
+#include "move.h"
+
+#include <string.h>
+
+bool call_axes_or_all(Call *c, const char *name, int rank, bool *in)
+{
+    bool known;
+    if (!call_has(c, name)) {
+        memset(in, 1, MAX_RANK * sizeof *in);
+        return true;
+    }
+    if (!call_axes(c, name, rank, in, &known)) return false;
+    return known || call_error(c, "%s must be known at compile time", name);
+}
+
+static Shape reduced(const Shape *x, const bool *in, bool keep)
+{
+    Shape s = { .rank = 0 };
+    for (int i = 0; i < x->rank; i++)
+        if (!in[i] || keep) s.dim[s.rank++] = in[i] ? 1 : x->dim[i];
+    return s;
+}
+
+bool infer_reduce(Call *c)
+{
+    bool in[MAX_RANK];
+    const Shape *x = call_shape(c, "x");
+    if (!call_axes_or_all(c, "axes", x->rank, in)) return false;
+    return call_out(c, call_dtype(c, "x"), reduced(x, in, call_bool(c, "keep_dims")));
+}
+
+/* The type of the indices: int32, or from ios17 on what output_dtype names. */
+static bool index_type(Call *c, DType *t)
+{
+    const char *name = call_str(c, "output_dtype");
+    *t = name ? dtype_find(name, strlen(name)) : DT_INT32;
+    if (*t == DT_INT32 || *t == DT_INT16 || *t == DT_UINT16 || *t == DT_INT8 || *t == DT_UINT8)
+        return true;
+    return call_error(c, "output_dtype \"%s\" is none of int32, int16, uint16, int8, uint8", name);
+}
+
+bool infer_argreduce(Call *c)
+{
+    int axis;
+    DType t;
+    bool in[MAX_RANK] = { false };
+    const Shape *x = call_shape(c, "x");
+    if (!call_axis(c, "axis", x->rank, &axis) || !index_type(c, &t)) return false;
+    if (x->dim[axis] == 0)
+        return call_error(c, "x is %s; dimension %d has no element to choose", shape_text(c->arena, x),
+                          axis);
+    in[axis] = true;
+    return call_out(c, t, reduced(x, in, call_bool(c, "keep_dims")));
+}
