@@ -17,14 +17,15 @@
 
 #include "ops.h"
 
-/* ---- shapes --------------------------------------------------------------------------------------- */
+/* ---- shapes ---------------------------------------------------------------------------------- */
 
 void shape_strides(const Shape *s, int64_t *stride);        /* C order; stride[rank - 1] is 1 */
-/* Strides that let s be read as if it had the shape `as`: 0 where s repeats. s must broadcast to it. */
+/* Strides that let s be read as if it had the shape `as`, a broadcast of it: 0 where s repeats. */
 void shape_strides_as(const Shape *s, const Shape *as, int64_t *stride);
-int64_t shape_elements(const Shape *s, int from, int to);   /* product of dim[from..to) of a known shape */
+/* The product of dim[from..to) of a known shape. */
+int64_t shape_elements(const Shape *s, int from, int to);
 
-/* ---- walks ---------------------------------------------------------------------------------------- */
+/* ---- walks ----------------------------------------------------------------------------------- */
 
 enum { WALK_MAX = 6 };
 
@@ -38,7 +39,7 @@ typedef struct {
 } Walk;
 
 void walk_init(Walk *w, const Shape *s);
-int walk_add(Walk *w, const int64_t *stride, int64_t first); /* an operand by its strides; its number */
+int walk_add(Walk *w, const int64_t *stride, int64_t first); /* by strides; the operand's number */
 int walk_broadcast(Walk *w, const Shape *operand);           /* a packed operand of this shape */
 bool walk_start(Walk *w);                                    /* false: there are no elements */
 bool walk_next(Walk *w);                                     /* false: that was the last run */
@@ -51,7 +52,7 @@ void copy_strided(const Shape *s, size_t size, void *dst, int64_t dst_first,
 /* Bytes an element of t, whose type must be of whole bytes (strings: a pointer). */
 size_t tensor_elem_size(const Tensor *t);
 
-/* ---- rows: a tensor as `count` runs of `length` over a set of its dimensions ------------------------ */
+/* ---- rows: a tensor as `count` runs of `length` over a set of its dimensions ----------------- */
 
 typedef struct {
     int64_t count, length;
@@ -61,16 +62,18 @@ typedef struct {
 } AxisRows;
 
 AxisRows axis_rows(Call *c, const Shape *s, const bool *in, const void *words); /* a copy */
-void axis_rows_put(const AxisRows *r, void *words);                                /* back into s's order */
+void axis_rows_put(const AxisRows *r, void *words); /* back into the order of s */
 
-/* ---- numbers -------------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 /* A tensor of ints or bools as int64, from the call's arena; NULL when the argument is absent. */
 int64_t *call_int64s(Call *c, const char *name);
 int64_t *call_int64s_of(Call *c, const Tensor *t);
 void tensor_put_ints(Tensor *t, size_t i, size_t n, const int64_t *src); /* wraps into the type */
-/* A vector of axes as a set, MAX_RANK long; absent: all. Reports axes out of range or named twice. */
+/* A vector of axes as a set, MAX_RANK long; absent: all. Reports axes that are none, or twice. */
 bool call_axes_or_all(Call *c, const char *name, int rank, bool *in);
+/* Absent, or one number for each channel, the second dimension of x; reports another shape. */
+bool call_channels(Call *c, const char *name);
 /* A scalar float parameter; its default is a constant of x's element type, rounded as one. */
 double call_float_like(Call *c, const char *name, const char *x);
 int64_t int_from_double(DType t, double v);                 /* toward zero, into the range of t */
@@ -82,7 +85,7 @@ static inline double num_min(double x, double y) { return x != x || x < y ? x : 
 /* softmax of n numbers that lie `step` apart, in place. */
 void softmax_of(double *x, int64_t n, int64_t step);
 
-/* ---- products of matrices ------------------------------------------------------------------------- */
+/* ---- products of matrices -------------------------------------------------------------------- */
 
 /* c[i][j] += sum over l of a[i][l] * b[l][j], in this order of l; a is m by k, b is k by n, c is
  * m by n, each with the distance between its rows. gemm_int wraps modulo 2^64. */

@@ -7,7 +7,7 @@
 static double sigmoid(double x)           { return 1 / (1 + exp(-x)); }
 static double softplus(double x)          { return num_max(x, 0) + log1p(exp(-fabs(x))); }
 
-/* ---- of each element alone -------------------------------------------------------------------------- */
+/* ---- of each element alone ------------------------------------------------------------------- */
 
 /* F(op, parameter a, parameter b, value) */
 #define FUNCTIONS                                                                                  \
@@ -38,7 +38,7 @@ static const Pointwise functions[OP_COUNT] = {
 
 bool eval_activation(Call *c) { return eval_pointwise(c, &functions[c->info - ops]); }
 
-/* ---- gelu -------------------------------------------------------------------------------------------- */
+/* ---- gelu ------------------------------------------------------------------------------------ */
 
 /* x times the normal distribution's integral; erfc keeps the digits of the left tail. */
 static double gelu_exact(double x, double a, double b)
@@ -69,13 +69,14 @@ bool eval_gelu(Call *c)
     return eval_pointwise(c, &f);
 }
 
-/* ---- of an element and its channel ------------------------------------------------------------------- */
+/* ---- of an element and its channel ----------------------------------------------------------- */
 
 static double f_prelu(double x, double a, double b) { return (void)b, x < 0 ? a * x : x; }
 static double f_softplus(double x, double a, double b) { return a * softplus(b * x); }
 
 /* x is [n, channels, ..]; a and b hold a number for each channel. */
-static bool by_channel(Call *c, double (*f)(double, double, double), const double *a, const double *b)
+static bool by_channel(Call *c, double (*f)(double, double, double), const double *a,
+                       const double *b)
 {
     const Shape *s = call_shape(c, "x");
     double *x = call_doubles(c, "x");
@@ -98,7 +99,7 @@ bool eval_softplus_parametric(Call *c)
     return by_channel(c, f_softplus, call_doubles(c, "alpha"), call_doubles(c, "beta"));
 }
 
-/* ---- softmax ------------------------------------------------------------------------------------------ */
+/* ---- softmax --------------------------------------------------------------------------------- */
 
 /* The largest is taken off first, so that exp cannot overflow. */
 void softmax_of(double *x, int64_t n, int64_t step)

@@ -34,7 +34,8 @@ static const double *mask_of(Call *c)
 {
     const Tensor *t = call_val(c, "attn_mask");
     double *m = t ? call_doubles_of(c, t) : NULL;
-    for (size_t i = 0; t && t->dtype == DT_BOOL && i < t->count; i++) m[i] = m[i] != 0 ? 0 : -INFINITY;
+    for (size_t i = 0; t && t->dtype == DT_BOOL && i < t->count; i++)
+        m[i] = m[i] != 0 ? 0 : -INFINITY;
     return m;
 }
 

@@ -1,12 +1,12 @@
-/* eval_binary.c -- the reference meaning of what pairs the elements of broadcast tensors; select. */
+/* eval_binary.c -- the reference meaning of ops on pairs of broadcast elements; select. */
 #include "eval.h"
 
 #include <math.h>
 #include <string.h>
 
-/* ---- division ---------------------------------------------------------------------------------------- */
+/* ---- division -------------------------------------------------------------------------------- */
 
-/* Ints: a divisor of 0 gives 0, as numpy has it; the smallest number by -1 wraps when it is stored. */
+/* Ints: a divisor of 0 gives 0, as in numpy; the smallest number by -1 wraps when stored. */
 static int64_t int_div(int64_t x, int64_t y) { return y ? x / y : 0; }
 
 static int64_t int_floor_div(int64_t x, int64_t y)
@@ -35,7 +35,7 @@ static double num_floor_div(double x, double y)
     return q - whole > 0.5 ? whole + 1 : whole;
 }
 
-/* ---- power ------------------------------------------------------------------------------------------- */
+/* ---- power ----------------------------------------------------------------------------------- */
 
 /* Modulo 2^64. A negative exponent gives the quotient toward zero: 0 unless x is 1 or -1. */
 static int64_t int_pow(int64_t x, int64_t y)
@@ -47,7 +47,7 @@ static int64_t int_pow(int64_t x, int64_t y)
     return (int64_t)p;
 }
 
-/* ---- the functions ------------------------------------------------------------------------------------ */
+/* ---- the functions --------------------------------------------------------------------------- */
 
 typedef struct {
     double (*number)(double, double);
@@ -87,7 +87,7 @@ static const Pair functions[OP_COUNT] = {
 #undef F
 };
 
-/* ---- the loops ---------------------------------------------------------------------------------------- */
+/* ---- the loops ------------------------------------------------------------------------------- */
 
 static Walk walk_xy(const Tensor *z, const Tensor *x, const Tensor *y)
 {
@@ -132,7 +132,7 @@ bool eval_binary(Call *c)
     return dtype_is_float(x->dtype) ? numbers(c, f->number, x, y) : wholes(c, f->whole, x, y);
 }
 
-/* ---- select -------------------------------------------------------------------------------------------- */
+/* ---- select ---------------------------------------------------------------------------------- */
 
 bool eval_select(Call *c)
 {
@@ -154,7 +154,8 @@ bool eval_select(Call *c)
         for (int64_t i = 0; i < w.run; i++) {
             int64_t at = w.at[0] + i * w.step[0], src = w.at[2] + i * w.step[2];
             if (which[w.at[1] + i * w.step[1]]) continue;
-            memcpy((char *)z->data + (size_t)at * size, (const char *)b->data + (size_t)src * size, size);
+            memcpy((char *)z->data + (size_t)at * size,
+                   (const char *)b->data + (size_t)src * size, size);
         }
     return true;
 }

@@ -1,12 +1,12 @@
-/* eval_linear.c -- the reference meaning of matmul, linear and einsum: products summed over labels. */
+/* eval_linear.c -- the reference meaning of matmul, linear and einsum, by labels. */
 #include "linear.h"
 
 #include <string.h>
 
-/* ---- terms ------------------------------------------------------------------------------------------------- */
+/* ---- terms ----------------------------------------------------------------------------------- */
 
-/* A packed array of 8-byte numbers whose dimensions have labels, each once. Extents of 1 carry none:
- * they repeat wherever a partner is longer, so broadcasting needs no code. */
+/* A packed array of 8-byte numbers whose dimensions have labels, each once. Extents of 1 carry
+ * none: they repeat wherever a partner is longer, so broadcasting needs no code. */
 typedef struct {
     Labels l;
     Shape s;
@@ -68,11 +68,17 @@ static void *reorder(Call *c, const Term *t, const Labels *order, const int64_t 
     return out;
 }
 
+static void *words_of(Call *c, const Tensor *x, bool whole)
+{
+    if (!x) return NULL;
+    return whole ? (void *)call_int64s_of(c, x) : (void *)call_doubles_of(c, x);
+}
+
 /* An operand as a term. A label that occurs twice walks the diagonal: its strides add up. */
 static Term load(Call *c, const Tensor *x, const Labels *l, bool whole)
 {
     int64_t own[MAX_RANK], stride[MAX_RANK];
-    Term t = { .word = whole ? (void *)call_int64s_of(c, x) : (void *)call_doubles_of(c, x) };
+    Term t = { .word = words_of(c, x, whole) };
     shape_strides(&x->shape, own);
     bool diagonal = false;
     for (int i = 0; i < l->rank; i++) {
@@ -102,9 +108,10 @@ static void *packed(Call *c, const Term *t, const Labels *order)
     return reorder(c, t, order, stride);
 }
 
-/* ---- products ------------------------------------------------------------------------------------------------ */
+/* ---- products -------------------------------------------------------------------------------- */
 
-static void gemm(bool whole, int64_t m, int64_t n, int64_t k, const void *a, const void *b, void *out)
+static void gemm(bool whole, int64_t m, int64_t n, int64_t k, const void *a, const void *b,
+                 void *out)
 {
     if (whole)
         gemm_int(m, n, k, a, k, b, n, out, n);
@@ -210,7 +217,7 @@ static void *evaluate(Call *c, const Equation *e, const Tensor *const *in, bool 
     return packed(c, &t, &e->out);
 }
 
-/* ---- the ops --------------------------------------------------------------------------------------------------- */
+/* ---- the ops --------------------------------------------------------------------------------- */
 
 static bool put(Call *c, const void *words, bool whole)
 {
@@ -245,7 +252,7 @@ bool eval_linear(Call *c)
     void *z = evaluate(c, &e, in, whole);
     if (!z) return false;
     size_t n = bias ? bias->count : 0;
-    const void *b = !bias ? NULL : whole ? (void *)call_int64s_of(c, bias) : (void *)call_doubles_of(c, bias);
+    const void *b = words_of(c, bias, whole);
     for (size_t i = 0; bias && i < c->res[0]->count; i++)
         if (whole)
             ((uint64_t *)z)[i] += ((const uint64_t *)b)[i % n];

@@ -16,7 +16,7 @@ static double scaled(double x, const double *gamma, const double *beta, int64_t 
     return beta ? x + beta[i] : x;
 }
 
-/* ---- statistics given ---------------------------------------------------------------------------------- */
+/* ---- statistics given ------------------------------------------------------------------------ */
 
 bool eval_batch_norm(Call *c)
 {
@@ -35,7 +35,7 @@ bool eval_batch_norm(Call *c)
     return put(c, x);
 }
 
-/* ---- statistics of rows --------------------------------------------------------------------------------- */
+/* ---- statistics of rows ---------------------------------------------------------------------- */
 
 /* Takes the mean off n numbers and divides by the deviation, eps under the root. */
 static void standardise(double *x, int64_t n, double eps)
@@ -54,7 +54,8 @@ static void standardise(double *x, int64_t n, double eps)
 bool eval_instance_norm(Call *c)
 {
     const Shape *s = call_shape(c, "x");
-    double *x = call_doubles(c, "x"), *gamma = call_doubles(c, "gamma"), *beta = call_doubles(c, "beta");
+    double *x = call_doubles(c, "x");
+    double *gamma = call_doubles(c, "gamma"), *beta = call_doubles(c, "beta");
     double eps = call_float_like(c, "epsilon", "x");
     int64_t inner = shape_elements(s, 2, s->rank), rows = s->dim[0] * s->dim[1];
     for (int64_t r = 0; r < rows; r++) {
@@ -69,7 +70,8 @@ bool eval_layer_norm(Call *c)
 {
     bool in[MAX_RANK];
     const Shape *s = call_shape(c, "x");
-    double *x = call_doubles(c, "x"), *gamma = call_doubles(c, "gamma"), *beta = call_doubles(c, "beta");
+    double *x = call_doubles(c, "x");
+    double *gamma = call_doubles(c, "gamma"), *beta = call_doubles(c, "beta");
     double eps = call_float_like(c, "epsilon", "x");
     if (!call_axes_or_all(c, "axes", s->rank, in)) return false;
     AxisRows r = axis_rows(c, s, in, x);
@@ -96,15 +98,15 @@ bool eval_l2_norm(Call *c)
     return put(c, x);
 }
 
-/* ---- of neighbouring channels ------------------------------------------------------------------------------ */
+/* ---- of neighbouring channels ---------------------------------------------------------------- */
 
 typedef struct {
     int64_t size;
     double alpha, beta, k;
 } Window;
 
-/* n channels, `step` apart: x / (k + alpha / size * sum of the window's squares) ^ beta. The window of
- * channel i is [i - size / 2, i + (size - 1) / 2], cut at the ends. */
+/* n channels, `step` apart: x / (k + alpha / size * sum of the window's squares) ^ beta. The window
+ * of channel i is [i - size / 2, i + (size - 1) / 2], cut at the ends. */
 static void local_response(const double *x, double *y, int64_t n, int64_t step, Window w)
 {
     for (int64_t i = 0; i < n; i++) {
@@ -120,8 +122,8 @@ bool eval_local_response_norm(Call *c)
 {
     const Shape *s = call_shape(c, "x");
     double *x = call_doubles(c, "x"), *y = call_scratch(c, c->res[0]->count + 1, sizeof *y);
-    Window w = { call_int(c, "size"), call_float_like(c, "alpha", "x"), call_float_like(c, "beta", "x"),
-                 call_float_like(c, "k", "x") };
+    Window w = { call_int(c, "size"), call_float_like(c, "alpha", "x"),
+                 call_float_like(c, "beta", "x"), call_float_like(c, "k", "x") };
     int64_t inner = shape_elements(s, 2, s->rank), channels = s->dim[1];
     for (int64_t b = 0; b < s->dim[0]; b++)
         for (int64_t i = 0; i < inner; i++) {

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* ---- of a row of floats ------------------------------------------------------------------------------ */
+/* ---- of a row of floats ---------------------------------------------------------------------- */
 
 static double sum(const double *x, int64_t n)
 {
@@ -56,7 +56,7 @@ static double log_sum_exp(const double *x, int64_t n)
     return top + log(s);
 }
 
-/* ---- of a row of ints: modulo 2^64, and wrapped into the type when stored ------------------------------ */
+/* ---- of a row of ints: modulo 2^64, and wrapped into the type when stored -------------------- */
 
 static int64_t int_sum(const int64_t *v, int64_t n)
 {
@@ -100,7 +100,7 @@ static int64_t int_smallest(const int64_t *v, int64_t n)
     return m;
 }
 
-/* ---- the functions ------------------------------------------------------------------------------------- */
+/* ---- the functions --------------------------------------------------------------------------- */
 
 typedef struct {
     double (*number)(const double *x, int64_t n);
@@ -158,7 +158,7 @@ bool eval_reduce(Call *c)
     return f->whole && !dtype_is_float(call_dtype(c, "x")) ? wholes(c, f, in) : numbers(c, f, in);
 }
 
-/* ---- where the largest and the smallest are ---------------------------------------------------------------- */
+/* ---- where the largest and the smallest are -------------------------------------------------- */
 
 /* The first of equals; the first NaN before all else, as in numpy. */
 static int64_t arg_best(const double *x, int64_t n, bool want_max)

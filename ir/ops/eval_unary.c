@@ -3,14 +3,15 @@
 
 #include <math.h>
 
-/* ---- one loop for all ------------------------------------------------------------------------------ */
+/* ---- one loop for all ------------------------------------------------------------------------ */
 
 enum { CHUNK = 1024 };
 
 static void numbers(Call *c, const Pointwise *f, const Tensor *x)
 {
     double v[CHUNK];
-    double a = f->a ? call_float_like(c, f->a, "x") : 0, b = f->b ? call_float_like(c, f->b, "x") : 0;
+    double a = f->a ? call_float_like(c, f->a, "x") : 0;
+    double b = f->b ? call_float_like(c, f->b, "x") : 0;
     for (size_t i = 0; i < x->count; i += CHUNK) {
         size_t n = x->count - i < CHUNK ? x->count - i : CHUNK;
         tensor_get_floats(x, i, n, v);
@@ -36,7 +37,7 @@ bool eval_pointwise(Call *c, const Pointwise *f)
     return true;
 }
 
-/* ---- the functions ---------------------------------------------------------------------------------- */
+/* ---- the functions --------------------------------------------------------------------------- */
 
 static int64_t pow2(int64_t x) { return x < 0 || x > 63 ? 0 : (int64_t)((uint64_t)1 << x); }
 
@@ -89,7 +90,7 @@ static const Pointwise functions[OP_COUNT] = {
 
 bool eval_unary(Call *c) { return eval_pointwise(c, &functions[c->info - ops]); }
 
-/* ---- cast -------------------------------------------------------------------------------------------- */
+/* ---- cast ------------------------------------------------------------------------------------ */
 
 bool eval_cast(Call *c)
 {
@@ -97,8 +98,10 @@ bool eval_cast(Call *c)
     Tensor *y = c->res[0];
     bool whole = !dtype_is_float(x->dtype), to_int = dtype_is_int(y->dtype);
     for (size_t i = 0; i < x->count; i++)
-        if (to_int || (whole && y->dtype == DT_BOOL))
-            tensor_set_int(y, i, whole ? tensor_int(x, i) : int_from_double(y->dtype, tensor_float(x, i)));
+        if (to_int && whole)
+            tensor_set_int(y, i, tensor_int(x, i));
+        else if (to_int)
+            tensor_set_int(y, i, int_from_double(y->dtype, tensor_float(x, i)));
         else
             tensor_set_float(y, i, tensor_float(x, i));
     return true;

@@ -1,10 +1,10 @@
 /* gemm.c -- products of matrices for the reference: wide elements, one order of summation. */
 #include "eval.h"
 
-/* A tile of ROWS by COLS sums stays in registers (two numbers each on every processor of note) while
- * l runs; the block of b that the tiles share is packed in the order in which they read it. Each
- * sum takes its products in the order of l, and edges are padded: tiling changes the speed, never
- * the value. Written once for both element types; C has no other word for that than a macro. */
+/* A tile of ROWS by COLS sums stays in registers (two numbers each on every processor of note)
+ * while l runs; the block of b that the tiles share is packed in the order in which they read it.
+ * Each sum takes its products in the order of l, and edges are padded: tiling changes the speed,
+ * never the value. Written once for both element types; C has no other word for it than a macro. */
 enum { ROWS = 4, COLS = 4, KC = 128, NC = 64 };
 
 typedef struct {

@@ -2,7 +2,7 @@
 #ifndef ANEC_LINEAR_H
 #define ANEC_LINEAR_H
 
-#include "eval.h"
+#include "move.h"
 
 /* A label names a dimension: those that share it are equal, or 1 and repeated. Labels that the
  * result lacks are summed over. */

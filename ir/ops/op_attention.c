@@ -1,5 +1,5 @@
 /* op_attention.c -- inference of scaled_dot_product_attention. */
-#include "ops.h"
+#include "move.h"
 
 static Shape leading(const Shape *s)
 {
@@ -15,7 +15,7 @@ static bool batch_of(Call *c, const Shape *q, const Shape *k, const Shape *v, Sh
     Shape bq = leading(q), bk = leading(k), bv = leading(v), both;
     if (shape_broadcast(&bq, &bk, &both) && shape_broadcast(&both, &bv, batch)) return true;
     return call_error(c, "batch dimensions differ: query is %s, key is %s, value is %s",
-                      shape_text(c->arena, q), shape_text(c->arena, k), shape_text(c->arena, v));
+                      call_text(c, q), call_text(c, k), call_text(c, v));
 }
 
 static bool check_mask(Call *c, const Shape *scores)
@@ -25,7 +25,7 @@ static bool check_mask(Call *c, const Shape *scores)
     if (!mask) return true;
     if (shape_broadcast(mask, scores, &both) && shape_fits(scores, &both)) return true;
     return call_error(c, "attn_mask is %s; it does not broadcast to the scores, which are %s",
-                      shape_text(c->arena, mask), shape_text(c->arena, scores));
+                      call_text(c, mask), call_text(c, scores));
 }
 
 bool infer_attention(Call *c)
@@ -33,14 +33,14 @@ bool infer_attention(Call *c)
     Shape out;
     const Shape *q = call_shape(c, "query"), *k = call_shape(c, "key"), *v = call_shape(c, "value");
     if (q->rank < 3 || k->rank < 3 || v->rank < 3)
-        return call_error(c, "query is %s, key is %s, value is %s; each must be [batch.., length, size]",
-                          shape_text(c->arena, q), shape_text(c->arena, k), shape_text(c->arena, v));
+        return call_error(c, "query is %s, key is %s, value is %s; need [batch.., length, size]",
+                          call_text(c, q), call_text(c, k), call_text(c, v));
     if (differ(q->dim[q->rank - 1], k->dim[k->rank - 1]))
         return call_error(c, "query and key differ in their last dimension: %s and %s",
-                          shape_text(c->arena, q), shape_text(c->arena, k));
+                          call_text(c, q), call_text(c, k));
     if (differ(k->dim[k->rank - 2], v->dim[v->rank - 2]))
-        return call_error(c, "key and value differ in length: %s and %s", shape_text(c->arena, k),
-                          shape_text(c->arena, v));
+        return call_error(c, "key and value differ in length: %s and %s", call_text(c, k),
+                          call_text(c, v));
     if (!batch_of(c, q, k, v, &out)) return false;
     out.dim[out.rank++] = q->dim[q->rank - 2];
     out.dim[out.rank++] = k->dim[k->rank - 2];

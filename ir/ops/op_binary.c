@@ -1,13 +1,13 @@
 /* op_binary.c -- inference of what pairs the elements of broadcast tensors; select. */
-#include "ops.h"
+#include "move.h"
 
-/* The shape that the arguments have in common, after numpy's rules; reports those that have none. */
+/* The shape that the arguments have in common, after numpy's rules; none is reported. */
 static bool broadcast(Call *c, const char *a, const char *b, const Shape *x, Shape *out)
 {
     const Shape *y = call_shape(c, b);
     if (shape_broadcast(x, y, out)) return true;
-    return call_error(c, "shapes do not broadcast: %s is %s, %s is %s", a, shape_text(c->arena, x), b,
-                      shape_text(c->arena, y));
+    return call_error(c, "shapes do not broadcast: %s is %s, %s is %s", a, call_text(c, x), b,
+                      call_text(c, y));
 }
 
 bool infer_binary(Call *c)

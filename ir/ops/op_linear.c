@@ -1,9 +1,9 @@
-/* op_linear.c -- inference of matmul, linear and einsum, through the equation that each of them is. */
+/* op_linear.c -- inference of matmul, linear and einsum, each of them an equation. */
 #include "linear.h"
 
 #include <string.h>
 
-/* ---- equations ------------------------------------------------------------------------------------------ */
+/* ---- equations ------------------------------------------------------------------------------- */
 
 static void label(Labels *l, int id) { l->label[l->rank++] = id; }
 
@@ -30,9 +30,10 @@ bool equation_shape(const Equation *e, const Shape *const *in, Shape *out, int *
     return true;
 }
 
-/* ---- matmul ---------------------------------------------------------------------------------------------- */
+/* ---- matmul ---------------------------------------------------------------------------------- */
 
-enum { ROW = MAX_RANK, INNER, COLUMN }; /* labels of a product; those below count dimensions from the end */
+/* Labels of a product; those below MAX_RANK count the batch dimensions from the last. */
+enum { ROW = MAX_RANK, INNER, COLUMN };
 
 static void matrix_labels(Labels *l, int rank, int first, int second, bool transpose)
 {
@@ -46,7 +47,7 @@ bool equation_matmul(Call *c, Equation *e)
     const Shape *x = call_shape(c, "x"), *y = call_shape(c, "y");
     if (!x->rank || !y->rank)
         return call_error(c, "x is %s and y is %s; a scalar has no matrix product, use mul",
-                          shape_text(c->arena, x), shape_text(c->arena, y));
+                          call_text(c, x), call_text(c, y));
     *e = (Equation){ .n = 2 };
     if (x->rank == 1)
         label(&e->in[0], INNER);
@@ -80,17 +81,17 @@ bool infer_matmul(Call *c)
     if (!equation_matmul(c, &e)) return false;
     int64_t kx = inner(&e.in[0], x), ky = inner(&e.in[1], y);
     if (kx != ky && kx != DIM_ANY && ky != DIM_ANY)
-        return call_error(c, "inner sizes differ, %lld and %lld: x is %s%s, y is %s%s", (long long)kx,
-                          (long long)ky, shape_text(c->arena, x),
-                          call_bool(c, "transpose_x") ? " transposed" : "", shape_text(c->arena, y),
+        return call_error(c, "inner sizes differ, %lld and %lld: x is %s%s, y is %s%s",
+                          (long long)kx, (long long)ky, call_text(c, x),
+                          call_bool(c, "transpose_x") ? " transposed" : "", call_text(c, y),
                           call_bool(c, "transpose_y") ? " transposed" : "");
     if (!equation_shape(&e, in, &out, &bad))
         return call_error(c, "batch dimensions do not broadcast: x is %s, y is %s",
-                          shape_text(c->arena, x), shape_text(c->arena, y));
+                          call_text(c, x), call_text(c, y));
     return call_out(c, call_dtype(c, "x"), out);
 }
 
-/* ---- linear ------------------------------------------------------------------------------------------------ */
+/* ---- linear ---------------------------------------------------------------------------------- */
 
 void equation_linear(const Call *c, Equation *e)
 {
@@ -108,23 +109,23 @@ bool infer_linear(Call *c)
 {
     const Shape *x = call_shape(c, "x"), *w = call_shape(c, "weight"), *b = call_shape(c, "bias");
     if (w->rank != 2)
-        return call_error(c, "weight is %s; it must be [outputs, inputs]", shape_text(c->arena, w));
+        return call_error(c, "weight is %s; it must be [outputs, inputs]", call_text(c, w));
     if (!x->rank) return call_error(c, "x is a scalar; its last dimension must be the inputs");
     Shape in = { .rank = 1, .dim = { w->dim[1] } }, out = *x;
     Shape last = { .rank = 1, .dim = { x->dim[x->rank - 1] } };
     if (!shape_fits(&last, &in) && !shape_fits(&in, &last))
         return call_error(c, "inner sizes differ, %lld and %lld: x is %s, weight is %s",
-                          (long long)last.dim[0], (long long)in.dim[0], shape_text(c->arena, x),
-                          shape_text(c->arena, w));
+                          (long long)last.dim[0], (long long)in.dim[0], call_text(c, x),
+                          call_text(c, w));
     Shape want = { .rank = 1, .dim = { w->dim[0] } };
     if (b && !shape_fits(b, &want) && !shape_fits(&want, b))
-        return call_error(c, "bias is %s where weight, which is %s, gives %s", shape_text(c->arena, b),
-                          shape_text(c->arena, w), shape_text(c->arena, &want));
+        return call_error(c, "bias is %s where weight, which is %s, gives %s", call_text(c, b),
+                          call_text(c, w), call_text(c, &want));
     out.dim[x->rank - 1] = w->dim[0];
     return call_out(c, call_dtype(c, "x"), out);
 }
 
-/* ---- einsum ------------------------------------------------------------------------------------------------- */
+/* ---- einsum ---------------------------------------------------------------------------------- */
 
 /* Letters are labels 0 to 51; the dimensions that `...` stands for come after them, counted so that
  * the last one always has the same label. */
@@ -168,7 +169,7 @@ static int count_dots(const char *s, int rank)
     return dots && rank > 0 ? rank : 0;
 }
 
-/* Without `->`: the dimensions of `...`, then the letters that occur once, by alphabet (A-Z first). */
+/* Without `->`: the dimensions of `...`, then the letters that occur once, A-Z before a-z. */
 static bool implicit_result(Call *c, Equation *e)
 {
     int times[LABELS] = { 0 }, order[LABELS], n = 0;
@@ -195,7 +196,7 @@ static bool check_result(Call *c, const Equation *e)
     for (int i = 0; i < e->out.rank; i++) {
         int id = e->out.label[i];
         if (times[id] == 0)
-            return call_error(c, "equation \"%s\": the result names a dimension that no operand has",
+            return call_error(c, "equation \"%s\": the result names what no operand has",
                               call_str(c, "equation"));
         if (times[id]++ > 1)
             return call_error(c, "equation \"%s\": the result names a dimension twice",
@@ -216,11 +217,11 @@ bool equation_einsum(Call *c, Equation *e)
         int dots = count_dots(s, x->rank);
         if (!parse_term(c, &s, &e->in[t], dots)) return false;
         if (e->in[t].rank != x->rank)
-            return call_error(c, "equation \"%s\": term %d names %d dimensions, operand %d is %s", text,
-                              t + 1, e->in[t].rank, t + 1, shape_text(c->arena, x));
+            return call_error(c, "equation \"%s\": term %d names %d dimensions, operand %d is %s",
+                              text, t + 1, e->in[t].rank, t + 1, call_text(c, x));
         most = dots > most ? dots : most;
         if ((t + 1 < n) != (*s == ','))
-            return call_error(c, "equation \"%s\" does not have %d terms, one for each value", text, n);
+            return call_error(c, "equation \"%s\" needs %d terms, one for each value", text, n);
         s += t + 1 < n;
     }
     if (!*s) return implicit_result(c, e);
@@ -243,14 +244,14 @@ bool infer_einsum(Call *c)
         bool number = y->kind == TY_TENSOR
                       && (dtype_is_float(y->dtype) || dtype_is_int(y->dtype));
         if (!number || y->dtype != t)
-            return call_error(c, "operand %d is %s; the operands must be tensors of one type of numbers",
+            return call_error(c, "operand %d is %s; the operands must be numbers of one type",
                               i + 1, type_text(c->arena, y));
     }
     if (!equation_einsum(c, &e)) return false;
     for (int i = 0; i < n; i++) in[i] = &call_arg(c, "values", i)->type->shape;
     if (!equation_shape(&e, in, &out, &bad)) {
         Buf b = { 0 };
-        for (int i = 0; i < n; i++) buf_printf(&b, "%s%s", i ? ", " : "", shape_text(c->arena, in[i]));
+        for (int i = 0; i < n; i++) buf_printf(&b, "%s%s", i ? ", " : "", call_text(c, in[i]));
         call_error(c, "equation \"%s\": the operands disagree about dimension %c; they are %s",
                    call_str(c, "equation"),
                    bad < 26 ? 'a' + bad : bad < DOTS ? 'A' + bad - 26 : '.', b.s);

@@ -1,5 +1,5 @@
 /* op_norm.c -- inference of the normalisations: the result is like x, the checks differ. */
-#include "eval.h"
+#include "move.h"
 
 static bool like_x(Call *c) { return call_out(c, call_dtype(c, "x"), *call_shape(c, "x")); }
 
@@ -7,28 +7,30 @@ static bool check_rank(Call *c, int least, int most)
 {
     const Shape *x = call_shape(c, "x");
     if (x->rank >= least && x->rank <= most) return true;
-    return call_error(c, "x is %s; its rank must be %d to %d", shape_text(c->arena, x), least, most);
+    return call_error(c, "x is %s; its rank must be %d to %d", call_text(c, x), least, most);
 }
 
-/* Absent, or one number for each channel, the second dimension of x. */
-static bool check_channels(Call *c, const char *name)
+bool call_channels(Call *c, const char *name)
 {
     const Shape *x = call_shape(c, "x"), *p = call_shape(c, name);
+    if (x->rank < 2)
+        return call_error(c, "x is %s; it has no second dimension, the channels", call_text(c, x));
     Shape want = { .rank = 1, .dim = { x->dim[1] } };
     if (!p || shape_fits(p, &want) || shape_fits(&want, p)) return true;
-    return call_error(c, "%s is %s where x, which is %s, needs one number for each channel: %s", name,
-                      shape_text(c->arena, p), shape_text(c->arena, x), shape_text(c->arena, &want));
+    return call_error(c, "%s is %s where x, which is %s, needs %s: a number for each channel", name,
+                      call_text(c, p), call_text(c, x), call_text(c, &want));
 }
 
 bool infer_batch_norm(Call *c)
 {
-    return check_rank(c, 3, 5) && check_channels(c, "mean") && check_channels(c, "variance")
-           && check_channels(c, "gamma") && check_channels(c, "beta") && like_x(c);
+    return check_rank(c, 3, 5) && call_channels(c, "mean") && call_channels(c, "variance")
+           && call_channels(c, "gamma") && call_channels(c, "beta") && like_x(c);
 }
 
 bool infer_instance_norm(Call *c)
 {
-    return check_rank(c, 3, 5) && check_channels(c, "gamma") && check_channels(c, "beta") && like_x(c);
+    return check_rank(c, 3, 5) && call_channels(c, "gamma") && call_channels(c, "beta")
+           && like_x(c);
 }
 
 bool infer_l2_norm(Call *c) { return check_rank(c, 3, MAX_RANK) && like_x(c); }
@@ -49,7 +51,7 @@ static bool check_scale(Call *c, const char *name, const bool *in)
         if (in[i]) want.dim[want.rank++] = x->dim[i];
     if (!p || shape_fits(p, &want) || shape_fits(&want, p)) return true;
     return call_error(c, "%s is %s; along the axes x, which is %s, has %s", name,
-                      shape_text(c->arena, p), shape_text(c->arena, x), shape_text(c->arena, &want));
+                      call_text(c, p), call_text(c, x), call_text(c, &want));
 }
 
 bool infer_layer_norm(Call *c)

@@ -48,7 +48,7 @@ bool infer_argreduce(Call *c)
     const Shape *x = call_shape(c, "x");
     if (!call_axis(c, "axis", x->rank, &axis) || !index_type(c, &t)) return false;
     if (x->dim[axis] == 0)
-        return call_error(c, "x is %s; dimension %d has no element to choose", shape_text(c->arena, x),
+        return call_error(c, "x is %s; dimension %d has no element to choose", call_text(c, x),
                           axis);
     in[axis] = true;
     return call_out(c, t, reduced(x, in, call_bool(c, "keep_dims")));

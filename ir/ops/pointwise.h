@@ -1,4 +1,4 @@
-/* pointwise.h -- functions of one element and two numbers, as rows: the unary and activation ops. */
+/* pointwise.h -- functions of one element and two numbers: the unary and activation ops. */
 #ifndef ANEC_POINTWISE_H
 #define ANEC_POINTWISE_H
 
