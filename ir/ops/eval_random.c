@@ -10,22 +10,26 @@ static uint64_t stream_of(const Call *c)
     return rng_u64(seed < 0 ? c->random_seed : (uint64_t)seed, c->random_draw);
 }
 
-typedef double Draw(uint64_t stream, uint64_t i, double a, double b, DType t);
+/* Elements first .. first + n, of float type t, with the op's two parameters. */
+typedef void Draw(uint64_t stream, size_t first, size_t n, double a, double b, DType t, double *z);
 
-static double draw_bernoulli(uint64_t stream, uint64_t i, double p, double b, DType t)
+static void draw_bernoulli(uint64_t stream, size_t first, size_t n, double p, double b, DType t,
+                           double *z)
 {
     (void)b, (void)t;
-    return rng_unit(stream, i) < p;
+    for (size_t i = 0; i < n; i++) z[i] = rng_unit(stream, first + i) < p;
 }
 
-static double draw_normal(uint64_t stream, uint64_t i, double mean, double deviation, DType t)
+static void draw_normal(uint64_t stream, size_t first, size_t n, double mean, double deviation,
+                        DType t, double *z)
 {
     (void)t;
-    return mean + deviation * rng_normal(stream, i);
+    rng_normals(stream, first, n, z);
+    for (size_t i = 0; i < n; i++) z[i] = mean + deviation * z[i];
 }
 
 /* From low up to, and not including, high: what rounding lifts to high is drawn again. */
-static double draw_uniform(uint64_t stream, uint64_t i, double low, double high, DType t)
+static double uniform_below(uint64_t stream, uint64_t i, double low, double high, DType t)
 {
     double v = low + (high - low) * rng_unit(stream, i);
     for (uint64_t n = 0; low < high && round_to(t, v) >= high; n++) {
@@ -33,6 +37,12 @@ static double draw_uniform(uint64_t stream, uint64_t i, double low, double high,
         v = low + (high - low) * rng_unit(rng_u64(stream, i), n);
     }
     return v;
+}
+
+static void draw_uniform(uint64_t stream, size_t first, size_t n, double low, double high, DType t,
+                         double *z)
+{
+    for (size_t i = 0; i < n; i++) z[i] = uniform_below(stream, first + i, low, high, t);
 }
 
 static bool fill(Call *c, Draw *draw, double a, double b)
@@ -43,7 +53,7 @@ static bool fill(Call *c, Draw *draw, double a, double b)
     double v[CHUNK];
     for (size_t i = 0; i < z->count; i += CHUNK) {
         size_t n = z->count - i < CHUNK ? z->count - i : CHUNK;
-        for (size_t k = 0; k < n; k++) v[k] = draw(stream, i + k, a, b, z->dtype);
+        draw(stream, i, n, a, b, z->dtype, v);
         tensor_put_floats(z, i, n, v);
     }
     return true;
