@@ -137,8 +137,8 @@ static void test_resample(void **state)
 #define AFFINE(batch, m, coord, align) \
     "x=fp32[" batch ",1,1,3] 1 2 3; transform_matrix=fp32[1,6] " m "; output_height=int32[] 1; " \
     "output_width=int32[] 3; padding_value=fp32[] 0; sampling_mode=string[] bilinear; " \
-    "padding_mode=string[] constant; coordinates_mode=string[] " coord "; "
-          "align_corners=bool[] " align
+    "padding_mode=string[] constant; coordinates_mode=string[] " coord "; " \
+    "align_corners=bool[] " align
 
 static void test_affine(void **state)
 {
