@@ -96,13 +96,30 @@ $(PROGRAMS): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # ---- tests ----------------------------------------------------------------------------------------
+# tests/check.sh lists the suites. Unit tests are programs, tests/unit/test_*.c, each linked with the
+# library. make golden rewrites expected outputs: `git diff` is the review.
 
-.PHONY: units
+.PHONY: check units golden san test-deps
+check: test-deps
+	@+$(MAKE) WERROR=1 all $(UNITS)
+	@+MAKE="$(MAKE)" tests/check.sh $(BUILD)
+
 units: $(UNITS)
 	@tests/units.sh $(BUILD)
 
-$(UNITS): $(BUILD)/unit/%: tests/unit/%.c $(UNIT_SHARED) $(wildcard tests/unit/*.h) $(LIB)
+golden: all
+	@tests/golden.sh --write $(BUILD)
+
+# Everything again under the sanitizers. Leaks count as errors.
+san: test-deps
+	@+$(MAKE) BUILD=build-san SAN=1 all
+	@+$(MAKE) BUILD=build-san SAN=1 units
+	@tests/golden.sh build-san
+
+test-deps:
 	@.ci/deps check
+
+$(UNITS): $(BUILD)/unit/%: tests/unit/%.c $(UNIT_SHARED) $(wildcard tests/unit/*.h) $(LIB) | test-deps
 	@mkdir -p $(@D)
 	$(COMPILE) $(WARN) $< $(UNIT_SHARED) $(LDFLAGS) $(LIB) $(LDLIBS) -lcmocka -o $@
 
@@ -113,7 +130,10 @@ clean:
 
 help:
 	@echo 'make            builds $(BUILD)/anec, $(BUILD)/anerun and the library'
-	@echo 'make units      builds and runs the unit tests'
+	@echo 'make check      builds, then runs every test (tests/check.sh)'
+	@echo 'make units      the unit tests alone'
+	@echo 'make golden     rewrites the expected outputs of tests/golden'
+	@echo 'make san        unit and golden tests under the sanitizers, in build-san'
 	@echo 'make clean      removes $(BUILD)'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,54 @@
+#!/bin/sh
+# check.sh -- what `make check` runs, each suite's last line being `NAME: N passed, N failed`; their
+# sum is the last line. Fails when anything failed, or nothing ran.
+# usage: check.sh BUILD      built, with its unit tests
+set -u
+build=$1
+make=${MAKE:-make}
+passed=0 failed=0
+log=$(mktemp "${TMPDIR:-/tmp}/check.XXXXXX")
+trap 'rm -f "$log"' EXIT
+
+suite() { # suite NAME COMMAND..: a suite that ends without its line has failed
+    name=$1
+    shift
+    "$@" >"$log" 2>&1
+    status=$?
+    cat "$log"
+    set -- $(sed -nE "s/^$name: ([0-9]+) passed, ([0-9]+) failed\$/\1 \2/p" "$log" | tail -n 1)
+    [ $# = 2 ] || { echo "$name: 0 passed, 1 failed (status $status, without a count)"; set -- 0 1; }
+    [ "$status" = 0 ] || [ "$2" -gt 0 ] || { echo "$name: status $status"; set -- "$1" 1; }
+    passed=$((passed + $1)) failed=$((failed + $2))
+}
+
+# The other compiler's warnings, which do not depend on optimising.
+clang_builds() {
+    command -v clang >/dev/null || { echo "clang: skipped, it is not here" && echo "clang: 0 passed, 0 failed"; return; }
+    if $make -s objects CC=clang WERROR=1 BUILD="$build-clang" CFLAGS=-O0; then
+        echo "clang: 1 passed, 0 failed"
+    else
+        echo "clang: 0 passed, 1 failed"
+    fi
+}
+
+# Cases that belong to the place where the project is developed, beside it and not part of it.
+conformance() {
+    cases=../shared/conformance runner=../shared/tools/conform.py
+    if [ ! -d "$cases" ] || [ ! -x "$build/anerun" ]; then
+        echo "conformance: skipped, there is no $cases"
+        echo "conformance: 0 passed, 0 failed"
+        return
+    fi
+    python3 "$runner" --anerun "$build/anerun" --backend ref "$cases/op-cases" "$cases/model-cases" |
+        sed -E 's,^([0-9]+)/([0-9]+)$,\1 \2,' | awk '
+            NF == 2 && /^[0-9]+ [0-9]+$/ { printf "conformance: %d passed, %d failed\n", $1, $2 - $1; next }
+            { print }'
+}
+
+suite clang clang_builds
+suite layers tests/layers.sh
+suite units tests/units.sh "$build"
+[ ! -d tests/golden ] || [ ! -x "$build/anec" ] || suite golden tests/golden.sh "$build"
+suite conformance conformance
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]

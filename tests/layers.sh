@@ -1,0 +1,49 @@
+#!/bin/sh
+# layers.sh -- checks who includes whom; each line below is a folder and what it may include.
+# usage: layers.sh      from the top folder
+set -u
+awk '
+function allow(from, to, n, part, i) {
+    n = split(to, part, " ")
+    known[from] = 1
+    may[from, from] = 1
+    for (i = 1; i <= n; i++) may[from, part[i]] = 1
+}
+BEGIN {
+    allow("base", "")
+    allow("ir", "base ir/ops")
+    allow("ir/ops", "base ir")
+    allow("ir/mil", "base ir ir/ops")
+    allow("ir/targets", "base ir ir/ops")
+    allow("ir/passes", "base ir ir/ops ir/targets ir/mil")
+    allow("frontend", "base ir ir/ops ir/mil")
+    allow("backends", "base ir ir/ops ir/mil ir/targets ir/passes backends/cpu backends/ane backends/sim")
+    allow("backends/cpu", "base ir ir/ops backends")
+    allow("backends/ane", "base ir ir/ops ir/mil ir/targets backends")
+    allow("backends/sim", "base ir ir/ops ir/mil ir/targets backends")
+    allow("tools", "base ir ir/ops ir/mil ir/targets ir/passes frontend backends")
+}
+# "ir/passes" and "../ops/ops.h": "ir/ops"
+function folder(from, path, n, part, i, k, out) {
+    n = split(from "/" path, part, "/")
+    for (i = 1; i < n; i++) {
+        if (part[i] == "..") k--
+        else if (part[i] != ".") at[++k] = part[i]
+    }
+    for (i = 1; i <= k; i++) out = out (i > 1 ? "/" : "") at[i]
+    return out
+}
+FNR == 1 { from = FILENAME; sub(/\/[^\/]*$/, "", from); files++ }
+/^[ \t]*#[ \t]*include[ \t]*"/ {
+    split($0, quoted, "\"")
+    to = folder(from, quoted[2])
+    good = (from, to) in may
+    if (good) passed++; else failed++
+    if (!known[from]) why = ": its folder has no line in tests/layers.sh"
+    else why = ": " from " may not include from " to
+    if (!good) printf "%s:%d: includes %s%s\n", FILENAME, FNR, quoted[2], why
+}
+END {
+    printf "layers: %d passed, %d failed\n", passed, failed
+    exit failed > 0 || !passed
+}' $(find base ir frontend backends tools -name '*.[chy]' -o -name '*.re' -o -name '*.def' | LC_ALL=C sort)

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""messages.py -- every message that the sources can give must be given by some test.
+
+usage: messages.py BUILD
+
+Each format string of a call that reports (functions declared with PRINTF that take a Diag or a Call,
+and macros that wrap them) becomes a pattern; some golden .err or .out file, or the log of a unit
+test, must match it. What cannot be provoked stands in tests/messages.allow, each with its reason:
+    FORMAT STRING <tab> reason
+"""
+import pathlib
+import re
+import sys
+
+FOLDERS = ["base", "ir", "frontend", "backends", "tools"]
+REPORTERS = {"diag_error", "diag_fail", "diag_warn", "call_error", "usage_error"}
+STRING = r'"(?:[^"\\]|\\.)*"'
+CONVERSION = r"%[-+ #0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh|h|ll|l|z|j|t)?([a-zA-Z%])"
+
+
+def without_comments(text):
+    return re.sub(STRING + r"|'(?:[^'\\]|\\.)+'|/\*.*?\*/|//[^\n]*",
+                  lambda m: re.sub(r"[^\n]", " ", m.group()) if m.group()[0] == "/" else m.group(),
+                  text, flags=re.S)
+
+
+def sources():
+    for folder in FOLDERS:
+        for path in sorted(pathlib.Path(folder).rglob("*")):
+            if path.suffix in (".c", ".h", ".re", ".y"):
+                yield path, without_comments(path.read_text(errors="replace"))
+
+
+def wrappers(texts):
+    """Macros and static functions of a format whose body reports."""
+    names = set(REPORTERS)
+    for _, text in texts:
+        for m in re.finditer(r"#\s*define\s+(\w+)\([^)]*\.\.\.\)((?:.*\\\n)*.*)", text):
+            if re.search(r"\b(?:%s)\s*\(" % "|".join(names), m.group(2)):
+                names.add(m.group(1))
+        for m in re.finditer(r"PRINTF\(\d+, \d+\)\s*(?:static\s+)?\w+[\s*]+(\w+)\(|(\w+)\([^;{]*\)\s*PRINTF\(", text):
+            name = m.group(1) or m.group(2)
+            if not re.match(r"(buf|arena|bug|diag_note)", name):
+                names.add(name)
+    return names
+
+
+def formats(path, text, names):
+    """The literals of a call's format argument, which may choose between several with ?: ."""
+    for m in re.finditer(r"\b(?:%s)\s*\(" % "|".join(sorted(names)), text):
+        depth, at, args, start = 1, m.end(), [], m.end()
+        while depth and at < len(text):
+            s = re.compile(STRING + r"|'(?:[^'\\]|\\.)'").match(text, at)
+            if s:
+                at = s.end()
+                continue
+            if text[at] in "([{":
+                depth += 1
+            elif text[at] in ")]}":
+                depth -= 1
+            if (text[at] == "," and depth == 1) or depth == 0:
+                args.append(text[start:at])
+                start = at + 1
+            at += 1
+        for arg in args:
+            if re.match(r"\s*" + STRING, arg) or re.search(r"\?\s*" + STRING, arg):
+                line = text.count("\n", 0, m.start()) + 1
+                for choice in re.split(r"[?:](?=\s*" + STRING + ")", re.sub(r"\bPRI\w+", '"d"', arg)):
+                    parts = re.findall(STRING, choice)
+                    if parts:
+                        yield "%s:%d" % (path, line), "".join(p[1:-1] for p in parts)
+                break
+
+
+def plain(fmt):
+    return re.sub(r"\\(.)", lambda m: {"n": "\n", "t": "\t"}.get(m.group(1), m.group(1)), fmt)
+
+
+def pattern(fmt):
+    out, at = "", 0
+    fmt = plain(fmt.replace("\\\\x", "\\\\\\\\x"))
+    for m in re.finditer(CONVERSION, fmt):
+        out += re.escape(fmt[at:m.start()])
+        kind = m.group(1)
+        out += "%" if kind == "%" else r"-?\d+" if kind in "diu" else r"[\s\S]{0,400}?"
+        at = m.end()
+    return out + re.escape(fmt[at:])
+
+
+def main():
+    build = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "build")
+    texts = list(sources())
+    seen = "\n".join(p.read_text(errors="replace")
+                     for top, ends in ((pathlib.Path("tests/golden"), (".err", ".out")), (build / "unit", (".log",)))
+                     for p in sorted(top.rglob("*")) if p.suffix in ends)
+    allowed = {}
+    allow = pathlib.Path("tests/messages.allow")
+    for line in allow.read_text().splitlines() if allow.exists() else []:
+        if line and not line.startswith("#"):
+            allowed[line.split("\t")[0]] = False
+    passed, missing = 0, []
+    for place, fmt in (f for path, text in texts for f in formats(path, text, wrappers(texts))):
+        if re.search(pattern(fmt), seen):
+            passed += 1
+        elif fmt in allowed:
+            allowed[fmt] = True
+            passed += 1
+        else:
+            missing.append((place, fmt))
+    for place, fmt in missing:
+        print("%s: no test gives: %s" % (place, fmt))
+    for fmt in (f for f, used in allowed.items() if not used):
+        print("tests/messages.allow: not needed: %s" % fmt)
+        missing.append(fmt)
+    print("messages: %d passed, %d failed" % (passed, len(missing)))
+    return 1 if missing or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,286 @@
+/* test_text.c -- arena, names, buf, sizes and the look of diagnostics. */
+#include "unit.h"
+
+static void arena_gives_aligned_zeroed_memory(void **state)
+{
+    (void)state;
+    Arena a = { 0 };
+    for (size_t n = 0; n < 3000; n += 7) {
+        unsigned char *p = arena_alloc(&a, n);
+        assert_int_equal((uintptr_t)p % 16, 0);
+        for (size_t i = 0; i < n; i++) assert_int_equal(p[i], 0);
+        if (n) memset(p, 0xff, n);
+    }
+    unsigned char *big = arena_alloc(&a, 10 << 20), *small = arena_alloc(&a, 1);
+    assert_int_equal(big[(10 << 20) - 1], 0);
+    assert_int_equal(*small, 0);
+    assert_string_equal(arena_printf(&a, "%d %s", 7, "x"), "7 x");
+    assert_string_equal(arena_strndup(&a, "abc", 2), "ab");
+    assert_string_equal(arena_strndup(&a, NULL, 0), "");
+    assert_true(a.total > 10u << 20);
+    arena_free(&a);
+    assert_null(a.chunk);
+    assert_int_equal(a.total, 0);
+}
+
+static void large_requests_leave_the_chunk_in_use(void **state)
+{
+    (void)state;
+    Arena a = { 0 };
+    for (int i = 0; i < 1000; i++) {
+        arena_alloc(&a, 16);
+        arena_alloc(&a, 20000);
+    }
+    assert_true(a.total < 1000 * (20000 + 32) + (64 << 10) + 16000);
+    arena_free(&a);
+}
+
+static void sizes_that_overflow_are_refused(void **state)
+{
+    (void)state;
+    size_t out;
+    assert_true(size_mul(SIZE_MAX / 3, 3, &out));
+    assert_int_equal(out, SIZE_MAX / 3 * 3);
+    assert_false(size_mul(SIZE_MAX / 3 + 1, 3, &out));
+    assert_true(size_mul(0, SIZE_MAX, &out));
+    assert_true(size_add(SIZE_MAX - 1, 1, &out));
+    assert_false(size_add(SIZE_MAX, 1, &out));
+}
+
+static void buf_grows_and_quotes(void **state)
+{
+    (void)state;
+    Buf b = { 0 };
+    for (int i = 0; i < 1000; i++) buf_printf(&b, "%d,", i);
+    assert_int_equal(b.len, 10 * 2 + 90 * 3 + 900 * 4);
+    assert_int_equal(strlen(b.s), b.len);
+    buf_free(&b);
+    buf_quote(&b, "a\"b\\c\"");
+    assert_string_equal(b.s, "\"a\\\"b\\\\c\\\"\"");
+    buf_free(&b);
+    buf_add(&b, NULL, 0);
+    assert_string_equal(b.s, "");
+    buf_printf(&b, "%s", "");
+    buf_add(&b, "x\0y", 3);
+    assert_memory_equal(b.s, "x\0y", 4);
+    buf_free(&b);
+}
+
+static void equal_names_are_equal_pointers(void **state)
+{
+    (void)state;
+    Arena a = { 0 };
+    Names n = { .arena = &a };
+    const char *first[5000];
+    for (int i = 0; i < 5000; i++) first[i] = name_intern_z(&n, arena_printf(&a, "name_%d", i));
+    for (int i = 0; i < 5000; i++) {
+        const char *again = arena_printf(&a, "name_%d tail", i);
+        assert_ptr_equal(name_intern(&n, again, strlen(again) - 5), first[i]);
+    }
+    assert_int_equal(n.count, 5000);
+    assert_string_equal(name_intern(&n, NULL, 0), "");
+    assert_ptr_equal(name_intern(&n, "ab\0c", 4), name_intern_z(&n, "ab"));
+    arena_free(&a);
+}
+
+static void the_nearest_name_is_suggested(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "matmul", "softmax", "relu", "Conv", NULL, "reduce_sum", "x" };
+    assert_string_equal(name_nearest("matmull", names, COUNT(names)), "matmul");
+    assert_string_equal(name_nearest("matmlu", names, COUNT(names)), "matmul");
+    assert_string_equal(name_nearest("conv", names, COUNT(names)), "Conv");
+    assert_string_equal(name_nearest("softmx", names, COUNT(names)), "softmax");
+    assert_string_equal(name_nearest("reduce_sun", names, COUNT(names)), "reduce_sum");
+    assert_null(name_nearest("transpose", names, COUNT(names)));
+    assert_null(name_nearest("y", names, COUNT(names)));
+    assert_null(name_nearest("", names, COUNT(names)));
+    assert_null(name_nearest("relu", names + 2, 1)); /* it is there: nothing to suggest */
+}
+
+/* ---- diagnostics ---------------------------------------------------------------------------------- */
+
+static Source source(const char *text)
+{
+    return (Source){ .name = "a.mil", .text = text, .len = strlen(text) };
+}
+
+static Loc place(const Source *s, const char *what)
+{
+    const char *at = strstr(s->text, what);
+    assert_non_null(at);
+    return (Loc){ .src = s, .at = (uint32_t)(at - s->text), .len = (uint32_t)strlen(what) };
+}
+
+static void an_error_shows_line_and_caret(void **state)
+{
+    (void)state;
+    Diag d = { 0 };
+    const Source s = source("one\n  let x = matmul(a, b);\r\nthree");
+    assert_false(diag_error(&d, place(&s, "matmul"), "inner sizes differ: %d, %d", 3, 4));
+    diag_note(&d, place(&s, "three"), "declared here");
+    expect_said(&d, "a.mil:2:11: error: inner sizes differ: 3, 4\n"
+                    "  let x = matmul(a, b);\n"
+                    "          ^~~~~~\n"
+                    "a.mil:3:1: note: declared here\n"
+                    "three\n"
+                    "^~~~~\n");
+    diag_error(&d, (Loc){ .src = &s, .at = (uint32_t)s.len }, "the text ends");
+    expect_said(&d, "a.mil:3:6: error: the text ends\nthree\n     ^\n");
+    diag_error(&d, (Loc){ .src = &s, .at = 2, .len = 1000 }, "over several lines");
+    expect_said(&d, "a.mil:1:3: error: over several lines\none\n  ^\n");
+    diag_error(&d, (Loc){ 0 }, "nowhere");
+    expect_said(&d, "error: nowhere\n");
+    const Source blob = { .name = "w.bin" };
+    diag_error(&d, (Loc){ .src = &blob, .at = 7 }, "no text");
+    expect_said(&d, "w.bin: error: no text\n");
+    diag_error(&d, (Loc){ .src = &s, .at = UINT32_MAX, .len = UINT32_MAX }, "past the end");
+    expect_said(&d, "a.mil:3:6: error: past the end\n");
+    const Source empty = source("");
+    diag_error(&d, (Loc){ .src = &empty }, "empty");
+    expect_said(&d, "a.mil:1:1: error: empty\n");
+}
+
+static void carets_stand_under_tabs_and_wide_letters(void **state)
+{
+    (void)state;
+    Diag d = { 0 };
+    const Source s = source("\tä漢 = \"é\" bad\x1b[0m \xff end");
+    diag_error(&d, place(&s, "bad"), "here");
+    expect_said(&d, "a.mil:1:11: error: here\n"
+                    "\tä漢 = \"é\" bad?[0m ? end\n"
+                    "\t          ^~~\n");
+    diag_error(&d, place(&s, "漢"), "a wide one");
+    expect_said(&d, "a.mil:1:3: error: a wide one\n"
+                    "\tä漢 = \"é\" bad?[0m ? end\n"
+                    "\t ^~\n");
+    diag_error(&d, (Loc){ 0 }, "name \x1b[31m%s\x7f", "\x01");
+    expect_said(&d, "error: name ?[31m??\n");
+}
+
+static void long_lines_are_windowed(void **state)
+{
+    (void)state;
+    Diag d = { 0 };
+    Arena a = { 0 };
+    char *text = arena_alloc(&a, 2001);
+    for (int i = 0; i < 2000; i++) text[i] = (char)('0' + i % 10);
+    memcpy(text + 1000, "HERE", 4);
+    const Source s = source(text);
+    diag_error(&d, place(&s, "HERE"), "far in");
+    char *want = arena_printf(&a, "a.mil:1:1001: error: far in\n...%.100s...\n%43s^~~~\n", text + 960, "");
+    expect_said(&d, want);
+    diag_error(&d, (Loc){ .src = &s, .at = 1998, .len = 2 }, "near the end");
+    expect_said(&d, arena_printf(&a, "a.mil:1:1999: error: near the end\n...%.42s\n%43s^~\n", text + 1958, ""));
+    char *long_text = arena_alloc(&a, 6001);
+    memset(long_text, 'x', 6000);
+    diag_error(&d, (Loc){ 0 }, "%s", long_text);
+    assert_int_equal(d.text.len, strlen("error: ...\n") + 4000);
+    diag_free(&d);
+    arena_free(&a);
+}
+
+static void twenty_errors_and_a_count_of_the_rest(void **state)
+{
+    (void)state;
+    Diag d = { 0 };
+    for (int i = 0; i < 23; i++) {
+        diag_error(&d, (Loc){ 0 }, "e%d", i);
+        diag_note(&d, (Loc){ 0 }, "n%d", i);
+    }
+    for (int i = 0; i < 21; i++) diag_warn(&d, WARN_UNUSED, (Loc){ 0 }, "w%d", i);
+    assert_int_equal(d.errors, 23);
+    diag_end(&d);
+    diag_end(&d);
+    assert_non_null(strstr(d.text.s, "error: e19\nnote: n19\nwarning: w0 [-Wunused]\n"));
+    assert_non_null(strstr(d.text.s, "warning: w19 [-Wunused]\n3 more errors, 1 more warning\n"));
+    assert_null(strstr(d.text.s, "n20"));
+    assert_int_equal(strlen(strstr(d.text.s, "3 more")), strlen("3 more errors, 1 more warning\n"));
+    assert_int_equal(diag_exit(&d), 1);
+    diag_fail(&d, "no disk");
+    assert_int_equal(diag_exit(&d), 3);
+    diag_free(&d);
+    d = (Diag){ .max_errors = 1 };
+    diag_error(&d, (Loc){ 0 }, "a");
+    diag_error(&d, (Loc){ 0 }, "b");
+    diag_end(&d);
+    expect_said(&d, "error: a\n1 more error\n");
+}
+
+static void warnings_are_named_silenced_and_promoted(void **state)
+{
+    (void)state;
+    Diag d = { 0 };
+    assert_int_equal(warning_find("unused"), WARN_UNUSED);
+    assert_int_equal(warning_find("nothing"), -1);
+    diag_warn(&d, WARN_UNUSED, (Loc){ 0 }, "%s is unused", "x");
+    assert_true(diag_ok(&d));
+    assert_int_equal(d.warnings, 1);
+    expect_said(&d, "warning: x is unused [-Wunused]\n");
+    d.off = (uint64_t)1 << WARN_UNUSED;
+    diag_warn(&d, WARN_UNUSED, (Loc){ 0 }, "x is unused");
+    diag_note(&d, (Loc){ 0 }, "because");
+    expect_said(&d, "");
+    d.off = 0;
+    d.promoted = (uint64_t)1 << WARN_UNUSED;
+    diag_warn(&d, WARN_UNUSED, (Loc){ 0 }, "x is unused");
+    assert_int_equal(diag_exit(&d), 1);
+    expect_said(&d, "error: x is unused [-Werror=unused]\n");
+    d.promoted = 0;
+    d.quiet = true;
+    diag_warn(&d, WARN_UNUSED, (Loc){ 0 }, "x is unused");
+    diag_error(&d, (Loc){ 0 }, "wrong");
+    diag_note(&d, (Loc){ 0 }, "because");
+    expect_said(&d, "error: wrong\n");
+}
+
+static void places_join(void **state)
+{
+    (void)state;
+    const Source s = source("a bb ccc");
+    Loc a = place(&s, "a"), c = place(&s, "ccc"), all = loc_join(a, c);
+    assert_int_equal(all.at, 0);
+    assert_int_equal(all.len, 8);
+    assert_true(all.src == &s);
+    assert_int_equal(loc_join(c, a).len, 8);
+    assert_int_equal(loc_join((Loc){ 0 }, c).at, 5);
+    assert_int_equal(loc_join(a, (Loc){ 0 }).len, 1);
+}
+
+static void keep(void *ctx, DiagKind kind, const char *message)
+{
+    buf_printf(ctx, "%d %s", (int)kind, message);
+}
+
+static void messages_are_emitted_at_once(void **state)
+{
+    (void)state;
+    Buf b = { 0 };
+    Diag d = { .emit = keep, .ctx = &b, .max_errors = 1 };
+    diag_error(&d, (Loc){ 0 }, "a");
+    assert_string_equal(b.s, "2 error: a\n");
+    diag_error(&d, (Loc){ 0 }, "b");
+    diag_free(&d);
+    assert_string_equal(b.s, "2 error: a\n0 1 more error\n");
+    buf_free(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(arena_gives_aligned_zeroed_memory),
+        cmocka_unit_test(large_requests_leave_the_chunk_in_use),
+        cmocka_unit_test(sizes_that_overflow_are_refused),
+        cmocka_unit_test(buf_grows_and_quotes),
+        cmocka_unit_test(equal_names_are_equal_pointers),
+        cmocka_unit_test(the_nearest_name_is_suggested),
+        cmocka_unit_test(an_error_shows_line_and_caret),
+        cmocka_unit_test(carets_stand_under_tabs_and_wide_letters),
+        cmocka_unit_test(long_lines_are_windowed),
+        cmocka_unit_test(twenty_errors_and_a_count_of_the_rest),
+        cmocka_unit_test(warnings_are_named_silenced_and_promoted),
+        cmocka_unit_test(places_join),
+        cmocka_unit_test(messages_are_emitted_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
