@@ -222,7 +222,7 @@ static bool crop_boxes(Call *c, const Crop *k)
     const Shape *x = call_shape(c, "x"), *b = call_shape(c, "boxes");
     const double *v = call_doubles(c, "boxes"), *at = call_doubles(c, "box_indices");
     for (int64_t n = 0; n < b->dim[0]; n++, v += 4) {
-        int64_t image;
+        int64_t image = n;
         if (!image_index(c, at ? at[n] : (double)n, x->dim[0], &image)) return false;
         crop_box(c, k, v, image, n * x->dim[1]);
     }
