@@ -52,8 +52,9 @@ PROGRAMS := $(PROGRAM_SRC:tools/%.c=$(BUILD)/%)
 SHARED_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(PROGRAM_SRC),$(wildcard tools/*.c)))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNITS := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
-UNIT_SHARED := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
+UNIT_SHARED := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)))
 LIB := $(BUILD)/libanec.a
+UNIT_LIB := $(BUILD)/unit/libunit.a
 
 .PHONY: all deps objects clean help
 all: $(PROGRAMS) $(LIB)
@@ -67,6 +68,7 @@ deps:
 # A file sees its own folder's generated headers, a generated file its own folder.
 
 $(OBJ) $(SHARED_OBJ) $(PROGRAM_SRC:%.c=$(BUILD)/%.o): | deps $(LEMON:%.y=$(GEN)/%.c)
+$(UNIT_SRC:%.c=$(BUILD)/%.o) $(UNIT_SHARED): | deps test-deps
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -93,7 +95,7 @@ $(LIB): $(OBJ)
 	ar rcs $@ $(OBJ)
 
 $(PROGRAMS): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(CC) $(CFLAGS) $(LDFLAGS) $< $(SHARED_OBJ) $(LIB) $(LDLIBS) -o $@
 
 # ---- tests ----------------------------------------------------------------------------------------
 # tests/check.sh lists the suites. Unit tests are programs, tests/unit/test_*.c, each linked with the
@@ -119,9 +121,14 @@ san: test-deps
 test-deps:
 	@.ci/deps check
 
-$(UNITS): $(BUILD)/unit/%: tests/unit/%.c $(UNIT_SHARED) $(wildcard tests/unit/*.h) $(LIB) | test-deps
+# What test programs share is an archive: each links only what it calls.
+$(UNIT_LIB): $(UNIT_SHARED)
 	@mkdir -p $(@D)
-	$(COMPILE) $(WARN) $< $(UNIT_SHARED) $(LDFLAGS) $(LIB) $(LDLIBS) -lcmocka -o $@
+	@rm -f $@
+	ar rcs $@ $(UNIT_SHARED)
+
+$(UNITS): $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_LIB) $(LIB)
+	$(CC) $(CFLAGS) $(LDFLAGS) $< $(UNIT_LIB) $(LIB) $(LDLIBS) -lcmocka -o $@
 
 # ---- the rest -------------------------------------------------------------------------------------
 
