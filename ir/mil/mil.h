@@ -30,7 +30,7 @@ bool mil_save(Module *m, Diag *d, const char *path);
 /* True when printing alone would lose weights: the module holds literals that belong in a file. */
 bool mil_needs_weights(const Module *m);
 
-/* ---- weight files (MILBlob storage, version 2) ------------------------------------------------- */
+/* ---- weight files (MILBlob storage, version 2) ----------------------------------------------- */
 
 typedef struct BlobWriter BlobWriter;
 BlobWriter *blob_create(Arena *a, Diag *d, const char *path);

@@ -1,0 +1,500 @@
+/* literal.c -- types and values of MIL text: elements go from the text straight to their bytes. */
+#include "read.h"
+#include "number.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- extents --------------------------------------------------------------------------------- */
+
+void mil_dims_begin(MilReader *r) { r->dims = (Shape){ .rank = 0 }; }
+
+static void add_dim(MilReader *r, MilToken t, int64_t n)
+{
+    if (r->dims.rank == MAX_RANK) {
+        mil_error(r, t, "a shape has at most %d axes", (int)MAX_RANK);
+        r->stop = true;
+    } else r->dims.dim[r->dims.rank++] = n;
+}
+
+/* A count in a type: not negative, below 2^63. */
+static int64_t extent(MilReader *r, MilToken t)
+{
+    uint64_t bits = 0;
+    const NumberStatus got = number_parse(t.s, t.len, DT_INT64, &bits);
+    if (got == NUMBER_OK && !(bits >> 63)) return (int64_t)bits;
+    mil_error(r, t, "%.*s is not an extent: a whole number, 0 or more, or ?",
+               t.len > 40 ? 40 : (int)t.len, t.s);
+    return 1;
+}
+
+void mil_dim(MilReader *r, MilToken number) { add_dim(r, number, extent(r, number)); }
+void mil_dim_any(MilReader *r, MilToken mark) { add_dim(r, mark, DIM_ANY); }
+
+/* ---- types ----------------------------------------------------------------------------------- */
+
+static DType dtype_of(MilToken t) { return dtype_find(t.s, t.len); }
+
+MilType mil_type_elem(MilReader *r, MilToken elem)
+{
+    return (MilType){ .type = type_scalar(&r->m->arena, dtype_of(elem)), .at = elem };
+}
+
+MilType mil_type_tensor(MilReader *r, MilToken at, MilToken elem)
+{
+    return (MilType){ .type = type_tensor(&r->m->arena, dtype_of(elem), r->dims), .at = at };
+}
+
+MilType mil_type_list(MilReader *r, MilToken at, MilType of, MilToken length)
+{
+    const int64_t n = *length.s == '?' ? DIM_ANY : extent(r, length);
+    return (MilType){ .type = type_list(&r->m->arena, of.type, n), .at = at };
+}
+
+MilType mil_type_dict(MilReader *r, MilToken at, MilType key, MilType value)
+{
+    return (MilType){ .type = type_dict(&r->m->arena, key.type, value.type), .at = at };
+}
+
+MilTypes *mil_type_member(MilReader *r, MilTypes *before, MilType t)
+{
+    MilTypes *m = NEW(&r->m->arena, MilTypes);
+    *m = (MilTypes){ .type = t.type, .before = before, .count = before ? before->count + 1 : 1 };
+    return m;
+}
+
+MilType mil_type_tuple(MilReader *r, MilToken at, MilTypes *members)
+{
+    const int n = members->count;
+    const Type **sub = NEW_ARRAY(&r->m->arena, n, const Type *);
+    for (const MilTypes *m = members; m; m = m->before) sub[m->count - 1] = m->type;
+    return (MilType){ .type = type_tuple(&r->m->arena, n, sub), .at = at };
+}
+
+MilType mil_type_state(MilReader *r, MilToken at, MilType of)
+{
+    return (MilType){ .type = type_state(&r->m->arena, of.type), .at = at };
+}
+
+void mil_field(MilReader *r, MilToken name)
+{
+    if (r->nfield == (int)COUNT(r->field)) {
+        mil_error(r, name, "a tensor_buffer has at most %d fields", (int)MAX_RANK);
+        r->stop = true;
+    } else r->field[r->nfield++] = (struct TypeField){ .name = mil_name(r, name), .dims = r->dims };
+}
+
+MilType mil_type_buffer(MilReader *r, MilToken at, MilToken elem)
+{
+    Type *t = NEW(&r->m->arena, Type);
+    *t = (Type){ .kind = TY_BUFFER, .dtype = dtype_of(elem) };
+    t->field = NEW_ARRAY(&r->m->arena, r->nfield, struct TypeField);
+    bool shaped = false;
+    for (int i = 0; i < r->nfield; i++) {
+        if (strcmp(r->field[i].name, "shape") != 0) t->field[t->nfield++] = r->field[i];
+        else t->shape = r->field[i].dims, shaped = true;
+    }
+    if (!shaped) mil_error(r, at, "this tensor_buffer has no shape = [..]");
+    r->nfield = 0;
+    return (MilType){ .type = t, .at = at };
+}
+
+/* ---- the literal being read: groups and tensors ---------------------------------------------- */
+
+static bool bad(MilReader *r) { return !(r->lit.bad = true); }
+
+static const char *text_of(const MilReader *r, const Type *t) { return type_text(&r->m->arena, t); }
+
+static MilGroup *top_group(MilLiteral *l) { return l->ngroup ? &l->group[l->ngroup - 1] : NULL; }
+
+/* The type that the next element must have; NULL after a report. */
+static const Type *next_type(MilReader *r, MilToken at)
+{
+    const MilGroup *g = top_group(&r->lit);
+    if (!g) return r->lit.type;
+    if (g->type->kind != TY_TUPLE) return g->type->sub[g->type->kind == TY_DICT ? g->count & 1 : 0];
+    if (g->count < g->type->nsub) return g->type->sub[g->count];
+    mil_error(r, at, "%s has %d members, but more are given", text_of(r, g->type),
+               g->type->nsub);
+    bad(r);
+    return NULL;
+}
+
+static void element_done(MilReader *r, Const *c)
+{
+    MilGroup *g = top_group(&r->lit);
+    if (!g) {
+        r->lit.done = c;
+        return;
+    }
+    g->elem = mil_grow(g->elem, g->count, &g->cap, sizeof *g->elem);
+    g->elem[g->count++] = c;
+}
+
+static bool leaf_begin(MilReader *r, const Type *t, MilToken at)
+{
+    MilLiteral *l = &r->lit;
+    int open = 0;
+    if (t->kind != TY_TENSOR) {
+        mil_error(r, at, "%s has no literals of this form", text_of(r, t));
+        return bad(r);
+    }
+    for (int i = 0; i < t->shape.rank; i++) open += t->shape.dim[i] == DIM_ANY;
+    if (open > 1) {
+        mil_error(r, at, "a literal of type %s: at most one extent may be ?", text_of(r, t));
+        return bad(r);
+    }
+    l->leaf = t;
+    l->depth = 0;
+    l->flat = false;
+    l->count = l->want = 0;
+    l->known = shape_count(&t->shape, &l->want);
+    if (!l->known && !open) {
+        mil_error(r, at, "%s has more elements than memory can hold", text_of(r, t));
+        return bad(r);
+    }
+    memcpy(l->extent, t->shape.dim, sizeof l->extent);
+    return true;
+}
+
+static bool group_begin(MilReader *r, const Type *t, MilToken at)
+{
+    static const struct { char open; const char *text; } form[] = {
+        [TY_LIST] = { '[', "[a, b]" }, [TY_TUPLE] = { '(', "(a, b)" },
+        [TY_DICT] = { '{', "{{key, value}, {key, value}}" },
+    };
+    MilLiteral *l = &r->lit;
+    if (t->kind >= COUNT(form) || !form[t->kind].open) return leaf_begin(r, t, at);
+    if (*at.s != form[t->kind].open) {
+        mil_error(r, at, "a value of type %s is written %s", text_of(r, t),
+                   form[t->kind].text);
+        return bad(r);
+    }
+    l->group = mil_grow(l->group, l->ngroup, &l->group_cap, sizeof *l->group);
+    l->group[l->ngroup++] = (MilGroup){ .type = t, .at = at };
+    return true;
+}
+
+static void group_end(MilReader *r, MilToken close)
+{
+    MilLiteral *l = &r->lit;
+    MilGroup *g = top_group(l);
+    Const *c = NEW(&r->m->arena, Const);
+    *c = (Const){ .type = g->type, .kind = CONST_GROUP, .nelem = g->count };
+    c->loc = loc_join(mil_loc(r, g->at), mil_loc(r, close));
+    c->elem = NEW_ARRAY(&r->m->arena, g->count, const Const *);
+    if (g->count) memcpy(c->elem, g->elem, (size_t)g->count * sizeof *c->elem);
+    if (g->type->kind == TY_LIST && g->type->length != DIM_ANY && g->type->length != g->count) {
+        diag_error(r->d, c->loc, "%s has %d elements here", text_of(r, g->type), g->count);
+        bad(r);
+    } else if (g->type->kind == TY_TUPLE && g->type->nsub != g->count) {
+        diag_error(r->d, c->loc, "%s has %d members, but %d are given", text_of(r, g->type),
+                   g->type->nsub, g->count);
+        bad(r);
+    }
+    free(g->elem);
+    l->ngroup--;
+    element_done(r, c);
+}
+
+void mil_open(MilReader *r, MilToken bracket)
+{
+    MilLiteral *l = &r->lit;
+    if (l->bad) return;
+    if (!l->leaf) {
+        const Type *t = next_type(r, bracket);
+        if (!t || !group_begin(r, t, bracket) || !l->leaf) return;
+    }
+    const int rank = l->leaf->shape.rank;
+    if (*bracket.s != '[') {
+        mil_error(r, bracket, "the elements of %s stand in [ ]", text_of(r, l->leaf));
+        bad(r);
+    } else if (l->depth == rank || l->flat) {
+        mil_error(r, bracket, "%s: [ opens list %d within another, but the rank is %d",
+                   text_of(r, l->leaf), l->depth + 1, rank);
+        bad(r);
+    } else l->seen[l->depth++] = 0;
+}
+
+/* ---- elements -------------------------------------------------------------------------------- */
+
+static size_t bytes_for(const MilLiteral *l, size_t count)
+{
+    const DType t = l->leaf->dtype;
+    size_t bits = t == DT_STRING ? 8 * sizeof(char *) : (size_t)dtypes[t].bits;
+    return bits % 8 ? (count * bits + 7) / 8 : count * (bits / 8);
+}
+
+/* The elements so far become a literal. */
+static void leaf_end(MilReader *r, MilToken last)
+{
+    MilLiteral *l = &r->lit;
+    const size_t size = bytes_for(l, l->count);
+    void *data = arena_alloc(&r->m->arena, size ? size : 1);
+    if (size) memcpy(data, l->bytes, size);
+    Const *c = const_data(&r->m->arena, l->leaf, data);
+    c->nelem = (int64_t)l->count;
+    c->loc = mil_loc(r, last);
+    l->leaf = NULL;
+    element_done(r, c);
+}
+
+static void wrong_count(MilReader *r, MilToken at, int64_t has, int axis)
+{
+    const MilLiteral *l = &r->lit;
+    if (l->flat)
+        mil_error(r, at, "%s has %zu elements, but %lld are given", text_of(r, l->leaf),
+                   l->want, (long long)has);
+    else
+        mil_error(r, at, "%s has extent %lld along axis %d, but this list has %lld",
+                   text_of(r, l->leaf), (long long)l->extent[axis], axis, (long long)has);
+    bad(r);
+}
+
+void mil_close(MilReader *r, MilToken bracket)
+{
+    MilLiteral *l = &r->lit;
+    if (l->bad) return;
+    if (!l->leaf) {
+        group_end(r, bracket);
+        return;
+    }
+    const int axis = --l->depth;
+    const int64_t has = l->flat ? (int64_t)l->count : l->seen[axis];
+    if (l->flat && !l->known) {
+        mil_error(r, bracket, "%s: one list for all axes needs every extent known",
+                   text_of(r, l->leaf));
+        bad(r);
+        return;
+    }
+    if (!l->flat && l->extent[axis] == DIM_ANY) l->extent[axis] = has;
+    if (has != (l->flat ? (int64_t)l->want : l->extent[axis])) {
+        wrong_count(r, bracket, has, axis);
+        return;
+    }
+    if (axis) l->seen[axis - 1]++;
+    else leaf_end(r, bracket);
+}
+
+/* Where the next element goes; NULL when it is not to be stored. Elements that the type has no
+ * place for are counted only, and what is allocated follows what was read. */
+static bool element_place(MilReader *r, MilToken at)
+{
+    MilLiteral *l = &r->lit;
+    if (l->bad) return false;
+    if (!l->leaf) {
+        const Type *t = next_type(r, at);
+        if (!t || !leaf_begin(r, t, at)) return false;
+    }
+    const int rank = l->leaf->shape.rank;
+    if (l->depth == 1 && rank > 1 && !l->seen[0]) l->flat = true;
+    if (!l->flat && l->depth < rank && !(l->depth == 0 && l->known && l->want == 1)) {
+        mil_error(r, at, "%s: this element is inside %d of %d lists", text_of(r, l->leaf),
+                   l->depth, rank);
+        return bad(r);
+    }
+    if (l->depth) l->seen[l->depth - 1]++;
+    if (l->known && l->count >= l->want) {
+        l->count++;
+        return false;
+    }
+    const size_t need = bytes_for(l, l->count + 1);
+    if (need > l->size) {
+        l->size = need < 512 ? 1024 : 2 * need;
+        l->bytes = realloc(l->bytes, l->size);
+        if (!l->bytes) bug("out of memory: a literal of %zu bytes", need);
+    }
+    return true;
+}
+
+static void element_end(MilReader *r, MilToken at)
+{
+    r->lit.count++;
+    if (r->lit.depth == 0) leaf_end(r, at);
+}
+
+static void put_bits(MilLiteral *l, uint64_t v)
+{
+    const unsigned bits = (unsigned)dtypes[l->leaf->dtype].bits;
+    unsigned char *p = l->bytes + l->count * (bits / 8);
+    switch (bits) { /* little endian, whatever the host */
+    case 64: p[7] = (unsigned char)(v >> 56), p[6] = (unsigned char)(v >> 48);
+             p[5] = (unsigned char)(v >> 40), p[4] = (unsigned char)(v >> 32); /* fall through */
+    case 32: p[3] = (unsigned char)(v >> 24), p[2] = (unsigned char)(v >> 16); /* fall through */
+    case 16: p[1] = (unsigned char)(v >> 8);                                   /* fall through */
+    case 8: p[0] = (unsigned char)v; return;
+    default: break;
+    }
+    for (unsigned i = 0; i < bits; i++) {
+        const size_t at = l->count * bits + i;
+        const unsigned char one = (unsigned char)(1u << at % 8);
+        if (v >> i & 1) l->bytes[at / 8] |= one;
+        else l->bytes[at / 8] &= (unsigned char)~one;
+    }
+}
+
+static bool wrong_kind(MilReader *r, MilToken at)
+{
+    mil_error(r, at, "%.*s is not an element of %s", at.len > 40 ? 40 : (int)at.len, at.s,
+               text_of(r, r->lit.leaf));
+    return bad(r);
+}
+
+/* Bits of a number in type t; what cannot be is reported, what becomes infinity is warned of. */
+static bool number_bits(MilReader *r, MilToken t, DType to, uint64_t *bits)
+{
+    const int n = t.len > 60 ? 60 : (int)t.len;
+    switch (number_parse(t.s, t.len, to, bits)) {
+    case NUMBER_OK: return true;
+    case NUMBER_INFINITE:
+        diag_warn(r->d, WARN_PRECISION, mil_loc(r, t), "%.*s is infinite in %s", n, t.s,
+                  dtypes[to].name);
+        return true;
+    case NUMBER_NOT_WHOLE:
+        return mil_error(r, t, "%s wants a whole number, not %.*s", dtypes[to].name, n, t.s);
+    case NUMBER_RANGE: break;
+    }
+    return mil_error(r, t, "%.*s does not fit %s", n, t.s, dtypes[to].name);
+}
+
+void mil_number(MilReader *r, MilToken t)
+{
+    uint64_t bits = 0;
+    const bool place = element_place(r, t);
+    if (r->lit.bad) return;
+    const DType to = r->lit.leaf->dtype;
+    if (!dtype_is_float(to) && !dtype_is_int(to)) {
+        wrong_kind(r, t);
+        return;
+    }
+    if (!place) return;
+    if (!number_bits(r, t, to, &bits)) {
+        bad(r);
+        return;
+    }
+    put_bits(&r->lit, bits);
+    element_end(r, t);
+}
+
+void mil_bool(MilReader *r, MilToken t)
+{
+    const bool place = element_place(r, t);
+    if (r->lit.bad) return;
+    if (r->lit.leaf->dtype != DT_BOOL) {
+        wrong_kind(r, t);
+        return;
+    }
+    if (!place) return;
+    put_bits(&r->lit, *t.s == 't');
+    element_end(r, t);
+}
+
+/* \n, \t and \r are what they are in C; a backslash before anything else stands for that. */
+static const char *unquoted(MilReader *r, MilToken t)
+{
+    char *s = arena_alloc(&r->m->arena, t.len), *to = s;
+    for (const char *p = t.s + 1, *end = t.s + t.len - 1; p < end; p++) {
+        char c = *p;
+        if (c == '\\') {
+            c = *++p;
+            c = (char)(c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c);
+        }
+        *to++ = c;
+    }
+    *to = 0;
+    return s;
+}
+
+void mil_string(MilReader *r, MilToken t)
+{
+    const bool place = element_place(r, t);
+    if (r->lit.bad) return;
+    if (r->lit.leaf->dtype != DT_STRING) {
+        wrong_kind(r, t);
+        return;
+    }
+    if (!place) return;
+    const char *s = unquoted(r, t);
+    memcpy(r->lit.bytes + r->lit.count * sizeof s, &s, sizeof s);
+    element_end(r, t);
+}
+
+/* ---- weights --------------------------------------------------------------------------------- */
+
+static bool blob_names(MilReader *r, MilToken at, MilToken path, MilToken offset)
+{
+    const bool ok = path.len == 4 && !memcmp(path.s, "path", 4) && offset.len == 6
+                    && !memcmp(offset.s, "offset", 6);
+    return ok || mil_error(r, at, "BLOBFILE takes path = .. and offset = .., in this order");
+}
+
+void mil_blob(MilReader *r, MilToken at, MilToken path_name, MilToken path, MilToken offset_name,
+              MilToken offset)
+{
+    MilLiteral *l = &r->lit;
+    uint64_t where = 0;
+    size_t count;
+    if (l->bad) return;
+    bad(r);
+    if (!blob_names(r, at, path_name, offset_name)) return;
+    if (*path.s != '"' || *offset.s == '"') {
+        mil_error(r, at, "BLOBFILE takes a string and a uint64");
+        return;
+    }
+    if (!number_bits(r, offset, DT_UINT64, &where)) return;
+    const Type *t = l->leaf ? NULL : next_type(r, at);
+    if (!t || t->kind != TY_TENSOR || t->dtype == DT_STRING || !shape_count(&t->shape, &count)) {
+        mil_error(r, at, "BLOBFILE gives all elements of a tensor of known shape%s%s",
+                   t ? ", not of " : "", t ? text_of(r, t) : "");
+        return;
+    }
+    Const *c = NEW(&r->m->arena, Const);
+    *c = (Const){ .type = t, .kind = CONST_BLOB, .loc = mil_loc(r, path), .offset = where };
+    c->nelem = (int64_t)count;
+    c->path = unquoted(r, path);
+    c->file = weight_file(r->m, r->d, c->loc, c->path);
+    if (!c->file) return;
+    l->bad = false;
+    element_done(r, c);
+}
+
+/* ---- values ---------------------------------------------------------------------------------- */
+
+static void literal_reset(MilLiteral *l)
+{
+    while (l->ngroup) free(l->group[--l->ngroup].elem);
+    l->leaf = NULL;
+    l->done = NULL;
+    l->bad = false;
+    l->depth = 0;
+}
+
+void mil_value_begin(MilReader *r, MilType t)
+{
+    literal_reset(&r->lit);
+    r->lit.type = t.type;
+    r->lit.at = t.at;
+}
+
+const Const *mil_value_end(MilReader *r, MilToken close)
+{
+    MilLiteral *l = &r->lit;
+    if (l->bad || !l->done) {
+        /* Reported; the program is not going to be used. */
+        Const *c = NEW(&r->m->arena, Const);
+        *c = (Const){ .type = &type_poison, .kind = CONST_GROUP };
+        literal_reset(l);
+        return c;
+    }
+    if (l->done->kind != CONST_BLOB) l->done->loc = loc_join(mil_loc(r, l->at), mil_loc(r, close));
+    return l->done;
+}
+
+const Const *mil_bare_const(MilReader *r, DType t, MilBare kind, MilToken at)
+{
+    mil_value_begin(r, (MilType){ .type = type_scalar(&r->m->arena, t), .at = at });
+    if (kind == MIL_BARE_NUMBER) mil_number(r, at);
+    else if (kind == MIL_BARE_BOOL) mil_bool(r, at);
+    else mil_string(r, at);
+    return mil_value_end(r, at);
+}

@@ -1,0 +1,481 @@
+/* read.c -- MIL text becomes a Module: functions, blocks, statements and the names they use. */
+#include "mil.h"
+#include "read.h"
+#include "number.h"
+#include "../ops/ops.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_SYNTAX_ERRORS = 3 }; /* what follows is mostly their echo */
+
+/* ---- small things ---------------------------------------------------------------------------- */
+
+Loc mil_loc(const MilReader *r, MilToken t)
+{
+    if (!t.s) return (Loc){ .src = NULL };
+    return (Loc){ .src = r->src, .at = (uint32_t)(t.s - r->src->text), .len = t.len };
+}
+
+const char *mil_name(MilReader *r, MilToken t) { return name_intern(&r->m->names, t.s, t.len); }
+
+void *mil_grow(void *array, int count, int *cap, size_t size)
+{
+    if (count < *cap) return array;
+    *cap = *cap ? 2 * *cap : 16;
+    array = realloc(array, (size_t)*cap * size);
+    if (!array) bug("out of memory: %d elements of a list", *cap);
+    return array;
+}
+
+#define PUSH(array, count, cap, ...)                                       \
+    do {                                                                   \
+        array = mil_grow(array, count, &cap, sizeof *(array));             \
+        array[count] = __VA_ARGS__;                                        \
+        count++;                                                           \
+    } while (0)
+
+/* ---- syntax errors --------------------------------------------------------------------------- */
+
+void mil_syntax_error(MilReader *r, MilToken found, const char *found_as, const char *expected,
+                      const char *hint)
+{
+    char word[48];
+    if (r->syntax >= MAX_SYNTAX_ERRORS) {
+        r->stop = true;
+        return;
+    }
+    r->syntax++;
+    snprintf(word, sizeof word, "%.*s", found.len > 40 ? 40 : (int)found.len, found.s);
+    if (found.len > 40) snprintf(word + 40, sizeof word - 40, "..");
+    for (char *c = word; *c; c++)
+        if (*c == '\n' || *c == '\r') *c = ' ';
+    const char *quote = found_as ? "" : *word == '"' ? "" : "'";
+    mil_error(r, found, "expected %s, found %s%s%s%s%s", expected, quote,
+               found_as ? found_as : word, quote, hint ? "; " : "", hint ? hint : "");
+}
+
+void mil_too_deep(MilReader *r)
+{
+    const char *at = r->at > r->src->text ? r->at - 1 : r->at;
+    diag_error(r->d, mil_loc(r, (MilToken){ .s = at, .len = 1 }), "brackets are nested too deeply here");
+    r->stop = true;
+}
+
+/* A statement that could not be read is left out; names that it may define are not missed. */
+void mil_read_skip(MilReader *r)
+{
+    r->nout = r->narg = r->nitem = r->nparam = r->nname = r->nfield = 0;
+    r->attrs = (Attrs){ 0 };
+    if (r->syntax >= MAX_SYNTAX_ERRORS) r->stop = true;
+}
+
+/* ---- names in scope -------------------------------------------------------------------------- */
+
+static MilBinding *binding(MilBinding *slot, size_t cap, const char *name)
+{
+    size_t i = (size_t)(((uintptr_t)name >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> 24) & (cap - 1);
+    while (slot[i].name && slot[i].name != name) i = (i + 1) & (cap - 1);
+    return &slot[i];
+}
+
+static void bind(MilReader *r, Value *v)
+{
+    if (2 * r->slot_count >= r->slot_cap) {
+        const size_t cap = r->slot_cap ? 2 * r->slot_cap : 256;
+        MilBinding *more = calloc(cap, sizeof *more);
+        if (!more) bug("out of memory: %zu names", cap);
+        for (size_t i = 0; i < r->slot_cap; i++)
+            if (r->slot[i].name) *binding(more, cap, r->slot[i].name) = r->slot[i];
+        free(r->slot);
+        r->slot = more;
+        r->slot_cap = cap;
+    }
+    MilBinding *b = binding(r->slot, r->slot_cap, v->name);
+    if (r->nmark)
+        PUSH(r->undo, r->nundo, r->undo_cap, (MilBinding){ .name = v->name, .val = b->val });
+    if (!b->name) r->slot_count++;
+    *b = (MilBinding){ .name = v->name, .val = v };
+}
+
+static void scope_begin(MilReader *r) { PUSH(r->mark, r->nmark, r->mark_cap, r->nundo); }
+
+static void scope_end(MilReader *r)
+{
+    const int mark = r->mark[--r->nmark];
+    while (r->nundo > mark) {
+        const MilBinding *u = &r->undo[--r->nundo];
+        binding(r->slot, r->slot_cap, u->name)->val = u->val;
+    }
+}
+
+static void undefined(MilReader *r, MilToken t, const char *name)
+{
+    const char **known = NEW_ARRAY(&r->m->arena, r->slot_count, const char *);
+    size_t n = 0;
+    if (r->syntax) return; /* the statement that defines it may be the one that was skipped */
+    for (size_t i = 0; i < r->slot_cap; i++)
+        if (r->slot[i].val) known[n++] = r->slot[i].name;
+    const char *near = name_nearest(name, known, n);
+    if (near) mil_error(r, t, "%s is not defined; did you mean %s?", name, near);
+    else mil_error(r, t, "%s is not defined", name);
+}
+
+/* NULL after a report. */
+static Value *lookup(MilReader *r, MilToken t)
+{
+    const char *name = mil_name(r, t);
+    Value *v = r->slot_cap ? binding(r->slot, r->slot_cap, name)->val : NULL;
+    if (!v) undefined(r, t, name);
+    return v;
+}
+
+/* ---- attributes ------------------------------------------------------------------------------ */
+
+void mil_read_attrs(MilReader *r)
+{
+    r->attrs = (Attrs){ 0 };
+    r->has_attrs = true;
+}
+
+void mil_read_attr(MilReader *r, MilToken t, const Const *c)
+{
+    const char *name = mil_name(r, t);
+    if (attr_get(&r->attrs, name))
+        mil_error(r, t, "the attribute %s is given twice", name);
+    else attr_set(r->m, &r->attrs, name, c);
+}
+
+static Attrs taken_attrs(MilReader *r)
+{
+    const Attrs a = r->attrs;
+    r->attrs = (Attrs){ 0 };
+    r->has_attrs = false;
+    return a;
+}
+
+/* ---- program and functions ------------------------------------------------------------------- */
+
+void mil_read_version(MilReader *r, MilToken v)
+{
+    const bool one = v.s[0] == '1'
+                     && (v.len == 1 || (v.s[1] == '.' && number_is_whole(v.s + 2, v.len - 2)));
+    if (!one)
+        mil_error(r, v, "program(%.*s) is not a version of MIL: it is 1.0 or 1.3",
+                   v.len > 20 ? 20 : (int)v.len, v.s);
+    r->m->version = mil_name(r, v);
+}
+
+void mil_read_head(MilReader *r)
+{
+    r->m->has_attrs = r->has_attrs;
+    r->m->attrs = taken_attrs(r);
+}
+
+void mil_read_func_name(MilReader *r, MilToken name, MilToken opset)
+{
+    const char *text = opset.s ? mil_name(r, opset) : NULL;
+    const char *own = mil_name(r, name);
+    const Func *before = module_func(r->m, own);
+    if (before) {
+        mil_error(r, name, "the function %s is defined a second time", own);
+        diag_note(r->d, before->loc, "it is first defined here");
+    }
+    r->func = func_new(r->m, own, text ? opset_find(text) : OPSET_NONE);
+    r->func->loc = mil_loc(r, name);
+    if (r->func->opset == OPSET_NONE) r->func->opset_name = text;
+    r->block = r->func->body;
+    r->nmark = r->nundo = 0;
+    r->slot_count = 0;
+    if (r->slot_cap) memset(r->slot, 0, r->slot_cap * sizeof *r->slot);
+}
+
+void mil_read_param(MilReader *r, MilType t, MilToken name)
+{
+    PUSH(r->param, r->nparam, r->param_cap, (MilNamed){ .type = t.type, .name = name });
+}
+
+static void add_params(MilReader *r)
+{
+    for (int i = 0; i < r->nparam; i++) {
+        const MilNamed *p = &r->param[i];
+        bind(r, block_param(r->block, mil_name(r, p->name), p->type, mil_loc(r, p->name)));
+    }
+    r->nparam = 0;
+}
+
+void mil_read_func_head(MilReader *r)
+{
+    add_params(r);
+    r->func->attrs = taken_attrs(r);
+}
+
+void mil_read_block_head(MilReader *r, Op *owner, MilToken name)
+{
+    r->block = block_new(owner, mil_name(r, name));
+    scope_begin(r);
+    add_params(r);
+}
+
+void mil_read_name(MilReader *r, MilToken name) { PUSH(r->name, r->nname, r->name_cap, name); }
+
+void mil_read_results(MilReader *r)
+{
+    for (int i = 0; i < r->nname; i++) {
+        Value *v = lookup(r, r->name[i]);
+        if (v) block_result(r->block, v);
+    }
+    r->nname = 0;
+}
+
+void mil_read_block_end(MilReader *r)
+{
+    const Op *owner = r->block->owner;
+    if (!owner) return;
+    scope_end(r);
+    r->block = owner->parent;
+}
+
+/* ---- statements ------------------------------------------------------------------------------ */
+
+void mil_read_out(MilReader *r, MilType t, MilToken name)
+{
+    PUSH(r->out, r->nout, r->out_cap, (MilNamed){ .type = t.type, .name = name });
+}
+
+void mil_read_arg(MilReader *r, MilToken name)
+{
+    PUSH(r->arg, r->narg, r->arg_cap, (MilArg){ .name = name, .at = name, .first = r->nitem });
+}
+
+void mil_read_tuple(MilReader *r, MilToken open)
+{
+    r->arg[r->narg - 1].tuple = true;
+    r->arg[r->narg - 1].at = open;
+}
+
+static void add_item(MilReader *r, MilItem item)
+{
+    MilArg *a = &r->arg[r->narg - 1];
+    PUSH(r->item, r->nitem, r->item_cap, item);
+    if (!a->tuple) a->at = item.at;
+    a->count++;
+}
+
+void mil_read_use(MilReader *r, MilToken name)
+{
+    add_item(r, (MilItem){ .val = lookup(r, name), .at = name });
+}
+
+void mil_read_inline(MilReader *r, const Const *c)
+{
+    add_item(r, (MilItem){ .val = value_literal(r->m, c, c->loc), .at = r->lit.at });
+}
+
+void mil_read_bare(MilReader *r, MilBare kind, MilToken t)
+{
+    add_item(r, (MilItem){ .bare = kind, .at = t });
+}
+
+/* ---- literals without a type ----------------------------------------------------------------- */
+
+/* The element type that an argument with the same type variable has, or the statement's result. */
+static DType type_beside(const MilReader *r, const OpInfo *info, const Param *p, DTypes allowed)
+{
+    for (int i = 0; i < r->narg; i++) {
+        const MilArg *a = &r->arg[i];
+        const Value *v = a->count ? r->item[a->first].val : NULL;
+        char name[64];
+        if (!v || v->type->kind != TY_TENSOR || a->name.len >= sizeof name) continue;
+        memcpy(name, a->name.s, a->name.len);
+        name[a->name.len] = 0;
+        const Param *q = op_param(info, name);
+        if (q && *p->var && *q->var == *p->var && (allowed >> v->type->dtype & 1)) return v->type->dtype;
+    }
+    const Type *out = r->nout ? r->out[0].type : NULL;
+    return out && out->kind == TY_TENSOR && (allowed >> out->dtype & 1) ? out->dtype : DT_NONE;
+}
+
+/* The type of a bare literal: what the op's row takes there, nearest to how it is written. */
+static DType bare_type(const MilReader *r, const Op *op, const char *param, const MilItem *item)
+{
+    static const DType whole[] = { DT_INT32, DT_UINT32, DT_INT8, DT_UINT8, DT_FP32, DT_FP16 };
+    static const DType real[] = { DT_FP32, DT_FP16, DT_INT32 };
+    if (item->bare == MIL_BARE_STRING) return DT_STRING;
+    if (item->bare == MIL_BARE_BOOL) return DT_BOOL;
+    const bool is_whole = number_is_whole(item->at.s, item->at.len);
+    const OpInfo *info = op->kind == OP_NONE ? NULL : &ops[op->kind];
+    const Param *p = info ? op_param(info, param) : NULL;
+    const DTypes any = (1u << DT_FP32) | (is_whole ? 1u << DT_INT32 : 0);
+    const DTypes allowed = p ? domain_types(p->dom, r->func->opset) : any;
+    const DType beside = p ? type_beside(r, info, p, allowed) : DT_NONE;
+    if (beside && (is_whole || dtype_is_float(beside))) return beside;
+    for (size_t i = 0; i < (is_whole ? COUNT(whole) : COUNT(real)); i++) {
+        const DType t = is_whole ? whole[i] : real[i];
+        if (allowed >> t & 1) return t;
+    }
+    return is_whole ? DT_INT32 : DT_FP32;
+}
+
+static Value *bare_value(MilReader *r, const Op *op, const char *param, const MilItem *item)
+{
+    const DType t = bare_type(r, op, param, item);
+    const Loc loc = mil_loc(r, item->at);
+    Value *v = value_literal(r->m, mil_bare_const(r, t, item->bare, item->at), loc);
+    v->bare = true;
+    diag_warn(r->d, WARN_BARE_LITERAL, loc, "%s = %.*s has no type; read as %s(%.*s)", param,
+              item->at.len > 40 ? 40 : (int)item->at.len, item->at.s, dtypes[t].name,
+              item->at.len > 40 ? 40 : (int)item->at.len, item->at.s);
+    return v;
+}
+
+/* ---- a statement is complete ----------------------------------------------------------------- */
+
+static void add_args(MilReader *r, Op *op)
+{
+    op->arg = NEW_ARRAY(&r->m->arena, r->narg, Arg);
+    op->arg_cap = r->narg;
+    for (int i = 0; i < r->narg; i++) {
+        const MilArg *from = &r->arg[i];
+        const char *name = mil_name(r, from->name);
+        if (op_find_arg(op, name)) {
+            diag_error(r->d, mil_loc(r, from->name), "the argument %s is given twice", name);
+            continue;
+        }
+        Arg *a = &op->arg[op->narg++];
+        *a = (Arg){ .name = name, .tuple = from->tuple, .loc = mil_loc(r, from->at) };
+        a->val = NEW_ARRAY(&r->m->arena, from->count, Value *);
+        for (int k = 0; k < from->count; k++) {
+            const MilItem *item = &r->item[from->first + k];
+            Value *v = item->bare ? bare_value(r, op, name, item) : item->val;
+            if (v) a->val[a->count++] = v;
+        }
+    }
+    r->narg = r->nitem = 0;
+}
+
+Op *mil_read_op(MilReader *r, MilToken name, MilToken opset)
+{
+    Op *op = op_new(r->m, r->block, NULL, mil_name(r, name), mil_loc(r, name));
+    if (opset.s) {
+        const char *text = mil_name(r, opset);
+        op->opset = opset_find(text);
+        if (op->opset == OPSET_NONE)
+            mil_error(r, opset, "%s is not an opset: ios15, ios16, ios17, ios18, ios26", text);
+    }
+    add_args(r, op);
+    op->attrs = taken_attrs(r);
+    for (int i = 0; i < r->nout; i++)
+        op_out(r->m, op, mil_name(r, r->out[i].name), r->out[i].type, mil_loc(r, r->out[i].name));
+    r->nout = 0;
+    return op;
+}
+
+void mil_read_op_end(MilReader *r, Op *op)
+{
+    for (int i = 0; i < op->nout; i++) bind(r, op->out[i]);
+}
+
+/* ---- the door -------------------------------------------------------------------------------- */
+
+/* Where the text stops being UTF-8, or its end. */
+static const char *utf8_end(const char *s, const char *end)
+{
+    while (s < end) {
+        const unsigned char *u = (const unsigned char *)s;
+        uint64_t eight;
+        if (end - s >= 8 && (memcpy(&eight, s, 8), !(eight & UINT64_C(0x8080808080808080)))) {
+            s += 8;
+            continue;
+        }
+        if (*u < 0x80) {
+            s++;
+            continue;
+        }
+        const int more = *u < 0xc2 ? 0 : *u < 0xe0 ? 1 : *u < 0xf0 ? 2 : *u < 0xf5 ? 3 : 0;
+        if (!more || end - s <= more) return s;
+        for (int i = 1; i <= more; i++)
+            if ((u[i] & 0xc0) != 0x80) return s;
+        const bool overlong = (*u == 0xe0 && u[1] < 0xa0) || (*u == 0xf0 && u[1] < 0x90);
+        const bool outside = (*u == 0xed && u[1] > 0x9f) || (*u == 0xf4 && u[1] > 0x8f);
+        if (overlong || outside) return s;
+        s += more + 1;
+    }
+    return end;
+}
+
+/* After blanks and comments, the word that MIL text begins with. */
+static bool begins_like_mil(const MilReader *r)
+{
+    MilReader look = *r;
+    Diag quiet = { .quiet = true };
+    MilToken t;
+    look.d = &quiet;
+    mil_lex(&look, &t);
+    diag_free(&quiet);
+    return t.len == 7 && !memcmp(t.s, "program", 7);
+}
+
+static bool check_text(MilReader *r)
+{
+    static const char not_mil[] = "this is not MIL text: it must begin with program(1.0) or program(1.3)";
+    const char *text = r->src->text;
+    if (r->src->len > FILE_MAX_TEXT)
+        return diag_error(r->d, (Loc){ .src = NULL }, "%s: a text of more than 1 GiB", r->src->name);
+    if (!r->src->len) return diag_error(r->d, (Loc){ .src = r->src }, "the text is empty");
+    if (!begins_like_mil(r)) {
+        const bool dump = r->src->len > 5 && !memcmp(text, "main[", 5);
+        return diag_error(r->d, (Loc){ .src = r->src, .len = 1 }, "%s%s", not_mil,
+                          dump ? "; this is how coremltools prints a program, which is another language" : "");
+    }
+    const char *end = utf8_end(text, r->end);
+    return end == r->end
+           || diag_error(r->d, mil_loc(r, (MilToken){ .s = end, .len = 1 }), "the text is not UTF-8 here");
+}
+
+static void reader_free(MilReader *r)
+{
+    for (int i = 0; i < r->lit.ngroup; i++) free(r->lit.group[i].elem);
+    free(r->lit.group);
+    free(r->lit.bytes);
+    free(r->param);
+    free(r->out);
+    free(r->item);
+    free(r->arg);
+    free(r->name);
+    free(r->slot);
+    free(r->undo);
+    free(r->mark);
+}
+
+static bool reader_ok(const MilReader *r) { return !r->stop && r->d->errors + r->d->fails == r->errors; }
+
+static MilReader reader_at(Module *m, Diag *d, const Source *src)
+{
+    return (MilReader){ .m = m, .d = d, .src = src, .at = src->text, .end = src->text + src->len,
+                        .errors = d->errors + d->fails };
+}
+
+Module *mil_read(Diag *d, const Source *src, const char *dir)
+{
+    Module *m = module_new();
+    MilReader r = reader_at(m, d, src);
+    m->src = src;
+    m->dir = dir ? arena_strdup(&m->arena, dir) : NULL;
+    const bool text = check_text(&r);
+    if (text) mil_parse(&r, false);
+    const bool ok = text && reader_ok(&r);
+    reader_free(&r);
+    if (ok) return m;
+    module_free(m);
+    return NULL;
+}
+
+const Const *mil_read_literal(Module *m, Diag *d, const Source *src)
+{
+    MilReader r = reader_at(m, d, src);
+    mil_parse(&r, true);
+    const Const *c = reader_ok(&r) ? r.result : NULL;
+    reader_free(&r);
+    return c;
+}
