@@ -61,7 +61,7 @@ static CallArg read_value(Arena *a, const char **s)
     t->bytes = type_bytes(type);
     t->data = arena_alloc(a, t->bytes + 8);
     for (; **s && **s != ';' && **s != ','; n++) {
-        const char *text = word(a, s, " ;,");
+        const char *text = word(a, s, t->dtype == DT_STRING ? " ;" : " ;,");
         if (n < t->count) set_elem(a, t, n, text);
         for (size_t i = 1; n == 0 && i < t->count; i++) set_elem(a, t, i, text);
         blanks(s);

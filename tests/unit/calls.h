@@ -3,6 +3,7 @@
  * A call is arguments with `;` between them: `name=VALUE`, or `name=VALUE,VALUE` for a tuple.
  * A VALUE is a type and its elements: `fp32[2,2] 1 2 3 4`, `int32[] 1`, `string[] add`. One element
  * fills the tensor. Without elements the value is not known, as at compile time: `fp32[2,?]`.
+ * A string may hold commas, so a tuple of strings cannot be written.
  * `list[n] TYPE`, `state TYPE` are types of their own, never with elements.
  * The expected text has the results in the same form, or `error: ` and a part of the message. */
 #ifndef ANEC_TEST_CALLS_H
