@@ -33,6 +33,7 @@ static Tap *grid_taps(Call *c, const Resize *r, int64_t in, int64_t out)
 bool eval_resize(Call *c)
 {
     Resize r;
+    if (!c->res[0]->count) return true;
     if (!resize_of(c, &r)) return false;
     const Tensor *x = call_val(c, "x");
     int lead = x->shape.rank - r.n;
@@ -98,6 +99,7 @@ static Tap point_tap(const Points *p, int64_t len, double v)
 bool eval_resample(Call *c)
 {
     Points p;
+    if (!c->res[0]->count) return true;
     if (!points_of(c, &p)) return false;
     const Shape *x = call_shape(c, "x");
     const double *at = call_doubles(c, "coordinates");
@@ -115,6 +117,7 @@ bool eval_resample(Call *c)
 bool eval_affine(Call *c)
 {
     Points p;
+    if (!c->res[0]->count) return true;
     if (!points_of(c, &p)) return false;
     const Shape *x = call_shape(c, "x"), *z = &c->res[0]->shape;
     const double *m = call_doubles(c, "transform_matrix");
@@ -239,7 +242,7 @@ bool eval_crop_resize(Call *c)
                .out = { call_int(c, "target_height"), call_int(c, "target_width") } };
     int g = call_mode(c, "sampling_mode", grid_names, GRID_COUNT);
     int m = call_mode(c, "box_coordinate_mode", box_modes, BOX_MODES);
-    if (g < 0 || m < 0) return false;
+    if (g < 0 || m < 0 || !c->res[0]->count) return g >= 0 && m >= 0;
     k.grid = (Grid)g;
     k.mode = (BoxMode)m;
     for (int i = 0; i < 2; i++) k.tap[i] = call_scratch(c, (size_t)k.out[i], sizeof(Tap));

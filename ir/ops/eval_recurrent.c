@@ -17,7 +17,8 @@ typedef struct Walker Walker;
 struct Walker {
     Recurrent r;
     Activation *gate, *cell, *out;    /* recurrent_, cell_ and plain activation */
-    double *state;                    /* weight_hh turned: hidden by gates * hidden */
+    double *input, *state;            /* weights turned: width or hidden by gates * hidden */
+    double *x;                        /* a step of x: batch by width */
     double *bias, *input_bias, *peephole;
     double *h, *c;                    /* batch by hidden */
     double *pre;                      /* batch by gates * hidden: what the gates are made of */
@@ -108,14 +109,13 @@ static double *turned(Call *c, const double *m, int64_t rows, int64_t cols)
     return t;
 }
 
-/* W x of all steps. */
-static double *input_part(Call *c, const Walker *k, const char *suffix)
+/* pre becomes W x of a step. */
+static void take_input(Call *c, Walker *k, int64_t time)
 {
-    int64_t rows = k->r.steps * k->r.batch, n = k->r.gates * k->r.hidden, w = k->r.width;
-    double *z = call_scratch(c, (size_t)rows, (size_t)n * sizeof *z);
-    const double *weight = turned(c, doubles(c, "weight_ih", suffix), n, w);
-    gemm_double(rows, n, w, call_doubles(c, "x"), w, weight, n, z, n);
-    return z;
+    int64_t b = k->r.batch, n = k->r.gates * k->r.hidden, w = k->r.width;
+    tensor_get_floats(call_val(c, "x"), (size_t)(time * b * w), (size_t)(b * w), k->x);
+    memset(k->pre, 0, (size_t)(b * n) * sizeof *k->pre);
+    gemm_double(b, n, w, k->x, w, k->input, n, k->pre, n);
 }
 
 /* This direction's half of a [batch, ways * hidden] state. */
@@ -142,10 +142,13 @@ static void load(Call *c, Walker *k, int way)
     const char *suffix = way ? "_back" : "";
     int64_t n = k->r.hidden, row = n * k->r.gates;
     size_t size = (size_t)k->r.batch * sizeof(double);
+    k->input = turned(c, doubles(c, "weight_ih", suffix), row, k->r.width);
     k->state = turned(c, doubles(c, "weight_hh", suffix), row, n);
     k->bias = doubles(c, "bias", suffix);
     k->h = first_state(c, k, "initial_h", way);
     k->room = call_scratch(c, (size_t)(row + n), size);
+    k->pre = call_scratch(c, (size_t)row, size);
+    k->x = call_scratch(c, (size_t)k->r.width, size);
     if (k->r.gates != 4) return;
     k->c = first_state(c, k, "initial_c", way);
     k->peephole = doubles(c, "peephole", suffix);
@@ -155,12 +158,11 @@ static void load(Call *c, Walker *k, int way)
  * bidirectional op in the order of time. */
 static void one_way(Call *c, Walker *k, int way)
 {
-    int64_t steps = k->r.steps, part = k->r.batch * k->r.gates * k->r.hidden;
+    int64_t steps = k->r.steps;
     load(c, k, way);
-    double *from_x = input_part(c, k, way ? "_back" : "");
     for (int64_t t = 0; t < steps; t++) {
         int64_t time = way || k->r.backward ? steps - 1 - t : t;
-        k->pre = from_x + time * part;
+        take_input(c, k, time);
         k->step(k);
         if (k->r.sequence) put_rows(c->res[0], k, k->h, (way ? time : t) * k->r.batch, way);
     }
