@@ -44,7 +44,8 @@ GEN := $(BUILD)/gen
 SRC := $(foreach d,$(DIRS),$(wildcard $(d)/*.c))
 RE := $(foreach d,$(DIRS),$(wildcard $(d)/*.re))
 LEMON := $(foreach d,$(DIRS),$(wildcard $(d)/*.y))
-GENERATED := $(RE:%.re=$(GEN)/%.c) $(LEMON:%.y=$(GEN)/%.c)
+EMBED := frontend/std.anedsl
+GENERATED := $(RE:%.re=$(GEN)/%.c) $(LEMON:%.y=$(GEN)/%.c) $(EMBED:%.anedsl=$(GEN)/%.c)
 OBJ := $(SRC:%.c=$(BUILD)/%.o) $(GENERATED:.c=.o)
 
 PROGRAM_SRC := $(wildcard tools/ane*.c)
@@ -57,6 +58,7 @@ LIB := $(BUILD)/libanec.a
 UNIT_LIB := $(BUILD)/unit/libunit.a
 
 .PHONY: all deps objects clean help
+.SECONDARY: $(GENERATED)
 all: $(PROGRAMS) $(LIB)
 objects: $(OBJ) $(SHARED_OBJ) $(PROGRAM_SRC:%.c=$(BUILD)/%.o)
 
@@ -89,6 +91,13 @@ $(GEN)/%.c: %.re | deps
 $(GEN)/%.c: %.y | deps
 	@mkdir -p $(@D)
 	lemon -q -l -d$(@D) $<
+
+# The language's library as bytes: a string literal would end where ISO C lets it.
+$(GEN)/%.c: %.anedsl
+	@mkdir -p $(@D)
+	@{ echo '#include <stddef.h>'; echo 'extern const unsigned char $(*F)_text[]; extern const size_t $(*F)_size;'; \
+	   echo 'const unsigned char $(*F)_text[] = {'; od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g'; echo '};'; \
+	   echo 'const size_t $(*F)_size = sizeof $(*F)_text;'; } > $@
 
 $(LIB): $(OBJ)
 	@rm -f $@

@@ -1,0 +1,224 @@
+/* ast.c -- building the syntax tree, the parser's driver, and the tree as text. */
+#include "ast.h"
+#include "grammar.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *dsl_parseAlloc(void *(*alloc)(size_t));
+void dsl_parseFree(void *parser, void (*release)(void *));
+void dsl_parse(void *parser, int kind, Token t, Ast *p);
+
+const char *const node_names[NODE_COUNT] = {
+#define NODE(id, name) [N_##id] = name,
+#include "nodes.def"
+};
+
+const char *ast_token_name(int kind)
+{
+    static const char *const names[] = {
+#define TOKEN(id, name) [TK_##id] = name,
+#include "tokens.def"
+    };
+    if (kind == 0) return "end of file";
+    return kind > 0 && (size_t)kind < COUNT(names) && names[kind] ? names[kind] : "?";
+}
+
+/* ---- errors ---------------------------------------------------------------------------------------- */
+
+static void parse_error(Ast *p, Loc loc, const char *why)
+{
+    if (!p->failed) diag_error(p->diag, loc, "%s", why);
+    p->failed = true;
+}
+
+void ast_syntax_error(Ast *p, Token t)
+{
+    const char *what = ast_token_name(t.kind);
+    if (p->failed) return;
+    p->failed = true;
+    if (!t.kind) diag_error(p->diag, t.loc, "the program ends in the middle of a statement");
+    else if (t.kind == TK_SEP) diag_error(p->diag, t.loc, "the statement is not complete at the end of this line");
+    else if (t.kind == TK_NAME || t.kind == TK_INT || t.kind == TK_FLOAT || t.kind == TK_STRING)
+        diag_error(p->diag, t.loc, "a statement cannot go on with this %s", what);
+    else diag_error(p->diag, t.loc, "a statement cannot go on with `%s`", what);
+}
+
+void ast_too_deep(Ast *p, Loc loc) { parse_error(p, loc, "the program is nested too deeply"); }
+
+/* ---- nodes ----------------------------------------------------------------------------------------- */
+
+static int deepest(const Node *list)
+{
+    int depth = 0;
+    for (const Node *n = list; n; n = n->next)
+        if (n->depth > depth) depth = n->depth;
+    return depth;
+}
+
+Node *ast_node(Ast *p, NodeKind kind, Loc loc, Node *a, Node *b, Node *c)
+{
+    Node *n = NEW(p->arena, Node);
+    int depth = deepest(a), db = deepest(b), dc = deepest(c);
+    if (db > depth) depth = db;
+    if (dc > depth) depth = dc;
+    *n = (Node){ .kind = kind, .loc = loc, .a = a, .b = b, .c = c, .depth = depth + 1 };
+    if (n->depth > AST_MAX_DEPTH) ast_too_deep(p, loc);
+    if (++p->nodes > AST_MAX_NODES) parse_error(p, loc, "the program is too large");
+    return n;
+}
+
+static const char *text_of(const Token *t) { return t->loc.src->text + t->loc.at; }
+
+Node *ast_named(Ast *p, NodeKind kind, Token name, Loc loc, Node *a, Node *b, Node *c)
+{
+    Node *n = ast_node(p, kind, loc, a, b, c);
+    n->name = name_intern(p->names, text_of(&name), name.loc.len);
+    return n;
+}
+
+/* The token's digits without `_`, NUL-terminated. */
+static char *digits_of(Ast *p, const Token *t)
+{
+    char *s = arena_alloc(p->arena, t->loc.len + 1), *to = s;
+    for (uint32_t i = 0; i < t->loc.len; i++)
+        if (text_of(t)[i] != '_') *to++ = text_of(t)[i];
+    return s;
+}
+
+static const char *decode_string(Ast *p, const Token *t)
+{
+    const char *s = text_of(t) + 1, *end = text_of(t) + t->loc.len - 1;
+    char *out = arena_alloc(p->arena, t->loc.len), *to = out;
+    while (s < end) {
+        if (*s != '\\') {
+            *to++ = *s++;
+            continue;
+        }
+        if (!strchr("nt\"\\", s[1])) {
+            parse_error(p, t->loc, "a string knows the escapes \\n \\t \\\" and \\\\ only");
+            break;
+        }
+        *to++ = s[1] == 'n' ? '\n' : s[1] == 't' ? '\t' : s[1];
+        s += 2;
+    }
+    return out;
+}
+
+Node *ast_literal(Ast *p, NodeKind kind, Token t)
+{
+    Node *n = ast_node(p, kind, t.loc, NULL, NULL, NULL);
+    errno = 0;
+    if (kind == N_STRING) {
+        n->u.s = decode_string(p, &t);
+    } else if (kind == N_BOOL) {
+        n->u.i = t.kind == TK_TRUE;
+    } else if (kind == N_INT) {
+        const char *s = digits_of(p, &t);
+        n->u.i = strtoll(s, NULL, !strncmp(s, "0x", 2) ? 16 : 10);
+        if (errno == ERANGE) parse_error(p, t.loc, "this integer does not fit 64 bits");
+    } else {
+        n->u.f = strtod(digits_of(p, &t), NULL);
+        if (isinf(n->u.f)) parse_error(p, t.loc, "this number is too large");
+    }
+    return n;
+}
+
+Node *ast_binary(Ast *p, Token op, Node *a, Node *b)
+{
+    Node *n = ast_node(p, N_BINARY, loc_join(a->loc, b->loc), a, b, NULL);
+    n->op = op.kind;
+    return n;
+}
+
+Node *ast_unary(Ast *p, Token op, Node *a)
+{
+    Node *n = ast_node(p, N_UNARY, loc_join(op.loc, a->loc), a, NULL, NULL);
+    n->op = op.kind;
+    return n;
+}
+
+Node *ast_list(Ast *p, NodeKind kind, Loc loc, NodeList kids)
+{
+    return ast_node(p, kind, loc, kids.first, NULL, NULL);
+}
+
+NodeList ast_first(Node *n) { return ast_append((NodeList){ 0 }, n); }
+
+NodeList ast_append(NodeList l, Node *n)
+{
+    if (!n) return l;
+    if (l.last) l.last->next = n;
+    else l.first = n;
+    for (l.last = n; l.last->next;) l.last = l.last->next;
+    return l;
+}
+
+NodeList ast_share(Ast *p, NodeList l, const char *what)
+{
+    Node *from = l.first;
+    for (Node *n = l.first; n; n = n->next) {
+        if (!n->a) continue;
+        for (; from != n; from = from->next) {
+            from->a = n->a;
+            from->b = n->b;
+            from->c = n->c;
+        }
+        from = n->next;
+    }
+    if (from && !p->failed) {
+        diag_error(p->diag, from->loc, "%s %s needs a type: `%s: ..`", what, from->name, from->name);
+        p->failed = true;
+    }
+    return l;
+}
+
+/* ---- the driver ------------------------------------------------------------------------------------- */
+
+Node *ast_parse(Arena *a, Names *names, Diag *d, const Source *src)
+{
+    Ast p = { .arena = a, .names = names, .diag = d, .src = src };
+    Lexer lx;
+    Token t;
+    if (!lexer_open(&lx, d, src)) return NULL;
+    void *parser = dsl_parseAlloc(malloc);
+    if (!parser) bug("out of memory");
+    do {
+        if (!lexer_next(&lx, d, &t)) p.failed = true;
+        else dsl_parse(parser, t.kind, (p.at = t.loc, t), &p);
+    } while (!p.failed && t.kind);
+    dsl_parseFree(parser, free);
+    return p.failed ? NULL : p.root;
+}
+
+/* ---- the tree as text --------------------------------------------------------------------------------- */
+
+static void print_value(const Node *n, Buf *out)
+{
+    if (n->name) buf_printf(out, " %s", n->name);
+    if (n->kind == N_INT) buf_printf(out, " %lld", (long long)n->u.i);
+    if (n->kind == N_FLOAT) buf_printf(out, " %.17g", n->u.f);
+    if (n->kind == N_BOOL) buf_puts(out, n->u.i ? " true" : " false");
+    if (n->kind == N_UNARY || n->kind == N_BINARY) buf_printf(out, " %s", ast_token_name(n->op));
+    if (n->kind == N_STRING) {
+        buf_putc(out, ' ');
+        buf_quote(out, n->u.s);
+    }
+}
+
+static void print_list(const Node *n, int indent, const char *role, Buf *out)
+{
+    for (; n; n = n->next) {
+        buf_printf(out, "%*s%s%s", indent, "", role, node_names[n->kind]);
+        print_value(n, out);
+        buf_putc(out, '\n');
+        bool seq = n->kind == N_FILE || n->kind == N_BLOCK || n->kind == N_LIST;
+        print_list(n->a, indent + 2, seq ? "" : "a ", out);
+        print_list(n->kind == N_TYPE ? NULL : n->b, indent + 2, "b ", out);
+        print_list(n->c, indent + 2, "c ", out);
+    }
+}
+
+void ast_print(const Node *n, Buf *out) { print_list(n, 0, "", out); }

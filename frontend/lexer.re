@@ -1,0 +1,195 @@
+/* lexer.re -- the language's tokens, and where a line end ends a statement.
+ *
+ * The text need not end in NUL: every character is read through a bounds check that gives NUL at the
+ * end, and a NUL in the text was refused before. */
+#include "ast.h"
+#include "grammar.h"
+
+#include <string.h>
+
+/* ---- is it text? ---------------------------------------------------------------------------------- */
+
+/* The length of the UTF-8 sequence at s, 0 when it is none (overlong, surrogate, beyond U+10FFFF). */
+static size_t utf8_length(const unsigned char *s, size_t left)
+{
+    static const struct { unsigned char from, to, low, high; unsigned length; } lead[] = {
+        { 0xC2, 0xDF, 0x80, 0xBF, 2 }, { 0xE0, 0xE0, 0xA0, 0xBF, 3 }, { 0xE1, 0xEC, 0x80, 0xBF, 3 },
+        { 0xED, 0xED, 0x80, 0x9F, 3 }, { 0xEE, 0xEF, 0x80, 0xBF, 3 }, { 0xF0, 0xF0, 0x90, 0xBF, 4 },
+        { 0xF1, 0xF3, 0x80, 0xBF, 4 }, { 0xF4, 0xF4, 0x80, 0x8F, 4 },
+    };
+    if (s[0] < 0x80) return 1;
+    for (size_t i = 0; i < COUNT(lead); i++) {
+        if (s[0] < lead[i].from || s[0] > lead[i].to) continue;
+        if (left < lead[i].length || s[1] < lead[i].low || s[1] > lead[i].high) return 0;
+        for (unsigned k = 2; k < lead[i].length; k++)
+            if ((s[k] & 0xC0) != 0x80) return 0;
+        return lead[i].length;
+    }
+    return 0;
+}
+
+static bool check_text(Diag *d, const Source *src)
+{
+    const unsigned char *s = (const unsigned char *)src->text;
+    for (size_t i = 0, n; i < src->len; i += n) {
+        Loc here = { .src = src, .at = (uint32_t)i, .len = 1 };
+        n = utf8_length(s + i, src->len - i);
+        if (!n) return diag_error(d, here, "this is not UTF-8 text (byte 0x%02x)", s[i]);
+        if (s[i] < 32 && !strchr("\t\n\r\f", s[i] ? s[i] : 1))
+            return diag_error(d, here, "a program is text; this is the control character 0x%02x", s[i]);
+    }
+    return true;
+}
+
+bool lexer_open(Lexer *lx, Diag *d, const Source *src)
+{
+    *lx = (Lexer){ .src = src, .at = src->text ? src->text : "" };
+    lx->end = lx->at + (src->text ? src->len : 0);
+    if (src->len > FILE_MAX_TEXT)
+        return diag_error(d, (Loc){ .src = src }, "the program is larger than 1 GiB");
+    if (src->text && !check_text(d, src)) return false;
+    if (src->len >= 3 && !memcmp(lx->at, "\xEF\xBB\xBF", 3)) lx->at += 3;
+    return true;
+}
+
+/* ---- tokens --------------------------------------------------------------------------------------- */
+
+static bool refuse(Diag *d, Loc loc, const char *why) { return diag_error(d, loc, "%s", why); }
+
+/* The next token with line ends as SEP, whether they matter or not. */
+static bool scan(Lexer *lx, Diag *d, Token *t)
+{
+    const char *cur = lx->at, *end = lx->end, *mark = cur, *start;
+#define LOC ((Loc){ .src = lx->src, .at = (uint32_t)(start - lx->src->text), .len = (uint32_t)(cur - start) })
+#define IS(id) do { *t = (Token){ .kind = TK_##id, .loc = LOC }; lx->at = cur; return true; } while (0)
+    for (;;) {
+        start = cur;
+        /*!re2c
+            re2c:define:YYCTYPE = "unsigned char";
+            re2c:api = custom;
+            re2c:api:style = free-form;
+            re2c:define:YYPEEK = "(cur < end ? (unsigned char)*cur : 0)";
+            re2c:define:YYSKIP = "++cur;";
+            re2c:define:YYBACKUP = "mark = cur;";
+            re2c:define:YYRESTORE = "cur = mark;";
+            re2c:yyfill:enable = 0;
+
+            end     = "\x00";
+            blank   = [ \t\f\r];
+            letter  = [A-Za-z_];
+            digit   = [0-9];
+            digits  = digit (digit | "_")*;
+            exp     = [eE] [+-]? digit+;
+            any     = [^\x00\n];
+
+            end     {
+                if (start >= end) {
+                    *t = (Token){ .loc = { .src = lx->src, .at = (uint32_t)lx->src->len } };
+                    lx->at = end;
+                    return true;
+                }
+                return refuse(d, LOC, "a program is text; this is the control character 0x00");
+            }
+            blank+      { continue; }
+            "#" any*    { continue; }
+            "\n" | ";"  { IS(SEP); }
+
+            "import"  { IS(IMPORT); }   "param" { IS(PARAM); }    "weights" { IS(WEIGHTS); }
+            "from"    { IS(FROM); }     "as"    { IS(AS); }       "init"    { IS(INIT); }
+            "weight"  { IS(WEIGHT); }   "layer" { IS(LAYER); }    "model"   { IS(MODEL); }
+            "fn"      { IS(FN); }       "return" { IS(RETURN); }  "assert"  { IS(ASSERT); }
+            "if"      { IS(IF); }       "else"  { IS(ELSE); }     "for"     { IS(FOR); }
+            "in"      { IS(IN); }       "and"   { IS(AND); }      "or"      { IS(OR); }
+            "not"     { IS(NOT); }      "true"  { IS(TRUE); }     "false"   { IS(FALSE); }
+            letter (letter | digit)*    { IS(NAME); }
+
+            digits                            { IS(INT); }
+            "0x" [0-9a-fA-F]+                 { IS(INT); }
+            digits "." digits exp? | digits exp { IS(FLOAT); }
+            (digits | "0x" [0-9a-fA-F]*) letter
+                      { return refuse(d, LOC, "a number ends here and a name begins; put a blank or an operator between"); }
+            ["] ([^"\\\n\x00] | "\\" any)* ["] { IS(STRING); }
+            ["] ([^"\\\n\x00] | "\\" any)*     { return refuse(d, LOC, "this string does not end on its line"); }
+
+            "->" { IS(ARROW); }    ".." { IS(RANGE); }    "**" { IS(POWER); }    "//" { IS(FLOORDIV); }
+            "==" { IS(EQ); }       "!=" { IS(NE); }       "<=" { IS(LE); }       ">=" { IS(GE); }
+            "<"  { IS(LT); }       ">"  { IS(GT); }       "="  { IS(ASSIGN); }   "+"  { IS(PLUS); }
+            "-"  { IS(MINUS); }    "*"  { IS(STAR); }     "/"  { IS(SLASH); }    "%"  { IS(PERCENT); }
+            "@"  { IS(AT); }       "("  { IS(LPAREN); }   ")"  { IS(RPAREN); }   "["  { IS(LBRACK); }
+            "]"  { IS(RBRACK); }   "{"  { IS(LBRACE); }   "}"  { IS(RBRACE); }   ","  { IS(COMMA); }
+            ":"  { IS(COLON); }    "."  { IS(DOT); }
+
+            "!"  { return refuse(d, LOC, "there is no operator !; write `not`, or != to compare"); }
+            "&" | "&&" { return refuse(d, LOC, "there is no operator &; write `and`"); }
+            "|" | "||" { return refuse(d, LOC, "there is no operator |; write `or`"); }
+            *    { return refuse(d, LOC, "no token begins with this character"); }
+        */
+    }
+#undef IS
+#undef LOC
+}
+
+/* ---- where statements end ------------------------------------------------------------------------- */
+
+typedef struct {
+    bool ends;      /* a statement may end behind it */
+    bool continues; /* on a new line it continues the line before */
+} Role;
+
+static const Role roles[] = {
+    [TK_NAME] = { .ends = true }, [TK_INT] = { .ends = true }, [TK_FLOAT] = { .ends = true },
+    [TK_STRING] = { .ends = true }, [TK_TRUE] = { .ends = true }, [TK_FALSE] = { .ends = true },
+    [TK_RPAREN] = { .ends = true, .continues = true }, [TK_RBRACK] = { .ends = true, .continues = true },
+    [TK_RBRACE] = { .ends = true, .continues = true },
+    /* words that may be names */
+    [TK_FROM] = { .ends = true }, [TK_AS] = { .ends = true }, [TK_INIT] = { .ends = true },
+    [TK_WEIGHTS] = { .ends = true }, [TK_PARAM] = { .ends = true }, [TK_MODEL] = { .ends = true },
+    [TK_IMPORT] = { .ends = true }, [TK_LAYER] = { .ends = true }, [TK_WEIGHT] = { .ends = true },
+    [TK_ASSERT] = { .ends = true },
+    /* operators that no statement begins with */
+    [TK_ELSE] = { .continues = true }, [TK_OR] = { .continues = true }, [TK_AND] = { .continues = true },
+    [TK_EQ] = { .continues = true }, [TK_NE] = { .continues = true }, [TK_LT] = { .continues = true },
+    [TK_LE] = { .continues = true }, [TK_GT] = { .continues = true }, [TK_GE] = { .continues = true },
+    [TK_PLUS] = { .continues = true }, [TK_MINUS] = { .continues = true }, [TK_STAR] = { .continues = true },
+    [TK_SLASH] = { .continues = true }, [TK_FLOORDIV] = { .continues = true },
+    [TK_PERCENT] = { .continues = true }, [TK_AT] = { .continues = true }, [TK_POWER] = { .continues = true },
+    [TK_ARROW] = { .continues = true }, [TK_DOT] = { .continues = true }, [TK_RANGE] = { .continues = true },
+    [TK_COMMA] = { .continues = true },
+};
+
+static Role role_of(int kind) { return kind > 0 && (size_t)kind < COUNT(roles) ? roles[kind] : (Role){ false, false }; }
+
+/* The next token that is no line end, and whether one stood before it; *sep is the first. */
+static bool scan_past_lines(Lexer *lx, Diag *d, Token *t, Token *sep)
+{
+    sep->kind = 0;
+    for (;;) {
+        if (!scan(lx, d, t)) return false;
+        if (t->kind != TK_SEP) return true;
+        if (!sep->kind) *sep = *t;
+    }
+}
+
+bool lexer_next(Lexer *lx, Diag *d, Token *t)
+{
+    Token sep = { 0 };
+    if (lx->has_held) {
+        *t = lx->held;
+        lx->has_held = false;
+    } else {
+        if (!scan_past_lines(lx, d, t, &sep)) return false;
+        if (sep.kind && lx->can_end && !lx->nesting && t->kind && !role_of(t->kind).continues) {
+            lx->held = *t;
+            lx->has_held = true;
+            lx->can_end = false;
+            *t = sep;
+            return true;
+        }
+    }
+    if (t->loc.len > AST_MAX_TOKEN)
+        return diag_error(d, t->loc, "this token is %u characters long; %d are the limit", t->loc.len, AST_MAX_TOKEN);
+    if (t->kind == TK_LPAREN || t->kind == TK_LBRACK) lx->nesting++;
+    if ((t->kind == TK_RPAREN || t->kind == TK_RBRACK) && lx->nesting) lx->nesting--;
+    lx->can_end = role_of(t->kind).ends;
+    return true;
+}

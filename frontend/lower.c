@@ -1,0 +1,303 @@
+/* lower.c -- from a program to a Module: errors with their calls, and one Func for each model. */
+#include "lower.h"
+#include "grammar.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- small things ------------------------------------------------------------------------------------ */
+
+const char *text_arg(Lower *l, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    const char *s = arena_vprintf(&l->arena, fmt, ap);
+    va_end(ap);
+    return s;
+}
+
+const char *join_path(Lower *l, const char *a, const char *b)
+{
+    if (!a || !*a) return b;
+    return !b || !*b ? a : text_arg(l, "%s.%s", a, b);
+}
+
+/* ---- errors -------------------------------------------------------------------------------------------- */
+
+static bool in_std(const Lower *l, Loc loc)
+{
+    for (const File *f = l->files; f; f = f->next)
+        if (f->std) return loc.src == f->src;
+    return false;
+}
+
+/* What goes wrong inside the library is shown at the call that led there. */
+Loc lower_blame(const Lower *l, Loc loc)
+{
+    for (const Frame *f = l->frame; f && in_std(l, loc) && f->call.src; f = f->up) loc = f->call;
+    return loc;
+}
+
+void lower_notes(Lower *l, Loc loc)
+{
+    enum { MAX_NOTES = 6 };
+    Loc shown = lower_blame(l, loc);
+    int n = 0;
+    if (shown.src != loc.src && loc.src) diag_note(l->diag, loc, "it is found here, in the library");
+    for (const Frame *f = l->frame; f; f = f->up) {
+        if (!f->call.src || in_std(l, f->call)) continue;
+        if (f->call.src == shown.src && f->call.at == shown.at) continue;
+        if (n++ < MAX_NOTES) diag_note(l->diag, f->call, "in call from here, of %s", f->what);
+    }
+    if (n > MAX_NOTES) diag_note(l->diag, (Loc){ 0 }, "and %d more calls", n - MAX_NOTES);
+}
+
+bool lower_error(Lower *l, Loc loc, const char *fmt, ...)
+{
+    Buf b = { 0 };
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(&b, fmt, ap);
+    va_end(ap);
+    diag_error(l->diag, lower_blame(l, loc), "%s", b.s ? b.s : "");
+    lower_notes(l, loc);
+    buf_free(&b);
+    return false;
+}
+
+bool lower_step(Lower *l, Loc loc)
+{
+    if (l->stopped) return false;
+    if (++l->steps <= MAX_STEPS) return true;
+    l->stopped = true;
+    return lower_error(l, loc, "the program takes more than %d steps to compile", MAX_STEPS);
+}
+
+/* ---- models ---------------------------------------------------------------------------------------------- */
+
+static bool input_type(Lower *l, const Node *arg, const Type **out)
+{
+    static const DTypes allowed = 1u << DT_FP16 | 1u << DT_FP32 | 1u << DT_INT32 | 1u << DT_BOOL | 1u << DT_INT8
+                                  | 1u << DT_UINT8 | 1u << DT_INT16 | 1u << DT_UINT16;
+    const Node *t = arg->a;
+    Shape s;
+    if (!t || !t->name)
+        return lower_error(l, arg->loc, "input %s needs a type with an element type: `%s: fp16[..]`", arg->name,
+                           arg->name);
+    DType dt = dtype_find(t->name, strlen(t->name));
+    if (dt == DT_NONE || !(allowed >> dt & 1))
+        return lower_error(l, t->loc, "%s is no element type of an input; fp16, fp32, int32 and bool are", t->name);
+    if (!eval_extents(l, t->a, false, &s)) return false;
+    *out = type_tensor(&l->m->arena, dt, s);
+    return true;
+}
+
+static bool add_inputs(Lower *l, const Node *decl, Val *args)
+{
+    bool ok = true;
+    int n = 0;
+    for (const Node *a = decl->a; a; a = a->next, n++) {
+        const Type *t = &type_poison;
+        for (const Node *b = decl->a; b != a; b = b->next)
+            if (b->name == a->name) ok = lower_error(l, a->loc, "%s is the name of two inputs", a->name);
+        if (a->b) ok = lower_error(l, a->b->loc, "an input of a model has no default");
+        if (!input_type(l, a, &t)) ok = false;
+        args[n] = val_tensor(block_param(l->func->body, a->name, t, a->loc));
+    }
+    return ok;
+}
+
+static void rename_value(Lower *l, Value *v, const char *name)
+{
+    v->name = module_name(l->m, name);
+    if (v->def->nout && v->def->out[0] == v)
+        attr_set(l->m, &v->def->attrs, "name", const_string(&l->m->arena, name));
+}
+
+/* The value that the function gives out under this name: the op's own result where it may be renamed,
+ * else a copy. */
+static Value *result_value(Lower *l, const Node *r, Val v)
+{
+    Func *f = l->func;
+    Value *value = to_value(l, v, l->float_type, r->name, r->loc);
+    if (!value) return NULL;
+    bool own = value->def && value->def->kind != OP_const;
+    for (int i = 0; i < f->body->nresult; i++)
+        if (f->body->result[i] == value) own = false;
+    if (!own) {
+        l->b.loc = r->loc;
+        value = build(&l->b, r->name, "identity", "x", value, NULL);
+    }
+    rename_value(l, value, r->name);
+    return value;
+}
+
+static void add_results(Lower *l, const Node *decl, Val out)
+{
+    int n = 0;
+    for (const Node *r = decl->b; r; r = r->next) n++;
+    if (out.kind == V_POISON) return;
+    if (n != 1 && (out.kind != V_LIST || out.u.list->n != n)) {
+        lower_error(l, decl->loc, "model %s names %d results, but returns %s", decl->name, n,
+                    out.kind == V_LIST ? text_arg(l, "%lld", (long long)out.u.list->n) : val_kind(l, out));
+        return;
+    }
+    int i = 0;
+    for (const Node *r = decl->b; r; r = r->next, i++) {
+        Val v = n == 1 && out.kind != V_LIST ? out : out.kind == V_LIST && n > 1 ? out.u.list->at[i] : out;
+        if (v.kind == V_POISON) continue;
+        if (!val_is_tensor(v) && v.kind != V_LIST && !val_is_number(v) && v.kind != V_BOOL) {
+            lower_error(l, r->loc, "result %s is %s, not a tensor", r->name, val_kind(l, v));
+            continue;
+        }
+        Value *value = result_value(l, r, v);
+        if (value) block_result(l->func->body, value);
+    }
+}
+
+static bool claim_results(Lower *l, const Node *decl)
+{
+    if (!decl->b) return lower_error(l, decl->loc, "model %s names no result: `model %s(..) -> y`", decl->name, decl->name);
+    for (const Node *r = decl->b; r; r = r->next)
+        if (!func_claim_name(l->func, module_name(l->m, r->name)))
+            return lower_error(l, r->loc, "%s is the name of two inputs or results", r->name);
+    return true;
+}
+
+static void compile_model(Lower *l, const Node *decl)
+{
+    Closure c = { .decl = decl, .file = l->entry };
+    int n = 0;
+    for (const Node *a = decl->a; a; a = a->next) n++;
+    Val *args = NEW_ARRAY(&l->arena, n, Val);
+    Func *f = func_new(l->m, decl->name, l->opt->opset ? l->opt->opset : OPSET_IOS16);
+    f->loc = decl->loc;
+    l->func = f;
+    l->b = builder_at(f->body, NULL, l->diag, decl->loc);
+    l->model_path = strcmp(decl->name, "main") ? decl->name : "";
+    Frame top = { .file = l->entry, .env = &l->entry->env, .what = decl->name, .path = "", .prefix = "" };
+    l->frame = &top;
+    if (add_inputs(l, decl, args) && claim_results(l, decl)) {
+        add_results(l, decl, call_entry(l, &c, args));
+        keep_weights(l, false);
+    }
+    l->frame = NULL;
+}
+
+/* ---- the program ------------------------------------------------------------------------------------------ */
+
+/* The element type that numbers and weights take: that of main's first float input. */
+static DType main_float(const Node *file)
+{
+    for (const Node *n = file->a; n; n = n->next) {
+        if (n->kind != N_MODEL || strcmp(n->name, "main")) continue;
+        for (const Node *a = n->a; a; a = a->next)
+            if (a->a && a->a->name) {
+                DType t = dtype_find(a->a->name, strlen(a->a->name));
+                if (t == DT_FP16 || t == DT_FP32) return t;
+            }
+    }
+    return DT_FP16;
+}
+
+static bool check_sets(Lower *l)
+{
+    bool ok = true;
+    const char *known[256];
+    size_t n = 0;
+    for (const Node *i = l->entry->root->a; i && n < COUNT(known); i = i->next)
+        if (i->kind == N_PARAM) known[n++] = i->name;
+    for (int i = 0; i < l->opt->nset; i++) {
+        if (l->set_used[i]) continue;
+        const char *near = name_nearest(l->opt->set[i].name, known, n);
+        ok = diag_error(l->diag, (Loc){ 0 }, "--set %s: %s has no such param%s%s%s", l->opt->set[i].name,
+                        l->entry->name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    }
+    return ok;
+}
+
+static void compile_models(Lower *l)
+{
+    const Node *any = NULL, *main_model = NULL;
+    for (const Node *n = l->entry->root->a; n; n = n->next)
+        if (n->kind == N_MODEL) {
+            any = n;
+            if (!strcmp(n->name, "main")) main_model = n;
+        }
+    if (!main_model) {
+        Loc loc = any ? any->loc : (Loc){ .src = l->entry->src };
+        diag_error(l->diag, loc, any ? "there is no model called main, which is where a program begins"
+                                     : "the program has no model: `model main(x: fp16[..]) -> y { .. }`");
+        return;
+    }
+    for (const Node *n = l->entry->root->a; n; n = n->next)
+        if (n->kind == N_MODEL && !l->stopped) compile_model(l, n);
+    l->func = module_func(l->m, "main");
+    l->b = builder_at(l->func->body, NULL, l->diag, main_model->loc);
+    keep_weights(l, true);
+}
+
+static File *entry_file(Lower *l, const Source *src)
+{
+    File *f = NEW(&l->arena, File);
+    *f = (File){ .name = file_base(src->name ? src->name : "<text>"), .dir = "", .src = src, .loading = true };
+    l->files = l->entry = f;
+    f->root = ast_parse(&l->arena, &l->m->names, l->diag, src);
+    return f->root ? f : NULL;
+}
+
+static bool compile(Lower *l, const Source *src)
+{
+    if (!entry_file(l, src)) return false;
+    l->float_type = main_float(l->entry->root);
+    load_items(l, l->entry);
+    if (check_sets(l) && diag_ok(l->diag)) compile_models(l);
+    return diag_ok(l->diag);
+}
+
+Module *dsl_compile(Diag *d, const Source *src, const DslOptions *opt)
+{
+    static const DslOptions none = { 0 };
+    Lower l = { .m = module_new(), .diag = d, .opt = opt ? opt : &none };
+    int before = d->errors + d->fails;
+    Diag *outer = d;
+    l.m->src = src;
+    if (l.opt->opset >= OPSET_IOS18) l.m->version = "1.3";
+    l.root = l.opt->dir ? l.opt->dir : file_dir(&l.arena, src->name && src->name[0] != '<' ? src->name : "x");
+    l.set_used = NEW_ARRAY(&l.arena, l.opt->nset, bool);
+    bool ok = compile(&l, src) && outer->errors + outer->fails == before;
+    arena_free(&l.arena);
+    if (ok) return l.m;
+    module_free(l.m);
+    return NULL;
+}
+
+/* ---- --emit tokens, --emit ast ------------------------------------------------------------------------------ */
+
+bool dsl_print_tokens(Diag *d, const Source *src, Buf *out)
+{
+    Lexer lx;
+    Token t;
+    if (!lexer_open(&lx, d, src)) return false;
+    int line = 0, col = 0;
+    do {
+        if (!lexer_next(&lx, d, &t)) return false;
+        loc_line_col(t.loc, &line, &col);
+        const char *name = ast_token_name(t.kind);
+        buf_printf(out, "%d:%d %s", line, col, name);
+        if (t.kind && t.kind != TK_SEP && (t.loc.len != strlen(name) || memcmp(name, src->text + t.loc.at, t.loc.len)))
+            buf_printf(out, " %.*s", (int)t.loc.len, src->text + t.loc.at);
+        buf_putc(out, '\n');
+    } while (t.kind);
+    return true;
+}
+
+bool dsl_print_ast(Diag *d, const Source *src, Buf *out)
+{
+    Arena a = { 0 };
+    Names names = { .arena = &a };
+    const Node *root = ast_parse(&a, &names, d, src);
+    if (root) ast_print(root, out);
+    arena_free(&a);
+    return root != NULL;
+}

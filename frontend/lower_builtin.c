@@ -1,0 +1,146 @@
+/* lower_builtin.c -- functions of compile-time values, and the arithmetic of ops on plain numbers. */
+#include "lower.h"
+#include "grammar.h"
+
+#include <math.h>
+#include <string.h>
+
+static Val wrong(Lower *l, Loc loc, const char *what, Val v)
+{
+    lower_error(l, loc, "%s, not %s", what, val_kind(l, v));
+    return val_poison();
+}
+
+static Val b_len(Lower *l, Loc loc, Val *a, int n)
+{
+    (void)n;
+    if (a->kind == V_LIST) return val_int(a->u.list->n);
+    if (a->kind == V_STRING) return val_int((int64_t)strlen(a->u.s));
+    return wrong(l, loc, val_is_tensor(*a) ? "len takes a list; the extents of a tensor are x.shape" : "len takes a list", *a);
+}
+
+static Val b_range(Lower *l, Loc loc, Val *a, int n)
+{
+    int64_t v[3] = { 0, 0, 1 };
+    for (int i = 0; i < n; i++)
+        if (a[i].kind != V_INT) return wrong(l, loc, "range takes ints", a[i]);
+    if (n == 1) v[1] = a[0].u.i;
+    for (int i = 0; n > 1 && i < n; i++) v[i] = a[i].u.i;
+    if (v[2] == 0) return wrong(l, loc, "the step of a range must differ from 0", a[2]);
+    double span = ceil(((double)v[1] - (double)v[0]) / (double)v[2]);
+    if (span > MAX_LIST) return wrong(l, loc, "a range has at most 4000000 elements", a[n - 1]);
+    Val list = val_list(l, span > 0 ? (int64_t)span : 0);
+    for (int64_t i = 0; i < list.u.list->n; i++) list.u.list->at[i] = val_int(v[0] + i * v[2]);
+    return list;
+}
+
+static Val b_enumerate(Lower *l, Loc loc, Val *a, int n)
+{
+    (void)n;
+    if (a->kind != V_LIST) return wrong(l, loc, "enumerate takes a list", *a);
+    Val list = val_list(l, a->u.list->n);
+    for (int64_t i = 0; i < a->u.list->n; i++) {
+        Val pair = val_list(l, 2);
+        pair.u.list->at[0] = val_int(i);
+        pair.u.list->at[1] = a->u.list->at[i];
+        list.u.list->at[i] = pair;
+    }
+    return list;
+}
+
+static Val b_int(Lower *l, Loc loc, Val *a, int n)
+{
+    (void)n;
+    if (a->kind == V_INT) return *a;
+    if (a->kind == V_BOOL) return val_int(a->u.b);
+    if (a->kind == V_FLOAT && fabs(a->u.f) < 9e18) return val_int((int64_t)a->u.f);
+    return wrong(l, loc, "int takes a number that fits 64 bits", *a);
+}
+
+static Val b_float(Lower *l, Loc loc, Val *a, int n)
+{
+    (void)n;
+    return val_is_number(*a) ? val_float(val_double(*a)) : wrong(l, loc, "float takes a number", *a);
+}
+
+static Val b_str(Lower *l, Loc loc, Val *a, int n)
+{
+    (void)loc, (void)n;
+    return val_string(val_text(l, *a));
+}
+
+/* min, max, sum, prod: of their arguments, or of one list. */
+static Val reduce(Lower *l, Loc loc, Val *a, int n, int token, Val start)
+{
+    Val *at = a, out = start;
+    int64_t count = n;
+    if (n == 1 && a->kind == V_LIST) {
+        at = a->u.list->at;
+        count = a->u.list->n;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        if (!val_is_number(at[i])) return wrong(l, loc, "a number is needed", at[i]);
+        if (out.kind == V_NONE) out = at[i];
+        else if (token == TK_LT || token == TK_GT) out = number_op(l, loc, token, at[i], out).u.b ? at[i] : out;
+        else out = number_op(l, loc, token, out, at[i]);
+        if (out.kind == V_POISON) return out;
+    }
+    return out.kind == V_NONE ? wrong(l, loc, "at least one number is needed", out) : out;
+}
+
+static Val b_min(Lower *l, Loc loc, Val *a, int n) { return reduce(l, loc, a, n, TK_LT, (Val){ .kind = V_NONE }); }
+static Val b_max(Lower *l, Loc loc, Val *a, int n) { return reduce(l, loc, a, n, TK_GT, (Val){ .kind = V_NONE }); }
+static Val b_sum(Lower *l, Loc loc, Val *a, int n) { return reduce(l, loc, a, n, TK_PLUS, val_int(0)); }
+static Val b_prod(Lower *l, Loc loc, Val *a, int n) { return reduce(l, loc, a, n, TK_STAR, val_int(1)); }
+
+static Val b_is_const(Lower *l, Loc loc, Val *a, int n)
+{
+    (void)l, (void)loc, (void)n;
+    return val_bool(a->kind != V_TENSOR || value_is_const(a->u.tensor));
+}
+
+const Builtin builtins[] = {
+    { "len", 1, 1, b_len }, { "range", 1, 3, b_range }, { "enumerate", 1, 1, b_enumerate },
+    { "int", 1, 1, b_int }, { "float", 1, 1, b_float }, { "str", 1, 1, b_str },
+    { "min", 1, 1000, b_min }, { "max", 1, 1000, b_max }, { "sum", 1, 1000, b_sum },
+    { "prod", 1, 1000, b_prod }, { "is_const", 1, 1, b_is_const }, { NULL, 0, 0, NULL },
+};
+
+const Builtin *builtin_find(const char *name)
+{
+    for (const Builtin *b = builtins; b->name; b++)
+        if (!strcmp(b->name, name)) return b;
+    return NULL;
+}
+
+/* ---- ops on numbers ------------------------------------------------------------------------------------------ */
+
+static double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
+static double one_over_sqrt(double x) { return 1 / sqrt(x); }
+
+static const struct { const char *op; double (*f)(double); } unary[] = {
+    { "sqrt", sqrt }, { "rsqrt", one_over_sqrt }, { "exp", exp }, { "exp2", exp2 }, { "log", log },
+    { "sin", sin }, { "cos", cos }, { "tan", tan }, { "tanh", tanh }, { "erf", erf }, { "sign", sign },
+    { "floor", floor }, { "ceil", ceil }, { "round", nearbyint },
+};
+
+bool fold_math(const char *op, int n, const NamedVal *arg, Val *out)
+{
+    for (int i = 0; i < n; i++)
+        if (!val_is_number(arg[i].val) || arg[i].name) return false;
+    if (n == 1 && !strcmp(op, "abs")) {
+        bool whole = arg->val.kind == V_INT && arg->val.u.i != INT64_MIN;
+        *out = whole ? val_int(arg->val.u.i < 0 ? -arg->val.u.i : arg->val.u.i) : val_float(fabs(val_double(arg->val)));
+        return true;
+    }
+    if (n == 2 && !strcmp(op, "pow")) {
+        *out = val_float(pow(val_double(arg[0].val), val_double(arg[1].val)));
+        return true;
+    }
+    for (size_t i = 0; n == 1 && i < COUNT(unary); i++)
+        if (!strcmp(unary[i].op, op)) {
+            *out = val_float(unary[i].f(val_double(arg->val)));
+            return true;
+        }
+    return false;
+}

@@ -1,0 +1,358 @@
+/* lower_call.c -- calls: arguments meet parameters, functions are inlined, layers put to use. */
+#include "lower.h"
+
+#include <string.h>
+
+/* ---- frames ---------------------------------------------------------------------------------------------- */
+
+/* The path that weights declared in this call begin with; a function's is made when first asked for,
+ * so that calls which declare none cost no name. */
+const char *frame_path(Lower *l, Frame *f)
+{
+    if (f->path) return f->path;
+    const char *base = join_path(l, f->up ? frame_path(l, f->up) : "", f->what), *path = base;
+    for (int i = 1;; i++) {
+        const char *key = module_name(l->m, path);
+        if (!env_get(&l->uses, key)) {
+            env_set(l, &l->uses, key, val_bool(true));
+            return f->path = key;
+        }
+        path = text_arg(l, "%s_%d", base, i);
+    }
+}
+
+static bool refuse_recursion(Lower *l, const Closure *c, Loc loc, const char *what)
+{
+    Buf b = { 0 };
+    const Frame *chain[MAX_CALL_DEPTH + 1], *f = l->frame;
+    int n = 0;
+    for (; f && n <= MAX_CALL_DEPTH; f = f->up) {
+        chain[n++] = f;
+        if (f->decl == c->decl && f->self == c->self) break;
+    }
+    while (n-- > 0) buf_printf(&b, "%s -> ", chain[n]->what);
+    lower_error(l, loc, "functions are inlined, so %s cannot call itself: %s%s", what, b.s ? b.s : "", what);
+    buf_free(&b);
+    return false;
+}
+
+static bool push(Lower *l, Frame *f, const Closure *c, Loc loc)
+{
+    for (const Frame *g = l->frame; g; g = g->up)
+        if (g->decl == c->decl && (g->self == c->self || c->decl->kind == N_LAYERDEF))
+            return refuse_recursion(l, c, loc, f->what);
+    if (l->call_depth == MAX_CALL_DEPTH)
+        return lower_error(l, loc, "calls are nested deeper than %d", MAX_CALL_DEPTH);
+    l->call_depth++;
+    f->up = l->frame;
+    f->decl = c->decl;
+    f->file = c->file;
+    f->call = loc;
+    l->frame = f;
+    return true;
+}
+
+static void pop(Lower *l)
+{
+    l->frame = l->frame->up;
+    l->call_depth--;
+}
+
+/* ---- types of parameters ------------------------------------------------------------------------------------ */
+
+static const struct { const char *name; ValKind kind; } kinds[] = {
+    { "int", V_INT }, { "float", V_FLOAT }, { "bool", V_BOOL }, { "string", V_STRING }, { "list", V_LIST },
+    { "layer", V_INSTANCE }, { "function", V_FN },
+};
+
+static const char *type_words(Lower *l, const Node *type, const Shape *s)
+{
+    const char *dims = type->b ? shape_text(&l->arena, s) : "";
+    return text_arg(l, "%s%s", type->name ? type->name : "", dims);
+}
+
+static bool check_tensor_type(Lower *l, const Node *type, const char *what, Loc loc, Val v)
+{
+    Shape s;
+    DType t = type->name ? dtype_find(type->name, strlen(type->name)) : DT_NONE;
+    if (type->name && (t == DT_NONE || t == DT_STRING))
+        return lower_error(l, type->loc, "%s is no type; fp16, fp32, int32, bool and int, float, string, list are",
+                           type->name);
+    if (!eval_extents(l, type->a, true, &s)) return false;
+    if (!val_is_tensor(v))
+        return lower_error(l, loc, "%s must be a tensor %s, not %s", what, type_words(l, type, &s), val_kind(l, v));
+    if ((!type->b || shape_fits(&s, val_shape(v))) && (!t || t == val_dtype(v))) return true;
+    return lower_error(l, loc, "%s must be %s, but it is %s%s", what, type_words(l, type, &s),
+                       dtypes[val_dtype(v)].name, shape_text(&l->arena, val_shape(v)));
+}
+
+bool check_type(Lower *l, const Node *type, const char *what, Loc loc, Val *v)
+{
+    if (!type || v->kind == V_POISON) return true;
+    for (size_t i = 0; type->name && !type->b && i < COUNT(kinds); i++) {
+        if (strcmp(kinds[i].name, type->name) || (kinds[i].kind == V_BOOL && val_is_tensor(*v))) continue;
+        if (kinds[i].kind == V_FLOAT && v->kind == V_INT) *v = val_float((double)v->u.i);
+        if (v->kind == kinds[i].kind) return true;
+        return lower_error(l, loc, "%s must be of type %s, but it is %s", what, type->name, val_kind(l, *v));
+    }
+    return check_tensor_type(l, type, what, loc, *v);
+}
+
+/* ---- arguments ----------------------------------------------------------------------------------------------- */
+
+Args eval_args(Lower *l, const Node *args)
+{
+    Args a = { .ok = true };
+    for (const Node *n = args; n; n = n->next) a.n++;
+    a.at = NEW_ARRAY(&l->arena, a.n, NamedVal);
+    int i = 0;
+    for (const Node *n = args; n; n = n->next, i++) {
+        const Node *e = n->kind == N_KEYWORD ? n->a : n;
+        a.at[i] = (NamedVal){ .name = n->kind == N_KEYWORD ? n->name : NULL, .loc = e->loc };
+        a.at[i].val = eval(l, e, NULL);
+        if (a.at[i].val.kind == V_POISON) a.ok = false;
+        if (!a.at[i].name && i && a.at[i - 1].name)
+            a.ok = lower_error(l, e->loc, "an argument without a name stands behind one with a name");
+    }
+    return a;
+}
+
+static const Node *find_param(const Node *params, const char *name)
+{
+    for (const Node *p = params; p; p = p->next)
+        if (p->name == name) return p;
+    return NULL;
+}
+
+static bool unknown_argument(Lower *l, const Node *params, const NamedVal *a, const char *what)
+{
+    const char *known[64];
+    size_t n = 0;
+    for (const Node *p = params; p && n < COUNT(known); p = p->next) known[n++] = p->name;
+    const char *near = name_nearest(a->name, known, n);
+    return lower_error(l, a->loc, "%s has no parameter %s%s%s%s", what, a->name, near ? "; did you mean " : "",
+                       near ? near : "", near ? "?" : "");
+}
+
+/* Binds arguments in the new frame, which is on top already; its caller's values were evaluated. */
+static bool bind_args(Lower *l, const Node *params, const Args *a, Loc loc, const char *what)
+{
+    const Node *p = params;
+    int i = 0, count = 0;
+    bool ok = true;
+    for (const Node *q = params; q; q = q->next) count++;
+    for (; i < a->n && !a->at[i].name; i++, p = p->next) {
+        if (!p) return lower_error(l, loc, "%s takes %d argument%s, not %d", what, count, count == 1 ? "" : "s", a->n);
+        env_set(l, l->frame->env, p->name, a->at[i].val);
+    }
+    for (; i < a->n; i++) {
+        if (!find_param(params, a->at[i].name)) ok = unknown_argument(l, params, &a->at[i], what);
+        else if (env_get(l->frame->env, a->at[i].name))
+            ok = lower_error(l, a->at[i].loc, "argument %s is given twice", a->at[i].name);
+        else env_set(l, l->frame->env, a->at[i].name, a->at[i].val);
+    }
+    for (p = params; ok && p; p = p->next) {
+        if (!env_get(l->frame->env, p->name)) {
+            if (!p->b) return lower_error(l, loc, "argument %s of %s is missing", p->name, what);
+            env_set(l, l->frame->env, p->name, eval(l, p->b, NULL));
+        }
+        Val v = *env_get(l->frame->env, p->name);
+        ok = check_type(l, p->a, text_arg(l, "argument %s of %s", p->name, what), loc, &v);
+        env_set(l, l->frame->env, p->name, v);
+    }
+    return ok;
+}
+
+/* ---- bodies ---------------------------------------------------------------------------------------------------- */
+
+static Val named_results(Lower *l, const Node *results)
+{
+    int64_t n = 0;
+    for (const Node *r = results; r; r = r->next) n++;
+    Val v = val_list(l, n);
+    n = 0;
+    for (const Node *r = results; r; r = r->next, n++) {
+        Val *x = env_get(l->frame->env, r->name);
+        if (!x) {
+            lower_error(l, r->loc, "%s never gives its result %s a value", l->frame->what, r->name);
+            return val_poison();
+        }
+        v.u.list->at[n] = *x;
+    }
+    return n == 1 ? v.u.list->at[0] : v;
+}
+
+static Val run_body(Lower *l, const Node *decl)
+{
+    Frame *f = l->frame;
+    run_block(l, decl->c);
+    if (l->stopped) return val_poison();
+    Val v = f->result;
+    if (!f->returned && decl->b) v = named_results(l, decl->b);
+    else if (!f->returned) {
+        lower_error(l, decl->loc, "%s ends without `return`", f->what);
+        return val_poison();
+    }
+    int64_t i = 0;
+    for (const Node *r = decl->b; r; r = r->next, i++) {
+        bool many = decl->b->next != NULL;
+        if (many && (v.kind != V_LIST || i >= v.u.list->n)) break;
+        Val x = many ? v.u.list->at[i] : v;
+        if (!check_type(l, r->a, text_arg(l, "result %s", r->name), r->loc, &x)) return val_poison();
+    }
+    return v;
+}
+
+/* What depends on numbers and strings alone is computed once: tables and masks are the same list
+ * wherever they are used, and so become one constant. */
+static const char *memo_key(Lower *l, const Closure *c, const Args *a)
+{
+    if (c->self || c->decl->kind != N_FN || !a->n) return NULL;
+    for (int i = 0; i < a->n; i++) {
+        ValKind k = a->at[i].val.kind;
+        if (k != V_INT && k != V_FLOAT && k != V_BOOL && k != V_STRING) return NULL;
+    }
+    Buf b = { 0 };
+    buf_printf(&b, "%p", (const void *)c->decl);
+    for (int i = 0; i < a->n; i++) {
+        Val v = a->at[i].val;
+        buf_printf(&b, "\x01%s\x01%d\x01", a->at[i].name ? a->at[i].name : "", (int)v.kind);
+        if (v.kind == V_FLOAT) buf_printf(&b, "%a", v.u.f);
+        else buf_puts(&b, val_text(l, v));
+    }
+    const char *key = name_intern(&l->m->names, b.s, b.len);
+    buf_free(&b);
+    return key;
+}
+
+static bool known_now(Val v)
+{
+    if (v.kind != V_LIST) return val_is_number(v) || v.kind == V_BOOL || v.kind == V_STRING;
+    for (int64_t i = 0; i < v.u.list->n; i++)
+        if (!known_now(v.u.list->at[i])) return false;
+    return true;
+}
+
+static Val run_model_body(Lower *l, const Closure *c)
+{
+    Env uses = l->uses;
+    const char *path = l->model_path;
+    l->uses = (Env){ 0 };
+    l->pass++;
+    l->frame->path = l->model_path = strcmp(c->decl->name, "main") ? c->decl->name : "";
+    Val v = run_body(l, c->decl);
+    l->uses = uses;
+    l->model_path = path;
+    return v;
+}
+
+static Val call_with(Lower *l, const Closure *c, const Args *a, Loc loc, const char *hint)
+{
+    Env env = { 0 };
+    bool anonymous = !c->decl->name;
+    Frame f = { .env = &env, .self = c->self, .hint = hint };
+    f.what = anonymous ? c->self->decl->name : c->decl->name;
+    if (anonymous) f.path = c->self->path;
+    f.prefix = anonymous ? c->self->path : join_path(l, c->self ? c->self->path : l->frame->prefix, f.what);
+    if (c->self && !anonymous) f.path = c->self->path;
+    if (!push(l, &f, c, loc)) return val_poison();
+    Val v = val_poison();
+    if (bind_args(l, c->decl->a, a, loc, f.what))
+        v = c->decl->kind == N_MODEL ? run_model_body(l, c) : run_body(l, c->decl);
+    pop(l);
+    return v;
+}
+
+Val call_closure(Lower *l, Closure *c, const Node *args, Loc loc, const char *hint)
+{
+    Args a = eval_args(l, args);
+    if (!a.ok) return val_poison();
+    const char *key = memo_key(l, c, &a);
+    const Val *known = key ? env_get(&l->memo, key) : NULL;
+    if (known) return *known;
+    if (!hint) hint = join_path(l, c->self ? c->self->path : l->frame->prefix, c->decl->name);
+    Val v = call_with(l, c, &a, loc, hint);
+    if (key && known_now(v)) env_set(l, &l->memo, key, v);
+    return v;
+}
+
+Val call_entry(Lower *l, Closure *c, const Val *args)
+{
+    Env env = { 0 };
+    Frame f = { .env = &env, .what = c->decl->name, .prefix = "", .path = l->model_path };
+    Val v = val_poison();
+    if (!push(l, &f, c, (Loc){ 0 })) return v;
+    int n = 0;
+    for (const Node *p = c->decl->a; p; p = p->next) env_set(l, &env, p->name, args[n++]);
+    for (const Node *r = c->decl->b; r && !r->next; r = r->next) f.hint = r->name;
+    l->uses = (Env){ 0 };
+    l->pass++;
+    v = run_body(l, c->decl);
+    pop(l);
+    return v;
+}
+
+/* ---- layers ------------------------------------------------------------------------------------------------------ */
+
+Val instantiate(Lower *l, Closure *c, const Node *args, Loc loc, const char *path)
+{
+    Args a = eval_args(l, args ? args->a : NULL);
+    Instance *self = NEW(&l->arena, Instance);
+    *self = (Instance){ .decl = c->decl, .file = c->file, .path = path };
+    Frame f = { .env = &self->env, .self = self, .what = c->decl->name, .path = path, .prefix = path };
+    if (!a.ok || !push(l, &f, c, loc)) return val_poison();
+    bool ok = bind_args(l, c->decl->a, &a, loc, f.what);
+    if (ok) run_block(l, c->decl->b);
+    pop(l);
+    return ok ? (Val){ .kind = V_INSTANCE, .u.self = self } : val_poison();
+}
+
+static Val call_instance(Lower *l, const Node *n, Instance *self, const char *hint)
+{
+    Val *fn = env_get(&self->env, module_name(l->m, "()"));
+    if (fn && fn->kind == V_FN) return call_closure(l, fn->u.fn, n->b, n->loc, hint ? hint : self->path);
+    lower_error(l, n->loc, "layer %s has no `fn (..)`, so it cannot be called", self->decl->name);
+    return val_poison();
+}
+
+/* ---- any call ------------------------------------------------------------------------------------------------------ */
+
+static Val call_builtin(Lower *l, const Node *n, const Builtin *b)
+{
+    Args a = eval_args(l, n->b);
+    if (!a.ok) return val_poison();
+    Val *v = NEW_ARRAY(&l->arena, a.n, Val);
+    for (int i = 0; i < a.n; i++) {
+        if (a.at[i].name) {
+            lower_error(l, a.at[i].loc, "the arguments of %s have no names", b->name);
+            return val_poison();
+        }
+        v[i] = a.at[i].val;
+    }
+    if (a.n < b->min || a.n > b->max) {
+        lower_error(l, n->loc, "%s takes %d%s argument%s, not %d", b->name, b->min, b->max > b->min ? " or more" : "",
+                    b->min == 1 && b->max == 1 ? "" : "s", a.n);
+        return val_poison();
+    }
+    return b->call(l, n->loc, v, a.n);
+}
+
+Val eval_call(Lower *l, const Node *n, const char *hint)
+{
+    Val f = eval(l, n->a, NULL);
+    switch (f.kind) {
+    case V_POISON: return f;
+    case V_FN: return call_closure(l, f.u.fn, n->b, n->loc, hint);
+    case V_MODEL: return call_closure(l, f.u.fn, n->b, n->loc, hint);
+    case V_INSTANCE: return call_instance(l, n, f.u.self, hint);
+    case V_BUILTIN: return call_builtin(l, n, f.u.builtin);
+    case V_OP: return emit_call(l, n, f.u.op, hint);
+    case V_LAYER:
+        lower_error(l, n->loc, "%s is a layer: declare a use of it, `layer name: %s(..)`, and call that",
+                    f.u.fn->decl->name, f.u.fn->decl->name);
+        return val_poison();
+    default:
+        lower_error(l, n->loc, "%s cannot be called", val_kind(l, f));
+        return val_poison();
+    }
+}

@@ -1,0 +1,356 @@
+/* lower_expr.c -- expressions: what is known now is computed, what is not becomes a statement. */
+#include "lower.h"
+#include "grammar.h"
+
+#include <string.h>
+
+/* The MIL op of each operator, for tensors. */
+static const struct { int token; const char *op; } infix[] = {
+    { TK_PLUS, "add" }, { TK_MINUS, "sub" }, { TK_STAR, "mul" }, { TK_SLASH, "real_div" },
+    { TK_FLOORDIV, "floor_div" }, { TK_PERCENT, "mod" }, { TK_POWER, "pow" }, { TK_AT, "matmul" },
+    { TK_EQ, "equal" }, { TK_NE, "not_equal" }, { TK_LT, "less" }, { TK_LE, "less_equal" },
+    { TK_GT, "greater" }, { TK_GE, "greater_equal" }, { TK_AND, "logical_and" }, { TK_OR, "logical_or" },
+};
+
+static const char *infix_op(int token)
+{
+    for (size_t i = 0; i < COUNT(infix); i++)
+        if (infix[i].token == token) return infix[i].op;
+    return NULL;
+}
+
+/* ---- names ---------------------------------------------------------------------------------------------- */
+
+static Val *find_imported(Lower *l, const File *f, const Node *name, bool *clash)
+{
+    Val *found = NULL;
+    const File *where = NULL;
+    for (int i = 0; i < f->nimport; i++) {
+        Val *v = env_get(&f->import[i]->env, name->name);
+        if (v && found && f->import[i] != where && !where->std && !f->import[i]->std) {
+            lower_error(l, name->loc, "%s is defined by both %s and %s; import one of them `as` a name", name->name,
+                        where->name, f->import[i]->name);
+            *clash = true;
+        }
+        if (v && (!found || where->std)) {
+            found = v;
+            where = f->import[i];
+        }
+    }
+    return found;
+}
+
+static void add_names(const Env *e, const char **known, size_t *n, size_t max)
+{
+    for (int i = 0; i < e->cap && *n < max; i++)
+        if (e->slot[i].name) known[(*n)++] = e->slot[i].name;
+}
+
+static Val unknown_name(Lower *l, const Node *name)
+{
+    enum { MAX_KNOWN = 2000 };
+    const Frame *f = l->frame;
+    const char **known = NEW_ARRAY(&l->arena, MAX_KNOWN, const char *);
+    size_t n = 0;
+    add_names(f->env, known, &n, MAX_KNOWN);
+    if (f->self) add_names(&f->self->env, known, &n, MAX_KNOWN);
+    add_names(&f->file->env, known, &n, MAX_KNOWN);
+    for (int i = 0; i < f->file->nimport; i++) add_names(&f->file->import[i]->env, known, &n, MAX_KNOWN);
+    for (const Builtin *b = builtins; b->name && n < MAX_KNOWN; b++) known[n++] = b->name;
+    for (int i = 0; i < OP_COUNT && n < MAX_KNOWN; i++) known[n++] = ops[i].name;
+    const char *near = name_nearest(name->name, known, n);
+    lower_error(l, name->loc, "%s is not defined%s%s%s", name->name, near ? "; did you mean " : "", near ? near : "",
+                near ? "?" : "");
+    return val_poison();
+}
+
+Val lookup(Lower *l, const Node *name)
+{
+    const Frame *f = l->frame;
+    bool clash = false;
+    Val *v = env_get(f->env, name->name);
+    if (!v && f->self) v = env_get(&f->self->env, name->name);
+    if (!v) v = env_get(&f->file->env, name->name);
+    if (!v) v = find_imported(l, f->file, name, &clash);
+    if (clash) return val_poison();
+    if (v) return *v;
+    const Builtin *b = builtin_find(name->name);
+    if (b) return (Val){ .kind = V_BUILTIN, .u.builtin = b };
+    int op = op_find(name->name);
+    return op == OP_NONE ? unknown_name(l, name) : (Val){ .kind = V_OP, .u.op = op };
+}
+
+/* ---- members ---------------------------------------------------------------------------------------------- */
+
+static Val shape_list(Lower *l, const Shape *s)
+{
+    Val v = val_list(l, s->rank);
+    for (int i = 0; i < s->rank; i++) v.u.list->at[i] = val_int(s->dim[i]);
+    return v;
+}
+
+static Val tensor_member(Lower *l, const Node *n, Val v)
+{
+    if (!strcmp(n->name, "shape")) return shape_list(l, val_shape(v));
+    if (!strcmp(n->name, "rank")) return val_int(val_shape(v)->rank);
+    if (!strcmp(n->name, "dtype")) return val_string(dtypes[val_dtype(v)].name);
+    lower_error(l, n->loc, "a tensor has .shape, .rank and .dtype, but no .%s", n->name);
+    return val_poison();
+}
+
+static Val env_member(Lower *l, const Node *n, const Env *e, const char *of)
+{
+    const char *known[256];
+    size_t count = 0;
+    Val *v = env_get(e, n->name);
+    if (v) return *v;
+    add_names(e, known, &count, COUNT(known));
+    const char *near = name_nearest(n->name, known, count);
+    lower_error(l, n->loc, "%s has no %s%s%s%s", of, n->name, near ? "; did you mean " : "", near ? near : "",
+                near ? "?" : "");
+    return val_poison();
+}
+
+static Val mil_member(Lower *l, const Node *n)
+{
+    const char *known[OP_COUNT];
+    int op = op_find(n->name);
+    if (op != OP_NONE) return (Val){ .kind = V_OP, .u.op = op };
+    for (int i = 0; i < OP_COUNT; i++) known[i] = ops[i].name;
+    const char *near = name_nearest(n->name, known, OP_COUNT);
+    lower_error(l, n->loc, "there is no op called %s%s%s%s", n->name, near ? "; did you mean " : "", near ? near : "",
+                near ? "?" : "");
+    return val_poison();
+}
+
+static Val member_value(Lower *l, const Node *n)
+{
+    /* mil.NAME is the op, whatever NAME means here */
+    if (n->a->kind == N_NAME && !strcmp(n->a->name, "mil") && !env_get(l->frame->env, n->a->name)
+        && !env_get(&l->frame->file->env, n->a->name))
+        return mil_member(l, n);
+    Val v = eval(l, n->a, NULL);
+    if (v.kind == V_POISON) return v;
+    if (val_is_tensor(v)) return tensor_member(l, n, v);
+    if (v.kind == V_FILE) return env_member(l, n, &v.u.file->env, v.u.file->name);
+    if (v.kind == V_INSTANCE) return env_member(l, n, &v.u.self->env, v.u.self->decl->name);
+    lower_error(l, n->loc, "%s has no members", val_kind(l, v));
+    return val_poison();
+}
+
+/* ---- operators ---------------------------------------------------------------------------------------------- */
+
+static Val concat_lists(Lower *l, Loc loc, const List *a, const List *b)
+{
+    if (a->n + b->n > MAX_LIST) {
+        lower_error(l, loc, "a list of more than %d elements", MAX_LIST);
+        return val_poison();
+    }
+    Val v = val_list(l, a->n + b->n);
+    if (a->n) memcpy(v.u.list->at, a->at, (size_t)a->n * sizeof *a->at);
+    if (b->n) memcpy(v.u.list->at + a->n, b->at, (size_t)b->n * sizeof *b->at);
+    return v;
+}
+
+static Val repeat_list(Lower *l, Loc loc, const List *a, int64_t times)
+{
+    int64_t n = 0;
+    if (times < 0) times = 0;
+    if (__builtin_mul_overflow(a->n, times, &n) || n > MAX_LIST) {
+        lower_error(l, loc, "a list of more than %d elements", MAX_LIST);
+        return val_poison();
+    }
+    Val v = val_list(l, n);
+    for (int64_t i = 0; i < n; i++) v.u.list->at[i] = a->at[i % a->n];
+    return v;
+}
+
+static Val text_concat(Lower *l, Loc loc, Val a, Val b)
+{
+    const char *s = val_text(l, a), *t = val_text(l, b);
+    if (strlen(s) + strlen(t) > AST_MAX_TOKEN) {
+        lower_error(l, loc, "a string of more than %d characters", AST_MAX_TOKEN);
+        return val_poison();
+    }
+    return val_string(text_arg(l, "%s%s", s, t));
+}
+
+static Val values_op(Lower *l, const Node *n, Val a, Val b)
+{
+    if (val_is_number(a) && val_is_number(b) && n->op != TK_AT) return number_op(l, n->loc, n->op, a, b);
+    if (n->op == TK_PLUS && (a.kind == V_STRING || b.kind == V_STRING)) return text_concat(l, n->loc, a, b);
+    if (n->op == TK_PLUS && a.kind == V_LIST && b.kind == V_LIST) return concat_lists(l, n->loc, a.u.list, b.u.list);
+    if (n->op == TK_STAR && a.kind == V_LIST && b.kind == V_INT) return repeat_list(l, n->loc, a.u.list, b.u.i);
+    if (n->op == TK_STAR && a.kind == V_INT && b.kind == V_LIST) return repeat_list(l, n->loc, b.u.list, a.u.i);
+    if (n->op == TK_EQ && a.kind == b.kind) return val_bool(val_equal(a, b));
+    if (n->op == TK_NE && a.kind == b.kind) return val_bool(!val_equal(a, b));
+    lower_error(l, n->loc, "%s does not take %s and %s", ast_token_name(n->op), val_kind(l, a), val_kind(l, b));
+    return val_poison();
+}
+
+static Val range_value(Lower *l, const Node *n)
+{
+    int64_t from = 0, to = 0;
+    if (!eval_int(l, n->a, &from) || !eval_int(l, n->b, &to)) return val_poison();
+    int64_t count = to > from ? (int64_t)((uint64_t)to - (uint64_t)from) : 0;
+    if (count < 0 || count > MAX_LIST) {
+        lower_error(l, n->loc, "a range of more than %d elements", MAX_LIST);
+        return val_poison();
+    }
+    Val v = val_list(l, count);
+    for (int64_t i = 0; i < count; i++) v.u.list->at[i] = val_int(from + i);
+    return v;
+}
+
+/* `and`, `or`: of bools known now the second is evaluated only where it matters. */
+static bool shortcut(const Node *n, Val a, Val *out)
+{
+    if (a.kind != V_BOOL || (n->op != TK_AND && n->op != TK_OR)) return false;
+    if (a.u.b != (n->op == TK_OR)) return false;
+    *out = a;
+    return true;
+}
+
+static Val binary_value(Lower *l, const Node *n, const char *hint)
+{
+    Val out, a, b;
+    if (n->op == TK_RANGE) return range_value(l, n);
+    a = eval(l, n->a, NULL);
+    if (shortcut(n, a, &out)) return out;
+    b = eval(l, n->b, NULL);
+    if (a.kind == V_POISON || b.kind == V_POISON) return val_poison();
+    if ((n->op == TK_AND || n->op == TK_OR) && a.kind == V_BOOL && b.kind == V_BOOL) return b;
+    bool text = n->op == TK_PLUS && (a.kind == V_STRING || b.kind == V_STRING);
+    if (text || (!val_is_tensor(a) && !val_is_tensor(b))) return values_op(l, n, a, b);
+    NamedVal arg[] = { { "x", a, n->a->loc }, { "y", b, n->b->loc } };
+    return emit(l, n->loc, hint, infix_op(n->op), arg, 2);
+}
+
+static Val unary_value(Lower *l, const Node *n, const char *hint)
+{
+    Val a = eval(l, n->a, NULL);
+    if (a.kind == V_POISON) return a;
+    if (n->op == TK_NOT && a.kind == V_BOOL) return val_bool(!a.u.b);
+    if (n->op == TK_MINUS && a.kind == V_FLOAT) return val_float(-a.u.f);
+    if (n->op == TK_MINUS && a.kind == V_INT) return number_op(l, n->loc, TK_MINUS, val_int(0), a);
+    if (val_is_tensor(a)) {
+        NamedVal arg[] = { { "x", a, n->a->loc }, { "y", val_int(-1), n->loc } };
+        return n->op == TK_NOT ? emit(l, n->loc, hint, "logical_not", arg, 1) : emit(l, n->loc, hint, "mul", arg, 2);
+    }
+    lower_error(l, n->loc, "%s does not take %s", ast_token_name(n->op), val_kind(l, a));
+    return val_poison();
+}
+
+/* ---- lists ---------------------------------------------------------------------------------------------------- */
+
+static Val list_value(Lower *l, const Node *n)
+{
+    int64_t count = 0;
+    bool ok = true;
+    for (const Node *e = n->a; e; e = e->next) count++;
+    Val v = val_list(l, count);
+    count = 0;
+    for (const Node *e = n->a; e; e = e->next) {
+        Val x = eval(l, e, NULL);
+        if (x.kind == V_POISON) ok = false;
+        v.u.list->at[count++] = x;
+    }
+    return ok ? v : val_poison();
+}
+
+static Val each_value(Lower *l, const Node *n)
+{
+    Val in = eval(l, n->b, NULL);
+    if (in.kind == V_POISON) return in;
+    if (in.kind != V_LIST) {
+        lower_error(l, n->b->loc, "`for` walks a list or a range, not %s", val_kind(l, in));
+        return val_poison();
+    }
+    bool ok = true;
+    Val v = val_list(l, in.u.list->n);
+    Val *old = env_get(l->frame->env, n->c->name), saved = old ? *old : (Val){ .kind = V_NONE };
+    for (int64_t i = 0; ok && i < in.u.list->n; i++) {
+        bind_names(l, n->c, in.u.list->at[i], n->loc);
+        v.u.list->at[i] = eval(l, n->a, NULL);
+        ok = v.u.list->at[i].kind != V_POISON && !l->stopped;
+    }
+    if (old) env_set(l, l->frame->env, n->c->name, saved);
+    return ok ? v : val_poison();
+}
+
+/* ---- every expression ----------------------------------------------------------------------------------------------- */
+
+static Val eval_kind(Lower *l, const Node *n, const char *hint)
+{
+    bool yes = false;
+    switch (n->kind) {
+    case N_INT: return val_int(n->u.i);
+    case N_FLOAT: return val_float(n->u.f);
+    case N_BOOL: return val_bool(n->u.i != 0);
+    case N_STRING: return val_string(n->u.s);
+    case N_NAME: return lookup(l, n);
+    case N_MEMBER: return member_value(l, n);
+    case N_UNARY: return unary_value(l, n, hint);
+    case N_BINARY: return binary_value(l, n, hint);
+    case N_LIST: return list_value(l, n);
+    case N_EACH: return each_value(l, n);
+    case N_INDEX: return eval_index(l, n, hint);
+    case N_CALL: return eval_call(l, n, hint);
+    case N_COND:
+        if (!eval_truth(l, n->b, "the condition of `if`", &yes)) return val_poison();
+        return eval(l, yes ? n->a : n->c, hint);
+    default: bug("%s is no expression", node_names[n->kind]);
+    }
+}
+
+Val eval(Lower *l, const Node *n, const char *hint)
+{
+    if (!lower_step(l, n->loc)) return val_poison();
+    if (l->depth == MAX_EVAL_DEPTH) {
+        l->stopped = true;
+        lower_error(l, n->loc, "the program is nested too deeply");
+        return val_poison();
+    }
+    l->depth++;
+    Val v = eval_kind(l, n, hint);
+    l->depth--;
+    return v;
+}
+
+bool eval_int(Lower *l, const Node *n, int64_t *out)
+{
+    Val v = eval(l, n, NULL);
+    if (v.kind == V_INT) *out = v.u.i;
+    else if (v.kind != V_POISON) lower_error(l, n->loc, "an int is needed here, not %s", val_kind(l, v));
+    return v.kind == V_INT;
+}
+
+bool eval_truth(Lower *l, const Node *n, const char *what, bool *out)
+{
+    Val v = eval(l, n, NULL);
+    if (v.kind == V_BOOL) *out = v.u.b;
+    else if (val_is_tensor(v))
+        lower_error(l, n->loc, "%s is %s, which is known only when the model runs; select(cond, a, b) chooses then",
+                    what, val_kind(l, v));
+    else if (v.kind != V_POISON) lower_error(l, n->loc, "%s must be a bool, not %s", what, val_kind(l, v));
+    return v.kind == V_BOOL;
+}
+
+bool eval_extents(Lower *l, const Node *list, bool wildcard, Shape *out)
+{
+    *out = (Shape){ .rank = 0 };
+    for (const Node *n = list; n; n = n->next) {
+        int64_t dim = DIM_ANY;
+        if (out->rank == MAX_RANK) return lower_error(l, n->loc, "a tensor has at most %d dimensions", MAX_RANK);
+        if (!(wildcard && n->kind == N_NAME && !strcmp(n->name, "_"))) {
+            if (!eval_int(l, n, &dim)) return false;
+            if (dim < 1 || dim > INT32_MAX)
+                return lower_error(l, n->loc, "an extent must be from 1 to %d, not %lld", INT32_MAX, (long long)dim);
+        }
+        out->dim[out->rank++] = dim;
+    }
+    size_t count;
+    if (shape_known(out) && (!shape_count(out, &count) || count > (size_t)1 << 40))
+        return lower_error(l, list->loc, "a tensor %s is too large", shape_text(&l->arena, out));
+    return true;
+}

@@ -1,0 +1,190 @@
+/* lower_index.c -- indexing and slicing, of lists now and of tensors by statements. */
+#include "lower.h"
+
+#include <string.h>
+
+/* ---- lists and strings -------------------------------------------------------------------------------------- */
+
+static bool list_bound(Lower *l, const Node *n, int64_t size, int64_t otherwise, int64_t *out)
+{
+    *out = otherwise;
+    if (!n) return true;
+    if (!eval_int(l, n, out)) return false;
+    if (*out < 0) *out += size;
+    if (*out >= 0 && *out <= size) return true;
+    return lower_error(l, n->loc, "the bound is outside a list of %lld elements", (long long)size);
+}
+
+static Val index_list(Lower *l, const Node *n, const List *list)
+{
+    const Node *p = n->b;
+    int64_t from = 0, to = 0, at = 0;
+    if (p->next) {
+        lower_error(l, n->loc, "a list has one index; rows of rows are x[i][j]");
+        return val_poison();
+    }
+    if (p->kind != N_SLICE) {
+        if (!eval_int(l, p, &at)) return val_poison();
+        if (at >= -list->n && at < list->n) return list->at[at < 0 ? at + list->n : at];
+        lower_error(l, p->loc, "index %lld is outside a list of %lld elements", (long long)at, (long long)list->n);
+        return val_poison();
+    }
+    if (p->c) {
+        lower_error(l, p->c->loc, "a slice of a list has no step");
+        return val_poison();
+    }
+    if (!list_bound(l, p->a, list->n, 0, &from) || !list_bound(l, p->b, list->n, list->n, &to)) return val_poison();
+    Val v = val_list(l, to > from ? to - from : 0);
+    for (int64_t i = 0; i < v.u.list->n; i++) v.u.list->at[i] = list->at[from + i];
+    return v;
+}
+
+/* ---- tensors --------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    Lower *l;
+    const Shape *shape;
+    int64_t begin[MAX_RANK], end[MAX_RANK], step[MAX_RANK];
+    bool squeeze[MAX_RANK];
+    bool any, strided, squeezed; /* something is cut, has a step, loses its axis */
+    int gather_axis;             /* -1: no index is a tensor */
+    Val indices;
+    Loc indices_loc;
+} Cut;
+
+static bool axis_error(Cut *c, Loc loc, int64_t at, int axis)
+{
+    return lower_error(c->l, loc, "index %lld is outside axis %d of a tensor %s", (long long)at, axis,
+                       shape_text(&c->l->arena, c->shape));
+}
+
+static bool cut_bound(Cut *c, const Node *n, int axis, int64_t otherwise, int64_t *out)
+{
+    int64_t size = c->shape->dim[axis];
+    *out = otherwise;
+    if (!n) return true;
+    if (!eval_int(c->l, n, out)) return false;
+    int64_t at = *out < 0 ? *out + size : *out;
+    if (at < 0 || at > size) return axis_error(c, n->loc, *out, axis);
+    *out = at;
+    return true;
+}
+
+static bool cut_slice(Cut *c, const Node *p, int axis)
+{
+    int64_t size = c->shape->dim[axis], step = 1;
+    if (p->c && !eval_int(c->l, p->c, &step)) return false;
+    if (step < 1) return lower_error(c->l, p->c->loc, "a step must be 1 or more; reverse(x, [%d]) turns an axis round", axis);
+    if (!cut_bound(c, p->a, axis, 0, &c->begin[axis]) || !cut_bound(c, p->b, axis, size, &c->end[axis])) return false;
+    if (c->begin[axis] >= c->end[axis])
+        return lower_error(c->l, p->loc, "the slice %lld:%lld of axis %d, of a tensor %s, is empty",
+                           (long long)c->begin[axis], (long long)c->end[axis], axis,
+                           shape_text(&c->l->arena, c->shape));
+    c->step[axis] = step;
+    if (step > 1) c->strided = true;
+    if (c->begin[axis] || c->end[axis] != size) c->any = true;
+    return true;
+}
+
+static bool cut_index(Cut *c, const Node *p, int axis)
+{
+    int64_t size = c->shape->dim[axis];
+    Val v = eval(c->l, p, NULL);
+    if (v.kind == V_POISON) return false;
+    if (val_is_tensor(v)) {
+        if (c->gather_axis >= 0) return lower_error(c->l, p->loc, "one index at most may be a tensor");
+        c->gather_axis = axis;
+        c->indices = v;
+        c->indices_loc = p->loc;
+        return true;
+    }
+    if (v.kind != V_INT) return lower_error(c->l, p->loc, "an index is an int, not %s", val_kind(c->l, v));
+    int64_t at = v.u.i < 0 ? v.u.i + size : v.u.i;
+    if (at < 0 || at >= size) return axis_error(c, p->loc, v.u.i, axis);
+    c->begin[axis] = at;
+    c->end[axis] = at + 1;
+    c->squeeze[axis] = c->any = c->squeezed = true;
+    return true;
+}
+
+static bool read_positions(Cut *c, const Node *n)
+{
+    int axis = 0;
+    for (const Node *p = n->b; p; p = p->next, axis++) {
+        if (axis >= c->shape->rank)
+            return lower_error(c->l, p->loc, "there are more indices than axes: the tensor is %s",
+                               shape_text(&c->l->arena, c->shape));
+        if (p->kind == N_SLICE ? !cut_slice(c, p, axis) : !cut_index(c, p, axis)) return false;
+    }
+    return true;
+}
+
+static Val int_list(Lower *l, int n, const int64_t *v)
+{
+    Val list = val_list(l, n);
+    for (int i = 0; i < n; i++) list.u.list->at[i] = val_int(v[i]);
+    return list;
+}
+
+/* slice_by_size where it says all that is meant: it is what engines take most readily. */
+static Val emit_slice(Cut *c, Loc loc, const char *hint, Val x)
+{
+    Lower *l = c->l;
+    int rank = c->shape->rank;
+    if (!c->strided) {
+        int64_t size[MAX_RANK];
+        for (int i = 0; i < rank; i++) size[i] = c->end[i] - c->begin[i];
+        NamedVal arg[] = { { "x", x, loc }, { "begin", int_list(l, rank, c->begin), loc },
+                           { "size", int_list(l, rank, size), loc } };
+        return emit(l, loc, hint, "slice_by_size", arg, 3);
+    }
+    NamedVal arg[] = { { "x", x, loc }, { "begin", int_list(l, rank, c->begin), loc },
+                       { "end", int_list(l, rank, c->end), loc }, { "stride", int_list(l, rank, c->step), loc } };
+    return emit(l, loc, hint, "slice_by_index", arg, 4);
+}
+
+static Val emit_squeeze(Cut *c, Loc loc, const char *hint, Val x)
+{
+    int64_t axes[MAX_RANK];
+    int n = 0;
+    for (int i = 0; i < c->shape->rank; i++)
+        if (c->squeeze[i]) axes[n++] = i;
+    NamedVal arg[] = { { "x", x, loc }, { "axes", int_list(c->l, n, axes), loc } };
+    return emit(c->l, loc, hint, "squeeze", arg, 2);
+}
+
+static Val cut_tensor(Cut *c, const Node *n, const char *hint, Val x)
+{
+    if (c->any || c->strided) x = emit_slice(c, n->loc, c->squeezed || c->gather_axis >= 0 ? NULL : hint, x);
+    if (c->gather_axis >= 0 && x.kind != V_POISON) {
+        NamedVal arg[] = { { "x", x, n->loc }, { "indices", c->indices, c->indices_loc },
+                           { "axis", val_int(c->gather_axis), n->loc } };
+        if (c->squeezed) {
+            lower_error(c->l, n->loc, "an int and a tensor cannot index together; use [i:i+1] for the int");
+            return val_poison();
+        }
+        x = emit(c->l, n->loc, hint, "gather", arg, 3);
+    }
+    return c->squeezed && x.kind != V_POISON ? emit_squeeze(c, n->loc, hint, x) : x;
+}
+
+Val eval_index(Lower *l, const Node *n, const char *hint)
+{
+    Val x = eval(l, n->a, NULL);
+    if (x.kind == V_POISON) return x;
+    if (x.kind == V_LIST) return index_list(l, n, x.u.list);
+    if (!val_is_tensor(x)) {
+        lower_error(l, n->loc, "%s cannot be indexed", val_kind(l, x));
+        return val_poison();
+    }
+    Cut c = { .l = l, .shape = val_shape(x), .gather_axis = -1 };
+    if (!shape_known(c.shape)) {
+        lower_error(l, n->loc, "a tensor of unknown extents, %s, cannot be indexed", shape_text(&l->arena, c.shape));
+        return val_poison();
+    }
+    for (int i = 0; i < c.shape->rank; i++) {
+        c.end[i] = c.shape->dim[i];
+        c.step[i] = 1;
+    }
+    return read_positions(&c, n) ? cut_tensor(&c, n, hint, x) : val_poison();
+}

@@ -1,0 +1,438 @@
+/* lower_op.c -- operations: arguments meet the op's row, numbers become constants of the right type. */
+#include "lower.h"
+#include "grammar.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- constants -------------------------------------------------------------------------------------------- */
+
+/* The extents of a list of lists, which must be regular, and what its elements are at most: bool,
+ * int or float. */
+bool list_shape(Lower *l, Val v, Loc loc, Shape *s, ValKind *leaf)
+{
+    *s = (Shape){ .rank = 0 };
+    *leaf = V_NONE;
+    for (Val x = v; x.kind == V_LIST; x = x.u.list->at[0]) {
+        if (s->rank == MAX_RANK) return lower_error(l, loc, "a list is nested deeper than %d", MAX_RANK);
+        s->dim[s->rank++] = x.u.list->n;
+        if (!x.u.list->n) return true;
+    }
+    if (v.kind != V_LIST) {
+        *leaf = v.kind;
+        return true;
+    }
+    for (int64_t i = 0; i < v.u.list->n; i++) {
+        Shape inner, first = shape_of(s->rank - 1, s->dim + 1);
+        ValKind kind;
+        if (!list_shape(l, v.u.list->at[i], loc, &inner, &kind)) return false;
+        if (!shape_equal(&inner, &first))
+            return lower_error(l, loc, "the elements of this list differ in shape: the first is %s, number %lld is %s",
+                               shape_text(&l->arena, &first), (long long)i,
+                               shape_text(&l->arena, &inner));
+        if (*leaf == V_NONE || kind == V_FLOAT) *leaf = kind;
+        else if (*leaf != kind && !(*leaf == V_FLOAT && kind == V_INT))
+            return lower_error(l, loc, "a list of constants holds numbers, or bools, or strings");
+    }
+    return true;
+}
+
+static bool fits_type(Lower *l, Val v, DType t, Loc loc)
+{
+    if (v.kind == V_BOOL) return true;
+    if (v.kind == V_FLOAT && !dtype_is_float(t))
+        return lower_error(l, loc, "%s is not a whole number, but %s is needed", val_text(l, v), dtypes[t].name);
+    double x = val_double(v);
+    if (t == DT_FP16 || t == DT_FP32) {
+        double limit = t == DT_FP16 ? 65519.99 : 3.4028235677973366e38;
+        if (isfinite(x) && fabs(x) > limit)
+            diag_warn(l->diag, WARN_PRECISION, lower_blame(l, loc), "%s becomes infinite in %s", val_text(l, v), dtypes[t].name);
+        else if (x != 0 && fabs(x) < (t == DT_FP16 ? 0x1p-25 : 0x1p-150))
+            diag_warn(l->diag, WARN_PRECISION, lower_blame(l, loc), "%s becomes zero in %s", val_text(l, v), dtypes[t].name);
+    } else if (dtype_is_int(t) && v.kind == V_INT) {
+        int bits = dtypes[t].bits - (dtypes[t].cls == CLASS_INT);
+        int64_t low = dtypes[t].cls == CLASS_INT ? -((int64_t)1 << (bits < 63 ? bits : 62)) : 0;
+        if (bits < 63 && (v.u.i < low || v.u.i >= (int64_t)1 << bits))
+            return lower_error(l, loc, "%lld does not fit %s", (long long)v.u.i, dtypes[t].name);
+    }
+    return true;
+}
+
+static bool fill_elements(Lower *l, Val v, Tensor *t, size_t *at, Loc loc)
+{
+    if (v.kind == V_LIST) {
+        for (int64_t i = 0; i < v.u.list->n; i++)
+            if (!fill_elements(l, v.u.list->at[i], t, at, loc)) return false;
+        return true;
+    }
+    if (t->dtype == DT_STRING) {
+        ((const char **)t->data)[(*at)++] = arena_strdup(&l->m->arena, v.u.s);
+        return true;
+    }
+    if (!fits_type(l, v, t->dtype, loc)) return false;
+    if (v.kind == V_BOOL) tensor_set_int(t, (*at)++, v.u.b);
+    else if (dtype_is_float(t->dtype)) tensor_set_float(t, (*at)++, val_double(v));
+    else tensor_set_int(t, (*at)++, v.u.i);
+    return true;
+}
+
+static bool leaf_fits(Lower *l, ValKind leaf, DType t, Loc loc)
+{
+    static const char *const what[] = { [V_INT] = "int", [V_FLOAT] = "float", [V_BOOL] = "bool", [V_STRING] = "string" };
+    bool ok = leaf == V_NONE || (leaf == V_BOOL && t == DT_BOOL) || (leaf == V_STRING && t == DT_STRING)
+              || ((leaf == V_INT || leaf == V_FLOAT) && t != DT_BOOL && t != DT_STRING);
+    if (ok) return true;
+    if (leaf > V_STRING || leaf < V_INT)
+        return lower_error(l, loc, "a list of tensors is no tensor; concat or stack joins them");
+    return lower_error(l, loc, "a %s cannot be %s", what[leaf], dtypes[t].name);
+}
+
+const Const *make_const(Lower *l, Val v, DType t, Loc loc)
+{
+    Shape s;
+    ValKind leaf;
+    size_t at = 0;
+    if (!list_shape(l, v, loc, &s, &leaf) || !leaf_fits(l, leaf, t, loc)) return NULL;
+    const Type *type = type_tensor(&l->m->arena, t, s);
+    size_t each = t == DT_STRING ? sizeof(char *) : 8, count = 1;
+    if (!shape_count(&s, &count)) return NULL;
+    Tensor view = tensor_view(t, &s, arena_array(&l->m->arena, count + 1, t == DT_STRING ? each : (size_t)dtypes[t].bits / 8 + 1));
+    if (!fill_elements(l, v, &view, &at, loc)) return NULL;
+    Const *c = const_data(&l->m->arena, type, view.data);
+    c->loc = loc;
+    return c;
+}
+
+Value *to_value(Lower *l, Val v, DType t, const char *name, Loc loc)
+{
+    if (v.kind == V_TENSOR) return v.u.tensor;
+    if (v.kind == V_WEIGHT) return weight_value(l, v.u.view);
+    List *list = v.kind == V_LIST && v.u.list->n ? v.u.list : NULL;
+    if (list && list->func == l->func && list->dtype == t) return list->value;
+    if (v.kind != V_LIST && (v.kind < V_INT || v.kind > V_STRING)) {
+        lower_error(l, loc, "a tensor or a number is needed here, not %s", val_kind(l, v));
+        return NULL;
+    }
+    const Const *c = make_const(l, v, t, loc);
+    if (!c) return NULL;
+    l->b.loc = lower_blame(l, loc);
+    Value *value = build_const(&l->b, name, c);
+    size_t count;
+    if (list && shape_count(&c->type->shape, &count) && count >= CACHED_LIST) {
+        list->func = l->func;
+        list->dtype = t;
+        list->value = value;
+    }
+    return value;
+}
+
+/* ---- element types of what is no tensor ------------------------------------------------------------------------ */
+
+typedef struct {
+    Lower *l;
+    const OpInfo *info;
+    Loc loc;
+    const char *wish;              /* the name of the result */
+    struct { int n; const NamedVal *v; } p[MAX_PARAM];
+    DType var[128];                /* what each type variable stands for */
+    Arg arg[MAX_PARAM];
+    int narg;
+} OpCall;
+
+static int var_of(const OpCall *o, const Param *p)
+{
+    if (!p->var[0]) return 0;
+    return (p->var[1] && o->l->b.opset >= OPSET_IOS17 ? p->var[1] : p->var[0]) & 127;
+}
+
+static void bind_vars(OpCall *o)
+{
+    for (int i = 0; o->info->param[i].name; i++) {
+        int var = var_of(o, &o->info->param[i]);
+        for (int k = 0; k < o->p[i].n; k++)
+            if (val_is_tensor(o->p[i].v[k].val)) {
+                DType t = val_dtype(o->p[i].v[k].val);
+                if (var && !o->var[var]) o->var[var] = t;
+                int first = o->info->param[i].var[0] & 127;
+                if (first && !o->var[first]) o->var[first] = t;
+            }
+    }
+}
+
+static DType first_of(DTypes set)
+{
+    for (int t = 1; t < DT_COUNT; t++)
+        if (set >> t & 1) return (DType)t;
+    return DT_NONE;
+}
+
+static bool has(DTypes set, DType t) { return set >> t & 1; }
+
+/* The element type that numbers, bools or strings take as this argument. */
+static DType pick_type(OpCall *o, const Param *p, ValKind leaf)
+{
+    DTypes set = domain_types(p->dom, o->l->b.opset);
+    int var = var_of(o, p), first = p->var[0] & 127;
+    DType bound = var && o->var[var] ? o->var[var] : first ? o->var[first] : DT_NONE;
+    if (leaf == V_STRING && has(set, DT_STRING)) return DT_STRING;
+    if (leaf == V_BOOL && has(set, DT_BOOL) && !bound) return DT_BOOL;
+    if (bound && has(set, bound)) return bound;
+    if (leaf != V_FLOAT && has(set, DT_INT32)) return DT_INT32;
+    if (leaf != V_FLOAT && has(set, DT_UINT32)) return DT_UINT32;
+    if (has(set, o->l->float_type)) return o->l->float_type;
+    if (has(set, DT_FP16)) return DT_FP16;
+    return has(set, DT_FP32) ? DT_FP32 : first_of(set);
+}
+
+/* Arguments without tensors that share a variable: a float among them makes all floats. */
+static bool bind_numbers(OpCall *o)
+{
+    for (int i = 0; o->info->param[i].name; i++) {
+        int var = var_of(o, &o->info->param[i]);
+        if (!var || o->var[var] || o->var[o->info->param[i].var[0] & 127]) continue;
+        ValKind most = V_NONE;
+        for (int j = 0; o->info->param[j].name; j++)
+            for (int k = 0; var_of(o, &o->info->param[j]) == var && k < o->p[j].n; k++) {
+                Shape s;
+                ValKind leaf;
+                if (!list_shape(o->l, o->p[j].v[k].val, o->p[j].v[k].loc, &s, &leaf)) return false;
+                if (most == V_NONE || leaf == V_FLOAT) most = leaf;
+            }
+        if (most != V_NONE) o->var[var] = pick_type(o, &o->info->param[i], most);
+    }
+    return true;
+}
+
+/* ---- arguments ---------------------------------------------------------------------------------------------------- */
+
+static Value *arg_value(OpCall *o, const Param *p, const NamedVal *v)
+{
+    Shape s;
+    ValKind leaf = V_NONE;
+    DType t = DT_NONE;
+    if (!val_is_tensor(v->val)) {
+        if (!list_shape(o->l, v->val, v->loc, &s, &leaf)) return NULL;
+        t = pick_type(o, p, leaf);
+    }
+    return to_value(o->l, v->val, t, text_arg(o->l, "%s_%s_0", o->wish, p->name), v->loc);
+}
+
+static bool add_arg(OpCall *o, const Param *p, int n, const NamedVal *v)
+{
+    Value **val = NEW_ARRAY(&o->l->arena, n, Value *);
+    for (int i = 0; i < n; i++)
+        if (!(val[i] = arg_value(o, p, &v[i]))) return false;
+    o->arg[o->narg++] = (Arg){ .name = p->name, .val = val, .count = n, .tuple = p->flags & P_VARIADIC };
+    return true;
+}
+
+static Val default_val(const Param *p, Opset o)
+{
+    const char *s = p->def;
+    if (has(domain_types(p->dom, o), DT_STRING)) return val_string(s);
+    if (!strcmp(s, "true") || !strcmp(s, "false")) return val_bool(s[0] == 't');
+    return strpbrk(s, ".e") ? val_float(strtod(s, NULL)) : val_int(strtoll(s, NULL, 10));
+}
+
+/* Constants with a default are written out: Apple's compiler refuses ops that leave some of them out. */
+static bool add_default(OpCall *o, const Param *p)
+{
+    Opset opset = o->l->b.opset;
+    if (!p->def || !(param_flags(p, opset) & P_CONST) || !param_in(p, opset)) return true;
+    NamedVal v = { .val = default_val(p, opset), .loc = o->loc };
+    DTypes set = domain_types(p->dom, opset);
+    if (v.val.kind == V_INT && !has(set, DT_INT32) && !has(set, DT_UINT32)) v.val = val_float((double)v.val.u.i);
+    uint64_t off = o->l->diag->off;
+    o->l->diag->off |= (uint64_t)1 << WARN_PRECISION;
+    bool ok = add_arg(o, p, 1, &v);
+    o->l->diag->off = off;
+    return ok;
+}
+
+static bool add_args(OpCall *o)
+{
+    bind_vars(o);
+    if (!bind_numbers(o)) return false;
+    for (int i = 0; o->info->param[i].name; i++) {
+        const Param *p = &o->info->param[i];
+        if (o->p[i].n ? !add_arg(o, p, o->p[i].n, o->p[i].v) : !add_default(o, p)) return false;
+    }
+    return true;
+}
+
+/* ---- statements ------------------------------------------------------------------------------------------------------ */
+
+static bool may_emit(Lower *l, Loc loc, const OpInfo *info)
+{
+    if (!l->func) return lower_error(l, loc, "%s makes a tensor, which only a model can hold", info->name);
+    if (info->flags & F_BLOCKS)
+        return lower_error(l, loc, "%s has nested blocks, which the language cannot write yet; `if` and `for` decide "
+                           "when compiling, select(cond, a, b) when running", info->name);
+    if (!strcmp(info->name, "const") || (info->flags & F_PRIVATE))
+        return lower_error(l, loc, "%s is not called in a program", info->name);
+    if (info->since > l->b.opset)
+        return lower_error(l, loc, "%s exists from %s on; this program is compiled for %s", info->name,
+                           opset_text(info->since), opset_text(l->b.opset));
+    if (++l->ops <= MAX_OPS) return true;
+    l->stopped = true;
+    return lower_error(l, loc, "the program has more than %d operations", MAX_OPS);
+}
+
+static Val op_results(Lower *l, const Op *op)
+{
+    if (op->nout == 1) return val_tensor(op->out[0]);
+    Val v = val_list(l, op->nout);
+    for (int i = 0; i < op->nout; i++) {
+        v.u.list->at[i] = val_tensor(op->out[i]);
+        if (v.u.list->at[i].kind == V_POISON) return val_poison();
+    }
+    return v;
+}
+
+static Val finish(OpCall *o)
+{
+    Lower *l = o->l;
+    int errors = l->diag->errors + l->diag->fails;
+    if (!may_emit(l, o->loc, o->info) || !add_args(o)) return val_poison();
+    l->b.loc = lower_blame(l, o->loc);
+    Op *op = build_op(&l->b, o->wish, o->info->name, o->arg, o->narg);
+    if (l->diag->errors + l->diag->fails != errors) {
+        lower_notes(l, o->loc);
+        return val_poison();
+    }
+    return op_results(l, op);
+}
+
+static OpCall begin(Lower *l, Loc loc, const char *hint, const OpInfo *info)
+{
+    const char *wish = hint ? hint : join_path(l, l->frame->prefix, info->name);
+    Buf b = { 0 };
+    for (const char *s = wish; *s; s++) buf_putc(&b, *s == '.' ? '_' : *s);
+    OpCall o = { .l = l, .info = info, .loc = loc, .wish = arena_strndup(&l->arena, b.s, b.len) };
+    buf_free(&b);
+    return o;
+}
+
+static int param_index(const OpInfo *info, const char *name)
+{
+    for (int i = 0; info->param[i].name; i++)
+        if (!strcmp(info->param[i].name, name)) return i;
+    return -1;
+}
+
+Val emit(Lower *l, Loc loc, const char *hint, const char *op, const NamedVal *arg, int narg)
+{
+    OpCall o = begin(l, loc, hint, &ops[op_find(op)]);
+    for (int i = 0; i < narg; i++) {
+        int at = param_index(o.info, arg[i].name);
+        if (at < 0) bug("%s has no parameter %s", op, arg[i].name);
+        o.p[at].n = 1;
+        o.p[at].v = &arg[i];
+    }
+    return finish(&o);
+}
+
+/* ---- calls by name ------------------------------------------------------------------------------------------------------ */
+
+/* Arguments without names go to the required parameters, then to the optional ones. */
+static int positional(const OpInfo *info, int k)
+{
+    for (int optional = 0; optional < 2; optional++)
+        for (int i = 0; info->param[i].name; i++)
+            if (!!(info->param[i].flags & P_OPT) == optional && k-- == 0) return i;
+    return -1;
+}
+
+static bool unknown_param(Lower *l, const OpInfo *info, const NamedVal *v)
+{
+    const char *known[MAX_PARAM];
+    size_t n = 0;
+    for (int i = 0; info->param[i].name; i++) known[n++] = info->param[i].name;
+    const char *near = name_nearest(v->name, known, n);
+    return lower_error(l, v->loc, "%s has no parameter %s%s%s%s", info->name, v->name, near ? "; did you mean " : "",
+                       near ? near : "", near ? "?" : "");
+}
+
+/* A variadic parameter takes a list, or all arguments without a name. */
+static void set_param(OpCall *o, int at, int n, const NamedVal *v)
+{
+    Lower *l = o->l;
+    if ((o->info->param[at].flags & P_VARIADIC) && n == 1 && v->val.kind == V_LIST) {
+        const List *list = v->val.u.list;
+        NamedVal *all = NEW_ARRAY(&l->arena, list->n, NamedVal);
+        for (int64_t i = 0; i < list->n; i++) all[i] = (NamedVal){ .val = list->at[i], .loc = v->loc };
+        o->p[at].n = (int)list->n;
+        o->p[at].v = all;
+        return;
+    }
+    o->p[at].n = n;
+    o->p[at].v = v;
+}
+
+static bool place_args(OpCall *o, NamedVal *v, int n)
+{
+    int plain = 0;
+    while (plain < n && !v[plain].name) plain++;
+    int first = positional(o->info, 0);
+    if (plain && first >= 0 && (o->info->param[first].flags & P_VARIADIC)
+        && (plain == 1 || v[0].val.kind != V_LIST)) {
+        set_param(o, first, plain, v);
+    } else {
+        for (int i = 0; i < plain; i++) {
+            int at = positional(o->info, i);
+            if (at < 0)
+                return lower_error(o->l, v[i].loc, "%s takes at most %d arguments, not %d", o->info->name, i, n);
+            set_param(o, at, 1, &v[i]);
+        }
+    }
+    for (int i = plain; i < n; i++) {
+        int at = param_index(o->info, v[i].name);
+        if (at < 0) return unknown_param(o->l, o->info, &v[i]);
+        if (o->p[at].n) return lower_error(o->l, v[i].loc, "argument %s is given twice", v[i].name);
+        set_param(o, at, 1, &v[i]);
+    }
+    return true;
+}
+
+/* A weight takes the shape it is used in: nothing is moved for it when the model runs. */
+static bool reshape_weight(OpCall *o, Val *out)
+{
+    size_t have, want;
+    Shape s = { .rank = 0 };
+    if (strcmp(o->info->name, "reshape") || o->p[0].n != 1 || o->p[1].n != 1) return false;
+    Val w = o->p[0].v->val, dims = o->p[1].v->val;
+    if (w.kind != V_WEIGHT || dims.kind != V_LIST || dims.u.list->n > MAX_RANK) return false;
+    for (int64_t i = 0; i < dims.u.list->n; i++) {
+        if (dims.u.list->at[i].kind != V_INT || dims.u.list->at[i].u.i < 1) return false;
+        s.dim[s.rank++] = dims.u.list->at[i].u.i;
+    }
+    if (!shape_count(val_shape(w), &have) || !shape_count(&s, &want)) return false;
+    if (have != want) {
+        lower_error(o->l, o->loc, "reshape: weight %s is %s, which is not %s", w.u.view->weight->path,
+                    shape_text(&o->l->arena, val_shape(w)), shape_text(&o->l->arena, &s));
+        *out = val_poison();
+        return true;
+    }
+    View *view = NEW(&o->l->arena, View);
+    *view = (View){ .weight = w.u.view->weight, .shape = s };
+    *out = (Val){ .kind = V_WEIGHT, .u.view = view };
+    return true;
+}
+
+/* Not inlined: its frame is large, and evaluating arguments nests. */
+__attribute__((noinline)) static Val emit_args(Lower *l, Loc loc, int op, const char *hint, Args *a)
+{
+    Val out;
+    OpCall o = begin(l, loc, hint, &ops[op]);
+    if (!place_args(&o, a->at, a->n)) return val_poison();
+    return reshape_weight(&o, &out) ? out : finish(&o);
+}
+
+Val emit_call(Lower *l, const Node *n, int op, const char *hint)
+{
+    Val out;
+    Args a = eval_args(l, n->b);
+    if (!a.ok) return val_poison();
+    return fold_math(ops[op].name, a.n, a.at, &out) ? out : emit_args(l, n->loc, op, hint, &a);
+}

@@ -1,0 +1,188 @@
+/* lower_stmt.c -- statements: loops and conditions are walked now, so that nothing of them remains. */
+#include "lower.h"
+
+#include <string.h>
+
+static void run_stmt(Lower *l, const Node *n);
+
+void run_block(Lower *l, const Node *block)
+{
+    for (const Node *n = block->a; n && !l->frame->returned && !l->stopped; n = n->next) run_stmt(l, n);
+}
+
+/* ---- assignment ------------------------------------------------------------------------------------------ */
+
+void bind_names(Lower *l, const Node *names, Val v, Loc loc)
+{
+    int n = 0;
+    for (const Node *a = names; a; a = a->next) n++;
+    if (n == 1) {
+        env_set(l, l->frame->env, names->name, v);
+        return;
+    }
+    bool fits = v.kind == V_LIST && v.u.list->n == n;
+    if (v.kind == V_LIST && !fits)
+        lower_error(l, loc, "there are %d names for %lld values", n, (long long)v.u.list->n);
+    else if (!fits && v.kind != V_POISON)
+        lower_error(l, loc, "there are %d names, but one value: %s", n, val_kind(l, v));
+    n = 0;
+    for (const Node *a = names; a; a = a->next, n++)
+        env_set(l, l->frame->env, a->name, fits ? v.u.list->at[n] : val_poison());
+}
+
+/* Results of one op are named after what they are assigned to. */
+static void name_results(Lower *l, const Node *names, Val v)
+{
+    if (v.kind != V_LIST) return;
+    int64_t i = 0;
+    for (const Node *a = names; a && i < v.u.list->n; a = a->next, i++) {
+        Val x = v.u.list->at[i];
+        if (x.kind != V_TENSOR || !x.u.tensor->def || x.u.tensor->def->nout < 2) continue;
+        Value *t = x.u.tensor;
+        t->name = func_unique_name(l->func, join_path(l, l->frame->prefix, a->name));
+        if (t->def->out[0] == t) attr_set(l->m, &t->def->attrs, "name", const_string(&l->m->arena, t->name));
+    }
+}
+
+static void run_assign(Lower *l, const Node *n)
+{
+    bool one = !n->a->next;
+    if (!one && n->b->kind == N_LIST) { /* a, b = f(x), g(x): each value is named after its own target */
+        const Node *e = n->b->a;
+        int64_t count = 0, i = 0;
+        for (; e; e = e->next) count++;
+        Val v = val_list(l, count);
+        e = n->b->a;
+        for (const Node *a = n->a; e; e = e->next, a = a ? a->next : NULL)
+            v.u.list->at[i++] = eval(l, e, a ? join_path(l, l->frame->prefix, a->name) : NULL);
+        bind_names(l, n->a, v, n->loc);
+        return;
+    }
+    Val v = eval(l, n->b, one ? join_path(l, l->frame->prefix, n->a->name) : NULL);
+    if (v.kind == V_OP || v.kind == V_BUILTIN) {
+        lower_error(l, n->b->loc, "%s must be called here: %s(..)", val_kind(l, v), n->b->name ? n->b->name : "f");
+        v = val_poison();
+    }
+    if (!one && l->func) name_results(l, n->a, v);
+    bind_names(l, n->a, v, n->loc);
+}
+
+/* ---- declarations ------------------------------------------------------------------------------------------ */
+
+void run_weight(Lower *l, const Node *n)
+{
+    env_set(l, l->frame->env, n->name, declare_weight(l, n));
+}
+
+static Val use_one(Lower *l, const Node *n, Val type, const char *name)
+{
+    return instantiate(l, type.u.fn, n->b, n->loc, join_path(l, frame_path(l, l->frame), name));
+}
+
+static void run_use(Lower *l, const Node *n)
+{
+    Val type = eval(l, n->a, NULL), v = val_poison();
+    int64_t count = 0;
+    if (type.kind != V_LAYER && type.kind != V_POISON) {
+        lower_error(l, n->a->loc, "a layer is needed here, not %s", val_kind(l, type));
+        type = val_poison();
+    }
+    if (type.kind == V_POISON) {
+        env_set(l, l->frame->env, n->name, v);
+        return;
+    }
+    if (!n->c) {
+        v = use_one(l, n, type, n->name);
+    } else if (eval_int(l, n->c, &count)) {
+        if (count < 0 || count > MAX_OPS) {
+            lower_error(l, n->c->loc, "%lld layers cannot be made", (long long)count);
+        } else {
+            v = val_list(l, count);
+            for (int64_t i = 0; i < count && !l->stopped; i++)
+                v.u.list->at[i] = use_one(l, n, type, text_arg(l, "%s.%lld", n->name, (long long)i));
+        }
+    }
+    env_set(l, l->frame->env, n->name, v);
+}
+
+static void run_fn(Lower *l, const Node *n)
+{
+    Closure *c = NEW(&l->arena, Closure);
+    *c = (Closure){ .decl = n, .file = l->frame->file, .self = l->frame->self };
+    if (!l->frame->self || l->frame->env != &l->frame->self->env) {
+        lower_error(l, n->loc, "a function is defined in a layer or at the top of a file, not here");
+        return;
+    }
+    const char *name = n->name ? n->name : module_name(l->m, "()");
+    if (env_get(l->frame->env, name))
+        lower_error(l, n->loc, "layer %s defines %s twice", l->frame->what, n->name ? n->name : "its fn");
+    env_set(l, l->frame->env, name, (Val){ .kind = V_FN, .u.fn = c });
+}
+
+/* ---- control -------------------------------------------------------------------------------------------------- */
+
+static void run_if(Lower *l, const Node *n)
+{
+    bool yes = false;
+    if (!eval_truth(l, n->a, "the condition of `if`", &yes)) return;
+    if (yes) run_block(l, n->b);
+    else if (n->c) n->c->kind == N_IF ? run_stmt(l, n->c) : run_block(l, n->c);
+}
+
+static void run_for(Lower *l, const Node *n)
+{
+    Val in = eval(l, n->b, NULL);
+    if (in.kind == V_POISON) return;
+    if (in.kind != V_LIST) {
+        lower_error(l, n->b->loc, "`for` walks a list or a range, not %s", val_kind(l, in));
+        return;
+    }
+    for (int64_t i = 0; i < in.u.list->n && !l->frame->returned && lower_step(l, n->loc); i++) {
+        bind_names(l, n->a, in.u.list->at[i], n->loc);
+        run_block(l, n->c);
+    }
+}
+
+static void run_assert(Lower *l, const Node *n)
+{
+    bool yes = false;
+    if (!eval_truth(l, n->a, "what is asserted", &yes) || yes) return;
+    Val why = n->b ? eval(l, n->b, NULL) : val_string("this does not hold");
+    if (why.kind == V_POISON) return;
+    lower_error(l, n->a->loc, "%s", val_text(l, why));
+    l->frame->returned = true;
+    l->frame->result = val_poison();
+}
+
+static void run_return(Lower *l, const Node *n, const char *hint)
+{
+    if (l->frame->self && l->frame->env == &l->frame->self->env) {
+        lower_error(l, n->loc, "a layer's body does not return; its `fn` does");
+        return;
+    }
+    l->frame->result = eval(l, n->a, hint);
+    l->frame->returned = true;
+}
+
+static void run_stmt(Lower *l, const Node *n)
+{
+    if (!lower_step(l, n->loc)) return;
+    if (l->depth == MAX_EVAL_DEPTH) {
+        l->stopped = true;
+        lower_error(l, n->loc, "the program is nested too deeply");
+        return;
+    }
+    l->depth++;
+    switch (n->kind) {
+    case N_ASSIGN: run_assign(l, n); break;
+    case N_WEIGHT: run_weight(l, n); break;
+    case N_LAYER: run_use(l, n); break;
+    case N_FN: run_fn(l, n); break;
+    case N_RETURN: run_return(l, n, l->frame->hint); break;
+    case N_IF: run_if(l, n); break;
+    case N_FOR: run_for(l, n); break;
+    case N_ASSERT: run_assert(l, n); break;
+    default: bug("%s is no statement", node_names[n->kind]);
+    }
+    l->depth--;
+}

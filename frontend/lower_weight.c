@@ -1,0 +1,380 @@
+/* lower_weight.c -- weights: where their numbers come from. No bytes are read here: a weight is a rule
+ * or a place in a mapped file until its model is written or run. */
+#include "lower.h"
+
+#include <string.h>
+
+/* ---- files -------------------------------------------------------------------------------------------------- */
+
+static void keep_map(Lower *l, Mapped map)
+{
+    Module *m = l->m;
+    Mapped *all = NEW_ARRAY(&m->arena, m->nmaps + 1, Mapped);
+    if (m->nmaps) memcpy(all, m->maps, (size_t)m->nmaps * sizeof *all);
+    all[m->nmaps++] = map;
+    m->maps = all;
+}
+
+static const Const *file_const(Lower *l, const Type *t, DType src, const void *data)
+{
+    Const *c = NEW(&l->m->arena, Const);
+    *c = (Const){ .type = t, .kind = CONST_FILE, .src = src, .src_data = data };
+    return c;
+}
+
+static bool same_shape(Lower *l, Loc loc, const char *path, const Type *t, const char *where, int rank,
+                       const int64_t *dim)
+{
+    Shape s = shape_of(rank, dim);
+    if (shape_equal(&s, &t->shape)) return true;
+    return lower_error(l, loc, "weight %s is %s, but %s holds %s", path, shape_text(&l->arena, &t->shape), where,
+                       shape_text(&l->arena, &s));
+}
+
+static bool same_class(Lower *l, Loc loc, const char *path, const Type *t, const char *where, DType src)
+{
+    if (dtype_is_float(t->dtype) == dtype_is_float(src) || dtype_is_float(t->dtype)) return true;
+    return lower_error(l, loc, "weight %s is %s, but %s holds %s", path, dtypes[t->dtype].name, where,
+                       dtypes[src].name);
+}
+
+static const char *inside(Lower *l, Loc loc, const char *name)
+{
+    const char *path = file_join_inside(&l->arena, l->diag, loc, l->root, name);
+    if (path && !file_exists(path)) {
+        lower_error(l, loc, "there is no file %s", path);
+        return NULL;
+    }
+    return path;
+}
+
+static const Const *from_npy(Lower *l, Loc loc, const char *path, const Type *t, const char *name)
+{
+    NpyArray a;
+    DType src = DT_NONE;
+    const char *full = inside(l, loc, name);
+    if (!full || !npy_open(l->diag, full, &a)) return NULL;
+    for (int i = 1; i < DT_COUNT; i++)
+        if (dtypes[i].npy[0] && !strcmp(dtypes[i].npy, a.descr)) src = (DType)i;
+    if (!src) lower_error(l, loc, "%s holds elements of type %s, which no weight has", name, a.descr);
+    if (!src || !same_shape(l, loc, path, t, name, a.rank, a.shape) || !same_class(l, loc, path, t, name, src)) {
+        npy_close(&a);
+        return NULL;
+    }
+    const void *data = a.data;
+    if (a.map.data) keep_map(l, a.map);
+    if (a.copy) keep_map(l, (Mapped){ .data = a.copy, .size = a.bytes });
+    return file_const(l, t, src, data);
+}
+
+static const struct { const char *name; DType type; } safetensors_types[] = {
+    { "F16", DT_FP16 }, { "BF16", DT_BF16 }, { "F32", DT_FP32 }, { "F64", DT_FP64 }, { "I8", DT_INT8 },
+    { "I16", DT_INT16 }, { "I32", DT_INT32 }, { "I64", DT_INT64 }, { "U8", DT_UINT8 }, { "U16", DT_UINT16 },
+    { "U32", DT_UINT32 }, { "U64", DT_UINT64 }, { "BOOL", DT_BOOL },
+};
+
+static bool open_tensors(Lower *l, Loc loc, const char *name, SafeTensors *out)
+{
+    Mapped map;
+    const char *full = inside(l, loc, name);
+    if (!full || !file_map(l->diag, full, &map)) return false;
+    keep_map(l, map);
+    return safetensors_parse(&l->arena, l->diag, loc, full, &map, out);
+}
+
+static const Const *from_tensors(Lower *l, Loc loc, const char *path, const Type *t, const SafeTensors *file,
+                                 const char *name)
+{
+    DType src = DT_NONE;
+    const SafeTensor *s = safetensors_find(file, l->diag, loc, name);
+    if (!s) return NULL;
+    const char *where = text_arg(l, "%s of %s", name, file_base(file->path));
+    for (size_t i = 0; i < COUNT(safetensors_types); i++)
+        if (!strcmp(safetensors_types[i].name, s->dtype)) src = safetensors_types[i].type;
+    if (!src) {
+        lower_error(l, loc, "%s holds elements of type %s, which cannot be read", where, s->dtype);
+        return NULL;
+    }
+    if (!same_shape(l, loc, path, t, where, s->rank, s->shape) || !same_class(l, loc, path, t, where, src))
+        return NULL;
+    return file_const(l, t, src, s->data);
+}
+
+/* `pattern` with the path in place of each {path}. */
+static const char *with_path(Lower *l, const char *pattern, const char *path)
+{
+    Buf b = { 0 };
+    for (const char *s = pattern; *s;) {
+        if (!strncmp(s, "{path}", 6)) {
+            buf_puts(&b, path);
+            s += 6;
+        } else {
+            buf_putc(&b, *s++);
+        }
+    }
+    const char *r = arena_strndup(&l->arena, b.s ? b.s : "", b.len);
+    buf_free(&b);
+    return r;
+}
+
+/* ---- rules ---------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    Lower *l;
+    const Type *type;
+    const char *path;
+    Loc loc;
+    Args args;
+} Init;
+
+static bool number_arg(Init *in, const char *name, int at, double otherwise, double *out)
+{
+    *out = otherwise;
+    for (int i = 0; i < in->args.n; i++) {
+        const NamedVal *a = &in->args.at[i];
+        if (a->name ? strcmp(a->name, name) : i != at) continue;
+        if (!val_is_number(a->val)) return lower_error(in->l, a->loc, "%s must be a number", name);
+        *out = val_double(a->val);
+    }
+    return true;
+}
+
+static bool known_args(Init *in, const char *rule, int n, const char *const *names)
+{
+    for (int i = 0; i < in->args.n; i++) {
+        const char *name = in->args.at[i].name, *near;
+        bool known = !name && i < n;
+        for (int k = 0; name && k < n; k++) known = known || !strcmp(names[k], name);
+        if (known) continue;
+        near = name ? name_nearest(name, names, (size_t)n) : NULL;
+        return lower_error(in->l, in->args.at[i].loc, name ? "%s has no argument %s%s%s%s" : "%s has too many arguments%.0s",
+                           rule, name ? name : "", near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    }
+    return true;
+}
+
+static const Const *rule_const(Init *in, InitKind kind, double a, double b, double seed)
+{
+    Const *c = NEW(&in->l->m->arena, Const);
+    *c = (Const){ .type = in->type, .kind = CONST_INIT, .init = kind, .a = a, .b = b };
+    if (kind != INIT_FILL) c->seed = rng_key((uint64_t)(int64_t)seed, in->path);
+    return c;
+}
+
+static const Const *init_normal(Init *in)
+{
+    static const char *const names[] = { "mean", "std", "seed" };
+    double mean, std, seed;
+    if (!known_args(in, "normal", 3, names) || !number_arg(in, "mean", 0, 0, &mean)
+        || !number_arg(in, "std", 1, 1, &std) || !number_arg(in, "seed", 2, 0, &seed))
+        return NULL;
+    return rule_const(in, INIT_NORMAL, mean, std, seed);
+}
+
+static const Const *init_uniform(Init *in)
+{
+    static const char *const names[] = { "low", "high", "seed" };
+    double low, high, seed;
+    if (!known_args(in, "uniform", 3, names) || !number_arg(in, "low", 0, 0, &low)
+        || !number_arg(in, "high", 1, 1, &high) || !number_arg(in, "seed", 2, 0, &seed))
+        return NULL;
+    return rule_const(in, INIT_UNIFORM, low, high, seed);
+}
+
+static const Const *init_fill(Init *in)
+{
+    static const char *const names[] = { "value" };
+    double value;
+    if (!known_args(in, "fill", 1, names) || !number_arg(in, "value", 0, 0, &value)) return NULL;
+    return rule_const(in, INIT_FILL, value, 0, 0);
+}
+
+static const Const *init_zeros(Init *in)
+{
+    return known_args(in, "zeros", 0, NULL) ? rule_const(in, INIT_FILL, 0, 0, 0) : NULL;
+}
+
+static const Const *init_ones(Init *in)
+{
+    return known_args(in, "ones", 0, NULL) ? rule_const(in, INIT_FILL, 1, 0, 0) : NULL;
+}
+
+static const Const *init_load(Init *in)
+{
+    SafeTensors file;
+    Lower *l = in->l;
+    for (int i = 0; i < in->args.n; i++)
+        if (in->args.at[i].val.kind != V_STRING || in->args.at[i].name || i > 1)
+            return lower_error(l, in->args.at[i].loc, "load takes a file and, of a .safetensors, a tensor's name"), NULL;
+    const char *name = in->args.n ? with_path(l, in->args.at[0].val.u.s, in->path) : "";
+    if (in->args.n == 1 && file_has_suffix(name, ".npy")) return from_npy(l, in->loc, in->path, in->type, name);
+    if (in->args.n == 2 && file_has_suffix(name, ".safetensors"))
+        return open_tensors(l, in->loc, name, &file)
+                   ? from_tensors(l, in->loc, in->path, in->type, &file, with_path(l, in->args.at[1].val.u.s, in->path))
+                   : NULL;
+    lower_error(l, in->loc, "load(\"w.npy\") or load(\"all.safetensors\", \"tensor\") is needed");
+    return NULL;
+}
+
+static const struct { const char *name; const Const *(*make)(Init *); } rules[] = {
+    { "normal", init_normal }, { "uniform", init_uniform }, { "zeros", init_zeros },
+    { "ones", init_ones }, { "fill", init_fill }, { "load", init_load },
+};
+
+static const Const *value_const(Init *in, const Node *n)
+{
+    Lower *l = in->l;
+    Val v = eval(l, n, NULL);
+    if (v.kind == V_POISON) return NULL;
+    if (val_is_number(v)) return rule_const(in, INIT_FILL, val_double(v), 0, 0);
+    if (v.kind == V_LIST) {
+        const Const *c = make_const(l, v, in->type->dtype, n->loc);
+        const Shape *s = c ? &c->type->shape : NULL;
+        return c && same_shape(l, n->loc, in->path, in->type, "its value", s->rank, s->dim) ? c : NULL;
+    }
+    lower_error(l, n->loc, "a weight begins as a number, a list, or normal, uniform, zeros, ones, fill, load; not as %s",
+                val_kind(l, v));
+    return NULL;
+}
+
+static const Const *init_const(Lower *l, const Node *n, const Type *t, const char *path)
+{
+    Init in = { .l = l, .type = t, .path = path, .loc = n->loc };
+    bool call = n->kind == N_CALL && n->a->kind == N_NAME;
+    const Node *name = call ? n->a : n;
+    for (size_t i = 0; name->kind == N_NAME && i < COUNT(rules); i++) {
+        if (strcmp(rules[i].name, name->name)) continue;
+        in.args = eval_args(l, call ? n->b : NULL);
+        return in.args.ok ? rules[i].make(&in) : NULL;
+    }
+    return value_const(&in, n);
+}
+
+/* ---- `weights` --------------------------------------------------------------------------------------------------- */
+
+void set_weight_source(Lower *l, const Node *n)
+{
+    WeightSource *s = &l->source;
+    if (s->decl) {
+        lower_error(l, n->loc, "`weights` stands here a second time");
+        return;
+    }
+    s->decl = n;
+    if (n->c) return;
+    Val file = eval(l, n->a, NULL);
+    s->failed = file.kind != V_STRING;
+    if (s->failed && file.kind != V_POISON) lower_error(l, n->a->loc, "the name of a file is needed, not %s", val_kind(l, file));
+    if (s->failed) return;
+    s->file = file.u.s;
+    s->as = n->b ? n->b->u.s : "{path}";
+    if (file_has_suffix(s->file, ".npy")) {
+        s->failed = !strstr(s->file, "{path}");
+        if (s->failed) lower_error(l, n->a->loc, "one .npy holds one weight: the name needs {path} in it");
+        return;
+    }
+    s->failed = !file_has_suffix(s->file, ".safetensors");
+    if (s->failed) lower_error(l, n->a->loc, "weights come from a .safetensors file or from .npy files");
+    else s->failed = !open_tensors(l, n->a->loc, s->file, &s->tensors);
+}
+
+static const Const *source_const(Lower *l, const Node *n, const Type *t, const char *path)
+{
+    const WeightSource *s = &l->source;
+    if (s->failed) return NULL;
+    if (s->decl->c) return init_const(l, s->decl->c, t, path);
+    if (file_has_suffix(s->file, ".npy")) return from_npy(l, n->loc, path, t, with_path(l, s->file, path));
+    return from_tensors(l, n->loc, path, t, &s->tensors, with_path(l, s->as, path));
+}
+
+/* A file that the program names goes before a weight's own beginning, unless that is a `load`. */
+static const Const *choose_const(Lower *l, const Node *n, const Type *t, const char *path)
+{
+    bool load = n->b && n->b->kind == N_CALL && n->b->a->kind == N_NAME && !strcmp(n->b->a->name, "load");
+    bool file = l->source.decl && !l->source.decl->c;
+    if (n->b && (load || !file)) return init_const(l, n->b, t, path);
+    if (l->source.decl) return source_const(l, n, t, path);
+    lower_error(l, n->loc, "weight %s has no value: write `= normal(std = 0.02)` or the like behind its type, or "
+                "`weights from \"file.safetensors\"` or `weights init ..` at the top", path);
+    return NULL;
+}
+
+/* ---- declarations -------------------------------------------------------------------------------------------------- */
+
+static bool weight_type(Lower *l, const Node *n, const Type **out)
+{
+    Shape s;
+    DType t = n->a->name ? dtype_find(n->a->name, strlen(n->a->name)) : l->float_type;
+    if (t == DT_NONE || t == DT_STRING)
+        return lower_error(l, n->a->loc, "%s is no element type", n->a->name);
+    if (!eval_extents(l, n->a->a, false, &s)) return false;
+    *out = type_tensor(&l->m->arena, t, s);
+    return true;
+}
+
+static Val view_of(Lower *l, Weight *w)
+{
+    if (!w->value) return val_poison();
+    View *view = NEW(&l->arena, View);
+    *view = (View){ .weight = w, .shape = w->value->type->shape };
+    return (Val){ .kind = V_WEIGHT, .u.view = view };
+}
+
+static Val again(Lower *l, const Node *n, Weight *w)
+{
+    if (w->pass == l->pass || w->loc.at != n->loc.at || w->loc.src != n->loc.src) {
+        lower_error(l, n->loc, "there is a weight %s already", w->path);
+        diag_note(l->diag, w->loc, "it is declared here");
+        return val_poison();
+    }
+    w->pass = l->pass;
+    return view_of(l, w);
+}
+
+Val declare_weight(Lower *l, const Node *n)
+{
+    const Type *t = NULL;
+    const char *path = module_name(l->m, join_path(l, frame_path(l, l->frame), n->name));
+    const Val *old = env_get(&l->weights, path);
+    if (old) return again(l, n, (Weight *)(uintptr_t)old->u.s);
+    if (!weight_type(l, n, &t)) return val_poison();
+    Weight *w = NEW(&l->arena, Weight);
+    *w = (Weight){ .path = path, .loc = n->loc, .pass = l->pass, .of_file = !l->func };
+    w->value = choose_const(l, n, t, path);
+    env_set(l, &l->weights, path, (Val){ .kind = V_NONE, .u.s = (const char *)(void *)w });
+    if (l->last_weight) l->last_weight->next = w;
+    else l->first_weight = w;
+    l->last_weight = w;
+    return view_of(l, w);
+}
+
+/* ---- in a function ------------------------------------------------------------------------------------------------- */
+
+Value *weight_value(Lower *l, const View *v)
+{
+    Weight *w = v->weight;
+    for (const struct Made *m = w->made; m; m = m->next)
+        if (m->func == l->func && shape_equal(&m->shape, &v->shape)) return m->value;
+    Const *c = NEW(&l->m->arena, Const);
+    *c = *w->value;
+    c->type = type_tensor(&l->m->arena, w->value->type->dtype, v->shape);
+    c->loc = w->loc;
+    l->b.loc = lower_blame(l, w->loc);
+    struct Made *m = NEW(&l->arena, struct Made);
+    *m = (struct Made){ .next = w->made, .func = l->func, .shape = v->shape, .value = build_const(&l->b, w->path, c) };
+    m->value->def->keep = true;
+    w->made = m;
+    w->used = true;
+    return m->value;
+}
+
+void keep_weights(Lower *l, bool of_file)
+{
+    for (Weight *w = l->first_weight; w; w = w->next) {
+        bool made = false;
+        if (!w->value || w->of_file != of_file || (of_file && w->used)) continue;
+        if (!of_file && w->pass != l->pass) continue;
+        for (const struct Made *m = w->made; m; m = m->next) made = made || m->func == l->func;
+        View whole = { .weight = w, .shape = w->value->type->shape };
+        if (!made) weight_value(l, &whole);
+    }
+}
