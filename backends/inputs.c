@@ -193,9 +193,12 @@ static void check_type(Check *c, const Value *v, const Binding *b)
         return;
     }
     if (v->type->dtype == t->dtype && shape_fits(&v->type->shape, &t->shape)) return;
-    c->ok = diag_error(c->diag, (Loc){ 0 }, "input %s is %s %s, but %s holds %s %s", v->name,
-                       dtypes[v->type->dtype].name, shape_text(&c->scratch, &v->type->shape),
-                       origin(b), dtypes[t->dtype].name, shape_text(&c->scratch, &t->shape));
+    const char *want = dtypes[v->type->dtype].name;
+    c->ok = diag_error(c->diag, (Loc){ 0 }, "input %s is %s %s, but %s holds %s %s%s%s", v->name,
+                       want, shape_text(&c->scratch, &v->type->shape), origin(b),
+                       dtypes[t->dtype].name, shape_text(&c->scratch, &t->shape),
+                       v->type->dtype == t->dtype ? "" : ": convert it to ",
+                       v->type->dtype == t->dtype ? "" : want);
 }
 
 static void check_range(Check *c, int p)

@@ -89,6 +89,25 @@ static void check_const(Verify *v, const Op *op)
     wrong(v);
 }
 
+/* A literal that is computed with has as many elements as its type says: `?` stands in attributes
+ * of functions alone. */
+static void check_extent(Verify *v, const Const *c, Loc loc)
+{
+    if (!c || c->type->kind != TY_TENSOR || shape_known(&c->type->shape)) return;
+    diag_error(v->diag, c->loc.src ? c->loc : loc, "a constant of type %s: its extents must be known",
+               type_text(v->scratch, c->type));
+    wrong(v);
+}
+
+static void check_literals(Verify *v, const Op *op)
+{
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++)
+            if (!op->arg[i].val[k]->def) check_extent(v, op->arg[i].val[k]->lit, op->loc);
+    bool data = op->kind == OP_const || (op->kind >= 0 && ops[op->kind].flags & F_CONSTEXPR);
+    for (int i = 0; data && i < op->attrs.count; i++) check_extent(v, op->attrs.at[i].val, op->loc);
+}
+
 static const Type *kept(Verify *v, const Type *t)
 {
     Type *r = NEW(&v->func->module->arena, Type);
@@ -167,6 +186,7 @@ static void check_op(Verify *v, Op *op)
         check_unknown(v, op);
         return;
     }
+    check_literals(v, op);
     for (int i = 0; i < op->nblock; i++) check_block(v, op->block[i]);
     Opset o = op->opset ? op->opset : v->func->opset;
     if (ops[op->kind].since > o && !(ops[op->kind].flags & F_PRIVATE)) {

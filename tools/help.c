@@ -29,8 +29,7 @@ static void wrap(Buf *out, const char *s, size_t n, size_t at, size_t indent)
     buf_putc(out, '\n');
 }
 
-/* Choices that this build has. */
-static void put_choices(Buf *out, const char *choices)
+void choices_text(Buf *out, const char *choices)
 {
     const char *sep = "";
     for (const char *s = choices; *s; s += *s == '|') {
@@ -51,7 +50,7 @@ static void put_spelling(Buf *out, const Option *o)
     if (o->name) buf_printf(out, "%s--%s", o->letter ? "" : "    ", o->name);
     if (!o->arg) return;
     buf_putc(out, ' ');
-    if (o->choices) put_choices(out, o->choices);
+    if (o->choices) choices_text(out, o->choices);
     else buf_puts(out, o->arg);
 }
 

@@ -96,12 +96,11 @@ static bool check_choice(Args *a, const Option *o, const char *text)
     case -1: return usage_error(a->tool, "%s %s is not in this build yet", spelled(a, o), text);
     default: break;
     }
-    char *list = arena_strdup(&a->arena, o->choices);
-    size_t n = 0;
-    for (const char *s = o->choices; *s; s++)
-        if (*s != '-') list[n++] = *s;
-    list[n] = 0;
-    return usage_error(a->tool, "%s takes %s, not '%s'", spelled(a, o), list, text);
+    Buf list = { 0 };
+    choices_text(&list, o->choices);
+    usage_error(a->tool, "%s takes %s, not '%s'", spelled(a, o), list.s, text);
+    buf_free(&list);
+    return false;
 }
 
 static bool set_option(Args *a, int i, const char *text)

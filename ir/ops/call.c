@@ -306,6 +306,7 @@ static const Tensor *literal_value(const Value *v, Arena *scratch, Diag *d)
     enum { SMALL = 4096 };
     const Const *k = v->lit;
     if (!k || k->type->kind != TY_TENSOR || k->kind == CONST_GROUP) return NULL;
+    if (!shape_known(&k->type->shape)) return NULL; /* the verifier reports it */
     bool small = type_bytes(k->type) <= SMALL;
     if (k->kind != CONST_DATA && !small) return NULL;
     if (k->kind == CONST_BLOB && (!k->file || k->file->absent)) return NULL;
