@@ -1,23 +1,333 @@
-/* blob.c -- weight files. */
-#include "mil.h"
+/* blob.c -- weight files (MILBlob storage, version 2): read by mapping, written as a stream.
+ *
+ *   header, 64 bytes:  u32 count of records, u32 version = 2, zeros
+ *   record, 64-aligned: u32 sentinel, u32 type code, u64 bytes of data, u64 offset of the data,
+ *                      u64 bits of padding at its end (types below a byte), zeros; the data follow
+ *
+ * A BLOBFILE's offset is that of the record. What writers in the field get wrong and can still be
+ * read (a count that stayed 1, records without alignment, data elsewhere) is the warning
+ * weight-file, once per file; what would read wrong bytes is an error. All is little endian. */
+#include "blob.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+enum { HEADER = 64, RECORD = 64, ALIGN = 64, VERSION = 2, CHUNK = 4 << 20 };
+#define SENTINEL UINT32_C(0xDEADBEEF)
+
+static uint64_t get(const unsigned char *p, int bytes)
+{
+    uint64_t v = 0;
+    for (int i = bytes; i-- > 0;) v = v << 8 | p[i];
+    return v;
+}
+
+static void set(unsigned char *p, int bytes, uint64_t v)
+{
+    for (int i = 0; i < bytes; i++) p[i] = (unsigned char)(v >> 8 * i);
+}
+
+typedef struct {
+    uint32_t code;
+    uint64_t bytes, offset;
+} Record;
+
+/* False when no whole record with its sentinel stands at `at`. */
+static bool record_at(const Mapped *map, uint64_t at, Record *r)
+{
+    if (map->size < RECORD || at > map->size - RECORD) return false;
+    const unsigned char *p = map->data + at;
+    if (get(p, 4) != SENTINEL) return false;
+    *r = (Record){ .code = (uint32_t)get(p + 4, 4), .bytes = get(p + 8, 8),
+                   .offset = get(p + 16, 8) };
+    return true;
+}
+
+static bool in_file(const Mapped *map, const Record *r)
+{
+    return r->offset <= map->size && r->bytes <= map->size - r->offset;
+}
+
+static uint64_t aligned(uint64_t at) { return (at + ALIGN - 1) / ALIGN * ALIGN; }
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+/* One walk over the records; the first deviation from the format is told, and ends it. */
+static void check_format(const WeightFile *w, Diag *d, Loc loc)
+{
+    const Mapped *map = &w->map;
+    uint64_t at = HEADER, count = 0;
+    Record r;
+    if (map->size < HEADER) {
+        diag_warn(d, WARN_WEIGHT_FILE, loc, "%s has %zu bytes, less than its header", w->real,
+                  map->size);
+        return;
+    }
+    const uint64_t said = get(map->data, 4), version = get(map->data + 4, 4);
+    if (version != VERSION) {
+        diag_warn(d, WARN_WEIGHT_FILE, loc, "%s says version %llu; 2 is known", w->real,
+                  (unsigned long long)version);
+        return;
+    }
+    for (; record_at(map, at, &r); count++) {
+        if (r.offset != at + RECORD || !in_file(map, &r)) {
+            diag_warn(d, WARN_WEIGHT_FILE, loc,
+                      "%s: the data of the record at %llu are said to be %llu bytes at %llu, "
+                      "not right after it", w->real, (unsigned long long)at,
+                      (unsigned long long)r.bytes, (unsigned long long)r.offset);
+            return;
+        }
+        const uint64_t end = r.offset + r.bytes;
+        Record next;
+        at = aligned(end);
+        if (at == end || at >= map->size || record_at(map, at, &next)) continue;
+        if (!record_at(map, end, &next)) break;
+        diag_warn(d, WARN_WEIGHT_FILE, loc, "%s: the record at %llu is not aligned to 64 bytes",
+                  w->real, (unsigned long long)end);
+        return;
+    }
+    if (count == said) return;
+    diag_warn(d, WARN_WEIGHT_FILE, loc, "%s says it has %llu records, but %llu are there", w->real,
+              (unsigned long long)said, (unsigned long long)count);
+}
+
+const char *blob_relative(const char *path)
+{
+    static const char prefix[] = "@model_path/";
+    return strncmp(path, prefix, sizeof prefix - 1) ? path : path + sizeof prefix - 1;
+}
 
 WeightFile *weight_file(Module *m, Diag *d, Loc loc, const char *path)
 {
     for (WeightFile *w = m->files; w; w = w->next)
         if (!strcmp(w->path, path)) return w;
+    const char *dir = m->dir ? m->dir : ".";
+    char *real = file_join_inside(&m->arena, d, loc, dir, blob_relative(path));
+    if (!real) return NULL;
     WeightFile *w = NEW(&m->arena, WeightFile);
-    *w = (WeightFile){ .owner = m, .path = path, .absent = true, .next = m->files };
-    diag_warn(d, WARN_MISSING_WEIGHTS, loc, "weight files cannot be read yet: %s", path);
+    *w = (WeightFile){ .owner = m, .path = path, .real = real };
+    w->absent = !m->dir || !file_exists(real);
+    if (w->absent)
+        diag_warn(d, WARN_MISSING_WEIGHTS, loc, "the weight file %s is absent",
+                  m->dir ? real : path);
+    else if (!file_map(d, real, &w->map)) return NULL;
+    else check_format(w, d, loc);
+    w->next = m->files;
     return m->files = w;
 }
 
-const void *weight_data(const WeightFile *w, Diag *d, Loc loc, uint64_t offset, DType t, size_t nelem)
+void weight_files_close(Module *m)
 {
-    (void)offset, (void)t, (void)nelem;
-    diag_error(d, loc, "weight files cannot be read yet: %s", w->path);
-    return NULL;
+    for (WeightFile *w = m->files; w; w = w->next) file_unmap(&w->map);
+    m->files = NULL;
 }
 
-void weight_files_close(Module *m) { m->files = NULL; }
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static const char *code_name(uint32_t code)
+{
+    for (int i = 1; i < DT_COUNT; i++)
+        if (dtypes[i].blob && (uint32_t)dtypes[i].blob == code) return dtypes[i].name;
+    return code == 16 ? "f8e4m3fn" : code == 17 ? "f8e5m2" : NULL;
+}
+
+static bool data_bytes(DType t, size_t count, size_t *bytes)
+{
+    size_t bits;
+    if (!size_mul(count, (size_t)dtypes[t].bits, &bits) || !size_add(bits, 7, &bits)) return false;
+    *bytes = bits / 8;
+    return true;
+}
+
+const void *weight_data(const WeightFile *w, Diag *d, Loc loc, uint64_t offset, DType t,
+                        size_t nelem)
+{
+    const unsigned long long at = offset;
+    const size_t each = dtypes[t].bits < 8 ? 1 : (size_t)dtypes[t].bits / 8;
+    size_t need;
+    Record r;
+    if (w->absent)
+        return diag_error(d, loc, "the weight file %s is absent; --missing-weights zero or random "
+                          "stands in for it", w->path), NULL;
+    if (!data_bytes(t, nelem, &need))
+        return diag_error(d, loc, "a literal of %zu elements", nelem), NULL;
+    if (offset < HEADER || w->map.size < RECORD || offset > w->map.size - RECORD)
+        return diag_error(d, loc, "%s has no record at %llu: the file has %zu bytes", w->real, at,
+                          w->map.size), NULL;
+    if (!record_at(&w->map, offset, &r))
+        return diag_error(d, loc, "%s has no record at %llu: 0x%08llx stands there, not 0xdeadbeef",
+                          w->real, at, (unsigned long long)get(w->map.data + offset, 4)), NULL;
+    const char *name = code_name(r.code);
+    if (name && strcmp(name, dtypes[t].name) != 0)
+        return diag_error(d, loc, "%s: the record at %llu holds %s, but the literal is %s", w->real,
+                          at, name, dtypes[t].name), NULL;
+    if (r.bytes != need)
+        return diag_error(d, loc, "%s: the record at %llu holds %llu bytes, but the literal needs "
+                          "%zu: %zu elements of %s", w->real, at, (unsigned long long)r.bytes, need,
+                          nelem, dtypes[t].name), NULL;
+    if (!in_file(&w->map, &r) || r.offset < HEADER)
+        return diag_error(d, loc, "%s: the record at %llu has its %llu bytes at %llu, but the file "
+                          "has %zu bytes", w->real, at, (unsigned long long)r.bytes,
+                          (unsigned long long)r.offset, w->map.size), NULL;
+    if (r.offset % each)
+        return diag_error(d, loc, "%s: the data of the record at %llu begin at %llu, not a "
+                          "multiple of the %zu bytes of %s", w->real, at,
+                          (unsigned long long)r.offset, each, dtypes[t].name), NULL;
+    return w->map.data + r.offset;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+typedef struct {
+    const Const *c; /* NULL: free */
+    uint64_t key, offset;
+} Written;
+
+struct BlobWriter {
+    Arena *arena;
+    Diag *diag;
+    OutFile out;
+    uint32_t count;
+    Written *slot; /* what was written, by key: identical weights are written once */
+    size_t cap;
+};
+
+BlobWriter *blob_create(Arena *a, Diag *d, const char *path)
+{
+    static const unsigned char zeros[HEADER];
+    BlobWriter *b = NEW(a, BlobWriter);
+    b->arena = a;
+    b->diag = d;
+    return out_open(&b->out, d, path) && out_write(&b->out, zeros, HEADER) ? b : NULL;
+}
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+    h = (h ^ v) * UINT64_C(0x9E3779B97F4A7C15);
+    return h ^ h >> 32;
+}
+
+/* Equal for literals that const_equal calls equal. */
+static uint64_t const_key(const Const *c)
+{
+    uint64_t h = mix((uint64_t)c->kind, (uint64_t)c->type->dtype);
+    for (int i = 0; i < c->type->shape.rank; i++) h = mix(h, (uint64_t)c->type->shape.dim[i]);
+    if (c->kind == CONST_BLOB) return mix(mix(h, c->offset), (uintptr_t)c->file);
+    if (c->kind == CONST_FILE) return mix(mix(h, (uint64_t)c->src), (uintptr_t)c->src_data);
+    if (c->kind == CONST_INIT) return mix(mix(h, (uint64_t)c->init), c->seed);
+    const unsigned char *p = c->data;
+    size_t n = type_bytes(c->type);
+    for (; n >= 8; n -= 8, p += 8) {
+        uint64_t v;
+        memcpy(&v, p, sizeof v);
+        h = mix(h, v);
+    }
+    for (; n; n--) h = mix(h, *p++);
+    return h;
+}
+
+static Written *written_slot(Written *slot, size_t cap, const Const *c, uint64_t key)
+{
+    size_t i = (size_t)key & (cap - 1);
+    while (slot[i].c && !(slot[i].key == key && const_equal(slot[i].c, c))) i = (i + 1) & (cap - 1);
+    return &slot[i];
+}
+
+static Written *written(BlobWriter *b, const Const *c)
+{
+    if (2 * (size_t)b->count >= b->cap) {
+        const size_t cap = b->cap ? 2 * b->cap : 64;
+        Written *more = NEW_ARRAY(b->arena, cap, Written);
+        for (size_t i = 0; i < b->cap; i++)
+            if (b->slot[i].c)
+                *written_slot(more, cap, b->slot[i].c, b->slot[i].key) = b->slot[i];
+        b->slot = more;
+        b->cap = cap;
+    }
+    const uint64_t key = const_key(c);
+    Written *w = written_slot(b->slot, b->cap, c, key);
+    if (!w->c) w->key = key;
+    return w;
+}
+
+/* Zeros up to the next multiple of 64. */
+static bool pad(BlobWriter *b)
+{
+    static const unsigned char zeros[ALIGN];
+    return out_write(&b->out, zeros, (size_t)(aligned(b->out.written) - b->out.written));
+}
+
+static bool write_record(BlobWriter *b, DType t, size_t count, size_t bytes)
+{
+    unsigned char r[RECORD] = { 0 };
+    set(r, 4, SENTINEL);
+    set(r + 4, 4, (uint64_t)dtypes[t].blob);
+    set(r + 8, 8, bytes);
+    set(r + 16, 8, b->out.written + RECORD);
+    set(r + 24, 8, bytes * 8 - count * (size_t)dtypes[t].bits);
+    return out_write(&b->out, r, RECORD);
+}
+
+/* Pieces of at most CHUNK bytes and of whole bytes. */
+static bool write_elements(BlobWriter *b, const Const *c, size_t count)
+{
+    const DType t = c->type->dtype;
+    const size_t most = (size_t)CHUNK * 8 / (size_t)dtypes[t].bits / 8 * 8;
+    unsigned char *piece = calloc(1, CHUNK);
+    bool ok = piece || diag_fail(b->diag, "out of memory: a buffer of %d bytes", (int)CHUNK);
+    for (size_t first = 0; ok && first < count;) {
+        const size_t n = count - first < most ? count - first : most;
+        size_t bytes;
+        ok = data_bytes(t, n, &bytes) && const_read(c, b->diag, first, n, piece)
+             && out_write(&b->out, piece, bytes);
+        first += n;
+    }
+    free(piece);
+    return ok;
+}
+
+bool blob_add(BlobWriter *b, const Const *c, uint64_t *offset)
+{
+    size_t count, bytes;
+    const DType t = c->type->dtype;
+    if (c->type->kind != TY_TENSOR || !dtypes[t].blob || !shape_count(&c->type->shape, &count)
+        || !data_bytes(t, count, &bytes))
+        return diag_error(b->diag, c->loc, "a literal of type %s cannot be in a weight file",
+                          type_text(b->arena, c->type));
+    Written *w = written(b, c);
+    if (w->c) {
+        *offset = w->offset;
+        return true;
+    }
+    if (!pad(b)) return false;
+    *offset = b->out.written;
+    if (!write_record(b, t, count, bytes) || !write_elements(b, c, count)) return false;
+    w->c = c;
+    w->offset = *offset;
+    b->count++;
+    return true;
+}
+
+bool blob_finish(BlobWriter *b)
+{
+    unsigned char header[8];
+    set(header, 4, b->count);
+    set(header + 4, 4, VERSION);
+    return pad(b) && out_seek(&b->out, 0) && out_write(&b->out, header, sizeof header);
+}
+
+bool blob_same(BlobWriter *b, const char *path)
+{
+    Diag quiet = { .quiet = true };
+    Mapped old = { 0 }, new = { 0 };
+    const bool ok = !fflush(b->out.f) && file_map(&quiet, path, &old)
+                    && file_map(&quiet, b->out.temp, &new) && old.size == new.size
+                    && (!old.size || !memcmp(old.data, new.data, old.size));
+    file_unmap(&old);
+    file_unmap(&new);
+    diag_free(&quiet);
+    return ok;
+}
+
+bool blob_commit(BlobWriter *b) { return out_commit(&b->out); }
+void blob_abort(BlobWriter *b) { out_abort(&b->out); }

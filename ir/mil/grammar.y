@@ -83,8 +83,10 @@ statement ::= error SEMI.                               { mil_read_skip(r); }
 %type owner {Op *}
 %type owner_head {Op *}
 owner(O) ::= owner_head(H) block.                       { O = H; }
-owner_head(O) ::= op(P) ID(N) LPAREN params RPAREN.          { O = P; mil_read_block_head(r, O, N); }
-owner_head(O) ::= owner(P) COMMA ID(N) LPAREN params RPAREN. { O = P; mil_read_block_head(r, O, N); }
+owner_head(O) ::= op(P) block_head(N).                  { O = mil_read_block_head(r, P, N); }
+owner_head(O) ::= owner(P) COMMA block_head(N).         { O = mil_read_block_head(r, P, N); }
+%type block_head {MilToken}
+block_head(B) ::= ID(N) LPAREN params RPAREN.           { B = N; }
 
 op(O) ::= outs EQ call(C).                              { O = C; }
 op(O) ::= call(C).                                      { O = C; }
@@ -200,7 +202,7 @@ static const char *const token_text[] = {
     [MT_ARROW] = "'->'",
 };
 
-/* Ways out of what hand-written texts get wrong: FOUND where EXPECTED was the one thing possible. */
+/* Ways out of what hand-written texts get wrong: FOUND where EXPECTED was possible. */
 static const struct { int found, expected; const char *text; } hints[] = {
     { MT_COMMA, MT_EQ, "arguments have names: f(x = a, y = b)" },
     { MT_RPAREN, MT_EQ, "arguments have names: f(x = a, y = b)" },

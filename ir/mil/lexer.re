@@ -30,9 +30,10 @@
     decimal = digit+ ("." digit*)? ([eE] [+-]? digit+)?;
     hexreal = "0" [xX] hex+ ("." hex*)? [pP] [+-]? digit+;
     number  = "-"? (decimal | hexreal);
+    malformed = number (letter | digit | ".")+ | "-"? "0x" (letter | digit | ".")*;
     string  = "\"" ([^"\\\x00] | "\\" [^\x00])* "\"";
-    elem    = "fp16" | "fp32" | "fp64" | "bf16" | "bool" | "string" | "u"? "int" ("8" | "16" | "32" | "64")
-            | "int4" | "uint" [12346];
+    elem    = "fp16" | "fp32" | "fp64" | "bf16" | "bool" | "string"
+            | "u"? "int" ("8" | "16" | "32" | "64") | "int4" | "uint" [12346];
 */
 
 static void unexpected(MilReader *r, MilToken t)
@@ -89,7 +90,7 @@ again:
         string          { code = MT_STRING;   goto found; }
         name            { code = MT_ID;       goto found; }
 
-        number (letter | digit | ".")+ | "0x" (letter | digit | ".")* { code = MT_ILLEGAL; goto found; }
+        malformed       { code = MT_ILLEGAL;  goto found; }
         end             { code = start < end ? MT_ILLEGAL : 0; goto found; }
         *               { code = MT_ILLEGAL; goto found; }
     */

@@ -21,21 +21,29 @@ void mil_print_func(const Func *f, Buf *out);
 void mil_print_const(const Const *c, bool short_scalars, Buf *out); /* TYPE(literal) */
 void mil_print_type(const Type *t, bool short_scalars, Buf *out);
 
-/* Writes PATH (.mil) and the weights it needs beside it: literals of at least 10 elements of the
- * blob's types that are not CONST_BLOB of this folder already go to weights/weight.bin
- * (weights/<stem>.bin, with a note, where another .mil of the folder owns weight.bin with other
- * bytes). Streams; atomic; refuses paths that leave the folder. The module is not changed for its
- * user: names and values stay, large literals become references to the file written. */
+/* Writes PATH (.mil) and the weights it needs beside it, all atomically; the module is not changed.
+ *   - A BLOBFILE of a file that is in PATH's folder stays as it is, offset and all.
+ *   - When the only other weights are BLOBFILEs of another folder, their files are copied whole,
+ *     so that paths and offsets stay.
+ *   - Otherwise these, literals that are made (CONST_INIT) or mapped (CONST_FILE), and literals of
+ *     at least 10 elements that no text spelled out go to weights/weight.bin, if a weight file can
+ *     hold their type in the function's opset; identical ones share a record. Where weight.bin has
+ *     other bytes and another .mil of the folder uses it, to weights/<stem>.bin, with a note.
+ *   - BLOBFILEs of absent files stay references, unless --missing-weights stands in for them.
+ * Paths that leave the folder are refused. */
 bool mil_save(Module *m, Diag *d, const char *path);
-/* True when printing alone would lose weights: the module holds literals that belong in a file. */
+/* The module holds literals that belong in a file: text alone would be no place for them. */
 bool mil_needs_weights(const Module *m);
 
 /* ---- weight files (MILBlob storage, version 2) ----------------------------------------------- */
 
+/* What blob_add writes appears under `path` with blob_commit; the writer lives in the arena. After
+ * a failure, reported, only blob_abort is left to call (blob_create's NULL needs nothing). */
 typedef struct BlobWriter BlobWriter;
 BlobWriter *blob_create(Arena *a, Diag *d, const char *path);
 bool blob_add(BlobWriter *b, const Const *c, uint64_t *offset); /* streams; offset of its record */
-bool blob_commit(BlobWriter *b);                                /* patches the count; renames */
+bool blob_finish(BlobWriter *b);                                /* the header: how many records */
+bool blob_commit(BlobWriter *b);                                /* after blob_finish */
 void blob_abort(BlobWriter *b);
 
 #endif

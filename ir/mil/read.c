@@ -58,7 +58,8 @@ void mil_syntax_error(MilReader *r, MilToken found, const char *found_as, const 
 void mil_too_deep(MilReader *r)
 {
     const char *at = r->at > r->src->text ? r->at - 1 : r->at;
-    diag_error(r->d, mil_loc(r, (MilToken){ .s = at, .len = 1 }), "brackets are nested too deeply here");
+    const MilToken here = { .s = at, .len = 1 };
+    mil_error(r, here, "brackets are nested too deeply here");
     r->stop = true;
 }
 
@@ -210,11 +211,12 @@ void mil_read_func_head(MilReader *r)
     r->func->attrs = taken_attrs(r);
 }
 
-void mil_read_block_head(MilReader *r, Op *owner, MilToken name)
+Op *mil_read_block_head(MilReader *r, Op *owner, MilToken name)
 {
     r->block = block_new(owner, mil_name(r, name));
     scope_begin(r);
     add_params(r);
+    return owner;
 }
 
 void mil_read_name(MilReader *r, MilToken name) { PUSH(r->name, r->nname, r->name_cap, name); }
@@ -290,7 +292,8 @@ static DType type_beside(const MilReader *r, const OpInfo *info, const Param *p,
         memcpy(name, a->name.s, a->name.len);
         name[a->name.len] = 0;
         const Param *q = op_param(info, name);
-        if (q && *p->var && *q->var == *p->var && (allowed >> v->type->dtype & 1)) return v->type->dtype;
+        if (q && *p->var && *q->var == *p->var && (allowed >> v->type->dtype & 1))
+            return v->type->dtype;
     }
     const Type *out = r->nout ? r->out[0].type : NULL;
     return out && out->kind == TY_TENSOR && (allowed >> out->dtype & 1) ? out->dtype : DT_NONE;
@@ -361,7 +364,7 @@ Op *mil_read_op(MilReader *r, MilToken name, MilToken opset)
         const char *text = mil_name(r, opset);
         op->opset = opset_find(text);
         if (op->opset == OPSET_NONE)
-            mil_error(r, opset, "%s is not an opset: ios15, ios16, ios17, ios18, ios26", text);
+            mil_error(r, opset, "%s is not an opset: ios15 to ios18, ios26", text);
     }
     add_args(r, op);
     op->attrs = taken_attrs(r);
@@ -418,19 +421,19 @@ static bool begins_like_mil(const MilReader *r)
 
 static bool check_text(MilReader *r)
 {
-    static const char not_mil[] = "this is not MIL text: it must begin with program(1.0) or program(1.3)";
+    static const char not_mil[] = "this is not MIL text: it must begin with program(1.0)";
     const char *text = r->src->text;
     if (r->src->len > FILE_MAX_TEXT)
-        return diag_error(r->d, (Loc){ .src = NULL }, "%s: a text of more than 1 GiB", r->src->name);
+        return diag_error(r->d, (Loc){ .src = r->src }, "the text is larger than 1 GiB");
     if (!r->src->len) return diag_error(r->d, (Loc){ .src = r->src }, "the text is empty");
     if (!begins_like_mil(r)) {
         const bool dump = r->src->len > 5 && !memcmp(text, "main[", 5);
         return diag_error(r->d, (Loc){ .src = r->src, .len = 1 }, "%s%s", not_mil,
-                          dump ? "; this is how coremltools prints a program, which is another language" : "");
+                          dump ? "; what coremltools prints is another language" : "");
     }
     const char *end = utf8_end(text, r->end);
     return end == r->end
-           || diag_error(r->d, mil_loc(r, (MilToken){ .s = end, .len = 1 }), "the text is not UTF-8 here");
+           || mil_error(r, ((MilToken){ .s = end, .len = 1 }), "the text is not UTF-8 here");
 }
 
 static void reader_free(MilReader *r)
@@ -448,7 +451,10 @@ static void reader_free(MilReader *r)
     free(r->mark);
 }
 
-static bool reader_ok(const MilReader *r) { return !r->stop && r->d->errors + r->d->fails == r->errors; }
+static bool reader_ok(const MilReader *r)
+{
+    return !r->stop && r->d->errors + r->d->fails == r->errors;
+}
 
 static MilReader reader_at(Module *m, Diag *d, const Source *src)
 {

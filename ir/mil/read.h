@@ -137,7 +137,7 @@ void mil_read_head(MilReader *r);
 void mil_read_func_name(MilReader *r, MilToken name, MilToken opset);
 void mil_read_func_head(MilReader *r);
 void mil_read_param(MilReader *r, MilType t, MilToken name);
-void mil_read_block_head(MilReader *r, Op *owner, MilToken name);
+Op *mil_read_block_head(MilReader *r, Op *owner, MilToken name); /* owner */
 void mil_read_name(MilReader *r, MilToken name);
 void mil_read_results(MilReader *r);
 void mil_read_block_end(MilReader *r);
