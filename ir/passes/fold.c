@@ -62,6 +62,28 @@ static bool fold(Module *m, Op *op, Diag *d)
     return ok;
 }
 
+/* A constant that is only given another shape is the same bytes under another type, wherever they
+ * are: nothing is read, so this holds for weights too. The statement of the constant is rewritten
+ * when this is its only use, so that it keeps its name and place. */
+static bool relabel_const(Func *f, Op *op, Module *m)
+{
+    static const int relabels[] = { OP_reshape, OP_expand_dims, OP_squeeze };
+    bool is_relabel = false;
+    for (size_t i = 0; i < COUNT(relabels); i++) is_relabel |= op->kind == relabels[i];
+    Value *x = is_relabel ? op_value(op, "x") : NULL;
+    if (!x || !x->lit || !x->def || x->lit->kind == CONST_GROUP || is_result(f, op->out[0])) return false;
+    const Type *t = op->out[0]->type;
+    if (!shape_known(&t->shape) || is_result(f, x) || func_count_uses(f, x) != 1) return false;
+    Const *c = NEW(&m->arena, Const);
+    *c = *x->lit;
+    c->type = t;
+    attr_set(m, &x->def->attrs, "val", c);
+    x->lit = c;
+    x->type = t;
+    replace_op(op, x);
+    return true;
+}
+
 typedef struct {
     Module *m;
     Func *func;
@@ -72,7 +94,8 @@ typedef struct {
 static bool visit(void *ctx, Op *op)
 {
     Folding *f = ctx;
-    if (foldable(f->func, op) && fold(f->m, op, f->diag)) f->changes++;
+    if (relabel_const(f->func, op, f->m)) f->changes++;
+    else if (foldable(f->func, op) && fold(f->m, op, f->diag)) f->changes++;
     return true;
 }
 
