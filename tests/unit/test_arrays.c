@@ -27,7 +27,7 @@ static File npy(int version, const char *dict, const void *data, size_t n)
 static bool parse(Diag *d, const File *f, size_t size, NpyArray *out)
 {
     char *p = malloc(size ? size : 1);
-    memcpy(p, f->b.s, size);
+    if (size) memcpy(p, f->b.s, size);
     bool ok = npy_parse(d, "x.npy", p, size, out);
     if (ok && out->data != out->copy) { /* make it outlive p */
         out->copy = malloc(out->bytes ? out->bytes : 1);
