@@ -2,7 +2,6 @@
 #
 #   BUILD=folder   where everything goes (default build)
 #   CC=compiler    gcc where there is one
-#   V=1            shows the commands whole
 #   SAN=1          with the address and undefined-behaviour sanitizers (make san does it all)
 
 MAKEFLAGS += --no-builtin-rules
@@ -12,13 +11,6 @@ MAKEFLAGS += --no-builtin-rules
 BUILD ?= build
 ifeq ($(origin CC),default)
 CC := $(if $(shell command -v gcc),gcc,cc)
-endif
-
-# A line names what is made; the command itself is shown with V=1.
-ifdef V
-say =
-else
-say = @echo '  $(1)';
 endif
 
 # ---- flags ----------------------------------------------------------------------------------------
@@ -82,23 +74,23 @@ $(UNIT_SRC:%.c=$(BUILD)/%.o) $(UNIT_SHARED): | deps test-deps
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(call say,$<)$(COMPILE) $(WARN) -I$(GEN)/$(<D) -c $< -o $@
+	$(COMPILE) $(WARN) -I$(GEN)/$(<D) -c $< -o $@
 
 # gcc 12 makes vectors of the loops that normal numbers come from only so: 3.6 ns each instead of 9.9.
 $(BUILD)/base/rng.o: override CFLAGS += -O3
 
 $(GEN)/%.o: $(GEN)/%.c
 	@mkdir -p $(@D)
-	$(call say,$<)$(COMPILE) -Wall $(if $(WERROR),-Werror) -I$(@D) -I$(@D:$(GEN)/%=%) -c $< -o $@
+	$(COMPILE) -Wall $(if $(WERROR),-Werror) -I$(@D) -I$(@D:$(GEN)/%=%) -c $< -o $@
 
 $(GEN)/%.c: %.re | deps
 	@mkdir -p $(@D)
-	$(call say,$<)re2c -W -Werror --no-debug-info --no-generation-date -o $@ $<
+	re2c -W -Werror --no-debug-info --no-generation-date -o $@ $<
 
 # lemon's exit status counts conflicts as errors; the header is written beside the parser.
 $(GEN)/%.c: %.y | deps
 	@mkdir -p $(@D)
-	$(call say,$<)lemon -q -l -d$(@D) $<
+	lemon -q -l -d$(@D) $<
 
 # The language's library as bytes: a string literal would end where ISO C lets it.
 $(GEN)/%.c: %.anedsl
@@ -109,10 +101,10 @@ $(GEN)/%.c: %.anedsl
 
 $(LIB): $(OBJ)
 	@rm -f $@
-	$(call say,$@)ar rcs $@ $(OBJ)
+	ar rcs $@ $(OBJ)
 
 $(PROGRAMS): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)
-	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(SHARED_OBJ) $(LIB) $(LDLIBS) -o $@
+	$(CC) $(CFLAGS) $(LDFLAGS) $< $(SHARED_OBJ) $(LIB) $(LDLIBS) -o $@
 
 # ---- tests ----------------------------------------------------------------------------------------
 # tests/check.sh lists the suites. Unit tests are programs, tests/unit/test_*.c, each linked with the
@@ -142,10 +134,10 @@ test-deps:
 $(UNIT_LIB): $(UNIT_SHARED)
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(call say,$@)ar rcs $@ $(UNIT_SHARED)
+	ar rcs $@ $(UNIT_SHARED)
 
 $(UNITS): $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_LIB) $(LIB)
-	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(UNIT_LIB) $(LIB) $(LDLIBS) -lcmocka -o $@
+	$(CC) $(CFLAGS) $(LDFLAGS) $< $(UNIT_LIB) $(LIB) $(LDLIBS) -lcmocka -o $@
 
 # ---- the rest -------------------------------------------------------------------------------------
 

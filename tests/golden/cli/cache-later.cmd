@@ -1,0 +1,2 @@
+# anerun --cache status
+# exit: 2

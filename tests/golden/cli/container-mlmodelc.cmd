@@ -1,0 +1,2 @@
+# anerun model.mlmodelc
+# exit: 2

@@ -1,0 +1,2 @@
+# anec model.mlpackage/
+# exit: 2

@@ -1,0 +1,2 @@
+# anec --explain ane-1
+# exit: 2

@@ -1,0 +1,2 @@
+# anerun --random 1 no-such-file.mil
+# exit: 3

@@ -1,0 +1,1 @@
+# anerun -qh | head -1

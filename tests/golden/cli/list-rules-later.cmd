@@ -1,0 +1,2 @@
+# anec --list-rules --target m1
+# exit: 2

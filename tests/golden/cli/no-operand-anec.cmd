@@ -1,0 +1,2 @@
+# anec --target m1
+# exit: 2

@@ -1,0 +1,2 @@
+# anerun
+# exit: 2

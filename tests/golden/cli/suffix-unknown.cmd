@@ -1,0 +1,2 @@
+# anerun model.onnx
+# exit: 2

@@ -1,0 +1,239 @@
+/* anec.c -- compiles a program to MIL, for a target or as it is. */
+#include "lists.h"
+#include "tool.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+#define OPT(id, ...) ANEC_##id,
+#include "anec.def"
+};
+static const Option options[] = {
+#define OPT(id, n, l, k, a, c, h) \
+    { .name = n, .letter = l, .kind = OPT_##k, .arg = a, .choices = c, .help = h },
+#include "anec.def"
+};
+
+static const Example examples[] = {
+    { "anec --target m1 -o model.mil model.anedsl",
+      "compile for an M1: model.mil and weights/weight.bin" },
+    { "anec --set layers=2 model.anedsl", "compile with another parameter, text to stdout" },
+    { "anec --target m4 -o new.mil old.mil", "rewrite MIL for another chip" },
+    { "anec --check model.mil", "say what is wrong with a program" },
+    { "anec --dump-after cse model.anedsl > y.mil",
+      "the text after a pass, which anec and anerun read again" },
+    { "anec -o copy.mil model.mil",
+      "copy: without --target, --io, --opset or --passes nothing changes" },
+};
+
+static const Tool tool = {
+    .name = "anec",
+    .summary = "compiles programs to Core ML MIL for the Apple Neural Engine",
+    .operand = "FILE",
+    .about = "FILE is an .anedsl program or a .mil text; '-' is the standard input, with --from. "
+             "Without -o the text "
+             "goes to the standard output.\n\n"
+             "A .mil is given back as it is, unless --target, --io, --opset or --passes ask for a "
+             "change; an .anedsl is "
+             "compiled for what every chip takes unless --target says which.",
+    .option = options,
+    .noption = (int)COUNT(options),
+    .example = examples,
+    .nexample = (int)COUNT(examples),
+};
+
+typedef struct {
+    const Args *args;
+    Diag *diag;
+    Model model;
+    Buf out; /* what goes to stdout */
+} Job;
+
+static const OptValue *opt(const Job *j, int id) { return &j->args->value[id]; }
+
+/* ---- usage ----------------------------------------------------------------------------------- */
+
+static bool lists(Job *j)
+{
+    if (opt(j, ANEC_list_ops)->count) list_ops(&j->out);
+    if (opt(j, ANEC_list_targets)->count) list_targets(&j->out);
+    if (opt(j, ANEC_list_passes)->count) list_passes(&j->out);
+    return j->out.len > 0;
+}
+
+static bool check_pass(const char *name, size_t len, const char *option)
+{
+    const char *known[64];
+    size_t n = 0;
+    Arena a = { 0 };
+    bool found = false;
+    for (int i = 0; i < pass_count && n < COUNT(known); i++) {
+        known[n++] = passes[i].name;
+        found = found || (strlen(passes[i].name) == len && !memcmp(passes[i].name, name, len));
+    }
+    const char *near = found ? NULL : name_nearest(arena_strndup(&a, name, len), known, n);
+    if (!found && near)
+        usage_error(&tool, "%s: there is no pass '%.*s'; did you mean %s?", option, (int)len, name,
+                    near);
+    else if (!found)
+        usage_error(&tool, "%s: there is no pass '%.*s'; --list-passes shows all", option, (int)len,
+                    name);
+    arena_free(&a);
+    return found;
+}
+
+static bool check_passes(const Job *j)
+{
+    const OptValue *list = opt(j, ANEC_passes), *dump = opt(j, ANEC_dump_after);
+    for (const char *s = list->count ? list->text : NULL; s; s = strchr(s, ','), s += s != NULL)
+        if (!check_pass(s, strcspn(s, ","), "--passes")) return false;
+    if (dump->count && strcmp(dump->text, "all") != 0
+        && !check_pass(dump->text, strlen(dump->text), "--dump-after"))
+        return false;
+    return true;
+}
+
+static bool check_output(const Job *j)
+{
+    static const char *const later[] = { ".mlmodelc", ".mlpackage", ".dot", ".json" };
+    const OptValue *o = opt(j, ANEC_output);
+    if (!o->count) return true;
+    for (size_t i = 0; i < COUNT(later); i++)
+        if (file_has_suffix(o->text, later[i]))
+            return usage_error(&tool, "-o %s: writing %s is not in this build yet; .mil is",
+                               o->text, later[i]);
+    if (!file_has_suffix(o->text, ".mil"))
+        return usage_error(&tool, "-o %s: the name must end in .mil", o->text);
+    if (opt(j, ANEC_check)->count || opt(j, ANEC_emit)->count)
+        return usage_error(&tool, "-o goes neither with --check nor with --emit");
+    return true;
+}
+
+static bool emits(const Job *j, const char *what)
+{
+    const OptValue *e = opt(j, ANEC_emit);
+    return e->count && !strcmp(e->text, what);
+}
+
+static bool check_usage(const Job *j)
+{
+    if (opt(j, ANEC_check)->count && (opt(j, ANEC_emit)->count || opt(j, ANEC_dump_after)->count))
+        return usage_error(
+            &tool, "--check prints nothing: it goes neither with --emit nor with --dump-after");
+    return check_output(j) && check_passes(j);
+}
+
+/* ---- passes ---------------------------------------------------------------------------------- */
+
+static void dump_pass(void *ctx, const char *pass, int changes, const Module *m)
+{
+    Job *j = ctx;
+    bool all = !strcmp(opt(j, ANEC_dump_after)->text, "all");
+    if (all && !changes) return;
+    if (all)
+        buf_printf(&j->out, "// after %s: %d change%s\n", pass, changes, changes == 1 ? "" : "s");
+    mil_print(m, &j->out);
+    if (all) buf_putc(&j->out, '\n');
+}
+
+static int run_passes(Job *j)
+{
+    PassOptions o;
+    Target own;
+    if (!model_wants_passes(&j->model, j->args) && !opt(j, ANEC_passes)->count
+        && !opt(j, ANEC_dump_after)->count)
+        return EXIT_DONE;
+    if (!model_pass_options(&j->model, j->args, &o, &own)) return EXIT_USAGE;
+    if (opt(j, ANEC_passes)->count) o.only = opt(j, ANEC_passes)->text;
+    if (opt(j, ANEC_dump_after)->count) o.dump = opt(j, ANEC_dump_after)->text;
+    o.dump_to = dump_pass;
+    o.ctx = j;
+    if (common(j->args, COM_verbose)->count)
+        fprintf(stderr, "anec: target=%s opset=%s\n", o.target->name,
+                opset_text(o.opset ? o.opset : o.target->opset));
+    return passes_run(j->model.module, &o, j->diag) ? EXIT_DONE : diag_exit(j->diag);
+}
+
+/* ---- products -------------------------------------------------------------------------------- */
+
+/* Tokens and syntax tree: of a text that need not be a program. */
+static int emit_front(Job *j)
+{
+    const char *what = opt(j, ANEC_emit)->text;
+    if (!j->model.dsl) {
+        usage_error(&tool, "--emit %s is for .anedsl", what);
+        return EXIT_USAGE;
+    }
+    bool tokens = !strcmp(what, "tokens");
+    (tokens ? dsl_print_tokens : dsl_print_ast)(j->diag, &j->model.src, &j->out);
+    return diag_exit(j->diag);
+}
+
+static int print_module(Job *j)
+{
+    const Module *m = j->model.module;
+    if (mil_needs_weights(m)) {
+        usage_error(&tool, "%s has weights, which a text alone cannot hold: give -o FILE.mil",
+                    j->model.path);
+        return EXIT_USAGE;
+    }
+    mil_print(m, &j->out);
+    return diag_exit(j->diag);
+}
+
+static int produce(Job *j)
+{
+    const OptValue *o = opt(j, ANEC_output);
+    if (opt(j, ANEC_check)->count) return diag_exit(j->diag);
+    if (o->count) {
+        mil_save(j->model.module, j->diag, o->text);
+        return diag_exit(j->diag);
+    }
+    if (opt(j, ANEC_dump_after)->count) return diag_exit(j->diag);
+    return print_module(j);
+}
+
+static int run_job(Job *j)
+{
+    if (lists(j)) return EXIT_DONE;
+    if (!check_usage(j)) return EXIT_USAGE;
+    int code = model_open(&j->model, j->args, j->diag);
+    if (code) return code;
+    if (emits(j, "tokens") || emits(j, "ast")) return emit_front(j);
+    code = model_parse(&j->model, j->args, j->diag);
+    if (code) return code;
+    if (emits(j, "ir")) return print_module(j);
+    code = run_passes(j);
+    return code ? code : produce(j);
+}
+
+/* MIL text ends without a line break, and stays so but for people. */
+static int put_stdout(Job *j, int code)
+{
+    if (isatty(STDOUT_FILENO) && j->out.len && j->out.s[j->out.len - 1] != '\n')
+        buf_putc(&j->out, '\n');
+    fwrite(j->out.s ? j->out.s : "", 1, j->out.len, stdout);
+    if (!fflush(stdout) && !ferror(stdout)) return code;
+    fputs("anec: cannot write to the standard output\n", stderr);
+    return EXIT_WORLD;
+}
+
+int main(int argc, char **argv)
+{
+    Args args;
+    Diag diag = { 0 };
+    Job job = { .args = &args, .diag = &diag };
+    int code = EXIT_USAGE;
+    if (args_parse(&args, &tool, argc, argv)) {
+        if (tool_answers(&args)) code = EXIT_DONE;
+        else if (tool_diag(&diag, &args)) code = run_job(&job);
+    }
+    if (code == EXIT_DONE) code = put_stdout(&job, code);
+    model_free(&job.model);
+    buf_free(&job.out);
+    diag_free(&diag);
+    args_free(&args);
+    return code;
+}

@@ -1,0 +1,434 @@
+/* anerun.c -- runs a model on tensors from files and writes or tells what results. */
+#include "report.h"
+#include "tool.h"
+#include "values.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+#define OPT(id, ...) RUN_##id,
+#include "anerun.def"
+};
+static const Option options[] = {
+#define OPT(id, n, l, k, a, c, h) \
+    { .name = n, .letter = l, .kind = OPT_##k, .arg = a, .choices = c, .help = h },
+#include "anerun.def"
+};
+
+static const Example examples[] = {
+    { "anerun -i a=a.npy -i b=b.npy -O out model.mil",
+      "run main and write out/NAME.npy for each result" },
+    { "anerun --random 1 model.mil", "run on made-up inputs and print a summary of each result" },
+    { "anerun --describe --json model.mil", "what the model takes and gives, for another program" },
+    { "anerun --random 1 --compare ref -b cpu model.mil", "check one backend against another" },
+    { "anerun --iterations 2 -i x@0=a.npy -i x@1=b.npy -O out model.mil",
+      "two steps of a model with states: out/it0_NAME.npy, out/it1_NAME.npy" },
+};
+
+static const Tool tool = {
+    .name = "anerun",
+    .summary = "runs a Core ML MIL program",
+    .operand = "MODEL",
+    .about = "MODEL is a .mil text, with its weights where it says, or an .anedsl program, which "
+             "is compiled first. "
+             "Every input is given with -i, or made by --random. Results are written in their own "
+             "type and shape "
+             "as .npy files.\n\n"
+             "Floats given for an input that was rewritten for a target (--target, --io, or an "
+             ".anedsl) may have the "
+             "type that the model itself declares: they are rounded to the new one.",
+    .option = options,
+    .noption = (int)COUNT(options),
+    .example = examples,
+    .nexample = (int)COUNT(examples),
+};
+
+typedef struct {
+    const Args *args;
+    Diag *diag;
+    Arena arena;
+    Model model;
+    Func *func;
+    const Type **own;          /* by parameter: its type before passes */
+    GivenList given;
+    Program *program, *other;  /* other: --compare's */
+    uint64_t iterations;
+    RunOptions run;
+    const char *dump, *prefix; /* prefix: "it3_" or "" */
+    Tolerance tolerance;
+    bool differs, missing;
+} Job;
+
+static const OptValue *opt(const Job *j, int id) { return &j->args->value[id]; }
+
+/* ---- output ---------------------------------------------------------------------------------- */
+
+static bool save(Job *j, const char *dir, const char *name, const Tensor *t)
+{
+    Buf path = { 0 };
+    buf_printf(&path, "%s/%s%s.npy", dir, j->prefix, name);
+    bool ok = tensor_save(t, j->diag, path.s);
+    buf_free(&path);
+    return ok;
+}
+
+static bool dump_value(void *ctx, const Value *v, const Tensor *t)
+{
+    Job *j = ctx;
+    return t->is_list || save(j, j->dump, v->name, t);
+}
+
+static bool put_values(Job *j, const Binding *b, int n)
+{
+    const OptValue *dir = opt(j, RUN_output);
+    Buf out = { 0 };
+    bool ok = true;
+    for (int i = 0; ok && i < n; i++)
+        if (dir->count) ok = save(j, dir->text, b[i].name, &b[i].value);
+        else report_tensor(&out, j->prefix, b[i].name, &b[i].value);
+    if (out.len) fwrite(out.s, 1, out.len, stdout);
+    buf_free(&out);
+    return ok;
+}
+
+static bool put_results(Job *j)
+{
+    const Binding *result;
+    Binding *state;
+    int n = program_results(j->program, &result);
+    if (!put_values(j, result, n)) return false;
+    if (!opt(j, RUN_states)->count) return true;
+    n = program_states(j->program, &state);
+    return put_values(j, state, n);
+}
+
+static void compare_results(Job *j)
+{
+    const Binding *a, *b;
+    Buf out = { 0 };
+    int n = program_results(j->program, &a);
+    if (program_results(j->other, &b) != n) bug("two backends, two counts of results");
+    for (int i = 0; i < n; i++)
+        if (!report_compare(&out, j->prefix, a[i].name, &a[i].value, &b[i].value, &j->tolerance))
+            j->differs = true;
+    fwrite(out.s, 1, out.len, stdout);
+    buf_free(&out);
+}
+
+/* ---- input ----------------------------------------------------------------------------------- */
+
+static bool default_shape(Job *j, const Flex *flex, int p, Shape *s)
+{
+    const Value *v = j->func->body->param[p];
+    *s = v->type->shape;
+    if (shape_known(s)) return true;
+    if (flex->input[p].has_default) *s = flex->input[p].def;
+    else if (flex->nconfig && flex->config[0][p].rank >= 0) *s = flex->config[0][p];
+    if (shape_known(s)) return true;
+    return diag_error(j->diag, v->loc, "input %s has no default shape for %s: give it with -i",
+                      v->name, type_text(&j->arena, v->type));
+}
+
+static bool make_random(Job *j, const Flex *flex, int p, Binding *b)
+{
+    const Value *v = j->func->body->param[p];
+    Shape s;
+    b->origin = "--random";
+    if (v->type->kind != TY_TENSOR) return true; /* program_run says what is wrong */
+    return default_shape(j, flex, p, &s)
+           && tensor_random(&b->value, j->diag, opt(j, RUN_random)->number, v->name, v->type->dtype,
+                            &s);
+}
+
+/* The inputs of an iteration. Those of --random are the binding's own: `made` counts them. */
+static bool bind_inputs(Job *j, const Flex *flex, uint64_t k, Binding *in, int *nin, bool *made)
+{
+    const Block *b = j->func->body;
+    bool ok = true;
+    *nin = 0;
+    for (int p = 0; p < b->nparam; p++) {
+        const Value *v = b->param[p];
+        if (param_is_state(v)) continue;
+        Given *g = given_find(&j->given, v->name, k);
+        Binding *to = &in[*nin];
+        *to = (Binding){ .name = v->name };
+        made[*nin] = !g;
+        if (g) {
+            ok = given_load(g, j->diag, v->type, j->own[p]) && ok;
+            to->value = g->value;
+            to->origin = !strcmp(g->text, "-") ? "<stdin>" : g->text;
+        } else if (opt(j, RUN_random)->count) {
+            ok = make_random(j, flex, p, to) && ok;
+        } else {
+            j->missing = true; /* program_run says which */
+            continue;
+        }
+        ++*nin;
+    }
+    return ok;
+}
+
+/* Inputs of which no parameter has the name: handed on, so that they are reported. */
+static int add_unknown(Job *j, Binding *in, int nin)
+{
+    const Block *b = j->func->body;
+    for (int i = 0; i < j->given.count; i++) {
+        bool known = false;
+        for (int p = 0; p < b->nparam; p++)
+            known = known || !strcmp(b->param[p]->name, j->given.item[i].name);
+        for (int k = 0; k < i; k++)
+            known = known || !strcmp(j->given.item[k].name, j->given.item[i].name);
+        if (!known) in[nin++] = (Binding){ .name = j->given.item[i].name };
+    }
+    return nin;
+}
+
+static bool set_state(Job *j, Binding *state, Given *g, const Type *want)
+{
+    Tensor *to = &state->value, *from = &g->value;
+    if (!given_load(g, j->diag, want, NULL)) return false;
+    if (from->dtype != to->dtype || !shape_equal(&from->shape, &to->shape))
+        return diag_error(j->diag, (Loc){ 0 }, "state %s is %s %s, but %s holds %s %s", state->name,
+                          dtypes[to->dtype].name, shape_text(&j->arena, &to->shape), g->text,
+                          dtypes[from->dtype].name, shape_text(&j->arena, &from->shape));
+    if (to->bytes) memcpy(to->data, from->data, to->bytes);
+    return true;
+}
+
+/* A state given without an iteration is set before the first; NAME@k before iteration k. */
+static bool set_states(Job *j, Program *p, uint64_t k)
+{
+    Binding *state;
+    const int n = program_states(p, &state);
+    bool ok = true;
+    for (int i = 0; i < n; i++) {
+        Given *g = given_find(&j->given, state[i].name, k);
+        const Type want = { .kind = TY_TENSOR,
+                            .dtype = state[i].value.dtype,
+                            .shape = state[i].value.shape };
+        if (g && (g->each || k == 0)) ok = set_state(j, &state[i], g, &want) && ok;
+    }
+    return ok;
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static bool run_once(Job *j, const Binding *in, int nin, uint64_t k)
+{
+    char prefix[32] = "";
+    if (opt(j, RUN_iterations)->count && j->iterations > 1)
+        snprintf(prefix, sizeof prefix, "it%llu_", (unsigned long long)k);
+    j->prefix = prefix;
+    bool ok = set_states(j, j->program, k) && program_run(j->program, j->diag, in, nin, &j->run);
+    if (ok && j->other) {
+        RunOptions quiet = j->run;
+        quiet.each = NULL;
+        ok = set_states(j, j->other, k) && program_run(j->other, j->diag, in, nin, &quiet);
+        if (ok) compare_results(j);
+    }
+    if (ok && (!j->other || opt(j, RUN_output)->count)) ok = put_results(j);
+    j->prefix = "";
+    return ok;
+}
+
+static bool run_bench(Job *j, const Binding *in, int nin)
+{
+    const size_t n = (size_t)opt(j, RUN_bench)->number;
+    double *seconds = calloc(n, sizeof *seconds);
+    if (!seconds) return diag_fail(j->diag, "no memory for %zu times", n);
+    bool ok = true;
+    for (size_t i = 0; ok && i < n + 1; i++) { /* the first warms up */
+        program_reset(j->program);
+        ok = set_states(j, j->program, 0);
+        double start = now();
+        ok = ok && program_run(j->program, j->diag, in, nin, &j->run);
+        if (ok && i) seconds[i - 1] = now() - start;
+    }
+    if (ok) {
+        Buf out = { 0 };
+        report_times(&out, seconds, n);
+        fwrite(out.s, 1, out.len, stdout);
+        buf_free(&out);
+        if (opt(j, RUN_output)->count) ok = put_results(j);
+    }
+    free(seconds);
+    return ok;
+}
+
+static bool run_all(Job *j)
+{
+    const int room = j->func->body->nparam + j->given.count + 1;
+    Binding *in = NEW_ARRAY(&j->arena, room, Binding);
+    bool *made = NEW_ARRAY(&j->arena, room, bool), ok;
+    Flex flex;
+    ok = flex_read(j->func, j->diag, &j->arena, &flex);
+    for (uint64_t k = 0; ok && k < j->iterations; k++) {
+        int n = 0;
+        ok = bind_inputs(j, &flex, k, in, &n, made);
+        int all = add_unknown(j, in, n);
+        if (ok) ok = opt(j, RUN_bench)->count ? run_bench(j, in, all) : run_once(j, in, all, k);
+        if (j->missing && !ok)
+            diag_note(j->diag, (Loc){ 0 },
+                      "-i NAME=FILE.npy gives an input, --random SEED makes up the rest");
+        for (int i = 0; i < n; i++)
+            if (made[i]) tensor_free(&in[i].value);
+        for (int i = 0; i < j->given.count; i++) given_done(&j->given.item[i], k);
+    }
+    return ok;
+}
+
+/* ---- preparing ------------------------------------------------------------------------------- */
+
+static bool has_function(Job *j)
+{
+    const OptValue *name = opt(j, RUN_function);
+    Module *m = j->model.module;
+    j->func = name->count ? module_func(m, name->text) : module_main(m);
+    if (j->func) return true;
+    const char *known[64];
+    size_t n = 0;
+    for (const Func *f = m->first; f && n < COUNT(known); f = f->next) known[n++] = f->name;
+    const char *near = name_nearest(name->text, known, n);
+    if (near)
+        return diag_error(j->diag, (Loc){ 0 }, "%s has no function %s; did you mean %s?",
+                          j->model.path, name->text, near);
+    return diag_error(j->diag, (Loc){ 0 }, "%s has no function %s; --describe shows what it has",
+                      j->model.path, name->text);
+}
+
+static const Backend *find_backend(Job *j, const char *name)
+{
+    const Backend *b = backend_find(name);
+    const char *doc = b ? NULL : backend_absent(name);
+    if (doc) usage_error(&tool, "the backend %s (%s) is not in this build yet", name, doc);
+    else if (!b)
+        usage_error(&tool, "there is no backend %s; this build has auto, cpu and ref", name);
+    (void)j;
+    return b;
+}
+
+static bool start_program(Job *j, const Backend *b, Program **p)
+{
+    *p = program_new(b, j->model.module, j->func, j->diag);
+    if (*p && common(j->args, COM_verbose)->count)
+        fprintf(stderr, "anerun: backend=%s io=%s dialect=%s function=%s (%s)\n", b->name,
+                boundary_text(j->func), j->model.module->version, j->func->name, b->doc);
+    return *p != NULL;
+}
+
+static bool check_usage(Job *j)
+{
+    const OptValue *n = opt(j, RUN_iterations), *bench = opt(j, RUN_bench);
+    j->iterations = n->count ? n->number : 1;
+    if (!j->iterations) return usage_error(&tool, "--iterations takes a number from 1");
+    if (bench->count && (!bench->number || bench->number > 100000000))
+        return usage_error(&tool, "--bench takes a number from 1 to 100000000");
+    if (bench->count && (n->count || opt(j, RUN_compare)->count))
+        return usage_error(&tool, "--bench goes neither with --iterations nor with --compare");
+    if (opt(j, RUN_json)->count && !opt(j, RUN_describe)->count)
+        return usage_error(&tool, "--json goes with --describe");
+    if (!opt(j, RUN_compare)->count && (opt(j, RUN_rtol)->count || opt(j, RUN_atol)->count))
+        return usage_error(&tool, "--rtol and --atol go with --compare");
+    return true;
+}
+
+static bool make_dir(Job *j, const OptValue *dir)
+{
+    return !dir->count || file_make_dirs(j->diag, dir->text);
+}
+
+static void set_run_options(Job *j)
+{
+    const OptValue *steps = opt(j, RUN_max_steps), *rtol = opt(j, RUN_rtol),
+                   *atol = opt(j, RUN_atol);
+    j->run = (RunOptions){ .random_seed = opt(j, RUN_random)->number,
+                           .max_steps = steps->count ? steps->number : 1000000 };
+    if (opt(j, RUN_dump)->count) {
+        j->dump = opt(j, RUN_dump)->text;
+        j->run.each = dump_value;
+        j->run.ctx = j;
+    }
+    j->tolerance = (Tolerance){ .has_rtol = rtol->count > 0, .rtol = rtol->real,
+                                .has_atol = atol->count > 0, .atol = atol->real };
+}
+
+/* Rewrites the model as the options ask; the types it declares itself are kept aside. */
+static int retarget(Job *j)
+{
+    PassOptions o;
+    Target own;
+    const Block *b = j->func->body;
+    j->own = NEW_ARRAY(&j->arena, b->nparam + 1, const Type *);
+    for (int i = 0; i < b->nparam; i++) j->own[i] = b->param[i]->type;
+    if (!model_wants_passes(&j->model, j->args)) return EXIT_DONE;
+    if (!model_pass_options(&j->model, j->args, &o, &own)) return EXIT_USAGE;
+    return passes_run(j->model.module, &o, j->diag) ? EXIT_DONE : diag_exit(j->diag);
+}
+
+static int describe(Job *j)
+{
+    Buf out = { 0 };
+    bool json = opt(j, RUN_json)->count > 0;
+    bool ok = (json ? describe_json : describe_text)(&out, j->model.path, j->model.module, j->diag);
+    if (ok) fwrite(out.s, 1, out.len, stdout);
+    buf_free(&out);
+    return diag_exit(j->diag);
+}
+
+static int run_job(Job *j, Args *a)
+{
+    const OptValue *backend = opt(j, RUN_backend), *compare = opt(j, RUN_compare);
+    if (!check_usage(j) || !given_parse(&j->given, a, opt(j, RUN_input), j->iterations))
+        return EXIT_USAGE;
+    const Backend *b = find_backend(j, backend->count ? backend->text : "auto");
+    const Backend *other = b && compare->count ? find_backend(j, compare->text) : NULL;
+    if (!b || (compare->count && !other)) return EXIT_USAGE;
+    int code = model_read(&j->model, a, j->diag);
+    if (code) return code;
+    if (!has_function(j)) return diag_exit(j->diag);
+    if ((code = retarget(j))) return code;
+    if (opt(j, RUN_describe)->count) return describe(j);
+    set_run_options(j);
+    if (!start_program(j, b, &j->program) || (other && !start_program(j, other, &j->other)))
+        return diag_exit(j->diag);
+    if (!make_dir(j, opt(j, RUN_output)) || !make_dir(j, opt(j, RUN_dump)) || !run_all(j))
+        return diag_exit(j->diag);
+    return j->differs ? EXIT_WRONG : diag_exit(j->diag);
+}
+
+/* Output that could not be written is the world's failure, whatever else went well. */
+static int flushed(int code)
+{
+    if (!fflush(stdout) && !ferror(stdout)) return code;
+    fputs("anerun: cannot write to the standard output\n", stderr);
+    return EXIT_WORLD;
+}
+
+int main(int argc, char **argv)
+{
+    Args args;
+    Diag diag = { 0 };
+    Job job = { .args = &args, .diag = &diag, .prefix = "" };
+    int code = EXIT_USAGE;
+    if (args_parse(&args, &tool, argc, argv)) {
+        if (tool_answers(&args)) code = EXIT_DONE;
+        else if (tool_diag(&diag, &args)) code = run_job(&job, &args);
+    }
+    program_free(job.program);
+    program_free(job.other);
+    given_free(&job.given);
+    model_free(&job.model);
+    arena_free(&job.arena);
+    diag_free(&diag);
+    args_free(&args);
+    return flushed(code);
+}
