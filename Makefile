@@ -2,6 +2,7 @@
 #
 #   BUILD=folder   where everything goes (default build)
 #   CC=compiler    gcc where there is one
+#   V=1            shows the commands whole
 #   SAN=1          with the address and undefined-behaviour sanitizers (make san does it all)
 
 MAKEFLAGS += --no-builtin-rules
@@ -11,6 +12,13 @@ MAKEFLAGS += --no-builtin-rules
 BUILD ?= build
 ifeq ($(origin CC),default)
 CC := $(if $(shell command -v gcc),gcc,cc)
+endif
+
+# A line names what is made; the command itself is shown with V=1.
+ifdef V
+say =
+else
+say = @echo '  $(1)';
 endif
 
 # ---- flags ----------------------------------------------------------------------------------------
@@ -74,23 +82,23 @@ $(UNIT_SRC:%.c=$(BUILD)/%.o) $(UNIT_SHARED): | deps test-deps
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(COMPILE) $(WARN) -I$(GEN)/$(<D) -c $< -o $@
+	$(call say,$<)$(COMPILE) $(WARN) -I$(GEN)/$(<D) -c $< -o $@
 
 # gcc 12 makes vectors of the loops that normal numbers come from only so: 3.6 ns each instead of 9.9.
 $(BUILD)/base/rng.o: override CFLAGS += -O3
 
 $(GEN)/%.o: $(GEN)/%.c
 	@mkdir -p $(@D)
-	$(COMPILE) -Wall $(if $(WERROR),-Werror) -I$(@D) -I$(@D:$(GEN)/%=%) -c $< -o $@
+	$(call say,$<)$(COMPILE) -Wall $(if $(WERROR),-Werror) -I$(@D) -I$(@D:$(GEN)/%=%) -c $< -o $@
 
 $(GEN)/%.c: %.re | deps
 	@mkdir -p $(@D)
-	re2c -W -Werror --no-debug-info --no-generation-date -o $@ $<
+	$(call say,$<)re2c -W -Werror --no-debug-info --no-generation-date -o $@ $<
 
 # lemon's exit status counts conflicts as errors; the header is written beside the parser.
 $(GEN)/%.c: %.y | deps
 	@mkdir -p $(@D)
-	lemon -q -l -d$(@D) $<
+	$(call say,$<)lemon -q -l -d$(@D) $<
 
 # The language's library as bytes: a string literal would end where ISO C lets it.
 $(GEN)/%.c: %.anedsl
@@ -101,10 +109,10 @@ $(GEN)/%.c: %.anedsl
 
 $(LIB): $(OBJ)
 	@rm -f $@
-	ar rcs $@ $(OBJ)
+	$(call say,$@)ar rcs $@ $(OBJ)
 
 $(PROGRAMS): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)
-	$(CC) $(CFLAGS) $(LDFLAGS) $< $(SHARED_OBJ) $(LIB) $(LDLIBS) -o $@
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(SHARED_OBJ) $(LIB) $(LDLIBS) -o $@
 
 # ---- tests ----------------------------------------------------------------------------------------
 # tests/check.sh lists the suites. Unit tests are programs, tests/unit/test_*.c, each linked with the
@@ -134,10 +142,10 @@ test-deps:
 $(UNIT_LIB): $(UNIT_SHARED)
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $(UNIT_SHARED)
+	$(call say,$@)ar rcs $@ $(UNIT_SHARED)
 
 $(UNITS): $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_LIB) $(LIB)
-	$(CC) $(CFLAGS) $(LDFLAGS) $< $(UNIT_LIB) $(LIB) $(LDLIBS) -lcmocka -o $@
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(UNIT_LIB) $(LIB) $(LDLIBS) -lcmocka -o $@
 
 # ---- the rest -------------------------------------------------------------------------------------
 

@@ -91,7 +91,8 @@ bool out_write(OutFile *o, const void *p, size_t n)
 bool out_seek(OutFile *o, uint64_t at)
 {
     if (o->failed) return false;
-    if (at > INT64_MAX || fseeko(o->f, (off_t)at, SEEK_SET)) return failed(o, "seek in", errno);
+    if (at > INT64_MAX) return failed(o, "seek in", EINVAL);
+    if (fseeko(o->f, (off_t)at, SEEK_SET)) return failed(o, "seek in", errno);
     o->at = at;
     return true;
 }

@@ -43,7 +43,8 @@ static void test_cast(void **state)
     CHECK(
         { "cast", 15, "x=fp32[4] -1.9 1.9 1e30 nan; dtype=string[] int32",
           "int32[4] -1 1 2.14748e+09 0" },
-        { "cast", 17, "x=fp32[4] -1.9 255.9 256 -200; dtype=string[] uint8", "uint8[4] 0 255 255 0" },
+        { "cast", 17, "x=fp32[4] -1.9 255.9 256 -200; dtype=string[] uint8",
+          "uint8[4] 0 255 255 0" },
         { "cast", 17, "x=fp16[2] -inf inf; dtype=string[] int8", "int8[2] -128 127" },
         { "cast", 17, "x=int32[3] 300 -1 -129; dtype=string[] uint8", "uint8[3] 44 255 127" },
         { "cast", 15, "x=fp32[4] 0 -0 0.001 nan; dtype=string[] bool", "bool[4] 0 0 1 1" },
@@ -151,13 +152,15 @@ static void test_reduce(void **state)
 static void test_norm(void **state)
 {
     CHECK(
-        { "layer_norm", 15, "x=fp32[2,2] 0 2 4 6", "fp32[2,2] -1.34164 -0.447213 0.447213 1.34164" },
+        { "layer_norm", 15, "x=fp32[2,2] 0 2 4 6",
+          "fp32[2,2] -1.34164 -0.447213 0.447213 1.34164" },
         { "layer_norm", 15,
           "x=fp32[2,2] 0 2 4 8; axes=int32[1] 0; gamma=fp32[2] 1 2; beta=fp32[2] 0 1",
           "fp32[2,2] -0.999999 -0.999999 3 3" },
         { "layer_norm", 17, "x=fp16[1,2] 1 3; axes=int32[1] -1; gamma=fp32[2] 2 4",
           "fp16[1,2] -2 4" },
-        { "layer_norm", 15, "x=fp32[2,3] 1; axes=int32[1] 1; gamma=fp32[2] 1", "error: gamma is [2]" },
+        { "layer_norm", 15, "x=fp32[2,3] 1; axes=int32[1] 1; gamma=fp32[2] 1",
+          "error: gamma is [2]" },
         { "instance_norm", 15, "x=fp32[1,1,2,1] 1 3; epsilon=fp32[] 3", "fp32[1,1,2,1] -0.5 0.5" },
         { "instance_norm", 15, "x=fp32[1,2] 1 3", "error: rank must be 3 to 5" },
         { "batch_norm", 15, "x=fp32[2,1,1] 1 3; mean=fp32[1] 1; variance=fp32[1] 3; "
@@ -197,8 +200,10 @@ static void test_matmul(void **state)
         { "linear", 15, "x=int32[1,1,2] 1 2; weight=int32[2,2] 3 4 5 6; bias=int32[2] 1 -1",
           "int32[1,1,2] 12 16" },
         { "linear", 17, "x=fp16[1,1] 1; weight=fp32[1,1] 2; bias=fp32[1] 0.5", "fp16[1,1] 2.5" },
-        { "linear", 15, "x=fp32[2,3] 1; weight=fp32[4,2] 1", "error: x is [2, 3], weight is [4, 2]" },
-        { "linear", 15, "x=fp32[2,2] 1; weight=fp32[4,2] 1; bias=fp32[3] 1", "error: bias is [3]" });
+        { "linear", 15, "x=fp32[2,3] 1; weight=fp32[4,2] 1",
+          "error: x is [2, 3], weight is [4, 2]" },
+        { "linear", 15, "x=fp32[2,2] 1; weight=fp32[4,2] 1; bias=fp32[3] 1",
+          "error: bias is [3]" });
 }
 
 static void test_einsum(void **state)
@@ -216,7 +221,8 @@ static void test_einsum(void **state)
           "fp32[2] 15 48" },
         { "einsum", 15, "values=fp32[2] 1 2,fp32[2] 3 4,fp32[2] 5 6; equation=string[] a,b,a->b",
           "fp32[2] 51 68" },
-        { "einsum", 15, "values=fp32[2,1,2] 1 2 3 4,fp32[2,1] 1 1; equation=string[] ...ij,jk->...ik",
+        { "einsum", 15,
+          "values=fp32[2,1,2] 1 2 3 4,fp32[2,1] 1 1; equation=string[] ...ij,jk->...ik",
           "fp32[2,1,1] 3 7" },
         { "einsum", 15, "values=fp32[1,2] 1 2,fp32[3,2] 1 1 2 2 3 3; equation=string[] ab,ab->ab",
           "fp32[3,2] 1 2 2 4 3 6" },
@@ -229,7 +235,8 @@ static void test_einsum(void **state)
         { "einsum", 15, "values=fp32[2] 1; equation=string[] a->b", "error: no operand has" },
         { "einsum", 15, "values=fp32[2] 1; equation=string[] a->aa", "error: twice" },
         { "einsum", 15, "values=fp32[2] 1; equation=string[] a,b->a", "error: needs 1 terms" },
-        { "einsum", 15, "values=fp32[2] 1,int32[2] 1; equation=string[] a,a->a", "error: one type" },
+        { "einsum", 15, "values=fp32[2] 1,int32[2] 1; equation=string[] a,a->a",
+          "error: one type" },
         { "einsum", 15, "values=fp32[2] 1; equation=string[] a-a", "error: -> is expected" },
         { "einsum", 15, "values=fp32[2] 1; equation=string[] 1->1", "error: no letter" });
 }
@@ -238,7 +245,8 @@ static void test_attention(void **state)
 {
     CHECK(
         { "scaled_dot_product_attention", 18,
-          "query=fp32[1,1,1] 0; key=fp32[1,2,1] 1 2; value=fp32[1,2,2] 1 2 3 4", "fp32[1,1,2] 2 3" },
+          "query=fp32[1,1,1] 0; key=fp32[1,2,1] 1 2; value=fp32[1,2,2] 1 2 3 4",
+          "fp32[1,1,2] 2 3" },
         { "scaled_dot_product_attention", 18,
           "query=fp32[2,1,1,1] 0 0; key=fp32[2,1,2,1] 1 2 3 4; value=fp32[2,1,2,1] 1 2 3 4; "
           "attn_mask=bool[2,1,1,2] 1 0 0 1", "fp32[2,1,1,1] 1 4" },
@@ -251,7 +259,8 @@ static void test_attention(void **state)
           "query=fp32[1,1,3] 0; key=fp32[1,2,1] 1; value=fp32[1,2,2] 1",
           "error: [1, 1, 3] and [1, 2, 1]" },
         { "scaled_dot_product_attention", 18,
-          "query=fp32[1,1,1] 0; key=fp32[1,2,1] 1; value=fp32[1,3,2] 1", "error: differ in length" },
+          "query=fp32[1,1,1] 0; key=fp32[1,2,1] 1; value=fp32[1,3,2] 1",
+          "error: differ in length" },
         { "scaled_dot_product_attention", 18,
           "query=fp32[1,1,1] 0; key=fp32[1,2,1] 1; value=fp32[1,2,2] 1; attn_mask=bool[3] 1",
           "error: attn_mask is [3]" },

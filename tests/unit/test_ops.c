@@ -1,0 +1,199 @@
+/* test_ops.c -- every example of the op table, read as MIL text, run, and compared. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../ir/mil/mil.h"
+#include "../../ir/ops/ops.h"
+
+enum { MOST_STATEMENTS = 16 };
+
+typedef struct {
+    const OpInfo *op;
+    Arena arena;
+    Diag diag;
+    Module *m;
+    bool seen[OP_COUNT];              /* ops that some example runs */
+    Tensor out[MOST_STATEMENTS][MAX_RESULT];
+    int nout;                         /* statements run */
+} Example;
+
+/* ---- text ------------------------------------------------------------------------------------- */
+
+/* The end of a piece of text: a comma or a semicolon outside brackets and strings, or the end. */
+static const char *piece_end(const char *s, char stop)
+{
+    int depth = 0;
+    for (bool quoted = false; *s; s++) {
+        if (*s == '"') quoted = !quoted;
+        if (quoted) continue;
+        if (strchr("([{<", *s)) depth++;
+        if (strchr(")]}>", *s)) depth--;
+        if (!depth && *s == stop) break;
+    }
+    return s;
+}
+
+/* Statements that come before the arguments; the arguments are what is left of *args. */
+static size_t statements(const char **args)
+{
+    const char *start = *args;
+    for (const char *end; *(end = piece_end(*args, ';'));) *args = end + 1;
+    return (size_t)(*args - start);
+}
+
+/* "TYPE y0, TYPE y1" for the expected literals; the types are what stands before their "(". */
+static void put_results(Buf *b, const char *expect)
+{
+    for (int i = 0; *expect; i++) {
+        const char *type_end = strchr(expect, '('), *end = piece_end(expect, ',');
+        assert_non_null(type_end);
+        buf_printf(b, "%s%.*s y%d", i ? ", " : "", (int)(type_end - expect), expect, i);
+        expect = end + (*end == ',');
+        while (*expect == ' ') expect++;
+    }
+}
+
+/* A program of one function whose last statement is the example. Up to ios17 a constexpr op has
+ * its data among the attributes. */
+static void put_program(Buf *b, const OpInfo *op)
+{
+    const char *args = op->example;
+    size_t before = statements(&args);
+    bool attrs = (op->flags & F_CONSTEXPR) && op->example_opset < OPSET_IOS18;
+    buf_printf(b, "program(1.0)\n{\n    func main<ios%d>() {\n        %.*s\n        ",
+               op->example_opset, (int)before, op->example);
+    put_results(b, op->expect);
+    if (attrs)
+        buf_printf(b, " = %s()[%s, name = tensor<string, []>(\"y0\")];\n", op->name, args);
+    else
+        buf_printf(b, " = %s(%s)[name = tensor<string, []>(\"y0\")];\n", op->name, args);
+    buf_puts(b, "    } -> (y0);\n}\n");
+}
+
+/* ---- running ------------------------------------------------------------------------------------ */
+
+/* Arguments that are results of earlier statements have their values. */
+static void fill_values(Call *c, const Op *op)
+{
+    for (int i = 0; i < op->narg; i++) {
+        const Param *p = op_param(c->info, op->arg[i].name);
+        for (int k = 0; k < op->arg[i].count; k++) {
+            const Value *v = op->arg[i].val[k];
+            Tensor *values = v->def ? v->def->out[0]->tag : NULL;
+            if (values) c->p[p - c->info->param].v[k].val = &values[v->index];
+        }
+    }
+}
+
+static void run_statement(Example *e, const Op *op)
+{
+    Call *c = NEW(&e->arena, Call);
+    if (op->kind == OP_const) return;
+    assert_true(e->nout < MOST_STATEMENTS);
+    Tensor *out = e->out[e->nout++];
+    for (int i = 0; i < op->nout; i++) op->out[i]->tag = NULL;
+    if (call_of_op(c, op, &e->arena, &e->diag)) {
+        fill_values(c, op);
+        call_run(c, out, MAX_RESULT);
+    }
+    if (e->diag.errors || e->diag.fails) fail_msg("%s: %s", e->op->name, e->diag.text.s);
+    assert_int_equal(c->nout, op->nout);
+    op->out[0]->tag = out;
+    e->seen[op->kind] = true;
+}
+
+/* How far a float may be from its literal: half a unit of the type in the last place, and half a
+ * unit in the literal's ninth digit; results are of the order of 1 where they cancel. */
+static double allowed(DType t, double want)
+{
+    double ulp = t == DT_FP16 ? ldexp(1, -11) : ldexp(1, -24);
+    return fmax(fabs(want), 1) * (ulp + 1e-8);
+}
+
+static void compare(const Example *e, int i, const Tensor *got, const Tensor *want)
+{
+    assert_int_equal(got->dtype, want->dtype);
+    if (!shape_equal(&got->shape, &want->shape)) fail_msg("%s: shape of y%d", e->op->name, i);
+    for (size_t k = 0; k < want->count; k++) {
+        if (want->dtype == DT_STRING) {
+            assert_string_equal(((char **)got->data)[k], ((char **)want->data)[k]);
+            continue;
+        }
+        double g = tensor_float(got, k), w = tensor_float(want, k);
+        bool close = g == w || (g != g && w != w)
+                     || (dtype_is_float(want->dtype) && fabs(g - w) <= allowed(want->dtype, w));
+        if (!close) fail_msg("%s: y%d[%zu] is %.9g where %.9g is expected", e->op->name, i, k, g, w);
+    }
+}
+
+static void compare_all(Example *e)
+{
+    const char *expect = e->op->expect;
+    for (int i = 0; *expect; i++) {
+        const char *end = piece_end(expect, ',');
+        Source src = { .name = e->op->name, .text = expect, .len = (size_t)(end - expect) };
+        const Const *k = mil_read_literal(e->m, &e->diag, &src);
+        if (!k) fail_msg("%s: %s", e->op->name, e->diag.text.s);
+        Tensor want = { 0 };
+        assert_true(const_tensor(k, &e->diag, &want));
+        compare(e, i, &e->out[e->nout - 1][i], &want);
+        tensor_free(&want);
+        expect = end + (*end == ',');
+        while (*expect == ' ') expect++;
+    }
+}
+
+static void run_example(Example *e)
+{
+    Buf text = { 0 };
+    put_program(&text, e->op);
+    Source src = { .name = e->op->name, .text = text.s, .len = text.len };
+    e->m = mil_read(&e->diag, &src, NULL);
+    if (!e->m || !module_verify(e->m, &e->diag, NULL)) fail_msg("%s\n%s", text.s, e->diag.text.s);
+    e->nout = 0;
+    for (const Op *op = module_main(e->m)->body->first; op; op = op->next) run_statement(e, op);
+    compare_all(e);
+    for (int i = 0; i < e->nout; i++)
+        for (int k = 0; k < MAX_RESULT; k++) tensor_free(&e->out[i][k]);
+    module_free(e->m);
+    diag_free(&e->diag);
+    arena_free(&e->arena);
+    e->diag = (Diag){ 0 };
+    buf_free(&text);
+}
+
+static void test_examples(void **state)
+{
+    Example e = { 0 };
+    (void)state;
+    for (int i = 0; i < OP_COUNT; i++) {
+        e.op = &ops[i];
+        if (ops[i].example) run_example(&e);
+    }
+    for (int i = 0; i < OP_COUNT; i++)
+        if (ops[i].eval && !e.seen[i]) fail_msg("%s: no example runs it", ops[i].name);
+}
+
+/* Every row says what it is and which function infers it. */
+static void test_rows(void **state)
+{
+    (void)state;
+    for (int i = 0; i < OP_COUNT; i++) {
+        if (!*ops[i].doc) fail_msg("%s has no description", ops[i].name);
+        if (ops[i].eval && !ops[i].infer) fail_msg("%s has a meaning but no type", ops[i].name);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_rows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
