@@ -29,8 +29,8 @@ static void syntax_error(MilReader *r, int state, int token, MilToken found);
 %syntax_error   { syntax_error(r, yypParser->yytos->stateno, yymajor, TOKEN); }
 %token_destructor { (void)r; }  // tokens own nothing; lemon's own code leaves r unused without it
 
-// Words that name something when no type or keyword can stand there.
-%fallback ID PROGRAM FUNC TENSOR LIST DICT TUPLE STATE BUFFER BLOBFILE BOOL INFNAN ELEM.
+// Words that name something when no keyword can stand there. The words of types are reserved.
+%fallback ID PROGRAM FUNC BLOBFILE INFNAN.
 
 // BEGIN_LITERAL comes from no text: mil_read_literal puts it in front. ILLEGAL is what the lexer
 // has reported.
@@ -50,11 +50,11 @@ funcs ::= .
 funcs ::= funcs func.
 
 func ::= func_head block SEMI.
-func_head ::= func_name LPAREN params RPAREN attrs.     { mil_read_func_head(r); }
+func_head ::= func_name params attrs.                   { mil_read_func_head(r); }
 func_name ::= FUNC ID(N) opset(O).                      { mil_read_func_name(r, N, O); }
 
-params ::= .
-params ::= param_list.
+params ::= LPAREN RPAREN.
+params ::= LPAREN param_list RPAREN.
 param_list ::= param.
 param_list ::= param_list COMMA param.
 param ::= type(T) ID(N).                                { mil_read_param(r, T, N); }
@@ -86,12 +86,12 @@ owner(O) ::= owner_head(H) block.                       { O = H; }
 owner_head(O) ::= op(P) block_head(N).                  { O = mil_read_block_head(r, P, N); }
 owner_head(O) ::= owner(P) COMMA block_head(N).         { O = mil_read_block_head(r, P, N); }
 %type block_head {MilToken}
-block_head(B) ::= ID(N) LPAREN params RPAREN.           { B = N; }
+block_head(B) ::= ID(N) params.                         { B = N; }
 
 op(O) ::= outs EQ call(C).                              { O = C; }
 op(O) ::= call(C).                                      { O = C; }
 %type call {Op *}
-call(O) ::= ID(N) opset(S) LPAREN args RPAREN attrs.    { O = mil_read_op(r, N, S); }
+call(O) ::= ID(N) opset(S) args attrs.                  { O = mil_read_op(r, N, S); }
 
 outs ::= out.
 outs ::= outs COMMA out.
@@ -99,8 +99,8 @@ out ::= type(T) ID(N).                                  { mil_read_out(r, T, N);
 
 /* ---- arguments ------------------------------------------------------------------------------- */
 
-args ::= .
-args ::= arg_list.
+args ::= LPAREN RPAREN.
+args ::= LPAREN arg_list RPAREN.
 arg_list ::= arg.
 arg_list ::= arg_list COMMA arg.
 
@@ -202,6 +202,8 @@ static const char *const token_text[] = {
     [MT_ARROW] = "'->'",
 };
 
+static const char reserved[] = "it is a reserved word";
+
 /* Ways out of what hand-written texts get wrong: FOUND where EXPECTED was possible. */
 static const struct { int found, expected; const char *text; } hints[] = {
     { MT_COMMA, MT_EQ, "arguments have names: f(x = a, y = b)" },
@@ -210,6 +212,9 @@ static const struct { int found, expected; const char *text; } hints[] = {
     { MT_RBRACE, MT_SEMI, "a statement ends with ;" },
     { MT_ELEM, MT_SEMI, "a statement ends with ;" },
     { MT_TENSOR, MT_SEMI, "a statement ends with ;" },
+    { MT_ELEM, MT_ID, reserved }, { MT_TENSOR, MT_ID, reserved }, { MT_LIST, MT_ID, reserved },
+    { MT_DICT, MT_ID, reserved }, { MT_TUPLE, MT_ID, reserved }, { MT_STATE, MT_ID, reserved },
+    { MT_BOOL, MT_ID, reserved },
 };
 
 /* A token that the state has an entry of its own for; fallbacks and defaults do not count. */

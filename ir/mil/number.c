@@ -1,7 +1,6 @@
 /* number.c -- the numbers of MIL text: one rounding from digits to bits, shortest digits back. */
 #include "number.h"
 
-#include <math.h>
 #include <string.h>
 
 /* ---- float formats --------------------------------------------------------------------------- */
@@ -162,21 +161,23 @@ static Decimal scan_decimal(const char *s, const char *end)
     return d;
 }
 
-/* Both operands of one multiplication or division are exact doubles; fma tells on which side of the
- * rounded result the exact one lies. */
-static Exact quick_decimal(uint64_t digits, int64_t e)
+__extension__ typedef unsigned __int128 Wide;
+
+/* m * 10^e through one product or quotient of 64-bit numbers: 10^e is 5^e * 2^e, and 5^27 fits. */
+static Exact quick_decimal(uint64_t m, int64_t e)
 {
-    static const double ten[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                  1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                  1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
-    const double a = (double)digits, b = ten[e < 0 ? -e : e];
-    const double v = e < 0 ? a / b : a * b;
-    const double rest = e < 0 ? fma(-v, b, a) : fma(a, b, -v);
-    int exp;
-    Exact x = { .m = (uint64_t)ldexp(frexp(v, &exp), 53) << 10, .more = rest != 0 };
-    x.m -= rest < 0;
-    x.e = exp - 63;
-    return x;
+    uint64_t five = 1;
+    int64_t shift = 0;
+    for (int64_t i = e < 0 ? -e : e; i > 0; i--) five *= 5;
+    while (!(m >> 63)) m <<= 1, shift--;
+    if (e < 0) {
+        while (!(five >> 63)) five <<= 1, shift++;
+        const Wide num = (Wide)m << 63;
+        return (Exact){ .m = (uint64_t)(num / five), .e = e + shift - 63, .more = num % five != 0 };
+    }
+    while (!(five >> 63)) five <<= 1, shift--;
+    const Wide full = (Wide)m * five;
+    return (Exact){ .m = (uint64_t)(full >> 64), .e = e + shift + 64, .more = (uint64_t)full != 0 };
 }
 
 static Exact slow_decimal(const Decimal *d)
@@ -202,8 +203,7 @@ static Exact exact_decimal(const char *s, const char *end)
     if (!d.count || d.count + d.e < -400) return zero;
     if (d.count + d.e > 400) return huge;
     if (d.count <= 19 && d.e == 0) return (Exact){ .m = d.m };
-    if (d.count <= 19 && d.m < UINT64_C(1) << 53 && d.e >= -22 && d.e <= 22)
-        return quick_decimal(d.m, d.e);
+    if (d.count <= 19 && d.e >= -27 && d.e <= 27) return quick_decimal(d.m, d.e);
     return slow_decimal(&d);
 }
 

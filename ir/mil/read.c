@@ -276,6 +276,12 @@ void mil_read_inline(MilReader *r, const Const *c)
 
 void mil_read_bare(MilReader *r, MilBare kind, MilToken t)
 {
+    /* inf and nan may be names, and a name in scope comes first. */
+    const bool word = kind == MIL_BARE_NUMBER && (*t.s == 'i' || *t.s == 'n');
+    if (word && r->slot_cap && binding(r->slot, r->slot_cap, mil_name(r, t))->val) {
+        mil_read_use(r, t);
+        return;
+    }
     add_item(r, (MilItem){ .bare = kind, .at = t });
 }
 
