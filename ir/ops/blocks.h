@@ -30,6 +30,8 @@ typedef struct {
     Tensor mask_view, index_view;
 } Packed;
 
+/* Whether this call spells it as packed bytes and a shape. */
+bool weight_in_bytes(const Call *c);
 bool sparse_of(Call *c, const char *mask, const char *data, Packed *p); /* checks and reports */
 bool lut_of(Call *c, const char *indices, const char *mask, Packed *p);
 int64_t mask_count(const Tensor *mask); /* bits that are set */

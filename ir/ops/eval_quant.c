@@ -190,7 +190,7 @@ static bool expand(Call *c, const Packed *p, Tensor *mask, Tensor *data)
     int rank = p->shape.rank;
     int64_t one[MAX_RANK], taken = 0;
     for (int i = 0; i < MAX_RANK; i++) one[i] = 1;
-    bool grouped = c->opset >= OPSET_IOS18;
+    bool grouped = !weight_in_bytes(c);
     Expansion e = { .p = p, .lut = lut, .data = data, .mask = mask,
                     .dense = shape_elements(&p->shape, 0, rank),
                     .entries = lut->shape.dim[grouped ? rank : 0] };

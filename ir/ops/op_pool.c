@@ -9,6 +9,9 @@ bool infer_pool(Call *c)
     if (!window_rank(c, x)) return false;
     if (call_val(c, "kernel_sizes")) {
         if (!call_ints_or(c, "kernel_sizes", x->rank - 2, 1, kernel)) return false;
+        for (int i = 0; i < x->rank - 2; i++)
+            if (kernel[i] < 1)
+                return call_error(c, "kernel_sizes has %lld", (long long)kernel[i]);
     } else {
         for (int i = 0; i < x->rank - 2; i++) kernel[i] = DIM_ANY;
     }

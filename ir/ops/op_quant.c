@@ -187,11 +187,16 @@ static bool unpack(Call *c, const char *name, DType t, Shape *shape, Tensor *vie
     return true;
 }
 
+bool weight_in_bytes(const Call *c)
+{
+    return c->opset < OPSET_IOS18 && op_param(c->info, "shape") != NULL;
+}
+
 static bool packed_tensor(Call *c, const char *name, DType t, Shape *shape, Tensor *view,
                           const Tensor **out)
 {
     *out = NULL;
-    if (c->opset >= OPSET_IOS18) {
+    if (!weight_in_bytes(c)) {
         *shape = *call_shape(c, name);
         *out = call_val(c, name);
         return true;
@@ -262,7 +267,7 @@ bool lut_of(Call *c, const char *indices, const char *mask, Packed *p)
         return check_table(c, indices, mask, p);
     }
     *p = (Packed){ .vector = 1 };
-    if (c->opset >= OPSET_IOS18)
+    if (!weight_in_bytes(c))
         return packed_tensor(c, indices, DT_NONE, &p->shape, &p->index_view, &p->index)
                && check_table(c, indices, indices, p);
     DType t = index_type(c, call_shape(c, "lut"));

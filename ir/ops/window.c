@@ -142,7 +142,7 @@ static void out_transposed(Window *w, int type, const int64_t *wanted, int i)
     int64_t full = w->stride[i] * (w->in[i] - 1) + window_span(w, i);
     bool same = type == PAD_SAME || type == PAD_SAME_LOWER;
     int64_t out = same ? w->stride[i] * w->in[i] : full - w->before[i] - w->after[i];
-    w->out[i] = wanted[i] != DIM_ANY ? wanted[i] : out;
+    w->out[i] = wanted[i] != DIM_ANY ? wanted[i] : out > 0 ? out : 0;
     if (same) split_pad(w, i, full > w->out[i] ? full - w->out[i] : 0, type);
 }
 
