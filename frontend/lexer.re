@@ -154,7 +154,7 @@ static const Role roles[] = {
     [TK_SLASH] = { .continues = true }, [TK_FLOORDIV] = { .continues = true },
     [TK_PERCENT] = { .continues = true }, [TK_AT] = { .continues = true }, [TK_POWER] = { .continues = true },
     [TK_ARROW] = { .continues = true }, [TK_DOT] = { .continues = true }, [TK_RANGE] = { .continues = true },
-    [TK_COMMA] = { .continues = true },
+    [TK_COMMA] = { .continues = true }, [TK_ASSIGN] = { .continues = true },
 };
 
 static Role role_of(int kind) { return kind > 0 && (size_t)kind < COUNT(roles) ? roles[kind] : (Role){ false, false }; }

@@ -58,6 +58,8 @@ typedef struct {
 struct List {
     int64_t n;
     Val *at;
+    const Shape *shape;    /* NULL: not measured yet */
+    ValKind leaf;          /* what its elements are at most */
     Func *func;            /* the constant it became last: there, of that type */
     DType dtype;
     Value *value;

@@ -25,6 +25,7 @@ static Val *find_imported(Lower *l, const File *f, const Node *name, bool *clash
 {
     Val *found = NULL;
     const File *where = NULL;
+    if (name->name[0] == '_') return NULL; /* a file's own */
     for (int i = 0; i < f->nimport; i++) {
         Val *v = env_get(&f->import[i]->env, name->name);
         if (v && found && f->import[i] != where && !where->std && !f->import[i]->std) {
@@ -74,6 +75,7 @@ Val lookup(Lower *l, const Node *name)
     if (!v) v = find_imported(l, f->file, name, &clash);
     if (clash) return val_poison();
     if (v) return *v;
+    if (!strcmp(name->name, "none")) return (Val){ .kind = V_NONE };
     const Builtin *b = builtin_find(name->name);
     if (b) return (Val){ .kind = V_BUILTIN, .u.builtin = b };
     int op = op_find(name->name);
@@ -132,7 +134,7 @@ static Val member_value(Lower *l, const Node *n)
     Val v = eval(l, n->a, NULL);
     if (v.kind == V_POISON) return v;
     if (val_is_tensor(v)) return tensor_member(l, n, v);
-    if (v.kind == V_FILE) return env_member(l, n, &v.u.file->env, v.u.file->name);
+    if (v.kind == V_FILE && n->name[0] != '_') return env_member(l, n, &v.u.file->env, v.u.file->name);
     if (v.kind == V_INSTANCE) return env_member(l, n, &v.u.self->env, v.u.self->decl->name);
     lower_error(l, n->loc, "%s has no members", val_kind(l, v));
     return val_poison();
@@ -220,10 +222,17 @@ static Val binary_value(Lower *l, const Node *n, const char *hint)
     b = eval(l, n->b, NULL);
     if (a.kind == V_POISON || b.kind == V_POISON) return val_poison();
     if ((n->op == TK_AND || n->op == TK_OR) && a.kind == V_BOOL && b.kind == V_BOOL) return b;
+    if ((n->op == TK_EQ || n->op == TK_NE) && (a.kind == V_NONE || b.kind == V_NONE))
+        return val_bool((a.kind == b.kind) == (n->op == TK_EQ));
     bool text = n->op == TK_PLUS && (a.kind == V_STRING || b.kind == V_STRING);
     if (text || (!val_is_tensor(a) && !val_is_tensor(b))) return values_op(l, n, a, b);
+    const char *op = infix_op(n->op);
     NamedVal arg[] = { { "x", a, n->a->loc }, { "y", b, n->b->loc } };
-    return emit(l, n->loc, hint, infix_op(n->op), arg, 2);
+    if (!val_is_tensor(a) && (ops[op_find(op)].flags & F_COMMUTES)) { /* constants stand second */
+        arg[0].val = b;
+        arg[1].val = a;
+    }
+    return emit(l, n->loc, hint, op, arg, 2);
 }
 
 static Val unary_value(Lower *l, const Node *n, const char *hint)

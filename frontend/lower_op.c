@@ -8,33 +8,53 @@
 
 /* ---- constants -------------------------------------------------------------------------------------------- */
 
-/* The extents of a list of lists, which must be regular, and what its elements are at most: bool,
- * int or float. */
+/* Joins what an element is with what those before it were: bool, string, int, or float above int. */
+static bool join_leaf(ValKind *leaf, ValKind kind)
+{
+    if (*leaf == V_NONE || kind == *leaf) *leaf = kind;
+    else if (*leaf == V_INT && kind == V_FLOAT) *leaf = V_FLOAT;
+    else return *leaf == V_FLOAT && kind == V_INT;
+    return true;
+}
+
+static bool measure_list(Lower *l, const List *list, Loc loc, int depth, Shape *s, ValKind *leaf)
+{
+    *s = shape_of(1, &list->n);
+    *leaf = V_NONE;
+    if (depth == MAX_RANK) return lower_error(l, loc, "a list is nested deeper than %d", MAX_RANK);
+    bool rows = list->n && list->at[0].kind == V_LIST;
+    for (int64_t i = 0; i < list->n; i++) {
+        Shape inner = { .rank = 0 };
+        ValKind kind = list->at[i].kind;
+        if (kind == V_LIST && !measure_list(l, list->at[i].u.list, loc, depth + 1, &inner, &kind)) return false;
+        if (rows && !i && inner.rank < MAX_RANK) {
+            s->rank = inner.rank + 1;
+            memcpy(s->dim + 1, inner.dim, (size_t)inner.rank * sizeof *s->dim);
+        }
+        if ((rows || inner.rank) && (inner.rank != s->rank - 1
+                                     || memcmp(inner.dim, s->dim + 1, (size_t)inner.rank * sizeof *s->dim)))
+            return lower_error(l, loc, "the elements of this list differ in shape: number %lld is %s", (long long)i,
+                               shape_text(&l->arena, &inner));
+        if (!join_leaf(leaf, kind))
+            return lower_error(l, loc, "a list of constants holds numbers, or bools, or strings");
+    }
+    return true;
+}
+
+/* The extents of a list of lists, which must be regular, and what its elements are at most. */
 bool list_shape(Lower *l, Val v, Loc loc, Shape *s, ValKind *leaf)
 {
     *s = (Shape){ .rank = 0 };
-    *leaf = V_NONE;
-    for (Val x = v; x.kind == V_LIST; x = x.u.list->at[0]) {
-        if (s->rank == MAX_RANK) return lower_error(l, loc, "a list is nested deeper than %d", MAX_RANK);
-        s->dim[s->rank++] = x.u.list->n;
-        if (!x.u.list->n) return true;
+    *leaf = v.kind;
+    if (v.kind != V_LIST) return true;
+    List *list = v.u.list;
+    if (!list->shape) {
+        Shape *kept = NEW(&l->arena, Shape);
+        if (!measure_list(l, list, loc, 0, kept, &list->leaf)) return false;
+        list->shape = kept;
     }
-    if (v.kind != V_LIST) {
-        *leaf = v.kind;
-        return true;
-    }
-    for (int64_t i = 0; i < v.u.list->n; i++) {
-        Shape inner, first = shape_of(s->rank - 1, s->dim + 1);
-        ValKind kind;
-        if (!list_shape(l, v.u.list->at[i], loc, &inner, &kind)) return false;
-        if (!shape_equal(&inner, &first))
-            return lower_error(l, loc, "the elements of this list differ in shape: the first is %s, number %lld is %s",
-                               shape_text(&l->arena, &first), (long long)i,
-                               shape_text(&l->arena, &inner));
-        if (*leaf == V_NONE || kind == V_FLOAT) *leaf = kind;
-        else if (*leaf != kind && !(*leaf == V_FLOAT && kind == V_INT))
-            return lower_error(l, loc, "a list of constants holds numbers, or bools, or strings");
-    }
+    *s = *list->shape;
+    *leaf = list->leaf;
     return true;
 }
 
@@ -358,6 +378,7 @@ static bool unknown_param(Lower *l, const OpInfo *info, const NamedVal *v)
 static void set_param(OpCall *o, int at, int n, const NamedVal *v)
 {
     Lower *l = o->l;
+    if (n == 1 && v->val.kind == V_NONE) return; /* as if it were not there */
     if ((o->info->param[at].flags & P_VARIADIC) && n == 1 && v->val.kind == V_LIST) {
         const List *list = v->val.u.list;
         NamedVal *all = NEW_ARRAY(&l->arena, list->n, NamedVal);

@@ -67,7 +67,7 @@ static void put_number(Buf *b, double f)
 }
 
 static const char *const kind_names[] = {
-    [V_NONE] = "nothing", [V_POISON] = "something wrong", [V_INT] = "an int", [V_FLOAT] = "a float",
+    [V_NONE] = "none", [V_POISON] = "something wrong", [V_INT] = "an int", [V_FLOAT] = "a float",
     [V_BOOL] = "a bool", [V_STRING] = "a string", [V_LIST] = "a list", [V_TENSOR] = "a tensor",
     [V_WEIGHT] = "a weight", [V_FN] = "a function", [V_LAYER] = "a layer", [V_MODEL] = "a model",
     [V_INSTANCE] = "a layer in use", [V_FILE] = "an imported file", [V_BUILTIN] = "a built-in function",
