@@ -100,6 +100,9 @@ $(GEN)/%.c: %.y | deps
 	@mkdir -p $(@D)
 	$(call say,$<)lemon -q -l -d$(@D) $<
 
+# The header comes with the parser; what includes it is compiled after both.
+$(LEMON:%.y=$(GEN)/%.h): $(GEN)/%.h: $(GEN)/%.c ;
+
 # The language's library as bytes: a string literal would end where ISO C lets it.
 $(GEN)/%.c: %.anedsl
 	@mkdir -p $(@D)

@@ -152,12 +152,14 @@ static Value *(*const simplers[])(const Op *) = {
 
 /* A function's result keeps its name, so its statement stays, unless its argument is computed for it
  * alone and can take the name over. */
-static bool take_name(Func *f, Op *op, Value *with)
+static bool take_name(Module *m, Func *f, Op *op, Value *with)
 {
     Value *out = op->out[0];
     if (!is_result(f, out)) return true;
     if (!with->def || with->def->parent != op->parent || with->lit || is_result(f, with)) return false;
     with->name = out->name;
+    if (with->def->nout == 1)
+        attr_set(m, &with->def->attrs, "name", const_string(&m->arena, out->name));
     return true;
 }
 
@@ -175,7 +177,7 @@ static bool visit(void *ctx, Op *op)
     if (skip_inner_reshape(op, c->m)) c->changes++;
     for (size_t i = 0; i < COUNT(simplers); i++) {
         Value *with = simplers[i](op);
-        if (!with || !type_equal(with->type, op->out[0]->type) || !take_name(c->func, op, with)) continue;
+        if (!with || !type_equal(with->type, op->out[0]->type) || !take_name(c->m, c->func, op, with)) continue;
         replace_op(op, with);
         c->changes++;
         break;

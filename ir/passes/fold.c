@@ -53,6 +53,8 @@ static bool fold(Module *m, Op *op, Diag *d)
             const Type *t = type_tensor(&m->arena, res[i].dtype, res[i].shape);
             Value *v = build_const(&b, op->out[i]->name, const_data(&m->arena, t, kept_data(&m->arena, &res[i])));
             func_replace_uses(op->parent->func, op->out[i], v);
+            v->name = op->out[i]->name; /* which is free now */
+            attr_set(m, &v->def->attrs, "name", const_string(&m->arena, v->name));
         }
         op_unlink(op);
     }
