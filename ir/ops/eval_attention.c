@@ -3,30 +3,44 @@
 
 #include <math.h>
 
+/* Scores are made for some rows of the query at a time: all of them may be far more than the
+ * operands and the result. */
+enum { BLOCK = 64 };
+
 typedef struct {
     int64_t rows, keys, size, width; /* query [rows, size], key [keys, size], value [keys, width] */
-    double *score, *turned;          /* [rows, keys]; the key as [size, keys] */
+    double *score, *turned;          /* [BLOCK, keys]; the key as [size, keys] */
     const double *mask;              /* what is added to the scores, or NULL */
     int64_t mask_row, mask_key;      /* its strides */
 } Attention;
 
-static void attend(const Attention *a, const double *q, const double *k, const double *v,
-                   const double *mask, double *out)
+/* Rows [first, first + n) of the result. */
+static void attend_rows(const Attention *a, int64_t first, int64_t n, const double *q,
+                        const double *v, const double *mask, double *out)
 {
     double root = sqrt((double)a->size);
-    for (int64_t j = 0; j < a->keys; j++)
-        for (int64_t e = 0; e < a->size; e++) a->turned[e * a->keys + j] = k[j * a->size + e];
-    for (int64_t i = 0; i < a->rows * a->keys; i++) a->score[i] = 0;
-    gemm_double(a->rows, a->keys, a->size, q, a->size, a->turned, a->keys, a->score, a->keys);
-    for (int64_t i = 0; i < a->rows; i++) {
+    for (int64_t i = 0; i < n * a->keys; i++) a->score[i] = 0;
+    gemm_double(n, a->keys, a->size, q + first * a->size, a->size, a->turned, a->keys, a->score,
+                a->keys);
+    for (int64_t i = 0; i < n; i++) {
         double *row = a->score + i * a->keys;
         for (int64_t j = 0; j < a->keys; j++) {
             row[j] /= root;
-            if (mask) row[j] += mask[i * a->mask_row + j * a->mask_key];
+            if (mask) row[j] += mask[(first + i) * a->mask_row + j * a->mask_key];
         }
         softmax_of(row, a->keys, 1);
     }
-    gemm_double(a->rows, a->width, a->keys, a->score, a->keys, v, a->width, out, a->width);
+    gemm_double(n, a->width, a->keys, a->score, a->keys, v, a->width, out + first * a->width,
+                a->width);
+}
+
+static void attend(const Attention *a, const double *q, const double *k, const double *v,
+                   const double *mask, double *out)
+{
+    for (int64_t j = 0; j < a->keys; j++)
+        for (int64_t e = 0; e < a->size; e++) a->turned[e * a->keys + j] = k[j * a->size + e];
+    for (int64_t i = 0; i < a->rows; i += BLOCK)
+        attend_rows(a, i, a->rows - i < BLOCK ? a->rows - i : BLOCK, q, v, mask, out);
 }
 
 /* The mask as what is added: a bool one lets pass where it is true. */
@@ -61,7 +75,7 @@ bool eval_attention(Call *c)
     batch.rank -= 2;
     Attention a = { .rows = q->dim[q->rank - 2], .keys = k->dim[k->rank - 2],
                     .size = q->dim[q->rank - 1], .width = v->dim[v->rank - 1], .mask = mask_of(c) };
-    a.score = call_scratch(c, (size_t)(a.rows * a.keys) + 1, sizeof(double));
+    a.score = call_scratch(c, (size_t)(BLOCK * a.keys) + 1, sizeof(double));
     a.turned = call_scratch(c, (size_t)(a.size * a.keys) + 1, sizeof(double));
     const double *pq = call_doubles(c, "query"), *pk = call_doubles(c, "key");
     const double *pv = call_doubles(c, "value");

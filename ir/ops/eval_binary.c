@@ -89,6 +89,9 @@ static const Pair functions[OP_COUNT] = {
 
 /* ---- the loops ------------------------------------------------------------------------------- */
 
+/* A broadcast result may be far larger than what it comes from: it is made in pieces. */
+enum { CHUNK = 1024 };
+
 static Walk walk_xy(const Tensor *z, const Tensor *x, const Tensor *y)
 {
     Walk w;
@@ -102,13 +105,14 @@ static Walk walk_xy(const Tensor *z, const Tensor *x, const Tensor *y)
 static bool numbers(Call *c, double (*f)(double, double), const Tensor *x, const Tensor *y)
 {
     Tensor *t = c->res[0];
-    double *a = call_doubles_of(c, x), *b = call_doubles_of(c, y);
-    double *z = call_scratch(c, t->count + 1, sizeof *z);
+    double *a = call_doubles_of(c, x), *b = call_doubles_of(c, y), z[CHUNK];
     Walk w = walk_xy(t, x, y);
     for (bool go = walk_start(&w); go; go = walk_next(&w))
-        for (int64_t i = 0; i < w.run; i++)
-            z[w.at[0] + i] = f(a[w.at[1] + i * w.step[1]], b[w.at[2] + i * w.step[2]]);
-    tensor_put_floats(t, 0, t->count, z);
+        for (int64_t i = 0, n; i < w.run; i += n) {
+            for (n = 0; n < CHUNK && i + n < w.run; n++)
+                z[n] = f(a[w.at[1] + (i + n) * w.step[1]], b[w.at[2] + (i + n) * w.step[2]]);
+            tensor_put_floats(t, (size_t)(w.at[0] + i), (size_t)n, z);
+        }
     return true;
 }
 
@@ -116,12 +120,11 @@ static bool wholes(Call *c, int64_t (*f)(int64_t, int64_t), const Tensor *x, con
 {
     Tensor *t = c->res[0];
     int64_t *a = call_int64s_of(c, x), *b = call_int64s_of(c, y);
-    int64_t *z = call_scratch(c, t->count + 1, sizeof *z);
     Walk w = walk_xy(t, x, y);
     for (bool go = walk_start(&w); go; go = walk_next(&w))
         for (int64_t i = 0; i < w.run; i++)
-            z[w.at[0] + i] = f(a[w.at[1] + i * w.step[1]], b[w.at[2] + i * w.step[2]]);
-    tensor_put_ints(t, 0, t->count, z);
+            tensor_set_int(t, (size_t)(w.at[0] + i),
+                           f(a[w.at[1] + i * w.step[1]], b[w.at[2] + i * w.step[2]]));
     return true;
 }
 

@@ -13,6 +13,8 @@ typedef struct {
     void *word; /* doubles, or int64s that wrap */
 } Term;
 
+enum { MAX_PRODUCT = 0x7fffffff }; /* elements */
+
 static bool has(const Labels *l, int id)
 {
     for (int i = 0; i < l->rank; i++)
@@ -167,8 +169,8 @@ static bool contract(Call *c, Term *a, Term *b, const Labels *keep, bool whole)
     int64_t times = product_of(a, &batch);
     const char *x = packed(c, a, &left), *y = packed(c, b, &right);
     size_t total, w = sizeof(double);
-    if (!size_mul((size_t)(times * m), (size_t)n, &total))
-        return call_error(c, "a product on the way is too large");
+    if (!size_mul((size_t)(times * m), (size_t)n, &total) || total > MAX_PRODUCT)
+        return call_error(c, "a product on the way has more than 2^31 elements");
     char *z = call_scratch(c, total + 1, w);
     for (int64_t i = 0; i < times; i++)
         gemm(whole, m, n, k, x + (size_t)(i * m * k) * w, y + (size_t)(i * k * n) * w,

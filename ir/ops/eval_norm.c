@@ -24,7 +24,7 @@ bool eval_batch_norm(Call *c)
     double *x = call_doubles(c, "x"), *mean = call_doubles(c, "mean");
     double *variance = call_doubles(c, "variance");
     double *gamma = call_doubles(c, "gamma"), *beta = call_doubles(c, "beta");
-    double eps = call_float_like(c, "epsilon", "x");
+    double eps = call_float(c, "epsilon");
     int64_t inner = shape_elements(s, 2, s->rank), rows = s->dim[0] * s->dim[1];
     for (int64_t r = 0; r < rows; r++) {
         int64_t ch = r % s->dim[1];
@@ -56,7 +56,7 @@ bool eval_instance_norm(Call *c)
     const Shape *s = call_shape(c, "x");
     double *x = call_doubles(c, "x");
     double *gamma = call_doubles(c, "gamma"), *beta = call_doubles(c, "beta");
-    double eps = call_float_like(c, "epsilon", "x");
+    double eps = call_float(c, "epsilon");
     int64_t inner = shape_elements(s, 2, s->rank), rows = s->dim[0] * s->dim[1];
     for (int64_t r = 0; r < rows; r++) {
         standardise(x + r * inner, inner, eps);
@@ -72,7 +72,7 @@ bool eval_layer_norm(Call *c)
     const Shape *s = call_shape(c, "x");
     double *x = call_doubles(c, "x");
     double *gamma = call_doubles(c, "gamma"), *beta = call_doubles(c, "beta");
-    double eps = call_float_like(c, "epsilon", "x");
+    double eps = call_float(c, "epsilon");
     if (!call_axes_or_all(c, "axes", s->rank, in)) return false;
     AxisRows r = axis_rows(c, s, in, x);
     for (int64_t k = 0; k < r.count; k++) {
@@ -88,7 +88,7 @@ bool eval_layer_norm(Call *c)
 bool eval_l2_norm(Call *c)
 {
     const Shape *s = call_shape(c, "x");
-    double *x = call_doubles(c, "x"), eps = call_float_like(c, "epsilon", "x");
+    double *x = call_doubles(c, "x"), eps = call_float(c, "epsilon");
     int64_t n = shape_elements(s, s->rank - 3, s->rank), rows = shape_elements(s, 0, s->rank - 3);
     for (int64_t r = 0; r < rows; r++) {
         double square = 0;
@@ -122,8 +122,8 @@ bool eval_local_response_norm(Call *c)
 {
     const Shape *s = call_shape(c, "x");
     double *x = call_doubles(c, "x"), *y = call_scratch(c, c->res[0]->count + 1, sizeof *y);
-    Window w = { call_int(c, "size"), call_float_like(c, "alpha", "x"),
-                 call_float_like(c, "beta", "x"), call_float_like(c, "k", "x") };
+    Window w = { call_int(c, "size"), call_float(c, "alpha"), call_float(c, "beta"),
+                 call_float(c, "k") };
     int64_t inner = shape_elements(s, 2, s->rank), channels = s->dim[1];
     for (int64_t b = 0; b < s->dim[0]; b++)
         for (int64_t i = 0; i < inner; i++) {

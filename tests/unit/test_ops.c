@@ -22,7 +22,7 @@ typedef struct {
     int nout;                         /* statements run */
 } Example;
 
-/* ---- text ------------------------------------------------------------------------------------- */
+/* ---- text ---------------------------------------------------------------------------------- */
 
 /* The end of a piece of text: a comma or a semicolon outside brackets and strings, or the end. */
 static const char *piece_end(const char *s, char stop)
@@ -75,7 +75,7 @@ static void put_program(Buf *b, const OpInfo *op)
     buf_puts(b, "    } -> (y0);\n}\n");
 }
 
-/* ---- running ------------------------------------------------------------------------------------ */
+/* ---- running --------------------------------------------------------------------------------- */
 
 /* Arguments that are results of earlier statements have their values. */
 static void fill_values(Call *c, const Op *op)
@@ -127,7 +127,8 @@ static void compare(const Example *e, int i, const Tensor *got, const Tensor *wa
         double g = tensor_float(got, k), w = tensor_float(want, k);
         bool close = g == w || (g != g && w != w)
                      || (dtype_is_float(want->dtype) && fabs(g - w) <= allowed(want->dtype, w));
-        if (!close) fail_msg("%s: y%d[%zu] is %.9g where %.9g is expected", e->op->name, i, k, g, w);
+        if (!close)
+            fail_msg("%s: y%d[%zu] is %.9g where %.9g is expected", e->op->name, i, k, g, w);
     }
 }
 
