@@ -72,6 +72,13 @@ static int64_t inner(const Labels *l, const Shape *s)
     return DIM_ANY;
 }
 
+/* From ios17 on the types may differ where one operand is a constant; the other one's holds. */
+static DType matmul_type(const Call *c)
+{
+    bool other = call_arg(c, "x", 0)->constant && !call_arg(c, "y", 0)->constant;
+    return call_dtype(c, other ? "y" : "x");
+}
+
 bool infer_matmul(Call *c)
 {
     int bad;
@@ -88,7 +95,7 @@ bool infer_matmul(Call *c)
     if (!equation_shape(&e, in, &out, &bad))
         return call_error(c, "batch dimensions do not broadcast: x is %s, y is %s",
                           call_text(c, x), call_text(c, y));
-    return call_out(c, call_dtype(c, "x"), out);
+    return call_out(c, matmul_type(c), out);
 }
 
 /* ---- linear ---------------------------------------------------------------------------------- */
