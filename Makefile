@@ -150,6 +150,21 @@ $(UNIT_LIB): $(UNIT_SHARED)
 $(UNITS): $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_LIB) $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(UNIT_LIB) $(LIB) $(LDLIBS) -lcmocka -o $@
 
+# ---- the demo and the bench ---------------------------------------------------------------------------
+
+.PHONY: demo bench
+demo: all $(BUILD)/digits-demo
+	@examples/digits/demo.sh $(BUILD)
+
+$(BUILD)/digits-demo: $(BUILD)/examples/digits/demo.o $(LIB)
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
+
+bench: all $(BUILD)/pair
+	@tests/bench/run.sh $(BUILD)
+
+$(BUILD)/pair: $(BUILD)/tests/bench/pair.o
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< -o $@
+
 # ---- the rest -------------------------------------------------------------------------------------
 
 clean:
@@ -158,6 +173,8 @@ clean:
 help:
 	@echo 'make            builds $(BUILD)/anec, $(BUILD)/anerun and the library'
 	@echo 'make check      builds, then runs every test (tests/check.sh)'
+	@echo 'make demo       classifies 1,000 real digits with a model compiled for each chip'
+	@echo 'make bench      times beside named peers'
 	@echo 'make units      the unit tests alone'
 	@echo 'make golden     rewrites the expected outputs of tests/golden'
 	@echo 'make san        unit and golden tests under the sanitizers, in build-san'

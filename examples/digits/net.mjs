@@ -153,32 +153,45 @@ function linearBackward({ weight, bias, out }, input) {
     }
 }
 
-/** Accumulates the gradients of weight and bias, and those of the gathered input columns. */
-function convReluBackwardParameters(conv) {
-    const { taps, positions, columns, columnsGrad } = conv;
-    const weight = conv.weight.value;
-    const weightGrad = conv.weight.grad;
-    columnsGrad.fill(0);
-    for (let channel = 0; channel < conv.outChannels; channel++) {
+/** Where relu cut the output off, nothing flows back. */
+function maskReluGrad({ count, value, grad }) {
+    for (let i = 0; i < count; i++) {
+        grad[i] = value[i] > 0 ? grad[i] : 0;
+    }
+}
+
+function accumulateConvGrads({ weight, bias, out, outChannels, positions, taps, columns }) {
+    const weightGrad = weight.grad;
+    for (let at = 0; at < outChannels * positions; at++) {
+        const outGrad = out.grad[at];
+        if (outGrad === 0) {
+            continue;
+        }
+        const channel = Math.floor(at / positions);
         const filter = channel * taps;
-        for (let position = 0; position < positions; position++) {
-            const at = channel * positions + position;
-            // Where relu cut the output off, nothing flows back.
-            const outGrad = conv.out.value[at] > 0 ? conv.out.grad[at] : 0;
-            if (outGrad === 0) {
-                continue;
-            }
-            const column = position * taps;
-            conv.bias.grad[channel] += outGrad;
-            for (let tap = 0; tap < taps; tap++) {
-                weightGrad[filter + tap] += outGrad * columns[column + tap];
-                columnsGrad[column + tap] += outGrad * weight[filter + tap];
-            }
+        const column = (at % positions) * taps;
+        bias.grad[channel] += outGrad;
+        for (let tap = 0; tap < taps; tap++) {
+            weightGrad[filter + tap] += outGrad * columns[column + tap];
         }
     }
 }
 
-function scatterColumnsGrad({ gather, columnsGrad }, input) {
+function convInputGrad(conv, input) {
+    const { out, outChannels, positions, taps, columnsGrad, gather } = conv;
+    const filters = conv.weight.value;
+    columnsGrad.fill(0);
+    for (let at = 0; at < outChannels * positions; at++) {
+        const outGrad = out.grad[at];
+        if (outGrad === 0) {
+            continue;
+        }
+        const filter = Math.floor(at / positions) * taps;
+        const column = (at % positions) * taps;
+        for (let tap = 0; tap < taps; tap++) {
+            columnsGrad[column + tap] += outGrad * filters[filter + tap];
+        }
+    }
     input.grad.fill(0);
     for (let i = 0; i < gather.length; i++) {
         input.grad[gather[i]] += columnsGrad[i];
@@ -208,9 +221,11 @@ function softmaxCrossEntropy({ count, value, grad }, label) {
 export function backward(net, label) {
     const loss = softmaxCrossEntropy(net.fc.out, label);
     linearBackward(net.fc, net.conv2.out);
-    convReluBackwardParameters(net.conv2);
-    scatterColumnsGrad(net.conv2, net.conv1.out);
-    convReluBackwardParameters(net.conv1);
+    maskReluGrad(net.conv2.out);
+    accumulateConvGrads(net.conv2);
+    convInputGrad(net.conv2, net.conv1.out);
+    maskReluGrad(net.conv1.out);
+    accumulateConvGrads(net.conv1);
     return loss;
 }
 

@@ -10,10 +10,14 @@ import { halfFromNumber, numberFromHalf, readNpy, writeHalfNpy } from './npy.mjs
 import { makeRandom, shuffle } from './random.mjs';
 
 const TRAINING_SEED = 1;
-const EPOCHS = 24;
+const EPOCHS = 20;
 const BATCH = 32;
 const LEARNING_RATE = 0.002;
-const MAX_SHIFT = 1;
+// Each training image is distorted anew: moved by up to so many pixels, and scaled, sheared and
+// rotated by a matrix that differs from the identity by up to so much.
+const MAX_SHIFT = 1.5;
+const MAX_STRETCH = 0.12;
+const MAX_SHEAR = 0.16;
 const HOLDOUT_DIGITS = 1000;
 
 const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
@@ -22,16 +26,42 @@ function here(name) {
     return fileURLToPath(new URL(name, import.meta.url));
 }
 
-/** Sets the net's input to the image, moved by (dx, dy) pixels, zeros coming in. */
-function setInput(net, image, dx = 0, dy = 0) {
-    const pixels = net.input.value;
-    for (let y = 0; y < SIDE; y++) {
-        for (let x = 0; x < SIDE; x++) {
-            const fromY = y - dy;
-            const fromX = x - dx;
-            const inside = fromY >= 0 && fromY < SIDE && fromX >= 0 && fromX < SIDE;
-            pixels[y * SIDE + x] = inside ? image[fromY * SIDE + fromX] / 255 : 0;
-        }
+/** The normalisation that the demo uses too. */
+function setInput(net, image) {
+    for (let i = 0; i < PIXELS; i++) {
+        net.input.value[i] = image[i] / 255;
+    }
+}
+
+/** The image at a point between pixels, bilinear; 0 outside. */
+function sample(image, x, y) {
+    const left = Math.floor(x);
+    const top = Math.floor(y);
+    if (left < 0 || top < 0 || left >= SIDE - 1 || top >= SIDE - 1) {
+        return 0;
+    }
+    const at = top * SIDE + left;
+    const upper = image[at] + (x - left) * (image[at + 1] - image[at]);
+    const below = at + SIDE;
+    const lower = image[below] + (x - left) * (image[below + 1] - image[below]);
+    return upper + (y - top) * (lower - upper);
+}
+
+/** Sets the net's input to the image under a random affine map about its centre. */
+function setDistortedInput(net, image, random) {
+    const upTo = (bound) => (2 * random() - 1) * bound;
+    const centre = (SIDE - 1) / 2;
+    const xx = 1 + upTo(MAX_STRETCH);
+    const xy = upTo(MAX_SHEAR);
+    const yx = upTo(MAX_SHEAR);
+    const yy = 1 + upTo(MAX_STRETCH);
+    const shiftX = centre + upTo(MAX_SHIFT);
+    const shiftY = centre + upTo(MAX_SHIFT);
+    for (let i = 0; i < PIXELS; i++) {
+        const x = (i % SIDE) - centre;
+        const y = Math.floor(i / SIDE) - centre;
+        const value = sample(image, xx * x + xy * y + shiftX, yx * x + yy * y + shiftY);
+        net.input.value[i] = value / 255;
     }
 }
 
@@ -63,11 +93,10 @@ function adamStep(adam, learningRate) {
 
 /** Sets the gradients to the batch's mean and returns the batch's summed loss. */
 function batchGradients(net, batch, random) {
-    const shift = () => Math.floor(random() * (2 * MAX_SHIFT + 1)) - MAX_SHIFT;
     let loss = 0;
     net.parameters.forEach(({ grad }) => grad.fill(0));
     for (const { image, label } of batch) {
-        setInput(net, image, shift(), shift());
+        setDistortedInput(net, image, random);
         forward(net);
         loss += backward(net, label);
     }
