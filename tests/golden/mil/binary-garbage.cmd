@@ -1,0 +1,2 @@
+# head -c 300 /dev/zero >%t/x.mil && anec %t/x.mil
+# exit: 1

@@ -1,0 +1,2 @@
+# : >%t/x.mil && anec %t/x.mil
+# exit: 1
