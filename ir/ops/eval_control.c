@@ -98,8 +98,8 @@ static bool write_item(Call *c, int64_t at, int64_t from, bool stack)
         view.shape.rank--;
         memmove(view.shape.dim, view.shape.dim + 1,
                 (size_t)view.shape.rank * sizeof *view.shape.dim);
-        if (!shape_count(&view.shape, &view.count)) return call_error(c, "an element is too large");
-        view.bytes = value->count ? value->bytes / (size_t)value->shape.dim[0] : 0;
+        view.count = value->count / (size_t)value->shape.dim[0];
+        view.bytes = value->bytes / (size_t)value->shape.dim[0];
         if (view.bytes) view.data = (char *)value->data + (size_t)from * view.bytes;
     }
     if (!item) {

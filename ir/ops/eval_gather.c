@@ -85,7 +85,7 @@ static bool rows_of(Call *c, const char *name, Rows *r)
                 : p.kind == ROWS_ND ? p.batch + p.depth
                                     : data->rank;
     r->size = shape_elements(data, inner, data->rank);
-    if (!shape_count(&rows, &count)) return call_error(c, "the result has too many elements");
+    if (!shape_count(&rows, &count)) bug("%s has rows of unknown extent", c->info->name);
     r->n = r->size ? count / (size_t)r->size : 0;
     r->at = call_scratch(c, r->n + 1, sizeof *r->at);
     if (!r->n) return true;

@@ -38,9 +38,10 @@ bool infer_make_list(Call *c)
     const char *name = call_str(c, "dtype");
     DType t = dtype_find(name, strlen(name));
     Shape s = { .rank = 0 };
-    int64_t n = call_known(c, "init_length") ? call_int(c, "init_length") : DIM_ANY;
+    int64_t n = call_int(c, "init_length");
     if (t == DT_NONE) return call_error(c, "dtype \"%s\" is no element type", name);
-    if (n < DIM_ANY) return call_error(c, "init_length is %lld", (long long)n);
+    if (n < 0) return call_error(c, "init_length is %lld", (long long)n);
+    if (!call_known(c, "init_length")) n = DIM_ANY;
     for (int i = 0; i < call_has(c, "elem_shape"); i++)
         if (!append_extents(c, &s, call_arg(c, "elem_shape", i))) return false;
     return call_out_type(c, type_list(c->arena, type_tensor(c->arena, t, s), n));

@@ -118,8 +118,8 @@ bool infer_expand_dims(Call *c)
     bool set[MAX_RANK], known;
     int64_t added = a->rank == 1 ? a->dim[0] : 1;
     if (added == DIM_ANY || added > MAX_RANK - x->rank)
-        return call_error(c, "x is %s and axes has %lld elements; the largest rank is %d",
-                          call_text(c, x), (long long)added, MAX_RANK);
+        return call_error(c, "x is %s and axes is %s; the largest rank is %d", call_text(c, x),
+                          call_text(c, a), MAX_RANK);
     Shape r = { .rank = x->rank + (int)added };
     if (!call_axes(c, "axes", r.rank, set, &known)) return false;
     for (int i = 0, k = 0; i < r.rank; i++)

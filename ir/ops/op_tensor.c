@@ -257,15 +257,15 @@ bool infer_non_zero(Call *c)
 bool infer_non_maximum_suppression(Call *c)
 {
     const Shape *b = call_shape(c, "boxes"), *s = call_shape(c, "scores");
-    int64_t most =
-        call_known(c, "max_boxes") && call_val(c, "max_boxes") ? call_int(c, "max_boxes") : DIM_ANY;
+    int64_t most = call_int(c, "max_boxes");
     DType t = call_dtype(c, "boxes");
     if (b->rank != 3 || s->rank != 3 || !dim_fits(b->dim[2], 4) || !dim_fits(b->dim[0], s->dim[0])
         || !dim_fits(b->dim[1], s->dim[1]))
         return call_error(
             c, "boxes is %s and scores is %s; they must be [n, B, 4] and [n, B, classes]",
             call_text(c, b), call_text(c, s));
-    if (most != DIM_ANY && most < 0) return call_error(c, "max_boxes is %lld", (long long)most);
+    if (most < 0) return call_error(c, "max_boxes is %lld", (long long)most);
+    if (!call_known(c, "max_boxes")) most = DIM_ANY;
     if (s->dim[2] == 0) return call_error(c, "scores is %s: there is no class", call_text(c, s));
     int64_t n = b->dim[0] == DIM_ANY ? s->dim[0] : b->dim[0];
     return call_out(c, t, SHAPE(n, most, 4)) && call_out(c, t, SHAPE(n, most, s->dim[2]))

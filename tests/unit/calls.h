@@ -2,7 +2,8 @@
  *
  * A call is arguments with `;` between them: `name=VALUE`, or `name=VALUE,VALUE` for a tuple.
  * A VALUE is a type and its elements: `fp32[2,2] 1 2 3 4`, `int32[] 1`, `string[] add`. One element
- * fills the tensor. Without elements the value is not known, as at compile time: `fp32[2,?]`.
+ * fills the tensor. Without elements the value is not known, as at compile time: `fp32[2,?]`; with
+ * `..` it is a constant whose elements are not at hand, as of an absent weight file.
  * A string may hold commas, so a tuple of strings cannot be written.
  * `list[n] TYPE`, `state TYPE` are types of their own, never with elements.
  * The expected text has the results in the same form, or `error: ` and a part of the message. */

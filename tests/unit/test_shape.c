@@ -1,10 +1,5 @@
 /* test_shape.c -- the ops that carry elements: values, open shapes, and what is refused. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "unit.h"
 
 #include "calls.h"
 
@@ -55,7 +50,11 @@ static void test_reshape_like(void **state)
           "error: x is [4], 4 elements; they do not fill [3, 2]" },
         { "reshape_like", 16, "x=fp32[4]; ref_tensors=int32[3,2]; begins=int32[] 0,int32[] 0; "
           "ends=int32[] 0; end_masks=bool[] 1",
-          "error: there are 2, 1 and 1" });
+          "error: there are 2, 1 and 1" },
+        { "reshape_like", 16, "x=fp32[4]; ref_tensors=int32[3,2]; begins=int32[] ..; "
+          "ends=int32[] 0; end_masks=bool[] 1",
+          "error: begins[0] must be a constant integer" },
+        { "reshape", 15, "x=fp32[1]; shape=int32[17] 1", "error: shape has 17 elements" });
 }
 
 static void test_axes_of_one(void **state)
@@ -66,6 +65,10 @@ static void test_axes_of_one(void **state)
         { "expand_dims", 15, "x=fp32[2]; axes=int32[1] 2",
           "error: axes 2 is outside a tensor of rank 2" },
         { "expand_dims", 15, "x=fp32[2]; axes=int32[2] 0 -3", "error: axes names axis 0 twice" },
+        { "expand_dims", 15, "x=fp32[2]; axes=int32[16] 0",
+          "error: x is [2] and axes is [16]; the largest rank is 16" },
+        { "expand_dims", 15, "x=fp32[2]; axes=int32[1] ..", "fp32[?,?]" },
+        { "squeeze", 15, "x=fp32[1,2]; axes=int32[1] ..", "error: axes must be known" },
         { "squeeze", 15, "x=fp32[1,2,1,?]", "fp32[2,?]" },
         { "squeeze", 15, "x=fp32[1,2,1] 3 4; axes=int32[2] 0 1", "fp32[2,1] 3 4" },
         { "squeeze", 15, "x=fp32[?,2]; axes=int32[1] -2", "fp32[2]" },
@@ -146,6 +149,9 @@ static void test_slice_by_index(void **state)
           "fp32[2]" },
         { "slice_by_index", 15, "x=fp32[2,3]; begin=int32[1] 0; end=int32[2] 1 1",
           "error: begin has 1 elements, but x is [2, 3]" },
+        { "slice_by_index", 15,
+          "x=fp32[2]; begin=int32[1] 0; end=int32[1] 1; squeeze_mask=bool[1] ..",
+          "error: squeeze_mask, which makes the result's rank, must be known" },
         { "slice_by_index", 15, "x=fp32[2]; begin=int32[1] 0; end=int32[1] 1; stride=int32[1] 0",
           "error: stride is 0 at axis 0" },
         { "slice_by_index", 15,
@@ -162,6 +168,8 @@ static void test_slices(void **state)
         { "slice_by_size", 15, "x=fp32[?,3]; begin=int32[2]; size=int32[2] 2 -1", "fp32[2,?]" },
         { "slice_by_size", 15, "x=fp32[3]; begin=int32[1] 2; size=int32[1] 2",
           "error: begin 2 and size 2 leave axis 0 of x, which is [3]" },
+        { "slice_by_size", 15, "x=fp32[3]; begin=int32[1] 0; size=int32[1] -2",
+          "error: size is -2 at axis 0" },
         { "slice_by_size", 15, "x=fp32[3]; begin=int32[1] -4; size=int32[1] 1",
           "error: leave axis 0" },
         { "slice_update", 18, "x=fp32[4] 1 2 3 4; update=fp32[2] 8 9; begin=int32[1] 3; "
@@ -187,6 +195,20 @@ static void test_windows_and_blocks(void **state)
         { "sliding_windows", 15, "x=fp32[?]; axis=int32[] 0; size=int32[] 2", "fp32[?,2]" },
         { "sliding_windows", 15, "x=fp32[3]; axis=int32[] 0; size=int32[] 4",
           "error: do not fit axis 0" },
+        { "sliding_windows", 15, "x=fp32[3]; axis=int32[] 0; size=int32[] 0",
+          "error: size 0 and stride 1 must be at least 1" },
+        { "space_to_batch", 15, "x=fp32[1,1,4]; block_shape=int32[1] 2; paddings=int32[2,2] 0",
+          "error: paddings is [2, 2]; it must be [1, 2]" },
+        { "space_to_batch", 15, "x=fp32[1,1,4]; block_shape=int32[1] 0; paddings=int32[1,2] 0",
+          "error: block_shape holds 0" },
+        { "space_to_batch", 15, "x=fp32[1,1,4]; block_shape=int32[1] 2; paddings=int32[1,2] -1 1",
+          "error: paddings holds a negative number" },
+        { "batch_to_space", 15, "x=fp32[2,1,4]; block_shape=int32[1] 2; crops=int32[1,2] -1 1",
+          "error: crops holds a negative number" },
+        { "batch_to_space", 15, "x=fp32[2,1,4]; block_shape=int32[1] 2; crops=int32[1,2] 5 4",
+          "error: crops takes more from axis 2 than its 8 entries" },
+        { "space_to_depth", 15, "x=fp32[1,1,2,2]; block_size=int32[] 0",
+          "error: block_size is 0" },
         { "space_to_depth", 15, "x=fp32[1,1,2,2] 1 2 3 4; block_size=int32[] 2",
           "fp32[1,4,1,1] 1 2 3 4" },
         { "space_to_depth", 15, "x=fp32[?,1,?,4]; block_size=int32[] 2", "fp32[?,4,?,2]" },
@@ -245,6 +267,20 @@ static void test_join_and_cut(void **state)
           "error: x is [5]; 5 entries are not 2 equal parts" },
         { "split", 15, "x=fp32[5]; split_sizes=int32[2] 2 2; axis=int32[] 0",
           "error: split_sizes makes 4" },
+        { "concat", 15, "values=list[1] fp32[1]; axis=int32[] 0",
+          "error: values[0] must be a tensor, not list<" },
+        { "stack", 15, "values=fp32[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]; axis=int32[] 0",
+          "error: the result's rank is above 16" },
+        { "split", 15, "x=fp32[5]; num_splits=int32[] 0; axis=int32[] 0",
+          "error: num_splits is 0" },
+        { "split", 15, "x=fp32[130]; num_splits=int32[] 65; axis=int32[] 0",
+          "error: num_splits is 65; 64 is the most" },
+        { "split", 15, "x=fp32[5]; split_sizes=int32[2] ..; axis=int32[] 0",
+          "error: split_sizes must be known" },
+        { "split", 15, "x=fp32[5]; split_sizes=int32[2] 2 3; num_splits=int32[] 3; axis=int32[] 0",
+          "error: num_splits is 3, but split_sizes has 2 elements" },
+        { "split", 15, "x=fp32[5]; split_sizes=int32[2] -1 6; axis=int32[] 0",
+          "error: split_sizes holds -1" },
         { "split", 15, "x=fp32[5]; axis=int32[] 0", "error: one of num_splits and split_sizes" });
 }
 
@@ -254,6 +290,10 @@ static void test_repeat_and_fill(void **state)
         { "tile", 15, "x=fp32[2] 1 2; reps=int32[1] 3", "fp32[6] 1 2 1 2 1 2" },
         { "tile", 15, "x=bool[2,1] 1 0; reps=int32[2] 2 2", "bool[4,2] 1 1 0 0 1 1 0 0" },
         { "tile", 15, "x=fp32[2,?]; reps=int32[2]", "fp32[?,?]" },
+        { "tile", 15, "x=fp32[4611686018427387904]; reps=int32[1] 4",
+          "error: the result has too many elements" },
+        { "range_1d", 15, "end=fp32[] inf; start=fp32[] 0; step=fp32[] 1",
+          "error: there is no end from 0 to inf by 1" },
         { "tile", 15, "x=fp32[2]; reps=int32[1] 0", "error: reps holds 0" },
         { "tile", 15, "x=fp32[2]; reps=int32[2] 1 1", "error: reps has 2 elements, but x is [2]" },
         { "fill", 15, "shape=int32[2] 1 2", "fp32[1,2] 0 0" },
@@ -309,6 +349,8 @@ static void test_order(void **state)
         { "topk", 17, "x=uint8[3] 200 100 250; k=int8[] 1; output_indices_dtype=string[] int16",
           "uint8[1] 250; int16[1] 2" },
         { "topk", 15, "x=fp32[2]; k=int32[] 3", "error: k is 3, but axis 0 of x, which is [2]" },
+        { "topk", 17, "x=fp32[2]; output_indices_dtype=string[] fp16",
+          "error: output_indices_dtype \"fp16\" is no type for indices" },
         { "topk", 15, "x=fp32[2]; sort=bool[] 1", "error: sort does not exist in ios15" },
         { "argsort", 15, "x=int32[4] 2 1 2 1; ascending=bool[] 1", "int32[4] 1 3 0 2" },
         { "argsort", 15, "x=fp32[]", "error: axis -1 is outside a tensor of rank 0" },
@@ -322,6 +364,8 @@ static void test_order(void **state)
         { "band_part", 15, "x=int32[3]", "error: x is [3]: a matrix is needed" },
         { "flatten2d", 15, "x=fp32[2,?,3]; axis=int32[] 2", "fp32[?,3]" },
         { "flatten2d", 15, "x=fp32[2,3] 1 2 3 4 5 6; axis=int32[] 0", "fp32[1,6] 1 2 3 4 5 6" },
+        { "flatten2d", 15, "x=fp32[2,3]; axis=int32[] 3",
+          "error: axis 3 is outside x, which is [2, 3]" },
         { "shape", 15, "x=fp32[] 1", "int32[0]" });
 }
 
@@ -339,7 +383,13 @@ static void test_nms(void **state)
           "fp32[1,1,4] 9 9 2 2; fp32[1,1,1] 3; int32[1,1] 1; int32[1] 1" },
         { "non_maximum_suppression", 17,
           "boxes=fp32[1,2,4]; scores=fp32[1,3,1]; iou_threshold=fp32[] 1; max_boxes=int32[] 1",
-          "error: boxes is [1, 2, 4] and scores is [1, 3, 1]" });
+          "error: boxes is [1, 2, 4] and scores is [1, 3, 1]" },
+        { "non_maximum_suppression", 17,
+          "boxes=fp32[1,2,4]; scores=fp32[1,2,0]; iou_threshold=fp32[] 1; max_boxes=int32[] 1",
+          "error: scores is [1, 2, 0]: there is no class" },
+        { "non_maximum_suppression", 17,
+          "boxes=fp32[1,2,4]; scores=fp32[1,2,1]; iou_threshold=fp32[] 1; max_boxes=int32[] -1",
+          "error: max_boxes is -1" });
 }
 
 static void test_gather(void **state)
@@ -362,6 +412,12 @@ static void test_gather(void **state)
         { "gather_along_axis", 15,
           "x=fp32[2,2] 1 2 3 4; indices=int32[2,3] 0 1 -1 1 1 0; axis=int32[] 1",
           "fp32[2,3] 1 2 2 4 4 3" },
+        { "gather", 16, "x=fp32[2,3]; indices=int32[3,1]; axis=int32[] 1; batch_dims=int32[] 1",
+          "error: the first 1 extents must agree; indices is [3, 1] and x is [2, 3]" },
+        { "gather_nd", 16, "x=fp32[2,3]; indices=int32[2]; batch_dims=int32[] 1",
+          "error: indices is [2]: it needs an axis after its 1 batch axes" },
+        { "gather_nd", 15, "x=fp32[2,3]; indices=int32[2,?]",
+          "error: the last extent of indices, which is [2, ?], must be known" },
         { "gather_along_axis", 15, "x=fp32[2,2]; indices=int32[3,1]",
           "error: indices is [3, 1], but x is [2, 2]; they may only differ along axis 0" },
         { "gather_nd", 15, "x=fp32[2,2] 1 2 3 4; indices=int32[1,1] -1", "fp32[1,2] 3 4" },
@@ -409,6 +465,15 @@ static void test_lists_and_states(void **state)
         { "make_list", 15,
           "init_length=int32[] 2; elem_shape=int32[] 3,string[] n; dtype=string[] fp16",
           "list[2] fp16[3,?]" },
+        { "make_list", 15, "init_length=int32[] 100000000; elem_shape=int32[] 2",
+          "error: a list of 100000000 elements is too long" },
+        { "make_list", 15, "init_length=int32[]; elem_shape=int32[] 2", "list[-1] fp32[2]" },
+        { "make_list", 15, "init_length=int32[] -1; elem_shape=int32[] 2",
+          "error: init_length is -1" },
+        { "make_list", 15, "elem_shape=int32[]", "error: elem_shape must hold integer constants" },
+        { "tensor_to_tensor_buffer", 17,
+          "input=list[1] fp16[2]; interleave_factors=uint8[1] 1; strides=int64[1] 1",
+          "error: input must be a tensor, not list<" },
         { "make_list", 15, "elem_shape=int32[] -2", "error: elem_shape holds -2" },
         { "make_list", 15, "elem_shape=int32[] 1; dtype=string[] float",
           "error: dtype \"float\"" },
@@ -442,33 +507,50 @@ typedef struct {
     const Type *list;
 } Lists;
 
-static Tensor *run_list(Lists *l, const char *op, Tensor *ls, int64_t index, Tensor *value)
+/* Runs a list op on `ls`; list_gather gets the two indices from `index` on. */
+static Tensor *run_list(Lists *l, const char *op, Tensor *ls, int32_t index, Tensor *value)
 {
     Call *c = NEW(&l->arena, Call);
-    Tensor *at = NEW(&l->arena, Tensor), *res = NEW(&l->arena, Tensor);
-    int32_t *v = NEW(&l->arena, int32_t);
-    *v = (int32_t)index;
-    Shape scalar = { .rank = 0 };
-    *at = tensor_view(DT_INT32, &scalar, v);
-    CallArg args[3] = { { .type = l->list, .val = ls },
-                        { .type = type_scalar(&l->arena, DT_INT32), .val = at },
+    Tensor *at = NEW_ARRAY(&l->arena, 2, Tensor), *res = NEW(&l->arena, Tensor);
+    int32_t *v = NEW_ARRAY(&l->arena, 2, int32_t);
+    Shape scalar = { .rank = 0 }, two = SHAPE(2);
+    v[0] = index;
+    v[1] = index + 1;
+    at[0] = tensor_view(DT_INT32, &scalar, v);
+    at[1] = tensor_view(DT_INT32, &two, v);
+    CallArg args[4] = { { .type = l->list, .val = ls },
+                        { .type = type_scalar(&l->arena, DT_INT32), .val = &at[0] },
+                        { .type = type_tensor(&l->arena, DT_INT32, two), .val = &at[1] },
                         { .val = value } };
-    if (value) args[2].type = type_tensor(&l->arena, value->dtype, value->shape);
+    if (value) args[3].type = type_tensor(&l->arena, value->dtype, value->shape);
     call_init(c, &ops[op_find(op)], OPSET_IOS15, &l->arena, &l->diag, (Loc){ 0 });
     call_set(c, "ls", 1, &args[0], false);
     if (op_param(c->info, "index")) call_set(c, "index", 1, &args[1], false);
-    if (value) call_set(c, "value", 1, &args[2], false);
+    if (op_param(c->info, "indices")) call_set(c, "indices", 1, &args[2], false);
+    if (value) call_set(c, "value", 1, &args[3], false);
     return call_run(c, res, 1) ? res : NULL;
+}
+
+static void lists_start(Lists *l, int64_t elem)
+{
+    *l = (Lists){ .list = NULL };
+    l->list = type_list(&l->arena, type_tensor(&l->arena, DT_FP32, SHAPE(elem)), DIM_ANY);
+}
+
+static void lists_end(Lists *l)
+{
+    diag_free(&l->diag);
+    arena_free(&l->arena);
 }
 
 static void test_list_values(void **state)
 {
     (void)state;
-    Lists l = { .list = NULL };
+    Lists l;
     Shape two = SHAPE(2);
     const float data[2] = { 5, 6 };
     Tensor value = tensor_view(DT_FP32, &two, data), empty = { .is_list = true };
-    l.list = type_list(&l.arena, type_tensor(&l.arena, DT_FP32, two), DIM_ANY);
+    lists_start(&l, 2);
     Tensor *grown = run_list(&l, "list_write", &empty, 2, &value);
     assert_non_null(grown);
     assert_int_equal(grown->nitem, 3);
@@ -476,19 +558,44 @@ static void test_list_values(void **state)
     assert_int_equal(tensor_int(n, 0), 3);
     Tensor *read = run_list(&l, "list_read", grown, -1, NULL);
     assert_memory_equal(read->data, data, sizeof data);
-    Tensor *blank = run_list(&l, "list_read", grown, 0, NULL);
-    assert_true(tensor_float(blank, 0) == 0 && tensor_float(blank, 1) == 0);
-    assert_null(run_list(&l, "list_read", grown, 3, NULL));
+    Tensor *pair = run_list(&l, "list_gather", grown, 1, NULL);
+    assert_int_equal(pair->count, 4);
+    assert_true(tensor_float(pair, 1) == 0 && tensor_float(pair, 2) == 5);
     grown->fixed = true;
     Tensor *same = run_list(&l, "list_write", grown, 0, &value);
     assert_int_equal(same->nitem, 3);
     assert_true(same->fixed);
-    assert_null(run_list(&l, "list_write", grown, 3, &value));
-    assert_non_null(strstr(l.diag.text.s, "index 3 is outside a list of fixed length 3"));
-    Tensor *all[] = { grown, n, read, blank, same };
+    Tensor *all[] = { grown, n, read, pair, same };
     for (size_t i = 0; i < COUNT(all); i++) tensor_free(all[i]);
-    diag_free(&l.diag);
-    arena_free(&l.arena);
+    assert_true(diag_ok(&l.diag));
+    lists_end(&l);
+}
+
+static void test_list_refusals(void **state)
+{
+    (void)state;
+    Lists l;
+    Shape two = SHAPE(2), three = SHAPE(3);
+    const float data[3] = { 5, 6, 7 };
+    Tensor a = tensor_view(DT_FP32, &two, data), b = tensor_view(DT_FP32, &three, data);
+    Tensor empty = { .is_list = true };
+    lists_start(&l, DIM_ANY);
+    Tensor *one = run_list(&l, "list_write", &empty, 1, &a);
+    Tensor *both = run_list(&l, "list_write", one, 2, &b);
+    assert_null(run_list(&l, "list_read", one, 0, NULL));
+    assert_null(run_list(&l, "list_read", one, 2, NULL));
+    assert_null(run_list(&l, "list_gather", both, 1, NULL));
+    one->fixed = true;
+    assert_null(run_list(&l, "list_write", one, 2, &a));
+    expect_said(&l.diag,
+                "error: list_read: nothing was written, so the extents of tensor<fp32, [?]> are "
+                "not known\n"
+                "error: list_read: index 2 is outside a list of 2\n"
+                "error: list_gather: element 1 is [2], but others are [3]\n"
+                "error: list_write: index 2 is outside a list of fixed length 2\n");
+    tensor_free(one);
+    tensor_free(both);
+    lists_end(&l);
 }
 
 int main(void)
@@ -502,7 +609,7 @@ int main(void)
         cmocka_unit_test(test_pad),         cmocka_unit_test(test_order),
         cmocka_unit_test(test_nms),         cmocka_unit_test(test_gather),
         cmocka_unit_test(test_scatter),     cmocka_unit_test(test_lists_and_states),
-        cmocka_unit_test(test_list_values),
+        cmocka_unit_test(test_list_values),  cmocka_unit_test(test_list_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
