@@ -42,16 +42,21 @@ bool infer_local_response_norm(Call *c)
     return check_rank(c, 3, 5) && like_x(c);
 }
 
-/* Absent, or of the extents of x along the axes. */
+/* Absent, or of the extents of x along the axes: in x's order, or in the order they are named. */
 static bool check_scale(Call *c, const char *name, const bool *in)
 {
     const Shape *x = call_shape(c, "x"), *p = call_shape(c, name);
-    Shape want = { .rank = 0 };
+    Shape want = { .rank = 0 }, named = { .rank = 0 };
+    int64_t axis[MAX_RANK];
+    int n = call_ints(c, "axes", axis, MAX_RANK);
     for (int i = 0; i < x->rank; i++)
         if (in[i]) want.dim[want.rank++] = x->dim[i];
+    for (int i = 0; i < n; i++)
+        named.dim[named.rank++] = x->dim[axis[i] < 0 ? axis[i] + x->rank : axis[i]];
     if (!p || shape_fits(p, &want) || shape_fits(&want, p)) return true;
-    return call_error(c, "%s is %s; along the axes x, which is %s, has %s", name,
-                      call_text(c, p), call_text(c, x), call_text(c, &want));
+    if (n > 0 && (shape_fits(p, &named) || shape_fits(&named, p))) return true;
+    return call_error(c, "%s is %s; along the axes x, which is %s, has %s", name, call_text(c, p),
+                      call_text(c, x), call_text(c, &want));
 }
 
 bool infer_layer_norm(Call *c)
