@@ -104,7 +104,8 @@ typedef struct Diag Diag;
 struct Diag {
     Buf text;                     /* the messages, formatted, when emit is NULL */
     void (*emit)(void *ctx, DiagKind kind, const char *message);
-    void *ctx;
+    void (*progress)(void *ctx, const char *path, uint64_t written); /* as a file grows, or NULL */
+    void *ctx;                    /* of both */
     int errors, fails, warnings;  /* counts so far */
     int max_errors;               /* 0: 20 */
     uint64_t off, promoted;       /* bit i: warning i of warnings.def is silent / an error */

@@ -85,6 +85,7 @@ bool out_write(OutFile *o, const void *p, size_t n)
     if (n && fwrite(p, 1, n, o->f) != n) return failed(o, "write", errno);
     o->at += n;
     if (o->at > o->written) o->written = o->at;
+    if (o->diag->progress) o->diag->progress(o->diag->ctx, o->path, o->written);
     return true;
 }
 

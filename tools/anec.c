@@ -95,6 +95,12 @@ static bool check_passes(const Job *j)
     return true;
 }
 
+static bool emits(const Job *j, const char *what)
+{
+    const OptValue *e = opt(j, ANEC_emit);
+    return e->count && !strcmp(e->text, what);
+}
+
 static bool check_output(const Job *j)
 {
     static const char *const later[] = { ".mlmodelc", ".mlpackage", ".dot", ".json" };
@@ -106,15 +112,9 @@ static bool check_output(const Job *j)
                                o->text, later[i]);
     if (!file_has_suffix(o->text, ".mil"))
         return usage_error(&tool, "-o %s: the name must end in .mil", o->text);
-    if (opt(j, ANEC_check)->count || opt(j, ANEC_emit)->count)
-        return usage_error(&tool, "-o goes neither with --check nor with --emit");
+    if (opt(j, ANEC_check)->count || emits(j, "tokens") || emits(j, "ast"))
+        return usage_error(&tool, "-o goes neither with --check nor with --emit tokens or ast");
     return true;
-}
-
-static bool emits(const Job *j, const char *what)
-{
-    const OptValue *e = opt(j, ANEC_emit);
-    return e->count && !strcmp(e->text, what);
 }
 
 static bool check_usage(const Job *j)
@@ -122,6 +122,9 @@ static bool check_usage(const Job *j)
     if (opt(j, ANEC_check)->count && (opt(j, ANEC_emit)->count || opt(j, ANEC_dump_after)->count))
         return usage_error(
             &tool, "--check prints nothing: it goes neither with --emit nor with --dump-after");
+    if (opt(j, ANEC_emit)->count && opt(j, ANEC_dump_after)->count)
+        return usage_error(&tool,
+                           "--emit and --dump-after: one of them can go to the standard output");
     return check_output(j) && check_passes(j);
 }
 
@@ -145,6 +148,12 @@ static int run_passes(Job *j)
     if (!model_wants_passes(&j->model, j->args) && !opt(j, ANEC_passes)->count
         && !opt(j, ANEC_dump_after)->count)
         return EXIT_DONE;
+    if (!j->model.dsl && !model_wants_passes(&j->model, j->args) && !opt(j, ANEC_passes)->count) {
+        usage_error(&tool,
+                    "--dump-after: no pass runs on a .mil without --target, --io, --opset or "
+                    "--passes");
+        return EXIT_USAGE;
+    }
     if (!model_pass_options(&j->model, j->args, &o, &own)) return EXIT_USAGE;
     if (opt(j, ANEC_passes)->count) o.only = opt(j, ANEC_passes)->text;
     if (opt(j, ANEC_dump_after)->count) o.dump = opt(j, ANEC_dump_after)->text;
@@ -188,7 +197,8 @@ static int produce(Job *j)
     const OptValue *o = opt(j, ANEC_output);
     if (opt(j, ANEC_check)->count) return diag_exit(j->diag);
     if (o->count) {
-        mil_save(j->model.module, j->diag, o->text);
+        if (file_make_dirs(j->diag, file_dir(&j->model.arena, o->text)))
+            mil_save(j->model.module, j->diag, o->text);
         return diag_exit(j->diag);
     }
     if (opt(j, ANEC_dump_after)->count) return diag_exit(j->diag);
@@ -204,8 +214,7 @@ static int run_job(Job *j)
     if (emits(j, "tokens") || emits(j, "ast")) return emit_front(j);
     code = model_parse(&j->model, j->args, j->diag);
     if (code) return code;
-    if (emits(j, "ir")) return print_module(j);
-    code = run_passes(j);
+    code = emits(j, "ir") ? EXIT_DONE : run_passes(j);
     return code ? code : produce(j);
 }
 
@@ -224,12 +233,14 @@ int main(int argc, char **argv)
 {
     Args args;
     Diag diag = { 0 };
+    Progress progress = { 0 };
     Job job = { .args = &args, .diag = &diag };
     int code = EXIT_USAGE;
     if (args_parse(&args, &tool, argc, argv)) {
         if (tool_answers(&args)) code = EXIT_DONE;
-        else if (tool_diag(&diag, &args)) code = run_job(&job);
+        else if (tool_diag(&diag, &args, &progress)) code = run_job(&job);
     }
+    progress_clear(&progress);
     if (code == EXIT_DONE) code = put_stdout(&job, code);
     model_free(&job.model);
     buf_free(&job.out);

@@ -48,6 +48,7 @@ static const Tool tool = {
 typedef struct {
     const Args *args;
     Diag *diag;
+    Progress *progress;
     Arena arena;
     Model model;
     Func *func;
@@ -88,6 +89,7 @@ static bool put_values(Job *j, const Binding *b, int n)
     for (int i = 0; ok && i < n; i++)
         if (dir->count) ok = save(j, dir->text, b[i].name, &b[i].value);
         else report_tensor(&out, j->prefix, b[i].name, &b[i].value);
+    if (out.len) progress_clear(j->progress);
     if (out.len) fwrite(out.s, 1, out.len, stdout);
     buf_free(&out);
     return ok;
@@ -252,7 +254,9 @@ static bool run_bench(Job *j, const Binding *in, int nin)
         double start = now();
         ok = ok && program_run(j->program, j->diag, in, nin, &j->run);
         if (ok && i) seconds[i - 1] = now() - start;
+        progress_count(j->progress, "run", i, n);
     }
+    progress_clear(j->progress);
     if (ok) {
         Buf out = { 0 };
         report_times(&out, seconds, n);
@@ -273,6 +277,7 @@ static bool run_all(Job *j)
     ok = flex_read(j->func, j->diag, &j->arena, &flex);
     for (uint64_t k = 0; ok && k < j->iterations; k++) {
         int n = 0;
+        progress_count(j->progress, "iteration", k, j->iterations);
         ok = bind_inputs(j, &flex, k, in, &n, made);
         int all = add_unknown(j, in, n);
         if (ok) ok = opt(j, RUN_bench)->count ? run_bench(j, in, all) : run_once(j, in, all, k);
@@ -417,12 +422,14 @@ int main(int argc, char **argv)
 {
     Args args;
     Diag diag = { 0 };
-    Job job = { .args = &args, .diag = &diag, .prefix = "" };
+    Progress progress = { 0 };
+    Job job = { .args = &args, .diag = &diag, .progress = &progress, .prefix = "" };
     int code = EXIT_USAGE;
     if (args_parse(&args, &tool, argc, argv)) {
         if (tool_answers(&args)) code = EXIT_DONE;
-        else if (tool_diag(&diag, &args)) code = run_job(&job, &args);
+        else if (tool_diag(&diag, &args, &progress)) code = run_job(&job, &args);
     }
+    progress_clear(&progress);
     program_free(job.program);
     program_free(job.other);
     given_free(&job.given);

@@ -44,8 +44,8 @@ bool tool_answers(const Args *a)
 
 static void emit(void *ctx, DiagKind kind, const char *message)
 {
-    (void)ctx;
     (void)kind;
+    progress_clear(ctx);
     size_t n = strlen(message);
     fputs(message, stderr);
     if (!n || message[n - 1] != '\n') fputc('\n', stderr);
@@ -64,10 +64,12 @@ static bool warning_bit(const Args *a, const char *name, uint64_t *bit)
                : usage_error(a->tool, "there is no warning called %s", name);
 }
 
-bool tool_diag(Diag *d, const Args *a)
+bool tool_diag(Diag *d, const Args *a, Progress *p)
 {
     const OptValue *w = common(a, COM_warn);
-    *d = (Diag){ .emit = emit, .quiet = common(a, COM_quiet)->count > 0 };
+    *d = (Diag){ .emit = emit, .progress = progress_file, .ctx = p };
+    d->quiet = common(a, COM_quiet)->count > 0;
+    progress_start(p, d->quiet);
     for (int i = 0; i < w->count; i++) {
         const char *s = w->all[i];
         uint64_t bit = 0;

@@ -6,6 +6,7 @@
 #include "../ir/mil/mil.h"
 #include "../ir/passes/passes.h"
 #include "options.h"
+#include "progress.h"
 
 enum { EXIT_DONE, EXIT_WRONG, EXIT_USAGE, EXIT_WORLD };
 
@@ -22,8 +23,8 @@ static inline const OptValue *common(const Args *a, int id)
 
 /* --help, --version and --man: true when one was given and answered. */
 bool tool_answers(const Args *a);
-/* Messages to stderr, warnings as -W and -q say; false: usage. */
-bool tool_diag(Diag *d, const Args *a);
+/* Messages to stderr, warnings as -W and -q say, progress to the terminal; false: usage. */
+bool tool_diag(Diag *d, const Args *a, Progress *p);
 
 typedef struct {
     const char *path;  /* as given; "<stdin>" */

@@ -1,0 +1,2 @@
+# anec --list-ops > /dev/full
+# exit: 3
