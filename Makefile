@@ -33,6 +33,10 @@ ifdef SAN
 override CFLAGS += -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 override LDFLAGS += -fsanitize=address,undefined
 endif
+ifdef FUZZ
+override CFLAGS += -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+override LDFLAGS += -fsanitize=address,undefined
+endif
 ifdef WERROR
 WARN += -Werror
 endif
@@ -77,7 +81,7 @@ deps:
 # Token numbers come from the grammar: generated headers are there before anything is compiled.
 # A file sees its own folder's generated headers, a generated file its own folder.
 
-$(OBJ) $(SHARED_OBJ) $(PROGRAM_SRC:%.c=$(BUILD)/%.o): | deps $(LEMON:%.y=$(GEN)/%.c)
+$(OBJ) $(SHARED_OBJ) $(PROGRAM_SRC:%.c=$(BUILD)/%.o): | deps $(LEMON:%.y=$(GEN)/%.h)
 $(UNIT_SRC:%.c=$(BUILD)/%.o) $(UNIT_SHARED): | deps test-deps
 
 $(BUILD)/%.o: %.c
@@ -95,18 +99,19 @@ $(GEN)/%.c: %.re | deps
 	@mkdir -p $(@D)
 	$(call say,$<)re2c -W -Werror --no-debug-info --no-generation-date -o $@ $<
 
-# lemon's exit status counts conflicts as errors; the header is written beside the parser.
+# lemon's exit status counts conflicts as errors; the header is written beside the parser, and
+# touched so that what includes it is made again.
 $(GEN)/%.c: %.y | deps
 	@mkdir -p $(@D)
 	$(call say,$<)lemon -q -l -d$(@D) $<
 
-# The header comes with the parser; what includes it is compiled after both.
-$(LEMON:%.y=$(GEN)/%.h): $(GEN)/%.h: $(GEN)/%.c ;
+$(LEMON:%.y=$(GEN)/%.h): $(GEN)/%.h: $(GEN)/%.c
+	@touch $@
 
 # The language's library as bytes: a string literal would end where ISO C lets it.
 $(GEN)/%.c: %.anedsl
 	@mkdir -p $(@D)
-	@{ echo '#include <stddef.h>'; echo 'extern const unsigned char $(*F)_text[]; extern const size_t $(*F)_size;'; \
+	$(call say,$<){ echo '#include <stddef.h>'; echo 'extern const unsigned char $(*F)_text[]; extern const size_t $(*F)_size;'; \
 	   echo 'const unsigned char $(*F)_text[] = {'; od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g'; echo '};'; \
 	   echo 'const size_t $(*F)_size = sizeof $(*F)_text;'; } > $@
 
@@ -123,7 +128,7 @@ $(PROGRAMS): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)
 
 .PHONY: check units golden san test-deps
 check: test-deps
-	@+$(MAKE) WERROR=1 all $(UNITS)
+	@+$(MAKE) WERROR=1 all $(UNITS) $(FUZZERS)
 	@+MAKE="$(MAKE)" tests/check.sh $(BUILD)
 
 units: $(UNITS)
@@ -135,7 +140,8 @@ golden: all
 # Everything again under the sanitizers. Leaks count as errors.
 san: test-deps
 	@+$(MAKE) BUILD=build-san SAN=1 all
-	@+$(MAKE) BUILD=build-san SAN=1 units
+	@+$(MAKE) BUILD=build-san SAN=1 fuzzers units
+	@tests/fuzz/run.sh build-san
 	@tests/golden.sh build-san
 
 test-deps:
@@ -165,6 +171,26 @@ bench: all $(BUILD)/pair
 $(BUILD)/pair: $(BUILD)/tests/bench/pair.o
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< -o $@
 
+# ---- fuzzing --------------------------------------------------------------------------------------
+# tests/fuzz/fuzz_NAME.c is a target, tests/fuzz/NAME its inputs, which make check replays. make fuzz
+# lets clang's fuzzer loose on each for SECONDS, in build-fuzz; what it finds it leaves there.
+
+SECONDS ?= 60
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZERS := $(FUZZ_SRC:tests/fuzz/fuzz_%.c=$(BUILD)/fuzz/%)
+FUZZ_MAIN := $(if $(FUZZ),,$(BUILD)/tests/fuzz/replay.o)
+$(FUZZ_SRC:%.c=$(BUILD)/%.o) $(FUZZ_MAIN): | deps
+
+.PHONY: fuzz fuzzers
+fuzzers: $(FUZZERS)
+fuzz: test-deps
+	@+$(MAKE) BUILD=build-fuzz CC=clang FUZZ=1 fuzzers
+	@tests/fuzz/run.sh build-fuzz $(SECONDS)
+
+$(FUZZERS): $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(LIB)
+	@mkdir -p $(@D)
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) $< $(FUZZ_MAIN) $(LIB) $(LDLIBS) -o $@
+
 # ---- the rest -------------------------------------------------------------------------------------
 
 clean:
@@ -178,6 +204,7 @@ help:
 	@echo 'make units      the unit tests alone'
 	@echo 'make golden     rewrites the expected outputs of tests/golden'
 	@echo 'make san        unit and golden tests under the sanitizers, in build-san'
+	@echo 'make fuzz       the fuzzer on every reader of input, SECONDS=60 each'
 	@echo 'make clean      removes $(BUILD)'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -154,6 +154,7 @@ static void check_case(const CallCase *k)
     const char *got = out.s ? out.s : "", *wrong = d.text.s ? d.text.s : "";
     fputs(wrong, stdout); /* tests/messages.py looks there for messages that no test gives */
     bool error = !strncmp(k->expect, "error: ", 7);
+    fputs(wrong, stdout); /* tests/messages.py reads which messages a test gives */
     bool right = error ? strstr(wrong, k->expect + 7) != NULL
                        : !*wrong && !strcmp(got, k->expect);
     if (!right)
