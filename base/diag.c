@@ -94,11 +94,15 @@ static const char *forward(const char *p, const char *end, int n)
     return p;
 }
 
+/* Bytes that are not UTF-8 count alone, as they do forwards. */
 static const char *backward(const char *p, const char *start, int n)
 {
-    for (; n > 0 && p > start; n--)
-        do p--;
-        while (p > start && ((unsigned char)*p & 0xc0) == 0x80);
+    for (; n > 0 && p > start; n--) {
+        int back = 1, len = 0;
+        while (back < 4 && p - back > start && ((unsigned char)p[-back] & 0xc0) == 0x80) back++;
+        code_point(p - back, p, &len);
+        p -= len == back ? back : 1;
+    }
     return p;
 }
 
@@ -145,16 +149,16 @@ static void add_source(Buf *out, Loc loc)
     if (last < stop) {
         first = backward(at, start, WINDOW_BEFORE);
         last = forward(first, stop, WINDOW);
+        if (last < at) last = at; /* a place inside of a character */
     }
     const char *span = (size_t)(last - at) < loc.len ? last : at + loc.len;
     Buf shown = { 0 };
     size_t skipped = first > start ? 3 : 0;
     buf_add(&shown, "...", skipped);
     buf_add(&shown, first, (size_t)(last - first));
+    if (last < stop) buf_puts(&shown, "...");
     const char *s = shown.s;
     ptrdiff_t to_at = (at - first) + (ptrdiff_t)skipped, to_span = (span - first) + (ptrdiff_t)skipped;
-    if (last < stop) buf_puts(&shown, "...");
-    s = shown.s;
     add_line(out, s, s + shown.len);
     add_caret(out, s, s + to_at, s + to_span, s + shown.len);
     buf_free(&shown);

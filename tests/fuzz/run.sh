@@ -16,7 +16,14 @@ for target in tests/fuzz/fuzz_*.c; do
         # shellcheck disable=SC2086
         "$build/fuzz/$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=8192 \
             -artifact_prefix="$build/fuzz/$name-" -verbosity=0 -print_final_stats=1 \
-            "$build/corpus/$name" "tests/fuzz/$name" $more || failed=$((failed + 1))
+            "$build/corpus/$name" "tests/fuzz/$name" $more >"$build/fuzz/$name.log" 2>&1
+        if [ $? = 0 ]; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+            tail -n 40 "$build/fuzz/$name.log"
+        fi
+        grep number_of_executed_units "$build/fuzz/$name.log"
         continue
     fi
     for input in "tests/fuzz/$name"/*; do
