@@ -372,7 +372,9 @@ bool mil_save(Module *m, Diag *d, const char *path)
 {
     Save s = { .m = m, .d = d, .path = path };
     s.dir = file_dir(&s.arena, path);
-    const bool ok = save(&s);
+    const bool ok = file_is_dir(s.dir)
+                        ? save(&s)
+                        : diag_fail(d, "cannot write %s: there is no folder %s", path, s.dir);
     for (int i = 0; i < s.ncopy; i++) out_abort(&s.copy[i]);
     arena_free(&s.arena);
     return ok;

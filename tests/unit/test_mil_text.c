@@ -6,7 +6,7 @@
 
 #include "../../ir/mil/mil.h"
 
-/* ---- reading and printing ----------------------------------------------------------------------- */
+/* ---- reading and printing -------------------------------------------------------------------- */
 
 /* The text printed again, in *out; false when it was refused. */
 static bool again(Diag *d, const char *name, const char *text, size_t len, Buf *out)
@@ -38,19 +38,23 @@ static void both_spellings_come_back(void **state)
 {
     (void)state;
     expect_same(PROGRAM("1.0", "ios16",
-        LINE "tensor<int32, []> a = const()[name = tensor<string, []>(\"a\"), val = tensor<int32, []>(1)];\n"
-        LINE "tensor<fp16, [12]> w = const()[val = tensor<fp16, [12]>(BLOBFILE(path = tensor<string, []>"
-             "(\"@model_path/w.bin\"), offset = tensor<uint64, []>(64)))];\n", "x"));
+        LINE "tensor<int32, []> a = const()[name = tensor<string, []>(\"a\"), "
+             "val = tensor<int32, []>(1)];\n"
+        LINE "tensor<fp16, [12]> w = const()[val = tensor<fp16, [12]>(BLOBFILE("
+             "path = tensor<string, []>(\"@model_path/w.bin\"), offset = tensor<uint64, []>(64)))];\n",
+        "x"));
 }
 
 static void nested_lists_follow_the_rank(void **state)
 {
     (void)state;
     expect_same(PROGRAM("1.3", "ios18",
-        LINE "tensor<bool, [2, 1, 2]> a = const()[val = tensor<bool, [2, 1, 2]>([[[true, false]], [[false, true]]])];\n"
+        LINE "tensor<bool, [2, 1, 2]> a = const()[val = tensor<bool, [2, 1, 2]>("
+             "[[[true, false]], [[false, true]]])];\n"
         LINE "tensor<int32, [2, 0]> b = const()[val = tensor<int32, [2, 0]>([[], []])];\n"
         LINE "tensor<int32, [0, 2]> c = const()[val = tensor<int32, [0, 2]>([])];\n"
-        LINE "tensor<uint6, [5]> e = const()[val = tensor<uint6, [5]>([63, 0, 32, 1, 31])];\n", "x, a"));
+        LINE "tensor<uint6, [5]> e = const()[val = tensor<uint6, [5]>([63, 0, 32, 1, 31])];\n",
+        "x, a"));
 }
 
 static void blocks_see_outer_names_and_keep_their_own(void **state)
@@ -76,8 +80,10 @@ static void cut_anywhere_is_an_error(void **state)
 {
     (void)state;
     static const char text[] = "program(1.3)\n[a = dict<string, fp64>({{\"k\", 0.5}})]\n{\n"
-        "    func f<ios18>(state<tensor<fp16, [2]>> s, tensor_buffer<fp16, shape=[1], strides=[2]> b) {\n"
-        "            tensor<fp16, [2]> y = add<ios17>(x = tensor<fp16, [2]>([0x1p-1, -inf]), y = (s, 1.5e3));\n"
+        "    func f<ios18>(state<tensor<fp16, [2]>> s, "
+        "tensor_buffer<fp16, shape=[1], strides=[2]> b) {\n"
+        "            tensor<fp16, [2]> y = add<ios17>(x = tensor<fp16, [2]>([0x1p-1, -inf]), "
+        "y = (s, 1.5e3));\n"
         "            list<int32, ?> l = const()[val = list<int32, ?>([1])]; // the end\n"
         "        } -> (y, l);\n}";
     for (size_t n = 0; n < sizeof text; n++) {
@@ -109,10 +115,13 @@ static void damaged_texts_do_no_harm(void **state)
         Diag d = { 0 };
         Buf first = { 0 }, second = { 0 };
         memcpy(broken, text, sizeof text);
-        for (uint64_t k = 0; k <= rng_u64(8, i) % 3; k++)
-            broken[rng_u64(9 + k, i) % (sizeof text - 1)] = text[rng_u64(20 + k, i) % (sizeof text - 1)];
+        for (uint64_t k = 0; k <= rng_u64(8, i) % 3; k++) {
+            const uint64_t to = rng_u64(9 + k, i), from = rng_u64(20 + k, i);
+            broken[to % (sizeof text - 1)] = text[from % (sizeof text - 1)];
+        }
         if (again(&d, "damaged", broken, sizeof text - 1, &first)) {
-            if (!again(&d, "again", first.s, first.len, &second)) fail_msg("%s: %s", first.s, d.text.s);
+            if (!again(&d, "again", first.s, first.len, &second))
+                fail_msg("%s: %s", first.s, d.text.s);
             assert_string_equal(first.s, second.s);
         } else assert_true(d.errors >= 1 && d.errors <= 8);
         diag_free(&d);
@@ -121,7 +130,7 @@ static void damaged_texts_do_no_harm(void **state)
     }
 }
 
-/* ---- random programs ------------------------------------------------------------------------------ */
+/* ---- random programs ------------------------------------------------------------------------- */
 
 typedef struct {
     uint64_t seed, at;
@@ -155,7 +164,8 @@ static void random_list(Rng *r, Buf *b, DType t, const int64_t *dim, int rank)
 
 static void random_literal(Rng *r, Buf *b, bool short_scalars, Buf *type)
 {
-    static const DType any[] = { DT_FP16, DT_FP32, DT_BOOL, DT_STRING, DT_INT32, DT_UINT8, DT_UINT3, DT_INT4 };
+    static const DType any[] = { DT_FP16, DT_FP32, DT_BOOL, DT_STRING, DT_INT32, DT_UINT8, DT_UINT3,
+                                 DT_INT4 };
     const DType t = any[below(r, COUNT(any))];
     int64_t dim[4];
     const int rank = (int)below(r, 5);
@@ -207,12 +217,13 @@ static void random_programs_come_back(void **state)
     }
 }
 
-/* ---- real programs ---------------------------------------------------------------------------------- */
+/* ---- real programs --------------------------------------------------------------------------- */
 
 static bool is_compiled(const Mapped *index, const char *file)
 {
     const char *s = memmem(index->data, index->size, file, strlen(file));
-    const char *end = s ? memchr(s, '\n', index->size - (size_t)(s - (const char *)index->data)) : NULL;
+    const size_t at = s ? (size_t)(s - (const char *)index->data) : 0;
+    const char *end = s ? memchr(s, '\n', index->size - at) : NULL;
     return end && memmem(s, (size_t)(end - s), "\tcoremlc\t", 9);
 }
 
@@ -275,8 +286,8 @@ static void rejected_syntax_is_refused_at_its_place(void **state)
     };
     Arena a = { 0 };
     for (size_t i = 0; i < COUNT(refused); i++) {
-        const char *path = arena_printf(&a, "../shared/wild/rejected-syntax/luengnat__rustane__%s.mil",
-                                        refused[i].file);
+        const char *path = arena_printf(
+            &a, "../shared/wild/rejected-syntax/luengnat__rustane__%s.mil", refused[i].file);
         Diag d = { 0 };
         Mapped text;
         Buf out = { 0 };
@@ -289,12 +300,13 @@ static void rejected_syntax_is_refused_at_its_place(void **state)
     arena_free(&a);
 }
 
-/* ---- literals ------------------------------------------------------------------------------------------ */
+/* ---- literals -------------------------------------------------------------------------------- */
 
 static void one_literal_is_read_alone(void **state)
 {
     (void)state;
-    const char text[] = "tensor<fp32, [2, 2]>([[1, 2.5], [-3, 0x1p-1]])", bad[] = "tensor<fp32, [2]>([1, 2]) 3";
+    const char text[] = "tensor<fp32, [2, 2]>([[1, 2.5], [-3, 0x1p-1]])";
+    const char bad[] = "tensor<fp32, [2]>([1, 2]) 3";
     const Source src = { .name = "literal", .text = text, .len = strlen(text) };
     const Source wrong = { .name = "literal", .text = bad, .len = strlen(bad) };
     const float want[] = { 1, 2.5f, -3, 0.5f };
