@@ -162,6 +162,8 @@ static int run_passes(Job *j)
     if (common(j->args, COM_verbose)->count)
         fprintf(stderr, "anec: target=%s opset=%s\n", o.target->name,
                 opset_text(o.opset ? o.opset : o.target->opset));
+    int code = j->model.dsl ? EXIT_DONE : model_check(&j->model, j->diag);
+    if (code) return code;
     return passes_run(j->model.module, &o, j->diag) ? EXIT_DONE : diag_exit(j->diag);
 }
 
@@ -195,7 +197,7 @@ static int print_module(Job *j)
 static int produce(Job *j)
 {
     const OptValue *o = opt(j, ANEC_output);
-    if (opt(j, ANEC_check)->count) return diag_exit(j->diag);
+    if (opt(j, ANEC_check)->count) return model_check(&j->model, j->diag);
     if (o->count) {
         if (file_make_dirs(j->diag, file_dir(&j->model.arena, o->text)))
             mil_save(j->model.module, j->diag, o->text);

@@ -197,14 +197,19 @@ int model_parse(Model *m, const Args *a, Diag *d)
     }
     if (!m->module) return diag_exit(d);
     if (!set_missing(m, a)) return EXIT_USAGE;
-    if (!module_verify(m->module, d, m->dsl ? "lower" : NULL)) return diag_exit(d);
-    return EXIT_DONE;
+    return m->dsl ? model_check(m, d) : EXIT_DONE;
+}
+
+int model_check(Model *m, Diag *d)
+{
+    return module_verify(m->module, d, m->dsl ? "lower" : NULL) ? EXIT_DONE : diag_exit(d);
 }
 
 int model_read(Model *m, const Args *a, Diag *d)
 {
     int code = model_open(m, a, d);
-    return code ? code : model_parse(m, a, d);
+    if (!code) code = model_parse(m, a, d);
+    return code || m->dsl ? code : model_check(m, d);
 }
 
 void model_free(Model *m)

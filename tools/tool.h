@@ -35,10 +35,11 @@ typedef struct {
     Arena arena;
 } Model;
 
-/* Reads what the operand names. 0, or the exit code: what is wrong has been said. */
+/* Reads and checks what the operand names. 0, or the exit code: what is wrong has been said. */
 int model_read(Model *m, const Args *a, Diag *d);
 int model_open(Model *m, const Args *a, Diag *d);  /* the text alone: m->module stays NULL */
-int model_parse(Model *m, const Args *a, Diag *d); /* of an opened text */
+int model_parse(Model *m, const Args *a, Diag *d); /* of an opened text; MIL is not checked yet: */
+int model_check(Model *m, Diag *d);                /* what is only copied need not be right */
 void model_free(Model *m);
 
 /* Whether the options ask for passes: an .anedsl always, a .mil with --target, --io or --opset. */

@@ -1,0 +1,1 @@
+# sh chips.sh adam %t

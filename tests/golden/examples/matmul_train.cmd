@@ -1,0 +1,1 @@
+# sh chips.sh matmul_train %t

@@ -1,0 +1,2 @@
+# anec -q ../../../examples/stories110m.anedsl --target m1 -o %t/m1/model.mil && anec -q ../../../examples/stories110m.anedsl --target m4 -o %t/m4/model.mil
+cmp %t/m1/weights/weight.bin %t/m4/weights/weight.bin && wc -c < %t/m1/weights/weight.bin && cat %t/m1/model.mil && echo && cat %t/m4/model.mil
