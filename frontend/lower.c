@@ -46,7 +46,9 @@ void lower_notes(Lower *l, Loc loc)
     if (shown.src != loc.src && loc.src) diag_note(l->diag, loc, "it is found here, in the library");
     for (const Frame *f = l->frame; f; f = f->up) {
         if (!f->call.src || in_std(l, f->call)) continue;
-        if (f->call.src == shown.src && f->call.at == shown.at) continue;
+        bool around = f->call.src == shown.src && f->call.at <= shown.at
+                      && f->call.at + f->call.len >= shown.at + shown.len;
+        if (around) continue; /* the line shows it already */
         if (n++ < MAX_NOTES) diag_note(l->diag, f->call, "in call from here, of %s", f->what);
     }
     if (n > MAX_NOTES) diag_note(l->diag, (Loc){ 0 }, "and %d more calls", n - MAX_NOTES);
@@ -59,8 +61,14 @@ bool lower_error(Lower *l, Loc loc, const char *fmt, ...)
     va_start(ap, fmt);
     buf_vprintf(&b, fmt, ap);
     va_end(ap);
-    diag_error(l->diag, lower_blame(l, loc), "%s", b.s ? b.s : "");
-    lower_notes(l, loc);
+    Loc at = lower_blame(l, loc);
+    bool again = l->last_error && b.s && !strcmp(l->last_error, b.s) && l->last_loc.src == at.src && l->last_loc.at == at.at;
+    if (!again) {
+        diag_error(l->diag, at, "%s", b.s ? b.s : "");
+        lower_notes(l, loc);
+        l->last_error = arena_strdup(&l->arena, b.s ? b.s : "");
+        l->last_loc = at;
+    }
     buf_free(&b);
     return false;
 }

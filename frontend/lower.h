@@ -15,7 +15,7 @@
 enum {
     MAX_CALL_DEPTH = 100,      /* functions in functions */
     MAX_EVAL_DEPTH = 3000,     /* nested evaluations, over all calls: the C stack's limit */
-    MAX_STEPS = 50 * 1000 * 1000,
+    MAX_STEPS = 20 * 1000 * 1000,
     MAX_LIST = 4 * 1000 * 1000,
     MAX_OPS = 1000 * 1000,
     CACHED_LIST = 16,          /* lists of at least so many elements become one constant per function */
@@ -164,6 +164,8 @@ typedef struct {
     unsigned pass;
     int depth, call_depth;
     int64_t steps, ops;
+    const char *last_error; /* what was said last, and where: it is not said twice */
+    Loc last_loc;
     bool stopped;          /* a limit was hit: nothing more is evaluated */
 } Lower;
 
@@ -181,7 +183,7 @@ double val_double(Val v);
 const Shape *val_shape(Val v);                      /* of a tensor or weight */
 DType val_dtype(Val v);
 bool val_equal(Val a, Val b);
-const char *val_kind(Lower *l, Val v);              /* "an int", "a tensor [1, 2]", for messages */
+const char *val_kind(Lower *l, Val v);              /* "the int 3", "a tensor fp16[1, 2]", for messages */
 const char *val_text(Lower *l, Val v);              /* as + puts it into a string */
 Val *env_get(const Env *e, const char *name);       /* NULL: not bound */
 void env_set(Lower *l, Env *e, const char *name, Val v);
@@ -215,12 +217,14 @@ typedef struct {
     const char *name; /* NULL: given by position */
     Val val;
     Loc loc;
+    Loc name_loc;
 } NamedVal;
 typedef struct {
     int n;
     NamedVal *at;
     bool ok;              /* false: an error was reported */
 } Args;
+NamedVal named(const char *name, Val v, Loc loc);
 Args eval_args(Lower *l, const Node *args);
 Val eval_call(Lower *l, const Node *n, const char *hint);
 Val call_closure(Lower *l, Closure *c, const Node *args, Loc loc, const char *hint);

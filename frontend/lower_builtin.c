@@ -16,7 +16,8 @@ static Val b_len(Lower *l, Loc loc, Val *a, int n)
     (void)n;
     if (a->kind == V_LIST) return val_int(a->u.list->n);
     if (a->kind == V_STRING) return val_int((int64_t)strlen(a->u.s));
-    return wrong(l, loc, val_is_tensor(*a) ? "len takes a list; the extents of a tensor are x.shape" : "len takes a list", *a);
+    if (!val_is_tensor(*a)) return wrong(l, loc, "len takes a list", *a);
+    return wrong(l, loc, "len takes a list, x.shape for example", *a);
 }
 
 static Val b_range(Lower *l, Loc loc, Val *a, int n)
@@ -85,7 +86,9 @@ static Val reduce(Lower *l, Loc loc, Val *a, int n, int token, Val start)
         else out = number_op(l, loc, token, out, at[i]);
         if (out.kind == V_POISON) return out;
     }
-    return out.kind == V_NONE ? wrong(l, loc, "at least one number is needed", out) : out;
+    if (out.kind != V_NONE) return out;
+    lower_error(l, loc, "of no numbers there is no least and no greatest");
+    return val_poison();
 }
 
 static Val b_min(Lower *l, Loc loc, Val *a, int n) { return reduce(l, loc, a, n, TK_LT, (Val){ .kind = V_NONE }); }

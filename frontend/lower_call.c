@@ -23,15 +23,17 @@ const char *frame_path(Lower *l, Frame *f)
 
 static bool refuse_recursion(Lower *l, const Closure *c, Loc loc, const char *what)
 {
+    bool layer = c->decl->kind == N_LAYERDEF;
     Buf b = { 0 };
     const Frame *chain[MAX_CALL_DEPTH + 1], *f = l->frame;
     int n = 0;
     for (; f && n <= MAX_CALL_DEPTH; f = f->up) {
         chain[n++] = f;
-        if (f->decl == c->decl && f->self == c->self) break;
+        if (f->decl == c->decl && (layer || f->self == c->self)) break;
     }
     while (n-- > 0) buf_printf(&b, "%s -> ", chain[n]->what);
-    lower_error(l, loc, "functions are inlined, so %s cannot call itself: %s%s", what, b.s ? b.s : "", what);
+    if (layer) lower_error(l, loc, "layer %s cannot contain itself: %s%s", what, b.s ? b.s : "", what);
+    else lower_error(l, loc, "functions are inlined, so %s cannot call itself: %s%s", what, b.s ? b.s : "", what);
     buf_free(&b);
     return false;
 }
@@ -100,6 +102,11 @@ bool check_type(Lower *l, const Node *type, const char *what, Loc loc, Val *v)
 
 /* ---- arguments ----------------------------------------------------------------------------------------------- */
 
+NamedVal named(const char *name, Val v, Loc loc)
+{
+    return (NamedVal){ .name = name, .val = v, .loc = loc, .name_loc = loc };
+}
+
 Args eval_args(Lower *l, const Node *args)
 {
     Args a = { .ok = true };
@@ -108,7 +115,7 @@ Args eval_args(Lower *l, const Node *args)
     int i = 0;
     for (const Node *n = args; n; n = n->next, i++) {
         const Node *e = n->kind == N_KEYWORD ? n->a : n;
-        a.at[i] = (NamedVal){ .name = n->kind == N_KEYWORD ? n->name : NULL, .loc = e->loc };
+        a.at[i] = (NamedVal){ .name = n->kind == N_KEYWORD ? n->name : NULL, .loc = e->loc, .name_loc = n->loc };
         a.at[i].val = eval(l, e, NULL);
         if (a.at[i].val.kind == V_POISON) a.ok = false;
         if (!a.at[i].name && i && a.at[i - 1].name)
@@ -130,7 +137,7 @@ static bool unknown_argument(Lower *l, const Node *params, const NamedVal *a, co
     size_t n = 0;
     for (const Node *p = params; p && n < COUNT(known); p = p->next) known[n++] = p->name;
     const char *near = name_nearest(a->name, known, n);
-    return lower_error(l, a->loc, "%s has no parameter %s%s%s%s", what, a->name, near ? "; did you mean " : "",
+    return lower_error(l, a->name_loc, "%s has no parameter %s%s%s%s", what, a->name, near ? "; did you mean " : "",
                        near ? near : "", near ? "?" : "");
 }
 
@@ -148,7 +155,7 @@ static bool bind_args(Lower *l, const Node *params, const Args *a, Loc loc, cons
     for (; i < a->n; i++) {
         if (!find_param(params, a->at[i].name)) ok = unknown_argument(l, params, &a->at[i], what);
         else if (env_get(l->frame->env, a->at[i].name))
-            ok = lower_error(l, a->at[i].loc, "argument %s is given twice", a->at[i].name);
+            ok = lower_error(l, a->at[i].name_loc, "argument %s is given twice", a->at[i].name);
         else env_set(l, l->frame->env, a->at[i].name, a->at[i].val);
     }
     for (p = params; ok && p; p = p->next) {
@@ -324,7 +331,7 @@ static Val call_builtin(Lower *l, const Node *n, const Builtin *b)
     Val *v = NEW_ARRAY(&l->arena, a.n, Val);
     for (int i = 0; i < a.n; i++) {
         if (a.at[i].name) {
-            lower_error(l, a.at[i].loc, "the arguments of %s have no names", b->name);
+            lower_error(l, a.at[i].name_loc, "the arguments of %s have no names", b->name);
             return val_poison();
         }
         v[i] = a.at[i].val;

@@ -227,7 +227,7 @@ static Val binary_value(Lower *l, const Node *n, const char *hint)
     bool text = n->op == TK_PLUS && (a.kind == V_STRING || b.kind == V_STRING);
     if (text || (!val_is_tensor(a) && !val_is_tensor(b))) return values_op(l, n, a, b);
     const char *op = infix_op(n->op);
-    NamedVal arg[] = { { "x", a, n->a->loc }, { "y", b, n->b->loc } };
+    NamedVal arg[] = { named("x", a, n->a->loc), named("y", b, n->b->loc) };
     if (!val_is_tensor(a) && (ops[op_find(op)].flags & F_COMMUTES)) { /* constants stand second */
         arg[0].val = b;
         arg[1].val = a;
@@ -243,7 +243,7 @@ static Val unary_value(Lower *l, const Node *n, const char *hint)
     if (n->op == TK_MINUS && a.kind == V_FLOAT) return val_float(-a.u.f);
     if (n->op == TK_MINUS && a.kind == V_INT) return number_op(l, n->loc, TK_MINUS, val_int(0), a);
     if (val_is_tensor(a)) {
-        NamedVal arg[] = { { "x", a, n->a->loc }, { "y", val_int(-1), n->loc } };
+        NamedVal arg[] = { named("x", a, n->a->loc), named("y", val_int(-1), n->loc) };
         return n->op == TK_NOT ? emit(l, n->loc, hint, "logical_not", arg, 1) : emit(l, n->loc, hint, "mul", arg, 2);
     }
     lower_error(l, n->loc, "%s does not take %s", ast_token_name(n->op), val_kind(l, a));

@@ -134,12 +134,12 @@ static Val emit_slice(Cut *c, Loc loc, const char *hint, Val x)
     if (!c->strided) {
         int64_t size[MAX_RANK];
         for (int i = 0; i < rank; i++) size[i] = c->end[i] - c->begin[i];
-        NamedVal arg[] = { { "x", x, loc }, { "begin", int_list(l, rank, c->begin), loc },
-                           { "size", int_list(l, rank, size), loc } };
+        NamedVal arg[] = { named("x", x, loc), named("begin", int_list(l, rank, c->begin), loc),
+                           named("size", int_list(l, rank, size), loc) };
         return emit(l, loc, hint, "slice_by_size", arg, 3);
     }
-    NamedVal arg[] = { { "x", x, loc }, { "begin", int_list(l, rank, c->begin), loc },
-                       { "end", int_list(l, rank, c->end), loc }, { "stride", int_list(l, rank, c->step), loc } };
+    NamedVal arg[] = { named("x", x, loc), named("begin", int_list(l, rank, c->begin), loc),
+                       named("end", int_list(l, rank, c->end), loc), named("stride", int_list(l, rank, c->step), loc) };
     return emit(l, loc, hint, "slice_by_index", arg, 4);
 }
 
@@ -149,7 +149,7 @@ static Val emit_squeeze(Cut *c, Loc loc, const char *hint, Val x)
     int n = 0;
     for (int i = 0; i < c->shape->rank; i++)
         if (c->squeeze[i]) axes[n++] = i;
-    NamedVal arg[] = { { "x", x, loc }, { "axes", int_list(c->l, n, axes), loc } };
+    NamedVal arg[] = { named("x", x, loc), named("axes", int_list(c->l, n, axes), loc) };
     return emit(c->l, loc, hint, "squeeze", arg, 2);
 }
 
@@ -157,8 +157,8 @@ static Val cut_tensor(Cut *c, const Node *n, const char *hint, Val x)
 {
     if (c->any || c->strided) x = emit_slice(c, n->loc, c->squeezed || c->gather_axis >= 0 ? NULL : hint, x);
     if (c->gather_axis >= 0 && x.kind != V_POISON) {
-        NamedVal arg[] = { { "x", x, n->loc }, { "indices", c->indices, c->indices_loc },
-                           { "axis", val_int(c->gather_axis), n->loc } };
+        NamedVal arg[] = { named("x", x, n->loc), named("indices", c->indices, c->indices_loc),
+                           named("axis", val_int(c->gather_axis), n->loc) };
         if (c->squeezed) {
             lower_error(c->l, n->loc, "an int and a tensor cannot index together; use [i:i+1] for the int");
             return val_poison();

@@ -314,7 +314,7 @@ static Val finish(OpCall *o)
 {
     Lower *l = o->l;
     int errors = l->diag->errors + l->diag->fails;
-    if (!may_emit(l, o->loc, o->info) || !add_args(o)) return val_poison();
+    if (!add_args(o)) return val_poison();
     l->b.loc = lower_blame(l, o->loc);
     Op *op = build_op(&l->b, o->wish, o->info->name, o->arg, o->narg);
     if (l->diag->errors + l->diag->fails != errors) {
@@ -344,6 +344,7 @@ static int param_index(const OpInfo *info, const char *name)
 Val emit(Lower *l, Loc loc, const char *hint, const char *op, const NamedVal *arg, int narg)
 {
     OpCall o = begin(l, loc, hint, &ops[op_find(op)]);
+    if (!may_emit(l, loc, o.info)) return val_poison();
     for (int i = 0; i < narg; i++) {
         int at = param_index(o.info, arg[i].name);
         if (at < 0) bug("%s has no parameter %s", op, arg[i].name);
@@ -370,7 +371,7 @@ static bool unknown_param(Lower *l, const OpInfo *info, const NamedVal *v)
     size_t n = 0;
     for (int i = 0; info->param[i].name; i++) known[n++] = info->param[i].name;
     const char *near = name_nearest(v->name, known, n);
-    return lower_error(l, v->loc, "%s has no parameter %s%s%s%s", info->name, v->name, near ? "; did you mean " : "",
+    return lower_error(l, v->name_loc, "%s has no parameter %s%s%s%s", info->name, v->name, near ? "; did you mean " : "",
                        near ? near : "", near ? "?" : "");
 }
 
@@ -410,7 +411,7 @@ static bool place_args(OpCall *o, NamedVal *v, int n)
     for (int i = plain; i < n; i++) {
         int at = param_index(o->info, v[i].name);
         if (at < 0) return unknown_param(o->l, o->info, &v[i]);
-        if (o->p[at].n) return lower_error(o->l, v[i].loc, "argument %s is given twice", v[i].name);
+        if (o->p[at].n) return lower_error(o->l, v[i].name_loc, "argument %s is given twice", v[i].name);
         set_param(o, at, 1, &v[i]);
     }
     return true;
@@ -446,7 +447,7 @@ __attribute__((noinline)) static Val emit_args(Lower *l, Loc loc, int op, const 
 {
     Val out;
     OpCall o = begin(l, loc, hint, &ops[op]);
-    if (!place_args(&o, a->at, a->n)) return val_poison();
+    if (!may_emit(l, loc, o.info) || !place_args(&o, a->at, a->n)) return val_poison();
     return reshape_weight(&o, &out) ? out : finish(&o);
 }
 

@@ -147,7 +147,7 @@ static bool known_args(Init *in, const char *rule, int n, const char *const *nam
         for (int k = 0; name && k < n; k++) known = known || !strcmp(names[k], name);
         if (known) continue;
         near = name ? name_nearest(name, names, (size_t)n) : NULL;
-        return lower_error(in->l, in->args.at[i].loc, name ? "%s has no argument %s%s%s%s" : "%s has too many arguments%.0s",
+        return lower_error(in->l, in->args.at[i].name_loc, name ? "%s has no argument %s%s%s%s" : "%s has too many arguments%.0s",
                            rule, name ? name : "", near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     }
     return true;

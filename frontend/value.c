@@ -115,7 +115,7 @@ const char *val_kind(Lower *l, Val v)
         return arena_printf(&l->arena, "%s %s%s", kind_names[v.kind], dtypes[val_dtype(v)].name,
                             shape_text(&l->arena, val_shape(v)));
     if (val_is_number(v) || v.kind == V_BOOL)
-        return arena_printf(&l->arena, "%s, %s", kind_names[v.kind], val_text(l, v));
+        return arena_printf(&l->arena, "the %s %s", strchr(kind_names[v.kind], ' ') + 1, val_text(l, v));
     return kind_names[v.kind];
 }
 
