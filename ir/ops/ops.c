@@ -32,6 +32,7 @@ DTypes domain_types(Domain d, Opset o)
 #define OX_IN(n, v, d, de, s, u)   PAR(n, v, d, P_OPT, de, s, u)
 #define OK_IN(n, v, d, de, s, u)   PAR(n, v, d, P_OPT | P_CONST, de, s, u)
 #define V(n)                       PAR(n, "", ALL, P_VARIADIC, NULL, 0, 0)
+#define OV(n)                      PAR(n, "", ALL, P_VARIADIC | P_OPT, NULL, 0, 0)
 #define L(n)                       PAR(n, "", ALL, 0, NULL, 0, 0)
 #define NONE                       NULL
 

@@ -470,6 +470,7 @@ static void test_lists_and_states(void **state)
         { "make_list", 15, "init_length=int32[]; elem_shape=int32[] 2", "list[-1] fp32[2]" },
         { "make_list", 15, "init_length=int32[] -1; elem_shape=int32[] 2",
           "error: init_length is -1" },
+        { "make_list", 15, "dtype=string[] bool", "list[1] bool[]" },
         { "make_list", 15, "elem_shape=int32[]", "error: elem_shape must hold integer constants" },
         { "tensor_to_tensor_buffer", 17,
           "input=list[1] fp16[2]; interleave_factors=uint8[1] 1; strides=int64[1] 1",
