@@ -55,6 +55,7 @@ suite layers tests/layers.sh
 suite units tests/units.sh "$build"
 [ ! -d tests/golden ] || [ ! -x "$build/anec" ] || suite golden tests/golden.sh "$build"
 suite fuzz tests/fuzz/run.sh "$build"
+[ ! -x "$build/anec" ] || suite docs tests/docs.sh "$build"
 suite conformance conformance
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
