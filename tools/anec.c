@@ -1,5 +1,7 @@
 /* anec.c -- compiles a program to MIL, for a target or as it is. */
+#include "graph.h"
 #include "lists.h"
+#include "stats.h"
 #include "tool.h"
 
 #include <stdlib.h>
@@ -22,6 +24,8 @@ static const Example examples[] = {
     { "anec --set layers=2 model.anedsl", "compile with another parameter, text to stdout" },
     { "anec --target m4 -o new.mil old.mil", "rewrite MIL for another chip" },
     { "anec --check model.mil", "say what is wrong with a program" },
+    { "anec --stats model.mil", "what it computes and how much room it takes" },
+    { "anec --emit dot model.mil | dot -Tsvg > model.svg", "draw it, with graphviz" },
     { "anec --dump-after cse model.anedsl > y.mil",
       "the text after a pass, which anec and anerun read again" },
     { "anec -o copy.mil model.mil",
@@ -101,11 +105,14 @@ static bool emits(const Job *j, const char *what)
     return e->count && !strcmp(e->text, what);
 }
 
+/* Text about the program, which a file of any name can hold. */
+static bool emits_view(const Job *j) { return emits(j, "dot") || emits(j, "json"); }
+
 static bool check_output(const Job *j)
 {
-    static const char *const later[] = { ".mlmodelc", ".mlpackage", ".dot", ".json" };
+    static const char *const later[] = { ".mlmodelc", ".mlpackage" };
     const OptValue *o = opt(j, ANEC_output);
-    if (!o->count) return true;
+    if (!o->count || emits_view(j)) return true;
     for (size_t i = 0; i < COUNT(later); i++)
         if (file_has_suffix(o->text, later[i]))
             return usage_error(&tool, "-o %s: writing %s is not in this build yet; .mil is",
@@ -125,6 +132,12 @@ static bool check_usage(const Job *j)
     if (opt(j, ANEC_emit)->count && opt(j, ANEC_dump_after)->count)
         return usage_error(&tool,
                            "--emit and --dump-after: one of them can go to the standard output");
+    if (opt(j, ANEC_stats)->count
+        && (opt(j, ANEC_emit)->count || opt(j, ANEC_dump_after)->count
+            || opt(j, ANEC_check)->count))
+        return usage_error(&tool, "--stats goes neither with --emit, --dump-after nor --check");
+    if (opt(j, ANEC_json)->count && !opt(j, ANEC_stats)->count)
+        return usage_error(&tool, "--json goes with --stats; --emit json prints the program");
     return check_output(j) && check_passes(j);
 }
 
@@ -194,15 +207,37 @@ static int print_module(Job *j)
     return diag_exit(j->diag);
 }
 
+/* dot and JSON: to -o or to stdout. */
+static int put_view(Job *j)
+{
+    const OptValue *o = opt(j, ANEC_output);
+    const Module *m = j->model.module;
+    if (emits(j, "dot")) graph_dot(&j->out, j->model.path, m);
+    else graph_json(&j->out, j->model.path, m, j->diag);
+    if (!o->count || !diag_ok(j->diag)) return diag_exit(j->diag);
+    if (file_make_dirs(j->diag, file_dir(&j->model.arena, o->text)))
+        file_write_all(j->diag, o->text, j->out.s, j->out.len);
+    buf_free(&j->out);
+    return diag_exit(j->diag);
+}
+
 static int produce(Job *j)
 {
     const OptValue *o = opt(j, ANEC_output);
+    int code;
     if (opt(j, ANEC_check)->count) return model_check(&j->model, j->diag);
+    if ((emits_view(j) || opt(j, ANEC_stats)->count) && (code = model_check(&j->model, j->diag)))
+        return code;
+    if (emits_view(j)) return put_view(j);
+    if (opt(j, ANEC_stats)->count)
+        (opt(j, ANEC_json)->count ? stats_json : stats_text)(&j->out, j->model.path,
+                                                             j->model.module, j->diag);
     if (o->count) {
         if (file_make_dirs(j->diag, file_dir(&j->model.arena, o->text)))
             mil_save(j->model.module, j->diag, o->text);
         return diag_exit(j->diag);
     }
+    if (opt(j, ANEC_stats)->count) return diag_exit(j->diag);
     if (opt(j, ANEC_dump_after)->count) return diag_exit(j->diag);
     return print_module(j);
 }

@@ -1,7 +1,7 @@
 /* describe.c -- --describe: what the functions of a model take and give, for people and as JSON. */
+#include "json.h"
 #include "report.h"
 
-#include <cjson/cJSON.h>
 #include <string.h>
 
 typedef struct {
@@ -86,19 +86,6 @@ bool describe_text(Buf *out, const char *path, const Module *m, Diag *d)
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
-static cJSON *json_int(int64_t v)
-{
-    return v < 0 ? cJSON_CreateNull() : cJSON_CreateNumber((double)v);
-}
-
-/* Unknown extents are null. */
-static cJSON *json_shape(const Shape *s)
-{
-    cJSON *a = cJSON_CreateArray();
-    for (int i = 0; i < s->rank; i++) cJSON_AddItemToArray(a, json_int(s->dim[i]));
-    return a;
-}
-
 static void json_flex(cJSON *o, const Flex *flex, int p)
 {
     const FlexInput *in = &flex->input[p];
@@ -106,8 +93,8 @@ static void json_flex(cJSON *o, const Flex *flex, int p)
     cJSON *range = in->has_range ? cJSON_AddArrayToObject(o, "range") : NULL;
     for (int i = 0; range && i < in->rank; i++) {
         cJSON *pair = cJSON_CreateArray();
-        cJSON_AddItemToArray(pair, json_int(in->lo[i]));
-        cJSON_AddItemToArray(pair, json_int(in->hi[i]));
+        cJSON_AddItemToArray(pair, json_extent(in->lo[i]));
+        cJSON_AddItemToArray(pair, json_extent(in->hi[i]));
         cJSON_AddItemToArray(range, pair);
     }
     cJSON *all = flex->nconfig ? cJSON_CreateArray() : NULL;
@@ -128,12 +115,7 @@ static void json_group(cJSON *func, Arena *a, const Group *g, const Flex *flex)
         cJSON *o = cJSON_CreateObject();
         cJSON_AddItemToArray(list, o);
         cJSON_AddStringToObject(o, "name", v->name);
-        if (t->kind == TY_TENSOR) {
-            cJSON_AddStringToObject(o, "dtype", dtypes[t->dtype].name);
-            cJSON_AddItemToObject(o, "shape", json_shape(&t->shape));
-        } else {
-            cJSON_AddStringToObject(o, "type", type_text(a, t));
-        }
+        json_type(o, a, t);
         if (g->inputs) json_flex(o, flex, i);
     }
 }
@@ -162,11 +144,8 @@ bool describe_json(Buf *out, const char *path, const Module *m, Diag *d)
     cJSON_AddStringToObject(root, "default_function", module_main(m)->name);
     cJSON *list = cJSON_AddArrayToObject(root, "functions");
     for (const Func *f = m->first; ok && f; f = f->next) ok = json_func(list, f, &a, d);
-    char *text = ok ? cJSON_Print(root) : NULL;
-    if (text) buf_printf(out, "%s\n", text);
-    else if (ok) ok = diag_fail(d, "no memory for the description of %s", path);
-    cJSON_free(text);
-    cJSON_Delete(root);
+    if (ok) ok = json_put(out, d, root, path);
+    else cJSON_Delete(root);
     arena_free(&a);
     return ok;
 }

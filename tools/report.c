@@ -34,7 +34,7 @@ static Stats stats_of(const Tensor *t)
     return s;
 }
 
-static void put_element(Buf *out, const Tensor *t, size_t i)
+void report_element(Buf *out, const Tensor *t, size_t i)
 {
     if (t->dtype == DT_STRING) {
         const char *s = ((const char *const *)t->data)[i];
@@ -77,7 +77,7 @@ void report_tensor(Buf *out, const char *prefix, const char *name, const Tensor 
     buf_puts(out, t->shape.rank ? "  [" : "  ");
     for (size_t i = 0; i < t->count && i < SHOWN; i++) {
         if (i) buf_puts(out, ", ");
-        put_element(out, t, i);
+        report_element(out, t, i);
     }
     if (t->count > SHOWN) buf_puts(out, ", ..");
     buf_puts(out, t->shape.rank ? "]\n" : "\n");

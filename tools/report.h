@@ -7,6 +7,8 @@
 /* A line about a result: type, range, mean, first values. prefix: "it3_" or "". */
 void report_tensor(Buf *out, const char *prefix, const char *name, const Tensor *t);
 
+void report_element(Buf *out, const Tensor *t, size_t i); /* as text, strings quoted */
+
 typedef struct {
     bool has_rtol, has_atol;
     double rtol, atol;  /* when has_..; else by element type */

@@ -48,3 +48,17 @@ bool infer_attention(Call *c)
     out.dim[out.rank - 1] = v->dim[v->rank - 1];
     return call_out(c, call_dtype(c, "query"), out);
 }
+
+/* query by key, and the scores by value. */
+double macs_attention(Call *c)
+{
+    Shape batch;
+    const Shape *q = call_shape(c, "query"), *k = call_shape(c, "key"), *v = call_shape(c, "value");
+    if (!batch_of(c, q, k, v, &batch) || !shape_known(&batch) || !shape_known(q) || !shape_known(k)
+        || !shape_known(v))
+        return -1;
+    double n = (double)q->dim[q->rank - 2] * (double)k->dim[k->rank - 2]
+               * (double)(q->dim[q->rank - 1] + v->dim[v->rank - 1]);
+    for (int i = 0; i < batch.rank; i++) n *= (double)batch.dim[i];
+    return n;
+}

@@ -77,3 +77,20 @@ bool infer_conv_transpose(Call *c)
 
 /* A deprecated op whose quantised weights Core ML never specified; the types are those of conv. */
 bool infer_conv_quantized(Call *c) { return infer_conv(c); }
+
+/* Each output (of conv_transpose: each input) element meets a kernel's taps in the channels of its
+ * group. Taps that fall on padding are counted too. */
+static double macs(Call *c, bool transposed)
+{
+    Conv v;
+    if (!shape_known(call_shape(c, "x")) || !shape_known(call_shape(c, "weight"))) return -1;
+    if (!conv_of(c, transposed, &v)) return -1;
+    const Shape out = window_shape(&v.window, v.batch, v.cout);
+    if (!shape_known(&out)) return -1;
+    const int64_t at = transposed ? window_in(&v.window) : window_out(&v.window);
+    return (double)v.batch * (double)at * (double)window_taps(&v.window) * (double)v.cin
+           * (double)v.cout / (double)v.groups;
+}
+
+double macs_conv(Call *c) { return macs(c, false); }
+double macs_conv_transpose(Call *c) { return macs(c, true); }

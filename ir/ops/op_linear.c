@@ -16,15 +16,35 @@ static bool unify(int64_t *extent, int64_t dim)
     return true;
 }
 
-bool equation_shape(const Equation *e, const Shape *const *in, Shape *out, int *bad)
+static bool extents_of(const Equation *e, const Shape *const *in, int64_t extent[LABELS], int *bad)
 {
-    int64_t extent[LABELS];
     for (int i = 0; i < LABELS; i++) extent[i] = 1;
     for (int t = 0; t < e->n; t++)
         for (int i = 0; i < e->in[t].rank; i++) {
             *bad = e->in[t].label[i];
             if (!unify(&extent[*bad], in[t]->dim[i])) return false;
         }
+    return true;
+}
+
+/* One product (of n operands: n - 1) for each combination of all dimensions. */
+static double equation_macs(const Equation *e, const Shape *const *in)
+{
+    int64_t extent[LABELS];
+    int bad;
+    double n = e->n - 1;
+    if (!extents_of(e, in, extent, &bad)) return -1;
+    for (int i = 0; i < LABELS; i++) {
+        if (extent[i] == DIM_ANY) return -1;
+        n *= (double)extent[i];
+    }
+    return n;
+}
+
+bool equation_shape(const Equation *e, const Shape *const *in, Shape *out, int *bad)
+{
+    int64_t extent[LABELS];
+    if (!extents_of(e, in, extent, bad)) return false;
     *out = (Shape){ .rank = e->out.rank };
     for (int i = 0; i < e->out.rank; i++) out->dim[i] = extent[e->out.label[i]];
     return true;
@@ -98,6 +118,13 @@ bool infer_matmul(Call *c)
     return call_out(c, matmul_type(c), out);
 }
 
+double macs_matmul(Call *c)
+{
+    Equation e;
+    const Shape *in[] = { call_shape(c, "x"), call_shape(c, "y") };
+    return equation_matmul(c, &e) ? equation_macs(&e, in) : -1;
+}
+
 /* ---- linear ---------------------------------------------------------------------------------- */
 
 void equation_linear(const Call *c, Equation *e)
@@ -130,6 +157,14 @@ bool infer_linear(Call *c)
                           call_text(c, w), call_text(c, &want));
     out.dim[x->rank - 1] = w->dim[0];
     return call_out(c, call_dtype(c, "x"), out);
+}
+
+double macs_linear(Call *c)
+{
+    Equation e;
+    const Shape *in[] = { call_shape(c, "x"), call_shape(c, "weight") };
+    equation_linear(c, &e);
+    return equation_macs(&e, in);
 }
 
 /* ---- einsum ---------------------------------------------------------------------------------- */
@@ -266,4 +301,13 @@ bool infer_einsum(Call *c)
         return false;
     }
     return call_out(c, t, out);
+}
+
+double macs_einsum(Call *c)
+{
+    Equation e;
+    const Shape *in[MAX_TERM];
+    if (!equation_einsum(c, &e)) return -1;
+    for (int i = 0; i < e.n; i++) in[i] = &call_arg(c, "values", i)->type->shape;
+    return equation_macs(&e, in);
 }

@@ -121,3 +121,12 @@ bool infer_recurrent(Call *c)
     for (int i = has(c, "initial_c") ? 2 : 1; i > 0; i--) call_out(c, t, SHAPE(r.batch, wide));
     return true;
 }
+
+/* A step multiplies its input and the hidden state by the matrices of all gates. */
+double macs_recurrent(Call *c)
+{
+    Recurrent r;
+    if (!recurrent_of(c, &r) || r.steps < 0 || r.batch < 0 || r.width < 0 || r.hidden < 0) return -1;
+    return (double)r.steps * (double)r.batch * r.ways * r.gates * (double)r.hidden
+           * (double)(r.width + r.hidden);
+}

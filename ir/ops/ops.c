@@ -42,6 +42,7 @@ const OpInfo ops[OP_COUNT] = {
 #define IR(f)              .infer = f,
 #define EVAL(f)            .eval = f,
 #define EXPAND(f)          .expand = f,
+#define MACS(f)            .macs = f,
 #define EX(o, a, r)        .example = a, .expect = r, .example_opset = o },
 #include "ops.def"
 };

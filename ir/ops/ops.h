@@ -68,6 +68,7 @@ typedef struct {
     bool (*infer)(Call *);
     bool (*eval)(Call *);        /* NULL: no reference meaning (says the run) */
     bool (*expand)(Builder *, Op *, Value **results); /* composites */
+    double (*macs)(Call *);      /* multiply-adds of a checked call; -1: not known. NULL: none */
     const char *example, *expect; /* an argument list, and the literals it results in: a test */
     int example_opset;
 } OpInfo;
@@ -160,6 +161,7 @@ bool op_infer(const Op *op, Call *c, Arena *scratch, Diag *d);
 #define IR(f) bool f(Call *c);
 #define EVAL(f) bool f(Call *c);
 #define EXPAND(f) bool f(Builder *b, Op *op, Value **results);
+#define MACS(f) double f(Call *c);
 #define NONE op_none_
 #include "ops.def"
 #undef NONE

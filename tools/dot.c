@@ -1,0 +1,209 @@
+/* dot.c -- --emit dot: operations as boxes, weights as ellipses, arrows labelled with types. */
+#include "../ir/ops/ops.h"
+#include "graph.h"
+#include "report.h"
+
+typedef struct {
+    Buf *out;
+    Arena arena;
+    int next; /* number of the next node */
+    int depth;
+} Dot;
+
+/* Value.tag: the number of the node that makes it; consts are drawn where they are used. */
+static int node_of(const Value *v)
+{
+    return (int)(intptr_t)v->tag;
+}
+static void set_node(Value *v, int node)
+{
+    v->tag = (void *)(intptr_t)node;
+}
+
+static void indent(Dot *d)
+{
+    buf_printf(d->out, "%*s", 2 * d->depth, "");
+}
+
+/* Text inside a label's quotes; a line of the label ends with \n, as dot has it. */
+static void put_label(Buf *out, const char *s)
+{
+    for (; *s; s++) {
+        if (*s == '"' || *s == '\\') buf_putc(out, '\\');
+        if (*s == '\n') buf_puts(out, "\\n");
+        else buf_putc(out, *s);
+    }
+}
+
+/* "fp16 [1, 3]"; types that are no tensor as MIL writes them. */
+static const char *short_type(Arena *a, const Type *t)
+{
+    return t->kind == TY_TENSOR
+             ? arena_printf(a, "%s %s", dtypes[t->dtype].name, shape_text(a, &t->shape))
+             : type_text(a, t);
+}
+
+/* ---- literals -------------------------------------------------------------------------------- */
+
+bool literal_is_small(const Const *c)
+{
+    size_t n;
+    return c->kind == CONST_DATA && c->type->kind == TY_TENSOR && shape_count(&c->type->shape, &n)
+        && n <= SMALL_LITERAL;
+}
+
+static const char *literal_text(Arena *a, const Const *c)
+{
+    Buf b = { 0 };
+    const Tensor t = tensor_view(c->type->dtype, &c->type->shape, c->data);
+    if (t.shape.rank) buf_putc(&b, '[');
+    for (size_t i = 0; i < t.count; i++) {
+        if (i) buf_puts(&b, ", ");
+        report_element(&b, &t, i);
+    }
+    if (t.shape.rank) buf_putc(&b, ']');
+    const char *s = arena_strndup(a, b.s ? b.s : "", b.len);
+    buf_free(&b);
+    return s;
+}
+
+/* ---- nodes ----------------------------------------------------------------------------------- */
+
+static int put_node(Dot *d, const char *look, const char *label)
+{
+    indent(d);
+    buf_printf(d->out, "n%d [%s, label=\"", d->next, look);
+    put_label(d->out, label);
+    buf_puts(d->out, "\"];\n");
+    return d->next++;
+}
+
+static void put_edge(Dot *d, int from, int to, const char *label)
+{
+    indent(d);
+    buf_printf(d->out, "n%d -> n%d [label=\"", from, to);
+    put_label(d->out, label);
+    buf_puts(d->out, "\"];\n");
+}
+
+static int put_weight(Dot *d, const Value *v)
+{
+    return put_node(d, "shape=ellipse, fontsize=9, style=dashed",
+                    arena_printf(&d->arena, "%s%s%s", v->name ? v->name : "", v->name ? "\n" : "",
+                                 short_type(&d->arena, v->type)));
+}
+
+/* Drawn once, beside its first use. */
+static int weight_node(Dot *d, Value *v)
+{
+    if (!v->name) return put_weight(d, v);
+    if (!node_of(v)) set_node(v, put_weight(d, v));
+    return node_of(v);
+}
+
+static bool is_small(const Value *v)
+{
+    return v->lit && literal_is_small(v->lit);
+}
+
+/* The op's kind, its result, and those of its arguments that are small literals. */
+static const char *op_label(Dot *d, const Op *op)
+{
+    Buf b = { 0 };
+    buf_puts(&b, op->name);
+    for (int i = 0; i < op->nout; i++) buf_printf(&b, "%s%s", i ? ", " : "\n", op->out[i]->name);
+    for (int i = 0; i < op->narg; i++) {
+        const Arg *a = &op->arg[i];
+        for (int k = 0; k < a->count; k++)
+            if (is_small(a->val[k]))
+                buf_printf(&b, "\n%s = %s", a->name, literal_text(&d->arena, a->val[k]->lit));
+    }
+    const char *s = arena_strndup(&d->arena, b.s, b.len);
+    buf_free(&b);
+    return s;
+}
+
+static void put_block(Dot *d, Block *b);
+
+static void put_inner(Dot *d, Op *op, int node)
+{
+    for (int i = 0; i < op->nblock; i++) {
+        Block *b = op->block[i];
+        indent(d);
+        buf_printf(d->out, "subgraph cluster_%d {\n", d->next++);
+        d->depth++;
+        indent(d);
+        buf_puts(d->out, "label=\"");
+        put_label(d->out, b->name ? b->name : op->name);
+        buf_puts(d->out, "\";\n");
+        for (int k = 0; k < b->nparam; k++)
+            set_node(b->param[k], put_node(d, "shape=plaintext",
+                                           arena_printf(&d->arena, "%s\n%s", b->param[k]->name,
+                                                        short_type(&d->arena, b->param[k]->type))));
+        put_block(d, b);
+        d->depth--;
+        indent(d);
+        buf_puts(d->out, "}\n");
+        for (int k = 0; k < b->nresult; k++)
+            if (node_of(b->result[k])) put_edge(d, node_of(b->result[k]), node, b->result[k]->name);
+    }
+}
+
+static void put_op(Dot *d, Op *op)
+{
+    int node = put_node(d, "shape=box", op_label(d, op));
+    for (int i = 0; i < op->nout; i++) set_node(op->out[i], node);
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++) {
+            Value *v = op->arg[i].val[k];
+            if (is_small(v)) continue;
+            int from = v->lit ? weight_node(d, v) : node_of(v);
+            put_edge(d, from, node, v->lit ? op->arg[i].name : short_type(&d->arena, v->type));
+        }
+    put_inner(d, op, node);
+}
+
+static void put_block(Dot *d, Block *b)
+{
+    for (Op *op = b->first; op; op = op->next)
+        if (op->kind == OP_const) set_node(op->out[0], 0);
+        else put_op(d, op);
+    for (int i = 0; i < b->nresult; i++) /* a block may yield a constant */
+        if (b->result[i]->lit) weight_node(d, b->result[i]);
+}
+
+static void put_func(Dot *d, const Func *f)
+{
+    Block *b = f->body;
+    buf_printf(d->out, "  subgraph cluster_%d {\n    label=\"", d->next++);
+    put_label(d->out, arena_printf(&d->arena, "%s (%s)", f->name, opset_text(f->opset)));
+    buf_puts(d->out, "\";\n");
+    d->depth = 2;
+    for (int i = 0; i < b->nparam; i++) {
+        const bool state = b->param[i]->type->kind == TY_STATE;
+        set_node(b->param[i], put_node(d, state ? "shape=cylinder" : "shape=invhouse, style=bold",
+                                       arena_printf(&d->arena, "%s\n%s", b->param[i]->name,
+                                                    short_type(&d->arena, b->param[i]->type))));
+    }
+    put_block(d, b);
+    for (int i = 0; i < b->nresult; i++) {
+        const Value *v = b->result[i];
+        const char *type = short_type(&d->arena, v->type);
+        int node = put_node(d, "shape=house, style=bold",
+                            arena_printf(&d->arena, "%s\n%s", v->name, type));
+        put_edge(d, node_of(v), node, type);
+    }
+    buf_puts(d->out, "  }\n");
+}
+
+void graph_dot(Buf *out, const char *path, const Module *m)
+{
+    Dot d = { .out = out, .next = 1 };
+    buf_puts(out, "digraph \"");
+    put_label(out, path);
+    buf_puts(out, "\" {\n  node [fontname=\"Helvetica\"];\n  edge [fontname=\"Helvetica\", "
+                  "fontsize=9];\n");
+    for (const Func *f = m->first; f; f = f->next) put_func(&d, f);
+    buf_puts(out, "}\n");
+    arena_free(&d.arena);
+}

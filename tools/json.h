@@ -1,0 +1,19 @@
+/* json.h -- pieces of JSON that the tools share. Values that JSON has no number for are strings. */
+#ifndef ANEC_JSON_H
+#define ANEC_JSON_H
+
+#include "../ir/ir.h"
+
+#include <cjson/cJSON.h>
+
+cJSON *json_int(int64_t v); /* exact, whatever its size */
+cJSON *json_uint(uint64_t v);
+cJSON *json_extent(int64_t v); /* null when it is not known */
+cJSON *json_real(double v);    /* "nan", "inf", "-inf" for these */
+cJSON *json_shape(const Shape *s);
+void json_type(cJSON *o, Arena *a,
+               const Type *t); /* dtype and shape; other types as `type`, MIL text */
+/* Prints and deletes root; false (memory) was reported. */
+bool json_put(Buf *out, Diag *d, cJSON *root, const char *what);
+
+#endif

@@ -1,0 +1,120 @@
+/* liveness.c -- how many bytes of values a function needs at once. */
+#include "../ir/ops/ops.h"
+#include "stats.h"
+
+/* A block at work: what dies after each of its statements. */
+typedef struct Frame Frame;
+struct Frame {
+    const Block *block;
+    Frame *parent;
+    size_t at;     /* of the owner, in the parent */
+    double *dies;  /* by statement */
+    double first;  /* bytes of the parameters */
+    double *inner; /* peak of the statement's blocks */
+};
+
+typedef struct {
+    Frame *frame;
+    size_t last;
+    double bytes;
+} Life; /* Value.tag; NULL: a value that takes no room */
+
+typedef struct {
+    Arena arena;
+    Peak peak;
+} Run;
+
+static double bytes_of(const Type *t)
+{
+    return t->kind != TY_TENSOR ? 0 : shape_known(&t->shape) ? (double)type_bytes(t) : -1;
+}
+
+/* A value begins to live at statement `at`, and dies there unless something reads it later. */
+static double define(Run *r, Frame *f, size_t at, Value *v)
+{
+    double bytes = bytes_of(v->type);
+    Life *l = NEW(&r->arena, Life);
+    if (bytes < 0 && !r->peak.open) r->peak.open = v;
+    *l = (Life){ .frame = f, .last = at, .bytes = bytes < 0 ? 0 : bytes };
+    v->tag = l;
+    f->dies[at] += l->bytes;
+    return l->bytes;
+}
+
+static void use(Frame *f, size_t at, const Value *v)
+{
+    Life *l = !v->name ? NULL : v->tag;
+    if (!l) return;
+    for (; f != l->frame; f = f->parent) at = f->at;
+    if (at <= l->last) return;
+    f->dies[l->last] -= l->bytes;
+    f->dies[at] += l->bytes;
+    l->last = at;
+}
+
+static bool takes_no_room(const Op *op)
+{
+    return op->kind == OP_const || (op->kind != OP_NONE && (ops[op->kind].flags & F_CONSTEXPR));
+}
+
+/* Definitions and uses. */
+static Frame *survey(Run *r, Block *b, Frame *parent, size_t at)
+{
+    size_t n = 0, i = 0;
+    for (const Op *op = b->first; op; op = op->next) n++;
+    Frame *f = NEW(&r->arena, Frame);
+    *f = (Frame){ .block = b, .parent = parent, .at = at };
+    f->dies = NEW_ARRAY(&r->arena, n + 1, double);
+    f->inner = NEW_ARRAY(&r->arena, n + 1, double);
+    for (int k = 0; k < b->nparam; k++) f->first += define(r, f, 0, b->param[k]);
+    for (Op *op = b->first; op; op = op->next, i++) {
+        for (int k = 0; k < op->nout; k++)
+            if (takes_no_room(op)) op->out[k]->tag = NULL;
+            else define(r, f, i, op->out[k]);
+        for (int a = 0; a < op->narg; a++)
+            for (int k = 0; k < op->arg[a].count; k++) use(f, i, op->arg[a].val[k]);
+    }
+    for (int k = 0; k < b->nresult; k++) use(f, n, b->result[k]);
+    return f;
+}
+
+static void block_peak(Run *r, Block *b, Frame *parent, size_t at, Peak *peak);
+
+/* Blocks inside use values of this one, so they are surveyed before this one is measured. */
+static void survey_inner(Run *r, Frame *f)
+{
+    size_t i = 0;
+    for (const Op *op = f->block->first; op; op = op->next, i++)
+        for (int k = 0; k < op->nblock; k++) {
+            Peak inner = { 0 };
+            block_peak(r, op->block[k], f, i, &inner);
+            if (inner.bytes > f->inner[i]) f->inner[i] = inner.bytes;
+        }
+}
+
+static void block_peak(Run *r, Block *b, Frame *parent, size_t at, Peak *peak)
+{
+    Frame *f = survey(r, b, parent, at);
+    survey_inner(r, f);
+    double live = f->first;
+    size_t i = 0;
+    peak->bytes = live;
+    for (const Op *op = b->first; op; op = op->next, i++) {
+        for (int k = 0; k < op->nout && !takes_no_room(op); k++) live += bytes_of(op->out[k]->type);
+        if (live + f->inner[i] > peak->bytes || (!peak->at && !takes_no_room(op))) {
+            peak->bytes = live + f->inner[i];
+            peak->at = op;
+        }
+        live -= f->dies[i];
+    }
+}
+
+Peak liveness_peak(const Func *f)
+{
+    Run r = { 0 };
+    Peak peak = { 0 };
+    block_peak(&r, f->body, NULL, 0, &peak);
+    if (r.peak.open) peak = (Peak){ .bytes = -1, .open = r.peak.open };
+    arena_free(&r.arena);
+    return peak;
+}
