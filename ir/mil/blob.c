@@ -9,7 +9,6 @@
  * weight-file, once per file; what would read wrong bytes is an error. All is little endian. */
 #include "blob.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { HEADER = 64, RECORD = 64, ALIGN = 64, VERSION = 2, CHUNK = 4 << 20 };
@@ -150,7 +149,8 @@ const void *weight_data(const WeightFile *w, Diag *d, Loc loc, uint64_t offset, 
         return diag_error(d, loc, "the weight file %s is absent; --missing-weights zero or random "
                           "stands in for it", w->path), NULL;
     if (!data_bytes(t, nelem, &need))
-        return diag_error(d, loc, "a literal of %zu elements", nelem), NULL;
+        return diag_error(d, loc, "%zu elements of %s are more than memory can hold", nelem,
+                          dtypes[t].name), NULL;
     if (offset < HEADER || w->map.size < RECORD || offset > w->map.size - RECORD)
         return diag_error(d, loc, "%s has no record at %llu: the file has %zu bytes", w->real, at,
                           w->map.size), NULL;
@@ -188,6 +188,7 @@ struct BlobWriter {
     Diag *diag;
     OutFile out;
     uint32_t count;
+    unsigned char *piece; /* CHUNK bytes, once something is written */
     Written *slot; /* what was written, by key: identical weights are written once */
     size_t cap;
 };
@@ -273,16 +274,15 @@ static bool write_elements(BlobWriter *b, const Const *c, size_t count)
 {
     const DType t = c->type->dtype;
     const size_t most = (size_t)CHUNK * 8 / (size_t)dtypes[t].bits / 8 * 8;
-    unsigned char *piece = calloc(1, CHUNK);
-    bool ok = piece || diag_fail(b->diag, "out of memory: a buffer of %d bytes", (int)CHUNK);
+    bool ok = true;
+    if (!b->piece) b->piece = arena_alloc(b->arena, CHUNK);
     for (size_t first = 0; ok && first < count;) {
         const size_t n = count - first < most ? count - first : most;
         size_t bytes;
-        ok = data_bytes(t, n, &bytes) && const_read(c, b->diag, first, n, piece)
-             && out_write(&b->out, piece, bytes);
+        ok = data_bytes(t, n, &bytes) && const_read(c, b->diag, first, n, b->piece)
+             && out_write(&b->out, b->piece, bytes);
         first += n;
     }
-    free(piece);
     return ok;
 }
 

@@ -253,6 +253,8 @@ static void references_that_do_not_fit_are_errors(void **state)
                  "the record at 64 holds fp16, but the literal is fp32");
     expect_wrong(&p, TEXT("tensor<fp16, [21]>", "64"),
                  "the record at 64 holds 40 bytes, but the literal needs 42: 21 elements of fp16");
+    expect_wrong(&p, TEXT("tensor<fp16, [4611686018427387904]>", "64"),
+                 "4611686018427387904 elements of fp16 are more than memory can hold");
     buf_free(&f);
     leave(&p);
 }

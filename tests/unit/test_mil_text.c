@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <math.h>
+#include <sys/mman.h>
 
 #include "../../ir/mil/mil.h"
 
@@ -128,6 +129,21 @@ static void damaged_texts_do_no_harm(void **state)
         buf_free(&first);
         buf_free(&second);
     }
+}
+
+static void more_than_a_gibibyte_is_refused_unread(void **state)
+{
+    (void)state;
+    const size_t len = (size_t)FILE_MAX_TEXT + 1;
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    char *text = mmap(NULL, len, PROT_READ | PROT_WRITE, flags, -1, 0);
+    const Source src = { .name = "large", .text = text, .len = len };
+    Diag d = { 0 };
+    assert_true(text != MAP_FAILED);
+    text[0] = '\n'; /* the line that is shown */
+    assert_null(mil_read(&d, &src, NULL));
+    expect_says(&d, "error: the text is larger than 1 GiB");
+    munmap(text, len);
 }
 
 /* ---- random programs ------------------------------------------------------------------------- */
@@ -350,6 +366,7 @@ int main(void)
         cmocka_unit_test(blocks_see_outer_names_and_keep_their_own),
         cmocka_unit_test(cut_anywhere_is_an_error),
         cmocka_unit_test(damaged_texts_do_no_harm),
+        cmocka_unit_test(more_than_a_gibibyte_is_refused_unread),
         cmocka_unit_test(random_programs_come_back),
         cmocka_unit_test(real_programs_come_back),
         cmocka_unit_test(rejected_syntax_is_refused_at_its_place),
