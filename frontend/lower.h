@@ -182,7 +182,7 @@ bool val_is_number(Val v);                          /* INT or FLOAT */
 double val_double(Val v);
 const Shape *val_shape(Val v);                      /* of a tensor or weight */
 DType val_dtype(Val v);
-bool val_equal(Val a, Val b);
+bool val_equal(Lower *l, Loc loc, Val a, Val b);    /* false too after an error */
 const char *val_kind(Lower *l, Val v);              /* "the int 3", "a tensor fp16[1, 2]", for messages */
 const char *val_text(Lower *l, Val v);              /* as + puts it into a string */
 Val *env_get(const Env *e, const char *name);       /* NULL: not bound */

@@ -232,11 +232,11 @@ static const char *memo_key(Lower *l, const Closure *c, const Args *a)
     return key;
 }
 
-static bool known_now(Val v)
+static bool known_now(Val v, int depth, int64_t *left)
 {
     if (v.kind != V_LIST) return val_is_number(v) || v.kind == V_BOOL || v.kind == V_STRING;
     for (int64_t i = 0; i < v.u.list->n; i++)
-        if (!known_now(v.u.list->at[i])) return false;
+        if (--*left < 0 || depth == MAX_RANK || !known_now(v.u.list->at[i], depth + 1, left)) return false;
     return true;
 }
 
@@ -279,7 +279,8 @@ Val call_closure(Lower *l, Closure *c, const Node *args, Loc loc, const char *hi
     if (known) return *known;
     if (!hint) hint = join_path(l, c->self ? c->self->path : l->frame->prefix, c->decl->name);
     Val v = call_with(l, c, &a, loc, hint);
-    if (key && known_now(v)) env_set(l, &l->memo, key, v);
+    int64_t left = MAX_LIST;
+    if (key && known_now(v, 0, &left)) env_set(l, &l->memo, key, v);
     return v;
 }
 

@@ -184,8 +184,8 @@ static Val values_op(Lower *l, const Node *n, Val a, Val b)
     if (n->op == TK_PLUS && a.kind == V_LIST && b.kind == V_LIST) return concat_lists(l, n->loc, a.u.list, b.u.list);
     if (n->op == TK_STAR && a.kind == V_LIST && b.kind == V_INT) return repeat_list(l, n->loc, a.u.list, b.u.i);
     if (n->op == TK_STAR && a.kind == V_INT && b.kind == V_LIST) return repeat_list(l, n->loc, b.u.list, a.u.i);
-    if (n->op == TK_EQ && a.kind == b.kind) return val_bool(val_equal(a, b));
-    if (n->op == TK_NE && a.kind == b.kind) return val_bool(!val_equal(a, b));
+    if (n->op == TK_EQ && a.kind == b.kind) return val_bool(val_equal(l, n->loc, a, b));
+    if (n->op == TK_NE && a.kind == b.kind) return val_bool(!val_equal(l, n->loc, a, b));
     lower_error(l, n->loc, "%s does not take %s and %s", ast_token_name(n->op), val_kind(l, a), val_kind(l, b));
     return val_poison();
 }

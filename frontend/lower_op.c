@@ -24,6 +24,7 @@ static bool measure_list(Lower *l, const List *list, Loc loc, int depth, Shape *
     if (depth == MAX_RANK) return lower_error(l, loc, "a list is nested deeper than %d", MAX_RANK);
     bool rows = list->n && list->at[0].kind == V_LIST;
     for (int64_t i = 0; i < list->n; i++) {
+        if (!lower_step(l, loc)) return false; /* the same list may stand in it many times */
         Shape inner = { .rank = 0 };
         ValKind kind = list->at[i].kind;
         if (kind == V_LIST && !measure_list(l, list->at[i].u.list, loc, depth + 1, &inner, &kind)) return false;
@@ -81,6 +82,7 @@ static bool fits_type(Lower *l, Val v, DType t, Loc loc)
 
 static bool fill_elements(Lower *l, Val v, Tensor *t, size_t *at, Loc loc)
 {
+    if (!lower_step(l, loc)) return false;
     if (v.kind == V_LIST) {
         for (int64_t i = 0; i < v.u.list->n; i++)
             if (!fill_elements(l, v.u.list->at[i], t, at, loc)) return false;

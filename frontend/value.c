@@ -37,7 +37,7 @@ DType val_dtype(Val v)
     return v.kind == V_WEIGHT ? v.u.view->weight->value->type->dtype : v.u.tensor->type->dtype;
 }
 
-bool val_equal(Val a, Val b)
+static bool equal(Lower *l, Loc loc, Val a, Val b, int depth)
 {
     if (val_is_number(a) && val_is_number(b))
         return a.kind == V_INT && b.kind == V_INT ? a.u.i == b.u.i : val_double(a) == val_double(b);
@@ -46,12 +46,15 @@ bool val_equal(Val a, Val b)
     if (a.kind == V_STRING) return !strcmp(a.u.s, b.u.s);
     if (a.kind == V_LIST) {
         if (a.u.list->n != b.u.list->n) return false;
+        if (depth == MAX_RANK) return lower_error(l, loc, "lists nested deeper than %d are not compared", MAX_RANK);
         for (int64_t i = 0; i < a.u.list->n; i++)
-            if (!val_equal(a.u.list->at[i], b.u.list->at[i])) return false;
+            if (!lower_step(l, loc) || !equal(l, loc, a.u.list->at[i], b.u.list->at[i], depth + 1)) return false;
         return true;
     }
     return a.kind == V_NONE || a.u.s == b.u.s;
 }
+
+bool val_equal(Lower *l, Loc loc, Val a, Val b) { return equal(l, loc, a, b, 0); }
 
 /* ---- as text ------------------------------------------------------------------------------------------ */
 
