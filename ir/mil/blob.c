@@ -199,7 +199,9 @@ BlobWriter *blob_create(Arena *a, Diag *d, const char *path)
     BlobWriter *b = NEW(a, BlobWriter);
     b->arena = a;
     b->diag = d;
-    return out_open(&b->out, d, path) && out_write(&b->out, zeros, HEADER) ? b : NULL;
+    if (out_open(&b->out, d, path) && out_write(&b->out, zeros, HEADER)) return b;
+    blob_abort(b);
+    return NULL;
 }
 
 static uint64_t mix(uint64_t h, uint64_t v)

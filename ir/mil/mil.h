@@ -13,7 +13,8 @@
  * (NULL: weights cannot be found). NULL after errors, all reported; warnings do not fail it.
  * Checks syntax, names and literals against their types; not the ops (module_verify does). */
 Module *mil_read(Diag *d, const Source *src, const char *dir);
-/* One literal `tensor<fp32, [2]>([1, 2])` or an argument list, for tests and tables. */
+/* One literal, `tensor<fp32, [2]>([1, 2])`; NULL after errors. src need not outlive the call, but
+ * the literal's loc then must not be used. */
 const Const *mil_read_literal(Module *m, Diag *d, const Source *src);
 
 void mil_print(const Module *m, Buf *out);
