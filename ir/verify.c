@@ -93,6 +93,8 @@ static void check_const(Verify *v, const Op *op)
  * of functions alone. */
 static void check_extent(Verify *v, const Const *c, Loc loc)
 {
+    for (int64_t i = 0; c && c->kind == CONST_GROUP && i < c->nelem; i++)
+        check_extent(v, c->elem[i], loc);
     if (!c || c->type->kind != TY_TENSOR || shape_known(&c->type->shape)) return;
     diag_error(v->diag, c->loc.src ? c->loc : loc, "a constant of type %s: its extents must be known",
                type_text(v->scratch, c->type));

@@ -133,7 +133,7 @@ static bool load_text(Given *g, Diag *d, const Type *want)
 {
     Shape s;
     if (!one_element(want, &s))
-        return diag_error(d, (Loc){ 0 }, "%s holds more than one string; give a .npy file",
+        return diag_error(d, (Loc){ 0 }, "%s holds more than one string; -i gives one",
                           g->name);
     if (!tensor_alloc(&g->value, d, DT_STRING, &s)) return false;
     *(const char **)g->value.data = g->text;

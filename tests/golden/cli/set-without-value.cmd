@@ -1,0 +1,2 @@
+# anec --set width ../run/dsl-set.anedsl
+# exit: 2
