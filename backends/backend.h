@@ -33,6 +33,10 @@ typedef struct {
     uint64_t max_steps;     /* of one while_loop; 0: no bound */
     /* called with every value computed; false ends the run; may be NULL */
     bool (*each)(void *ctx, const Value *v, const Tensor *t);
+    /* bracket each statement that runs, those of nested blocks inside their owner's; result is its
+     * first, NULL without one or after an error; both may be NULL, end is called where begin was */
+    void (*begin)(void *ctx, const Op *op);
+    void (*end)(void *ctx, const Op *op, const Tensor *result);
     void *ctx;
 } RunOptions;
 

@@ -1,6 +1,7 @@
 /* anerun.c -- runs a model on tensors from files and writes or tells what results. */
 #include "report.h"
 #include "tool.h"
+#include "trace.h"
 #include "values.h"
 
 #include <stdlib.h>
@@ -21,6 +22,8 @@ static const Example examples[] = {
     { "anerun -i a=a.npy -i b=b.npy -O out model.mil",
       "run main and write out/NAME.npy for each result" },
     { "anerun --random 1 model.mil", "run on made-up inputs and print a summary of each result" },
+    { "anerun --random 1 --trace t.json model.mil",
+      "how long each statement took, for chrome://tracing or Perfetto" },
     { "anerun --describe --json model.mil", "what the model takes and gives, for another program" },
     { "anerun --random 1 --compare ref -b cpu model.mil", "check one backend against another" },
     { "anerun --iterations 2 -i x@0=a.npy -i x@1=b.npy -O out model.mil",
@@ -57,6 +60,7 @@ typedef struct {
     Program *program, *other;  /* other: --compare's */
     uint64_t iterations;
     RunOptions run;
+    Trace trace;
     const char *dump, *prefix; /* prefix: "it3_" or "" */
     Tolerance tolerance;
     bool differs, missing;
@@ -79,6 +83,19 @@ static bool dump_value(void *ctx, const Value *v, const Tensor *t)
 {
     Job *j = ctx;
     return t->is_list || save(j, j->dump, v->name, t);
+}
+
+static void trace_op_begins(void *ctx, const Op *op)
+{
+    Job *j = ctx;
+    (void)op;
+    trace_begin(&j->trace);
+}
+
+static void trace_op_ends(void *ctx, const Op *op, const Tensor *result)
+{
+    Job *j = ctx;
+    trace_end(&j->trace, op, result);
 }
 
 static bool put_values(Job *j, const Binding *b, int n)
@@ -230,13 +247,18 @@ static bool run_once(Job *j, const Binding *in, int nin, uint64_t k)
     if (opt(j, RUN_iterations)->count && j->iterations > 1)
         snprintf(prefix, sizeof prefix, "it%llu_", (unsigned long long)k);
     j->prefix = prefix;
+    trace_phase(&j->trace, "run");
     bool ok = set_states(j, j->program, k) && program_run(j->program, j->diag, in, nin, &j->run);
     if (ok && j->other) {
+        trace_phase(&j->trace, "compare");
         RunOptions quiet = j->run;
         quiet.each = NULL;
+        quiet.begin = NULL;
+        quiet.end = NULL;
         ok = set_states(j, j->other, k) && program_run(j->other, j->diag, in, nin, &quiet);
         if (ok) compare_results(j);
     }
+    trace_phase(&j->trace, "write");
     if (ok && (!j->other || opt(j, RUN_output)->count)) ok = put_results(j);
     j->prefix = "";
     return ok;
@@ -278,6 +300,7 @@ static bool run_all(Job *j)
     for (uint64_t k = 0; ok && k < j->iterations; k++) {
         int n = 0;
         progress_count(j->progress, "iteration", k, j->iterations);
+        trace_phase(&j->trace, "bind");
         ok = bind_inputs(j, &flex, k, in, &n, made);
         int all = add_unknown(j, in, n);
         if (ok) ok = opt(j, RUN_bench)->count ? run_bench(j, in, all) : run_once(j, in, all, k);
@@ -341,6 +364,8 @@ static bool check_usage(Job *j)
         return usage_error(&tool, "--bench goes neither with --iterations nor with --compare");
     if (opt(j, RUN_json)->count && !opt(j, RUN_describe)->count)
         return usage_error(&tool, "--json goes with --describe");
+    if (opt(j, RUN_trace)->count && (bench->count || opt(j, RUN_describe)->count))
+        return usage_error(&tool, "--trace goes neither with --bench nor with --describe");
     if (!opt(j, RUN_compare)->count && (opt(j, RUN_rtol)->count || opt(j, RUN_atol)->count))
         return usage_error(&tool, "--rtol and --atol go with --compare");
     return true;
@@ -357,10 +382,14 @@ static void set_run_options(Job *j)
                    *atol = opt(j, RUN_atol);
     j->run = (RunOptions){ .random_seed = opt(j, RUN_random)->number,
                            .max_steps = steps->count ? steps->number : 1000000 };
+    j->run.ctx = j;
+    if (opt(j, RUN_trace)->count) {
+        j->run.begin = trace_op_begins;
+        j->run.end = trace_op_ends;
+    }
     if (opt(j, RUN_dump)->count) {
         j->dump = opt(j, RUN_dump)->text;
         j->run.each = dump_value;
-        j->run.ctx = j;
     }
     j->tolerance = (Tolerance){ .has_rtol = rtol->count > 0, .rtol = rtol->real,
                                 .has_atol = atol->count > 0, .atol = atol->real };
@@ -389,6 +418,17 @@ static int describe(Job *j)
     return diag_exit(j->diag);
 }
 
+static int load(Job *j, const Args *a)
+{
+    const OptValue *trace = opt(j, RUN_trace);
+    if (trace->count && !trace_open(&j->trace, j->diag, trace->text)) return diag_exit(j->diag);
+    trace_phase(&j->trace, "load");
+    int code = model_open(&j->model, a, j->diag);
+    if (!code) code = model_parse(&j->model, a, j->diag);
+    trace_phase(&j->trace, "verify");
+    return code || j->model.dsl ? code : model_check(&j->model, j->diag);
+}
+
 static int run_job(Job *j, Args *a)
 {
     const OptValue *backend = opt(j, RUN_backend), *compare = opt(j, RUN_compare);
@@ -397,9 +437,10 @@ static int run_job(Job *j, Args *a)
     const Backend *b = find_backend(j, backend->count ? backend->text : "auto");
     const Backend *other = b && compare->count ? find_backend(j, compare->text) : NULL;
     if (!b || (compare->count && !other)) return EXIT_USAGE;
-    int code = model_read(&j->model, a, j->diag);
+    int code = load(j, a);
     if (code) return code;
     if (!has_function(j)) return diag_exit(j->diag);
+    trace_phase(&j->trace, "compile");
     if ((code = retarget(j))) return code;
     if (opt(j, RUN_describe)->count) return describe(j);
     set_run_options(j);
@@ -407,6 +448,7 @@ static int run_job(Job *j, Args *a)
         return diag_exit(j->diag);
     if (!make_dir(j, opt(j, RUN_output)) || !make_dir(j, opt(j, RUN_dump)) || !run_all(j))
         return diag_exit(j->diag);
+    if (!trace_close(&j->trace)) return diag_exit(j->diag);
     return j->differs ? EXIT_WRONG : diag_exit(j->diag);
 }
 
@@ -430,6 +472,7 @@ int main(int argc, char **argv)
         else if (tool_diag(&diag, &args, &progress)) code = run_job(&job, &args);
     }
     progress_clear(&progress);
+    trace_abort(&job.trace);
     program_free(job.program);
     program_free(job.other);
     given_free(&job.given);

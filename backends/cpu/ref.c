@@ -313,8 +313,11 @@ static bool run_step(Run *run, const Step *s)
     if (s->op->nout && r->plan.slot[s->out[0]].constant && r->held[s->out[0]].set) return true;
     bool (*fn)(Run *, const Step *, Arena *) = special_of(s->op->name);
     Arena scratch = { 0 };
+    if (run->opt->begin) run->opt->begin(run->opt->ctx, s->op);
     bool ok = fn ? fn(run, s, &scratch) : run_call(run, s, &scratch);
     arena_free(&scratch);
+    if (run->opt->end)
+        run->opt->end(run->opt->ctx, s->op, ok && s->op->nout ? &r->held[s->out[0]].t : NULL);
     for (int i = 0; i < s->ndrop; i++) drop(&r->held[s->drop[i]]);
     return ok;
 }

@@ -1,0 +1,26 @@
+/* trace.h -- --trace: what took how long, as Chrome's trace events (chrome://tracing, Perfetto). */
+#ifndef ANEC_TRACE_H
+#define ANEC_TRACE_H
+
+#include "../ir/ir.h"
+
+/* One complete event ("ph": "X") a statement and a phase; phases follow each other without a gap,
+ * so that beginning one ends the one before. Calls on a trace that is not open do nothing. */
+typedef struct {
+    OutFile out;
+    bool open, any;    /* any: an event is written */
+    double zero;       /* seconds; times count from here */
+    const char *phase; /* the one at work, or NULL */
+    double phase_at;
+    double *begun; /* by nesting depth */
+    int depth, cap;
+} Trace;
+
+bool trace_open(Trace *t, Diag *d, const char *path); /* written as it goes, whole or not at all */
+void trace_phase(Trace *t, const char *name);
+void trace_begin(Trace *t);
+void trace_end(Trace *t, const Op *op, const Tensor *result);
+bool trace_close(Trace *t); /* the file appears */
+void trace_abort(Trace *t); /* it does not */
+
+#endif
