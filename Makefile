@@ -191,6 +191,15 @@ $(FUZZERS): $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) $< $(FUZZ_MAIN) $(LIB) $(LDLIBS) -o $@
 
+# ---- man pages ----------------------------------------------------------------------------------------
+# Written by the tools from their option tables.
+
+.PHONY: man
+man: $(PROGRAMS:%=%.1)
+
+$(PROGRAMS:%=%.1): %.1: %
+	$(call say,$@)$< --man > $@
+
 # ---- the rest -------------------------------------------------------------------------------------
 
 clean:
@@ -205,6 +214,7 @@ help:
 	@echo 'make golden     rewrites the expected outputs of tests/golden'
 	@echo 'make san        unit and golden tests under the sanitizers, in build-san'
 	@echo 'make fuzz       the fuzzer on every reader of input, SECONDS=60 each'
+	@echo 'make man        man pages, $(BUILD)/anec.1 and $(BUILD)/anerun.1'
 	@echo 'make clean      removes $(BUILD)'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,1 @@
+# anec --man | sed 2q && anerun --man | sed -n 3p
