@@ -163,6 +163,12 @@ static bool parse_letters(Args *a, Cursor *c, const char *s)
 
 static bool parse_operand(Args *a, const char *s)
 {
+    if (a->tool->two && a->second)
+        return usage_error(a->tool, "two operands are taken; '%s' is the third", s);
+    if (a->tool->two && a->operand) {
+        a->second = s;
+        return true;
+    }
     if (a->operand)
         return usage_error(a->tool, "one %s at a time: '%s' and '%s' are two", a->tool->operand,
                            a->operand, s);

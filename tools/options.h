@@ -34,6 +34,7 @@ typedef struct {
 typedef struct {
     const char *name, *summary;  /* "anec", "compiles .." */
     const char *operand;         /* "FILE" */
+    bool two;                    /* takes two operands; `operand` names both */
     const char *about;           /* paragraphs for --help and the man page, separated by "\n\n" */
     const Option *option;
     int noption;
@@ -53,6 +54,7 @@ typedef struct {
     const Tool *tool;
     OptValue *value;     /* by row */
     const char *operand; /* NULL: none was given */
+    const char *second;  /* of a tool that takes two */
     Arena arena;
 } Args; /* args_free releases it; texts point into argv */
 

@@ -1,0 +1,2 @@
+# anediff
+# exit: 2

@@ -1,0 +1,2 @@
+# anediff --ignore names %t %t
+# exit: 2

@@ -1,0 +1,1 @@
+# anediff --help

@@ -1,0 +1,146 @@
+/* anediff.c -- says the first thing in which two programs, or two folders of arrays, differ. */
+#include "diff.h"
+#include "tool.h"
+
+#include <string.h>
+
+enum {
+#define OPT(id, ...) DIFF_##id,
+#include "anediff.def"
+};
+static const Option options[] = {
+#define OPT(id, n, l, k, a, c, h)                                                                  \
+    { .name = n, .letter = l, .kind = OPT_##k, .arg = a, .choices = c, .help = h },
+#include "anediff.def"
+};
+
+static const Example examples[] = {
+    { "anediff old.mil new.mil", "the first statement that differs, with both places" },
+    { "anediff --ignore names old.mil new.mil", "whether they are one program up to renaming" },
+    { "anediff --rtol 1e-2 --atol 1e-3 --model model.mil cpu-dump ane-dump",
+      "the first value that two runs (anerun --dump) computed differently" },
+};
+
+static const Tool tool = {
+    .name = "anediff",
+    .summary = "says the first thing in which two models or two dumps differ",
+    .operand = "A B",
+    .two = true,
+    .about = "A and B are two models, which are compared statement by statement, or two folders "
+             "of .npy files, whose elements are compared. Prints nothing when they are the "
+             "same; exits with 1 when they differ.\n\n"
+             "Of weights the bytes count, not where they lie. An .anedsl is compiled first, and a "
+             ".mil rewritten when --target, --io or --opset is given.",
+    .option = options,
+    .noption = (int)COUNT(options),
+    .example = examples,
+    .nexample = (int)COUNT(examples),
+};
+
+typedef struct {
+    const Args *args;
+    Diag *diag;
+    Model a, b; /* of folders: a is --model's */
+    Buf out;
+} Job;
+
+static const OptValue *opt(const Job *j, int id)
+{
+    return &j->args->value[id];
+}
+
+/* A model is a file, or a folder that its name tells apart. */
+static bool is_folder(const char *path)
+{
+    return file_is_dir(path) && !file_has_suffix(path, ".mlmodelc")
+        && !file_has_suffix(path, ".mlpackage") && !file_has_suffix(path, ".mlmodelc/")
+        && !file_has_suffix(path, ".mlpackage/");
+}
+
+static bool check_usage(const Job *j, bool folders)
+{
+    const char *a = j->args->operand, *b = j->args->second;
+    if (!a) return usage_error(&tool, "no models and no folders are given");
+    if (!b) return usage_error(&tool, "%s alone is given; two are compared", a);
+    if (is_folder(a) != is_folder(b))
+        return usage_error(&tool, "%s is a folder and %s is none: give two models or two folders",
+                           is_folder(a) ? a : b, is_folder(a) ? b : a);
+    if (!strcmp(a, "-") && !strcmp(b, "-"))
+        return usage_error(&tool, "the standard input can be one of the two, not both");
+    if (folders && opt(j, DIFF_ignore)->count)
+        return usage_error(&tool, "--ignore is for models; %s and %s are folders", a, b);
+    if (!folders
+        && (opt(j, DIFF_rtol)->count || opt(j, DIFF_atol)->count || opt(j, DIFF_model)->count))
+        return usage_error(
+            &tool, "--rtol, --atol and --model are for folders; %s and %s are models", a, b);
+    return true;
+}
+
+static int read_model(Job *j, Model *m, const char *path)
+{
+    PassOptions o;
+    Target own;
+    Args args = *j->args;
+    args.operand = path;
+    int code = model_read(m, &args, j->diag);
+    if (code || !model_wants_passes(m, &args)) return code;
+    if (!model_pass_options(m, &args, &o, &own)) return EXIT_USAGE;
+    return passes_run(m->module, &o, j->diag) ? EXIT_DONE : diag_exit(j->diag);
+}
+
+static int verdict(const Job *j, Verdict v)
+{
+    return v == DIFF_SAME ? diag_exit(j->diag) : v == DIFF_OTHER ? EXIT_WRONG : diag_exit(j->diag);
+}
+
+static int compare_folders(Job *j)
+{
+    const OptValue *model = opt(j, DIFF_model);
+    const Tolerance tol = { .has_rtol = true,
+                            .rtol = opt(j, DIFF_rtol)->real,
+                            .has_atol = true,
+                            .atol = opt(j, DIFF_atol)->real };
+    int code = model->count ? read_model(j, &j->a, model->text) : EXIT_DONE;
+    if (code) return code;
+    return verdict(
+        j, diff_folders(&j->out, j->diag, j->args->operand, j->args->second, j->a.module, &tol));
+}
+
+static int compare_models(Job *j)
+{
+    int code = read_model(j, &j->a, j->args->operand);
+    if (!code) code = read_model(j, &j->b, j->args->second);
+    if (code) return code;
+    const Side a = { j->a.path, j->a.module }, b = { j->b.path, j->b.module };
+    return verdict(j, diff_models(&j->out, j->diag, &a, &b, opt(j, DIFF_ignore)->count > 0));
+}
+
+static int run_job(Job *j)
+{
+    const bool folders = j->args->operand && is_folder(j->args->operand);
+    if (!check_usage(j, folders)) return EXIT_USAGE;
+    return folders ? compare_folders(j) : compare_models(j);
+}
+
+int main(int argc, char **argv)
+{
+    Args args;
+    Diag diag = { 0 };
+    Progress progress = { 0 };
+    Job job = { .args = &args, .diag = &diag };
+    int code = EXIT_USAGE;
+    if (args_parse(&args, &tool, argc, argv)) {
+        if (tool_answers(&args)) code = EXIT_DONE;
+        else if (tool_diag(&diag, &args, &progress)) code = run_job(&job);
+    }
+    progress_clear(&progress);
+    if (job.out.len) fwrite(job.out.s, 1, job.out.len, stdout);
+    model_free(&job.a);
+    model_free(&job.b);
+    buf_free(&job.out);
+    diag_free(&diag);
+    args_free(&args);
+    if (!fflush(stdout) && !ferror(stdout)) return code;
+    fputs("anediff: cannot write to the standard output\n", stderr);
+    return EXIT_WORLD;
+}
