@@ -262,6 +262,7 @@ struct Module {
     int nmaps;
     Source *sources;        /* texts the module owns, for Locs */
     const char *default_func; /* "main" unless a container says otherwise */
+    struct About *about;      /* what a container says beyond the program (ir/mil/spec.h), or NULL */
     int missing;            /* --missing-weights: 0 error, 1 zeros, 2 random */
     uint64_t missing_seed;
 };

@@ -110,15 +110,11 @@ static bool emits_view(const Job *j) { return emits(j, "dot") || emits(j, "json"
 
 static bool check_output(const Job *j)
 {
-    static const char *const later[] = { ".mlmodelc", ".mlpackage" };
     const OptValue *o = opt(j, ANEC_output);
     if (!o->count || emits_view(j)) return true;
-    for (size_t i = 0; i < COUNT(later); i++)
-        if (file_has_suffix(o->text, later[i]))
-            return usage_error(&tool, "-o %s: writing %s is not in this build yet; .mil is",
-                               o->text, later[i]);
-    if (!file_has_suffix(o->text, ".mil"))
-        return usage_error(&tool, "-o %s: the name must end in .mil", o->text);
+    if (!container_writes(o->text))
+        return usage_error(&tool, "-o %s: the name must end in .mil, .mlmodelc or .mlpackage",
+                           o->text);
     if (opt(j, ANEC_check)->count || emits(j, "tokens") || emits(j, "ast"))
         return usage_error(&tool, "-o goes neither with --check nor with --emit tokens or ast");
     return true;
@@ -234,7 +230,7 @@ static int produce(Job *j)
                                                              j->model.module, j->diag);
     if (o->count) {
         if (file_make_dirs(j->diag, file_dir(&j->model.arena, o->text)))
-            mil_save(j->model.module, j->diag, o->text);
+            container_save(j->model.module, j->diag, o->text);
         return diag_exit(j->diag);
     }
     if (opt(j, ANEC_stats)->count) return diag_exit(j->diag);

@@ -18,7 +18,7 @@ static const struct {
     { "ane (private framework)", "absent" },
     { "coreml", "absent" },
     { "sim (stand-in for Apple's libraries)", "absent" },
-    { ".mlmodelc, .mlpackage", "absent" },
+    { ".mlmodelc, .mlpackage", "present" },
 };
 
 static void put_version(const Tool *t, Buf *out)
@@ -112,15 +112,9 @@ static Kind kind_of(const Args *a, const char *path)
     return KIND_UNKNOWN;
 }
 
-static int refuse_kind(const Args *a, const char *path, Kind kind)
+static int refuse_kind(const Args *a, const char *path)
 {
-    if (kind == KIND_CONTAINER)
-        usage_error(
-            a->tool,
-            "%s: reading .mlmodelc and .mlpackage is not in this build yet; the model.mil inside "
-            "a .mlmodelc can be given",
-            path);
-    else if (!strcmp(path, "-"))
+    if (!strcmp(path, "-"))
         usage_error(a->tool, "the standard input can be .anedsl or .mil: --from says which");
     else
         usage_error(a->tool, "%s is neither .anedsl nor .mil by its name; --from says which", path);
@@ -135,12 +129,14 @@ int model_open(Model *m, const Args *a, Diag *d)
         return EXIT_USAGE;
     }
     Kind kind = kind_of(a, a->operand);
-    if (kind != KIND_DSL && kind != KIND_MIL) return refuse_kind(a, a->operand, kind);
+    if (kind == KIND_UNKNOWN) return refuse_kind(a, a->operand);
     m->dsl = kind == KIND_DSL;
     if (!m->dsl && common(a, COM_set)->count) {
         usage_error(a->tool, "--set is for .anedsl; a .mil has no parameters");
         return EXIT_USAGE;
     }
+    m->container = kind == KIND_CONTAINER;
+    if (m->container) return EXIT_DONE; /* model_parse reads its files */
     bool in = !strcmp(a->operand, "-");
     if (in) m->path = "<stdin>";
     if (!(in ? file_read_stdin(d, FILE_MAX_TEXT, &m->file) : file_map(d, m->path, &m->file)))
@@ -192,8 +188,11 @@ int model_parse(Model *m, const Args *a, Diag *d)
     const char *dir = in ? "." : file_dir(&m->arena, m->path);
     if (m->dsl) {
         if (!read_dsl(m, a, d, dir)) return EXIT_USAGE;
+    } else if (m->container) {
+        m->module = container_read(d, a->operand);
     } else {
         m->module = mil_read(d, &m->src, dir);
+        if (m->module && !in && !container_beside(m->module, d, m->path)) return diag_exit(d);
     }
     if (!m->module) return diag_exit(d);
     if (!set_missing(m, a)) return EXIT_USAGE;

@@ -28,7 +28,7 @@ bool tool_diag(Diag *d, const Args *a, Progress *p);
 
 typedef struct {
     const char *path;  /* as given; "<stdin>" */
-    bool dsl;
+    bool dsl, container;
     Source src;
     Mapped file;
     Module *module;

@@ -36,6 +36,18 @@ bool mil_save(Module *m, Diag *d, const char *path);
 /* The module holds literals that belong in a file: text alone would be no place for them. */
 bool mil_needs_weights(const Module *m);
 
+/* ---- containers ------------------------------------------------------------------------------ */
+
+/* PATH is .mil, .mlmodelc, .mlpackage or .mlmodel by its ending (a slash after it is no matter).
+ * What a container says beyond the program comes along (Module.about) and is written again into
+ * the next one; what the form at PATH cannot hold goes to PATH.json beside it and is read back.
+ * The module is checked for syntax and names, not its ops (module_verify does). NULL after errors,
+ * all reported. */
+Module *container_read(Diag *d, const char *path);
+bool container_save(Module *m, Diag *d, const char *path); /* an .mlmodel alone is not written */
+bool container_writes(const char *path);                   /* .mil, .mlmodelc or .mlpackage */
+bool container_beside(Module *m, Diag *d, const char *path); /* PATH.json into m, read from the .mil PATH */
+
 /* ---- weight files (MILBlob storage, version 2) ----------------------------------------------- */
 
 /* What blob_add writes appears under `path` with blob_commit; the writer lives in the arena. After

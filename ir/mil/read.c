@@ -468,9 +468,8 @@ static MilReader reader_at(Module *m, Diag *d, const Source *src)
                         .errors = d->errors + d->fails };
 }
 
-Module *mil_read(Diag *d, const Source *src, const char *dir)
+bool mil_read_into(Module *m, Diag *d, const Source *src, const char *dir)
 {
-    Module *m = module_new();
     MilReader r = reader_at(m, d, src);
     m->src = src;
     m->dir = dir ? arena_strdup(&m->arena, dir) : NULL;
@@ -478,7 +477,13 @@ Module *mil_read(Diag *d, const Source *src, const char *dir)
     if (text) mil_parse(&r, false);
     const bool ok = text && reader_ok(&r);
     reader_free(&r);
-    if (ok) return m;
+    return ok;
+}
+
+Module *mil_read(Diag *d, const Source *src, const char *dir)
+{
+    Module *m = module_new();
+    if (mil_read_into(m, d, src, dir)) return m;
     module_free(m);
     return NULL;
 }

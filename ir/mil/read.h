@@ -114,6 +114,9 @@ typedef struct {
     int nmark, mark_cap;
 } MilReader;
 
+/* mil_read, into a module that was made before: for a source that it owns. */
+bool mil_read_into(Module *m, Diag *d, const Source *src, const char *dir);
+
 /* ---- lexer.re -------------------------------------------------------------------------------- */
 
 int mil_lex(MilReader *r, MilToken *t); /* a token of grammar.y; 0 at the end */

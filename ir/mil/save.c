@@ -1,6 +1,7 @@
 /* save.c -- a Module into a folder: its text, and the weights that the text refers to. */
 #include "blob.h"
 #include "print.h"
+#include "spec.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -31,6 +32,7 @@ typedef struct {
     Module *m;
     Diag *d;
     const char *path, *dir;
+    MilWriter *write;
     Place *place;        /* literals that leave the text, sorted by address later */
     int nplace, place_cap;
     bool fresh;          /* among them, some that no weight file holds yet */
@@ -310,8 +312,7 @@ static bool write_text(Save *s, const char *rel, OutFile *text)
     const MilPlaces places = { .find = find_place, .ctx = s,
                                .path = arena_printf(&s->arena, "@model_path/%s", rel ? rel : "") };
     Buf b = { 0 };
-    mil_print_placed(s->m, &places, &b);
-    bool ok = out_open(text, s->d, s->path);
+    bool ok = s->write(s->m, s->d, &places, &b) && out_open(text, s->d, s->path);
     if (ok) {
         ok = out_write(text, b.s, b.len);
         if (ok && fflush(text->f)) ok = diag_fail(s->d, "cannot write %s", s->path);
@@ -368,9 +369,18 @@ static bool save(Save *s)
     return true;
 }
 
-bool mil_save(Module *m, Diag *d, const char *path)
+static bool print_text(const Module *m, Diag *d, const MilPlaces *places, Buf *out)
 {
-    Save s = { .m = m, .d = d, .path = path };
+    (void)d;
+    mil_print_placed(m, places, out);
+    return true;
+}
+
+bool mil_save(Module *m, Diag *d, const char *path) { return mil_save_as(m, d, path, print_text); }
+
+bool mil_save_as(Module *m, Diag *d, const char *path, MilWriter *write)
+{
+    Save s = { .m = m, .d = d, .path = path, .write = write };
     s.dir = file_dir(&s.arena, path);
     const bool ok = file_is_dir(s.dir)
                         ? save(&s)

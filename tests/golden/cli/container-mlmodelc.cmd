@@ -1,2 +1,2 @@
 # anerun model.mlmodelc
-# exit: 2
+# exit: 1

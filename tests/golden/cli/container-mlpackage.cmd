@@ -1,2 +1,2 @@
 # anec model.mlpackage/
-# exit: 2
+# exit: 3

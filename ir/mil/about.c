@@ -1,0 +1,242 @@
+/* about.c -- what a container says beyond its program: features, functions, metadata. */
+#include "spec.h"
+
+#include <string.h>
+
+#include "spec_types.h"
+
+const char *const about_texts[ABOUT_TEXTS] = { "shortDescription", "version", "author", "license" };
+
+/* Where the features of each side stand: in a ModelDescription, and in a FunctionDescription. */
+static const uint32_t model_field[ABOUT_SIDES] = { 1, 10, 13 }, func_field[ABOUT_SIDES] = { 2, 3, 6 };
+
+enum { DESC_FUNCTIONS = 20, DESC_DEFAULT = 21, DESC_METADATA = 100, META_USER = 100 };
+
+void *about_grow(Module *m, void *array, int count, int *cap, size_t size)
+{
+    if (count < *cap) return array;
+    *cap = *cap ? 2 * *cap : 4;
+    void *more = arena_array(&m->arena, (size_t)*cap, size);
+    if (count) memcpy(more, array, (size_t)count * size);
+    return more;
+}
+
+About *about_of(Module *m)
+{
+    if (!m->about) m->about = NEW(&m->arena, About);
+    return m->about;
+}
+
+static AboutFunc *find_func(const About *a, const char *name)
+{
+    for (int i = 0; a && i < a->nfunc; i++)
+        if (!strcmp(a->func[i].name, name)) return &a->func[i];
+    return NULL;
+}
+
+AboutFunc *about_func(Module *m, About *a, const char *name)
+{
+    AboutFunc *f = find_func(a, name);
+    if (f) return f;
+    a->func = about_grow(m, a->func, a->nfunc, &a->func_cap, sizeof *a->func);
+    a->func[a->nfunc] = (AboutFunc){ .name = name };
+    return &a->func[a->nfunc++];
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static void keep(Module *m, const void **rest, size_t *len, const PbIn *in, const PbField *f)
+{
+    const size_t n = (size_t)(in->at - f->start);
+    char *all = arena_alloc(&m->arena, *len + n);
+    if (*len) memcpy(all, *rest, *len);
+    memcpy(all + *len, f->start, n);
+    *rest = all;
+    *len += n;
+}
+
+static void read_feature(Module *m, PbIn in, struct Features *to)
+{
+    PbField f;
+    Feature one = { .name = "" };
+    while (pb_next(&in, &f)) {
+        if (f.num == 1) one.name = pb_string(&in, &f, &m->arena);
+        if (f.num == 2) one.doc = pb_string(&in, &f, &m->arena);
+        if (f.num != 3) continue;
+        one.len = pb_sub(&in, &f).end ? f.len : 0;
+        char *copy = arena_alloc(&m->arena, f.len + 1);
+        if (f.len) memcpy(copy, f.data, f.len);
+        one.type = copy;
+    }
+    to->at = about_grow(m, to->at, to->count, &to->cap, sizeof one);
+    to->at[to->count++] = one;
+}
+
+static int side_of(const uint32_t field[ABOUT_SIDES], uint32_t num)
+{
+    for (int i = 0; i < ABOUT_SIDES; i++)
+        if (field[i] == num) return i;
+    return -1;
+}
+
+static void read_function(Module *m, PbIn in)
+{
+    PbField f;
+    const char *name = NULL;
+    for (PbIn look = in; pb_next(&look, &f);)
+        if (f.num == 1) name = pb_string(&look, &f, &m->arena);
+    if (!name) {
+        pb_wrong(&in, in.at, "the description of a function has no name");
+        return;
+    }
+    AboutFunc *to = about_func(m, about_of(m), name);
+    while (pb_next(&in, &f)) {
+        const int side = side_of(func_field, f.num);
+        if (side >= 0) read_feature(m, pb_sub(&in, &f), &to->side[side]);
+        else if (f.num != 1) keep(m, &to->rest, &to->rest_len, &in, &f);
+    }
+}
+
+static void read_metadata(Module *m, PbIn in)
+{
+    About *a = about_of(m);
+    PbField f, g;
+    while (pb_next(&in, &f)) {
+        if (f.num >= 1 && f.num <= ABOUT_TEXTS) a->text[f.num - 1] = pb_string(&in, &f, &m->arena);
+        if (f.num != META_USER) continue;
+        PbIn entry = pb_sub(&in, &f);
+        const char *pair[2] = { "", "" };
+        while (pb_next(&entry, &g))
+            if (g.num == 1 || g.num == 2) pair[g.num - 1] = pb_string(&entry, &g, &m->arena);
+        for (int i = 0; i < 2; i++) {
+            a->user = about_grow(m, a->user, a->nuser, &a->user_cap, sizeof *a->user);
+            a->user[a->nuser++] = pair[i];
+        }
+    }
+}
+
+bool about_read(Module *m, Diag *d, PbIn in)
+{
+    About *a = about_of(m);
+    PbField f;
+    const Func *main = module_main(m);
+    while (pb_next(&in, &f)) {
+        const int side = side_of(model_field, f.num);
+        if (side >= 0 && main) read_feature(m, pb_sub(&in, &f), &about_func(m, a, main->name)->side[side]);
+        else if (f.num == DESC_FUNCTIONS) read_function(m, pb_sub(&in, &f));
+        else if (f.num == DESC_DEFAULT) m->default_func = pb_string(&in, &f, &m->arena);
+        else if (f.num == DESC_METADATA) read_metadata(m, pb_sub(&in, &f));
+        else keep(m, &a->rest, &a->rest_len, &in, &f);
+    }
+    if (in.file->wrong) return false;
+    if (m->first && *m->default_func && strcmp(m->default_func, "main") && !module_func(m, m->default_func))
+        return diag_error(d, (Loc){ .src = m->src }, "%s: the default function %s is not in the program",
+                          m->src ? m->src->name : "", m->default_func);
+    return true;
+}
+
+/* ---- what is shown --------------------------------------------------------------------------- */
+
+int about_side_of(const Value *param) { return param->type->kind == TY_STATE ? ABOUT_STATE : ABOUT_INPUT; }
+
+static bool shown(const Shown *list, int n, const Value *v)
+{
+    for (int i = 0; i < n; i++)
+        if (list[i].v == v) return true;
+    return false;
+}
+
+Shown *about_side(const Module *m, const Func *f, int side, int *count)
+{
+    const bool out = side == ABOUT_OUTPUT;
+    Value *const *v = out ? f->body->result : f->body->param;
+    const int n = out ? f->body->nresult : f->body->nparam;
+    const AboutFunc *a = find_func(m->about, f->name);
+    Shown *list = NEW_ARRAY(&((Module *)(uintptr_t)m)->arena, n + 1, Shown);
+    *count = 0;
+    for (int i = 0; a && i < a->side[side].count; i++) {
+        const Feature *x = &a->side[side].at[i];
+        for (int k = 0; k < n; k++) {
+            if (strcmp(v[k]->name, x->name) || (!out && about_side_of(v[k]) != side) || shown(list, *count, v[k]))
+                continue;
+            const bool fits = x->type && feature_fits(x->type, x->len, v[k]);
+            list[(*count)++] = (Shown){ v[k], x->doc, fits ? x->type : NULL, fits ? x->len : 0 };
+            break;
+        }
+    }
+    for (int k = 0; k < n; k++)
+        if ((out || about_side_of(v[k]) == side) && !shown(list, *count, v[k])) list[(*count)++].v = v[k];
+    return list;
+}
+
+int about_spec(const Module *m)
+{
+    int own = 0;
+    for (const Func *f = m->first; f; f = f->next) {
+        const int needs = spec_of_opset(f->opset);
+        own = needs > own ? needs : own;
+    }
+    const About *a = m->about;
+    return a && a->spec && (a->read_spec == own || !a->read_spec) ? a->spec : own;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static bool write_side(const Module *m, Diag *d, const Func *f, int side, uint32_t num, Buf *out)
+{
+    int n;
+    bool ok = true;
+    const Shown *list = about_side(m, f, side, &n);
+    for (int i = 0; ok && i < n; i++) {
+        const size_t at = pb_begin(out, num);
+        pb_put_string(out, 1, list[i].v->name);
+        if (list[i].doc && *list[i].doc) pb_put_string(out, 2, list[i].doc);
+        const size_t type = pb_begin(out, 3);
+        if (list[i].type) buf_add(out, list[i].type, list[i].len);
+        else ok = feature_make(d, f, list[i].v, side != ABOUT_OUTPUT, out);
+        pb_end(out, type);
+        pb_end(out, at);
+    }
+    return ok;
+}
+
+static void write_metadata(const About *a, Buf *out)
+{
+    const size_t at = pb_begin(out, DESC_METADATA);
+    for (int i = 0; i < ABOUT_TEXTS; i++)
+        if (a->text[i] && *a->text[i]) pb_put_string(out, (uint32_t)i + 1, a->text[i]);
+    for (int i = 0; i + 1 < a->nuser; i += 2) {
+        const size_t entry = pb_begin(out, META_USER);
+        pb_put_string(out, 1, a->user[i]);
+        pb_put_string(out, 2, a->user[i + 1]);
+        pb_end(out, entry);
+    }
+    pb_end(out, at);
+}
+
+static bool write_function(const Module *m, Diag *d, const Func *f, Buf *out)
+{
+    const AboutFunc *a = find_func(m->about, f->name);
+    const size_t at = pb_begin(out, DESC_FUNCTIONS);
+    bool ok = true;
+    pb_put_string(out, 1, f->name);
+    for (int side = 0; ok && side < ABOUT_SIDES; side++) ok = write_side(m, d, f, side, func_field[side], out);
+    if (a && a->rest_len) buf_add(out, a->rest, a->rest_len);
+    pb_end(out, at);
+    return ok;
+}
+
+bool about_write(const Module *m, Diag *d, Buf *out)
+{
+    const About *a = m->about;
+    const Func *main = module_main(m);
+    const bool single = main && !main->next && main == m->first && !strcmp(main->name, "main");
+    bool ok = true;
+    for (int side = 0; single && ok && side < ABOUT_SIDES; side++)
+        ok = write_side(m, d, main, side, model_field[side], out);
+    for (const Func *f = single ? NULL : m->first; ok && f; f = f->next) ok = write_function(m, d, f, out);
+    if (!single && main) pb_put_string(out, DESC_DEFAULT, main->name);
+    if (a && a->rest_len) buf_add(out, a->rest, a->rest_len);
+    if (a) write_metadata(a, out);
+    return ok;
+}

@@ -1,0 +1,400 @@
+/* feature.c -- FeatureType messages and flexible shapes, in both of their forms. */
+#include "spec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* FeatureType, and ArrayFeatureType inside it. */
+enum { FT_IMAGE = 4, FT_ARRAY = 5, FT_STATE = 8, FT_OPTIONAL = 1000 };
+enum { ARRAY_SHAPE = 1, ARRAY_TYPE = 2, ARRAY_SHAPES = 21, ARRAY_RANGE = 31 };
+
+static const uint32_t array_types[DT_COUNT] = {
+    [DT_FP16] = 65552, [DT_FP32] = 65568, [DT_FP64] = 65600, [DT_INT8] = 131080, [DT_INT32] = 131104,
+};
+
+static const Type *tensor_of(const Value *v) { return v->type->kind == TY_STATE ? v->type->sub[0] : v->type; }
+
+/* ---- FlexibleShapeInformation in text --------------------------------------------------------- */
+
+static const char *text_of(const Const *c)
+{
+    const bool text = c->kind == CONST_DATA && c->type->kind == TY_TENSOR && c->type->dtype == DT_STRING
+                      && c->type->shape.rank == 0;
+    return text ? *(const char *const *)c->data : "";
+}
+
+static int ints_of(const Const *c, int64_t out[MAX_RANK])
+{
+    size_t n;
+    if (c->kind != CONST_DATA || c->type->kind != TY_TENSOR || c->type->dtype != DT_INT32) return -1;
+    if (!shape_known(&c->type->shape)) n = (size_t)c->nelem;
+    else if (!shape_count(&c->type->shape, &n)) return -1;
+    if (n > MAX_RANK) return -1;
+    const Shape s = SHAPE((int64_t)n);
+    const Tensor t = tensor_view(DT_INT32, &s, c->data);
+    for (size_t i = 0; i < n; i++) out[i] = tensor_int(&t, i);
+    return (int)n;
+}
+
+static const Const *dict_find(const Const *dict, const char *key)
+{
+    if (!dict || dict->kind != CONST_GROUP || dict->type->kind != TY_DICT) return NULL;
+    for (int64_t i = 0; i + 1 < dict->nelem; i += 2)
+        if (!strcmp(text_of(dict->elem[i]), key)) return dict->elem[i + 1];
+    return NULL;
+}
+
+/* The dictionary that the tuple gives a name to: DefaultShapes, RangeDims, EnumeratedShapes. */
+static const Const *flexible_part(const Func *f, const char *name)
+{
+    const Const *all = attr_get(&f->attrs, FLEXIBLE);
+    if (!all || all->kind != CONST_GROUP) return NULL;
+    for (int64_t i = 0; i < all->nelem; i++) {
+        const Const *pair = all->elem[i];
+        if (pair->kind == CONST_GROUP && pair->nelem == 2 && !strcmp(text_of(pair->elem[0]), name))
+            return pair->elem[1];
+    }
+    return NULL;
+}
+
+static void put_ints(Buf *b, uint32_t num, const int64_t *v, int n)
+{
+    const size_t at = pb_begin(b, num);
+    for (int i = 0; i < n; i++) pb_put_varint(b, (uint64_t)v[i]);
+    pb_end(b, at);
+}
+
+static void put_range(Buf *b, const Const *dims)
+{
+    const size_t at = pb_begin(b, ARRAY_RANGE);
+    for (int64_t i = 0; i < dims->nelem; i++) {
+        int64_t v[MAX_RANK] = { 0 };
+        ints_of(dims->elem[i], v);
+        const size_t one = pb_begin(b, 1);
+        if (v[0]) pb_put_number(b, 1, (uint64_t)v[0]);
+        if (v[1]) pb_put_number(b, 2, (uint64_t)v[1]);
+        pb_end(b, one);
+    }
+    pb_end(b, at);
+}
+
+static void put_shapes(Buf *b, const Const *keys, const char *input)
+{
+    const size_t at = pb_begin(b, ARRAY_SHAPES);
+    for (int64_t i = 1; i < keys->nelem; i += 2) {
+        int64_t v[MAX_RANK];
+        const Const *shape = dict_find(keys->elem[i], input);
+        const int n = shape ? ints_of(shape, v) : -1;
+        if (n < 0) continue;
+        const size_t one = pb_begin(b, 1);
+        put_ints(b, 1, v, n);
+        pb_end(b, one);
+    }
+    pb_end(b, at);
+}
+
+static bool in_shapes(const Const *keys, const char *input)
+{
+    for (int64_t i = 1; keys && i < keys->nelem; i += 2)
+        if (dict_find(keys->elem[i], input)) return true;
+    return false;
+}
+
+bool flexible_shape(const Func *f, const char *input, Buf *out)
+{
+    const Const *shape = dict_find(flexible_part(f, "DefaultShapes"), input);
+    const Const *range = dict_find(flexible_part(f, "RangeDims"), input);
+    const Const *keys = flexible_part(f, "EnumeratedShapes");
+    if (range && range->kind != CONST_GROUP) range = NULL;
+    if (keys && keys->kind != CONST_GROUP) keys = NULL;
+    if (shape) {
+        int64_t v[MAX_RANK];
+        const int n = ints_of(shape, v);
+        if (n < 0) return false;
+        put_ints(out, ARRAY_SHAPE, v, n);
+    }
+    pb_put_number(out, ARRAY_TYPE, 0); /* its place; the caller knows the type */
+    if (in_shapes(keys, input)) put_shapes(out, keys, input);
+    else if (range) put_range(out, range);
+    else return false;
+    return true;
+}
+
+/* ---- made from a program ---------------------------------------------------------------------- */
+
+/* ArrayFeatureType of a flexible input: its shapes, with the type where it belongs. */
+static bool put_flexible(const Func *f, const Value *v, uint32_t dtype, Buf *out)
+{
+    Buf part = { 0 };
+    PbField field;
+    const bool ok = flexible_shape(f, v->name, &part);
+    PbFile file = { .data = (const unsigned char *)part.s, .size = part.len };
+    for (PbIn in = pb_open(&file); pb_next(&in, &field);) {
+        if (field.num == ARRAY_TYPE) pb_put_number(out, ARRAY_TYPE, dtype);
+        else buf_add(out, field.start, (size_t)(in.at - field.start));
+    }
+    buf_free(&part);
+    return ok;
+}
+
+bool feature_make(Diag *d, const Func *f, const Value *v, bool input, Buf *out)
+{
+    const Type *t = tensor_of(v);
+    const uint32_t dtype = t->kind == TY_TENSOR ? array_types[t->dtype] : 0;
+    const bool state = v->type->kind == TY_STATE;
+    if (!dtype)
+        return diag_error(d, v->loc.src ? v->loc : f->loc,
+                          "%s of function %s is no tensor of fp16, fp32, fp64, int8 or int32, the types that Core ML "
+                          "has for inputs and results", v->name, f->name);
+    const size_t whole = state ? pb_begin(out, FT_STATE) : 0;
+    const size_t at = pb_begin(out, state ? 1 : FT_ARRAY);
+    bool ok = true;
+    if (shape_known(&t->shape) || !input) {
+        if (t->shape.rank && shape_known(&t->shape)) put_ints(out, ARRAY_SHAPE, t->shape.dim, t->shape.rank);
+        pb_put_number(out, ARRAY_TYPE, dtype);
+    } else if (!put_flexible(f, v, dtype, out)) {
+        ok = diag_error(d, v->loc.src ? v->loc : f->loc,
+                        "%s of function %s has a `?`, but " FLEXIBLE " does not say which shapes it may have",
+                        v->name, f->name);
+    }
+    pb_end(out, at);
+    if (state) pb_end(out, whole);
+    return ok;
+}
+
+/* ---- asked ------------------------------------------------------------------------------------ */
+
+int feature_ints(PbIn in, uint32_t num, int64_t out[MAX_RANK])
+{
+    PbField f;
+    uint64_t v;
+    int n = 0;
+    while (pb_next(&in, &f))
+        while (f.num == num && pb_item(&in, &f, PB_VARINT, &v)) {
+            if (n == MAX_RANK) return -1;
+            out[n++] = (int64_t)v;
+        }
+    return n;
+}
+
+static void ask_range(PbIn in, FeatureInfo *o)
+{
+    PbField f, g;
+    while (pb_next(&in, &f)) {
+        if (f.num != 1 || o->nrange == MAX_RANK) continue;
+        PbIn one = pb_sub(&in, &f);
+        o->low[o->nrange] = o->high[o->nrange] = 0;
+        while (pb_next(&one, &g)) {
+            if (g.num == 1) o->low[o->nrange] = (int64_t)pb_number(&one, &g);
+            if (g.num == 2) o->high[o->nrange] = (int64_t)pb_number(&one, &g);
+        }
+        o->nrange++;
+    }
+}
+
+static void ask_array(PbIn in, FeatureInfo *o)
+{
+    PbField f, g;
+    o->array = true;
+    o->rank = feature_ints(in, ARRAY_SHAPE, o->shape);
+    while (pb_next(&in, &f)) {
+        if (f.num == ARRAY_TYPE) o->dtype = pb_number(&in, &f);
+        if (f.num == ARRAY_RANGE) ask_range(pb_sub(&in, &f), o);
+        if (f.num != ARRAY_SHAPES) continue;
+        o->shapes = pb_sub(&in, &f);
+        for (PbIn all = o->shapes; pb_next(&all, &g);) o->nshapes += g.num == 1;
+    }
+}
+
+bool feature_info(const void *type, size_t len, FeatureInfo *o)
+{
+    PbField f, g;
+    *o = (FeatureInfo){ .file = { .data = type, .size = len } };
+    o->shapes.file = &o->file;
+    for (PbIn in = pb_open(&o->file); pb_next(&in, &f);) {
+        if (f.num == FT_IMAGE) o->image = true;
+        if (f.num == FT_OPTIONAL) o->optional = pb_number(&in, &f) != 0;
+        if (f.num == FT_ARRAY) ask_array(pb_sub(&in, &f), o);
+        if (f.num != FT_STATE) continue;
+        o->state = true;
+        for (PbIn sub = pb_sub(&in, &f); pb_next(&sub, &g);)
+            if (g.num == 1) ask_array(pb_sub(&sub, &g), o);
+    }
+    return !o->file.wrong && o->rank >= 0;
+}
+
+bool feature_fits(const void *type, size_t len, const Value *v)
+{
+    FeatureInfo o;
+    const Type *t = tensor_of(v);
+    if (!feature_info(type, len, &o)) return false;
+    if (t->kind != TY_TENSOR) return true; /* a classifier's: nothing that we could make */
+    if (o.image) return t->shape.rank == 4;
+    if (!o.array || o.state != (v->type->kind == TY_STATE) || o.dtype != array_types[t->dtype]) return false;
+    const bool flexible = o.nrange || o.nshapes;
+    if (!o.rank && !flexible) return v->def != NULL || !t->shape.rank; /* a result's may be left out */
+    if (flexible) return !shape_known(&t->shape);
+    if (o.rank != t->shape.rank) return false;
+    for (int i = 0; i < o.rank; i++)
+        if (t->shape.dim[i] != o.shape[i]) return false;
+    return true;
+}
+
+/* ---- made from a description ------------------------------------------------------------------ */
+
+typedef struct {
+    Module *m;
+    const Feature **in; /* inputs of flexible shape, by name */
+    int n;
+} Flexible;
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp((*(const Feature *const *)a)->name, (*(const Feature *const *)b)->name);
+}
+
+static Const *group(Module *m, const Type *t, int64_t room)
+{
+    Const *c = NEW(&m->arena, Const);
+    *c = (Const){ .type = t, .kind = CONST_GROUP, .elem = NEW_ARRAY(&m->arena, room + 1, const Const *) };
+    return c;
+}
+
+static void add(Const *g, const Const *c) { g->elem[g->nelem++] = c; }
+
+static const Const *shape_const(Module *m, const Type *t, int n, const int64_t *v)
+{
+    Const *c = const_ints(&m->arena, DT_INT32, n, v);
+    c->type = t;
+    c->nelem = n;
+    return c;
+}
+
+typedef struct { const Type *text, *shape, *pair, *pairs, *named, *ranges, *keyed; } FlexTypes;
+
+static FlexTypes flex_types(Arena *a)
+{
+    FlexTypes t = { .text = type_scalar(a, DT_STRING), .shape = type_tensor(a, DT_INT32, SHAPE(DIM_ANY)),
+                    .pair = type_tensor(a, DT_INT32, SHAPE(2)) };
+    t.pairs = type_list(a, t.pair, DIM_ANY);
+    t.named = type_dict(a, t.text, t.shape);
+    t.ranges = type_dict(a, t.text, t.pairs);
+    t.keyed = type_dict(a, t.text, t.named);
+    return t;
+}
+
+static const Const *default_shapes(const Flexible *x, const FlexTypes *t)
+{
+    Const *dict = group(x->m, t->named, 2 * x->n);
+    FeatureInfo o;
+    for (int i = 0; i < x->n; i++) {
+        feature_info(x->in[i]->type, x->in[i]->len, &o);
+        if (!o.rank && o.nshapes) {
+            PbField f;
+            pb_next(&o.shapes, &f);
+            o.rank = feature_ints(pb_sub(&o.shapes, &f), 1, o.shape);
+        }
+        if (!o.rank && o.nrange) memcpy(o.shape, o.low, sizeof o.shape);
+        add(dict, const_string(&x->m->arena, x->in[i]->name));
+        add(dict, shape_const(x->m, t->shape, o.rank > 0 ? o.rank : o.nrange, o.shape));
+    }
+    return dict;
+}
+
+static const Const *range_dims(const Flexible *x, const FlexTypes *t)
+{
+    Const *dict = group(x->m, t->ranges, 2 * x->n);
+    FeatureInfo o;
+    for (int i = 0; i < x->n; i++) {
+        if (!feature_info(x->in[i]->type, x->in[i]->len, &o) || !o.nrange) continue;
+        Const *list = group(x->m, t->pairs, o.nrange);
+        for (int k = 0; k < o.nrange; k++) {
+            const bool open = o.high[k] < 0 || o.high[k] > INT32_MAX;
+            add(list, shape_const(x->m, t->pair, 2, (int64_t[]){ o.low[k], open ? -1 : o.high[k] }));
+        }
+        add(dict, const_string(&x->m->arena, x->in[i]->name));
+        add(dict, list);
+    }
+    return dict;
+}
+
+/* The k-th of the enumerated shapes of an input; -1: it has fewer. */
+static int nth_shape(const Feature *in, int k, int64_t out[MAX_RANK])
+{
+    FeatureInfo o;
+    PbField f;
+    if (!feature_info(in->type, in->len, &o)) return -1;
+    while (pb_next(&o.shapes, &f))
+        if (f.num == 1 && k-- == 0) return feature_ints(pb_sub(&o.shapes, &f), 1, out);
+    return -1;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(text_of((*(const Const *const *)a)->elem[0]), text_of((*(const Const *const *)b)->elem[0]));
+}
+
+/* Keys are eight hexadecimal digits that nothing is known to depend on: a hash of the shapes. */
+static const Const *enumerated_shapes(const Flexible *x, const FlexTypes *t)
+{
+    Module *m = x->m;
+    int count = 0, cap = 0;
+    const Const **entry = NULL;
+    for (int k = 0;; k++) {
+        Const *shapes = group(m, t->named, 2 * x->n);
+        uint32_t hash = 2166136261u;
+        for (int i = 0; i < x->n; i++) {
+            int64_t v[MAX_RANK];
+            const int n = nth_shape(x->in[i], k, v);
+            if (n < 0) continue;
+            add(shapes, const_string(&m->arena, x->in[i]->name));
+            add(shapes, shape_const(m, t->shape, n, v));
+            for (int j = 0; j < n; j++) hash = (hash ^ (uint32_t)v[j]) * 16777619u;
+        }
+        if (!shapes->nelem) break;
+        Const *pair = group(m, t->keyed, 2);
+        add(pair, const_string(&m->arena, arena_printf(&m->arena, "%08x", (unsigned)hash)));
+        add(pair, shapes);
+        entry = about_grow(m, entry, count, &cap, sizeof *entry);
+        entry[count++] = pair;
+    }
+    if (count) qsort(entry, (size_t)count, sizeof *entry, by_key);
+    Const *dict = group(m, t->keyed, 2 * count);
+    for (int i = 0; i < count; i++) {
+        add(dict, entry[i]->elem[0]);
+        add(dict, entry[i]->elem[1]);
+    }
+    return dict;
+}
+
+const Const *flexible_make(Module *m, const AboutFunc *a)
+{
+    const struct Features *in = &a->side[ABOUT_INPUT];
+    Flexible x = { .m = m, .in = NEW_ARRAY(&m->arena, in->count + 1, const Feature *) };
+    FeatureInfo o;
+    for (int i = 0; i < in->count; i++)
+        if (in->at[i].type && feature_info(in->at[i].type, in->at[i].len, &o) && (o.nrange || o.nshapes))
+            x.in[x.n++] = &in->at[i];
+    if (!x.n) return NULL;
+    qsort(x.in, (size_t)x.n, sizeof *x.in, by_name);
+    const FlexTypes t = flex_types(&m->arena);
+    const struct { const char *name; const Const *dict; } part[] = {
+        { "DefaultShapes", default_shapes(&x, &t) },
+        { "EnumeratedShapes", enumerated_shapes(&x, &t) },
+        { "RangeDims", range_dims(&x, &t) },
+    };
+    const Type *types[COUNT(part)];
+    const Const *pairs[COUNT(part)];
+    int n = 0;
+    for (size_t i = 0; i < COUNT(part); i++) {
+        if (!part[i].dict->nelem) continue;
+        types[n] = type_tuple(&m->arena, 2, (const Type *[]){ t.text, part[i].dict->type });
+        Const *pair = group(m, types[n], 2);
+        add(pair, const_string(&m->arena, part[i].name));
+        add(pair, part[i].dict);
+        pairs[n++] = pair;
+    }
+    Const *all = group(m, type_tuple(&m->arena, n, types), n);
+    for (int i = 0; i < n; i++) add(all, pairs[i]);
+    return all;
+}

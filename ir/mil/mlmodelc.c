@@ -1,0 +1,213 @@
+/* mlmodelc.c -- .mlmodelc folders: model.mil, weights, coremldata.bin and metadata.json. */
+#include "read.h"
+#include "spec.h"
+
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+/* ---- coremldata.bin ---------------------------------------------------------------------------
+ * As 20 files of Apple's compiler have it, all of one function and one opset below ios18: a head of
+ * 83 bytes, the ModelDescription message, a tail of 16. All is little endian; what the tables
+ * leave out is 0 in all files, and what the constants mean is not known. */
+
+enum { HEAD = 83, TAIL = 16, AT_SPEC = 43, AT_LENGTH = 75 };
+static const struct { size_t at, size; const char *bytes; } fixed[] = {
+    { 0, 4, "\xf6\x01\0" },          /* 502, the number of the ML program among the kinds of model */
+    { 4, 4, "\5\0\0" },
+    { 28, 8, "\7\0\0\0\0\0\0" },     /* the length of.. */
+    { 36, 7, "generic" },
+};
+static const unsigned char tail[TAIL] = { 0xf6, 1 };
+
+static uint64_t little(const unsigned char *p)
+{
+    uint64_t v = 0;
+    for (int i = 8; i-- > 0;) v = v << 8 | p[i];
+    return v;
+}
+
+static void make_head(unsigned char head[HEAD], uint64_t spec, uint64_t length)
+{
+    memset(head, 0, HEAD);
+    for (size_t i = 0; i < COUNT(fixed); i++) memcpy(head + fixed[i].at, fixed[i].bytes, fixed[i].size);
+    for (int i = 0; i < 8; i++) {
+        head[AT_SPEC + i] = (unsigned char)(spec >> 8 * i);
+        head[AT_LENGTH + i] = (unsigned char)(length >> 8 * i);
+    }
+}
+
+bool coremldata_read(Module *m, Diag *d, const char *path, const Mapped *file)
+{
+    const Loc none = { .src = NULL };
+    unsigned char head[HEAD];
+    if (file->size < HEAD + TAIL) return diag_error(d, none, "%s is too short", path);
+    const uint64_t spec = little(file->data + AT_SPEC), length = little(file->data + AT_LENGTH);
+    make_head(head, spec, length);
+    if (spec > 0xffff || length != file->size - HEAD - TAIL || memcmp(head, file->data, HEAD)
+        || memcmp(tail, file->data + HEAD + length, TAIL))
+        return diag_error(d, none, "%s has a layout that is not known", path);
+    PbFile pb = { .data = file->data + HEAD, .size = (size_t)length };
+    const Module bare = { .first = m->first };
+    about_of(m)->spec = (int)spec;
+    about_of(m)->read_spec = about_spec(&bare);
+    if (about_read(m, d, pb_open(&pb))) return true;
+    if (pb.wrong)
+        diag_error(d, none, "%s is damaged at byte %zu: %s", path, HEAD + pb.at, pb.wrong);
+    return false;
+}
+
+bool coremldata_write(const Module *m, Diag *d, Buf *out)
+{
+    unsigned char head[HEAD];
+    Buf about = { 0 };
+    const bool ok = about_write(m, d, &about);
+    make_head(head, (uint64_t)about_spec(m), about.len);
+    buf_add(out, head, HEAD);
+    if (about.len) buf_add(out, about.s, about.len);
+    buf_add(out, tail, TAIL);
+    buf_free(&about);
+    return ok;
+}
+
+/* ---- metadata.json ---------------------------------------------------------------------------- */
+
+static const struct { uint64_t number; const char *name; } array_names[] = {
+    { 65552, "Float16" }, { 65568, "Float32" }, { 65600, "Float64" }, { 131080, "Int8" }, { 131104, "Int32" },
+};
+
+static void add_text(cJSON *o, const char *name, const char *s)
+{
+    if (!cJSON_AddStringToObject(o, name, s)) bug("out of memory: JSON");
+}
+
+static void shape_to(Buf *b, const FeatureInfo *o, const char *separator)
+{
+    for (int i = 0; i < o->rank; i++) buf_printf(b, "%s%lld", i ? separator : "", (long long)o->shape[i]);
+}
+
+static void add_array(cJSON *one, const FeatureInfo *o)
+{
+    const char *dtype = "";
+    Buf shape = { 0 }, formatted = { 0 };
+    for (size_t i = 0; i < COUNT(array_names); i++)
+        if (array_names[i].number == o->dtype) dtype = array_names[i].name;
+    buf_putc(&shape, '[');
+    shape_to(&shape, o, ", ");
+    buf_putc(&shape, ']');
+    buf_printf(&formatted, "%s (%s", o->state ? "State" : "MultiArray", dtype);
+    if (o->rank) buf_putc(&formatted, ' ');
+    shape_to(&formatted, o, " \xc3\x97 ");
+    buf_putc(&formatted, ')');
+    add_text(one, "dataType", dtype);
+    add_text(one, "formattedType", formatted.s);
+    add_text(one, "shape", shape.s);
+    add_text(one, "type", o->state ? "State" : "MultiArray");
+    buf_free(&shape);
+    buf_free(&formatted);
+}
+
+static void add_schema(const Module *m, const Func *f, int side, const char *name, cJSON *to)
+{
+    int n;
+    const Shown *x = about_side(m, f, side, &n);
+    cJSON *list = cJSON_AddArrayToObject(to, name);
+    for (int i = 0; i < n; i++) {
+        FeatureInfo o;
+        Buf made = { 0 };
+        Diag quiet = { .quiet = true };
+        cJSON *one = cJSON_CreateObject();
+        if (x[i].type) buf_add(&made, x[i].type, x[i].len);
+        else feature_make(&quiet, f, x[i].v, side != ABOUT_OUTPUT, &made);
+        const bool known = made.len && feature_info(made.s, made.len, &o);
+        add_text(one, "name", x[i].v->name);
+        add_text(one, "shortDescription", x[i].doc ? x[i].doc : "");
+        add_text(one, "isOptional", known && o.optional ? "1" : "0");
+        add_text(one, "hasShapeFlexibility", known && (o.nrange || o.nshapes) ? "1" : "0");
+        if (known && o.array) add_array(one, &o);
+        else add_text(one, "type", known && o.image ? "Image" : "");
+        cJSON_AddItemToArray(list, one);
+        buf_free(&made);
+        diag_free(&quiet);
+    }
+}
+
+static void add_metadata(const Module *m, cJSON *o)
+{
+    const About *a = m->about;
+    for (int i = 0; a && i < ABOUT_TEXTS; i++)
+        if (a->text[i] && *a->text[i]) add_text(o, about_texts[i], a->text[i]);
+    cJSON *user = cJSON_AddObjectToObject(o, "userDefinedMetadata");
+    for (int i = 0; a && i + 1 < a->nuser; i += 2) add_text(user, a->user[i], a->user[i + 1]);
+}
+
+/* What other tools show of a model; Core ML itself takes all this from coremldata.bin. */
+static bool write_metadata(const Module *m, Diag *d, const char *path, const char *name)
+{
+    cJSON *root = cJSON_CreateArray(), *o = cJSON_CreateObject();
+    const Func *main = module_main(m);
+    cJSON_AddItemToArray(root, o);
+    add_text(o, "metadataOutputVersion", "3.0");
+    add_metadata(m, o);
+    if (main) {
+        add_schema(m, main, ABOUT_INPUT, "inputSchema", o);
+        add_schema(m, main, ABOUT_OUTPUT, "outputSchema", o);
+        add_schema(m, main, ABOUT_STATE, "stateSchema", o);
+    }
+    cJSON_AddArrayToObject(o, "modelParameters");
+    cJSON_AddNumberToObject(o, "specificationVersion", about_spec(m));
+    add_text(o, "isUpdatable", m->about && m->about->updatable ? "1" : "0");
+    add_text(cJSON_AddObjectToObject(o, "modelType"), "name", "MLModelType_mlProgram");
+    add_text(o, "generatedClassName", name);
+    add_text(o, "method", "predict");
+    const bool ok = json_write(d, path, root);
+    cJSON_Delete(root);
+    return ok;
+}
+
+/* ---- the folder ------------------------------------------------------------------------------- */
+
+static bool read_about(Module *m, Diag *d, const char *path)
+{
+    const char *file = arena_printf(&m->arena, "%s/coremldata.bin", path);
+    Mapped map;
+    if (!file_exists(file)) return true; /* the program alone is a model too */
+    if (!file_map(d, file, &map)) return false;
+    const bool ok = coremldata_read(m, d, file, &map);
+    file_unmap(&map);
+    return ok;
+}
+
+Module *mlmodelc_read(Diag *d, const char *path)
+{
+    Mapped map;
+    Module *m = module_new();
+    const char *file = arena_printf(&m->arena, "%s/model.mil", path);
+    bool ok = file_exists(file);
+    if (!ok) diag_error(d, (Loc){ .src = NULL }, "%s has no model.mil: only compiled ML programs are read", path);
+    ok = ok && file_map(d, file, &map);
+    if (ok) {
+        Source *src = module_source(m, file, &map);
+        src->text = map.data ? (const char *)map.data : "";
+        src->len = map.size;
+        ok = mil_read_into(m, d, src, path) && read_about(m, d, path);
+    }
+    if (ok) return m;
+    module_free(m);
+    return NULL;
+}
+
+bool mlmodelc_save(Module *m, Diag *d, const char *path)
+{
+    Arena a = { 0 };
+    Buf data = { 0 };
+    char *name = arena_strdup(&a, file_base(path)), *dot = strrchr(name, '.');
+    if (dot) *dot = 0;
+    const bool ok = coremldata_write(m, d, &data) && file_make_dirs(d, path)
+                    && mil_save(m, d, arena_printf(&a, "%s/model.mil", path))
+                    && file_write_all(d, arena_printf(&a, "%s/coremldata.bin", path), data.s, data.len)
+                    && write_metadata(m, d, arena_printf(&a, "%s/metadata.json", path), name);
+    buf_free(&data);
+    arena_free(&a);
+    return ok;
+}

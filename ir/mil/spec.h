@@ -1,0 +1,109 @@
+/* spec.h -- the parts that containers are made of: a program in protobuf form, what a container says
+ * beyond the program (About), and where it is kept beside a .mil; not for outside.
+ *
+ * Field numbers are those of the published Core ML format: Model.proto, FeatureTypes.proto, MIL.proto. */
+#ifndef ANEC_MIL_SPEC_H
+#define ANEC_MIL_SPEC_H
+
+#include "mil.h"
+#include "print.h"
+#include "proto.h"
+
+/* ---- program: MIL.proto ----------------------------------------------------------------------- */
+
+enum { MODEL_VERSION = 1, MODEL_DESCRIPTION = 2, MODEL_UPDATABLE = 10, MODEL_PROGRAM = 502 };
+
+/* Reads a Program message into m, whose src names the file. Damage stays in in->file. */
+bool program_read(Module *m, Diag *d, PbIn in);
+/* The module as a Program message, literals that `places` knows as references. */
+bool program_write(const Module *m, Diag *d, const MilPlaces *places, Buf *out);
+Opset opset_of_core(const char *text);      /* "CoreML7" is ios17; OPSET_NONE when unknown */
+
+/* ---- about: ModelDescription ------------------------------------------------------------------- */
+
+typedef struct {
+    const char *name, *doc;
+    const void *type; /* a FeatureType message, or NULL: what the program's type says */
+    size_t len;
+} Feature;
+
+enum { ABOUT_INPUT, ABOUT_OUTPUT, ABOUT_STATE, ABOUT_SIDES };
+
+typedef struct {
+    const char *name;
+    struct Features { Feature *at; int count, cap; } side[ABOUT_SIDES];
+    const void *rest; /* fields that we do not know, as they stood */
+    size_t rest_len;
+} AboutFunc;
+
+enum { ABOUT_TEXTS = 4 }; /* short description, version, author, license */
+extern const char *const about_texts[ABOUT_TEXTS];
+
+typedef struct About About;
+struct About {
+    int spec, read_spec;      /* specificationVersion; what the program alone asked for when it was read */
+    bool updatable;
+    const char *text[ABOUT_TEXTS];
+    const char **user;        /* key, value, key, value .. */
+    int nuser, user_cap;
+    AboutFunc *func;
+    int nfunc, func_cap;
+    const void *rest;
+    size_t rest_len;
+};
+
+About *about_of(Module *m);                             /* the module's, made when it has none */
+AboutFunc *about_func(Module *m, About *a, const char *name);
+bool about_read(Module *m, Diag *d, PbIn description);  /* after the program was read */
+/* The description message of the module as it now is; features that no longer fit are made anew. */
+bool about_write(const Module *m, Diag *d, Buf *out);
+int about_spec(const Module *m);                        /* specificationVersion */
+void *about_grow(Module *m, void *array, int count, int *cap, size_t size);
+/* The features of one side in the order they are shown in. */
+typedef struct { const Value *v; const char *doc; const void *type; size_t len; } Shown;
+Shown *about_side(const Module *m, const Func *f, int side, int *count);
+int about_side_of(const Value *param);                  /* input or state */
+
+/* A FeatureType message: made from a value's type, and asked. */
+bool feature_make(Diag *d, const Func *f, const Value *v, bool input, Buf *out);
+bool feature_fits(const void *type, size_t len, const Value *v);
+typedef struct {
+    bool array, state, image, optional;
+    int64_t shape[MAX_RANK], low[MAX_RANK], high[MAX_RANK];
+    int rank, nrange, nshapes;
+    uint64_t dtype;
+    PbFile file;
+    PbIn shapes;               /* EnumeratedShapes */
+} FeatureInfo;
+bool feature_info(const void *type, size_t len, FeatureInfo *out);
+int feature_ints(PbIn in, uint32_t num, int64_t out[MAX_RANK]); /* a repeated int64; -1: too many */
+
+/* FlexibleShapeInformation, which text holds and a description says in its own way. */
+#define FLEXIBLE "FlexibleShapeInformation"
+const Const *flexible_make(Module *m, const AboutFunc *a); /* NULL: every shape is fixed */
+bool flexible_shape(const Func *f, const char *input, Buf *array); /* into an ArrayFeatureType */
+
+/* ---- beside a file ----------------------------------------------------------------------------- */
+
+enum { BESIDE_MIL = 1, BESIDE_PACKAGE };
+/* FILE.json: written when there is something to say, removed when it is ours and there is not. */
+bool beside_write(const Module *m, Diag *d, const char *path, int form);
+bool beside_read(Module *m, Diag *d, const char *path);
+bool json_write(Diag *d, const char *path, const void *json);    /* a cJSON */
+void *json_read(Diag *d, const char *path);                      /* freed by the caller */
+
+/* ---- the forms --------------------------------------------------------------------------------- */
+
+Module *mlpackage_read(Diag *d, const char *path);
+Module *mlmodelc_read(Diag *d, const char *path);
+Module *mlmodel_read(Diag *d, const char *path);                 /* the bare specification */
+bool mlpackage_save(Module *m, Diag *d, const char *path);
+bool mlmodelc_save(Module *m, Diag *d, const char *path);
+Source *module_source(Module *m, const char *path, const Mapped *file); /* m owns the file from here */
+/* Like mil_save, with bytes of another form in the place of text. */
+typedef bool MilWriter(const Module *m, Diag *d, const MilPlaces *places, Buf *out);
+bool mil_save_as(Module *m, Diag *d, const char *path, MilWriter *write);
+bool coremldata_read(Module *m, Diag *d, const char *path, const Mapped *file);
+bool coremldata_write(const Module *m, Diag *d, Buf *out);
+
+#endif
