@@ -17,7 +17,7 @@ enum {
     MAX_EVAL_DEPTH = 3000,     /* nested evaluations, over all calls: the C stack's limit */
     MAX_STEPS = 20 * 1000 * 1000,
     MAX_LIST = 4 * 1000 * 1000,
-    MAX_OPS = 1000 * 1000,
+    MAX_OPS = 200 * 1000,
     CACHED_LIST = 16,          /* lists of at least so many elements become one constant per function */
 };
 
