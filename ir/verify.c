@@ -138,13 +138,23 @@ static void check_results(Verify *v, Op *op, const Call *c)
     }
 }
 
+static const char *types_of(Arena *a, int n, Value *const *val)
+{
+    Buf b = { 0 };
+    for (int i = 0; i < n; i++) buf_printf(&b, "%s%s", i ? ", " : "", type_text(a, val[i]->type));
+    const char *s = arena_strndup(a, b.s ? b.s : "nothing", b.s ? b.len : strlen("nothing"));
+    buf_free(&b);
+    return s;
+}
+
 static bool block_yields(Verify *v, const Op *op, const Block *b, int n, Value *const *like)
 {
     bool same = b->nresult == n;
     for (int i = 0; same && i < n; i++) same = type_fits(b->result[i]->type, like[i]->type);
     if (same) return true;
-    diag_error(v->diag, op->loc, "%s: block %s yields %d values; the types of %d are needed", op->name,
-               b->name ? b->name : "?", b->nresult, n);
+    diag_error(v->diag, op->loc, "%s: its %s yields %s where %s is needed", op->name,
+               b == op->block[0] ? "first block" : "second block",
+               types_of(v->scratch, b->nresult, b->result), types_of(v->scratch, n, like));
     return wrong(v);
 }
 

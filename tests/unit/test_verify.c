@@ -1,0 +1,109 @@
+/* test_verify.c -- modules that no text can say: built wrong, and what the verifier says of them. */
+#include "unit.h"
+
+#include "../../ir/ir.h"
+#include "../../ir/passes/passes.h"
+
+#include <string.h>
+
+typedef struct {
+    Module *m;
+    Func *f;
+    Value *x;
+    Diag diag;
+    Builder b;
+} Made;
+
+static Made made(void)
+{
+    Made t = { .m = module_new() };
+    t.f = func_new(t.m, "main", OPSET_IOS17);
+    t.x = block_param(t.f->body, "x", type_tensor(&t.m->arena, DT_FP16, SHAPE(2, 3)), (Loc){ 0 });
+    return t;
+}
+
+static void expect(Made *t, const char *message)
+{
+    assert_false(module_verify(t->m, &t->diag, NULL));
+    if (!t->diag.text.s || !strstr(t->diag.text.s, message)) fail_msg("said: %s", t->diag.text.s);
+    print_message("%s", t->diag.text.s);
+    diag_free(&t->diag);
+    module_free(t->m);
+}
+
+static void test_no_function(void **state)
+{
+    (void)state;
+    Made t = { .m = module_new() };
+    expect(&t, "the program has no function");
+}
+
+static void test_function_twice(void **state)
+{
+    (void)state;
+    Made t = made();
+    block_result(t.f->body, t.x);
+    block_result(func_new(t.m, "main", OPSET_IOS17)->body, t.x);
+    expect(&t, "function main is defined a second time");
+}
+
+static void test_use_before_definition(void **state)
+{
+    (void)state;
+    Made t = made();
+    t.b = builder_at(t.f->body, NULL, &t.diag, (Loc){ 0 });
+    Value *a = build(&t.b, "a", "relu", "x", t.x, NULL);
+    Value *y = build(&t.b, "y", "exp", "x", a, NULL);
+    block_result(t.f->body, y);
+    op_move_before(a->def, t.f->body, NULL);
+    expect(&t, "a is used where it is not defined");
+}
+
+/* Names of a nested block end with it, though a pass may have kept the value. */
+static void test_use_outside_its_block(void **state)
+{
+    (void)state;
+    Made t = made();
+    t.b = builder_at(t.f->body, NULL, &t.diag, (Loc){ 0 });
+    Op *cond = op_new(t.m, t.f->body, NULL, "cond", (Loc){ 0 });
+    op_arg(t.m, cond, "pred", build_bool(&t.b, true));
+    op_move_before(cond, t.f->body, NULL);
+    Value *inner[2];
+    for (int i = 0; i < 2; i++) {
+        Block *block = block_new(cond, "b");
+        Builder in = builder_at(block, NULL, &t.diag, (Loc){ 0 });
+        inner[i] = build(&in, "inner", "relu", "x", t.x, NULL);
+        block_result(block, inner[i]);
+    }
+    op_out(t.m, cond, "y", t.x->type, (Loc){ 0 });
+    block_result(t.f->body, inner[0]);
+    expect(&t, "inner is used where it is not defined");
+}
+
+static void test_pass_names(void **state)
+{
+    (void)state;
+    Made t = made();
+    block_result(t.f->body, t.x);
+    PassOptions o = { .target = target_find("m1"), .only = "fodl" };
+    assert_false(passes_run(t.m, &o, &t.diag));
+    o.only = "quaternions";
+    assert_false(passes_run(t.m, &o, &t.diag));
+    print_message("%s", t.diag.text.s);
+    assert_non_null(strstr(t.diag.text.s, "there is no pass called fodl; did you mean fold?"));
+    assert_non_null(strstr(t.diag.text.s, "there is no pass called quaternions; --list-passes shows all"));
+    diag_free(&t.diag);
+    module_free(t.m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_function),
+        cmocka_unit_test(test_function_twice),
+        cmocka_unit_test(test_use_before_definition),
+        cmocka_unit_test(test_use_outside_its_block),
+        cmocka_unit_test(test_pass_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
