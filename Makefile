@@ -206,7 +206,7 @@ clean:
 	rm -rf $(BUILD)
 
 help:
-	@echo 'make            builds $(BUILD)/anec, $(BUILD)/anerun and the library'
+	@echo 'make            builds the tools (anec, anerun, anediff ..) and the library in $(BUILD)'
 	@echo 'make check      builds, then runs every test (tests/check.sh)'
 	@echo 'make demo       classifies 1,000 real digits with a model compiled for each chip'
 	@echo 'make bench      times beside named peers'
