@@ -306,7 +306,8 @@ static const Tensor *literal_value(const Value *v, Arena *scratch, Diag *d)
     enum { SMALL = 4096 };
     const Const *k = v->lit;
     if (!k || k->type->kind != TY_TENSOR || k->kind == CONST_GROUP) return NULL;
-    if (!shape_known(&k->type->shape)) return NULL; /* the verifier reports it */
+    /* The verifier reports both; what follows from them is not said. */
+    if (!shape_known(&k->type->shape) || !type_equal(k->type, v->type)) return NULL;
     bool small = type_bytes(k->type) <= SMALL;
     if (k->kind != CONST_DATA && !small) return NULL;
     if (k->kind == CONST_BLOB && (!k->file || k->file->absent)) return NULL;
