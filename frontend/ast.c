@@ -26,7 +26,7 @@ const char *ast_token_name(int kind)
     return kind > 0 && (size_t)kind < COUNT(names) && names[kind] ? names[kind] : "?";
 }
 
-/* ---- errors ---------------------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 static void parse_error(Ast *p, Loc loc, const char *why)
 {
@@ -40,7 +40,8 @@ void ast_syntax_error(Ast *p, Token t)
     if (p->failed) return;
     p->failed = true;
     if (!t.kind) diag_error(p->diag, t.loc, "the program ends in the middle of a statement");
-    else if (t.kind == TK_SEP) diag_error(p->diag, t.loc, "the statement is not complete at the end of this line");
+    else if (t.kind == TK_SEP)
+        diag_error(p->diag, t.loc, "the statement is not complete at the end of this line");
     else if (t.kind == TK_NAME || t.kind == TK_INT || t.kind == TK_FLOAT || t.kind == TK_STRING)
         diag_error(p->diag, t.loc, "a statement cannot go on with this %s", what);
     else diag_error(p->diag, t.loc, "a statement cannot go on with `%s`", what);
@@ -48,7 +49,7 @@ void ast_syntax_error(Ast *p, Token t)
 
 void ast_too_deep(Ast *p, Loc loc) { parse_error(p, loc, "the program is nested too deeply"); }
 
-/* ---- nodes ----------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 static int deepest(const Node *list)
 {
@@ -77,6 +78,16 @@ Node *ast_named(Ast *p, NodeKind kind, Token name, Loc loc, Node *a, Node *b, No
     Node *n = ast_node(p, kind, loc, a, b, c);
     n->name = name_intern(p->names, text_of(&name), name.loc.len);
     return n;
+}
+
+Node *ast_decl(Ast *p, NodeKind kind, Token name, Node *a, Node *b, Node *c)
+{
+    return ast_named(p, kind, name, name.loc, a, b, c);
+}
+
+Node *ast_leaf(Ast *p, NodeKind kind, Token name)
+{
+    return ast_decl(p, kind, name, NULL, NULL, NULL);
 }
 
 /* The token's digits without `_`, NUL-terminated. */
@@ -169,13 +180,14 @@ NodeList ast_share(Ast *p, NodeList l, const char *what)
         from = n->next;
     }
     if (from && !p->failed) {
-        diag_error(p->diag, from->loc, "%s %s needs a type: `%s: ..`", what, from->name, from->name);
+        diag_error(p->diag, from->loc, "%s %s needs a type: `%s: ..`", what, from->name,
+                   from->name);
         p->failed = true;
     }
     return l;
 }
 
-/* ---- the driver ------------------------------------------------------------------------------------- */
+/* ---- the driver ------------------------------------------------------------------------------ */
 
 Node *ast_parse(Arena *a, Names *names, Diag *d, const Source *src)
 {
@@ -193,7 +205,7 @@ Node *ast_parse(Arena *a, Names *names, Diag *d, const Source *src)
     return p.failed ? NULL : p.root;
 }
 
-/* ---- the tree as text --------------------------------------------------------------------------------- */
+/* ---- the tree as text ------------------------------------------------------------------------ */
 
 static void print_value(const Node *n, Buf *out)
 {

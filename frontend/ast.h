@@ -1,8 +1,9 @@
 /* ast.h -- the syntax tree of the language, and the lexer and parser that make it.
  *
- * Nodes live in the arena they were made in and die with it; names are interned, so that equal names
- * are equal pointers. Lists of nodes are linked through `next`. Every node knows how deep the tree
- * below it is: deeper than AST_MAX_DEPTH is an error of the parser, so that walkers may recurse. */
+ * Nodes live in the arena they were made in and die with it; names are interned, so that equal
+ * names are equal pointers. Lists of nodes are linked through `next`. Every node knows how deep the
+ * tree below it is: deeper than AST_MAX_DEPTH is an error of the parser, so that walkers may
+ * recurse. */
 #ifndef ANEC_AST_H
 #define ANEC_AST_H
 
@@ -58,7 +59,7 @@ typedef struct {
     bool failed; /* an error was reported: the rest of the text is not read */
 } Ast;
 
-/* ---- the lexer (lexer.re) ---------------------------------------------------------------------- */
+/* ---- the lexer (lexer.re) -------------------------------------------------------------------- */
 
 typedef struct {
     const Source *src;
@@ -73,15 +74,18 @@ typedef struct {
 bool lexer_open(Lexer *lx, Diag *d, const Source *src);
 bool lexer_next(Lexer *lx, Diag *d, Token *t); /* false after an error; t->kind 0 at the end */
 
-/* ---- the parser (grammar.y, ast.c) ---------------------------------------------------------------- */
+/* ---- the parser (grammar.y, ast.c) ----------------------------------------------------------- */
 
-Node *ast_parse(Arena *a, Names *names, Diag *d, const Source *src); /* the FILE node, NULL after errors */
+Node *ast_parse(Arena *a, Names *names, Diag *d,
+                const Source *src); /* the FILE node, NULL after errors */
 void ast_print(const Node *n, Buf *out);
 const char *ast_token_name(int kind);   /* "NAME", "+"; for --emit tokens and messages */
 
 /* For the actions of grammar.y; each may set p->failed. */
 Node *ast_node(Ast *p, NodeKind kind, Loc loc, Node *a, Node *b, Node *c);
 Node *ast_named(Ast *p, NodeKind kind, Token name, Loc loc, Node *a, Node *b, Node *c);
+Node *ast_decl(Ast *p, NodeKind kind, Token name, Node *a, Node *b, Node *c); /* at the name */
+Node *ast_leaf(Ast *p, NodeKind kind, Token name);
 Node *ast_literal(Ast *p, NodeKind kind, Token t);
 Node *ast_binary(Ast *p, Token op, Node *a, Node *b);
 Node *ast_unary(Ast *p, Token op, Node *a);

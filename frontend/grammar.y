@@ -1,7 +1,7 @@
 /* grammar.y -- the language's grammar; docs/language.md explains it clause by clause.
  *
- * Actions are one call each: what a construct means is in ast.c and lower*.c. The lexer makes SEP of
- * a line end (or `;`) that ends a statement, and none before `}`, so that blocks need no empty
+ * Actions are one call each: what a construct means is in ast.c and lower*.c. The lexer makes SEP
+ * of a line end (or `;`) that ends a statement, and none before `}`, so that blocks need no empty
  * statements. */
 %include {
 #include "ast.h"
@@ -47,19 +47,22 @@
 %right NEGATIVE.
 %right POWER.
 
-/* ---- file ------------------------------------------------------------------------------------- */
+/* ---- file ------------------------------------------------------------------------------------ */
 
 file ::= items(L).              { p->root = ast_list(p, N_FILE, (Loc){ .src = p->src }, L); }
-file ::= .                      { p->root = ast_list(p, N_FILE, (Loc){ .src = p->src }, (NodeList){ 0 }); }
+file ::= .
+    { p->root = ast_list(p, N_FILE, (Loc){ .src = p->src }, (NodeList){ 0 }); }
 
 items(L) ::= item(X).           { L = X; }
 items(L) ::= items(M) SEP item(X). { L = ast_append(M, X.first); }
 %type item { NodeList }
 
 item(L) ::= IMPORT(K) STRING(S).
-    { L = ast_first(ast_node(p, N_IMPORT, loc_join(K.loc, S.loc), ast_literal(p, N_STRING, S), NULL, NULL)); }
+    { L = ast_first(ast_node(p, N_IMPORT, loc_join(K.loc, S.loc), ast_literal(p, N_STRING, S),
+          NULL, NULL)); }
 item(L) ::= IMPORT(K) STRING(S) AS NAME(N).
-    { L = ast_first(ast_named(p, N_IMPORT, N, loc_join(K.loc, N.loc), ast_literal(p, N_STRING, S), NULL, NULL)); }
+    { L = ast_first(ast_named(p, N_IMPORT, N, loc_join(K.loc, N.loc), ast_literal(p, N_STRING,
+          S), NULL, NULL)); }
 item(L) ::= PARAM params(M).    { L = M; }
 item(L) ::= WEIGHTS(K) FROM expr(E).
     { L = ast_first(ast_node(p, N_WEIGHTS, K.loc, E, NULL, NULL)); }
@@ -68,52 +71,54 @@ item(L) ::= WEIGHTS(K) FROM expr(E) AS STRING(S).
 item(L) ::= WEIGHTS(K) INIT expr(E).
     { L = ast_first(ast_node(p, N_WEIGHTS, K.loc, NULL, NULL, E)); }
 item(L) ::= LAYER NAME(N) block(B).
-    { L = ast_first(ast_named(p, N_LAYERDEF, N, N.loc, NULL, B, NULL)); }
+    { L = ast_first(ast_decl(p, N_LAYERDEF, N, NULL, B, NULL)); }
 item(L) ::= LAYER NAME(N) LPAREN arguments(A) RPAREN block(B).
-    { L = ast_first(ast_named(p, N_LAYERDEF, N, N.loc, A.first, B, NULL)); }
+    { L = ast_first(ast_decl(p, N_LAYERDEF, N, A.first, B, NULL)); }
 item(L) ::= FN NAME(N) LPAREN arguments(A) RPAREN results(R) body(B).
-    { L = ast_first(ast_named(p, N_FN, N, N.loc, A.first, R.first, B)); }
+    { L = ast_first(ast_decl(p, N_FN, N, A.first, R.first, B)); }
 item(L) ::= MODEL NAME(N) LPAREN arguments(A) RPAREN results(R) body(B).
-    { L = ast_first(ast_named(p, N_MODEL, N, N.loc, A.first, R.first, B)); }
+    { L = ast_first(ast_decl(p, N_MODEL, N, A.first, R.first, B)); }
 item(L) ::= WEIGHT weights(M).  { L = ast_share(p, M, "weight"); }
 item(L) ::= assign(X).          { L = ast_first(X); }
 item(L) ::= assertion(X).       { L = ast_first(X); }
 
 params(L) ::= param(X).                  { L = ast_first(X); }
 params(L) ::= params(M) COMMA param(X).  { L = ast_append(M, X); }
-param(X) ::= NAME(N) ASSIGN expr(E).     { X = ast_named(p, N_PARAM, N, N.loc, E, NULL, NULL); }
+param(X) ::= NAME(N) ASSIGN expr(E).     { X = ast_decl(p, N_PARAM, N, E, NULL, NULL); }
 
-/* ---- functions and types ------------------------------------------------------------------------ */
+/* ---- functions and types --------------------------------------------------------------------- */
 
 arguments(L) ::= .                             { L = (NodeList){ 0 }; }
 arguments(L) ::= arglist(M).                   { L = M; }
 arguments(L) ::= arglist(M) COMMA.             { L = M; }
 arglist(L) ::= argument(X).                    { L = ast_first(X); }
 arglist(L) ::= arglist(M) COMMA argument(X).   { L = ast_append(M, X); }
-argument(X) ::= NAME(N).                       { X = ast_named(p, N_ARG, N, N.loc, NULL, NULL, NULL); }
-argument(X) ::= NAME(N) COLON type(T).         { X = ast_named(p, N_ARG, N, N.loc, T, NULL, NULL); }
-argument(X) ::= NAME(N) ASSIGN expr(E).        { X = ast_named(p, N_ARG, N, N.loc, NULL, E, NULL); }
-argument(X) ::= NAME(N) COLON type(T) ASSIGN expr(E). { X = ast_named(p, N_ARG, N, N.loc, T, E, NULL); }
+argument(X) ::= NAME(N).                       { X = ast_leaf(p, N_ARG, N); }
+argument(X) ::= NAME(N) COLON type(T).         { X = ast_decl(p, N_ARG, N, T, NULL, NULL); }
+argument(X) ::= NAME(N) ASSIGN expr(E).        { X = ast_decl(p, N_ARG, N, NULL, E, NULL); }
+argument(X) ::= NAME(N) COLON type(T) ASSIGN expr(E). { X = ast_decl(p, N_ARG, N, T, E, NULL); }
 
 results(L) ::= .                               { L = (NodeList){ 0 }; }
 results(L) ::= ARROW resultlist(M).            { L = M; }
 results(L) ::= ARROW LPAREN resultlist(M) RPAREN. { L = M; }
 resultlist(L) ::= result(X).                   { L = ast_first(X); }
 resultlist(L) ::= resultlist(M) COMMA result(X). { L = ast_append(M, X); }
-result(X) ::= NAME(N).                         { X = ast_named(p, N_RESULT, N, N.loc, NULL, NULL, NULL); }
-result(X) ::= NAME(N) COLON type(T).           { X = ast_named(p, N_RESULT, N, N.loc, T, NULL, NULL); }
+result(X) ::= NAME(N).                         { X = ast_leaf(p, N_RESULT, N); }
+result(X) ::= NAME(N) COLON type(T).           { X = ast_decl(p, N_RESULT, N, T, NULL, NULL); }
 
-type(X) ::= NAME(N).                           { X = ast_named(p, N_TYPE, N, N.loc, NULL, NULL, NULL); }
+type(X) ::= NAME(N).                           { X = ast_leaf(p, N_TYPE, N); }
 type(X) ::= NAME(N) LBRACK opt_exprs(L) RBRACK(R).
-    { X = ast_named(p, N_TYPE, N, loc_join(N.loc, R.loc), L.first, ast_node(p, N_LIST, N.loc, NULL, NULL, NULL), NULL); }
+    { X = ast_named(p, N_TYPE, N, loc_join(N.loc, R.loc), L.first, ast_node(p, N_LIST, N.loc,
+          NULL, NULL, NULL), NULL); }
 type(X) ::= LBRACK(B) opt_exprs(L) RBRACK(R).
-    { X = ast_node(p, N_TYPE, loc_join(B.loc, R.loc), L.first, ast_node(p, N_LIST, B.loc, NULL, NULL, NULL), NULL); }
+    { X = ast_node(p, N_TYPE, loc_join(B.loc, R.loc), L.first, ast_node(p, N_LIST, B.loc, NULL,
+          NULL, NULL), NULL); }
 
 body(X) ::= block(B).                          { X = B; }
 body(X) ::= ASSIGN(T) values(E).
     { X = ast_list(p, N_BLOCK, T.loc, ast_first(ast_node(p, N_RETURN, E->loc, E, NULL, NULL))); }
 
-/* ---- statements ---------------------------------------------------------------------------------- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 block(X) ::= LBRACE(B) RBRACE.                 { X = ast_list(p, N_BLOCK, B.loc, (NodeList){ 0 }); }
 block(X) ::= LBRACE(B) stmts(L) RBRACE.        { X = ast_list(p, N_BLOCK, B.loc, L); }
@@ -125,18 +130,20 @@ stmt(L) ::= assign(X).                         { L = ast_first(X); }
 stmt(L) ::= assertion(X).                      { L = ast_first(X); }
 stmt(L) ::= WEIGHT weights(M).                 { L = ast_share(p, M, "weight"); }
 stmt(L) ::= LAYER uses(M).                     { L = ast_share(p, M, "layer"); }
-stmt(L) ::= RETURN(K) values(E).               { L = ast_first(ast_node(p, N_RETURN, K.loc, E, NULL, NULL)); }
+stmt(L) ::= RETURN(K) values(E).
+    { L = ast_first(ast_node(p, N_RETURN, K.loc, E, NULL, NULL)); }
 stmt(L) ::= choice(X).                         { L = ast_first(X); }
 stmt(L) ::= FOR(K) names(M) IN expr(E) block(B).
     { L = ast_first(ast_node(p, N_FOR, K.loc, M.first, E, B)); }
 stmt(L) ::= FN(K) LPAREN arguments(A) RPAREN results(R) body(B).
     { L = ast_first(ast_node(p, N_FN, K.loc, A.first, R.first, B)); }
 stmt(L) ::= FN NAME(N) LPAREN arguments(A) RPAREN results(R) body(B).
-    { L = ast_first(ast_named(p, N_FN, N, N.loc, A.first, R.first, B)); }
+    { L = ast_first(ast_decl(p, N_FN, N, A.first, R.first, B)); }
 
-assign(X) ::= names(L) ASSIGN(T) values(E).    { X = ast_node(p, N_ASSIGN, T.loc, L.first, E, NULL); }
-names(L) ::= NAME(N).                          { L = ast_first(ast_named(p, N_NAME, N, N.loc, NULL, NULL, NULL)); }
-names(L) ::= names(M) COMMA NAME(N).           { L = ast_append(M, ast_named(p, N_NAME, N, N.loc, NULL, NULL, NULL)); }
+assign(X) ::= names(L) ASSIGN(T) values(E).
+    { X = ast_node(p, N_ASSIGN, T.loc, L.first, E, NULL); }
+names(L) ::= NAME(N).                          { L = ast_first(ast_leaf(p, N_NAME, N)); }
+names(L) ::= names(M) COMMA NAME(N).           { L = ast_append(M, ast_leaf(p, N_NAME, N)); }
 values(X) ::= expr(E).                         { X = E; }
 values(X) ::= expr(E) COMMA(C) exprs(L).
     { X = ast_list(p, N_LIST, C.loc, ast_append(ast_first(E), L.first)); }
@@ -150,24 +157,24 @@ choice(X) ::= IF(K) expr(E) block(B) ELSE choice(C).   { X = ast_node(p, N_IF, K
 
 weights(L) ::= weight(X).                      { L = ast_first(X); }
 weights(L) ::= weights(M) COMMA weight(X).     { L = ast_append(M, X); }
-weight(X) ::= NAME(N).                         { X = ast_named(p, N_WEIGHT, N, N.loc, NULL, NULL, NULL); }
-weight(X) ::= NAME(N) COLON type(T).           { X = ast_named(p, N_WEIGHT, N, N.loc, T, NULL, NULL); }
-weight(X) ::= NAME(N) COLON type(T) ASSIGN expr(E). { X = ast_named(p, N_WEIGHT, N, N.loc, T, E, NULL); }
+weight(X) ::= NAME(N).                         { X = ast_leaf(p, N_WEIGHT, N); }
+weight(X) ::= NAME(N) COLON type(T).           { X = ast_decl(p, N_WEIGHT, N, T, NULL, NULL); }
+weight(X) ::= NAME(N) COLON type(T) ASSIGN expr(E). { X = ast_decl(p, N_WEIGHT, N, T, E, NULL); }
 
 uses(L) ::= use(X).                            { L = ast_first(X); }
 uses(L) ::= uses(M) COMMA use(X).              { L = ast_append(M, X); }
-use(X) ::= NAME(N).                            { X = ast_named(p, N_LAYER, N, N.loc, NULL, NULL, NULL); }
+use(X) ::= NAME(N).                            { X = ast_leaf(p, N_LAYER, N); }
 use(X) ::= NAME(N) COLON layername(T) layerargs(A) layercount(C).
-    { X = ast_named(p, N_LAYER, N, N.loc, T, A, C); }
-layername(X) ::= NAME(N).                      { X = ast_named(p, N_NAME, N, N.loc, NULL, NULL, NULL); }
+    { X = ast_decl(p, N_LAYER, N, T, A, C); }
+layername(X) ::= NAME(N).                      { X = ast_leaf(p, N_NAME, N); }
 layername(X) ::= NAME(M) DOT NAME(N).
-    { X = ast_named(p, N_MEMBER, N, loc_join(M.loc, N.loc), ast_named(p, N_NAME, M, M.loc, NULL, NULL, NULL), NULL, NULL); }
+    { X = ast_named(p, N_MEMBER, N, loc_join(M.loc, N.loc), ast_leaf(p, N_NAME, M), NULL, NULL); }
 layerargs(X) ::= .                             { X = NULL; }
 layerargs(X) ::= LPAREN(B) callargs(L) RPAREN. { X = ast_list(p, N_LIST, B.loc, L); }
 layercount(X) ::= .                            { X = NULL; }
 layercount(X) ::= LBRACK expr(E) RBRACK.       { X = E; }
 
-/* ---- expressions ----------------------------------------------------------------------------------- */
+/* ---- expressions ----------------------------------------------------------------------------- */
 
 expr(X) ::= simple(A).                         { X = A; }
 expr(X) ::= simple(A) IF simple(C) ELSE expr(B).
@@ -184,7 +191,7 @@ simple(X) ::= MINUS(T) simple(A). [NEGATIVE]   { X = ast_unary(p, T, A); }
 simple(X) ::= simple(A) POWER(T) simple(B).    { X = ast_binary(p, T, A, B); }
 simple(X) ::= primary(A).                      { X = A; }
 
-primary(X) ::= NAME(N).                        { X = ast_named(p, N_NAME, N, N.loc, NULL, NULL, NULL); }
+primary(X) ::= NAME(N).                        { X = ast_leaf(p, N_NAME, N); }
 primary(X) ::= INT(T).                         { X = ast_literal(p, N_INT, T); }
 primary(X) ::= FLOAT(T).                       { X = ast_literal(p, N_FLOAT, T); }
 primary(X) ::= STRING(T).                      { X = ast_literal(p, N_STRING, T); }
@@ -196,7 +203,8 @@ primary(X) ::= primary(A) LBRACK positions(L) RBRACK(R).
     { X = ast_node(p, N_INDEX, loc_join(A->loc, R.loc), A, L.first, NULL); }
 primary(X) ::= primary(A) DOT NAME(N).
     { X = ast_named(p, N_MEMBER, N, loc_join(A->loc, N.loc), A, NULL, NULL); }
-primary(X) ::= LBRACK(B) opt_exprs(L) RBRACK(R). { X = ast_list(p, N_LIST, loc_join(B.loc, R.loc), L); }
+primary(X) ::= LBRACK(B) opt_exprs(L) RBRACK(R).
+    { X = ast_list(p, N_LIST, loc_join(B.loc, R.loc), L); }
 primary(X) ::= LBRACK(B) expr(E) FOR names(N) IN simple(S) RBRACK(R).
     { X = ast_node(p, N_EACH, loc_join(B.loc, R.loc), E, S, N.first); }
 
@@ -212,12 +220,13 @@ callargs(L) ::= callarglist(M) COMMA.          { L = M; }
 callarglist(L) ::= callarg(X).                 { L = ast_first(X); }
 callarglist(L) ::= callarglist(M) COMMA callarg(X). { L = ast_append(M, X); }
 callarg(X) ::= expr(E).                        { X = E; }
-callarg(X) ::= NAME(N) ASSIGN expr(E).         { X = ast_named(p, N_KEYWORD, N, N.loc, E, NULL, NULL); }
+callarg(X) ::= NAME(N) ASSIGN expr(E).         { X = ast_decl(p, N_KEYWORD, N, E, NULL, NULL); }
 
 positions(L) ::= position(X).                  { L = ast_first(X); }
 positions(L) ::= positions(M) COMMA position(X). { L = ast_append(M, X); }
 position(X) ::= expr(E).                       { X = E; }
 position(X) ::= bound(A) COLON(T) bound(B).    { X = ast_node(p, N_SLICE, T.loc, A, B, NULL); }
-position(X) ::= bound(A) COLON(T) bound(B) COLON bound(C). { X = ast_node(p, N_SLICE, T.loc, A, B, C); }
+position(X) ::= bound(A) COLON(T) bound(B) COLON bound(C).
+    { X = ast_node(p, N_SLICE, T.loc, A, B, C); }
 bound(X) ::= .                                 { X = NULL; }
 bound(X) ::= expr(E).                          { X = E; }

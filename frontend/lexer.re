@@ -1,15 +1,15 @@
 /* lexer.re -- the language's tokens, and where a line end ends a statement.
  *
- * The text need not end in NUL: every character is read through a bounds check that gives NUL at the
- * end, and a NUL in the text was refused before. */
+ * The text need not end in NUL: every character is read through a bounds check that gives NUL at
+ * the end, and a NUL in the text was refused before. */
 #include "ast.h"
 #include "grammar.h"
 
 #include <string.h>
 
-/* ---- is it text? ---------------------------------------------------------------------------------- */
+/* ---- is it text? ----------------------------------------------------------------------------- */
 
-/* The length of the UTF-8 sequence at s, 0 when it is none (overlong, surrogate, beyond U+10FFFF). */
+/* The length of the UTF-8 sequence at s, 0 when it is none (overlong, surrogate, too large). */
 static size_t utf8_length(const unsigned char *s, size_t left)
 {
     static const struct { unsigned char from, to, low, high; unsigned length; } lead[] = {
@@ -36,7 +36,8 @@ static bool check_text(Diag *d, const Source *src)
         n = utf8_length(s + i, src->len - i);
         if (!n) return diag_error(d, here, "this is not UTF-8 text (byte 0x%02x)", s[i]);
         if (s[i] < 32 && !strchr("\t\n\r\f", s[i] ? s[i] : 1))
-            return diag_error(d, here, "a program is text; this is the control character 0x%02x", s[i]);
+            return diag_error(d, here, "a program is text; this is the control character 0x%02x",
+                              s[i]);
     }
     return true;
 }
@@ -52,7 +53,7 @@ bool lexer_open(Lexer *lx, Diag *d, const Source *src)
     return true;
 }
 
-/* ---- tokens --------------------------------------------------------------------------------------- */
+/* ---- tokens ---------------------------------------------------------------------------------- */
 
 static bool refuse(Diag *d, Loc loc, const char *why) { return diag_error(d, loc, "%s", why); }
 
@@ -60,8 +61,10 @@ static bool refuse(Diag *d, Loc loc, const char *why) { return diag_error(d, loc
 static bool scan(Lexer *lx, Diag *d, Token *t)
 {
     const char *cur = lx->at, *end = lx->end, *mark = cur, *start;
-#define LOC ((Loc){ .src = lx->src, .at = (uint32_t)(start - lx->src->text), .len = (uint32_t)(cur - start) })
-#define IS(id) do { *t = (Token){ .kind = TK_##id, .loc = LOC }; lx->at = cur; return true; } while (0)
+#define LOC                                                             \
+    ((Loc){ .src = lx->src, .at = (uint32_t)(start - lx->src->text),      \
+            .len = (uint32_t)(cur - start) })
+#define IS(id) return *t = (Token){ .kind = TK_##id, .loc = LOC }, lx->at = cur, true
     for (;;) {
         start = cur;
         /*!re2c
@@ -107,15 +110,20 @@ static bool scan(Lexer *lx, Diag *d, Token *t)
             "0x" [0-9a-fA-F]+                 { IS(INT); }
             digits "." digits exp? | digits exp { IS(FLOAT); }
             (digits | "0x" [0-9a-fA-F]*) letter
-                      { return refuse(d, LOC, "a number ends here and a name begins; put a blank or an operator between"); }
+                {
+                    return refuse(d, LOC, "a number ends here and a name begins; put a blank or "
+                                          "an operator between");
+                }
             ["] ([^"\\\n\x00] | "\\" any)* ["] { IS(STRING); }
-            ["] ([^"\\\n\x00] | "\\" any)*     { return refuse(d, LOC, "this string does not end on its line"); }
+            ["] ([^"\\\n\x00] | "\\" any)* {
+                return refuse(d, LOC, "this string does not end on its line");
+            }
 
-            "->" { IS(ARROW); }    ".." { IS(RANGE); }    "**" { IS(POWER); }    "//" { IS(FLOORDIV); }
+            "->" { IS(ARROW); }   ".." { IS(RANGE); }  "**" { IS(POWER); }  "//" { IS(FLOORDIV); }
             "==" { IS(EQ); }       "!=" { IS(NE); }       "<=" { IS(LE); }       ">=" { IS(GE); }
             "<"  { IS(LT); }       ">"  { IS(GT); }       "="  { IS(ASSIGN); }   "+"  { IS(PLUS); }
-            "-"  { IS(MINUS); }    "*"  { IS(STAR); }     "/"  { IS(SLASH); }    "%"  { IS(PERCENT); }
-            "@"  { IS(AT); }       "("  { IS(LPAREN); }   ")"  { IS(RPAREN); }   "["  { IS(LBRACK); }
+            "-"  { IS(MINUS); }   "*"  { IS(STAR); }   "/"  { IS(SLASH); }  "%"  { IS(PERCENT); }
+            "@"  { IS(AT); }      "("  { IS(LPAREN); } ")"  { IS(RPAREN); } "["  { IS(LBRACK); }
             "]"  { IS(RBRACK); }   "{"  { IS(LBRACE); }   "}"  { IS(RBRACE); }   ","  { IS(COMMA); }
             ":"  { IS(COLON); }    "."  { IS(DOT); }
 
@@ -129,35 +137,34 @@ static bool scan(Lexer *lx, Diag *d, Token *t)
 #undef LOC
 }
 
-/* ---- where statements end ------------------------------------------------------------------------- */
+/* ---- where statements end -------------------------------------------------------------------- */
 
 typedef struct {
     bool ends;      /* a statement may end behind it */
     bool continues; /* on a new line it continues the line before */
 } Role;
 
+#define ENDS(id) [TK_##id] = { .ends = true }
+#define CONTINUES(id) [TK_##id] = { .continues = true }
+#define BOTH(id) [TK_##id] = { .ends = true, .continues = true }
 static const Role roles[] = {
-    [TK_NAME] = { .ends = true }, [TK_INT] = { .ends = true }, [TK_FLOAT] = { .ends = true },
-    [TK_STRING] = { .ends = true }, [TK_TRUE] = { .ends = true }, [TK_FALSE] = { .ends = true },
-    [TK_RPAREN] = { .ends = true, .continues = true }, [TK_RBRACK] = { .ends = true, .continues = true },
-    [TK_RBRACE] = { .ends = true, .continues = true },
+    ENDS(NAME), ENDS(INT), ENDS(FLOAT), ENDS(STRING), ENDS(TRUE), ENDS(FALSE),
+    BOTH(RPAREN), BOTH(RBRACK), BOTH(RBRACE),
     /* words that may be names */
-    [TK_FROM] = { .ends = true }, [TK_AS] = { .ends = true }, [TK_INIT] = { .ends = true },
-    [TK_WEIGHTS] = { .ends = true }, [TK_PARAM] = { .ends = true }, [TK_MODEL] = { .ends = true },
-    [TK_IMPORT] = { .ends = true }, [TK_LAYER] = { .ends = true }, [TK_WEIGHT] = { .ends = true },
-    [TK_ASSERT] = { .ends = true },
-    /* operators that no statement begins with */
-    [TK_ELSE] = { .continues = true }, [TK_OR] = { .continues = true }, [TK_AND] = { .continues = true },
-    [TK_EQ] = { .continues = true }, [TK_NE] = { .continues = true }, [TK_LT] = { .continues = true },
-    [TK_LE] = { .continues = true }, [TK_GT] = { .continues = true }, [TK_GE] = { .continues = true },
-    [TK_PLUS] = { .continues = true }, [TK_MINUS] = { .continues = true }, [TK_STAR] = { .continues = true },
-    [TK_SLASH] = { .continues = true }, [TK_FLOORDIV] = { .continues = true },
-    [TK_PERCENT] = { .continues = true }, [TK_AT] = { .continues = true }, [TK_POWER] = { .continues = true },
-    [TK_ARROW] = { .continues = true }, [TK_DOT] = { .continues = true }, [TK_RANGE] = { .continues = true },
-    [TK_COMMA] = { .continues = true }, [TK_ASSIGN] = { .continues = true },
+    ENDS(FROM), ENDS(AS), ENDS(INIT), ENDS(WEIGHTS), ENDS(PARAM), ENDS(MODEL), ENDS(IMPORT),
+    ENDS(LAYER), ENDS(WEIGHT), ENDS(ASSERT),
+    /* what no statement begins with */
+    CONTINUES(ELSE), CONTINUES(OR), CONTINUES(AND), CONTINUES(EQ), CONTINUES(NE), CONTINUES(LT),
+    CONTINUES(LE), CONTINUES(GT), CONTINUES(GE), CONTINUES(PLUS), CONTINUES(MINUS),
+    CONTINUES(STAR), CONTINUES(SLASH), CONTINUES(FLOORDIV), CONTINUES(PERCENT), CONTINUES(AT),
+    CONTINUES(POWER), CONTINUES(ARROW), CONTINUES(DOT), CONTINUES(RANGE), CONTINUES(COMMA),
+    CONTINUES(ASSIGN),
 };
 
-static Role role_of(int kind) { return kind > 0 && (size_t)kind < COUNT(roles) ? roles[kind] : (Role){ false, false }; }
+static Role role_of(int kind)
+{
+    return kind > 0 && (size_t)kind < COUNT(roles) ? roles[kind] : (Role){ false, false };
+}
 
 /* The next token that is no line end, and whether one stood before it; *sep is the first. */
 static bool scan_past_lines(Lexer *lx, Diag *d, Token *t, Token *sep)
@@ -187,7 +194,8 @@ bool lexer_next(Lexer *lx, Diag *d, Token *t)
         }
     }
     if (t->loc.len > AST_MAX_TOKEN)
-        return diag_error(d, t->loc, "this token is %u characters long; %d are the limit", t->loc.len, AST_MAX_TOKEN);
+        return diag_error(d, t->loc, "this token is %u characters long; %d are the limit",
+                          t->loc.len, AST_MAX_TOKEN);
     if (t->kind == TK_LPAREN || t->kind == TK_LBRACK) lx->nesting++;
     if ((t->kind == TK_RPAREN || t->kind == TK_RBRACK) && lx->nesting) lx->nesting--;
     lx->can_end = role_of(t->kind).ends;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- small things ------------------------------------------------------------------------------------ */
+/* ---- small things ---------------------------------------------------------------------------- */
 
 const char *text_arg(Lower *l, const char *fmt, ...)
 {
@@ -22,7 +22,7 @@ const char *join_path(Lower *l, const char *a, const char *b)
     return !b || !*b ? a : text_arg(l, "%s.%s", a, b);
 }
 
-/* ---- errors -------------------------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 static bool in_std(const Lower *l, Loc loc)
 {
@@ -43,7 +43,8 @@ void lower_notes(Lower *l, Loc loc)
     enum { MAX_NOTES = 6 };
     Loc shown = lower_blame(l, loc);
     int n = 0;
-    if (shown.src != loc.src && loc.src) diag_note(l->diag, loc, "it is found here, in the library");
+    if (shown.src != loc.src && loc.src)
+        diag_note(l->diag, loc, "it is found here, in the library");
     for (const Frame *f = l->frame; f; f = f->up) {
         if (!f->call.src || in_std(l, f->call)) continue;
         bool around = f->call.src == shown.src && f->call.at <= shown.at
@@ -62,7 +63,8 @@ bool lower_error(Lower *l, Loc loc, const char *fmt, ...)
     buf_vprintf(&b, fmt, ap);
     va_end(ap);
     Loc at = lower_blame(l, loc);
-    bool again = l->last_error && b.s && !strcmp(l->last_error, b.s) && l->last_loc.src == at.src && l->last_loc.at == at.at;
+    bool again = l->last_error && b.s && !strcmp(l->last_error, b.s) && l->last_loc.src == at.src
+              && l->last_loc.at == at.at;
     if (!again) {
         diag_error(l->diag, at, "%s", b.s ? b.s : "");
         lower_notes(l, loc);
@@ -81,20 +83,23 @@ bool lower_step(Lower *l, Loc loc)
     return lower_error(l, loc, "the program takes more than %d steps to compile", MAX_STEPS);
 }
 
-/* ---- models ---------------------------------------------------------------------------------------------- */
+/* ---- models ---------------------------------------------------------------------------------- */
 
 static bool input_type(Lower *l, const Node *arg, const Type **out)
 {
-    static const DTypes allowed = 1u << DT_FP16 | 1u << DT_FP32 | 1u << DT_INT32 | 1u << DT_BOOL | 1u << DT_INT8
-                                  | 1u << DT_UINT8 | 1u << DT_INT16 | 1u << DT_UINT16;
+    static const DTypes allowed = 1u << DT_FP16 | 1u << DT_FP32 | 1u << DT_INT32 | 1u << DT_BOOL
+                                | 1u << DT_INT8 | 1u << DT_UINT8 | 1u << DT_INT16 | 1u << DT_UINT16;
     const Node *t = arg->a;
     Shape s;
     if (!t || !t->name)
-        return lower_error(l, arg->loc, "input %s needs a type with an element type: `%s: fp16[..]`", arg->name,
+        return lower_error(l, arg->loc,
+                           "input %s needs a type with an element type: `%s: fp16[..]`", arg->name,
                            arg->name);
     DType dt = dtype_find(t->name, strlen(t->name));
     if (dt == DT_NONE || !(allowed >> dt & 1))
-        return lower_error(l, t->loc, "%s is no element type of an input; fp16, fp32, int32 and bool are", t->name);
+        return lower_error(l, t->loc,
+                           "%s is no element type of an input; fp16, fp32, int32 and bool are",
+                           t->name);
     if (!eval_extents(l, t->a, false, &s)) return false;
     *out = type_tensor(&l->m->arena, dt, s);
     return true;
@@ -107,7 +112,8 @@ static bool add_inputs(Lower *l, const Node *decl, Val *args)
     for (const Node *a = decl->a; a; a = a->next, n++) {
         const Type *t = &type_poison;
         for (const Node *b = decl->a; b != a; b = b->next)
-            if (b->name == a->name) ok = lower_error(l, a->loc, "%s is the name of two inputs", a->name);
+            if (b->name == a->name)
+                ok = lower_error(l, a->loc, "%s is the name of two inputs", a->name);
         if (a->b) ok = lower_error(l, a->b->loc, "an input of a model has no default");
         if (!input_type(l, a, &t)) ok = false;
         args[n] = val_tensor(block_param(l->func->body, a->name, t, a->loc));
@@ -122,8 +128,8 @@ static void rename_value(Lower *l, Value *v, const char *name)
         attr_set(l->m, &v->def->attrs, "name", const_string(&l->m->arena, name));
 }
 
-/* The value that the function gives out under this name: the op's own result where it may be renamed,
- * else a copy. */
+/* The value that the function gives out under this name: the op's own result where it may be
+ * renamed, else a copy. */
 static Value *result_value(Lower *l, const Node *r, Val v)
 {
     Func *f = l->func;
@@ -147,12 +153,15 @@ static void add_results(Lower *l, const Node *decl, Val out)
     if (out.kind == V_POISON) return;
     if (n != 1 && (out.kind != V_LIST || out.u.list->n != n)) {
         lower_error(l, decl->loc, "model %s names %d results, but returns %s", decl->name, n,
-                    out.kind == V_LIST ? text_arg(l, "%lld", (long long)out.u.list->n) : val_kind(l, out));
+                    out.kind == V_LIST ? text_arg(l, "%lld", (long long)out.u.list->n)
+                                       : val_kind(l, out));
         return;
     }
     int i = 0;
     for (const Node *r = decl->b; r; r = r->next, i++) {
-        Val v = n == 1 && out.kind != V_LIST ? out : out.kind == V_LIST && n > 1 ? out.u.list->at[i] : out;
+        Val v = n == 1 && out.kind != V_LIST ? out
+              : out.kind == V_LIST && n > 1  ? out.u.list->at[i]
+                                             : out;
         if (v.kind == V_POISON) continue;
         if (!val_is_tensor(v) && v.kind != V_LIST && !val_is_number(v) && v.kind != V_BOOL) {
             lower_error(l, r->loc, "result %s is %s, not a tensor", r->name, val_kind(l, v));
@@ -165,7 +174,9 @@ static void add_results(Lower *l, const Node *decl, Val out)
 
 static bool claim_results(Lower *l, const Node *decl)
 {
-    if (!decl->b) return lower_error(l, decl->loc, "model %s names no result: `model %s(..) -> y`", decl->name, decl->name);
+    if (!decl->b)
+        return lower_error(l, decl->loc, "model %s names no result: `model %s(..) -> y`",
+                           decl->name, decl->name);
     for (const Node *r = decl->b; r; r = r->next)
         if (!func_claim_name(l->func, module_name(l->m, r->name)))
             return lower_error(l, r->loc, "%s is the name of two inputs or results", r->name);
@@ -183,7 +194,9 @@ static void compile_model(Lower *l, const Node *decl)
     l->func = f;
     l->b = builder_at(f->body, NULL, l->diag, decl->loc);
     l->model_path = strcmp(decl->name, "main") ? decl->name : "";
-    Frame top = { .file = l->entry, .env = &l->entry->env, .what = decl->name, .path = "", .prefix = "" };
+    Frame top = {
+        .file = l->entry, .env = &l->entry->env, .what = decl->name, .path = "", .prefix = ""
+    };
     l->frame = &top;
     if (add_inputs(l, decl, args) && claim_results(l, decl)) {
         add_results(l, decl, call_entry(l, &c, args));
@@ -192,7 +205,7 @@ static void compile_model(Lower *l, const Node *decl)
     l->frame = NULL;
 }
 
-/* ---- the program ------------------------------------------------------------------------------------------ */
+/* ---- the program ----------------------------------------------------------------------------- */
 
 /* The element type that numbers and weights take: that of main's first float input. */
 static DType main_float(const Node *file)
@@ -218,8 +231,9 @@ static bool check_sets(Lower *l)
     for (int i = 0; i < l->opt->nset; i++) {
         if (l->set_used[i]) continue;
         const char *near = name_nearest(l->opt->set[i].name, known, n);
-        ok = diag_error(l->diag, (Loc){ 0 }, "--set %s: %s has no such param%s%s%s", l->opt->set[i].name,
-                        l->entry->name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+        ok = diag_error(l->diag, (Loc){ 0 }, "--set %s: %s has no such param%s%s%s",
+                        l->opt->set[i].name, l->entry->name, near ? "; did you mean " : "",
+                        near ? near : "", near ? "?" : "");
     }
     return ok;
 }
@@ -234,8 +248,9 @@ static void compile_models(Lower *l)
         }
     if (!main_model) {
         Loc loc = any ? any->loc : (Loc){ .src = l->entry->src };
-        diag_error(l->diag, loc, any ? "there is no model called main, which is where a program begins"
-                                     : "the program has no model: `model main(x: fp16[..]) -> y { .. }`");
+        diag_error(l->diag, loc,
+                   any ? "there is no model called main, which is where a program begins"
+                       : "the program has no model: `model main(x: fp16[..]) -> y { .. }`");
         return;
     }
     for (const Node *n = l->entry->root->a; n; n = n->next)
@@ -248,7 +263,9 @@ static void compile_models(Lower *l)
 static File *entry_file(Lower *l, const Source *src)
 {
     File *f = NEW(&l->arena, File);
-    *f = (File){ .name = file_base(src->name ? src->name : "<text>"), .dir = "", .src = src, .loading = true };
+    *f = (File){
+        .name = file_base(src->name ? src->name : "<text>"), .dir = "", .src = src, .loading = true
+    };
     l->files = l->entry = f;
     f->root = ast_parse(&l->arena, &l->m->names, l->diag, src);
     return f->root ? f : NULL;
@@ -271,7 +288,8 @@ Module *dsl_compile(Diag *d, const Source *src, const DslOptions *opt)
     Diag *outer = d;
     l.m->src = src;
     if (l.opt->opset >= OPSET_IOS18) l.m->version = "1.3";
-    l.root = l.opt->dir ? l.opt->dir : file_dir(&l.arena, src->name && src->name[0] != '<' ? src->name : "x");
+    l.root = l.opt->dir ? l.opt->dir
+                        : file_dir(&l.arena, src->name && src->name[0] != '<' ? src->name : "x");
     l.set_used = NEW_ARRAY(&l.arena, l.opt->nset, bool);
     bool ok = compile(&l, src) && outer->errors + outer->fails == before;
     arena_free(&l.arena);
@@ -280,7 +298,7 @@ Module *dsl_compile(Diag *d, const Source *src, const DslOptions *opt)
     return NULL;
 }
 
-/* ---- --emit tokens, --emit ast ------------------------------------------------------------------------------ */
+/* ---- --emit tokens, --emit ast --------------------------------------------------------------- */
 
 bool dsl_print_tokens(Diag *d, const Source *src, Buf *out)
 {
@@ -293,7 +311,8 @@ bool dsl_print_tokens(Diag *d, const Source *src, Buf *out)
         loc_line_col(t.loc, &line, &col);
         const char *name = ast_token_name(t.kind);
         buf_printf(out, "%d:%d %s", line, col, name);
-        if (t.kind && t.kind != TK_SEP && (t.loc.len != strlen(name) || memcmp(name, src->text + t.loc.at, t.loc.len)))
+        if (t.kind && t.kind != TK_SEP
+            && (t.loc.len != strlen(name) || memcmp(name, src->text + t.loc.at, t.loc.len)))
             buf_printf(out, " %.*s", (int)t.loc.len, src->text + t.loc.at);
         buf_putc(out, '\n');
     } while (t.kind);

@@ -1,4 +1,5 @@
-/* lower.h -- what lowering works with: compile-time values, scopes, frames, and one header of all lower*.c.
+/* lower.h -- what lowering works with: compile-time values, scopes, frames, and one header of all
+ * lower*.c.
  *
  * The program is evaluated: numbers, lists, loops and calls happen now, and every operation on a
  * tensor leaves a statement of MIL behind. A function is inlined where it is called, with a Frame
@@ -13,15 +14,15 @@
 #include "frontend.h"
 
 enum {
-    MAX_CALL_DEPTH = 100,      /* functions in functions */
-    MAX_EVAL_DEPTH = 3000,     /* nested evaluations, over all calls: the C stack's limit */
+    MAX_CALL_DEPTH = 100,  /* functions in functions */
+    MAX_EVAL_DEPTH = 3000, /* nested evaluations, over all calls: the C stack's limit */
     MAX_STEPS = 20 * 1000 * 1000,
     MAX_LIST = 4 * 1000 * 1000,
     MAX_OPS = 200 * 1000,
-    CACHED_LIST = 16,          /* lists of at least so many elements become one constant per function */
+    CACHED_LIST = 16, /* lists of at least so many elements become one constant per function */
 };
 
-/* ---- values ---------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 typedef enum {
     V_NONE, V_POISON, V_INT, V_FLOAT, V_BOOL, V_STRING, V_LIST,
@@ -183,14 +184,15 @@ double val_double(Val v);
 const Shape *val_shape(Val v);                      /* of a tensor or weight */
 DType val_dtype(Val v);
 bool val_equal(Lower *l, Loc loc, Val a, Val b);    /* false too after an error */
-const char *val_kind(Lower *l, Val v);              /* "the int 3", "a tensor fp16[1, 2]", for messages */
+const char *val_kind(Lower *l, Val v); /* "the int 3", "a tensor fp16[1, 2]", for messages */
 const char *val_text(Lower *l, Val v);              /* as + puts it into a string */
 Val *env_get(const Env *e, const char *name);       /* NULL: not bound */
 void env_set(Lower *l, Env *e, const char *name, Val v);
 Val number_op(Lower *l, Loc loc, int token, Val a, Val b);
 
 /* lower.c */
-bool lower_error(Lower *l, Loc loc, const char *fmt, ...) PRINTF(3, 4); /* with the chain of calls; always false */
+bool lower_error(Lower *l, Loc loc, const char *fmt, ...)
+    PRINTF(3, 4); /* with the chain of calls; always false */
 void lower_notes(Lower *l, Loc loc);
 Loc lower_blame(const Lower *l, Loc loc);           /* where the user's part of the chain is */
 bool lower_step(Lower *l, Loc loc);                 /* false: the limit is reached */
@@ -243,7 +245,7 @@ bool list_shape(Lower *l, Val v, Loc loc, Shape *s, ValKind *leaf);
 /* lower_weight.c */
 Val declare_weight(Lower *l, const Node *n);
 Value *weight_value(Lower *l, const View *v);
-void keep_weights(Lower *l, bool of_file);          /* the declared ones that the function did not use */
+void keep_weights(Lower *l, bool of_file); /* the declared ones that the function did not use */
 void set_weight_source(Lower *l, const Node *n);
 
 /* lower_builtin.c */

@@ -1,4 +1,5 @@
-/* lower_builtin.c -- functions of compile-time values, and the arithmetic of ops on plain numbers. */
+/* lower_builtin.c -- functions of compile-time values, and the arithmetic of ops on plain numbers.
+ */
 #include "lower.h"
 #include "grammar.h"
 
@@ -61,7 +62,8 @@ static Val b_int(Lower *l, Loc loc, Val *a, int n)
 static Val b_float(Lower *l, Loc loc, Val *a, int n)
 {
     (void)n;
-    return val_is_number(*a) ? val_float(val_double(*a)) : wrong(l, loc, "float takes a number", *a);
+    return val_is_number(*a) ? val_float(val_double(*a))
+                             : wrong(l, loc, "float takes a number", *a);
 }
 
 static Val b_str(Lower *l, Loc loc, Val *a, int n)
@@ -82,7 +84,8 @@ static Val reduce(Lower *l, Loc loc, Val *a, int n, int token, Val start)
     for (int64_t i = 0; i < count; i++) {
         if (!val_is_number(at[i])) return wrong(l, loc, "a number is needed", at[i]);
         if (out.kind == V_NONE) out = at[i];
-        else if (token == TK_LT || token == TK_GT) out = number_op(l, loc, token, at[i], out).u.b ? at[i] : out;
+        else if (token == TK_LT || token == TK_GT)
+            out = number_op(l, loc, token, at[i], out).u.b ? at[i] : out;
         else out = number_op(l, loc, token, out, at[i]);
         if (out.kind == V_POISON) return out;
     }
@@ -91,10 +94,22 @@ static Val reduce(Lower *l, Loc loc, Val *a, int n, int token, Val start)
     return val_poison();
 }
 
-static Val b_min(Lower *l, Loc loc, Val *a, int n) { return reduce(l, loc, a, n, TK_LT, (Val){ .kind = V_NONE }); }
-static Val b_max(Lower *l, Loc loc, Val *a, int n) { return reduce(l, loc, a, n, TK_GT, (Val){ .kind = V_NONE }); }
-static Val b_sum(Lower *l, Loc loc, Val *a, int n) { return reduce(l, loc, a, n, TK_PLUS, val_int(0)); }
-static Val b_prod(Lower *l, Loc loc, Val *a, int n) { return reduce(l, loc, a, n, TK_STAR, val_int(1)); }
+static Val b_min(Lower *l, Loc loc, Val *a, int n)
+{
+    return reduce(l, loc, a, n, TK_LT, (Val){ .kind = V_NONE });
+}
+static Val b_max(Lower *l, Loc loc, Val *a, int n)
+{
+    return reduce(l, loc, a, n, TK_GT, (Val){ .kind = V_NONE });
+}
+static Val b_sum(Lower *l, Loc loc, Val *a, int n)
+{
+    return reduce(l, loc, a, n, TK_PLUS, val_int(0));
+}
+static Val b_prod(Lower *l, Loc loc, Val *a, int n)
+{
+    return reduce(l, loc, a, n, TK_STAR, val_int(1));
+}
 
 static Val b_is_const(Lower *l, Loc loc, Val *a, int n)
 {
@@ -116,15 +131,20 @@ const Builtin *builtin_find(const char *name)
     return NULL;
 }
 
-/* ---- ops on numbers ------------------------------------------------------------------------------------------ */
+/* ---- ops on numbers -------------------------------------------------------------------------- */
 
 static double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
 static double one_over_sqrt(double x) { return 1 / sqrt(x); }
 
-static const struct { const char *op; double (*f)(double); } unary[] = {
-    { "sqrt", sqrt }, { "rsqrt", one_over_sqrt }, { "exp", exp }, { "exp2", exp2 }, { "log", log },
-    { "sin", sin }, { "cos", cos }, { "tan", tan }, { "tanh", tanh }, { "erf", erf }, { "sign", sign },
-    { "floor", floor }, { "ceil", ceil }, { "round", nearbyint },
+static const struct { const char *op; double (*f)(double);
+} unary[] = {
+    { "sqrt", sqrt }, { "rsqrt", one_over_sqrt },
+    { "exp", exp },   { "exp2", exp2 },
+    { "log", log },   { "sin", sin },
+    { "cos", cos },   { "tan", tan },
+    { "tanh", tanh }, { "erf", erf },
+    { "sign", sign }, { "floor", floor },
+    { "ceil", ceil }, { "round", nearbyint },
 };
 
 bool fold_math(const char *op, int n, const NamedVal *arg, Val *out)
@@ -133,7 +153,8 @@ bool fold_math(const char *op, int n, const NamedVal *arg, Val *out)
         if (!val_is_number(arg[i].val) || arg[i].name) return false;
     if (n == 1 && !strcmp(op, "abs")) {
         bool whole = arg->val.kind == V_INT && arg->val.u.i != INT64_MIN;
-        *out = whole ? val_int(arg->val.u.i < 0 ? -arg->val.u.i : arg->val.u.i) : val_float(fabs(val_double(arg->val)));
+        *out = whole ? val_int(arg->val.u.i < 0 ? -arg->val.u.i : arg->val.u.i)
+                     : val_float(fabs(val_double(arg->val)));
         return true;
     }
     if (n == 2 && !strcmp(op, "pow")) {

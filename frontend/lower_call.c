@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-/* ---- frames ---------------------------------------------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
-/* The path that weights declared in this call begin with; a function's is made when first asked for,
- * so that calls which declare none cost no name. */
+/* The path that weights declared in this call begin with; a function's is made when first asked
+ * for, so that calls which declare none cost no name. */
 const char *frame_path(Lower *l, Frame *f)
 {
     if (f->path) return f->path;
@@ -32,8 +32,11 @@ static bool refuse_recursion(Lower *l, const Closure *c, Loc loc, const char *wh
         if (f->decl == c->decl && (layer || f->self == c->self)) break;
     }
     while (n-- > 0) buf_printf(&b, "%s -> ", chain[n]->what);
-    if (layer) lower_error(l, loc, "layer %s cannot contain itself: %s%s", what, b.s ? b.s : "", what);
-    else lower_error(l, loc, "functions are inlined, so %s cannot call itself: %s%s", what, b.s ? b.s : "", what);
+    if (layer)
+        lower_error(l, loc, "layer %s cannot contain itself: %s%s", what, b.s ? b.s : "", what);
+    else
+        lower_error(l, loc, "functions are inlined, so %s cannot call itself: %s%s", what,
+                    b.s ? b.s : "", what);
     buf_free(&b);
     return false;
 }
@@ -60,11 +63,12 @@ static void pop(Lower *l)
     l->call_depth--;
 }
 
-/* ---- types of parameters ------------------------------------------------------------------------------------ */
+/* ---- types of parameters --------------------------------------------------------------------- */
 
-static const struct { const char *name; ValKind kind; } kinds[] = {
-    { "int", V_INT }, { "float", V_FLOAT }, { "bool", V_BOOL }, { "string", V_STRING }, { "list", V_LIST },
-    { "layer", V_INSTANCE }, { "function", V_FN },
+static const struct { const char *name; ValKind kind;
+} kinds[] = {
+    { "int", V_INT },   { "float", V_FLOAT },    { "bool", V_BOOL },   { "string", V_STRING },
+    { "list", V_LIST }, { "layer", V_INSTANCE }, { "function", V_FN },
 };
 
 static const char *type_words(Lower *l, const Node *type, const Shape *s)
@@ -78,11 +82,13 @@ static bool check_tensor_type(Lower *l, const Node *type, const char *what, Loc 
     Shape s;
     DType t = type->name ? dtype_find(type->name, strlen(type->name)) : DT_NONE;
     if (type->name && (t == DT_NONE || t == DT_STRING))
-        return lower_error(l, type->loc, "%s is no type; fp16, fp32, int32, bool and int, float, string, list are",
-                           type->name);
+        return lower_error(
+            l, type->loc, "%s is no type; fp16, fp32, int32, bool and int, float, string, list are",
+            type->name);
     if (!eval_extents(l, type->a, true, &s)) return false;
     if (!val_is_tensor(v))
-        return lower_error(l, loc, "%s must be a tensor %s, not %s", what, type_words(l, type, &s), val_kind(l, v));
+        return lower_error(l, loc, "%s must be a tensor %s, not %s", what, type_words(l, type, &s),
+                           val_kind(l, v));
     if ((!type->b || shape_fits(&s, val_shape(v))) && (!t || t == val_dtype(v))) return true;
     return lower_error(l, loc, "%s must be %s, but it is %s%s", what, type_words(l, type, &s),
                        dtypes[val_dtype(v)].name, shape_text(&l->arena, val_shape(v)));
@@ -92,15 +98,17 @@ bool check_type(Lower *l, const Node *type, const char *what, Loc loc, Val *v)
 {
     if (!type || v->kind == V_POISON) return true;
     for (size_t i = 0; type->name && !type->b && i < COUNT(kinds); i++) {
-        if (strcmp(kinds[i].name, type->name) || (kinds[i].kind == V_BOOL && val_is_tensor(*v))) continue;
+        if (strcmp(kinds[i].name, type->name) || (kinds[i].kind == V_BOOL && val_is_tensor(*v)))
+            continue;
         if (kinds[i].kind == V_FLOAT && v->kind == V_INT) *v = val_float((double)v->u.i);
         if (v->kind == kinds[i].kind) return true;
-        return lower_error(l, loc, "%s must be of type %s, but it is %s", what, type->name, val_kind(l, *v));
+        return lower_error(l, loc, "%s must be of type %s, but it is %s", what, type->name,
+                           val_kind(l, *v));
     }
     return check_tensor_type(l, type, what, loc, *v);
 }
 
-/* ---- arguments ----------------------------------------------------------------------------------------------- */
+/* ---- arguments ------------------------------------------------------------------------------- */
 
 NamedVal named(const char *name, Val v, Loc loc)
 {
@@ -115,11 +123,14 @@ Args eval_args(Lower *l, const Node *args)
     int i = 0;
     for (const Node *n = args; n; n = n->next, i++) {
         const Node *e = n->kind == N_KEYWORD ? n->a : n;
-        a.at[i] = (NamedVal){ .name = n->kind == N_KEYWORD ? n->name : NULL, .loc = e->loc, .name_loc = n->loc };
+        a.at[i] = (NamedVal){ .name = n->kind == N_KEYWORD ? n->name : NULL,
+                              .loc = e->loc,
+                              .name_loc = n->loc };
         a.at[i].val = eval(l, e, NULL);
         if (a.at[i].val.kind == V_POISON) a.ok = false;
         if (!a.at[i].name && i && a.at[i - 1].name)
-            a.ok = lower_error(l, e->loc, "an argument without a name stands behind one with a name");
+            a.ok =
+                lower_error(l, e->loc, "an argument without a name stands behind one with a name");
     }
     return a;
 }
@@ -137,8 +148,8 @@ static bool unknown_argument(Lower *l, const Node *params, const NamedVal *a, co
     size_t n = 0;
     for (const Node *p = params; p && n < COUNT(known); p = p->next) known[n++] = p->name;
     const char *near = name_nearest(a->name, known, n);
-    return lower_error(l, a->name_loc, "%s has no parameter %s%s%s%s", what, a->name, near ? "; did you mean " : "",
-                       near ? near : "", near ? "?" : "");
+    return lower_error(l, a->name_loc, "%s has no parameter %s%s%s%s", what, a->name,
+                       near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
 /* Binds arguments in the new frame, which is on top already; its caller's values were evaluated. */
@@ -149,7 +160,9 @@ static bool bind_args(Lower *l, const Node *params, const Args *a, Loc loc, cons
     bool ok = true;
     for (const Node *q = params; q; q = q->next) count++;
     for (; i < a->n && !a->at[i].name; i++, p = p->next) {
-        if (!p) return lower_error(l, loc, "%s takes %d argument%s, not %d", what, count, count == 1 ? "" : "s", a->n);
+        if (!p)
+            return lower_error(l, loc, "%s takes %d argument%s, not %d", what, count,
+                               count == 1 ? "" : "s", a->n);
         env_set(l, l->frame->env, p->name, a->at[i].val);
     }
     for (; i < a->n; i++) {
@@ -170,7 +183,7 @@ static bool bind_args(Lower *l, const Node *params, const Args *a, Loc loc, cons
     return ok;
 }
 
-/* ---- bodies ---------------------------------------------------------------------------------------------------- */
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
 static Val named_results(Lower *l, const Node *results)
 {
@@ -205,7 +218,8 @@ static Val run_body(Lower *l, const Node *decl)
         bool many = decl->b->next != NULL;
         if (many && (v.kind != V_LIST || i >= v.u.list->n)) break;
         Val x = many ? v.u.list->at[i] : v;
-        if (!check_type(l, r->a, text_arg(l, "result %s", r->name), r->loc, &x)) return val_poison();
+        if (!check_type(l, r->a, text_arg(l, "result %s", r->name), r->loc, &x))
+            return val_poison();
     }
     return v;
 }
@@ -236,7 +250,8 @@ static bool known_now(Val v, int depth, int64_t *left)
 {
     if (v.kind != V_LIST) return val_is_number(v) || v.kind == V_BOOL || v.kind == V_STRING;
     for (int64_t i = 0; i < v.u.list->n; i++)
-        if (--*left < 0 || depth == MAX_RANK || !known_now(v.u.list->at[i], depth + 1, left)) return false;
+        if (--*left < 0 || depth == MAX_RANK || !known_now(v.u.list->at[i], depth + 1, left))
+            return false;
     return true;
 }
 
@@ -260,7 +275,8 @@ static Val call_with(Lower *l, const Closure *c, const Args *a, Loc loc, const c
     Frame f = { .env = &env, .self = c->self, .hint = hint };
     f.what = anonymous ? c->self->decl->name : c->decl->name;
     if (anonymous) f.path = c->self->path;
-    f.prefix = anonymous ? c->self->path : join_path(l, c->self ? c->self->path : l->frame->prefix, f.what);
+    f.prefix = anonymous ? c->self->path
+                         : join_path(l, c->self ? c->self->path : l->frame->prefix, f.what);
     if (c->self && !anonymous) f.path = c->self->path;
     if (!push(l, &f, c, loc)) return val_poison();
     Val v = val_poison();
@@ -300,14 +316,16 @@ Val call_entry(Lower *l, Closure *c, const Val *args)
     return v;
 }
 
-/* ---- layers ------------------------------------------------------------------------------------------------------ */
+/* ---- layers ---------------------------------------------------------------------------------- */
 
 Val instantiate(Lower *l, Closure *c, const Node *args, Loc loc, const char *path)
 {
     Args a = eval_args(l, args ? args->a : NULL);
     Instance *self = NEW(&l->arena, Instance);
     *self = (Instance){ .decl = c->decl, .file = c->file, .path = path };
-    Frame f = { .env = &self->env, .self = self, .what = c->decl->name, .path = path, .prefix = path };
+    Frame f = {
+        .env = &self->env, .self = self, .what = c->decl->name, .path = path, .prefix = path
+    };
     if (!a.ok || !push(l, &f, c, loc)) return val_poison();
     bool ok = bind_args(l, c->decl->a, &a, loc, f.what);
     if (ok) run_block(l, c->decl->b);
@@ -318,12 +336,13 @@ Val instantiate(Lower *l, Closure *c, const Node *args, Loc loc, const char *pat
 static Val call_instance(Lower *l, const Node *n, Instance *self, const char *hint)
 {
     Val *fn = env_get(&self->env, module_name(l->m, "()"));
-    if (fn && fn->kind == V_FN) return call_closure(l, fn->u.fn, n->b, n->loc, hint ? hint : self->path);
+    if (fn && fn->kind == V_FN)
+        return call_closure(l, fn->u.fn, n->b, n->loc, hint ? hint : self->path);
     lower_error(l, n->loc, "layer %s has no `fn (..)`, so it cannot be called", self->decl->name);
     return val_poison();
 }
 
-/* ---- any call ------------------------------------------------------------------------------------------------------ */
+/* ---- any call -------------------------------------------------------------------------------- */
 
 static Val call_builtin(Lower *l, const Node *n, const Builtin *b)
 {
@@ -338,8 +357,8 @@ static Val call_builtin(Lower *l, const Node *n, const Builtin *b)
         v[i] = a.at[i].val;
     }
     if (a.n < b->min || a.n > b->max) {
-        lower_error(l, n->loc, "%s takes %d%s argument%s, not %d", b->name, b->min, b->max > b->min ? " or more" : "",
-                    b->min == 1 && b->max == 1 ? "" : "s", a.n);
+        lower_error(l, n->loc, "%s takes %d%s argument%s, not %d", b->name, b->min,
+                    b->max > b->min ? " or more" : "", b->min == 1 && b->max == 1 ? "" : "s", a.n);
         return val_poison();
     }
     return b->call(l, n->loc, v, a.n);
@@ -356,7 +375,8 @@ Val eval_call(Lower *l, const Node *n, const char *hint)
     case V_BUILTIN: return call_builtin(l, n, f.u.builtin);
     case V_OP: return emit_call(l, n, f.u.op, hint);
     case V_LAYER:
-        lower_error(l, n->loc, "%s is a layer: declare a use of it, `layer name: %s(..)`, and call that",
+        lower_error(l, n->loc,
+                    "%s is a layer: declare a use of it, `layer name: %s(..)`, and call that",
                     f.u.fn->decl->name, f.u.fn->decl->name);
         return val_poison();
     default:

@@ -5,11 +5,24 @@
 #include <string.h>
 
 /* The MIL op of each operator, for tensors. */
-static const struct { int token; const char *op; } infix[] = {
-    { TK_PLUS, "add" }, { TK_MINUS, "sub" }, { TK_STAR, "mul" }, { TK_SLASH, "real_div" },
-    { TK_FLOORDIV, "floor_div" }, { TK_PERCENT, "mod" }, { TK_POWER, "pow" }, { TK_AT, "matmul" },
-    { TK_EQ, "equal" }, { TK_NE, "not_equal" }, { TK_LT, "less" }, { TK_LE, "less_equal" },
-    { TK_GT, "greater" }, { TK_GE, "greater_equal" }, { TK_AND, "logical_and" }, { TK_OR, "logical_or" },
+static const struct { int token; const char *op;
+} infix[] = {
+    { TK_PLUS, "add" },
+    { TK_MINUS, "sub" },
+    { TK_STAR, "mul" },
+    { TK_SLASH, "real_div" },
+    { TK_FLOORDIV, "floor_div" },
+    { TK_PERCENT, "mod" },
+    { TK_POWER, "pow" },
+    { TK_AT, "matmul" },
+    { TK_EQ, "equal" },
+    { TK_NE, "not_equal" },
+    { TK_LT, "less" },
+    { TK_LE, "less_equal" },
+    { TK_GT, "greater" },
+    { TK_GE, "greater_equal" },
+    { TK_AND, "logical_and" },
+    { TK_OR, "logical_or" },
 };
 
 static const char *infix_op(int token)
@@ -19,7 +32,7 @@ static const char *infix_op(int token)
     return NULL;
 }
 
-/* ---- names ---------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static Val *find_imported(Lower *l, const File *f, const Node *name, bool *clash)
 {
@@ -29,8 +42,9 @@ static Val *find_imported(Lower *l, const File *f, const Node *name, bool *clash
     for (int i = 0; i < f->nimport; i++) {
         Val *v = env_get(&f->import[i]->env, name->name);
         if (v && found && f->import[i] != where && !where->std && !f->import[i]->std) {
-            lower_error(l, name->loc, "%s is defined by both %s and %s; import one of them `as` a name", name->name,
-                        where->name, f->import[i]->name);
+            lower_error(l, name->loc,
+                        "%s is defined by both %s and %s; import one of them `as` a name",
+                        name->name, where->name, f->import[i]->name);
             *clash = true;
         }
         if (v && (!found || where->std)) {
@@ -56,12 +70,13 @@ static Val unknown_name(Lower *l, const Node *name)
     add_names(f->env, known, &n, MAX_KNOWN);
     if (f->self) add_names(&f->self->env, known, &n, MAX_KNOWN);
     add_names(&f->file->env, known, &n, MAX_KNOWN);
-    for (int i = 0; i < f->file->nimport; i++) add_names(&f->file->import[i]->env, known, &n, MAX_KNOWN);
+    for (int i = 0; i < f->file->nimport; i++)
+        add_names(&f->file->import[i]->env, known, &n, MAX_KNOWN);
     for (const Builtin *b = builtins; b->name && n < MAX_KNOWN; b++) known[n++] = b->name;
     for (int i = 0; i < OP_COUNT && n < MAX_KNOWN; i++) known[n++] = ops[i].name;
     const char *near = name_nearest(name->name, known, n);
-    lower_error(l, name->loc, "%s is not defined%s%s%s", name->name, near ? "; did you mean " : "", near ? near : "",
-                near ? "?" : "");
+    lower_error(l, name->loc, "%s is not defined%s%s%s", name->name, near ? "; did you mean " : "",
+                near ? near : "", near ? "?" : "");
     return val_poison();
 }
 
@@ -82,7 +97,7 @@ Val lookup(Lower *l, const Node *name)
     return op == OP_NONE ? unknown_name(l, name) : (Val){ .kind = V_OP, .u.op = op };
 }
 
-/* ---- members ---------------------------------------------------------------------------------------------- */
+/* ---- members --------------------------------------------------------------------------------- */
 
 static Val shape_list(Lower *l, const Shape *s)
 {
@@ -108,8 +123,8 @@ static Val env_member(Lower *l, const Node *n, const Env *e, const char *of)
     if (v) return *v;
     add_names(e, known, &count, COUNT(known));
     const char *near = name_nearest(n->name, known, count);
-    lower_error(l, n->loc, "%s has no %s%s%s%s", of, n->name, near ? "; did you mean " : "", near ? near : "",
-                near ? "?" : "");
+    lower_error(l, n->loc, "%s has no %s%s%s%s", of, n->name, near ? "; did you mean " : "",
+                near ? near : "", near ? "?" : "");
     return val_poison();
 }
 
@@ -120,8 +135,8 @@ static Val mil_member(Lower *l, const Node *n)
     if (op != OP_NONE) return (Val){ .kind = V_OP, .u.op = op };
     for (int i = 0; i < OP_COUNT; i++) known[i] = ops[i].name;
     const char *near = name_nearest(n->name, known, OP_COUNT);
-    lower_error(l, n->loc, "there is no op called %s%s%s%s", n->name, near ? "; did you mean " : "", near ? near : "",
-                near ? "?" : "");
+    lower_error(l, n->loc, "there is no op called %s%s%s%s", n->name, near ? "; did you mean " : "",
+                near ? near : "", near ? "?" : "");
     return val_poison();
 }
 
@@ -134,13 +149,14 @@ static Val member_value(Lower *l, const Node *n)
     Val v = eval(l, n->a, NULL);
     if (v.kind == V_POISON) return v;
     if (val_is_tensor(v)) return tensor_member(l, n, v);
-    if (v.kind == V_FILE && n->name[0] != '_') return env_member(l, n, &v.u.file->env, v.u.file->name);
+    if (v.kind == V_FILE && n->name[0] != '_')
+        return env_member(l, n, &v.u.file->env, v.u.file->name);
     if (v.kind == V_INSTANCE) return env_member(l, n, &v.u.self->env, v.u.self->decl->name);
     lower_error(l, n->loc, "%s has no members", val_kind(l, v));
     return val_poison();
 }
 
-/* ---- operators ---------------------------------------------------------------------------------------------- */
+/* ---- operators ------------------------------------------------------------------------------- */
 
 static Val concat_lists(Lower *l, Loc loc, const List *a, const List *b)
 {
@@ -179,14 +195,20 @@ static Val text_concat(Lower *l, Loc loc, Val a, Val b)
 
 static Val values_op(Lower *l, const Node *n, Val a, Val b)
 {
-    if (val_is_number(a) && val_is_number(b) && n->op != TK_AT) return number_op(l, n->loc, n->op, a, b);
-    if (n->op == TK_PLUS && (a.kind == V_STRING || b.kind == V_STRING)) return text_concat(l, n->loc, a, b);
-    if (n->op == TK_PLUS && a.kind == V_LIST && b.kind == V_LIST) return concat_lists(l, n->loc, a.u.list, b.u.list);
-    if (n->op == TK_STAR && a.kind == V_LIST && b.kind == V_INT) return repeat_list(l, n->loc, a.u.list, b.u.i);
-    if (n->op == TK_STAR && a.kind == V_INT && b.kind == V_LIST) return repeat_list(l, n->loc, b.u.list, a.u.i);
+    if (val_is_number(a) && val_is_number(b) && n->op != TK_AT)
+        return number_op(l, n->loc, n->op, a, b);
+    if (n->op == TK_PLUS && (a.kind == V_STRING || b.kind == V_STRING))
+        return text_concat(l, n->loc, a, b);
+    if (n->op == TK_PLUS && a.kind == V_LIST && b.kind == V_LIST)
+        return concat_lists(l, n->loc, a.u.list, b.u.list);
+    if (n->op == TK_STAR && a.kind == V_LIST && b.kind == V_INT)
+        return repeat_list(l, n->loc, a.u.list, b.u.i);
+    if (n->op == TK_STAR && a.kind == V_INT && b.kind == V_LIST)
+        return repeat_list(l, n->loc, b.u.list, a.u.i);
     if (n->op == TK_EQ && a.kind == b.kind) return val_bool(val_equal(l, n->loc, a, b));
     if (n->op == TK_NE && a.kind == b.kind) return val_bool(!val_equal(l, n->loc, a, b));
-    lower_error(l, n->loc, "%s does not take %s and %s", ast_token_name(n->op), val_kind(l, a), val_kind(l, b));
+    lower_error(l, n->loc, "%s does not take %s and %s", ast_token_name(n->op), val_kind(l, a),
+                val_kind(l, b));
     return val_poison();
 }
 
@@ -244,13 +266,14 @@ static Val unary_value(Lower *l, const Node *n, const char *hint)
     if (n->op == TK_MINUS && a.kind == V_INT) return number_op(l, n->loc, TK_MINUS, val_int(0), a);
     if (val_is_tensor(a)) {
         NamedVal arg[] = { named("x", a, n->a->loc), named("y", val_int(-1), n->loc) };
-        return n->op == TK_NOT ? emit(l, n->loc, hint, "logical_not", arg, 1) : emit(l, n->loc, hint, "mul", arg, 2);
+        return n->op == TK_NOT ? emit(l, n->loc, hint, "logical_not", arg, 1)
+                               : emit(l, n->loc, hint, "mul", arg, 2);
     }
     lower_error(l, n->loc, "%s does not take %s", ast_token_name(n->op), val_kind(l, a));
     return val_poison();
 }
 
-/* ---- lists ---------------------------------------------------------------------------------------------------- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 static Val list_value(Lower *l, const Node *n)
 {
@@ -287,7 +310,7 @@ static Val each_value(Lower *l, const Node *n)
     return ok ? v : val_poison();
 }
 
-/* ---- every expression ----------------------------------------------------------------------------------------------- */
+/* ---- every expression ------------------------------------------------------------------------ */
 
 static Val eval_kind(Lower *l, const Node *n, const char *hint)
 {
@@ -330,7 +353,8 @@ bool eval_int(Lower *l, const Node *n, int64_t *out)
 {
     Val v = eval(l, n, NULL);
     if (v.kind == V_INT) *out = v.u.i;
-    else if (v.kind != V_POISON) lower_error(l, n->loc, "an int is needed here, not %s", val_kind(l, v));
+    else if (v.kind != V_POISON)
+        lower_error(l, n->loc, "an int is needed here, not %s", val_kind(l, v));
     return v.kind == V_INT;
 }
 
@@ -339,9 +363,12 @@ bool eval_truth(Lower *l, const Node *n, const char *what, bool *out)
     Val v = eval(l, n, NULL);
     if (v.kind == V_BOOL) *out = v.u.b;
     else if (val_is_tensor(v))
-        lower_error(l, n->loc, "%s is %s, which is known only when the model runs; select(cond, a, b) chooses then",
-                    what, val_kind(l, v));
-    else if (v.kind != V_POISON) lower_error(l, n->loc, "%s must be a bool, not %s", what, val_kind(l, v));
+        lower_error(
+            l, n->loc,
+            "%s is %s, which is known only when the model runs; select(cond, a, b) chooses then",
+            what, val_kind(l, v));
+    else if (v.kind != V_POISON)
+        lower_error(l, n->loc, "%s must be a bool, not %s", what, val_kind(l, v));
     return v.kind == V_BOOL;
 }
 
@@ -350,11 +377,13 @@ bool eval_extents(Lower *l, const Node *list, bool wildcard, Shape *out)
     *out = (Shape){ .rank = 0 };
     for (const Node *n = list; n; n = n->next) {
         int64_t dim = DIM_ANY;
-        if (out->rank == MAX_RANK) return lower_error(l, n->loc, "a tensor has at most %d dimensions", MAX_RANK);
+        if (out->rank == MAX_RANK)
+            return lower_error(l, n->loc, "a tensor has at most %d dimensions", MAX_RANK);
         if (!(wildcard && n->kind == N_NAME && !strcmp(n->name, "_"))) {
             if (!eval_int(l, n, &dim)) return false;
             if (dim < 1 || dim > INT32_MAX)
-                return lower_error(l, n->loc, "an extent must be from 1 to %d, not %lld", INT32_MAX, (long long)dim);
+                return lower_error(l, n->loc, "an extent must be from 1 to %d, not %lld", INT32_MAX,
+                                   (long long)dim);
         }
         out->dim[out->rank++] = dim;
     }

@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- imports ------------------------------------------------------------------------------------------- */
+/* ---- imports --------------------------------------------------------------------------------- */
 
-/* dir/path with `.` and `..` worked out; what would leave the root keeps its `..`, to be refused. */
+/* dir/path with `.` and `..` worked out; what would leave the root keeps its `..`, to be refused.
+ */
 static const char *normal_path(Lower *l, const char *dir, const char *path)
 {
     const char *all = path[0] == '/' || !*dir ? path : text_arg(l, "%s/%s", dir, path);
@@ -45,7 +46,9 @@ static const Source *keep_text(Lower *l, const char *name, Mapped map)
     all[m->nmaps++] = map;
     m->maps = all;
     Source *src = NEW(&m->arena, Source);
-    *src = (Source){ .name = arena_strdup(&m->arena, name), .text = (const char *)map.data, .len = map.size };
+    *src = (Source){ .name = arena_strdup(&m->arena, name),
+                     .text = (const char *)map.data,
+                     .len = map.size };
     return src;
 }
 
@@ -96,12 +99,18 @@ File *load_file(Lower *l, Loc loc, File *from, const char *path)
         if (f->loading) return cycle_error(l, loc, from, f), NULL;
         return f;
     }
-    if (count == MAX_FILES) return lower_error(l, loc, "more than %d files are imported", MAX_FILES), NULL;
+    if (count == MAX_FILES)
+        return lower_error(l, loc, "more than %d files are imported", MAX_FILES), NULL;
     const Source *src = std ? std_source(l) : open_text(l, loc, name);
     if (!src) return NULL;
     File *f = NEW(&l->arena, File);
     const char *dir = file_dir(&l->arena, name);
-    *f = (File){ .name = name, .dir = strcmp(dir, ".") ? dir : "", .src = src, .std = std, .loader = from, .loading = true };
+    *f = (File){ .name = name,
+                 .dir = strcmp(dir, ".") ? dir : "",
+                 .src = src,
+                 .std = std,
+                 .loader = from,
+                 .loading = true };
     *end = f;
     f->root = ast_parse(&l->arena, &l->m->names, l->diag, src);
     if (!f->root) return NULL;
@@ -123,13 +132,15 @@ static void run_import(Lower *l, File *f, const Node *n)
     f->import = all;
 }
 
-/* ---- params ---------------------------------------------------------------------------------------------- */
+/* ---- params ---------------------------------------------------------------------------------- */
 
 /* The text of --set as a value of the default's kind. */
 static bool parse_set(Lower *l, const Node *n, const char *text, Val *v)
 {
     char *end = NULL;
-    static const char *const wants[] = { [V_INT] = "an integer", [V_FLOAT] = "a number", [V_BOOL] = "true or false" };
+    static const char *const wants[] = {
+        [V_INT] = "an integer", [V_FLOAT] = "a number", [V_BOOL] = "true or false"
+    };
     if (v->kind == V_STRING) v->u.s = arena_strdup(&l->arena, text);
     if (v->kind == V_INT) v->u.i = strtoll(text, &end, 0);
     if (v->kind == V_FLOAT) v->u.f = strtod(text, &end);
@@ -138,7 +149,8 @@ static bool parse_set(Lower *l, const Node *n, const char *text, Val *v)
         if (!v->u.b && strcmp(text, "false")) end = (char *)(uintptr_t)text;
     }
     if (!end || (*end == '\0' && end != text)) return true;
-    return lower_error(l, n->loc, "--set %s=%s: param %s takes %s", n->name, text, n->name, wants[v->kind]);
+    return lower_error(l, n->loc, "--set %s=%s: param %s takes %s", n->name, text, n->name,
+                       wants[v->kind]);
 }
 
 static void run_param(Lower *l, File *f, const Node *n)
@@ -146,7 +158,8 @@ static void run_param(Lower *l, File *f, const Node *n)
     Val v = eval(l, n->a, NULL);
     bool scalar = val_is_number(v) || v.kind == V_BOOL || v.kind == V_STRING;
     if (!scalar && v.kind != V_POISON) {
-        lower_error(l, n->loc, "a param is an int, float, bool or string; %s is %s", n->name, val_kind(l, v));
+        lower_error(l, n->loc, "a param is an int, float, bool or string; %s is %s", n->name,
+                    val_kind(l, v));
         v = val_poison();
     }
     if (f == l->entry)
@@ -158,7 +171,7 @@ static void run_param(Lower *l, File *f, const Node *n)
     env_set(l, &f->env, n->name, v);
 }
 
-/* ---- items ------------------------------------------------------------------------------------------------ */
+/* ---- items ----------------------------------------------------------------------------------- */
 
 static void define(Lower *l, File *f, const Node *n, ValKind kind)
 {
@@ -171,11 +184,13 @@ static void check_twice(Lower *l, const File *f)
 {
     Env seen = { 0 };
     for (const Node *n = f->root->a; n; n = n->next) {
-        if (n->kind != N_FN && n->kind != N_MODEL && n->kind != N_LAYERDEF && n->kind != N_PARAM) continue;
+        if (n->kind != N_FN && n->kind != N_MODEL && n->kind != N_LAYERDEF && n->kind != N_PARAM)
+            continue;
         Val *first = env_get(&seen, n->name);
         if (first) {
             diag_error(l->diag, n->loc, "%s is defined a second time", n->name);
-            diag_note(l->diag, ((const Node *)(const void *)first->u.s)->loc, "the first definition is here");
+            diag_note(l->diag, ((const Node *)(const void *)first->u.s)->loc,
+                      "the first definition is here");
         }
         env_set(l, &seen, n->name, (Val){ .kind = V_NONE, .u.s = (const char *)(const void *)n });
     }
@@ -188,7 +203,9 @@ static void run_item(Lower *l, File *f, const Node *n)
     case N_WEIGHT: run_weight(l, n); return;
     case N_WEIGHTS:
         if (f == l->entry) set_weight_source(l, n);
-        else lower_error(l, n->loc, "`weights` stands in the program's own file, not in one that it imports");
+        else
+            lower_error(l, n->loc,
+                        "`weights` stands in the program's own file, not in one that it imports");
         return;
     case N_ASSIGN:
     case N_ASSERT: {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* ---- lists and strings -------------------------------------------------------------------------------------- */
+/* ---- lists and strings ----------------------------------------------------------------------- */
 
 static bool list_bound(Lower *l, const Node *n, int64_t size, int64_t otherwise, int64_t *out)
 {
@@ -26,20 +26,22 @@ static Val index_list(Lower *l, const Node *n, const List *list)
     if (p->kind != N_SLICE) {
         if (!eval_int(l, p, &at)) return val_poison();
         if (at >= -list->n && at < list->n) return list->at[at < 0 ? at + list->n : at];
-        lower_error(l, p->loc, "index %lld is outside a list of %lld elements", (long long)at, (long long)list->n);
+        lower_error(l, p->loc, "index %lld is outside a list of %lld elements", (long long)at,
+                    (long long)list->n);
         return val_poison();
     }
     if (p->c) {
         lower_error(l, p->c->loc, "a slice of a list has no step");
         return val_poison();
     }
-    if (!list_bound(l, p->a, list->n, 0, &from) || !list_bound(l, p->b, list->n, list->n, &to)) return val_poison();
+    if (!list_bound(l, p->a, list->n, 0, &from) || !list_bound(l, p->b, list->n, list->n, &to))
+        return val_poison();
     Val v = val_list(l, to > from ? to - from : 0);
     for (int64_t i = 0; i < v.u.list->n; i++) v.u.list->at[i] = list->at[from + i];
     return v;
 }
 
-/* ---- tensors --------------------------------------------------------------------------------------------------- */
+/* ---- tensors --------------------------------------------------------------------------------- */
 
 typedef struct {
     Lower *l;
@@ -54,8 +56,8 @@ typedef struct {
 
 static bool axis_error(Cut *c, Loc loc, int64_t at, int axis)
 {
-    return lower_error(c->l, loc, "index %lld is outside axis %d of a tensor %s", (long long)at, axis,
-                       shape_text(&c->l->arena, c->shape));
+    return lower_error(c->l, loc, "index %lld is outside axis %d of a tensor %s", (long long)at,
+                       axis, shape_text(&c->l->arena, c->shape));
 }
 
 static bool cut_bound(Cut *c, const Node *n, int axis, int64_t otherwise, int64_t *out)
@@ -74,8 +76,12 @@ static bool cut_slice(Cut *c, const Node *p, int axis)
 {
     int64_t size = c->shape->dim[axis], step = 1;
     if (p->c && !eval_int(c->l, p->c, &step)) return false;
-    if (step < 1) return lower_error(c->l, p->c->loc, "a step must be 1 or more; reverse(x, [%d]) turns an axis round", axis);
-    if (!cut_bound(c, p->a, axis, 0, &c->begin[axis]) || !cut_bound(c, p->b, axis, size, &c->end[axis])) return false;
+    if (step < 1)
+        return lower_error(c->l, p->c->loc,
+                           "a step must be 1 or more; reverse(x, [%d]) turns an axis round", axis);
+    if (!cut_bound(c, p->a, axis, 0, &c->begin[axis])
+        || !cut_bound(c, p->b, axis, size, &c->end[axis]))
+        return false;
     if (c->begin[axis] >= c->end[axis])
         return lower_error(c->l, p->loc, "the slice %lld:%lld of axis %d, of a tensor %s, is empty",
                            (long long)c->begin[axis], (long long)c->end[axis], axis,
@@ -92,13 +98,15 @@ static bool cut_index(Cut *c, const Node *p, int axis)
     Val v = eval(c->l, p, NULL);
     if (v.kind == V_POISON) return false;
     if (val_is_tensor(v)) {
-        if (c->gather_axis >= 0) return lower_error(c->l, p->loc, "one index at most may be a tensor");
+        if (c->gather_axis >= 0)
+            return lower_error(c->l, p->loc, "one index at most may be a tensor");
         c->gather_axis = axis;
         c->indices = v;
         c->indices_loc = p->loc;
         return true;
     }
-    if (v.kind != V_INT) return lower_error(c->l, p->loc, "an index is an int, not %s", val_kind(c->l, v));
+    if (v.kind != V_INT)
+        return lower_error(c->l, p->loc, "an index is an int, not %s", val_kind(c->l, v));
     int64_t at = v.u.i < 0 ? v.u.i + size : v.u.i;
     if (at < 0 || at >= size) return axis_error(c, p->loc, v.u.i, axis);
     c->begin[axis] = at;
@@ -139,7 +147,8 @@ static Val emit_slice(Cut *c, Loc loc, const char *hint, Val x)
         return emit(l, loc, hint, "slice_by_size", arg, 3);
     }
     NamedVal arg[] = { named("x", x, loc), named("begin", int_list(l, rank, c->begin), loc),
-                       named("end", int_list(l, rank, c->end), loc), named("stride", int_list(l, rank, c->step), loc) };
+                       named("end", int_list(l, rank, c->end), loc),
+                       named("stride", int_list(l, rank, c->step), loc) };
     return emit(l, loc, hint, "slice_by_index", arg, 4);
 }
 
@@ -155,12 +164,14 @@ static Val emit_squeeze(Cut *c, Loc loc, const char *hint, Val x)
 
 static Val cut_tensor(Cut *c, const Node *n, const char *hint, Val x)
 {
-    if (c->any || c->strided) x = emit_slice(c, n->loc, c->squeezed || c->gather_axis >= 0 ? NULL : hint, x);
+    if (c->any || c->strided)
+        x = emit_slice(c, n->loc, c->squeezed || c->gather_axis >= 0 ? NULL : hint, x);
     if (c->gather_axis >= 0 && x.kind != V_POISON) {
         NamedVal arg[] = { named("x", x, n->loc), named("indices", c->indices, c->indices_loc),
                            named("axis", val_int(c->gather_axis), n->loc) };
         if (c->squeezed) {
-            lower_error(c->l, n->loc, "an int and a tensor cannot index together; use [i:i+1] for the int");
+            lower_error(c->l, n->loc,
+                        "an int and a tensor cannot index together; use [i:i+1] for the int");
             return val_poison();
         }
         x = emit(c->l, n->loc, hint, "gather", arg, 3);
@@ -179,7 +190,8 @@ Val eval_index(Lower *l, const Node *n, const char *hint)
     }
     Cut c = { .l = l, .shape = val_shape(x), .gather_axis = -1 };
     if (!shape_known(c.shape)) {
-        lower_error(l, n->loc, "a tensor of unknown extents, %s, cannot be indexed", shape_text(&l->arena, c.shape));
+        lower_error(l, n->loc, "a tensor of unknown extents, %s, cannot be indexed",
+                    shape_text(&l->arena, c.shape));
         return val_poison();
     }
     for (int i = 0; i < c.shape->rank; i++) {

@@ -1,4 +1,5 @@
-/* lower_op.c -- operations: arguments meet the op's row, numbers become constants of the right type. */
+/* lower_op.c -- operations: arguments meet the op's row, numbers become constants of the right
+ * type. */
 #include "lower.h"
 #include "grammar.h"
 
@@ -6,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- constants -------------------------------------------------------------------------------------------- */
+/* ---- constants ------------------------------------------------------------------------------- */
 
-/* Joins what an element is with what those before it were: bool, string, int, or float above int. */
+/* Joins what an element is with what those before it were: bool, string, int, or float above int.
+ */
 static bool join_leaf(ValKind *leaf, ValKind kind)
 {
     if (*leaf == V_NONE || kind == *leaf) *leaf = kind;
@@ -27,15 +29,18 @@ static bool measure_list(Lower *l, const List *list, Loc loc, int depth, Shape *
         if (!lower_step(l, loc)) return false; /* the same list may stand in it many times */
         Shape inner = { .rank = 0 };
         ValKind kind = list->at[i].kind;
-        if (kind == V_LIST && !measure_list(l, list->at[i].u.list, loc, depth + 1, &inner, &kind)) return false;
+        if (kind == V_LIST && !measure_list(l, list->at[i].u.list, loc, depth + 1, &inner, &kind))
+            return false;
         if (rows && !i && inner.rank < MAX_RANK) {
             s->rank = inner.rank + 1;
             memcpy(s->dim + 1, inner.dim, (size_t)inner.rank * sizeof *s->dim);
         }
-        if ((rows || inner.rank) && (inner.rank != s->rank - 1
-                                     || memcmp(inner.dim, s->dim + 1, (size_t)inner.rank * sizeof *s->dim)))
-            return lower_error(l, loc, "the elements of this list differ in shape: number %lld is %s", (long long)i,
-                               shape_text(&l->arena, &inner));
+        if ((rows || inner.rank)
+            && (inner.rank != s->rank - 1
+                || memcmp(inner.dim, s->dim + 1, (size_t)inner.rank * sizeof *s->dim)))
+            return lower_error(l, loc,
+                               "the elements of this list differ in shape: number %lld is %s",
+                               (long long)i, shape_text(&l->arena, &inner));
         if (!join_leaf(leaf, kind))
             return lower_error(l, loc, "a list of constants holds numbers, or bools, or strings");
     }
@@ -63,14 +68,17 @@ static bool fits_type(Lower *l, Val v, DType t, Loc loc)
 {
     if (v.kind == V_BOOL) return true;
     if (v.kind == V_FLOAT && !dtype_is_float(t))
-        return lower_error(l, loc, "%s is not a whole number, but %s is needed", val_text(l, v), dtypes[t].name);
+        return lower_error(l, loc, "%s is not a whole number, but %s is needed", val_text(l, v),
+                           dtypes[t].name);
     double x = val_double(v);
     if (t == DT_FP16 || t == DT_FP32) {
         double limit = t == DT_FP16 ? 65519.99 : 3.4028235677973366e38;
         if (isfinite(x) && fabs(x) > limit)
-            diag_warn(l->diag, WARN_PRECISION, lower_blame(l, loc), "%s becomes infinite in %s", val_text(l, v), dtypes[t].name);
+            diag_warn(l->diag, WARN_PRECISION, lower_blame(l, loc), "%s becomes infinite in %s",
+                      val_text(l, v), dtypes[t].name);
         else if (x != 0 && fabs(x) < (t == DT_FP16 ? 0x1p-25 : 0x1p-150))
-            diag_warn(l->diag, WARN_PRECISION, lower_blame(l, loc), "%s becomes zero in %s", val_text(l, v), dtypes[t].name);
+            diag_warn(l->diag, WARN_PRECISION, lower_blame(l, loc), "%s becomes zero in %s",
+                      val_text(l, v), dtypes[t].name);
     } else if (dtype_is_int(t) && v.kind == V_INT) {
         int bits = dtypes[t].bits - (dtypes[t].cls == CLASS_INT);
         int64_t low = dtypes[t].cls == CLASS_INT ? -((int64_t)1 << (bits < 63 ? bits : 62)) : 0;
@@ -101,9 +109,12 @@ static bool fill_elements(Lower *l, Val v, Tensor *t, size_t *at, Loc loc)
 
 static bool leaf_fits(Lower *l, ValKind leaf, DType t, Loc loc)
 {
-    static const char *const what[] = { [V_INT] = "int", [V_FLOAT] = "float", [V_BOOL] = "bool", [V_STRING] = "string" };
-    bool ok = leaf == V_NONE || (leaf == V_BOOL && t == DT_BOOL) || (leaf == V_STRING && t == DT_STRING)
-              || ((leaf == V_INT || leaf == V_FLOAT) && t != DT_BOOL && t != DT_STRING);
+    static const char *const what[] = {
+        [V_INT] = "int", [V_FLOAT] = "float", [V_BOOL] = "bool", [V_STRING] = "string"
+    };
+    bool ok = leaf == V_NONE || (leaf == V_BOOL && t == DT_BOOL)
+           || (leaf == V_STRING && t == DT_STRING)
+           || ((leaf == V_INT || leaf == V_FLOAT) && t != DT_BOOL && t != DT_STRING);
     if (ok) return true;
     if (leaf > V_STRING || leaf < V_INT)
         return lower_error(l, loc, "a list of tensors is no tensor; concat or stack joins them");
@@ -119,7 +130,9 @@ const Const *make_const(Lower *l, Val v, DType t, Loc loc)
     const Type *type = type_tensor(&l->m->arena, t, s);
     size_t each = t == DT_STRING ? sizeof(char *) : 8, count = 1;
     if (!shape_count(&s, &count)) return NULL;
-    Tensor view = tensor_view(t, &s, arena_array(&l->m->arena, count + 1, t == DT_STRING ? each : (size_t)dtypes[t].bits / 8 + 1));
+    Tensor view = tensor_view(t, &s,
+                              arena_array(&l->m->arena, count + 1,
+                                          t == DT_STRING ? each : (size_t)dtypes[t].bits / 8 + 1));
     if (!fill_elements(l, v, &view, &at, loc)) return NULL;
     Const *c = const_data(&l->m->arena, type, view.data);
     c->loc = loc;
@@ -149,7 +162,7 @@ Value *to_value(Lower *l, Val v, DType t, const char *name, Loc loc)
     return value;
 }
 
-/* ---- element types of what is no tensor ------------------------------------------------------------------------ */
+/* ---- element types of what is no tensor ------------------------------------------------------ */
 
 typedef struct {
     Lower *l;
@@ -226,7 +239,7 @@ static bool bind_numbers(OpCall *o)
     return true;
 }
 
-/* ---- arguments ---------------------------------------------------------------------------------------------------- */
+/* ---- arguments ------------------------------------------------------------------------------- */
 
 static Value *arg_value(OpCall *o, const Param *p, const NamedVal *v)
 {
@@ -245,7 +258,8 @@ static bool add_arg(OpCall *o, const Param *p, int n, const NamedVal *v)
     Value **val = NEW_ARRAY(&o->l->arena, n, Value *);
     for (int i = 0; i < n; i++)
         if (!(val[i] = arg_value(o, p, &v[i]))) return false;
-    o->arg[o->narg++] = (Arg){ .name = p->name, .val = val, .count = n, .tuple = p->flags & P_VARIADIC };
+    o->arg[o->narg++] =
+        (Arg){ .name = p->name, .val = val, .count = n, .tuple = p->flags & P_VARIADIC };
     return true;
 }
 
@@ -257,14 +271,16 @@ static Val default_val(const Param *p, Opset o)
     return strpbrk(s, ".e") ? val_float(strtod(s, NULL)) : val_int(strtoll(s, NULL, 10));
 }
 
-/* Constants with a default are written out: Apple's compiler refuses ops that leave some of them out. */
+/* Constants with a default are written out: Apple's compiler refuses ops that leave some of them
+ * out. */
 static bool add_default(OpCall *o, const Param *p)
 {
     Opset opset = o->l->b.opset;
     if (!p->def || !(param_flags(p, opset) & P_CONST) || !param_in(p, opset)) return true;
     NamedVal v = { .val = default_val(p, opset), .loc = o->loc };
     DTypes set = domain_types(p->dom, opset);
-    if (v.val.kind == V_INT && !has(set, DT_INT32) && !has(set, DT_UINT32)) v.val = val_float((double)v.val.u.i);
+    if (v.val.kind == V_INT && !has(set, DT_INT32) && !has(set, DT_UINT32))
+        v.val = val_float((double)v.val.u.i);
     uint64_t off = o->l->diag->off;
     o->l->diag->off |= (uint64_t)1 << WARN_PRECISION;
     bool ok = add_arg(o, p, 1, &v);
@@ -283,19 +299,23 @@ static bool add_args(OpCall *o)
     return true;
 }
 
-/* ---- statements ------------------------------------------------------------------------------------------------------ */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 static bool may_emit(Lower *l, Loc loc, const OpInfo *info)
 {
-    if (!l->func) return lower_error(l, loc, "%s makes a tensor, which only a model can hold", info->name);
+    if (!l->func)
+        return lower_error(l, loc, "%s makes a tensor, which only a model can hold", info->name);
     if (info->flags & F_BLOCKS)
-        return lower_error(l, loc, "%s has nested blocks, which the language cannot write yet; `if` and `for` decide "
-                           "when compiling, select(cond, a, b) when running", info->name);
+        return lower_error(
+            l, loc,
+            "%s has nested blocks, which the language cannot write yet; `if` and `for` decide "
+            "when compiling, select(cond, a, b) when running",
+            info->name);
     if (!strcmp(info->name, "const") || (info->flags & F_PRIVATE))
         return lower_error(l, loc, "%s is not called in a program", info->name);
     if (info->since > l->b.opset)
-        return lower_error(l, loc, "%s exists from %s on; this program is compiled for %s", info->name,
-                           opset_text(info->since), opset_text(l->b.opset));
+        return lower_error(l, loc, "%s exists from %s on; this program is compiled for %s",
+                           info->name, opset_text(info->since), opset_text(l->b.opset));
     if (++l->ops <= MAX_OPS) return true;
     l->stopped = true;
     return lower_error(l, loc, "the program has more than %d operations", MAX_OPS);
@@ -356,7 +376,7 @@ Val emit(Lower *l, Loc loc, const char *hint, const char *op, const NamedVal *ar
     return finish(&o);
 }
 
-/* ---- calls by name ------------------------------------------------------------------------------------------------------ */
+/* ---- calls by name --------------------------------------------------------------------------- */
 
 /* Arguments without names go to the required parameters, then to the optional ones. */
 static int positional(const OpInfo *info, int k)
@@ -373,8 +393,8 @@ static bool unknown_param(Lower *l, const OpInfo *info, const NamedVal *v)
     size_t n = 0;
     for (int i = 0; info->param[i].name; i++) known[n++] = info->param[i].name;
     const char *near = name_nearest(v->name, known, n);
-    return lower_error(l, v->name_loc, "%s has no parameter %s%s%s%s", info->name, v->name, near ? "; did you mean " : "",
-                       near ? near : "", near ? "?" : "");
+    return lower_error(l, v->name_loc, "%s has no parameter %s%s%s%s", info->name, v->name,
+                       near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
 /* A variadic parameter takes a list, or all arguments without a name. */
@@ -385,7 +405,8 @@ static void set_param(OpCall *o, int at, int n, const NamedVal *v)
     if ((o->info->param[at].flags & P_VARIADIC) && n == 1 && v->val.kind == V_LIST) {
         const List *list = v->val.u.list;
         NamedVal *all = NEW_ARRAY(&l->arena, list->n, NamedVal);
-        for (int64_t i = 0; i < list->n; i++) all[i] = (NamedVal){ .val = list->at[i], .loc = v->loc };
+        for (int64_t i = 0; i < list->n; i++)
+            all[i] = (NamedVal){ .val = list->at[i], .loc = v->loc };
         o->p[at].n = (int)list->n;
         o->p[at].v = all;
         return;
@@ -406,14 +427,16 @@ static bool place_args(OpCall *o, NamedVal *v, int n)
         for (int i = 0; i < plain; i++) {
             int at = positional(o->info, i);
             if (at < 0)
-                return lower_error(o->l, v[i].loc, "%s takes at most %d arguments, not %d", o->info->name, i, n);
+                return lower_error(o->l, v[i].loc, "%s takes at most %d arguments, not %d",
+                                   o->info->name, i, n);
             set_param(o, at, 1, &v[i]);
         }
     }
     for (int i = plain; i < n; i++) {
         int at = param_index(o->info, v[i].name);
         if (at < 0) return unknown_param(o->l, o->info, &v[i]);
-        if (o->p[at].n) return lower_error(o->l, v[i].name_loc, "argument %s is given twice", v[i].name);
+        if (o->p[at].n)
+            return lower_error(o->l, v[i].name_loc, "argument %s is given twice", v[i].name);
         set_param(o, at, 1, &v[i]);
     }
     return true;
@@ -433,8 +456,9 @@ static bool reshape_weight(OpCall *o, Val *out)
     }
     if (!shape_count(val_shape(w), &have) || !shape_count(&s, &want)) return false;
     if (have != want) {
-        lower_error(o->l, o->loc, "reshape: weight %s is %s, which is not %s", w.u.view->weight->path,
-                    shape_text(&o->l->arena, val_shape(w)), shape_text(&o->l->arena, &s));
+        lower_error(o->l, o->loc, "reshape: weight %s is %s, which is not %s",
+                    w.u.view->weight->path, shape_text(&o->l->arena, val_shape(w)),
+                    shape_text(&o->l->arena, &s));
         *out = val_poison();
         return true;
     }

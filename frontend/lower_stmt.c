@@ -1,4 +1,5 @@
-/* lower_stmt.c -- statements: loops and conditions are walked now, so that nothing of them remains. */
+/* lower_stmt.c -- statements: loops and conditions are walked now, so that nothing of them remains.
+ */
 #include "lower.h"
 
 #include <string.h>
@@ -7,10 +8,11 @@ static void run_stmt(Lower *l, const Node *n);
 
 void run_block(Lower *l, const Node *block)
 {
-    for (const Node *n = block->a; n && !l->frame->returned && !l->stopped; n = n->next) run_stmt(l, n);
+    for (const Node *n = block->a; n && !l->frame->returned && !l->stopped; n = n->next)
+        run_stmt(l, n);
 }
 
-/* ---- assignment ------------------------------------------------------------------------------------------ */
+/* ---- assignment ------------------------------------------------------------------------------ */
 
 void bind_names(Lower *l, const Node *names, Val v, Loc loc)
 {
@@ -40,14 +42,16 @@ static void name_results(Lower *l, const Node *names, Val v)
         if (x.kind != V_TENSOR || !x.u.tensor->def || x.u.tensor->def->nout < 2) continue;
         Value *t = x.u.tensor;
         t->name = func_unique_name(l->func, join_path(l, l->frame->prefix, a->name));
-        if (t->def->out[0] == t) attr_set(l->m, &t->def->attrs, "name", const_string(&l->m->arena, t->name));
+        if (t->def->out[0] == t)
+            attr_set(l->m, &t->def->attrs, "name", const_string(&l->m->arena, t->name));
     }
 }
 
 static void run_assign(Lower *l, const Node *n)
 {
     bool one = !n->a->next;
-    if (!one && n->b->kind == N_LIST) { /* a, b = f(x), g(x): each value is named after its own target */
+    if (!one
+        && n->b->kind == N_LIST) { /* a, b = f(x), g(x): each value is named after its own target */
         const Node *e = n->b->a;
         int64_t count = 0, i = 0;
         for (; e; e = e->next) count++;
@@ -60,14 +64,15 @@ static void run_assign(Lower *l, const Node *n)
     }
     Val v = eval(l, n->b, one ? join_path(l, l->frame->prefix, n->a->name) : NULL);
     if (v.kind == V_OP || v.kind == V_BUILTIN) {
-        lower_error(l, n->b->loc, "%s must be called here: %s(..)", val_kind(l, v), n->b->name ? n->b->name : "f");
+        lower_error(l, n->b->loc, "%s must be called here: %s(..)", val_kind(l, v),
+                    n->b->name ? n->b->name : "f");
         v = val_poison();
     }
     if (!one && l->func) name_results(l, n->a, v);
     bind_names(l, n->a, v, n->loc);
 }
 
-/* ---- declarations ------------------------------------------------------------------------------------------ */
+/* ---- declarations ---------------------------------------------------------------------------- */
 
 void run_weight(Lower *l, const Node *n)
 {
@@ -99,7 +104,8 @@ static void run_use(Lower *l, const Node *n)
         } else {
             v = val_list(l, count);
             for (int64_t i = 0; i < count && !l->stopped; i++)
-                v.u.list->at[i] = use_one(l, n, type, text_arg(l, "%s.%lld", n->name, (long long)i));
+                v.u.list->at[i] =
+                    use_one(l, n, type, text_arg(l, "%s.%lld", n->name, (long long)i));
         }
     }
     env_set(l, l->frame->env, n->name, v);
@@ -110,16 +116,18 @@ static void run_fn(Lower *l, const Node *n)
     Closure *c = NEW(&l->arena, Closure);
     *c = (Closure){ .decl = n, .file = l->frame->file, .self = l->frame->self };
     if (!l->frame->self || l->frame->env != &l->frame->self->env) {
-        lower_error(l, n->loc, "a function is defined in a layer or at the top of a file, not here");
+        lower_error(l, n->loc,
+                    "a function is defined in a layer or at the top of a file, not here");
         return;
     }
     const char *name = n->name ? n->name : module_name(l->m, "()");
     if (env_get(l->frame->env, name))
-        lower_error(l, n->loc, "layer %s defines %s twice", l->frame->what, n->name ? n->name : "its fn");
+        lower_error(l, n->loc, "layer %s defines %s twice", l->frame->what,
+                    n->name ? n->name : "its fn");
     env_set(l, l->frame->env, name, (Val){ .kind = V_FN, .u.fn = c });
 }
 
-/* ---- control -------------------------------------------------------------------------------------------------- */
+/* ---- control --------------------------------------------------------------------------------- */
 
 static void run_if(Lower *l, const Node *n)
 {

@@ -1,10 +1,10 @@
-/* lower_weight.c -- weights: where their numbers come from. No bytes are read here: a weight is a rule
- * or a place in a mapped file until its model is written or run. */
+/* lower_weight.c -- weights: where their numbers come from. No bytes are read here: a weight is a
+ * rule or a place in a mapped file until its model is written or run. */
 #include "lower.h"
 
 #include <string.h>
 
-/* ---- files -------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static void keep_map(Lower *l, Mapped map)
 {
@@ -22,20 +22,21 @@ static const Const *file_const(Lower *l, const Type *t, DType src, const void *d
     return c;
 }
 
-static bool same_shape(Lower *l, Loc loc, const char *path, const Type *t, const char *where, int rank,
-                       const int64_t *dim)
+static bool same_shape(Lower *l, Loc loc, const char *path, const Type *t, const char *where,
+                       int rank, const int64_t *dim)
 {
     Shape s = shape_of(rank, dim);
     if (shape_equal(&s, &t->shape)) return true;
-    return lower_error(l, loc, "weight %s is %s, but %s holds %s", path, shape_text(&l->arena, &t->shape), where,
-                       shape_text(&l->arena, &s));
+    return lower_error(l, loc, "weight %s is %s, but %s holds %s", path,
+                       shape_text(&l->arena, &t->shape), where, shape_text(&l->arena, &s));
 }
 
-static bool same_class(Lower *l, Loc loc, const char *path, const Type *t, const char *where, DType src)
+static bool same_class(Lower *l, Loc loc, const char *path, const Type *t, const char *where,
+                       DType src)
 {
     if (dtype_is_float(t->dtype) == dtype_is_float(src) || dtype_is_float(t->dtype)) return true;
-    return lower_error(l, loc, "weight %s is %s, but %s holds %s", path, dtypes[t->dtype].name, where,
-                       dtypes[src].name);
+    return lower_error(l, loc, "weight %s is %s, but %s holds %s", path, dtypes[t->dtype].name,
+                       where, dtypes[src].name);
 }
 
 static const char *inside(Lower *l, Loc loc, const char *name)
@@ -56,8 +57,10 @@ static const Const *from_npy(Lower *l, Loc loc, const char *path, const Type *t,
     if (!full || !npy_open(l->diag, full, &a)) return NULL;
     for (int i = 1; i < DT_COUNT; i++)
         if (dtypes[i].npy[0] && !strcmp(dtypes[i].npy, a.descr)) src = (DType)i;
-    if (!src) lower_error(l, loc, "%s holds elements of type %s, which no weight has", name, a.descr);
-    if (!src || !same_shape(l, loc, path, t, name, a.rank, a.shape) || !same_class(l, loc, path, t, name, src)) {
+    if (!src)
+        lower_error(l, loc, "%s holds elements of type %s, which no weight has", name, a.descr);
+    if (!src || !same_shape(l, loc, path, t, name, a.rank, a.shape)
+        || !same_class(l, loc, path, t, name, src)) {
         npy_close(&a);
         return NULL;
     }
@@ -67,10 +70,12 @@ static const Const *from_npy(Lower *l, Loc loc, const char *path, const Type *t,
     return file_const(l, t, src, data);
 }
 
-static const struct { const char *name; DType type; } safetensors_types[] = {
-    { "F16", DT_FP16 }, { "BF16", DT_BF16 }, { "F32", DT_FP32 }, { "F64", DT_FP64 }, { "I8", DT_INT8 },
-    { "I16", DT_INT16 }, { "I32", DT_INT32 }, { "I64", DT_INT64 }, { "U8", DT_UINT8 }, { "U16", DT_UINT16 },
-    { "U32", DT_UINT32 }, { "U64", DT_UINT64 }, { "BOOL", DT_BOOL },
+static const struct { const char *name; DType type;
+} safetensors_types[] = {
+    { "F16", DT_FP16 },  { "BF16", DT_BF16 },  { "F32", DT_FP32 },   { "F64", DT_FP64 },
+    { "I8", DT_INT8 },   { "I16", DT_INT16 },  { "I32", DT_INT32 },  { "I64", DT_INT64 },
+    { "U8", DT_UINT8 },  { "U16", DT_UINT16 }, { "U32", DT_UINT32 }, { "U64", DT_UINT64 },
+    { "BOOL", DT_BOOL },
 };
 
 static bool open_tensors(Lower *l, Loc loc, const char *name, SafeTensors *out)
@@ -82,8 +87,8 @@ static bool open_tensors(Lower *l, Loc loc, const char *name, SafeTensors *out)
     return safetensors_parse(&l->arena, l->diag, loc, full, &map, out);
 }
 
-static const Const *from_tensors(Lower *l, Loc loc, const char *path, const Type *t, const SafeTensors *file,
-                                 const char *name)
+static const Const *from_tensors(Lower *l, Loc loc, const char *path, const Type *t,
+                                 const SafeTensors *file, const char *name)
 {
     DType src = DT_NONE;
     const SafeTensor *s = safetensors_find(file, l->diag, loc, name);
@@ -95,7 +100,8 @@ static const Const *from_tensors(Lower *l, Loc loc, const char *path, const Type
         lower_error(l, loc, "%s holds elements of type %s, which cannot be read", where, s->dtype);
         return NULL;
     }
-    if (!same_shape(l, loc, path, t, where, s->rank, s->shape) || !same_class(l, loc, path, t, where, src))
+    if (!same_shape(l, loc, path, t, where, s->rank, s->shape)
+        || !same_class(l, loc, path, t, where, src))
         return NULL;
     return file_const(l, t, src, s->data);
 }
@@ -117,7 +123,7 @@ static const char *with_path(Lower *l, const char *pattern, const char *path)
     return r;
 }
 
-/* ---- rules ---------------------------------------------------------------------------------------------------- */
+/* ---- rules ----------------------------------------------------------------------------------- */
 
 typedef struct {
     Lower *l;
@@ -147,8 +153,10 @@ static bool known_args(Init *in, const char *rule, int n, const char *const *nam
         for (int k = 0; name && k < n; k++) known = known || !strcmp(names[k], name);
         if (known) continue;
         near = name ? name_nearest(name, names, (size_t)n) : NULL;
-        return lower_error(in->l, in->args.at[i].name_loc, name ? "%s has no argument %s%s%s%s" : "%s has too many arguments%.0s",
-                           rule, name ? name : "", near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+        return lower_error(in->l, in->args.at[i].name_loc,
+                           name ? "%s has no argument %s%s%s%s" : "%s has too many arguments%.0s",
+                           rule, name ? name : "", near ? "; did you mean " : "", near ? near : "",
+                           near ? "?" : "");
     }
     return true;
 }
@@ -205,13 +213,17 @@ static const Const *init_load(Init *in)
     Lower *l = in->l;
     for (int i = 0; i < in->args.n; i++)
         if (in->args.at[i].val.kind != V_STRING || in->args.at[i].name || i > 1)
-            return lower_error(l, in->args.at[i].loc, "load takes a file and, of a .safetensors, a tensor's name"), NULL;
+            return lower_error(l, in->args.at[i].loc,
+                               "load takes a file and, of a .safetensors, a tensor's name"),
+                   NULL;
     const char *name = in->args.n ? with_path(l, in->args.at[0].val.u.s, in->path) : "";
-    if (in->args.n == 1 && file_has_suffix(name, ".npy")) return from_npy(l, in->loc, in->path, in->type, name);
+    if (in->args.n == 1 && file_has_suffix(name, ".npy"))
+        return from_npy(l, in->loc, in->path, in->type, name);
     if (in->args.n == 2 && file_has_suffix(name, ".safetensors"))
         return open_tensors(l, in->loc, name, &file)
-                   ? from_tensors(l, in->loc, in->path, in->type, &file, with_path(l, in->args.at[1].val.u.s, in->path))
-                   : NULL;
+                 ? from_tensors(l, in->loc, in->path, in->type, &file,
+                                with_path(l, in->args.at[1].val.u.s, in->path))
+                 : NULL;
     lower_error(l, in->loc, "load(\"w.npy\") or load(\"all.safetensors\", \"tensor\") is needed");
     return NULL;
 }
@@ -230,9 +242,12 @@ static const Const *value_const(Init *in, const Node *n)
     if (v.kind == V_LIST) {
         const Const *c = make_const(l, v, in->type->dtype, n->loc);
         const Shape *s = c ? &c->type->shape : NULL;
-        return c && same_shape(l, n->loc, in->path, in->type, "its value", s->rank, s->dim) ? c : NULL;
+        return c && same_shape(l, n->loc, in->path, in->type, "its value", s->rank, s->dim) ? c
+                                                                                            : NULL;
     }
-    lower_error(l, n->loc, "a weight begins as a number, a list, or normal, uniform, zeros, ones, fill, load; not as %s",
+    lower_error(l, n->loc,
+                "a weight begins as a number, a list, or normal, uniform, zeros, ones, fill, load; "
+                "not as %s",
                 val_kind(l, v));
     return NULL;
 }
@@ -250,7 +265,7 @@ static const Const *init_const(Lower *l, const Node *n, const Type *t, const cha
     return value_const(&in, n);
 }
 
-/* ---- `weights` --------------------------------------------------------------------------------------------------- */
+/* ---- `weights` ------------------------------------------------------------------------------- */
 
 void set_weight_source(Lower *l, const Node *n)
 {
@@ -263,17 +278,20 @@ void set_weight_source(Lower *l, const Node *n)
     if (n->c) return;
     Val file = eval(l, n->a, NULL);
     s->failed = file.kind != V_STRING;
-    if (s->failed && file.kind != V_POISON) lower_error(l, n->a->loc, "the name of a file is needed, not %s", val_kind(l, file));
+    if (s->failed && file.kind != V_POISON)
+        lower_error(l, n->a->loc, "the name of a file is needed, not %s", val_kind(l, file));
     if (s->failed) return;
     s->file = file.u.s;
     s->as = n->b ? n->b->u.s : "{path}";
     if (file_has_suffix(s->file, ".npy")) {
         s->failed = !strstr(s->file, "{path}");
-        if (s->failed) lower_error(l, n->a->loc, "one .npy holds one weight: the name needs {path} in it");
+        if (s->failed)
+            lower_error(l, n->a->loc, "one .npy holds one weight: the name needs {path} in it");
         return;
     }
     s->failed = !file_has_suffix(s->file, ".safetensors");
-    if (s->failed) lower_error(l, n->a->loc, "weights come from a .safetensors file or from .npy files");
+    if (s->failed)
+        lower_error(l, n->a->loc, "weights come from a .safetensors file or from .npy files");
     else s->failed = !open_tensors(l, n->a->loc, s->file, &s->tensors);
 }
 
@@ -282,23 +300,28 @@ static const Const *source_const(Lower *l, const Node *n, const Type *t, const c
     const WeightSource *s = &l->source;
     if (s->failed) return NULL;
     if (s->decl->c) return init_const(l, s->decl->c, t, path);
-    if (file_has_suffix(s->file, ".npy")) return from_npy(l, n->loc, path, t, with_path(l, s->file, path));
+    if (file_has_suffix(s->file, ".npy"))
+        return from_npy(l, n->loc, path, t, with_path(l, s->file, path));
     return from_tensors(l, n->loc, path, t, &s->tensors, with_path(l, s->as, path));
 }
 
 /* A file that the program names goes before a weight's own beginning, unless that is a `load`. */
 static const Const *choose_const(Lower *l, const Node *n, const Type *t, const char *path)
 {
-    bool load = n->b && n->b->kind == N_CALL && n->b->a->kind == N_NAME && !strcmp(n->b->a->name, "load");
+    bool load =
+        n->b && n->b->kind == N_CALL && n->b->a->kind == N_NAME && !strcmp(n->b->a->name, "load");
     bool file = l->source.decl && !l->source.decl->c;
     if (n->b && (load || !file)) return init_const(l, n->b, t, path);
     if (l->source.decl) return source_const(l, n, t, path);
-    lower_error(l, n->loc, "weight %s has no value: write `= normal(std = 0.02)` or the like behind its type, or "
-                "`weights from \"file.safetensors\"` or `weights init ..` at the top", path);
+    lower_error(
+        l, n->loc,
+        "weight %s has no value: write `= normal(std = 0.02)` or the like behind its type, or "
+        "`weights from \"file.safetensors\"` or `weights init ..` at the top",
+        path);
     return NULL;
 }
 
-/* ---- declarations -------------------------------------------------------------------------------------------------- */
+/* ---- declarations ---------------------------------------------------------------------------- */
 
 static bool weight_type(Lower *l, const Node *n, const Type **out)
 {
@@ -347,7 +370,7 @@ Val declare_weight(Lower *l, const Node *n)
     return view_of(l, w);
 }
 
-/* ---- in a function ------------------------------------------------------------------------------------------------- */
+/* ---- in a function --------------------------------------------------------------------------- */
 
 Value *weight_value(Lower *l, const View *v)
 {
@@ -360,7 +383,9 @@ Value *weight_value(Lower *l, const View *v)
     c->loc = w->loc;
     l->b.loc = lower_blame(l, w->loc);
     struct Made *m = NEW(&l->arena, struct Made);
-    *m = (struct Made){ .next = w->made, .func = l->func, .shape = v->shape, .value = build_const(&l->b, w->path, c) };
+    *m = (struct Made){
+        .next = w->made, .func = l->func, .shape = v->shape, .value = build_const(&l->b, w->path, c)
+    };
     m->value->def->keep = true;
     w->made = m;
     w->used = true;

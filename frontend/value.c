@@ -30,7 +30,10 @@ bool val_is_tensor(Val v) { return v.kind == V_TENSOR || v.kind == V_WEIGHT; }
 bool val_is_number(Val v) { return v.kind == V_INT || v.kind == V_FLOAT; }
 double val_double(Val v) { return v.kind == V_INT ? (double)v.u.i : v.u.f; }
 
-const Shape *val_shape(Val v) { return v.kind == V_WEIGHT ? &v.u.view->shape : &v.u.tensor->type->shape; }
+const Shape *val_shape(Val v)
+{
+    return v.kind == V_WEIGHT ? &v.u.view->shape : &v.u.tensor->type->shape;
+}
 
 DType val_dtype(Val v)
 {
@@ -46,9 +49,11 @@ static bool equal(Lower *l, Loc loc, Val a, Val b, int depth)
     if (a.kind == V_STRING) return !strcmp(a.u.s, b.u.s);
     if (a.kind == V_LIST) {
         if (a.u.list->n != b.u.list->n) return false;
-        if (depth == MAX_RANK) return lower_error(l, loc, "lists nested deeper than %d are not compared", MAX_RANK);
+        if (depth == MAX_RANK)
+            return lower_error(l, loc, "lists nested deeper than %d are not compared", MAX_RANK);
         for (int64_t i = 0; i < a.u.list->n; i++)
-            if (!lower_step(l, loc) || !equal(l, loc, a.u.list->at[i], b.u.list->at[i], depth + 1)) return false;
+            if (!lower_step(l, loc) || !equal(l, loc, a.u.list->at[i], b.u.list->at[i], depth + 1))
+                return false;
         return true;
     }
     return a.kind == V_NONE || a.u.s == b.u.s;
@@ -56,7 +61,7 @@ static bool equal(Lower *l, Loc loc, Val a, Val b, int depth)
 
 bool val_equal(Lower *l, Loc loc, Val a, Val b) { return equal(l, loc, a, b, 0); }
 
-/* ---- as text ------------------------------------------------------------------------------------------ */
+/* ---- as text --------------------------------------------------------------------------------- */
 
 static void put_number(Buf *b, double f)
 {
@@ -70,10 +75,21 @@ static void put_number(Buf *b, double f)
 }
 
 static const char *const kind_names[] = {
-    [V_NONE] = "none", [V_POISON] = "something wrong", [V_INT] = "an int", [V_FLOAT] = "a float",
-    [V_BOOL] = "a bool", [V_STRING] = "a string", [V_LIST] = "a list", [V_TENSOR] = "a tensor",
-    [V_WEIGHT] = "a weight", [V_FN] = "a function", [V_LAYER] = "a layer", [V_MODEL] = "a model",
-    [V_INSTANCE] = "a layer in use", [V_FILE] = "an imported file", [V_BUILTIN] = "a built-in function",
+    [V_NONE] = "none",
+    [V_POISON] = "something wrong",
+    [V_INT] = "an int",
+    [V_FLOAT] = "a float",
+    [V_BOOL] = "a bool",
+    [V_STRING] = "a string",
+    [V_LIST] = "a list",
+    [V_TENSOR] = "a tensor",
+    [V_WEIGHT] = "a weight",
+    [V_FN] = "a function",
+    [V_LAYER] = "a layer",
+    [V_MODEL] = "a model",
+    [V_INSTANCE] = "a layer in use",
+    [V_FILE] = "an imported file",
+    [V_BUILTIN] = "a built-in function",
     [V_OP] = "an op",
 };
 
@@ -118,11 +134,12 @@ const char *val_kind(Lower *l, Val v)
         return arena_printf(&l->arena, "%s %s%s", kind_names[v.kind], dtypes[val_dtype(v)].name,
                             shape_text(&l->arena, val_shape(v)));
     if (val_is_number(v) || v.kind == V_BOOL)
-        return arena_printf(&l->arena, "the %s %s", strchr(kind_names[v.kind], ' ') + 1, val_text(l, v));
+        return arena_printf(&l->arena, "the %s %s", strchr(kind_names[v.kind], ' ') + 1,
+                            val_text(l, v));
     return kind_names[v.kind];
 }
 
-/* ---- scopes --------------------------------------------------------------------------------------------- */
+/* ---- scopes ---------------------------------------------------------------------------------- */
 
 static Slot *env_slot(Slot *slot, int cap, const char *name)
 {
@@ -154,7 +171,7 @@ void env_set(Lower *l, Env *e, const char *name, Val v)
     *s = (Slot){ .name = name, .val = v };
 }
 
-/* ---- arithmetic of numbers --------------------------------------------------------------------------------- */
+/* ---- arithmetic of numbers ------------------------------------------------------------------- */
 
 static Val compare(int token, double order)
 {
@@ -212,8 +229,10 @@ static Val int_op(Lower *l, Loc loc, int token, int64_t a, int64_t b)
         if (a == INT64_MIN && b == -1) fits = false;
         else floor_divide(a, b, &out, &rest);
         if (token == TK_SLASH && rest) {
-            lower_error(l, loc, "%lld / %lld is not a whole number; // rounds down, %lld.0 / %lld gives a float",
-                        (long long)a, (long long)b, (long long)a, (long long)b);
+            lower_error(
+                l, loc,
+                "%lld / %lld is not a whole number; // rounds down, %lld.0 / %lld gives a float",
+                (long long)a, (long long)b, (long long)a, (long long)b);
             return val_poison();
         }
         if (token == TK_PERCENT) out = rest;
@@ -235,7 +254,8 @@ static Val float_op(Lower *l, Loc loc, int token, double a, double b)
     case TK_FLOORDIV: return val_float(floor(a / b));
     case TK_PERCENT: return val_float(a - b * floor(a / b));
     case TK_POWER: return val_float(pow(a, b));
-    default: return isnan(a) || isnan(b) ? val_bool(token == TK_NE) : compare(token, a < b ? -1 : a > b);
+    default:
+        return isnan(a) || isnan(b) ? val_bool(token == TK_NE) : compare(token, a < b ? -1 : a > b);
     }
 }
 

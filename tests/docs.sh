@@ -3,7 +3,8 @@
 #
 # usage: docs.sh [BUILD [FILE..]]      default: README.md docs/*.md
 #
-# A fenced block of `anedsl` is a program that must compile without a warning. Words after it change that:
+# A fenced block of `anedsl` is a program that must compile without a warning. Words after it
+# change that:
 #     statements        the body of a model with an input x: fp16[2, 3] and a result y
 #     error "TEXT"      it must fail with exit code 1, saying TEXT
 #     file NAME         it is kept as NAME for the blocks behind it, which import it
@@ -69,7 +70,8 @@ for doc; do
     rm -f "$temp"/*.anedsl
     extract "$doc"
     while read -r line clause words; do
-        if check_block "$doc" "$line" "$clause" "$words"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+        if check_block "$doc" "$line" "$clause" "$words"; then passed=$((passed + 1))
+        else failed=$((failed + 1)); fi
     done <"$temp/list"
 done
 echo "docs: $passed passed, $failed failed"

@@ -1,5 +1,5 @@
-/* test_std.c -- every function and layer of the language's library, compiled and run by `ref`, against
- * numbers that the routines below compute in double from the definitions. */
+/* test_std.c -- every function and layer of the language's library, compiled and run by `ref`,
+ * against numbers that the routines below compute in double from the definitions. */
 #include "unit.h"
 
 #include "../../backends/backend.h"
@@ -23,7 +23,7 @@ typedef struct {
     int nin, nout;
 } Test;
 
-/* ---- running ------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static Test *test_begin(void)
 {
@@ -69,7 +69,8 @@ static void compute(Test *t, const char *text)
     for (int i = 0; i < t->nout; i++) {
         t->out[i].n = out[i].value.count;
         t->out[i].shape = out[i].value.shape;
-        for (size_t k = 0; k < out[i].value.count; k++) t->out[i].v[k] = tensor_float(&out[i].value, k);
+        for (size_t k = 0; k < out[i].value.count; k++)
+            t->out[i].v[k] = tensor_float(&out[i].value, k);
     }
     for (int i = 0; i < t->nin; i++) tensor_free(&in[i].value);
     ref->free(p);
@@ -83,7 +84,8 @@ static void expect_result(const Test *t, int r, Shape s, const double *want)
     const Array *got = &t->out[r];
     size_t n;
     assert_true(r < t->nout && shape_count(&s, &n));
-    if (!shape_equal(&s, &got->shape)) fail_msg("result %d has rank %d and %zu elements", r, got->shape.rank, got->n);
+    if (!shape_equal(&s, &got->shape))
+        fail_msg("result %d has rank %d and %zu elements", r, got->shape.rank, got->n);
     for (size_t i = 0; i < n; i++)
         if (!(fabs(got->v[i] - want[i]) <= 2e-5 * (1 + fabs(want[i]))))
             fail_msg("result %d, element %zu is %.9g, not %.9g", r, i, got->v[i], want[i]);
@@ -101,7 +103,7 @@ static void drawn(const char *path, double std, double *w, size_t n)
     for (size_t i = 0; i < n; i++) w[i] = (float)(std * rng_normal(rng_key(3, path), i));
 }
 
-/* ---- definitions ------------------------------------------------------------------------------------ */
+/* ---- definitions ----------------------------------------------------------------------------- */
 
 /* y[o][s] = sum of w[o][i] x[i][s]: features first, as on axis 1. */
 static void product(const double *w, const double *x, int rows, int inner, int positions, double *y)
@@ -114,13 +116,15 @@ static void product(const double *w, const double *x, int rows, int inner, int p
         }
 }
 
-static void rms_of(const double *x, const double *g, int features, int positions, double eps, double *y)
+static void rms_of(const double *x, const double *g, int features, int positions, double eps,
+                   double *y)
 {
     for (int s = 0; s < positions; s++) {
         double sum = 0;
         for (int c = 0; c < features; c++) sum += x[c * positions + s] * x[c * positions + s];
         for (int c = 0; c < features; c++)
-            y[c * positions + s] = x[c * positions + s] / sqrt(sum / features + eps) * (g ? g[c] : 1);
+            y[c * positions + s] =
+                x[c * positions + s] / sqrt(sum / features + eps) * (g ? g[c] : 1);
     }
 }
 
@@ -134,20 +138,22 @@ static void turn(double *a, double *b, double angle)
     *b = y * cos(angle) + x * sin(angle);
 }
 
-static void rotate(double *x, int heads, int size, int positions, double base, bool interleaved, int start)
+static void rotate(double *x, int heads, int size, int positions, double base, bool interleaved,
+                   int start)
 {
     for (int h = 0; h < heads; h++)
         for (int i = 0; i < size / 2; i++)
             for (int s = 0; s < positions; s++) {
-                int first = h * size + (interleaved ? 2 * i : i), second = h * size + (interleaved ? 2 * i + 1 : i + size / 2);
+                int first = h * size + (interleaved ? 2 * i : i),
+                    second = h * size + (interleaved ? 2 * i + 1 : i + size / 2);
                 turn(&x[first * positions + s], &x[second * positions + s],
                      (start + s) / pow(base, 2.0 * i / size));
             }
 }
 
 /* q: [heads * size][queries], k and v: [kv * size][keys]; bias NULL or [queries][keys]. */
-static void attend(const double *q, const double *k, const double *v, int heads, int kv, int size, int queries, int keys,
-                   bool causal, const double *bias, double scale, double *y)
+static void attend(const double *q, const double *k, const double *v, int heads, int kv, int size,
+                   int queries, int keys, bool causal, const double *bias, double scale, double *y)
 {
     double score[64];
     for (int h = 0; h < heads; h++)
@@ -156,20 +162,22 @@ static void attend(const double *q, const double *k, const double *v, int heads,
             double total = 0;
             for (int j = 0; j < keys; j++) {
                 double dot = 0;
-                for (int d = 0; d < size; d++) dot += q[(h * size + d) * queries + i] * k[(g * size + d) * keys + j];
+                for (int d = 0; d < size; d++)
+                    dot += q[(h * size + d) * queries + i] * k[(g * size + d) * keys + j];
                 bool seen = !causal || j <= i + keys - queries;
                 score[j] = seen ? exp(dot * scale + (bias ? bias[i * keys + j] : 0)) : 0;
                 total += score[j];
             }
             for (int d = 0; d < size; d++) {
                 double sum = 0;
-                for (int j = 0; j < keys; j++) sum += score[j] / total * v[(g * size + d) * keys + j];
+                for (int j = 0; j < keys; j++)
+                    sum += score[j] / total * v[(g * size + d) * keys + j];
                 y[(h * size + d) * queries + i] = sum;
             }
         }
 }
 
-/* ---- linear layers ------------------------------------------------------------------------------------ */
+/* ---- linear layers --------------------------------------------------------------------------- */
 
 #define W3X4 "[[0.5, -1.0, 2.0, 0.25], [1.5, 0.0, -0.5, 1.0], [-2.0, 0.75, 1.0, -1.25]]"
 static const double w3x4[] = { 0.5, -1, 2, 0.25, 1.5, 0, -0.5, 1, -2, 0.75, 1, -1.25 };
@@ -179,8 +187,9 @@ static void test_linear_channels(void **state)
     (void)state;
     Test *t = test_begin();
     double want[15], *x = given(t, "x", SHAPE(1, 4, 1, 5), -1, 2);
-    compute(t, "model main(x: fp32[1, 4, 1, 5]) -> a, b { weight w: [3, 4] = " W3X4 "\n weight c: [3] = [0.5, -0.25, 4]\n"
-           " a = linear(x, w)\n b = linear(x, w, c) }");
+    compute(t, "model main(x: fp32[1, 4, 1, 5]) -> a, b { weight w: [3, 4] = " W3X4
+               "\n weight c: [3] = [0.5, -0.25, 4]\n"
+               " a = linear(x, w)\n b = linear(x, w, c) }");
     product(w3x4, x, 3, 4, 5, want);
     expect_result(t, 0, SHAPE(1, 3, 1, 5), want);
     for (int i = 0; i < 15; i++) want[i] += i < 5 ? 0.5 : i < 10 ? -0.25 : 4;
@@ -192,7 +201,8 @@ static void test_linear_channels_of_input(void **state)
 {
     (void)state;
     Test *t = test_begin();
-    double want[18], *x = given(t, "x", SHAPE(1, 4, 2, 3), -1, 2), *w = given(t, "w", SHAPE(3, 4), -1, 2);
+    double want[18], *x = given(t, "x", SHAPE(1, 4, 2, 3), -1, 2),
+                     *w = given(t, "w", SHAPE(3, 4), -1, 2);
     compute(t, "model main(x: fp32[1, 4, 2, 3], w: fp32[3, 4]) -> y = linear(x, w)");
     product(w, x, 3, 4, 6, want);
     expect_result(t, 0, SHAPE(1, 3, 2, 3), want);
@@ -203,7 +213,8 @@ static void test_linear_last_axis(void **state)
 {
     (void)state;
     Test *t = test_begin();
-    double want[18], *x = given(t, "x", SHAPE(2, 3, 4), -1, 2), *w = given(t, "w", SHAPE(3, 4), -1, 2);
+    double want[18], *x = given(t, "x", SHAPE(2, 3, 4), -1, 2),
+                     *w = given(t, "w", SHAPE(3, 4), -1, 2);
     compute(t, "model main(x: fp32[2, 3, 4], w: fp32[3, 4]) -> a, b { weight k: [3, 4] = " W3X4 "\n"
            " a = linear(x, w)\n b = linear(x, k) }");
     for (int r = 0; r < 2; r++) {
@@ -237,8 +248,9 @@ static void test_linear_layer_with_bias(void **state)
     Test *t = test_begin();
     double want[6], w[12], b[3], *x = given(t, "x", SHAPE(2, 4), -1, 2);
     compute(t, "model main(x: fp32[2, 4]) -> y { layer f: Dense\n y = f(x) }\n"
-           "layer Dense { weight w: [3, 4] = normal(std = 0.5, seed = 3), b: [3] = normal(std = 0.1, seed = 3)\n"
-           " fn (x) = linear(x, w, b) }");
+               "layer Dense { weight w: [3, 4] = normal(std = 0.5, seed = 3), b: [3] = normal(std "
+               "= 0.1, seed = 3)\n"
+               " fn (x) = linear(x, w, b) }");
     drawn("f.w", 0.5, w, 12);
     drawn("f.b", 0.1, b, 3);
     for (int p = 0; p < 2; p++)
@@ -250,7 +262,8 @@ static void test_linear_layer_with_bias(void **state)
     test_end(t);
 }
 
-static double conv_at(const double *x, const double *w, int o, int y, int z, int groups, int stride, int pad, int dilation)
+static double conv_at(const double *x, const double *w, int o, int y, int z, int groups, int stride,
+                      int pad, int dilation)
 {
     double sum = 0; /* x: [4][5][6], w: [6][4 / groups][3][3] */
     for (int i = 0; i < 4 / groups; i++)
@@ -268,13 +281,15 @@ static void test_conv2d(void **state)
 {
     (void)state;
     Test *t = test_begin();
-    double want[120], *x = given(t, "x", SHAPE(1, 4, 5, 6), -1, 2), *w = given(t, "w", SHAPE(6, 2, 3, 3), -1, 2);
+    double want[120], *x = given(t, "x", SHAPE(1, 4, 5, 6), -1, 2),
+                      *w = given(t, "w", SHAPE(6, 2, 3, 3), -1, 2);
     double *b = given(t, "b", SHAPE(6), -1, 2);
     compute(t, "model main(x: fp32[1, 4, 5, 6], w: fp32[6, 2, 3, 3], b: fp32[6]) -> p, q, r {\n"
            " p = conv2d(x, w, b, stride = 2, pad = 1, groups = 2)\n q = conv2d(x, w, groups = 2)\n"
            " r = conv2d(x, w, pad = 2, dilation = 2, groups = 2) }");
     for (int o = 0; o < 6; o++)
-        for (int i = 0; i < 9; i++) want[o * 9 + i] = conv_at(x, w, o, i / 3, i % 3, 2, 2, 1, 1) + b[o];
+        for (int i = 0; i < 9; i++)
+            want[o * 9 + i] = conv_at(x, w, o, i / 3, i % 3, 2, 2, 1, 1) + b[o];
     expect_result(t, 0, SHAPE(1, 6, 3, 3), want);
     for (int o = 0; o < 6; o++)
         for (int i = 0; i < 12; i++) want[o * 12 + i] = conv_at(x, w, o, i / 4, i % 4, 2, 1, 0, 1);
@@ -290,7 +305,8 @@ static void test_embedding(void **state)
 {
     (void)state;
     Test *t = test_begin();
-    double want[9], *ids = given(t, "ids", SHAPE(3), 0, 0), *table = given(t, "table", SHAPE(5, 3), -1, 2);
+    double want[9], *ids = given(t, "ids", SHAPE(3), 0, 0),
+                    *table = given(t, "table", SHAPE(5, 3), -1, 2);
     t->in[0].dtype = DT_INT32;
     ids[0] = 4, ids[1] = 0, ids[2] = 2;
     compute(t, "model main(ids: int32[3], table: fp32[5, 3]) -> y = embedding(ids, table)");
@@ -299,15 +315,17 @@ static void test_embedding(void **state)
     test_end(t);
 }
 
-/* ---- norms --------------------------------------------------------------------------------------------- */
+/* ---- norms ----------------------------------------------------------------------------------- */
 
 static void test_rms_norm(void **state)
 {
     (void)state;
     Test *t = test_begin();
-    double want[24], *x = given(t, "x", SHAPE(1, 6, 1, 4), -2, 4), *g = given(t, "g", SHAPE(6), 0, 2);
-    compute(t, "model main(x: fp32[1, 6, 1, 4], g: fp32[6]) -> a, b, c {\n layer n: RMSNorm(6, eps = 0.25)\n"
-           " a = rms_norm(x)\n b = rms_norm(x, g, eps = 0.5)\n c = n(x) }");
+    double want[24], *x = given(t, "x", SHAPE(1, 6, 1, 4), -2, 4),
+                     *g = given(t, "g", SHAPE(6), 0, 2);
+    compute(t, "model main(x: fp32[1, 6, 1, 4], g: fp32[6]) -> a, b, c {\n layer n: RMSNorm(6, eps "
+               "= 0.25)\n"
+               " a = rms_norm(x)\n b = rms_norm(x, g, eps = 0.5)\n c = n(x) }");
     rms_of(x, NULL, 6, 4, 1e-5, want);
     expect_result(t, 0, SHAPE(1, 6, 1, 4), want);
     rms_of(x, g, 6, 4, 0.5, want);
@@ -332,32 +350,37 @@ static void test_layer_norm(void **state)
 {
     (void)state;
     Test *t = test_begin();
-    double want[24], *x = given(t, "x", SHAPE(1, 6, 1, 4), -2, 4), *g = given(t, "g", SHAPE(6), 0, 2);
+    double want[24], *x = given(t, "x", SHAPE(1, 6, 1, 4), -2, 4),
+                     *g = given(t, "g", SHAPE(6), 0, 2);
     double *b = given(t, "b", SHAPE(6), -1, 2);
-    compute(t, "model main(x: fp32[1, 6, 1, 4], g: fp32[6], b: fp32[6]) -> y, z {\n layer n: LayerNorm(6)\n"
-           " y = layer_norm(x, g, b, eps = 0.001)\n z = n(x) }");
+    compute(t, "model main(x: fp32[1, 6, 1, 4], g: fp32[6], b: fp32[6]) -> y, z {\n layer n: "
+               "LayerNorm(6)\n"
+               " y = layer_norm(x, g, b, eps = 0.001)\n z = n(x) }");
     for (int r = 0; r < 2; r++) {
         for (int s = 0; s < 4; s++) {
             double mean = 0, var = 0;
             for (int c = 0; c < 6; c++) mean += x[c * 4 + s] / 6;
             for (int c = 0; c < 6; c++) var += (x[c * 4 + s] - mean) * (x[c * 4 + s] - mean) / 6;
             for (int c = 0; c < 6; c++)
-                want[c * 4 + s] = (x[c * 4 + s] - mean) / sqrt(var + (r ? 1e-5 : 0.001)) * (r ? 1 : g[c]) + (r ? 0 : b[c]);
+                want[c * 4 + s] =
+                    (x[c * 4 + s] - mean) / sqrt(var + (r ? 1e-5 : 0.001)) * (r ? 1 : g[c])
+                    + (r ? 0 : b[c]);
         }
         expect_result(t, r, SHAPE(1, 6, 1, 4), want);
     }
     test_end(t);
 }
 
-/* ---- activations ------------------------------------------------------------------------------------------ */
+/* ---- activations ----------------------------------------------------------------------------- */
 
 static void test_activations(void **state)
 {
     (void)state;
     Test *t = test_begin();
     double want[6][16], *x = given(t, "x", SHAPE(16), -4, 8), *u = given(t, "u", SHAPE(16), -1, 2);
-    compute(t, "model main(x: fp32[16], u: fp32[16]) -> a, b, c, d, e, f {\n a = gelu(x)\n b = gelu_tanh(x)\n"
-           " c = gelu_sigmoid(x)\n d = sigmoid(x)\n e = silu(x)\n f = swiglu(x, u) }");
+    compute(t, "model main(x: fp32[16], u: fp32[16]) -> a, b, c, d, e, f {\n a = gelu(x)\n b = "
+               "gelu_tanh(x)\n"
+               " c = gelu_sigmoid(x)\n d = sigmoid(x)\n e = silu(x)\n f = swiglu(x, u) }");
     for (int i = 0; i < 16; i++) {
         double v = x[i];
         want[0][i] = v / 2 * (1 + erf(v / sqrt(2)));
@@ -375,7 +398,8 @@ static void test_swiglu_layer(void **state)
 {
     (void)state;
     Test *t = test_begin();
-    double w1[20], w2[20], w3[20], gate[15], up[15], want[12], *x = given(t, "x", SHAPE(1, 4, 1, 3), -1, 2);
+    double w1[20], w2[20], w3[20], gate[15], up[15], want[12],
+        *x = given(t, "x", SHAPE(1, 4, 1, 3), -1, 2);
     compute(t, "weights init normal(std = 0.5, seed = 3)\n"
            "model main(x: fp32[1, 4, 1, 3]) -> y { layer m: SwiGLU(4, 5)\n y = m(x) }");
     drawn("m.w1", 0.5, w1, 20);
@@ -389,7 +413,7 @@ static void test_swiglu_layer(void **state)
     test_end(t);
 }
 
-/* ---- attention ---------------------------------------------------------------------------------------------- */
+/* ---- attention ------------------------------------------------------------------------------- */
 
 static void test_rope(void **state)
 {
@@ -397,7 +421,8 @@ static void test_rope(void **state)
     Test *t = test_begin();
     double want[60], *x = given(t, "x", SHAPE(1, 12, 1, 5), -1, 2);
     compute(t, "model main(x: fp32[1, 12, 1, 5]) -> a, b, c {\n a = rope(x, 3)\n"
-           " b = rope(x, 2, base = 500.0, start = 7)\n c = rope(x, 3, interleaved = true, start = 2) }");
+               " b = rope(x, 2, base = 500.0, start = 7)\n c = rope(x, 3, interleaved = true, "
+               "start = 2) }");
     memcpy(want, x, sizeof want);
     rotate(want, 3, 4, 5, 10000, false, 0);
     expect_result(t, 0, SHAPE(1, 12, 1, 5), want);
@@ -414,11 +439,14 @@ static void test_attention(void **state)
 {
     (void)state;
     Test *t = test_begin();
-    double want[48], *q = given(t, "q", SHAPE(1, 12, 1, 4), -1, 2), *k = given(t, "k", SHAPE(1, 6, 1, 5), -1, 2);
-    double *v = given(t, "v", SHAPE(1, 6, 1, 5), -1, 2), *mask = given(t, "mask", SHAPE(1, 1, 4, 5), -2, 4);
-    compute(t, "model main(q: fp32[1, 12, 1, 4], k: fp32[1, 6, 1, 5], v: fp32[1, 6, 1, 5], mask: fp32[1, 1, 4, 5]) -> a, b, c {\n"
-           " a = attention(q, k, v, 4, 2)\n b = attention(q, k, v, 4, 2, causal = true)\n"
-           " c = attention(q, k, v, heads = 4, kv = 2, mask = mask, scale = 0.25) }");
+    double want[48], *q = given(t, "q", SHAPE(1, 12, 1, 4), -1, 2),
+                     *k = given(t, "k", SHAPE(1, 6, 1, 5), -1, 2);
+    double *v = given(t, "v", SHAPE(1, 6, 1, 5), -1, 2),
+           *mask = given(t, "mask", SHAPE(1, 1, 4, 5), -2, 4);
+    compute(t, "model main(q: fp32[1, 12, 1, 4], k: fp32[1, 6, 1, 5], v: fp32[1, 6, 1, 5], mask: "
+               "fp32[1, 1, 4, 5]) -> a, b, c {\n"
+               " a = attention(q, k, v, 4, 2)\n b = attention(q, k, v, 4, 2, causal = true)\n"
+               " c = attention(q, k, v, heads = 4, kv = 2, mask = mask, scale = 0.25) }");
     attend(q, k, v, 4, 2, 3, 4, 5, false, NULL, 1 / sqrt(3), want);
     expect_result(t, 0, SHAPE(1, 12, 1, 4), want);
     attend(q, k, v, 4, 2, 3, 4, 5, true, NULL, 1 / sqrt(3), want);
@@ -432,10 +460,13 @@ static void test_attention_batch(void **state)
 {
     (void)state;
     Test *t = test_begin();
-    double want[96], *q = given(t, "q", SHAPE(2, 12, 1, 4), -1, 2), *k = given(t, "k", SHAPE(2, 6, 1, 4), -1, 2);
-    compute(t, "model main(q: fp32[2, 12, 1, 4], k: fp32[2, 6, 1, 4]) -> y = attention(q, k, k, 4, 2)");
+    double want[96], *q = given(t, "q", SHAPE(2, 12, 1, 4), -1, 2),
+                     *k = given(t, "k", SHAPE(2, 6, 1, 4), -1, 2);
+    compute(
+        t, "model main(q: fp32[2, 12, 1, 4], k: fp32[2, 6, 1, 4]) -> y = attention(q, k, k, 4, 2)");
     for (int n = 0; n < 2; n++)
-        attend(q + 48 * n, k + 24 * n, k + 24 * n, 4, 2, 3, 4, 4, false, NULL, 1 / sqrt(3), want + 48 * n);
+        attend(q + 48 * n, k + 24 * n, k + 24 * n, 4, 2, 3, 4, 4, false, NULL, 1 / sqrt(3),
+               want + 48 * n);
     expect_result(t, 0, SHAPE(2, 12, 1, 4), want);
     test_end(t);
 }
@@ -447,12 +478,14 @@ static void test_llama_block(void **state)
     enum { D = 8, KV = 4, S = 5, H = 12 };
     Test *t = test_begin();
     double wq[D * D], wk[KV * D], wv[KV * D], wo[D * D], w1[H * D], w2[D * H], w3[H * D];
-    double n[D * S], q[D * S], k[KV * S], v[KV * S], a[D * S], h[D * S], gate[H * S], up[H * S], want[D * S];
+    double n[D * S], q[D * S], k[KV * S], v[KV * S], a[D * S], h[D * S], gate[H * S], up[H * S],
+        want[D * S];
     double *x = given(t, "x", SHAPE(1, D, 1, S), -1, 2);
     compute(t, "weights init normal(std = 0.3, seed = 3)\n"
-           "layer Block { layer attn: Attention(8, 4, kv = 2), mlp: SwiGLU(8, 12)\n"
-           " fn (x) { x = x + attn(rms_norm(x))\n return x + mlp(rms_norm(x)) } }\n"
-           "model main(x: fp32[1, 8, 1, 5]) -> y { layer blocks: Block[1]\n for b in blocks { x = b(x) }\n y = x }");
+               "layer Block { layer attn: Attention(8, 4, kv = 2), mlp: SwiGLU(8, 12)\n"
+               " fn (x) { x = x + attn(rms_norm(x))\n return x + mlp(rms_norm(x)) } }\n"
+               "model main(x: fp32[1, 8, 1, 5]) -> y { layer blocks: Block[1]\n for b in blocks { "
+               "x = b(x) }\n y = x }");
     drawn("blocks.0.attn.wq", 0.3, wq, D * D);
     drawn("blocks.0.attn.wk", 0.3, wk, KV * D);
     drawn("blocks.0.attn.wv", 0.3, wv, KV * D);
@@ -479,13 +512,14 @@ static void test_llama_block(void **state)
     test_end(t);
 }
 
-/* ---- losses and updates ------------------------------------------------------------------------------------------ */
+/* ---- losses and updates ---------------------------------------------------------------------- */
 
 static void test_means(void **state)
 {
     (void)state;
     Test *t = test_begin();
-    double mean = 0, square = 0, *x = given(t, "x", SHAPE(2, 3), -1, 2), *y = given(t, "y", SHAPE(2, 3), -1, 2);
+    double mean = 0, square = 0, *x = given(t, "x", SHAPE(2, 3), -1, 2),
+           *y = given(t, "y", SHAPE(2, 3), -1, 2);
     compute(t, "model main(x: fp32[2, 3], y: fp32[2, 3]) -> a, b { a = mean(x)\n b = mse(x, y) }");
     for (int i = 0; i < 6; i++) {
         mean += x[i] / 6;
@@ -497,7 +531,8 @@ static void test_means(void **state)
 }
 
 /* logits [classes][positions]; the class of each position, or probabilities in the same layout. */
-static double entropy(const double *z, int classes, int positions, const double *target, const double *p)
+static double entropy(const double *z, int classes, int positions, const double *target,
+                      const double *p)
 {
     double loss = 0;
     for (int s = 0; s < positions; s++) {
@@ -516,7 +551,8 @@ static void test_cross_entropy(void **state)
     (void)state;
     Test *t = test_begin();
     double want, *z = given(t, "z", SHAPE(1, 5, 1, 3), -4, 8), *c = given(t, "c", SHAPE(3), 0, 5);
-    double *p = given(t, "p", SHAPE(1, 5, 1, 3), 0, 1), *last = given(t, "last", SHAPE(2, 5), -4, 8);
+    double *p = given(t, "p", SHAPE(1, 5, 1, 3), 0, 1),
+           *last = given(t, "last", SHAPE(2, 5), -4, 8);
     double *two = given(t, "two", SHAPE(2), 0, 5);
     t->in[1].dtype = t->in[4].dtype = DT_INT32;
     for (int i = 0; i < 3; i++) c[i] = floor(c[i]);
@@ -525,8 +561,10 @@ static void test_cross_entropy(void **state)
         double sum = p[s] + p[3 + s] + p[6 + s] + p[9 + s] + p[12 + s];
         for (int k = 0; k < 5; k++) p[k * 3 + s] = (float)(p[k * 3 + s] / sum);
     }
-    compute(t, "model main(z: fp32[1, 5, 1, 3], c: int32[3], p: fp32[1, 5, 1, 3], last: fp32[2, 5], two: int32[2]) -> a, b, d {\n"
-           " a = cross_entropy(z, c)\n b = cross_entropy(z, p)\n d = cross_entropy(last, two) }");
+    compute(t,
+            "model main(z: fp32[1, 5, 1, 3], c: int32[3], p: fp32[1, 5, 1, 3], last: fp32[2, 5], "
+            "two: int32[2]) -> a, b, d {\n"
+            " a = cross_entropy(z, c)\n b = cross_entropy(z, p)\n d = cross_entropy(last, two) }");
     want = entropy(z, 5, 3, c, NULL);
     expect_result(t, 0, (Shape){ .rank = 0 }, &want);
     want = entropy(z, 5, 3, NULL, p);
@@ -540,15 +578,20 @@ static void test_updates(void **state)
 {
     (void)state;
     Test *t = test_begin();
-    double want[4][6], *w = given(t, "w", SHAPE(2, 3), -1, 2), *g = given(t, "g", SHAPE(2, 3), -1, 2);
-    double *m = given(t, "m", SHAPE(2, 3), -1, 2), *v = given(t, "v", SHAPE(2, 3), 0, 1), *lr = given(t, "lr", SHAPE(1), 0, 1);
-    compute(t, "model main(w: fp32[2, 3], g: fp32[2, 3], m: fp32[2, 3], v: fp32[2, 3], lr: fp32[1]) -> a, b, c, d {\n"
-           " a, b, c = adam(w, g, m, v, lr, beta1 = 0.8, beta2 = 0.95, eps = 0.01, correct1 = 1.25, correct2 = 1.5, decay = 0.1)\n"
-           " d = sgd(w, g, 0.5) }");
+    double want[4][6], *w = given(t, "w", SHAPE(2, 3), -1, 2),
+                       *g = given(t, "g", SHAPE(2, 3), -1, 2);
+    double *m = given(t, "m", SHAPE(2, 3), -1, 2), *v = given(t, "v", SHAPE(2, 3), 0, 1),
+           *lr = given(t, "lr", SHAPE(1), 0, 1);
+    compute(t, "model main(w: fp32[2, 3], g: fp32[2, 3], m: fp32[2, 3], v: fp32[2, 3], lr: "
+               "fp32[1]) -> a, b, c, d {\n"
+               " a, b, c = adam(w, g, m, v, lr, beta1 = 0.8, beta2 = 0.95, eps = 0.01, correct1 = "
+               "1.25, correct2 = 1.5, decay = 0.1)\n"
+               " d = sgd(w, g, 0.5) }");
     for (int i = 0; i < 6; i++) {
         want[1][i] = 0.8 * m[i] + 0.2 * g[i];
         want[2][i] = 0.95 * v[i] + 0.05 * g[i] * g[i];
-        want[0][i] = w[i] - lr[0] * (1.25 * want[1][i] / (sqrt(1.5 * want[2][i]) + 0.01) + 0.1 * w[i]);
+        want[0][i] =
+            w[i] - lr[0] * (1.25 * want[1][i] / (sqrt(1.5 * want[2][i]) + 0.01) + 0.1 * w[i]);
         want[3][i] = w[i] - 0.5 * g[i];
     }
     for (int r = 0; r < 4; r++) expect_result(t, r, SHAPE(2, 3), want[r]);
