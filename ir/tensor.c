@@ -80,7 +80,7 @@ bool tensor_copy(Tensor *dst, Diag *d, const Tensor *src)
 static unsigned get_bits(const uint8_t *p, size_t i, int bits)
 {
     size_t at = i * (size_t)bits;
-    unsigned v = p[at / 8] >> (at % 8);
+    unsigned v = (unsigned)p[at / 8] >> (at % 8);
     if ((int)(at % 8) + bits > 8) v |= (unsigned)p[at / 8 + 1] << (8 - at % 8);
     return v & ((1u << bits) - 1);
 }
