@@ -1,0 +1,2 @@
+# : >%t/p.anedsl; anec --check %t/p.anedsl
+# exit: 1
