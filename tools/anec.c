@@ -111,7 +111,11 @@ static bool emits_view(const Job *j) { return emits(j, "dot") || emits(j, "json"
 static bool check_output(const Job *j)
 {
     const OptValue *o = opt(j, ANEC_output);
-    if (!o->count || emits_view(j)) return true;
+    if (!o->count) return true;
+    if (emits_view(j) && container_writes(o->text))
+        return usage_error(&tool, "-o %s: %s is no program; another ending is needed", o->text,
+                           opt(j, ANEC_emit)->text);
+    if (emits_view(j)) return true;
     if (!container_writes(o->text))
         return usage_error(&tool, "-o %s: the name must end in .mil, .mlmodelc or .mlpackage",
                            o->text);
