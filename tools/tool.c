@@ -1,6 +1,7 @@
 /* tool.c -- what the tools share: answers, diagnostics, reading a model, options of the passes. */
 #include "tool.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +68,7 @@ static bool warning_bit(const Args *a, const char *name, uint64_t *bit)
 bool tool_diag(Diag *d, const Args *a, Progress *p)
 {
     const OptValue *w = common(a, COM_warn);
+    signal(SIGXFSZ, SIG_IGN); /* a file over the limit is a write that fails, which is reported */
     *d = (Diag){ .emit = emit, .progress = progress_file, .ctx = p };
     d->quiet = common(a, COM_quiet)->count > 0;
     progress_start(p, d->quiet);

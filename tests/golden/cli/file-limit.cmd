@@ -1,0 +1,2 @@
+# (ulimit -f 8; anec -q ../../../examples/mlp.anedsl -o %t/mlp.mil)
+# exit: 3
