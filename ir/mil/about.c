@@ -8,7 +8,8 @@
 const char *const about_texts[ABOUT_TEXTS] = { "shortDescription", "version", "author", "license" };
 
 /* Where the features of each side stand: in a ModelDescription, and in a FunctionDescription. */
-static const uint32_t model_field[ABOUT_SIDES] = { 1, 10, 13 }, func_field[ABOUT_SIDES] = { 2, 3, 6 };
+static const uint32_t model_field[ABOUT_SIDES] = { 1, 10, 13 },
+                      func_field[ABOUT_SIDES] = { 2, 3, 6 };
 
 enum { DESC_FUNCTIONS = 20, DESC_DEFAULT = 21, DESC_METADATA = 100, META_USER = 100 };
 
@@ -101,6 +102,7 @@ static void read_metadata(Module *m, PbIn in)
 {
     About *a = about_of(m);
     PbField f, g;
+    a->metadata = true;
     while (pb_next(&in, &f)) {
         if (f.num >= 1 && f.num <= ABOUT_TEXTS) a->text[f.num - 1] = pb_string(&in, &f, &m->arena);
         if (f.num != META_USER) continue;
@@ -122,22 +124,28 @@ bool about_read(Module *m, Diag *d, PbIn in)
     const Func *main = module_main(m);
     while (pb_next(&in, &f)) {
         const int side = side_of(model_field, f.num);
-        if (side >= 0 && main) read_feature(m, pb_sub(&in, &f), &about_func(m, a, main->name)->side[side]);
+        if (side >= 0 && main)
+            read_feature(m, pb_sub(&in, &f), &about_func(m, a, main->name)->side[side]);
         else if (f.num == DESC_FUNCTIONS) read_function(m, pb_sub(&in, &f));
         else if (f.num == DESC_DEFAULT) m->default_func = pb_string(&in, &f, &m->arena);
         else if (f.num == DESC_METADATA) read_metadata(m, pb_sub(&in, &f));
         else keep(m, &a->rest, &a->rest_len, &in, &f);
     }
     if (in.file->wrong) return false;
-    if (m->first && *m->default_func && strcmp(m->default_func, "main") && !module_func(m, m->default_func))
-        return diag_error(d, (Loc){ .src = m->src }, "%s: the default function %s is not in the program",
-                          m->src ? m->src->name : "", m->default_func);
+    if (m->first && *m->default_func && strcmp(m->default_func, "main")
+        && !module_func(m, m->default_func))
+        return diag_error(d, (Loc){ .src = m->src },
+                          "the default function %s is not in the program",
+                          m->default_func);
     return true;
 }
 
 /* ---- what is shown --------------------------------------------------------------------------- */
 
-int about_side_of(const Value *param) { return param->type->kind == TY_STATE ? ABOUT_STATE : ABOUT_INPUT; }
+int about_side_of(const Value *param)
+{
+    return param->type->kind == TY_STATE ? ABOUT_STATE : ABOUT_INPUT;
+}
 
 static bool shown(const Shown *list, int n, const Value *v)
 {
@@ -157,7 +165,8 @@ Shown *about_side(const Module *m, const Func *f, int side, int *count)
     for (int i = 0; a && i < a->side[side].count; i++) {
         const Feature *x = &a->side[side].at[i];
         for (int k = 0; k < n; k++) {
-            if (strcmp(v[k]->name, x->name) || (!out && about_side_of(v[k]) != side) || shown(list, *count, v[k]))
+            if (strcmp(v[k]->name, x->name) || (!out && about_side_of(v[k]) != side)
+                || shown(list, *count, v[k]))
                 continue;
             const bool fits = x->type && feature_fits(x->type, x->len, v[k]);
             list[(*count)++] = (Shown){ v[k], x->doc, fits ? x->type : NULL, fits ? x->len : 0 };
@@ -165,7 +174,8 @@ Shown *about_side(const Module *m, const Func *f, int side, int *count)
         }
     }
     for (int k = 0; k < n; k++)
-        if ((out || about_side_of(v[k]) == side) && !shown(list, *count, v[k])) list[(*count)++].v = v[k];
+        if ((out || about_side_of(v[k]) == side) && !shown(list, *count, v[k]))
+            list[(*count)++].v = v[k];
     return list;
 }
 
@@ -202,6 +212,9 @@ static bool write_side(const Module *m, Diag *d, const Func *f, int side, uint32
 
 static void write_metadata(const About *a, Buf *out)
 {
+    bool any = a->metadata || a->nuser;
+    for (int i = 0; i < ABOUT_TEXTS; i++) any = any || (a->text[i] && *a->text[i]);
+    if (!any) return;
     const size_t at = pb_begin(out, DESC_METADATA);
     for (int i = 0; i < ABOUT_TEXTS; i++)
         if (a->text[i] && *a->text[i]) pb_put_string(out, (uint32_t)i + 1, a->text[i]);
@@ -220,7 +233,8 @@ static bool write_function(const Module *m, Diag *d, const Func *f, Buf *out)
     const size_t at = pb_begin(out, DESC_FUNCTIONS);
     bool ok = true;
     pb_put_string(out, 1, f->name);
-    for (int side = 0; ok && side < ABOUT_SIDES; side++) ok = write_side(m, d, f, side, func_field[side], out);
+    for (int side = 0; ok && side < ABOUT_SIDES; side++)
+        ok = write_side(m, d, f, side, func_field[side], out);
     if (a && a->rest_len) buf_add(out, a->rest, a->rest_len);
     pb_end(out, at);
     return ok;
@@ -234,7 +248,8 @@ bool about_write(const Module *m, Diag *d, Buf *out)
     bool ok = true;
     for (int side = 0; single && ok && side < ABOUT_SIDES; side++)
         ok = write_side(m, d, main, side, model_field[side], out);
-    for (const Func *f = single ? NULL : m->first; ok && f; f = f->next) ok = write_function(m, d, f, out);
+    for (const Func *f = single ? NULL : m->first; ok && f; f = f->next)
+        ok = write_function(m, d, f, out);
     if (!single && main) pb_put_string(out, DESC_DEFAULT, main->name);
     if (a && a->rest_len) buf_add(out, a->rest, a->rest_len);
     if (a) write_metadata(a, out);

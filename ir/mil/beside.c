@@ -10,7 +10,7 @@
 static const char format[] = "anec beside 1";
 static const char *const side_names[ABOUT_SIDES] = { "inputs", "outputs", "states" };
 
-/* ---- base64 ----------------------------------------------------------------------------------- */
+/* ---- base64 -------------------------------------------------------------------------------- */
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -45,7 +45,7 @@ static const void *from_base64(Arena *a, const char *s, size_t *len)
     return out;
 }
 
-/* ---- JSON files ------------------------------------------------------------------------------- */
+/* ---- JSON files ---------------------------------------------------------------------------- */
 
 bool json_write(Diag *d, const char *path, const void *json)
 {
@@ -60,13 +60,14 @@ void *json_read(Diag *d, const char *path)
 {
     Mapped map;
     if (!file_map(d, path, &map)) return NULL;
-    cJSON *json = map.size > FILE_MAX_TEXT ? NULL : cJSON_ParseWithLength((const char *)map.data, map.size);
+    cJSON *json =
+        map.size > FILE_MAX_TEXT ? NULL : cJSON_ParseWithLength((const char *)map.data, map.size);
     file_unmap(&map);
     if (!json) diag_error(d, (Loc){ .src = NULL }, "%s is not JSON", path);
     return json;
 }
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 static cJSON *item(cJSON *parent, const char *name, cJSON *made)
 {
@@ -86,8 +87,9 @@ static bool is_made(const Func *f, const Shown *x, bool input)
 {
     Buf made = { 0 };
     Diag quiet = { .quiet = true };
-    const bool same = !x->type || (feature_make(&quiet, f, x->v, input, &made) && made.len == x->len
-                                   && !memcmp(made.s, x->type, x->len));
+    const bool same = !x->type
+                   || (feature_make(&quiet, f, x->v, input, &made) && made.len == x->len
+                       && !memcmp(made.s, x->type, x->len));
     buf_free(&made);
     diag_free(&quiet);
     return same;
@@ -100,7 +102,9 @@ static bool is_plain(const Func *f, const Shown *x, int n, int side)
     int at = 0;
     for (int i = 0; i < n; i++) {
         while (side != ABOUT_OUTPUT && about_side_of(v[at]) != side) at++;
-        if (v[at++] != x[i].v || (x[i].doc && *x[i].doc) || !is_made(f, &x[i], side != ABOUT_OUTPUT)) return false;
+        if (v[at++] != x[i].v || (x[i].doc && *x[i].doc)
+            || !is_made(f, &x[i], side != ABOUT_OUTPUT))
+            return false;
     }
     return true;
 }
@@ -116,7 +120,8 @@ static void write_features(const Module *m, Arena *a, const Func *f, cJSON *to)
             cJSON *one = item(list, NULL, cJSON_CreateObject());
             text_item(one, "name", x[i].v->name);
             text_item(one, "shortDescription", x[i].doc);
-            if (!is_made(f, &x[i], side != ABOUT_OUTPUT)) text_item(one, "type", to_base64(a, x[i].type, x[i].len));
+            if (!is_made(f, &x[i], side != ABOUT_OUTPUT))
+                text_item(one, "type", to_base64(a, x[i].type, x[i].len));
         }
     }
 }
@@ -129,13 +134,16 @@ static void write_attrs(const Module *m, Diag *d, const Func *f, cJSON *to)
     AboutFunc a = { .name = f->name };
     int n;
     const Shown *x = about_side(m, f, ABOUT_INPUT, &n);
-    a.side[ABOUT_INPUT] = (struct Features){ .at = NEW_ARRAY(&scratch->arena, n, Feature), .count = n };
+    a.side[ABOUT_INPUT] =
+        (struct Features){ .at = NEW_ARRAY(&scratch->arena, n, Feature), .count = n };
     for (int i = 0; i < n; i++) {
         Buf made = { 0 };
         if (x[i].type) buf_add(&made, x[i].type, x[i].len);
         else feature_make(d, f, x[i].v, true, &made);
-        a.side[ABOUT_INPUT].at[i] = (Feature){ .name = x[i].v->name, .len = made.len,
-            .type = arena_strndup(&scratch->arena, made.s ? made.s : "", made.len) };
+        a.side[ABOUT_INPUT].at[i] =
+            (Feature){ .name = x[i].v->name,
+                       .len = made.len,
+                       .type = arena_strndup(&scratch->arena, made.s ? made.s : "", made.len) };
         buf_free(&made);
     }
     const Const *other = flexible_make(scratch, &a);
@@ -143,7 +151,9 @@ static void write_attrs(const Module *m, Diag *d, const Func *f, cJSON *to)
     if (own) mil_print_const(own, true, &want);
     if (other) mil_print_const(other, true, &got);
     const bool same = want.len == got.len && (!want.len || !memcmp(want.s, got.s, want.len));
-    if (!same) item(item(to, "attributes", cJSON_CreateObject()), FLEXIBLE, cJSON_CreateString(own ? want.s : ""));
+    if (!same)
+        item(item(to, "attributes", cJSON_CreateObject()), FLEXIBLE,
+             cJSON_CreateString(own ? want.s : ""));
     buf_free(&want);
     buf_free(&got);
     module_free(scratch);
@@ -159,7 +169,8 @@ static void write_about(const Module *m, Arena *a, cJSON *to)
     if (b->updatable) item(to, "updatable", cJSON_CreateTrue());
     for (int i = 0; i < ABOUT_TEXTS; i++) text_item(to, about_texts[i], b->text[i]);
     cJSON *user = b->nuser ? item(to, "userDefined", cJSON_CreateObject()) : NULL;
-    for (int i = 0; i + 1 < b->nuser; i += 2) item(user, b->user[i], cJSON_CreateString(b->user[i + 1]));
+    for (int i = 0; i + 1 < b->nuser; i += 2)
+        item(user, b->user[i], cJSON_CreateString(b->user[i + 1]));
     if (b->rest_len) text_item(to, "rest", to_base64(a, b->rest, b->rest_len));
 }
 
@@ -216,15 +227,23 @@ bool beside_write(const Module *m, Diag *d, const char *path, int form)
     cJSON *root = cJSON_CreateObject();
     item(root, "format", cJSON_CreateString(format));
     fill(m, d, &a, root, form);
+    const bool ours = is_ours(file);
     bool ok = true;
-    if (root->child->next) ok = json_write(d, file, root);
-    else if (is_ours(file)) unlink(file);
+    if (!root->child->next) {
+        if (ours) unlink(file);
+    } else if (ours || !file_exists(file)) {
+        ok = json_write(d, file, root);
+    } else {
+        ok = diag_error(d, (Loc){ .src = NULL },
+                        "%s is another's file: there is no place for what %s cannot hold", file,
+                        file_base(path));
+    }
     cJSON_Delete(root);
     arena_free(&a);
     return ok;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 static const char *text_in(Module *m, const cJSON *o, const char *name)
 {
@@ -235,7 +254,8 @@ static const char *text_in(Module *m, const cJSON *o, const char *name)
 static void read_side(Module *m, const cJSON *list, struct Features *to)
 {
     const cJSON *one;
-    cJSON_ArrayForEach(one, list) {
+    cJSON_ArrayForEach(one, list)
+    {
         Feature f = { .name = text_in(m, one, "name"), .doc = text_in(m, one, "shortDescription") };
         const char *type = text_in(m, one, "type");
         if (!f.name) continue;
@@ -264,7 +284,8 @@ static bool read_functions(Module *m, Diag *d, const char *path, const cJSON *fu
 {
     const cJSON *one;
     bool ok = true;
-    cJSON_ArrayForEach(one, funcs) {
+    cJSON_ArrayForEach(one, funcs)
+    {
         Func *f = module_func(m, one->string);
         if (!f) continue;
         for (int side = 0; side < ABOUT_SIDES; side++) {
@@ -289,7 +310,8 @@ static void read_about(Module *m, const cJSON *root)
     }
     a->updatable = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "updatable"));
     for (int i = 0; i < ABOUT_TEXTS; i++) a->text[i] = text_in(m, root, about_texts[i]);
-    cJSON_ArrayForEach(one, user) {
+    cJSON_ArrayForEach(one, user)
+    {
         if (!cJSON_IsString(one)) continue;
         a->user = about_grow(m, a->user, a->nuser, &a->user_cap, sizeof *a->user);
         a->user[a->nuser++] = arena_strdup(&m->arena, one->string);
@@ -308,7 +330,8 @@ bool beside_read(Module *m, Diag *d, const char *path)
     const char *version = text_in(m, root, "program"), *main = text_in(m, root, "default");
     if (version) m->version = version;
     if (main && module_func(m, main)) m->default_func = main;
-    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "emptyAttributes"))) m->has_attrs = true;
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "emptyAttributes")))
+        m->has_attrs = true;
     if (cJSON_GetArraySize(root) > 1) read_about(m, root);
     const bool ok = read_functions(m, d, file, cJSON_GetObjectItemCaseSensitive(root, "functions"));
     cJSON_Delete(root);

@@ -10,7 +10,10 @@ static const struct {
     const char *ending;
     Form form;
 } endings[] = {
-    { ".mil", FORM_MIL }, { ".mlmodelc", FORM_COMPILED }, { ".mlpackage", FORM_PACKAGE }, { ".mlmodel", FORM_SPEC },
+    { ".mil", FORM_MIL },
+    { ".mlmodelc", FORM_COMPILED },
+    { ".mlpackage", FORM_PACKAGE },
+    { ".mlmodel", FORM_SPEC },
 };
 
 /* The path without what follows the name of a folder. */
@@ -38,11 +41,15 @@ bool container_writes(const char *path)
     return form != FORM_NONE && form != FORM_SPEC;
 }
 
-bool container_beside(Module *m, Diag *d, const char *path) { return beside_read(m, d, path); }
+bool container_beside(Module *m, Diag *d, const char *path)
+{
+    return beside_read(m, d, path);
+}
 
 static bool unknown(Diag *d, const char *path)
 {
-    return diag_error(d, (Loc){ .src = NULL }, "%s: the name must end in .mil, .mlmodelc or .mlpackage", path);
+    return diag_error(d, (Loc){ .src = NULL },
+                      "%s: the name must end in .mil, .mlmodelc or .mlpackage", path);
 }
 
 static Module *read_text(Diag *d, const char *path)
@@ -64,11 +71,21 @@ Module *container_read(Diag *d, const char *path)
     Module *m = NULL;
     const char *name = trimmed(&a, path);
     switch (form_of(path)) {
-    case FORM_MIL: m = read_text(d, name); break;
-    case FORM_COMPILED: m = mlmodelc_read(d, name); break;
-    case FORM_PACKAGE: m = mlpackage_read(d, name); break;
-    case FORM_SPEC: m = mlmodel_read(d, name); break;
-    case FORM_NONE: unknown(d, path); break;
+    case FORM_MIL:
+        m = read_text(d, name);
+        break;
+    case FORM_COMPILED:
+        m = mlmodelc_read(d, name);
+        break;
+    case FORM_PACKAGE:
+        m = mlpackage_read(d, name);
+        break;
+    case FORM_SPEC:
+        m = mlmodel_read(d, name);
+        break;
+    case FORM_NONE:
+        unknown(d, path);
+        break;
     }
     arena_free(&a);
     return m;
@@ -80,11 +97,19 @@ bool container_save(Module *m, Diag *d, const char *path)
     bool ok = false;
     const char *name = trimmed(&a, path);
     switch (form_of(path)) {
-    case FORM_MIL: ok = mil_save(m, d, name) && beside_write(m, d, name, BESIDE_MIL); break;
-    case FORM_COMPILED: ok = mlmodelc_save(m, d, name); break;
-    case FORM_PACKAGE: ok = mlpackage_save(m, d, name); break;
+    case FORM_MIL:
+        ok = mil_save(m, d, name) && beside_write(m, d, name, BESIDE_MIL);
+        break;
+    case FORM_COMPILED:
+        ok = mlmodelc_save(m, d, name);
+        break;
+    case FORM_PACKAGE:
+        ok = mlpackage_save(m, d, name);
+        break;
     case FORM_SPEC:
-    case FORM_NONE: unknown(d, path); break;
+    case FORM_NONE:
+        unknown(d, path);
+        break;
     }
     arena_free(&a);
     return ok;

@@ -9,24 +9,29 @@ enum { FT_IMAGE = 4, FT_ARRAY = 5, FT_STATE = 8, FT_OPTIONAL = 1000 };
 enum { ARRAY_SHAPE = 1, ARRAY_TYPE = 2, ARRAY_SHAPES = 21, ARRAY_RANGE = 31 };
 
 static const uint32_t array_types[DT_COUNT] = {
-    [DT_FP16] = 65552, [DT_FP32] = 65568, [DT_FP64] = 65600, [DT_INT8] = 131080, [DT_INT32] = 131104,
+    [DT_FP16] = 65552,  [DT_FP32] = 65568,   [DT_FP64] = 65600,
+    [DT_INT8] = 131080, [DT_INT32] = 131104,
 };
 
-static const Type *tensor_of(const Value *v) { return v->type->kind == TY_STATE ? v->type->sub[0] : v->type; }
+static const Type *tensor_of(const Value *v)
+{
+    return v->type->kind == TY_STATE ? v->type->sub[0] : v->type;
+}
 
-/* ---- FlexibleShapeInformation in text --------------------------------------------------------- */
+/* ---- FlexibleShapeInformation in text ------------------------------------------------------ */
 
 static const char *text_of(const Const *c)
 {
-    const bool text = c->kind == CONST_DATA && c->type->kind == TY_TENSOR && c->type->dtype == DT_STRING
-                      && c->type->shape.rank == 0;
+    const bool text = c->kind == CONST_DATA && c->type->kind == TY_TENSOR
+                   && c->type->dtype == DT_STRING && c->type->shape.rank == 0;
     return text ? *(const char *const *)c->data : "";
 }
 
 static int ints_of(const Const *c, int64_t out[MAX_RANK])
 {
     size_t n;
-    if (c->kind != CONST_DATA || c->type->kind != TY_TENSOR || c->type->dtype != DT_INT32) return -1;
+    if (c->kind != CONST_DATA || c->type->kind != TY_TENSOR || c->type->dtype != DT_INT32)
+        return -1;
     if (!shape_known(&c->type->shape)) n = (size_t)c->nelem;
     else if (!shape_count(&c->type->shape, &n)) return -1;
     if (n > MAX_RANK) return -1;
@@ -120,7 +125,7 @@ bool flexible_shape(const Func *f, const char *input, Buf *out)
     return true;
 }
 
-/* ---- made from a program ---------------------------------------------------------------------- */
+/* ---- made from a program ------------------------------------------------------------------- */
 
 /* ArrayFeatureType of a flexible input: its shapes, with the type where it belongs. */
 static bool put_flexible(const Func *f, const Value *v, uint32_t dtype, Buf *out)
@@ -144,17 +149,21 @@ bool feature_make(Diag *d, const Func *f, const Value *v, bool input, Buf *out)
     const bool state = v->type->kind == TY_STATE;
     if (!dtype)
         return diag_error(d, v->loc.src ? v->loc : f->loc,
-                          "%s of function %s is no tensor of fp16, fp32, fp64, int8 or int32, the types that Core ML "
-                          "has for inputs and results", v->name, f->name);
+                          "%s of function %s is no tensor of fp16, fp32, fp64, int8 or int32, the "
+                          "types that Core ML "
+                          "has for inputs and results",
+                          v->name, f->name);
     const size_t whole = state ? pb_begin(out, FT_STATE) : 0;
     const size_t at = pb_begin(out, state ? 1 : FT_ARRAY);
     bool ok = true;
     if (shape_known(&t->shape) || !input) {
-        if (t->shape.rank && shape_known(&t->shape)) put_ints(out, ARRAY_SHAPE, t->shape.dim, t->shape.rank);
+        if (t->shape.rank && shape_known(&t->shape))
+            put_ints(out, ARRAY_SHAPE, t->shape.dim, t->shape.rank);
         pb_put_number(out, ARRAY_TYPE, dtype);
     } else if (!put_flexible(f, v, dtype, out)) {
         ok = diag_error(d, v->loc.src ? v->loc : f->loc,
-                        "%s of function %s has a `?`, but " FLEXIBLE " does not say which shapes it may have",
+                        "%s of function %s has a `?`, but " FLEXIBLE
+                        " does not say which shapes it may have",
                         v->name, f->name);
     }
     pb_end(out, at);
@@ -162,7 +171,7 @@ bool feature_make(Diag *d, const Func *f, const Value *v, bool input, Buf *out)
     return ok;
 }
 
-/* ---- asked ------------------------------------------------------------------------------------ */
+/* ---- asked --------------------------------------------------------------------------------- */
 
 int feature_ints(PbIn in, uint32_t num, int64_t out[MAX_RANK])
 {
@@ -230,9 +239,11 @@ bool feature_fits(const void *type, size_t len, const Value *v)
     if (!feature_info(type, len, &o)) return false;
     if (t->kind != TY_TENSOR) return true; /* a classifier's: nothing that we could make */
     if (o.image) return t->shape.rank == 4;
-    if (!o.array || o.state != (v->type->kind == TY_STATE) || o.dtype != array_types[t->dtype]) return false;
+    if (!o.array || o.state != (v->type->kind == TY_STATE) || o.dtype != array_types[t->dtype])
+        return false;
     const bool flexible = o.nrange || o.nshapes;
-    if (!o.rank && !flexible) return v->def != NULL || !t->shape.rank; /* a result's may be left out */
+    if (!o.rank && !flexible)
+        return v->def != NULL || !t->shape.rank; /* a result's may be left out */
     if (flexible) return !shape_known(&t->shape);
     if (o.rank != t->shape.rank) return false;
     for (int i = 0; i < o.rank; i++)
@@ -240,7 +251,7 @@ bool feature_fits(const void *type, size_t len, const Value *v)
     return true;
 }
 
-/* ---- made from a description ------------------------------------------------------------------ */
+/* ---- made from a description --------------------------------------------------------------- */
 
 typedef struct {
     Module *m;
@@ -256,11 +267,16 @@ static int by_name(const void *a, const void *b)
 static Const *group(Module *m, const Type *t, int64_t room)
 {
     Const *c = NEW(&m->arena, Const);
-    *c = (Const){ .type = t, .kind = CONST_GROUP, .elem = NEW_ARRAY(&m->arena, room + 1, const Const *) };
+    *c = (Const){ .type = t,
+                  .kind = CONST_GROUP,
+                  .elem = NEW_ARRAY(&m->arena, room + 1, const Const *) };
     return c;
 }
 
-static void add(Const *g, const Const *c) { g->elem[g->nelem++] = c; }
+static void add(Const *g, const Const *c)
+{
+    g->elem[g->nelem++] = c;
+}
 
 static const Const *shape_const(Module *m, const Type *t, int n, const int64_t *v)
 {
@@ -270,11 +286,14 @@ static const Const *shape_const(Module *m, const Type *t, int n, const int64_t *
     return c;
 }
 
-typedef struct { const Type *text, *shape, *pair, *pairs, *named, *ranges, *keyed; } FlexTypes;
+typedef struct {
+    const Type *text, *shape, *pair, *pairs, *named, *ranges, *keyed;
+} FlexTypes;
 
 static FlexTypes flex_types(Arena *a)
 {
-    FlexTypes t = { .text = type_scalar(a, DT_STRING), .shape = type_tensor(a, DT_INT32, SHAPE(DIM_ANY)),
+    FlexTypes t = { .text = type_scalar(a, DT_STRING),
+                    .shape = type_tensor(a, DT_INT32, SHAPE(DIM_ANY)),
                     .pair = type_tensor(a, DT_INT32, SHAPE(2)) };
     t.pairs = type_list(a, t.pair, DIM_ANY);
     t.named = type_dict(a, t.text, t.shape);
@@ -310,7 +329,8 @@ static const Const *range_dims(const Flexible *x, const FlexTypes *t)
         Const *list = group(x->m, t->pairs, o.nrange);
         for (int k = 0; k < o.nrange; k++) {
             const bool open = o.high[k] < 0 || o.high[k] > INT32_MAX;
-            add(list, shape_const(x->m, t->pair, 2, (int64_t[]){ o.low[k], open ? -1 : o.high[k] }));
+            add(list,
+                shape_const(x->m, t->pair, 2, (int64_t[]){ o.low[k], open ? -1 : o.high[k] }));
         }
         add(dict, const_string(&x->m->arena, x->in[i]->name));
         add(dict, list);
@@ -331,7 +351,8 @@ static int nth_shape(const Feature *in, int k, int64_t out[MAX_RANK])
 
 static int by_key(const void *a, const void *b)
 {
-    return strcmp(text_of((*(const Const *const *)a)->elem[0]), text_of((*(const Const *const *)b)->elem[0]));
+    return strcmp(text_of((*(const Const *const *)a)->elem[0]),
+                  text_of((*(const Const *const *)b)->elem[0]));
 }
 
 /* Keys are eight hexadecimal digits that nothing is known to depend on: a hash of the shapes. */
@@ -373,12 +394,16 @@ const Const *flexible_make(Module *m, const AboutFunc *a)
     Flexible x = { .m = m, .in = NEW_ARRAY(&m->arena, in->count + 1, const Feature *) };
     FeatureInfo o;
     for (int i = 0; i < in->count; i++)
-        if (in->at[i].type && feature_info(in->at[i].type, in->at[i].len, &o) && (o.nrange || o.nshapes))
+        if (in->at[i].type && feature_info(in->at[i].type, in->at[i].len, &o)
+            && (o.nrange || o.nshapes))
             x.in[x.n++] = &in->at[i];
     if (!x.n) return NULL;
     qsort(x.in, (size_t)x.n, sizeof *x.in, by_name);
     const FlexTypes t = flex_types(&m->arena);
-    const struct { const char *name; const Const *dict; } part[] = {
+    const struct {
+        const char *name;
+        const Const *dict;
+    } part[] = {
         { "DefaultShapes", default_shapes(&x, &t) },
         { "EnumeratedShapes", enumerated_shapes(&x, &t) },
         { "RangeDims", range_dims(&x, &t) },

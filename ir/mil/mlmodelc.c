@@ -12,10 +12,13 @@
  * leave out is 0 in all files, and what the constants mean is not known. */
 
 enum { HEAD = 83, TAIL = 16, AT_SPEC = 43, AT_LENGTH = 75 };
-static const struct { size_t at, size; const char *bytes; } fixed[] = {
-    { 0, 4, "\xf6\x01\0" },          /* 502, the number of the ML program among the kinds of model */
+static const struct {
+    size_t at, size;
+    const char *bytes;
+} fixed[] = {
+    { 0, 4, "\xf6\x01\0" }, /* 502, the number of the ML program among the kinds of model */
     { 4, 4, "\5\0\0" },
-    { 28, 8, "\7\0\0\0\0\0\0" },     /* the length of.. */
+    { 28, 8, "\7\0\0\0\0\0\0" }, /* the length of.. */
     { 36, 7, "generic" },
 };
 static const unsigned char tail[TAIL] = { 0xf6, 1 };
@@ -30,7 +33,8 @@ static uint64_t little(const unsigned char *p)
 static void make_head(unsigned char head[HEAD], uint64_t spec, uint64_t length)
 {
     memset(head, 0, HEAD);
-    for (size_t i = 0; i < COUNT(fixed); i++) memcpy(head + fixed[i].at, fixed[i].bytes, fixed[i].size);
+    for (size_t i = 0; i < COUNT(fixed); i++)
+        memcpy(head + fixed[i].at, fixed[i].bytes, fixed[i].size);
     for (int i = 0; i < 8; i++) {
         head[AT_SPEC + i] = (unsigned char)(spec >> 8 * i);
         head[AT_LENGTH + i] = (unsigned char)(length >> 8 * i);
@@ -70,10 +74,14 @@ bool coremldata_write(const Module *m, Diag *d, Buf *out)
     return ok;
 }
 
-/* ---- metadata.json ---------------------------------------------------------------------------- */
+/* ---- metadata.json ------------------------------------------------------------------------- */
 
-static const struct { uint64_t number; const char *name; } array_names[] = {
-    { 65552, "Float16" }, { 65568, "Float32" }, { 65600, "Float64" }, { 131080, "Int8" }, { 131104, "Int32" },
+static const struct {
+    uint64_t number;
+    const char *name;
+} array_names[] = {
+    { 65552, "Float16" }, { 65568, "Float32" }, { 65600, "Float64" },
+    { 131080, "Int8" },   { 131104, "Int32" },
 };
 
 static void add_text(cJSON *o, const char *name, const char *s)
@@ -83,7 +91,8 @@ static void add_text(cJSON *o, const char *name, const char *s)
 
 static void shape_to(Buf *b, const FeatureInfo *o, const char *separator)
 {
-    for (int i = 0; i < o->rank; i++) buf_printf(b, "%s%lld", i ? separator : "", (long long)o->shape[i]);
+    for (int i = 0; i < o->rank; i++)
+        buf_printf(b, "%s%lld", i ? separator : "", (long long)o->shape[i]);
 }
 
 static void add_array(cJSON *one, const FeatureInfo *o)
@@ -165,7 +174,7 @@ static bool write_metadata(const Module *m, Diag *d, const char *path, const cha
     return ok;
 }
 
-/* ---- the folder ------------------------------------------------------------------------------- */
+/* ---- the folder ---------------------------------------------------------------------------- */
 
 static bool read_about(Module *m, Diag *d, const char *path)
 {
@@ -184,7 +193,9 @@ Module *mlmodelc_read(Diag *d, const char *path)
     Module *m = module_new();
     const char *file = arena_printf(&m->arena, "%s/model.mil", path);
     bool ok = file_exists(file);
-    if (!ok) diag_error(d, (Loc){ .src = NULL }, "%s has no model.mil: only compiled ML programs are read", path);
+    if (!ok)
+        diag_error(d, (Loc){ .src = NULL },
+                   "%s has no model.mil: only compiled ML programs are read", path);
     ok = ok && file_map(d, file, &map);
     if (ok) {
         Source *src = module_source(m, file, &map);
@@ -204,9 +215,9 @@ bool mlmodelc_save(Module *m, Diag *d, const char *path)
     char *name = arena_strdup(&a, file_base(path)), *dot = strrchr(name, '.');
     if (dot) *dot = 0;
     const bool ok = coremldata_write(m, d, &data) && file_make_dirs(d, path)
-                    && mil_save(m, d, arena_printf(&a, "%s/model.mil", path))
-                    && file_write_all(d, arena_printf(&a, "%s/coremldata.bin", path), data.s, data.len)
-                    && write_metadata(m, d, arena_printf(&a, "%s/metadata.json", path), name);
+                 && mil_save(m, d, arena_printf(&a, "%s/model.mil", path))
+                 && file_write_all(d, arena_printf(&a, "%s/coremldata.bin", path), data.s, data.len)
+                 && write_metadata(m, d, arena_printf(&a, "%s/metadata.json", path), name);
     buf_free(&data);
     arena_free(&a);
     return ok;

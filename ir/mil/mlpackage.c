@@ -8,7 +8,7 @@
 static const char data_folder[] = "Data", model_file[] = "com.apple.CoreML/model.mlmodel",
                   weights_folder[] = "com.apple.CoreML/weights", author[] = "com.apple.CoreML";
 
-/* ---- the specification ------------------------------------------------------------------------ */
+/* ---- the specification --------------------------------------------------------------------- */
 
 Source *module_source(Module *m, const char *path, const Mapped *file)
 {
@@ -23,14 +23,18 @@ Source *module_source(Module *m, const char *path, const Mapped *file)
 
 static bool not_a_program(Diag *d, const char *path)
 {
-    return diag_error(d, (Loc){ .src = NULL },
-                      "%s holds no ML program: neural networks, pipelines and other older models are not read", path);
+    return diag_error(
+        d, (Loc){ .src = NULL },
+        "%s holds no ML program: neural networks, pipelines and other older models are not read",
+        path);
 }
 
 static void add_flexible(Module *m)
 {
     for (Func *f = m->first; f; f = f->next) {
-        const Const *c = attr_get(&f->attrs, FLEXIBLE) ? NULL : flexible_make(m, about_func(m, m->about, f->name));
+        const Const *c = attr_get(&f->attrs, FLEXIBLE)
+                           ? NULL
+                           : flexible_make(m, about_func(m, m->about, f->name));
         if (c) attr_set(m, &f->attrs, FLEXIBLE, c);
     }
 }
@@ -67,17 +71,19 @@ Module *mlmodel_read(Diag *d, const char *path)
     PbFile file = { .data = map.data, .size = map.size };
     const bool ok = read_model(m, d, &file);
     if (file.wrong && d->errors + d->fails == errors)
-        diag_error(d, (Loc){ .src = NULL }, "%s is damaged at byte %zu: %s", path, file.at, file.wrong);
+        diag_error(d, (Loc){ .src = NULL }, "%s is damaged at byte %zu: %s", path, file.at,
+                   file.wrong);
     if (ok && !file.wrong) return m;
     module_free(m);
     return NULL;
 }
 
-/* ---- reading a package ------------------------------------------------------------------------ */
+/* ---- reading a package --------------------------------------------------------------------- */
 
 static const char *root_path(const cJSON *manifest)
 {
-    const char *root = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(manifest, "rootModelIdentifier"));
+    const char *root =
+        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(manifest, "rootModelIdentifier"));
     const cJSON *all = cJSON_GetObjectItemCaseSensitive(manifest, "itemInfoEntries");
     const cJSON *entry = root ? cJSON_GetObjectItemCaseSensitive(all, root) : NULL;
     return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "path"));
@@ -90,9 +96,13 @@ Module *mlpackage_read(Diag *d, const char *path)
     const char *file = arena_printf(&a, "%s/Manifest.json", path), *inside = NULL;
     cJSON *manifest = json_read(d, file);
     if (manifest && !root_path(manifest))
-        diag_error(d, none, "%s names no root model: rootModelIdentifier and its entry in itemInfoEntries do", file);
+        diag_error(
+            d, none,
+            "%s names no root model: rootModelIdentifier and its entry in itemInfoEntries do",
+            file);
     else if (manifest)
-        inside = file_join_inside(&a, d, none, arena_printf(&a, "%s/%s", path, data_folder), root_path(manifest));
+        inside = file_join_inside(&a, d, none, arena_printf(&a, "%s/%s", path, data_folder),
+                                  root_path(manifest));
     Module *m = inside ? mlmodel_read(d, inside) : NULL;
     if (m && !beside_read(m, d, path)) {
         module_free(m);
@@ -103,7 +113,7 @@ Module *mlpackage_read(Diag *d, const char *path)
     return m;
 }
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 static bool write_model(const Module *m, Diag *d, const MilPlaces *places, Buf *out)
 {
@@ -119,15 +129,17 @@ static bool write_model(const Module *m, Diag *d, const MilPlaces *places, Buf *
 static const char *identifier(Arena *a, const char *name, const char *what)
 {
     const uint64_t x = rng_key(1, name), y = rng_key(x, what);
-    return arena_printf(a, "%08X-%04X-4%03X-8%03X-%012llX", (unsigned)(x >> 32), (unsigned)(x >> 16 & 0xffff),
-                        (unsigned)(x & 0xfff), (unsigned)(y >> 48 & 0xfff),
-                        (unsigned long long)(y & 0xffffffffffff));
+    return arena_printf(a, "%08X-%04X-4%03X-8%03X-%012llX", (unsigned)(x >> 32),
+                        (unsigned)(x >> 16 & 0xffff), (unsigned)(x & 0xfff),
+                        (unsigned)(y >> 48 & 0xfff), (unsigned long long)(y & 0xffffffffffff));
 }
 
-static void add_entry(cJSON *all, const char *id, const char *what, const char *name, const char *path)
+static void add_entry(cJSON *all, const char *id, const char *what, const char *name,
+                      const char *path)
 {
     cJSON *e = cJSON_AddObjectToObject(all, id);
-    if (!cJSON_AddStringToObject(e, "author", author) || !cJSON_AddStringToObject(e, "description", what)
+    if (!cJSON_AddStringToObject(e, "author", author)
+        || !cJSON_AddStringToObject(e, "description", what)
         || !cJSON_AddStringToObject(e, "name", name) || !cJSON_AddStringToObject(e, "path", path))
         bug("out of memory: JSON");
 }
@@ -140,8 +152,8 @@ static bool write_manifest(Arena *a, Diag *d, const char *path)
     cJSON *all = cJSON_AddObjectToObject(root, "itemInfoEntries");
     add_entry(all, id, "CoreML Model Specification", file_base(model_file), model_file);
     if (file_is_dir(arena_printf(a, "%s/%s/%s", path, data_folder, weights_folder)))
-        add_entry(all, identifier(a, base, "weights"), "CoreML Model Weights", file_base(weights_folder),
-                  weights_folder);
+        add_entry(all, identifier(a, base, "weights"), "CoreML Model Weights",
+                  file_base(weights_folder), weights_folder);
     cJSON_AddStringToObject(root, "rootModelIdentifier", id);
     const bool ok = json_write(d, arena_printf(a, "%s/Manifest.json", path), root);
     cJSON_Delete(root);
@@ -153,7 +165,7 @@ bool mlpackage_save(Module *m, Diag *d, const char *path)
     Arena a = { 0 };
     const char *file = arena_printf(&a, "%s/%s/%s", path, data_folder, model_file);
     const bool ok = file_make_dirs(d, file_dir(&a, file)) && mil_save_as(m, d, file, write_model)
-                    && write_manifest(&a, d, path) && beside_write(m, d, path, BESIDE_PACKAGE);
+                 && write_manifest(&a, d, path) && beside_write(m, d, path, BESIDE_PACKAGE);
     arena_free(&a);
     return ok;
 }

@@ -49,9 +49,10 @@ static const char *read_name(ProgramReader *r, PbIn *in, const PbField *f)
     for (const char *c = s; *c; c++) ok = ok && (isalnum((unsigned char)*c) || *c == '_');
     if (!ok && !in->file->wrong && !r->failed) {
         r->failed = true;
-        diag_error(r->d, (Loc){ .src = r->m->src },
-                   "%s: \"%.60s\" is no name: it may have letters, digits and _, and begins with no digit",
-                   r->m->src->name, s);
+        diag_error(
+            r->d, (Loc){ .src = r->m->src },
+            "\"%.60s\" is no name: it may have letters, digits and _, and begins with no digit",
+            s);
     }
     return module_name(r->m, s);
 }
@@ -104,8 +105,9 @@ static void read_binding(ProgramReader *r, PbIn in, Op *op, Arg *a, int *cap)
             v = lookup(r, name);
             if (v || r->failed || in.file->wrong) continue;
             r->failed = true;
-            diag_error(r->d, op->loc, "%s: function %s: %s: %s is %s, which nothing before it defines",
-                       r->m->src->name, r->func->name, op->name, a->name, name);
+            diag_error(r->d, op->loc,
+                       "function %s: %s: %s is %s, which nothing before it defines",
+                       r->func->name, op->name, a->name, name);
         } else if (f.num == 2) {
             v = value_literal(r->m, program_value(r, pb_sub(&in, &f)), op->loc);
         }
@@ -150,12 +152,17 @@ static Named read_named(ProgramReader *r, PbIn in)
     return n;
 }
 
-static bool going(const ProgramReader *r, const PbIn *in) { return !r->failed && !in->file->wrong; }
+static bool going(const ProgramReader *r, const PbIn *in)
+{
+    return !r->failed && !in->file->wrong;
+}
 
 static void read_block(ProgramReader *r, PbIn in, Block *b);
 
 /* Fields of one number, which may stand anywhere among the others. */
-#define EACH(in, f, n) for (PbIn each = (in); going(r, &each) && pb_next(&each, &(f));) if ((f).num == (n))
+#define EACH(in, f, n)                                                                             \
+    for (PbIn each = (in); going(r, &each) && pb_next(&each, &(f));)                               \
+        if ((f).num == (n))
 
 static void read_op(ProgramReader *r, PbIn in, Block *b)
 {
@@ -167,14 +174,16 @@ static void read_op(ProgramReader *r, PbIn in, Block *b)
     Op *op = op_new(r->m, b, NULL, type, (Loc){ .src = r->m->src });
     EACH(in, f, 5) read_attr(r, pb_sub(&each, &f), &op->attrs);
     EACH(in, f, 2) read_arg(r, pb_sub(&each, &f), op);
-    EACH(in, f, 4) {
+    EACH(in, f, 4)
+    {
         char name[24];
         snprintf(name, sizeof name, "block%d", op->nblock);
         const int mark = r->nname;
         read_block(r, pb_sub(&each, &f), block_new(op, name));
         scope_end(r, mark);
     }
-    EACH(in, f, 3) {
+    EACH(in, f, 3)
+    {
         const Named n = read_named(r, pb_sub(&each, &f));
         if (going(r, &each)) bind(r, op_out(r->m, op, n.name, n.type, op->loc));
     }
@@ -183,20 +192,22 @@ static void read_op(ProgramReader *r, PbIn in, Block *b)
 static void read_block(ProgramReader *r, PbIn in, Block *b)
 {
     PbField f;
-    EACH(in, f, 1) {
+    EACH(in, f, 1)
+    {
         const Named n = read_named(r, pb_sub(&each, &f));
         if (going(r, &each)) bind(r, block_param(b, n.name, n.type, (Loc){ .src = r->m->src }));
     }
     EACH(in, f, 3) read_op(r, pb_sub(&each, &f), b);
-    EACH(in, f, 2) {
+    EACH(in, f, 2)
+    {
         const char *name = read_name(r, &each, &f);
         Value *v = lookup(r, name);
         if (!going(r, &each)) return;
         if (v) block_result(b, v);
         else {
             r->failed = true;
-            diag_error(r->d, (Loc){ .src = r->m->src }, "%s: function %s: the result %s is not defined",
-                       r->m->src->name, r->func->name, name);
+            diag_error(r->d, (Loc){ .src = r->m->src },
+                       "function %s: the result %s is not defined", r->func->name, name);
         }
     }
 }
@@ -207,7 +218,8 @@ static void read_body(ProgramReader *r, PbIn in, const char *opset)
 {
     PbField f;
     bool found = false;
-    EACH(in, f, 3) {
+    EACH(in, f, 3)
+    {
         const Entry e = read_entry(r, pb_sub(&each, &f));
         if (!going(r, &each) || found || strcmp(e.key, opset) != 0) continue;
         found = true;
@@ -215,7 +227,7 @@ static void read_body(ProgramReader *r, PbIn in, const char *opset)
     }
     if (found || !going(r, &in)) return;
     r->failed = true;
-    diag_error(r->d, (Loc){ .src = r->m->src }, "%s: function %s has no block for its opset %s", r->m->src->name,
+    diag_error(r->d, (Loc){ .src = r->m->src }, "function %s has no block for its opset %s",
                r->func->name, opset);
 }
 
@@ -237,7 +249,8 @@ static void read_func(ProgramReader *r, PbIn entry)
     if (r->func->opset == OPSET_NONE && *opset) r->func->opset_name = opset;
     for (int i = 0; i < NAME_CHAINS; i++) r->chain[i] = -1;
     r->nname = 0;
-    EACH(in, f, 1) {
+    EACH(in, f, 1)
+    {
         const Named n = read_named(r, pb_sub(&each, &f));
         if (going(r, &each)) bind(r, block_param(r->func->body, n.name, n.type, r->func->loc));
     }

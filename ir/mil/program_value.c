@@ -42,11 +42,13 @@ static const Type *read_tensor_type(ProgramReader *r, PbIn in)
         if (f.num == 1 && !(dtype = spec_find_dtype(pb_number(&in, &f))))
             pb_wrong(&in, f.start, "an element type has no known number");
         if (f.num == 2) rank = (int64_t)pb_number(&in, &f);
-        if (f.num == 3 && s.rank == MAX_RANK) pb_wrong(&in, f.start, "a tensor has too many dimensions");
+        if (f.num == 3 && s.rank == MAX_RANK)
+            pb_wrong(&in, f.start, "a tensor has too many dimensions");
         else if (f.num == 3) s.dim[s.rank++] = read_dim(pb_sub(&in, &f));
     }
     if (dtype == DT_NONE) pb_wrong(&in, start, "a tensor has no element type");
-    else if (rank != s.rank) pb_wrong(&in, start, "a tensor's rank and its dimensions differ in number");
+    else if (rank != s.rank)
+        pb_wrong(&in, start, "a tensor's rank and its dimensions differ in number");
     return type_tensor(&r->m->arena, dtype ? dtype : DT_FP32, s);
 }
 
@@ -72,10 +74,10 @@ static const Type *read_group_type(ProgramReader *r, PbIn in, uint32_t kind)
         pb_wrong(&in, start, "a type lacks the types inside it");
         return &type_poison;
     }
-    return kind == 2   ? type_list(a, sub[0], length)
-           : kind == 3 ? type_tuple(a, n, sub)
-           : kind == 4 ? type_dict(a, sub[0], sub[1])
-                       : type_state(a, sub[0]);
+    return kind == 2 ? type_list(a, sub[0], length)
+         : kind == 3 ? type_tuple(a, n, sub)
+         : kind == 4 ? type_dict(a, sub[0], sub[1])
+                     : type_state(a, sub[0]);
 }
 
 const Type *program_type(ProgramReader *r, PbIn in)
@@ -93,9 +95,11 @@ const Type *program_type(ProgramReader *r, PbIn in)
 
 /* ---- elements -------------------------------------------------------------------------------- */
 
-static const int wires[] = { [TV_FLOATS] = PB_FIXED32, [TV_INTS] = PB_VARINT,  [TV_BOOLS] = PB_VARINT,
-                             [TV_STRINGS] = PB_BYTES,  [TV_LONGS] = PB_VARINT, [TV_DOUBLES] = PB_FIXED64,
-                             [TV_BYTES] = PB_BYTES };
+static const int wires[] = {
+    [TV_FLOATS] = PB_FIXED32, [TV_INTS] = PB_VARINT,  [TV_BOOLS] = PB_VARINT,
+    [TV_STRINGS] = PB_BYTES,  [TV_LONGS] = PB_VARINT, [TV_DOUBLES] = PB_FIXED64,
+    [TV_BYTES] = PB_BYTES
+};
 
 /* Elements that a list of numbers or texts holds; of raw bytes, their length. */
 static size_t count_elements(PbIn in, uint32_t field)
@@ -103,19 +107,20 @@ static size_t count_elements(PbIn in, uint32_t field)
     PbField f;
     size_t n = 0;
     while (pb_next(&in, &f))
-        if (f.num == 1) n += field == TV_BYTES ? f.len : field == TV_STRINGS ? 1 : pb_count(&f, wires[field]);
+        if (f.num == 1)
+            n += field == TV_BYTES ? f.len : field == TV_STRINGS ? 1 : pb_count(&f, wires[field]);
     return n;
 }
 
 static bool may_hold(uint32_t field, DType t)
 {
     const DClass cls = dtypes[t].cls;
-    return field == TV_FLOATS    ? t == DT_FP32 || t == DT_FP16
-           : field == TV_DOUBLES ? t == DT_FP64
-           : field == TV_STRINGS ? cls == CLASS_STRING
-           : field == TV_BOOLS   ? cls == CLASS_BOOL
-           : field == TV_BYTES   ? cls != CLASS_STRING
-                                 : cls == CLASS_INT || cls == CLASS_UINT;
+    return field == TV_FLOATS  ? t == DT_FP32 || t == DT_FP16
+         : field == TV_DOUBLES ? t == DT_FP64
+         : field == TV_STRINGS ? cls == CLASS_STRING
+         : field == TV_BOOLS   ? cls == CLASS_BOOL
+         : field == TV_BYTES   ? cls != CLASS_STRING
+                               : cls == CLASS_INT || cls == CLASS_UINT;
 }
 
 static void set_element(Tensor *t, size_t i, uint32_t field, uint64_t v)
@@ -144,7 +149,8 @@ static void fill(ProgramReader *r, PbIn in, uint32_t field, Tensor *t)
         } else if (field == TV_STRINGS) {
             ((char **)t->data)[i++] = pb_string(&in, &f, &r->m->arena);
         } else {
-            while (i < t->count && pb_item(&in, &f, wires[field], &v)) set_element(t, i++, field, v);
+            while (i < t->count && pb_item(&in, &f, wires[field], &v))
+                set_element(t, i++, field, v);
         }
     }
 }
@@ -245,8 +251,10 @@ static Const *read_group(ProgramReader *r, PbIn in, const Type *t)
         }
         const int64_t before = c->nelem;
         while (pb_next(&sub, &g))
-            if (g.num == 1 || g.num == 2) add_value(r, c, &cap, read_member(r, pb_sub(&sub, &g), t, g.num - 1));
-        if (c->nelem != before + 2) pb_wrong(&in, f.start, "an entry of a dictionary lacks its key or value");
+            if (g.num == 1 || g.num == 2)
+                add_value(r, c, &cap, read_member(r, pb_sub(&sub, &g), t, g.num - 1));
+        if (c->nelem != before + 2)
+            pb_wrong(&in, f.start, "an entry of a dictionary lacks its key or value");
     }
     const int64_t want = t->kind == TY_TUPLE ? t->nsub : t->kind == TY_LIST ? t->length : DIM_ANY;
     if (want != DIM_ANY && want != c->nelem)
@@ -264,7 +272,8 @@ static Const *read_immediate(ProgramReader *r, PbIn in, const Type *t)
             pb_wrong(&in, f.start, "a literal is of another kind than its type");
             break;
         }
-        return f.num == 1 ? read_elements(r, pb_sub(&in, &f), t) : read_group(r, pb_sub(&in, &f), t);
+        return f.num == 1 ? read_elements(r, pb_sub(&in, &f), t)
+                          : read_group(r, pb_sub(&in, &f), t);
     }
     pb_wrong(&in, in.at, "a literal has no value");
     return NULL;
@@ -281,7 +290,8 @@ static Const *read_reference(ProgramReader *r, PbIn in, const Type *t)
         if (f.num == 1) c->path = pb_string(&in, &f, &r->m->arena);
         if (f.num == 2) c->offset = pb_number(&in, &f);
     }
-    if (t->kind != TY_TENSOR || t->dtype == DT_STRING || !shape_count(&t->shape, &count) || !c->path) {
+    if (t->kind != TY_TENSOR || t->dtype == DT_STRING || !shape_count(&t->shape, &count)
+        || !c->path) {
         pb_wrong(&in, start, "a weight file cannot hold a literal of this type");
         return NULL;
     }
@@ -304,7 +314,8 @@ const Const *program_value(ProgramReader *r, PbIn in)
     }
     if (!t || !form.num) pb_wrong(&in, start, "a literal has no type or no value");
     else if (!in.file->wrong)
-        c = form.num == 3 ? read_immediate(r, pb_sub(&in, &form), t) : read_reference(r, pb_sub(&in, &form), t);
+        c = form.num == 3 ? read_immediate(r, pb_sub(&in, &form), t)
+                          : read_reference(r, pb_sub(&in, &form), t);
     if (!c) {
         c = NEW(&r->m->arena, Const);
         *c = (Const){ .type = &type_poison, .kind = CONST_GROUP };

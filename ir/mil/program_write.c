@@ -38,17 +38,19 @@ static void put_tensor_type(Writer *w, const Type *t)
 
 static void put_type(Writer *w, uint32_t num, const Type *t)
 {
-    static const uint32_t kinds[] = { [TY_TENSOR] = 1, [TY_LIST] = 2, [TY_TUPLE] = 3, [TY_DICT] = 4,
-                                      [TY_STATE] = 5, [TY_BUFFER] = 0 };
+    static const uint32_t kinds[] = { [TY_TENSOR] = 1, [TY_LIST] = 2,  [TY_TUPLE] = 3,
+                                      [TY_DICT] = 4,   [TY_STATE] = 5, [TY_BUFFER] = 0 };
     Buf *b = w->out;
     if (!kinds[t->kind]) {
-        w->ok = diag_error(w->d, (Loc){ .src = NULL }, "a .mlpackage cannot hold the type %s, which is private",
+        w->ok = diag_error(w->d, (Loc){ .src = NULL },
+                           "a .mlpackage cannot hold the type %s, which is private",
                            type_text(&w->arena, t));
         return;
     }
     const size_t at = pb_begin(b, num), kind = pb_begin(b, kinds[t->kind]);
     if (t->kind == TY_TENSOR) put_tensor_type(w, t);
-    for (int i = 0; i < t->nsub; i++) put_type(w, t->kind == TY_DICT ? (uint32_t)i + 1 : 1, t->sub[i]);
+    for (int i = 0; i < t->nsub; i++)
+        put_type(w, t->kind == TY_DICT ? (uint32_t)i + 1 : 1, t->sub[i]);
     if (t->kind == TY_LIST) put_dim(b, 2, t->length);
     pb_end(b, kind);
     pb_end(b, at);
@@ -108,7 +110,9 @@ static void put_value(Writer *w, uint32_t num, const Const *c);
 
 static void put_immediate(Writer *w, const Const *c)
 {
-    static const uint32_t kinds[] = { [TY_TENSOR] = 1, [TY_TUPLE] = 2, [TY_LIST] = 3, [TY_DICT] = 4 };
+    static const uint32_t kinds[] = {
+        [TY_TENSOR] = 1, [TY_TUPLE] = 2, [TY_LIST] = 3, [TY_DICT] = 4
+    };
     Buf *b = w->out;
     const size_t at = pb_begin(b, 3), kind = pb_begin(b, kinds[c->type->kind]);
     size_t n;
@@ -144,7 +148,8 @@ static void put_value(Writer *w, uint32_t num, const Const *c)
     uint64_t offset;
     const size_t at = pb_begin(b, num);
     put_type(w, 2, c->type);
-    if (w->places && w->places->find(w->places->ctx, c, &offset)) put_reference(b, w->places->path, offset);
+    if (w->places && w->places->find(w->places->ctx, c, &offset))
+        put_reference(b, w->places->path, offset);
     else if (c->kind == CONST_BLOB) put_reference(b, c->path, c->offset);
     else if (w->ok) put_immediate(w, c);
     pb_end(b, at);
@@ -196,8 +201,8 @@ static void put_op(Writer *w, const Op *op)
     Buf *b = w->out;
     const size_t at = pb_begin(b, 3);
     if (op->opset != OPSET_NONE)
-        w->ok = diag_error(w->d, op->loc, "%s<%s>: a .mlpackage has one opset for a whole function", op->name,
-                           opset_text(op->opset));
+        w->ok = diag_error(w->d, op->loc, "%s<%s>: a .mlpackage has one opset for a whole function",
+                           op->name, opset_text(op->opset));
     pb_put_string(b, 1, op->name);
     for (int i = 0; i < op->narg; i++) put_arg(w, &op->arg[i]);
     put_named(w, 3, op->out, op->nout);
@@ -222,8 +227,9 @@ static void put_func(Writer *w, const Func *f)
     Buf *b = w->out;
     const char *opset = spec_opset(f);
     if (!opset) {
-        w->ok = diag_error(w->d, f->loc, "the function %s names no opset, which a .mlpackage needs; --opset gives one",
-                           f->name);
+        w->ok = diag_error(
+            w->d, f->loc,
+            "the function %s names no opset, which a .mlpackage needs; --opset gives one", f->name);
         return;
     }
     const size_t entry = pb_begin(b, 2);

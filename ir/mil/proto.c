@@ -77,7 +77,8 @@ bool pb_next(PbIn *in, PbField *f)
 
 static bool is_bytes(PbIn *in, const PbField *f)
 {
-    return f->wire == PB_BYTES || pb_wrong(in, f->start, "a number stands in the place of a message");
+    return f->wire == PB_BYTES
+        || pb_wrong(in, f->start, "a number stands in the place of a message");
 }
 
 PbIn pb_sub(PbIn *in, const PbField *f)
@@ -104,10 +105,16 @@ static bool is_text(const unsigned char *s, size_t n)
 {
     for (size_t i = 0; i < n;) {
         const unsigned c = s[i++];
-        const size_t more = c < 0x80 ? 0 : c < 0xc2 ? 9 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : 9;
+        const size_t more = c < 0x80 ? 0
+                          : c < 0xc2 ? 9
+                          : c < 0xe0 ? 1
+                          : c < 0xf0 ? 2
+                          : c < 0xf5 ? 3
+                                     : 9;
         if (!c || more > n - i) return false;
         if ((c == 0xe0 && s[i] < 0xa0) || (c == 0xf0 && s[i] < 0x90)) return false; /* too long */
-        if ((c == 0xed && s[i] > 0x9f) || (c == 0xf4 && s[i] > 0x8f)) return false; /* no character */
+        if ((c == 0xed && s[i] > 0x9f) || (c == 0xf4 && s[i] > 0x8f))
+            return false; /* no character */
         for (size_t k = 0; k < more; k++)
             if ((s[i++] & 0xc0) != 0x80) return false;
     }
@@ -116,12 +123,16 @@ static bool is_text(const unsigned char *s, size_t n)
 
 char *pb_string(PbIn *in, const PbField *f, Arena *a)
 {
-    if (is_bytes(in, f) && is_text(f->data, f->len)) return arena_strndup(a, (const char *)f->data, f->len);
+    if (is_bytes(in, f) && is_text(f->data, f->len))
+        return arena_strndup(a, (const char *)f->data, f->len);
     pb_wrong(in, f->start, "a text is not UTF-8");
     return arena_strdup(a, "");
 }
 
-static size_t width(int wire) { return wire == PB_FIXED64 ? 8 : 4; }
+static size_t width(int wire)
+{
+    return wire == PB_FIXED64 ? 8 : 4;
+}
 
 size_t pb_count(const PbField *f, int wire)
 {
@@ -142,7 +153,8 @@ bool pb_item(PbIn *in, PbField *f, int wire, uint64_t *value)
     }
     if (!f->len || in->file->wrong) return false;
     PbIn part = { .file = in->file, .at = f->data, .end = f->data + f->len };
-    if (!(wire == PB_VARINT ? get_varint(&part, value) : get_fixed(&part, width(wire), value))) return false;
+    if (!(wire == PB_VARINT ? get_varint(&part, value) : get_fixed(&part, width(wire), value)))
+        return false;
     f->len = (size_t)(part.end - part.at);
     f->data = part.at;
     return true;
@@ -164,7 +176,10 @@ void pb_put_varint(Buf *b, uint64_t v)
     buf_add(b, bytes, varint_bytes(bytes, v));
 }
 
-static void put_tag(Buf *b, uint32_t num, int wire) { pb_put_varint(b, (uint64_t)num << 3 | (uint64_t)wire); }
+static void put_tag(Buf *b, uint32_t num, int wire)
+{
+    pb_put_varint(b, (uint64_t)num << 3 | (uint64_t)wire);
+}
 
 void pb_put_number(Buf *b, uint32_t num, uint64_t v)
 {
@@ -179,7 +194,10 @@ void pb_put_bytes(Buf *b, uint32_t num, const void *p, size_t n)
     if (n) buf_add(b, p, n);
 }
 
-void pb_put_string(Buf *b, uint32_t num, const char *s) { pb_put_bytes(b, num, s, strlen(s)); }
+void pb_put_string(Buf *b, uint32_t num, const char *s)
+{
+    pb_put_bytes(b, num, s, strlen(s));
+}
 
 size_t pb_begin(Buf *b, uint32_t num)
 {

@@ -42,7 +42,7 @@ extern const char *const about_texts[ABOUT_TEXTS];
 typedef struct About About;
 struct About {
     int spec, read_spec;      /* specificationVersion; what the program alone asked for when it was read */
-    bool updatable;
+    bool updatable, metadata; /* metadata: the message was there, if only empty */
     const char *text[ABOUT_TEXTS];
     const char **user;        /* key, value, key, value .. */
     int nuser, user_cap;

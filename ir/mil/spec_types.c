@@ -6,17 +6,18 @@
 #include "spec.h"
 
 const int spec_dtypes[DT_COUNT] = {
-    [DT_BOOL] = 1,    [DT_STRING] = 2,  [DT_FP16] = 10,   [DT_FP32] = 11,   [DT_FP64] = 12,
-    [DT_BF16] = 13,   [DT_INT8] = 21,   [DT_INT16] = 22,  [DT_INT32] = 23,  [DT_INT64] = 24,
-    [DT_INT4] = 25,   [DT_UINT8] = 31,  [DT_UINT16] = 32, [DT_UINT32] = 33, [DT_UINT64] = 34,
-    [DT_UINT4] = 35,  [DT_UINT2] = 36,  [DT_UINT1] = 37,  [DT_UINT6] = 38,  [DT_UINT3] = 39,
+    [DT_BOOL] = 1,   [DT_STRING] = 2, [DT_FP16] = 10,   [DT_FP32] = 11,   [DT_FP64] = 12,
+    [DT_BF16] = 13,  [DT_INT8] = 21,  [DT_INT16] = 22,  [DT_INT32] = 23,  [DT_INT64] = 24,
+    [DT_INT4] = 25,  [DT_UINT8] = 31, [DT_UINT16] = 32, [DT_UINT32] = 33, [DT_UINT64] = 34,
+    [DT_UINT4] = 35, [DT_UINT2] = 36, [DT_UINT1] = 37,  [DT_UINT6] = 38,  [DT_UINT3] = 39,
 };
 
-/* What is not here is in `bytes`: Core ML reads fp16, 8-bit, uint32 and packed elements from there. */
+/* What is not here is in `bytes`: Core ML reads fp16, 8-bit, uint32 and packed elements from there.
+ */
 static const uint32_t fields[DT_COUNT] = {
-    [DT_BOOL] = TV_BOOLS,  [DT_STRING] = TV_STRINGS, [DT_FP32] = TV_FLOATS,  [DT_FP64] = TV_DOUBLES,
-    [DT_INT16] = TV_INTS,  [DT_UINT16] = TV_INTS,    [DT_INT32] = TV_INTS,   [DT_INT64] = TV_LONGS,
-    [DT_UINT64] = TV_LONGS,
+    [DT_BOOL] = TV_BOOLS,   [DT_STRING] = TV_STRINGS, [DT_FP32] = TV_FLOATS,
+    [DT_FP64] = TV_DOUBLES, [DT_INT16] = TV_INTS,     [DT_UINT16] = TV_INTS,
+    [DT_INT32] = TV_INTS,   [DT_INT64] = TV_LONGS,    [DT_UINT64] = TV_LONGS,
 };
 
 static const struct {
@@ -35,7 +36,10 @@ DType spec_find_dtype(uint64_t number)
     return DT_NONE;
 }
 
-uint32_t spec_field(DType t) { return fields[t] ? fields[t] : TV_BYTES; }
+uint32_t spec_field(DType t)
+{
+    return fields[t] ? fields[t] : TV_BYTES;
+}
 
 const char *spec_opset(const Func *f)
 {
