@@ -18,7 +18,6 @@ done
 rm -f "$work/copy.bin"
 
 echo "MIL text read and printed, against cat of the text"
-i=0
 "$build/anec" -q examples/stories110m.anedsl --target m4 -o "$work/text/one.mil"
 "$pair" 5 "$(wc -c < "$work/text/one.mil") bytes of MIL" \
     "exec $build/anec -q $work/text/one.mil -o $work/text/two.mil" \
