@@ -38,12 +38,9 @@ static Labels pick(const Labels *t, const Labels *among, bool inside)
     return l;
 }
 
-static bool append(Call *c, Labels *l, const Labels *more)
+static void append(Labels *l, const Labels *more)
 {
-    if (l->rank + more->rank > MAX_RANK)
-        return call_error(c, "a product on the way has more than %d dimensions", MAX_RANK);
     for (int i = 0; i < more->rank; i++) l->label[l->rank++] = more->label[i];
-    return true;
 }
 
 static int64_t product_of(const Term *t, const Labels *l)
@@ -122,11 +119,11 @@ static void gemm(bool whole, int64_t m, int64_t n, int64_t k, const void *a, con
 }
 
 /* Sums over the labels of t that `keep` lacks. */
-static bool sum_out(Call *c, Term *t, const Labels *keep, bool whole)
+static void sum_out(Call *c, Term *t, const Labels *keep, bool whole)
 {
     Labels kept = pick(&t->l, keep, true), gone = pick(&t->l, keep, false), order = kept;
-    if (!gone.rank) return true;
-    if (!append(c, &order, &gone)) return false;
+    if (!gone.rank) return;
+    append(&order, &gone);
     int64_t m = product_of(t, &kept), k = product_of(t, &gone);
     void *a = packed(c, t, &order), *sum = call_scratch(c, (size_t)m + 1, sizeof(double));
     void *ones = call_scratch(c, (size_t)k + 1, sizeof(double));
@@ -139,7 +136,6 @@ static bool sum_out(Call *c, Term *t, const Labels *keep, bool whole)
     Term out = { .l = kept, .s = { .rank = kept.rank }, .word = sum };
     for (int i = 0; i < kept.rank; i++) out.s.dim[i] = extent(t, kept.label[i]);
     *t = out;
-    return true;
 }
 
 static Labels together(const Labels *a, const Labels *b)
@@ -151,20 +147,24 @@ static Labels together(const Labels *a, const Labels *b)
 }
 
 /* *a becomes the product of a and b, summed over what `keep` lacks: for each combination of the
- * labels that both have and keep, a matrix product. */
+ * labels that both have and keep, a matrix product. All labels of the product are in keep. */
 static bool contract(Call *c, Term *a, Term *b, const Labels *keep, bool whole)
 {
     Labels need_a = pick(&a->l, keep, true), shared = pick(&a->l, &b->l, true);
     Labels need_b = pick(&b->l, keep, true);
     need_a = together(&need_a, &shared);
     need_b = together(&need_b, &shared);
-    if (!sum_out(c, a, &need_a, whole) || !sum_out(c, b, &need_b, whole)) return false;
+    sum_out(c, a, &need_a, whole);
+    sum_out(c, b, &need_b, whole);
     Labels batch = pick(&shared, keep, true), inner = pick(&shared, keep, false);
     Labels rows = pick(&a->l, &shared, false), cols = pick(&b->l, &shared, false);
     Labels left = batch, right = batch, out = batch;
-    if (!append(c, &left, &rows) || !append(c, &left, &inner) || !append(c, &right, &inner)
-        || !append(c, &right, &cols) || !append(c, &out, &rows) || !append(c, &out, &cols))
-        return false;
+    append(&left, &rows);
+    append(&left, &inner);
+    append(&right, &inner);
+    append(&right, &cols);
+    append(&out, &rows);
+    append(&out, &cols);
     int64_t n = product_of(b, &cols), m = product_of(a, &rows), k = product_of(a, &inner);
     int64_t times = product_of(a, &batch);
     const char *x = packed(c, a, &left), *y = packed(c, b, &right);
@@ -191,30 +191,34 @@ static void needed_after(const Equation *e, int t, bool *need)
         for (int i = 0; i < e->in[k].rank; i++) need[e->in[k].label[i]] = true;
 }
 
-static Labels wanted(const Labels *a, const Labels *b, const bool *need)
+static bool wanted(Call *c, const Labels *a, const Labels *b, const bool *need, Labels *l)
 {
-    Labels l = { .rank = 0 };
+    l->rank = 0;
     for (int i = 0; i < a->rank; i++)
-        if (need[a->label[i]]) l.label[l.rank++] = a->label[i];
-    for (int i = 0; i < b->rank && l.rank < MAX_RANK; i++)
-        if (need[b->label[i]] && !has(&l, b->label[i])) l.label[l.rank++] = b->label[i];
-    return l;
+        if (need[a->label[i]]) l->label[l->rank++] = a->label[i];
+    for (int i = 0; i < b->rank; i++) {
+        if (!need[b->label[i]] || has(l, b->label[i])) continue;
+        if (l->rank == MAX_RANK)
+            return call_error(c, "a product on the way has more than %d dimensions", MAX_RANK);
+        l->label[l->rank++] = b->label[i];
+    }
+    return true;
 }
 
 /* Evaluates e over the operands from the left; the result's numbers, in its order, or NULL. */
 static void *evaluate(Call *c, const Equation *e, const Tensor *const *in, bool whole)
 {
     bool need[LABELS];
-    Labels none = { .rank = 0 };
+    Labels none = { .rank = 0 }, keep;
     Term t = load(c, in[0], &e->in[0], whole);
     needed_after(e, 0, need);
-    Labels keep = wanted(&t.l, &none, need);
-    if (!sum_out(c, &t, &keep, whole)) return NULL;
+    if (!wanted(c, &t.l, &none, need, &keep)) return NULL;
+    sum_out(c, &t, &keep, whole);
     for (int i = 1; i < e->n; i++) {
         Term next = load(c, in[i], &e->in[i], whole);
         needed_after(e, i, need);
-        keep = wanted(&t.l, &next.l, need);
-        if (!contract(c, &t, &next, &keep, whole)) return NULL;
+        if (!wanted(c, &t.l, &next.l, need, &keep) || !contract(c, &t, &next, &keep, whole))
+            return NULL;
     }
     return packed(c, &t, &e->out);
 }
