@@ -113,7 +113,7 @@ bool call_ints_or(Call *c, const char *name, int n, int64_t fill, int64_t *out)
         return true;
     }
     if (t->count != (size_t)n)
-        return call_error(c, "%s has %zu elements where %d are needed", name, t->count, n);
+        return call_error(c, "%s has %zu elements; it must have %d", name, t->count, n);
     return call_ints(c, name, out, n) == n;
 }
 
@@ -135,7 +135,7 @@ bool call_axis(Call *c, const char *name, int rank, int *out)
 
 bool call_out_type(Call *c, const Type *t)
 {
-    if (c->nout == MAX_RESULT) return call_error(c, "more than %d results", MAX_RESULT);
+    if (c->nout == MAX_RESULT) bug("%s has more than %d results", c->info->name, MAX_RESULT);
     c->out[c->nout++] = t;
     return true;
 }

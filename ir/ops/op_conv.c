@@ -30,9 +30,10 @@ static bool check_bias(Call *c, const Conv *v)
 {
     const Shape *b = call_shape(c, "bias");
     if (!b) return true;
+    const Shape want = SHAPE(v->cout);
     if (b->rank != 1 || !fits(b->dim[0], v->cout))
-        return call_error(c, "bias is %s; it must be one number an output channel: [%lld]",
-                          shape_text(c->arena, b), (long long)v->cout);
+        return call_error(c, "bias is %s; it must be one number an output channel: %s",
+                          shape_text(c->arena, b), shape_text(c->arena, &want));
     return true;
 }
 
@@ -45,7 +46,8 @@ bool conv_of(Call *c, bool transposed, Conv *v)
     if (w->rank != x->rank)
         return call_error(c, "x is %s but weight is %s; both must have the same rank",
                           shape_text(c->arena, x), shape_text(c->arena, w));
-    if (v->groups < 1) return call_error(c, "groups is %lld", (long long)v->groups);
+    if (v->groups < 1)
+        return call_error(c, "groups is %lld; it must be 1 or more", (long long)v->groups);
     if (!check_channels(c, x, w, v)) return false;
     v->batch = x->dim[0];
     v->cin = x->dim[1];

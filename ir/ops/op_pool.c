@@ -11,7 +11,8 @@ bool infer_pool(Call *c)
         if (!call_ints_or(c, "kernel_sizes", x->rank - 2, 1, kernel)) return false;
         for (int i = 0; i < x->rank - 2; i++)
             if (kernel[i] < 1)
-                return call_error(c, "kernel_sizes has %lld", (long long)kernel[i]);
+                return call_error(c, "kernel_sizes has %lld where at least 1 is needed",
+                                  (long long)kernel[i]);
     } else {
         for (int i = 0; i < x->rank - 2; i++) kernel[i] = DIM_ANY;
     }

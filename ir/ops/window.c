@@ -81,9 +81,10 @@ static bool vector(Call *c, const char *name, int n, int per, int64_t fill, int6
 static bool extents_fit(Call *c, const Window *w, const Shape *x)
 {
     for (int i = 0; i < MAX_SPATIAL; i++) {
-        if (w->kernel[i] != DIM_ANY && w->kernel[i] < 1)
-            return call_error(c, "the kernel has extent %lld", (long long)w->kernel[i]);
-        if (w->in[i] > EXTENT_MAX || w->kernel[i] > EXTENT_MAX)
+        if (w->kernel[i] != DIM_ANY && (w->kernel[i] < 1 || w->kernel[i] > EXTENT_MAX))
+            return call_error(c, "the kernel has extent %lld; it must be 1 to 2^30",
+                              (long long)w->kernel[i]);
+        if (w->in[i] > EXTENT_MAX)
             return call_error(c, "x is %s; extents above 2^30 are not supported",
                               shape_text(c->arena, x));
     }
@@ -162,7 +163,8 @@ static bool wanted_shape(Call *c, const Shape *x, int64_t *wanted, bool *sure)
                           (long long)v[0], shape_text(c->arena, x));
     for (int i = 2; i < x->rank; i++) {
         if (v[i] < 1 || v[i] > EXTENT_MAX)
-            return call_error(c, "output_shape has %lld", (long long)v[i]);
+            return call_error(c, "output_shape has %lld; extents must be 1 to 2^30",
+                              (long long)v[i]);
         wanted[MAX_SPATIAL - x->rank + i] = v[i];
     }
     return true;
