@@ -34,6 +34,7 @@ typedef struct {
     int *drop;      /* slots that nothing reads after this step */
     int ndrop;
     Steps **block;  /* op->nblock */
+    struct Drawn { uint64_t epoch, times; } *drawn; /* executions of an impure op since a reset */
 } Step;
 
 struct Steps {

@@ -84,6 +84,7 @@ static bool make_step(Plan *p, Steps *b, Op *op, int depth, Diag *d)
         }
     }
     if (decodes) add_attrs(p, b, s);
+    s->drawn = NEW(p->arena, struct Drawn);
     s->block = NEW_ARRAY(p->arena, op->nblock + 1, Steps *);
     for (int i = 0; i < op->nblock; i++) {
         s->block[i] = NEW(p->arena, Steps);

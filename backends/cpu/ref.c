@@ -19,7 +19,8 @@ typedef struct {
     Binding *result, *state;
     int nresult, nstate;
     int *state_slot;
-    uint64_t draws;     /* executions of ops that draw random numbers, since the last reset */
+    uint64_t draws;     /* executions of all ops that draw random numbers, since the last reset */
+    uint64_t epoch;     /* counts resets */
 } Ref;
 
 typedef struct {
@@ -153,8 +154,11 @@ static bool run_call(Run *run, const Step *s, Arena *scratch)
     Tensor *res = NEW_ARRAY(scratch, MAX_RESULT, Tensor);
     call_init(c, info, s->opset, scratch, run->diag, s->op->loc);
     c->random_seed = run->opt->random_seed;
-    c->random_draw = r->draws;
-    if (info->flags & F_IMPURE) r->draws++;
+    if (info->flags & F_IMPURE) {
+        if (s->drawn->epoch != r->epoch) *s->drawn = (struct Drawn){ .epoch = r->epoch };
+        c->random_draw = s->drawn->times++;
+        c->random_serial = r->draws++;
+    }
     if (!set_args(run, s, c) || !call_run(c, res, MAX_RESULT)) return false;
     bool ok = c->nout == s->op->nout
               || diag_error(run->diag, s->op->loc, "%s resulted in %d values; %d are named",
@@ -465,6 +469,7 @@ static void ref_reset(Program *p)
     for (int i = 0; i < r->nstate; i++)
         if (r->state[i].value.bytes) memset(r->state[i].value.data, 0, r->state[i].value.bytes);
     r->draws = 0;
+    r->epoch++;
 }
 
 #define REF_CALLS \

@@ -1,4 +1,5 @@
-/* eval_random.c -- random ops: element i of the n-th execution is a function of (seed, n, i). */
+/* eval_random.c -- random ops: element i of a statement's n-th execution is a function of (seed, n, i),
+ * so two statements with one seed draw the same; those without a seed count among themselves. */
 #include "eval.h"
 
 #include <math.h>
@@ -7,7 +8,7 @@
 static uint64_t stream_of(const Call *c)
 {
     int64_t seed = call_int(c, "seed");
-    return rng_u64(seed < 0 ? c->random_seed : (uint64_t)seed, c->random_draw);
+    return seed < 0 ? rng_u64(c->random_seed, c->random_serial) : rng_u64((uint64_t)seed, c->random_draw);
 }
 
 /* Elements first .. first + n, of float type t, with the op's two parameters. */

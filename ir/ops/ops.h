@@ -105,7 +105,8 @@ struct Call {
     const Type *out[MAX_RESULT];  /* infer's */
     Tensor *res[MAX_RESULT];      /* eval's: allocated to out[i] when that is fully known */
     uint64_t random_seed;         /* what seed -1 of a random op stands for */
-    uint64_t random_draw;         /* counts executions, so that a loop draws anew */
+    uint64_t random_draw;         /* executions of this statement so far: a loop draws anew */
+    uint64_t random_serial;       /* of all random statements, which seed -1 tells apart by it */
 };
 
 /* Asking. `name` must be a parameter of the row (a bug otherwise). */
