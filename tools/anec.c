@@ -13,8 +13,7 @@ enum {
 #include "anec.def"
 };
 static const Option options[] = {
-#define OPT(id, n, l, k, a, c, h) \
-    { .name = n, .letter = l, .kind = OPT_##k, .arg = a, .choices = c, .help = h },
+#define OPT OPTION_ROW
 #include "anec.def"
 };
 

@@ -9,8 +9,7 @@ enum {
 #include "anediff.def"
 };
 static const Option options[] = {
-#define OPT(id, n, l, k, a, c, h)                                                                  \
-    { .name = n, .letter = l, .kind = OPT_##k, .arg = a, .choices = c, .help = h },
+#define OPT OPTION_ROW
 #include "anediff.def"
 };
 

@@ -27,6 +27,10 @@ typedef struct {
     const char *help;
 } Option;
 
+/* A row of a tool's .def file: OPT(id, name, letter, kind, argument, choices, help). */
+#define OPTION_ROW(id, n, l, k, a, c, h) \
+    { .name = n, .letter = l, .kind = OPT_##k, .arg = a, .choices = c, .help = h },
+
 typedef struct {
     const char *command, *text;
 } Example;
