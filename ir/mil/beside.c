@@ -37,7 +37,10 @@ static const void *from_base64(Arena *a, const char *s, size_t *len)
     *len = 0;
     for (; *s && *s != '='; s++) {
         const char *at = strchr(digits, *s);
-        if (!at) return NULL;
+        if (!at) {
+            *len = 0;
+            return NULL;
+        }
         v = v << 6 | (uint32_t)(at - digits);
         bits += 6;
         if (bits >= 8) out[(*len)++] = (unsigned char)(v >> (bits -= 8));

@@ -6,6 +6,7 @@
 
 /* FeatureType, and ArrayFeatureType inside it. */
 enum { FT_IMAGE = 4, FT_ARRAY = 5, FT_STATE = 8, FT_OPTIONAL = 1000 };
+enum { MAX_SHAPES = 4096 }; /* Core ML itself takes 128 */
 enum { ARRAY_SHAPE = 1, ARRAY_TYPE = 2, ARRAY_SHAPES = 21, ARRAY_RANGE = 31 };
 
 static const uint32_t array_types[DT_COUNT] = {
@@ -229,7 +230,7 @@ bool feature_info(const void *type, size_t len, FeatureInfo *o)
         for (PbIn sub = pb_sub(&in, &f); pb_next(&sub, &g);)
             if (g.num == 1) ask_array(pb_sub(&sub, &g), o);
     }
-    return !o->file.wrong && o->rank >= 0;
+    return !o->file.wrong && o->rank >= 0 && o->nshapes <= MAX_SHAPES;
 }
 
 bool feature_fits(const void *type, size_t len, const Value *v)

@@ -367,6 +367,30 @@ static void metadata_and_order_survive_text(void **state)
     module_free(m);
 }
 
+/* Anything may stand in a file beside: it is used where it fits, and does no harm elsewhere. */
+static void what_is_beside_may_be_anything(void **state)
+{
+    static const char *const beside[] = {
+        "{\"format\": \"anec beside 1\", \"rest\": \"a!\", \"default\": \"nowhere\", \"userDefined\": {\"k\": 1}}",
+        "{\"format\": \"anec beside 1\", \"functions\": {\"main\": {\"inputs\": [{\"name\": \"x\", \"type\": "
+        "\"KgQKAg==\"}, {\"name\": \"gone\"}, {\"name\": \"x\"}, 7], \"outputs\": {}, \"states\": \"s\"}, \"no\": 1}}",
+        "{\"format\": \"anec beside 1\", \"specificationVersion\": -4, \"functions\": []}",
+        "{\"format\": \"another\"",
+    };
+    Place *p = *state;
+    put_file(p, at(p, "a.mil"), small, sizeof small - 1);
+    convert(p, at(p, "a.mil"), at(p, "a.mlmodelc"));
+    for (size_t i = 0; i < COUNT(beside); i++) {
+        put_file(p, at(p, "a.mil.json"), beside[i], strlen(beside[i]));
+        convert(p, at(p, "a.mil"), at(p, "b.mlmodelc"));
+        expect_same_file(p, at(p, "a.mlmodelc/coremldata.bin"), at(p, "b.mlmodelc/coremldata.bin"));
+    }
+    static const char bad[] = "{\"format\": \"anec beside 1\", \"functions\": {\"main\": {\"attributes\": "
+                              "{\"FlexibleShapeInformation\": \"int32(\"}}}}";
+    put_file(p, at(p, "a.mil.json"), bad, sizeof bad - 1);
+    expect_path_error(p, at(p, "a.mil"), "a.mil.json:1:7: error: ");
+}
+
 static void weights_keep_file_and_offset(void **state)
 {
     static const char text[] = "program(1.3)\n{\n    func main<ios17>(tensor<fp32, [4]> x) {\n"
@@ -711,6 +735,7 @@ int main(void)
         TEST(flexible_shapes_are_in_the_description),
         TEST(states_and_functions_are_in_the_description),
         TEST(metadata_and_order_survive_text),
+        TEST(what_is_beside_may_be_anything),
         TEST(weights_keep_file_and_offset),
         TEST(cut_anywhere_is_one_error),
         TEST(changed_bytes_do_no_harm),
