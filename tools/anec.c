@@ -27,6 +27,7 @@ static const Example examples[] = {
     { "anec --emit dot model.mil | dot -Tsvg > model.svg", "draw it, with graphviz" },
     { "anec --dump-after cse model.anedsl > y.mil",
       "the text after a pass, which anec and anerun read again" },
+    { "anec -o model.mlpackage model.mlmodelc", "another container, the same program" },
     { "anec -o copy.mil model.mil",
       "copy: without --target, --io, --opset or --passes nothing changes" },
 };
@@ -35,8 +36,8 @@ static const Tool tool = {
     .name = "anec",
     .summary = "compiles programs to Core ML MIL for the Apple Neural Engine",
     .operand = "FILE",
-    .about = "FILE is an .anedsl program or a .mil text; '-' is the standard input, with --from. "
-             "Without -o the text "
+    .about = "FILE is an .anedsl program, a .mil text, a .mlmodelc or a .mlpackage; '-' is the "
+             "standard input, with --from. Without -o the text "
              "goes to the standard output.\n\n"
              "A .mil is given back as it is, unless --target, --io, --opset or --passes ask for a "
              "change; an .anedsl is "

@@ -33,8 +33,8 @@ static const Tool tool = {
     .name = "anerun",
     .summary = "runs a Core ML MIL program",
     .operand = "MODEL",
-    .about = "MODEL is a .mil text, with its weights where it says, or an .anedsl program, which "
-             "is compiled first. "
+    .about = "MODEL is a .mil text, with its weights where it says, a .mlmodelc, a .mlpackage, or an "
+             ".anedsl program, which is compiled first. "
              "Every input is given with -i, or made by --random. Results are written in their own "
              "type and shape "
              "as .npy files.\n\n"

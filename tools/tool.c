@@ -119,7 +119,9 @@ static int refuse_kind(const Args *a, const char *path)
     if (!strcmp(path, "-"))
         usage_error(a->tool, "the standard input can be .anedsl or .mil: --from says which");
     else
-        usage_error(a->tool, "%s is neither .anedsl nor .mil by its name; --from says which", path);
+        usage_error(a->tool,
+                    "%s is no .anedsl, .mil, .mlmodelc or .mlpackage by its name; --from says which",
+                    path);
     return EXIT_USAGE;
 }
 
