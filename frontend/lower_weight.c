@@ -57,9 +57,8 @@ static const Const *from_npy(Lower *l, Loc loc, const char *path, const Type *t,
     if (!full || !npy_open(l->diag, full, &a)) return NULL;
     for (int i = 1; i < DT_COUNT; i++)
         if (dtypes[i].npy[0] && !strcmp(dtypes[i].npy, a.descr)) src = (DType)i;
-    if (!src)
-        lower_error(l, loc, "%s holds elements of type %s, which no weight has", name, a.descr);
-    if (!src || !same_shape(l, loc, path, t, name, a.rank, a.shape)
+    if (!src) bug("elements of type %s", a.descr); /* every type that npy_open gives is in dtypes */
+    if (!same_shape(l, loc, path, t, name, a.rank, a.shape)
         || !same_class(l, loc, path, t, name, src)) {
         npy_close(&a);
         return NULL;
