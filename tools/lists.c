@@ -48,7 +48,8 @@ void list_targets(Buf *out)
 {
     for (int i = 0; i < target_count; i++) {
         const Target *t = &targets[i];
-        buf_printf(out, "%-8s program(%s) %s, %s inputs and results: %s\n         evidence: %s\n",
+        buf_printf(out, "%-8s program(%s) %s, %s inputs and results: %s\n"
+                        "         reported, not verified on a device: %s\n",
                    t->name, t->version, opset_text(t->opset), io_text(t->io), t->doc, t->evidence);
     }
 }

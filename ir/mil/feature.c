@@ -163,8 +163,8 @@ bool feature_make(Diag *d, const Func *f, const Value *v, bool input, Buf *out)
         pb_put_number(out, ARRAY_TYPE, dtype);
     } else if (!put_flexible(f, v, dtype, out)) {
         ok = diag_error(d, v->loc.src ? v->loc : f->loc,
-                        "%s of function %s has a `?`, but " FLEXIBLE
-                        " does not say which shapes it may have",
+                        "%s of function %s has a `?`, but FlexibleShapeInformation does not say "
+                        "which shapes it may have",
                         v->name, f->name);
     }
     pb_end(out, at);
