@@ -18,7 +18,15 @@ done
 rm -f "$work/copy.bin"
 
 echo "MIL text read and printed, against cat of the text"
-"$build/anec" -q examples/stories110m.anedsl --target m4 -o "$work/text/one.mil"
-"$pair" 5 "$(wc -c < "$work/text/one.mil") bytes of MIL" \
+"$build/anec" -q examples/stories110m.anedsl --set layers=45 --set dim=24 --set hidden=8 --set heads=2 \
+    --set kv=2 --set vocab=8 --set seq=4 -o "$work/text/one.mil"
+statements=$(grep -c ' = ' "$work/text/one.mil")
+"$pair" 9 "$(wc -c < "$work/text/one.mil" | tr -d ' ') bytes, $statements statements" \
     "exec $build/anec -q $work/text/one.mil -o $work/text/two.mil" \
     "cat" "exec cat $work/text/one.mil > /dev/null"
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do cat "$work/text/one.mil"; echo; done |
+    awk 'NR == 1 || /^program/ { n++ } n == 1 && !/^}$/ { print; next } /^    func/ { sub(/main/, "f" n) } \
+         n > 1 && !/^program|^\[buildInfo|^\{$|^}/ { print } END { print "}" }' > "$work/text/many.mil"
+"$pair" 5 "$(wc -c < "$work/text/many.mil" | tr -d ' ') bytes, 20 functions" \
+    "exec $build/anec -q $work/text/many.mil --emit ir > /dev/null" \
+    "cat" "exec cat $work/text/many.mil > /dev/null"
