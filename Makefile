@@ -128,7 +128,7 @@ $(PROGRAMS): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)
 
 .PHONY: check units golden san test-deps
 check: test-deps
-	@+$(MAKE) WERROR=1 all $(UNITS) $(FUZZERS)
+	@+$(MAKE) WERROR=1 all $(BUILD)/vad $(BUILD)/digits-demo $(BUILD)/pair $(UNITS) $(FUZZERS)
 	@+MAKE="$(MAKE)" tests/check.sh $(BUILD)
 
 units: $(UNITS)
@@ -164,6 +164,10 @@ demo: all $(BUILD)/digits-demo
 
 $(BUILD)/digits-demo: $(BUILD)/examples/digits/demo.o $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
+
+# Runs a Core ML model that Apple's compiler wrote over a wave file: examples/vad/README.md.
+$(BUILD)/vad: $(BUILD)/examples/vad/vad.o $(BUILD)/examples/vad/wav.o $(LIB)
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(LIB) $(LDLIBS) -o $@
 
 bench: all $(BUILD)/pair
 	@tests/bench/run.sh $(BUILD)

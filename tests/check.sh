@@ -54,10 +54,10 @@ suite clang clang_builds
 suite layers tests/layers.sh
 suite units tests/units.sh "$build"
 [ ! -d tests/golden ] || [ ! -x "$build/anec" ] || suite golden tests/golden.sh "$build"
-# The limit is what is still missing; it only ever goes down.
 suite messages tests/messages.py "$build"
 suite fuzz tests/fuzz/run.sh "$build"
 [ ! -x "$build/anec" ] || suite docs tests/docs.sh "$build"
+suite vad tests/vad.sh "$build"
 suite conformance conformance
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
