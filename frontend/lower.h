@@ -230,6 +230,7 @@ NamedVal named(const char *name, Val v, Loc loc);
 Args eval_args(Lower *l, const Node *args);
 Val eval_call(Lower *l, const Node *n, const char *hint);
 Val call_closure(Lower *l, Closure *c, const Node *args, Loc loc, const char *hint);
+Val call_with(Lower *l, const Closure *c, const Args *a, Loc loc, const char *hint);
 Val call_entry(Lower *l, Closure *c, const Val *args);  /* a model's body, for its own function */
 Val instantiate(Lower *l, Closure *c, const Node *args, Loc loc, const char *path);
 bool check_type(Lower *l, const Node *type, const char *what, Loc loc, Val *v);
@@ -241,6 +242,9 @@ Val emit_call(Lower *l, const Node *n, int op, const char *hint);
 Value *to_value(Lower *l, Val v, DType t, const char *name, Loc loc); /* NULL after an error */
 const Const *make_const(Lower *l, Val v, DType t, Loc loc);  /* of numbers; NULL after an error */
 bool list_shape(Lower *l, Val v, Loc loc, Shape *s, ValKind *leaf);
+
+/* lower_block.c */
+Op *emit_blocks(Lower *l, Loc loc, const OpInfo *info, const char *wish, const Args *a);
 
 /* lower_weight.c */
 Val declare_weight(Lower *l, const Node *n);

@@ -268,7 +268,7 @@ static Val run_model_body(Lower *l, const Closure *c)
     return v;
 }
 
-static Val call_with(Lower *l, const Closure *c, const Args *a, Loc loc, const char *hint)
+Val call_with(Lower *l, const Closure *c, const Args *a, Loc loc, const char *hint)
 {
     Env env = { 0 };
     bool anonymous = !c->decl->name;

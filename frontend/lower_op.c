@@ -154,7 +154,8 @@ Value *to_value(Lower *l, Val v, DType t, const char *name, Loc loc)
     l->b.loc = lower_blame(l, loc);
     Value *value = build_const(&l->b, name, c);
     size_t count;
-    if (list && shape_count(&c->type->shape, &count) && count >= CACHED_LIST) {
+    bool lasts = !l->b.block->owner; /* what a block holds ends with it */
+    if (list && lasts && shape_count(&c->type->shape, &count) && count >= CACHED_LIST) {
         list->func = l->func;
         list->dtype = t;
         list->value = value;
@@ -305,12 +306,6 @@ static bool may_emit(Lower *l, Loc loc, const OpInfo *info)
 {
     if (!l->func)
         return lower_error(l, loc, "%s makes a tensor, which only a model can hold", info->name);
-    if (info->flags & F_BLOCKS)
-        return lower_error(
-            l, loc,
-            "%s has nested blocks, which the language cannot write yet; `if` and `for` decide "
-            "when compiling, select(cond, a, b) when running",
-            info->name);
     if (!strcmp(info->name, "const") || (info->flags & F_PRIVATE))
         return lower_error(l, loc, "%s is not called in a program", info->name);
     if (info->since > l->b.opset)
@@ -473,7 +468,12 @@ __attribute__((noinline)) static Val emit_args(Lower *l, Loc loc, int op, const 
 {
     Val out;
     OpCall o = begin(l, loc, hint, &ops[op]);
-    if (!may_emit(l, loc, o.info) || !place_args(&o, a->at, a->n)) return val_poison();
+    if (!may_emit(l, loc, o.info)) return val_poison();
+    if (o.info->flags & F_BLOCKS) {
+        const Op *made = emit_blocks(l, loc, o.info, o.wish, a);
+        return made ? op_results(l, made) : val_poison();
+    }
+    if (!place_args(&o, a->at, a->n)) return val_poison();
     return reshape_weight(&o, &out) ? out : finish(&o);
 }
 

@@ -380,10 +380,12 @@ Value *weight_value(Lower *l, const View *v)
     *c = *w->value;
     c->type = type_tensor(&l->m->arena, w->value->type->dtype, v->shape);
     c->loc = w->loc;
-    l->b.loc = lower_blame(l, w->loc);
+    Builder b = l->b; /* outside of all blocks, for whoever uses the weight later */
+    b.loc = lower_blame(l, w->loc);
+    for (; b.block->owner; b.block = b.before->parent) b.before = b.block->owner;
     struct Made *m = NEW(&l->arena, struct Made);
     *m = (struct Made){
-        .next = w->made, .func = l->func, .shape = v->shape, .value = build_const(&l->b, w->path, c)
+        .next = w->made, .func = l->func, .shape = v->shape, .value = build_const(&b, w->path, c)
     };
     m->value->def->keep = true;
     w->made = m;
