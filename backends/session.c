@@ -1,4 +1,5 @@
 /* session.c -- the backends of this build, and programs whichever backend runs them. */
+#include "../ir/passes/passes.h"
 #include "backend.h"
 #include "cpu/cpu.h"
 
@@ -35,7 +36,9 @@ const char *backend_absent(const char *name)
 
 Program *program_new(const Backend *b, Module *m, Func *f, Diag *d)
 {
-    Program *p = b->compile(m, f, d);
+    /* The meaning of an op that MIL does not have is its expansion, whatever runs it. */
+    const PassOptions expand = { .target = target_find("generic"), .only = "composites" };
+    Program *p = passes_run(m, &expand, d) ? b->compile(m, f, d) : NULL;
     if (p) *p = (Program){ .backend = b, .module = m, .func = f };
     return p;
 }

@@ -110,12 +110,6 @@ static Value *cast_pair(const Op *op)
     return widens(x->type->dtype, inner->out[0]->type->dtype) ? x : NULL;
 }
 
-/* These lay the same elements out anew; the last one of a row of them decides. */
-static bool is_relabel(const Op *op)
-{
-    return op->kind == OP_reshape || op->kind == OP_expand_dims || op->kind == OP_squeeze;
-}
-
 static Value *relabel_pair(const Op *op)
 {
     const Op *inner = is_relabel(op) ? op_value(op, "x")->def : NULL;

@@ -69,10 +69,7 @@ static bool fold(Module *m, Op *op, Diag *d)
  * when this is its only use, so that it keeps its name and place. */
 static bool relabel_const(Func *f, Op *op, Module *m)
 {
-    static const int relabels[] = { OP_reshape, OP_expand_dims, OP_squeeze };
-    bool is_relabel = false;
-    for (size_t i = 0; i < COUNT(relabels); i++) is_relabel |= op->kind == relabels[i];
-    Value *x = is_relabel ? op_value(op, "x") : NULL;
+    Value *x = is_relabel(op) ? op_value(op, "x") : NULL;
     if (!x || !x->lit || !x->def || x->lit->kind == CONST_GROUP || is_result(f, op->out[0])) return false;
     const Type *t = op->out[0]->type;
     if (!shape_known(&t->shape) || is_result(f, x) || func_count_uses(f, x) != 1) return false;

@@ -15,6 +15,8 @@ Builder before_op(Op *op, Diag *d);                            /* builds in fron
  * what it is: callers check is_result first. */
 void replace_op(Op *op, Value *with);
 bool is_result(const Func *f, const Value *v);
+/* Lays the same elements out anew; the last one of a row of them decides. */
+bool is_relabel(const Op *op);
 /* The literal in another float type, without reading weights: a small one converted (with a warning
  * where that loses it: what would vanish becomes the smallest number, what would overflow the
  * largest), a rule or an array file converted as it is read. NULL: of a weight file, or no float. */

@@ -83,3 +83,8 @@ const char *op_const_string(const Op *op, const char *arg)
     const Value *v = op_value(op, arg);
     return v ? value_string(v) : NULL;
 }
+
+bool is_relabel(const Op *op)
+{
+    return op->kind == OP_reshape || op->kind == OP_expand_dims || op->kind == OP_squeeze;
+}

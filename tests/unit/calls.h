@@ -20,4 +20,12 @@ typedef struct {
 
 void check_calls(const CallCase *cases, size_t n); /* fails the cmocka test, naming the case */
 
+/* In a cmocka test: CHECK({ op, opset, arguments, expected }, ..); */
+#define CHECK(...)                                                        \
+    do {                                                                  \
+        static const CallCase cases[] = { __VA_ARGS__ };                  \
+        (void)state;                                                      \
+        check_calls(cases, COUNT(cases));                                 \
+    } while (0)
+
 #endif

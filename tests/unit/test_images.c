@@ -8,13 +8,6 @@
 
 #include "calls.h"
 
-#define CHECK(...)                                                        \
-    do {                                                                  \
-        static const CallCase cases[] = { __VA_ARGS__ };                  \
-        (void)state;                                                      \
-        check_calls(cases, COUNT(cases));                                 \
-    } while (0)
-
 #define LINE(mode, n) \
     "x=fp32[1,1,4] 0 10 20 30; target_size_height=int32[] 1; target_size_width=int32[] " n \
     "; sampling_mode=string[] " mode

@@ -9,13 +9,6 @@
 #include "../../ir/ops/eval.h"
 #include "calls.h"
 
-#define CHECK(...)                                                        \
-    do {                                                                  \
-        static const CallCase cases[] = { __VA_ARGS__ };                  \
-        (void)state;                                                      \
-        check_calls(cases, COUNT(cases));                                 \
-    } while (0)
-
 static void test_unary(void **state)
 {
     CHECK(

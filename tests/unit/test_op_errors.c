@@ -4,13 +4,6 @@
 #include "calls.h"
 #include "runs.h"
 
-#define CHECK(...)                                                        \
-    do {                                                                  \
-        static const CallCase cases[] = { __VA_ARGS__ };                  \
-        (void)state;                                                      \
-        check_calls(cases, COUNT(cases));                                 \
-    } while (0)
-
 /* ---- windows --------------------------------------------------------------------------------- */
 
 static void test_windows(void **state)

@@ -8,13 +8,6 @@
 
 #include "calls.h"
 
-#define CHECK(...)                                                        \
-    do {                                                                  \
-        static const CallCase cases[] = { __VA_ARGS__ };                  \
-        (void)state;                                                      \
-        check_calls(cases, COUNT(cases));                                 \
-    } while (0)
-
 static void test_quantize(void **state)
 {
     CHECK(
