@@ -205,3 +205,30 @@ bool const_equal(const Const *a, const Const *b)
     }
     return false;
 }
+
+/* ---- where it is written ----------------------------------------------------------------------- */
+
+/* First opset in which literals of a type go to the weight file. */
+static const Opset blob_since[DT_COUNT] = {
+    [DT_FP16] = OPSET_IOS15,  [DT_FP32] = OPSET_IOS15,   [DT_INT8] = OPSET_IOS15,
+    [DT_UINT8] = OPSET_IOS15, [DT_INT16] = OPSET_IOS18,  [DT_UINT16] = OPSET_IOS18,
+    [DT_INT32] = OPSET_IOS18, [DT_UINT32] = OPSET_IOS18, [DT_BF16] = OPSET_IOS18,
+    [DT_INT4] = OPSET_IOS18,  [DT_UINT1] = OPSET_IOS18,  [DT_UINT2] = OPSET_IOS18,
+    [DT_UINT3] = OPSET_IOS18, [DT_UINT4] = OPSET_IOS18,  [DT_UINT6] = OPSET_IOS18,
+};
+
+bool const_leaves_text(const Func *f, const Const *c, size_t min)
+{
+    size_t n;
+    if (c->kind == CONST_BLOB || c->kind == CONST_GROUP) return false;
+    if (c->type->kind != TY_TENSOR || !shape_count(&c->type->shape, &n)) return false;
+    if (n < (c->in_file ? 1 : min) || !blob_since[c->type->dtype]) return false;
+    if (f->opset != OPSET_NONE && f->opset < blob_since[c->type->dtype]) return false;
+    const bool spelled_out = c->loc.src && c->loc.src == f->module->src;
+    return c->kind != CONST_DATA || !spelled_out || c->in_file;
+}
+
+bool const_in_file(const Func *f, const Const *c)
+{
+    return c->kind == CONST_BLOB || const_leaves_text(f, c, CONST_FILE_MIN);
+}

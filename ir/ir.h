@@ -131,6 +131,7 @@ typedef enum {
 
 typedef enum { INIT_FILL, INIT_NORMAL, INIT_UNIFORM } InitKind;
 
+typedef struct Func Func;
 typedef struct WeightFile WeightFile; /* a mapped weight file, or one that is absent; see below */
 
 typedef struct Const Const;
@@ -149,6 +150,7 @@ struct Const {
     InitKind init;         /* INIT */
     double a, b;           /* FILL: a; NORMAL: mean a, deviation b; UNIFORM: from a up to b */
     uint64_t seed;         /* INIT: the stream; element i is a function of (seed, i) alone */
+    bool in_file;          /* belongs in a weight file however small, and though it was spelled out */
 };
 
 Const *const_data(Arena *a, const Type *t, const void *data);       /* data is not copied */
@@ -164,6 +166,11 @@ Const *const_bools(Arena *a, int n, const bool *v);
 bool const_read(const Const *c, Diag *d, size_t first, size_t n, void *dst);
 /* The whole literal as a tensor: a view when the bytes are in memory or mapped, else a copy. */
 bool const_tensor(const Const *c, Diag *d, Tensor *out);
+enum { CONST_FILE_MIN = 10 }; /* literals of fewer elements stay in the text, as coremltools has it */
+/* Whether writing a literal of f moves it from the text to a weight file: nobody spelled it out, it
+ * has `min` elements or more, and its type may be there in f's opset; or it is marked `in_file`. */
+bool const_leaves_text(const Func *f, const Const *c, size_t min);
+bool const_in_file(const Func *f, const Const *c); /* will be, or is already: a reference */
 bool const_equal(const Const *a, const Const *b); /* same type and same bytes or same origin */
 
 /* ---- the program ----------------------------------------------------------------------------- */
@@ -173,7 +180,6 @@ Opset opset_find(const char *text);         /* "ios17"; OPSET_NONE when unknown;
 const char *opset_text(Opset o);
 
 typedef struct Module Module;
-typedef struct Func Func;
 typedef struct Block Block;
 typedef struct Op Op;
 typedef struct Value Value;

@@ -1,6 +1,7 @@
 /* anec.c -- compiles a program to MIL, for a target or as it is. */
 #include "graph.h"
 #include "lists.h"
+#include "rules_view.h"
 #include "stats.h"
 #include "tool.h"
 
@@ -23,6 +24,8 @@ static const Example examples[] = {
     { "anec --set layers=2 model.anedsl", "compile with another parameter, text to stdout" },
     { "anec --target m4 -o new.mil old.mil", "rewrite MIL for another chip" },
     { "anec --check model.mil", "say what is wrong with a program" },
+    { "anec --check --target m1 model.mil", "say what an M1 would refuse or get wrong, and the way out" },
+    { "anec --explain kernel-width", "what a rule says, and who saw it on which chip" },
     { "anec --stats model.mil", "what it computes and how much room it takes" },
     { "anec --emit dot model.mil | dot -Tsvg > model.svg", "draw it, with graphviz" },
     { "anec --dump-after cse model.anedsl > y.mil",
@@ -52,12 +55,33 @@ typedef struct {
     const Args *args;
     Diag *diag;
     Model model;
+    Pipeline pipeline;
     Buf out; /* what goes to stdout */
 } Job;
 
 static const OptValue *opt(const Job *j, int id) { return &j->args->value[id]; }
 
 /* ---- usage ----------------------------------------------------------------------------------- */
+
+static bool json(const Job *j) { return opt(j, ANEC_json)->count > 0; }
+
+/* Rules by name, finding or operation; with --target as they stand for it. */
+static int put_rules(Job *j)
+{
+    const OptValue *explain = opt(j, ANEC_explain);
+    const Model nothing = { .dsl = true }; /* the rules are of the target alone */
+    int code = model_pipeline(&nothing, j->args, j->diag, &j->pipeline);
+    if (code) return code;
+    const RuleSet *rs = j->pipeline.chip ? &j->pipeline.rules : NULL;
+    if (!explain->count) return rules_list(&j->out, j->diag, rs, json(j)) ? EXIT_DONE : diag_exit(j->diag);
+    if (rules_explain(&j->out, j->diag, rs, explain->text, json(j))) return EXIT_DONE;
+    const char *near = rules_nearest(explain->text);
+    if (diag_ok(j->diag) && near)
+        usage_error(&tool, "there is no rule %s; did you mean %s?", explain->text, near);
+    else if (diag_ok(j->diag))
+        usage_error(&tool, "there is no rule %s; --list-rules shows all", explain->text);
+    return diag_ok(j->diag) ? EXIT_USAGE : diag_exit(j->diag);
+}
 
 static bool lists(Job *j)
 {
@@ -136,8 +160,9 @@ static bool check_usage(const Job *j)
         && (opt(j, ANEC_emit)->count || opt(j, ANEC_dump_after)->count
             || opt(j, ANEC_check)->count))
         return usage_error(&tool, "--stats goes neither with --emit, --dump-after nor --check");
-    if (opt(j, ANEC_json)->count && !opt(j, ANEC_stats)->count)
-        return usage_error(&tool, "--json goes with --stats; --emit json prints the program");
+    if (json(j) && !opt(j, ANEC_stats)->count && !opt(j, ANEC_check)->count)
+        return usage_error(&tool, "--json goes with --stats, --check, --list-rules or --explain; "
+                                  "--emit json prints the program");
     return check_output(j) && check_passes(j);
 }
 
@@ -154,30 +179,46 @@ static void dump_pass(void *ctx, const char *pass, int changes, const Module *m)
     if (all) buf_putc(&j->out, '\n');
 }
 
+/* --check takes MIL as it is given; a program of the language is what it compiles to. */
+static bool checks_as_given(const Job *j)
+{
+    return opt(j, ANEC_check)->count && !j->model.dsl && !opt(j, ANEC_passes)->count;
+}
+
 static int run_passes(Job *j)
 {
-    PassOptions o;
-    Target own;
-    if (!model_wants_passes(&j->model, j->args) && !opt(j, ANEC_passes)->count
-        && !opt(j, ANEC_dump_after)->count)
-        return EXIT_DONE;
-    if (!j->model.dsl && !model_wants_passes(&j->model, j->args) && !opt(j, ANEC_passes)->count) {
+    PassOptions *o = &j->pipeline.pass;
+    const bool wants = model_wants_passes(&j->model, j->args) || opt(j, ANEC_passes)->count;
+    if (!wants && !opt(j, ANEC_dump_after)->count) return EXIT_DONE;
+    if (!j->model.dsl && !wants) {
         usage_error(&tool,
                     "--dump-after: no pass runs on a .mil without --target, --io, --opset or "
                     "--passes");
         return EXIT_USAGE;
     }
-    if (!model_pass_options(&j->model, j->args, &o, &own)) return EXIT_USAGE;
-    if (opt(j, ANEC_passes)->count) o.only = opt(j, ANEC_passes)->text;
-    if (opt(j, ANEC_dump_after)->count) o.dump = opt(j, ANEC_dump_after)->text;
-    o.dump_to = dump_pass;
-    o.ctx = j;
+    int code = model_pipeline(&j->model, j->args, j->diag, &j->pipeline);
+    if (code || checks_as_given(j)) return code;
+    if (opt(j, ANEC_passes)->count) o->only = opt(j, ANEC_passes)->text;
+    if (opt(j, ANEC_dump_after)->count) o->dump = opt(j, ANEC_dump_after)->text;
+    o->dump_to = dump_pass;
+    o->ctx = j;
     if (common(j->args, COM_verbose)->count)
-        fprintf(stderr, "anec: target=%s opset=%s\n", o.target->name,
-                opset_text(o.opset ? o.opset : o.target->opset));
-    int code = j->model.dsl ? EXIT_DONE : model_check(&j->model, j->diag);
+        fprintf(stderr, "anec: target=%s opset=%s\n", o->target->name,
+                opset_text(o->opset ? o->opset : o->target->opset));
+    code = j->model.dsl ? EXIT_DONE : model_check(&j->model, j->diag);
     if (code) return code;
-    return passes_run(j->model.module, &o, j->diag) ? EXIT_DONE : diag_exit(j->diag);
+    return passes_run(j->model.module, o, j->diag) ? EXIT_DONE : diag_exit(j->diag);
+}
+
+/* The rules of the chip that was asked for. While compiling only what is sure is said: the doubtful is
+ * for --check. */
+static int check_rules(Job *j, bool check)
+{
+    if (!j->pipeline.chip) return EXIT_DONE;
+    j->pipeline.rules.doubts = check;
+    if (check && json(j)) rules_check_json(&j->out, j->diag, j->model.module, &j->pipeline.rules);
+    else rules_check(j->model.module, &j->pipeline.rules, j->diag, NULL, NULL);
+    return diag_exit(j->diag);
 }
 
 /* ---- products -------------------------------------------------------------------------------- */
@@ -225,7 +266,12 @@ static int produce(Job *j)
 {
     const OptValue *o = opt(j, ANEC_output);
     int code;
-    if (opt(j, ANEC_check)->count) return model_check(&j->model, j->diag);
+    if (opt(j, ANEC_check)->count) {
+        code = model_check(&j->model, j->diag);
+        return code ? code : check_rules(j, true);
+    }
+    if (!opt(j, ANEC_dump_after)->count && !opt(j, ANEC_passes)->count && (code = check_rules(j, false)))
+        return code;
     if ((emits_view(j) || opt(j, ANEC_stats)->count) && (code = model_check(&j->model, j->diag)))
         return code;
     if (emits_view(j)) return put_view(j);
@@ -245,6 +291,7 @@ static int produce(Job *j)
 static int run_job(Job *j)
 {
     if (lists(j)) return EXIT_DONE;
+    if (opt(j, ANEC_list_rules)->count || opt(j, ANEC_explain)->count) return put_rules(j);
     if (!check_usage(j)) return EXIT_USAGE;
     int code = model_open(&j->model, j->args, j->diag);
     if (code) return code;
@@ -278,7 +325,7 @@ int main(int argc, char **argv)
         else if (tool_diag(&diag, &args, &progress)) code = run_job(&job);
     }
     progress_clear(&progress);
-    if (code == EXIT_DONE) code = put_stdout(&job, code);
+    if (code == EXIT_DONE || (code == EXIT_WRONG && json(&job))) code = put_stdout(&job, code);
     model_free(&job.model);
     buf_free(&job.out);
     diag_free(&diag);

@@ -77,14 +77,13 @@ static bool check_usage(const Job *j, bool folders)
 
 static int read_model(Job *j, Model *m, const char *path)
 {
-    PassOptions o;
-    Target own;
+    Pipeline p;
     Args args = *j->args;
     args.operand = path;
     int code = model_read(m, &args, j->diag);
     if (code || !model_wants_passes(m, &args)) return code;
-    if (!model_pass_options(m, &args, &o, &own)) return EXIT_USAGE;
-    return passes_run(m->module, &o, j->diag) ? EXIT_DONE : diag_exit(j->diag);
+    if ((code = model_pipeline(m, &args, j->diag, &p))) return code;
+    return passes_run(m->module, &p.pass, j->diag) ? EXIT_DONE : diag_exit(j->diag);
 }
 
 static int verdict(const Job *j, Verdict v)

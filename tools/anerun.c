@@ -397,14 +397,16 @@ static void set_run_options(Job *j)
 /* Rewrites the model as the options ask; the types it declares itself are kept aside. */
 static int retarget(Job *j)
 {
-    PassOptions o;
-    Target own;
+    Pipeline p;
     const Block *b = j->func->body;
     j->own = NEW_ARRAY(&j->arena, b->nparam + 1, const Type *);
     for (int i = 0; i < b->nparam; i++) j->own[i] = b->param[i]->type;
     if (!model_wants_passes(&j->model, j->args)) return EXIT_DONE;
-    if (!model_pass_options(&j->model, j->args, &o, &own)) return EXIT_USAGE;
-    return passes_run(j->model.module, &o, j->diag) ? EXIT_DONE : diag_exit(j->diag);
+    int code = model_pipeline(&j->model, j->args, j->diag, &p);
+    if (code) return code;
+    /* The processor takes everything: only a chip that was named has rules. */
+    if (!p.chip) ruleset_clear(&p.rules);
+    return passes_run(j->model.module, &p.pass, j->diag) ? EXIT_DONE : diag_exit(j->diag);
 }
 
 static int describe(Job *j)

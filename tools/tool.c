@@ -59,10 +59,15 @@ static bool warning_bit(const Args *a, const char *name, uint64_t *bit)
         *bit = UINT64_C(1) << w;
         return true;
     }
-    const char *near = name_nearest(name, warning_names, WARN_COUNT);
-    return near
-               ? usage_error(a->tool, "there is no warning called %s; did you mean %s?", name, near)
-               : usage_error(a->tool, "there is no warning called %s", name);
+    *bit = 0;
+    if (rule_find(name) >= 0) return true; /* apply_wishes sees to it */
+    const char *known[WARN_COUNT + RULE_COUNT];
+    for (int i = 0; i < WARN_COUNT; i++) known[i] = warning_names[i];
+    for (int i = 0; i < RULE_COUNT; i++) known[WARN_COUNT + i] = rules[i].name;
+    const char *near = name_nearest(name, known, COUNT(known));
+    return near ? usage_error(a->tool, "there is no warning or rule called %s; did you mean %s?", name, near)
+                : usage_error(a->tool, "there is no warning or rule called %s; anec --list-rules shows the rules",
+                              name);
 }
 
 bool tool_diag(Diag *d, const Args *a, Progress *p)
@@ -77,7 +82,10 @@ bool tool_diag(Diag *d, const Args *a, Progress *p)
         uint64_t bit = 0;
         if (!strcmp(s, "error")) d->promoted = ~UINT64_C(0);
         else if (!strcmp(s, "no-error")) d->promoted = 0;
-        else if (!strncmp(s, "error=", 6)) {
+        else if (!strncmp(s, "no-error=", 9)) {
+            if (!warning_bit(a, s + 9, &bit)) return false;
+            d->promoted &= ~bit;
+        } else if (!strncmp(s, "error=", 6)) {
             if (!warning_bit(a, s + 6, &bit)) return false;
             d->promoted |= bit;
         } else if (!strncmp(s, "no-", 3)) {
@@ -227,7 +235,7 @@ void model_free(Model *m)
 bool model_wants_passes(const Model *m, const Args *a)
 {
     return m->dsl || common(a, COM_target)->count || common(a, COM_io)->count
-           || common(a, COM_opset)->count;
+           || common(a, COM_opset)->count || common(a, COM_profile)->count;
 }
 
 static bool boundary_has(const Func *f, DType t)
@@ -275,21 +283,51 @@ static const Target *find_target(const Args *a, const char *name)
     return NULL;
 }
 
-bool model_pass_options(const Model *m, const Args *a, PassOptions *o, Target *own)
+/* -W words that name rules. */
+static void apply_wishes(RuleSet *rs, const OptValue *w)
+{
+    static const struct { const char *before; Wish wish; } forms[] = {
+        { "no-error=", WISH_WARNING }, { "error=", WISH_ERROR }, { "no-", WISH_OFF }, { "", WISH_ON },
+    };
+    for (int i = 0; i < w->count; i++)
+        for (size_t k = 0; k < COUNT(forms); k++) {
+            size_t n = strlen(forms[k].before);
+            if (strncmp(w->all[i], forms[k].before, n) != 0) continue;
+            int rule = rule_find(w->all[i] + n);
+            if (rule < 0) continue;
+            rs->wish[rule] = (unsigned char)forms[k].wish;
+            break;
+        }
+}
+
+int model_pipeline(const Model *m, const Args *a, Diag *d, Pipeline *p)
 {
     const OptValue *target = common(a, COM_target), *io = common(a, COM_io),
-                   *opset = common(a, COM_opset);
-    *o = (PassOptions){ .io = IO_AUTO };
+                   *opset = common(a, COM_opset), *profile = common(a, COM_profile);
+    PassOptions *o = &p->pass;
+    *p = (Pipeline){ .pass = { .io = IO_AUTO }, .chip = target->count > 0 };
     if (target->count) {
         o->target = find_target(a, target->text);
     } else if (m->dsl) {
         o->target = target_find("generic");
     } else {
-        *own = own_target(m->module);
-        o->target = own;
+        p->own = own_target(m->module);
+        o->target = &p->own;
+    }
+    if (!o->target) return EXIT_USAGE;
+    if (profile->count && !target->count && !m->dsl) {
+        usage_error(a->tool, "--profile goes with --target: it says which chip the rules are of");
+        return EXIT_USAGE;
     }
     if (io->count)
         o->io = !strcmp(io->text, "fp16") ? IO_FP16 : !strcmp(io->text, "fp32") ? IO_FP32 : IO_AUTO;
     if (opset->count) o->opset = opset_find(opset->text);
-    return o->target != NULL;
+    ruleset_init(&p->rules, o->target, target->text);
+    if (profile->count && !profile_read(&p->rules, d, profile->text)) return diag_exit(d);
+    apply_wishes(&p->rules, common(a, COM_warn));
+    /* Who asks for fp32 against the table gets it, with a warning. */
+    if (o->io == IO_FP32 && rule_holds(&p->rules, RULE_io_fp32))
+        p->rules.stand[RULE_io_fp32] = STAND_REPORTED;
+    o->rules = &p->rules;
+    return EXIT_DONE;
 }

@@ -44,9 +44,16 @@ void model_free(Model *m);
 
 /* Whether the options ask for passes: an .anedsl always, a .mil with --target, --io or --opset. */
 bool model_wants_passes(const Model *m, const Args *a);
-/* The pipeline's options as the command line says; false: usage. `own` is room for a target made
- * of the model itself, for when only --io or --opset is given. */
-bool model_pass_options(const Model *m, const Args *a, PassOptions *o, Target *own);
+/* What the command line asks of the passes, and room for what it points to. */
+typedef struct {
+    PassOptions pass;
+    Target own;    /* made of the model itself, for when only --io or --opset is given */
+    RuleSet rules; /* of the target, as --profile and -W have it */
+    bool chip;     /* --target was given: what stays illegal is an error */
+} Pipeline;
+
+/* 0, or the exit code: what is wrong has been said. */
+int model_pipeline(const Model *m, const Args *a, Diag *d, Pipeline *p);
 
 /* "fp16", "fp32", "mixed" or "none": the float types of a function's inputs and results. */
 const char *boundary_text(const Func *f);

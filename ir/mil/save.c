@@ -8,19 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    MIN_ELEMENTS = 10,  /* fewer stay in the text, as coremltools has it */
-    TEXT_ELEMENTS = 1024 /* more, and not spelled out by anyone, should not go to a terminal */
-};
-
-/* First opset in which literals of a type go to the weight file. */
-static const Opset blob_since[DT_COUNT] = {
-    [DT_FP16] = OPSET_IOS15,  [DT_FP32] = OPSET_IOS15,   [DT_INT8] = OPSET_IOS15,
-    [DT_UINT8] = OPSET_IOS15, [DT_INT16] = OPSET_IOS18,  [DT_UINT16] = OPSET_IOS18,
-    [DT_INT32] = OPSET_IOS18, [DT_UINT32] = OPSET_IOS18, [DT_BF16] = OPSET_IOS18,
-    [DT_INT4] = OPSET_IOS18,  [DT_UINT1] = OPSET_IOS18,  [DT_UINT2] = OPSET_IOS18,
-    [DT_UINT3] = OPSET_IOS18, [DT_UINT4] = OPSET_IOS18,  [DT_UINT6] = OPSET_IOS18,
-};
+enum { TEXT_ELEMENTS = 1024 }; /* more, and not spelled out by anyone, should not go to a terminal */
 
 typedef struct {
     const Const *c;
@@ -82,22 +70,10 @@ static void each_const(const Module *m, ConstVisitor *fn, void *ctx)
 
 /* ---- which literals belong in a file --------------------------------------------------------- */
 
-/* Not references; those depend on the folder. */
-static bool belongs_in_file(const Func *f, const Const *c, size_t min)
-{
-    size_t n;
-    if (c->kind == CONST_BLOB || c->kind == CONST_GROUP) return false;
-    if (c->type->kind != TY_TENSOR || !shape_count(&c->type->shape, &n) || n < min) return false;
-    if (!blob_since[c->type->dtype]) return false;
-    if (f->opset != OPSET_NONE && f->opset < blob_since[c->type->dtype]) return false;
-    const bool spelled_out = c->loc.src && c->loc.src == f->module->src;
-    return c->kind != CONST_DATA || !spelled_out;
-}
-
 static void look_for_weights(void *ctx, const Func *f, const Const *c)
 {
     bool *found = ctx;
-    *found |= belongs_in_file(f, c, c->kind == CONST_DATA ? TEXT_ELEMENTS : MIN_ELEMENTS);
+    *found |= const_leaves_text(f, c, c->kind == CONST_DATA ? TEXT_ELEMENTS : CONST_FILE_MIN);
 }
 
 bool mil_needs_weights(const Module *m)
@@ -157,7 +133,7 @@ static void collect(void *ctx, const Func *f, const Const *c)
 {
     Save *s = ctx;
     const bool blob = c->kind == CONST_BLOB;
-    if (blob ? reference_stays(s, c) : !belongs_in_file(f, c, MIN_ELEMENTS)) return;
+    if (blob ? reference_stays(s, c) : !const_leaves_text(f, c, CONST_FILE_MIN)) return;
     if (!blob || c->file->absent) s->fresh = true;
     s->place = room(s, s->place, s->nplace, &s->place_cap, sizeof *s->place);
     s->place[s->nplace++] = (Place){ .c = c };

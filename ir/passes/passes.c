@@ -39,8 +39,14 @@ static bool check_list(const char *list, Diag *d)
     return ok;
 }
 
-bool passes_run(Module *m, const PassOptions *o, Diag *d)
+bool passes_run(Module *m, const PassOptions *given, Diag *d)
 {
+    RuleSet own;
+    PassOptions with = *given, *o = &with;
+    if (!o->rules) {
+        ruleset_init(&own, o->target, NULL);
+        o->rules = &own;
+    }
     if (o->only && !check_list(o->only, d)) return false;
     if (o->dump && strcmp(o->dump, "all") != 0 && !check_list(o->dump, d)) return false;
     for (int i = 0; i < pass_count; i++) {

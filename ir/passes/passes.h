@@ -3,10 +3,11 @@
 #define ANEC_PASSES_H
 
 #include "../ir.h"
-#include "../targets/targets.h"
+#include "../targets/rules.h"
 
 typedef struct {
     const Target *target; /* never NULL: generic when none was asked for */
+    const RuleSet *rules; /* as they stand for the target; NULL: as its row of the tables says */
     IoMode io;            /* IO_AUTO: the target's */
     Opset opset;          /* OPSET_NONE: the target's */
     const char *only;     /* "a,b": run just these, in table order; NULL: all that apply */

@@ -4,9 +4,15 @@
 #include <string.h>
 
 const Target targets[] = {
-#define TARGET(n, v, o, i, ti, tv, d, e) \
-    { .name = #n, .doc = d, .version = v, .opset = OPSET_##o, .io = i, .try_io = ti, \
-      .try_version = tv, .evidence = e },
+#define TARGET(n, v, o, i, ti, tv, d, e)                                                           \
+    { .name = #n,                                                                                  \
+      .doc = d,                                                                                    \
+      .version = v,                                                                                \
+      .opset = OPSET_##o,                                                                          \
+      .io = i,                                                                                     \
+      .try_io = ti,                                                                                \
+      .try_version = tv,                                                                           \
+      .evidence = e },
 #include "targets.def"
 };
 const int target_count = (int)COUNT(targets);
@@ -19,6 +25,7 @@ const Target *target_find(const char *name)
     for (const char *s = name + len + (name[len] == ','); *s; s++)
         if ((*s < '0' || *s > '9') && *s != '.') return NULL;
     for (int i = 0; i < target_count; i++)
-        if (strlen(targets[i].name) == len && !memcmp(targets[i].name, name, len)) return &targets[i];
+        if (strlen(targets[i].name) == len && !memcmp(targets[i].name, name, len))
+            return &targets[i];
     return NULL;
 }

@@ -1,0 +1,164 @@
+/* check.c -- a program against the rules of a target: walks it, asks each rule, reports breaks. */
+#include "rules.h"
+
+#include <string.h>
+
+/* ---- reporting
+ * ------------------------------------------------------------------------------------ */
+
+static const char *finding_text(Arena *a, const Rule *r)
+{
+    return r->finding[0] ? arena_printf(a, ", %s", r->finding) : "";
+}
+
+/* How it stands, for which chip, and where that is from. */
+static void explain(const RuleCheck *c, const RuleBreak *b)
+{
+    const Rule *r = b->rule;
+    const char *target = c->rules->target->name;
+    diag_note(c->diag, (Loc){ 0 },
+              "on the engine: %s; %s for %s%s, anec --explain %s has the evidence", r->happens,
+              standing_names[b->standing], target,
+              c->rules->profiled[c->rule] ? " in the profile" : "", r->name);
+    if (rule_heals(c->rules, c->rule))
+        diag_note(c->diag, (Loc){ 0 }, "the way out: %s; anec --target %s takes it (pass %s)",
+                  r->way_out, target, r->pass);
+    else diag_note(c->diag, (Loc){ 0 }, "the way out: %s", r->way_out);
+}
+
+static void report(RuleCheck *c, const RuleBreak *b)
+{
+    const Rule *r = b->rule;
+    const char *more = finding_text(c->scratch, r);
+    const bool once =
+        b->level == LEVEL_WARNING; /* a doubt about an operation need not be said of each */
+    if (once && c->said[c->rule] == c->func) return;
+    c->said[c->rule] = c->func;
+    if (b->level == LEVEL_ERROR)
+        diag_error(c->diag, b->loc, "%s [%s: %s%s]", b->message, c->rules->target->name, r->name,
+                   more);
+    else
+        diag_warn(c->diag, b->standing == STAND_CONTRADICTED ? WARN_CONTRADICTED : WARN_RULE,
+                  b->loc, "%s [%s: %s%s]", b->message, c->rules->target->name, r->name, more);
+    explain(c, b);
+}
+
+static void broken(RuleCheck *c, Standing s, Loc loc, const char *fmt, va_list ap)
+{
+    RuleLevel level = rule_level(c->rules, c->rule, s);
+    c->broken++;
+    if (level == LEVEL_OFF) return;
+    if (level == LEVEL_ERROR) c->errors++;
+    RuleBreak b = { .rule = &rules[c->rule],
+                    .level = level,
+                    .standing = s,
+                    .func = c->func,
+                    .op = c->op,
+                    .loc = loc,
+                    .message = arena_vprintf(c->scratch, fmt, ap) };
+    if (c->sink) c->sink(c->ctx, &b);
+    else report(c, &b);
+}
+
+void rule_broken(RuleCheck *c, Loc loc, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    broken(c, rule_stands(c->rules, c->rule), loc, fmt, ap);
+    va_end(ap);
+}
+
+void rule_broken_as(RuleCheck *c, Standing s, Loc loc, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    broken(c, s, loc, fmt, ap);
+    va_end(ap);
+}
+
+/* ---- which rules look at what
+ * ---------------------------------------------------------------------- */
+
+static bool applies(const Rule *r, const char *op)
+{
+    if (!strcmp(r->ops, "*")) return true;
+    const size_t n = strlen(op);
+    for (const char *s = n ? r->ops : NULL; s && (s = strstr(s, op)); s += n)
+        if (s > r->ops && s[-1] == ' ' && s[n] == ' ') return true;
+    return false;
+}
+
+/* For each kind of op the rules that look at it, found once: programs have thousands of statements.
+ */
+typedef struct {
+    int at[OP_COUNT + 2]; /* rule_of[at[k] .. at[k + 1]): of op kind k; the last is for OP_NONE */
+    int *rule_of;
+} Index;
+
+static bool asked(const RuleCheck *c, int rule)
+{
+    const Rule *r = &rules[rule];
+    return r->check
+        && (r->check == rule_op_refused || rule_level(c->rules, rule, rule_stands(c->rules, rule)));
+}
+
+static void make_index(RuleCheck *c, Index *x, Arena *a)
+{
+    int n = 0;
+    x->rule_of = NEW_ARRAY(a, (OP_COUNT + 1) * RULE_COUNT, int);
+    for (int k = 0; k <= OP_COUNT; k++) {
+        x->at[k] = n;
+        for (int i = 0; i < RULE_COUNT; i++)
+            if (rules[i].on == ON_OP && asked(c, i)
+                && applies(&rules[i], k < OP_COUNT ? ops[k].name : ""))
+                x->rule_of[n++] = i;
+    }
+    x->at[OP_COUNT + 1] = n;
+}
+
+typedef struct {
+    RuleCheck *check;
+    Index index;
+} Walk;
+
+static void ask(RuleCheck *c, int rule)
+{
+    Arena scratch = { 0 };
+    c->rule = rule;
+    c->scratch = &scratch;
+    rules[rule].check(c);
+    c->scratch = NULL;
+    arena_free(&scratch);
+}
+
+static bool visit(void *ctx, Op *op)
+{
+    Walk *w = ctx;
+    const int k = op->kind == OP_NONE ? OP_COUNT : op->kind;
+    w->check->op = op;
+    for (int i = w->index.at[k]; i < w->index.at[k + 1]; i++) ask(w->check, w->index.rule_of[i]);
+    w->check->op = NULL;
+    return true;
+}
+
+static void ask_all(RuleCheck *c, RuleOn on)
+{
+    for (int i = 0; i < RULE_COUNT; i++)
+        if (rules[i].on == on && asked(c, i)) ask(c, i);
+}
+
+int rules_check(Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, void *ctx)
+{
+    const Func *said[RULE_COUNT] = { NULL };
+    RuleCheck c = { .said = said, .rules = rs, .module = m, .diag = d, .sink = sink, .ctx = ctx };
+    Arena a = { 0 };
+    Walk w = { .check = &c };
+    make_index(&c, &w.index, &a);
+    ask_all(&c, ON_MODULE);
+    for (c.func = m->first; c.func; c.func = c.func->next) {
+        ask_all(&c, ON_FUNC);
+        func_walk(c.func, visit, &w);
+    }
+    arena_free(&a);
+    return d->fails ? -1 : c.errors;
+}

@@ -1,0 +1,193 @@
+/* rule_io.c -- rules about what goes in and comes out of a function: types, sizes, order, states.
+ */
+#include "rules.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ELEMENT_BYTES = 8 };
+
+static bool has_dtype(const Type *t, DType dtype)
+{
+    return t->kind == TY_TENSOR && t->dtype == dtype;
+}
+
+/* Calls fn with every input (states are not one) and result of the function. */
+typedef void Edge(RuleCheck *c, const Value *v, const char *what);
+static void each_edge(RuleCheck *c, Edge *fn)
+{
+    const Block *b = c->func->body;
+    for (int i = 0; i < b->nparam; i++)
+        if (b->param[i]->type->kind != TY_STATE) fn(c, b->param[i], "input");
+    for (int i = 0; i < b->nresult; i++) fn(c, b->result[i], "result");
+}
+
+static void edge_fp32(RuleCheck *c, const Value *v, const char *what)
+{
+    if (has_dtype(v->type, DT_FP32))
+        rule_broken(c, v->loc, "%s %s is %s", what, v->name, type_text(c->scratch, v->type));
+}
+
+void rule_io_fp32(RuleCheck *c)
+{
+    each_edge(c, edge_fp32);
+}
+
+static void edge_type(RuleCheck *c, const Value *v, const char *what)
+{
+    static const DType taken[] = { DT_FP16, DT_FP32, DT_INT8, DT_UINT8, DT_INT16, DT_UINT16 };
+    for (size_t i = 0; i < COUNT(taken); i++)
+        if (has_dtype(v->type, taken[i])) return;
+    rule_broken(c, v->loc, "%s %s is %s", what, v->name, type_text(c->scratch, v->type));
+}
+
+void rule_io_type(RuleCheck *c)
+{
+    each_edge(c, edge_type);
+}
+
+void rule_cast_int32(RuleCheck *c)
+{
+    if (c->op->nout && has_dtype(c->op->out[0]->type, DT_INT32))
+        rule_broken(c, c->op->loc, "cast to int32: %s", c->op->out[0]->name);
+}
+
+/* ---- what is returned -------------------------------------------------------------------------
+ */
+
+void rule_returned_input(RuleCheck *c)
+{
+    const Block *b = c->func->body;
+    for (int i = 0; i < b->nresult; i++)
+        for (int k = 0; k < b->nparam; k++)
+            if (b->result[i] == b->param[k])
+                rule_broken(c, b->param[k]->loc, "function %s returns its input %s", c->func->name,
+                            b->param[k]->name);
+}
+
+void rule_constant_result(RuleCheck *c)
+{
+    const Block *b = c->func->body;
+    for (int i = 0; i < b->nresult; i++)
+        if (value_is_const(b->result[i]))
+            rule_broken(c, b->result[i]->loc, "result %s is a constant", b->result[i]->name);
+}
+
+void rule_identity_result(RuleCheck *c)
+{
+    const Block *b = c->func->body;
+    const Op *def = b->nresult == 1 ? b->result[0]->def : NULL;
+    if (def && def->kind == OP_identity)
+        rule_broken(c, def->loc, "the only result, %s, is an identity", b->result[0]->name);
+}
+
+/* ---- order, count and sizes ---------------------------------------------------------------------
+ */
+
+/* Names that a caller who binds by position relies on, and whose alphabet says otherwise. */
+static void check_order(RuleCheck *c, Value *const *v, int n, const char *what)
+{
+    for (int i = 1; i < n; i++)
+        if (strcmp(v[i - 1]->name, v[i]->name) > 0) {
+            rule_broken(c, v[i]->loc, "%s %s stands after %s, before it in the alphabet", what,
+                        v[i]->name, v[i - 1]->name);
+            return;
+        }
+}
+
+void rule_slot_order(RuleCheck *c)
+{
+    const Block *b = c->func->body;
+    check_order(c, b->param, b->nparam, "input");
+    check_order(c, b->result, b->nresult, "result");
+}
+
+void rule_many_inputs(RuleCheck *c)
+{
+    if (c->func->body->nparam > 1)
+        rule_broken(c, c->func->loc, "function %s has %d inputs", c->func->name,
+                    c->func->body->nparam);
+}
+
+static void check_sizes(RuleCheck *c, Value *const *v, int n, const char *what)
+{
+    for (int i = 1; i < n; i++) {
+        size_t a = type_bytes(v[0]->type), b = type_bytes(v[i]->type);
+        if (!a || !b || a == b) continue;
+        rule_broken(c, v[i]->loc, "%s %s has %zu bytes, %s has %zu", what, v[i]->name, b,
+                    v[0]->name, a);
+        return;
+    }
+}
+
+void rule_equal_sizes(RuleCheck *c)
+{
+    const Block *b = c->func->body;
+    check_sizes(c, b->param, b->nparam, "input");
+    check_sizes(c, b->result, b->nresult, "result");
+}
+
+static void edge_minimum(RuleCheck *c, const Value *v, const char *what)
+{
+    int64_t least = rule_limit(c->rules, LIMIT_surface_min);
+    size_t bytes = type_bytes(v->type);
+    if (bytes && least > 0 && bytes < (size_t)least)
+        rule_broken(c, v->loc, "%s %s has %zu bytes, less than %lld", what, v->name, bytes,
+                    (long long)least);
+}
+
+void rule_surface_minimum(RuleCheck *c)
+{
+    each_edge(c, edge_minimum);
+}
+
+static void edge_row(RuleCheck *c, const Value *v, const char *what)
+{
+    const Type *t = v->type;
+    int64_t align = rule_limit(c->rules, LIMIT_row_bytes);
+    if (t->kind != TY_TENSOR || !t->shape.rank || dtypes[t->dtype].bits < 8 || align <= 0) return;
+    int64_t width = t->shape.dim[t->shape.rank - 1], each = dtypes[t->dtype].bits / 8;
+    if (width < 0 || width > INT64_MAX / ELEMENT_BYTES || width * each % align == 0) return;
+    rule_broken(c, v->loc, "%s %s has rows of %lld bytes, which the engine pads to %lld", what,
+                v->name, (long long)(width * each),
+                (long long)((width * each + align - 1) / align * align));
+}
+
+void rule_row_padding(RuleCheck *c)
+{
+    each_edge(c, edge_row);
+}
+
+void rule_buffers(RuleCheck *c)
+{
+    const int n = c->func->body->nparam + c->func->body->nresult;
+    int64_t most = rule_limit(c->rules, LIMIT_buffers);
+    if (most >= 0 && n > most)
+        rule_broken(c, c->func->loc,
+                    "function %s has %d inputs, states and results, more than %lld", c->func->name,
+                    n, (long long)most);
+}
+
+/* ---- flexible extents and states
+ * ------------------------------------------------------------------ */
+
+static void edge_flexible(RuleCheck *c, const Value *v, const char *what)
+{
+    if (v->type->kind == TY_TENSOR && !shape_known(&v->type->shape))
+        rule_broken(c, v->loc, "%s %s has extents that are not known: %s", what, v->name,
+                    shape_text(c->scratch, &v->type->shape));
+}
+
+void rule_flexible(RuleCheck *c)
+{
+    each_edge(c, edge_flexible);
+}
+
+void rule_state(RuleCheck *c)
+{
+    const Block *b = c->func->body;
+    for (int i = 0; i < b->nparam; i++)
+        if (b->param[i]->type->kind == TY_STATE)
+            rule_broken(c, b->param[i]->loc, "%s is a state: %s", b->param[i]->name,
+                        type_text(c->scratch, b->param[i]->type));
+}

@@ -1,0 +1,213 @@
+/* rule_op.c -- rules about operations: which there are, what may follow what, what loses its value.
+ */
+#include "rules.h"
+
+#include <string.h>
+
+void rule_op_refused(RuleCheck *c)
+{
+    Standing s = op_refused(c->rules, c->op->name);
+    int row = support_index(c->op->name);
+    if (s >= STAND_CONTRADICTED)
+        rule_broken_as(c, s, c->op->loc, "%s has no form on the engine: %s", c->op->name,
+                       op_support[row].note);
+}
+
+void rule_private_op(RuleCheck *c)
+{
+    bool private_type = false;
+    for (int i = 0; i < c->op->nout; i++)
+        private_type = private_type || c->op->out[i]->type->kind == TY_BUFFER;
+    if (c->op->kind == OP_NONE || (ops[c->op->kind].flags & F_PRIVATE) || private_type)
+        rule_broken(c, c->op->loc, "%s is not an operation of public Core ML", c->op->name);
+}
+
+void rule_sdpa_mask(RuleCheck *c)
+{
+    if (op_value(c->op, "attn_mask"))
+        rule_broken(c, c->op->loc, "scaled_dot_product_attention with a mask, which is ignored");
+}
+
+void rule_epsilon_type(RuleCheck *c)
+{
+    const Value *x = op_value(c->op, "x"), *eps = op_value(c->op, "epsilon");
+    if (x && eps && eps->type->dtype != x->type->dtype)
+        rule_broken(c, c->op->loc, "layer_norm of %s with an epsilon of %s",
+                    dtypes[x->type->dtype].name, dtypes[eps->type->dtype].name);
+}
+
+void rule_norm_affine(RuleCheck *c)
+{
+    if (op_value(c->op, "gamma") || op_value(c->op, "beta"))
+        rule_broken(c, c->op->loc, "layer_norm with %s",
+                    op_value(c->op, "gamma") ? "gamma" : "beta");
+}
+
+void rule_topk_k(RuleCheck *c)
+{
+    int64_t k;
+    if (value_int(op_value(c->op, "k"), &k) && (k == 3 || k == 4))
+        rule_broken(c, c->op->loc, "topk with k = %lld", (long long)k);
+}
+
+/* ---- what follows what
+ * -------------------------------------------------------------------------------- */
+
+typedef struct {
+    const Value *v;
+    bool (*is)(const Op *);
+    const Op *found;
+} Uses;
+
+static bool visit_use(void *ctx, Op *op)
+{
+    Uses *u = ctx;
+    if (!u->is(op)) return true;
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++)
+            if (op->arg[i].val[k] == u->v) u->found = op;
+    return u->found == NULL;
+}
+
+/* A statement that uses v and is of the kind; NULL: none. */
+static const Op *use_of(const RuleCheck *c, const Value *v, bool (*is)(const Op *))
+{
+    Uses u = { .v = v, .is = is };
+    func_walk(c->func, visit_use, &u);
+    return u.found;
+}
+
+static bool is_product(const Op *op)
+{
+    return op->kind == OP_mul || op->kind == OP_real_div;
+}
+
+static bool is_activation(const Op *op)
+{
+    return op->kind != OP_NONE && !strcmp(ops[op->kind].family, "activation");
+}
+
+static bool is_reduction(const Op *op)
+{
+    return op->kind != OP_NONE && !strcmp(ops[op->kind].family, "reduce");
+}
+
+static bool is_conv_or_norm(const Op *op)
+{
+    return op->kind != OP_NONE && (op->kind == OP_conv || !strcmp(ops[op->kind].family, "norm"));
+}
+
+void rule_sqrt(RuleCheck *c)
+{
+    const Op *use = c->op->nout ? use_of(c, c->op->out[0], is_product) : NULL;
+    if (use) rule_broken(c, use->loc, "%s of the sqrt %s", use->name, c->op->out[0]->name);
+}
+
+void rule_square(RuleCheck *c)
+{
+    if (!c->op->nout || c->op->out[0]->type->kind != TY_TENSOR) return;
+    const Shape *s = &c->op->out[0]->type->shape;
+    int64_t width = s->rank ? s->dim[s->rank - 1] : 1;
+    const Op *use = width % 128 > 64 ? use_of(c, c->op->out[0], is_activation) : NULL;
+    if (use)
+        rule_broken(c, use->loc, "%s of the square %s, whose width %lld is %lld modulo 128",
+                    use->name, c->op->out[0]->name, (long long)width, (long long)(width % 128));
+}
+
+void rule_mul_zero(RuleCheck *c)
+{
+    static const char *const side[] = { "x", "y" };
+    for (int i = 0; i < 2; i++) {
+        const Value *zero = op_value(c->op, side[i]), *other = op_value(c->op, side[1 - i]);
+        double f;
+        if (value_float(zero, &f) && f == 0 && other && other->def && is_reduction(other->def))
+            rule_broken(c, c->op->loc, "the reduction %s times 0", other->name);
+    }
+}
+
+void rule_slice_input(RuleCheck *c)
+{
+    const Value *x = op_value(c->op, "x");
+    const Op *use =
+        x && !x->def && !x->lit && c->op->nout ? use_of(c, c->op->out[0], is_conv_or_norm) : NULL;
+    if (use) rule_broken(c, use->loc, "%s of a slice of the input %s", use->name, x->name);
+}
+
+void rule_broadcast(RuleCheck *c)
+{
+    static const char *const side[] = { "x", "y" };
+    for (int i = 0; i < 2; i++) {
+        const Value *a = op_value(c->op, side[i]), *b = op_value(c->op, side[1 - i]);
+        if (!a || !b || a->type->kind != TY_TENSOR || b->type->kind != TY_TENSOR) continue;
+        const Shape *s = &a->type->shape, *t = &b->type->shape;
+        if (s->rank < 2 || !t->rank || s->dim[s->rank - 1] != 1 || t->dim[t->rank - 1] <= 1)
+            continue;
+        rule_broken(c, c->op->loc, "%s: %s is %s beside %s", c->op->name, side[i],
+                    shape_text(c->scratch, s), shape_text(c->scratch, t));
+    }
+}
+
+void rule_matmul_reshape(RuleCheck *c)
+{
+    const Block *b = c->func->body;
+    const Op *last = b->nresult == 1 ? b->result[0]->def : NULL;
+    if (!last || last->kind != OP_reshape) return;
+    const Value *x = op_value(last, "x");
+    if (x && x->def && x->def->kind == OP_matmul)
+        rule_broken(c, last->loc, "the only result, %s, is a reshape of a matmul",
+                    b->result[0]->name);
+}
+
+/* ---- slices of the last axis
+ * ---------------------------------------------------------------------------- */
+
+/* Where a slice begins along the last axis of x: 0 when it takes it from the start. Unknown: -1. */
+static int64_t width_begin(const Op *op)
+{
+    int64_t begin[MAX_RANK * 2];
+    const Value *x = op_value(op, "x");
+    if (!x || x->type->kind != TY_TENSOR || !x->type->shape.rank) return 0;
+    const int rank = x->type->shape.rank, n = value_ints(op_value(op, "begin"), begin);
+    const Value *mask = op_value(op, "begin_mask");
+    Tensor t;
+    if (n != rank) return -1;
+    if (mask && mask->lit && mask->lit->kind == CONST_DATA) {
+        t = tensor_view(DT_BOOL, &mask->lit->type->shape, mask->lit->data);
+        if (t.count == (size_t)rank && tensor_int(&t, (size_t)rank - 1)) return 0;
+    }
+    int64_t at = begin[rank - 1], width = x->type->shape.dim[rank - 1];
+    return at < 0 ? (width < 0 ? -1 : at + width) : at;
+}
+
+static bool is_width_slice(const Op *op)
+{
+    return (op->kind == OP_slice_by_index || op->kind == OP_slice_by_size) && width_begin(op) != 0;
+}
+
+void rule_width_slice(RuleCheck *c)
+{
+    if (!is_width_slice(c->op)) return;
+    int64_t most = rule_limit(c->rules, LIMIT_slice_max);
+    rule_broken(c, c->op->loc,
+                "%s begins at %lld of the last axis: above %lld values become infinite",
+                c->op->name, (long long)width_begin(c->op), (long long)(most < 0 ? 4094 : most));
+}
+
+void rule_joined_slices(RuleCheck *c)
+{
+    const Arg *a = op_find_arg(c->op, "values");
+    int n = 0;
+    for (int i = 0; a && i < a->count; i++)
+        if (a->val[i]->def && is_width_slice(a->val[i]->def)) n++;
+    if (n > 1)
+        rule_broken(c, c->op->loc, "concat of %d slices that begin inside of the last axis", n);
+}
+
+void rule_log_floor(RuleCheck *c)
+{
+    const double floor = 0x1.0cp-17;
+    const Value *eps = op_value(c->op, "epsilon");
+    double f;
+    if (eps && value_float(eps, &f) && f < floor)
+        rule_broken(c, c->op->loc, "%s: an epsilon of %g is below %g", c->op->name, f, floor);
+}

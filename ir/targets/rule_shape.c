@@ -1,0 +1,377 @@
+/* rule_shape.c -- rules about extents, ranks and kernels. */
+#include "rules.h"
+
+#include <string.h>
+
+/* ---- shared
+ * ---------------------------------------------------------------------------------------- */
+
+static const Shape *tensor_shape(const Value *v)
+{
+    return v && v->type->kind == TY_TENSOR ? &v->type->shape : NULL;
+}
+
+/* The shape of an argument; NULL when it is absent or no tensor. */
+static const Shape *arg_shape(const RuleCheck *c, const char *name)
+{
+    return tensor_shape(op_value(c->op, name));
+}
+
+static bool is_computed(const Op *op)
+{
+    return op->kind == OP_NONE || (op->kind != OP_const && !(ops[op->kind].flags & F_CONSTEXPR));
+}
+
+/* A dimension counted from the last, -1 when there is none or it is not known. */
+static int64_t extent(const Shape *s, int from_last)
+{
+    return s && s->rank > from_last ? s->dim[s->rank - 1 - from_last] : -1;
+}
+
+static bool arg_true(const Op *op, const char *name)
+{
+    bool b = false;
+    return value_bool(op_value(op, name), &b) && b;
+}
+
+static bool over(const RuleCheck *c, int limit, int64_t n)
+{
+    int64_t most = rule_limit(c->rules, limit);
+    return most >= 0 && n > most;
+}
+
+/* ---- extents and ranks
+ * ------------------------------------------------------------------------------- */
+
+static void check_extent(RuleCheck *c, const Value *v, Loc loc)
+{
+    static const struct {
+        int limit;
+        const char *axis;
+    } axes[] = {
+        { LIMIT_width, "last" },
+        { LIMIT_height, "second last" },
+        { LIMIT_channels, "third last" },
+        { LIMIT_batch, "fourth last" },
+    };
+    const Shape *s = tensor_shape(v);
+    for (int i = 0; s && i < (int)COUNT(axes); i++) {
+        if (!over(c, axes[i].limit, extent(s, i))) continue;
+        rule_broken(c, loc, "%s is %s: its %s axis is longer than %lld",
+                    v->name ? v->name : "a literal", type_text(c->scratch, v->type), axes[i].axis,
+                    (long long)rule_limit(c->rules, axes[i].limit));
+        return;
+    }
+}
+
+/* Inputs are looked at with the first statement, so that each is said once. */
+static void each_value(RuleCheck *c, void (*check)(RuleCheck *, const Value *, Loc))
+{
+    const Block *b = c->func->body;
+    if (c->op == b->first)
+        for (int i = 0; i < b->nparam; i++) check(c, b->param[i], b->param[i]->loc);
+    if (!is_computed(c->op)) return;
+    for (int i = 0; i < c->op->nout; i++) check(c, c->op->out[i], c->op->loc);
+}
+
+void rule_extent(RuleCheck *c)
+{
+    each_value(c, check_extent);
+}
+
+static void check_rank(RuleCheck *c, const Value *v, Loc loc)
+{
+    const Shape *s = tensor_shape(v);
+    if (s && over(c, LIMIT_rank, s->rank))
+        rule_broken(c, loc, "%s has %d axes, more than %lld", v->name, s->rank,
+                    (long long)rule_limit(c->rules, LIMIT_rank));
+}
+
+void rule_rank(RuleCheck *c)
+{
+    each_value(c, check_rank);
+}
+
+static void check_op_rank(RuleCheck *c, int limit)
+{
+    const Shape *x = arg_shape(c, "x"), *y = arg_shape(c, "y");
+    int rank = x ? x->rank : 0;
+    if (y && y->rank > rank) rank = y->rank;
+    if (over(c, limit, rank))
+        rule_broken(c, c->op->loc, "%s of tensors of %d axes, more than %lld", c->op->name, rank,
+                    (long long)rule_limit(c->rules, limit));
+}
+
+void rule_matmul_rank(RuleCheck *c)
+{
+    check_op_rank(c, LIMIT_matmul_rank);
+}
+void rule_linear_rank(RuleCheck *c)
+{
+    check_op_rank(c, LIMIT_linear_rank);
+}
+
+/* ---- products
+ * ----------------------------------------------------------------------------------------- */
+
+void rule_matmul_inner(RuleCheck *c)
+{
+    const Shape *x = arg_shape(c, "x");
+    int64_t k = extent(x, x && x->rank > 1 && arg_true(c->op, "transpose_x"));
+    if (over(c, LIMIT_matmul_inner, k))
+        rule_broken(c, c->op->loc, "%s sums over %lld elements, more than %lld", c->op->name,
+                    (long long)k, (long long)rule_limit(c->rules, LIMIT_matmul_inner));
+}
+
+static const Const *literal_of(const Value *v)
+{
+    return v ? v->lit : NULL;
+}
+
+void rule_matmul_constant(RuleCheck *c)
+{
+    const Value *x = op_value(c->op, "x"), *y = op_value(c->op, "y");
+    if (!x || !y) return;
+    const Shape *s = tensor_shape(y);
+    if (value_is_const(x))
+        rule_broken(c, c->op->loc, "matmul: x, %s, is a constant", x->name ? x->name : "a literal");
+    else if (value_is_const(y) && (!arg_true(c->op, "transpose_y") || !s || s->rank != 2))
+        rule_broken(c, c->op->loc, "matmul: the constant y is %s with transpose_y = %s",
+                    type_text(c->scratch, y->type),
+                    arg_true(c->op, "transpose_y") ? "true" : "false");
+    else if (literal_of(y) && !const_in_file(c->func, y->lit))
+        rule_broken(c, c->op->loc, "matmul: the constant y is spelled out in the text");
+}
+
+void rule_matmul_shape(RuleCheck *c)
+{
+    const Value *y = op_value(c->op, "y");
+    const Shape *x = arg_shape(c, "x"), *w = tensor_shape(y);
+    if (!x || !w || w->rank != 2 || !value_is_const(y) || !arg_true(c->op, "transpose_y")) return;
+    int64_t rows = extent(x, 1), k = extent(x, 0), n = w->dim[0];
+    if (arg_true(c->op, "transpose_x") || rows != 128 || k != 8192) return;
+    if (n == 2048 || n == 4096 || n == 8192)
+        rule_broken(c, c->op->loc, "matmul: [128, 8192] times a constant of %lld rows",
+                    (long long)n);
+}
+
+void rule_rank3_matmul(RuleCheck *c)
+{
+    const Value *x = op_value(c->op, "x"), *y = op_value(c->op, "y");
+    const Shape *s = tensor_shape(x);
+    if (x && y && s && s->rank != 3 && !value_is_const(x) && !value_is_const(y))
+        rule_broken(c, c->op->loc, "matmul of two run-time values of %d axes", s->rank);
+}
+
+/* ---- convolutions
+ * -------------------------------------------------------------------------------------- */
+
+static const Shape *conv_weight(const RuleCheck *c)
+{
+    return arg_shape(c, "weight");
+}
+
+static void check_spatial(RuleCheck *c, int rank, const char *what)
+{
+    const Shape *x = arg_shape(c, "x");
+    if (x && x->rank == rank)
+        rule_broken(c, c->op->loc, "%s over %s: x is %s", c->op->name, what,
+                    shape_text(c->scratch, x));
+}
+
+void rule_conv_3d(RuleCheck *c)
+{
+    check_spatial(c, 5, "a volume");
+}
+void rule_conv_1d(RuleCheck *c)
+{
+    check_spatial(c, 3, "a line");
+}
+
+void rule_conv_channels(RuleCheck *c)
+{
+    const Shape *x = arg_shape(c, "x"), *w = conv_weight(c);
+    if (!x || !w || x->rank < 3) return;
+    int64_t most = rule_limit(c->rules, LIMIT_conv_channels), in = x->dim[1], out = w->dim[0];
+    if (most >= 0 && (in > most || out > most))
+        rule_broken(c, c->op->loc, "conv of %lld to %lld channels, more than %lld", (long long)in,
+                    (long long)out, (long long)most);
+}
+
+void rule_kernel_width(RuleCheck *c)
+{
+    const Shape *w = conv_weight(c);
+    if (w && w->rank >= 3 && over(c, LIMIT_kernel_width, extent(w, 0)))
+        rule_broken(c, c->op->loc, "%s: the kernel is %lld wide, more than %lld", c->op->name,
+                    (long long)extent(w, 0), (long long)rule_limit(c->rules, LIMIT_kernel_width));
+}
+
+void rule_kernel_height(RuleCheck *c)
+{
+    const Shape *w = conv_weight(c);
+    if (w && w->rank >= 4 && over(c, LIMIT_kernel_height, extent(w, 1)))
+        rule_broken(c, c->op->loc, "%s: the kernel is %lld high, more than %lld", c->op->name,
+                    (long long)extent(w, 1), (long long)rule_limit(c->rules, LIMIT_kernel_height));
+}
+
+void rule_groups(RuleCheck *c)
+{
+    int64_t groups;
+    if (value_int(op_value(c->op, "groups"), &groups) && groups != 1 && groups != 2 && groups != 4)
+        rule_broken(c, c->op->loc, "conv of %lld groups", (long long)groups);
+}
+
+static bool weight_is_computed(const RuleCheck *c)
+{
+    const Value *w = op_value(c->op, "weight");
+    return w && !value_is_const(w);
+}
+
+void rule_conv_weight_batch(RuleCheck *c)
+{
+    const Shape *x = arg_shape(c, "x");
+    if (weight_is_computed(c) && x && x->rank && x->dim[0] > 1)
+        rule_broken(c, c->op->loc, "conv: the weight %s is computed, and the batch is %lld",
+                    op_value(c->op, "weight")->name, (long long)x->dim[0]);
+}
+
+void rule_conv_weight(RuleCheck *c)
+{
+    if (weight_is_computed(c))
+        rule_broken(c, c->op->loc, "conv: the weight %s is computed",
+                    op_value(c->op, "weight")->name);
+}
+
+void rule_conv_dip(RuleCheck *c)
+{
+    const Shape *w = conv_weight(c);
+    if (w && w->rank >= 2 && (w->dim[0] == 4096 || w->dim[0] == 5120))
+        rule_broken(c, c->op->loc, "%s to %lld channels", c->op->name, (long long)w->dim[0]);
+}
+
+void rule_working_set(RuleCheck *c)
+{
+    int64_t most = rule_limit(c->rules, LIMIT_working_set);
+    for (int i = 0; i < c->op->narg; i++) {
+        const Arg *a = &c->op->arg[i];
+        size_t bytes = a->count ? type_bytes(a->val[0]->type) : 0;
+        if (most < 0 || bytes <= (size_t)most) continue;
+        rule_broken(c, c->op->loc, "%s: %s has %zu bytes, more than %lld", c->op->name, a->name,
+                    bytes, (long long)most);
+        return;
+    }
+}
+
+/* ---- windows, reductions, branches
+ * ------------------------------------------------------------------------ */
+
+void rule_pool_window(RuleCheck *c)
+{
+    int64_t size[MAX_RANK * 2];
+    int n = value_ints(op_value(c->op, "kernel_sizes"), size);
+    for (int i = 0; i < n; i++)
+        if (over(c, LIMIT_pool_window, size[i])) {
+            rule_broken(c, c->op->loc, "%s: a window of %lld, more than %lld", c->op->name,
+                        (long long)size[i], (long long)rule_limit(c->rules, LIMIT_pool_window));
+            return;
+        }
+}
+
+/* The extent of one axis of x, which may be counted from the last; -1 when it is not known. */
+static int64_t axis_extent(const Shape *x, int64_t axis)
+{
+    if (x && axis < 0) axis += x->rank;
+    return x && axis >= 0 && axis < x->rank ? x->dim[axis] : -1;
+}
+
+void rule_arg_axis(RuleCheck *c)
+{
+    int64_t axis = -1;
+    const Shape *x = arg_shape(c, "x");
+    if (op_value(c->op, "axis") && !value_int(op_value(c->op, "axis"), &axis)) return;
+    if (over(c, LIMIT_arg_axis, axis_extent(x, axis)))
+        rule_broken(c, c->op->loc, "%s over %lld elements, more than %lld", c->op->name,
+                    (long long)axis_extent(x, axis),
+                    (long long)rule_limit(c->rules, LIMIT_arg_axis));
+}
+
+void rule_reduce_route(RuleCheck *c)
+{
+    int64_t axes[MAX_RANK * 2];
+    const Shape *x = arg_shape(c, "x");
+    int n = value_ints(op_value(c->op, "axes"), axes);
+    int64_t from = rule_limit(c->rules, LIMIT_reduce_route);
+    for (int i = 0; i < n; i++)
+        if (from >= 0 && axis_extent(x, axes[i]) >= from) {
+            rule_broken(c, c->op->loc, "%s over %lld elements, %lld or more", c->op->name,
+                        (long long)axis_extent(x, axes[i]), (long long)from);
+            return;
+        }
+}
+
+void rule_channel_reduce(RuleCheck *c)
+{
+    int64_t axes[MAX_RANK * 2];
+    const Shape *x = arg_shape(c, "x");
+    int n = value_ints(op_value(c->op, "axes"), axes);
+    if (n == 1 && x && x->rank >= 3 && (axes[0] == 1 || axes[0] == 1 - x->rank) && x->dim[1] == 512
+        && extent(x, 0) == 32)
+        rule_broken(c, c->op->loc, "reduce_mean over the 512 channels of %s",
+                    shape_text(c->scratch, x));
+}
+
+void rule_fan_in(RuleCheck *c)
+{
+    int64_t most = rule_limit(c->rules, LIMIT_fan_in);
+    for (int i = 0; i < c->op->narg; i++)
+        if (most >= 0 && c->op->arg[i].count >= most) {
+            rule_broken(c, c->op->loc, "%s: %d values meet, %lld or more", c->op->name,
+                        c->op->arg[i].count, (long long)most);
+            return;
+        }
+}
+
+void rule_concat_row(RuleCheck *c)
+{
+    enum { CRASHES = 100000 };
+    int64_t n = c->op->nout ? extent(tensor_shape(c->op->out[0]), 0) : -1;
+    if (n >= CRASHES)
+        rule_broken(c, c->op->loc, "concat makes rows of %lld elements", (long long)n);
+}
+
+void rule_softmax_axis(RuleCheck *c)
+{
+    int64_t axis = -1;
+    const Shape *x = arg_shape(c, "x");
+    if (op_value(c->op, "axis") && !value_int(op_value(c->op, "axis"), &axis)) return;
+    int64_t n = axis_extent(x, axis);
+    if (n > 0 && (n & (n - 1)))
+        rule_broken(c, c->op->loc, "softmax over %lld elements, not a power of two", (long long)n);
+}
+
+void rule_lrn_channels(RuleCheck *c)
+{
+    const Shape *x = arg_shape(c, "x");
+    if (x && x->rank >= 3 && over(c, LIMIT_lrn_channels, x->dim[1]))
+        rule_broken(c, c->op->loc, "local_response_norm of %lld channels, more than %lld",
+                    (long long)x->dim[1], (long long)rule_limit(c->rules, LIMIT_lrn_channels));
+}
+
+void rule_block_factor(RuleCheck *c)
+{
+    static const char *const params[] = { "block_size", "upscale_factor", "downscale_factor",
+                                          "block_shape" };
+    int64_t f[MAX_RANK * 2];
+    for (size_t i = 0; i < COUNT(params); i++) {
+        int n = op_value(c->op, params[i]) ? value_ints(op_value(c->op, params[i]), f) : 0;
+        for (int k = 0; k < n; k++) {
+            int64_t rest = f[k];
+            while (rest > 1 && rest % 2 == 0) rest /= 2;
+            while (rest > 1 && rest % 3 == 0) rest /= 3;
+            if (rest > 1) {
+                rule_broken(c, c->op->loc, "%s by %lld", c->op->name, (long long)f[k]);
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+/* rule_text.c -- rules about how a program is written: literals, arguments, names, versions. */
+#include "rules.h"
+
+#include <ctype.h>
+#include <string.h>
+
+void rule_bare_literal(RuleCheck *c)
+{
+    for (int i = 0; i < c->op->narg; i++)
+        for (int k = 0; k < c->op->arg[i].count; k++)
+            if (c->op->arg[i].val[k]->bare)
+                rule_broken(c, c->op->arg[i].loc.src ? c->op->arg[i].loc : c->op->loc,
+                            "%s: the literal of %s has no type", c->op->name, c->op->arg[i].name);
+}
+
+void rule_missing_argument(RuleCheck *c)
+{
+    static const struct {
+        int op;
+        const char *param;
+    } needed[] = {
+        { OP_concat, "interleave" }, { OP_gelu, "mode" },       { OP_log, "epsilon" },
+        { OP_rsqrt, "epsilon" },     { OP_inverse, "epsilon" },
+    };
+    for (size_t i = 0; i < COUNT(needed); i++)
+        if (needed[i].op == c->op->kind && !op_find_arg(c->op, needed[i].param))
+            rule_broken(c, c->op->loc, "%s without %s", c->op->name, needed[i].param);
+}
+
+void rule_missing_name(RuleCheck *c)
+{
+    if (c->op->nout && !attr_get(&c->op->attrs, "name"))
+        rule_broken(c, c->op->loc, "%s %s has no name attribute", c->op->name, c->op->out[0]->name);
+}
+
+/* ---- the program
+ * ---------------------------------------------------------------------------------------- */
+
+static Loc program_loc(const RuleCheck *c)
+{
+    return (Loc){ .src = c->module->src, .len = 1 };
+}
+
+void rule_build_info(RuleCheck *c)
+{
+    if (!attr_get(&c->module->attrs, "buildInfo"))
+        rule_broken(c, program_loc(c), "program(%s) has no buildInfo", c->module->version);
+}
+
+void rule_version(RuleCheck *c)
+{
+    if (strcmp(c->module->version, "1.0") != 0 && strcmp(c->module->version, "1.3") != 0)
+        rule_broken(c, program_loc(c), "program(%s)", c->module->version);
+}
+
+void rule_short_scalars(RuleCheck *c)
+{
+    if (module_short_scalars(c->module))
+        rule_broken(c, program_loc(c), "program(%s) spells scalars short", c->module->version);
+}
+
+static bool is_taken(const char *name)
+{
+    static const char *const words[] = { "var", "diff", "mean", "std",   "eps", "x",
+                                         "y",   "mul",  "add",  "rsqrt", "c" };
+    for (size_t i = 0; i < COUNT(words); i++) {
+        const char *a = words[i], *b = name;
+        while (*a && tolower((unsigned char)*b) == *a) a++, b++;
+        if (!*a && !*b) return true;
+    }
+    return false;
+}
+
+static bool visit_names(void *ctx, Op *op)
+{
+    RuleCheck *c = ctx;
+    for (int i = 0; i < op->nout; i++)
+        if (is_taken(op->out[i]->name))
+            rule_broken(c, op->loc, "a value is called %s", op->out[i]->name);
+    return true;
+}
+
+void rule_names(RuleCheck *c)
+{
+    for (int i = 0; i < c->func->body->nparam; i++)
+        if (is_taken(c->func->body->param[i]->name))
+            rule_broken(c, c->func->body->param[i]->loc, "an input is called %s",
+                        c->func->body->param[i]->name);
+    func_walk(c->func, visit_names, c);
+}
+
+/* ---- constants beside operations
+ * -------------------------------------------------------------------------- */
+
+static bool in_text(const RuleCheck *c, const Value *v)
+{
+    return v && v->lit && v->type->kind == TY_TENSOR && !const_in_file(c->func, v->lit);
+}
+
+void rule_conv_bias(RuleCheck *c)
+{
+    const Value *bias = op_value(c->op, "bias");
+    if (in_text(c, bias))
+        rule_broken(c, c->op->loc, "conv: the bias %s is spelled out in the text",
+                    bias->name ? bias->name : "");
+}
+
+void rule_inline_constant(RuleCheck *c)
+{
+    static const char *const sides[] = { "x", "y" };
+    for (size_t i = 0; i < COUNT(sides); i++) {
+        const Value *v = op_value(c->op, sides[i]);
+        size_t n;
+        if (!in_text(c, v) || v->type->dtype != DT_FP16 || !v->type->shape.rank) continue;
+        if (shape_count(&v->type->shape, &n) && n > 1)
+            rule_broken(c, c->op->loc, "%s: %s is a constant of %zu elements in the text",
+                        c->op->name, sides[i], n);
+    }
+}

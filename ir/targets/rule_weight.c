@@ -1,0 +1,128 @@
+/* rule_weight.c -- rules about weights: where their bytes are, how many, in which form. */
+#include "rules.h"
+
+#include <string.h>
+
+/* ---- every literal of a function
+ * --------------------------------------------------------------------- */
+
+typedef struct {
+    void (*fn)(void *ctx, const Const *c);
+    void *ctx;
+} EachConst;
+
+static bool visit(void *ctx, Op *op)
+{
+    const EachConst *e = ctx;
+    for (int i = 0; i < op->attrs.count; i++) e->fn(e->ctx, op->attrs.at[i].val);
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++)
+            if (!op->arg[i].val[k]->name && op->arg[i].val[k]->lit)
+                e->fn(e->ctx, op->arg[i].val[k]->lit);
+    return true;
+}
+
+typedef struct {
+    const Func *func;
+    const char **file;
+    int nfile, most;
+    double bytes;
+} Weights;
+
+static void add_weight(void *ctx, const Const *c)
+{
+    Weights *w = ctx;
+    if (!const_in_file(w->func, c)) return;
+    w->bytes += (double)type_bytes(c->type);
+    const char *path = c->kind == CONST_BLOB ? c->path : ""; /* "": the file that will be written */
+    for (int i = 0; i < w->nfile; i++)
+        if (!strcmp(w->file[i], path)) return;
+    if (w->nfile < w->most) w->file[w->nfile++] = path;
+}
+
+static Weights weights_of(RuleCheck *c)
+{
+    enum { MOST = 4096 };
+    Weights w = { .func = c->func,
+                  .file = NEW_ARRAY(c->scratch, MOST, const char *),
+                  .most = MOST };
+    EachConst e = { add_weight, &w };
+    func_walk(c->func, visit, &e);
+    return w;
+}
+
+void rule_weights_total(RuleCheck *c)
+{
+    const int64_t most = rule_limit(c->rules, LIMIT_weights_total);
+    const Weights w = weights_of(c);
+    if (most >= 0 && w.bytes > (double)most)
+        rule_broken(c, c->func->loc, "function %s has %.0f bytes of weights, more than %lld",
+                    c->func->name, w.bytes, (long long)most);
+}
+
+void rule_weight_files(RuleCheck *c)
+{
+    const int64_t most = rule_limit(c->rules, LIMIT_weight_files);
+    const Weights w = weights_of(c);
+    if (most >= 0 && w.nfile > most)
+        rule_broken(c, c->func->loc, "the weights of function %s lie in %d files, more than %lld",
+                    c->func->name, w.nfile, (long long)most);
+}
+
+/* ---- records
+ * ------------------------------------------------------------------------------------------ */
+
+/* What is wrong with a record is the reader's to say; here only that something is. */
+static void check_record(RuleCheck *c, const Const *k)
+{
+    size_t n;
+    Diag aside = { .quiet = true };
+    if (k->kind != CONST_BLOB || !k->file || k->file->absent || !shape_count(&k->type->shape, &n))
+        return;
+    if (!weight_data(k->file, &aside, k->loc, k->offset, k->type->dtype, n)) {
+        const char *text = aside.text.s ? strstr(aside.text.s, "error: ") : NULL;
+        const char *said = text ? text + strlen("error: ") : "the record cannot be read";
+        rule_broken(c, c->op->loc, "%.*s", (int)strcspn(said, "\n"), said);
+    }
+    diag_free(&aside);
+}
+
+void rule_weight_record(RuleCheck *c)
+{
+    for (int i = 0; i < c->op->attrs.count; i++) check_record(c, c->op->attrs.at[i].val);
+    for (int i = 0; i < c->op->narg; i++)
+        for (int k = 0; k < c->op->arg[i].count; k++) {
+            const Value *v = c->op->arg[i].val[k];
+            if (!v->name && v->lit) check_record(c, v->lit);
+        }
+}
+
+/* ---- compressed
+ * --------------------------------------------------------------------------------------- */
+
+/* Rules about an operation as such: that it is there breaks them. */
+void rule_present(RuleCheck *c)
+{
+    rule_broken(c, c->op->loc, "%s", c->op->name);
+}
+
+/* Blockwise folds on both chips without a stream for it, int8 on the one without a stream for int8.
+ */
+void rule_stream(RuleCheck *c)
+{
+    rule_broken(c, c->op->loc, "%s is expanded to fp16 before it is read", c->op->name);
+}
+
+void rule_lut_rows(RuleCheck *c)
+{
+    enum { ROWS = 64 };
+    const Value *lut = op_value(c->op, "lut");
+    const Shape *s = lut && lut->type->kind == TY_TENSOR ? &lut->type->shape : NULL;
+    const Shape *out =
+        c->op->nout && c->op->out[0]->type->kind == TY_TENSOR ? &c->op->out[0]->type->shape : NULL;
+    if (!s || !out || s->rank != out->rank + 2 || !out->rank || s->dim[0] <= 0) return;
+    int64_t rows = out->dim[0] / s->dim[0];
+    if (s->dim[0] > 1 && rows < ROWS)
+        rule_broken(c, c->op->loc, "one palette for %lld rows, fewer than %d", (long long)rows,
+                    ROWS);
+}

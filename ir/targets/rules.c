@@ -1,0 +1,231 @@
+/* rules.c -- the tables of rules, limits and operations, and how they stand for one target. */
+#include "rules.h"
+
+#include <ctype.h>
+#include <string.h>
+
+const char *const standing_names[STAND_COUNT] = {
+    [STAND_UNKNOWN] = "nothing known",
+    [STAND_NOT] = "seen not to hold",
+    [STAND_CONTRADICTED] = "contradicted",
+    [STAND_REPORTED] = "reported",
+    [STAND_DERIVED] = "derived",
+    [STAND_MEASURED] = "measured by one",
+    [STAND_MEASURED_OFTEN] = "measured by several",
+};
+
+const char *const effect_names[FX_COUNT] = {
+    [FX_REFUSED] = "refused", [FX_CRASH] = "crash", [FX_WRONG] = "wrong",
+    [FX_NUMERIC] = "numeric", [FX_SLOW] = "slow",
+};
+
+const Rule rules[RULE_COUNT] = {
+#define NONE NULL
+#define RULE(id, n, f, s, o, fx, k, list, c, h, p, say, hap, way, ev, ag)                          \
+    [RULE_##id] = { .name = n,                                                                     \
+                    .finding = f,                                                                  \
+                    .standing = s,                                                                 \
+                    .os = o,                                                                       \
+                    .effect = FX_##fx,                                                             \
+                    .on = ON_##k,                                                                  \
+                    .ops = list,                                                                   \
+                    .check = c,                                                                    \
+                    .heal = HEAL_##h,                                                              \
+                    .pass = p,                                                                     \
+                    .says = say,                                                                   \
+                    .happens = hap,                                                                \
+                    .way_out = way,                                                                \
+                    .evidence = ev,                                                                \
+                    .against = ag },
+#include "rules.def"
+#undef NONE
+};
+
+const Limit limits[LIMIT_COUNT] = {
+#define LIMIT(id, n, u, m1, m2, m3, m4, m5, ev, ag)                                                \
+    [LIMIT_##id] = {                                                                               \
+        .name = n, .unit = u, .by_chip = { m1, m2, m3, m4, m5 }, .evidence = ev, .against = ag     \
+    },
+#include "limits.def"
+};
+
+const Support op_support[SUPPORT_COUNT] = {
+#define SUPPORT(o, s, n, ev, ag)                                                                   \
+    { .op = #o, .standing = s, .note = n, .evidence = ev, .against = ag },
+#include "support.def"
+};
+
+/* ---- the tables' columns
+ * ------------------------------------------------------------------------- */
+
+enum { GENERIC = 1 }; /* rows of targets.def: generic, then the chips */
+
+int chip_index(const Target *t)
+{
+    for (int i = GENERIC; i < target_count; i++)
+        if (!strcmp(t->name, targets[i].name)) return i - GENERIC;
+    return -1;
+}
+
+const Target *chip_target(int chip)
+{
+    return &targets[GENERIC + chip];
+}
+
+static Standing standing_of_letter(char c)
+{
+    static const char letters[] = "?.crdmM"; /* in the order of Standing */
+    const char *at = c ? strchr(letters, c) : NULL;
+    if (!at) bug("the letter '%c' stands for no standing", c);
+    return (Standing)(at - letters);
+}
+
+/* For one chip its letter; for all of them the strongest, since `generic` must run on each. */
+static Standing standing_for(const char *letters, int chip)
+{
+    Standing s = STAND_UNKNOWN;
+    if (chip >= 0) return standing_of_letter(letters[chip]);
+    for (int i = 0; i < CHIP_COUNT; i++) {
+        Standing one = standing_of_letter(letters[i]);
+        if (one > s) s = one;
+    }
+    return s;
+}
+
+static int64_t limit_for(const Limit *l, int chip)
+{
+    int64_t least = -1;
+    if (chip >= 0) return l->by_chip[chip];
+    for (int i = 0; i < CHIP_COUNT; i++)
+        if (l->by_chip[i] >= 0 && (least < 0 || l->by_chip[i] < least)) least = l->by_chip[i];
+    return least;
+}
+
+void ruleset_init(RuleSet *rs, const Target *target, const char *asked)
+{
+    *rs = (RuleSet){ .target = target };
+    const int chip = chip_index(target);
+    const char *os = asked ? strchr(asked, ',') : NULL;
+    if (os) snprintf(rs->os, sizeof rs->os, "%s", os + 1);
+    if (chip < 0 && strcmp(target->name, targets[0].name) != 0) {
+        ruleset_clear(rs);
+        return;
+    }
+    for (int i = 0; i < RULE_COUNT; i++)
+        rs->stand[i] = (unsigned char)standing_for(rules[i].standing, chip);
+    for (int i = 0; i < SUPPORT_COUNT; i++)
+        rs->op_stand[i] = (unsigned char)standing_for(op_support[i].standing, chip);
+    for (int i = 0; i < LIMIT_COUNT; i++) rs->limit[i] = limit_for(&limits[i], chip);
+}
+
+void ruleset_clear(RuleSet *rs)
+{
+    memset(rs->stand, STAND_UNKNOWN, sizeof rs->stand);
+    memset(rs->op_stand, STAND_UNKNOWN, sizeof rs->op_stand);
+    for (int i = 0; i < LIMIT_COUNT; i++) rs->limit[i] = -1;
+}
+
+/* ---- looking up
+ * ---------------------------------------------------------------------------------- */
+
+int rule_find(const char *name)
+{
+    for (int i = 0; i < RULE_COUNT; i++)
+        if (!strcmp(rules[i].name, name)) return i;
+    return -1;
+}
+
+static bool same_word(const char *a, size_t n, const char *b)
+{
+    if (strlen(b) != n) return false;
+    for (size_t i = 0; i < n; i++)
+        if (tolower((unsigned char)a[i]) != tolower((unsigned char)b[i])) return false;
+    return true;
+}
+
+static bool has_finding(const Rule *r, const char *text)
+{
+    for (const char *s = r->finding; *s; s += strspn(s, " ")) {
+        size_t n = strcspn(s, " ");
+        if (same_word(s, n, text)) return true;
+        s += n;
+    }
+    return false;
+}
+
+int rule_lookup(const char *text, int *out, int max)
+{
+    int n = 0;
+    for (int i = 0; i < RULE_COUNT; i++)
+        if (n < max && (!strcmp(rules[i].name, text) || has_finding(&rules[i], text))) out[n++] = i;
+    return n;
+}
+
+int support_index(const char *op)
+{
+    for (int i = 0; i < SUPPORT_COUNT; i++)
+        if (!strcmp(op_support[i].op, op)) return i;
+    return -1;
+}
+
+/* ---- how a rule stands
+ * ---------------------------------------------------------------------------- */
+
+Standing rule_stands(const RuleSet *rs, int rule)
+{
+    return (Standing)rs->stand[rule];
+}
+
+bool rule_holds(const RuleSet *rs, int rule)
+{
+    return rs->stand[rule] >= STAND_REPORTED;
+}
+
+bool rule_heals(const RuleSet *rs, int rule)
+{
+    switch (rules[rule].heal) {
+    case HEAL_NEVER:
+        return false;
+    case HEAL_DOUBT:
+        return rs->stand[rule] >= STAND_CONTRADICTED;
+    case HEAL_PROFILE:
+        return rs->profiled[rule] && rule_holds(rs, rule);
+    case HEAL_HOLDS:
+        return rule_holds(rs, rule);
+    }
+    bug("rule %s heals at %d", rules[rule].name, (int)rules[rule].heal);
+}
+
+Standing op_refused(const RuleSet *rs, const char *op)
+{
+    int i = support_index(op);
+    return i < 0 ? STAND_UNKNOWN : (Standing)rs->op_stand[i];
+}
+
+static RuleLevel level_of(const RuleSet *rs, int rule, Standing s)
+{
+    const Effect e = rules[rule].effect;
+    if (s < STAND_CONTRADICTED) return LEVEL_OFF;
+    if (s == STAND_CONTRADICTED || e == FX_NUMERIC || e == FX_SLOW)
+        return rs->doubts ? LEVEL_WARNING : LEVEL_OFF;
+    return s >= STAND_DERIVED ? LEVEL_ERROR : LEVEL_WARNING;
+}
+
+RuleLevel rule_level(const RuleSet *rs, int rule, Standing s)
+{
+    const RuleLevel level = level_of(rs, rule, s);
+    const bool known = s >= STAND_CONTRADICTED;
+    switch ((Wish)rs->wish[rule]) {
+    case WISH_OFF:
+        return LEVEL_OFF;
+    case WISH_ERROR:
+        return known ? LEVEL_ERROR : LEVEL_OFF;
+    case WISH_ON:
+        return known && level == LEVEL_OFF ? LEVEL_WARNING : level;
+    case WISH_WARNING:
+        return level == LEVEL_ERROR ? LEVEL_WARNING : level;
+    case WISH_NONE:
+        break;
+    }
+    return level;
+}

@@ -1,0 +1,217 @@
+/* rules.h -- what the engines of the chips refuse or get wrong, as data (rules.def, limits.def,
+ * support.def), and checking a program against it.
+ *
+ *   Rule      a row of rules.def: what it forbids, what happens, the way out, the evidence
+ *   Standing  how well a rule is known to hold for one chip
+ *   RuleSet   the rules as they stand for one target: the table's columns, or what a profile
+ *             measured on the user's own machine
+ *
+ * Whoever needs to know what a chip does asks a RuleSet: a check (rules_check), a pass that makes a
+ * program legal (rule_heals), the simulated engine (rule_holds). Nothing here was verified on a
+ * device by this project; the evidence names who reported what. */
+#ifndef ANEC_RULES_H
+#define ANEC_RULES_H
+
+#include "../ops/ops.h"
+#include "targets.h"
+
+/* ---- how well a rule is known to hold ----------------------------------------------------------
+ */
+
+typedef enum { /* in rules.def a letter a chip, in the order of the chips in targets.def */
+               STAND_UNKNOWN,        /* '?' nothing is known */
+               STAND_NOT,            /* '.' seen not to hold */
+               STAND_CONTRADICTED,   /* 'c' seen both ways */
+               STAND_REPORTED,       /* 'r' somebody says so */
+               STAND_DERIVED,        /* 'd' read out of the compiler's own tables, or of the same
+                                        generation */
+               STAND_MEASURED,       /* 'm' measured by one */
+               STAND_MEASURED_OFTEN, /* 'M' measured by several */
+               STAND_COUNT
+} Standing;
+extern const char *const standing_names[STAND_COUNT]; /* "measured by one" .. */
+
+typedef enum { FX_REFUSED, FX_CRASH, FX_WRONG, FX_NUMERIC, FX_SLOW, FX_COUNT } Effect;
+extern const char *const effect_names[FX_COUNT]; /* "refused", .. as -W groups and JSON say */
+
+/* When the pass that a rule names takes its way out. */
+typedef enum {
+    HEAL_NEVER,  /* there is none: the user has to */
+    HEAL_HOLDS,  /* where the rule stands as reported or better */
+    HEAL_DOUBT,  /* where it is contradicted too: the way out costs little */
+    HEAL_PROFILE /* only where a profile measured it: the way out costs much, and reports disagree
+                  */
+} Heal;
+
+typedef struct RuleCheck RuleCheck;
+
+/* What a rule looks at. */
+typedef enum {
+    ON_RUN,
+    ON_MODULE,
+    ON_FUNC,
+    ON_OP
+} RuleOn; /* ON_RUN: nothing in a program shows it */
+
+typedef struct {
+    const char *name;     /* "kernel-width": -W, --explain, profiles */
+    const char *finding;  /* numbers of the catalogue of findings: "C26 C43" */
+    const char *standing; /* a letter a chip */
+    const char *os;       /* releases it was seen on: "26.3", "15-26.5", "" when not said */
+    Effect effect;
+    RuleOn on;
+    const char *ops;            /* ON_OP: names between blanks: " conv conv_transpose "; "*": all */
+    void (*check)(RuleCheck *); /* NULL for ON_RUN */
+    Heal heal;
+    const char *pass;    /* that takes the way out, or NULL */
+    const char *says;    /* the rule as a sentence */
+    const char *happens; /* on the engine */
+    const char *way_out;
+    const char *evidence; /* who saw what on which chip */
+    const char *against;  /* what contradicts it, or "" */
+} Rule;
+
+enum {
+#define RULE(id, ...) RULE_##id,
+#include "rules.def"
+    RULE_COUNT
+};
+extern const Rule rules[RULE_COUNT];
+
+/* ---- numbers by chip ----------------------------------------------------------------------------
+ */
+
+typedef struct {
+    const char *name, *unit;
+    int64_t by_chip[8]; /* in the order of the chips in targets.def; -1: not known */
+    const char *evidence, *against;
+} Limit;
+
+enum {
+#define LIMIT(id, ...) LIMIT_##id,
+#include "limits.def"
+    LIMIT_COUNT
+};
+extern const Limit limits[LIMIT_COUNT];
+
+/* ---- operations by chip -------------------------------------------------------------------------
+ */
+
+typedef struct {
+    const char *op;
+    const char *standing; /* of "the engine refuses it": a letter a chip; '.': it runs */
+    const char *note, *evidence, *against; /* "" when there is none */
+} Support;
+
+enum {
+#define SUPPORT(op, ...) SUPPORT_##op,
+#include "support.def"
+    SUPPORT_COUNT
+};
+extern const Support op_support[SUPPORT_COUNT];
+int support_index(const char *op); /* -1: the table lacks it */
+
+/* ---- the rules of a target ----------------------------------------------------------------------
+ */
+
+typedef struct {
+    const Target *target;
+    char os[16];                     /* release asked for, "" for any */
+    unsigned char stand[RULE_COUNT]; /* Standing */
+    unsigned char op_stand[SUPPORT_COUNT];
+    int64_t limit[LIMIT_COUNT];     /* -1: not known; of `generic` the smallest of all chips */
+    unsigned char wish[RULE_COUNT]; /* Wish: what -W said of it */
+    bool doubts; /* what is contradicted, slow or loses accuracy is reported too (--check) */
+    bool profiled[RULE_COUNT];
+    const char *profile; /* where measured values came from, or NULL */
+} RuleSet;
+
+typedef enum { WISH_NONE, WISH_ON, WISH_OFF, WISH_ERROR, WISH_WARNING } Wish;
+
+/* A target that is no row of the table (a model's own) has no rules. `asked` is the --target text
+ * ("m1,15") or NULL. */
+void ruleset_init(RuleSet *rs, const Target *target, const char *asked);
+void ruleset_clear(RuleSet *rs); /* nothing holds: what runs takes everything */
+enum { CHIP_COUNT = 5 };         /* columns of the tables */
+int chip_index(const Target *t); /* -1: no chip (generic) */
+const Target *chip_target(int chip);
+int rule_find(const char *name); /* by name; -1 */
+/* Rules by name or by finding ("C26", "c26"); fills up to max indices, returns the count. */
+int rule_lookup(const char *text, int *out, int max);
+
+Standing rule_stands(const RuleSet *rs, int rule);
+bool rule_holds(const RuleSet *rs, int rule); /* reported or better: an engine that does as said */
+bool rule_heals(const RuleSet *rs, int rule); /* whether its pass is to take the way out */
+Standing op_refused(const RuleSet *rs, const char *op); /* of support.def */
+static inline int64_t rule_limit(const RuleSet *rs, int limit)
+{
+    return rs->limit[limit];
+}
+
+/* Errors are what is measured or derived, and refused, crashing or wrong; what is reported is a
+ * warning; the rest too, where rs->doubts or -WNAME ask for it. */
+typedef enum { LEVEL_OFF, LEVEL_WARNING, LEVEL_ERROR } RuleLevel;
+RuleLevel rule_level(const RuleSet *rs, int rule, Standing s);
+
+/* ---- profiles: what aneprobe measured on one machine
+ * --------------------------------------------- */
+
+enum { PROFILE_VERSION = 1 };
+
+/* Text, a line each: `anec-profile 1`, `chip m1`, `os 26.3`, `rule NAME holds|absent|unknown`,
+ * `limit NAME NUMBER|unknown`, `op NAME refused|runs`; # begins a comment. Overrides rs (except
+ * `chip`, which must fit its target); unknown names are warned of and skipped. False after an
+ * error. */
+bool profile_read(RuleSet *rs, Diag *d, const char *path);
+
+/* ---- checking
+ * ------------------------------------------------------------------------------------ */
+
+typedef struct {
+    const Rule *rule;
+    RuleLevel level;
+    Standing standing;
+    const Func *func; /* or NULL */
+    const Op *op;     /* or NULL */
+    Loc loc;
+    const char *message; /* valid during the call */
+} RuleBreak;
+
+typedef void RuleSink(void *ctx, const RuleBreak *b);
+
+struct RuleCheck {
+    const RuleSet *rules;
+    int rule;
+    Module *module;
+    Func *func;   /* ON_FUNC, ON_OP */
+    const Op *op; /* ON_OP */
+    Diag *diag;
+    Arena *scratch;
+    RuleSink *sink;
+    void *ctx;
+    const Func **said; /* by rule: the function in which its warning was said last */
+    int errors, broken;
+};
+
+/* For checks: the rule is broken at loc; the message says what of the program breaks it, in
+ * numbers. */
+void rule_broken(RuleCheck *c, Loc loc, const char *fmt, ...) PRINTF(3, 4);
+/* The same where the standing is not the rule's own: of one operation of support.def. */
+void rule_broken_as(RuleCheck *c, Standing s, Loc loc, const char *fmt, ...) PRINTF(4, 5);
+
+/* Checks a verified module against every rule of the set. Every break goes to sink, or, when that
+ * is NULL, to d with notes: errors each at its statement, the warnings of a rule once a function.
+ * The number of rules broken as errors; -1 after another failure. */
+int rules_check(Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, void *ctx);
+
+/* ---- shared by checks (not for outside)
+ * ----------------------------------------------------------- */
+
+#define RULE_CHECK(f) void f(RuleCheck *c);
+#define RULE(id, name, finding, standing, os, effect, on, ops, check, ...) RULE_CHECK(check)
+#define NONE rule_none_
+#include "rules.def"
+#undef NONE
+#undef RULE_CHECK
+
+#endif

@@ -1,0 +1,1 @@
+# anec --explain lstm --json && anec --explain cast-int32 --target m1 --json

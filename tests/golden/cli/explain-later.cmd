@@ -1,2 +1,0 @@
-# anec --explain ane-1
-# exit: 2

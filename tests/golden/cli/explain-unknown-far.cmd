@@ -1,0 +1,2 @@
+# anec --explain 12345
+# exit: 2

@@ -1,0 +1,2 @@
+# anec --explain kernel-with
+# exit: 2

@@ -1,0 +1,1 @@
+# anec --explain C29 && anec --explain width-slice --target m4 && anec --explain cos

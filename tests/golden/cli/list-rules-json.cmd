@@ -1,0 +1,1 @@
+# anec --list-rules --target m1 --json | grep -c '"rule"'

@@ -1,2 +1,0 @@
-# anec --list-rules --target m1
-# exit: 2

@@ -1,0 +1,1 @@
+# anec --list-rules && anec --list-rules --target m5

@@ -1,0 +1,218 @@
+/* rules_view.c -- the rules of the chips as text and JSON. */
+#include "rules_view.h"
+
+#include "json.h"
+
+#include <string.h>
+
+static Standing standing_on(const Rule *r, const RuleSet *rs, int chip)
+{
+    if (rs) return rule_stands(rs, (int)(r - rules));
+    RuleSet one;
+    ruleset_init(&one, chip_target(chip), NULL);
+    return rule_stands(&one, (int)(r - rules));
+}
+
+/* Whether a rule is worth a line: it stands for the target, or no target was named. */
+static bool stands(const Rule *r, const RuleSet *rs)
+{
+    return !rs || rule_stands(rs, (int)(r - rules)) >= STAND_CONTRADICTED;
+}
+
+static void list_line(Buf *out, const Rule *r, const RuleSet *rs)
+{
+    buf_printf(out, "%-18s %-8s ", r->name, effect_names[r->effect]);
+    if (rs) buf_printf(out, "%-20s ", standing_names[rule_stands(rs, (int)(r - rules))]);
+    else buf_printf(out, "%-6s ", r->standing);
+    buf_printf(out, "%s%s%s%s\n", r->says, r->finding[0] ? " (" : "", r->finding,
+               r->finding[0] ? ")" : "");
+}
+
+/* ---- JSON
+ * ------------------------------------------------------------------------------------------ */
+
+static void add_text(cJSON *o, const char *key, const char *text)
+{
+    if (text && text[0]) cJSON_AddStringToObject(o, key, text);
+}
+
+static void add_chips(cJSON *o, const Rule *r, const RuleSet *rs)
+{
+    if (rs) {
+        add_text(o, "target", rs->target->name);
+        add_text(o, "standing", standing_names[rule_stands(rs, (int)(r - rules))]);
+        return;
+    }
+    cJSON *by = cJSON_AddObjectToObject(o, "standing");
+    for (int i = 0; i < CHIP_COUNT; i++)
+        add_text(by, chip_target(i)->name, standing_names[standing_on(r, NULL, i)]);
+}
+
+static cJSON *rule_json(const Rule *r, const RuleSet *rs)
+{
+    cJSON *o = cJSON_CreateObject();
+    add_text(o, "rule", r->name);
+    add_text(o, "findings", r->finding);
+    add_text(o, "effect", effect_names[r->effect]);
+    cJSON_AddBoolToObject(o, "checked", r->on != ON_RUN);
+    add_chips(o, r, rs);
+    add_text(o, "os", r->os);
+    add_text(o, "says", r->says);
+    add_text(o, "happens", r->happens);
+    add_text(o, "way_out", r->way_out);
+    add_text(o, "pass", r->pass);
+    add_text(o, "evidence", r->evidence);
+    add_text(o, "against", r->against);
+    cJSON_AddBoolToObject(o, "verified_on_a_device", false);
+    return o;
+}
+
+bool rules_list(Buf *out, Diag *d, const RuleSet *rs, bool json)
+{
+    cJSON *all = json ? cJSON_CreateArray() : NULL;
+    if (!json)
+        buf_puts(out, "Reported by others, not verified on a device by this project; anec "
+                      "--explain RULE has the "
+                      "evidence.\n");
+    if (!json && !rs)
+        buf_puts(
+            out,
+            "A letter a chip, m1 to m5: M measured by several, m by one, d derived, r reported, c "
+            "contradicted, . not so, ? unknown.\n");
+    for (int i = 0; i < RULE_COUNT; i++) {
+        if (!stands(&rules[i], rs)) continue;
+        if (json) cJSON_AddItemToArray(all, rule_json(&rules[i], rs));
+        else list_line(out, &rules[i], rs);
+    }
+    return !json || json_put(out, d, all, "the rules");
+}
+
+/* ---- one rule
+ * ------------------------------------------------------------------------------------------ */
+
+static void put_field(Buf *out, const char *name, const char *text)
+{
+    if (text && text[0]) buf_printf(out, "  %-12s %s\n", name, text);
+}
+
+static void explain_rule(Buf *out, const Rule *r, const RuleSet *rs)
+{
+    static const char *const healed[] = {
+        [HEAL_NEVER] = "",
+        [HEAL_HOLDS] = "where the rule stands as reported or better",
+        [HEAL_DOUBT] = "where the rule is contradicted too: it costs little",
+        [HEAL_PROFILE] = "only where a profile measured the rule",
+    };
+    buf_printf(out, "%s: %s\n", r->name, r->says);
+    put_field(out, "effect", effect_names[r->effect]);
+    put_field(out, "happens", r->happens);
+    put_field(out, "way out", r->way_out);
+    if (r->pass) buf_printf(out, "  %-12s %s, %s\n", "pass", r->pass, healed[r->heal]);
+    if (rs) {
+        buf_printf(out, "  %-12s %s%s\n", rs->target->name,
+                   standing_names[rule_stands(rs, (int)(r - rules))],
+                   rs->profiled[r - rules] ? " (by the profile)" : "");
+    } else {
+        for (int i = 0; i < CHIP_COUNT; i++)
+            put_field(out, chip_target(i)->name, standing_names[standing_on(r, NULL, i)]);
+    }
+    put_field(out, "seen on", r->os[0] ? r->os : NULL);
+    put_field(out, "evidence", r->evidence);
+    put_field(out, "against", r->against);
+    put_field(out, "findings", r->finding);
+    put_field(out, "checked",
+              r->on == ON_RUN ? "no: nothing in a program shows it"
+                              : "by anec --check --target CHIP");
+    put_field(out, "verified", "not on a device by this project");
+}
+
+static cJSON *support_json(int row)
+{
+    const Support *s = &op_support[row];
+    cJSON *o = cJSON_CreateObject(), *by;
+    add_text(o, "operation", s->op);
+    by = cJSON_AddObjectToObject(o, "refused");
+    for (int i = 0; i < CHIP_COUNT; i++) {
+        RuleSet rs;
+        ruleset_init(&rs, chip_target(i), NULL);
+        add_text(by, chip_target(i)->name, standing_names[op_refused(&rs, s->op)]);
+    }
+    add_text(o, "note", s->note);
+    add_text(o, "evidence", s->evidence);
+    add_text(o, "against", s->against);
+    cJSON_AddBoolToObject(o, "verified_on_a_device", false);
+    return o;
+}
+
+static void explain_op(Buf *out, int row)
+{
+    const Support *s = &op_support[row];
+    buf_printf(out, "%s, an operation, on the engine:\n", s->op);
+    for (int i = 0; i < CHIP_COUNT; i++) {
+        RuleSet rs;
+        ruleset_init(&rs, chip_target(i), NULL);
+        Standing st = op_refused(&rs, s->op);
+        const char *says = st == STAND_NOT     ? "runs"
+                         : st == STAND_UNKNOWN ? "nothing known"
+                                               : "refused, ";
+        buf_printf(out, "  %-12s %s%s\n", chip_target(i)->name, says,
+                   st >= STAND_CONTRADICTED ? standing_names[st] : "");
+    }
+    put_field(out, "note", s->note);
+    put_field(out, "evidence", s->evidence);
+    put_field(out, "against", s->against);
+    put_field(out, "verified", "not on a device by this project");
+}
+
+bool rules_explain(Buf *out, Diag *d, const RuleSet *rs, const char *what, bool json)
+{
+    int found[RULE_COUNT];
+    const int n = rule_lookup(what, found, RULE_COUNT), row = support_index(what);
+    if (!n && row < 0) return false;
+    cJSON *all = json ? cJSON_CreateArray() : NULL;
+    for (int i = 0; i < n; i++) {
+        if (json) cJSON_AddItemToArray(all, rule_json(&rules[found[i]], rs));
+        else explain_rule(out, &rules[found[i]], rs);
+        if (!json && (i + 1 < n || row >= 0)) buf_putc(out, '\n');
+    }
+    if (row >= 0 && json) cJSON_AddItemToArray(all, support_json(row));
+    else if (row >= 0) explain_op(out, row);
+    return !json || json_put(out, d, all, "the rules");
+}
+
+const char *rules_nearest(const char *what)
+{
+    const char *known[RULE_COUNT];
+    for (int i = 0; i < RULE_COUNT; i++) known[i] = rules[i].name;
+    return name_nearest(what, known, RULE_COUNT);
+}
+
+/* ---- what a program breaks
+ * ------------------------------------------------------------------------------ */
+
+static void add_break(void *ctx, const RuleBreak *b)
+{
+    cJSON *o = rule_json(b->rule, NULL);
+    int line, col;
+    add_text(o, "level", b->level == LEVEL_ERROR ? "error" : "warning");
+    add_text(o, "message", b->message);
+    cJSON_DeleteItemFromObject(o, "standing");
+    add_text(o, "standing", standing_names[b->standing]);
+    if (b->func) add_text(o, "function", b->func->name);
+    if (b->op) add_text(o, "operation", b->op->name);
+    if (b->op && b->op->nout) add_text(o, "value", b->op->out[0]->name);
+    if (b->loc.src) {
+        loc_line_col(b->loc, &line, &col);
+        add_text(o, "file", b->loc.src->name);
+        cJSON_AddNumberToObject(o, "line", line);
+        cJSON_AddNumberToObject(o, "column", col);
+    }
+    cJSON_AddItemToArray(ctx, o);
+}
+
+void rules_check_json(Buf *out, Diag *d, Module *m, const RuleSet *rs)
+{
+    cJSON *all = cJSON_CreateArray();
+    int errors = rules_check(m, rs, d, add_break, all);
+    if (json_put(out, d, all, "what is broken") && errors > 0) d->errors += errors;
+}
