@@ -1,0 +1,341 @@
+/* test_rules.c -- each rule of the chips broken and kept, and the tables themselves. */
+#include "unit.h"
+
+#include "../../ir/mil/mil.h"
+#include "../../ir/targets/rules.h"
+
+#include <string.h>
+
+/* ---- programs --------------------------------------------------------------------------------- */
+
+typedef struct {
+    Arena arena;
+    Source src;
+    Module *m;
+    Diag diag;
+    int broken[RULE_COUNT];
+    RuleLevel level[RULE_COUNT];
+} Checked;
+
+/* "inputs | statements | results" as a program. */
+static const char *whole(Arena *a, const char *text)
+{
+    if (!strncmp(text, "program(", 8)) return text;
+    const char *body = strchr(text, '|'), *results = body ? strrchr(text, '|') : NULL;
+    if (!results) fail_msg("a case is inputs | statements | results: %s", text);
+    return arena_printf(a,
+                        "program(1.3)\n[buildInfo = dict<string, string>({{\"coremlc-version\", "
+                        "\"1\"}})]\n{\n    func main<ios18>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
+                        (int)(body - text), text, (int)(results - body - 1), body + 1, results + 1);
+}
+
+static void note(void *ctx, const RuleBreak *b)
+{
+    Checked *c = ctx;
+    const int rule = (int)(b->rule - rules);
+    c->broken[rule]++;
+    c->level[rule] = b->level;
+    printf("%s: error: %s\n", b->rule->name, b->message);
+}
+
+static void check_in(Checked *c, const char *text, const char *chip, const char *dir)
+{
+    *c = (Checked){ .diag = { .quiet = true } };
+    const char *s = whole(&c->arena, text);
+    c->src = (Source){ .name = "case.mil", .text = s, .len = strlen(s) };
+    c->m = mil_read(&c->diag, &c->src, dir);
+    if (!c->m) fail_msg("%s\n%s", c->diag.text.s, s);
+    bool strange = strstr(s, "no_such_op") || strstr(s, "axis = -1");
+    if (!strange && !module_verify(c->m, &c->diag, NULL)) fail_msg("%s\n%s", c->diag.text.s, s);
+    RuleSet rs;
+    ruleset_init(&rs, target_find(chip), NULL);
+    rs.doubts = true;
+    assert_true(rules_check(c->m, &rs, &c->diag, note, c) >= 0);
+}
+
+static void check_end(Checked *c)
+{
+    module_free(c->m);
+    diag_free(&c->diag);
+    arena_free(&c->arena);
+}
+
+/* ---- each rule --------------------------------------------------------------------------------- */
+
+typedef struct {
+    int rule;
+    const char *chip, *breaks, *keeps;
+} Case;
+
+static const Case cases[] = {
+#define CASE(id, chip, breaks, keeps) { RULE_##id, #chip, breaks, keeps },
+#include "rules_cases.def"
+};
+
+/* Cases of many inputs or files. */
+static const char *made(Arena *a, const char *text)
+{
+    Buf b = { 0 };
+    const bool files = !strcmp(text, "files");
+    if (!files && strcmp(text, "buffers") != 0) return text;
+    for (int i = 0; i < (files ? 1 : 128); i++) buf_printf(&b, "%stensor<fp16, [64]> a%d", i ? ", " : "", i);
+    buf_puts(&b, " | ");
+    for (int i = 0; files && i < 17; i++)
+        buf_printf(&b,
+                   "tensor<fp16, [64]> w%d = const()[name = string(\"w%d\"), val = tensor<fp16, [64]>(BLOBFILE("
+                   "path = string(\"@model_path/weights/w%d.bin\"), offset = uint64(64)))]; ",
+                   i, i, i);
+    buf_puts(&b, "tensor<fp16, [64]> r = relu(x = a0)[name = string(\"r\")]; | r");
+    const char *s = arena_strdup(a, b.s);
+    buf_free(&b);
+    return s;
+}
+
+static void each_rule_breaks_and_keeps(void **state)
+{
+    (void)state;
+    Arena a = { 0 };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const Case *k = &cases[i];
+        Checked c;
+        if (k->rule == RULE_weight_record) continue; /* records_of_files */
+        check_in(&c, made(&a, k->breaks), k->chip, "/nowhere");
+        if (!c.broken[k->rule]) fail_msg("%s on %s is not broken by %s", rules[k->rule].name, k->chip, k->breaks);
+        check_end(&c);
+        check_in(&c, made(&a, k->keeps), k->chip, "/nowhere");
+        if (c.broken[k->rule]) fail_msg("%s on %s is broken by %s", rules[k->rule].name, k->chip, k->keeps);
+        check_end(&c);
+    }
+    arena_free(&a);
+}
+
+static void every_rule_has_a_case(void **state)
+{
+    (void)state;
+    for (int r = 0; r < RULE_COUNT; r++) {
+        bool found = false;
+        for (size_t i = 0; i < COUNT(cases); i++) found = found || cases[i].rule == r;
+        if (rules[r].on == ON_RUN) assert_false(found);
+        else if (!found) fail_msg("no case for %s", rules[r].name);
+    }
+}
+
+/* ---- weight records --------------------------------------------------------------------------------- */
+
+static void put64(unsigned char *p, uint64_t v)
+{
+    for (int i = 0; i < 8; i++) p[i] = (unsigned char)(v >> 8 * i);
+}
+
+static int records_broken(Arena *a, const char *dir, uint64_t size, uint64_t offset)
+{
+    unsigned char file[256] = { [0] = 1, [4] = 2, [64] = 0xef, [65] = 0xbe, [66] = 0xad, [67] = 0xde, [68] = 1 };
+    Diag d = { 0 };
+    Checked c;
+    put64(file + 72, size);
+    put64(file + 80, offset);
+    assert_true(file_write_all(&d, arena_printf(a, "%s/w.bin", dir), file, sizeof file));
+    check_in(&c,
+             "tensor<fp16, [64]> a | tensor<fp16, [64]> w = const()[name = string(\"w\"), val = tensor<fp16, "
+             "[64]>(BLOBFILE(path = string(\"@model_path/w.bin\"), offset = uint64(64)))]; tensor<fp16, [64]> r = "
+             "add(x = a, y = w)[name = string(\"r\")]; | r",
+             "m1", dir);
+    int n = c.broken[RULE_weight_record];
+    check_end(&c);
+    return n;
+}
+
+static void records_of_files(void **state)
+{
+    (void)state;
+    Arena a = { 0 };
+    char *dir = make_folder(&a);
+    assert_int_equal(records_broken(&a, dir, 128, 128), 0);
+    assert_int_equal(records_broken(&a, dir, 0x80000, 0), 1); /* a constant size, offset 0: finding C50 */
+    assert_int_equal(records_broken(&a, dir, 128, 0), 1);
+    remove_folder(dir);
+    arena_free(&a);
+}
+
+/* ---- levels ------------------------------------------------------------------------------------------ */
+
+static void levels_follow_the_evidence(void **state)
+{
+    (void)state;
+    RuleSet m1, m2, m4, all;
+    ruleset_init(&m1, target_find("m1"), "m1,26.3");
+    ruleset_init(&m2, target_find("m2"), NULL);
+    ruleset_init(&m4, target_find("m4"), NULL);
+    ruleset_init(&all, target_find("generic"), NULL);
+    assert_string_equal(m1.os, "26.3");
+    /* measured: an error; reported: a warning; contradicted: nothing, but for --check a warning */
+    assert_int_equal(rule_level(&m1, RULE_io_fp32, rule_stands(&m1, RULE_io_fp32)), LEVEL_ERROR);
+    assert_int_equal(rule_level(&m2, RULE_io_fp32, rule_stands(&m2, RULE_io_fp32)), LEVEL_WARNING);
+    assert_int_equal(rule_level(&m4, RULE_io_fp32, rule_stands(&m4, RULE_io_fp32)), LEVEL_OFF);
+    assert_int_equal(rule_level(&m4, RULE_concat, rule_stands(&m4, RULE_concat)), LEVEL_OFF);
+    m4.doubts = true;
+    assert_int_equal(rule_level(&m4, RULE_concat, rule_stands(&m4, RULE_concat)), LEVEL_WARNING);
+    /* what costs speed alone is never an error */
+    m1.doubts = true;
+    assert_int_equal(rule_level(&m1, RULE_reduce_route, STAND_MEASURED), LEVEL_WARNING);
+    /* wishes */
+    m1.wish[RULE_io_fp32] = WISH_OFF;
+    assert_int_equal(rule_level(&m1, RULE_io_fp32, STAND_MEASURED), LEVEL_OFF);
+    m1.wish[RULE_io_fp32] = WISH_WARNING;
+    assert_int_equal(rule_level(&m1, RULE_io_fp32, STAND_MEASURED), LEVEL_WARNING);
+    m2.wish[RULE_io_fp32] = WISH_ERROR;
+    assert_int_equal(rule_level(&m2, RULE_io_fp32, STAND_REPORTED), LEVEL_ERROR);
+    m4.doubts = false;
+    m4.wish[RULE_concat] = WISH_ON;
+    assert_int_equal(rule_level(&m4, RULE_concat, STAND_CONTRADICTED), LEVEL_WARNING);
+    /* generic: what any chip refuses, within what all take */
+    assert_true(rule_holds(&all, RULE_width_slice));
+    assert_int_equal(rule_limit(&all, LIMIT_width), 16384);
+    assert_int_equal(rule_limit(&m4, LIMIT_width), 65536);
+    assert_int_equal(op_refused(&all, "sin"), STAND_MEASURED);
+    assert_int_equal(op_refused(&m4, "sin"), STAND_NOT);
+    assert_int_equal(op_refused(&m4, "nothing"), STAND_UNKNOWN);
+}
+
+static void passes_heal_as_the_table_says(void **state)
+{
+    (void)state;
+    RuleSet m4;
+    ruleset_init(&m4, target_find("m4"), NULL);
+    assert_false(rule_heals(&m4, RULE_width_slice)); /* seen not to hold */
+    assert_true(rule_heals(&m4, RULE_sdpa_mask));
+    assert_false(rule_heals(&m4, RULE_concat));      /* contradicted, and its way out costs much */
+    m4.stand[RULE_concat] = STAND_MEASURED;
+    m4.profiled[RULE_concat] = true;
+    assert_true(rule_heals(&m4, RULE_concat));
+    RuleSet m5;
+    ruleset_init(&m5, target_find("m5"), NULL);
+    assert_true(rule_heals(&m5, RULE_rsqrt));        /* contradicted, and its way out costs little */
+    assert_false(rule_heals(&m5, RULE_slot_order));
+}
+
+/* Letters, names and passes of the tables, which the compiler cannot check. */
+static void tables_are_sound(void **state)
+{
+    (void)state;
+    for (int i = 0; i < RULE_COUNT; i++) {
+        assert_int_equal(strlen(rules[i].standing), CHIP_COUNT);
+        assert_int_equal(strspn(rules[i].standing, "?.crdmM"), CHIP_COUNT);
+        assert_int_equal(rule_find(rules[i].name), i);
+        assert_true((rules[i].on == ON_RUN) == (rules[i].check == NULL));
+        assert_true((rules[i].heal == HEAL_NEVER) == (rules[i].pass == NULL));
+        assert_true(rules[i].evidence[0] && rules[i].happens[0] && rules[i].way_out[0]);
+        assert_true((strchr(rules[i].standing, 'c') == NULL) || rules[i].against[0]);
+    }
+    for (int i = 0; i < SUPPORT_COUNT; i++) {
+        assert_int_equal(strlen(op_support[i].standing), CHIP_COUNT);
+        assert_int_equal(strspn(op_support[i].standing, "?.crdmM"), CHIP_COUNT);
+        if (op_find(op_support[i].op) == OP_NONE) fail_msg("no operation %s", op_support[i].op);
+    }
+    for (int i = 0; i < CHIP_COUNT; i++) assert_int_equal(chip_index(chip_target(i)), i);
+    assert_int_equal(chip_index(target_find("generic")), -1);
+}
+
+static void rules_are_found_by_finding(void **state)
+{
+    (void)state;
+    int found[8];
+    assert_int_equal(rule_lookup("c29", found, 8), 2);
+    assert_int_equal(found[0], RULE_kernel_width);
+    assert_int_equal(rule_lookup("C02", found, 8), 1);
+    assert_int_equal(rule_lookup("C2", found, 8), 0); /* not C20 to C29 */
+    assert_int_equal(rule_lookup("io-fp32", found, 8), 1);
+    assert_int_equal(rule_lookup("C999", found, 8), 0);
+}
+
+/* ---- profiles ------------------------------------------------------------------------------------------ */
+
+static bool read_text(RuleSet *rs, Diag *d, const char *dir, Arena *a, const char *text)
+{
+    const char *path = arena_printf(a, "%s/p", dir);
+    Diag w = { 0 };
+    assert_true(file_write_all(&w, path, text, strlen(text)));
+    ruleset_init(rs, target_find("m1"), NULL);
+    return profile_read(rs, d, path);
+}
+
+static void profiles_override_the_tables(void **state)
+{
+    (void)state;
+    Arena a = { 0 };
+    char *dir = make_folder(&a);
+    RuleSet rs;
+    Diag d = { 0 };
+    assert_true(read_text(&rs, &d, dir, &a,
+                          "# made by hand\nanec-profile 1\nchip m1\nos 26.3\ndate 2026-11-25\n"
+                          "rule io-fp32 absent\nrule concat holds # and more\nrule tile unknown\n"
+                          "limit tensor-width 100\nlimit tensor-rank unknown\nop sin runs\nop relu refused\n"
+                          "op cos unknown\n"));
+    assert_false(rule_holds(&rs, RULE_io_fp32));
+    assert_true(rule_heals(&rs, RULE_concat));
+    assert_false(rs.profiled[RULE_tile]);
+    assert_int_equal(rule_limit(&rs, LIMIT_width), 100);
+    assert_int_equal(rule_limit(&rs, LIMIT_rank), 5);
+    assert_int_equal(op_refused(&rs, "sin"), STAND_NOT);
+    assert_int_equal(op_refused(&rs, "relu"), STAND_MEASURED);
+    assert_int_equal(op_refused(&rs, "cos"), STAND_MEASURED);
+    assert_int_equal(d.warnings, 0);
+    assert_true(read_text(&rs, &d, dir, &a, "anec-profile 1\nrule nothing holds\nop nothing runs\nlimit nothing 1\n"));
+    expect_says(&d, "this build knows no limit nothing");
+    remove_folder(dir);
+    arena_free(&a);
+}
+
+static void malformed_profiles_are_refused(void **state)
+{
+    (void)state;
+    static const struct { const char *text, *says; } bad[] = {
+        { "", "this is no profile: it does not begin with anec-profile 1" },
+        { "rule concat holds\n", "a profile has its first line, anec-profile 1, here" },
+        { "hello\n", "a profile has anec-profile 1 here" },
+        { "anec-profile 1\nhello world\n", "a profile has chip, os, date, rule, limit or op here" },
+        { "anec-profile 2\n", "this profile is of version 2; this build reads up to 1" },
+        { "anec-profile x\n", "a profile has a version number here" },
+        { "anec-profile 1\nchip m2\n", "this profile was measured on m2, the target is m1" },
+        { "anec-profile 1\nchip\n", "a profile has one word after this here" },
+        { "anec-profile 1\nrule concat\n", "a profile has a name and a value here" },
+        { "anec-profile 1\nrule concat perhaps\n", "a profile has holds, absent or unknown here" },
+        { "anec-profile 1\nop relu perhaps\n", "a profile has refused, runs or unknown here" },
+        { "anec-profile 1\nlimit tensor-width -5\n", "a profile has a number from 0, or unknown here" },
+    };
+    Arena a = { 0 };
+    char *dir = make_folder(&a);
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        RuleSet rs;
+        Diag d = { 0 };
+        assert_false(read_text(&rs, &d, dir, &a, bad[i].text));
+        expect_says(&d, bad[i].says);
+    }
+    char *large = malloc((1 << 20) + 2);
+    assert_non_null(large);
+    memset(large, '#', (1 << 20) + 1);
+    large[(1 << 20) + 1] = 0;
+    RuleSet rs;
+    Diag d = { 0 };
+    assert_false(read_text(&rs, &d, dir, &a, large));
+    expect_says(&d, "is larger than the 1 MiB that a profile may have");
+    free(large);
+    remove_folder(dir);
+    arena_free(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_rule_breaks_and_keeps),
+        cmocka_unit_test(every_rule_has_a_case),
+        cmocka_unit_test(records_of_files),
+        cmocka_unit_test(levels_follow_the_evidence),
+        cmocka_unit_test(passes_heal_as_the_table_says),
+        cmocka_unit_test(tables_are_sound),
+        cmocka_unit_test(rules_are_found_by_finding),
+        cmocka_unit_test(profiles_override_the_tables),
+        cmocka_unit_test(malformed_profiles_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
