@@ -204,6 +204,13 @@ man: $(PROGRAMS:%=%.1)
 $(PROGRAMS:%=%.1): %.1: %
 	$(call say,$@)$< --man > $@
 
+# ---- pages from the tables ----------------------------------------------------------------------------
+# make check compares them with what the tables say now.
+
+.PHONY: docs
+docs: all
+	@tests/pages.sh --write $(BUILD)
+
 # ---- the rest -------------------------------------------------------------------------------------
 
 clean:
@@ -219,6 +226,7 @@ help:
 	@echo 'make san        unit and golden tests under the sanitizers, in build-san'
 	@echo 'make fuzz       the fuzzer on every reader of input, SECONDS=60 each'
 	@echo 'make man        man pages, $(BUILD)/anec.1 and $(BUILD)/anerun.1'
+	@echo 'make docs       the pages of docs/ that are written from the tables'
 	@echo 'make clean      removes $(BUILD)'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -57,6 +57,7 @@ suite units tests/units.sh "$build"
 suite messages tests/messages.py "$build"
 suite fuzz tests/fuzz/run.sh "$build"
 [ ! -x "$build/anec" ] || suite docs tests/docs.sh "$build"
+[ ! -x "$build/anec" ] || suite pages tests/pages.sh "$build"
 suite vad tests/vad.sh "$build"
 suite conformance conformance
 echo "$passed passed, $failed failed"

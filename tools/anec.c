@@ -88,6 +88,7 @@ static bool lists(Job *j)
     if (opt(j, ANEC_list_ops)->count) list_ops(&j->out);
     if (opt(j, ANEC_list_targets)->count) list_targets(&j->out);
     if (opt(j, ANEC_list_passes)->count) list_passes(&j->out);
+    if (opt(j, ANEC_doc_targets)->count) rules_markdown(&j->out);
     return j->out.len > 0;
 }
 

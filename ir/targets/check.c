@@ -20,7 +20,7 @@ static void explain(const RuleCheck *c, const RuleBreak *b)
               "on the engine: %s; %s for %s%s, anec --explain %s has the evidence", r->happens,
               standing_names[b->standing], target,
               c->rules->profiled[c->rule] ? " in the profile" : "", r->name);
-    if (rule_heals(c->rules, c->rule))
+    if (c->rules->doubts && rule_heals(c->rules, c->rule))
         diag_note(c->diag, (Loc){ 0 }, "the way out: %s; anec --target %s takes it (pass %s)",
                   r->way_out, target, r->pass);
     else diag_note(c->diag, (Loc){ 0 }, "the way out: %s", r->way_out);

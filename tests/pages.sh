@@ -1,0 +1,31 @@
+#!/bin/sh
+# pages.sh -- pages of docs/ that the tools write from their tables are what the tables say.
+# usage: pages.sh BUILD            compares; ends with `pages: N passed, N failed`
+#        pages.sh --write BUILD    writes them
+set -u
+write=
+[ "$1" != --write ] || { write=1; shift; }
+build=$1 passed=0 failed=0
+text=$(mktemp "${TMPDIR:-/tmp}/pages.XXXXXX")
+trap 'rm -f "$text"' EXIT
+
+page() { # page FILE COMMAND..
+    file=$1
+    shift
+    if ! "$@" >"$text"; then
+        echo "pages: $* failed"
+        failed=$((failed + 1))
+    elif [ -n "$write" ]; then
+        cp "$text" "$file"
+    elif cmp -s "$text" "$file"; then
+        passed=$((passed + 1))
+    else
+        diff -u "$file" "$text" | head -n 20
+        echo "pages: $file is not what the tables say; make docs writes it"
+        failed=$((failed + 1))
+    fi
+}
+
+page docs/targets.md "$build/anec" --doc-targets
+echo "pages: $passed passed, $failed failed"
+[ "$failed" = 0 ]
