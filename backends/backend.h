@@ -42,6 +42,7 @@ typedef struct {
 
 struct Backend {
     const char *name, *doc;
+    double pause; /* seconds that it should be left alone after it refused a program; aneprobe heeds it */
     Program *(*compile)(Module *m, Func *f, Diag *d);
     bool (*run)(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt);
     int (*results)(Program *p, const Binding **out);

@@ -21,7 +21,8 @@ BEGIN {
     allow("backends/cpu", "base ir ir/ops backends")
     allow("backends/ane", "base ir ir/ops ir/mil ir/targets backends")
     allow("backends/sim", "base ir ir/ops ir/mil ir/targets backends")
-    allow("tools", "base ir ir/ops ir/mil ir/targets ir/passes frontend backends")
+    allow("backends/probe", "base ir ir/ops ir/mil ir/targets backends")
+    allow("tools", "base ir ir/ops ir/mil ir/targets ir/passes frontend backends backends/probe")
 }
 # "ir/passes" and "../ops/ops.h": "ir/ops"
 function folder(from, path, n, part, i, k, out) {

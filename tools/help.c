@@ -98,7 +98,8 @@ static void put_laters(Buf *out, const Tool *t)
 
 void tool_help(const Tool *t, Buf *out)
 {
-    buf_printf(out, "usage: %s [options] %s\n", t->name, t->operand);
+    buf_printf(out, "usage: %s [options]%s%s\n", t->name, t->operand ? " " : "",
+               t->operand ? t->operand : "");
     wrap(out, t->summary, strlen(t->summary), 0, 0);
     for (const char *s = t->about; *s;) {
         const char *end = strstr(s, "\n\n");
@@ -163,7 +164,8 @@ void tool_man(const Tool *t, Buf *out)
         buf_putc(out, (char)(*s >= 'a' && *s <= 'z' ? *s - 'a' + 'A' : *s));
     buf_printf(out, " 1\n.SH NAME\n%s \\- ", t->name);
     put_roff_z(out, t->summary);
-    buf_printf(out, "\n.SH SYNOPSIS\n.B %s\n[options] %s\n.SH DESCRIPTION\n", t->name, t->operand);
+    buf_printf(out, "\n.SH SYNOPSIS\n.B %s\n[options] %s\n.SH DESCRIPTION\n", t->name,
+               t->operand ? t->operand : "");
     for (const char *s = t->about; *s;) {
         const char *end = strstr(s, "\n\n");
         size_t n = end ? (size_t)(end - s) : strlen(s);

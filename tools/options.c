@@ -163,6 +163,8 @@ static bool parse_letters(Args *a, Cursor *c, const char *s)
 
 static bool parse_operand(Args *a, const char *s)
 {
+    if (!a->tool->operand)
+        return usage_error(a->tool, "'%s' is no option, and nothing else is taken", s);
     if (a->tool->two && a->second)
         return usage_error(a->tool, "two operands are taken; '%s' is the third", s);
     if (a->tool->two && a->operand) {

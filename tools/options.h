@@ -37,7 +37,7 @@ typedef struct {
 
 typedef struct {
     const char *name, *summary;  /* "anec", "compiles .." */
-    const char *operand;         /* "FILE" */
+    const char *operand;         /* "FILE"; NULL: none is taken */
     bool two;                    /* takes two operands; `operand` names both */
     const char *about;           /* paragraphs for --help and the man page, separated by "\n\n" */
     const Option *option;

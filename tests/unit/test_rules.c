@@ -1,6 +1,7 @@
 /* test_rules.c -- each rule of the chips broken and kept, and the tables themselves. */
 #include "unit.h"
 
+#include "../../backends/probe/probe.h"
 #include "../../ir/mil/mil.h"
 #include "../../ir/targets/rules.h"
 
@@ -17,18 +18,6 @@ typedef struct {
     RuleLevel level[RULE_COUNT];
 } Checked;
 
-/* "inputs | statements | results" as a program. */
-static const char *whole(Arena *a, const char *text)
-{
-    if (!strncmp(text, "program(", 8)) return text;
-    const char *body = strchr(text, '|'), *results = body ? strrchr(text, '|') : NULL;
-    if (!results) fail_msg("a case is inputs | statements | results: %s", text);
-    return arena_printf(a,
-                        "program(1.3)\n[buildInfo = dict<string, string>({{\"coremlc-version\", "
-                        "\"1\"}})]\n{\n    func main<ios18>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
-                        (int)(body - text), text, (int)(results - body - 1), body + 1, results + 1);
-}
-
 static void note(void *ctx, const RuleBreak *b)
 {
     Checked *c = ctx;
@@ -41,7 +30,7 @@ static void note(void *ctx, const RuleBreak *b)
 static void check_in(Checked *c, const char *text, const char *chip, const char *dir)
 {
     *c = (Checked){ .diag = { .quiet = true } };
-    const char *s = whole(&c->arena, text);
+    const char *s = micro_text(&c->arena, text);
     c->src = (Source){ .name = "case.mil", .text = s, .len = strlen(s) };
     c->m = mil_read(&c->diag, &c->src, dir);
     if (!c->m) fail_msg("%s\n%s", c->diag.text.s, s);
@@ -69,44 +58,23 @@ typedef struct {
 
 static const Case cases[] = {
 #define CASE(id, chip, breaks, keeps) { RULE_##id, #chip, breaks, keeps },
-#include "rules_cases.def"
+#include "../../backends/probe/probes.def"
 };
-
-/* Cases of many inputs or files. */
-static const char *made(Arena *a, const char *text)
-{
-    Buf b = { 0 };
-    const bool files = !strcmp(text, "files");
-    if (!files && strcmp(text, "buffers") != 0) return text;
-    for (int i = 0; i < (files ? 1 : 128); i++) buf_printf(&b, "%stensor<fp16, [64]> a%d", i ? ", " : "", i);
-    buf_puts(&b, " | ");
-    for (int i = 0; files && i < 17; i++)
-        buf_printf(&b,
-                   "tensor<fp16, [64]> w%d = const()[name = string(\"w%d\"), val = tensor<fp16, [64]>(BLOBFILE("
-                   "path = string(\"@model_path/weights/w%d.bin\"), offset = uint64(64)))]; ",
-                   i, i, i);
-    buf_puts(&b, "tensor<fp16, [64]> r = relu(x = a0)[name = string(\"r\")]; | r");
-    const char *s = arena_strdup(a, b.s);
-    buf_free(&b);
-    return s;
-}
 
 static void each_rule_breaks_and_keeps(void **state)
 {
     (void)state;
-    Arena a = { 0 };
     for (size_t i = 0; i < COUNT(cases); i++) {
         const Case *k = &cases[i];
         Checked c;
         if (k->rule == RULE_weight_record) continue; /* records_of_files */
-        check_in(&c, made(&a, k->breaks), k->chip, "/nowhere");
+        check_in(&c, k->breaks, k->chip, "/nowhere");
         if (!c.broken[k->rule]) fail_msg("%s on %s is not broken by %s", rules[k->rule].name, k->chip, k->breaks);
         check_end(&c);
-        check_in(&c, made(&a, k->keeps), k->chip, "/nowhere");
+        check_in(&c, k->keeps, k->chip, "/nowhere");
         if (c.broken[k->rule]) fail_msg("%s on %s is broken by %s", rules[k->rule].name, k->chip, k->keeps);
         check_end(&c);
     }
-    arena_free(&a);
 }
 
 static void every_rule_has_a_case(void **state)
@@ -122,24 +90,13 @@ static void every_rule_has_a_case(void **state)
 
 /* ---- weight records --------------------------------------------------------------------------------- */
 
-static void put64(unsigned char *p, uint64_t v)
-{
-    for (int i = 0; i < 8; i++) p[i] = (unsigned char)(v >> 8 * i);
-}
-
 static int records_broken(Arena *a, const char *dir, uint64_t size, uint64_t offset)
 {
-    unsigned char file[256] = { [0] = 1, [4] = 2, [64] = 0xef, [65] = 0xbe, [66] = 0xad, [67] = 0xde, [68] = 1 };
     Diag d = { 0 };
     Checked c;
-    put64(file + 72, size);
-    put64(file + 80, offset);
-    assert_true(file_write_all(&d, arena_printf(a, "%s/w.bin", dir), file, sizeof file));
-    check_in(&c,
-             "tensor<fp16, [64]> a | tensor<fp16, [64]> w = const()[name = string(\"w\"), val = tensor<fp16, "
-             "[64]>(BLOBFILE(path = string(\"@model_path/w.bin\"), offset = uint64(64)))]; tensor<fp16, [64]> r = "
-             "add(x = a, y = w)[name = string(\"r\")]; | r",
-             "m1", dir);
+    (void)a;
+    assert_true(micro_record(&d, dir, size, offset));
+    check_in(&c, "record", "m1", dir);
     int n = c.broken[RULE_weight_record];
     check_end(&c);
     return n;

@@ -1,0 +1,93 @@
+/* micro.c -- the programs of probes.def as text and files. */
+#include "probe.h"
+
+#include <string.h>
+
+static const char *program(Arena *a, const char *text)
+{
+    const char *body = strchr(text, '|'), *results = body ? strrchr(text, '|') : NULL;
+    if (!results) bug("a micro-program is inputs | statements | results: %s", text);
+    return arena_printf(
+        a,
+        "program(1.3)\n[buildInfo = dict<string, string>({{\"coremlc-version\", "
+        "\"3505.4.1\"}})]\n{\n    func main<ios18>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
+        (int)(body - text), text, (int)(results - body - 1), body + 1, results + 1);
+}
+
+/* One input more than buffers may be, with the result. */
+static void many_buffers(Buf *b)
+{
+    for (int i = 0; i < 128; i++) buf_printf(b, "%stensor<fp16, [64]> a%d", i ? ", " : "", i);
+    buf_puts(b, " | tensor<fp16, [64]> r = relu(x = a0)[name = string(\"r\")]; | r");
+}
+
+static void many_files(Buf *b)
+{
+    buf_puts(b, "tensor<fp16, [64]> a | ");
+    for (int i = 0; i < 17; i++)
+        buf_printf(b,
+                   "tensor<fp16, [64]> w%d = const()[name = string(\"w%d\"), val = tensor<fp16, "
+                   "[64]>(BLOBFILE("
+                   "path = string(\"@model_path/weights/w%d.bin\"), offset = uint64(64)))]; ",
+                   i, i, i);
+    buf_puts(b, "tensor<fp16, [64]> r0 = add(x = a, y = w0)[name = string(\"r0\")]; ");
+    for (int i = 1; i < 17; i++)
+        buf_printf(b, "tensor<fp16, [64]> r%d = add(x = r%d, y = w%d)[name = string(\"r%d\")]; ", i,
+                   i - 1, i, i);
+    buf_puts(b, "| r16");
+}
+
+static void one_record(Buf *b)
+{
+    buf_puts(b, "tensor<fp16, [64]> a | tensor<fp16, [64]> w = const()[name = string(\"w\"), val = "
+                "tensor<fp16, "
+                "[64]>(BLOBFILE(path = string(\"@model_path/w.bin\"), offset = uint64(64)))]; "
+                "tensor<fp16, [64]> r = "
+                "add(x = a, y = w)[name = string(\"r\")]; | r");
+}
+
+static const struct {
+    const char *word;
+    void (*make)(Buf *b);
+} made[] = {
+    { "buffers", many_buffers },
+    { "files", many_files },
+    { "record", one_record },
+    { "sound", one_record },
+};
+
+const char *micro_text(Arena *a, const char *text)
+{
+    if (!strncmp(text, "program(", 8)) return text;
+    for (size_t i = 0; i < COUNT(made); i++) {
+        if (strcmp(text, made[i].word) != 0) continue;
+        Buf b = { 0 };
+        made[i].make(&b);
+        const char *whole = program(a, b.s);
+        buf_free(&b);
+        return whole;
+    }
+    return program(a, text);
+}
+
+static void put(unsigned char *p, uint64_t v, int bytes)
+{
+    for (int i = 0; i < bytes; i++) p[i] = (unsigned char)(v >> 8 * i);
+}
+
+bool micro_record(Diag *d, const char *dir, uint64_t size, uint64_t offset)
+{
+    enum { HEADER = 64, RECORD = 64, BYTES = 128, FP16 = 1 };
+    unsigned char file[HEADER + RECORD + BYTES] = { 0 };
+    Arena a = { 0 };
+    put(file, 1, 4);
+    put(file + 4, 2, 4);
+    put(file + HEADER, 0xdeadbeef, 4);
+    put(file + HEADER + 4, FP16, 4);
+    put(file + HEADER + 8, size, 8);
+    put(file + HEADER + 16, offset, 8);
+    for (int i = 0; i < BYTES; i += 2) put(file + HEADER + RECORD + i, 0x3c00, 2); /* ones */
+    bool ok = file_write_all(d, arena_printf(&a, "%s/w.bin", dir), file, sizeof file);
+    arena_free(&a);
+    return ok;
+}

@@ -1,0 +1,338 @@
+/* probe.c -- runs micro-programs on an engine and on the reference, and decides from the results.
+ */
+#include "probe.h"
+
+#include "../../ir/mil/mil.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the table --------------------------------------------------------------------------------
+ */
+
+typedef struct {
+    int rule;
+    const char *breaks, *keeps;
+} Pair;
+
+static const Pair pairs[] = {
+#define CASE(id, chip, breaks, keeps) { RULE_##id, breaks, keeps },
+#include "probes.def"
+};
+
+static const struct {
+    int rule;
+    const char *fill;
+} fills[] = {
+#define FILLED(id, fill) { RULE_##id, fill },
+#include "probes.def"
+};
+
+static const struct {
+    int rule;
+    const char *fill;
+    double tolerance;
+    const char *program;
+} numbers[] = {
+#define NUMBERS(id, fill, tolerance, program) { RULE_##id, fill, tolerance, program },
+#include "probes.def"
+};
+
+static const struct {
+    const char *op, *program;
+} one_op[] = {
+#define ONE_OP(op, program) { #op, program },
+#include "probes.def"
+};
+
+static const char *fill_of(int rule)
+{
+    for (size_t i = 0; i < COUNT(fills); i++)
+        if (fills[i].rule == rule) return fills[i].fill;
+    return "";
+}
+
+/* ---- inputs -------------------------------------------------------------------------------------
+ */
+
+/* "a=8 b=1,4096": all of a are 8; of b the first is 4096, the rest 1. Others: random in [-1, 1). */
+static bool filled(const char *fill, const char *name, double *rest, double *first)
+{
+    const size_t n = strlen(name);
+    for (const char *s = fill; (s = strstr(s, name)); s += n) {
+        if ((s > fill && s[-1] != ' ') || s[n] != '=') continue;
+        char *end;
+        *rest = *first = strtod(s + n + 1, &end);
+        if (*end == ',') *first = strtod(end + 1, NULL);
+        return true;
+    }
+    return false;
+}
+
+static bool make_input(const Value *v, const char *fill, Binding *b, Diag *d)
+{
+    enum { SEED = 1 };
+    const uint64_t key = rng_key(SEED, v->name);
+    double rest = 0, first = 0;
+    b->name = v->name;
+    if (v->type->kind != TY_TENSOR || !shape_known(&v->type->shape)) return true;
+    if (!tensor_alloc(&b->value, d, v->type->dtype, &v->type->shape)) return false;
+    const bool given = filled(fill, v->name, &rest, &first);
+    for (size_t i = 0; i < b->value.count; i++) {
+        double x = given ? (i ? rest : first) : floor(rng_unit(key, i) * 2048 - 1024) / 1024;
+        if (dtype_is_float(b->value.dtype)) tensor_set_float(&b->value, i, x);
+        else tensor_set_int(&b->value, i, (int64_t)x);
+    }
+    return true;
+}
+
+/* ---- one program on one backend
+ * -------------------------------------------------------------------- */
+
+typedef enum {
+    RUN_DONE,
+    RUN_REFUSED,
+    RUN_FAILED
+} Outcome; /* FAILED: the world's fault, not the engine's */
+
+typedef struct {
+    Arena arena;
+    Source src;
+    Module *m;
+    Binding *in;
+    int nin;
+} Micro;
+
+static void micro_close(Micro *x)
+{
+    for (int i = 0; i < x->nin; i++) tensor_free(&x->in[i].value);
+    module_free(x->m);
+    arena_free(&x->arena);
+}
+
+/* Every backend has a module of its own: what it does to it is its business. */
+static bool micro_open(Micro *x, Prober *p, const char *text, const char *fill)
+{
+    *x = (Micro){ .nin = 0 };
+    const char *s = micro_text(&x->arena, text);
+    x->src = (Source){ .name = "micro-program", .text = s, .len = strlen(s) };
+    x->m = mil_read(p->diag, &x->src, p->dir);
+    Func *f = x->m ? module_main(x->m) : NULL;
+    if (!f) return false;
+    if (strncmp(text, "program(", 8) != 0 && p->version[0])
+        x->m->version = module_name(x->m, p->version);
+    x->m->missing = 2;
+    x->in = NEW_ARRAY(&x->arena, f->body->nparam + 1, Binding);
+    for (int i = 0; i < f->body->nparam; i++) {
+        if (param_is_state(f->body->param[i])) continue;
+        if (!make_input(f->body->param[i], fill, &x->in[x->nin++], p->diag)) return false;
+    }
+    return true;
+}
+
+/* Results as they are compared: copies, since a program's are gone with it. */
+typedef struct {
+    Tensor t[8];
+    int n;
+} Results;
+
+static void results_free(Results *r)
+{
+    for (int i = 0; i < r->n; i++) tensor_free(&r->t[i]);
+    r->n = 0;
+}
+
+static bool keep_results(Program *program, Results *out, Diag *d)
+{
+    const Binding *b;
+    const int n = program_results(program, &b);
+    for (out->n = 0; out->n < n && out->n < (int)COUNT(out->t); out->n++)
+        if (!tensor_copy(&out->t[out->n], d, &b[out->n].value)) return false;
+    return true;
+}
+
+static Outcome run_on(Prober *p, const Backend *b, const char *text, const char *fill, Results *out)
+{
+    Micro x;
+    Diag aside = { .quiet = true };
+    Outcome outcome = RUN_FAILED;
+    Program *program = NULL;
+    if (micro_open(&x, p, text, fill)) {
+        program = program_new(b, x.m, module_main(x.m), &aside);
+        const RunOptions opt = { .max_steps = 1000 };
+        bool ok = program && program_run(program, &aside, x.in, x.nin, &opt)
+               && keep_results(program, out, &aside);
+        outcome = ok ? RUN_DONE : aside.fails ? RUN_FAILED : RUN_REFUSED;
+    }
+    if (outcome == RUN_REFUSED && b == p->engine) p->failures++;
+    const char *why = aside.text.s ? strstr(aside.text.s, "error: ") : NULL;
+    if (why && b == p->engine)
+        snprintf(p->said, sizeof p->said, "%.*s", (int)strcspn(why + 7, "\n"), why + 7);
+    program_free(program);
+    micro_close(&x);
+    diag_free(&aside);
+    return outcome;
+}
+
+/* ---- comparing
+ * --------------------------------------------------------------------------------------- */
+
+/* Two summation orders in fp16 over at most a few hundred elements of size 1 stay within this; a
+ * table of 33 points does not at 0, where it is told apart. */
+static double tolerance_of(double want)
+{
+    return 2e-4 + 4e-3 * fabs(want);
+}
+
+static bool differ(double got, double want, double tolerance)
+{
+    if (isnan(got) || isnan(want)) return isnan(got) != isnan(want);
+    if (isinf(got) || isinf(want)) return got != want;
+    return fabs(got - want) > (tolerance > 0 ? tolerance : tolerance_of(want));
+}
+
+static bool same_results(Prober *p, const Results *got, const Results *want, double tolerance)
+{
+    if (got->n != want->n) return false;
+    for (int r = 0; r < got->n; r++) {
+        if (got->t[r].count != want->t[r].count || got->t[r].is_list) return false;
+        for (size_t i = 0; i < got->t[r].count; i++) {
+            double g = tensor_float(&got->t[r], i), w = tensor_float(&want->t[r], i);
+            if (!differ(g, w, tolerance)) continue;
+            snprintf(p->said, sizeof p->said, "element %zu is %g, the reference has %g", i, g, w);
+            return false;
+        }
+    }
+    return true;
+}
+
+typedef enum { RAN_SAME, RAN_OTHER, RAN_NOT, RAN_UNKNOWN } Ran;
+
+static Ran compare(Prober *p, const char *text, const char *fill, double tolerance)
+{
+    Results got = { .n = 0 }, want = { .n = 0 };
+    Ran ran = RAN_UNKNOWN;
+    p->said[0] = 0;
+    switch (run_on(p, p->engine, text, fill, &got)) {
+    case RUN_REFUSED:
+        ran = RAN_NOT;
+        break;
+    case RUN_FAILED:
+        break;
+    case RUN_DONE:
+        if (run_on(p, p->reference, text, fill, &want) != RUN_DONE)
+            snprintf(p->said, sizeof p->said, "the reference does not run it");
+        else ran = same_results(p, &got, &want, tolerance) ? RAN_SAME : RAN_OTHER;
+    }
+    results_free(&got);
+    results_free(&want);
+    return ran;
+}
+
+/* ---- verdicts
+ * ---------------------------------------------------------------------------------------- */
+
+bool probe_start(Prober *p)
+{
+    static const char *const versions[] = { "1.3", "1.0" };
+    const char *plain = "tensor<fp16, [1, 64]> a | tensor<fp16, [1, 64]> r = relu(x = a)[name = "
+                        "string(\"r\")]; | r";
+    for (size_t i = 0; i < COUNT(versions); i++) {
+        snprintf(p->version, sizeof p->version, "%s", versions[i]);
+        if (compare(p, plain, "", 0) == RAN_SAME) return true;
+    }
+    return diag_error(p->diag, (Loc){ 0 }, "%s runs not even relu: %s", p->engine->name, p->said);
+}
+
+/* Only the files of the record rule differ between its two programs. */
+static bool prepare(Prober *p, const char *text)
+{
+    if (!strcmp(text, "record")) return micro_record(p->diag, p->dir, 0x80000, 0);
+    if (!strcmp(text, "sound")) return micro_record(p->diag, p->dir, 128, 128);
+    return true;
+}
+
+static Verdict probe_pair(Prober *p, const Pair *k)
+{
+    const char *fill = fill_of(k->rule);
+    if (!prepare(p, k->keeps) || compare(p, k->keeps, fill, 0) != RAN_SAME) {
+        char why[sizeof p->said];
+        memcpy(why, p->said, sizeof why);
+        snprintf(p->said, sizeof p->said,
+                 "the program that keeps it does not run as the reference%s%.180s",
+                 why[0] ? ": " : "", why);
+        return VERDICT_UNKNOWN;
+    }
+    if (!prepare(p, k->breaks)) return VERDICT_UNKNOWN;
+    switch (compare(p, k->breaks, fill, 0)) {
+    case RAN_SAME:
+        return VERDICT_ABSENT;
+    case RAN_OTHER:
+    case RAN_NOT:
+        return VERDICT_HOLDS;
+    case RAN_UNKNOWN:
+        break;
+    }
+    return VERDICT_UNKNOWN;
+}
+
+/* Order of weight: one program that shows the rule outweighs those that do not, whose limits differ
+ * by chip. */
+static Verdict stronger(Verdict a, Verdict b)
+{
+    if (a == VERDICT_HOLDS || b == VERDICT_HOLDS) return VERDICT_HOLDS;
+    return a == VERDICT_ABSENT || b == VERDICT_ABSENT ? VERDICT_ABSENT : VERDICT_UNKNOWN;
+}
+
+/* What costs speed alone cannot be told from results. */
+static bool shows(int rule)
+{
+    return rules[rule].effect != FX_SLOW;
+}
+
+bool probe_has_rule(int rule)
+{
+    for (size_t i = 0; i < COUNT(pairs); i++)
+        if (pairs[i].rule == rule) return shows(rule);
+    for (size_t i = 0; i < COUNT(numbers); i++)
+        if (numbers[i].rule == rule) return true;
+    return false;
+}
+
+Verdict probe_rule(Prober *p, int rule)
+{
+    Verdict v = VERDICT_UNKNOWN;
+    p->said[0] = 0;
+    for (size_t i = 0; i < COUNT(pairs) && v != VERDICT_HOLDS; i++)
+        if (pairs[i].rule == rule) v = stronger(v, probe_pair(p, &pairs[i]));
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        if (numbers[i].rule != rule) continue;
+        Ran ran = compare(p, numbers[i].program, numbers[i].fill, numbers[i].tolerance);
+        v = stronger(v, ran == RAN_SAME    ? VERDICT_ABSENT
+                        : ran == RAN_OTHER ? VERDICT_HOLDS
+                                           : VERDICT_UNKNOWN);
+    }
+    return v;
+}
+
+const char *probe_op_name(int i)
+{
+    return i < (int)COUNT(one_op) ? one_op[i].op : NULL;
+}
+
+Verdict probe_op(Prober *p, int i)
+{
+    switch (compare(p, one_op[i].program, "", 0.06)) { /* tables are a rule of their own */
+    case RAN_SAME:
+        return VERDICT_ABSENT;
+    case RAN_NOT:
+        return VERDICT_HOLDS;
+    case RAN_OTHER:
+        snprintf(p->said, sizeof p->said, "it runs and gives something else");
+        break;
+    case RAN_UNKNOWN:
+        break;
+    }
+    return VERDICT_UNKNOWN;
+}

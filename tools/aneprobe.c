@@ -1,0 +1,317 @@
+/* aneprobe.c -- measures the rules on an engine and writes what it found as a profile. */
+#include "../backends/probe/probe.h"
+#include "tool.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+#define OPT(id, ...) PROBE_##id,
+#include "aneprobe.def"
+};
+static const Option options[] = {
+#define OPT OPTION_ROW
+#include "aneprobe.def"
+};
+
+static const Example examples[] = {
+    { "aneprobe -o my.profile", "measure this machine's engine" },
+    { "aneprobe -o my.profile --resume", "go on after an interruption" },
+    { "aneprobe --backend sim:m1", "measure a simulated one" },
+    { "aneprobe --only width-slice,sdpa-mask,sin", "some rules and operations" },
+    { "anec --target m1 --profile my.profile -o m.mil m.anedsl", "compile by what was measured" },
+};
+
+static const Tool tool = {
+    .name = "aneprobe",
+    .summary = "measures which rules hold on this machine's Neural Engine",
+    .about = "For each rule (anec --list-rules) two small programs are run, one that breaks it and "
+             "one that keeps "
+             "it, and compared with the reference. Only what they give decides. The report goes to "
+             "the standard "
+             "output: please attach it to an issue of the project.",
+    .option = options,
+    .noption = (int)COUNT(options),
+    .example = examples,
+    .nexample = (int)COUNT(examples),
+};
+
+typedef struct {
+    const Args *args;
+    Diag *diag;
+    Progress *progress;
+    Arena arena;
+    Prober prober;
+    const Target *chip;
+    Buf profile;        /* as it stands */
+    const char *trying; /* of a profile that ends in the middle: what was being tried */
+    int holds, absent, unknown, surprises;
+} Job;
+
+static const OptValue *opt(const Job *j, int id)
+{
+    return &j->args->value[id];
+}
+
+/* ---- the profile -------------------------------------------------------------------------------
+ */
+
+static const char *const words[][2] = {
+    [VERDICT_UNKNOWN] = { "unknown", "unknown" },
+    [VERDICT_HOLDS] = { "holds", "refused" },
+    [VERDICT_ABSENT] = { "absent", "runs" },
+};
+
+/* The whole profile each time: it is small, and a reader sees the old one or the new one. */
+static bool save(Job *j, const char *trying)
+{
+    const OptValue *o = opt(j, PROBE_output);
+    if (!o->count) return true;
+    Buf all = { 0 };
+    buf_add(&all, j->profile.s, j->profile.len);
+    if (trying) buf_printf(&all, "# trying %s\n", trying);
+    bool ok = file_write_all(j->diag, o->text, all.s, all.len);
+    buf_free(&all);
+    return ok;
+}
+
+static void begin_profile(Job *j)
+{
+    char date[32];
+    const time_t now = time(NULL);
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    strftime(date, sizeof date, "%Y-%m-%d", &tm);
+    buf_printf(&j->profile, "anec-profile %d\n# measured by aneprobe on %s\nchip %s\n",
+               PROFILE_VERSION, j->prober.engine->name, j->chip->name);
+    if (opt(j, PROBE_os)->count) buf_printf(&j->profile, "os %s\n", opt(j, PROBE_os)->text);
+    buf_printf(&j->profile, "date %s\n", date);
+}
+
+/* A line "KIND NAME .." of the profile so far. */
+static bool done_already(const Job *j, const char *kind, const char *name)
+{
+    char line[128];
+    const int n = snprintf(line, sizeof line, "\n%s %s ", kind, name);
+    return n > 0 && j->profile.len && memmem(j->profile.s, j->profile.len, line, (size_t)n) != NULL;
+}
+
+/* Takes over a profile that this chip began. */
+static bool resume(Job *j)
+{
+    const char *path = opt(j, PROBE_output)->text;
+    RuleSet rs;
+    Mapped map;
+    ruleset_init(&rs, j->chip, NULL);
+    if (!file_exists(path)) return true;
+    if (!profile_read(&rs, j->diag, path) || !file_map(j->diag, path, &map)) return false;
+    buf_add(&j->profile, map.data, map.size);
+    file_unmap(&map);
+    static const char mark[] = "\n# trying ";
+    char *at = j->profile.len ? memmem(j->profile.s, j->profile.len, mark, sizeof mark - 1) : NULL;
+    if (!at) return true;
+    const char *name = at + sizeof mark - 1;
+    j->trying = arena_strndup(&j->arena, name, strcspn(name, "\n"));
+    j->profile.len = (size_t)(at + 1 - j->profile.s);
+    return true;
+}
+
+/* ---- measuring
+ * ------------------------------------------------------------------------------------ */
+
+static double pause_of(const Job *j)
+{
+    const OptValue *o = opt(j, PROBE_pause);
+    return o->count ? o->real : j->prober.engine->pause;
+}
+
+/* A compiler service that failed restarts; bursts stall every compilation of the machine. */
+static void pace(Job *j, int before)
+{
+    const double seconds = j->prober.failures > before ? pause_of(j) : 0;
+    const struct timespec t = { .tv_sec = (time_t)seconds,
+                                .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9) };
+    if (seconds > 0) nanosleep(&t, NULL);
+}
+
+static void count(Job *j, Verdict v)
+{
+    if (v == VERDICT_HOLDS) j->holds++;
+    else if (v == VERDICT_ABSENT) j->absent++;
+    else j->unknown++;
+}
+
+/* What the table says and what was seen. */
+static void report(Job *j, const char *kind, const char *name, Verdict v, Standing table)
+{
+    const bool op = !strcmp(kind, "op"), expected = table >= STAND_REPORTED;
+    const bool surprise = v != VERDICT_UNKNOWN && table != STAND_UNKNOWN
+                       && table != STAND_CONTRADICTED && expected != (v == VERDICT_HOLDS);
+    count(j, v);
+    if (surprise) j->surprises++;
+    buf_printf(&j->profile, "%s %s %s%s%s\n", kind, name, words[v][op],
+               j->prober.said[0] ? " # " : "", j->prober.said);
+    progress_clear(j->progress);
+    printf("%-4s %-30s %-8s table: %-20s%s%s%s\n", kind, name, words[v][op], standing_names[table],
+           surprise ? " DIFFERS" : "", j->prober.said[0] ? "  " : "", j->prober.said);
+}
+
+static bool measure(Job *j, const char *kind, const char *name, int at, Standing table)
+{
+    const int before = j->prober.failures;
+    const bool op = !strcmp(kind, "op");
+    Verdict v;
+    if (done_already(j, kind, name)) return true;
+    if (j->trying && !strcmp(j->trying, name)) {
+        snprintf(j->prober.said, sizeof j->prober.said, "the process did not come back from it");
+        v = VERDICT_HOLDS;
+    } else {
+        if (!save(j, name)) return false;
+        v = op ? probe_op(&j->prober, at) : probe_rule(&j->prober, at);
+    }
+    report(j, kind, name, v, table);
+    if (!save(j, NULL) || !diag_ok(j->diag)) return false;
+    pace(j, before);
+    return true;
+}
+
+static bool wanted(const Job *j, const char *name)
+{
+    const OptValue *only = opt(j, PROBE_only);
+    const size_t n = strlen(name);
+    for (const char *s = only->count ? only->text : NULL; s; s = strchr(s, ','), s += s != NULL)
+        if (strcspn(s, ",") == n && !memcmp(s, name, n)) return true;
+    return !only->count;
+}
+
+/* Every rule of programs, those said to crash the compiler in a round of their own at the end. */
+static bool measure_rules(Job *j, const RuleSet *table, bool crash)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < RULE_COUNT; i++) {
+        if ((rules[i].effect == FX_CRASH) != crash || !probe_has_rule(i)
+            || !wanted(j, rules[i].name))
+            continue;
+        progress_count(j->progress, "rule", (uint64_t)i, RULE_COUNT);
+        ok = measure(j, "rule", rules[i].name, i, rule_stands(table, i));
+    }
+    return ok;
+}
+
+static bool measure_ops(Job *j, const RuleSet *table)
+{
+    bool ok = true;
+    for (int i = 0; ok && probe_op_name(i); i++)
+        if (wanted(j, probe_op_name(i)))
+            ok = measure(j, "op", probe_op_name(i), i, op_refused(table, probe_op_name(i)));
+    return ok;
+}
+
+static bool measure_all(Job *j)
+{
+    RuleSet table;
+    ruleset_init(&table, j->chip, NULL);
+    if (!probe_start(&j->prober)) return false;
+    bool ok = measure_rules(j, &table, false) && measure_ops(j, &table);
+    if (ok && opt(j, PROBE_crash)->count) ok = measure_rules(j, &table, true);
+    return ok;
+}
+
+/* ---- the command
+ * --------------------------------------------------------------------------------------- */
+
+static bool check_only(const Job *j)
+{
+    const OptValue *only = opt(j, PROBE_only);
+    for (const char *s = only->count ? only->text : NULL; s; s = strchr(s, ','), s += s != NULL) {
+        bool known = false;
+        const size_t n = strcspn(s, ",");
+        for (int i = 0; i < RULE_COUNT; i++)
+            known = known
+                 || (probe_has_rule(i) && strlen(rules[i].name) == n
+                     && !memcmp(rules[i].name, s, n));
+        for (int i = 0; probe_op_name(i); i++)
+            known = known || (strlen(probe_op_name(i)) == n && !memcmp(probe_op_name(i), s, n));
+        if (!known) return usage_error(&tool, "--only: no program tells of '%.*s'", (int)n, s);
+    }
+    return true;
+}
+
+static bool find_chip(Job *j, const char *backend)
+{
+    const char *colon = strchr(backend, ':');
+    const OptValue *o = opt(j, PROBE_chip);
+    const char *name = o->count ? o->text : colon ? colon + 1 : NULL;
+    if (!name) return usage_error(&tool, "--chip says which chip this is: m1 .. m5");
+    j->chip = target_find(name);
+    if (!j->chip || chip_index(j->chip) < 0)
+        return usage_error(&tool, "there is no chip %s; anec --list-targets shows all", name);
+    return true;
+}
+
+static int prepare(Job *j)
+{
+    const OptValue *b = opt(j, PROBE_backend);
+    const char *name = b->count ? b->text : "ane", *absent = backend_absent(name);
+    j->prober.engine = backend_find(name);
+    j->prober.reference = backend_find("ref");
+    if (!j->prober.engine && absent)
+        usage_error(
+            &tool,
+            "the backend %s (%s) is not in this build; --backend sim:m1 measures a simulated one",
+            name, absent);
+    else if (!j->prober.engine) usage_error(&tool, "there is no backend %s", name);
+    if (!j->prober.engine) return EXIT_USAGE;
+    if (!check_only(j) || !find_chip(j, name)) return EXIT_USAGE;
+    if (opt(j, PROBE_resume)->count && !opt(j, PROBE_output)->count) {
+        usage_error(&tool, "--resume goes with -o PROFILE");
+        return EXIT_USAGE;
+    }
+    if (opt(j, PROBE_resume)->count && !resume(j)) return diag_exit(j->diag);
+    if (!j->profile.len) begin_profile(j);
+    return EXIT_DONE;
+}
+
+static int run_job(Job *j)
+{
+    char dir[] = "/tmp/aneprobe.XXXXXX";
+    int code = prepare(j);
+    if (code) return code;
+    if (!mkdtemp(dir)) {
+        diag_fail(j->diag, "cannot make a folder for the micro-programs' weights in /tmp");
+        return EXIT_WORLD;
+    }
+    j->prober.dir = dir;
+    j->prober.diag = j->diag;
+    printf("aneprobe: %s as %s; rules and operations, what was seen, what the table says\n",
+           j->prober.engine->name, j->chip->name);
+    if (measure_all(j))
+        printf("%d hold or are refused, %d do not, %d unknown; %d differ from the table\n",
+               j->holds, j->absent, j->unknown, j->surprises);
+    unlink(arena_printf(&j->arena, "%s/w.bin", dir));
+    rmdir(dir);
+    return diag_exit(j->diag);
+}
+
+int main(int argc, char **argv)
+{
+    Args args;
+    Diag diag = { 0 };
+    Progress progress = { 0 };
+    Job job = { .args = &args, .diag = &diag, .progress = &progress };
+    int code = EXIT_USAGE;
+    if (args_parse(&args, &tool, argc, argv)) {
+        if (tool_answers(&args)) code = EXIT_DONE;
+        else if (tool_diag(&diag, &args, &progress)) code = run_job(&job);
+    }
+    progress_clear(&progress);
+    buf_free(&job.profile);
+    arena_free(&job.arena);
+    diag_free(&diag);
+    args_free(&args);
+    if (!fflush(stdout) && !ferror(stdout)) return code;
+    fputs("aneprobe: cannot write to the standard output\n", stderr);
+    return EXIT_WORLD;
+}
