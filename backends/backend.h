@@ -44,6 +44,8 @@ struct Backend {
     const char *name, *doc;
     double pause; /* seconds that it should be left alone after it refused a program; aneprobe heeds it */
     Program *(*compile)(Module *m, Func *f, Diag *d);
+    const void *row; /* what this one of several of a kind is: the Target of a sim:CHIP */
+    Program *(*compile)(const Backend *self, Module *m, Func *f, Diag *d);
     bool (*run)(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt);
     int (*results)(Program *p, const Binding **out);
     int (*states)(Program *p, Binding **out);
@@ -52,7 +54,7 @@ struct Backend {
 };
 
 const Backend *backend_find(const char *name);         /* NULL: no such backend in this build */
-const Backend *const *backend_list(void);              /* ends with NULL */
+const Backend *backend_at(int i);                      /* the backends of this build; NULL: past them */
 /* What a backend is that the toolchain knows and this build lacks; NULL for other names. */
 const char *backend_absent(const char *name);
 

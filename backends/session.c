@@ -2,26 +2,37 @@
 #include "../ir/passes/passes.h"
 #include "backend.h"
 #include "cpu/cpu.h"
+#include "sim/sim.h"
 
 #include <string.h>
-
-static const Backend *const backends[] = { &backend_ref, &backend_cpu, NULL };
 
 static const struct {
     const char *name, *doc;
 } absent[] = {
     { "ane", "the Apple Neural Engine through its private framework" },
     { "coreml", "Core ML" },
-    { "sim", "the stand-in for Apple's engine" },
 };
 
-const Backend *const *backend_list(void) { return backends; }
+/* Chips that are rows of targets.def; `generic` is none. */
+static const Backend *sim_at(int i)
+{
+    for (int k = 0; k < target_count; k++)
+        if (sim_is_chip(&backend_sim[k]) && !i--) return &backend_sim[k];
+    return NULL;
+}
+
+const Backend *backend_at(int i)
+{
+    static const Backend *const first[] = { &backend_ref, &backend_cpu };
+    return i < (int)COUNT(first) ? first[i] : sim_at(i - (int)COUNT(first));
+}
 
 const Backend *backend_find(const char *name)
 {
     if (!strcmp(name, "auto")) return &backend_cpu;
-    for (int i = 0; backends[i]; i++)
-        if (!strcmp(backends[i]->name, name)) return backends[i];
+    const Backend *b;
+    for (int i = 0; (b = backend_at(i)); i++)
+        if (!strcmp(b->name, name)) return b;
     return NULL;
 }
 
@@ -38,7 +49,7 @@ Program *program_new(const Backend *b, Module *m, Func *f, Diag *d)
 {
     /* The meaning of an op that MIL does not have is its expansion, whatever runs it. */
     const PassOptions expand = { .target = target_find("generic"), .only = "composites" };
-    Program *p = passes_run(m, &expand, d) ? b->compile(m, f, d) : NULL;
+    Program *p = passes_run(m, &expand, d) ? b->compile(b, m, f, d) : NULL;
     if (p) *p = (Program){ .backend = b, .module = m, .func = f };
     return p;
 }

@@ -335,12 +335,12 @@ static bool has_function(Job *j)
 static const Backend *find_backend(Job *j, const char *name)
 {
     const Backend *b = backend_find(name);
-    const char *doc = b ? NULL : backend_absent(name);
+    const char *doc = b ? NULL : backend_absent(name), *all = "auto";
     if (doc) usage_error(&tool, "the backend %s (%s) is not in this build yet", name, doc);
-    else if (!b)
-        usage_error(&tool, "there is no backend %s; this build has auto, cpu and ref", name);
-    (void)j;
-    return b;
+    if (b || doc) return b;
+    for (int i = 0; (b = backend_at(i)); i++) all = arena_printf(&j->arena, "%s, %s", all, b->name);
+    usage_error(&tool, "there is no backend %s; this build has %s", name, all);
+    return NULL;
 }
 
 static bool start_program(Job *j, const Backend *b, Program **p)

@@ -18,7 +18,8 @@ static const struct {
     { "ref, cpu", "present" },
     { "ane (private framework)", "absent" },
     { "coreml", "absent" },
-    { "sim (stand-in for Apple's libraries)", "absent" },
+    { "sim:CHIP (simulated engine)", "present" },
+    { "stand-in for Apple's libraries", "absent" },
     { ".mlmodelc, .mlpackage", "present" },
 };
 

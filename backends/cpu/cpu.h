@@ -7,6 +7,14 @@
 
 extern const Backend backend_ref, backend_cpu;
 
+/* What runs the calls of a program of ref or cpu instead of call_run, whose contract it has: for a
+ * backend that shares how ref walks a program, and not what the operations mean. */
+typedef struct {
+    bool (*run)(void *ctx, const Op *op, Call *c, Tensor *res, int max);
+    void *ctx;
+} CallHook;
+void ref_hook(Program *p, CallHook hook);
+
 /* A Value of the function is a slot. Slots of a block, and of the blocks inside it, are a range. */
 typedef struct Steps Steps;
 typedef struct {

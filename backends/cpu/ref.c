@@ -21,6 +21,7 @@ typedef struct {
     int *state_slot;
     uint64_t draws;     /* executions of all ops that draw random numbers, since the last reset */
     uint64_t epoch;     /* counts resets */
+    CallHook hook;      /* run NULL: call_run */
 } Ref;
 
 typedef struct {
@@ -159,7 +160,10 @@ static bool run_call(Run *run, const Step *s, Arena *scratch)
         c->random_draw = s->drawn->times++;
         c->random_serial = r->draws++;
     }
-    if (!set_args(run, s, c) || !call_run(c, res, MAX_RESULT)) return false;
+    if (!set_args(run, s, c)
+        || !(r->hook.run ? r->hook.run(r->hook.ctx, s->op, c, res, MAX_RESULT)
+                         : call_run(c, res, MAX_RESULT)))
+        return false;
     bool ok = c->nout == s->op->nout
               || diag_error(run->diag, s->op->loc, "%s resulted in %d values; %d are named",
                             s->op->name, c->nout, s->op->nout);
@@ -399,8 +403,9 @@ static void ref_free(Program *p)
     free(r);
 }
 
-static Program *ref_compile(Module *m, Func *f, Diag *d)
+static Program *ref_compile(const Backend *self, Module *m, Func *f, Diag *d)
 {
+    (void)self;
     Ref *r = calloc(1, sizeof *r);
     if (!r) {
         diag_fail(d, "no memory for a program");
@@ -419,6 +424,8 @@ static Program *ref_compile(Module *m, Func *f, Diag *d)
     ref_free(&r->base);
     return NULL;
 }
+
+void ref_hook(Program *p, CallHook hook) { ((Ref *)p)->hook = hook; }
 
 /* ---- running --------------------------------------------------------------------------------- */
 

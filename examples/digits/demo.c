@@ -64,7 +64,7 @@ static bool classify(Diag *d, const Digits *g, const char *chip, Module *m)
     Func *f = module_main(m);
     const Value *param = f->body->param[0];
     Binding in = { .name = param->name };
-    Program *p = backend_find("ref")->compile(m, f, d);
+    Program *p = program_new(backend_find("ref"), m, f, d);
     bool ok = p && make_input(d, g, param, &in.value);
     double start = now_ms();
     ok = ok && backend_find("ref")->run(p, d, &in, 1, &(RunOptions){ 0 });

@@ -94,4 +94,15 @@ void gemm_double(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda, 
 void gemm_int(int64_t m, int64_t n, int64_t k, const int64_t *a, int64_t lda, const int64_t *b,
               int64_t ldb, int64_t *c, int64_t ldc);
 
+/* Who runs a call may form sums of products as an engine does; what gemm_double promises of its
+ * arguments holds, c is zero at first. */
+typedef struct Products Products;
+struct Products {
+    void (*gemm)(const Products *how, int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
+                 const double *b, int64_t ldb, double *c, int64_t ldc);
+};
+/* The products of matmul, linear, einsum and the convolutions. */
+void call_gemm(const Call *call, int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
+               const double *b, int64_t ldb, double *c, int64_t ldc);
+
 #endif

@@ -113,7 +113,7 @@ static void conv_slice(Work *k, int64_t batch, int64_t g, int64_t first, int64_t
         ldb = n;
     }
     memset(k->acc, 0, (size_t)(k->gout * n) * sizeof *k->acc);
-    gemm_double(k->gout, n, depth, k->weight, depth, b, ldb, k->acc, n);
+    call_gemm(k->c, k->gout, n, depth, k->weight, depth, b, ldb, k->acc, n);
     add_bias(k, g, k->acc, k->gout, n);
     for (int64_t r = 0; r < k->gout; r++) {
         int64_t at = ((batch * k->v.cout + g * k->gout + r) * k->out) + first;
@@ -172,7 +172,7 @@ static void spread_slice(Work *k, int64_t first, int64_t n)
     int64_t rows = k->gout * k->taps, tap[MAX_SPATIAL];
     const double *row = k->patch;
     memset(k->patch, 0, (size_t)(rows * n) * sizeof *k->patch);
-    gemm_double(rows, n, k->gin, k->weight, k->gin, k->x + first, k->in, k->patch, n);
+    call_gemm(k->c, rows, n, k->gin, k->weight, k->gin, k->x + first, k->in, k->patch, n);
     for (int64_t ch = 0; ch < k->gout; ch++)
         for (tap[0] = 0; tap[0] < w->kernel[0]; tap[0]++)
             for (tap[1] = 0; tap[1] < w->kernel[1]; tap[1]++)

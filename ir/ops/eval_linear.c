@@ -109,13 +109,13 @@ static void *packed(Call *c, const Term *t, const Labels *order)
 
 /* ---- products -------------------------------------------------------------------------------- */
 
-static void gemm(bool whole, int64_t m, int64_t n, int64_t k, const void *a, const void *b,
-                 void *out)
+static void gemm(const Call *c, bool whole, int64_t m, int64_t n, int64_t k, const void *a,
+                 const void *b, void *out)
 {
     if (whole)
         gemm_int(m, n, k, a, k, b, n, out, n);
     else
-        gemm_double(m, n, k, a, k, b, n, out, n);
+        call_gemm(c, m, n, k, a, k, b, n, out, n);
 }
 
 /* Sums over the labels of t that `keep` lacks. */
@@ -132,7 +132,7 @@ static void sum_out(Call *c, Term *t, const Labels *keep, bool whole)
             ((int64_t *)ones)[i] = 1;
         else
             ((double *)ones)[i] = 1;
-    gemm(whole, m, 1, k, a, ones, sum);
+    gemm(c, whole, m, 1, k, a, ones, sum);
     Term out = { .l = kept, .s = { .rank = kept.rank }, .word = sum };
     for (int i = 0; i < kept.rank; i++) out.s.dim[i] = extent(t, kept.label[i]);
     *t = out;
@@ -173,7 +173,7 @@ static bool contract(Call *c, Term *a, Term *b, const Labels *keep, bool whole)
         return call_error(c, "a product on the way has more than 2^31 elements");
     char *z = call_scratch(c, total + 1, w);
     for (int64_t i = 0; i < times; i++)
-        gemm(whole, m, n, k, x + (size_t)(i * m * k) * w, y + (size_t)(i * k * n) * w,
+        gemm(c, whole, m, n, k, x + (size_t)(i * m * k) * w, y + (size_t)(i * k * n) * w,
              z + (size_t)(i * m * n) * w);
     Term t = { .l = out, .s = { .rank = out.rank }, .word = z };
     for (int i = 0; i < out.rank; i++)

@@ -71,3 +71,11 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 GEMM(gemm_double, double, double)
 GEMM(gemm_int, int64_t, uint64_t)
+
+void call_gemm(const Call *call, int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
+               const double *b, int64_t ldb, double *c, int64_t ldc)
+{
+    const Products *how = call->products;
+    if (how) how->gemm(how, m, n, k, a, lda, b, ldb, c, ldc);
+    else gemm_double(m, n, k, a, lda, b, ldb, c, ldc);
+}

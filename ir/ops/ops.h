@@ -107,6 +107,7 @@ struct Call {
     uint64_t random_seed;         /* what seed -1 of a random op stands for */
     uint64_t random_draw;         /* executions of this statement so far: a loop draws anew */
     uint64_t random_serial;       /* of all random statements, which seed -1 tells apart by it */
+    const struct Products *products; /* how sums of products are formed (eval.h); NULL: in double */
 };
 
 /* Asking. `name` must be a parameter of the row (a bug otherwise). */

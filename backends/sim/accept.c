@@ -1,0 +1,112 @@
+/* accept.c -- whether a chip's compiler takes a program: the rules that stand for the chip decide.
+ *
+ * What is refused is said in the words that users of the engine see, which tell nothing; the notes
+ * tell what our rules know. A rule counts when it is reported or better, so that a contradicted one
+ * refuses nothing. Rules of silent faults do not refuse: their statement's results are spoiled. */
+#include "sim.h"
+
+#include <string.h>
+
+enum { MAX_NOTES = 8 };
+
+typedef struct {
+    const RuleSet *rules;
+    Diag *diag;
+    Arena *arena;
+    Engine *engine;
+    Module *module;
+    int broken; /* rules that refuse */
+    bool ok;
+} Judge;
+
+/* ---- weights -----------------------------------------------------------------------------------
+ */
+
+static void check_literal(Judge *j, const Const *c)
+{
+    size_t n;
+    if (!c || c->kind != CONST_BLOB || !shape_count(&c->type->shape, &n)) return;
+    WeightFile *w = weight_file(j->module, j->diag, c->loc, c->path);
+    if (!w) j->ok = false;
+    if (!w || w->absent || weight_data(w, j->diag, c->loc, c->offset, c->type->dtype, n)) return;
+    diag_note(
+        j->diag, (Loc){ 0 },
+        "users of %s see: _ANECompiler : ANECCompile() FAILED (InvalidMILProgram); or the engine "
+        "computes with garbage",
+        j->rules->target->name);
+    j->ok = false;
+}
+
+static bool check_weights(void *ctx, Op *op)
+{
+    Judge *j = ctx;
+    for (int i = 0; i < op->attrs.count; i++) check_literal(j, op->attrs.at[i].val);
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++)
+            if (!op->arg[i].val[k]->def) check_literal(j, op->arg[i].val[k]->lit);
+    return j->ok;
+}
+
+/* ---- rules -------------------------------------------------------------------------------------
+ */
+
+static void refuse(Judge *j, const RuleBreak *b)
+{
+    if (!j->broken++)
+        diag_error(j->diag, b->loc,
+                   "sim:%s refuses this program: _ANECompiler : ANECCompile() FAILED "
+                   "(CompilationFailure)",
+                   j->rules->target->name);
+    if (j->broken <= MAX_NOTES)
+        diag_note(j->diag, b->loc, "%s [%s: %s]%s", b->message, j->rules->target->name,
+                  b->rule->name, b->rule->effect == FX_CRASH ? "; its compiler crashes" : "");
+}
+
+static void spoil(Judge *j, const Op *op)
+{
+    Engine *e = j->engine;
+    if (!op) {
+        e->all_spoiled = true;
+        return;
+    }
+    if (e->nspoiled == e->cap) {
+        e->cap = e->cap ? 2 * e->cap : 16;
+        const Op **more = NEW_ARRAY(j->arena, e->cap, const Op *);
+        if (e->nspoiled) memcpy(more, e->spoiled, (size_t)e->nspoiled * sizeof *more);
+        e->spoiled = more;
+    }
+    e->spoiled[e->nspoiled++] = op;
+}
+
+/* Silent faults that are simulated as what they are, or that running through surfaces avoids. */
+static bool simulated(const char *rule)
+{
+    static const char *const elsewhere[] = { "slot-order", "weight-record" };
+    for (size_t i = 0; i < COUNT(elsewhere); i++)
+        if (!strcmp(elsewhere[i], rule)) return true;
+    return number_has_rule(rule);
+}
+
+static void judge(void *ctx, const RuleBreak *b)
+{
+    Judge *j = ctx;
+    if (b->standing < STAND_REPORTED) return;
+    if (b->rule->effect == FX_REFUSED || b->rule->effect == FX_CRASH) refuse(j, b);
+    else if (b->rule->effect == FX_WRONG && !simulated(b->rule->name)) spoil(j, b->op);
+}
+
+bool sim_accepts(Module *m, Func *f, const RuleSet *rs, Diag *d, Arena *a, Engine *e)
+{
+    Judge j = { .rules = rs, .diag = d, .arena = a, .engine = e, .module = m, .ok = true };
+    func_walk(f, check_weights, &j);
+    if (!j.ok || rules_check(m, rs, d, judge, &j) < 0) return false;
+    if (!j.broken) return true;
+    if (j.broken > MAX_NOTES)
+        diag_note(d, (Loc){ 0 }, "%d more rules are broken; anec --check --target %s shows all",
+                  j.broken - MAX_NOTES, rs->target->name);
+    diag_note(d, (Loc){ 0 },
+              "--target %s rewrites a program for the chip, and --explain has the "
+              "evidence of a rule; sim:CHIP runs the text as it is given",
+              rs->target->name);
+    return false;
+}

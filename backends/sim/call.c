@@ -1,0 +1,393 @@
+/* call.c -- one statement on the simulated engine.
+ *
+ * Operands become what the engine reads (fp16 numbers, no NaN), the op's reference meaning computes
+ * in double with sums of products formed by mac.c, and each element of the result is set right by
+ * what numerics.def says of the op and rounded once, as the engine rounds. Ops that copy elements,
+ * and those whose meaning rounds on its own way (the list `wide` lacks their family), are rounded
+ * after. */
+#include "sim.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { CHUNK = 1024 };
+
+/* ---- single functions: y is the meaning at x, both in double
+ * -------------------------------------- */
+
+typedef double Fix(const Engine *e, const Table *t, double x, double y);
+
+static double num(const Engine *e, Number i)
+{
+    return e->numbers.v[i];
+}
+
+static double fix_table(const Engine *e, const Table *t, double x, double y)
+{
+    return num(e, NUM_tables) != 0 ? table_at(t, x) : y;
+}
+
+/* Infinite from `at` on and finite below, whatever rounding would make of it. */
+static double overflow_at(double at, double x, double y)
+{
+    if (x >= at) return INFINITY;
+    return isfinite(at) && y > 65504 ? 65504 : y;
+}
+
+static double fix_exp(const Engine *e, const Table *t, double x, double y)
+{
+    (void)t;
+    return overflow_at(num(e, NUM_exp_overflow_at), x, y);
+}
+
+static double fix_square(const Engine *e, const Table *t, double x, double y)
+{
+    (void)t;
+    return overflow_at(num(e, NUM_square_overflow_at), fabs(x), y);
+}
+
+static double fix_log(const Engine *e, const Table *t, double x, double y)
+{
+    (void)t;
+    if (x == 0) return num(e, NUM_log_of_zero);
+    if (x == INFINITY) return num(e, NUM_log_of_inf);
+    return x > 0 && x < num(e, NUM_log_floor) ? log(num(e, NUM_log_floor)) : y;
+}
+
+static double fix_rsqrt(const Engine *e, const Table *t, double x, double y)
+{
+    (void)t;
+    return x >= 0 && x < num(e, NUM_log_floor) ? 1 / sqrt(num(e, NUM_log_floor)) : y;
+}
+
+static double fix_softplus(const Engine *e, const Table *t, double x, double y)
+{
+    (void)t;
+    return x > num(e, NUM_softplus_max) ? 0 : y;
+}
+
+static double fix_softsign(const Engine *e, const Table *t, double x, double y)
+{
+    (void)t;
+    return x > num(e, NUM_softsign_max) ? 0 : y;
+}
+
+static double fix_round(const Engine *e, const Table *t, double x, double y)
+{
+    (void)t;
+    return fabs(x) >= num(e, NUM_round_max) ? 0 : y;
+}
+
+/* ---- what is particular of an op
+ * ------------------------------------------------------------------- */
+
+static bool attention(Engine *e, Call *c, Tensor *res);
+
+static const struct Own {
+    Fix *fix;
+    const char *divisor; /* the operand whose -0 divides as +0 */
+    bool mac, slice;
+    bool (*instead)(Engine *e, Call *c, Tensor *res);
+} own[OP_COUNT] = {
+    [OP_sigmoid] = { .fix = fix_table },
+    [OP_tanh] = { .fix = fix_table },
+    [OP_gelu] = { .fix = fix_table },
+    [OP_silu] = { .fix = fix_table },
+    [OP_exp] = { .fix = fix_exp },
+    [OP_square] = { .fix = fix_square },
+    [OP_log] = { .fix = fix_log },
+    [OP_rsqrt] = { .fix = fix_rsqrt },
+    [OP_softplus] = { .fix = fix_softplus },
+    [OP_softsign] = { .fix = fix_softsign },
+    [OP_round] = { .fix = fix_round },
+    [OP_real_div] = { .divisor = "y" },
+    [OP_inverse] = { .divisor = "x" },
+    [OP_matmul] = { .mac = true },
+    [OP_linear] = { .mac = true },
+    [OP_einsum] = { .mac = true },
+    [OP_conv] = { .mac = true },
+    [OP_conv_transpose] = { .mac = true },
+    [OP_slice_by_index] = { .slice = true },
+    [OP_slice_by_size] = { .slice = true },
+    [OP_scaled_dot_product_attention] = { .instead = attention },
+};
+
+static int kind_of(const Call *c)
+{
+    return (int)(c->info - ops);
+}
+static bool moves(const Call *c)
+{
+    return (c->info->flags & F_MOVES) != 0;
+}
+
+/* Families whose meanings write their results element by element as numbers, of whatever float
+ * type. */
+static bool wide(const Call *c)
+{
+    static const char *const families[] = { "unary", "binary", "activation", "reduce",
+                                            "norm",  "linear", "conv",       "pool" };
+    for (size_t i = 0; i < COUNT(families); i++)
+        if (!strcmp(c->info->family, families[i])) return !moves(c);
+    return false;
+}
+
+/* ---- operands
+ * -------------------------------------------------------------------------------------- */
+
+static bool has_nan(const Tensor *t)
+{
+    const uint16_t *h = t->data;
+    for (size_t i = 0; t->dtype == DT_FP16 && i < t->count; i++)
+        if ((h[i] & 0x7fff) > 0x7c00) return true;
+    return false;
+}
+
+/* The operand as the engine reads it; itself where nothing changes. */
+static const Tensor *as_read(const Engine *e, Call *c, const Tensor *t, bool divisor)
+{
+    const bool half = t->dtype == DT_FP16, no_nan = num(e, NUM_nan_to_inf) != 0 && !moves(c);
+    const bool positive = divisor && num(e, NUM_zero_divisor_positive) != 0;
+    if (half ? !(no_nan && has_nan(t)) && !positive : num(e, NUM_half_only) == 0) return t;
+    double v[CHUNK];
+    Tensor *to = NEW(c->arena, Tensor);
+    *to = *t;
+    to->owned = false;
+    to->data = call_scratch(c, t->bytes + 1, 1);
+    for (size_t i = 0; i < t->count; i += CHUNK) {
+        size_t n = t->count - i < CHUNK ? t->count - i : CHUNK;
+        tensor_get_floats(t, i, n, v);
+        for (size_t k = 0; k < n; k++) {
+            if (no_nan && isnan(v[k])) v[k] = INFINITY;
+            if (positive && v[k] == 0) v[k] = 0;
+            if (!half) v[k] = sim_half(&e->numbers, v[k]);
+        }
+        tensor_put_floats(to, i, n, v);
+    }
+    return to;
+}
+
+/* Constant scalars are settings of an op, not data. */
+static void read_operands(const Engine *e, Call *c)
+{
+    const char *divisor = own[kind_of(c)].divisor;
+    for (int i = 0; c->info->param[i].name; i++) {
+        const Param *p = &c->info->param[i];
+        const bool setting = (param_flags(p, c->opset) & P_CONST) != 0;
+        for (int k = 0; k < c->p[i].n; k++) {
+            CallArg *a = &c->p[i].v[k];
+            if (!a->val || a->val->is_list || !dtype_is_float(a->val->dtype)) continue;
+            if (setting && a->val->shape.rank == 0) continue;
+            a->val = as_read(e, c, a->val, divisor && !strcmp(divisor, p->name));
+        }
+    }
+}
+
+/* ---- results
+ * --------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const Engine *e;
+    Fix *fix;
+    const Table *table;
+    const Tensor *x; /* the operand of fix */
+    double epsilon;  /* that the op adds to it */
+    bool limited;    /* sums of products, with the engine's ceiling */
+} Finish;
+
+static double finish_one(const Finish *f, size_t i, double y)
+{
+    const Engine *e = f->e;
+    if (f->fix) y = f->fix(e, f->table, tensor_float(f->x, i) + f->epsilon, y);
+    if (isnan(y) && num(e, NUM_invalid_to_zero) != 0) return 0;
+    y = sim_half(&e->numbers, y);
+    if (f->limited && fabs(y) >= num(e, NUM_mac_overflow_at))
+        y = copysign(num(e, NUM_mac_overflow_to), y);
+    return y;
+}
+
+static void finish(const Finish *f, const Tensor *from, Tensor *to)
+{
+    double v[CHUNK];
+    for (size_t i = 0; i < from->count; i += CHUNK) {
+        size_t n = from->count - i < CHUNK ? from->count - i : CHUNK;
+        tensor_get_floats(from, i, n, v);
+        for (size_t k = 0; k < n; k++) v[k] = finish_one(f, i + k, v[k]);
+        tensor_put_floats(to, i, n, v);
+    }
+}
+
+/* A convolution of one product an element. */
+static bool one_product(const Call *c)
+{
+    if (kind_of(c) != OP_conv) return false;
+    const Shape *w = call_shape(c, "weight");
+    return shape_elements(w, 1, w->rank) == 1;
+}
+
+static Finish finish_of(const Engine *e, Call *c)
+{
+    const struct Own *o = &own[kind_of(c)];
+    Finish f = { .e = e, .fix = o->fix };
+    f.limited = o->mac && !(one_product(c) && num(e, NUM_conv_one_product_free) != 0);
+    if (kind_of(c) == OP_gelu && !strcmp(call_str(c, "mode"), "SIGMOID_APPROXIMATION"))
+        f.fix = NULL;
+    if (!f.fix) return f;
+    f.x = call_val(c, "x");
+    if (op_param(c->info, "epsilon")) f.epsilon = call_float_like(c, "epsilon", "x");
+    for (int i = 0; i < TABLE_COUNT; i++)
+        if (e->table[i].op == kind_of(c)) f.table = &e->table[i];
+    return f;
+}
+
+/* Whether a slice begins inside of the last axis. */
+static bool inside_width(const Call *c)
+{
+    int64_t begin[MAX_RANK];
+    bool mask[MAX_RANK] = { false };
+    const int n = call_ints(c, "begin", begin, MAX_RANK);
+    if (n < 1) return false;
+    if (op_param(c->info, "begin_mask")) call_bools(c, "begin_mask", mask, MAX_RANK);
+    return !mask[n - 1] && begin[n - 1] != 0 && begin[n - 1] != -call_shape(c, "x")->dim[n - 1];
+}
+
+/* Multiplied on the way in fp16, and divided again. */
+static void pass_width(const Engine *e, const Call *c, Tensor *t)
+{
+    const double gain = num(e, NUM_width_gain);
+    if (!dtype_is_float(t->dtype) || gain == 1 || !inside_width(c)) return;
+    for (size_t i = 0; i < t->count; i++)
+        tensor_set_float(t, i, sim_half(&e->numbers, tensor_float(t, i) * gain) / gain);
+}
+
+/* ---- running
+ * --------------------------------------------------------------------------------------- */
+
+/* The meaning into doubles, then each element finished. */
+static bool run_wide(Engine *e, Call *c, Tensor *res)
+{
+    Tensor big = { 0 };
+    const Type *t = c->out[0];
+    const Finish f = finish_of(e, c);
+    c->res[0] = &big;
+    bool ok = tensor_alloc(&big, c->diag, DT_FP64, &t->shape) && c->info->eval(c)
+           && tensor_alloc(res, c->diag, t->dtype, &t->shape);
+    if (ok) finish(&f, &big, res);
+    tensor_free(&big);
+    return ok;
+}
+
+static bool run_plain(Engine *e, Call *c, Tensor *res, int max)
+{
+    if (!call_run(c, res, max)) return false;
+    const Finish f = { .e = e };
+    for (int i = 0; i < c->nout; i++) {
+        if (res[i].is_list || !dtype_is_float(res[i].dtype)) continue;
+        if (own[kind_of(c)].slice) pass_width(e, c, &res[i]);
+        if (moves(c) ? res[i].dtype != DT_FP16 && num(e, NUM_half_only) != 0 : true)
+            finish(&f, &res[i], &res[i]);
+    }
+    return true;
+}
+
+static bool run(Engine *e, Call *c, Tensor *res, int max)
+{
+    read_operands(e, c);
+    c->products = &e->mac.products;
+    if (!wide(c) && !own[kind_of(c)].instead) return run_plain(e, c, res, max);
+    if (!call_check(c) || !c->info->infer(c)) return false;
+    const Type *t = c->out[0];
+    if (own[kind_of(c)].instead) return own[kind_of(c)].instead(e, c, res);
+    if (c->nout == 1 && t->kind == TY_TENSOR && shape_known(&t->shape) && dtype_is_float(t->dtype))
+        return run_wide(e, c, res);
+    c->nout = 0;
+    return run_plain(e, c, res, max);
+}
+
+/* ---- attention: the engine runs it as two products and a softmax
+ * ------------------------------------- */
+
+typedef struct {
+    const char *name;
+    const Tensor *val;
+} Named;
+
+static bool step(Engine *e, const Call *outer, const char *op, const Named *arg, int n, Tensor *out)
+{
+    Call *c = NEW(outer->arena, Call);
+    call_init(c, &ops[op_find(op)], outer->opset, outer->arena, outer->diag, outer->loc);
+    for (int i = 0; i < n; i++) {
+        CallArg *v = NEW(outer->arena, CallArg);
+        *v = (CallArg){ type_tensor(outer->arena, arg[i].val->dtype, arg[i].val->shape), arg[i].val,
+                        true };
+        if (!call_set(c, arg[i].name, 1, v, false)) return false;
+    }
+    return run(e, c, out, 1);
+}
+
+/* What is added to the scores: a bool mask lets pass where it is true. */
+static bool mask_as_numbers(const Call *c, const Tensor *mask, DType t, Tensor *out)
+{
+    if (!tensor_alloc(out, c->diag, t, &mask->shape)) return false;
+    for (size_t i = 0; i < mask->count; i++) {
+        double v = tensor_float(mask, i);
+        tensor_set_float(out, i, mask->dtype == DT_BOOL ? (v != 0 ? 0 : -INFINITY) : v);
+    }
+    return true;
+}
+
+static Tensor *scalar_of(const Call *c, DType t, double v)
+{
+    const Shape none = { .rank = 0 };
+    Tensor *x = NEW(c->arena, Tensor);
+    *x = tensor_view(t, &none, arena_alloc(c->arena, 8));
+    tensor_set_float(x, 0, v);
+    return x;
+}
+
+static bool attention(Engine *e, Call *c, Tensor *res)
+{
+    const Tensor *q = call_val(c, "query"), *k = call_val(c, "key"), *v = call_val(c, "value");
+    const Tensor *mask = num(e, NUM_mac_ignores_mask) != 0 ? NULL : call_val(c, "attn_mask");
+    const Tensor *yes = scalar_of(c, DT_BOOL, 1), *last = scalar_of(c, DT_INT32, -1);
+    const Tensor *scale = scalar_of(c, q->dtype, 1 / sqrt((double)q->shape.dim[q->shape.rank - 1]));
+    Tensor t[6] = { { 0 } };
+    const Named scores[] = { { "x", q }, { "y", k }, { "transpose_y", yes } };
+    const Named scaled[] = { { "x", &t[0] }, { "y", scale } },
+                added[] = { { "x", &t[1] }, { "y", &t[2] } };
+    const Named soft[] = { { "x", mask ? &t[3] : &t[1] }, { "axis", last } };
+    const Named mixed[] = { { "x", &t[4] }, { "y", v } };
+    bool ok = step(e, c, "matmul", scores, 3, &t[0]) && step(e, c, "mul", scaled, 2, &t[1])
+           && (!mask
+               || (mask_as_numbers(c, mask, q->dtype, &t[2]) && step(e, c, "add", added, 2, &t[3])))
+           && step(e, c, "softmax", soft, 2, &t[4]) && step(e, c, "matmul", mixed, 2, res);
+    for (size_t i = 0; i < COUNT(t); i++) tensor_free(&t[i]);
+    return ok;
+}
+
+/* ---- the door
+ * -------------------------------------------------------------------------------------- */
+
+void engine_init(Engine *e)
+{
+    mac_init(&e->mac, &e->numbers);
+    tables_make(e->table);
+}
+
+/* What a silent fault gives is seldom known: zeros stand for it. */
+static void spoil(const Engine *e, const Op *op, Tensor *res, int n)
+{
+    bool hit = false;
+    for (int i = 0; i < e->nspoiled; i++) hit = hit || e->spoiled[i] == op;
+    for (int i = 0; hit && i < n; i++)
+        if (res[i].bytes && !res[i].is_list && res[i].dtype != DT_STRING)
+            memset(res[i].data, 0, res[i].bytes);
+}
+
+bool engine_call(void *engine, const Op *op, Call *c, Tensor *res, int max)
+{
+    Engine *e = engine;
+    if (!run(e, c, res, max)) return false;
+    spoil(e, op, res, c->nout);
+    return true;
+}

@@ -1,0 +1,212 @@
+/* sim.c -- the simulated engine as a Backend: ref walks the program, engine_call runs its
+ * statements, and tensors come and go through surfaces. */
+#include "layout.h"
+#include "sim.h"
+
+#include "../cpu/cpu.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    Program base; /* first */
+    Arena arena;
+    Engine engine;
+    Program *inner;  /* of ref, with engine_call as its hook */
+    Binding *result; /* its own tensors, except where `lent` */
+    bool *lent;      /* a list, or a type that has no surface: the inner program's tensor */
+    int nresult;
+} Sim;
+
+/* ---- surfaces ----------------------------------------------------------------------------------
+ */
+
+/* The surfaces of one side of a function, by symbol; those of tensors without one are NULL. */
+typedef struct {
+    int n;
+    Layout *layout; /* in the order of the bindings */
+    void **surface;
+} Side;
+
+static void side_free(Side *s)
+{
+    for (int i = 0; i < s->n; i++) free(s->surface[i]);
+}
+
+static bool side_make(Side *s, Arena *a, Diag *d, const Binding *b, int n)
+{
+    *s = (Side){ .n = n };
+    s->layout = NEW_ARRAY(a, n + 1, Layout);
+    s->surface = NEW_ARRAY(a, n + 1, void *);
+    bool *has = NEW_ARRAY(a, n + 1, bool);
+    for (int i = 0; i < n; i++) {
+        const Tensor *t = &b[i].value;
+        has[i] = !t->is_list && layout_of(b[i].name, t->dtype, &t->shape, &s->layout[i]);
+        s->layout[i].name = b[i].name;
+    }
+    layouts_order(s->layout, n);
+    for (int i = 0; i < n; i++) {
+        const Layout *l = &s->layout[i];
+        if (!has[i]) continue;
+        void *bytes = malloc(l->bytes + 1);
+        if (!bytes) return diag_fail(d, "no memory for a surface of %zu bytes", l->bytes);
+        layout_poison(l, bytes);
+        s->surface[l->symbol] = bytes;
+    }
+    return true;
+}
+
+/* ---- running -----------------------------------------------------------------------------------
+ */
+
+static void drop_results(Sim *s)
+{
+    for (int i = 0; i < s->nresult; i++)
+        if (!s->lent[i]) tensor_free(&s->result[i].value);
+    s->nresult = 0;
+}
+
+/* The inputs as the engine finds them in their surfaces. */
+static bool take_inputs(Diag *d, const Side *side, const Binding *in, Binding *out)
+{
+    for (int i = 0; i < side->n; i++) {
+        const Tensor *t = &in[i].value;
+        void *surface = side->surface[side->layout[i].symbol];
+        out[i] = in[i];
+        if (!surface) continue;
+        layout_put(&side->layout[i], t->data, surface);
+        out[i].value = (Tensor){ 0 };
+        if (!tensor_alloc(&out[i].value, d, t->dtype, &t->shape)) return false;
+        layout_get(&side->layout[i], surface, out[i].value.data);
+    }
+    return true;
+}
+
+/* The engine's results, through their surfaces into tensors of the program. */
+static bool give_results(Sim *s, Diag *d)
+{
+    const Binding *from;
+    Side side;
+    Arena scratch = { 0 };
+    const int n = program_results(s->inner, &from);
+    bool ok = side_make(&side, &scratch, d, from, n);
+    for (int i = 0; ok && i < n; i++) {
+        const Tensor *t = &from[i].value;
+        void *surface = side.surface[side.layout[i].symbol];
+        s->result[i] = (Binding){ .name = from[i].name };
+        s->lent[i] = !surface;
+        if (!surface) {
+            s->result[i].value = *t;
+        } else {
+            if (s->engine.all_spoiled && t->bytes) memset(t->data, 0, t->bytes);
+            layout_put(&side.layout[i], t->data, surface);
+            ok = tensor_alloc(&s->result[i].value, d, t->dtype, &t->shape);
+            if (ok) layout_get(&side.layout[i], surface, s->result[i].value.data);
+        }
+        if (ok) s->nresult++;
+    }
+    side_free(&side);
+    arena_free(&scratch);
+    return ok;
+}
+
+static bool sim_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+{
+    Sim *s = (Sim *)p;
+    Arena scratch = { 0 };
+    Side side;
+    Binding *bound = NEW_ARRAY(&scratch, nin + 1, Binding);
+    drop_results(s);
+    bool ok = side_make(&side, &scratch, d, in, nin) && take_inputs(d, &side, in, bound)
+           && program_run(s->inner, d, bound, nin, opt);
+    ok = ok && give_results(s, d);
+    for (int i = 0; i < nin; i++)
+        if (bound[i].value.data != in[i].value.data) tensor_free(&bound[i].value);
+    side_free(&side);
+    arena_free(&scratch);
+    return ok;
+}
+
+static int sim_results(Program *p, const Binding **out)
+{
+    *out = ((Sim *)p)->result;
+    return ((Sim *)p)->nresult;
+}
+
+static int sim_states(Program *p, Binding **out)
+{
+    return program_states(((Sim *)p)->inner, out);
+}
+static void sim_reset(Program *p)
+{
+    program_reset(((Sim *)p)->inner);
+}
+
+/* ---- compiling ---------------------------------------------------------------------------------
+ */
+
+static void sim_free(Program *p)
+{
+    Sim *s = (Sim *)p;
+    drop_results(s);
+    program_free(s->inner);
+    arena_free(&s->arena);
+    free(s);
+}
+
+Engine *sim_engine(Program *p)
+{
+    return &((Sim *)p)->engine;
+}
+
+static Program *sim_compile(const Backend *self, Module *m, Func *f, Diag *d)
+{
+    RuleSet rs;
+    const char *profile = getenv("ANESIM_PROFILE");
+    Sim *s = calloc(1, sizeof *s);
+    if (!s) {
+        diag_fail(d, "no memory for a program");
+        return NULL;
+    }
+    ruleset_init(&rs, self->row, NULL);
+    bool ok = (!profile || !*profile || profile_read(&rs, d, profile));
+    numbers_of(&s->engine.numbers, &rs);
+    engine_init(&s->engine);
+    ok = ok && sim_accepts(m, f, &rs, d, &s->arena, &s->engine);
+    if (ok) s->inner = program_new(backend_find("ref"), m, f, d);
+    if (!s->inner) {
+        sim_free(&s->base);
+        return NULL;
+    }
+    ref_hook(s->inner, (CallHook){ engine_call, &s->engine });
+    s->result = NEW_ARRAY(&s->arena, f->body->nresult + 1, Binding);
+    s->lent = NEW_ARRAY(&s->arena, f->body->nresult + 1, bool);
+    return &s->base;
+}
+
+/* ---- the backends ------------------------------------------------------------------------------
+ */
+
+enum {
+#define TARGET(name, ...) SIM_##name,
+#include "../../ir/targets/targets.def"
+};
+
+const Backend backend_sim[] = {
+#define TARGET(n, v, o, i, ti, tv, text, e)                                                        \
+    { .name = "sim:" #n,                                                                           \
+      .doc = "simulated: " text,                                                                   \
+      .row = &targets[SIM_##n],                                                                    \
+      .compile = sim_compile,                                                                      \
+      .run = sim_run,                                                                              \
+      .results = sim_results,                                                                      \
+      .states = sim_states,                                                                        \
+      .reset = sim_reset,                                                                          \
+      .free = sim_free },
+#include "../../ir/targets/targets.def"
+};
+
+bool sim_is_chip(const Backend *b)
+{
+    return chip_index(b->row) >= 0;
+}

@@ -1,0 +1,103 @@
+/* sim.h -- the simulated engine, from inside: what a chip's numbers are and who uses them.
+ *
+ *   numbers.c   a chip's numbers from numerics.def, as a profile leaves them
+ *   mac.c       sums of products as the engine forms them
+ *   tables.c    activations that are looked up
+ *   call.c      one statement: operands and result as the engine has them
+ *   accept.c    whether the chip's compiler takes a program
+ *   layout.c    surfaces
+ *   sim.c       the Backend
+ *
+ * Nothing here knows a chip by name: all of it reads numerics.def, tables.def and the rules. */
+#ifndef ANEC_SIM_H
+#define ANEC_SIM_H
+
+#include "../../ir/ops/eval.h"
+#include "../../ir/targets/rules.h"
+#include "../backend.h"
+
+/* One for each row of targets.def, in its order; backend.h shows those of chips. */
+extern const Backend backend_sim[];
+bool sim_is_chip(const Backend *b);
+
+/* ---- numbers ----------------------------------------------------------------------------------- */
+
+typedef enum {
+#define NUMERIC(id, ...) NUM_##id,
+#include "numerics.def"
+    NUM_COUNT
+} Number;
+
+typedef struct {
+    const char *name, *unit;
+    double plain, by_chip[5];
+    const char *standing, *rule, *doc, *evidence;
+} Numeric;
+extern const Numeric numerics[NUM_COUNT];
+
+typedef struct {
+    double v[NUM_COUNT];
+} Numbers;
+
+/* Those of the chip that rs is for, with what a profile says of their rules. */
+void numbers_of(Numbers *n, const RuleSet *rs);
+bool number_has_rule(const char *rule); /* some number simulates what this rule says */
+/* v as the engine writes it into fp16, the only type it has; NaN stays NaN. */
+double sim_half(const Numbers *n, double v);
+
+/* ---- sums of products --------------------------------------------------------------------------- */
+
+/* A Products that forms sums as n says; partial sums that overflow are left infinite. */
+typedef struct {
+    Products products; /* first */
+    struct {
+        uint32_t bias, odd, shift, mask;
+    } product, partial;          /* how to round to 11 and to mac_bits bits */
+    uint32_t tiny, big, keep, not_nan, limit;
+    int lanes;
+    double flush;
+} MacProducts;
+void mac_init(MacProducts *p, const Numbers *n);
+
+/* ---- tables ------------------------------------------------------------------------------------- */
+
+enum { KNOTS = 33 };
+typedef struct {
+    int op;                 /* index into ops[] */
+    double x[KNOTS], y[KNOTS], below, above; /* NAN: the function itself */
+    double at_zero, error_max;
+    double (*f)(double);
+} Table;
+enum {
+#define TABLE(op, ...) TABLE_##op,
+#include "tables.def"
+    TABLE_COUNT
+};
+void tables_make(Table t[TABLE_COUNT]);
+double table_at(const Table *t, double x);
+
+/* ---- statements --------------------------------------------------------------------------------- */
+
+/* What a program's statements need; `spoiled` holds the statements that rules say go wrong silently. */
+typedef struct {
+    Numbers numbers;
+    MacProducts mac;
+    Table table[TABLE_COUNT];
+    const Op **spoiled;
+    int nspoiled, cap;
+    bool all_spoiled;
+} Engine;
+
+void engine_init(Engine *e); /* from e->numbers */
+/* A CallHook's run, with an Engine as ctx. */
+bool engine_call(void *engine, const Op *op, Call *c, Tensor *res, int max);
+
+/* ---- acceptance --------------------------------------------------------------------------------- */
+
+/* False: refused, and reported as its users see it, with the rules as notes. Fills e->spoiled. */
+bool sim_accepts(Module *m, Func *f, const RuleSet *rs, Diag *d, Arena *a, Engine *e);
+
+/* The engine of a program made by a sim:CHIP, for tests that change its numbers between runs. */
+Engine *sim_engine(Program *p);
+
+#endif
