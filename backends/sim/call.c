@@ -193,6 +193,7 @@ typedef struct {
     const Tensor *x; /* the operand of fix */
     double epsilon;  /* that the op adds to it */
     bool limited;    /* sums of products, with the engine's ceiling */
+    bool half;       /* rounded to fp16, whatever float type it has */
 } Finish;
 
 static double finish_one(const Finish *f, size_t i, double y)
@@ -200,7 +201,7 @@ static double finish_one(const Finish *f, size_t i, double y)
     const Engine *e = f->e;
     if (f->fix) y = f->fix(e, f->table, tensor_float(f->x, i) + f->epsilon, y);
     if (isnan(y) && num(e, NUM_invalid_to_zero) != 0) return 0;
-    y = sim_half(&e->numbers, y);
+    if (f->half) y = sim_half(&e->numbers, y);
     if (f->limited && fabs(y) >= num(e, NUM_mac_overflow_at))
         y = copysign(num(e, NUM_mac_overflow_to), y);
     return y;
@@ -225,11 +226,16 @@ static bool one_product(const Call *c)
     return shape_elements(w, 1, w->rank) == 1;
 }
 
-static Finish finish_of(const Engine *e, Call *c)
+static bool free_of_limit(const Engine *e, const Call *c)
+{
+    return num(e, NUM_conv_one_product_free) != 0 && one_product(c);
+}
+
+static Finish finish_of(const Engine *e, Call *c, DType t)
 {
     const struct Own *o = &own[kind_of(c)];
-    Finish f = { .e = e, .fix = o->fix };
-    f.limited = o->mac && !(one_product(c) && num(e, NUM_conv_one_product_free) != 0);
+    Finish f = { .e = e, .fix = o->fix, .half = t == DT_FP16 || num(e, NUM_half_only) != 0 };
+    f.limited = o->mac && !free_of_limit(e, c);
     if (kind_of(c) == OP_gelu && !strcmp(call_str(c, "mode"), "SIGMOID_APPROXIMATION"))
         f.fix = NULL;
     if (!f.fix) return f;
@@ -268,7 +274,7 @@ static bool run_wide(Engine *e, Call *c, Tensor *res)
 {
     Tensor big = { 0 };
     const Type *t = c->out[0];
-    const Finish f = finish_of(e, c);
+    const Finish f = finish_of(e, c, t->dtype);
     c->res[0] = &big;
     bool ok = tensor_alloc(&big, c->diag, DT_FP64, &t->shape) && c->info->eval(c)
            && tensor_alloc(res, c->diag, t->dtype, &t->shape);
@@ -280,12 +286,12 @@ static bool run_wide(Engine *e, Call *c, Tensor *res)
 static bool run_plain(Engine *e, Call *c, Tensor *res, int max)
 {
     if (!call_run(c, res, max)) return false;
-    const Finish f = { .e = e };
+    const bool all = num(e, NUM_half_only) != 0;
     for (int i = 0; i < c->nout; i++) {
         if (res[i].is_list || !dtype_is_float(res[i].dtype)) continue;
         if (own[kind_of(c)].slice) pass_width(e, c, &res[i]);
-        if (moves(c) ? res[i].dtype != DT_FP16 && num(e, NUM_half_only) != 0 : true)
-            finish(&f, &res[i], &res[i]);
+        const Finish f = { .e = e, .half = all || res[i].dtype == DT_FP16 };
+        if (!moves(c) || (all && res[i].dtype != DT_FP16)) finish(&f, &res[i], &res[i]);
     }
     return true;
 }
@@ -293,7 +299,7 @@ static bool run_plain(Engine *e, Call *c, Tensor *res, int max)
 static bool run(Engine *e, Call *c, Tensor *res, int max)
 {
     read_operands(e, c);
-    c->products = &e->mac.products;
+    c->products = free_of_limit(e, c) ? &e->single.products : &e->mac.products;
     if (!wide(c) && !own[kind_of(c)].instead) return run_plain(e, c, res, max);
     if (!call_check(c) || !c->info->infer(c)) return false;
     const Type *t = c->out[0];
@@ -370,7 +376,10 @@ static bool attention(Engine *e, Call *c, Tensor *res)
 
 void engine_init(Engine *e)
 {
+    Numbers free = e->numbers;
+    free.v[NUM_mac_overflow_partial] = 0;
     mac_init(&e->mac, &e->numbers);
+    mac_init(&e->single, &free);
     tables_make(e->table);
 }
 

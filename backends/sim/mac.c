@@ -144,7 +144,7 @@ void mac_init(MacProducts *p, const Numbers *n)
         p->partial.odd = 1;
         p->partial.mask = ~((1u << drop) - 1);
     }
-    p->flush = n->v[NUM_mac_flush_below];
+    p->flush = n->v[NUM_mac_flush] != 0 ? 0x1p-14 : 0;
     p->keep = p->flush > 0 ? 0 : UINT32_MAX;
     p->not_nan = n->v[NUM_invalid_to_zero] != 0 ? UINT32_MAX : 0;
     if (n->v[NUM_mac_overflow_partial] != 0) p->limit = bits_of(n->v[NUM_mac_overflow_at]) - 1;

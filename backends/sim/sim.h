@@ -81,7 +81,7 @@ double table_at(const Table *t, double x);
 /* What a program's statements need; `spoiled` holds the statements that rules say go wrong silently. */
 typedef struct {
     Numbers numbers;
-    MacProducts mac;
+    MacProducts mac, single; /* single: of convolutions of one product an element */
     Table table[TABLE_COUNT];
     const Op **spoiled;
     int nspoiled, cap;

@@ -39,7 +39,7 @@ static void place(Table *t, double from, double to)
     enum { STEPS = 4096 };
     double sum[STEPS + 1] = { 0 }, w = (to - from) / STEPS;
     for (int i = 0; i < STEPS; i++)
-        sum[i + 1] = sum[i] + (sqrt(fabs(bend(t->f, from + (i + 0.5) * w))) + 0.01) * w;
+        sum[i + 1] = sum[i] + (sqrt(fabs(bend(t->f, from + (i + 0.5) * w))) + 0.002) * w;
     for (int k = 0, i = 0; k < KNOTS; k++) {
         double want = sum[STEPS] * k / (KNOTS - 1);
         while (i < STEPS - 1 && sum[i + 1] < want) i++;
@@ -64,8 +64,8 @@ static double line(const Table *t, double x)
 static void fill(Table *t)
 {
     for (int k = 0; k < KNOTS; k++) {
-        double w = k ? t->x[k] - t->x[k - 1] : t->x[1] - t->x[0];
-        t->y[k] = t->f(t->x[k]) - (k && k < KNOTS - 1 ? bend(t->f, t->x[k]) * w * w / 16 : 0);
+        double l = k ? t->x[k] - t->x[k - 1] : 0, r = k < KNOTS - 1 ? t->x[k + 1] - t->x[k] : 0;
+        t->y[k] = t->f(t->x[k]) - bend(t->f, t->x[k]) * l * r / 16;
     }
     if (isnan(t->at_zero)) return;
     int k = 0;
