@@ -3,6 +3,7 @@
 #include "tool.h"
 #include "trace.h"
 #include "values.h"
+#include "watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,8 @@ static const Example examples[] = {
     { "anerun --random 1 --trace t.json model.mil",
       "how long each statement took, for chrome://tracing or Perfetto" },
     { "anerun --describe --json model.mil", "what the model takes and gives, for another program" },
-    { "anerun --random 1 --compare ref -b cpu model.mil", "check one backend against another" },
+    { "anerun --random 1 --compare sim:m1 -b ref model.mil",
+      "where an M1 would overflow or lose accuracy: the first statement that does" },
     { "anerun --iterations 2 -i x@0=a.npy -i x@1=b.npy -O out model.mil",
       "two steps of a model with states: out/it0_NAME.npy, out/it1_NAME.npy" },
 };
@@ -62,6 +64,7 @@ typedef struct {
     Trace trace;
     const char *dump, *prefix; /* prefix: "it3_" or "" */
     Tolerance tolerance;
+    Watch watch;               /* --compare's, of each statement */
     bool differs, missing;
 } Job;
 
@@ -78,10 +81,12 @@ static bool save(Job *j, const char *dir, const char *name, const Tensor *t)
     return ok;
 }
 
-static bool dump_value(void *ctx, const Value *v, const Tensor *t)
+/* A value of the first backend: for --dump, and for --compare. */
+static bool take_value(void *ctx, const Value *v, const Tensor *t)
 {
     Job *j = ctx;
-    return t->is_list || save(j, j->dump, v->name, t);
+    if (j->other && !watch_keep(&j->watch, v, t)) return false;
+    return !j->dump || t->is_list || save(j, j->dump, v->name, t);
 }
 
 static void trace_op_begins(void *ctx, const Op *op)
@@ -129,8 +134,10 @@ static void compare_results(Job *j)
     int n = program_results(j->program, &a);
     if (program_results(j->other, &b) != n) bug("two backends, two counts of results");
     for (int i = 0; i < n; i++)
-        if (!report_compare(&out, j->prefix, a[i].name, &a[i].value, &b[i].value, &j->tolerance))
+        if (!report_compare(&out, j->prefix, a[i].name, &a[i].value, &b[i].value,
+                            report_precision(j->func->body->result[i]), &j->tolerance))
             j->differs = true;
+    watch_report(&j->watch, &out, j->prefix, j->program->backend->name, j->other->backend->name);
     fwrite(out.s, 1, out.len, stdout);
     buf_free(&out);
 }
@@ -251,7 +258,8 @@ static bool run_once(Job *j, const Binding *in, int nin, uint64_t k)
     if (ok && j->other) {
         trace_phase(&j->trace, "compare");
         RunOptions quiet = j->run;
-        quiet.each = NULL;
+        quiet.each = watch_meet;
+        quiet.ctx = &j->watch;
         quiet.begin = NULL;
         quiet.end = NULL;
         ok = set_states(j, j->other, k) && program_run(j->other, j->diag, in, nin, &quiet);
@@ -388,8 +396,10 @@ static void set_run_options(Job *j)
     }
     if (opt(j, RUN_dump)->count) {
         j->dump = opt(j, RUN_dump)->text;
-        j->run.each = dump_value;
+        j->run.each = take_value;
     }
+    if (opt(j, RUN_compare)->count) j->run.each = take_value;
+    j->watch = (Watch){ .diag = j->diag, .tolerance = &j->tolerance };
     j->tolerance = (Tolerance){ .has_rtol = rtol->count > 0, .rtol = rtol->real,
                                 .has_atol = atol->count > 0, .atol = atol->real };
 }
@@ -474,6 +484,7 @@ int main(int argc, char **argv)
     }
     progress_clear(&progress);
     trace_abort(&job.trace);
+    watch_free(&job.watch);
     program_free(job.program);
     program_free(job.other);
     given_free(&job.given);

@@ -140,7 +140,7 @@ static Verdict compare(Buf *out, Diag *d, const char *a, const char *b, const Fi
     buf_printf(&path, "%s/%s.npy", b, f->name);
     ok = ok && tensor_load(&y, d, path.s);
     Verdict v = !ok                                           ? DIFF_FAILED
-              : report_compare(out, "", f->name, &x, &y, tol) ? DIFF_SAME
+              : report_compare(out, "", f->name, &x, &y, x.dtype, tol) ? DIFF_SAME
                                                               : DIFF_OTHER;
     tensor_free(&x);
     tensor_free(&y);

@@ -105,6 +105,25 @@ static double distance(double a, double b)
     return isnan(d) ? INFINITY : d;
 }
 
+static bool within(double distance_ab, double b, double rtol, double atol)
+{
+    return distance_ab == 0 || (isfinite(distance_ab) && distance_ab <= atol + rtol * fabs(b));
+}
+
+DType report_precision(const Value *v)
+{
+    const Value *x = v->def && !strcmp(v->def->name, "cast") ? op_value(v->def, "x") : v;
+    bool half = x && x->type->kind == TY_TENSOR && x->type->dtype == DT_FP16;
+    return half ? DT_FP16 : v->type->kind == TY_TENSOR ? v->type->dtype : DT_NONE;
+}
+
+bool report_within(const Tolerance *tol, DType t, double a, double b)
+{
+    double rtol, atol;
+    limits_for(tol, t, &rtol, &atol);
+    return within(distance(a, b), b, rtol, atol);
+}
+
 static Difference difference_of(const Tensor *a, const Tensor *b, double rtol, double atol)
 {
     Difference r = { 0 };
@@ -116,7 +135,7 @@ static Difference difference_of(const Tensor *a, const Tensor *b, double rtol, d
             r.at = i;
         }
         if (rel > r.rel) r.rel = rel;
-        if (d > 0 && !(d <= atol + rtol * fabs(y))) r.bad++;
+        if (!within(d, y, rtol, atol)) r.bad++;
     }
     return r;
 }
@@ -130,7 +149,7 @@ static bool same_strings(const Tensor *a, const Tensor *b)
 }
 
 bool report_compare(Buf *out, const char *prefix, const char *name, const Tensor *a,
-                    const Tensor *b, const Tolerance *tol)
+                    const Tensor *b, DType as, const Tolerance *tol)
 {
     double rtol, atol;
     buf_printf(out, "%s%s: ", prefix, name);
@@ -151,7 +170,7 @@ bool report_compare(Buf *out, const char *prefix, const char *name, const Tensor
         buf_puts(out, same ? "equal\n" : "DIFFERS\n");
         return same;
     }
-    limits_for(tol, a->dtype, &rtol, &atol);
+    limits_for(tol, as, &rtol, &atol);
     Difference d = difference_of(a, b, rtol, atol);
     buf_printf(out, "max abs %.3g  max rel %.3g", d.abs, d.rel);
     if (d.bad)

@@ -14,9 +14,15 @@ typedef struct {
     double rtol, atol;  /* when has_..; else by element type */
 } Tolerance;
 
-/* A line with the largest differences; true when all are within |a - b| <= atol + rtol |b|. */
+/* A line with the largest differences; true when all are within |a - b| <= atol + rtol |b|. The
+ * tolerance is that of elements of type `as`. */
 bool report_compare(Buf *out, const char *prefix, const char *name, const Tensor *a,
-                    const Tensor *b, const Tolerance *tol);
+                    const Tensor *b, DType as, const Tolerance *tol);
+/* As what a value is to be compared: as fp16 when it is only cast from there, else as its type. */
+DType report_precision(const Value *v);
+
+/* Whether two elements of type t are; NaN equals NaN, an infinity itself. */
+bool report_within(const Tolerance *tol, DType t, double a, double b);
 
 void report_times(Buf *out, double *seconds, size_t n); /* sorts them */
 
