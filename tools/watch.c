@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 bool watch_keep(void *watch, const Value *v, const Tensor *t)
 {
@@ -68,7 +69,8 @@ static void put_parting(Buf *out, const char *prefix, const char *what, const Pa
     const Loc loc = v && v->def ? v->def->loc : (Loc){ 0 };
     int line, col;
     if (!v) return;
-    buf_printf(out, "%s%s: %s = %s", prefix, what, v->name, v->def ? v->def->name : "?");
+    if (*prefix) buf_printf(out, "%.*s: ", (int)strcspn(prefix, "_"), prefix); /* "it3_" */
+    buf_printf(out, "%s: %s = %s", what, v->name, v->def ? v->def->name : "?");
     if (loc.src && loc.src->text) {
         loc_line_col(loc, &line, &col);
         buf_printf(out, " at %s:%d:%d", loc.src->name, line, col);

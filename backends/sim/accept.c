@@ -102,7 +102,7 @@ bool sim_accepts(Module *m, Func *f, const RuleSet *rs, Diag *d, Arena *a, Engin
     if (!j.ok || rules_check(m, rs, d, judge, &j) < 0) return false;
     if (!j.broken) return true;
     if (j.broken > MAX_NOTES)
-        diag_note(d, (Loc){ 0 }, "%d more rules are broken; anec --check --target %s shows all",
+        diag_note(d, (Loc){ 0 }, "and %d more; anec --check --target %s shows all",
                   j.broken - MAX_NOTES, rs->target->name);
     diag_note(d, (Loc){ 0 },
               "--target %s rewrites a program for the chip, and --explain has the "

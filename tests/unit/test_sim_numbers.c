@@ -266,6 +266,37 @@ static void numbers_and_rules_agree(void **state)
     }
 }
 
+/* ---- the documentation ----------------------------------------------------------------------------- */
+
+/* A row of the table in docs/simulator.md; a star marks what is assumed. */
+static void put_row(Buf *out, const Numeric *n)
+{
+    buf_printf(out, "| `%s` |", n->name);
+    for (int k = 0; k < CHIPS; k++)
+        buf_printf(out, " %.7g%s |", n->by_chip[k], n->standing[k] == 'a' ? "\\*" : "");
+    buf_printf(out, " %s | %s | %s |\n", n->doc, n->rule, n->evidence);
+}
+
+static void the_documentation_shows_every_number(void **state)
+{
+    (void)state;
+    Diag d = { 0 };
+    Mapped file;
+    int absent = 0;
+    assert_true(file_map(&d, "docs/simulator.md", &file));
+    for (int n = 0; n < NUM_COUNT; n++) {
+        Buf row = { 0 };
+        put_row(&row, &numerics[n]);
+        if (!strstr((const char *)file.data, row.s)) {
+            print_message("%s", row.s);
+            absent++;
+        }
+        buf_free(&row);
+    }
+    file_unmap(&file);
+    if (absent) fail_msg("docs/simulator.md lacks the %d rows above", absent);
+}
+
 /* ---- tables ------------------------------------------------------------------------------------------ */
 
 static void tables_are_as_far_off_as_printed(void **state)
@@ -292,6 +323,7 @@ int main(void)
         cmocka_unit_test(every_published_figure),
         cmocka_unit_test(every_number_matters),
         cmocka_unit_test(numbers_and_rules_agree),
+        cmocka_unit_test(the_documentation_shows_every_number),
         cmocka_unit_test(tables_are_as_far_off_as_printed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
