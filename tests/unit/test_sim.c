@@ -7,7 +7,8 @@
 
 #include <math.h>
 
-/* ---- programs ---------------------------------------------------------------------------------- */
+/* ---- programs ----------------------------------------------------------------------------------
+ */
 
 typedef struct {
     Diag diag;
@@ -42,10 +43,12 @@ static int teardown(void **state)
 #define SHORT                                                                                      \
     "program(1.3)\n[buildInfo = dict<string, string>({{\"coremlc-version\", \"3505.4.1\"}})]\n{\n"
 #define LONG                                                                                       \
-    "program(1.0)\n[buildInfo = dict<tensor<string, []>, tensor<string, []>>({{\"coremlc-version\", \"3505.4.1\"}})]\n{\n"
+    "program(1.0)\n[buildInfo = dict<tensor<string, []>, tensor<string, "                          \
+    "[]>>({{\"coremlc-version\", \"3505.4.1\"}})]\n{\n"
 #define RELU(t)                                                                                    \
     SHORT "    func main<ios18>(tensor<" t ", [1, 4]> x) {\n"                                      \
-          "        tensor<" t ", [1, 4]> y = relu(x = x)[name = string(\"y\")];\n    } -> (y);\n}\n"
+          "        tensor<" t                                                                      \
+          ", [1, 4]> y = relu(x = x)[name = string(\"y\")];\n    } -> (y);\n}\n"
 #define SLICE                                                                                      \
     SHORT "    func main<ios18>(tensor<fp16, [1, 4]> x) {\n"                                       \
           "        tensor<fp16, [1, 3]> y = slice_by_size(begin = tensor<int32, [2]>([0, 1]), "    \
@@ -86,7 +89,8 @@ static void profile(Test *t, const char *lines)
     setenv("ANESIM_PROFILE", path, 1);
 }
 
-/* ---- acceptance ---------------------------------------------------------------------------------- */
+/* ---- acceptance
+ * ---------------------------------------------------------------------------------- */
 
 static void both_spellings_are_taken(void **state)
 {
@@ -108,12 +112,15 @@ static void both_spellings_are_taken(void **state)
 static void fp32_inputs_are_refused_by_m1_and_m2(void **state)
 {
     Test *t = *state;
-    static const char *const refuse[] = { "sim:m1", "sim:m2" }, *const take[] = { "sim:m3", "sim:m4", "sim:m5" };
+    static const char *const refuse[] = { "sim:m1", "sim:m2" }, *const take[] = { "sim:m3",
+                                                                                  "sim:m4",
+                                                                                  "sim:m5" };
     const char *text = RELU("fp32");
     for (size_t i = 0; i < COUNT(take); i++) assert_true(compile(t, text, take[i]));
     for (size_t i = 0; i < COUNT(refuse); i++) {
         assert_false(compile(t, text, refuse[i]));
-        assert_non_null(strstr(t->diag.text.s, "_ANECompiler : ANECCompile() FAILED (CompilationFailure)"));
+        assert_non_null(
+            strstr(t->diag.text.s, "_ANECompiler : ANECCompile() FAILED (CompilationFailure)"));
         assert_non_null(strstr(t->diag.text.s, "io-fp32]"));
         expect_says(&t->diag, "rewrites a program for the chip");
     }
@@ -125,7 +132,9 @@ static void many_broken_rules_are_counted(void **state)
     Buf text = { 0 };
     buf_puts(&text, SHORT "    func main<ios18>(tensor<fp16, [1, 4]> x) {\n");
     for (int i = 0; i < 10; i++)
-        buf_printf(&text, "        tensor<fp16, [1, 4]> y%d = tan(x = x)[name = string(\"y%d\")];\n", i, i);
+        buf_printf(&text,
+                   "        tensor<fp16, [1, 4]> y%d = tan(x = x)[name = string(\"y%d\")];\n", i,
+                   i);
     buf_puts(&text, "    } -> (y9);\n}\n");
     assert_false(compile(t, text.s, "sim:m5"));
     expect_says(&t->diag, "and 2 more; anec --check --target m5 shows all");
@@ -139,16 +148,19 @@ static void broken_weight_headers_are_refused(void **state)
     Test *t = *state;
     char *path = arena_printf(&t->arena, "%s/weight.bin", t->folder);
     assert_true(file_write_all(&t->diag, path, (char[512]){ 2 }, 512));
-    const char *text =
-        SHORT "    func main<ios18>(tensor<fp16, [1, 4]> x) {\n"
-              "        tensor<fp16, [1, 4]> w = const()[name = string(\"w\"), val = tensor<fp16, [1, 4]>"
-              "(BLOBFILE(path = string(\"@model_path/weight.bin\"), offset = uint64(64)))];\n"
-              "        tensor<fp16, [1, 4]> y = add(x = x, y = w)[name = string(\"y\")];\n    } -> (y);\n}\n";
+    const char *text = SHORT
+        "    func main<ios18>(tensor<fp16, [1, 4]> x) {\n"
+        "        tensor<fp16, [1, 4]> w = const()[name = string(\"w\"), val = tensor<fp16, [1, 4]>"
+        "(BLOBFILE(path = string(\"@model_path/weight.bin\"), offset = uint64(64)))];\n"
+        "        tensor<fp16, [1, 4]> y = add(x = x, y = w)[name = string(\"y\")];\n    } -> "
+        "(y);\n}\n";
     assert_false(compile(t, text, "sim:m4"));
-    expect_says(&t->diag, "users of m4 see: _ANECompiler : ANECCompile() FAILED (InvalidMILProgram)");
+    expect_says(&t->diag,
+                "users of m4 see: _ANECompiler : ANECCompile() FAILED (InvalidMILProgram)");
 }
 
-/* ---- profiles ------------------------------------------------------------------------------------ */
+/* ---- profiles
+ * ------------------------------------------------------------------------------------ */
 
 static void a_profile_turns_what_is_refused(void **state)
 {
@@ -176,10 +188,10 @@ static void a_profile_turns_numbers(void **state)
 static void a_profile_turns_silent_faults(void **state)
 {
     Test *t = *state;
-    const char *text =
-        SHORT "    func main<ios18>(tensor<fp16, [1, 4]> x) {\n"
-              "        tensor<fp16, [1, 8]> y = tile(reps = tensor<int32, [2]>([1, 2]), x = x)[name = string(\"y\")];\n"
-              "    } -> (y);\n}\n";
+    const char *text = SHORT "    func main<ios18>(tensor<fp16, [1, 4]> x) {\n"
+                             "        tensor<fp16, [1, 8]> y = tile(reps = tensor<int32, [2]>([1, "
+                             "2]), x = x)[name = string(\"y\")];\n"
+                             "    } -> (y);\n}\n";
     assert_true(compile(t, text, "sim:m4"));
     assert_true(run(t, 3) == 3);
     profile(t, "rule tile holds\n");
@@ -198,7 +210,8 @@ static void a_profile_that_is_none_is_an_error(void **state)
     assert_false(diag_ok(&t->diag));
 }
 
-/* ---- surfaces ------------------------------------------------------------------------------------ */
+/* ---- surfaces
+ * ------------------------------------------------------------------------------------ */
 
 static void rows_begin_at_64_bytes(void **state)
 {
