@@ -50,7 +50,7 @@ double sim_half(const Numbers *n, double v)
 {
     uint16_t h = f16_from_double(v);
     double d = f16_to_double(h);
-    if (!n->v[NUM_ties_up] || !isfinite(d) || fabs(d) >= fabs(v)) return d;
+    if (n->v[NUM_ties_up] == 0 || !isfinite(d) || fabs(d) >= fabs(v)) return d;
     double next = f16_to_double((uint16_t)(h + 1));
     return fabs(next) - fabs(v) == fabs(v) - fabs(d) ? next : d;
 }
