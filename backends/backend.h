@@ -43,7 +43,6 @@ typedef struct {
 struct Backend {
     const char *name, *doc;
     double pause; /* seconds that it should be left alone after it refused a program; aneprobe heeds it */
-    Program *(*compile)(Module *m, Func *f, Diag *d);
     const void *row; /* what this one of several of a kind is: the Target of a sim:CHIP */
     Program *(*compile)(const Backend *self, Module *m, Func *f, Diag *d);
     bool (*run)(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt);

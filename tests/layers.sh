@@ -20,14 +20,9 @@ BEGIN {
     allow("backends", "base ir ir/ops ir/mil ir/targets ir/passes backends/cpu backends/ane backends/sim")
     allow("backends/cpu", "base ir ir/ops backends")
     allow("backends/ane", "base ir ir/ops ir/mil ir/targets backends")
-<<<<<<< HEAD
-    allow("backends/sim", "base ir ir/ops ir/mil ir/targets backends")
+    allow("backends/sim", "base ir ir/ops ir/mil ir/targets backends backends/cpu")
     allow("backends/probe", "base ir ir/ops ir/mil ir/targets backends")
     allow("tools", "base ir ir/ops ir/mil ir/targets ir/passes frontend backends backends/probe")
-=======
-    allow("backends/sim", "base ir ir/ops ir/mil ir/targets backends backends/cpu")
-    allow("tools", "base ir ir/ops ir/mil ir/targets ir/passes frontend backends")
->>>>>>> 3f332c8 (sim: Compute as the engines of m1 to m5 do, through padded surfaces)
 }
 # "ir/passes" and "../ops/ops.h": "ir/ops"
 function folder(from, path, n, part, i, k, out) {

@@ -98,8 +98,7 @@ typedef struct {
 static bool asked(const RuleCheck *c, int rule)
 {
     const Rule *r = &rules[rule];
-    return r->check
-        && (r->check == rule_op_refused || rule_level(c->rules, rule, rule_stands(c->rules, rule)));
+    return r->check && rule_level(c->rules, rule, rule_stands(c->rules, rule));
 }
 
 static void make_index(RuleCheck *c, Index *x, Arena *a)

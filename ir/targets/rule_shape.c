@@ -331,14 +331,6 @@ void rule_fan_in(RuleCheck *c)
         }
 }
 
-void rule_concat_row(RuleCheck *c)
-{
-    enum { CRASHES = 100000 };
-    int64_t n = c->op->nout ? extent(tensor_shape(c->op->out[0]), 0) : -1;
-    if (n >= CRASHES)
-        rule_broken(c, c->op->loc, "concat makes rows of %lld elements", (long long)n);
-}
-
 void rule_softmax_axis(RuleCheck *c)
 {
     int64_t axis = -1;
