@@ -17,10 +17,12 @@ void ref_hook(Program *p, CallHook hook);
 
 /* A Value of the function is a slot. Slots of a block, and of the blocks inside it, are a range. */
 typedef struct Steps Steps;
+typedef struct Step Step;
 typedef struct {
     const Value *value;
     const Const *lit;   /* a literal: loaded on first use and kept */
-    bool constant;      /* known at compile time: a literal or decoded from literals; kept too */
+    bool constant;      /* known at compile time: a literal or decoded from literals */
+    const Step *decoder; /* decoded from literals: by this step, when something reads it */
     bool used;          /* something reads it */
     int last;           /* the step of its block after which nothing reads it; INT_MAX: a result */
     Steps *owner;       /* the block that defines it */
@@ -33,7 +35,7 @@ typedef struct {
     int *slot;
 } StepArg;
 
-typedef struct {
+struct Step {
     const Op *op;
     Opset opset;
     StepArg *arg;
@@ -43,7 +45,9 @@ typedef struct {
     int ndrop;
     Steps **block;  /* op->nblock */
     struct Drawn { uint64_t epoch, times; } *drawn; /* executions of an impure op since a reset */
-} Step;
+    /* A constexpr of literals; NULL for all others. pins: steps under way that read its results. */
+    struct Decoded { int pins; bool kept, shown; size_t bytes; } *decoded;
+};
 
 struct Steps {
     const Block *block;
@@ -60,9 +64,17 @@ typedef struct {
     SlotInfo *slot;
     int nslot, cap;
     Steps *body;
+    size_t compressed; /* bytes of the literals that constexpr statements decode */
 } Plan;
 
 /* Makes the steps of a verified function; everything lives in p->arena. Uses Value.tag. */
 bool plan_make(Plan *p, Func *f, Diag *d);
+
+/* Of the weights that constexpr statements decode: how many bytes are held now, at most were, and
+ * stay between uses. A decoded weight lives while a statement reads it; it stays afterwards as long
+ * as all that stay are at most DECODED_KEEP or a quarter of the compressed bytes, whichever is more. */
+enum { DECODED_KEEP = 8 << 20 };
+typedef struct { size_t now, peak, kept, keep; } DecodedBytes;
+DecodedBytes ref_decoded(const Program *p);
 
 #endif

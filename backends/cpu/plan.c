@@ -65,6 +65,16 @@ static void add_attrs(Plan *p, Steps *b, Step *s)
     }
 }
 
+static void add_decoder(Plan *p, Step *s)
+{
+    s->decoded = NEW(p->arena, struct Decoded);
+    for (int i = 0; i < s->narg; i++)
+        for (int k = 0; k < s->arg[i].n; k++) {
+            const Const *lit = p->slot[s->arg[i].slot[k]].lit;
+            if (lit) p->compressed += type_bytes(lit->type);
+        }
+}
+
 static bool make_block(Plan *p, Steps *b, int depth, Diag *d);
 
 static bool make_step(Plan *p, Steps *b, Op *op, int depth, Diag *d)
@@ -84,6 +94,7 @@ static bool make_step(Plan *p, Steps *b, Op *op, int depth, Diag *d)
         }
     }
     if (decodes) add_attrs(p, b, s);
+    if (constant) add_decoder(p, s);
     s->drawn = NEW(p->arena, struct Drawn);
     s->block = NEW_ARRAY(p->arena, op->nblock + 1, Steps *);
     for (int i = 0; i < op->nblock; i++) {
@@ -96,6 +107,7 @@ static bool make_step(Plan *p, Steps *b, Op *op, int depth, Diag *d)
         s->out[i] = slot_define(p, b, op->out[i]);
         p->slot[s->out[i]].last = b->nstep;
         p->slot[s->out[i]].constant = constant;
+        p->slot[s->out[i]].decoder = constant ? s : NULL;
     }
     b->nstep++;
     return true;

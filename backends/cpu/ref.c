@@ -22,12 +22,14 @@ typedef struct {
     uint64_t draws;     /* executions of all ops that draw random numbers, since the last reset */
     uint64_t epoch;     /* counts resets */
     CallHook hook;      /* run NULL: call_run */
+    DecodedBytes decoded;
 } Ref;
 
 typedef struct {
     Ref *ref;
     Diag *diag;
     const RunOptions *opt;
+    int decoding;       /* constexpr statements under way, each for the one before it */
 } Run;
 
 /* ---- slots ----------------------------------------------------------------------------------- */
@@ -68,12 +70,15 @@ static bool load_group(Diag *d, const Const *c, Tensor *out)
     return true;
 }
 
-/* The value of a slot; literals are loaded when they are first asked for. */
+static bool decode(Run *run, const Step *s);
+
+/* The value of a slot; literals are loaded when they are first asked for, weights decoded. */
 static const Tensor *slot_value(Run *run, int slot)
 {
     Held *h = &run->ref->held[slot];
     const SlotInfo *s = &run->ref->plan.slot[slot];
     if (h->set) return &h->t;
+    if (s->decoder) return decode(run, s->decoder) ? &h->t : NULL;
     if (!s->lit) bug("%s has no value", s->value->name ? s->value->name : "(an inline value)");
     bool ok = s->lit->kind == CONST_GROUP ? load_group(run->diag, s->lit, &h->t)
                                           : const_tensor(s->lit, run->diag, &h->t);
@@ -86,6 +91,73 @@ static const Tensor *slot_value(Run *run, int slot)
     h->mine = h->t.owned || h->t.is_list;
     return &h->t;
 }
+
+/* ---- decoded weights --------------------------------------------------------------------------
+ * What a constexpr statement results in lives while a step reads it, and longer where it may stay
+ * (cpu.h says how much may): so memory stays near the size of the compressed weights. Those that
+ * came first stay. Evicting the oldest would decode every weight in every run, since each run asks
+ * for all in the same order. */
+
+static void let_go(Ref *r, const Step *s)
+{
+    if (s->decoded->pins || s->decoded->kept) return;
+    for (int i = 0; i < s->op->nout; i++) drop(&r->held[s->out[i]]);
+    r->decoded.now -= s->decoded->bytes;
+    s->decoded->bytes = 0;
+}
+
+/* by 1 before a step reads its arguments, -1 after it. */
+static void pin(Ref *r, const Step *s, int by)
+{
+    for (int i = 0; i < s->narg; i++)
+        for (int k = 0; k < s->arg[i].n; k++) {
+            const Step *from = r->plan.slot[s->arg[i].slot[k]].decoder;
+            if (!from) continue;
+            from->decoded->pins += by;
+            let_go(r, from);
+        }
+}
+
+static bool run_call(Run *run, const Step *s, Arena *scratch);
+
+static bool decode(Run *run, const Step *s)
+{
+    Ref *r = run->ref;
+    Arena scratch = { 0 };
+    if (run->opt->begin) run->opt->begin(run->opt->ctx, s->op);
+    run->decoding++;
+    pin(r, s, 1);
+    bool ok = run_call(run, s, &scratch);
+    pin(r, s, -1);
+    run->decoding--;
+    if (run->opt->end) run->opt->end(run->opt->ctx, s->op, ok ? &r->held[s->out[0]].t : NULL);
+    arena_free(&scratch);
+    for (int i = 0; ok && i < s->op->nout; i++) s->decoded->bytes += r->held[s->out[i]].t.bytes;
+    DecodedBytes *d = &r->decoded;
+    d->now += s->decoded->bytes;
+    if (d->peak < d->now) d->peak = d->now;
+    s->decoded->kept = ok && !run->decoding && s->decoded->bytes <= d->keep - d->kept;
+    if (s->decoded->kept) d->kept += s->decoded->bytes;
+    return ok;
+}
+
+/* Whoever watches values sees each weight once, at its place. */
+static bool show_decoded(Run *run, const Step *s)
+{
+    bool ok = true;
+    if (!run->opt->each || s->decoded->shown) return true;
+    s->decoded->shown = true;
+    for (int i = 0; ok && i < s->op->nout; i++) {
+        const Tensor *t = slot_value(run, s->out[i]);
+        ok = t && run->opt->each(run->opt->ctx, s->op->out[i], t);
+    }
+    let_go(run->ref, s);
+    return ok;
+}
+
+DecodedBytes ref_decoded(const Program *p) { return ((const Ref *)p)->decoded; }
+
+/* ---- results of blocks -------------------------------------------------------------------------- */
 
 /* Results of a block outlive its slots: moved out where this is the last mention, else copied. */
 static bool take_result(Run *run, const Steps *b, int i, Tensor *out)
@@ -101,7 +173,9 @@ static bool take_result(Run *run, const Steps *b, int i, Tensor *out)
         return true;
     }
     const Tensor *t = slot_value(run, slot);
-    return t && tensor_copy(out, run->diag, t);
+    const bool ok = t && tensor_copy(out, run->diag, t);
+    if (s->decoder) let_go(run->ref, s->decoder);
+    return ok;
 }
 
 /* ---- statements ------------------------------------------------------------------------------ */
@@ -124,7 +198,8 @@ static bool store(Run *run, const Step *s, int i, Tensor *t, Arena *scratch)
     *h = (Held){ .t = *t, .set = true, .mine = true };
     *t = (Tensor){ 0 };
     return check_declared(run, s, i, &h->t, scratch)
-           && (!run->opt->each || run->opt->each(run->opt->ctx, s->op->out[i], &h->t));
+           && (s->decoded || !run->opt->each
+               || run->opt->each(run->opt->ctx, s->op->out[i], &h->t));
 }
 
 static bool set_args(Run *run, const Step *s, Call *c)
@@ -318,11 +393,13 @@ static bool (*special_of(const char *name))(Run *, const Step *, Arena *)
 static bool run_step(Run *run, const Step *s)
 {
     Ref *r = run->ref;
-    if (s->op->nout && r->plan.slot[s->out[0]].constant && r->held[s->out[0]].set) return true;
+    if (s->decoded) return show_decoded(run, s);
     bool (*fn)(Run *, const Step *, Arena *) = special_of(s->op->name);
     Arena scratch = { 0 };
     if (run->opt->begin) run->opt->begin(run->opt->ctx, s->op);
+    pin(r, s, 1);
     bool ok = fn ? fn(run, s, &scratch) : run_call(run, s, &scratch);
+    pin(r, s, -1);
     arena_free(&scratch);
     if (run->opt->end)
         run->opt->end(run->opt->ctx, s->op, ok && s->op->nout ? &r->held[s->out[0]].t : NULL);
@@ -418,6 +495,8 @@ static Program *ref_compile(const Backend *self, Module *m, Func *f, Diag *d)
     if (d->errors + d->fails == before && plan_make(&r->plan, f, d) && check_weights(r, d)
         && make_states(r, d)) {
         r->held = NEW_ARRAY(&r->arena, r->plan.nslot + 1, Held);
+        const size_t quarter = r->plan.compressed / 4;
+        r->decoded.keep = quarter > DECODED_KEEP ? quarter : DECODED_KEEP;
         r->result = NEW_ARRAY(&r->arena, f->body->nresult + 1, Binding);
         return &r->base;
     }
@@ -455,6 +534,8 @@ static bool ref_run(Program *p, Diag *d, const Binding *in, int nin, const RunOp
         if (ok) r->nresult++;
     }
     drop_range(r, 0, r->plan.nslot);
+    for (int i = 0; i < r->plan.nslot; i++)
+        if (r->plan.slot[i].decoder) let_go(r, r->plan.slot[i].decoder);
     return ok;
 }
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "../../backends/backend.h"
+#include "../../backends/cpu/cpu.h"
 
 /* ---- a program being made and run ------------------------------------------------------------ */
 
@@ -232,6 +233,87 @@ static void inputs_that_do_not_fit_are_told(void **state)
     assert_true(run_with(t, (Binding[]){ ints("left", &two, v) }, 1, 0));
 }
 
+/* ---- compressed weights ------------------------------------------------------------ */
+
+/* Of 8-bit elements, all q, to be decoded into n numbers scale * q. */
+static Value *weight(Test *t, Builder *b, int64_t n, int8_t q, double scale)
+{
+    int8_t *data = NEW_ARRAY(&t->m->arena, n, int8_t);
+    const Shape s = SHAPE(n), one = SHAPE(1);
+    float *of = NEW(&t->m->arena, float);
+    memset(data, q, (size_t)n);
+    *of = (float)scale;
+    const Type *bytes = type_tensor(&t->m->arena, DT_INT8, s);
+    const Type *number = type_tensor(&t->m->arena, DT_FP32, one);
+    Value *w = build_const(b, "q", const_data(&t->m->arena, bytes, data));
+    Value *s1 = build_const(b, "s", const_data(&t->m->arena, number, of));
+    return build(b, "w", "constexpr_blockwise_shift_scale", "data", w, "scale", s1, NULL);
+}
+
+/* Four weights of 8 MB each, 2 MB compressed: one may stay, the others come and go. */
+static void decoded_weights_come_and_go(void **state)
+{
+    Test *t = *state;
+    const size_t each = DECODED_KEEP;
+    const float v = 1;
+    const Shape one = SHAPE(1);
+    Value *y = param(t, "x", DT_FP32, one);
+    for (int8_t i = 1; i <= 4; i++)
+        y = build(&t->b, "y", "add", "x", y, "y", weight(t, &t->b, (int64_t)each / 4, i, 0.5),
+                  NULL);
+    block_result(t->f->body, y);
+    const Binding in = { .name = "x", .value = tensor_view(DT_FP32, &one, &v) };
+    for (int turn = 0; turn < 2; turn++) {
+        assert_true(run_with(t, &in, 1, 0));
+        assert_true(tensor_float(&t->result[0].value, each / 4 - 1) == 6);
+        const DecodedBytes d = ref_decoded(t->p);
+        assert_int_equal(d.keep, DECODED_KEEP);
+        assert_int_equal(d.kept, each);
+        assert_int_equal(d.now, each);
+        assert_int_equal(d.peak, 2 * each);
+    }
+}
+
+/* The weight of a loop's body, and one that a loop begins with and its body reads too. */
+static void decoded_weights_outlive_what_reads_them(void **state)
+{
+    Test *t = *state;
+    const int64_t n = DECODED_KEEP / 4 + 4; /* too large to stay */
+    const Shape one = SHAPE(1);
+    const int32_t v = 3;
+    Value *times = param(t, "times", DT_INT32, one), *w = weight(t, &t->b, n, 2, 0.5);
+    Op *op = op_new(t->m, t->f->body, NULL, "while_loop", (Loc){ 0 });
+    op_arg(t->m, op, "loop_vars", w);
+    op_arg(t->m, op, "loop_vars", times);
+    op_arg(t->m, op, "loop_vars", w);
+    op->arg[0].tuple = true;
+    Value *p[2][3];
+    Block *b[2];
+    for (int i = 0; i < 2; i++) {
+        b[i] = block_new(op, i ? "body" : "cond");
+        for (int k = 0; k < 3; k++)
+            p[i][k] = block_param(b[i], (const char *[]){ "a", "k", "c" }[k],
+                                  k == 1 ? times->type : w->type, (Loc){ 0 });
+    }
+    Builder c = builder_at(b[0], NULL, &t->diag, (Loc){ 0 });
+    Builder body = builder_at(b[1], NULL, &t->diag, (Loc){ 0 });
+    Value *go = build(&c, "go", "greater", "x", p[0][1], "y", build_int(&c, 0), NULL);
+    block_result(b[0], build(&c, "go0", "squeeze", "x", go, NULL));
+    block_result(b[1], build(&body, "a1", "add", "x", p[1][0], "y", w, NULL));
+    block_result(b[1], build(&body, "k1", "sub", "x", p[1][1], "y", build_int(&body, 1), NULL));
+    block_result(b[1], p[1][2]);
+    for (int k = 0; k < 3; k++)
+        block_result(t->f->body, op_out(t->m, op, (const char *[]){ "ra", "rk", "rc" }[k],
+                                        k == 1 ? times->type : w->type, (Loc){ 0 }));
+    for (int turn = 0; turn < 2; turn++) {
+        assert_true(run_with(t, (Binding[]){ ints("times", &one, &v) }, 1, 0));
+        assert_true(tensor_float(&t->result[0].value, (size_t)n - 1) == 4);
+        assert_true(tensor_float(&t->result[2].value, (size_t)n - 1) == 1);
+        assert_int_equal(ref_decoded(t->p).now, 0);
+        assert_int_equal(ref_decoded(t->p).peak, 4 * n);
+    }
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -242,6 +324,8 @@ int main(void)
         TEST(loop_without_end_is_an_error),
         TEST(states_stay_until_reset),
         TEST(inputs_that_do_not_fit_are_told),
+        TEST(decoded_weights_come_and_go),
+        TEST(decoded_weights_outlive_what_reads_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
