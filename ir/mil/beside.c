@@ -324,19 +324,24 @@ static void read_about(Module *m, const cJSON *root)
     if (rest) a->rest = from_base64(&m->arena, rest, &a->rest_len);
 }
 
-bool beside_read(Module *m, Diag *d, const char *path)
+bool beside_parse(Module *m, Diag *d, const char *file, const void *json)
 {
-    const char *file = beside(&m->arena, path);
-    if (!is_ours(file)) return true;
-    cJSON *root = json_read(d, file);
-    if (!root) return false;
+    const cJSON *root = json;
     const char *version = text_in(m, root, "program"), *main = text_in(m, root, "default");
     if (version) m->version = version;
     if (main && module_func(m, main)) m->default_func = main;
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "emptyAttributes")))
         m->has_attrs = true;
     if (cJSON_GetArraySize(root) > 1) read_about(m, root);
-    const bool ok = read_functions(m, d, file, cJSON_GetObjectItemCaseSensitive(root, "functions"));
+    return read_functions(m, d, file, cJSON_GetObjectItemCaseSensitive(root, "functions"));
+}
+
+bool beside_read(Module *m, Diag *d, const char *path)
+{
+    const char *file = beside(&m->arena, path);
+    if (!is_ours(file)) return true;
+    cJSON *root = json_read(d, file);
+    const bool ok = root && beside_parse(m, d, file, root);
     cJSON_Delete(root);
     return ok;
 }

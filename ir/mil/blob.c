@@ -51,8 +51,9 @@ static uint64_t aligned(uint64_t at) { return (at + ALIGN - 1) / ALIGN * ALIGN; 
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-/* One walk over the records; the first deviation from the format is told, and ends it. */
-static void check_format(const WeightFile *w, Diag *d, Loc loc)
+/* One walk over the records; the first deviation from the format is told, and ends it. Of data that
+ * the file is too short for nothing is said here: whatever reads them reports it. */
+void blob_check(const WeightFile *w, Diag *d, Loc loc)
 {
     const Mapped *map = &w->map;
     uint64_t at = HEADER, count = 0;
@@ -69,7 +70,8 @@ static void check_format(const WeightFile *w, Diag *d, Loc loc)
         return;
     }
     for (; record_at(map, at, &r); count++) {
-        if (r.offset != at + RECORD || !in_file(map, &r)) {
+        if (r.offset == at + RECORD && !in_file(map, &r)) return;
+        if (r.offset != at + RECORD) {
             diag_warn(d, WARN_WEIGHT_FILE, loc,
                       "%s: the data of the record at %llu are said to be %llu bytes at %llu, "
                       "not right after it", w->real, (unsigned long long)at,
@@ -110,7 +112,7 @@ WeightFile *weight_file(Module *m, Diag *d, Loc loc, const char *path)
         diag_warn(d, WARN_MISSING_WEIGHTS, loc, "the weight file %s is absent",
                   m->dir ? real : path);
     else if (!file_map(d, real, &w->map)) return NULL;
-    else check_format(w, d, loc);
+    else blob_check(w, d, loc);
     w->next = m->files;
     return m->files = w;
 }

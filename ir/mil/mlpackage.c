@@ -60,15 +60,13 @@ static bool read_model(Module *m, Diag *d, PbFile *file)
     return true;
 }
 
-Module *mlmodel_read(Diag *d, const char *path)
+Module *mlmodel_parse(Diag *d, const char *path, const Mapped *map)
 {
-    Mapped map;
-    if (!file_map(d, path, &map)) return NULL;
     Module *m = module_new();
     const int errors = d->errors + d->fails;
-    m->src = module_source(m, path, &map);
+    m->src = module_source(m, path, map);
     m->dir = file_dir(&m->arena, path);
-    PbFile file = { .data = map.data, .size = map.size };
+    PbFile file = { .data = map->data, .size = map->size };
     const bool ok = read_model(m, d, &file);
     if (file.wrong && d->errors + d->fails == errors)
         diag_error(d, (Loc){ .src = NULL }, "%s is damaged at byte %zu: %s", path, file.at,
@@ -76,6 +74,12 @@ Module *mlmodel_read(Diag *d, const char *path)
     if (ok && !file.wrong) return m;
     module_free(m);
     return NULL;
+}
+
+Module *mlmodel_read(Diag *d, const char *path)
+{
+    Mapped map;
+    return file_map(d, path, &map) ? mlmodel_parse(d, path, &map) : NULL;
 }
 
 /* ---- reading a package --------------------------------------------------------------------- */
@@ -115,7 +119,7 @@ Module *mlpackage_read(Diag *d, const char *path)
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-static bool write_model(const Module *m, Diag *d, const MilPlaces *places, Buf *out)
+bool mlmodel_write(const Module *m, Diag *d, const MilPlaces *places, Buf *out)
 {
     pb_put_number(out, MODEL_VERSION, (uint64_t)about_spec(m));
     const size_t at = pb_begin(out, MODEL_DESCRIPTION);
@@ -164,7 +168,7 @@ bool mlpackage_save(Module *m, Diag *d, const char *path)
 {
     Arena a = { 0 };
     const char *file = arena_printf(&a, "%s/%s/%s", path, data_folder, model_file);
-    const bool ok = file_make_dirs(d, file_dir(&a, file)) && mil_save_as(m, d, file, write_model)
+    const bool ok = file_make_dirs(d, file_dir(&a, file)) && mil_save_as(m, d, file, mlmodel_write)
                  && write_manifest(&a, d, path) && beside_write(m, d, path, BESIDE_PACKAGE);
     arena_free(&a);
     return ok;

@@ -89,6 +89,7 @@ enum { BESIDE_MIL = 1, BESIDE_PACKAGE };
 /* FILE.json: written when there is something to say, removed when it is ours and there is not. */
 bool beside_write(const Module *m, Diag *d, const char *path, int form);
 bool beside_read(Module *m, Diag *d, const char *path);
+bool beside_parse(Module *m, Diag *d, const char *file, const void *json); /* of a cJSON */
 bool json_write(Diag *d, const char *path, const void *json);    /* a cJSON */
 void *json_read(Diag *d, const char *path);                      /* freed by the caller */
 
@@ -97,6 +98,9 @@ void *json_read(Diag *d, const char *path);                      /* freed by the
 Module *mlpackage_read(Diag *d, const char *path);
 Module *mlmodelc_read(Diag *d, const char *path);
 Module *mlmodel_read(Diag *d, const char *path);                 /* the bare specification */
+/* From memory, which the module owns from here; path is for messages and the weights' folder. */
+Module *mlmodel_parse(Diag *d, const char *path, const Mapped *map);
+bool mlmodel_write(const Module *m, Diag *d, const MilPlaces *places, Buf *out);
 bool mlpackage_save(Module *m, Diag *d, const char *path);
 bool mlmodelc_save(Module *m, Diag *d, const char *path);
 Source *module_source(Module *m, const char *path, const Mapped *file); /* m owns the file from here */

@@ -1,0 +1,38 @@
+/* fuzz_mlmodel.c -- any bytes as a .mlmodel: errors, or a module whose writing reads back as
+ * itself. */
+#include "../../ir/mil/spec.h"
+
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* True when it reads and verifies; out: how it is written again. */
+static bool turn(const uint8_t *data, size_t size, Buf *out)
+{
+    Diag d = { .quiet = true };
+    const Mapped map = { .data = size ? data : NULL, .size = size, .mapped = false };
+    Buf text = { 0 };
+    Module *m = mlmodel_parse(&d, "none/x.mlmodel", &map);
+    if (!m && diag_ok(&d)) bug("refused without a word");
+    bool ok = m && module_verify(m, &d, NULL);
+    if (m) mil_print(m, &text);
+    if (ok) ok = mlmodel_write(m, &d, NULL, out);
+    if (m) m->nmaps = 0; /* the bytes are not the module's */
+    module_free(m);
+    diag_free(&d);
+    buf_free(&text);
+    return ok;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    Buf first = { 0 }, second = { 0 };
+    if (turn(data, size, &first)) {
+        if (!turn((const uint8_t *)first.s, first.len, &second)) bug("what it wrote is refused");
+        if (first.len != second.len || memcmp(first.s, second.s, first.len))
+            bug("what it wrote reads as another");
+    }
+    buf_free(&first);
+    buf_free(&second);
+    return 0;
+}
