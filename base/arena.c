@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_SIZE = 64 * 1024, ALIGN = 16 };
+/* Chunks grow with what was asked for: a small arena costs little, a large one few calls. */
+enum { MIN_CHUNK = 2 * 1024, MAX_CHUNK = 64 * 1024, ALIGN = 16 };
 
 struct ArenaChunk {
     ArenaChunk *next;
@@ -52,10 +53,12 @@ void *arena_alloc(Arena *a, size_t size)
 {
     if (size > SIZE_MAX - ALIGN) bug("out of memory: %zu bytes", size);
     size_t need = size ? (size + ALIGN - 1) & ~(size_t)(ALIGN - 1) : ALIGN;
-    if (need > CHUNK_SIZE / 4 && need > (size_t)(a->end - a->at)) return add_chunk(a, need);
     if (need > (size_t)(a->end - a->at)) {
-        a->at = add_chunk(a, CHUNK_SIZE);
-        a->end = a->at + CHUNK_SIZE;
+        size_t chunk = a->total < MIN_CHUNK ? MIN_CHUNK : a->total;
+        if (chunk > MAX_CHUNK) chunk = MAX_CHUNK;
+        if (need > chunk / 4) return add_chunk(a, need);
+        a->at = add_chunk(a, chunk);
+        a->end = a->at + chunk;
     }
     void *p = a->at;
     a->at += need;

@@ -189,20 +189,30 @@ NodeList ast_share(Ast *p, NodeList l, const char *what)
 
 /* ---- the driver ------------------------------------------------------------------------------ */
 
-Node *ast_parse(Arena *a, Names *names, Diag *d, const Source *src)
+static Node *parse(Lexer *lx, Arena *a, Names *names, Diag *d)
 {
-    Ast p = { .arena = a, .names = names, .diag = d, .src = src };
-    Lexer lx;
+    Ast p = { .arena = a, .names = names, .diag = d, .src = lx->src };
     Token t;
-    if (!lexer_open(&lx, d, src)) return NULL;
     void *parser = dsl_parseAlloc(malloc);
     if (!parser) bug("out of memory");
     do {
-        if (!lexer_next(&lx, d, &t)) p.failed = true;
+        if (!lexer_next(lx, d, &t)) p.failed = true;
         else dsl_parse(parser, t.kind, (p.at = t.loc, t), &p);
     } while (!p.failed && t.kind);
     dsl_parseFree(parser, free);
     return p.failed ? NULL : p.root;
+}
+
+Node *ast_parse(Arena *a, Names *names, Diag *d, const Source *src)
+{
+    Lexer lx;
+    return lexer_open(&lx, d, src) ? parse(&lx, a, names, d) : NULL;
+}
+
+Node *ast_parse_part(Arena *a, Names *names, Diag *d, const Source *src, size_t at, size_t len)
+{
+    Lexer lx = { .src = src, .at = src->text + at, .end = src->text + at + len };
+    return parse(&lx, a, names, d);
 }
 
 /* ---- the tree as text ------------------------------------------------------------------------ */

@@ -78,6 +78,8 @@ bool lexer_next(Lexer *lx, Diag *d, Token *t); /* false after an error; t->kind 
 
 Node *ast_parse(Arena *a, Names *names, Diag *d,
                 const Source *src); /* the FILE node, NULL after errors */
+/* The same of `len` bytes of the text from `at` on, where whole items stand. */
+Node *ast_parse_part(Arena *a, Names *names, Diag *d, const Source *src, size_t at, size_t len);
 void ast_print(const Node *n, Buf *out);
 const char *ast_token_name(int kind);   /* "NAME", "+"; for --emit tokens and messages */
 

@@ -113,7 +113,9 @@ struct File {
     Env env;
     File **import;         /* those without `as` */
     int nimport;
-    bool std;
+    bool std;              /* the library: its items are parsed when they are asked for */
+    struct Item { size_t at, len; } *item;
+    Env items;             /* of the library: name -> INT, the number of its item */
     Loc from;              /* the import that is loading it */
     File *loader;
     bool loading;
@@ -200,6 +202,12 @@ const char *join_path(Lower *l, const char *a, const char *b);
 const char *text_arg(Lower *l, const char *fmt, ...) PRINTF(2, 3);
 void load_items(Lower *l, File *f);                  /* lower_file.c: runs the top level */
 File *load_file(Lower *l, Loc loc, File *from, const char *path);
+void define_item(Lower *l, File *f, const Node *n);  /* a function, layer or model */
+
+/* lower_std.c */
+void std_load(Lower *l, File *f);                    /* finds the library's items */
+Val *file_get(Lower *l, File *f, const char *name);  /* what a file's top level defines; NULL: not */
+const Env *file_names(const File *f);                /* .. and the names of it */
 
 /* lower_expr.c */
 Val eval(Lower *l, const Node *n, const char *hint);

@@ -40,7 +40,7 @@ static Val *find_imported(Lower *l, const File *f, const Node *name, bool *clash
     const File *where = NULL;
     if (name->name[0] == '_') return NULL; /* a file's own */
     for (int i = 0; i < f->nimport; i++) {
-        Val *v = env_get(&f->import[i]->env, name->name);
+        Val *v = file_get(l, f->import[i], name->name);
         if (v && found && f->import[i] != where && !where->std && !f->import[i]->std) {
             lower_error(l, name->loc,
                         "%s is defined by both %s and %s; import one of them `as` a name",
@@ -69,9 +69,9 @@ static Val unknown_name(Lower *l, const Node *name)
     size_t n = 0;
     add_names(f->env, known, &n, MAX_KNOWN);
     if (f->self) add_names(&f->self->env, known, &n, MAX_KNOWN);
-    add_names(&f->file->env, known, &n, MAX_KNOWN);
+    add_names(file_names(f->file), known, &n, MAX_KNOWN);
     for (int i = 0; i < f->file->nimport; i++)
-        add_names(&f->file->import[i]->env, known, &n, MAX_KNOWN);
+        add_names(file_names(f->file->import[i]), known, &n, MAX_KNOWN);
     for (const Builtin *b = builtins; b->name && n < MAX_KNOWN; b++) known[n++] = b->name;
     for (int i = 0; i < OP_COUNT && n < MAX_KNOWN; i++) known[n++] = ops[i].name;
     const char *near = name_nearest(name->name, known, n);
@@ -86,7 +86,7 @@ Val lookup(Lower *l, const Node *name)
     bool clash = false;
     Val *v = env_get(f->env, name->name);
     if (!v && f->self) v = env_get(&f->self->env, name->name);
-    if (!v) v = env_get(&f->file->env, name->name);
+    if (!v) v = file_get(l, f->file, name->name);
     if (!v) v = find_imported(l, f->file, name, &clash);
     if (clash) return val_poison();
     if (v) return *v;
@@ -115,11 +115,11 @@ static Val tensor_member(Lower *l, const Node *n, Val v)
     return val_poison();
 }
 
-static Val env_member(Lower *l, const Node *n, const Env *e, const char *of)
+/* v: what was found, or NULL; e: where. */
+static Val env_member(Lower *l, const Node *n, const Val *v, const Env *e, const char *of)
 {
     const char *known[256];
     size_t count = 0;
-    Val *v = env_get(e, n->name);
     if (v) return *v;
     add_names(e, known, &count, COUNT(known));
     const char *near = name_nearest(n->name, known, count);
@@ -150,8 +150,11 @@ static Val member_value(Lower *l, const Node *n)
     if (v.kind == V_POISON) return v;
     if (val_is_tensor(v)) return tensor_member(l, n, v);
     if (v.kind == V_FILE && n->name[0] != '_')
-        return env_member(l, n, &v.u.file->env, v.u.file->name);
-    if (v.kind == V_INSTANCE) return env_member(l, n, &v.u.self->env, v.u.self->decl->name);
+        return env_member(l, n, file_get(l, v.u.file, n->name), file_names(v.u.file),
+                          v.u.file->name);
+    if (v.kind == V_INSTANCE)
+        return env_member(l, n, env_get(&v.u.self->env, n->name), &v.u.self->env,
+                          v.u.self->decl->name);
     lower_error(l, n->loc, "%s has no members", val_kind(l, v));
     return val_poison();
 }

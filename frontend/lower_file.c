@@ -112,6 +112,10 @@ File *load_file(Lower *l, Loc loc, File *from, const char *path)
                  .loader = from,
                  .loading = true };
     *end = f;
+    if (std) {
+        std_load(l, f);
+        return f;
+    }
     f->root = ast_parse(&l->arena, &l->m->names, l->diag, src);
     if (!f->root) return NULL;
     load_items(l, f);
@@ -173,8 +177,13 @@ static void run_param(Lower *l, File *f, const Node *n)
 
 /* ---- items ----------------------------------------------------------------------------------- */
 
-static void define(Lower *l, File *f, const Node *n, ValKind kind)
+void define_item(Lower *l, File *f, const Node *n)
 {
+    const ValKind kind = n->kind == N_FN       ? V_FN
+                       : n->kind == N_LAYERDEF ? V_LAYER
+                       : n->kind == N_MODEL    ? V_MODEL
+                                               : V_NONE;
+    if (kind == V_NONE) return;
     Closure *c = NEW(&l->arena, Closure);
     *c = (Closure){ .decl = n, .file = f };
     env_set(l, &f->env, n->name, (Val){ .kind = kind, .u.fn = c });
@@ -228,11 +237,7 @@ void load_items(Lower *l, File *f)
     for (const Node *n = f->root->a; n; n = n->next)
         if (n->kind == N_IMPORT) run_import(l, f, n);
     check_twice(l, f);
-    for (const Node *n = f->root->a; n; n = n->next) {
-        if (n->kind == N_FN) define(l, f, n, V_FN);
-        if (n->kind == N_LAYERDEF) define(l, f, n, V_LAYER);
-        if (n->kind == N_MODEL) define(l, f, n, V_MODEL);
-    }
+    for (const Node *n = f->root->a; n; n = n->next) define_item(l, f, n);
     for (const Node *n = f->root->a; n && !l->stopped; n = n->next) run_item(l, f, n);
     l->frame = frame.up;
     f->loading = false;
