@@ -289,7 +289,7 @@ static bool read_functions(Module *m, Diag *d, const char *path, const cJSON *fu
     bool ok = true;
     cJSON_ArrayForEach(one, funcs)
     {
-        Func *f = module_func(m, one->string);
+        Func *f = one->string ? module_func(m, one->string) : NULL; /* NULL: of an array */
         if (!f) continue;
         for (int side = 0; side < ABOUT_SIDES; side++) {
             const cJSON *list = cJSON_GetObjectItemCaseSensitive(one, side_names[side]);
@@ -315,7 +315,7 @@ static void read_about(Module *m, const cJSON *root)
     for (int i = 0; i < ABOUT_TEXTS; i++) a->text[i] = text_in(m, root, about_texts[i]);
     cJSON_ArrayForEach(one, user)
     {
-        if (!cJSON_IsString(one)) continue;
+        if (!cJSON_IsString(one) || !one->string) continue;
         a->user = about_grow(m, a->user, a->nuser, &a->user_cap, sizeof *a->user);
         a->user[a->nuser++] = arena_strdup(&m->arena, one->string);
         a->user = about_grow(m, a->user, a->nuser, &a->user_cap, sizeof *a->user);

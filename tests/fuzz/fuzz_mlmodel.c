@@ -2,6 +2,7 @@
  * itself. */
 #include "../../ir/mil/spec.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -10,14 +11,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static bool turn(const uint8_t *data, size_t size, Buf *out)
 {
     Diag d = { .quiet = true };
-    const Mapped map = { .data = size ? data : NULL, .size = size, .mapped = false };
+    unsigned char *copy = malloc(size + 1); /* the module's, from mlmodel_parse on */
+    if (!copy) bug("out of memory");
+    if (size) memcpy(copy, data, size);
+    copy[size] = 0;
+    const Mapped map = { .data = copy, .size = size };
     Buf text = { 0 };
     Module *m = mlmodel_parse(&d, "none/x.mlmodel", &map);
     if (!m && diag_ok(&d)) bug("refused without a word");
     bool ok = m && module_verify(m, &d, NULL);
     if (m) mil_print(m, &text);
     if (ok) ok = mlmodel_write(m, &d, NULL, out);
-    if (m) m->nmaps = 0; /* the bytes are not the module's */
     module_free(m);
     diag_free(&d);
     buf_free(&text);
