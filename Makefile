@@ -128,7 +128,7 @@ $(PROGRAMS): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)
 
 .PHONY: check units golden san test-deps
 check: test-deps
-	@+$(MAKE) WERROR=1 all $(BUILD)/vad $(BUILD)/digits-demo $(BUILD)/pair $(UNITS) $(FUZZERS)
+	@+$(MAKE) WERROR=1 all $(BUILD)/vad $(BUILD)/digits-demo $(BUILD)/pair $(BUILD)/ops-doc $(UNITS) $(FUZZERS)
 	@+MAKE="$(MAKE)" tests/check.sh $(BUILD)
 
 units: $(UNITS)
@@ -195,6 +195,16 @@ $(FUZZERS): $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) $< $(FUZZ_MAIN) $(LIB) $(LDLIBS) -o $@
 
+# ---- docs/ops.md ------------------------------------------------------------------------------------
+# Printed from the op table; tests/docs.sh fails when it is not current.
+
+.PHONY: docs
+docs: $(BUILD)/ops-doc
+	$(call say,docs/ops.md)$< > docs/ops.md
+
+$(BUILD)/ops-doc: $(BUILD)/docs/ops_doc.o $(LIB)
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
+
 # ---- man pages ----------------------------------------------------------------------------------------
 # Written by the tools from their option tables.
 
@@ -225,6 +235,7 @@ help:
 	@echo 'make golden     rewrites the expected outputs of tests/golden'
 	@echo 'make san        unit and golden tests under the sanitizers, in build-san'
 	@echo 'make fuzz       the fuzzer on every reader of input, SECONDS=60 each'
+	@echo 'make docs       docs/ops.md from the op table'
 	@echo 'make man        man pages, $(BUILD)/anec.1 and $(BUILD)/anerun.1'
 	@echo 'make docs       the pages of docs/ that are written from the tables'
 	@echo 'make clean      removes $(BUILD)'
