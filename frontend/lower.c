@@ -65,6 +65,7 @@ bool lower_error(Lower *l, Loc loc, const char *fmt, ...)
     Loc at = lower_blame(l, loc);
     bool again = l->last_error && b.s && !strcmp(l->last_error, b.s) && l->last_loc.src == at.src
               && l->last_loc.at == at.at;
+    if (++l->wrong == MAX_WRONG) l->stopped = true; /* each costs a search for what was meant */
     if (!again) {
         diag_error(l->diag, at, "%s", b.s ? b.s : "");
         lower_notes(l, loc);

@@ -19,6 +19,7 @@ enum {
     MAX_STEPS = 20 * 1000 * 1000,
     MAX_LIST = 4 * 1000 * 1000,
     MAX_OPS = 200 * 1000,
+    MAX_WRONG = 1000,      /* errors, counting those that a loop gives again */
     CACHED_LIST = 16, /* lists of at least so many elements become one constant per function */
 };
 
@@ -167,6 +168,7 @@ typedef struct {
     unsigned pass;
     int depth, call_depth;
     int64_t steps, ops;
+    int wrong;             /* errors so far */
     const char *last_error; /* what was said last, and where: it is not said twice */
     Loc last_loc;
     bool stopped;          /* a limit was hit: nothing more is evaluated */
