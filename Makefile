@@ -195,16 +195,6 @@ $(FUZZERS): $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) $< $(FUZZ_MAIN) $(LIB) $(LDLIBS) -o $@
 
-# ---- docs/ops.md ------------------------------------------------------------------------------------
-# Printed from the op table; tests/docs.sh fails when it is not current.
-
-.PHONY: docs
-docs: $(BUILD)/ops-doc
-	$(call say,docs/ops.md)$< > docs/ops.md
-
-$(BUILD)/ops-doc: $(BUILD)/docs/ops_doc.o $(LIB)
-	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
-
 # ---- man pages ----------------------------------------------------------------------------------------
 # Written by the tools from their option tables.
 
@@ -218,8 +208,12 @@ $(PROGRAMS:%=%.1): %.1: %
 # make check compares them with what the tables say now.
 
 .PHONY: docs
-docs: all
+docs: all $(BUILD)/ops-doc
 	@tests/pages.sh --write $(BUILD)
+
+# Prints docs/ops.md from the op table.
+$(BUILD)/ops-doc: $(BUILD)/docs/ops_doc.o $(LIB)
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
 
 # ---- the rest -------------------------------------------------------------------------------------
 
@@ -235,7 +229,6 @@ help:
 	@echo 'make golden     rewrites the expected outputs of tests/golden'
 	@echo 'make san        unit and golden tests under the sanitizers, in build-san'
 	@echo 'make fuzz       the fuzzer on every reader of input, SECONDS=60 each'
-	@echo 'make docs       docs/ops.md from the op table'
 	@echo 'make man        man pages, $(BUILD)/anec.1 and $(BUILD)/anerun.1'
 	@echo 'make docs       the pages of docs/ that are written from the tables'
 	@echo 'make clean      removes $(BUILD)'

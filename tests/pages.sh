@@ -26,6 +26,7 @@ page() { # page FILE COMMAND..
     fi
 }
 
+page docs/ops.md "$build/ops-doc"
 page docs/targets.md "$build/anec" --doc-targets
 echo "pages: $passed passed, $failed failed"
 [ "$failed" = 0 ]
