@@ -276,11 +276,12 @@ static int prepare(Job *j)
 
 static int run_job(Job *j)
 {
-    char dir[] = "/tmp/aneprobe.XXXXXX";
+    const char *top = getenv("TMPDIR");
+    char *dir = arena_printf(&j->arena, "%s/aneprobe.XXXXXX", top ? top : "/tmp");
     int code = prepare(j);
     if (code) return code;
     if (!mkdtemp(dir)) {
-        diag_fail(j->diag, "cannot make a folder for the micro-programs' weights in /tmp");
+        diag_fail(j->diag, "cannot make the folder %s for the weights of micro-programs", dir);
         return EXIT_WORLD;
     }
     j->prober.dir = dir;

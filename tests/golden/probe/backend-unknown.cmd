@@ -1,0 +1,2 @@
+# aneprobe --backend m1
+# exit: 2

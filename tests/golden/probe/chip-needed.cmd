@@ -1,0 +1,2 @@
+# aneprobe --backend ref
+# exit: 2

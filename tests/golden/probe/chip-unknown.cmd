@@ -1,0 +1,2 @@
+# aneprobe --backend ref --chip m9
+# exit: 2

@@ -1,0 +1,2 @@
+# TMPDIR=/nowhere aneprobe --backend sim:m1
+# exit: 3

@@ -1,0 +1,2 @@
+# aneprobe --backend sim:m1 --only sin -o /nowhere/p
+# exit: 3

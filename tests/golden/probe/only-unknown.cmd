@@ -1,0 +1,2 @@
+# aneprobe --backend sim:m1 --only width-slice,nothing
+# exit: 2

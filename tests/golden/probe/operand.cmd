@@ -1,0 +1,2 @@
+# aneprobe model.mil
+# exit: 2

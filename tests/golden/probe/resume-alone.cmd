@@ -1,0 +1,2 @@
+# aneprobe --backend sim:m1 --resume
+# exit: 2
