@@ -1,15 +1,32 @@
-/* names.c -- renames inner values whose names are words of MIL's own text.
+/* names.c -- renames inner values whose names are words of MIL's own text, or that a target's
+ * compiler takes for its own.
  *
- * Apple's reader takes these as types and keywords where a value stands. Inputs and results are the
- * user's and are never renamed. */
+ * Apple's reader takes the keywords as such where a value stands. Inputs and results are the user's
+ * and are never renamed: the rule reports them. */
 #include "pass.h"
 
+#include <ctype.h>
 #include <string.h>
 
 static const char *const keywords[] = {
     "any", "program", "func", "tensor", "list", "dict", "tuple", "state", "tensor_buffer", "BLOBFILE",
     "true", "false", "inf", "nan",
 };
+
+/* Of the rule `names`, in small letters; capitals do not make another name of them. */
+static const char *const taken[] = {
+    "var", "diff", "mean", "std", "eps", "x", "y", "mul", "add", "rsqrt", "c",
+};
+
+static bool is_taken(const char *name)
+{
+    for (size_t i = 0; i < COUNT(taken); i++) {
+        const char *a = taken[i], *b = name;
+        while (*a && tolower((unsigned char)*b) == *a) a++, b++;
+        if (!*a && !*b) return true;
+    }
+    return false;
+}
 
 static bool is_reserved(const char *name)
 {
@@ -19,13 +36,15 @@ static bool is_reserved(const char *name)
 }
 
 typedef struct {
+    const RuleSet *rules;
     Func *func;
     int changes;
 } Renaming;
 
 static void rename_value(Renaming *r, Value *v)
 {
-    if (!v->name || !is_reserved(v->name) || is_result(r->func, v)) return;
+    if (!v->name || is_result(r->func, v)) return;
+    if (!is_reserved(v->name) && !(rule_heals(r->rules, RULE_names) && is_taken(v->name))) return;
     Arena scratch = { 0 };
     v->name = func_unique_name(r->func, arena_printf(&scratch, "%s_v", v->name));
     arena_free(&scratch);
@@ -43,8 +62,8 @@ static bool visit(void *ctx, Op *op)
 
 int pass_names(Module *m, const PassOptions *o, Diag *d)
 {
-    (void)o, (void)d;
-    Renaming r = { 0 };
+    (void)d;
+    Renaming r = { .rules = o->rules };
     for (r.func = m->first; r.func; r.func = r.func->next) func_walk(r.func, visit, &r);
     return r.changes;
 }

@@ -1,0 +1,166 @@
+/* legal.c -- what the passes share that make a program legal: walking, asking, building. */
+#include "legal.h"
+
+#include <string.h>
+
+/* ---- walking ------------------------------------------------------------------------------------- */
+
+void legal_replace(Op *op, Value *with)
+{
+    Func *f = op->parent->func;
+    Module *m = f->module;
+    const char *name = op->out[0]->name;
+    if (!with->def || with->def->nout != 1) bug("%s becomes a value that is not its own", op->name);
+    if (!type_equal(with->type, op->out[0]->type) && with->type->kind != TY_POISON)
+        bug("%s becomes a value of another type", op->name);
+    func_replace_uses(f, op->out[0], with);
+    op_unlink(op);
+    with->name = name;
+    attr_set(m, &with->def->attrs, "name", const_string(&m->arena, name));
+}
+
+typedef struct {
+    Legal legal;
+    Rewrite *fn;
+} Walker;
+
+static bool visit(void *ctx, Op *op)
+{
+    Walker *w = ctx;
+    if (op->kind == OP_NONE || op->kind == OP_const || op->nout != 1) return true;
+    if (op->nblock || op->out[0]->type->kind != TY_TENSOR) return true;
+    Builder b = before_op(op, w->legal.diag);
+    Value *with = w->fn(&w->legal, &b, op);
+    if (!with) return true;
+    legal_replace(op, with);
+    w->legal.changes++;
+    return true;
+}
+
+int legal_rewrite(Module *m, const PassOptions *o, Diag *d, Rewrite *fn)
+{
+    Walker w = { .legal = { .m = m, .options = o, .rules = o->rules, .diag = d }, .fn = fn };
+    int errors = d->errors + d->fails;
+    for (w.legal.func = m->first; w.legal.func; w.legal.func = w.legal.func->next)
+        func_walk(w.legal.func, visit, &w);
+    return errors == d->errors + d->fails ? w.legal.changes : -1;
+}
+
+/* ---- asking --------------------------------------------------------------------------------------- */
+
+const Shape *shape_of_value(const Value *v)
+{
+    return v && v->type->kind == TY_TENSOR && shape_known(&v->type->shape) ? &v->type->shape : NULL;
+}
+
+int64_t extent_of(const Value *v, int from_last)
+{
+    const Shape *s = shape_of_value(v);
+    return s && s->rank > from_last ? s->dim[s->rank - 1 - from_last] : -1;
+}
+
+bool flag_of(const Op *op, const char *arg)
+{
+    bool b = false;
+    return value_bool(op_value(op, arg), &b) && b;
+}
+
+bool int_of(const Op *op, const char *arg, int64_t other, int64_t *out)
+{
+    *out = other;
+    return !op_value(op, arg) || value_int(op_value(op, arg), out);
+}
+
+bool float_of(const Op *op, const char *arg, double other, double *out)
+{
+    *out = other;
+    return !op_value(op, arg) || value_float(op_value(op, arg), out);
+}
+
+int axis_of(const Op *op, const char *arg, int64_t other, int rank)
+{
+    int64_t axis;
+    if (!int_of(op, arg, other, &axis)) return -1;
+    if (axis < 0) axis += rank;
+    return axis >= 0 && axis < rank ? (int)axis : -1;
+}
+
+bool over_limit(const RuleSet *rs, int limit, int64_t n)
+{
+    const int64_t most = rule_limit(rs, limit);
+    return most > 0 && n > most;
+}
+
+/* ---- building --------------------------------------------------------------------------------------- */
+
+Value *make1(Builder *b, const char *op, Value *x) { return build(b, op, op, "x", x, NULL); }
+
+Value *make2(Builder *b, const char *op, Value *x, Value *y)
+{
+    return build(b, op, op, "x", x, "y", y, NULL);
+}
+
+Value *make_number(Builder *b, const Value *like, double v)
+{
+    return build_float(b, like->type->dtype, v);
+}
+
+Value *make_with(Builder *b, const char *op, Value *x, double y)
+{
+    return make2(b, op, x, make_number(b, x, y));
+}
+
+Value *make_cast(Builder *b, Value *x, DType t)
+{
+    if (x->type->dtype == t) return x;
+    return build(b, "cast", "cast", "x", x, "dtype", build_string(b, dtypes[t].name), NULL);
+}
+
+Value *make_shape(Builder *b, Value *x, const Shape *s)
+{
+    if (shape_equal(&x->type->shape, s)) return x;
+    if (!s->rank) return build(b, "squeeze", "squeeze", "x", x, NULL);
+    return build(b, "reshape", "reshape", "x", x, "shape", build_ints(b, s->rank, s->dim), NULL);
+}
+
+Value *make_transpose(Builder *b, Value *x, int n, const int64_t *perm)
+{
+    return build(b, "transpose", "transpose", "x", x, "perm", build_ints(b, n, perm), NULL);
+}
+
+Value *make_swap(Builder *b, Value *x)
+{
+    int64_t perm[MAX_RANK];
+    const int n = x->type->shape.rank;
+    for (int i = 0; i < n; i++) perm[i] = i;
+    perm[n - 1] = n - 2;
+    perm[n - 2] = n - 1;
+    return make_transpose(b, x, n, perm);
+}
+
+Value *make_slice(Builder *b, Value *x, int axis, int64_t from, int64_t n)
+{
+    int64_t begin[MAX_RANK] = { 0 };
+    Shape s = x->type->shape;
+    begin[axis] = from;
+    s.dim[axis] = n;
+    return build(b, "slice", "slice_by_size", "x", x, "begin", build_ints(b, s.rank, begin), "size",
+                 build_ints(b, s.rank, s.dim), NULL);
+}
+
+Value *make_concat(Builder *b, Value **v, int n, int axis)
+{
+    Value *at = build_int(b, axis), *no = build_bool(b, false);
+    Arg arg[] = {
+        { .name = "values", .val = v, .count = n, .tuple = true },
+        { .name = "axis", .val = &at, .count = 1 },
+        { .name = "interleave", .val = &no, .count = 1 },
+    };
+    return build_op(b, "concat", "concat", arg, (int)COUNT(arg))->out[0];
+}
+
+Value *make_matmul(Builder *b, Value *x, Value *y, bool transpose_x, bool transpose_y)
+{
+    return build(b, "matmul", "matmul", "x", x, "y", y, "transpose_x", build_bool(b, transpose_x),
+                 "transpose_y", build_bool(b, transpose_y), NULL);
+}

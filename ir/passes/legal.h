@@ -1,0 +1,57 @@
+/* legal.h -- what the passes share that make a program legal for the rules of its target.
+ *
+ * Each asks rule_heals, or the limit or operation the rule is about, and does nothing where the
+ * target does not need it. What cannot be rewritten stays as it is: the check names its rule. */
+#ifndef ANEC_LEGAL_H
+#define ANEC_LEGAL_H
+
+#include "pass.h"
+
+typedef struct {
+    Module *m;
+    const PassOptions *options;
+    const RuleSet *rules;
+    Diag *diag;
+    Func *func;
+    int changes;
+} Legal;
+
+/* What a statement with one result becomes, built in front of it and of its type; NULL: it stays.
+ * The value must be new: it takes the name over. */
+typedef Value *Rewrite(const Legal *l, Builder *b, Op *op);
+
+/* Offers every statement of one tensor result whose row is known to fn, in order; what fn builds is
+ * not offered. The number of rewritten ones. */
+int legal_rewrite(Module *m, const PassOptions *o, Diag *d, Rewrite *fn);
+
+/* The only result of op becomes `with`, under its own name, and op goes. */
+void legal_replace(Op *op, Value *with);
+
+/* ---- asking ----------------------------------------------------------------------------------- */
+
+const Shape *shape_of_value(const Value *v);        /* NULL: absent, no tensor, or extents unknown */
+int64_t extent_of(const Value *v, int from_last);   /* -1: there is no such axis */
+bool flag_of(const Op *op, const char *arg);        /* a bool argument; absent: false */
+/* An int argument, or `other` when it is absent; false when it is there and not known. */
+bool int_of(const Op *op, const char *arg, int64_t other, int64_t *out);
+/* A float argument, or `other`; false when it is there and not known. */
+bool float_of(const Op *op, const char *arg, double other, double *out);
+/* An axis counted from the start; -1 when it is not known or out of range. */
+int axis_of(const Op *op, const char *arg, int64_t other, int rank);
+bool over_limit(const RuleSet *rs, int limit, int64_t n);
+
+/* ---- building: x is of a known shape where shapes matter ---------------------------------------- */
+
+Value *make1(Builder *b, const char *op, Value *x);
+Value *make2(Builder *b, const char *op, Value *x, Value *y);
+Value *make_number(Builder *b, const Value *like, double v);      /* a scalar of like's element type */
+Value *make_with(Builder *b, const char *op, Value *x, double y); /* op(x, y), y of x's element type */
+Value *make_cast(Builder *b, Value *x, DType t);                  /* x itself when it is a t */
+Value *make_shape(Builder *b, Value *x, const Shape *s);          /* reshape; x itself when it is so */
+Value *make_transpose(Builder *b, Value *x, int n, const int64_t *perm);
+Value *make_swap(Builder *b, Value *x);                           /* its last two axes exchanged */
+Value *make_slice(Builder *b, Value *x, int axis, int64_t from, int64_t n);
+Value *make_concat(Builder *b, Value **v, int n, int axis);
+Value *make_matmul(Builder *b, Value *x, Value *y, bool transpose_x, bool transpose_y);
+
+#endif

@@ -1,0 +1,50 @@
+/* legal_attention.c -- scaled_dot_product_attention in the steps that it stands for.
+ *
+ * Where the engine ignores its mask, and where the opset does not have it. The scale goes to the
+ * query, so that the products stay small. A mask of bools lets pass where it is true; what it holds
+ * back gets the score HELD_BACK, which is far enough for fp16 and leaves a row that is held back as a
+ * whole uniform instead of NaN. */
+#include "legal.h"
+
+#include <math.h>
+
+enum { HELD_BACK = -40000 };
+
+/* A constant mask of bools as what is added; NULL: its bytes are not at hand. */
+static Value *added_mask(Builder *b, const Value *mask, DType t)
+{
+    const Const *c = mask->lit;
+    if (!c || c->kind != CONST_DATA) return NULL;
+    const Type *type = type_tensor(&b->m->arena, t, c->type->shape);
+    const Tensor from = tensor_view(DT_BOOL, &c->type->shape, c->data);
+    void *data = arena_alloc(&b->m->arena, type_bytes(type) + 1);
+    Tensor to = tensor_view(t, &type->shape, data);
+    for (size_t i = 0; i < from.count; i++) tensor_set_float(&to, i, tensor_int(&from, i) ? 0 : HELD_BACK);
+    return build_const(b, "mask", const_data(&b->m->arena, type, data));
+}
+
+static Value *apply_mask(Builder *b, Value *scores, Value *mask)
+{
+    if (mask->type->dtype != DT_BOOL) return make2(b, "add", scores, make_cast(b, mask, scores->type->dtype));
+    Value *added = added_mask(b, mask, scores->type->dtype);
+    if (added) return make2(b, "add", scores, added);
+    return build(b, "select", "select", "cond", mask, "a", scores, "b", make_number(b, scores, HELD_BACK), NULL);
+}
+
+static Value *attend(const Legal *l, Builder *b, Op *op)
+{
+    if (op->kind != OP_scaled_dot_product_attention) return NULL;
+    const Opset to = l->options->opset ? l->options->opset : l->options->target->opset;
+    Value *q = op_value(op, "query"), *k = op_value(op, "key"), *v = op_value(op, "value");
+    Value *mask = op_value(op, "attn_mask");
+    const int64_t size = extent_of(q, 0);
+    const bool ignored = mask && rule_heals(l->rules, RULE_sdpa_mask);
+    if ((!ignored && to >= ops[op->kind].since) || size <= 0) return NULL;
+    Value *scaled = make_with(b, "mul", q, 1 / sqrt((double)size));
+    Value *scores = make_matmul(b, scaled, k, false, true);
+    if (mask) scores = apply_mask(b, scores, mask);
+    Value *share = build(b, "softmax", "softmax", "x", scores, "axis", build_int(b, -1), NULL);
+    return make_matmul(b, share, v, false, false);
+}
+
+int pass_attention(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, attend); }

@@ -1,0 +1,84 @@
+/* legal_slice.c -- slices that begin inside of the last axis, where the engine multiplies what it
+ * moves: they are taken along the second last axis, between two transpositions. Those of one value
+ * share the first (cse), and the second goes into what follows (transpose). */
+#include "legal.h"
+
+typedef struct {
+    int64_t begin[MAX_RANK * 2], end[MAX_RANK * 2], stride[MAX_RANK * 2];
+    int64_t from_start[MAX_RANK * 2], to_end[MAX_RANK * 2], squeezed[MAX_RANK * 2];
+} Bounds;
+
+/* An argument of n numbers, `other` each when it is absent. */
+static bool numbers(const Op *op, const char *arg, int n, int64_t other, int64_t *out)
+{
+    const Value *v = op_value(op, arg);
+    for (int i = 0; !v && i < n; i++) out[i] = other;
+    return !v || value_ints(v, out) == n;
+}
+
+static void swap_last(int64_t *v, int n)
+{
+    const int64_t t = v[n - 1];
+    v[n - 1] = v[n - 2];
+    v[n - 2] = t;
+}
+
+/* An axis that is dropped keeps its one element here; the reshape behind drops it. */
+static void keep_squeezed(Bounds *s, int n)
+{
+    for (int i = 0; i < n; i++) {
+        if (!s->squeezed[i]) continue;
+        if (s->from_start[i]) s->begin[i] = 0;
+        s->from_start[i] = 0;
+        s->end[i] = s->begin[i] + 1;
+        s->to_end[i] = s->begin[i] == -1;
+        s->stride[i] = 1;
+    }
+}
+
+static Value *build_flags(Builder *b, int n, const int64_t *v)
+{
+    bool flag[MAX_RANK];
+    for (int i = 0; i < n; i++) flag[i] = v[i] != 0;
+    return build_const(b, "mask", const_bools(&b->m->arena, n, flag));
+}
+
+static Value *slice_index(Builder *b, Op *op, Value *x, int n)
+{
+    Bounds s;
+    if (!numbers(op, "begin", n, 0, s.begin) || !numbers(op, "end", n, 0, s.end)
+        || !numbers(op, "stride", n, 1, s.stride) || !numbers(op, "begin_mask", n, 0, s.from_start)
+        || !numbers(op, "end_mask", n, 0, s.to_end) || !numbers(op, "squeeze_mask", n, 0, s.squeezed))
+        return NULL;
+    if (s.from_start[n - 1] || s.begin[n - 1] == 0 || s.begin[n - 1] == -extent_of(x, 0)) return NULL;
+    keep_squeezed(&s, n);
+    int64_t *const all[] = { s.begin, s.end, s.stride, s.from_start, s.to_end };
+    for (size_t i = 0; i < COUNT(all); i++) swap_last(all[i], n);
+    return build(b, "slice", "slice_by_index", "x", make_swap(b, x), "begin", build_ints(b, n, s.begin), "end",
+                 build_ints(b, n, s.end), "stride", build_ints(b, n, s.stride), "begin_mask",
+                 build_flags(b, n, s.from_start), "end_mask", build_flags(b, n, s.to_end), NULL);
+}
+
+static Value *slice_size(Builder *b, Op *op, Value *x, int n)
+{
+    int64_t begin[MAX_RANK * 2], size[MAX_RANK * 2];
+    if (!numbers(op, "begin", n, 0, begin) || !numbers(op, "size", n, 0, size)) return NULL;
+    if (begin[n - 1] == 0 || begin[n - 1] == -extent_of(x, 0)) return NULL;
+    swap_last(begin, n);
+    swap_last(size, n);
+    return build(b, "slice", "slice_by_size", "x", make_swap(b, x), "begin", build_ints(b, n, begin), "size",
+                 build_ints(b, n, size), NULL);
+}
+
+static Value *slice(const Legal *l, Builder *b, Op *op)
+{
+    if (op->kind != OP_slice_by_index && op->kind != OP_slice_by_size) return NULL;
+    if (!rule_heals(l->rules, RULE_width_slice) && !rule_heals(l->rules, RULE_width_slices_joined)) return NULL;
+    Value *x = op_value(op, "x");
+    const Shape *out = shape_of_value(op->out[0]), *in = shape_of_value(x);
+    if (!in || !out || in->rank < 2) return NULL;
+    Value *y = op->kind == OP_slice_by_index ? slice_index(b, op, x, in->rank) : slice_size(b, op, x, in->rank);
+    return y ? make_shape(b, make_swap(b, y), out) : NULL;
+}
+
+int pass_width_slice(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, slice); }

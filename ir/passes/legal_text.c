@@ -1,0 +1,108 @@
+/* legal_text.c -- how statements are written: literals with their types and in the weight file,
+ * arguments that the engine's compiler wants to see, names. */
+#include "legal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- literals ------------------------------------------------------------------------------------- */
+
+/* Arguments whose constants are to be in the weight file when they have more than one element. */
+static const struct {
+    int op;
+    const char *arg;
+    int rule;
+} filed[] = {
+    { OP_add, "x", RULE_inline_constant },        { OP_add, "y", RULE_inline_constant },
+    { OP_sub, "x", RULE_inline_constant },        { OP_sub, "y", RULE_inline_constant },
+    { OP_mul, "x", RULE_inline_constant },        { OP_mul, "y", RULE_inline_constant },
+    { OP_real_div, "x", RULE_inline_constant },   { OP_real_div, "y", RULE_inline_constant },
+    { OP_maximum, "x", RULE_inline_constant },    { OP_maximum, "y", RULE_inline_constant },
+    { OP_minimum, "x", RULE_inline_constant },    { OP_minimum, "y", RULE_inline_constant },
+    { OP_pow, "x", RULE_inline_constant },        { OP_pow, "y", RULE_inline_constant },
+    { OP_conv, "bias", RULE_conv_bias },          { OP_matmul, "y", RULE_matmul_constant },
+};
+
+/* Puts the literal of a value into the weight file; whether it was in the text. */
+static bool file_literal(Legal *l, Op *op, const char *arg)
+{
+    Value *v = op_value(op, arg);
+    size_t n;
+    if (!v || !v->lit || v->lit->kind != CONST_DATA || const_in_file(l->func, v->lit)) return false;
+    if (v->type->kind != TY_TENSOR || v->type->dtype != DT_FP16) return false;
+    if (!shape_count(&v->type->shape, &n) || (n < 2 && !v->type->shape.rank)) return false;
+    Const *c = NEW(&l->m->arena, Const);
+    *c = *v->lit;
+    c->in_file = true;
+    if (v->def) {
+        attr_set(l->m, &v->def->attrs, "val", c);
+        v->lit = c;
+    } else {
+        Builder b = before_op(op, l->diag);
+        op_set_arg(l->m, op, arg, build_const(&b, arg, c));
+    }
+    return true;
+}
+
+static bool visit_literals(void *ctx, Op *op)
+{
+    Legal *l = ctx;
+    for (int i = 0; i < op->narg && rule_heals(l->rules, RULE_bare_literal); i++)
+        for (int k = 0; k < op->arg[i].count; k++) {
+            Value *v = op->arg[i].val[k];
+            if (v->bare) l->changes++;
+            v->bare = false;
+        }
+    for (size_t i = 0; i < COUNT(filed); i++)
+        if (op->kind == filed[i].op && rule_heals(l->rules, filed[i].rule) && file_literal(l, op, filed[i].arg))
+            l->changes++;
+    return true;
+}
+
+static int walk(Module *m, const PassOptions *o, Diag *d, OpVisitor *fn)
+{
+    Legal l = { .m = m, .options = o, .rules = o->rules, .diag = d };
+    for (l.func = m->first; l.func; l.func = l.func->next) func_walk(l.func, fn, &l);
+    return l.changes;
+}
+
+int pass_literals(Module *m, const PassOptions *o, Diag *d) { return walk(m, o, d, visit_literals); }
+
+/* ---- arguments and names ---------------------------------------------------------------------------- */
+
+/* What the engine's compiler does not fill in by itself. */
+static const struct {
+    int op;
+    const char *param;
+} needed[] = {
+    { OP_concat, "interleave" }, { OP_gelu, "mode" },       { OP_log, "epsilon" },
+    { OP_rsqrt, "epsilon" },     { OP_inverse, "epsilon" },
+};
+
+static Value *default_value(Builder *b, const Op *op, const Param *p)
+{
+    const Value *x = op_value(op, "x");
+    if (!strcmp(p->def, "true") || !strcmp(p->def, "false")) return build_bool(b, !strcmp(p->def, "true"));
+    if (p->dom == DOM_STRING) return build_string(b, p->def);
+    return x ? make_number(b, x, strtod(p->def, NULL)) : NULL;
+}
+
+static bool visit_explicit(void *ctx, Op *op)
+{
+    Legal *l = ctx;
+    for (size_t i = 0; i < COUNT(needed) && rule_heals(l->rules, RULE_missing_argument); i++) {
+        if (op->kind != needed[i].op || op_find_arg(op, needed[i].param)) continue;
+        Builder b = before_op(op, l->diag);
+        Value *v = default_value(&b, op, op_param(&ops[op->kind], needed[i].param));
+        if (!v) continue;
+        op_set_arg(l->m, op, needed[i].param, v);
+        l->changes++;
+    }
+    if (op->nout && rule_heals(l->rules, RULE_missing_name) && !attr_get(&op->attrs, "name")) {
+        attr_set(l->m, &op->attrs, "name", const_string(&l->m->arena, op->out[0]->name));
+        l->changes++;
+    }
+    return true;
+}
+
+int pass_explicit(Module *m, const PassOptions *o, Diag *d) { return walk(m, o, d, visit_explicit); }
