@@ -28,7 +28,7 @@ static bool file_literal(Legal *l, Op *op, const char *arg)
 {
     Value *v = op_value(op, arg);
     size_t n;
-    if (!v || !v->lit || v->lit->kind != CONST_DATA || const_in_file(l->func, v->lit)) return false;
+    if (!v || !v->lit || v->lit->kind == CONST_GROUP || const_in_file(l->func, v->lit)) return false;
     if (v->type->kind != TY_TENSOR || v->type->dtype != DT_FP16) return false;
     if (!shape_count(&v->type->shape, &n) || (n < 2 && !v->type->shape.rank)) return false;
     Const *c = NEW(&l->m->arena, Const);

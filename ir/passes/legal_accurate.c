@@ -1,0 +1,104 @@
+/* legal_accurate.c -- activations and norms in forms that a target computes well: silu and gelu
+ * without their tables, layer_norm without gamma and beta, roots where products follow. */
+#include "legal.h"
+
+#include <string.h>
+
+/* ---- activations ------------------------------------------------------------------------------------ */
+
+/* x / (1 + exp(-u)): x times the sigmoid of u. */
+static Value *gated(Builder *b, Value *x, Value *u)
+{
+    Value *e = make1(b, "exp", make_with(b, "mul", u, -1));
+    return make2(b, "real_div", x, make_with(b, "add", e, 1));
+}
+
+/* The exact mode is computed as the one with tanh, which is within 5e-4 of it. */
+static Value *gelu(Builder *b, const Op *op, Value *x)
+{
+    const char *mode = op_value(op, "mode") ? op_const_string(op, "mode") : "EXACT";
+    if (!mode) return NULL;
+    if (!strcmp(mode, "SIGMOID_APPROXIMATION")) return gated(b, x, make_with(b, "mul", x, 1.702));
+    Value *cubic = make_with(b, "add", make_with(b, "mul", make2(b, "mul", x, x), 0.044715), 1);
+    return gated(b, x, make_with(b, "mul", make2(b, "mul", x, cubic), 1.59576912));
+}
+
+static Value *accurate(const Legal *l, Builder *b, Op *op)
+{
+    Value *x = op_value(op, "x");
+    if (!rule_heals(l->rules, RULE_silu_table)) return NULL;
+    return op->kind == OP_silu ? gated(b, x, x) : op->kind == OP_gelu ? gelu(b, op, x) : NULL;
+}
+
+int pass_accurate(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, accurate); }
+
+/* ---- layer_norm --------------------------------------------------------------------------------------- */
+
+/* A gamma or beta, whose extents are those of the axes in order, as it broadcasts to x. */
+static Value *along_axes(Builder *b, const Op *op, Value *v, const Shape *x)
+{
+    int64_t axes[MAX_RANK * 2], last = -1;
+    Shape s = { .rank = x->rank };
+    const int n = op_value(op, "axes") ? value_ints(op_value(op, "axes"), axes) : x->rank;
+    for (int i = 0; i < x->rank; i++) s.dim[i] = 1;
+    for (int i = 0; i < n; i++) {
+        int64_t axis = !op_value(op, "axes") ? i : axes[i] < 0 ? axes[i] + x->rank : axes[i];
+        if (axis <= last || axis >= x->rank) return NULL;
+        s.dim[axis] = x->dim[axis];
+        last = axis;
+    }
+    return n < 0 ? NULL : make_shape(b, v, &s);
+}
+
+static Value *norm(const Legal *l, Builder *b, Op *op)
+{
+    Value *x = op_value(op, "x"), *gamma = op_value(op, "gamma"), *beta = op_value(op, "beta");
+    Value *eps = op_value(op, "epsilon"), *axes = op_value(op, "axes");
+    const Shape *s = op->kind == OP_layer_norm ? shape_of_value(x) : NULL;
+    const bool split = (gamma || beta) && rule_heals(l->rules, RULE_norm_affine);
+    const bool retype = eps && eps->type->dtype != x->type->dtype && rule_heals(l->rules, RULE_epsilon_type);
+    double e;
+    if (!s || (!split && !retype) || !float_of(op, "epsilon", 1e-5, &e)) return NULL;
+    const DType t = x->type->dtype;
+    if (split && gamma && !(gamma = along_axes(b, op, make_cast(b, gamma, t), s))) return NULL;
+    if (split && beta && !(beta = along_axes(b, op, make_cast(b, beta, t), s))) return NULL;
+    Value *last = build_float(b, retype || !eps ? t : eps->type->dtype, e);
+    Arg arg[] = {
+        { .name = "x", .val = &x, .count = 1 },
+        { .name = "epsilon", .val = &last, .count = 1 },
+        { .name = "axes", .val = &axes, .count = axes != NULL },
+        { .name = "gamma", .val = &gamma, .count = gamma && !split },
+        { .name = "beta", .val = &beta, .count = beta && !split },
+    };
+    Value *y = build_op(b, "layer_norm", "layer_norm", arg, (int)COUNT(arg))->out[0];
+    if (split && gamma) y = make2(b, "mul", y, gamma);
+    if (split && beta) y = make2(b, "add", y, beta);
+    return y;
+}
+
+int pass_norm(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, norm); }
+
+/* ---- roots -------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const Value *v;
+    bool found;
+} Products;
+
+static bool visit_product(void *ctx, Op *op)
+{
+    Products *p = ctx;
+    if (op->kind == OP_mul || op->kind == OP_real_div)
+        p->found = p->found || op_value(op, "x") == p->v || op_value(op, "y") == p->v;
+    return !p->found;
+}
+
+static Value *root(const Legal *l, Builder *b, Op *op)
+{
+    if (op->kind != OP_sqrt || !rule_heals(l->rules, RULE_sqrt)) return NULL;
+    Products p = { .v = op->out[0] };
+    func_walk(l->func, visit_product, &p);
+    return p.found ? make_with(b, "pow", op_value(op, "x"), 0.5) : NULL;
+}
+
+int pass_sqrt(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, root); }

@@ -1,0 +1,108 @@
+/* legal_join.c -- tile and stack in statements that do not spoil the engine, and means in those that
+ * it takes. */
+#include "legal.h"
+
+/* ---- joining ---------------------------------------------------------------------------------------- */
+
+enum { MOST_COPIES = 64 };
+
+static Value *repeat_along(Builder *b, Value *x, int axis, int64_t times)
+{
+    Value *copies[MOST_COPIES];
+    for (int64_t i = 0; i < times; i++) copies[i] = x;
+    return make_concat(b, copies, (int)times, axis);
+}
+
+/* Axes of one entry broadcast against ones; the others are concatenated. */
+static Value *tile(Builder *b, const Op *op)
+{
+    int64_t reps[MAX_RANK * 2];
+    Value *x = op_value(op, "x");
+    const Shape *s = shape_of_value(x);
+    if (!s || value_ints(op_value(op, "reps"), reps) != s->rank) return NULL;
+    const bool spread = dtype_is_float(x->type->dtype);
+    Shape ones = { .rank = s->rank };
+    bool any = false, changed = false;
+    for (int i = 0; i < s->rank; i++) {
+        if (reps[i] < 1 || (!(spread && s->dim[i] == 1) && reps[i] > MOST_COPIES)) return NULL;
+        ones.dim[i] = spread && s->dim[i] == 1 ? reps[i] : 1;
+        any = any || ones.dim[i] > 1;
+        changed = changed || reps[i] > 1;
+    }
+    if (!changed) return NULL;
+    for (int i = 0; i < s->rank; i++)
+        if (reps[i] > 1 && ones.dim[i] == 1) x = repeat_along(b, x, i, reps[i]);
+    if (!any) return x;
+    Const *c = NEW(&b->m->arena, Const);
+    *c = (Const){ .type = type_tensor(&b->m->arena, x->type->dtype, ones), .kind = CONST_INIT,
+                  .init = INIT_FILL, .a = 1 };
+    return make2(b, "mul", x, build_const(b, "ones", c));
+}
+
+static Value *stack(Builder *b, const Op *op)
+{
+    Value *part[MOST_COPIES];
+    const Arg *values = op_find_arg(op, "values");
+    const Shape *s = values && values->count ? shape_of_value(values->val[0]) : NULL;
+    if (!s || values->count > MOST_COPIES) return NULL;
+    const int axis = axis_of(op, "axis", 0, s->rank + 1);
+    if (axis < 0) return NULL;
+    const int64_t at[] = { axis };
+    Value *axes = build_ints(b, 1, at);
+    for (int i = 0; i < values->count; i++)
+        part[i] = build(b, "part", "expand_dims", "x", values->val[i], "axes", axes, NULL);
+    return make_concat(b, part, values->count, axis);
+}
+
+static Value *join(const Legal *l, Builder *b, Op *op)
+{
+    if (op->kind == OP_tile && rule_heals(l->rules, RULE_tile)) return tile(b, op);
+    if (op->kind == OP_stack && rule_heals(l->rules, RULE_stack)) return stack(b, op);
+    return NULL;
+}
+
+int pass_join(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, join); }
+
+/* ---- means ------------------------------------------------------------------------------------------ */
+
+/* The sum of x/n, so that no sum is larger than the mean's terms. */
+static Value *mean_as_sum(Builder *b, const Op *op, Value *x)
+{
+    const Shape *in = shape_of_value(x), *out = shape_of_value(op->out[0]);
+    size_t n, left;
+    if (!in || !out || !shape_count(in, &n) || !shape_count(out, &left) || !left || n < left) return NULL;
+    Value *axes = op_value(op, "axes"), *keep = op_value(op, "keep_dims");
+    Value *part = make_with(b, "mul", x, (double)left / (double)n);
+    Arg arg[] = {
+        { .name = "x", .val = &part, .count = 1 },
+        { .name = "axes", .val = &axes, .count = axes != NULL },
+        { .name = "keep_dims", .val = &keep, .count = keep != NULL },
+    };
+    return build_op(b, "sum", "reduce_sum", arg, (int)COUNT(arg))->out[0];
+}
+
+/* Over the channels: brought to the last axis, where the mean is taken. */
+static Value *mean_of_last(Builder *b, const Op *op, Value *x)
+{
+    int64_t axes[MAX_RANK * 2], perm[MAX_RANK], last[] = { -1 };
+    const Shape *s = shape_of_value(x), *out = shape_of_value(op->out[0]);
+    if (!s || !out || s->rank < 3 || value_ints(op_value(op, "axes"), axes) != 1) return NULL;
+    if ((axes[0] != 1 && axes[0] != 1 - s->rank) || s->dim[1] != 512 || extent_of(x, 0) != 32) return NULL;
+    for (int i = 0; i < s->rank; i++) perm[i] = i;
+    perm[1] = s->rank - 1;
+    perm[s->rank - 1] = 1;
+    Value *turned = make_transpose(b, x, s->rank, perm);
+    Value *mean = build(b, "mean", "reduce_mean", "x", turned, "axes", build_ints(b, 1, last), "keep_dims",
+                        build_bool(b, true), NULL);
+    return make_shape(b, make_transpose(b, mean, s->rank, perm), out);
+}
+
+static Value *reduce(const Legal *l, Builder *b, Op *op)
+{
+    if (op->kind != OP_reduce_mean || !dtype_is_float(op->out[0]->type->dtype)) return NULL;
+    Value *x = op_value(op, "x");
+    if (rule_heals(l->rules, RULE_reduce_mean)) return mean_as_sum(b, op, x);
+    return rule_heals(l->rules, RULE_channel_reduce) ? mean_of_last(b, op, x) : NULL;
+}
+
+int pass_reduce(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, reduce); }

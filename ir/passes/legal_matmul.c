@@ -1,0 +1,135 @@
+/* legal_matmul.c -- products of matrices in the form that a target takes: constants as the second
+ * operand, transposed; few axes. */
+#include "legal.h"
+
+#include <string.h>
+
+/* ---- constants --------------------------------------------------------------------------------------- */
+
+/* Whether the bytes can be read without asking for a file that is absent. */
+static bool bytes_at_hand(const Legal *l, const Const *c)
+{
+    if (c->kind == CONST_GROUP || c->type->kind != TY_TENSOR) return false;
+    if (c->kind != CONST_BLOB || l->m->missing) return true;
+    const WeightFile *w = weight_file(l->m, l->diag, c->loc, c->path);
+    return w && !w->absent;
+}
+
+/* The matrix [r, c] as [c, r]; its leading axes are of one entry. NULL: its bytes are not here. */
+static Value *turned_const(const Legal *l, Builder *b, const Value *v)
+{
+    Tensor from;
+    Arena *a = &b->m->arena;
+    const int64_t rows = extent_of(v, 1), cols = extent_of(v, 0);
+    if (!bytes_at_hand(l, v->lit) || !const_tensor(v->lit, l->diag, &from)) return NULL;
+    const Type *t = type_tensor(a, v->type->dtype, SHAPE(cols, rows));
+    const size_t each = (size_t)dtypes[t->dtype].bits / 8;
+    char *data = arena_alloc(a, type_bytes(t) + 1);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t k = 0; k < cols; k++)
+            memcpy(data + (size_t)(k * rows + i) * each, (const char *)from.data + (size_t)(i * cols + k) * each, each);
+    tensor_free(&from);
+    return build_const(b, v->name ? v->name : "weight", const_data(a, t, data));
+}
+
+/* The constant as a matrix of two axes, turned or not; NULL when it is none or cannot be. */
+static Value *matrix_of(const Legal *l, Builder *b, Value *v, bool turn)
+{
+    const Shape *s = shape_of_value(v);
+    if (!v->lit || !s || s->rank < 2 || dtypes[v->type->dtype].bits < 8) return NULL;
+    for (int i = 0; i < s->rank - 2; i++)
+        if (s->dim[i] != 1) return NULL;
+    if (turn) return turned_const(l, b, v);
+    const Shape flat = SHAPE(s->dim[s->rank - 2], s->dim[s->rank - 1]);
+    return make_shape(b, v, &flat);
+}
+
+static Value *constant_side(const Legal *l, Builder *b, const Op *op, Value *x, Value *y)
+{
+    const bool tx = flag_of(op, "transpose_x"), ty = flag_of(op, "transpose_y");
+    const Shape *out = shape_of_value(op->out[0]);
+    if (!out || (value_is_const(x) && value_is_const(y))) return NULL;
+    if (value_is_const(x) && y->type->shape.rank > 1) { /* (y^T x^T)^T */
+        Value *w = matrix_of(l, b, x, tx);
+        return w ? make_shape(b, make_swap(b, make_matmul(b, y, w, !ty, true)), out) : NULL;
+    }
+    if (!value_is_const(y) || (ty && y->type->shape.rank == 2) || x->type->shape.rank < 2) return NULL;
+    Value *w = matrix_of(l, b, y, !ty);
+    return w ? make_shape(b, make_matmul(b, x, w, tx, true), out) : NULL;
+}
+
+/* [128, 8192] by a constant of these rows is refused; two halves of 64 are not. */
+static Value *two_halves(Builder *b, const Op *op, Value *x, Value *y)
+{
+    enum { ROWS = 128, INNER = 8192 };
+    const int64_t n = extent_of(y, 1);
+    if (!value_is_const(y) || y->type->shape.rank != 2 || !flag_of(op, "transpose_y")) return NULL;
+    if (flag_of(op, "transpose_x") || extent_of(x, 1) != ROWS || extent_of(x, 0) != INNER) return NULL;
+    if (n != 2048 && n != 4096 && n != 8192) return NULL;
+    Value *half[2];
+    const int axis = x->type->shape.rank - 2;
+    for (int i = 0; i < 2; i++)
+        half[i] = make_matmul(b, make_slice(b, x, axis, i * ROWS / 2, ROWS / 2), y, false, true);
+    return make_concat(b, half, 2, axis);
+}
+
+static Value *constants(const Legal *l, Builder *b, Op *op)
+{
+    if (op->kind != OP_matmul) return NULL;
+    Value *x = op_value(op, "x"), *y = op_value(op, "y"), *r = NULL;
+    if (rule_heals(l->rules, RULE_matmul_constant)) r = constant_side(l, b, op, x, y);
+    return r || !rule_heals(l->rules, RULE_matmul_shape) ? r : two_halves(b, op, x, y);
+}
+
+int pass_matmul_const(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, constants); }
+
+/* ---- ranks ------------------------------------------------------------------------------------------- */
+
+/* The leading axes as one. */
+static Shape merged(const Shape *s, int keep)
+{
+    Shape r = { .rank = keep + 1, .dim = { 1 } };
+    for (int i = 0; i < s->rank - keep; i++) r.dim[0] *= s->dim[i];
+    for (int i = 0; i < keep; i++) r.dim[1 + i] = s->dim[s->rank - keep + i];
+    return r;
+}
+
+/* The operand with its leading axes spread to those of the result, by a product with ones. */
+static Value *matmul_rank(Builder *b, const Op *op, const Shape *out)
+{
+    Value *side[2] = { op_value(op, "x"), op_value(op, "y") };
+    for (int i = 0; i < 2; i++) {
+        const Shape *s = shape_of_value(side[i]);
+        if (!s) return NULL;
+        if (s->rank == 2) continue;
+        for (int k = 0; k < out->rank - 2; k++)
+            if (s->rank != out->rank || s->dim[k] != out->dim[k]) return NULL;
+        const Shape flat = merged(s, 2);
+        side[i] = make_shape(b, side[i], &flat);
+    }
+    return make_matmul(b, side[0], side[1], flag_of(op, "transpose_x"), flag_of(op, "transpose_y"));
+}
+
+static Value *linear_rank(Builder *b, const Op *op, Value *x)
+{
+    const Shape flat = merged(shape_of_value(x), 1);
+    Value *rows = make_shape(b, x, &flat), *weight = op_value(op, "weight"), *bias = op_value(op, "bias");
+    return bias ? build(b, "linear", "linear", "x", rows, "weight", weight, "bias", bias, NULL)
+                : build(b, "linear", "linear", "x", rows, "weight", weight, NULL);
+}
+
+static Value *ranks(const Legal *l, Builder *b, Op *op)
+{
+    Value *x = op_value(op, "x"), *r = NULL;
+    const Shape *s = shape_of_value(x), *out = shape_of_value(op->out[0]);
+    if (!s || !out) return NULL;
+    if (op->kind == OP_matmul && rule_heals(l->rules, RULE_matmul_rank)
+        && over_limit(l->rules, LIMIT_matmul_rank, out->rank))
+        r = matmul_rank(b, op, out);
+    if (op->kind == OP_linear && rule_heals(l->rules, RULE_linear_rank)
+        && over_limit(l->rules, LIMIT_linear_rank, s->rank))
+        r = linear_rank(b, op, x);
+    return r ? make_shape(b, r, out) : NULL;
+}
+
+int pass_rank(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, ranks); }
