@@ -59,6 +59,7 @@ suite fuzz tests/fuzz/run.sh "$build"
 [ ! -x "$build/anec" ] || suite docs tests/docs.sh "$build"
 [ ! -x "$build/anec" ] || suite pages tests/pages.sh "$build"
 suite vad tests/vad.sh "$build"
+suite legal tests/legal.sh "$build"
 suite conformance conformance
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

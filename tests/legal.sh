@@ -53,6 +53,18 @@ for_chip() { # for_chip FILE NAME CHIP
     else bad "$2 for $3"; fi
 }
 
+# What is written for m4, rewritten for m1 and back, computes the same.
+round_trip() { # round_trip FILE NAME
+    [ -z "$(known "$2" m1)$(known "$2" m4)" ] || return
+    at=$1
+    for chip in m4 m1 m4; do
+        "$build/anec" -q --target $chip --missing-weights random -o "$temp/$chip.mil" "$at" >"$temp/said" 2>&1 || at=
+        [ -n "$at" ] || break
+        at=$temp/$chip.mil
+    done
+    if [ -n "$at" ] && agree "$1" "$at"; then good; else bad "$2 for m4, m1 and m4"; fi
+}
+
 if [ $# -gt 0 ]; then
     for name; do one_case "$here/legal/$name.mil"; done
 else
@@ -61,6 +73,7 @@ else
         [ -f "$f" ] || continue
         rm -rf "$temp/before"
         for chip in m1 m2 m3 m4 m5; do for_chip "$f" "${f##*/}" "$chip"; done
+        round_trip "$f" "${f##*/}"
     done
     [ -d ../shared/embedded ] || echo "legal: skipped, there is no ../shared/embedded"
 fi

@@ -116,9 +116,19 @@ Value *make_cast(Builder *b, Value *x, DType t)
     return build(b, "cast", "cast", "x", x, "dtype", build_string(b, dtypes[t].name), NULL);
 }
 
+/* The same bytes under another shape. */
+static Value *relabelled(Builder *b, const Value *x, const Shape *s)
+{
+    Const *c = NEW(&b->m->arena, Const);
+    *c = *x->lit;
+    c->type = type_tensor(&b->m->arena, x->type->dtype, *s);
+    return build_const(b, x->name ? x->name : "const", c);
+}
+
 Value *make_shape(Builder *b, Value *x, const Shape *s)
 {
     if (shape_equal(&x->type->shape, s)) return x;
+    if (x->lit && x->lit->kind != CONST_GROUP) return relabelled(b, x, s);
     if (!s->rank) return build(b, "squeeze", "squeeze", "x", x, NULL);
     return build(b, "reshape", "reshape", "x", x, "shape", build_ints(b, s->rank, s->dim), NULL);
 }

@@ -27,6 +27,14 @@ int legal_rewrite(Module *m, const PassOptions *o, Diag *d, Rewrite *fn);
 /* The only result of op becomes `with`, under its own name, and op goes. */
 void legal_replace(Op *op, Value *with);
 
+/* Compressed weights (legal_weights.c). bytes_at_hand: a literal can be read without asking for a
+ * file that is absent. decompress: the weight itself instead of the statement that decodes it.
+ * as_affine: a blockwise form as the affine one of ios16, when it has one scale a tensor or channel,
+ * written for opset `to`. False: the statement stays. */
+bool legal_bytes_at_hand(Module *m, Diag *d, const Const *c);
+bool legal_decompress(Module *m, Op *op, Diag *d);
+bool legal_as_affine(Module *m, Op *op, Opset to, Diag *d);
+
 /* ---- asking ----------------------------------------------------------------------------------- */
 
 const Shape *shape_of_value(const Value *v);        /* NULL: absent, no tensor, or extents unknown */

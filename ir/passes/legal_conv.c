@@ -152,8 +152,7 @@ static Value *weight_part(const Legal *l, Builder *b, Value *w, int axis, int64_
     Tensor t;
     Arena *a = &b->m->arena;
     const Shape *s = &w->type->shape;
-    const bool absent = w->lit && w->lit->kind == CONST_BLOB && !l->m->missing;
-    if (!w->lit || absent || dtypes[w->type->dtype].bits < 8) return make_slice(b, w, axis, from, n);
+    if (!w->lit || !legal_bytes_at_hand(l->m, l->diag, w->lit) || dtypes[w->type->dtype].bits < 8) return make_slice(b, w, axis, from, n);
     if (!const_tensor(w->lit, l->diag, &t)) return make_slice(b, w, axis, from, n);
     Shape part = *s;
     part.dim[axis] = n;

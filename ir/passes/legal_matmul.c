@@ -6,22 +6,13 @@
 
 /* ---- constants --------------------------------------------------------------------------------------- */
 
-/* Whether the bytes can be read without asking for a file that is absent. */
-static bool bytes_at_hand(const Legal *l, const Const *c)
-{
-    if (c->kind == CONST_GROUP || c->type->kind != TY_TENSOR) return false;
-    if (c->kind != CONST_BLOB || l->m->missing) return true;
-    const WeightFile *w = weight_file(l->m, l->diag, c->loc, c->path);
-    return w && !w->absent;
-}
-
 /* The matrix [r, c] as [c, r]; its leading axes are of one entry. NULL: its bytes are not here. */
 static Value *turned_const(const Legal *l, Builder *b, const Value *v)
 {
     Tensor from;
     Arena *a = &b->m->arena;
     const int64_t rows = extent_of(v, 1), cols = extent_of(v, 0);
-    if (!bytes_at_hand(l, v->lit) || !const_tensor(v->lit, l->diag, &from)) return NULL;
+    if (!legal_bytes_at_hand(l->m, l->diag, v->lit) || !const_tensor(v->lit, l->diag, &from)) return NULL;
     const Type *t = type_tensor(a, v->type->dtype, SHAPE(cols, rows));
     const size_t each = (size_t)dtypes[t->dtype].bits / 8;
     char *data = arena_alloc(a, type_bytes(t) + 1);
@@ -73,9 +64,21 @@ static Value *two_halves(Builder *b, const Op *op, Value *x, Value *y)
     return make_concat(b, half, 2, axis);
 }
 
+/* A compressed side is to be turned: it becomes the weight itself first. */
+static void decompress_side(const Legal *l, Op *op, const char *side, bool fits)
+{
+    Value *v = op_value(op, side);
+    if (v->lit || !value_is_const(v) || (fits && v->type->shape.rank == 2)) return;
+    legal_decompress(l->m, v->def, l->diag);
+}
+
 static Value *constants(const Legal *l, Builder *b, Op *op)
 {
     if (op->kind != OP_matmul) return NULL;
+    if (rule_heals(l->rules, RULE_matmul_constant)) {
+        decompress_side(l, op, "x", false);
+        decompress_side(l, op, "y", flag_of(op, "transpose_y"));
+    }
     Value *x = op_value(op, "x"), *y = op_value(op, "y"), *r = NULL;
     if (rule_heals(l->rules, RULE_matmul_constant)) r = constant_side(l, b, op, x, y);
     return r || !rule_heals(l->rules, RULE_matmul_shape) ? r : two_halves(b, op, x, y);

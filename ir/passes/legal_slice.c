@@ -43,6 +43,29 @@ static Value *build_flags(Builder *b, int n, const int64_t *v)
     return build_const(b, "mask", const_bools(&b->m->arena, n, flag));
 }
 
+static Value *build_slice(Builder *b, Value *x, int n, const Bounds *s)
+{
+    return build(b, "slice", "slice_by_index", "x", x, "begin", build_ints(b, n, s->begin), "end",
+                 build_ints(b, n, s->end), "stride", build_ints(b, n, s->stride), "begin_mask",
+                 build_flags(b, n, s->from_start), "end_mask", build_flags(b, n, s->to_end), NULL);
+}
+
+static void take_all(Bounds *s, int axis)
+{
+    s->begin[axis] = s->end[axis] = 0;
+    s->stride[axis] = s->from_start[axis] = s->to_end[axis] = 1;
+}
+
+/* The axis that becomes the last one must not be sliced inside either: the others go first. */
+static Value *slice_others(Builder *b, Value *x, int n, Bounds *s)
+{
+    Bounds first = *s;
+    if (s->from_start[n - 2] || s->begin[n - 2] == 0) return x;
+    take_all(&first, n - 1);
+    for (int i = 0; i < n - 1; i++) take_all(s, i);
+    return build_slice(b, x, n, &first);
+}
+
 static Value *slice_index(Builder *b, Op *op, Value *x, int n)
 {
     Bounds s;
@@ -52,11 +75,10 @@ static Value *slice_index(Builder *b, Op *op, Value *x, int n)
         return NULL;
     if (s.from_start[n - 1] || s.begin[n - 1] == 0 || s.begin[n - 1] == -extent_of(x, 0)) return NULL;
     keep_squeezed(&s, n);
+    x = slice_others(b, x, n, &s);
     int64_t *const all[] = { s.begin, s.end, s.stride, s.from_start, s.to_end };
     for (size_t i = 0; i < COUNT(all); i++) swap_last(all[i], n);
-    return build(b, "slice", "slice_by_index", "x", make_swap(b, x), "begin", build_ints(b, n, s.begin), "end",
-                 build_ints(b, n, s.end), "stride", build_ints(b, n, s.stride), "begin_mask",
-                 build_flags(b, n, s.from_start), "end_mask", build_flags(b, n, s.to_end), NULL);
+    return build_slice(b, make_swap(b, x), n, &s);
 }
 
 static Value *slice_size(Builder *b, Op *op, Value *x, int n)
@@ -64,6 +86,12 @@ static Value *slice_size(Builder *b, Op *op, Value *x, int n)
     int64_t begin[MAX_RANK * 2], size[MAX_RANK * 2];
     if (!numbers(op, "begin", n, 0, begin) || !numbers(op, "size", n, 0, size)) return NULL;
     if (begin[n - 1] == 0 || begin[n - 1] == -extent_of(x, 0)) return NULL;
+    if (begin[n - 2] != 0) {
+        const int64_t at = begin[n - 2] < 0 ? begin[n - 2] + extent_of(x, 1) : begin[n - 2];
+        x = make_slice(b, x, n - 2, at, size[n - 2] < 0 ? extent_of(x, 1) - at : size[n - 2]);
+        begin[n - 2] = 0;
+        size[n - 2] = -1;
+    }
     swap_last(begin, n);
     swap_last(size, n);
     return build(b, "slice", "slice_by_size", "x", make_swap(b, x), "begin", build_ints(b, n, begin), "size",

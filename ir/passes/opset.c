@@ -1,5 +1,5 @@
 /* opset.c -- rewrites statements to the opset of the target, or says which cannot be. */
-#include "pass.h"
+#include "legal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -95,10 +95,22 @@ static bool attributes_exist(const Op *op, Opset to)
     return true;
 }
 
+/* A compressed weight that the opset cannot hold as it is: in another form, else decompressed. */
+static bool level_weight(Level *l, Op *op)
+{
+    const OpInfo *info = &ops[op->kind];
+    if (!(info->flags & F_CONSTEXPR) || (info->since <= l->to && attributes_exist(op, l->to))) return false;
+    if (l->to >= OPSET_IOS18 || !legal_as_affine(l->m, op, l->to, l->diag))
+        if (!legal_decompress(l->m, op, l->diag)) return false;
+    l->changes++;
+    return true;
+}
+
 static bool visit(void *ctx, Op *op)
 {
     Level *l = ctx;
     if (op->kind == OP_NONE || op->opset) return true;
+    if (level_weight(l, op)) return true;
     const OpInfo *info = &ops[op->kind];
     if (info->since > l->to) {
         diag_error(l->diag, op->loc, "%s exists from %s on and has no form in %s; --opset %s keeps it",

@@ -1,0 +1,131 @@
+/* legal_weights.c -- compressed weights in another form, or decompressed.
+ *
+ * Between opsets a blockwise form with one scale a tensor or a channel becomes the affine one of
+ * ios16; what has no such form becomes the weight itself. Bytes that are absent stay as they are. */
+#include "legal.h"
+
+#include <string.h>
+
+bool legal_bytes_at_hand(Module *m, Diag *d, const Const *c)
+{
+    if (c->kind == CONST_GROUP || c->type->kind != TY_TENSOR) return false;
+    if (c->kind != CONST_BLOB || m->missing) return true;
+    const WeightFile *w = weight_file(m, d, c->loc, c->path);
+    return w && !w->absent;
+}
+
+/* ---- dense -------------------------------------------------------------------------------------------- */
+
+/* The literal of a parameter, an argument or (up to ios17) an attribute. */
+static const Const *literal_of(const Op *op, const char *name)
+{
+    const Value *v = op_value(op, name);
+    return v ? v->lit : attr_get(&op->attrs, name);
+}
+
+/* Gives the call the values that are too large to be in it. */
+static bool load_values(Module *m, Diag *d, Call *c, const Op *op, Tensor room[MAX_PARAM])
+{
+    for (int i = 0; c->info->param[i].name; i++) {
+        if (!c->p[i].n || c->p[i].v[0].val) continue;
+        const Const *k = literal_of(op, c->info->param[i].name);
+        if (!k || !legal_bytes_at_hand(m, d, k) || !const_tensor(k, d, &room[i])) return false;
+        c->p[i].v[0].val = &room[i];
+    }
+    return true;
+}
+
+static void keep_result(Module *m, Op *op, int i, const Tensor *t, Diag *d)
+{
+    Builder b = before_op(op, d);
+    void *data = arena_alloc(&m->arena, t->bytes + 1);
+    memcpy(data, t->data, t->bytes);
+    Value *v = build_const(&b, op->out[i]->name,
+                           const_data(&m->arena, type_tensor(&m->arena, t->dtype, t->shape), data));
+    func_replace_uses(op->parent->func, op->out[i], v);
+    v->name = op->out[i]->name; /* which is free now */
+    v->def->keep = op->keep;
+    attr_set(m, &v->def->attrs, "name", const_string(&m->arena, v->name));
+}
+
+bool legal_decompress(Module *m, Op *op, Diag *d)
+{
+    Arena scratch = { 0 };
+    Call *c = NEW(&scratch, Call);
+    Tensor *res = NEW_ARRAY(&scratch, MAX_RESULT, Tensor), *room = NEW_ARRAY(&scratch, MAX_PARAM, Tensor);
+    bool ok = call_of_op(c, op, &scratch, d) && load_values(m, d, c, op, room) && call_run(c, res, MAX_RESULT);
+    for (int i = 0; ok && i < op->nout; i++) keep_result(m, op, i, &res[i], d);
+    if (ok) op_unlink(op);
+    for (int i = 0; i < MAX_RESULT; i++) tensor_free(&res[i]);
+    for (int i = 0; i < MAX_PARAM; i++) tensor_free(&room[i]);
+    arena_free(&scratch);
+    return ok;
+}
+
+/* ---- affine ------------------------------------------------------------------------------------------- */
+
+static const Const *relabelled(Module *m, const Const *c, Shape s)
+{
+    Const *r = NEW(&m->arena, Const);
+    *r = *c;
+    r->type = type_tensor(&m->arena, c->type->dtype, s);
+    return r;
+}
+
+/* The only axis along which the blocks differ, each of one entry; 0 when there is one block; -1: no. */
+static int block_axis(const Shape *data, const Shape *blocks)
+{
+    int axis = 0, count = 0;
+    if (blocks->rank != data->rank) return -1;
+    for (int i = 0; i < data->rank; i++) {
+        if (blocks->dim[i] == 1) continue;
+        if (blocks->dim[i] != data->dim[i]) return -1;
+        axis = i;
+        count++;
+    }
+    return count > 1 ? -1 : axis;
+}
+
+bool legal_as_affine(Module *m, Op *op, Opset to, Diag *d)
+{
+    const Const *data = literal_of(op, "data"), *scale = literal_of(op, "scale"), *offset = literal_of(op, "offset");
+    if (op->kind != OP_constexpr_blockwise_shift_scale || !data || !scale || !data->type->shape.rank) return false;
+    const DType t = data->type->dtype;
+    const int axis = block_axis(&data->type->shape, &scale->type->shape);
+    if ((t != DT_INT8 && t != DT_UINT8) || axis < 0) return false;
+    if (offset && (offset->type->dtype != t || !shape_equal(&offset->type->shape, &scale->type->shape))) return false;
+    const int64_t n = scale->type->shape.dim[axis];
+    const Shape s = n > 1 ? SHAPE(n) : (Shape){ .rank = 0 };
+    Builder b = before_op(op, d);
+    b.opset = to;
+    Op *affine = op_new(m, op->parent, op, "constexpr_affine_dequantize", op->loc);
+    attr_set(m, &affine->attrs, "axis", const_int(&m->arena, DT_INT32, axis));
+    attr_set(m, &affine->attrs, "name", const_string(&m->arena, op->out[0]->name));
+    attr_set(m, &affine->attrs, "quantized_data", data);
+    attr_set(m, &affine->attrs, "scale", relabelled(m, scale, s));
+    attr_set(m, &affine->attrs, "zero_point", offset ? relabelled(m, offset, s) : const_int(&m->arena, t, 0));
+    if (!build_infer(&b, op->out[0]->name, affine)) return false;
+    affine->keep = op->keep;
+    legal_replace(op, affine->out[0]);
+    return true;
+}
+
+/* ---- the pass ------------------------------------------------------------------------------------------ */
+
+static bool visit(void *ctx, Op *op)
+{
+    Legal *l = ctx;
+    const int rule = op->kind == OP_constexpr_affine_dequantize       ? RULE_constexpr_affine
+                     : op->kind == OP_constexpr_blockwise_shift_scale ? RULE_constexpr_blockwise
+                                                                      : -1;
+    if (rule >= 0 && rule_heals(l->rules, rule) && legal_decompress(l->m, op, l->diag)) l->changes++;
+    return true;
+}
+
+int pass_decompress(Module *m, const PassOptions *o, Diag *d)
+{
+    Legal l = { .m = m, .options = o, .rules = o->rules, .diag = d };
+    int errors = d->errors + d->fails;
+    for (l.func = m->first; l.func; l.func = l.func->next) func_walk(l.func, visit, &l);
+    return errors == d->errors + d->fails ? l.changes : -1;
+}
