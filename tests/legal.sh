@@ -16,8 +16,14 @@ passed=0 failed=0
 good() { passed=$((passed + 1)); }
 bad() { echo "FAILED $1"; sed -n 1,6p "$temp/said"; failed=$((failed + 1)); }
 
+# Of stories110m, which is too much for the reference meaning, two layers stand for all.
+small='--set layers=2 --set vocab=512 --set seq=32'
+sets() { case $1 in */stories110m.anedsl) echo "$small" ;; esac; }
+
 # Both models on the same random inputs; -q since missing weights are meant to be.
-results() { "$build/anerun" -q --backend ref --random 7 --missing-weights random -O "$2" "$1" >"$temp/said" 2>&1; }
+results() { # shellcheck disable=SC2046
+    "$build/anerun" -q $(sets "$1") --backend ref --random 7 --missing-weights random -O "$2" "$1" >"$temp/said" 2>&1
+}
 agree() { # agree BEFORE AFTER
     rm -rf "$temp/after"
     [ -d "$temp/before" ] || results "$1" "$temp/before" || return 1
@@ -45,10 +51,12 @@ known() { # known NAME CHIP
 
 for_chip() { # for_chip FILE NAME CHIP
     why=$(known "$2" "$3")
-    if "$build/anec" --target "$3" --missing-weights random -o "$temp/legal.mil" "$1" >"$temp/said" 2>&1 &&
+    if "$build/anec" $(sets "$1") --target "$3" --missing-weights random -o "$temp/legal.mil" "$1" >"$temp/said" 2>&1 &&
         "$build/anec" --check --target "$3" "$temp/legal.mil" >"$temp/said" 2>&1; then
         if [ -n "$why" ]; then bad "$2 for $3: is legal, though listed for $why"
-        elif agree "$1" "$temp/legal.mil"; then good; else bad "$2 for $3"; fi
+        elif cmp -s "$temp/legal.mil" "$temp/agreed.mil"; then good # the text of another chip
+        elif agree "$1" "$temp/legal.mil"; then good; mv "$temp/legal.mil" "$temp/agreed.mil"
+        else bad "$2 for $3"; fi
     elif [ -n "$why" ] && grep -qF "$why" "$temp/said"; then good
     else bad "$2 for $3"; fi
 }
@@ -58,7 +66,7 @@ round_trip() { # round_trip FILE NAME
     [ -z "$(known "$2" m1)$(known "$2" m4)" ] || return
     at=$1
     for chip in m4 m1 m4; do
-        "$build/anec" -q --target $chip --missing-weights random -o "$temp/$chip.mil" "$at" >"$temp/said" 2>&1 || at=
+        "$build/anec" -q $(sets "$at") --target $chip --missing-weights random -o "$temp/$chip.mil" "$at" >"$temp/said" 2>&1 || at=
         [ -n "$at" ] || break
         at=$temp/$chip.mil
     done
@@ -71,7 +79,7 @@ else
     for f in "$here"/legal/*.mil; do one_case "$f"; done
     for f in "$here"/../examples/*.anedsl ../shared/embedded/*.mil; do
         [ -f "$f" ] || continue
-        rm -rf "$temp/before"
+        rm -rf "$temp/before" "$temp/agreed.mil"
         for chip in m1 m2 m3 m4 m5; do for_chip "$f" "${f##*/}" "$chip"; done
         round_trip "$f" "${f##*/}"
     done
