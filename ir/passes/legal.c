@@ -5,45 +5,71 @@
 
 /* ---- walking ------------------------------------------------------------------------------------- */
 
-void legal_replace(Op *op, Value *with)
+/* What replaces a result must be its own and of its type, which is what the users were checked with. */
+static void take_over(Func *f, Value *from, Value *with)
 {
-    Func *f = op->parent->func;
-    Module *m = f->module;
-    const char *name = op->out[0]->name;
-    if (!with->def || with->def->nout != 1) bug("%s becomes a value that is not its own", op->name);
-    if (!type_equal(with->type, op->out[0]->type) && with->type->kind != TY_POISON)
-        bug("%s becomes a value of another type", op->name);
-    func_replace_uses(f, op->out[0], with);
-    op_unlink(op);
-    with->name = name;
-    attr_set(m, &with->def->attrs, "name", const_string(&m->arena, name));
+    if (!with->def || with->def->nout != 1) bug("%s becomes a value that is not its own", from->name);
+    if (!type_equal(with->type, from->type) && with->type->kind != TY_POISON)
+        bug("%s becomes a value of another type", from->name);
+    func_replace_uses(f, from, with);
 }
+
+static void legal_replace_all(Op *op, Value **with)
+{
+    Module *m = op->parent->func->module;
+    for (int i = 0; i < op->nout; i++) take_over(op->parent->func, op->out[i], with[i]);
+    op_unlink(op);
+    for (int i = 0; i < op->nout; i++) {
+        with[i]->name = op->out[i]->name;
+        attr_set(m, &with[i]->def->attrs, "name", const_string(&m->arena, with[i]->name));
+    }
+}
+
+void legal_replace(Op *op, Value *with) { legal_replace_all(op, &with); }
 
 typedef struct {
     Legal legal;
-    Rewrite *fn;
+    Rewrite *one;
+    RewriteAll *all;
 } Walker;
+
+static bool rewritable(const Op *op)
+{
+    if (op->kind == OP_NONE || op->kind == OP_const || !op->nout || op->nblock) return false;
+    for (int i = 0; i < op->nout; i++)
+        if (op->out[i]->type->kind != TY_TENSOR) return false;
+    return true;
+}
 
 static bool visit(void *ctx, Op *op)
 {
     Walker *w = ctx;
-    if (op->kind == OP_NONE || op->kind == OP_const || op->nout != 1) return true;
-    if (op->nblock || op->out[0]->type->kind != TY_TENSOR) return true;
+    Value *with[MAX_RESULT];
+    if (!rewritable(op) || (w->one && op->nout != 1)) return true;
     Builder b = before_op(op, w->legal.diag);
-    Value *with = w->fn(&w->legal, &b, op);
-    if (!with) return true;
-    legal_replace(op, with);
+    if (w->one ? !(with[0] = w->one(&w->legal, &b, op)) : !w->all(&w->legal, &b, op, with)) return true;
+    legal_replace_all(op, with);
     w->legal.changes++;
     return true;
 }
 
+static int walk_all(Module *m, const PassOptions *o, Diag *d, Walker *w)
+{
+    w->legal = (Legal){ .m = m, .options = o, .rules = o->rules, .diag = d };
+    int errors = d->errors + d->fails;
+    for (w->legal.func = m->first; w->legal.func; w->legal.func = w->legal.func->next)
+        func_walk(w->legal.func, visit, w);
+    return errors == d->errors + d->fails ? w->legal.changes : -1;
+}
+
 int legal_rewrite(Module *m, const PassOptions *o, Diag *d, Rewrite *fn)
 {
-    Walker w = { .legal = { .m = m, .options = o, .rules = o->rules, .diag = d }, .fn = fn };
-    int errors = d->errors + d->fails;
-    for (w.legal.func = m->first; w.legal.func; w.legal.func = w.legal.func->next)
-        func_walk(w.legal.func, visit, &w);
-    return errors == d->errors + d->fails ? w.legal.changes : -1;
+    return walk_all(m, o, d, &(Walker){ .one = fn });
+}
+
+int legal_rewrite_all(Module *m, const PassOptions *o, Diag *d, RewriteAll *fn)
+{
+    return walk_all(m, o, d, &(Walker){ .all = fn });
 }
 
 /* ---- asking --------------------------------------------------------------------------------------- */
@@ -85,6 +111,34 @@ int axis_of(const Op *op, const char *arg, int64_t other, int rank)
     return axis >= 0 && axis < rank ? (int)axis : -1;
 }
 
+bool ints_of(const Op *op, const char *arg, int64_t *v, int *n)
+{
+    *n = op_value(op, arg) ? value_ints(op_value(op, arg), v) : 0;
+    return *n >= 0;
+}
+
+typedef struct {
+    const Value *v;
+    bool (*is)(const Op *);
+    bool found;
+} Uses;
+
+static bool visit_use(void *ctx, Op *op)
+{
+    Uses *u = ctx;
+    for (int i = 0; i < op->narg && !u->found; i++)
+        for (int k = 0; k < op->arg[i].count; k++)
+            if (op->arg[i].val[k] == u->v && u->is(op)) u->found = true;
+    return !u->found;
+}
+
+bool used_by(Func *f, const Value *v, bool (*is)(const Op *))
+{
+    Uses u = { .v = v, .is = is };
+    func_walk(f, visit_use, &u);
+    return u.found;
+}
+
 bool over_limit(const RuleSet *rs, int limit, int64_t n)
 {
     const int64_t most = rule_limit(rs, limit);
@@ -108,6 +162,11 @@ Value *make_number(Builder *b, const Value *like, double v)
 Value *make_with(Builder *b, const char *op, Value *x, double y)
 {
     return make2(b, op, x, make_number(b, x, y));
+}
+
+Value *make_select(Builder *b, Value *cond, Value *x, Value *y)
+{
+    return build(b, "select", "select", "cond", cond, "a", x, "b", y, NULL);
 }
 
 Value *make_cast(Builder *b, Value *x, DType t)

@@ -24,6 +24,10 @@ typedef Value *Rewrite(const Legal *l, Builder *b, Op *op);
  * not offered. The number of rewritten ones. */
 int legal_rewrite(Module *m, const PassOptions *o, Diag *d, Rewrite *fn);
 
+/* The same for statements of several tensor results: out[i] is what becomes result i; false: it stays. */
+typedef bool RewriteAll(const Legal *l, Builder *b, Op *op, Value **out);
+int legal_rewrite_all(Module *m, const PassOptions *o, Diag *d, RewriteAll *fn);
+
 /* The only result of op becomes `with`, under its own name, and op goes. */
 void legal_replace(Op *op, Value *with);
 
@@ -46,6 +50,9 @@ bool int_of(const Op *op, const char *arg, int64_t other, int64_t *out);
 bool float_of(const Op *op, const char *arg, double other, double *out);
 /* An axis counted from the start; -1 when it is not known or out of range. */
 int axis_of(const Op *op, const char *arg, int64_t other, int rank);
+/* An int vector of at most MAX_RANK * 2; absent: n = 0. False when it is there and not known. */
+bool ints_of(const Op *op, const char *arg, int64_t *v, int *n);
+bool used_by(Func *f, const Value *v, bool (*is)(const Op *)); /* some statement that is so */
 bool over_limit(const RuleSet *rs, int limit, int64_t n);
 
 /* ---- building: x is of a known shape where shapes matter ---------------------------------------- */
@@ -54,8 +61,10 @@ Value *make1(Builder *b, const char *op, Value *x);
 Value *make2(Builder *b, const char *op, Value *x, Value *y);
 Value *make_number(Builder *b, const Value *like, double v);      /* a scalar of like's element type */
 Value *make_with(Builder *b, const char *op, Value *x, double y); /* op(x, y), y of x's element type */
+Value *make_select(Builder *b, Value *cond, Value *x, Value *y);
 Value *make_cast(Builder *b, Value *x, DType t);                  /* x itself when it is a t */
 Value *make_shape(Builder *b, Value *x, const Shape *s);          /* reshape; x itself when it is so */
+static inline Value *make_as(Builder *b, Value *x, Shape s) { return make_shape(b, x, &s); }
 Value *make_transpose(Builder *b, Value *x, int n, const int64_t *perm);
 Value *make_swap(Builder *b, Value *x);                           /* its last two axes exchanged */
 Value *make_slice(Builder *b, Value *x, int axis, int64_t from, int64_t n);

@@ -80,25 +80,12 @@ int pass_norm(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m
 
 /* ---- roots -------------------------------------------------------------------------------------------- */
 
-typedef struct {
-    const Value *v;
-    bool found;
-} Products;
-
-static bool visit_product(void *ctx, Op *op)
-{
-    Products *p = ctx;
-    if (op->kind == OP_mul || op->kind == OP_real_div)
-        p->found = p->found || op_value(op, "x") == p->v || op_value(op, "y") == p->v;
-    return !p->found;
-}
+static bool is_product(const Op *op) { return op->kind == OP_mul || op->kind == OP_real_div; }
 
 static Value *root(const Legal *l, Builder *b, Op *op)
 {
     if (op->kind != OP_sqrt || !rule_heals(l->rules, RULE_sqrt)) return NULL;
-    Products p = { .v = op->out[0] };
-    func_walk(l->func, visit_product, &p);
-    return p.found ? make_with(b, "pow", op_value(op, "x"), 0.5) : NULL;
+    return used_by(l->func, op->out[0], is_product) ? make_with(b, "pow", op_value(op, "x"), 0.5) : NULL;
 }
 
 int pass_sqrt(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, root); }

@@ -1,0 +1,331 @@
+/* legal_index.c -- operations that move elements where indices say, by slices and concat: where the
+ * indices are constants, and few enough for the statements to be written out. */
+#include "legal_ops.h"
+
+#include <string.h>
+
+enum {
+    MAX_PARTS = 128,    /* slices that a statement may become */
+    MAX_ROWS = 1 << 20, /* of what is scattered into */
+    FP16_WHOLE = 2048,  /* whole numbers up to here are exact in fp16 */
+};
+
+/* The constant that v is, when its elements are in memory. */
+static bool known_tensor(const Value *v, Tensor *out)
+{
+    const Const *c = v ? v->lit : NULL;
+    if (!c || c->kind != CONST_DATA || c->type->kind != TY_TENSOR || !dtype_is_int(c->type->dtype))
+        return false;
+    *out = tensor_view(c->type->dtype, &c->type->shape, c->data);
+    return true;
+}
+
+/* ---- one_hot --------------------------------------------------------------------------------- */
+
+static Value *one_element(Builder *b, DType t, double v)
+{
+    const Type *type = type_scalar(&b->m->arena, t);
+    void *data = arena_alloc(&b->m->arena, sizeof(double));
+    Tensor one = tensor_view(t, &type->shape, data);
+    tensor_set_float(&one, 0, v);
+    return build_const(b, "c", const_data(&b->m->arena, type, data));
+}
+
+/* The indices as they were before a cast to int32, which engines do not take: whole still, and
+ * exact as far as n entries tell them apart. Others: as they are. */
+static Value *uncast(Builder *b, Value *v, int64_t n)
+{
+    Value *from = v->def && v->def->kind == OP_cast ? op_value(v->def, "x") : NULL;
+    if (!from || n > FP16_WHOLE || from->type->dtype == DT_BOOL) return v;
+    if (!dtype_is_float(from->type->dtype)) return make_cast(b, from, DT_FP16);
+    return make2(b, "mul", make1(b, "floor", make1(b, "abs", from)), make1(b, "sign", from));
+}
+
+/* 0, 1 .. n - 1 along one axis of a tensor that is 1 wide along the others. */
+static Value *counting(Builder *b, DType t, int rank, int axis, int64_t n)
+{
+    Shape s = { .rank = rank };
+    for (int i = 0; i < rank; i++) s.dim[i] = i == axis ? n : 1;
+    const Type *type = type_tensor(&b->m->arena, t, s);
+    void *data = arena_alloc(&b->m->arena, type_bytes(type) + 1);
+    Tensor all = tensor_view(t, &s, data);
+    for (int64_t i = 0; i < n; i++) tensor_set_float(&all, (size_t)i, (double)i);
+    return build_const(b, "range", const_data(&b->m->arena, type, data));
+}
+
+Value *one_hot_by_equal(const Legal *l, Builder *b, Op *op)
+{
+    const Shape *out = shape_of_value(op->out[0]);
+    Value *indices = op_value(op, "indices"), *on = op_value(op, "on_value"),
+          *off = op_value(op, "off_value");
+    const DType t = op->out[0]->type->dtype;
+    (void)l;
+    if (!out || !shape_of_value(indices)) return NULL;
+    const int axis = axis_of(op, "axis", -1, out->rank);
+    if (axis < 0 || out->dim[axis] > COMPUTED_MAX / 4) return NULL;
+    Shape s = *out;
+    s.dim[axis] = 1;
+    indices = make_shape(b, uncast(b, indices, out->dim[axis]), &s);
+    Value *hot =
+        make2(b, "equal", indices, counting(b, indices->type->dtype, s.rank, axis, out->dim[axis]));
+    return make_select(b, hot, on ? on : one_element(b, t, 1), off ? off : one_element(b, t, 0));
+}
+
+/* ---- rows that indices name ------------------------------------------------------------------ */
+
+/* The rows that n index vectors name in a tensor whose first `depth` axes are counted as one. */
+static bool flat_rows(const Tensor *ix, const Shape *data, int depth, int64_t n, int64_t *row)
+{
+    for (int64_t i = 0; i < n; i++) {
+        row[i] = 0;
+        for (int k = 0; k < depth; k++) {
+            int64_t v = tensor_int(ix, (size_t)(i * depth + k));
+            if (v < 0) v += data->dim[k];
+            if (v < 0 || v >= data->dim[k]) return false;
+            row[i] = row[i] * data->dim[k] + v;
+        }
+    }
+    return true;
+}
+
+/* The product of extents from axis `from` up to `to`. */
+static int64_t extents(const Shape *s, int from, int to)
+{
+    int64_t n = 1;
+    for (int i = from; i < to; i++) n *= s->dim[i];
+    return n;
+}
+
+/* gather of the rows: the axes that an index vector names are one axis first. */
+Value *gather_nd_by_gather(const Legal *l, Builder *b, Op *op)
+{
+    Value *x = op_value(op, "x");
+    const Shape *s = shape_of_value(x), *out = shape_of_value(op->out[0]);
+    int64_t batch;
+    Tensor ix;
+    (void)l;
+    if (!s || !out || !known_tensor(op_value(op, "indices"), &ix) || ix.shape.rank < 1) return NULL;
+    if (!int_of(op, "batch_dims", 0, &batch) || batch) return NULL;
+    const int lead = ix.shape.rank - 1, depth = (int)ix.shape.dim[lead];
+    const int64_t n = extents(&ix.shape, 0, lead);
+    int64_t *row = arena_alloc(&b->m->arena, ix.count * sizeof *row + 1);
+    if (depth < 1 || depth > s->rank || !flat_rows(&ix, s, depth, n, row)) return NULL;
+    Shape merged = { .rank = s->rank - depth + 1 };
+    merged.dim[0] = extents(s, 0, depth);
+    for (int i = 1; i < merged.rank; i++) merged.dim[i] = s->dim[depth + i - 1];
+    Value *rows = build_const(b, "rows", const_ints(&b->m->arena, DT_INT32, (int)n, row));
+    Value *y = build(b, "gather", "gather", "x", make_shape(b, x, &merged), "indices", rows, "axis",
+                     build_int(b, 0), NULL);
+    return make_shape(b, y, out);
+}
+
+/* ---- scatter --------------------------------------------------------------------------------- */
+
+typedef struct {
+    Value *data, *updates;
+    int axis;
+    int64_t n, *row;
+    const char *by; /* what joins the two; NULL: the update alone */
+} Scatter;
+
+static bool joined_by(const char *mode, const char **by)
+{
+    static const struct {
+        const char *mode, *op;
+    } modes[] = { { "add", "add" },      { "sub", "sub" },     { "mul", "mul" },
+                  { "div", "real_div" }, { "max", "maximum" }, { "min", "minimum" },
+                  { "update", NULL } };
+    for (size_t i = 0; i < COUNT(modes); i++)
+        if (!strcmp(mode, modes[i].mode)) {
+            *by = modes[i].op;
+            return true;
+        }
+    return false;
+}
+
+static Value *joined(Builder *b, const Scatter *s, Value *old, Value *update)
+{
+    return s->by ? make2(b, s->by, old, update) : update;
+}
+
+static bool in_a_row(const Scatter *s)
+{
+    for (int64_t i = 1; i < s->n; i++)
+        if (s->row[i] != s->row[0] + i) return false;
+    return true;
+}
+
+/* The parts of the result: the rows that are updated, and between them what stays. */
+static Value *join_parts(Builder *b, const Scatter *s, Value **made, int64_t step)
+{
+    Value *part[2 * MAX_PARTS + 1];
+    const int64_t all = s->data->type->shape.dim[s->axis];
+    int n = 0;
+    for (int64_t at = 0, from = 0; at <= all;) {
+        const bool end = at == all;
+        if (!end && !made[at]) {
+            at++;
+            continue;
+        }
+        if (from < at) part[n++] = make_slice(b, s->data, s->axis, from, at - from);
+        if (end) break;
+        part[n++] = made[at];
+        from = at += step;
+    }
+    return make_concat(b, part, n, s->axis);
+}
+
+static Value *scatter_rows(Builder *b, const Scatter *s)
+{
+    const int64_t all = s->data->type->shape.dim[s->axis];
+    const bool run = in_a_row(s);
+    if (s->n < 1 || (!run && s->n > MAX_PARTS) || all > MAX_ROWS) return NULL;
+    Value **made = NEW_ARRAY(&b->m->arena, all, Value *);
+    if (run) {
+        Value *old = make_slice(b, s->data, s->axis, s->row[0], s->n);
+        made[s->row[0]] = joined(b, s, old, s->updates);
+        return join_parts(b, s, made, s->n);
+    }
+    for (int64_t i = 0; i < s->n; i++) {
+        Value **at = &made[s->row[i]];
+        if (!*at && s->by) *at = make_slice(b, s->data, s->axis, s->row[i], 1);
+        *at = joined(b, s, *at, make_slice(b, s->updates, s->axis, i, 1));
+    }
+    return join_parts(b, s, made, 1);
+}
+
+/* scatter_along_axis where every line of updates goes to the same places */
+static bool same_in_each_line(const Tensor *ix, Scatter *s)
+{
+    const Shape *u = &ix->shape;
+    const int64_t inner = extents(u, s->axis + 1, u->rank);
+    for (int i = 0; i < u->rank; i++)
+        if (i != s->axis && u->dim[i] != s->data->type->shape.dim[i]) return false;
+    for (size_t i = 0; i < ix->count; i++) {
+        const int64_t at = (int64_t)i / inner % s->n;
+        if (tensor_int(ix, i) != tensor_int(ix, (size_t)(at * inner))) return false;
+    }
+    for (int64_t i = 0; i < s->n; i++) s->row[i] = tensor_int(ix, (size_t)(i * inner));
+    return true;
+}
+
+/* Index vectors name rows of the data with its first axes as one. */
+static bool plan_nd(Builder *b, const Tensor *ix, Scatter *s)
+{
+    const Shape *data = &s->data->type->shape;
+    const int lead = ix->shape.rank - 1, depth = lead < 0 ? 0 : (int)ix->shape.dim[lead];
+    if (depth < 1 || depth > data->rank) return false;
+    s->n = extents(&ix->shape, 0, lead);
+    if (!flat_rows(ix, data, depth, s->n, s->row)) return false;
+    const int64_t size = extents(data, depth, data->rank);
+    s->data = make_as(b, s->data, SHAPE(extents(data, 0, depth), size));
+    s->updates = make_as(b, s->updates, SHAPE(s->n, size));
+    return true;
+}
+
+static bool plan_axis(Op *op, const Tensor *ix, Scatter *s)
+{
+    const Shape *data = &s->data->type->shape;
+    s->axis = axis_of(op, "axis", 0, data->rank);
+    const bool along = op->kind == OP_scatter_along_axis;
+    if (s->axis < 0 || (!along && ix->shape.rank != 1)) return false;
+    s->n = along ? ix->shape.dim[s->axis] : ix->shape.dim[0];
+    if (s->n < 1 || (along && !same_in_each_line(ix, s))) return false;
+    for (int64_t i = 0; i < s->n; i++) {
+        if (!along) s->row[i] = tensor_int(ix, (size_t)i);
+        if (s->row[i] < 0) s->row[i] += data->dim[s->axis];
+        if (s->row[i] < 0 || s->row[i] >= data->dim[s->axis]) return false;
+    }
+    return true;
+}
+
+Value *scatter_by_slices(const Legal *l, Builder *b, Op *op)
+{
+    Scatter s = { .data = op_value(op, "data"), .updates = op_value(op, "updates") };
+    const char *mode = op_value(op, "mode") ? op_const_string(op, "mode") : "add";
+    Tensor ix;
+    (void)l;
+    if (!mode || !joined_by(mode, &s.by) || !known_tensor(op_value(op, "indices"), &ix))
+        return NULL;
+    if (!shape_of_value(s.data) || !shape_of_value(s.updates) || !ix.count) return NULL;
+    s.row = arena_alloc(&b->m->arena, ix.count * sizeof *s.row);
+    if (op->kind == OP_scatter_nd ? !plan_nd(b, &ix, &s) : !plan_axis(op, &ix, &s)) return NULL;
+    Value *y = scatter_rows(b, &s);
+    return y ? make_shape(b, y, &op->out[0]->type->shape) : NULL;
+}
+
+/* ---- sequences and windows ------------------------------------------------------------------- */
+
+/* x with its first n entries along the axis backwards */
+static Value *reversed_start(Builder *b, Value *x, int axis, int64_t n)
+{
+    const int64_t all = x->type->shape.dim[axis];
+    if (n < 2) return x;
+    Value *part[2] = { n < all ? make_slice(b, x, axis, 0, n) : x };
+    part[0] = build(b, "reverse", "reverse", "x", part[0], "axes",
+                    build_ints(b, 1, (int64_t[]){ axis }), NULL);
+    if (n < all) part[1] = make_slice(b, x, axis, n, all - n);
+    return n < all ? make_concat(b, part, 2, axis) : part[0];
+}
+
+Value *reverse_sequence_by_reverse(const Legal *l, Builder *b, Op *op)
+{
+    Value *x = op_value(op, "x"), *part[MAX_PARTS];
+    const Shape *s = shape_of_value(x);
+    Tensor lengths;
+    (void)l;
+    if (!s || !known_tensor(op_value(op, "lengths"), &lengths) || lengths.count < 1) return NULL;
+    const int along = axis_of(op, "seq_axis", 0, s->rank),
+              batch = axis_of(op, "batch_axis", 0, s->rank);
+    if (along < 0 || batch < 0 || along == batch || (int64_t)lengths.count != s->dim[batch])
+        return NULL;
+    if (lengths.count > MAX_PARTS) return NULL;
+    int n = 0;
+    for (size_t i = 0, next; i < lengths.count; i = next) {
+        const int64_t len = tensor_int(&lengths, i);
+        if (len < 0 || len > s->dim[along]) return NULL;
+        for (next = i + 1; next < lengths.count && tensor_int(&lengths, next) == len;) next++;
+        Value *entry = make_slice(b, x, batch, (int64_t)i, (int64_t)(next - i));
+        part[n++] = reversed_start(b, entry, along, len);
+    }
+    return make_concat(b, part, n, batch);
+}
+
+/* Entries from, from + stride .. along the axis, n of them. */
+static Value *strided(Builder *b, Value *x, int axis, int64_t from, int64_t stride, int64_t n)
+{
+    int64_t begin[MAX_RANK] = { 0 }, step[MAX_RANK];
+    Shape end = x->type->shape;
+    for (int i = 0; i < end.rank; i++) step[i] = 1;
+    begin[axis] = from;
+    step[axis] = stride;
+    end.dim[axis] = from + (n - 1) * stride + 1;
+    return build(b, "slice", "slice_by_index", "x", x, "begin", build_ints(b, end.rank, begin),
+                 "end", build_ints(b, end.rank, end.dim), "stride", build_ints(b, end.rank, step),
+                 NULL);
+}
+
+/* The windows one after the other, or their first entries, their second ones ..: the fewer. */
+Value *windows_by_slices(const Legal *l, Builder *b, Op *op)
+{
+    Value *x = op_value(op, "x"), *part[MAX_PARTS];
+    const Shape *s = shape_of_value(x), *out = shape_of_value(op->out[0]);
+    int64_t size, stride;
+    (void)l;
+    if (!s || !out || !int_of(op, "size", 1, &size) || !int_of(op, "stride", 1, &stride))
+        return NULL;
+    const int axis = axis_of(op, "axis", 0, s->rank);
+    if (axis < 0 || stride < 1 || size < 1 || out->dim[axis] < 1) return NULL;
+    const int64_t windows = out->dim[axis];
+    const bool whole = windows <= size;
+    const int64_t n = whole ? windows : size;
+    if (n > MAX_PARTS) return NULL;
+    Shape one = *out;
+    one.dim[whole ? axis : axis + 1] = 1;
+    for (int64_t i = 0; i < n; i++) {
+        part[i] = whole ? make_slice(b, x, axis, i * stride, size)
+                        : strided(b, x, axis, i, stride, windows);
+        part[i] = make_shape(b, part[i], &one);
+    }
+    return make_concat(b, part, (int)n, whole ? axis : axis + 1);
+}

@@ -1,0 +1,243 @@
+/* legal_recurrent.c -- lstm, gru and rnn written out, step by step, for a known number of steps.
+ *
+ * The input's products of all steps and gates are one linear; a step adds those of the state, and
+ * cuts the gates apart along an axis that is not the last. What is fp32 for the opset's sake alone
+ * is computed in fp16, as an engine does. eval_recurrent.c says what a cell is. */
+#include "legal_ops.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MAX_STEPS = 1024, MAX_GATES = 4, CELL = 3 /* the gate that makes an lstm's new content */ };
+
+typedef struct Unroll Unroll;
+struct Unroll {
+    Builder *b;
+    const Op *op;
+    DType type; /* of all that is computed */
+    int64_t steps, batch, hidden;
+    int gates, ways;
+    bool backward, sequence, after; /* direction "reverse", output_sequence, gru's reset_after */
+    const char *gate, *cell, *out;  /* activations */
+    double clip;                    /* INFINITY: none */
+    Value *input;                   /* [steps, batch, gates * hidden]: W x + b */
+    Value *state, *state_bias;      /* weights; NULL: no bias */
+    Value *candidate;               /* gru: the rows of the state's weights for the candidate */
+    Value *peephole[3];
+    Value *h, *c; /* [batch, 1, hidden] */
+};
+
+/* ---- constants ------------------------------------------------------------------------------- */
+
+static const char *argument(const Unroll *u, const char *name, int way)
+{
+    return way ? arena_printf(&u->b->m->arena, "%s_back", name) : name;
+}
+
+/* Elements from .. from + n of a constant argument, of the type that is computed in; NULL: it is
+ * absent, or cannot be read, which was reported. */
+static Value *part_of(const Unroll *u, const char *name, int64_t from, Shape s)
+{
+    const Value *v = op_value(u->op, name);
+    Tensor all;
+    size_t n;
+    if (!v || !v->lit || !shape_count(&s, &n) || !const_tensor(v->lit, u->b->diag, &all))
+        return NULL;
+    const Type *t = type_tensor(&u->b->m->arena, u->type, s);
+    void *data = arena_alloc(&u->b->m->arena, type_bytes(t) + 1);
+    Tensor to = tensor_view(u->type, &s, data);
+    for (size_t i = 0; i < n; i++) tensor_set_float(&to, i, tensor_float(&all, (size_t)from + i));
+    tensor_free(&all);
+    return build_const(u->b, name, const_data(&u->b->m->arena, t, data));
+}
+
+/* A weight or bias of all gates. */
+static Value *whole(const Unroll *u, const char *name)
+{
+    const Shape *s = shape_of_value(op_value(u->op, name));
+    return s ? part_of(u, name, 0, *s) : NULL;
+}
+
+/* ---- cells ----------------------------------------------------------------------------------- */
+
+static Value *activate(Builder *b, const char *how, Value *x)
+{
+    if (!strcmp(how, "linear")) return x;
+    if (!strcmp(how, "hard_sigmoid"))
+        return build(b, "gate", "sigmoid_hard", "x", x, "alpha", make_number(b, x, 0.2), "beta",
+                     make_number(b, x, 0.5), NULL);
+    if (!strcmp(how, "scaled_tanh")) how = "tanh"; /* both of its factors are 1 here */
+    return make1(b, how, x);
+}
+
+static Value *product(const Unroll *u, Value *x, Value *weight, Value *bias)
+{
+    if (!bias) return build(u->b, "linear", "linear", "x", x, "weight", weight, NULL);
+    return build(u->b, "linear", "linear", "x", x, "weight", weight, "bias", bias, NULL);
+}
+
+/* [batch, 1, gates * hidden] as [batch, gates, hidden] */
+static Value *gates_apart(const Unroll *u, Value *x)
+{
+    return make_as(u->b, x, SHAPE(u->batch, u->gates, u->hidden));
+}
+
+static Value *gate_of(const Unroll *u, Value *x, int gate)
+{
+    return u->gates == 1 ? x : make_slice(u->b, x, 1, gate, 1);
+}
+
+static void step_rnn(Unroll *u, Value *input)
+{
+    Value *sum = make2(u->b, "add", input, product(u, u->h, u->state, NULL));
+    u->h = activate(u->b, u->out, sum);
+}
+
+static Value *with_peephole(const Unroll *u, Value *x, int gate)
+{
+    return u->peephole[gate] ? make2(u->b, "add", x, make2(u->b, "mul", u->c, u->peephole[gate]))
+                             : x;
+}
+
+static void step_lstm(Unroll *u, Value *input)
+{
+    enum { IN, FORGET, OUT };
+    Builder *b = u->b;
+    Value *all = gates_apart(u, make2(b, "add", input, product(u, u->h, u->state, NULL)));
+    Value *in = activate(b, u->gate, with_peephole(u, gate_of(u, all, IN), IN));
+    Value *forget = activate(b, u->gate, with_peephole(u, gate_of(u, all, FORGET), FORGET));
+    Value *content = activate(b, u->cell, gate_of(u, all, CELL));
+    u->c = make2(b, "add", make2(b, "mul", forget, u->c), make2(b, "mul", in, content));
+    if (!isinf(u->clip))
+        u->c = build(b, "clip", "clip", "x", u->c, "alpha", make_number(b, u->c, -u->clip), "beta",
+                     make_number(b, u->c, u->clip), NULL);
+    Value *open = activate(b, u->gate, with_peephole(u, gate_of(u, all, OUT), OUT));
+    u->h = make2(b, "mul", open, activate(b, u->out, u->c));
+}
+
+static void step_gru(Unroll *u, Value *input)
+{
+    enum { RESET, NEW_STATE, UPDATE };
+    Builder *b = u->b;
+    Value *given = gates_apart(u, input),
+          *from_state = gates_apart(u, product(u, u->h, u->state, u->state_bias));
+    Value *sum = make2(b, "add", given, from_state);
+    Value *reset = activate(b, u->gate, gate_of(u, sum, RESET));
+    Value *update = activate(b, u->gate, gate_of(u, sum, UPDATE));
+    Value *kept = u->after ? make2(b, "mul", reset, gate_of(u, from_state, NEW_STATE))
+                           : product(u, make2(b, "mul", reset, u->h), u->candidate, NULL);
+    Value *fresh = activate(b, u->out, make2(b, "add", gate_of(u, given, NEW_STATE), kept));
+    /* (1 - z) o + z h */
+    u->h = make2(b, "add", fresh, make2(b, "mul", update, make2(b, "sub", u->h, fresh)));
+}
+
+/* ---- one direction --------------------------------------------------------------------------- */
+
+/* This direction's part of a [batch, ways * hidden] state, as [batch, 1, hidden]. */
+static Value *first_state(const Unroll *u, const char *name, int way)
+{
+    Value *v = make_cast(u->b, op_value(u->op, name), u->type);
+    v = make_as(u->b, v, SHAPE(u->batch, u->ways, u->hidden));
+    return u->ways == 1 ? v : make_slice(u->b, v, 1, way, 1);
+}
+
+/* The input's products carry all biases, but for a gru with reset_after: there `bias` is of the
+ * state's products, and input_bias of the input's. */
+static bool load(Unroll *u, int way)
+{
+    const int errors = u->b->diag->errors + u->b->diag->fails;
+    Value *w = whole(u, argument(u, "weight_ih", way)), *bias = whole(u, argument(u, "bias", way));
+    Value *x = make_cast(u->b, op_value(u->op, "x"), u->type);
+    u->state = whole(u, argument(u, "weight_hh", way));
+    if (!w || !u->state) return false;
+    Value *input_bias = u->gates == 3 ? whole(u, "input_bias") : NULL;
+    u->state_bias = u->after ? bias : NULL;
+    u->input = product(u, x, w, input_bias);
+    if (bias && !u->after) u->input = make2(u->b, "add", u->input, bias);
+    if (u->gates == 3)
+        u->candidate = part_of(u, "weight_hh", u->hidden * u->hidden, SHAPE(u->hidden, u->hidden));
+    for (int i = 0; i < 3 && u->gates == MAX_GATES; i++)
+        u->peephole[i] =
+            part_of(u, argument(u, "peephole", way), i * u->hidden, SHAPE(1, 1, u->hidden));
+    u->h = first_state(u, "initial_h", way);
+    if (u->gates == MAX_GATES) u->c = first_state(u, "initial_c", way);
+    return errors == u->b->diag->errors + u->b->diag->fails;
+}
+
+/* part[t]: the state of each step as [1, batch, hidden], in the order of the result. */
+static bool one_way(Unroll *u, int way, Value **part)
+{
+    static void (*const step[])(Unroll *,
+                                Value *) = { [1] = step_rnn, [3] = step_gru, [4] = step_lstm };
+    const bool back = way || u->backward;
+    if (!load(u, way)) return false;
+    for (int64_t t = 0; t < u->steps; t++) {
+        Value *input = make_slice(u->b, u->input, 0, back ? u->steps - 1 - t : t, 1);
+        input = make_as(u->b, input, SHAPE(u->batch, 1, u->gates * u->hidden));
+        step[u->gates](u, input);
+        part[way ? u->steps - 1 - t : t] = make_as(u->b, u->h, SHAPE(1, u->batch, u->hidden));
+    }
+    return true;
+}
+
+/* ---- the statement --------------------------------------------------------------------------- */
+
+static bool text_of(const Op *op, const char *arg, const char *other, const char **out)
+{
+    *out = op_value(op, arg) ? op_const_string(op, arg) : other;
+    return *out != NULL;
+}
+
+static bool plan(Unroll *u)
+{
+    const Op *op = u->op;
+    const Shape *x = shape_of_value(op_value(op, "x")),
+                *hh = shape_of_value(op_value(op, "weight_hh"));
+    const char *way;
+    if (!x || !hh || x->rank != 3 || hh->rank != 2) return false;
+    u->steps = x->dim[0], u->batch = x->dim[1], u->hidden = hh->dim[1];
+    if (u->steps < 1 || u->steps > MAX_STEPS || u->batch < 1 || u->hidden < 1) return false;
+    u->gates = op->kind == OP_lstm ? MAX_GATES : op->kind == OP_gru ? 3 : 1;
+    if (!text_of(op, "direction", "forward", &way) || !text_of(op, "activation", "tanh", &u->out)
+        || !text_of(op, "recurrent_activation", "sigmoid", &u->gate)
+        || !text_of(op, "cell_activation", "tanh", &u->cell)
+        || !float_of(op, "clip", INFINITY, &u->clip))
+        return false;
+    u->clip = fabs(u->clip);
+    u->ways = !strcmp(way, "bidirectional") ? 2 : 1;
+    u->backward = !strcmp(way, "reverse");
+    u->sequence = flag_of(op, "output_sequence");
+    u->after = flag_of(op, "reset_after");
+    return value_is_const(op_value(op, "weight_ih"));
+}
+
+/* Both directions side by side. */
+static Value *beside(const Unroll *u, Value **v)
+{
+    return u->ways == 1 ? v[0] : make_concat(u->b, v, u->ways, v[0]->type->shape.rank - 1);
+}
+
+static Value *result(const Unroll *u, int i, Value *v)
+{
+    const Type *t = u->op->out[i]->type;
+    return make_cast(u->b, make_shape(u->b, v, &t->shape), t->dtype);
+}
+
+bool unroll(const Legal *l, Builder *b, Op *op, Value **out)
+{
+    (void)l;
+    Unroll u = { .b = b, .op = op, .type = DT_FP16 };
+    Value *last[2], *cell[2], *rows[2];
+    if (!plan(&u)) return false;
+    Value **part = NEW_ARRAY(&b->m->arena, u.steps, Value *);
+    for (int way = 0; way < u.ways; way++) {
+        if (!one_way(&u, way, part)) return false;
+        last[way] = u.h;
+        cell[way] = u.c;
+        rows[way] = u.sequence ? make_concat(b, part, (int)u.steps, 0) : u.h;
+    }
+    out[0] = result(&u, 0, beside(&u, rows));
+    out[1] = result(&u, 1, beside(&u, last));
+    if (op->nout > 2) out[2] = result(&u, 2, beside(&u, cell));
+    return true;
+}
