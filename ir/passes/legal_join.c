@@ -1,5 +1,5 @@
-/* legal_join.c -- tile and stack in statements that do not spoil the engine, and means in those that
- * it takes. */
+/* legal_join.c -- tile, stack, split and concat in statements that an engine takes and that do not
+ * spoil it, and means in those that it takes. */
 #include "legal.h"
 
 /* ---- joining ---------------------------------------------------------------------------------------- */
@@ -54,14 +54,72 @@ static Value *stack(Builder *b, const Op *op)
     return make_concat(b, part, values->count, axis);
 }
 
-static Value *join(const Legal *l, Builder *b, Op *op)
+static bool split(Builder *b, const Op *op, Value **out)
 {
-    if (op->kind == OP_tile && rule_heals(l->rules, RULE_tile)) return tile(b, op);
-    if (op->kind == OP_stack && rule_heals(l->rules, RULE_stack)) return stack(b, op);
-    return NULL;
+    Value *x = op_value(op, "x");
+    const Shape *s = shape_of_value(x);
+    const int axis = s ? axis_of(op, "axis", 0, s->rank) : -1;
+    for (int i = 0; i < op->nout; i++)
+        if (axis < 0 || !shape_of_value(op->out[i])) return false;
+    int64_t from = 0;
+    for (int i = 0; i < op->nout; i++) {
+        const int64_t n = op->out[i]->type->shape.dim[axis];
+        out[i] = make_slice(b, x, axis, from, n);
+        from += n;
+    }
+    return true;
 }
 
-int pass_join(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, join); }
+/* x with zeros before and behind it along the axis. */
+static Value *padded(Builder *b, Value *x, int axis, int64_t before, int64_t behind)
+{
+    int64_t pad[2 * MAX_RANK] = { 0 };
+    if (!before && !behind) return x;
+    pad[2 * axis] = before;
+    pad[2 * axis + 1] = behind;
+    return build(b, "pad", "pad", "x", x, "pad", build_ints(b, 2 * x->type->shape.rank, pad), "mode",
+                 build_string(b, "constant"), "constant_val", make_number(b, x, 0), NULL);
+}
+
+/* The sum of the parts, each among zeros in its place: of numbers alone, and not by turns. */
+static Value *concat(Builder *b, const Op *op)
+{
+    const Arg *values = op_find_arg(op, "values");
+    const Shape *out = shape_of_value(op->out[0]);
+    const int axis = out ? axis_of(op, "axis", 0, out->rank) : -1;
+    if (axis < 0 || !values || values->count < 2 || flag_of(op, "interleave")) return NULL;
+    if (!dtype_is_float(op->out[0]->type->dtype)) return NULL;
+    for (int i = 0; i < values->count; i++)
+        if (!shape_of_value(values->val[i])) return NULL;
+    Value *sum = NULL;
+    int64_t from = 0;
+    for (int i = 0; i < values->count; i++) {
+        const int64_t n = values->val[i]->type->shape.dim[axis];
+        Value *part = padded(b, values->val[i], axis, from, out->dim[axis] - from - n);
+        sum = sum ? make2(b, "add", sum, part) : part;
+        from += n;
+    }
+    return sum;
+}
+
+static Value *parts_joined(const Legal *l, Builder *b, Op *op)
+{
+    return op->kind == OP_concat && rule_heals(l->rules, RULE_concat) ? concat(b, op) : NULL;
+}
+
+static bool join(const Legal *l, Builder *b, Op *op, Value **out)
+{
+    if (op->kind == OP_split) return rule_heals(l->rules, RULE_split) && split(b, op, out);
+    if (op->kind == OP_tile && rule_heals(l->rules, RULE_tile)) return (out[0] = tile(b, op)) != NULL;
+    return op->kind == OP_stack && rule_heals(l->rules, RULE_stack) && (out[0] = stack(b, op)) != NULL;
+}
+
+/* concat comes second, for those that the others make. */
+int pass_join(Module *m, const PassOptions *o, Diag *d)
+{
+    const int n = legal_rewrite_all(m, o, d, join), k = n < 0 ? n : legal_rewrite(m, o, d, parts_joined);
+    return k < 0 ? k : n + k;
+}
 
 /* ---- means ------------------------------------------------------------------------------------------ */
 
