@@ -1,236 +1,164 @@
-/* legal_conv.c -- convolutions in the form that a target takes: over two axes, with narrow kernels,
- * and products of matrices where the weight is computed. */
-#include "legal.h"
+/* legal_conv.c -- convolutions in the form that the engine takes: over two axes, with the bias
+ * behind where it is spelled out, and with kernels that fit. */
+#include "legal_shape.h"
 
-#include <string.h>
+/* ---- conv-shape: a line becomes a row, the bias goes behind -------------------------------------
+ */
 
-/* A convolution over an image as numbers; absent arguments have their defaults. */
+/* A bias of fp16 goes to the weight file (literals), except where a machine was seen to refuse that. */
+static bool bias_behind(const Legal *l, const Value *bias)
+{
+    if (!bias || !bias->lit || const_in_file(l->func, bias->lit)) return false;
+    if (!rule_heals(l->rules, RULE_conv_bias)) return false;
+    return l->rules->profiled[RULE_conv_bias] || bias->type->dtype != DT_FP16;
+}
+
+static Value *shape_conv(const Legal *l, Builder *b, Op *op)
+{
+    ConvOp v;
+    if ((op->kind != OP_conv && op->kind != OP_conv_transpose) || !conv_read(op, &v)) return NULL;
+    const bool flat = v.conv.window.n == 1 && rule_heals(l->rules, RULE_conv_flat)
+                   && (v.weight->lit || !value_is_const(v.weight));
+    const bool behind = op->kind == OP_conv && bias_behind(l, v.bias);
+    if (!flat && !behind) return NULL;
+    Value *x = v.x, *weight = v.weight;
+    if (flat) {
+        Shape s = weight->type->shape;
+        s.rank = 4;
+        s.dim[3] = s.dim[2];
+        s.dim[2] = 1;
+        x = make_expand(b, x, 2);
+        weight = make_relabel(b, weight, &s);
+        v.conv.window.n = 2;
+    }
+    Value *y = make_conv(b, v.conv.transposed, x, weight, behind ? NULL : v.bias, v.conv.groups,
+                         &v.conv.window);
+    if (behind) y = make2(b, "add", y, make_bias(b, v.bias, y->type->shape.rank));
+    const int64_t two = 2;
+    return flat ? build(b, "squeeze", "squeeze", "x", y, "axes", build_ints(b, 1, &two), NULL) : y;
+}
+
+int pass_conv_shape(Module *m, const PassOptions *o, Diag *d)
+{
+    return legal_rewrite(m, o, d, shape_conv);
+}
+
+/* ---- conv-split: a kernel in pieces whose results are added
+ * --------------------------------------- */
+
+/* Taps from..from + n of a kernel, a piece along each of the three axes. */
 typedef struct {
-    Value *x, *weight, *bias;
-    int64_t groups, stride[2], dilation[2], before[2], after[2]; /* height, width */
-    int64_t in[2], kernel[2], out[2];
-} Conv;
+    int64_t from[MAX_SPATIAL], n[MAX_SPATIAL];
+} Taps;
 
-static bool pair(const Op *op, const char *arg, int64_t out[2])
+static Value *weight_taps(Builder *b, const ConvOp *v, const Taps *t)
 {
-    int64_t v[MAX_RANK * 2];
-    out[0] = out[1] = 1;
-    if (!op_value(op, arg)) return true;
-    if (value_ints(op_value(op, arg), v) != 2) return false;
-    out[0] = v[0];
-    out[1] = v[1];
-    return true;
-}
-
-/* What `same` pads: so much that the result has ceil(in / stride) entries. */
-static void pad_same(Conv *c, int i, bool lower)
-{
-    const int64_t count = (c->in[i] + c->stride[i] - 1) / c->stride[i];
-    int64_t total = (count - 1) * c->stride[i] + (c->kernel[i] - 1) * c->dilation[i] + 1 - c->in[i];
-    if (total < 0) total = 0;
-    c->before[i] = lower ? total - total / 2 : total / 2;
-    c->after[i] = total - c->before[i];
-}
-
-static bool read_pads(Conv *c, const Op *op)
-{
-    int64_t pad[MAX_RANK * 2];
-    const char *type = op_value(op, "pad_type") ? op_const_string(op, "pad_type") : "valid";
-    if (!type) return false;
-    for (int i = 0; i < 2; i++) {
-        c->before[i] = c->after[i] = 0;
-        if (!strncmp(type, "same", 4)) pad_same(c, i, !strcmp(type, "same_lower"));
+    Value *w = v->weight;
+    int64_t begin[MAX_RANK] = { 0 };
+    Shape s = w->type->shape;
+    for (int i = 0; i < MAX_SPATIAL; i++) {
+        const int axis = window_axis(&v->conv.window, i);
+        if (axis < 0) continue;
+        begin[axis] = t->from[i];
+        s.dim[axis] = t->n[i];
     }
-    if (strcmp(type, "custom") != 0) return true;
-    if (!op_value(op, "pad")) return true;
-    if (value_ints(op_value(op, "pad"), pad) != 4) return false;
-    for (int i = 0; i < 2; i++) {
-        c->before[i] = pad[2 * i];
-        c->after[i] = pad[2 * i + 1];
+    Value *piece = make_literal_box(b, w, begin, s.dim);
+    return piece ? piece : make_box(b, w, begin, s.dim);
+}
+
+/* The taps see x from from * dilation - before on. What they see of x, and the zeros around it,
+ * make the padding; NULL: they see zeros alone. */
+static Value *forward_piece(Builder *b, const ConvOp *v, const Taps *t, Value *bias)
+{
+    Window w = v->conv.window;
+    int64_t begin[MAX_RANK] = { 0 };
+    Shape s = v->x->type->shape;
+    for (int i = 0; i < MAX_SPATIAL; i++) {
+        const int axis = window_axis(&w, i);
+        if (axis < 0) continue;
+        const int64_t span = (w.out[i] - 1) * w.stride[i] + (t->n[i] - 1) * w.dilation[i] + 1;
+        int64_t start = t->from[i] * w.dilation[i] - w.before[i], end = start + span;
+        w.before[i] = start < 0 ? -start : 0;
+        w.after[i] = end > w.in[i] ? end - w.in[i] : 0;
+        if (start < 0) start = 0;
+        if (end > w.in[i]) end = w.in[i];
+        if (end <= start) return NULL;
+        begin[axis] = start;
+        s.dim[axis] = end - start;
     }
-    return true;
+    return make_conv(b, false, make_box(b, v->x, begin, s.dim), weight_taps(b, v, t), bias,
+                     v->conv.groups, &w);
 }
 
-static bool read_conv(Conv *c, const Op *op)
+/* The taps' result lies in the whole one, which padding then crops, at from * dilation. */
+static Value *transposed_piece(Builder *b, const ConvOp *v, const Taps *t)
 {
-    *c = (Conv){ .x = op_value(op, "x"), .weight = op_value(op, "weight"), .bias = op_value(op, "bias") };
-    const Shape *x = shape_of_value(c->x), *w = shape_of_value(c->weight), *out = shape_of_value(op->out[0]);
-    if (!x || !w || !out || x->rank != 4 || w->rank != 4) return false;
-    if (!pair(op, "strides", c->stride) || !pair(op, "dilations", c->dilation)) return false;
-    for (int i = 0; i < 2; i++) {
-        c->in[i] = x->dim[2 + i];
-        c->kernel[i] = w->dim[2 + i];
-        c->out[i] = out->dim[2 + i];
+    Window w = v->conv.window;
+    int64_t begin[MAX_RANK] = { 0 }, before[MAX_RANK] = { 0 }, after[MAX_RANK] = { 0 };
+    for (int i = 0; i < MAX_SPATIAL; i++) w.before[i] = w.after[i] = 0;
+    Value *y = make_conv(b, true, v->x, weight_taps(b, v, t), NULL, v->conv.groups, &w);
+    Shape s = y->type->shape;
+    for (int i = 0; i < MAX_SPATIAL; i++) {
+        const int axis = window_axis(&w, i);
+        if (axis < 0) continue;
+        int64_t start = v->conv.window.before[i] - t->from[i] * w.dilation[i],
+                end = start + w.out[i];
+        before[axis] = start < 0 ? -start : 0;
+        after[axis] = end > s.dim[axis] ? end - s.dim[axis] : 0;
+        if (start < 0) start = 0;
+        if (end > s.dim[axis]) end = s.dim[axis];
+        if (end <= start) return NULL;
+        begin[axis] = start;
+        s.dim[axis] = end - start;
     }
-    return int_of(op, "groups", 1, &c->groups) && read_pads(c, op);
+    return make_zeros(b, make_box(b, y, begin, s.dim), before, after);
 }
 
-/* x with its border of zeros, so that what follows need not pad. */
-static Value *padded(Builder *b, const Conv *c)
+static int64_t pieces_along(const Legal *l, const Window *w, int i)
 {
-    const int64_t pad[] = { 0, 0, 0, 0, c->before[0], c->after[0], c->before[1], c->after[1] };
-    if (!pad[4] && !pad[5] && !pad[6] && !pad[7]) return c->x;
-    return build(b, "pad", "pad", "x", c->x, "pad", build_ints(b, COUNT(pad), pad), "mode",
-                 build_string(b, "constant"), "constant_val", make_number(b, c->x, 0), NULL);
+    static const struct {
+        int rule, limit;
+    } axes[MAX_SPATIAL] = { { -1, -1 },
+                            { RULE_kernel_height, LIMIT_kernel_height },
+                            { RULE_kernel_width, LIMIT_kernel_width } };
+    if (axes[i].rule < 0 || !rule_heals(l->rules, axes[i].rule)) return 1;
+    return piece_count(w->kernel[i], rule_limit(l->rules, axes[i].limit));
 }
 
-/* The part of the padded x that taps [from, from + n) of one axis see. */
-static Value *seen_by(Builder *b, const Conv *c, Value *x, int i, int64_t from, int64_t n)
+/* A transposed one takes no computed weight, so that its bytes must be at hand. */
+static bool can_cut(Builder *b, const ConvOp *v)
 {
-    const int64_t first = from * c->dilation[i];
-    const int64_t length = (c->out[i] - 1) * c->stride[i] + (n - 1) * c->dilation[i] + 1;
-    return first == 0 && length == x->type->shape.dim[2 + i] ? x : make_slice(b, x, 2 + i, first, length);
+    int64_t begin[MAX_RANK] = { 0 }, one[MAX_RANK] = { 0 };
+    for (int i = 0; i < v->weight->type->shape.rank; i++) one[i] = 1;
+    return !v->conv.transposed || make_literal_box(b, v->weight, begin, one) != NULL;
 }
 
-static Value *with_bias(Builder *b, const Conv *c, Value *y)
+static Value *split_conv(const Legal *l, Builder *b, Op *op)
 {
-    if (!c->bias) return y;
-    const Shape s = SHAPE(1, c->bias->type->shape.dim[0], 1, 1);
-    return make2(b, "add", y, make_shape(b, c->bias, &s));
-}
-
-/* ---- one axis ----------------------------------------------------------------------------------------- */
-
-/* A vector argument with a 1 (or zeros, of pads) for the axis that is added in front. */
-static bool widen_arg(Builder *b, const Op *op, const char *name, int64_t fill, Arg *arg, Value **room)
-{
-    int64_t v[MAX_RANK * 2], w[4] = { fill, fill };
-    const int n = value_ints(op_value(op, name), v);
-    if (n < 1 || n > 2) return false;
-    for (int i = 0; i < n; i++) w[n + i] = v[i];
-    *room = build_ints(b, 2 * n, w);
-    *arg = (Arg){ .name = name, .val = room, .count = 1 };
-    return true;
-}
-
-/* [N, C, W] as [N, C, 1, W]. */
-static Value *widened(Builder *b, Value *v)
-{
-    const Shape *s = &v->type->shape;
-    const Shape wide = SHAPE(s->dim[0], s->dim[1], 1, s->dim[2]);
-    return make_shape(b, v, &wide);
-}
-
-static Value *flat(const Legal *l, Builder *b, Op *op)
-{
-    if (op->kind != OP_conv && op->kind != OP_conv_transpose) return NULL;
-    const Shape *x = shape_of_value(op_value(op, "x")), *w = shape_of_value(op_value(op, "weight"));
-    const Shape *out = shape_of_value(op->out[0]);
-    if (!rule_heals(l->rules, RULE_conv_flat) || !x || !w || !out || x->rank != 3 || w->rank != 3) return NULL;
-    Arg arg[MAX_PARAM];
-    Value *room[MAX_PARAM];
-    if (op->narg > MAX_PARAM || op_value(op, "output_shape")) return NULL;
-    for (int i = 0; i < op->narg; i++) {
-        arg[i] = op->arg[i];
-        if (!strcmp(arg[i].name, "x") || !strcmp(arg[i].name, "weight")) {
-            room[i] = widened(b, arg[i].val[0]);
-            arg[i].val = &room[i];
-        } else if ((!strcmp(arg[i].name, "strides") || !strcmp(arg[i].name, "dilations"))
-                   && !widen_arg(b, op, arg[i].name, 1, &arg[i], &room[i])) {
-            return NULL;
-        } else if (!strcmp(arg[i].name, "pad") && !widen_arg(b, op, "pad", 0, &arg[i], &room[i])) {
-            return NULL;
-        }
+    enum { MOST = 1024 };
+    ConvOp v;
+    Value *part[MOST];
+    int64_t pieces[MAX_SPATIAL];
+    if ((op->kind != OP_conv && op->kind != OP_conv_transpose) || !conv_read(op, &v)) return NULL;
+    const Window *w = &v.conv.window;
+    for (int i = 0; i < MAX_SPATIAL; i++) pieces[i] = pieces_along(l, w, i);
+    const int64_t all = pieces[1] * pieces[2];
+    if (all == 1 || all > MOST || !can_cut(b, &v)) return NULL;
+    int n = 0;
+    for (int64_t k = 0; k < all; k++) {
+        Taps t = { .n = { w->kernel[0] } };
+        t.n[1] = piece_size(w->kernel[1], pieces[1], k / pieces[2], &t.from[1]);
+        t.n[2] = piece_size(w->kernel[2], pieces[2], k % pieces[2], &t.from[2]);
+        Value *bias = n ? NULL : v.bias; /* with the first piece, or behind */
+        Value *y = v.conv.transposed ? transposed_piece(b, &v, &t) : forward_piece(b, &v, &t, bias);
+        if (y) part[n++] = y;
     }
-    return make_shape(b, build_op(b, "conv", op->name, arg, op->narg)->out[0], out);
+    if (!n) return NULL;
+    Value *sum = make_sum(b, part, n);
+    return v.bias && v.conv.transposed ? make2(b, "add", sum, make_bias(b, v.bias, w->n + 2)) : sum;
 }
 
-int pass_conv_shape(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, flat); }
-
-/* ---- kernels that are too large ------------------------------------------------------------------------- */
-
-static Value *plain_conv(Builder *b, const Conv *c, Value *x, Value *weight)
+int pass_conv_split(Module *m, const PassOptions *o, Diag *d)
 {
-    return build(b, "conv", "conv", "x", x, "weight", weight, "strides", build_ints(b, 2, c->stride), "pad_type",
-                 build_string(b, "valid"), "dilations", build_ints(b, 2, c->dilation), "groups",
-                 build_int(b, c->groups), NULL);
+    return legal_rewrite(m, o, d, split_conv);
 }
-
-/* Part of a constant along one axis, read and written anew; of another value a slice. */
-static Value *weight_part(const Legal *l, Builder *b, Value *w, int axis, int64_t from, int64_t n)
-{
-    Tensor t;
-    Arena *a = &b->m->arena;
-    const Shape *s = &w->type->shape;
-    if (!w->lit || !legal_bytes_at_hand(l->m, l->diag, w->lit) || dtypes[w->type->dtype].bits < 8) return make_slice(b, w, axis, from, n);
-    if (!const_tensor(w->lit, l->diag, &t)) return make_slice(b, w, axis, from, n);
-    Shape part = *s;
-    part.dim[axis] = n;
-    const Type *type = type_tensor(a, w->type->dtype, part);
-    size_t outer = 1, inner = (size_t)dtypes[type->dtype].bits / 8;
-    for (int i = 0; i < axis; i++) outer *= (size_t)s->dim[i];
-    for (int i = axis + 1; i < s->rank; i++) inner *= (size_t)s->dim[i];
-    char *data = arena_alloc(a, type_bytes(type) + 1);
-    for (size_t i = 0; i < outer; i++)
-        memcpy(data + i * (size_t)n * inner,
-               (const char *)t.data + (i * (size_t)s->dim[axis] + (size_t)from) * inner, (size_t)n * inner);
-    tensor_free(&t);
-    return build_const(b, w->name ? w->name : "weight", const_data(a, type, data));
-}
-
-static Value *split_kernel(const Legal *l, Builder *b, Conv *c, int i, int64_t most)
-{
-    Value *x = padded(b, c), *sum = NULL;
-    for (int64_t from = 0; from < c->kernel[i]; from += most) {
-        const int64_t n = c->kernel[i] - from < most ? c->kernel[i] - from : most;
-        Value *part = plain_conv(b, c, seen_by(b, c, x, i, from, n), weight_part(l, b, c->weight, 2 + i, from, n));
-        sum = sum ? make2(b, "add", sum, part) : part;
-    }
-    return with_bias(b, c, sum);
-}
-
-static Value *split(const Legal *l, Builder *b, Op *op)
-{
-    static const struct { int rule, limit; } axes[] = {
-        { RULE_kernel_height, LIMIT_kernel_height }, { RULE_kernel_width, LIMIT_kernel_width },
-    };
-    Conv c;
-    if (op->kind != OP_conv || !read_conv(&c, op)) return NULL;
-    for (int i = 0; i < 2; i++)
-        if (rule_heals(l->rules, axes[i].rule) && over_limit(l->rules, axes[i].limit, c.kernel[i]))
-            return split_kernel(l, b, &c, i, rule_limit(l->rules, axes[i].limit));
-    return NULL;
-}
-
-int pass_conv_split(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, split); }
-
-/* ---- weights that are computed --------------------------------------------------------------------------- */
-
-/* Every stride-th entry of one axis. */
-static Value *strided(Builder *b, Value *x, const int64_t stride[2])
-{
-    if (stride[0] == 1 && stride[1] == 1) return x;
-    const Shape *s = &x->type->shape;
-    const int64_t begin[4] = { 0 }, step[4] = { 1, 1, stride[0], stride[1] };
-    return build(b, "slice", "slice_by_index", "x", x, "begin", build_ints(b, 4, begin), "end",
-                 build_ints(b, 4, s->dim), "stride", build_ints(b, 4, step), NULL);
-}
-
-/* weight[:, :, i, k] by what that tap sees, [N, C, OH * OW]. */
-static Value *tap(Builder *b, const Conv *c, Value *x, int64_t i, int64_t k)
-{
-    Value *seen = seen_by(b, c, seen_by(b, c, x, 0, i, 1), 1, k, 1), *w = c->weight;
-    seen = strided(b, seen, c->stride);
-    const Shape *s = &seen->type->shape, *ws = &w->type->shape;
-    if (ws->dim[2] > 1) w = make_slice(b, w, 2, i, 1);
-    if (ws->dim[3] > 1) w = make_slice(b, w, 3, k, 1);
-    const Shape rows = SHAPE(1, ws->dim[0], ws->dim[1]), cols = SHAPE(s->dim[0], s->dim[1], s->dim[2] * s->dim[3]);
-    return make_matmul(b, make_shape(b, w, &rows), make_shape(b, seen, &cols), false, false);
-}
-
-static Value *as_matmul(const Legal *l, Builder *b, Op *op)
-{
-    Conv c;
-    if (op->kind != OP_conv || !read_conv(&c, op) || value_is_const(c.weight) || c.groups != 1) return NULL;
-    const bool batch = c.x->type->shape.dim[0] > 1 && rule_heals(l->rules, RULE_conv_weight_batch);
-    if (!batch && !rule_heals(l->rules, RULE_conv_weight)) return NULL;
-    Value *x = padded(b, &c), *sum = NULL;
-    for (int64_t i = 0; i < c.kernel[0]; i++)
-        for (int64_t k = 0; k < c.kernel[1]; k++) {
-            Value *part = tap(b, &c, x, i, k);
-            sum = sum ? make2(b, "add", sum, part) : part;
-        }
-    return sum ? with_bias(b, &c, make_shape(b, sum, &op->out[0]->type->shape)) : NULL;
-}
-
-int pass_conv_matmul(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, as_matmul); }

@@ -1,40 +1,82 @@
-/* legal_results.c -- results that are computed, where a target wants a statement in front of each.
+/* legal_results.c -- results that are computed: an input or a constant that is returned as it is,
+ * or an identity that is all a function returns, goes through add(x, 0).
  *
- * An input that is returned under its own name stays: no other value can have that name. */
+ * A result keeps its name. Where that is an input's, which keeps it too, the result is NAME_out. */
 #include "legal.h"
 
-static Value *computed(const Legal *l, Builder *b, Op *op)
+static bool can_add(const Value *v)
 {
-    const Block *body = l->func->body;
-    if (op->kind != OP_identity || body->nresult != 1 || body->result[0] != op->out[0]) return NULL;
-    Value *x = op_value(op, "x");
-    if (!dtype_is_float(x->type->dtype) || !rule_heals(l->rules, RULE_identity_result)) return NULL;
-    return make_with(b, "add", x, 0);
+    const Type *t = v->type;
+    return t->kind == TY_TENSOR
+        && (t->dtype == DT_FP16 || t->dtype == DT_FP32 || t->dtype == DT_INT32);
 }
 
-/* A constant takes another name; the sum with 0 behind it takes its own. */
-static void compute_constant(Legal *l, int i)
+static Value *add_zero(Builder *b, Value *v)
 {
-    Block *body = l->func->body;
-    Value *v = body->result[i];
-    if (!v->lit || !v->def || v->type->kind != TY_TENSOR || !dtype_is_float(v->type->dtype)) return;
+    if (v->type->dtype == DT_INT32) return make2(b, "add", v, build_int(b, 0));
+    return make_with(b, "add", v, 0);
+}
+
+/* Every place of the result v among the results becomes `with`; other uses stay. */
+static void return_instead(Func *f, const Value *v, Value *with)
+{
+    for (int i = 0; i < f->body->nresult; i++)
+        if (f->body->result[i] == v) f->body->result[i] = with;
+}
+
+/* The new statement takes the name of a constant, which is nobody's business elsewhere. */
+static bool compute_result(Legal *l, Value *v)
+{
+    Func *f = l->func;
+    Builder b = builder_at(f->body, NULL, l->diag, v->loc);
+    if (!v->def) {
+        Value *with = add_zero(&b, v);
+        with->name = func_unique_name(f, arena_printf(&l->m->arena, "%s_out", v->name));
+        attr_set(l->m, &with->def->attrs, "name", const_string(&l->m->arena, with->name));
+        return_instead(f, v, with);
+        return true;
+    }
     const char *name = v->name;
-    Builder b = builder_at(body, NULL, l->diag, v->loc);
-    v->name = func_unique_name(l->func, name);
+    v->name = func_unique_name(f, arena_printf(&l->m->arena, "%s_value", name));
     attr_set(l->m, &v->def->attrs, "name", const_string(&l->m->arena, v->name));
-    Value *sum = make_with(&b, "add", v, 0);
-    sum->name = name;
-    attr_set(l->m, &sum->def->attrs, "name", const_string(&l->m->arena, name));
-    body->result[i] = sum;
-    l->changes++;
+    Value *with = add_zero(&b, v);
+    with->name = name;
+    attr_set(l->m, &with->def->attrs, "name", const_string(&l->m->arena, name));
+    return_instead(f, v, with);
+    return true;
+}
+
+static bool is_input(const Func *f, const Value *v)
+{
+    for (int i = 0; i < f->body->nparam; i++)
+        if (f->body->param[i] == v) return true;
+    return false;
+}
+
+static int of_function(Legal *l)
+{
+    const Block *body = l->func->body;
+    int changes = 0;
+    for (int i = 0; i < body->nresult; i++) {
+        Value *v = body->result[i];
+        if (!can_add(v)) continue;
+        const int rule = is_input(l->func, v) ? RULE_returned_input : RULE_constant_result;
+        if ((rule == RULE_returned_input || value_is_const(v)) && rule_heals(l->rules, rule))
+            changes += compute_result(l, v);
+    }
+    Op *def = body->nresult == 1 ? body->result[0]->def : NULL;
+    if (def && def->kind == OP_identity && can_add(def->out[0])
+        && rule_heals(l->rules, RULE_identity_result)) {
+        Builder b = before_op(def, l->diag);
+        legal_replace(def, add_zero(&b, op_value(def, "x")));
+        changes++;
+    }
+    return changes;
 }
 
 int pass_results(Module *m, const PassOptions *o, Diag *d)
 {
     Legal l = { .m = m, .options = o, .rules = o->rules, .diag = d };
-    if (rule_heals(o->rules, RULE_constant_result))
-        for (l.func = m->first; l.func; l.func = l.func->next)
-            for (int i = 0; i < l.func->body->nresult; i++) compute_constant(&l, i);
-    const int more = legal_rewrite(m, o, d, computed);
-    return more < 0 ? more : more + l.changes;
+    for (l.func = m->first; l.func; l.func = l.func->next) l.changes += of_function(&l);
+    return l.changes;
 }

@@ -1,0 +1,205 @@
+/* legal_shape.c -- what the passes share that cut and join. */
+#include "legal_shape.h"
+
+#include <string.h>
+
+/* ---- pieces of values ---------------------------------------------------------------------------
+ */
+
+Value *make_box(Builder *b, Value *x, const int64_t *begin, const int64_t *size)
+{
+    const Shape *s = &x->type->shape;
+    bool whole = true;
+    for (int i = 0; i < s->rank; i++) whole = whole && begin[i] == 0 && size[i] == s->dim[i];
+    if (whole) return x;
+    return build(b, "slice", "slice_by_size", "x", x, "begin", build_ints(b, s->rank, begin),
+                 "size", build_ints(b, s->rank, size), NULL);
+}
+
+Value *make_zeros(Builder *b, Value *x, const int64_t *before, const int64_t *after)
+{
+    int64_t pad[2 * MAX_RANK];
+    const int rank = x->type->shape.rank;
+    bool none = true;
+    for (int i = 0; i < rank; i++) {
+        pad[2 * i] = before[i];
+        pad[2 * i + 1] = after[i];
+        none = none && !before[i] && !after[i];
+    }
+    if (none) return x;
+    return build(b, "pad", "pad", "x", x, "pad", build_ints(b, 2 * rank, pad), "mode",
+                 build_string(b, "constant"), "constant_val", make_number(b, x, 0), NULL);
+}
+
+/* By pairs, so that rounding grows with the logarithm of n. */
+Value *make_sum(Builder *b, Value **v, int n)
+{
+    while (n > 1) {
+        int left = 0;
+        for (int i = 0; i + 1 < n; i += 2) v[left++] = make2(b, "add", v[i], v[i + 1]);
+        if (n % 2) v[left++] = v[n - 1];
+        n = left;
+    }
+    return v[0];
+}
+
+Value *make_expand(Builder *b, Value *x, int axis)
+{
+    const int64_t at = axis;
+    return build(b, "expand_dims", "expand_dims", "x", x, "axes", build_ints(b, 1, &at), NULL);
+}
+
+int64_t piece_count(int64_t n, int64_t most)
+{
+    return most > 0 && n > most ? (n - 1) / most + 1 : 1;
+}
+
+int64_t piece_size(int64_t n, int64_t pieces, int64_t i, int64_t *from)
+{
+    const int64_t least = n / pieces, longer = n % pieces;
+    *from = i * least + (i < longer ? i : longer);
+    return least + (i < longer);
+}
+
+/* ---- pieces of weights
+ * ---------------------------------------------------------------------------- */
+
+/* The elements of a literal, without a word when they are not there. */
+static bool elements_at_hand(Module *m, const Const *c, Tensor *out)
+{
+    Diag quiet = { .quiet = true };
+    const DType t = c->type->kind == TY_TENSOR ? c->type->dtype : DT_STRING;
+    const bool ok = t != DT_STRING && dtypes[t].bits % 8 == 0 && legal_bytes_at_hand(m, &quiet, c)
+                    && const_tensor(c, &quiet, out);
+    diag_free(&quiet);
+    return ok;
+}
+
+static Value *literal_like(Builder *b, const Value *w, const Shape *s, const void *data)
+{
+    Const *c = const_data(&b->m->arena, type_tensor(&b->m->arena, w->type->dtype, *s), data);
+    c->in_file = const_in_file(b->block->func, w->lit);
+    return build_const(b, w->name ? w->name : "weight", c);
+}
+
+/* Copies the box, one run of the last axis after the other. */
+static void *copy_box(Arena *a, const Tensor *t, const int64_t *begin, const Shape *box,
+                      size_t width)
+{
+    size_t count = 1, at = 0;
+    int64_t i[MAX_RANK] = { 0 };
+    const int last = box->rank - 1;
+    for (int k = 0; k < box->rank; k++) count *= (size_t)box->dim[k];
+    char *to = arena_alloc(a, count * width + 1);
+    const size_t run = (size_t)box->dim[last] * width;
+    while (at < count * width) {
+        size_t from = 0;
+        for (int k = 0; k <= last; k++)
+            from = from * (size_t)t->shape.dim[k] + (size_t)(begin[k] + i[k]);
+        memcpy(to + at, (const char *)t->data + from * width, run);
+        at += run;
+        for (int k = last - 1; k >= 0 && ++i[k] == box->dim[k]; k--) i[k] = 0;
+    }
+    return to;
+}
+
+Value *make_literal_box(Builder *b, const Value *w, const int64_t *begin, const int64_t *size)
+{
+    Tensor t;
+    const int rank = w->type->shape.rank;
+    if (!w->lit || !rank || !elements_at_hand(b->m, w->lit, &t)) return NULL;
+    const Shape box = shape_of(rank, size);
+    const size_t width = (size_t)dtypes[t.dtype].bits / 8;
+    bool rows = !t.owned; /* whole rows of what stays in memory are where they are */
+    size_t row = width;
+    for (int i = 1; i < rank; i++) {
+        rows = rows && size[i] == t.shape.dim[i];
+        row *= (size_t)t.shape.dim[i];
+    }
+    const void *data = rows ? (const char *)t.data + (size_t)begin[0] * row
+                            : copy_box(&b->m->arena, &t, begin, &box, width);
+    tensor_free(&t);
+    return literal_like(b, w, &box, data);
+}
+
+Value *make_piece(Builder *b, Value *w, int axis, int64_t from, int64_t n)
+{
+    int64_t begin[MAX_RANK] = { 0 };
+    Shape s = w->type->shape;
+    begin[axis] = from;
+    s.dim[axis] = n;
+    if (shape_equal(&s, &w->type->shape)) return w;
+    Value *v = make_literal_box(b, w, begin, s.dim);
+    return v ? v : make_box(b, w, begin, s.dim);
+}
+
+Value *make_relabel(Builder *b, Value *w, const Shape *s)
+{
+    if (!w->lit || w->lit->kind == CONST_GROUP) return make_shape(b, w, s);
+    Const *c = NEW(&b->m->arena, Const);
+    *c = *w->lit;
+    c->type = type_tensor(&b->m->arena, w->type->dtype, *s);
+    return build_const(b, w->name ? w->name : "weight", c);
+}
+
+/* ---- convolutions
+ * ---------------------------------------------------------------------------------- */
+
+bool conv_read(Op *op, ConvOp *v)
+{
+    Arena scratch = { 0 };
+    Diag quiet = { .quiet = true };
+    Call *c = NEW(&scratch, Call);
+    *v = (ConvOp){ .x = op_value(op, "x"),
+                   .weight = op_value(op, "weight"),
+                   .bias = op_value(op, "bias") };
+    bool ok = op->kind == OP_conv || op->kind == OP_conv_transpose;
+    ok = ok && shape_of_value(v->x) && shape_of_value(v->weight) && shape_of_value(op->out[0]);
+    ok = ok && call_of_op(c, op, &scratch, &quiet) && call_check(c);
+    ok = ok && conv_of(c, op->kind == OP_conv_transpose, &v->conv);
+    for (int i = 0; ok && i < MAX_SPATIAL; i++)
+        ok = v->conv.window.kernel[i] > 0
+          && v->conv.window.out[i] > 0; /* DIM_ANY: a parameter is not known */
+    diag_free(&quiet);
+    arena_free(&scratch);
+    return ok;
+}
+
+int window_axis(const Window *w, int i)
+{
+    return i < MAX_SPATIAL - w->n ? -1 : 2 + i - (MAX_SPATIAL - w->n);
+}
+
+Value *make_bias(Builder *b, Value *bias, int rank)
+{
+    Shape s = { .rank = rank };
+    for (int i = 0; i < rank; i++) s.dim[i] = 1;
+    s.dim[1] = bias->type->shape.dim[0];
+    return make_relabel(b, bias, &s);
+}
+
+Value *make_conv(Builder *b, bool transposed, Value *x, Value *weight, Value *bias, int64_t groups,
+                 const Window *w)
+{
+    int64_t pad[2 * MAX_SPATIAL];
+    const int first = MAX_SPATIAL - w->n;
+    for (int i = first; i < MAX_SPATIAL; i++) {
+        pad[2 * (i - first)] = w->before[i];
+        pad[2 * (i - first) + 1] = w->after[i];
+    }
+    Value *given[] = { x,
+                       weight,
+                       build_ints(b, w->n, w->stride + first),
+                       build_string(b, "custom"),
+                       build_ints(b, 2 * w->n, pad),
+                       build_ints(b, w->n, w->dilation + first),
+                       build_int(b, groups),
+                       bias };
+    static const char *const names[] = { "x",   "weight",    "strides", "pad_type",
+                                         "pad", "dilations", "groups",  "bias" };
+    Arg arg[COUNT(names)];
+    for (size_t i = 0; i < COUNT(names); i++)
+        arg[i] = (Arg){ .name = names[i], .val = &given[i], .count = 1 };
+    const char *op = transposed ? "conv_transpose" : "conv";
+    return build_op(b, op, op, arg, (int)COUNT(names) - !bias)->out[0];
+}
