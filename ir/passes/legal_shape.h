@@ -27,6 +27,19 @@ int64_t piece_count(int64_t n, int64_t most);
 /* The elements of piece i of so many, which differ by one at most; *from is where it begins. */
 int64_t piece_size(int64_t n, int64_t pieces, int64_t i, int64_t *from);
 
+/* ---- the same statement over other axes --------------------------------------------------------- */
+
+/* The shape that a value of shape s takes; ctx is the caller's. */
+typedef Shape Relayout(const void *ctx, const Shape *s);
+/* An elementwise statement over its arguments in other shapes, back in its own; NULL: it has a
+ * variadic argument. */
+Value *make_relaid(Builder *b, Op *op, Relayout *to, const void *ctx);
+/* A reduction of x, which holds the elements of its argument, over other axes. */
+Value *make_reduced(Builder *b, Op *op, Value *x, int n, const int64_t *axes);
+/* The axes that a reduction is over, by flags; false when they are not known. */
+bool reduced_axes(const Op *op, int rank, bool *reduced);
+bool is_family(const Op *op, const char *family);
+
 /* ---- convolutions ------------------------------------------------------------------------------
  */
 

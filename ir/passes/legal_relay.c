@@ -1,0 +1,50 @@
+/* legal_relay.c -- the same statement over other axes, between reshapes that algebra then merges. */
+#include "legal_shape.h"
+
+#include <string.h>
+
+bool is_family(const Op *op, const char *family)
+{
+    return op->kind != OP_NONE && !strcmp(ops[op->kind].family, family);
+}
+
+Value *make_relaid(Builder *b, Op *op, Relayout *to, const void *ctx)
+{
+    Arg arg[MAX_PARAM];
+    Value *val[MAX_PARAM];
+    if (op->narg > MAX_PARAM) return NULL;
+    for (int i = 0; i < op->narg; i++)
+        if (op->arg[i].count != 1) return NULL;
+    for (int i = 0; i < op->narg; i++) {
+        const Shape *s = shape_of_value(op->arg[i].val[0]);
+        val[i] = op->arg[i].val[0];
+        if (s && s->rank) {
+            const Shape new_shape = to(ctx, s);
+            val[i] = make_relabel(b, val[i], &new_shape);
+        }
+        arg[i] = (Arg){ .name = op->arg[i].name, .val = &val[i], .count = 1 };
+    }
+    Value *y = build_op(b, op->name, op->name, arg, op->narg)->out[0];
+    return make_shape(b, y, &op->out[0]->type->shape);
+}
+
+bool reduced_axes(const Op *op, int rank, bool *reduced)
+{
+    int64_t axes[MAX_RANK * 2];
+    const Value *given = op_value(op, "axes");
+    const int n = given ? value_ints(given, axes) : 0;
+    for (int i = 0; i < rank; i++) reduced[i] = !given;
+    for (int i = 0; i < n; i++) {
+        const int64_t at = axes[i] < 0 ? axes[i] + rank : axes[i];
+        if (at < 0 || at >= rank) return false;
+        reduced[at] = true;
+    }
+    return n >= 0;
+}
+
+Value *make_reduced(Builder *b, Op *op, Value *x, int n, const int64_t *axes)
+{
+    Value *y = build(b, op->name, op->name, "x", x, "axes", build_ints(b, n, axes), "keep_dims", build_bool(b, true),
+                     NULL);
+    return make_shape(b, y, &op->out[0]->type->shape);
+}

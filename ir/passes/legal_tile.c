@@ -1,0 +1,244 @@
+/* legal_tile.c -- axes that are longer than the engine addresses, and products that sum over too many
+ * elements or have too many channels.
+ *
+ * An axis of n elements becomes two, of p and n / p, p being the smallest number that makes both short
+ * enough. Each statement works on that shape between two reshapes; since all choose the same p,
+ * algebra removes the reshapes between them, and with them every value that is too long. What an input
+ * or a result is stays: the check says so. */
+#include "legal_shape.h"
+
+typedef struct {
+    int rank, axis; /* of the shape whose axis falls into p times q */
+    int64_t p, q;
+    int64_t most_rank;
+} Fold;
+
+static const int extent_limits[] = { LIMIT_width, LIMIT_height, LIMIT_channels, LIMIT_batch };
+
+static int64_t most_of_axis(const RuleSet *rs, int from_last)
+{
+    const int64_t most =
+        from_last < (int)COUNT(extent_limits) ? rule_limit(rs, extent_limits[from_last]) : -1;
+    return most > 0 ? most : INT64_MAX;
+}
+
+/* The smallest p that divides n, leaves no more than most, and is not above most_p itself; 0: none. */
+static int64_t divisor(int64_t n, int64_t most, int64_t most_p)
+{
+    for (int64_t p = piece_count(n, most); p <= most_p && p <= n / 2; p++)
+        if (n % p == 0) return p;
+    return 0;
+}
+
+static bool fold_axis(const RuleSet *rs, const Shape *s, int axis, int64_t most, Fold *f)
+{
+    enum { PIECES = 4096 };
+    const int64_t above = most_of_axis(rs, s->rank - axis);
+    *f = (Fold){ .rank = s->rank, .axis = axis, .most_rank = rule_limit(rs, LIMIT_rank) };
+    f->p = divisor(s->dim[axis], most, above < PIECES ? above : PIECES);
+    f->q = f->p ? s->dim[axis] / f->p : 0;
+    return f->p != 0;
+}
+
+/* Of the first axis that is too long. */
+static bool fold_of(const RuleSet *rs, const Shape *s, Fold *f)
+{
+    for (int i = 0; i < s->rank; i++) {
+        const int64_t most = most_of_axis(rs, s->rank - 1 - i);
+        if (s->dim[i] > most) return fold_axis(rs, s, i, most, f);
+    }
+    return false;
+}
+
+/* s, which broadcasts with the shape that f is of; axes of 1 in front go where there are too many. */
+static Shape folded(const void *ctx, const Shape *s)
+{
+    const Fold *f = ctx;
+    const int at = f->axis - (f->rank - s->rank);
+    Shape r = { .rank = 0 };
+    for (int i = 0; i < s->rank; i++) {
+        if (i == at) r.dim[r.rank++] = s->dim[i] == 1 ? 1 : f->p;
+        r.dim[r.rank++] = i == at && s->dim[i] != 1 ? f->q : s->dim[i];
+    }
+    while (f->most_rank > 0 && r.rank > f->most_rank && r.dim[0] == 1) {
+        r.rank--;
+        for (int i = 0; i < r.rank; i++) r.dim[i] = r.dim[i + 1];
+    }
+    return r;
+}
+
+/* ---- elementwise, reductions, softmax ------------------------------------------------------------ */
+
+static Value *tile_reduction(Builder *b, Op *op, Value *x, const Fold *f)
+{
+    bool reduced[MAX_RANK];
+    int64_t axes[MAX_RANK + 1];
+    int n = 0;
+    const Shape s = folded(f, &x->type->shape);
+    const int shift = s.rank - f->rank; /* of the axes behind the folded one, which may be 0 */
+    if (!reduced_axes(op, f->rank, reduced)) return NULL;
+    for (int i = 0; i < f->rank; i++) {
+        if (!reduced[i] || i + shift - 1 + (i >= f->axis) < 0) continue;
+        if (i == f->axis) axes[n++] = i + shift - 1;
+        axes[n++] = i + shift - (i < f->axis);
+    }
+    return n ? make_reduced(b, op, make_shape(b, x, &s), n, axes) : NULL;
+}
+
+static Value *over_axes(Builder *b, const char *op, Value *x, int n, const int64_t *axes)
+{
+    return build(b, op, op, "x", x, "axes", build_ints(b, n, axes), "keep_dims", build_bool(b, true), NULL);
+}
+
+/* Over the folded axis in steps, as no softmax is over two axes. */
+static Value *tile_softmax(Builder *b, Op *op, Value *x, const Fold *f)
+{
+    const int axis = axis_of(op, "axis", -1, f->rank);
+    const Shape s = folded(f, &x->type->shape);
+    const int shift = s.rank - f->rank;
+    if (axis < 0) return NULL;
+    Value *y = make_shape(b, x, &s);
+    const int64_t at[] = { axis + shift - 1, axis + shift };
+    if (axis == f->axis) {
+        Value *e = make1(b, "exp", make2(b, "sub", y, over_axes(b, "reduce_max", y, 2, at)));
+        y = make2(b, "real_div", e, over_axes(b, "reduce_sum", e, 2, at));
+    } else {
+        const int64_t other = axis + shift - (axis < f->axis);
+        if (other < 0) return NULL;
+        y = build(b, "softmax", "softmax", "x", y, "axis", build_int(b, other), NULL);
+    }
+    return make_shape(b, y, &op->out[0]->type->shape);
+}
+
+static Value *tile_pointwise(const Legal *l, Builder *b, Op *op)
+{
+    Fold f;
+    const Shape *out = shape_of_value(op->out[0]);
+    if (out && (ops[op->kind].flags & F_ELEMENTWISE) && fold_of(l->rules, out, &f))
+        return make_relaid(b, op, folded, &f);
+    Value *x = op_value(op, "x");
+    const Shape *s = shape_of_value(x);
+    if (!s || !out || !fold_of(l->rules, s, &f)) return NULL;
+    if (op->kind == OP_softmax) return tile_softmax(b, op, x, &f);
+    const bool one_axis = op->kind == OP_reduce_argmax || op->kind == OP_reduce_argmin;
+    return is_family(op, "reduce") && !one_axis ? tile_reduction(b, op, x, &f) : NULL;
+}
+
+/* ---- products -------------------------------------------------------------------------------------- */
+
+/* Piece i of the folded axis of x, cut where x lies as p times q: along an axis in front of it. */
+static Value *folded_piece(Builder *b, Value *x, const Fold *f, int64_t i)
+{
+    int64_t begin[MAX_RANK] = { 0 };
+    Shape s = x->type->shape, piece = s;
+    begin[f->axis] = i * f->q;
+    piece.dim[f->axis] = f->q;
+    Value *literal = make_literal_box(b, x, begin, piece.dim);
+    if (literal) return literal;
+    Fold plain = *f;
+    plain.most_rank = -1;
+    const Shape two = folded(&plain, &s);
+    return make_shape(b, make_piece(b, make_shape(b, x, &two), f->axis, i, 1), &piece);
+}
+
+/* Results of pieces side by side: [.., q, ..] p times as one whose axis is p * q. */
+static Value *join_folded(Builder *b, Value **part, const Fold *f, const Shape *out)
+{
+    for (int64_t i = 0; i < f->p; i++) part[i] = make_expand(b, part[i], f->axis);
+    return make_shape(b, make_concat(b, part, (int)f->p, f->axis), out);
+}
+
+enum { MOST_PIECES = 256 };
+
+static Value *linear_of(Builder *b, Value *x, Value *weight, Value *bias)
+{
+    if (!bias) return build(b, "linear", "linear", "x", x, "weight", weight, NULL);
+    return build(b, "linear", "linear", "x", x, "weight", weight, "bias", bias, NULL);
+}
+
+static Value *tile_linear(const Legal *l, Builder *b, Op *op)
+{
+    Fold fx, fw;
+    Value *part[MOST_PIECES], *x = op_value(op, "x"), *w = op_value(op, "weight"), *bias = op_value(op, "bias");
+    const Shape *sx = shape_of_value(x), *sw = shape_of_value(w), *out = shape_of_value(op->out[0]);
+    const int64_t zero[2] = { 0 }, one[2] = { 1, 1 };
+    if (!sx || !sw || !out || sw->rank != 2 || !make_literal_box(b, w, zero, one)) return NULL;
+    const int64_t inner = rule_heals(l->rules, RULE_matmul_inner) ? rule_limit(l->rules, LIMIT_matmul_inner) : -1;
+    if (inner > 0 && sw->dim[1] > inner) {
+        if (!fold_axis(l->rules, sx, sx->rank - 1, inner, &fx) || !fold_axis(l->rules, sw, 1, fx.q, &fw)
+            || fw.p != fx.p || fx.p > MOST_PIECES)
+            return NULL;
+        for (int64_t i = 0; i < fx.p; i++)
+            part[i] = linear_of(b, folded_piece(b, x, &fx, i), folded_piece(b, w, &fw, i), i ? NULL : bias);
+        return make_sum(b, part, (int)fx.p);
+    }
+    if (!rule_heals(l->rules, RULE_extent) || !fold_of(l->rules, out, &fx) || fx.axis != out->rank - 1) return NULL;
+    fw = (Fold){ .rank = 2, .axis = 0, .p = fx.p, .q = fx.q };
+    const Fold fb = { .rank = 1, .axis = 0, .p = fx.p, .q = fx.q };
+    if (fx.p > MOST_PIECES || (bias && !make_literal_box(b, bias, zero, one))) return NULL;
+    for (int64_t i = 0; i < fx.p; i++)
+        part[i] = linear_of(b, x, folded_piece(b, w, &fw, i), bias ? folded_piece(b, bias, &fb, i) : NULL);
+    return join_folded(b, part, &fx, out);
+}
+
+static Value *tile_matmul(const Legal *l, Builder *b, Op *op)
+{
+    Fold fx, fy;
+    Value *part[MOST_PIECES], *x = op_value(op, "x"), *y = op_value(op, "y");
+    const Shape *sx = shape_of_value(x), *sy = shape_of_value(y), *out = shape_of_value(op->out[0]);
+    const bool tx = flag_of(op, "transpose_x"), ty = flag_of(op, "transpose_y");
+    if (!sx || !sy || !out || sx->rank < 2 || sy->rank < 2) return NULL;
+    const int kx = sx->rank - 1 - tx, ky = sy->rank - 2 + ty, ny = sy->rank - 1 - ty;
+    const int64_t inner = rule_heals(l->rules, RULE_matmul_inner) ? rule_limit(l->rules, LIMIT_matmul_inner) : -1;
+    if (inner > 0 && sx->dim[kx] > inner) {
+        if (!fold_axis(l->rules, sx, kx, inner, &fx) || fx.p > MOST_PIECES) return NULL;
+        fy = (Fold){ .rank = sy->rank, .axis = ky, .p = fx.p, .q = fx.q };
+        for (int64_t i = 0; i < fx.p; i++)
+            part[i] = make_matmul(b, folded_piece(b, x, &fx, i), folded_piece(b, y, &fy, i), tx, ty);
+        return make_sum(b, part, (int)fx.p);
+    }
+    if (!rule_heals(l->rules, RULE_extent) || !fold_of(l->rules, out, &fx) || fx.p > MOST_PIECES) return NULL;
+    if (fx.axis < out->rank - 2) return NULL;
+    const bool columns = fx.axis == out->rank - 1;
+    fy = (Fold){ .rank = columns ? sy->rank : sx->rank, .axis = columns ? ny : sx->rank - 2 + tx, .p = fx.p, .q = fx.q };
+    for (int64_t i = 0; i < fx.p; i++)
+        part[i] = columns ? make_matmul(b, x, folded_piece(b, y, &fy, i), tx, ty)
+                          : make_matmul(b, folded_piece(b, x, &fy, i), y, tx, ty);
+    return join_folded(b, part, &fx, out);
+}
+
+/* Input channels in pieces are added, output channels side by side. */
+static Value *tile_conv(const Legal *l, Builder *b, Op *op)
+{
+    ConvOp v;
+    Fold f;
+    Value *part[MOST_PIECES];
+    int64_t zero[MAX_RANK] = { 0 }, one[MAX_RANK];
+    for (int i = 0; i < MAX_RANK; i++) one[i] = 1;
+    if (op->kind != OP_conv || !conv_read(op, &v) || v.conv.groups != 1) return NULL;
+    const Window *w = &v.conv.window;
+    const int64_t most = rule_heals(l->rules, RULE_conv_channels) ? rule_limit(l->rules, LIMIT_conv_channels) : -1;
+    const bool in = most > 0 && v.conv.cin > most, out = most > 0 && v.conv.cout > most;
+    if ((!in && !out) || (value_is_const(v.weight) && !make_literal_box(b, v.weight, zero, one))) return NULL;
+    const Shape *s = in ? &v.x->type->shape : &op->out[0]->type->shape;
+    if (!fold_axis(l->rules, s, 1, most, &f) || f.p > MOST_PIECES) return NULL;
+    Fold fw = f;
+    fw.axis = in;
+    const Fold fb = { .rank = 1, .axis = 0, .p = f.p, .q = f.q };
+    for (int64_t i = 0; i < f.p; i++) {
+        Value *weight = folded_piece(b, v.weight, &fw, i);
+        Value *bias = !v.bias || (in && i) ? NULL : in ? v.bias : folded_piece(b, v.bias, &fb, i);
+        part[i] = make_conv(b, false, in ? folded_piece(b, v.x, &f, i) : v.x, weight, bias, 1, w);
+    }
+    return in ? make_sum(b, part, (int)f.p) : join_folded(b, part, &f, &op->out[0]->type->shape);
+}
+
+static Value *tile(const Legal *l, Builder *b, Op *op)
+{
+    if (op->kind == OP_linear) return tile_linear(l, b, op);
+    if (op->kind == OP_matmul) return tile_matmul(l, b, op);
+    if (op->kind == OP_conv) return tile_conv(l, b, op);
+    return rule_heals(l->rules, RULE_extent) ? tile_pointwise(l, b, op) : NULL;
+}
+
+int pass_tile(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, tile); }
