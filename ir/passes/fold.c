@@ -38,7 +38,7 @@ static const void *kept_data(Arena *a, const Tensor *t)
 }
 
 /* What cannot be computed (a wrong program, an unsupported form) is left for others to report. */
-static bool fold(Module *m, Op *op, Diag *d)
+static bool fold(Module *m, Op *op, Diag *d, Value **with)
 {
     Arena scratch = { 0 };
     Diag quiet = { .quiet = true };
@@ -54,6 +54,7 @@ static bool fold(Module *m, Op *op, Diag *d)
             Value *v = build_const(&b, op->out[i]->name, const_data(&m->arena, t, kept_data(&m->arena, &res[i])));
             func_replace_uses(op->parent->func, op->out[i], v);
             v->name = op->out[i]->name; /* which is free now */
+            if (with) with[i] = v;
             attr_set(m, &v->def->attrs, "name", const_string(&m->arena, v->name));
         }
         op_unlink(op);
@@ -62,6 +63,11 @@ static bool fold(Module *m, Op *op, Diag *d)
     diag_free(&quiet);
     arena_free(&scratch);
     return ok;
+}
+
+bool fold_op(Module *m, Op *op, Diag *d, Value **with)
+{
+    return foldable(op->parent->func, op) && fold(m, op, d, with);
 }
 
 /* A constant that is only given another shape is the same bytes under another type, wherever they
@@ -94,7 +100,7 @@ static bool visit(void *ctx, Op *op)
 {
     Folding *f = ctx;
     if (relabel_const(f->func, op, f->m)) f->changes++;
-    else if (foldable(f->func, op) && fold(f->m, op, f->diag)) f->changes++;
+    else if (fold_op(f->m, op, f->diag, NULL)) f->changes++;
     return true;
 }
 

@@ -1,5 +1,5 @@
 /* legal_matmul.c -- products of matrices in the form that a target takes: constants as the second
- * operand, transposed; few axes. */
+ * operand, transposed. */
 #include "legal.h"
 
 #include <string.h>
@@ -85,54 +85,3 @@ static Value *constants(const Legal *l, Builder *b, Op *op)
 }
 
 int pass_matmul_const(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, constants); }
-
-/* ---- ranks ------------------------------------------------------------------------------------------- */
-
-/* The leading axes as one. */
-static Shape merged(const Shape *s, int keep)
-{
-    Shape r = { .rank = keep + 1, .dim = { 1 } };
-    for (int i = 0; i < s->rank - keep; i++) r.dim[0] *= s->dim[i];
-    for (int i = 0; i < keep; i++) r.dim[1 + i] = s->dim[s->rank - keep + i];
-    return r;
-}
-
-/* The operand with its leading axes spread to those of the result, by a product with ones. */
-static Value *matmul_rank(Builder *b, const Op *op, const Shape *out)
-{
-    Value *side[2] = { op_value(op, "x"), op_value(op, "y") };
-    for (int i = 0; i < 2; i++) {
-        const Shape *s = shape_of_value(side[i]);
-        if (!s) return NULL;
-        if (s->rank == 2) continue;
-        for (int k = 0; k < out->rank - 2; k++)
-            if (s->rank != out->rank || s->dim[k] != out->dim[k]) return NULL;
-        const Shape flat = merged(s, 2);
-        side[i] = make_shape(b, side[i], &flat);
-    }
-    return make_matmul(b, side[0], side[1], flag_of(op, "transpose_x"), flag_of(op, "transpose_y"));
-}
-
-static Value *linear_rank(Builder *b, const Op *op, Value *x)
-{
-    const Shape flat = merged(shape_of_value(x), 1);
-    Value *rows = make_shape(b, x, &flat), *weight = op_value(op, "weight"), *bias = op_value(op, "bias");
-    return bias ? build(b, "linear", "linear", "x", rows, "weight", weight, "bias", bias, NULL)
-                : build(b, "linear", "linear", "x", rows, "weight", weight, NULL);
-}
-
-static Value *ranks(const Legal *l, Builder *b, Op *op)
-{
-    Value *x = op_value(op, "x"), *r = NULL;
-    const Shape *s = shape_of_value(x), *out = shape_of_value(op->out[0]);
-    if (!s || !out) return NULL;
-    if (op->kind == OP_matmul && rule_heals(l->rules, RULE_matmul_rank)
-        && over_limit(l->rules, LIMIT_matmul_rank, out->rank))
-        r = matmul_rank(b, op, out);
-    if (op->kind == OP_linear && rule_heals(l->rules, RULE_linear_rank)
-        && over_limit(l->rules, LIMIT_linear_rank, s->rank))
-        r = linear_rank(b, op, x);
-    return r ? make_shape(b, r, out) : NULL;
-}
-
-int pass_rank(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, ranks); }

@@ -1,4 +1,5 @@
-/* legal_relay.c -- the same statement over other axes, between reshapes that algebra then merges. */
+/* legal_relay.c -- the same statement over other axes, between reshapes that algebra then merges.
+ */
 #include "legal_shape.h"
 
 #include <string.h>
@@ -44,7 +45,7 @@ bool reduced_axes(const Op *op, int rank, bool *reduced)
 
 Value *make_reduced(Builder *b, Op *op, Value *x, int n, const int64_t *axes)
 {
-    Value *y = build(b, op->name, op->name, "x", x, "axes", build_ints(b, n, axes), "keep_dims", build_bool(b, true),
-                     NULL);
+    Value *y = build(b, op->name, op->name, "x", x, "axes", build_ints(b, n, axes), "keep_dims",
+                     build_bool(b, true), NULL);
     return make_shape(b, y, &op->out[0]->type->shape);
 }

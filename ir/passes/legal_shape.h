@@ -27,7 +27,8 @@ int64_t piece_count(int64_t n, int64_t most);
 /* The elements of piece i of so many, which differ by one at most; *from is where it begins. */
 int64_t piece_size(int64_t n, int64_t pieces, int64_t i, int64_t *from);
 
-/* ---- the same statement over other axes --------------------------------------------------------- */
+/* ---- the same statement over other axes ---------------------------------------------------------
+ */
 
 /* The shape that a value of shape s takes; ctx is the caller's. */
 typedef Shape Relayout(const void *ctx, const Shape *s);

@@ -1,10 +1,10 @@
-/* legal_tile.c -- axes that are longer than the engine addresses, and products that sum over too many
- * elements or have too many channels.
+/* legal_tile.c -- axes that are longer than the engine addresses, and products that sum over too
+ * many elements or have too many channels.
  *
- * An axis of n elements becomes two, of p and n / p, p being the smallest number that makes both short
- * enough. Each statement works on that shape between two reshapes; since all choose the same p,
- * algebra removes the reshapes between them, and with them every value that is too long. What an input
- * or a result is stays: the check says so. */
+ * An axis of n elements becomes two, of p and n / p, p being the smallest number that makes both
+ * short enough. Each statement works on that shape between two reshapes; since all choose the same
+ * p, algebra removes the reshapes between them, and with them every value that is too long. What an
+ * input or a result is stays: the check says so. */
 #include "legal_shape.h"
 
 typedef struct {
@@ -22,7 +22,8 @@ static int64_t most_of_axis(const RuleSet *rs, int from_last)
     return most > 0 ? most : INT64_MAX;
 }
 
-/* The smallest p that divides n, leaves no more than most, and is not above most_p itself; 0: none. */
+/* The smallest p that divides n, leaves no more than most, and is not above most_p itself; 0: none.
+ */
 static int64_t divisor(int64_t n, int64_t most, int64_t most_p)
 {
     for (int64_t p = piece_count(n, most); p <= most_p && p <= n / 2; p++)
@@ -50,7 +51,8 @@ static bool fold_of(const RuleSet *rs, const Shape *s, Fold *f)
     return false;
 }
 
-/* s, which broadcasts with the shape that f is of; axes of 1 in front go where there are too many. */
+/* s, which broadcasts with the shape that f is of; axes of 1 in front go where there are too many.
+ */
 static Shape folded(const void *ctx, const Shape *s)
 {
     const Fold *f = ctx;
@@ -67,7 +69,8 @@ static Shape folded(const void *ctx, const Shape *s)
     return r;
 }
 
-/* ---- elementwise, reductions, softmax ------------------------------------------------------------ */
+/* ---- elementwise, reductions, softmax
+ * ------------------------------------------------------------ */
 
 static Value *tile_reduction(Builder *b, Op *op, Value *x, const Fold *f)
 {
@@ -87,7 +90,8 @@ static Value *tile_reduction(Builder *b, Op *op, Value *x, const Fold *f)
 
 static Value *over_axes(Builder *b, const char *op, Value *x, int n, const int64_t *axes)
 {
-    return build(b, op, op, "x", x, "axes", build_ints(b, n, axes), "keep_dims", build_bool(b, true), NULL);
+    return build(b, op, op, "x", x, "axes", build_ints(b, n, axes), "keep_dims",
+                 build_bool(b, true), NULL);
 }
 
 /* Over the folded axis in steps, as no softmax is over two axes. */
@@ -124,7 +128,8 @@ static Value *tile_pointwise(const Legal *l, Builder *b, Op *op)
     return is_family(op, "reduce") && !one_axis ? tile_reduction(b, op, x, &f) : NULL;
 }
 
-/* ---- products -------------------------------------------------------------------------------------- */
+/* ---- products
+ * -------------------------------------------------------------------------------------- */
 
 /* Piece i of the folded axis of x, cut where x lies as p times q: along an axis in front of it. */
 static Value *folded_piece(Builder *b, Value *x, const Fold *f, int64_t i)
@@ -159,25 +164,31 @@ static Value *linear_of(Builder *b, Value *x, Value *weight, Value *bias)
 static Value *tile_linear(const Legal *l, Builder *b, Op *op)
 {
     Fold fx, fw;
-    Value *part[MOST_PIECES], *x = op_value(op, "x"), *w = op_value(op, "weight"), *bias = op_value(op, "bias");
+    Value *part[MOST_PIECES], *x = op_value(op, "x"), *w = op_value(op, "weight"),
+                              *bias = op_value(op, "bias");
     const Shape *sx = shape_of_value(x), *sw = shape_of_value(w), *out = shape_of_value(op->out[0]);
     const int64_t zero[2] = { 0 }, one[2] = { 1, 1 };
     if (!sx || !sw || !out || sw->rank != 2 || !make_literal_box(b, w, zero, one)) return NULL;
-    const int64_t inner = rule_heals(l->rules, RULE_matmul_inner) ? rule_limit(l->rules, LIMIT_matmul_inner) : -1;
+    const int64_t inner =
+        rule_heals(l->rules, RULE_matmul_inner) ? rule_limit(l->rules, LIMIT_matmul_inner) : -1;
     if (inner > 0 && sw->dim[1] > inner) {
-        if (!fold_axis(l->rules, sx, sx->rank - 1, inner, &fx) || !fold_axis(l->rules, sw, 1, fx.q, &fw)
-            || fw.p != fx.p || fx.p > MOST_PIECES)
+        if (!fold_axis(l->rules, sx, sx->rank - 1, inner, &fx)
+            || !fold_axis(l->rules, sw, 1, fx.q, &fw) || fw.p != fx.p || fx.p > MOST_PIECES)
             return NULL;
         for (int64_t i = 0; i < fx.p; i++)
-            part[i] = linear_of(b, folded_piece(b, x, &fx, i), folded_piece(b, w, &fw, i), i ? NULL : bias);
+            part[i] = linear_of(b, folded_piece(b, x, &fx, i), folded_piece(b, w, &fw, i),
+                                i ? NULL : bias);
         return make_sum(b, part, (int)fx.p);
     }
-    if (!rule_heals(l->rules, RULE_extent) || !fold_of(l->rules, out, &fx) || fx.axis != out->rank - 1) return NULL;
+    if (!rule_heals(l->rules, RULE_extent) || !fold_of(l->rules, out, &fx)
+        || fx.axis != out->rank - 1)
+        return NULL;
     fw = (Fold){ .rank = 2, .axis = 0, .p = fx.p, .q = fx.q };
     const Fold fb = { .rank = 1, .axis = 0, .p = fx.p, .q = fx.q };
     if (fx.p > MOST_PIECES || (bias && !make_literal_box(b, bias, zero, one))) return NULL;
     for (int64_t i = 0; i < fx.p; i++)
-        part[i] = linear_of(b, x, folded_piece(b, w, &fw, i), bias ? folded_piece(b, bias, &fb, i) : NULL);
+        part[i] = linear_of(b, x, folded_piece(b, w, &fw, i),
+                            bias ? folded_piece(b, bias, &fb, i) : NULL);
     return join_folded(b, part, &fx, out);
 }
 
@@ -189,18 +200,24 @@ static Value *tile_matmul(const Legal *l, Builder *b, Op *op)
     const bool tx = flag_of(op, "transpose_x"), ty = flag_of(op, "transpose_y");
     if (!sx || !sy || !out || sx->rank < 2 || sy->rank < 2) return NULL;
     const int kx = sx->rank - 1 - tx, ky = sy->rank - 2 + ty, ny = sy->rank - 1 - ty;
-    const int64_t inner = rule_heals(l->rules, RULE_matmul_inner) ? rule_limit(l->rules, LIMIT_matmul_inner) : -1;
+    const int64_t inner =
+        rule_heals(l->rules, RULE_matmul_inner) ? rule_limit(l->rules, LIMIT_matmul_inner) : -1;
     if (inner > 0 && sx->dim[kx] > inner) {
         if (!fold_axis(l->rules, sx, kx, inner, &fx) || fx.p > MOST_PIECES) return NULL;
         fy = (Fold){ .rank = sy->rank, .axis = ky, .p = fx.p, .q = fx.q };
         for (int64_t i = 0; i < fx.p; i++)
-            part[i] = make_matmul(b, folded_piece(b, x, &fx, i), folded_piece(b, y, &fy, i), tx, ty);
+            part[i] =
+                make_matmul(b, folded_piece(b, x, &fx, i), folded_piece(b, y, &fy, i), tx, ty);
         return make_sum(b, part, (int)fx.p);
     }
-    if (!rule_heals(l->rules, RULE_extent) || !fold_of(l->rules, out, &fx) || fx.p > MOST_PIECES) return NULL;
+    if (!rule_heals(l->rules, RULE_extent) || !fold_of(l->rules, out, &fx) || fx.p > MOST_PIECES)
+        return NULL;
     if (fx.axis < out->rank - 2) return NULL;
     const bool columns = fx.axis == out->rank - 1;
-    fy = (Fold){ .rank = columns ? sy->rank : sx->rank, .axis = columns ? ny : sx->rank - 2 + tx, .p = fx.p, .q = fx.q };
+    fy = (Fold){ .rank = columns ? sy->rank : sx->rank,
+                 .axis = columns ? ny : sx->rank - 2 + tx,
+                 .p = fx.p,
+                 .q = fx.q };
     for (int64_t i = 0; i < fx.p; i++)
         part[i] = columns ? make_matmul(b, x, folded_piece(b, y, &fy, i), tx, ty)
                           : make_matmul(b, folded_piece(b, x, &fy, i), y, tx, ty);
@@ -217,9 +234,11 @@ static Value *tile_conv(const Legal *l, Builder *b, Op *op)
     for (int i = 0; i < MAX_RANK; i++) one[i] = 1;
     if (op->kind != OP_conv || !conv_read(op, &v) || v.conv.groups != 1) return NULL;
     const Window *w = &v.conv.window;
-    const int64_t most = rule_heals(l->rules, RULE_conv_channels) ? rule_limit(l->rules, LIMIT_conv_channels) : -1;
+    const int64_t most =
+        rule_heals(l->rules, RULE_conv_channels) ? rule_limit(l->rules, LIMIT_conv_channels) : -1;
     const bool in = most > 0 && v.conv.cin > most, out = most > 0 && v.conv.cout > most;
-    if ((!in && !out) || (value_is_const(v.weight) && !make_literal_box(b, v.weight, zero, one))) return NULL;
+    if ((!in && !out) || (value_is_const(v.weight) && !make_literal_box(b, v.weight, zero, one)))
+        return NULL;
     const Shape *s = in ? &v.x->type->shape : &op->out[0]->type->shape;
     if (!fold_axis(l->rules, s, 1, most, &f) || f.p > MOST_PIECES) return NULL;
     Fold fw = f;
@@ -241,4 +260,7 @@ static Value *tile(const Legal *l, Builder *b, Op *op)
     return rule_heals(l->rules, RULE_extent) ? tile_pointwise(l, b, op) : NULL;
 }
 
-int pass_tile(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, tile); }
+int pass_tile(Module *m, const PassOptions *o, Diag *d)
+{
+    return legal_rewrite(m, o, d, tile);
+}

@@ -1,0 +1,203 @@
+/* legal_flatten.c -- programs without blocks for targets that have none.
+ *
+ * Both branches of a cond are computed and select takes one. A while_loop whose condition constants
+ * decide becomes its steps; what data decides, or takes more than MOST_STEPS, stays, and so does
+ * what has an effect or draws random numbers. */
+#include "legal.h"
+
+enum { MOST_STEPS = 256, MOST_STATEMENTS = 1 << 16 };
+
+static bool is_pure(const Block *b)
+{
+    for (const Op *op = b->first; op; op = op->next)
+        if (op->kind == OP_NONE || op->nblock || (ops[op->kind].flags & (F_IMPURE | F_UNSUPPORTED)))
+            return false;
+    return true;
+}
+
+/* Result i of op becomes `with`, which keeps its own name only where the result is nobody's
+ * outside. */
+static void give(Legal *l, Builder *b, Op *op, int i, Value *with)
+{
+    Value *out = op->out[i];
+    if (is_result(l->func, out)) {
+        with = make1(b, "identity", with);
+        with->name = out->name;
+        attr_set(l->m, &with->def->attrs, "name", const_string(&l->m->arena, out->name));
+    }
+    func_replace_uses(l->func, out, with);
+}
+
+/* ---- cond
+ * ------------------------------------------------------------------------------------------- */
+
+static bool can_select(const Op *op, const Value *pred)
+{
+    const Block *yes = op->block[0], *no = op->block[1];
+    size_t n;
+    if (!shape_count(&pred->type->shape, &n) || n != 1) return false;
+    if (!is_pure(yes) || !is_pure(no) || yes->nresult != op->nout || no->nresult != op->nout)
+        return false;
+    for (int i = 0; i < op->nout; i++) {
+        const Type *a = yes->result[i]->type, *b = no->result[i]->type;
+        if (a->kind != TY_TENSOR || !type_equal(a, b) || !type_equal(a, op->out[i]->type))
+            return false;
+        if (pred->type->shape.rank > a->shape.rank) return false;
+    }
+    return true;
+}
+
+static void move_out(Block *from, Op *before)
+{
+    for (Op *op = from->first, *next; op; op = next) {
+        next = op->next;
+        op_move_before(op, before->parent, before);
+    }
+}
+
+static bool flatten_cond(Legal *l, Op *op)
+{
+    bool known, *decided = NULL;
+    Value *pred = op_value(op, "pred");
+    if (op->nblock != 2 || !pred || pred->type->kind != TY_TENSOR || !can_select(op, pred))
+        return false;
+    if (value_bool(pred, &known)) decided = &known;
+    for (int i = 0; i < 2; i++) move_out(op->block[i], op);
+    Builder b = before_op(op, l->diag);
+    for (int i = 0; i < op->nout; i++) {
+        Value *yes = op->block[0]->result[i], *no = op->block[1]->result[i];
+        give(l, &b, op, i,
+             decided ? (*decided ? yes : no)
+                     : build(&b, "select", "select", "cond", pred, "a", yes, "b", no, NULL));
+    }
+    op_unlink(op);
+    return true;
+}
+
+/* ---- while_loop
+ * ---------------------------------------------------------------------------------------- */
+
+/* Where a value of a block that is being copied is in the copy; what is not of the block is itself.
+ */
+static Value *copied(const Block *from, Value *v)
+{
+    if (v->def) return v->def->parent == from ? v->tag : v;
+    for (int i = 0; i < from->nparam; i++)
+        if (from->param[i] == v) return v->tag;
+    return v;
+}
+
+static void copy_statement(Builder *b, Op *op)
+{
+    if (op->kind == OP_const) {
+        op->out[0]->tag = build_const(b, op->out[0]->name, op->out[0]->lit);
+        return;
+    }
+    Arena scratch = { 0 };
+    Arg *arg = NEW_ARRAY(&scratch, op->narg + 1, Arg);
+    Value *with[MAX_RESULT];
+    for (int i = 0; i < op->narg; i++) {
+        arg[i] = op->arg[i];
+        arg[i].val = NEW_ARRAY(&scratch, op->arg[i].count, Value *);
+        for (int k = 0; k < op->arg[i].count; k++)
+            arg[i].val[k] = copied(op->parent, op->arg[i].val[k]);
+    }
+    if (op->opset) b->opset = op->opset;
+    Op *made = build_op(b, op->nout ? op->out[0]->name : op->name, op->name, arg, op->narg);
+    for (int i = 0; i < op->attrs.count; i++)
+        if (!attr_get(&made->attrs, op->attrs.at[i].name))
+            attr_set(b->m, &made->attrs, op->attrs.at[i].name, op->attrs.at[i].val);
+    const bool folded = fold_op(b->m, made, b->diag, with);
+    for (int i = 0; i < op->nout; i++) op->out[i]->tag = folded ? with[i] : made->out[i];
+    arena_free(&scratch);
+}
+
+/* Copies a block with the values `in` as its parameters; its results to out. */
+static void copy_block(Builder *b, Block *from, Value *const *in, Value **out)
+{
+    for (int i = 0; i < from->nparam; i++) from->param[i]->tag = in[i];
+    for (Op *op = from->first; op; op = op->next) copy_statement(b, op);
+    for (int i = 0; i < from->nresult; i++) out[i] = copied(from, from->result[i]);
+}
+
+static int statements(const Block *b)
+{
+    int n = 0;
+    for (const Op *op = b->first; op; op = op->next) n++;
+    return n;
+}
+
+/* Whether every value is of the type of its loop variable, so that the next step is as the first.
+ */
+static bool same_types(const Op *op, Value *const *v)
+{
+    for (int i = 0; i < op->nout; i++)
+        if (!type_equal(v[i]->type, op->out[i]->type)) return false;
+    return true;
+}
+
+/* The steps in front of op; false when it cannot be said how many there are. */
+static bool unroll(Legal *l, Op *op, Value **v)
+{
+    const int each = statements(op->block[0]) + statements(op->block[1]);
+    Value *next[MAX_RESULT];
+    for (int step = 0;; step++) {
+        bool more;
+        Builder b = before_op(op, l->diag);
+        copy_block(&b, op->block[0], v, next);
+        if (!same_types(op, v) || !value_bool(next[0], &more)) return false;
+        if (!more) return true;
+        if (step == MOST_STEPS || (step + 1) * each > MOST_STATEMENTS) return false;
+        copy_block(&b, op->block[1], v, next);
+        for (int i = 0; i < op->nout; i++) v[i] = next[i];
+    }
+}
+
+static bool flatten_loop(Legal *l, Op *op)
+{
+    Value *v[MAX_RESULT];
+    const Arg *vars = op_find_arg(op, "loop_vars");
+    if (op->nblock != 2 || !vars || vars->count != op->nout || op->nout > MAX_RESULT) return false;
+    if (!is_pure(op->block[0]) || !is_pure(op->block[1]) || op->block[0]->nresult != 1)
+        return false;
+    for (int i = 0; i < 2; i++)
+        if (op->block[i]->nparam != op->nout) return false;
+    if (op->block[1]->nresult != op->nout) return false;
+    for (int i = 0; i < op->nout; i++) v[i] = vars->val[i];
+    Op *last = op->prev;
+    if (!unroll(l, op, v)) {
+        while (op->prev != last) op_unlink(op->prev);
+        return false;
+    }
+    Builder b = before_op(op, l->diag);
+    for (int i = 0; i < op->nout; i++) give(l, &b, op, i, v[i]);
+    op_unlink(op);
+    return true;
+}
+
+/* ---- the pass
+ * --------------------------------------------------------------------------------------- */
+
+static bool heals(const Legal *l, const Op *op)
+{
+    return rule_heals(l->rules, RULE_op_refused)
+        && op_refused(l->rules, op->name) >= STAND_REPORTED;
+}
+
+/* Inner blocks first, so that what holds them is free of blocks where that can be. */
+static void flatten_block(Legal *l, Block *b)
+{
+    for (Op *op = b->first, *next; op; op = next) {
+        next = op->next;
+        for (int i = 0; i < op->nblock; i++) flatten_block(l, op->block[i]);
+        if (op->kind == OP_cond && heals(l, op)) l->changes += flatten_cond(l, op);
+        else if (op->kind == OP_while_loop && heals(l, op)) l->changes += flatten_loop(l, op);
+    }
+}
+
+int pass_flatten(Module *m, const PassOptions *o, Diag *d)
+{
+    Legal l = { .m = m, .options = o, .rules = o->rules, .diag = d };
+    for (l.func = m->first; l.func; l.func = l.func->next) flatten_block(&l, l.func->body);
+    return l.changes;
+}
