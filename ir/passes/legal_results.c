@@ -1,7 +1,8 @@
-/* legal_results.c -- results that are computed: an input or a constant that is returned as it is,
- * or an identity that is all a function returns, goes through add(x, 0).
+/* legal_results.c -- results that are computed: a constant that is returned as it is, or an
+ * identity that is all a function returns, goes through add(x, 0).
  *
- * A result keeps its name. Where that is an input's, which keeps it too, the result is NAME_out. */
+ * A result keeps its name. So does an input, and one that is returned as it is stays: the check
+ * says so. */
 #include "legal.h"
 
 static bool can_add(const Value *v)
@@ -29,13 +30,6 @@ static bool compute_result(Legal *l, Value *v)
 {
     Func *f = l->func;
     Builder b = builder_at(f->body, NULL, l->diag, v->loc);
-    if (!v->def) {
-        Value *with = add_zero(&b, v);
-        with->name = func_unique_name(f, arena_printf(&l->m->arena, "%s_out", v->name));
-        attr_set(l->m, &with->def->attrs, "name", const_string(&l->m->arena, with->name));
-        return_instead(f, v, with);
-        return true;
-    }
     const char *name = v->name;
     v->name = func_unique_name(f, arena_printf(&l->m->arena, "%s_value", name));
     attr_set(l->m, &v->def->attrs, "name", const_string(&l->m->arena, v->name));
@@ -46,22 +40,13 @@ static bool compute_result(Legal *l, Value *v)
     return true;
 }
 
-static bool is_input(const Func *f, const Value *v)
-{
-    for (int i = 0; i < f->body->nparam; i++)
-        if (f->body->param[i] == v) return true;
-    return false;
-}
-
 static int of_function(Legal *l)
 {
     const Block *body = l->func->body;
     int changes = 0;
     for (int i = 0; i < body->nresult; i++) {
         Value *v = body->result[i];
-        if (!can_add(v)) continue;
-        const int rule = is_input(l->func, v) ? RULE_returned_input : RULE_constant_result;
-        if ((rule == RULE_returned_input || value_is_const(v)) && rule_heals(l->rules, rule))
+        if (can_add(v) && v->def && value_is_const(v) && rule_heals(l->rules, RULE_constant_result))
             changes += compute_result(l, v);
     }
     Op *def = body->nresult == 1 ? body->result[0]->def : NULL;

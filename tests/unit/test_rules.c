@@ -3,11 +3,13 @@
 
 #include "../../backends/probe/probe.h"
 #include "../../ir/mil/mil.h"
+#include "../../ir/passes/passes.h"
 #include "../../ir/targets/rules.h"
 
 #include <string.h>
 
-/* ---- programs --------------------------------------------------------------------------------- */
+/* ---- programs ---------------------------------------------------------------------------------
+ */
 
 typedef struct {
     Arena arena;
@@ -49,7 +51,8 @@ static void check_end(Checked *c)
     arena_free(&c->arena);
 }
 
-/* ---- each rule --------------------------------------------------------------------------------- */
+/* ---- each rule ---------------------------------------------------------------------------------
+ */
 
 typedef struct {
     int rule;
@@ -69,10 +72,12 @@ static void each_rule_breaks_and_keeps(void **state)
         Checked c;
         if (k->rule == RULE_weight_record) continue; /* records_of_files */
         check_in(&c, k->breaks, k->chip, "/nowhere");
-        if (!c.broken[k->rule]) fail_msg("%s on %s is not broken by %s", rules[k->rule].name, k->chip, k->breaks);
+        if (!c.broken[k->rule])
+            fail_msg("%s on %s is not broken by %s", rules[k->rule].name, k->chip, k->breaks);
         check_end(&c);
         check_in(&c, k->keeps, k->chip, "/nowhere");
-        if (c.broken[k->rule]) fail_msg("%s on %s is broken by %s", rules[k->rule].name, k->chip, k->keeps);
+        if (c.broken[k->rule])
+            fail_msg("%s on %s is broken by %s", rules[k->rule].name, k->chip, k->keeps);
         check_end(&c);
     }
 }
@@ -88,7 +93,8 @@ static void every_rule_has_a_case(void **state)
     }
 }
 
-/* ---- weight records --------------------------------------------------------------------------------- */
+/* ---- weight records
+ * --------------------------------------------------------------------------------- */
 
 static int records_broken(Arena *a, const char *dir, uint64_t size, uint64_t offset)
 {
@@ -108,13 +114,15 @@ static void records_of_files(void **state)
     Arena a = { 0 };
     char *dir = make_folder(&a);
     assert_int_equal(records_broken(&a, dir, 128, 128), 0);
-    assert_int_equal(records_broken(&a, dir, 0x80000, 0), 1); /* a constant size, offset 0: finding C50 */
+    assert_int_equal(records_broken(&a, dir, 0x80000, 0),
+                     1); /* a constant size, offset 0: finding C50 */
     assert_int_equal(records_broken(&a, dir, 128, 0), 1);
     remove_folder(dir);
     arena_free(&a);
 }
 
-/* ---- levels ------------------------------------------------------------------------------------------ */
+/* ---- levels
+ * ------------------------------------------------------------------------------------------ */
 
 static void levels_follow_the_evidence(void **state)
 {
@@ -161,13 +169,13 @@ static void passes_heal_as_the_table_says(void **state)
     ruleset_init(&m4, target_find("m4"), NULL);
     assert_false(rule_heals(&m4, RULE_width_slice)); /* seen not to hold */
     assert_true(rule_heals(&m4, RULE_sdpa_mask));
-    assert_false(rule_heals(&m4, RULE_concat));      /* contradicted, and its way out costs much */
+    assert_false(rule_heals(&m4, RULE_concat)); /* contradicted, and its way out costs much */
     m4.stand[RULE_concat] = STAND_MEASURED;
     m4.profiled[RULE_concat] = true;
     assert_true(rule_heals(&m4, RULE_concat));
     RuleSet m5;
     ruleset_init(&m5, target_find("m5"), NULL);
-    assert_true(rule_heals(&m5, RULE_rsqrt));        /* contradicted, and its way out costs little */
+    assert_true(rule_heals(&m5, RULE_rsqrt)); /* contradicted, and its way out costs little */
     assert_false(rule_heals(&m5, RULE_slot_order));
 }
 
@@ -180,6 +188,10 @@ static void tables_are_sound(void **state)
         assert_int_equal(strspn(rules[i].standing, "?.crdmM"), CHIP_COUNT);
         assert_int_equal(rule_find(rules[i].name), i);
         assert_true((rules[i].on == ON_RUN) == (rules[i].check == NULL));
+        bool pass = rules[i].pass == NULL;
+        for (int k = 0; k < pass_count; k++) pass = pass || !strcmp(passes[k].name, rules[i].pass);
+        if (!pass)
+            fail_msg("rule %s names the pass %s, which there is not", rules[i].name, rules[i].pass);
         assert_true((rules[i].heal == HEAL_NEVER) == (rules[i].pass == NULL));
         assert_true(rules[i].evidence[0] && rules[i].happens[0] && rules[i].way_out[0]);
         assert_true((strchr(rules[i].standing, 'c') == NULL) || rules[i].against[0]);
@@ -205,7 +217,8 @@ static void rules_are_found_by_finding(void **state)
     assert_int_equal(rule_lookup("C999", found, 8), 0);
 }
 
-/* ---- profiles ------------------------------------------------------------------------------------------ */
+/* ---- profiles
+ * ------------------------------------------------------------------------------------------ */
 
 static bool read_text(RuleSet *rs, Diag *d, const char *dir, Arena *a, const char *text)
 {
@@ -223,11 +236,12 @@ static void profiles_override_the_tables(void **state)
     char *dir = make_folder(&a);
     RuleSet rs;
     Diag d = { 0 };
-    assert_true(read_text(&rs, &d, dir, &a,
-                          "# made by hand\nanec-profile 1\nchip m1\nos 26.3\ndate 2026-11-25\n"
-                          "rule io-fp32 absent\nrule concat holds # and more\nrule tile unknown\n"
-                          "limit tensor-width 100\nlimit tensor-rank unknown\nop sin runs\nop relu refused\n"
-                          "op cos unknown\n"));
+    assert_true(read_text(
+        &rs, &d, dir, &a,
+        "# made by hand\nanec-profile 1\nchip m1\nos 26.3\ndate 2026-11-25\n"
+        "rule io-fp32 absent\nrule concat holds # and more\nrule tile unknown\n"
+        "limit tensor-width 100\nlimit tensor-rank unknown\nop sin runs\nop relu refused\n"
+        "op cos unknown\n"));
     assert_false(rule_holds(&rs, RULE_io_fp32));
     assert_true(rule_heals(&rs, RULE_concat));
     assert_false(rs.profiled[RULE_tile]);
@@ -237,7 +251,9 @@ static void profiles_override_the_tables(void **state)
     assert_int_equal(op_refused(&rs, "relu"), STAND_MEASURED);
     assert_int_equal(op_refused(&rs, "cos"), STAND_MEASURED);
     assert_int_equal(d.warnings, 0);
-    assert_true(read_text(&rs, &d, dir, &a, "anec-profile 1\nrule nothing holds\nop nothing runs\nlimit nothing 1\n"));
+    assert_true(
+        read_text(&rs, &d, dir, &a,
+                  "anec-profile 1\nrule nothing holds\nop nothing runs\nlimit nothing 1\n"));
     expect_says(&d, "this build knows no limit nothing");
     remove_folder(dir);
     arena_free(&a);
@@ -246,7 +262,9 @@ static void profiles_override_the_tables(void **state)
 static void malformed_profiles_are_refused(void **state)
 {
     (void)state;
-    static const struct { const char *text, *says; } bad[] = {
+    static const struct {
+        const char *text, *says;
+    } bad[] = {
         { "", "this is no profile: it does not begin with anec-profile 1" },
         { "rule concat holds\n", "a profile has its first line, anec-profile 1, here" },
         { "hello\n", "a profile has anec-profile 1 here" },
@@ -258,7 +276,8 @@ static void malformed_profiles_are_refused(void **state)
         { "anec-profile 1\nrule concat\n", "a profile has a name and a value here" },
         { "anec-profile 1\nrule concat perhaps\n", "a profile has holds, absent or unknown here" },
         { "anec-profile 1\nop relu perhaps\n", "a profile has refused, runs or unknown here" },
-        { "anec-profile 1\nlimit tensor-width -5\n", "a profile has a number from 0, or unknown here" },
+        { "anec-profile 1\nlimit tensor-width -5\n",
+          "a profile has a number from 0, or unknown here" },
     };
     Arena a = { 0 };
     char *dir = make_folder(&a);
