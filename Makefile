@@ -10,6 +10,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 
 BUILD ?= build
+AR := ar
 ifeq ($(origin CC),default)
 CC := $(if $(shell command -v gcc),gcc,cc)
 endif
@@ -45,6 +46,11 @@ BREW := $(shell brew --prefix 2>/dev/null)
 STD += $(if $(BREW),-I$(BREW)/include)
 override LDFLAGS += $(if $(BREW),-L$(BREW)/lib)
 endif
+ifdef CROSS
+# Another machine's build: cJSON is compiled along, from its source.
+STD += -isystem .tools -isystem .tools/cmocka/include
+LDLIBS := $(filter-out -lcjson,$(LDLIBS))
+endif
 COMPILE = $(CC) $(STD) $(CFLAGS) -ffp-contract=off -fno-math-errno -fPIC -pthread -MMD -MP
 
 # ---- what there is --------------------------------------------------------------------------------
@@ -58,7 +64,7 @@ RE := $(foreach d,$(DIRS),$(wildcard $(d)/*.re))
 LEMON := $(foreach d,$(DIRS),$(wildcard $(d)/*.y))
 EMBED := frontend/std.anedsl
 GENERATED := $(RE:%.re=$(GEN)/%.c) $(LEMON:%.y=$(GEN)/%.c) $(EMBED:%.anedsl=$(GEN)/%.c)
-OBJ := $(SRC:%.c=$(BUILD)/%.o) $(GENERATED:.c=.o)
+OBJ := $(SRC:%.c=$(BUILD)/%.o) $(GENERATED:.c=.o) $(if $(CROSS),$(BUILD)/.tools/cjson/cJSON.o)
 
 PROGRAM_SRC := $(wildcard tools/ane*.c)
 PROGRAMS := $(PROGRAM_SRC:tools/%.c=$(BUILD)/%)
@@ -117,7 +123,7 @@ $(GEN)/%.c: %.anedsl
 
 $(LIB): $(OBJ)
 	@rm -f $@
-	$(call say,$@)ar rcs $@ $(OBJ)
+	$(call say,$@)$(AR) rcs $@ $(OBJ)
 
 $(PROGRAMS): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(SHARED_OBJ) $(LIB) $(LDLIBS) -o $@
@@ -147,14 +153,19 @@ san: test-deps
 test-deps:
 	@.ci/deps check
 
+CMOCKA := $(if $(CROSS),$(BUILD)/.tools/cmocka/src/cmocka.o,-lcmocka)
+$(filter %.o,$(CMOCKA)): WARN := -w -DHAVE_SIGNAL_H=1 -DHAVE_STRUCT_TIMESPEC=1
+$(BUILD)/.tools/cjson/cJSON.o: WARN := -w
+$(UNITS): $(filter %.o,$(CMOCKA))
+
 # What test programs share is an archive: each links only what it calls.
 $(UNIT_LIB): $(UNIT_SHARED)
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(call say,$@)ar rcs $@ $(UNIT_SHARED)
+	$(call say,$@)$(AR) rcs $@ $(UNIT_SHARED)
 
 $(UNITS): $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_LIB) $(LIB)
-	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(UNIT_LIB) $(LIB) $(LDLIBS) -lcmocka -o $@
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(UNIT_LIB) $(LIB) $(CMOCKA) $(LDLIBS) -o $@
 
 # ---- the demo and the bench ---------------------------------------------------------------------------
 
@@ -195,6 +206,28 @@ $(FUZZERS): $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) $< $(FUZZ_MAIN) $(LIB) $(LDLIBS) -o $@
 
+# ---- other machines ---------------------------------------------------------------------------------
+# .ci/cross brings a compiler for other machines, pinned. `make macos` builds the tools for both
+# processors of a Mac; they need nothing but its C library. The same code for Linux on arm64 is what
+# the tests run, under qemu.
+
+ZIG := $(CURDIR)/.tools/compiler/node_modules/.bin/zig
+CROSS_BUILDS := $(BUILD)/macos-arm64 $(BUILD)/macos-x86_64 $(BUILD)/linux-arm64
+.PHONY: macos cross-deps $(CROSS_BUILDS)
+macos: $(BUILD)/macos-arm64 $(BUILD)/macos-x86_64
+$(BUILD)/macos-arm64: TRIPLE := aarch64-macos.13.0
+$(BUILD)/macos-x86_64: TRIPLE := x86_64-macos.13.0 -mcpu=haswell # every Mac of macOS 13 has it
+$(BUILD)/linux-arm64: TRIPLE := aarch64-linux-gnu.2.31
+$(BUILD)/linux-arm64: GOALS := all $(BUILD)/linux-arm64/unit/test_numbers $(BUILD)/linux-arm64/unit/test_math
+
+cross-deps:
+	@.ci/deps macos
+	@.ci/cross
+
+$(CROSS_BUILDS): cross-deps
+	@+ZIG_GLOBAL_CACHE_DIR=$(CURDIR)/.tools/cache ZIG_LOCAL_CACHE_DIR=$(CURDIR)/.tools/cache \
+	  $(MAKE) CROSS=1 BUILD=$@ CC="$(ZIG) cc -target $(TRIPLE)" AR="$(ZIG) ar" $(or $(GOALS),all)
+
 # ---- man pages ----------------------------------------------------------------------------------------
 # Written by the tools from their option tables.
 
@@ -229,6 +262,7 @@ help:
 	@echo 'make golden     rewrites the expected outputs of tests/golden'
 	@echo 'make san        unit and golden tests under the sanitizers, in build-san'
 	@echo 'make fuzz       the fuzzer on every reader of input, SECONDS=60 each'
+	@echo 'make macos      the tools for Macs, $(BUILD)/macos-arm64 and $(BUILD)/macos-x86_64, by a cross compiler'
 	@echo 'make man        man pages, $(BUILD)/anec.1 and $(BUILD)/anerun.1'
 	@echo 'make docs       the pages of docs/ that are written from the tables'
 	@echo 'make clean      removes $(BUILD)'

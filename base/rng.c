@@ -129,7 +129,11 @@ __attribute__((target("avx2"))) static void block_avx2(uint64_t start, uint64_t 
 {
     BLOCK_OF_PAIRS
 }
+#if defined(__AVX2__)
+#define HAVE_AVX2 true /* built for such processors alone */
+#else
 #define HAVE_AVX2 __builtin_cpu_supports("avx2")
+#endif
 #else
 #define HAVE_AVX2 false
 #define block_avx2 block_plain

@@ -60,6 +60,7 @@ suite fuzz tests/fuzz/run.sh "$build"
 [ ! -x "$build/anec" ] || suite pages tests/pages.sh "$build"
 suite vad tests/vad.sh "$build"
 suite legal tests/legal.sh "$build"
+suite macos tests/macos.sh "$build"
 suite conformance conformance
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

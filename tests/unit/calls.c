@@ -3,6 +3,8 @@
 
 #include "unit.h"
 
+#include <math.h>
+
 /* ---- reading -------------------------------------------------------------------------------- */
 
 static void blanks(const char **s)
@@ -112,6 +114,7 @@ static void write_tensor(Buf *b, Arena *a, const Tensor *t)
     write_type(b, type_tensor(a, t->dtype, t->shape));
     for (size_t i = 0; i < t->count; i++)
         if (t->dtype == DT_STRING) buf_printf(b, " %s", ((const char *const *)t->data)[i]);
+        else if (isnan(tensor_float(t, i))) buf_puts(b, " nan"); /* its sign is the processor's */
         else buf_printf(b, " %g", tensor_float(t, i));
 }
 

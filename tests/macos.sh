@@ -1,0 +1,62 @@
+#!/bin/sh
+# macos.sh -- builds the tools for both processors of a Mac and looks at what came out; then runs the
+# same code, built for Linux on arm64, under qemu: unit tests of numbers and kernels, golden cases.
+# Ends with `macos: N passed, N failed`. Where the compiler cannot be fetched a line says so.
+# usage: macos.sh BUILD
+set -u
+build=$1
+make=${MAKE:-make}
+passed=0 failed=0
+good() { passed=$((passed + 1)); }
+bad() { echo "macos: $*"; failed=$((failed + 1)); }
+finish() { echo "macos: $passed passed, $failed failed"; exit $((failed > 0)); }
+
+.ci/deps macos && .ci/cross
+case $? in
+0) ;;
+3) echo "macos: skipped, the compiler cannot be fetched"; finish ;;
+*) bad "what it needs is not here"; finish ;;
+esac
+
+# A warning of this third compiler counts too.
+$make -s WERROR=1 BUILD="$build" macos "$build/linux-arm64" || { bad "it does not build"; finish; }
+
+check_program() { # check_program FILE KIND: of this kind, and in need of the C library alone
+    kind=$(file -b "$1")
+    needs=$(llvm-objdump --macho --dylibs-used "$1" | sed 1d | sed 's/^[[:space:]]*//; s/ (.*//')
+    case $kind in
+    "Mach-O 64-bit $2 executable"*) ;;
+    *) bad "$1 is: $kind"; return ;;
+    esac
+    [ "$needs" = /usr/lib/libSystem.B.dylib ] || { bad "$1 needs: $needs"; return; }
+    good
+}
+for source in tools/ane*.c; do
+    tool=$(basename "$source" .c)
+    check_program "$build/macos-arm64/$tool" arm64
+    check_program "$build/macos-x86_64/$tool" x86_64
+done
+
+# ---- arm64 under qemu -------------------------------------------------------------------------------
+
+here=$(cd "$build/linux-arm64" && pwd)
+qemu="qemu-aarch64 -L /usr/aarch64-linux-gnu"
+mkdir -p "$here/qemu"
+for source in tools/ane*.c; do
+    tool=$(basename "$source" .c)
+    printf '#!/bin/sh\nexec %s %s "$@"\n' "$qemu" "$here/$tool" >"$here/qemu/$tool"
+    chmod +x "$here/qemu/$tool"
+done
+count() { # count LINE: the sum that another suite ended with
+    set -- $(echo "$1" | sed -nE 's/^[a-z]+: ([0-9]+) passed, ([0-9]+) failed$/\1 \2/p')
+    [ $# = 2 ] && [ "$1" -gt 0 ] || { bad "a suite under qemu did not run"; return; }
+    passed=$((passed + $1)) failed=$((failed + $2))
+}
+for test in "$here"/unit/test_*; do
+    case $test in *.log) continue ;; esac
+    if $qemu "$test" >"$test.log" 2>&1; then good; else bad "$test under qemu:"; cat "$test.log"; fi
+done
+tests/golden.sh "$here/qemu" golden/run/ >"$here/golden.log"
+grep -v '^golden: ' "$here/golden.log"
+count "$(tail -n 1 "$here/golden.log")"
+finish
