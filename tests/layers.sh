@@ -21,8 +21,9 @@ BEGIN {
     allow("backends/cpu", "base ir ir/ops backends")
     allow("backends/ane", "base ir ir/ops ir/mil ir/targets backends")
     allow("backends/sim", "base ir ir/ops ir/mil ir/targets backends backends/cpu")
+    allow("backends/sim/standin", "base ir ir/mil backends")
     allow("backends/probe", "base ir ir/ops ir/mil ir/targets backends")
-    allow("tools", "base ir ir/ops ir/mil ir/targets ir/passes frontend backends backends/probe")
+    allow("tools", "base ir ir/ops ir/mil ir/targets ir/passes frontend backends backends/ane backends/probe")
 }
 # "ir/passes" and "../ops/ops.h": "ir/ops"
 function folder(from, path, n, part, i, k, out) {

@@ -1,0 +1,329 @@
+/* engine.c -- the private classes: descriptor, model, request, surface object. */
+#include "engine.h"
+
+#include <string.h>
+
+#define FRAMEWORK "/System/Library/PrivateFrameworks/AppleNeuralEngine.framework/AppleNeuralEngine"
+enum { QOS = 21 }; /* user initiated; users measured no difference between any two values */
+
+/* ---- opening ---------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *prefix, *target;
+} chips[] = {
+#define ARCH(p, t) { p, t },
+#include "chips.def"
+};
+
+static void read_device(Engine *e, Arena *a)
+{
+    Objc *o = e->objc;
+    Id info = o->objc_getClass("_ANEDeviceInfo");
+    if (!info) return;
+    void *pool = objc_pool(o);
+    e->arch = string_text(o, a, SEND0(o, Id, info, "aneSubType"));
+    e->build = string_text(o, a, SEND0(o, Id, info, "buildVersion"));
+    for (size_t i = 0; e->arch && i < COUNT(chips); i++)
+        if (!strncmp(e->arch, chips[i].prefix, strlen(chips[i].prefix))) e->chip = chips[i].target;
+    objc_pool_end(o, pool);
+}
+
+static bool has_engine(Engine *e)
+{
+    Id info = e->objc->objc_getClass("_ANEDeviceInfo");
+    return !info || SEND0(e->objc, Flag, info, "hasANE");
+}
+
+Engine *engine_open(Arena *a, const char **why)
+{
+    Engine *e = NEW(a, Engine);
+    const struct {
+        Id *to;
+        const char *name;
+    } classes[] = {
+        { &e->descriptor, "_ANEInMemoryModelDescriptor" },
+        { &e->model, "_ANEInMemoryModel" },
+        { &e->request, "_ANERequest" },
+        { &e->surface, "_ANEIOSurfaceObject" },
+    };
+    e->objc = objc_open(a, why);
+    if (!e->objc) return NULL;
+    bool ok = objc_library(e->objc, a, FRAMEWORK, why);
+    for (size_t i = 0; ok && i < COUNT(classes); i++) {
+        *classes[i].to = e->objc->objc_getClass(classes[i].name);
+        ok = *classes[i].to != NULL;
+        if (!ok) *why = arena_printf(a, "the framework has no class %s", classes[i].name);
+    }
+    if (ok && !has_engine(e)) {
+        *why = "this machine has no Neural Engine";
+        ok = false;
+    }
+    if (ok) read_device(e, a);
+    if (ok) return e;
+    objc_close(e->objc);
+    return NULL;
+}
+
+void engine_close(Engine *e) { objc_close(e->objc); }
+
+/* ---- models ----------------------------------------------------------------------------------- */
+
+/* { path: { "offset": 0, "data": bytes } }: never nil, which some systems refuse. */
+static Id weights_new(Objc *o, Arena *a, const EngineWeight *w, int n)
+{
+    Id *path = NEW_ARRAY(a, n + 1, Id), *entry = NEW_ARRAY(a, n + 1, Id);
+    Id name[2] = { string_new(o, "offset"), string_new(o, "data") };
+    for (int i = 0; i < n; i++) {
+        Id value[2] = { number_new(o, 0), data_new(o, w[i].data, w[i].size) };
+        path[i] = string_new(o, w[i].path);
+        entry[i] = dict_new(o, name, value, 2);
+        objc_drop(o, &value[0]);
+        objc_drop(o, &value[1]);
+    }
+    Id all = dict_new(o, path, entry, (size_t)n);
+    for (int i = 0; i < n; i++) {
+        objc_drop(o, &path[i]);
+        objc_drop(o, &entry[i]);
+    }
+    objc_drop(o, &name[0]);
+    objc_drop(o, &name[1]);
+    return all;
+}
+
+Id engine_model_new(Engine *e, Arena *a, const char *text, size_t len, const EngineWeight *w, int nw,
+                    Trouble *why)
+{
+    Objc *o = e->objc;
+    Id mil = data_new(o, text, len), weights = weights_new(o, a, w, nw), model = NULL;
+    void *pool = objc_pool(o);
+    Id descriptor = SEND(o, Id, (Id, Id, Id), e->descriptor,
+                         "modelWithMILText:weights:optionsPlist:", mil, weights, NULL);
+    *why = (Trouble){ .text = "the framework gives no descriptor for this text" };
+    if (descriptor) {
+        *why = (Trouble){ .text = "the framework gives no model for its descriptor" };
+        model = SEND(o, Id, (Id), e->model, "inMemoryModelWithDescriptor:", descriptor);
+    }
+    if (model) o->objc_retain(model);
+    objc_pool_end(o, pool);
+    objc_drop(o, &mil);
+    objc_drop(o, &weights);
+    return model;
+}
+
+char *engine_model_dir(Engine *e, Arena *a, Id model)
+{
+    Objc *o = e->objc;
+    void *pool = objc_pool(o);
+    char *dir = string_text(o, a, SEND0(o, Id, model, "localModelPath"));
+    char *hex = string_text(o, a, SEND0(o, Id, model, "hexStringIdentifier"));
+    char *temp = string_text(o, a, o->NSTemporaryDirectory());
+    if (!dir && hex && *hex && temp)
+        dir = arena_printf(a, "%s%s%s", temp, *temp && temp[strlen(temp) - 1] == '/' ? "" : "/", hex);
+    objc_pool_end(o, pool);
+    return dir;
+}
+
+/* compileWithQoS: and loadWithQoS: are alike. */
+static bool model_step(Engine *e, Arena *a, Id model, const char *selector, Trouble *why)
+{
+    Objc *o = e->objc;
+    Id options = dict_new(o, NULL, NULL, 0), error = NULL;
+    void *pool = objc_pool(o);
+    bool ok = SEND(o, Flag, (unsigned, Id, Id *), model, selector, QOS, options, &error);
+    if (!ok) trouble_read(o, a, error, why);
+    objc_pool_end(o, pool);
+    objc_drop(o, &options);
+    return ok;
+}
+
+bool engine_compile(Engine *e, Arena *a, Id model, Trouble *why)
+{
+    return model_step(e, a, model, "compileWithQoS:options:error:", why);
+}
+
+bool engine_load(Engine *e, Arena *a, Id model, Trouble *why)
+{
+    return model_step(e, a, model, "loadWithQoS:options:error:", why);
+}
+
+bool engine_unload(Engine *e, Arena *a, Id model, Trouble *why)
+{
+    Objc *o = e->objc;
+    Id error = NULL;
+    void *pool = objc_pool(o);
+    bool ok = SEND(o, Flag, (unsigned, Id *), model, "unloadWithQoS:error:", QOS, &error);
+    if (!ok) trouble_read(o, a, error, why);
+    objc_pool_end(o, pool);
+    return ok;
+}
+
+/* ---- layout ------------------------------------------------------------------------------------ */
+
+static int64_t field(Objc *o, Id d, const char *key, int64_t other)
+{
+    return number_value(o, dict_at(o, d, key), other);
+}
+
+/* Sizes come from another process: nothing is taken that would not fit its own surface. */
+static bool read_port(Objc *o, Arena *a, Id d, Port *p)
+{
+    enum { MAX_EXTENT = 1 << 24 };
+    int64_t row = field(o, d, "RowStride", 0), plane = field(o, d, "PlaneStride", 0);
+    *p = (Port){ .name = string_text(o, a, dict_at(o, d, "Name")),
+                 .batch = field(o, d, "BatchSize", 1),
+                 .channels = field(o, d, "Channels", 0),
+                 .height = field(o, d, "Height", 1),
+                 .width = field(o, d, "Width", 0) };
+    const char *type = string_text(o, a, dict_at(o, d, "Type"));
+    p->element = type && !strcmp(type, "Float32") ? 4 : type && strstr(type, "8") ? 1 : 2;
+    if (!p->name || p->batch < 1 || p->channels < 1 || p->height < 1 || p->width < 1
+        || p->batch > MAX_EXTENT || p->channels > MAX_EXTENT || p->height > MAX_EXTENT
+        || p->width > MAX_EXTENT || row < p->width * p->element || plane < row * p->height)
+        return false;
+    p->row = (size_t)row;
+    p->plane = (size_t)plane;
+    return size_mul(p->plane, (size_t)p->channels, &p->bytes)
+           && size_mul(p->bytes, (size_t)p->batch, &p->bytes);
+}
+
+static int read_ports(Objc *o, Arena *a, Id list, Port **out)
+{
+    long n = array_count(o, list);
+    *out = NEW_ARRAY(a, n + 1, Port);
+    for (long i = 0; i < n; i++)
+        if (!read_port(o, a, array_at(o, list, i), &(*out)[i])) return -1;
+    return (int)n;
+}
+
+/* symbols: names of all procedures' ports; indices: which of them are this one's, in its order. */
+static bool read_symbols(Objc *o, Arena *a, Id symbols, Id indices, Port *port, int n)
+{
+    if (array_count(o, indices) != n) return false;
+    for (int i = 0; i < n; i++) {
+        port[i].symbol = -1;
+        for (int k = 0; k < n; k++) {
+            int64_t at = number_value(o, array_at(o, indices, k), -1);
+            const char *name = string_text(o, a, array_at(o, symbols, (long)at));
+            if (name && !strcmp(name, port[i].name)) port[i].symbol = (int)at;
+        }
+        if (port[i].symbol < 0) return false;
+    }
+    return true;
+}
+
+bool engine_layout(Engine *e, Arena *a, Id model, const char *function, Layout *out)
+{
+    Objc *o = e->objc;
+    void *pool = objc_pool(o);
+    Id inner = SEND0(o, Id, model, "model");
+    Id attributes = inner ? SEND0(o, Id, inner, "modelAttributes") : NULL;
+    Id about = dict_at(o, attributes, "ANEFModelDescription");
+    int procedure =
+        (int)number_value(o, dict_at(o, dict_at(o, about, "ProcedureNameToIDMap"), function), 0);
+    Id how = array_at(o, dict_at(o, about, "ANEFModelProcedures"), procedure);
+    Id status = array_at(o, dict_at(o, attributes, "NetworkStatusList"), procedure);
+    *out = (Layout){ .procedure = procedure };
+    out->nin = read_ports(o, a, dict_at(o, status, "LiveInputList"), &out->in);
+    out->nout = read_ports(o, a, dict_at(o, status, "LiveOutputList"), &out->out);
+    bool ok = out->nin >= 0 && out->nout > 0
+              && read_symbols(o, a, dict_at(o, about, "ANEFModelInputSymbolsArray"),
+                              dict_at(o, how, "InputSymbolIndexArray"), out->in, out->nin)
+              && read_symbols(o, a, dict_at(o, about, "ANEFModelOutputSymbolsArray"),
+                              dict_at(o, how, "OutputSymbolIndexArray"), out->out, out->nout);
+    objc_pool_end(o, pool);
+    return ok;
+}
+
+/* ---- surfaces ---------------------------------------------------------------------------------- */
+
+Id engine_surface_new(Engine *e, const Port *p)
+{
+    Objc *o = e->objc;
+    Id key[6], value[6], description;
+    const struct {
+        const void *key;
+        size_t value;
+    } rows[6] = {
+        { o->kIOSurfaceWidth, (size_t)p->width },
+        { o->kIOSurfaceHeight, (size_t)(p->batch * p->channels) * (p->plane / p->row) },
+        { o->kIOSurfaceBytesPerElement, (size_t)p->element },
+        { o->kIOSurfaceBytesPerRow, p->row },
+        { o->kIOSurfaceAllocSize, p->bytes },
+        { o->kIOSurfacePixelFormat, 0 },
+    };
+    for (int i = 0; i < 6; i++) {
+        memcpy(&key[i], rows[i].key, sizeof key[i]); /* the symbol is a variable that holds it */
+        value[i] = number_new(o, (int64_t)rows[i].value);
+    }
+    description = dict_new(o, key, value, 6);
+    Id s = o->IOSurfaceCreate(description);
+    objc_drop(o, &description);
+    for (int i = 0; i < 6; i++) objc_drop(o, &value[i]);
+    return s;
+}
+
+void *engine_lock(Engine *e, Id surface, int how)
+{
+    if (e->objc->IOSurfaceLock(surface, (uint32_t)how, NULL)) return NULL;
+    return e->objc->IOSurfaceGetBaseAddress(surface);
+}
+
+void engine_unlock(Engine *e, Id surface, int how)
+{
+    e->objc->IOSurfaceUnlock(surface, (uint32_t)how, NULL);
+}
+
+size_t engine_surface_size(Engine *e, Id surface) { return e->objc->IOSurfaceGetAllocSize(surface); }
+
+/* ---- requests ----------------------------------------------------------------------------------- */
+
+/* Arrays of surface objects and of their indices. */
+static void bind_ports(Engine *e, const Port *port, const Id *surface, int n, Id out[2])
+{
+    Objc *o = e->objc;
+    Arena scratch = { 0 };
+    Id *object = NEW_ARRAY(&scratch, n + 1, Id), *index = NEW_ARRAY(&scratch, n + 1, Id);
+    for (int i = 0; i < n; i++) {
+        object[i] = SEND(o, Id, (Id), e->surface, "objectWithIOSurface:", surface[i]);
+        index[i] = number_new(o, port[i].symbol);
+    }
+    out[0] = array_new(o, object, (size_t)n);
+    out[1] = array_new(o, index, (size_t)n);
+    for (int i = 0; i < n; i++) objc_drop(o, &index[i]);
+    arena_free(&scratch);
+}
+
+Id engine_request_new(Engine *e, const Layout *l, const Id *in, const Id *out)
+{
+    Objc *o = e->objc;
+    Id ins[2], outs[2], procedure = number_new(o, l->procedure);
+    void *pool = objc_pool(o);
+    bind_ports(e, l->in, in, l->nin, ins);
+    bind_ports(e, l->out, out, l->nout, outs);
+    Id request = SEND(o, Id, (Id, Id, Id, Id, Id, Id, Id), e->request,
+                      "requestWithInputs:inputIndices:outputs:outputIndices:weightsBuffer:perfStats:"
+                      "procedureIndex:",
+                      ins[0], ins[1], outs[0], outs[1], NULL, NULL, procedure);
+    bool ok = request && SEND0(o, Flag, request, "validate");
+    if (ok) o->objc_retain(request);
+    objc_pool_end(o, pool);
+    for (int i = 0; i < 2; i++) {
+        objc_drop(o, &ins[i]);
+        objc_drop(o, &outs[i]);
+    }
+    objc_drop(o, &procedure);
+    return ok ? request : NULL;
+}
+
+bool engine_run(Engine *e, Arena *a, Id model, Id request, Trouble *why)
+{
+    Objc *o = e->objc;
+    Id options = dict_new(o, NULL, NULL, 0), error = NULL;
+    void *pool = objc_pool(o);
+    bool ok = SEND(o, Flag, (unsigned, Id, Id, Id *), model,
+                   "evaluateWithQoS:options:request:error:", QOS, options, request, &error);
+    if (!ok) trouble_read(o, a, error, why);
+    objc_pool_end(o, pool);
+    objc_drop(o, &options);
+    return ok;
+}

@@ -1,0 +1,237 @@
+/* objc.c -- the one file that knows how Objective-C is called and how its values are made. */
+#include "objc.h"
+
+#include <ctype.h>
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { UTF8 = 0x08000100, NUMBER_INT64 = 4 }; /* kCFStringEncodingUTF8, kCFNumberSInt64Type */
+
+/* ---- libraries -------------------------------------------------------------------------------- */
+
+enum {
+#define LIB(id, path) LIB_##id,
+#include "objc.def"
+    LIB_COUNT
+};
+static const char *const lib_paths[] = {
+#define LIB(id, path) path,
+#include "objc.def"
+};
+
+static void *open_library(Objc *o, Arena *a, const char *path, const char **why)
+{
+    const char *stand_in = getenv("ANEC_ANE_LIB");
+    if (stand_in && *stand_in) path = stand_in;
+    void *lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!lib) {
+        const char *said = dlerror();
+        *why = arena_printf(a, "%s cannot be opened: %s", path, said ? said : "no reason given");
+        return NULL;
+    }
+    if (o->nlib == (int)COUNT(o->handle)) bug("more libraries than objc.h has room for");
+    return o->handle[o->nlib++] = lib;
+}
+
+/* dlsym gives a pointer to data; what it points to is a function, and its bytes are the same. */
+static bool look_up(void *lib, const char *name, void *to, size_t size)
+{
+    void *p = dlsym(lib, name);
+    if (p) memcpy(to, &p, size);
+    return p != NULL;
+}
+
+static const char *look_up_all(Objc *o)
+{
+#define FN(lib, ret, name, args) \
+    if (!look_up(o->handle[LIB_##lib], #name, &o->name, sizeof o->name)) return #name;
+#define DATA(lib, name) \
+    if (!look_up(o->handle[LIB_##lib], #name, &o->name, sizeof o->name)) return #name;
+#include "objc.def"
+    return NULL;
+}
+
+Objc *objc_open(Arena *a, const char **why)
+{
+    Objc *o = NEW(a, Objc);
+    bool ok = true;
+    for (int i = 0; ok && i < LIB_COUNT; i++) ok = open_library(o, a, lib_paths[i], why) != NULL;
+    const char *missing = ok ? look_up_all(o) : NULL;
+    if (missing) *why = arena_printf(a, "this system's libraries have no %s", missing);
+    if (ok && !missing) return o;
+    objc_close(o);
+    return NULL;
+}
+
+void objc_close(Objc *o)
+{
+    for (int i = 0; o && i < o->nlib; i++) dlclose(o->handle[i]);
+    if (o) o->nlib = 0;
+}
+
+bool objc_library(Objc *o, Arena *a, const char *path, const char **why)
+{
+    return open_library(o, a, path, why) != NULL;
+}
+
+Id objc_key_new(Objc *o, const char *symbol, const char *text)
+{
+    for (int i = 0; i < o->nlib; i++) {
+        Id *p = dlsym(o->handle[i], symbol);
+        if (p && *p) return o->objc_retain(*p);
+    }
+    return string_new(o, text);
+}
+
+void *objc_pool(Objc *o) { return o->objc_autoreleasePoolPush(); }
+void objc_pool_end(Objc *o, void *pool) { o->objc_autoreleasePoolPop(pool); }
+
+void objc_drop(Objc *o, Id *object)
+{
+    if (*object) o->objc_release(*object);
+    *object = NULL;
+}
+
+/* ---- values ---------------------------------------------------------------------------------- */
+
+static Id made(Id v, const char *what)
+{
+    if (!v) bug("no memory for %s", what);
+    return v;
+}
+
+Id string_new(Objc *o, const char *utf8)
+{
+    return made(o->CFStringCreateWithCString(NULL, utf8, UTF8), "a string, or it is not UTF-8");
+}
+
+Id number_new(Objc *o, int64_t v)
+{
+    return made(o->CFNumberCreate(NULL, NUMBER_INT64, &v), "a number");
+}
+
+Id data_new(Objc *o, const void *p, size_t n)
+{
+    return made(o->CFDataCreate(NULL, p, (long)n), "data");
+}
+
+Id array_new(Objc *o, const Id *v, size_t n)
+{
+    const void **item = calloc(n + 1, sizeof *item);
+    if (!item) bug("no memory for an array");
+    for (size_t i = 0; i < n; i++) item[i] = v[i];
+    Id a = o->CFArrayCreate(NULL, item, (long)n, o->kCFTypeArrayCallBacks);
+    free(item);
+    return made(a, "an array");
+}
+
+Id dict_new(Objc *o, const Id *key, const Id *value, size_t n)
+{
+    const void **item = calloc(2 * n + 1, sizeof *item);
+    if (!item) bug("no memory for a dictionary");
+    for (size_t i = 0; i < n; i++) {
+        item[i] = key[i];
+        item[n + i] = value[i];
+    }
+    Id d = o->CFDictionaryCreate(NULL, item, item + n, (long)n, o->kCFTypeDictionaryKeyCallBacks,
+                                 o->kCFTypeDictionaryValueCallBacks);
+    free(item);
+    return made(d, "a dictionary");
+}
+
+static bool is_of(Objc *o, Id v, unsigned long type) { return v && o->CFGetTypeID(v) == type; }
+
+char *string_text(Objc *o, Arena *a, Id s)
+{
+    if (!is_of(o, s, o->CFStringGetTypeID())) return NULL;
+    long room = o->CFStringGetMaximumSizeForEncoding(o->CFStringGetLength(s), UTF8) + 1;
+    char *text = arena_alloc(a, room > 0 ? (size_t)room : 1);
+    return o->CFStringGetCString(s, text, room, UTF8) ? text : NULL;
+}
+
+int64_t number_value(Objc *o, Id n, int64_t other)
+{
+    int64_t v;
+    bool ok = is_of(o, n, o->CFNumberGetTypeID()) && o->CFNumberGetValue(n, NUMBER_INT64, &v);
+    return ok ? v : other;
+}
+
+long array_count(Objc *o, Id a)
+{
+    return is_of(o, a, o->CFArrayGetTypeID()) ? o->CFArrayGetCount(a) : 0;
+}
+
+Id array_at(Objc *o, Id a, long i)
+{
+    return i >= 0 && i < array_count(o, a) ? o->CFArrayGetValueAtIndex(a, i) : NULL;
+}
+
+Id dict_at(Objc *o, Id d, const char *key)
+{
+    if (!is_of(o, d, o->CFDictionaryGetTypeID())) return NULL;
+    Id k = string_new(o, key);
+    Id v = o->CFDictionaryGetValue(d, k);
+    objc_drop(o, &k);
+    return v;
+}
+
+/* ---- errors ----------------------------------------------------------------------------------- */
+
+static const struct {
+    uint64_t word;
+    bool transient, full;
+    const char *meaning;
+} codes[] = {
+#define CODE(w, t, f, m) { .word = w, .transient = t, .full = f, .meaning = m },
+#include "codes.def"
+};
+
+/* The status words of a text are its hexadecimal numbers: "status=0x1d : statusType=0x9". */
+static void explain(Trouble *t)
+{
+    for (const char *s = t->text; (s = strstr(s, "0x")) != NULL; s += 2) {
+        if (!isxdigit((unsigned char)s[2])) continue;
+        uint64_t word = strtoull(s, NULL, 16);
+        for (size_t i = 0; i < COUNT(codes); i++) {
+            if (codes[i].word != word) continue;
+            t->meaning = codes[i].meaning;
+            t->transient = codes[i].transient;
+            t->full = codes[i].full;
+            return;
+        }
+    }
+}
+
+void trouble_read(Objc *o, Arena *a, Id error, Trouble *out)
+{
+    *out = (Trouble){ .text = "no reason is given" };
+    if (!error) return;
+    const char *domain = string_text(o, a, o->CFErrorGetDomain(error));
+    Id said = o->CFErrorCopyDescription(error);
+    const char *text = string_text(o, a, said);
+    objc_drop(o, &said);
+    out->text = arena_printf(a, "%s %ld: %s", domain ? domain : "error",
+                             o->CFErrorGetCode(error), text ? text : "no words");
+    explain(out);
+}
+
+const char *trouble_text(Arena *a, const Trouble *t)
+{
+    return t->meaning ? arena_printf(a, "%s (%s)", t->text, t->meaning) : t->text;
+}
+
+/* ---- blocks ------------------------------------------------------------------------------------ */
+
+static const struct {
+    unsigned long reserved, size;
+} completion_descriptor = { 0, sizeof(CompletionBlock) };
+
+bool completion_block(Objc *o, CompletionBlock *b, void (*fn)(CompletionBlock *, Flag, Id), void *ctx)
+{
+    const void *isa = NULL;
+    for (int i = 0; i < o->nlib && !isa; i++) isa = dlsym(o->handle[i], "_NSConcreteStackBlock");
+    *b = (CompletionBlock){ .isa = isa, .invoke = fn, .descriptor = &completion_descriptor,
+                            .ctx = ctx };
+    return isa != NULL;
+}

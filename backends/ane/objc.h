@@ -1,0 +1,92 @@
+/* objc.h -- Objective-C and CoreFoundation from C, found at run time.
+ *
+ * Nothing of Apple's is needed to build: libraries are opened and functions looked up by name
+ * (objc.def). ANEC_ANE_LIB names one library that stands for all of them.
+ *
+ * Ownership is Objective-C's: what a call named *_new returns is the caller's to release; other
+ * objects belong to the autorelease pool that is open, and every function that sends opens one
+ * around itself (objc_pool, objc_pool_end). Pools belong to their thread and nest. */
+#ifndef ANEC_OBJC_H
+#define ANEC_OBJC_H
+
+#include "../../base/base.h"
+
+typedef void *Id;
+typedef const struct Selector *Sel;
+typedef signed char Flag; /* BOOL: one byte, of either sign, on both processors */
+
+typedef struct {
+    void *handle[8];
+    int nlib;
+#define FN(lib, ret, name, args) ret(*name) args;
+#define DATA(lib, name) const void *name;
+#include "objc.def"
+} Objc;
+
+/* NULL when a library or a name is not there; `why` then says which, in the arena. */
+Objc *objc_open(Arena *a, const char **why);
+void objc_close(Objc *o);
+/* One more library, of classes; false: it is not on this system (`why`). */
+bool objc_library(Objc *o, Arena *a, const char *path, const char **why);
+/* The value of a constant NSString that a library may export; else `text` itself, as an object. */
+Id objc_key_new(Objc *o, const char *symbol, const char *text);
+
+/* A send: SEND(o, result, (types of the arguments), receiver, selector, arguments). Only so may
+ * objc_msgSend be called: on arm64 variadic arguments are passed elsewhere than declared ones, so
+ * the type of every argument must be the method's own. */
+#define SEND0(o, R, self, sel) \
+    (((R(*)(Id, Sel))(o)->objc_msgSend)((self), (o)->sel_registerName(sel)))
+#define SEND(o, R, types, self, sel, ...) \
+    (((R(*)(Id, Sel, SEND_LIST types))(o)->objc_msgSend)((self), (o)->sel_registerName(sel), __VA_ARGS__))
+#define SEND_LIST(...) __VA_ARGS__
+
+void *objc_pool(Objc *o);
+void objc_pool_end(Objc *o, void *pool);
+void objc_drop(Objc *o, Id *object); /* releases unless NULL, and clears */
+
+/* ---- values ---------------------------------------------------------------------------------- */
+
+Id string_new(Objc *o, const char *utf8);
+Id number_new(Objc *o, int64_t v);
+Id data_new(Objc *o, const void *p, size_t n);
+Id array_new(Objc *o, const Id *v, size_t n);
+Id dict_new(Objc *o, const Id *key, const Id *value, size_t n);
+
+/* Reading what may be of any class: NULL, or `other`, for an object that is none of that class. */
+char *string_text(Objc *o, Arena *a, Id s);
+int64_t number_value(Objc *o, Id n, int64_t other);
+long array_count(Objc *o, Id a); /* 0 for what is no array */
+Id array_at(Objc *o, Id a, long i);
+Id dict_at(Objc *o, Id d, const char *key);
+
+/* ---- errors ----------------------------------------------------------------------------------- */
+
+/* Why the system refused: Apple's words, and ours on the codes that are known (codes.def). */
+typedef struct {
+    const char *text;    /* "domain 13: what Apple says"; in the arena */
+    const char *meaning; /* of the status word in it; NULL: not known */
+    bool transient;      /* the same may succeed a little later */
+    bool full;           /* the engine holds as many programs as it can */
+} Trouble;
+
+/* error: an NSError, or NULL, which some failures leave. */
+void trouble_read(Objc *o, Arena *a, Id error, Trouble *out);
+/* The words for a message: text and meaning. */
+const char *trouble_text(Arena *a, const Trouble *t);
+
+/* ---- blocks ------------------------------------------------------------------------------------ */
+
+/* A block literal as the compiler lays it out, for a completion void (^)(BOOL, NSError *). It must
+ * outlive the call that it is for: blocks that are copied go to the heap by the runtime, which then
+ * calls with the copy; ctx is copied as a pointer. */
+typedef struct CompletionBlock CompletionBlock;
+struct CompletionBlock {
+    const void *isa;
+    int flags, reserved;
+    void (*invoke)(CompletionBlock *self, Flag ok, Id error);
+    const void *descriptor;
+    void *ctx;
+};
+bool completion_block(Objc *o, CompletionBlock *b, void (*fn)(CompletionBlock *, Flag, Id), void *ctx);
+
+#endif

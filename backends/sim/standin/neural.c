@@ -1,0 +1,501 @@
+/* neural.c -- the classes of the engine's private framework. */
+#include "standin.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- descriptors --------------------------------------------------------------------------------- */
+
+typedef struct { Object object; Data *text; Dict *weights; } Descriptor;
+extern Class descriptor_class, model_class, inner_class, request_class, wrapper_class, device_class;
+
+static void destroy_descriptor(Id o)
+{
+    Descriptor *d = (Descriptor *)o;
+    object_release(&d->text->object);
+    object_release(&d->weights->object);
+}
+
+static Id descriptor_make(Id class, Sel sel, Id text, Id weights, Id plist)
+{
+    (void)class;
+    expect(text, &data_class, sel);
+    expect_or_nil(plist, &data_class, sel);
+    if (!weights || fault("nil-descriptor")) return NULL;
+    const Dict *w = expect(weights, &dict_class, sel);
+    for (size_t i = 0; i < w->count; i++) {
+        const Dict *entry = expect(w->value[i], &dict_class, sel);
+        expect(w->key[i], &string_class, sel);
+        expect(dict_find(entry, "data"), &data_class, sel);
+        expect(dict_find(entry, "offset"), &number_class, sel);
+    }
+    Descriptor *d = object_new(&descriptor_class);
+    d->text = (Data *)object_retain(text);
+    d->weights = (Dict *)object_retain(weights);
+    return object_autorelease(&d->object);
+}
+
+static const Method descriptor_makers[] = {
+    METHOD("modelWithMILText:weights:optionsPlist:", descriptor_make),
+    { NULL, NULL },
+};
+CLASS(descriptor_class, "_ANEInMemoryModelDescriptor", Descriptor, destroy_descriptor, NULL,
+      descriptor_makers);
+
+/* ---- models --------------------------------------------------------------------------------------- */
+
+typedef struct { Object object; Id attributes; } Inner;
+typedef struct {
+    Object object;
+    pthread_mutex_t lock;
+    char name[64];       /* of its folder: hashes of text and weights */
+    bool compiled, tried;
+    Compiled *loaded;
+    Inner *inner;
+} Model;
+
+static pthread_mutex_t counts = PTHREAD_MUTEX_INITIALIZER;
+static long compilations, slots_taken, busy_loads;
+
+enum { COMPILATIONS = 119, SLOTS = 127 };
+
+static void leave_slot(Model *m)
+{
+    if (!m->loaded) return;
+    compiled_free(m->loaded);
+    m->loaded = NULL;
+    pthread_mutex_lock(&counts);
+    slots_taken--;
+    pthread_mutex_unlock(&counts);
+}
+
+static void destroy_inner(Id o) { object_release(((Inner *)o)->attributes); }
+static Id inner_attributes(Id self, Sel sel) { (void)sel; return ((Inner *)self)->attributes; }
+static const Method inner_methods[] = { METHOD("modelAttributes", inner_attributes), { NULL, NULL } };
+CLASS(inner_class, "_ANEModel", Inner, destroy_inner, inner_methods, NULL);
+
+static void destroy_model(Id o)
+{
+    Model *m = (Model *)o;
+    if (m->loaded) standin_abort("a model is released while it is loaded");
+    object_release(m->inner ? &m->inner->object : NULL);
+    pthread_mutex_destroy(&m->lock);
+}
+
+static uint64_t hash(uint64_t h, const void *p, size_t n)
+{
+    for (const unsigned char *s = p; n--; s++) h = (h ^ *s) * 0x100000001b3u;
+    return h;
+}
+
+static Id model_make(Id class, Sel sel, Id descriptor)
+{
+    const Descriptor *d = expect(descriptor, &descriptor_class, sel);
+    const uint64_t start = 0xcbf29ce484222325u;
+    uint64_t weights = start;
+    (void)class;
+    for (size_t i = 0; i < d->weights->count; i++) {
+        const Data *data = (Data *)dict_find((Dict *)d->weights->value[i], "data");
+        weights = hash(weights, data->bytes, data->size);
+    }
+    Model *m = object_new(&model_class);
+    pthread_mutex_init(&m->lock, NULL);
+    snprintf(m->name, sizeof m->name, "%016llx_%016llx_0",
+             (unsigned long long)hash(start, d->text->bytes, d->text->size),
+             (unsigned long long)weights);
+    return object_autorelease(&m->object);
+}
+
+static Id model_name(Id self, Sel sel)
+{
+    (void)sel;
+    return object_autorelease(make_string(((Model *)self)->name));
+}
+
+static Id model_path(Id self, Sel sel)
+{
+    (void)self, (void)sel;
+    return NULL; /* as before compiling */
+}
+
+static char *folder(const Model *m, Arena *a)
+{
+    const char *temp = getenv("TMPDIR");
+    return arena_printf(a, "%s/%s", temp && *temp ? temp : "/tmp", m->name);
+}
+
+/* ---- compiling: leaves net.plist and data in the folder -------------------------------------------- */
+
+static char *stamp(Arena *a, const char *dir)
+{
+    Diag d = { .quiet = true };
+    Mapped text;
+    if (!file_map(&d, arena_printf(a, "%s/model.mil", dir), &text)) {
+        diag_free(&d);
+        return NULL;
+    }
+    char *s = arena_printf(a, "anesim %s %s %016llx\n", machine()->chip, machine()->build,
+                           (unsigned long long)hash(1, text.data, text.size));
+    file_unmap(&text);
+    return s;
+}
+
+static bool leave_files(Arena *a, const char *dir)
+{
+    Diag d = { .quiet = true };
+    const char *s = stamp(a, dir);
+    bool ok = s && file_write_all(&d, arena_printf(a, "%s/net.plist", dir), "{}\n", 3)
+              && file_write_all(&d, arena_printf(a, "%s/data", dir), s, strlen(s));
+    diag_free(&d);
+    return ok;
+}
+
+static bool files_match(Arena *a, const char *dir)
+{
+    Diag d = { .quiet = true };
+    Mapped data = { 0 };
+    const char *s = stamp(a, dir);
+    bool ok = s && file_map(&d, arena_printf(a, "%s/data", dir), &data)
+              && data.size == strlen(s) && !memcmp(data.data, s, data.size);
+    file_unmap(&data);
+    diag_free(&d);
+    return ok;
+}
+
+static bool may_compile(void)
+{
+    const long most = fault("compiles") ? fault("compiles") : COMPILATIONS;
+    pthread_mutex_lock(&counts);
+    bool ok = compilations < most;
+    if (ok) compilations++;
+    pthread_mutex_unlock(&counts);
+    return ok;
+}
+
+static Flag model_compile(Id self, Sel sel, unsigned qos, Id options, Id *error)
+{
+    Model *m = (Model *)self;
+    Arena a = { 0 };
+    Buf why = { 0 };
+    (void)qos;
+    expect(options, &dict_class, sel);
+    usleep((useconds_t)fault("slow") * 1000);
+    const char *dir = folder(m, &a);
+    Compiled *c = may_compile() ? compiled_new(dir, &why) : NULL;
+    bool ok = c && (fault("uncompiled") || leave_files(&a, dir));
+    compiled_free(c);
+    pthread_mutex_lock(&m->lock);
+    m->compiled |= ok;
+    pthread_mutex_unlock(&m->lock);
+    if (!ok) refuse(error, 1, "_ANECompiler : ANECCompile() FAILED: %s", why.s ? why.s : "");
+    buf_free(&why);
+    arena_free(&a);
+    return ok;
+}
+
+/* ---- what a compiled model says of itself ----------------------------------------------------------- */
+
+static Id describe_place(const Place *p)
+{
+    const char *const key[] = { "Name", "Symbol", "Channels", "Height", "Width",
+                                "RowStride", "PlaneStride", "Type" };
+    const Id value[] = {
+        make_string(p->name), make_string(p->name), make_number(p->channels),
+        make_number(p->height), make_number(p->width), make_number((int64_t)p->row),
+        make_number((int64_t)p->plane),
+        make_string(p->element == 4 ? "Float32" : p->element == 2 ? "Float16" : "Int8"),
+    };
+    return make_dict(COUNT(key), key, value);
+}
+
+typedef struct { Id item[256]; size_t n; } List;
+
+static void list_add(List *l, Id item)
+{
+    if (l->n == COUNT(l->item)) standin_abort("more than %zu ports", COUNT(l->item));
+    l->item[l->n++] = item;
+}
+
+static Id list_made(List *l) { return make_array(l->n, l->item); }
+
+static void describe_ports(const Place *p, int n, List *all, Id *live, Id *indices)
+{
+    List list = { .n = 0 }, index = { .n = 0 };
+    for (int i = 0; i < n; i++) {
+        list_add(all, make_string(p[i].name));
+        list_add(&list, describe_place(&p[i]));
+        list_add(&index, make_number(p[i].symbol));
+    }
+    *live = list_made(&list);
+    *indices = list_made(&index);
+}
+
+static Id describe(const Compiled *c)
+{
+    const Procedure *p;
+    const int n = compiled_procedures(c, &p);
+    List in = { .n = 0 }, out = { .n = 0 }, status = { .n = 0 }, procedures = { .n = 0 };
+    const char *names[256];
+    Id ids[256];
+    if (n > (int)COUNT(ids)) standin_abort("more than %zu procedures", COUNT(ids));
+    for (int i = 0; i < n; i++) {
+        const char *const lists[] = { "LiveInputList", "LiveOutputList" };
+        const char *const how[] = { "InputSymbolIndexArray", "OutputSymbolIndexArray", "ProcedureID" };
+        Id live[2], index[3] = { NULL, NULL, make_number(i) };
+        describe_ports(p[i].in, p[i].nin, &in, &live[0], &index[0]);
+        describe_ports(p[i].out, p[i].nout, &out, &live[1], &index[1]);
+        list_add(&status, make_dict(2, lists, live));
+        list_add(&procedures, make_dict(3, how, index));
+        names[i] = p[i].name;
+        ids[i] = make_number(i);
+    }
+    const char *const about[] = { "ANEFModelInputSymbolsArray", "ANEFModelOutputSymbolsArray",
+                                  "ANEFModelProcedures", "ProcedureNameToIDMap" };
+    const Id told[] = { list_made(&in), list_made(&out), list_made(&procedures),
+                        make_dict((size_t)n, names, ids) };
+    const char *const top[] = { "NetworkStatusList", "ANEFModelDescription" };
+    const Id all[] = { list_made(&status), make_dict(COUNT(about), about, told) };
+    return make_dict(COUNT(top), top, all);
+}
+
+/* ---- loading ---------------------------------------------------------------------------------------- */
+
+static Flag take_slot(Id *error)
+{
+    const long most = fault("slots") ? fault("slots") : SLOTS;
+    pthread_mutex_lock(&counts);
+    bool busy = busy_loads < fault("load-busy"), full = slots_taken >= most;
+    if (busy) busy_loads++;
+    else if (!full) slots_taken++;
+    pthread_mutex_unlock(&counts);
+    if (busy) return refuse(error, 4, "Program load failure: status=0x5: no ANE resources");
+    if (full) return refuse(error, 4, "Program load failure (0x50004)");
+    return 1;
+}
+
+static Flag load(Model *m, Id *error)
+{
+    Arena a = { 0 };
+    Buf why = { 0 };
+    const char *dir = folder(m, &a);
+    bool first = !m->tried;
+    m->tried = true;
+    Flag ok = !m->loaded ? 1 : refuse(error, 3, "the model is loaded");
+    if (ok && first && fault("load-once")) ok = refuse(error, 4, "Program load failure");
+    if (ok && !m->compiled && (fault("load-never") || !files_match(&a, dir)))
+        ok = refuse(error, 4, "Program load failure: must re-compile (0x20004)");
+    if (ok) ok = take_slot(error);
+    if (ok && !(m->loaded = compiled_new(dir, &why))) {
+        pthread_mutex_lock(&counts);
+        slots_taken--;
+        pthread_mutex_unlock(&counts);
+        ok = refuse(error, 4, "Program load failure: %s", why.s ? why.s : "");
+    }
+    if (ok && !m->inner) {
+        m->inner = object_new(&inner_class);
+        m->inner->attributes = fault("no-attributes") ? make_dict(0, NULL, NULL) : describe(m->loaded);
+    }
+    buf_free(&why);
+    arena_free(&a);
+    return ok;
+}
+
+static Flag model_load(Id self, Sel sel, unsigned qos, Id options, Id *error)
+{
+    Model *m = (Model *)self;
+    (void)qos;
+    expect(options, &dict_class, sel);
+    pthread_mutex_lock(&m->lock);
+    Flag ok = load(m, error);
+    pthread_mutex_unlock(&m->lock);
+    return ok;
+}
+
+static Flag model_unload(Id self, Sel sel, unsigned qos, Id *error)
+{
+    Model *m = (Model *)self;
+    (void)sel, (void)qos;
+    pthread_mutex_lock(&m->lock);
+    bool was = m->loaded != NULL;
+    leave_slot(m);
+    pthread_mutex_unlock(&m->lock);
+    return was ? 1 : refuse(error, 3, "the model is not loaded");
+}
+
+static Id model_inner(Id self, Sel sel)
+{
+    (void)sel;
+    Inner *inner = ((Model *)self)->inner;
+    return inner ? &inner->object : NULL;
+}
+
+/* ---- requests ----------------------------------------------------------------------------------------- */
+
+typedef struct { Object object; Surface *surface; } Wrapper;
+typedef struct { Object object; Array *in, *in_index, *out, *out_index; int64_t procedure; } Request;
+
+static void destroy_wrapper(Id o) { object_release(&((Wrapper *)o)->surface->object); }
+
+static Id wrapper_make(Id class, Sel sel, Id surface)
+{
+    (void)class;
+    expect(surface, &surface_class, sel);
+    Wrapper *w = object_new(&wrapper_class);
+    w->surface = (Surface *)object_retain(surface);
+    return object_autorelease(&w->object);
+}
+
+static const Method wrapper_makers[] = { METHOD("objectWithIOSurface:", wrapper_make), { NULL, NULL } };
+CLASS(wrapper_class, "_ANEIOSurfaceObject", Wrapper, destroy_wrapper, NULL, wrapper_makers);
+
+static void destroy_request(Id o)
+{
+    Request *r = (Request *)o;
+    object_release(&r->in->object);
+    object_release(&r->in_index->object);
+    object_release(&r->out->object);
+    object_release(&r->out_index->object);
+}
+
+static Array *take_array(Id array, const Class *of, Sel sel)
+{
+    Array *a = expect(array, &array_class, sel);
+    for (size_t i = 0; i < a->count; i++) expect(a->item[i], of, sel);
+    return (Array *)object_retain(array);
+}
+
+static Id request_make(Id class, Sel sel, Id in, Id in_index, Id out, Id out_index, Id weights,
+                       Id statistics, Id procedure)
+{
+    (void)class;
+    if (weights || statistics) standin_abort("%s: a weights buffer or statistics", sel);
+    Request *r = object_new(&request_class);
+    r->in = take_array(in, &wrapper_class, sel);
+    r->in_index = take_array(in_index, &number_class, sel);
+    r->out = take_array(out, &wrapper_class, sel);
+    r->out_index = take_array(out_index, &number_class, sel);
+    r->procedure = ((Number *)expect(procedure, &number_class, sel))->value;
+    return object_autorelease(&r->object);
+}
+
+static Flag request_validate(Id self, Sel sel)
+{
+    const Request *r = (Request *)self;
+    (void)sel;
+    return r->in->count == r->in_index->count && r->out->count == r->out_index->count && r->out->count;
+}
+
+static const Method request_methods[] = { METHOD("validate", request_validate), { NULL, NULL } };
+static const Method request_makers[] = {
+    METHOD("requestWithInputs:inputIndices:outputs:outputIndices:weightsBuffer:perfStats:procedureIndex:",
+           request_make),
+    { NULL, NULL },
+};
+CLASS(request_class, "_ANERequest", Request, destroy_request, request_methods, request_makers);
+
+/* ---- evaluating --------------------------------------------------------------------------------------- */
+
+static Flag processing_failed(Id *error, unsigned status)
+{
+    return refuse(error, 8, "ANEProgramProcessRequestDirect() Failed with status=0x%x : statusType=0x9: "
+                            "Program Inference error", status);
+}
+
+/* The surface of each place, by its symbol's index. */
+static Flag match(const Array *wrapper, const Array *index, const Place *place, int n, Surface **out,
+                  Id *error)
+{
+    if (wrapper->count != (size_t)n) return processing_failed(error, 0x2);
+    for (int i = 0; i < n; i++) {
+        out[i] = NULL;
+        for (int k = 0; k < n; k++)
+            if (((Number *)index->item[k])->value == place[i].symbol)
+                out[i] = ((Wrapper *)wrapper->item[k])->surface;
+        if (!out[i]) return processing_failed(error, 0x2);
+        if (out[i]->bytes < place[i].bytes || out[i]->row != place[i].row)
+            return processing_failed(error, 0x1d);
+    }
+    return 1;
+}
+
+static void take_all(Surface *const *s, int n, bool take)
+{
+    for (int i = 0; i < n; i++) {
+        if (!take) surface_give(s[i]);
+        else if (!surface_take(s[i])) standin_abort("evaluation while a surface is locked");
+    }
+}
+
+static Flag evaluate(Model *m, const Request *r, Id *error)
+{
+    const Procedure *p;
+    const int n = m->loaded ? compiled_procedures(m->loaded, &p) : 0;
+    Surface *in[256], *out[256];
+    Buf why = { 0 };
+    if (!m->loaded) return refuse(error, 5, "the model is not loaded");
+    if (r->procedure < 0 || r->procedure >= n) return processing_failed(error, 0x2);
+    p += r->procedure;
+    if (fault("eval-fails")) return processing_failed(error, 0x2);
+    if (!match(r->in, r->in_index, p->in, p->nin, in, error)
+        || !match(r->out, r->out_index, p->out, p->nout, out, error))
+        return 0;
+    take_all(in, p->nin, true);
+    take_all(out, p->nout, true);
+    bool ok = compiled_run(m->loaded, (int)r->procedure, in, out, &why);
+    take_all(in, p->nin, false);
+    take_all(out, p->nout, false);
+    if (!ok) refuse(error, 8, "Program Inference error: %s", why.s ? why.s : "");
+    buf_free(&why);
+    return ok;
+}
+
+static Flag model_evaluate(Id self, Sel sel, unsigned qos, Id options, Id request, Id *error)
+{
+    Model *m = (Model *)self;
+    (void)qos;
+    expect(options, &dict_class, sel);
+    const Request *r = expect(request, &request_class, sel);
+    pthread_mutex_lock(&m->lock);
+    Flag ok = evaluate(m, r, error);
+    pthread_mutex_unlock(&m->lock);
+    return ok;
+}
+
+static const Method model_methods[] = {
+    METHOD("hexStringIdentifier", model_name),
+    METHOD("localModelPath", model_path),
+    METHOD("compileWithQoS:options:error:", model_compile),
+    METHOD("loadWithQoS:options:error:", model_load),
+    METHOD("unloadWithQoS:error:", model_unload),
+    METHOD("model", model_inner),
+    METHOD("evaluateWithQoS:options:request:error:", model_evaluate),
+    { NULL, NULL },
+};
+static const Method model_makers[] = { METHOD("inMemoryModelWithDescriptor:", model_make), { NULL, NULL } };
+CLASS(model_class, "_ANEInMemoryModel", Model, destroy_model, model_methods, model_makers);
+
+/* ---- the device --------------------------------------------------------------------------------------- */
+
+static Flag device_has(Id class, Sel sel) { (void)class, (void)sel; return !fault("no-engine"); }
+
+static Id device_type(Id class, Sel sel)
+{
+    (void)class, (void)sel;
+    return object_autorelease(make_string(machine()->arch));
+}
+
+static Id device_build(Id class, Sel sel)
+{
+    (void)class, (void)sel;
+    return object_autorelease(make_string(machine()->build));
+}
+
+static const Method device_methods[] = {
+    METHOD("hasANE", device_has),
+    METHOD("aneSubType", device_type),
+    METHOD("buildVersion", device_build),
+    { NULL, NULL },
+};
+CLASS(device_class, "_ANEDeviceInfo", Object, NULL, NULL, device_methods);

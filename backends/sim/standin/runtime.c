@@ -1,0 +1,259 @@
+/* runtime.c -- the Objective-C runtime: classes, selectors, sends, counts, pools. */
+#include "standin.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Noreturn void standin_abort(const char *fmt, ...)
+{
+    va_list ap;
+    fputs("anesim: ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    abort();
+}
+
+/* ---- classes ---------------------------------------------------------------------------------- */
+
+#define CLASSES(X) \
+    X(string_class) X(number_class) X(data_class) X(array_class) X(dict_class) X(error_class) \
+    X(surface_class) X(descriptor_class) X(model_class) X(inner_class) X(request_class) \
+    X(wrapper_class) X(device_class)
+#define DECLARE(c) extern Class c;
+CLASSES(DECLARE)
+#define LIST(c) &c,
+static Class *const classes[] = { CLASSES(LIST) };
+
+EXPORT Class *objc_getClass(const char *name);
+EXPORT Class *objc_getClass(const char *name)
+{
+    for (size_t i = 0; i < COUNT(classes); i++)
+        if (!strcmp(classes[i]->name, name)) return classes[i];
+    return NULL;
+}
+
+/* ---- selectors: equal names are one pointer ----------------------------------------------------- */
+
+static pthread_mutex_t selectors_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct Selector {
+    struct Selector *next;
+    char name[];
+} *selectors;
+
+EXPORT Sel sel_registerName(const char *name);
+EXPORT Sel sel_registerName(const char *name)
+{
+    pthread_mutex_lock(&selectors_lock);
+    struct Selector *s = selectors;
+    while (s && strcmp(s->name, name) != 0) s = s->next;
+    if (!s) {
+        s = malloc(sizeof *s + strlen(name) + 1);
+        if (!s) standin_abort("no memory for a selector");
+        strcpy(s->name, name);
+        s->next = selectors;
+        selectors = s;
+    }
+    pthread_mutex_unlock(&selectors_lock);
+    return s->name;
+}
+
+/* ---- sends -------------------------------------------------------------------------------------- */
+
+static Class released = { .name = "a released object" };
+
+static Id method_retain(Id self, Sel sel) { (void)sel; return object_retain(self); }
+static void method_release(Id self, Sel sel) { (void)sel; object_release(self); }
+static Id method_autorelease(Id self, Sel sel) { (void)sel; return object_autorelease(self); }
+
+static const Method root[] = {
+    METHOD("retain", method_retain),
+    METHOD("release", method_release),
+    METHOD("autorelease", method_autorelease),
+    { NULL, NULL },
+};
+
+static Imp *find_in(const Method *m, Sel sel)
+{
+    for (; m && m->selector; m++)
+        if (!strcmp(m->selector, sel)) return m->fn;
+    return NULL;
+}
+
+/* Called by objc_msgSend: the function that answers. */
+Imp *standin_find(Id self, Sel sel);
+__attribute__((used, visibility("hidden"))) Imp *standin_find(Id self, Sel sel)
+{
+    Imp *fn = find_in(self->isa->method, sel);
+    if (!fn && self->isa->meta) fn = find_in(root, sel); /* instances alone are counted */
+    if (!fn || self->isa == &released)
+        standin_abort("%s does not understand %s", self->isa->name, sel);
+    return fn;
+}
+
+/* The arguments are kept, the method is found, and it is jumped to as if it had been called: it sees
+ * the caller's registers and stack. None here takes floating-point numbers. */
+#if defined(__APPLE__)
+#define SYMBOL(s) "_" #s
+#define GLOBAL(s) ".globl _" #s "\n_" #s ":\n"
+#else
+#define SYMBOL(s) #s
+#define GLOBAL(s) ".globl " #s "\n.type " #s ",%function\n" #s ":\n"
+#endif
+#if defined(__x86_64__)
+__asm__(".text\n" GLOBAL(objc_msgSend)
+        "   testq %rdi, %rdi\n"
+        "   je 1f\n"
+        "   pushq %rbp\n"
+        "   movq %rsp, %rbp\n"
+        "   pushq %rdi\n   pushq %rsi\n   pushq %rdx\n   pushq %rcx\n   pushq %r8\n   pushq %r9\n"
+        "   call " SYMBOL(standin_find) "\n"
+        "   movq %rax, %r11\n"
+        "   popq %r9\n   popq %r8\n   popq %rcx\n   popq %rdx\n   popq %rsi\n   popq %rdi\n"
+        "   popq %rbp\n"
+        "   jmpq *%r11\n"
+        "1: xorl %eax, %eax\n"
+        "   ret\n");
+#elif defined(__aarch64__)
+__asm__(".text\n.p2align 2\n" GLOBAL(objc_msgSend)
+        "   cbz x0, 1f\n"
+        "   stp x29, x30, [sp, #-96]!\n"
+        "   mov x29, sp\n"
+        "   stp x0, x1, [sp, #16]\n   stp x2, x3, [sp, #32]\n"
+        "   stp x4, x5, [sp, #48]\n   stp x6, x7, [sp, #64]\n   str x8, [sp, #80]\n"
+        "   bl " SYMBOL(standin_find) "\n"
+        "   mov x16, x0\n"
+        "   ldp x0, x1, [sp, #16]\n   ldp x2, x3, [sp, #32]\n"
+        "   ldp x4, x5, [sp, #48]\n   ldp x6, x7, [sp, #64]\n   ldr x8, [sp, #80]\n"
+        "   ldp x29, x30, [sp], #96\n"
+        "   br x16\n"
+        "1: ret\n");
+#else
+#error "no objc_msgSend for this processor"
+#endif
+
+/* ---- counts ------------------------------------------------------------------------------------- */
+
+/* The last objects released stay in memory, so that a message to one finds out. */
+enum { KEPT = 1024 };
+static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
+static Id kept[KEPT];
+static size_t kept_at;
+
+void *object_new(Class *c)
+{
+    Id o = calloc(1, c->size);
+    if (!o) standin_abort("no memory for %s", c->name);
+    o->isa = c;
+    o->count = 1;
+    c->live++;
+    return o;
+}
+
+Id object_retain(Id o)
+{
+    if (!o) return NULL;
+    if (o->isa == &released || o->count <= 0) standin_abort("retain of a released object");
+    if (o->isa->meta) o->count++; /* classes are not counted */
+    return o;
+}
+
+void object_release(Id o)
+{
+    if (!o) return;
+    if (o->isa == &released) standin_abort("a release too many");
+    if (!o->isa->meta) return;
+    int left = --o->count;
+    if (left < 0) standin_abort("a release too many of %s", o->isa->name);
+    if (left > 0) return;
+    Class *c = o->isa;
+    if (c->destroy) c->destroy(o);
+    c->live--;
+    o->isa = &released;
+    pthread_mutex_lock(&kept_lock);
+    free(kept[kept_at]);
+    kept[kept_at] = o;
+    kept_at = (kept_at + 1) % KEPT;
+    pthread_mutex_unlock(&kept_lock);
+}
+
+EXPORT Id objc_retain(Id o);
+EXPORT Id objc_retain(Id o) { return object_retain(o); }
+EXPORT void objc_release(Id o);
+EXPORT void objc_release(Id o) { object_release(o); }
+
+void *expect_or_nil(const void *o, const Class *c, const char *where)
+{
+    const Object *object = o;
+    if (object && object->isa != c)
+        standin_abort("%s takes %s, not %s", where, c->name, object->isa->name);
+    return (void *)(uintptr_t)o;
+}
+
+void *expect(const void *o, const Class *c, const char *where)
+{
+    if (!o) standin_abort("%s takes %s, not nil", where, c->name);
+    return expect_or_nil(o, c, where);
+}
+
+/* ---- pools: of each thread, nested -------------------------------------------------------------- */
+
+typedef struct Pool Pool;
+struct Pool {
+    Pool *outer;
+    Id *item;
+    size_t count, room;
+};
+static _Thread_local Pool *pool;
+
+Id object_autorelease(Id o)
+{
+    if (!pool) standin_abort("%s is autoreleased, and no pool is open", o->isa->name);
+    if (pool->count == pool->room) {
+        pool->room = pool->room ? 2 * pool->room : 16;
+        pool->item = realloc(pool->item, pool->room * sizeof *pool->item);
+        if (!pool->item) standin_abort("no memory for a pool");
+    }
+    return pool->item[pool->count++] = o;
+}
+
+EXPORT void *objc_autoreleasePoolPush(void);
+EXPORT void *objc_autoreleasePoolPush(void)
+{
+    Pool *p = calloc(1, sizeof *p);
+    if (!p) standin_abort("no memory for a pool");
+    p->outer = pool;
+    return pool = p;
+}
+
+EXPORT void objc_autoreleasePoolPop(void *token);
+EXPORT void objc_autoreleasePoolPop(void *token)
+{
+    if (!pool || token != pool) standin_abort("a pool is closed that is not the innermost");
+    Pool *p = pool;
+    while (p->count) object_release(p->item[--p->count]);
+    pool = p->outer;
+    free(p->item);
+    free(p);
+}
+
+/* ---- the end ------------------------------------------------------------------------------------ */
+
+__attribute__((destructor)) static void look_for_leaks(void)
+{
+    bool any = false;
+    for (size_t i = 0; i < COUNT(classes); i++) {
+        if (!classes[i]->live) continue;
+        fprintf(stderr, "anesim: %d objects of %s are left\n", classes[i]->live, classes[i]->name);
+        any = true;
+    }
+    for (size_t i = 0; i < KEPT; i++) free(kept[i]);
+    while (selectors) {
+        struct Selector *next = selectors->next;
+        free(selectors);
+        selectors = next;
+    }
+    if (any) abort();
+}

@@ -1,0 +1,128 @@
+/* standin.h -- a stand-in for Apple's libraries, built on any host as libanesim.so.
+ *
+ * It exports what backends/ane looks up by name: the Objective-C runtime, CoreFoundation, IOSurface,
+ * the engine's private classes, Core ML. Behind them programs are compiled and run for the chip that
+ * ANESIM_CHIP names (m1 to m5; m1 without it). It is stricter than Apple's: an unknown selector, a
+ * message to a released object, a release too many, an argument of the wrong class, a surface touched
+ * while it is not locked, an object that is left at the end: each aborts with a line that says so.
+ * ANESIM_FAULT, a list of rows of faults.def, makes it fail as the real ones were seen to.
+ *
+ * Like what it stands for it keeps state for the whole process; no library of ours does. */
+#ifndef ANEC_STANDIN_H
+#define ANEC_STANDIN_H
+
+#include "../../../base/base.h"
+
+#include <stdatomic.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+typedef struct Class Class;
+typedef struct {
+    Class *isa; /* first, as in Objective-C */
+    atomic_int count;
+} Object;
+typedef Object *Id;
+typedef const char *Sel;
+typedef signed char Flag;
+typedef void Imp(void);
+
+typedef struct {
+    const char *selector; /* NULL ends a table */
+    Imp *fn;
+} Method;
+#define METHOD(selector, fn) { selector, (Imp *)(void (*)(void))(fn) }
+
+struct Class {
+    Object object;
+    const char *name;
+    const Method *method;
+    void (*destroy)(Id);
+    size_t size;
+    atomic_int live;
+    Class *meta; /* of a class: where its class methods are; NULL in a metaclass */
+};
+
+/* A class and its metaclass. */
+#define CLASS(v, class_name, type, destroyer, methods, class_methods)                                \
+    static Class v##_meta = { .name = class_name, .method = class_methods };                         \
+    Class v = { .object = { .isa = &v##_meta }, .name = class_name, .method = methods,               \
+                .destroy = destroyer, .size = sizeof(type), .meta = &v##_meta }
+
+_Noreturn void standin_abort(const char *fmt, ...) PRINTF(1, 2);
+
+void *object_new(Class *c); /* zeroed, count 1 */
+Id object_retain(Id o);
+void object_release(Id o);
+Id object_autorelease(Id o);
+/* Aborts unless o is an object of that class (or NULL where that is allowed). */
+void *expect(const void *o, const Class *c, const char *where);
+void *expect_or_nil(const void *o, const Class *c, const char *where);
+
+/* ---- values ---------------------------------------------------------------------------------- */
+
+typedef struct { Object object; char *text; } String;
+typedef struct { Object object; int64_t value; } Number;
+typedef struct { Object object; unsigned char *bytes; size_t size; } Data;
+typedef struct { Object object; size_t count; Id *item; } Array;
+typedef struct { Object object; size_t count; Id *key, *value; } Dict;
+typedef struct { Object object; char *text; long code; } Error;
+extern Class string_class, number_class, data_class, array_class, dict_class, error_class;
+
+Id make_string(const char *s); /* all retained: the caller's */
+Id make_number(int64_t v);
+Id make_array(size_t n, const Id *item); /* takes the items over */
+Id make_dict(size_t n, const char *const *key, const Id *value); /* takes the values over */
+Id dict_find(const Dict *d, const char *key);
+/* *error, where there is one, becomes an autoreleased NSError; always NO. */
+Flag refuse(Id *error, long code, const char *fmt, ...) PRINTF(3, 4);
+
+/* ---- surfaces --------------------------------------------------------------------------------- */
+
+typedef struct {
+    Object object;
+    unsigned char *base;
+    size_t mapped, bytes, row;
+    int readers, writers, users; /* locks of the processor; uses by the engine */
+} Surface;
+extern Class surface_class;
+/* The engine's own access; false: the processor holds a lock. */
+bool surface_take(Surface *s);
+void surface_give(Surface *s);
+
+/* ---- faults, and the machine that is stood in for ---------------------------------------------- */
+
+/* The number of a fault that is asked for ("slots:3"), 1 without one; 0: it is not asked for. */
+long fault(const char *name);
+bool fault_names(const char *name, const char *what); /* "refuse:fp32": name refuse, what fp32 */
+
+typedef struct {
+    const char *chip, *arch, *build;
+    bool by_size; /* the compiler orders inputs by size; otherwise by name */
+} Machine;
+const Machine *machine(void);
+
+/* ---- programs ----------------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *name;
+    int64_t batch, channels, height, width;
+    size_t row, plane, bytes;
+    int element, symbol;
+} Place;
+
+typedef struct {
+    const char *name;
+    Place *in, *out; /* in the order of their symbols */
+    int nin, nout;
+} Procedure;
+
+/* A folder with model.mil and weights, compiled. */
+typedef struct Compiled Compiled;
+Compiled *compiled_new(const char *dir, Buf *why); /* NULL: refused */
+void compiled_free(Compiled *c);
+int compiled_procedures(const Compiled *c, const Procedure **out);
+/* Surfaces in the order of Procedure.in and .out. */
+bool compiled_run(Compiled *c, int procedure, Surface *const *in, Surface *const *out, Buf *why);
+
+#endif

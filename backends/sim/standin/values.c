@@ -1,0 +1,260 @@
+/* values.c -- CoreFoundation's values, which are Foundation's objects. */
+#include "standin.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { UTF8 = 0x08000100, NUMBER_INT32 = 3, NUMBER_INT64 = 4 };
+
+static void destroy_string(Id o) { free(((String *)o)->text); }
+static void destroy_data(Id o) { free(((Data *)o)->bytes); }
+static void destroy_error(Id o) { free(((Error *)o)->text); }
+
+static void destroy_array(Id o)
+{
+    Array *a = (Array *)o;
+    for (size_t i = 0; i < a->count; i++) object_release(a->item[i]);
+    free(a->item);
+}
+
+static void destroy_dict(Id o)
+{
+    Dict *d = (Dict *)o;
+    for (size_t i = 0; i < d->count; i++) {
+        object_release(d->key[i]);
+        object_release(d->value[i]);
+    }
+    free(d->key);
+    free(d->value);
+}
+
+CLASS(string_class, "NSString", String, destroy_string, NULL, NULL);
+CLASS(number_class, "NSNumber", Number, NULL, NULL, NULL);
+CLASS(data_class, "NSData", Data, destroy_data, NULL, NULL);
+CLASS(array_class, "NSArray", Array, destroy_array, NULL, NULL);
+CLASS(dict_class, "NSDictionary", Dict, destroy_dict, NULL, NULL);
+CLASS(error_class, "NSError", Error, destroy_error, NULL, NULL);
+
+static void *copy(const void *p, size_t n)
+{
+    void *to = malloc(n + 1);
+    if (!to) standin_abort("no memory for %zu bytes", n);
+    if (n) memcpy(to, p, n);
+    return to;
+}
+
+/* ---- making ------------------------------------------------------------------------------------- */
+
+Id make_string(const char *s)
+{
+    String *o = object_new(&string_class);
+    o->text = copy(s, strlen(s) + 1);
+    return &o->object;
+}
+
+Id make_number(int64_t v)
+{
+    Number *o = object_new(&number_class);
+    o->value = v;
+    return &o->object;
+}
+
+Id make_array(size_t n, const Id *item)
+{
+    Array *o = object_new(&array_class);
+    o->count = n;
+    o->item = copy(item, n * sizeof *item);
+    return &o->object;
+}
+
+Id make_dict(size_t n, const char *const *key, const Id *value)
+{
+    Dict *o = object_new(&dict_class);
+    o->count = n;
+    o->key = copy(key, n * sizeof *o->key);
+    o->value = copy(value, n * sizeof *o->value);
+    for (size_t i = 0; i < n; i++) o->key[i] = make_string(key[i]);
+    return &o->object;
+}
+
+Id dict_find(const Dict *d, const char *key)
+{
+    for (size_t i = 0; i < d->count; i++)
+        if (d->key[i]->isa == &string_class && !strcmp(((String *)d->key[i])->text, key))
+            return d->value[i];
+    return NULL;
+}
+
+Flag refuse(Id *error, long code, const char *fmt, ...)
+{
+    Buf text = { 0 };
+    va_list ap;
+    if (!error) return 0;
+    va_start(ap, fmt);
+    buf_vprintf(&text, fmt, ap);
+    va_end(ap);
+    Error *e = object_new(&error_class);
+    e->code = code;
+    e->text = copy(text.s ? text.s : "", text.len + 1);
+    buf_free(&text);
+    *error = object_autorelease(&e->object);
+    return 0;
+}
+
+/* ---- what is exported ----------------------------------------------------------------------------- */
+
+EXPORT const long kCFTypeArrayCallBacks[5], kCFTypeDictionaryKeyCallBacks[6],
+    kCFTypeDictionaryValueCallBacks[5];
+const long kCFTypeArrayCallBacks[5], kCFTypeDictionaryKeyCallBacks[6],
+    kCFTypeDictionaryValueCallBacks[5];
+
+#define EXPORTED(ret, name, args) \
+    EXPORT ret name args;         \
+    EXPORT ret name args
+
+EXPORTED(void, CFRelease, (Id o))
+{
+    if (!o) standin_abort("CFRelease of nil");
+    object_release(o);
+}
+
+EXPORTED(unsigned long, CFGetTypeID, (Id o))
+{
+    if (!o) standin_abort("CFGetTypeID of nil");
+    return (unsigned long)(uintptr_t)o->isa;
+}
+
+EXPORTED(unsigned long, CFStringGetTypeID, (void)) { return (unsigned long)(uintptr_t)&string_class; }
+EXPORTED(unsigned long, CFNumberGetTypeID, (void)) { return (unsigned long)(uintptr_t)&number_class; }
+EXPORTED(unsigned long, CFArrayGetTypeID, (void)) { return (unsigned long)(uintptr_t)&array_class; }
+EXPORTED(unsigned long, CFDictionaryGetTypeID, (void)) { return (unsigned long)(uintptr_t)&dict_class; }
+
+EXPORTED(Id, CFStringCreateWithCString, (Id allocator, const char *s, uint32_t encoding))
+{
+    if (allocator || !s || encoding != UTF8) standin_abort("CFStringCreateWithCString: wrong arguments");
+    return make_string(s);
+}
+
+EXPORTED(long, CFStringGetLength, (Id s))
+{
+    return (long)strlen(((String *)expect(s, &string_class, "CFStringGetLength"))->text);
+}
+
+EXPORTED(long, CFStringGetMaximumSizeForEncoding, (long n, uint32_t encoding))
+{
+    return encoding == UTF8 ? 3 * n : -1;
+}
+
+EXPORTED(Flag, CFStringGetCString, (Id s, char *to, long room, uint32_t encoding))
+{
+    const char *text = ((String *)expect(s, &string_class, "CFStringGetCString"))->text;
+    if (encoding != UTF8 || (size_t)room < strlen(text) + 1) return 0;
+    strcpy(to, text);
+    return 1;
+}
+
+EXPORTED(Id, CFNumberCreate, (Id allocator, long type, const void *v))
+{
+    int32_t small;
+    int64_t n;
+    if (allocator || !v || (type != NUMBER_INT32 && type != NUMBER_INT64))
+        standin_abort("CFNumberCreate: wrong arguments");
+    if (type == NUMBER_INT64) memcpy(&n, v, sizeof n);
+    else memcpy(&small, v, sizeof small), n = small;
+    return make_number(n);
+}
+
+EXPORTED(Flag, CFNumberGetValue, (Id n, long type, void *to))
+{
+    const Number *number = expect(n, &number_class, "CFNumberGetValue");
+    if (type != NUMBER_INT64) standin_abort("CFNumberGetValue: type %ld", type);
+    memcpy(to, &number->value, sizeof number->value);
+    return 1;
+}
+
+EXPORTED(Id, CFDataCreate, (Id allocator, const uint8_t *p, long n))
+{
+    if (allocator || n < 0 || (n && !p)) standin_abort("CFDataCreate: wrong arguments");
+    Data *d = object_new(&data_class);
+    d->bytes = copy(p, (size_t)n);
+    d->size = (size_t)n;
+    return &d->object;
+}
+
+EXPORTED(Id, CFArrayCreate, (Id allocator, const void **item, long n, const void *calls))
+{
+    if (allocator || n < 0 || calls != kCFTypeArrayCallBacks)
+        standin_abort("CFArrayCreate: wrong arguments");
+    Array *a = object_new(&array_class);
+    a->item = copy(item, (size_t)n * sizeof *a->item);
+    a->count = (size_t)n;
+    for (long i = 0; i < n; i++) {
+        if (!a->item[i]) standin_abort("CFArrayCreate: item %ld is nil", i);
+        object_retain(a->item[i]);
+    }
+    return &a->object;
+}
+
+EXPORTED(long, CFArrayGetCount, (Id a))
+{
+    return (long)((Array *)expect(a, &array_class, "CFArrayGetCount"))->count;
+}
+
+EXPORTED(Id, CFArrayGetValueAtIndex, (Id a, long i))
+{
+    const Array *array = expect(a, &array_class, "CFArrayGetValueAtIndex");
+    if (i < 0 || (size_t)i >= array->count) standin_abort("index %ld beyond an array's end", i);
+    return array->item[i];
+}
+
+EXPORTED(Id, CFDictionaryCreate, (Id allocator, const void **key, const void **value, long n,
+                                  const void *key_calls, const void *value_calls))
+{
+    if (allocator || n < 0 || key_calls != kCFTypeDictionaryKeyCallBacks
+        || value_calls != kCFTypeDictionaryValueCallBacks)
+        standin_abort("CFDictionaryCreate: wrong arguments");
+    Dict *d = object_new(&dict_class);
+    d->count = (size_t)n;
+    d->key = copy(key, (size_t)n * sizeof *d->key);
+    d->value = copy(value, (size_t)n * sizeof *d->value);
+    for (long i = 0; i < n; i++) {
+        if (!d->key[i] || !d->value[i]) standin_abort("CFDictionaryCreate: nil at %ld", i);
+        object_retain(d->key[i]);
+        object_retain(d->value[i]);
+    }
+    return &d->object;
+}
+
+EXPORTED(Id, CFDictionaryGetValue, (Id d, Id key))
+{
+    const String *k = expect(key, &string_class, "CFDictionaryGetValue");
+    return dict_find(expect(d, &dict_class, "CFDictionaryGetValue"), k->text);
+}
+
+/* An NSError's domain is a constant: made once, never counted. */
+static String domain = { .object = { .isa = &string_class, .count = 1 << 30 },
+                         .text = (char[]){ "com.apple.appleneuralengine" } };
+
+EXPORTED(Id, CFErrorGetDomain, (Id e))
+{
+    expect(e, &error_class, "CFErrorGetDomain");
+    return &domain.object;
+}
+
+EXPORTED(long, CFErrorGetCode, (Id e))
+{
+    return ((Error *)expect(e, &error_class, "CFErrorGetCode"))->code;
+}
+
+EXPORTED(Id, CFErrorCopyDescription, (Id e))
+{
+    return make_string(((Error *)expect(e, &error_class, "CFErrorCopyDescription"))->text);
+}
+
+EXPORTED(Id, NSTemporaryDirectory, (void))
+{
+    const char *temp = getenv("TMPDIR");
+    char path[4096];
+    snprintf(path, sizeof path, "%s/", temp && *temp ? temp : "/tmp");
+    return object_autorelease(make_string(path));
+}

@@ -1,0 +1,50 @@
+/* standin.h -- for unit tests that run against the stand-in for Apple's libraries. */
+#ifndef ANEC_TEST_STANDIN_H
+#define ANEC_TEST_STANDIN_H
+
+#include "unit.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Makes the libraries be the stand-in that lies beside this build's tests: build/libanesim.so. */
+static inline void use_standin(const char *argv0)
+{
+    Arena a = { 0 };
+    char real[4096];
+    const char *lib = arena_printf(&a, "%s/../libanesim.so", file_dir(&a, argv0));
+    if (!realpath(lib, real)) fail_msg("%s is not there", lib);
+    setenv("ANEC_ANE_LIB", real, 1);
+    arena_free(&a);
+}
+
+static inline void set_machine(const char *chip, const char *faults)
+{
+    setenv("ANESIM_CHIP", chip, 1);
+    setenv("ANESIM_FAULT", faults, 1);
+}
+
+/* Runs fn in a process of its own; its status as from waitpid, and what it wrote to stderr. */
+static inline int run_apart(void (*fn)(void), char *said, size_t room)
+{
+    int pipes[2];
+    size_t n = 0;
+    assert_int_equal(pipe(pipes), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    if (!child) {
+        dup2(pipes[1], 2);
+        close(pipes[0]);
+        fn();
+        exit(0);
+    }
+    close(pipes[1]);
+    for (ssize_t got; n + 1 < room && (got = read(pipes[0], said + n, room - 1 - n)) > 0;) n += (size_t)got;
+    said[n] = 0;
+    close(pipes[0]);
+    int status = 0;
+    waitpid(child, &status, 0);
+    return status;
+}
+
+#endif

@@ -1,0 +1,326 @@
+/* test_engine.c -- the calls of backends/ane against the stand-in, and how strict that is. */
+#include "../../backends/ane/engine.h"
+#include "standin.h"
+
+#include <dlfcn.h>
+#include <signal.h>
+
+static const char text[] =
+    "program(1.0)\n"
+    "{\n"
+    "    func main<ios16>(tensor<fp16, [1, 2, 2, 3]> b, tensor<fp16, [1, 1, 1, 3]> a) {\n"
+    "        tensor<fp16, [1, 2, 2, 3]> sum = add(x = a, y = b)[name = tensor<string, []>(\"sum\")];\n"
+    "    } -> (sum);\n"
+    "}\n";
+
+typedef struct {
+    Arena arena;
+    Engine *engine;
+    Id model;
+    char *dir;
+    Trouble why;
+} Bench;
+
+static bool set_up(Bench *b, const char *mil)
+{
+    const char *why = "";
+    Diag d = { 0 };
+    *b = (Bench){ 0 };
+    b->engine = engine_open(&b->arena, &why);
+    if (!b->engine) {
+        b->why.text = why;
+        return false;
+    }
+    b->model = engine_model_new(b->engine, &b->arena, mil, strlen(mil), NULL, 0, &b->why);
+    if (!b->model) return false;
+    b->dir = engine_model_dir(b->engine, &b->arena, b->model);
+    assert_true(file_make_dirs(&d, b->dir));
+    assert_true(file_write_all(&d, arena_printf(&b->arena, "%s/model.mil", b->dir), mil, strlen(mil)));
+    return true;
+}
+
+static void tear_down(Bench *b)
+{
+    if (b->dir) remove_folder(b->dir);
+    if (b->engine) objc_drop(b->engine->objc, &b->model);
+    if (b->engine) engine_close(b->engine);
+    arena_free(&b->arena);
+}
+
+/* ---- the whole way -------------------------------------------------------------------------------- */
+
+static void fill(Engine *e, Id surface, const Port *p, double first)
+{
+    char *base = engine_lock(e, surface, 0);
+    for (int64_t r = 0; r < p->channels * p->height; r++)
+        for (int64_t i = 0; i < p->width; i++) {
+            char *row = base + (size_t)(r / p->height) * p->plane + (size_t)(r % p->height) * p->row;
+            ((uint16_t *)(void *)row)[i] = f16_from_double(first + (double)(r * p->width + i));
+        }
+    engine_unlock(e, surface, 0);
+}
+
+static void run_on(const char *chip, const char *first_symbol)
+{
+    Bench b;
+    Layout l;
+    Id in[2], out[1];
+    set_machine(chip, "");
+    assert_true(set_up(&b, text));
+    Engine *e = b.engine;
+    assert_string_equal(e->chip, chip);
+    assert_true(engine_compile(e, &b.arena, b.model, &b.why));
+    assert_true(engine_load(e, &b.arena, b.model, &b.why));
+    assert_true(engine_layout(e, &b.arena, b.model, "main", &l));
+    assert_int_equal(l.nin, 2);
+    for (int i = 0; i < 2; i++) {
+        if (l.in[i].symbol == 0) assert_string_equal(l.in[i].name, first_symbol);
+        assert_int_equal(l.in[i].row, 64);
+        in[i] = engine_surface_new(e, &l.in[i]);
+        fill(e, in[i], &l.in[i], l.in[i].name[0] == 'a' ? 100 : 0);
+    }
+    assert_int_equal(l.out[0].bytes, 2 * 2 * 64);
+    out[0] = engine_surface_new(e, &l.out[0]);
+    Id request = engine_request_new(e, &l, in, out);
+    assert_non_null(request);
+    assert_true(engine_run(e, &b.arena, b.model, request, &b.why));
+    const uint16_t *y = engine_lock(e, out[0], SURFACE_READ);
+    assert_float_equal(f16_to_double(y[2]), 102 + 2, 0);
+    assert_float_equal(f16_to_double(y[3 * 32 + 1]), 101 + 10, 0); /* the fourth row begins at 192 */
+    engine_unlock(e, out[0], SURFACE_READ);
+    objc_drop(e->objc, &request);
+    objc_drop(e->objc, &in[0]);
+    objc_drop(e->objc, &in[1]);
+    objc_drop(e->objc, &out[0]);
+    assert_true(engine_unload(e, &b.arena, b.model, &b.why));
+    tear_down(&b);
+}
+
+static void test_runs(void **state)
+{
+    (void)state;
+    run_on("m1", "a");
+    run_on("m4", "a");
+    run_on("m5", "a");
+}
+
+/* ---- what is refused, and in which words ------------------------------------------------------------ */
+
+typedef struct {
+    const char *fault, *text, *meaning;
+    bool transient, full;
+} Refused;
+
+static void check_refused(const Refused *r)
+{
+    Bench b;
+    set_machine("m4", r->fault);
+    bool ok = set_up(&b, text) && engine_compile(b.engine, &b.arena, b.model, &b.why)
+              && engine_load(b.engine, &b.arena, b.model, &b.why);
+    if (ok) {
+        Trouble ignored;
+        engine_unload(b.engine, &b.arena, b.model, &ignored);
+        fail_msg("%s: nothing was refused", r->fault);
+    }
+    printf("%s: %s\n", r->fault, trouble_text(&b.arena, &b.why));
+    if (!strstr(b.why.text, r->text)) fail_msg("%s: %s", r->fault, b.why.text);
+    if (r->meaning && (!b.why.meaning || !strstr(b.why.meaning, r->meaning)))
+        fail_msg("%s: %s", r->fault, b.why.meaning ? b.why.meaning : "no meaning");
+    assert_int_equal(b.why.transient, r->transient);
+    assert_int_equal(b.why.full, r->full);
+    tear_down(&b);
+}
+
+static void test_refused(void **state)
+{
+    static const Refused cases[] = {
+        { .fault = "no-engine", .text = "this machine has no Neural Engine" },
+        { .fault = "nil-descriptor", .text = "no descriptor" },
+        { .fault = "refuse:all", .text = "appleneuralengine 1: _ANECompiler : ANECCompile() FAILED" },
+        { .fault = "refuse:fp16", .text = "InvalidMILProgram (fp16" },
+        { .fault = "load-once", .text = "Program load failure" },
+        { .fault = "load-busy:1", .text = "0x5", .meaning = "no room at this moment", .transient = true },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) check_refused(&cases[i]);
+}
+
+/* Surfaces that are too small, or of other rows, are refused as on the engine: 0x1d. */
+static void test_wrong_layout(void **state)
+{
+    Bench b;
+    Layout l;
+    Id in[2], out[1];
+    (void)state;
+    set_machine("m4", "");
+    assert_true(set_up(&b, text) && engine_compile(b.engine, &b.arena, b.model, &b.why));
+    assert_true(engine_load(b.engine, &b.arena, b.model, &b.why));
+    assert_true(engine_layout(b.engine, &b.arena, b.model, "main", &l));
+    Port packed = l.out[0];
+    packed.row = 6;
+    packed.plane = 12;
+    packed.bytes = 24;
+    for (int i = 0; i < 2; i++) in[i] = engine_surface_new(b.engine, &l.in[i]);
+    out[0] = engine_surface_new(b.engine, &packed);
+    Id request = engine_request_new(b.engine, &l, in, out);
+    assert_false(engine_run(b.engine, &b.arena, b.model, request, &b.why));
+    assert_non_null(strstr(b.why.text, "status=0x1d"));
+    assert_non_null(strstr(trouble_text(&b.arena, &b.why), "do not have the layout"));
+    objc_drop(b.engine->objc, &request);
+    for (int i = 0; i < 2; i++) objc_drop(b.engine->objc, &in[i]);
+    objc_drop(b.engine->objc, &out[0]);
+    assert_true(engine_unload(b.engine, &b.arena, b.model, &b.why));
+    tear_down(&b);
+}
+
+/* ---- strictness: each of these ends the process, and says why ---------------------------------------- */
+
+static Objc *objc_of(Arena *a)
+{
+    const char *why = "";
+    Objc *o = objc_open(a, &why);
+    if (!o) fprintf(stderr, "%s\n", why);
+    return o;
+}
+
+static void unknown_selector(void)
+{
+    Arena a = { 0 };
+    Objc *o = objc_of(&a);
+    SEND0(o, Id, string_new(o, "x"), "frobnicate");
+}
+
+static void message_to_released(void)
+{
+    Arena a = { 0 };
+    Objc *o = objc_of(&a);
+    Id s = string_new(o, "x");
+    o->objc_release(s);
+    SEND0(o, Id, s, "retain");
+}
+
+static void release_too_many(void)
+{
+    Arena a = { 0 };
+    Objc *o = objc_of(&a);
+    Id s = string_new(o, "x");
+    o->objc_release(s);
+    o->objc_release(s);
+}
+
+static void leak(void)
+{
+    Arena a = { 0 };
+    string_new(objc_of(&a), "x");
+}
+
+static void no_pool(void)
+{
+    Arena a = { 0 };
+    objc_of(&a)->NSTemporaryDirectory();
+}
+
+static void wrong_class(void)
+{
+    Arena a = { 0 };
+    Objc *o = objc_of(&a);
+    Id s = string_new(o, "not data");
+    SEND(o, Id, (Id, Id, Id), o->objc_getClass("_ANEInMemoryModelDescriptor"),
+         "modelWithMILText:weights:optionsPlist:", s, s, NULL);
+}
+
+static Id small_surface(Engine *e)
+{
+    return engine_surface_new(e, &(Port){ .batch = 1, .channels = 1, .height = 1, .width = 32, .row = 64,
+                                          .plane = 64, .bytes = 64, .element = 2 });
+}
+
+static void address_unlocked(void)
+{
+    Arena a = { 0 };
+    const char *why;
+    Engine *e = engine_open(&a, &why);
+    e->objc->IOSurfaceGetBaseAddress(small_surface(e));
+}
+
+static void write_unlocked(void)
+{
+    Arena a = { 0 };
+    const char *why;
+    Engine *e = engine_open(&a, &why);
+    Id s = small_surface(e);
+    volatile char *base = engine_lock(e, s, 0);
+    engine_unlock(e, s, 0);
+    signal(SIGSEGV, SIG_DFL);
+    signal(SIGBUS, SIG_DFL);
+    *base = 1;
+}
+
+static void unlock_unlocked(void)
+{
+    Arena a = { 0 };
+    const char *why;
+    Engine *e = engine_open(&a, &why);
+    engine_unlock(e, small_surface(e), 0);
+}
+
+static void unknown_fault(void)
+{
+    Arena a = { 0 };
+    const char *why;
+    set_machine("m4", "meteorite");
+    engine_open(&a, &why);
+}
+
+static void test_strict(void **state)
+{
+    static const struct {
+        void (*fn)(void);
+        const char *said;
+        int signal;
+    } cases[] = {
+        { unknown_selector, "anesim: NSString does not understand frobnicate", SIGABRT },
+        { message_to_released, "anesim: a released object does not understand retain", SIGABRT },
+        { release_too_many, "anesim: a release too many", SIGABRT },
+        { leak, "anesim: 1 objects of NSString are left", SIGABRT },
+        { no_pool, "is autoreleased, and no pool is open", SIGABRT },
+        { wrong_class, "takes NSData, not NSString", SIGABRT },
+        { address_unlocked, "the address of a surface that is not locked", SIGABRT },
+        { write_unlocked, "", SIGSEGV },
+        { unlock_unlocked, "is unlocked that is not locked", SIGABRT },
+        { unknown_fault, "there is no fault meteorite", SIGABRT },
+    };
+    char said[2000];
+    (void)state;
+    set_machine("m4", "");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        int status = run_apart(cases[i].fn, said, sizeof said);
+        if (!strstr(said, cases[i].said)) fail_msg("`%s` is not in `%s`", cases[i].said, said);
+        if (!WIFSIGNALED(status) || WTERMSIG(status) != cases[i].signal)
+            fail_msg("%s: status %d, said %s", cases[i].said, status, said);
+    }
+}
+
+static void test_no_library(void **state)
+{
+    Arena a = { 0 };
+    const char *why = NULL, *was = arena_strdup(&a, getenv("ANEC_ANE_LIB"));
+    (void)state;
+    setenv("ANEC_ANE_LIB", "/nowhere.so", 1);
+    assert_null(engine_open(&a, &why));
+    assert_non_null(strstr(why, "/nowhere.so cannot be opened"));
+    setenv("ANEC_ANE_LIB", was, 1);
+    arena_free(&a);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_runs),         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_wrong_layout), cmocka_unit_test(test_strict),
+        cmocka_unit_test(test_no_library),
+    };
+    (void)argc;
+    use_standin(argv[0]);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
