@@ -133,7 +133,7 @@ $(LIB): $(OBJ)
 # too keeps its own.
 $(STANDIN_OBJ): override CFLAGS += -fvisibility=hidden
 $(STANDIN): $(STANDIN_OBJ) $(LIB)
-	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(STANDIN_OBJ) $(LIB) -Wl,--exclude-libs,ALL -Wl,-Bsymbolic $(LDLIBS) -o $@
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(STANDIN_OBJ) $(LIB) -Wl,--version-script=backends/sim/standin/exports.map -Wl,-Bsymbolic $(LDLIBS) -o $@
 
 $(PROGRAMS): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(SHARED_OBJ) $(LIB) $(LDLIBS) -o $@

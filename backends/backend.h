@@ -11,16 +11,27 @@
 #ifndef ANEC_BACKEND_H
 #define ANEC_BACKEND_H
 
-#include "../ir/ir.h"
+#include "../ir/targets/targets.h"
 
 typedef struct Backend Backend;
 
-/* Every backend's own struct begins with this. */
+/* How a program came to run, for messages; texts live as long as the program. */
 typedef struct {
+    const char *io, *dialect; /* NULL: those of the function as it was given */
+    const char *cache;        /* "hit", "miss" or "off"; NULL: compiling is nothing that is kept */
+    const char *why;          /* why it does not run otherwise: "fp32 refused: .."; NULL: nothing to say */
+} RunsAs;
+
+/* Every backend's own struct begins with this. */
+typedef struct Program Program;
+struct Program {
     const Backend *backend;
     Module *module;
     Func *func;
-} Program;
+    RunsAs as;
+    struct Wire *wire; /* by parameter, or NULL (program_wire) */
+    bool ran;          /* it has results */
+};
 
 typedef struct {
     const char *name;
@@ -43,17 +54,34 @@ typedef struct {
 struct Backend {
     const char *name, *doc;
     double pause; /* seconds that it should be left alone after it refused a program; aneprobe heeds it */
-    const void *row; /* what this one of several of a kind is: the Target of a sim:CHIP */
+    const Target *target; /* whose forms its engine takes; NULL: it has no preference */
+    const void *row; /* what sets it apart from others with the same calls: the Target of a sim:CHIP; of
+                        an opened one, its own */
     Program *(*compile)(const Backend *self, Module *m, Func *f, Diag *d);
     bool (*run)(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt);
     int (*results)(Program *p, const Binding **out);
     int (*states)(Program *p, Binding **out);
     void (*reset)(Program *p);
     void (*free)(Program *p);
+    /* The rest may be NULL. */
+    bool (*take)(Program *p, int result, Tensor *out);  /* a result of the last run, no longer p's */
+    /* Makes parameter `param` of `to` the memory of a result of `from`; false: it cannot be shared. */
+    bool (*wire)(Program *to, int param, Program *from, int result);
+    void (*close)(const Backend *self);                 /* of one that backend_open made */
 };
 
-const Backend *backend_find(const char *name);         /* NULL: no such backend in this build */
-const Backend *backend_at(int i);                      /* the backends of this build; NULL: past them */
+typedef struct {
+    const char *cache_dir;  /* of compiled programs; NULL: ANEC_CACHE_DIR, else ~/.cache/anec */
+} BackendOptions;
+
+/* A backend and what its programs share: the engine's places, the cache. NULL: there is no such
+ * backend (usage), or its engine is not here; both reported. To be closed after its programs.
+ * "auto" is the engine, and the processor for what that does not run, or where there is none. */
+const Backend *backend_open(const char *name, const BackendOptions *o, Diag *d);
+void backend_close(const Backend *b); /* NULL is allowed */
+const Backend *backend_find(const char *name);         /* of those that need no opening; NULL: none */
+const Backend *backend_at(int i);                      /* the backends that need none; NULL: past them */
+const char *backend_opened_at(int i);                  /* names of those that do: "auto", "ane" */
 /* What a backend is that the toolchain knows and this build lacks; NULL for other names. */
 const char *backend_absent(const char *name);
 
@@ -65,6 +93,11 @@ bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptio
 int program_results(Program *p, const Binding **out);
 /* In the function's order. The caller may write into the elements, between runs. */
 int program_states(Program *p, Binding **out);
+/* From its next run on, input `input` of `to` is what the last run of `from` gave as `result`: the same
+ * memory where the backend can, and never with another meaning. `from` may be `to`: a value that goes
+ * from run to run. Before `from` has run, the input is what program_run is given; after, it need not
+ * be. from NULL: the input is given again. Types must be equal (an error). */
+bool program_wire(Program *to, const char *input, Program *from, const char *result, Diag *d);
 void program_reset(Program *p);                        /* states to zero, random draws anew */
 void program_free(Program *p);                         /* NULL is allowed */
 

@@ -1,15 +1,17 @@
-/* session.c -- the backends of this build, and programs whichever backend runs them. */
+/* session.c -- the backends of this build, the one that chooses, and programs whoever runs them. */
 #include "../ir/passes/passes.h"
+#include "ane/ane.h"
 #include "backend.h"
 #include "cpu/cpu.h"
+#include "forms.h"
 #include "sim/sim.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
     const char *name, *doc;
 } absent[] = {
-    { "ane", "the Apple Neural Engine through its private framework" },
     { "coreml", "Core ML" },
 };
 
@@ -29,7 +31,6 @@ const Backend *backend_at(int i)
 
 const Backend *backend_find(const char *name)
 {
-    if (!strcmp(name, "auto")) return &backend_cpu;
     const Backend *b;
     for (int i = 0; (b = backend_at(i)); i++)
         if (!strcmp(b->name, name)) return b;
@@ -45,18 +46,218 @@ const char *backend_absent(const char *name)
     return NULL;
 }
 
+/* ---- auto: the engine, else the processor ----------------------------------------------------------- */
+
+typedef struct {
+    Arena arena;
+    const Backend *engine; /* NULL: there is none, */
+    const char *why;       /* for this reason */
+} Auto;
+
+/* The processor's program, which says why it is not the engine's. */
+static Program *fall_back(Module *m, Func *f, Diag *d, const char *why)
+{
+    Program *p = backend_cpu.compile(&backend_cpu, m, f, d);
+    if (!p) return NULL;
+    p->backend = &backend_cpu;
+    p->as.why = why;
+    return p;
+}
+
+static Program *auto_compile(const Backend *self, Module *m, Func *f, Diag *d)
+{
+    Auto *a = (Auto *)(uintptr_t)self->row;
+    Diag quiet = { .quiet = true };
+    if (!a->engine) return fall_back(m, f, d, arena_printf(&a->arena, "no engine: %s", a->why));
+    Program *p = a->engine->compile(a->engine, m, f, &quiet);
+    if (!p) {
+        const char *said = quiet.text.s ? quiet.text.s : "no reason given", *error = strstr(said, "error: ");
+        if (error) said = error + 7;
+        p = fall_back(m, f, d, arena_printf(&a->arena, "ane: %.*s", (int)strcspn(said, "\n"), said));
+    }
+    diag_free(&quiet);
+    return p;
+}
+
+static void auto_close(const Backend *self)
+{
+    Auto *a = (Auto *)(uintptr_t)self->row;
+    backend_close(a->engine);
+    arena_free(&a->arena);
+    free(a);
+    free((void *)(uintptr_t)self);
+}
+
+static const Backend *auto_open(const BackendOptions *o, Diag *d)
+{
+    Backend *b = calloc(1, sizeof *b);
+    Auto *a = calloc(1, sizeof *a);
+    if (!a || !b) bug("no memory for a backend");
+    (void)d;
+    a->engine = ane_open(o, &a->arena, &a->why);
+    *b = (Backend){ .name = "auto", .doc = "the engine, else the processor", .row = a,
+                    .target = a->engine ? a->engine->target : NULL, .compile = auto_compile,
+                    .close = auto_close };
+    return b;
+}
+
+static const Backend *engine_alone(const BackendOptions *o, Diag *d)
+{
+    Arena a = { 0 };
+    const char *why = NULL;
+    const Backend *b = ane_open(o, &a, &why);
+    if (!b) diag_fail(d, "the backend ane is not to be had here: %s", why);
+    arena_free(&a);
+    return b;
+}
+
+static const struct {
+    const char *name;
+    const Backend *(*open)(const BackendOptions *o, Diag *d);
+} openers[] = {
+    { "auto", auto_open },
+    { "ane", engine_alone },
+};
+
+const char *backend_opened_at(int i) { return i < (int)COUNT(openers) ? openers[i].name : NULL; }
+
+const Backend *backend_open(const char *name, const BackendOptions *o, Diag *d)
+{
+    for (size_t i = 0; i < COUNT(openers); i++)
+        if (!strcmp(openers[i].name, name)) return openers[i].open(o, d);
+    return backend_find(name);
+}
+
+void backend_close(const Backend *b)
+{
+    if (b && b->close) b->close(b);
+}
+
+/* ---- programs --------------------------------------------------------------------------------------- */
+
 Program *program_new(const Backend *b, Module *m, Func *f, Diag *d)
 {
     /* The meaning of an op that MIL does not have is its expansion, whatever runs it. */
     const PassOptions expand = { .target = target_find("generic"), .only = "composites" };
     Program *p = passes_run(m, &expand, d) ? b->compile(b, m, f, d) : NULL;
-    if (p) *p = (Program){ .backend = b, .module = m, .func = f };
+    if (!p) return NULL;
+    if (!p->backend) p->backend = b;
+    p->module = m;
+    p->func = f;
+    if (!p->as.io) p->as.io = boundary_text(f);
+    if (!p->as.dialect) p->as.dialect = m->version;
     return p;
+}
+
+/* ---- wires: inputs that are another run's results ----------------------------------------------------- */
+
+struct Wire {
+    Program *from; /* NULL: none */
+    int result;
+    bool shared;   /* the backend sees to it: the memory is the same */
+    Tensor held;   /* a value of the run before, that this run would free */
+};
+
+static int index_of(Value *const *v, int n, const char *name)
+{
+    for (int i = 0; i < n; i++)
+        if (!strcmp(v[i]->name, name)) return i;
+    return -1;
+}
+
+static bool no_such(Diag *d, const Func *f, const char *kind, const char *name)
+{
+    return diag_error(d, (Loc){ 0 }, "%s has no %s %s", f->name, kind, name);
+}
+
+static bool check_wire(const Func *to, int param, const Func *from, int result, Diag *d)
+{
+    Arena a = { 0 };
+    const Type *x = to->body->param[param]->type, *y = from->body->result[result]->type;
+    bool ok = type_equal(x, y);
+    if (!ok)
+        diag_error(d, (Loc){ 0 }, "input %s is %s, but result %s is %s: they cannot be one",
+                   to->body->param[param]->name, type_text(&a, x),
+                   from->body->result[result]->name, type_text(&a, y));
+    arena_free(&a);
+    return ok;
+}
+
+bool program_wire(Program *to, const char *input, Program *from, const char *result, Diag *d)
+{
+    const Block *b = to->func->body;
+    const int param = index_of(b->param, b->nparam, input);
+    if (param < 0) return no_such(d, to->func, "input", input);
+    if (!to->wire) to->wire = calloc((size_t)b->nparam, sizeof *to->wire);
+    if (!to->wire) bug("no memory for wires");
+    struct Wire *w = &to->wire[param];
+    if (!from) {
+        if (w->shared) to->backend->wire(to, param, NULL, 0);
+        tensor_free(&w->held);
+        *w = (struct Wire){ 0 };
+        return true;
+    }
+    const int k = index_of(from->func->body->result, from->func->body->nresult, result);
+    if (k < 0) return no_such(d, from->func, "result", result);
+    if (!check_wire(to->func, param, from->func, k, d)) return false;
+    if (w->from && !program_wire(to, input, NULL, NULL, d)) return false;
+    *w = (struct Wire){ .from = from, .result = k };
+    w->shared = to->backend == from->backend && to->backend->wire
+                && to->backend->wire(to, param, from, k);
+    return true;
+}
+
+/* The value that flows through a wire now. A run frees the results of the one before, so what a program
+ * hands to itself is taken from it first. */
+static bool wire_value(Program *to, struct Wire *w, Diag *d, Tensor *out)
+{
+    const Binding *result;
+    if (w->shared) {
+        const Type *t = w->from->func->body->result[w->result]->type;
+        *out = tensor_view(t->dtype, &t->shape, NULL);
+        return true;
+    }
+    int n = program_results(w->from, &result);
+    if (w->result >= n) bug("a result is not there");
+    *out = result[w->result].value;
+    if (w->from != to) return true;
+    tensor_free(&w->held);
+    if (!to->backend->take || !to->backend->take(to, w->result, &w->held))
+        if (!tensor_copy(&w->held, d, out)) return false;
+    *out = w->held;
+    return true;
+}
+
+static bool run_wired(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+{
+    const Block *b = p->func->body;
+    Arena a = { 0 };
+    Binding *all = NEW_ARRAY(&a, b->nparam + nin + 1, Binding);
+    int n = 0;
+    bool ok = true;
+    for (int i = 0; ok && i < b->nparam; i++) {
+        struct Wire *w = &p->wire[i];
+        if (!w->from || !w->from->ran) continue;
+        all[n].name = b->param[i]->name;
+        ok = wire_value(p, w, d, &all[n++].value);
+    }
+    const int wired = n;
+    for (int i = 0; i < nin; i++) {
+        bool replaced = false;
+        for (int k = 0; k < wired; k++) replaced |= !strcmp(all[k].name, in[i].name);
+        if (!replaced) all[n++] = in[i];
+    }
+    ok = ok && inputs_check(p->func, d, all, n) && p->backend->run(p, d, all, n, opt);
+    arena_free(&a);
+    return ok;
 }
 
 bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
 {
-    return inputs_check(p->func, d, in, nin) && p->backend->run(p, d, in, nin, opt);
+    bool ok = p->wire ? run_wired(p, d, in, nin, opt)
+                      : inputs_check(p->func, d, in, nin) && p->backend->run(p, d, in, nin, opt);
+    p->ran = ok;
+    return ok;
 }
 
 int program_results(Program *p, const Binding **out) { return p->backend->results(p, out); }
@@ -65,5 +266,8 @@ void program_reset(Program *p) { p->backend->reset(p); }
 
 void program_free(Program *p)
 {
-    if (p) p->backend->free(p);
+    if (!p) return;
+    for (int i = 0; p->wire && i < p->func->body->nparam; i++) tensor_free(&p->wire[i].held);
+    free(p->wire);
+    p->backend->free(p);
 }

@@ -153,6 +153,11 @@ bool file_make_dirs(Diag *d, const char *path);                    /* like mkdir
 char *file_join_inside(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel);
 char *file_dir(Arena *a, const char *path);                        /* "." when there is none */
 const char *file_base(const char *path);
+/* Every regular file below dir, with its path relative to it; links are not followed. False: fn
+ * said so, or dir could not be read or is more than eight folders deep. In order of names. */
+typedef bool FileVisitor(void *ctx, const char *rel);
+bool file_walk(const char *dir, FileVisitor *fn, void *ctx);
+bool file_remove_tree(const char *path); /* what is not there is removed; links are, not their targets */
 bool file_has_suffix(const char *path, const char *suffix);
 
 /* Atomic output: bytes go to a temporary file in the folder of `path`; commit fsyncs and renames,
@@ -192,6 +197,17 @@ double rng_unit(uint64_t seed, uint64_t index);   /* uniform in [0, 1), 53 bits 
 double rng_normal(uint64_t seed, uint64_t index); /* standard normal */
 uint64_t rng_key(uint64_t seed, const char *name); /* a seed of its own for a named stream */
 void rng_normals(uint64_t seed, uint64_t first, size_t n, double *dst); /* elements first.. of it */
+
+/* SHA-256: sha256_start, any number of sha256_add, sha256_end with the digest in hexadecimal. */
+typedef struct {
+    uint32_t state[8];
+    uint64_t bytes;
+    unsigned char part[64];
+} Sha256;
+
+Sha256 sha256_start(void);
+void sha256_add(Sha256 *s, const void *p, size_t n);
+void sha256_end(Sha256 *s, char hex[65]);
 
 /* ---- .npy arrays ------------------------------------------------------------------------------ */
 

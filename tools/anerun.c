@@ -1,4 +1,5 @@
 /* anerun.c -- runs a model on tensors from files and writes or tells what results. */
+#include "../backends/ane/cache.h"
 #include "report.h"
 #include "tool.h"
 #include "trace.h"
@@ -58,7 +59,8 @@ typedef struct {
     Func *func;
     const Type **own;          /* by parameter: its type before passes */
     GivenList given;
-    Program *program, *other;  /* other: --compare's */
+    const Backend *backend, *reference; /* reference: --compare's */
+    Program *program, *other;
     uint64_t iterations;
     RunOptions run;
     Trace trace;
@@ -340,24 +342,59 @@ static bool has_function(Job *j)
                       j->model.path, name->text);
 }
 
-static const Backend *find_backend(Job *j, const char *name)
+/* NULL: no such backend, or none on this machine; the exit code. */
+static const Backend *open_backend(Job *j, const char *name, int *code)
 {
-    const Backend *b = backend_find(name);
-    const char *doc = b ? NULL : backend_absent(name), *all = "auto";
+    const Backend *b = backend_open(name, &(BackendOptions){ 0 }, j->diag);
+    const char *doc = b ? NULL : backend_absent(name), *all = "";
+    *code = b ? EXIT_DONE : diag_ok(j->diag) ? EXIT_USAGE : diag_exit(j->diag);
+    if (b || !diag_ok(j->diag)) return b;
     if (doc) usage_error(&tool, "the backend %s (%s) is not in this build yet", name, doc);
-    if (b || doc) return b;
+    if (doc) return NULL;
+    for (int i = 0; (doc = backend_opened_at(i)); i++)
+        all = arena_printf(&j->arena, "%s%s%s", all, i ? ", " : "", doc);
     for (int i = 0; (b = backend_at(i)); i++) all = arena_printf(&j->arena, "%s, %s", all, b->name);
     usage_error(&tool, "there is no backend %s; this build has %s", name, all);
     return NULL;
 }
 
+static int open_backends(Job *j)
+{
+    const OptValue *backend = opt(j, RUN_backend), *compare = opt(j, RUN_compare);
+    int code;
+    j->backend = open_backend(j, backend->count ? backend->text : "auto", &code);
+    if (j->backend && compare->count) j->reference = open_backend(j, compare->text, &code);
+    return code;
+}
+
+static void say_backend(const Job *j, const Program *p)
+{
+    const RunsAs *as = &p->as;
+    fprintf(stderr, "anerun: backend=%s io=%s dialect=%s", p->backend->name, as->io, as->dialect);
+    if (as->cache) fprintf(stderr, " cache=%s", as->cache);
+    fprintf(stderr, " function=%s (%s)\n", j->func->name, as->why ? as->why : p->backend->doc);
+}
+
 static bool start_program(Job *j, const Backend *b, Program **p)
 {
     *p = program_new(b, j->model.module, j->func, j->diag);
-    if (*p && common(j->args, COM_verbose)->count)
-        fprintf(stderr, "anerun: backend=%s io=%s dialect=%s function=%s (%s)\n", b->name,
-                boundary_text(j->func), j->model.module->version, j->func->name, b->doc);
+    if (*p && common(j->args, COM_verbose)->count) say_backend(j, *p);
     return *p != NULL;
+}
+
+/* --cache status|clear */
+static int answer_cache(Job *j)
+{
+    const bool clear = !strcmp(opt(j, RUN_cache)->text, "clear");
+    Cache c;
+    cache_open(&c, &j->arena, NULL);
+    if (c.off) diag_fail(j->diag, "there is no cache: %s", c.off);
+    if (c.off) return diag_exit(j->diag);
+    const CacheCount n = cache_count(&c, clear);
+    printf("%s: %d programs, %.1f MB %s; at most %.1f MB are kept\n", c.top, n.entries,
+           (double)n.bytes * 1e-6, clear ? "removed" : "used", (double)c.limit * 1e-6);
+    if (n.busy) printf("%d programs are in use and stay\n", n.busy);
+    return EXIT_DONE;
 }
 
 static bool check_usage(Job *j)
@@ -411,6 +448,7 @@ static int retarget(Job *j)
     const Block *b = j->func->body;
     j->own = NEW_ARRAY(&j->arena, b->nparam + 1, const Type *);
     for (int i = 0; i < b->nparam; i++) j->own[i] = b->param[i]->type;
+    j->model.target = j->backend->target;
     if (!model_wants_passes(&j->model, j->args)) return EXIT_DONE;
     int code = model_pipeline(&j->model, j->args, j->diag, &p);
     if (code) return code;
@@ -442,20 +480,20 @@ static int load(Job *j, const Args *a)
 
 static int run_job(Job *j, Args *a)
 {
-    const OptValue *backend = opt(j, RUN_backend), *compare = opt(j, RUN_compare);
     if (!check_usage(j) || !given_parse(&j->given, a, opt(j, RUN_input), j->iterations))
         return EXIT_USAGE;
-    const Backend *b = find_backend(j, backend->count ? backend->text : "auto");
-    const Backend *other = b && compare->count ? find_backend(j, compare->text) : NULL;
-    if (!b || (compare->count && !other)) return EXIT_USAGE;
-    int code = load(j, a);
+    if (opt(j, RUN_cache)->count) return answer_cache(j);
+    int code = open_backends(j);
+    if (code) return code;
+    code = load(j, a);
     if (code) return code;
     if (!has_function(j)) return diag_exit(j->diag);
     trace_phase(&j->trace, "compile");
     if ((code = retarget(j))) return code;
     if (opt(j, RUN_describe)->count) return describe(j);
     set_run_options(j);
-    if (!start_program(j, b, &j->program) || (other && !start_program(j, other, &j->other)))
+    if (!start_program(j, j->backend, &j->program)
+        || (j->reference && !start_program(j, j->reference, &j->other)))
         return diag_exit(j->diag);
     if (!make_dir(j, opt(j, RUN_output)) || !make_dir(j, opt(j, RUN_dump)) || !run_all(j))
         return diag_exit(j->diag);
@@ -487,6 +525,8 @@ int main(int argc, char **argv)
     watch_free(&job.watch);
     program_free(job.program);
     program_free(job.other);
+    backend_close(job.backend);
+    backend_close(job.reference);
     given_free(&job.given);
     model_free(&job.model);
     arena_free(&job.arena);

@@ -16,7 +16,7 @@ static const struct {
     const char *name, *state;
 } parts[] = {
     { "ref, cpu", "present" },
-    { "ane (private framework)", "absent" },
+    { "ane (private framework)", "present" },
     { "coreml", "absent" },
     { "sim:CHIP (simulated engine)", "present" },
     { "stand-in for Apple's libraries", "absent" },
@@ -239,26 +239,6 @@ bool model_wants_passes(const Model *m, const Args *a)
            || common(a, COM_opset)->count || common(a, COM_profile)->count;
 }
 
-static bool boundary_has(const Func *f, DType t)
-{
-    bool has = false;
-    for (int i = 0; i < f->body->nparam; i++)
-        has = has
-              || (f->body->param[i]->type->kind == TY_TENSOR
-                  && f->body->param[i]->type->dtype == t);
-    for (int i = 0; i < f->body->nresult; i++)
-        has = has
-              || (f->body->result[i]->type->kind == TY_TENSOR
-                  && f->body->result[i]->type->dtype == t);
-    return has;
-}
-
-const char *boundary_text(const Func *f)
-{
-    bool half = boundary_has(f, DT_FP16), full = boundary_has(f, DT_FP32);
-    return half && full ? "mixed" : half ? "fp16" : full ? "fp32" : "none";
-}
-
 /* A target that asks for what the model already is. */
 static Target own_target(const Module *m)
 {
@@ -310,7 +290,7 @@ int model_pipeline(const Model *m, const Args *a, Diag *d, Pipeline *p)
     if (target->count) {
         o->target = find_target(a, target->text);
     } else if (m->dsl) {
-        o->target = target_find("generic");
+        o->target = m->target ? m->target : target_find("generic");
     } else {
         p->own = own_target(m->module);
         o->target = &p->own;

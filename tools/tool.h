@@ -2,6 +2,7 @@
 #ifndef ANEC_TOOL_H
 #define ANEC_TOOL_H
 
+#include "../backends/forms.h"
 #include "../frontend/frontend.h"
 #include "../ir/mil/mil.h"
 #include "../ir/passes/passes.h"
@@ -32,6 +33,7 @@ typedef struct {
     Source src;
     Mapped file;
     Module *module;
+    const Target *target; /* that a program without --target is for; NULL: generic */
     Arena arena;
 } Model;
 
@@ -54,8 +56,5 @@ typedef struct {
 
 /* 0, or the exit code: what is wrong has been said. */
 int model_pipeline(const Model *m, const Args *a, Diag *d, Pipeline *p);
-
-/* "fp16", "fp32", "mixed" or "none": the float types of a function's inputs and results. */
-const char *boundary_text(const Func *f);
 
 #endif

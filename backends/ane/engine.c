@@ -170,20 +170,20 @@ static bool read_port(Objc *o, Arena *a, Id d, Port *p)
     enum { MAX_EXTENT = 1 << 24 };
     int64_t row = field(o, d, "RowStride", 0), plane = field(o, d, "PlaneStride", 0);
     *p = (Port){ .name = string_text(o, a, dict_at(o, d, "Name")),
-                 .batch = field(o, d, "BatchSize", 1),
+                 .batch = 1,
                  .channels = field(o, d, "Channels", 0),
                  .height = field(o, d, "Height", 1),
                  .width = field(o, d, "Width", 0) };
     const char *type = string_text(o, a, dict_at(o, d, "Type"));
     p->element = type && !strcmp(type, "Float32") ? 4 : type && strstr(type, "8") ? 1 : 2;
-    if (!p->name || p->batch < 1 || p->channels < 1 || p->height < 1 || p->width < 1
-        || p->batch > MAX_EXTENT || p->channels > MAX_EXTENT || p->height > MAX_EXTENT
-        || p->width > MAX_EXTENT || row < p->width * p->element || plane < row * p->height)
+    if (!p->name || p->channels < 1 || p->height < 1 || p->width < 1 || p->channels > MAX_EXTENT
+        || p->height > MAX_EXTENT || p->width > MAX_EXTENT || row < p->width * p->element
+        || row > INT64_MAX / p->height || plane < row * p->height || row % p->element
+        || plane % row)
         return false;
     p->row = (size_t)row;
     p->plane = (size_t)plane;
-    return size_mul(p->plane, (size_t)p->channels, &p->bytes)
-           && size_mul(p->bytes, (size_t)p->batch, &p->bytes);
+    return size_mul(p->plane, (size_t)p->channels, &p->bytes);
 }
 
 static int read_ports(Objc *o, Arena *a, Id list, Port **out)

@@ -27,7 +27,8 @@ static void *open_library(Objc *o, Arena *a, const char *path, const char **why)
     void *lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!lib) {
         const char *said = dlerror();
-        *why = arena_printf(a, "%s cannot be opened: %s", path, said ? said : "no reason given");
+        *why = file_exists(path) ? arena_printf(a, "%s cannot be opened: %s", path, said ? said : "")
+                                 : arena_printf(a, "%s is not on this system", path);
         return NULL;
     }
     if (o->nlib == (int)COUNT(o->handle)) bug("more libraries than objc.h has room for");

@@ -545,6 +545,17 @@ static int ref_results(Program *p, const Binding **out)
     return ((Ref *)p)->nresult;
 }
 
+/* Only of its own memory: a result may be a view of an input or a literal. */
+static bool ref_take(Program *p, int result, Tensor *out)
+{
+    Ref *r = (Ref *)p;
+    Tensor *t = &r->result[result].value;
+    if (result >= r->nresult || !t->owned) return false;
+    *out = *t;
+    t->owned = false;
+    return true;
+}
+
 static int ref_states(Program *p, Binding **out)
 {
     *out = ((Ref *)p)->state;
@@ -562,7 +573,7 @@ static void ref_reset(Program *p)
 
 #define REF_CALLS \
     .compile = ref_compile, .run = ref_run, .results = ref_results, .states = ref_states, \
-    .reset = ref_reset, .free = ref_free
+    .reset = ref_reset, .free = ref_free, .take = ref_take
 
 const Backend backend_ref = {
     .name = "ref",

@@ -67,17 +67,17 @@ static bool classify(Diag *d, const Digits *g, const char *chip, Module *m)
     Program *p = program_new(backend_find("ref"), m, f, d);
     bool ok = p && make_input(d, g, param, &in.value);
     double start = now_ms();
-    ok = ok && backend_find("ref")->run(p, d, &in, 1, &(RunOptions){ 0 });
+    ok = ok && program_run(p, d, &in, 1, &(RunOptions){ 0 });
     if (ok) {
         const Binding *out;
-        backend_find("ref")->results(p, &out);
+        program_results(p, &out);
         int right = count_right(g, &out[0].value), all = (int)g->labels.shape[0];
         printf("%s accuracy %.1f%% of %d, %.0f ms\n", chip, 100.0 * right / all, all, now_ms() - start);
         ok = 100 * right >= WANTED_PERCENT * all;
         if (!ok) diag_error(d, (Loc){ 0 }, "%s is below %d %%", chip, WANTED_PERCENT);
     }
     tensor_free(&in.value);
-    if (p) backend_find("ref")->free(p);
+    program_free(p);
     return ok;
 }
 

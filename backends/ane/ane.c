@@ -1,0 +1,326 @@
+/* ane.c -- the backend: programs whose inputs and results are surfaces of the engine. */
+#include "ane.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct AneProgram AneProgram;
+typedef struct {
+    Port port;
+    Id surface;
+    AneProgram *source; /* an input: whose result it is, once that has run; this program itself: */
+    int result;         /* the two surfaces change places before each run */
+} Slot;
+
+struct AneProgram {
+    Program base;    /* first */
+    Arena arena;
+    AneModel *model;
+    Layout layout;
+    Slot *in, *out;  /* by parameter and by result of the function */
+    Id request;      /* NULL: to be made */
+    Binding *result;
+    bool checked;    /* the first run has shown that results are written */
+    bool stale;      /* results are in their surfaces alone */
+};
+
+static Engine *engine(const AneProgram *p) { return ane_engine(p->model); }
+
+/* ---- compiling -------------------------------------------------------------------------------------- */
+
+static bool check_value(const Value *v, Diag *d)
+{
+    const Type *t = v->type;
+    if (t->kind == TY_STATE)
+        return diag_error(d, v->loc, "the engine keeps no states, and %s is one", v->name);
+    if (t->kind != TY_TENSOR || !shape_known(&t->shape) || dtypes[t->dtype].bits < 8)
+        return diag_error(d, v->loc, "the engine takes tensors of known shape; %s is none", v->name);
+    return true;
+}
+
+static bool check_func(const Func *f, Diag *d)
+{
+    bool ok = true;
+    for (int i = 0; i < f->body->nparam; i++) ok = check_value(f->body->param[i], d) && ok;
+    for (int i = 0; i < f->body->nresult; i++) ok = check_value(f->body->result[i], d) && ok;
+    return ok;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const Port *)a)->name, ((const Port *)b)->name);
+}
+
+/* What the compiled model did not tell: names in order, which most users of the engine found. */
+static void guess_ports(AneProgram *p, Value *const *v, int n, Port **out)
+{
+    const bool half = !strcmp(p->model->as.io, "fp16");
+    *out = NEW_ARRAY(&p->arena, n + 1, Port);
+    for (int i = 0; i < n; i++) {
+        bool is_float = dtype_is_float(v[i]->type->dtype);
+        port_guess(&(*out)[i], v[i]->name, v[i]->type,
+                   is_float ? (half ? 2 : 4) : dtypes[v[i]->type->dtype].bits / 8);
+    }
+    qsort(*out, (size_t)n, sizeof **out, by_name);
+    for (int i = 0; i < n; i++) (*out)[i].symbol = i;
+}
+
+static void guess_layout(AneProgram *p, const Func *f)
+{
+    Layout *l = &p->layout;
+    *l = (Layout){ .nin = f->body->nparam, .nout = f->body->nresult, .guessed = true };
+    guess_ports(p, f->body->param, l->nin, &l->in);
+    guess_ports(p, f->body->result, l->nout, &l->out);
+}
+
+/* The port of each value by its name; the surfaces. */
+static bool make_slots(AneProgram *p, Value *const *v, int n, Port *port, int nport, Slot **out, Diag *d)
+{
+    *out = NEW_ARRAY(&p->arena, n + 1, Slot);
+    for (int i = 0; i < n; i++) {
+        Slot *s = &(*out)[i];
+        int k = 0;
+        while (k < nport && strcmp(port[k].name, v[i]->name) != 0) k++;
+        if (k == nport)
+            return diag_fail(d, "the compiled program has no port %s", v[i]->name);
+        if (!port_fit(&port[k], v[i]->type))
+            return diag_fail(d, "the compiled program's port %s does not have the elements of the tensor", v[i]->name);
+        s->port = port[k];
+        s->surface = engine_surface_new(engine(p), &s->port);
+        if (!s->surface)
+            return diag_fail(d, "no memory for the surface of %s (%zu bytes)", v[i]->name, s->port.bytes);
+        if (engine_surface_size(engine(p), s->surface) < s->port.bytes)
+            return diag_fail(d, "the surface of %s is smaller than its layout", v[i]->name);
+    }
+    return true;
+}
+
+static bool make_results(AneProgram *p, const Func *f, Diag *d)
+{
+    const Block *b = f->body;
+    p->result = NEW_ARRAY(&p->arena, b->nresult + 1, Binding);
+    for (int i = 0; i < b->nresult; i++) {
+        p->result[i].name = b->result[i]->name;
+        if (!tensor_alloc(&p->result[i].value, d, b->result[i]->type->dtype, &b->result[i]->type->shape))
+            return false;
+    }
+    return true;
+}
+
+static void ane_program_free(Program *program)
+{
+    AneProgram *p = (AneProgram *)program;
+    const Block *b = p->base.func->body;
+    Objc *o = engine(p)->objc;
+    objc_drop(o, &p->request);
+    for (int i = 0; p->in && i < b->nparam; i++) objc_drop(o, &p->in[i].surface);
+    for (int i = 0; p->out && i < b->nresult; i++) objc_drop(o, &p->out[i].surface);
+    for (int i = 0; p->result && i < b->nresult; i++) tensor_free(&p->result[i].value);
+    ane_model_free(p->model);
+    arena_free(&p->arena);
+    free(p);
+}
+
+static Program *ane_compile(const Backend *self, Module *m, Func *f, Diag *d)
+{
+    Ane *s = (Ane *)(uintptr_t)self->row;
+    const Block *b = f->body;
+    AneModel *model = check_func(f, d) ? ane_model(s, m, f, d) : NULL;
+    AneProgram *p = model ? calloc(1, sizeof *p) : NULL;
+    if (!model) return NULL;
+    if (!p) bug("no memory for a program");
+    *p = (AneProgram){ .base = { .backend = self, .module = m, .func = f, .as = model->as }, .model = model };
+    if (!engine_layout(engine(p), &p->arena, model->id, f->name, &p->layout)) {
+        guess_layout(p, f);
+        p->base.as.why = arena_printf(&p->arena, "%s%sthe compiled model does not describe itself: rows of 64 "
+                                      "bytes and names in order are assumed",
+                                      model->as.why ? model->as.why : "", model->as.why ? "; " : "");
+    }
+    if (make_slots(p, b->param, b->nparam, p->layout.in, p->layout.nin, &p->in, d)
+        && make_slots(p, b->result, b->nresult, p->layout.out, p->layout.nout, &p->out, d)
+        && make_results(p, f, d))
+        return &p->base;
+    ane_program_free(&p->base);
+    return NULL;
+}
+
+/* ---- running ---------------------------------------------------------------------------------------- */
+
+static bool write_inputs(AneProgram *p, const Binding *in, int nin, Diag *d)
+{
+    const Block *b = p->base.func->body;
+    for (int i = 0; i < b->nparam; i++)
+        for (int k = 0; k < nin; k++) {
+            if (strcmp(in[k].name, b->param[i]->name) != 0 || !in[k].value.data) continue;
+            void *base = engine_lock(engine(p), p->in[i].surface, 0);
+            if (!base) return diag_fail(d, "the surface of %s cannot be locked", in[k].name);
+            surface_write(base, &p->in[i].port, &in[k].value);
+            engine_unlock(engine(p), p->in[i].surface, 0);
+        }
+    return true;
+}
+
+static bool poison_results(AneProgram *p, Diag *d)
+{
+    for (int i = 0; i < p->base.func->body->nresult; i++) {
+        void *base = engine_lock(engine(p), p->out[i].surface, 0);
+        if (!base) return diag_fail(d, "the surface of %s cannot be locked", p->result[i].name);
+        surface_poison(base, &p->out[i].port);
+        engine_unlock(engine(p), p->out[i].surface, 0);
+    }
+    return true;
+}
+
+static bool check_written(AneProgram *p, Diag *d)
+{
+    bool ok = true;
+    for (int i = 0; i < p->base.func->body->nresult; i++) {
+        const Port *port = &p->out[i].port;
+        const void *base = engine_lock(engine(p), p->out[i].surface, SURFACE_READ);
+        int64_t n = base ? surface_untouched(base, port) : 0, all = port->batch * port->channels * port->height;
+        if (base) engine_unlock(engine(p), p->out[i].surface, SURFACE_READ);
+        if (n)
+            ok = diag_fail(d, "the engine says that it has run, and has not written %lld of the %lld rows of %s",
+                           (long long)n, (long long)all, p->result[i].name);
+    }
+    return ok;
+}
+
+/* In the layout's order, from the function's. */
+static bool make_request(AneProgram *p, Diag *d)
+{
+    const Block *b = p->base.func->body;
+    Arena a = { 0 };
+    Id *in = NEW_ARRAY(&a, p->layout.nin + 1, Id), *out = NEW_ARRAY(&a, p->layout.nout + 1, Id);
+    for (int k = 0; k < p->layout.nin; k++)
+        for (int i = 0; i < b->nparam; i++)
+            if (!strcmp(p->in[i].port.name, p->layout.in[k].name)) in[k] = p->in[i].surface;
+    for (int k = 0; k < p->layout.nout; k++)
+        for (int i = 0; i < b->nresult; i++)
+            if (!strcmp(p->out[i].port.name, p->layout.out[k].name)) out[k] = p->out[i].surface;
+    p->request = engine_request_new(engine(p), &p->layout, in, out);
+    arena_free(&a);
+    return p->request || diag_fail(d, "the framework does not take these surfaces for the program");
+}
+
+/* Inputs that are results take over the surfaces. */
+static void follow_wires(AneProgram *p)
+{
+    for (int i = 0; i < p->base.func->body->nparam; i++) {
+        Slot *in = &p->in[i];
+        if (!in->source || !in->source->base.ran) continue;
+        Id *from = &in->source->out[in->result].surface, was = in->surface;
+        if (*from == was) continue;
+        in->surface = *from;
+        if (in->source == p) {
+            *from = was;
+        } else {
+            engine(p)->objc->objc_retain(in->surface);
+            objc_drop(engine(p)->objc, &was);
+        }
+        objc_drop(engine(p)->objc, &p->request);
+    }
+}
+
+static bool report_results(AneProgram *p, const RunOptions *opt);
+
+static bool ane_run(Program *program, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+{
+    AneProgram *p = (AneProgram *)program;
+    Arena a = { 0 };
+    Trouble why;
+    if (!ane_model_begin(p->model, d)) return false;
+    follow_wires(p);
+    bool ok = write_inputs(p, in, nin, d) && (p->checked || poison_results(p, d))
+              && (p->request || make_request(p, d));
+    if (ok && !engine_run(engine(p), &a, p->model->id, p->request, &why))
+        ok = diag_fail(d, "the engine did not run the program: %s", trouble_text(&a, &why));
+    ok = ok && (p->checked || check_written(p, d));
+    p->checked |= ok;
+    p->stale = ok;
+    ane_model_end(p->model);
+    arena_free(&a);
+    return ok && report_results(p, opt);
+}
+
+static int ane_results(Program *program, const Binding **out)
+{
+    AneProgram *p = (AneProgram *)program;
+    const int n = p->base.func->body->nresult;
+    for (int i = 0; p->stale && i < n; i++) {
+        const void *base = engine_lock(engine(p), p->out[i].surface, SURFACE_READ);
+        if (!base) bug("a surface that was locked before cannot be");
+        surface_read(base, &p->out[i].port, &p->result[i].value);
+        engine_unlock(engine(p), p->out[i].surface, SURFACE_READ);
+    }
+    p->stale = false;
+    *out = p->result;
+    return n;
+}
+
+/* Of the values computed the results alone can be seen. */
+static bool report_results(AneProgram *p, const RunOptions *opt)
+{
+    const Binding *result;
+    if (!opt->each) return true;
+    int n = ane_results(&p->base, &result);
+    for (int i = 0; i < n; i++)
+        if (!opt->each(opt->ctx, p->base.func->body->result[i], &result[i].value)) return false;
+    return true;
+}
+
+static int ane_states(Program *p, Binding **out)
+{
+    (void)p;
+    *out = NULL;
+    return 0;
+}
+
+static void ane_reset(Program *p) { (void)p; }
+
+/* ---- wiring ----------------------------------------------------------------------------------------- */
+
+static bool same_place(const Port *a, const Port *b)
+{
+    return a->element == b->element && a->row == b->row && a->plane == b->plane && a->bytes == b->bytes
+           && a->width == b->width && a->height == b->height;
+}
+
+static bool ane_wire(Program *to, int param, Program *from, int result)
+{
+    AneProgram *p = (AneProgram *)to, *q = (AneProgram *)from;
+    Slot *in = &p->in[param];
+    if (q && !same_place(&in->port, &q->out[result].port)) return false;
+    for (int i = 0; q == p && i < to->func->body->nparam; i++)
+        if (p->in[i].source == p && p->in[i].result == result) return false; /* it has one to change with */
+    if (!q && in->source && in->source != p) {
+        objc_drop(engine(p)->objc, &in->surface);
+        in->surface = engine_surface_new(engine(p), &in->port);
+        if (!in->surface) bug("no memory for a surface");
+        objc_drop(engine(p)->objc, &p->request);
+    }
+    in->source = q;
+    in->result = result;
+    return true;
+}
+
+/* ---- the backend ------------------------------------------------------------------------------------ */
+
+static void ane_close(const Backend *self)
+{
+    ane_free((Ane *)(uintptr_t)self->row);
+    free((void *)(uintptr_t)self);
+}
+
+const Backend *ane_open(const BackendOptions *o, Arena *a, const char **why)
+{
+    Ane *s = ane_new(o, a, why);
+    Backend *b = s ? calloc(1, sizeof *b) : NULL;
+    if (!s) return NULL;
+    if (!b) bug("no memory for a backend");
+    *b = (Backend){ .name = "ane", .doc = "the Apple Neural Engine through its private framework",
+                    .target = ane_target(s), .row = s, .compile = ane_compile, .run = ane_run,
+                    .results = ane_results, .states = ane_states, .reset = ane_reset,
+                    .free = ane_program_free, .wire = ane_wire, .close = ane_close };
+    return b;
+}

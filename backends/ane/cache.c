@@ -1,0 +1,349 @@
+/* cache.c -- entries: made whole, checked whole, locked while in use. */
+#include "cache.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAGIC "anec cache 1\n"
+enum { MAX_SAME = 1000 }; /* users of one program at once */
+
+/* What was said, without what kind of message it was. */
+static const char *plain_text(Arena *a, const Diag *d)
+{
+    const char *s = d->text.s ? d->text.s : "", *error = strstr(s, "error: ");
+    if (error) s = error + 7;
+    return arena_strndup(a, s, strcspn(s, "\n"));
+}
+
+void cache_open(Cache *c, Arena *a, const char *dir)
+{
+    const char *home = getenv("HOME"), *limit = getenv("ANEC_CACHE_LIMIT");
+    Diag d = { 0 };
+    if (!dir) dir = getenv("ANEC_CACHE_DIR");
+    if (!dir && home && *home) dir = arena_printf(a, "%s/.cache/anec", home);
+    *c = (Cache){ .top = dir ? dir : "", .limit = (uint64_t)CACHE_LIMIT_GB << 30 };
+    if (limit && *limit) c->limit = strtoull(limit, NULL, 10);
+    if (!dir || !*dir) c->off = "no folder is named for it";
+    else c->dir = arena_printf(a, "%s/v1", dir);
+    if (c->dir && !file_make_dirs(&d, c->dir)) c->off = plain_text(a, &d);
+    if (!c->off && access(c->dir, W_OK))
+        c->off = arena_printf(a, "%s cannot be written: %s", c->dir, strerror(errno));
+    diag_free(&d);
+}
+
+/* ---- locks --------------------------------------------------------------------------------------- */
+
+/* -1: somebody else holds it, or it cannot be made (errno). A lock whose file was removed meanwhile is
+ * none: another process would lock the new file. */
+static int lock_file(const char *path)
+{
+    for (int i = 0; i < 10; i++) {
+        struct stat mine, now;
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (fd < 0) return -1;
+        bool ours = !flock(fd, LOCK_EX | LOCK_NB);
+        if (ours && !fstat(fd, &mine) && !stat(path, &now) && mine.st_ino == now.st_ino
+            && mine.st_dev == now.st_dev)
+            return fd;
+        close(fd);
+        if (!ours) {
+            errno = EWOULDBLOCK;
+            return -1;
+        }
+    }
+    return -1;
+}
+
+static CacheSlot unshared(Arena *a, const char *key)
+{
+    /* An address of this arena is this process's own for as long as the slot is. */
+    return (CacheSlot){ .name = arena_printf(a, "%s.%ld.%p", key, (long)getpid(), arena_alloc(a, 1)),
+                        .lock = -1 };
+}
+
+CacheSlot cache_slot(Cache *c, Arena *a, const char *key)
+{
+    for (int n = 0; !c->off && n < MAX_SAME; n++) {
+        char *path = arena_printf(a, "%s/%s.%d", c->dir, key, n);
+        int lock = lock_file(arena_printf(a, "%s.lock", path));
+        if (lock >= 0)
+            return (CacheSlot){ .name = arena_printf(a, "%s.%d", key, n), .path = path, .lock = lock };
+        if (errno != EWOULDBLOCK) c->off = arena_printf(a, "%s.lock: %s", path, strerror(errno));
+    }
+    return unshared(a, key);
+}
+
+void cache_leave(CacheSlot *s)
+{
+    if (s->lock >= 0 && !file_exists(s->path)) { /* nothing was kept: the lock goes too */
+        Buf path = { 0 };
+        buf_printf(&path, "%s.lock", s->path);
+        unlink(path.s);
+        buf_free(&path);
+    }
+    if (s->lock >= 0) close(s->lock);
+    s->lock = -1;
+}
+
+/* ---- copying -------------------------------------------------------------------------------------- */
+
+typedef struct {
+    Arena arena;
+    const char *from, *to;
+    Buf manifest;
+    Diag diag;
+} Copy;
+
+static void copy_end(Copy *c)
+{
+    buf_free(&c->manifest);
+    diag_free(&c->diag);
+    arena_free(&c->arena);
+}
+
+/* Copies a file and adds its line to the manifest. */
+static bool copy_file(void *ctx, const char *rel)
+{
+    Copy *c = ctx;
+    Mapped m;
+    char digest[65];
+    Sha256 sha = sha256_start();
+    const char *to = arena_printf(&c->arena, "%s/%s", c->to, rel);
+    if (!strcmp(rel, "MANIFEST") || strchr(rel, '\n')) return true;
+    if (!file_map(&c->diag, arena_printf(&c->arena, "%s/%s", c->from, rel), &m)) return false;
+    sha256_add(&sha, m.data, m.size);
+    sha256_end(&sha, digest);
+    buf_printf(&c->manifest, "%s %zu %s\n", digest, m.size, rel);
+    bool ok = file_make_dirs(&c->diag, file_dir(&c->arena, to))
+              && file_write_all(&c->diag, to, m.data, m.size);
+    file_unmap(&m);
+    return ok;
+}
+
+static void make_room(const Cache *c, const char *own);
+
+/* A folder's entries are on disk when the folder is synced. */
+static void sync_dir(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+}
+
+bool cache_put(Cache *c, const CacheSlot *s, const char *from)
+{
+    if (!s->path) return false;
+    Copy copy = { .from = from };
+    const char *temp = arena_printf(&copy.arena, "%s.tmp", s->path);
+    copy.to = temp;
+    buf_puts(&copy.manifest, MAGIC);
+    bool ok = file_remove_tree(temp) && file_make_dirs(&copy.diag, temp)
+              && file_walk(from, copy_file, &copy);
+    buf_puts(&copy.manifest, "end\n");
+    ok = ok && file_write_all(&copy.diag, arena_printf(&copy.arena, "%s/MANIFEST", temp),
+                              copy.manifest.s, copy.manifest.len);
+    ok = ok && file_remove_tree(s->path) && !rename(temp, s->path);
+    if (ok) sync_dir(c->dir);
+    else file_remove_tree(temp);
+    copy_end(&copy);
+    if (ok) make_room(c, s->name);
+    return ok;
+}
+
+/* Every file of the manifest is there and as it says, and no other matters. */
+static bool get_files(Copy *c, const char *text)
+{
+    size_t n = strlen(MAGIC);
+    if (strncmp(text, MAGIC, n) != 0) return false;
+    buf_puts(&c->manifest, MAGIC);
+    for (const char *at = text + n; *at; at += strcspn(at, "\n") + 1) {
+        size_t line = strcspn(at, "\n");
+        if (at[line] != '\n') return false;
+        if (line == 3 && !memcmp(at, "end", 3)) {
+            buf_puts(&c->manifest, "end\n");
+            return !at[4] && !strcmp(c->manifest.s, text); /* copying made the same lines */
+        }
+        const char *digest_end = memchr(at, ' ', line);
+        const char *name = digest_end ? memchr(digest_end + 1, ' ', line - (size_t)(digest_end + 1 - at)) : NULL;
+        if (!name) return false;
+        const char *rel = arena_strndup(&c->arena, name + 1, line - (size_t)(name + 1 - at));
+        if (!file_join_inside(&c->arena, &c->diag, (Loc){ 0 }, c->from, rel) || !copy_file(c, rel))
+            return false;
+    }
+    return false; /* no end */
+}
+
+bool cache_get(Cache *c, const CacheSlot *s, const char *to)
+{
+    Copy copy = { .from = s->path, .to = to };
+    Mapped manifest = { 0 };
+    (void)c;
+    if (!s->path || !file_exists(s->path)) return false;
+    const char *path = arena_printf(&copy.arena, "%s/MANIFEST", s->path);
+    bool ok = file_make_dirs(&copy.diag, to) && file_map(&copy.diag, path, &manifest) && manifest.data
+              && get_files(&copy, (const char *)manifest.data);
+    file_unmap(&manifest);
+    if (ok) utimensat(AT_FDCWD, path, NULL, 0); /* it was used now */
+    else cache_drop(s);
+    if (!ok) file_remove_tree(to);
+    copy_end(&copy);
+    return ok;
+}
+
+void cache_drop(const CacheSlot *s)
+{
+    if (s->path) file_remove_tree(s->path);
+}
+
+/* ---- notes ----------------------------------------------------------------------------------------- */
+
+char *cache_note(const Cache *c, Arena *a, const char *key)
+{
+    Diag d = { 0 };
+    Mapped m = { 0 };
+    char *text = NULL;
+    const char *path = c->off ? NULL : arena_printf(a, "%s/%s.note", c->dir, key);
+    if (path && file_exists(path) && file_map(&d, path, &m) && m.size > 4
+        && !memcmp(m.data + m.size - 4, "end\n", 4) && strlen((const char *)m.data) == m.size)
+        text = arena_strndup(a, (const char *)m.data, m.size - 4);
+    file_unmap(&m);
+    diag_free(&d);
+    return text;
+}
+
+void cache_set_note(const Cache *c, const char *key, const char *text)
+{
+    Buf path = { 0 }, all = { 0 };
+    Diag d = { 0 };
+    if (c->off) return;
+    buf_printf(&path, "%s/%s.note", c->dir, key);
+    buf_printf(&all, "%send\n", text);
+    file_write_all(&d, path.s, all.s, all.len); /* without it the forms are tried again */
+    buf_free(&path);
+    buf_free(&all);
+    diag_free(&d);
+}
+
+/* ---- what there is ---------------------------------------------------------------------------------- */
+
+typedef struct {
+    char *name, *path;
+    uint64_t bytes;
+    struct timespec used;
+} Entry;
+
+static bool add_size(void *ctx, const char *rel)
+{
+    Entry *e = ctx;
+    struct stat st;
+    Buf path = { 0 };
+    buf_printf(&path, "%s/%s", e->path, rel);
+    if (!lstat(path.s, &st)) e->bytes += (uint64_t)st.st_size;
+    buf_free(&path);
+    return true;
+}
+
+static struct timespec last_change(const struct stat *st)
+{
+#if defined(__APPLE__)
+    return st->st_mtimespec;
+#else
+    return st->st_mtim;
+#endif
+}
+
+static Entry *list_entries(const Cache *c, Arena *a, size_t *n, int *notes)
+{
+    DIR *dir = c->dir ? opendir(c->dir) : NULL;
+    size_t room = 16;
+    Entry *all = NEW_ARRAY(a, room, Entry);
+    *n = 0;
+    for (const struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
+        struct stat st;
+        Entry it = { .name = arena_strdup(a, e->d_name),
+                     .path = arena_printf(a, "%s/%s", c->dir, e->d_name) };
+        if (*e->d_name == '.' || lstat(it.path, &st)) continue;
+        if (!S_ISDIR(st.st_mode)) {
+            *notes += file_has_suffix(it.name, ".note");
+            continue;
+        }
+        if (!stat(arena_printf(a, "%s/MANIFEST", it.path), &st)) it.used = last_change(&st);
+        file_walk(it.path, add_size, &it);
+        if (*n == room) {
+            Entry *more = NEW_ARRAY(a, room *= 2, Entry);
+            memcpy(more, all, *n * sizeof *all);
+            all = more;
+        }
+        all[(*n)++] = it;
+    }
+    if (dir) closedir(dir);
+    return all;
+}
+
+static int by_use(const void *a, const void *b)
+{
+    const struct timespec x = ((const Entry *)a)->used, y = ((const Entry *)b)->used;
+    return x.tv_sec != y.tv_sec ? (x.tv_sec < y.tv_sec ? -1 : 1) : (x.tv_nsec > y.tv_nsec) - (x.tv_nsec < y.tv_nsec);
+}
+
+/* False: it is in use. A folder that is being made belongs to the entry's lock. */
+static bool remove_entry(const Entry *e, Arena *a)
+{
+    size_t n = strlen(e->path) - (file_has_suffix(e->path, ".tmp") ? 4 : 0);
+    const char *path = arena_printf(a, "%.*s.lock", (int)n, e->path);
+    int lock = lock_file(path);
+    if (lock < 0) return false;
+    bool ok = file_remove_tree(e->path);
+    unlink(path);
+    close(lock);
+    return ok;
+}
+
+static void make_room(const Cache *c, const char *own)
+{
+    Arena a = { 0 };
+    size_t n;
+    int notes = 0;
+    uint64_t total = 0;
+    Entry *all = list_entries(c, &a, &n, &notes);
+    qsort(all, n, sizeof *all, by_use);
+    for (size_t i = 0; i < n; i++) total += all[i].bytes;
+    for (size_t i = 0; i < n && total > c->limit; i++)
+        if (strcmp(all[i].name, own) != 0 && remove_entry(&all[i], &a)) total -= all[i].bytes;
+    arena_free(&a);
+}
+
+static void remove_notes(const Cache *c, Arena *a)
+{
+    DIR *dir = opendir(c->dir);
+    for (const struct dirent *e; dir && (e = readdir(dir)) != NULL;)
+        if (file_has_suffix(e->d_name, ".note")) unlink(arena_printf(a, "%s/%s", c->dir, e->d_name));
+    if (dir) closedir(dir);
+}
+
+CacheCount cache_count(const Cache *c, bool remove)
+{
+    Arena a = { 0 };
+    CacheCount count = { 0 };
+    size_t n;
+    Entry *all = list_entries(c, &a, &n, &count.notes);
+    for (size_t i = 0; i < n; i++) {
+        if (remove && !remove_entry(&all[i], &a)) {
+            count.busy++;
+            continue;
+        }
+        count.entries++;
+        count.bytes += all[i].bytes;
+    }
+    if (remove && c->dir) remove_notes(c, &a);
+    arena_free(&a);
+    return count;
+}

@@ -1,0 +1,52 @@
+/* cache.h -- compiled programs on disk, so that a program is compiled once a machine.
+ *
+ *   DIR/v1/KEY.N/           an entry: MANIFEST, and the files that the engine's compiler left
+ *   DIR/v1/KEY.N.lock       held by who uses the entry: N is the first that is free
+ *   DIR/v1/KEY.note         what was found out about a program: a small text
+ *
+ * Entries appear whole by a rename; MANIFEST names each file with its size and SHA-256, and what
+ * does not agree with it is removed and made again. Nothing here fails a run: without a folder that
+ * can be written there is no cache, and `off` says why. Processes may share a cache. */
+#ifndef ANEC_CACHE_H
+#define ANEC_CACHE_H
+
+#include "../../base/base.h"
+
+typedef struct {
+    char *dir;       /* DIR/v1 */
+    const char *top; /* DIR, for messages */
+    uint64_t limit;  /* bytes of all entries together; the least recently used go first */
+    const char *off; /* NULL: it works */
+} Cache;
+
+enum { CACHE_LIMIT_GB = 4 }; /* without ANEC_CACHE_LIMIT */
+
+/* dir NULL: ANEC_CACHE_DIR, else ~/.cache/anec. Lives in the arena. */
+void cache_open(Cache *c, Arena *a, const char *dir);
+
+typedef struct {
+    char *name, *path; /* "KEY.0"; path NULL: there is no cache, the name is this process's own */
+    int lock;          /* a file descriptor, -1: none */
+} CacheSlot;
+
+/* A name for the program of this key that no other user has, in this process or another. */
+CacheSlot cache_slot(Cache *c, Arena *a, const char *key);
+void cache_leave(CacheSlot *s);
+/* Copies the entry's files to the new folder `to`; false: there is no whole one (any more). */
+bool cache_get(Cache *c, const CacheSlot *s, const char *to);
+/* Stores what the folder holds as the slot's entry, and makes room. False: not stored. */
+bool cache_put(Cache *c, const CacheSlot *s, const char *from);
+void cache_drop(const CacheSlot *s);
+
+char *cache_note(const Cache *c, Arena *a, const char *key); /* NULL: none */
+void cache_set_note(const Cache *c, const char *key, const char *text);
+
+typedef struct {
+    int entries, notes, busy; /* busy: in use, which clear leaves */
+    uint64_t bytes;
+} CacheCount;
+
+/* Counts; with `remove`, removes everything that nobody uses (and counts it). */
+CacheCount cache_count(const Cache *c, bool remove);
+
+#endif

@@ -1,0 +1,426 @@
+/* model.c -- programs on the engine: the forms that are tried, the cache, and whose turn it is to be
+ * loaded. One lock covers it all: the system's compiler does one thing at a time too. */
+#include "ane.h"
+
+#include "../../ir/mil/mil.h"
+#include "../forms.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SCHEMA "anec ane 1" /* of what is cached: changes when older entries are of no use */
+
+enum {
+    BUDGET = 120,            /* programs loaded at once; the system has about 127 places for all */
+    LOAD_TRIES = 6,
+    FIRST_WAIT_MS = 100,     /* doubled with each try */
+    MAX_PACE_MS = 15000,     /* a failed compilation restarts the system's compiler */
+    COMPILES_A_PROCESS = 119 /* reported: later ones fail without a reason */
+};
+
+struct Ane {
+    Arena arena;
+    Engine *engine;
+    Cache cache;
+    pthread_mutex_t lock;
+    AneModel *first;
+    uint64_t clock;
+    int loaded, compiles, failures; /* failures: compilations in a row */
+};
+
+Engine *ane_engine(const AneModel *model) { return model->ane->engine; }
+
+Ane *ane_new(const BackendOptions *o, Arena *a, const char **why)
+{
+    Ane *s = calloc(1, sizeof *s);
+    if (!s) bug("no memory for the engine");
+    s->engine = engine_open(&s->arena, why);
+    if (!s->engine) {
+        *why = arena_strdup(a, *why);
+        arena_free(&s->arena);
+        free(s);
+        return NULL;
+    }
+    cache_open(&s->cache, &s->arena, o ? o->cache_dir : NULL);
+    pthread_mutex_init(&s->lock, NULL);
+    return s;
+}
+
+void ane_free(Ane *s)
+{
+    if (s->first) bug("the engine is closed before its programs");
+    engine_close(s->engine);
+    pthread_mutex_destroy(&s->lock);
+    arena_free(&s->arena);
+    free(s);
+}
+
+const Target *ane_target(const Ane *s) { return s->engine->chip ? target_find(s->engine->chip) : NULL; }
+
+static void wait_ms(int64_t ms)
+{
+    struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+    while (nanosleep(&t, &t)) continue;
+}
+
+/* ---- loading ---------------------------------------------------------------------------------------- */
+
+static void unload(AneModel *m)
+{
+    Arena a = { 0 };
+    Trouble ignored; /* its place counts as free either way */
+    if (!m->loaded) return;
+    engine_unload(m->ane->engine, &a, m->id, &ignored);
+    m->loaded = false;
+    m->ane->loaded--;
+    arena_free(&a);
+}
+
+/* Takes the place of the program that ran longest ago; false: all are running. */
+static bool unload_oldest(Ane *s)
+{
+    AneModel *oldest = NULL;
+    for (AneModel *m = s->first; m; m = m->next)
+        if (m->loaded && !m->running && (!oldest || m->used < oldest->used)) oldest = m;
+    if (oldest) unload(oldest);
+    return oldest != NULL;
+}
+
+/* A load may fail once right after compiling; what is transient gets longer to pass. */
+static bool load(AneModel *m, Arena *a, Trouble *why)
+{
+    Ane *s = m->ane;
+    int64_t wait = FIRST_WAIT_MS;
+    if (s->loaded >= BUDGET) unload_oldest(s);
+    for (int i = 0; i < LOAD_TRIES; i++, wait *= 2) {
+        if (engine_load(s->engine, a, m->id, why)) {
+            m->loaded = true;
+            m->used = ++s->clock;
+            s->loaded++;
+            return true;
+        }
+        if (why->full && unload_oldest(s)) continue;
+        if (i && !why->transient) break;
+        if (why->full) break;
+        wait_ms(wait);
+    }
+    return false;
+}
+
+bool ane_model_begin(AneModel *m, Diag *d)
+{
+    Arena a = { 0 };
+    Trouble why;
+    pthread_mutex_lock(&m->ane->lock);
+    bool ok = m->loaded || load(m, &a, &why);
+    if (!ok) diag_fail(d, "the engine cannot load the program again: %s", trouble_text(&a, &why));
+    m->running += ok;
+    m->used = ++m->ane->clock;
+    pthread_mutex_unlock(&m->ane->lock);
+    arena_free(&a);
+    return ok;
+}
+
+void ane_model_end(AneModel *m)
+{
+    pthread_mutex_lock(&m->ane->lock);
+    m->running--;
+    pthread_mutex_unlock(&m->ane->lock);
+}
+
+/* ---- one form ------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    Ane *ane;
+    AneModel *model;
+    Arena *arena;         /* of the attempt */
+    const char *work;     /* a folder of its own */
+    const char *own;      /* the program as it was given: work/own/model.mil */
+    const char *key;      /* of program, chip and system */
+    Form form[MAX_FORMS];
+    int nform;
+    Buf refused;          /* "fp32 refused: Apple's words; .." */
+    bool world;           /* what failed is not the program's fault: no other form would help */
+    Diag *diag;
+} Attempt;
+
+typedef struct {
+    Arena *arena;
+    const char *dir;
+    EngineWeight weight[256];
+    Mapped map[256];
+    int n;
+    Diag diag;
+} Weights;
+
+/* Every file of the program but its text is a weight file. */
+static bool add_weight(void *ctx, const char *rel)
+{
+    Weights *w = ctx;
+    if (strncmp(rel, "weights/", 8) != 0) return true;
+    if (w->n == (int)COUNT(w->map)) return diag_error(&w->diag, (Loc){ 0 }, "too many weight files");
+    if (!file_map(&w->diag, arena_printf(w->arena, "%s/%s", w->dir, rel), &w->map[w->n])) return false;
+    w->weight[w->n] = (EngineWeight){ .path = arena_printf(w->arena, "@model_path/%s", rel),
+                                      .data = w->map[w->n].data, .size = w->map[w->n].size };
+    w->n++;
+    return true;
+}
+
+/* Makes the framework's model of a folder with model.mil, and moves the folder to where the framework
+ * looks for it. */
+static bool open_folder(Attempt *t, const char *dir, Trouble *why)
+{
+    Engine *e = t->ane->engine;
+    AneModel *m = t->model;
+    Mapped text = { 0 };
+    Weights *w = NEW(t->arena, Weights);
+    *w = (Weights){ .arena = t->arena, .dir = dir };
+    bool ok = file_map(&w->diag, arena_printf(t->arena, "%s/model.mil", dir), &text)
+              && file_walk(dir, add_weight, w);
+    *why = (Trouble){ .text = w->diag.text.s ? arena_strdup(t->arena, w->diag.text.s) : "" };
+    if (ok) m->id = engine_model_new(e, t->arena, (const char *)text.data, text.size, w->weight, w->n, why);
+    file_unmap(&text);
+    for (int i = 0; i < w->n; i++) file_unmap(&w->map[i]);
+    diag_free(&w->diag);
+    m->dir = m->id ? engine_model_dir(e, &m->arena, m->id) : NULL;
+    if (!m->dir) return false;
+    if (file_remove_tree(m->dir) && !rename(dir, m->dir)) return true;
+    *why = (Trouble){ .text = arena_printf(t->arena, "the folder %s cannot be made", m->dir) };
+    return false;
+}
+
+static void close_folder(AneModel *m)
+{
+    unload(m);
+    objc_drop(m->ane->engine->objc, &m->id);
+    if (m->dir) file_remove_tree(m->dir);
+    m->dir = NULL;
+}
+
+static bool from_cache(Attempt *t)
+{
+    Trouble why;
+    const char *dir = arena_printf(t->arena, "%s/hit", t->work);
+    AneModel *m = t->model;
+    if (!cache_get(&t->ane->cache, &m->slot, dir)) return false;
+    if (open_folder(t, dir, &why) && load(m, t->arena, &why)) return true;
+    close_folder(m);
+    file_remove_tree(dir);
+    cache_drop(&m->slot); /* it is made again, once */
+    return false;
+}
+
+static bool refuse(Attempt *t, const Form *f, const char *text)
+{
+    const char *name = arena_printf(t->arena, "%s refused", f->io);
+    if (t->refused.len && strstr(t->refused.s, name)) /* the other spelling was */
+        name = arena_printf(t->arena, "%s %s refused", f->io, f->dialect);
+    buf_printf(&t->refused, "%s%s: %.*s", t->refused.len ? "; " : "", name, (int)strcspn(text, "\n"), text);
+    return false;
+}
+
+static bool fail(Attempt *t, const char *what, const char *text)
+{
+    t->world = true;
+    return diag_fail(t->diag, "%s: %s", what, text);
+}
+
+/* After failures in a row the compiler is given time to come back. */
+static void pace(const Ane *s)
+{
+    int64_t wait = s->failures < 2 ? 0 : (int64_t)FIRST_WAIT_MS << (s->failures < 12 ? s->failures - 2 : 10);
+    if (wait) wait_ms(wait < MAX_PACE_MS ? wait : MAX_PACE_MS);
+}
+
+static bool compile(Attempt *t, const Form *f, Trouble *why)
+{
+    Ane *s = t->ane;
+    pace(s);
+    bool ok = engine_compile(s->engine, t->arena, t->model->id, why);
+    s->failures = ok ? 0 : s->failures + 1;
+    s->compiles++;
+    if (ok) return true;
+    const char *text = trouble_text(t->arena, why);
+    if (s->compiles > COMPILES_A_PROCESS)
+        text = arena_printf(t->arena, "%s (this process has compiled %d programs, and about %d is what "
+                            "the system allows: start again, what is cached needs no compiling)",
+                            text, s->compiles - 1, COMPILES_A_PROCESS);
+    return refuse(t, f, text);
+}
+
+static bool from_scratch(Attempt *t, const Form *f)
+{
+    AneModel *m = t->model;
+    Trouble why;
+    Diag d = { .quiet = true };
+    const char *dir = arena_printf(t->arena, "%s/form", t->work);
+    const char *path = arena_printf(t->arena, "%s/model.mil", dir);
+    bool ok = file_remove_tree(dir) && file_make_dirs(&d, dir)
+              && form_write(f, m->slot.name, t->own, path, &d);
+    if (!ok) refuse(t, f, d.text.s ? d.text.s : dir);
+    diag_free(&d);
+    if (!ok) return false;
+    if (!open_folder(t, dir, &why)) return refuse(t, f, why.text);
+    if (!compile(t, f, &why)) return false;
+    if (!load(m, t->arena, &why))
+        return fail(t, "the engine does not load the program", trouble_text(t->arena, &why));
+    m->as.cache = cache_put(&t->ane->cache, &m->slot, m->dir) ? "miss" : "off";
+    return true;
+}
+
+static char *digest_of(Arena *a, const char *const *part, size_t n)
+{
+    char *hex = arena_alloc(a, 65);
+    Sha256 sha = sha256_start();
+    for (size_t i = 0; i < n; i++) sha256_add(&sha, part[i] ? part[i] : "", strlen(part[i] ? part[i] : "") + 1);
+    sha256_end(&sha, hex);
+    return hex;
+}
+
+static bool try_form(Attempt *t, const Form *f)
+{
+    AneModel *m = t->model;
+    const char *const part[] = { t->key, f->io, f->dialect };
+    m->slot = cache_slot(&t->ane->cache, &m->arena, digest_of(t->arena, part, COUNT(part)));
+    m->as = (RunsAs){ .io = f->io, .dialect = arena_strdup(&m->arena, f->dialect), .cache = "hit" };
+    if (from_cache(t) || from_scratch(t, f)) return true;
+    close_folder(m);
+    cache_leave(&m->slot);
+    return false;
+}
+
+/* ---- the chain ------------------------------------------------------------------------------------------ */
+
+/* A note: the number of the form that was taken, and why not those before it. */
+static int read_note(Attempt *t)
+{
+    char *end, *note = cache_note(&t->ane->cache, t->arena, t->key);
+    long k = note ? strtol(note, &end, 10) : -1;
+    if (!note || *end != '\n' || k < 0 || k >= t->nform) return -1;
+    char *why = end + 1;
+    why[strcspn(why, "\n")] = 0;
+    buf_puts(&t->refused, why);
+    return (int)k;
+}
+
+static void write_note(Attempt *t, int k)
+{
+    Buf note = { 0 };
+    buf_printf(&note, "%d\n%s\n", k, t->refused.s ? t->refused.s : "");
+    cache_set_note(&t->ane->cache, t->key, note.s);
+    buf_free(&note);
+}
+
+static bool try_forms(Attempt *t)
+{
+    int known = read_note(t);
+    if (known >= 0 && try_form(t, &t->form[known])) return true;
+    if (known >= 0 && !t->world) t->refused.len = 0; /* what was true is not any more */
+    for (int i = 0; i < t->nform && !t->world; i++) {
+        if (!try_form(t, &t->form[i])) continue;
+        write_note(t, i);
+        return true;
+    }
+    if (!t->world) diag_error(t->diag, (Loc){ 0 }, "the engine takes no form of this program: %s", t->refused.s);
+    return false;
+}
+
+typedef struct {
+    Sha256 sha;
+    const char *dir;
+    Diag *diag;
+} Digest;
+
+static bool add_file(void *ctx, const char *rel)
+{
+    Digest *g = ctx;
+    Mapped m;
+    Buf path = { 0 };
+    buf_printf(&path, "%s/%s", g->dir, rel);
+    bool ok = file_map(g->diag, path.s, &m);
+    buf_free(&path);
+    if (!ok) return false;
+    sha256_add(&g->sha, rel, strlen(rel) + 1);
+    sha256_add(&g->sha, &m.size, sizeof m.size);
+    sha256_add(&g->sha, m.data, m.size);
+    file_unmap(&m);
+    return true;
+}
+
+/* Puts the program as it is into the work folder, which gives it its key. */
+static bool stage(Attempt *t, Module *m)
+{
+    const char *temp = getenv("TMPDIR");
+    char *work = arena_printf(t->arena, "%s/anec-XXXXXX", temp && *temp ? temp : "/tmp"), hex[65];
+    const Engine *e = t->ane->engine;
+    t->work = mkdtemp(work);
+    if (!t->work) return fail(t, "no folder for temporary files", work);
+    Digest g = { .sha = sha256_start(), .dir = arena_printf(t->arena, "%s/own", work), .diag = t->diag };
+    t->own = arena_printf(t->arena, "%s/model.mil", g.dir);
+    if (!file_make_dirs(t->diag, g.dir) || !mil_save(m, t->diag, t->own) || !file_walk(g.dir, add_file, &g))
+        return false;
+    sha256_end(&g.sha, hex);
+    const char *const part[] = { SCHEMA, hex, e->arch, e->build };
+    t->key = digest_of(t->arena, part, COUNT(part));
+    return true;
+}
+
+static AneModel *model_new(Ane *s, Module *m, Func *f, Diag *d)
+{
+    AneModel *model = calloc(1, sizeof *model);
+    Arena scratch = { 0 };
+    Attempt *t = NEW(&scratch, Attempt);
+    if (!model) bug("no memory for a program");
+    *model = (AneModel){ .ane = s, .module = m, .slot.lock = -1, .refs = 1 };
+    t->ane = s;
+    t->model = model;
+    t->arena = &scratch;
+    t->diag = d;
+    t->nform = forms_of(f, ane_target(s), t->form);
+    bool ok = stage(t, m) && try_forms(t);
+    if (ok && t->refused.len) model->as.why = arena_strdup(&model->arena, t->refused.s);
+    if (t->work) file_remove_tree(t->work);
+    buf_free(&t->refused);
+    arena_free(&scratch);
+    if (ok) {
+        model->next = s->first;
+        s->first = model;
+        return model;
+    }
+    arena_free(&model->arena);
+    free(model);
+    return NULL;
+}
+
+AneModel *ane_model(Ane *s, Module *m, Func *f, Diag *d)
+{
+    pthread_mutex_lock(&s->lock);
+    AneModel *model = s->first;
+    while (model && model->module != m) model = model->next;
+    if (model) model->refs++;
+    else model = model_new(s, m, f, d);
+    pthread_mutex_unlock(&s->lock);
+    return model;
+}
+
+void ane_model_free(AneModel *m)
+{
+    Ane *s = m->ane;
+    pthread_mutex_lock(&s->lock);
+    bool last = --m->refs == 0;
+    for (AneModel **at = &s->first; last && *at; at = &(*at)->next)
+        if (*at == m) {
+            *at = m->next;
+            break;
+        }
+    if (last) {
+        close_folder(m);
+        cache_leave(&m->slot);
+        arena_free(&m->arena);
+        free(m);
+    }
+    pthread_mutex_unlock(&s->lock);
+}

@@ -1,0 +1,90 @@
+/* forms.c -- rewriting a program into the forms that an engine may take. */
+#include "forms.h"
+
+#include "../ir/mil/mil.h"
+#include "../ir/passes/passes.h"
+
+#include <string.h>
+
+bool boundary_has(const Func *f, DType t)
+{
+    bool has = false;
+    const Block *b = f->body;
+    for (int i = 0; i < b->nparam; i++)
+        has |= b->param[i]->type->kind == TY_TENSOR && b->param[i]->type->dtype == t;
+    for (int i = 0; i < b->nresult; i++)
+        has |= b->result[i]->type->kind == TY_TENSOR && b->result[i]->type->dtype == t;
+    return has;
+}
+
+const char *boundary_text(const Func *f)
+{
+    bool half = boundary_has(f, DT_FP16), full = boundary_has(f, DT_FP32);
+    return half && full ? "mixed" : half ? "fp16" : full ? "fp32" : "none";
+}
+
+/* ---- which ---------------------------------------------------------------------------------------- */
+
+/* The opset that goes with a spelling is that of the first target which is written so. */
+static Opset opset_of(const char *version, const Target *chip)
+{
+    if (!strcmp(chip->version, version)) return chip->opset;
+    for (int i = 0; i < target_count; i++)
+        if (!strcmp(targets[i].version, version)) return targets[i].opset;
+    return chip->opset;
+}
+
+static void add_form(Form *out, int *n, const Target *chip, IoMode io, const char *version)
+{
+    Form f = { .io = io == IO_FP32 ? "fp32" : "fp16", .dialect = version, .target = *chip };
+    f.target.io = io;
+    f.target.version = version;
+    f.target.opset = opset_of(version, chip);
+    bool known = *n == MAX_FORMS;
+    for (int i = 0; i < *n; i++)
+        known |= !strcmp(out[i].io, f.io) && !strcmp(out[i].dialect, f.dialect);
+    if (!known) out[(*n)++] = f;
+}
+
+int forms_of(const Func *f, const Target *chip, Form out[MAX_FORMS])
+{
+    int n = 1;
+    if (!chip) chip = target_find("generic");
+    out[0] = (Form){ .io = boundary_text(f), .dialect = f->module->version, .own = true };
+    for (int i = 0; chip->try_io[i] != IO_AUTO; i++)
+        for (int k = 0; chip->try_version[k]; k++)
+            add_form(out, &n, chip, chip->try_io[i], chip->try_version[k]);
+    return n;
+}
+
+/* ---- writing --------------------------------------------------------------------------------------- */
+
+static void set_tag(Module *m, const char *tag)
+{
+    static const char key[] = "anec-program-tag";
+    const Const *old = attr_get(&m->attrs, "buildInfo");
+    bool keep = old && old->kind == CONST_GROUP && old->type->kind == TY_DICT;
+    const Type *string = type_scalar(&m->arena, DT_STRING);
+    Const *c = NEW(&m->arena, Const);
+    int64_t n = keep ? old->nelem : 0;
+    c->kind = CONST_GROUP;
+    c->type = type_dict(&m->arena, string, string);
+    c->elem = NEW_ARRAY(&m->arena, n + 2, const Const *);
+    if (n) memcpy(c->elem, old->elem, (size_t)n * sizeof(const Const *));
+    c->elem[n++] = const_string(&m->arena, key);
+    c->elem[n++] = const_string(&m->arena, tag);
+    c->nelem = n;
+    attr_set(m, &m->attrs, "buildInfo", c);
+    m->has_attrs = true;
+}
+
+bool form_write(const Form *form, const char *tag, const char *from, const char *to, Diag *d)
+{
+    Module *m = container_read(d, from);
+    const PassOptions o = { .target = &form->target };
+    bool ok = m && module_verify(m, d, NULL) && (form->own || passes_run(m, &o, d));
+    if (ok) set_tag(m, tag);
+    ok = ok && mil_save(m, d, to);
+    module_free(m);
+    return ok;
+}

@@ -1,0 +1,1 @@
+# ANEC_ANE_LIB=$ANESIM ANESIM_CHIP=m4 ANESIM_FAULT=load-once anerun -v -b ane --random 1 -O %t ../../../examples/mlp.anedsl

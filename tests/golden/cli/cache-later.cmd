@@ -1,2 +1,0 @@
-# anerun --cache status
-# exit: 2
