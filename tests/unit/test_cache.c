@@ -1,0 +1,257 @@
+/* test_cache.c -- entries of the cache: whole or absent, whatever happened while they were written. */
+#include "../../backends/ane/cache.h"
+#include "standin.h"
+
+#include <sys/resource.h>
+#include <signal.h>
+#if defined(__linux__) && defined(__x86_64__)
+#include <sys/ptrace.h>
+#define HAVE_TRACE 1
+#else
+#define HAVE_TRACE 0
+#endif
+
+typedef struct {
+    Arena arena;
+    char *top, *from, *to;
+    Cache cache;
+} Bench;
+
+static Bench bench; /* of the test at work: children inherit it */
+
+static void put_file(const char *dir, const char *rel, const char *text)
+{
+    Diag d = { 0 };
+    const char *path = arena_printf(&bench.arena, "%s/%s", dir, rel);
+    assert_true(file_make_dirs(&d, file_dir(&bench.arena, path)));
+    assert_true(file_write_all(&d, path, text, strlen(text)));
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    bench = (Bench){ 0 };
+    bench.top = make_folder(&bench.arena);
+    bench.from = arena_printf(&bench.arena, "%s/from", bench.top);
+    bench.to = arena_printf(&bench.arena, "%s/to", bench.top);
+    put_file(bench.from, "model.mil", "program(1.0)");
+    put_file(bench.from, "weights/weight.bin", "weights and weights");
+    put_file(bench.from, "net.plist", "{}");
+    unsetenv("ANEC_CACHE_LIMIT");
+    cache_open(&bench.cache, &bench.arena, arena_printf(&bench.arena, "%s/cache", bench.top));
+    assert_null(bench.cache.off);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    remove_folder(bench.top);
+    arena_free(&bench.arena);
+    return 0;
+}
+
+static bool holds(const char *rel, const char *text)
+{
+    Diag d = { 0 };
+    Mapped m;
+    bool ok = file_map(&d, arena_printf(&bench.arena, "%s/%s", bench.to, rel), &m);
+    if (ok) ok = m.size == strlen(text) && !memcmp(m.data, text, m.size);
+    if (ok) file_unmap(&m);
+    diag_free(&d);
+    return ok;
+}
+
+/* What the entry gives: false for nothing, and never something else than what was put. */
+static bool get_whole(const CacheSlot *s)
+{
+    assert_true(file_remove_tree(bench.to));
+    bool ok = cache_get(&bench.cache, s, bench.to);
+    if (ok)
+        assert_true(holds("model.mil", "program(1.0)") && holds("weights/weight.bin", "weights and weights")
+                    && holds("net.plist", "{}"));
+    else assert_false(file_exists(bench.to));
+    return ok;
+}
+
+static void test_put_get(void **state)
+{
+    (void)state;
+    CacheSlot s = cache_slot(&bench.cache, &bench.arena, "key");
+    assert_false(get_whole(&s));
+    assert_true(cache_put(&bench.cache, &s, bench.from));
+    assert_true(get_whole(&s));
+    assert_true(cache_put(&bench.cache, &s, bench.from)); /* again, over it */
+    assert_true(get_whole(&s));
+    CacheSlot other = cache_slot(&bench.cache, &bench.arena, "key"); /* in use: a name of its own */
+    assert_string_equal(s.name, "key.0");
+    assert_string_equal(other.name, "key.1");
+    assert_false(get_whole(&other));
+    CacheCount n = cache_count(&bench.cache, true);
+    assert_int_equal(n.busy, 1);
+    cache_leave(&s);
+    cache_leave(&other);
+    n = cache_count(&bench.cache, true);
+    assert_int_equal(n.entries, 1);
+    assert_int_equal(cache_count(&bench.cache, false).entries, 0);
+}
+
+/* Each of these is found out, and the entry is gone afterwards. */
+static void test_corrupt(void **state)
+{
+    static const struct {
+        const char *file, *text;
+    } cases[] = {
+        { "model.mil", "program(1.1)" },
+        { "weights/weight.bin", "" },
+        { "net.plist", "{} " },
+        { "MANIFEST", "" },
+        { "MANIFEST", "anec cache 1\n" },
+        { "MANIFEST", "anec cache 1\nend\nend\n" },
+        { "MANIFEST", "anec cache 1\n0 0 ../../../etc/passwd\nend\n" },
+        { "MANIFEST", "anec cache 1\nnonsense\nend\n" },
+        { "MANIFEST", "anec cache 2\nend\n" },
+        { "MANIFEST", "something else's" },
+    };
+    (void)state;
+    CacheSlot s = cache_slot(&bench.cache, &bench.arena, "key");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_true(cache_put(&bench.cache, &s, bench.from) && get_whole(&s));
+        put_file(s.path, cases[i].file, cases[i].text);
+        if (get_whole(&s)) fail_msg("%s was taken with: %s", cases[i].file, cases[i].text);
+        assert_false(file_exists(s.path));
+    }
+    cache_leave(&s);
+}
+
+static void test_limit(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        CacheSlot s = cache_slot(&bench.cache, &bench.arena, arena_printf(&bench.arena, "key%d", i));
+        assert_true(cache_put(&bench.cache, &s, bench.from));
+        cache_leave(&s);
+        usleep(10000);
+    }
+    CacheSlot first = cache_slot(&bench.cache, &bench.arena, "key0");
+    assert_true(get_whole(&first)); /* used last: it stays */
+    cache_leave(&first);
+    usleep(10000);
+    bench.cache.limit = cache_count(&bench.cache, false).bytes * 3 / 5 + 1;
+    CacheSlot last = cache_slot(&bench.cache, &bench.arena, "key5");
+    assert_true(cache_put(&bench.cache, &last, bench.from));
+    assert_int_equal(cache_count(&bench.cache, false).entries, 3);
+    assert_true(get_whole(&last));
+    first = cache_slot(&bench.cache, &bench.arena, "key0");
+    assert_true(get_whole(&first));
+    cache_leave(&first);
+    cache_leave(&last);
+}
+
+static void test_notes(void **state)
+{
+    (void)state;
+    assert_null(cache_note(&bench.cache, &bench.arena, "key"));
+    cache_set_note(&bench.cache, "key", "1\nwhy\n");
+    assert_string_equal(cache_note(&bench.cache, &bench.arena, "key"), "1\nwhy\n");
+    put_file(bench.cache.dir, "key.note", "1\nhalf a no");
+    assert_null(cache_note(&bench.cache, &bench.arena, "key"));
+}
+
+/* A disk that is full while an entry is written: there is none, and what was there before is whole. */
+static void fill_disk(void)
+{
+    struct rlimit r = { .rlim_cur = 15, .rlim_max = RLIM_INFINITY };
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &r);
+    CacheSlot s = cache_slot(&bench.cache, &bench.arena, "key");
+    _exit(cache_put(&bench.cache, &s, bench.from) ? 1 : 7);
+}
+
+static void test_full_disk(void **state)
+{
+    char said[1000];
+    (void)state;
+    int status = run_apart(fill_disk, said, sizeof said);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    CacheSlot s = cache_slot(&bench.cache, &bench.arena, "key");
+    assert_false(get_whole(&s));
+    assert_int_equal(cache_count(&bench.cache, false).entries, 0);
+    cache_leave(&s);
+}
+
+static void test_no_cache(void **state)
+{
+    Cache c;
+    (void)state;
+    cache_open(&c, &bench.arena, "/dev/null/x");
+    assert_non_null(c.off);
+    CacheSlot a = cache_slot(&c, &bench.arena, "key"), b = cache_slot(&c, &bench.arena, "key");
+    assert_string_not_equal(a.name, b.name);
+    assert_false(cache_put(&c, &a, bench.from) || cache_get(&c, &a, bench.to));
+}
+
+/* ---- killed at every call of the system ---------------------------------------------------------------- */
+
+#if HAVE_TRACE
+/* Runs cache_put in a child that is killed before its n-th call; false: it had fewer and ended. */
+static bool killed_at(int n)
+{
+    int status;
+    pid_t child = fork();
+    if (!child) {
+        ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+        raise(SIGSTOP);
+        CacheSlot s = cache_slot(&bench.cache, &bench.arena, "key");
+        _exit(cache_put(&bench.cache, &s, bench.from) ? 0 : 1);
+    }
+    waitpid(child, &status, 0);
+    for (int i = 0; i < 2 * n; i++) { /* each call stops twice, before and after */
+        ptrace(PTRACE_SYSCALL, child, NULL, NULL);
+        waitpid(child, &status, 0);
+        if (WIFEXITED(status)) {
+            assert_int_equal(WEXITSTATUS(status), 0);
+            return false;
+        }
+    }
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    return true;
+}
+
+static void test_killed(void **state)
+{
+    int n = 0, whole = 0;
+    (void)state;
+    for (bool before = false;; before = !before) {
+        CacheSlot s = cache_slot(&bench.cache, &bench.arena, "key");
+        if (before) assert_true(cache_put(&bench.cache, &s, bench.from)); /* killed while it is replaced */
+        cache_leave(&s);
+        bool killed = killed_at(n);
+        s = cache_slot(&bench.cache, &bench.arena, "key");
+        assert_string_equal(s.name, "key.0"); /* its lock died with it */
+        whole += get_whole(&s);
+        assert_true(cache_put(&bench.cache, &s, bench.from) && get_whole(&s));
+        cache_drop(&s);
+        cache_leave(&s);
+        if (!killed) break;
+        n += before;
+    }
+    printf("killed at each of %d calls; %d times the entry was whole, else absent\n", n, whole);
+    assert_true(n > 40 && whole > 0);
+}
+#endif
+
+int main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_put_get), TEST(test_corrupt), TEST(test_limit), TEST(test_notes),
+        TEST(test_full_disk), TEST(test_no_cache),
+#if HAVE_TRACE
+        TEST(test_killed),
+#endif
+    };
+    if (!access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1); /* hundreds of fsyncs */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
