@@ -264,7 +264,7 @@ static Id describe(const Compiled *c)
 
 static Flag take_slot(Id *error)
 {
-    const long most = fault("slots") ? fault("slots") : SLOTS;
+    const long asked = fault("slots"), most = asked < 0 ? 0 : asked ? asked : SLOTS;
     pthread_mutex_lock(&counts);
     bool busy = busy_loads < fault("load-busy"), full = slots_taken >= most;
     if (busy) busy_loads++;

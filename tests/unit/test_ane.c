@@ -1,0 +1,313 @@
+/* test_ane.c -- programs on the stand-in's engine: wires, functions, places, the cache behind them. */
+#include "../../backends/ane/ane.h"
+#include "../../ir/mil/mil.h"
+#include "standin.h"
+
+#include <time.h>
+
+static char *top;
+static Arena arena;
+
+typedef struct {
+    Source src;
+    Module *m;
+    const Backend *b;
+    Diag d;
+} Bench;
+
+#define HEAD "program(1.3)\n{\n"
+#define STEP(name, k)                                                                              \
+    "    func " name "<ios18>(tensor<fp32, [1, 2, 1, 3]> w, tensor<fp32, [1, 2, 1, 3]> x) {\n"      \
+    "        string h = const()[name = string(\"h\"), val = string(\"fp16\")];\n"                   \
+    "        string s = const()[name = string(\"s\"), val = string(\"fp32\")];\n"                   \
+    "        tensor<fp16, [1, 2, 1, 3]> w_h = cast(x = w, dtype = h)[name = string(\"w_h\")];\n"    \
+    "        tensor<fp16, [1, 2, 1, 3]> x_h = cast(x = x, dtype = h)[name = string(\"x_h\")];\n"    \
+    "        tensor<fp16, [1, 2, 1, 3]> p = mul(x = x_h, y = fp16(" k "))[name = string(\"p\")];\n"  \
+    "        tensor<fp16, [1, 2, 1, 3]> q = add(x = w_h, y = p)[name = string(\"q\")];\n"           \
+    "        tensor<fp32, [1, 2, 1, 3]> v = cast(x = q, dtype = s)[name = string(\"v\")];\n"        \
+    "    } -> (v);\n"
+static const char one[] = HEAD STEP("main", "1") "}\n";
+static const char two[] = HEAD STEP("main", "1") STEP("twice", "2") "}\n";
+
+static void open_bench(Bench *t, const char *backend, const char *text)
+{
+    *t = (Bench){ .src = { .name = "t.mil", .text = text, .len = strlen(text) } };
+    t->m = mil_read(&t->d, &t->src, ".");
+    if (!t->m || !module_verify(t->m, &t->d, NULL)) fail_msg("%s", t->d.text.s);
+    t->b = backend_open(backend, &(BackendOptions){ .cache_dir = arena_printf(&arena, "%s/cache", top) }, &t->d);
+    assert_non_null(t->b);
+}
+
+static void close_bench(Bench *t)
+{
+    backend_close(t->b);
+    module_free(t->m);
+    diag_free(&t->d);
+}
+
+static Program *new_program(Bench *t, const char *func)
+{
+    Program *p = program_new(t->b, t->m, module_func(t->m, func), &t->d);
+    if (!p) fail_msg("%s", t->d.text.s);
+    return p;
+}
+
+static const Shape shape = { .rank = 4, .dim = { 1, 2, 1, 3 } };
+
+/* v after a run, each element the same in these programs. */
+static double run(Program *p, Diag *d, float *w, float *x)
+{
+    Binding in[2];
+    const Binding *out;
+    int n = 0;
+    if (w) in[n++] = (Binding){ .name = "w", .value = tensor_view(DT_FP32, &shape, w) };
+    if (x) in[n++] = (Binding){ .name = "x", .value = tensor_view(DT_FP32, &shape, x) };
+    if (!program_run(p, d, in, n, &(RunOptions){ 0 })) fail_msg("%s", d->text.s);
+    assert_int_equal(program_results(p, &out), 1);
+    assert_int_equal(out[0].value.dtype, DT_FP32);
+    for (size_t i = 1; i < 6; i++)
+        assert_float_equal(tensor_float(&out[0].value, i), tensor_float(&out[0].value, 0), 0);
+    return tensor_float(&out[0].value, 5);
+}
+
+static void fill(float v[6], float value)
+{
+    for (int i = 0; i < 6; i++) v[i] = value;
+}
+
+static const char *const everywhere[] = { "ane", "cpu", "ref", "auto" };
+
+/* ---- wires: the same everywhere ---------------------------------------------------------------------- */
+
+static void ping_pong(const char *backend, const char *chip)
+{
+    Bench t;
+    float w[6], x[6];
+    set_machine(chip, "");
+    open_bench(&t, backend, two);
+    Program *p = new_program(&t, "main"), *q = new_program(&t, "twice");
+    fill(w, 10);
+    fill(x, 1);
+    assert_true(program_wire(p, "w", p, "v", &t.d)); /* v of a run is w of the next */
+    assert_true(program_wire(q, "w", p, "v", &t.d));
+    assert_float_equal(run(p, &t.d, w, x), 11, 0);
+    assert_float_equal(run(p, &t.d, NULL, x), 12, 0);
+    assert_float_equal(run(q, &t.d, NULL, x), 14, 0); /* 12 + 2 */
+    assert_float_equal(run(p, &t.d, w, x), 13, 0);    /* what is given for a wired input does not count */
+    assert_float_equal(run(q, &t.d, NULL, x), 15, 0);
+    assert_float_equal(run(q, &t.d, NULL, x), 15, 0);
+    assert_true(program_wire(p, "w", NULL, NULL, &t.d)); /* given again */
+    assert_float_equal(run(p, &t.d, w, x), 11, 0);
+    assert_float_equal(run(q, &t.d, NULL, x), 13, 0);
+    assert_true(program_wire(q, "w", NULL, NULL, &t.d));
+    assert_float_equal(run(q, &t.d, w, x), 12, 0);
+    program_free(q);
+    program_free(p);
+    close_bench(&t);
+}
+
+static void test_wires(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(everywhere); i++) {
+        ping_pong(everywhere[i], "m1");
+        ping_pong(everywhere[i], "m4");
+    }
+}
+
+static void test_wire_errors(void **state)
+{
+    Bench t, u;
+    (void)state;
+    static const char other[] =
+        "program(1.3)\n{\n    func main<ios18>(tensor<fp32, [1, 2, 1, 3]> x) {\n"
+        "        tensor<fp32, [1, 2, 1, 3]> y = relu(x = x)[name = string(\"y\")];\n"
+        "        tensor<bool, [1, 2, 1, 3]> z = greater(x = x, y = y)[name = string(\"z\")];\n    } -> (y, z);\n}\n";
+    open_bench(&t, "cpu", one);
+    open_bench(&u, "cpu", other);
+    Program *p = new_program(&t, "main"), *q = new_program(&u, "main");
+    assert_false(program_wire(p, "u", q, "y", &t.d));
+    expect_said(&t.d, "error: main has no input u\n");
+    assert_false(program_wire(p, "w", q, "v", &t.d));
+    expect_said(&t.d, "error: main has no result v\n");
+    assert_false(program_wire(p, "w", q, "z", &t.d));
+    expect_said(&t.d, "error: input w is tensor<fp32, [1, 2, 1, 3]>, but result z is tensor<bool, [1, 2, 1, 3]>: they cannot be one\n");
+    program_free(p);
+    program_free(q);
+    close_bench(&t);
+    close_bench(&u);
+}
+
+/* ---- places: more programs than fit --------------------------------------------------------------------- */
+
+static void test_places(void **state)
+{
+    enum { N = 5 };
+    Bench t[N];
+    Program *p[N];
+    float w[6], x[6];
+    (void)state;
+    fill(w, 1);
+    fill(x, 2);
+    set_machine("m4", "slots:2");
+    open_bench(&t[0], "ane", one);
+    for (int i = 0; i < N; i++) {
+        if (i) {
+            t[i] = t[0];
+            t[i].d = (Diag){ 0 };
+            t[i].m = mil_read(&t[i].d, &t[i].src, ".");
+        }
+        p[i] = new_program(&t[i], "main");
+    }
+    for (int round = 0; round < 2; round++)
+        for (int i = 0; i < N; i++) assert_float_equal(run(p[i], &t[i].d, w, x), 3, 0);
+    for (int i = N; i--;) program_free(p[i]);
+    for (int i = 1; i < N; i++) {
+        module_free(t[i].m);
+        diag_free(&t[i].d);
+    }
+    close_bench(&t[0]);
+}
+
+/* A system that has no room for even one more says so. */
+static void test_no_place(void **state)
+{
+    Bench t;
+    (void)state;
+    set_machine("m4", "slots:-1");
+    open_bench(&t, "ane", one);
+    assert_null(program_new(t.b, t.m, module_main(t.m), &t.d));
+    expect_says(&t.d, "error: the engine does not load the program: com.apple.appleneuralengine 4: Program load "
+                      "failure (0x50004) (too many programs are loaded: about 127 fit)");
+    close_bench(&t);
+}
+
+/* Compilations that succeed are counted by the system; after its limit the message says what helps. */
+static void test_many_compilations(void **state)
+{
+    Bench t;
+    (void)state;
+    set_machine("m4", "compiles:1");
+    open_bench(&t, "ane", two);
+    assert_null(program_new(t.b, t.m, module_main(t.m), &t.d)); /* this process has compiled before */
+    expect_says(&t.d, "error: the engine takes no form of this program: fp32 refused: ");
+    close_bench(&t);
+}
+
+/* ---- the cache behind programs ----------------------------------------------------------------------- */
+
+static const char *cache_word(const char *faults)
+{
+    Bench t;
+    float w[6] = { 0 }, x[6] = { 0 };
+    set_machine("m1", faults);
+    open_bench(&t, "ane", one);
+    Program *p = new_program(&t, "main");
+    const char *word = arena_strdup(&arena, p->as.cache);
+    assert_string_equal(p->as.io, "fp16");
+    assert_non_null(strstr(p->as.why, "fp32 refused: "));
+    run(p, &t.d, w, x);
+    program_free(p);
+    close_bench(&t);
+    return word;
+}
+
+static bool break_data(void *ctx, const char *rel)
+{
+    Diag d = { 0 };
+    if (!file_has_suffix(rel, "data")) return true;
+    return file_write_all(&d, arena_printf(&arena, "%s/%s", (const char *)ctx, rel), "broken", 6);
+}
+
+static void test_cache(void **state)
+{
+    char *dir = arena_printf(&arena, "%s/cache", top);
+    (void)state;
+    assert_true(file_remove_tree(dir));
+    assert_string_equal(cache_word(""), "miss");
+    assert_string_equal(cache_word(""), "hit");
+    assert_string_equal(cache_word("load-never"), "miss"); /* a hit that does not load is made again */
+    assert_string_equal(cache_word(""), "hit");
+    assert_true(file_walk(dir, break_data, dir));
+    assert_string_equal(cache_word(""), "miss");
+    assert_string_equal(cache_word(""), "hit");
+    assert_string_equal(cache_word("uncompiled"), "hit");
+    Cache c;
+    cache_open(&c, &arena, dir);
+    cache_count(&c, true);
+    assert_string_equal(cache_word("uncompiled"), "miss"); /* nothing that a load could use is kept .. */
+    assert_string_equal(cache_word(""), "miss");           /* .. so the hit fails, and is made again */
+    setenv("ANEC_CACHE_LIMIT", "1", 1);
+    assert_string_equal(cache_word(""), "hit");
+    unsetenv("ANEC_CACHE_LIMIT");
+}
+
+/* What was refused is not compiled again: the note says which form is taken. */
+static void test_remembered(void **state)
+{
+    Bench t;
+    (void)state;
+    assert_string_equal(cache_word(""), "hit");
+    set_machine("m1", "slow:400,refuse:fp32"); /* a compilation would take its time */
+    open_bench(&t, "ane", one);
+    struct timespec a, b;
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    Program *p = new_program(&t, "main");
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    assert_string_equal(p->as.cache, "hit");
+    assert_true((double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec) < 0.4);
+    program_free(p);
+    close_bench(&t);
+}
+
+/* ---- what the engine cannot ------------------------------------------------------------------------------ */
+
+static void test_not_for_the_engine(void **state)
+{
+    Bench t;
+    (void)state;
+    set_machine("m4", "");
+    open_bench(&t, "ane", "program(1.3)\n{\n    func main<ios18>(state<tensor<fp16, [4]>> s, tensor<fp16, [?]> x) {\n"
+                          "        tensor<fp16, [?]> y = relu(x = x)[name = string(\"y\")];\n    } -> (y);\n}\n");
+    assert_null(program_new(t.b, t.m, module_main(t.m), &t.d));
+    const char *said = t.d.text.s;
+    assert_non_null(strstr(said, "the engine keeps no states, and s is one"));
+    assert_non_null(strstr(said, "the engine takes tensors of known shape; x is none"));
+    expect_says(&t.d, "error: the engine keeps no states, and s is one");
+    close_bench(&t);
+}
+
+static void test_wrong_input(void **state)
+{
+    Bench t;
+    float x[6] = { 0 };
+    (void)state;
+    set_machine("m4", "");
+    open_bench(&t, "ane", one);
+    Program *p = new_program(&t, "main");
+    Binding in[2] = { { .name = "w", .value = tensor_view(DT_FP32, &shape, x) },
+                      { .name = "x", .value = tensor_view(DT_FP16, &shape, x) } };
+    assert_false(program_run(p, &t.d, in, 2, &(RunOptions){ 0 }));
+    assert_non_null(strstr(t.d.text.s, "fp16"));
+    program_free(p);
+    close_bench(&t);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_wires),          cmocka_unit_test(test_wire_errors),
+        cmocka_unit_test(test_places),         cmocka_unit_test(test_no_place),
+        cmocka_unit_test(test_cache),          cmocka_unit_test(test_remembered),
+        cmocka_unit_test(test_not_for_the_engine), cmocka_unit_test(test_wrong_input),
+        cmocka_unit_test(test_many_compilations),
+    };
+    (void)argc;
+    if (!access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1);
+    use_standin(argv[0]);
+    top = make_folder(&arena);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    remove_folder(top);
+    arena_free(&arena);
+    return failed;
+}
