@@ -79,9 +79,18 @@ UNIT_LIB := $(BUILD)/unit/libunit.a
 STANDIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard backends/sim/standin/*.c))
 STANDIN := $(BUILD)/libanesim.so
 
+# The library to link with, which shows what include/anec.h declares and nothing else.
+ifeq ($(shell uname -s),Darwin)
+SHARED := $(BUILD)/libanec.dylib
+EXPORTS = -Wl,-exported_symbol,_anec_*
+else
+SHARED := $(BUILD)/libanec.so
+EXPORTS = -Wl,--version-script=include/anec.map -Wl,-soname,libanec.so.0
+endif
+
 .PHONY: all deps objects clean help
 .SECONDARY: $(GENERATED)
-all: $(PROGRAMS) $(LIB) $(if $(findstring macos,$(CC)),,$(STANDIN))
+all: $(PROGRAMS) $(LIB) $(if $(findstring macos,$(CC)),,$(SHARED) $(STANDIN))
 objects: $(OBJ) $(STANDIN_OBJ) $(SHARED_OBJ) $(PROGRAM_SRC:%.c=$(BUILD)/%.o)
 
 deps:
@@ -128,6 +137,9 @@ $(GEN)/%.c: %.anedsl
 $(LIB): $(OBJ)
 	@rm -f $@
 	$(call say,$@)$(AR) rcs $@ $(OBJ)
+
+$(SHARED): $(OBJ) include/anec.map
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(OBJ) $(EXPORTS) $(LDLIBS) -o $@
 
 # It exports what Apple's libraries do and nothing of ours, so that a program which has the library
 # too keeps its own.
@@ -176,6 +188,29 @@ $(UNIT_LIB): $(UNIT_SHARED)
 
 $(UNITS): $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_LIB) $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(UNIT_LIB) $(LIB) $(CMOCKA) $(LDLIBS) -o $@
+
+# ---- installing ---------------------------------------------------------------------------------------
+# make install PREFIX=/usr/local DESTDIR=: programs, library, header, pkg-config file, man pages. The
+# archive is one object whose other names are its own.
+
+PREFIX ?= /usr/local
+VERSION := 0.1
+.PHONY: install
+install: all man $(BUILD)/install/libanec.a
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 include/anec.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 $(BUILD)/install/libanec.a $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(SHARED) $(DESTDIR)$(PREFIX)/lib/$(notdir $(SHARED))$(if $(filter %.so,$(SHARED)),.0)
+	$(if $(filter %.so,$(SHARED)),ln -sf libanec.so.0 $(DESTDIR)$(PREFIX)/lib/libanec.so)
+	install -m 755 $(STANDIN) $(DESTDIR)$(PREFIX)/lib
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' include/anec.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/anec.pc
+	install -m 644 $(PROGRAMS:%=%.1) $(DESTDIR)$(PREFIX)/share/man/man1
+
+$(BUILD)/install/libanec.a: $(OBJ)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(call say,$@)ld -r $(OBJ) -o $(@D)/anec.o $(if $(filter %.so,$(SHARED)),&& objcopy -w --keep-global-symbol='anec_*' $(@D)/anec.o) && $(AR) rcs $@ $(@D)/anec.o
 
 # ---- the demo and the bench ---------------------------------------------------------------------------
 
@@ -272,6 +307,7 @@ help:
 	@echo 'make golden     rewrites the expected outputs of tests/golden'
 	@echo 'make san        unit and golden tests under the sanitizers, in build-san'
 	@echo 'make fuzz       the fuzzer on every reader of input, SECONDS=60 each'
+	@echo 'make install    programs, library, header, man pages below PREFIX (/usr/local), for packagers in DESTDIR'
 	@echo 'make macos      the tools for Macs, $(BUILD)/macos-arm64 and $(BUILD)/macos-x86_64, by a cross compiler'
 	@echo 'make man        man pages, $(BUILD)/anec.1 and $(BUILD)/anerun.1'
 	@echo 'make docs       the pages of docs/ that are written from the tables'

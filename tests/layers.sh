@@ -17,7 +17,7 @@ BEGIN {
     allow("ir/targets", "base ir ir/ops")
     allow("ir/passes", "base ir ir/ops ir/targets ir/mil")
     allow("frontend", "base ir ir/ops ir/mil")
-    allow("backends", "base ir ir/ops ir/mil ir/targets ir/passes backends/cpu backends/ane backends/sim")
+    allow("backends", "include base ir ir/ops ir/mil ir/targets ir/passes backends/cpu backends/ane backends/sim")
     allow("backends/cpu", "base ir ir/ops backends")
     allow("backends/ane", "base ir ir/ops ir/mil ir/targets backends")
     allow("backends/sim", "base ir ir/ops ir/mil ir/targets backends backends/cpu")
