@@ -34,6 +34,10 @@ ifdef SAN
 override CFLAGS += -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 override LDFLAGS += -fsanitize=address,undefined
 endif
+ifdef TSAN
+override CFLAGS += -O1 -fsanitize=thread
+override LDFLAGS += -fsanitize=thread
+endif
 ifdef FUZZ
 override CFLAGS += -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 override LDFLAGS += -fsanitize=address,undefined
@@ -172,6 +176,12 @@ san: test-deps
 	@tests/fuzz/run.sh build-san
 	@tests/golden.sh build-san
 
+# The library's threads under the thread sanitizer.
+.PHONY: tsan
+tsan: test-deps
+	@+$(MAKE) BUILD=build-tsan TSAN=1 build-tsan/unit/test_api
+	@TSAN_OPTIONS=halt_on_error=1 build-tsan/unit/test_api
+
 test-deps:
 	@.ci/deps check
 
@@ -306,6 +316,7 @@ help:
 	@echo 'make units      the unit tests alone'
 	@echo 'make golden     rewrites the expected outputs of tests/golden'
 	@echo 'make san        unit and golden tests under the sanitizers, in build-san'
+	@echo 'make tsan       the library used by several threads, under the thread sanitizer, in build-tsan'
 	@echo 'make fuzz       the fuzzer on every reader of input, SECONDS=60 each'
 	@echo 'make install    programs, library, header, man pages below PREFIX (/usr/local), for packagers in DESTDIR'
 	@echo 'make macos      the tools for Macs, $(BUILD)/macos-arm64 and $(BUILD)/macos-x86_64, by a cross compiler'

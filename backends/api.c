@@ -48,7 +48,9 @@ const char *anec_version(void) { return ANEC_VERSION; }
 
 static anec_status say(anec_error *error, anec_status status, const char *text)
 {
-    if (error) snprintf(error->text, sizeof error->text, "%s", text);
+    size_t n = strlen(text);
+    while (n && text[n - 1] == '\n') n--;
+    if (error) snprintf(error->text, sizeof error->text, "%.*s", (int)n, text);
     return status;
 }
 
@@ -306,9 +308,12 @@ static bool bind(anec_kernel *k, const char *input, const anec_tensor *t, Diag *
     if (type == DT_NONE || type == DT_STRING || t->rank < 0 || t->rank > ANEC_MAX_RANK)
         return wrong(d, "%s: there is no tensor of type %s and this rank", input, t->dtype ? t->dtype : "NULL");
     const Shape s = shape_of(t->rank, t->shape);
-    Tensor view = tensor_view(type, &s, t->data);
-    for (int i = 0; i < t->rank; i++)
-        if (t->shape[i] < 0) return wrong(d, "%s: an extent is less than 0%s", input, "");
+    size_t count;
+    bool fits = shape_known(&s);
+    for (int i = 0; i < t->rank; i++) fits = fits && t->shape[i] >= 0;
+    fits = fits && shape_count(&s, &count) && count < SIZE_MAX / 8;
+    if (!fits) return wrong(d, "%s: an extent is less than 0, or all are too large%s", input, "");
+    const Tensor view = tensor_view(type, &s, t->data);
     if (view.bytes != t->bytes)
         return diag_error(d, (Loc){ 0 }, "%s: a tensor of this type and shape has %zu bytes, not %zu", input,
                           view.bytes, t->bytes);

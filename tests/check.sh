@@ -31,6 +31,14 @@ clang_builds() {
     fi
 }
 
+# The library used by several threads, as the thread sanitizer sees it.
+tsan() {
+    if $make -s tsan >"$log.tsan" 2>&1; then echo "tsan: 1 passed, 0 failed"
+    else cat "$log.tsan"; echo "tsan: 0 passed, 1 failed"
+    fi
+    rm -f "$log.tsan"
+}
+
 # Cases that belong to the place where the project is developed, beside it and not part of it. Those of
 # tests/conformance.known contradict the definition, which the file says; all others must pass.
 conformance() {
@@ -54,6 +62,7 @@ suite clang clang_builds
 suite layers tests/layers.sh
 suite units tests/units.sh "$build"
 [ ! -d tests/golden ] || [ ! -x "$build/anec" ] || suite golden tests/golden.sh "$build"
+suite tsan tsan
 suite messages tests/messages.py "$build"
 suite fuzz tests/fuzz/run.sh "$build"
 [ ! -x "$build/anec" ] || suite docs tests/docs.sh "$build"
