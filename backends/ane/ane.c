@@ -1,5 +1,6 @@
 /* ane.c -- the backend: programs whose inputs and results are surfaces of the engine. */
 #include "ane.h"
+#include "model.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,55 +3,8 @@
 #define ANEC_ANE_H
 
 #include "../backend.h"
-#include "cache.h"
-#include "engine.h"
 
 /* NULL: there is no engine here; `why`, in the arena, says what is missing. */
 const Backend *ane_open(const BackendOptions *o, Arena *a, const char **why);
-
-/* ---- tensors in surfaces (surface.c) --------------------------------------------------------------- */
-
-/* Fits a port to the tensor that goes through it (whole batches of what the compiled model says);
- * false: it cannot hold it, or elements differ in more than a float's width. */
-bool port_fit(Port *p, const Type *t);
-/* The layout where the model does not say: rows of the last dimension, padded to 64 bytes. */
-void port_guess(Port *p, const char *name, const Type *t, int element);
-/* Elements in and out, rounded once or widened where the float types differ. */
-void surface_write(void *base, const Port *p, const Tensor *t);
-void surface_read(const void *base, const Port *p, Tensor *t);
-/* A pattern that no program computes; then how many rows still have nothing else in them. */
-void surface_poison(void *base, const Port *p);
-int64_t surface_untouched(const void *base, const Port *p);
-
-/* ---- loaded programs (model.c) --------------------------------------------------------------------- */
-
-typedef struct Ane Ane;
-typedef struct AneModel AneModel;
-struct AneModel {
-    AneModel *next;
-    Ane *ane;
-    Arena arena;
-    Module *module;   /* whose program it is */
-    int refs, running;
-    Id id;
-    char *dir;        /* where the framework looks for its files */
-    CacheSlot slot;
-    bool loaded;
-    uint64_t used;    /* when, by Ane.clock */
-    RunsAs as;
-};
-
-/* Compiles the module, or finds it compiled: from the cache, or shared with another function of it.
- * f is the function whose boundary decides about forms. NULL after an error. */
-AneModel *ane_model(Ane *s, Module *m, Func *f, Diag *d);
-void ane_model_free(AneModel *model);
-/* Loads it again if its place was given to another; between the two calls it keeps its place. */
-bool ane_model_begin(AneModel *model, Diag *d);
-void ane_model_end(AneModel *model);
-Engine *ane_engine(const AneModel *model);
-
-Ane *ane_new(const BackendOptions *o, Arena *a, const char **why);
-void ane_free(Ane *s);
-const Target *ane_target(const Ane *s);
 
 #endif

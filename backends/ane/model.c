@@ -1,6 +1,6 @@
 /* model.c -- programs on the engine: the forms that are tried, the cache, and whose turn it is to be
  * loaded. One lock covers it all: the system's compiler does one thing at a time too. */
-#include "ane.h"
+#include "model.h"
 
 #include "../../ir/mil/mil.h"
 #include "../forms.h"
@@ -283,7 +283,8 @@ static char *digest_of(Arena *a, const char *const *part, size_t n)
 static bool try_form(Attempt *t, const Form *f)
 {
     AneModel *m = t->model;
-    const char *const part[] = { t->key, f->io, f->dialect };
+    /* Locks are of one cache, but folders of the whole machine: each cache has its own names. */
+    const char *const part[] = { t->key, f->io, f->dialect, t->ane->cache.dir };
     m->slot = cache_slot(&t->ane->cache, &m->arena, digest_of(t->arena, part, COUNT(part)));
     m->as = (RunsAs){ .io = f->io, .dialect = arena_strdup(&m->arena, f->dialect), .cache = "hit" };
     if (from_cache(t) || from_scratch(t, f)) return true;

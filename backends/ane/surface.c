@@ -1,5 +1,5 @@
 /* surface.c -- tensors in and out of surfaces: rows with a stride, float types that differ. */
-#include "ane.h"
+#include "model.h"
 
 #include <string.h>
 

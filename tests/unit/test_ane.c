@@ -1,5 +1,6 @@
 /* test_ane.c -- programs on the stand-in's engine: wires, functions, places, the cache behind them. */
-#include "../../backends/ane/ane.h"
+#include "../../backends/ane/cache.h"
+#include "../../backends/backend.h"
 #include "../../ir/mil/mil.h"
 #include "standin.h"
 

@@ -7,9 +7,10 @@
 
 static const char text[] =
     "program(1.0)\n"
+    "[buildInfo = dict<tensor<string, []>, tensor<string, []>>({{\"coremlc-version\", \"3505.4.1\"}})]\n"
     "{\n"
-    "    func main<ios16>(tensor<fp16, [1, 2, 2, 3]> b, tensor<fp16, [1, 1, 1, 3]> a) {\n"
-    "        tensor<fp16, [1, 2, 2, 3]> sum = add(x = a, y = b)[name = tensor<string, []>(\"sum\")];\n"
+    "    func main<ios16>(tensor<fp16, [1, 2, 2, 3]> b_in, tensor<fp16, [1, 1, 1, 3]> a_in) {\n"
+    "        tensor<fp16, [1, 2, 2, 3]> sum = add(x = a_in, y = b_in)[name = tensor<string, []>(\"sum\")];\n"
     "    } -> (sum);\n"
     "}\n";
 
@@ -69,7 +70,7 @@ static void run_on(const char *chip, const char *first_symbol)
     assert_true(set_up(&b, text));
     Engine *e = b.engine;
     assert_string_equal(e->chip, chip);
-    assert_true(engine_compile(e, &b.arena, b.model, &b.why));
+    if (!engine_compile(e, &b.arena, b.model, &b.why)) fail_msg("%s", b.why.text);
     assert_true(engine_load(e, &b.arena, b.model, &b.why));
     assert_true(engine_layout(e, &b.arena, b.model, "main", &l));
     assert_int_equal(l.nin, 2);
@@ -99,9 +100,9 @@ static void run_on(const char *chip, const char *first_symbol)
 static void test_runs(void **state)
 {
     (void)state;
-    run_on("m1", "a");
-    run_on("m4", "a");
-    run_on("m5", "a");
+    run_on("m1", "a_in");
+    run_on("m4", "a_in");
+    run_on("m5", "a_in");
 }
 
 /* ---- what is refused, and in which words ------------------------------------------------------------ */

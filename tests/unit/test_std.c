@@ -54,7 +54,7 @@ static void compute(Test *t, const char *text)
     if (!m) fail_msg("%s", t->diag.text.s);
     assert_true(module_verify(m, &t->diag, NULL));
     const Backend *ref = backend_find("ref");
-    Program *p = ref->compile(ref, m, module_main(m), &t->diag);
+    Program *p = program_new(ref, m, module_main(m), &t->diag);
     assert_non_null(p);
     Binding in[MAX_IN] = { { 0 } };
     const Binding *out;

@@ -189,7 +189,8 @@ static Flag model_compile(Id self, Sel sel, unsigned qos, Id options, Id *error)
     pthread_mutex_lock(&m->lock);
     m->compiled |= ok;
     pthread_mutex_unlock(&m->lock);
-    if (!ok) refuse(error, 1, "_ANECompiler : ANECCompile() FAILED: %s", why.s ? why.s : "");
+    const char *text = why.s ? why.s : "", *own = strstr(text, "_ANECompiler") ? "" : "_ANECompiler : ANECCompile() FAILED: ";
+    if (!ok) refuse(error, 1, "%s%s", own, text);
     buf_free(&why);
     arena_free(&a);
     return ok;

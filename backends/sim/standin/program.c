@@ -105,21 +105,11 @@ static bool refused(const Module *m, const Func *f, Buf *why)
     return what != NULL;
 }
 
-/* The simulated engine of the chip; `ref` computes where this build has none. */
 static const Backend *engine(void)
 {
     char name[32];
     snprintf(name, sizeof name, "sim:%s", machine()->chip);
-    const Backend *b = backend_find(name);
-    return b ? b : backend_find("ref");
-}
-
-/* Until the simulated engine refuses it itself. */
-static bool boundary_refused(const Func *f, Buf *why)
-{
-    if (backend_find("sim:m1") || !machine()->by_size || !has_boundary(f, DT_FP32)) return false;
-    buf_puts(why, "InvalidMILProgram: unsupported dtype fp32 of a function input or output");
-    return true;
+    return backend_find(name);
 }
 
 /* ---- compiling ------------------------------------------------------------------------------------ */
@@ -146,13 +136,22 @@ static bool compile(Compiled *c, const char *dir, Diag *d, Buf *why)
     c->procedure = NEW_ARRAY(&c->arena, n + 1, Procedure);
     c->program = NEW_ARRAY(&c->arena, n + 1, Program *);
     for (Func *f = c->module->first; f; f = f->next, c->n++) {
-        if (refused(c->module, f, why) || boundary_refused(f, why)
-            || !place_all(c, &c->procedure[c->n], f, first, why))
+        if (refused(c->module, f, why) || !place_all(c, &c->procedure[c->n], f, first, why))
             return false;
         c->program[c->n] = program_new(engine(), c->module, f, d);
         if (!c->program[c->n]) return false;
     }
     return n > 0;
+}
+
+/* The first message, without its place: what the compiler itself would say. */
+static void tell(const Diag *d, Buf *why)
+{
+    static const char *const before[] = { "refuses this program: ", "error: " };
+    const char *s = d->text.s ? d->text.s : "InvalidMILProgram", *found = NULL;
+    for (size_t i = 0; i < COUNT(before) && !found; i++)
+        if ((found = strstr(s, before[i])) != NULL) s = found + strlen(before[i]);
+    buf_add(why, s, strcspn(s, "\n"));
 }
 
 Compiled *compiled_new(const char *dir, Buf *why)
@@ -161,7 +160,7 @@ Compiled *compiled_new(const char *dir, Buf *why)
     Diag d = { .quiet = true };
     if (!c) standin_abort("no memory for a program");
     bool ok = compile(c, dir, &d, why);
-    if (!ok && !why->len) buf_puts(why, d.text.s ? d.text.s : "InvalidMILProgram");
+    if (!ok && !why->len) tell(&d, why);
     diag_free(&d);
     if (ok) return c;
     compiled_free(c);
