@@ -161,7 +161,7 @@ static bool add_weight(void *ctx, const char *rel)
 {
     Weights *w = ctx;
     if (strncmp(rel, "weights/", 8) != 0) return true;
-    if (w->n == (int)COUNT(w->map)) return diag_error(&w->diag, (Loc){ 0 }, "too many weight files");
+    if (w->n == (int)COUNT(w->map)) return false;
     if (!file_map(&w->diag, arena_printf(w->arena, "%s/%s", w->dir, rel), &w->map[w->n])) return false;
     w->weight[w->n] = (EngineWeight){ .path = arena_printf(w->arena, "@model_path/%s", rel),
                                       .data = w->map[w->n].data, .size = w->map[w->n].size };
@@ -180,7 +180,7 @@ static bool open_folder(Attempt *t, const char *dir, Trouble *why)
     *w = (Weights){ .arena = t->arena, .dir = dir };
     bool ok = file_map(&w->diag, arena_printf(t->arena, "%s/model.mil", dir), &text)
               && file_walk(dir, add_weight, w);
-    *why = (Trouble){ .text = w->diag.text.s ? arena_strdup(t->arena, w->diag.text.s) : "" };
+    *why = (Trouble){ .text = "its files cannot be read, or are too many" };
     if (ok) m->id = engine_model_new(e, t->arena, (const char *)text.data, text.size, w->weight, w->n, why);
     file_unmap(&text);
     for (int i = 0; i < w->n; i++) file_unmap(&w->map[i]);
@@ -358,7 +358,7 @@ static bool stage(Attempt *t, Module *m)
     char *work = arena_printf(t->arena, "%s/anec-XXXXXX", temp && *temp ? temp : "/tmp"), hex[65];
     const Engine *e = t->ane->engine;
     t->work = mkdtemp(work);
-    if (!t->work) return fail(t, "no folder for temporary files", work);
+    if (!t->work) return fail(t, "no temporary folder can be made", temp && *temp ? temp : "/tmp");
     Digest g = { .sha = sha256_start(), .dir = arena_printf(t->arena, "%s/own", work), .diag = t->diag };
     t->own = arena_printf(t->arena, "%s/model.mil", g.dir);
     if (!file_make_dirs(t->diag, g.dir) || !mil_save(m, t->diag, t->own) || !file_walk(g.dir, add_file, &g))

@@ -170,6 +170,32 @@ static void test_places(void **state)
     close_bench(&t[0]);
 }
 
+/* A program whose place was taken is loaded again when it runs; if that fails, so does the run. */
+static void test_loaded_again(void **state)
+{
+    Bench t, u;
+    float w[6], x[6];
+    (void)state;
+    fill(w, 1);
+    fill(x, 2);
+    set_machine("m4", "slots:1");
+    open_bench(&t, "ane", one);
+    u = t;
+    u.m = mil_read(&u.d, &u.src, ".");
+    Program *p = new_program(&t, "main"), *q = new_program(&u, "main");
+    set_machine("m4", "load-busy:6");
+    Binding in[2] = { { .name = "w", .value = tensor_view(DT_FP32, &shape, w) },
+                      { .name = "x", .value = tensor_view(DT_FP32, &shape, x) } };
+    assert_false(program_run(p, &t.d, in, 2, &(RunOptions){ 0 }));
+    expect_says(&t.d, "error: the engine cannot load the program again: com.apple.appleneuralengine 4: Program load "
+                      "failure: status=0x5: no ANE resources (the engine has no room at this moment");
+    assert_float_equal(run(p, &t.d, w, x), 3, 0); /* it has passed */
+    program_free(q);
+    program_free(p);
+    module_free(u.m);
+    close_bench(&t);
+}
+
 /* A system that has no room for even one more says so. */
 static void test_no_place(void **state)
 {
@@ -304,6 +330,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wires),          cmocka_unit_test(test_wire_errors),
         cmocka_unit_test(test_places),         cmocka_unit_test(test_no_place),
+        cmocka_unit_test(test_loaded_again),
         cmocka_unit_test(test_cache),          cmocka_unit_test(test_remembered),
         cmocka_unit_test(test_not_for_the_engine), cmocka_unit_test(test_wrong_input),
         cmocka_unit_test(test_many_compilations),

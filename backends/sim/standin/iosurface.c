@@ -47,7 +47,7 @@ EXPORTED(Id, IOSurfaceCreate, (Id description))
     size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = size_of(d, "kIOSurfaceAllocSize");
     size_t row = size_of(d, "kIOSurfaceBytesPerRow"), height = size_of(d, "kIOSurfaceHeight");
     size_t line = size_of(d, "kIOSurfaceWidth") * size_of(d, "kIOSurfaceBytesPerElement");
-    if (!bytes || row < line || bytes < (height - 1) * row + line) return NULL;
+    if (!bytes || fault("no-surface") || row < line || bytes < (height - 1) * row + line) return NULL;
     Surface *s = object_new(&surface_class);
     s->bytes = bytes;
     s->row = row;
@@ -68,6 +68,7 @@ EXPORTED(int, IOSurfaceLock, (Id o, uint32_t how, uint32_t *seed))
 {
     Surface *s = expect(o, &surface_class, "IOSurfaceLock");
     (void)seed;
+    if (fault("no-lock")) return 1;
     pthread_mutex_lock(&lock);
     if (how & 1) s->readers++;
     else s->writers++;
@@ -97,7 +98,8 @@ EXPORTED(void *, IOSurfaceGetBaseAddress, (Id o))
 
 EXPORTED(size_t, IOSurfaceGetAllocSize, (Id o))
 {
-    return ((Surface *)expect(o, &surface_class, "IOSurfaceGetAllocSize"))->mapped;
+    const Surface *s = expect(o, &surface_class, "IOSurfaceGetAllocSize");
+    return fault("small-surface") ? 1 : s->mapped;
 }
 
 /* ---- the engine's side ---------------------------------------------------------------------------- */

@@ -203,7 +203,8 @@ static Id describe_place(const Place *p)
     const char *const key[] = { "Name", "Symbol", "Channels", "Height", "Width",
                                 "RowStride", "PlaneStride", "Type" };
     const Id value[] = {
-        make_string(p->name), make_string(p->name), make_number(p->channels),
+        make_string(fault("other-names") ? "other" : p->name), make_string(p->name),
+        make_number(p->channels + fault("other-shape")),
         make_number(p->height), make_number(p->width), make_number((int64_t)p->row),
         make_number((int64_t)p->plane),
         make_string(p->element == 4 ? "Float32" : p->element == 2 ? "Float16" : "Int8"),
@@ -225,7 +226,7 @@ static void describe_ports(const Place *p, int n, List *all, Id *live, Id *indic
 {
     List list = { .n = 0 }, index = { .n = 0 };
     for (int i = 0; i < n; i++) {
-        list_add(all, make_string(p[i].name));
+        list_add(all, make_string(fault("other-names") ? "other" : p[i].name));
         list_add(&list, describe_place(&p[i]));
         list_add(&index, make_number(p[i].symbol));
     }
@@ -385,7 +386,7 @@ static Flag request_validate(Id self, Sel sel)
 {
     const Request *r = (Request *)self;
     (void)sel;
-    return r->in->count == r->in_index->count && r->out->count == r->out_index->count && r->out->count;
+    return !fault("no-request") && r->in->count == r->in_index->count && r->out->count == r->out_index->count && r->out->count;
 }
 
 static const Method request_methods[] = { METHOD("validate", request_validate), { NULL, NULL } };

@@ -1,0 +1,2 @@
+# TMPDIR=/nowhere ANEC_ANE_LIB=$ANESIM ANESIM_CHIP=m4 anerun -b ane --random 1 -O %t ../../../examples/mlp.anedsl
+# exit: 3
