@@ -111,7 +111,7 @@ static Id model_make(Id class, Sel sel, Id descriptor)
 static Id model_name(Id self, Sel sel)
 {
     (void)sel;
-    return object_autorelease(make_string(((Model *)self)->name));
+    return object_autorelease(standin_string(((Model *)self)->name));
 }
 
 static Id model_path(Id self, Sel sel)
@@ -203,13 +203,13 @@ static Id describe_place(const Place *p)
     const char *const key[] = { "Name", "Symbol", "Channels", "Height", "Width",
                                 "RowStride", "PlaneStride", "Type" };
     const Id value[] = {
-        make_string(fault("other-names") ? "other" : p->name), make_string(p->name),
-        make_number(p->channels + fault("other-shape")),
-        make_number(p->height), make_number(p->width), make_number((int64_t)p->row),
-        make_number((int64_t)p->plane),
-        make_string(p->element == 4 ? "Float32" : p->element == 2 ? "Float16" : "Int8"),
+        standin_string(fault("other-names") ? "other" : p->name), standin_string(p->name),
+        standin_number(p->channels + fault("other-shape")),
+        standin_number(p->height), standin_number(p->width), standin_number((int64_t)p->row),
+        standin_number((int64_t)p->plane),
+        standin_string(p->element == 4 ? "Float32" : p->element == 2 ? "Float16" : "Int8"),
     };
-    return make_dict(COUNT(key), key, value);
+    return standin_dict(COUNT(key), key, value);
 }
 
 typedef struct { Id item[256]; size_t n; } List;
@@ -220,15 +220,15 @@ static void list_add(List *l, Id item)
     l->item[l->n++] = item;
 }
 
-static Id list_made(List *l) { return make_array(l->n, l->item); }
+static Id list_made(List *l) { return standin_array(l->n, l->item); }
 
 static void describe_ports(const Place *p, int n, List *all, Id *live, Id *indices)
 {
     List list = { .n = 0 }, index = { .n = 0 };
     for (int i = 0; i < n; i++) {
-        list_add(all, make_string(fault("other-names") ? "other" : p[i].name));
+        list_add(all, standin_string(fault("other-names") ? "other" : p[i].name));
         list_add(&list, describe_place(&p[i]));
-        list_add(&index, make_number(p[i].symbol));
+        list_add(&index, standin_number(p[i].symbol));
     }
     *live = list_made(&list);
     *indices = list_made(&index);
@@ -245,21 +245,21 @@ static Id describe(const Compiled *c)
     for (int i = 0; i < n; i++) {
         const char *const lists[] = { "LiveInputList", "LiveOutputList" };
         const char *const how[] = { "InputSymbolIndexArray", "OutputSymbolIndexArray", "ProcedureID" };
-        Id live[2], index[3] = { NULL, NULL, make_number(i) };
+        Id live[2], index[3] = { NULL, NULL, standin_number(i) };
         describe_ports(p[i].in, p[i].nin, &in, &live[0], &index[0]);
         describe_ports(p[i].out, p[i].nout, &out, &live[1], &index[1]);
-        list_add(&status, make_dict(2, lists, live));
-        list_add(&procedures, make_dict(3, how, index));
+        list_add(&status, standin_dict(2, lists, live));
+        list_add(&procedures, standin_dict(3, how, index));
         names[i] = p[i].name;
-        ids[i] = make_number(i);
+        ids[i] = standin_number(i);
     }
     const char *const about[] = { "ANEFModelInputSymbolsArray", "ANEFModelOutputSymbolsArray",
                                   "ANEFModelProcedures", "ProcedureNameToIDMap" };
     const Id told[] = { list_made(&in), list_made(&out), list_made(&procedures),
-                        make_dict((size_t)n, names, ids) };
+                        standin_dict((size_t)n, names, ids) };
     const char *const top[] = { "NetworkStatusList", "ANEFModelDescription" };
-    const Id all[] = { list_made(&status), make_dict(COUNT(about), about, told) };
-    return make_dict(COUNT(top), top, all);
+    const Id all[] = { list_made(&status), standin_dict(COUNT(about), about, told) };
+    return standin_dict(COUNT(top), top, all);
 }
 
 /* ---- loading ---------------------------------------------------------------------------------------- */
@@ -297,7 +297,7 @@ static Flag load(Model *m, Id *error)
     }
     if (ok && !m->inner) {
         m->inner = object_new(&inner_class);
-        m->inner->attributes = fault("no-attributes") ? make_dict(0, NULL, NULL) : describe(m->loaded);
+        m->inner->attributes = fault("no-attributes") ? standin_dict(0, NULL, NULL) : describe(m->loaded);
     }
     buf_free(&why);
     arena_free(&a);
@@ -485,13 +485,13 @@ static Flag device_has(Id class, Sel sel) { (void)class, (void)sel; return !faul
 static Id device_type(Id class, Sel sel)
 {
     (void)class, (void)sel;
-    return object_autorelease(make_string(machine()->arch));
+    return object_autorelease(standin_string(machine()->arch));
 }
 
 static Id device_build(Id class, Sel sel)
 {
     (void)class, (void)sel;
-    return object_autorelease(make_string(machine()->build));
+    return object_autorelease(standin_string(machine()->build));
 }
 
 static const Method device_methods[] = {

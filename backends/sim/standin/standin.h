@@ -69,10 +69,10 @@ typedef struct { Object object; size_t count; Id *key, *value; } Dict;
 typedef struct { Object object; char *text; long code; } Error;
 extern Class string_class, number_class, data_class, array_class, dict_class, error_class;
 
-Id make_string(const char *s); /* all retained: the caller's */
-Id make_number(int64_t v);
-Id make_array(size_t n, const Id *item); /* takes the items over */
-Id make_dict(size_t n, const char *const *key, const Id *value); /* takes the values over */
+Id standin_string(const char *s); /* all retained: the caller's */
+Id standin_number(int64_t v);
+Id standin_array(size_t n, const Id *item); /* takes the items over */
+Id standin_dict(size_t n, const char *const *key, const Id *value); /* takes the values over */
 Id dict_find(const Dict *d, const char *key);
 /* *error, where there is one, becomes an autoreleased NSError; always NO. */
 Flag refuse(Id *error, long code, const char *fmt, ...) PRINTF(3, 4);

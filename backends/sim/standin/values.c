@@ -45,21 +45,21 @@ static void *copy(const void *p, size_t n)
 
 /* ---- making ------------------------------------------------------------------------------------- */
 
-Id make_string(const char *s)
+Id standin_string(const char *s)
 {
     String *o = object_new(&string_class);
     o->text = copy(s, strlen(s) + 1);
     return &o->object;
 }
 
-Id make_number(int64_t v)
+Id standin_number(int64_t v)
 {
     Number *o = object_new(&number_class);
     o->value = v;
     return &o->object;
 }
 
-Id make_array(size_t n, const Id *item)
+Id standin_array(size_t n, const Id *item)
 {
     Array *o = object_new(&array_class);
     o->count = n;
@@ -67,13 +67,13 @@ Id make_array(size_t n, const Id *item)
     return &o->object;
 }
 
-Id make_dict(size_t n, const char *const *key, const Id *value)
+Id standin_dict(size_t n, const char *const *key, const Id *value)
 {
     Dict *o = object_new(&dict_class);
     o->count = n;
     o->key = copy(key, n * sizeof *o->key);
     o->value = copy(value, n * sizeof *o->value);
-    for (size_t i = 0; i < n; i++) o->key[i] = make_string(key[i]);
+    for (size_t i = 0; i < n; i++) o->key[i] = standin_string(key[i]);
     return &o->object;
 }
 
@@ -132,7 +132,7 @@ EXPORTED(unsigned long, CFDictionaryGetTypeID, (void)) { return (unsigned long)(
 EXPORTED(Id, CFStringCreateWithCString, (Id allocator, const char *s, uint32_t encoding))
 {
     if (allocator || !s || encoding != UTF8) standin_abort("CFStringCreateWithCString: wrong arguments");
-    return make_string(s);
+    return standin_string(s);
 }
 
 EXPORTED(long, CFStringGetLength, (Id s))
@@ -161,7 +161,7 @@ EXPORTED(Id, CFNumberCreate, (Id allocator, long type, const void *v))
         standin_abort("CFNumberCreate: wrong arguments");
     if (type == NUMBER_INT64) memcpy(&n, v, sizeof n);
     else memcpy(&small, v, sizeof small), n = small;
-    return make_number(n);
+    return standin_number(n);
 }
 
 EXPORTED(Flag, CFNumberGetValue, (Id n, long type, void *to))
@@ -248,7 +248,7 @@ EXPORTED(long, CFErrorGetCode, (Id e))
 
 EXPORTED(Id, CFErrorCopyDescription, (Id e))
 {
-    return make_string(((Error *)expect(e, &error_class, "CFErrorCopyDescription"))->text);
+    return standin_string(((Error *)expect(e, &error_class, "CFErrorCopyDescription"))->text);
 }
 
 EXPORTED(Id, NSTemporaryDirectory, (void))
@@ -256,5 +256,5 @@ EXPORTED(Id, NSTemporaryDirectory, (void))
     const char *temp = getenv("TMPDIR");
     char path[4096];
     snprintf(path, sizeof path, "%s/", temp && *temp ? temp : "/tmp");
-    return object_autorelease(make_string(path));
+    return object_autorelease(standin_string(path));
 }
