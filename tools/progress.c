@@ -32,7 +32,7 @@ void progress_count(Progress *p, const char *what, uint64_t done, uint64_t all)
     enum { WIDTH = 30 };
     char bar[WIDTH + 1];
     if (!all || !is_due(p)) return;
-    const int full = (int)((double)done / (double)all * (double)WIDTH);
+    const int full = (int)((double)done / (double)all * WIDTH);
     for (int i = 0; i < WIDTH; i++) bar[i] = i < full ? '#' : ' ';
     bar[WIDTH] = 0;
     fprintf(stderr, "\r\033[K%s [%s] %llu of %llu", what, bar, (unsigned long long)done,
