@@ -72,6 +72,7 @@ struct Backend {
 
 typedef struct {
     const char *cache_dir;  /* of compiled programs; NULL: ANEC_CACHE_DIR, else ~/.cache/anec */
+    bool as_given;          /* a program is offered in its own form alone: aneprobe wants to see it refused */
 } BackendOptions;
 
 /* A backend and what its programs share: the engine's places, the cache. NULL: there is no such

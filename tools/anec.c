@@ -87,7 +87,8 @@ static bool lists(Job *j)
 {
     if (opt(j, ANEC_list_ops)->count) list_ops(&j->out);
     if (opt(j, ANEC_list_targets)->count) list_targets(&j->out);
-    if (opt(j, ANEC_list_passes)->count) list_passes(&j->out);
+    const OptValue *some = opt(j, ANEC_passes);
+    if (opt(j, ANEC_list_passes)->count || (some->count && !strcmp(some->text, "list"))) list_passes(&j->out);
     if (opt(j, ANEC_doc_targets)->count) rules_markdown(&j->out);
     return j->out.len > 0;
 }

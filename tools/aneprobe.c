@@ -239,32 +239,31 @@ static bool check_only(const Job *j)
     return true;
 }
 
-static bool find_chip(Job *j, const char *backend)
+static bool find_chip(Job *j)
 {
-    const char *colon = strchr(backend, ':');
     const OptValue *o = opt(j, PROBE_chip);
-    const char *name = o->count ? o->text : colon ? colon + 1 : NULL;
-    if (!name) return usage_error(&tool, "--chip says which chip this is: m1 .. m5");
-    j->chip = target_find(name);
+    const Target *known = j->prober.engine->target;
+    if (!o->count && !known) return usage_error(&tool, "--chip says which chip this is: m1 .. m5");
+    j->chip = o->count ? target_find(o->text) : known;
     if (!j->chip || chip_index(j->chip) < 0)
-        return usage_error(&tool, "there is no chip %s; anec --list-targets shows all", name);
+        return usage_error(&tool, "there is no chip %s; anec --list-targets shows all", o->count ? o->text : known->name);
     return true;
 }
 
 static int prepare(Job *j)
 {
     const OptValue *b = opt(j, PROBE_backend);
-    const char *name = b->count ? b->text : "ane", *absent = backend_absent(name);
-    j->prober.engine = backend_find(name);
+    const BackendOptions as_given = { .as_given = true };
+    if (!check_only(j)) return EXIT_USAGE;
     j->prober.reference = backend_find("ref");
-    if (!j->prober.engine && absent)
-        usage_error(
-            &tool,
-            "the backend %s (%s) is not in this build; --backend sim:m1 measures a simulated one",
-            name, absent);
-    else if (!j->prober.engine) usage_error(&tool, "there is no backend %s", name);
-    if (!j->prober.engine) return EXIT_USAGE;
-    if (!check_only(j) || !find_chip(j, name)) return EXIT_USAGE;
+    j->prober.engine = backend_open(b->count ? b->text : "ane", &as_given, j->diag);
+    if (!j->prober.engine && diag_ok(j->diag))
+        usage_error(&tool, "there is no backend %s; ane is this machine's engine, sim:m1 .. sim:m5 are simulated", b->text);
+    if (!j->prober.engine) {
+        diag_note(j->diag, (Loc){ 0 }, "--backend sim:m1 measures a simulated engine, on any machine");
+        return diag_ok(j->diag) ? EXIT_USAGE : diag_exit(j->diag);
+    }
+    if (!find_chip(j)) return EXIT_USAGE;
     if (opt(j, PROBE_resume)->count && !opt(j, PROBE_output)->count) {
         usage_error(&tool, "--resume goes with -o PROFILE");
         return EXIT_USAGE;
@@ -308,6 +307,7 @@ int main(int argc, char **argv)
         else if (tool_diag(&diag, &args, &progress)) code = run_job(&job);
     }
     progress_clear(&progress);
+    backend_close(job.prober.engine);
     buf_free(&job.profile);
     arena_free(&job.arena);
     diag_free(&diag);

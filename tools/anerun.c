@@ -452,8 +452,8 @@ static int retarget(Job *j)
     if (!model_wants_passes(&j->model, j->args)) return EXIT_DONE;
     int code = model_pipeline(&j->model, j->args, j->diag, &p);
     if (code) return code;
-    /* The processor takes everything: only a chip that was named has rules. */
-    if (!p.chip) ruleset_clear(&p.rules);
+    /* The processor takes everything: a chip that was named has rules, or that of the backend. */
+    if (!p.chip && !(j->model.dsl && j->model.target)) ruleset_clear(&p.rules);
     return passes_run(j->model.module, &p.pass, j->diag) ? EXIT_DONE : diag_exit(j->diag);
 }
 

@@ -27,6 +27,7 @@ struct Ane {
     Cache cache;
     pthread_mutex_t lock;
     AneModel *first;
+    bool as_given; /* the program's own form alone is offered */
     uint64_t clock;
     int loaded, compiles, failures; /* failures: compilations in a row */
 };
@@ -44,6 +45,7 @@ Ane *ane_new(const BackendOptions *o, Arena *a, const char **why)
         free(s);
         return NULL;
     }
+    s->as_given = o && o->as_given;
     cache_open(&s->cache, &s->arena, o ? o->cache_dir : NULL);
     pthread_mutex_init(&s->lock, NULL);
     return s;
@@ -381,6 +383,7 @@ static AneModel *model_new(Ane *s, Module *m, Func *f, Diag *d)
     t->arena = &scratch;
     t->diag = d;
     t->nform = forms_of(f, ane_target(s), t->form);
+    if (s->as_given) t->nform = 1; /* the first is the program's own */
     bool ok = stage(t, m) && try_forms(t);
     if (ok && t->refused.len) model->as.why = arena_strdup(&model->arena, t->refused.s);
     if (t->work) file_remove_tree(t->work);

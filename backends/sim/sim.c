@@ -196,6 +196,7 @@ const Backend backend_sim[] = {
 #define TARGET(n, v, o, i, ti, tv, text, e)                                                        \
     { .name = "sim:" #n,                                                                           \
       .doc = "simulated: " text,                                                                   \
+      .target = &targets[SIM_##n],                                                                 \
       .row = &targets[SIM_##n],                                                                    \
       .compile = sim_compile,                                                                      \
       .run = sim_run,                                                                              \

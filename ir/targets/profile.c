@@ -159,16 +159,10 @@ static void split(Profile *p, const char *s, const char *end)
     }
 }
 
-bool profile_read(RuleSet *rs, Diag *d, const char *path)
+bool profile_parse(RuleSet *rs, Diag *d, const Source *src)
 {
-    enum { MOST = 1 << 20 };
-    Mapped map;
-    if (!file_map(d, path, &map)) return false;
-    const char *text = map.data ? (const char *)map.data : "", *end = text + map.size;
-    Profile p = { .rs = rs, .diag = d, .src = { .name = path, .text = text, .len = map.size } };
-    if (map.size > MOST)
-        p.failed =
-            !diag_error(d, (Loc){ 0 }, "%s is larger than the 1 MiB that a profile may have", path);
+    const char *text = src->text, *end = text + src->len;
+    Profile p = { .rs = rs, .diag = d, .src = *src };
     for (const char *s = text, *stop; !p.failed && s < end; s = stop + 1) {
         stop = memchr(s, '\n', (size_t)(end - s));
         if (!stop) stop = end;
@@ -176,10 +170,21 @@ bool profile_read(RuleSet *rs, Diag *d, const char *path)
         if (p.nword) read_line(&p);
     }
     if (!p.failed && !p.versioned)
-        p.failed = !diag_error(d, (Loc){ .src = &p.src },
-                               "this is no profile: it does not begin with anec-profile %d",
-                               PROFILE_VERSION);
-    if (!p.failed) rs->profile = path;
-    file_unmap(&map);
+        return diag_error(d, (Loc){ .src = src }, "this is no profile: it does not begin with anec-profile %d",
+                          PROFILE_VERSION);
     return !p.failed;
+}
+
+bool profile_read(RuleSet *rs, Diag *d, const char *path)
+{
+    enum { MOST = 1 << 20 };
+    Mapped map;
+    if (!file_map(d, path, &map)) return false;
+    const Source src = { .name = path, .text = map.data ? (const char *)map.data : "", .len = map.size };
+    bool ok = map.size <= MOST
+              || diag_error(d, (Loc){ 0 }, "%s is larger than the 1 MiB that a profile may have", path);
+    ok = ok && profile_parse(rs, d, &src);
+    if (ok) rs->profile = path;
+    file_unmap(&map);
+    return ok;
 }

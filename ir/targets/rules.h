@@ -163,6 +163,7 @@ enum { PROFILE_VERSION = 1 };
  * `chip`, which must fit its target); unknown names are warned of and skipped. False after an
  * error. */
 bool profile_read(RuleSet *rs, Diag *d, const char *path);
+bool profile_parse(RuleSet *rs, Diag *d, const Source *src); /* the text of one, a NUL behind it */
 
 /* ---- checking
  * ------------------------------------------------------------------------------------ */

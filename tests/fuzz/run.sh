@@ -14,7 +14,7 @@ for target in tests/fuzz/fuzz_*.c; do
         mkdir -p "$build/corpus/$name"
         echo "fuzz: $name for $seconds s"
         # shellcheck disable=SC2086
-        "$build/fuzz/$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=8192 \
+        "$build/fuzz/$name" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=2048 -max_len=8192 \
             -artifact_prefix="$build/fuzz/$name-" -verbosity=0 -print_final_stats=1 \
             "$build/corpus/$name" "tests/fuzz/$name" $more >"$build/fuzz/$name.log" 2>&1
         if [ $? = 0 ]; then

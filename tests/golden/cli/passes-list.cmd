@@ -1,0 +1,1 @@
+# anec --passes list | head -n 3 && anec --list-passes | wc -l
