@@ -19,7 +19,7 @@ static const struct {
     { "ane (private framework)", "present" },
     { "coreml", "absent" },
     { "sim:CHIP (simulated engine)", "present" },
-    { "stand-in for Apple's libraries", "absent" },
+    { "libanesim (stand-in for Apple)", "present" },
     { ".mlmodelc, .mlpackage", "present" },
 };
 

@@ -401,8 +401,9 @@ CLASS(request_class, "_ANERequest", Request, destroy_request, request_methods, r
 
 static Flag processing_failed(Id *error, unsigned status)
 {
-    return refuse(error, 8, "ANEProgramProcessRequestDirect() Failed with status=0x%x : statusType=0x9: "
-                            "Program Inference error", status);
+    static const char said[] = "ANEProgramProcessRequestDirect() Failed with status=0x%x : statusType=0x9: "
+                               "Program Inference error";
+    return refuse(error, 8, said, status);
 }
 
 /* The surface of each place, by its symbol's index. */
