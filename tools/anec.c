@@ -241,7 +241,8 @@ static int emit_front(Job *j)
 static int print_module(Job *j)
 {
     const Module *m = j->model.module;
-    if (mil_needs_weights(m)) {
+    /* A chip that was named refuses some small constants in the text. */
+    if (mil_needs_weights(m, j->pipeline.chip)) {
         usage_error(&tool, "%s has weights, which a text alone cannot hold: give -o FILE.mil",
                     j->model.path);
         return EXIT_USAGE;

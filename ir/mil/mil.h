@@ -33,8 +33,9 @@ void mil_print_type(const Type *t, bool short_scalars, Buf *out);
  *   - BLOBFILEs of absent files stay references, unless --missing-weights stands in for them.
  * Paths that leave the folder are refused. */
 bool mil_save(Module *m, Diag *d, const char *path);
-/* The module holds literals that belong in a file: text alone would be no place for them. */
-bool mil_needs_weights(const Module *m);
+/* The module holds literals that belong in a file: text alone would be no place for them. Small ones that a
+ * pass has marked (Const.in_file) count when `marked`: text can hold them, but a chip refuses it. */
+bool mil_needs_weights(const Module *m, bool marked);
 
 /* ---- containers ------------------------------------------------------------------------------ */
 

@@ -70,17 +70,24 @@ static void each_const(const Module *m, ConstVisitor *fn, void *ctx)
 
 /* ---- which literals belong in a file --------------------------------------------------------- */
 
+typedef struct {
+    bool marked, found;
+} Look;
+
+/* Small literals that are marked for a file, which a text can hold all the same, count only when asked for. */
 static void look_for_weights(void *ctx, const Func *f, const Const *c)
 {
-    bool *found = ctx;
-    *found |= const_leaves_text(f, c, c->kind == CONST_DATA ? TEXT_ELEMENTS : CONST_FILE_MIN);
+    Look *look = ctx;
+    Const as_is = *c;
+    if (!look->marked) as_is.in_file = false;
+    look->found |= const_leaves_text(f, &as_is, c->kind == CONST_DATA ? TEXT_ELEMENTS : CONST_FILE_MIN);
 }
 
-bool mil_needs_weights(const Module *m)
+bool mil_needs_weights(const Module *m, bool marked)
 {
-    bool found = false;
-    each_const(m, look_for_weights, &found);
-    return found;
+    Look look = { .marked = marked };
+    each_const(m, look_for_weights, &look);
+    return look.found;
 }
 
 /* ---- what the folder has --------------------------------------------------------------------- */

@@ -405,7 +405,7 @@ static void large_literals_go_to_the_weight_file(void **state)
     Place p = place();
     Const *c[] = { made(&p.a, 10, 0.5), made(&p.a, 10, 0.5), made(&p.a, 9, 1), made(&p.a, 12, 2) };
     Module *m = module_of(COUNT(c), c);
-    assert_true(mil_needs_weights(m));
+    assert_true(mil_needs_weights(m, true));
     assert_true(mil_save(m, &p.d, in(&p, "m.mil")));
     expect_file(&p, "m.mil", FRAME(
         SAVED("c0", "tensor<fp16, [10]>", "weight.bin", "64")
@@ -416,7 +416,7 @@ static void large_literals_go_to_the_weight_file(void **state)
     assert_int_equal(c[0]->kind, CONST_INIT); /* the module is as it was */
     Loaded l = load(&p, "m.mil");
     Tensor t;
-    assert_false(mil_needs_weights(l.m));
+    assert_false(mil_needs_weights(l.m, true));
     assert_true(const_tensor(const_named(l.m, "c3"), &p.d, &t));
     assert_true(tensor_float(&t, 11) == 2);
     assert_null(p.d.text.s);
@@ -434,7 +434,7 @@ static void literals_spelled_out_stay_in_the_text(void **state)
     Place p = place();
     write_text(&p, "a.mil", text);
     Loaded l = load(&p, "a.mil");
-    assert_false(mil_needs_weights(l.m));
+    assert_false(mil_needs_weights(l.m, true));
     assert_true(mil_save(l.m, &p.d, in(&p, "a.mil"))); /* onto itself */
     expect_file(&p, "a.mil", text);
     assert_false(file_exists(in(&p, "weights")));
