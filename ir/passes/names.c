@@ -5,28 +5,12 @@
  * and are never renamed: the rule reports them. */
 #include "pass.h"
 
-#include <ctype.h>
 #include <string.h>
 
 static const char *const keywords[] = {
     "any", "program", "func", "tensor", "list", "dict", "tuple", "state", "tensor_buffer", "BLOBFILE",
     "true", "false", "inf", "nan",
 };
-
-/* Of the rule `names`, in small letters; capitals do not make another name of them. */
-static const char *const taken[] = {
-    "var", "diff", "mean", "std", "eps", "x", "y", "mul", "add", "rsqrt", "c",
-};
-
-static bool is_taken(const char *name)
-{
-    for (size_t i = 0; i < COUNT(taken); i++) {
-        const char *a = taken[i], *b = name;
-        while (*a && tolower((unsigned char)*b) == *a) a++, b++;
-        if (!*a && !*b) return true;
-    }
-    return false;
-}
 
 static bool is_reserved(const char *name)
 {
@@ -44,7 +28,7 @@ typedef struct {
 static void rename_value(Renaming *r, Value *v)
 {
     if (!v->name || is_result(r->func, v)) return;
-    if (!is_reserved(v->name) && !(rule_heals(r->rules, RULE_names) && is_taken(v->name))) return;
+    if (!is_reserved(v->name) && !(rule_heals(r->rules, RULE_names) && rule_name_taken(v->name))) return;
     Arena scratch = { 0 };
     v->name = func_unique_name(r->func, arena_printf(&scratch, "%s_v", v->name));
     arena_free(&scratch);

@@ -59,7 +59,7 @@ void rule_short_scalars(RuleCheck *c)
         rule_broken(c, program_loc(c), "program(%s) spells scalars short", c->module->version);
 }
 
-static bool is_taken(const char *name)
+bool rule_name_taken(const char *name)
 {
     static const char *const words[] = { "var", "diff", "mean", "std",   "eps", "x",
                                          "y",   "mul",  "add",  "rsqrt", "c" };
@@ -75,7 +75,7 @@ static bool visit_names(void *ctx, Op *op)
 {
     RuleCheck *c = ctx;
     for (int i = 0; i < op->nout; i++)
-        if (is_taken(op->out[i]->name))
+        if (rule_name_taken(op->out[i]->name))
             rule_broken(c, op->loc, "a value is called %s", op->out[i]->name);
     return true;
 }
@@ -83,7 +83,7 @@ static bool visit_names(void *ctx, Op *op)
 void rule_names(RuleCheck *c)
 {
     for (int i = 0; i < c->func->body->nparam; i++)
-        if (is_taken(c->func->body->param[i]->name))
+        if (rule_name_taken(c->func->body->param[i]->name))
             rule_broken(c, c->func->body->param[i]->loc, "an input is called %s",
                         c->func->body->param[i]->name);
     func_walk(c->func, visit_names, c);

@@ -143,6 +143,7 @@ Standing rule_stands(const RuleSet *rs, int rule);
 bool rule_holds(const RuleSet *rs, int rule); /* reported or better: an engine that does as said */
 bool rule_heals(const RuleSet *rs, int rule); /* whether its pass is to take the way out */
 Standing op_refused(const RuleSet *rs, const char *op); /* of support.def */
+bool rule_name_taken(const char *name);         /* the rule `names` is about it; capitals are the same */
 static inline int64_t rule_limit(const RuleSet *rs, int limit)
 {
     return rs->limit[limit];
