@@ -45,10 +45,7 @@ static const Tool tool = {
              "A .mil is given back as it is, unless --target, --io, --opset or --passes ask for a "
              "change; an .anedsl is "
              "compiled for what every chip takes unless --target says which.",
-    .option = options,
-    .noption = (int)COUNT(options),
-    .example = examples,
-    .nexample = (int)COUNT(examples),
+    TOOL_TABLES,
 };
 
 typedef struct {
@@ -306,32 +303,22 @@ static int run_job(Job *j)
 }
 
 /* MIL text ends without a line break, and stays so but for people. */
-static int put_stdout(Job *j, int code)
+static void put_stdout(Job *j)
 {
     if (isatty(STDOUT_FILENO) && j->out.len && j->out.s[j->out.len - 1] != '\n')
         buf_putc(&j->out, '\n');
     fwrite(j->out.s ? j->out.s : "", 1, j->out.len, stdout);
-    if (!fflush(stdout) && !ferror(stdout)) return code;
-    fputs("anec: cannot write to the standard output\n", stderr);
-    return EXIT_WORLD;
 }
 
-int main(int argc, char **argv)
+static int run(Args *args, Diag *d, Progress *progress)
 {
-    Args args;
-    Diag diag = { 0 };
-    Progress progress = { 0 };
-    Job job = { .args = &args, .diag = &diag };
-    int code = EXIT_USAGE;
-    if (args_parse(&args, &tool, argc, argv)) {
-        if (tool_answers(&args)) code = EXIT_DONE;
-        else if (tool_diag(&diag, &args, &progress)) code = run_job(&job);
-    }
-    progress_clear(&progress);
-    if (code == EXIT_DONE || (code == EXIT_WRONG && json(&job))) code = put_stdout(&job, code);
+    Job job = { .args = args, .diag = d };
+    int code = run_job(&job);
+    progress_clear(progress);
+    if (code == EXIT_DONE || (code == EXIT_WRONG && json(&job))) put_stdout(&job);
     model_free(&job.model);
     buf_free(&job.out);
-    diag_free(&diag);
-    args_free(&args);
     return code;
 }
+
+int main(int argc, char **argv) { return tool_main(&tool, argc, argv, run); }

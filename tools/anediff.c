@@ -30,10 +30,7 @@ static const Tool tool = {
              "same; exits with 1 when they differ.\n\n"
              "Of weights the bytes count, not where they lie. An .anedsl is compiled first, and a "
              ".mil rewritten when --target, --io or --opset is given.",
-    .option = options,
-    .noption = (int)COUNT(options),
-    .example = examples,
-    .nexample = (int)COUNT(examples),
+    TOOL_TABLES,
 };
 
 typedef struct {
@@ -120,25 +117,16 @@ static int run_job(Job *j)
     return folders ? compare_folders(j) : compare_models(j);
 }
 
-int main(int argc, char **argv)
+static int run(Args *args, Diag *d, Progress *progress)
 {
-    Args args;
-    Diag diag = { 0 };
-    Progress progress = { 0 };
-    Job job = { .args = &args, .diag = &diag };
-    int code = EXIT_USAGE;
-    if (args_parse(&args, &tool, argc, argv)) {
-        if (tool_answers(&args)) code = EXIT_DONE;
-        else if (tool_diag(&diag, &args, &progress)) code = run_job(&job);
-    }
-    progress_clear(&progress);
+    Job job = { .args = args, .diag = d };
+    int code = run_job(&job);
+    progress_clear(progress);
     if (job.out.len) fwrite(job.out.s, 1, job.out.len, stdout);
     model_free(&job.a);
     model_free(&job.b);
     buf_free(&job.out);
-    diag_free(&diag);
-    args_free(&args);
-    if (!fflush(stdout) && !ferror(stdout)) return code;
-    fputs("anediff: cannot write to the standard output\n", stderr);
-    return EXIT_WORLD;
+    return code;
 }
+
+int main(int argc, char **argv) { return tool_main(&tool, argc, argv, run); }

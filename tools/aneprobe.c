@@ -32,10 +32,7 @@ static const Tool tool = {
              "it, and compared with the reference. Only what they give decides. The report goes to "
              "the standard "
              "output: please attach it to an issue of the project.",
-    .option = options,
-    .noption = (int)COUNT(options),
-    .example = examples,
-    .nexample = (int)COUNT(examples),
+    TOOL_TABLES,
 };
 
 typedef struct {
@@ -295,24 +292,15 @@ static int run_job(Job *j)
     return diag_exit(j->diag);
 }
 
-int main(int argc, char **argv)
+static int run(Args *args, Diag *d, Progress *progress)
 {
-    Args args;
-    Diag diag = { 0 };
-    Progress progress = { 0 };
-    Job job = { .args = &args, .diag = &diag, .progress = &progress };
-    int code = EXIT_USAGE;
-    if (args_parse(&args, &tool, argc, argv)) {
-        if (tool_answers(&args)) code = EXIT_DONE;
-        else if (tool_diag(&diag, &args, &progress)) code = run_job(&job);
-    }
-    progress_clear(&progress);
+    Job job = { .args = args, .diag = d, .progress = progress };
+    int code = run_job(&job);
+    progress_clear(progress);
     backend_close(job.prober.engine);
     buf_free(&job.profile);
     arena_free(&job.arena);
-    diag_free(&diag);
-    args_free(&args);
-    if (!fflush(stdout) && !ferror(stdout)) return code;
-    fputs("aneprobe: cannot write to the standard output\n", stderr);
-    return EXIT_WORLD;
+    return code;
 }
+
+int main(int argc, char **argv) { return tool_main(&tool, argc, argv, run); }

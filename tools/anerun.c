@@ -44,10 +44,7 @@ static const Tool tool = {
              "Floats given for an input that was rewritten for a target (--target, --io, or an "
              ".anedsl) may have the "
              "type that the model itself declares: they are rounded to the new one.",
-    .option = options,
-    .noption = (int)COUNT(options),
-    .example = examples,
-    .nexample = (int)COUNT(examples),
+    TOOL_TABLES,
 };
 
 typedef struct {
@@ -501,26 +498,11 @@ static int run_job(Job *j, Args *a)
     return j->differs ? EXIT_WRONG : diag_exit(j->diag);
 }
 
-/* Output that could not be written is the world's failure, whatever else went well. */
-static int flushed(int code)
+static int run(Args *args, Diag *d, Progress *progress)
 {
-    if (!fflush(stdout) && !ferror(stdout)) return code;
-    fputs("anerun: cannot write to the standard output\n", stderr);
-    return EXIT_WORLD;
-}
-
-int main(int argc, char **argv)
-{
-    Args args;
-    Diag diag = { 0 };
-    Progress progress = { 0 };
-    Job job = { .args = &args, .diag = &diag, .progress = &progress, .prefix = "" };
-    int code = EXIT_USAGE;
-    if (args_parse(&args, &tool, argc, argv)) {
-        if (tool_answers(&args)) code = EXIT_DONE;
-        else if (tool_diag(&diag, &args, &progress)) code = run_job(&job, &args);
-    }
-    progress_clear(&progress);
+    Job job = { .args = args, .diag = d, .progress = progress, .prefix = "" };
+    int code = run_job(&job, args);
+    progress_clear(progress);
     trace_abort(&job.trace);
     watch_free(&job.watch);
     program_free(job.program);
@@ -530,7 +512,7 @@ int main(int argc, char **argv)
     given_free(&job.given);
     model_free(&job.model);
     arena_free(&job.arena);
-    diag_free(&diag);
-    args_free(&args);
-    return flushed(code);
+    return code;
 }
+
+int main(int argc, char **argv) { return tool_main(&tool, argc, argv, run); }

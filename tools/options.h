@@ -62,6 +62,10 @@ typedef struct {
     Arena arena;
 } Args; /* args_free releases it; texts point into argv */
 
+/* The rows of a Tool that are its two tables, `options` and `examples`. */
+#define TOOL_TABLES                                                                                          \
+    .option = options, .noption = (int)COUNT(options), .example = examples, .nexample = (int)COUNT(examples)
+
 bool args_parse(Args *a, const Tool *t, int argc, char **argv); /* false: exit 2, all said */
 void args_free(Args *a);
 /* Reports wrong usage to stderr as "anec: ..", with a line that points at --help; always false. */

@@ -100,6 +100,24 @@ bool tool_diag(Diag *d, const Args *a, Progress *p)
     return true;
 }
 
+int tool_main(const Tool *t, int argc, char **argv, int (*run)(Args *, Diag *, Progress *))
+{
+    Args args;
+    Diag diag = { 0 };
+    Progress progress = { 0 };
+    int code = EXIT_USAGE;
+    if (args_parse(&args, t, argc, argv)) {
+        if (tool_answers(&args)) code = EXIT_DONE;
+        else if (tool_diag(&diag, &args, &progress)) code = run(&args, &diag, &progress);
+    }
+    progress_clear(&progress);
+    diag_free(&diag);
+    args_free(&args);
+    if (!fflush(stdout) && !ferror(stdout)) return code;
+    fprintf(stderr, "%s: cannot write to the standard output\n", t->name);
+    return EXIT_WORLD;
+}
+
 /* ---- reading a model ------------------------------------------------------------------------- */
 
 typedef enum { KIND_UNKNOWN, KIND_DSL, KIND_MIL, KIND_CONTAINER } Kind;

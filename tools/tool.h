@@ -27,6 +27,11 @@ bool tool_answers(const Args *a);
 /* Messages to stderr, warnings as -W and -q say, progress to the terminal; false: usage. */
 bool tool_diag(Diag *d, const Args *a, Progress *p);
 
+/* What every tool's main is: parses, answers --help and its like, or calls run, which does the work,
+ * clears the progress before it prints, and gives the exit code. Output that could not be written is
+ * the world's failure, whatever else went well. */
+int tool_main(const Tool *t, int argc, char **argv, int (*run)(Args *, Diag *, Progress *));
+
 typedef struct {
     const char *path;  /* as given; "<stdin>" */
     bool dsl, container;
