@@ -64,7 +64,7 @@ static void set_tag(Module *m, const char *tag)
     static const char key[] = "anec-program-tag";
     const Const *old = attr_get(&m->attrs, "buildInfo");
     bool keep = old && old->kind == CONST_GROUP && old->type->kind == TY_DICT;
-    const Type *string = type_scalar(&m->arena, DT_STRING);
+    const Type *string = type_scalar(DT_STRING);
     Const *c = NEW(&m->arena, Const);
     int64_t n = keep ? old->nelem : 0;
     c->kind = CONST_GROUP;

@@ -3,13 +3,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-/* Chunks grow with what was asked for: a small arena costs little, a large one few calls. */
-enum { MIN_CHUNK = 2 * 1024, MAX_CHUNK = 64 * 1024, ALIGN = 16 };
+/* Chunks grow with what was asked for: a small arena costs little, a large one few calls. The largest
+ * are huge pages: 500 faults of 4 KiB cost ten times as long as zeroing the 2 MiB in one. */
+enum { MIN_CHUNK = 2 * 1024, MAX_CHUNK = 2 * 1024 * 1024, ALIGN = 16 };
 
 struct ArenaChunk {
     ArenaChunk *next;
-    size_t size;
+    bool mapped; /* MAX_CHUNK bytes; else it is malloc'd */
 };
 
 /* The first bytes of a chunk are its header; ALIGN keeps what follows aligned. */
@@ -36,13 +38,26 @@ bool size_add(size_t a, size_t b, size_t *out)
     return !__builtin_add_overflow(a, b, out);
 }
 
-/* A chunk of its own for a large request leaves the current chunk in use. */
-static char *add_chunk(Arena *a, size_t body)
+/* MAX_CHUNK zeroed bytes at a multiple of MAX_CHUNK, as huge pages need; NULL: no memory. */
+static void *map_huge(void)
 {
-    size_t size;
-    ArenaChunk *c = size_add(body, ALIGN, &size) ? calloc(1, size) : NULL;
-    if (!c) bug("out of memory: %zu bytes after %zu", body, a->total);
-    c->size = size;
+    char *p = mmap(NULL, 2 * MAX_CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) return NULL;
+    const size_t before = (MAX_CHUNK - (uintptr_t)p % MAX_CHUNK) % MAX_CHUNK;
+    if (before) munmap(p, before);
+    munmap(p + before + MAX_CHUNK, MAX_CHUNK - before);
+#ifdef MADV_HUGEPAGE
+    (void)madvise(p + before, MAX_CHUNK, MADV_HUGEPAGE); /* a wish: without it pages are small */
+#endif
+    return p + before;
+}
+
+/* A chunk of its own for a large request leaves the current chunk in use. */
+static char *add_chunk(Arena *a, size_t size, bool huge)
+{
+    ArenaChunk *c = huge ? map_huge() : calloc(1, size);
+    if (!c) bug("out of memory: %zu bytes after %zu", size, a->total);
+    c->mapped = huge;
     c->next = a->chunk;
     a->chunk = c;
     a->total += size;
@@ -51,14 +66,14 @@ static char *add_chunk(Arena *a, size_t body)
 
 void *arena_alloc(Arena *a, size_t size)
 {
-    if (size > SIZE_MAX - ALIGN) bug("out of memory: %zu bytes", size);
+    if (size > SIZE_MAX - 3 * ALIGN) bug("out of memory: %zu bytes", size);
     size_t need = size ? (size + ALIGN - 1) & ~(size_t)(ALIGN - 1) : ALIGN;
     if (need > (size_t)(a->end - a->at)) {
         size_t chunk = a->total < MIN_CHUNK ? MIN_CHUNK : a->total;
         if (chunk > MAX_CHUNK) chunk = MAX_CHUNK;
-        if (need > chunk / 4) return add_chunk(a, need);
-        a->at = add_chunk(a, chunk);
-        a->end = a->at + chunk;
+        if (need > chunk / 4) return add_chunk(a, need + ALIGN, false);
+        a->at = add_chunk(a, chunk, chunk == MAX_CHUNK);
+        a->end = a->at - ALIGN + chunk;
     }
     void *p = a->at;
     a->at += need;
@@ -111,7 +126,8 @@ void arena_free(Arena *a)
 {
     for (ArenaChunk *c = a->chunk, *next; c; c = next) {
         next = c->next;
-        free(c);
+        if (c->mapped) munmap(c, MAX_CHUNK);
+        else free(c);
     }
     *a = (Arena){ 0 };
 }

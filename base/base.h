@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 #define PRINTF(f, a) __attribute__((format(printf, f, a)))
@@ -48,7 +49,7 @@ void arena_free(Arena *a);                                /* everything; a is em
 
 typedef struct {
     Arena *arena;
-    const char **slot;
+    struct NameSlot { const char *s; size_t len; uint32_t hash; } *slot;
     size_t cap, count;
 } Names; /* { .arena = a } is an empty set; its memory lives in the arena */
 
@@ -65,8 +66,14 @@ typedef struct {
 } Buf; /* {0} is empty */
 
 void buf_add(Buf *b, const void *p, size_t n);
-void buf_puts(Buf *b, const char *s);
-void buf_putc(Buf *b, char c);
+void buf_room(Buf *b, size_t n); /* for n more bytes and a NUL; what all others call first */
+static inline void buf_puts(Buf *b, const char *s) { buf_add(b, s, strlen(s)); }
+static inline void buf_putc(Buf *b, char c)
+{
+    if (b->cap - b->len < 2) buf_room(b, 1);
+    b->s[b->len++] = c;
+    b->s[b->len] = 0;
+}
 void buf_printf(Buf *b, const char *fmt, ...) PRINTF(2, 3);
 void buf_vprintf(Buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
 void buf_quote(Buf *b, const char *s); /* s between double quotes, with \" and \\ */

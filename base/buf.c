@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for n more bytes and a NUL. */
-static char *reserve(Buf *b, size_t n)
+void buf_room(Buf *b, size_t n)
 {
     size_t need;
     if (!size_add(b->len, n, &need) || !size_add(need, 1, &need)) bug("out of memory: a text of %zu", n);
@@ -17,25 +16,14 @@ static char *reserve(Buf *b, size_t n)
         b->s = s;
         b->cap = cap;
     }
-    return b->s + b->len;
 }
 
 void buf_add(Buf *b, const void *p, size_t n)
 {
-    char *at = reserve(b, n);
-    if (n) memcpy(at, p, n);
-    at[n] = 0;
+    if (b->cap - b->len <= n) buf_room(b, n);
+    if (n) memcpy(b->s + b->len, p, n);
     b->len += n;
-}
-
-void buf_puts(Buf *b, const char *s)
-{
-    buf_add(b, s, strlen(s));
-}
-
-void buf_putc(Buf *b, char c)
-{
-    buf_add(b, &c, 1);
+    b->s[b->len] = 0;
 }
 
 void buf_vprintf(Buf *b, const char *fmt, va_list ap)
@@ -45,7 +33,10 @@ void buf_vprintf(Buf *b, const char *fmt, va_list ap)
     size_t room = b->cap - b->len;
     int n = vsnprintf(room ? b->s + b->len : NULL, room, fmt, ap);
     if (n < 0) bug("a format that cannot be printed: %s", fmt);
-    if ((size_t)n >= room) vsnprintf(reserve(b, (size_t)n), (size_t)n + 1, fmt, again);
+    if ((size_t)n >= room) {
+        buf_room(b, (size_t)n);
+        vsnprintf(b->s + b->len, (size_t)n + 1, fmt, again);
+    }
     va_end(again);
     b->len += (size_t)n;
 }

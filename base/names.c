@@ -6,28 +6,40 @@
 
 enum { FIRST_CAP = 64, NEAR_MAX = 100 };
 
-static size_t hash(const char *s, size_t len)
+/* Eight bytes at a time: a multiplication carries each into all higher bits, the shift into the low. */
+static uint32_t hash(const char *s, size_t len)
 {
-    uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
-    for (size_t i = 0; i < len; i++) h = (h ^ (unsigned char)s[i]) * 0x100000001b3u;
-    return (size_t)(h ^ (h >> 32));
+    uint64_t h = len, part;
+    for (; len >= sizeof part; s += sizeof part, len -= sizeof part) {
+        memcpy(&part, s, sizeof part);
+        h = (h ^ part) * UINT64_C(0x9E3779B97F4A7C15);
+        h ^= h >> 32;
+    }
+    part = 0;
+    for (size_t i = 0; i < len; i++) part = part << 8 | (unsigned char)s[i];
+    h = (h ^ part) * UINT64_C(0x9E3779B97F4A7C15);
+    return (uint32_t)(h >> 32);
 }
 
 /* Where the name is, or would go. At most three slots of four are taken, so the search ends. */
-static const char **find(const Names *n, const char *s, size_t len)
+static struct NameSlot *find(const Names *n, const char *s, size_t len, uint32_t h)
 {
-    size_t at = hash(s, len) & (n->cap - 1);
-    for (; n->slot[at]; at = (at + 1) & (n->cap - 1))
-        if (!strncmp(n->slot[at], s, len) && !n->slot[at][len]) break;
+    size_t at = h & (n->cap - 1);
+    for (; n->slot[at].s; at = (at + 1) & (n->cap - 1)) {
+        const struct NameSlot *k = &n->slot[at];
+        if (k->hash == h && k->len == len && !memcmp(k->s, s, len) && !k->s[len]) break;
+    }
     return &n->slot[at];
 }
 
 static void grow(Names *n)
 {
     Names bigger = { .arena = n->arena, .cap = n->cap ? n->cap * 2 : FIRST_CAP, .count = n->count };
-    bigger.slot = NEW_ARRAY(n->arena, bigger.cap, const char *);
-    for (size_t i = 0; i < n->cap; i++)
-        if (n->slot[i]) *find(&bigger, n->slot[i], strlen(n->slot[i])) = n->slot[i];
+    bigger.slot = NEW_ARRAY(n->arena, bigger.cap, struct NameSlot);
+    for (size_t i = 0; i < n->cap; i++) {
+        const struct NameSlot *k = &n->slot[i];
+        if (k->s) *find(&bigger, k->s, k->len, k->hash) = *k;
+    }
     *n = bigger;
 }
 
@@ -35,12 +47,13 @@ const char *name_intern(Names *n, const char *s, size_t len)
 {
     if (len && memchr(s, 0, len)) len = strlen(s); /* a name is a C string */
     if (n->count * 4 >= n->cap * 3) grow(n);
-    const char **slot = find(n, len ? s : "", len);
-    if (!*slot) {
-        *slot = arena_strndup(n->arena, s, len);
+    const uint32_t h = hash(s, len);
+    struct NameSlot *slot = find(n, len ? s : "", len, h);
+    if (!slot->s) {
+        *slot = (struct NameSlot){ arena_strndup(n->arena, s, len), len, h };
         n->count++;
     }
-    return *slot;
+    return slot->s;
 }
 
 const char *name_intern_z(Names *n, const char *s)

@@ -45,7 +45,7 @@ Const *const_string(Arena *a, const char *s)
 {
     const char **p = NEW(a, const char *);
     *p = arena_strdup(a, s);
-    return const_data(a, type_scalar(a, DT_STRING), p);
+    return const_data(a, type_scalar(DT_STRING), p);
 }
 
 Const *const_ints(Arena *a, DType t, int n, const int64_t *v)

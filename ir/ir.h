@@ -78,7 +78,7 @@ struct Type {
 
 extern const Type type_poison;
 const Type *type_tensor(Arena *a, DType t, Shape s);
-const Type *type_scalar(Arena *a, DType t);
+const Type *type_scalar(DType t);
 const Type *type_state(Arena *a, const Type *of);
 const Type *type_list(Arena *a, const Type *of, int64_t length);
 const Type *type_tuple(Arena *a, int n, const Type *const *sub);

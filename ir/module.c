@@ -125,7 +125,7 @@ const Const *attr_get(const Attrs *a, const char *name)
 static void *grown(Module *m, void *array, int count, int *cap, size_t size)
 {
     if (count < *cap) return array;
-    int want = *cap ? 2 * *cap : 4;
+    int want = *cap ? 2 * *cap : 2;
     void *p = arena_array(&m->arena, (size_t)want, size);
     if (count) memcpy(p, array, (size_t)count * size);
     *cap = want;

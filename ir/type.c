@@ -114,10 +114,13 @@ const Type *type_tensor(Arena *a, DType t, Shape s)
     return r;
 }
 
-const Type *type_scalar(Arena *a, DType t)
-{
-    return type_tensor(a, t, (Shape){ .rank = 0 });
-}
+static const Type scalars[DT_COUNT] = {
+    [DT_NONE] = { .kind = TY_TENSOR },
+#define DT(id, ...) [DT_##id] = { .kind = TY_TENSOR, .dtype = DT_##id },
+#include "dtypes.def"
+};
+
+const Type *type_scalar(DType t) { return &scalars[t]; }
 
 static Type *type_of_subs(Arena *a, TypeKind kind, int n, const Type *const *sub)
 {

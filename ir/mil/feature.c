@@ -293,7 +293,7 @@ typedef struct {
 
 static FlexTypes flex_types(Arena *a)
 {
-    FlexTypes t = { .text = type_scalar(a, DT_STRING),
+    FlexTypes t = { .text = type_scalar(DT_STRING),
                     .shape = type_tensor(a, DT_INT32, SHAPE(DIM_ANY)),
                     .pair = type_tensor(a, DT_INT32, SHAPE(2)) };
     t.pairs = type_list(a, t.pair, DIM_ANY);

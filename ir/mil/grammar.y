@@ -163,7 +163,7 @@ plain(V) ::= type LPAREN NUMBER(N) RPAREN.              { V = N; }
 /* ---- types ----------------------------------------------------------------------------------- */
 
 %type type {MilType}
-type(T) ::= ELEM(E).                                    { T = mil_type_elem(r, E); }
+type(T) ::= ELEM(E).                                    { T = mil_type_elem(E); }
 type(T) ::= TENSOR(W) LT ELEM(E) COMMA dims GT.         { T = mil_type_tensor(r, W, E); }
 type(T) ::= LIST(W) LT type(U) COMMA NUMBER(N) GT.      { T = mil_type_list(r, W, U, N); }
 type(T) ::= LIST(W) LT type(U) COMMA ANY(N) GT.         { T = mil_type_list(r, W, U, N); }

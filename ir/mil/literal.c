@@ -35,14 +35,27 @@ void mil_dim_any(MilReader *r, MilToken mark) { add_dim(r, mark, DIM_ANY); }
 
 static DType dtype_of(MilToken t) { return dtype_find(t.s, t.len); }
 
-MilType mil_type_elem(MilReader *r, MilToken elem)
+MilType mil_type_elem(MilToken elem)
 {
-    return (MilType){ .type = type_scalar(&r->m->arena, dtype_of(elem)), .at = elem };
+    return (MilType){ .type = type_scalar(dtype_of(elem)), .at = elem };
+}
+
+/* Types are immutable, and a program has few: those met lately are used again. */
+static const Type *tensor_type(MilReader *r, DType t)
+{
+    const Shape *s = &r->dims;
+    uint64_t h = (uint64_t)t;
+    if (!s->rank) return type_scalar(t);
+    for (int i = 0; i < s->rank; i++) h = (h ^ (uint64_t)s->dim[i]) * UINT64_C(0x9E3779B97F4A7C15);
+    const Type **known = &r->type[h >> 32 & (COUNT(r->type) - 1)];
+    if (!*known || (*known)->dtype != t || !shape_equal(&(*known)->shape, s))
+        *known = type_tensor(&r->m->arena, t, *s);
+    return *known;
 }
 
 MilType mil_type_tensor(MilReader *r, MilToken at, MilToken elem)
 {
-    return (MilType){ .type = type_tensor(&r->m->arena, dtype_of(elem), r->dims), .at = at };
+    return (MilType){ .type = tensor_type(r, dtype_of(elem)), .at = at };
 }
 
 MilType mil_type_list(MilReader *r, MilToken at, MilType of, MilToken length)
@@ -492,7 +505,7 @@ const Const *mil_value_end(MilReader *r, MilToken close)
 
 const Const *mil_bare_const(MilReader *r, DType t, MilBare kind, MilToken at)
 {
-    mil_value_begin(r, (MilType){ .type = type_scalar(&r->m->arena, t), .at = at });
+    mil_value_begin(r, (MilType){ .type = type_scalar(t), .at = at });
     if (kind == MIL_BARE_NUMBER) mil_number(r, at);
     else if (kind == MIL_BARE_BOOL) mil_bool(r, at);
     else mil_string(r, at);

@@ -90,6 +90,7 @@ typedef struct {
     Block *block;
     MilLiteral lit;
     Shape dims;
+    const Type *type[256];        /* tensor types by a hash of them; literal.c */
     struct TypeField field[MAX_RANK];
     int nfield;
 
@@ -162,7 +163,7 @@ void mil_read_skip(MilReader *r);
 void mil_dims_begin(MilReader *r);
 void mil_dim(MilReader *r, MilToken number);
 void mil_dim_any(MilReader *r, MilToken mark);
-MilType mil_type_elem(MilReader *r, MilToken elem);
+MilType mil_type_elem(MilToken elem);
 MilType mil_type_tensor(MilReader *r, MilToken at, MilToken elem);
 MilType mil_type_list(MilReader *r, MilToken at, MilType of, MilToken length);
 MilType mil_type_dict(MilReader *r, MilToken at, MilType key, MilType value);

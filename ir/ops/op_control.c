@@ -49,7 +49,7 @@ bool infer_make_list(Call *c)
 
 bool infer_list_length(Call *c)
 {
-    return list_elem(c) && call_out_type(c, type_scalar(c->arena, DT_INT32));
+    return list_elem(c) && call_out_type(c, type_scalar(DT_INT32));
 }
 
 static bool check_index(Call *c, const char *name, int rank)

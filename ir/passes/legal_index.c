@@ -24,7 +24,7 @@ static bool known_tensor(const Value *v, Tensor *out)
 
 static Value *one_element(Builder *b, DType t, double v)
 {
-    const Type *type = type_scalar(&b->m->arena, t);
+    const Type *type = type_scalar(t);
     void *data = arena_alloc(&b->m->arena, sizeof(double));
     Tensor one = tensor_view(t, &type->shape, data);
     tensor_set_float(&one, 0, v);

@@ -18,7 +18,7 @@ static const char *const build_info[] = {
 static const Const *make_build_info(Module *m)
 {
     Const *c = NEW(&m->arena, Const);
-    const Type *string = type_scalar(&m->arena, DT_STRING);
+    const Type *string = type_scalar(DT_STRING);
     c->type = type_dict(&m->arena, string, string);
     c->kind = CONST_GROUP;
     c->nelem = (int64_t)COUNT(build_info);

@@ -348,7 +348,7 @@ static void check_sum(const Sum *s, Arena *a)
     put_equation(&text, s);
     const char *chars = text.s;
     Tensor et = tensor_view(DT_STRING, &scalar, &chars), out[1] = { { .count = 0 } };
-    equation = (CallArg){ type_scalar(a, DT_STRING), &et, true };
+    equation = (CallArg){ type_scalar(DT_STRING), &et, true };
     for (int t = 0; t < s->n; t++)
         v[t] = (CallArg){ type_tensor(a, DT_INT32, s->t[t].shape), &s->t[t], false };
     call_init(c, &ops[OP_einsum], OPSET_IOS15, a, &d, (Loc){ 0 });

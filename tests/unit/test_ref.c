@@ -132,7 +132,7 @@ static void cond_runs_one_block(void **state)
 static void make_loop(Test *t, bool forever)
 {
     Arena *a = &t->m->arena;
-    const Type *flag = type_scalar(a, DT_BOOL), *vec = type_tensor(a, DT_INT32, SHAPE(2));
+    const Type *flag = type_scalar(DT_BOOL), *vec = type_tensor(a, DT_INT32, SHAPE(2));
     const Type *types[] = { flag, flag, vec, vec, vec };
     static const char *const names[] = { "go", "next", "a", "b", "c" };
     Value *start[5] = { constant(t, "yes", const_bool(a, true)),

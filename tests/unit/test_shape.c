@@ -513,7 +513,7 @@ static Tensor *run_list(Lists *l, const char *op, Tensor *ls, int32_t index, Ten
     at[0] = tensor_view(DT_INT32, &scalar, v);
     at[1] = tensor_view(DT_INT32, &two, v);
     CallArg args[4] = { { .type = l->list, .val = ls },
-                        { .type = type_scalar(&l->arena, DT_INT32), .val = &at[0] },
+                        { .type = type_scalar(DT_INT32), .val = &at[0] },
                         { .type = type_tensor(&l->arena, DT_INT32, two), .val = &at[1] },
                         { .val = value } };
     if (value) args[3].type = type_tensor(&l->arena, value->dtype, value->shape);
