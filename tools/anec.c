@@ -235,6 +235,13 @@ static int emit_front(Job *j)
     return diag_exit(j->diag);
 }
 
+/* The tool's end reports what could not be written. */
+static bool put_piece(void *ctx, const void *text, size_t n)
+{
+    (void)ctx;
+    return fwrite(text, 1, n, stdout) == n;
+}
+
 static int print_module(Job *j)
 {
     const Module *m = j->model.module;
@@ -244,8 +251,10 @@ static int print_module(Job *j)
                     j->model.path);
         return EXIT_USAGE;
     }
-    mil_print(m, &j->out);
-    return diag_exit(j->diag);
+    const int code = diag_exit(j->diag);
+    if (code == EXIT_DONE) mil_print_to(m, put_piece, NULL);
+    if (code == EXIT_DONE && isatty(STDOUT_FILENO)) putchar('\n');
+    return code;
 }
 
 /* dot and JSON: to -o or to stdout. */

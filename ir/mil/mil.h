@@ -18,6 +18,10 @@ Module *mil_read(Diag *d, const Source *src, const char *dir);
 const Const *mil_read_literal(Module *m, Diag *d, const Source *src);
 
 void mil_print(const Module *m, Buf *out);
+/* The same in pieces of some 64 KiB, so that a long text takes no memory of its own; false once the
+ * sink said so, which is then given no more. */
+typedef bool MilSink(void *ctx, const void *text, size_t n);
+bool mil_print_to(const Module *m, MilSink *sink, void *ctx);
 void mil_print_func(const Func *f, Buf *out);
 void mil_print_const(const Const *c, bool short_scalars, Buf *out); /* TYPE(literal) */
 void mil_print_type(const Type *t, bool short_scalars, Buf *out);

@@ -129,6 +129,14 @@ bool mlmodel_write(const Module *m, Diag *d, const MilPlaces *places, Buf *out)
     return ok && program_write(m, d, places, out);
 }
 
+static bool write_model(const Module *m, Diag *d, const MilPlaces *places, OutFile *out)
+{
+    Buf b = { 0 };
+    const bool ok = mlmodel_write(m, d, places, &b) && out_write(out, b.s, b.len);
+    buf_free(&b);
+    return ok;
+}
+
 /* Identifiers need only differ: the same model gives the same package. */
 static const char *identifier(Arena *a, const char *name, const char *what)
 {
@@ -168,7 +176,7 @@ bool mlpackage_save(Module *m, Diag *d, const char *path)
 {
     Arena a = { 0 };
     const char *file = arena_printf(&a, "%s/%s/%s", path, data_folder, model_file);
-    const bool ok = file_make_dirs(d, file_dir(&a, file)) && mil_save_as(m, d, file, mlmodel_write)
+    const bool ok = file_make_dirs(d, file_dir(&a, file)) && mil_save_as(m, d, file, write_model)
                  && write_manifest(&a, d, path) && beside_write(m, d, path, BESIDE_PACKAGE);
     arena_free(&a);
     return ok;

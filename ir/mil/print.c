@@ -7,11 +7,15 @@
 #include <string.h>
 
 enum { INDENT_FUNC = 4, INDENT_OP = 12, INDENT_END = 8, INDENT_BLOCK = 4 };
+enum { FULL = 64 * 1024 }; /* bytes that go to a sink at once */
 
 typedef struct {
     Buf *out;
     const MilPlaces *places;
-    bool brief; /* scalars are `int32`, not `tensor<int32, []>` */
+    bool brief;    /* scalars are `int32`, not `tensor<int32, []>` */
+    MilSink *sink; /* takes what `out` has after each statement that fills it; NULL: it grows */
+    void *ctx;
+    bool failed;   /* the sink did */
 } Printer;
 
 static void indent(Printer *p, int n)
@@ -339,10 +343,19 @@ static void print_op(Printer *p, const Op *op, int at)
     put(p, ";\n");
 }
 
+static void drain(Printer *p)
+{
+    p->failed = p->failed || !p->sink(p->ctx, p->out->s, p->out->len);
+    p->out->len = 0;
+}
+
 /* From the statements to the results; the opening brace stands. */
 static void print_block(Printer *p, const Block *b, int at)
 {
-    for (const Op *op = b->first; op; op = op->next) print_op(p, op, at);
+    for (const Op *op = b->first; op; op = op->next) {
+        print_op(p, op, at);
+        if (p->sink && p->out->len >= FULL) drain(p);
+    }
     indent(p, at - INDENT_BLOCK);
     put(p, "} -> (");
     print_names(p, b->result, b->nresult, false);
@@ -370,22 +383,40 @@ static void print_func(Printer *p, const Func *f)
 
 /* ---- the door -------------------------------------------------------------------------------- */
 
-void mil_print_placed(const Module *m, const MilPlaces *places, Buf *out)
+static void print_module(Printer *p, const Module *m)
 {
-    Printer p = { .out = out, .places = places, .brief = module_short_scalars(m) };
-    put(&p, "program(");
-    put(&p, m->version);
-    put(&p, ")\n");
+    put(p, "program(");
+    put(p, m->version);
+    put(p, ")\n");
     if (m->has_attrs || m->attrs.count) {
-        print_attrs(&p, &m->attrs);
-        put(&p, "\n");
+        print_attrs(p, &m->attrs);
+        put(p, "\n");
     }
-    put(&p, "{\n");
-    for (const Func *f = m->first; f; f = f->next) print_func(&p, f);
-    put(&p, "}");
+    put(p, "{\n");
+    for (const Func *f = m->first; f; f = f->next) print_func(p, f);
+    put(p, "}");
 }
 
-void mil_print(const Module *m, Buf *out) { mil_print_placed(m, NULL, out); }
+void mil_print(const Module *m, Buf *out)
+{
+    Printer p = { .out = out, .brief = module_short_scalars(m) };
+    print_module(&p, m);
+}
+
+bool mil_print_placed(const Module *m, const MilPlaces *places, MilSink *sink, void *ctx)
+{
+    Buf part = { 0 };
+    Printer p = { .out = &part, .places = places, .brief = module_short_scalars(m), .sink = sink, .ctx = ctx };
+    print_module(&p, m);
+    drain(&p);
+    buf_free(&part);
+    return !p.failed;
+}
+
+bool mil_print_to(const Module *m, MilSink *sink, void *ctx)
+{
+    return mil_print_placed(m, NULL, sink, ctx);
+}
 
 void mil_print_func(const Func *f, Buf *out)
 {

@@ -2,7 +2,7 @@
 #ifndef ANEC_MIL_PRINT_H
 #define ANEC_MIL_PRINT_H
 
-#include "../ir.h"
+#include "mil.h"
 
 /* Where literals went that are printed as references: asked for each literal. */
 typedef struct {
@@ -11,7 +11,7 @@ typedef struct {
     const char *path; /* "@model_path/weights/weight.bin" */
 } MilPlaces;
 
-/* mil_print, with references for what `places` (may be NULL) knows. */
-void mil_print_placed(const Module *m, const MilPlaces *places, Buf *out);
+/* mil_print_to, with references for what `places` (may be NULL) knows. */
+bool mil_print_placed(const Module *m, const MilPlaces *places, MilSink *sink, void *ctx);
 
 #endif

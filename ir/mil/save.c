@@ -24,6 +24,8 @@ typedef struct {
     Place *place;        /* literals that leave the text, sorted by address later */
     int nplace, place_cap;
     bool fresh;          /* among them, some that no weight file holds yet */
+    struct Asked { const WeightFile *file; bool stays; } *asked; /* reference_stays, once per file */
+    int nasked, asked_cap;
     const char **kept;   /* real paths of the folder's weight files that references stay with */
     int nkept, kept_cap;
     OutFile *copy;       /* weight files of another folder, copied whole */
@@ -122,18 +124,28 @@ static bool is_kept(const Save *s, const char *real)
     return false;
 }
 
-/* A reference stays when it leads to the same file from there, or to none at all. */
-static bool reference_stays(Save *s, const Const *c)
+static bool leads_to_same(Save *s, const WeightFile *w)
 {
-    if (c->file->absent) return !s->m->missing;
-    const char *there = real_path(&s->arena, found_from(s, c->path));
-    const char *here = real_path(&s->arena, c->file->real);
+    const char *there = real_path(&s->arena, found_from(s, w->path));
+    const char *here = real_path(&s->arena, w->real);
     if (!there || !here || strcmp(there, here) != 0) return false;
     if (!is_kept(s, here)) {
         s->kept = room(s, s->kept, s->nkept, &s->kept_cap, sizeof *s->kept);
         s->kept[s->nkept++] = here;
     }
     return true;
+}
+
+/* A reference stays when it leads to the same file from there, or to none at all. */
+static bool reference_stays(Save *s, const Const *c)
+{
+    if (c->file->absent) return !s->m->missing;
+    for (int i = s->nasked; i-- > 0;)
+        if (s->asked[i].file == c->file) return s->asked[i].stays;
+    const bool stays = leads_to_same(s, c->file);
+    s->asked = room(s, s->asked, s->nasked, &s->asked_cap, sizeof *s->asked);
+    s->asked[s->nasked++] = (struct Asked){ c->file, stays };
+    return stays;
 }
 
 static void collect(void *ctx, const Func *f, const Const *c)
@@ -294,14 +306,10 @@ static bool write_text(Save *s, const char *rel, OutFile *text)
 {
     const MilPlaces places = { .find = find_place, .ctx = s,
                                .path = arena_printf(&s->arena, "@model_path/%s", rel ? rel : "") };
-    Buf b = { 0 };
-    bool ok = s->write(s->m, s->d, &places, &b) && out_open(text, s->d, s->path);
-    if (ok) {
-        ok = out_write(text, b.s, b.len);
-        if (ok && fflush(text->f)) ok = diag_fail(s->d, "cannot write %s", s->path);
-        if (!ok) out_abort(text);
-    }
-    buf_free(&b);
+    if (!out_open(text, s->d, s->path)) return false;
+    bool ok = s->write(s->m, s->d, &places, text);
+    if (ok && fflush(text->f)) ok = diag_fail(s->d, "cannot write %s", s->path);
+    if (!ok) out_abort(text);
     return ok;
 }
 
@@ -352,11 +360,12 @@ static bool save(Save *s)
     return true;
 }
 
-static bool print_text(const Module *m, Diag *d, const MilPlaces *places, Buf *out)
+static bool put_piece(void *ctx, const void *text, size_t n) { return out_write(ctx, text, n); }
+
+static bool print_text(const Module *m, Diag *d, const MilPlaces *places, OutFile *out)
 {
     (void)d;
-    mil_print_placed(m, places, out);
-    return true;
+    return mil_print_placed(m, places, put_piece, out);
 }
 
 bool mil_save(Module *m, Diag *d, const char *path) { return mil_save_as(m, d, path, print_text); }

@@ -105,7 +105,7 @@ bool mlpackage_save(Module *m, Diag *d, const char *path);
 bool mlmodelc_save(Module *m, Diag *d, const char *path);
 Source *module_source(Module *m, const char *path, const Mapped *file); /* m owns the file from here */
 /* Like mil_save, with bytes of another form in the place of text. */
-typedef bool MilWriter(const Module *m, Diag *d, const MilPlaces *places, Buf *out);
+typedef bool MilWriter(const Module *m, Diag *d, const MilPlaces *places, OutFile *out);
 bool mil_save_as(Module *m, Diag *d, const char *path, MilWriter *write);
 bool coremldata_read(Module *m, Diag *d, const char *path, const Mapped *file);
 bool coremldata_write(const Module *m, Diag *d, Buf *out);

@@ -21,12 +21,25 @@ echo "MIL text read and printed, against cat of the text"
 "$build/anec" -q examples/stories110m.anedsl --set layers=45 --set dim=24 --set hidden=8 --set heads=2 \
     --set kv=2 --set vocab=8 --set seq=4 -o "$work/text/one.mil"
 statements=$(grep -c ' = ' "$work/text/one.mil")
-"$pair" 9 "$(wc -c < "$work/text/one.mil" | tr -d ' ') bytes, $statements statements" \
+# The row of pair, with the text's bytes a second of its first command.
+rate() { awk -v bytes="$1" '{ for (i = 2; i <= NF; i++) if ($i == "s") break; printf "%s   %.0f MB/s\n", $0, bytes / $(i - 1) / 1e6 }'; }
+size() { wc -c < "$1" | tr -d ' '; }
+"$pair" 9 "$(size "$work/text/one.mil") bytes, $statements statements" \
     "exec $build/anec -q $work/text/one.mil -o $work/text/two.mil" \
-    "cat" "exec cat $work/text/one.mil > /dev/null"
+    "cat" "exec cat $work/text/one.mil > /dev/null" | rate "$(size "$work/text/one.mil")"
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do cat "$work/text/one.mil"; echo; done |
     awk 'NR == 1 || /^program/ { n++ } n == 1 && !/^}$/ { print; next } /^    func/ { sub(/main/, "f" n) } \
          n > 1 && !/^program|^\[buildInfo|^\{$|^}/ { print } END { print "}" }' > "$work/text/many.mil"
-"$pair" 5 "$(wc -c < "$work/text/many.mil" | tr -d ' ') bytes, 20 functions" \
+"$pair" 5 "$(size "$work/text/many.mil") bytes, 20 functions" \
     "exec $build/anec -q $work/text/many.mil --emit ir > /dev/null" \
-    "cat" "exec cat $work/text/many.mil > /dev/null"
+    "cat" "exec cat $work/text/many.mil > /dev/null" | rate "$(size "$work/text/many.mil")"
+
+cases=../shared/conformance runner=../shared/tools/conform.py
+if [ -d "$cases" ]; then
+    echo "the conformance set, a process a case, against as many processes that do nothing"
+    count=$(python3 "$runner" --anerun "$build/anerun" --backend ref "$cases" | sed -nE 's,^[0-9]+/([0-9]+)$,\1,p')
+    "$pair" 1 "$count cases" "exec python3 $runner --anerun $build/anerun --backend ref $cases > /dev/null || true" \
+        "anerun" "i=0; while [ \$i -lt $count ]; do $build/anerun --version > /dev/null; i=\$((i + 1)); done"
+else
+    echo "the conformance set: skipped, there is no $cases"
+fi
