@@ -270,6 +270,39 @@ static bool run_once(Job *j, const Binding *in, int nin, uint64_t k)
     return ok;
 }
 
+/* "backend=cpu io=fp16 dialect=1.0 function=main (no engine: ..)" */
+static void put_backend(Buf *out, const Job *j, const Program *p)
+{
+    const RunsAs *as = &p->as;
+    buf_printf(out, "backend=%s io=%s dialect=%s", p->backend->name, as->io, as->dialect);
+    if (as->cache) buf_printf(out, " cache=%s", as->cache);
+    buf_printf(out, " function=%s (%s)\n", j->func->name, as->why ? as->why : p->backend->doc);
+}
+
+/* Multiply-adds at the extents that the inputs have. */
+static Macs macs_of_inputs(Job *j, const Binding *in, int nin)
+{
+    const Block *b = j->func->body;
+    const Type **type = NEW_ARRAY(&j->arena, b->nparam + 1, const Type *);
+    for (int i = 0; i < b->nparam; i++)
+        for (int k = 0; k < nin; k++)
+            if (!strcmp(b->param[i]->name, in[k].name) && b->param[i]->type->kind == TY_TENSOR)
+                type[i] = type_tensor(&j->arena, in[k].value.dtype, in[k].value.shape);
+    return func_macs(j->func, type);
+}
+
+/* How long the runs took, where they ran, and what that makes a second. */
+static void put_times(Job *j, double *seconds, size_t n, const Binding *in, int nin)
+{
+    const Macs macs = macs_of_inputs(j, in, nin);
+    Buf out = { 0 };
+    report_times(&out, seconds, n);
+    put_backend(&out, j, j->program);
+    report_rate(&out, &macs, seconds[n / 2]);
+    fwrite(out.s, 1, out.len, stdout);
+    buf_free(&out);
+}
+
 static bool run_bench(Job *j, const Binding *in, int nin)
 {
     const size_t n = (size_t)opt(j, RUN_bench)->number;
@@ -285,13 +318,8 @@ static bool run_bench(Job *j, const Binding *in, int nin)
         progress_count(j->progress, "run", i, n);
     }
     progress_clear(j->progress);
-    if (ok) {
-        Buf out = { 0 };
-        report_times(&out, seconds, n);
-        fwrite(out.s, 1, out.len, stdout);
-        buf_free(&out);
-        if (opt(j, RUN_output)->count) ok = put_results(j);
-    }
+    if (ok) put_times(j, seconds, n, in, nin);
+    if (ok && opt(j, RUN_output)->count) ok = put_results(j);
     free(seconds);
     return ok;
 }
@@ -366,10 +394,10 @@ static int open_backends(Job *j)
 
 static void say_backend(const Job *j, const Program *p)
 {
-    const RunsAs *as = &p->as;
-    fprintf(stderr, "anerun: backend=%s io=%s dialect=%s", p->backend->name, as->io, as->dialect);
-    if (as->cache) fprintf(stderr, " cache=%s", as->cache);
-    fprintf(stderr, " function=%s (%s)\n", j->func->name, as->why ? as->why : p->backend->doc);
+    Buf out = { 0 };
+    put_backend(&out, j, p);
+    fprintf(stderr, "anerun: %s", out.s);
+    buf_free(&out);
 }
 
 static bool start_program(Job *j, const Backend *b, Program **p)

@@ -212,3 +212,16 @@ void report_times(Buf *out, double *seconds, size_t n)
     put_time(out, "mean", sum / (double)n);
     buf_putc(out, '\n');
 }
+
+void report_rate(Buf *out, const Macs *macs, double seconds)
+{
+    if (macs->count > 0)
+        buf_printf(out, "%.0f multiply-adds a run, two operations each: %.4g GFLOP/s at the median",
+                   macs->count, seconds > 0 ? 2e-9 * macs->count / seconds : 0);
+    else buf_puts(out, "no multiply-adds are counted");
+    if (macs->blocks) buf_puts(out, "; loop bodies and both branches of conds are counted once");
+    if (macs->open)
+        buf_printf(out, "; those of %s are not counted, whose extents are not known",
+                   macs->open->nout ? macs->open->out[0]->name : macs->open->name);
+    buf_putc(out, '\n');
+}

@@ -3,6 +3,7 @@
 #define ANEC_REPORT_H
 
 #include "../backends/backend.h"
+#include "../ir/ops/ops.h"
 
 /* A line about a result: type, range, mean, first values. prefix: "it3_" or "". */
 void report_tensor(Buf *out, const char *prefix, const char *name, const Tensor *t);
@@ -25,6 +26,8 @@ DType report_precision(const Value *v);
 bool report_within(const Tolerance *tol, DType t, double a, double b);
 
 void report_times(Buf *out, double *seconds, size_t n); /* sorts them */
+/* A line: multiply-adds of a run, and what they make a second where one takes `seconds`. */
+void report_rate(Buf *out, const Macs *macs, double seconds);
 
 /* --describe: every function; false when an attribute is malformed. */
 bool describe_text(Buf *out, const char *path, const Module *m, Diag *d);

@@ -119,17 +119,12 @@ static void sum_weights(Stats *s)
 
 static void add_macs(Stats *s, Kind *kind, const Op *op)
 {
-    Arena scratch = { 0 };
-    Diag quiet = { .quiet = true };
-    Call *c = NEW(&scratch, Call);
-    double n = call_of_op(c, op, &scratch, &quiet) ? ops[op->kind].macs(c) : -1;
+    double n = op_macs(op);
     if (n < 0 && !s->open) s->open = op;
     if (n > 0) {
         kind->macs += n;
         s->macs += n;
     }
-    diag_free(&quiet);
-    arena_free(&scratch);
 }
 
 static bool add_op(void *ctx, Op *op)

@@ -157,6 +157,21 @@ bool call_of_op(Call *c, const Op *op, Arena *scratch, Diag *d);
  * argument's type is poison. */
 bool op_infer(const Op *op, Call *c, Arena *scratch, Diag *d);
 
+/* ---- multiply-adds ------------------------------------------------------------------------------ */
+
+/* Of one execution of an op: of products of matrices, convolutions, attention and recurrent layers,
+ * products with padding too; 0 for all others. -1: extents that it depends on are not known. */
+double op_macs(const Op *op);
+
+typedef struct {
+    double count;   /* of all statements; a loop's body and both branches of a cond once */
+    const Op *open; /* the first whose extents are not known: it is not counted; NULL: none */
+    bool blocks;    /* there are loops or conds: what runs may be more or less */
+} Macs;
+/* Of a verified function whose parameters have the types of `param` (of full extents; NULL, or NULL in
+ * it: as declared): what they bind is followed through the statements. Uses Value.tag. */
+Macs func_macs(Func *f, const Type *const *param);
+
 /* ---- shared by families (not for outside) ------------------------------------------------------ */
 
 #define OP(name, ...)
