@@ -39,6 +39,23 @@ typedef struct {
     Tensor value;       /* inputs: bound by the caller. results and states: the program's */
 } Binding;
 
+/* Hears what a backend is at work on: "compile", "load", "bind", "copy in", "run", "copy out" and the
+ * like begin and end, one inside another or after it. {0}: nobody listens. */
+typedef struct {
+    void (*mark)(void *ctx, const char *phase, bool begins);
+    void *ctx;
+} PhaseHook;
+
+static inline void phase_begin(const PhaseHook *h, const char *phase)
+{
+    if (h->mark) h->mark(h->ctx, phase, true);
+}
+
+static inline void phase_end(const PhaseHook *h, const char *phase)
+{
+    if (h->mark) h->mark(h->ctx, phase, false);
+}
+
 typedef struct {
     uint64_t random_seed;   /* what MIL's seed -1 stands for */
     uint64_t max_steps;     /* of one while_loop; 0: no bound */
@@ -49,6 +66,7 @@ typedef struct {
     void (*begin)(void *ctx, const Op *op);
     void (*end)(void *ctx, const Op *op, const Tensor *result);
     void *ctx;
+    PhaseHook phase;        /* of this run; with it results are copied out before the run ends */
 } RunOptions;
 
 struct Backend {
@@ -72,6 +90,7 @@ struct Backend {
 
 typedef struct {
     const char *cache_dir;  /* of compiled programs; NULL: ANEC_CACHE_DIR, else ~/.cache/anec */
+    PhaseHook phase;        /* of compiling; called by who compiles, one thread at a time */
     bool as_given;          /* a program is offered in its own form alone: aneprobe wants to see it refused */
 } BackendOptions;
 

@@ -261,6 +261,7 @@ static bool run_once(Job *j, const Binding *in, int nin, uint64_t k)
         quiet.ctx = &j->watch;
         quiet.begin = NULL;
         quiet.end = NULL;
+        quiet.phase = (PhaseHook){ 0 };
         ok = set_states(j, j->other, k) && program_run(j->other, j->diag, in, nin, &quiet);
         if (ok) compare_results(j);
     }
@@ -370,7 +371,8 @@ static bool has_function(Job *j)
 /* NULL: no such backend, or none on this machine; the exit code. */
 static const Backend *open_backend(Job *j, const char *name, int *code)
 {
-    const Backend *b = backend_open(name, &(BackendOptions){ 0 }, j->diag);
+    const BackendOptions o = { .phase = { trace_inner, &j->trace } };
+    const Backend *b = backend_open(name, &o, j->diag);
     const char *doc = b ? NULL : backend_absent(name), *all = "";
     *code = b ? EXIT_DONE : diag_ok(j->diag) ? EXIT_USAGE : diag_exit(j->diag);
     if (b || !diag_ok(j->diag)) return b;
@@ -455,6 +457,7 @@ static void set_run_options(Job *j)
     if (opt(j, RUN_trace)->count) {
         j->run.begin = trace_op_begins;
         j->run.end = trace_op_ends;
+        j->run.phase = (PhaseHook){ trace_inner, &j->trace };
     }
     if (opt(j, RUN_dump)->count) {
         j->dump = opt(j, RUN_dump)->text;

@@ -137,10 +137,12 @@ static Program *ane_compile(const Backend *self, Module *m, Func *f, Diag *d)
                                       "bytes and names in order are assumed",
                                       model->as.why ? model->as.why : "", model->as.why ? "; " : "");
     }
-    if (make_slots(p, b->param, b->nparam, p->layout.in, p->layout.nin, &p->in, d)
-        && make_slots(p, b->result, b->nresult, p->layout.out, p->layout.nout, &p->out, d)
-        && make_results(p, f, d))
-        return &p->base;
+    phase_begin(ane_phase(s), "bind");
+    bool ok = make_slots(p, b->param, b->nparam, p->layout.in, p->layout.nin, &p->in, d)
+              && make_slots(p, b->result, b->nresult, p->layout.out, p->layout.nout, &p->out, d)
+              && make_results(p, f, d);
+    phase_end(ane_phase(s), "bind");
+    if (ok) return &p->base;
     ane_program_free(&p->base);
     return NULL;
 }
@@ -223,24 +225,41 @@ static void follow_wires(AneProgram *p)
     }
 }
 
+static bool bind_surfaces(AneProgram *p, Diag *d)
+{
+    return (p->checked || poison_results(p, d)) && (p->request || make_request(p, d));
+}
+
+static bool evaluate(AneProgram *p, Diag *d)
+{
+    Arena a = { 0 };
+    Trouble why;
+    bool ok = engine_run(engine(p), &a, p->model->id, p->request, &why);
+    if (!ok) diag_fail(d, "the engine did not run the program: %s", trouble_text(&a, &why));
+    arena_free(&a);
+    return ok;
+}
+
 static bool report_results(AneProgram *p, const RunOptions *opt);
 
 static bool ane_run(Program *program, Diag *d, const Binding *in, int nin, const RunOptions *opt)
 {
     AneProgram *p = (AneProgram *)program;
-    Arena a = { 0 };
-    Trouble why;
-    if (!ane_model_begin(p->model, d)) return false;
+    const PhaseHook *phase = &opt->phase;
+    if (!ane_model_begin(p->model, phase, d)) return false;
     follow_wires(p);
-    bool ok = write_inputs(p, in, nin, d) && (p->checked || poison_results(p, d))
-              && (p->request || make_request(p, d));
-    if (ok && !engine_run(engine(p), &a, p->model->id, p->request, &why))
-        ok = diag_fail(d, "the engine did not run the program: %s", trouble_text(&a, &why));
-    ok = ok && (p->checked || check_written(p, d));
+    phase_begin(phase, "copy in");
+    bool ok = write_inputs(p, in, nin, d);
+    phase_end(phase, "copy in");
+    phase_begin(phase, "bind");
+    ok = ok && bind_surfaces(p, d);
+    phase_end(phase, "bind");
+    phase_begin(phase, "run");
+    ok = ok && evaluate(p, d) && (p->checked || check_written(p, d));
+    phase_end(phase, "run");
     p->checked |= ok;
     p->stale = ok;
     ane_model_end(p->model);
-    arena_free(&a);
     return ok && report_results(p, opt);
 }
 
@@ -263,9 +282,11 @@ static int ane_results(Program *program, const Binding **out)
 static bool report_results(AneProgram *p, const RunOptions *opt)
 {
     const Binding *result;
-    if (!opt->each) return true;
+    if (!opt->each && !opt->phase.mark) return true;
+    phase_begin(&opt->phase, "copy out");
     int n = ane_results(&p->base, &result);
-    for (int i = 0; i < n; i++)
+    phase_end(&opt->phase, "copy out");
+    for (int i = 0; opt->each && i < n; i++)
         if (!opt->each(opt->ctx, p->base.func->body->result[i], &result[i].value)) return false;
     return true;
 }

@@ -28,6 +28,7 @@ struct Ane {
     pthread_mutex_t lock;
     AneModel *first;
     bool as_given; /* the program's own form alone is offered */
+    PhaseHook phase;
     uint64_t clock;
     int loaded, compiles, failures; /* failures: compilations in a row */
 };
@@ -46,6 +47,7 @@ Ane *ane_new(const BackendOptions *o, Arena *a, const char **why)
         return NULL;
     }
     s->as_given = o && o->as_given;
+    if (o) s->phase = o->phase;
     cache_open(&s->cache, &s->arena, o ? o->cache_dir : NULL);
     pthread_mutex_init(&s->lock, NULL);
     return s;
@@ -59,6 +61,8 @@ void ane_free(Ane *s)
     arena_free(&s->arena);
     free(s);
 }
+
+const PhaseHook *ane_phase(const Ane *s) { return &s->phase; }
 
 const Target *ane_target(const Ane *s) { return s->engine->chip ? target_find(s->engine->chip) : NULL; }
 
@@ -92,7 +96,7 @@ static bool unload_oldest(Ane *s)
 }
 
 /* A load may fail once right after compiling; what is transient gets longer to pass. */
-static bool load(AneModel *m, Arena *a, Trouble *why)
+static bool load_tried(AneModel *m, Arena *a, Trouble *why)
 {
     Ane *s = m->ane;
     int64_t wait = FIRST_WAIT_MS;
@@ -112,12 +116,20 @@ static bool load(AneModel *m, Arena *a, Trouble *why)
     return false;
 }
 
-bool ane_model_begin(AneModel *m, Diag *d)
+static bool load(AneModel *m, const PhaseHook *phase, Arena *a, Trouble *why)
+{
+    phase_begin(phase, "load");
+    bool ok = load_tried(m, a, why);
+    phase_end(phase, "load");
+    return ok;
+}
+
+bool ane_model_begin(AneModel *m, const PhaseHook *phase, Diag *d)
 {
     Arena a = { 0 };
     Trouble why;
     pthread_mutex_lock(&m->ane->lock);
-    bool ok = m->loaded || load(m, &a, &why);
+    bool ok = m->loaded || load(m, phase, &a, &why);
     if (!ok) diag_fail(d, "the engine cannot load the program again: %s", trouble_text(&a, &why));
     m->running += ok;
     m->used = ++m->ane->clock;
@@ -207,8 +219,11 @@ static bool from_cache(Attempt *t)
     Trouble why;
     const char *dir = arena_printf(t->arena, "%s/hit", t->work);
     AneModel *m = t->model;
-    if (!cache_get(&t->ane->cache, &m->slot, dir)) return false;
-    if (open_folder(t, dir, &why) && load(m, t->arena, &why)) return true;
+    phase_begin(&t->ane->phase, "read cache");
+    bool got = cache_get(&t->ane->cache, &m->slot, dir);
+    phase_end(&t->ane->phase, "read cache");
+    if (!got) return false;
+    if (open_folder(t, dir, &why) && load(m, &t->ane->phase, t->arena, &why)) return true;
     close_folder(m);
     file_remove_tree(dir);
     cache_drop(&m->slot); /* it is made again, once */
@@ -240,8 +255,10 @@ static void pace(const Ane *s)
 static bool compile(Attempt *t, const Form *f, Trouble *why)
 {
     Ane *s = t->ane;
+    phase_begin(&s->phase, "compile");
     pace(s);
     bool ok = engine_compile(s->engine, t->arena, t->model->id, why);
+    phase_end(&s->phase, "compile");
     s->failures = ok ? 0 : s->failures + 1;
     s->compiles++;
     if (ok) return true;
@@ -267,9 +284,11 @@ static bool from_scratch(Attempt *t, const Form *f)
     if (!ok) return false;
     if (!open_folder(t, dir, &why)) return refuse(t, f, why.text);
     if (!compile(t, f, &why)) return false;
-    if (!load(m, t->arena, &why))
+    if (!load(m, &t->ane->phase, t->arena, &why))
         return fail(t, "the engine does not load the program", trouble_text(t->arena, &why));
+    phase_begin(&t->ane->phase, "write cache");
     m->as.cache = cache_put(&t->ane->cache, &m->slot, m->dir) ? "miss" : "off";
+    phase_end(&t->ane->phase, "write cache");
     return true;
 }
 
@@ -384,7 +403,10 @@ static AneModel *model_new(Ane *s, Module *m, Func *f, Diag *d)
     t->diag = d;
     t->nform = forms_of(f, ane_target(s), t->form);
     if (s->as_given) t->nform = 1; /* the first is the program's own */
-    bool ok = stage(t, m) && try_forms(t);
+    phase_begin(&s->phase, "key");
+    bool ok = stage(t, m);
+    phase_end(&s->phase, "key");
+    ok = ok && try_forms(t);
     if (ok && t->refused.len) model->as.why = arena_strdup(&model->arena, t->refused.s);
     if (t->work) file_remove_tree(t->work);
     buf_free(&t->refused);

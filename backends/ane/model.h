@@ -43,12 +43,13 @@ struct AneModel {
 AneModel *ane_model(Ane *s, Module *m, Func *f, Diag *d);
 void ane_model_free(AneModel *model);
 /* Loads it again if its place was given to another; between the two calls it keeps its place. */
-bool ane_model_begin(AneModel *model, Diag *d);
+bool ane_model_begin(AneModel *model, const PhaseHook *phase, Diag *d);
 void ane_model_end(AneModel *model);
 Engine *ane_engine(const AneModel *model);
 
 Ane *ane_new(const BackendOptions *o, Arena *a, const char **why);
 void ane_free(Ane *s);
 const Target *ane_target(const Ane *s);
+const PhaseHook *ane_phase(const Ane *s); /* of compiling */
 
 #endif

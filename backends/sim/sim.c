@@ -117,9 +117,17 @@ static bool sim_run(Program *p, Diag *d, const Binding *in, int nin, const RunOp
     Side side;
     Binding *bound = NEW_ARRAY(&scratch, nin + 1, Binding);
     drop_results(s);
-    bool ok = side_make(&side, &scratch, d, in, nin) && take_inputs(d, &side, in, bound)
-           && program_run(s->inner, d, bound, nin, opt);
+    RunOptions inner = *opt;
+    inner.phase = (PhaseHook){ 0 };
+    phase_begin(&opt->phase, "copy in");
+    bool ok = side_make(&side, &scratch, d, in, nin) && take_inputs(d, &side, in, bound);
+    phase_end(&opt->phase, "copy in");
+    phase_begin(&opt->phase, "run");
+    ok = ok && program_run(s->inner, d, bound, nin, &inner);
+    phase_end(&opt->phase, "run");
+    phase_begin(&opt->phase, "copy out");
     ok = ok && give_results(s, d);
+    phase_end(&opt->phase, "copy out");
     for (int i = 0; i < nin; i++)
         if (bound[i].value.data != in[i].value.data) tensor_free(&bound[i].value);
     side_free(&side);
