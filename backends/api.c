@@ -33,7 +33,8 @@ struct anec_kernel {
     Binding *bound;       /* by parameter; without data: nothing is bound */
     Tensor *own;          /* by parameter: the kernel's own memory */
     anec_kernel **source; /* by parameter: what it is wired to */
-    char *how;
+    char *how, *how_now;  /* as compiled; after a run failed on the engine, as since then */
+    _Atomic(const char *) said_how;
     bool started;         /* a thread is to be joined */
     pthread_t thread;
     anec_done done;
@@ -193,14 +194,15 @@ static void join(anec_kernel *k)
 
 /* ---- compiling ----------------------------------------------------------------------------------------- */
 
-static void describe(anec_kernel *k)
+static void describe(anec_kernel *k, char **out)
 {
     const RunsAs *as = &k->program->as;
     Buf b = { 0 };
-    buf_printf(&b, "backend=%s io=%s dialect=%s", k->program->backend->name, as->io, as->dialect);
+    buf_printf(&b, "backend=%s io=%s dialect=%s", program_backend(k->program)->name, as->io, as->dialect);
     if (as->cache) buf_printf(&b, " cache=%s", as->cache);
     if (as->why) buf_printf(&b, " (%s)", as->why);
-    k->how = b.s;
+    *out = b.s;
+    atomic_store(&k->said_how, b.s); /* the one before stays: another thread may be reading it */
 }
 
 static bool make_kernel(anec_kernel *k, const char *function, Diag *d)
@@ -216,7 +218,7 @@ static bool make_kernel(anec_kernel *k, const char *function, Diag *d)
     pthread_mutex_lock(&k->model->lock);
     k->program = program_new(k->model->device->backend, m, k->func, d);
     pthread_mutex_unlock(&k->model->lock);
-    if (k->program) describe(k);
+    if (k->program) describe(k, &k->how);
     return k->program != NULL;
 }
 
@@ -261,10 +263,11 @@ void anec_free(anec_kernel *k)
     free(k->own);
     free(k->source);
     free(k->how);
+    free(k->how_now);
     free(k);
 }
 
-const char *anec_how(const anec_kernel *k) { return k->how; }
+const char *anec_how(const anec_kernel *k) { return atomic_load(&k->said_how); }
 
 /* ---- ports ------------------------------------------------------------------------------------------------ */
 
@@ -385,6 +388,7 @@ static anec_status run(anec_kernel *k, anec_error *error)
         if (k->bound[i].name) in[nin++] = k->bound[i];
     pthread_mutex_lock(&k->model->lock);
     bool ok = program_run(k->program, &d, in, nin, &(RunOptions){ 0 });
+    if (!k->how_now && k->program->instead) describe(k, &k->how_now);
     pthread_mutex_unlock(&k->model->lock);
     free(in);
     return conclude(&d, ok, error);

@@ -31,6 +31,10 @@ struct Program {
     RunsAs as;
     struct Wire *wire; /* by parameter, or NULL (program_wire) */
     bool ran;          /* it has results */
+    bool broke;        /* the last run failed, and neither by what was given nor by who watched */
+    const Backend *other; /* does a run that broke, and all after it; NULL: such a run is an error */
+    Program *instead;  /* other's program, once that has happened */
+    char *broke_why;   /* and why it has */
 };
 
 typedef struct {
@@ -85,6 +89,8 @@ struct Backend {
     bool (*take)(Program *p, int result, Tensor *out);  /* a result of the last run, no longer p's */
     /* Makes parameter `param` of `to` the memory of a result of `from`; false: it cannot be shared. */
     bool (*wire)(Program *to, int param, Program *from, int result);
+    /* The value that a parameter whose memory is shared had in a run that broke; tensor_free's. */
+    bool (*given)(Program *p, int param, Diag *d, Tensor *out);
     void (*close)(const Backend *self);                 /* of one that backend_open made */
 };
 
@@ -109,6 +115,10 @@ const char *backend_absent(const char *name);
 Program *program_new(const Backend *b, Module *m, Func *f, Diag *d);
 /* Checks the inputs (inputs_check), then runs. */
 bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt);
+/* What runs it: not the one it was made for after a run broke and auto went on with the processor
+ * (warning `fallback`, once; as.why says it too). Such a run has the inputs of the one that broke; a
+ * program with states never goes to the engine, so that none is half-updated. */
+const Backend *program_backend(const Program *p);
 /* Of the last run, in the function's order; the count. */
 int program_results(Program *p, const Binding **out);
 /* In the function's order. The caller may write into the elements, between runs. */

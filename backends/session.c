@@ -64,17 +64,22 @@ static Program *fall_back(Module *m, Func *f, Diag *d, const char *why)
     return p;
 }
 
+/* The first error of what was said, without the word; `other` where nothing was. */
+static const char *first_error(Arena *a, const Diag *d, const char *other)
+{
+    const char *said = d->text.s ? d->text.s : other, *error = strstr(said, "error: ");
+    if (error) said = error + 7;
+    return arena_strndup(a, said, strcspn(said, "\n"));
+}
+
 static Program *auto_compile(const Backend *self, Module *m, Func *f, Diag *d)
 {
     Auto *a = (Auto *)(uintptr_t)self->row;
     Diag quiet = { .quiet = true };
     if (!a->engine) return fall_back(m, f, d, arena_printf(&a->arena, "no engine: %s", a->why));
     Program *p = a->engine->compile(a->engine, m, f, &quiet);
-    if (!p) {
-        const char *said = quiet.text.s ? quiet.text.s : "no reason given", *error = strstr(said, "error: ");
-        if (error) said = error + 7;
-        p = fall_back(m, f, d, arena_printf(&a->arena, "ane: %.*s", (int)strcspn(said, "\n"), said));
-    }
+    if (!p) p = fall_back(m, f, d, arena_printf(&a->arena, "ane: %s", first_error(&a->arena, &quiet, "no reason given")));
+    else p->other = &backend_cpu; /* should a run fail there */
     diag_free(&quiet);
     return p;
 }
@@ -135,11 +140,9 @@ void backend_close(const Backend *b)
 
 /* ---- programs --------------------------------------------------------------------------------------- */
 
-Program *program_new(const Backend *b, Module *m, Func *f, Diag *d)
+static Program *compile_for(const Backend *b, Module *m, Func *f, Diag *d)
 {
-    /* The meaning of an op that MIL does not have is its expansion, whatever runs it. */
-    const PassOptions expand = { .target = target_find("generic"), .only = "composites" };
-    Program *p = passes_run(m, &expand, d) ? b->compile(b, m, f, d) : NULL;
+    Program *p = b->compile(b, m, f, d);
     if (!p) return NULL;
     if (!p->backend) p->backend = b;
     p->module = m;
@@ -149,6 +152,18 @@ Program *program_new(const Backend *b, Module *m, Func *f, Diag *d)
     return p;
 }
 
+Program *program_new(const Backend *b, Module *m, Func *f, Diag *d)
+{
+    /* The meaning of an op that MIL does not have is its expansion, whatever runs it. */
+    const PassOptions expand = { .target = target_find("generic"), .only = "composites" };
+    return passes_run(m, &expand, d) ? compile_for(b, m, f, d) : NULL;
+}
+
+/* Itself, or what runs in its place. */
+static Program *now(Program *p) { return p->instead ? p->instead : p; }
+
+const Backend *program_backend(const Program *p) { return p->instead ? p->instead->backend : p->backend; }
+
 /* ---- wires: inputs that are another run's results ----------------------------------------------------- */
 
 struct Wire {
@@ -157,6 +172,13 @@ struct Wire {
     bool shared;   /* the backend sees to it: the memory is the same */
     Tensor held;   /* a value of the run before, that this run would free */
 };
+
+static void unshare(Program *to, int param)
+{
+    struct Wire *w = &to->wire[param];
+    if (w->shared) to->backend->wire(to, param, NULL, 0);
+    w->shared = false;
+}
 
 static int index_of(Value *const *v, int n, const char *name)
 {
@@ -192,7 +214,7 @@ bool program_wire(Program *to, const char *input, Program *from, const char *res
     if (!to->wire) bug("no memory for wires");
     struct Wire *w = &to->wire[param];
     if (!from) {
-        if (w->shared) to->backend->wire(to, param, NULL, 0);
+        unshare(to, param);
         tensor_free(&w->held);
         *w = (struct Wire){ 0 };
         return true;
@@ -202,16 +224,19 @@ bool program_wire(Program *to, const char *input, Program *from, const char *res
     if (!check_wire(to->func, param, from->func, k, d)) return false;
     if (w->from && !program_wire(to, input, NULL, NULL, d)) return false;
     *w = (struct Wire){ .from = from, .result = k };
-    w->shared = to->backend == from->backend && to->backend->wire
+    w->shared = !to->instead && !from->instead && to->backend == from->backend && to->backend->wire
                 && to->backend->wire(to, param, from, k);
     return true;
 }
 
 /* The value that flows through a wire now. A run frees the results of the one before, so what a program
  * hands to itself is taken from it first. */
-static bool wire_value(Program *to, struct Wire *w, Diag *d, Tensor *out)
+static bool wire_value(Program *to, int param, Diag *d, Tensor *out)
 {
     const Binding *result;
+    struct Wire *w = &to->wire[param];
+    const Backend *b = program_backend(to);
+    if (w->from->instead) unshare(to, param);
     if (w->shared) {
         const Type *t = w->from->func->body->result[w->result]->type;
         *out = tensor_view(t->dtype, &t->shape, NULL);
@@ -222,10 +247,64 @@ static bool wire_value(Program *to, struct Wire *w, Diag *d, Tensor *out)
     *out = result[w->result].value;
     if (w->from != to) return true;
     tensor_free(&w->held);
-    if (!to->backend->take || !to->backend->take(to, w->result, &w->held))
+    if (!b->take || !b->take(now(to), w->result, &w->held))
         if (!tensor_copy(&w->held, d, out)) return false;
     *out = w->held;
     return true;
+}
+
+/* ---- runs that break ---------------------------------------------------------------------------------- */
+
+/* `other` compiles the program anew, and tells why it runs there. */
+static bool fall(Program *p, Diag *d, const Diag *said)
+{
+    Arena a = { 0 };
+    Buf why = { 0 };
+    buf_printf(&why, "a run failed on %s: %s", p->backend->name, first_error(&a, said, "no reason given"));
+    arena_free(&a);
+    diag_warn(d, WARN_FALLBACK, (Loc){ 0 }, "%s does this program from here on: %s", p->other->name, why.s);
+    Program *q = compile_for(p->other, p->module, p->func, d);
+    p->broke_why = why.s;
+    if (!q) return false;
+    q->as.why = p->broke_why;
+    p->as = q->as;
+    p->instead = q;
+    return true;
+}
+
+/* The run again, with what the broken one was given: of inputs that shared memory, what was in it. */
+static bool run_again(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+{
+    const Block *b = p->func->body;
+    Arena a = { 0 };
+    Binding *all = NEW_ARRAY(&a, nin + 1, Binding);
+    bool ok = true;
+    memcpy(all, in, (size_t)nin * sizeof *all);
+    for (int i = 0; i < nin; i++) {
+        const int param = index_of(b->param, b->nparam, in[i].name);
+        if (!p->wire || !p->wire[param].shared) continue;
+        all[i].value = (Tensor){ 0 };
+        ok = ok && p->backend->given(p, param, d, &all[i].value);
+    }
+    ok = ok && p->instead->backend->run(p->instead, d, all, nin, opt);
+    for (int i = 0; i < nin; i++) {
+        const int param = index_of(b->param, b->nparam, in[i].name);
+        if (!p->wire || !p->wire[param].shared) continue;
+        tensor_free(&all[i].value);
+        unshare(p, param);
+    }
+    arena_free(&a);
+    return ok;
+}
+
+static bool run_or_fall(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+{
+    Diag said = { .quiet = true };
+    if (p->instead || !p->other) return program_backend(p)->run(now(p), d, in, nin, opt);
+    bool ok = p->backend->run(p, &said, in, nin, opt);
+    if (!ok && p->broke && !p->broke_why) ok = fall(p, d, &said) && run_again(p, d, in, nin, opt);
+    diag_free(&said);
+    return ok;
 }
 
 static bool run_wired(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
@@ -239,7 +318,7 @@ static bool run_wired(Program *p, Diag *d, const Binding *in, int nin, const Run
         struct Wire *w = &p->wire[i];
         if (!w->from || !w->from->ran) continue;
         all[n].name = b->param[i]->name;
-        ok = wire_value(p, w, d, &all[n++].value);
+        ok = wire_value(p, i, d, &all[n++].value);
     }
     const int wired = n;
     for (int i = 0; i < nin; i++) {
@@ -247,7 +326,7 @@ static bool run_wired(Program *p, Diag *d, const Binding *in, int nin, const Run
         for (int k = 0; k < wired; k++) replaced |= !strcmp(all[k].name, in[i].name);
         if (!replaced) all[n++] = in[i];
     }
-    ok = ok && inputs_check(p->func, d, all, n) && p->backend->run(p, d, all, n, opt);
+    ok = ok && inputs_check(p->func, d, all, n) && run_or_fall(p, d, all, n, opt);
     arena_free(&a);
     return ok;
 }
@@ -255,19 +334,21 @@ static bool run_wired(Program *p, Diag *d, const Binding *in, int nin, const Run
 bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
 {
     bool ok = p->wire ? run_wired(p, d, in, nin, opt)
-                      : inputs_check(p->func, d, in, nin) && p->backend->run(p, d, in, nin, opt);
+                      : inputs_check(p->func, d, in, nin) && run_or_fall(p, d, in, nin, opt);
     p->ran = ok;
     return ok;
 }
 
-int program_results(Program *p, const Binding **out) { return p->backend->results(p, out); }
-int program_states(Program *p, Binding **out) { return p->backend->states(p, out); }
-void program_reset(Program *p) { p->backend->reset(p); }
+int program_results(Program *p, const Binding **out) { return program_backend(p)->results(now(p), out); }
+int program_states(Program *p, Binding **out) { return program_backend(p)->states(now(p), out); }
+void program_reset(Program *p) { program_backend(p)->reset(now(p)); }
 
 void program_free(Program *p)
 {
     if (!p) return;
     for (int i = 0; p->wire && i < p->func->body->nparam; i++) tensor_free(&p->wire[i].held);
     free(p->wire);
+    program_free(p->instead);
+    free(p->broke_why);
     p->backend->free(p);
 }

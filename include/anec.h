@@ -73,7 +73,9 @@ anec_status anec_compile(anec_model *model, const char *function, anec_kernel **
 /* What it takes when it runs is given back; the handle stays, and answers ANEC_UNLOADED. */
 anec_status anec_unload(anec_kernel *kernel, anec_error *error);
 void anec_free(anec_kernel *kernel); /* waits for a run that was started */
-/* Where and how it runs: "backend=ane io=fp16 dialect=1.0 cache=hit (fp32 refused: ..)". */
+/* Where and how it runs: "backend=ane io=fp16 dialect=1.0 cache=hit (fp32 refused: ..)". On a device
+ * "auto" a run that fails on the engine is done by the processor, and so are those after it: the text
+ * is another then, and says why. Both live as long as the kernel. */
 const char *anec_how(const anec_kernel *kernel);
 
 enum { ANEC_MAX_RANK = 16 };

@@ -136,7 +136,8 @@ static void compare_results(Job *j)
         if (!report_compare(&out, j->prefix, a[i].name, &a[i].value, &b[i].value,
                             report_precision(j->func->body->result[i]), &j->tolerance))
             j->differs = true;
-    watch_report(&j->watch, &out, j->prefix, j->program->backend->name, j->other->backend->name);
+    watch_report(&j->watch, &out, j->prefix, program_backend(j->program)->name,
+                 program_backend(j->other)->name);
     fwrite(out.s, 1, out.len, stdout);
     buf_free(&out);
 }
@@ -275,9 +276,10 @@ static bool run_once(Job *j, const Binding *in, int nin, uint64_t k)
 static void put_backend(Buf *out, const Job *j, const Program *p)
 {
     const RunsAs *as = &p->as;
-    buf_printf(out, "backend=%s io=%s dialect=%s", p->backend->name, as->io, as->dialect);
+    const Backend *b = program_backend(p);
+    buf_printf(out, "backend=%s io=%s dialect=%s", b->name, as->io, as->dialect);
     if (as->cache) buf_printf(out, " cache=%s", as->cache);
-    buf_printf(out, " function=%s (%s)\n", j->func->name, as->why ? as->why : p->backend->doc);
+    buf_printf(out, " function=%s (%s)\n", j->func->name, as->why ? as->why : b->doc);
 }
 
 /* Multiply-adds at the extents that the inputs have. */

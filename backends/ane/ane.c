@@ -234,7 +234,7 @@ static bool evaluate(AneProgram *p, Diag *d)
 {
     Arena a = { 0 };
     Trouble why;
-    bool ok = engine_run(engine(p), &a, p->model->id, p->request, &why);
+    bool ok = ane_model_run(p->model, &a, p->request, &why);
     if (!ok) diag_fail(d, "the engine did not run the program: %s", trouble_text(&a, &why));
     arena_free(&a);
     return ok;
@@ -246,8 +246,9 @@ static bool ane_run(Program *program, Diag *d, const Binding *in, int nin, const
 {
     AneProgram *p = (AneProgram *)program;
     const PhaseHook *phase = &opt->phase;
-    if (!ane_model_begin(p->model, phase, d)) return false;
     follow_wires(p);
+    p->base.broke = !ane_model_begin(p->model, phase, d);
+    if (p->base.broke) return false;
     phase_begin(phase, "copy in");
     bool ok = write_inputs(p, in, nin, d);
     phase_end(phase, "copy in");
@@ -259,6 +260,7 @@ static bool ane_run(Program *program, Diag *d, const Binding *in, int nin, const
     phase_end(phase, "run");
     p->checked |= ok;
     p->stale = ok;
+    p->base.broke = !ok;
     ane_model_end(p->model);
     return ok && report_results(p, opt);
 }
@@ -326,6 +328,20 @@ static bool ane_wire(Program *to, int param, Program *from, int result)
     return true;
 }
 
+/* A run that broke has left its inputs as they were. */
+static bool ane_given(Program *program, int param, Diag *d, Tensor *out)
+{
+    AneProgram *p = (AneProgram *)program;
+    const Value *v = p->base.func->body->param[param];
+    const Slot *s = &p->in[param];
+    if (!tensor_alloc(out, d, v->type->dtype, &v->type->shape)) return false;
+    const void *base = engine_lock(engine(p), s->surface, SURFACE_READ);
+    if (!base) return diag_fail(d, "the surface of %s cannot be locked", v->name);
+    surface_read(base, &s->port, out);
+    engine_unlock(engine(p), s->surface, SURFACE_READ);
+    return true;
+}
+
 /* ---- the backend ------------------------------------------------------------------------------------ */
 
 static void ane_close(const Backend *self)
@@ -343,6 +359,7 @@ const Backend *ane_open(const BackendOptions *o, Arena *a, const char **why)
     *b = (Backend){ .name = "ane", .doc = "the Apple Neural Engine through its private framework",
                     .pause = 15, .target = ane_target(s), .row = s, .compile = ane_compile, .run = ane_run,
                     .results = ane_results, .states = ane_states, .reset = ane_reset,
-                    .free = ane_program_free, .wire = ane_wire, .close = ane_close };
+                    .free = ane_program_free,
+                    .wire = ane_wire, .given = ane_given, .close = ane_close };
     return b;
 }

@@ -15,7 +15,7 @@
 
 enum {
     BUDGET = 120,            /* programs loaded at once; the system has about 127 places for all */
-    LOAD_TRIES = 6,
+    TRIES = 6,               /* to load, and to run */
     FIRST_WAIT_MS = 100,     /* doubled with each try */
     MAX_PACE_MS = 15000,     /* a failed compilation restarts the system's compiler */
     COMPILES_A_PROCESS = 119 /* reported: later ones fail without a reason */
@@ -101,7 +101,7 @@ static bool load_tried(AneModel *m, Arena *a, Trouble *why)
     Ane *s = m->ane;
     int64_t wait = FIRST_WAIT_MS;
     if (s->loaded >= BUDGET) unload_oldest(s);
-    for (int i = 0; i < LOAD_TRIES; i++, wait *= 2) {
+    for (int i = 0; i < TRIES; i++, wait *= 2) {
         if (engine_load(s->engine, a, m->id, why)) {
             m->loaded = true;
             m->used = ++s->clock;
@@ -136,6 +136,16 @@ bool ane_model_begin(AneModel *m, const PhaseHook *phase, Diag *d)
     pthread_mutex_unlock(&m->ane->lock);
     arena_free(&a);
     return ok;
+}
+
+bool ane_model_run(AneModel *m, Arena *a, Id request, Trouble *why)
+{
+    int64_t wait = FIRST_WAIT_MS;
+    for (int i = 1; !engine_run(m->ane->engine, a, m->id, request, why); i++, wait *= 2) {
+        if (!why->transient || i == TRIES) return false;
+        wait_ms(wait);
+    }
+    return true;
 }
 
 void ane_model_end(AneModel *m)

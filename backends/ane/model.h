@@ -44,6 +44,8 @@ AneModel *ane_model(Ane *s, Module *m, Func *f, Diag *d);
 void ane_model_free(AneModel *model);
 /* Loads it again if its place was given to another; between the two calls it keeps its place. */
 bool ane_model_begin(AneModel *model, const PhaseHook *phase, Diag *d);
+/* Evaluates; again, longer each time, while the status is one that passes. */
+bool ane_model_run(AneModel *model, Arena *a, Id request, Trouble *why);
 void ane_model_end(AneModel *model);
 Engine *ane_engine(const AneModel *model);
 

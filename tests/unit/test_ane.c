@@ -226,6 +226,137 @@ static void test_many_compilations(void **state)
     close_bench(&t);
 }
 
+/* ---- runs that fail ------------------------------------------------------------------------------------ */
+
+/* On auto the processor goes on, with what the failed run was given: also through wires. */
+static void break_at(const char *chip, const char *faults, int good)
+{
+    Bench t;
+    float w[6], x[6];
+    set_machine(chip, "");
+    open_bench(&t, "auto", two);
+    Program *p = new_program(&t, "main"), *q = new_program(&t, "twice");
+    fill(w, 10);
+    fill(x, 1);
+    assert_true(program_wire(p, "w", p, "v", &t.d));
+    assert_true(program_wire(q, "w", p, "v", &t.d));
+    double v = 10;
+    for (int i = 0; i < 6; i++) {
+        if (i == good) set_machine(chip, faults);
+        v += 1;
+        assert_float_equal(run(p, &t.d, i ? NULL : w, x), v, 0);
+        assert_string_equal(program_backend(p)->name, i < good ? "ane" : "cpu");
+        if (i == good) expect_says(&t.d, "warning: cpu does this program from here on: a run failed on ane: the ");
+        if (i == good) set_machine(chip, "");
+        assert_float_equal(run(q, &t.d, NULL, x), v + 2, 0);
+        assert_string_equal(program_backend(q)->name, "ane");
+    }
+    assert_null(t.d.text.s); /* said once */
+    assert_non_null(strstr(p->as.why, "a run failed on ane: the "));
+    assert_true(program_wire(q, "w", NULL, NULL, &t.d));
+    assert_true(program_wire(q, "w", p, "v", &t.d));
+    assert_float_equal(run(q, &t.d, NULL, x), v + 2, 0);
+    assert_true(program_wire(p, "w", NULL, NULL, &t.d));
+    assert_float_equal(run(p, &t.d, w, x), 11, 0);
+    program_reset(p);
+    program_free(q);
+    program_free(p);
+    close_bench(&t);
+}
+
+static void test_runs_that_fail(void **state)
+{
+    static const char *const chips[] = { "m1", "m4" };
+    static const char *const faults[] = { "eval-fails", "silent-zeros", "half-written" };
+    (void)state;
+    for (size_t c = 0; c < COUNT(chips); c++)
+        for (int good = 0; good < 4; good++)
+            for (size_t i = 0; i < (good ? 1 : COUNT(faults)); i++) break_at(chips[c], faults[i], good);
+}
+
+/* Between two programs that feed each other either may fall. */
+static void test_one_of_two_fails(void **state)
+{
+    Bench t;
+    float w[6], x[6];
+    (void)state;
+    fill(w, 10);
+    fill(x, 1);
+    for (int falls = 0; falls < 2; falls++) {
+        set_machine("m4", "");
+        open_bench(&t, "auto", two);
+        Program *p = new_program(&t, "main"), *q = new_program(&t, "twice");
+        assert_true(program_wire(p, "w", q, "v", &t.d));
+        assert_true(program_wire(q, "w", p, "v", &t.d));
+        double v = 10;
+        for (int i = 0; i < 4; i++) {
+            if (i == 2 && falls == 0) set_machine("m4", "eval-fails");
+            v += 1;
+            assert_float_equal(run(p, &t.d, i ? NULL : w, x), v, 0);
+            set_machine("m4", i == 2 && falls == 1 ? "eval-fails" : "");
+            v += 2;
+            assert_float_equal(run(q, &t.d, NULL, x), v, 0);
+            set_machine("m4", "");
+        }
+        assert_string_equal(program_backend(p)->name, falls == 0 ? "cpu" : "ane");
+        assert_string_equal(program_backend(q)->name, falls == 1 ? "cpu" : "ane");
+        expect_says(&t.d, "warning: cpu does this program from here on: a run failed on ane: ");
+        program_free(q);
+        program_free(p);
+        close_bench(&t);
+    }
+}
+
+/* Alone the engine's failure stays an error; what passes is waited for. */
+static void test_run_alone(void **state)
+{
+    Bench t;
+    float w[6], x[6];
+    (void)state;
+    fill(w, 1);
+    fill(x, 2);
+    set_machine("m4", "");
+    open_bench(&t, "ane", one);
+    Program *p = new_program(&t, "main");
+    Binding in[2] = { { .name = "w", .value = tensor_view(DT_FP32, &shape, w) },
+                      { .name = "x", .value = tensor_view(DT_FP32, &shape, x) } };
+    set_machine("m4", "eval-fails");
+    assert_false(program_run(p, &t.d, in, 2, &(RunOptions){ 0 }));
+    expect_says(&t.d, "error: the engine did not run the program: com.apple.appleneuralengine 8: ");
+    set_machine("m4", "eval-busy:2");
+    assert_float_equal(run(p, &t.d, w, x), 3, 0);
+    program_free(p);
+    close_bench(&t);
+}
+
+static bool look_away(void *ctx, const Value *v, const Tensor *t)
+{
+    (void)ctx, (void)v, (void)t;
+    return false;
+}
+
+/* Neither who watches nor an input of another type makes a run fall. */
+static void test_not_broken(void **state)
+{
+    Bench t;
+    float w[6], x[6];
+    (void)state;
+    fill(w, 1);
+    fill(x, 2);
+    set_machine("m4", "");
+    open_bench(&t, "auto", one);
+    Program *p = new_program(&t, "main");
+    Binding in[2] = { { .name = "w", .value = tensor_view(DT_FP32, &shape, w) },
+                      { .name = "x", .value = tensor_view(DT_FP32, &shape, x) } };
+    assert_false(program_run(p, &t.d, in, 2, &(RunOptions){ .each = look_away }));
+    assert_false(program_run(p, &t.d, in, 1, &(RunOptions){ 0 }));
+    expect_says(&t.d, "error: input x (tensor<fp32, [1, 2, 1, 3]>) is not given");
+    assert_float_equal(run(p, &t.d, w, x), 3, 0);
+    assert_string_equal(program_backend(p)->name, "ane");
+    program_free(p);
+    close_bench(&t);
+}
+
 /* ---- the cache behind programs ----------------------------------------------------------------------- */
 
 static const char *cache_word(const char *faults)
@@ -333,7 +464,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_loaded_again),
         cmocka_unit_test(test_cache),          cmocka_unit_test(test_remembered),
         cmocka_unit_test(test_not_for_the_engine), cmocka_unit_test(test_wrong_input),
-        cmocka_unit_test(test_many_compilations),
+        cmocka_unit_test(test_many_compilations),  cmocka_unit_test(test_runs_that_fail),
+        cmocka_unit_test(test_one_of_two_fails),   cmocka_unit_test(test_run_alone),
+        cmocka_unit_test(test_not_broken),
     };
     (void)argc;
     if (!access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1);

@@ -244,6 +244,37 @@ static void done(void *ctx, anec_status status, const char *message)
     d->calls++;
 }
 
+/* A run that fails on the engine is the processor's, in whichever thread; how it runs is then said anew. */
+static void test_fallback(void **state)
+{
+    Bench t;
+    (void)state;
+    open_bench(&t, "auto", "m4");
+    GOOD(&t, anec_bind(t.kernel, "w", FP32(t.w), &t.error));
+    GOOD(&t, anec_bind(t.kernel, "x", FP32(t.x), &t.error));
+    GOOD(&t, anec_run(t.kernel, &t.error));
+    const char *how = anec_how(t.kernel);
+    assert_non_null(strstr(how, "backend=ane"));
+    GOOD(&t, anec_rewire(t.kernel, "w", t.kernel, "v", &t.error));
+    set_machine("m4", "eval-fails");
+    GOOD(&t, anec_run_async(t.kernel, NULL, NULL, &t.error));
+    GOOD(&t, anec_wait(t.kernel, &t.error));
+    assert_float_equal(result(t.kernel, "v", 5), 20, 0);
+    assert_non_null(strstr(anec_how(t.kernel), "backend=cpu"));
+    assert_non_null(strstr(anec_how(t.kernel), "a run failed on ane: the engine did not run the program: "));
+    assert_non_null(strstr(how, "backend=ane")); /* it is still to be read */
+    GOOD(&t, anec_run(t.kernel, &t.error));
+    assert_float_equal(result(t.kernel, "v", 5), 25, 0);
+    close_bench(&t);
+    open_bench(&t, "ane", "m4");
+    GOOD(&t, anec_bind(t.kernel, "w", FP32(t.w), &t.error));
+    GOOD(&t, anec_bind(t.kernel, "x", FP32(t.x), &t.error));
+    set_machine("m4", "eval-fails");
+    refused(anec_run(t.kernel, &t.error), ANEC_WORLD, &t.error, "the engine did not run the program: ");
+    assert_non_null(strstr(anec_how(t.kernel), "backend=ane"));
+    close_bench(&t);
+}
+
 static void test_async(void **state)
 {
     Bench t;
@@ -270,7 +301,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_runs),    cmocka_unit_test(test_refused), cmocka_unit_test(test_no_shape),
-        cmocka_unit_test(test_threads), cmocka_unit_test(test_async),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_fallback), cmocka_unit_test(test_async),
     };
     (void)argc;
     if (!access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1);

@@ -57,7 +57,7 @@ typedef struct {
 } Model;
 
 static pthread_mutex_t counts = PTHREAD_MUTEX_INITIALIZER;
-static long compilations, slots_taken, busy_loads;
+static long compilations, slots_taken, busy_loads, evaluations, busy_evaluations;
 
 enum { COMPILATIONS = 119, SLOTS = 127 };
 
@@ -431,6 +431,17 @@ static void take_all(Surface *const *s, int n, bool take)
     }
 }
 
+/* The faults that are counted over all models. */
+static unsigned status_of_fault(void)
+{
+    const long from = fault("eval-fails");
+    pthread_mutex_lock(&counts);
+    const bool busy = busy_evaluations < fault("eval-busy"), fails = from && ++evaluations >= from;
+    busy_evaluations += busy;
+    pthread_mutex_unlock(&counts);
+    return busy ? 0x5 : fails ? 0x2 : 0;
+}
+
 static Flag evaluate(Model *m, const Request *r, Id *error)
 {
     const Procedure *p;
@@ -440,7 +451,8 @@ static Flag evaluate(Model *m, const Request *r, Id *error)
     if (!m->loaded) return refuse(error, 5, "the model is not loaded");
     if (r->procedure < 0 || r->procedure >= n) return processing_failed(error, 0x2);
     p += r->procedure;
-    if (fault("eval-fails")) return processing_failed(error, 0x2);
+    const unsigned status = status_of_fault();
+    if (status) return processing_failed(error, status);
     if (!match(r->in, r->in_index, p->in, p->nin, in, error)
         || !match(r->out, r->out_index, p->out, p->nout, out, error))
         return 0;
