@@ -75,7 +75,8 @@ static bool wrong(Diag *d, const char *fmt, const char *a, const char *b)
 anec_status anec_open(const char *backend, const anec_options *options, anec_device **out, anec_error *error)
 {
     Diag d = { .quiet = true };
-    const BackendOptions o = { .cache_dir = options ? options->cache : NULL };
+    const BackendOptions o = { .cache_dir = options ? options->cache : NULL,
+                               .helper = options ? options->helper : NULL };
     anec_device *device = calloc(1, sizeof *device);
     *out = NULL;
     if (!device) return say(error, ANEC_WORLD, "no memory for a device");

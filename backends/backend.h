@@ -96,6 +96,9 @@ struct Backend {
 
 typedef struct {
     const char *cache_dir;  /* of compiled programs; NULL: ANEC_CACHE_DIR, else ~/.cache/anec */
+    /* A command that compiles a folder, its last argument, in a process of its own: a process may
+     * compile about 119 times. Ends with NULL, outlives the backend; NULL: there is none. */
+    const char *const *helper;
     PhaseHook phase;        /* of compiling; called by who compiles, one thread at a time */
     bool as_given;          /* a program is offered in its own form alone: aneprobe wants to see it refused */
 } BackendOptions;

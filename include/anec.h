@@ -51,6 +51,10 @@ const char *anec_version(void);
 
 typedef struct {
     const char *cache; /* folder of compiled programs; NULL: ANEC_CACHE_DIR, else ~/.cache/anec */
+    /* The system lets a process compile about 119 programs for the engine. From the 100th on this
+     * command does it in a process of its own: { "anerun", "--compile-only", NULL }. It outlives the
+     * device. NULL: the 120th compilation is an error (ANEC_WORLD), and on "auto" the processor's. */
+    const char *const *helper;
 } anec_options;
 
 /* backend: "auto" (the engine, else the processor), "ane", "cpu", "ref". options may be NULL. */

@@ -1,4 +1,5 @@
 /* anerun.c -- runs a model on tensors from files and writes or tells what results. */
+#include "../backends/ane/ane.h"
 #include "../backends/ane/cache.h"
 #include "report.h"
 #include "tool.h"
@@ -56,6 +57,7 @@ typedef struct {
     Func *func;
     const Type **own;          /* by parameter: its type before passes */
     GivenList given;
+    const char *helper[3]; /* this program, as one that compiles for it */
     const Backend *backend, *reference; /* reference: --compare's */
     Program *program, *other;
     uint64_t iterations;
@@ -373,7 +375,9 @@ static bool has_function(Job *j)
 /* NULL: no such backend, or none on this machine; the exit code. */
 static const Backend *open_backend(Job *j, const char *name, int *code)
 {
-    const BackendOptions o = { .phase = { trace_inner, &j->trace } };
+    j->helper[0] = j->args->program;
+    j->helper[1] = "--compile-only";
+    const BackendOptions o = { .phase = { trace_inner, &j->trace }, .helper = j->helper };
     const Backend *b = backend_open(name, &o, j->diag);
     const char *doc = b ? NULL : backend_absent(name), *all = "";
     *code = b ? EXIT_DONE : diag_ok(j->diag) ? EXIT_USAGE : diag_exit(j->diag);
@@ -424,6 +428,17 @@ static int answer_cache(Job *j)
            (double)n.bytes * 1e-6, clear ? "removed" : "used", (double)c.limit * 1e-6);
     if (n.busy) printf("%d programs are in use and stay\n", n.busy);
     return EXIT_DONE;
+}
+
+/* --compile-only DIR */
+static int answer_helper(Job *j)
+{
+    Buf answer = { 0 };
+    ane_compile_folder(opt(j, RUN_compile_only)->text, &answer);
+    fwrite(answer.s, 1, answer.len, stdout);
+    const bool ok = !strncmp(answer.s, "compiled", 8);
+    buf_free(&answer);
+    return ok ? EXIT_DONE : EXIT_WORLD;
 }
 
 static bool check_usage(Job *j)
@@ -513,6 +528,7 @@ static int run_job(Job *j, Args *a)
     if (!check_usage(j) || !given_parse(&j->given, a, opt(j, RUN_input), j->iterations))
         return EXIT_USAGE;
     if (opt(j, RUN_cache)->count) return answer_cache(j);
+    if (opt(j, RUN_compile_only)->count) return answer_helper(j);
     int code = open_backends(j);
     if (code) return code;
     code = load(j, a);

@@ -182,7 +182,7 @@ bool args_parse(Args *a, const Tool *t, int argc, char **argv)
 {
     Cursor c = { .argc = argc, .at = 1, .argv = argv };
     bool ends = false, ok = true;
-    *a = (Args){ .tool = t };
+    *a = (Args){ .tool = t, .program = argv[0] };
     a->value = NEW_ARRAY(&a->arena, t->noption, OptValue);
     for (int i = 0; i < t->noption; i++)
         if (t->option[i].kind == OPT_LIST)

@@ -56,6 +56,7 @@ typedef struct {
 
 typedef struct {
     const Tool *tool;
+    const char *program; /* as it was started */
     OptValue *value;     /* by row */
     const char *operand; /* NULL: none was given */
     const char *second;  /* of a tool that takes two */

@@ -363,3 +363,21 @@ const Backend *ane_open(const BackendOptions *o, Arena *a, const char **why)
                     .wire = ane_wire, .given = ane_given, .close = ane_close };
     return b;
 }
+
+void ane_compile_folder(const char *dir, Buf *answer)
+{
+    Arena a = { 0 };
+    const char *none = NULL;
+    Engine *e = engine_open(&a, &none);
+    Trouble why = { .text = none };
+    Id model = e ? ane_folder_model(e, &a, dir, &why) : NULL;
+    const char *expected = model ? engine_model_dir(e, &a, model) : NULL;
+    if (expected && strcmp(expected, dir) != 0)
+        why = (Trouble){ .text = arena_printf(&a, "the program of %s belongs into %s", dir, expected) };
+    else if (expected && engine_compile(e, &a, model, &why)) why.text = NULL;
+    if (why.text) buf_printf(answer, "refused: %s\n", trouble_text(&a, &why));
+    else buf_puts(answer, "compiled\n");
+    if (model) objc_drop(e->objc, &model);
+    if (e) engine_close(e);
+    arena_free(&a);
+}

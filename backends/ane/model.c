@@ -4,6 +4,7 @@
 
 #include "../../ir/mil/mil.h"
 #include "../forms.h"
+#include "helper.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -18,7 +19,8 @@ enum {
     TRIES = 6,               /* to load, and to run */
     FIRST_WAIT_MS = 100,     /* doubled with each try */
     MAX_PACE_MS = 15000,     /* a failed compilation restarts the system's compiler */
-    COMPILES_A_PROCESS = 119 /* reported: later ones fail without a reason */
+    COMPILES_SAFE = 100,     /* after which a helper compiles, where there is one */
+    COMPILES_MOST = 119      /* reported: later ones fail without a reason, and the process may crash */
 };
 
 struct Ane {
@@ -29,6 +31,7 @@ struct Ane {
     AneModel *first;
     bool as_given; /* the program's own form alone is offered */
     PhaseHook phase;
+    const char *const *helper; /* NULL: none */
     uint64_t clock;
     int loaded, compiles, failures; /* failures: compilations in a row */
 };
@@ -48,6 +51,7 @@ Ane *ane_new(const BackendOptions *o, Arena *a, const char **why)
     }
     s->as_given = o && o->as_given;
     if (o) s->phase = o->phase;
+    if (o) s->helper = o->helper;
     cache_open(&s->cache, &s->arena, o ? o->cache_dir : NULL);
     pthread_mutex_init(&s->lock, NULL);
     return s;
@@ -193,22 +197,29 @@ static bool add_weight(void *ctx, const char *rel)
     return true;
 }
 
+Id ane_folder_model(Engine *e, Arena *a, const char *dir, Trouble *why)
+{
+    Id id = NULL;
+    Mapped text = { 0 };
+    Weights *w = NEW(a, Weights);
+    *w = (Weights){ .arena = a, .dir = dir, .diag = { .quiet = true } };
+    bool ok = file_map(&w->diag, arena_printf(a, "%s/model.mil", dir), &text)
+              && file_walk(dir, add_weight, w);
+    *why = (Trouble){ .text = "its files cannot be read, or are too many" };
+    if (ok) id = engine_model_new(e, a, (const char *)text.data, text.size, w->weight, w->n, why);
+    file_unmap(&text);
+    for (int i = 0; i < w->n; i++) file_unmap(&w->map[i]);
+    diag_free(&w->diag);
+    return id;
+}
+
 /* Makes the framework's model of a folder with model.mil, and moves the folder to where the framework
  * looks for it. */
 static bool open_folder(Attempt *t, const char *dir, Trouble *why)
 {
     Engine *e = t->ane->engine;
     AneModel *m = t->model;
-    Mapped text = { 0 };
-    Weights *w = NEW(t->arena, Weights);
-    *w = (Weights){ .arena = t->arena, .dir = dir };
-    bool ok = file_map(&w->diag, arena_printf(t->arena, "%s/model.mil", dir), &text)
-              && file_walk(dir, add_weight, w);
-    *why = (Trouble){ .text = "its files cannot be read, or are too many" };
-    if (ok) m->id = engine_model_new(e, t->arena, (const char *)text.data, text.size, w->weight, w->n, why);
-    file_unmap(&text);
-    for (int i = 0; i < w->n; i++) file_unmap(&w->map[i]);
-    diag_free(&w->diag);
+    m->id = ane_folder_model(e, t->arena, dir, why);
     m->dir = m->id ? engine_model_dir(e, &m->arena, m->id) : NULL;
     if (!m->dir) return false;
     if (file_remove_tree(m->dir) && !rename(dir, m->dir)) return true;
@@ -265,19 +276,18 @@ static void pace(const Ane *s)
 static bool compile(Attempt *t, const Form *f, Trouble *why)
 {
     Ane *s = t->ane;
+    const bool apart = s->helper && s->compiles >= COMPILES_SAFE;
+    if (!apart && s->compiles >= COMPILES_MOST)
+        return fail(t, "this process has compiled as often as the system allows",
+                    "what is in the cache still loads; start again, or name a helper that compiles");
     phase_begin(&s->phase, "compile");
     pace(s);
-    bool ok = engine_compile(s->engine, t->arena, t->model->id, why);
+    bool ok = apart ? helper_compile(s->helper, t->model->dir, t->arena, why)
+                    : engine_compile(s->engine, t->arena, t->model->id, why);
     phase_end(&s->phase, "compile");
     s->failures = ok ? 0 : s->failures + 1;
-    s->compiles++;
-    if (ok) return true;
-    const char *text = trouble_text(t->arena, why);
-    if (s->compiles > COMPILES_A_PROCESS)
-        text = arena_printf(t->arena, "%s (this process has compiled %d programs, and about %d is what "
-                            "the system allows: start again, what is cached needs no compiling)",
-                            text, s->compiles - 1, COMPILES_A_PROCESS);
-    return refuse(t, f, text);
+    s->compiles += !apart;
+    return ok || refuse(t, f, trouble_text(t->arena, why));
 }
 
 static bool from_scratch(Attempt *t, const Form *f)

@@ -49,6 +49,9 @@ bool ane_model_run(AneModel *model, Arena *a, Id request, Trouble *why);
 void ane_model_end(AneModel *model);
 Engine *ane_engine(const AneModel *model);
 
+/* A model of the framework from a folder with model.mil and weights/..; NULL: refused. */
+Id ane_folder_model(Engine *e, Arena *a, const char *dir, Trouble *why);
+
 Ane *ane_new(const BackendOptions *o, Arena *a, const char **why);
 void ane_free(Ane *s);
 const Target *ane_target(const Ane *s);

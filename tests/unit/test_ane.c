@@ -357,6 +357,80 @@ static void test_not_broken(void **state)
     close_bench(&t);
 }
 
+/* ---- more compilations than a process may have --------------------------------------------------------- */
+
+enum { MANY = 124 };
+static const char *const *use_helper;
+static const char *anerun;
+
+static Program *numbered(const Backend *b, Module **m, int i, Diag *d)
+{
+    Source src = { .name = "n.mil" };
+    char *text = arena_strdup(&arena, one), *k = strstr(text, "y = fp16(1)");
+    text = arena_printf(&arena, "%.*sy = fp16(%d)%s", (int)(k - text), text, i, k + strlen("y = fp16(1)"));
+    src.text = text;
+    src.len = strlen(text);
+    *m = mil_read(d, &src, ".");
+    if (!*m || !module_verify(*m, d, NULL)) fail_msg("%s", d->text.s);
+    return program_new(b, *m, module_main(*m), d);
+}
+
+/* In a process of its own: the stand-in counts, as the system does. */
+static void compile_many(void)
+{
+    const BackendOptions o = { .cache_dir = arena_printf(&arena, "%s/many", top), .helper = use_helper };
+    Program *p[MANY] = { NULL };
+    Module *m[MANY] = { NULL };
+    float w[6], x[6];
+    Diag d = { 0 };
+    int n = 0;
+    fill(w, 1);
+    fill(x, 1);
+    set_machine("m4", "");
+    const Backend *b = backend_open("ane", &o, &d);
+    for (; n < MANY && (p[n] = numbered(b, &m[n], n, &d)); n++) continue;
+    if (d.text.s) fputs(d.text.s, stderr);
+    fprintf(stderr, "%d programs\n", n);
+    for (int i = 0; i < n; i++) assert_float_equal(run(p[i], &d, w, x), (float)(1 + i), 0);
+    if (use_helper) { /* what it refuses is refused */
+        set_machine("m4", "refuse:all");
+        Module *more;
+        buf_free(&d.text);
+        assert_null(numbered(b, &more, 1000, &d));
+        if (d.text.s) fputs(d.text.s, stderr);
+        module_free(more);
+    }
+    for (int i = 0; i < MANY; i++) {
+        program_free(p[i]);
+        if (m[i]) module_free(m[i]);
+    }
+    backend_close(b);
+    diag_free(&d);
+}
+
+static void many(const char *const *helper, const char *count, const char *says)
+{
+    char said[8192];
+    use_helper = helper;
+    assert_true(file_remove_tree(arena_printf(&arena, "%s/many", top)));
+    const int status = run_apart(compile_many, said, sizeof said);
+    fputs(said, stdout);
+    assert_int_equal(status, 0);
+    assert_non_null(strstr(said, count));
+    assert_non_null(strstr(said, says));
+}
+
+static void test_compile_limit(void **state)
+{
+    (void)state;
+    many((const char *const[]){ anerun, "--compile-only", NULL }, "124 programs", "FAILED: InvalidMILProgram (all, by ANESIM_FAULT)");
+    many(NULL, "119 programs", "error: this process has compiled as often as the system allows: what is in the cache "
+                               "still loads; start again, or name a helper that compiles");
+    many((const char *const[]){ "/nowhere/anerun", NULL }, "100 programs",
+         "the helper /nowhere/anerun cannot be started: No such file or directory");
+    many((const char *const[]){ "true", NULL }, "100 programs", "the helper true ended without an answer");
+}
+
 /* ---- the cache behind programs ----------------------------------------------------------------------- */
 
 static const char *cache_word(const char *faults)
@@ -459,6 +533,7 @@ static void test_wrong_input(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_compile_limit), /* first: nothing is compiled yet */
         cmocka_unit_test(test_wires),          cmocka_unit_test(test_wire_errors),
         cmocka_unit_test(test_places),         cmocka_unit_test(test_no_place),
         cmocka_unit_test(test_loaded_again),
@@ -471,6 +546,7 @@ int main(int argc, char **argv)
     (void)argc;
     if (!access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1);
     use_standin(argv[0]);
+    anerun = arena_printf(&arena, "%s/../anerun", file_dir(&arena, argv[0]));
     top = make_folder(&arena);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     remove_folder(top);

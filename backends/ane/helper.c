@@ -1,0 +1,76 @@
+/* helper.c -- asking another process to compile. */
+#include "helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { MOST_SAID = 1 << 16 };
+#define COMPILED "compiled\n"
+#define REFUSED "refused: "
+
+static bool trouble(Trouble *why, const char *text)
+{
+    *why = (Trouble){ .text = text };
+    return false;
+}
+
+/* The process, whose standard output is `out`; false: errno. Its input is empty. */
+static bool start(const char *const *argv, const char *dir, Arena *a, int out, pid_t *child)
+{
+    posix_spawn_file_actions_t act;
+    size_t n = 0;
+    while (argv[n]) n++;
+    char **all = NEW_ARRAY(a, n + 2, char *);
+    for (size_t i = 0; i < n; i++) all[i] = arena_strdup(a, argv[i]);
+    all[n] = arena_strdup(a, dir);
+    if ((errno = posix_spawn_file_actions_init(&act))) return false;
+    errno = posix_spawn_file_actions_addopen(&act, 0, "/dev/null", O_RDONLY, 0);
+    if (!errno) errno = posix_spawn_file_actions_adddup2(&act, out, 1);
+    if (!errno) errno = posix_spawnp(child, all[0], &act, NULL, all, environ);
+    const int error = errno;
+    posix_spawn_file_actions_destroy(&act);
+    errno = error;
+    return !error;
+}
+
+/* All that the helper says, up to a limit; then it has ended. */
+static char *hear(int in, pid_t child, Arena *a)
+{
+    char *said = arena_alloc(a, MOST_SAID + 1);
+    size_t n = 0;
+    for (ssize_t got; n < MOST_SAID; n += (size_t)got) {
+        got = read(in, said + n, MOST_SAID - n);
+        if (got < 0 && errno == EINTR) got = 0;
+        else if (got <= 0) break;
+    }
+    said[n] = 0;
+    close(in);
+    /* How it ended does not matter: what it said does. */
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) continue;
+    return said;
+}
+
+bool helper_compile(const char *const *argv, const char *dir, Arena *a, Trouble *why)
+{
+    int ends[2];
+    pid_t child;
+    if (pipe(ends)) return trouble(why, arena_printf(a, "no pipe can be made: %s", strerror(errno)));
+    for (int i = 0; i < 2; i++) fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+    const bool started = start(argv, dir, a, ends[1], &child);
+    const int error = errno;
+    close(ends[1]);
+    if (!started) close(ends[0]);
+    if (!started) return trouble(why, arena_printf(a, "the helper %s cannot be started: %s", argv[0], strerror(error)));
+    char *said = hear(ends[0], child, a);
+    if (!strcmp(said, COMPILED)) return true;
+    if (strncmp(said, REFUSED, strlen(REFUSED)) != 0)
+        return trouble(why, arena_printf(a, "the helper %s ended without an answer", argv[0]));
+    said[strcspn(said, "\n")] = 0;
+    return trouble(why, said + strlen(REFUSED));
+}
