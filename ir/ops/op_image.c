@@ -1,4 +1,5 @@
 /* op_image.c -- result types of the image ops. */
+#include "eval.h"
 #include "image.h"
 
 #include <math.h>
@@ -52,9 +53,10 @@ static bool target(Call *c, const char *param, int64_t *out)
     return true;
 }
 
+/* The product with a factor of fp32 is one of fp32: 10 by 0.7 makes 7, though 0.7 is stored as less. */
 static bool scaled(Call *c, const char *param, int64_t in, int64_t *out)
 {
-    double f = call_float(c, param), v = floor((double)in * f);
+    double f = call_float(c, param), v = floor(round_to(call_dtype(c, param), (double)in * f));
     *out = DIM_ANY;
     if (!call_known(c, param)) return true;
     if (!(f > 0) || !isfinite(f)) return call_error(c, "%s is %g; it must be above 0", param, f);

@@ -181,6 +181,14 @@ bool infer_fill_like(Call *c)
                     *call_shape(c, "ref_tensor"));
 }
 
+/* How many, as numpy counts: difference and quotient are numbers of the element type t, so that 0 to
+ * 0.3 by 0.1 are three although 0.1 is stored as less than a third of what 0.3 is. */
+static double range_count(DType t, double start, double end, double step)
+{
+    double n = round_to(t, round_to(t, end - start) / step);
+    return ceil(isinf(n) ? (end - start) / step : n);
+}
+
 bool infer_range_1d(Call *c)
 {
     int64_t n = DIM_ANY;
@@ -189,7 +197,7 @@ bool infer_range_1d(Call *c)
     if (!call_one(c, "start") || !call_one(c, "end") || !call_one(c, "step")) return false;
     if (start && end && step) {
         double by = tensor_float(step, 0);
-        double count = ceil((tensor_float(end, 0) - tensor_float(start, 0)) / by);
+        double count = range_count(start->dtype, tensor_float(start, 0), tensor_float(end, 0), by);
         if (by == 0) return call_error(c, "step is 0");
         if (isnan(count) || count > (double)INT32_MAX)
             return call_error(c, "there is no end from %g to %g by %g", tensor_float(start, 0),

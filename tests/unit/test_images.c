@@ -71,6 +71,8 @@ static void test_upsample(void **state)
           "half_pixel_centers=bool[] 1", "error: exclude each other" },
         { "upsample_nearest_neighbor", 15, "x=fp32[1,2,2] 1 2 3 4; scale_factor_height=fp32[] 1; "
           "scale_factor_width=fp32[] 2.5", "fp32[1,2,5] 1 1 1 2 2 3 3 3 4 4" },
+        { "upsample_nearest_neighbor", 15, "x=fp32[1,1,10]; scale_factor_height=fp32[] 1; "
+          "scale_factor_width=fp32[] 0.7", "fp32[1,1,7]" },
         { "upsample_nearest_neighbor", 15, "x=fp32[1,1,2]; scale_factor_height=fp32[] 1; "
           "scale_factor_width=fp32[] 0.25", "error: an extent of 2 becomes 0" },
         { "upsample_nearest_neighbor", 15, "x=fp32[1,2]",
