@@ -2,7 +2,8 @@
  * compiler takes for its own.
  *
  * Apple's reader takes the keywords as such where a value stands. Inputs and results are the user's
- * and are never renamed: the rule reports them. */
+ * and are never renamed: the rule reports them. A name attribute that repeats the name of a value
+ * follows it. */
 #include "pass.h"
 
 #include <string.h>
@@ -30,9 +31,15 @@ static void rename_value(Renaming *r, Value *v)
     if (!v->name || is_result(r->func, v)) return;
     if (!is_reserved(v->name) && !(rule_heals(r->rules, RULE_names) && rule_name_taken(v->name))) return;
     Arena scratch = { 0 };
-    v->name = func_unique_name(r->func, arena_printf(&scratch, "%s_v", v->name));
+    Module *m = r->func->module;
+    const char *was = v->name;
+    v->name = func_unique_name(r->func, arena_printf(&scratch, "%s_v", was));
     arena_free(&scratch);
     r->changes++;
+    const Const *lit = v->def ? attr_get(&v->def->attrs, "name") : NULL;
+    const char *said = lit ? value_string(&(Value){ .type = lit->type, .lit = lit }) : NULL;
+    if (said && !strcmp(said, was))
+        attr_set(m, &v->def->attrs, "name", const_string(&m->arena, v->name));
 }
 
 static bool visit(void *ctx, Op *op)
