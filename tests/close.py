@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
-"""close.py A B RTOL ATOL -- whether two folders of .npy files hold the same arrays to within
-tolerances, whatever their element types: fp16 and fp32 boundaries are compared as numbers."""
+"""close.py --pairs RTOL ATOL -- whether pairs of folders of .npy files hold the same arrays to within
+tolerances, whatever their element types: fp16 and fp32 boundaries are compared as numbers.
+
+A pair is a line of the standard input, `A<tab>B<tab>LABEL`. Prints `agrees LABEL`, or `FAILED LABEL`
+and what differs; a pair that stands there twice is compared once."""
 import ast
 import math
 import os
@@ -25,7 +28,7 @@ def near(a, b, rtol, atol):
     return math.isfinite(a) and math.isfinite(b) and abs(a - b) <= atol + rtol * abs(a)
 
 
-def main(before, after, rtol, atol):
+def difference(before, after, rtol, atol):
     names = sorted(os.listdir(before))
     if not names or names != sorted(os.listdir(after)):
         return "other files: %s and %s" % (names, sorted(os.listdir(after)))
@@ -40,7 +43,16 @@ def main(before, after, rtol, atol):
     return None
 
 
-said = main(sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4]))
-if said:
-    print(said)
-    sys.exit(1)
+def main(rtol, atol):
+    seen = {}
+    for line in sys.stdin:
+        before, after, label = line.rstrip("\n").split("\t")
+        if (before, after) not in seen:
+            seen[before, after] = difference(before, after, rtol, atol)
+        said = seen[before, after]
+        print("agrees " + label if said is None else "FAILED %s\n%s" % (label, said))
+
+
+if sys.argv[1:2] != ["--pairs"] or len(sys.argv) != 4:
+    sys.exit(__doc__)
+main(float(sys.argv[2]), float(sys.argv[3]))
