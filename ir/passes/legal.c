@@ -117,6 +117,19 @@ bool ints_of(const Op *op, const char *arg, int64_t *v, int *n)
     return *n >= 0;
 }
 
+int args_with(const Op *op, Arg *arg, int n, const char *name, Value **with)
+{
+    const Arg given = { .name = name, .val = with, .count = 1 };
+    if (op) memcpy(arg, op->arg, (size_t)n * sizeof *arg);
+    for (int i = 0; i < n; i++) {
+        if (strcmp(arg[i].name, name)) continue;
+        arg[i] = given;
+        return n;
+    }
+    arg[n] = given;
+    return n + 1;
+}
+
 typedef struct {
     const Value *v;
     bool (*is)(const Op *);

@@ -52,6 +52,9 @@ bool float_of(const Op *op, const char *arg, double other, double *out);
 int axis_of(const Op *op, const char *arg, int64_t other, int rank);
 /* An int vector of at most MAX_RANK * 2; absent: n = 0. False when it is there and not known. */
 bool ints_of(const Op *op, const char *arg, int64_t *v, int *n);
+/* The n arguments of op, in arg (MAX_PARAM), where the parameter of that name is *with, which must
+ * live on; op NULL: of those that are in arg already. The count. */
+int args_with(const Op *op, Arg *arg, int n, const char *name, Value **with);
 bool used_by(Func *f, const Value *v, bool (*is)(const Op *)); /* some statement that is so */
 bool over_limit(const RuleSet *rs, int limit, int64_t n);
 

@@ -1,6 +1,7 @@
 /* legal_decompose.c -- what an engine refuses, in operations that it has: the table of rewrites,
  * and those of single operations. What depends on constants alone becomes a constant. */
 #include "legal_ops.h"
+#include "legal_shape.h"
 
 #include <string.h>
 
@@ -94,12 +95,7 @@ static Value *argmin(const Legal *l, Builder *b, Op *op)
     if (!dtype_is_float(x->type->dtype)) return NULL;
     Arg arg[MAX_PARAM];
     Value *negative = make_with(b, "mul", x, -1);
-    int n = 0;
-    for (int i = 0; i < op->narg && n < MAX_PARAM; i++) {
-        arg[n] = op->arg[i];
-        if (!strcmp(arg[n].name, "x")) arg[n].val = &negative;
-        n++;
-    }
+    const int n = args_with(op, arg, op->narg, "x", &negative);
     return build_op(b, "argmax", "reduce_argmax", arg, n)->out[0];
 }
 
@@ -133,6 +129,24 @@ static Value *reduce_prod(const Legal *l, Builder *b, Op *op)
     for (int i = 0; i < n; i++) x = product(b, x, (int)(axes[i] < 0 ? axes[i] + rank : axes[i]));
     if (x == first) return make_with(b, "mul", make_shape(b, x, &op->out[0]->type->shape), 1);
     return make_shape(b, x, &op->out[0]->type->shape);
+}
+
+/* The product of a reduction and 0, as a constant. What is not finite would give NaN, which the
+ * engine has not: 0 there, too. */
+static Value *zero_product(const Legal *l, Builder *b, Op *op)
+{
+    static const char *const side[] = { "x", "y" };
+    const Type *t = op->out[0]->type;
+    double f;
+    (void)l;
+    for (int i = 0; i < 2 && shape_of_value(op->out[0]); i++) {
+        const Value *zero = op_value(op, side[i]), *other = op_value(op, side[1 - i]);
+        if (!value_float(zero, &f) || f != 0 || !other->def || !is_family(other->def, "reduce")) continue;
+        Const *c = NEW(&b->m->arena, Const);
+        *c = (Const){ .type = t, .kind = CONST_INIT, .init = INIT_FILL };
+        return build_const(b, "zero", c);
+    }
+    return NULL;
 }
 
 /* A product with a mask of ones: what is not a finite number outside of the band becomes NaN. */
@@ -233,6 +247,16 @@ static const struct {
     { OP_scatter_along_axis, RULE_op_refused, scatter_by_slices, NULL },
     { OP_reverse_sequence, RULE_op_refused, reverse_sequence_by_reverse, NULL },
     { OP_sliding_windows, RULE_op_refused, windows_by_slices, NULL },
+    { OP_mul, RULE_mul_zero, zero_product, NULL },
+    { OP_softmax, RULE_softmax_axis, softmax_of_more, NULL },
+    { OP_local_response_norm, RULE_lrn_channels, lrn_by_groups, NULL },
+    { OP_topk, RULE_topk_k, NULL, topk_as_taken },
+    { OP_space_to_depth, RULE_block_factor, blocks_by_transpose, NULL },
+    { OP_depth_to_space, RULE_block_factor, blocks_by_transpose, NULL },
+    { OP_pixel_shuffle, RULE_block_factor, blocks_by_transpose, NULL },
+    { OP_pixel_unshuffle, RULE_block_factor, blocks_by_transpose, NULL },
+    { OP_space_to_batch, RULE_block_factor, blocks_by_transpose, NULL },
+    { OP_batch_to_space, RULE_block_factor, blocks_by_transpose, NULL },
     { OP_lstm, RULE_op_refused, NULL, unroll },
     { OP_gru, RULE_op_refused, NULL, unroll },
     { OP_rnn, RULE_op_refused, NULL, unroll },

@@ -1,5 +1,5 @@
 /* legal_join.c -- tile, stack, split and concat in statements that an engine takes and that do not
- * spoil it, and means in those that it takes. */
+ * spoil it. */
 #include "legal.h"
 
 /* ---- joining ---------------------------------------------------------------------------------------- */
@@ -120,47 +120,3 @@ int pass_join(Module *m, const PassOptions *o, Diag *d)
     const int n = legal_rewrite_all(m, o, d, join), k = n < 0 ? n : legal_rewrite(m, o, d, parts_joined);
     return k < 0 ? k : n + k;
 }
-
-/* ---- means ------------------------------------------------------------------------------------------ */
-
-/* The sum of x/n, so that no sum is larger than the mean's terms. */
-static Value *mean_as_sum(Builder *b, const Op *op, Value *x)
-{
-    const Shape *in = shape_of_value(x), *out = shape_of_value(op->out[0]);
-    size_t n, left;
-    if (!in || !out || !shape_count(in, &n) || !shape_count(out, &left) || !left || n < left) return NULL;
-    Value *axes = op_value(op, "axes"), *keep = op_value(op, "keep_dims");
-    Value *part = make_with(b, "mul", x, (double)left / (double)n);
-    Arg arg[] = {
-        { .name = "x", .val = &part, .count = 1 },
-        { .name = "axes", .val = &axes, .count = axes != NULL },
-        { .name = "keep_dims", .val = &keep, .count = keep != NULL },
-    };
-    return build_op(b, "sum", "reduce_sum", arg, (int)COUNT(arg))->out[0];
-}
-
-/* Over the channels: brought to the last axis, where the mean is taken. */
-static Value *mean_of_last(Builder *b, const Op *op, Value *x)
-{
-    int64_t axes[MAX_RANK * 2], perm[MAX_RANK], last[] = { -1 };
-    const Shape *s = shape_of_value(x), *out = shape_of_value(op->out[0]);
-    if (!s || !out || s->rank < 3 || value_ints(op_value(op, "axes"), axes) != 1) return NULL;
-    if ((axes[0] != 1 && axes[0] != 1 - s->rank) || s->dim[1] != 512 || extent_of(x, 0) != 32) return NULL;
-    for (int i = 0; i < s->rank; i++) perm[i] = i;
-    perm[1] = s->rank - 1;
-    perm[s->rank - 1] = 1;
-    Value *turned = make_transpose(b, x, s->rank, perm);
-    Value *mean = build(b, "mean", "reduce_mean", "x", turned, "axes", build_ints(b, 1, last), "keep_dims",
-                        build_bool(b, true), NULL);
-    return make_shape(b, make_transpose(b, mean, s->rank, perm), out);
-}
-
-static Value *reduce(const Legal *l, Builder *b, Op *op)
-{
-    if (op->kind != OP_reduce_mean || !dtype_is_float(op->out[0]->type->dtype)) return NULL;
-    Value *x = op_value(op, "x");
-    if (rule_heals(l->rules, RULE_reduce_mean)) return mean_as_sum(b, op, x);
-    return rule_heals(l->rules, RULE_channel_reduce) ? mean_of_last(b, op, x) : NULL;
-}
-
-int pass_reduce(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, reduce); }

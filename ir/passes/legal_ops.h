@@ -25,6 +25,14 @@ Value *scatter_by_slices(const Legal *l, Builder *b, Op *op);
 Value *reverse_sequence_by_reverse(const Legal *l, Builder *b, Op *op);
 Value *windows_by_slices(const Legal *l, Builder *b, Op *op);
 
+/* legal_axis.c */
+bool topk_as_taken(const Legal *l, Builder *b, Op *op, Value **out);
+Value *softmax_of_more(const Legal *l, Builder *b, Op *op);
+Value *lrn_by_groups(const Legal *l, Builder *b, Op *op);
+
+/* legal_blocks.c */
+Value *blocks_by_transpose(const Legal *l, Builder *b, Op *op);
+
 /* legal_recurrent.c: of lstm, gru and rnn */
 bool unroll(const Legal *l, Builder *b, Op *op, Value **out);
 

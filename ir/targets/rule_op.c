@@ -43,10 +43,15 @@ void rule_norm_affine(RuleCheck *c)
                     op_value(c->op, "gamma") ? "gamma" : "beta");
 }
 
+bool rule_topk_refuses(int64_t k)
+{
+    return k == 3 || k == 4;
+}
+
 void rule_topk_k(RuleCheck *c)
 {
     int64_t k;
-    if (value_int(op_value(c->op, "k"), &k) && (k == 3 || k == 4))
+    if (value_int(op_value(c->op, "k"), &k) && rule_topk_refuses(k))
         rule_broken(c, c->op->loc, "topk with k = %lld", (long long)k);
 }
 

@@ -349,6 +349,13 @@ void rule_lrn_channels(RuleCheck *c)
                     (long long)x->dim[1], (long long)rule_limit(c->rules, LIMIT_lrn_channels));
 }
 
+bool rule_block_factor_is(int64_t f)
+{
+    while (f > 1 && f % 2 == 0) f /= 2;
+    while (f > 1 && f % 3 == 0) f /= 3;
+    return f <= 1;
+}
+
 void rule_block_factor(RuleCheck *c)
 {
     static const char *const params[] = { "block_size", "upscale_factor", "downscale_factor",
@@ -357,13 +364,9 @@ void rule_block_factor(RuleCheck *c)
     for (size_t i = 0; i < COUNT(params); i++) {
         int n = op_value(c->op, params[i]) ? value_ints(op_value(c->op, params[i]), f) : 0;
         for (int k = 0; k < n; k++) {
-            int64_t rest = f[k];
-            while (rest > 1 && rest % 2 == 0) rest /= 2;
-            while (rest > 1 && rest % 3 == 0) rest /= 3;
-            if (rest > 1) {
-                rule_broken(c, c->op->loc, "%s by %lld", c->op->name, (long long)f[k]);
-                return;
-            }
+            if (rule_block_factor_is(f[k])) continue;
+            rule_broken(c, c->op->loc, "%s by %lld", c->op->name, (long long)f[k]);
+            return;
         }
     }
 }

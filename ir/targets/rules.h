@@ -144,6 +144,8 @@ bool rule_holds(const RuleSet *rs, int rule); /* reported or better: an engine t
 bool rule_heals(const RuleSet *rs, int rule); /* whether its pass is to take the way out */
 Standing op_refused(const RuleSet *rs, const char *op); /* of support.def */
 bool rule_name_taken(const char *name);         /* the rule `names` is about it; capitals are the same */
+bool rule_block_factor_is(int64_t f);           /* the rule `block-factor` takes it */
+bool rule_topk_refuses(int64_t k);              /* the rule `topk-k` is about it */
 static inline int64_t rule_limit(const RuleSet *rs, int limit)
 {
     return rs->limit[limit];

@@ -1,0 +1,140 @@
+/* legal_axis.c -- statements along an axis, where an engine takes them for some extents or counts
+ * alone: topk, softmax and local_response_norm. */
+#include "legal_ops.h"
+#include "legal_shape.h"
+
+#include <math.h>
+
+/* x with more entries behind those of the axis, all of the value. */
+static Value *longer(Builder *b, Value *x, int axis, int64_t more, double value)
+{
+    int64_t pad[2 * MAX_RANK] = { 0 };
+    pad[2 * axis + 1] = more;
+    return build(b, "pad", "pad", "x", x, "pad", build_ints(b, 2 * x->type->shape.rank, pad),
+                 "mode", build_string(b, "constant"), "constant_val", make_number(b, x, value),
+                 NULL);
+}
+
+/* ---- topk ------------------------------------------------------------------------------------ */
+
+/* More than are asked for, sorted, and the first of these. What fills up an axis that is too short
+ * stands behind all else, and behind its equals, since it comes later. */
+static bool topk_of_more(Builder *b, const Op *op, Value *x, int axis, int64_t k, Value **out)
+{
+    Arg arg[MAX_PARAM];
+    int64_t more = k;
+    while (rule_topk_refuses(more)) more++;
+    const int64_t n = x->type->shape.dim[axis];
+    if (n < more && !dtype_is_float(x->type->dtype)) return false;
+    if (n < more) x = longer(b, x, axis, more - n, flag_of(op, "ascending") ? INFINITY : -INFINITY);
+    Value *count = build_int(b, more), *sorted = build_bool(b, true);
+    int narg = args_with(op, arg, op->narg, "x", &x);
+    narg = args_with(NULL, arg, narg, "k", &count);
+    if (op_value(op, "sort")) narg = args_with(NULL, arg, narg, "sort", &sorted);
+    Op *all = build_op(b, "topk", "topk", arg, narg);
+    for (int i = 0; i < op->nout; i++) out[i] = make_slice(b, all->out[i], axis, 0, k);
+    return true;
+}
+
+/* 0, 1 .. n - 1 along one axis of a tensor that is 1 wide along the others. */
+static Value *places(Builder *b, DType t, int rank, int axis, int64_t n)
+{
+    Shape s = { .rank = rank };
+    for (int i = 0; i < rank; i++) s.dim[i] = i == axis ? n : 1;
+    const Type *type = type_tensor(&b->m->arena, t, s);
+    Tensor all = tensor_view(t, &s, arena_alloc(&b->m->arena, type_bytes(type) + 1));
+    for (int64_t i = 0; i < n; i++) tensor_set_float(&all, (size_t)i, (double)i);
+    return build_const(b, "places", const_data(&b->m->arena, type, all.data));
+}
+
+/* The largest, its place, and again without it: k times. Of equals the first comes first in both. A
+ * place is told from others as fp16. An entry that is -inf itself may be taken twice. */
+static bool topk_by_reductions(Builder *b, const Op *op, Value *x, int axis, int64_t k, Value **out)
+{
+    enum { MOST = 16, FP16_WHOLE = 2048 };
+    Value *value[MOST], *place[MOST];
+    const Shape *s = &x->type->shape;
+    const DType t = x->type->dtype;
+    if (k < 1 || k > MOST || s->dim[axis] > FP16_WHOLE || !dtype_is_float(t)) return false;
+    const bool up = flag_of(op, "ascending");
+    const int64_t at = axis;
+    Value *axes = build_ints(b, 1, &at), *one = build_int(b, axis), *keep = build_bool(b, true);
+    Value *all = places(b, t, s->rank, axis, s->dim[axis]), *least = make_number(b, x, -INFINITY);
+    if (up) x = make_with(b, "mul", x, -1);
+    for (int64_t i = 0; i < k; i++) {
+        value[i] = build(b, "largest", "reduce_max", "x", x, "axes", axes, "keep_dims", keep, NULL);
+        place[i] = build(b, "place", "reduce_argmax", "x", x, "axis", one, "keep_dims", keep, NULL);
+        if (i + 1 < k)
+            x = make_select(b, make2(b, "equal", all, make_cast(b, place[i], t)), least, x);
+    }
+    out[0] = make_concat(b, value, (int)k, axis);
+    if (up) out[0] = make_with(b, "mul", out[0], -1);
+    if (op->nout < 2) return true;
+    out[1] = make_cast(b, make_concat(b, place, (int)k, axis), op->out[1]->type->dtype);
+    return true;
+}
+
+bool topk_as_taken(const Legal *l, Builder *b, Op *op, Value **out)
+{
+    int64_t k;
+    Value *x = op_value(op, "x");
+    const Shape *s = shape_of_value(x);
+    const int axis = s ? axis_of(op, "axis", -1, s->rank) : -1;
+    if (axis < 0 || !int_of(op, "k", 1, &k)) return false;
+    if (op_refused(l->rules, "topk") >= STAND_REPORTED)
+        return topk_by_reductions(b, op, x, axis, k == -1 ? s->dim[axis] : k, out);
+    return rule_topk_refuses(k) && topk_of_more(b, op, x, axis, k, out);
+}
+
+/* ---- softmax --------------------------------------------------------------------------------- */
+
+/* Over the next power of two: what is added has no share, as exp(-65504) is 0. */
+Value *softmax_of_more(const Legal *l, Builder *b, Op *op)
+{
+    Value *x = op_value(op, "x");
+    const Shape *s = shape_of_value(x);
+    const int axis = s ? axis_of(op, "axis", -1, s->rank) : -1;
+    int64_t n = 1;
+    (void)l;
+    if (axis < 0 || s->dim[axis] < 1 || s->dim[axis] > INT32_MAX) return NULL;
+    while (n < s->dim[axis]) n *= 2;
+    if (n == s->dim[axis]) return NULL;
+    Value *y = build(b, "softmax", "softmax", "x", longer(b, x, axis, n - s->dim[axis], -65504),
+                     "axis", build_int(b, axis), NULL);
+    return make_slice(b, y, axis, 0, s->dim[axis]);
+}
+
+/* ---- local_response_norm --------------------------------------------------------------------- */
+
+/* Channels of x from..to and their neighbours, normalized, without the neighbours. */
+static Value *normalized(Builder *b, const Op *op, Value *x, int64_t from, int64_t to, int64_t size)
+{
+    Arg arg[MAX_PARAM];
+    const int64_t all = x->type->shape.dim[1];
+    const int64_t first = from < size / 2 ? 0 : from - size / 2;
+    const int64_t end = all - to < (size - 1) / 2 ? all : to + (size - 1) / 2;
+    Value *part = make_slice(b, x, 1, first, end - first);
+    const int narg = args_with(op, arg, op->narg, "x", &part);
+    part = build_op(b, "norm", op->name, arg, narg)->out[0];
+    return make_slice(b, part, 1, from - first, to - from);
+}
+
+/* In groups of channels, each with the neighbours that its window sees: as many as the limit leaves
+ * room for. A window that fills it leaves none. */
+Value *lrn_by_groups(const Legal *l, Builder *b, Op *op)
+{
+    enum { MOST = 128 };
+    Value *part[MOST], *x = op_value(op, "x");
+    const Shape *s = shape_of_value(x);
+    const int64_t most = rule_limit(l->rules, LIMIT_lrn_channels);
+    int64_t size, from;
+    if (!s || s->rank < 3 || !over_limit(l->rules, LIMIT_lrn_channels, s->dim[1])) return NULL;
+    if (!int_of(op, "size", 1, &size) || size < 1 || size > most) return NULL;
+    const int64_t groups = piece_count(s->dim[1], most - (size - 1));
+    if (groups > MOST) return NULL;
+    for (int64_t i = 0; i < groups; i++) {
+        const int64_t n = piece_size(s->dim[1], groups, i, &from);
+        part[i] = normalized(b, op, x, from, from + n, size);
+    }
+    return make_concat(b, part, (int)groups, 1);
+}

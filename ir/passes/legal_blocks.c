@@ -1,0 +1,128 @@
+/* legal_blocks.c -- blocks of pixels by reshapes and transpositions, where an engine has no unit
+ * for the factor: each factor is taken out of one axis and put into another, one after the other,
+ * so that no step has more than one axis more than x. Elements only move. */
+#include "legal_ops.h"
+#include "legal_shape.h"
+
+#include <string.h>
+
+/* Of the axes of x from the third on, the factors go to the axis `deep` (0 the batch, 1 the
+ * channels), in front of what is there or behind it; or they come from there. */
+typedef struct {
+    int op;
+    const char *param, *edges; /* what is padded or cropped, or NULL */
+    bool gathers;              /* from pixels to `deep` */
+    int deep;
+    bool front;
+} BlockOp;
+
+static const BlockOp block_ops[] = {
+    { OP_space_to_depth, "block_size", NULL, true, 1, true },
+    { OP_pixel_unshuffle, "downscale_factor", NULL, true, 1, false },
+    { OP_space_to_batch, "block_shape", "paddings", true, 0, true },
+    { OP_depth_to_space, "block_size", NULL, false, 1, true },
+    { OP_pixel_shuffle, "upscale_factor", NULL, false, 1, false },
+    { OP_batch_to_space, "block_shape", "crops", false, 0, true },
+};
+
+/* The axis as two, the second of n. */
+static Value *split_axis(Builder *b, Value *x, int axis, int64_t n)
+{
+    Shape s = x->type->shape;
+    for (int i = s.rank++; i > axis; i--) s.dim[i] = s.dim[i - 1];
+    s.dim[axis] /= n;
+    s.dim[axis + 1] = n;
+    return make_shape(b, x, &s);
+}
+
+/* The axis and the one behind it as one. */
+static Value *join_axes(Builder *b, Value *x, int axis)
+{
+    Shape s = x->type->shape;
+    s.dim[axis] *= s.dim[axis + 1];
+    s.rank--;
+    for (int i = axis + 1; i < s.rank; i++) s.dim[i] = s.dim[i + 1];
+    return make_shape(b, x, &s);
+}
+
+/* The axis stands at place `to` then; the others keep their order. */
+static Value *move_axis(Builder *b, Value *x, int from, int to)
+{
+    int64_t perm[MAX_RANK];
+    const int rank = x->type->shape.rank;
+    for (int i = 0, next = 0; i < rank; i++) {
+        if (i != to && next == from) next++;
+        perm[i] = i == to ? from : next++;
+    }
+    return make_transpose(b, x, rank, perm);
+}
+
+/* Each n-th element of the axis side by side in the deep one. */
+static Value *gather(Builder *b, const BlockOp *o, Value *x, int axis, int64_t n)
+{
+    x = move_axis(b, split_axis(b, x, axis, n), axis + 1, o->deep + !o->front);
+    return join_axes(b, x, o->deep);
+}
+
+static Value *deal(Builder *b, const BlockOp *o, Value *x, int axis, int64_t n)
+{
+    const int64_t all = x->type->shape.dim[o->deep];
+    x = split_axis(b, x, o->deep, o->front ? all / n : n);
+    return join_axes(b, move_axis(b, x, o->deep + !o->front, axis + 1), axis);
+}
+
+/* x between zeros, or without its edges; edge holds two numbers an axis from the third on. */
+static Value *padded(Builder *b, Value *x, const int64_t *edge, int m)
+{
+    int64_t before[MAX_RANK] = { 0 }, after[MAX_RANK] = { 0 };
+    for (int i = 0; i < m; i++) {
+        before[2 + i] = edge[2 * i];
+        after[2 + i] = edge[2 * i + 1];
+    }
+    return make_zeros(b, x, before, after);
+}
+
+static Value *cropped(Builder *b, Value *x, const int64_t *edge, int m)
+{
+    int64_t begin[MAX_RANK] = { 0 };
+    Shape s = x->type->shape;
+    for (int i = 0; i < m; i++) {
+        begin[2 + i] = edge[2 * i];
+        s.dim[2 + i] -= edge[2 * i] + edge[2 * i + 1];
+    }
+    return make_box(b, x, begin, s.dim);
+}
+
+/* The factors of the axes from the third on; false when they are not known, or all as they may be.
+ */
+static bool factors(const Op *op, const BlockOp *o, int64_t *f, int *m)
+{
+    bool needed = false;
+    if (!ints_of(op, o->param, f, m) || *m < 1) return false;
+    for (int i = 0; i < *m; i++) needed = needed || !rule_block_factor_is(f[i]);
+    if (!o->edges) {
+        f[1] = f[0];
+        *m = 2;
+    }
+    return needed;
+}
+
+Value *blocks_by_transpose(const Legal *l, Builder *b, Op *op)
+{
+    const BlockOp *o = block_ops;
+    int64_t f[MAX_RANK * 2], edge[MAX_RANK * 2] = { 0 };
+    Value *x = op_value(op, "x");
+    const Shape *s = shape_of_value(x), *out = shape_of_value(op->out[0]);
+    int m, n;
+    (void)l;
+    while (o->op != op->kind) o++;
+    if (!s || !out || s->rank >= MAX_RANK || !factors(op, o, f, &m)) return NULL;
+    if (o->edges && (!ints_of(op, o->edges, edge, &n) || n != 2 * m)) return NULL;
+    if (o->gathers) x = padded(b, x, edge, m);
+    const bool backwards = o->gathers == o->front; /* the last factor first */
+    for (int i = 0; i < m; i++) {
+        const int k = backwards ? m - 1 - i : i;
+        x = o->gathers ? gather(b, o, x, 2 + k, f[k]) : deal(b, o, x, 2 + k, f[k]);
+    }
+    return o->gathers ? x : cropped(b, x, edge, m);
+}

@@ -1,0 +1,160 @@
+/* legal_reduce.c -- means in statements that an engine takes, and index reductions over an axis
+ * that is not too long for it. */
+#include "legal_shape.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- means ----------------------------------------------------------------------------------- */
+
+/* x / 2^k summed, times 2^k / n, with 2^k about the root of n. A sum of x / n would lose what is
+ * below 6.1e-5 * n: a denormal is 0 on its way into products of some chips. A sum of x itself would
+ * overflow from a mean of 65504 / n on. This way n = 4096 keeps 0.004 and more exactly (k is 6, and
+ * x / 2^k has no rounding of its own), and the sum is 64 times the mean: it overflows from 1023 on.
+ */
+static Value *mean_as_sum(Builder *b, const Op *op, Value *x)
+{
+    const Shape *in = shape_of_value(x), *out = shape_of_value(op->out[0]);
+    size_t all, left;
+    if (!in || !out || !shape_count(in, &all) || !shape_count(out, &left) || !left || all < left)
+        return NULL;
+    const double n = (double)all / (double)left, root = exp2(ceil(log2(n) / 2));
+    Value *axes = op_value(op, "axes"), *keep = op_value(op, "keep_dims");
+    Value *part = make_with(b, "mul", x, 1 / root);
+    Arg arg[] = {
+        { .name = "x", .val = &part, .count = 1 },
+        { .name = "axes", .val = &axes, .count = axes != NULL },
+        { .name = "keep_dims", .val = &keep, .count = keep != NULL },
+    };
+    return make_with(b, "mul", build_op(b, "sum", "reduce_sum", arg, (int)COUNT(arg))->out[0],
+                     root / n);
+}
+
+/* Over the channels: brought to the last axis, where the mean is taken. */
+static Value *mean_of_last(Builder *b, const Op *op, Value *x)
+{
+    int64_t axes[MAX_RANK * 2], perm[MAX_RANK], last[] = { -1 };
+    const Shape *s = shape_of_value(x), *out = shape_of_value(op->out[0]);
+    if (!s || !out || s->rank < 3 || value_ints(op_value(op, "axes"), axes) != 1) return NULL;
+    if ((axes[0] != 1 && axes[0] != 1 - s->rank) || s->dim[1] != 512 || extent_of(x, 0) != 32)
+        return NULL;
+    for (int i = 0; i < s->rank; i++) perm[i] = i;
+    perm[1] = s->rank - 1;
+    perm[s->rank - 1] = 1;
+    Value *turned = make_transpose(b, x, s->rank, perm);
+    Value *mean = build(b, "mean", "reduce_mean", "x", turned, "axes", build_ints(b, 1, last),
+                        "keep_dims", build_bool(b, true), NULL);
+    return make_shape(b, make_transpose(b, mean, s->rank, perm), out);
+}
+
+/* ---- places of the largest and the smallest ---------------------------------------------------
+ */
+
+typedef struct {
+    Value *best, *place; /* along the axis of length 1, the place in the whole axis */
+} Best;
+
+typedef struct {
+    const char *arg, *reduce, *better; /* reduce_argmax, reduce_max, greater */
+    int axis;
+} Search;
+
+static Best search(Builder *b, const Search *s, Value *x, int axis)
+{
+    const int64_t at = axis;
+    Value *keep = build_bool(b, true);
+    return (Best){
+        build(b, "best", s->reduce, "x", x, "axes", build_ints(b, 1, &at), "keep_dims", keep, NULL),
+        build(b, "place", s->arg, "x", x, "axis", build_int(b, axis), "keep_dims", keep, NULL)
+    };
+}
+
+/* Of equals the one in front: it comes first in the axis. */
+static Best better(Builder *b, const Search *s, Best front, Best behind, bool last)
+{
+    Value *is = make2(b, s->better, behind.best, front.best);
+    return (Best){ last ? NULL : make_select(b, is, behind.best, front.best),
+                   make_select(b, is, behind.place, front.place) };
+}
+
+static Value *first_of(Builder *b, const Search *s, Best *part, int n)
+{
+    while (n > 1) {
+        int left = 0;
+        for (int i = 0; i + 1 < n; i += 2)
+            part[left++] = better(b, s, part[i], part[i + 1], n == 2);
+        if (n % 2) part[left++] = part[n - 1];
+        n = left;
+    }
+    return part[0].place;
+}
+
+enum { MOST_PARTS = 64 };
+
+static Best shifted(Builder *b, Best part, int64_t by)
+{
+    if (by) part.place = make2(b, "add", part.place, build_int(b, by));
+    return part;
+}
+
+/* Where the axis falls into equal parts they become an axis of their own, in front of it: both
+ * reductions are of all parts at once, and no long axis is sliced. */
+static bool equal_parts(Builder *b, const Search *s, Value *x, int64_t n, Best *part)
+{
+    const int64_t all = x->type->shape.dim[s->axis];
+    Shape two = x->type->shape;
+    if (all % n) return false;
+    for (int i = two.rank++; i > s->axis; i--) two.dim[i] = two.dim[i - 1];
+    two.dim[s->axis] = n;
+    two.dim[s->axis + 1] = all / n;
+    const Best both = search(b, s, make_shape(b, x, &two), s->axis + 1);
+    for (int64_t i = 0; i < n; i++) {
+        const Best one = { make_slice(b, both.best, s->axis, i, 1),
+                           make_slice(b, both.place, s->axis, i, 1) };
+        part[i] = shifted(b, one, i * (all / n));
+    }
+    return true;
+}
+
+static void any_parts(Builder *b, const Search *s, Value *x, int64_t n, Best *part)
+{
+    for (int64_t i = 0, from; i < n; i++) {
+        const int64_t size = piece_size(x->type->shape.dim[s->axis], n, i, &from);
+        part[i] = shifted(b, search(b, s, make_slice(b, x, s->axis, from, size), s->axis), from);
+    }
+}
+
+static Value *places_in_parts(const Legal *l, Builder *b, Op *op)
+{
+    const bool largest = op->kind == OP_reduce_argmax;
+    Best part[MOST_PARTS];
+    Value *x = op_value(op, "x");
+    const Shape *in = shape_of_value(x), *out = shape_of_value(op->out[0]);
+    Search s = { op->name, largest ? "reduce_max" : "reduce_min", largest ? "greater" : "less", 0 };
+    s.axis = in && out ? axis_of(op, "axis", -1, in->rank) : -1;
+    if (s.axis < 0 || !over_limit(l->rules, LIMIT_arg_axis, in->dim[s.axis])) return NULL;
+    const int64_t least = piece_count(in->dim[s.axis], rule_limit(l->rules, LIMIT_arg_axis));
+    int64_t n = over_limit(l->rules, LIMIT_rank, in->rank + 1) ? MOST_PARTS + 1 : least;
+    if (least > MOST_PARTS) return NULL;
+    while (n <= MOST_PARTS && !equal_parts(b, &s, x, n, part)) n++;
+    if (n > MOST_PARTS) any_parts(b, &s, x, n = least, part);
+    Value *place = make_shape(b, first_of(b, &s, part, (int)n), out);
+    return make_cast(b, place, op->out[0]->type->dtype);
+}
+
+/* ---- the pass -------------------------------------------------------------------------------- */
+
+static Value *reduce(const Legal *l, Builder *b, Op *op)
+{
+    if (op->kind == OP_reduce_argmax || op->kind == OP_reduce_argmin)
+        return rule_heals(l->rules, RULE_arg_axis) ? places_in_parts(l, b, op) : NULL;
+    if (op->kind != OP_reduce_mean || !dtype_is_float(op->out[0]->type->dtype)) return NULL;
+    Value *x = op_value(op, "x");
+    if (rule_heals(l->rules, RULE_reduce_mean)) return mean_as_sum(b, op, x);
+    return rule_heals(l->rules, RULE_channel_reduce) ? mean_of_last(b, op, x) : NULL;
+}
+
+int pass_reduce(Module *m, const PassOptions *o, Diag *d)
+{
+    return legal_rewrite(m, o, d, reduce);
+}
