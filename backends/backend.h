@@ -76,6 +76,7 @@ typedef struct {
 struct Backend {
     const char *name, *doc;
     double pause; /* seconds that it should be left alone after it refused a program; aneprobe heeds it */
+    int compiles; /* programs that one process should compile at most; aneprobe heeds it; 0: any number */
     const Target *target; /* whose forms its engine takes; NULL: it has no preference */
     const void *row; /* what sets it apart from others with the same calls: the Target of a sim:CHIP; of
                         an opened one, its own */

@@ -21,6 +21,7 @@ static const Example examples[] = {
     { "aneprobe -o my.profile --resume", "go on after an interruption" },
     { "aneprobe --backend sim:m1", "measure a simulated one" },
     { "aneprobe --only width-slice,sdpa-mask,sin", "some rules and operations" },
+    { "aneprobe --limits --only tensor-width,buffers", "search for some numbers" },
     { "anec --target m1 --profile my.profile -o m.mil m.anedsl", "compile by what was measured" },
 };
 
@@ -29,8 +30,8 @@ static const Tool tool = {
     .summary = "measures which rules hold on this machine's Neural Engine",
     .about = "For each rule (anec --list-rules) two small programs are run, one that breaks it and "
              "one that keeps "
-             "it, and compared with the reference. Only what they give decides. The report goes to "
-             "the standard "
+             "it, and compared with the reference. Only what they give decides. With --limits programs "
+             "grow until one is refused or wrong. The report goes to the standard "
              "output: please attach it to an issue of the project.",
     TOOL_TABLES,
 };
@@ -44,7 +45,9 @@ typedef struct {
     const Target *chip;
     Buf profile;        /* as it stands */
     const char *trying; /* of a profile that ends in the middle: what was being tried */
-    int holds, absent, unknown, surprises;
+    Search cut;         /* and the search that was cut short, at good and bad; row -1: none */
+    int64_t fatal;      /* the extent of it that the process did not come back from; 0: none */
+    int holds, absent, unknown, surprises, found;
 } Job;
 
 static const OptValue *opt(const Job *j, int id)
@@ -95,6 +98,28 @@ static bool done_already(const Job *j, const char *kind, const char *name)
     return n > 0 && j->profile.len && memmem(j->profile.s, j->profile.len, line, (size_t)n) != NULL;
 }
 
+/* Where a search stands: "limit NAME EXTENT GOOD BAD", EXTENT being tried or 0. */
+static const char *search_text(Job *j, const Search *s, int64_t extent)
+{
+    return arena_printf(&j->arena, "limit %s %lld %lld %lld", limits[search_limit(s->row)].name,
+                        (long long)extent, (long long)s->good, (long long)s->bad);
+}
+
+/* The extent during which the process died is one that does not run. */
+static void search_resume(Job *j)
+{
+    char name[64];
+    long long extent, good, bad;
+    if (sscanf(j->trying, "limit %63s %lld %lld %lld", name, &extent, &good, &bad) != 4) return;
+    for (int i = 0; search_limit(i) >= 0; i++)
+        if (!strcmp(limits[search_limit(i)].name, name)
+            && search_restore(&j->cut, i, good, extent ? extent : bad)) {
+            j->fatal = extent;
+            return;
+        }
+    j->cut.row = -1;
+}
+
 /* Takes over a profile that this chip began. */
 static bool resume(Job *j)
 {
@@ -112,6 +137,7 @@ static bool resume(Job *j)
     const char *name = at + sizeof mark - 1;
     j->trying = arena_strndup(&j->arena, name, strcspn(name, "\n"));
     j->profile.len = (size_t)(at + 1 - j->profile.s);
+    search_resume(j);
     return true;
 }
 
@@ -155,6 +181,18 @@ static void report(Job *j, const char *kind, const char *name, Verdict v, Standi
            surprise ? " DIFFERS" : "", j->prober.said[0] ? "  " : "", j->prober.said);
 }
 
+/* False: this process has compiled enough. What is measured is saved. */
+static bool may_compile(Job *j)
+{
+    const OptValue *o = opt(j, PROBE_compiles);
+    const int most = o->count ? (int)o->real : j->prober.engine->compiles;
+    if (most <= 0 || j->prober.compiles < most) return true;
+    return diag_fail(j->diag,
+                     "stopped after %d compilations, as many as one process should make: the same command "
+                     "with -o PROFILE --resume goes on",
+                     j->prober.compiles);
+}
+
 static bool measure(Job *j, const char *kind, const char *name, int at, Standing table)
 {
     const int before = j->prober.failures;
@@ -165,7 +203,7 @@ static bool measure(Job *j, const char *kind, const char *name, int at, Standing
         snprintf(j->prober.said, sizeof j->prober.said, "the process did not come back from it");
         v = VERDICT_HOLDS;
     } else {
-        if (!save(j, name)) return false;
+        if (!may_compile(j) || !save(j, name)) return false;
         v = op ? probe_op(&j->prober, at) : probe_rule(&j->prober, at);
     }
     report(j, kind, name, v, table);
@@ -206,12 +244,78 @@ static bool measure_ops(Job *j, const RuleSet *table)
     return ok;
 }
 
+/* ---- searching for limits
+ * --------------------------------------------------------------------------- */
+
+/* What was found beside what the table says. Where all runs that is tried, it goes into the profile only
+ * if the table says less: what is beyond was not seen. */
+static void report_limit(Job *j, const Search *s, int64_t declared)
+{
+    int64_t value = 0;
+    char seen[32] = "unknown", says[32] = "nothing known";
+    const Found found = search_result(s, &value);
+    const char *name = limits[search_limit(s->row)].name, *side = search_is_smallest(s->row) ? "<=" : ">=";
+    const bool beyond = search_is_smallest(s->row) ? declared > value : declared >= 0 && declared < value;
+    const bool surprise = found == FOUND_EXACT ? declared >= 0 && declared != value
+                                               : found == FOUND_NO_EDGE && beyond;
+    if (found != FOUND_NOTHING)
+        snprintf(seen, sizeof seen, "%s%lld", found == FOUND_EXACT ? "" : side, (long long)value);
+    if (declared >= 0) snprintf(says, sizeof says, "%lld", (long long)declared);
+    if (found == FOUND_NO_EDGE)
+        snprintf(j->prober.said, sizeof j->prober.said, "all that is tried runs, to %lld", (long long)value);
+    if (found == FOUND_NOTHING) j->unknown++;
+    else j->found++;
+    if (surprise) j->surprises++;
+    if (found == FOUND_EXACT || surprise)
+        buf_printf(&j->profile, "limit %s %lld", name, (long long)value);
+    else buf_printf(&j->profile, "limit %s unknown", name);
+    buf_printf(&j->profile, "%s%s\n", j->prober.said[0] ? " # " : "", j->prober.said);
+    progress_clear(j->progress);
+    printf("limit %-29s %-10s table: %-20s%s%s%s\n", name, seen, says, surprise ? " DIFFERS" : "",
+           j->prober.said[0] ? "  " : "", j->prober.said);
+}
+
+static bool search_one(Job *j, int row, int64_t declared)
+{
+    Search s;
+    char refusal[sizeof j->prober.said] = "";
+    uint64_t trials = 0;
+    const char *name = limits[search_limit(row)].name;
+    if (done_already(j, "limit", name)) return true;
+    if (j->cut.row == row) s = j->cut;
+    else search_begin(&s, row);
+    if (j->cut.row == row && j->fatal)
+        snprintf(refusal, sizeof refusal, "the process did not come back from %lld", (long long)j->fatal);
+    for (int64_t extent; (extent = search_next(&s)) != 0;) {
+        const int before = j->prober.failures;
+        if (!may_compile(j)) return save(j, search_text(j, &s, 0)) && false;
+        if (!save(j, search_text(j, &s, extent))) return false;
+        progress_count(j->progress, name, trials++, (uint64_t)search_trials(row));
+        search_step(&s, &j->prober);
+        if (j->prober.said[0]) memcpy(refusal, j->prober.said, sizeof refusal);
+        pace(j, before);
+    }
+    memcpy(j->prober.said, refusal, sizeof refusal);
+    report_limit(j, &s, declared);
+    return save(j, NULL) && diag_ok(j->diag);
+}
+
+static bool search_all(Job *j, const RuleSet *table)
+{
+    bool ok = true;
+    for (int i = 0; ok && search_limit(i) >= 0; i++)
+        if (wanted(j, limits[search_limit(i)].name) && (!search_is_heavy(i) || opt(j, PROBE_only)->count))
+            ok = search_one(j, i, rule_limit(table, search_limit(i)));
+    return ok;
+}
+
 static bool measure_all(Job *j)
 {
     RuleSet table;
     ruleset_init(&table, j->chip, NULL);
     if (!probe_start(&j->prober)) return false;
     bool ok = measure_rules(j, &table, false) && measure_ops(j, &table);
+    if (ok && opt(j, PROBE_limits)->count) ok = search_all(j, &table);
     if (ok && opt(j, PROBE_crash)->count) ok = measure_rules(j, &table, true);
     return ok;
 }
@@ -231,7 +335,12 @@ static bool check_only(const Job *j)
                      && !memcmp(rules[i].name, s, n));
         for (int i = 0; probe_op_name(i); i++)
             known = known || (strlen(probe_op_name(i)) == n && !memcmp(probe_op_name(i), s, n));
-        if (!known) return usage_error(&tool, "--only: no program tells of '%.*s'", (int)n, s);
+        bool number = false;
+        for (int i = 0; search_limit(i) >= 0; i++)
+            number = number || (strlen(limits[search_limit(i)].name) == n && !memcmp(limits[search_limit(i)].name, s, n));
+        if (number && !known && !opt(j, PROBE_limits)->count)
+            return usage_error(&tool, "--only: %.*s is a number, which --limits searches for", (int)n, s);
+        if (!known && !number) return usage_error(&tool, "--only: no program tells of '%.*s'", (int)n, s);
     }
     return true;
 }
@@ -284,9 +393,11 @@ static int run_job(Job *j)
     j->prober.diag = j->diag;
     printf("aneprobe: %s as %s; rules and operations, what was seen, what the table says\n",
            j->prober.engine->name, j->chip->name);
-    if (measure_all(j))
-        printf("%d hold or are refused, %d do not, %d unknown; %d differ from the table\n",
-               j->holds, j->absent, j->unknown, j->surprises);
+    if (measure_all(j)) {
+        printf("%d hold or are refused, %d do not, ", j->holds, j->absent);
+        if (opt(j, PROBE_limits)->count) printf("%d numbers found, ", j->found);
+        printf("%d unknown; %d differ from the table\n", j->unknown, j->surprises);
+    }
     unlink(arena_printf(&j->arena, "%s/w.bin", dir));
     rmdir(dir);
     return diag_exit(j->diag);
@@ -294,7 +405,7 @@ static int run_job(Job *j)
 
 static int run(Args *args, Diag *d, Progress *progress)
 {
-    Job job = { .args = args, .diag = d, .progress = progress };
+    Job job = { .args = args, .diag = d, .progress = progress, .cut = { .row = -1 } };
     int code = run_job(&job);
     progress_clear(progress);
     backend_close(job.prober.engine);

@@ -357,7 +357,7 @@ const Backend *ane_open(const BackendOptions *o, Arena *a, const char **why)
     if (!s) return NULL;
     if (!b) bug("no memory for a backend");
     *b = (Backend){ .name = "ane", .doc = "the Apple Neural Engine through its private framework",
-                    .pause = 15, .target = ane_target(s), .row = s, .compile = ane_compile, .run = ane_run,
+                    .pause = 15, .compiles = 100, .target = ane_target(s), .row = s, .compile = ane_compile, .run = ane_run,
                     .results = ane_results, .states = ane_states, .reset = ane_reset,
                     .free = ane_program_free,
                     .wire = ane_wire, .given = ane_given, .close = ane_close };

@@ -56,34 +56,46 @@ static const char *fill_of(int rule)
 /* ---- inputs -------------------------------------------------------------------------------------
  */
 
-/* "a=8 b=1,4096": all of a are 8; of b the first is 4096, the rest 1. Others: random in [-1, 1). */
-static bool filled(const char *fill, const char *name, double *rest, double *first)
+typedef struct {
+    double rest, first, last;
+} Fill;
+
+/* "a=8 b=1,4096 c=0,0,1": all of a are 8; of b the first is 4096, the rest 1; of c the last is 1. Others:
+ * random in [-1, 1). */
+static bool filled(const char *fill, const char *name, Fill *f)
 {
     const size_t n = strlen(name);
     for (const char *s = fill; (s = strstr(s, name)); s += n) {
         if ((s > fill && s[-1] != ' ') || s[n] != '=') continue;
         char *end;
-        *rest = *first = strtod(s + n + 1, &end);
-        if (*end == ',') *first = strtod(end + 1, NULL);
+        f->rest = f->first = f->last = strtod(s + n + 1, &end);
+        if (*end == ',') f->first = strtod(end + 1, &end);
+        if (*end == ',') f->last = strtod(end + 1, NULL);
         return true;
     }
     return false;
 }
 
-static bool make_input(const Value *v, const char *fill, Binding *b, Diag *d)
+static double element(const Fill *f, size_t i, size_t count)
+{
+    return i == 0 ? f->first : i + 1 == count ? f->last : f->rest;
+}
+
+static bool make_input(const Value *v, const Trial *t, Binding *b, Diag *d)
 {
     enum { SEED = 1, ANY = 64 };
     const uint64_t key = rng_key(SEED, v->name);
-    double rest = 0, first = 0;
+    Fill fill = { 0, 0, 0 };
     b->name = v->name;
     if (v->type->kind != TY_TENSOR) return true;
     Shape shape = v->type->shape;
     for (int i = 0; i < shape.rank; i++)
         if (shape.dim[i] == DIM_ANY) shape.dim[i] = ANY;
     if (!tensor_alloc(&b->value, d, v->type->dtype, &shape)) return false;
-    const bool given = filled(fill, v->name, &rest, &first);
+    const bool given = filled(t->fill, v->name, &fill);
     for (size_t i = 0; i < b->value.count; i++) {
-        double x = given ? (i ? rest : first) : floor(rng_unit(key, i) * 2048 - 1024) / 1024;
+        double x = given ? element(&fill, i, b->value.count) : floor(rng_unit(key, i) * 2048 - 1024) / 1024;
+        if (given && x == PLACE) x = (double)t->extent;
         if (dtype_is_float(b->value.dtype)) tensor_set_float(&b->value, i, x);
         else tensor_set_int(&b->value, i, (int64_t)x);
     }
@@ -115,10 +127,10 @@ static void micro_close(Micro *x)
 }
 
 /* Every backend has a module of its own: what it does to it is its business. */
-static bool micro_open(Micro *x, Prober *p, Diag *d, const char *text, const char *fill)
+static bool micro_open(Micro *x, Prober *p, Diag *d, const Trial *t)
 {
     *x = (Micro){ .nin = 0 };
-    const char *s = micro_text(&x->arena, text);
+    const char *text = t->text, *s = micro_text(&x->arena, text);
     x->src = (Source){ .name = "micro-program", .text = s, .len = strlen(s) };
     x->m = mil_read(d, &x->src, p->dir);
     Func *f = x->m ? module_main(x->m) : NULL;
@@ -126,10 +138,11 @@ static bool micro_open(Micro *x, Prober *p, Diag *d, const char *text, const cha
     if (strncmp(text, "program(", 8) != 0 && p->version[0])
         x->m->version = module_name(x->m, p->version);
     x->m->missing = 2;
+    if (t->stretch && !t->stretch(f, t->extent, d)) return false;
     x->in = NEW_ARRAY(&x->arena, f->body->nparam + 1, Binding);
     for (int i = 0; i < f->body->nparam; i++) {
         if (param_is_state(f->body->param[i])) continue;
-        if (!make_input(f->body->param[i], fill, &x->in[x->nin++], d)) return false;
+        if (!make_input(f->body->param[i], t, &x->in[x->nin++], d)) return false;
     }
     return true;
 }
@@ -165,13 +178,14 @@ static bool sound(Micro *x, const char *text)
     return ok;
 }
 
-static Outcome run_on(Prober *p, const Backend *b, const char *text, const char *fill, Results *out)
+static Outcome run_on(Prober *p, const Backend *b, const Trial *t, Results *out)
 {
     Micro x;
     Diag aside = { .quiet = true };
     Outcome outcome = RUN_FAILED;
     Program *program = NULL;
-    if (micro_open(&x, p, &aside, text, fill) && sound(&x, text)) {
+    if (micro_open(&x, p, &aside, t) && sound(&x, t->text)) {
+        if (b == p->engine) p->compiles++;
         program = program_new(b, x.m, module_main(x.m), &aside);
         const RunOptions opt = { .max_steps = 1000 };
         bool ok = program && program_run(program, &aside, x.in, x.nin, &opt)
@@ -220,27 +234,30 @@ static bool same_results(Prober *p, const Results *got, const Results *want, dou
     return true;
 }
 
-typedef enum { RAN_SAME, RAN_OTHER, RAN_NOT, RAN_UNKNOWN } Ran;
-
-static Ran compare(Prober *p, const char *text, const char *fill, double tolerance)
+Ran probe_trial(Prober *p, const Trial *t)
 {
     Results got = { .n = 0 }, want = { .n = 0 };
     Ran ran = RAN_UNKNOWN;
     p->said[0] = 0;
-    switch (run_on(p, p->engine, text, fill, &got)) {
+    switch (run_on(p, p->engine, t, &got)) {
     case RUN_REFUSED:
         ran = RAN_NOT;
         break;
     case RUN_FAILED:
         break;
     case RUN_DONE:
-        if (run_on(p, p->reference, text, fill, &want) != RUN_DONE)
+        if (run_on(p, p->reference, t, &want) != RUN_DONE)
             snprintf(p->said, sizeof p->said, "the reference does not run it");
-        else ran = same_results(p, &got, &want, tolerance) ? RAN_SAME : RAN_OTHER;
+        else ran = same_results(p, &got, &want, t->tolerance) ? RAN_SAME : RAN_OTHER;
     }
     results_free(&got);
     results_free(&want);
     return ran;
+}
+
+static Ran compare(Prober *p, const char *text, const char *fill, double tolerance)
+{
+    return probe_trial(p, &(Trial){ .text = text, .fill = fill, .tolerance = tolerance });
 }
 
 /* ---- verdicts
@@ -249,13 +266,16 @@ static Ran compare(Prober *p, const char *text, const char *fill, double toleran
 bool probe_start(Prober *p)
 {
     static const char *const versions[] = { "1.3", "1.0" };
-    /* larger than any surface that was said to be too small */
-    const char *plain =
+    static const char *const plain[] = {
+        /* larger than any surface that was said to be too small */
         "tensor<fp16, [1, 4, 1, 8192]> a | tensor<fp16, [1, 4, 1, 8192]> r = relu(x = a)[name = "
-        "string(\"r\")]; | r";
-    for (size_t i = 0; i < COUNT(versions); i++) {
-        snprintf(p->version, sizeof p->version, "%s", versions[i]);
-        if (compare(p, plain, "", 0) == RAN_SAME) return true;
+        "string(\"r\")]; | r",
+        /* shorter than any axis was said to be allowed */
+        "tensor<fp16, [64]> a | tensor<fp16, [64]> r = relu(x = a)[name = string(\"r\")]; | r",
+    };
+    for (size_t i = 0; i < COUNT(versions) * COUNT(plain); i++) {
+        snprintf(p->version, sizeof p->version, "%s", versions[i % COUNT(versions)]);
+        if (compare(p, plain[i / COUNT(versions)], "", 0) == RAN_SAME) return true;
     }
     return diag_error(p->diag, (Loc){ 0 }, "%s runs not even relu: %s", p->engine->name, p->said);
 }

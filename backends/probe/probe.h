@@ -16,7 +16,8 @@ typedef struct {
     const Backend *engine, *reference;
     Diag *diag;      /* what could not be done; what an engine refuses is no error */
     const char *dir; /* scratch: weight files of micro-programs */
-    int failures;    /* compilations that failed so far: a real engine is given time after each */
+    int compiles;    /* programs that the engine was asked to compile so far */
+    int failures;    /* those that failed: a real engine is given time after each */
     char version[8]; /* of micro-programs that do not say theirs: "1.3", "1.0" */
     char said[256];  /* what decided the last verdict, for people */
 } Prober;
@@ -28,6 +29,57 @@ bool probe_has_rule(int rule); /* some program can tell */
 /* Programs of one operation, from 0; NULL past the last. */
 const char *probe_op_name(int i);
 Verdict probe_op(Prober *p, int i); /* HOLDS: refused */
+
+/* ---- limits: numbers of ir/targets/limits.def, searched for
+ * ------------------------------------------
+ *
+ *   Search s;
+ *   for (search_begin(&s, i); search_next(&s) > 0 && search_step(&s, &prober);) ..save s..
+ *
+ * A program is tried at one extent after the other, doubled or halved until one extent runs as the
+ * reference and another does not, then in the middle between them. Two numbers are all there is to
+ * know of a search, so that one which was cut short goes on from them. An engine that takes some
+ * larger extents again shows one of its edges. */
+
+typedef struct {
+    int row;           /* of the table */
+    int64_t good, bad; /* extents that run as the reference, and that do not; 0: none yet */
+    bool stuck;        /* the world's fault: nothing can be said */
+} Search;
+
+int search_limit(int row);                /* the limit that a row of the table is about; -1 past the last */
+bool search_is_smallest(int row);         /* its limit is the least that runs, not the most */
+bool search_is_heavy(int row);            /* its programs have weights of gigabytes */
+void search_begin(Search *s, int row);
+/* At the two numbers of one that was cut short; false: they cannot be this row's. */
+bool search_restore(Search *s, int row, int64_t good, int64_t bad);
+int64_t search_next(const Search *s);     /* the extent to try next; 0: the search is over */
+bool search_step(Search *s, Prober *p);   /* tries it; false: stuck */
+int search_trials(int row);               /* no search takes more trials, whatever the engine does */
+
+typedef enum {
+    FOUND_NOTHING, /* nothing runs, or it cannot be tried */
+    FOUND_EXACT,   /* the value is the limit */
+    FOUND_NO_EDGE  /* all that is tried runs: the limit, if any, is beyond the value */
+} Found;
+/* Of a search that is over, in the limit's unit. */
+Found search_result(const Search *s, int64_t *value);
+
+/* ---- one program at one extent (shared by probe.c and search.c)
+ * -------------------------------------- */
+
+enum { PLACE = 77777 }; /* stands in a program's text and fill for the extent */
+
+typedef struct {
+    const char *text, *fill;
+    double tolerance; /* absolute; 0: what two orders of summation differ by */
+    int64_t extent;
+    /* Makes the program as large as n says; NULL: it is as it should be. */
+    bool (*stretch)(Func *f, int64_t n, Diag *d);
+} Trial;
+
+typedef enum { RAN_SAME, RAN_OTHER, RAN_NOT, RAN_UNKNOWN } Ran;
+Ran probe_trial(Prober *p, const Trial *t);
 
 /* ---- micro-programs (tests use them too)
  * ----------------------------------------------------------- */

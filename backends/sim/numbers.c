@@ -37,6 +37,11 @@ void numbers_of(Numbers *n, const RuleSet *rs)
         if (rule >= 0 && rs->profiled[rule])
             n->v[i] = rule_holds(rs, rule) ? where_it_holds(row, chip) : row->plain;
     }
+    /* Whoever says which value passes last says the gain. */
+    const double largest = 65504;
+    const int64_t last = rule_limit(rs, LIMIT_slice_max);
+    if (n->v[NUM_width_gain] != numerics[NUM_width_gain].plain && last > 0)
+        n->v[NUM_width_gain] = largest / (double)last;
 }
 
 bool number_has_rule(const char *rule)

@@ -1,0 +1,239 @@
+/* search.c -- the numbers of limits.def, found by programs that grow (the rows SEARCH of
+ * probes.def). */
+#include "probe.h"
+
+#include <string.h>
+
+/* ---- programs that grow
+ * --------------------------------------------------------------------------- */
+
+/* t with the extent where PLACE stands; itself where it does not. */
+static const Type *sized_type(Arena *a, const Type *t, int64_t n)
+{
+    if (t->kind != TY_TENSOR) return t;
+    Shape s = t->shape;
+    bool found = false;
+    for (int i = 0; i < s.rank; i++) {
+        if (s.dim[i] != PLACE) continue;
+        s.dim[i] = n;
+        found = true;
+    }
+    return found ? type_tensor(a, t->dtype, s) : t;
+}
+
+/* The same for a literal: its type, and the elements of one of a few int32. */
+static const Const *sized_const(Arena *a, const Const *c, int64_t n)
+{
+    const Type *t = sized_type(a, c->type, n);
+    if (t != c->type) {
+        Const *k = NEW(a, Const);
+        *k = *c;
+        k->type = t;
+        return k;
+    }
+    if (c->kind != CONST_DATA || t->kind != TY_TENSOR || t->dtype != DT_INT32) return c;
+    int64_t v[MAX_RANK * 2];
+    const Value probe = { .type = t, .lit = c };
+    const int count = t->shape.rank == 1 ? value_ints(&probe, v) : -1;
+    bool found = false;
+    for (int i = 0; i < count; i++) {
+        if (v[i] != PLACE) continue;
+        v[i] = n;
+        found = true;
+    }
+    return found ? const_ints(a, DT_INT32, count, v) : c;
+}
+
+static void size_value(Arena *a, Value *v, int64_t n)
+{
+    v->type = sized_type(a, v->type, n);
+    if (!v->lit) return;
+    v->lit = sized_const(a, v->lit, n);
+    v->type = v->lit->type;
+}
+
+static bool stretch_extent(Func *f, int64_t n, Diag *d)
+{
+    Arena *a = &f->module->arena;
+    for (int i = 0; i < f->body->nparam; i++) size_value(a, f->body->param[i], n);
+    for (Op *op = f->body->first; op; op = op->next) {
+        for (int i = 0; i < op->attrs.count; i++)
+            op->attrs.at[i].val = sized_const(a, op->attrs.at[i].val, n);
+        for (int i = 0; i < op->narg; i++)
+            for (int k = 0; k < op->arg[i].count; k++) size_value(a, op->arg[i].val[k], n);
+        for (int i = 0; i < op->nout; i++) size_value(a, op->out[i], n);
+    }
+    return func_infer(f, d, true);
+}
+
+/* Axes of 1 before those that the inputs have. */
+static bool stretch_axes(Func *f, int64_t n, Diag *d)
+{
+    for (int i = 0; i < f->body->nparam; i++) {
+        Value *v = f->body->param[i];
+        const Shape *old = &v->type->shape;
+        if (n < old->rank || n > MAX_RANK) bug("%lld axes from %d", (long long)n, old->rank);
+        Shape s = { .rank = (int)n };
+        for (int k = 0; k < s.rank; k++) {
+            const int from = k - (s.rank - old->rank);
+            s.dim[k] = from < 0 ? 1 : old->dim[from];
+        }
+        v->type = type_tensor(&f->module->arena, v->type->dtype, s);
+    }
+    return func_infer(f, d, true);
+}
+
+static bool stretch_inputs(Func *f, int64_t n, Diag *d)
+{
+    (void)d;
+    Value *first = f->body->param[0];
+    for (int64_t i = 1; i < n; i++)
+        block_param(f->body, func_unique_name(f, first->name), first->type, first->loc);
+    return true;
+}
+
+/* The last statement again for each file more, on its own result and a weight of that file. */
+static bool stretch_files(Func *f, int64_t n, Diag *d)
+{
+    Builder b = builder_at(f->body, NULL, d, f->loc);
+    Arena *a = &f->module->arena;
+    const Op *last = f->body->last;
+    const Const *weight = op_value(last, "y")->lit;
+    for (int64_t i = 1; i < n; i++) {
+        Const *k = NEW(a, Const);
+        *k = *weight;
+        k->path = arena_printf(a, "@model_path/weights/w%lld.bin", (long long)i);
+        k->file = weight_file(f->module, d, k->loc, k->path);
+        if (!k->file) return false;
+        f->body->result[0] =
+            build(&b, "r", last->name, "x", f->body->result[0], "y", build_const(&b, "w", k), NULL);
+    }
+    return diag_ok(d);
+}
+
+typedef enum { GROWS_EXTENT, GROWS_AXES, GROWS_INPUTS, GROWS_FILES, GROWS_VALUE } Grows;
+
+static bool (*const stretches[])(Func *f, int64_t n, Diag *d) = {
+    [GROWS_EXTENT] = stretch_extent, [GROWS_AXES] = stretch_axes, [GROWS_INPUTS] = stretch_inputs,
+    [GROWS_FILES] = stretch_files,   [GROWS_VALUE] = NULL, /* the fill alone */
+};
+
+/* ---- the table
+ * ------------------------------------------------------------------------------------ */
+
+typedef enum { SIDE_LARGEST, SIDE_SMALLEST } Side;
+
+static const struct {
+    int limit;
+    Grows grows;
+    Side side;
+    int64_t first, least, most, scale, more;
+    const char *fill, *program;
+} table[] = {
+#define SEARCH(limit, grows, side, first, least, most, scale, more, fill, program)                 \
+    { LIMIT_##limit, GROWS_##grows, SIDE_##side, first, least, most, scale, more, fill, program },
+#include "probes.def"
+};
+
+int search_limit(int row)
+{
+    return row < (int)COUNT(table) ? table[row].limit : -1;
+}
+
+bool search_is_smallest(int row)
+{
+    return table[row].side == SIDE_SMALLEST;
+}
+
+/* An extent of one is megabytes. */
+bool search_is_heavy(int row)
+{
+    return table[row].scale >= 1 << 20;
+}
+
+/* ---- searching
+ * ------------------------------------------------------------------------------------ */
+
+void search_begin(Search *s, int row)
+{
+    *s = (Search){ .row = row };
+}
+
+static bool in_range(int row, int64_t n)
+{
+    return !n || (n >= table[row].least && n <= table[row].most);
+}
+
+bool search_restore(Search *s, int row, int64_t good, int64_t bad)
+{
+    search_begin(s, row);
+    const bool swapped = table[row].side == SIDE_LARGEST ? good >= bad : good <= bad;
+    if (!in_range(row, good) || !in_range(row, bad) || (good && bad && swapped)) return false;
+    s->good = good;
+    s->bad = bad;
+    return true;
+}
+
+/* An extent twice or half as large as `from`; 0: there is none. */
+static int64_t farther(int row, int64_t from, bool up)
+{
+    const int64_t to = up ? from * 2 : from / 2, least = table[row].least, most = table[row].most;
+    if (from == (up ? most : least)) return 0;
+    return to > most ? most : to < least ? least : to;
+}
+
+int64_t search_next(const Search *s)
+{
+    const bool largest = table[s->row].side == SIDE_LARGEST;
+    if (s->stuck) return 0;
+    if (!s->good && !s->bad) return table[s->row].first;
+    if (!s->bad) return farther(s->row, s->good, largest);
+    if (!s->good) return farther(s->row, s->bad, !largest);
+    const int64_t gap = s->good < s->bad ? s->bad - s->good : s->good - s->bad;
+    return gap < 2 ? 0 : (s->good < s->bad ? s->good : s->bad) + gap / 2;
+}
+
+bool search_step(Search *s, Prober *p)
+{
+    const Trial t = { .text = table[s->row].program,
+                      .fill = table[s->row].fill,
+                      .extent = search_next(s),
+                      .stretch = stretches[table[s->row].grows] };
+    switch (probe_trial(p, &t)) {
+    case RAN_SAME:
+        s->good = t.extent;
+        break;
+    case RAN_OTHER:
+    case RAN_NOT:
+        s->bad = t.extent;
+        break;
+    case RAN_UNKNOWN:
+        s->stuck = true;
+    }
+    return !s->stuck;
+}
+
+static int halvings(int64_t n)
+{
+    int k = 0;
+    while (n > 1) {
+        n = (n + 1) / 2;
+        k++;
+    }
+    return k;
+}
+
+/* Out to one end, back into a gap of at most the larger half. */
+int search_trials(int row)
+{
+    const int64_t first = table[row].first;
+    const int up = halvings(table[row].most / first + 1), down = halvings(first);
+    return 2 + (up > down ? up : down) + halvings(table[row].most);
+}
+
+Found search_result(const Search *s, int64_t *value)
+{
+    if (!s->good || s->stuck) return FOUND_NOTHING;
+    *value = s->good * table[s->row].scale + table[s->row].more;
+    return s->bad ? FOUND_EXACT : FOUND_NO_EDGE;
+}

@@ -1,0 +1,1 @@
+# aneprobe --backend sim:m1 --limits --only tensor-rank,kernel-height --compiles 7 -o %t/p; sed "s/^date.*/date/" %t/p; aneprobe --backend sim:m1 --limits --only tensor-rank,kernel-height --resume -o %t/p && tail -n 2 %t/p

@@ -1,0 +1,1 @@
+# printf "anec-profile 1\nchip m1\n# trying limit linear-rank 3 2 0\n" > %t/p && aneprobe --backend sim:m1 --limits --only linear-rank -o %t/p --resume && printf "anec-profile 1\nchip m1\n# trying limit linear-rank 3 9 2\n" > %t/p && aneprobe --backend sim:m1 --limits --only linear-rank -o %t/p --resume

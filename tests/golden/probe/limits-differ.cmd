@@ -1,0 +1,1 @@
+# printf "anec-profile 1\nchip m4\nlimit kernel-width 7\nlimit buffers 60\nop linear refused\n" > %t/q && ANESIM_PROFILE=%t/q aneprobe --backend sim:m4 --limits --only kernel-width,buffers,linear-rank -o %t/p && grep ^limit %t/p

@@ -1,0 +1,2 @@
+# aneprobe --backend sim:m1 --only tensor-width
+# exit: 2
