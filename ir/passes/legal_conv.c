@@ -2,7 +2,7 @@
  * behind where it is spelled out, and with kernels that fit. */
 #include "legal_shape.h"
 
-/* ---- conv-shape: a line becomes a row, the bias goes behind -------------------------------------
+/* ---- conv-shape: a line becomes a row, a volume planes, the bias goes behind -------------------------------------
  */
 
 /* A bias of fp16 goes to the weight file (literals), except where a machine was seen to refuse that. */
@@ -20,6 +20,12 @@ static Value *shape_conv(const Legal *l, Builder *b, Op *op)
     const bool flat = v.conv.window.n == 1 && rule_heals(l->rules, RULE_conv_flat)
                    && (v.weight->lit || !value_is_const(v.weight));
     const bool behind = op->kind == OP_conv && bias_behind(l, v.bias);
+    if (v.conv.window.n == 3 && rule_heals(l->rules, RULE_conv_rank)) {
+        Value *bias = v.bias;
+        if (behind) v.bias = NULL;
+        Value *y = make_planes(b, &v);
+        return y && behind ? make2(b, "add", y, make_bias(b, bias, 5)) : y;
+    }
     if (!flat && !behind) return NULL;
     Value *x = v.x, *weight = v.weight;
     if (flat) {
@@ -125,14 +131,6 @@ static int64_t pieces_along(const Legal *l, const Window *w, int i)
     return piece_count(w->kernel[i], rule_limit(l->rules, axes[i].limit));
 }
 
-/* A transposed one takes no computed weight, so that its bytes must be at hand. */
-static bool can_cut(Builder *b, const ConvOp *v)
-{
-    int64_t begin[MAX_RANK] = { 0 }, one[MAX_RANK] = { 0 };
-    for (int i = 0; i < v->weight->type->shape.rank; i++) one[i] = 1;
-    return !v->conv.transposed || make_literal_box(b, v->weight, begin, one) != NULL;
-}
-
 static Value *split_conv(const Legal *l, Builder *b, Op *op)
 {
     enum { MOST = 1024 };
@@ -143,7 +141,7 @@ static Value *split_conv(const Legal *l, Builder *b, Op *op)
     const Window *w = &v.conv.window;
     for (int i = 0; i < MAX_SPATIAL; i++) pieces[i] = pieces_along(l, w, i);
     const int64_t all = pieces[1] * pieces[2];
-    if (all == 1 || all > MOST || !can_cut(b, &v)) return NULL;
+    if (all == 1 || all > MOST || !conv_can_cut(b, &v)) return NULL;
     int n = 0;
     for (int64_t k = 0; k < all; k++) {
         Taps t = { .n = { w->kernel[0] } };

@@ -165,6 +165,13 @@ bool conv_read(Op *op, ConvOp *v)
     return ok;
 }
 
+bool conv_can_cut(Builder *b, const ConvOp *v)
+{
+    int64_t begin[MAX_RANK] = { 0 }, one[MAX_RANK] = { 0 };
+    for (int i = 0; i < v->weight->type->shape.rank; i++) one[i] = 1;
+    return !v->conv.transposed || make_literal_box(b, v->weight, begin, one) != NULL;
+}
+
 int window_axis(const Window *w, int i)
 {
     return i < MAX_SPATIAL - w->n ? -1 : 2 + i - (MAX_SPATIAL - w->n);

@@ -51,6 +51,11 @@ typedef struct {
 
 /* False when op is no conv or conv_transpose, or its shapes are not known. */
 bool conv_read(Op *op, ConvOp *v);
+/* Whether the weight can be had in pieces: a transposed one takes no computed weight, so that its bytes
+ * must be at hand. */
+bool conv_can_cut(Builder *b, const ConvOp *v);
+/* One over a volume as convolutions of planes (legal_volume.c); NULL: it cannot be. */
+Value *make_planes(Builder *b, const ConvOp *v);
 /* The axis of x and weight that entry i of a window is; -1: the op lacks it. */
 int window_axis(const Window *w, int i);
 /* With the strides, dilations and padding of w, for x and weight of rank 2 + w->n; bias may be
