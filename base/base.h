@@ -143,9 +143,15 @@ void diag_free(Diag *d);        /* with emit set, diag_end first */
 /* ---- files ----------------------------------------------------------------------------------- */
 
 typedef struct {
+    uint64_t device, inode, size;
+    int64_t written, changed;  /* mtime and ctime, nanoseconds since 1970 */
+} FileId;
+
+typedef struct {
     const unsigned char *data; /* read-only, a NUL after the last byte; NULL for an empty file */
     size_t size;
     bool mapped;               /* munmap or free */
+    FileId id;                 /* of what is mapped, when it was */
 } Mapped;
 
 enum { FILE_MAX_TEXT = 1 << 30 }; /* texts (programs, JSON) above 1 GiB are refused */
@@ -153,6 +159,7 @@ enum { FILE_MAX_TEXT = 1 << 30 }; /* texts (programs, JSON) above 1 GiB are refu
 bool file_map(Diag *d, const char *path, Mapped *out);             /* a regular file, by mmap */
 bool file_read_stdin(Diag *d, size_t max, Mapped *out);            /* all of stdin, malloc'd */
 void file_unmap(Mapped *m);
+bool file_id(const char *path, FileId *out);                       /* quietly false */
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
 bool file_make_dirs(Diag *d, const char *path);                    /* like mkdir -p */

@@ -31,6 +31,31 @@ static unsigned char *map(int fd, size_t size)
     return NULL;
 }
 
+#if defined(__APPLE__)
+#define MTIME st_mtimespec
+#define CTIME st_ctimespec
+#else
+#define MTIME st_mtim
+#define CTIME st_ctim
+#endif
+
+static int64_t nanoseconds(struct timespec t) { return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec; }
+
+static FileId id_of(const struct stat *st)
+{
+    return (FileId){ .device = (uint64_t)st->st_dev, .inode = (uint64_t)st->st_ino,
+                     .size = (uint64_t)st->st_size, .written = nanoseconds(st->MTIME),
+                     .changed = nanoseconds(st->CTIME) };
+}
+
+bool file_id(const char *path, FileId *out)
+{
+    struct stat st;
+    if (stat(path, &st)) return false;
+    *out = id_of(&st);
+    return true;
+}
+
 static bool map_fd(Diag *d, const char *path, int fd, Mapped *out)
 {
     struct stat st;
@@ -38,6 +63,7 @@ static bool map_fd(Diag *d, const char *path, int fd, Mapped *out)
     if (S_ISDIR(st.st_mode)) return diag_fail(d, "cannot read %s: it is a folder", path);
     if (!S_ISREG(st.st_mode)) return diag_fail(d, "cannot read %s: it is not a regular file", path);
     out->size = (size_t)st.st_size;
+    out->id = id_of(&st);
     if (!out->size) return true;
     out->data = map(fd, out->size);
     out->mapped = out->data != NULL;

@@ -368,9 +368,10 @@ void ane_compile_folder(const char *dir, Buf *answer)
 {
     Arena a = { 0 };
     const char *none = NULL;
+    Weights *w = NEW(&a, Weights);
     Engine *e = engine_open(&a, &none);
     Trouble why = { .text = none };
-    Id model = e ? ane_folder_model(e, &a, dir, &why) : NULL;
+    Id model = e ? ane_folder_model(e, &a, dir, w, &why) : NULL;
     const char *expected = model ? engine_model_dir(e, &a, model) : NULL;
     if (expected && strcmp(expected, dir) != 0)
         why = (Trouble){ .text = arena_printf(&a, "the program of %s belongs into %s", dir, expected) };
@@ -378,6 +379,7 @@ void ane_compile_folder(const char *dir, Buf *answer)
     if (why.text) buf_printf(answer, "refused: %s\n", trouble_text(&a, &why));
     else buf_puts(answer, "compiled\n");
     if (model) objc_drop(e->objc, &model);
+    ane_weights_free(w);
     if (e) engine_close(e);
     arena_free(&a);
 }

@@ -1,6 +1,8 @@
 /* cache.c -- entries: made whole, checked whole, locked while in use. */
 #include "cache.h"
 
+#include "sums.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -95,7 +97,9 @@ void cache_leave(CacheSlot *s)
 
 typedef struct {
     Arena arena;
+    const Cache *cache;
     const char *from, *to;
+    bool out; /* of the cache: large files are linked where the file system can */
     Buf manifest;
     Diag diag;
 } Copy;
@@ -113,17 +117,29 @@ static bool copy_file(void *ctx, const char *rel)
     Copy *c = ctx;
     Mapped m;
     char digest[65];
-    Sha256 sha = sha256_start();
+    const char *from = arena_printf(&c->arena, "%s/%s", c->from, rel);
     const char *to = arena_printf(&c->arena, "%s/%s", c->to, rel);
     if (!strcmp(rel, "MANIFEST") || strchr(rel, '\n')) return true;
-    if (!file_map(&c->diag, arena_printf(&c->arena, "%s/%s", c->from, rel), &m)) return false;
-    sha256_add(&sha, m.data, m.size);
-    sha256_end(&sha, digest);
+    if (!file_map(&c->diag, from, &m)) return false;
+    sum_file(c->cache, from, c->out, &m, digest);
     buf_printf(&c->manifest, "%s %zu %s\n", digest, m.size, rel);
     bool ok = file_make_dirs(&c->diag, file_dir(&c->arena, to))
-              && file_write_all(&c->diag, to, m.data, m.size);
+              && ((c->out && m.size >= SUM_LARGE && !link(from, to))
+                  || file_write_all(&c->diag, to, m.data, m.size));
     file_unmap(&m);
     return ok;
+}
+
+/* What was copied into the entry is as its manifest says: the next to use it need not read it. */
+static void remember_sums(Copy *c, const char *entry)
+{
+    for (const char *at = c->manifest.s + strlen(MAGIC); strncmp(at, "end\n", 4) != 0; at = strchr(at, '\n') + 1) {
+        const char *name = strchr(at + 65, ' ') + 1;
+        if (strtoull(at + 65, NULL, 10) < SUM_LARGE) continue;
+        FileId id;
+        const char *path = arena_printf(&c->arena, "%s/%.*s", entry, (int)strcspn(name, "\n"), name);
+        if (file_id(path, &id)) sum_remember(c->cache, path, &id, true, arena_strndup(&c->arena, at, 64));
+    }
 }
 
 static void make_room(const Cache *c, const char *own);
@@ -141,7 +157,7 @@ static void sync_dir(const char *dir)
 bool cache_put(Cache *c, const CacheSlot *s, const char *from)
 {
     if (!s->path) return false;
-    Copy copy = { .from = from };
+    Copy copy = { .cache = c, .from = from };
     const char *temp = arena_printf(&copy.arena, "%s.tmp", s->path);
     copy.to = temp;
     buf_puts(&copy.manifest, MAGIC);
@@ -153,6 +169,7 @@ bool cache_put(Cache *c, const CacheSlot *s, const char *from)
     ok = ok && file_remove_tree(s->path) && !rename(temp, s->path);
     if (ok) sync_dir(c->dir);
     else file_remove_tree(temp);
+    if (ok) remember_sums(&copy, s->path);
     copy_end(&copy);
     if (ok) make_room(c, s->name);
     return ok;
@@ -183,9 +200,8 @@ static bool get_files(Copy *c, const char *text)
 
 bool cache_get(Cache *c, const CacheSlot *s, const char *to)
 {
-    Copy copy = { .from = s->path, .to = to };
+    Copy copy = { .cache = c, .from = s->path, .to = to, .out = true };
     Mapped manifest = { 0 };
-    (void)c;
     if (!s->path || !file_exists(s->path)) return false;
     const char *path = arena_printf(&copy.arena, "%s/MANIFEST", s->path);
     bool ok = file_make_dirs(&copy.diag, to) && file_map(&copy.diag, path, &manifest) && manifest.data

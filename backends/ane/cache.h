@@ -32,7 +32,9 @@ typedef struct {
 /* A name for the program of this key that no other user has, in this process or another. */
 CacheSlot cache_slot(Cache *c, Arena *a, const char *key);
 void cache_leave(CacheSlot *s);
-/* Copies the entry's files to the new folder `to`; false: there is no whole one (any more). */
+/* Puts the entry's files into the new folder `to`, large ones as links to the entry's, which nobody may
+ * write into; false: there is no whole one (any more). A large file that is as it was when its sum was
+ * taken (sums.h) is not read. */
 bool cache_get(Cache *c, const CacheSlot *s, const char *to);
 /* Stores what the folder holds as the slot's entry, and makes room. False: not stored. */
 bool cache_put(Cache *c, const CacheSlot *s, const char *from);

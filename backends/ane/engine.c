@@ -74,7 +74,7 @@ static Id weights_new(Objc *o, Arena *a, const EngineWeight *w, int n)
     Id *path = NEW_ARRAY(a, n + 1, Id), *entry = NEW_ARRAY(a, n + 1, Id);
     Id name[2] = { string_new(o, "offset"), string_new(o, "data") };
     for (int i = 0; i < n; i++) {
-        Id value[2] = { number_new(o, 0), data_new(o, w[i].data, w[i].size) };
+        Id value[2] = { number_new(o, 0), data_view(o, w[i].data, w[i].size) };
         path[i] = string_new(o, w[i].path);
         entry[i] = dict_new(o, name, value, 2);
         objc_drop(o, &value[0]);

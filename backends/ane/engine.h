@@ -26,7 +26,7 @@ typedef struct {
     size_t size;
 } EngineWeight;
 
-/* A model in memory from MIL text and its weights; NULL: refused. */
+/* A model in memory from MIL text and its weights, whose bytes must outlive it; NULL: refused. */
 Id engine_model_new(Engine *e, Arena *a, const char *text, size_t len, const EngineWeight *w, int nw,
                     Trouble *why);
 /* The folder where the compiler looks for model.mil and weights; NULL: the model has no name. */

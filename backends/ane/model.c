@@ -166,7 +166,8 @@ typedef struct {
     AneModel *model;
     Arena *arena;         /* of the attempt */
     const char *work;     /* a folder of its own */
-    const char *own;      /* the program as it was given: work/own/model.mil */
+    const char *own;      /* the program as it was given: work/own/model.mil, */
+    Module *unwritten;    /* which is still to be written; NULL: it is there */
     const char *key;      /* of program, chip and system */
     Form form[MAX_FORMS];
     int nform;
@@ -174,15 +175,6 @@ typedef struct {
     bool world;           /* what failed is not the program's fault: no other form would help */
     Diag *diag;
 } Attempt;
-
-typedef struct {
-    Arena *arena;
-    const char *dir;
-    EngineWeight weight[256];
-    Mapped map[256];
-    int n;
-    Diag diag;
-} Weights;
 
 /* Every file of the program but its text is a weight file. */
 static bool add_weight(void *ctx, const char *rel)
@@ -197,18 +189,23 @@ static bool add_weight(void *ctx, const char *rel)
     return true;
 }
 
-Id ane_folder_model(Engine *e, Arena *a, const char *dir, Trouble *why)
+void ane_weights_free(Weights *w)
+{
+    for (int i = 0; i < w->n; i++) file_unmap(&w->map[i]);
+    w->n = 0;
+}
+
+Id ane_folder_model(Engine *e, Arena *a, const char *dir, Weights *w, Trouble *why)
 {
     Id id = NULL;
     Mapped text = { 0 };
-    Weights *w = NEW(a, Weights);
     *w = (Weights){ .arena = a, .dir = dir, .diag = { .quiet = true } };
     bool ok = file_map(&w->diag, arena_printf(a, "%s/model.mil", dir), &text)
               && file_walk(dir, add_weight, w);
     *why = (Trouble){ .text = "its files cannot be read, or are too many" };
     if (ok) id = engine_model_new(e, a, (const char *)text.data, text.size, w->weight, w->n, why);
     file_unmap(&text);
-    for (int i = 0; i < w->n; i++) file_unmap(&w->map[i]);
+    if (!id) ane_weights_free(w);
     diag_free(&w->diag);
     return id;
 }
@@ -219,7 +216,8 @@ static bool open_folder(Attempt *t, const char *dir, Trouble *why)
 {
     Engine *e = t->ane->engine;
     AneModel *m = t->model;
-    m->id = ane_folder_model(e, t->arena, dir, why);
+    if (!m->weights) m->weights = NEW(&m->arena, Weights);
+    m->id = ane_folder_model(e, t->arena, dir, m->weights, why);
     m->dir = m->id ? engine_model_dir(e, &m->arena, m->id) : NULL;
     if (!m->dir) return false;
     if (file_remove_tree(m->dir) && !rename(dir, m->dir)) return true;
@@ -231,6 +229,7 @@ static void close_folder(AneModel *m)
 {
     unload(m);
     objc_drop(m->ane->engine->objc, &m->id);
+    if (m->weights) ane_weights_free(m->weights);
     if (m->dir) file_remove_tree(m->dir);
     m->dir = NULL;
 }
@@ -290,11 +289,24 @@ static bool compile(Attempt *t, const Form *f, Trouble *why)
     return ok || refuse(t, f, trouble_text(t->arena, why));
 }
 
+/* Puts the program as it is into the work folder. */
+static bool write_own(Attempt *t)
+{
+    Diag *d = t->diag;
+    Module *m = t->unwritten;
+    t->unwritten = NULL;
+    if (!m) return true;
+    if (!file_make_dirs(d, file_dir(t->arena, t->own)) || !mil_save(m, d, t->own)) return false;
+    return ane_weights_stayed(m) || diag_fail(d, "the weights were written to while the program was compiled");
+}
+
 static bool from_scratch(Attempt *t, const Form *f)
 {
     AneModel *m = t->model;
     Trouble why;
     Diag d = { .quiet = true };
+    t->world = !write_own(t);
+    if (t->world) return false;
     const char *dir = arena_printf(t->arena, "%s/form", t->work);
     const char *path = arena_printf(t->arena, "%s/model.mil", dir);
     bool ok = file_remove_tree(dir) && file_make_dirs(&d, dir)
@@ -392,7 +404,7 @@ static bool add_file(void *ctx, const char *rel)
     return true;
 }
 
-/* Puts the program as it is into the work folder, which gives it its key. */
+/* A work folder, and the program's key. */
 static bool stage(Attempt *t, Module *m)
 {
     const char *temp = getenv("TMPDIR");
@@ -400,12 +412,15 @@ static bool stage(Attempt *t, Module *m)
     const Engine *e = t->ane->engine;
     t->work = mkdtemp(work);
     if (!t->work) return fail(t, "no temporary folder can be made", temp && *temp ? temp : "/tmp");
-    Digest g = { .sha = sha256_start(), .dir = arena_printf(t->arena, "%s/own", work), .diag = t->diag };
-    t->own = arena_printf(t->arena, "%s/model.mil", g.dir);
-    if (!file_make_dirs(t->diag, g.dir) || !mil_save(m, t->diag, t->own) || !file_walk(g.dir, add_file, &g))
-        return false;
-    sha256_end(&g.sha, hex);
-    const char *const part[] = { SCHEMA, hex, e->arch, e->build };
+    t->own = arena_printf(t->arena, "%s/own/model.mil", work);
+    t->unwritten = m;
+    const bool whole = !ane_key(&t->ane->cache, m, hex);
+    if (whole) {
+        Digest g = { .sha = sha256_start(), .dir = file_dir(t->arena, t->own), .diag = t->diag };
+        if (!write_own(t) || !file_walk(g.dir, add_file, &g)) return false;
+        sha256_end(&g.sha, hex);
+    }
+    const char *const part[] = { SCHEMA, whole ? "written" : "as it lies", hex, e->arch, e->build };
     t->key = digest_of(t->arena, part, COUNT(part));
     return true;
 }

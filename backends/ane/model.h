@@ -23,6 +23,17 @@ int64_t surface_untouched(const void *base, const Port *p);
 /* ---- loaded programs (model.c) --------------------------------------------------------------------- */
 
 typedef struct Ane Ane;
+
+/* Weight files of a folder, mapped: what the framework's model is given, so that they outlive it. */
+typedef struct {
+    Arena *arena;
+    const char *dir;
+    EngineWeight weight[256];
+    Mapped map[256];
+    int n;
+    Diag diag;
+} Weights;
+
 typedef struct AneModel AneModel;
 struct AneModel {
     AneModel *next;
@@ -32,6 +43,7 @@ struct AneModel {
     int refs, running;
     Id id;
     char *dir;        /* where the framework looks for its files */
+    Weights *weights; /* while it is there; in the arena */
     CacheSlot slot;
     bool loaded;
     uint64_t used;    /* when, by Ane.clock */
@@ -49,8 +61,15 @@ bool ane_model_run(AneModel *model, Arena *a, Id request, Trouble *why);
 void ane_model_end(AneModel *model);
 Engine *ane_engine(const AneModel *model);
 
-/* A model of the framework from a folder with model.mil and weights/..; NULL: refused. */
-Id ane_folder_model(Engine *e, Arena *a, const char *dir, Trouble *why);
+/* The sum of a program whose weights all lie in files, by their remembered sums: nothing is written and
+ * little read. False: some are made, or not there: the program has to be written out to be known. */
+bool ane_key(const Cache *c, Module *m, char hex[65]);
+/* The weight files are still those that were mapped: what was read of them is what they held. */
+bool ane_weights_stayed(const Module *m);
+
+/* A model of the framework from a folder with model.mil and weights/.., which go to w; NULL: refused. */
+Id ane_folder_model(Engine *e, Arena *a, const char *dir, Weights *w, Trouble *why);
+void ane_weights_free(Weights *w);
 
 Ane *ane_new(const BackendOptions *o, Arena *a, const char **why);
 void ane_free(Ane *s);

@@ -117,6 +117,13 @@ Id data_new(Objc *o, const void *p, size_t n)
     return made(o->CFDataCreate(NULL, p, (long)n), "data");
 }
 
+Id data_view(Objc *o, const void *p, size_t n)
+{
+    Id nobody; /* frees it: the symbol is a variable that holds the allocator */
+    memcpy(&nobody, o->kCFAllocatorNull, sizeof nobody);
+    return made(n ? o->CFDataCreateWithBytesNoCopy(NULL, p, (long)n, nobody) : o->CFDataCreate(NULL, p, 0), "data");
+}
+
 Id array_new(Objc *o, const Id *v, size_t n)
 {
     const void **item = calloc(n + 1, sizeof *item);

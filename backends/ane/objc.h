@@ -49,6 +49,7 @@ void objc_drop(Objc *o, Id *object); /* releases unless NULL, and clears */
 Id string_new(Objc *o, const char *utf8);
 Id number_new(Objc *o, int64_t v);
 Id data_new(Objc *o, const void *p, size_t n);
+Id data_view(Objc *o, const void *p, size_t n); /* of memory that must outlive it */
 Id array_new(Objc *o, const Id *v, size_t n);
 Id dict_new(Objc *o, const Id *key, const Id *value, size_t n);
 

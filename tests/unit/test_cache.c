@@ -1,5 +1,6 @@
 /* test_cache.c -- entries of the cache: whole or absent, whatever happened while they were written. */
 #include "../../backends/ane/cache.h"
+#include "../../backends/ane/sums.h"
 #include "standin.h"
 
 #include <sys/resource.h>
@@ -122,6 +123,48 @@ static void test_corrupt(void **state)
         assert_false(file_exists(s.path));
     }
     cache_leave(&s);
+}
+
+/* A remembered sum is taken for what it says, until anything of the file differs. */
+static void test_sums(void **state)
+{
+    const char *path = arena_printf(&bench.arena, "%s/large", bench.from);
+    char right[65], hex[65], wrong[65];
+    FileId id;
+    Mapped m;
+    Diag d = { 0 };
+    (void)state;
+    memset(wrong, 'a', 64);
+    wrong[64] = 0;
+    char *bytes = calloc(1, SUM_LARGE + 1);
+    assert_true(file_write_all(&d, path, bytes, SUM_LARGE + 1));
+    assert_true(file_map(&d, path, &m) && file_id(path, &id));
+    sum_file(&bench.cache, path, false, &m, right);
+    sum_remember(&bench.cache, path, &id, false, wrong); /* too new: it could be written again at this time */
+    sum_file(&bench.cache, path, false, &m, hex);
+    assert_string_equal(hex, right);
+    sum_remember(&bench.cache, path, &id, true, wrong);
+    sum_file(&bench.cache, path, true, &m, hex);
+    assert_string_equal(hex, wrong); /* not read */
+    m.id.written++;
+    sum_file(&bench.cache, path, true, &m, hex);
+    assert_string_equal(hex, right);
+    file_unmap(&m);
+    CacheSlot s = cache_slot(&bench.cache, &bench.arena, "large"); /* an entry's is linked, not copied */
+    assert_true(cache_put(&bench.cache, &s, bench.from));
+    const char *to = arena_printf(&bench.arena, "%s.to", bench.from);
+    assert_true(cache_get(&bench.cache, &s, to));
+    FileId a, b;
+    assert_true(file_id(arena_printf(&bench.arena, "%s/large", s.path), &a));
+    assert_true(file_id(arena_printf(&bench.arena, "%s/large", to), &b));
+    assert_true(a.inode == b.inode);
+    assert_true(file_remove_tree(to) && cache_get(&bench.cache, &s, to) && file_remove_tree(to));
+    bytes[0] = 1;
+    assert_true(file_write_all(&d, arena_printf(&bench.arena, "%s/large", s.path), bytes, SUM_LARGE + 1));
+    assert_false(cache_get(&bench.cache, &s, to)); /* corrupt */
+    cache_leave(&s);
+    free(bytes);
+    assert_true(file_remove_tree(path));
 }
 
 static void test_limit(void **state)
@@ -249,6 +292,7 @@ int main(void)
         TEST(test_put_get), TEST(test_corrupt), TEST(test_limit), TEST(test_notes),
         TEST(test_full_disk), TEST(test_no_cache),
 #if HAVE_TRACE
+        TEST(test_sums),
         TEST(test_killed),
 #endif
     };

@@ -63,7 +63,7 @@ void *expect_or_nil(const void *o, const Class *c, const char *where);
 
 typedef struct { Object object; char *text; } String;
 typedef struct { Object object; int64_t value; } Number;
-typedef struct { Object object; unsigned char *bytes; size_t size; } Data;
+typedef struct { Object object; unsigned char *bytes; size_t size; bool lent; } Data;
 typedef struct { Object object; size_t count; Id *item; } Array;
 typedef struct { Object object; size_t count; Id *key, *value; } Dict;
 typedef struct { Object object; char *text; long code; } Error;

@@ -7,7 +7,10 @@
 enum { UTF8 = 0x08000100, NUMBER_INT32 = 3, NUMBER_INT64 = 4 };
 
 static void destroy_string(Id o) { free(((String *)o)->text); }
-static void destroy_data(Id o) { free(((Data *)o)->bytes); }
+static void destroy_data(Id o)
+{
+    if (!((Data *)o)->lent) free(((Data *)o)->bytes);
+}
 static void destroy_error(Id o) { free(((Error *)o)->text); }
 
 static void destroy_array(Id o)
@@ -108,6 +111,10 @@ EXPORT const long kCFTypeArrayCallBacks[5], kCFTypeDictionaryKeyCallBacks[6],
 const long kCFTypeArrayCallBacks[5], kCFTypeDictionaryKeyCallBacks[6],
     kCFTypeDictionaryValueCallBacks[5];
 
+static Object no_allocator;
+EXPORT Object *const kCFAllocatorNull;
+Object *const kCFAllocatorNull = &no_allocator;
+
 #define EXPORTED(ret, name, args) \
     EXPORT ret name args;         \
     EXPORT ret name args
@@ -178,6 +185,18 @@ EXPORTED(Id, CFDataCreate, (Id allocator, const uint8_t *p, long n))
     Data *d = object_new(&data_class);
     d->bytes = copy(p, (size_t)n);
     d->size = (size_t)n;
+    return &d->object;
+}
+
+/* The bytes stay the caller's: no other deallocator is known here. */
+EXPORTED(Id, CFDataCreateWithBytesNoCopy, (Id allocator, const uint8_t *p, long n, Id deallocator))
+{
+    if (allocator || n < 0 || (n && !p) || deallocator != kCFAllocatorNull)
+        standin_abort("CFDataCreateWithBytesNoCopy: wrong arguments");
+    Data *d = object_new(&data_class);
+    d->bytes = (unsigned char *)(uintptr_t)p;
+    d->size = (size_t)n;
+    d->lent = true;
     return &d->object;
 }
 
