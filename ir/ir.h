@@ -361,6 +361,7 @@ int value_ints(const Value *v, int64_t out[MAX_RANK * 2]); /* count, or -1 when 
 /* Every use of `from` in f (arguments, nested blocks, results) becomes `to`; the number of uses. */
 int func_replace_uses(Func *f, Value *from, Value *to);
 int func_count_uses(const Func *f, const Value *v);
+bool is_result(const Func *f, const Value *v);            /* one of the values that f returns */
 /* Visits every op of f in order, nested blocks after their owner. fn may unlink the op it is given. */
 typedef bool OpVisitor(void *ctx, Op *op);                /* false stops the walk */
 bool func_walk(Func *f, OpVisitor *fn, void *ctx);

@@ -92,6 +92,13 @@ int value_ints(const Value *v, int64_t out[MAX_RANK * 2])
     return (int)t.count;
 }
 
+bool is_result(const Func *f, const Value *v)
+{
+    for (int i = 0; i < f->body->nresult; i++)
+        if (f->body->result[i] == v) return true;
+    return false;
+}
+
 /* ---- walking ----------------------------------------------------------------------------------------- */
 
 static bool block_walk(Block *b, OpVisitor *fn, void *ctx)

@@ -37,7 +37,7 @@ static void put_intro(Buf *out)
                   "hold, `?` nothing\n"
                   "known. `generic` takes the strongest of them. A pass takes the way out where the rule stands as reported or "
                   "better; `*`: where\n"
-                  "it is contradicted too, because that costs little; `**`: only where a profile measured it.\n");
+                  "it is contradicted too, because that costs little; `**`: only where a profile measured it. `no pass`: the user has to, and why.\n");
 }
 
 static void put_targets(Buf *out)
@@ -59,9 +59,9 @@ static void put_pass(Buf *out, const Rule *r)
 {
     static const char *const mark[] = { [HEAL_NEVER] = "", [HEAL_HOLDS] = "", [HEAL_DOUBT] = " *", [HEAL_PROFILE] = " **" };
     Buf cell = { 0 };
-    buf_printf(&cell, "%s%s%s%s%s", r->way_out, r->pass ? " (`" : "", r->pass ? r->pass : "", r->pass ? "`" : "",
-               r->pass ? mark[r->heal] : "");
-    if (r->pass) buf_putc(&cell, ')');
+    buf_puts(&cell, r->way_out);
+    if (r->pass) buf_printf(&cell, " (`%s`%s)", r->pass, mark[r->heal]);
+    else buf_printf(&cell, " (no pass: %s)", r->left);
     put_cell(out, cell.s);
     buf_free(&cell);
 }

@@ -61,6 +61,7 @@ static cJSON *rule_json(const Rule *r, const RuleSet *rs)
     add_text(o, "happens", r->happens);
     add_text(o, "way_out", r->way_out);
     add_text(o, "pass", r->pass);
+    add_text(o, "no_pass", r->left);
     add_text(o, "evidence", r->evidence);
     add_text(o, "against", r->against);
     cJSON_AddBoolToObject(o, "verified_on_a_device", false);
@@ -107,6 +108,7 @@ static void explain_rule(Buf *out, const Rule *r, const RuleSet *rs)
     put_field(out, "effect", effect_names[r->effect]);
     put_field(out, "happens", r->happens);
     put_field(out, "way out", r->way_out);
+    put_field(out, "no pass", r->left);
     if (r->pass) buf_printf(out, "  %-12s %s, %s\n", "pass", r->pass, healed[r->heal]);
     if (rs) {
         buf_printf(out, "  %-12s %s%s\n", rs->target->name,

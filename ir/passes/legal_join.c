@@ -1,6 +1,6 @@
 /* legal_join.c -- tile, stack, split and concat in statements that an engine takes and that do not
- * spoil it. */
-#include "legal.h"
+ * spoil it, and concat of many values in groups. */
+#include "legal_shape.h"
 
 /* ---- joining ---------------------------------------------------------------------------------------- */
 
@@ -119,4 +119,34 @@ int pass_join(Module *m, const PassOptions *o, Diag *d)
 {
     const int n = legal_rewrite_all(m, o, d, join), k = n < 0 ? n : legal_rewrite(m, o, d, parts_joined);
     return k < 0 ? k : n + k;
+}
+
+/* ---- many values ------------------------------------------------------------------------------------ */
+
+static Value *concat_in_groups(const Legal *l, Builder *b, Op *op)
+{
+    enum { MOST = 1024 };
+    const Arg *values = op->kind == OP_concat ? op_find_arg(op, "values") : NULL;
+    const int64_t most = rule_limit(l->rules, LIMIT_fan_in) - 1;
+    const Shape *out = shape_of_value(op->out[0]);
+    if (!values || !out || most < 2 || values->count <= most || values->count > MOST) return NULL;
+    const int axis = axis_of(op, "axis", 0, out->rank);
+    if (axis < 0 || flag_of(op, "interleave") || !rule_heals(l->rules, RULE_fan_in)) return NULL;
+    Value *part[MOST];
+    int64_t n = values->count;
+    for (int64_t i = 0; i < n; i++) part[i] = values->val[i];
+    while (n > most) {
+        const int64_t groups = piece_count(n, most);
+        for (int64_t i = 0, from; i < groups; i++) {
+            const int64_t size = piece_size(n, groups, i, &from);
+            part[i] = size > 1 ? make_concat(b, part + from, (int)size, axis) : part[from];
+        }
+        n = groups;
+    }
+    return make_concat(b, part, (int)n, axis);
+}
+
+int pass_fan_in(Module *m, const PassOptions *o, Diag *d)
+{
+    return legal_rewrite(m, o, d, concat_in_groups);
 }

@@ -1,9 +1,12 @@
 /* legal_results.c -- results that are computed: a constant that is returned as it is, or an
- * identity that is all a function returns, goes through add(x, 0).
+ * identity that is all a function returns, goes through add(x, 0). So does what stands between two
+ * statements that a profile says must not follow each other.
  *
  * A result keeps its name. So does an input, and one that is returned as it is stays: the check
  * says so. */
 #include "legal.h"
+
+#include <string.h>
 
 static bool can_add(const Value *v)
 {
@@ -59,9 +62,35 @@ static int of_function(Legal *l)
     return changes;
 }
 
+/* ---- a statement between ------------------------------------------------------------------------ */
+
+static bool is_conv_or_norm(const Op *op)
+{
+    return op->kind != OP_NONE && (!strcmp(ops[op->kind].family, "conv") || !strcmp(ops[op->kind].family, "norm"));
+}
+
+/* The statement with a sum behind it: a slice of an input before a convolution, a product as a row
+ * at the end. */
+static Value *followed(const Legal *l, Builder *b, Op *op)
+{
+    Value *x = op_value(op, "x");
+    const Block *body = l->func->body;
+    bool between = false;
+    if (!can_add(op->out[0])) return NULL;
+    if ((op->kind == OP_slice_by_index || op->kind == OP_slice_by_size) && !x->def && !x->lit)
+        between = rule_heals(l->rules, RULE_slice_input) && used_by(l->func, op->out[0], is_conv_or_norm);
+    if (op->kind == OP_reshape && body->nresult == 1 && body->result[0] == op->out[0])
+        between = rule_heals(l->rules, RULE_matmul_reshape) && x->def && x->def->kind == OP_matmul;
+    if (!between) return NULL;
+    Arg arg[MAX_PARAM];
+    const int n = args_with(op, arg, op->narg, "x", &x);
+    return add_zero(b, build_op(b, op->name, op->name, arg, n)->out[0]);
+}
+
 int pass_results(Module *m, const PassOptions *o, Diag *d)
 {
     Legal l = { .m = m, .options = o, .rules = o->rules, .diag = d };
     for (l.func = m->first; l.func; l.func = l.func->next) l.changes += of_function(&l);
-    return l.changes;
+    const int n = legal_rewrite(m, o, d, followed);
+    return n < 0 ? n : n + l.changes;
 }

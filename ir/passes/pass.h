@@ -17,7 +17,6 @@ void replace_op(Op *op, Value *with);
 /* Computes a statement whose arguments are small constants; its results become constants, which also go
  * to with[0..nout) unless that is NULL. False: it stays. */
 bool fold_op(Module *m, Op *op, Diag *d, Value **with);
-bool is_result(const Func *f, const Value *v);
 /* Lays the same elements out anew; the last one of a row of them decides. */
 bool is_relabel(const Op *op);
 /* The literal in another float type, without reading weights: a small one converted (with a warning

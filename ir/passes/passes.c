@@ -77,13 +77,6 @@ void replace_op(Op *op, Value *with)
     op_unlink(op);
 }
 
-bool is_result(const Func *f, const Value *v)
-{
-    for (int i = 0; i < f->body->nresult; i++)
-        if (f->body->result[i] == v) return true;
-    return false;
-}
-
 const char *op_const_string(const Op *op, const char *arg)
 {
     const Value *v = op_value(op, arg);

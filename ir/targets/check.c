@@ -20,7 +20,9 @@ static void explain(const RuleCheck *c, const RuleBreak *b)
               "on the engine: %s; %s for %s%s, anec --explain %s has the evidence", r->happens,
               standing_names[b->standing], target,
               c->rules->profiled[c->rule] ? " in the profile" : "", r->name);
-    if (c->rules->doubts && rule_heals(c->rules, c->rule))
+    if (b->left)
+        diag_note(c->diag, (Loc){ 0 }, "the way out: %s; no pass takes it: %s", r->way_out, b->left);
+    else if (c->rules->doubts && rule_heals(c->rules, c->rule))
         diag_note(c->diag, (Loc){ 0 }, "the way out: %s; anec --target %s takes it (pass %s)",
                   r->way_out, target, r->pass);
     else diag_note(c->diag, (Loc){ 0 }, "the way out: %s", r->way_out);
@@ -55,7 +57,8 @@ static void broken(RuleCheck *c, Standing s, Loc loc, const char *fmt, va_list a
                     .func = c->func,
                     .op = c->op,
                     .loc = loc,
-                    .message = arena_vprintf(c->scratch, fmt, ap) };
+                    .message = arena_vprintf(c->scratch, fmt, ap),
+                    .left = c->left ? c->left : rules[c->rule].left };
     if (c->sink) c->sink(c->ctx, &b);
     else report(c, &b);
 }

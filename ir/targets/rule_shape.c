@@ -67,11 +67,16 @@ static void check_extent(RuleCheck *c, const Value *v, Loc loc)
 /* Inputs are looked at with the first statement, so that each is said once. */
 static void each_value(RuleCheck *c, void (*check)(RuleCheck *, const Value *, Loc))
 {
+    static const char interface[] = "inputs and results keep their shape";
     const Block *b = c->func->body;
+    c->left = interface;
     if (c->op == b->first)
         for (int i = 0; i < b->nparam; i++) check(c, b->param[i], b->param[i]->loc);
-    if (!is_computed(c->op)) return;
-    for (int i = 0; i < c->op->nout; i++) check(c, c->op->out[i], c->op->loc);
+    for (int i = 0; i < c->op->nout && is_computed(c->op); i++) {
+        c->left = is_result(c->func, c->op->out[i]) ? interface : NULL;
+        check(c, c->op->out[i], c->op->loc);
+    }
+    c->left = NULL;
 }
 
 void rule_extent(RuleCheck *c)

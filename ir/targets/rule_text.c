@@ -71,21 +71,30 @@ bool rule_name_taken(const char *name)
     return false;
 }
 
+/* By these the caller binds them. */
+static const char interface_names[] = "inputs and results keep their names; rename it where it is written";
+
 static bool visit_names(void *ctx, Op *op)
 {
     RuleCheck *c = ctx;
-    for (int i = 0; i < op->nout; i++)
-        if (rule_name_taken(op->out[i]->name))
-            rule_broken(c, op->loc, "a value is called %s", op->out[i]->name);
+    for (int i = 0; i < op->nout; i++) {
+        if (!rule_name_taken(op->out[i]->name)) continue;
+        c->left = is_result(c->func, op->out[i]) ? interface_names : NULL;
+        rule_broken(c, op->loc, "a %s is called %s", c->left ? "result" : "value",
+                    op->out[i]->name);
+    }
+    c->left = NULL;
     return true;
 }
 
 void rule_names(RuleCheck *c)
 {
+    c->left = interface_names;
     for (int i = 0; i < c->func->body->nparam; i++)
         if (rule_name_taken(c->func->body->param[i]->name))
             rule_broken(c, c->func->body->param[i]->loc, "an input is called %s",
                         c->func->body->param[i]->name);
+    c->left = NULL;
     func_walk(c->func, visit_names, c);
 }
 

@@ -31,7 +31,8 @@ const Rule rules[RULE_COUNT] = {
                     .ops = list,                                                                   \
                     .check = c,                                                                    \
                     .heal = HEAL_##h,                                                              \
-                    .pass = p,                                                                     \
+                    .pass = HEAL_##h == HEAL_NEVER ? NULL : p,                                     \
+                    .left = HEAL_##h == HEAL_NEVER ? p : NULL,                                     \
                     .says = say,                                                                   \
                     .happens = hap,                                                                \
                     .way_out = way,                                                                \

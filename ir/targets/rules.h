@@ -36,7 +36,7 @@ extern const char *const effect_names[FX_COUNT]; /* "refused", .. as -W groups a
 
 /* When the pass that a rule names takes its way out. */
 typedef enum {
-    HEAL_NEVER,  /* there is none: the user has to */
+    HEAL_NEVER,  /* there is none: the user has to, and `left` says why */
     HEAL_HOLDS,  /* where the rule stands as reported or better */
     HEAL_DOUBT,  /* where it is contradicted too: the way out costs little */
     HEAL_PROFILE /* only where a profile measured it: the way out costs much, and reports disagree
@@ -63,7 +63,8 @@ typedef struct {
     const char *ops;            /* ON_OP: names between blanks: " conv conv_transpose "; "*": all */
     void (*check)(RuleCheck *); /* NULL for ON_RUN */
     Heal heal;
-    const char *pass;    /* that takes the way out, or NULL */
+    const char *pass;    /* that takes the way out, or NULL: */
+    const char *left;    /* why none does */
     const char *says;    /* the rule as a sentence */
     const char *happens; /* on the engine */
     const char *way_out;
@@ -179,6 +180,7 @@ typedef struct {
     const Op *op;     /* or NULL */
     Loc loc;
     const char *message; /* valid during the call */
+    const char *left;    /* why no pass takes the way out here, or NULL */
 } RuleBreak;
 
 typedef void RuleSink(void *ctx, const RuleBreak *b);
@@ -194,6 +196,7 @@ struct RuleCheck {
     RuleSink *sink;
     void *ctx;
     const Func **said; /* by rule: the function in which its warning was said last */
+    const char *left; /* of the next break: why the pass leaves this one; a check sets and clears it */
     int errors, broken;
 };
 

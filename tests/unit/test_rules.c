@@ -192,7 +192,9 @@ static void tables_are_sound(void **state)
         for (int k = 0; k < pass_count; k++) pass = pass || !strcmp(passes[k].name, rules[i].pass);
         if (!pass)
             fail_msg("rule %s names the pass %s, which there is not", rules[i].name, rules[i].pass);
+        /* a way out is taken by a pass, or the table says why none takes it */
         assert_true((rules[i].heal == HEAL_NEVER) == (rules[i].pass == NULL));
+        assert_true((rules[i].pass == NULL) == (rules[i].left != NULL && rules[i].left[0] != 0));
         assert_true(rules[i].evidence[0] && rules[i].happens[0] && rules[i].way_out[0]);
         assert_true((strchr(rules[i].standing, 'c') == NULL) || rules[i].against[0]);
     }
