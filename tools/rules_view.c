@@ -198,6 +198,10 @@ static void add_break(void *ctx, const RuleBreak *b)
     int line, col;
     add_text(o, "level", b->level == LEVEL_ERROR ? "error" : "warning");
     add_text(o, "message", b->message);
+    if (b->left && b->rule->pass) { /* there is one, and it leaves this */
+        cJSON_DeleteItemFromObject(o, "pass");
+        add_text(o, "no_pass", b->left);
+    }
     cJSON_DeleteItemFromObject(o, "standing");
     add_text(o, "standing", standing_names[b->standing]);
     if (b->func) add_text(o, "function", b->func->name);

@@ -2,7 +2,8 @@
  * own machine: products of another rank than 3, operands that are one wide. */
 #include "legal.h"
 
-/* ---- products of three axes ---------------------------------------------------------------------- */
+/* ---- products of three axes
+ * ---------------------------------------------------------------------- */
 
 /* The leading axes as one. */
 static Value *as_three(Builder *b, Value *x)
@@ -27,7 +28,8 @@ static Value *matmul_of_three(Builder *b, const Op *op)
     return make_shape(b, r, out);
 }
 
-/* ---- operands that are one wide ------------------------------------------------------------------ */
+/* ---- operands that are one wide
+ * ------------------------------------------------------------------ */
 
 /* One of them is repeated along the axis. */
 static bool repeats(const Shape *x, const Shape *y, int axis)
@@ -61,7 +63,8 @@ static Value *repeated_elsewhere(Builder *b, const Op *op)
     return make_transpose(b, make2(b, op->name, x, y), out->rank, perm);
 }
 
-/* ---- the pass ------------------------------------------------------------------------------------ */
+/* ---- the pass
+ * ------------------------------------------------------------------------------------ */
 
 static Value *doubted(const Legal *l, Builder *b, Op *op)
 {
