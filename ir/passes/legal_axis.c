@@ -36,17 +36,6 @@ static bool topk_of_more(Builder *b, const Op *op, Value *x, int axis, int64_t k
     return true;
 }
 
-/* 0, 1 .. n - 1 along one axis of a tensor that is 1 wide along the others. */
-static Value *places(Builder *b, DType t, int rank, int axis, int64_t n)
-{
-    Shape s = { .rank = rank };
-    for (int i = 0; i < rank; i++) s.dim[i] = i == axis ? n : 1;
-    const Type *type = type_tensor(&b->m->arena, t, s);
-    Tensor all = tensor_view(t, &s, arena_alloc(&b->m->arena, type_bytes(type) + 1));
-    for (int64_t i = 0; i < n; i++) tensor_set_float(&all, (size_t)i, (double)i);
-    return build_const(b, "places", const_data(&b->m->arena, type, all.data));
-}
-
 /* The largest, its place, and again without it: k times. Of equals the first comes first in both. A
  * place is told from others as fp16. An entry that is -inf itself may be taken twice. */
 static bool topk_by_reductions(Builder *b, const Op *op, Value *x, int axis, int64_t k, Value **out)
@@ -59,7 +48,8 @@ static bool topk_by_reductions(Builder *b, const Op *op, Value *x, int axis, int
     const bool up = flag_of(op, "ascending");
     const int64_t at = axis;
     Value *axes = build_ints(b, 1, &at), *one = build_int(b, axis), *keep = build_bool(b, true);
-    Value *all = places(b, t, s->rank, axis, s->dim[axis]), *least = make_number(b, x, -INFINITY);
+    Value *all = make_counting(b, t, s->rank, axis, s->dim[axis]),
+          *least = make_number(b, x, -INFINITY);
     if (up) x = make_with(b, "mul", x, -1);
     for (int64_t i = 0; i < k; i++) {
         value[i] = build(b, "largest", "reduce_max", "x", x, "axes", axes, "keep_dims", keep, NULL);

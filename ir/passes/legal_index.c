@@ -41,8 +41,7 @@ static Value *uncast(Builder *b, Value *v, int64_t n)
     return make2(b, "mul", make1(b, "floor", make1(b, "abs", from)), make1(b, "sign", from));
 }
 
-/* 0, 1 .. n - 1 along one axis of a tensor that is 1 wide along the others. */
-static Value *counting(Builder *b, DType t, int rank, int axis, int64_t n)
+Value *make_counting(Builder *b, DType t, int rank, int axis, int64_t n)
 {
     Shape s = { .rank = rank };
     for (int i = 0; i < rank; i++) s.dim[i] = i == axis ? n : 1;
@@ -67,7 +66,7 @@ Value *one_hot_by_equal(const Legal *l, Builder *b, Op *op)
     s.dim[axis] = 1;
     indices = make_shape(b, uncast(b, indices, out->dim[axis]), &s);
     Value *hot =
-        make2(b, "equal", indices, counting(b, indices->type->dtype, s.rank, axis, out->dim[axis]));
+        make2(b, "equal", indices, make_counting(b, indices->type->dtype, s.rank, axis, out->dim[axis]));
     return make_select(b, hot, on ? on : one_element(b, t, 1), off ? off : one_element(b, t, 0));
 }
 

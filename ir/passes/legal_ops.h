@@ -36,6 +36,8 @@ Value *blocks_by_transpose(const Legal *l, Builder *b, Op *op);
 /* legal_recurrent.c: of lstm, gru and rnn */
 bool unroll(const Legal *l, Builder *b, Op *op, Value **out);
 
+/* 0, 1 .. n - 1 along one axis of a tensor that is 1 wide along the others. */
+Value *make_counting(Builder *b, DType t, int rank, int axis, int64_t n);
 /* The sum of c[i] * x^i, n of them. */
 Value *make_polynomial(Builder *b, Value *x, int n, const double *c);
 

@@ -4,9 +4,7 @@
  *
  * A result keeps its name. So does an input, and one that is returned as it is stays: the check
  * says so. */
-#include "legal.h"
-
-#include <string.h>
+#include "legal_shape.h"
 
 static bool can_add(const Value *v)
 {
@@ -66,7 +64,7 @@ static int of_function(Legal *l)
 
 static bool is_conv_or_norm(const Op *op)
 {
-    return op->kind != OP_NONE && (!strcmp(ops[op->kind].family, "conv") || !strcmp(ops[op->kind].family, "norm"));
+    return is_family(op, "conv") || is_family(op, "norm");
 }
 
 /* The statement with a sum behind it: a slice of an input before a convolution, a product as a row
