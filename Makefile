@@ -62,7 +62,7 @@ COMPILE = $(CC) $(STD) $(CFLAGS) -ffp-contract=off -fno-math-errno -fPIC -pthrea
 # Sources are found: a new file in one of these folders is compiled and linked. tools/ane*.c are
 # programs; what else is in tools is shared by them.
 
-DIRS := base ir ir/ops ir/mil ir/passes ir/targets frontend backends $(patsubst %/,%,$(wildcard backends/*/))
+DIRS := base ir ir/ops ir/mil ir/passes ir/targets frontend backends api $(patsubst %/,%,$(wildcard backends/*/))
 GEN := $(BUILD)/gen
 SRC := $(foreach d,$(DIRS),$(wildcard $(d)/*.c))
 RE := $(foreach d,$(DIRS),$(wildcard $(d)/*.re))
@@ -73,6 +73,8 @@ OBJ := $(SRC:%.c=$(BUILD)/%.o) $(GENERATED:.c=.o) $(if $(CROSS),$(BUILD)/.tools/
 
 PROGRAM_SRC := $(wildcard tools/ane*.c)
 PROGRAMS := $(PROGRAM_SRC:tools/%.c=$(BUILD)/%)
+# anerun is a client of the library: include/anec.h is all that it knows of it (tests/layers.sh).
+CLIENT_OBJ := $(patsubst %,$(BUILD)/tools/%.o,anerun given times trace watch main options help progress)
 SHARED_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(PROGRAM_SRC),$(wildcard tools/*.c)))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNITS := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
@@ -152,8 +154,17 @@ $(STANDIN_OBJ): override CFLAGS += -fvisibility=hidden
 $(STANDIN): $(STANDIN_OBJ) $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(STANDIN_OBJ) $(LIB) -Wl,--version-script=backends/sim/standin/exports.map -Wl,-Bsymbolic $(LDLIBS) -o $@
 
-$(PROGRAMS): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)
+$(filter-out $(BUILD)/anerun,$(PROGRAMS)): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(SHARED_OBJ) $(LIB) $(LDLIBS) -o $@
+
+# The archive is linked in, so that the program runs wherever it is copied to, and on a Mac from the
+# cross compiler. anerun-shared has the library as everybody gets it, and of the archive base alone, which
+# knows nothing of compilers: it links if anerun calls nothing else (tests/api.sh runs it).
+$(BUILD)/anerun: $(CLIENT_OBJ) $(LIB)
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(BUILD)/anerun-shared: $(CLIENT_OBJ) $(filter $(BUILD)/base/%,$(OBJ)) $(SHARED)
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # ---- tests ----------------------------------------------------------------------------------------
 # tests/check.sh lists the suites. Unit tests are programs, tests/unit/test_*.c, each linked with the
@@ -180,8 +191,9 @@ san: test-deps
 # The library's threads under the thread sanitizer.
 .PHONY: tsan
 tsan: test-deps
-	@+$(MAKE) BUILD=build-tsan TSAN=1 build-tsan/unit/test_api
+	@+$(MAKE) BUILD=build-tsan TSAN=1 build-tsan/unit/test_api build-tsan/unit/test_library
 	@TSAN_OPTIONS=halt_on_error=1 build-tsan/unit/test_api
+	@TSAN_OPTIONS=halt_on_error=1 build-tsan/unit/test_library
 
 test-deps:
 	@.ci/deps check

@@ -112,8 +112,8 @@ void backend_close(const Backend *b); /* NULL is allowed */
 const Backend *backend_find(const char *name);         /* of those that need no opening; NULL: none */
 const Backend *backend_at(int i);                      /* the backends that need none; NULL: past them */
 const char *backend_opened_at(int i);                  /* names of those that do: "auto", "ane" */
-/* What a backend is that the toolchain knows and this build lacks; NULL for other names. */
-const char *backend_absent(const char *name);
+/* Those that the toolchain knows and this build lacks, and what they are. */
+const char *backend_absent_at(int i, const char **doc); /* their names; NULL: past them */
 
 /* NULL after an error: an op that the backend lacks, weights that are absent. */
 Program *program_new(const Backend *b, Module *m, Func *f, Diag *d);

@@ -37,13 +37,11 @@ const Backend *backend_find(const char *name)
     return NULL;
 }
 
-const char *backend_absent(const char *name)
+const char *backend_absent_at(int i, const char **doc)
 {
-    size_t len = strcspn(name, ":");
-    for (size_t i = 0; i < COUNT(absent); i++)
-        if (strlen(absent[i].name) == len && !memcmp(absent[i].name, name, len))
-            return absent[i].doc;
-    return NULL;
+    if (i >= (int)COUNT(absent)) return NULL;
+    *doc = absent[i].doc;
+    return absent[i].name;
 }
 
 /* ---- auto: the engine, else the processor ----------------------------------------------------------- */

@@ -1,5 +1,6 @@
 #!/bin/sh
-# layers.sh -- checks who includes whom; each line below is a folder and what it may include.
+# layers.sh -- checks who includes whom; each line below is a folder and what it may include. Of tools,
+# what anerun is made of is a folder of its own: it is a client of the library, as others are.
 # usage: layers.sh      from the top folder
 set -u
 awk '
@@ -17,13 +18,19 @@ BEGIN {
     allow("ir/targets", "base ir ir/ops")
     allow("ir/passes", "base ir ir/ops ir/targets ir/mil")
     allow("frontend", "base ir ir/ops ir/mil")
-    allow("backends", "include base ir ir/ops ir/mil ir/targets ir/passes backends/cpu backends/ane backends/sim")
+    allow("include", "")
+    allow("backends", "base ir ir/ops ir/mil ir/targets ir/passes backends/cpu backends/ane backends/sim")
     allow("backends/cpu", "base ir ir/ops backends")
     allow("backends/ane", "base ir ir/ops ir/mil ir/targets backends")
     allow("backends/sim", "base ir ir/ops ir/mil ir/targets backends backends/cpu")
     allow("backends/sim/standin", "base ir ir/mil backends")
     allow("backends/probe", "base ir ir/ops ir/mil ir/targets backends")
-    allow("tools", "base ir ir/ops ir/mil ir/targets ir/passes frontend backends backends/ane backends/probe")
+    allow("api", "include base ir ir/ops ir/mil ir/targets ir/passes frontend backends backends/ane")
+    allow("client", "include base")
+    allow("tools", "client api base ir ir/ops ir/mil ir/targets ir/passes backends backends/probe")
+    n = split("anerun.c anerun.def given.c given.h times.c times.h trace.c trace.h watch.c watch.h main.c main.h " \
+              "options.c options.h help.c progress.c progress.h common.def", part, " ")
+    for (i = 1; i <= n; i++) client["tools/" part[i]] = 1
 }
 # "ir/passes" and "../ops/ops.h": "ir/ops"
 function folder(from, path, n, part, i, k, out) {
@@ -35,10 +42,14 @@ function folder(from, path, n, part, i, k, out) {
     for (i = 1; i <= k; i++) out = out (i > 1 ? "/" : "") at[i]
     return out
 }
-FNR == 1 { from = FILENAME; sub(/\/[^\/]*$/, "", from); files++ }
+function room(dir, path) { return (dir "/" path) in client ? "client" : dir }
+FNR == 1 { dir = FILENAME; sub(/\/[^\/]*$/, "", dir); name = FILENAME; sub(/.*\//, "", name)
+           from = room(dir, name); seen[FILENAME] = 1 }
 /^[ \t]*#[ \t]*include[ \t]*"/ {
     split($0, quoted, "\"")
-    to = folder(from, quoted[2])
+    name = quoted[2]
+    sub(/.*\//, "", name)
+    to = room(folder(dir, quoted[2]), name)
     good = (from, to) in may
     if (good) passed++; else failed++
     if (!known[from]) why = ": its folder has no line in tests/layers.sh"
@@ -46,6 +57,8 @@ FNR == 1 { from = FILENAME; sub(/\/[^\/]*$/, "", from); files++ }
     if (!good) printf "%s:%d: includes %s%s\n", FILENAME, FNR, quoted[2], why
 }
 END {
+    for (f in client)
+        if (!(f in seen)) { printf "%s: is not there any more\n", f; failed++ }
     printf "layers: %d passed, %d failed\n", passed, failed
     exit failed > 0 || !passed
-}' $(find base ir frontend backends tools -name '*.[chy]' -o -name '*.re' -o -name '*.def' | LC_ALL=C sort)
+}' $(find base ir frontend backends api include tools -name '*.[chy]' -o -name '*.re' -o -name '*.def' | LC_ALL=C sort)

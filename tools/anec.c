@@ -66,8 +66,8 @@ static bool json(const Job *j) { return opt(j, ANEC_json)->count > 0; }
 static int put_rules(Job *j)
 {
     const OptValue *explain = opt(j, ANEC_explain);
-    const Model nothing = { .dsl = true }; /* the rules are of the target alone */
-    int code = model_pipeline(&nothing, j->args, j->diag, &j->pipeline);
+    j->model.dsl = true; /* the rules are of the target alone */
+    int code = model_pipeline(&j->model, j->args, j->diag, &j->pipeline);
     if (code) return code;
     const RuleSet *rs = j->pipeline.chip ? &j->pipeline.rules : NULL;
     if (!explain->count) return rules_list(&j->out, j->diag, rs, json(j)) ? EXIT_DONE : diag_exit(j->diag);
@@ -322,6 +322,7 @@ static void put_stdout(Job *j)
 static int run(Args *args, Diag *d, Progress *progress)
 {
     Job job = { .args = args, .diag = d };
+    tool_warnings(d, args);
     int code = run_job(&job);
     progress_clear(progress);
     if (code == EXIT_DONE || (code == EXIT_WRONG && json(&job))) put_stdout(&job);

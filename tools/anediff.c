@@ -120,6 +120,7 @@ static int run_job(Job *j)
 static int run(Args *args, Diag *d, Progress *progress)
 {
     Job job = { .args = args, .diag = d };
+    tool_warnings(d, args);
     int code = run_job(&job);
     progress_clear(progress);
     if (job.out.len) fwrite(job.out.s, 1, job.out.len, stdout);

@@ -406,6 +406,7 @@ static int run_job(Job *j)
 static int run(Args *args, Diag *d, Progress *progress)
 {
     Job job = { .args = args, .diag = d, .progress = progress, .cut = { .row = -1 } };
+    tool_warnings(d, args);
     int code = run_job(&job);
     progress_clear(progress);
     backend_close(job.prober.engine);

@@ -1,10 +1,7 @@
 /* anerun.c -- runs a model on tensors from files and writes or tells what results. */
-#include "../backends/ane/ane.h"
-#include "../backends/ane/cache.h"
-#include "report.h"
-#include "tool.h"
+#include "given.h"
+#include "times.h"
 #include "trace.h"
-#include "values.h"
 #include "watch.h"
 
 #include <stdlib.h>
@@ -53,64 +50,122 @@ typedef struct {
     Diag *diag;
     Progress *progress;
     Arena arena;
-    Model model;
-    Func *func;
-    const Type **own;          /* by parameter: its type before passes */
     GivenList given;
-    const char *helper[3]; /* this program, as one that compiles for it */
-    const Backend *backend, *reference; /* reference: --compare's */
-    Program *program, *other;
+    const char *function;        /* that runs */
+    const char *helper[3];       /* this program, as one that compiles for it */
+    anec_device *device, *reference; /* reference: --compare's */
+    anec_model *model;
+    anec_kernel *kernel, *other; /* of the one device and the other */
     uint64_t iterations;
-    RunOptions run;
+    anec_run_options run;
     Trace trace;
-    const char *dump, *prefix; /* prefix: "it3_" or "" */
-    Tolerance tolerance;
-    Watch watch;               /* --compare's, of each statement */
+    const char *dump, *prefix;   /* prefix: "it3_" or "" */
+    Watch watch;                 /* --compare's, of each statement */
     bool differs, missing;
 } Job;
 
 static const OptValue *opt(const Job *j, int id) { return &j->args->value[id]; }
 
+/* ---- the library's messages -------------------------------------------------------------------- */
+
+/* They are counted with the tool's own, from which the exit code is. */
+static void take_message(void *ctx, anec_severity severity, const char *text)
+{
+    static const DiagKind kind[] = {
+        [ANEC_NOTE] = DIAG_NOTE,
+        [ANEC_WARNING] = DIAG_WARNING,
+        [ANEC_ERROR] = DIAG_ERROR,
+        [ANEC_FAILURE] = DIAG_FAIL,
+    };
+    Diag *d = ctx;
+    d->last = kind[severity];
+    d->dropped = false;
+    d->errors += severity == ANEC_ERROR;
+    d->fails += severity == ANEC_FAILURE;
+    d->emit(d->ctx, kind[severity], text);
+}
+
+static void take_written(void *ctx, const char *path, uint64_t bytes)
+{
+    Job *j = ctx;
+    progress_file(j->progress, path, bytes);
+}
+
+static void take_stage(void *ctx, const char *name)
+{
+    Job *j = ctx;
+    trace_phase(&j->trace, name);
+}
+
+/* Whether a call went well; what no message told is told. */
+static bool good(Job *j, anec_status s, const anec_error *e)
+{
+    if (s == ANEC_USAGE) return usage_error(&tool, "%s", e->text);
+    if (s && diag_ok(j->diag) && *e->text) return diag_fail(j->diag, "%s", e->text);
+    return s == ANEC_OK;
+}
+
 /* ---- output ---------------------------------------------------------------------------------- */
 
-static bool save(Job *j, const char *dir, const char *name, const Tensor *t)
+static bool save(Job *j, const char *dir, const char *name, const anec_tensor *t)
 {
     Buf path = { 0 };
+    anec_error e;
     buf_printf(&path, "%s/%s%s.npy", dir, j->prefix, name);
-    bool ok = tensor_save(t, j->diag, path.s);
+    bool ok = good(j, anec_tensor_save(j->args->config, t, path.s, &e), &e);
     buf_free(&path);
     return ok;
 }
 
 /* A value of the first backend: for --dump, and for --compare. */
-static bool take_value(void *ctx, const Value *v, const Tensor *t)
+static int take_value(void *ctx, const anec_value *v, const anec_tensor *t)
 {
     Job *j = ctx;
-    if (j->other && !watch_keep(&j->watch, v, t)) return false;
-    return !j->dump || t->is_list || save(j, j->dump, v->name, t);
+    if (j->other && watch_keep(&j->watch, v, t)) return 1;
+    return j->dump && strcmp(t->dtype, "list") != 0 && !save(j, j->dump, anec_value_name(v), t);
 }
 
-static void trace_op_begins(void *ctx, const Op *op)
+static void take_inner(void *ctx, const char *name, int begins)
 {
     Job *j = ctx;
-    (void)op;
+    trace_inner(&j->trace, name, begins);
+}
+
+static void trace_op_begins(void *ctx, const anec_statement *s)
+{
+    Job *j = ctx;
+    (void)s;
     trace_begin(&j->trace);
 }
 
-static void trace_op_ends(void *ctx, const Op *op, const Tensor *result)
+static void trace_op_ends(void *ctx, const anec_statement *s, const anec_tensor *result)
 {
     Job *j = ctx;
-    trace_end(&j->trace, op, result);
+    trace_end(&j->trace, s, result);
 }
 
-static bool put_values(Job *j, const Binding *b, int n)
+/* Results or states. */
+static bool put_values(Job *j, anec_kind kind)
 {
     const OptValue *dir = opt(j, RUN_output);
+    const char *name;
+    anec_tensor t;
+    anec_error e;
     Buf out = { 0 };
     bool ok = true;
-    for (int i = 0; ok && i < n; i++)
-        if (dir->count) ok = save(j, dir->text, b[i].name, &b[i].value);
-        else report_tensor(&out, j->prefix, b[i].name, &b[i].value);
+    for (int i = 0; ok && (name = anec_port(j->kernel, kind, i, &t)); i++) {
+        const anec_status s = kind == ANEC_STATE ? anec_state(j->kernel, name, &t, &e)
+                                                 : anec_result(j->kernel, name, &t, &e);
+        ok = good(j, s, &e);
+        if (ok && dir->count) {
+            ok = save(j, dir->text, name, &t);
+        } else if (ok) {
+            char *line = anec_summary(&t);
+            buf_printf(&out, "%s%s: ", j->prefix, name);
+            buf_puts(&out, line);
+            anec_text_free(line);
+        }
+    }
     if (out.len) progress_clear(j->progress);
     if (out.len) fwrite(out.s, 1, out.len, stdout);
     buf_free(&out);
@@ -119,77 +174,57 @@ static bool put_values(Job *j, const Binding *b, int n)
 
 static bool put_results(Job *j)
 {
-    const Binding *result;
-    Binding *state;
-    int n = program_results(j->program, &result);
-    if (!put_values(j, result, n)) return false;
-    if (!opt(j, RUN_states)->count) return true;
-    n = program_states(j->program, &state);
-    return put_values(j, state, n);
+    return put_values(j, ANEC_RESULT) && (!opt(j, RUN_states)->count || put_values(j, ANEC_STATE));
 }
 
-static void compare_results(Job *j)
+static bool compare_results(Job *j)
 {
-    const Binding *a, *b;
+    const char *name;
+    anec_tensor a, b;
+    anec_error e;
     Buf out = { 0 };
-    int n = program_results(j->program, &a);
-    if (program_results(j->other, &b) != n) bug("two backends, two counts of results");
-    for (int i = 0; i < n; i++)
-        if (!report_compare(&out, j->prefix, a[i].name, &a[i].value, &b[i].value,
-                            report_precision(j->func->body->result[i]), &j->tolerance))
-            j->differs = true;
-    watch_report(&j->watch, &out, j->prefix, program_backend(j->program)->name,
-                 program_backend(j->other)->name);
+    for (int i = 0; (name = anec_port(j->kernel, ANEC_RESULT, i, &a)); i++) {
+        anec_difference d = { .size = sizeof d };
+        if (!good(j, anec_result(j->kernel, name, &a, &e), &e)
+            || !good(j, anec_result(j->other, name, &b, &e), &e))
+            return false;
+        const char *as = anec_value_precision(anec_result_value(j->kernel, i));
+        anec_compare(&a, &b, as, &j->watch.tolerance, &d);
+        buf_printf(&out, "%s%s: %s\n", j->prefix, name, d.text);
+        j->differs |= d.differs != 0;
+    }
+    watch_report(&j->watch, &out, j->prefix, anec_fact(j->kernel, "backend"),
+                 anec_fact(j->other, "backend"));
     fwrite(out.s, 1, out.len, stdout);
     buf_free(&out);
+    return true;
 }
 
 /* ---- input ----------------------------------------------------------------------------------- */
 
-static bool default_shape(Job *j, const Flex *flex, int p, Shape *s)
+/* The inputs of an iteration. Those of --random are its own: `made` has them. */
+static bool bind_inputs(Job *j, uint64_t k, anec_input *in, int *nin, anec_tensor *made)
 {
-    const Value *v = j->func->body->param[p];
-    *s = v->type->shape;
-    if (shape_known(s)) return true;
-    if (flex->input[p].has_default) *s = flex->input[p].def;
-    else if (flex->nconfig && flex->config[0][p].rank >= 0) *s = flex->config[0][p];
-    if (shape_known(s)) return true;
-    return diag_error(j->diag, v->loc, "input %s has no default shape for %s: give it with -i",
-                      v->name, type_text(&j->arena, v->type));
-}
-
-static bool make_random(Job *j, const Flex *flex, int p, Binding *b)
-{
-    const Value *v = j->func->body->param[p];
-    Shape s;
-    b->origin = "--random";
-    if (v->type->kind != TY_TENSOR) return true; /* program_run says what is wrong */
-    return default_shape(j, flex, p, &s)
-           && tensor_random(&b->value, j->diag, opt(j, RUN_random)->number, v->name, v->type->dtype,
-                            &s);
-}
-
-/* The inputs of an iteration. Those of --random are the binding's own: `made` counts them. */
-static bool bind_inputs(Job *j, const Flex *flex, uint64_t k, Binding *in, int *nin, bool *made)
-{
-    const Block *b = j->func->body;
+    const char *name;
+    anec_tensor t;
+    anec_error e;
     bool ok = true;
     *nin = 0;
-    for (int p = 0; p < b->nparam; p++) {
-        const Value *v = b->param[p];
-        if (param_is_state(v)) continue;
-        Given *g = given_find(&j->given, v->name, k);
-        Binding *to = &in[*nin];
-        *to = (Binding){ .name = v->name };
-        made[*nin] = !g;
+    for (int i = 0; (name = anec_port(j->kernel, ANEC_INPUT, i, &t)); i++) {
+        Given *g = given_find(&j->given, name, k);
+        anec_input *to = &in[*nin];
+        *to = (anec_input){ .name = name };
         if (g) {
-            ok = given_load(g, j->diag, v->type, j->own[p]) && ok;
-            to->value = g->value;
+            ok = good(j, given_load(g, j->kernel, &e), &e) && ok;
+            to->tensor = &g->value;
             to->origin = !strcmp(g->text, "-") ? "<stdin>" : g->text;
         } else if (opt(j, RUN_random)->count) {
-            ok = make_random(j, flex, p, to) && ok;
+            anec_tensor *r = &made[*nin];
+            ok = good(j, anec_tensor_random(j->kernel, name, opt(j, RUN_random)->number, r, &e), &e) && ok;
+            to->tensor = r;
+            to->origin = "--random";
         } else {
-            j->missing = true; /* program_run says which */
+            j->missing = true; /* the run says which */
             continue;
         }
         ++*nin;
@@ -197,45 +232,42 @@ static bool bind_inputs(Job *j, const Flex *flex, uint64_t k, Binding *in, int *
     return ok;
 }
 
-/* Inputs of which no parameter has the name: handed on, so that they are reported. */
-static int add_unknown(Job *j, Binding *in, int nin)
+static bool is_port(const Job *j, const char *name)
 {
-    const Block *b = j->func->body;
+    const char *port;
+    anec_tensor t;
+    static const anec_kind kinds[] = { ANEC_INPUT, ANEC_STATE };
+    for (size_t k = 0; k < COUNT(kinds); k++)
+        for (int i = 0; (port = anec_port(j->kernel, kinds[k], i, &t)); i++)
+            if (!strcmp(port, name)) return true;
+    return false;
+}
+
+/* Inputs of which no parameter has the name: handed on, so that they are reported. */
+static int add_unknown(Job *j, anec_input *in, int nin)
+{
     for (int i = 0; i < j->given.count; i++) {
-        bool known = false;
-        for (int p = 0; p < b->nparam; p++)
-            known = known || !strcmp(b->param[p]->name, j->given.item[i].name);
+        bool known = is_port(j, j->given.item[i].name);
         for (int k = 0; k < i; k++)
             known = known || !strcmp(j->given.item[k].name, j->given.item[i].name);
-        if (!known) in[nin++] = (Binding){ .name = j->given.item[i].name };
+        if (!known) in[nin++] = (anec_input){ .name = j->given.item[i].name };
     }
     return nin;
 }
 
-static bool set_state(Job *j, Binding *state, Given *g, const Type *want)
-{
-    Tensor *to = &state->value, *from = &g->value;
-    if (!given_load(g, j->diag, want, NULL)) return false;
-    if (from->dtype != to->dtype || !shape_equal(&from->shape, &to->shape))
-        return diag_error(j->diag, (Loc){ 0 }, "state %s is %s %s, but %s holds %s %s", state->name,
-                          dtypes[to->dtype].name, shape_text(&j->arena, &to->shape), g->text,
-                          dtypes[from->dtype].name, shape_text(&j->arena, &from->shape));
-    if (to->bytes) memcpy(to->data, from->data, to->bytes);
-    return true;
-}
-
 /* A state given without an iteration is set before the first; NAME@k before iteration k. */
-static bool set_states(Job *j, Program *p, uint64_t k)
+static bool set_states(Job *j, anec_kernel *kernel, uint64_t k)
 {
-    Binding *state;
-    const int n = program_states(p, &state);
+    const char *name;
+    anec_tensor t;
+    anec_error e;
     bool ok = true;
-    for (int i = 0; i < n; i++) {
-        Given *g = given_find(&j->given, state[i].name, k);
-        const Type want = { .kind = TY_TENSOR,
-                            .dtype = state[i].value.dtype,
-                            .shape = state[i].value.shape };
-        if (g && (g->each || k == 0)) ok = set_state(j, &state[i], g, &want) && ok;
+    for (int i = 0; (name = anec_port(kernel, ANEC_STATE, i, &t)); i++) {
+        Given *g = given_find(&j->given, name, k);
+        if (!g || !(g->each || k == 0)) continue;
+        anec_status s = given_load(g, kernel, &e);
+        if (!s) s = anec_set_state(kernel, name, &g->value, g->text, &e);
+        ok = good(j, s, &e) && ok;
     }
     return ok;
 }
@@ -249,25 +281,35 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static bool run_once(Job *j, const Binding *in, int nin, uint64_t k)
+static bool run_kernel(Job *j, anec_kernel *kernel, const anec_input *in, int nin,
+                       const anec_run_options *o)
+{
+    anec_error e;
+    return good(j, anec_run_with(kernel, in, nin, o, &e), &e);
+}
+
+/* The other backend's run, which meets the values of the first. */
+static bool run_other(Job *j, const anec_input *in, int nin, uint64_t k)
+{
+    anec_run_options o = j->run;
+    trace_phase(&j->trace, "compare");
+    o.value = watch_meet;
+    o.ctx = &j->watch;
+    o.begin = NULL;
+    o.end = NULL;
+    o.phase = NULL;
+    return set_states(j, j->other, k) && run_kernel(j, j->other, in, nin, &o) && compare_results(j);
+}
+
+static bool run_once(Job *j, const anec_input *in, int nin, uint64_t k)
 {
     char prefix[32] = "";
     if (opt(j, RUN_iterations)->count && j->iterations > 1)
         snprintf(prefix, sizeof prefix, "it%llu_", (unsigned long long)k);
     j->prefix = prefix;
     trace_phase(&j->trace, "run");
-    bool ok = set_states(j, j->program, k) && program_run(j->program, j->diag, in, nin, &j->run);
-    if (ok && j->other) {
-        trace_phase(&j->trace, "compare");
-        RunOptions quiet = j->run;
-        quiet.each = watch_meet;
-        quiet.ctx = &j->watch;
-        quiet.begin = NULL;
-        quiet.end = NULL;
-        quiet.phase = (PhaseHook){ 0 };
-        ok = set_states(j, j->other, k) && program_run(j->other, j->diag, in, nin, &quiet);
-        if (ok) compare_results(j);
-    }
+    bool ok = set_states(j, j->kernel, k) && run_kernel(j, j->kernel, in, nin, &j->run);
+    if (ok && j->other) ok = run_other(j, in, nin, k);
     trace_phase(&j->trace, "write");
     if (ok && (!j->other || opt(j, RUN_output)->count)) ok = put_results(j);
     j->prefix = "";
@@ -275,50 +317,39 @@ static bool run_once(Job *j, const Binding *in, int nin, uint64_t k)
 }
 
 /* "backend=cpu io=fp16 dialect=1.0 function=main (no engine: ..)" */
-static void put_backend(Buf *out, const Job *j, const Program *p)
+static void put_backend(Buf *out, const anec_kernel *k)
 {
-    const RunsAs *as = &p->as;
-    const Backend *b = program_backend(p);
-    buf_printf(out, "backend=%s io=%s dialect=%s", b->name, as->io, as->dialect);
-    if (as->cache) buf_printf(out, " cache=%s", as->cache);
-    buf_printf(out, " function=%s (%s)\n", j->func->name, as->why ? as->why : b->doc);
-}
-
-/* Multiply-adds at the extents that the inputs have. */
-static Macs macs_of_inputs(Job *j, const Binding *in, int nin)
-{
-    const Block *b = j->func->body;
-    const Type **type = NEW_ARRAY(&j->arena, b->nparam + 1, const Type *);
-    for (int i = 0; i < b->nparam; i++)
-        for (int k = 0; k < nin; k++)
-            if (!strcmp(b->param[i]->name, in[k].name) && b->param[i]->type->kind == TY_TENSOR)
-                type[i] = type_tensor(&j->arena, in[k].value.dtype, in[k].value.shape);
-    return func_macs(j->func, type);
+    const char *cache = anec_fact(k, "cache"), *why = anec_fact(k, "why");
+    buf_printf(out, "backend=%s io=%s dialect=%s", anec_fact(k, "backend"), anec_fact(k, "io"),
+               anec_fact(k, "dialect"));
+    if (cache) buf_printf(out, " cache=%s", cache);
+    buf_printf(out, " function=%s (%s)\n", anec_fact(k, "function"), why ? why : anec_fact(k, "what"));
 }
 
 /* How long the runs took, where they ran, and what that makes a second. */
-static void put_times(Job *j, double *seconds, size_t n, const Binding *in, int nin)
+static void put_times(const Job *j, double *seconds, size_t n, const anec_input *in, int nin)
 {
-    const Macs macs = macs_of_inputs(j, in, nin);
+    anec_macs_info macs = { .size = sizeof macs };
     Buf out = { 0 };
+    anec_macs(j->kernel, in, nin, &macs);
     report_times(&out, seconds, n);
-    put_backend(&out, j, j->program);
+    put_backend(&out, j->kernel);
     report_rate(&out, &macs, seconds[n / 2]);
     fwrite(out.s, 1, out.len, stdout);
     buf_free(&out);
 }
 
-static bool run_bench(Job *j, const Binding *in, int nin)
+static bool run_bench(Job *j, const anec_input *in, int nin)
 {
     const size_t n = (size_t)opt(j, RUN_bench)->number;
     double *seconds = calloc(n, sizeof *seconds);
     if (!seconds) return diag_fail(j->diag, "no memory for %zu times", n);
     bool ok = true;
     for (size_t i = 0; ok && i < n + 1; i++) { /* the first warms up */
-        program_reset(j->program);
-        ok = set_states(j, j->program, 0);
+        anec_error e;
+        ok = good(j, anec_reset(j->kernel, &e), &e) && set_states(j, j->kernel, 0);
         double start = now();
-        ok = ok && program_run(j->program, j->diag, in, nin, &j->run);
+        ok = ok && run_kernel(j, j->kernel, in, nin, &j->run);
         if (ok && i) seconds[i - 1] = now() - start;
         progress_count(j->progress, "run", i, n);
     }
@@ -331,23 +362,24 @@ static bool run_bench(Job *j, const Binding *in, int nin)
 
 static bool run_all(Job *j)
 {
-    const int room = j->func->body->nparam + j->given.count + 1;
-    Binding *in = NEW_ARRAY(&j->arena, room, Binding);
-    bool *made = NEW_ARRAY(&j->arena, room, bool), ok;
-    Flex flex;
-    ok = flex_read(j->func, j->diag, &j->arena, &flex);
+    const char *name;
+    anec_tensor t;
+    int room = j->given.count + 1;
+    for (int i = 0; (name = anec_port(j->kernel, ANEC_INPUT, i, &t)); i++) room++;
+    anec_input *in = NEW_ARRAY(&j->arena, room, anec_input);
+    anec_tensor *made = NEW_ARRAY(&j->arena, room, anec_tensor);
+    bool ok = true;
     for (uint64_t k = 0; ok && k < j->iterations; k++) {
         int n = 0;
         progress_count(j->progress, "iteration", k, j->iterations);
         trace_phase(&j->trace, "bind");
-        ok = bind_inputs(j, &flex, k, in, &n, made);
+        ok = bind_inputs(j, k, in, &n, made);
         int all = add_unknown(j, in, n);
         if (ok) ok = opt(j, RUN_bench)->count ? run_bench(j, in, all) : run_once(j, in, all, k);
         if (j->missing && !ok)
             diag_note(j->diag, (Loc){ 0 },
                       "-i NAME=FILE.npy gives an input, --random SEED makes up the rest");
-        for (int i = 0; i < n; i++)
-            if (made[i]) tensor_free(&in[i].value);
+        for (int i = 0; i < n; i++) anec_tensor_free(&made[i]);
         for (int i = 0; i < j->given.count; i++) given_done(&j->given.item[i], k);
     }
     return ok;
@@ -358,86 +390,90 @@ static bool run_all(Job *j)
 static bool has_function(Job *j)
 {
     const OptValue *name = opt(j, RUN_function);
-    Module *m = j->model.module;
-    j->func = name->count ? module_func(m, name->text) : module_main(m);
-    if (j->func) return true;
-    const char *known[64];
+    const char *known[64], *f;
     size_t n = 0;
-    for (const Func *f = m->first; f && n < COUNT(known); f = f->next) known[n++] = f->name;
-    const char *near = name_nearest(name->text, known, n);
+    j->function = name->count ? name->text : anec_main_function(j->model);
+    for (int i = 0; (f = anec_function(j->model, i)); i++) {
+        if (j->function && !strcmp(f, j->function)) return true;
+        if (n < COUNT(known)) known[n++] = f;
+    }
+    const char *path = !strcmp(j->args->operand, "-") ? "<stdin>" : j->args->operand;
+    const char *near = name->count ? name_nearest(name->text, known, n) : NULL;
     if (near)
-        return diag_error(j->diag, (Loc){ 0 }, "%s has no function %s; did you mean %s?",
-                          j->model.path, name->text, near);
-    return diag_error(j->diag, (Loc){ 0 }, "%s has no function %s; --describe shows what it has",
-                      j->model.path, name->text);
+        return diag_error(j->diag, (Loc){ 0 }, "%s has no function %s; did you mean %s?", path,
+                          name->text, near);
+    return diag_error(j->diag, (Loc){ 0 }, "%s has no function %s; --describe shows what it has", path,
+                      name->count ? name->text : "at all");
 }
 
-/* NULL: no such backend, or none on this machine; the exit code. */
-static const Backend *open_backend(Job *j, const char *name, int *code)
+/* "sim" of "sim:m1": what a backend that is not here is known by, whichever of it was meant. */
+static bool same_backend(const char *have, int present, const char *name)
 {
-    j->helper[0] = j->args->program;
-    j->helper[1] = "--compile-only";
-    const BackendOptions o = { .phase = { trace_inner, &j->trace }, .helper = j->helper };
-    const Backend *b = backend_open(name, &o, j->diag);
-    const char *doc = b ? NULL : backend_absent(name), *all = "";
-    *code = b ? EXIT_DONE : diag_ok(j->diag) ? EXIT_USAGE : diag_exit(j->diag);
-    if (b || !diag_ok(j->diag)) return b;
-    if (doc) usage_error(&tool, "the backend %s (%s) is not in this build yet", name, doc);
-    if (doc) return NULL;
-    for (int i = 0; (doc = backend_opened_at(i)); i++)
-        all = arena_printf(&j->arena, "%s%s%s", all, i ? ", " : "", doc);
-    for (int i = 0; (b = backend_at(i)); i++) all = arena_printf(&j->arena, "%s, %s", all, b->name);
-    usage_error(&tool, "there is no backend %s; this build has %s", name, all);
-    return NULL;
+    const size_t n = present ? strlen(name) : strcspn(name, ":");
+    return strlen(have) == n && !memcmp(have, name, n);
+}
+
+/* false: no such backend, or none on this machine; the exit code. */
+static bool open_backend(Job *j, const char *name, anec_device **out, int *code)
+{
+    const char *have, *what, *all = "";
+    int present;
+    anec_error e;
+    *code = EXIT_USAGE;
+    for (int i = 0; (have = anec_backend(i, &what, &present)); i++) {
+        if (present) all = arena_printf(&j->arena, "%s%s%s", all, *all ? ", " : "", have);
+        if (!same_backend(have, present, name)) continue;
+        if (!present)
+            return usage_error(&tool, "the backend %s (%s) is not in this build yet", name, what);
+        const anec_status s = anec_open_with(name, j->args->config, out, &e);
+        bool ok = good(j, s, &e);
+        *code = ok ? EXIT_DONE : diag_exit(j->diag);
+        return ok;
+    }
+    return usage_error(&tool, "there is no backend %s; this build has %s", name, all);
 }
 
 static int open_backends(Job *j)
 {
     const OptValue *backend = opt(j, RUN_backend), *compare = opt(j, RUN_compare);
     int code;
-    j->backend = open_backend(j, backend->count ? backend->text : "auto", &code);
-    if (j->backend && compare->count) j->reference = open_backend(j, compare->text, &code);
+    if (open_backend(j, backend->count ? backend->text : "auto", &j->device, &code) && compare->count)
+        open_backend(j, compare->text, &j->reference, &code);
     return code;
 }
 
-static void say_backend(const Job *j, const Program *p)
+static bool start(Job *j, anec_device *device, anec_kernel **k)
 {
+    anec_error e;
+    if (!good(j, anec_compile_on(j->model, device, j->function, k, &e), &e)) return false;
+    if (!common(j->args, COM_verbose)->count) return true;
     Buf out = { 0 };
-    put_backend(&out, j, p);
+    put_backend(&out, *k);
     fprintf(stderr, "anerun: %s", out.s);
     buf_free(&out);
-}
-
-static bool start_program(Job *j, const Backend *b, Program **p)
-{
-    *p = program_new(b, j->model.module, j->func, j->diag);
-    if (*p && common(j->args, COM_verbose)->count) say_backend(j, *p);
-    return *p != NULL;
+    return true;
 }
 
 /* --cache status|clear */
 static int answer_cache(Job *j)
 {
     const bool clear = !strcmp(opt(j, RUN_cache)->text, "clear");
-    Cache c;
-    cache_open(&c, &j->arena, NULL);
-    if (c.off) diag_fail(j->diag, "there is no cache: %s", c.off);
-    if (c.off) return diag_exit(j->diag);
-    const CacheCount n = cache_count(&c, clear);
-    printf("%s: %d programs, %.1f MB %s; at most %.1f MB are kept\n", c.top, n.entries,
-           (double)n.bytes * 1e-6, clear ? "removed" : "used", (double)c.limit * 1e-6);
-    if (n.busy) printf("%d programs are in use and stay\n", n.busy);
+    anec_cache_info c = { .size = sizeof c };
+    anec_error e;
+    if (!good(j, anec_cache(j->args->config, clear, &c, &e), &e)) return diag_exit(j->diag);
+    printf("%s: %d programs, %.1f MB %s; at most %.1f MB are kept\n", c.folder, c.programs,
+           (double)c.bytes * 1e-6, clear ? "removed" : "used", (double)c.limit * 1e-6);
+    if (c.busy) printf("%d programs are in use and stay\n", c.busy);
     return EXIT_DONE;
 }
 
 /* --compile-only DIR */
-static int answer_helper(Job *j)
+static int answer_helper(const Job *j)
 {
-    Buf answer = { 0 };
-    ane_compile_folder(opt(j, RUN_compile_only)->text, &answer);
-    fwrite(answer.s, 1, answer.len, stdout);
-    const bool ok = !strncmp(answer.s, "compiled", 8);
-    buf_free(&answer);
+    char *answer;
+    const bool ok = anec_compile_only(opt(j, RUN_compile_only)->text, &answer);
+    fputs(answer, stdout);
+    anec_text_free(answer);
     return ok ? EXIT_DONE : EXIT_WORLD;
 }
 
@@ -468,59 +504,44 @@ static void set_run_options(Job *j)
 {
     const OptValue *steps = opt(j, RUN_max_steps), *rtol = opt(j, RUN_rtol),
                    *atol = opt(j, RUN_atol);
-    j->run = (RunOptions){ .random_seed = opt(j, RUN_random)->number,
-                           .max_steps = steps->count ? steps->number : 1000000 };
+    j->run = (anec_run_options){ .size = sizeof j->run,
+                                 .seed = opt(j, RUN_random)->number,
+                                 .max_steps = steps->count ? steps->number : 1000000 };
     j->run.ctx = j;
     if (opt(j, RUN_trace)->count) {
         j->run.begin = trace_op_begins;
         j->run.end = trace_op_ends;
-        j->run.phase = (PhaseHook){ trace_inner, &j->trace };
+        j->run.phase = take_inner;
     }
     if (opt(j, RUN_dump)->count) {
         j->dump = opt(j, RUN_dump)->text;
-        j->run.each = take_value;
+        j->run.value = take_value;
     }
-    if (opt(j, RUN_compare)->count) j->run.each = take_value;
-    j->watch = (Watch){ .diag = j->diag, .tolerance = &j->tolerance };
-    j->tolerance = (Tolerance){ .has_rtol = rtol->count > 0, .rtol = rtol->real,
-                                .has_atol = atol->count > 0, .atol = atol->real };
-}
-
-/* Rewrites the model as the options ask; the types it declares itself are kept aside. */
-static int retarget(Job *j)
-{
-    Pipeline p;
-    const Block *b = j->func->body;
-    j->own = NEW_ARRAY(&j->arena, b->nparam + 1, const Type *);
-    for (int i = 0; i < b->nparam; i++) j->own[i] = b->param[i]->type;
-    j->model.target = j->backend->target;
-    if (!model_wants_passes(&j->model, j->args)) return EXIT_DONE;
-    int code = model_pipeline(&j->model, j->args, j->diag, &p);
-    if (code) return code;
-    /* The processor takes everything: a chip that was named has rules, or that of the backend. */
-    if (!p.chip && !(j->model.dsl && j->model.target)) ruleset_clear(&p.rules);
-    return passes_run(j->model.module, &p.pass, j->diag) ? EXIT_DONE : diag_exit(j->diag);
+    if (opt(j, RUN_compare)->count) j->run.value = take_value;
+    j->watch.diag = j->diag;
+    j->watch.tolerance = (anec_tolerance){ .rtol = rtol->count ? rtol->real : -1,
+                                           .atol = atol->count ? atol->real : -1 };
 }
 
 static int describe(Job *j)
 {
-    Buf out = { 0 };
-    bool json = opt(j, RUN_json)->count > 0;
-    bool ok = (json ? describe_json : describe_text)(&out, j->model.path, j->model.module, j->diag);
-    if (ok) fwrite(out.s, 1, out.len, stdout);
-    buf_free(&out);
+    char *text;
+    anec_error e;
+    if (good(j, anec_describe(j->model, opt(j, RUN_json)->count ? "json" : "text", &text, &e), &e))
+        fputs(text, stdout);
+    anec_text_free(text);
     return diag_exit(j->diag);
 }
 
-static int load(Job *j, const Args *a)
+static int load(Job *j)
 {
     const OptValue *trace = opt(j, RUN_trace);
+    anec_error e;
+    if (!j->args->operand) usage_error(&tool, "no %s is given", tool.operand);
+    if (!j->args->operand) return EXIT_USAGE;
     if (trace->count && !trace_open(&j->trace, j->diag, trace->text)) return diag_exit(j->diag);
-    trace_phase(&j->trace, "load");
-    int code = model_open(&j->model, a, j->diag);
-    if (!code) code = model_parse(&j->model, a, j->diag);
-    trace_phase(&j->trace, "verify");
-    return code || j->model.dsl ? code : model_check(&j->model, j->diag);
+    const anec_status s = anec_load(j->device, j->args->operand, &j->model, &e);
+    return good(j, s, &e) ? EXIT_DONE : s == ANEC_USAGE ? EXIT_USAGE : diag_exit(j->diag);
 }
 
 static int run_job(Job *j, Args *a)
@@ -531,15 +552,11 @@ static int run_job(Job *j, Args *a)
     if (opt(j, RUN_compile_only)->count) return answer_helper(j);
     int code = open_backends(j);
     if (code) return code;
-    code = load(j, a);
-    if (code) return code;
+    if ((code = load(j))) return code;
     if (!has_function(j)) return diag_exit(j->diag);
-    trace_phase(&j->trace, "compile");
-    if ((code = retarget(j))) return code;
     if (opt(j, RUN_describe)->count) return describe(j);
     set_run_options(j);
-    if (!start_program(j, j->backend, &j->program)
-        || (j->reference && !start_program(j, j->reference, &j->other)))
+    if (!start(j, j->device, &j->kernel) || (j->reference && !start(j, j->reference, &j->other)))
         return diag_exit(j->diag);
     if (!make_dir(j, opt(j, RUN_output)) || !make_dir(j, opt(j, RUN_dump)) || !run_all(j))
         return diag_exit(j->diag);
@@ -550,16 +567,23 @@ static int run_job(Job *j, Args *a)
 static int run(Args *args, Diag *d, Progress *progress)
 {
     Job job = { .args = args, .diag = d, .progress = progress, .prefix = "" };
+    job.helper[0] = args->program;
+    job.helper[1] = "--compile-only";
+    anec_config_helper(args->config, job.helper);
+    anec_config_messages(args->config, take_message, d);
+    anec_config_written(args->config, take_written, &job);
+    anec_config_stages(args->config, take_stage, &job);
+    anec_config_phases(args->config, trace_inner, &job.trace);
     int code = run_job(&job, args);
     progress_clear(progress);
     trace_abort(&job.trace);
     watch_free(&job.watch);
-    program_free(job.program);
-    program_free(job.other);
-    backend_close(job.backend);
-    backend_close(job.reference);
+    anec_free(job.kernel);
+    anec_free(job.other);
+    anec_model_free(job.model);
+    anec_close(job.device);
+    anec_close(job.reference);
     given_free(&job.given);
-    model_free(&job.model);
     arena_free(&job.arena);
     return code;
 }

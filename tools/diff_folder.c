@@ -1,6 +1,6 @@
 /* diff_folder.c -- the first array in which two folders of .npy files differ. */
 #include "diff.h"
-#include "values.h"
+#include "../api/values.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -139,9 +139,8 @@ static Verdict compare(Buf *out, Diag *d, const char *a, const char *b, const Fi
     path.len = 0;
     buf_printf(&path, "%s/%s.npy", b, f->name);
     ok = ok && tensor_load(&y, d, path.s);
-    Verdict v = !ok                                           ? DIFF_FAILED
-              : report_compare(out, "", f->name, &x, &y, x.dtype, tol) ? DIFF_SAME
-                                                              : DIFF_OTHER;
+    if (ok) buf_printf(out, "%s: ", f->name);
+    Verdict v = !ok ? DIFF_FAILED : report_compare(out, &x, &y, x.dtype, tol) ? DIFF_SAME : DIFF_OTHER;
     tensor_free(&x);
     tensor_free(&y);
     buf_free(&path);

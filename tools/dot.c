@@ -1,7 +1,7 @@
 /* dot.c -- --emit dot: operations as boxes, weights as ellipses, arrows labelled with types. */
 #include "../ir/ops/ops.h"
 #include "graph.h"
-#include "report.h"
+#include "../api/report.h"
 
 typedef struct {
     Buf *out;

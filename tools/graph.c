@@ -2,7 +2,7 @@
 #include "graph.h"
 
 #include "../ir/ops/ops.h"
-#include "json.h"
+#include "../api/json.h"
 
 typedef struct {
     Arena arena;

@@ -60,6 +60,7 @@ typedef struct {
     OptValue *value;     /* by row */
     const char *operand; /* NULL: none was given */
     const char *second;  /* of a tool that takes two */
+    struct anec_config *config; /* what the library is told (main.c), or NULL */
     Arena arena;
 } Args; /* args_free releases it; texts point into argv */
 

@@ -1,7 +1,7 @@
 /* rules_view.c -- the rules of the chips as text and JSON. */
 #include "rules_view.h"
 
-#include "json.h"
+#include "../api/json.h"
 
 #include <string.h>
 

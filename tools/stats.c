@@ -2,7 +2,7 @@
 #include "stats.h"
 
 #include "../ir/ops/ops.h"
-#include "json.h"
+#include "../api/json.h"
 
 #include <stdlib.h>
 #include <string.h>

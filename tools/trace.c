@@ -1,9 +1,10 @@
 /* trace.c -- --trace: writes Chrome's trace events. */
 #include "trace.h"
 
-#include "json.h"
+#include <cjson/cJSON.h>
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static double now(void)
@@ -64,7 +65,7 @@ void trace_begin(Trace *t)
     t->begun[t->depth++] = now();
 }
 
-void trace_inner(void *trace, const char *name, bool begins)
+void trace_inner(void *trace, const char *name, int begins)
 {
     Trace *t = trace;
     if (!t->open) return;
@@ -72,17 +73,18 @@ void trace_inner(void *trace, const char *name, bool begins)
     else put_event(t, name, "backend", 0, t->begun[--t->depth], now(), NULL);
 }
 
-void trace_end(Trace *t, const Op *op, const Tensor *result)
+void trace_end(Trace *t, const anec_statement *s, const anec_tensor *result)
 {
     double at = now();
-    Arena a = { 0 };
     cJSON *args = cJSON_CreateObject();
-    cJSON_AddStringToObject(args, "op", op->name);
-    if (result && !result->is_list)
-        json_type(args, &a, type_tensor(&a, result->dtype, result->shape));
-    put_event(t, op->nout ? op->out[0]->name : op->name, op->name, 1, t->begun[--t->depth], at,
-              args);
-    arena_free(&a);
+    cJSON_AddStringToObject(args, "op", anec_statement_op(s));
+    if (result && strcmp(result->dtype, "list") != 0) {
+        cJSON_AddStringToObject(args, "dtype", result->dtype);
+        cJSON *shape = cJSON_AddArrayToObject(args, "shape");
+        for (int i = 0; i < result->rank; i++)
+            cJSON_AddItemToArray(shape, cJSON_CreateNumber((double)result->shape[i]));
+    }
+    put_event(t, anec_statement_name(s), anec_statement_op(s), 1, t->begun[--t->depth], at, args);
 }
 
 bool trace_close(Trace *t)

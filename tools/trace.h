@@ -2,10 +2,11 @@
 #ifndef ANEC_TRACE_H
 #define ANEC_TRACE_H
 
-#include "../ir/ir.h"
+#include "main.h"
 
 /* One complete event ("ph": "X") a statement and a phase; phases of the tool follow each other without
- * a gap, so that beginning one ends the one before; those of a backend lie inside them. Calls on a trace that is not open do nothing. */
+ * a gap, so that beginning one ends the one before; those of a backend lie inside them. Calls on a trace
+ * that is not open do nothing. */
 typedef struct {
     OutFile out;
     bool open, any;    /* any: an event is written */
@@ -18,10 +19,10 @@ typedef struct {
 
 bool trace_open(Trace *t, Diag *d, const char *path); /* written as it goes, whole or not at all */
 void trace_phase(Trace *t, const char *name);
-/* A phase of a backend (PhaseHook.mark, with the Trace as ctx), inside a phase of the tool. */
-void trace_inner(void *trace, const char *name, bool begins);
+/* A phase of a backend (anec_phase, with the Trace as ctx), inside a phase of the tool. */
+void trace_inner(void *trace, const char *name, int begins);
 void trace_begin(Trace *t);
-void trace_end(Trace *t, const Op *op, const Tensor *result);
+void trace_end(Trace *t, const anec_statement *s, const anec_tensor *result);
 bool trace_close(Trace *t); /* the file appears */
 void trace_abort(Trace *t); /* it does not */
 

@@ -1,80 +1,84 @@
 /* watch.c -- where two backends first part. */
 #include "watch.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-bool watch_keep(void *watch, const Value *v, const Tensor *t)
+static bool is_float(const anec_tensor *t)
+{
+    return t->dtype && (!strncmp(t->dtype, "fp", 2) || !strcmp(t->dtype, "bf16"));
+}
+
+int watch_keep(void *watch, const anec_value *v, const anec_tensor *t)
 {
     Watch *w = watch;
-    if (t->is_list || !dtype_is_float(t->dtype)) return true;
+    if (!is_float(t)) return 0;
     if (t->bytes > WATCH_BYTES - w->bytes) {
         w->passed++;
-        return true;
+        return 0;
     }
     if (w->count == w->cap) {
         size_t cap = w->cap ? 2 * w->cap : 64;
         struct Kept *more = realloc(w->kept, cap * sizeof *more);
-        if (!more) return diag_fail(w->diag, "no memory for %zu values", cap);
+        if (!more) return !diag_fail(w->diag, "no memory for %zu values", cap);
         w->kept = more;
         w->cap = cap;
     }
     struct Kept *k = &w->kept[w->count];
-    *k = (struct Kept){ .value = v };
-    if (!tensor_copy(&k->t, w->diag, t)) return false;
+    *k = (struct Kept){ .value = v, .t = *t };
+    k->t.data = malloc(t->bytes + 1);
+    if (!k->t.data) return !diag_fail(w->diag, "no memory for %zu values", w->count);
+    if (t->bytes) memcpy(k->t.data, t->data, t->bytes);
     w->bytes += t->bytes;
     w->count++;
-    return true;
+    return 0;
 }
 
 static void drop(Watch *w, struct Kept *k)
 {
     w->bytes -= k->t.bytes;
-    tensor_free(&k->t);
+    free(k->t.data);
 }
 
-static void note(Parting *p, const Value *v, size_t at, double a, double b)
+static void note(Parting *p, const anec_value *v, int64_t at, const anec_tensor *a, const anec_tensor *b)
 {
-    if (!p->value) *p = (Parting){ v, at, a, b };
+    if (p->value || at < 0) return;
+    *p = (Parting){ .value = v, .at = (size_t)at };
+    anec_doubles(a, p->at, 1, &p->a);
+    anec_doubles(b, p->at, 1, &p->b);
 }
 
-static void compare(Watch *w, const Value *v, const Tensor *a, const Tensor *b)
+static void compare(Watch *w, const anec_value *v, const anec_tensor *a, const anec_tensor *b)
 {
-    const DType as = report_precision(v);
-    if (a->dtype != b->dtype || a->count != b->count) return;
-    for (size_t i = 0; i < a->count && !(w->overflow.value && w->loss.value); i++) {
-        double x = tensor_float(a, i), y = tensor_float(b, i);
-        if (isfinite(x) != isfinite(y)) note(&w->overflow, v, i, x, y);
-        else if (!report_within(w->tolerance, as, x, y)) note(&w->loss, v, i, x, y);
-    }
+    anec_difference d = { .size = sizeof d };
+    if (w->overflow.value && w->loss.value) return;
+    anec_compare(a, b, anec_value_precision(v), &w->tolerance, &d);
+    note(&w->overflow, v, d.overflow, a, b);
+    note(&w->loss, v, d.loss, a, b);
 }
 
 /* Both runs compute in the same order; what only the first did is passed over. */
-bool watch_meet(void *watch, const Value *v, const Tensor *t)
+int watch_meet(void *watch, const anec_value *v, const anec_tensor *t)
 {
     Watch *w = watch;
     size_t k = w->next;
     while (k < w->count && w->kept[k].value != v) k++;
-    if (k == w->count || t->is_list) return true;
+    if (k == w->count || !is_float(t)) return 0;
     compare(w, v, &w->kept[k].t, t);
     while (w->next <= k) drop(w, &w->kept[w->next++]);
-    return true;
+    return 0;
 }
 
 static void put_parting(Buf *out, const char *prefix, const char *what, const Parting *p,
                         const char *first, const char *second)
 {
-    const Value *v = p->value;
-    const Loc loc = v && v->def ? v->def->loc : (Loc){ 0 };
-    int line, col;
+    const anec_value *v = p->value;
+    char where[512];
     if (!v) return;
     if (*prefix) buf_printf(out, "%.*s: ", (int)strcspn(prefix, "_"), prefix); /* "it3_" */
-    buf_printf(out, "%s: %s = %s", what, v->name, v->def ? v->def->name : "?");
-    if (loc.src && loc.src->text) {
-        loc_line_col(loc, &line, &col);
-        buf_printf(out, " at %s:%d:%d", loc.src->name, line, col);
-    }
+    buf_printf(out, "%s: %s = %s", what, anec_value_name(v), anec_value_op(v) ? anec_value_op(v) : "?");
+    anec_value_where(v, where, sizeof where);
+    if (*where) buf_printf(out, " at %s", where);
     buf_printf(out, ", element %zu: %.9g on %s, %.9g on %s\n", p->at, p->a, first, p->b, second);
 }
 

@@ -5,27 +5,27 @@
 #ifndef ANEC_WATCH_H
 #define ANEC_WATCH_H
 
-#include "report.h"
+#include "main.h"
 
 #define WATCH_BYTES ((size_t)1 << 30)
 
 typedef struct {
-    const Value *value; /* NULL: none */
-    size_t at;          /* element */
-    double a, b;        /* of the first and of the second backend */
+    const anec_value *value; /* NULL: none */
+    size_t at;               /* element */
+    double a, b;             /* of the first and of the second backend */
 } Parting;
 
 typedef struct {
     Diag *diag;
-    const Tolerance *tolerance;
-    struct Kept { const Value *value; Tensor t; } *kept;
+    anec_tolerance tolerance;
+    struct Kept { const anec_value *value; anec_tensor t; } *kept;
     size_t count, cap, next, bytes, passed; /* next: the first that was not met; passed: not kept */
     Parting overflow, loss;
 } Watch; /* {0} with diag and tolerance set is ready */
 
-/* Values as they come (RunOptions.each, with the Watch as ctx); false after an error. */
-bool watch_keep(void *watch, const Value *v, const Tensor *t); /* of the first run */
-bool watch_meet(void *watch, const Value *v, const Tensor *t); /* of the second */
+/* Values as they come (anec_run_options.value, with the Watch as ctx); not 0 after an error. */
+int watch_keep(void *watch, const anec_value *v, const anec_tensor *t); /* of the first run */
+int watch_meet(void *watch, const anec_value *v, const anec_tensor *t); /* of the second */
 /* Lines that name the statement where a value first is infinite or NaN on one side only, and the one
  * where it is first out of tolerance; nothing when there is none. Then w is ready again. */
 void watch_report(Watch *w, Buf *out, const char *prefix, const char *first, const char *second);

@@ -1,4 +1,4 @@
-/* report.c -- lines about results: summaries, comparisons, times. */
+/* report.c -- lines about tensors: summaries, comparisons. */
 #include "report.h"
 
 #include <math.h>
@@ -58,9 +58,8 @@ static void put_shape(Buf *out, const Shape *s)
     buf_putc(out, ']');
 }
 
-void report_tensor(Buf *out, const char *prefix, const char *name, const Tensor *t)
+void report_tensor(Buf *out, const Tensor *t)
 {
-    buf_printf(out, "%s%s: ", prefix, name);
     if (t->is_list) {
         buf_printf(out, "list of %lld\n", (long long)t->nitem);
         return;
@@ -117,11 +116,19 @@ DType report_precision(const Value *v)
     return half ? DT_FP16 : v->type->kind == TY_TENSOR ? v->type->dtype : DT_NONE;
 }
 
-bool report_within(const Tolerance *tol, DType t, double a, double b)
+void report_parting(const Tolerance *tol, DType as, const Tensor *a, const Tensor *b, int64_t *overflow,
+                    int64_t *loss)
 {
     double rtol, atol;
-    limits_for(tol, t, &rtol, &atol);
-    return within(distance(a, b), b, rtol, atol);
+    *overflow = *loss = -1;
+    if (a->dtype != b->dtype || a->count != b->count || a->dtype == DT_STRING) return;
+    limits_for(tol, as, &rtol, &atol);
+    for (size_t i = 0; i < a->count && (*overflow < 0 || *loss < 0); i++) {
+        double x = tensor_float(a, i), y = tensor_float(b, i);
+        if (isfinite(x) != isfinite(y)) {
+            if (*overflow < 0) *overflow = (int64_t)i;
+        } else if (*loss < 0 && !within(distance(x, y), y, rtol, atol)) *loss = (int64_t)i;
+    }
 }
 
 static Difference difference_of(const Tensor *a, const Tensor *b, double rtol, double atol)
@@ -148,11 +155,9 @@ static bool same_strings(const Tensor *a, const Tensor *b)
     return true;
 }
 
-bool report_compare(Buf *out, const char *prefix, const char *name, const Tensor *a,
-                    const Tensor *b, DType as, const Tolerance *tol)
+bool report_compare(Buf *out, const Tensor *a, const Tensor *b, DType as, const Tolerance *tol)
 {
     double rtol, atol;
-    buf_printf(out, "%s%s: ", prefix, name);
     if (a->is_list || b->is_list) {
         buf_puts(out, "a list, not compared\n");
         return true;
@@ -181,47 +186,4 @@ bool report_compare(Buf *out, const char *prefix, const char *name, const Tensor
                    atol);
     else buf_puts(out, "  ok\n");
     return !d.bad;
-}
-
-/* ---- times ----------------------------------------------------------------------------------- */
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void put_time(Buf *out, const char *what, double s)
-{
-    if (s < 1e-3) buf_printf(out, "  %s %.1f us", what, s * 1e6);
-    else if (s < 1) buf_printf(out, "  %s %.2f ms", what, s * 1e3);
-    else buf_printf(out, "  %s %.3f s", what, s);
-}
-
-void report_times(Buf *out, double *seconds, size_t n)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += seconds[i];
-    qsort(seconds, n, sizeof *seconds, by_value);
-    buf_printf(out, "%zu run%s:", n, n == 1 ? "" : "s");
-    put_time(out, "min", seconds[0]);
-    put_time(out, "median", seconds[n / 2]);
-    put_time(out, "p90", seconds[(n - 1) * 9 / 10]);
-    put_time(out, "p99", seconds[(n - 1) * 99 / 100]);
-    put_time(out, "max", seconds[n - 1]);
-    put_time(out, "mean", sum / (double)n);
-    buf_putc(out, '\n');
-}
-
-void report_rate(Buf *out, const Macs *macs, double seconds)
-{
-    if (macs->count > 0)
-        buf_printf(out, "%.0f multiply-adds a run, two operations each: %.4g GFLOP/s at the median",
-                   macs->count, seconds > 0 ? 2e-9 * macs->count / seconds : 0);
-    else buf_puts(out, "no multiply-adds are counted");
-    if (macs->blocks) buf_puts(out, "; loop bodies and both branches of conds are counted once");
-    if (macs->open)
-        buf_printf(out, "; those of %s are not counted, whose extents are not known",
-                   macs->open->nout ? macs->open->out[0]->name : macs->open->name);
-    buf_putc(out, '\n');
 }

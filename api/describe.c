@@ -1,6 +1,6 @@
 /* describe.c -- --describe: what the functions of a model take and give, for people and as JSON. */
+#include "describe.h"
 #include "json.h"
-#include "report.h"
 
 #include <string.h>
 

@@ -1,0 +1,163 @@
+/* config.c -- options by name. */
+#include "config.h"
+
+#include "../ir/targets/rules.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum { OPT_FLAG, OPT_TEXT, OPT_LIST, OPT_CHOICE } Kind;
+
+static const struct {
+    const char *name;
+    char letter;
+    Kind kind;
+    const char *argument, *choices;
+} rows[] = {
+#define ONLY_OF_LIBRARY
+#define OPT(id, n, l, k, a, c, h) [CONFIG_##id] = { n, l, OPT_##k, a, c },
+#include "../include/options.def"
+#undef OPT
+};
+
+int config_find(const char *name)
+{
+    for (int i = 0; i < CONFIG_COUNT; i++)
+        if (rows[i].name ? !strcmp(rows[i].name, name) : name[0] == rows[i].letter && !name[1])
+            return i;
+    return -1;
+}
+
+static bool is_choice(const char *choices, const char *value)
+{
+    const size_t len = strlen(value);
+    for (const char *s = choices; *s; s += *s == '|') {
+        size_t n = strcspn(s, "|");
+        if (n == len && !memcmp(s, value, n)) return true;
+        s += n;
+    }
+    return false;
+}
+
+/* ---- -W ----------------------------------------------------------------------------------------
+ */
+
+static const char *no_such_warning(anec_config *c, const char *name)
+{
+    const char *known[WARN_COUNT + RULE_COUNT];
+    for (int i = 0; i < WARN_COUNT; i++) known[i] = warning_names[i];
+    for (int i = 0; i < RULE_COUNT; i++) known[WARN_COUNT + i] = rules[i].name;
+    const char *near = name_nearest(name, known, COUNT(known));
+    if (near)
+        return arena_printf(&c->arena, "there is no warning or rule called %s; did you mean %s?",
+                            name, near);
+    return arena_printf(&c->arena,
+                        "there is no warning or rule called %s; anec --list-rules shows the rules",
+                        name);
+}
+
+/* Words that name rules are the pipeline's (ruleset_of). */
+static const char *set_warning(anec_config *c, const char *word)
+{
+    static const struct {
+        const char *before;
+        bool promotes, on;
+    } forms[] = {
+        { "no-error=", true, false },
+        { "error=", true, true },
+        { "no-", false, false },
+        { "", false, true },
+    };
+    size_t k = 0;
+    if (!strcmp(word, "error") || !strcmp(word, "no-error")) {
+        c->promoted = *word == 'e' ? ~UINT64_C(0) : 0;
+        return NULL;
+    }
+    while (strncmp(word, forms[k].before, strlen(forms[k].before)) != 0) k++;
+    const char *name = word + strlen(forms[k].before);
+    const int w = warning_find(name);
+    if (w < 0) return rule_find(name) >= 0 ? NULL : no_such_warning(c, name);
+    const uint64_t bit = UINT64_C(1) << w;
+    uint64_t *bits = forms[k].promotes ? &c->promoted : &c->off;
+    if (forms[k].promotes == forms[k].on) *bits |= bit;
+    else *bits &= ~bit;
+    return NULL;
+}
+
+/* ---- setting -----------------------------------------------------------------------------------
+ */
+
+const char *config_set(anec_config *c, int row, const char *value)
+{
+    Setting *s = &c->value[row];
+    if (!value && rows[row].kind != OPT_FLAG)
+        return arena_printf(&c->arena, "%s needs %s", rows[row].name ? rows[row].name : "W",
+                            rows[row].argument);
+    if (rows[row].kind == OPT_CHOICE && !is_choice(rows[row].choices, value))
+        return arena_printf(&c->arena, "%s takes one of %s, not '%s'", rows[row].name,
+                            rows[row].choices, value);
+    const char *wrong = row == CONFIG_warn ? set_warning(c, value) : NULL;
+    if (wrong) return wrong;
+    if (value) s->text = arena_strdup(&c->arena, value);
+    if (rows[row].kind == OPT_LIST) {
+        const char **all = NEW_ARRAY(&c->arena, s->count + 1, const char *);
+        for (int i = 0; i < s->count; i++) all[i] = s->all[i];
+        all[s->count] = s->text;
+        s->all = all;
+    }
+    s->count++;
+    return NULL;
+}
+
+anec_config *anec_config_new(void)
+{
+    return calloc(1, sizeof(anec_config));
+}
+
+void anec_config_free(anec_config *c)
+{
+    if (!c) return;
+    arena_free(&c->arena);
+    free(c);
+}
+
+anec_status anec_config_set(anec_config *c, const char *name, const char *value, anec_error *error)
+{
+    const char *known[CONFIG_COUNT], *wrong, *near;
+    const int row = config_find(name);
+    size_t n = 0;
+    for (int i = 0; i < CONFIG_COUNT; i++)
+        if (rows[i].name) known[n++] = rows[i].name;
+    if (row >= 0) wrong = config_set(c, row, value);
+    else if ((near = name_nearest(name, known, n)))
+        wrong = arena_printf(&c->arena, "there is no option %s; did you mean %s?", name, near);
+    else wrong = arena_printf(&c->arena, "there is no option %s", name);
+    if (error) snprintf(error->text, sizeof error->text, "%s", wrong ? wrong : "");
+    return wrong ? ANEC_USAGE : ANEC_OK;
+}
+
+void anec_config_messages(anec_config *c, anec_message fn, void *ctx)
+{
+    c->message = fn;
+    c->message_ctx = ctx;
+}
+
+void anec_config_written(anec_config *c, anec_written fn, void *ctx)
+{
+    c->written = fn;
+    c->written_ctx = ctx;
+}
+
+void anec_config_phases(anec_config *c, anec_phase fn, void *ctx)
+{
+    c->phase = fn;
+    c->phase_ctx = ctx;
+}
+
+void anec_config_stages(anec_config *c, anec_stage fn, void *ctx)
+{
+    c->stage = fn;
+    c->stage_ctx = ctx;
+}
+
+void anec_config_helper(anec_config *c, const char *const *command) { c->helper = command; }

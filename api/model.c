@@ -1,0 +1,272 @@
+/* model.c -- the public library: backends, devices, models, and what can be asked of them. */
+#include "api.h"
+
+#include "../backends/ane/ane.h"
+#include "../backends/ane/cache.h"
+#include "describe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef ANEC_VERSION
+#define ANEC_VERSION "0.1"
+#endif
+
+const char *anec_version(void)
+{
+    return ANEC_VERSION;
+}
+
+/* ---- backends and devices
+ * ---------------------------------------------------------------------------- */
+
+const char *anec_backend(int i, const char **what, int *present)
+{
+    const char *name, *doc = NULL;
+    const Backend *b;
+    int n = 0;
+    if (what) *what = "";
+    if (present) *present = 1;
+    for (; (name = backend_opened_at(n)); n++)
+        if (n == i) return name;
+    for (int k = 0; (b = backend_at(k)); k++, n++)
+        if (n == i) return what ? (*what = b->doc, b->name) : b->name;
+    name = backend_absent_at(i - n, &doc);
+    if (what) *what = doc;
+    if (present) *present = 0;
+    return name;
+}
+
+/* PhaseHook.mark, with the config as ctx. */
+static void mark_phase(void *ctx, const char *phase, bool begins)
+{
+    const anec_config *c = ctx;
+    c->phase(c->phase_ctx, phase, begins);
+}
+
+static anec_status open_device(const char *backend, const BackendOptions *o,
+                               const anec_config *config, anec_device **out, anec_error *error)
+{
+    ApiCall c;
+    anec_device *device = calloc(1, sizeof *device);
+    *out = NULL;
+    if (!device) return say(error, ANEC_WORLD, "no memory for a device");
+    call_start(&c, config);
+    device->config = c.config;
+    device->backend = backend_open(backend, o, &c.d);
+    if (!device->backend && diag_ok(&c.d)) wrong(&c.d, "there is no backend %s%s", backend, "");
+    if (device->backend) *out = device;
+    else free(device);
+    return call_end(&c, *out != NULL, error);
+}
+
+anec_status anec_open(const char *backend, const anec_options *options, anec_device **out,
+                      anec_error *error)
+{
+    const BackendOptions o = { .cache_dir = options ? options->cache : NULL,
+                               .helper = options ? options->helper : NULL };
+    return open_device(backend, &o, NULL, out, error);
+}
+
+anec_status anec_open_with(const char *backend, const anec_config *config, anec_device **out,
+                           anec_error *error)
+{
+    BackendOptions o = { .cache_dir = config ? config_get(config, CONFIG_cache)->text : NULL };
+    if (config) o.helper = config->helper;
+    if (config && config->phase) o.phase = (PhaseHook){ mark_phase, (void *)(uintptr_t)config };
+    return open_device(backend, &o, config, out, error);
+}
+
+void anec_close(anec_device *device)
+{
+    if (!device) return;
+    backend_close(device->backend);
+    free(device);
+}
+
+anec_status anec_cache(const anec_config *config, int clear, anec_cache_info *out,
+                       anec_error *error)
+{
+    ApiCall call;
+    Arena a = { 0 };
+    Cache c;
+    anec_cache_info info = { .size = sizeof info };
+    const size_t size = out->size < sizeof info ? out->size : sizeof info;
+    call_start(&call, config);
+    cache_open(&c, &a, config_get(call.config, CONFIG_cache)->text);
+    bool ok = !c.off || diag_fail(&call.d, "there is no cache: %s", c.off);
+    if (ok) {
+        const CacheCount n = cache_count(&c, clear != 0);
+        info.programs = n.entries;
+        info.busy = n.busy;
+        info.bytes = n.bytes;
+        info.limit = c.limit;
+        snprintf(info.folder, sizeof info.folder, "%s", c.top);
+    }
+    info.size = size;
+    memcpy(out, &info, size);
+    arena_free(&a);
+    return call_end(&call, ok, error);
+}
+
+int anec_compile_only(const char *folder, char **answer)
+{
+    Buf said = { 0 };
+    ane_compile_folder(folder, &said);
+    const bool ok = !strncmp(said.s, "compiled", 8);
+    *answer = said.s;
+    return ok;
+}
+
+/* ---- models: loading
+ * ---------------------------------------------------------------------------------- */
+
+static void stage(const ApiCall *c, const char *name)
+{
+    if (c->config->stage) c->config->stage(c->config->stage_ctx, name);
+}
+
+/* The types that the model declares itself, before passes change them. */
+static void keep_declared(anec_model *m)
+{
+    int n = 0;
+    for (const Func *f = m->m.module->first; f; f = f->next) n++;
+    m->declared = NEW_ARRAY(&m->m.arena, n, struct Declared);
+    for (const Func *f = m->m.module->first; f; f = f->next) {
+        struct Declared *to = &m->declared[m->ndeclared++];
+        *to = (struct Declared){ f->name, NEW_ARRAY(&m->m.arena, f->body->nparam, const Type *) };
+        for (int i = 0; i < f->body->nparam; i++) to->type[i] = f->body->param[i]->type;
+    }
+}
+
+/* The processor takes everything: a chip that was named has rules, or that of the backend. */
+static anec_status retarget(anec_model *m, ApiCall *c)
+{
+    Pipeline p;
+    m->m.target = m->device->backend->target;
+    if (!read_wants_passes(&m->m, c->config)) return ANEC_OK;
+    anec_status s = read_pipeline(&m->m, c->config, &c->d, &p);
+    if (s) return s;
+    if (!p.chip && !(m->m.dsl && m->m.target)) ruleset_clear(&p.rules);
+    return passes_run(m->m.module, &p.pass, &c->d) ? ANEC_OK : read_failed(&c->d);
+}
+
+/* What follows once there is a text or a container, and ends the call. */
+static anec_status finish(anec_model *m, ApiCall *c, anec_status s, anec_model **out,
+                          anec_error *error)
+{
+    if (!s) s = read_parse(&m->m, c->config, &c->d);
+    stage(c, "verify");
+    if (!s && !m->m.dsl) s = read_check(&m->m, &c->d);
+    stage(c, "compile");
+    if (!s) {
+        keep_declared(m);
+        s = retarget(m, c);
+    }
+    const anec_status end = call_end(c, s == ANEC_OK, error);
+    if (s == ANEC_USAGE) say(error, s, m->m.usage);
+    if (s) anec_model_free(m);
+    else *out = m;
+    return s == ANEC_USAGE ? s : end;
+}
+
+static anec_model *model_new(anec_device *device)
+{
+    anec_model *m = calloc(1, sizeof *m);
+    if (!m) return NULL;
+    m->device = device;
+    pthread_mutex_init(&m->lock, NULL);
+    return m;
+}
+
+anec_status anec_load(anec_device *device, const char *path, anec_model **out, anec_error *error)
+{
+    ApiCall c;
+    anec_model *m = model_new(device);
+    *out = NULL;
+    if (!m) return say(error, ANEC_WORLD, "no memory for a model");
+    call_start(&c, device->config);
+    stage(&c, "load");
+    return finish(m, &c, read_open(&m->m, c.config, &c.d, path), out, error);
+}
+
+anec_status anec_load_text(anec_device *device, const char *text, size_t size, const char *folder,
+                           anec_model **out, anec_error *error)
+{
+    ApiCall c;
+    anec_model *m = model_new(device);
+    char *copy = m && size < FILE_MAX_TEXT ? malloc(size + 1) : NULL;
+    *out = NULL;
+    if (!copy) {
+        anec_model_free(m);
+        return say(error, ANEC_WORLD, "no memory for a model");
+    }
+    memcpy(copy, text, size);
+    copy[size] = 0;
+    call_start(&c, device->config);
+    stage(&c, "load");
+    m->m.file = (Mapped){ .data = (const unsigned char *)copy, .size = size };
+    m->m.path = "<text>";
+    m->m.dir = folder ? arena_strdup(&m->m.arena, folder) : NULL;
+    m->m.src = (Source){ .name = m->m.path, .text = copy, .len = size };
+    const Setting *from = config_get(c.config, CONFIG_from);
+    m->m.dsl = from->count && strcmp(from->text, "mil") != 0;
+    return finish(m, &c, ANEC_OK, out, error);
+}
+
+void anec_model_free(anec_model *model)
+{
+    if (!model) return;
+    read_free(&model->m);
+    pthread_mutex_destroy(&model->lock);
+    free(model);
+}
+
+/* ---- models: asking
+ * ------------------------------------------------------------------------------------ */
+
+const char *anec_function(const anec_model *model, int i)
+{
+    const Func *f = model->m.module->first;
+    while (f && i-- > 0) f = f->next;
+    return f ? f->name : NULL;
+}
+
+const char *anec_main_function(const anec_model *model)
+{
+    const Func *f = module_main(model->m.module);
+    return f ? f->name : NULL;
+}
+
+anec_status anec_describe(const anec_model *model, const char *format, char **out,
+                          anec_error *error)
+{
+    ApiCall c;
+    Buf text = { 0 };
+    const bool json = !strcmp(format, "json");
+    *out = NULL;
+    if (!json && strcmp(format, "text") != 0)
+        return say(error, ANEC_WRONG, "a model is described as text or as json");
+    call_start(&c, model->device->config);
+    pthread_mutex_t *lock =
+        (pthread_mutex_t *)(uintptr_t)&model->lock; /* compiling expands what it reads */
+    pthread_mutex_lock(lock);
+    bool ok = (json ? describe_json : describe_text)(&text, model->m.path, model->m.module, &c.d);
+    pthread_mutex_unlock(lock);
+    if (ok) *out = text.s;
+    else buf_free(&text);
+    return call_end(&c, ok, error);
+}
+
+void anec_text_free(char *text)
+{
+    free(text);
+}
+
+const Type *declared_type(const anec_kernel *k, int param)
+{
+    for (int i = 0; i < k->model->ndeclared; i++)
+        if (!strcmp(k->model->declared[i].func, k->func->name))
+            return k->model->declared[i].type[param];
+    return NULL;
+}

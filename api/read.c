@@ -1,0 +1,242 @@
+/* read.c -- a model as the options have it: its text read, checked, rewritten. */
+#include "read.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+anec_status read_failed(const Diag *d)
+{
+    return d->fails ? ANEC_WORLD : ANEC_WRONG;
+}
+
+static anec_status usage(Model *m, const char *fmt, ...) PRINTF(2, 3);
+static anec_status usage(Model *m, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    m->usage = arena_vprintf(&m->arena, fmt, ap);
+    va_end(ap);
+    return ANEC_USAGE;
+}
+
+/* ---- what kind
+ * ------------------------------------------------------------------------------------ */
+
+typedef enum { KIND_UNKNOWN, KIND_DSL, KIND_MIL, KIND_CONTAINER } Kind;
+
+static Kind kind_of(const anec_config *c, const char *path)
+{
+    const Setting *from = config_get(c, CONFIG_from);
+    if (from->count) return !strcmp(from->text, "mil") ? KIND_MIL : KIND_DSL;
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') n--;
+    static const struct {
+        const char *suffix;
+        Kind kind;
+    } kinds[] = {
+        { ".anedsl", KIND_DSL },         { ".mil", KIND_MIL },
+        { ".mlmodelc", KIND_CONTAINER }, { ".mlpackage", KIND_CONTAINER },
+        { ".mlmodel", KIND_CONTAINER },
+    };
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        size_t k = strlen(kinds[i].suffix);
+        if (n >= k && !memcmp(path + n - k, kinds[i].suffix, k)) return kinds[i].kind;
+    }
+    return KIND_UNKNOWN;
+}
+
+static anec_status refuse_kind(Model *m, const char *path)
+{
+    if (!strcmp(path, "-"))
+        return usage(m, "the standard input can be .anedsl or .mil: --from says which");
+    return usage(
+        m, "%s is no .anedsl, .mil, .mlmodelc or .mlpackage by its name; --from says which", path);
+}
+
+/* ---- reading
+ * ---------------------------------------------------------------------------------------- */
+
+anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path)
+{
+    const bool in = !strcmp(path, "-");
+    const Kind kind = kind_of(c, path);
+    m->path = arena_strdup(&m->arena, path);
+    if (kind == KIND_UNKNOWN) return refuse_kind(m, path);
+    m->dsl = kind == KIND_DSL;
+    if (!m->dsl && config_get(c, CONFIG_set)->count)
+        return usage(m, "--set is for .anedsl; a .mil has no parameters");
+    m->container = kind == KIND_CONTAINER;
+    if (m->container) return ANEC_OK; /* read_parse reads its files */
+    m->dir = in ? "." : file_dir(&m->arena, path);
+    m->beside = !in && !m->dsl;
+    if (in) m->path = "<stdin>";
+    if (!(in ? file_read_stdin(d, FILE_MAX_TEXT, &m->file) : file_map(d, path, &m->file)))
+        return read_failed(d);
+    if (m->file.size > FILE_MAX_TEXT) {
+        diag_error(d, (Loc){ 0 }, "%s is larger than the 1 GiB that a program may have", m->path);
+        return read_failed(d);
+    }
+    const char *text = m->file.data ? (const char *)m->file.data : "";
+    m->src = (Source){ .name = m->path, .text = text, .len = m->file.size };
+    return ANEC_OK;
+}
+
+static anec_status read_dsl(Model *m, const anec_config *c, Diag *d)
+{
+    const Setting *set = config_get(c, CONFIG_set), *opset = config_get(c, CONFIG_opset);
+    DslOptions o = { .nset = set->count, .opset = OPSET_IOS16, .dir = m->dir ? m->dir : "." };
+    DslSet *list = NEW_ARRAY(&m->arena, set->count + 1, DslSet);
+    if (opset->count) o.opset = opset_find(opset->text);
+    for (int i = 0; i < set->count; i++) {
+        size_t n = strcspn(set->all[i], "=");
+        if (!n || !set->all[i][n]) return usage(m, "--set takes NAME=VALUE, not '%s'", set->all[i]);
+        list[i] = (DslSet){ .name = arena_strndup(&m->arena, set->all[i], n),
+                            .value = set->all[i] + n + 1 };
+    }
+    o.set = list;
+    m->module = dsl_compile(d, &m->src, &o);
+    return ANEC_OK;
+}
+
+static bool whole_number(const char *text, uint64_t *out)
+{
+    char *end;
+    if (*text < '0' || *text > '9') return false;
+    errno = 0;
+    unsigned long long v = strtoull(text, &end, 10);
+    *out = v;
+    return !*end && !errno;
+}
+
+static anec_status set_missing(Model *m, const anec_config *c)
+{
+    const Setting *v = config_get(c, CONFIG_missing);
+    if (!v->count) return ANEC_OK;
+    if (!strcmp(v->text, "zero")) m->module->missing = 1;
+    else if (!strncmp(v->text, "random", 6) && (!v->text[6] || v->text[6] == ':'))
+        m->module->missing = 2;
+    bool seeded = m->module->missing == 2 && v->text[6];
+    if (m->module->missing && (!seeded || whole_number(v->text + 7, &m->module->missing_seed)))
+        return ANEC_OK;
+    return usage(m, "--missing-weights takes random, random:SEED or zero, not '%s'", v->text);
+}
+
+anec_status read_parse(Model *m, const anec_config *c, Diag *d)
+{
+    anec_status s = ANEC_OK;
+    if (m->dsl) {
+        s = read_dsl(m, c, d);
+    } else if (m->container) {
+        m->module = container_read(d, m->path);
+    } else {
+        m->module = mil_read(d, &m->src, m->dir);
+        if (m->module && m->beside && !container_beside(m->module, d, m->path))
+            return read_failed(d);
+    }
+    if (s) return s;
+    if (!m->module) return read_failed(d);
+    s = set_missing(m, c);
+    return s || !m->dsl ? s : read_check(m, d);
+}
+
+anec_status read_check(Model *m, Diag *d)
+{
+    return module_verify(m->module, d, m->dsl ? "lower" : NULL) ? ANEC_OK : read_failed(d);
+}
+
+void read_free(Model *m)
+{
+    if (m->module) module_free(m->module);
+    if (m->src.text) file_unmap(&m->file);
+    arena_free(&m->arena);
+}
+
+/* ---- passes
+ * ----------------------------------------------------------------------------------------- */
+
+bool read_wants_passes(const Model *m, const anec_config *c)
+{
+    return m->dsl || config_get(c, CONFIG_target)->count || config_get(c, CONFIG_io)->count
+        || config_get(c, CONFIG_opset)->count || config_get(c, CONFIG_profile)->count
+        || config_get(c, CONFIG_passes)->count;
+}
+
+/* A target that asks for what the model already is. */
+static Target own_target(const Module *m)
+{
+    Target t = *target_find("generic");
+    const Func *f = module_main(m);
+    t.name = "the model's own";
+    t.version = m->version;
+    t.opset = f->opset;
+    t.io = boundary_has(f, DT_FP32) ? IO_FP32 : IO_FP16;
+    return t;
+}
+
+static const Target *find_target(Model *m, const char *name)
+{
+    const Target *t = target_find(name);
+    const char *known[16];
+    size_t n = 0;
+    if (t) return t;
+    for (int i = 0; i < target_count && n < COUNT(known); i++) known[n++] = targets[i].name;
+    const char *near = name_nearest(name, known, n);
+    if (near) usage(m, "there is no target %s; did you mean %s?", name, near);
+    else usage(m, "there is no target %s; anec --list-targets shows all", name);
+    return NULL;
+}
+
+/* -W words that name rules. */
+static void apply_wishes(RuleSet *rs, const Setting *w)
+{
+    static const struct {
+        const char *before;
+        Wish wish;
+    } forms[] = {
+        { "no-error=", WISH_WARNING },
+        { "error=", WISH_ERROR },
+        { "no-", WISH_OFF },
+        { "", WISH_ON },
+    };
+    for (int i = 0; i < w->count; i++)
+        for (size_t k = 0; k < COUNT(forms); k++) {
+            size_t n = strlen(forms[k].before);
+            if (strncmp(w->all[i], forms[k].before, n) != 0) continue;
+            int rule = rule_find(w->all[i] + n);
+            if (rule < 0) continue;
+            rs->wish[rule] = (unsigned char)forms[k].wish;
+            break;
+        }
+}
+
+anec_status read_pipeline(Model *m, const anec_config *c, Diag *d, Pipeline *p)
+{
+    const Setting *target = config_get(c, CONFIG_target), *io = config_get(c, CONFIG_io),
+                  *opset = config_get(c, CONFIG_opset), *profile = config_get(c, CONFIG_profile);
+    PassOptions *o = &p->pass;
+    *p = (Pipeline){ .pass = { .io = IO_AUTO }, .chip = target->count > 0 };
+    if (target->count) {
+        o->target = find_target(m, target->text);
+    } else if (m->dsl) {
+        o->target = m->target ? m->target : target_find("generic");
+    } else {
+        p->own = own_target(m->module);
+        o->target = &p->own;
+    }
+    if (!o->target) return ANEC_USAGE;
+    if (profile->count && !target->count && !m->dsl)
+        return usage(m, "--profile goes with --target: it says which chip the rules are of");
+    if (io->count)
+        o->io = !strcmp(io->text, "fp16") ? IO_FP16 : !strcmp(io->text, "fp32") ? IO_FP32 : IO_AUTO;
+    if (opset->count) o->opset = opset_find(opset->text);
+    o->only = config_get(c, CONFIG_passes)->text;
+    ruleset_init(&p->rules, o->target, target->text);
+    if (profile->count && !profile_read(&p->rules, d, profile->text)) return read_failed(d);
+    apply_wishes(&p->rules, config_get(c, CONFIG_warn));
+    /* Who asks for fp32 against the table gets it, with a warning. */
+    if (o->io == IO_FP32 && rule_holds(&p->rules, RULE_io_fp32))
+        p->rules.stand[RULE_io_fp32] = STAND_REPORTED;
+    o->rules = &p->rules;
+    return ANEC_OK;
+}

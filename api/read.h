@@ -1,0 +1,49 @@
+/* read.h -- reads a model of any kind as the options ask, and says what they ask of the passes. For the
+ * library (model.c) and for the compiler's tools.
+ *
+ * Calls answer with a status: what is wrong was reported to the Diag, but for ANEC_USAGE: the options
+ * do not go with each other or with the model, and Model.usage says how. */
+#ifndef ANEC_READ_H
+#define ANEC_READ_H
+
+#include "../backends/forms.h"
+#include "../frontend/frontend.h"
+#include "../ir/mil/mil.h"
+#include "../ir/passes/passes.h"
+#include "config.h"
+
+typedef struct {
+    const char *path;  /* as given; "<stdin>" */
+    const char *dir;   /* where weights and imports are; NULL: nowhere */
+    bool dsl, container;
+    bool beside;       /* a .mil file, which may have a .json beside it */
+    Source src;
+    Mapped file;
+    Module *module;
+    const Target *target; /* that a program without --target is for; NULL: generic */
+    const char *usage; /* in the arena */
+    Arena arena;
+} Model;
+
+anec_status read_failed(const Diag *d); /* ANEC_WORLD or ANEC_WRONG, by what was reported */
+/* Looks at the name, and reads the text: m->module stays NULL. "-" is the standard input. */
+anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path);
+/* Of an opened text; MIL is not checked yet: what is only copied need not be right. */
+anec_status read_parse(Model *m, const anec_config *c, Diag *d);
+anec_status read_check(Model *m, Diag *d);
+void read_free(Model *m);
+
+/* Whether the options ask for passes: an .anedsl always, a .mil with target, io, opset or profile. */
+bool read_wants_passes(const Model *m, const anec_config *c);
+
+/* What the options ask of the passes, and room for what it points to. */
+typedef struct {
+    PassOptions pass;
+    Target own;    /* made of the model itself, for when only io or opset is given */
+    RuleSet rules; /* of the target, as profile and -W have it */
+    bool chip;     /* a target was given: what stays illegal is an error */
+} Pipeline;
+
+anec_status read_pipeline(Model *m, const anec_config *c, Diag *d, Pipeline *p);
+
+#endif

@@ -1,0 +1,168 @@
+/* tensors.c -- the public library: tensors from files and made up, their elements, comparing. */
+#include "api.h"
+#include "report.h"
+#include "values.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A tensor of the caller's: its memory, in the other form. */
+static anec_status hand_over(ApiCall *c, bool ok, Tensor *t, anec_tensor *out, anec_error *error)
+{
+    *out = (anec_tensor){ 0 };
+    if (ok) tell_tensor(t, out);
+    else tensor_free(t);
+    return call_end(c, ok, error);
+}
+
+void anec_tensor_free(anec_tensor *tensor)
+{
+    free(tensor->data);
+    *tensor = (anec_tensor){ 0 };
+}
+
+/* ---- in
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+anec_status anec_tensor_read(anec_kernel *k, const char *port, const char *text, anec_tensor *out,
+                             anec_error *error)
+{
+    ApiCall c;
+    Tensor t = { 0 };
+    const int p = param_of(k, port);
+    call_start(&c, k->model->device->config);
+    bool ok = p >= 0 || wrong(&c.d, "%s has no input or state %s", k->func->name, port);
+    if (ok) {
+        const Value *v = k->func->body->param[p];
+        ok = tensor_given(&t, &c.d, port, text, param_type(v),
+                          param_is_state(v) ? NULL : declared_type(k, p));
+    }
+    return hand_over(&c, ok, &t, out, error);
+}
+
+/* What is there for an input without a shape of its own. */
+static bool default_shape(const Value *v, const Flex *flex, int p, Arena *a, Diag *d, Shape *s)
+{
+    *s = v->type->shape;
+    if (shape_known(s)) return true;
+    if (flex->input[p].has_default) *s = flex->input[p].def;
+    else if (flex->nconfig && flex->config[0][p].rank >= 0) *s = flex->config[0][p];
+    if (shape_known(s)) return true;
+    return diag_error(d, v->loc, "input %s has no default shape for %s: give it with -i", v->name,
+                      type_text(a, v->type));
+}
+
+static bool make_random(const anec_kernel *k, int p, uint64_t seed, Tensor *t, Diag *d)
+{
+    const Value *v = k->func->body->param[p];
+    Arena a = { 0 };
+    Flex flex;
+    Shape s;
+    bool ok = v->type->kind == TY_TENSOR
+           || diag_error(d, v->loc, "input %s is a %s; only tensors can be given", v->name,
+                         type_text(&a, v->type));
+    ok = ok && flex_read(k->func, d, &a, &flex) && default_shape(v, &flex, p, &a, d, &s)
+      && tensor_random(t, d, seed, v->name, v->type->dtype, &s);
+    arena_free(&a);
+    return ok;
+}
+
+anec_status anec_tensor_random(anec_kernel *k, const char *input, uint64_t seed, anec_tensor *out,
+                               anec_error *error)
+{
+    ApiCall c;
+    Tensor t = { 0 };
+    const int p = param_of(k, input);
+    call_start(&c, k->model->device->config);
+    bool ok = p >= 0 && !param_is_state(k->func->body->param[p]);
+    if (!ok) wrong(&c.d, "%s has no input %s", k->func->name, input);
+    ok = ok && make_random(k, p, seed, &t, &c.d);
+    return hand_over(&c, ok, &t, out, error);
+}
+
+anec_status anec_tensor_load(const anec_config *config, const char *path, anec_tensor *out,
+                             anec_error *error)
+{
+    ApiCall c;
+    Tensor t = { 0 };
+    call_start(&c, config);
+    bool ok = tensor_load(&t, &c.d, path);
+    return hand_over(&c, ok, &t, out, error);
+}
+
+/* ---- out
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+/* A list is the library's own Tensor (tell_tensor). */
+static bool view_any(Diag *d, const anec_tensor *tensor, Tensor *out)
+{
+    if (!tensor->dtype || strcmp(tensor->dtype, "list") != 0)
+        return view_tensor(d, "tensor", tensor, true, out);
+    *out = *(const Tensor *)tensor->data;
+    return true;
+}
+
+anec_status anec_tensor_save(const anec_config *config, const anec_tensor *tensor, const char *path,
+                             anec_error *error)
+{
+    ApiCall c;
+    Tensor t;
+    call_start(&c, config);
+    bool ok = view_any(&c.d, tensor, &t) && tensor_save(&t, &c.d, path);
+    return call_end(&c, ok, error);
+}
+
+/* Without a place for messages: whether there is such a tensor. */
+static bool view_quietly(const anec_tensor *tensor, Tensor *out)
+{
+    Diag d = { .quiet = true };
+    bool ok = view_any(&d, tensor, out);
+    diag_free(&d);
+    return ok;
+}
+
+int anec_doubles(const anec_tensor *tensor, size_t first, size_t n, double *out)
+{
+    Tensor t;
+    if (!view_quietly(tensor, &t) || t.is_list || t.dtype == DT_STRING) return 0;
+    if (first > t.count || n > t.count - first) return 0;
+    if (n) tensor_get_floats(&t, first, n, out);
+    return 1;
+}
+
+char *anec_summary(const anec_tensor *tensor)
+{
+    Tensor t;
+    Buf out = { 0 };
+    if (view_quietly(tensor, &t)) report_tensor(&out, &t);
+    else buf_puts(&out, "no tensor\n");
+    return out.s;
+}
+
+void anec_compare(const anec_tensor *a, const anec_tensor *b, const char *precision,
+                  const anec_tolerance *tolerance, anec_difference *out)
+{
+    anec_difference r = { .differs = 1, .overflow = -1, .loss = -1 };
+    const size_t size = out->size < sizeof r ? out->size : sizeof r;
+    Tolerance tol = { 0 };
+    Tensor x, y;
+    Buf line = { 0 };
+    if (tolerance)
+        tol = (Tolerance){ .has_rtol = tolerance->rtol >= 0,
+                           .rtol = tolerance->rtol,
+                           .has_atol = tolerance->atol >= 0,
+                           .atol = tolerance->atol };
+    if (view_quietly(a, &x) && view_quietly(b, &y)) {
+        const DType as = precision ? dtype_find(precision, strlen(precision)) : x.dtype;
+        r.differs = !report_compare(&line, &x, &y, as, &tol);
+        if (!x.is_list && !y.is_list) report_parting(&tol, as, &x, &y, &r.overflow, &r.loss);
+    } else buf_puts(&line, "no tensor\n");
+    line.s[line.len - 1] = 0; /* the end of the line */
+    snprintf(r.text, sizeof r.text, "%s", line.s);
+    buf_free(&line);
+    r.size = size;
+    memcpy(out, &r, size);
+}

@@ -1,0 +1,104 @@
+/* main.c -- what every tool's main is. */
+#include "main.h"
+
+#include <signal.h>
+#include <string.h>
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+/* Parts of the design that a build may lack, each with what it would be. */
+static const struct {
+    const char *name, *state;
+} parts[] = {
+    { "ref, cpu", "present" },
+    { "ane (private framework)", "present" },
+    { "coreml", "absent" },
+    { "sim:CHIP (simulated engine)", "present" },
+    { "libanesim (stand-in for Apple)", "present" },
+    { ".mlmodelc, .mlpackage", "present" },
+};
+
+static void put_version(const Tool *t, Buf *out)
+{
+    buf_printf(out, "%s %s\n", t->name, anec_version());
+    for (size_t i = 0; i < COUNT(parts); i++)
+        buf_printf(out, "  %-38s %s\n", parts[i].name, parts[i].state);
+}
+
+static bool tool_answers(const Args *a)
+{
+    Buf out = { 0 };
+    if (common(a, COM_help)->count) tool_help(a->tool, &out);
+    else if (common(a, COM_version)->count) put_version(a->tool, &out);
+    else if (common(a, COM_man)->count) tool_man(a->tool, &out);
+    if (out.len) fwrite(out.s, 1, out.len, stdout);
+    bool answered = out.len > 0;
+    buf_free(&out);
+    return answered;
+}
+
+/* ---- options of the library -------------------------------------------------------------------
+ */
+
+/* What the rows that are the library's were given goes to it; false: usage, and said. */
+static bool configure(Args *a)
+{
+    static const struct {
+        const char *name;
+        char letter;
+    } rows[] = {
+#define OPT(id, n, l, ...) { n, l },
+#include "../include/options.def"
+#undef OPT
+    };
+    anec_error e;
+    for (int i = 0; i < a->tool->noption; i++) {
+        const Option *o = &a->tool->option[i];
+        const OptValue *v = &a->value[i];
+        bool takes = false;
+        for (size_t k = 0; k < COUNT(rows); k++)
+            takes |= rows[k].name ? o->name && !strcmp(o->name, rows[k].name)
+                                  : !o->name && o->letter == rows[k].letter;
+        const char letter[] = { o->letter, 0 };
+        for (int n = 0; takes && n < v->count; n++)
+            if (anec_config_set(a->config, o->name ? o->name : letter, v->all ? v->all[n] : v->text,
+                                &e))
+                return usage_error(a->tool, "%s", e.text);
+    }
+    return true;
+}
+
+/* ---- main
+ * ---------------------------------------------------------------------------------------- */
+
+static void emit(void *ctx, DiagKind kind, const char *message)
+{
+    (void)kind;
+    progress_clear(ctx);
+    size_t n = strlen(message);
+    fputs(message, stderr);
+    if (!n || message[n - 1] != '\n') fputc('\n', stderr);
+}
+
+int tool_main(const Tool *t, int argc, char **argv, int (*run)(Args *, Diag *, Progress *))
+{
+    Args args;
+    Progress progress = { 0 };
+    Diag diag = { .emit = emit, .progress = progress_file, .ctx = &progress };
+    int code = EXIT_USAGE;
+    signal(SIGXFSZ, SIG_IGN); /* a file over the limit is a write that fails, which is reported */
+    if (args_parse(&args, t, argc, argv)) {
+        if (!(args.config = anec_config_new())) bug("no memory for options");
+        diag.quiet = common(&args, COM_quiet)->count > 0;
+        progress_start(&progress, diag.quiet);
+        if (tool_answers(&args)) code = EXIT_DONE;
+        else if (configure(&args)) code = run(&args, &diag, &progress);
+        anec_config_free(args.config);
+    }
+    progress_clear(&progress);
+    diag_free(&diag);
+    args_free(&args);
+    if (!fflush(stdout) && !ferror(stdout)) return code;
+    fprintf(stderr, "%s: cannot write to the standard output\n", t->name);
+    return EXIT_WORLD;
+}

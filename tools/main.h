@@ -1,0 +1,28 @@
+/* main.h -- what all tools share: options, exit codes, messages on stderr. */
+#ifndef ANEC_MAIN_H
+#define ANEC_MAIN_H
+
+#include "../include/anec.h"
+#include "options.h"
+#include "progress.h"
+
+enum { EXIT_DONE, EXIT_WRONG, EXIT_USAGE, EXIT_WORLD };
+
+/* The rows of common.def are the last of every tool's table. */
+enum {
+#define OPT(id, ...) COM_##id,
+#include "common.def"
+    COM_COUNT
+};
+static inline const OptValue *common(const Args *a, int id)
+{
+    return &a->value[a->tool->noption - COM_COUNT + id];
+}
+
+/* What every tool's main is: parses, answers --help and its like, hands the library's options to
+ * args.config, and calls run with messages going to stderr; run does the work,
+ * clears the progress before it prints, and gives the exit code. Output that could not be written is
+ * the world's failure, whatever else went well. */
+int tool_main(const Tool *t, int argc, char **argv, int (*run)(Args *, Diag *, Progress *));
+
+#endif
