@@ -27,7 +27,13 @@ check "the C example, shared" $cc examples/api/train.c $(pkg-config --cflags --l
 # shellcheck disable=SC2046,SC2086
 check "the C example, static" $cc examples/api/train.c $(pkg-config --cflags anec) "$temp/usr/lib/libanec.a" \
     -lcjson -lpthread -lm -ldl -o "$temp/train-static"
+# shellcheck disable=SC2046,SC2086
+check "the example with options" $cc examples/api/compare.c $(pkg-config --cflags --libs anec) -o "$temp/compare"
 case $(uname -s) in Linux)
+    # What the header declares and what is exported are the same names.
+    grep -oE '\banec_[a-z_]+\(' include/anec.h | tr -d '(' | sort -u >"$temp/declared"
+    nm -D --defined-only "$temp/usr/lib/libanec.so" | awk '$2 == "T" { print $3 }' | sort -u >"$temp/exported"
+    check "the header's names are those that libanec.so exports" diff "$temp/declared" "$temp/exported"
     names=$(nm -D --defined-only "$temp/usr/lib/libanec.so" | awk '$2 != "A" && $3 !~ /^anec_/ { print $3 }')
     [ -z "$names" ] && good || bad "libanec.so also exports: $names"
     names=$(nm -g --defined-only "$temp/usr/lib/libanec.a" | awk 'NF == 3 && $3 !~ /^anec_/ { print $3 }')
@@ -49,6 +55,25 @@ python3 examples/api/run.py "$temp/usr/lib/libanec.so" examples/api/step.mil >"$
 said "$temp/out" '^backend=ane '
 said "$temp/out" '^loss fp32 \[1, 1, 1, 1\] 0.06250'
 said "$temp/out" '^w_next fp32 \[1, 1, 1, 1\] 0.51[0-9]*'
+unset ANEC_ANE_LIB
+"$temp/compare" examples/mlp.anedsl m1 hidden=128 >"$temp/out" 2>&1
+said "$temp/out" '^backend=ref io=fp16 '
+said "$temp/out" '^backend=sim:m1 io=fp16 '
+said "$temp/out" '^y: max abs [0-9.e-]+  max rel [0-9.e-]+  ok'
+"$temp/compare" examples/mlp.anedsl m1 hidden=x >"$temp/out" 2>&1
+said "$temp/out" 'error: .*x'
+sed -n '/^program/,$p' tests/golden/run/flexible.mil >"$temp/flexible.mil"
+python3 examples/api/run.py "$temp/usr/lib/libanec.so" "$temp/flexible.mil" >"$temp/out" 2>&1
+said "$temp/out" '^[a-z]* fp32 \[1, 4\] '
+
+# anerun, linked with what libanec.so exports, is the same program.
+check "anerun on libanec.so alone" $make -s BUILD="$1" "$1/anerun-shared"
+"$build/anerun-shared" --random 1 tests/golden/run/flexible.mil >"$temp/shared" 2>&1
+"$build/anerun" --random 1 tests/golden/run/flexible.mil >"$temp/out" 2>&1
+check "the same output" cmp "$temp/out" "$temp/shared"
+said "$temp/out" 'fp32'
+"$temp/usr/bin/anerun" --random 1 examples/mlp.anedsl >"$temp/out" 2>&1
+said "$temp/out" '^y: fp16 '
 "$temp/train" no.mil >"$temp/out" 2>&1
 said "$temp/out" 'train: no.mil: '
 echo "api: $passed passed, $failed failed"

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """run.py -- runs a program through libanec with nothing but Python's standard library.
 
-usage: run.py libanec.so MODEL.mil      every fp32 input is filled with 0.5; results are printed
+usage: run.py libanec.so MODEL      every fp32 input is filled with 0.5, one whose shape is flexible is made
+                                    up in its default shape; results are printed
 """
 import ctypes as c
 import sys
@@ -40,8 +41,14 @@ call("load", device, sys.argv[2].encode(), c.byref(model))
 call("compile", model, None, c.byref(kernel))
 print(lib.anec_how(kernel).decode())
 
-for name, _ in ports(kernel, INPUT):
+made = []
+for name, port in ports(kernel, INPUT):
     tensor = Tensor()
+    if -1 in port.shape[:port.rank]:
+        call("tensor_random", kernel, name, c.c_uint64(1), c.byref(tensor))
+        call("bind", kernel, name, c.byref(tensor))
+        made.append(tensor)  # read at every run
+        continue
     call("buffer", kernel, name, c.byref(tensor))
     values = c.cast(tensor.data, c.POINTER(c.c_float))
     for i in range(tensor.bytes // 4):
@@ -53,6 +60,8 @@ for name, _ in ports(kernel, RESULT):
     values = c.cast(tensor.data, c.POINTER(c.c_float))
     print(name.decode(), tensor.dtype.decode(), list(tensor.shape[:tensor.rank]), "%.5f" % values[0])
 
+for tensor in made:
+    lib.anec_tensor_free(c.byref(tensor))
 lib.anec_free(kernel)
 lib.anec_model_free(model)
 lib.anec_close(device)
