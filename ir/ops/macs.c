@@ -35,9 +35,9 @@ static double count_op(const Op *op, Arena *bound)
 {
     Arena scratch = { 0 };
     Diag quiet = { .quiet = true };
-    Call *c = NEW(&scratch, Call);
     double n = 0;
     if (op->kind == OP_NONE || (!ops[op->kind].macs && (!bound || all_known(op)))) return 0;
+    Call *c = NEW(&scratch, Call);
     bool ok = call_of_op(c, op, &scratch, &quiet);
     if (ok && bound) bind_args(c, op);
     if (ops[op->kind].macs) n = ok ? ops[op->kind].macs(c) : -1;
