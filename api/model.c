@@ -20,21 +20,17 @@ const char *anec_version(void)
 /* ---- backends and devices
  * ---------------------------------------------------------------------------- */
 
-const char *anec_backend(int i, const char **what, int *present)
+const char *anec_backend(int i, const char **what)
 {
-    const char *name, *doc = NULL;
+    const char *name;
     const Backend *b;
     int n = 0;
     if (what) *what = "";
-    if (present) *present = 1;
     for (; (name = backend_opened_at(n)); n++)
         if (n == i) return name;
     for (int k = 0; (b = backend_at(k)); k++, n++)
         if (n == i) return what ? (*what = b->doc, b->name) : b->name;
-    name = backend_absent_at(i - n, &doc);
-    if (what) *what = doc;
-    if (present) *present = 0;
-    return name;
+    return NULL;
 }
 
 /* PhaseHook.mark, with the config as ctx. */

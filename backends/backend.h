@@ -111,9 +111,7 @@ const Backend *backend_open(const char *name, const BackendOptions *o, Diag *d);
 void backend_close(const Backend *b); /* NULL is allowed */
 const Backend *backend_find(const char *name);         /* of those that need no opening; NULL: none */
 const Backend *backend_at(int i);                      /* the backends that need none; NULL: past them */
-const char *backend_opened_at(int i);                  /* names of those that do: "auto", "ane" */
-/* Those that the toolchain knows and this build lacks, and what they are. */
-const char *backend_absent_at(int i, const char **doc); /* their names; NULL: past them */
+const char *backend_opened_at(int i);                  /* names of those that do: "auto", "ane", "coreml" */
 
 /* NULL after an error: an op that the backend lacks, weights that are absent. */
 Program *program_new(const Backend *b, Module *m, Func *f, Diag *d);

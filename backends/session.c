@@ -1,6 +1,7 @@
 /* session.c -- the backends of this build, the one that chooses, and programs whoever runs them. */
 #include "../ir/passes/passes.h"
 #include "ane/ane.h"
+#include "ane/coreml.h"
 #include "backend.h"
 #include "cpu/cpu.h"
 #include "forms.h"
@@ -8,12 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-static const struct {
-    const char *name, *doc;
-} absent[] = {
-    { "coreml", "Core ML" },
-};
 
 /* Chips that are rows of targets.def; `generic` is none. */
 static const Backend *sim_at(int i)
@@ -35,13 +30,6 @@ const Backend *backend_find(const char *name)
     for (int i = 0; (b = backend_at(i)); i++)
         if (!strcmp(b->name, name)) return b;
     return NULL;
-}
-
-const char *backend_absent_at(int i, const char **doc)
-{
-    if (i >= (int)COUNT(absent)) return NULL;
-    *doc = absent[i].doc;
-    return absent[i].name;
 }
 
 /* ---- auto: the engine, else the processor ----------------------------------------------------------- */
@@ -114,12 +102,25 @@ static const Backend *engine_alone(const BackendOptions *o, Diag *d)
     return b;
 }
 
+static const Backend *public_route(const BackendOptions *o, Diag *d)
+{
+    Arena a = { 0 };
+    const char *why = NULL;
+    const Backend *b = coreml_open(o, &a, &why);
+    if (!b)
+        diag_fail(d, "Core ML is not here: %s; it is a part of macOS, and --backend cpu runs programs on any machine",
+                  why);
+    arena_free(&a);
+    return b;
+}
+
 static const struct {
     const char *name;
     const Backend *(*open)(const BackendOptions *o, Diag *d);
 } openers[] = {
     { "auto", auto_open },
     { "ane", engine_alone },
+    { "coreml", public_route },
 };
 
 const char *backend_opened_at(int i) { return i < (int)COUNT(openers) ? openers[i].name : NULL; }

@@ -113,7 +113,8 @@ typedef struct {
     const char *const *helper;
 } anec_options;
 
-/* backend: "auto" (the engine, else the processor), "ane", "cpu", "ref". options may be NULL. */
+/* backend: "auto" (the engine, else the processor), "ane", "coreml" (Core ML, which apps may ship
+ * with), "cpu", "ref". options may be NULL. */
 anec_status anec_open(const char *backend, const anec_options *options, anec_device **out,
                       anec_error *error);
 /* The same with options, which hold for the device's models and kernels. config may be NULL. */
@@ -124,9 +125,8 @@ void anec_close(anec_device *device);
  * Not 0: it did. *answer is for the helper's standard output, and for anec_text_free. */
 int anec_compile_only(const char *folder, char **answer);
 
-/* The i-th backend that there is a name for, or NULL: what it is, and whether this build has it. Either
- * pointer may be NULL. */
-const char *anec_backend(int i, const char **what, int *present);
+/* The name of the i-th backend, or NULL, and what it is (`what` may be NULL). */
+const char *anec_backend(int i, const char **what);
 
 /* path: .mil with its weights beside it, .mlmodelc, .mlpackage, or .anedsl, which is compiled; "-" is the
  * standard input, with the option `from`. The options of the device's config hold. */

@@ -12,7 +12,7 @@ static const struct {
 } parts[] = {
     { "ref, cpu", "present" },
     { "ane (private framework)", "present" },
-    { "coreml", "absent" },
+    { "coreml", "present" },
     { "sim:CHIP (simulated engine)", "present" },
     { "libanesim (stand-in for Apple)", "present" },
     { ".mlmodelc, .mlpackage", "present" },

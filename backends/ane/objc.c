@@ -233,13 +233,12 @@ const char *trouble_text(Arena *a, const Trouble *t)
 
 static const struct {
     unsigned long reserved, size;
-} completion_descriptor = { 0, sizeof(CompletionBlock) };
+} closure_descriptor = { 0, sizeof(Closure) };
 
-bool completion_block(Objc *o, CompletionBlock *b, void (*fn)(CompletionBlock *, Flag, Id), void *ctx)
+bool closure_make(Objc *o, Closure *c, void (*invoke)(void), void *ctx)
 {
     const void *isa = NULL;
     for (int i = 0; i < o->nlib && !isa; i++) isa = dlsym(o->handle[i], "_NSConcreteStackBlock");
-    *b = (CompletionBlock){ .isa = isa, .invoke = fn, .descriptor = &completion_descriptor,
-                            .ctx = ctx };
+    *c = (Closure){ .isa = isa, .invoke = invoke, .descriptor = &closure_descriptor, .ctx = ctx };
     return isa != NULL;
 }

@@ -77,17 +77,17 @@ const char *trouble_text(Arena *a, const Trouble *t);
 
 /* ---- blocks ------------------------------------------------------------------------------------ */
 
-/* A block literal as the compiler lays it out, for a completion void (^)(BOOL, NSError *). It must
- * outlive the call that it is for: blocks that are copied go to the heap by the runtime, which then
- * calls with the copy; ctx is copied as a pointer. */
-typedef struct CompletionBlock CompletionBlock;
-struct CompletionBlock {
+/* A block literal as the compiler lays it out, without captured objects. It must outlive the call that
+ * it is for: blocks that are copied go to the heap by the runtime, which then calls with the copy; ctx
+ * is copied as a pointer. */
+typedef struct {
     const void *isa;
     int flags, reserved;
-    void (*invoke)(CompletionBlock *self, Flag ok, Id error);
+    void (*invoke)(void); /* void (Closure *self, the block's own arguments) */
     const void *descriptor;
     void *ctx;
-};
-bool completion_block(Objc *o, CompletionBlock *b, void (*fn)(CompletionBlock *, Flag, Id), void *ctx);
+} Closure;
+/* False: this system has no blocks. */
+bool closure_make(Objc *o, Closure *c, void (*invoke)(void), void *ctx);
 
 #endif

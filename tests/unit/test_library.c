@@ -226,17 +226,15 @@ static void test_describe(void **state)
 static void test_backends(void **state)
 {
     const char *name, *what;
-    int present, found = 0, n = 0;
-    anec_error e;
+    static const char *const some[] = { "ref", "sim:m1", "auto", "ane", "coreml" };
+    size_t found = 0;
     (void)state;
-    for (; (name = anec_backend(n, &what, &present)); n++) {
-        anec_device *d = NULL;
-        if (!present) assert_int_equal(anec_open(name, NULL, &d, &e), ANEC_WRONG);
-        found += present && (!strcmp(name, "ref") || !strcmp(name, "sim:m1") || !strcmp(name, "auto"));
-        anec_close(d);
+    for (int n = 0; (name = anec_backend(n, &what)); n++) {
+        assert_non_null(what);
+        for (size_t i = 0; i < COUNT(some); i++) found += !strcmp(name, some[i]);
     }
-    assert_int_equal(found, 3);
-    assert_non_null(anec_backend(0, NULL, NULL));
+    assert_int_equal(found, COUNT(some));
+    assert_non_null(anec_backend(0, NULL));
 }
 
 static void test_cache(void **state)

@@ -21,7 +21,9 @@ _Noreturn void standin_abort(const char *fmt, ...)
 #define CLASSES(X) \
     X(string_class) X(number_class) X(data_class) X(array_class) X(dict_class) X(error_class) \
     X(surface_class) X(descriptor_class) X(model_class) X(inner_class) X(request_class) \
-    X(wrapper_class) X(device_class)
+    X(wrapper_class) X(device_class) X(url_class) X(process_class) X(ml_array_class) \
+    X(ml_value_class) X(ml_provider_class) X(ml_options_class) X(ml_configuration_class) \
+    X(ml_model_class) X(ml_state_class)
 #define DECLARE(c) extern Class c;
 CLASSES(DECLARE)
 #define LIST(c) &c,
@@ -30,6 +32,7 @@ static Class *const classes[] = { CLASSES(LIST) };
 EXPORT Class *objc_getClass(const char *name);
 EXPORT Class *objc_getClass(const char *name)
 {
+    if (fault("ml-class") && !strcmp(name, "MLModel")) return NULL;
     for (size_t i = 0; i < COUNT(classes); i++)
         if (!strcmp(classes[i]->name, name)) return classes[i];
     return NULL;
@@ -196,6 +199,32 @@ void *expect(const void *o, const Class *c, const char *where)
 {
     if (!o) standin_abort("%s takes %s, not nil", where, c->name);
     return expect_or_nil(o, c, where);
+}
+
+/* ---- allocation and blocks ----------------------------------------------------------------------- */
+
+Id object_alloc(Class *c, Sel sel)
+{
+    (void)sel;
+    return object_new(c);
+}
+
+Id object_init(Id self, Sel sel)
+{
+    (void)sel;
+    return self;
+}
+
+/* Identifiers that Apple's compiler gives to every block. */
+EXPORT extern void *_NSConcreteStackBlock[32];
+void *_NSConcreteStackBlock[32];
+
+Imp *block_function(const BlockObject *b, const char *where)
+{
+    if (!b || b->isa != (const void *)_NSConcreteStackBlock || b->flags || b->reserved || !b->invoke
+        || !b->descriptor || b->descriptor->reserved || b->descriptor->size < sizeof *b)
+        standin_abort("%s: this is no block", where);
+    return b->invoke;
 }
 
 /* ---- pools: of each thread, nested -------------------------------------------------------------- */

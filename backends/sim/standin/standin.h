@@ -66,7 +66,7 @@ typedef struct { Object object; int64_t value; } Number;
 typedef struct { Object object; unsigned char *bytes; size_t size; bool lent; } Data;
 typedef struct { Object object; size_t count; Id *item; } Array;
 typedef struct { Object object; size_t count; Id *key, *value; } Dict;
-typedef struct { Object object; char *text; long code; } Error;
+typedef struct { Object object; char *text; long code; String *domain; } Error;
 extern Class string_class, number_class, data_class, array_class, dict_class, error_class;
 
 Id standin_string(const char *s); /* all retained: the caller's */
@@ -76,6 +76,16 @@ Id standin_dict(size_t n, const char *const *key, const Id *value); /* takes the
 Id dict_find(const Dict *d, const char *key);
 /* *error, where there is one, becomes an autoreleased NSError; always NO. */
 Flag refuse(Id *error, long code, const char *fmt, ...) PRINTF(3, 4);
+Flag ml_refuse(Id *error, long code, const char *fmt, ...) PRINTF(3, 4); /* of Core ML's domain */
+
+/* What a compiler makes of a block; the caller's memory. */
+typedef struct {
+    const void *isa;
+    int flags, reserved;
+    Imp *invoke;
+    const struct { unsigned long reserved, size; } *descriptor;
+} BlockObject;
+Imp *block_function(const BlockObject *b, const char *where); /* aborts unless it is one */
 
 /* ---- surfaces --------------------------------------------------------------------------------- */
 
@@ -101,6 +111,32 @@ typedef struct {
     bool by_size; /* the compiler orders inputs by size; otherwise by name */
 } Machine;
 const Machine *machine(void);
+
+/* ---- Core ML's arrays ---------------------------------------------------------------------------- */
+
+enum { ARRAY_RANK = 16 };
+typedef struct {
+    Object object;
+    long type; /* MLMultiArrayDataType */
+    int rank;
+    int64_t dim[ARRAY_RANK], stride[ARRAY_RANK]; /* strides in elements */
+    unsigned char *base;
+    size_t bytes;
+    bool owned;
+} MultiArray;
+typedef struct { Object object; Dict *features; } Provider;                /* name: MLFeatureValue */
+typedef struct { Object object; Dict *backings; } PredictionOptions;       /* name: MLMultiArray */
+typedef struct { Object object; MultiArray *array; } FeatureValue;
+typedef struct { Object object; char *path; } Url;
+extern Class ml_array_class, ml_provider_class, ml_options_class, ml_value_class, url_class;
+
+Id object_alloc(Class *c, Sel sel); /* +alloc */
+Id object_init(Id self, Sel sel);   /* -init of what needs none */
+/* Memory of its own, rows padded as the engine's surfaces have them. */
+MultiArray *multi_new(long type, int rank, const int64_t *dim);
+void multi_copy(MultiArray *m, void *packed, bool to_array); /* elements in C order */
+Id value_made(MultiArray *m);                                /* takes the array over */
+long system_major(void);                                     /* macOS */
 
 /* ---- programs ----------------------------------------------------------------------------------- */
 

@@ -88,19 +88,41 @@ Id dict_find(const Dict *d, const char *key)
     return NULL;
 }
 
-Flag refuse(Id *error, long code, const char *fmt, ...)
+/* An NSError's domain is a constant: made once, never counted. */
+static String engine_domain = { .object = { .isa = &string_class, .count = 1 << 30 },
+                                .text = (char[]){ "com.apple.appleneuralengine" } };
+static String ml_domain = { .object = { .isa = &string_class, .count = 1 << 30 },
+                            .text = (char[]){ "com.apple.CoreML" } };
+
+static Flag refuse_by(String *domain, Id *error, long code, const char *fmt, va_list ap)
 {
     Buf text = { 0 };
-    va_list ap;
     if (!error) return 0;
-    va_start(ap, fmt);
     buf_vprintf(&text, fmt, ap);
-    va_end(ap);
     Error *e = object_new(&error_class);
+    e->domain = domain;
     e->code = code;
     e->text = copy(text.s ? text.s : "", text.len + 1);
     buf_free(&text);
     *error = object_autorelease(&e->object);
+    return 0;
+}
+
+Flag refuse(Id *error, long code, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    refuse_by(&engine_domain, error, code, fmt, ap);
+    va_end(ap);
+    return 0;
+}
+
+Flag ml_refuse(Id *error, long code, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    refuse_by(&ml_domain, error, code, fmt, ap);
+    va_end(ap);
     return 0;
 }
 
@@ -250,14 +272,9 @@ EXPORTED(Id, CFDictionaryGetValue, (Id d, Id key))
     return dict_find(expect(d, &dict_class, "CFDictionaryGetValue"), k->text);
 }
 
-/* An NSError's domain is a constant: made once, never counted. */
-static String domain = { .object = { .isa = &string_class, .count = 1 << 30 },
-                         .text = (char[]){ "com.apple.appleneuralengine" } };
-
 EXPORTED(Id, CFErrorGetDomain, (Id e))
 {
-    expect(e, &error_class, "CFErrorGetDomain");
-    return &domain.object;
+    return &((Error *)expect(e, &error_class, "CFErrorGetDomain"))->domain->object;
 }
 
 EXPORTED(long, CFErrorGetCode, (Id e))
