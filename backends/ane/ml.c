@@ -59,13 +59,18 @@ static Id url_of(Ml *ml, const char *path)
     return url;
 }
 
-static Id make(Ml *ml, Id class) { return SEND0(ml->objc, Id, SEND0(ml->objc, Id, class, "alloc"), "init"); }
+static Id make(Ml *ml, Id class)
+{
+    Id o = SEND0(ml->objc, Id, SEND0(ml->objc, Id, class, "alloc"), "init");
+    if (!o) bug("no memory for an object of Core ML");
+    return o;
+}
 
 static Id configuration_new(Ml *ml, const char *function)
 {
     Objc *o = ml->objc;
-    Id c = make(ml, ml->configuration), name = c && function ? string_new(o, function) : NULL;
-    if (c) SEND(o, void, (long), c, "setComputeUnits:", CPU_AND_ENGINE);
+    Id c = make(ml, ml->configuration), name = function ? string_new(o, function) : NULL;
+    SEND(o, void, (long), c, "setComputeUnits:", CPU_AND_ENGINE);
     if (name) SEND(o, void, (Id), c, "setFunctionName:", name);
     objc_drop(o, &name);
     return c;
@@ -76,7 +81,7 @@ Id ml_model_new(Ml *ml, Arena *a, const char *path, const char *function, Troubl
     Objc *o = ml->objc;
     void *pool = objc_pool(o);
     Id url = url_of(ml, path), configuration = configuration_new(ml, function), error = NULL, model = NULL;
-    if (url && configuration)
+    if (url)
         model = SEND(o, Id, (Id, Id, Id *), ml->model, "modelWithContentsOfURL:configuration:error:", url,
                      configuration, &error);
     if (model) o->objc_retain(model);
@@ -304,7 +309,7 @@ Id ml_options_new(Ml *ml, Arena *a, const MlFeature *backing, int n)
 {
     Objc *o = ml->objc;
     Id options = make(ml, ml->options), all = named_new(ml, a, backing, n, false);
-    if (options) SEND(o, void, (Id), options, "setOutputBackings:", all);
+    SEND(o, void, (Id), options, "setOutputBackings:", all);
     objc_drop(o, &all);
     return options;
 }

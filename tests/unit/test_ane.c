@@ -85,7 +85,7 @@ static void fill(float v[6], float value)
     for (int i = 0; i < 6; i++) v[i] = value;
 }
 
-static const char *const everywhere[] = { "ane", "cpu", "ref", "auto" };
+static const char *const everywhere[] = { "ane", "coreml", "cpu", "ref", "auto" };
 
 /* ---- wires: the same everywhere ---------------------------------------------------------------------- */
 

@@ -99,7 +99,7 @@ static bool description_agrees(Module *m, Buf *why)
             if (!strcmp(a->func[i].name, f->name)) of = &a->func[i];
         if (!of) buf_printf(why, "the function %s is not described", f->name);
         if (of && a->spec < spec_of_opset(f->opset))
-            buf_printf(why, "specification %d has no %s", a->spec, f->opset_name ? f->opset_name : "such opset");
+            buf_printf(why, "specification %d, where the program needs %d", a->spec, spec_of_opset(f->opset));
         for (int side = 0; of && !why->len && side < ABOUT_SIDES; side++) side_agrees(&of->side[side], f, side, why);
         if (why->len) return false;
     }
