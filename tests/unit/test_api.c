@@ -66,7 +66,7 @@ static void refused(anec_status got, anec_status want, const anec_error *e, cons
     if (!strstr(e->text, says)) fail_msg("`%s` is not in `%s`", says, e->text);
 }
 
-static const char *const backends[] = { "ane", "cpu", "ref", "auto" };
+static const char *const backends[] = { "ane", "coreml", "cpu", "ref", "auto" };
 
 static void test_runs(void **state)
 {
