@@ -93,6 +93,38 @@ void cache_leave(CacheSlot *s)
     s->lock = -1;
 }
 
+/* ---- digests -------------------------------------------------------------------------------------- */
+
+typedef struct {
+    Sha256 sha;
+    const char *dir;
+    Diag *diag;
+} Digest;
+
+static bool add_file(void *ctx, const char *rel)
+{
+    Digest *g = ctx;
+    Mapped m;
+    Buf path = { 0 };
+    buf_printf(&path, "%s/%s", g->dir, rel);
+    bool ok = file_map(g->diag, path.s, &m);
+    buf_free(&path);
+    if (!ok) return false;
+    sha256_add(&g->sha, rel, strlen(rel) + 1);
+    sha256_add(&g->sha, &m.size, sizeof m.size);
+    sha256_add(&g->sha, m.data, m.size);
+    file_unmap(&m);
+    return true;
+}
+
+bool cache_digest(Diag *d, const char *dir, char hex[65])
+{
+    Digest g = { .sha = sha256_start(), .dir = dir, .diag = d };
+    const bool ok = file_walk(dir, add_file, &g);
+    sha256_end(&g.sha, hex);
+    return ok;
+}
+
 /* ---- copying -------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -111,21 +143,22 @@ static void copy_end(Copy *c)
     arena_free(&c->arena);
 }
 
-/* Copies a file and adds its line to the manifest. */
+/* Copies a file, where there is a place to, and adds its line to the manifest. */
 static bool copy_file(void *ctx, const char *rel)
 {
     Copy *c = ctx;
     Mapped m;
     char digest[65];
     const char *from = arena_printf(&c->arena, "%s/%s", c->from, rel);
-    const char *to = arena_printf(&c->arena, "%s/%s", c->to, rel);
+    const char *to = arena_printf(&c->arena, "%s/%s", c->to ? c->to : "", rel);
     if (!strcmp(rel, "MANIFEST") || strchr(rel, '\n')) return true;
     if (!file_map(&c->diag, from, &m)) return false;
     sum_file(c->cache, from, c->out, &m, digest);
     buf_printf(&c->manifest, "%s %zu %s\n", digest, m.size, rel);
-    bool ok = file_make_dirs(&c->diag, file_dir(&c->arena, to))
-              && ((c->out && m.size >= SUM_LARGE && !link(from, to))
-                  || file_write_all(&c->diag, to, m.data, m.size));
+    bool ok = !c->to
+              || (file_make_dirs(&c->diag, file_dir(&c->arena, to))
+                  && ((c->out && m.size >= SUM_LARGE && !link(from, to))
+                      || file_write_all(&c->diag, to, m.data, m.size)));
     file_unmap(&m);
     return ok;
 }
@@ -204,12 +237,12 @@ bool cache_get(Cache *c, const CacheSlot *s, const char *to)
     Mapped manifest = { 0 };
     if (!s->path || !file_exists(s->path)) return false;
     const char *path = arena_printf(&copy.arena, "%s/MANIFEST", s->path);
-    bool ok = file_make_dirs(&copy.diag, to) && file_map(&copy.diag, path, &manifest) && manifest.data
-              && get_files(&copy, (const char *)manifest.data);
+    bool ok = (!to || file_make_dirs(&copy.diag, to)) && file_map(&copy.diag, path, &manifest)
+              && manifest.data && get_files(&copy, (const char *)manifest.data);
     file_unmap(&manifest);
     if (ok) utimensat(AT_FDCWD, path, NULL, 0); /* it was used now */
     else cache_drop(s);
-    if (!ok) file_remove_tree(to);
+    if (!ok && to) file_remove_tree(to);
     copy_end(&copy);
     return ok;
 }

@@ -1,6 +1,7 @@
 /* cache.h -- compiled programs on disk, so that a program is compiled once a machine.
  *
- *   DIR/v1/KEY.N/           an entry: MANIFEST, and the files that the engine's compiler left
+ *   DIR/v1/KEY.N/           an entry: MANIFEST, and the files that the engine's compiler left,
+ *                           or a Core ML model
  *   DIR/v1/KEY.N.lock       held by who uses the entry: N is the first that is free
  *   DIR/v1/KEY.note         what was found out about a program: a small text
  *
@@ -24,6 +25,9 @@ enum { CACHE_LIMIT_GB = 4 }; /* without ANEC_CACHE_LIMIT */
 /* dir NULL: ANEC_CACHE_DIR, else ~/.cache/anec. Lives in the arena. */
 void cache_open(Cache *c, Arena *a, const char *dir);
 
+/* SHA-256 over all files of a folder, their names and sizes. */
+bool cache_digest(Diag *d, const char *dir, char hex[65]);
+
 typedef struct {
     char *name, *path; /* "KEY.0"; path NULL: there is no cache, the name is this process's own */
     int lock;          /* a file descriptor, -1: none */
@@ -33,7 +37,7 @@ typedef struct {
 CacheSlot cache_slot(Cache *c, Arena *a, const char *key);
 void cache_leave(CacheSlot *s);
 /* Puts the entry's files into the new folder `to`, large ones as links to the entry's, which nobody may
- * write into; false: there is no whole one (any more). A large file that is as it was when its sum was
+ * write into, or with NULL checks them alone: they are in s->path. False: there is no whole one (any more). A large file that is as it was when its sum was
  * taken (sums.h) is not read. */
 bool cache_get(Cache *c, const CacheSlot *s, const char *to);
 /* Stores what the folder holds as the slot's entry, and makes room. False: not stored. */

@@ -1,5 +1,6 @@
-/* coreml.c -- the backend that runs programs as Core ML models: a folder that we write, arrays that are
- * the tensors' own memory, states that Core ML keeps. */
+/* coreml.c -- the backend that runs programs as Core ML models: a folder that we write, arrays that
+ * are the tensors' own memory, states that Core ML keeps. */
+#include "cache.h"
 #include "coreml.h"
 #include "ml.h"
 
@@ -10,26 +11,34 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SCHEMA "anec coreml 1" /* of what is cached: changes when older entries are of no use */
+
 typedef struct CoreMl CoreMl;
 
-/* A module as a compiled model on disk. The programs of its functions share it; it is removed after the
- * last, since a model may read its weights at any time. */
+/* A module as a compiled model on disk. The programs of its functions share it, and it stays until
+ * the last is gone: a model may read its weights at any time. An entry of the cache is loaded where
+ * it is, so that a model has the same path in every process: what Core ML keeps of it is tied to
+ * that. */
 typedef struct Folder Folder;
 struct Folder {
     Folder *next;
     Arena arena;
     const Module *module;
     int refs;
-    char *top;        /* a folder of its own */
-    const char *path; /* the .mlmodelc that is loaded */
-    char *compiled;   /* by Core ML, from a package: when it does not take ours */
-    const char *why;  /* it did not */
+    char *top; /* a temporary folder of its own */
+    CacheSlot slot;
+    const char *path;  /* the .mlmodelc that is loaded */
+    const char *cache; /* as in RunsAs */
+    char *compiled;    /* by Core ML, from a package: when it does not take ours */
+    const char *why;   /* it did not */
 };
 
 struct CoreMl {
     Arena arena;
     Ml *ml;
-    pthread_mutex_t lock; /* of the folders, and of loading */
+    Cache cache;
+    PhaseHook phase;
+    pthread_mutex_t lock; /* of the folders, the cache, and of loading */
     Folder *first;
 };
 
@@ -38,14 +47,16 @@ typedef struct {
     Arena arena;
     CoreMl *c;
     Folder *folder;
-    Id model, state, options; /* state: NULL without one, or after a reset; options: NULL: to be made */
-    Binding *result, *kept;   /* kept: the states as the caller sees them */
-    Id *backing;              /* by result: its memory as an array; NULL: none */
+    Id model, state,
+        options; /* state: NULL without one, or after a reset; options: NULL: to be made */
+    Binding *result, *kept; /* kept: the states as the caller sees them */
+    Id *backing;            /* by result: its memory as an array; NULL: none */
     int nkept;
-    bool seen;                /* the caller has the states' tensors: they are copied around each run */
+    bool seen; /* the caller has the states' tensors: they are copied around each run */
 } MlProgram;
 
-/* ---- what Core ML takes ------------------------------------------------------------------------- */
+/* ---- what Core ML takes -------------------------------------------------------------------------
+ */
 
 typedef enum {
 #define NEED(id, since, what) NEED_##id,
@@ -63,25 +74,32 @@ static const struct {
 static bool check_need(const CoreMl *c, Need need, Diag *d)
 {
     if (ml_system(c->ml, needs[need].since)) return true;
-    return diag_fail(d, "Core ML has %s from macOS %d on, and this system is older", needs[need].what,
-                     needs[need].since);
+    return diag_fail(d, "Core ML has %s from macOS %d on, and this system is older",
+                     needs[need].what, needs[need].since);
 }
 
-/* What no container says: types that are younger than the system or the function's opset, scalars. */
+/* What no container says: types that are younger than the system or the function's opset, scalars.
+ */
 static bool check_value(const CoreMl *c, const Func *f, const Value *v, bool input, Diag *d)
 {
     const Type *t = param_type(v);
     const int since = t->kind == TY_TENSOR ? ml_type_since(t->dtype) : 0;
     if (!since) return true; /* the container's writer refuses it */
     if (!ml_system(c->ml, since))
-        return diag_fail(d, "Core ML has arrays of %s from macOS %d on, and this system is older: %s is one",
-                         dtypes[t->dtype].name, since, v->name);
+        return diag_fail(
+            d, "Core ML has arrays of %s from macOS %d on, and this system is older: %s is one",
+            dtypes[t->dtype].name, since, v->name);
     if (t->dtype == DT_FP16 && f->opset == OPSET_IOS15)
-        return diag_error(d, v->loc, "Core ML has inputs and results of fp16 from ios16 on; %s is ios15, and "
-                          "its %s is fp16: --io fp32 makes it fp32", f->name, v->name);
+        return diag_error(d, v->loc,
+                          "Core ML has inputs and results of fp16 from ios16 on; %s is ios15, and "
+                          "its %s is fp16: --io fp32 makes it fp32",
+                          f->name, v->name);
     if (input && !t->shape.rank)
-        return diag_error(d, v->loc, "Core ML takes no input without dimensions, and %s is one: [1] is a shape "
-                          "that it takes", v->name);
+        return diag_error(
+            d, v->loc,
+            "Core ML takes no input without dimensions, and %s is one: [1] is a shape "
+            "that it takes",
+            v->name);
     return true;
 }
 
@@ -99,28 +117,51 @@ static bool check_func(const CoreMl *c, const Func *f, Diag *d)
     return ok;
 }
 
-/* ---- the folder ---------------------------------------------------------------------------------- */
+/* ---- the folder
+ * ---------------------------------------------------------------------------------- */
 
 static void folder_free(Folder *f)
 {
     if (f->compiled) file_remove_tree(f->compiled);
     if (f->top) file_remove_tree(f->top);
+    cache_leave(&f->slot);
     arena_free(&f->arena);
     free(f);
 }
 
-static Folder *folder_new(Module *m, Diag *d)
+/* Makes what was written to `own` an entry, unless there is one that is whole. */
+static bool keep(CoreMl *c, Folder *f, const char *own, Diag *d)
+{
+    char hex[65];
+    if (!cache_digest(d, own, hex)) return false;
+    Sha256 sha = sha256_start();
+    sha256_add(&sha, SCHEMA, sizeof SCHEMA);
+    sha256_add(&sha, hex, sizeof hex);
+    sha256_end(&sha, hex);
+    f->slot = cache_slot(&c->cache, &f->arena, hex);
+    f->cache = cache_get(&c->cache, &f->slot, NULL) ? "hit"
+             : cache_put(&c->cache, &f->slot, own)  ? "miss"
+                                                    : "off";
+    const bool kept = strcmp(f->cache, "off") != 0;
+    f->path = arena_printf(&f->arena, "%s/model.mlmodelc", kept ? f->slot.path : own);
+    return !kept || file_remove_tree(own);
+}
+
+static Folder *folder_new(CoreMl *c, Module *m, Diag *d)
 {
     const char *temp = getenv("TMPDIR");
     Folder *f = calloc(1, sizeof *f);
     if (!f) bug("no memory for a folder");
     if (!temp || !*temp) temp = "/tmp";
-    *f = (Folder){ .module = m, .refs = 1 };
-    char *top = arena_printf(&f->arena, "%s/anec-XXXXXX", temp);
+    *f = (Folder){ .module = m, .refs = 1, .slot.lock = -1 };
+    char *top = arena_printf(&f->arena, "%s/anec-XXXXXX", temp), *own = NULL;
     f->top = mkdtemp(top);
-    f->path = arena_printf(&f->arena, "%s/model.mlmodelc", top);
     if (!f->top) diag_fail(d, "no temporary folder can be made: %s", temp);
-    if (f->top && container_save(m, d, f->path)) return f;
+    else own = arena_printf(&f->arena, "%s/own", f->top);
+    if (f->top && file_make_dirs(d, own)
+        && container_save(m, d, arena_printf(&f->arena, "%s/model.mlmodelc", own))
+        && keep(c, f, own, d))
+        return f;
     folder_free(f);
     return NULL;
 }
@@ -133,7 +174,7 @@ static Folder *folder_of(CoreMl *c, Module *m, Diag *d)
         f->refs++;
         return f;
     }
-    f = folder_new(m, d);
+    f = folder_new(c, m, d);
     if (!f) return NULL;
     f->next = c->first;
     return c->first = f;
@@ -148,14 +189,15 @@ static void folder_leave(CoreMl *c, Folder *f)
     folder_free(f);
 }
 
-/* Has Core ML compile the module as a package: its own compiler knows more than we do of the files that
- * describe a compiled model. False: it does not, `why`. */
+/* Has Core ML compile the module as a package: its own compiler knows more than we do of the files
+ * that describe a compiled model. False: it does not, `why`. */
 static bool compile_package(CoreMl *c, Folder *f, Module *m, const Trouble *first, Trouble *why)
 {
     Diag quiet = { .quiet = true };
     const char *package = arena_printf(&f->arena, "%s/model.mlpackage", f->top);
     *why = (Trouble){ .text = "no package can be written" };
-    if (container_save(m, &quiet, package)) f->compiled = ml_compile(c->ml, &f->arena, package, why);
+    if (container_save(m, &quiet, package))
+        f->compiled = ml_compile(c->ml, &f->arena, package, why);
     diag_free(&quiet);
     file_remove_tree(package);
     if (!f->compiled) return false;
@@ -177,11 +219,13 @@ static bool load(MlProgram *p, Diag *d)
     if (f->compiled) return diag_fail(d, "Core ML does not load the program: %s", first);
     bool ok = compile_package(p->c, f, p->base.module, &why, &other);
     if (ok) p->model = ml_model_new(p->c->ml, a, f->path, function, &other);
-    return p->model || diag_fail(d, "Core ML does not load the program: %s; nor %s a package of it: %s", first,
-                                 ok ? "what it compiles from" : "does it compile", trouble_text(a, &other));
+    return p->model
+        || diag_fail(d, "Core ML does not load the program: %s; nor %s a package of it: %s", first,
+                     ok ? "what it compiles from" : "does it compile", trouble_text(a, &other));
 }
 
-/* ---- compiling ------------------------------------------------------------------------------------- */
+/* ---- compiling
+ * ------------------------------------------------------------------------------------- */
 
 static void ml_program_free(Program *program)
 {
@@ -240,15 +284,18 @@ static Program *ml_compile_program(const Backend *self, Module *m, Func *f, Diag
     for (int i = 0; i < f->body->nresult; i++) p->result[i].name = f->body->result[i]->name;
     pthread_mutex_lock(&c->lock);
     p->folder = folder_of(c, m, d);
+    phase_begin(&c->phase, "load");
     bool ok = p->folder && load(p, d);
-    if (ok) p->base.as.why = p->folder->why;
+    phase_end(&c->phase, "load");
+    if (ok) p->base.as = (RunsAs){ .why = p->folder->why, .cache = p->folder->cache };
     pthread_mutex_unlock(&c->lock);
     if (ok && make_states(p, d)) return &p->base;
     ml_program_free(&p->base);
     return NULL;
 }
 
-/* ---- inputs and results ----------------------------------------------------------------------------- */
+/* ---- inputs and results
+ * ----------------------------------------------------------------------------- */
 
 static void drop_all(Objc *o, MlFeature *f, int n)
 {
@@ -266,16 +313,21 @@ static Id inputs_new(MlProgram *p, Arena *a, const Binding *in, int nin, Diag *d
         for (int k = 0; ok && k < nin; k++) {
             if (param_is_state(b->param[i]) || strcmp(in[k].name, b->param[i]->name) != 0) continue;
             if (!in[k].value.count) {
-                ok = diag_error(d, (Loc){ 0 }, "Core ML takes no input without elements, and %s has none", in[k].name);
+                ok = diag_error(d, (Loc){ 0 },
+                                "Core ML takes no input without elements, and %s has none",
+                                in[k].name);
                 continue;
             }
-            f[n] = (MlFeature){ .name = in[k].name, .array = ml_array_new(p->c->ml, &in[k].value, a, &why) };
+            f[n] = (MlFeature){ .name = in[k].name,
+                                .array = ml_array_new(p->c->ml, &in[k].value, a, &why) };
             ok = f[n].array
-                 || diag_fail(d, "Core ML makes no array of %s: %s", in[k].name, trouble_text(a, &why));
+              || diag_fail(d, "Core ML makes no array of %s: %s", in[k].name,
+                           trouble_text(a, &why));
             n += ok;
         }
     Id features = ok ? ml_features_new(p->c->ml, a, f, n, &why) : NULL;
-    if (ok && !features) diag_fail(d, "Core ML does not take the inputs: %s", trouble_text(a, &why));
+    if (ok && !features)
+        diag_fail(d, "Core ML does not take the inputs: %s", trouble_text(a, &why));
     drop_all(p->c->ml->objc, f, n);
     return features;
 }
@@ -299,7 +351,8 @@ static bool make_backings(MlProgram *p, Arena *a, Diag *d)
         if (!t->shape.rank || !to->count) continue; /* Core ML describes these without a shape */
         if (!p->backing[i]) p->backing[i] = ml_array_new(p->c->ml, to, a, &why);
         if (!p->backing[i])
-            return diag_fail(d, "Core ML makes no array of %s: %s", p->result[i].name, trouble_text(a, &why));
+            return diag_fail(d, "Core ML makes no array of %s: %s", p->result[i].name,
+                             trouble_text(a, &why));
         f[n++] = (MlFeature){ .name = p->result[i].name, .array = p->backing[i] };
     }
     if (!p->options) p->options = ml_options_new(p->c->ml, a, f, n);
@@ -325,7 +378,8 @@ static bool read_result(MlProgram *p, int i, Id array, Arena *a, Diag *d)
         return diag_fail(d, "Core ML gave an array for %s that no tensor can be", name);
     if (!fits(&l, t)) {
         const Type got = { .kind = TY_TENSOR, .dtype = l.dtype, .shape = l.shape };
-        return diag_fail(d, "Core ML gave %s for %s, which is %s", type_text(a, &got), name, type_text(a, t));
+        return diag_fail(d, "Core ML gave %s for %s, which is %s", type_text(a, &got), name,
+                         type_text(a, t));
     }
     if (!shape_known(&t->shape)) {
         tensor_free(to);
@@ -347,7 +401,8 @@ static bool read_results(MlProgram *p, Id results, Arena *a, Diag *d)
     return ok;
 }
 
-/* ---- running ---------------------------------------------------------------------------------------- */
+/* ---- running
+ * ---------------------------------------------------------------------------------------- */
 
 static void read_states(MlProgram *p)
 {
@@ -425,7 +480,8 @@ static void ml_reset(Program *program)
     for (int i = 0; i < p->nkept; i++) memset(p->kept[i].value.data, 0, p->kept[i].value.bytes);
 }
 
-/* ---- the backend ------------------------------------------------------------------------------------ */
+/* ---- the backend
+ * ------------------------------------------------------------------------------------ */
 
 static void coreml_close(const Backend *self)
 {
@@ -443,7 +499,6 @@ const Backend *coreml_open(const BackendOptions *o, Arena *a, const char **why)
     CoreMl *c = calloc(1, sizeof *c);
     Backend *b = calloc(1, sizeof *b);
     if (!c || !b) bug("no memory for a backend");
-    (void)o; /* Core ML keeps what it compiles by itself */
     c->ml = ml_open(&c->arena, why);
     if (!c->ml) {
         *why = arena_strdup(a, *why);
@@ -452,10 +507,19 @@ const Backend *coreml_open(const BackendOptions *o, Arena *a, const char **why)
         free(b);
         return NULL;
     }
+    if (o) c->phase = o->phase;
+    cache_open(&c->cache, &c->arena, o ? o->cache_dir : NULL);
     pthread_mutex_init(&c->lock, NULL);
-    *b = (Backend){ .name = "coreml", .doc = "Core ML, on the processor and the Neural Engine as it chooses",
-                    .row = c, .compile = ml_compile_program, .run = ml_run, .results = ml_results,
-                    .states = ml_states, .reset = ml_reset, .free = ml_program_free, .take = ml_take,
+    *b = (Backend){ .name = "coreml",
+                    .doc = "Core ML, on the processor and the Neural Engine as it chooses",
+                    .row = c,
+                    .compile = ml_compile_program,
+                    .run = ml_run,
+                    .results = ml_results,
+                    .states = ml_states,
+                    .reset = ml_reset,
+                    .free = ml_program_free,
+                    .take = ml_take,
                     .close = coreml_close };
     return b;
 }

@@ -7,11 +7,12 @@
 
 enum { CPU_AND_ENGINE = 3 }; /* MLComputeUnitsCPUAndNeuralEngine */
 
-/* ---- opening ---------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------
+ */
 
 static const char *look_up_classes(Ml *ml)
 {
-#define CLASS(id, name) \
+#define CLASS(id, name)                                                                            \
     if (!(ml->id = ml->objc->objc_getClass(name))) return name;
 #include "ml.def"
     return NULL;
@@ -30,7 +31,10 @@ Ml *ml_open(Arena *a, const char **why)
     return NULL;
 }
 
-void ml_close(Ml *ml) { objc_close(ml->objc); }
+void ml_close(Ml *ml)
+{
+    objc_close(ml->objc);
+}
 
 typedef struct {
     long major, minor, patch; /* NSOperatingSystemVersion */
@@ -41,13 +45,15 @@ bool ml_system(Ml *ml, int major)
     Objc *o = ml->objc;
     void *pool = objc_pool(o);
     Id info = SEND0(o, Id, ml->process, "processInfo");
-    bool ok = info && SEND(o, Flag, (SystemVersion), info, "isOperatingSystemAtLeastVersion:",
-                           ((SystemVersion){ .major = major }));
+    bool ok = info
+           && SEND(o, Flag, (SystemVersion), info,
+                   "isOperatingSystemAtLeastVersion:", ((SystemVersion){ .major = major }));
     objc_pool_end(o, pool);
     return ok;
 }
 
-/* ---- models ------------------------------------------------------------------------------------ */
+/* ---- models ------------------------------------------------------------------------------------
+ */
 
 /* Autoreleased. */
 static Id url_of(Ml *ml, const char *path)
@@ -80,10 +86,11 @@ Id ml_model_new(Ml *ml, Arena *a, const char *path, const char *function, Troubl
 {
     Objc *o = ml->objc;
     void *pool = objc_pool(o);
-    Id url = url_of(ml, path), configuration = configuration_new(ml, function), error = NULL, model = NULL;
+    Id url = url_of(ml, path), configuration = configuration_new(ml, function), error = NULL,
+       model = NULL;
     if (url)
-        model = SEND(o, Id, (Id, Id, Id *), ml->model, "modelWithContentsOfURL:configuration:error:", url,
-                     configuration, &error);
+        model = SEND(o, Id, (Id, Id, Id *), ml->model,
+                     "modelWithContentsOfURL:configuration:error:", url, configuration, &error);
     if (model) o->objc_retain(model);
     else trouble_read(o, a, error, why);
     objc_drop(o, &configuration);
@@ -96,14 +103,16 @@ char *ml_compile(Ml *ml, Arena *a, const char *path, Trouble *why)
     Objc *o = ml->objc;
     void *pool = objc_pool(o);
     Id url = url_of(ml, path), error = NULL;
-    Id made = url ? SEND(o, Id, (Id, Id *), ml->model, "compileModelAtURL:error:", url, &error) : NULL;
+    Id made =
+        url ? SEND(o, Id, (Id, Id *), ml->model, "compileModelAtURL:error:", url, &error) : NULL;
     char *to = made ? string_text(o, a, SEND0(o, Id, made, "path")) : NULL;
     if (!to) trouble_read(o, a, error, why);
     objc_pool_end(o, pool);
     return to;
 }
 
-/* ---- arrays ------------------------------------------------------------------------------------ */
+/* ---- arrays ------------------------------------------------------------------------------------
+ */
 
 static const struct {
     DType dtype;
@@ -149,7 +158,8 @@ Id ml_array_new(Ml *ml, const Tensor *t, Arena *a, Trouble *why)
     Objc *o = ml->objc;
     int64_t stride[MAX_RANK + 1], step = 1;
     for (int i = t->shape.rank; i-- > 0; step *= t->shape.dim[i]) stride[i] = step;
-    Id shape = numbers_new(o, t->shape.dim, t->shape.rank), strides = numbers_new(o, stride, t->shape.rank);
+    Id shape = numbers_new(o, t->shape.dim, t->shape.rank),
+       strides = numbers_new(o, stride, t->shape.rank);
     Id error = NULL;
     void *pool = objc_pool(o);
     Id array = SEND0(o, Id, ml->array, "alloc");
@@ -189,12 +199,13 @@ bool ml_array_layout(Ml *ml, Id array, MlLayout *out)
     return ok;
 }
 
-/* ---- elements of arrays ------------------------------------------------------------------------ */
+/* ---- elements of arrays ------------------------------------------------------------------------
+ */
 
 typedef struct {
     Objc *objc;
     MlLayout layout;
-    char *to;         /* one of these is given */
+    char *to; /* one of these is given */
     const char *from;
     bool ok;
 } Copying;
@@ -206,7 +217,8 @@ static bool inside(const MlLayout *l, size_t size, long n)
     for (int i = 0; i < l->shape.rank; i++) {
         if (!l->shape.dim[i]) return true;
         size_t step;
-        if (!size_mul((size_t)l->shape.dim[i] - 1, (size_t)l->stride[i], &step) || step > UINT32_MAX * 256ull)
+        if (!size_mul((size_t)l->shape.dim[i] - 1, (size_t)l->stride[i], &step)
+            || step > UINT32_MAX * 256ull)
             return false;
         last += step;
     }
@@ -219,7 +231,8 @@ static void copy_rows(Copying *c, char *array)
     const MlLayout *l = &c->layout;
     const size_t size = (size_t)dtypes[l->dtype].bits / 8;
     const int outer = l->shape.rank ? l->shape.rank - 1 : 0;
-    const int64_t width = l->shape.rank ? l->shape.dim[outer] : 1, step = l->shape.rank ? l->stride[outer] : 1;
+    const int64_t width = l->shape.rank ? l->shape.dim[outer] : 1,
+                  step = l->shape.rank ? l->stride[outer] : 1;
     int64_t at[MAX_RANK] = { 0 };
     size_t count, done = 0;
     if (!shape_count(&l->shape, &count)) return;
@@ -247,11 +260,13 @@ static void on_bytes(Closure *self, const void *bytes, long n)
     copy_bytes(self->ctx, (void *)(uintptr_t)bytes, n);
 }
 
-/* void (^)(void *bytes, NSInteger size, NSArray<NSNumber *> *strides): which may be others than before */
+/* void (^)(void *bytes, NSInteger size, NSArray<NSNumber *> *strides): which may be others than
+ * before */
 static void on_mutable_bytes(Closure *self, void *bytes, long n, Id strides)
 {
     Copying *c = self->ctx;
-    if (numbers_read(c->objc, strides, c->layout.stride, c->layout.shape.rank)) copy_bytes(c, bytes, n);
+    if (numbers_read(c->objc, strides, c->layout.stride, c->layout.shape.rank))
+        copy_bytes(c, bytes, n);
 }
 
 static bool copy_array(Ml *ml, Id array, Copying *c)
@@ -259,23 +274,28 @@ static bool copy_array(Ml *ml, Id array, Copying *c)
     Objc *o = c->objc = ml->objc;
     Closure handler;
     void *pool = objc_pool(o);
-    if (!closure_make(o, &handler, c->to ? (void (*)(void))on_bytes : (void (*)(void))on_mutable_bytes, c))
+    if (!closure_make(o, &handler,
+                      c->to ? (void (*)(void))on_bytes : (void (*)(void))on_mutable_bytes, c))
         bug("a system with Core ML and without blocks");
     if (read_layout(o, array, &c->layout))
-        SEND(o, void, (Closure *), array, c->to ? "getBytesWithHandler:" : "getMutableBytesWithHandler:",
-             &handler);
+        SEND(o, void, (Closure *), array,
+             c->to ? "getBytesWithHandler:" : "getMutableBytesWithHandler:", &handler);
     objc_pool_end(o, pool);
     return c->ok;
 }
 
-bool ml_array_read(Ml *ml, Id array, void *to) { return copy_array(ml, array, &(Copying){ .to = to }); }
+bool ml_array_read(Ml *ml, Id array, void *to)
+{
+    return copy_array(ml, array, &(Copying){ .to = to });
+}
 
 bool ml_array_write(Ml *ml, Id array, const void *from)
 {
     return copy_array(ml, array, &(Copying){ .from = from });
 }
 
-/* ---- predictions ------------------------------------------------------------------------------- */
+/* ---- predictions -------------------------------------------------------------------------------
+ */
 
 /* A dictionary of the arrays, or of feature values that hold them. */
 static Id named_new(Ml *ml, Arena *a, const MlFeature *f, int n, bool as_values)
@@ -284,8 +304,9 @@ static Id named_new(Ml *ml, Arena *a, const MlFeature *f, int n, bool as_values)
     Id *name = NEW_ARRAY(a, n + 1, Id), *value = NEW_ARRAY(a, n + 1, Id);
     for (int i = 0; i < n; i++) {
         name[i] = string_new(o, f[i].name);
-        value[i] = as_values ? SEND(o, Id, (Id), ml->value, "featureValueWithMultiArray:", f[i].array)
-                             : f[i].array;
+        value[i] = as_values
+                     ? SEND(o, Id, (Id), ml->value, "featureValueWithMultiArray:", f[i].array)
+                     : f[i].array;
     }
     Id all = dict_new(o, name, value, (size_t)n);
     for (int i = 0; i < n; i++) objc_drop(o, &name[i]);
@@ -297,8 +318,8 @@ Id ml_features_new(Ml *ml, Arena *a, const MlFeature *f, int n, Trouble *why)
     Objc *o = ml->objc;
     void *pool = objc_pool(o);
     Id all = named_new(ml, a, f, n, true), error = NULL;
-    Id features = SEND(o, Id, (Id, Id *), SEND0(o, Id, ml->provider, "alloc"), "initWithDictionary:error:",
-                       all, &error);
+    Id features = SEND(o, Id, (Id, Id *), SEND0(o, Id, ml->provider, "alloc"),
+                       "initWithDictionary:error:", all, &error);
     if (!features) trouble_read(o, a, error, why);
     objc_drop(o, &all);
     objc_pool_end(o, pool);
@@ -320,11 +341,12 @@ Id ml_predict(Ml *ml, Arena *a, Id model, Id features, Id state, Id options, Tro
     void *pool = objc_pool(o);
     Id error = NULL, results;
     if (state)
-        results = SEND(o, Id, (Id, Id, Id, Id *), model, "predictionFromFeatures:usingState:options:error:",
-                       features, state, options, &error);
-    else
-        results = SEND(o, Id, (Id, Id, Id *), model, "predictionFromFeatures:options:error:", features, options,
+        results = SEND(o, Id, (Id, Id, Id, Id *), model,
+                       "predictionFromFeatures:usingState:options:error:", features, state, options,
                        &error);
+    else
+        results = SEND(o, Id, (Id, Id, Id *), model,
+                       "predictionFromFeatures:options:error:", features, options, &error);
     if (results) o->objc_retain(results);
     else trouble_read(o, a, error, why);
     objc_pool_end(o, pool);
@@ -344,7 +366,8 @@ Id ml_feature_new(Ml *ml, Id features, const char *name)
     return array;
 }
 
-/* ---- states ------------------------------------------------------------------------------------ */
+/* ---- states ------------------------------------------------------------------------------------
+ */
 
 Id ml_state_new(Ml *ml, Id model)
 {
@@ -367,8 +390,9 @@ static void on_state(Closure *self, Id array)
     StateCopy *c = self->ctx;
     const Tensor *t = c->to ? c->to : c->from;
     MlLayout l;
-    c->ok = ml_array_layout(c->ml, array, &l) && l.dtype == t->dtype && shape_equal(&l.shape, &t->shape)
-            && (c->to ? ml_array_read(c->ml, array, t->data) : ml_array_write(c->ml, array, t->data));
+    c->ok = ml_array_layout(c->ml, array, &l) && l.dtype == t->dtype
+         && shape_equal(&l.shape, &t->shape)
+         && (c->to ? ml_array_read(c->ml, array, t->data) : ml_array_write(c->ml, array, t->data));
 }
 
 static bool copy_state(StateCopy c, Id state, const char *name)
@@ -377,7 +401,8 @@ static bool copy_state(StateCopy c, Id state, const char *name)
     Closure handler;
     Id key = string_new(o, name);
     void *pool = objc_pool(o);
-    if (!closure_make(o, &handler, (void (*)(void))on_state, &c)) bug("a system with Core ML and without blocks");
+    if (!closure_make(o, &handler, (void (*)(void))on_state, &c))
+        bug("a system with Core ML and without blocks");
     SEND(o, void, (Id, Closure *), state, "getMultiArrayForStateNamed:handler:", key, &handler);
     objc_pool_end(o, pool);
     objc_drop(o, &key);

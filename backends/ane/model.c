@@ -382,28 +382,6 @@ static bool try_forms(Attempt *t)
     return false;
 }
 
-typedef struct {
-    Sha256 sha;
-    const char *dir;
-    Diag *diag;
-} Digest;
-
-static bool add_file(void *ctx, const char *rel)
-{
-    Digest *g = ctx;
-    Mapped m;
-    Buf path = { 0 };
-    buf_printf(&path, "%s/%s", g->dir, rel);
-    bool ok = file_map(g->diag, path.s, &m);
-    buf_free(&path);
-    if (!ok) return false;
-    sha256_add(&g->sha, rel, strlen(rel) + 1);
-    sha256_add(&g->sha, &m.size, sizeof m.size);
-    sha256_add(&g->sha, m.data, m.size);
-    file_unmap(&m);
-    return true;
-}
-
 /* A work folder, and the program's key. */
 static bool stage(Attempt *t, Module *m)
 {
@@ -415,11 +393,7 @@ static bool stage(Attempt *t, Module *m)
     t->own = arena_printf(t->arena, "%s/own/model.mil", work);
     t->unwritten = m;
     const bool whole = !ane_key(&t->ane->cache, m, hex);
-    if (whole) {
-        Digest g = { .sha = sha256_start(), .dir = file_dir(t->arena, t->own), .diag = t->diag };
-        if (!write_own(t) || !file_walk(g.dir, add_file, &g)) return false;
-        sha256_end(&g.sha, hex);
-    }
+    if (whole && (!write_own(t) || !cache_digest(t->diag, file_dir(t->arena, t->own), hex))) return false;
     const char *const part[] = { SCHEMA, whole ? "written" : "as it lies", hex, e->arch, e->build };
     t->key = digest_of(t->arena, part, COUNT(part));
     return true;

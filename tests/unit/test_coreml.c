@@ -1,12 +1,10 @@
-/* test_coreml.c -- programs through the stand-in's Core ML: what comes out, states, functions, shapes, what
- * goes wrong and in which words, and how strict the stand-in is. */
-#include "../../backends/ane/ml.h"
+/* test_coreml.c -- programs through the stand-in's Core ML: what comes out, states, functions,
+ * shapes, and what goes wrong in which words. */
 #include "../../backends/backend.h"
 #include "../../ir/mil/mil.h"
 #include "standin.h"
 
 #include <dirent.h>
-#include <signal.h>
 
 static char *top;
 static Arena arena;
@@ -25,7 +23,8 @@ static bool open_bench(Bench *t, const char *backend, const char *text, const ch
     t->m = mil_read(&t->d, &t->src, ".");
     if (!t->m || !module_verify(t->m, &t->d, NULL)) fail_msg("%s", t->d.text.s);
     t->b = backend_open(backend, NULL, &t->d);
-    if (t->b) t->p = program_new(t->b, t->m, func ? module_func(t->m, func) : module_main(t->m), &t->d);
+    if (t->b)
+        t->p = program_new(t->b, t->m, func ? module_func(t->m, func) : module_main(t->m), &t->d);
     return t->p != NULL;
 }
 
@@ -53,17 +52,18 @@ static int folders(void)
     return n;
 }
 
-/* ---- programs -------------------------------------------------------------------------------------- */
+/* ---- programs
+ * -------------------------------------------------------------------------------------- */
 
 #define HEAD "program(1.3)\n{\n"
 #define STEP(name, k)                                                                              \
-    "    func " name "<ios18>(tensor<fp16, [2, 3, 5]> x, tensor<fp32, [3, 5]> w) {\n"                \
-    "        string h = const()[name = string(\"h\"), val = string(\"fp16\")];\n"                   \
-    "        string s = const()[name = string(\"s\"), val = string(\"fp32\")];\n"                   \
-    "        tensor<fp16, [3, 5]> w_h = cast(x = w, dtype = h)[name = string(\"w_h\")];\n"          \
-    "        tensor<fp16, [2, 3, 5]> p = mul(x = x, y = fp16(" k "))[name = string(\"p\")];\n"       \
-    "        tensor<fp16, [2, 3, 5]> q = add(x = p, y = w_h)[name = string(\"q\")];\n"              \
-    "        tensor<fp32, [2, 3, 5]> v = cast(x = q, dtype = s)[name = string(\"v\")];\n"           \
+    "    func " name "<ios18>(tensor<fp16, [2, 3, 5]> x, tensor<fp32, [3, 5]> w) {\n"              \
+    "        string h = const()[name = string(\"h\"), val = string(\"fp16\")];\n"                  \
+    "        string s = const()[name = string(\"s\"), val = string(\"fp32\")];\n"                  \
+    "        tensor<fp16, [3, 5]> w_h = cast(x = w, dtype = h)[name = string(\"w_h\")];\n"         \
+    "        tensor<fp16, [2, 3, 5]> p = mul(x = x, y = fp16(" k "))[name = string(\"p\")];\n"     \
+    "        tensor<fp16, [2, 3, 5]> q = add(x = p, y = w_h)[name = string(\"q\")];\n"             \
+    "        tensor<fp32, [2, 3, 5]> v = cast(x = q, dtype = s)[name = string(\"v\")];\n"          \
     "    } -> (v, q);\n"
 static const char one[] = HEAD STEP("main", "0x1p+1") "}\n";
 static const char two[] = HEAD STEP("main", "0x1p+1") STEP("third", "0x1.8p+1") "}\n";
@@ -77,17 +77,23 @@ static const char counts[] =
 
 static const char flexible[] =
     "program(1.0)\n{\n"
-    "    func main<ios16>(tensor<fp32, [1, ?]> x)[FlexibleShapeInformation = tuple<tuple<tensor<string, []>, "
-    "dict<tensor<string, []>, tensor<int32, [?]>>>, tuple<tensor<string, []>, dict<tensor<string, []>, "
+    "    func main<ios16>(tensor<fp32, [1, ?]> x)[FlexibleShapeInformation = "
+    "tuple<tuple<tensor<string, []>, "
+    "dict<tensor<string, []>, tensor<int32, [?]>>>, tuple<tensor<string, []>, dict<tensor<string, "
+    "[]>, "
     "dict<tensor<string, []>, tensor<int32, [?]>>>>>(((\"DefaultShapes\", {{\"x\", [1, 4]}}), "
-    "(\"EnumeratedShapes\", {{\"543d0f94\", {{\"x\", [1, 2]}}}, {\"697b758f\", {{\"x\", [1, 3]}}}})))] {\n"
-    "        tensor<fp32, [1, ?]> y = relu(x = x)[name = tensor<string, []>(\"y\")];\n    } -> (y);\n}\n";
+    "(\"EnumeratedShapes\", {{\"543d0f94\", {{\"x\", [1, 2]}}}, {\"697b758f\", {{\"x\", [1, "
+    "3]}}}})))] {\n"
+    "        tensor<fp32, [1, ?]> y = relu(x = x)[name = tensor<string, []>(\"y\")];\n    } -> "
+    "(y);\n}\n";
 
-#define UNARY(opset, type, op) \
-    HEAD "    func main<" opset ">(" type " x) {\n        " type " y = " op "(x = x)[name = string(\"y\")];\n" \
+#define UNARY(opset, type, op)                                                                     \
+    HEAD "    func main<" opset ">(" type " x) {\n        " type " y = " op                        \
+         "(x = x)[name = string(\"y\")];\n"                                                        \
          "    } -> (y);\n}\n"
 
-static const Shape shape = { .rank = 3, .dim = { 2, 3, 5 } }, small = { .rank = 2, .dim = { 3, 5 } };
+static const Shape shape = { .rank = 3, .dim = { 2, 3, 5 } },
+                   small = { .rank = 2, .dim = { 3, 5 } };
 
 static void fill(Tensor *t, double first)
 {
@@ -103,7 +109,8 @@ typedef struct {
 static void make_inputs(Inputs *in, Diag *d)
 {
     *in = (Inputs){ .in = { { .name = "x" }, { .name = "w" } } };
-    assert_true(tensor_alloc(&in->x, d, DT_FP16, &shape) && tensor_alloc(&in->w, d, DT_FP32, &small));
+    assert_true(tensor_alloc(&in->x, d, DT_FP16, &shape)
+                && tensor_alloc(&in->w, d, DT_FP32, &small));
     fill(&in->x, -1);
     fill(&in->w, 10);
     in->in[0].value = in->x;
@@ -117,7 +124,10 @@ static void free_inputs(Inputs *in)
     tensor_free(&in->w);
 }
 
-static bool run(Bench *t, const Binding *in, int n) { return program_run(t->p, &t->d, in, n, &(RunOptions){ 0 }); }
+static bool run(Bench *t, const Binding *in, int n)
+{
+    return program_run(t->p, &t->d, in, n, &(RunOptions){ 0 });
+}
 
 /* v = k * x + w in every element, and q is the same in fp16. */
 static void check_results(Bench *t, const Inputs *in, double k)
@@ -134,11 +144,13 @@ static void check_results(Bench *t, const Inputs *in, double k)
     }
 }
 
-/* ---- results ---------------------------------------------------------------------------------------- */
+/* ---- results
+ * ---------------------------------------------------------------------------------------- */
 
 static void test_results(void **state)
 {
-    static const char *const chips[] = { "m1", "m4", "m5" }, *const how[] = { "", "ml-own", "ml-written" };
+    static const char *const chips[] = { "m1", "m4", "m5" }, *const how[] = { "", "ml-own",
+                                                                              "ml-written" };
     (void)state;
     for (size_t c = 0; c < COUNT(chips); c++)
         for (size_t i = 0; i < COUNT(how); i++) {
@@ -149,8 +161,10 @@ static void test_results(void **state)
             make_inputs(&in, &t.d);
             assert_string_equal(t.p->as.io, "mixed");
             if (i < 2) assert_null(t.p->as.why);
-            else assert_string_equal(t.p->as.why, "compiled by Core ML, which did not load what was written: "
-                                                  "com.apple.CoreML 3: Unable to load the model");
+            else
+                assert_string_equal(t.p->as.why,
+                                    "compiled by Core ML, which did not load what was written: "
+                                    "com.apple.CoreML 3: Unable to load the model");
             check_results(&t, &in, 2);
             check_results(&t, &in, 2);
             assert_int_equal(folders(), i == 2 ? 2 : 1);
@@ -158,6 +172,46 @@ static void test_results(void **state)
             close_bench(&t);
             assert_int_equal(folders(), 0);
         }
+}
+
+/* What was written stays under one path, for what Core ML keeps of it; what is broken is made
+ * again. */
+static const char *cache_word(void)
+{
+    Bench t;
+    Inputs in;
+    set_machine("m4", "");
+    must_open(&t, "coreml", two, NULL);
+    make_inputs(&in, &t.d);
+    check_results(&t, &in, 2);
+    const char *word = arena_strdup(&arena, t.p->as.cache);
+    free_inputs(&in);
+    close_bench(&t);
+    assert_int_equal(folders(), 0);
+    return word;
+}
+
+static bool break_text(void *ctx, const char *rel)
+{
+    Diag d = { 0 };
+    if (!file_has_suffix(rel, "model.mil")) return true;
+    return file_write_all(&d, arena_printf(&arena, "%s/%s", (const char *)ctx, rel), "broken", 6);
+}
+
+static void test_cache(void **state)
+{
+    char *dir = arena_printf(&arena, "%s/cache", top);
+    (void)state;
+    assert_true(file_remove_tree(dir));
+    assert_string_equal(cache_word(), "miss");
+    assert_string_equal(cache_word(), "hit");
+    assert_true(file_walk(dir, break_text, dir));
+    assert_string_equal(cache_word(), "miss");
+    assert_string_equal(cache_word(), "hit");
+    setenv("ANEC_CACHE_DIR", "/proc/nowhere", 1);
+    assert_string_equal(cache_word(), "off");
+    setenv("ANEC_CACHE_DIR", dir, 1);
+    assert_string_equal(cache_word(), "hit");
 }
 
 /* A result may be taken: the next run has new memory for it. */
@@ -231,7 +285,8 @@ static void test_flexible(void **state)
     run_flexible("ml-own");
 }
 
-/* ---- types -------------------------------------------------------------------------------------------- */
+/* ---- types
+ * -------------------------------------------------------------------------------------------- */
 
 static void check_type(const char *text, DType dtype)
 {
@@ -247,7 +302,8 @@ static void check_type(const char *text, DType dtype)
     if (!run(&t, &in, 1)) fail_msg("%s", t.d.text.s);
     program_results(t.p, &out);
     assert_int_equal(out[0].value.dtype, dtype);
-    for (size_t i = 0; i < 4; i++) assert_float_equal(tensor_float(&out[0].value, i), i < 2 ? 2 - (float)i : (float)i - 2, 0);
+    for (size_t i = 0; i < 4; i++)
+        assert_float_equal(tensor_float(&out[0].value, i), i < 2 ? 2 - (float)i : (float)i - 2, 0);
     tensor_free(&x);
     close_bench(&t);
 }
@@ -270,7 +326,8 @@ static void test_scalar_result(void **state)
     set_machine("m1", "");
     must_open(&t, "coreml",
               HEAD "    func main<ios18>(tensor<fp32, [3]> x) {\n"
-                   "        fp32 y = reduce_sum(axes = tensor<int32, [1]>([0]), keep_dims = bool(false), x = x)"
+                   "        fp32 y = reduce_sum(axes = tensor<int32, [1]>([0]), keep_dims = "
+                   "bool(false), x = x)"
                    "[name = string(\"y\")];\n    } -> (y);\n}\n",
               NULL);
     Binding in = { .name = "x", .value = tensor_view(DT_FP32, &s, (float[3]){ 1, 2, 3 }) };
@@ -298,27 +355,37 @@ static void check_refused(const Refused *r)
 static void test_refused(void **state)
 {
     static const Refused cases[] = {
-        { "ml-class", one, NULL, "error: Core ML is not here: this system has no class MLModel; it is a part of macOS" },
-        { "ml-load", one, NULL, "error: Core ML does not load the program: com.apple.CoreML 3: Failed to load the model; "
-                                "nor what it compiles from a package of it: com.apple.CoreML 3: Failed to load" },
-        { "ml-load,ml-compile", one, NULL, "the model; nor does it compile a package of it: com.apple.CoreML 0: Failed to "
-                                           "compile the package" },
+        { "ml-class", one, NULL,
+          "error: Core ML is not here: this system has no class MLModel; it is a part of macOS" },
+        { "ml-load", one, NULL,
+          "error: Core ML does not load the program: com.apple.CoreML 3: Failed to load the model; "
+          "nor what it compiles from a package of it: com.apple.CoreML 3: Failed to load" },
+        { "ml-load,ml-compile", one, NULL,
+          "the model; nor does it compile a package of it: com.apple.CoreML 0: Failed to "
+          "compile the package" },
         { "ml-no-state", counts, NULL, "error: Core ML makes no states for the program" },
         { "ml-state", counts, NULL, "error: Core ML has another state acc than the program" },
         { "ml-short", counts, NULL, "error: Core ML has another state acc than the program" },
-        { "macos:12", one, NULL, "error: Core ML has the choice of processor and engine from macOS 13 on, and this "
-                                 "system is older" },
-        { "macos:14", counts, NULL, "error: Core ML has states from macOS 15 on, and this system is older" },
-        { "macos:14", two, "third", "error: Core ML has functions other than the default one from macOS 15 on" },
+        { "macos:12", one, NULL,
+          "error: Core ML has the choice of processor and engine from macOS 13 on, and this "
+          "system is older" },
+        { "macos:14", counts, NULL,
+          "error: Core ML has states from macOS 15 on, and this system is older" },
+        { "macos:14", two, "third",
+          "error: Core ML has functions other than the default one from macOS 15 on" },
         { "macos:15", UNARY("ios26", "tensor<int8, [2, 2]>", "identity"), NULL,
-          "error: Core ML has arrays of int8 from macOS 26 on, and this system is older: x is one" },
+          "error: Core ML has arrays of int8 from macOS 26 on, and this system is older: x is "
+          "one" },
         { "", UNARY("ios15", "tensor<fp16, [2, 2]>", "abs"), NULL,
-          "error: Core ML has inputs and results of fp16 from ios16 on; main is ios15, and its x is fp16: --io fp32 makes "
+          "error: Core ML has inputs and results of fp16 from ios16 on; main is ios15, and its x "
+          "is fp16: --io fp32 makes "
           "it fp32" },
         { "", UNARY("ios18", "fp32", "abs"), NULL,
-          "error: Core ML takes no input without dimensions, and x is one: [1] is a shape that it takes" },
+          "error: Core ML takes no input without dimensions, and x is one: [1] is a shape that it "
+          "takes" },
         { "", UNARY("ios18", "tensor<bool, [2, 2]>", "identity"), NULL,
-          "x of function main is no tensor of fp16, fp32, fp64, int8 or int32, the types that Core ML has for inputs and results" },
+          "x of function main is no tensor of fp16, fp32, fp64, int8 or int32, the types that Core "
+          "ML has for inputs and results" },
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) check_refused(&cases[i]);
@@ -327,8 +394,10 @@ static void test_refused(void **state)
 /* Later systems have what the older ones lack; models of one function need nothing new. */
 static void test_systems(void **state)
 {
-    static const Refused cases[] = { { "macos:13", one, NULL, "" }, { "macos:15", counts, NULL, "" },
-                                     { "macos:15", two, "third", "" }, { "macos:14", two, "main", "" } };
+    static const Refused cases[] = { { "macos:13", one, NULL, "" },
+                                     { "macos:15", counts, NULL, "" },
+                                     { "macos:15", two, "third", "" },
+                                     { "macos:14", two, "main", "" } };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         Bench t;
@@ -338,7 +407,8 @@ static void test_systems(void **state)
     }
 }
 
-/* ---- runs that fail ------------------------------------------------------------------------------------- */
+/* ---- runs that fail
+ * ------------------------------------------------------------------------------------- */
 
 static void check_fails(const char *faults, const char *said)
 {
@@ -359,18 +429,28 @@ static void check_fails(const char *faults, const char *said)
 static void test_fails(void **state)
 {
     (void)state;
-    check_fails("ml-predict", "error: Core ML did not run the program: com.apple.CoreML 0: Unable to compute the prediction");
+    check_fails("ml-predict", "error: Core ML did not run the program: com.apple.CoreML 0: Unable "
+                              "to compute the prediction");
     check_fails("ml-nil", "error: Core ML did not run the program: no reason is given");
     check_fails("ml-missing", "error: Core ML gave no array for the result v");
-    check_fails("ml-shape", "error: Core ML gave tensor<fp32, [3, 3, 5]> for v, which is tensor<fp32, [2, 3, 5]>");
-    check_fails("ml-type", "error: Core ML gave tensor<fp64, [2, 3, 5]> for v, which is tensor<fp32, [2, 3, 5]>");
+    check_fails(
+        "ml-shape",
+        "error: Core ML gave tensor<fp32, [3, 3, 5]> for v, which is tensor<fp32, [2, 3, 5]>");
+    check_fails(
+        "ml-type",
+        "error: Core ML gave tensor<fp64, [2, 3, 5]> for v, which is tensor<fp32, [2, 3, 5]>");
     check_fails("ml-kind", "error: Core ML gave an array for v that no tensor can be");
-    check_fails("ml-short", "error: the array that Core ML gave for v is smaller than its strides say");
-    check_fails("ml-array", "error: Core ML makes no array of v: com.apple.CoreML 0: Failed to create the multi array");
-    check_fails("ml-inputs", "error: Core ML does not take the inputs: com.apple.CoreML 1: Failed to create the features");
+    check_fails("ml-short",
+                "error: the array that Core ML gave for v is smaller than its strides say");
+    check_fails(
+        "ml-array",
+        "error: Core ML makes no array of v: com.apple.CoreML 0: Failed to create the multi array");
+    check_fails("ml-inputs", "error: Core ML does not take the inputs: com.apple.CoreML 1: Failed "
+                             "to create the features");
 }
 
-/* Results whose shape is not known have no memory before the run, so the input's array is the first. */
+/* Results whose shape is not known have no memory before the run, so the input's array is the
+ * first. */
 static void test_input_arrays(void **state)
 {
     Bench t;
@@ -380,11 +460,14 @@ static void test_input_arrays(void **state)
     must_open(&t, "coreml", flexible, NULL);
     Binding in = { .name = "x", .value = tensor_view(DT_FP32, &s, (float[2]){ 1, 2 }) };
     assert_false(run(&t, &in, 1));
-    expect_says(&t.d, "error: Core ML makes no array of x: com.apple.CoreML 0: Failed to create the multi array");
+    expect_says(
+        &t.d,
+        "error: Core ML makes no array of x: com.apple.CoreML 0: Failed to create the multi array");
     close_bench(&t);
     set_machine("m4", "");
-    static const char any[] = HEAD "    func main<ios18>(tensor<fp32, [1, 0]> x) {\n"
-                                   "        tensor<fp32, [1, 0]> y = relu(x = x)[name = string(\"y\")];\n    } -> (y);\n}\n";
+    static const char any[] = HEAD
+        "    func main<ios18>(tensor<fp32, [1, 0]> x) {\n"
+        "        tensor<fp32, [1, 0]> y = relu(x = x)[name = string(\"y\")];\n    } -> (y);\n}\n";
     if (open_bench(&t, "coreml", any, NULL)) {
         in.value = tensor_view(DT_FP32, &none, (float[1]){ 0 });
         assert_false(run(&t, &in, 1));
@@ -407,7 +490,8 @@ static void test_no_folder(void **state)
     setenv("TMPDIR", top, 1);
 }
 
-/* ---- states --------------------------------------------------------------------------------------------- */
+/* ---- states
+ * --------------------------------------------------------------------------------------------- */
 
 static double count_up(Bench *t, float by)
 {
@@ -476,174 +560,22 @@ static void test_two_states(void **state)
     close_bench(&t);
 }
 
-/* ---- how strict the stand-in is -------------------------------------------------------------------------- */
-
-static Ml *open_ml(void)
-{
-    const char *why = "";
-    set_machine("m4", "");
-    Ml *ml = ml_open(&arena, &why);
-    if (!ml) fail_msg("%s", why);
-    return ml;
-}
-
-static void no_block(void)
-{
-    Ml *ml = open_ml();
-    Trouble why;
-    Closure c = { .invoke = NULL };
-    float x[2] = { 0 };
-    const Shape s = SHAPE(2);
-    Tensor t = tensor_view(DT_FP32, &s, x);
-    Id array = ml_array_new(ml, &t, &arena, &why);
-    SEND(ml->objc, void, (Closure *), array, "getBytesWithHandler:", &c);
-}
-
-static void array_left(void)
-{
-    Ml *ml = open_ml();
-    Trouble why;
-    float x[2] = { 0 };
-    const Shape s = SHAPE(2);
-    Tensor t = tensor_view(DT_FP32, &s, x);
-    ml_array_new(ml, &t, &arena, &why);
-    ml_close(ml);
-}
-
-static void old_function(void)
-{
-    Ml *ml = open_ml();
-    Trouble why;
-    set_machine("m4", "macos:14");
-    ml_model_new(ml, &arena, "/nowhere.mlmodelc", "main", &why);
-}
-
-static void array_of_nothing(void)
-{
-    Ml *ml = open_ml();
-    SEND0(ml->objc, long, SEND0(ml->objc, Id, ml->array, "alloc"), "dataType");
-}
-
-static void test_strict(void **state)
-{
-    static const struct {
-        void (*fn)(void);
-        const char *said;
-    } cases[] = {
-        { no_block, "anesim: getBytesWithHandler:: this is no block" },
-        { array_left, "anesim: 1 objects of MLMultiArray are left" },
-        { old_function, "anesim: MLModelConfiguration does not understand setFunctionName: before macOS 15" },
-        { array_of_nothing, "anesim: dataType to an array without memory" },
-    };
-    char said[4096];
-    (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        int status = run_apart(cases[i].fn, said, sizeof said);
-        if (!strstr(said, cases[i].said)) fail_msg("%s: %s", cases[i].said, said);
-        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-    }
-}
-
-/* A prediction with these arrays for inputs and for results. */
-static void check_prediction(const char *text, const MlFeature *in, int nin, const MlFeature *out, int nout,
-                             const char *said)
-{
-    Bench t;
-    Trouble why = { .text = "nothing" };
-    char *dir = arena_printf(&arena, "%s/predict.mlmodelc", top);
-    must_open(&t, "ref", text, NULL);
-    Ml *ml = open_ml();
-    assert_true(container_save(t.m, &t.d, dir));
-    MlFeature all[8];
-    for (int i = 0; i < nin + nout; i++) {
-        all[i] = i < nin ? in[i] : out[i - nin];
-        all[i].array = ml_array_new(ml, all[i].array, &arena, &why);
-        assert_non_null(all[i].array);
-    }
-    Id model = ml_model_new(ml, &arena, dir, NULL, &why), features = ml_features_new(ml, &arena, all, nin, &why);
-    Id options = ml_options_new(ml, &arena, all + nin, nout);
-    assert_null(ml_predict(ml, &arena, model, features, NULL, options, &why));
-    printf("%s\n", why.text);
-    if (!strstr(why.text, said)) fail_msg("%s: %s", said, why.text);
-    objc_drop(ml->objc, &options);
-    objc_drop(ml->objc, &features);
-    objc_drop(ml->objc, &model);
-    for (int i = 0; i < nin + nout; i++) objc_drop(ml->objc, &all[i].array);
-    ml_close(ml);
-    close_bench(&t);
-    remove_folder(dir);
-}
-
-/* What does not fit the description is refused by the stand-in too, and not only before it. */
-static void test_predictions_refused(void **state)
-{
-    float v[30] = { 0 };
-    const Shape counted = SHAPE(2, 3);
-    Tensor x = tensor_view(DT_FP16, &shape, v), w = tensor_view(DT_FP32, &small, v);
-    Tensor half = tensor_view(DT_FP16, &small, v), c = tensor_view(DT_FP16, &counted, v);
-    const MlFeature good[2] = { { "x", &x }, { "w", &w } }, typed[2] = { { "x", &x }, { "w", &half } };
-    const MlFeature more[3] = { { "x", &x }, { "w", &w }, { "z", &w } };
-    const MlFeature backing = { "v", &w }, single = { "x", &c };
-    (void)state;
-    check_prediction(one, good, 1, NULL, 0, "Feature w is required but not specified.");
-    check_prediction(one, typed, 2, NULL, 0, "MultiArray for w has another type of data");
-    check_prediction(one, more, 3, NULL, 0, "3 features are given, and the model has 2");
-    check_prediction(one, good, 2, &backing, 1, "the output backing of v does not fit it");
-    check_prediction(counts, &single, 1, NULL, 0, "The model has states, and none is given");
-}
-
-typedef struct {
-    const char *file, *text, *said;
-} Broken;
-
-/* What is in the folder is read: a description that is not of the program is refused. */
-static void test_folder_is_read(void **state)
-{
-    static const Broken cases[] = {
-        { "coremldata.bin", NULL, "there is no coremldata.bin" },
-        { "coremldata.bin", "short", "coremldata.bin is too short" },
-        { "model.mil", UNARY("ios18", "tensor<fp16, [2, 3, 5]>", "abs"), "the description of w does not fit the program" },
-        { "model.mil", UNARY("ios26", "tensor<fp16, [2, 3, 5]>", "abs"), "specification 9, where the program needs 10" },
-        { "metadata.json", NULL, "there is no metadata.json" },
-    };
-    (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        Bench t;
-        Trouble why = { 0 };
-        char *dir = arena_printf(&arena, "%s/broken%zu.mlmodelc", top, i);
-        const char *file = arena_printf(&arena, "%s/%s", dir, cases[i].file);
-        must_open(&t, "ref", one, NULL);
-        Ml *ml = open_ml();
-        assert_true(container_save(t.m, &t.d, dir));
-        Id model = ml_model_new(ml, &arena, dir, NULL, &why);
-        assert_non_null(model);
-        objc_drop(ml->objc, &model);
-        if (cases[i].text) assert_true(file_write_all(&t.d, file, cases[i].text, strlen(cases[i].text)));
-        else assert_int_equal(unlink(file), 0);
-        assert_null(ml_model_new(ml, &arena, dir, NULL, &why));
-        if (!strstr(why.text, cases[i].said)) fail_msg("%s: %s", cases[i].said, why.text);
-        assert_null(ml_model_new(ml, &arena, dir, "absent", &why));
-        ml_close(ml);
-        close_bench(&t);
-    }
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_results),    cmocka_unit_test(test_taken),
-        cmocka_unit_test(test_functions),  cmocka_unit_test(test_flexible),
-        cmocka_unit_test(test_types),      cmocka_unit_test(test_scalar_result),
-        cmocka_unit_test(test_refused),    cmocka_unit_test(test_systems),
-        cmocka_unit_test(test_fails),      cmocka_unit_test(test_input_arrays),
-        cmocka_unit_test(test_no_folder),  cmocka_unit_test(test_states),
-        cmocka_unit_test(test_two_states), cmocka_unit_test(test_strict),
-        cmocka_unit_test(test_folder_is_read), cmocka_unit_test(test_predictions_refused),
+        cmocka_unit_test(test_cache),         cmocka_unit_test(test_results),
+        cmocka_unit_test(test_taken),         cmocka_unit_test(test_functions),
+        cmocka_unit_test(test_flexible),      cmocka_unit_test(test_types),
+        cmocka_unit_test(test_scalar_result), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_systems),       cmocka_unit_test(test_fails),
+        cmocka_unit_test(test_input_arrays),  cmocka_unit_test(test_no_folder),
+        cmocka_unit_test(test_states),        cmocka_unit_test(test_two_states),
     };
     (void)argc;
     use_standin(argv[0]);
     top = make_folder(&arena);
     setenv("TMPDIR", top, 1);
+    setenv("ANEC_CACHE_DIR", arena_printf(&arena, "%s/cache", top), 1);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     remove_folder(top);
     arena_free(&arena);

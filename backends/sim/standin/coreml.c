@@ -1,6 +1,7 @@
-/* coreml.c -- the public classes of Core ML: models, their configuration, states. They read the folder that
- * is to be loaded, hold its description against its program, and run it on the simulated engine, or on the
- * processor where that engine refuses the program (Core ML itself divides a program between the two). */
+/* coreml.c -- the public classes of Core ML: models, their configuration, states. They read the
+ * folder that is to be loaded, hold its description against its program, and run it on the
+ * simulated engine, or on the processor where that engine refuses the program (Core ML itself
+ * divides a program between the two). */
 #include "standin.h"
 
 #include "../../../ir/mil/spec.h"
@@ -12,11 +13,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MARK "anesim.compiled" /* a file in what compileModelAtURL: made */
+#define MARK "anesim.compiled"                  /* a file in what compileModelAtURL: made */
 enum { GENERIC = 0, FEATURE_TYPE = 1, IO = 3 }; /* MLModelError */
 enum { CPU_AND_ENGINE = 3 };
 
-typedef struct { Object object; long units; char *function; } Configuration;
+typedef struct {
+    Object object;
+    long units;
+    char *function;
+} Configuration;
 typedef struct {
     Object object;
     pthread_mutex_t lock;
@@ -24,12 +29,21 @@ typedef struct {
     Func *func;
     Program *program;
 } CoreModel;
-typedef struct { Object object; CoreModel *model; Tensor *value; int n; } State;
+typedef struct {
+    Object object;
+    CoreModel *model;
+    Tensor *value;
+    int n;
+} State;
 extern Class ml_configuration_class, ml_model_class, ml_state_class;
 
-/* ---- configuration ----------------------------------------------------------------------------------- */
+/* ---- configuration
+ * ----------------------------------------------------------------------------------- */
 
-static void destroy_configuration(Id o) { free(((Configuration *)o)->function); }
+static void destroy_configuration(Id o)
+{
+    free(((Configuration *)o)->function);
+}
 
 static void configuration_units(Id self, Sel sel, long units)
 {
@@ -40,7 +54,8 @@ static void configuration_units(Id self, Sel sel, long units)
 
 static void configuration_function(Id self, Sel sel, Id name)
 {
-    if (system_major() < 15) standin_abort("MLModelConfiguration does not understand %s before macOS 15", sel);
+    if (system_major() < 15)
+        standin_abort("MLModelConfiguration does not understand %s before macOS 15", sel);
     ((Configuration *)self)->function = strdup(((String *)expect(name, &string_class, sel))->text);
 }
 
@@ -54,7 +69,8 @@ static const Method makers[] = { METHOD("alloc", object_alloc), { NULL, NULL } }
 CLASS(ml_configuration_class, "MLModelConfiguration", Configuration, destroy_configuration,
       configuration_methods, makers);
 
-/* ---- the description in the folder, against its program -------------------------------------------- */
+/* ---- the description in the folder, against its program
+ * -------------------------------------------- */
 
 static const Value *find_value(Value *const *v, int n, const char *name)
 {
@@ -99,14 +115,17 @@ static bool description_agrees(Module *m, Buf *why)
             if (!strcmp(a->func[i].name, f->name)) of = &a->func[i];
         if (!of) buf_printf(why, "the function %s is not described", f->name);
         if (of && a->spec < spec_of_opset(f->opset))
-            buf_printf(why, "specification %d, where the program needs %d", a->spec, spec_of_opset(f->opset));
-        for (int side = 0; of && !why->len && side < ABOUT_SIDES; side++) side_agrees(&of->side[side], f, side, why);
+            buf_printf(why, "specification %d, where the program needs %d", a->spec,
+                       spec_of_opset(f->opset));
+        for (int side = 0; of && !why->len && side < ABOUT_SIDES; side++)
+            side_agrees(&of->side[side], f, side, why);
         if (why->len) return false;
     }
     return n == a->nfunc;
 }
 
-/* ---- loading ------------------------------------------------------------------------------------------- */
+/* ---- loading
+ * ------------------------------------------------------------------------------------------- */
 
 static void destroy_model(Id o)
 {
@@ -170,8 +189,10 @@ static Id model_with(Id class, Sel sel, Id url, Id configuration, Id *error)
     pthread_mutex_init(&m->lock, NULL);
     usleep((useconds_t)fault("slow") * 1000);
     if (fault("ml-load")) buf_puts(&why, "Failed to load the model");
-    else if (fault("ml-written") && !has_file(&a, path, MARK)) buf_puts(&why, "Unable to load the model");
-    bool ok = !why.len && read_folder(m, &a, path, &d, &why) && choose_func(m, c, &why) && start(m, &d);
+    else if (fault("ml-written") && !has_file(&a, path, MARK))
+        buf_puts(&why, "Unable to load the model");
+    bool ok =
+        !why.len && read_folder(m, &a, path, &d, &why) && choose_func(m, c, &why) && start(m, &d);
     first_line(&d, &why);
     if (!ok) {
         ml_refuse(error, IO, "%s", why.s ? why.s : "Failed to load the model");
@@ -187,7 +208,7 @@ static bool compile(Arena *a, const char *from, const char *to, Diag *d)
 {
     Module *m = container_read(d, from);
     bool ok = m && module_verify(m, d, NULL) && container_save(m, d, to)
-              && file_write_all(d, arena_printf(a, "%s/" MARK, to), "", 0);
+           && file_write_all(d, arena_printf(a, "%s/" MARK, to), "", 0);
     module_free(m);
     return ok;
 }
@@ -203,7 +224,8 @@ static Id model_compile(Id class, Sel sel, Id url, Id *error)
     if (!file_has_suffix(path, ".mlpackage")) standin_abort("%s: %s is no package", sel, path);
     char *to = arena_printf(&a, "%s/anesim-XXXXXX", temp && *temp ? temp : "/tmp");
     if (fault("ml-compile")) buf_puts(&why, "Failed to compile the package");
-    /* A folder that is named as Core ML names one, in no folder of its own: whoever removes it leaves nothing. */
+    /* A folder that is named as Core ML names one, in no folder of its own: whoever removes it
+     * leaves nothing. */
     const char *folder = why.len || !mkdtemp(to) ? NULL : arena_printf(&a, "%s.mlmodelc", to);
     if (folder && !rename(to, folder) && compile(&a, path, folder, &d)) {
         made = object_new(&url_class);
@@ -217,7 +239,8 @@ static Id model_compile(Id class, Sel sel, Id url, Id *error)
     return made ? object_autorelease(&made->object) : NULL;
 }
 
-/* ---- states -------------------------------------------------------------------------------------------- */
+/* ---- states
+ * -------------------------------------------------------------------------------------------- */
 
 static void destroy_state(Id o)
 {
@@ -231,7 +254,7 @@ static const struct {
     DType dtype;
     long number;
 } types[] = {
-    { DT_FP16, 0x10010 }, { DT_FP32, 0x10020 }, { DT_FP64, 0x10040 },
+    { DT_FP16, 0x10010 },  { DT_FP32, 0x10020 }, { DT_FP64, 0x10040 },
     { DT_INT32, 0x20020 }, { DT_INT8, 0x20008 },
 };
 
@@ -254,7 +277,8 @@ static Id model_new_state(Id self, Sel sel)
     s->n = program_states(m->program, &from);
     s->value = calloc((size_t)s->n + 1, sizeof *s->value);
     for (int i = 0; s->value && i < s->n; i++)
-        if (!tensor_alloc(&s->value[i], &d, from[i].value.dtype, &from[i].value.shape)) standin_abort("no memory");
+        if (!tensor_alloc(&s->value[i], &d, from[i].value.dtype, &from[i].value.shape))
+            standin_abort("no memory");
     diag_free(&d);
     return &s->object;
 }
@@ -293,7 +317,8 @@ static const Method state_methods[] = {
 };
 CLASS(ml_state_class, "MLState", State, destroy_state, state_methods, NULL);
 
-/* ---- predictions --------------------------------------------------------------------------------------- */
+/* ---- predictions
+ * --------------------------------------------------------------------------------------- */
 
 typedef struct {
     CoreModel *model;
@@ -307,15 +332,18 @@ typedef struct {
 static bool bind_one(Prediction *p, const Value *v, Id *error)
 {
     const FeatureValue *value = (FeatureValue *)dict_find(p->in, v->name);
-    if (!value) return ml_refuse(error, FEATURE_TYPE, "Feature %s is required but not specified.", v->name);
+    if (!value)
+        return ml_refuse(error, FEATURE_TYPE, "Feature %s is required but not specified.", v->name);
     MultiArray *m = value->array;
     Binding *b = &p->bind[p->n];
     Shape shape = { .rank = m->rank };
     for (int i = 0; i < m->rank; i++) shape.dim[i] = m->dim[i];
     if (m->type != number_of(v->type->dtype))
-        return ml_refuse(error, FEATURE_TYPE, "MultiArray for %s has another type of data", v->name);
+        return ml_refuse(error, FEATURE_TYPE, "MultiArray for %s has another type of data",
+                         v->name);
     *b = (Binding){ .name = v->name };
-    if (!tensor_alloc(&b->value, &p->d, v->type->dtype, &shape)) standin_abort("no memory for %s", v->name);
+    if (!tensor_alloc(&b->value, &p->d, v->type->dtype, &shape))
+        standin_abort("no memory for %s", v->name);
     p->n++;
     multi_copy(m, b->value.data, false);
     return true;
@@ -329,7 +357,8 @@ static bool bind_all(Prediction *p, Id *error)
     for (int i = 0; i < b->nparam; i++)
         if (!param_is_state(b->param[i]) && !bind_one(p, b->param[i], error)) return false;
     if (p->in->count == (size_t)p->n) return true;
-    return ml_refuse(error, FEATURE_TYPE, "%zu features are given, and the model has %d", p->in->count, p->n);
+    return ml_refuse(error, FEATURE_TYPE, "%zu features are given, and the model has %d",
+                     p->in->count, p->n);
 }
 
 static void move_states(Prediction *p, bool in)
@@ -354,7 +383,8 @@ static MultiArray *deliver(Prediction *p, const Binding *r, Id *error)
 {
     Tensor copy = { 0 };
     const Tensor *t = &r->value;
-    const bool other = fault("ml-shape") || fault("ml-type") || fault("ml-own") || fault("ml-kind") || fault("ml-short");
+    const bool other = fault("ml-shape") || fault("ml-type") || fault("ml-own") || fault("ml-kind")
+                    || fault("ml-short");
     MultiArray *m = p->backing ? (MultiArray *)dict_find(p->backing, r->name) : NULL;
     if (m && !backing_fits(m, t)) {
         ml_refuse(error, FEATURE_TYPE, "the output backing of %s does not fit it", r->name);
@@ -382,7 +412,9 @@ static Id collect(Prediction *p, Id *error)
     for (size_t i = 0; p->backing && i < p->backing->count; i++) {
         int k = 0;
         while (k < n && strcmp(r[k].name, ((String *)p->backing->key[i])->text) != 0) k++;
-        if (k == n) standin_abort("an output backing for %s, which the model has not", ((String *)p->backing->key[i])->text);
+        if (k == n)
+            standin_abort("an output backing for %s, which the model has not",
+                          ((String *)p->backing->key[i])->text);
     }
     int made = 0;
     for (int i = first; i < n; i++) {
@@ -403,12 +435,15 @@ static Id predict(Prediction *p, Id *error)
     Id out = NULL;
     const int states = program_states(p->model->program, &b);
     if (fault("ml-nil")) return NULL;
-    if (fault("ml-predict")) return ml_refuse(error, GENERIC, "Unable to compute the prediction"), NULL;
-    if (states && !p->state) return ml_refuse(error, GENERIC, "The model has states, and none is given"), NULL;
+    if (fault("ml-predict"))
+        return ml_refuse(error, GENERIC, "Unable to compute the prediction"), NULL;
+    if (states && !p->state)
+        return ml_refuse(error, GENERIC, "The model has states, and none is given"), NULL;
     if (p->state && p->state->model != p->model) standin_abort("a state of another model");
     if (bind_all(p, error)) {
         if (p->state) move_states(p, true);
-        if (program_run(p->model->program, &p->d, p->bind, p->n, &(RunOptions){ .max_steps = 1000000 })) {
+        if (program_run(p->model->program, &p->d, p->bind, p->n,
+                        &(RunOptions){ .max_steps = 1000000 })) {
             if (p->state) move_states(p, false);
             out = collect(p, error);
         } else {
@@ -425,7 +460,10 @@ static Id predict_with(Id self, Sel sel, Id features, Id state, Id options, Id *
     CoreModel *m = (CoreModel *)self;
     const Provider *in = expect(features, &ml_provider_class, sel);
     const PredictionOptions *o = expect(options, &ml_options_class, sel);
-    Prediction p = { .model = m, .state = (State *)state, .in = in->features, .backing = o->backings,
+    Prediction p = { .model = m,
+                     .state = (State *)state,
+                     .in = in->features,
+                     .backing = o->backings,
                      .d = { .quiet = true } };
     if (!p.in) standin_abort("%s: features without a dictionary", sel);
     pthread_mutex_lock(&m->lock);

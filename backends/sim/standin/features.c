@@ -1,5 +1,5 @@
-/* features.c -- what goes into a prediction of Core ML and comes out: arrays, values, providers; and what
- * of Foundation it takes. */
+/* features.c -- what goes into a prediction of Core ML and comes out: arrays, values, providers;
+ * and what of Foundation it takes. */
 #include "standin.h"
 
 #include <stdlib.h>
@@ -7,17 +7,24 @@
 
 enum { FLOAT_KIND = 0x10000, INT_KIND = 0x20000, ROW = 64 };
 
-long system_major(void) { return fault("macos") ? fault("macos") : 26; }
+long system_major(void)
+{
+    return fault("macos") ? fault("macos") : 26;
+}
 
-/* ---- arrays ---------------------------------------------------------------------------------------- */
+/* ---- arrays
+ * ---------------------------------------------------------------------------------------- */
 
-static size_t element_size(const MultiArray *m) { return (size_t)(m->type & 0xffff) / 8; }
+static size_t element_size(const MultiArray *m)
+{
+    return (size_t)(m->type & 0xffff) / 8;
+}
 
 /* Those that MLMultiArrayDataType lists, int8 from macOS 26 on. */
 static bool known_type(long type)
 {
     return type == (FLOAT_KIND | 16) || type == (FLOAT_KIND | 32) || type == (FLOAT_KIND | 64)
-           || type == (INT_KIND | 32) || (type == (INT_KIND | 8) && system_major() >= 26);
+        || type == (INT_KIND | 32) || (type == (INT_KIND | 8) && system_major() >= 26);
 }
 
 static void measure(MultiArray *m)
@@ -83,17 +90,20 @@ static int take_numbers(Id list, int64_t *v, Sel sel)
     return (int)a->count;
 }
 
-static Id array_init(Id self, Sel sel, void *data, Id shape, long type, Id strides, void *deallocator,
-                     Id *error)
+static Id array_init(Id self, Sel sel, void *data, Id shape, long type, Id strides,
+                     void *deallocator, Id *error)
 {
     MultiArray *m = expect(self, &ml_array_class, sel);
     if (m->base) standin_abort("%s: the array has its memory already", sel);
-    if (!data || deallocator || !known_type(type)) standin_abort("%s: memory, deallocator or type %lx", sel, type);
+    if (!data || deallocator || !known_type(type))
+        standin_abort("%s: memory, deallocator or type %lx", sel, type);
     m->type = type;
     m->rank = take_numbers(shape, m->dim, sel);
-    if (take_numbers(strides, m->stride, sel) != m->rank) standin_abort("%s: shape and strides differ in rank", sel);
+    if (take_numbers(strides, m->stride, sel) != m->rank)
+        standin_abort("%s: shape and strides differ in rank", sel);
     for (int i = 0; i + 1 < m->rank; i++)
-        if (m->stride[i] < m->stride[i + 1] * m->dim[i + 1]) standin_abort("%s: rows that overlap", sel);
+        if (m->stride[i] < m->stride[i + 1] * m->dim[i + 1])
+            standin_abort("%s: rows that overlap", sel);
     measure(m);
     m->base = data;
     /* Memory that is smaller than it is said to be is found here, by a sanitizer at least. */
@@ -124,13 +134,19 @@ static long array_type(Id self, Sel sel)
 {
     return fault("ml-kind") && ready(self, sel)->owned ? FLOAT_KIND | 8 : ready(self, sel)->type;
 }
-static Id array_shape(Id self, Sel sel) { return array_numbers(ready(self, sel)->dim, ready(self, sel)->rank); }
+static Id array_shape(Id self, Sel sel)
+{
+    return array_numbers(ready(self, sel)->dim, ready(self, sel)->rank);
+}
 static Id array_strides(Id self, Sel sel)
 {
     return array_numbers(ready(self, sel)->stride, ready(self, sel)->rank);
 }
 
-static long told_bytes(const MultiArray *m) { return (long)(fault("ml-short") ? m->bytes / 2 : m->bytes); }
+static long told_bytes(const MultiArray *m)
+{
+    return (long)(fault("ml-short") ? m->bytes / 2 : m->bytes);
+}
 
 static void array_bytes(Id self, Sel sel, BlockObject *handler)
 {
@@ -143,7 +159,8 @@ static void array_mutable_bytes(Id self, Sel sel, BlockObject *handler)
 {
     const MultiArray *m = ready(self, sel);
     typedef void Handler(BlockObject *, void *, long, Id);
-    ((Handler *)block_function(handler, sel))(handler, m->base, told_bytes(m), array_numbers(m->stride, m->rank));
+    ((Handler *)block_function(handler, sel))(handler, m->base, told_bytes(m),
+                                              array_numbers(m->stride, m->rank));
 }
 
 static const Method array_methods[] = {
@@ -158,9 +175,13 @@ static const Method array_methods[] = {
 static const Method array_makers[] = { METHOD("alloc", object_alloc), { NULL, NULL } };
 CLASS(ml_array_class, "MLMultiArray", MultiArray, destroy_multi, array_methods, array_makers);
 
-/* ---- values ------------------------------------------------------------------------------------------ */
+/* ---- values
+ * ------------------------------------------------------------------------------------------ */
 
-static void destroy_value(Id o) { object_release(&((FeatureValue *)o)->array->object); }
+static void destroy_value(Id o)
+{
+    object_release(&((FeatureValue *)o)->array->object);
+}
 
 Id value_made(MultiArray *m)
 {
@@ -183,10 +204,12 @@ static Id value_array(Id self, Sel sel)
 }
 
 static const Method value_methods[] = { METHOD("multiArrayValue", value_array), { NULL, NULL } };
-static const Method value_makers[] = { METHOD("featureValueWithMultiArray:", value_with), { NULL, NULL } };
+static const Method value_makers[] = { METHOD("featureValueWithMultiArray:", value_with),
+                                       { NULL, NULL } };
 CLASS(ml_value_class, "MLFeatureValue", FeatureValue, destroy_value, value_methods, value_makers);
 
-/* ---- providers and options --------------------------------------------------------------------------- */
+/* ---- providers and options
+ * --------------------------------------------------------------------------- */
 
 static Dict *take_dict(Id dict, const Class *of, Sel sel)
 {
@@ -227,8 +250,8 @@ static const Method provider_methods[] = {
     METHOD("featureValueForName:", provider_value),
     { NULL, NULL },
 };
-CLASS(ml_provider_class, "MLDictionaryFeatureProvider", Provider, destroy_provider, provider_methods,
-      array_makers);
+CLASS(ml_provider_class, "MLDictionaryFeatureProvider", Provider, destroy_provider,
+      provider_methods, array_makers);
 
 static void destroy_options(Id o)
 {
@@ -251,9 +274,13 @@ static const Method options_methods[] = {
 CLASS(ml_options_class, "MLPredictionOptions", PredictionOptions, destroy_options, options_methods,
       array_makers);
 
-/* ---- of Foundation ------------------------------------------------------------------------------------- */
+/* ---- of Foundation
+ * ------------------------------------------------------------------------------------- */
 
-static void destroy_url(Id o) { free(((Url *)o)->path); }
+static void destroy_url(Id o)
+{
+    free(((Url *)o)->path);
+}
 
 static Id url_with(Id class, Sel sel, Id path, Flag is_dir)
 {
@@ -273,10 +300,13 @@ static Id url_path(Id self, Sel sel)
 }
 
 static const Method url_methods[] = { METHOD("path", url_path), { NULL, NULL } };
-static const Method url_makers[] = { METHOD("fileURLWithPath:isDirectory:", url_with), { NULL, NULL } };
+static const Method url_makers[] = { METHOD("fileURLWithPath:isDirectory:", url_with),
+                                     { NULL, NULL } };
 CLASS(url_class, "NSURL", Url, destroy_url, url_methods, url_makers);
 
-typedef struct { long major, minor, patch; } SystemVersion;
+typedef struct {
+    long major, minor, patch;
+} SystemVersion;
 extern Class process_class;
 
 static Id process_info(Id class, Sel sel)
