@@ -26,13 +26,32 @@ static void arena_gives_aligned_zeroed_memory(void **state)
 static void large_requests_leave_the_chunk_in_use(void **state)
 {
     (void)state;
-    Arena a = { 0 };
-    for (int i = 0; i < 1000; i++) {
-        arena_alloc(&a, 16);
-        arena_alloc(&a, 20000);
+    static const size_t large[] = { 20000, 600000 }; /* part of a chunk of 2 MiB; one of its own */
+    for (size_t k = 0; k < COUNT(large); k++) {
+        Arena a = { 0 };
+        for (int i = 0; i < 100; i++) {
+            arena_alloc(&a, 16);
+            arena_alloc(&a, large[k]);
+        }
+        assert_true(a.total < 100 * (large[k] + 32) + (2 << 20) + 16000);
+        arena_free(&a);
     }
-    assert_true(a.total < 1000 * (20000 + 32) + (64 << 10) + 16000);
+}
+
+/* The largest chunks are mapped: zeroed, aligned, written to their last byte, given back. */
+static void an_arena_of_many_chunks_is_zeroed(void **state)
+{
+    (void)state;
+    Arena a = { 0 };
+    for (int i = 0; i < 20000; i++) {
+        unsigned char *p = arena_alloc(&a, 500);
+        assert_int_equal((uintptr_t)p % 16, 0);
+        for (int k = 0; k < 500; k++)
+            if (p[k]) fail_msg("byte %d of allocation %d is %d", k, i, p[k]);
+        memset(p, 0xff, 500);
+    }
     arena_free(&a);
+    assert_null(a.chunk);
 }
 
 static void sizes_that_overflow_are_refused(void **state)
@@ -270,6 +289,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_gives_aligned_zeroed_memory),
         cmocka_unit_test(large_requests_leave_the_chunk_in_use),
+        cmocka_unit_test(an_arena_of_many_chunks_is_zeroed),
         cmocka_unit_test(sizes_that_overflow_are_refused),
         cmocka_unit_test(buf_grows_and_quotes),
         cmocka_unit_test(equal_names_are_equal_pointers),
