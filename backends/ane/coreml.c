@@ -437,11 +437,15 @@ static bool ml_run(Program *program, Diag *d, const Binding *in, int nin, const 
     Id inputs = ok ? inputs_new(p, &a, in, nin, d) : NULL, results = NULL;
     if (inputs && p->seen) write_states(p);
     if (inputs) {
+        phase_begin(&opt->phase, "run");
         results = ml_predict(p->c->ml, &a, p->model, inputs, p->state, p->options, &why);
+        phase_end(&opt->phase, "run");
         if (!results) diag_fail(d, "Core ML did not run the program: %s", trouble_text(&a, &why));
     }
+    phase_begin(&opt->phase, "copy out");
     ok = results && read_results(p, results, &a, d);
     if (results && p->seen) read_states(p);
+    phase_end(&opt->phase, "copy out");
     objc_drop(o, &results);
     objc_drop(o, &inputs);
     arena_free(&a);
