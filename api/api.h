@@ -42,7 +42,7 @@ struct anec_kernel {
 
 extern const anec_config config_none; /* nothing is set */
 
-/* ---- calls -------------------------------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 typedef struct {
     Diag d;
@@ -63,7 +63,7 @@ void join(anec_kernel *k); /* waits for the thread of an earlier run; its status
 
 void describe_kernel(anec_kernel *k, char **out); /* what anec_how says from now on */
 
-/* ---- tensors ------------------------------------------------------------------------------------------- */
+/* ---- tensors --------------------------------------------------------------------------------- */
 
 void tell_type(const Type *t, anec_tensor *out);
 void tell_tensor(const Tensor *t, anec_tensor *out);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- kernels: one thread at a time ------------------------------------------------------------------- */
+/* ---- kernels: one thread at a time ----------------------------------------------------------- */
 
 int param_of(const anec_kernel *k, const char *name)
 {
@@ -45,7 +45,7 @@ void join(anec_kernel *k)
     k->started = false;
 }
 
-/* ---- compiling ----------------------------------------------------------------------------------------- */
+/* ---- compiling ------------------------------------------------------------------------------- */
 
 void describe_kernel(anec_kernel *k, char **out)
 {
@@ -148,7 +148,7 @@ const char *anec_fact(const anec_kernel *k, const char *part)
     return NULL;
 }
 
-/* ---- ports ------------------------------------------------------------------------------------------------ */
+/* ---- ports ----------------------------------------------------------------------------------- */
 
 void tell_type(const Type *t, anec_tensor *out)
 {
@@ -185,7 +185,7 @@ const char *anec_port(const anec_kernel *k, anec_kind kind, int i, anec_tensor *
     return NULL;
 }
 
-/* ---- binding ---------------------------------------------------------------------------------------------- */
+/* ---- binding --------------------------------------------------------------------------------- */
 
 bool view_tensor(Diag *d, const char *name, const anec_tensor *t, bool strings, Tensor *out)
 {

@@ -17,8 +17,7 @@ const char *anec_version(void)
     return ANEC_VERSION;
 }
 
-/* ---- backends and devices
- * ---------------------------------------------------------------------------- */
+/* ---- backends and devices -------------------------------------------------------------------- */
 
 const char *anec_backend(int i, const char **what)
 {
@@ -114,8 +113,7 @@ int anec_compile_only(const char *folder, char **answer)
     return ok;
 }
 
-/* ---- models: loading
- * ---------------------------------------------------------------------------------- */
+/* ---- models: loading ------------------------------------------------------------------------- */
 
 static void stage(const ApiCall *c, const char *name)
 {
@@ -218,8 +216,7 @@ void anec_model_free(anec_model *model)
     free(model);
 }
 
-/* ---- models: asking
- * ------------------------------------------------------------------------------------ */
+/* ---- models: asking -------------------------------------------------------------------------- */
 
 const char *anec_function(const anec_model *model, int i)
 {

@@ -20,8 +20,7 @@ static anec_status usage(Model *m, const char *fmt, ...)
     return ANEC_USAGE;
 }
 
-/* ---- what kind
- * ------------------------------------------------------------------------------------ */
+/* ---- what kind ------------------------------------------------------------------------------- */
 
 typedef enum { KIND_UNKNOWN, KIND_DSL, KIND_MIL, KIND_CONTAINER } Kind;
 
@@ -54,8 +53,7 @@ static anec_status refuse_kind(Model *m, const char *path)
         m, "%s is no .anedsl, .mil, .mlmodelc or .mlpackage by its name; --from says which", path);
 }
 
-/* ---- reading
- * ---------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path)
 {
@@ -152,8 +150,7 @@ void read_free(Model *m)
     arena_free(&m->arena);
 }
 
-/* ---- passes
- * ----------------------------------------------------------------------------------------- */
+/* ---- passes ---------------------------------------------------------------------------------- */
 
 bool read_wants_passes(const Model *m, const anec_config *c)
 {

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what a run shows
- * ------------------------------------------------------------------------------------ */
+/* ---- what a run shows ------------------------------------------------------------------------ */
 
 const char *anec_value_name(const anec_value *value)
 {
@@ -80,9 +79,7 @@ static void see_phase(void *ctx, const char *phase, bool begins)
     o->phase(o->ctx, phase, begins);
 }
 
-/* ---- running
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 /* What is bound, and instead of it what is given for this run. */
 static bool gather(anec_kernel *k, const anec_input *input, int inputs, Binding *in, int *nin,
@@ -204,9 +201,7 @@ anec_status anec_wait(anec_kernel *k, anec_error *error)
     return say(error, k->status, k->error.text);
 }
 
-/* ---- results
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static Tensor *find(const Binding *b, int n, const char *name)
 {

@@ -22,9 +22,7 @@ void anec_tensor_free(anec_tensor *tensor)
     *tensor = (anec_tensor){ 0 };
 }
 
-/* ---- in
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- in -------------------------------------------------------------------------------------- */
 
 anec_status anec_tensor_read(anec_kernel *k, const char *port, const char *text, anec_tensor *out,
                              anec_error *error)
@@ -92,9 +90,7 @@ anec_status anec_tensor_load(const anec_config *config, const char *path, anec_t
     return hand_over(&c, ok, &t, out, error);
 }
 
-/* ---- out
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- out ------------------------------------------------------------------------------------- */
 
 /* A list is the library's own Tensor (tell_tensor). */
 static bool view_any(Diag *d, const anec_tensor *tensor, Tensor *out)

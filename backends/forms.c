@@ -23,7 +23,7 @@ const char *boundary_text(const Func *f)
     return half && full ? "mixed" : half ? "fp16" : full ? "fp32" : "none";
 }
 
-/* ---- which ---------------------------------------------------------------------------------------- */
+/* ---- which ----------------------------------------------------------------------------------- */
 
 /* The opset that goes with a spelling is that of the first target which is written so. */
 static Opset opset_of(const char *version, const Target *chip)
@@ -57,7 +57,7 @@ int forms_of(const Func *f, const Target *chip, Form out[MAX_FORMS])
     return n;
 }
 
-/* ---- writing --------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void set_tag(Module *m, const char *tag)
 {

@@ -32,7 +32,7 @@ const Backend *backend_find(const char *name)
     return NULL;
 }
 
-/* ---- auto: the engine, else the processor ----------------------------------------------------------- */
+/* ---- auto: the engine, else the processor ---------------------------------------------------- */
 
 typedef struct {
     Arena arena;
@@ -137,7 +137,7 @@ void backend_close(const Backend *b)
     if (b && b->close) b->close(b);
 }
 
-/* ---- programs --------------------------------------------------------------------------------------- */
+/* ---- programs -------------------------------------------------------------------------------- */
 
 static Program *compile_for(const Backend *b, Module *m, Func *f, Diag *d)
 {
@@ -163,7 +163,7 @@ static Program *now(Program *p) { return p->instead ? p->instead : p; }
 
 const Backend *program_backend(const Program *p) { return p->instead ? p->instead->backend : p->backend; }
 
-/* ---- wires: inputs that are another run's results ----------------------------------------------------- */
+/* ---- wires: inputs that are another run's results -------------------------------------------- */
 
 struct Wire {
     Program *from; /* NULL: none */
@@ -252,7 +252,7 @@ static bool wire_value(Program *to, int param, Diag *d, Tensor *out)
     return true;
 }
 
-/* ---- runs that break ---------------------------------------------------------------------------------- */
+/* ---- runs that break ------------------------------------------------------------------------- */
 
 /* `other` compiles the program anew, and tells why it runs there. */
 static bool fall(Program *p, Diag *d, const Diag *said)

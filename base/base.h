@@ -223,7 +223,7 @@ Sha256 sha256_start(void);
 void sha256_add(Sha256 *s, const void *p, size_t n);
 void sha256_end(Sha256 *s, char hex[65]);
 
-/* ---- .npy arrays ------------------------------------------------------------------------------ */
+/* ---- .npy arrays ----------------------------------------------------------------------------- */
 
 enum { ARRAY_MAX_RANK = 16 };
 
@@ -250,7 +250,7 @@ void npy_header(Buf *out, const char *descr, int rank, const int64_t *shape);
 bool npy_write(Diag *d, const char *path, const char *descr, int rank, const int64_t *shape,
                const void *data, size_t bytes);
 
-/* ---- .safetensors files ------------------------------------------------------------------------ */
+/* ---- .safetensors files ---------------------------------------------------------------------- */
 
 typedef struct {
     const char *name, *dtype;      /* "F16", "F32", "BF16", "I32".. as written, of a known size */

@@ -24,7 +24,7 @@ int warning_find(const char *name)
     return -1;
 }
 
-/* ---- places ------------------------------------------------------------------------------------ */
+/* ---- places ---------------------------------------------------------------------------------- */
 
 Loc loc_join(Loc first, Loc last)
 {
@@ -85,7 +85,7 @@ static int width(uint32_t c)
     return 1;
 }
 
-/* ---- the source line and its caret --------------------------------------------------------------- */
+/* ---- the source line and its caret ----------------------------------------------------------- */
 
 /* Moves p by n code points, not past end. */
 static const char *forward(const char *p, const char *end, int n)
@@ -164,7 +164,7 @@ static void add_source(Buf *out, Loc loc)
     buf_free(&shown);
 }
 
-/* ---- messages ------------------------------------------------------------------------------------ */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static int limit(const Diag *d)
 {

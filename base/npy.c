@@ -13,7 +13,7 @@ static const struct { char kind; int size; const char *descr; } elements[] = {
     { 'f', 4, "<f4" }, { 'f', 8, "<f8" },
 };
 
-/* ---- the header: a Python dict literal ----------------------------------------------------------- */
+/* ---- the header: a Python dict literal ------------------------------------------------------- */
 
 typedef struct {
     Diag *d;
@@ -171,7 +171,7 @@ static bool find_header(Header *h, const unsigned char *p, size_t size)
     return true;
 }
 
-/* ---- elements ------------------------------------------------------------------------------------ */
+/* ---- elements -------------------------------------------------------------------------------- */
 
 /* Copies one element of `item` bytes, turned around or as it is. */
 static void put_element(unsigned char *dst, const unsigned char *src, int item, bool turned)
@@ -269,7 +269,7 @@ void npy_close(NpyArray *n)
     *n = (NpyArray){ 0 };
 }
 
-/* ---- writing ------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 void npy_header(Buf *out, const char *descr, int rank, const int64_t *shape)
 {

@@ -109,7 +109,7 @@ double rng_normal(uint64_t seed, uint64_t index)
     return index & 1 ? odd : even;
 }
 
-/* ---- many at once: the same bits, made PAIRS pairs at a time -------------------------------------- */
+/* ---- many at once: the same bits, made PAIRS pairs at a time --------------------------------- */
 
 enum { PAIRS = 64 };
 

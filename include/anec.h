@@ -103,7 +103,7 @@ void anec_config_stages(anec_config *config, anec_stage fn, void *ctx);
 typedef void (*anec_phase)(void *ctx, const char *name, int begins);
 void anec_config_phases(anec_config *config, anec_phase fn, void *ctx);
 
-/* ---- devices and models ------------------------------------------------------------------------- */
+/* ---- devices and models ---------------------------------------------------------------------- */
 
 typedef struct {
     const char *cache; /* folder of compiled programs; NULL: ANEC_CACHE_DIR, else ~/.cache/anec */
@@ -114,7 +114,7 @@ typedef struct {
 } anec_options;
 
 /* backend: "auto" (the engine, else the processor), "ane", "coreml" (Core ML, which apps may ship
- * with), "cpu", "ref". options may be NULL. */
+ * with), "cpu", "ref", "sim:m1" .. "sim:m5" (a simulated engine). options may be NULL. */
 anec_status anec_open(const char *backend, const anec_options *options, anec_device **out,
                       anec_error *error);
 /* The same with options, which hold for the device's models and kernels. config may be NULL. */
@@ -155,7 +155,7 @@ typedef struct {
 } anec_cache_info;
 anec_status anec_cache(const anec_config *config, int clear, anec_cache_info *out, anec_error *error);
 
-/* ---- kernels ---------------------------------------------------------------------------------------- */
+/* ---- kernels --------------------------------------------------------------------------------- */
 
 /* A function of the model (NULL: its main one), compiled and loaded. On the engine all functions of
  * a model are procedures of one program, which is compiled and loaded once. */

@@ -11,7 +11,7 @@ Builder builder_at(Block *b, Op *before, Diag *d, Loc loc)
                       .opset = b->func->opset };
 }
 
-/* ---- names ------------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 /* A name that MIL text can hold: what is no letter, digit or _ becomes _; never empty. */
 static const char *legal_name(Module *m, const char *wish)
@@ -41,7 +41,7 @@ const char *func_unique_name(Func *f, const char *wish)
     return name;
 }
 
-/* ---- inferring ---------------------------------------------------------------------------------------- */
+/* ---- inferring ------------------------------------------------------------------------------- */
 
 /* Blocks give their owner its result types: a cond's are those of its first branch, a while_loop's
  * those of its body. */
@@ -94,7 +94,7 @@ bool build_infer(Builder *b, const char *name, Op *op)
     return ok;
 }
 
-/* ---- statements ---------------------------------------------------------------------------------------- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 Op *build_op(Builder *b, const char *name, const char *opname, const Arg *arg, int narg)
 {

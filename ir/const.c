@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- making ------------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 Const *const_data(Arena *a, const Type *t, const void *data)
 {
@@ -64,7 +64,7 @@ Const *const_bools(Arena *a, int n, const bool *v)
     return c;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static size_t elements(const Const *c)
 {
@@ -174,7 +174,7 @@ bool const_tensor(const Const *c, Diag *d, Tensor *out)
     return false;
 }
 
-/* ---- comparing ------------------------------------------------------------------------------------ */
+/* ---- comparing ------------------------------------------------------------------------------- */
 
 static bool same_strings(const Const *a, const Const *b)
 {
@@ -206,7 +206,7 @@ bool const_equal(const Const *a, const Const *b)
     return false;
 }
 
-/* ---- where it is written ----------------------------------------------------------------------- */
+/* ---- where it is written --------------------------------------------------------------------- */
 
 /* First opset in which literals of a type go to the weight file. */
 static const Opset blob_since[DT_COUNT] = {

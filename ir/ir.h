@@ -88,7 +88,7 @@ bool type_fits(const Type *a, const Type *b);             /* as equal, DIM_ANY f
 const char *type_text(Arena *a, const Type *t);           /* "tensor<fp16, [1, 3]>", "int32" (short) */
 size_t type_bytes(const Type *t);                         /* of a known tensor type, packed; 0 otherwise */
 
-/* ---- tensors: values at run time -------------------------------------------------------------- */
+/* ---- tensors: values at run time ------------------------------------------------------------- */
 
 /* Elements in C order, little endian, packed: types below 8 bits are packed least significant bit
  * first across bytes, bools are a byte each, strings are `const char *` (NUL-terminated UTF-8).
@@ -326,7 +326,7 @@ Value *build_ints(Builder *b, int n, const int64_t *v);
 Value *value_literal(Module *m, const Const *c, Loc loc);               /* an inline literal */
 const char *func_unique_name(Func *f, const char *wish);                /* legal, unused in f, interned */
 
-/* ---- weight files (implemented with their format in ir/mil/blob.c) ----------------------------- */
+/* ---- weight files (implemented with their format in ir/mil/blob.c) --------------------------- */
 
 struct WeightFile {
     WeightFile *next;
@@ -348,7 +348,7 @@ void weight_files_close(Module *m); /* module_free calls it */
 bool func_claim_name(Func *f, const char *name);
 int func_next_suffix(Func *f, const char *base);
 
-/* ---- asking and rewriting --------------------------------------------------------------------- */
+/* ---- asking and rewriting -------------------------------------------------------------------- */
 
 const Arg *op_find_arg(const Op *op, const char *name);
 Value *op_value(const Op *op, const char *name);          /* the (first) value of an argument or NULL */

@@ -27,7 +27,7 @@ const char *opset_text(Opset o)
     return "ios15";
 }
 
-/* ---- modules and functions --------------------------------------------------------------------- */
+/* ---- modules and functions ------------------------------------------------------------------- */
 
 Module *module_new(void)
 {
@@ -112,7 +112,7 @@ int func_next_suffix(Func *f, const char *base)
     return name_slot(f->used, f->used_cap, base)->next++;
 }
 
-/* ---- attributes ------------------------------------------------------------------------------- */
+/* ---- attributes ------------------------------------------------------------------------------ */
 
 const Const *attr_get(const Attrs *a, const char *name)
 {
@@ -157,7 +157,7 @@ void attr_set(Module *m, Attrs *a, const char *name, const Const *val)
     a->at[a->count++] = (Attr){ .name = module_name(m, name), .val = val };
 }
 
-/* ---- blocks and statements ------------------------------------------------------------------------ */
+/* ---- blocks and statements ------------------------------------------------------------------- */
 
 Block *block_new(Op *owner, const char *name)
 {

@@ -99,7 +99,7 @@ bool is_result(const Func *f, const Value *v)
     return false;
 }
 
-/* ---- walking ----------------------------------------------------------------------------------------- */
+/* ---- walking --------------------------------------------------------------------------------- */
 
 static bool block_walk(Block *b, OpVisitor *fn, void *ctx)
 {

@@ -75,7 +75,7 @@ bool tensor_copy(Tensor *dst, Diag *d, const Tensor *src)
     return true;
 }
 
-/* ---- elements below a byte --------------------------------------------------------------------- */
+/* ---- elements below a byte ------------------------------------------------------------------- */
 
 static unsigned get_bits(const uint8_t *p, size_t i, int bits)
 {
@@ -94,7 +94,7 @@ static void set_bits(uint8_t *p, size_t i, int bits, unsigned v)
         p[at / 8 + 1] = (uint8_t)((p[at / 8 + 1] & ~(mask >> 8)) | ((w & mask) >> 8));
 }
 
-/* ---- one element ------------------------------------------------------------------------------ */
+/* ---- one element ----------------------------------------------------------------------------- */
 
 #define AT(T) (((const T *)t->data)[i])
 #define PUT(T) (((T *)t->data)[i])
@@ -170,7 +170,7 @@ void tensor_set_float(Tensor *t, size_t i, double v)
     }
 }
 
-/* ---- runs ------------------------------------------------------------------------------------- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 void tensor_get_floats(const Tensor *t, size_t i, size_t n, double *dst)
 {

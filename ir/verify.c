@@ -14,7 +14,7 @@ typedef struct {
 
 static bool wrong(Verify *v) { return v->ok = false; }
 
-/* ---- scopes: Value.tag is set while the value may be used ------------------------------------------ */
+/* ---- scopes: Value.tag is set while the value may be used ------------------------------------ */
 
 static void scope_enter(Value *const *val, int n, void *mark)
 {
@@ -63,7 +63,7 @@ static void check_names(Verify *v, const Block *b)
         }
 }
 
-/* ---- statements -------------------------------------------------------------------------------------- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 static void check_unknown(Verify *v, const Op *op)
 {
@@ -240,7 +240,7 @@ static void check_block(Verify *v, Block *b)
     scope_enter(b->param, b->nparam, NULL);
 }
 
-/* ---- functions ----------------------------------------------------------------------------------------- */
+/* ---- functions ------------------------------------------------------------------------------- */
 
 static void check_func(Verify *v)
 {

@@ -141,8 +141,7 @@ static bool resume(Job *j)
     return true;
 }
 
-/* ---- measuring
- * ------------------------------------------------------------------------------------ */
+/* ---- measuring ------------------------------------------------------------------------------- */
 
 static double pause_of(const Job *j)
 {
@@ -244,8 +243,7 @@ static bool measure_ops(Job *j, const RuleSet *table)
     return ok;
 }
 
-/* ---- searching for limits
- * --------------------------------------------------------------------------- */
+/* ---- searching for limits -------------------------------------------------------------------- */
 
 /* What was found beside what the table says. Where all runs that is tried, it goes into the profile only
  * if the table says less: what is beyond was not seen. */
@@ -320,8 +318,7 @@ static bool measure_all(Job *j)
     return ok;
 }
 
-/* ---- the command
- * --------------------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static bool check_only(const Job *j)
 {

@@ -66,7 +66,7 @@ typedef struct {
 
 static const OptValue *opt(const Job *j, int id) { return &j->args->value[id]; }
 
-/* ---- the library's messages -------------------------------------------------------------------- */
+/* ---- the library's messages ------------------------------------------------------------------ */
 
 /* They are counted with the tool's own, from which the exit code is. */
 static void take_message(void *ctx, anec_severity severity, const char *text)

@@ -27,7 +27,7 @@ struct AneProgram {
 
 static Engine *engine(const AneProgram *p) { return ane_engine(p->model); }
 
-/* ---- compiling -------------------------------------------------------------------------------------- */
+/* ---- compiling ------------------------------------------------------------------------------- */
 
 static bool check_value(const Value *v, Diag *d)
 {
@@ -147,7 +147,7 @@ static Program *ane_compile(const Backend *self, Module *m, Func *f, Diag *d)
     return NULL;
 }
 
-/* ---- running ---------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static bool write_inputs(AneProgram *p, const Binding *in, int nin, Diag *d)
 {
@@ -302,7 +302,7 @@ static int ane_states(Program *p, Binding **out)
 
 static void ane_reset(Program *p) { (void)p; }
 
-/* ---- wiring ----------------------------------------------------------------------------------------- */
+/* ---- wiring ---------------------------------------------------------------------------------- */
 
 static bool same_place(const Port *a, const Port *b)
 {
@@ -342,7 +342,7 @@ static bool ane_given(Program *program, int param, Diag *d, Tensor *out)
     return true;
 }
 
-/* ---- the backend ------------------------------------------------------------------------------------ */
+/* ---- the backend ----------------------------------------------------------------------------- */
 
 static void ane_close(const Backend *self)
 {

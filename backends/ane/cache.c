@@ -39,7 +39,7 @@ void cache_open(Cache *c, Arena *a, const char *dir)
     diag_free(&d);
 }
 
-/* ---- locks --------------------------------------------------------------------------------------- */
+/* ---- locks ----------------------------------------------------------------------------------- */
 
 /* -1: somebody else holds it, or it cannot be made (errno). A lock whose file was removed meanwhile is
  * none: another process would lock the new file. */
@@ -93,7 +93,7 @@ void cache_leave(CacheSlot *s)
     s->lock = -1;
 }
 
-/* ---- digests -------------------------------------------------------------------------------------- */
+/* ---- digests --------------------------------------------------------------------------------- */
 
 typedef struct {
     Sha256 sha;
@@ -125,7 +125,7 @@ bool cache_digest(Diag *d, const char *dir, char hex[65])
     return ok;
 }
 
-/* ---- copying -------------------------------------------------------------------------------------- */
+/* ---- copying --------------------------------------------------------------------------------- */
 
 typedef struct {
     Arena arena;
@@ -252,7 +252,7 @@ void cache_drop(const CacheSlot *s)
     if (s->path) file_remove_tree(s->path);
 }
 
-/* ---- notes ----------------------------------------------------------------------------------------- */
+/* ---- notes ----------------------------------------------------------------------------------- */
 
 char *cache_note(const Cache *c, Arena *a, const char *key)
 {
@@ -281,7 +281,7 @@ void cache_set_note(const Cache *c, const char *key, const char *text)
     diag_free(&d);
 }
 
-/* ---- what there is ---------------------------------------------------------------------------------- */
+/* ---- what there is --------------------------------------------------------------------------- */
 
 typedef struct {
     char *name, *path;

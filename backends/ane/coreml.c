@@ -117,8 +117,7 @@ static bool check_func(const CoreMl *c, const Func *f, Diag *d)
     return ok;
 }
 
-/* ---- the folder
- * ---------------------------------------------------------------------------------- */
+/* ---- the folder ------------------------------------------------------------------------------ */
 
 static void folder_free(Folder *f)
 {
@@ -224,8 +223,7 @@ static bool load(MlProgram *p, Diag *d)
                      ok ? "what it compiles from" : "does it compile", trouble_text(a, &other));
 }
 
-/* ---- compiling
- * ------------------------------------------------------------------------------------- */
+/* ---- compiling ------------------------------------------------------------------------------- */
 
 static void ml_program_free(Program *program)
 {
@@ -294,8 +292,7 @@ static Program *ml_compile_program(const Backend *self, Module *m, Func *f, Diag
     return NULL;
 }
 
-/* ---- inputs and results
- * ----------------------------------------------------------------------------- */
+/* ---- inputs and results ---------------------------------------------------------------------- */
 
 static void drop_all(Objc *o, MlFeature *f, int n)
 {
@@ -401,8 +398,7 @@ static bool read_results(MlProgram *p, Id results, Arena *a, Diag *d)
     return ok;
 }
 
-/* ---- running
- * ---------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static void read_states(MlProgram *p)
 {
@@ -484,8 +480,7 @@ static void ml_reset(Program *program)
     for (int i = 0; i < p->nkept; i++) memset(p->kept[i].value.data, 0, p->kept[i].value.bytes);
 }
 
-/* ---- the backend
- * ------------------------------------------------------------------------------------ */
+/* ---- the backend ----------------------------------------------------------------------------- */
 
 static void coreml_close(const Backend *self)
 {

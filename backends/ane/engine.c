@@ -6,7 +6,7 @@
 #define FRAMEWORK "/System/Library/PrivateFrameworks/AppleNeuralEngine.framework/AppleNeuralEngine"
 enum { QOS = 21 }; /* user initiated; users measured no difference between any two values */
 
-/* ---- opening ---------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static const struct {
     const char *prefix, *target;
@@ -66,7 +66,7 @@ Engine *engine_open(Arena *a, const char **why)
 
 void engine_close(Engine *e) { objc_close(e->objc); }
 
-/* ---- models ----------------------------------------------------------------------------------- */
+/* ---- models ---------------------------------------------------------------------------------- */
 
 /* { path: { "offset": 0, "data": bytes } }: never nil, which some systems refuse. */
 static Id weights_new(Objc *o, Arena *a, const EngineWeight *w, int n)
@@ -157,7 +157,7 @@ bool engine_unload(Engine *e, Arena *a, Id model, Trouble *why)
     return ok;
 }
 
-/* ---- layout ------------------------------------------------------------------------------------ */
+/* ---- layout ---------------------------------------------------------------------------------- */
 
 static int64_t field(Objc *o, Id d, const char *key, int64_t other)
 {
@@ -234,7 +234,7 @@ bool engine_layout(Engine *e, Arena *a, Id model, const char *function, Layout *
     return ok;
 }
 
-/* ---- surfaces ---------------------------------------------------------------------------------- */
+/* ---- surfaces -------------------------------------------------------------------------------- */
 
 Id engine_surface_new(Engine *e, const Port *p)
 {
@@ -275,7 +275,7 @@ void engine_unlock(Engine *e, Id surface, int how)
 
 size_t engine_surface_size(Engine *e, Id surface) { return e->objc->IOSurfaceGetAllocSize(surface); }
 
-/* ---- requests ----------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 /* Arrays of surface objects and of their indices. */
 static void bind_ports(Engine *e, const Port *port, const Id *surface, int n, Id out[2])

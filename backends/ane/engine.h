@@ -35,7 +35,7 @@ bool engine_compile(Engine *e, Arena *a, Id model, Trouble *why);
 bool engine_load(Engine *e, Arena *a, Id model, Trouble *why);
 bool engine_unload(Engine *e, Arena *a, Id model, Trouble *why);
 
-/* ---- layout ------------------------------------------------------------------------------------ */
+/* ---- layout ---------------------------------------------------------------------------------- */
 
 /* Where the elements of one input or result lie in its surface: rows of `width` elements, `row`
  * bytes apart, `height` of them a plane, planes `plane` bytes apart, `channels` of them, all of it
@@ -58,7 +58,7 @@ typedef struct {
 /* What the compiled model says of the function (a procedure of it); false: nothing usable. */
 bool engine_layout(Engine *e, Arena *a, Id model, const char *function, Layout *out);
 
-/* ---- running ------------------------------------------------------------------------------------ */
+/* ---- running --------------------------------------------------------------------------------- */
 
 Id engine_surface_new(Engine *e, const Port *p); /* NULL: not enough memory */
 enum { SURFACE_READ = 1 };                       /* how: this, or 0 to write too */

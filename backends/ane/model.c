@@ -76,7 +76,7 @@ static void wait_ms(int64_t ms)
     while (nanosleep(&t, &t)) continue;
 }
 
-/* ---- loading ---------------------------------------------------------------------------------------- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 static void unload(AneModel *m)
 {
@@ -159,7 +159,7 @@ void ane_model_end(AneModel *m)
     pthread_mutex_unlock(&m->ane->lock);
 }
 
-/* ---- one form ------------------------------------------------------------------------------------------ */
+/* ---- one form -------------------------------------------------------------------------------- */
 
 typedef struct {
     Ane *ane;
@@ -346,7 +346,7 @@ static bool try_form(Attempt *t, const Form *f)
     return false;
 }
 
-/* ---- the chain ------------------------------------------------------------------------------------------ */
+/* ---- the chain ------------------------------------------------------------------------------- */
 
 /* A note: the number of the form that was taken, and why not those before it. */
 static int read_note(Attempt *t)

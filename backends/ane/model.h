@@ -6,7 +6,7 @@
 #include "cache.h"
 #include "engine.h"
 
-/* ---- tensors in surfaces (surface.c) --------------------------------------------------------------- */
+/* ---- tensors in surfaces (surface.c) --------------------------------------------------------- */
 
 /* Fits a port to the tensor that goes through it (whole batches of what the compiled model says);
  * false: it cannot hold it, or elements differ in more than a float's width. */
@@ -20,7 +20,7 @@ void surface_read(const void *base, const Port *p, Tensor *t);
 void surface_poison(void *base, const Port *p);
 int64_t surface_untouched(const void *base, const Port *p);
 
-/* ---- loaded programs (model.c) --------------------------------------------------------------------- */
+/* ---- loaded programs (model.c) --------------------------------------------------------------- */
 
 typedef struct Ane Ane;
 

@@ -8,7 +8,7 @@
 
 enum { UTF8 = 0x08000100, NUMBER_INT64 = 4 }; /* kCFStringEncodingUTF8, kCFNumberSInt64Type */
 
-/* ---- libraries -------------------------------------------------------------------------------- */
+/* ---- libraries ------------------------------------------------------------------------------- */
 
 enum {
 #define LIB(id, path) LIB_##id,
@@ -184,7 +184,7 @@ Id dict_at(Objc *o, Id d, const char *key)
     return v;
 }
 
-/* ---- errors ----------------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 static const struct {
     uint64_t word;
@@ -229,7 +229,7 @@ const char *trouble_text(Arena *a, const Trouble *t)
     return t->meaning ? arena_printf(a, "%s (%s)", t->text, t->meaning) : t->text;
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------ */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 static const struct {
     unsigned long reserved, size;

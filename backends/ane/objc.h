@@ -60,7 +60,7 @@ long array_count(Objc *o, Id a); /* 0 for what is no array */
 Id array_at(Objc *o, Id a, long i);
 Id dict_at(Objc *o, Id d, const char *key);
 
-/* ---- errors ----------------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 /* Why the system refused: Apple's words, and ours on the codes that are known (codes.def). */
 typedef struct {
@@ -75,7 +75,7 @@ void trouble_read(Objc *o, Arena *a, Id error, Trouble *out);
 /* The words for a message: text and meaning. */
 const char *trouble_text(Arena *a, const Trouble *t);
 
-/* ---- blocks ------------------------------------------------------------------------------------ */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 /* A block literal as the compiler lays it out, without captured objects. It must outlive the call that
  * it is for: blocks that are copied go to the heap by the runtime, which then calls with the copy; ctx

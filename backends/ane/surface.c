@@ -35,7 +35,7 @@ void port_guess(Port *p, const char *name, const Type *t, int element)
     p->bytes = p->plane * (size_t)p->channels;
 }
 
-/* ---- elements -------------------------------------------------------------------------------------- */
+/* ---- elements -------------------------------------------------------------------------------- */
 
 void surface_write(void *base, const Port *p, const Tensor *t)
 {
@@ -63,7 +63,7 @@ void surface_read(const void *base, const Port *p, Tensor *t)
     }
 }
 
-/* ---- poison: a NaN with a payload; of bytes, a value that seldom fills a row -------------------------- */
+/* ---- poison: a NaN with a payload; of bytes, a value that seldom fills a row ----------------- */
 
 static const unsigned char poison_2[2] = { 0x5a, 0x7e }, poison_4[4] = { 0x5a, 0x5a, 0xc0, 0x7f },
                            poison_1[1] = { 0x5a };

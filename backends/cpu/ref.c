@@ -157,7 +157,7 @@ static bool show_decoded(Run *run, const Step *s)
 
 DecodedBytes ref_decoded(const Program *p) { return ((const Ref *)p)->decoded; }
 
-/* ---- results of blocks -------------------------------------------------------------------------- */
+/* ---- results of blocks ----------------------------------------------------------------------- */
 
 /* Results of a block outlive its slots: moved out where this is the last mention, else copied. */
 static bool take_result(Run *run, const Steps *b, int i, Tensor *out)

@@ -102,8 +102,7 @@ static bool make_input(const Value *v, const Trial *t, Binding *b, Diag *d)
     return true;
 }
 
-/* ---- one program on one backend
- * -------------------------------------------------------------------- */
+/* ---- one program on one backend -------------------------------------------------------------- */
 
 typedef enum {
     RUN_DONE,
@@ -202,8 +201,7 @@ static Outcome run_on(Prober *p, const Backend *b, const Trial *t, Results *out)
     return outcome;
 }
 
-/* ---- comparing
- * --------------------------------------------------------------------------------------- */
+/* ---- comparing ------------------------------------------------------------------------------- */
 
 /* Two summation orders in fp16 over at most a few hundred elements of size 1 stay within this; a
  * table of 33 points does not at 0, where it is told apart. */
@@ -260,8 +258,7 @@ static Ran compare(Prober *p, const char *text, const char *fill, double toleran
     return probe_trial(p, &(Trial){ .text = text, .fill = fill, .tolerance = tolerance });
 }
 
-/* ---- verdicts
- * ---------------------------------------------------------------------------------------- */
+/* ---- verdicts -------------------------------------------------------------------------------- */
 
 bool probe_start(Prober *p)
 {

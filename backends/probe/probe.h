@@ -65,8 +65,7 @@ typedef enum {
 /* Of a search that is over, in the limit's unit. */
 Found search_result(const Search *s, int64_t *value);
 
-/* ---- one program at one extent (shared by probe.c and search.c)
- * -------------------------------------- */
+/* ---- one program at one extent (shared by probe.c and search.c) ------------------------------ */
 
 enum { PLACE = 77777 }; /* stands in a program's text and fill for the extent */
 
@@ -81,8 +80,7 @@ typedef struct {
 typedef enum { RAN_SAME, RAN_OTHER, RAN_NOT, RAN_UNKNOWN } Ran;
 Ran probe_trial(Prober *p, const Trial *t);
 
-/* ---- micro-programs (tests use them too)
- * ----------------------------------------------------------- */
+/* ---- micro-programs (tests use them too) ----------------------------------------------------- */
 
 /* "inputs | statements | results" as a program; whole ones as they are; "buffers", "files",
  * "record" and "sound" stand for what is too long to write. */

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-/* ---- programs that grow
- * --------------------------------------------------------------------------- */
+/* ---- programs that grow ---------------------------------------------------------------------- */
 
 /* t with the extent where PLACE stands; itself where it does not. */
 static const Type *sized_type(Arena *a, const Type *t, int64_t n)
@@ -118,8 +117,7 @@ static bool (*const stretches[])(Func *f, int64_t n, Diag *d) = {
     [GROWS_FILES] = stretch_files,   [GROWS_VALUE] = NULL, /* the fill alone */
 };
 
-/* ---- the table
- * ------------------------------------------------------------------------------------ */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 typedef enum { SIDE_LARGEST, SIDE_SMALLEST } Side;
 
@@ -151,8 +149,7 @@ bool search_is_heavy(int row)
     return table[row].scale >= 1 << 20;
 }
 
-/* ---- searching
- * ------------------------------------------------------------------------------------ */
+/* ---- searching ------------------------------------------------------------------------------- */
 
 void search_begin(Search *s, int row)
 {

@@ -12,8 +12,7 @@
 
 enum { CHUNK = 1024 };
 
-/* ---- single functions: y is the meaning at x, both in double
- * -------------------------------------- */
+/* ---- single functions: y is the meaning at x, both in double --------------------------------- */
 
 typedef double Fix(const Engine *e, const Table *t, double x, double y);
 
@@ -78,8 +77,7 @@ static double fix_round(const Engine *e, const Table *t, double x, double y)
     return fabs(x) >= num(e, NUM_round_max) ? 0 : y;
 }
 
-/* ---- what is particular of an op
- * ------------------------------------------------------------------- */
+/* ---- what is particular of an op ------------------------------------------------------------- */
 
 static bool attention(Engine *e, Call *c, Tensor *res);
 
@@ -132,8 +130,7 @@ static bool wide(const Call *c)
     return false;
 }
 
-/* ---- operands
- * -------------------------------------------------------------------------------------- */
+/* ---- operands -------------------------------------------------------------------------------- */
 
 static bool has_nan(const Tensor *t)
 {
@@ -183,8 +180,7 @@ static void read_operands(const Engine *e, Call *c)
     }
 }
 
-/* ---- results
- * --------------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 typedef struct {
     const Engine *e;
@@ -266,8 +262,7 @@ static void pass_width(const Engine *e, const Call *c, Tensor *t)
         tensor_set_float(t, i, sim_half(&e->numbers, tensor_float(t, i) * gain) / gain);
 }
 
-/* ---- running
- * --------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 /* The meaning into doubles, then each element finished. */
 static bool run_wide(Engine *e, Call *c, Tensor *res)
@@ -310,8 +305,7 @@ static bool run(Engine *e, Call *c, Tensor *res, int max)
     return run_plain(e, c, res, max);
 }
 
-/* ---- attention: the engine runs it as two products and a softmax
- * ------------------------------------- */
+/* ---- attention: the engine runs it as two products and a softmax ----------------------------- */
 
 typedef struct {
     const char *name;
@@ -371,8 +365,7 @@ static bool attention(Engine *e, Call *c, Tensor *res)
     return ok;
 }
 
-/* ---- the door
- * -------------------------------------------------------------------------------------- */
+/* ---- the door -------------------------------------------------------------------------------- */
 
 void engine_init(Engine *e)
 {

@@ -36,7 +36,7 @@ static void show(void *ctx, DiagKind kind, const char *message)
     fputs(message, stderr);
 }
 
-/* ---- the model ------------------------------------------------------------------------------------- */
+/* ---- the model ------------------------------------------------------------------------------- */
 
 static bool open_model(Vad *v, const char *path)
 {
@@ -91,7 +91,7 @@ static double feed_back(Vad *v)
     return -1;
 }
 
-/* ---- running ----------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static double sample_at(const Wav *w, int64_t i)
 {
@@ -131,7 +131,7 @@ static void report(const Vad *v)
     printf("speech in %zu of %zu chunks, highest probability %.3f\n", speech, v->chunks, (double)most);
 }
 
-/* ---- the plot: the wave above, the probability below ---------------------------------------------------- */
+/* ---- the plot: the wave above, the probability below ----------------------------------------- */
 
 enum { WIDTH = 960, WAVE = 120, PLOT = 160, LEFT = 40, BOTTOM = 30 };
 

@@ -9,7 +9,7 @@
 #include "print.h"
 #include "proto.h"
 
-/* ---- program: MIL.proto ----------------------------------------------------------------------- */
+/* ---- program: MIL.proto ---------------------------------------------------------------------- */
 
 enum { MODEL_VERSION = 1, MODEL_DESCRIPTION = 2, MODEL_UPDATABLE = 10, MODEL_PROGRAM = 502 };
 
@@ -19,7 +19,7 @@ bool program_read(Module *m, Diag *d, PbIn in);
 bool program_write(const Module *m, Diag *d, const MilPlaces *places, Buf *out);
 Opset opset_of_core(const char *text);      /* "CoreML7" is ios17; OPSET_NONE when unknown */
 
-/* ---- about: ModelDescription ------------------------------------------------------------------- */
+/* ---- about: ModelDescription ----------------------------------------------------------------- */
 
 typedef struct {
     const char *name, *doc;
@@ -83,7 +83,7 @@ int feature_ints(PbIn in, uint32_t num, int64_t out[MAX_RANK]); /* a repeated in
 const Const *flexible_make(Module *m, const AboutFunc *a); /* NULL: every shape is fixed */
 bool flexible_shape(const Func *f, const char *input, Buf *array); /* into an ArrayFeatureType */
 
-/* ---- beside a file ----------------------------------------------------------------------------- */
+/* ---- beside a file --------------------------------------------------------------------------- */
 
 enum { BESIDE_MIL = 1, BESIDE_PACKAGE };
 /* FILE.json: written when there is something to say, removed when it is ours and there is not. */
@@ -93,7 +93,7 @@ bool beside_parse(Module *m, Diag *d, const char *file, const void *json); /* of
 bool json_write(Diag *d, const char *path, const void *json);    /* a cJSON */
 void *json_read(Diag *d, const char *path);                      /* freed by the caller */
 
-/* ---- the forms --------------------------------------------------------------------------------- */
+/* ---- the forms ------------------------------------------------------------------------------- */
 
 Module *mlpackage_read(Diag *d, const char *path);
 Module *mlmodelc_read(Diag *d, const char *path);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- asking --------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static int slot_of(const Call *c, const char *name)
 {
@@ -131,7 +131,7 @@ bool call_axis(Call *c, const char *name, int rank, int *out)
     return call_norm_axis(c, name, call_int(c, name), rank, out);
 }
 
-/* ---- answering ------------------------------------------------------------------------------------- */
+/* ---- answering ------------------------------------------------------------------------------- */
 
 bool call_out_type(Call *c, const Type *t)
 {
@@ -175,7 +175,7 @@ double *call_doubles(Call *c, const char *name)
     return t ? call_doubles_of(c, t) : NULL;
 }
 
-/* ---- checking -------------------------------------------------------------------------------------- */
+/* ---- checking -------------------------------------------------------------------------------- */
 
 void call_init(Call *c, const OpInfo *info, Opset o, Arena *scratch, Diag *d, Loc loc)
 {
@@ -275,7 +275,7 @@ bool call_check(Call *c)
     return check_vars(c);
 }
 
-/* ---- running --------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 bool call_run(Call *c, Tensor *res, int max)
 {
@@ -297,7 +297,7 @@ bool call_run(Call *c, Tensor *res, int max)
     return ok;
 }
 
-/* ---- the call an op of the IR is -------------------------------------------------------------------- */
+/* ---- the call an op of the IR is ------------------------------------------------------------- */
 
 /* A literal's value when its bytes are at hand; of a weight file only what may be a shape or an
  * index: larger ones are data, which types do not depend on. */

@@ -49,7 +49,7 @@ static double count_op(const Op *op, Arena *bound)
 
 double op_macs(const Op *op) { return count_op(op, NULL); }
 
-/* ---- of a function -------------------------------------------------------------------------------- */
+/* ---- of a function --------------------------------------------------------------------------- */
 
 typedef struct {
     Macs macs;

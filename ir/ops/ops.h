@@ -13,7 +13,7 @@
 
 #include "../ir.h"
 
-/* ---- what a parameter may be ------------------------------------------------------------------ */
+/* ---- what a parameter may be ----------------------------------------------------------------- */
 
 typedef uint32_t DTypes; /* bit i: DType i */
 
@@ -143,7 +143,7 @@ double *call_doubles(Call *c, const char *name);
 double *call_doubles_of(Call *c, const Tensor *t);
 void *call_scratch(Call *c, size_t count, size_t size);       /* zeroed, dies with the call */
 
-/* ---- making calls ----------------------------------------------------------------------------- */
+/* ---- making calls ---------------------------------------------------------------------------- */
 
 void call_init(Call *c, const OpInfo *info, Opset o, Arena *scratch, Diag *d, Loc loc);
 bool call_set(Call *c, const char *name, int n, CallArg *v, bool tuple); /* reports unknown names */
@@ -157,7 +157,7 @@ bool call_of_op(Call *c, const Op *op, Arena *scratch, Diag *d);
  * argument's type is poison. */
 bool op_infer(const Op *op, Call *c, Arena *scratch, Diag *d);
 
-/* ---- multiply-adds ------------------------------------------------------------------------------ */
+/* ---- multiply-adds --------------------------------------------------------------------------- */
 
 /* Of one execution of an op: of products of matrices, convolutions, attention and recurrent layers,
  * products with padding too; 0 for all others. -1: extents that it depends on are not known. */
@@ -172,7 +172,7 @@ typedef struct {
  * it: as declared): what they bind is followed through the statements. Uses Value.tag. */
 Macs func_macs(Func *f, const Type *const *param);
 
-/* ---- shared by families (not for outside) ------------------------------------------------------ */
+/* ---- shared by families (not for outside) ---------------------------------------------------- */
 
 #define OP(name, ...)
 #define IR(f) bool f(Call *c);

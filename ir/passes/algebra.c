@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* ---- ops with a neutral element ---------------------------------------------------------------------- */
+/* ---- ops with a neutral element -------------------------------------------------------------- */
 
 static const struct {
     int op;
@@ -27,7 +27,7 @@ static Value *without_neutral(const Op *op)
     return NULL;
 }
 
-/* ---- ops that are the identity for their parameters --------------------------------------------------- */
+/* ---- ops that are the identity for their parameters ------------------------------------------ */
 
 static bool counts_up(const Value *v)
 {
@@ -84,7 +84,7 @@ static Value *when_idle(const Op *op)
     return NULL;
 }
 
-/* ---- pairs --------------------------------------------------------------------------------------------- */
+/* ---- pairs ----------------------------------------------------------------------------------- */
 
 /* Every value of `from` is a value of `to`. */
 static bool widens(DType from, DType to)
@@ -138,7 +138,7 @@ static Value *one_concat(const Op *op)
     return values && values->count == 1 ? values->val[0] : NULL;
 }
 
-/* ---- the pass ------------------------------------------------------------------------------------------- */
+/* ---- the pass -------------------------------------------------------------------------------- */
 
 static Value *(*const simplers[])(const Op *) = {
     without_neutral, when_idle, cast_pair, relabel_pair, one_concat,

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* ---- walking ------------------------------------------------------------------------------------- */
+/* ---- walking --------------------------------------------------------------------------------- */
 
 /* What replaces a result must be its own and of its type, which is what the users were checked with. */
 static void take_over(Func *f, Value *from, Value *with)
@@ -72,7 +72,7 @@ int legal_rewrite_all(Module *m, const PassOptions *o, Diag *d, RewriteAll *fn)
     return walk_all(m, o, d, &(Walker){ .all = fn });
 }
 
-/* ---- asking --------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 const Shape *shape_of_value(const Value *v)
 {
@@ -158,7 +158,7 @@ bool over_limit(const RuleSet *rs, int limit, int64_t n)
     return most > 0 && n > most;
 }
 
-/* ---- building --------------------------------------------------------------------------------------- */
+/* ---- building -------------------------------------------------------------------------------- */
 
 Value *make1(Builder *b, const char *op, Value *x) { return build(b, op, op, "x", x, NULL); }
 

@@ -39,7 +39,7 @@ bool legal_bytes_at_hand(Module *m, Diag *d, const Const *c);
 bool legal_decompress(Module *m, Op *op, Diag *d);
 bool legal_as_affine(Module *m, Op *op, Opset to, Diag *d);
 
-/* ---- asking ----------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 const Shape *shape_of_value(const Value *v);        /* NULL: absent, no tensor, or extents unknown */
 int64_t extent_of(const Value *v, int from_last);   /* -1: there is no such axis */
@@ -58,7 +58,7 @@ int args_with(const Op *op, Arg *arg, int n, const char *name, Value **with);
 bool used_by(Func *f, const Value *v, bool (*is)(const Op *)); /* some statement that is so */
 bool over_limit(const RuleSet *rs, int limit, int64_t n);
 
-/* ---- building: x is of a known shape where shapes matter ---------------------------------------- */
+/* ---- building: x is of a known shape where shapes matter ------------------------------------- */
 
 Value *make1(Builder *b, const char *op, Value *x);
 Value *make2(Builder *b, const char *op, Value *x, Value *y);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* ---- activations ------------------------------------------------------------------------------------ */
+/* ---- activations ----------------------------------------------------------------------------- */
 
 /* x / (1 + exp(-u)): x times the sigmoid of u. */
 static Value *gated(Builder *b, Value *x, Value *u)
@@ -32,7 +32,7 @@ static Value *accurate(const Legal *l, Builder *b, Op *op)
 
 int pass_accurate(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, accurate); }
 
-/* ---- layer_norm --------------------------------------------------------------------------------------- */
+/* ---- layer_norm ------------------------------------------------------------------------------ */
 
 /* A gamma or beta, whose extents are those of the axes in order, as it broadcasts to x. */
 static Value *along_axes(Builder *b, const Op *op, Value *v, const Shape *x)
@@ -78,7 +78,7 @@ static Value *norm(const Legal *l, Builder *b, Op *op)
 
 int pass_norm(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, norm); }
 
-/* ---- roots -------------------------------------------------------------------------------------------- */
+/* ---- roots ----------------------------------------------------------------------------------- */
 
 static bool is_product(const Op *op) { return op->kind == OP_mul || op->kind == OP_real_div; }
 

@@ -49,8 +49,7 @@ int pass_conv_shape(Module *m, const PassOptions *o, Diag *d)
     return legal_rewrite(m, o, d, shape_conv);
 }
 
-/* ---- conv-split: a kernel in pieces whose results are added
- * --------------------------------------- */
+/* ---- conv-split: a kernel in pieces whose results are added ---------------------------------- */
 
 /* Taps from..from + n of a kernel, a piece along each of the three axes. */
 typedef struct {

@@ -2,8 +2,7 @@
  * own machine: products of another rank than 3, operands that are one wide. */
 #include "legal.h"
 
-/* ---- products of three axes
- * ---------------------------------------------------------------------- */
+/* ---- products of three axes ------------------------------------------------------------------ */
 
 /* The leading axes as one. */
 static Value *as_three(Builder *b, Value *x)
@@ -28,8 +27,7 @@ static Value *matmul_of_three(Builder *b, const Op *op)
     return make_shape(b, r, out);
 }
 
-/* ---- operands that are one wide
- * ------------------------------------------------------------------ */
+/* ---- operands that are one wide -------------------------------------------------------------- */
 
 /* One of them is repeated along the axis. */
 static bool repeats(const Shape *x, const Shape *y, int axis)
@@ -63,8 +61,7 @@ static Value *repeated_elsewhere(Builder *b, const Op *op)
     return make_transpose(b, make2(b, op->name, x, y), out->rank, perm);
 }
 
-/* ---- the pass
- * ------------------------------------------------------------------------------------ */
+/* ---- the pass -------------------------------------------------------------------------------- */
 
 static Value *doubted(const Legal *l, Builder *b, Op *op)
 {

@@ -28,8 +28,7 @@ static void give(Legal *l, Builder *b, Op *op, int i, Value *with)
     func_replace_uses(l->func, out, with);
 }
 
-/* ---- cond
- * ------------------------------------------------------------------------------------------- */
+/* ---- cond ------------------------------------------------------------------------------------ */
 
 static bool can_select(const Op *op, const Value *pred)
 {
@@ -74,8 +73,7 @@ static bool flatten_cond(Legal *l, Op *op)
     return true;
 }
 
-/* ---- while_loop
- * ---------------------------------------------------------------------------------------- */
+/* ---- while_loop ------------------------------------------------------------------------------ */
 
 /* Where a value of a block that is being copied is in the copy; what is not of the block is itself.
  */
@@ -175,8 +173,7 @@ static bool flatten_loop(Legal *l, Op *op)
     return true;
 }
 
-/* ---- the pass
- * --------------------------------------------------------------------------------------- */
+/* ---- the pass -------------------------------------------------------------------------------- */
 
 static bool heals(const Legal *l, const Op *op)
 {

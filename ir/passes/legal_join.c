@@ -2,7 +2,7 @@
  * spoil it, and concat of many values in groups. */
 #include "legal_shape.h"
 
-/* ---- joining ---------------------------------------------------------------------------------------- */
+/* ---- joining --------------------------------------------------------------------------------- */
 
 enum { MOST_COPIES = 64 };
 
@@ -121,7 +121,7 @@ int pass_join(Module *m, const PassOptions *o, Diag *d)
     return k < 0 ? k : n + k;
 }
 
-/* ---- many values ------------------------------------------------------------------------------------ */
+/* ---- many values ----------------------------------------------------------------------------- */
 
 static Value *concat_in_groups(const Legal *l, Builder *b, Op *op)
 {

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* ---- constants --------------------------------------------------------------------------------------- */
+/* ---- constants ------------------------------------------------------------------------------- */
 
 /* The matrix [r, c] as [c, r]; its leading axes are of one entry. NULL: its bytes are not here. */
 static Value *turned_const(const Legal *l, Builder *b, const Value *v)

@@ -36,17 +36,12 @@ static int64_t reached(const Window *w, int i)
 
 static Value *make_pool(Builder *b, const PoolOp *p, Value *x, const Window *w, bool inside)
 {
-    int64_t pad[2 * MAX_SPATIAL];
     const int first = MAX_SPATIAL - w->n;
-    for (int i = first; i < MAX_SPATIAL; i++) {
-        pad[2 * (i - first)] = w->before[i];
-        pad[2 * (i - first) + 1] = w->after[i];
-    }
     Value *given[] = { x,
                        build_ints(b, w->n, w->kernel + first),
                        build_ints(b, w->n, w->stride + first),
                        build_string(b, "custom"),
-                       build_ints(b, 2 * w->n, pad),
+                       build_padding(b, w),
                        build_bool(b, inside) };
     static const char *const names[] = {
         "x", "kernel_sizes", "strides", "pad_type", "pad", "exclude_padding_from_average"

@@ -42,8 +42,7 @@ static bool fits(const Legal *l, int rank)
     return rule_limit(l->rules, LIMIT_rank) < 0 || rank <= rule_limit(l->rules, LIMIT_rank);
 }
 
-/* ---- elementwise
- * ------------------------------------------------------------------------------------ */
+/* ---- elementwise ----------------------------------------------------------------------------- */
 
 /* Whether v is repeated along an axis of the result. */
 static bool repeats(const Value *v, const Shape *out, int axis)
@@ -73,8 +72,7 @@ static Value *rank_elementwise(const Legal *l, Builder *b, Op *op)
     return fits(l, m.n) ? make_relaid(b, op, merged, &m) : NULL;
 }
 
-/* ---- what tells axes apart
- * ---------------------------------------------------------------------------- */
+/* ---- what tells axes apart ------------------------------------------------------------------- */
 
 static bool alike_by_flag(const void *ctx, int i, int k)
 {
@@ -136,8 +134,7 @@ static Value *rank_concat(const Legal *l, Builder *b, Op *op)
     return make_shape(b, make_concat(b, part, values->count, m.of[axis]), out);
 }
 
-/* ---- transposition
- * --------------------------------------------------------------------------------------- */
+/* ---- transposition --------------------------------------------------------------------------- */
 
 /* ctx: where each axis of x goes, counted without axes of 1. */
 static bool alike_neighbours(const void *ctx, int i, int k)
@@ -171,9 +168,7 @@ static Value *rank_transpose(const Legal *l, Builder *b, Op *op, Value *x, const
                       &op->out[0]->type->shape);
 }
 
-/* ---- slices
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- slices ---------------------------------------------------------------------------------- */
 
 typedef struct {
     int64_t begin[MAX_RANK * 2], stride[MAX_RANK * 2], count[MAX_RANK];
@@ -235,9 +230,7 @@ static Value *rank_slice(const Legal *l, Builder *b, Op *op, Value *x, const Sha
     return make_shape(b, y, out);
 }
 
-/* ---- products
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- products -------------------------------------------------------------------------------- */
 
 /* [batch.., m, k] with its batch axes as one: of 1 element when all are, else as many as the result
  * has, repeated where that is more. NULL: repeating a literal would make it large. */
@@ -295,9 +288,7 @@ static Value *rank_linear(const Legal *l, Builder *b, Op *op)
     return make_shape(b, y, out);
 }
 
-/* ---- the pass
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- the pass -------------------------------------------------------------------------------- */
 
 static Value *lower_rank(const Legal *l, Builder *b, Op *op)
 {

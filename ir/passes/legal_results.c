@@ -60,7 +60,7 @@ static int of_function(Legal *l)
     return changes;
 }
 
-/* ---- a statement between ------------------------------------------------------------------------ */
+/* ---- a statement between --------------------------------------------------------------------- */
 
 static bool is_conv_or_norm(const Op *op)
 {

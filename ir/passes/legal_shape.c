@@ -61,8 +61,7 @@ int64_t piece_size(int64_t n, int64_t pieces, int64_t i, int64_t *from)
     return least + (i < longer);
 }
 
-/* ---- pieces of weights
- * ---------------------------------------------------------------------------- */
+/* ---- pieces of weights ----------------------------------------------------------------------- */
 
 /* The elements of a literal, without a word when they are not there. */
 static bool elements_at_hand(Module *m, const Const *c, Tensor *out)
@@ -142,8 +141,7 @@ Value *make_relabel(Builder *b, Value *w, const Shape *s)
     return build_const(b, w->name ? w->name : "weight", c);
 }
 
-/* ---- convolutions
- * ---------------------------------------------------------------------------------- */
+/* ---- convolutions ---------------------------------------------------------------------------- */
 
 bool conv_read(Op *op, ConvOp *v)
 {
@@ -185,20 +183,25 @@ Value *make_bias(Builder *b, Value *bias, int rank)
     return make_relabel(b, bias, &s);
 }
 
+Value *build_padding(Builder *b, const Window *w)
+{
+    int64_t pad[2 * MAX_SPATIAL];
+    for (int i = 0; i < w->n; i++) {
+        pad[2 * i] = w->before[MAX_SPATIAL - w->n + i];
+        pad[2 * i + 1] = w->after[MAX_SPATIAL - w->n + i];
+    }
+    return build_ints(b, 2 * w->n, pad);
+}
+
 Value *make_conv(Builder *b, bool transposed, Value *x, Value *weight, Value *bias, int64_t groups,
                  const Window *w)
 {
-    int64_t pad[2 * MAX_SPATIAL];
     const int first = MAX_SPATIAL - w->n;
-    for (int i = first; i < MAX_SPATIAL; i++) {
-        pad[2 * (i - first)] = w->before[i];
-        pad[2 * (i - first) + 1] = w->after[i];
-    }
     Value *given[] = { x,
                        weight,
                        build_ints(b, w->n, w->stride + first),
                        build_string(b, "custom"),
-                       build_ints(b, 2 * w->n, pad),
+                       build_padding(b, w),
                        build_ints(b, w->n, w->dilation + first),
                        build_int(b, groups),
                        bias };

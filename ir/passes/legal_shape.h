@@ -58,6 +58,8 @@ bool conv_can_cut(Builder *b, const ConvOp *v);
 Value *make_planes(Builder *b, const ConvOp *v);
 /* The axis of x and weight that entry i of a window is; -1: the op lacks it. */
 int window_axis(const Window *w, int i);
+/* The constant that `pad` is with pad_type custom: before and after, axis by axis. */
+Value *build_padding(Builder *b, const Window *w);
 /* With the strides, dilations and padding of w, for x and weight of rank 2 + w->n; bias may be
  * NULL. */
 Value *make_conv(Builder *b, bool transposed, Value *x, Value *weight, Value *bias, int64_t groups,

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- literals ------------------------------------------------------------------------------------- */
+/* ---- literals -------------------------------------------------------------------------------- */
 
 /* Arguments whose constants are to be in the weight file when they have more than one element. */
 static const struct {
@@ -68,7 +68,7 @@ static int walk(Module *m, const PassOptions *o, Diag *d, OpVisitor *fn)
 
 int pass_literals(Module *m, const PassOptions *o, Diag *d) { return walk(m, o, d, visit_literals); }
 
-/* ---- arguments and names ---------------------------------------------------------------------------- */
+/* ---- arguments and names --------------------------------------------------------------------- */
 
 /* What the engine's compiler does not fill in by itself. */
 static const struct {

@@ -69,8 +69,7 @@ static Shape folded(const void *ctx, const Shape *s)
     return r;
 }
 
-/* ---- elementwise, reductions, softmax
- * ------------------------------------------------------------ */
+/* ---- elementwise, reductions, softmax -------------------------------------------------------- */
 
 static Value *tile_reduction(Builder *b, Op *op, Value *x, const Fold *f)
 {
@@ -128,8 +127,7 @@ static Value *tile_pointwise(const Legal *l, Builder *b, Op *op)
     return is_family(op, "reduce") && !one_axis ? tile_reduction(b, op, x, &f) : NULL;
 }
 
-/* ---- products
- * -------------------------------------------------------------------------------------- */
+/* ---- products -------------------------------------------------------------------------------- */
 
 /* Piece i of the folded axis of x, cut where x lies as p times q: along an axis in front of it. */
 static Value *folded_piece(Builder *b, Value *x, const Fold *f, int64_t i)

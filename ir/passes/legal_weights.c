@@ -14,7 +14,7 @@ bool legal_bytes_at_hand(Module *m, Diag *d, const Const *c)
     return w && !w->absent;
 }
 
-/* ---- dense -------------------------------------------------------------------------------------------- */
+/* ---- dense ----------------------------------------------------------------------------------- */
 
 /* The literal of a parameter, an argument or (up to ios17) an attribute. */
 static const Const *literal_of(const Op *op, const char *name)
@@ -62,7 +62,7 @@ bool legal_decompress(Module *m, Op *op, Diag *d)
     return ok;
 }
 
-/* ---- affine ------------------------------------------------------------------------------------------- */
+/* ---- affine ---------------------------------------------------------------------------------- */
 
 static const Const *relabelled(Module *m, const Const *c, Shape s)
 {
@@ -110,7 +110,7 @@ bool legal_as_affine(Module *m, Op *op, Opset to, Diag *d)
     return true;
 }
 
-/* ---- the pass ------------------------------------------------------------------------------------------ */
+/* ---- the pass -------------------------------------------------------------------------------- */
 
 static bool visit(void *ctx, Op *op)
 {

@@ -60,7 +60,7 @@ bool passes_run(Module *m, const PassOptions *given, Diag *d)
     return true;
 }
 
-/* ---- shared by passes -------------------------------------------------------------------------------- */
+/* ---- shared by passes ------------------------------------------------------------------------ */
 
 IoMode pass_io(const PassOptions *o) { return o->io != IO_AUTO ? o->io : o->target->io; }
 

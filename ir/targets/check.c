@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* ---- reporting
- * ------------------------------------------------------------------------------------ */
+/* ---- reporting ------------------------------------------------------------------------------- */
 
 static const char *finding_text(Arena *a, const Rule *r)
 {
@@ -79,8 +78,7 @@ void rule_broken_as(RuleCheck *c, Standing s, Loc loc, const char *fmt, ...)
     va_end(ap);
 }
 
-/* ---- which rules look at what
- * ---------------------------------------------------------------------- */
+/* ---- which rules look at what ---------------------------------------------------------------- */
 
 static bool applies(const Rule *r, const char *op)
 {

@@ -168,8 +168,7 @@ void rule_buffers(RuleCheck *c)
                     n, (long long)most);
 }
 
-/* ---- flexible extents and states
- * ------------------------------------------------------------------ */
+/* ---- flexible extents and states ------------------------------------------------------------- */
 
 static void edge_flexible(RuleCheck *c, const Value *v, const char *what)
 {

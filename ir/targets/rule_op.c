@@ -55,8 +55,7 @@ void rule_topk_k(RuleCheck *c)
         rule_broken(c, c->op->loc, "topk with k = %lld", (long long)k);
 }
 
-/* ---- what follows what
- * -------------------------------------------------------------------------------- */
+/* ---- what follows what ----------------------------------------------------------------------- */
 
 typedef struct {
     const Value *v;
@@ -163,8 +162,7 @@ void rule_matmul_reshape(RuleCheck *c)
                     b->result[0]->name);
 }
 
-/* ---- slices of the last axis
- * ---------------------------------------------------------------------------- */
+/* ---- slices of the last axis ----------------------------------------------------------------- */
 
 /* Where a slice begins along the last axis of x: 0 when it takes it from the start. Unknown: -1. */
 static int64_t width_begin(const Op *op)

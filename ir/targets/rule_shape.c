@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* ---- shared
- * ---------------------------------------------------------------------------------------- */
+/* ---- shared ---------------------------------------------------------------------------------- */
 
 static const Shape *tensor_shape(const Value *v)
 {
@@ -40,8 +39,7 @@ static bool over(const RuleCheck *c, int limit, int64_t n)
     return most >= 0 && n > most;
 }
 
-/* ---- extents and ranks
- * ------------------------------------------------------------------------------- */
+/* ---- extents and ranks ----------------------------------------------------------------------- */
 
 static void check_extent(RuleCheck *c, const Value *v, Loc loc)
 {
@@ -116,8 +114,7 @@ void rule_linear_rank(RuleCheck *c)
     check_op_rank(c, LIMIT_linear_rank);
 }
 
-/* ---- products
- * ----------------------------------------------------------------------------------------- */
+/* ---- products -------------------------------------------------------------------------------- */
 
 void rule_matmul_inner(RuleCheck *c)
 {
@@ -168,8 +165,7 @@ void rule_rank3_matmul(RuleCheck *c)
         rule_broken(c, c->op->loc, "matmul of two run-time values of %d axes", s->rank);
 }
 
-/* ---- convolutions
- * -------------------------------------------------------------------------------------- */
+/* ---- convolutions ---------------------------------------------------------------------------- */
 
 static const Shape *conv_weight(const RuleCheck *c)
 {
@@ -267,8 +263,7 @@ void rule_working_set(RuleCheck *c)
     }
 }
 
-/* ---- windows, reductions, branches
- * ------------------------------------------------------------------------ */
+/* ---- windows, reductions, branches ----------------------------------------------------------- */
 
 void rule_pool_window(RuleCheck *c)
 {

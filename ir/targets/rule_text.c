@@ -33,8 +33,7 @@ void rule_missing_name(RuleCheck *c)
         rule_broken(c, c->op->loc, "%s %s has no name attribute", c->op->name, c->op->out[0]->name);
 }
 
-/* ---- the program
- * ---------------------------------------------------------------------------------------- */
+/* ---- the program ----------------------------------------------------------------------------- */
 
 static Loc program_loc(const RuleCheck *c)
 {
@@ -98,8 +97,7 @@ void rule_names(RuleCheck *c)
     func_walk(c->func, visit_names, c);
 }
 
-/* ---- constants beside operations
- * -------------------------------------------------------------------------- */
+/* ---- constants beside operations ------------------------------------------------------------- */
 
 static bool in_text(const RuleCheck *c, const Value *v)
 {

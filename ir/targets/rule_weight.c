@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* ---- every literal of a function
- * --------------------------------------------------------------------- */
+/* ---- every literal of a function ------------------------------------------------------------- */
 
 typedef struct {
     void (*fn)(void *ctx, const Const *c);
@@ -69,8 +68,7 @@ void rule_weight_files(RuleCheck *c)
                     c->func->name, w.nfile, (long long)most);
 }
 
-/* ---- records
- * ------------------------------------------------------------------------------------------ */
+/* ---- records --------------------------------------------------------------------------------- */
 
 /* What is wrong with a record is the reader's to say; here only that something is. */
 static void check_record(RuleCheck *c, const Const *k)
@@ -97,8 +95,7 @@ void rule_weight_record(RuleCheck *c)
         }
 }
 
-/* ---- compressed
- * --------------------------------------------------------------------------------------- */
+/* ---- compressed ------------------------------------------------------------------------------ */
 
 /* Rules about an operation as such: that it is there breaks them. */
 void rule_present(RuleCheck *c)

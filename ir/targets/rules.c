@@ -56,8 +56,7 @@ const Support op_support[SUPPORT_COUNT] = {
 #include "support.def"
 };
 
-/* ---- the tables' columns
- * ------------------------------------------------------------------------- */
+/* ---- the tables' columns --------------------------------------------------------------------- */
 
 enum { GENERIC = 1 }; /* rows of targets.def: generic, then the chips */
 
@@ -126,8 +125,7 @@ void ruleset_clear(RuleSet *rs)
     for (int i = 0; i < LIMIT_COUNT; i++) rs->limit[i] = -1;
 }
 
-/* ---- looking up
- * ---------------------------------------------------------------------------------- */
+/* ---- looking up ------------------------------------------------------------------------------ */
 
 int rule_find(const char *name)
 {
@@ -169,8 +167,7 @@ int support_index(const char *op)
     return -1;
 }
 
-/* ---- how a rule stands
- * ---------------------------------------------------------------------------- */
+/* ---- how a rule stands ----------------------------------------------------------------------- */
 
 Standing rule_stands(const RuleSet *rs, int rule)
 {

@@ -157,8 +157,7 @@ static inline int64_t rule_limit(const RuleSet *rs, int limit)
 typedef enum { LEVEL_OFF, LEVEL_WARNING, LEVEL_ERROR } RuleLevel;
 RuleLevel rule_level(const RuleSet *rs, int rule, Standing s);
 
-/* ---- profiles: what aneprobe measured on one machine
- * --------------------------------------------- */
+/* ---- profiles: what aneprobe measured on one machine ----------------------------------------- */
 
 enum { PROFILE_VERSION = 1 };
 
@@ -169,8 +168,7 @@ enum { PROFILE_VERSION = 1 };
 bool profile_read(RuleSet *rs, Diag *d, const char *path);
 bool profile_parse(RuleSet *rs, Diag *d, const Source *src); /* the text of one, a NUL behind it */
 
-/* ---- checking
- * ------------------------------------------------------------------------------------ */
+/* ---- checking -------------------------------------------------------------------------------- */
 
 typedef struct {
     const Rule *rule;
@@ -211,8 +209,7 @@ void rule_broken_as(RuleCheck *c, Standing s, Loc loc, const char *fmt, ...) PRI
  * The number of rules broken as errors; -1 after another failure. */
 int rules_check(Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, void *ctx);
 
-/* ---- shared by checks (not for outside)
- * ----------------------------------------------------------- */
+/* ---- shared by checks (not for outside) ------------------------------------------------------ */
 
 #define RULE_CHECK(f) void f(RuleCheck *c);
 #define RULE(id, name, finding, standing, os, effect, on, ops, check, ...) RULE_CHECK(check)

@@ -6,7 +6,7 @@
 
 #include "../../ir/mil/spec.h"
 
-/* ---- helpers ---------------------------------------------------------------------------------- */
+/* ---- helpers --------------------------------------------------------------------------------- */
 
 typedef struct {
     Arena a;
@@ -81,7 +81,7 @@ static inline void expect_path_error(Place *p, const char *path, const char *wan
     expect_says(&p->d, want);
 }
 
-/* ---- an independent look into a protobuf ------------------------------------------------------- */
+/* ---- an independent look into a protobuf ----------------------------------------------------- */
 
 typedef struct { const unsigned char *s; size_t n; uint64_t v; bool found; } Seen;
 
@@ -145,7 +145,7 @@ static inline void expect_number(Mapped m, const char *path, uint64_t want)
                                           (unsigned long long)want);
 }
 
-/* ---- programs ----------------------------------------------------------------------------------- */
+/* ---- programs -------------------------------------------------------------------------------- */
 
 static const char small[] = "program(1.0)\n[buildInfo = dict<tensor<string, []>, tensor<string, []>>({{\"k\", \"v\"}})]\n{\n"
     "    func main<ios16>(tensor<fp16, [1, 2]> x, tensor<int32, [3]> i) {\n"

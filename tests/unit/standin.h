@@ -24,6 +24,22 @@ static inline void set_machine(const char *chip, const char *faults)
     setenv("ANESIM_FAULT", faults, 1);
 }
 
+/* For a walk over the tree `dir`: the file of that name is no longer what it was. */
+typedef struct {
+    const char *dir, *name;
+} Break;
+
+static inline bool break_file(void *ctx, const char *rel)
+{
+    const Break *b = ctx;
+    Arena a = { 0 };
+    Diag d = { 0 };
+    bool ok = !file_has_suffix(rel, b->name)
+              || file_write_all(&d, arena_printf(&a, "%s/%s", b->dir, rel), "broken", 6);
+    arena_free(&a);
+    return ok;
+}
+
 /* Runs fn in a process of its own; its status as from waitpid, and what it wrote to stderr. */
 static inline int run_apart(void (*fn)(void), char *said, size_t room)
 {

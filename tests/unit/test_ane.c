@@ -87,7 +87,7 @@ static void fill(float v[6], float value)
 
 static const char *const everywhere[] = { "ane", "coreml", "cpu", "ref", "auto" };
 
-/* ---- wires: the same everywhere ---------------------------------------------------------------------- */
+/* ---- wires: the same everywhere -------------------------------------------------------------- */
 
 static void ping_pong(const char *backend, const char *chip)
 {
@@ -148,7 +148,7 @@ static void test_wire_errors(void **state)
     close_bench(&u);
 }
 
-/* ---- places: more programs than fit --------------------------------------------------------------------- */
+/* ---- places: more programs than fit ---------------------------------------------------------- */
 
 static void test_places(void **state)
 {
@@ -235,7 +235,7 @@ static void test_many_compilations(void **state)
     close_bench(&t);
 }
 
-/* ---- runs that fail ------------------------------------------------------------------------------------ */
+/* ---- runs that fail -------------------------------------------------------------------------- */
 
 /* On auto the processor goes on, with what the failed run was given: also through wires. */
 static void break_at(const char *chip, const char *faults, int good)
@@ -366,7 +366,7 @@ static void test_not_broken(void **state)
     close_bench(&t);
 }
 
-/* ---- more compilations than a process may have --------------------------------------------------------- */
+/* ---- more compilations than a process may have ----------------------------------------------- */
 
 enum { MANY = 124 };
 static const char *const *use_helper;
@@ -440,7 +440,7 @@ static void test_compile_limit(void **state)
     many((const char *const[]){ "true", NULL }, "100 programs", "the helper true ended without an answer");
 }
 
-/* ---- the cache behind programs ----------------------------------------------------------------------- */
+/* ---- the cache behind programs --------------------------------------------------------------- */
 
 static const char *cache_word(const char *faults)
 {
@@ -458,13 +458,6 @@ static const char *cache_word(const char *faults)
     return word;
 }
 
-static bool break_data(void *ctx, const char *rel)
-{
-    Diag d = { 0 };
-    if (!file_has_suffix(rel, "data")) return true;
-    return file_write_all(&d, arena_printf(&arena, "%s/%s", (const char *)ctx, rel), "broken", 6);
-}
-
 static void test_cache(void **state)
 {
     char *dir = arena_printf(&arena, "%s/cache", top);
@@ -474,7 +467,7 @@ static void test_cache(void **state)
     assert_string_equal(cache_word(""), "hit");
     assert_string_equal(cache_word("load-never"), "miss"); /* a hit that does not load is made again */
     assert_string_equal(cache_word(""), "hit");
-    assert_true(file_walk(dir, break_data, dir));
+    assert_true(file_walk(dir, break_file, &(Break){ dir, "data" }));
     assert_string_equal(cache_word(""), "miss");
     assert_string_equal(cache_word(""), "hit");
     assert_string_equal(cache_word("uncompiled"), "hit");
@@ -488,7 +481,7 @@ static void test_cache(void **state)
     unsetenv("ANEC_CACHE_LIMIT");
 }
 
-/* ---- weights: 100 MB in 64 MB ------------------------------------------------------------------------- */
+/* ---- weights: 100 MB in 64 MB ---------------------------------------------------------------- */
 
 #define HUGE_DIR "huge"
 
@@ -602,7 +595,7 @@ static void test_remembered(void **state)
     close_bench(&t);
 }
 
-/* ---- what the engine cannot ------------------------------------------------------------------------------ */
+/* ---- what the engine cannot ------------------------------------------------------------------ */
 
 static void test_not_for_the_engine(void **state)
 {

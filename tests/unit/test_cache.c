@@ -234,7 +234,7 @@ static void test_no_cache(void **state)
     assert_false(cache_put(&c, &a, bench.from) || cache_get(&c, &a, bench.to));
 }
 
-/* ---- killed at every call of the system ---------------------------------------------------------------- */
+/* ---- killed at every call of the system ------------------------------------------------------ */
 
 #if HAVE_TRACE
 /* Runs cache_put in a child that is killed before its n-th call; false: it had fewer and ended. */

@@ -5,7 +5,7 @@
 #include <dirent.h>
 #include <unistd.h>
 
-/* ---- what is written ---------------------------------------------------------------------------- */
+/* ---- what is written ------------------------------------------------------------------------- */
 
 static void the_fields_are_those_of_the_published_format(void **state)
 {
@@ -90,7 +90,7 @@ static void protoc_decodes_what_is_written(void **state)
     }
 }
 
-/* ---- and comes back ----------------------------------------------------------------------------- */
+/* ---- and comes back -------------------------------------------------------------------------- */
 
 static void texts_come_back_through_both_containers(void **state)
 {
@@ -245,7 +245,7 @@ static void weights_keep_file_and_offset(void **state)
     module_free(m);
 }
 
-/* ---- real models -------------------------------------------------------------------------------- */
+/* ---- real models ----------------------------------------------------------------------------- */
 
 static void come_back(Place *p, const char *from)
 {

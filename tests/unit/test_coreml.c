@@ -2,6 +2,7 @@
  * shapes, and what goes wrong in which words. */
 #include "../../backends/backend.h"
 #include "../../ir/mil/mil.h"
+#include "ml_programs.h"
 #include "standin.h"
 
 #include <dirent.h>
@@ -52,28 +53,10 @@ static int folders(void)
     return n;
 }
 
-/* ---- programs
- * -------------------------------------------------------------------------------------- */
+/* ---- programs -------------------------------------------------------------------------------- */
 
-#define HEAD "program(1.3)\n{\n"
-#define STEP(name, k)                                                                              \
-    "    func " name "<ios18>(tensor<fp16, [2, 3, 5]> x, tensor<fp32, [3, 5]> w) {\n"              \
-    "        string h = const()[name = string(\"h\"), val = string(\"fp16\")];\n"                  \
-    "        string s = const()[name = string(\"s\"), val = string(\"fp32\")];\n"                  \
-    "        tensor<fp16, [3, 5]> w_h = cast(x = w, dtype = h)[name = string(\"w_h\")];\n"         \
-    "        tensor<fp16, [2, 3, 5]> p = mul(x = x, y = fp16(" k "))[name = string(\"p\")];\n"     \
-    "        tensor<fp16, [2, 3, 5]> q = add(x = p, y = w_h)[name = string(\"q\")];\n"             \
-    "        tensor<fp32, [2, 3, 5]> v = cast(x = q, dtype = s)[name = string(\"v\")];\n"          \
-    "    } -> (v, q);\n"
-static const char one[] = HEAD STEP("main", "0x1p+1") "}\n";
 static const char two[] = HEAD STEP("main", "0x1p+1") STEP("third", "0x1.8p+1") "}\n";
 
-static const char counts[] =
-    HEAD "    func main<ios18>(state<tensor<fp16, [2, 3]>> acc, tensor<fp16, [2, 3]> x) {\n"
-         "        tensor<fp16, [2, 3]> old = read_state(input = acc)[name = string(\"old\")];\n"
-         "        tensor<fp16, [2, 3]> new = add(x = old, y = x)[name = string(\"new\")];\n"
-         "        write_state(data = new, input = acc)[name = string(\"w\")];\n"
-         "    } -> (new);\n}\n";
 
 static const char flexible[] =
     "program(1.0)\n{\n"
@@ -144,8 +127,7 @@ static void check_results(Bench *t, const Inputs *in, double k)
     }
 }
 
-/* ---- results
- * ---------------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static void test_results(void **state)
 {
@@ -191,13 +173,6 @@ static const char *cache_word(void)
     return word;
 }
 
-static bool break_text(void *ctx, const char *rel)
-{
-    Diag d = { 0 };
-    if (!file_has_suffix(rel, "model.mil")) return true;
-    return file_write_all(&d, arena_printf(&arena, "%s/%s", (const char *)ctx, rel), "broken", 6);
-}
-
 static void test_cache(void **state)
 {
     char *dir = arena_printf(&arena, "%s/cache", top);
@@ -205,7 +180,7 @@ static void test_cache(void **state)
     assert_true(file_remove_tree(dir));
     assert_string_equal(cache_word(), "miss");
     assert_string_equal(cache_word(), "hit");
-    assert_true(file_walk(dir, break_text, dir));
+    assert_true(file_walk(dir, break_file, &(Break){ dir, "model.mil" }));
     assert_string_equal(cache_word(), "miss");
     assert_string_equal(cache_word(), "hit");
     setenv("ANEC_CACHE_DIR", "/proc/nowhere", 1);
@@ -285,8 +260,7 @@ static void test_flexible(void **state)
     run_flexible("ml-own");
 }
 
-/* ---- types
- * -------------------------------------------------------------------------------------------- */
+/* ---- types ----------------------------------------------------------------------------------- */
 
 static void check_type(const char *text, DType dtype)
 {
@@ -407,8 +381,7 @@ static void test_systems(void **state)
     }
 }
 
-/* ---- runs that fail
- * ------------------------------------------------------------------------------------- */
+/* ---- runs that fail -------------------------------------------------------------------------- */
 
 static void check_fails(const char *faults, const char *said)
 {
@@ -490,8 +463,7 @@ static void test_no_folder(void **state)
     setenv("TMPDIR", top, 1);
 }
 
-/* ---- states
- * --------------------------------------------------------------------------------------------- */
+/* ---- states ---------------------------------------------------------------------------------- */
 
 static double count_up(Bench *t, float by)
 {

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- damage ------------------------------------------------------------------------------------- */
+/* ---- damage ---------------------------------------------------------------------------------- */
 
 static void expect_one_error(Place *p, const char *path)
 {
@@ -172,7 +172,7 @@ static void nesting_has_a_bound(void **state)
     buf_free(&b);
 }
 
-/* ---- packages and folders that are none --------------------------------------------------------- */
+/* ---- packages and folders that are none ------------------------------------------------------ */
 
 static void put_manifest(Place *p, const char *path)
 {
@@ -227,7 +227,7 @@ static void folders_that_are_no_model_are_refused(void **state)
     module_free(text);
 }
 
-/* ---- what a form cannot hold -------------------------------------------------------------------- */
+/* ---- what a form cannot hold ----------------------------------------------------------------- */
 
 static void refuse_save(Place *p, const char *func, const char *want)
 {

@@ -48,7 +48,7 @@ static void tear_down(Bench *b)
     arena_free(&b->arena);
 }
 
-/* ---- the whole way -------------------------------------------------------------------------------- */
+/* ---- the whole way --------------------------------------------------------------------------- */
 
 static void fill(Engine *e, Id surface, const Port *p, double first)
 {
@@ -105,7 +105,7 @@ static void test_runs(void **state)
     run_on("m5", "a_in");
 }
 
-/* ---- what is refused, and in which words ------------------------------------------------------------ */
+/* ---- what is refused, and in which words ----------------------------------------------------- */
 
 typedef struct {
     const char *fault, *text, *meaning;
@@ -174,7 +174,7 @@ static void test_wrong_layout(void **state)
     tear_down(&b);
 }
 
-/* ---- strictness: each of these ends the process, and says why ---------------------------------------- */
+/* ---- strictness: each of these ends the process, and says why -------------------------------- */
 
 static Objc *objc_of(Arena *a)
 {

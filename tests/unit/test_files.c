@@ -64,7 +64,7 @@ static int entries(const char *dir)
     return n;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void a_mapping_ends_with_a_nul(void **state)
 {
@@ -126,7 +126,7 @@ static void stdin_is_read_up_to_a_bound(void **state)
     close(old);
 }
 
-/* ---- names ------------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static void folders_are_made_and_named(void **state)
 {
@@ -187,7 +187,7 @@ static void paths_stay_inside(void **state)
     expect_says(&w->d, "a.mil:1:1: error: the path near/x leaves the folder ");
 }
 
-/* ---- output ----------------------------------------------------------------------------------------- */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 static void output_appears_whole(void **state)
 {

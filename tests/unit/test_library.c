@@ -79,7 +79,7 @@ static void close_bench(Bench *t)
     buf_free(&t->said);
 }
 
-/* ---- options and messages -------------------------------------------------------------------------------- */
+/* ---- options and messages -------------------------------------------------------------------- */
 
 static void test_options(void **state)
 {
@@ -153,7 +153,7 @@ static void test_messages(void **state)
     close_bench(&t);
 }
 
-/* ---- the language ---------------------------------------------------------------------------------------- */
+/* ---- the language ---------------------------------------------------------------------------- */
 
 static void stages(void *ctx, const char *name) { buf_printf(ctx, "%s ", name); }
 
@@ -198,7 +198,7 @@ static void test_language(void **state)
     close_bench(&t);
 }
 
-/* ---- what models and backends say --------------------------------------------------------------------------- */
+/* ---- what models and backends say ------------------------------------------------------------ */
 
 static void test_describe(void **state)
 {
@@ -252,7 +252,7 @@ static void test_cache(void **state)
     close_bench(&t);
 }
 
-/* ---- runs ----------------------------------------------------------------------------------------------------- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 typedef struct {
     Buf text;
@@ -404,7 +404,7 @@ static void test_macs(void **state)
     close_bench(&t);
 }
 
-/* ---- tensors --------------------------------------------------------------------------------------------------- */
+/* ---- tensors --------------------------------------------------------------------------------- */
 
 static void test_compare(void **state)
 {
@@ -442,7 +442,7 @@ static void test_compare(void **state)
     anec_text_free(line);
 }
 
-/* ---- threads --------------------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static void count(void *ctx, anec_severity severity, const char *message)
 {

@@ -1,6 +1,7 @@
 /* test_ml.c -- Core ML's classes as C calls against the stand-in, and how strict that is. */
 #include "../../backends/ane/ml.h"
 #include "../../ir/mil/mil.h"
+#include "ml_programs.h"
 #include "standin.h"
 
 #include <signal.h>
@@ -27,27 +28,8 @@ static void close_bench(Bench *t)
     diag_free(&t->d);
 }
 
-/* ---- programs
- * --------------------------------------------------------------------------------------
- */
+/* ---- programs -------------------------------------------------------------------------------- */
 
-#define HEAD "program(1.3)\n{\n"
-#define STEP(name, k)                                                                              \
-    "    func " name "<ios18>(tensor<fp16, [2, 3, 5]> x, tensor<fp32, [3, 5]> w) {\n"              \
-    "        string h = const()[name = string(\"h\"), val = string(\"fp16\")];\n"                  \
-    "        string s = const()[name = string(\"s\"), val = string(\"fp32\")];\n"                  \
-    "        tensor<fp16, [3, 5]> w_h = cast(x = w, dtype = h)[name = string(\"w_h\")];\n"         \
-    "        tensor<fp16, [2, 3, 5]> p = mul(x = x, y = fp16(" k "))[name = string(\"p\")];\n"     \
-    "        tensor<fp16, [2, 3, 5]> q = add(x = p, y = w_h)[name = string(\"q\")];\n"             \
-    "        tensor<fp32, [2, 3, 5]> v = cast(x = q, dtype = s)[name = string(\"v\")];\n"          \
-    "    } -> (v, q);\n"
-static const char one[] = HEAD STEP("main", "0x1p+1") "}\n";
-static const char counts[] =
-    HEAD "    func main<ios18>(state<tensor<fp16, [2, 3]>> acc, tensor<fp16, [2, 3]> x) {\n"
-         "        tensor<fp16, [2, 3]> old = read_state(input = acc)[name = string(\"old\")];\n"
-         "        tensor<fp16, [2, 3]> new = add(x = old, y = x)[name = string(\"new\")];\n"
-         "        write_state(data = new, input = acc)[name = string(\"w\")];\n"
-         "    } -> (new);\n}\n";
 
 #define UNARY(opset, type, op)                                                                     \
     HEAD "    func main<" opset ">(" type " x) {\n        " type " y = " op                        \
@@ -57,8 +39,7 @@ static const char counts[] =
 static const Shape shape = { .rank = 3, .dim = { 2, 3, 5 } },
                    small = { .rank = 2, .dim = { 3, 5 } };
 
-/* ---- how strict the stand-in is
- * -------------------------------------------------------------------------- */
+/* ---- how strict the stand-in is -------------------------------------------------------------- */
 
 static Ml *open_ml(void)
 {

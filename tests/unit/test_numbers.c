@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* ---- 16-bit floats --------------------------------------------------------------------------------- */
+/* ---- 16-bit floats --------------------------------------------------------------------------- */
 
 typedef struct {
     const char *name;
@@ -127,7 +127,7 @@ static void bulk_is_the_same_as_single(void **state)
     free(h), free(back), free(d), free(s);
 }
 
-/* ---- random numbers --------------------------------------------------------------------------------- */
+/* ---- random numbers -------------------------------------------------------------------------- */
 
 /* The numbers that docs/runtime.md promises, for good. */
 static void streams_never_change(void **state)

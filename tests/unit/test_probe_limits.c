@@ -115,8 +115,7 @@ static void expect_found(Machine *m, int change)
                  (long long)value, (int)found, (long long)want, m->prober.said);
 }
 
-/* ---- tests
- * ----------------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void the_table_is_found_on_a_chip_as_it_is(void **state)
 {

@@ -93,8 +93,7 @@ static void every_rule_has_a_case(void **state)
     }
 }
 
-/* ---- weight records
- * --------------------------------------------------------------------------------- */
+/* ---- weight records -------------------------------------------------------------------------- */
 
 static int records_broken(Arena *a, const char *dir, uint64_t size, uint64_t offset)
 {
@@ -121,8 +120,7 @@ static void records_of_files(void **state)
     arena_free(&a);
 }
 
-/* ---- levels
- * ------------------------------------------------------------------------------------------ */
+/* ---- levels ---------------------------------------------------------------------------------- */
 
 static void levels_follow_the_evidence(void **state)
 {
@@ -219,8 +217,7 @@ static void rules_are_found_by_finding(void **state)
     assert_int_equal(rule_lookup("C999", found, 8), 0);
 }
 
-/* ---- profiles
- * ------------------------------------------------------------------------------------------ */
+/* ---- profiles -------------------------------------------------------------------------------- */
 
 static bool read_text(RuleSet *rs, Diag *d, const char *dir, Arena *a, const char *text)
 {

@@ -89,8 +89,7 @@ static void profile(Test *t, const char *lines)
     setenv("ANESIM_PROFILE", path, 1);
 }
 
-/* ---- acceptance
- * ---------------------------------------------------------------------------------- */
+/* ---- acceptance ------------------------------------------------------------------------------ */
 
 static void both_spellings_are_taken(void **state)
 {
@@ -159,8 +158,7 @@ static void broken_weight_headers_are_refused(void **state)
                 "users of m4 see: _ANECompiler : ANECCompile() FAILED (InvalidMILProgram)");
 }
 
-/* ---- profiles
- * ------------------------------------------------------------------------------------ */
+/* ---- profiles -------------------------------------------------------------------------------- */
 
 static void a_profile_turns_what_is_refused(void **state)
 {
@@ -210,8 +208,7 @@ static void a_profile_that_is_none_is_an_error(void **state)
     assert_false(diag_ok(&t->diag));
 }
 
-/* ---- surfaces
- * ------------------------------------------------------------------------------------ */
+/* ---- surfaces -------------------------------------------------------------------------------- */
 
 static void rows_begin_at_64_bytes(void **state)
 {

@@ -119,7 +119,7 @@ static const Case cases[] = {
 };
 enum { CASES = (int)COUNT(cases) };
 
-/* ---- running ----------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 typedef struct {
     Diag diag;
@@ -208,7 +208,7 @@ static void every_published_figure(void **state)
     assert_int_equal(wrong, 0);
 }
 
-/* ---- that each number matters ---------------------------------------------------------------------- */
+/* ---- that each number matters ---------------------------------------------------------------- */
 
 /* Figures are moved by a tenth; what is yes, no or infinite becomes plain. */
 
@@ -266,7 +266,7 @@ static void numbers_and_rules_agree(void **state)
     }
 }
 
-/* ---- the documentation ----------------------------------------------------------------------------- */
+/* ---- the documentation ----------------------------------------------------------------------- */
 
 /* A row of the table in docs/simulator.md; a star marks what is assumed. */
 static void put_row(Buf *out, const Numeric *n)
@@ -297,7 +297,7 @@ static void the_documentation_shows_every_number(void **state)
     if (absent) fail_msg("docs/simulator.md lacks the %d rows above", absent);
 }
 
-/* ---- tables ------------------------------------------------------------------------------------------ */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 static void tables_are_as_far_off_as_printed(void **state)
 {

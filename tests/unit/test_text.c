@@ -117,7 +117,7 @@ static void the_nearest_name_is_suggested(void **state)
     assert_null(name_nearest("relu", names + 2, 1)); /* it is there: nothing to suggest */
 }
 
-/* ---- diagnostics ---------------------------------------------------------------------------------- */
+/* ---- diagnostics ----------------------------------------------------------------------------- */
 
 static Source source(const char *text)
 {

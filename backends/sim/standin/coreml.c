@@ -37,8 +37,7 @@ typedef struct {
 } State;
 extern Class ml_configuration_class, ml_model_class, ml_state_class;
 
-/* ---- configuration
- * ----------------------------------------------------------------------------------- */
+/* ---- configuration --------------------------------------------------------------------------- */
 
 static void destroy_configuration(Id o)
 {
@@ -69,8 +68,7 @@ static const Method makers[] = { METHOD("alloc", object_alloc), { NULL, NULL } }
 CLASS(ml_configuration_class, "MLModelConfiguration", Configuration, destroy_configuration,
       configuration_methods, makers);
 
-/* ---- the description in the folder, against its program
- * -------------------------------------------- */
+/* ---- the description in the folder, against its program -------------------------------------- */
 
 static const Value *find_value(Value *const *v, int n, const char *name)
 {
@@ -124,8 +122,7 @@ static bool description_agrees(Module *m, Buf *why)
     return n == a->nfunc;
 }
 
-/* ---- loading
- * ------------------------------------------------------------------------------------------- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 static void destroy_model(Id o)
 {
@@ -239,8 +236,7 @@ static Id model_compile(Id class, Sel sel, Id url, Id *error)
     return made ? object_autorelease(&made->object) : NULL;
 }
 
-/* ---- states
- * -------------------------------------------------------------------------------------------- */
+/* ---- states ---------------------------------------------------------------------------------- */
 
 static void destroy_state(Id o)
 {
@@ -317,8 +313,7 @@ static const Method state_methods[] = {
 };
 CLASS(ml_state_class, "MLState", State, destroy_state, state_methods, NULL);
 
-/* ---- predictions
- * --------------------------------------------------------------------------------------- */
+/* ---- predictions ----------------------------------------------------------------------------- */
 
 typedef struct {
     CoreModel *model;

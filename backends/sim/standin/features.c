@@ -12,8 +12,7 @@ long system_major(void)
     return fault("macos") ? fault("macos") : 26;
 }
 
-/* ---- arrays
- * ---------------------------------------------------------------------------------------- */
+/* ---- arrays ---------------------------------------------------------------------------------- */
 
 static size_t element_size(const MultiArray *m)
 {
@@ -175,8 +174,7 @@ static const Method array_methods[] = {
 static const Method array_makers[] = { METHOD("alloc", object_alloc), { NULL, NULL } };
 CLASS(ml_array_class, "MLMultiArray", MultiArray, destroy_multi, array_methods, array_makers);
 
-/* ---- values
- * ------------------------------------------------------------------------------------------ */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static void destroy_value(Id o)
 {
@@ -208,8 +206,7 @@ static const Method value_makers[] = { METHOD("featureValueWithMultiArray:", val
                                        { NULL, NULL } };
 CLASS(ml_value_class, "MLFeatureValue", FeatureValue, destroy_value, value_methods, value_makers);
 
-/* ---- providers and options
- * --------------------------------------------------------------------------- */
+/* ---- providers and options ------------------------------------------------------------------- */
 
 static Dict *take_dict(Id dict, const Class *of, Sel sel)
 {
@@ -274,8 +271,7 @@ static const Method options_methods[] = {
 CLASS(ml_options_class, "MLPredictionOptions", PredictionOptions, destroy_options, options_methods,
       array_makers);
 
-/* ---- of Foundation
- * ------------------------------------------------------------------------------------- */
+/* ---- of Foundation --------------------------------------------------------------------------- */
 
 static void destroy_url(Id o)
 {

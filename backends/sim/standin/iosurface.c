@@ -16,7 +16,7 @@ static void destroy_surface(Id o)
 
 CLASS(surface_class, "IOSurface", Surface, destroy_surface, NULL, NULL);
 
-/* ---- keys: variables that hold strings which are never released ------------------------------------ */
+/* ---- keys: variables that hold strings which are never released ------------------------------ */
 
 #define KEY(name)                                                                                  \
     static String name##_text = { .object = { .isa = &string_class, .count = 1 << 30 },            \
@@ -102,7 +102,7 @@ EXPORTED(size_t, IOSurfaceGetAllocSize, (Id o))
     return fault("small-surface") ? 1 : s->mapped;
 }
 
-/* ---- the engine's side ---------------------------------------------------------------------------- */
+/* ---- the engine's side ----------------------------------------------------------------------- */
 
 bool surface_take(Surface *s)
 {

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- descriptors --------------------------------------------------------------------------------- */
+/* ---- descriptors ----------------------------------------------------------------------------- */
 
 typedef struct { Object object; Data *text; Dict *weights; } Descriptor;
 extern Class descriptor_class, model_class, inner_class, request_class, wrapper_class, device_class;
@@ -44,7 +44,7 @@ static const Method descriptor_makers[] = {
 CLASS(descriptor_class, "_ANEInMemoryModelDescriptor", Descriptor, destroy_descriptor, NULL,
       descriptor_makers);
 
-/* ---- models --------------------------------------------------------------------------------------- */
+/* ---- models ---------------------------------------------------------------------------------- */
 
 typedef struct { Object object; Id attributes; } Inner;
 typedef struct {
@@ -126,7 +126,7 @@ static char *folder(const Model *m, Arena *a)
     return arena_printf(a, "%s/%s", temp && *temp ? temp : "/tmp", m->name);
 }
 
-/* ---- compiling: leaves net.plist and data in the folder -------------------------------------------- */
+/* ---- compiling: leaves net.plist and data in the folder -------------------------------------- */
 
 static char *stamp(Arena *a, const char *dir)
 {
@@ -196,7 +196,7 @@ static Flag model_compile(Id self, Sel sel, unsigned qos, Id options, Id *error)
     return ok;
 }
 
-/* ---- what a compiled model says of itself ----------------------------------------------------------- */
+/* ---- what a compiled model says of itself ---------------------------------------------------- */
 
 static Id describe_place(const Place *p)
 {
@@ -262,7 +262,7 @@ static Id describe(const Compiled *c)
     return standin_dict(COUNT(top), top, all);
 }
 
-/* ---- loading ---------------------------------------------------------------------------------------- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 static Flag take_slot(Id *error)
 {
@@ -333,7 +333,7 @@ static Id model_inner(Id self, Sel sel)
     return inner ? &inner->object : NULL;
 }
 
-/* ---- requests ----------------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 typedef struct { Object object; Surface *surface; } Wrapper;
 typedef struct { Object object; Array *in, *in_index, *out, *out_index; int64_t procedure; } Request;
@@ -397,7 +397,7 @@ static const Method request_makers[] = {
 };
 CLASS(request_class, "_ANERequest", Request, destroy_request, request_methods, request_makers);
 
-/* ---- evaluating --------------------------------------------------------------------------------------- */
+/* ---- evaluating ------------------------------------------------------------------------------ */
 
 static Flag processing_failed(Id *error, unsigned status)
 {
@@ -491,7 +491,7 @@ static const Method model_methods[] = {
 static const Method model_makers[] = { METHOD("inMemoryModelWithDescriptor:", model_make), { NULL, NULL } };
 CLASS(model_class, "_ANEInMemoryModel", Model, destroy_model, model_methods, model_makers);
 
-/* ---- the device --------------------------------------------------------------------------------------- */
+/* ---- the device ------------------------------------------------------------------------------ */
 
 static Flag device_has(Id class, Sel sel) { (void)class, (void)sel; return !fault("no-engine"); }
 

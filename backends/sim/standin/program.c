@@ -20,7 +20,7 @@ struct Compiled {
 
 enum { ROW = 64 }; /* rows begin at multiples of so many bytes */
 
-/* ---- layout ------------------------------------------------------------------------------------- */
+/* ---- layout ---------------------------------------------------------------------------------- */
 
 /* The last dimension is a row; the two before are height and channels. */
 static void place(Place *p, const Value *v)
@@ -84,7 +84,7 @@ static bool place_all(Compiled *c, Procedure *p, const Func *f, int first[2], Bu
     return true;
 }
 
-/* ---- what is refused ----------------------------------------------------------------------------- */
+/* ---- what is refused ------------------------------------------------------------------------- */
 
 static bool has_boundary(const Func *f, DType t)
 {
@@ -112,7 +112,7 @@ static const Backend *engine(void)
     return backend_find(name);
 }
 
-/* ---- compiling ------------------------------------------------------------------------------------ */
+/* ---- compiling ------------------------------------------------------------------------------- */
 
 void compiled_free(Compiled *c)
 {
@@ -173,7 +173,7 @@ int compiled_procedures(const Compiled *c, const Procedure **out)
     return c->n;
 }
 
-/* ---- running -------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 /* Rows between a tensor and a surface; `rows` bounds how many. */
 static void move(const Place *p, unsigned char *surface, unsigned char *tensor, bool in, int64_t rows)

@@ -16,7 +16,7 @@ _Noreturn void standin_abort(const char *fmt, ...)
     abort();
 }
 
-/* ---- classes ---------------------------------------------------------------------------------- */
+/* ---- classes --------------------------------------------------------------------------------- */
 
 #define CLASSES(X) \
     X(string_class) X(number_class) X(data_class) X(array_class) X(dict_class) X(error_class) \
@@ -38,7 +38,7 @@ EXPORT Class *objc_getClass(const char *name)
     return NULL;
 }
 
-/* ---- selectors: equal names are one pointer ----------------------------------------------------- */
+/* ---- selectors: equal names are one pointer -------------------------------------------------- */
 
 static pthread_mutex_t selectors_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct Selector {
@@ -63,7 +63,7 @@ EXPORT Sel sel_registerName(const char *name)
     return s->name;
 }
 
-/* ---- sends -------------------------------------------------------------------------------------- */
+/* ---- sends ----------------------------------------------------------------------------------- */
 
 static Class released = { .name = "a released object" };
 
@@ -137,7 +137,7 @@ __asm__(".text\n.p2align 2\n" GLOBAL(objc_msgSend)
 #error "no objc_msgSend for this processor"
 #endif
 
-/* ---- counts ------------------------------------------------------------------------------------- */
+/* ---- counts ---------------------------------------------------------------------------------- */
 
 /* The last objects released stay in memory, so that a message to one finds out. */
 enum { KEPT = 1024 };
@@ -201,7 +201,7 @@ void *expect(const void *o, const Class *c, const char *where)
     return expect_or_nil(o, c, where);
 }
 
-/* ---- allocation and blocks ----------------------------------------------------------------------- */
+/* ---- allocation and blocks ------------------------------------------------------------------- */
 
 Id object_alloc(Class *c, Sel sel)
 {
@@ -227,7 +227,7 @@ Imp *block_function(const BlockObject *b, const char *where)
     return b->invoke;
 }
 
-/* ---- pools: of each thread, nested -------------------------------------------------------------- */
+/* ---- pools: of each thread, nested ----------------------------------------------------------- */
 
 typedef struct Pool Pool;
 struct Pool {
@@ -268,7 +268,7 @@ EXPORT void objc_autoreleasePoolPop(void *token)
     free(p);
 }
 
-/* ---- the end ------------------------------------------------------------------------------------ */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 __attribute__((destructor)) static void look_for_leaks(void)
 {

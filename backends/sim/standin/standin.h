@@ -87,7 +87,7 @@ typedef struct {
 } BlockObject;
 Imp *block_function(const BlockObject *b, const char *where); /* aborts unless it is one */
 
-/* ---- surfaces --------------------------------------------------------------------------------- */
+/* ---- surfaces -------------------------------------------------------------------------------- */
 
 typedef struct {
     Object object;
@@ -100,7 +100,7 @@ extern Class surface_class;
 bool surface_take(Surface *s);
 void surface_give(Surface *s);
 
-/* ---- faults, and the machine that is stood in for ---------------------------------------------- */
+/* ---- faults, and the machine that is stood in for -------------------------------------------- */
 
 /* The number of a fault that is asked for ("slots:3"), 1 without one; 0: it is not asked for. */
 long fault(const char *name);
@@ -112,7 +112,7 @@ typedef struct {
 } Machine;
 const Machine *machine(void);
 
-/* ---- Core ML's arrays ---------------------------------------------------------------------------- */
+/* ---- Core ML's arrays ------------------------------------------------------------------------ */
 
 enum { ARRAY_RANK = 16 };
 typedef struct {
@@ -138,7 +138,7 @@ void multi_copy(MultiArray *m, void *packed, bool to_array); /* elements in C or
 Id value_made(MultiArray *m);                                /* takes the array over */
 long system_major(void);                                     /* macOS */
 
-/* ---- programs ----------------------------------------------------------------------------------- */
+/* ---- programs -------------------------------------------------------------------------------- */
 
 typedef struct {
     const char *name;

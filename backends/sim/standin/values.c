@@ -46,7 +46,7 @@ static void *copy(const void *p, size_t n)
     return to;
 }
 
-/* ---- making ------------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 Id standin_string(const char *s)
 {
@@ -126,7 +126,7 @@ Flag ml_refuse(Id *error, long code, const char *fmt, ...)
     return 0;
 }
 
-/* ---- what is exported ----------------------------------------------------------------------------- */
+/* ---- what is exported ------------------------------------------------------------------------ */
 
 EXPORT const long kCFTypeArrayCallBacks[5], kCFTypeDictionaryKeyCallBacks[6],
     kCFTypeDictionaryValueCallBacks[5];
