@@ -249,6 +249,8 @@ struct Func {
     Attrs attrs;            /* FlexibleShapeInformation and others */
     struct NameUse { const char *name; int next; } *used; /* every value name, by interned pointer */
     size_t used_cap, used_count;
+    struct Uses *uses;      /* who uses what, while a pass walks and replaces (ir/uses.c), or NULL */
+    int walks;              /* at work, one inside another */
     Block *body;            /* its params are the function's inputs and states */
     Loc loc;
     Func *next;
@@ -362,7 +364,8 @@ int value_ints(const Value *v, int64_t out[MAX_RANK * 2]); /* count, or -1 when 
 int func_replace_uses(Func *f, Value *from, Value *to);
 int func_count_uses(const Func *f, const Value *v);
 bool is_result(const Func *f, const Value *v);            /* one of the values that f returns */
-/* Visits every op of f in order, nested blocks after their owner. fn may unlink the op it is given. */
+/* Visits every op of f in order, nested blocks after their owner. fn may unlink the op it is given. Who
+ * replaces uses meanwhile changes arguments and the results of nested blocks by the doors above alone. */
 typedef bool OpVisitor(void *ctx, Op *op);                /* false stops the walk */
 bool func_walk(Func *f, OpVisitor *fn, void *ctx);
 

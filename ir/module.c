@@ -1,6 +1,6 @@
 /* module.c -- the program: modules, functions, blocks, statements and their pieces. */
-#include "ir.h"
 #include "ops/ops.h"
+#include "uses.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +186,7 @@ void block_result(Block *b, Value *v)
 {
     b->result = appended(b->func->module, b->result, b->nresult, v);
     b->nresult++;
+    if (b->owner) func_note_use(b->func, v, b->owner);
 }
 
 static void op_link(Op *op, Block *b, Op *before)
@@ -244,6 +245,7 @@ void op_arg(Module *m, Op *op, const char *name, Value *v)
     a->val = appended(m, a->val, a->count, v);
     a->count++;
     a->tuple = a->count > 1;
+    func_note_use(op->parent->func, v, op);
 }
 
 void op_set_arg(Module *m, Op *op, const char *name, Value *v)

@@ -1,6 +1,6 @@
-/* query.c -- asking about values and arguments, and rewriting uses. */
-#include "ir.h"
+/* query.c -- asking about values and arguments, and walking. */
 #include "ops/ops.h"
+#include "uses.h"
 
 #include <string.h>
 
@@ -113,42 +113,12 @@ static bool block_walk(Block *b, OpVisitor *fn, void *ctx)
     return true;
 }
 
-bool func_walk(Func *f, OpVisitor *fn, void *ctx) { return block_walk(f->body, fn, ctx); }
+bool func_visit(Func *f, OpVisitor *fn, void *ctx) { return block_walk(f->body, fn, ctx); }
 
-typedef struct {
-    const Value *from;
-    Value *to; /* NULL: only count */
-    int count;
-} Uses;
-
-static void use_in(Uses *u, Value **list, int n)
+bool func_walk(Func *f, OpVisitor *fn, void *ctx)
 {
-    for (int i = 0; i < n; i++)
-        if (list[i] == u->from) {
-            u->count++;
-            if (u->to) list[i] = u->to;
-        }
-}
-
-static bool uses_of_op(void *ctx, Op *op)
-{
-    for (int i = 0; i < op->narg; i++) use_in(ctx, op->arg[i].val, op->arg[i].count);
-    for (int i = 0; i < op->nblock; i++) use_in(ctx, op->block[i]->result, op->block[i]->nresult);
-    return true;
-}
-
-int func_replace_uses(Func *f, Value *from, Value *to)
-{
-    Uses u = { .from = from, .to = to };
-    func_walk(f, uses_of_op, &u);
-    use_in(&u, f->body->result, f->body->nresult);
-    return u.count;
-}
-
-int func_count_uses(const Func *f, const Value *v)
-{
-    Uses u = { .from = v };
-    func_walk((Func *)(uintptr_t)f, uses_of_op, &u);
-    use_in(&u, f->body->result, f->body->nresult);
-    return u.count;
+    f->walks++;
+    const bool all = func_visit(f, fn, ctx);
+    if (!--f->walks) func_uses_drop(f);
+    return all;
 }

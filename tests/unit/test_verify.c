@@ -96,6 +96,41 @@ static void test_pass_names(void **state)
     module_free(t.m);
 }
 
+/* relu becomes abs, whose users are asked for anew: by the index that a walk has, as without it. */
+static bool abs_for_relu(void *ctx, Op *op)
+{
+    Made *t = ctx;
+    if (strcmp(op->name, "relu") != 0) return true;
+    t->b = builder_at(op->parent, op, &t->diag, (Loc){ 0 });
+    Value *y = build(&t->b, "a", "abs", "x", op_value(op, "x"), NULL);
+    const int uses = func_count_uses(t->f, op->out[0]);
+    assert_int_equal(func_replace_uses(t->f, op->out[0], y), uses);
+    assert_int_equal(func_count_uses(t->f, op->out[0]), 0);
+    assert_int_equal(func_count_uses(t->f, y), uses);
+    op_unlink(op);
+    return true;
+}
+
+static void test_replacing_while_walking(void **state)
+{
+    (void)state;
+    Made t = made();
+    Value *y = t.x;
+    t.b = builder_at(t.f->body, NULL, &t.diag, (Loc){ 0 });
+    for (int i = 0; i < 300; i++) {
+        Value *r = build(&t.b, "r", "relu", "x", y, NULL);
+        y = build(&t.b, "y", "add", "x", r, "y", i % 2 ? r : y, NULL);
+    }
+    block_result(t.f->body, y);
+    block_result(t.f->body, op_value(y->def, "x")); /* a relu, which is a result too */
+    assert_true(func_walk(t.f, abs_for_relu, &t));
+    assert_null(t.f->uses);
+    assert_true(module_verify(t.m, &t.diag, "the test"));
+    for (Op *op = t.f->body->first; op; op = op->next) assert_string_not_equal(op->name, "relu");
+    diag_free(&t.diag);
+    module_free(t.m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +138,7 @@ int main(void)
         cmocka_unit_test(test_function_twice),
         cmocka_unit_test(test_use_before_definition),
         cmocka_unit_test(test_use_outside_its_block),
+        cmocka_unit_test(test_replacing_while_walking),
         cmocka_unit_test(test_pass_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
