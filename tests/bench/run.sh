@@ -38,7 +38,7 @@ cases=../shared/conformance runner=../shared/tools/conform.py
 if [ -d "$cases" ]; then
     echo "the conformance set, a process a case, against as many processes that do nothing"
     count=$(python3 "$runner" --anerun "$build/anerun" --backend ref "$cases" | sed -nE 's,^[0-9]+/([0-9]+)$,\1,p')
-    "$pair" 1 "$count cases" "exec python3 $runner --anerun $build/anerun --backend ref $cases > /dev/null || true" \
+    "$pair" 1 "$count cases" "python3 $runner --anerun $build/anerun --backend ref $cases > /dev/null || true" \
         "anerun" "i=0; while [ \$i -lt $count ]; do $build/anerun --version > /dev/null; i=\$((i + 1)); done"
 else
     echo "the conformance set: skipped, there is no $cases"
