@@ -107,8 +107,7 @@ anec_status anec_cache(const anec_config *config, int clear, anec_cache_info *ou
 int anec_compile_only(const char *folder, char **answer)
 {
     Buf said = { 0 };
-    ane_compile_folder(folder, &said);
-    const bool ok = !strncmp(said.s, "compiled", 8);
+    const bool ok = ane_compile_folder(folder, &said);
     *answer = said.s;
     return ok;
 }

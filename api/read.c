@@ -146,7 +146,7 @@ anec_status read_check(Model *m, Diag *d)
 void read_free(Model *m)
 {
     if (m->module) module_free(m->module);
-    if (m->src.text) file_unmap(&m->file);
+    file_unmap(&m->file);
     arena_free(&m->arena);
 }
 

@@ -296,12 +296,22 @@ static bool run_again(Program *p, Diag *d, const Binding *in, int nin, const Run
     return ok;
 }
 
+/* What a run that failed by what it was given had to say. */
+static void retell(Diag *d, const Diag *said)
+{
+    Arena a = { 0 };
+    if (said->fails) diag_fail(d, "%s", first_error(&a, said, "no reason given"));
+    else if (said->errors) diag_error(d, (Loc){ 0 }, "%s", first_error(&a, said, "no reason given"));
+    arena_free(&a);
+}
+
 static bool run_or_fall(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
 {
     Diag said = { .quiet = true };
     if (p->instead || !p->other) return program_backend(p)->run(now(p), d, in, nin, opt);
     bool ok = p->backend->run(p, &said, in, nin, opt);
     if (!ok && p->broke && !p->broke_why) ok = fall(p, d, &said) && run_again(p, d, in, nin, opt);
+    else if (!ok) retell(d, &said);
     diag_free(&said);
     return ok;
 }

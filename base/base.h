@@ -58,6 +58,18 @@ const char *name_intern_z(Names *n, const char *s);
 /* The candidate nearest to `want` by edit distance, or NULL when none is near enough to suggest. */
 const char *name_nearest(const char *want, const char *const *candidates, size_t count);
 
+/* ---- ptrmap: pointers by pointer, like values by interned name -------------------------------- */
+
+typedef struct {
+    struct PtrSlot { const void *key; void *val; } *slot; /* a free one has key NULL */
+    size_t cap, count;
+} PtrMap; /* {0} is empty; its memory is malloc'd */
+
+void *ptrmap_get(const PtrMap *m, const void *key);           /* NULL: nothing was set */
+void *ptrmap_set(PtrMap *m, const void *key, void *val);      /* what was there before */
+void ptrmap_clear(PtrMap *m);                                 /* its memory stays for more */
+void ptrmap_free(PtrMap *m);
+
 /* ---- buf: growing text ---------------------------------------------------------------------- */
 
 typedef struct {

@@ -14,45 +14,18 @@ struct User {
     User *next;
 };
 
-typedef struct {
-    const Value *value; /* NULL: free */
-    User *first;
-} Slot;
-
 struct Uses {
-    Arena arena; /* of the users */
-    Slot *slot;
-    size_t cap, count;
+    Arena arena;    /* of the users */
+    PtrMap user_of; /* the first User of a Value */
 };
-
-static Slot *slot_of(Slot *slot, size_t cap, const Value *v)
-{
-    size_t i = (size_t)(((uintptr_t)v >> 4) * UINT64_C(0x9E3779B97F4A7C15) >> 20) & (cap - 1);
-    while (slot[i].value && slot[i].value != v) i = (i + 1) & (cap - 1);
-    return &slot[i];
-}
-
-static void grow(Uses *u)
-{
-    const size_t cap = u->cap ? 2 * u->cap : 256;
-    Slot *more = calloc(cap, sizeof *more);
-    if (!more) bug("out of memory: uses of %zu values", cap);
-    for (size_t i = 0; i < u->cap; i++)
-        if (u->slot[i].value) *slot_of(more, cap, u->slot[i].value) = u->slot[i];
-    free(u->slot);
-    u->slot = more;
-    u->cap = cap;
-}
 
 static void add(Uses *u, const Value *v, Op *op)
 {
-    if (2 * u->count >= u->cap) grow(u);
-    Slot *s = slot_of(u->slot, u->cap, v);
-    if (s->first && s->first->op == op) return;
-    User *user = NEW(&u->arena, User);
-    *user = (User){ .op = op, .next = s->first };
-    if (!s->value) u->count++;
-    *s = (Slot){ .value = v, .first = user };
+    User *first = ptrmap_get(&u->user_of, v), *user;
+    if (first && first->op == op) return;
+    user = NEW(&u->arena, User);
+    *user = (User){ .op = op, .next = first };
+    ptrmap_set(&u->user_of, v, user);
 }
 
 void func_note_use(Func *f, const Value *v, Op *op)
@@ -99,7 +72,7 @@ void func_uses_drop(Func *f)
 {
     if (!f->uses) return;
     arena_free(&f->uses->arena);
-    free(f->uses->slot);
+    ptrmap_free(&f->uses->user_of);
     free(f->uses);
     f->uses = NULL;
 }
@@ -116,9 +89,8 @@ int func_replace_uses(Func *f, Value *from, Value *to)
 {
     Look l = { .from = from, .to = to };
     if (f->walks && !f->uses) make_index(f);
-    if (f->uses && f->uses->cap) {
-        const Slot *s = slot_of(f->uses->slot, f->uses->cap, from);
-        for (User *user = s->first, *next; user; user = next) {
+    if (f->uses) {
+        for (User *user = ptrmap_get(&f->uses->user_of, from), *next; user; user = next) {
             const int before = l.count;
             next = user->next;
             if (user->op->parent) look_at(&l, user->op); /* else it was taken out */

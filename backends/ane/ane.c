@@ -364,7 +364,7 @@ const Backend *ane_open(const BackendOptions *o, Arena *a, const char **why)
     return b;
 }
 
-void ane_compile_folder(const char *dir, Buf *answer)
+bool ane_compile_folder(const char *dir, Buf *answer)
 {
     Arena a = { 0 };
     const char *none = NULL;
@@ -381,5 +381,7 @@ void ane_compile_folder(const char *dir, Buf *answer)
     if (model) objc_drop(e->objc, &model);
     ane_weights_free(w);
     if (e) engine_close(e);
+    const bool ok = !why.text;
     arena_free(&a);
+    return ok;
 }

@@ -9,6 +9,6 @@ const Backend *ane_open(const BackendOptions *o, Arena *a, const char **why);
 
 /* Compiles the program whose files lie in `dir` for who is short of compilations (helper.h), and puts
  * the answer for it into `answer`. */
-void ane_compile_folder(const char *dir, Buf *answer);
+bool ane_compile_folder(const char *dir, Buf *answer);
 
 #endif

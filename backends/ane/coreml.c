@@ -400,19 +400,22 @@ static bool read_results(MlProgram *p, Id results, Arena *a, Diag *d)
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-static void read_states(MlProgram *p)
+static bool read_states(MlProgram *p)
 {
     for (int i = 0; i < p->nkept; i++)
-        if (!ml_state_read(p->c->ml, p->state, p->kept[i].name, &p->kept[i].value))
-            bug("a state that was read before cannot be");
+        if (!ml_state_read(p->c->ml, p->state, p->kept[i].name, &p->kept[i].value)) return false;
+    return true;
 }
 
-static void write_states(MlProgram *p)
+static bool write_states(MlProgram *p)
 {
     for (int i = 0; i < p->nkept; i++)
-        if (!ml_state_write(p->c->ml, p->state, p->kept[i].name, &p->kept[i].value))
-            bug("a state that was read before cannot be written");
+        if (!ml_state_write(p->c->ml, p->state, p->kept[i].name, &p->kept[i].value)) return false;
+    return true;
 }
+
+/* A state that could be read once cannot any more. */
+static bool lost_states(Diag *d) { return diag_fail(d, "Core ML does not give the program's states"); }
 
 /* Of the values computed the results alone can be seen. */
 static bool report_results(MlProgram *p, const RunOptions *opt)
@@ -431,8 +434,8 @@ static bool ml_run(Program *program, Diag *d, const Binding *in, int nin, const 
     Trouble why;
     bool ok = make_state(p, d) && make_backings(p, &a, d);
     Id inputs = ok ? inputs_new(p, &a, in, nin, d) : NULL, results = NULL;
-    if (inputs && p->seen) write_states(p);
-    if (inputs) {
+    ok = inputs && (!p->seen || write_states(p) || lost_states(d));
+    if (ok) {
         phase_begin(&opt->phase, "run");
         results = ml_predict(p->c->ml, &a, p->model, inputs, p->state, p->options, &why);
         phase_end(&opt->phase, "run");
@@ -440,7 +443,7 @@ static bool ml_run(Program *program, Diag *d, const Binding *in, int nin, const 
     }
     phase_begin(&opt->phase, "copy out");
     ok = results && read_results(p, results, &a, d);
-    if (results && p->seen) read_states(p);
+    if (results && p->seen && !read_states(p)) ok = lost_states(d);
     phase_end(&opt->phase, "copy out");
     objc_drop(o, &results);
     objc_drop(o, &inputs);
@@ -466,7 +469,7 @@ static bool ml_take(Program *program, int result, Tensor *out)
 static int ml_states(Program *program, Binding **out)
 {
     MlProgram *p = (MlProgram *)program;
-    if (p->nkept && !p->seen && p->state) read_states(p);
+    if (p->nkept && !p->seen && p->state && !read_states(p)) return 0; /* none that are right */
     p->seen = true;
     *out = p->kept;
     return p->nkept;

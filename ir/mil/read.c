@@ -73,30 +73,11 @@ void mil_read_skip(MilReader *r)
 
 /* ---- names in scope -------------------------------------------------------------------------- */
 
-static MilBinding *binding(MilBinding *slot, size_t cap, const char *name)
-{
-    size_t i = (size_t)(((uintptr_t)name >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> 24) & (cap - 1);
-    while (slot[i].name && slot[i].name != name) i = (i + 1) & (cap - 1);
-    return &slot[i];
-}
-
 static void bind(MilReader *r, Value *v)
 {
-    if (2 * r->slot_count >= r->slot_cap) {
-        const size_t cap = r->slot_cap ? 2 * r->slot_cap : 256;
-        MilBinding *more = calloc(cap, sizeof *more);
-        if (!more) bug("out of memory: %zu names", cap);
-        for (size_t i = 0; i < r->slot_cap; i++)
-            if (r->slot[i].name) *binding(more, cap, r->slot[i].name) = r->slot[i];
-        free(r->slot);
-        r->slot = more;
-        r->slot_cap = cap;
-    }
-    MilBinding *b = binding(r->slot, r->slot_cap, v->name);
+    Value *before = ptrmap_set(&r->scope, v->name, v);
     if (r->nmark)
-        PUSH(r->undo, r->nundo, r->undo_cap, (MilBinding){ .name = v->name, .val = b->val });
-    if (!b->name) r->slot_count++;
-    *b = (MilBinding){ .name = v->name, .val = v };
+        PUSH(r->undo, r->nundo, r->undo_cap, (MilBinding){ .name = v->name, .val = before });
 }
 
 static void scope_begin(MilReader *r) { PUSH(r->mark, r->nmark, r->mark_cap, r->nundo); }
@@ -106,17 +87,17 @@ static void scope_end(MilReader *r)
     const int mark = r->mark[--r->nmark];
     while (r->nundo > mark) {
         const MilBinding *u = &r->undo[--r->nundo];
-        binding(r->slot, r->slot_cap, u->name)->val = u->val;
+        ptrmap_set(&r->scope, u->name, u->val);
     }
 }
 
 static void undefined(MilReader *r, MilToken t, const char *name)
 {
-    const char **known = NEW_ARRAY(&r->m->arena, r->slot_count, const char *);
+    const char **known = NEW_ARRAY(&r->m->arena, r->scope.count, const char *);
     size_t n = 0;
     if (r->syntax) return; /* the statement that defines it may be the one that was skipped */
-    for (size_t i = 0; i < r->slot_cap; i++)
-        if (r->slot[i].val) known[n++] = r->slot[i].name;
+    for (size_t i = 0; i < r->scope.cap; i++)
+        if (r->scope.slot[i].val) known[n++] = r->scope.slot[i].key;
     const char *near = name_nearest(name, known, n);
     if (near) mil_error(r, t, "%s is not defined; did you mean %s?", name, near);
     else mil_error(r, t, "%s is not defined", name);
@@ -126,7 +107,7 @@ static void undefined(MilReader *r, MilToken t, const char *name)
 static Value *lookup(MilReader *r, MilToken t)
 {
     const char *name = mil_name(r, t);
-    Value *v = r->slot_cap ? binding(r->slot, r->slot_cap, name)->val : NULL;
+    Value *v = ptrmap_get(&r->scope, name);
     if (!v) undefined(r, t, name);
     return v;
 }
@@ -187,8 +168,7 @@ void mil_read_func_name(MilReader *r, MilToken name, MilToken opset)
     if (r->func->opset == OPSET_NONE) r->func->opset_name = text;
     r->block = r->func->body;
     r->nmark = r->nundo = 0;
-    r->slot_count = 0;
-    if (r->slot_cap) memset(r->slot, 0, r->slot_cap * sizeof *r->slot);
+    ptrmap_clear(&r->scope);
 }
 
 void mil_read_param(MilReader *r, MilType t, MilToken name)
@@ -278,7 +258,7 @@ void mil_read_bare(MilReader *r, MilBare kind, MilToken t)
 {
     /* inf and nan may be names, and a name in scope comes first. */
     const bool word = kind == MIL_BARE_NUMBER && (*t.s == 'i' || *t.s == 'n');
-    if (word && r->slot_cap && binding(r->slot, r->slot_cap, mil_name(r, t))->val) {
+    if (word && ptrmap_get(&r->scope, mil_name(r, t))) {
         mil_read_use(r, t);
         return;
     }
@@ -452,7 +432,7 @@ static void reader_free(MilReader *r)
     free(r->item);
     free(r->arg);
     free(r->name);
-    free(r->slot);
+    ptrmap_free(&r->scope);
     free(r->undo);
     free(r->mark);
 }

@@ -106,9 +106,8 @@ typedef struct {
     Attrs attrs;
     bool has_attrs;
 
-    /* Names in scope, by interned pointer; `undo` restores what nested blocks hid. */
-    MilBinding *slot;
-    size_t slot_cap, slot_count;
+    /* Values in scope, by interned name; `undo` restores what nested blocks hid. */
+    PtrMap scope;
     MilBinding *undo;
     int nundo, undo_cap;
     int *mark;

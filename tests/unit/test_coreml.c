@@ -532,10 +532,35 @@ static void test_two_states(void **state)
     close_bench(&t);
 }
 
+/* A state that Core ML does not give any more is told, and no number stands for it. */
+static void test_lost_states(void **state)
+{
+    const Shape s = { .rank = 2, .dim = { 2, 3 } };
+    const RunOptions o = { 0 };
+    Binding in = { .name = "x" }, *kept;
+    Bench t;
+    (void)state;
+    set_machine("m4", "");
+    must_open(&t, "coreml", counts, NULL);
+    uint16_t half[6] = { 0 };
+    in.value = tensor_view(DT_FP16, &s, half);
+    assert_true(program_run(t.p, &t.d, &in, 1, &o));
+    set_machine("m4", "ml-state");
+    assert_int_equal(program_states(t.p, &kept), 0);
+    set_machine("m4", "");
+    assert_int_equal(program_states(t.p, &kept), 1);
+    set_machine("m4", "ml-state");
+    assert_false(program_run(t.p, &t.d, &in, 1, &o));
+    expect_says(&t.d, "error: Core ML does not give the program's states");
+    set_machine("m4", "");
+    assert_true(program_run(t.p, &t.d, &in, 1, &o));
+    close_bench(&t);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cache),         cmocka_unit_test(test_results),
+        cmocka_unit_test(test_lost_states),   cmocka_unit_test(test_cache),         cmocka_unit_test(test_results),
         cmocka_unit_test(test_taken),         cmocka_unit_test(test_functions),
         cmocka_unit_test(test_flexible),      cmocka_unit_test(test_types),
         cmocka_unit_test(test_scalar_result), cmocka_unit_test(test_refused),
