@@ -16,6 +16,7 @@ struct anec_device {
 struct anec_model {
     anec_device *device;
     Model m;
+    const char *target; /* that it was compiled or rewritten for; NULL: it is as it was given */
     struct Declared { const char *func; const Type **type; } *declared; /* by function: its parameters' types
                                                                            before passes */
     int ndeclared;

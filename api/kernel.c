@@ -141,7 +141,8 @@ const char *anec_fact(const anec_kernel *k, const char *part)
         { "backend", b ? b->name : NULL }, { "what", b ? b->doc : NULL },
         { "io", as.io },                   { "dialect", as.dialect },
         { "cache", as.cache },             { "why", as.why },
-        { "function", k->func->name },
+        { "function", k->func->name },    { "precision", as.precision },
+        { "target", k->model->target },
     };
     for (size_t i = 0; i < COUNT(facts); i++)
         if (!strcmp(facts[i].part, part)) return facts[i].text;

@@ -132,15 +132,13 @@ static void keep_declared(anec_model *m)
     }
 }
 
-/* The processor takes everything: a chip that was named has rules, or that of the backend. */
 static anec_status retarget(anec_model *m, ApiCall *c)
 {
     Pipeline p;
-    m->m.target = m->device->backend->target;
     if (!read_wants_passes(&m->m, c->config)) return ANEC_OK;
     anec_status s = read_pipeline(&m->m, c->config, &c->d, &p);
     if (s) return s;
-    if (!p.chip && !(m->m.dsl && m->m.target)) ruleset_clear(&p.rules);
+    if (p.enforced) m->target = p.pass.target->name;
     return passes_run(m->m.module, &p.pass, &c->d) ? ANEC_OK : read_failed(&c->d);
 }
 
@@ -168,6 +166,7 @@ static anec_model *model_new(anec_device *device)
     anec_model *m = calloc(1, sizeof *m);
     if (!m) return NULL;
     m->device = device;
+    m->m.target = device->backend->target;
     pthread_mutex_init(&m->lock, NULL);
     return m;
 }

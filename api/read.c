@@ -80,10 +80,31 @@ anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path)
     return ANEC_OK;
 }
 
+static bool find_target(Model *m, const char *name, const Target **out)
+{
+    const char *known[TARGET_COUNT];
+    if ((*out = target_find(name))) return true;
+    for (int i = 0; i < TARGET_COUNT; i++) known[i] = targets[i].name;
+    const char *near = name_nearest(name, known, COUNT(known));
+    if (near) usage(m, "there is no target %s; did you mean %s?", name, near);
+    else usage(m, "there is no target %s; anec --list-targets shows all", name);
+    return false;
+}
+
+bool read_target(Model *m, const anec_config *c, const Target **out)
+{
+    const Setting *target = config_get(c, CONFIG_target);
+    *out = !m->dsl ? NULL : m->target ? m->target : &targets[TARGET_generic];
+    return !target->count || find_target(m, target->text, out);
+}
+
+/* The opset of the compile holds from the start: a program is checked against what its target has. */
 static anec_status read_dsl(Model *m, const anec_config *c, Diag *d)
 {
+    const Target *target;
     const Setting *set = config_get(c, CONFIG_set), *opset = config_get(c, CONFIG_opset);
-    DslOptions o = { .nset = set->count, .opset = OPSET_IOS16, .dir = m->dir ? m->dir : "." };
+    if (!read_target(m, c, &target)) return ANEC_USAGE;
+    DslOptions o = { .nset = set->count, .opset = target->opset, .dir = m->dir ? m->dir : "." };
     DslSet *list = NEW_ARRAY(&m->arena, set->count + 1, DslSet);
     if (opset->count) o.opset = opset_find(opset->text);
     for (int i = 0; i < set->count; i++) {
@@ -162,26 +183,13 @@ bool read_wants_passes(const Model *m, const anec_config *c)
 /* A target that asks for what the model already is. */
 static Target own_target(const Module *m)
 {
-    Target t = *target_find("generic");
+    Target t = targets[TARGET_generic];
     const Func *f = module_main(m);
     t.name = "the model's own";
     t.version = m->version;
     t.opset = f->opset;
     t.io = boundary_has(f, DT_FP32) ? IO_FP32 : IO_FP16;
     return t;
-}
-
-static const Target *find_target(Model *m, const char *name)
-{
-    const Target *t = target_find(name);
-    const char *known[16];
-    size_t n = 0;
-    if (t) return t;
-    for (int i = 0; i < target_count && n < COUNT(known); i++) known[n++] = targets[i].name;
-    const char *near = name_nearest(name, known, n);
-    if (near) usage(m, "there is no target %s; did you mean %s?", name, near);
-    else usage(m, "there is no target %s; anec --list-targets shows all", name);
-    return NULL;
 }
 
 /* -W words that name rules. */
@@ -212,18 +220,15 @@ anec_status read_pipeline(Model *m, const anec_config *c, Diag *d, Pipeline *p)
     const Setting *target = config_get(c, CONFIG_target), *io = config_get(c, CONFIG_io),
                   *opset = config_get(c, CONFIG_opset), *profile = config_get(c, CONFIG_profile);
     PassOptions *o = &p->pass;
-    *p = (Pipeline){ .pass = { .io = IO_AUTO }, .chip = target->count > 0 };
-    if (target->count) {
-        o->target = find_target(m, target->text);
-    } else if (m->dsl) {
-        o->target = m->target ? m->target : target_find("generic");
-    } else {
+    *p = (Pipeline){ .pass = { .io = IO_AUTO }, .named = target->count > 0 };
+    if (!read_target(m, c, &o->target)) return ANEC_USAGE;
+    p->enforced = o->target != NULL;
+    if (!o->target) {
         p->own = own_target(m->module);
         o->target = &p->own;
     }
-    if (!o->target) return ANEC_USAGE;
-    if (profile->count && !target->count && !m->dsl)
-        return usage(m, "--profile goes with --target: it says which chip the rules are of");
+    if (profile->count && !target_has_rules(o->target))
+        return usage(m, "--profile goes with --target CHIP: it says which chip the rules are of");
     if (io->count)
         o->io = !strcmp(io->text, "fp16") ? IO_FP16 : !strcmp(io->text, "fp32") ? IO_FP32 : IO_AUTO;
     if (opset->count) o->opset = opset_find(opset->text);

@@ -20,7 +20,7 @@ typedef struct {
     Source src;
     Mapped file;
     Module *module;
-    const Target *target; /* that a program without --target is for; NULL: generic */
+    const Target *target; /* that an .anedsl is for where the options name none: its backend's; NULL: generic */
     const char *usage; /* in the arena */
     Arena arena;
 } Model;
@@ -36,12 +36,17 @@ void read_free(Model *m);
 /* Whether the options ask for passes: an .anedsl always, a .mil with target, io, opset or profile. */
 bool read_wants_passes(const Model *m, const anec_config *c);
 
+/* The target that the options name, or that the .anedsl is for without; *out is NULL where a .mil has none.
+ * False: there is no such target (usage). */
+bool read_target(Model *m, const anec_config *c, const Target **out);
+
 /* What the options ask of the passes, and room for what it points to. */
 typedef struct {
     PassOptions pass;
     Target own;    /* made of the model itself, for when only io or opset is given */
     RuleSet rules; /* of the target, as profile and -W have it */
-    bool chip;     /* a target was given: what stays illegal is an error */
+    bool named;    /* the options name the target */
+    bool enforced; /* there is a target, named or that of an .anedsl: what stays illegal is an error */
 } Pipeline;
 
 anec_status read_pipeline(Model *m, const anec_config *c, Diag *d, Pipeline *p);

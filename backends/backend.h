@@ -18,6 +18,7 @@ typedef struct Backend Backend;
 /* How a program came to run, for messages; texts live as long as the program. */
 typedef struct {
     const char *io, *dialect; /* NULL: those of the function as it was given */
+    const char *precision;    /* of what it computes: "fp16", .. (forms.h) */
     const char *cache;        /* "hit", "miss" or "off"; NULL: compiling is nothing that is kept */
     const char *why;          /* why it does not run otherwise: "fp32 refused: .."; NULL: nothing to say */
 } RunsAs;
@@ -77,7 +78,8 @@ struct Backend {
     const char *name, *doc;
     double pause; /* seconds that it should be left alone after it refused a program; aneprobe heeds it */
     int compiles; /* programs that one process should compile at most; aneprobe heeds it; 0: any number */
-    const Target *target; /* whose forms its engine takes; NULL: it has no preference */
+    const Target *target; /* that programs of the language are compiled for; NULL: its chip is not known,
+                             and they are for all */
     const void *row; /* what sets it apart from others with the same calls: the Target of a sim:CHIP; of
                         an opened one, its own */
     Program *(*compile)(const Backend *self, Module *m, Func *f, Diag *d);

@@ -2,6 +2,7 @@
 #include "forms.h"
 
 #include "../ir/mil/mil.h"
+#include "../ir/ops/ops.h"
 #include "../ir/passes/passes.h"
 
 #include <string.h>
@@ -17,10 +18,37 @@ bool boundary_has(const Func *f, DType t)
     return has;
 }
 
+static const char *types_text(bool half, bool full)
+{
+    return half && full ? "mixed" : half ? "fp16" : full ? "fp32" : "none";
+}
+
 const char *boundary_text(const Func *f)
 {
-    bool half = boundary_has(f, DT_FP16), full = boundary_has(f, DT_FP32);
-    return half && full ? "mixed" : half ? "fp16" : full ? "fp32" : "none";
+    return types_text(boundary_has(f, DT_FP16), boundary_has(f, DT_FP32));
+}
+
+typedef struct {
+    bool half, full;
+} Computed;
+
+static bool visit_computed(void *ctx, Op *op)
+{
+    Computed *c = ctx;
+    if (op->kind == OP_const || op->kind == OP_cast) return true;
+    for (int i = 0; i < op->nout; i++) {
+        const Type *t = op->out[i]->type;
+        c->half |= t->kind == TY_TENSOR && t->dtype == DT_FP16;
+        c->full |= t->kind == TY_TENSOR && t->dtype == DT_FP32;
+    }
+    return true;
+}
+
+const char *precision_text(Func *f)
+{
+    Computed c = { 0 };
+    func_walk(f, visit_computed, &c);
+    return types_text(c.half, c.full);
 }
 
 /* ---- which ----------------------------------------------------------------------------------- */
@@ -29,7 +57,7 @@ const char *boundary_text(const Func *f)
 static Opset opset_of(const char *version, const Target *chip)
 {
     if (!strcmp(chip->version, version)) return chip->opset;
-    for (int i = 0; i < target_count; i++)
+    for (int i = 0; i < TARGET_COUNT; i++)
         if (!strcmp(targets[i].version, version)) return targets[i].opset;
     return chip->opset;
 }

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Chips that are rows of targets.def; `generic` is none. */
+/* Chips that are rows of targets.def; `generic` and `host` are none. */
 static const Backend *sim_at(int i)
 {
-    for (int k = 0; k < target_count; k++)
+    for (int k = 0; k < TARGET_COUNT; k++)
         if (sim_is_chip(&backend_sim[k]) && !i--) return &backend_sim[k];
     return NULL;
 }
@@ -87,7 +87,7 @@ static const Backend *auto_open(const BackendOptions *o, Diag *d)
     (void)d;
     a->engine = ane_open(o, &a->arena, &a->why);
     *b = (Backend){ .name = "auto", .doc = "the engine, else the processor", .row = a,
-                    .target = a->engine ? a->engine->target : NULL, .compile = auto_compile,
+                    .target = a->engine ? a->engine->target : backend_cpu.target, .compile = auto_compile,
                     .close = auto_close };
     return b;
 }
@@ -147,6 +147,7 @@ static Program *compile_for(const Backend *b, Module *m, Func *f, Diag *d)
     p->module = m;
     p->func = f;
     if (!p->as.io) p->as.io = boundary_text(f);
+    p->as.precision = precision_text(f);
     if (!p->as.dialect) p->as.dialect = m->version;
     return p;
 }
@@ -154,7 +155,7 @@ static Program *compile_for(const Backend *b, Module *m, Func *f, Diag *d)
 Program *program_new(const Backend *b, Module *m, Func *f, Diag *d)
 {
     /* The meaning of an op that MIL does not have is its expansion, whatever runs it. */
-    const PassOptions expand = { .target = target_find("generic"), .only = "composites" };
+    const PassOptions expand = { .target = &targets[TARGET_host], .only = "composites" };
     return passes_run(m, &expand, d) ? compile_for(b, m, f, d) : NULL;
 }
 

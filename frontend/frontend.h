@@ -14,7 +14,8 @@ typedef struct {
 typedef struct {
     const DslSet *set;
     int nset;
-    Opset opset;          /* of the module made; OPSET_IOS16 by default */
+    Opset opset;          /* of the target: of the module made, and what calls of ops are checked against;
+                             OPSET_IOS16 by default */
     const char *dir;      /* imports and weight files are found below it; NULL: the folder of src */
 } DslOptions;
 

@@ -309,8 +309,11 @@ static bool may_emit(Lower *l, Loc loc, const OpInfo *info)
     if (!strcmp(info->name, "const") || (info->flags & F_PRIVATE))
         return lower_error(l, loc, "%s is not called in a program", info->name);
     if (info->since > l->b.opset)
-        return lower_error(l, loc, "%s exists from %s on; this program is compiled for %s",
-                           info->name, opset_text(info->since), opset_text(l->b.opset));
+        return lower_error(l, loc,
+                           "%s exists from %s on; this program is compiled for %s: a newer --target, "
+                           "--target host or --opset %s takes it",
+                           info->name, opset_text(info->since), opset_text(l->b.opset),
+                           opset_text(info->since));
     if (++l->ops <= MAX_OPS) return true;
     l->stopped = true;
     return lower_error(l, loc, "the program has more than %d operations", MAX_OPS);

@@ -63,7 +63,7 @@ const char *anec_version(void);
  * `anerun --help` tells of these holds here.
  *
  *   from             anedsl | mil: what a model is, whatever its name says; for text, mil without it
- *   target           CHIP[,os]: rewrite for generic, m1 .. m5
+ *   target           CHIP[,os]: rewrite for generic, m1 .. m5, or host
  *   io               auto | fp16 | fp32: type of float inputs and results
  *   opset            ios15 .. ios18
  *   set              NAME=VALUE: another value for a parameter of an .anedsl; every one that is set holds
@@ -74,8 +74,9 @@ const char *anec_version(void);
  *   quiet            (value NULL) neither warnings nor notes
  *   cache-dir        as anec_options.cache
  *
- * A .mil without target, io, opset, profile and passes stays as it is. An .anedsl is written for the
- * target, else for the chip of the device, else for all chips. */
+ * A .mil without target, io, opset, profile and passes stays as it is. An .anedsl is compiled for the
+ * target, else for what runs it: the chip of an engine or a simulated one (generic where it is not known),
+ * and for ref and cpu `host`, as it is written: fp32 stays fp32, and no pass runs. */
 
 typedef struct anec_config anec_config;
 
@@ -170,8 +171,9 @@ void anec_free(anec_kernel *kernel); /* waits for a run that was started */
  * "auto" a run that fails on the engine is done by the processor, and so are those after it: the text
  * is another then, and says why. Both live as long as the kernel. */
 const char *anec_how(const anec_kernel *kernel);
-/* A part of it: "backend", "io", "dialect", "cache", "why", "function", or "what" (the backend is). NULL:
- * nothing to say, or no such part. */
+/* A part of it: "backend", "target" (that the model was compiled or rewritten for), "precision" (of what is
+ * computed), "io", "dialect", "cache", "why", "function", or "what" (the backend is). NULL: nothing to say,
+ * or no such part. */
 const char *anec_fact(const anec_kernel *kernel, const char *part);
 
 enum { ANEC_MAX_RANK = 16 };

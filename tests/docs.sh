@@ -7,6 +7,7 @@
 # change that:
 #     statements        the body of a model with an input x: fp16[2, 3] and a result y
 #     error "TEXT"      it must fail with exit code 1, saying TEXT
+#     generic           it is compiled as without --target; others, which are about the language, for host
 #     file NAME         it is kept as NAME for the blocks behind it, which import it
 # A clause (a paragraph that begins with its number in bold, **2.1**) without a block fails.
 set -u
@@ -47,13 +48,15 @@ check_block() { # check_block FILE LINE CLAUSE WORDS..
     doc=$1 line=$2 clause=$3
     shift 3
     words=$*
+    target=host
     program=$temp/$line.anedsl
     case $words in
     MISSING) echo "FAILED $doc:$line: clause $clause has no example"; return 1 ;;
     *" file "*) mv "$program" "$temp/${words##* file }"; return 0 ;;
     *statements*) echo '}' >>"$program" ;;
     esac
-    "$anec" --check "$program" >"$temp/out" 2>&1
+    case $words in *generic*) target=generic ;; esac
+    "$anec" --target $target --check "$program" >"$temp/out" 2>&1
     status=$?
     want=$(printf '%s\n' "$words" | sed -nE 's/.* error "(.*)"$/\1/p')
     if [ -z "$want" ]; then

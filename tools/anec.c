@@ -43,8 +43,9 @@ static const Tool tool = {
              "standard input, with --from. Without -o the text "
              "goes to the standard output.\n\n"
              "A .mil is given back as it is, unless --target, --io, --opset or --passes ask for a "
-             "change; an .anedsl is "
-             "compiled for what every chip takes unless --target says which.",
+             "change. An .anedsl is compiled for an engine: for generic, what every chip takes, "
+             "unless --target names a chip, or host: as it is written, for ref and cpu. What breaks a "
+             "rule of the target is refused.",
     TOOL_TABLES,
 };
 
@@ -69,7 +70,7 @@ static int put_rules(Job *j)
     j->model.dsl = true; /* the rules are of the target alone */
     int code = model_pipeline(&j->model, j->args, j->diag, &j->pipeline);
     if (code) return code;
-    const RuleSet *rs = j->pipeline.chip ? &j->pipeline.rules : NULL;
+    const RuleSet *rs = j->pipeline.named ? &j->pipeline.rules : NULL;
     if (!explain->count) return rules_list(&j->out, j->diag, rs, json(j)) ? EXIT_DONE : diag_exit(j->diag);
     if (rules_explain(&j->out, j->diag, rs, explain->text, json(j))) return EXIT_DONE;
     const char *near = rules_nearest(explain->text);
@@ -184,6 +185,13 @@ static bool checks_as_given(const Job *j)
     return opt(j, ANEC_check)->count && !j->model.dsl && !opt(j, ANEC_passes)->count;
 }
 
+static void tell_target(const Job *j)
+{
+    Func *f = module_main(j->model.module);
+    fprintf(stderr, "anec: target=%s precision=%s io=%s opset=%s\n", j->pipeline.pass.target->name,
+            precision_text(f), boundary_text(f), opset_text(f->opset));
+}
+
 static int run_passes(Job *j)
 {
     PassOptions *o = &j->pipeline.pass;
@@ -201,19 +209,17 @@ static int run_passes(Job *j)
     if (opt(j, ANEC_dump_after)->count) o->dump = opt(j, ANEC_dump_after)->text;
     o->dump_to = dump_pass;
     o->ctx = j;
-    if (common(j->args, COM_verbose)->count)
-        fprintf(stderr, "anec: target=%s opset=%s\n", o->target->name,
-                opset_text(o->opset ? o->opset : o->target->opset));
     code = j->model.dsl ? EXIT_DONE : model_check(&j->model, j->diag);
     if (code) return code;
-    return passes_run(j->model.module, o, j->diag) ? EXIT_DONE : diag_exit(j->diag);
+    if (!passes_run(j->model.module, o, j->diag)) return diag_exit(j->diag);
+    if (common(j->args, COM_verbose)->count) tell_target(j);
+    return EXIT_DONE;
 }
 
-/* The rules of the chip that was asked for. While compiling only what is sure is said: the doubtful is
- * for --check. */
+/* The rules of the target. While compiling only what is sure is said: the doubtful is for --check. */
 static int check_rules(Job *j, bool check)
 {
-    if (!j->pipeline.chip) return EXIT_DONE;
+    if (!j->pipeline.enforced) return EXIT_DONE;
     j->pipeline.rules.doubts = check;
     if (check && json(j)) rules_check_json(&j->out, j->diag, j->model.module, &j->pipeline.rules);
     else rules_check(j->model.module, &j->pipeline.rules, j->diag, NULL, NULL);
@@ -245,8 +251,8 @@ static bool put_piece(void *ctx, const void *text, size_t n)
 static int print_module(Job *j)
 {
     const Module *m = j->model.module;
-    /* A chip that was named refuses some small constants in the text. */
-    if (mil_needs_weights(m, j->pipeline.chip)) {
+    /* A target that is enforced refuses some small constants in the text. */
+    if (mil_needs_weights(m, j->pipeline.enforced)) {
         usage_error(&tool, "%s has weights, which a text alone cannot hold: give -o FILE.mil",
                     j->model.path);
         return EXIT_USAGE;
@@ -308,7 +314,13 @@ static int run_job(Job *j)
     code = model_parse(&j->model, j->args, j->diag);
     if (code) return code;
     code = emits(j, "ir") ? EXIT_DONE : run_passes(j);
-    return code ? code : produce(j);
+    if (!code) code = produce(j);
+    if (code == EXIT_WRONG && j->model.dsl && !j->pipeline.named)
+        diag_note(j->diag, (Loc){ 0 },
+                  "without --target a program is compiled for %s, which is what every chip takes; --target m1 .. "
+                  "m5 compiles it for one, --target host as it is written, for ref and cpu",
+                  targets[TARGET_generic].name);
+    return code;
 }
 
 /* MIL text ends without a line break, and stays so but for people. */

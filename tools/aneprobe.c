@@ -346,7 +346,8 @@ static bool find_chip(Job *j)
 {
     const OptValue *o = opt(j, PROBE_chip);
     const Target *known = j->prober.engine->target;
-    if (!o->count && !known) return usage_error(&tool, "--chip says which chip this is: m1 .. m5");
+    if (!o->count && (!known || chip_index(known) < 0))
+        return usage_error(&tool, "--chip says which chip this is: m1 .. m5");
     j->chip = o->count ? target_find(o->text) : known;
     if (!j->chip || chip_index(j->chip) < 0)
         return usage_error(&tool, "there is no chip %s; anec --list-targets shows all", o->count ? o->text : known->name);

@@ -35,7 +35,8 @@ static const Tool tool = {
     .summary = "runs a Core ML MIL program",
     .operand = "MODEL",
     .about = "MODEL is a .mil text, with its weights where it says, a .mlmodelc, a .mlpackage, or an "
-             ".anedsl program, which is compiled first. "
+             ".anedsl program, which is compiled first: for the chip of what runs it, and for ref and cpu "
+             "as it is written. "
              "Every input is given with -i, or made by --random. Results are written in their own "
              "type and shape "
              "as .npy files.\n\n"
@@ -316,11 +317,14 @@ static bool run_once(Job *j, const anec_input *in, int nin, uint64_t k)
     return ok;
 }
 
-/* "backend=cpu io=fp16 dialect=1.0 function=main (no engine: ..)" */
+/* "backend=cpu target=host precision=fp16 io=fp16 dialect=1.3 function=main (no engine: ..)" */
 static void put_backend(Buf *out, const anec_kernel *k)
 {
     const char *cache = anec_fact(k, "cache"), *why = anec_fact(k, "why");
-    buf_printf(out, "backend=%s io=%s dialect=%s", anec_fact(k, "backend"), anec_fact(k, "io"),
+    const char *target = anec_fact(k, "target");
+    buf_printf(out, "backend=%s", anec_fact(k, "backend"));
+    if (target) buf_printf(out, " target=%s", target);
+    buf_printf(out, " precision=%s io=%s dialect=%s", anec_fact(k, "precision"), anec_fact(k, "io"),
                anec_fact(k, "dialect"));
     if (cache) buf_printf(out, " cache=%s", cache);
     buf_printf(out, " function=%s (%s)\n", anec_fact(k, "function"), why ? why : anec_fact(k, "what"));

@@ -41,16 +41,18 @@ void list_ops(Buf *out)
 
 static const char *io_text(IoMode io)
 {
-    return io == IO_FP32 ? "fp32" : io == IO_FP16 ? "fp16" : "auto";
+    return io == IO_FP32   ? "fp32 inputs and results"
+         : io == IO_FP16 ? "fp16 inputs and results"
+                         : "inputs and results as declared";
 }
 
 void list_targets(Buf *out)
 {
-    for (int i = 0; i < target_count; i++) {
+    for (int i = 0; i < TARGET_COUNT; i++) {
         const Target *t = &targets[i];
-        buf_printf(out, "%-8s program(%s) %s, %s inputs and results: %s\n"
-                        "         reported, not verified on a device: %s\n",
-                   t->name, t->version, opset_text(t->opset), io_text(t->io), t->doc, t->evidence);
+        buf_printf(out, "%-8s program(%s) %s, %s: %s\n         %s%s\n", t->name, t->version,
+                   opset_text(t->opset), io_text(t->io), t->doc,
+                   target_has_rules(t) ? "reported, not verified on a device: " : "", t->evidence);
     }
 }
 

@@ -572,7 +572,7 @@ static void ref_reset(Program *p)
 }
 
 #define REF_CALLS \
-    .compile = ref_compile, .run = ref_run, .results = ref_results, .states = ref_states, \
+    .target = &targets[TARGET_host], .compile = ref_compile, .run = ref_run, .results = ref_results, .states = ref_states, \
     .reset = ref_reset, .free = ref_free, .take = ref_take
 
 const Backend backend_ref = {

@@ -195,17 +195,12 @@ static Program *sim_compile(const Backend *self, Module *m, Func *f, Diag *d)
 /* ---- the backends ------------------------------------------------------------------------------
  */
 
-enum {
-#define TARGET(name, ...) SIM_##name,
-#include "../../ir/targets/targets.def"
-};
-
 const Backend backend_sim[] = {
-#define TARGET(n, v, o, i, ti, tv, text, e)                                                        \
+#define TARGET(n, v, o, i, p, ti, tv, text, e)                                                     \
     { .name = "sim:" #n,                                                                           \
       .doc = "simulated: " text,                                                                   \
-      .target = &targets[SIM_##n],                                                                 \
-      .row = &targets[SIM_##n],                                                                    \
+      .target = &targets[TARGET_##n],                                                              \
+      .row = &targets[TARGET_##n],                                                                 \
       .compile = sim_compile,                                                                      \
       .run = sim_run,                                                                              \
       .results = sim_results,                                                                      \

@@ -67,8 +67,10 @@ static int convert_results(Func *f, DType want, Diag *d)
 
 int pass_boundary(Module *m, const PassOptions *o, Diag *d)
 {
-    DType want = boundary_type(pass_io(o));
+    const IoMode io = pass_io(o);
+    const DType want = boundary_type(io);
     int changes = 0;
+    if (io == IO_AUTO) return 0; /* the types stay as they are declared */
     for (Func *f = m->first; f; f = f->next)
         changes += convert_inputs(f, want, d) + convert_results(f, want, d);
     return changes;

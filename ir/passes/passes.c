@@ -39,6 +39,17 @@ static bool check_list(const char *list, Diag *d)
     return ok;
 }
 
+/* Passes that say what the options --io and --opset say: those run for every target. */
+static const char io_passes[] = "boundary,algebra", opset_passes[] = "opset,spelling";
+
+static bool is_wanted(const PassOptions *o, const char *name)
+{
+    if (o->only) return pass_listed(o->only, name);
+    return !o->target->passes || pass_listed(o->target->passes, name)
+        || (o->io != IO_AUTO && pass_listed(io_passes, name))
+        || (o->opset != OPSET_NONE && pass_listed(opset_passes, name));
+}
+
 bool passes_run(Module *m, const PassOptions *given, Diag *d)
 {
     RuleSet own;
@@ -50,7 +61,7 @@ bool passes_run(Module *m, const PassOptions *given, Diag *d)
     if (o->only && !check_list(o->only, d)) return false;
     if (o->dump && strcmp(o->dump, "all") != 0 && !check_list(o->dump, d)) return false;
     for (int i = 0; i < pass_count; i++) {
-        if (o->only && !pass_listed(o->only, passes[i].name)) continue;
+        if (!is_wanted(o, passes[i].name)) continue;
         int changes = passes[i].run(m, o, d);
         if (changes < 0) return false;
         if (changes && !module_verify(m, d, passes[i].name)) return false;

@@ -6,11 +6,11 @@
 #include "../targets/rules.h"
 
 typedef struct {
-    const Target *target; /* never NULL: generic when none was asked for */
+    const Target *target; /* never NULL; which passes run is its say */
     const RuleSet *rules; /* as they stand for the target; NULL: as its row of the tables says */
     IoMode io;            /* IO_AUTO: the target's */
     Opset opset;          /* OPSET_NONE: the target's */
-    const char *only;     /* "a,b": run just these, in table order; NULL: all that apply */
+    const char *only;     /* "a,b": run just these, in table order; NULL: the target's */
     const char *dump;     /* "NAME" or "all": text after that pass to `dump_to`; NULL: none */
     void (*dump_to)(void *ctx, const char *pass, int changes, const Module *m);
     void *ctx;
@@ -24,7 +24,7 @@ typedef struct {
 extern const Pass passes[];
 extern const int pass_count;
 
-/* Runs the pipeline; verifies after each pass (a failure there is a bug of the pass, named). */
+/* Runs the pipeline, or the part of it that the target names (and what --io and --opset need); verifies after each pass (a failure there is a bug of the pass, named). */
 bool passes_run(Module *m, const PassOptions *o, Diag *d);
 
 #endif

@@ -58,18 +58,23 @@ const Support op_support[SUPPORT_COUNT] = {
 
 /* ---- the tables' columns --------------------------------------------------------------------- */
 
-enum { GENERIC = 1 }; /* rows of targets.def: generic, then the chips */
+enum { GENERIC = 1 }; /* rows of targets.def: generic, then the chips, then host */
 
 int chip_index(const Target *t)
 {
-    for (int i = GENERIC; i < target_count; i++)
-        if (!strcmp(t->name, targets[i].name)) return i - GENERIC;
+    for (int i = 0; i < CHIP_COUNT; i++)
+        if (!strcmp(t->name, chip_target(i)->name)) return i;
     return -1;
 }
 
 const Target *chip_target(int chip)
 {
     return &targets[GENERIC + chip];
+}
+
+bool target_has_rules(const Target *t)
+{
+    return chip_index(t) >= 0 || !strcmp(t->name, targets[TARGET_generic].name);
 }
 
 static Standing standing_of_letter(char c)
@@ -107,7 +112,7 @@ void ruleset_init(RuleSet *rs, const Target *target, const char *asked)
     const int chip = chip_index(target);
     const char *os = asked ? strchr(asked, ',') : NULL;
     if (os) snprintf(rs->os, sizeof rs->os, "%s", os + 1);
-    if (chip < 0 && strcmp(target->name, targets[0].name) != 0) {
+    if (!target_has_rules(target)) {
         ruleset_clear(rs);
         return;
     }

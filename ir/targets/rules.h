@@ -129,13 +129,14 @@ typedef struct {
 
 typedef enum { WISH_NONE, WISH_ON, WISH_OFF, WISH_ERROR, WISH_WARNING } Wish;
 
-/* A target that is no row of the table (a model's own) has no rules. `asked` is the --target text
+/* `host`, and a target that is no row of the table (a model's own), have no rules. `asked` is the --target text
  * ("m1,15") or NULL. */
 void ruleset_init(RuleSet *rs, const Target *target, const char *asked);
 void ruleset_clear(RuleSet *rs); /* nothing holds: what runs takes everything */
 enum { CHIP_COUNT = 5 };         /* columns of the tables */
-int chip_index(const Target *t); /* -1: no chip (generic) */
+int chip_index(const Target *t); /* -1: no chip (generic, host) */
 const Target *chip_target(int chip);
+bool target_has_rules(const Target *t); /* a chip, or generic */
 int rule_find(const char *name); /* by name; -1 */
 /* Rules by name or by finding ("C26", "c26"); fills up to max indices, returns the count. */
 int rule_lookup(const char *text, int *out, int max);

@@ -4,18 +4,18 @@
 #include <string.h>
 
 const Target targets[] = {
-#define TARGET(n, v, o, i, ti, tv, d, e)                                                           \
+#define TARGET(n, v, o, i, p, ti, tv, d, e)                                                          \
     { .name = #n,                                                                                  \
       .doc = d,                                                                                    \
       .version = v,                                                                                \
       .opset = OPSET_##o,                                                                          \
       .io = i,                                                                                     \
+      .passes = p,                                                                                 \
       .try_io = ti,                                                                                \
       .try_version = tv,                                                                           \
       .evidence = e },
 #include "targets.def"
 };
-const int target_count = (int)COUNT(targets);
 
 /* "m1" or "m1,15": the part after the comma is an OS release, which no row depends on yet. */
 const Target *target_find(const char *name)
@@ -24,7 +24,7 @@ const Target *target_find(const char *name)
     if (name[len] && !name[len + 1]) return NULL;
     for (const char *s = name + len + (name[len] == ','); *s; s++)
         if ((*s < '0' || *s > '9') && *s != '.') return NULL;
-    for (int i = 0; i < target_count; i++)
+    for (int i = 0; i < TARGET_COUNT; i++)
         if (strlen(targets[i].name) == len && !memcmp(targets[i].name, name, len))
             return &targets[i];
     return NULL;
