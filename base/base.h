@@ -58,6 +58,9 @@ const char *name_intern_z(Names *n, const char *s);
 /* The candidate nearest to `want` by edit distance, or NULL when none is near enough to suggest. */
 const char *name_nearest(const char *want, const char *const *candidates, size_t count);
 
+/* What follows the first name of a list "a,b"; NULL: nothing. */
+const char *list_next(const char *list);
+
 /* ---- ptrmap: pointers by pointer, like values by interned name -------------------------------- */
 
 typedef struct {

@@ -105,3 +105,9 @@ const char *name_nearest(const char *want, const char *const *candidates, size_t
     }
     return best;
 }
+
+const char *list_next(const char *list)
+{
+    const char *comma = strchr(list, ',');
+    return comma ? comma + 1 : NULL;
+}

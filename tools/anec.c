@@ -115,7 +115,7 @@ static bool check_pass(const char *name, size_t len, const char *option)
 static bool check_passes(const Job *j)
 {
     const OptValue *list = opt(j, ANEC_passes), *dump = opt(j, ANEC_dump_after);
-    for (const char *s = list->count ? list->text : NULL; s; s = strchr(s, ','), s += s != NULL)
+    for (const char *s = list->count ? list->text : NULL; s; s = list_next(s))
         if (!check_pass(s, strcspn(s, ","), "--passes")) return false;
     if (dump->count && strcmp(dump->text, "all") != 0
         && !check_pass(dump->text, strlen(dump->text), "--dump-after"))

@@ -215,7 +215,7 @@ static bool wanted(const Job *j, const char *name)
 {
     const OptValue *only = opt(j, PROBE_only);
     const size_t n = strlen(name);
-    for (const char *s = only->count ? only->text : NULL; s; s = strchr(s, ','), s += s != NULL)
+    for (const char *s = only->count ? only->text : NULL; s; s = list_next(s))
         if (strcspn(s, ",") == n && !memcmp(s, name, n)) return true;
     return !only->count;
 }
@@ -323,7 +323,7 @@ static bool measure_all(Job *j)
 static bool check_only(const Job *j)
 {
     const OptValue *only = opt(j, PROBE_only);
-    for (const char *s = only->count ? only->text : NULL; s; s = strchr(s, ','), s += s != NULL) {
+    for (const char *s = only->count ? only->text : NULL; s; s = list_next(s)) {
         bool known = false;
         const size_t n = strcspn(s, ",");
         for (int i = 0; i < RULE_COUNT; i++)

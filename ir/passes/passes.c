@@ -12,7 +12,7 @@ const int pass_count = (int)COUNT(passes);
 bool pass_listed(const char *list, const char *name)
 {
     size_t len = strlen(name);
-    for (const char *s = list; s; s = strchr(s, ','), s += s != NULL)
+    for (const char *s = list; s; s = list_next(s))
         if (strcspn(s, ",") == len && !memcmp(s, name, len)) return true;
     return false;
 }
@@ -22,7 +22,7 @@ static bool check_list(const char *list, Diag *d)
 {
     Arena scratch = { 0 };
     bool ok = true;
-    for (const char *s = list; ok && s; s = strchr(s, ','), s += s != NULL) {
+    for (const char *s = list; ok && s; s = list_next(s)) {
         const char *name = arena_strndup(&scratch, s, strcspn(s, ","));
         const char *known[COUNT(passes)];
         bool found = false;
