@@ -145,8 +145,10 @@ $(LIB): $(OBJ)
 	@rm -f $@
 	$(call say,$@)$(AR) rcs $@ $(OBJ)
 
+# Programs that are linked with it look for its soname.
 $(SHARED): $(OBJ) include/anec.map
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(OBJ) $(EXPORTS) $(LDLIBS) -o $@
+	$(if $(filter %.so,$@),@ln -sf $(@F) $@.0)
 
 # It exports what Apple's libraries do and nothing of ours, so that a program which has the library
 # too keeps its own.
@@ -170,9 +172,10 @@ $(BUILD)/anerun-shared: $(CLIENT_OBJ) $(filter $(BUILD)/base/%,$(OBJ)) $(SHARED)
 # tests/check.sh lists the suites. Unit tests are programs, tests/unit/test_*.c, each linked with the
 # library. make golden rewrites expected outputs: `git diff` is the review.
 
-.PHONY: check units golden san test-deps
+.PHONY: check units golden san san-gcc san-clang test-deps
 check: test-deps
-	@+$(MAKE) WERROR=1 all $(BUILD)/vad $(BUILD)/digits-demo $(BUILD)/pair $(BUILD)/ops-doc $(UNITS) $(FUZZERS)
+	@+$(MAKE) WERROR=1 all $(BUILD)/vad $(BUILD)/digits-demo $(BUILD)/pair $(BUILD)/ops-doc $(UNITS) $(FUZZERS) \
+	  $(NOMEM)
 	@+MAKE="$(MAKE)" tests/check.sh $(BUILD)
 
 units: $(UNITS)
@@ -181,12 +184,19 @@ units: $(UNITS)
 golden: all
 	@tests/golden.sh --write $(BUILD)
 
-# Everything again under the sanitizers. Leaks count as errors.
-san: test-deps
-	@+$(MAKE) BUILD=build-san SAN=1 all
-	@+$(MAKE) BUILD=build-san SAN=1 fuzzers units
-	@tests/fuzz/run.sh build-san
-	@tests/golden.sh build-san
+# Everything again under the sanitizers of both compilers, which do not find the same. Leaks count as errors.
+san: san-gcc san-clang
+san-gcc san-clang: san-%: test-deps
+	@+$(MAKE) BUILD=build-san-$* CC=$* SAN=1 all
+	@+$(MAKE) BUILD=build-san-$* CC=$* SAN=1 fuzzers units
+	@tests/fuzz/run.sh build-san-$*
+	@tests/golden.sh build-san-$*
+
+# What makes requests for memory fail: tests/memory.sh. For the C library whose names it takes.
+NOMEM := $(if $(filter Linux,$(shell uname -s)),$(BUILD)/nomem.so)
+$(BUILD)/nomem.so: tests/memory/nomem.c
+	@mkdir -p $(@D)
+	$(call say,$@)$(CC) -O2 -Wall -Wextra $(if $(WERROR),-Werror) -shared -fPIC $< -o $@
 
 # The library's threads under the thread sanitizer.
 .PHONY: tsan
@@ -328,7 +338,7 @@ help:
 	@echo 'make bench      times beside named peers'
 	@echo 'make units      the unit tests alone'
 	@echo 'make golden     rewrites the expected outputs of tests/golden'
-	@echo 'make san        unit and golden tests under the sanitizers, in build-san'
+	@echo 'make san        unit and golden tests under the sanitizers of gcc and clang (san-gcc, san-clang), in build-san-*'
 	@echo 'make tsan       the library used by several threads, under the thread sanitizer, in build-tsan'
 	@echo 'make fuzz       the fuzzer on every reader of input, SECONDS=60 each'
 	@echo 'make install    programs, library, header, man pages below PREFIX (/usr/local), for packagers in DESTDIR'

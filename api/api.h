@@ -8,12 +8,18 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* An object stays until what was made of it has gone too: `refs` counts its owner and those. From when its
+ * owner has given it up (`given_up`) calls that need it answer with a status. */
 struct anec_device {
+    atomic_int refs;
+    atomic_bool given_up;
     const Backend *backend;
-    const anec_config *config; /* never NULL */
+    anec_config *config; /* NULL: config_none */
 };
 
 struct anec_model {
+    atomic_int refs;
+    atomic_bool given_up;
     anec_device *device;
     Model m;
     const char *target; /* that it was compiled or rewritten for; NULL: it is as it was given */
@@ -24,7 +30,10 @@ struct anec_model {
 };
 
 struct anec_kernel {
+    atomic_int refs; /* its owner's, and one of each input that is wired to it */
+    atomic_bool given_up;
     anec_model *model;
+    anec_device *device; /* that it was compiled on */
     Func *func;
     Program *program;     /* NULL: unloaded */
     atomic_bool busy;
@@ -46,20 +55,44 @@ extern const anec_config config_none; /* nothing is set */
 /* ---- calls ----------------------------------------------------------------------------------- */
 
 typedef struct {
+    Guard guard;
     Diag d;
     const anec_config *config;
     Buf text; /* errors so far */
+    anec_error *error;
+    pthread_mutex_t *lock;     /* held, or NULL */
+    anec_kernel *kernel[2];    /* entered, or NULL: left when the call ends */
+    bool sources;              /* and what feeds the first */
 } ApiCall;
 
-void call_start(ApiCall *c, const anec_config *config); /* NULL: config_none */
+/* A pointer that the caller must give, in a call that answers with a status. */
+#define GIVEN(p) \
+    do { \
+        if (!(p)) return say(error, ANEC_WRONG, #p " is NULL"); \
+    } while (0)
+
+/* Begins a call. True: memory has run out in it, and it has ended, with ANEC_WORLD; nothing is left of
+ * what it made. config NULL: config_none. */
+#define call_start(c, config, error) \
+    (call_begin(c, config, error), _setjmp((c)->guard.back) != 0 && call_lost(c))
+void call_begin(ApiCall *c, const anec_config *config, anec_error *error);
+bool call_lost(ApiCall *c); /* always true */
+/* Until the call ends the kernel, and those that feed it when `sources`, are this thread's; else a status,
+ * with which the call has ended. A second kernel has no sources. */
+anec_status call_enter(ApiCall *c, anec_kernel *k, bool sources);
+void call_lock(ApiCall *c, anec_model *m);
 /* Ends it: its messages go to the caller, its status is theirs. */
-anec_status call_end(ApiCall *c, bool ok, anec_error *error);
-anec_status say(anec_error *error, anec_status status, const char *text); /* a text alone */
+anec_status call_end(ApiCall *c, bool ok);
+anec_status call_say(ApiCall *c, anec_status status, const char *text); /* ends it with a text alone */
+anec_status say(anec_error *error, anec_status status, const char *text);
 bool wrong(Diag *d, const char *fmt, const char *a, const char *b);
 
-/* The kernel, and those that feed it when `sources`, are this thread's; else a status. */
-anec_status enter(anec_kernel *k, bool sources, anec_error *error);
-void leave(anec_kernel *k, int wires); /* wires: how many of the sources were entered */
+void leave(anec_kernel *k, bool sources);
+/* One reference less; frees what has none left. */
+void config_release(anec_config *c);
+void device_release(anec_device *d);
+void model_release(anec_model *m);
+void kernel_release(anec_kernel *k);
 void join(anec_kernel *k); /* waits for the thread of an earlier run; its status stays in the kernel */
 
 void describe_kernel(anec_kernel *k, char **out); /* what anec_how says from now on */

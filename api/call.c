@@ -15,25 +15,56 @@ static void emit(void *call, DiagKind kind, const char *message)
     };
     ApiCall *c = call;
     if (kind == DIAG_ERROR || kind == DIAG_FAIL) buf_puts(&c->text, message);
+    Guard *g = guard_pause();
     if (c->config->message) c->config->message(c->config->message_ctx, severity[kind], message);
+    guard_resume(g);
 }
 
 static void written(void *call, const char *path, uint64_t bytes)
 {
     const anec_config *g = ((ApiCall *)call)->config;
+    Guard *call_guard = guard_pause();
     if (g->written) g->written(g->written_ctx, path, bytes);
+    guard_resume(call_guard);
 }
 
-void call_start(ApiCall *c, const anec_config *config)
+void call_begin(ApiCall *c, const anec_config *config, anec_error *error)
 {
     if (!config) config = &config_none;
-    *c = (ApiCall){ .config = config };
+    *c = (ApiCall){ .config = config, .error = error };
     c->d = (Diag){ .emit = emit,
                    .progress = written,
                    .ctx = c,
                    .off = config->off,
                    .promoted = config->promoted };
     c->d.quiet = !config->message || config_get(config, CONFIG_quiet)->count > 0;
+    guard_push(&c->guard);
+}
+
+/* Gives back what is held: the guard sees to memory. */
+static void let_go(ApiCall *c)
+{
+    if (c->lock) pthread_mutex_unlock(c->lock);
+    if (c->kernel[1]) leave(c->kernel[1], false);
+    if (c->kernel[0]) leave(c->kernel[0], c->sources);
+}
+
+bool call_lost(ApiCall *c)
+{
+    char text[80];
+    const size_t wanted = c->guard.wanted;
+    let_go(c);
+    if (wanted > 1) snprintf(text, sizeof text, "error: out of memory (%zu bytes wanted)\n", wanted);
+    else snprintf(text, sizeof text, "error: out of memory\n");
+    if (c->config->message) c->config->message(c->config->message_ctx, ANEC_FAILURE, text);
+    say(c->error, ANEC_WORLD, text + 7);
+    return true;
+}
+
+void call_lock(ApiCall *c, anec_model *m)
+{
+    pthread_mutex_lock(&m->lock);
+    c->lock = &m->lock;
 }
 
 anec_status say(anec_error *error, anec_status status, const char *text)
@@ -44,14 +75,23 @@ anec_status say(anec_error *error, anec_status status, const char *text)
     return status;
 }
 
-anec_status call_end(ApiCall *c, bool ok, anec_error *error)
+/* The guard ends last: all before may still run out of memory. */
+anec_status call_end(ApiCall *c, bool ok)
 {
     const anec_status status = ok ? ANEC_OK : c->d.fails ? ANEC_WORLD : ANEC_WRONG;
     diag_free(&c->d);
     const char *text = c->text.s ? c->text.s : "";
-    say(error, status, ok ? "" : !strncmp(text, "error: ", 7) ? text + 7 : text);
+    say(c->error, status, ok ? "" : !strncmp(text, "error: ", 7) ? text + 7 : text);
     buf_free(&c->text);
+    guard_end(&c->guard);
+    let_go(c);
     return status;
+}
+
+anec_status call_say(ApiCall *c, anec_status status, const char *text)
+{
+    call_end(c, true);
+    return say(c->error, status, text);
 }
 
 bool wrong(Diag *d, const char *fmt, const char *a, const char *b)

@@ -1,5 +1,5 @@
 /* config.c -- options by name. */
-#include "config.h"
+#include "api.h"
 
 #include "../ir/targets/rules.h"
 
@@ -109,55 +109,89 @@ const char *config_set(anec_config *c, int row, const char *value)
     return NULL;
 }
 
+/* What the arena of an older config gets in a call stays there, as it is never empty. */
 anec_config *anec_config_new(void)
 {
-    return calloc(1, sizeof(anec_config));
+    ApiCall call;
+    if (call_start(&call, NULL, NULL)) return NULL;
+    anec_config *c = mem_zero(1, sizeof *c);
+    if (!c) mem_out(sizeof *c);
+    c->refs = 1;
+    arena_alloc(&c->arena, 1);
+    call_end(&call, true);
+    return c;
 }
 
+void config_release(anec_config *c)
+{
+    if (!c || --c->refs) return;
+    arena_free(&c->arena);
+    mem_free(c);
+}
+
+/* Devices that still have it call nobody any more. */
 void anec_config_free(anec_config *c)
 {
-    if (!c) return;
-    arena_free(&c->arena);
-    free(c);
+    if (!c || c->given_up) return;
+    c->given_up = true;
+    c->message = NULL;
+    c->written = NULL;
+    c->stage = NULL;
+    c->phase = NULL;
+    config_release(c);
 }
 
-anec_status anec_config_set(anec_config *c, const char *name, const char *value, anec_error *error)
+static const char *no_such_option(anec_config *c, const char *name)
 {
-    const char *known[CONFIG_COUNT], *wrong, *near;
-    const int row = config_find(name);
+    const char *known[CONFIG_COUNT];
     size_t n = 0;
     for (int i = 0; i < CONFIG_COUNT; i++)
         if (rows[i].name) known[n++] = rows[i].name;
-    if (row >= 0) wrong = config_set(c, row, value);
-    else if ((near = name_nearest(name, known, n)))
-        wrong = arena_printf(&c->arena, "there is no option %s; did you mean %s?", name, near);
-    else wrong = arena_printf(&c->arena, "there is no option %s", name);
-    if (error) snprintf(error->text, sizeof error->text, "%s", wrong ? wrong : "");
-    return wrong ? ANEC_USAGE : ANEC_OK;
+    const char *near = name_nearest(name, known, n);
+    return near ? arena_printf(&c->arena, "there is no option %s; did you mean %s?", name, near)
+                : arena_printf(&c->arena, "there is no option %s", name);
+}
+
+anec_status anec_config_set(anec_config *config, const char *name, const char *value, anec_error *error)
+{
+    ApiCall c;
+    GIVEN(config);
+    GIVEN(name);
+    if (call_start(&c, NULL, error)) return ANEC_WORLD;
+    const int row = config_find(name);
+    const char *wrong = row >= 0 ? config_set(config, row, value) : no_such_option(config, name);
+    return wrong ? call_say(&c, ANEC_USAGE, wrong) : call_end(&c, true);
 }
 
 void anec_config_messages(anec_config *c, anec_message fn, void *ctx)
 {
+    if (!c) return;
     c->message = fn;
     c->message_ctx = ctx;
 }
 
 void anec_config_written(anec_config *c, anec_written fn, void *ctx)
 {
+    if (!c) return;
     c->written = fn;
     c->written_ctx = ctx;
 }
 
 void anec_config_phases(anec_config *c, anec_phase fn, void *ctx)
 {
+    if (!c) return;
     c->phase = fn;
     c->phase_ctx = ctx;
 }
 
 void anec_config_stages(anec_config *c, anec_stage fn, void *ctx)
 {
+    if (!c) return;
     c->stage = fn;
     c->stage_ctx = ctx;
 }
 
-void anec_config_helper(anec_config *c, const char *const *command) { c->helper = command; }
+void anec_config_helper(anec_config *c, const char *const *command)
+{
+    if (c) c->helper = command;
+}

@@ -5,6 +5,8 @@
 #include "../base/base.h"
 #include "../include/anec.h"
 
+#include <stdatomic.h>
+
 enum {
 #define ONLY_OF_LIBRARY
 #define OPT(id, ...) CONFIG_##id,
@@ -21,6 +23,8 @@ typedef struct {
 } Setting;
 
 struct anec_config {
+    atomic_int refs; /* its owner's, and the devices' that have it */
+    bool given_up;   /* by its owner */
     Arena arena; /* texts are copies */
     Setting value[CONFIG_COUNT];
     uint64_t off, promoted; /* a Diag's, as the -W words have them */

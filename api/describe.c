@@ -89,32 +89,32 @@ bool describe_text(Buf *out, const char *path, const Module *m, Diag *d)
 static void json_flex(cJSON *o, const Flex *flex, int p)
 {
     const FlexInput *in = &flex->input[p];
-    if (in->has_default) cJSON_AddItemToObject(o, "default", json_shape(&in->def));
-    cJSON *range = in->has_range ? cJSON_AddArrayToObject(o, "range") : NULL;
+    if (in->has_default) json_item(o, "default", json_shape(&in->def));
+    cJSON *range = in->has_range ? json_item(o, "range", cJSON_CreateArray()) : NULL;
     for (int i = 0; range && i < in->rank; i++) {
-        cJSON *pair = cJSON_CreateArray();
-        cJSON_AddItemToArray(pair, json_extent(in->lo[i]));
-        cJSON_AddItemToArray(pair, json_extent(in->hi[i]));
-        cJSON_AddItemToArray(range, pair);
+        cJSON *pair = json_root(cJSON_CreateArray());
+        json_item(pair, NULL, json_extent(in->lo[i]));
+        json_item(pair, NULL, json_extent(in->hi[i]));
+        json_item(range, NULL, pair);
     }
-    cJSON *all = flex->nconfig ? cJSON_CreateArray() : NULL;
+    cJSON *all = flex->nconfig ? json_root(cJSON_CreateArray()) : NULL;
     for (int k = 0; k < flex->nconfig; k++)
         if (flex->config[k][p].rank >= 0)
-            cJSON_AddItemToArray(all, json_shape(&flex->config[k][p]));
-    if (cJSON_GetArraySize(all)) cJSON_AddItemToObject(o, "enumerated", all);
-    else cJSON_Delete(all);
+            json_item(all, NULL, json_shape(&flex->config[k][p]));
+    if (cJSON_GetArraySize(all)) json_item(o, "enumerated", all);
+    else json_free(all);
 }
 
 static void json_group(cJSON *func, Arena *a, const Group *g, const Flex *flex)
 {
-    cJSON *list = cJSON_AddArrayToObject(func, g->key);
+    cJSON *list = json_item(func, g->key, cJSON_CreateArray());
     for (int i = 0; i < g->n; i++) {
         const Value *v = g->val[i];
         if (!in_group(g, v)) continue;
         const Type *t = param_type(v);
-        cJSON *o = cJSON_CreateObject();
-        cJSON_AddItemToArray(list, o);
-        cJSON_AddStringToObject(o, "name", v->name);
+        cJSON *o = json_root(cJSON_CreateObject());
+        json_item(list, NULL, o);
+        json_item(o, "name", cJSON_CreateString(v->name));
         json_type(o, a, t);
         if (g->inputs) json_flex(o, flex, i);
     }
@@ -124,10 +124,10 @@ static bool json_func(cJSON *list, const Func *f, Arena *a, Diag *d)
 {
     Group g[GROUPS];
     Flex flex;
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddItemToArray(list, o);
-    cJSON_AddStringToObject(o, "name", f->name);
-    cJSON_AddStringToObject(o, "opset", opset_text(f->opset));
+    cJSON *o = json_root(cJSON_CreateObject());
+    json_item(list, NULL, o);
+    json_item(o, "name", cJSON_CreateString(f->name));
+    json_item(o, "opset", cJSON_CreateString(opset_text(f->opset)));
     if (!flex_read(f, d, a, &flex)) return false;
     groups_of(f, g);
     for (int i = 0; i < GROUPS; i++) json_group(o, a, &g[i], &flex);
@@ -138,14 +138,14 @@ bool describe_json(Buf *out, const char *path, const Module *m, Diag *d)
 {
     Arena a = { 0 };
     bool ok = true;
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "file", path);
-    cJSON_AddStringToObject(root, "version", m->version);
-    cJSON_AddStringToObject(root, "default_function", module_main(m)->name);
-    cJSON *list = cJSON_AddArrayToObject(root, "functions");
+    cJSON *root = json_root(cJSON_CreateObject());
+    json_item(root, "file", cJSON_CreateString(path));
+    json_item(root, "version", cJSON_CreateString(m->version));
+    json_item(root, "default_function", cJSON_CreateString(module_main(m)->name));
+    cJSON *list = json_item(root, "functions", cJSON_CreateArray());
     for (const Func *f = m->first; ok && f; f = f->next) ok = json_func(list, f, &a, d);
-    if (ok) ok = json_put(out, d, root, path);
-    else cJSON_Delete(root);
+    if (ok) json_put(out, root);
+    else json_free(root);
     arena_free(&a);
     return ok;
 }

@@ -68,7 +68,7 @@ static bool load_text(const char *name, const char *text, Tensor *out, Diag *d, 
     Shape s;
     if (!one_element(want, &s))
         return diag_error(d, (Loc){ 0 }, "%s holds more than one string; -i gives one", name);
-    char **cell = malloc(sizeof *cell + n);
+    char **cell = mem_alloc(sizeof *cell + n);
     if (!cell) return diag_fail(d, "no memory to read %s", name);
     *cell = memcpy(cell + 1, text, n);
     *out =

@@ -31,26 +31,25 @@ cJSON *json_real(double v)
 
 cJSON *json_shape(const Shape *s)
 {
-    cJSON *a = cJSON_CreateArray();
-    for (int i = 0; i < s->rank; i++) cJSON_AddItemToArray(a, json_extent(s->dim[i]));
+    cJSON *a = json_root(cJSON_CreateArray());
+    for (int i = 0; i < s->rank; i++) json_item(a, NULL, json_extent(s->dim[i]));
     return a;
 }
 
 void json_type(cJSON *o, Arena *a, const Type *t)
 {
     if (t->kind == TY_TENSOR) {
-        cJSON_AddStringToObject(o, "dtype", dtypes[t->dtype].name);
-        cJSON_AddItemToObject(o, "shape", json_shape(&t->shape));
+        json_item(o, "dtype", cJSON_CreateString(dtypes[t->dtype].name));
+        json_item(o, "shape", json_shape(&t->shape));
     } else {
-        cJSON_AddStringToObject(o, "type", type_text(a, t));
+        json_item(o, "type", cJSON_CreateString(type_text(a, t)));
     }
 }
 
-bool json_put(Buf *out, Diag *d, cJSON *root, const char *what)
+void json_put(Buf *out, cJSON *root)
 {
-    char *text = cJSON_Print(root);
-    if (text) buf_printf(out, "%s\n", text);
-    cJSON_free(text);
-    cJSON_Delete(root);
-    return text ? true : diag_fail(d, "no memory for %s as JSON", what);
+    char *text = json_text(root, true);
+    buf_printf(out, "%s\n", text);
+    json_text_free(text);
+    json_free(root);
 }

@@ -13,7 +13,6 @@ cJSON *json_real(double v);    /* "nan", "inf", "-inf" for these */
 cJSON *json_shape(const Shape *s);
 void json_type(cJSON *o, Arena *a,
                const Type *t); /* dtype and shape; other types as `type`, MIL text */
-/* Prints and deletes root; false (memory) was reported. */
-bool json_put(Buf *out, Diag *d, cJSON *root, const char *what);
+void json_put(Buf *out, cJSON *root); /* prints and deletes root */
 
 #endif

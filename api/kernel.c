@@ -13,29 +13,58 @@ int param_of(const anec_kernel *k, const char *name)
     return -1;
 }
 
-void leave(anec_kernel *k, int wires)
+void leave(anec_kernel *k, bool sources)
 {
-    for (int i = 0; i < wires; i++)
+    for (int i = 0; sources && i < k->func->body->nparam; i++)
         if (k->source[i] && k->source[i] != k) k->source[i]->busy = false;
     k->busy = false;
 }
 
-/* A source that feeds two inputs is entered once. */
-anec_status enter(anec_kernel *k, bool sources, anec_error *error)
+static anec_status entered(ApiCall *c, anec_kernel *k, anec_status status, const char *text)
 {
-    if (atomic_exchange(&k->busy, true)) return say(error, ANEC_BUSY, "the kernel is at work");
-    if (!k->program) {
-        k->busy = false;
-        return say(error, ANEC_UNLOADED, "the kernel is unloaded");
-    }
-    for (int i = 0; sources && i < k->func->body->nparam; i++) {
+    k->busy = false;
+    return call_say(c, status, text);
+}
+
+/* Those that feed the first n inputs, which are this thread's already, are given back. */
+static void leave_some(anec_kernel *k, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (k->source[i] && k->source[i] != k) k->source[i]->busy = false;
+}
+
+/* A source that feeds two inputs is entered once. */
+static const char *enter_sources(anec_kernel *k, anec_status *status)
+{
+    for (int i = 0; i < k->func->body->nparam; i++) {
         anec_kernel *s = k->source[i];
         bool have = !s || s == k;
         for (int j = 0; j < i; j++) have |= k->source[j] == s;
-        if (have || !atomic_exchange(&s->busy, true)) continue;
-        leave(k, i);
-        return say(error, ANEC_BUSY, "a kernel that this one is wired to is at work");
+        if (have) continue;
+        const bool busy = atomic_exchange(&s->busy, true);
+        if (!busy && s->program) continue;
+        if (!busy) s->busy = false;
+        leave_some(k, i);
+        *status = busy ? ANEC_BUSY : ANEC_UNLOADED;
+        return busy ? "a kernel that this one is wired to is at work"
+                    : "a kernel that this one is wired to is unloaded";
     }
+    return NULL;
+}
+
+anec_status call_enter(ApiCall *c, anec_kernel *k, bool sources)
+{
+    anec_status status = ANEC_UNLOADED;
+    if (atomic_exchange(&k->busy, true)) return call_say(c, ANEC_BUSY, "the kernel is at work");
+    if (k->given_up) return entered(c, k, status, "the kernel was freed");
+    if (k->model->given_up) return entered(c, k, status, "the kernel's model was freed");
+    if (k->model->device->given_up || k->device->given_up)
+        return entered(c, k, status, "the kernel's device was closed");
+    if (!k->program) return entered(c, k, status, "the kernel is unloaded");
+    const char *why = sources ? enter_sources(k, &status) : NULL;
+    if (why) return entered(c, k, status, why);
+    c->kernel[c->kernel[0] != NULL] = k;
+    c->sources |= sources;
     return ANEC_OK;
 }
 
@@ -58,41 +87,58 @@ void describe_kernel(anec_kernel *k, char **out)
     atomic_store(&k->said_how, b.s); /* the one before stays: another thread may be reading it */
 }
 
-static bool make_kernel(anec_kernel *k, const anec_device *device, const char *function, Diag *d)
+static bool make_kernel(anec_kernel *k, const char *function, ApiCall *c)
 {
     Module *m = k->model->m.module;
     k->func = function ? module_func(m, function) : module_main(m);
-    if (!k->func) return wrong(d, "the model has no function %s%s", function ? function : "at all", "");
+    if (!k->func) return wrong(&c->d, "the model has no function %s%s", function ? function : "at all", "");
     const size_t n = (size_t)k->func->body->nparam + 1;
-    k->bound = calloc(n, sizeof *k->bound);
-    k->own = calloc(n, sizeof *k->own);
-    k->source = calloc(n, sizeof(anec_kernel *));
-    if (!k->bound || !k->own || !k->source) return diag_fail(d, "no memory for a kernel");
-    pthread_mutex_lock(&k->model->lock);
-    k->program = program_new(device->backend, m, k->func, d);
-    pthread_mutex_unlock(&k->model->lock);
+    k->bound = mem_zero(n, sizeof *k->bound);
+    k->own = mem_zero(n, sizeof *k->own);
+    k->source = mem_zero(n, sizeof(anec_kernel *));
+    if (!k->bound || !k->own || !k->source) mem_out(n * sizeof *k->bound);
+    call_lock(c, k->model);
+    k->program = program_new(k->device->backend, m, k->func, &c->d);
     if (k->program) describe_kernel(k, &k->how);
     return k->program != NULL;
 }
 
 anec_status anec_compile(anec_model *model, const char *function, anec_kernel **out, anec_error *error)
 {
+    GIVEN(model);
     return anec_compile_on(model, model->device, function, out, error);
+}
+
+/* The kernel holds its model and its device, which hold it up no longer than it lives. */
+static anec_kernel *kernel_new(anec_model *model, anec_device *device)
+{
+    anec_kernel *k = mem_zero(1, sizeof *k);
+    if (!k) mem_out(sizeof *k);
+    k->model = model;
+    k->device = device;
+    k->refs = 1;
+    return k;
 }
 
 anec_status anec_compile_on(anec_model *model, anec_device *device, const char *function, anec_kernel **out,
                             anec_error *error)
 {
     ApiCall c;
-    anec_kernel *k = calloc(1, sizeof *k);
+    GIVEN(out);
     *out = NULL;
-    if (!k) return say(error, ANEC_WORLD, "no memory for a kernel");
-    k->model = model;
-    call_start(&c, model->device->config);
-    bool ok = make_kernel(k, device, function, &c.d);
+    GIVEN(model);
+    GIVEN(device);
+    if (model->given_up) return say(error, ANEC_WRONG, "the model was freed");
+    if (device->given_up || model->device->given_up) return say(error, ANEC_WRONG, "the device was closed");
+    if (call_start(&c, model->device->config, error)) return ANEC_WORLD;
+    anec_kernel *k = kernel_new(model, device);
+    const bool ok = make_kernel(k, function, &c);
+    const anec_status s = call_end(&c, ok);
+    model->refs++;
+    device->refs++;
     if (ok) *out = k;
-    else anec_free(k);
-    return call_end(&c, ok, error);
+    else kernel_release(k);
+    return s;
 }
 
 static void unload(anec_kernel *k)
@@ -103,34 +149,61 @@ static void unload(anec_kernel *k)
     k->program = NULL;
 }
 
-anec_status anec_unload(anec_kernel *k, anec_error *error)
+anec_status anec_unload(anec_kernel *kernel, anec_error *error)
 {
-    anec_status s = enter(k, false, error);
+    ApiCall c;
+    GIVEN(kernel);
+    if (call_start(&c, kernel->model->device->config, error)) return ANEC_WORLD;
+    anec_status s = call_enter(&c, kernel, false);
     if (s) return s;
-    join(k);
-    unload(k);
-    leave(k, 0);
-    return say(error, ANEC_OK, "");
+    join(kernel);
+    unload(kernel);
+    return call_end(&c, true);
 }
 
+/* The inputs from `first` on are wired to nothing any more. */
+static void cut_wires(anec_kernel *k)
+{
+    for (int i = 0; k->source && i < k->func->body->nparam; i++) {
+        anec_kernel *s = k->source[i];
+        k->source[i] = NULL;
+        if (s && s != k) kernel_release(s);
+    }
+}
+
+void kernel_release(anec_kernel *k)
+{
+    if (--k->refs) return;
+    for (int i = 0; k->own && i < k->func->body->nparam; i++) tensor_free(&k->own[i]);
+    mem_free(k->bound);
+    mem_free(k->own);
+    mem_free(k->source);
+    mem_free(k->how);
+    mem_free(k->how_now);
+    device_release(k->device);
+    model_release(k->model);
+    mem_free(k);
+}
+
+/* One that feeds others stays as an empty shell, which tells them that it is gone. */
 void anec_free(anec_kernel *k)
 {
-    if (!k) return;
+    ApiCall c;
+    if (!k || atomic_exchange(&k->given_up, true)) return;
     join(k);
-    unload(k);
-    for (int i = 0; k->own && i < k->func->body->nparam; i++) tensor_free(&k->own[i]);
-    free(k->bound);
-    free(k->own);
-    free(k->source);
-    free(k->how);
-    free(k->how_now);
-    free(k);
+    if (!call_start(&c, k->model->device->config, NULL)) {
+        unload(k);
+        call_end(&c, true);
+    }
+    cut_wires(k);
+    kernel_release(k);
 }
 
-const char *anec_how(const anec_kernel *k) { return atomic_load(&k->said_how); }
+const char *anec_how(const anec_kernel *k) { return k ? atomic_load(&k->said_how) : NULL; }
 
 const char *anec_fact(const anec_kernel *k, const char *part)
 {
+    if (!k || !part) return NULL;
     pthread_mutex_lock(&k->model->lock); /* a run that fails on the engine changes what there is to say */
     const RunsAs as = k->program ? k->program->as : (RunsAs){ 0 };
     const Backend *b = k->program ? program_backend(k->program) : NULL;
@@ -174,6 +247,7 @@ void tell_tensor(const Tensor *t, anec_tensor *out)
 
 const char *anec_port(const anec_kernel *k, anec_kind kind, int i, anec_tensor *out)
 {
+    if (!k || !out || i < 0) return NULL;
     const Block *b = k->func->body;
     Value *const *v = kind == ANEC_RESULT ? b->result : b->param;
     const int n = kind == ANEC_RESULT ? b->nresult : b->nparam;
@@ -218,15 +292,15 @@ static bool bind(anec_kernel *k, const char *input, const anec_tensor *t, Diag *
     return true;
 }
 
-anec_status anec_bind(anec_kernel *k, const char *input, const anec_tensor *tensor, anec_error *error)
+anec_status anec_bind(anec_kernel *kernel, const char *input, const anec_tensor *tensor, anec_error *error)
 {
     ApiCall c;
-    anec_status s = enter(k, false, error);
-    if (s) return s;
-    call_start(&c, k->model->device->config);
-    bool ok = bind(k, input, tensor, &c.d);
-    leave(k, 0);
-    return call_end(&c, ok, error);
+    GIVEN(kernel);
+    GIVEN(input);
+    GIVEN(tensor);
+    if (call_start(&c, kernel->model->device->config, error)) return ANEC_WORLD;
+    const anec_status s = call_enter(&c, kernel, false);
+    return s ? s : call_end(&c, bind(kernel, input, tensor, &c.d));
 }
 
 static bool own_buffer(anec_kernel *k, const char *input, anec_tensor *out, Diag *d)
@@ -244,29 +318,40 @@ static bool own_buffer(anec_kernel *k, const char *input, anec_tensor *out, Diag
     return true;
 }
 
-anec_status anec_buffer(anec_kernel *k, const char *input, anec_tensor *out, anec_error *error)
+anec_status anec_buffer(anec_kernel *kernel, const char *input, anec_tensor *out, anec_error *error)
 {
     ApiCall c;
-    anec_status s = enter(k, false, error);
-    if (s) return s;
-    call_start(&c, k->model->device->config);
-    bool ok = own_buffer(k, input, out, &c.d);
-    leave(k, 0);
-    return call_end(&c, ok, error);
+    GIVEN(kernel);
+    GIVEN(input);
+    GIVEN(out);
+    if (call_start(&c, kernel->model->device->config, error)) return ANEC_WORLD;
+    const anec_status s = call_enter(&c, kernel, false);
+    return s ? s : call_end(&c, own_buffer(kernel, input, out, &c.d));
+}
+
+/* The input's source from now on, or none. */
+static void set_source(anec_kernel *to, const char *input, anec_kernel *from)
+{
+    const int p = param_of(to, input);
+    anec_kernel *before = to->source[p];
+    to->source[p] = from;
+    if (from && from != to) from->refs++;
+    if (before && before != to) kernel_release(before);
 }
 
 anec_status anec_rewire(anec_kernel *to, const char *input, anec_kernel *from, const char *result,
                         anec_error *error)
 {
     ApiCall c;
-    anec_status s = enter(to, false, error);
-    if (!s && from && from != to && (s = enter(from, false, error))) leave(to, 0);
+    GIVEN(to);
+    GIVEN(input);
+    if (from) GIVEN(result);
+    if (call_start(&c, to->model->device->config, error)) return ANEC_WORLD;
+    anec_status s = call_enter(&c, to, false);
+    if (!s && from && from != to) s = call_enter(&c, from, false);
     if (s) return s;
-    call_start(&c, to->model->device->config);
-    bool ok = program_wire(to->program, input, from ? from->program : NULL, result, &c.d);
-    const int p = param_of(to, input);
-    if (ok && p >= 0) to->source[p] = from;
-    if (from && from != to) leave(from, 0);
-    leave(to, 0);
-    return call_end(&c, ok, error);
+    const bool ok = program_wire(to->program, input, from ? from->program : NULL, result, &c.d);
+    s = call_end(&c, ok);
+    if (ok) set_source(to, input, from);
+    return s;
 }

@@ -36,23 +36,30 @@ const char *anec_backend(int i, const char **what)
 static void mark_phase(void *ctx, const char *phase, bool begins)
 {
     const anec_config *c = ctx;
-    c->phase(c->phase_ctx, phase, begins);
+    Guard *g = guard_pause();
+    if (c->phase) c->phase(c->phase_ctx, phase, begins);
+    guard_resume(g);
 }
 
-static anec_status open_device(const char *backend, const BackendOptions *o,
-                               const anec_config *config, anec_device **out, anec_error *error)
+static anec_status open_device(const char *backend, const BackendOptions *o, anec_config *config,
+                               anec_device **out, anec_error *error)
 {
     ApiCall c;
-    anec_device *device = calloc(1, sizeof *device);
+    GIVEN(out);
     *out = NULL;
-    if (!device) return say(error, ANEC_WORLD, "no memory for a device");
-    call_start(&c, config);
-    device->config = c.config;
+    GIVEN(backend);
+    if (call_start(&c, config, error)) return ANEC_WORLD;
+    anec_device *device = mem_zero(1, sizeof *device);
+    if (!device) mem_out(sizeof *device);
+    device->refs = 1;
+    device->config = config;
     device->backend = backend_open(backend, o, &c.d);
     if (!device->backend && diag_ok(&c.d)) wrong(&c.d, "there is no backend %s%s", backend, "");
-    if (device->backend) *out = device;
-    else free(device);
-    return call_end(&c, *out != NULL, error);
+    if (!device->backend) mem_free(device);
+    const anec_status s = call_end(&c, diag_ok(&c.d));
+    if (!s && config) config->refs++;
+    if (!s) *out = device;
+    return s;
 }
 
 anec_status anec_open(const char *backend, const anec_options *options, anec_device **out,
@@ -66,17 +73,24 @@ anec_status anec_open(const char *backend, const anec_options *options, anec_dev
 anec_status anec_open_with(const char *backend, const anec_config *config, anec_device **out,
                            anec_error *error)
 {
+    anec_config *own = (anec_config *)(uintptr_t)config; /* the device counts itself there */
     BackendOptions o = { .cache_dir = config ? config_get(config, CONFIG_cache)->text : NULL };
     if (config) o.helper = config->helper;
-    if (config && config->phase) o.phase = (PhaseHook){ mark_phase, (void *)(uintptr_t)config };
-    return open_device(backend, &o, config, out, error);
+    if (config && config->phase) o.phase = (PhaseHook){ mark_phase, own };
+    return open_device(backend, &o, own, out, error);
+}
+
+void device_release(anec_device *d)
+{
+    if (--d->refs) return;
+    backend_close(d->backend);
+    config_release(d->config);
+    mem_free(d);
 }
 
 void anec_close(anec_device *device)
 {
-    if (!device) return;
-    backend_close(device->backend);
-    free(device);
+    if (device && !atomic_exchange(&device->given_up, true)) device_release(device);
 }
 
 anec_status anec_cache(const anec_config *config, int clear, anec_cache_info *out,
@@ -86,8 +100,9 @@ anec_status anec_cache(const anec_config *config, int clear, anec_cache_info *ou
     Arena a = { 0 };
     Cache c;
     anec_cache_info info = { .size = sizeof info };
+    GIVEN(out);
     const size_t size = out->size < sizeof info ? out->size : sizeof info;
-    call_start(&call, config);
+    if (call_start(&call, config, error)) return ANEC_WORLD;
     cache_open(&c, &a, config_get(call.config, CONFIG_cache)->text);
     bool ok = !c.off || diag_fail(&call.d, "there is no cache: %s", c.off);
     if (ok) {
@@ -101,13 +116,18 @@ anec_status anec_cache(const anec_config *config, int clear, anec_cache_info *ou
     info.size = size;
     memcpy(out, &info, size);
     arena_free(&a);
-    return call_end(&call, ok, error);
+    return call_end(&call, ok);
 }
 
 int anec_compile_only(const char *folder, char **answer)
 {
+    ApiCall c;
     Buf said = { 0 };
+    if (!answer) return 0;
+    *answer = NULL;
+    if (!folder || call_start(&c, NULL, NULL)) return 0;
     const bool ok = ane_compile_folder(folder, &said);
+    call_end(&c, ok);
     *answer = said.s;
     return ok;
 }
@@ -116,7 +136,9 @@ int anec_compile_only(const char *folder, char **answer)
 
 static void stage(const ApiCall *c, const char *name)
 {
+    Guard *g = guard_pause();
     if (c->config->stage) c->config->stage(c->config->stage_ctx, name);
+    guard_resume(g);
 }
 
 /* The types that the model declares itself, before passes change them. */
@@ -143,8 +165,7 @@ static anec_status retarget(anec_model *m, ApiCall *c)
 }
 
 /* What follows once there is a text or a container, and ends the call. */
-static anec_status finish(anec_model *m, ApiCall *c, anec_status s, anec_model **out,
-                          anec_error *error)
+static anec_status finish(anec_model *m, ApiCall *c, anec_status s, anec_model **out)
 {
     if (!s) s = read_parse(&m->m, c->config, &c->d);
     stage(c, "verify");
@@ -154,19 +175,23 @@ static anec_status finish(anec_model *m, ApiCall *c, anec_status s, anec_model *
         keep_declared(m);
         s = retarget(m, c);
     }
-    const anec_status end = call_end(c, s == ANEC_OK, error);
-    if (s == ANEC_USAGE) say(error, s, m->m.usage);
-    if (s) anec_model_free(m);
+    /* Now, as an older model would be left half rewritten where memory runs out in the middle of it. */
+    if (!s && !program_expand(m->m.module, &c->d)) s = read_failed(&c->d);
+    const anec_status end = call_end(c, s == ANEC_OK);
+    if (s == ANEC_USAGE) say(c->error, s, m->m.usage);
+    m->device->refs++;
+    if (s) model_release(m);
     else *out = m;
     return s == ANEC_USAGE ? s : end;
 }
 
 static anec_model *model_new(anec_device *device)
 {
-    anec_model *m = calloc(1, sizeof *m);
-    if (!m) return NULL;
+    anec_model *m = mem_zero(1, sizeof *m);
+    if (!m) mem_out(sizeof *m);
     m->device = device;
     m->m.target = device->backend->target;
+    m->refs = 1;
     pthread_mutex_init(&m->lock, NULL);
     return m;
 }
@@ -174,28 +199,33 @@ static anec_model *model_new(anec_device *device)
 anec_status anec_load(anec_device *device, const char *path, anec_model **out, anec_error *error)
 {
     ApiCall c;
-    anec_model *m = model_new(device);
+    GIVEN(out);
     *out = NULL;
-    if (!m) return say(error, ANEC_WORLD, "no memory for a model");
-    call_start(&c, device->config);
+    GIVEN(device);
+    GIVEN(path);
+    if (device->given_up) return say(error, ANEC_WRONG, "the device was closed");
+    if (call_start(&c, device->config, error)) return ANEC_WORLD;
+    anec_model *m = model_new(device);
     stage(&c, "load");
-    return finish(m, &c, read_open(&m->m, c.config, &c.d, path), out, error);
+    return finish(m, &c, read_open(&m->m, c.config, &c.d, path), out);
 }
 
 anec_status anec_load_text(anec_device *device, const char *text, size_t size, const char *folder,
                            anec_model **out, anec_error *error)
 {
     ApiCall c;
-    anec_model *m = model_new(device);
-    char *copy = m && size < FILE_MAX_TEXT ? malloc(size + 1) : NULL;
+    GIVEN(out);
     *out = NULL;
-    if (!copy) {
-        anec_model_free(m);
-        return say(error, ANEC_WORLD, "no memory for a model");
-    }
+    GIVEN(device);
+    GIVEN(text);
+    if (device->given_up) return say(error, ANEC_WRONG, "the device was closed");
+    if (size >= FILE_MAX_TEXT) return say(error, ANEC_WRONG, "the program is larger than 1 GiB");
+    if (call_start(&c, device->config, error)) return ANEC_WORLD;
+    anec_model *m = model_new(device);
+    char *copy = mem_alloc(size + 1);
+    if (!copy) mem_out(size + 1);
     memcpy(copy, text, size);
     copy[size] = 0;
-    call_start(&c, device->config);
     stage(&c, "load");
     m->m.file = (Mapped){ .data = (const unsigned char *)copy, .size = size };
     m->m.path = "<text>";
@@ -203,29 +233,35 @@ anec_status anec_load_text(anec_device *device, const char *text, size_t size, c
     m->m.src = (Source){ .name = m->m.path, .text = copy, .len = size };
     const Setting *from = config_get(c.config, CONFIG_from);
     m->m.dsl = from->count && strcmp(from->text, "mil") != 0;
-    return finish(m, &c, ANEC_OK, out, error);
+    return finish(m, &c, ANEC_OK, out);
+}
+
+void model_release(anec_model *m)
+{
+    if (--m->refs) return;
+    read_free(&m->m);
+    pthread_mutex_destroy(&m->lock);
+    device_release(m->device);
+    mem_free(m);
 }
 
 void anec_model_free(anec_model *model)
 {
-    if (!model) return;
-    read_free(&model->m);
-    pthread_mutex_destroy(&model->lock);
-    free(model);
+    if (model && !atomic_exchange(&model->given_up, true)) model_release(model);
 }
 
 /* ---- models: asking -------------------------------------------------------------------------- */
 
 const char *anec_function(const anec_model *model, int i)
 {
-    const Func *f = model->m.module->first;
+    const Func *f = model && i >= 0 ? model->m.module->first : NULL;
     while (f && i-- > 0) f = f->next;
     return f ? f->name : NULL;
 }
 
 const char *anec_main_function(const anec_model *model)
 {
-    const Func *f = module_main(model->m.module);
+    const Func *f = model ? module_main(model->m.module) : NULL;
     return f ? f->name : NULL;
 }
 
@@ -234,24 +270,26 @@ anec_status anec_describe(const anec_model *model, const char *format, char **ou
 {
     ApiCall c;
     Buf text = { 0 };
-    const bool json = !strcmp(format, "json");
+    GIVEN(out);
     *out = NULL;
+    GIVEN(model);
+    GIVEN(format);
+    const bool json = !strcmp(format, "json");
     if (!json && strcmp(format, "text") != 0)
         return say(error, ANEC_WRONG, "a model is described as text or as json");
-    call_start(&c, model->device->config);
-    pthread_mutex_t *lock =
-        (pthread_mutex_t *)(uintptr_t)&model->lock; /* compiling expands what it reads */
-    pthread_mutex_lock(lock);
-    bool ok = (json ? describe_json : describe_text)(&text, model->m.path, model->m.module, &c.d);
-    pthread_mutex_unlock(lock);
-    if (ok) *out = text.s;
-    else buf_free(&text);
-    return call_end(&c, ok, error);
+    if (model->given_up) return say(error, ANEC_WRONG, "the model was freed");
+    if (call_start(&c, model->device->config, error)) return ANEC_WORLD;
+    call_lock(&c, (anec_model *)(uintptr_t)model); /* compiling expands what it reads */
+    const bool ok = (json ? describe_json : describe_text)(&text, model->m.path, model->m.module, &c.d);
+    if (!ok) buf_free(&text);
+    const anec_status s = call_end(&c, ok);
+    *out = text.s;
+    return s;
 }
 
 void anec_text_free(char *text)
 {
-    free(text);
+    mem_free(text);
 }
 
 const Type *declared_type(const anec_kernel *k, int param)

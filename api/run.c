@@ -9,26 +9,27 @@
 
 const char *anec_value_name(const anec_value *value)
 {
-    return ((const Value *)value)->name;
+    return value ? ((const Value *)value)->name : NULL;
 }
 
 const char *anec_value_op(const anec_value *value)
 {
-    const Op *def = ((const Value *)value)->def;
+    const Op *def = value ? ((const Value *)value)->def : NULL;
     return def ? def->name : NULL;
 }
 
 const char *anec_value_precision(const anec_value *value)
 {
-    return dtypes[report_precision((const Value *)value)].name;
+    return value ? dtypes[report_precision((const Value *)value)].name : NULL;
 }
 
 void anec_value_where(const anec_value *value, char *out, size_t size)
 {
-    const Op *def = ((const Value *)value)->def;
+    const Op *def = value ? ((const Value *)value)->def : NULL;
     const Loc loc = def ? def->loc : (Loc){ 0 };
     int line, col;
-    if (size) *out = 0;
+    if (!out || !size) return;
+    *out = 0;
     if (!loc.src || !loc.src->text) return;
     loc_line_col(loc, &line, &col);
     snprintf(out, size, "%s:%d:%d", loc.src->name, line, col);
@@ -36,19 +37,20 @@ void anec_value_where(const anec_value *value, char *out, size_t size)
 
 const char *anec_statement_op(const anec_statement *statement)
 {
-    return ((const Op *)statement)->name;
+    return statement ? ((const Op *)statement)->name : NULL;
 }
 
 const char *anec_statement_name(const anec_statement *statement)
 {
     const Op *op = (const Op *)statement;
+    if (!op) return NULL;
     return op->nout ? op->out[0]->name : op->name;
 }
 
 const anec_value *anec_result_value(const anec_kernel *kernel, int i)
 {
-    const Block *b = kernel->func->body;
-    return i >= 0 && i < b->nresult ? (const anec_value *)b->result[i] : NULL;
+    const Block *b = kernel ? kernel->func->body : NULL;
+    return b && i >= 0 && i < b->nresult ? (const anec_value *)b->result[i] : NULL;
 }
 
 static bool see_value(void *ctx, const Value *v, const Tensor *t)
@@ -56,13 +58,18 @@ static bool see_value(void *ctx, const Value *v, const Tensor *t)
     const anec_run_options *o = ctx;
     anec_tensor told;
     tell_tensor(t, &told);
-    return !o->value(o->ctx, (const anec_value *)v, &told);
+    Guard *g = guard_pause();
+    const bool goes_on = !o->value(o->ctx, (const anec_value *)v, &told);
+    guard_resume(g);
+    return goes_on;
 }
 
 static void see_begin(void *ctx, const Op *op)
 {
     const anec_run_options *o = ctx;
+    Guard *g = guard_pause();
     o->begin(o->ctx, (const anec_statement *)op);
+    guard_resume(g);
 }
 
 static void see_end(void *ctx, const Op *op, const Tensor *result)
@@ -70,13 +77,17 @@ static void see_end(void *ctx, const Op *op, const Tensor *result)
     const anec_run_options *o = ctx;
     anec_tensor told;
     if (result) tell_tensor(result, &told);
+    Guard *g = guard_pause();
     o->end(o->ctx, (const anec_statement *)op, result ? &told : NULL);
+    guard_resume(g);
 }
 
 static void see_phase(void *ctx, const char *phase, bool begins)
 {
     const anec_run_options *o = ctx;
+    Guard *g = guard_pause();
     o->phase(o->ctx, phase, begins);
+    guard_resume(g);
 }
 
 /* ---- running --------------------------------------------------------------------------------- */
@@ -101,30 +112,38 @@ static bool gather(anec_kernel *k, const anec_input *input, int inputs, Binding 
     return ok;
 }
 
-static anec_status run(anec_kernel *k, const anec_input *input, int inputs, const RunOptions *opt,
-                       anec_error *error)
+/* Of an entered kernel; ends the call. */
+static anec_status run(ApiCall *c, anec_kernel *k, const anec_input *input, int inputs, const RunOptions *opt)
 {
-    ApiCall c;
     const size_t room = (size_t)k->func->body->nparam + (size_t)inputs + 1;
-    Binding *in = calloc(room, sizeof *in);
+    Binding *in = mem_zero(room, sizeof *in);
     int nin = 0;
-    if (!in) return say(error, ANEC_WORLD, "no memory for a run");
-    call_start(&c, k->model->device->config);
-    bool ok = gather(k, input, inputs, in, &nin, &c.d);
+    if (!in) mem_out(room * sizeof *in);
+    bool ok = gather(k, input, inputs, in, &nin, &c->d);
     if (ok) {
-        pthread_mutex_lock(&k->model->lock);
-        ok = program_run(k->program, &c.d, in, nin, opt);
+        call_lock(c, k->model);
+        ok = program_run(k->program, &c->d, in, nin, opt);
         if (!k->how_now && k->program->instead) describe_kernel(k, &k->how_now);
-        pthread_mutex_unlock(&k->model->lock);
     }
-    free(in);
-    return call_end(&c, ok, error);
+    mem_free(in);
+    return call_end(c, ok);
 }
 
-anec_status anec_run_with(anec_kernel *k, const anec_input *input, int inputs,
+static bool inputs_given(const anec_input *input, int inputs)
+{
+    bool ok = !inputs || input;
+    for (int i = 0; ok && i < inputs; i++) ok = input[i].name != NULL;
+    return ok;
+}
+
+anec_status anec_run_with(anec_kernel *kernel, const anec_input *input, int inputs,
                           const anec_run_options *options, anec_error *error)
 {
+    ApiCall c;
     anec_run_options o = { 0 };
+    GIVEN(kernel);
+    const int n = inputs < 0 ? 0 : inputs;
+    if (!inputs_given(input, n)) return say(error, ANEC_WRONG, "an input or its name is NULL");
     if (options) memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
     RunOptions opt = { .random_seed = o.seed, .max_steps = o.max_steps, .ctx = &o };
     if (o.value) opt.each = see_value;
@@ -133,20 +152,18 @@ anec_status anec_run_with(anec_kernel *k, const anec_input *input, int inputs,
         opt.end = see_end;
     }
     if (o.phase) opt.phase = (PhaseHook){ see_phase, &o };
-    anec_status s = enter(k, true, error);
+    if (call_start(&c, kernel->model->device->config, error)) return ANEC_WORLD;
+    const anec_status s = call_enter(&c, kernel, true);
     if (s) return s;
-    join(k);
-    s = run(k, input, inputs < 0 ? 0 : inputs, &opt, error);
-    leave(k, k->func->body->nparam);
-    return s;
+    join(kernel);
+    return run(&c, kernel, input, n, &opt);
 }
 
-void anec_macs(const anec_kernel *k, const anec_input *input, int inputs, anec_macs_info *out)
+/* The types that the inputs have, in the arena. */
+static const Type **types_of(const anec_kernel *k, const anec_input *input, int inputs, Arena *a)
 {
     const Block *b = k->func->body;
-    const size_t size = out->size < sizeof *out ? out->size : sizeof *out;
-    Arena a = { 0 };
-    const Type **type = NEW_ARRAY(&a, b->nparam + 1, const Type *);
+    const Type **type = NEW_ARRAY(a, b->nparam + 1, const Type *);
     Diag quiet = { .quiet = true };
     for (int i = 0; i < b->nparam; i++) {
         Tensor t = k->bound[i].value;
@@ -155,16 +172,30 @@ void anec_macs(const anec_kernel *k, const anec_input *input, int inputs, anec_m
             if (input[j].tensor && !strcmp(b->param[i]->name, input[j].name))
                 have = view_tensor(&quiet, input[j].name, input[j].tensor, true, &t);
         if (have && b->param[i]->type->kind == TY_TENSOR)
-            type[i] = type_tensor(&a, t.dtype, t.shape);
+            type[i] = type_tensor(a, t.dtype, t.shape);
     }
-    pthread_mutex_lock(&k->model->lock); /* it marks values */
-    const Macs m = func_macs(k->func, type);
-    pthread_mutex_unlock(&k->model->lock);
-    anec_macs_info r = { .size = size, .count = m.count, .blocks = m.blocks };
-    if (m.open) r.open = anec_statement_name((const anec_statement *)m.open);
-    memcpy(out, &r, size);
     diag_free(&quiet);
+    return type;
+}
+
+void anec_macs(const anec_kernel *kernel, const anec_input *input, int inputs, anec_macs_info *out)
+{
+    ApiCall c;
+    Arena a = { 0 };
+    if (!out) return;
+    anec_macs_info r = { .size = out->size < sizeof *out ? out->size : sizeof *out };
+    memcpy(out, &r, r.size);
+    if (!kernel || inputs < 0 || !inputs_given(input, inputs)) return;
+    if (call_start(&c, kernel->model->device->config, NULL)) return;
+    const Type **type = types_of(kernel, input, inputs, &a);
+    call_lock(&c, kernel->model); /* it marks values */
+    const Macs m = func_macs(kernel->func, type);
     arena_free(&a);
+    call_end(&c, true);
+    r.count = m.count;
+    r.blocks = m.blocks;
+    if (m.open) r.open = anec_statement_name((const anec_statement *)m.open);
+    memcpy(out, &r, r.size);
 }
 
 anec_status anec_run(anec_kernel *k, anec_error *error)
@@ -172,33 +203,42 @@ anec_status anec_run(anec_kernel *k, anec_error *error)
     return anec_run_with(k, NULL, 0, NULL, error);
 }
 
+/* The kernel was entered by the call that made the thread; the run's own call leaves it. */
 static void *run_apart(void *kernel)
 {
     anec_kernel *k = kernel;
-    k->status = run(k, NULL, 0, &(RunOptions){ 0 }, &k->error);
-    leave(k, k->func->body->nparam);
+    ApiCall c;
+    call_begin(&c, k->model->device->config, &k->error);
+    c.kernel[0] = k;
+    c.sources = true;
+    if (_setjmp(c.guard.back) && call_lost(&c)) k->status = ANEC_WORLD;
+    else k->status = run(&c, k, NULL, 0, &(RunOptions){ 0 });
     if (k->done) k->done(k->ctx, k->status, k->error.text);
     return NULL;
 }
 
-anec_status anec_run_async(anec_kernel *k, anec_done done, void *ctx, anec_error *error)
+anec_status anec_run_async(anec_kernel *kernel, anec_done done, void *ctx, anec_error *error)
 {
-    anec_status s = enter(k, true, error);
+    ApiCall c;
+    GIVEN(kernel);
+    if (call_start(&c, kernel->model->device->config, error)) return ANEC_WORLD;
+    const anec_status s = call_enter(&c, kernel, true);
     if (s) return s;
-    join(k);
-    k->done = done;
-    k->ctx = ctx;
-    k->started = !pthread_create(&k->thread, NULL, run_apart, k);
-    if (k->started) return say(error, ANEC_OK, "");
-    leave(k, k->func->body->nparam);
-    return say(error, ANEC_WORLD, "no thread can be made");
+    join(kernel);
+    kernel->done = done;
+    kernel->ctx = ctx;
+    kernel->started = !pthread_create(&kernel->thread, NULL, run_apart, kernel);
+    if (!kernel->started) return call_say(&c, ANEC_WORLD, "no thread can be made");
+    c.kernel[0] = NULL; /* the thread's now */
+    return call_end(&c, true);
 }
 
-anec_status anec_wait(anec_kernel *k, anec_error *error)
+anec_status anec_wait(anec_kernel *kernel, anec_error *error)
 {
-    if (!k->started) return say(error, ANEC_OK, "");
-    join(k);
-    return say(error, k->status, k->error.text);
+    GIVEN(kernel);
+    if (!kernel->started) return say(error, ANEC_OK, "");
+    join(kernel);
+    return say(error, kernel->status, kernel->error.text);
 }
 
 /* ---- results --------------------------------------------------------------------------------- */
@@ -210,38 +250,42 @@ static Tensor *find(const Binding *b, int n, const char *name)
     return NULL;
 }
 
-static anec_status tell(const anec_kernel *k, const Tensor *t, const char *kind, const char *name,
-                        anec_tensor *out, anec_error *error)
+/* Ends the call. */
+static anec_status tell(ApiCall *c, const anec_kernel *k, const Tensor *t, const char *kind, const char *name,
+                        anec_tensor *out)
+{
+    if (t) tell_tensor(t, out);
+    else diag_error(&c->d, (Loc){ 0 }, "%s has no %s %s", k->func->name, kind, name);
+    return call_end(c, t != NULL);
+}
+
+anec_status anec_result(anec_kernel *kernel, const char *name, anec_tensor *out, anec_error *error)
 {
     ApiCall c;
-    call_start(&c, k->model->device->config);
-    if (t) tell_tensor(t, out);
-    else diag_error(&c.d, (Loc){ 0 }, "%s has no %s %s", k->func->name, kind, name);
-    return call_end(&c, t != NULL, error);
-}
-
-anec_status anec_result(anec_kernel *k, const char *name, anec_tensor *out, anec_error *error)
-{
     const Binding *b;
-    anec_status s = enter(k, false, error);
+    GIVEN(kernel);
+    GIVEN(name);
+    GIVEN(out);
+    if (call_start(&c, kernel->model->device->config, error)) return ANEC_WORLD;
+    const anec_status s = call_enter(&c, kernel, false);
     if (s) return s;
-    if (k->program->ran) {
-        const int n = program_results(k->program, &b);
-        s = tell(k, find(b, n, name), "result", name, out, error);
-    } else s = say(error, ANEC_EMPTY, "there are no results of a run");
-    leave(k, 0);
-    return s;
+    if (!kernel->program->ran) return call_say(&c, ANEC_EMPTY, "there are no results of a run");
+    const int n = program_results(kernel->program, &b);
+    return tell(&c, kernel, find(b, n, name), "result", name, out);
 }
 
-anec_status anec_state(anec_kernel *k, const char *name, anec_tensor *out, anec_error *error)
+anec_status anec_state(anec_kernel *kernel, const char *name, anec_tensor *out, anec_error *error)
 {
+    ApiCall c;
     Binding *b;
-    anec_status s = enter(k, false, error);
+    GIVEN(kernel);
+    GIVEN(name);
+    GIVEN(out);
+    if (call_start(&c, kernel->model->device->config, error)) return ANEC_WORLD;
+    const anec_status s = call_enter(&c, kernel, false);
     if (s) return s;
-    const int n = program_states(k->program, &b);
-    s = tell(k, find(b, n, name), "state", name, out, error);
-    leave(k, 0);
-    return s;
+    const int n = program_states(kernel->program, &b);
+    return tell(&c, kernel, find(b, n, name), "state", name, out);
 }
 
 static bool set_state(const anec_kernel *k, const char *name, const anec_tensor *tensor,
@@ -264,23 +308,25 @@ static bool set_state(const anec_kernel *k, const char *name, const anec_tensor 
     return false;
 }
 
-anec_status anec_set_state(anec_kernel *k, const char *name, const anec_tensor *tensor,
+anec_status anec_set_state(anec_kernel *kernel, const char *name, const anec_tensor *tensor,
                            const char *origin, anec_error *error)
 {
     ApiCall c;
-    anec_status s = enter(k, false, error);
-    if (s) return s;
-    call_start(&c, k->model->device->config);
-    bool ok = set_state(k, name, tensor, origin, &c.d);
-    leave(k, 0);
-    return call_end(&c, ok, error);
+    GIVEN(kernel);
+    GIVEN(name);
+    GIVEN(tensor);
+    if (call_start(&c, kernel->model->device->config, error)) return ANEC_WORLD;
+    const anec_status s = call_enter(&c, kernel, false);
+    return s ? s : call_end(&c, set_state(kernel, name, tensor, origin, &c.d));
 }
 
-anec_status anec_reset(anec_kernel *k, anec_error *error)
+anec_status anec_reset(anec_kernel *kernel, anec_error *error)
 {
-    anec_status s = enter(k, false, error);
+    ApiCall c;
+    GIVEN(kernel);
+    if (call_start(&c, kernel->model->device->config, error)) return ANEC_WORLD;
+    const anec_status s = call_enter(&c, kernel, false);
     if (s) return s;
-    program_reset(k->program);
-    leave(k, 0);
-    return say(error, ANEC_OK, "");
+    program_reset(kernel->program);
+    return call_end(&c, true);
 }

@@ -8,36 +8,43 @@
 #include <string.h>
 
 /* A tensor of the caller's: its memory, in the other form. */
-static anec_status hand_over(ApiCall *c, bool ok, Tensor *t, anec_tensor *out, anec_error *error)
+static anec_status hand_over(ApiCall *c, bool ok, Tensor *t, anec_tensor *out)
 {
-    *out = (anec_tensor){ 0 };
+    if (!ok) tensor_free(t);
+    const anec_status s = call_end(c, ok);
     if (ok) tell_tensor(t, out);
-    else tensor_free(t);
-    return call_end(c, ok, error);
+    return s;
 }
 
 void anec_tensor_free(anec_tensor *tensor)
 {
-    free(tensor->data);
+    if (!tensor) return;
+    mem_free(tensor->data);
     *tensor = (anec_tensor){ 0 };
 }
 
 /* ---- in -------------------------------------------------------------------------------------- */
 
-anec_status anec_tensor_read(anec_kernel *k, const char *port, const char *text, anec_tensor *out,
+anec_status anec_tensor_read(anec_kernel *kernel, const char *port, const char *text, anec_tensor *out,
                              anec_error *error)
 {
     ApiCall c;
     Tensor t = { 0 };
+    const anec_kernel *k = kernel;
+    GIVEN(out);
+    *out = (anec_tensor){ 0 };
+    GIVEN(kernel);
+    GIVEN(port);
+    GIVEN(text);
     const int p = param_of(k, port);
-    call_start(&c, k->model->device->config);
+    if (call_start(&c, k->model->device->config, error)) return ANEC_WORLD;
     bool ok = p >= 0 || wrong(&c.d, "%s has no input or state %s", k->func->name, port);
     if (ok) {
         const Value *v = k->func->body->param[p];
         ok = tensor_given(&t, &c.d, port, text, param_type(v),
                           param_is_state(v) ? NULL : declared_type(k, p));
     }
-    return hand_over(&c, ok, &t, out, error);
+    return hand_over(&c, ok, &t, out);
 }
 
 /* What is there for an input without a shape of its own. */
@@ -67,17 +74,22 @@ static bool make_random(const anec_kernel *k, int p, uint64_t seed, Tensor *t, D
     return ok;
 }
 
-anec_status anec_tensor_random(anec_kernel *k, const char *input, uint64_t seed, anec_tensor *out,
+anec_status anec_tensor_random(anec_kernel *kernel, const char *input, uint64_t seed, anec_tensor *out,
                                anec_error *error)
 {
     ApiCall c;
     Tensor t = { 0 };
+    const anec_kernel *k = kernel;
+    GIVEN(out);
+    *out = (anec_tensor){ 0 };
+    GIVEN(kernel);
+    GIVEN(input);
     const int p = param_of(k, input);
-    call_start(&c, k->model->device->config);
+    if (call_start(&c, k->model->device->config, error)) return ANEC_WORLD;
     bool ok = p >= 0 && !param_is_state(k->func->body->param[p]);
     if (!ok) wrong(&c.d, "%s has no input %s", k->func->name, input);
     ok = ok && make_random(k, p, seed, &t, &c.d);
-    return hand_over(&c, ok, &t, out, error);
+    return hand_over(&c, ok, &t, out);
 }
 
 anec_status anec_tensor_load(const anec_config *config, const char *path, anec_tensor *out,
@@ -85,9 +97,12 @@ anec_status anec_tensor_load(const anec_config *config, const char *path, anec_t
 {
     ApiCall c;
     Tensor t = { 0 };
-    call_start(&c, config);
+    GIVEN(out);
+    *out = (anec_tensor){ 0 };
+    GIVEN(path);
+    if (call_start(&c, config, error)) return ANEC_WORLD;
     bool ok = tensor_load(&t, &c.d, path);
-    return hand_over(&c, ok, &t, out, error);
+    return hand_over(&c, ok, &t, out);
 }
 
 /* ---- out ------------------------------------------------------------------------------------- */
@@ -106,24 +121,29 @@ anec_status anec_tensor_save(const anec_config *config, const anec_tensor *tenso
 {
     ApiCall c;
     Tensor t;
-    call_start(&c, config);
-    bool ok = view_any(&c.d, tensor, &t) && tensor_save(&t, &c.d, path);
-    return call_end(&c, ok, error);
+    GIVEN(tensor);
+    GIVEN(path);
+    if (call_start(&c, config, error)) return ANEC_WORLD;
+    return call_end(&c, view_any(&c.d, tensor, &t) && tensor_save(&t, &c.d, path));
 }
 
 /* Without a place for messages: whether there is such a tensor. */
 static bool view_quietly(const anec_tensor *tensor, Tensor *out)
 {
     Diag d = { .quiet = true };
-    bool ok = view_any(&d, tensor, out);
+    bool ok = tensor && view_any(&d, tensor, out);
     diag_free(&d);
     return ok;
 }
 
 int anec_doubles(const anec_tensor *tensor, size_t first, size_t n, double *out)
 {
+    ApiCall c;
     Tensor t;
-    if (!view_quietly(tensor, &t) || t.is_list || t.dtype == DT_STRING) return 0;
+    if ((n && !out) || call_start(&c, NULL, NULL)) return 0;
+    const bool is = view_quietly(tensor, &t);
+    call_end(&c, true);
+    if (!is || t.is_list || t.dtype == DT_STRING) return 0;
     if (first > t.count || n > t.count - first) return 0;
     if (n) tensor_get_floats(&t, first, n, out);
     return 1;
@@ -131,34 +151,48 @@ int anec_doubles(const anec_tensor *tensor, size_t first, size_t n, double *out)
 
 char *anec_summary(const anec_tensor *tensor)
 {
+    ApiCall c;
     Tensor t;
     Buf out = { 0 };
+    if (call_start(&c, NULL, NULL)) return NULL;
     if (view_quietly(tensor, &t)) report_tensor(&out, &t);
     else buf_puts(&out, "no tensor\n");
+    call_end(&c, true);
     return out.s;
+}
+
+static void compare(const anec_tensor *a, const anec_tensor *b, const char *precision,
+                    const Tolerance *tol, anec_difference *r)
+{
+    Tensor x, y;
+    Buf line = { 0 };
+    if (view_quietly(a, &x) && view_quietly(b, &y)) {
+        const DType as = precision ? dtype_find(precision, strlen(precision)) : x.dtype;
+        r->differs = !report_compare(&line, &x, &y, as, tol);
+        if (!x.is_list && !y.is_list) report_parting(tol, as, &x, &y, &r->overflow, &r->loss);
+    } else buf_puts(&line, "no tensor\n");
+    line.s[line.len - 1] = 0; /* the end of the line */
+    snprintf(r->text, sizeof r->text, "%s", line.s);
+    buf_free(&line);
 }
 
 void anec_compare(const anec_tensor *a, const anec_tensor *b, const char *precision,
                   const anec_tolerance *tolerance, anec_difference *out)
 {
-    anec_difference r = { .differs = 1, .overflow = -1, .loss = -1 };
-    const size_t size = out->size < sizeof r ? out->size : sizeof r;
+    ApiCall c;
     Tolerance tol = { 0 };
-    Tensor x, y;
-    Buf line = { 0 };
+    if (!out) return;
+    const size_t size = out->size < sizeof *out ? out->size : sizeof *out;
+    anec_difference r = { .size = size, .differs = -1, .overflow = -1, .loss = -1, .text = "no memory" };
+    memcpy(out, &r, size);
+    r.differs = 1;
     if (tolerance)
         tol = (Tolerance){ .has_rtol = tolerance->rtol >= 0,
                            .rtol = tolerance->rtol,
                            .has_atol = tolerance->atol >= 0,
                            .atol = tolerance->atol };
-    if (view_quietly(a, &x) && view_quietly(b, &y)) {
-        const DType as = precision ? dtype_find(precision, strlen(precision)) : x.dtype;
-        r.differs = !report_compare(&line, &x, &y, as, &tol);
-        if (!x.is_list && !y.is_list) report_parting(&tol, as, &x, &y, &r.overflow, &r.loss);
-    } else buf_puts(&line, "no tensor\n");
-    line.s[line.len - 1] = 0; /* the end of the line */
-    snprintf(r.text, sizeof r.text, "%s", line.s);
-    buf_free(&line);
-    r.size = size;
+    if (call_start(&c, NULL, NULL)) return;
+    compare(a, b, precision, &tol, &r);
+    call_end(&c, true);
     memcpy(out, &r, size);
 }

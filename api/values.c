@@ -106,7 +106,7 @@ static bool save_strings(const Tensor *t, Diag *d, const char *path)
     }
     if (!size_mul(t->count, width, &cells) || !size_mul(cells, sizeof(uint32_t), &bytes))
         return diag_fail(d, "%s: these strings are too large to be written", path);
-    uint32_t *cell = calloc(cells + 1, sizeof *cell);
+    uint32_t *cell = mem_zero(cells + 1, sizeof *cell);
     if (!cell) return diag_fail(d, "no memory to write %s", path);
     for (size_t i = 0; i < t->count; i++) {
         uint32_t *to = cell + i * width;
@@ -115,7 +115,7 @@ static bool save_strings(const Tensor *t, Diag *d, const char *path)
     }
     snprintf(descr, sizeof descr, "<U%zu", width);
     bool ok = npy_write(d, path, descr, t->shape.rank, t->shape.dim, cell, bytes);
-    free(cell);
+    mem_free(cell);
     return ok;
 }
 

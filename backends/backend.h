@@ -116,6 +116,7 @@ const Backend *backend_at(int i);                      /* the backends that need
 const char *backend_opened_at(int i);                  /* names of those that do: "auto", "ane", "coreml" */
 
 /* NULL after an error: an op that the backend lacks, weights that are absent. */
+bool program_expand(Module *m, Diag *d); /* composite ops become what they mean; program_new does it too */
 Program *program_new(const Backend *b, Module *m, Func *f, Diag *d);
 /* Checks the inputs (inputs_check), then runs. */
 bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt);

@@ -75,15 +75,15 @@ static void auto_close(const Backend *self)
     Auto *a = (Auto *)(uintptr_t)self->row;
     backend_close(a->engine);
     arena_free(&a->arena);
-    free(a);
-    free((void *)(uintptr_t)self);
+    mem_free(a);
+    mem_free((void *)(uintptr_t)self);
 }
 
 static const Backend *auto_open(const BackendOptions *o, Diag *d)
 {
-    Backend *b = calloc(1, sizeof *b);
-    Auto *a = calloc(1, sizeof *a);
-    if (!a || !b) bug("no memory for a backend");
+    Backend *b = mem_zero(1, sizeof *b);
+    Auto *a = mem_zero(1, sizeof *a);
+    if (!a || !b) mem_out(sizeof *b);
     (void)d;
     a->engine = ane_open(o, &a->arena, &a->why);
     *b = (Backend){ .name = "auto", .doc = "the engine, else the processor", .row = a,
@@ -152,11 +152,18 @@ static Program *compile_for(const Backend *b, Module *m, Func *f, Diag *d)
     return p;
 }
 
+/* The meaning of an op that MIL does not have is its expansion, whatever runs it. */
+bool program_expand(Module *m, Diag *d)
+{
+    const PassOptions expand = { .target = &targets[TARGET_host], .only = "composites" };
+    if (m->broken)
+        return diag_fail(d, "memory ran out while the model was rewritten: it has to be loaded again");
+    return passes_run(m, &expand, d);
+}
+
 Program *program_new(const Backend *b, Module *m, Func *f, Diag *d)
 {
-    /* The meaning of an op that MIL does not have is its expansion, whatever runs it. */
-    const PassOptions expand = { .target = &targets[TARGET_host], .only = "composites" };
-    return passes_run(m, &expand, d) ? compile_for(b, m, f, d) : NULL;
+    return program_expand(m, d) ? compile_for(b, m, f, d) : NULL;
 }
 
 /* Itself, or what runs in its place. */
@@ -210,8 +217,9 @@ bool program_wire(Program *to, const char *input, Program *from, const char *res
     const Block *b = to->func->body;
     const int param = index_of(b->param, b->nparam, input);
     if (param < 0) return no_such(d, to->func, "input", input);
-    if (!to->wire) to->wire = calloc((size_t)b->nparam, sizeof *to->wire);
-    if (!to->wire) bug("no memory for wires");
+    if (!to->wire) to->wire = mem_zero((size_t)b->nparam, sizeof *to->wire);
+    if (!to->wire) mem_out((size_t)b->nparam * sizeof *to->wire);
+    mem_follow(to, to->wire);
     struct Wire *w = &to->wire[param];
     if (!from) {
         unshare(to, param);
@@ -249,6 +257,7 @@ static bool wire_value(Program *to, int param, Diag *d, Tensor *out)
     tensor_free(&w->held);
     if (!b->take || !b->take(now(to), w->result, &w->held))
         if (!tensor_copy(&w->held, d, out)) return false;
+    tensor_follow(to, &w->held);
     *out = w->held;
     return true;
 }
@@ -341,10 +350,15 @@ static bool run_wired(Program *p, Diag *d, const Binding *in, int nin, const Run
     return ok;
 }
 
+static void run_lost(void *program) { ((Program *)program)->ran = false; }
+
 bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
 {
+    GuardTask lost;
+    guard_task(&lost, run_lost, p);
     bool ok = p->wire ? run_wired(p, d, in, nin, opt)
                       : inputs_check(p->func, d, in, nin) && run_or_fall(p, d, in, nin, opt);
+    guard_task_end(&lost);
     p->ran = ok;
     return ok;
 }
@@ -357,8 +371,8 @@ void program_free(Program *p)
 {
     if (!p) return;
     for (int i = 0; p->wire && i < p->func->body->nparam; i++) tensor_free(&p->wire[i].held);
-    free(p->wire);
+    mem_free(p->wire);
     program_free(p->instead);
-    free(p->broke_why);
+    mem_free(p->broke_why);
     p->backend->free(p);
 }

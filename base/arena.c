@@ -1,6 +1,7 @@
 /* arena.c -- allocations that die together, the sizes they are made of, and bug(). */
 #include "base.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -52,12 +53,20 @@ static void *map_huge(void)
     return p + before;
 }
 
-/* A chunk of its own for a large request leaves the current chunk in use. */
+static void release_chunk(void *chunk, size_t size)
+{
+    if (((ArenaChunk *)chunk)->mapped) munmap(chunk, size);
+    else free(chunk);
+}
+
+/* A chunk of its own for a large request leaves the current chunk in use. A guard sees to it where the
+ * arena is its call's: where it was empty, or what it has got is. */
 static char *add_chunk(Arena *a, size_t size, bool huge)
 {
     ArenaChunk *c = huge ? map_huge() : calloc(1, size);
-    if (!c) bug("out of memory: %zu bytes after %zu", size, a->total);
+    if (!c) mem_out(size);
     c->mapped = huge;
+    if (!a->chunk || mem_owned(a->chunk)) mem_own(c, size, release_chunk);
     c->next = a->chunk;
     a->chunk = c;
     a->total += size;
@@ -66,7 +75,7 @@ static char *add_chunk(Arena *a, size_t size, bool huge)
 
 void *arena_alloc(Arena *a, size_t size)
 {
-    if (size > SIZE_MAX - 3 * ALIGN) bug("out of memory: %zu bytes", size);
+    if (size > SIZE_MAX - 3 * ALIGN) mem_out(size);
     size_t need = size ? (size + ALIGN - 1) & ~(size_t)(ALIGN - 1) : ALIGN;
     if (need > (size_t)(a->end - a->at)) {
         size_t chunk = a->total < MIN_CHUNK ? MIN_CHUNK : a->total;
@@ -83,14 +92,14 @@ void *arena_alloc(Arena *a, size_t size)
 void *arena_array(Arena *a, size_t count, size_t size)
 {
     size_t bytes;
-    if (!size_mul(count, size, &bytes)) bug("out of memory: %zu elements of %zu bytes", count, size);
+    if (!size_mul(count, size, &bytes)) mem_out(SIZE_MAX);
     return arena_alloc(a, bytes);
 }
 
 char *arena_strndup(Arena *a, const char *s, size_t n)
 {
     size_t size;
-    if (!size_add(n, 1, &size)) bug("out of memory: %zu bytes", n);
+    if (!size_add(n, 1, &size)) mem_out(n);
     char *p = arena_alloc(a, size);
     if (n) memcpy(p, s, n);
     return p;
@@ -107,6 +116,7 @@ char *arena_vprintf(Arena *a, const char *fmt, va_list ap)
     va_copy(again, ap);
     int n = vsnprintf(NULL, 0, fmt, again);
     va_end(again);
+    if (n < 0 && errno == ENOMEM) mem_out(1);
     if (n < 0) bug("a format that cannot be printed: %s", fmt);
     char *p = arena_alloc(a, (size_t)n + 1);
     vsnprintf(p, (size_t)n + 1, fmt, ap);
@@ -126,8 +136,8 @@ void arena_free(Arena *a)
 {
     for (ArenaChunk *c = a->chunk, *next; c; c = next) {
         next = c->next;
-        if (c->mapped) munmap(c, MAX_CHUNK);
-        else free(c);
+        mem_disown(c);
+        release_chunk(c, MAX_CHUNK);
     }
     *a = (Arena){ 0 };
 }

@@ -5,12 +5,14 @@
  *     or a pointer (NULL: the same). Nothing in a library calls exit or prints.
  *   - Memory has three kinds of owner: an Arena (freed at once, never piecemeal), a Buf (buf_free),
  *     or a Mapped file (file_unmap). A header says which.
- *   - Running out of memory is a condition of the world: arena and buf calls report it by
- *     aborting through bug(); sizes that come from input are bounded before they reach them.
+ *   - Running out of memory is a condition of the world: arena and buf calls return to the Guard of
+ *     the call that is under way, which releases what the call has allocated.
  *   - Sizes are size_t bytes, extents int64_t elements, products checked by size_mul(). */
 #ifndef ANEC_BASE_H
 #define ANEC_BASE_H
 
+#include <dirent.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +27,68 @@
 
 _Noreturn void bug_at(const char *file, int line, const char *fmt, ...) PRINTF(3, 4);
 #define bug(...) bug_at(__FILE__, __LINE__, __VA_ARGS__)
+
+/* ---- memory, and where it is not to be had -----------------------------------------------------
+ *
+ * A call of the library and the main of a tool have a guard:
+ *
+ *     Guard g;
+ *     if (guard_begin(&g)) return ANEC_WORLD; // memory has run out: the call came back here
+ *     ...
+ *     guard_end(&g);
+ *
+ * What this thread allocates from there on (arenas, texts, mem_ calls, mapped files) is on the guard's list
+ * until it is freed or the guard ends. mem_out runs the tasks, then releases what is on the list, each
+ * the latest first, and returns from guard_begin a second time, with true. So no function has to free what
+ * it holds for when memory runs out in what it calls. It has to see to these alone:
+ *   - what is no memory (a lock, a temporary file): a task, or mem_own with its own release;
+ *   - what it hangs into an object that is older than the call, and would be released under it:
+ *     mem_follow, or a task that takes it off there. An arena that has memory from before the call keeps
+ *     what it gets in it. */
+typedef struct GuardTask GuardTask;
+struct GuardTask { /* in the frame or object that it is about */
+    void (*run)(void *ctx);
+    void *ctx;
+    GuardTask *before;
+};
+
+enum { GUARD_FIRST = 32 };
+typedef void MemRelease(void *p, size_t size);
+typedef struct Guard Guard;
+struct Guard {
+    jmp_buf back, next_task;
+    Guard *outer;
+    struct Owned *slot;
+    size_t cap, count;
+    uint64_t serial;
+    GuardTask *task;
+    bool released;
+    Guard *paused; /* of a call that calls back */
+    size_t wanted; /* bytes that were not to be had */
+    uint64_t first[4 * GUARD_FIRST];
+};
+
+#define guard_begin(g) (guard_push(g), _setjmp((g)->back) != 0)
+void guard_push(Guard *g);
+void guard_end(Guard *g); /* what is on its list is no more its business */
+/* Around what a call calls back: what is allocated there is not the call's. */
+Guard *guard_pause(void);
+void guard_resume(Guard *g);
+/* Runs `run` if memory runs out before guard_task_end or the guard's end. */
+void guard_task(GuardTask *t, void (*run)(void *ctx), void *ctx);
+void guard_task_end(GuardTask *t);
+
+void *mem_alloc(size_t size);                /* as malloc: NULL when there is none */
+void *mem_zero(size_t count, size_t size);   /* as calloc */
+void *mem_resize(void *p, size_t size);      /* as realloc */
+char *mem_strdup(const char *s);
+void mem_free(void *p);                      /* of these, and of anything malloc'd */
+_Noreturn void mem_out(size_t wanted);       /* without a guard: says so and exits with 3 */
+/* Puts what is no block on the list; without room there it is released, and memory has run out. */
+void mem_own(void *p, size_t size, MemRelease *release);
+bool mem_disown(const void *p);              /* off the list, as it is; false: it was not on it */
+bool mem_owned(const void *p);
+void mem_follow(const void *owner, const void *p); /* p is on the list only where its owner is */
 
 /* ---- arena: allocations that die together --------------------------------------------------- */
 
@@ -175,6 +239,7 @@ bool file_map(Diag *d, const char *path, Mapped *out);             /* a regular 
 bool file_read_stdin(Diag *d, size_t max, Mapped *out);            /* all of stdin, malloc'd */
 void file_unmap(Mapped *m);
 bool file_id(const char *path, FileId *out);                       /* quietly false */
+char *file_real(const char *path); /* realpath; NULL: cannot be told, errno says why. mem_free's */
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
 bool file_make_dirs(Diag *d, const char *path);                    /* like mkdir -p */
@@ -188,6 +253,8 @@ typedef bool FileVisitor(void *ctx, const char *rel);
 bool file_walk(const char *dir, FileVisitor *fn, void *ctx);
 bool file_remove_tree(const char *path); /* what is not there is removed; links are, not their targets */
 bool file_has_suffix(const char *path, const char *suffix);
+DIR *dir_open(const char *path); /* opendir and closedir, */
+void dir_close(DIR *dir);        /* with the guard seeing to it; NULL is allowed */
 
 /* Atomic output: bytes go to a temporary file in the folder of `path`; commit fsyncs and renames,
  * abort (or a failed call) removes it, so that a reader sees the old file or the whole new one. */
@@ -197,6 +264,7 @@ typedef struct {
     uint64_t written, at; /* the file's length and the place of the next byte */
     bool failed;          /* reported; later calls do nothing and return false */
     Diag *diag;
+    GuardTask lost;       /* aborts it when memory runs out */
 } OutFile;
 
 bool out_open(OutFile *o, Diag *d, const char *path);
@@ -205,6 +273,17 @@ bool out_seek(OutFile *o, uint64_t at);          /* to patch a header; written i
 bool out_commit(OutFile *o);
 void out_abort(OutFile *o);
 bool file_write_all(Diag *d, const char *path, const void *p, size_t n); /* atomic, in one call */
+
+/* ---- JSON: cJSON's trees, where memory runs out as it does in an arena ------------------------- */
+
+struct cJSON;
+struct cJSON *json_parse(const char *text, size_t n); /* NULL: it is no JSON; json_free's */
+struct cJSON *json_root(struct cJSON *made);          /* of cJSON_Create..: never NULL, json_free's */
+void json_free(struct cJSON *root);                   /* NULL is allowed */
+/* Hangs what cJSON_Create.. or json_root made into an object, or with name NULL into an array; gives it. */
+struct cJSON *json_item(struct cJSON *parent, const char *name, struct cJSON *made);
+char *json_text(const struct cJSON *root, bool lines); /* json_text_free's */
+void json_text_free(char *text);
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 

@@ -1,18 +1,19 @@
 /* buf.c -- growing text. */
 #include "base.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 void buf_room(Buf *b, size_t n)
 {
     size_t need;
-    if (!size_add(b->len, n, &need) || !size_add(need, 1, &need)) bug("out of memory: a text of %zu", n);
+    if (!size_add(b->len, n, &need) || !size_add(need, 1, &need)) mem_out(n);
     if (need > b->cap) {
         size_t cap = b->cap < SIZE_MAX / 2 && b->cap * 2 > need ? b->cap * 2 : need;
         if (cap < 64) cap = 64;
-        char *s = realloc(b->s, cap);
-        if (!s) bug("out of memory: a text of %zu bytes", need);
+        char *s = mem_resize(b->s, cap);
+        if (!s) mem_out(cap);
         b->s = s;
         b->cap = cap;
     }
@@ -32,6 +33,7 @@ void buf_vprintf(Buf *b, const char *fmt, va_list ap)
     va_copy(again, ap);
     size_t room = b->cap - b->len;
     int n = vsnprintf(room ? b->s + b->len : NULL, room, fmt, ap);
+    if (n < 0 && errno == ENOMEM) mem_out(1);
     if (n < 0) bug("a format that cannot be printed: %s", fmt);
     if ((size_t)n >= room) {
         buf_room(b, (size_t)n);
@@ -64,6 +66,6 @@ void buf_quote(Buf *b, const char *s)
 
 void buf_free(Buf *b)
 {
-    free(b->s);
+    mem_free(b->s);
     *b = (Buf){ 0 };
 }

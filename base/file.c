@@ -56,6 +56,8 @@ bool file_id(const char *path, FileId *out)
     return true;
 }
 
+static void release_map(void *p, size_t size) { munmap(p, size); }
+
 static bool map_fd(Diag *d, const char *path, int fd, Mapped *out)
 {
     struct stat st;
@@ -67,6 +69,7 @@ static bool map_fd(Diag *d, const char *path, int fd, Mapped *out)
     if (!out->size) return true;
     out->data = map(fd, out->size);
     out->mapped = out->data != NULL;
+    mem_own((void *)(uintptr_t)out->data, with_nul(out->size), release_map);
     return out->mapped || diag_fail(d, "cannot map %s: %s", path, strerror(errno));
 }
 
@@ -107,8 +110,9 @@ bool file_read_stdin(Diag *d, size_t max, Mapped *out)
 void file_unmap(Mapped *m)
 {
     void *p = (void *)(uintptr_t)m->data;
+    if (m->mapped) mem_disown(p);
     if (m->mapped) munmap(p, with_nul(m->size));
-    else free(p);
+    else mem_free(p);
     *m = (Mapped){ 0 };
 }
 
@@ -155,12 +159,26 @@ static bool has_dotdot(const char *rel)
     return false;
 }
 
+static void release_block(void *p, size_t size)
+{
+    (void)size;
+    free(p);
+}
+
+char *file_real(const char *path)
+{
+    char *real = realpath(path, NULL);
+    if (!real && errno == ENOMEM) mem_out(PATH_MAX);
+    if (real) mem_own(real, 0, release_block);
+    return real;
+}
+
 /* Where path really is; of a path that is not there, where the part of it that exists is.
  * NULL: cannot be told (no permission, a loop of links). malloc'd. */
 static char *real_place(Arena *a, const char *path)
 {
     for (;;) {
-        char *real = realpath(path, NULL);
+        char *real = file_real(path);
         if (real || errno != ENOENT || !strchr(path, '/')) return real;
         path = file_dir(a, path);
     }
@@ -182,11 +200,11 @@ char *file_join_inside(Arena *a, Diag *d, Loc loc, const char *dir, const char *
     bool slash = *dir && dir[strlen(dir) - 1] == '/';
     char *joined = !strcmp(dir, ".") || !*dir ? arena_strdup(a, rel)
                                              : arena_printf(a, "%s%s%s", dir, slash ? "" : "/", rel);
-    char *real_dir = realpath(*dir ? dir : ".", NULL), *real = real_dir ? real_place(a, joined) : NULL;
+    char *real_dir = file_real(*dir ? dir : "."), *real = real_dir ? real_place(a, joined) : NULL;
     bool escapes = real && !is_inside(real_dir, real);
     if (escapes) diag_error(d, loc, "the path %s leaves the folder %s: a link leads to %s", rel, dir, real);
-    free(real_dir);
-    free(real);
+    mem_free(real_dir);
+    mem_free(real);
     return escapes ? NULL : joined;
 }
 

@@ -229,7 +229,7 @@ static bool set_data(const Header *h, const unsigned char *data, size_t left)
                  && (uintptr_t)data % (size_t)h->item == 0;
     n->data = data;
     if (!n->count || (plain && !(is_bool(n) && odd_bools(n, data)))) return true;
-    unsigned char *copy = malloc(n->bytes);
+    unsigned char *copy = mem_alloc(n->bytes);
     if (!copy) return diag_fail(h->d, "no memory for the %zu bytes of %s", n->bytes, h->loc.src->name);
     convert(h, data, copy);
     for (size_t i = 0; is_bool(n) && i < n->count; i++) copy[i] = copy[i] != 0;
@@ -264,7 +264,7 @@ bool npy_open(Diag *d, const char *path, NpyArray *out)
 
 void npy_close(NpyArray *n)
 {
-    free(n->copy);
+    mem_free(n->copy);
     file_unmap(&n->map);
     *n = (NpyArray){ 0 };
 }

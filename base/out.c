@@ -23,8 +23,8 @@ static bool failed(OutFile *o, const char *what, int error)
 
 static char *copy(const char *s)
 {
-    char *p = strdup(s);
-    if (!p) bug("out of memory: a path");
+    char *p = mem_strdup(s);
+    if (!p) mem_out(strlen(s) + 1);
     return p;
 }
 
@@ -51,20 +51,23 @@ static int open_temp(OutFile *o)
     }
 }
 
+static void lost(void *out) { out_abort(out); }
+
 bool out_open(OutFile *o, Diag *d, const char *path)
 {
     struct stat st;
     *o = (OutFile){ .diag = d };
     bool there = !stat(path, &st);
-    char *real = there ? realpath(path, NULL) : NULL;
+    char *real = there ? file_real(path) : NULL;
     o->path = real && there && !lstat(path, &st) && S_ISLNK(st.st_mode) ? copy(real) : copy(path);
-    free(real);
+    mem_free(real);
     there = !stat(o->path, &st);
     bool device = there && !S_ISREG(st.st_mode);
     errno = EISDIR;
     int fd = there && S_ISDIR(st.st_mode) ? -1
              : device                     ? open(o->path, O_WRONLY | O_CLOEXEC)
                                           : open_temp(o);
+    guard_task(&o->lost, lost, o);
     if (fd < 0) {
         failed(o, "write", errno);
         out_abort(o);
@@ -107,7 +110,7 @@ bool out_commit(OutFile *o)
     o->f = NULL;
     if (ok && o->temp && rename(o->temp, o->path)) ok = failed(o, "replace", errno);
     if (ok) {
-        free(o->temp);
+        mem_free(o->temp);
         o->temp = NULL;
     }
     out_abort(o);
@@ -116,10 +119,11 @@ bool out_commit(OutFile *o)
 
 void out_abort(OutFile *o)
 {
+    guard_task_end(&o->lost);
     if (o->f) fclose(o->f);
     if (o->temp) unlink(o->temp);
-    free(o->temp);
-    free(o->path);
+    mem_free(o->temp);
+    mem_free(o->path);
     o->f = NULL;
     o->temp = o->path = NULL;
     o->failed = true; /* what is written after this is refused, silently: it was reported */

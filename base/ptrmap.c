@@ -16,11 +16,11 @@ static struct PtrSlot *find(struct PtrSlot *slot, size_t cap, const void *key)
 static void grow(PtrMap *m)
 {
     const size_t cap = m->cap ? 2 * m->cap : FIRST_CAP;
-    struct PtrSlot *more = calloc(cap, sizeof *more);
-    if (!more) bug("out of memory: a table of %zu", cap);
+    struct PtrSlot *more = mem_zero(cap, sizeof *more);
+    if (!more) mem_out(cap * sizeof *more);
     for (size_t i = 0; i < m->cap; i++)
         if (m->slot[i].key) *find(more, cap, m->slot[i].key) = m->slot[i];
-    free(m->slot);
+    mem_free(m->slot);
     m->slot = more;
     m->cap = cap;
 }
@@ -48,6 +48,6 @@ void ptrmap_clear(PtrMap *m)
 
 void ptrmap_free(PtrMap *m)
 {
-    free(m->slot);
+    mem_free(m->slot);
     *m = (PtrMap){ 0 };
 }

@@ -112,9 +112,9 @@ bool safetensors_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mappe
                      path, (unsigned long long)len, file->size);
     r.data = file->data + LENGTH_BYTES + len;
     r.size = file->size - LENGTH_BYTES - (size_t)len;
-    cJSON *root = cJSON_ParseWithLength((const char *)file->data + LENGTH_BYTES, (size_t)len);
+    cJSON *root = json_parse((const char *)file->data + LENGTH_BYTES, (size_t)len);
     bool ok = read_all(&r, root, out);
-    cJSON_Delete(root);
+    json_free(root);
     return ok;
 }
 

@@ -15,10 +15,31 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static void release_dir(void *dir, size_t size)
+{
+    (void)size;
+    closedir(dir);
+}
+
+DIR *dir_open(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (!dir && errno == ENOMEM) mem_out(1);
+    mem_own(dir, 0, release_dir);
+    return dir;
+}
+
+void dir_close(DIR *dir)
+{
+    if (!dir) return;
+    mem_disown(dir);
+    closedir(dir);
+}
+
 /* The names in a folder, sorted; NULL: it cannot be read. In the arena. */
 static const char **names_in(Arena *a, const char *dir, size_t *n)
 {
-    DIR *open = opendir(dir);
+    DIR *open = dir_open(dir);
     size_t room = 16;
     const char **name = NEW_ARRAY(a, room, const char *);
     *n = 0;
@@ -32,7 +53,7 @@ static const char **names_in(Arena *a, const char *dir, size_t *n)
         name[(*n)++] = arena_strdup(a, e->d_name);
     }
     if (!open) return NULL;
-    closedir(open);
+    dir_close(open);
     qsort(name, *n, sizeof *name, by_name);
     return name;
 }

@@ -193,13 +193,13 @@ static Node *parse(Lexer *lx, Arena *a, Names *names, Diag *d)
 {
     Ast p = { .arena = a, .names = names, .diag = d, .src = lx->src };
     Token t;
-    void *parser = dsl_parseAlloc(malloc);
-    if (!parser) bug("out of memory");
+    void *parser = dsl_parseAlloc(mem_alloc);
+    if (!parser) mem_out(0);
     do {
         if (!lexer_next(lx, d, &t)) p.failed = true;
         else dsl_parse(parser, t.kind, (p.at = t.loc, t), &p);
     } while (!p.failed && t.kind);
-    dsl_parseFree(parser, free);
+    dsl_parseFree(parser, mem_free);
     return p.failed ? NULL : p.root;
 }
 

@@ -299,7 +299,7 @@ typedef struct {
 } anec_tolerance;
 typedef struct {
     size_t size;              /* set by the caller: sizeof (anec_difference) */
-    int differs;              /* an element does not pass, or types or shapes differ */
+    int differs;              /* an element does not pass, or types or shapes differ; less than 0: no memory */
     int64_t overflow, loss;   /* the first element that is finite on one side only, and the first other that
                                  does not pass; -1: none */
     char text[1024];          /* "max abs 0  max rel 0  ok" */

@@ -107,6 +107,7 @@ struct Tensor {
 
 bool tensor_alloc(Tensor *t, Diag *d, DType dtype, const Shape *s); /* zeroed; fail when too large */
 void tensor_free(Tensor *t);                                        /* t is {0} again */
+void tensor_follow(const void *owner, const Tensor *t);             /* mem_follow for all that it has */
 Tensor tensor_view(DType dtype, const Shape *s, const void *data);  /* not owned */
 bool tensor_copy(Tensor *dst, Diag *d, const Tensor *src);
 int64_t tensor_int(const Tensor *t, size_t i);    /* ints and bools of any width */
@@ -273,6 +274,8 @@ struct Module {
     struct About *about;      /* what a container says beyond the program (ir/mil/spec.h), or NULL */
     int missing;            /* --missing-weights: 0 error, 1 zeros, 2 random */
     uint64_t missing_seed;
+    uint64_t links;         /* counts ops that were linked in or out */
+    bool broken;            /* memory ran out while passes had changed a part of it: it is only good to be freed */
 };
 
 Module *module_new(void);

@@ -31,8 +31,8 @@ const char *opset_text(Opset o)
 
 Module *module_new(void)
 {
-    Module *m = calloc(1, sizeof *m);
-    if (!m) bug("out of memory");
+    Module *m = mem_zero(1, sizeof *m);
+    if (!m) mem_out(sizeof *m);
     m->names.arena = &m->arena;
     m->version = "1.0";
     m->default_func = "main";
@@ -45,7 +45,7 @@ void module_free(Module *m)
     weight_files_close(m);
     for (int i = 0; i < m->nmaps; i++) file_unmap(&m->maps[i]);
     arena_free(&m->arena);
-    free(m);
+    mem_free(m);
 }
 
 const char *module_name(Module *m, const char *s) { return name_intern_z(&m->names, s); }
@@ -191,6 +191,7 @@ void block_result(Block *b, Value *v)
 
 static void op_link(Op *op, Block *b, Op *before)
 {
+    b->func->module->links++;
     op->parent = b;
     op->next = before;
     op->prev = before ? before->prev : b->last;
@@ -213,6 +214,7 @@ Op *op_new(Module *m, Block *b, Op *before, const char *name, Loc loc)
 void op_unlink(Op *op)
 {
     Block *b = op->parent;
+    b->func->module->links++;
     if (op->prev) op->prev->next = op->next;
     else b->first = op->next;
     if (op->next) op->next->prev = op->prev;

@@ -115,10 +115,19 @@ static bool block_walk(Block *b, OpVisitor *fn, void *ctx)
 
 bool func_visit(Func *f, OpVisitor *fn, void *ctx) { return block_walk(f->body, fn, ctx); }
 
+static void walk_ends(void *func)
+{
+    Func *f = func;
+    if (!--f->walks) func_uses_drop(f);
+}
+
 bool func_walk(Func *f, OpVisitor *fn, void *ctx)
 {
+    GuardTask lost;
+    guard_task(&lost, walk_ends, f);
     f->walks++;
     const bool all = func_visit(f, fn, ctx);
-    if (!--f->walks) func_uses_drop(f);
+    guard_task_end(&lost);
+    walk_ends(f);
     return all;
 }

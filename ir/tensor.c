@@ -12,7 +12,8 @@ bool tensor_alloc(Tensor *t, Diag *d, DType dtype, const Shape *s)
                 && size_mul(n, dtype == DT_STRING ? 64 : (size_t)dtypes[dtype].bits, &bits)
                 && size_add(bits, 7, &bits) && bits / 8 <= PTRDIFF_MAX;
     bytes = fits ? bits / 8 : 0;
-    void *p = fits ? calloc(bytes ? bytes : 1, 1) : NULL;
+    void *p = fits ? mem_zero(bytes ? bytes : 1, 1) : NULL;
+    if (!p && d->quiet) mem_out(bytes); /* who listens to nothing would take it for a wrong program */
     if (!p) {
         Arena a = { 0 };
         diag_fail(d, "no memory for a tensor of %s %s", dtypes[dtype].name, shape_text(&a, s));
@@ -31,11 +32,21 @@ void tensor_free(Tensor *t)
     for (int64_t i = 0; i < t->nitem; i++)
         if (t->item[i]) {
             tensor_free(t->item[i]);
-            free(t->item[i]);
+            mem_free(t->item[i]);
         }
-    free(t->item);
-    if (t->owned) free(t->data);
+    mem_free(t->item);
+    if (t->owned) mem_free(t->data);
     *t = (Tensor){ 0 };
+}
+
+void tensor_follow(const void *owner, const Tensor *t)
+{
+    if (t->owned) mem_follow(owner, t->data);
+    mem_follow(owner, t->item);
+    for (int64_t i = 0; i < t->nitem; i++) {
+        mem_follow(owner, t->item[i]);
+        if (t->item[i]) tensor_follow(owner, t->item[i]);
+    }
 }
 
 Tensor tensor_view(DType dtype, const Shape *s, const void *data)
@@ -55,12 +66,12 @@ bool tensor_copy(Tensor *dst, Diag *d, const Tensor *src)
         return true;
     }
     *dst = (Tensor){ .is_list = true, .fixed = src->fixed, .dtype = src->dtype, .shape = src->shape };
-    dst->item = calloc((size_t)src->nitem + 1, sizeof *dst->item);
+    dst->item = mem_zero((size_t)src->nitem + 1, sizeof *dst->item);
     if (!dst->item) return diag_fail(d, "no memory for a list of %lld", (long long)src->nitem);
     for (dst->nitem = 0; dst->nitem < src->nitem; dst->nitem++) {
         Tensor *from = src->item[dst->nitem];
         if (!from) continue;
-        Tensor *to = calloc(1, sizeof *to);
+        Tensor *to = mem_zero(1, sizeof *to);
         if (!to) {
             tensor_free(dst);
             return diag_fail(d, "no memory for a list element");

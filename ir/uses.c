@@ -73,14 +73,14 @@ void func_uses_drop(Func *f)
     if (!f->uses) return;
     arena_free(&f->uses->arena);
     ptrmap_free(&f->uses->user_of);
-    free(f->uses);
+    mem_free(f->uses);
     f->uses = NULL;
 }
 
 static void make_index(Func *f)
 {
-    Uses *u = calloc(1, sizeof *u);
-    if (!u) bug("out of memory");
+    Uses *u = mem_zero(1, sizeof *u);
+    if (!u) mem_out(sizeof *u);
     func_visit(f, index_op, u);
     f->uses = u;
 }

@@ -71,14 +71,13 @@ static int put_rules(Job *j)
     int code = model_pipeline(&j->model, j->args, j->diag, &j->pipeline);
     if (code) return code;
     const RuleSet *rs = j->pipeline.named ? &j->pipeline.rules : NULL;
-    if (!explain->count) return rules_list(&j->out, j->diag, rs, json(j)) ? EXIT_DONE : diag_exit(j->diag);
-    if (rules_explain(&j->out, j->diag, rs, explain->text, json(j))) return EXIT_DONE;
+    if (!explain->count) rules_list(&j->out, rs, json(j));
+    if (!explain->count || rules_explain(&j->out, rs, explain->text, json(j))) return EXIT_DONE;
     const char *near = rules_nearest(explain->text);
-    if (diag_ok(j->diag) && near)
+    if (near)
         usage_error(&tool, "there is no rule %s; did you mean %s?", explain->text, near);
-    else if (diag_ok(j->diag))
-        usage_error(&tool, "there is no rule %s; --list-rules shows all", explain->text);
-    return diag_ok(j->diag) ? EXIT_USAGE : diag_exit(j->diag);
+    else usage_error(&tool, "there is no rule %s; --list-rules shows all", explain->text);
+    return EXIT_USAGE;
 }
 
 static bool lists(Job *j)
@@ -269,7 +268,7 @@ static int put_view(Job *j)
     const OptValue *o = opt(j, ANEC_output);
     const Module *m = j->model.module;
     if (emits(j, "dot")) graph_dot(&j->out, j->model.path, m);
-    else graph_json(&j->out, j->model.path, m, j->diag);
+    else graph_json(&j->out, j->model.path, m);
     if (!o->count || !diag_ok(j->diag)) return diag_exit(j->diag);
     if (file_make_dirs(j->diag, file_dir(&j->model.arena, o->text)))
         file_write_all(j->diag, o->text, j->out.s, j->out.len);
@@ -291,8 +290,7 @@ static int produce(Job *j)
         return code;
     if (emits_view(j)) return put_view(j);
     if (opt(j, ANEC_stats)->count)
-        (opt(j, ANEC_json)->count ? stats_json : stats_text)(&j->out, j->model.path,
-                                                             j->model.module, j->diag);
+        (json(j) ? stats_json : stats_text)(&j->out, j->model.path, j->model.module);
     if (o->count) {
         if (file_make_dirs(j->diag, file_dir(&j->model.arena, o->text)))
             container_save(j->model.module, j->diag, o->text);

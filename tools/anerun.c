@@ -162,6 +162,7 @@ static bool put_values(Job *j, anec_kind kind)
             ok = save(j, dir->text, name, &t);
         } else if (ok) {
             char *line = anec_summary(&t);
+            if (!line) mem_out(1);
             buf_printf(&out, "%s%s: ", j->prefix, name);
             buf_puts(&out, line);
             anec_text_free(line);
@@ -191,6 +192,7 @@ static bool compare_results(Job *j)
             return false;
         const char *as = anec_value_precision(anec_result_value(j->kernel, i));
         anec_compare(&a, &b, as, &j->watch.tolerance, &d);
+        if (d.differs < 0) mem_out(1);
         buf_printf(&out, "%s%s: %s\n", j->prefix, name, d.text);
         j->differs |= d.differs != 0;
     }
@@ -346,7 +348,7 @@ static void put_times(const Job *j, double *seconds, size_t n, const anec_input 
 static bool run_bench(Job *j, const anec_input *in, int nin)
 {
     const size_t n = (size_t)opt(j, RUN_bench)->number;
-    double *seconds = calloc(n, sizeof *seconds);
+    double *seconds = mem_zero(n, sizeof *seconds);
     if (!seconds) return diag_fail(j->diag, "no memory for %zu times", n);
     bool ok = true;
     for (size_t i = 0; ok && i < n + 1; i++) { /* the first warms up */
@@ -360,7 +362,7 @@ static bool run_bench(Job *j, const anec_input *in, int nin)
     progress_clear(j->progress);
     if (ok) put_times(j, seconds, n, in, nin);
     if (ok && opt(j, RUN_output)->count) ok = put_results(j);
-    free(seconds);
+    mem_free(seconds);
     return ok;
 }
 

@@ -40,22 +40,22 @@ static void add(Files *f, File file)
 {
     if (f->count == f->cap) {
         f->cap = f->cap ? 2 * f->cap : 64;
-        f->file = realloc(f->file, f->cap * sizeof *f->file);
-        if (!f->file) bug("out of memory: the names of a folder");
+        f->file = mem_resize(f->file, f->cap * sizeof *f->file);
+        if (!f->file) mem_out(f->cap * sizeof *f->file);
     }
     f->file[f->count++] = file;
 }
 
 static bool list(Files *f, Diag *d, const char *dir, bool first)
 {
-    DIR *handle = opendir(dir);
+    DIR *handle = dir_open(dir);
     if (!handle) return diag_fail(d, "cannot read %s: %s", dir, strerror(errno));
     for (const struct dirent *e; (e = readdir(handle));) {
         if (!file_has_suffix(e->d_name, ".npy")) continue;
         const char *name = arena_strndup(&f->arena, e->d_name, strlen(e->d_name) - 4);
         add(f, (File){ .name = name, .in_a = first, .in_b = !first });
     }
-    closedir(handle);
+    dir_close(handle);
     return true;
 }
 
@@ -119,7 +119,7 @@ static void put_in_order(Files *f, const Module *m)
         }
         file->place = at ? at->place : SIZE_MAX;
     }
-    free(o.known.file);
+    mem_free(o.known.file);
     if (f->count) qsort(f->file, f->count, sizeof *f->file, by_place);
 }
 
@@ -175,7 +175,7 @@ Verdict diff_folders(Buf *out, Diag *d, const char *a, const char *b, const Modu
         if (f.count) v = compare_all(out, d, a, b, &f, tol);
         else diag_error(d, (Loc){ 0 }, "neither %s nor %s holds a .npy file", a, b);
     }
-    free(f.file);
+    mem_free(f.file);
     arena_free(&f.arena);
     return v;
 }

@@ -97,8 +97,8 @@ static bool same_elements(Diff *d, const At *at, const Const *a, const Const *b,
     enum { RUN = 1 << 16 }; /* elements; a whole number of bytes in every type */
     const DType t = a->type->dtype;
     const size_t size = (size_t)dtypes[t].bits * RUN / 8;
-    char *x = malloc(2 * size), *y = x + size;
-    if (!x) bug("out of memory: a run of elements");
+    char *x = mem_alloc(2 * size), *y = x + size;
+    if (!x) mem_out(2 * size);
     bool same = true;
     for (size_t i = 0; same && i < count; i += RUN) {
         const size_t n = count - i < RUN ? count - i : RUN;
@@ -113,7 +113,7 @@ static bool same_elements(Diff *d, const At *at, const Const *a, const Const *b,
         for (size_t k = 0; same && k < n; k++)
             if (!same_element(&tx, &ty, k)) same = differ_in(d, at, &tx, &ty, k, i + k, count);
     }
-    free(x);
+    mem_free(x);
     return same;
 }
 

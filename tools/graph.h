@@ -5,7 +5,7 @@
 #include "../ir/ir.h"
 
 void graph_dot(Buf *out, const char *path, const Module *m);
-bool graph_json(Buf *out, const char *path, const Module *m, Diag *d);
+void graph_json(Buf *out, const char *path, const Module *m);
 
 /* A literal that is a parameter of its op rather than data: in memory, of few elements. */
 enum { SMALL_LITERAL = 16 };

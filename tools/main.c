@@ -61,9 +61,11 @@ static bool configure(Args *a)
                                   : !o->name && o->letter == rows[k].letter;
         const char letter[] = { o->letter, 0 };
         for (int n = 0; takes && n < v->count; n++)
-            if (anec_config_set(a->config, o->name ? o->name : letter, v->all ? v->all[n] : v->text,
-                                &e))
-                return usage_error(a->tool, "%s", e.text);
+            switch (anec_config_set(a->config, o->name ? o->name : letter, v->all ? v->all[n] : v->text, &e)) {
+            case ANEC_OK: break;
+            case ANEC_WORLD: mem_out(1);
+            default: return usage_error(a->tool, "%s", e.text);
+            }
     }
     return true;
 }
@@ -79,15 +81,14 @@ static void emit(void *ctx, DiagKind kind, const char *message)
     if (!n || message[n - 1] != '\n') fputc('\n', stderr);
 }
 
-int tool_main(const Tool *t, int argc, char **argv, int (*run)(Args *, Diag *, Progress *))
+static int guarded(const Tool *t, int argc, char **argv, int (*run)(Args *, Diag *, Progress *))
 {
     Args args;
     Progress progress = { 0 };
     Diag diag = { .emit = emit, .progress = progress_file, .ctx = &progress };
     int code = EXIT_USAGE;
-    signal(SIGXFSZ, SIG_IGN); /* a file over the limit is a write that fails, which is reported */
     if (args_parse(&args, t, argc, argv)) {
-        if (!(args.config = anec_config_new())) bug("no memory for options");
+        if (!(args.config = anec_config_new())) mem_out(1);
         diag.quiet = common(&args, COM_quiet)->count > 0;
         progress_start(&progress, diag.quiet);
         if (tool_answers(&args)) code = EXIT_DONE;
@@ -97,6 +98,21 @@ int tool_main(const Tool *t, int argc, char **argv, int (*run)(Args *, Diag *, P
     progress_clear(&progress);
     diag_free(&diag);
     args_free(&args);
+    return code;
+}
+
+int tool_main(const Tool *t, int argc, char **argv, int (*run)(Args *, Diag *, Progress *))
+{
+    Guard guard;
+    signal(SIGXFSZ, SIG_IGN); /* a file over the limit is a write that fails, which is reported */
+    if (guard_begin(&guard)) {
+        fprintf(stderr, "error: out of memory");
+        if (guard.wanted > 1) fprintf(stderr, " (%zu bytes wanted)", guard.wanted);
+        fputc('\n', stderr);
+        return EXIT_WORLD;
+    }
+    const int code = guarded(t, argc, argv, run);
+    guard_end(&guard);
     if (!fflush(stdout) && !ferror(stdout)) return code;
     fprintf(stderr, "%s: cannot write to the standard output\n", t->name);
     return EXIT_WORLD;

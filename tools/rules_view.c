@@ -32,7 +32,7 @@ static void list_line(Buf *out, const Rule *r, const RuleSet *rs)
 
 static void add_text(cJSON *o, const char *key, const char *text)
 {
-    if (text && text[0]) cJSON_AddStringToObject(o, key, text);
+    if (text && text[0]) json_item(o, key, cJSON_CreateString(text));
 }
 
 static void add_chips(cJSON *o, const Rule *r, const RuleSet *rs)
@@ -42,18 +42,18 @@ static void add_chips(cJSON *o, const Rule *r, const RuleSet *rs)
         add_text(o, "standing", standing_names[rule_stands(rs, (int)(r - rules))]);
         return;
     }
-    cJSON *by = cJSON_AddObjectToObject(o, "standing");
+    cJSON *by = json_item(o, "standing", cJSON_CreateObject());
     for (int i = 0; i < CHIP_COUNT; i++)
         add_text(by, chip_target(i)->name, standing_names[standing_on(r, NULL, i)]);
 }
 
 static cJSON *rule_json(const Rule *r, const RuleSet *rs)
 {
-    cJSON *o = cJSON_CreateObject();
+    cJSON *o = json_root(cJSON_CreateObject());
     add_text(o, "rule", r->name);
     add_text(o, "findings", r->finding);
     add_text(o, "effect", effect_names[r->effect]);
-    cJSON_AddBoolToObject(o, "checked", r->on != ON_RUN);
+    json_item(o, "checked", cJSON_CreateBool(r->on != ON_RUN));
     add_chips(o, r, rs);
     add_text(o, "os", r->os);
     add_text(o, "says", r->says);
@@ -63,13 +63,13 @@ static cJSON *rule_json(const Rule *r, const RuleSet *rs)
     add_text(o, "no_pass", r->left);
     add_text(o, "evidence", r->evidence);
     add_text(o, "against", r->against);
-    cJSON_AddBoolToObject(o, "verified_on_a_device", false);
+    json_item(o, "verified_on_a_device", cJSON_CreateBool(false));
     return o;
 }
 
-bool rules_list(Buf *out, Diag *d, const RuleSet *rs, bool json)
+void rules_list(Buf *out, const RuleSet *rs, bool json)
 {
-    cJSON *all = json ? cJSON_CreateArray() : NULL;
+    cJSON *all = json ? json_root(cJSON_CreateArray()) : NULL;
     if (!json)
         buf_puts(out, "Reported by others, not verified on a device by this project; anec "
                       "--explain RULE has the "
@@ -81,10 +81,10 @@ bool rules_list(Buf *out, Diag *d, const RuleSet *rs, bool json)
             "contradicted, . not so, ? unknown.\n");
     for (int i = 0; i < RULE_COUNT; i++) {
         if (!stands(&rules[i], rs)) continue;
-        if (json) cJSON_AddItemToArray(all, rule_json(&rules[i], rs));
+        if (json) json_item(all, NULL, rule_json(&rules[i], rs));
         else list_line(out, &rules[i], rs);
     }
-    return !json || json_put(out, d, all, "the rules");
+    if (json) json_put(out, all);
 }
 
 /* ---- one rule -------------------------------------------------------------------------------- */
@@ -129,9 +129,9 @@ static void explain_rule(Buf *out, const Rule *r, const RuleSet *rs)
 static cJSON *support_json(int row)
 {
     const Support *s = &op_support[row];
-    cJSON *o = cJSON_CreateObject(), *by;
+    cJSON *o = json_root(cJSON_CreateObject()), *by;
     add_text(o, "operation", s->op);
-    by = cJSON_AddObjectToObject(o, "refused");
+    by = json_item(o, "refused", cJSON_CreateObject());
     for (int i = 0; i < CHIP_COUNT; i++) {
         RuleSet rs;
         ruleset_init(&rs, chip_target(i), NULL);
@@ -140,7 +140,7 @@ static cJSON *support_json(int row)
     add_text(o, "note", s->note);
     add_text(o, "evidence", s->evidence);
     add_text(o, "against", s->against);
-    cJSON_AddBoolToObject(o, "verified_on_a_device", false);
+    json_item(o, "verified_on_a_device", cJSON_CreateBool(false));
     return o;
 }
 
@@ -164,20 +164,21 @@ static void explain_op(Buf *out, int row)
     put_field(out, "verified", "not on a device by this project");
 }
 
-bool rules_explain(Buf *out, Diag *d, const RuleSet *rs, const char *what, bool json)
+bool rules_explain(Buf *out, const RuleSet *rs, const char *what, bool json)
 {
     int found[RULE_COUNT];
     const int n = rule_lookup(what, found, RULE_COUNT), row = support_index(what);
     if (!n && row < 0) return false;
-    cJSON *all = json ? cJSON_CreateArray() : NULL;
+    cJSON *all = json ? json_root(cJSON_CreateArray()) : NULL;
     for (int i = 0; i < n; i++) {
-        if (json) cJSON_AddItemToArray(all, rule_json(&rules[found[i]], rs));
+        if (json) json_item(all, NULL, rule_json(&rules[found[i]], rs));
         else explain_rule(out, &rules[found[i]], rs);
         if (!json && (i + 1 < n || row >= 0)) buf_putc(out, '\n');
     }
-    if (row >= 0 && json) cJSON_AddItemToArray(all, support_json(row));
+    if (row >= 0 && json) json_item(all, NULL, support_json(row));
     else if (row >= 0) explain_op(out, row);
-    return !json || json_put(out, d, all, "the rules");
+    if (json) json_put(out, all);
+    return true;
 }
 
 const char *rules_nearest(const char *what)
@@ -207,15 +208,16 @@ static void add_break(void *ctx, const RuleBreak *b)
     if (b->loc.src) {
         loc_line_col(b->loc, &line, &col);
         add_text(o, "file", b->loc.src->name);
-        cJSON_AddNumberToObject(o, "line", line);
-        cJSON_AddNumberToObject(o, "column", col);
+        json_item(o, "line", cJSON_CreateNumber(line));
+        json_item(o, "column", cJSON_CreateNumber(col));
     }
-    cJSON_AddItemToArray(ctx, o);
+    json_item(ctx, NULL, o);
 }
 
 void rules_check_json(Buf *out, Diag *d, Module *m, const RuleSet *rs)
 {
-    cJSON *all = cJSON_CreateArray();
+    cJSON *all = json_root(cJSON_CreateArray());
     int errors = rules_check(m, rs, d, add_break, all);
-    if (json_put(out, d, all, "what is broken") && errors > 0) d->errors += errors;
+    json_put(out, all);
+    if (errors > 0) d->errors += errors;
 }

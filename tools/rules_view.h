@@ -4,10 +4,10 @@
 
 #include "../ir/targets/rules.h"
 
-/* Every rule a line, or those that stand for the target of rs; false: no memory, reported. */
-bool rules_list(Buf *out, Diag *d, const RuleSet *rs, bool json);
-/* The rules of a name or finding, or what is known of an operation; false: none, or no memory. */
-bool rules_explain(Buf *out, Diag *d, const RuleSet *rs, const char *what, bool json);
+/* Every rule a line, or those that stand for the target of rs. */
+void rules_list(Buf *out, const RuleSet *rs, bool json);
+/* The rules of a name or finding, or what is known of an operation; false: there is none. */
+bool rules_explain(Buf *out, const RuleSet *rs, const char *what, bool json);
 const char *rules_nearest(const char *what); /* a rule's name that was probably meant, or NULL */
 /* What a program breaks, as a JSON array; errors count in d without being printed. */
 void rules_check_json(Buf *out, Diag *d, Module *m, const RuleSet *rs);

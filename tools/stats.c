@@ -39,8 +39,8 @@ static void add_weight(Stats *s, Weight w)
 {
     if (s->nweight == s->cap) {
         s->cap = s->cap ? 2 * s->cap : 64;
-        s->weight = realloc(s->weight, s->cap * sizeof *s->weight);
-        if (!s->weight) bug("out of memory: a table of weights");
+        s->weight = mem_resize(s->weight, s->cap * sizeof *s->weight);
+        if (!s->weight) mem_out(s->cap * sizeof *s->weight);
     }
     s->weight[s->nweight++] = w;
 }
@@ -256,7 +256,7 @@ static void share(Stats *all, const Stats *s)
     for (size_t i = 0; i < s->nweight; i++) add_weight(all, s->weight[i]);
 }
 
-bool stats_text(Buf *out, const char *path, const Module *m, Diag *d)
+void stats_text(Buf *out, const char *path, const Module *m)
 {
     Arena a = { 0 };
     Stats all = { 0 };
@@ -266,7 +266,7 @@ bool stats_text(Buf *out, const char *path, const Module *m, Diag *d)
         stats_of(s, f);
         put_func(out, &a, f, s);
         share(&all, s);
-        free(s->weight);
+        mem_free(s->weight);
     }
     sum_weights(&all);
     if (m->first && m->first->next) {
@@ -274,63 +274,62 @@ bool stats_text(Buf *out, const char *path, const Module *m, Diag *d)
         put_bytes(out, &a, all.bytes);
         buf_puts(out, " of weights\n");
     }
-    free(all.weight);
+    mem_free(all.weight);
     arena_free(&a);
-    return diag_ok(d);
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
 static void json_peak(cJSON *o, const Peak *p)
 {
-    cJSON_AddItemToObject(o, "peak_bytes", p->open ? cJSON_CreateNull() : json_real(p->bytes));
+    json_item(o, "peak_bytes", p->open ? cJSON_CreateNull() : json_real(p->bytes));
     if (!p->open && p->at && p->at->nout)
-        cJSON_AddStringToObject(o, "peak_at", p->at->out[0]->name);
+        json_item(o, "peak_at", cJSON_CreateString(p->at->out[0]->name));
 }
 
 static cJSON *json_func(const Func *f, const Stats *s)
 {
     int at[OP_COUNT + 1], n = kinds_of(s, at);
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddStringToObject(o, "name", f->name);
-    cJSON_AddStringToObject(o, "opset", opset_text(f->opset));
-    cJSON *list = cJSON_AddArrayToObject(o, "operations");
+    cJSON *o = json_root(cJSON_CreateObject());
+    json_item(o, "name", cJSON_CreateString(f->name));
+    json_item(o, "opset", cJSON_CreateString(opset_text(f->opset)));
+    cJSON *list = json_item(o, "operations", cJSON_CreateArray());
     for (int i = 0; i < n; i++) {
-        cJSON *k = cJSON_CreateObject();
-        cJSON_AddStringToObject(k, "op", kind_name(at[i]));
-        cJSON_AddNumberToObject(k, "count", s->kind[at[i]].count);
-        cJSON_AddNumberToObject(k, "macs", s->kind[at[i]].macs);
-        cJSON_AddItemToArray(list, k);
+        cJSON *k = json_root(cJSON_CreateObject());
+        json_item(k, "op", cJSON_CreateString(kind_name(at[i])));
+        json_item(k, "count", cJSON_CreateNumber(s->kind[at[i]].count));
+        json_item(k, "macs", cJSON_CreateNumber(s->kind[at[i]].macs));
+        json_item(list, NULL, k);
     }
-    cJSON_AddNumberToObject(o, "count", s->nop);
-    cJSON_AddNumberToObject(o, "macs", s->macs);
-    cJSON_AddBoolToObject(o, "macs_complete", !s->open);
-    cJSON_AddNumberToObject(o, "constants", s->kind[OP_const].count);
-    cJSON_AddNumberToObject(o, "parameters", s->elements);
-    cJSON_AddNumberToObject(o, "weight_bytes", s->bytes);
-    cJSON_AddNumberToObject(o, "state_bytes", s->state_bytes);
+    json_item(o, "count", cJSON_CreateNumber(s->nop));
+    json_item(o, "macs", cJSON_CreateNumber(s->macs));
+    json_item(o, "macs_complete", cJSON_CreateBool(!s->open));
+    json_item(o, "constants", cJSON_CreateNumber(s->kind[OP_const].count));
+    json_item(o, "parameters", cJSON_CreateNumber(s->elements));
+    json_item(o, "weight_bytes", cJSON_CreateNumber(s->bytes));
+    json_item(o, "state_bytes", cJSON_CreateNumber(s->state_bytes));
     json_peak(o, &s->peak);
     return o;
 }
 
-bool stats_json(Buf *out, const char *path, const Module *m, Diag *d)
+void stats_json(Buf *out, const char *path, const Module *m)
 {
     Arena a = { 0 };
     Stats all = { 0 };
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "file", path);
-    cJSON *list = cJSON_AddArrayToObject(root, "functions");
+    cJSON *root = json_root(cJSON_CreateObject());
+    json_item(root, "file", cJSON_CreateString(path));
+    cJSON *list = json_item(root, "functions", cJSON_CreateArray());
     for (const Func *f = m->first; f; f = f->next) {
         Stats *s = NEW(&a, Stats);
         stats_of(s, f);
-        cJSON_AddItemToArray(list, json_func(f, s));
+        json_item(list, NULL, json_func(f, s));
         share(&all, s);
-        free(s->weight);
+        mem_free(s->weight);
     }
     sum_weights(&all);
-    cJSON_AddNumberToObject(root, "parameters", all.elements);
-    cJSON_AddNumberToObject(root, "weight_bytes", all.bytes);
-    free(all.weight);
+    json_item(root, "parameters", cJSON_CreateNumber(all.elements));
+    json_item(root, "weight_bytes", cJSON_CreateNumber(all.bytes));
+    mem_free(all.weight);
     arena_free(&a);
-    return json_put(out, d, root, path);
+    json_put(out, root);
 }

@@ -14,7 +14,7 @@ typedef struct {
  * loop counts with the larger of its blocks. Uses Value.tag. */
 Peak liveness_peak(const Func *f);
 
-bool stats_text(Buf *out, const char *path, const Module *m, Diag *d);
-bool stats_json(Buf *out, const char *path, const Module *m, Diag *d);
+void stats_text(Buf *out, const char *path, const Module *m);
+void stats_json(Buf *out, const char *path, const Module *m);
 
 #endif

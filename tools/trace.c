@@ -26,23 +26,22 @@ bool trace_open(Trace *t, Diag *d, const char *path)
 static void put_event(Trace *t, const char *name, const char *kind, int thread, double from,
                       double to, cJSON *args)
 {
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddStringToObject(o, "name", name);
-    cJSON_AddStringToObject(o, "cat", kind);
-    cJSON_AddStringToObject(o, "ph", "X");
-    cJSON_AddNumberToObject(o, "ts", 1e6 * (from - t->zero));
-    cJSON_AddNumberToObject(o, "dur", 1e6 * (to - from));
-    cJSON_AddNumberToObject(o, "pid", 1);
-    cJSON_AddNumberToObject(o, "tid", thread);
-    if (args) cJSON_AddItemToObject(o, "args", args);
+    cJSON *o = json_root(cJSON_CreateObject());
+    json_item(o, "name", cJSON_CreateString(name));
+    json_item(o, "cat", cJSON_CreateString(kind));
+    json_item(o, "ph", cJSON_CreateString("X"));
+    json_item(o, "ts", cJSON_CreateNumber(1e6 * (from - t->zero)));
+    json_item(o, "dur", cJSON_CreateNumber(1e6 * (to - from)));
+    json_item(o, "pid", cJSON_CreateNumber(1));
+    json_item(o, "tid", cJSON_CreateNumber(thread));
+    if (args) json_item(o, "args", args);
     Buf line = { 0 };
-    char *text = cJSON_PrintUnformatted(o);
-    if (!text) bug("out of memory: an event");
+    char *text = json_text(o, false);
     buf_printf(&line, "%s\n%s", t->any ? "," : "", text);
     out_write(&t->out, line.s, line.len);
     t->any = true;
-    cJSON_free(text);
-    cJSON_Delete(o);
+    json_text_free(text);
+    json_free(o);
     buf_free(&line);
 }
 
@@ -59,8 +58,8 @@ void trace_begin(Trace *t)
 {
     if (t->depth == t->cap) {
         t->cap = t->cap ? 2 * t->cap : 16;
-        t->begun = realloc(t->begun, (size_t)t->cap * sizeof *t->begun);
-        if (!t->begun) bug("out of memory: nested events");
+        t->begun = mem_resize(t->begun, (size_t)t->cap * sizeof *t->begun);
+        if (!t->begun) mem_out((size_t)t->cap * sizeof *t->begun);
     }
     t->begun[t->depth++] = now();
 }
@@ -76,13 +75,13 @@ void trace_inner(void *trace, const char *name, int begins)
 void trace_end(Trace *t, const anec_statement *s, const anec_tensor *result)
 {
     double at = now();
-    cJSON *args = cJSON_CreateObject();
-    cJSON_AddStringToObject(args, "op", anec_statement_op(s));
+    cJSON *args = json_root(cJSON_CreateObject());
+    json_item(args, "op", cJSON_CreateString(anec_statement_op(s)));
     if (result && strcmp(result->dtype, "list") != 0) {
-        cJSON_AddStringToObject(args, "dtype", result->dtype);
-        cJSON *shape = cJSON_AddArrayToObject(args, "shape");
+        json_item(args, "dtype", cJSON_CreateString(result->dtype));
+        cJSON *shape = json_item(args, "shape", cJSON_CreateArray());
         for (int i = 0; i < result->rank; i++)
-            cJSON_AddItemToArray(shape, cJSON_CreateNumber((double)result->shape[i]));
+            json_item(shape, NULL, cJSON_CreateNumber((double)result->shape[i]));
     }
     put_event(t, anec_statement_name(s), anec_statement_op(s), 1, t->begun[--t->depth], at, args);
 }
@@ -93,7 +92,7 @@ bool trace_close(Trace *t)
     trace_phase(t, NULL);
     bool ok = out_write(&t->out, "\n]}\n", 4) && out_commit(&t->out);
     t->open = false;
-    free(t->begun);
+    mem_free(t->begun);
     return ok;
 }
 
@@ -101,6 +100,6 @@ void trace_abort(Trace *t)
 {
     if (!t->open) return;
     out_abort(&t->out);
-    free(t->begun);
+    mem_free(t->begun);
     t->open = false;
 }

@@ -19,14 +19,14 @@ int watch_keep(void *watch, const anec_value *v, const anec_tensor *t)
     }
     if (w->count == w->cap) {
         size_t cap = w->cap ? 2 * w->cap : 64;
-        struct Kept *more = realloc(w->kept, cap * sizeof *more);
+        struct Kept *more = mem_resize(w->kept, cap * sizeof *more);
         if (!more) return !diag_fail(w->diag, "no memory for %zu values", cap);
         w->kept = more;
         w->cap = cap;
     }
     struct Kept *k = &w->kept[w->count];
     *k = (struct Kept){ .value = v, .t = *t };
-    k->t.data = malloc(t->bytes + 1);
+    k->t.data = mem_alloc(t->bytes + 1);
     if (!k->t.data) return !diag_fail(w->diag, "no memory for %zu values", w->count);
     if (t->bytes) memcpy(k->t.data, t->data, t->bytes);
     w->bytes += t->bytes;
@@ -37,7 +37,7 @@ int watch_keep(void *watch, const anec_value *v, const anec_tensor *t)
 static void drop(Watch *w, struct Kept *k)
 {
     w->bytes -= k->t.bytes;
-    free(k->t.data);
+    mem_free(k->t.data);
 }
 
 static void note(Parting *p, const anec_value *v, int64_t at, const anec_tensor *a, const anec_tensor *b)
@@ -53,6 +53,7 @@ static void compare(Watch *w, const anec_value *v, const anec_tensor *a, const a
     anec_difference d = { .size = sizeof d };
     if (w->overflow.value && w->loss.value) return;
     anec_compare(a, b, anec_value_precision(v), &w->tolerance, &d);
+    if (d.differs < 0) mem_out(1);
     note(&w->overflow, v, d.overflow, a, b);
     note(&w->loss, v, d.loss, a, b);
 }
@@ -95,6 +96,6 @@ void watch_report(Watch *w, Buf *out, const char *prefix, const char *first, con
 void watch_free(Watch *w)
 {
     while (w->next < w->count) drop(w, &w->kept[w->next++]);
-    free(w->kept);
+    mem_free(w->kept);
     *w = (Watch){ .diag = w->diag, .tolerance = w->tolerance };
 }

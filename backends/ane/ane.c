@@ -119,7 +119,7 @@ static void ane_program_free(Program *program)
     for (int i = 0; p->result && i < b->nresult; i++) tensor_free(&p->result[i].value);
     ane_model_free(p->model);
     arena_free(&p->arena);
-    free(p);
+    mem_free(p);
 }
 
 static Program *ane_compile(const Backend *self, Module *m, Func *f, Diag *d)
@@ -127,9 +127,9 @@ static Program *ane_compile(const Backend *self, Module *m, Func *f, Diag *d)
     Ane *s = (Ane *)(uintptr_t)self->row;
     const Block *b = f->body;
     AneModel *model = check_func(f, d) ? ane_model(s, m, f, d) : NULL;
-    AneProgram *p = model ? calloc(1, sizeof *p) : NULL;
+    AneProgram *p = model ? mem_zero(1, sizeof *p) : NULL;
     if (!model) return NULL;
-    if (!p) bug("no memory for a program");
+    if (!p) mem_out(sizeof *p);
     *p = (AneProgram){ .base = { .backend = self, .module = m, .func = f, .as = model->as }, .model = model };
     if (!engine_layout(engine(p), &p->arena, model->id, f->name, &p->layout)) {
         guess_layout(p, f);
@@ -320,7 +320,7 @@ static bool ane_wire(Program *to, int param, Program *from, int result)
     if (!q && in->source && in->source != p) {
         objc_drop(engine(p)->objc, &in->surface);
         in->surface = engine_surface_new(engine(p), &in->port);
-        if (!in->surface) bug("no memory for a surface");
+        if (!in->surface) mem_out(in->port.bytes);
         objc_drop(engine(p)->objc, &p->request);
     }
     in->source = q;
@@ -347,15 +347,15 @@ static bool ane_given(Program *program, int param, Diag *d, Tensor *out)
 static void ane_close(const Backend *self)
 {
     ane_free((Ane *)(uintptr_t)self->row);
-    free((void *)(uintptr_t)self);
+    mem_free((void *)(uintptr_t)self);
 }
 
 const Backend *ane_open(const BackendOptions *o, Arena *a, const char **why)
 {
     Ane *s = ane_new(o, a, why);
-    Backend *b = s ? calloc(1, sizeof *b) : NULL;
+    Backend *b = s ? mem_zero(1, sizeof *b) : NULL;
     if (!s) return NULL;
-    if (!b) bug("no memory for a backend");
+    if (!b) mem_out(sizeof *b);
     *b = (Backend){ .name = "ane", .doc = "the Apple Neural Engine through its private framework",
                     .pause = 15, .compiles = 100, .target = ane_target(s), .row = s, .compile = ane_compile, .run = ane_run,
                     .results = ane_results, .states = ane_states, .reset = ane_reset,

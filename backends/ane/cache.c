@@ -311,7 +311,7 @@ static struct timespec last_change(const struct stat *st)
 
 static Entry *list_entries(const Cache *c, Arena *a, size_t *n, int *notes)
 {
-    DIR *dir = c->dir ? opendir(c->dir) : NULL;
+    DIR *dir = c->dir ? dir_open(c->dir) : NULL;
     size_t room = 16;
     Entry *all = NEW_ARRAY(a, room, Entry);
     *n = 0;
@@ -333,7 +333,7 @@ static Entry *list_entries(const Cache *c, Arena *a, size_t *n, int *notes)
         }
         all[(*n)++] = it;
     }
-    if (dir) closedir(dir);
+    dir_close(dir);
     return all;
 }
 
@@ -372,10 +372,10 @@ static void make_room(const Cache *c, const char *own)
 
 static void remove_notes(const Cache *c, Arena *a)
 {
-    DIR *dir = opendir(c->dir);
+    DIR *dir = dir_open(c->dir);
     for (const struct dirent *e; dir && (e = readdir(dir)) != NULL;)
         if (file_has_suffix(e->d_name, ".note")) unlink(arena_printf(a, "%s/%s", c->dir, e->d_name));
-    if (dir) closedir(dir);
+    dir_close(dir);
 }
 
 CacheCount cache_count(const Cache *c, bool remove)

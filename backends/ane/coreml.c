@@ -125,7 +125,7 @@ static void folder_free(Folder *f)
     if (f->top) file_remove_tree(f->top);
     cache_leave(&f->slot);
     arena_free(&f->arena);
-    free(f);
+    mem_free(f);
 }
 
 /* Makes what was written to `own` an entry, unless there is one that is whole. */
@@ -149,8 +149,8 @@ static bool keep(CoreMl *c, Folder *f, const char *own, Diag *d)
 static Folder *folder_new(CoreMl *c, Module *m, Diag *d)
 {
     const char *temp = getenv("TMPDIR");
-    Folder *f = calloc(1, sizeof *f);
-    if (!f) bug("no memory for a folder");
+    Folder *f = mem_zero(1, sizeof *f);
+    if (!f) mem_out(sizeof *f);
     if (!temp || !*temp) temp = "/tmp";
     *f = (Folder){ .module = m, .refs = 1, .slot.lock = -1 };
     char *top = arena_printf(&f->arena, "%s/anec-XXXXXX", temp), *own = NULL;
@@ -241,7 +241,7 @@ static void ml_program_free(Program *program)
     if (p->folder) folder_leave(p->c, p->folder);
     pthread_mutex_unlock(&p->c->lock);
     arena_free(&p->arena);
-    free(p);
+    mem_free(p);
 }
 
 static bool make_state(MlProgram *p, Diag *d)
@@ -274,8 +274,8 @@ static Program *ml_compile_program(const Backend *self, Module *m, Func *f, Diag
 {
     CoreMl *c = (CoreMl *)(uintptr_t)self->row;
     if (!check_func(c, f, d)) return NULL;
-    MlProgram *p = calloc(1, sizeof *p);
-    if (!p) bug("no memory for a program");
+    MlProgram *p = mem_zero(1, sizeof *p);
+    if (!p) mem_out(sizeof *p);
     *p = (MlProgram){ .base = { .backend = self, .module = m, .func = f }, .c = c };
     p->result = NEW_ARRAY(&p->arena, f->body->nresult + 1, Binding);
     p->backing = NEW_ARRAY(&p->arena, f->body->nresult + 1, Id);
@@ -492,21 +492,21 @@ static void coreml_close(const Backend *self)
     ml_close(c->ml);
     pthread_mutex_destroy(&c->lock);
     arena_free(&c->arena);
-    free(c);
-    free((void *)(uintptr_t)self);
+    mem_free(c);
+    mem_free((void *)(uintptr_t)self);
 }
 
 const Backend *coreml_open(const BackendOptions *o, Arena *a, const char **why)
 {
-    CoreMl *c = calloc(1, sizeof *c);
-    Backend *b = calloc(1, sizeof *b);
-    if (!c || !b) bug("no memory for a backend");
+    CoreMl *c = mem_zero(1, sizeof *c);
+    Backend *b = mem_zero(1, sizeof *b);
+    if (!c || !b) mem_out(sizeof *b);
     c->ml = ml_open(&c->arena, why);
     if (!c->ml) {
         *why = arena_strdup(a, *why);
         arena_free(&c->arena);
-        free(c);
-        free(b);
+        mem_free(c);
+        mem_free(b);
         return NULL;
     }
     if (o) c->phase = o->phase;

@@ -40,13 +40,13 @@ Engine *ane_engine(const AneModel *model) { return model->ane->engine; }
 
 Ane *ane_new(const BackendOptions *o, Arena *a, const char **why)
 {
-    Ane *s = calloc(1, sizeof *s);
-    if (!s) bug("no memory for the engine");
+    Ane *s = mem_zero(1, sizeof *s);
+    if (!s) mem_out(sizeof *s);
     s->engine = engine_open(&s->arena, why);
     if (!s->engine) {
         *why = arena_strdup(a, *why);
         arena_free(&s->arena);
-        free(s);
+        mem_free(s);
         return NULL;
     }
     s->as_given = o && o->as_given;
@@ -63,7 +63,7 @@ void ane_free(Ane *s)
     engine_close(s->engine);
     pthread_mutex_destroy(&s->lock);
     arena_free(&s->arena);
-    free(s);
+    mem_free(s);
 }
 
 const PhaseHook *ane_phase(const Ane *s) { return &s->phase; }
@@ -401,10 +401,10 @@ static bool stage(Attempt *t, Module *m)
 
 static AneModel *model_new(Ane *s, Module *m, Func *f, Diag *d)
 {
-    AneModel *model = calloc(1, sizeof *model);
+    AneModel *model = mem_zero(1, sizeof *model);
     Arena scratch = { 0 };
     Attempt *t = NEW(&scratch, Attempt);
-    if (!model) bug("no memory for a program");
+    if (!model) mem_out(sizeof *model);
     *model = (AneModel){ .ane = s, .module = m, .slot.lock = -1, .refs = 1 };
     t->ane = s;
     t->model = model;
@@ -426,7 +426,7 @@ static AneModel *model_new(Ane *s, Module *m, Func *f, Diag *d)
         return model;
     }
     arena_free(&model->arena);
-    free(model);
+    mem_free(model);
     return NULL;
 }
 
@@ -455,7 +455,7 @@ void ane_model_free(AneModel *m)
         close_folder(m);
         cache_leave(&m->slot);
         arena_free(&m->arena);
-        free(m);
+        mem_free(m);
     }
     pthread_mutex_unlock(&s->lock);
 }

@@ -126,25 +126,25 @@ Id data_view(Objc *o, const void *p, size_t n)
 
 Id array_new(Objc *o, const Id *v, size_t n)
 {
-    const void **item = calloc(n + 1, sizeof *item);
-    if (!item) bug("no memory for an array");
+    const void **item = mem_zero(n + 1, sizeof *item);
+    if (!item) mem_out(n * sizeof *item);
     for (size_t i = 0; i < n; i++) item[i] = v[i];
     Id a = o->CFArrayCreate(NULL, item, (long)n, o->kCFTypeArrayCallBacks);
-    free(item);
+    mem_free(item);
     return made(a, "an array");
 }
 
 Id dict_new(Objc *o, const Id *key, const Id *value, size_t n)
 {
-    const void **item = calloc(2 * n + 1, sizeof *item);
-    if (!item) bug("no memory for a dictionary");
+    const void **item = mem_zero(2 * n + 1, sizeof *item);
+    if (!item) mem_out(2 * n * sizeof *item);
     for (size_t i = 0; i < n; i++) {
         item[i] = key[i];
         item[n + i] = value[i];
     }
     Id d = o->CFDictionaryCreate(NULL, item, item + n, (long)n, o->kCFTypeDictionaryKeyCallBacks,
                                  o->kCFTypeDictionaryValueCallBacks);
-    free(item);
+    mem_free(item);
     return made(d, "a dictionary");
 }
 

@@ -52,16 +52,16 @@ static bool load_group(Diag *d, const Const *c, Tensor *out)
     if (c->type->kind != TY_LIST)
         return diag_error(d, c->loc, "a value of this kind cannot be computed with");
     *out = (Tensor){ .is_list = true };
-    out->item = calloc((size_t)c->nelem + 1, sizeof *out->item);
+    out->item = mem_zero((size_t)c->nelem + 1, sizeof *out->item);
     if (!out->item) return diag_fail(d, "no memory for a list of %lld", (long long)c->nelem);
     for (; out->nitem < c->nelem; out->nitem++) {
-        Tensor view = { 0 }, *item = calloc(1, sizeof *item);
+        Tensor view = { 0 }, *item = mem_zero(1, sizeof *item);
         const Const *e = c->elem[out->nitem];
         bool ok = item && e->kind != CONST_GROUP && const_tensor(e, d, &view)
                   && tensor_copy(item, d, &view);
         tensor_free(&view);
         if (!ok) {
-            free(item);
+            mem_free(item);
             tensor_free(out);
             return diag_ok(d) ? diag_error(d, c->loc, "this list cannot be computed with") : false;
         }
@@ -477,13 +477,13 @@ static void ref_free(Program *p)
     for (int i = 0; i < r->nresult; i++) tensor_free(&r->result[i].value);
     for (int i = 0; i < r->nstate; i++) tensor_free(&r->state[i].value);
     arena_free(&r->arena);
-    free(r);
+    mem_free(r);
 }
 
 static Program *ref_compile(const Backend *self, Module *m, Func *f, Diag *d)
 {
     (void)self;
-    Ref *r = calloc(1, sizeof *r);
+    Ref *r = mem_zero(1, sizeof *r);
     if (!r) {
         diag_fail(d, "no memory for a program");
         return NULL;
@@ -519,11 +519,36 @@ static void bind_params(Ref *r, const Binding *in, int nin)
         r->held[r->state_slot[i]] = (Held){ .t = r->state[i].value, .set = true };
 }
 
+/* Memory ran out: what slots hold goes, and with it what was loaded and decoded for later. */
+static void run_lost(void *ref)
+{
+    Ref *r = ref;
+    for (int i = 0; i < r->plan.nslot; i++) {
+        const Step *from = r->plan.slot[i].decoder;
+        drop(&r->held[i]);
+        if (from) *from->decoded = (struct Decoded){ 0 };
+    }
+    r->decoded.now = r->decoded.kept = 0;
+    for (int i = 0; i < r->nresult; i++) tensor_free(&r->result[i].value);
+    r->nresult = 0;
+}
+
+/* What stays until the next run is the program's, and no more the call's. */
+static void keep(const Ref *r)
+{
+    if (mem_owned(r)) return;
+    for (int i = 0; i < r->plan.nslot; i++)
+        if (r->held[i].mine) tensor_follow(r, &r->held[i].t);
+    for (int i = 0; i < r->nresult; i++) tensor_follow(r, &r->result[i].value);
+}
+
 static bool ref_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
 {
     Ref *r = (Ref *)p;
     const Block *b = p->func->body;
     Run run = { .ref = r, .diag = d, .opt = opt };
+    GuardTask lost;
+    guard_task(&lost, run_lost, r);
     for (int i = 0; i < r->nresult; i++) tensor_free(&r->result[i].value);
     r->nresult = 0;
     bind_params(r, in, nin);
@@ -536,6 +561,8 @@ static bool ref_run(Program *p, Diag *d, const Binding *in, int nin, const RunOp
     drop_range(r, 0, r->plan.nslot);
     for (int i = 0; i < r->plan.nslot; i++)
         if (r->plan.slot[i].decoder) let_go(r, r->plan.slot[i].decoder);
+    guard_task_end(&lost);
+    keep(r);
     return ok;
 }
 

@@ -30,7 +30,7 @@ typedef struct {
 
 static void side_free(Side *s)
 {
-    for (int i = 0; i < s->n; i++) free(s->surface[i]);
+    for (int i = 0; i < s->n; i++) mem_free(s->surface[i]);
 }
 
 static bool side_make(Side *s, Arena *a, Diag *d, const Binding *b, int n)
@@ -48,7 +48,7 @@ static bool side_make(Side *s, Arena *a, Diag *d, const Binding *b, int n)
     for (int i = 0; i < n; i++) {
         const Layout *l = &s->layout[i];
         if (!has[i]) continue;
-        void *bytes = malloc(l->bytes + 1);
+        void *bytes = mem_alloc(l->bytes + 1);
         if (!bytes) return diag_fail(d, "no memory for a surface of %zu bytes", l->bytes);
         layout_poison(l, bytes);
         s->surface[l->symbol] = bytes;
@@ -65,6 +65,8 @@ static void drop_results(Sim *s)
         if (!s->lent[i]) tensor_free(&s->result[i].value);
     s->nresult = 0;
 }
+
+static void run_lost(void *sim) { drop_results(sim); }
 
 /* The inputs as the engine finds them in their surfaces. */
 static bool take_inputs(Diag *d, const Side *side, const Binding *in, Binding *out)
@@ -116,6 +118,8 @@ static bool sim_run(Program *p, Diag *d, const Binding *in, int nin, const RunOp
     Arena scratch = { 0 };
     Side side;
     Binding *bound = NEW_ARRAY(&scratch, nin + 1, Binding);
+    GuardTask lost;
+    guard_task(&lost, run_lost, s);
     drop_results(s);
     RunOptions inner = *opt;
     inner.phase = (PhaseHook){ 0 };
@@ -132,6 +136,8 @@ static bool sim_run(Program *p, Diag *d, const Binding *in, int nin, const RunOp
         if (bound[i].value.data != in[i].value.data) tensor_free(&bound[i].value);
     side_free(&side);
     arena_free(&scratch);
+    guard_task_end(&lost);
+    for (int i = 0; i < s->nresult; i++) tensor_follow(s, &s->result[i].value);
     return ok;
 }
 
@@ -159,7 +165,7 @@ static void sim_free(Program *p)
     drop_results(s);
     program_free(s->inner);
     arena_free(&s->arena);
-    free(s);
+    mem_free(s);
 }
 
 Engine *sim_engine(Program *p)
@@ -171,7 +177,7 @@ static Program *sim_compile(const Backend *self, Module *m, Func *f, Diag *d)
 {
     RuleSet rs;
     const char *profile = getenv("ANESIM_PROFILE");
-    Sim *s = calloc(1, sizeof *s);
+    Sim *s = mem_zero(1, sizeof *s);
     if (!s) {
         diag_fail(d, "no memory for a program");
         return NULL;

@@ -52,10 +52,9 @@ static const void *from_base64(Arena *a, const char *s, size_t *len)
 
 bool json_write(Diag *d, const char *path, const void *json)
 {
-    char *text = cJSON_Print(json);
-    if (!text) bug("out of memory: JSON for %s", path);
+    char *text = json_text(json, true);
     const bool ok = file_write_all(d, path, text, strlen(text));
-    cJSON_free(text);
+    json_text_free(text);
     return ok;
 }
 
@@ -64,7 +63,7 @@ void *json_read(Diag *d, const char *path)
     Mapped map;
     if (!file_map(d, path, &map)) return NULL;
     cJSON *json =
-        map.size > FILE_MAX_TEXT ? NULL : cJSON_ParseWithLength((const char *)map.data, map.size);
+        map.size > FILE_MAX_TEXT ? NULL : json_parse((const char *)map.data, map.size);
     file_unmap(&map);
     if (!json) diag_error(d, (Loc){ .src = NULL }, "%s is not JSON", path);
     return json;
@@ -72,17 +71,9 @@ void *json_read(Diag *d, const char *path)
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-static cJSON *item(cJSON *parent, const char *name, cJSON *made)
-{
-    if (!made) bug("out of memory: JSON");
-    if (name) cJSON_AddItemToObject(parent, name, made);
-    else cJSON_AddItemToArray(parent, made);
-    return made;
-}
-
 static void text_item(cJSON *o, const char *name, const char *s)
 {
-    if (s && *s) item(o, name, cJSON_CreateString(s));
+    if (s && *s) json_item(o, name, cJSON_CreateString(s));
 }
 
 /* The message that the program alone gives. */
@@ -118,9 +109,9 @@ static void write_features(const Module *m, Arena *a, const Func *f, cJSON *to)
         int n;
         const Shown *x = about_side(m, f, side, &n);
         if (is_plain(f, x, n, side)) continue;
-        cJSON *list = item(to, side_names[side], cJSON_CreateArray());
+        cJSON *list = json_item(to, side_names[side], cJSON_CreateArray());
         for (int i = 0; i < n; i++) {
-            cJSON *one = item(list, NULL, cJSON_CreateObject());
+            cJSON *one = json_item(list, NULL, cJSON_CreateObject());
             text_item(one, "name", x[i].v->name);
             text_item(one, "shortDescription", x[i].doc);
             if (!is_made(f, &x[i], side != ABOUT_OUTPUT))
@@ -155,7 +146,7 @@ static void write_attrs(const Module *m, Diag *d, const Func *f, cJSON *to)
     if (other) mil_print_const(other, true, &got);
     const bool same = want.len == got.len && (!want.len || !memcmp(want.s, got.s, want.len));
     if (!same)
-        item(item(to, "attributes", cJSON_CreateObject()), FLEXIBLE,
+        json_item(json_item(to, "attributes", cJSON_CreateObject()), FLEXIBLE,
              cJSON_CreateString(own ? want.s : ""));
     buf_free(&want);
     buf_free(&got);
@@ -168,12 +159,12 @@ static void write_about(const Module *m, Arena *a, cJSON *to)
     if (!b) return;
     const Module bare = { .first = m->first };
     if (b->spec && about_spec(m) != about_spec(&bare))
-        item(to, "specificationVersion", cJSON_CreateNumber(about_spec(m)));
-    if (b->updatable) item(to, "updatable", cJSON_CreateTrue());
+        json_item(to, "specificationVersion", cJSON_CreateNumber(about_spec(m)));
+    if (b->updatable) json_item(to, "updatable", cJSON_CreateTrue());
     for (int i = 0; i < ABOUT_TEXTS; i++) text_item(to, about_texts[i], b->text[i]);
-    cJSON *user = b->nuser ? item(to, "userDefined", cJSON_CreateObject()) : NULL;
+    cJSON *user = b->nuser ? json_item(to, "userDefined", cJSON_CreateObject()) : NULL;
     for (int i = 0; i + 1 < b->nuser; i += 2)
-        item(user, b->user[i], cJSON_CreateString(b->user[i + 1]));
+        json_item(user, b->user[i], cJSON_CreateString(b->user[i + 1]));
     if (b->rest_len) text_item(to, "rest", to_base64(a, b->rest, b->rest_len));
 }
 
@@ -188,21 +179,21 @@ static void fill(const Module *m, Diag *d, Arena *a, cJSON *root, int form)
 {
     if (form == BESIDE_PACKAGE) {
         if (strcmp(m->version, program_version(m)) != 0) text_item(root, "program", m->version);
-        if (m->has_attrs && !m->attrs.count) item(root, "emptyAttributes", cJSON_CreateTrue());
+        if (m->has_attrs && !m->attrs.count) json_item(root, "emptyAttributes", cJSON_CreateTrue());
     } else {
         const Func *plain = module_func(m, "main"), *main = module_main(m);
         if (main && main != (plain ? plain : m->first)) text_item(root, "default", main->name);
         write_about(m, a, root);
     }
-    cJSON *funcs = cJSON_CreateObject();
+    cJSON *funcs = json_root(cJSON_CreateObject());
     for (const Func *f = m->first; f; f = f->next) {
-        cJSON *one = item(funcs, f->name, cJSON_CreateObject());
+        cJSON *one = json_item(funcs, f->name, cJSON_CreateObject());
         if (form == BESIDE_PACKAGE) write_attrs(m, d, f, one);
         else write_features(m, a, f, one);
         if (!one->child) cJSON_DeleteItemFromObjectCaseSensitive(funcs, f->name);
     }
-    if (funcs->child) item(root, "functions", funcs);
-    else cJSON_Delete(funcs);
+    if (funcs->child) json_item(root, "functions", funcs);
+    else json_free(funcs);
 }
 
 static bool is_ours(const char *path)
@@ -211,7 +202,7 @@ static bool is_ours(const char *path)
     cJSON *json = file_exists(path) ? json_read(&quiet, path) : NULL;
     const char *s = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "format"));
     const bool ours = s && !strcmp(s, format);
-    cJSON_Delete(json);
+    json_free(json);
     diag_free(&quiet);
     return ours;
 }
@@ -227,8 +218,8 @@ bool beside_write(const Module *m, Diag *d, const char *path, int form)
 {
     Arena a = { 0 };
     const char *file = beside(&a, path);
-    cJSON *root = cJSON_CreateObject();
-    item(root, "format", cJSON_CreateString(format));
+    cJSON *root = json_root(cJSON_CreateObject());
+    json_item(root, "format", cJSON_CreateString(format));
     fill(m, d, &a, root, form);
     const bool ours = is_ours(file);
     bool ok = true;
@@ -241,7 +232,7 @@ bool beside_write(const Module *m, Diag *d, const char *path, int form)
                         "%s is another's file: there is no place for what %s cannot hold", file,
                         file_base(path));
     }
-    cJSON_Delete(root);
+    json_free(root);
     arena_free(&a);
     return ok;
 }
@@ -342,6 +333,6 @@ bool beside_read(Module *m, Diag *d, const char *path)
     if (!is_ours(file)) return true;
     cJSON *root = json_read(d, file);
     const bool ok = root && beside_parse(m, d, file, root);
-    cJSON_Delete(root);
+    json_free(root);
     return ok;
 }

@@ -113,6 +113,7 @@ WeightFile *weight_file(Module *m, Diag *d, Loc loc, const char *path)
                   m->dir ? real : path);
     else if (!file_map(d, real, &w->map)) return NULL;
     else blob_check(w, d, loc);
+    mem_follow(m, w->map.data);
     w->next = m->files;
     return m->files = w;
 }

@@ -262,13 +262,13 @@ static void syntax_error(MilReader *r, int state, int token, MilToken found)
 void mil_parse(MilReader *r, bool literal)
 {
     MilToken t = { .s = r->at };
-    void *p = MilParseAlloc(malloc, r);
-    if (!p) bug("out of memory");
+    void *p = MilParseAlloc(mem_alloc, r);
+    if (!p) mem_out(0);
     if (literal) MilParse(p, MT_BEGIN_LITERAL, t);
     for (int code = 1; code && !r->stop;) {
         code = mil_lex(r, &t);
         MilParse(p, code, t);
     }
-    MilParseFree(p, free);
+    MilParseFree(p, mem_free);
 }
 }

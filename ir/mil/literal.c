@@ -205,7 +205,7 @@ static void group_end(MilReader *r, MilToken close)
                    g->type->nsub, g->count);
         bad(r);
     }
-    free(g->elem);
+    mem_free(g->elem);
     l->ngroup--;
     element_done(r, c);
 }
@@ -314,8 +314,8 @@ static bool element_place(MilReader *r, MilToken at)
     const size_t need = bytes_for(l, l->count + 1);
     if (need > l->size) {
         l->size = need < 512 ? 1024 : 2 * need;
-        l->bytes = realloc(l->bytes, l->size);
-        if (!l->bytes) bug("out of memory: a literal of %zu bytes", need);
+        l->bytes = mem_resize(l->bytes, l->size);
+        if (!l->bytes) mem_out(need);
     }
     return true;
 }
@@ -475,7 +475,7 @@ void mil_blob(MilReader *r, MilToken at, MilToken path_name, MilToken path, MilT
 
 static void literal_reset(MilLiteral *l)
 {
-    while (l->ngroup) free(l->group[--l->ngroup].elem);
+    while (l->ngroup) mem_free(l->group[--l->ngroup].elem);
     l->leaf = NULL;
     l->done = NULL;
     l->bad = false;

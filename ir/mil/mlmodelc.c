@@ -86,7 +86,7 @@ static const struct {
 
 static void add_text(cJSON *o, const char *name, const char *s)
 {
-    if (!cJSON_AddStringToObject(o, name, s)) bug("out of memory: JSON");
+    json_item(o, name, cJSON_CreateString(s));
 }
 
 static void shape_to(Buf *b, const FeatureInfo *o, const char *separator)
@@ -120,12 +120,12 @@ static void add_schema(const Module *m, const Func *f, int side, const char *nam
 {
     int n;
     const Shown *x = about_side(m, f, side, &n);
-    cJSON *list = cJSON_AddArrayToObject(to, name);
+    cJSON *list = json_item(to, name, cJSON_CreateArray());
     for (int i = 0; i < n; i++) {
         FeatureInfo o;
         Buf made = { 0 };
         Diag quiet = { .quiet = true };
-        cJSON *one = cJSON_CreateObject();
+        cJSON *one = json_root(cJSON_CreateObject());
         if (x[i].type) buf_add(&made, x[i].type, x[i].len);
         else feature_make(&quiet, f, x[i].v, side != ABOUT_OUTPUT, &made);
         const bool known = made.len && feature_info(made.s, made.len, &o);
@@ -135,7 +135,7 @@ static void add_schema(const Module *m, const Func *f, int side, const char *nam
         add_text(one, "hasShapeFlexibility", known && (o.nrange || o.nshapes) ? "1" : "0");
         if (known && o.array) add_array(one, &o);
         else add_text(one, "type", known && o.image ? "Image" : "");
-        cJSON_AddItemToArray(list, one);
+        json_item(list, NULL, one);
         buf_free(&made);
         diag_free(&quiet);
     }
@@ -146,16 +146,16 @@ static void add_metadata(const Module *m, cJSON *o)
     const About *a = m->about;
     for (int i = 0; a && i < ABOUT_TEXTS; i++)
         if (a->text[i] && *a->text[i]) add_text(o, about_texts[i], a->text[i]);
-    cJSON *user = cJSON_AddObjectToObject(o, "userDefinedMetadata");
+    cJSON *user = json_item(o, "userDefinedMetadata", cJSON_CreateObject());
     for (int i = 0; a && i + 1 < a->nuser; i += 2) add_text(user, a->user[i], a->user[i + 1]);
 }
 
 /* What other tools show of a model; Core ML itself takes all this from coremldata.bin. */
 static bool write_metadata(const Module *m, Diag *d, const char *path, const char *name)
 {
-    cJSON *root = cJSON_CreateArray(), *o = cJSON_CreateObject();
+    cJSON *root = json_root(cJSON_CreateArray()), *o = json_root(cJSON_CreateObject());
     const Func *main = module_main(m);
-    cJSON_AddItemToArray(root, o);
+    json_item(root, NULL, o);
     add_text(o, "metadataOutputVersion", "3.0");
     add_metadata(m, o);
     if (main) {
@@ -163,14 +163,14 @@ static bool write_metadata(const Module *m, Diag *d, const char *path, const cha
         add_schema(m, main, ABOUT_OUTPUT, "outputSchema", o);
         add_schema(m, main, ABOUT_STATE, "stateSchema", o);
     }
-    cJSON_AddArrayToObject(o, "modelParameters");
-    cJSON_AddNumberToObject(o, "specificationVersion", about_spec(m));
+    json_item(o, "modelParameters", cJSON_CreateArray());
+    json_item(o, "specificationVersion", cJSON_CreateNumber(about_spec(m)));
     add_text(o, "isUpdatable", m->about && m->about->updatable ? "1" : "0");
-    add_text(cJSON_AddObjectToObject(o, "modelType"), "name", "MLModelType_mlProgram");
+    add_text(json_item(o, "modelType", cJSON_CreateObject()), "name", "MLModelType_mlProgram");
     add_text(o, "generatedClassName", name);
     add_text(o, "method", "predict");
     const bool ok = json_write(d, path, root);
-    cJSON_Delete(root);
+    json_free(root);
     return ok;
 }
 

@@ -112,7 +112,7 @@ Module *mlpackage_read(Diag *d, const char *path)
         module_free(m);
         m = NULL;
     }
-    cJSON_Delete(manifest);
+    json_free(manifest);
     arena_free(&a);
     return m;
 }
@@ -149,26 +149,26 @@ static const char *identifier(Arena *a, const char *name, const char *what)
 static void add_entry(cJSON *all, const char *id, const char *what, const char *name,
                       const char *path)
 {
-    cJSON *e = cJSON_AddObjectToObject(all, id);
-    if (!cJSON_AddStringToObject(e, "author", author)
-        || !cJSON_AddStringToObject(e, "description", what)
-        || !cJSON_AddStringToObject(e, "name", name) || !cJSON_AddStringToObject(e, "path", path))
-        bug("out of memory: JSON");
+    cJSON *e = json_item(all, id, cJSON_CreateObject());
+    json_item(e, "author", cJSON_CreateString(author));
+    json_item(e, "description", cJSON_CreateString(what));
+    json_item(e, "name", cJSON_CreateString(name));
+    json_item(e, "path", cJSON_CreateString(path));
 }
 
 static bool write_manifest(Arena *a, Diag *d, const char *path)
 {
     const char *base = file_base(path), *id = identifier(a, base, "model");
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "fileFormatVersion", "1.0.0");
-    cJSON *all = cJSON_AddObjectToObject(root, "itemInfoEntries");
+    cJSON *root = json_root(cJSON_CreateObject());
+    json_item(root, "fileFormatVersion", cJSON_CreateString("1.0.0"));
+    cJSON *all = json_item(root, "itemInfoEntries", cJSON_CreateObject());
     add_entry(all, id, "CoreML Model Specification", file_base(model_file), model_file);
     if (file_is_dir(arena_printf(a, "%s/%s/%s", path, data_folder, weights_folder)))
         add_entry(all, identifier(a, base, "weights"), "CoreML Model Weights",
                   file_base(weights_folder), weights_folder);
-    cJSON_AddStringToObject(root, "rootModelIdentifier", id);
+    json_item(root, "rootModelIdentifier", cJSON_CreateString(id));
     const bool ok = json_write(d, arena_printf(a, "%s/Manifest.json", path), root);
-    cJSON_Delete(root);
+    json_free(root);
     return ok;
 }
 

@@ -253,8 +253,8 @@ static int by_attr_name(const void *a, const void *b)
 static const void **sorted(const void *array, int n, size_t size,
                            int (*by)(const void *, const void *))
 {
-    const void **p = malloc(((size_t)n + 1) * sizeof *p);
-    if (!p) bug("out of memory: %d pointers", n);
+    const void **p = mem_alloc(((size_t)n + 1) * sizeof *p);
+    if (!p) mem_out((size_t)n * sizeof *p);
     for (int i = 0; i < n; i++) p[i] = (const char *)array + (size_t)i * size;
     qsort(p, (size_t)n, sizeof *p, by);
     return p;
@@ -272,7 +272,7 @@ static void print_attrs(Printer *p, const Attrs *a)
         print_const(p, x->val);
     }
     buf_putc(p->out, ']');
-    free(attr);
+    mem_free(attr);
 }
 
 static void print_value(Printer *p, const Value *v)
@@ -327,7 +327,7 @@ static void print_op(Printer *p, const Op *op, int at)
         if (i) put(p, ", ");
         print_arg(p, arg[i]);
     }
-    free(arg);
+    mem_free(arg);
     buf_putc(p->out, ')');
     if (op->attrs.count) print_attrs(p, &op->attrs);
     for (int i = 0; i < op->nblock; i++) {

@@ -23,8 +23,8 @@ void *mil_grow(void *array, int count, int *cap, size_t size)
 {
     if (count < *cap) return array;
     *cap = *cap ? 2 * *cap : 16;
-    array = realloc(array, (size_t)*cap * size);
-    if (!array) bug("out of memory: %d elements of a list", *cap);
+    array = mem_resize(array, (size_t)*cap * size);
+    if (!array) mem_out((size_t)*cap * size);
     return array;
 }
 
@@ -424,17 +424,17 @@ static bool check_text(MilReader *r)
 
 static void reader_free(MilReader *r)
 {
-    for (int i = 0; i < r->lit.ngroup; i++) free(r->lit.group[i].elem);
-    free(r->lit.group);
-    free(r->lit.bytes);
-    free(r->param);
-    free(r->out);
-    free(r->item);
-    free(r->arg);
-    free(r->name);
+    for (int i = 0; i < r->lit.ngroup; i++) mem_free(r->lit.group[i].elem);
+    mem_free(r->lit.group);
+    mem_free(r->lit.bytes);
+    mem_free(r->param);
+    mem_free(r->out);
+    mem_free(r->item);
+    mem_free(r->arg);
+    mem_free(r->name);
     ptrmap_free(&r->scope);
-    free(r->undo);
-    free(r->mark);
+    mem_free(r->undo);
+    mem_free(r->mark);
 }
 
 static bool reader_ok(const MilReader *r)

@@ -96,9 +96,9 @@ bool mil_needs_weights(const Module *m, bool marked)
 
 static const char *real_path(Arena *a, const char *path)
 {
-    char *real = realpath(path, NULL);
+    char *real = file_real(path);
     const char *kept = real ? arena_strdup(a, real) : NULL;
-    free(real);
+    mem_free(real);
     return kept;
 }
 
@@ -173,7 +173,7 @@ static bool mentions(const char *file, const char *ref)
 static bool used_by_another(Save *s, const char *rel)
 {
     const char *own = real_path(&s->arena, s->path);
-    DIR *dir = opendir(s->dir);
+    DIR *dir = dir_open(s->dir);
     bool found = false;
     for (struct dirent *e; dir && !found && (e = readdir(dir)) != NULL;) {
         if (!file_has_suffix(e->d_name, ".mil")) continue;
@@ -181,7 +181,7 @@ static bool used_by_another(Save *s, const char *rel)
         const char *real = real_path(&s->arena, file);
         found = real && (!own || strcmp(real, own) != 0) && mentions(file, rel);
     }
-    if (dir) closedir(dir);
+    dir_close(dir);
     return found;
 }
 

@@ -20,7 +20,7 @@ static bool list_start(Call *c, const Tensor *from, int64_t n)
     if (from && !tensor_copy(r, c->diag, from)) return false;
     r->is_list = true;
     if (r->item && r->nitem >= n) return true;
-    Tensor **item = realloc(r->item, ((size_t)n + 1) * sizeof *item);
+    Tensor **item = mem_resize(r->item, ((size_t)n + 1) * sizeof *item);
     if (!item) return diag_fail(c->diag, "no memory for a list of %lld", (long long)n);
     memset(item + r->nitem, 0, (size_t)(n + 1 - r->nitem) * sizeof *item);
     r->item = item;
@@ -103,7 +103,7 @@ static bool write_item(Call *c, int64_t at, int64_t from, bool stack)
         if (view.bytes) view.data = (char *)value->data + (size_t)from * view.bytes;
     }
     if (!item) {
-        item = calloc(1, sizeof *item);
+        item = mem_zero(1, sizeof *item);
         if (!item) return diag_fail(c->diag, "no memory for a list element");
         r->item[at] = item;
     }

@@ -140,8 +140,8 @@ static int merge(Func *f)
     for (int i = 0; i < f->body->nparam; i++) f->body->param[i]->tag = NULL;
     Table t = { .cap = 16 };
     while (t.cap < 2 * count + 2) t.cap *= 2;
-    t.slot = calloc(t.cap, sizeof *t.slot);
-    if (!t.slot) bug("out of memory");
+    t.slot = mem_zero(t.cap, sizeof *t.slot);
+    if (!t.slot) mem_out(t.cap * sizeof *t.slot);
     int merged = 0;
     for (Op *op = f->body->first, *next; op; op = next) {
         next = op->next;
@@ -153,7 +153,7 @@ static int merge(Func *f)
         merged++;
     }
     redirect(f->body->result, f->body->nresult);
-    free(t.slot);
+    mem_free(t.slot);
     return merged;
 }
 

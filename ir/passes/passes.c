@@ -50,7 +50,30 @@ static bool is_wanted(const PassOptions *o, const char *name)
         || (o->opset != OPSET_NONE && pass_listed(opset_passes, name));
 }
 
-bool passes_run(Module *m, const PassOptions *given, Diag *d)
+typedef struct {
+    GuardTask lost;
+    Module *module;
+    uint64_t links;
+} Under;
+
+static void left_half(void *under)
+{
+    const Under *u = under;
+    u->module->broken |= u->module->links != u->links;
+}
+
+static bool run_all(Module *m, const PassOptions *given, Diag *d);
+
+bool passes_run(Module *m, const PassOptions *o, Diag *d)
+{
+    Under u = { .module = m, .links = m->links };
+    guard_task(&u.lost, left_half, &u);
+    const bool ok = run_all(m, o, d);
+    guard_task_end(&u.lost);
+    return ok;
+}
+
+static bool run_all(Module *m, const PassOptions *given, Diag *d)
 {
     RuleSet own;
     PassOptions with = *given, *o = &with;

@@ -1,0 +1,50 @@
+#!/bin/sh
+# memory.sh -- each command again and again, the n-th request for memory failing in the n-th run, for all n:
+# that one alone, and all from it on. tests/memory/nomem.c says what every run must do.
+# usage: memory.sh BUILD      ends with `memory: N passed, N failed`
+set -u
+[ -f "$1/nomem.so" ] || { echo "memory: skipped, there is no $1/nomem.so"; echo "memory: 0 passed, 0 failed"; exit 0; }
+build=$(cd "$1" && pwd)
+passed=0 failed=0
+top=$(mktemp -d)
+trap 'rm -rf "$top"' EXIT
+cp tests/memory/*.mil tests/memory/*.anedsl "$top"
+cd "$top" || exit 1
+
+step() { # NAME COMMAND..: what it writes goes to o
+    name=$1
+    shift
+    for on in "" 1; do
+        mkdir -p o
+        if env ${on:+NOMEM_ON=1} NOMEM_DIR=o NOMEM_NAME="$name" LD_PRELOAD="$build/nomem.so" "$@" >log; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+            cat log
+        fi
+        [ -z "${V:-}" ] || tail -n 1 log
+    done
+}
+
+"$build/anec" -q net.anedsl --target m1 -o net/net.mil || exit 1
+"$build/anec" -q net/net.mil -o pack.mlpackage || exit 1
+"$build/anerun" -q -b ref --random 1 -O in net/net.mil || exit 1
+
+step compile        "$build/anec" net.anedsl --target m4 -o o/net.mil
+step text           "$build/anec" small.mil
+step retarget       "$build/anec" net/net.mil --target m3 -o o/net.mil
+step mlpackage      "$build/anec" net/net.mil -o o/net.mlpackage
+step mlmodelc       "$build/anec" pack.mlpackage -o o/net.mlmodelc
+step check          "$build/anec" --check --target m1 net/net.mil
+step json           "$build/anec" --emit json small.mil -o o/net.json
+step stats          "$build/anec" --stats --json net/net.mil
+step run            "$build/anerun" -b ref --random 1 -O o net/net.mil
+step simulated      "$build/anerun" -b sim:m1 --random 1 -O o net/net.mil
+step describe       "$build/anerun" -b cpu --describe --json pack.mlpackage
+step trace          "$build/anerun" -b ref --random 1 --dump o --trace o/trace.json small.mil
+step states         "$build/anerun" -b ref --random 1 --states --iterations 2 -O o state.mil
+step compare        "$build/anerun" -b cpu --random 1 --compare sim:m3 net/net.mil
+step diff           "$build/anediff" net/net.mil pack.mlpackage
+
+echo "memory: $passed passed, $failed failed"
+[ "$failed" = 0 ]
