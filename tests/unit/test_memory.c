@@ -1,0 +1,334 @@
+/* test_memory.c -- the public library where memory runs out: each call with the n-th request failing, for
+ * all n, that one alone and all from it on. A call that fails says so by its status, leaves nothing of what
+ * it made, and works when it is made again. */
+#include "../../frontend/frontend.h"
+#include "../../include/anec.h"
+#include "../../ir/mil/mil.h"
+#include "unit.h"
+
+#include <errno.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if !defined(__GLIBC__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(SANITIZED)
+static void test_skipped(void **state)
+{
+    (void)state;
+    print_message("skipped: requests for memory can be made to fail with the GNU library alone, unsanitized\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_skipped) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+#else
+
+/* ---- requests that fail ---------------------------------------------------------------------- */
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *p, size_t size);
+void __libc_free(void *p);
+void *malloc(size_t size);
+void *calloc(size_t count, size_t size);
+void *realloc(void *p, size_t size);
+void free(void *p);
+
+static long fail_at, requests, live; /* fail_at 0: none fails; live: blocks that were not freed yet */
+static bool all_after;
+
+static bool fails(void)
+{
+    const long n = __atomic_add_fetch(&requests, 1, __ATOMIC_RELAXED);
+    if (!fail_at || n < fail_at || (n > fail_at && !all_after)) return false;
+    errno = ENOMEM;
+    return true;
+}
+
+static void *counted(void *p)
+{
+    if (p) __atomic_add_fetch(&live, 1, __ATOMIC_RELAXED);
+    return p;
+}
+
+void *malloc(size_t size) { return fails() ? NULL : counted(__libc_malloc(size)); }
+void *calloc(size_t count, size_t size) { return fails() ? NULL : counted(__libc_calloc(count, size)); }
+void *realloc(void *p, size_t size)
+{
+    if (fails()) return NULL;
+    void *q = __libc_realloc(p, size);
+    return p ? q : counted(q);
+}
+void free(void *p)
+{
+    if (p) __atomic_sub_fetch(&live, 1, __ATOMIC_RELAXED);
+    __libc_free(p);
+}
+
+/* ---- what the calls work on ------------------------------------------------------------------ */
+
+static const char mil[] =
+    "program(1.3)\n{\n"
+    "    func main<ios18>(tensor<fp32, [2, 3]> x, state<tensor<fp32, [2, 3]>> s) {\n"
+    "        tensor<fp32, [2, 3]> r = read_state(input = s)[name = string(\"r\")];\n"
+    "        tensor<fp32, [2, 3]> v = add(x = x, y = r)[name = string(\"v\")];\n"
+    "        tensor<fp32, [2, 3]> w = sigmoid(x = v)[name = string(\"w\")];\n"
+    "        write_state(data = w, input = s)[name = string(\"k\")];\n"
+    "    } -> (w);\n"
+    "    func other<ios18>(tensor<fp32, [2, 3]> x) {\n"
+    "        tensor<fp32, [2, 3]> y = mul(x = x, y = x)[name = string(\"y\")];\n"
+    "    } -> (y);\n}\n";
+
+static const char dsl[] = "import \"std\"\n"
+                          "model main(x: fp16[1, 8, 1, 4]) -> y {\n"
+                          "    weight w: [8, 8] = normal(std = 0.1, seed = 1)\n"
+                          "    y = relu(linear(x, w))\n}\n";
+
+static char *folder;
+static float x[6] = { 1, 2, 3, 4, 5, 6 };
+static uint16_t half[32];
+
+static struct {
+    const char *net, *npy, *out; /* files */
+    anec_config *config;
+    anec_device *cpu, *sim;
+    anec_model *model, *weights;
+    anec_kernel *kernel, *other, *heavy, *simulated;
+    /* what a call makes, */
+    anec_device *device;
+    anec_model *loaded;
+    anec_kernel *compiled;
+    anec_tensor tensor;
+    char *text;
+    anec_error e;
+} t;
+
+#define FP32 (&(anec_tensor){ "fp32", 2, { 2, 3 }, x, sizeof x })
+#define FP16 (&(anec_tensor){ "fp16", 4, { 1, 8, 1, 4 }, half, sizeof half })
+#define GOOD(call) \
+    do { if (call) fail_msg("%s: %s", #call, t.e.text); } while (0)
+
+static void write_files(void)
+{
+    static Arena a;
+    const char *top = folder = make_folder(&a);
+    Diag d = { 0 };
+    const Source src = { .name = "x.anedsl", .text = dsl, .len = sizeof dsl - 1 };
+    Module *m = dsl_compile(&d, &src, &(DslOptions){ .dir = ".", .opset = OPSET_IOS16 });
+    t.net = arena_printf(&a, "%s/net.mil", top);
+    t.npy = arena_printf(&a, "%s/x.npy", top);
+    t.out = arena_printf(&a, "%s/out.npy", top);
+    if (!m || !mil_save(m, &d, t.net)) fail_msg("%s", d.text.s);
+    module_free(m);
+    diag_free(&d);
+    GOOD(anec_tensor_save(NULL, FP32, t.npy, &t.e));
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    write_files();
+    t.config = anec_config_new();
+    GOOD(anec_config_set(t.config, "from", "anedsl", &t.e));
+    GOOD(anec_open("cpu", NULL, &t.cpu, &t.e));
+    GOOD(anec_open("sim:m1", NULL, &t.sim, &t.e));
+    GOOD(anec_load_text(t.cpu, mil, sizeof mil - 1, NULL, &t.model, &t.e));
+    GOOD(anec_load(t.cpu, t.net, &t.weights, &t.e));
+    GOOD(anec_compile(t.model, NULL, &t.kernel, &t.e));
+    GOOD(anec_compile(t.model, "other", &t.other, &t.e));
+    GOOD(anec_compile(t.weights, NULL, &t.heavy, &t.e));
+    GOOD(anec_compile_on(t.weights, t.sim, NULL, &t.simulated, &t.e));
+    GOOD(anec_bind(t.kernel, "x", FP32, &t.e));
+    GOOD(anec_bind(t.other, "x", FP32, &t.e));
+    GOOD(anec_bind(t.heavy, "x", FP16, &t.e));
+    GOOD(anec_bind(t.simulated, "x", FP16, &t.e));
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    anec_free(t.kernel), anec_free(t.other), anec_free(t.heavy), anec_free(t.simulated);
+    anec_model_free(t.model), anec_model_free(t.weights);
+    anec_close(t.cpu), anec_close(t.sim);
+    anec_config_free(t.config);
+    remove_folder(folder);
+    return 0;
+}
+
+/* ---- the calls ------------------------------------------------------------------------------- */
+
+static anec_status set(void) { return anec_config_set(t.config, "quiet", NULL, &t.e); }
+static anec_status set_wrong(void)
+{
+    const anec_status s = anec_config_set(t.config, "tarket", "m1", &t.e);
+    return s == ANEC_USAGE ? ANEC_OK : s;
+}
+static anec_status open_cpu(void) { return anec_open_with("cpu", t.config, &t.device, &t.e); }
+static anec_status open_auto(void) { return anec_open("auto", NULL, &t.device, &t.e); }
+static void close_device(void) { anec_close(t.device); }
+static anec_status load_mil(void) { return anec_load_text(t.cpu, mil, sizeof mil - 1, NULL, &t.loaded, &t.e); }
+static anec_status load_file(void) { return anec_load(t.cpu, t.net, &t.loaded, &t.e); }
+static anec_status load_wrong(void)
+{
+    const anec_status s = anec_load_text(t.cpu, mil, sizeof mil - 9, NULL, &t.loaded, &t.e);
+    return s == ANEC_WRONG ? ANEC_OK : s;
+}
+static anec_status load_dsl(void)
+{
+    anec_device *d;
+    anec_status s = anec_open_with("cpu", t.config, &d, &t.e);
+    if (!s) s = anec_load_text(d, dsl, sizeof dsl - 1, ".", &t.loaded, &t.e);
+    if (!s || d) anec_close(d);
+    return s;
+}
+static void free_loaded(void) { anec_model_free(t.loaded); }
+static anec_status compile(void) { return anec_compile(t.model, NULL, &t.compiled, &t.e); }
+static anec_status compile_weights(void) { return anec_compile(t.weights, NULL, &t.compiled, &t.e); }
+static anec_status compile_sim(void) { return anec_compile_on(t.weights, t.sim, NULL, &t.compiled, &t.e); }
+static void free_compiled(void) { anec_free(t.compiled); }
+static anec_status run(void) { return anec_run(t.kernel, &t.e); }
+static anec_status run_heavy(void) { return anec_run(t.heavy, &t.e); }
+static anec_status run_sim(void) { return anec_run(t.simulated, &t.e); }
+static anec_status run_async(void)
+{
+    const anec_status s = anec_run_async(t.kernel, NULL, NULL, &t.e);
+    return s ? s : anec_wait(t.kernel, &t.e);
+}
+static anec_status run_wired(void)
+{
+    anec_status s = anec_run(t.other, &t.e);
+    if (!s) s = anec_rewire(t.kernel, "x", t.other, "y", &t.e);
+    if (!s) s = anec_run(t.kernel, &t.e);
+    return s;
+}
+static void cut_wire(void) { GOOD(anec_rewire(t.kernel, "x", NULL, NULL, &t.e)); }
+static anec_status run_wrong(void)
+{
+    const anec_input in = { "z", NULL, FP32 };
+    const anec_status s = anec_run_with(t.kernel, &in, 1, NULL, &t.e);
+    return s == ANEC_WRONG ? ANEC_OK : s;
+}
+static anec_status describe(void) { return anec_describe(t.model, "json", &t.text, &t.e); }
+static anec_status describe_text(void) { return anec_describe(t.model, "text", &t.text, &t.e); }
+static void free_text(void) { anec_text_free(t.text); }
+static anec_status summary(void) { return (t.text = anec_summary(FP32)) ? ANEC_OK : ANEC_WORLD; }
+static anec_status read_npy(void) { return anec_tensor_read(t.kernel, "x", t.npy, &t.tensor, &t.e); }
+static anec_status load_npy(void) { return anec_tensor_load(t.config, t.npy, &t.tensor, &t.e); }
+static anec_status make_random(void) { return anec_tensor_random(t.kernel, "x", 1, &t.tensor, &t.e); }
+static void free_tensor(void) { anec_tensor_free(&t.tensor); }
+static anec_status save(void) { return anec_tensor_save(t.config, FP32, t.out, &t.e); }
+static anec_status put_state(void) { return anec_set_state(t.kernel, "s", FP32, NULL, &t.e); }
+static anec_status compare(void)
+{
+    anec_difference d = { .size = sizeof d };
+    anec_compare(FP32, FP32, NULL, NULL, &d);
+    return d.differs < 0 ? ANEC_WORLD : ANEC_OK;
+}
+
+static const struct Step {
+    const char *name;
+    anec_status (*call)(void);
+    void (*undo)(void); /* after one that went well; NULL: nothing is to be done */
+    bool grows;         /* an object that is older keeps what the call left in it for later */
+} steps[] = {
+    { "anec_config_set", set, NULL, true },
+    { "anec_config_set, wrong", set_wrong, NULL, true },
+    { "anec_open_with", open_cpu, close_device, false },
+    { "anec_open, auto", open_auto, close_device, true }, /* the system's libraries are looked for */
+    { "anec_load_text", load_mil, free_loaded, false },
+    { "anec_load_text, wrong", load_wrong, NULL, false },
+    { "anec_load_text, the language", load_dsl, free_loaded, false },
+    { "anec_load", load_file, free_loaded, false },
+    { "anec_compile", compile, free_compiled, true },
+    { "anec_compile, weights", compile_weights, free_compiled, true },
+    { "anec_compile_on, simulated", compile_sim, free_compiled, true },
+    { "anec_run", run, NULL, true },
+    { "anec_run, weights", run_heavy, NULL, true },
+    { "anec_run, simulated", run_sim, NULL, true },
+    { "anec_run_async", run_async, NULL, true },
+    { "anec_rewire", run_wired, cut_wire, true },
+    { "anec_run_with, wrong", run_wrong, NULL, true },
+    { "anec_describe, json", describe, free_text, true },
+    { "anec_describe, text", describe_text, free_text, true },
+    { "anec_summary", summary, free_text, false },
+    { "anec_tensor_read", read_npy, free_tensor, false },
+    { "anec_tensor_load", load_npy, free_tensor, false },
+    { "anec_tensor_random", make_random, free_tensor, false },
+    { "anec_tensor_save", save, NULL, false },
+    { "anec_set_state", put_state, NULL, false },
+    { "anec_compare", compare, NULL, false },
+};
+
+/* ---- all of them ----------------------------------------------------------------------------- */
+
+/* The call with its n-th request failing; false: it makes less of them. */
+static bool fail_nth(const struct Step *s, long n, int *failed)
+{
+    const long before = live;
+    requests = 0;
+    fail_at = n;
+    const anec_status got = s->call();
+    const bool reached = requests >= n;
+    fail_at = 0;
+    *failed += got != ANEC_OK;
+    if (got != ANEC_OK && got != ANEC_WORLD)
+        fail_msg("%s, request %ld: status %d: %s", s->name, n, (int)got, t.e.text);
+    if (got == ANEC_OK && s->undo) s->undo();
+    if (got != ANEC_OK && !s->grows && live != before)
+        fail_msg("%s, request %ld: %ld blocks are left", s->name, n, live - before);
+    return reached;
+}
+
+static void fail_all(const struct Step *s, bool on)
+{
+    int failed = 0;
+    long n = 1;
+    all_after = on;
+    while (fail_nth(s, n, &failed)) n++;
+    print_message("%-32s %ld requests, %d ended it\n", s->name, n - 1, failed);
+    if (s->call()) fail_msg("%s, after that: %s", s->name, t.e.text);
+    if (s->undo) s->undo();
+}
+
+static void test_one_request(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(steps); i++) fail_all(&steps[i], false);
+}
+
+static void test_all_requests_from_one_on(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(steps); i++) fail_all(&steps[i], true);
+}
+
+/* Everything that the library took is given back at the end, whatever failed in between. */
+static void test_nothing_is_left(void **state)
+{
+    const long before = live;
+    begin(state);
+    all_after = false;
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        int failed = 0;
+        if (steps[i].call == open_auto) continue;
+        for (long n = 1; fail_nth(&steps[i], n, &failed);) n += 3;
+    }
+    end(state);
+    if (live != before) fail_msg("%ld blocks are left", live - before);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_one_request, begin, end),
+        cmocka_unit_test_setup_teardown(test_all_requests_from_one_on, begin, end),
+        cmocka_unit_test(test_nothing_is_left),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+#endif
