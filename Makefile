@@ -83,7 +83,7 @@ LIB := $(BUILD)/libanec.a
 UNIT_LIB := $(BUILD)/unit/libunit.a
 
 # The stand-in for Apple's libraries: backends/sim/standin, with the library inside it.
-STANDIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard backends/sim/standin/*.c))
+STANDIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard backends/sim/standin/*.c)) $(GEN)/backends/sim/standin/attributes.o
 STANDIN := $(BUILD)/libanesim.so
 
 # The library to link with, which shows what include/anec.h declares and nothing else.
@@ -134,12 +134,19 @@ $(GEN)/%.c: %.y | deps
 $(LEMON:%.y=$(GEN)/%.h): $(GEN)/%.h: $(GEN)/%.c
 	@touch $@
 
-# The language's library as bytes: a string literal would end where ISO C lets it.
+# A text as bytes (the language's library, the dump that the stand-in answers by): a string literal would
+# end where ISO C lets it.
 $(GEN)/%.c: %.anedsl
+	$(embed)
+$(GEN)/%.c: %.dump
+	$(embed)
+
+define embed
 	@mkdir -p $(@D)
 	$(call say,$<){ echo '#include <stddef.h>'; echo 'extern const unsigned char $(*F)_text[]; extern const size_t $(*F)_size;'; \
 	   echo 'const unsigned char $(*F)_text[] = {'; od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g'; echo '};'; \
 	   echo 'const size_t $(*F)_size = sizeof $(*F)_text;'; } > $@
+endef
 
 $(LIB): $(OBJ)
 	@rm -f $@

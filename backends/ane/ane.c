@@ -66,27 +66,53 @@ static void guess_ports(AneProgram *p, Value *const *v, int n, Port **out)
     for (int i = 0; i < n; i++) (*out)[i].symbol = i;
 }
 
-static void guess_layout(AneProgram *p, const Func *f)
+/* Symbols are counted over all functions, so they can be guessed where there is one. */
+static bool guess_layout(AneProgram *p, const Func *f, const char *why, Diag *d)
 {
     Layout *l = &p->layout;
+    if (f->module->first != f || f->next)
+        return diag_fail(d, "%s, and the program has several functions: where %s is bound cannot be guessed", why, f->name);
     *l = (Layout){ .nin = f->body->nparam, .nout = f->body->nresult, .guessed = true };
     guess_ports(p, f->body->param, l->nin, &l->in);
     guess_ports(p, f->body->result, l->nout, &l->out);
+    const char *said = arena_printf(&p->arena, "%s: rows of 64 bytes and names in order are assumed", why);
+    p->base.as.why = p->base.as.why ? arena_printf(&p->arena, "%s; %s", p->base.as.why, said) : said;
+    diag_warn(d, WARN_LAYOUT, f->loc, "%s", said);
+    return true;
+}
+
+static bool has_ports(Value *const *v, int n, const Port *port, int nport)
+{
+    if (n != nport) return false;
+    for (int i = 0; i < n; i++)
+        if (!port_find(port, nport, v[i]->name)) return false;
+    return true;
+}
+
+/* From what the compiled model says of itself; guessed where it says nothing that fits. */
+static bool find_layout(AneProgram *p, const Func *f, Diag *d)
+{
+    const char *why = NULL;
+    Layout *l = &p->layout;
+    LayoutFound found = engine_layout(engine(p), &p->arena, p->model->id, f->name, l, &why);
+    if (found == LAYOUT_REFUSED) return diag_fail(d, "the compiled program cannot be bound: %s", why);
+    if (found == LAYOUT_READ && (!has_ports(f->body->param, f->body->nparam, l->in, l->nin)
+                                 || !has_ports(f->body->result, f->body->nresult, l->out, l->nout))) {
+        found = LAYOUT_UNTOLD;
+        why = "the compiled model's ports have other names than the program's";
+    }
+    return found == LAYOUT_READ || guess_layout(p, f, why, d);
 }
 
 /* The port of each value by its name; the surfaces. */
-static bool make_slots(AneProgram *p, Value *const *v, int n, Port *port, int nport, Slot **out, Diag *d)
+static bool make_slots(AneProgram *p, Value *const *v, int n, const Port *port, int nport, Slot **out, Diag *d)
 {
     *out = NEW_ARRAY(&p->arena, n + 1, Slot);
     for (int i = 0; i < n; i++) {
         Slot *s = &(*out)[i];
-        int k = 0;
-        while (k < nport && strcmp(port[k].name, v[i]->name) != 0) k++;
-        if (k == nport)
-            return diag_fail(d, "the compiled program has no port %s", v[i]->name);
-        if (!port_fit(&port[k], v[i]->type))
+        s->port = *port_find(port, nport, v[i]->name);
+        if (!port_fit(&s->port, v[i]->type))
             return diag_fail(d, "the compiled program's port %s does not have the elements of the tensor", v[i]->name);
-        s->port = port[k];
         s->surface = engine_surface_new(engine(p), &s->port);
         if (!s->surface)
             return diag_fail(d, "no memory for the surface of %s (%zu bytes)", v[i]->name, s->port.bytes);
@@ -131,14 +157,8 @@ static Program *ane_compile(const Backend *self, Module *m, Func *f, Diag *d)
     if (!model) return NULL;
     if (!p) mem_out(sizeof *p);
     *p = (AneProgram){ .base = { .backend = self, .module = m, .func = f, .as = model->as }, .model = model };
-    if (!engine_layout(engine(p), &p->arena, model->id, f->name, &p->layout)) {
-        guess_layout(p, f);
-        p->base.as.why = arena_printf(&p->arena, "%s%sthe compiled model does not describe itself: rows of 64 "
-                                      "bytes and names in order are assumed",
-                                      model->as.why ? model->as.why : "", model->as.why ? "; " : "");
-    }
     phase_begin(ane_phase(s), "bind");
-    bool ok = make_slots(p, b->param, b->nparam, p->layout.in, p->layout.nin, &p->in, d)
+    bool ok = find_layout(p, f, d) && make_slots(p, b->param, b->nparam, p->layout.in, p->layout.nin, &p->in, d)
               && make_slots(p, b->result, b->nresult, p->layout.out, p->layout.nout, &p->out, d)
               && make_results(p, f, d);
     phase_end(ane_phase(s), "bind");
@@ -197,10 +217,10 @@ static bool make_request(AneProgram *p, Diag *d)
     Id *in = NEW_ARRAY(&a, p->layout.nin + 1, Id), *out = NEW_ARRAY(&a, p->layout.nout + 1, Id);
     for (int k = 0; k < p->layout.nin; k++)
         for (int i = 0; i < b->nparam; i++)
-            if (!strcmp(p->in[i].port.name, p->layout.in[k].name)) in[k] = p->in[i].surface;
+            if (p->in[i].port.symbol == p->layout.in[k].symbol) in[k] = p->in[i].surface;
     for (int k = 0; k < p->layout.nout; k++)
         for (int i = 0; i < b->nresult; i++)
-            if (!strcmp(p->out[i].port.name, p->layout.out[k].name)) out[k] = p->out[i].surface;
+            if (p->out[i].port.symbol == p->layout.out[k].symbol) out[k] = p->out[i].surface;
     p->request = engine_request_new(engine(p), &p->layout, in, out);
     arena_free(&a);
     return p->request || diag_fail(d, "the framework does not take these surfaces for the program");
@@ -307,7 +327,7 @@ static void ane_reset(Program *p) { (void)p; }
 static bool same_place(const Port *a, const Port *b)
 {
     return a->element == b->element && a->row == b->row && a->plane == b->plane && a->bytes == b->bytes
-           && a->width == b->width && a->height == b->height;
+           && a->batch_stride == b->batch_stride && a->width == b->width && a->height == b->height;
 }
 
 static bool ane_wire(Program *to, int param, Program *from, int result)

@@ -59,12 +59,17 @@ Engine *engine_open(Arena *a, const char **why)
         ok = false;
     }
     if (ok) read_device(e, a);
+    if (ok) attributes_open(e);
     if (ok) return e;
     objc_close(e->objc);
     return NULL;
 }
 
-void engine_close(Engine *e) { objc_close(e->objc); }
+void engine_close(Engine *e)
+{
+    attributes_close(e);
+    objc_close(e->objc);
+}
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
@@ -157,83 +162,6 @@ bool engine_unload(Engine *e, Arena *a, Id model, Trouble *why)
     return ok;
 }
 
-/* ---- layout ---------------------------------------------------------------------------------- */
-
-static int64_t field(Objc *o, Id d, const char *key, int64_t other)
-{
-    return number_value(o, dict_at(o, d, key), other);
-}
-
-/* Sizes come from another process: nothing is taken that would not fit its own surface. */
-static bool read_port(Objc *o, Arena *a, Id d, Port *p)
-{
-    enum { MAX_EXTENT = 1 << 24 };
-    int64_t row = field(o, d, "RowStride", 0), plane = field(o, d, "PlaneStride", 0);
-    *p = (Port){ .name = string_text(o, a, dict_at(o, d, "Name")),
-                 .batch = 1,
-                 .channels = field(o, d, "Channels", 0),
-                 .height = field(o, d, "Height", 1),
-                 .width = field(o, d, "Width", 0) };
-    const char *type = string_text(o, a, dict_at(o, d, "Type"));
-    p->element = type && !strcmp(type, "Float32") ? 4 : type && strstr(type, "8") ? 1 : 2;
-    if (!p->name || p->channels < 1 || p->height < 1 || p->width < 1 || p->channels > MAX_EXTENT
-        || p->height > MAX_EXTENT || p->width > MAX_EXTENT || row < p->width * p->element
-        || row > INT64_MAX / p->height || plane < row * p->height || row % p->element
-        || plane % row)
-        return false;
-    p->row = (size_t)row;
-    p->plane = (size_t)plane;
-    return size_mul(p->plane, (size_t)p->channels, &p->bytes);
-}
-
-static int read_ports(Objc *o, Arena *a, Id list, Port **out)
-{
-    long n = array_count(o, list);
-    *out = NEW_ARRAY(a, n + 1, Port);
-    for (long i = 0; i < n; i++)
-        if (!read_port(o, a, array_at(o, list, i), &(*out)[i])) return -1;
-    return (int)n;
-}
-
-/* symbols: names of all procedures' ports; indices: which of them are this one's, in its order. */
-static bool read_symbols(Objc *o, Arena *a, Id symbols, Id indices, Port *port, int n)
-{
-    if (array_count(o, indices) != n) return false;
-    for (int i = 0; i < n; i++) {
-        port[i].symbol = -1;
-        for (int k = 0; k < n; k++) {
-            int64_t at = number_value(o, array_at(o, indices, k), -1);
-            const char *name = string_text(o, a, array_at(o, symbols, (long)at));
-            if (name && !strcmp(name, port[i].name)) port[i].symbol = (int)at;
-        }
-        if (port[i].symbol < 0) return false;
-    }
-    return true;
-}
-
-bool engine_layout(Engine *e, Arena *a, Id model, const char *function, Layout *out)
-{
-    Objc *o = e->objc;
-    void *pool = objc_pool(o);
-    Id inner = SEND0(o, Id, model, "model");
-    Id attributes = inner ? SEND0(o, Id, inner, "modelAttributes") : NULL;
-    Id about = dict_at(o, attributes, "ANEFModelDescription");
-    int procedure =
-        (int)number_value(o, dict_at(o, dict_at(o, about, "ProcedureNameToIDMap"), function), 0);
-    Id how = array_at(o, dict_at(o, about, "ANEFModelProcedures"), procedure);
-    Id status = array_at(o, dict_at(o, attributes, "NetworkStatusList"), procedure);
-    *out = (Layout){ .procedure = procedure };
-    out->nin = read_ports(o, a, dict_at(o, status, "LiveInputList"), &out->in);
-    out->nout = read_ports(o, a, dict_at(o, status, "LiveOutputList"), &out->out);
-    bool ok = out->nin >= 0 && out->nout > 0
-              && read_symbols(o, a, dict_at(o, about, "ANEFModelInputSymbolsArray"),
-                              dict_at(o, how, "InputSymbolIndexArray"), out->in, out->nin)
-              && read_symbols(o, a, dict_at(o, about, "ANEFModelOutputSymbolsArray"),
-                              dict_at(o, how, "OutputSymbolIndexArray"), out->out, out->nout);
-    objc_pool_end(o, pool);
-    return ok;
-}
-
 /* ---- surfaces -------------------------------------------------------------------------------- */
 
 Id engine_surface_new(Engine *e, const Port *p)
@@ -245,7 +173,7 @@ Id engine_surface_new(Engine *e, const Port *p)
         size_t value;
     } rows[6] = {
         { o->kIOSurfaceWidth, (size_t)p->width },
-        { o->kIOSurfaceHeight, (size_t)(p->batch * p->channels) * (p->plane / p->row) },
+        { o->kIOSurfaceHeight, p->bytes / p->row },
         { o->kIOSurfaceBytesPerElement, (size_t)p->element },
         { o->kIOSurfaceBytesPerRow, p->row },
         { o->kIOSurfaceAllocSize, p->bytes },

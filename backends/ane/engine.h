@@ -8,8 +8,16 @@
 #include "objc.h"
 #include "../../ir/targets/targets.h"
 
+/* The keys of what a compiled model says of itself. */
+enum {
+#define KEY(id, constant, text) ATTRIBUTE_##id,
+#include "attributes.def"
+    ATTRIBUTE_COUNT
+};
+
 typedef struct {
     Objc *objc;
+    Id attribute[ATTRIBUTE_COUNT]; /* the keys as objects */
     Id descriptor, model, request, surface; /* classes */
     const char *chip;       /* the row of targets.def: "m1"; NULL: an architecture we do not know */
     const char *arch;       /* as the framework names it: "h13g" */
@@ -35,16 +43,17 @@ bool engine_compile(Engine *e, Arena *a, Id model, Trouble *why);
 bool engine_load(Engine *e, Arena *a, Id model, Trouble *why);
 bool engine_unload(Engine *e, Arena *a, Id model, Trouble *why);
 
-/* ---- layout ---------------------------------------------------------------------------------- */
+/* ---- layout (attributes.c) ------------------------------------------------------------------- */
 
 /* Where the elements of one input or result lie in its surface: rows of `width` elements, `row`
  * bytes apart, `height` of them a plane, planes `plane` bytes apart, `channels` of them, all of it
- * `batch` times. */
+ * `batch` times, `batch_stride` bytes apart. */
 typedef struct {
-    const char *name;
-    int symbol;               /* its index in a request */
-    int64_t batch, channels, height, width;
-    size_t row, plane, bytes; /* bytes: of the whole surface */
+    const char *name;         /* the program's: its symbol without what the compiler appends */
+    const char *other;        /* what the port is called besides; NULL: nothing else */
+    int symbol;               /* its index in a request, among those of all functions */
+    int64_t batch, channels, height, width; /* batch 0: not said */
+    size_t row, plane, batch_stride, bytes; /* bytes: of the whole surface */
     int element;              /* bytes of an element */
 } Port;
 
@@ -55,8 +64,21 @@ typedef struct {
     bool guessed; /* the compiled model did not say: rows padded to 64 bytes, names in order */
 } Layout;
 
-/* What the compiled model says of the function (a procedure of it); false: nothing usable. */
-bool engine_layout(Engine *e, Arena *a, Id model, const char *function, Layout *out);
+typedef enum {
+    LAYOUT_READ,    /* the compiled model says where everything lies */
+    LAYOUT_UNTOLD,  /* it does not; `why` says what is missing, and a layout may be guessed */
+    LAYOUT_REFUSED, /* it lies as we cannot read or write it; `why` names the port */
+} LayoutFound;
+
+/* What the compiled and loaded model says of one of its functions, which are its procedures. */
+LayoutFound engine_layout(Engine *e, Arena *a, Id model, const char *function, Layout *out,
+                          const char **why);
+/* The port of a value of the program: by symbol, else by name; NULL: there is none. */
+const Port *port_find(const Port *port, int n, const char *name);
+
+/* Makes the keys, and releases them: engine_open and engine_close call these. */
+void attributes_open(Engine *e);
+void attributes_close(Engine *e);
 
 /* ---- running --------------------------------------------------------------------------------- */
 

@@ -8,8 +8,9 @@
 
 /* ---- tensors in surfaces (surface.c) --------------------------------------------------------- */
 
-/* Fits a port to the tensor that goes through it (whole batches of what the compiled model says);
- * false: it cannot hold it, or elements differ in more than a float's width. */
+/* Fits a port to the tensor that goes through it: as many batches as the compiled model says, or as the
+ * tensor has where it says one or nothing. False: it cannot hold it, or elements differ in more than a
+ * float's width. */
 bool port_fit(Port *p, const Type *t);
 /* The layout where the model does not say: rows of the last dimension, padded to 64 bytes. */
 void port_guess(Port *p, const char *name, const Type *t, int element);

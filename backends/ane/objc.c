@@ -1,7 +1,6 @@
 /* objc.c -- the one file that knows how Objective-C is called and how its values are made. */
 #include "objc.h"
 
-#include <ctype.h>
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,58 +174,17 @@ Id array_at(Objc *o, Id a, long i)
     return i >= 0 && i < array_count(o, a) ? o->CFArrayGetValueAtIndex(a, i) : NULL;
 }
 
+Id dict_get(Objc *o, Id d, Id key)
+{
+    return is_of(o, d, o->CFDictionaryGetTypeID()) ? o->CFDictionaryGetValue(d, key) : NULL;
+}
+
 Id dict_at(Objc *o, Id d, const char *key)
 {
-    if (!is_of(o, d, o->CFDictionaryGetTypeID())) return NULL;
     Id k = string_new(o, key);
-    Id v = o->CFDictionaryGetValue(d, k);
+    Id v = dict_get(o, d, k);
     objc_drop(o, &k);
     return v;
-}
-
-/* ---- errors ---------------------------------------------------------------------------------- */
-
-static const struct {
-    uint64_t word;
-    bool transient, full;
-    const char *meaning;
-} codes[] = {
-#define CODE(w, t, f, m) { .word = w, .transient = t, .full = f, .meaning = m },
-#include "codes.def"
-};
-
-/* The status words of a text are its hexadecimal numbers: "status=0x1d : statusType=0x9". */
-static void explain(Trouble *t)
-{
-    for (const char *s = t->text; (s = strstr(s, "0x")) != NULL; s += 2) {
-        if (!isxdigit((unsigned char)s[2])) continue;
-        uint64_t word = strtoull(s, NULL, 16);
-        for (size_t i = 0; i < COUNT(codes); i++) {
-            if (codes[i].word != word) continue;
-            t->meaning = codes[i].meaning;
-            t->transient = codes[i].transient;
-            t->full = codes[i].full;
-            return;
-        }
-    }
-}
-
-void trouble_read(Objc *o, Arena *a, Id error, Trouble *out)
-{
-    *out = (Trouble){ .text = "no reason is given" };
-    if (!error) return;
-    const char *domain = string_text(o, a, o->CFErrorGetDomain(error));
-    Id said = o->CFErrorCopyDescription(error);
-    const char *text = string_text(o, a, said);
-    objc_drop(o, &said);
-    out->text = arena_printf(a, "%s %ld: %s", domain ? domain : "error",
-                             o->CFErrorGetCode(error), text ? text : "no words");
-    explain(out);
-}
-
-const char *trouble_text(Arena *a, const Trouble *t)
-{
-    return t->meaning ? arena_printf(a, "%s (%s)", t->text, t->meaning) : t->text;
 }
 
 /* ---- blocks ---------------------------------------------------------------------------------- */

@@ -59,18 +59,23 @@ int64_t number_value(Objc *o, Id n, int64_t other);
 long array_count(Objc *o, Id a); /* 0 for what is no array */
 Id array_at(Objc *o, Id a, long i);
 Id dict_at(Objc *o, Id d, const char *key);
+Id dict_get(Objc *o, Id d, Id key);
 
-/* ---- errors ---------------------------------------------------------------------------------- */
+/* ---- errors (trouble.c) ---------------------------------------------------------------------- */
 
-/* Why the system refused: Apple's words, and ours on the codes that are known (codes.def). */
+/* Why the system refused: Apple's words, and what the code and the status word in them are known to mean
+ * (trouble.def). */
 typedef struct {
     const char *text;    /* "domain 13: what Apple says"; in the arena */
-    const char *meaning; /* of the status word in it; NULL: not known */
-    bool transient;      /* the same may succeed a little later */
+    const char *meaning; /* NULL: not known */
+    int64_t code;        /* of the NSError; 0: there was none */
+    uint64_t status;     /* the status word that the meaning goes by; 0: none */
+    int64_t stage;       /* of loading, where the error names one; 0: it does not */
+    bool transient;      /* the same was seen to succeed a little later */
     bool full;           /* the engine holds as many programs as it can */
 } Trouble;
 
-/* error: an NSError, or NULL, which some failures leave. */
+/* error: an NSError, or NULL, which some failures leave. What lies under it is read too. */
 void trouble_read(Objc *o, Arena *a, Id error, Trouble *out);
 /* The words for a message: text and meaning. */
 const char *trouble_text(Arena *a, const Trouble *t);

@@ -10,16 +10,20 @@ static int64_t rows(const Port *p) { return p->batch * p->channels * p->height; 
 
 static size_t row_at(const Port *p, int64_t r)
 {
-    return (size_t)(r / p->height) * p->plane + (size_t)(r % p->height) * p->row;
+    const int64_t plane = r / p->height, batch = plane / p->channels;
+    return (size_t)batch * p->batch_stride + (size_t)(plane % p->channels) * p->plane
+           + (size_t)(r % p->height) * p->row;
 }
 
 bool port_fit(Port *p, const Type *t)
 {
-    size_t count, one = p->plane * (size_t)p->channels;
+    size_t count;
     const bool is_float = t->dtype == DT_FP16 || t->dtype == DT_FP32;
     if (!shape_count(&t->shape, &count) || !count || count % (size_t)elements(p)) return false;
-    p->batch = (int64_t)(count / (size_t)elements(p));
-    if (!size_mul(one, (size_t)p->batch, &p->bytes)) return false;
+    const int64_t batch = (int64_t)(count / (size_t)elements(p));
+    if (p->batch > 1 && p->batch != batch) return false;
+    p->batch = batch;
+    if (!size_mul(p->batch_stride, (size_t)batch, &p->bytes)) return false;
     return is_float ? p->element == 2 || p->element == 4 : p->element * 8 == dtypes[t->dtype].bits;
 }
 
@@ -32,7 +36,7 @@ void port_guess(Port *p, const char *name, const Type *t, int element)
     for (int i = 0; i + 1 < n; i++) p->channels *= s->dim[i];
     p->row = ((size_t)p->width * (size_t)element + ROW - 1) / ROW * ROW;
     p->plane = p->row;
-    p->bytes = p->plane * (size_t)p->channels;
+    p->batch_stride = p->bytes = p->plane * (size_t)p->channels;
 }
 
 /* ---- elements -------------------------------------------------------------------------------- */

@@ -196,7 +196,7 @@ static void test_loaded_again(void **state)
     Binding in[2] = { { .name = "w", .value = tensor_view(DT_FP32, &shape, w) },
                       { .name = "x", .value = tensor_view(DT_FP32, &shape, x) } };
     assert_false(program_run(p, &t.d, in, 2, &(RunOptions){ 0 }));
-    expect_says(&t.d, "error: the engine cannot load the program again: com.apple.appleneuralengine 4: Program load "
+    expect_says(&t.d, "error: the engine cannot load the program again: com.apple.appleneuralengine 6: Program load "
                       "failure: status=0x5: no ANE resources (the engine has no room at this moment");
     assert_float_equal(run(p, &t.d, w, x), 3, 0); /* it has passed */
     program_free(q);
@@ -213,7 +213,7 @@ static void test_no_place(void **state)
     set_machine("m4", "slots:-1");
     open_bench(&t, "ane", one);
     assert_null(program_new(t.b, t.m, module_main(t.m), &t.d));
-    expect_says(&t.d, "error: the engine does not load the program: com.apple.appleneuralengine 4: Program load "
+    expect_says(&t.d, "error: the engine does not load the program: com.apple.appleneuralengine 6: Program load "
                       "failure (0x50004) (too many programs are loaded: about 127 fit)");
     close_bench(&t);
 }

@@ -72,7 +72,7 @@ static void run_on(const char *chip, const char *first_symbol)
     assert_string_equal(e->chip, chip);
     if (!engine_compile(e, &b.arena, b.model, &b.why)) fail_msg("%s", b.why.text);
     assert_true(engine_load(e, &b.arena, b.model, &b.why));
-    assert_true(engine_layout(e, &b.arena, b.model, "main", &l));
+    assert_true(engine_layout(e, &b.arena, b.model, "main", &l, &b.why.text) == LAYOUT_READ);
     assert_int_equal(l.nin, 2);
     for (int i = 0; i < 2; i++) {
         if (l.in[i].symbol == 0) assert_string_equal(l.in[i].name, first_symbol);
@@ -137,10 +137,58 @@ static void test_refused(void **state)
     static const Refused cases[] = {
         { .fault = "no-engine", .text = "this machine has no Neural Engine" },
         { .fault = "nil-descriptor", .text = "no descriptor" },
-        { .fault = "refuse:all", .text = "appleneuralengine 1: _ANECompiler : ANECCompile() FAILED" },
+        { .fault = "refuse:all", .text = "appleneuralengine.compiler 1: _ANECompiler : ANECCompile() FAILED" },
         { .fault = "refuse:fp16", .text = "InvalidMILProgram (fp16" },
         { .fault = "load-once", .text = "Program load failure" },
         { .fault = "load-busy:1", .text = "0x5", .meaning = "no room at this moment", .transient = true },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) check_refused(&cases[i]);
+}
+
+/* Every code of the engine's fixed list has its words, none is believed to pass, and a code that nobody
+ * knows has none. */
+static void test_codes(void **state)
+{
+    static const int last = 26;
+    char fault[40], said[40];
+    (void)state;
+    for (int code = 1; code <= last + 1; code++) {
+        Bench b;
+        snprintf(fault, sizeof fault, "load-error:%d", code);
+        snprintf(said, sizeof said, "appleneuralengine %d: ", code);
+        set_machine("m4", fault);
+        assert_true(set_up(&b, text) && engine_compile(b.engine, &b.arena, b.model, &b.why));
+        assert_false(engine_load(b.engine, &b.arena, b.model, &b.why));
+        assert_non_null(strstr(b.why.text, said));
+        assert_int_equal(b.why.code, code);
+        assert_false(b.why.transient || b.why.full);
+        assert_int_equal(b.why.meaning != NULL, code <= last);
+        tear_down(&b);
+    }
+}
+
+/* Code, status word, loading stage and what lies under the error are read together. */
+static void test_decoded(void **state)
+{
+    static const Refused cases[] = {
+        { .fault = "load-error:53,error-status:1,error-stage:4", .text = "(loading stage 4)",
+          .meaning = "and it was not" }, /* Apple's text says transient */
+        { .fault = "load-error:5", .text = "5: ", .meaning = "the program overflowed" },
+        { .fault = "load-error:5,error-status:2", .text = "5: ", .meaning = "a sum overflowed" },
+        { .fault = "load-error:8,error-status:2", .text = "8: ", .meaning = "the indices of inputs" },
+        { .fault = "load-error:6,error-status:14", .text = "6: ", .meaning = "is not there any more" },
+        { .fault = "load-error:6,error-status:15", .text = "6: ", .meaning = "did not answer in time" },
+        { .fault = "load-error:6,error-status:18", .text = "6: ", .meaning = "could not be mapped" },
+        { .fault = "load-error:6,error-status:19", .text = "6: ", .meaning = "could not be mapped" },
+        { .fault = "load-error:6,error-status:21", .text = "6: ", .meaning = "was aborted" },
+        { .fault = "load-error:6,error-status:22", .text = "6: ", .meaning = "without an explanation" },
+        { .fault = "load-error:6,error-status:131076", .text = "6: ", .meaning = "could not be loaded" },
+        { .fault = "load-error:6,error-status:327684", .text = "6: ", .meaning = "too many programs",
+          .transient = true, .full = true },
+        { .fault = "load-error:47", .text = "47: ", .meaning = "was aborted" },
+        { .fault = "load-error:99,error-under:7", .text = "<- com.apple.appleneuralengine 7: ",
+          .meaning = "no code signature" },
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) check_refused(&cases[i]);
@@ -156,11 +204,11 @@ static void test_wrong_layout(void **state)
     set_machine("m4", "");
     assert_true(set_up(&b, text) && engine_compile(b.engine, &b.arena, b.model, &b.why));
     assert_true(engine_load(b.engine, &b.arena, b.model, &b.why));
-    assert_true(engine_layout(b.engine, &b.arena, b.model, "main", &l));
+    assert_true(engine_layout(b.engine, &b.arena, b.model, "main", &l, &b.why.text) == LAYOUT_READ);
     Port packed = l.out[0];
     packed.row = 6;
     packed.plane = 12;
-    packed.bytes = 24;
+    packed.batch_stride = packed.bytes = 24;
     for (int i = 0; i < 2; i++) in[i] = engine_surface_new(b.engine, &l.in[i]);
     out[0] = engine_surface_new(b.engine, &packed);
     Id request = engine_request_new(b.engine, &l, in, out);
@@ -319,7 +367,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_runs),         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_wrong_layout), cmocka_unit_test(test_strict),
-        cmocka_unit_test(test_no_library),
+        cmocka_unit_test(test_no_library),   cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_decoded),
     };
     (void)argc;
     use_standin(argv[0]);

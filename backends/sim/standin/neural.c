@@ -6,6 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The engine's codes (facts 10.4). */
+enum { LOAD = 6, INFERENCE = 8, NOT_FOUND = 23, BAD_ARGUMENT = 26 };
+
 /* ---- descriptors ----------------------------------------------------------------------------- */
 
 typedef struct { Object object; Data *text; Dict *weights; } Descriptor;
@@ -190,7 +193,7 @@ static Flag model_compile(Id self, Sel sel, unsigned qos, Id options, Id *error)
     m->compiled |= ok;
     pthread_mutex_unlock(&m->lock);
     const char *text = why.s ? why.s : "", *own = strstr(text, "_ANECompiler") ? "" : "_ANECompiler : ANECCompile() FAILED: ";
-    if (!ok) refuse(error, 1, "%s%s", own, text);
+    if (!ok) compiler_refuse(error, 1, "%s%s", own, text);
     buf_free(&why);
     arena_free(&a);
     return ok;
@@ -198,68 +201,39 @@ static Flag model_compile(Id self, Sel sel, unsigned qos, Id options, Id *error)
 
 /* ---- what a compiled model says of itself ---------------------------------------------------- */
 
-static Id describe_place(const Place *p)
+/* Exported strings, as they are read by name: each a variable that holds an object. */
+#define CONSTANT(name, text) EXPORT extern Id name; Id name;
+#include "constants.def"
+
+Id constant_renamed(const char *key)
 {
-    const char *const key[] = { "Name", "Symbol", "Channels", "Height", "Width",
-                                "RowStride", "PlaneStride", "Type" };
-    const Id value[] = {
-        standin_string(fault("other-names") ? "other" : p->name), standin_string(p->name),
-        standin_number(p->channels + fault("other-shape")),
-        standin_number(p->height), standin_number(p->width), standin_number((int64_t)p->row),
-        standin_number((int64_t)p->plane),
-        standin_string(p->element == 4 ? "Float32" : p->element == 2 ? "Float16" : "Int8"),
-    };
-    return standin_dict(COUNT(key), key, value);
+    char text[128];
+    snprintf(text, sizeof text, "renamed %s", key);
+#define CONSTANT(name, value) if (!strcmp(key, value)) return standin_string(text);
+#include "constants.def"
+    return standin_string(key);
 }
 
-typedef struct { Id item[256]; size_t n; } List;
+typedef struct { String object; char text[128]; } Constant;
 
-static void list_add(List *l, Id item)
+static Id constant_made(Constant *c, const char *value)
 {
-    if (l->n == COUNT(l->item)) standin_abort("more than %zu ports", COUNT(l->item));
-    l->item[l->n++] = item;
+    snprintf(c->text, sizeof c->text, "%s%s", fault("other-keys") ? "renamed " : "", value);
+    c->object = (String){ .object = { .isa = &string_class, .count = 1 << 30 }, .text = c->text };
+    return fault("no-constants") ? NULL : &c->object.object;
 }
 
-static Id list_made(List *l) { return standin_array(l->n, l->item); }
-
-static void describe_ports(const Place *p, int n, List *all, Id *live, Id *indices)
+__attribute__((constructor)) static void make_constants(void)
 {
-    List list = { .n = 0 }, index = { .n = 0 };
-    for (int i = 0; i < n; i++) {
-        list_add(all, standin_string(fault("other-names") ? "other" : p[i].name));
-        list_add(&list, describe_place(&p[i]));
-        list_add(&index, standin_number(p[i].symbol));
-    }
-    *live = list_made(&list);
-    *indices = list_made(&index);
+#define CONSTANT(name, value) static Constant name##_string; name = constant_made(&name##_string, value);
+#include "constants.def"
 }
 
 static Id describe(const Compiled *c)
 {
     const Procedure *p;
     const int n = compiled_procedures(c, &p);
-    List in = { .n = 0 }, out = { .n = 0 }, status = { .n = 0 }, procedures = { .n = 0 };
-    const char *names[256];
-    Id ids[256];
-    if (n > (int)COUNT(ids)) standin_abort("more than %zu procedures", COUNT(ids));
-    for (int i = 0; i < n; i++) {
-        const char *const lists[] = { "LiveInputList", "LiveOutputList" };
-        const char *const how[] = { "InputSymbolIndexArray", "OutputSymbolIndexArray", "ProcedureID" };
-        Id live[2], index[3] = { NULL, NULL, standin_number(i) };
-        describe_ports(p[i].in, p[i].nin, &in, &live[0], &index[0]);
-        describe_ports(p[i].out, p[i].nout, &out, &live[1], &index[1]);
-        list_add(&status, standin_dict(2, lists, live));
-        list_add(&procedures, standin_dict(3, how, index));
-        names[i] = p[i].name;
-        ids[i] = standin_number(i);
-    }
-    const char *const about[] = { "ANEFModelInputSymbolsArray", "ANEFModelOutputSymbolsArray",
-                                  "ANEFModelProcedures", "ProcedureNameToIDMap" };
-    const Id told[] = { list_made(&in), list_made(&out), list_made(&procedures),
-                        standin_dict((size_t)n, names, ids) };
-    const char *const top[] = { "NetworkStatusList", "ANEFModelDescription" };
-    const Id all[] = { list_made(&status), standin_dict(COUNT(about), about, told) };
-    return standin_dict(COUNT(top), top, all);
+    return attributes_made(p, n);
 }
 
 /* ---- loading --------------------------------------------------------------------------------- */
@@ -272,8 +246,8 @@ static Flag take_slot(Id *error)
     if (busy) busy_loads++;
     else if (!full) slots_taken++;
     pthread_mutex_unlock(&counts);
-    if (busy) return refuse(error, 4, "Program load failure: status=0x5: no ANE resources");
-    if (full) return refuse(error, 4, "Program load failure (0x50004)");
+    if (busy) return refuse(error, LOAD, "Program load failure: status=0x5: no ANE resources");
+    if (full) return refuse(error, LOAD, "Program load failure (0x50004)");
     return 1;
 }
 
@@ -284,16 +258,17 @@ static Flag load(Model *m, Id *error)
     const char *dir = folder(m, &a);
     bool first = !m->tried;
     m->tried = true;
-    Flag ok = !m->loaded ? 1 : refuse(error, 3, "the model is loaded");
-    if (ok && first && fault("load-once")) ok = refuse(error, 4, "Program load failure");
+    Flag ok = !m->loaded ? 1 : refuse(error, BAD_ARGUMENT, "the model is loaded");
+    if (ok && first && fault("load-once")) ok = refuse(error, LOAD, "Program load failure");
+    if (ok && fault("load-error")) ok = refuse(error, fault("load-error"), "Program load failure");
     if (ok && !m->compiled && (fault("load-never") || !files_match(&a, dir)))
-        ok = refuse(error, 4, "Program load failure: must re-compile (0x20004)");
+        ok = refuse(error, LOAD, "Program load failure: must re-compile (0x20004)");
     if (ok) ok = take_slot(error);
     if (ok && !(m->loaded = compiled_new(dir, &why))) {
         pthread_mutex_lock(&counts);
         slots_taken--;
         pthread_mutex_unlock(&counts);
-        ok = refuse(error, 4, "Program load failure: %s", why.s ? why.s : "");
+        ok = refuse(error, LOAD, "Program load failure: %s", why.s ? why.s : "");
     }
     if (ok && !m->inner) {
         m->inner = object_new(&inner_class);
@@ -323,7 +298,7 @@ static Flag model_unload(Id self, Sel sel, unsigned qos, Id *error)
     bool was = m->loaded != NULL;
     leave_slot(m);
     pthread_mutex_unlock(&m->lock);
-    return was ? 1 : refuse(error, 3, "the model is not loaded");
+    return was ? 1 : refuse(error, BAD_ARGUMENT, "the model is not loaded");
 }
 
 static Id model_inner(Id self, Sel sel)
@@ -403,7 +378,7 @@ static Flag processing_failed(Id *error, unsigned status)
 {
     static const char said[] = "ANEProgramProcessRequestDirect() Failed with status=0x%x : statusType=0x9: "
                                "Program Inference error";
-    return refuse(error, 8, said, status);
+    return refuse(error, INFERENCE, said, status);
 }
 
 /* The surface of each place, by its symbol's index. */
@@ -448,7 +423,7 @@ static Flag evaluate(Model *m, const Request *r, Id *error)
     const int n = m->loaded ? compiled_procedures(m->loaded, &p) : 0;
     Surface *in[256], *out[256];
     Buf why = { 0 };
-    if (!m->loaded) return refuse(error, 5, "the model is not loaded");
+    if (!m->loaded) return refuse(error, NOT_FOUND, "the model is not loaded");
     if (r->procedure < 0 || r->procedure >= n) return processing_failed(error, 0x2);
     p += r->procedure;
     const unsigned status = status_of_fault();
@@ -461,7 +436,7 @@ static Flag evaluate(Model *m, const Request *r, Id *error)
     bool ok = compiled_run(m->loaded, (int)r->procedure, in, out, &why);
     take_all(in, p->nin, false);
     take_all(out, p->nout, false);
-    if (!ok) refuse(error, 8, "Program Inference error: %s", why.s ? why.s : "");
+    if (!ok) refuse(error, INFERENCE, "Program Inference error: %s", why.s ? why.s : "");
     buf_free(&why);
     return ok;
 }

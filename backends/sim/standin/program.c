@@ -39,7 +39,8 @@ static void place(Place *p, const Value *v)
                   .width = of_last[0], .element = dtypes[t->dtype].bits / 8 };
     p->row = ((size_t)p->width * (size_t)p->element + ROW - 1) / ROW * ROW;
     p->plane = p->row * (size_t)p->height;
-    p->bytes = p->plane * (size_t)p->channels * (size_t)batch;
+    p->batch_stride = p->plane * (size_t)p->channels + (fault("batch-stride") ? 2 * p->row : 0);
+    p->bytes = p->batch_stride * (size_t)batch;
 }
 
 static int by_name(const void *a, const void *b)
@@ -180,8 +181,9 @@ static void move(const Place *p, unsigned char *surface, unsigned char *tensor, 
 {
     const size_t line = (size_t)p->width * (size_t)p->element;
     for (int64_t r = 0; r < p->batch * p->channels * p->height && r < rows; r++) {
-        unsigned char *at = surface + (size_t)(r / p->height) * p->plane
-                            + (size_t)(r % p->height) * p->row;
+        const int64_t plane = r / p->height;
+        unsigned char *at = surface + (size_t)(plane / p->channels) * p->batch_stride
+                            + (size_t)(plane % p->channels) * p->plane + (size_t)(r % p->height) * p->row;
         if (in) memcpy(tensor + (size_t)r * line, at, line);
         else memcpy(at, tensor + (size_t)r * line, line);
     }

@@ -66,17 +66,19 @@ typedef struct { Object object; int64_t value; } Number;
 typedef struct { Object object; unsigned char *bytes; size_t size; bool lent; } Data;
 typedef struct { Object object; size_t count; Id *item; } Array;
 typedef struct { Object object; size_t count; Id *key, *value; } Dict;
-typedef struct { Object object; char *text; long code; String *domain; } Error;
+typedef struct { Object object; char *text; long code; String *domain; Dict *info; } Error;
 extern Class string_class, number_class, data_class, array_class, dict_class, error_class;
 
 Id standin_string(const char *s); /* all retained: the caller's */
 Id standin_number(int64_t v);
 Id standin_array(size_t n, const Id *item); /* takes the items over */
 Id standin_dict(size_t n, const char *const *key, const Id *value); /* takes the values over */
+Id standin_dict_of(size_t n, const Id *key, const Id *value); /* takes both over */
 Id dict_find(const Dict *d, const char *key);
 /* *error, where there is one, becomes an autoreleased NSError; always NO. */
 Flag refuse(Id *error, long code, const char *fmt, ...) PRINTF(3, 4);
-Flag ml_refuse(Id *error, long code, const char *fmt, ...) PRINTF(3, 4); /* of Core ML's domain */
+Flag compiler_refuse(Id *error, long code, const char *fmt, ...) PRINTF(3, 4); /* of the compiler's domain */
+Flag ml_refuse(Id *error, long code, const char *fmt, ...) PRINTF(3, 4);       /* of Core ML's */
 
 /* What a compiler makes of a block; the caller's memory. */
 typedef struct {
@@ -143,7 +145,7 @@ long system_major(void);                                     /* macOS */
 typedef struct {
     const char *name;
     int64_t batch, channels, height, width;
-    size_t row, plane, bytes;
+    size_t row, plane, batch_stride, bytes;
     int element, symbol;
 } Place;
 
@@ -152,6 +154,11 @@ typedef struct {
     Place *in, *out; /* in the order of their symbols */
     int nin, nout;
 } Procedure;
+
+/* What a compiled model of these procedures says of itself (attributes.dump). */
+Id attributes_made(const Procedure *procedure, int n);
+/* The key under another name, where a fault wants the exported constants to have other values. */
+Id constant_renamed(const char *key);
 
 /* A folder with model.mil and weights, compiled. */
 typedef struct Compiled Compiled;

@@ -11,7 +11,11 @@ static void destroy_data(Id o)
 {
     if (!((Data *)o)->lent) free(((Data *)o)->bytes);
 }
-static void destroy_error(Id o) { free(((Error *)o)->text); }
+static void destroy_error(Id o)
+{
+    free(((Error *)o)->text);
+    object_release(&((Error *)o)->info->object);
+}
 
 static void destroy_array(Id o)
 {
@@ -72,11 +76,18 @@ Id standin_array(size_t n, const Id *item)
 
 Id standin_dict(size_t n, const char *const *key, const Id *value)
 {
+    Id all = standin_dict_of(n, (const Id *)(const void *)key, value);
+    Dict *o = (Dict *)all;
+    for (size_t i = 0; i < n; i++) o->key[i] = standin_string(key[i]);
+    return all;
+}
+
+Id standin_dict_of(size_t n, const Id *key, const Id *value)
+{
     Dict *o = object_new(&dict_class);
     o->count = n;
     o->key = copy(key, n * sizeof *o->key);
     o->value = copy(value, n * sizeof *o->value);
-    for (size_t i = 0; i < n; i++) o->key[i] = standin_string(key[i]);
     return &o->object;
 }
 
@@ -89,42 +100,67 @@ Id dict_find(const Dict *d, const char *key)
 }
 
 /* An NSError's domain is a constant: made once, never counted. */
-static String engine_domain = { .object = { .isa = &string_class, .count = 1 << 30 },
-                                .text = (char[]){ "com.apple.appleneuralengine" } };
-static String ml_domain = { .object = { .isa = &string_class, .count = 1 << 30 },
-                            .text = (char[]){ "com.apple.CoreML" } };
+#define DOMAIN(v, domain) \
+    static String v = { .object = { .isa = &string_class, .count = 1 << 30 }, .text = (char[]){ domain } }
+DOMAIN(engine_domain, "com.apple.appleneuralengine");
+DOMAIN(compiler_domain, "com.apple.appleneuralengine.compiler");
+DOMAIN(ml_domain, "com.apple.CoreML");
 
-static Flag refuse_by(String *domain, Id *error, long code, const char *fmt, va_list ap)
+/* Takes `info` over. */
+static Error *error_new(String *domain, long code, const char *text, Id info)
 {
-    Buf text = { 0 };
-    if (!error) return 0;
-    buf_vprintf(&text, fmt, ap);
     Error *e = object_new(&error_class);
     e->domain = domain;
     e->code = code;
-    e->text = copy(text.s ? text.s : "", text.len + 1);
+    e->text = copy(text, strlen(text) + 1);
+    e->info = (Dict *)info;
+    return e;
+}
+
+/* What an error of the engine says besides, where faults ask for it; the one that lies under it. */
+static Id info_made(String *domain)
+{
+    const char *key[3];
+    Id value[3];
+    size_t n = 0;
+    if (domain != &engine_domain) return standin_dict(0, NULL, NULL);
+    if (fault("error-status")) {
+        key[n] = "_ANEErrorUnderlyingStatus";
+        value[n++] = standin_number(fault("error-status"));
+    }
+    if (fault("error-stage")) {
+        key[n] = "_ANEErrorLoadStage";
+        value[n++] = standin_number(fault("error-stage"));
+    }
+    if (fault("error-under")) {
+        key[n] = "NSUnderlyingError";
+        value[n++] = &error_new(&engine_domain, fault("error-under"), "what lies under it",
+                                standin_dict(0, NULL, NULL))->object;
+    }
+    return standin_dict(n, key, value);
+}
+
+static void refuse_by(String *domain, Id *error, long code, const char *fmt, va_list ap)
+{
+    Buf text = { 0 };
+    if (!error) return;
+    buf_vprintf(&text, fmt, ap);
+    *error = object_autorelease(&error_new(domain, code, text.s ? text.s : "", info_made(domain))->object);
     buf_free(&text);
-    *error = object_autorelease(&e->object);
-    return 0;
 }
 
-Flag refuse(Id *error, long code, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    refuse_by(&engine_domain, error, code, fmt, ap);
-    va_end(ap);
-    return 0;
-}
-
-Flag ml_refuse(Id *error, long code, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    refuse_by(&ml_domain, error, code, fmt, ap);
-    va_end(ap);
-    return 0;
-}
+#define REFUSE(name, domain)                                  \
+    Flag name(Id *error, long code, const char *fmt, ...)     \
+    {                                                         \
+        va_list ap;                                           \
+        va_start(ap, fmt);                                    \
+        refuse_by(&(domain), error, code, fmt, ap);           \
+        va_end(ap);                                           \
+        return 0;                                             \
+    }
+REFUSE(refuse, engine_domain)
+REFUSE(compiler_refuse, compiler_domain)
+REFUSE(ml_refuse, ml_domain)
 
 /* ---- what is exported ------------------------------------------------------------------------ */
 
@@ -280,6 +316,13 @@ EXPORTED(Id, CFErrorGetDomain, (Id e))
 EXPORTED(long, CFErrorGetCode, (Id e))
 {
     return ((Error *)expect(e, &error_class, "CFErrorGetCode"))->code;
+}
+
+EXPORTED(unsigned long, CFErrorGetTypeID, (void)) { return (unsigned long)(uintptr_t)&error_class; }
+
+EXPORTED(Id, CFErrorCopyUserInfo, (Id e))
+{
+    return object_retain(&((Error *)expect(e, &error_class, "CFErrorCopyUserInfo"))->info->object);
 }
 
 EXPORTED(Id, CFErrorCopyDescription, (Id e))

@@ -1,0 +1,257 @@
+/* test_attributes.c -- what a compiled model says of itself: the keys that the engine's runtime asks for,
+ * and those that the stand-in answers with, each held against the printed dump by a reader of its own. */
+#include "../../backends/ane/engine.h"
+#include "standin.h"
+
+#include <ctype.h>
+
+static const char two_functions[] =
+    "program(1.0)\n"
+    "[buildInfo = dict<tensor<string, []>, tensor<string, []>>({{\"coremlc-version\", \"3505.4.1\"}})]\n"
+    "{\n"
+    "    func main<ios16>(tensor<fp16, [1, 2, 2, 3]> b, tensor<fp16, [1, 1, 1, 3]> a) {\n"
+    "        tensor<fp16, [1, 2, 2, 3]> y = add(x = a, y = b)[name = tensor<string, []>(\"y\")];\n"
+    "    } -> (y);\n"
+    "    func minus<ios16>(tensor<fp16, [1, 4, 1, 3]> a) {\n"
+    "        tensor<fp16, [1, 4, 1, 3]> y = sub(x = a, y = a)[name = tensor<string, []>(\"y\")];\n"
+    "    } -> (y);\n"
+    "}\n";
+
+/* ---- the dump -------------------------------------------------------------------------------- */
+
+/* The words before `=` in the dump, in the order of the file; the test's own reading of it. */
+typedef struct {
+    char word[128][64];
+    int n;
+} Keys;
+
+static void read_dump(const char *path, Keys *keys)
+{
+    FILE *f = fopen(path, "r");
+    char line[512];
+    keys->n = 0;
+    if (!f) fail_msg("%s cannot be read", path);
+    while (fgets(line, sizeof line, f)) {
+        char *s = line, *equals = strstr(line, " = ");
+        while (isspace((unsigned char)*s)) s++;
+        if (!strncmp(s, "//", 2) || !equals || *s == '$') continue;
+        assert_true(keys->n < (int)COUNT(keys->word));
+        snprintf(keys->word[keys->n++], sizeof *keys->word, "%.*s", (int)(equals - s), s);
+    }
+    fclose(f);
+}
+
+static bool has_key(const Keys *keys, const char *word)
+{
+    for (int i = 0; i < keys->n; i++)
+        if (!strcmp(keys->word[i], word)) return true;
+    return false;
+}
+
+static const char *dump_path(void)
+{
+    static const char path[] = "backends/sim/standin/attributes.dump";
+    return path;
+}
+
+/* Every key that the runtime asks for, and every exported string of the stand-in, stands in the dump;
+ * PlaneDescriptor alone is of image programs, whose dump the stand-in's has not. */
+static void test_keys(void **state)
+{
+    static const char *const asked[] = {
+#define KEY(id, constant, text) text,
+#include "../../backends/ane/attributes.def"
+    };
+    static const char *const exported[] = {
+#define CONSTANT(name, value) value,
+#include "../../backends/sim/standin/constants.def"
+    };
+    Keys keys;
+    (void)state;
+    read_dump(dump_path(), &keys);
+    assert_true(keys.n > 20);
+    for (size_t i = 0; i < COUNT(asked); i++)
+        if (!has_key(&keys, asked[i]) && strcmp(asked[i], "PlaneDescriptor") != 0)
+            fail_msg("attributes.def asks for %s, which the dump does not have", asked[i]);
+    for (size_t i = 0; i < COUNT(exported); i++)
+        if (!has_key(&keys, exported[i]))
+            fail_msg("constants.def exports %s, which the dump does not have", exported[i]);
+}
+
+/* ---- what the stand-in answers --------------------------------------------------------------- */
+
+typedef struct {
+    Arena arena;
+    Engine *engine;
+    Id model;
+    char *dir;
+    Trouble why;
+} Loaded;
+
+static void load(Loaded *l, const char *mil)
+{
+    const char *why = "";
+    Diag d = { 0 };
+    *l = (Loaded){ 0 };
+    l->engine = engine_open(&l->arena, &why);
+    if (!l->engine) fail_msg("%s", why);
+    l->model = engine_model_new(l->engine, &l->arena, mil, strlen(mil), NULL, 0, &l->why);
+    assert_non_null(l->model);
+    l->dir = engine_model_dir(l->engine, &l->arena, l->model);
+    assert_true(file_make_dirs(&d, l->dir));
+    assert_true(file_write_all(&d, arena_printf(&l->arena, "%s/model.mil", l->dir), mil, strlen(mil)));
+    if (!engine_compile(l->engine, &l->arena, l->model, &l->why)) fail_msg("%s", l->why.text);
+    if (!engine_load(l->engine, &l->arena, l->model, &l->why)) fail_msg("%s", l->why.text);
+}
+
+static void unload(Loaded *l)
+{
+    assert_true(engine_unload(l->engine, &l->arena, l->model, &l->why));
+    remove_folder(l->dir);
+    objc_drop(l->engine->objc, &l->model);
+    engine_close(l->engine);
+    arena_free(&l->arena);
+}
+
+static Id at(Objc *o, Id d, const char *key)
+{
+    Id v = dict_at(o, d, key);
+    if (!v) fail_msg("there is no %s", key);
+    return v;
+}
+
+/* The answer for a program of two functions, read with literal words as they stand in printed dumps. */
+static void test_answer(void **state)
+{
+    Loaded l;
+    Arena a = { 0 };
+    (void)state;
+    set_machine("m4", "");
+    load(&l, two_functions);
+    Objc *o = l.engine->objc;
+    void *pool = objc_pool(o);
+    Id all = SEND0(o, Id, SEND0(o, Id, l.model, "model"), "modelAttributes");
+    Id about = at(o, all, "ANEFModelDescription");
+    Id ids = at(o, about, "kANEFModelProcedureNameToIDMapKey");
+    assert_int_equal(number_value(o, at(o, ids, "main"), -1), 0);
+    assert_int_equal(number_value(o, at(o, ids, "minus"), -1), 1);
+    Id inputs = at(o, about, "kANEFModelInputSymbolsArrayKey");
+    assert_int_equal(array_count(o, inputs), 3); /* of both functions */
+    Id outputs = at(o, about, "kANEFModelOutputSymbolsArrayKey");
+    assert_string_equal(string_text(o, &a, array_at(o, outputs, 1)), "y@output");
+    Id minus = array_at(o, at(o, about, "ANEFModelProcedures"), 1);
+    assert_int_equal(number_value(o, at(o, minus, "ANEFModelProcedureID"), -1), 1);
+    assert_int_equal(number_value(o, array_at(o, at(o, minus, "ANEFModelInputSymbolIndexArray"), 0), -1), 2);
+    Id network = array_at(o, at(o, all, "NetworkStatusList"), 1);
+    assert_string_equal(string_text(o, &a, at(o, network, "Name")), "minus");
+    Id port = array_at(o, at(o, network, "LiveOutputList"), 0);
+    static const struct {
+        const char *key;
+        int64_t value;
+    } numbers[] = {
+        { "Batches", 1 },     { "BatchStride", 4 * 64 }, { "Channels", 4 }, { "Depth", 1 },      { "Height", 1 },
+        { "Interleave", 1 },  { "PlaneStride", 64 },     { "RowStride", 64 }, { "Width", 3 },
+    };
+    for (size_t i = 0; i < COUNT(numbers); i++)
+        assert_int_equal(number_value(o, at(o, port, numbers[i].key), -1), numbers[i].value);
+    assert_string_equal(string_text(o, &a, at(o, port, "Symbol")), "y@output");
+    assert_string_equal(string_text(o, &a, at(o, port, "Type")), "Float16");
+    assert_null(dict_at(o, port, "4CCFormat"));
+    objc_pool_end(o, pool);
+    unload(&l);
+    arena_free(&a);
+}
+
+/* ---- what the runtime makes of it ------------------------------------------------------------ */
+
+typedef struct {
+    const char *faults, *function;
+    LayoutFound found;
+    int procedure;
+    const char *why; /* NULL: read */
+} Told;
+
+static void check_told(const Told *t)
+{
+    Loaded l;
+    Layout layout;
+    const char *why = NULL;
+    set_machine("m4", t->faults);
+    load(&l, two_functions);
+    const LayoutFound found = engine_layout(l.engine, &l.arena, l.model, t->function, &layout, &why);
+    if (found != t->found) fail_msg("%s, %s: found %d (%s)", t->faults, t->function, (int)found, why ? why : "");
+    if (t->why && (!why || !strstr(why, t->why))) fail_msg("%s: %s", t->faults, why ? why : "nothing is said");
+    if (found == LAYOUT_READ) {
+        const bool main = t->procedure == 0;
+        const Port *y = port_find(layout.out, layout.nout, "y"), *a = port_find(layout.in, layout.nin, "a");
+        assert_int_equal(layout.procedure, t->procedure);
+        assert_int_equal(layout.nin, main ? 2 : 1);
+        assert_true(y && a);
+        assert_int_equal(y->symbol, main ? 0 : 1);
+        assert_int_equal(a->symbol, main ? 0 : 2);
+        assert_int_equal(y->channels, main ? 2 : 4);
+        assert_null(port_find(layout.in, layout.nin, "y"));
+    }
+    set_machine("m4", "");
+    unload(&l);
+}
+
+static void test_told(void **state)
+{
+    static const Told cases[] = {
+        { "", "main", LAYOUT_READ, 0, NULL },
+        { "", "minus", LAYOUT_READ, 1, NULL },
+        { "reversed", "main", LAYOUT_READ, 0, NULL }, /* by number and name, never by position */
+        { "reversed", "minus", LAYOUT_READ, 1, NULL },
+        { "symbols-only", "minus", LAYOUT_READ, 1, NULL },
+        { "names-only", "minus", LAYOUT_READ, 1, NULL },
+        { "parameters", "main", LAYOUT_READ, 0, NULL },
+        { "", "times", LAYOUT_UNTOLD, 0, "names no procedure times" },
+        { "no-attributes", "main", LAYOUT_UNTOLD, 0, "does not describe itself" },
+        { "depth:2", "main", LAYOUT_REFUSED, 0, "has a depth of 2" },
+        { "interleave:4", "main", LAYOUT_REFUSED, 0, "has channels interleaved by 4" },
+        { "image", "main", LAYOUT_REFUSED, 0, "is an image" },
+        { "other-type", "main", LAYOUT_REFUSED, 0, "has elements of type BFloat16" },
+        { "states", "main", LAYOUT_REFUSED, 0, "it keeps states" },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) check_told(&cases[i]);
+}
+
+/* Exported strings count where they are there: with other values the answer's keys are others too. */
+static void other_keys(void)
+{
+    Told t = { "other-keys", "minus", LAYOUT_READ, 1, NULL };
+    check_told(&t);
+}
+
+static void no_constants(void)
+{
+    Told t = { "no-constants", "minus", LAYOUT_READ, 1, NULL };
+    check_told(&t);
+}
+
+static void test_constants(void **state)
+{
+    static void (*const apart[])(void) = { other_keys, no_constants };
+    static const char *const faults[] = { "other-keys", "no-constants" };
+    char said[2000];
+    (void)state;
+    for (size_t i = 0; i < COUNT(apart); i++) {
+        set_machine("m4", faults[i]); /* the library makes its strings when it is opened */
+        const int status = run_apart(apart[i], said, sizeof said);
+        if (status) fail_msg("%s: status %d: %s", faults[i], status, said);
+    }
+    set_machine("m4", "");
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_constants), /* first: the library is not open yet */
+        cmocka_unit_test(test_keys), cmocka_unit_test(test_answer), cmocka_unit_test(test_told),
+    };
+    (void)argc;
+    use_standin(argv[0]);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
