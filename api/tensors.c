@@ -47,18 +47,6 @@ anec_status anec_tensor_read(anec_kernel *kernel, const char *port, const char *
     return hand_over(&c, ok, &t, out);
 }
 
-/* What is there for an input without a shape of its own. */
-static bool default_shape(const Value *v, const Flex *flex, int p, Arena *a, Diag *d, Shape *s)
-{
-    *s = v->type->shape;
-    if (shape_known(s)) return true;
-    if (flex->input[p].has_default) *s = flex->input[p].def;
-    else if (flex->nconfig && flex->config[0][p].rank >= 0) *s = flex->config[0][p];
-    if (shape_known(s)) return true;
-    return diag_error(d, v->loc, "input %s has no default shape for %s: give it with -i", v->name,
-                      type_text(a, v->type));
-}
-
 static bool make_random(const anec_kernel *k, int p, uint64_t seed, Tensor *t, Diag *d)
 {
     const Value *v = k->func->body->param[p];
@@ -68,7 +56,10 @@ static bool make_random(const anec_kernel *k, int p, uint64_t seed, Tensor *t, D
     bool ok = v->type->kind == TY_TENSOR
            || diag_error(d, v->loc, "input %s is a %s; only tensors can be given", v->name,
                          type_text(&a, v->type));
-    ok = ok && flex_read(k->func, d, &a, &flex) && default_shape(v, &flex, p, &a, d, &s)
+    ok = ok && flex_read(k->func, d, &a, &flex)
+      && (flex_default(k->func, &flex, p, &s)
+          || diag_error(d, v->loc, "input %s has no default shape for %s: give it with -i",
+                        v->name, type_text(&a, v->type)))
       && tensor_random(t, d, seed, v->name, v->type->dtype, &s);
     arena_free(&a);
     return ok;

@@ -31,6 +31,7 @@ struct Program {
     Func *func;
     RunsAs as;
     struct Wire *wire; /* by parameter, or NULL (program_wire) */
+    struct LeftOut *left_out; /* by parameter: what an optional input is when it is not given, or NULL */
     bool ran;          /* it has results */
     bool broke;        /* the last run failed, and neither by what was given nor by who watched */
     const Backend *other; /* does a run that broke, and all after it; NULL: such a run is an error */
@@ -118,7 +119,8 @@ const char *backend_opened_at(int i);                  /* names of those that do
 /* NULL after an error: an op that the backend lacks, weights that are absent. */
 bool program_expand(Module *m, Diag *d); /* composite ops become what they mean; program_new does it too */
 Program *program_new(const Backend *b, Module *m, Func *f, Diag *d);
-/* Checks the inputs (inputs_check), then runs. */
+/* Checks the inputs (inputs_check), then runs. An input that the description makes optional and that is
+ * neither given nor wired has its default value. */
 bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt);
 /* What runs it: not the one it was made for after a run broke and auto went on with the processor
  * (warning `fallback`, once; as.why says it too). Such a run has the inputs of the one that broke; a
@@ -157,6 +159,9 @@ typedef struct {
 } Flex;
 
 bool flex_read(const Func *f, Diag *d, Arena *a, Flex *out); /* all zero without the attribute */
+/* The shape of a parameter that nobody gives one: its own, the default, or the first that is enumerated.
+ * False: there is none. */
+bool flex_default(const Func *f, const Flex *flex, int param, Shape *out);
 
 /* Every input of f is there, none twice, none unknown, each of its dtype and a shape that fits the
  * declared one and the flexible ranges. Reports all that is wrong. */

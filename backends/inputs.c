@@ -1,6 +1,8 @@
 /* inputs.c -- what a function takes: flexible shapes, and whether tensors given fit. */
 #include "backend.h"
 
+#include "../ir/mil/described.h"
+
 #include <string.h>
 
 bool param_is_state(const Value *v) { return v->type->kind == TY_STATE; }
@@ -135,6 +137,15 @@ bool flex_read(const Func *f, Diag *d, Arena *a, Flex *out)
     return true;
 }
 
+bool flex_default(const Func *f, const Flex *flex, int param, Shape *out)
+{
+    *out = param_type(f->body->param[param])->shape;
+    if (shape_known(out)) return true;
+    if (flex->input[param].has_default) *out = flex->input[param].def;
+    else if (flex->nconfig && flex->config[0][param].rank >= 0) *out = flex->config[0][param];
+    return shape_known(out);
+}
+
 /* ---- checking -------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -201,6 +212,15 @@ static void check_type(Check *c, const Value *v, const Binding *b)
                        v->type->dtype == t->dtype ? "" : want);
 }
 
+static void check_absent(Check *c, const Value *v)
+{
+    Described say;
+    described(c->func, v, true, &c->scratch, &say);
+    c->ok = diag_error(c->diag, (Loc){ 0 }, "input %s (%s) is not given%s", v->name,
+                       type_text(&c->scratch, v->type),
+                       say.optional ? ": the description makes it optional, and says no value" : "");
+}
+
 static void check_range(Check *c, int p)
 {
     const FlexInput *in = &c->flex.input[p];
@@ -256,8 +276,7 @@ bool inputs_check(const Func *f, Diag *d, const Binding *in, int nin)
         const Value *v = f->body->param[p];
         if (param_is_state(v)) continue;
         if (c.given[p]) check_type(&c, v, c.given[p]);
-        else c.ok = diag_error(d, (Loc){ 0 }, "input %s (%s) is not given", v->name,
-                               type_text(&c.scratch, v->type));
+        else check_absent(&c, v);
     }
     for (int p = 0; c.ok && p < n; p++)
         if (c.given[p]) check_range(&c, p);

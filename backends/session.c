@@ -1,4 +1,5 @@
 /* session.c -- the backends of this build, the one that chooses, and programs whoever runs them. */
+#include "../ir/mil/described.h"
 #include "../ir/passes/passes.h"
 #include "ane/ane.h"
 #include "ane/coreml.h"
@@ -137,6 +138,67 @@ void backend_close(const Backend *b)
     if (b && b->close) b->close(b);
 }
 
+/* ---- inputs that may be left out -------------------------------------------------------------- */
+
+struct LeftOut {
+    bool may;
+    double value; /* of every element */
+    Tensor tensor; /* made when it is first needed */
+};
+
+static void note_optional(Program *p)
+{
+    const Block *b = p->func->body;
+    Arena a = { 0 };
+    Described say;
+    for (int i = 0; i < b->nparam; i++) {
+        described(p->func, b->param[i], true, &a, &say);
+        if (!say.optional || !say.has_default || b->param[i]->type->kind != TY_TENSOR) continue;
+        if (!p->left_out) p->left_out = mem_zero((size_t)b->nparam, sizeof *p->left_out);
+        if (!p->left_out) mem_out((size_t)b->nparam * sizeof *p->left_out);
+        p->left_out[i] = (struct LeftOut){ .may = true, .value = say.value };
+    }
+    arena_free(&a);
+}
+
+static bool make_default(Program *p, int param, Diag *d)
+{
+    Arena a = { 0 };
+    Flex flex;
+    Shape s;
+    struct LeftOut *l = &p->left_out[param];
+    Tensor *t = &l->tensor;
+    bool ok = flex_read(p->func, d, &a, &flex);
+    if (ok && flex_default(p->func, &flex, param, &s)) {
+        const DType type = p->func->body->param[param]->type->dtype;
+        ok = tensor_alloc(t, d, type, &s);
+        for (size_t i = 0; ok && l->value != 0 && i < t->count; i++)
+            if (dtype_is_float(type)) tensor_set_float(t, i, l->value);
+            else tensor_set_int(t, i, (int64_t)l->value);
+        if (ok) tensor_follow(p, t);
+    }
+    arena_free(&a);
+    return ok;
+}
+
+/* Adds to what is given what is left out; `all` has room for every parameter more. */
+static bool add_defaults(Program *p, Diag *d, Binding *all, int *n)
+{
+    const Block *b = p->func->body;
+    const int given = *n;
+    for (int i = 0; p->left_out && i < b->nparam; i++) {
+        struct LeftOut *l = &p->left_out[i];
+        bool have = !l->may;
+        for (int k = 0; k < given; k++) have |= !strcmp(all[k].name, b->param[i]->name);
+        if (have) continue;
+        if (!l->tensor.owned && !make_default(p, i, d)) return false;
+        if (!l->tensor.owned) continue; /* of unknown extents: it has to be given */
+        all[*n] = (Binding){ .name = b->param[i]->name, .value = l->tensor };
+        all[(*n)++].value.owned = false;
+    }
+    return true;
+}
+
 /* ---- programs -------------------------------------------------------------------------------- */
 
 static Program *compile_for(const Backend *b, Module *m, Func *f, Diag *d)
@@ -149,6 +211,7 @@ static Program *compile_for(const Backend *b, Module *m, Func *f, Diag *d)
     if (!p->as.io) p->as.io = boundary_text(f);
     p->as.precision = precision_text(f);
     if (!p->as.dialect) p->as.dialect = m->version;
+    note_optional(p);
     return p;
 }
 
@@ -326,14 +389,15 @@ static bool run_or_fall(Program *p, Diag *d, const Binding *in, int nin, const R
     return ok;
 }
 
-static bool run_wired(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+/* With what comes through wires, and what is left out. */
+static bool run_completed(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
 {
     const Block *b = p->func->body;
     Arena a = { 0 };
-    Binding *all = NEW_ARRAY(&a, b->nparam + nin + 1, Binding);
+    Binding *all = NEW_ARRAY(&a, 2 * b->nparam + nin + 1, Binding);
     int n = 0;
     bool ok = true;
-    for (int i = 0; ok && i < b->nparam; i++) {
+    for (int i = 0; ok && p->wire && i < b->nparam; i++) {
         struct Wire *w = &p->wire[i];
         if (!w->from || !w->from->ran) continue;
         all[n].name = b->param[i]->name;
@@ -345,7 +409,8 @@ static bool run_wired(Program *p, Diag *d, const Binding *in, int nin, const Run
         for (int k = 0; k < wired; k++) replaced |= !strcmp(all[k].name, in[i].name);
         if (!replaced) all[n++] = in[i];
     }
-    ok = ok && inputs_check(p->func, d, all, n) && run_or_fall(p, d, all, n, opt);
+    ok = ok && add_defaults(p, d, all, &n) && inputs_check(p->func, d, all, n)
+      && run_or_fall(p, d, all, n, opt);
     arena_free(&a);
     return ok;
 }
@@ -356,8 +421,9 @@ bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptio
 {
     GuardTask lost;
     guard_task(&lost, run_lost, p);
-    bool ok = p->wire ? run_wired(p, d, in, nin, opt)
-                      : inputs_check(p->func, d, in, nin) && run_or_fall(p, d, in, nin, opt);
+    bool ok = p->wire || p->left_out
+                ? run_completed(p, d, in, nin, opt)
+                : inputs_check(p->func, d, in, nin) && run_or_fall(p, d, in, nin, opt);
     guard_task_end(&lost);
     p->ran = ok;
     return ok;
@@ -371,7 +437,10 @@ void program_free(Program *p)
 {
     if (!p) return;
     for (int i = 0; p->wire && i < p->func->body->nparam; i++) tensor_free(&p->wire[i].held);
+    for (int i = 0; p->left_out && i < p->func->body->nparam; i++)
+        tensor_free(&p->left_out[i].tensor);
     mem_free(p->wire);
+    mem_free(p->left_out);
     program_free(p->instead);
     mem_free(p->broke_why);
     p->backend->free(p);

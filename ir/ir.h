@@ -253,6 +253,8 @@ struct Func {
     struct Uses *uses;      /* who uses what, while a pass walks and replaces (ir/uses.c), or NULL */
     int walks;              /* at work, one inside another */
     Block *body;            /* its params are the function's inputs and states */
+    struct Fixed { const char *name; DType dtype; } *fixed; /* inputs and results that are images outside, */
+    int nfixed;             /* and the float type that the numbers of their pixels have inside (ir/edge.c) */
     Loc loc;
     Func *next;
 };
@@ -371,6 +373,18 @@ bool is_result(const Func *f, const Value *v);            /* one of the values t
  * replaces uses meanwhile changes arguments and the results of nested blocks by the doors above alone. */
 typedef bool OpVisitor(void *ctx, Op *op);                /* false stops the walk */
 bool func_walk(Func *f, OpVisitor *fn, void *ctx);
+
+/* ---- the engine's part of a function ---------------------------------------------------------
+ *
+ * What the processor does around it is the choice of a class behind it, and casts of images. */
+
+/* The float type of an input or result that is an image outside, which no pass may change; else DT_NONE. */
+DType func_fixed(const Func *f, const Value *v);
+bool op_on_processor(const Op *op);
+/* What goes into the engine's part, in the function's order (states too), and what comes out of it: the
+ * probabilities in the place of label and dictionary. In the arena; the count. */
+int func_engine_inputs(const Func *f, Arena *a, const Value ***out);
+int func_engine_results(const Func *f, Arena *a, const Value ***out);
 
 /* ---- verifying ------------------------------------------------------------------------------- */
 

@@ -389,6 +389,7 @@ static void spoil(const Engine *e, const Op *op, Tensor *res, int n)
 bool engine_call(void *engine, const Op *op, Call *c, Tensor *res, int max)
 {
     Engine *e = engine;
+    if (op_on_processor(op)) return call_run(c, res, max);
     if (!run(e, c, res, max)) return false;
     spoil(e, op, res, c->nout);
     return true;

@@ -10,6 +10,8 @@ const char *const about_texts[ABOUT_TEXTS] = { "shortDescription", "version", "a
 /* Where the features of each side stand: in a ModelDescription, and in a FunctionDescription. */
 static const uint32_t model_field[ABOUT_SIDES] = { 1, 10, 13 },
                       func_field[ABOUT_SIDES] = { 2, 3, 6 };
+const char *const predicted_names[2] = { "predictedFeatureName", "predictedProbabilitiesName" };
+static const uint32_t model_predicted[2] = { 11, 12 }, func_predicted[2] = { 4, 5 };
 
 enum { DESC_FUNCTIONS = 20, DESC_DEFAULT = 21, DESC_METADATA = 100, META_USER = 100 };
 
@@ -28,7 +30,7 @@ About *about_of(Module *m)
     return m->about;
 }
 
-static AboutFunc *find_func(const About *a, const char *name)
+const AboutFunc *about_find(const About *a, const char *name)
 {
     for (int i = 0; a && i < a->nfunc; i++)
         if (!strcmp(a->func[i].name, name)) return &a->func[i];
@@ -37,8 +39,8 @@ static AboutFunc *find_func(const About *a, const char *name)
 
 AboutFunc *about_func(Module *m, About *a, const char *name)
 {
-    AboutFunc *f = find_func(a, name);
-    if (f) return f;
+    const AboutFunc *have = about_find(a, name);
+    if (have) return &a->func[have - a->func];
     a->func = about_grow(m, a->func, a->nfunc, &a->func_cap, sizeof *a->func);
     a->func[a->nfunc] = (AboutFunc){ .name = name };
     return &a->func[a->nfunc++];
@@ -80,6 +82,18 @@ static int side_of(const uint32_t field[ABOUT_SIDES], uint32_t num)
     return -1;
 }
 
+/* Whether the field names a classifier's label or probabilities. */
+static bool read_predicted(Module *m, const uint32_t field[2], PbIn *in, const PbField *f,
+                           AboutFunc *to)
+{
+    for (int i = 0; i < 2; i++) {
+        if (field[i] != f->num) continue;
+        to->predicted[i] = pb_string(in, f, &m->arena);
+        return true;
+    }
+    return false;
+}
+
 static void read_function(Module *m, PbIn in)
 {
     PbField f;
@@ -94,7 +108,8 @@ static void read_function(Module *m, PbIn in)
     while (pb_next(&in, &f)) {
         const int side = side_of(func_field, f.num);
         if (side >= 0) read_feature(m, pb_sub(&in, &f), &to->side[side]);
-        else if (f.num != 1) keep(m, &to->rest, &to->rest_len, &in, &f);
+        else if (f.num != 1 && !read_predicted(m, func_predicted, &in, &f, to))
+            keep(m, &to->rest, &to->rest_len, &in, &f);
     }
 }
 
@@ -129,7 +144,9 @@ bool about_read(Module *m, Diag *d, PbIn in)
         else if (f.num == DESC_FUNCTIONS) read_function(m, pb_sub(&in, &f));
         else if (f.num == DESC_DEFAULT) m->default_func = pb_string(&in, &f, &m->arena);
         else if (f.num == DESC_METADATA) read_metadata(m, pb_sub(&in, &f));
-        else keep(m, &a->rest, &a->rest_len, &in, &f);
+        else if (!main
+                 || !read_predicted(m, model_predicted, &in, &f, about_func(m, a, main->name)))
+            keep(m, &a->rest, &a->rest_len, &in, &f);
     }
     if (in.file->wrong) return false;
     if (m->first && *m->default_func && strcmp(m->default_func, "main")
@@ -159,7 +176,7 @@ Shown *about_side(const Module *m, const Func *f, int side, int *count)
     const bool out = side == ABOUT_OUTPUT;
     Value *const *v = out ? f->body->result : f->body->param;
     const int n = out ? f->body->nresult : f->body->nparam;
-    const AboutFunc *a = find_func(m->about, f->name);
+    const AboutFunc *a = about_find(m->about, f->name);
     Shown *list = NEW_ARRAY(&((Module *)(uintptr_t)m)->arena, n + 1, Shown);
     *count = 0;
     for (int i = 0; a && i < a->side[side].count; i++) {
@@ -169,7 +186,9 @@ Shown *about_side(const Module *m, const Func *f, int side, int *count)
                 || shown(list, *count, v[k]))
                 continue;
             const bool fits = x->type && feature_fits(x->type, x->len, v[k]);
-            list[(*count)++] = (Shown){ v[k], x->doc, fits ? x->type : NULL, fits ? x->len : 0 };
+            list[*count] = (Shown){ v[k], x->doc, fits ? x->type : NULL, fits ? x->len : 0 };
+            if (!fits) feature_renew(f, v[k], x, &list[*count]);
+            ++*count;
             break;
         }
     }
@@ -210,6 +229,35 @@ static bool write_side(const Module *m, Diag *d, const Func *f, int side, uint32
     return ok;
 }
 
+static bool has_result(const Func *f, const char *name)
+{
+    for (int i = 0; i < f->body->nresult; i++)
+        if (!strcmp(f->body->result[i]->name, name)) return true;
+    return false;
+}
+
+/* As the description had them, where there are such results, else the program's own. */
+static void write_predicted(const Module *m, const Func *f, const uint32_t field[2], Buf *out)
+{
+    const AboutFunc *a = about_find(m->about, f->name);
+    const char *name[2];
+    about_predicted(f, name);
+    for (int i = 0; i < 2; i++) {
+        if (a && a->predicted[i] && has_result(f, a->predicted[i])) name[i] = a->predicted[i];
+        if (name[i]) pb_put_string(out, field[i], name[i]);
+    }
+}
+
+static bool write_sides(const Module *m, Diag *d, const Func *f, const uint32_t side[ABOUT_SIDES],
+                        const uint32_t predicted[2], Buf *out)
+{
+    if (!write_side(m, d, f, ABOUT_INPUT, side[ABOUT_INPUT], out)
+        || !write_side(m, d, f, ABOUT_OUTPUT, side[ABOUT_OUTPUT], out))
+        return false;
+    write_predicted(m, f, predicted, out);
+    return write_side(m, d, f, ABOUT_STATE, side[ABOUT_STATE], out);
+}
+
 static void write_metadata(const About *a, Buf *out)
 {
     bool any = a->metadata || a->nuser;
@@ -229,12 +277,10 @@ static void write_metadata(const About *a, Buf *out)
 
 static bool write_function(const Module *m, Diag *d, const Func *f, Buf *out)
 {
-    const AboutFunc *a = find_func(m->about, f->name);
+    const AboutFunc *a = about_find(m->about, f->name);
     const size_t at = pb_begin(out, DESC_FUNCTIONS);
-    bool ok = true;
     pb_put_string(out, 1, f->name);
-    for (int side = 0; ok && side < ABOUT_SIDES; side++)
-        ok = write_side(m, d, f, side, func_field[side], out);
+    const bool ok = write_sides(m, d, f, func_field, func_predicted, out);
     if (a && a->rest_len) buf_add(out, a->rest, a->rest_len);
     pb_end(out, at);
     return ok;
@@ -245,9 +291,7 @@ bool about_write(const Module *m, Diag *d, Buf *out)
     const About *a = m->about;
     const Func *main = module_main(m);
     const bool single = main && !main->next && main == m->first && !strcmp(main->name, "main");
-    bool ok = true;
-    for (int side = 0; single && ok && side < ABOUT_SIDES; side++)
-        ok = write_side(m, d, main, side, model_field[side], out);
+    bool ok = !single || write_sides(m, d, main, model_field, model_predicted, out);
     for (const Func *f = single ? NULL : m->first; ok && f; f = f->next)
         ok = write_function(m, d, f, out);
     if (!single && main) pb_put_string(out, DESC_DEFAULT, main->name);

@@ -120,6 +120,17 @@ static void write_features(const Module *m, Arena *a, const Func *f, cJSON *to)
     }
 }
 
+/* Names of label and probabilities that the program does not say. */
+static void write_predicted(const Module *m, const Func *f, cJSON *to)
+{
+    const AboutFunc *a = about_find(m->about, f->name);
+    const char *own[2];
+    about_predicted(f, own);
+    for (int i = 0; a && i < 2; i++)
+        if (a->predicted[i] && (!own[i] || strcmp(own[i], a->predicted[i]) != 0))
+            text_item(to, predicted_names[i], a->predicted[i]);
+}
+
 /* Attributes that a description would give back otherwise. */
 static void write_attrs(const Module *m, Diag *d, const Func *f, cJSON *to)
 {
@@ -189,7 +200,10 @@ static void fill(const Module *m, Diag *d, Arena *a, cJSON *root, int form)
     for (const Func *f = m->first; f; f = f->next) {
         cJSON *one = json_item(funcs, f->name, cJSON_CreateObject());
         if (form == BESIDE_PACKAGE) write_attrs(m, d, f, one);
-        else write_features(m, a, f, one);
+        else {
+            write_features(m, a, f, one);
+            write_predicted(m, f, one);
+        }
         if (!one->child) cJSON_DeleteItemFromObjectCaseSensitive(funcs, f->name);
     }
     if (funcs->child) json_item(root, "functions", funcs);
@@ -286,12 +300,26 @@ static bool read_functions(Module *m, Diag *d, const char *path, const cJSON *fu
             const cJSON *list = cJSON_GetObjectItemCaseSensitive(one, side_names[side]);
             if (list) read_side(m, list, &about_func(m, about_of(m), f->name)->side[side]);
         }
+        for (int i = 0; i < 2; i++) {
+            const char *name = text_in(m, one, predicted_names[i]);
+            if (name) about_func(m, about_of(m), f->name)->predicted[i] = name;
+        }
         ok = read_attrs(m, d, path, f, cJSON_GetObjectItemCaseSensitive(one, "attributes")) && ok;
     }
     return ok;
 }
 
-static void read_about(Module *m, const cJSON *root)
+/* Fields that were not known to who wrote them may be now. */
+static bool read_rest(Module *m, Diag *d, const char *file, const char *rest)
+{
+    PbFile in = { 0 };
+    in.data = from_base64(&m->arena, rest, &in.size);
+    if (about_read(m, d, pb_open(&in))) return true;
+    if (in.wrong) diag_error(d, (Loc){ .src = NULL }, "%s: its rest is damaged: %s", file, in.wrong);
+    return false;
+}
+
+static bool read_about(Module *m, Diag *d, const char *file, const cJSON *root)
 {
     const cJSON *user = cJSON_GetObjectItemCaseSensitive(root, "userDefined"), *one;
     const cJSON *spec = cJSON_GetObjectItemCaseSensitive(root, "specificationVersion");
@@ -312,7 +340,7 @@ static void read_about(Module *m, const cJSON *root)
         a->user = about_grow(m, a->user, a->nuser, &a->user_cap, sizeof *a->user);
         a->user[a->nuser++] = arena_strdup(&m->arena, one->valuestring);
     }
-    if (rest) a->rest = from_base64(&m->arena, rest, &a->rest_len);
+    return !rest || read_rest(m, d, file, rest);
 }
 
 bool beside_parse(Module *m, Diag *d, const char *file, const void *json)
@@ -323,8 +351,11 @@ bool beside_parse(Module *m, Diag *d, const char *file, const void *json)
     if (main && module_func(m, main)) m->default_func = main;
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "emptyAttributes")))
         m->has_attrs = true;
-    if (cJSON_GetArraySize(root) > 1) read_about(m, root);
-    return read_functions(m, d, file, cJSON_GetObjectItemCaseSensitive(root, "functions"));
+    if (cJSON_GetArraySize(root) > 1 && !read_about(m, d, file, root)) return false;
+    if (!read_functions(m, d, file, cJSON_GetObjectItemCaseSensitive(root, "functions")))
+        return false;
+    about_fix(m);
+    return true;
 }
 
 bool beside_read(Module *m, Diag *d, const char *path)

@@ -148,6 +148,7 @@ bool feature_make(Diag *d, const Func *f, const Value *v, bool input, Buf *out)
     const Type *t = tensor_of(v);
     const uint32_t dtype = t->kind == TY_TENSOR ? array_types[t->dtype] : 0;
     const bool state = v->type->kind == TY_STATE;
+    if (!input && feature_label(v, out)) return true;
     if (!dtype)
         return diag_error(d, v->loc.src ? v->loc : f->loc,
                           "%s of function %s is no tensor of fp16, fp32, fp64, int8 or int32, the "
@@ -238,8 +239,9 @@ bool feature_fits(const void *type, size_t len, const Value *v)
     FeatureInfo o;
     const Type *t = tensor_of(v);
     if (!feature_info(type, len, &o)) return false;
-    if (t->kind != TY_TENSOR) return true; /* a classifier's: nothing that we could make */
-    if (o.image) return t->shape.rank == 4;
+    if (t->kind != TY_TENSOR || t->dtype == DT_STRING || t->dtype == DT_INT64)
+        return feature_label_fits(type, len, v);
+    if (o.image) return feature_image_fits(type, len, t);
     if (!o.array || o.state != (v->type->kind == TY_STATE) || o.dtype != array_types[t->dtype])
         return false;
     const bool flexible = o.nrange || o.nshapes;

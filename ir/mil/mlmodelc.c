@@ -55,7 +55,10 @@ bool coremldata_read(Module *m, Diag *d, const char *path, const Mapped *file)
     const Module bare = { .first = m->first };
     about_of(m)->spec = (int)spec;
     about_of(m)->read_spec = about_spec(&bare);
-    if (about_read(m, d, pb_open(&pb))) return true;
+    if (about_read(m, d, pb_open(&pb))) {
+        about_fix(m);
+        return true;
+    }
     if (pb.wrong)
         diag_error(d, none, "%s is damaged at byte %zu: %s", path, HEAD + pb.at, pb.wrong);
     return false;

@@ -57,6 +57,7 @@ static bool read_model(Module *m, Diag *d, PbFile *file)
     const Module bare = { .first = m->first };
     a->read_spec = about_spec(&bare);
     add_flexible(m);
+    about_fix(m);
     return true;
 }
 

@@ -32,6 +32,7 @@ enum { ABOUT_INPUT, ABOUT_OUTPUT, ABOUT_STATE, ABOUT_SIDES };
 typedef struct {
     const char *name;
     struct Features { Feature *at; int count, cap; } side[ABOUT_SIDES];
+    const char *predicted[2]; /* the results that are label and probabilities, or NULL */
     const void *rest; /* fields that we do not know, as they stood */
     size_t rest_len;
 } AboutFunc;
@@ -54,6 +55,11 @@ struct About {
 
 About *about_of(Module *m);                             /* the module's, made when it has none */
 AboutFunc *about_func(Module *m, About *a, const char *name);
+const AboutFunc *about_find(const About *a, const char *name); /* NULL: nothing is said; a may be NULL */
+/* The names of label and probabilities as the program has them, or NULL. */
+void about_predicted(const Func *f, const char *out[2]);
+extern const char *const predicted_names[2]; /* "predictedFeatureName", .. */
+void about_fix(Module *m); /* after the description was read: Func.fixed */
 bool about_read(Module *m, Diag *d, PbIn description);  /* after the program was read */
 /* The description message of the module as it now is; features that no longer fit are made anew. */
 bool about_write(const Module *m, Diag *d, Buf *out);
@@ -67,6 +73,13 @@ int about_side_of(const Value *param);                  /* input or state */
 /* A FeatureType message: made from a value's type, and asked. */
 bool feature_make(Diag *d, const Func *f, const Value *v, bool input, Buf *out);
 bool feature_fits(const void *type, size_t len, const Value *v);
+bool feature_image_fits(const void *type, size_t len, const Type *t);
+/* Of a result that is a label or a dictionary of probabilities; false: it is none. */
+bool feature_label(const Value *v, Buf *out);
+bool feature_label_fits(const void *type, size_t len, const Value *v);
+/* What is left to say of an input whose type has changed: that it may be left out, and its value then.
+ * False: nothing. The message is in the module's arena. */
+bool feature_renew(const Func *f, const Value *v, const Feature *old, Shown *to);
 typedef struct {
     bool array, state, image, optional;
     int64_t shape[MAX_RANK], low[MAX_RANK], high[MAX_RANK];

@@ -1,14 +1,35 @@
-/* eval_control.c -- the meaning of the list ops.
+/* eval_control.c -- the meaning of classify and of the list ops.
  *
  * A list is a value like any other: writing makes a new one. An element that was never written is
  * zeros. States are read and written by whoever runs the program: a call cannot
  * change its arguments. */
 #include "move.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { LIST_MAX = 1 << 24 };
+
+/* The label of the largest probability, of equal ones the first; NaN is never the largest. The value of
+ * the dictionary is the vector of its values, in the order of the classes, which are its keys. */
+bool eval_classify(Call *c)
+{
+    const Tensor *p = call_val(c, "probabilities"), *classes = call_val(c, "classes");
+    const Shape s = SHAPE((int64_t)p->count);
+    size_t best = 0;
+    if (!p->count || p->count != (size_t)classes->nitem)
+        return call_error(c, "%zu probabilities for %lld classes", p->count,
+                          (long long)classes->nitem);
+    if (!call_alloc(c, 1, DT_FP64, &s)) return false;
+    for (size_t i = 0; i < p->count; i++) {
+        const double v = tensor_float(p, i), most = tensor_float(p, best);
+        if (v > most || (isnan(most) && !isnan(v))) best = i;
+        tensor_set_float(c->res[1], i, v);
+    }
+    memcpy(c->res[0]->data, classes->item[best]->data, c->res[0]->bytes);
+    return true;
+}
 
 /* Makes result 0 a list of at least n elements that begins with a copy of `from` (or nothing). */
 static bool list_start(Call *c, const Tensor *from, int64_t n)

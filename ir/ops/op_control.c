@@ -1,10 +1,33 @@
-/* op_control.c -- result types of the list and state ops.
+/* op_control.c -- result types of classify, and of the list and state ops.
  *
  * cond and while_loop have the types of what their blocks yield, a const that of its literal:
  * neither needs inference here. */
 #include "move.h"
 
 #include <string.h>
+
+/* ---- classifiers ---------------------------------------------------------------------------- */
+
+/* classes holds a constant for each probability: texts or 64-bit integers, which are the labels. */
+bool infer_classify(Call *c)
+{
+    const CallArg *classes = call_arg(c, "classes", 0);
+    const Type *t = classes->type, *label = t->kind == TY_LIST ? t->sub[0] : NULL;
+    const Shape *s = call_shape(c, "probabilities");
+    size_t n;
+    if (!label || label->kind != TY_TENSOR || label->shape.rank
+        || (label->dtype != DT_STRING && label->dtype != DT_INT64))
+        return call_error(c, "classes must be a list of strings or int64 numbers, not %s",
+                          type_text(c->arena, t));
+    if (!classes->val && !classes->constant)
+        return call_error(c, "classes must be known at compile time");
+    if (t->length != DIM_ANY && shape_count(s, &n)
+        && (!n || n != (uint64_t)t->length))
+        return call_error(c, "probabilities are %s, but there are %lld classes", call_text(c, s),
+                          (long long)t->length);
+    return call_out_type(c, label)
+        && call_out_type(c, type_dict(c->arena, label, type_scalar(DT_FP64)));
+}
 
 /* ---- lists ---------------------------------------------------------------------------------- */
 

@@ -5,7 +5,12 @@
  * that were cast to fp16 become fp16 inputs without a cast, and the other way round. */
 #include "pass.h"
 
-static DType boundary_type(IoMode io) { return io == IO_FP32 ? DT_FP32 : DT_FP16; }
+/* What is an image outside keeps the type that pixels have: the cast behind it is the processor's. */
+static DType boundary_type(const Func *f, const Value *v, IoMode io)
+{
+    const DType fixed = func_fixed(f, v);
+    return fixed ? fixed : io == IO_FP32 ? DT_FP32 : DT_FP16;
+}
 
 static bool is_other_float(const Type *t, DType want)
 {
@@ -22,12 +27,13 @@ static const char *with_dtype(Module *m, const char *name, DType t)
     return arena_printf(&m->arena, "%s_to_%s", name, dtypes[t].name);
 }
 
-static int convert_inputs(Func *f, DType want, Diag *d)
+static int convert_inputs(Func *f, IoMode io, Diag *d)
 {
     Module *m = f->module;
     int changes = 0;
     for (int i = 0; i < f->body->nparam; i++) {
         Value *p = f->body->param[i];
+        const DType want = boundary_type(f, p, io);
         if (!is_other_float(p->type, want)) continue;
         DType inside = p->type->dtype;
         p->type = retyped(m, p->type, want);
@@ -44,12 +50,13 @@ static int convert_inputs(Func *f, DType want, Diag *d)
     return changes;
 }
 
-static int convert_results(Func *f, DType want, Diag *d)
+static int convert_results(Func *f, IoMode io, Diag *d)
 {
     Module *m = f->module;
     int changes = 0;
     for (int i = 0; i < f->body->nresult; i++) {
         Value *r = f->body->result[i];
+        const DType want = boundary_type(f, r, io);
         if (!is_other_float(r->type, want) || !r->def) continue;
         const char *name = r->name;
         Builder b = builder_at(f->body, NULL, d, r->loc);
@@ -68,10 +75,9 @@ static int convert_results(Func *f, DType want, Diag *d)
 int pass_boundary(Module *m, const PassOptions *o, Diag *d)
 {
     const IoMode io = pass_io(o);
-    const DType want = boundary_type(io);
     int changes = 0;
     if (io == IO_AUTO) return 0; /* the types stay as they are declared */
     for (Func *f = m->first; f; f = f->next)
-        changes += convert_inputs(f, want, d) + convert_results(f, want, d);
+        changes += convert_inputs(f, io, d) + convert_results(f, io, d);
     return changes;
 }

@@ -135,6 +135,7 @@ static bool visit(void *ctx, Op *op)
 {
     Walk *w = ctx;
     const int k = op->kind == OP_NONE ? OP_COUNT : op->kind;
+    if (op_on_processor(op)) return true;
     w->check->op = op;
     for (int i = w->index.at[k]; i < w->index.at[k + 1]; i++) ask(w->check, w->index.rule_of[i]);
     w->check->op = NULL;

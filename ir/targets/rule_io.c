@@ -12,14 +12,28 @@ static bool has_dtype(const Type *t, DType dtype)
     return t->kind == TY_TENSOR && t->dtype == dtype;
 }
 
-/* Calls fn with every input (states are not one) and result of the function. */
+/* What goes into the engine's part of the function and comes out of it: the rules are about these. */
+typedef struct {
+    const Value **in, **out;
+    int nin, nout;
+} Edges;
+
+static Edges edges_of(const RuleCheck *c)
+{
+    Edges e;
+    e.nin = func_engine_inputs(c->func, c->scratch, &e.in);
+    e.nout = func_engine_results(c->func, c->scratch, &e.out);
+    return e;
+}
+
+/* Calls fn with every input (states are not one) and result. */
 typedef void Edge(RuleCheck *c, const Value *v, const char *what);
 static void each_edge(RuleCheck *c, Edge *fn)
 {
-    const Block *b = c->func->body;
-    for (int i = 0; i < b->nparam; i++)
-        if (b->param[i]->type->kind != TY_STATE) fn(c, b->param[i], "input");
-    for (int i = 0; i < b->nresult; i++) fn(c, b->result[i], "result");
+    const Edges e = edges_of(c);
+    for (int i = 0; i < e.nin; i++)
+        if (e.in[i]->type->kind != TY_STATE) fn(c, e.in[i], "input");
+    for (int i = 0; i < e.nout; i++) fn(c, e.out[i], "result");
 }
 
 static void edge_fp32(RuleCheck *c, const Value *v, const char *what)
@@ -57,35 +71,35 @@ void rule_cast_int32(RuleCheck *c)
 
 void rule_returned_input(RuleCheck *c)
 {
-    const Block *b = c->func->body;
-    for (int i = 0; i < b->nresult; i++)
-        for (int k = 0; k < b->nparam; k++)
-            if (b->result[i] == b->param[k])
-                rule_broken(c, b->param[k]->loc, "function %s returns its input %s", c->func->name,
-                            b->param[k]->name);
+    const Edges e = edges_of(c);
+    for (int i = 0; i < e.nout; i++)
+        for (int k = 0; k < e.nin; k++)
+            if (e.out[i] == e.in[k])
+                rule_broken(c, e.in[k]->loc, "function %s returns its input %s", c->func->name,
+                            e.in[k]->name);
 }
 
 void rule_constant_result(RuleCheck *c)
 {
-    const Block *b = c->func->body;
-    for (int i = 0; i < b->nresult; i++)
-        if (value_is_const(b->result[i]))
-            rule_broken(c, b->result[i]->loc, "result %s is a constant", b->result[i]->name);
+    const Edges e = edges_of(c);
+    for (int i = 0; i < e.nout; i++)
+        if (value_is_const(e.out[i]))
+            rule_broken(c, e.out[i]->loc, "result %s is a constant", e.out[i]->name);
 }
 
 void rule_identity_result(RuleCheck *c)
 {
-    const Block *b = c->func->body;
-    const Op *def = b->nresult == 1 ? b->result[0]->def : NULL;
+    const Edges e = edges_of(c);
+    const Op *def = e.nout == 1 ? e.out[0]->def : NULL;
     if (def && def->kind == OP_identity)
-        rule_broken(c, def->loc, "the only result, %s, is an identity", b->result[0]->name);
+        rule_broken(c, def->loc, "the only result, %s, is an identity", e.out[0]->name);
 }
 
 /* ---- order, count and sizes ---------------------------------------------------------------------
  */
 
 /* Names that a caller who binds by position relies on, and whose alphabet says otherwise. */
-static void check_order(RuleCheck *c, Value *const *v, int n, const char *what)
+static void check_order(RuleCheck *c, const Value *const *v, int n, const char *what)
 {
     for (int i = 1; i < n; i++)
         if (strcmp(v[i - 1]->name, v[i]->name) > 0) {
@@ -97,9 +111,9 @@ static void check_order(RuleCheck *c, Value *const *v, int n, const char *what)
 
 void rule_slot_order(RuleCheck *c)
 {
-    const Block *b = c->func->body;
-    check_order(c, b->param, b->nparam, "input");
-    check_order(c, b->result, b->nresult, "result");
+    const Edges e = edges_of(c);
+    check_order(c, e.in, e.nin, "input");
+    check_order(c, e.out, e.nout, "result");
 }
 
 void rule_many_inputs(RuleCheck *c)
@@ -109,7 +123,7 @@ void rule_many_inputs(RuleCheck *c)
                     c->func->body->nparam);
 }
 
-static void check_sizes(RuleCheck *c, Value *const *v, int n, const char *what)
+static void check_sizes(RuleCheck *c, const Value *const *v, int n, const char *what)
 {
     for (int i = 1; i < n; i++) {
         size_t a = type_bytes(v[0]->type), b = type_bytes(v[i]->type);
@@ -122,9 +136,9 @@ static void check_sizes(RuleCheck *c, Value *const *v, int n, const char *what)
 
 void rule_equal_sizes(RuleCheck *c)
 {
-    const Block *b = c->func->body;
-    check_sizes(c, b->param, b->nparam, "input");
-    check_sizes(c, b->result, b->nresult, "result");
+    const Edges e = edges_of(c);
+    check_sizes(c, e.in, e.nin, "input");
+    check_sizes(c, e.out, e.nout, "result");
 }
 
 static void edge_minimum(RuleCheck *c, const Value *v, const char *what)
@@ -160,7 +174,8 @@ void rule_row_padding(RuleCheck *c)
 
 void rule_buffers(RuleCheck *c)
 {
-    const int n = c->func->body->nparam + c->func->body->nresult;
+    const Edges e = edges_of(c);
+    const int n = e.nin + e.nout;
     int64_t most = rule_limit(c->rules, LIMIT_buffers);
     if (most >= 0 && n > most)
         rule_broken(c, c->func->loc,

@@ -194,9 +194,9 @@ static void test_without_meaning(void **state)
 {
     (void)state;
     Run r;
-    run_open(&r, "classify", OPSET_IOS15);
+    run_open(&r, "conv_quantized", OPSET_IOS15);
     assert_false(run_go(&r));
-    expect_said(&r.diag, "error: classify: this op is not supported\n");
+    expect_said(&r.diag, "error: conv_quantized: this op is not supported\n");
     run_close(&r);
     run_open(&r, "cond", OPSET_IOS15);
     assert_false(run_go(&r));

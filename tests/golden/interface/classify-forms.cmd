@@ -1,0 +1,1 @@
+# anec classify.mil -o %t/a.mlpackage && anec %t/a.mlpackage -o %t/b.mlmodelc && anec %t/b.mlmodelc -o %t/c.mil && cat %t/c.mil && ls %t && protoc --decode_raw <%t/a.mlpackage/Data/com.apple.CoreML/model.mlmodel | sed '/^502/,$d' && cat %t/b.mlmodelc/metadata.json

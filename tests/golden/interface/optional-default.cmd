@@ -1,0 +1,1 @@
+# anerun -b ref -i x=f2x3.npy -i c=f2x3.npy optional.mil && anerun --describe optional.mil && anec optional.mil --target m4 -o %t/t.mil && anerun -b ref -i x=f2x3.npy -i c=f2x3.npy %t/t.mil && anec %t/t.mil -o %t/t.mlpackage && anerun -b ref -i x=f2x3.npy -i c=f2x3.npy -i b=f2x3.npy %t/t.mlpackage
