@@ -1,7 +1,7 @@
 /* const.c -- literals: where their bytes are, and how they are read a piece at a time. */
 #include "ir.h"
 
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
 
 /* ---- making ---------------------------------------------------------------------------------- */
@@ -88,6 +88,14 @@ static void read_missing(const Const *c, const Module *m, size_t first, size_t n
         else tensor_set_int(out, i, (int64_t)(rng_u64(seed, first + i) & 1));
 }
 
+/* Numbers into the type of out. Finite ones beyond fp16 go to its edge: const_convert says so. */
+static void put_numbers(Tensor *out, size_t i, size_t n, double *v)
+{
+    for (size_t k = 0; out->dtype == DT_FP16 && k < n; k++)
+        if (fabs(v[k]) > F16_MAX && !isinf(v[k])) v[k] = v[k] < 0 ? -F16_MAX : F16_MAX;
+    tensor_put_floats(out, i, n, v);
+}
+
 static void read_init(const Const *c, size_t first, size_t n, Tensor *out)
 {
     double part[256];
@@ -98,7 +106,7 @@ static void read_init(const Const *c, size_t first, size_t n, Tensor *out)
             part[j] = c->init == INIT_FILL     ? c->a
                       : c->init == INIT_NORMAL ? c->a + c->b * part[j]
                                                : c->a + (c->b - c->a) * rng_unit(c->seed, first + i + j);
-        tensor_put_floats(out, i, k, part);
+        put_numbers(out, i, k, part);
         i += k;
     }
 }
@@ -120,12 +128,30 @@ static void read_file(const Const *c, size_t first, size_t n, Tensor *out)
         Tensor t = tensor_view(c->src, &part_shape, aligned);
         if (dtype_is_float(c->src) || dtype_is_float(out->dtype)) {
             tensor_get_floats(&t, 0, k, part);
-            tensor_put_floats(out, i, k, part);
+            put_numbers(out, i, k, part);
         } else {
             for (size_t j = 0; j < k; j++) tensor_set_int(out, i + j, tensor_int(&t, j));
         }
         i += k;
     }
+}
+
+/* The elements are read in their own type, a run at a time. */
+static bool read_other(const Const *c, Diag *d, size_t first, size_t n, Tensor *out)
+{
+    const DType src = c->of->type->dtype;
+    double raw[512], part[512];
+    if (src == out->dtype) return const_read(c->of, d, c->first + first, n, out->data);
+    for (size_t i = 0; i < n;) {
+        const size_t k = n - i < COUNT(raw) ? n - i : COUNT(raw);
+        const Shape run = SHAPE((int64_t)k);
+        const Tensor t = tensor_view(src, &run, raw);
+        if (!const_read(c->of, d, c->first + first + i, k, raw)) return false;
+        tensor_get_floats(&t, 0, k, part);
+        put_numbers(out, i, k, part);
+        i += k;
+    }
+    return true;
 }
 
 bool const_read(const Const *c, Diag *d, size_t first, size_t n, void *dst)
@@ -136,6 +162,7 @@ bool const_read(const Const *c, Diag *d, size_t first, size_t n, void *dst)
     switch (c->kind) {
     case CONST_INIT: read_init(c, first, n, &out); return true;
     case CONST_FILE: read_file(c, first, n, &out); return true;
+    case CONST_OF: return read_other(c, d, first, n, &out);
     case CONST_DATA:
         if (out.dtype == DT_STRING)
             memcpy(dst, (const char *const *)c->data + first, n * sizeof(char *));
@@ -156,14 +183,23 @@ bool const_read(const Const *c, Diag *d, size_t first, size_t n, void *dst)
     bug("const_read of a group");
 }
 
+/* Where the elements stand in memory, or in a mapped file, as they are; NULL: nowhere, or an error. */
+static const void *in_memory(const Const *c, Diag *d)
+{
+    if (c->kind == CONST_DATA) return c->data;
+    if (c->kind == CONST_BLOB && !(c->file->absent && c->file->owner->missing))
+        return weight_data(c->file, d, c->loc, c->offset, c->type->dtype, elements(c));
+    if (c->kind != CONST_OF || c->of->type->dtype != c->type->dtype) return NULL;
+    const char *whole = in_memory(c->of, d);
+    return whole ? whole + c->first * (size_t)dtypes[c->type->dtype].bits / 8 : NULL;
+}
+
 bool const_tensor(const Const *c, Diag *d, Tensor *out)
 {
     const Shape *s = &c->type->shape;
-    const void *p = c->kind == CONST_DATA ? c->data : NULL;
-    if (c->kind == CONST_BLOB && !(c->file->absent && c->file->owner->missing)) {
-        p = weight_data(c->file, d, c->loc, c->offset, c->type->dtype, elements(c));
-        if (!p) return false;
-    }
+    const int errors = d->errors + d->fails;
+    const void *p = in_memory(c, d);
+    if (errors != d->errors + d->fails) return false;
     if (p) {
         *out = tensor_view(c->type->dtype, s, p);
         return true;
@@ -172,6 +208,13 @@ bool const_tensor(const Const *c, Diag *d, Tensor *out)
     if (const_read(c, d, 0, out->count, out->data)) return true;
     tensor_free(out);
     return false;
+}
+
+bool const_at_hand(const Const *c)
+{
+    if (c->kind == CONST_GROUP || c->type->kind != TY_TENSOR) return false;
+    if (c->kind == CONST_OF) return const_at_hand(c->of);
+    return c->kind != CONST_BLOB || (c->file && (!c->file->absent || c->file->owner->missing));
 }
 
 /* ---- comparing ------------------------------------------------------------------------------- */
@@ -194,6 +237,7 @@ bool const_equal(const Const *a, const Const *b)
         return a->data == b->data || !memcmp(a->data, b->data, type_bytes(a->type));
     case CONST_BLOB: return a->offset == b->offset && a->file == b->file && !strcmp(a->path, b->path);
     case CONST_FILE: return a->src == b->src && a->src_data == b->src_data;
+    case CONST_OF: return a->first == b->first && const_equal(a->of, b->of);
     case CONST_INIT:
         return a->init == b->init && a->seed == b->seed && !memcmp(&a->a, &b->a, sizeof a->a)
                && !memcmp(&a->b, &b->b, sizeof a->b);

@@ -127,12 +127,14 @@ typedef enum {
     CONST_BLOB,  /* bytes in a weight file, found through BLOBFILE(path, offset) */
     CONST_FILE,  /* elements of a mapped .npy or .safetensors, of dtype `src`, converted when read */
     CONST_INIT,  /* made by a rule: fill, normal, uniform, seeded */
+    CONST_OF,    /* elements of another literal from `first` on, converted when they are read */
     CONST_GROUP, /* list, tuple, dict: `elem` (a dict's are key, value, key, value ..) */
 } ConstKind;
 
 typedef enum { INIT_FILL, INIT_NORMAL, INIT_UNIFORM } InitKind;
 
 typedef struct Func Func;
+typedef struct Module Module;
 typedef struct WeightFile WeightFile; /* a mapped weight file, or one that is absent; see below */
 
 typedef struct Const Const;
@@ -151,6 +153,8 @@ struct Const {
     InitKind init;         /* INIT */
     double a, b;           /* FILL: a; NORMAL: mean a, deviation b; UNIFORM: from a up to b */
     uint64_t seed;         /* INIT: the stream; element i is a function of (seed, i) alone */
+    const Const *of;       /* OF: the other, never an OF itself; types of whole bytes alone */
+    size_t first;          /* OF: where its elements begin there */
     bool in_file;          /* belongs in a weight file however small, and though it was spelled out */
 };
 
@@ -167,6 +171,20 @@ Const *const_bools(Arena *a, int n, const bool *v);
 bool const_read(const Const *c, Diag *d, size_t first, size_t n, void *dst);
 /* The whole literal as a tensor: a view when the bytes are in memory or mapped, else a copy. */
 bool const_tensor(const Const *c, Diag *d, Tensor *out);
+/* Whether const_read finds elements: c is a tensor, and its file is there or something stands in for it. */
+bool const_at_hand(const Const *c);
+/* The n elements of c from `first` on as a literal of shape s, wherever they are; nothing is copied.
+ * NULL: a group, or types of less than a byte. */
+Const *const_part(Module *m, const Const *c, size_t first, Shape s);
+/* The literal in another float type, rounded to nearest even. Elements beyond fp16 go to its edge, as
+ * an infinite mask would give NaN; so does what would vanish of one that is so short that it stays
+ * in the text, as an epsilon of 0 would divide by zero. Both are the warning precision, which calls
+ * the literal `name` (NULL: it has none). A long one is converted when it is read. NULL: no float,
+ * or its bytes are not at hand. */
+Const *const_convert(Module *m, const Const *c, DType t, const char *name, Diag *d);
+/* That warning alone, for a literal that is read from or made in a wider type. */
+void const_warn_range(const Const *c, const char *name, Diag *d);
+enum { F16_MAX = 65504 };     /* the largest finite fp16 */
 enum { CONST_FILE_MIN = 10 }; /* literals of fewer elements stay in the text, as coremltools has it */
 /* Whether writing a literal of f moves it from the text to a weight file: nobody spelled it out, it
  * has `min` elements or more, and its type may be there in f's opset; or it is marked `in_file`. */
@@ -180,7 +198,6 @@ typedef enum { OPSET_NONE, OPSET_IOS15 = 15, OPSET_IOS16, OPSET_IOS17, OPSET_IOS
 Opset opset_find(const char *text);         /* "ios17"; OPSET_NONE when unknown; ios13, 14 read as 15 */
 const char *opset_text(Opset o);
 
-typedef struct Module Module;
 typedef struct Block Block;
 typedef struct Op Op;
 typedef struct Value Value;
@@ -316,6 +333,11 @@ void op_set_arg(Module *m, Op *op, const char *name, Value *v);         /* repla
 Value *op_out(Module *m, Op *op, const char *name, const Type *t, Loc loc);
 void op_unlink(Op *op);
 void op_move_before(Op *op, Block *b, Op *before);
+/* A copy of all that op is, before `before` (NULL: at the end) of b: arguments, attributes, nested
+ * blocks, opset, place, whether it is kept; results of the same types under new names. Who gives
+ * other arguments infers it anew. map says what stands for a value in the copy; NULL: itself. */
+typedef Value *ValueMap(void *ctx, Value *v);
+Op *op_clone(const Op *op, Block *b, Op *before, ValueMap *map, void *ctx);
 
 /* High level: named arguments until a NULL name; each is a Value. Returns the first result.
  *   Value *y = build(&b, "y", "matmul", "x", x, "y", w, "transpose_y", build_bool(&b, true), NULL);
@@ -359,7 +381,13 @@ int func_next_suffix(Func *f, const char *base);
 
 const Arg *op_find_arg(const Op *op, const char *name);
 Value *op_value(const Op *op, const char *name);          /* the (first) value of an argument or NULL */
-bool value_is_const(const Value *v);                      /* literal, or result of a constexpr of such */
+/* What a constant is: a literal, wherever its bytes are, or what a constexpr decodes of such. */
+bool value_is_const(const Value *v);
+/* A constant whose elements can be had: no file that they are in is absent. */
+bool value_at_hand(const Value *v);
+/* The elements of any constant: a view where they are in memory or mapped, else a copy, which is what
+ * a constexpr decodes to. False: none, or one that cannot be read, which is reported. */
+bool value_tensor(const Value *v, Diag *d, Tensor *out);
 bool value_int(const Value *v, int64_t *out);             /* of a scalar or one-element literal */
 bool value_bool(const Value *v, bool *out);
 bool value_float(const Value *v, double *out);            /* every element equal, or scalar */

@@ -17,76 +17,85 @@ Value *op_value(const Op *op, const char *name)
     return a && a->count ? a->val[0] : NULL;
 }
 
-bool value_is_const(const Value *v)
-{
-    enum { CHAIN = 16 }; /* constexpr of constexpr: two are what ios18 has */
-    for (int depth = 0; depth < CHAIN; depth++) {
-        if (v->lit) return true;
-        if (!v->def || v->def->kind == OP_NONE || !(ops[v->def->kind].flags & F_CONSTEXPR))
-            return false;
-        const Op *op = v->def;
-        const Value *inner = NULL;
-        for (int i = 0; i < op->narg; i++)
-            for (int k = 0; k < op->arg[i].count; k++)
-                if (!op->arg[i].val[k]->lit) {
-                    if (inner && inner->def != op->arg[i].val[k]->def) return false;
-                    inner = op->arg[i].val[k];
-                }
-        if (!inner) return true;
-        v = inner;
-    }
-    return false;
-}
+/* ---- small literals ------------------------------------------------------------------------------- */
 
-/* The literal's bytes when they are in memory. */
-static bool literal_of(const Value *v, Tensor *out)
+enum { SMALL = 2 * MAX_RANK * 8 }; /* bytes */
+
+/* The literal's elements, wherever they are: in room when they are few, else those in memory. */
+static bool literal_of(const Value *v, double room[SMALL / 8], Tensor *out)
 {
-    if (!v || !v->lit || v->lit->kind != CONST_DATA || v->lit->type->kind != TY_TENSOR) return false;
-    *out = tensor_view(v->lit->type->dtype, &v->lit->type->shape, v->lit->data);
-    return true;
+    const Const *c = v ? v->lit : NULL;
+    Diag quiet = { .quiet = true };
+    if (!c || !const_at_hand(c) || !shape_known(&c->type->shape)) return false;
+    *out = tensor_view(c->type->dtype, &c->type->shape, c->kind == CONST_DATA ? c->data : room);
+    bool ok = c->kind == CONST_DATA || out->bytes <= SMALL;
+    if (ok && c->kind != CONST_DATA) ok = const_read(c, &quiet, 0, out->count, room);
+    diag_free(&quiet);
+    return ok;
 }
 
 bool value_int(const Value *v, int64_t *out)
 {
+    double room[SMALL / 8];
     Tensor t;
-    if (!literal_of(v, &t) || t.count != 1 || !dtype_is_int(t.dtype)) return false;
+    if (!literal_of(v, room, &t) || t.count != 1 || !dtype_is_int(t.dtype)) return false;
     *out = tensor_int(&t, 0);
     return true;
 }
 
 bool value_bool(const Value *v, bool *out)
 {
+    double room[SMALL / 8];
     Tensor t;
-    if (!literal_of(v, &t) || t.count != 1 || t.dtype != DT_BOOL) return false;
+    if (!literal_of(v, room, &t) || t.count != 1 || t.dtype != DT_BOOL) return false;
     *out = tensor_int(&t, 0) != 0;
     return true;
 }
 
+/* Few literals of more than one element are all equal: most end with the first run. */
+static bool all_equal(const Const *c, double *out)
+{
+    double room[64];
+    const size_t run = COUNT(room);
+    Diag quiet = { .quiet = true };
+    size_t n;
+    bool ok = shape_count(&c->type->shape, &n) && n > 0 && dtypes[c->type->dtype].bits % 8 == 0;
+    for (size_t i = 0; ok && i < n; i += run) {
+        const Shape s = SHAPE((int64_t)(n - i < run ? n - i : run));
+        const Tensor t = tensor_view(c->type->dtype, &s, room);
+        ok = const_read(c, &quiet, i, t.count, room);
+        if (ok && !i) *out = tensor_float(&t, 0);
+        for (size_t k = 0; ok && k < t.count; k++) ok = tensor_float(&t, k) == *out;
+    }
+    diag_free(&quiet);
+    return ok;
+}
+
 bool value_float(const Value *v, double *out)
 {
-    Tensor t;
-    if (v && v->lit && v->lit->kind == CONST_INIT && v->lit->init == INIT_FILL) {
-        *out = v->lit->a;
+    const Const *c = v ? v->lit : NULL;
+    if (!c || !const_at_hand(c) || c->type->dtype == DT_STRING) return false;
+    if (c->kind == CONST_INIT && c->init == INIT_FILL) {
+        *out = c->a;
         return true;
     }
-    if (!literal_of(v, &t) || t.count < 1 || t.dtype == DT_STRING) return false;
-    for (size_t i = 1; i < t.count; i++)
-        if (tensor_float(&t, i) != tensor_float(&t, 0)) return false;
-    *out = tensor_float(&t, 0);
-    return true;
+    return c->kind != CONST_INIT && all_equal(c, out);
 }
 
 const char *value_string(const Value *v)
 {
-    Tensor t;
-    if (!literal_of(v, &t) || t.count != 1 || t.dtype != DT_STRING) return NULL;
-    return ((const char *const *)t.data)[0];
+    const Const *c = v ? v->lit : NULL;
+    size_t n;
+    if (!c || c->kind != CONST_DATA || c->type->kind != TY_TENSOR || c->type->dtype != DT_STRING)
+        return NULL;
+    return shape_count(&c->type->shape, &n) && n == 1 ? ((const char *const *)c->data)[0] : NULL;
 }
 
 int value_ints(const Value *v, int64_t out[MAX_RANK * 2])
 {
+    double room[SMALL / 8];
     Tensor t;
-    if (!literal_of(v, &t) || t.count > MAX_RANK * 2) return -1;
+    if (!literal_of(v, room, &t) || t.count > MAX_RANK * 2) return -1;
     if (!dtype_is_int(t.dtype) && t.dtype != DT_BOOL) return -1;
     for (size_t i = 0; i < t.count; i++) out[i] = tensor_int(&t, i);
     return (int)t.count;

@@ -82,7 +82,8 @@ static void look_for_weights(void *ctx, const Func *f, const Const *c)
     Look *look = ctx;
     Const as_is = *c;
     if (!look->marked) as_is.in_file = false;
-    look->found |= const_leaves_text(f, &as_is, c->kind == CONST_DATA ? TEXT_ELEMENTS : CONST_FILE_MIN);
+    const bool made = c->kind != CONST_DATA && c->kind != CONST_OF; /* of what the user has elsewhere */
+    look->found |= const_leaves_text(f, &as_is, made ? CONST_FILE_MIN : TEXT_ELEMENTS);
 }
 
 bool mil_needs_weights(const Module *m, bool marked)

@@ -5,7 +5,6 @@
  * function keep their type by a cast; `boundary` decides about those. */
 #include "pass.h"
 
-#include <math.h>
 #include <string.h>
 
 typedef struct Pair {
@@ -20,52 +19,6 @@ typedef struct {
     Arena scratch;
     int changes;
 } Halving;
-
-/* ---- literals -------------------------------------------------------------------------------- */
-
-enum { F16_MAX = 65504 };
-
-/* An epsilon that vanished would divide by zero; a mask that became infinite would give NaN. */
-static double kept_in_f16(double v, bool *changed)
-{
-    const double least = 0x1p-24;
-    if (v != 0 && fabs(v) < least) {
-        *changed = true;
-        return v < 0 ? -least : least;
-    }
-    if (!isinf(v) && fabs(v) > F16_MAX) {
-        *changed = true;
-        return v < 0 ? -F16_MAX : F16_MAX;
-    }
-    return v;
-}
-
-Const *const_as(Module *m, const Const *c, DType t, Diag *d)
-{
-    if (c->type->kind != TY_TENSOR || !dtype_is_float(c->type->dtype)) return NULL;
-    if (c->kind == CONST_BLOB || c->kind == CONST_GROUP) return NULL;
-    Const *r = NEW(&m->arena, Const);
-    *r = *c;
-    r->type = type_tensor(&m->arena, t, c->type->shape);
-    if (c->kind != CONST_DATA) return r;
-    void *data = arena_alloc(&m->arena, type_bytes(r->type) + 1);
-    Tensor from = tensor_view(c->type->dtype, &c->type->shape, c->data);
-    Tensor to = tensor_view(t, &c->type->shape, data);
-    bool changed = false;
-    double shown = 0;
-    for (size_t i = 0; i < from.count; i++) {
-        double v = tensor_float(&from, i);
-        bool here = false;
-        double w = t == DT_FP16 ? kept_in_f16(v, &here) : v;
-        if (here && !changed) shown = v;
-        changed = changed || here;
-        tensor_set_float(&to, i, w);
-    }
-    r->data = data;
-    if (changed)
-        diag_warn(d, WARN_PRECISION, c->loc, "the constant %g is outside fp16's range and is moved to its edge", shown);
-    return r;
-}
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
@@ -88,35 +41,118 @@ static Value *cast_at(Halving *h, Block *b, Op *before, Value *v, DType t)
     return r;
 }
 
-/* The fp16 value of v, made right behind its definition. */
+static Value *half_of(Halving *h, Value *v, Block *here);
+
+/* The block in whose list a parameter stands. */
+static Block *owner_of(const Value *param, Block *here)
+{
+    for (Block *b = here; b; b = b->owner ? b->owner->parent : NULL)
+        for (int i = 0; i < b->nparam; i++)
+            if (b->param[i] == param) return b;
+    return here;
+}
+
+/* A declared weight is the fp16 one now. */
+static void take_keep(Op *to, Op *from)
+{
+    to->keep = from->keep;
+    from->keep = false;
+}
+
+static Value *half_literal(Halving *h, Value *v)
+{
+    const char *name = v->name ? arena_printf(&h->scratch, "%s_to_fp16", v->name) : NULL;
+    const Const *lit = const_convert(h->m, v->lit, DT_FP16, v->name, h->diag);
+    if (!lit || !name) return lit ? value_literal(h->m, lit, v->loc) : NULL;
+    Builder at = builder_at(v->def->parent, v->def->next, h->diag, v->loc);
+    Value *half = build_const(&at, name, lit);
+    take_keep(half->def, v->def);
+    h->changes++;
+    return half;
+}
+
+/* ---- what a constexpr decodes ----------------------------------------------------------------- */
+
+/* The parameter that gives the result its type. */
+static const struct {
+    int op;
+    const char *param;
+} typed_by[] = {
+    { OP_constexpr_affine_dequantize, "scale" },
+    { OP_constexpr_blockwise_shift_scale, "scale" },
+    { OP_constexpr_sparse_blockwise_shift_scale, "scale" },
+    { OP_constexpr_lut_to_dense, "lut" },
+    { OP_constexpr_lut_to_sparse, "lut" },
+    { OP_constexpr_sparse_to_dense, "nonzero_data" },
+};
+
+/* A weight that is stored as fp16 is the constant itself. */
+static Value *half_of_cast(Halving *h, Value *v)
+{
+    Op *op = v->def;
+    const Value *from = op_value(op, "source_val");
+    const Const *c = from ? from->lit : attr_get(&op->attrs, "source_val");
+    if (!c || c->type->kind != TY_TENSOR || c->type->dtype != DT_FP16) return NULL;
+    Builder at = builder_at(op->parent, op->next, h->diag, v->loc);
+    Value *half = build_const(&at, arena_printf(&h->scratch, "%s_to_fp16", v->name), c);
+    take_keep(half->def, op);
+    h->changes++;
+    return half;
+}
+
+static Value *its_half(void *ctx, Value *v)
+{
+    const Pair *p = v->tag;
+    (void)ctx;
+    return p && p->half ? p->half : v;
+}
+
+/* The same statement of an fp16 table, scale or list of elements; NULL: its bytes are not at hand. */
+static Value *half_of_coded(Halving *h, Value *v)
+{
+    Op *op = v->def;
+    const char *param = NULL;
+    if (op->kind == OP_constexpr_cast) return half_of_cast(h, v);
+    for (size_t i = 0; i < COUNT(typed_by); i++)
+        if (typed_by[i].op == op->kind) param = typed_by[i].param;
+    Value *given = param ? op_value(op, param) : NULL;
+    const Const *attr = param ? attr_get(&op->attrs, param) : NULL, *data = NULL;
+    if (!value_at_hand(v) || (!given && !attr)) return NULL;
+    const char *of = arena_printf(&h->scratch, "%s of %s", param, v->name);
+    if (given) half_of(h, given, op->parent);
+    else if (!(data = const_convert(h->m, attr, DT_FP16, of, h->diag))) return NULL;
+    Op *half = op_clone(op, op->parent, op->next, its_half, NULL);
+    take_keep(half, op);
+    if (data) attr_set(h->m, &half->attrs, param, data);
+    Builder at = before_op(half, h->diag);
+    build_infer(&at, NULL, half);
+    for (int i = 0; i < op->nout; i++) {
+        half->out[i]->tag = NULL;
+        pair_of(h, op->out[i])->half = half->out[i];
+    }
+    h->changes++;
+    return half->out[v->index];
+}
+
+/* ---- any value -------------------------------------------------------------------------------- */
+
+/* The fp16 value of v, made right behind its definition: a constant is converted, others are cast,
+ * and so is a constant whose bytes are not there. */
 static Value *half_of(Halving *h, Value *v, Block *here)
 {
     if (!is_full(v)) return v;
     Pair *p = pair_of(h, v);
     if (p->half) return p->half;
-    Const *lit = v->lit ? const_as(h->m, v->lit, DT_FP16, h->diag) : NULL;
-    Block *b = v->def ? v->def->parent : v->lit ? here : NULL;
-    if (lit && !v->name) {
-        p->half = value_literal(h->m, lit, v->loc);
-    } else if (lit) {
-        Builder at = builder_at(b, v->def->next, h->diag, v->loc);
-        p->half = build_const(&at, arena_printf(&h->scratch, "%s_to_fp16", v->name), lit);
-        p->half->def->keep = v->def->keep;
-        v->def->keep = false;
-        h->changes++;
-    } else if (v->def) {
-        p->half = cast_at(h, b, v->def->next, v, DT_FP16);
-    } else {
-        Block *owner = here; /* a parameter: of the block in whose list it stands */
-        for (bool mine = false; !mine && owner; ) {
-            for (int i = 0; i < owner->nparam; i++) mine = mine || owner->param[i] == v;
-            if (!mine) owner = owner->owner ? owner->owner->parent : NULL;
-        }
-        if (!owner) owner = here;
-        p->half = cast_at(h, owner, owner->first, v, DT_FP16);
+    Value *half = NULL;
+    if (v->lit) half = half_literal(h, v);
+    else if (value_is_const(v)) half = half_of_coded(h, v);
+    if (!half && v->def) half = cast_at(h, v->def->parent, v->def->next, v, DT_FP16);
+    if (!half) {
+        Block *owner = v->lit ? here : owner_of(v, here);
+        half = cast_at(h, owner, v->lit ? here->first : owner->first, v, DT_FP16);
     }
-    p->half->tag = NULL;
-    return p->half;
+    half->tag = NULL;
+    return p->half = half;
 }
 
 /* ---- statements ------------------------------------------------------------------------------ */

@@ -200,6 +200,7 @@ static Value *relabelled(Builder *b, const Value *x, const Shape *s)
 Value *make_shape(Builder *b, Value *x, const Shape *s)
 {
     if (shape_equal(&x->type->shape, s)) return x;
+    x = make_dense(b, x);
     if (x->lit && x->lit->kind != CONST_GROUP) return relabelled(b, x, s);
     if (!s->rank) return build(b, "squeeze", "squeeze", "x", x, NULL);
     return build(b, "reshape", "reshape", "x", x, "shape", build_ints(b, s->rank, s->dim), NULL);

@@ -31,11 +31,12 @@ int legal_rewrite_all(Module *m, const PassOptions *o, Diag *d, RewriteAll *fn);
 /* The only result of op becomes `with`, under its own name, and op goes. */
 void legal_replace(Op *op, Value *with);
 
-/* Compressed weights (legal_weights.c). bytes_at_hand: a literal can be read without asking for a
- * file that is absent. decompress: the weight itself instead of the statement that decodes it.
- * as_affine: a blockwise form as the affine one of ios16, when it has one scale a tensor or channel,
- * written for opset `to`. False: the statement stays. */
-bool legal_bytes_at_hand(Module *m, Diag *d, const Const *c);
+/* Compressed weights (legal_weights.c). decoded: what one holds, as a literal; NULL: it is not at
+ * hand. make_dense: a new statement of that, else w itself; NULL is NULL. decompress: it stands instead of the statement that decodes it. as_affine: a blockwise
+ * form as the affine one of ios16, when it has one scale a tensor or channel, written for opset `to`.
+ * False: the statement stays. */
+Value *make_dense(Builder *b, Value *w);
+Const *legal_decoded(Module *m, const Value *v, Diag *d);
 bool legal_decompress(Module *m, Op *op, Diag *d);
 bool legal_as_affine(Module *m, Op *op, Opset to, Diag *d);
 

@@ -140,7 +140,8 @@ static Value *split_conv(const Legal *l, Builder *b, Op *op)
     const Window *w = &v.conv.window;
     for (int i = 0; i < MAX_SPATIAL; i++) pieces[i] = pieces_along(l, w, i);
     const int64_t all = pieces[1] * pieces[2];
-    if (all == 1 || all > MOST || !conv_can_cut(b, &v)) return NULL;
+    if (all == 1 || all > MOST || !conv_can_cut(&v)) return NULL;
+    v.weight = make_dense(b, v.weight);
     int n = 0;
     for (int64_t k = 0; k < all; k++) {
         Taps t = { .n = { w->kernel[0] } };

@@ -75,46 +75,34 @@ static bool flatten_cond(Legal *l, Op *op)
 
 /* ---- while_loop ------------------------------------------------------------------------------ */
 
-/* Where a value of a block that is being copied is in the copy; what is not of the block is itself.
- */
-static Value *copied(const Block *from, Value *v)
+/* Where a value of the block that is being copied is in the copy; what is not of it is itself. */
+static Value *copied(void *from, Value *v)
 {
-    if (v->def) return v->def->parent == from ? v->tag : v;
-    for (int i = 0; i < from->nparam; i++)
-        if (from->param[i] == v) return v->tag;
+    const Block *b = from;
+    if (v->def) return v->def->parent == b ? v->tag : v;
+    for (int i = 0; i < b->nparam; i++)
+        if (b->param[i] == v) return v->tag;
     return v;
 }
 
+/* Constants of a body are one for all steps. */
+static bool is_constant(const Op *op) { return op->nout && value_is_const(op->out[0]); }
+
 static void copy_statement(Builder *b, Op *op)
 {
-    if (op->kind == OP_const) {
-        op->out[0]->tag = build_const(b, op->out[0]->name, op->out[0]->lit);
-        return;
-    }
-    Arena scratch = { 0 };
-    Arg *arg = NEW_ARRAY(&scratch, op->narg + 1, Arg);
     Value *with[MAX_RESULT];
-    for (int i = 0; i < op->narg; i++) {
-        arg[i] = op->arg[i];
-        arg[i].val = NEW_ARRAY(&scratch, op->arg[i].count, Value *);
-        for (int k = 0; k < op->arg[i].count; k++)
-            arg[i].val[k] = copied(op->parent, op->arg[i].val[k]);
-    }
-    if (op->opset) b->opset = op->opset;
-    Op *made = build_op(b, op->nout ? op->out[0]->name : op->name, op->name, arg, op->narg);
-    for (int i = 0; i < op->attrs.count; i++)
-        if (!attr_get(&made->attrs, op->attrs.at[i].name))
-            attr_set(b->m, &made->attrs, op->attrs.at[i].name, op->attrs.at[i].val);
+    Op *made = op_clone(op, b->block, b->before, copied, op->parent);
+    if (!is_constant(op)) build_infer(b, NULL, made); /* of what is known by now */
     const bool folded = fold_op(b->m, made, b->diag, with);
     for (int i = 0; i < op->nout; i++) op->out[i]->tag = folded ? with[i] : made->out[i];
-    arena_free(&scratch);
 }
 
 /* Copies a block with the values `in` as its parameters; its results to out. */
-static void copy_block(Builder *b, Block *from, Value *const *in, Value **out)
+static void copy_block(Builder *b, Block *from, int step, Value *const *in, Value **out)
 {
     for (int i = 0; i < from->nparam; i++) from->param[i]->tag = in[i];
-    for (Op *op = from->first; op; op = op->next) copy_statement(b, op);
+    for (Op *op = from->first; op; op = op->next)
+        if (!step || !is_constant(op)) copy_statement(b, op);
     for (int i = 0; i < from->nresult; i++) out[i] = copied(from, from->result[i]);
 }
 
@@ -142,11 +130,11 @@ static bool unroll(Legal *l, Op *op, Value **v)
     for (int step = 0;; step++) {
         bool more;
         Builder b = before_op(op, l->diag);
-        copy_block(&b, op->block[0], v, next);
+        copy_block(&b, op->block[0], step, v, next);
         if (!same_types(op, v) || !value_bool(next[0], &more)) return false;
         if (!more) return true;
         if (step == MOST_STEPS || (step + 1) * each > MOST_STATEMENTS) return false;
-        copy_block(&b, op->block[1], v, next);
+        copy_block(&b, op->block[1], step, v, next);
         for (int i = 0; i < op->nout; i++) v[i] = next[i];
     }
 }

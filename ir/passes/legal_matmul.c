@@ -12,7 +12,7 @@ static Value *turned_const(const Legal *l, Builder *b, const Value *v)
     Tensor from;
     Arena *a = &b->m->arena;
     const int64_t rows = extent_of(v, 1), cols = extent_of(v, 0);
-    if (!legal_bytes_at_hand(l->m, l->diag, v->lit) || !const_tensor(v->lit, l->diag, &from)) return NULL;
+    if (!const_at_hand(v->lit) || !const_tensor(v->lit, l->diag, &from)) return NULL;
     const Type *t = type_tensor(a, v->type->dtype, SHAPE(cols, rows));
     const size_t each = (size_t)dtypes[t->dtype].bits / 8;
     char *data = arena_alloc(a, type_bytes(t) + 1);

@@ -41,8 +41,7 @@ static Value *part_of(const Unroll *u, const char *name, int64_t from, Shape s)
     const Value *v = op_value(u->op, name);
     Tensor all;
     size_t n;
-    if (!v || !v->lit || !shape_count(&s, &n) || !const_tensor(v->lit, u->b->diag, &all))
-        return NULL;
+    if (!v || !shape_count(&s, &n) || !value_tensor(v, u->b->diag, &all)) return NULL;
     const Type *t = type_tensor(&u->b->m->arena, u->type, s);
     void *data = arena_alloc(&u->b->m->arena, type_bytes(t) + 1);
     Tensor to = tensor_view(u->type, &s, data);
@@ -208,7 +207,11 @@ static bool plan(Unroll *u)
     u->backward = !strcmp(way, "reverse");
     u->sequence = flag_of(op, "output_sequence");
     u->after = flag_of(op, "reset_after");
-    return value_is_const(op_value(op, "weight_ih"));
+    for (int i = 0; i < op->narg; i++) { /* what is constant is also there */
+        const Value *v = op->arg[i].val[0];
+        if (value_is_const(v) && !value_at_hand(v)) return false;
+    }
+    return true;
 }
 
 /* Both directions side by side. */

@@ -63,62 +63,64 @@ int64_t piece_size(int64_t n, int64_t pieces, int64_t i, int64_t *from)
 
 /* ---- pieces of weights ----------------------------------------------------------------------- */
 
-/* The elements of a literal, without a word when they are not there. */
-static bool elements_at_hand(Module *m, const Const *c, Tensor *out)
+/* Whether the elements of a literal can be had in pieces: without a word when they cannot. */
+static bool can_read(const Const *c)
 {
     Diag quiet = { .quiet = true };
-    const DType t = c->type->kind == TY_TENSOR ? c->type->dtype : DT_STRING;
-    const bool ok = t != DT_STRING && dtypes[t].bits % 8 == 0 && legal_bytes_at_hand(m, &quiet, c)
-                    && const_tensor(c, &quiet, out);
+    double room;
+    const bool ok = const_at_hand(c) && c->type->dtype != DT_STRING
+                 && dtypes[c->type->dtype].bits % 8 == 0 && const_read(c, &quiet, 0, 0, &room);
     diag_free(&quiet);
     return ok;
 }
 
-static Value *literal_like(Builder *b, const Value *w, const Shape *s, const void *data)
+bool can_cut(const Value *w)
 {
-    Const *c = const_data(&b->m->arena, type_tensor(&b->m->arena, w->type->dtype, *s), data);
-    c->in_file = const_in_file(b->block->func, w->lit);
-    return build_const(b, w->name ? w->name : "weight", c);
+    return w->lit ? can_read(w->lit) : value_at_hand(w);
 }
 
 /* Copies the box, one run of the last axis after the other. */
-static void *copy_box(Arena *a, const Tensor *t, const int64_t *begin, const Shape *box,
-                      size_t width)
+static const Const *copy_box(Module *m, const Const *c, const int64_t *begin, const Shape *box)
 {
-    size_t count = 1, at = 0;
-    int64_t i[MAX_RANK] = { 0 };
+    Diag quiet = { .quiet = true };
+    const Shape *s = &c->type->shape;
     const int last = box->rank - 1;
-    for (int k = 0; k < box->rank; k++) count *= (size_t)box->dim[k];
-    char *to = arena_alloc(a, count * width + 1);
-    const size_t run = (size_t)box->dim[last] * width;
-    while (at < count * width) {
+    const Type *t = type_tensor(&m->arena, c->type->dtype, *box);
+    const size_t width = (size_t)dtypes[t->dtype].bits / 8, run = (size_t)box->dim[last];
+    const size_t bytes = type_bytes(t);
+    int64_t i[MAX_RANK] = { 0 };
+    char *to = arena_alloc(&m->arena, bytes + 1);
+    bool ok = true;
+    for (size_t at = 0; ok && at < bytes; at += run * width) {
         size_t from = 0;
         for (int k = 0; k <= last; k++)
-            from = from * (size_t)t->shape.dim[k] + (size_t)(begin[k] + i[k]);
-        memcpy(to + at, (const char *)t->data + from * width, run);
-        at += run;
+            from = from * (size_t)s->dim[k] + (size_t)(begin[k] + i[k]);
+        ok = const_read(c, &quiet, from, run, to + at);
         for (int k = last - 1; k >= 0 && ++i[k] == box->dim[k]; k--) i[k] = 0;
     }
-    return to;
+    diag_free(&quiet);
+    return ok ? const_data(&m->arena, t, to) : NULL;
 }
 
 Value *make_literal_box(Builder *b, const Value *w, const int64_t *begin, const int64_t *size)
 {
-    Tensor t;
     const int rank = w->type->shape.rank;
-    if (!w->lit || !rank || !elements_at_hand(b->m, w->lit, &t)) return NULL;
+    if (!w->lit || !rank || !can_read(w->lit)) return NULL;
     const Shape box = shape_of(rank, size);
-    const size_t width = (size_t)dtypes[t.dtype].bits / 8;
-    bool rows = !t.owned; /* whole rows of what stays in memory are where they are */
-    size_t row = width;
+    bool rows = true; /* whole rows are where they are */
+    size_t row = 1;
     for (int i = 1; i < rank; i++) {
-        rows = rows && size[i] == t.shape.dim[i];
-        row *= (size_t)t.shape.dim[i];
+        rows = rows && size[i] == w->type->shape.dim[i];
+        row *= (size_t)w->type->shape.dim[i];
     }
-    const void *data = rows ? (const char *)t.data + (size_t)begin[0] * row
-                            : copy_box(&b->m->arena, &t, begin, &box, width);
-    tensor_free(&t);
-    return literal_like(b, w, &box, data);
+    const Const *piece = rows ? const_part(b->m, w->lit, (size_t)begin[0] * row, box)
+                              : copy_box(b->m, w->lit, begin, &box);
+    if (!piece) return NULL;
+    Const *c = NEW(&b->m->arena, Const);
+    *c = *piece;
+    c->loc = (Loc){ .src = NULL };
+    c->in_file = const_in_file(b->block->func, w->lit);
+    return build_const(b, w->name ? w->name : "weight", c);
 }
 
 Value *make_piece(Builder *b, Value *w, int axis, int64_t from, int64_t n)
@@ -134,6 +136,7 @@ Value *make_piece(Builder *b, Value *w, int axis, int64_t from, int64_t n)
 
 Value *make_relabel(Builder *b, Value *w, const Shape *s)
 {
+    w = make_dense(b, w);
     if (!w->lit || w->lit->kind == CONST_GROUP) return make_shape(b, w, s);
     Const *c = NEW(&b->m->arena, Const);
     *c = *w->lit;
@@ -163,11 +166,9 @@ bool conv_read(Op *op, ConvOp *v)
     return ok;
 }
 
-bool conv_can_cut(Builder *b, const ConvOp *v)
+bool conv_can_cut(const ConvOp *v)
 {
-    int64_t begin[MAX_RANK] = { 0 }, one[MAX_RANK] = { 0 };
-    for (int i = 0; i < v->weight->type->shape.rank; i++) one[i] = 1;
-    return !v->conv.transposed || make_literal_box(b, v->weight, begin, one) != NULL;
+    return !v->conv.transposed || can_cut(v->weight);
 }
 
 int window_axis(const Window *w, int i)

@@ -15,6 +15,8 @@ Value *make_box(Builder *b, Value *x, const int64_t *begin, const int64_t *size)
 Value *make_zeros(Builder *b, Value *x, const int64_t *before, const int64_t *after);
 Value *make_sum(Builder *b, Value **v, int n); /* v is overwritten */
 Value *make_expand(Builder *b, Value *x, int axis);
+/* Whether the elements of a constant can be had, so that pieces of it are constants too. */
+bool can_cut(const Value *w);
 /* A piece of a weight. Where the bytes of a literal are at hand the piece is a literal too, along
  * the first axis without a copy; otherwise it is cut by a statement. */
 Value *make_piece(Builder *b, Value *w, int axis, int64_t from, int64_t n);
@@ -53,7 +55,7 @@ typedef struct {
 bool conv_read(Op *op, ConvOp *v);
 /* Whether the weight can be had in pieces: a transposed one takes no computed weight, so that its bytes
  * must be at hand. */
-bool conv_can_cut(Builder *b, const ConvOp *v);
+bool conv_can_cut(const ConvOp *v);
 /* One over a volume as convolutions of planes (legal_volume.c); NULL: it cannot be. */
 Value *make_planes(Builder *b, const ConvOp *v);
 /* The axis of x and weight that entry i of a window is; -1: the op lacks it. */

@@ -165,14 +165,14 @@ static Value *tile_linear(const Legal *l, Builder *b, Op *op)
     Value *part[MOST_PIECES], *x = op_value(op, "x"), *w = op_value(op, "weight"),
                               *bias = op_value(op, "bias");
     const Shape *sx = shape_of_value(x), *sw = shape_of_value(w), *out = shape_of_value(op->out[0]);
-    const int64_t zero[2] = { 0 }, one[2] = { 1, 1 };
-    if (!sx || !sw || !out || sw->rank != 2 || !make_literal_box(b, w, zero, one)) return NULL;
+    if (!sx || !sw || !out || sw->rank != 2 || !can_cut(w)) return NULL;
     const int64_t inner =
         rule_heals(l->rules, RULE_matmul_inner) ? rule_limit(l->rules, LIMIT_matmul_inner) : -1;
     if (inner > 0 && sw->dim[1] > inner) {
         if (!fold_axis(l->rules, sx, sx->rank - 1, inner, &fx)
             || !fold_axis(l->rules, sw, 1, fx.q, &fw) || fw.p != fx.p || fx.p > MOST_PIECES)
             return NULL;
+        w = make_dense(b, w);
         for (int64_t i = 0; i < fx.p; i++)
             part[i] = linear_of(b, folded_piece(b, x, &fx, i), folded_piece(b, w, &fw, i),
                                 i ? NULL : bias);
@@ -183,7 +183,9 @@ static Value *tile_linear(const Legal *l, Builder *b, Op *op)
         return NULL;
     fw = (Fold){ .rank = 2, .axis = 0, .p = fx.p, .q = fx.q };
     const Fold fb = { .rank = 1, .axis = 0, .p = fx.p, .q = fx.q };
-    if (fx.p > MOST_PIECES || (bias && !make_literal_box(b, bias, zero, one))) return NULL;
+    if (fx.p > MOST_PIECES || (bias && !can_cut(bias))) return NULL;
+    w = make_dense(b, w);
+    bias = make_dense(b, bias);
     for (int64_t i = 0; i < fx.p; i++)
         part[i] = linear_of(b, x, folded_piece(b, w, &fw, i),
                             bias ? folded_piece(b, bias, &fb, i) : NULL);
@@ -202,6 +204,8 @@ static Value *tile_matmul(const Legal *l, Builder *b, Op *op)
         rule_heals(l->rules, RULE_matmul_inner) ? rule_limit(l->rules, LIMIT_matmul_inner) : -1;
     if (inner > 0 && sx->dim[kx] > inner) {
         if (!fold_axis(l->rules, sx, kx, inner, &fx) || fx.p > MOST_PIECES) return NULL;
+        x = make_dense(b, x);
+        y = make_dense(b, y);
         fy = (Fold){ .rank = sy->rank, .axis = ky, .p = fx.p, .q = fx.q };
         for (int64_t i = 0; i < fx.p; i++)
             part[i] =
@@ -212,6 +216,8 @@ static Value *tile_matmul(const Legal *l, Builder *b, Op *op)
         return NULL;
     if (fx.axis < out->rank - 2) return NULL;
     const bool columns = fx.axis == out->rank - 1;
+    if (columns) y = make_dense(b, y);
+    else x = make_dense(b, x);
     fy = (Fold){ .rank = columns ? sy->rank : sx->rank,
                  .axis = columns ? ny : sx->rank - 2 + tx,
                  .p = fx.p,
@@ -228,17 +234,16 @@ static Value *tile_conv(const Legal *l, Builder *b, Op *op)
     ConvOp v;
     Fold f;
     Value *part[MOST_PIECES];
-    int64_t zero[MAX_RANK] = { 0 }, one[MAX_RANK];
-    for (int i = 0; i < MAX_RANK; i++) one[i] = 1;
     if (op->kind != OP_conv || !conv_read(op, &v) || v.conv.groups != 1) return NULL;
     const Window *w = &v.conv.window;
     const int64_t most =
         rule_heals(l->rules, RULE_conv_channels) ? rule_limit(l->rules, LIMIT_conv_channels) : -1;
     const bool in = most > 0 && v.conv.cin > most, out = most > 0 && v.conv.cout > most;
-    if ((!in && !out) || (value_is_const(v.weight) && !make_literal_box(b, v.weight, zero, one)))
-        return NULL;
+    if ((!in && !out) || (value_is_const(v.weight) && !can_cut(v.weight))) return NULL;
     const Shape *s = in ? &v.x->type->shape : &op->out[0]->type->shape;
     if (!fold_axis(l->rules, s, 1, most, &f) || f.p > MOST_PIECES) return NULL;
+    v.weight = make_dense(b, v.weight);
+    v.bias = make_dense(b, v.bias);
     Fold fw = f;
     fw.axis = in;
     const Fold fb = { .rank = 1, .axis = 0, .p = f.p, .q = f.q };

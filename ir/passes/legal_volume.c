@@ -137,10 +137,12 @@ Value *make_planes(Builder *b, const ConvOp *conv)
 {
     enum { MOST = 64 };
     Value *part[MOST];
-    Volume v = { .conv = conv, .plane = conv->conv.window };
+    ConvOp dense = *conv;
+    Volume v = { .conv = &dense, .plane = conv->conv.window };
     const Window *w = &conv->conv.window;
-    if (w->n != 3 || w->kernel[0] > MOST || !conv_can_cut(b, conv)) return NULL;
+    if (w->n != 3 || w->kernel[0] > MOST || !conv_can_cut(conv)) return NULL;
     if (conv->conv.transposed && !as_computed(w)) return NULL;
+    dense.weight = make_dense(b, conv->weight);
     v.plane.n = 2;
     v.out =
         (Shape){ .rank = 5,

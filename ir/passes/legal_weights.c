@@ -6,14 +6,6 @@
 
 #include <string.h>
 
-bool legal_bytes_at_hand(Module *m, Diag *d, const Const *c)
-{
-    if (c->kind == CONST_GROUP || c->type->kind != TY_TENSOR) return false;
-    if (c->kind != CONST_BLOB || m->missing) return true;
-    const WeightFile *w = weight_file(m, d, c->loc, c->path);
-    return w && !w->absent;
-}
-
 /* ---- dense ----------------------------------------------------------------------------------- */
 
 /* The literal of a parameter, an argument or (up to ios17) an attribute. */
@@ -23,43 +15,40 @@ static const Const *literal_of(const Op *op, const char *name)
     return v ? v->lit : attr_get(&op->attrs, name);
 }
 
-/* Gives the call the values that are too large to be in it. */
-static bool load_values(Module *m, Diag *d, Call *c, const Op *op, Tensor room[MAX_PARAM])
+/* The elements that a constexpr decodes, as a literal of their own. */
+Const *legal_decoded(Module *m, const Value *v, Diag *d)
 {
-    for (int i = 0; c->info->param[i].name; i++) {
-        if (!c->p[i].n || c->p[i].v[0].val) continue;
-        const Const *k = literal_of(op, c->info->param[i].name);
-        if (!k || !legal_bytes_at_hand(m, d, k) || !const_tensor(k, d, &room[i])) return false;
-        c->p[i].v[0].val = &room[i];
-    }
-    return true;
+    Tensor t;
+    if (!value_at_hand(v) || !value_tensor(v, d, &t)) return NULL;
+    void *data = arena_alloc(&m->arena, t.bytes + 1);
+    if (t.bytes) memcpy(data, t.data, t.bytes);
+    Const *c = const_data(&m->arena, type_tensor(&m->arena, t.dtype, t.shape), data);
+    tensor_free(&t);
+    return c;
 }
 
-static void keep_result(Module *m, Op *op, int i, const Tensor *t, Diag *d)
+Value *make_dense(Builder *b, Value *w)
 {
-    Builder b = before_op(op, d);
-    void *data = arena_alloc(&m->arena, t->bytes + 1);
-    memcpy(data, t->data, t->bytes);
-    Value *v = build_const(&b, op->out[i]->name,
-                           const_data(&m->arena, type_tensor(&m->arena, t->dtype, t->shape), data));
-    func_replace_uses(op->parent->func, op->out[i], v);
-    v->name = op->out[i]->name; /* which is free now */
-    v->def->keep = op->keep;
-    attr_set(m, &v->def->attrs, "name", const_string(&m->arena, v->name));
+    if (!w || w->lit || !value_is_const(w)) return w;
+    const Const *c = legal_decoded(b->m, w, b->diag);
+    return c ? build_const(b, w->name, c) : w;
 }
 
 bool legal_decompress(Module *m, Op *op, Diag *d)
 {
-    Arena scratch = { 0 };
-    Call *c = NEW(&scratch, Call);
-    Tensor *res = NEW_ARRAY(&scratch, MAX_RESULT, Tensor), *room = NEW_ARRAY(&scratch, MAX_PARAM, Tensor);
-    bool ok = call_of_op(c, op, &scratch, d) && load_values(m, d, c, op, room) && call_run(c, res, MAX_RESULT);
-    for (int i = 0; ok && i < op->nout; i++) keep_result(m, op, i, &res[i], d);
-    if (ok) op_unlink(op);
-    for (int i = 0; i < MAX_RESULT; i++) tensor_free(&res[i]);
-    for (int i = 0; i < MAX_PARAM; i++) tensor_free(&room[i]);
-    arena_free(&scratch);
-    return ok;
+    const Const *dense[MAX_RESULT];
+    for (int i = 0; i < op->nout; i++)
+        if (!(dense[i] = legal_decoded(m, op->out[i], d))) return false;
+    Builder b = before_op(op, d);
+    for (int i = 0; i < op->nout; i++) {
+        Value *v = build_const(&b, op->out[i]->name, dense[i]);
+        func_replace_uses(op->parent->func, op->out[i], v);
+        v->name = op->out[i]->name; /* which is free now */
+        v->def->keep = op->keep;
+        attr_set(m, &v->def->attrs, "name", const_string(&m->arena, v->name));
+    }
+    op_unlink(op);
+    return true;
 }
 
 /* ---- affine ---------------------------------------------------------------------------------- */

@@ -58,7 +58,7 @@ static void unify_types(Level *l, Op *op)
         if (!v || v->type->kind != TY_TENSOR || p->var[0] != 'T') continue;
         if (!x) x = v;
         if (v->type->dtype == x->type->dtype || !p->var[1] || !v->lit) continue;
-        Const *half = const_as(l->m, v->lit, x->type->dtype, l->diag);
+        Const *half = const_convert(l->m, v->lit, x->type->dtype, v->name, l->diag);
         Builder b = before_op(op, l->diag);
         if (!half) continue;
         op_set_arg(l->m, op, p->name, build_const(&b, v->name ? v->name : p->name, half));

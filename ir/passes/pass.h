@@ -19,10 +19,6 @@ void replace_op(Op *op, Value *with);
 bool fold_op(Module *m, Op *op, Diag *d, Value **with);
 /* Lays the same elements out anew; the last one of a row of them decides. */
 bool is_relabel(const Op *op);
-/* The literal in another float type, without reading weights: a small one converted (with a warning
- * where that loses it: what would vanish becomes the smallest number, what would overflow the
- * largest), a rule or an array file converted as it is read. NULL: of a weight file, or no float. */
-Const *const_as(Module *m, const Const *c, DType t, Diag *d);
 const char *op_const_string(const Op *op, const char *arg);
 
 #endif

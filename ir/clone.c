@@ -1,0 +1,76 @@
+/* clone.c -- copies of statements: all that one is, in another place. */
+#include "ir.h"
+
+typedef struct {
+    Module *m;
+    PtrMap made; /* what stands in the copy for what nested blocks define */
+    ValueMap *map;
+    void *ctx;
+} Cloning;
+
+static Value *mapped(const Cloning *c, Value *v)
+{
+    Value *made = ptrmap_get(&c->made, v);
+    if (made) return made;
+    return c->map ? c->map(c->ctx, v) : v;
+}
+
+/* ---- statements ------------------------------------------------------------------------------ */
+
+static void copy_attrs(Cloning *c, Op *to, const Op *op)
+{
+    for (int i = 0; i < op->attrs.count; i++)
+        attr_set(c->m, &to->attrs, op->attrs.at[i].name, op->attrs.at[i].val);
+}
+
+static void copy_args(Cloning *c, Op *to, const Op *op)
+{
+    for (int i = 0; i < op->narg; i++) {
+        const Arg *from = &op->arg[i];
+        for (int k = 0; k < from->count; k++) op_arg(c->m, to, from->name, mapped(c, from->val[k]));
+        if (!from->count) continue;
+        to->arg[to->narg - 1].tuple = from->tuple;
+        to->arg[to->narg - 1].loc = from->loc;
+    }
+}
+
+static Op *clone(Cloning *c, const Op *op, Block *b, Op *before);
+
+static void copy_block(Cloning *c, Op *to, const Block *from)
+{
+    Block *b = block_new(to, from->name);
+    for (int i = 0; i < from->nparam; i++) {
+        const Value *p = from->param[i];
+        ptrmap_set(&c->made, p, block_param(b, func_unique_name(b->func, p->name), p->type, p->loc));
+    }
+    for (const Op *op = from->first; op; op = op->next) {
+        const Op *made = clone(c, op, b, NULL);
+        for (int i = 0; i < op->nout; i++) ptrmap_set(&c->made, op->out[i], made->out[i]);
+    }
+    for (int i = 0; i < from->nresult; i++) block_result(b, mapped(c, from->result[i]));
+}
+
+static Op *clone(Cloning *c, const Op *op, Block *b, Op *before)
+{
+    Op *to = op_new(c->m, b, before, op->name, op->loc);
+    to->opset = op->opset;
+    to->keep = op->keep;
+    copy_attrs(c, to, op);
+    copy_args(c, to, op);
+    for (int i = 0; i < op->nblock; i++) copy_block(c, to, op->block[i]);
+    for (int i = 0; i < op->nout; i++) {
+        const Value *v = op->out[i];
+        op_out(c->m, to, func_unique_name(b->func, v->name), v->type, v->loc);
+    }
+    if (op->nout && attr_get(&op->attrs, "name"))
+        attr_set(c->m, &to->attrs, "name", const_string(&c->m->arena, to->out[0]->name));
+    return to;
+}
+
+Op *op_clone(const Op *op, Block *b, Op *before, ValueMap *map, void *ctx)
+{
+    Cloning c = { .m = b->func->module, .map = map, .ctx = ctx };
+    Op *to = clone(&c, op, b, before);
+    ptrmap_free(&c.made);
+    return to;
+}

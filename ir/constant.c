@@ -1,0 +1,73 @@
+/* constant.c -- what a constant is: a literal, or what a constexpr decodes, and its elements. */
+#include "ops/ops.h"
+
+#include <string.h>
+
+/* Fn holds for each literal and constexpr that v is made of. A constexpr of a constexpr of one is what
+ * ios18 has; deeper ones are hostile. */
+typedef bool Holds(const Const *c);
+
+static bool any_const(const Const *c) { return c != NULL; }
+
+static bool made_of(const Value *v, Holds *holds, int depth)
+{
+    enum { DEEPEST = 4 };
+    if (v->lit) return holds(v->lit);
+    const Op *op = v->def;
+    if (!op || op->kind == OP_NONE || !(ops[op->kind].flags & F_CONSTEXPR) || depth == DEEPEST)
+        return false;
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++)
+            if (!made_of(op->arg[i].val[k], holds, depth + 1)) return false;
+    for (int i = 0; i < op->attrs.count; i++)
+        if (op_param(&ops[op->kind], op->attrs.at[i].name) && !holds(op->attrs.at[i].val)) return false;
+    return true;
+}
+
+bool value_is_const(const Value *v) { return made_of(v, any_const, 0); }
+bool value_at_hand(const Value *v) { return made_of(v, const_at_hand, 0); }
+
+/* ---- elements -------------------------------------------------------------------------------- */
+
+/* Where each argument of a call comes from: a value, or (up to ios17) an attribute. */
+static bool load(const Value *v, const Const *attr, Diag *d, Tensor *out)
+{
+    return v ? value_tensor(v, d, out) : attr && const_tensor(attr, d, out);
+}
+
+/* The call's arguments that are not known to it, since they are large or decoded. */
+static bool load_all(Call *c, const Op *op, Diag *d, Tensor *room)
+{
+    for (int i = 0; c->info->param[i].name; i++) {
+        const char *name = c->info->param[i].name;
+        if (!c->p[i].n || c->p[i].v[0].val) continue;
+        if (!load(op_value(op, name), attr_get(&op->attrs, name), d, &room[i])) return false;
+        c->p[i].v[0].val = &room[i];
+    }
+    return true;
+}
+
+static bool decode(const Op *op, int index, Diag *d, Tensor *out)
+{
+    Arena scratch = { 0 };
+    Call *c = NEW(&scratch, Call);
+    Tensor *res = NEW_ARRAY(&scratch, MAX_RESULT, Tensor),
+           *room = NEW_ARRAY(&scratch, MAX_PARAM, Tensor);
+    const bool ok = call_of_op(c, op, &scratch, d) && load_all(c, op, d, room)
+                 && call_run(c, res, MAX_RESULT) && index < c->nout;
+    if (ok) {
+        *out = res[index];
+        res[index] = (Tensor){ 0 };
+    }
+    for (int i = 0; i < MAX_RESULT; i++) tensor_free(&res[i]);
+    for (int i = 0; i < MAX_PARAM; i++) tensor_free(&room[i]);
+    arena_free(&scratch);
+    return ok;
+}
+
+bool value_tensor(const Value *v, Diag *d, Tensor *out)
+{
+    if (v->lit) return v->lit->kind != CONST_GROUP && v->lit->type->kind == TY_TENSOR
+                    && const_tensor(v->lit, d, out);
+    return value_is_const(v) && decode(v->def, v->index, d, out);
+}
