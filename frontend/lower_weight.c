@@ -1,5 +1,6 @@
-/* lower_weight.c -- weights: where their numbers come from. No bytes are read here: a weight is a
- * rule or a place in a mapped file until its model is written or run. */
+/* lower_weight.c -- weights: where their numbers come from. No bytes are kept here: a weight is a
+ * rule or a place in a mapped file until its model is written or run. Wider numbers are looked at
+ * once, for those that fp16 cannot hold. */
 #include "lower.h"
 
 #include <string.h>
@@ -15,10 +16,12 @@ static void keep_map(Lower *l, Mapped map)
     m->maps = all;
 }
 
-static const Const *file_const(Lower *l, const Type *t, DType src, const void *data)
+static const Const *file_const(Lower *l, Loc loc, const char *path, const Type *t, DType src,
+                               const void *data)
 {
     Const *c = NEW(&l->m->arena, Const);
-    *c = (Const){ .type = t, .kind = CONST_FILE, .src = src, .src_data = data };
+    *c = (Const){ .type = t, .kind = CONST_FILE, .loc = loc, .src = src, .src_data = data };
+    if (t->dtype == DT_FP16) const_warn_range(c, path, l->diag);
     return c;
 }
 
@@ -66,7 +69,7 @@ static const Const *from_npy(Lower *l, Loc loc, const char *path, const Type *t,
     const void *data = a.data;
     if (a.map.data) keep_map(l, a.map);
     if (a.copy) keep_map(l, (Mapped){ .data = a.copy, .size = a.bytes });
-    return file_const(l, t, src, data);
+    return file_const(l, loc, path, t, src, data);
 }
 
 static const struct { const char *name; DType type;
@@ -102,7 +105,7 @@ static const Const *from_tensors(Lower *l, Loc loc, const char *path, const Type
     if (!same_shape(l, loc, path, t, where, s->rank, s->shape)
         || !same_class(l, loc, path, t, where, src))
         return NULL;
-    return file_const(l, t, src, s->data);
+    return file_const(l, loc, path, t, src, s->data);
 }
 
 /* `pattern` with the path in place of each {path}. */
@@ -165,6 +168,8 @@ static const Const *rule_const(Init *in, InitKind kind, double a, double b, doub
     Const *c = NEW(&in->l->m->arena, Const);
     *c = (Const){ .type = in->type, .kind = CONST_INIT, .init = kind, .a = a, .b = b };
     if (kind != INIT_FILL) c->seed = rng_key((uint64_t)(int64_t)seed, in->path);
+    c->loc = in->loc;
+    if (in->type->dtype == DT_FP16) const_warn_range(c, in->path, in->l->diag);
     return c;
 }
 

@@ -71,6 +71,7 @@ suite memory tests/memory.sh "$build"
 suite api tests/api.sh "$build"
 suite vad tests/vad.sh "$build"
 suite legal tests/legal.sh "$build"
+suite constants tests/constants.py "$build" ../shared/packages/cases
 suite macos tests/macos.sh "$build"
 suite conformance conformance
 echo "$passed passed, $failed failed"

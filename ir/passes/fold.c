@@ -1,6 +1,7 @@
 /* fold.c -- computes statements whose arguments are all small constants, by their reference meaning. */
 #include "pass.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Above this the result would be a weight that the source does not hold; it stays computed. */
@@ -37,6 +38,27 @@ static const void *kept_data(Arena *a, const Tensor *t)
     return s;
 }
 
+/* The first element that is no finite number; NULL: there is none. */
+static bool not_finite(const Tensor *t, double *out)
+{
+    for (size_t i = 0; dtype_is_float(t->dtype) && i < t->count; i++)
+        if (!isfinite(*out = tensor_float(t, i))) return true;
+    return false;
+}
+
+/* An overflow, or 0 / 0, where all that it is computed from is finite. */
+static void warn_of_result(const Call *c, const Op *op, const Tensor *res, Diag *d)
+{
+    double v;
+    for (int i = 0; c->info->param[i].name; i++)
+        for (int k = 0; k < c->p[i].n; k++)
+            if (c->p[i].v[k].val && not_finite(c->p[i].v[k].val, &v)) return;
+    for (int i = 0; i < c->nout; i++)
+        if (not_finite(&res[i], &v))
+            diag_warn(d, WARN_PRECISION, op->loc,
+                      "%s, computed from finite constants, holds %g", op->out[i]->name, v);
+}
+
 /* What cannot be computed (a wrong program, an unsupported form) is left for others to report. */
 static bool fold(Module *m, Op *op, Diag *d, Value **with)
 {
@@ -48,6 +70,7 @@ static bool fold(Module *m, Op *op, Diag *d, Value **with)
     for (int i = 0; ok && i < op->nout; i++)
         ok = !res[i].is_list && res[i].bytes <= FOLD_MAX_BYTES;
     if (ok) {
+        warn_of_result(c, op, res, d);
         Builder b = before_op(op, d);
         for (int i = 0; i < op->nout; i++) {
             const Type *t = type_tensor(&m->arena, res[i].dtype, res[i].shape);

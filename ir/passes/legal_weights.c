@@ -23,6 +23,7 @@ Const *legal_decoded(Module *m, const Value *v, Diag *d)
     void *data = arena_alloc(&m->arena, t.bytes + 1);
     if (t.bytes) memcpy(data, t.data, t.bytes);
     Const *c = const_data(&m->arena, type_tensor(&m->arena, t.dtype, t.shape), data);
+    c->in_file = true; /* as a weight is */
     tensor_free(&t);
     return c;
 }
