@@ -81,6 +81,7 @@ UNITS := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 UNIT_SHARED := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)))
 LIB := $(BUILD)/libanec.a
 UNIT_LIB := $(BUILD)/unit/libunit.a
+INJECT := $(BUILD)/inject.so
 
 # The stand-in for Apple's libraries: backends/sim/standin, with the library inside it.
 STANDIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard backends/sim/standin/*.c)) $(GEN)/backends/sim/standin/attributes.o
@@ -182,7 +183,7 @@ $(BUILD)/anerun-shared: $(CLIENT_OBJ) $(filter $(BUILD)/base/%,$(OBJ)) $(SHARED)
 .PHONY: check units golden san san-gcc san-clang test-deps
 check: test-deps
 	@+$(MAKE) WERROR=1 all $(BUILD)/vad $(BUILD)/digits-demo $(BUILD)/pair $(BUILD)/ops-doc $(UNITS) $(FUZZERS) \
-	  $(NOMEM)
+	  $(NOMEM) $(INJECT)
 	@+MAKE="$(MAKE)" tests/check.sh $(BUILD)
 
 units: $(UNITS)
@@ -214,6 +215,9 @@ tsan: test-deps
 
 test-deps:
 	@.ci/deps check
+
+$(INJECT): $(BUILD)/tests/faults/inject.o
+	$(call say,$@)$(CC) -shared $< -ldl -o $@
 
 CMOCKA := $(if $(CROSS),$(BUILD)/.tools/cmocka/src/cmocka.o,-lcmocka)
 $(filter %.o,$(CMOCKA)): WARN := -w -DHAVE_SIGNAL_H=1 -DHAVE_STRUCT_TIMESPEC=1

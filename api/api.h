@@ -63,6 +63,7 @@ typedef struct {
     pthread_mutex_t *lock;     /* held, or NULL */
     anec_kernel *kernel[2];    /* entered, or NULL: left when the call ends */
     bool sources;              /* and what feeds the first */
+    FileUse use;
 } ApiCall;
 
 /* A pointer that the caller must give, in a call that answers with a status. */

@@ -32,6 +32,7 @@ void call_begin(ApiCall *c, const anec_config *config, anec_error *error)
 {
     if (!config) config = &config_none;
     *c = (ApiCall){ .config = config, .error = error };
+    file_use_begin(&c->use);
     c->d = (Diag){ .emit = emit,
                    .progress = written,
                    .ctx = c,
@@ -53,6 +54,7 @@ bool call_lost(ApiCall *c)
 {
     char text[80];
     const size_t wanted = c->guard.wanted;
+    file_use_end(&c->use);
     let_go(c);
     if (wanted > 1) snprintf(text, sizeof text, "error: out of memory (%zu bytes wanted)\n", wanted);
     else snprintf(text, sizeof text, "error: out of memory\n");
@@ -78,6 +80,7 @@ anec_status say(anec_error *error, anec_status status, const char *text)
 /* The guard ends last: all before may still run out of memory. */
 anec_status call_end(ApiCall *c, bool ok)
 {
+    file_use_end(&c->use);
     const anec_status status = ok ? ANEC_OK : c->d.fails ? ANEC_WORLD : ANEC_WRONG;
     diag_free(&c->d);
     const char *text = c->text.s ? c->text.s : "";

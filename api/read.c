@@ -69,7 +69,7 @@ anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path)
     m->dir = in ? "." : file_dir(&m->arena, path);
     m->beside = !in && !m->dsl;
     if (in) m->path = "<stdin>";
-    if (!(in ? file_read_stdin(d, FILE_MAX_TEXT, &m->file) : file_map(d, path, &m->file)))
+    if (!(in ? file_read_stdin(d, FILE_MAX_TEXT, &m->file) : file_read(d, path, &m->file)))
         return read_failed(d);
     if (m->file.size > FILE_MAX_TEXT) {
         diag_error(d, (Loc){ 0 }, "%s is larger than the 1 GiB that a program may have", m->path);
@@ -161,7 +161,8 @@ anec_status read_parse(Model *m, const anec_config *c, Diag *d)
 
 anec_status read_check(Model *m, Diag *d)
 {
-    return module_verify(m->module, d, m->dsl ? "lower" : NULL) ? ANEC_OK : read_failed(d);
+    const bool ok = module_verify(m->module, d, m->dsl ? "lower" : NULL);
+    return module_stayed(m->module, d) && ok ? ANEC_OK : read_failed(d);
 }
 
 void read_free(Model *m)

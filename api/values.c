@@ -44,6 +44,10 @@ bool tensor_load(Tensor *t, Diag *d, const char *path)
     else ok = npy_open(d, path, &n);
     if (ok) {
         ok = take_array(t, d, in ? "<stdin>" : path, &n);
+        if (ok && !file_stayed(d, &n.map)) {
+            tensor_free(t);
+            ok = false;
+        }
         npy_close(&n);
     }
     if (in) file_unmap(&m);

@@ -65,8 +65,13 @@ static Program *auto_compile(const Backend *self, Module *m, Func *f, Diag *d)
     Diag quiet = { .quiet = true };
     if (!a->engine) return fall_back(m, f, d, arena_printf(&a->arena, "no engine: %s", a->why));
     Program *p = a->engine->compile(a->engine, m, f, &quiet);
-    if (!p) p = fall_back(m, f, d, arena_printf(&a->arena, "ane: %s", first_error(&a->arena, &quiet, "no reason given")));
-    else p->other = &backend_cpu; /* should a run fail there */
+    const char *said = p ? NULL : first_error(&a->arena, &quiet, "no reason given");
+    /* What the engine does not take the processor does without a word; a full disk should be known. */
+    if (!p && quiet.fails && ane_was_outside(a->engine))
+        diag_warn(d, WARN_FALLBACK, (Loc){ 0 }, "the processor does this program: %s", said);
+    ane_tell(a->engine, d);
+    if (p) p->other = &backend_cpu; /* should a run fail there */
+    else p = fall_back(m, f, d, arena_printf(&a->arena, "ane: %s", said));
     diag_free(&quiet);
     return p;
 }
@@ -226,7 +231,10 @@ bool program_expand(Module *m, Diag *d)
 
 Program *program_new(const Backend *b, Module *m, Func *f, Diag *d)
 {
-    return program_expand(m, d) ? compile_for(b, m, f, d) : NULL;
+    Program *p = program_expand(m, d) ? compile_for(b, m, f, d) : NULL;
+    if (!p || module_stayed(m, d)) return p;
+    program_free(p);
+    return NULL;
 }
 
 /* Itself, or what runs in its place. */
@@ -425,8 +433,8 @@ bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptio
                 ? run_completed(p, d, in, nin, opt)
                 : inputs_check(p->func, d, in, nin) && run_or_fall(p, d, in, nin, opt);
     guard_task_end(&lost);
-    p->ran = ok;
-    return ok;
+    p->ran = ok && module_stayed(p->module, d); /* else it computed with what is left of them */
+    return p->ran;
 }
 
 int program_results(Program *p, const Binding **out) { return program_backend(p)->results(now(p), out); }

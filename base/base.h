@@ -13,6 +13,7 @@
 
 #include <dirent.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -226,22 +227,32 @@ typedef struct {
     int64_t written, changed;  /* mtime and ctime, nanoseconds since 1970 */
 } FileId;
 
+typedef struct MappedFile MappedFile;
+
 typedef struct {
     const unsigned char *data; /* read-only, a NUL after the last byte; NULL for an empty file */
     size_t size;
     bool mapped;               /* munmap or free */
-    FileId id;                 /* of what is mapped, when it was */
+    FileId id;                 /* of what is mapped or was read, at that time */
+    MappedFile *file;          /* of what is mapped: mapped.c */
 } Mapped;
 
 enum { FILE_MAX_TEXT = 1 << 30 }; /* texts (programs, JSON) above 1 GiB are refused */
 
-bool file_map(Diag *d, const char *path, Mapped *out);             /* a regular file, by mmap */
+/* A regular file: a small one is read, as file_read does, a large one mapped. Whoever uses what may
+ * be mapped asks file_stayed afterwards, before anything comes of it. */
+bool file_map(Diag *d, const char *path, Mapped *out);
+bool file_read(Diag *d, const char *path, Mapped *out);            /* whole, into memory: texts */
+/* False, a failure that names the file: it is not any more what was mapped; what was read from it is
+ * of no use. True for what is not mapped. */
+bool file_stayed(Diag *d, const Mapped *m);
 bool file_read_stdin(Diag *d, size_t max, Mapped *out);            /* all of stdin, malloc'd */
 void file_unmap(Mapped *m);
 bool file_id(const char *path, FileId *out);                       /* quietly false */
 char *file_real(const char *path); /* realpath; NULL: cannot be told, errno says why. mem_free's */
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
+bool file_is_empty(const char *dir); /* a folder with nothing in it */
 bool file_make_dirs(Diag *d, const char *path);                    /* like mkdir -p */
 /* Joins, then refuses (error at loc) what leaves `dir`: absolute, "..", NUL, a link that escapes. */
 char *file_join_inside(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel);
@@ -256,11 +267,47 @@ bool file_has_suffix(const char *path, const char *suffix);
 DIR *dir_open(const char *path); /* opendir and closedir, */
 void dir_close(DIR *dir);        /* with the guard seeing to it; NULL is allowed */
 
+/* While a thread is between these two, a mapped file that is cut under it reads as zeros from there
+ * on and file_stayed tells, in place of a SIGBUS. The process's handler of that signal is replaced for
+ * as long, and called for what is no mapped file of ours; a thread that blocks the signal does not
+ * for as long. */
+typedef struct {
+    sigset_t before;
+} FileUse;
+void file_use_begin(FileUse *u);
+void file_use_end(const FileUse *u);
+
+bool file_sync_folder(Diag *d, const char *dir); /* its entries are on disk */
+
+/* Temporary files and folders: `.tmp-PID-` and 16 digits. */
+void temp_name(Buf *out, const char *dir, size_t dirlen, int attempt); /* dir ends in a slash, or is "" */
+/* The name is one, older than a day, and its process is gone. */
+bool temp_is_stale(const char *dir, const char *name);
+void temp_sweep(const char *dir); /* removes all of these; once a folder and process, later calls do nothing */
+int temp_add(const char *path);   /* this process has it, in a place that temp_drop frees; -1: no place */
+void temp_drop(int place);
+bool temp_covers(const char *path);      /* it lies in a folder that was added */
+void temp_drop_below(const char *top);   /* all that lies in this one */
+/* Removes all that was added and not dropped. May be called by a handler of signals, after which the
+ * process ends: a tool has one (tools/main.c), the library installs none. */
+void temp_remove_all(void);
+/* SIGINT, SIGTERM and SIGHUP wait, for this thread, while two changes must not be parted. */
+typedef struct {
+    sigset_t before;
+    GuardTask lost; /* they wait no more when memory runs out */
+} SignalHold;
+void temp_hold_signals(SignalHold *h);
+void temp_let_signals(SignalHold *h);
+
 /* Atomic output: bytes go to a temporary file in the folder of `path`; commit fsyncs and renames,
  * abort (or a failed call) removes it, so that a reader sees the old file or the whole new one. */
 typedef struct {
-    FILE *f;
+    int fd;
+    bool device, unnamed; /* unnamed: temp is NULL until the file gets its name */
     char *path, *temp;
+    int place;            /* of temp: temp_add */
+    unsigned char *room;  /* bytes on their way */
+    size_t used;
     uint64_t written, at; /* the file's length and the place of the next byte */
     bool failed;          /* reported; later calls do nothing and return false */
     Diag *diag;
@@ -270,6 +317,10 @@ typedef struct {
 bool out_open(OutFile *o, Diag *d, const char *path);
 bool out_write(OutFile *o, const void *p, size_t n);
 bool out_seek(OutFile *o, uint64_t at);          /* to patch a header; written is not changed */
+bool out_flush(OutFile *o);
+bool out_read(OutFile *o, uint64_t at, void *p, size_t n); /* what was written; of no device */
+bool out_same(OutFile *o, const char *path);     /* the file there holds these bytes */
+void out_name(OutFile *o, const char *path);     /* another name in the same folder, before commit */
 bool out_commit(OutFile *o);
 void out_abort(OutFile *o);
 bool file_write_all(Diag *d, const char *path, const void *p, size_t n); /* atomic, in one call */
@@ -284,6 +335,20 @@ void json_free(struct cJSON *root);                   /* NULL is allowed */
 struct cJSON *json_item(struct cJSON *parent, const char *name, struct cJSON *made);
 char *json_text(const struct cJSON *root, bool lines); /* json_text_free's */
 void json_text_free(char *text);
+/* A folder that appears whole: what belongs into `path` is written into `at`, and commit puts that in
+ * its place in one step, with all that was there before gone; abort (or a failed call) leaves what was. */
+typedef struct {
+    Arena arena;
+    char *path, *at;
+    int place;
+    bool placed; /* commit put it in its place, even where it then failed */
+    Diag *diag;
+    GuardTask lost; /* aborts it when memory runs out */
+} Stage;
+
+bool stage_open(Stage *s, Diag *d, const char *path);
+bool stage_commit(Stage *s);
+void stage_abort(Stage *s);
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 

@@ -1,35 +1,15 @@
-/* file.c -- files and folders: mapping, reading, names that must stay inside a folder. */
-#include "base.h"
+/* file.c -- files and folders: reading, names that must stay inside a folder. */
+#include "mapped.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- reading --------------------------------------------------------------------------------- */
-
-static size_t with_nul(size_t size)
-{
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    return (size / page + 1) * page; /* whole pages, at least one byte more than size */
-}
-
-/* The file over the start of zero pages, so that a NUL follows its last byte in every case. */
-static unsigned char *map(int fd, size_t size)
-{
-    size_t all = with_nul(size);
-    unsigned char *p = mmap(NULL, all, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) return NULL;
-    if (mmap(p, size, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) != MAP_FAILED) return p;
-    int e = errno;
-    munmap(p, all);
-    errno = e;
-    return NULL;
-}
 
 #if defined(__APPLE__)
 #define MTIME st_mtimespec
@@ -41,48 +21,83 @@ static unsigned char *map(int fd, size_t size)
 
 static int64_t nanoseconds(struct timespec t) { return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec; }
 
-static FileId id_of(const struct stat *st)
+FileId file_id_of(const struct stat *st)
 {
     return (FileId){ .device = (uint64_t)st->st_dev, .inode = (uint64_t)st->st_ino,
                      .size = (uint64_t)st->st_size, .written = nanoseconds(st->MTIME),
                      .changed = nanoseconds(st->CTIME) };
 }
 
+/* Names and rights of the file may change. */
+bool file_id_same(const FileId *id, const struct stat *st)
+{
+    const FileId now = file_id_of(st);
+    return id->device == now.device && id->inode == now.inode && id->size == now.size
+           && id->written == now.written;
+}
+
 bool file_id(const char *path, FileId *out)
 {
     struct stat st;
     if (stat(path, &st)) return false;
-    *out = id_of(&st);
+    *out = file_id_of(&st);
     return true;
 }
 
-static void release_map(void *p, size_t size) { munmap(p, size); }
-
-static bool map_fd(Diag *d, const char *path, int fd, Mapped *out)
+static bool regular(Diag *d, const char *path, int fd, struct stat *st)
 {
-    struct stat st;
-    if (fstat(fd, &st)) return diag_fail(d, "cannot read %s: %s", path, strerror(errno));
-    if (S_ISDIR(st.st_mode)) return diag_fail(d, "cannot read %s: it is a folder", path);
-    if (!S_ISREG(st.st_mode)) return diag_fail(d, "cannot read %s: it is not a regular file", path);
-    out->size = (size_t)st.st_size;
-    out->id = id_of(&st);
-    if (!out->size) return true;
-    out->data = map(fd, out->size);
-    out->mapped = out->data != NULL;
-    mem_own((void *)(uintptr_t)out->data, with_nul(out->size), release_map);
-    return out->mapped || diag_fail(d, "cannot map %s: %s", path, strerror(errno));
+    if (fstat(fd, st)) return diag_fail(d, "cannot read %s: %s", path, strerror(errno));
+    if (S_ISDIR(st->st_mode)) return diag_fail(d, "cannot read %s: it is a folder", path);
+    return S_ISREG(st->st_mode)
+           || diag_fail(d, "cannot read %s: it is not a regular file", path);
 }
 
-bool file_map(Diag *d, const char *path, Mapped *out)
+/* All its bytes and a NUL; what is read of a file that changes meanwhile is nothing. */
+static bool read_fd(Diag *d, const char *path, int fd, Mapped *out)
 {
+    struct stat st;
+    const size_t size = out->size;
+    size_t at = 0;
+    unsigned char *p = mem_alloc(size + 1);
+    ssize_t n = 1;
+    if (!p) return diag_fail(d, "no memory for the %zu bytes of %s", size, path);
+    while (at < size && (n = read(fd, p + at, size - at)) != 0)
+        if (n > 0) at += (size_t)n;
+        else if (errno != EINTR) break;
+    p[at] = 0;
+    out->data = p;
+    if (n < 0) diag_fail(d, "cannot read %s: %s", path, strerror(errno));
+    else if (fstat(fd, &st)) diag_fail(d, "cannot read %s: %s", path, strerror(errno));
+    else if (at < size || !file_id_same(&out->id, &st))
+        diag_fail(d, "%s was written to while it was read", path);
+    else return true;
+    mem_free(p);
+    out->data = NULL;
+    return false;
+}
+
+static bool open_file(Diag *d, const char *path, bool whole, Mapped *out)
+{
+    struct stat st;
     *out = (Mapped){ 0 };
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not block */
     if (fd < 0) return diag_fail(d, "cannot open %s: %s", path, strerror(errno));
-    bool ok = map_fd(d, path, fd, out);
-    close(fd);
+    bool ok = regular(d, path, fd, &st), mapped = false;
+    if (ok && st.st_size) {
+        out->size = (size_t)st.st_size;
+        out->id = file_id_of(&st);
+        mapped = !whole && out->size >= FILE_MAPPED && mapped_open(path, fd, out);
+        ok = mapped || read_fd(d, path, fd, out);
+    } else if (ok) {
+        out->id = file_id_of(&st);
+    }
+    if (!mapped) close(fd); /* else mapped.c has it */
     if (!ok) *out = (Mapped){ 0 };
     return ok;
 }
+
+bool file_map(Diag *d, const char *path, Mapped *out) { return open_file(d, path, false, out); }
+bool file_read(Diag *d, const char *path, Mapped *out) { return open_file(d, path, true, out); }
 
 bool file_read_stdin(Diag *d, size_t max, Mapped *out)
 {
@@ -109,10 +124,8 @@ bool file_read_stdin(Diag *d, size_t max, Mapped *out)
 
 void file_unmap(Mapped *m)
 {
-    void *p = (void *)(uintptr_t)m->data;
-    if (m->mapped) mem_disown(p);
-    if (m->mapped) munmap(p, with_nul(m->size));
-    else mem_free(p);
+    if (m->file) mapped_close(m);
+    else mem_free((void *)(uintptr_t)m->data);
     *m = (Mapped){ 0 };
 }
 
@@ -140,6 +153,7 @@ bool file_make_dirs(Diag *d, const char *path)
         bool more = *end == '/';
         *end = 0;
         int e = mkdir(p, 0777) ? errno : 0;
+        if (!e && temp_covers(p)) temp_add(p);
         if (e && !file_is_dir(p))
             ok = diag_fail(d, "cannot make the folder %s: %s", p, strerror(e == EEXIST ? ENOTDIR : e));
         if (more) *end++ = '/';

@@ -36,6 +36,16 @@ void dir_close(DIR *dir)
     closedir(dir);
 }
 
+bool file_is_empty(const char *dir)
+{
+    DIR *open = dir_open(dir);
+    bool empty = open != NULL;
+    for (const struct dirent *e; empty && (e = readdir(open)) != NULL;)
+        empty = !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..");
+    dir_close(open);
+    return empty;
+}
+
 /* The names in a folder, sorted; NULL: it cannot be read. In the arena. */
 static const char **names_in(Arena *a, const char *dir, size_t *n)
 {

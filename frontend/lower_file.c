@@ -83,7 +83,7 @@ static const Source *open_text(Lower *l, Loc loc, const char *path)
         lower_error(l, loc, "there is no file %s", full);
         return NULL;
     }
-    return file_map(l->diag, full, &map) ? keep_text(l, full, map) : NULL;
+    return file_read(l->diag, full, &map) ? keep_text(l, full, map) : NULL;
 }
 
 File *load_file(Lower *l, Loc loc, File *from, const char *path)

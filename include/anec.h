@@ -20,6 +20,11 @@
  * Kernels of one model run one after the other, those of different models at once. A kernel that is at
  * work answers every other thread with ANEC_BUSY.
  *
+ * Signals: files of 4 MiB and more are mapped. While a call is at work and something is mapped, SIGBUS has
+ * a handler of the library's, which passes on what is not in one of these files; a file that is cut under a
+ * call makes it ANEC_WORLD. No other signal is touched, and none for longer than a call. A process that is
+ * ended by a signal may leave a file `.tmp-PID-..` where there are no files without a name.
+ *
  * Elements are in C order, little endian, packed. A caller whose tensors are fp32 gets fp32 results
  * whatever the engine's own form is; they are rounded to fp16 on the way where that is its type. */
 #ifndef ANEC_H

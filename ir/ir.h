@@ -299,6 +299,9 @@ struct Module {
 
 Module *module_new(void);
 void module_free(Module *m);
+/* False, a failure: a file that it was read from is not what it was (file_stayed). To be asked after
+ * literals were read and before anything comes of them. */
+bool module_stayed(const Module *m, Diag *d);
 Func *module_func(const Module *m, const char *name); /* NULL: no such function */
 Func *module_main(const Module *m);                   /* the default function, else the first, else NULL */
 Func *func_new(Module *m, const char *name, Opset opset);

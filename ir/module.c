@@ -48,6 +48,15 @@ void module_free(Module *m)
     mem_free(m);
 }
 
+bool module_stayed(const Module *m, Diag *d)
+{
+    for (int i = 0; i < m->nmaps; i++)
+        if (!file_stayed(d, &m->maps[i])) return false;
+    for (const WeightFile *w = m->files; w; w = w->next)
+        if (!file_stayed(d, &w->map)) return false;
+    return true;
+}
+
 const char *module_name(Module *m, const char *s) { return name_intern_z(&m->names, s); }
 
 Func *module_func(const Module *m, const char *name)

@@ -334,6 +334,7 @@ static int run(Args *args, Diag *d, Progress *progress)
     Job job = { .args = args, .diag = d };
     tool_warnings(d, args);
     int code = run_job(&job);
+    if (job.model.module && !module_stayed(job.model.module, d)) code = EXIT_WORLD;
     progress_clear(progress);
     if (code == EXIT_DONE || (code == EXIT_WRONG && json(&job))) put_stdout(&job);
     model_free(&job.model);

@@ -107,7 +107,9 @@ static int compare_models(Job *j)
     if (!code) code = read_model(j, &j->b, j->args->second);
     if (code) return code;
     const Side a = { j->a.path, j->a.module }, b = { j->b.path, j->b.module };
-    return verdict(j, diff_models(&j->out, j->diag, &a, &b, opt(j, DIFF_ignore)->count > 0));
+    const Verdict v = diff_models(&j->out, j->diag, &a, &b, opt(j, DIFF_ignore)->count > 0);
+    const bool stayed = module_stayed(a.module, j->diag) && module_stayed(b.module, j->diag);
+    return stayed ? verdict(j, v) : EXIT_WORLD;
 }
 
 static int run_job(Job *j)

@@ -4,6 +4,28 @@
 #include <signal.h>
 #include <string.h>
 
+/* ---- signals --------------------------------------------------------------------------------- */
+
+/* What is half written goes; then the process ends as it would have. */
+static void on_end(int sig)
+{
+    temp_remove_all();
+    signal(sig, SIG_DFL);
+    raise(sig);
+}
+
+static void catch_signals(void)
+{
+    static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        struct sigaction old, mine = { .sa_handler = on_end };
+        sigfillset(&mine.sa_mask);
+        if (!sigaction(ends[i], NULL, &old) && old.sa_handler != SIG_IGN) /* nohup stays */
+            sigaction(ends[i], &mine, NULL);
+    }
+    signal(SIGXFSZ, SIG_IGN); /* a file over the limit is a write that fails, which is reported */
+}
+
 /* ---- answers --------------------------------------------------------------------------------- */
 
 /* Parts of the design that a build may lack, each with what it would be. */
@@ -87,6 +109,9 @@ static int guarded(const Tool *t, int argc, char **argv, int (*run)(Args *, Diag
     Progress progress = { 0 };
     Diag diag = { .emit = emit, .progress = progress_file, .ctx = &progress };
     int code = EXIT_USAGE;
+    FileUse use;
+    catch_signals();
+    file_use_begin(&use);
     if (args_parse(&args, t, argc, argv)) {
         if (!(args.config = anec_config_new())) mem_out(1);
         diag.quiet = common(&args, COM_quiet)->count > 0;
@@ -98,13 +123,13 @@ static int guarded(const Tool *t, int argc, char **argv, int (*run)(Args *, Diag
     progress_clear(&progress);
     diag_free(&diag);
     args_free(&args);
+    file_use_end(&use);
     return code;
 }
 
 int tool_main(const Tool *t, int argc, char **argv, int (*run)(Args *, Diag *, Progress *))
 {
     Guard guard;
-    signal(SIGXFSZ, SIG_IGN); /* a file over the limit is a write that fails, which is reported */
     if (guard_begin(&guard)) {
         fprintf(stderr, "error: out of memory");
         if (guard.wanted > 1) fprintf(stderr, " (%zu bytes wanted)", guard.wanted);

@@ -148,6 +148,10 @@ static void ane_program_free(Program *program)
     mem_free(p);
 }
 
+bool ane_was_outside(const Backend *ane) { return ane_failed_outside((Ane *)(uintptr_t)ane->row); }
+
+void ane_tell(const Backend *ane, Diag *d) { ane_tell_cache((Ane *)(uintptr_t)ane->row, d); }
+
 static Program *ane_compile(const Backend *self, Module *m, Func *f, Diag *d)
 {
     Ane *s = (Ane *)(uintptr_t)self->row;

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC "anec cache 1\n"
+#define MAGIC "anec cache 2\n"
 enum { MAX_SAME = 1000 }; /* users of one program at once */
 
 /* What was said, without what kind of message it was. */
@@ -23,19 +23,53 @@ static const char *plain_text(Arena *a, const Diag *d)
     return arena_strndup(a, s, strcspn(s, "\n"));
 }
 
+/* What lies in a cache is run, so nobody else may have put it there. NULL: nobody can have. */
+static const char *why_not(Arena *a, const char *path, bool folder)
+{
+    struct stat st;
+    if (lstat(path, &st)) return arena_printf(a, "%s: %s", path, strerror(errno));
+    if (S_ISLNK(st.st_mode)) return arena_printf(a, "%s is a link", path);
+    if (folder ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode))
+        return arena_printf(a, "%s is no %s", path, folder ? "folder" : "regular file");
+    if (st.st_uid != geteuid()) return arena_printf(a, "%s belongs to another user", path);
+    if (st.st_mode & 022)
+        return arena_printf(a, "others may write to %s; chmod go-w makes it yours alone", path);
+    return NULL;
+}
+
+/* A folder of this user's alone: made so, or found so. */
+static void make_own(Cache *c, Arena *a, const char *dir)
+{
+    if (c->off) return;
+    if (mkdir(dir, 0700) && errno != EEXIST)
+        c->off = arena_printf(a, "cannot make the folder %s: %s", dir, strerror(errno));
+    else if (file_is_dir(dir) && (c->off = why_not(a, dir, true)) != NULL)
+        c->refused = arena_printf(a, "the cache is not used: %s", c->off);
+    else if (!file_is_dir(dir))
+        c->off = arena_printf(a, "cannot make the folder %s: %s", dir, strerror(ENOTDIR));
+    else if (access(dir, W_OK))
+        c->off = arena_printf(a, "%s cannot be written: %s", dir, strerror(errno));
+}
+
 void cache_open(Cache *c, Arena *a, const char *dir)
 {
     const char *home = getenv("HOME"), *limit = getenv("ANEC_CACHE_LIMIT");
     Diag d = { 0 };
     if (!dir) dir = getenv("ANEC_CACHE_DIR");
     if (!dir && home && *home) dir = arena_printf(a, "%s/.cache/anec", home);
-    *c = (Cache){ .top = dir ? dir : "", .limit = (uint64_t)CACHE_LIMIT_GB << 30 };
+    *c = (Cache){ .top = dir ? dir : "", .limit = (uint64_t)CACHE_LIMIT_GB << 30, .arena = a };
     if (limit && *limit) c->limit = strtoull(limit, NULL, 10);
-    if (!dir || !*dir) c->off = "no folder is named for it";
-    else c->dir = arena_printf(a, "%s/v1", dir);
-    if (c->dir && !file_make_dirs(&d, c->dir)) c->off = plain_text(a, &d);
-    if (!c->off && access(c->dir, W_OK))
-        c->off = arena_printf(a, "%s cannot be written: %s", c->dir, strerror(errno));
+    if (!dir || !*dir) {
+        c->off = "no folder is named for it";
+        return;
+    }
+    size_t n = strlen(dir);
+    while (n > 1 && dir[n - 1] == '/') n--; /* a slash would lead through a link */
+    const char *top = arena_strndup(a, dir, n);
+    c->dir = arena_printf(a, "%s/v1", top);
+    if (!file_make_dirs(&d, file_dir(a, top))) c->off = plain_text(a, &d);
+    make_own(c, a, top);
+    make_own(c, a, c->dir);
     diag_free(&d);
 }
 
@@ -43,13 +77,13 @@ void cache_open(Cache *c, Arena *a, const char *dir)
 
 /* -1: somebody else holds it, or it cannot be made (errno). A lock whose file was removed meanwhile is
  * none: another process would lock the new file. */
-static int lock_file(const char *path)
+static int lock_file(const char *path, int how)
 {
     for (int i = 0; i < 10; i++) {
         struct stat mine, now;
-        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0) return -1;
-        bool ours = !flock(fd, LOCK_EX | LOCK_NB);
+        bool ours = !flock(fd, how);
         if (ours && !fstat(fd, &mine) && !stat(path, &now) && mine.st_ino == now.st_ino
             && mine.st_dev == now.st_dev)
             return fd;
@@ -66,24 +100,40 @@ static CacheSlot unshared(Arena *a, const char *key)
 {
     /* An address of this arena is this process's own for as long as the slot is. */
     return (CacheSlot){ .name = arena_printf(a, "%s.%ld.%p", key, (long)getpid(), arena_alloc(a, 1)),
-                        .lock = -1 };
+                        .key = arena_strdup(a, key), .lock = -1 };
 }
 
 CacheSlot cache_slot(Cache *c, Arena *a, const char *key)
 {
     for (int n = 0; !c->off && n < MAX_SAME; n++) {
         char *path = arena_printf(a, "%s/%s.%d", c->dir, key, n);
-        int lock = lock_file(arena_printf(a, "%s.lock", path));
+        int lock = lock_file(arena_printf(a, "%s.lock", path), LOCK_EX | LOCK_NB);
         if (lock >= 0)
-            return (CacheSlot){ .name = arena_printf(a, "%s.%d", key, n), .path = path, .lock = lock };
+            return (CacheSlot){ .name = arena_printf(a, "%s.%d", key, n), .key = arena_strdup(a, key),
+                                .path = path, .lock = lock, .kept = !n };
         if (errno != EWOULDBLOCK) c->off = arena_printf(a, "%s.lock: %s", path, strerror(errno));
     }
     return unshared(a, key);
 }
 
+/* Who makes the entry holds the lock alone, for as long as that takes. */
+bool cache_share(Cache *c, Arena *a, const char *key, CacheSlot *out)
+{
+    *out = unshared(a, key);
+    if (c->off) return false;
+    char *path = arena_printf(a, "%s/%s.0", c->dir, key);
+    const int lock = lock_file(arena_printf(a, "%s.lock", path), LOCK_SH);
+    if (lock < 0) return false;
+    *out = (CacheSlot){ .name = arena_printf(a, "%s.0", key), .key = out->key, .path = path,
+                        .lock = lock, .shared = true };
+    if (cache_get(c, out, NULL)) return true;
+    cache_leave(out);
+    return false;
+}
+
 void cache_leave(CacheSlot *s)
 {
-    if (s->lock >= 0 && !file_exists(s->path)) { /* nothing was kept: the lock goes too */
+    if (s->lock >= 0 && !s->shared && !file_exists(s->path)) { /* nothing was kept: the lock goes too */
         Buf path = { 0 };
         buf_printf(&path, "%s.lock", s->path);
         unlink(path.s);
@@ -132,6 +182,7 @@ typedef struct {
     const Cache *cache;
     const char *from, *to;
     bool out; /* of the cache: large files are linked where the file system can */
+    bool closed; /* the entry, to everybody else */
     Buf manifest;
     Diag diag;
 } Copy;
@@ -152,6 +203,7 @@ static bool copy_file(void *ctx, const char *rel)
     const char *from = arena_printf(&c->arena, "%s/%s", c->from, rel);
     const char *to = arena_printf(&c->arena, "%s/%s", c->to ? c->to : "", rel);
     if (!strcmp(rel, "MANIFEST") || strchr(rel, '\n')) return true;
+    if (c->out && !c->closed && why_not(&c->arena, from, false)) return false;
     if (!file_map(&c->diag, from, &m)) return false;
     sum_file(c->cache, from, c->out, &m, digest);
     buf_printf(&c->manifest, "%s %zu %s\n", digest, m.size, rel);
@@ -159,14 +211,22 @@ static bool copy_file(void *ctx, const char *rel)
               || (file_make_dirs(&c->diag, file_dir(&c->arena, to))
                   && ((c->out && m.size >= SUM_LARGE && !link(from, to))
                       || file_write_all(&c->diag, to, m.data, m.size)));
+    ok = ok && file_stayed(&c->diag, &m);
     file_unmap(&m);
     return ok;
 }
 
-/* What was copied into the entry is as its manifest says: the next to use it need not read it. */
-static void remember_sums(Copy *c, const char *entry)
+/* The first lines of a manifest: what it is, and of which entry. */
+static const char *head_of(Arena *a, const CacheSlot *s)
 {
-    for (const char *at = c->manifest.s + strlen(MAGIC); strncmp(at, "end\n", 4) != 0; at = strchr(at, '\n') + 1) {
+    return arena_printf(a, MAGIC "key %s\n", s->key);
+}
+
+/* What was copied into the entry is as its manifest says: the next to use it need not read it. */
+static void remember_sums(Copy *c, const CacheSlot *s)
+{
+    const char *entry = s->path;
+    for (const char *at = c->manifest.s + strlen(head_of(&c->arena, s)); strncmp(at, "end\n", 4) != 0; at = strchr(at, '\n') + 1) {
         const char *name = strchr(at + 65, ' ') + 1;
         if (strtoull(at + 65, NULL, 10) < SUM_LARGE) continue;
         FileId id;
@@ -189,12 +249,12 @@ static void sync_dir(const char *dir)
 
 bool cache_put(Cache *c, const CacheSlot *s, const char *from)
 {
-    if (!s->path) return false;
+    if (!s->path || !s->kept) return false;
     Copy copy = { .cache = c, .from = from };
     const char *temp = arena_printf(&copy.arena, "%s.tmp", s->path);
     copy.to = temp;
-    buf_puts(&copy.manifest, MAGIC);
-    bool ok = file_remove_tree(temp) && file_make_dirs(&copy.diag, temp)
+    buf_puts(&copy.manifest, head_of(&copy.arena, s));
+    bool ok = file_remove_tree(temp) && !mkdir(temp, 0700)
               && file_walk(from, copy_file, &copy);
     buf_puts(&copy.manifest, "end\n");
     ok = ok && file_write_all(&copy.diag, arena_printf(&copy.arena, "%s/MANIFEST", temp),
@@ -202,18 +262,18 @@ bool cache_put(Cache *c, const CacheSlot *s, const char *from)
     ok = ok && file_remove_tree(s->path) && !rename(temp, s->path);
     if (ok) sync_dir(c->dir);
     else file_remove_tree(temp);
-    if (ok) remember_sums(&copy, s->path);
+    if (ok) remember_sums(&copy, s);
     copy_end(&copy);
     if (ok) make_room(c, s->name);
     return ok;
 }
 
 /* Every file of the manifest is there and as it says, and no other matters. */
-static bool get_files(Copy *c, const char *text)
+static bool get_files(Copy *c, const char *head, const char *text)
 {
-    size_t n = strlen(MAGIC);
-    if (strncmp(text, MAGIC, n) != 0) return false;
-    buf_puts(&c->manifest, MAGIC);
+    size_t n = strlen(head);
+    if (strncmp(text, head, n) != 0) return false;
+    buf_puts(&c->manifest, head);
     for (const char *at = text + n; *at; at += strcspn(at, "\n") + 1) {
         size_t line = strcspn(at, "\n");
         if (at[line] != '\n') return false;
@@ -231,14 +291,26 @@ static bool get_files(Copy *c, const char *text)
     return false; /* no end */
 }
 
+/* The entry is this user's alone; else that is to be told. */
+static bool is_own(Cache *c, Copy *copy, const char *entry)
+{
+    struct stat st;
+    const char *why = why_not(c->arena, entry, true);
+    if (why) c->refused = arena_printf(c->arena, "an entry of the cache is made anew: %s", why);
+    copy->closed = !why && !lstat(entry, &st) && !(st.st_mode & 077);
+    return !why;
+}
+
 bool cache_get(Cache *c, const CacheSlot *s, const char *to)
 {
     Copy copy = { .cache = c, .from = s->path, .to = to, .out = true };
     Mapped manifest = { 0 };
-    if (!s->path || !file_exists(s->path)) return false;
+    struct stat st;
+    if (!s->path || lstat(s->path, &st)) return false;
     const char *path = arena_printf(&copy.arena, "%s/MANIFEST", s->path);
-    bool ok = (!to || file_make_dirs(&copy.diag, to)) && file_map(&copy.diag, path, &manifest)
-              && manifest.data && get_files(&copy, (const char *)manifest.data);
+    bool ok = is_own(c, &copy, s->path) && (!to || file_make_dirs(&copy.diag, to))
+              && file_read(&copy.diag, path, &manifest) && manifest.data
+              && get_files(&copy, head_of(&copy.arena, s), (const char *)manifest.data);
     file_unmap(&manifest);
     if (ok) utimensat(AT_FDCWD, path, NULL, 0); /* it was used now */
     else cache_drop(s);
@@ -249,7 +321,14 @@ bool cache_get(Cache *c, const CacheSlot *s, const char *to)
 
 void cache_drop(const CacheSlot *s)
 {
-    if (s->path) file_remove_tree(s->path);
+    if (s->path && !s->shared) file_remove_tree(s->path);
+}
+
+void cache_tell(Cache *c, Diag *d)
+{
+    if (!c->refused || d->quiet) return; /* who does not listen now may do so later */
+    diag_warn(d, WARN_CACHE, (Loc){ 0 }, "%s", c->refused);
+    c->refused = NULL;
 }
 
 /* ---- notes ----------------------------------------------------------------------------------- */
@@ -348,7 +427,7 @@ static bool remove_entry(const Entry *e, Arena *a)
 {
     size_t n = strlen(e->path) - (file_has_suffix(e->path, ".tmp") ? 4 : 0);
     const char *path = arena_printf(a, "%.*s.lock", (int)n, e->path);
-    int lock = lock_file(path);
+    int lock = lock_file(path, LOCK_EX | LOCK_NB);
     if (lock < 0) return false;
     bool ok = file_remove_tree(e->path);
     unlink(path);

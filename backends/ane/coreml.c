@@ -128,6 +128,17 @@ static void folder_free(Folder *f)
     mem_free(f);
 }
 
+/* Of processes that come at once one makes the entry; all then have it together. */
+static const char *make_entry(CoreMl *c, Folder *f, const char *key, const char *own)
+{
+    CacheSlot s = cache_slot(&c->cache, &f->arena, key);
+    const bool there = cache_get(&c->cache, &s, NULL);
+    const bool made = !there && cache_put(&c->cache, &s, own);
+    cache_leave(&s);
+    if (!cache_share(&c->cache, &f->arena, key, &f->slot)) return "off";
+    return made ? "miss" : "hit";
+}
+
 /* Makes what was written to `own` an entry, unless there is one that is whole. */
 static bool keep(CoreMl *c, Folder *f, const char *own, Diag *d)
 {
@@ -137,10 +148,9 @@ static bool keep(CoreMl *c, Folder *f, const char *own, Diag *d)
     sha256_add(&sha, SCHEMA, sizeof SCHEMA);
     sha256_add(&sha, hex, sizeof hex);
     sha256_end(&sha, hex);
-    f->slot = cache_slot(&c->cache, &f->arena, hex);
-    f->cache = cache_get(&c->cache, &f->slot, NULL) ? "hit"
-             : cache_put(&c->cache, &f->slot, own)  ? "miss"
-                                                    : "off";
+    f->cache = "hit";
+    if (!cache_share(&c->cache, &f->arena, hex, &f->slot)) f->cache = make_entry(c, f, hex, own);
+    cache_tell(&c->cache, d);
     const bool kept = strcmp(f->cache, "off") != 0;
     f->path = arena_printf(&f->arena, "%s/model.mlmodelc", kept ? f->slot.path : own);
     return !kept || file_remove_tree(own);

@@ -63,13 +63,3 @@ bool ane_key(const Cache *c, Module *m, char hex[65])
     diag_free(&quiet);
     return k.ok;
 }
-
-bool ane_weights_stayed(const Module *m)
-{
-    FileId now;
-    for (const WeightFile *w = m->files; w; w = w->next)
-        if (!w->absent && w->real && w->map.mapped
-            && (!file_id(w->real, &now) || memcmp(&now, &w->map.id, sizeof now) != 0))
-            return false;
-    return true;
-}

@@ -34,6 +34,7 @@ struct Ane {
     const char *const *helper; /* NULL: none */
     uint64_t clock;
     int loaded, compiles, failures; /* failures: compilations in a row */
+    bool outside; /* the last program failed for a reason that is not the engine's */
 };
 
 Engine *ane_engine(const AneModel *model) { return model->ane->engine; }
@@ -173,6 +174,7 @@ typedef struct {
     int nform;
     Buf refused;          /* "fp32 refused: Apple's words; .." */
     bool world;           /* what failed is not the program's fault: no other form would help */
+    bool outside;         /* nor the engine's: a file, a folder */
     Diag *diag;
 } Attempt;
 
@@ -222,6 +224,7 @@ static bool open_folder(Attempt *t, const char *dir, Trouble *why)
     if (!m->dir) return false;
     if (file_remove_tree(m->dir) && !rename(dir, m->dir)) return true;
     *why = (Trouble){ .text = arena_printf(t->arena, "the folder %s cannot be made", m->dir) };
+    t->outside = true;
     return false;
 }
 
@@ -244,6 +247,7 @@ static bool from_cache(Attempt *t)
     phase_end(&t->ane->phase, "read cache");
     if (!got) return false;
     if (open_folder(t, dir, &why) && load(m, &t->ane->phase, t->arena, &why)) return true;
+    t->outside = false;
     close_folder(m);
     file_remove_tree(dir);
     cache_drop(&m->slot); /* it is made again, once */
@@ -289,6 +293,14 @@ static bool compile(Attempt *t, const Form *f, Trouble *why)
     return ok || refuse(t, f, trouble_text(t->arena, why));
 }
 
+/* The first thing that was said, without the word. */
+static const char *first_line(Arena *a, const Diag *d)
+{
+    const char *said = d->text.s ? d->text.s : "", *error = strstr(said, "error: ");
+    if (error) said = error + 7;
+    return arena_strndup(a, said, strcspn(said, "\n"));
+}
+
 /* Puts the program as it is into the work folder. */
 static bool write_own(Attempt *t)
 {
@@ -296,8 +308,7 @@ static bool write_own(Attempt *t)
     Module *m = t->unwritten;
     t->unwritten = NULL;
     if (!m) return true;
-    if (!file_make_dirs(d, file_dir(t->arena, t->own)) || !mil_save(m, d, t->own)) return false;
-    return ane_weights_stayed(m) || diag_fail(d, "the weights were written to while the program was compiled");
+    return file_make_dirs(d, file_dir(t->arena, t->own)) && mil_save(m, d, t->own);
 }
 
 static bool from_scratch(Attempt *t, const Form *f)
@@ -305,16 +316,19 @@ static bool from_scratch(Attempt *t, const Form *f)
     AneModel *m = t->model;
     Trouble why;
     Diag d = { .quiet = true };
-    t->world = !write_own(t);
+    t->world = t->outside = !write_own(t);
     if (t->world) return false;
     const char *dir = arena_printf(t->arena, "%s/form", t->work);
     const char *path = arena_printf(t->arena, "%s/model.mil", dir);
     bool ok = file_remove_tree(dir) && file_make_dirs(&d, dir)
               && form_write(f, m->slot.name, t->own, path, &d);
-    if (!ok) refuse(t, f, d.text.s ? d.text.s : dir);
+    t->outside = !ok && !d.errors; /* a full disk is no refusal */
+    if (t->outside) fail(t, "the program cannot be written", d.fails ? first_line(t->arena, &d) : dir);
+    else if (!ok) refuse(t, f, d.text.s ? d.text.s : dir);
     diag_free(&d);
     if (!ok) return false;
-    if (!open_folder(t, dir, &why)) return refuse(t, f, why.text);
+    if (!open_folder(t, dir, &why))
+        return t->outside ? fail(t, "the program cannot be written", why.text) : refuse(t, f, why.text);
     if (!compile(t, f, &why)) return false;
     if (!load(m, &t->ane->phase, t->arena, &why))
         return fail(t, "the engine does not load the program", trouble_text(t->arena, &why));
@@ -339,6 +353,8 @@ static bool try_form(Attempt *t, const Form *f)
     /* Locks are of one cache, but folders of the whole machine: each cache has its own names. */
     const char *const part[] = { t->key, f->io, f->dialect, t->ane->cache.dir };
     m->slot = cache_slot(&t->ane->cache, &m->arena, digest_of(t->arena, part, COUNT(part)));
+    for (const AneModel *k = t->ane->first; k; k = k->next) /* it is this process that has it already */
+        if (k->slot.kept && m->slot.key && !strcmp(k->slot.key, m->slot.key)) m->slot.kept = true;
     m->as = (RunsAs){ .io = f->io, .dialect = arena_strdup(&m->arena, f->dialect), .cache = "hit" };
     if (from_cache(t) || from_scratch(t, f)) return true;
     close_folder(m);
@@ -389,11 +405,13 @@ static bool stage(Attempt *t, Module *m)
     char *work = arena_printf(t->arena, "%s/anec-XXXXXX", temp && *temp ? temp : "/tmp"), hex[65];
     const Engine *e = t->ane->engine;
     t->work = mkdtemp(work);
+    t->outside = !t->work;
     if (!t->work) return fail(t, "no temporary folder can be made", temp && *temp ? temp : "/tmp");
     t->own = arena_printf(t->arena, "%s/own/model.mil", work);
     t->unwritten = m;
     const bool whole = !ane_key(&t->ane->cache, m, hex);
-    if (whole && (!write_own(t) || !cache_digest(t->diag, file_dir(t->arena, t->own), hex))) return false;
+    t->outside = whole && (!write_own(t) || !cache_digest(t->diag, file_dir(t->arena, t->own), hex));
+    if (t->outside) return false;
     const char *const part[] = { SCHEMA, whole ? "written" : "as it lies", hex, e->arch, e->build };
     t->key = digest_of(t->arena, part, COUNT(part));
     return true;
@@ -416,6 +434,8 @@ static AneModel *model_new(Ane *s, Module *m, Func *f, Diag *d)
     bool ok = stage(t, m);
     phase_end(&s->phase, "key");
     ok = ok && try_forms(t);
+    cache_tell(&s->cache, d);
+    s->outside = !ok && t->outside;
     if (ok && t->refused.len) model->as.why = arena_strdup(&model->arena, t->refused.s);
     if (t->work) file_remove_tree(t->work);
     buf_free(&t->refused);
@@ -439,6 +459,21 @@ AneModel *ane_model(Ane *s, Module *m, Func *f, Diag *d)
     else model = model_new(s, m, f, d);
     pthread_mutex_unlock(&s->lock);
     return model;
+}
+
+void ane_tell_cache(Ane *s, Diag *d)
+{
+    pthread_mutex_lock(&s->lock);
+    cache_tell(&s->cache, d);
+    pthread_mutex_unlock(&s->lock);
+}
+
+bool ane_failed_outside(Ane *s)
+{
+    pthread_mutex_lock(&s->lock);
+    const bool outside = s->outside;
+    pthread_mutex_unlock(&s->lock);
+    return outside;
 }
 
 void ane_model_free(AneModel *m)

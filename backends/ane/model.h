@@ -54,6 +54,8 @@ struct AneModel {
 /* Compiles the module, or finds it compiled: from the cache, or shared with another function of it.
  * f is the function whose boundary decides about forms. NULL after an error. */
 AneModel *ane_model(Ane *s, Module *m, Func *f, Diag *d);
+void ane_tell_cache(Ane *s, Diag *d); /* cache_tell of its cache */
+bool ane_failed_outside(Ane *s); /* the last ane_model did, for a reason that is not the engine's */
 void ane_model_free(AneModel *model);
 /* Loads it again if its place was given to another; between the two calls it keeps its place. */
 bool ane_model_begin(AneModel *model, const PhaseHook *phase, Diag *d);
@@ -65,8 +67,6 @@ Engine *ane_engine(const AneModel *model);
 /* The sum of a program whose weights all lie in files, by their remembered sums: nothing is written and
  * little read. False: some are made, or not there: the program has to be written out to be known. */
 bool ane_key(const Cache *c, Module *m, char hex[65]);
-/* The weight files are still those that were mapped: what was read of them is what they held. */
-bool ane_weights_stayed(const Module *m);
 
 /* A model of the framework from a folder with model.mil and weights/.., which go to w; NULL: refused. */
 Id ane_folder_model(Engine *e, Arena *a, const char *dir, Weights *w, Trouble *why);

@@ -3,11 +3,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cjson/cJSON.h>
 
-static const char format[] = "anec beside 1";
+const char beside_format[] = "anec beside 1";
 static const char *const side_names[ABOUT_SIDES] = { "inputs", "outputs", "states" };
 
 /* ---- base64 -------------------------------------------------------------------------------- */
@@ -61,7 +60,7 @@ bool json_write(Diag *d, const char *path, const void *json)
 void *json_read(Diag *d, const char *path)
 {
     Mapped map;
-    if (!file_map(d, path, &map)) return NULL;
+    if (!file_read(d, path, &map)) return NULL;
     cJSON *json =
         map.size > FILE_MAX_TEXT ? NULL : json_parse((const char *)map.data, map.size);
     file_unmap(&map);
@@ -210,45 +209,32 @@ static void fill(const Module *m, Diag *d, Arena *a, cJSON *root, int form)
     else json_free(funcs);
 }
 
-static bool is_ours(const char *path)
+bool beside_is_ours(const char *path)
 {
     Diag quiet = { .quiet = true };
     cJSON *json = file_exists(path) ? json_read(&quiet, path) : NULL;
     const char *s = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "format"));
-    const bool ours = s && !strcmp(s, format);
+    const bool ours = s && !strcmp(s, beside_format);
     json_free(json);
     diag_free(&quiet);
     return ours;
 }
 
-static const char *beside(Arena *a, const char *path)
+char *beside_file(Arena *a, const char *path)
 {
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/') n--;
     return arena_printf(a, "%.*s.json", (int)n, path);
 }
 
-bool beside_write(const Module *m, Diag *d, const char *path, int form)
+void *beside_make(const Module *m, Diag *d, int form)
 {
     Arena a = { 0 };
-    const char *file = beside(&a, path);
     cJSON *root = json_root(cJSON_CreateObject());
-    json_item(root, "format", cJSON_CreateString(format));
+    json_item(root, "format", cJSON_CreateString(beside_format));
     fill(m, d, &a, root, form);
-    const bool ours = is_ours(file);
-    bool ok = true;
-    if (!root->child->next) {
-        if (ours) unlink(file);
-    } else if (ours || !file_exists(file)) {
-        ok = json_write(d, file, root);
-    } else {
-        ok = diag_error(d, (Loc){ .src = NULL },
-                        "%s is another's file: there is no place for what %s cannot hold", file,
-                        file_base(path));
-    }
-    json_free(root);
     arena_free(&a);
-    return ok;
+    return root;
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
@@ -360,9 +346,10 @@ bool beside_parse(Module *m, Diag *d, const char *file, const void *json)
 
 bool beside_read(Module *m, Diag *d, const char *path)
 {
-    const char *file = beside(&m->arena, path);
-    if (!is_ours(file)) return true;
+    const char *file = beside_file(&m->arena, path);
+    if (!beside_is_ours(file)) return true;
     cJSON *root = json_read(d, file);
+    if (root) root = beside_now(root, d, path);
     const bool ok = root && beside_parse(m, d, file, root);
     json_free(root);
     return ok;

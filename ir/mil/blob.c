@@ -151,6 +151,7 @@ const void *weight_data(const WeightFile *w, Diag *d, Loc loc, uint64_t offset, 
     if (w->absent)
         return diag_error(d, loc, "the weight file %s is absent; --missing-weights zero or random "
                           "stands in for it", w->path), NULL;
+    if (!file_stayed(d, &w->map)) return NULL; /* rather than what is wrong with the zeros in it */
     if (!data_bytes(t, nelem, &need))
         return diag_error(d, loc, "%zu elements of %s are more than memory can hold", nelem,
                           dtypes[t].name), NULL;
@@ -324,16 +325,26 @@ bool blob_finish(BlobWriter *b)
 
 bool blob_same(BlobWriter *b, const char *path)
 {
-    Diag quiet = { .quiet = true };
-    Mapped old = { 0 }, new = { 0 };
-    const bool ok = !fflush(b->out.f) && file_map(&quiet, path, &old)
-                    && file_map(&quiet, b->out.temp, &new) && old.size == new.size
-                    && (!old.size || !memcmp(old.data, new.data, old.size));
-    file_unmap(&old);
-    file_unmap(&new);
-    diag_free(&quiet);
-    return ok;
+    return out_same(&b->out, path);
 }
 
+bool blob_sum(BlobWriter *b, uint64_t *sum)
+{
+    const uint64_t size = b->out.written;
+    uint64_t h = size, v;
+    if (!b->piece) b->piece = arena_alloc(b->arena, CHUNK);
+    for (uint64_t at = 0; at < size; at += CHUNK) { /* whole words: records are aligned */
+        const size_t n = size - at < CHUNK ? (size_t)(size - at) : CHUNK;
+        if (!out_read(&b->out, at, b->piece, n)) return false;
+        for (size_t i = 0; i + sizeof v <= n; i += sizeof v) {
+            memcpy(&v, b->piece + i, sizeof v);
+            h = mix(h, v);
+        }
+    }
+    *sum = h;
+    return true;
+}
+
+void blob_name(BlobWriter *b, const char *path) { out_name(&b->out, path); }
 bool blob_commit(BlobWriter *b) { return out_commit(&b->out); }
 void blob_abort(BlobWriter *b) { out_abort(&b->out); }

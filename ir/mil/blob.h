@@ -6,6 +6,9 @@
 
 const char *blob_relative(const char *path);           /* without "@model_path/" */
 void blob_check(const WeightFile *w, Diag *d, Loc loc); /* what is odd of an opened file: one warning */
-bool blob_same(BlobWriter *b, const char *path); /* after blob_finish: path holds these bytes */
+/* After blob_finish. */
+bool blob_same(BlobWriter *b, const char *path); /* path holds these bytes */
+bool blob_sum(BlobWriter *b, uint64_t *sum);     /* of all bytes; for a name, not for safety */
+void blob_name(BlobWriter *b, const char *path); /* another name in the same folder */
 
 #endif

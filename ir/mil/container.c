@@ -55,7 +55,7 @@ static bool unknown(Diag *d, const char *path)
 static Module *read_text(Diag *d, const char *path)
 {
     Mapped map;
-    if (!file_map(d, path, &map)) return NULL;
+    if (!file_read(d, path, &map)) return NULL;
     Module *m = module_new();
     Source *src = module_source(m, path, &map);
     src->text = map.data ? (const char *)map.data : "";
@@ -91,6 +91,69 @@ Module *container_read(Diag *d, const char *path)
     return m;
 }
 
+/* ---- writing ------------------------------------------------------------------------------- */
+
+/* What is in the place of a container is replaced whole: it must be one, or what is left of one. */
+static bool may_replace(Diag *d, const char *path)
+{
+    static const char *const parts[] = { "model.mil", "coremldata.bin", "metadata.json", "weights",
+                                         "Manifest.json", "Data" };
+    Arena a = { 0 };
+    bool known = !file_is_dir(path) || file_is_empty(path);
+    for (size_t i = 0; !known && i < COUNT(parts); i++)
+        known = file_exists(arena_printf(&a, "%s/%s", path, parts[i]));
+    arena_free(&a);
+    return known
+           || diag_fail(d, "%s is a folder that holds no model: it is not replaced", path);
+}
+
+static bool save_text(Module *m, Diag *d, const char *path)
+{
+    Beside b;
+    if (!beside_open(&b, m, d, path, BESIDE_MIL)) return false;
+    const bool ok = mil_save_as(m, d, path, mil_print_text, &b);
+    beside_close(&b);
+    return ok;
+}
+
+static bool save_compiled(Module *m, Diag *d, const char *path)
+{
+    Stage s;
+    if (!may_replace(d, path) || !stage_open(&s, d, path)) return false;
+    if (mlmodelc_save(m, d, s.at, path) && module_stayed(m, d)) return stage_commit(&s);
+    stage_abort(&s);
+    return false;
+}
+
+/* The folder, and what stands beside it. */
+static bool put_package(Beside *b, Stage *s)
+{
+    char sum[65];
+    const char *file = arena_printf(&b->arena, "%s/Data/" MODEL_FILE, s->at);
+    bool ok = beside_sum(b->diag, file, sum) && beside_prepare(b, sum);
+    if (ok) ok = stage_commit(s);
+    else stage_abort(s);
+    if (s->placed) return beside_finish(b) && ok;
+    beside_undo(b);
+    return false;
+}
+
+static bool save_package(Module *m, Diag *d, const char *path)
+{
+    Stage s;
+    Beside b;
+    if (!may_replace(d, path) || !beside_open(&b, m, d, path, BESIDE_PACKAGE)) return false;
+    bool ok = stage_open(&s, d, path);
+    if (ok && mlpackage_save(m, d, s.at, path) && module_stayed(m, d)) {
+        ok = put_package(&b, &s);
+    } else if (ok) {
+        stage_abort(&s);
+        ok = false;
+    }
+    beside_close(&b);
+    return ok;
+}
+
 bool container_save(Module *m, Diag *d, const char *path)
 {
     Arena a = { 0 };
@@ -98,13 +161,13 @@ bool container_save(Module *m, Diag *d, const char *path)
     const char *name = trimmed(&a, path);
     switch (form_of(path)) {
     case FORM_MIL:
-        ok = mil_save(m, d, name) && beside_write(m, d, name, BESIDE_MIL);
+        ok = save_text(m, d, name);
         break;
     case FORM_COMPILED:
-        ok = mlmodelc_save(m, d, name);
+        ok = save_compiled(m, d, name);
         break;
     case FORM_PACKAGE:
-        ok = mlpackage_save(m, d, name);
+        ok = save_package(m, d, name);
         break;
     case FORM_SPEC:
     case FORM_NONE:

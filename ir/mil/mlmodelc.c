@@ -184,7 +184,7 @@ static bool read_about(Module *m, Diag *d, const char *path)
     const char *file = arena_printf(&m->arena, "%s/coremldata.bin", path);
     Mapped map;
     if (!file_exists(file)) return true; /* the program alone is a model too */
-    if (!file_map(d, file, &map)) return false;
+    if (!file_read(d, file, &map)) return false;
     const bool ok = coremldata_read(m, d, file, &map);
     file_unmap(&map);
     return ok;
@@ -199,7 +199,7 @@ Module *mlmodelc_read(Diag *d, const char *path)
     if (!ok)
         diag_error(d, (Loc){ .src = NULL },
                    "%s has no model.mil: only compiled ML programs are read", path);
-    ok = ok && file_map(d, file, &map);
+    ok = ok && file_read(d, file, &map);
     if (ok) {
         Source *src = module_source(m, file, &map);
         src->text = map.data ? (const char *)map.data : "";
@@ -211,16 +211,16 @@ Module *mlmodelc_read(Diag *d, const char *path)
     return NULL;
 }
 
-bool mlmodelc_save(Module *m, Diag *d, const char *path)
+bool mlmodelc_save(Module *m, Diag *d, const char *at, const char *path)
 {
     Arena a = { 0 };
     Buf data = { 0 };
     char *name = arena_strdup(&a, file_base(path)), *dot = strrchr(name, '.');
     if (dot) *dot = 0;
-    const bool ok = coremldata_write(m, d, &data) && file_make_dirs(d, path)
-                 && mil_save(m, d, arena_printf(&a, "%s/model.mil", path))
-                 && file_write_all(d, arena_printf(&a, "%s/coremldata.bin", path), data.s, data.len)
-                 && write_metadata(m, d, arena_printf(&a, "%s/metadata.json", path), name);
+    const bool ok = coremldata_write(m, d, &data)
+                 && mil_save(m, d, arena_printf(&a, "%s/model.mil", at))
+                 && file_write_all(d, arena_printf(&a, "%s/coremldata.bin", at), data.s, data.len)
+                 && write_metadata(m, d, arena_printf(&a, "%s/metadata.json", at), name);
     buf_free(&data);
     arena_free(&a);
     return ok;

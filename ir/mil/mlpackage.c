@@ -5,7 +5,7 @@
 
 #include <cjson/cJSON.h>
 
-static const char data_folder[] = "Data", model_file[] = "com.apple.CoreML/model.mlmodel",
+static const char data_folder[] = "Data", model_file[] = MODEL_FILE,
                   weights_folder[] = "com.apple.CoreML/weights", author[] = "com.apple.CoreML";
 
 /* ---- the specification --------------------------------------------------------------------- */
@@ -80,7 +80,7 @@ Module *mlmodel_parse(Diag *d, const char *path, const Mapped *map)
 Module *mlmodel_read(Diag *d, const char *path)
 {
     Mapped map;
-    return file_map(d, path, &map) ? mlmodel_parse(d, path, &map) : NULL;
+    return file_read(d, path, &map) ? mlmodel_parse(d, path, &map) : NULL;
 }
 
 /* ---- reading a package --------------------------------------------------------------------- */
@@ -157,28 +157,28 @@ static void add_entry(cJSON *all, const char *id, const char *what, const char *
     json_item(e, "path", cJSON_CreateString(path));
 }
 
-static bool write_manifest(Arena *a, Diag *d, const char *path)
+static bool write_manifest(Arena *a, Diag *d, const char *at, const char *path)
 {
     const char *base = file_base(path), *id = identifier(a, base, "model");
     cJSON *root = json_root(cJSON_CreateObject());
     json_item(root, "fileFormatVersion", cJSON_CreateString("1.0.0"));
     cJSON *all = json_item(root, "itemInfoEntries", cJSON_CreateObject());
     add_entry(all, id, "CoreML Model Specification", file_base(model_file), model_file);
-    if (file_is_dir(arena_printf(a, "%s/%s/%s", path, data_folder, weights_folder)))
+    if (file_is_dir(arena_printf(a, "%s/%s/%s", at, data_folder, weights_folder)))
         add_entry(all, identifier(a, base, "weights"), "CoreML Model Weights",
                   file_base(weights_folder), weights_folder);
     json_item(root, "rootModelIdentifier", cJSON_CreateString(id));
-    const bool ok = json_write(d, arena_printf(a, "%s/Manifest.json", path), root);
+    const bool ok = json_write(d, arena_printf(a, "%s/Manifest.json", at), root);
     json_free(root);
     return ok;
 }
 
-bool mlpackage_save(Module *m, Diag *d, const char *path)
+bool mlpackage_save(Module *m, Diag *d, const char *at, const char *path)
 {
     Arena a = { 0 };
-    const char *file = arena_printf(&a, "%s/%s/%s", path, data_folder, model_file);
-    const bool ok = file_make_dirs(d, file_dir(&a, file)) && mil_save_as(m, d, file, write_model)
-                 && write_manifest(&a, d, path) && beside_write(m, d, path, BESIDE_PACKAGE);
+    const char *file = arena_printf(&a, "%s/%s/%s", at, data_folder, model_file);
+    const bool ok = file_make_dirs(d, file_dir(&a, file)) && mil_save_as(m, d, file, write_model, NULL)
+                 && write_manifest(&a, d, at, path);
     arena_free(&a);
     return ok;
 }

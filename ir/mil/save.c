@@ -7,7 +7,9 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+enum { PIECE = 1 << 16 };
 enum { TEXT_ELEMENTS = 1024 }; /* more, and not spelled out by anyone, should not go to a terminal */
 
 typedef struct {
@@ -29,7 +31,12 @@ typedef struct {
     const char **kept;   /* real paths of the folder's weight files that references stay with */
     int nkept, kept_cap;
     OutFile *copy;       /* weight files of another folder, copied whole */
+    const char **copied; /* their paths */
     int ncopy;
+    const char *weights; /* a new weight file, by its last name */
+    bool aside;          /* which is not the usual one: that belongs to others */
+    const char *made;    /* the folder of weights, where it was not there before */
+    Beside *beside;      /* what changes with the text, or NULL */
 } Save;
 
 /* ---- every literal of a module --------------------------------------------------------------- */
@@ -186,12 +193,18 @@ static bool used_by_another(Save *s, const char *rel)
     return found;
 }
 
-/* May be replaced: not there, or nothing but the .mil that is being written uses it. */
+static const char *in_folder(Save *s, const char *rel)
+{
+    return arena_printf(&s->arena, "%s/%s", s->dir, rel);
+}
+
+/* May be written: not there, or nothing refers to it, the model that is there now neither. */
 static bool is_free(Save *s, const char *rel)
 {
-    const char *file = arena_printf(&s->arena, "%s/%s", s->dir, rel);
+    const char *file = in_folder(s, rel);
     return !file_exists(file)
-           || (!is_kept(s, real_path(&s->arena, file)) && !used_by_another(s, rel));
+           || (!is_kept(s, real_path(&s->arena, file)) && !mentions(s->path, rel)
+               && !used_by_another(s, rel));
 }
 
 /* ---- files copied whole ---------------------------------------------------------------------- */
@@ -222,10 +235,14 @@ static bool copy_file(Save *s, const WeightFile *w)
 {
     const Loc none = { .src = NULL };
     char *to = file_join_inside(&s->arena, s->d, none, s->dir, blob_relative(w->path));
-    if (!to || !file_make_dirs(s->d, file_dir(&s->arena, to))) return false;
+    if (!to) return false;
+    const char *folder = file_dir(&s->arena, to);
+    const bool there = file_is_dir(folder);
+    if (!file_make_dirs(s->d, folder)) return false;
+    if (!there) s->made = folder;
     OutFile *o = &s->copy[s->ncopy];
     if (!out_open(o, s->d, to)) return false;
-    s->ncopy++;
+    s->copied[s->ncopy++] = to;
     return out_write(o, w->map.data, w->map.size);
 }
 
@@ -234,6 +251,7 @@ static bool copy_files(Save *s)
     int n = 0;
     for (const WeightFile *w = s->m->files; w; w = w->next) n++;
     s->copy = NEW_ARRAY(&s->arena, n, OutFile);
+    s->copied = NEW_ARRAY(&s->arena, n, const char *);
     for (const WeightFile *w = s->m->files; w; w = w->next) {
         bool used = false;
         for (int i = 0; i < s->nplace && !used; i++) used = s->place[i].c->file == w;
@@ -258,13 +276,37 @@ static const char *stem_of(Save *s)
     return stem;
 }
 
-static const char *pick_name(Save *s)
+/* Of these the first that is free or holds the bytes already: `rel`, then `rel` with numbers. */
+static const char *first_free(Save *s, BlobWriter *b, const char *rel, bool *there)
 {
+    const char *name = arena_printf(&s->arena, "%s.bin", rel);
+    for (int i = 1; !(*there = blob_same(b, in_folder(s, name))) && !is_free(s, name); i++)
+        name = arena_printf(&s->arena, "%s_%d.bin", rel, i);
+    return name;
+}
+
+/* The name for what was written, which no text of now refers to: until the new text is in its place
+ * the old one finds its weights. NULL: failed. there: a file holds these bytes already. */
+static const char *pick_name(Save *s, BlobWriter *b, bool *there)
+{
+    uint64_t sum;
+    *there = blob_same(b, in_folder(s, usual));
+    if (*there) return usual;
+    if (mentions(s->path, "weights/weight-")) { /* the same again keeps its name */
+        if (!blob_sum(b, &sum)) return NULL;
+        const char *own = arena_printf(&s->arena, "weights/weight-%016llx.bin", (unsigned long long)sum);
+        *there = blob_same(b, in_folder(s, own));
+        if (*there) return own;
+    }
     if (is_free(s, usual)) return usual;
-    const char *stem = stem_of(s), *rel = arena_printf(&s->arena, "weights/%s.bin", stem);
-    for (int i = 1; !is_free(s, rel); i++)
-        rel = arena_printf(&s->arena, "weights/%s_%d.bin", stem, i);
-    return rel;
+    const bool own = !used_by_another(s, usual) && !is_kept(s, real_path(&s->arena, in_folder(s, usual)));
+    s->aside = !own;
+    const char *rel = own ? "weights/weight" : arena_printf(&s->arena, "weights/%s", stem_of(s));
+    const char *plain = arena_printf(&s->arena, "%s.bin", rel);
+    if (!own && (blob_same(b, in_folder(s, plain)) || !mentions(s->path, plain)))
+        return first_free(s, b, rel, there);
+    if (!blob_sum(b, &sum)) return NULL;
+    return first_free(s, b, arena_printf(&s->arena, "%s-%016llx", rel, (unsigned long long)sum), there);
 }
 
 static int by_address(const void *a, const void *b)
@@ -283,12 +325,14 @@ static bool find_place(const void *ctx, const Const *c, uint64_t *offset)
     return p != NULL;
 }
 
-/* Writes all places to a file that waits for its commit; *rel becomes its name. */
-static BlobWriter *write_weights(Save *s, const char **rel)
+/* Writes all places to a file that waits for its commit. */
+static BlobWriter *write_weights(Save *s)
 {
-    *rel = pick_name(s);
-    char *file = file_join_inside(&s->arena, s->d, (Loc){ .src = NULL }, s->dir, *rel);
-    if (!file || !file_make_dirs(s->d, file_dir(&s->arena, file))) return NULL;
+    char *file = file_join_inside(&s->arena, s->d, (Loc){ .src = NULL }, s->dir, usual);
+    const char *folder = file ? file_dir(&s->arena, file) : NULL;
+    const bool there = folder && file_is_dir(folder);
+    if (!file || !file_make_dirs(s->d, folder)) return NULL;
+    if (!there) s->made = folder;
     BlobWriter *b = blob_create(&s->arena, s->d, file);
     if (!b) return NULL;
     bool ok = true;
@@ -301,6 +345,70 @@ static BlobWriter *write_weights(Save *s, const char **rel)
     return NULL;
 }
 
+/* ---- weights that nothing refers to any more ------------------------------------------------- */
+
+/* Rels as they are given here: weights/NAME.bin, and NAME-SUM.bin with 16 digits. */
+static bool is_ours(Save *s, const char *rel)
+{
+    static const char folder[] = "weights/";
+    const char *stems[] = { "weight", stem_of(s) }, *name = rel + sizeof folder - 1;
+    if (strncmp(rel, folder, sizeof folder - 1) != 0) return false;
+    for (size_t i = 0; i < COUNT(stems); i++) {
+        const size_t n = strlen(stems[i]);
+        if (strncmp(name, stems[i], n) != 0) continue;
+        if (!strcmp(name + n, ".bin")) return true;
+        if (name[n] == '-' && strspn(name + n + 1, "0123456789abcdef") == 16
+            && !strcmp(name + n + 17, ".bin"))
+            return true;
+    }
+    return false;
+}
+
+typedef struct {
+    const char **at;
+    int count, cap;
+} Rels;
+
+/* The weight files of ours that a text refers to. */
+static void add_references(Save *s, const char *text, Rels *out)
+{
+    static const char mark[] = "@model_path/weights/";
+    Diag quiet = { .quiet = true };
+    Mapped map = { 0 };
+    const bool read = file_map(&quiet, text, &map) && map.data;
+    const char *at = read ? (const char *)map.data : "", *end = at + (read ? map.size : 0);
+    while ((at = memmem(at, (size_t)(end - at), mark, sizeof mark - 1)) != NULL) {
+        at += strlen("@model_path/");
+        const char *rel = arena_strndup(&s->arena, at, strcspn(at, "\"\n"));
+        bool known = !is_ours(s, rel);
+        for (int i = 0; i < out->count && !known; i++) known = !strcmp(out->at[i], rel);
+        if (known) continue;
+        out->at = room(s, out->at, out->count, &out->cap, sizeof *out->at);
+        out->at[out->count++] = rel;
+    }
+    file_unmap(&map);
+    diag_free(&quiet);
+}
+
+static void remove_unused(Save *s, const Rels *n)
+{
+    for (int i = 0; i < n->count; i++)
+        if (!mentions(s->path, n->at[i]) && !used_by_another(s, n->at[i]))
+            unlink(in_folder(s, n->at[i]));
+}
+
+/* A run that was killed between the new weights and the new text left the text under its temporary
+ * name, which says what the weights are called. */
+static void sweep(Save *s)
+{
+    Rels names = { 0 };
+    DIR *dir = dir_open(s->dir);
+    for (struct dirent *e; dir && (e = readdir(dir)) != NULL;)
+        if (temp_is_stale(s->dir, e->d_name)) add_references(s, in_folder(s, e->d_name), &names);
+    dir_close(dir);
+    remove_unused(s, &names);
+}
+
 /* ---- saving ---------------------------------------------------------------------------------- */
 
 static bool write_text(Save *s, const char *rel, OutFile *text)
@@ -309,76 +417,139 @@ static bool write_text(Save *s, const char *rel, OutFile *text)
                                .path = arena_printf(&s->arena, "@model_path/%s", rel ? rel : "") };
     if (!out_open(text, s->d, s->path)) return false;
     bool ok = s->write(s->m, s->d, &places, text);
-    if (ok && fflush(text->f)) ok = diag_fail(s->d, "cannot write %s", s->path);
+    ok = ok && out_flush(text);
     if (!ok) out_abort(text);
     return ok;
 }
 
-/* Everything is on disk under temporary names: weights get theirs first, then the text does. */
-static bool commit(Save *s, BlobWriter *b, OutFile *text)
+/* The sum of what was written, for who asks. */
+static bool sum_text(Save *s, OutFile *text, char hex[65])
 {
-    bool ok = true;
-    for (int i = 0; i < s->ncopy; i++) {
-        if (ok) ok = out_commit(&s->copy[i]);
-        else out_abort(&s->copy[i]);
+    Sha256 sha = sha256_start();
+    unsigned char *piece = arena_alloc(&s->arena, PIECE);
+    for (uint64_t at = 0; at < text->written; at += PIECE) {
+        const size_t n = text->written - at < PIECE ? (size_t)(text->written - at) : PIECE;
+        if (!out_read(text, at, piece, n)) return false;
+        sha256_add(&sha, piece, n);
     }
-    s->ncopy = 0;
-    if (b && ok) ok = blob_commit(b);
-    else if (b) blob_abort(b);
+    sha256_end(&sha, hex);
+    return true;
+}
+
+/* Weights of the new text, where no text finds them yet. */
+static bool commit_weights(Save *s, BlobWriter *b, Rels *made)
+{
+    const char *last = NULL;
+    for (int i = 0; i < s->ncopy; i++) {
+        const bool there = file_exists(s->copied[i]);
+        if (!out_commit(&s->copy[i])) return false;
+        last = s->copied[i];
+        if (there) continue;
+        made->at = room(s, made->at, made->count, &made->cap, sizeof *made->at);
+        made->at[made->count++] = last;
+    }
+    if (b) {
+        const bool there = file_exists(s->weights);
+        if (!blob_commit(b)) return false;
+        last = s->weights;
+        made->at = room(s, made->at, made->count, &made->cap, sizeof *made->at);
+        if (!there) made->at[made->count++] = last;
+    }
+    return !last || file_sync_folder(s->d, file_dir(&s->arena, last));
+}
+
+static bool commit_text(Save *s, OutFile *text)
+{
+    char sum[65];
+    const bool ok = !s->beside || (sum_text(s, text, sum) && beside_prepare(s->beside, sum));
     if (ok) return out_commit(text);
     out_abort(text);
     return false;
 }
 
-static bool save(Save *s)
+/* Everything is on disk without a name of its own. Weights get theirs first, then what stands beside;
+ * the text is what makes both the model's. A signal waits until it is one model or the other. */
+static bool commit(Save *s, BlobWriter *b, OutFile *text)
 {
-    BlobWriter *b = NULL;
+    SignalHold hold;
+    Rels made = { 0 }, old = { 0 };
+    temp_hold_signals(&hold);
+    add_references(s, s->path, &old);
+    bool ok = module_stayed(s->m, s->d) && commit_weights(s, b, &made);
+    if (ok) {
+        ok = commit_text(s, text);
+        if (!ok && s->beside) beside_undo(s->beside);
+    } else {
+        out_abort(text);
+    }
+    if (ok) {
+        ok = file_sync_folder(s->d, s->dir);
+        if (s->beside) ok = beside_finish(s->beside) && ok;
+        remove_unused(s, &old);
+    } else {
+        for (int i = 0; i < made.count; i++) unlink(made.at[i]);
+    }
+    temp_let_signals(&hold);
+    return ok;
+}
+
+static bool write_all(Save *s, BlobWriter **b)
+{
     const char *rel = NULL;
     OutFile text;
-    each_const(s->m, collect, s);
+    bool there = false;
     if (s->nplace && !s->fresh && can_copy(s)) {
         if (!copy_files(s)) return false;
     } else if (s->nplace) {
-        b = write_weights(s, &rel);
-        if (!b) return false;
+        *b = write_weights(s);
+        rel = *b ? pick_name(s, *b, &there) : NULL;
+        if (!rel) return false;
+        s->weights = in_folder(s, rel);
+        blob_name(*b, s->weights);
     }
-    const char *first = arena_printf(&s->arena, "%s/%s", s->dir, usual);
-    const bool same = b && strcmp(rel, usual) != 0 && blob_same(b, first);
-    if (same) {
-        blob_abort(b);
-        b = NULL;
-        rel = usual;
-    }
-    const bool aside = b && strcmp(rel, usual) != 0;
-    if (!write_text(s, rel, &text)) {
-        if (b) blob_abort(b);
-        return false;
-    }
-    if (!commit(s, b, &text)) return false;
-    if (aside)
+    if (!write_text(s, rel, &text)) return false;
+    BlobWriter *own = there ? NULL : *b;
+    if (there) blob_abort(*b);
+    if (there) *b = NULL;
+    if (!commit(s, own, &text)) return false;
+    if (own && s->aside)
         diag_note(s->d, (Loc){ .src = NULL }, "%s belongs to others; the weights are in %s",
-                  first, rel);
+                  in_folder(s, usual), rel);
     return true;
+}
+
+static bool save(Save *s)
+{
+    BlobWriter *b = NULL;
+    sweep(s);
+    each_const(s->m, collect, s);
+    const bool ok = write_all(s, &b);
+    if (b) blob_abort(b);
+    for (int i = 0; i < s->ncopy; i++) out_abort(&s->copy[i]);
+    if (!ok && s->made) rmdir(s->made);
+    return ok;
 }
 
 static bool put_piece(void *ctx, const void *text, size_t n) { return out_write(ctx, text, n); }
 
-static bool print_text(const Module *m, Diag *d, const MilPlaces *places, OutFile *out)
+bool mil_print_text(const Module *m, Diag *d, const MilPlaces *places, OutFile *out)
 {
     (void)d;
     return mil_print_placed(m, places, put_piece, out);
 }
 
-bool mil_save(Module *m, Diag *d, const char *path) { return mil_save_as(m, d, path, print_text); }
-
-bool mil_save_as(Module *m, Diag *d, const char *path, MilWriter *write)
+bool mil_save(Module *m, Diag *d, const char *path)
 {
-    Save s = { .m = m, .d = d, .path = path, .write = write };
+    return mil_save_as(m, d, path, mil_print_text, NULL);
+}
+
+bool mil_save_as(Module *m, Diag *d, const char *path, MilWriter *write, Beside *beside)
+{
+    Save s = { .m = m, .d = d, .path = path, .write = write, .beside = beside };
     s.dir = file_dir(&s.arena, path);
     const bool ok = file_is_dir(s.dir)
                         ? save(&s)
                         : diag_fail(d, "cannot write %s: there is no folder %s", path, s.dir);
-    for (int i = 0; i < s.ncopy; i++) out_abort(&s.copy[i]);
     arena_free(&s.arena);
     return ok;
 }

@@ -99,9 +99,29 @@ bool flexible_shape(const Func *f, const char *input, Buf *array); /* into an Ar
 /* ---- beside a file --------------------------------------------------------------------------- */
 
 enum { BESIDE_MIL = 1, BESIDE_PACKAGE };
-/* FILE.json: written when there is something to say, removed when it is ours and there is not. */
-bool beside_write(const Module *m, Diag *d, const char *path, int form);
+extern const char beside_format[];
+char *beside_file(Arena *a, const char *path);                   /* FILE.json */
+bool beside_is_ours(const char *file);
+void *beside_make(const Module *m, Diag *d, int form);           /* a cJSON: its format, and what there is to say */
 bool beside_read(Module *m, Diag *d, const char *path);
+/* Of a FILE.json that holds two models' the part of the one that is there; takes the cJSON. NULL: failed. */
+void *beside_now(void *json, Diag *d, const char *path);
+/* FILE.json from one model to the next: written when there is something to say, removed when it is
+ * ours and there is not. */
+typedef struct {
+    Arena arena;
+    Diag *diag;
+    const char *model, *file;  /* the file of the model whose sum counts */
+    char *old, *now;           /* NULL: nothing to say */
+    char old_sum[65];
+    bool replaces, was, changes; /* there is an old model; an old FILE.json of ours */
+} Beside;
+bool beside_open(Beside *b, const Module *m, Diag *d, const char *path, int form);
+bool beside_prepare(Beside *b, const char *new_sum); /* goes with both; then the model is put in place */
+bool beside_finish(Beside *b);                       /* .. and this one follows */
+void beside_undo(Beside *b);                         /* .. or, where it was not, this one */
+void beside_close(Beside *b);
+bool beside_sum(Diag *d, const char *path, char hex[65]); /* of a file */
 bool beside_parse(Module *m, Diag *d, const char *file, const void *json); /* of a cJSON */
 bool json_write(Diag *d, const char *path, const void *json);    /* a cJSON */
 void *json_read(Diag *d, const char *path);                      /* freed by the caller */
@@ -114,12 +134,15 @@ Module *mlmodel_read(Diag *d, const char *path);                 /* the bare spe
 /* From memory, which the module owns from here; path is for messages and the weights' folder. */
 Module *mlmodel_parse(Diag *d, const char *path, const Mapped *map);
 bool mlmodel_write(const Module *m, Diag *d, const MilPlaces *places, Buf *out);
-bool mlpackage_save(Module *m, Diag *d, const char *path);
-bool mlmodelc_save(Module *m, Diag *d, const char *path);
+/* Into a new folder at `at`, which becomes `path`. */
+bool mlpackage_save(Module *m, Diag *d, const char *at, const char *path);
+bool mlmodelc_save(Module *m, Diag *d, const char *at, const char *path);
+#define MODEL_FILE "com.apple.CoreML/model.mlmodel"
 Source *module_source(Module *m, const char *path, const Mapped *file); /* m owns the file from here */
 /* Like mil_save, with bytes of another form in the place of text. */
 typedef bool MilWriter(const Module *m, Diag *d, const MilPlaces *places, OutFile *out);
-bool mil_save_as(Module *m, Diag *d, const char *path, MilWriter *write);
+bool mil_save_as(Module *m, Diag *d, const char *path, MilWriter *write, Beside *beside /* or NULL */);
+bool mil_print_text(const Module *m, Diag *d, const MilPlaces *places, OutFile *out); /* a MilWriter */
 bool coremldata_read(Module *m, Diag *d, const char *path, const Mapped *file);
 bool coremldata_write(const Module *m, Diag *d, Buf *out);
 

@@ -178,7 +178,7 @@ bool profile_read(RuleSet *rs, Diag *d, const char *path)
 {
     enum { MOST = 1 << 20 };
     Mapped map;
-    if (!file_map(d, path, &map)) return false;
+    if (!file_read(d, path, &map)) return false;
     const Source src = { .name = path, .text = map.data ? (const char *)map.data : "", .len = map.size };
     bool ok = map.size <= MOST
               || diag_error(d, (Loc){ 0 }, "%s is larger than the 1 MiB that a profile may have", path);

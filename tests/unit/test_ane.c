@@ -571,7 +571,7 @@ static void test_large_weights(void **state)
     huge_says("cache=miss");
     poke_huge('b');
     poke_between = true;
-    huge_says("error: the weights were written to while the program was compiled");
+    huge_says("weight.bin was written to while it was in use");
     poke_between = false;
     huge_says("cache=miss");
     huge_says("cache=hit");
@@ -628,6 +628,49 @@ static void test_wrong_input(void **state)
     close_bench(&t);
 }
 
+/* The processor takes over without a word where the engine does not want a program; that a folder cannot
+ * be written is no reason of the engine's, and is told. */
+static void test_told(void **state)
+{
+    Bench t;
+    (void)state;
+    const char *temp = arena_strdup(&arena, getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    const char *const folder[] = { temp, "/dev/null" };
+    for (size_t i = 0; i < COUNT(folder); i++) {
+        set_machine("m4", "");
+        open_bench(&t, "auto", one);
+        setenv("TMPDIR", folder[i], 1);
+        Program *p = new_program(&t, "main");
+        setenv("TMPDIR", temp, 1);
+        const bool told = t.d.text.s && strstr(t.d.text.s, "warning: the processor does this program: ");
+        assert_int_equal(told, i);
+        if (i) assert_ptr_equal(p->backend, backend_find("cpu"));
+        program_free(p);
+        if (i) expect_says(&t.d, "warning: the processor does this program: no temporary folder can be made: /dev/null");
+        close_bench(&t);
+    }
+}
+
+/* A cache that others could write to is none, and that is told on auto as well. */
+static void test_not_own(void **state)
+{
+    Bench t;
+    const char *dir = arena_printf(&arena, "%s/cache", top);
+    const char *const backend[] = { "ane", "auto" };
+    (void)state;
+    set_machine("m4", "");
+    assert_int_equal(system(arena_printf(&arena, "mkdir -p '%s' && chmod go+w '%s'", dir, dir)), 0);
+    for (size_t i = 0; i < COUNT(backend); i++) {
+        open_bench(&t, backend[i], one);
+        Program *p = new_program(&t, "main");
+        assert_string_equal(p->as.cache, "off");
+        program_free(p);
+        expect_says(&t.d, "warning: the cache is not used: others may write to ");
+        close_bench(&t);
+    }
+    assert_int_equal(system(arena_printf(&arena, "chmod go-w '%s'", dir)), 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -640,7 +683,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_many_compilations),  cmocka_unit_test(test_runs_that_fail),
         cmocka_unit_test(test_one_of_two_fails),   cmocka_unit_test(test_run_alone),
         cmocka_unit_test(test_large_weights),
-        cmocka_unit_test(test_not_broken),
+        cmocka_unit_test(test_not_broken),         cmocka_unit_test(test_told),
+        cmocka_unit_test(test_not_own),
     };
     (void)argc;
     if (!access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1);

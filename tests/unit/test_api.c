@@ -4,6 +4,7 @@
 #include "standin.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 static const char text[] =
@@ -297,11 +298,86 @@ static void test_async(void **state)
     }
 }
 
+/* ---- a file of weights that somebody cuts ----------------------------------------------------- */
+
+enum { ELEMENTS = 4 << 20 };
+
+static const char *put_large(void)
+{
+    const uint32_t head[16] = { 1, 2 }, record[16] = { 0xdeadbeef, 1, 2 * ELEMENTS, 0, 128, 0 };
+    const char *path = arena_printf(&arena, "%s/large.bin", top);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    fwrite(head, sizeof head, 1, f);
+    fwrite(record, sizeof record, 1, f);
+    fflush(f);
+    assert_int_equal(ftruncate(fileno(f), 128 + 2 * ELEMENTS), 0);
+    fclose(f);
+    return path;
+}
+
+static void cut_while(void *path, const anec_statement *s)
+{
+    (void)s;
+    assert_int_equal(truncate(path, 64), 0);
+}
+
+static void end_of(void *ctx, const anec_statement *s, const anec_tensor *result)
+{
+    (void)ctx;
+    (void)s;
+    (void)result;
+}
+
+static bool default_action(void)
+{
+    struct sigaction now;
+    assert_int_equal(sigaction(SIGBUS, NULL, &now), 0);
+    return now.sa_handler == SIG_DFL;
+}
+
+/* It is a status, of this call and of those that follow; the host sees no signal and keeps its handler. */
+static void test_cut(void **state)
+{
+    static const char large[] =
+        "program(1.3)\n{\n    func main<ios18>(tensor<fp16, [1]> x) {\n"
+        "        tensor<fp16, [4194304]> w = const()[name = string(\"w\"), val = tensor<fp16, [4194304]>"
+        "(BLOBFILE(path = string(\"@model_path/large.bin\"), offset = uint64(64)))];\n"
+        "        tensor<fp16, [4194304]> y = add(x = w, y = x)[name = string(\"y\")];\n    } -> (y);\n}\n";
+    uint16_t one = 0x3c00;
+    const anec_tensor x = { "fp16", 1, { 1 }, &one, 2 };
+    const char *path = put_large();
+    anec_run_options o = { .size = sizeof o, .ctx = (void *)(uintptr_t)path };
+    anec_tensor y;
+    Bench t = { 0 };
+    (void)state;
+    struct sigaction old, none = { .sa_handler = SIG_DFL };
+    assert_int_equal(sigaction(SIGBUS, &none, &old), 0);
+    GOOD(&t, anec_open("ref", NULL, &t.device, &t.error));
+    GOOD(&t, anec_load_text(t.device, large, strlen(large), top, &t.model, &t.error));
+    GOOD(&t, anec_compile(t.model, NULL, &t.kernel, &t.error));
+    GOOD(&t, anec_bind(t.kernel, "x", &x, &t.error));
+    GOOD(&t, anec_run(t.kernel, &t.error));
+    GOOD(&t, anec_result(t.kernel, "y", &y, &t.error));
+    assert_int_equal(*(uint16_t *)y.data, 0x3c00);
+    assert_true(default_action());
+    o.begin = cut_while;
+    o.end = end_of;
+    refused(anec_run_with(t.kernel, NULL, 0, &o, &t.error), ANEC_WORLD, &t.error,
+            "large.bin was cut to 64 bytes while its 8388736 were in use");
+    refused(anec_result(t.kernel, "y", &y, &t.error), ANEC_EMPTY, &t.error, "");
+    refused(anec_run(t.kernel, &t.error), ANEC_WORLD, &t.error, "large.bin was cut to 64 bytes");
+    assert_true(default_action());
+    close_bench(&t);
+    sigaction(SIGBUS, &old, NULL);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_runs),    cmocka_unit_test(test_refused), cmocka_unit_test(test_no_shape),
         cmocka_unit_test(test_threads), cmocka_unit_test(test_fallback), cmocka_unit_test(test_async),
+        cmocka_unit_test(test_cut),
     };
     (void)argc;
     if (!access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1);

@@ -4,6 +4,7 @@
 #include "standin.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <signal.h>
 #if defined(__linux__) && defined(__x86_64__)
 #include <sys/ptrace.h>
@@ -123,6 +124,135 @@ static void test_corrupt(void **state)
         assert_false(file_exists(s.path));
     }
     cache_leave(&s);
+}
+
+/* An entry is what its own record says, wherever it lies. */
+static void test_swapped(void **state)
+{
+    (void)state;
+    CacheSlot a = cache_slot(&bench.cache, &bench.arena, "a"), b = cache_slot(&bench.cache, &bench.arena, "b");
+    assert_true(cache_put(&bench.cache, &a, bench.from) && cache_put(&bench.cache, &b, bench.from));
+    const char *aside = arena_printf(&bench.arena, "%s/aside", bench.top);
+    assert_int_equal(rename(a.path, aside), 0);
+    assert_int_equal(rename(b.path, a.path), 0);
+    assert_int_equal(rename(aside, b.path), 0);
+    assert_false(get_whole(&a) || get_whole(&b));
+    assert_false(file_exists(a.path) || file_exists(b.path));
+    cache_leave(&a);
+    cache_leave(&b);
+}
+
+static void expect_refused(const char *dir, const char *want)
+{
+    Cache c;
+    Diag d = { 0 };
+    cache_open(&c, &bench.arena, dir);
+    assert_non_null(c.off);
+    assert_non_null(c.refused);
+    cache_tell(&c, &d);
+    assert_null(c.refused);
+    expect_says(&d, arena_printf(&bench.arena, "warning: the cache is not used: %s", want));
+}
+
+/* What others could have put there is not run. */
+static void test_others(void **state)
+{
+    const char *dir = arena_printf(&bench.arena, "%s/cache", bench.top), *inner = bench.cache.dir;
+    const char *link = arena_printf(&bench.arena, "%s/link", bench.top);
+    (void)state;
+    assert_int_equal(symlink(dir, link), 0);
+    expect_refused(link, arena_printf(&bench.arena, "%s is a link", link));
+    expect_refused(arena_printf(&bench.arena, "%s/", link), arena_printf(&bench.arena, "%s is a link", link));
+    const char *const folder[] = { dir, inner };
+    for (size_t i = 0; i < COUNT(folder); i++) {
+        assert_int_equal(chmod(folder[i], 0775), 0);
+        expect_refused(dir, arena_printf(&bench.arena, "others may write to %s; chmod go-w makes it yours alone",
+                                         folder[i]));
+        assert_int_equal(chmod(folder[i], 0700), 0);
+        if (geteuid()) continue; /* only root can give a folder away */
+        assert_int_equal(chown(folder[i], 65534, (gid_t)-1), 0);
+        expect_refused(dir, arena_printf(&bench.arena, "%s belongs to another user", folder[i]));
+        assert_int_equal(chown(folder[i], 0, (gid_t)-1), 0);
+    }
+    put_file(bench.top, "file", "x");
+    Cache c;
+    cache_open(&c, &bench.arena, arena_printf(&bench.arena, "%s/file", bench.top));
+    assert_non_null(strstr(c.off, "cannot make the folder "));
+}
+
+static void expect_new(const CacheSlot *s, const char *want)
+{
+    Diag d = { 0 };
+    assert_false(get_whole(s));
+    cache_tell(&bench.cache, &d);
+    expect_says(&d, want);
+    assert_true(cache_put(&bench.cache, s, bench.from) && get_whole(s));
+}
+
+static void test_others_entries(void **state)
+{
+    (void)state;
+    CacheSlot s = cache_slot(&bench.cache, &bench.arena, "key");
+    const char *aside = arena_printf(&bench.arena, "%s/aside", bench.top);
+    assert_true(cache_put(&bench.cache, &s, bench.from));
+    assert_int_equal(rename(s.path, aside), 0);
+    assert_int_equal(symlink(aside, s.path), 0);
+    expect_new(&s, "an entry of the cache is made anew: ");
+    assert_int_equal(chmod(s.path, 0777), 0);
+    expect_new(&s, "chmod go-w makes it yours alone");
+    const char *file = arena_printf(&bench.arena, "%s/model.mil", s.path);
+    assert_int_equal(chmod(s.path, 0755), 0);
+    assert_int_equal(chmod(file, 0666), 0); /* in a folder that others may enter */
+    assert_false(get_whole(&s));
+    assert_true(cache_put(&bench.cache, &s, bench.from));
+    assert_int_equal(chmod(s.path, 0755), 0);
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(symlink(arena_printf(&bench.arena, "%s/model.mil", aside), file), 0);
+    assert_false(get_whole(&s)); /* the very bytes, through a link */
+    cache_leave(&s);
+}
+
+/* Processes that compile one program at once: one of them keeps it. */
+static void store_once(void)
+{
+    CacheSlot s = cache_slot(&bench.cache, &bench.arena, "key");
+    const bool put = !cache_get(&bench.cache, &s, NULL) && cache_put(&bench.cache, &s, bench.from);
+    usleep(200000); /* it runs */
+    cache_leave(&s);
+    _exit(put ? 1 : 0);
+}
+
+/* .. and those that only read it have it together. */
+static void share_one(void)
+{
+    CacheSlot s, made;
+    if (!cache_share(&bench.cache, &bench.arena, "shared", &s)) {
+        made = cache_slot(&bench.cache, &bench.arena, "shared");
+        cache_put(&bench.cache, &made, bench.from);
+        cache_leave(&made);
+        if (!cache_share(&bench.cache, &bench.arena, "shared", &s)) _exit(2);
+    }
+    _exit(strcmp(s.name, "shared.0") ? 3 : 1);
+}
+
+static void test_many(void **state)
+{
+    enum { MANY = 20 };
+    void (*const work[])(void) = { store_once, share_one };
+    const int want[] = { 1, MANY };
+    (void)state;
+    for (size_t k = 0; k < COUNT(work); k++) {
+        int count = 0, status;
+        fflush(stdout);
+        for (int i = 0; i < MANY; i++)
+            if (!fork()) work[k]();
+        for (int i = 0; i < MANY; i++) {
+            assert_true(wait(&status) > 0 && WIFEXITED(status) && WEXITSTATUS(status) <= 1);
+            count += WEXITSTATUS(status);
+        }
+        assert_int_equal(count, want[k]);
+        assert_int_equal(cache_count(&bench.cache, false).entries, k + 1);
+    }
 }
 
 /* A remembered sum is taken for what it says, until anything of the file differs. */
@@ -290,6 +420,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_put_get), TEST(test_corrupt), TEST(test_limit), TEST(test_notes),
+        TEST(test_swapped), TEST(test_others), TEST(test_others_entries), TEST(test_many),
         TEST(test_full_disk), TEST(test_no_cache),
 #if HAVE_TRACE
         TEST(test_sums),

@@ -224,6 +224,15 @@ static void folders_that_are_no_model_are_refused(void **state)
     Module *text = must_read(p, at(p, "a.mil"));
     assert_false(container_save(text, &p->d, at(p, "x.mlmodel")));
     expect_says(&p->d, "x.mlmodel: the name must end in");
+    static const char *const forms[] = { "mine.mlpackage", "mine.mlmodelc" };
+    for (size_t i = 0; i < COUNT(forms); i++) { /* what is no model is not replaced by one */
+        const char *mine = arena_printf(&p->a, "%s/notes", at(p, forms[i]));
+        put_file(p, mine, "x", 1);
+        assert_false(container_save(text, &p->d, at(p, forms[i])));
+        expect_says(&p->d, "is a folder that holds no model: it is not replaced");
+        assert_true(file_exists(mine) && !unlink(mine));
+        assert_true(container_save(text, &p->d, at(p, forms[i]))); /* an empty one is */
+    }
     module_free(text);
 }
 

@@ -2,10 +2,13 @@
 #include "unit.h"
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef struct {
@@ -124,6 +127,126 @@ static void stdin_is_read_up_to_a_bound(void **state)
     expect_says(&w->d, "cannot read <stdin>: ");
     dup2(old, 0);
     close(old);
+}
+
+/* ---- files that change while they are in use -------------------------------------------------- */
+
+enum { LARGE = 8 << 20, CUT = 4096 };
+
+static volatile sig_atomic_t hosts;
+static void host_handler(int sig) { hosts += sig == SIGBUS; }
+
+static void make_large(World *w)
+{
+    char *text = malloc(LARGE + 1);
+    assert_non_null(text);
+    memset(text, 'x', LARGE);
+    text[LARGE] = 0;
+    put(in(w, "f"), text);
+    free(text);
+}
+
+static bool handler_is(void (*fn)(int))
+{
+    struct sigaction now;
+    assert_int_equal(sigaction(SIGBUS, NULL, &now), 0);
+    return !(now.sa_flags & SA_SIGINFO) && now.sa_handler == fn;
+}
+
+static void use_while_cut(World *w)
+{
+    Mapped m;
+    FileUse u;
+    make_large(w);
+    file_use_begin(&u);
+    assert_true(file_map(&w->d, in(w, "f"), &m) && m.mapped);
+    assert_false(handler_is(host_handler));
+    assert_true(file_stayed(&w->d, &m));
+    hosts = 0;
+    raise(SIGBUS); /* none of ours: the host's handler has it */
+    assert_int_equal(hosts, 1);
+    assert_int_equal(truncate(in(w, "f"), CUT), 0);
+    assert_int_equal(m.data[CUT - 1], 'x');
+    for (size_t i = CUT; i < m.size; i += 1000) assert_int_equal(m.data[i], 0);
+    assert_false(file_stayed(&w->d, &m));
+    assert_int_equal(truncate(in(w, "f"), LARGE), 0);
+    assert_false(file_stayed(&w->d, &m));
+    file_unmap(&m);
+    file_use_end(&u);
+    assert_int_equal(hosts, 1);
+    expect_said(&w->d, arena_printf(&w->arena,
+                                    "error: %s was cut to 4096 bytes while its 8388608 were in use\n"
+                                    "error: %s could not be read any more while it was in use\n",
+                                    in(w, "f"), in(w, "f")));
+}
+
+static void *use_blocked(void *world)
+{
+    sigset_t all, after;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    use_while_cut(world);
+    pthread_sigmask(SIG_SETMASK, NULL, &after);
+    assert_true(sigismember(&after, SIGBUS)); /* as before */
+    return NULL;
+}
+
+static void a_file_that_is_cut_raises_no_signal(void **state)
+{
+    World *w = *state;
+    struct sigaction host = { .sa_handler = host_handler }, old;
+    pthread_t id;
+    assert_int_equal(sigaction(SIGBUS, &host, &old), 0);
+    use_while_cut(w);
+    assert_true(handler_is(host_handler)); /* given back */
+    assert_int_equal(pthread_create(&id, NULL, use_blocked, w), 0); /* a thread that blocks signals */
+    assert_int_equal(pthread_join(id, NULL), 0);
+    assert_true(handler_is(host_handler));
+    sigaction(SIGBUS, &old, NULL);
+}
+
+static void a_file_that_is_written_to_is_told(void **state)
+{
+    World *w = *state;
+    Mapped m;
+    make_large(w);
+    assert_true(file_map(&w->d, in(w, "f"), &m) && m.mapped);
+    const struct timespec long_ago[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+    assert_int_equal(utimensat(AT_FDCWD, in(w, "f"), long_ago, 0), 0);
+    assert_false(file_stayed(&w->d, &m));
+    expect_said(&w->d, arena_printf(&w->arena, "error: %s was written to while it was in use\n", in(w, "f")));
+    file_unmap(&m);
+    put(in(w, "f"), "small"); /* is read: what happens to it later is no matter */
+    assert_true(file_map(&w->d, in(w, "f"), &m) && !m.mapped);
+    assert_int_equal(truncate(in(w, "f"), 0), 0);
+    assert_true(file_stayed(&w->d, &m));
+    assert_memory_equal(m.data, "small", 6);
+    file_unmap(&m);
+}
+
+/* A file that grows all the time is no file to read. */
+static void a_file_that_changes_while_it_is_read_is_none(void **state)
+{
+    World *w = *state;
+    make_large(w);
+    fflush(stdout);
+    const pid_t child = fork();
+    if (!child) {
+        const int fd = open(in(w, "f"), O_WRONLY | O_APPEND);
+        for (int i = 0; i < 20 * 1000 * 1000 && fd >= 0; i++)
+            if (write(fd, "x", 1) != 1) break;
+        _exit(0);
+    }
+    bool ok = true;
+    for (int i = 0; ok && i < 1000; i++) {
+        Mapped m;
+        ok = file_read(&w->d, in(w, "f"), &m);
+        if (ok) file_unmap(&m);
+    }
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    assert_false(ok);
+    expect_said(&w->d, arena_printf(&w->arena, "error: %s was written to while it was read\n", in(w, "f")));
 }
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -319,6 +442,106 @@ static void a_target_that_cannot_be_replaced_is_reported(void **state)
     assert_false(file_exists(in(w, "g")));
 }
 
+/* ---- temporaries ----------------------------------------------------------------------------- */
+
+static void put_old(World *w, const char *name, time_t age)
+{
+    const struct timespec t[2] = { { .tv_sec = time(NULL) - age }, { .tv_sec = time(NULL) - age } };
+    if (!file_exists(in(w, name))) put(in(w, name), "x");
+    assert_int_equal(utimensat(AT_FDCWD, in(w, name), t, 0), 0);
+}
+
+static void what_a_dead_process_left_is_swept(void **state)
+{
+    enum { HOUR = 3600, LONG = 25 * HOUR };
+    World *w = *state;
+    fflush(stdout);
+    const pid_t gone = fork();
+    if (!gone) _exit(0);
+    waitpid(gone, NULL, 0);
+    const char *hex = "0123456789abcdef";
+    const char *old = arena_printf(&w->arena, ".tmp-%ld-%s", (long)gone, hex);
+    const char *folder = arena_printf(&w->arena, ".tmp-%ld-%s", (long)gone, "fedcba9876543210");
+    const char *keep[] = {
+        arena_printf(&w->arena, ".tmp-%ld-1123456789abcdef", (long)gone), /* of today */
+        arena_printf(&w->arena, ".tmp-%ld-%s", (long)getpid(), hex),      /* whose owner lives */
+        arena_printf(&w->arena, ".tmp-%s", hex),                          /* another's */
+        arena_printf(&w->arena, ".tmp-%ld-%sx", (long)gone, hex),
+        "a.mil",
+    };
+    put_old(w, old, LONG);
+    assert_true(file_make_dirs(&w->d, arena_printf(&w->arena, "%s/%s/weights", w->dir, folder)));
+    put_old(w, folder, LONG);
+    for (size_t i = 0; i < COUNT(keep); i++) put_old(w, keep[i], i ? LONG : HOUR);
+    assert_true(file_write_all(&w->d, in(w, "b.mil"), "new", 3)); /* any write sweeps its folder */
+    assert_int_equal(entries(w->dir), COUNT(keep) + 1);
+    for (size_t i = 0; i < COUNT(keep); i++) assert_true(file_exists(in(w, keep[i])));
+}
+
+/* What a handler of signals does, in the middle of everything. */
+static void end_in_the_middle(World *w)
+{
+    OutFile o, inner;
+    Stage s;
+    if (!out_open(&o, &w->d, in(w, "f")) || !out_write(&o, "new", 3)) _exit(2);
+    if (!stage_open(&s, &w->d, in(w, "folder"))) _exit(3);
+    const char *dir = arena_printf(&w->arena, "%s/Data/weights", s.at);
+    if (!file_make_dirs(&w->d, dir)) _exit(4);
+    if (!file_write_all(&w->d, arena_printf(&w->arena, "%s/w.bin", dir), "w", 1)) _exit(5);
+    if (!out_open(&inner, &w->d, arena_printf(&w->arena, "%s/model.mil", s.at))) _exit(6);
+    temp_remove_all();
+    _exit(0);
+}
+
+static void ending_leaves_nothing(void **state)
+{
+    World *w = *state;
+    int status;
+    put(in(w, "f"), "old");
+    assert_true(file_make_dirs(&w->d, in(w, "folder/Data")));
+    fflush(stdout);
+    const pid_t child = fork();
+    if (!child) end_in_the_middle(w);
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+    assert_int_equal(entries(w->dir), 2);
+    expect_content(w, in(w, "f"), "old");
+    assert_true(file_is_dir(in(w, "folder/Data")));
+}
+
+static void a_folder_is_replaced_whole(void **state)
+{
+    World *w = *state;
+    Stage s;
+    const char *path = in(w, "folder");
+    put(in(w, "f"), "x");
+    assert_false(stage_open(&s, &w->d, in(w, "f")));
+    expect_said(&w->d, arena_printf(&w->arena, "error: cannot make the folder %s: Not a directory\n", in(w, "f")));
+    for (int i = 0; i < 3; i++) { /* new, over one, and aborted */
+        assert_true(stage_open(&s, &w->d, path));
+        assert_true(file_make_dirs(&w->d, arena_printf(&w->arena, "%s/sub", s.at)));
+        put(arena_printf(&w->arena, "%s/sub/%d", s.at, i), "x");
+        if (i == 2) stage_abort(&s);
+        else assert_true(stage_commit(&s));
+    }
+    assert_int_equal(entries(w->dir), 2);
+    assert_int_equal(entries(in(w, "folder/sub")), 1);
+    assert_true(file_exists(in(w, "folder/sub/1")));
+    /* What was moved away for the moment, by a process that ended then, comes back. */
+    assert_int_equal(rename(path, in(w, ".tmp-old-folder")), 0);
+    assert_true(stage_open(&s, &w->d, path));
+    stage_abort(&s);
+    assert_true(file_exists(in(w, "folder/sub/1")));
+    assert_true(file_make_dirs(&w->d, in(w, "folder/1/2/3/4/5/6/7/8/9/10"))); /* deeper than is removed */
+    assert_true(stage_open(&s, &w->d, path));
+    assert_false(stage_commit(&s));
+    assert_true(s.placed && file_is_empty(path));
+    expect_says(&w->d, "cannot remove the folder ");
+    assert_false(file_sync_folder(&w->d, in(w, "none")));
+    expect_said(&w->d, arena_printf(&w->arena, "error: cannot write the folder %s: No such file or directory\n",
+                                    in(w, "none")));
+}
+
 /* Two processes write one file over and over; a reader sees one or the other, whole. */
 static void write_many(World *w, char letter)
 {
@@ -362,6 +585,9 @@ int main(void)
         CASE(a_mapping_ends_with_a_nul),
         CASE(what_is_no_file_is_not_mapped),
         CASE(stdin_is_read_up_to_a_bound),
+        CASE(a_file_that_is_cut_raises_no_signal),
+        CASE(a_file_that_is_written_to_is_told),
+        CASE(a_file_that_changes_while_it_is_read_is_none),
         CASE(folders_are_made_and_named),
         CASE(paths_stay_inside),
         CASE(output_appears_whole),
@@ -370,6 +596,9 @@ int main(void)
         CASE(a_full_disk_is_reported_once),
         CASE(an_unwritable_folder_is_reported),
         CASE(a_target_that_cannot_be_replaced_is_reported),
+        CASE(what_a_dead_process_left_is_swept),
+        CASE(ending_leaves_nothing),
+        CASE(a_folder_is_replaced_whole),
         CASE(two_writers_never_mix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

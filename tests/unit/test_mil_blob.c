@@ -450,13 +450,38 @@ static void save_made(Place *p, const char *rel, double v)
     module_free(m);
 }
 
+static bool count_file(void *ctx, const char *rel)
+{
+    int *n = ctx;
+    ++*n;
+    return rel != NULL;
+}
+
+static int weight_files(Place *p)
+{
+    int n = 0;
+    assert_true(file_walk(in(p, "weights"), count_file, &n));
+    return n;
+}
+
 static void weights_of_another_text_are_left_alone(void **state)
 {
     (void)state;
     Place p = place();
     save_made(&p, "a.mil", 1);
-    save_made(&p, "a.mil", 2); /* its own file is replaced */
+    save_made(&p, "a.mil", 2); /* under another name: until its text is there the old one stays whole */
+    assert_false(file_exists(in(&p, "weights/weight.bin")));
+    assert_int_equal(weight_files(&p), 1);
+    save_made(&p, "a.mil", 3);
+    assert_true(file_exists(in(&p, "weights/weight.bin")));
+    assert_int_equal(weight_files(&p), 1);
+    save_made(&p, "a.mil", 2);
     assert_null(p.d.text.s);
+    save_made(&p, "a.mil", 2); /* the same again: nothing changes */
+    assert_null(p.d.text.s);
+    assert_int_equal(weight_files(&p), 1);
+    assert_true(file_remove_tree(in(&p, "weights")) && !unlink(in(&p, "a.mil")));
+    save_made(&p, "a.mil", 2);
     Buf first = file_bytes(&p, "weights/weight.bin");
     save_made(&p, "b.mil", 2); /* the same bytes are shared */
     assert_null(p.d.text.s);
@@ -469,6 +494,15 @@ static void weights_of_another_text_are_left_alone(void **state)
     Buf now = file_bytes(&p, "weights/weight.bin");
     assert_int_equal(now.len, first.len);
     assert_memory_equal(now.s, first.s, now.len);
+    for (int i = 4; i < 8; i++) { /* one after the other, each beside what b.mil has */
+        save_made(&p, "a.mil", (uint64_t)i);
+        expect_says(&p.d, "weight.bin belongs to others; the weights are in weights/a");
+        assert_int_equal(weight_files(&p), 3);
+    }
+    assert_int_equal(unlink(in(&p, "b.mil")), 0);
+    save_made(&p, "a.mil", 8); /* nobody else has it any more */
+    assert_null(p.d.text.s);
+    assert_int_equal(weight_files(&p), 2);
     buf_free(&first);
     buf_free(&now);
     leave(&p);
