@@ -30,6 +30,8 @@ STD := -std=c11 -D_GNU_SOURCE -D_DARWIN_C_SOURCE
 # mathematical functions is never read, and keeping it would keep loops with a root scalar.
 CFLAGS ?= -O2 -g
 LDLIBS := -lcjson -lpthread -lm -ldl
+# PNG is read and written where libpng is; without it, and in the cross build, asking for it is an error.
+PNG ?= $(if $(CROSS),,$(wildcard /usr/include/png.h /usr/local/include/png.h /opt/homebrew/include/png.h))
 ifdef SAN
 override CFLAGS += -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 override LDFLAGS += -fsanitize=address,undefined
@@ -49,6 +51,10 @@ ifneq ($(shell uname -s),Linux)
 BREW := $(shell brew --prefix 2>/dev/null)
 STD += $(if $(BREW),-I$(BREW)/include)
 override LDFLAGS += $(if $(BREW),-L$(BREW)/lib)
+endif
+ifneq ($(PNG),)
+STD += -DANEC_PNG
+LDLIBS += -lpng
 endif
 ifdef CROSS
 # Another machine's build: cJSON is compiled along, from its source.
@@ -248,7 +254,7 @@ install: all man $(BUILD)/install/libanec.a
 	install -m 755 $(SHARED) $(DESTDIR)$(PREFIX)/lib/$(notdir $(SHARED))$(if $(filter %.so,$(SHARED)),.0)
 	$(if $(filter %.so,$(SHARED)),ln -sf libanec.so.0 $(DESTDIR)$(PREFIX)/lib/libanec.so)
 	install -m 755 $(STANDIN) $(DESTDIR)$(PREFIX)/lib
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' include/anec.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/anec.pc
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LDLIBS)|' include/anec.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/anec.pc
 	install -m 644 $(PROGRAMS:%=%.1) $(DESTDIR)$(PREFIX)/share/man/man1
 
 $(BUILD)/install/libanec.a: $(OBJ)

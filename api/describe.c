@@ -2,6 +2,8 @@
 #include "describe.h"
 #include "json.h"
 
+#include "../ir/mil/described.h"
+
 #include <string.h>
 
 typedef struct {
@@ -46,7 +48,28 @@ static void put_flex(Buf *out, Arena *a, const Flex *flex, int p)
     }
 }
 
-static void text_group(Buf *out, Arena *a, const Group *g, const Flex *flex)
+/* What the description says beyond the type. */
+static void put_described(Buf *out, const Described *say)
+{
+    if (say->pixels) {
+        buf_printf(out, "  image %s ", pixels_name(say->pixels));
+        described_sizes(say, out);
+        buf_puts(out, " (width x height)");
+    }
+    if (say->optional) buf_puts(out, "  optional");
+    if (say->optional && say->has_default) buf_printf(out, ", then %.9g", say->value);
+}
+
+static void put_classes(Buf *out, const Func *f)
+{
+    Classifier c;
+    if (!described_classifier(f, &c)) return;
+    buf_printf(out, "  classes: %lld, label %s", (long long)c.classes->nelem, c.label->name);
+    if (c.probabilities) buf_printf(out, ", probabilities %s", c.probabilities->name);
+    buf_putc(out, '\n');
+}
+
+static void text_group(Buf *out, Arena *a, const Func *f, const Group *g, const Flex *flex)
 {
     int width = 0, count = 0;
     for (int i = 0; i < g->n; i++) {
@@ -62,6 +85,9 @@ static void text_group(Buf *out, Arena *a, const Group *g, const Flex *flex)
         if (!in_group(g, v)) continue;
         buf_printf(out, "    %-*s  %s", width, v->name, type_text(a, param_type(v)));
         if (g->inputs) put_flex(out, a, flex, i);
+        Described say;
+        described(f, v, g->inputs || g->states, a, &say);
+        put_described(out, &say);
         buf_putc(out, '\n');
     }
 }
@@ -78,7 +104,8 @@ bool describe_text(Buf *out, const char *path, const Module *m, Diag *d)
         buf_printf(out, "func %s (%s)%s\n", f->name, opset_text(f->opset),
                    f == module_main(m) ? ", runs by default" : "");
         groups_of(f, g);
-        for (int i = 0; ok && i < GROUPS; i++) text_group(out, &a, &g[i], &flex);
+        for (int i = 0; ok && i < GROUPS; i++) text_group(out, &a, f, &g[i], &flex);
+        if (ok) put_classes(out, f);
     }
     arena_free(&a);
     return ok;
@@ -105,7 +132,47 @@ static void json_flex(cJSON *o, const Flex *flex, int p)
     else json_free(all);
 }
 
-static void json_group(cJSON *func, Arena *a, const Group *g, const Flex *flex)
+static void json_pair(cJSON *to, const int64_t v[2])
+{
+    cJSON *pair = cJSON_CreateArray();
+    for (int i = 0; i < 2; i++) cJSON_AddItemToArray(pair, json_extent(v[i]));
+    cJSON_AddItemToArray(to, pair);
+}
+
+static void json_described(cJSON *o, const Described *say)
+{
+    if (say->optional) cJSON_AddTrueToObject(o, "optional");
+    if (say->optional && say->has_default)
+        cJSON_AddItemToObject(o, "default_value", json_real(say->value));
+    if (!say->pixels) return;
+    cJSON *image = cJSON_AddObjectToObject(o, "image");
+    cJSON_AddStringToObject(image, "color", pixels_name(say->pixels));
+    cJSON_AddItemToObject(image, "width", json_int(say->size[SIDE_WIDTH]));
+    cJSON_AddItemToObject(image, "height", json_int(say->size[SIDE_HEIGHT]));
+    cJSON *sizes = say->nsizes ? cJSON_AddArrayToObject(image, "sizes") : NULL;
+    for (int i = 0; i < say->nsizes; i++) json_pair(sizes, say->sizes[i]);
+    cJSON *range = say->ranged ? cJSON_AddArrayToObject(image, "range") : NULL;
+    for (int i = 0; range && i < 2; i++)
+        json_pair(range, (int64_t[]){ say->low[i], say->high[i] });
+}
+
+static void json_classes(cJSON *func, const Func *f)
+{
+    Classifier c;
+    if (!described_classifier(f, &c)) return;
+    cJSON *o = cJSON_AddObjectToObject(func, "classifier");
+    cJSON_AddStringToObject(o, "label", c.label->name);
+    if (c.probabilities) cJSON_AddStringToObject(o, "probabilities", c.probabilities->name);
+    cJSON *list = cJSON_AddArrayToObject(o, "classes");
+    for (int64_t i = 0; i < c.classes->nelem; i++) {
+        const Const *k = c.classes->elem[i];
+        if (k->type->dtype == DT_STRING)
+            cJSON_AddItemToArray(list, cJSON_CreateString(*(const char *const *)k->data));
+        else cJSON_AddItemToArray(list, json_int(*(const int64_t *)k->data));
+    }
+}
+
+static void json_group(cJSON *func, Arena *a, const Func *f, const Group *g, const Flex *flex)
 {
     cJSON *list = json_item(func, g->key, cJSON_CreateArray());
     for (int i = 0; i < g->n; i++) {
@@ -117,6 +184,9 @@ static void json_group(cJSON *func, Arena *a, const Group *g, const Flex *flex)
         json_item(o, "name", cJSON_CreateString(v->name));
         json_type(o, a, t);
         if (g->inputs) json_flex(o, flex, i);
+        Described say;
+        described(f, v, g->inputs || g->states, a, &say);
+        json_described(o, &say);
     }
 }
 
@@ -130,7 +200,8 @@ static bool json_func(cJSON *list, const Func *f, Arena *a, Diag *d)
     json_item(o, "opset", cJSON_CreateString(opset_text(f->opset)));
     if (!flex_read(f, d, a, &flex)) return false;
     groups_of(f, g);
-    for (int i = 0; i < GROUPS; i++) json_group(o, a, &g[i], &flex);
+    for (int i = 0; i < GROUPS; i++) json_group(o, a, f, &g[i], &flex);
+    json_classes(o, f);
     return true;
 }
 

@@ -1,6 +1,8 @@
-/* given.c -- a tensor for an input or a state, as the command line has it: FILE.npy, 0.5, -. */
+/* given.c -- a tensor for an input or a state, as the command line has it: FILE.npy, FILE.png, 0.5, -. */
+#include "picture.h"
 #include "values.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,26 +79,102 @@ static bool load_text(const char *name, const char *text, Tensor *out, Diag *d, 
     return true;
 }
 
-/* The type that the model declares, when what was read stands for it. */
-static DType meant(const Tensor *t, const Type *want, const Type *own)
+/* ---- arrays of another type ------------------------------------------------------------------ */
+
+/* The type that was read stands for the wanted one, or is that which the model itself declares. */
+static bool stands_for(DType read, const Place *p)
 {
-    bool both_float = dtype_is_float(t->dtype) && dtype_is_float(want->dtype);
-    if (t->dtype == want->dtype) return t->dtype;
-    if (npy_stand_in(want->dtype) == t->dtype) return want->dtype;
-    if (both_float && own && npy_stand_in(own->dtype) == t->dtype) return want->dtype;
-    return t->dtype;
+    const DType want = p->want->dtype;
+    if (read == want || npy_stand_in(want) == read) return true;
+    return p->own && dtype_is_float(read) && dtype_is_float(want)
+        && npy_stand_in(p->own->dtype) == read;
 }
 
-bool tensor_given(Tensor *t, Diag *d, const char *name, const char *text, const Type *want,
-                  const Type *own)
+/* An element that the type cannot hold: a float that would become infinite, an integer out of range. */
+static bool in_range(const Tensor *t, DType to, Diag *d, const char *text)
+{
+    const Shape one = { .rank = 0 };
+    uint64_t room = 0;
+    Tensor r = tensor_view(to, &one, &room);
+    for (size_t i = 0; i < t->count; i++) {
+        if (dtype_is_float(to)) {
+            const double v = tensor_float(t, i);
+            tensor_set_float(&r, 0, v);
+            if (!isfinite(v) || isfinite(tensor_float(&r, 0))) continue;
+            return diag_error(d, (Loc){ 0 }, "%s: element %zu is %.9g, which %s cannot hold", text, i,
+                              v, dtypes[to].name);
+        }
+        const int64_t v = tensor_int(t, i);
+        const bool large = t->dtype == DT_UINT64 && v < 0;
+        tensor_set_int(&r, 0, v);
+        if (tensor_int(&r, 0) == v && large == (to == DT_UINT64 && v < 0)) continue;
+        if (large)
+            return diag_error(d, (Loc){ 0 }, "%s: element %zu is %llu, which %s cannot hold", text, i,
+                              (unsigned long long)v, dtypes[to].name);
+        return diag_error(d, (Loc){ 0 }, "%s: element %zu is %lld, which %s cannot hold", text, i,
+                          (long long)v, dtypes[to].name);
+    }
+    return true;
+}
+
+/* Floats and integers of another width are taken when each fits; whoever is strict takes none. */
+static bool as_wanted(Tensor *t, Diag *d, const char *text, const Place *p)
+{
+    const DType want = p->want->kind == TY_TENSOR ? p->want->dtype : t->dtype;
+    if (stands_for(t->dtype, p)) return want == t->dtype || tensor_convert(t, d, want, text);
+    const bool same = (dtype_is_float(t->dtype) && dtype_is_float(want))
+                   || (dtype_is_int(t->dtype) && dtype_is_int(want));
+    if (p->strict || !same) return true; /* the run says what is wrong */
+    return in_range(t, want, d, text) && tensor_convert(t, d, want, text);
+}
+
+/* ---- images ---------------------------------------------------------------------------------- */
+
+static bool load_png(Tensor *t, Diag *d, const char *text, const Place *p)
+{
+    Picture picture;
+    if (!p->described.pixels)
+        return diag_error(d, (Loc){ 0 }, "%s is a PNG, and %s is no image: give a .npy file", text,
+                          p->name);
+    if (!picture_read(&picture, d, text, p->name, &p->described)) return false;
+    const bool ok = picture_to_tensor(&picture, d, &p->described, p->want->dtype, t);
+    mem_free(picture.data);
+    return ok;
+}
+
+/* Bytes for an image are its pixels. */
+static bool take_pixels(Tensor *t, Diag *d, const char *text, const Place *p)
+{
+    Tensor r;
+    const bool pixels = p->described.pixels && t->dtype == DT_UINT8 && t->shape.rank < 4;
+    if (!pixels) return true;
+    if (!pixels_to_tensor(t, d, text, p->name, &p->described, p->want->dtype, &r)) return false;
+    tensor_free(t);
+    *t = r;
+    return true;
+}
+
+/* Numbers for an image have one of its sizes too. */
+static bool check_size(const Tensor *t, Diag *d, const char *text, const Place *p)
+{
+    const Shape *s = &t->shape;
+    if (!p->described.pixels || s->rank != 4) return true;
+    const int64_t size[2] = { s->dim[3], s->dim[2] };
+    if (described_size_fits(&p->described, size)) return true;
+    return picture_other_size(d, text, p->name, size, &p->described);
+}
+
+bool tensor_given(Tensor *t, Diag *d, const char *text, const Place *p)
 {
     double v;
     bool whole;
-    const bool file = !strcmp(text, "-") || file_has_suffix(text, ".npy");
+    const bool png = file_has_suffix(text, ".png") || file_has_suffix(text, ".PNG");
+    const bool file = png || !strcmp(text, "-") || file_has_suffix(text, ".npy");
     *t = (Tensor){ 0 };
-    if (!file && want->dtype == DT_STRING) return load_text(name, text, t, d, want);
-    if (!file && number(text, &v, &whole)) return load_number(name, text, t, d, want, v, whole);
-    if (!tensor_load(t, d, text)) return false;
-    const DType type = meant(t, want, own);
-    return type == t->dtype || tensor_convert(t, d, type, text);
+    if (!file && p->want->dtype == DT_STRING) return load_text(p->name, text, t, d, p->want);
+    if (!file && number(text, &v, &whole))
+        return load_number(p->name, text, t, d, p->want, v, whole);
+    if (png) return load_png(t, d, text, p);
+    return tensor_load(t, d, text) && take_pixels(t, d, text, p) && check_size(t, d, text, p)
+        && as_wanted(t, d, text, p);
 }

@@ -1,6 +1,8 @@
 /* kernel.c -- the public library: functions that are compiled, bound and run. */
 #include "api.h"
 
+#include "../ir/ops/ops.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -245,6 +247,16 @@ void tell_tensor(const Tensor *t, anec_tensor *out)
     out->bytes = t->dtype == DT_STRING ? t->count * sizeof(char *) : t->bytes;
 }
 
+/* The vector of its values. */
+static void tell_dictionary(const Value *v, anec_tensor *out)
+{
+    const Value *p = v->def && v->def->kind == OP_classify ? op_value(v->def, "classes") : NULL;
+    *out = (anec_tensor){ .dtype = dtypes[DT_FP64].name, .rank = 1, .shape = { DIM_ANY } };
+    if (!p || p->type->kind != TY_LIST || p->type->length < 0) return;
+    out->shape[0] = p->type->length;
+    out->bytes = (size_t)p->type->length * sizeof(double);
+}
+
 const char *anec_port(const anec_kernel *k, anec_kind kind, int i, anec_tensor *out)
 {
     if (!k || !out || i < 0) return NULL;
@@ -255,6 +267,7 @@ const char *anec_port(const anec_kernel *k, anec_kind kind, int i, anec_tensor *
         if (kind != ANEC_RESULT && param_is_state(v[p]) != (kind == ANEC_STATE)) continue;
         if (i--) continue;
         tell_type(param_type(v[p]), out);
+        if (v[p]->type->kind == TY_DICT) tell_dictionary(v[p], out);
         return v[p]->name;
     }
     return NULL;

@@ -41,8 +41,14 @@ anec_status anec_tensor_read(anec_kernel *kernel, const char *port, const char *
     bool ok = p >= 0 || wrong(&c.d, "%s has no input or state %s", k->func->name, port);
     if (ok) {
         const Value *v = k->func->body->param[p];
-        ok = tensor_given(&t, &c.d, port, text, param_type(v),
-                          param_is_state(v) ? NULL : declared_type(k, p));
+        Arena a = { 0 };
+        Place to = { .name = port,
+                     .want = param_type(v),
+                     .own = param_is_state(v) ? NULL : declared_type(k, p),
+                     .strict = config_get(c.config, CONFIG_strict)->count > 0 };
+        described(k->func, v, true, &a, &to.described);
+        ok = tensor_given(&t, &c.d, text, &to);
+        arena_free(&a);
     }
     return hand_over(&c, ok, &t, out);
 }

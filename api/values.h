@@ -3,6 +3,7 @@
 #define ANEC_VALUES_H
 
 #include "../backends/backend.h"
+#include "../ir/mil/described.h"
 
 /* .npy has no bf16, no type below 8 bits: those are written and read as a type that holds them
  * exactly (fp32, int8, uint8). Strings are numpy's fixed-width text (<U). */
@@ -16,9 +17,15 @@ bool tensor_convert(Tensor *t, Diag *d, DType to, const char *what);
 bool tensor_random(Tensor *t, Diag *d, uint64_t seed, const char *name, DType dtype,
                    const Shape *s);
 
-/* A tensor for a parameter called `name`: `text` is a .npy file, "-", or a number or text that fills it.
- * `want` is the parameter's type; `own` what the model itself declared before it was rewritten, whose
- * floats are taken too, or NULL. */
-bool tensor_given(Tensor *t, Diag *d, const char *name, const char *text, const Type *want, const Type *own);
+/* A parameter that is given a tensor. */
+typedef struct {
+    const char *name;
+    const Type *want, *own; /* its type; what the model itself declared before it was rewritten, or NULL */
+    Described described;
+    bool strict;            /* floats and integers of another width are not converted */
+} Place;
+
+/* `text` is a .npy or .png file, "-", or a number or text that fills the tensor. */
+bool tensor_given(Tensor *t, Diag *d, const char *text, const Place *p);
 
 #endif

@@ -76,6 +76,7 @@ const char *anec_version(void);
  *   passes           a,b: only these
  *   missing-weights  zero | random[:SEED]: what stands for weight files that are absent
  *   W                [no-]NAME, error, error=NAME, no-error=NAME: warnings and rules, in this order
+ *   strict           (value NULL) a .npy of floats or integers of another width is not converted
  *   quiet            (value NULL) neither warnings nor notes
  *   cache-dir        as anec_options.cache
  *
@@ -271,12 +272,48 @@ anec_status anec_set_state(anec_kernel *kernel, const char *name, const anec_ten
                            const char *origin, anec_error *error);
 anec_status anec_reset(anec_kernel *kernel, anec_error *error); /* states to zero */
 
+/* ---- what the description says: optional inputs, images, classes ---------------------------------
+ *
+ * An input that is optional and has a value is that in every element where nothing is bound or given. A
+ * classifier's label is a result of type "string" or "int64" without dimensions; its dictionary is the
+ * vector of the probabilities, "fp64", in the order of the classes. */
+
+typedef struct {
+    size_t size;           /* set by the caller: sizeof (anec_feature) */
+    int optional, has_value;
+    double value;
+    const char *color;     /* of an image "RGB", "BGR", "GRAYSCALE", "GRAYSCALE_FLOAT16"; NULL: no image */
+    int64_t width, height; /* its default size */
+    char sizes[512];       /* those that it may have: "12 x 10 or 24 x 20", width first; perhaps cut off */
+} anec_feature;
+/* Of the port that anec_port counts. 0: there is none. */
+int anec_port_feature(const anec_kernel *kernel, anec_kind kind, int i, anec_feature *out);
+
+/* The result that is the label, and the one that is the dictionary (NULL: it is not returned; may be NULL).
+ * NULL: the function is no classifier. */
+const char *anec_classifier(const anec_kernel *kernel, const char **probabilities);
+/* All labels: memory of its own (anec_tensor_free) whose texts live as long as the model. */
+anec_status anec_classes(const anec_kernel *kernel, anec_tensor *out, anec_error *error);
+typedef struct {
+    const char *text; /* NULL: the label is the number */
+    int64_t number;
+    double probability;
+} anec_class;
+/* The n most probable classes of the last run, the first first; how many there are. 0: it is no classifier,
+ * returns no probabilities, or has no results. */
+int anec_best(anec_kernel *kernel, anec_class *out, int n);
+
+/* Writes a result that is an image as a PNG, whole or not at all: values are rounded and moved into 0 .. 255. */
+anec_status anec_image_save(anec_kernel *kernel, const char *result, const char *path, anec_error *error);
+int anec_has_png(void); /* not 0: this build reads and writes PNG */
+
 /* ---- tensors: files, made-up ones, elements, comparing ---------------------------------------------
  *
  * These tensors have memory of their own: anec_tensor_free. */
 
-/* A tensor for an input or a state: `text` is "FILE.npy", "-" (a .npy file from the standard input), else
- * for one element a number, true, false, or a text. Arrays may have the type that the model itself
+/* A tensor for an input or a state: `text` is "FILE.npy", "-" (a .npy file from the standard input), for an
+ * image "FILE.png" or a .npy of uint8 [height, width, channels] too, else for one element a number, true,
+ * false, or a text. Arrays may have the type that the model itself
  * declares where it was rewritten, and the type that stands for one .npy lacks: docs/runtime.md. */
 anec_status anec_tensor_read(anec_kernel *kernel, const char *port, const char *text, anec_tensor *out,
                              anec_error *error);

@@ -26,7 +26,7 @@ cc="cc -std=c11 -Wall -Wextra -Wpedantic -Werror"
 check "the C example, shared" $cc examples/api/train.c $(pkg-config --cflags --libs anec) -o "$temp/train"
 # shellcheck disable=SC2046,SC2086
 check "the C example, static" $cc examples/api/train.c $(pkg-config --cflags anec) "$temp/usr/lib/libanec.a" \
-    -lcjson -lpthread -lm -ldl -o "$temp/train-static"
+    $(pkg-config --libs-only-l --static anec | sed "s/-lanec//") -o "$temp/train-static"
 # shellcheck disable=SC2046,SC2086
 check "the example with options" $cc examples/api/compare.c $(pkg-config --cflags --libs anec) -o "$temp/compare"
 case $(uname -s) in Linux)

@@ -145,6 +145,44 @@ static void trace_op_ends(void *ctx, const anec_statement *s, const anec_tensor 
     trace_end(&j->trace, s, result);
 }
 
+/* The labels of a dictionary's values beside them; a result that is an image, as one too. */
+static bool save_more(Job *j, const char *dir, const char *name, anec_kind kind, int i)
+{
+    const char *probabilities;
+    anec_feature f = { .size = sizeof f };
+    anec_tensor labels;
+    anec_error e;
+    Buf path = { 0 };
+    bool ok = true;
+    if (kind != ANEC_RESULT) return true;
+    anec_classifier(j->kernel, &probabilities);
+    if (probabilities && !strcmp(probabilities, name)) {
+        ok = good(j, anec_classes(j->kernel, &labels, &e), &e);
+        buf_printf(&path, "%s.keys", name);
+        ok = ok && save(j, dir, path.s, &labels);
+        anec_tensor_free(&labels);
+    } else if (anec_port_feature(j->kernel, kind, i, &f) && f.color && anec_has_png()) {
+        buf_printf(&path, "%s/%s%s.png", dir, j->prefix, name);
+        ok = good(j, anec_image_save(j->kernel, name, path.s, &e), &e);
+    }
+    buf_free(&path);
+    return ok;
+}
+
+/* The most probable classes, a line each. */
+static void put_best(Job *j, Buf *out)
+{
+    enum { BEST = 5 };
+    anec_class best[BEST];
+    const int n = anec_best(j->kernel, best, BEST);
+    for (int i = 0; i < n; i++) {
+        buf_printf(out, "%s  %8.5f  ", j->prefix, best[i].probability);
+        if (best[i].text) buf_quote(out, best[i].text);
+        else buf_printf(out, "%lld", (long long)best[i].number);
+        buf_putc(out, '\n');
+    }
+}
+
 /* Results or states. */
 static bool put_values(Job *j, anec_kind kind)
 {
@@ -159,7 +197,7 @@ static bool put_values(Job *j, anec_kind kind)
                                                  : anec_result(j->kernel, name, &t, &e);
         ok = good(j, s, &e);
         if (ok && dir->count) {
-            ok = save(j, dir->text, name, &t);
+            ok = save(j, dir->text, name, &t) && save_more(j, dir->text, name, kind, i);
         } else if (ok) {
             char *line = anec_summary(&t);
             if (!line) mem_out(1);
@@ -168,6 +206,7 @@ static bool put_values(Job *j, anec_kind kind)
             anec_text_free(line);
         }
     }
+    if (ok && kind == ANEC_RESULT && !dir->count) put_best(j, &out);
     if (out.len) progress_clear(j->progress);
     if (out.len) fwrite(out.s, 1, out.len, stdout);
     buf_free(&out);
@@ -565,6 +604,7 @@ static int run(Args *args, Diag *d, Progress *progress)
     Job job = { .args = args, .diag = d, .progress = progress, .prefix = "" };
     job.helper[0] = args->program;
     job.helper[1] = "--compile-only";
+    if (args->value[RUN_strict].count) anec_config_set(args->config, "strict", NULL, NULL);
     anec_config_helper(args->config, job.helper);
     anec_config_messages(args->config, take_message, d);
     anec_config_written(args->config, take_written, &job);

@@ -45,6 +45,7 @@ static void put_version(const Tool *t, Buf *out)
     buf_printf(out, "%s %s\n", t->name, anec_version());
     for (size_t i = 0; i < COUNT(parts); i++)
         buf_printf(out, "  %-38s %s\n", parts[i].name, parts[i].state);
+    buf_printf(out, "  %-38s %s\n", "PNG (libpng)", anec_has_png() ? "present" : "absent");
 }
 
 static bool tool_answers(const Args *a)

@@ -34,6 +34,10 @@ static bool check_value(const Value *v, Diag *d)
     const Type *t = v->type;
     if (t->kind == TY_STATE)
         return diag_error(d, v->loc, "the engine keeps no states, and %s is one", v->name);
+    if (v->def && !strcmp(v->def->name, "classify"))
+        return diag_error(d, v->loc,
+                          "the processor chooses classes, and %s is one: --backend cpu, or auto, runs the program",
+                          v->name);
     if (t->kind != TY_TENSOR || !shape_known(&t->shape) || dtypes[t->dtype].bits < 8)
         return diag_error(d, v->loc, "the engine takes tensors of known shape; %s is none", v->name);
     return true;

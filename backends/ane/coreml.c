@@ -84,6 +84,10 @@ static bool check_value(const CoreMl *c, const Func *f, const Value *v, bool inp
 {
     const Type *t = param_type(v);
     const int since = t->kind == TY_TENSOR ? ml_type_since(t->dtype) : 0;
+    if (!input && (t->kind == TY_DICT || t->dtype == DT_STRING || t->dtype == DT_INT64))
+        return diag_error(d, v->loc,
+                          "labels and dictionaries of Core ML are not read, and %s is one: --backend cpu runs the program",
+                          v->name);
     if (!since) return true; /* the container's writer refuses it */
     if (!ml_system(c->ml, since))
         return diag_fail(
@@ -156,6 +160,31 @@ static bool keep(CoreMl *c, Folder *f, const char *own, Diag *d)
     return !kept || file_remove_tree(own);
 }
 
+typedef struct {
+    Module *m;
+    struct About *about;
+} Hidden;
+
+static void show_again(void *hidden)
+{
+    const Hidden *h = hidden;
+    h->m->about = h->about;
+}
+
+/* Described by its program alone: images go in and out as the arrays that they are inside, and what is
+ * optional is always given. Nobody else asks for the description meanwhile: the caller has the model. */
+static bool save_plainly(Module *m, Diag *d, const char *path)
+{
+    Hidden h = { m, m->about };
+    GuardTask task;
+    guard_task(&task, show_again, &h);
+    m->about = NULL;
+    const bool ok = container_save(m, d, path);
+    guard_task_end(&task);
+    show_again(&h);
+    return ok;
+}
+
 static Folder *folder_new(CoreMl *c, Module *m, Diag *d)
 {
     const char *temp = getenv("TMPDIR");
@@ -168,7 +197,7 @@ static Folder *folder_new(CoreMl *c, Module *m, Diag *d)
     if (!f->top) diag_fail(d, "no temporary folder can be made: %s", temp);
     else own = arena_printf(&f->arena, "%s/own", f->top);
     if (f->top && file_make_dirs(d, own)
-        && container_save(m, d, arena_printf(&f->arena, "%s/model.mlmodelc", own))
+        && save_plainly(m, d, arena_printf(&f->arena, "%s/model.mlmodelc", own))
         && keep(c, f, own, d))
         return f;
     folder_free(f);
@@ -205,7 +234,7 @@ static bool compile_package(CoreMl *c, Folder *f, Module *m, const Trouble *firs
     Diag quiet = { .quiet = true };
     const char *package = arena_printf(&f->arena, "%s/model.mlpackage", f->top);
     *why = (Trouble){ .text = "no package can be written" };
-    if (container_save(m, &quiet, package))
+    if (save_plainly(m, &quiet, package))
         f->compiled = ml_compile(c->ml, &f->arena, package, why);
     diag_free(&quiet);
     file_remove_tree(package);

@@ -1,4 +1,5 @@
 /* mlmodelc.c -- .mlmodelc folders: model.mil, weights, coremldata.bin and metadata.json. */
+#include "described.h"
 #include "read.h"
 #include "spec.h"
 
@@ -119,6 +120,34 @@ static void add_array(cJSON *one, const FeatureInfo *o)
     buf_free(&formatted);
 }
 
+/* Labels, dictionaries and images. */
+static void add_other(cJSON *one, const FeatureInfo *o, const Func *f, const Value *v, bool input)
+{
+    Arena a = { 0 };
+    Described say;
+    Buf formatted = { 0 };
+    const Type *t = v->type, *key = t->kind == TY_DICT ? t->sub[0] : t;
+    const char *name = key->dtype == DT_STRING ? "String" : "Int64";
+    described(f, v, input, &a, &say);
+    if (o->image) {
+        const bool color = pixels_channels(say.pixels) == 3;
+        buf_printf(&formatted, "Image (%s %lld \xc3\x97 %lld)", color ? "Color" : "Grayscale",
+                   (long long)say.size[SIDE_WIDTH], (long long)say.size[SIDE_HEIGHT]);
+        add_text(one, "width", arena_printf(&a, "%lld", (long long)say.size[SIDE_WIDTH]));
+        add_text(one, "height", arena_printf(&a, "%lld", (long long)say.size[SIDE_HEIGHT]));
+        add_text(one, "colorspace", say.pixels ? pixels_name(say.pixels) : "");
+        add_text(one, "isColor", color ? "1" : "0");
+        add_text(one, "hasSizeFlexibility", say.nsizes || say.ranged ? "1" : "0");
+    } else if (t->kind == TY_DICT) {
+        buf_printf(&formatted, "Dictionary (%s \xe2\x86\x92 Double)", name);
+        add_text(one, "keyType", name);
+    } else buf_puts(&formatted, name);
+    add_text(one, "formattedType", formatted.s);
+    add_text(one, "type", o->image ? "Image" : t->kind == TY_DICT ? "Dictionary" : name);
+    buf_free(&formatted);
+    arena_free(&a);
+}
+
 static void add_schema(const Module *m, const Func *f, int side, const char *name, cJSON *to)
 {
     int n;
@@ -137,7 +166,8 @@ static void add_schema(const Module *m, const Func *f, int side, const char *nam
         add_text(one, "isOptional", known && o.optional ? "1" : "0");
         add_text(one, "hasShapeFlexibility", known && (o.nrange || o.nshapes) ? "1" : "0");
         if (known && o.array) add_array(one, &o);
-        else add_text(one, "type", known && o.image ? "Image" : "");
+        else if (known) add_other(one, &o, f, x[i].v, side != ABOUT_OUTPUT);
+        else add_text(one, "type", "");
         json_item(list, NULL, one);
         buf_free(&made);
         diag_free(&quiet);
