@@ -124,7 +124,8 @@ static bool as_wanted(Tensor *t, Diag *d, const char *text, const Place *p)
     if (stands_for(t->dtype, p)) return want == t->dtype || tensor_convert(t, d, want, text);
     const bool same = (dtype_is_float(t->dtype) && dtype_is_float(want))
                    || (dtype_is_int(t->dtype) && dtype_is_int(want));
-    if (p->strict || !same) return true; /* the run says what is wrong */
+    /* Where the shape is wrong too, the run says what the file holds. */
+    if (p->strict || !same || !shape_fits(&p->want->shape, &t->shape)) return true;
     return in_range(t, want, d, text) && tensor_convert(t, d, want, text);
 }
 
