@@ -96,7 +96,7 @@ bool describe_text(Buf *out, const char *path, const Module *m, Diag *d)
 {
     Arena a = { 0 };
     bool ok = true;
-    buf_printf(out, "%s: program(%s)\n", path, m->version);
+    buf_message(out, "%s: program(%s)\n", path, m->version);
     for (const Func *f = m->first; ok && f; f = f->next) {
         Group g[GROUPS];
         Flex flex;

@@ -159,6 +159,19 @@ void buf_vprintf(Buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
 void buf_quote(Buf *b, const char *s); /* s between double quotes, with \" and \\ */
 void buf_free(Buf *b);
 
+/* ---- text of others in messages -------------------------------------------------------------- */
+
+/* Like buf_printf, for messages: what %s and %c print is escaped, so that a file's name, an option's
+ * value or a model's name reaches no terminal as a command and looks like no line of ours. */
+void buf_message(Buf *b, const char *fmt, ...) PRINTF(2, 3);
+void buf_vmessage(Buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
+/* Control characters as \n, \x1b, bytes that are not UTF-8 as \xff, what turns the direction of text
+ * as \u202e; everything else, a backslash too, as it is. */
+void buf_escape(Buf *b, const char *s, size_t n);
+enum { TEXT_NOT_UTF8 = 0x110000 };
+uint32_t text_code_point(const char *s, const char *end, int *len); /* at s; its length in bytes */
+bool text_is_odd(uint32_t c);                                       /* buf_escape spells it out */
+
 /* ---- sizes ---------------------------------------------------------------------------------- */
 
 bool size_mul(size_t a, size_t b, size_t *out); /* false on overflow */

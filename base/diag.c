@@ -41,23 +41,6 @@ static const char *line_start(const char *text, const char *at)
     return at;
 }
 
-/* The code point at s, its length in bytes; a byte that is not UTF-8 counts as one code point. */
-static uint32_t code_point(const char *s, const char *end, int *len)
-{
-    const unsigned char *p = (const unsigned char *)s;
-    int n = *p < 0x80 ? 1 : *p >= 0xf0 && *p < 0xf5 ? 4 : *p >= 0xe0 ? 3 : *p >= 0xc2 ? 2 : 0;
-    *len = 1;
-    if (n == 1) return *p;
-    if (!n || *p >= 0xf5 || end - s < n) return 0xfffd;
-    uint32_t c = *p & (0x7fu >> n);
-    for (int i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80) return 0xfffd;
-        c = c << 6 | (p[i] & 0x3f);
-    }
-    *len = n;
-    return c;
-}
-
 void loc_line_col(Loc loc, int *line, int *col)
 {
     *line = *col = 1;
@@ -67,7 +50,7 @@ void loc_line_col(Loc loc, int *line, int *col)
     const char *start = line_start(text, at);
     for (const char *p = text; p < start && (p = memchr(p, '\n', (size_t)(start - p))); p++) ++*line;
     for (int n; start < at; start += n) {
-        code_point(start, end, &n);
+        text_code_point(start, end, &n);
         ++*col;
     }
 }
@@ -90,7 +73,7 @@ static int width(uint32_t c)
 /* Moves p by n code points, not past end. */
 static const char *forward(const char *p, const char *end, int n)
 {
-    for (int len; n > 0 && p < end; n--, p += len) code_point(p, end, &len);
+    for (int len; n > 0 && p < end; n--, p += len) text_code_point(p, end, &len);
     return p;
 }
 
@@ -100,7 +83,7 @@ static const char *backward(const char *p, const char *start, int n)
     for (; n > 0 && p > start; n--) {
         int back = 1, len = 0;
         while (back < 4 && p - back > start && ((unsigned char)p[-back] & 0xc0) == 0x80) back++;
-        code_point(p - back, p, &len);
+        text_code_point(p - back, p, &len);
         p -= len == back ? back : 1;
     }
     return p;
@@ -110,8 +93,8 @@ static const char *backward(const char *p, const char *start, int n)
 static void add_line(Buf *out, const char *p, const char *end)
 {
     for (int n; p < end; p += n) {
-        uint32_t c = code_point(p, end, &n);
-        bool odd = (c < ' ' && c != '\t') || (c >= 0x7f && c < 0xa0) || (c == 0xfffd && n == 1);
+        uint32_t c = text_code_point(p, end, &n);
+        const bool odd = text_is_odd(c) && c != '\t';
         if (odd) buf_putc(out, '?');
         else buf_add(out, p, (size_t)n);
     }
@@ -121,14 +104,14 @@ static void add_line(Buf *out, const char *p, const char *end)
 static void add_caret(Buf *out, const char *p, const char *at, const char *span_end, const char *end)
 {
     for (int n; p < at; p += n) {
-        uint32_t c = code_point(p, end, &n);
+        uint32_t c = text_code_point(p, end, &n);
         if (c == '\t') buf_putc(out, '\t');
         else buf_printf(out, "%*s", width(c), "");
     }
     buf_putc(out, '^');
     int wide = 0;
     for (int n; at < span_end; at += n) {
-        uint32_t c = code_point(at, end, &n);
+        uint32_t c = text_code_point(at, end, &n);
         wide += width(c);
     }
     for (; wide > 1; wide--) buf_putc(out, '~');
@@ -171,18 +154,15 @@ static int limit(const Diag *d)
     return d->max_errors > 0 ? d->max_errors : MAX_ERRORS;
 }
 
-/* Control characters of names that come from the input must not reach a terminal. */
 static void add_message(Buf *out, const char *fmt, va_list ap)
 {
     size_t start = out->len;
-    buf_vprintf(out, fmt, ap);
+    buf_vmessage(out, fmt, ap);
     if (out->len - start > MAX_MESSAGE) {
         out->len = start + MAX_MESSAGE;
         while (((unsigned char)out->s[out->len] & 0xc0) == 0x80) out->len--;
         buf_puts(out, "...");
     }
-    for (char *p = out->s + start; p < out->s + out->len; p++)
-        if (((unsigned char)*p < ' ' && *p != '\n' && *p != '\t') || *p == 0x7f) *p = '?';
 }
 
 static void deliver(Diag *d, DiagKind kind, Buf *m)
@@ -199,12 +179,12 @@ static void report(Diag *d, DiagKind kind, Loc loc, const char *suffix, const ch
     };
     Buf m = { 0 };
     int line, col;
+    if (loc.src) buf_escape(&m, loc.src->name, strlen(loc.src->name));
     if (loc.src && loc.src->text) {
         loc_line_col(loc, &line, &col);
-        buf_printf(&m, "%s:%d:%d: ", loc.src->name, line, col);
-    } else if (loc.src) {
-        buf_printf(&m, "%s: ", loc.src->name);
+        buf_printf(&m, ":%d:%d", line, col);
     }
+    if (loc.src) buf_puts(&m, ": ");
     buf_printf(&m, "%s: ", word[kind]);
     add_message(&m, fmt, ap);
     buf_printf(&m, "%s\n", suffix);

@@ -129,7 +129,7 @@ static Verdict compare(Buf *out, Diag *d, const char *a, const char *b, const Fi
                        const Tolerance *tol)
 {
     if (!f->in_a || !f->in_b) {
-        buf_printf(out, "%s: only in %s\n", f->name, f->in_a ? a : b);
+        buf_message(out, "%s: only in %s\n", f->name, f->in_a ? a : b);
         return DIFF_OTHER;
     }
     Tensor x = { 0 }, y = { 0 };
@@ -139,7 +139,7 @@ static Verdict compare(Buf *out, Diag *d, const char *a, const char *b, const Fi
     path.len = 0;
     buf_printf(&path, "%s/%s.npy", b, f->name);
     ok = ok && tensor_load(&y, d, path.s);
-    if (ok) buf_printf(out, "%s: ", f->name);
+    if (ok) buf_message(out, "%s: ", f->name);
     Verdict v = !ok ? DIFF_FAILED : report_compare(out, &x, &y, x.dtype, tol) ? DIFF_SAME : DIFF_OTHER;
     tensor_free(&x);
     tensor_free(&y);

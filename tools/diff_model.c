@@ -17,7 +17,7 @@ typedef struct {
 
 static void put_place(Buf *out, const Side *s, Loc loc)
 {
-    buf_puts(out, s->path);
+    buf_escape(out, s->path, strlen(s->path));
     if (!loc.src) return;
     int line, col;
     loc_line_col(loc, &line, &col);
@@ -34,7 +34,7 @@ static bool differ(Diff *d, Loc a, Loc b, const char *fmt, ...)
     put_place(d->out, d->b, b);
     buf_puts(d->out, ": ");
     va_start(ap, fmt);
-    buf_vprintf(d->out, fmt, ap);
+    buf_vmessage(d->out, fmt, ap);
     va_end(ap);
     buf_putc(d->out, '\n');
     return false;

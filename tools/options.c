@@ -8,11 +8,13 @@
 bool usage_error(const Tool *t, const char *fmt, ...)
 {
     va_list ap;
-    fprintf(stderr, "%s: ", t->name);
+    Buf m = { 0 };
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    buf_vmessage(&m, fmt, ap);
     va_end(ap);
-    fprintf(stderr, "\n%s --help tells how it is used\n", t->name);
+    fprintf(stderr, "%s: %s\n", t->name, m.s ? m.s : "");
+    buf_free(&m);
+    fprintf(stderr, "%s --help tells how it is used\n", t->name);
     return false;
 }
 

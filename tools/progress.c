@@ -1,6 +1,7 @@
 /* progress.c -- a line on the terminal about work that takes long. */
 #include "progress.h"
 
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,7 +45,10 @@ void progress_file(void *progress, const char *path, uint64_t written)
 {
     Progress *p = progress;
     if (!is_due(p)) return;
-    fprintf(stderr, "\r\033[Kwriting %s: %.1f MB", path, (double)written / 1e6);
+    Buf name = { 0 };
+    buf_escape(&name, path, strlen(path));
+    fprintf(stderr, "\r\033[Kwriting %s: %.1f MB", name.s ? name.s : "", (double)written / 1e6);
+    buf_free(&name);
     p->drawn = true;
 }
 

@@ -260,7 +260,7 @@ void stats_text(Buf *out, const char *path, const Module *m)
 {
     Arena a = { 0 };
     Stats all = { 0 };
-    buf_printf(out, "%s: program(%s)\n", path, m->version);
+    buf_message(out, "%s: program(%s)\n", path, m->version);
     for (const Func *f = m->first; f; f = f->next) {
         Stats *s = NEW(&a, Stats);
         stats_of(s, f);

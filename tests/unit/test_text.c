@@ -173,8 +173,55 @@ static void carets_stand_under_tabs_and_wide_letters(void **state)
     expect_said(&d, "a.mil:1:3: error: a wide one\n"
                     "\tä漢 = \"é\" bad?[0m ? end\n"
                     "\t ^~\n");
-    diag_error(&d, (Loc){ 0 }, "name \x1b[31m%s\x7f", "\x01");
-    expect_said(&d, "error: name ?[31m??\n");
+}
+
+/* What a message prints of others: names of files and of models, values of options. */
+static void text_of_others_is_escaped(void **state)
+{
+    (void)state;
+    static const struct { const char *text, *shown; } cases[] = {
+        { "a b/c-d.mil", "a b/c-d.mil" },       { "caf\xc3\xa9 \xe6\xbc\xa2 \xf0\x9f\x98\x80", "café 漢 😀" },
+        { "C:\\x \"q\"", "C:\\x \"q\"" },       { "\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m" },
+        { "a\nerror: b", "a\\nerror: b" },       { "\t\r\b\x7f", "\\t\\r\\x08\\x7f" },
+        { "\xff\xc3(\xe2\x82", "\\xff\\xc3(\\xe2\\x82" },
+        { "\xc2\x85\xc2\x9b", "\\u0085\\u009b" }, /* C1 controls: a terminal's other escapes */
+        { "\xe2\x80\xae gnp.exe", "\\u202e gnp.exe" }, { "\xe2\x80\xa8", "\\u2028" },
+        { "\xc0\x80\xe0\x80\x80\xed\xa0\x80\xf4\x90\x80\x80", /* no character is written so */
+          "\\xc0\\x80\\xe0\\x80\\x80\\xed\\xa0\\x80\\xf4\\x90\\x80\\x80" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        Arena a = { 0 };
+        Diag d = { 0 };
+        const Source s = { .name = cases[i].text };
+        diag_error(&d, (Loc){ .src = &s }, "%s is not here\n  ever", cases[i].text);
+        expect_said(&d, arena_printf(&a, "%s: error: %s is not here\n  ever\n", cases[i].shown, cases[i].shown));
+        diag_fail(&d, "cannot open %s", cases[i].text);
+        expect_said(&d, arena_printf(&a, "error: cannot open %s\n", cases[i].shown));
+        arena_free(&a);
+    }
+}
+
+/* buf_message prints as printf does. */
+static void messages_know_every_conversion(void **state)
+{
+    (void)state;
+    Buf b = { 0 };
+    char want[400];
+    const long long big = -5000000000;
+#define BOTH(...) (snprintf(want, sizeof want, __VA_ARGS__), buf_message(&b, __VA_ARGS__))
+    BOTH("%d|%5d|%-5d|%05d|%+d|%i|%u|%x|%X|%o|%%|%c", 7, 7, 7, 7, 7, -7, 7u, 255u, 255u, 8u, 'c');
+    assert_string_equal(b.s, want);
+    buf_free(&b);
+    BOTH("%lld|%llu|%llx|%ld|%lu|%zu|%016llx|%hhx|%hd", big, 5ull, 6ull, 7l, 8ul, (size_t)9, 10ull, 11, 12);
+    assert_string_equal(b.s, want);
+    buf_free(&b);
+    BOTH("%g|%.17g|%f|%.3f|%e|%a|%*.*f|%-8g|", 0.1, 0.1, 0.5, 2.0 / 3, 1e9, 1.5, 9, 2, 3.25, 0.5);
+    assert_string_equal(b.s, want);
+    buf_free(&b);
+    BOTH("%s|%6s|%-6s|%.2s|%.*s|%*s|%-*s|%s", "abc", "abc", "abc", "abc", 1, "abc", 5, "abc", 5, "abc", "");
+    assert_string_equal(b.s, want);
+    buf_free(&b);
+#undef BOTH
 }
 
 static void long_lines_are_windowed(void **state)
@@ -296,6 +343,8 @@ int main(void)
         cmocka_unit_test(the_nearest_name_is_suggested),
         cmocka_unit_test(an_error_shows_line_and_caret),
         cmocka_unit_test(carets_stand_under_tabs_and_wide_letters),
+        cmocka_unit_test(text_of_others_is_escaped),
+        cmocka_unit_test(messages_know_every_conversion),
         cmocka_unit_test(long_lines_are_windowed),
         cmocka_unit_test(twenty_errors_and_a_count_of_the_rest),
         cmocka_unit_test(warnings_are_named_silenced_and_promoted),
