@@ -186,7 +186,7 @@ $(BUILD)/anerun-shared: $(CLIENT_OBJ) $(filter $(BUILD)/base/%,$(OBJ)) $(SHARED)
 # tests/check.sh lists the suites. Unit tests are programs, tests/unit/test_*.c, each linked with the
 # library. make golden rewrites expected outputs: `git diff` is the review.
 
-.PHONY: check units golden san san-gcc san-clang test-deps
+.PHONY: check units golden san memcheck san-gcc san-clang test-deps
 check: test-deps
 	@+$(MAKE) WERROR=1 all $(BUILD)/vad $(BUILD)/digits-demo $(BUILD)/pair $(BUILD)/ops-doc $(UNITS) $(FUZZERS) \
 	  $(NOMEM) $(INJECT)
@@ -199,7 +199,11 @@ golden: all
 	@tests/golden.sh --write $(BUILD)
 
 # Everything again under the sanitizers of both compilers, which do not find the same. Leaks count as errors.
-san: san-gcc san-clang
+# valgrind sees what was never written to, in a build without them.
+san: san-gcc san-clang memcheck
+memcheck: test-deps
+	@+$(MAKE) all
+	@tests/memcheck.sh $(BUILD)
 san-gcc san-clang: san-%: test-deps
 	@+$(MAKE) BUILD=build-san-$* CC=$* SAN=1 all
 	@+$(MAKE) BUILD=build-san-$* CC=$* SAN=1 fuzzers units
@@ -355,7 +359,7 @@ help:
 	@echo 'make bench      times beside named peers'
 	@echo 'make units      the unit tests alone'
 	@echo 'make golden     rewrites the expected outputs of tests/golden'
-	@echo 'make san        unit and golden tests under the sanitizers of gcc and clang (san-gcc, san-clang), in build-san-*'
+	@echo 'make san        unit and golden tests under the sanitizers of gcc and clang (san-gcc, san-clang), in build-san-*; commands under valgrind'
 	@echo 'make tsan       the library used by several threads, under the thread sanitizer, in build-tsan'
 	@echo 'make fuzz       the fuzzer on every reader of input, SECONDS=60 each'
 	@echo 'make install    programs, library, header, man pages below PREFIX (/usr/local), for packagers in DESTDIR'

@@ -154,7 +154,7 @@ static bool read_other(const Const *c, Diag *d, size_t first, size_t n, Tensor *
     return true;
 }
 
-bool const_read(const Const *c, Diag *d, size_t first, size_t n, void *dst)
+static bool read_elements(const Const *c, Diag *d, size_t first, size_t n, void *dst)
 {
     const Shape run = SHAPE((int64_t)n);
     Tensor out = tensor_view(c->type->dtype, &run, dst);
@@ -181,6 +181,21 @@ bool const_read(const Const *c, Diag *d, size_t first, size_t n, void *dst)
     case CONST_GROUP: break;
     }
     bug("const_read of a group");
+}
+
+/* The last byte of elements below a byte may have bits to spare: they are zero, whatever stood there in
+ * a file or in dst, so that equal literals are written as equal bytes. */
+static void clear_spare_bits(DType t, size_t n, unsigned char *dst)
+{
+    const size_t bits = (size_t)dtypes[t].bits, used = bits < 8 ? n % 8 * bits % 8 : 0;
+    if (used) dst[n / 8 * bits + n % 8 * bits / 8] &= (unsigned char)((1u << used) - 1);
+}
+
+bool const_read(const Const *c, Diag *d, size_t first, size_t n, void *dst)
+{
+    const bool ok = read_elements(c, d, first, n, dst);
+    if (ok && c->type->dtype != DT_STRING) clear_spare_bits(c->type->dtype, n, dst);
+    return ok;
 }
 
 /* Where the elements stand in memory, or in a mapped file, as they are; NULL: nowhere, or an error. */

@@ -338,11 +338,10 @@ static void put_bits(MilLiteral *l, uint64_t v)
     case 8: p[0] = (unsigned char)v; return;
     default: break;
     }
-    for (unsigned i = 0; i < bits; i++) {
+    for (unsigned i = 0; i < bits; i++) { /* what follows in the byte is zero until it is written */
         const size_t at = l->count * bits + i;
-        const unsigned char one = (unsigned char)(1u << at % 8);
-        if (v >> i & 1) l->bytes[at / 8] |= one;
-        else l->bytes[at / 8] &= (unsigned char)~one;
+        const unsigned char before = (unsigned char)((1u << at % 8) - 1);
+        l->bytes[at / 8] = (unsigned char)((l->bytes[at / 8] & before) | (v >> i & 1) << at % 8);
     }
 }
 
