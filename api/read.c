@@ -60,11 +60,17 @@ anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path)
     const bool in = !strcmp(path, "-");
     const Kind kind = kind_of(c, path);
     m->path = arena_strdup(&m->arena, path);
+    if (file_has_suffix(path, ".zip") && kind == KIND_UNKNOWN && file_exists(path)) {
+        container_is_zip(d, path, NULL);
+        return read_failed(d);
+    }
     if (kind == KIND_UNKNOWN) return refuse_kind(m, path);
     m->dsl = kind == KIND_DSL;
     if (!m->dsl && config_get(c, CONFIG_set)->count)
         return usage(m, "--set is for .anedsl; a .mil has no parameters");
     m->container = kind == KIND_CONTAINER;
+    if (!m->container && config_get(c, CONFIG_part)->count)
+        return usage(m, "--part is for pipelines, which a .mlpackage, .mlmodel or .mlmodelc may be");
     if (m->container) return ANEC_OK; /* read_parse reads its files */
     m->dir = in ? "." : file_dir(&m->arena, path);
     m->beside = !in && !m->dsl;
@@ -75,6 +81,7 @@ anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path)
         diag_error(d, (Loc){ 0 }, "%s is larger than the 1 GiB that a program may have", m->path);
         return read_failed(d);
     }
+    if (!m->dsl && container_is_zip(d, m->path, &m->file)) return read_failed(d);
     const char *text = m->file.data ? (const char *)m->file.data : "";
     m->src = (Source){ .name = m->path, .text = text, .len = m->file.size };
     return ANEC_OK;
@@ -104,7 +111,8 @@ static anec_status read_dsl(Model *m, const anec_config *c, Diag *d)
     const Target *target;
     const Setting *set = config_get(c, CONFIG_set), *opset = config_get(c, CONFIG_opset);
     if (!read_target(m, c, &target)) return ANEC_USAGE;
-    DslOptions o = { .nset = set->count, .opset = target->opset, .dir = m->dir ? m->dir : "." };
+    DslOptions o = { .nset = set->count, .opset = target->opset, .dir = m->dir ? m->dir : ".",
+                     .follow_links = config_get(c, CONFIG_links)->count > 0 };
     DslSet *list = NEW_ARRAY(&m->arena, set->count + 1, DslSet);
     if (opset->count) o.opset = opset_find(opset->text);
     for (int i = 0; i < set->count; i++) {
@@ -144,12 +152,14 @@ static anec_status set_missing(Model *m, const anec_config *c)
 anec_status read_parse(Model *m, const anec_config *c, Diag *d)
 {
     anec_status s = ANEC_OK;
+    const MilReading how = { .follow_links = config_get(c, CONFIG_links)->count > 0,
+                             .part = config_get(c, CONFIG_part)->text };
     if (m->dsl) {
         s = read_dsl(m, c, d);
     } else if (m->container) {
-        m->module = container_read(d, m->path);
+        m->module = container_read_as(d, m->path, &how);
     } else {
-        m->module = mil_read(d, &m->src, m->dir);
+        m->module = mil_read_as(d, &m->src, m->dir, &how);
         if (m->module && m->beside && !container_beside(m->module, d, m->path))
             return read_failed(d);
     }

@@ -12,6 +12,7 @@
 #define ANEC_BACKEND_H
 
 #include "../ir/targets/targets.h"
+#include "../ir/mil/flexible.h"
 
 typedef struct Backend Backend;
 
@@ -143,25 +144,6 @@ void program_free(Program *p);                         /* NULL is allowed */
 bool param_is_state(const Value *v);
 /* The type of a parameter's tensor: of a state, what it holds. */
 const Type *param_type(const Value *v);
-
-/* The attribute FlexibleShapeInformation. Lives in the arena it was read into. */
-typedef struct {
-    bool has_default, has_range;
-    Shape def;                          /* used for an input that --random makes */
-    int rank;                           /* of the range */
-    int64_t lo[MAX_RANK], hi[MAX_RANK]; /* hi < 0: no bound */
-} FlexInput;
-
-typedef struct {
-    FlexInput *input;     /* by parameter */
-    int nconfig;          /* enumerated: config[k][parameter]; rank -1: that input is not in it */
-    Shape **config;
-} Flex;
-
-bool flex_read(const Func *f, Diag *d, Arena *a, Flex *out); /* all zero without the attribute */
-/* The shape of a parameter that nobody gives one: its own, the default, or the first that is enumerated.
- * False: there is none. */
-bool flex_default(const Func *f, const Flex *flex, int param, Shape *out);
 
 /* Every input of f is there, none twice, none unknown, each of its dtype and a shape that fits the
  * declared one and the flexible ranges. Reports all that is wrong. */

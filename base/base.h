@@ -212,6 +212,7 @@ struct Diag {
     bool quiet;                   /* no warnings or notes at all (-q) */
     DiagKind last;                /* a note follows its message, or vanishes with it */
     bool dropped;                 /* the last message was not shown */
+    const void *once[8];          /* what diag_error_once has said already */
     bool ended;                   /* diag_end has said how many were not */
 };
 
@@ -225,6 +226,8 @@ extern const char *const warning_texts[WARN_COUNT];
 int warning_find(const char *name); /* -1 when unknown */
 
 bool diag_error(Diag *d, Loc loc, const char *fmt, ...) PRINTF(3, 4);        /* always false */
+/* An error about `what` as a whole, a file that many literals refer to: a second one is not said. */
+bool diag_error_once(Diag *d, const void *what, Loc loc, const char *fmt, ...) PRINTF(4, 5); /* always false */
 bool diag_fail(Diag *d, const char *fmt, ...) PRINTF(2, 3);                  /* always false */
 void diag_warn(Diag *d, Warning w, Loc loc, const char *fmt, ...) PRINTF(4, 5);
 void diag_note(Diag *d, Loc loc, const char *fmt, ...) PRINTF(3, 4);         /* to the last message */
@@ -253,7 +256,8 @@ typedef struct {
 enum { FILE_MAX_TEXT = 1 << 30 }; /* texts (programs, JSON) above 1 GiB are refused */
 
 /* A regular file: a small one is read, as file_read does, a large one mapped. Whoever uses what may
- * be mapped asks file_stayed afterwards, before anything comes of it. */
+ * be mapped asks file_stayed afterwards, before anything comes of it. A Git LFS pointer is refused by that
+ * name: it stands for a file that was never fetched, whatever was going to be read. */
 bool file_map(Diag *d, const char *path, Mapped *out);
 bool file_read(Diag *d, const char *path, Mapped *out);            /* whole, into memory: texts */
 /* False, a failure that names the file: it is not any more what was mapped; what was read from it is
@@ -269,6 +273,9 @@ bool file_is_empty(const char *dir); /* a folder with nothing in it */
 bool file_make_dirs(Diag *d, const char *path);                    /* like mkdir -p */
 /* Joins, then refuses (error at loc) what leaves `dir`: absolute, "..", NUL, a link that escapes. */
 char *file_join_inside(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel);
+/* The same for what is read. Model hubs lay files out as links into a store of theirs: with `follow` a
+ * link may lead anywhere; without, the refusal names --follow-links. */
+char *file_join_linked(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel, bool follow);
 char *file_dir(Arena *a, const char *path);                        /* "." when there is none */
 const char *file_base(const char *path);
 /* Every regular file below dir, with its path relative to it; links are not followed. False: fn

@@ -208,6 +208,19 @@ bool diag_error(Diag *d, Loc loc, const char *fmt, ...)
     return false;
 }
 
+bool diag_error_once(Diag *d, const void *what, Loc loc, const char *fmt, ...)
+{
+    va_list ap;
+    size_t i = 0;
+    while (i < COUNT(d->once) && d->once[i] && d->once[i] != what) i++;
+    if (i < COUNT(d->once) && d->once[i]) return false;
+    if (i < COUNT(d->once)) d->once[i] = what;
+    va_start(ap, fmt);
+    count_error(d, loc, "", fmt, ap);
+    va_end(ap);
+    return false;
+}
+
 bool diag_fail(Diag *d, const char *fmt, ...)
 {
     va_list ap;

@@ -52,6 +52,13 @@ static bool regular(Diag *d, const char *path, int fd, struct stat *st)
            || diag_fail(d, "cannot read %s: it is not a regular file", path);
 }
 
+/* A text of a few lines, by which Git knows a file that is kept elsewhere. */
+static bool is_lfs_pointer(const Mapped *m)
+{
+    static const char start[] = "version https://git-lfs.github.com/spec/";
+    return m->size < 1024 && m->size >= sizeof start && !memcmp(m->data, start, sizeof start - 1);
+}
+
 /* All its bytes and a NUL; what is read of a file that changes meanwhile is nothing. */
 static bool read_fd(Diag *d, const char *path, int fd, Mapped *out)
 {
@@ -92,6 +99,12 @@ static bool open_file(Diag *d, const char *path, bool whole, Mapped *out)
         out->id = file_id_of(&st);
     }
     if (!mapped) close(fd); /* else mapped.c has it */
+    if (ok && is_lfs_pointer(out)) {
+        file_unmap(out);
+        ok = diag_error(d, (Loc){ 0 },
+                        "%s is a Git LFS pointer, which stands for the file: git lfs pull in its repository "
+                        "fetches the file itself", path);
+    }
     if (!ok) *out = (Mapped){ 0 };
     return ok;
 }
@@ -204,7 +217,8 @@ static bool is_inside(const char *dir, const char *path)
     return !strcmp(dir, "/") || (!strncmp(path, dir, n) && (!path[n] || path[n] == '/'));
 }
 
-char *file_join_inside(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel)
+/* The path of rel in dir, which neither is absolute nor has a "..". */
+static char *join(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel)
 {
     if (!*rel) return diag_error(d, loc, "the path is empty"), NULL;
     if (*rel == '/')
@@ -212,14 +226,34 @@ char *file_join_inside(Arena *a, Diag *d, Loc loc, const char *dir, const char *
     if (has_dotdot(rel))
         return diag_error(d, loc, "the path %s leaves the folder %s: it has a \"..\"", rel, dir), NULL;
     bool slash = *dir && dir[strlen(dir) - 1] == '/';
-    char *joined = !strcmp(dir, ".") || !*dir ? arena_strdup(a, rel)
-                                             : arena_printf(a, "%s%s%s", dir, slash ? "" : "/", rel);
+    return !strcmp(dir, ".") || !*dir ? arena_strdup(a, rel)
+                                      : arena_printf(a, "%s%s%s", dir, slash ? "" : "/", rel);
+}
+
+/* Whether the path that `join` gave stays inside of dir when its links are followed. */
+static bool stays(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel, const char *joined, bool read)
+{
     char *real_dir = file_real(*dir ? dir : "."), *real = real_dir ? real_place(a, joined) : NULL;
     bool escapes = real && !is_inside(real_dir, real);
-    if (escapes) diag_error(d, loc, "the path %s leaves the folder %s: a link leads to %s", rel, dir, real);
+    if (escapes && read)
+        diag_error(d, loc, "the path %s leaves the folder %s: a link leads to %s; --follow-links reads it", rel,
+                   dir, real);
+    else if (escapes) diag_error(d, loc, "the path %s leaves the folder %s: a link leads to %s", rel, dir, real);
     mem_free(real_dir);
     mem_free(real);
-    return escapes ? NULL : joined;
+    return !escapes;
+}
+
+char *file_join_inside(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel)
+{
+    char *joined = join(a, d, loc, dir, rel);
+    return joined && stays(a, d, loc, dir, rel, joined, false) ? joined : NULL;
+}
+
+char *file_join_linked(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel, bool follow)
+{
+    char *joined = join(a, d, loc, dir, rel);
+    return joined && (follow || stays(a, d, loc, dir, rel, joined, true)) ? joined : NULL;
 }
 
 char *file_dir(Arena *a, const char *path)

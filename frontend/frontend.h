@@ -17,6 +17,7 @@ typedef struct {
     Opset opset;          /* of the target: of the module made, and what calls of ops are checked against;
                              OPSET_IOS16 by default */
     const char *dir;      /* imports and weight files are found below it; NULL: the folder of src */
+    bool follow_links;    /* --follow-links: these may be links that leave it */
 } DslOptions;
 
 /* Compiles the text. Float types are compute types; the boundary is a target's business

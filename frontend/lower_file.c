@@ -77,7 +77,7 @@ static const Source *std_source(Lower *l)
 static const Source *open_text(Lower *l, Loc loc, const char *path)
 {
     Mapped map;
-    const char *full = file_join_inside(&l->arena, l->diag, loc, l->root, path);
+    const char *full = file_join_linked(&l->arena, l->diag, loc, l->root, path, l->opt->follow_links);
     if (!full) return NULL;
     if (!file_exists(full)) {
         lower_error(l, loc, "there is no file %s", full);

@@ -44,7 +44,7 @@ static bool same_class(Lower *l, Loc loc, const char *path, const Type *t, const
 
 static const char *inside(Lower *l, Loc loc, const char *name)
 {
-    const char *path = file_join_inside(&l->arena, l->diag, loc, l->root, name);
+    const char *path = file_join_linked(&l->arena, l->diag, loc, l->root, name, l->opt->follow_links);
     if (path && !file_exists(path)) {
         lower_error(l, loc, "there is no file %s", path);
         return NULL;

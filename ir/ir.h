@@ -295,6 +295,7 @@ struct Module {
     uint64_t missing_seed;
     uint64_t links;         /* counts ops that were linked in or out */
     bool broken;            /* memory ran out while passes had changed a part of it: it is only good to be freed */
+    bool follow_links;      /* --follow-links: weights may be links that leave the folder */
 };
 
 Module *module_new(void);
@@ -367,6 +368,7 @@ struct WeightFile {
     const char *real; /* on disk */
     Mapped map;
     bool absent;
+    bool refused; /* it leads elsewhere or is no weight file, which was reported */
 };
 
 /* The file that a BLOBFILE path names, opened once per module; absent ones give the warning

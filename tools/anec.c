@@ -54,6 +54,7 @@ typedef struct {
     Diag *diag;
     Model model;
     Pipeline pipeline;
+    bool verified; /* by the passes */
     Buf out; /* what goes to stdout */
 } Job;
 
@@ -211,8 +212,24 @@ static int run_passes(Job *j)
     code = j->model.dsl ? EXIT_DONE : model_check(&j->model, j->diag);
     if (code) return code;
     if (!passes_run(j->model.module, o, j->diag)) return diag_exit(j->diag);
+    j->verified = true;
     if (common(j->args, COM_verbose)->count) tell_target(j);
     return EXIT_DONE;
+}
+
+/* What is only copied was not looked at before: what is written is valid, or --force said that it need not
+ * be. */
+static int check_copy(Job *j)
+{
+    if (j->verified || j->model.dsl) return EXIT_DONE;
+    if (!opt(j, ANEC_force)->count) return model_check(&j->model, j->diag);
+    Diag found = { .quiet = true };
+    if (!module_verify(j->model.module, &found, NULL))
+        diag_warn(j->diag, WARN_FORCED, (Loc){ .src = NULL },
+                  "%s is not valid, and is written as it is: %d errors, which anec --check tells", j->model.path,
+                  found.errors + found.fails);
+    diag_free(&found);
+    return diag_exit(j->diag);
 }
 
 /* The rules of the target. While compiling only what is sure is said: the doubtful is for --check. */
@@ -256,6 +273,7 @@ static int print_module(Job *j)
                     j->model.path);
         return EXIT_USAGE;
     }
+    mil_hoist(j->model.module);
     const int code = diag_exit(j->diag);
     if (code == EXIT_DONE) mil_print_to(m, put_piece, NULL);
     if (code == EXIT_DONE && isatty(STDOUT_FILENO)) putchar('\n');
@@ -291,12 +309,13 @@ static int produce(Job *j)
     if (emits_view(j)) return put_view(j);
     if (opt(j, ANEC_stats)->count)
         (json(j) ? stats_json : stats_text)(&j->out, j->model.path, j->model.module);
+    if (opt(j, ANEC_stats)->count && !o->count) return diag_exit(j->diag);
+    if (!opt(j, ANEC_dump_after)->count && (code = check_copy(j))) return code;
     if (o->count) {
         if (file_make_dirs(j->diag, file_dir(&j->model.arena, o->text)))
             container_save(j->model.module, j->diag, o->text);
         return diag_exit(j->diag);
     }
-    if (opt(j, ANEC_stats)->count) return diag_exit(j->diag);
     if (opt(j, ANEC_dump_after)->count) return diag_exit(j->diag);
     return print_module(j);
 }

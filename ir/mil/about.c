@@ -198,15 +198,42 @@ Shown *about_side(const Module *m, const Func *f, int side, int *count)
     return list;
 }
 
+/* The first specificationVersion that knows what a function uses. Versions are those of the releases:
+ * 7 is iOS 16, 9 iOS 18, 10 iOS 26. */
+static int func_needs(const Func *f)
+{
+    enum { FP16_ARRAYS = 7, STATES = 9, INT8_ARRAYS = 10 };
+    int needs = spec_of_opset(f->opset);
+    for (int i = 0; i < f->body->nparam + f->body->nresult; i++) {
+        const Value *v = i < f->body->nparam ? f->body->param[i] : f->body->result[i - f->body->nparam];
+        const bool state = v->type->kind == TY_STATE;
+        const Type *t = state ? v->type->sub[0] : v->type;
+        const DType dtype = t->kind == TY_TENSOR ? t->dtype : DT_NONE;
+        const int own = dtype == DT_INT8 ? INT8_ARRAYS : state ? STATES : dtype == DT_FP16 ? FP16_ARRAYS : 0;
+        needs = own > needs ? own : needs;
+    }
+    return needs;
+}
+
+/* What the program alone needs. */
+static int program_needs(const Module *m)
+{
+    enum { FUNCTIONS = 9 }; /* more than one, or one that is not called main */
+    const Func *first = m->first;
+    int needs = first && (first->next || strcmp(first->name, "main")) ? FUNCTIONS : 0;
+    for (const Func *f = first; f; f = f->next) {
+        const int own = func_needs(f);
+        needs = own > needs ? own : needs;
+    }
+    return needs;
+}
+
+/* The version that was read stays while the program needs what it did then, or nothing newer. */
 int about_spec(const Module *m)
 {
-    int own = 0;
-    for (const Func *f = m->first; f; f = f->next) {
-        const int needs = spec_of_opset(f->opset);
-        own = needs > own ? needs : own;
-    }
+    const int own = program_needs(m);
     const About *a = m->about;
-    return a && a->spec && (a->read_spec == own || !a->read_spec) ? a->spec : own;
+    return a && a->spec > own && (a->read_spec == own || !a->read_spec) ? a->spec : own;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */

@@ -101,21 +101,22 @@ const char *blob_relative(const char *path)
 WeightFile *weight_file(Module *m, Diag *d, Loc loc, const char *path)
 {
     for (WeightFile *w = m->files; w; w = w->next)
-        if (!strcmp(w->path, path)) return w;
+        if (!strcmp(w->path, path)) return w->refused ? NULL : w;
     const char *dir = m->dir ? m->dir : ".";
-    char *real = file_join_inside(&m->arena, d, loc, dir, blob_relative(path));
-    if (!real) return NULL;
+    char *real = file_join_linked(&m->arena, d, loc, dir, blob_relative(path), m->follow_links);
     WeightFile *w = NEW(&m->arena, WeightFile);
-    *w = (WeightFile){ .owner = m, .path = path, .real = real };
+    *w = (WeightFile){ .owner = m, .path = path, .real = real ? real : path, .refused = !real };
+    w->next = m->files;
+    m->files = w;
+    if (!real) return NULL;
     w->absent = !m->dir || !file_exists(real);
     if (w->absent)
         diag_warn(d, WARN_MISSING_WEIGHTS, loc, "the weight file %s is absent",
                   m->dir ? real : path);
-    else if (!file_map(d, real, &w->map)) return NULL;
+    else if (!file_map(d, real, &w->map)) w->refused = true;
     else blob_check(w, d, loc);
-    mem_follow(m, w->map.data);
-    w->next = m->files;
-    return m->files = w;
+    if (w->map.data) mem_follow(m, w->map.data);
+    return w->refused ? NULL : w;
 }
 
 void weight_files_close(Module *m)
@@ -156,8 +157,8 @@ const void *weight_data(const WeightFile *w, Diag *d, Loc loc, uint64_t offset, 
         return diag_error(d, loc, "%zu elements of %s are more than memory can hold", nelem,
                           dtypes[t].name), NULL;
     if (offset < HEADER || w->map.size < RECORD || offset > w->map.size - RECORD)
-        return diag_error(d, loc, "%s has no record at %llu: the file has %zu bytes", w->real, at,
-                          w->map.size), NULL;
+        return diag_error_once(d, w, loc, "%s has no record at %llu: the file has %zu bytes", w->real, at,
+                               w->map.size), NULL;
     if (!record_at(&w->map, offset, &r))
         return diag_error(d, loc, "%s has no record at %llu: 0x%08llx stands there, not 0xdeadbeef",
                           w->real, at, (unsigned long long)get(w->map.data + offset, 4)), NULL;
@@ -170,9 +171,9 @@ const void *weight_data(const WeightFile *w, Diag *d, Loc loc, uint64_t offset, 
                           "%zu: %zu elements of %s", w->real, at, (unsigned long long)r.bytes, need,
                           nelem, dtypes[t].name), NULL;
     if (!in_file(&w->map, &r) || r.offset < HEADER)
-        return diag_error(d, loc, "%s: the record at %llu has its %llu bytes at %llu, but the file "
-                          "has %zu bytes", w->real, at, (unsigned long long)r.bytes,
-                          (unsigned long long)r.offset, w->map.size), NULL;
+        return diag_error_once(d, w, loc, "%s: the record at %llu has its %llu bytes at %llu, but the file "
+                               "has %zu bytes", w->real, at, (unsigned long long)r.bytes,
+                               (unsigned long long)r.offset, w->map.size), NULL;
     if (r.offset % each)
         return diag_error(d, loc, "%s: the data of the record at %llu begin at %llu, not a "
                           "multiple of the %zu bytes of %s", w->real, at,

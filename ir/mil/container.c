@@ -41,6 +41,8 @@ bool container_writes(const char *path)
     return form != FORM_NONE && form != FORM_SPEC;
 }
 
+bool container_is_zip(Diag *d, const char *path, const Mapped *file) { return foreign_zip(d, path, file); }
+
 bool container_beside(Module *m, Diag *d, const char *path)
 {
     return beside_read(m, d, path);
@@ -52,11 +54,12 @@ static bool unknown(Diag *d, const char *path)
                       "%s: the name must end in .mil, .mlmodelc or .mlpackage", path);
 }
 
-static Module *read_text(Diag *d, const char *path)
+static Module *read_text(Diag *d, const char *path, const MilReading *how)
 {
     Mapped map;
     if (!file_read(d, path, &map)) return NULL;
     Module *m = module_new();
+    m->follow_links = how && how->follow_links;
     Source *src = module_source(m, path, &map);
     src->text = map.data ? (const char *)map.data : "";
     src->len = map.size;
@@ -65,23 +68,25 @@ static Module *read_text(Diag *d, const char *path)
     return NULL;
 }
 
-Module *container_read(Diag *d, const char *path)
+Module *container_read(Diag *d, const char *path) { return container_read_as(d, path, NULL); }
+
+Module *container_read_as(Diag *d, const char *path, const MilReading *how)
 {
     Arena a = { 0 };
     Module *m = NULL;
     const char *name = trimmed(&a, path);
     switch (form_of(path)) {
     case FORM_MIL:
-        m = read_text(d, name);
+        m = read_text(d, name, how);
         break;
     case FORM_COMPILED:
-        m = mlmodelc_read(d, name);
+        m = mlmodelc_read(d, name, how);
         break;
     case FORM_PACKAGE:
-        m = mlpackage_read(d, name);
+        m = mlpackage_read(d, name, how);
         break;
     case FORM_SPEC:
-        m = mlmodel_read(d, name);
+        m = mlmodel_read(d, name, how);
         break;
     case FORM_NONE:
         unknown(d, path);

@@ -19,48 +19,13 @@ static const Type *tensor_of(const Value *v)
     return v->type->kind == TY_STATE ? v->type->sub[0] : v->type;
 }
 
-/* ---- FlexibleShapeInformation in text ------------------------------------------------------ */
+/* ---- made from a program ------------------------------------------------------------------- */
 
 static const char *text_of(const Const *c)
 {
     const bool text = c->kind == CONST_DATA && c->type->kind == TY_TENSOR
                    && c->type->dtype == DT_STRING && c->type->shape.rank == 0;
     return text ? *(const char *const *)c->data : "";
-}
-
-static int ints_of(const Const *c, int64_t out[MAX_RANK])
-{
-    size_t n;
-    if (c->kind != CONST_DATA || c->type->kind != TY_TENSOR || c->type->dtype != DT_INT32)
-        return -1;
-    if (!shape_known(&c->type->shape)) n = (size_t)c->nelem;
-    else if (!shape_count(&c->type->shape, &n)) return -1;
-    if (n > MAX_RANK) return -1;
-    const Shape s = SHAPE((int64_t)n);
-    const Tensor t = tensor_view(DT_INT32, &s, c->data);
-    for (size_t i = 0; i < n; i++) out[i] = tensor_int(&t, i);
-    return (int)n;
-}
-
-static const Const *dict_find(const Const *dict, const char *key)
-{
-    if (!dict || dict->kind != CONST_GROUP || dict->type->kind != TY_DICT) return NULL;
-    for (int64_t i = 0; i + 1 < dict->nelem; i += 2)
-        if (!strcmp(text_of(dict->elem[i]), key)) return dict->elem[i + 1];
-    return NULL;
-}
-
-/* The dictionary that the tuple gives a name to: DefaultShapes, RangeDims, EnumeratedShapes. */
-static const Const *flexible_part(const Func *f, const char *name)
-{
-    const Const *all = attr_get(&f->attrs, FLEXIBLE);
-    if (!all || all->kind != CONST_GROUP) return NULL;
-    for (int64_t i = 0; i < all->nelem; i++) {
-        const Const *pair = all->elem[i];
-        if (pair->kind == CONST_GROUP && pair->nelem == 2 && !strcmp(text_of(pair->elem[0]), name))
-            return pair->elem[1];
-    }
-    return NULL;
 }
 
 static void put_ints(Buf *b, uint32_t num, const int64_t *v, int n)
@@ -70,77 +35,60 @@ static void put_ints(Buf *b, uint32_t num, const int64_t *v, int n)
     pb_end(b, at);
 }
 
-static void put_range(Buf *b, const Const *dims)
+static void put_range(Buf *b, const FlexInput *in)
 {
     const size_t at = pb_begin(b, ARRAY_RANGE);
-    for (int64_t i = 0; i < dims->nelem; i++) {
-        int64_t v[MAX_RANK] = { 0 };
-        ints_of(dims->elem[i], v);
+    for (int i = 0; i < in->rank; i++) {
         const size_t one = pb_begin(b, 1);
-        if (v[0]) pb_put_number(b, 1, (uint64_t)v[0]);
-        if (v[1]) pb_put_number(b, 2, (uint64_t)v[1]);
+        if (in->lo[i]) pb_put_number(b, 1, (uint64_t)in->lo[i]);
+        if (in->hi[i]) pb_put_number(b, 2, (uint64_t)in->hi[i]);
         pb_end(b, one);
     }
     pb_end(b, at);
 }
 
-static void put_shapes(Buf *b, const Const *keys, const char *input)
+static void put_shapes(Buf *b, const Flex *flex, int param)
 {
     const size_t at = pb_begin(b, ARRAY_SHAPES);
-    for (int64_t i = 1; i < keys->nelem; i += 2) {
-        int64_t v[MAX_RANK];
-        const Const *shape = dict_find(keys->elem[i], input);
-        const int n = shape ? ints_of(shape, v) : -1;
-        if (n < 0) continue;
+    for (int i = 0; i < flex->nconfig; i++) {
+        const Shape *s = &flex->config[i][param];
+        if (s->rank < 0) continue;
         const size_t one = pb_begin(b, 1);
-        put_ints(b, 1, v, n);
+        put_ints(b, 1, s->dim, s->rank);
         pb_end(b, one);
     }
     pb_end(b, at);
 }
 
-static bool in_shapes(const Const *keys, const char *input)
+static bool in_shapes(const Flex *flex, int param)
 {
-    for (int64_t i = 1; keys && i < keys->nelem; i += 2)
-        if (dict_find(keys->elem[i], input)) return true;
+    for (int i = 0; i < flex->nconfig; i++)
+        if (flex->config[i][param].rank >= 0) return true;
     return false;
 }
 
-bool flexible_shape(const Func *f, const char *input, Buf *out)
+/* ArrayFeatureType of a flexible input: default shape, type, and the shapes or ranges. */
+static bool put_flexible(Diag *d, const Func *f, const Value *v, uint32_t dtype, Buf *out)
 {
-    const Const *shape = dict_find(flexible_part(f, "DefaultShapes"), input);
-    const Const *range = dict_find(flexible_part(f, "RangeDims"), input);
-    const Const *keys = flexible_part(f, "EnumeratedShapes");
-    if (range && range->kind != CONST_GROUP) range = NULL;
-    if (keys && keys->kind != CONST_GROUP) keys = NULL;
-    if (shape) {
-        int64_t v[MAX_RANK];
-        const int n = ints_of(shape, v);
-        if (n < 0) return false;
-        put_ints(out, ARRAY_SHAPE, v, n);
-    }
-    pb_put_number(out, ARRAY_TYPE, 0); /* its place; the caller knows the type */
-    if (in_shapes(keys, input)) put_shapes(out, keys, input);
-    else if (range) put_range(out, range);
-    else return false;
-    return true;
-}
-
-/* ---- made from a program ------------------------------------------------------------------- */
-
-/* ArrayFeatureType of a flexible input: its shapes, with the type where it belongs. */
-static bool put_flexible(const Func *f, const Value *v, uint32_t dtype, Buf *out)
-{
-    Buf part = { 0 };
-    PbField field;
-    const bool ok = flexible_shape(f, v->name, &part);
-    PbFile file = { .data = (const unsigned char *)part.s, .size = part.len };
-    for (PbIn in = pb_open(&file); pb_next(&in, &field);) {
-        if (field.num == ARRAY_TYPE) pb_put_number(out, ARRAY_TYPE, dtype);
-        else buf_add(out, field.start, (size_t)(in.at - field.start));
-    }
-    buf_free(&part);
-    return ok;
+    Arena a = { 0 };
+    Flex flex;
+    int p = 0;
+    while (p < f->body->nparam && f->body->param[p] != v) p++;
+    const bool ok = p < f->body->nparam && flex_read(f, d, &a, &flex);
+    const FlexInput *in = ok ? &flex.input[p] : NULL;
+    const bool listed = ok && in_shapes(&flex, p);
+    if (ok && in->has_default) put_ints(out, ARRAY_SHAPE, in->def.dim, in->def.rank);
+    pb_put_number(out, ARRAY_TYPE, dtype);
+    if (listed) put_shapes(out, &flex, p);
+    else if (ok && in->has_range) put_range(out, in);
+    else if (ok)
+        diag_error(d, v->loc.src ? v->loc : f->loc,
+                   "%s of function %s has a `?`, but FlexibleShapeInformation does not say "
+                   "which shapes it may have",
+                   v->name, f->name);
+    const bool said = ok && (listed || in->has_range);
+    arena_free(&a);
+    return said;
 }
 
 bool feature_make(Diag *d, const Func *f, const Value *v, bool input, Buf *out)
@@ -162,11 +110,8 @@ bool feature_make(Diag *d, const Func *f, const Value *v, bool input, Buf *out)
         if (t->shape.rank && shape_known(&t->shape))
             put_ints(out, ARRAY_SHAPE, t->shape.dim, t->shape.rank);
         pb_put_number(out, ARRAY_TYPE, dtype);
-    } else if (!put_flexible(f, v, dtype, out)) {
-        ok = diag_error(d, v->loc.src ? v->loc : f->loc,
-                        "%s of function %s has a `?`, but FlexibleShapeInformation does not say "
-                        "which shapes it may have",
-                        v->name, f->name);
+    } else {
+        ok = put_flexible(d, f, v, dtype, out);
     }
     pb_end(out, at);
     if (state) pb_end(out, whole);

@@ -13,6 +13,12 @@
  * (NULL: weights cannot be found). NULL after errors, all reported; warnings do not fail it.
  * Checks syntax, names and literals against their types; not the ops (module_verify does). */
 Module *mil_read(Diag *d, const Source *src, const char *dir);
+/* How a model is read, where that is not the default, which is all zero. */
+typedef struct {
+    bool follow_links; /* --follow-links: files may be links that leave the model's folder */
+    const char *part;  /* --part: which model of a pipeline; "a/b" is part b of the pipeline a */
+} MilReading;
+Module *mil_read_as(Diag *d, const Source *src, const char *dir, const MilReading *how);
 /* One literal, `tensor<fp32, [2]>([1, 2])`; NULL after errors. src need not outlive the call, but
  * the literal's loc then must not be used. */
 const Const *mil_read_literal(Module *m, Diag *d, const Source *src);
@@ -26,7 +32,10 @@ void mil_print_func(const Func *f, Buf *out);
 void mil_print_const(const Const *c, bool short_scalars, Buf *out); /* TYPE(literal) */
 void mil_print_type(const Type *t, bool short_scalars, Buf *out);
 
-/* Writes PATH (.mil) and the weights it needs beside it, all atomically; the module is not changed.
+/* Literals of arguments that are in a weight file, or go to one, become const statements before the op. */
+void mil_hoist(Module *m);
+/* Writes PATH (.mil) and the weights it needs beside it, all atomically; of the module nothing is changed
+ * but what mil_hoist does.
  *   - A BLOBFILE of a file that is in PATH's folder stays as it is, offset and all.
  *   - When the only other weights are BLOBFILEs of another folder, their files are copied whole,
  *     so that paths and offsets stay.
@@ -49,7 +58,9 @@ bool mil_needs_weights(const Module *m, bool marked);
  * The module is checked for syntax and names, not its ops (module_verify does). NULL after errors,
  * all reported. */
 Module *container_read(Diag *d, const char *path);
+Module *container_read_as(Diag *d, const char *path, const MilReading *how);
 bool container_save(Module *m, Diag *d, const char *path); /* an .mlmodel alone is not written */
+bool container_is_zip(Diag *d, const char *path, const Mapped *file); /* true, and an error; NULL: it is named so */
 bool container_writes(const char *path);                   /* .mil, .mlmodelc or .mlpackage */
 bool container_beside(Module *m, Diag *d, const char *path); /* PATH.json into m, read from the .mil PATH */
 

@@ -220,15 +220,31 @@ static bool read_about(Module *m, Diag *d, const char *path)
     return ok;
 }
 
-Module *mlmodelc_read(Diag *d, const char *path)
+/* Of a compiled pipeline, the folder that is asked for. */
+static Module *read_folder_of(Diag *d, const char *path, const MilReading *how)
+{
+    Arena a = { 0 };
+    const MilReading whole = { .follow_links = how->follow_links };
+    const char *inside = file_join_inside(&a, d, (Loc){ .src = NULL }, path, how->part);
+    Module *m = inside ? mlmodelc_read(d, inside, &whole) : NULL;
+    arena_free(&a);
+    return m;
+}
+
+Module *mlmodelc_read(Diag *d, const char *path, const MilReading *how)
 {
     Mapped map;
+    if (foreign_not_a_folder(d, path)) return NULL;
     Module *m = module_new();
     const char *file = arena_printf(&m->arena, "%s/model.mil", path);
+    m->follow_links = how && how->follow_links;
     bool ok = file_exists(file);
-    if (!ok)
-        diag_error(d, (Loc){ .src = NULL },
-                   "%s has no model.mil: only compiled ML programs are read", path);
+    if (!ok && how && how->part && file_is_dir(arena_printf(&m->arena, "%s/model0", path))) {
+        module_free(m);
+        return read_folder_of(d, path, how);
+    }
+    if (!ok) foreign_compiled(d, path);
+    else if (how && how->part) ok = foreign_no_pipeline(d, path, how->part);
     ok = ok && file_read(d, file, &map);
     if (ok) {
         Source *src = module_source(m, file, &map);

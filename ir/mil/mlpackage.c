@@ -21,14 +21,6 @@ Source *module_source(Module *m, const char *path, const Mapped *file)
     return s;
 }
 
-static bool not_a_program(Diag *d, const char *path)
-{
-    return diag_error(
-        d, (Loc){ .src = NULL },
-        "%s holds no ML program: neural networks, pipelines and other older models are not read",
-        path);
-}
-
 static void add_flexible(Module *m)
 {
     for (Func *f = m->first; f; f = f->next) {
@@ -39,20 +31,29 @@ static void add_flexible(Module *m)
     }
 }
 
-static bool read_model(Module *m, Diag *d, PbFile *file)
+/* A Model message; of a pipeline, the part that is asked for. */
+static bool read_model(Module *m, Diag *d, PbIn in, const char *part)
 {
     PbField f;
-    PbIn in = pb_open(file), program = in, description = in;
-    bool found = false, described = false;
+    PbFile *file = in.file;
+    PbIn program = in, description = in;
+    uint32_t kind = 0;
+    bool described = false;
     About *a = about_of(m);
     while (pb_next(&in, &f)) {
         if (f.num == MODEL_VERSION) a->spec = (int)(pb_number(&in, &f) & 0xffff);
         if (f.num == MODEL_UPDATABLE) a->updatable = pb_number(&in, &f) != 0;
         if (f.num == MODEL_DESCRIPTION) description = pb_sub(&in, &f), described = true;
-        if (f.num == MODEL_PROGRAM) program = pb_sub(&in, &f), found = true;
+        if (foreign_is_kind(f.num)) program = pb_sub(&in, &f), kind = f.num;
     }
     if (file->wrong) return false;
-    if (!found) return not_a_program(d, m->src->name);
+    if (foreign_is_pipeline(kind)) {
+        PbIn model = in;
+        a->updatable = false;
+        return foreign_part(m, d, program, kind, m->src->name, &part, &model) && read_model(m, d, model, part);
+    }
+    if (kind != MODEL_PROGRAM) return foreign_refuse(d, m->src->name, kind);
+    if (part) return foreign_no_pipeline(d, m->src->name, part);
     if (!program_read(m, d, program) || (described && !about_read(m, d, description))) return false;
     const Module bare = { .first = m->first };
     a->read_spec = about_spec(&bare);
@@ -61,14 +62,15 @@ static bool read_model(Module *m, Diag *d, PbFile *file)
     return true;
 }
 
-Module *mlmodel_parse(Diag *d, const char *path, const Mapped *map)
+Module *mlmodel_parse(Diag *d, const char *path, const Mapped *map, const MilReading *how)
 {
     Module *m = module_new();
     const int errors = d->errors + d->fails;
     m->src = module_source(m, path, map);
     m->dir = file_dir(&m->arena, path);
+    m->follow_links = how && how->follow_links;
     PbFile file = { .data = map->data, .size = map->size };
-    const bool ok = read_model(m, d, &file);
+    const bool ok = !foreign_zip(d, path, map) && read_model(m, d, pb_open(&file), how ? how->part : NULL);
     if (file.wrong && d->errors + d->fails == errors)
         diag_error(d, (Loc){ .src = NULL }, "%s is damaged at byte %zu: %s", path, file.at,
                    file.wrong);
@@ -77,10 +79,10 @@ Module *mlmodel_parse(Diag *d, const char *path, const Mapped *map)
     return NULL;
 }
 
-Module *mlmodel_read(Diag *d, const char *path)
+Module *mlmodel_read(Diag *d, const char *path, const MilReading *how)
 {
     Mapped map;
-    return file_read(d, path, &map) ? mlmodel_parse(d, path, &map) : NULL;
+    return file_read(d, path, &map) ? mlmodel_parse(d, path, &map, how) : NULL;
 }
 
 /* ---- reading a package --------------------------------------------------------------------- */
@@ -94,8 +96,9 @@ static const char *root_path(const cJSON *manifest)
     return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "path"));
 }
 
-Module *mlpackage_read(Diag *d, const char *path)
+Module *mlpackage_read(Diag *d, const char *path, const MilReading *how)
 {
+    if (foreign_not_a_folder(d, path)) return NULL;
     Arena a = { 0 };
     const Loc none = { .src = NULL };
     const char *file = arena_printf(&a, "%s/Manifest.json", path), *inside = NULL;
@@ -106,9 +109,9 @@ Module *mlpackage_read(Diag *d, const char *path)
             "%s names no root model: rootModelIdentifier and its entry in itemInfoEntries do",
             file);
     else if (manifest)
-        inside = file_join_inside(&a, d, none, arena_printf(&a, "%s/%s", path, data_folder),
-                                  root_path(manifest));
-    Module *m = inside ? mlmodel_read(d, inside) : NULL;
+        inside = file_join_linked(&a, d, none, arena_printf(&a, "%s/%s", path, data_folder),
+                                  root_path(manifest), how && how->follow_links);
+    Module *m = inside ? mlmodel_read(d, inside, how) : NULL;
     if (m && !beside_read(m, d, path)) {
         module_free(m);
         m = NULL;
@@ -177,7 +180,10 @@ bool mlpackage_save(Module *m, Diag *d, const char *at, const char *path)
 {
     Arena a = { 0 };
     const char *file = arena_printf(&a, "%s/%s/%s", at, data_folder, model_file);
-    const bool ok = file_make_dirs(d, file_dir(&a, file)) && mil_save_as(m, d, file, write_model, NULL)
+    Buf description = { 0 };
+    const bool holds = about_write(m, d, &description); /* what it cannot hold is said before anything is made */
+    buf_free(&description);
+    const bool ok = holds && file_make_dirs(d, file_dir(&a, file)) && mil_save_as(m, d, file, write_model, NULL)
                  && write_manifest(&a, d, at, path);
     arena_free(&a);
     return ok;

@@ -460,9 +460,12 @@ bool mil_read_into(Module *m, Diag *d, const Source *src, const char *dir)
     return ok;
 }
 
-Module *mil_read(Diag *d, const Source *src, const char *dir)
+Module *mil_read(Diag *d, const Source *src, const char *dir) { return mil_read_as(d, src, dir, NULL); }
+
+Module *mil_read_as(Diag *d, const Source *src, const char *dir, const MilReading *how)
 {
     Module *m = module_new();
+    m->follow_links = how && how->follow_links;
     if (mil_read_into(m, d, src, dir)) return m;
     module_free(m);
     return NULL;

@@ -547,6 +547,7 @@ bool mil_save_as(Module *m, Diag *d, const char *path, MilWriter *write, Beside 
 {
     Save s = { .m = m, .d = d, .path = path, .write = write, .beside = beside };
     s.dir = file_dir(&s.arena, path);
+    mil_hoist(m);
     const bool ok = file_is_dir(s.dir)
                         ? save(&s)
                         : diag_fail(d, "cannot write %s: there is no folder %s", path, s.dir);

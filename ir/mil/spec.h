@@ -5,6 +5,7 @@
 #ifndef ANEC_MIL_SPEC_H
 #define ANEC_MIL_SPEC_H
 
+#include "flexible.h"
 #include "mil.h"
 #include "print.h"
 #include "proto.h"
@@ -92,9 +93,7 @@ bool feature_info(const void *type, size_t len, FeatureInfo *out);
 int feature_ints(PbIn in, uint32_t num, int64_t out[MAX_RANK]); /* a repeated int64; -1: too many */
 
 /* FlexibleShapeInformation, which text holds and a description says in its own way. */
-#define FLEXIBLE "FlexibleShapeInformation"
 const Const *flexible_make(Module *m, const AboutFunc *a); /* NULL: every shape is fixed */
-bool flexible_shape(const Func *f, const char *input, Buf *array); /* into an ArrayFeatureType */
 
 /* ---- beside a file --------------------------------------------------------------------------- */
 
@@ -126,13 +125,27 @@ bool beside_parse(Module *m, Diag *d, const char *file, const void *json); /* of
 bool json_write(Diag *d, const char *path, const void *json);    /* a cJSON */
 void *json_read(Diag *d, const char *path);                      /* freed by the caller */
 
+/* ---- what is no ML program: foreign.c; each reports and is false, where nothing else is said ---- */
+
+bool foreign_is_kind(uint32_t num); /* a field of a Model message is what kind of model it is */
+bool foreign_is_pipeline(uint32_t num);
+bool foreign_refuse(Diag *d, const char *path, uint32_t num);
+bool foreign_no_pipeline(Diag *d, const char *path, const char *part);
+/* The Model message of the part that *part names first, which moves on to what is named in it; an error
+ * that lists the parts when there is none of that name, or none is named. */
+bool foreign_part(Module *m, Diag *d, PbIn pipeline, uint32_t kind, const char *path, const char **part,
+                  PbIn *out);
+bool foreign_compiled(Diag *d, const char *path);                     /* a .mlmodelc without model.mil */
+bool foreign_zip(Diag *d, const char *path, const Mapped *map);       /* true: it is one; NULL: by its name */
+bool foreign_not_a_folder(Diag *d, const char *path);                 /* true: it is none, and that was said */
+
 /* ---- the forms ------------------------------------------------------------------------------- */
 
-Module *mlpackage_read(Diag *d, const char *path);
-Module *mlmodelc_read(Diag *d, const char *path);
-Module *mlmodel_read(Diag *d, const char *path);                 /* the bare specification */
+Module *mlpackage_read(Diag *d, const char *path, const MilReading *how);
+Module *mlmodelc_read(Diag *d, const char *path, const MilReading *how);
+Module *mlmodel_read(Diag *d, const char *path, const MilReading *how); /* the bare specification */
 /* From memory, which the module owns from here; path is for messages and the weights' folder. */
-Module *mlmodel_parse(Diag *d, const char *path, const Mapped *map);
+Module *mlmodel_parse(Diag *d, const char *path, const Mapped *map, const MilReading *how);
 bool mlmodel_write(const Module *m, Diag *d, const MilPlaces *places, Buf *out);
 /* Into a new folder at `at`, which becomes `path`. */
 bool mlpackage_save(Module *m, Diag *d, const char *at, const char *path);

@@ -18,7 +18,7 @@ static bool turn(const uint8_t *data, size_t size, Buf *out)
     copy[size] = 0;
     const Mapped map = { .data = copy, .size = size };
     Buf text = { 0 };
-    Module *m = mlmodel_parse(&d, "none/x.mlmodel", &map);
+    Module *m = mlmodel_parse(&d, "none/x.mlmodel", &map, NULL);
     if (!m && diag_ok(&d)) bug("refused without a word");
     bool ok = m && module_verify(m, &d, NULL);
     if (m) mil_print(m, &text);

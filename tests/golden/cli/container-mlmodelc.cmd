@@ -1,2 +1,2 @@
 # anerun model.mlmodelc
-# exit: 1
+# exit: 3

@@ -1,0 +1,28 @@
+/* hoist.c -- a literal of an argument that is in a weight file, or goes to one, becomes a const.
+ *
+ * MIL text of Apple's compiler has BLOBFILE in constants and in the attributes of constexpr operations
+ * alone; no compiler is known to read it inside of an argument. */
+#include "mil.h"
+
+static bool hoist(void *ctx, Op *op)
+{
+    Module *m = ctx;
+    const Func *f = op->parent->func;
+    Diag quiet = { .quiet = true };
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++) {
+            const Value *v = op->arg[i].val[k];
+            if (v->name || !v->lit) continue;
+            if (v->lit->kind != CONST_BLOB && !const_leaves_text(f, v->lit, CONST_FILE_MIN)) continue;
+            Builder b = builder_at(op->parent, op, &quiet, op->loc);
+            const char *of = op->nout ? op->out[0]->name : op->name;
+            op->arg[i].val[k] = build_const(&b, arena_printf(&m->arena, "%s_%s", of, op->arg[i].name), v->lit);
+        }
+    diag_free(&quiet);
+    return true;
+}
+
+void mil_hoist(Module *m)
+{
+    for (Func *f = m->first; f; f = f->next) func_walk(f, hoist, m);
+}

@@ -1,0 +1,1 @@
+# anec -o %t/x.mil check-op-unknown.mil; ls %t

@@ -1,0 +1,2 @@
+# anec check-op-unknown.mil
+# exit: 1

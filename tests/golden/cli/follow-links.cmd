@@ -1,0 +1,1 @@
+# mkdir %t/m %t/store && cd %t/m && printf '\223NUMPY\001\000v\000%%-117s\n\000<\000@' "{'descr': '<f2', 'fortran_order': False, 'shape': (2,), }" >../store/abc && ln -s ../store/abc w.npy && printf 'weights from "{path}.npy"\nmodel main(x: fp16[2]) {\n    weight w: fp16[2]\n    return x + w\n}\n' >b.anedsl; anec --target host b.anedsl; anec --target host --follow-links b.anedsl

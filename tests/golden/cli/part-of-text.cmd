@@ -1,0 +1,2 @@
+# anec --part a check.mil
+# exit: 2
