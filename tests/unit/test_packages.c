@@ -294,6 +294,7 @@ static void archives_and_folders_of_others_are_called_what_they_are(void **state
     Module *m = container_read_as(&p->d, at(p, "p.mlmodelc"), &(MilReading){ .part = "model1" });
     assert_non_null(m);
     module_free(m);
+    put_file(p, at(p, "s.mil"), small, sizeof small - 1);
     convert(p, at(p, "s.mil"), at(p, "s.mlmodelc"));
     refuse_part(p, at(p, "s.mlmodelc"), "model1", "s.mlmodelc is no pipeline: it has no part model1\n");
 }
