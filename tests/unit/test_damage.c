@@ -123,7 +123,7 @@ static void references_lead_backwards_only(void **state)
     module_free(empty);
     pb_put_number(&b, MODEL_VERSION, 4);
     put_file(p, at(p, "m.mlmodel"), b.s, b.len);
-    expect_path_error(p, at(p, "m.mlmodel"), "holds no ML program: neural networks, pipelines and other older models");
+    expect_path_error(p, at(p, "m.mlmodel"), "holds no ML program, nor any kind of model that is known");
     buf_free(&b);
 }
 

@@ -316,8 +316,9 @@ static void put_weights(Place *p, const char *path)
     BlobWriter *b = blob_create(&p->a, &p->d, path);
     uint64_t offset;
     for (int i = 0; i < 3; i++) {
-        Const c = { .type = type_tensor(&p->a, DT_FP16, SHAPE(20)), .kind = CONST_INIT, .init = INIT_FILL, .a = i };
-        assert_true(blob_add(b, &c, &offset));
+        Const *c = NEW(&p->a, Const);
+        *c = (Const){ .type = type_tensor(&p->a, DT_FP16, SHAPE(20)), .kind = CONST_INIT, .init = INIT_FILL, .a = i };
+        assert_true(blob_add(b, c, &offset));
     }
     assert_true(blob_finish(b) && blob_commit(b));
 }
