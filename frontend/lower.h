@@ -73,7 +73,7 @@ struct Weight {
     const Const *value;    /* NULL: it is wrong, and was reported */
     Loc loc;
     unsigned pass;         /* the model call that declared it last */
-    bool of_file, used;
+    bool of_file, used, told; /* told: that nothing uses it */
     struct Made { struct Made *next; Func *func; Shape shape; Value *value; } *made;
     Weight *next;
 };
@@ -144,6 +144,7 @@ typedef struct {
     const Node *decl;
     const char *file, *as;
     SafeTensors tensors;
+    const char **reader;   /* by tensor: the path of the weight that read it first, or NULL */
     bool opened, failed;
 } WeightSource;
 
@@ -261,6 +262,7 @@ Val declare_weight(Lower *l, const Node *n);
 Value *weight_value(Lower *l, const View *v);
 void keep_weights(Lower *l, bool of_file); /* the declared ones that the function did not use */
 void set_weight_source(Lower *l, const Node *n);
+void tell_unread(Lower *l);                /* tensors of `weights from` that no weight reads */
 
 /* lower_builtin.c */
 struct Builtin {

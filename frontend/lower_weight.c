@@ -297,6 +297,39 @@ void set_weight_source(Lower *l, const Node *n)
     if (s->failed)
         lower_error(l, n->a->loc, "weights come from a .safetensors file or from .npy files");
     else s->failed = !open_tensors(l, n->a->loc, s->file, &s->tensors);
+    if (!s->failed) s->reader = NEW_ARRAY(&l->arena, s->tensors.count + 1, const char *);
+}
+
+/* Notes who reads a tensor; two that read one are hardly meant, since each has a path of its own. */
+static const Const *read_tensor(Lower *l, Loc loc, const char *path, const Type *t)
+{
+    const WeightSource *s = &l->source;
+    const char *name = with_path(l, s->as, path);
+    const Const *c = from_tensors(l, loc, path, t, &s->tensors, name);
+    const SafeTensor *tensor = c ? safetensors_find(&s->tensors, l->diag, loc, name) : NULL;
+    if (!tensor) return NULL;
+    const char **reader = &s->reader[tensor - s->tensors.tensor];
+    if (*reader)
+        diag_warn(l->diag, WARN_SHARED_TENSOR, loc,
+                  "weights %s and %s are both read from the tensor %s: {path} in the name behind `as` "
+                  "stands for a weight's own", *reader, path, name);
+    else *reader = path;
+    return c;
+}
+
+void tell_unread(Lower *l)
+{
+    enum { NAMED = 20 };
+    const WeightSource *s = &l->source;
+    size_t unread = 0;
+    for (size_t i = 0; s->reader && i < (size_t)s->tensors.count; i++) {
+        if (s->reader[i] || unread++ >= NAMED) continue;
+        diag_warn(l->diag, WARN_UNREAD_TENSOR, s->decl->loc, "no weight reads the tensor %s of %s",
+                  s->tensors.tensor[i].name, file_base(s->tensors.path));
+    }
+    if (unread > NAMED)
+        diag_warn(l->diag, WARN_UNREAD_TENSOR, s->decl->loc, "no weight reads %zu more tensors of %s",
+                  unread - NAMED, file_base(s->tensors.path));
 }
 
 static const Const *source_const(Lower *l, const Node *n, const Type *t, const char *path)
@@ -306,7 +339,7 @@ static const Const *source_const(Lower *l, const Node *n, const Type *t, const c
     if (s->decl->c) return init_const(l, s->decl->c, t, path);
     if (file_has_suffix(s->file, ".npy"))
         return from_npy(l, n->loc, path, t, with_path(l, s->file, path));
-    return from_tensors(l, n->loc, path, t, &s->tensors, with_path(l, s->as, path));
+    return read_tensor(l, n->loc, path, t);
 }
 
 /* A file that the program names goes before a weight's own beginning, unless that is a `load`. */
@@ -406,6 +439,10 @@ void keep_weights(Lower *l, bool of_file)
         if (!of_file && w->pass != l->pass) continue;
         for (const struct Made *m = w->made; m; m = m->next) made = made || m->func == l->func;
         View whole = { .weight = w, .shape = w->value->type->shape };
-        if (!made) weight_value(l, &whole);
+        if (made) continue;
+        if (!w->told)
+            diag_warn(l->diag, WARN_UNUSED_WEIGHT, w->loc, "no statement uses the weight %s", w->path);
+        w->told = true;
+        weight_value(l, &whole);
     }
 }

@@ -7,6 +7,7 @@
 # change that:
 #     statements        the body of a model with an input x: fp16[2, 3] and a result y
 #     error "TEXT"      it must fail with exit code 1, saying TEXT
+#     warning "TEXT"    it must compile with a warning, saying TEXT
 #     generic           it is compiled as without --target; others, which are about the language, for host
 #     file NAME         it is kept as NAME for the blocks behind it, which import it
 # A clause (a paragraph that begins with its number in bold, **2.1**) without a block fails.
@@ -59,7 +60,11 @@ check_block() { # check_block FILE LINE CLAUSE WORDS..
     "$anec" --target $target --check "$program" >"$temp/out" 2>&1
     status=$?
     want=$(printf '%s\n' "$words" | sed -nE 's/.* error "(.*)"$/\1/p')
-    if [ -z "$want" ]; then
+    warns=$(printf '%s\n' "$words" | sed -nE 's/.* warning "(.*)"$/\1/p')
+    if [ -n "$warns" ]; then
+        [ $status = 0 ] && grep -qF -- "$warns" "$temp/out" && return 0
+        echo "FAILED $doc:$line: clause $clause: expected a warning saying: $warns"
+    elif [ -z "$want" ]; then
         [ $status = 0 ] && [ ! -s "$temp/out" ] && return 0
         echo "FAILED $doc:$line: clause $clause does not compile (exit $status)"
     else
