@@ -26,7 +26,8 @@ struct anec_model {
     struct Declared { const char *func; const Type **type; } *declared; /* by function: its parameters' types
                                                                            before passes */
     int ndeclared;
-    pthread_mutex_t lock; /* weights are opened when they are first needed: one run at a time */
+    pthread_mutex_t lock; /* weights are opened when they are first needed: one run at a time. It tells a
+                             thread that has it already */
 };
 
 struct anec_kernel {
@@ -61,6 +62,7 @@ typedef struct {
     Buf text; /* errors so far */
     anec_error *error;
     pthread_mutex_t *lock;     /* held, or NULL */
+    bool busy;                 /* it cannot be held: this thread does already, and called back */
     anec_kernel *kernel[2];    /* entered, or NULL: left when the call ends */
     bool sources;              /* and what feeds the first */
     FileUse use;
@@ -81,7 +83,9 @@ bool call_lost(ApiCall *c); /* always true */
 /* Until the call ends the kernel, and those that feed it when `sources`, are this thread's; else a status,
  * with which the call has ended. A second kernel has no sources. */
 anec_status call_enter(ApiCall *c, anec_kernel *k, bool sources);
-void call_lock(ApiCall *c, anec_model *m);
+/* Holds the model until the call ends. False: the call is made from inside of one that does, and ends with
+ * ANEC_BUSY. */
+bool call_lock(ApiCall *c, anec_model *m);
 /* Ends it: its messages go to the caller, its status is theirs. */
 anec_status call_end(ApiCall *c, bool ok);
 anec_status call_say(ApiCall *c, anec_status status, const char *text); /* ends it with a text alone */

@@ -63,10 +63,14 @@ bool call_lost(ApiCall *c)
     return true;
 }
 
-void call_lock(ApiCall *c, anec_model *m)
+bool call_lock(ApiCall *c, anec_model *m)
 {
-    pthread_mutex_lock(&m->lock);
+    if (pthread_mutex_lock(&m->lock)) {
+        c->busy = true;
+        return diag_error(&c->d, (Loc){ 0 }, "the model is at work in the call that calls back");
+    }
     c->lock = &m->lock;
+    return true;
 }
 
 anec_status say(anec_error *error, anec_status status, const char *text)
@@ -81,7 +85,7 @@ anec_status say(anec_error *error, anec_status status, const char *text)
 anec_status call_end(ApiCall *c, bool ok)
 {
     file_use_end(&c->use);
-    const anec_status status = ok ? ANEC_OK : c->d.fails ? ANEC_WORLD : ANEC_WRONG;
+    const anec_status status = ok ? ANEC_OK : c->busy ? ANEC_BUSY : c->d.fails ? ANEC_WORLD : ANEC_WRONG;
     diag_free(&c->d);
     const char *text = c->text.s ? c->text.s : "";
     say(c->error, status, ok ? "" : !strncmp(text, "error: ", 7) ? text + 7 : text);

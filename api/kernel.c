@@ -99,8 +99,7 @@ static bool make_kernel(anec_kernel *k, const char *function, ApiCall *c)
     k->own = mem_zero(n, sizeof *k->own);
     k->source = mem_zero(n, sizeof(anec_kernel *));
     if (!k->bound || !k->own || !k->source) mem_out(n * sizeof *k->bound);
-    call_lock(c, k->model);
-    k->program = program_new(k->device->backend, m, k->func, &c->d);
+    k->program = call_lock(c, k->model) ? program_new(k->device->backend, m, k->func, &c->d) : NULL;
     if (k->program) describe_kernel(k, &k->how);
     return k->program != NULL;
 }
@@ -143,12 +142,13 @@ anec_status anec_compile_on(anec_model *model, anec_device *device, const char *
     return s;
 }
 
-static void unload(anec_kernel *k)
+static bool unload(ApiCall *c, anec_kernel *k)
 {
-    pthread_mutex_lock(&k->model->lock);
-    program_free(k->program);
-    pthread_mutex_unlock(&k->model->lock);
-    k->program = NULL;
+    if (!call_lock(c, k->model)) return false;
+    Program *p = k->program;
+    k->program = NULL; /* whatever becomes of it */
+    program_free(p);
+    return true;
 }
 
 anec_status anec_unload(anec_kernel *kernel, anec_error *error)
@@ -159,8 +159,7 @@ anec_status anec_unload(anec_kernel *kernel, anec_error *error)
     anec_status s = call_enter(&c, kernel, false);
     if (s) return s;
     join(kernel);
-    unload(kernel);
-    return call_end(&c, true);
+    return call_end(&c, unload(&c, kernel));
 }
 
 /* The inputs from `first` on are wired to nothing any more. */
@@ -194,7 +193,7 @@ void anec_free(anec_kernel *k)
     if (!k || atomic_exchange(&k->given_up, true)) return;
     join(k);
     if (!call_start(&c, k->model->device->config, NULL)) {
-        unload(k);
+        unload(&c, k);
         call_end(&c, true);
     }
     cut_wires(k);
@@ -206,10 +205,11 @@ const char *anec_how(const anec_kernel *k) { return k ? atomic_load(&k->said_how
 const char *anec_fact(const anec_kernel *k, const char *part)
 {
     if (!k || !part) return NULL;
-    pthread_mutex_lock(&k->model->lock); /* a run that fails on the engine changes what there is to say */
+    /* A run that fails on the engine changes what there is to say. */
+    const bool locked = !pthread_mutex_lock((pthread_mutex_t *)(uintptr_t)&k->model->lock);
     const RunsAs as = k->program ? k->program->as : (RunsAs){ 0 };
     const Backend *b = k->program ? program_backend(k->program) : NULL;
-    pthread_mutex_unlock(&k->model->lock);
+    if (locked) pthread_mutex_unlock(&k->model->lock);
     const struct {
         const char *part, *text;
     } facts[] = {

@@ -120,8 +120,8 @@ static anec_status run(ApiCall *c, anec_kernel *k, const anec_input *input, int 
     int nin = 0;
     if (!in) mem_out(room * sizeof *in);
     bool ok = gather(k, input, inputs, in, &nin, &c->d);
+    ok = ok && call_lock(c, k->model);
     if (ok) {
-        call_lock(c, k->model);
         ok = program_run(k->program, &c->d, in, nin, opt);
         if (!k->how_now && k->program->instead) describe_kernel(k, &k->how_now);
     }
@@ -188,10 +188,10 @@ void anec_macs(const anec_kernel *kernel, const anec_input *input, int inputs, a
     if (!kernel || inputs < 0 || !inputs_given(input, inputs)) return;
     if (call_start(&c, kernel->model->device->config, NULL)) return;
     const Type **type = types_of(kernel, input, inputs, &a);
-    call_lock(&c, kernel->model); /* it marks values */
-    const Macs m = func_macs(kernel->func, type);
+    const bool locked = call_lock(&c, kernel->model); /* it marks values */
+    const Macs m = locked ? func_macs(kernel->func, type) : (Macs){ 0 };
     arena_free(&a);
-    call_end(&c, true);
+    call_end(&c, locked);
     r.count = m.count;
     r.blocks = m.blocks;
     if (m.open) r.open = anec_statement_name((const anec_statement *)m.open);

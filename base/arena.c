@@ -63,8 +63,9 @@ static void release_chunk(void *chunk, size_t size)
  * arena is its call's: where it was empty, or what it has got is. */
 static char *add_chunk(Arena *a, size_t size, bool huge)
 {
-    ArenaChunk *c = huge ? map_huge() : calloc(1, size);
+    ArenaChunk *c = huge ? map_huge() : mem_zero(1, size);
     if (!c) mem_out(size);
+    if (!huge) mem_disown(c); /* it is what an arena has from here on */
     c->mapped = huge;
     if (!a->chunk || mem_owned(a->chunk)) mem_own(c, size, release_chunk);
     c->next = a->chunk;

@@ -79,7 +79,8 @@ void guard_resume(Guard *g);
 void guard_task(GuardTask *t, void (*run)(void *ctx), void *ctx);
 void guard_task_end(GuardTask *t);
 
-void *mem_alloc(size_t size);                /* as malloc: NULL when there is none */
+size_t mem_most(void); /* bytes that this process may have: of memory and swap, or less where it is limited */
+void *mem_alloc(size_t size);                /* as malloc: NULL when there is none, or it is more than mem_most */
 void *mem_zero(size_t count, size_t size);   /* as calloc */
 void *mem_resize(void *p, size_t size);      /* as realloc */
 char *mem_strdup(const char *s);

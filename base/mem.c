@@ -1,7 +1,13 @@
 /* mem.c -- memory that a guarded call owns, and what happens when there is none. */
 #include "base.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/sysinfo.h>
+#endif
 
 struct Owned {
     void *p; /* NULL: a free slot */
@@ -94,11 +100,41 @@ void mem_follow(const void *owner, const void *p)
     if (p && !mem_owned(owner)) mem_disown(p);
 }
 
+/* ---- how much there is ----------------------------------------------------------------------- */
+
+size_t mem_most(void)
+{
+    size_t most = SIZE_MAX;
+    struct rlimit limit;
+    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    if (pages > 0 && page > 0) most = (size_t)pages * (size_t)page;
+#ifdef __linux__
+    struct sysinfo info;
+    size_t swap;
+    if (!sysinfo(&info) && size_mul(info.totalswap, info.mem_unit, &swap)) (void)size_add(most, swap, &most);
+#else
+    if (!size_mul(most, 2, &most)) most = SIZE_MAX; /* swap comes when it is wanted */
+#endif
+    if (!getrlimit(RLIMIT_AS, &limit) && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < most)
+        most = (size_t)limit.rlim_cur;
+    return most;
+}
+
+/* The system may promise more than there is, and end the process when it is used. */
+static bool is_too_much(size_t size)
+{
+    enum { LOOK_FROM = 1 << 26 };
+    if (size < LOOK_FROM || size <= mem_most()) return false;
+    errno = ENOMEM;
+    return true;
+}
+
 /* ---- blocks ---------------------------------------------------------------------------------- */
 
 void *mem_zero(size_t count, size_t size)
 {
-    if (now && !make_room(now)) return NULL;
+    size_t bytes;
+    if (!size_mul(count, size, &bytes) || is_too_much(bytes) || (now && !make_room(now))) return NULL;
     void *p = calloc(count ? count : 1, size ? size : 1);
     if (p && now) add(now, p, 0, NULL);
     return p;
@@ -106,7 +142,7 @@ void *mem_zero(size_t count, size_t size)
 
 void *mem_alloc(size_t size)
 {
-    if (now && !make_room(now)) return NULL;
+    if (is_too_much(size) || (now && !make_room(now))) return NULL;
     void *p = malloc(size ? size : 1);
     if (p && now) add(now, p, 0, NULL);
     return p;
@@ -115,6 +151,7 @@ void *mem_alloc(size_t size)
 /* A block that is older than the guard stays out of its list. */
 void *mem_resize(void *p, size_t size)
 {
+    if (is_too_much(size)) return NULL;
     const bool list = now && (p ? take(now, p) : make_room(now));
     if (now && !p && !list) return NULL;
     void *q = realloc(p, size ? size : 1);

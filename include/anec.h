@@ -10,8 +10,12 @@
  *   anec_free(k);  anec_model_free(m);  anec_close(dev);
  *
  * Every call that can fail returns a status, 0 when it went well, and writes why into `error`, which
- * may be NULL. Nothing prints, exits, or keeps state outside the objects. Objects are closed in the
- * order above; NULL may be freed.
+ * may be NULL. Nothing prints, exits, aborts, or keeps state outside the objects. Memory that runs out is
+ * ANEC_WORLD: nothing is left of what the call made, and it may be made again.
+ *
+ * Objects are closed in the order above. An object that is given up before what was made of it stays until
+ * that has gone too, and calls that need it answer with a status: docs/runtime.md lists what else is told
+ * of wrong use. NULL may be freed; where a pointer is needed it is ANEC_WRONG.
  *
  * Structs with a `size` may grow: the caller sets it, and the library touches no more. What else may grow
  * has no struct, but names (anec_config_set, anec_fact).
@@ -91,7 +95,7 @@ anec_config *anec_config_new(void); /* NULL: no memory */
 anec_status anec_config_set(anec_config *config, const char *name, const char *value, anec_error *error);
 /* As anec_options.helper. */
 void anec_config_helper(anec_config *config, const char *const *command);
-void anec_config_free(anec_config *config); /* after all that was made with it */
+void anec_config_free(anec_config *config); /* devices that still have it call nobody any more */
 
 /* Each message as it arises, formatted: "net.mil:3:7: error: ..", the line and a caret, one '\n' at the
  * end. Comes from the thread that makes the call (from the run's own, of anec_run_async). Errors of a
@@ -204,8 +208,8 @@ anec_status anec_bind(anec_kernel *kernel, const char *input, const anec_tensor 
 anec_status anec_buffer(anec_kernel *kernel, const char *input, anec_tensor *out, anec_error *error);
 /* From the next run on, input `input` of `to` is what the last run of `from` gave as `result`, without
  * a copy where the backend can share memory. from == to: a value that goes from run to run, like
- * weights that are trained; until `from` has run, what is bound counts. from NULL ends it. `from` must
- * not be freed or unloaded before. */
+ * weights that are trained; until `from` has run, what is bound counts. from NULL ends it. When `from`
+ * is freed or unloaded before, runs of `to` are ANEC_UNLOADED until it is wired anew. */
 anec_status anec_rewire(anec_kernel *to, const char *input, anec_kernel *from, const char *result,
                         anec_error *error);
 

@@ -69,6 +69,8 @@ typedef struct {
 
 /* Makes the steps of a verified function; everything lives in p->arena. Uses Value.tag. */
 bool plan_make(Plan *p, Func *f, Diag *d);
+/* Whether the values of known shape that are needed at once fit into mem_most(); a failure names the op. */
+bool plan_fits(const Plan *p, Diag *d);
 
 /* Of the weights that constexpr statements decode: how many bytes are held now, at most were, and
  * stay between uses. A decoded weight lives while a statement reads it; it stays afterwards as long

@@ -492,7 +492,8 @@ static Program *ref_compile(const Backend *self, Module *m, Func *f, Diag *d)
     r->base = (Program){ .module = m, .func = f };
     r->plan.arena = &r->arena;
     func_walk(f, check_op, d);
-    if (d->errors + d->fails == before && plan_make(&r->plan, f, d) && check_weights(r, d)
+    if (d->errors + d->fails == before && plan_make(&r->plan, f, d) && plan_fits(&r->plan, d)
+        && check_weights(r, d)
         && make_states(r, d)) {
         r->held = NEW_ARRAY(&r->arena, r->plan.nslot + 1, Held);
         const size_t quarter = r->plan.compressed / 4;

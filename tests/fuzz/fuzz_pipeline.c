@@ -110,7 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Module *m = read_text(&d, &src);
     if (m) {
         run(m);
-        rewrite(m, &targets[size % (size_t)target_count]);
+        rewrite(m, &targets[size % (size_t)TARGET_COUNT]);
     }
     module_free(m);
     diag_free(&d);

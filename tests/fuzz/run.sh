@@ -10,7 +10,7 @@ for target in tests/fuzz/fuzz_*.c; do
     name=${name%.c}
     if [ -n "$seconds" ]; then
         more=
-        case $name in mil | dsl) more="tests/golden examples" ;; esac
+        case $name in mil | dsl) more="tests/golden examples" ;; pipeline) more=tests/legal ;; esac
         mkdir -p "$build/corpus/$name"
         echo "fuzz: $name for $seconds s"
         # shellcheck disable=SC2086
