@@ -244,6 +244,8 @@ anec_status read_pipeline(Model *m, const anec_config *c, Diag *d, Pipeline *p)
         o->io = !strcmp(io->text, "fp16") ? IO_FP16 : !strcmp(io->text, "fp32") ? IO_FP32 : IO_AUTO;
     if (opset->count) o->opset = opset_find(opset->text);
     o->only = config_get(c, CONFIG_passes)->text;
+    /* An opset alone changes no precision and makes nothing legal. */
+    if (o->target == &p->own && opset->count && !io->count) p->own.passes = "composites,names";
     ruleset_init(&p->rules, o->target, target->text);
     if (profile->count && !profile_read(&p->rules, d, profile->text)) return read_failed(d);
     apply_wishes(&p->rules, config_get(c, CONFIG_warn));

@@ -334,6 +334,7 @@ void block_result(Block *b, Value *v);
 Op *op_new(Module *m, Block *b, Op *before, const char *name, Loc loc);
 void op_arg(Module *m, Op *op, const char *name, Value *v);             /* appends a value to an argument */
 void op_set_arg(Module *m, Op *op, const char *name, Value *v);         /* replaces it; NULL removes it */
+void op_put_arg(Op *op, int arg, int k, Value *v);                      /* value k of its argument arg */
 Value *op_out(Module *m, Op *op, const char *name, const Type *t, Loc loc);
 void op_unlink(Op *op);
 void op_move_before(Op *op, Block *b, Op *before);
@@ -424,7 +425,8 @@ int func_engine_results(const Func *f, Arena *a, const Value ***out);
 /* SSA (each use after one definition, in scope), each op against its row (arguments present, known,
  * of allowed types for the opset), result types as inferred, results and names sound. Reports all
  * it finds at the statements; true when nothing is wrong. `after` names the pass just run (NULL: the
- * input is being checked, and what is wrong is the user's; otherwise it is a bug of ours). */
+ * input is being checked, and what is wrong is the user's; otherwise it is a bug of ours, and ends
+ * the process: a pass refuses what it cannot do itself). */
 bool module_verify(Module *m, Diag *d, const char *after);
 bool func_infer(Func *f, Diag *d, bool retype);           /* re-infer all; retype: store the results */
 

@@ -272,6 +272,12 @@ void op_set_arg(Module *m, Op *op, const char *name, Value *v)
     if (v) op_arg(m, op, name, v);
 }
 
+void op_put_arg(Op *op, int arg, int k, Value *v)
+{
+    op->arg[arg].val[k] = v;
+    func_note_use(op->parent->func, v, op);
+}
+
 Value *op_out(Module *m, Op *op, const char *name, const Type *t, Loc loc)
 {
     Value *v = NEW(&m->arena, Value);

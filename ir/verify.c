@@ -9,6 +9,7 @@ typedef struct {
     Diag *diag;
     Arena *scratch;
     bool retype; /* store inferred types instead of comparing */
+    bool doubt;  /* warn of what Core ML is known to get wrong */
     bool ok;
 } Verify;
 
@@ -216,6 +217,7 @@ static void check_op(Verify *v, Op *op)
     int before = v->diag->errors + v->diag->fails;
     if (op_infer(op, c, &scratch, v->diag)) {
         if (c->info->infer || c->nout) check_results(v, op, c);
+        if (v->doubt) call_doubt(c);
         if (c->info->flags & F_BLOCKS) check_block_shape(v, op);
     } else {
         if (v->retype)
@@ -260,27 +262,30 @@ static void check_func(Verify *v)
     check_block(v, f->body);
 }
 
-static bool verify_func(Func *f, Diag *d, bool retype)
+static bool verify_func(Func *f, Diag *d, bool retype, bool doubt)
 {
     Arena scratch = { 0 };
-    Verify v = { .func = f, .diag = d, .scratch = &scratch, .retype = retype, .ok = true };
+    Verify v = { .func = f, .diag = d, .scratch = &scratch, .retype = retype, .doubt = doubt, .ok = true };
     check_func(&v);
     arena_free(&scratch);
     return v.ok;
 }
 
-bool func_infer(Func *f, Diag *d, bool retype) { return verify_func(f, d, retype); }
+bool func_infer(Func *f, Diag *d, bool retype) { return verify_func(f, d, retype, false); }
 
 bool module_verify(Module *m, Diag *d, const char *after)
 {
     bool ok = true;
+    const int fails = d->fails;
     if (!m->first) ok = diag_error(d, (Loc){ .src = m->src }, "the program has no function");
     for (Func *f = m->first; f; f = f->next) {
         for (const Func *g = m->first; g != f; g = g->next)
             if (!strcmp(g->name, f->name))
                 ok = diag_error(d, f->loc, "function %s is defined a second time", f->name);
-        if (!verify_func(f, d, false)) ok = false;
+        if (!verify_func(f, d, false, !after)) ok = false;
     }
-    if (!ok && after) diag_note(d, (Loc){ 0 }, "this was found after the pass %s, which is wrong", after);
+    /* What a file would not give while a literal was read is the world's. */
+    if (!ok && after && fails == d->fails)
+        bug("after the pass %s the program is wrong:\n%s", after, d->text.s ? d->text.s : "");
     return ok;
 }

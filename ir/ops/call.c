@@ -224,19 +224,13 @@ static bool check_type(Call *c, const Param *p, const CallArg *a)
                       opset_text(c->opset), types_text(c->arena, set));
 }
 
-static char var_of(const Param *p, Opset o)
-{
-    if (!p->var[0]) return 0;
-    return p->var[1] && o >= OPSET_IOS17 ? p->var[1] : p->var[0];
-}
-
 /* Parameters that share a type variable must share their element type. */
 static bool check_vars(Call *c)
 {
     const Param *first[128] = { NULL };
     for (int i = 0; c->info->param[i].name; i++) {
         const Param *p = &c->info->param[i];
-        int var = var_of(p, c->opset) & 127;
+        int var = param_var(p, c->opset) & 127;
         if (!var || !c->p[i].n) continue;
         const Param *q = first[var];
         if (!q) {

@@ -6,8 +6,8 @@
 #include <string.h>
 
 typedef struct {
-    const double *box;   /* B boxes: centre x, centre y, width, height */
-    const double *score; /* B rows of K */
+    double *box;         /* B boxes: centre x, centre y, width, height */
+    double *score;       /* B rows of K */
     int64_t boxes, classes, max;
     double iou, least;   /* score_threshold; from ios17 on there is none */
     bool per_class;
@@ -70,19 +70,41 @@ static int64_t suppress(const Nms *n, Candidate *cand, int64_t *pick)
     return kept;
 }
 
-static void put_rows(Tensor *r, const Tensor *from, int64_t b, int64_t row, int64_t pick)
+/* Where number k of box `row` is in [n, rows, numbers], or [n, numbers, rows]. */
+static size_t place(const Shape *s, bool columns, int64_t b, int64_t row, int64_t k)
 {
-    size_t size = tensor_elem_size(r), per = (size_t)r->shape.dim[2] * size;
-    memcpy((char *)r->data + (size_t)(b * r->shape.dim[1] + row) * per,
-           (const char *)from->data + (size_t)(b * from->shape.dim[1] + pick) * per, per);
+    return (size_t)((b * s->dim[1] + (columns ? k : row)) * s->dim[2] + (columns ? row : k));
+}
+
+static void put_box(Tensor *r, const Tensor *from, bool columns, int64_t b, int64_t row, int64_t pick)
+{
+    const size_t size = tensor_elem_size(r);
+    for (int64_t k = 0; k < r->shape.dim[columns ? 1 : 2]; k++)
+        memcpy((char *)r->data + place(&r->shape, columns, b, row, k) * size,
+               (const char *)from->data + place(&from->shape, columns, b, pick, k) * size, size);
+}
+
+/* Room for the numbers of one image, a row for each box. */
+static double *rows_of(Call *c, const Tensor *t)
+{
+    return call_scratch(c, (size_t)(t->shape.dim[1] * t->shape.dim[2]) + 1, sizeof(double));
+}
+
+static void load_rows(double *to, const Tensor *t, bool columns, int64_t b)
+{
+    const int64_t rows = t->shape.dim[columns ? 2 : 1], n = t->shape.dim[columns ? 1 : 2];
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t k = 0; k < n; k++) to[i * n + k] = tensor_float(t, place(&t->shape, columns, b, i, k));
 }
 
 bool eval_non_maximum_suppression(Call *c)
 {
     const Tensor *boxes = call_val(c, "boxes"), *scores = call_val(c, "scores");
-    const double *box = call_doubles(c, "boxes"), *score = call_doubles(c, "scores");
-    Nms n = { .boxes = boxes->shape.dim[1],
-              .classes = scores->shape.dim[2],
+    const bool columns = c->opset >= OPSET_IOS17;
+    Nms n = { .box = rows_of(c, boxes),
+              .score = rows_of(c, scores),
+              .boxes = boxes->shape.dim[columns ? 2 : 1],
+              .classes = scores->shape.dim[columns ? 1 : 2],
               .max = c->res[2]->shape.dim[1],
               .iou = call_float(c, "iou_threshold"),
               .least =
@@ -91,16 +113,16 @@ bool eval_non_maximum_suppression(Call *c)
     Candidate *cand = call_scratch(c, (size_t)n.boxes + 1, sizeof *cand);
     int64_t *pick = call_scratch(c, (size_t)n.boxes + 1, sizeof *pick);
     for (int64_t b = 0; b < boxes->shape.dim[0]; b++) {
-        n.box = box + b * n.boxes * 4;
-        n.score = score + b * n.boxes * n.classes;
+        load_rows(n.box, boxes, columns, b);
+        load_rows(n.score, scores, columns, b);
         int64_t kept = n.boxes ? suppress(&n, cand, pick) : 0;
         for (int64_t i = 0; i < n.max; i++)
             tensor_set_int(c->res[2], (size_t)(b * n.max + i), i < kept ? pick[i] : -1);
         for (int64_t i = 0; i < kept; i++) {
-            put_rows(c->res[0], boxes, b, i, pick[i]);
-            put_rows(c->res[1], scores, b, i, pick[i]);
+            put_box(c->res[0], boxes, columns, b, i, pick[i]);
+            put_box(c->res[1], scores, columns, b, i, pick[i]);
         }
-        tensor_set_int(c->res[3], (size_t)b, kept);
+        if (!columns) tensor_set_int(c->res[3], (size_t)b, kept);
     }
     return true;
 }

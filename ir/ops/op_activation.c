@@ -1,11 +1,27 @@
 /* op_activation.c -- inference of the activations. */
 #include "eval.h"
 
+#include <math.h>
 #include <string.h>
+
+/* As near to the first as Core ML asks for. */
+static bool all_near(const Tensor *t)
+{
+    for (size_t i = 1; t && i < t->count; i++)
+        if (fabs(tensor_float(t, i) - tensor_float(t, 0)) > 1e-5) return false;
+    return true;
+}
 
 bool infer_prelu(Call *c)
 {
-    return call_channels(c, "alpha") && call_out(c, call_dtype(c, "x"), *call_shape(c, "x"));
+    const Shape *x = call_shape(c, "x");
+    if (!call_channels(c, "alpha")) return false;
+    if (x->rank > 5)
+        return call_error(c, "x is %s; it must be of rank 3 to 5", shape_text(c->arena, x));
+    if (x->rank != 4 && !all_near(call_val(c, "alpha")))
+        return call_error(c, "x is %s; the numbers of alpha may differ where x is of rank 4 alone",
+                          shape_text(c->arena, x));
+    return call_out(c, call_dtype(c, "x"), *x);
 }
 
 bool infer_softplus_parametric(Call *c)

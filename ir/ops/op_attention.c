@@ -12,8 +12,14 @@ static bool differ(int64_t a, int64_t b) { return a != b && a != DIM_ANY && b !=
 
 static bool batch_of(Call *c, const Shape *q, const Shape *k, const Shape *v, Shape *batch)
 {
-    Shape bq = leading(q), bk = leading(k), bv = leading(v), both;
-    if (shape_broadcast(&bq, &bk, &both) && shape_broadcast(&both, &bv, batch)) return true;
+    Shape bq = leading(q), bk = leading(k), bv = leading(v);
+    bool same = bq.rank == bk.rank && bq.rank == bv.rank;
+    for (int i = 0; same && i < bq.rank; i++)
+        same = !differ(bq.dim[i], bk.dim[i]) && !differ(bq.dim[i], bv.dim[i]) && !differ(bk.dim[i], bv.dim[i]);
+    *batch = bq;
+    for (int i = 0; same && i < bq.rank; i++)
+        if (bq.dim[i] == DIM_ANY) batch->dim[i] = bk.dim[i] != DIM_ANY ? bk.dim[i] : bv.dim[i];
+    if (same) return true;
     return call_error(c, "batch dimensions differ: query is %s, key is %s, value is %s",
                       call_text(c, q), call_text(c, k), call_text(c, v));
 }
@@ -23,6 +29,9 @@ static bool check_mask(Call *c, const Shape *scores)
     Shape both;
     const Shape *mask = call_shape(c, "attn_mask");
     if (!mask) return true;
+    if (mask->rank && differ(mask->dim[mask->rank - 1], scores->dim[scores->rank - 1]))
+        return call_error(c, "attn_mask is %s; its last dimension must be the length of key, %lld",
+                          call_text(c, mask), (long long)scores->dim[scores->rank - 1]);
     if (shape_broadcast(mask, scores, &both) && shape_fits(scores, &both)) return true;
     return call_error(c, "attn_mask is %s; it does not broadcast to the scores, which are %s",
                       call_text(c, mask), call_text(c, scores));

@@ -99,13 +99,21 @@ static DType matmul_type(const Call *c)
     return call_dtype(c, other ? "y" : "x");
 }
 
+static bool matmul_types_agree(Call *c)
+{
+    const CallArg *x = call_arg(c, "x", 0), *y = call_arg(c, "y", 0);
+    if (x->type->dtype == y->type->dtype || x->constant != y->constant) return true;
+    return call_error(c, "x is %s and y is %s; their element types may differ where one of them is a "
+                      "constant: cast the other", type_text(c->arena, x->type), type_text(c->arena, y->type));
+}
+
 bool infer_matmul(Call *c)
 {
     int bad;
     Shape out;
     Equation e;
     const Shape *x = call_shape(c, "x"), *y = call_shape(c, "y"), *in[] = { x, y };
-    if (!equation_matmul(c, &e)) return false;
+    if (!matmul_types_agree(c) || !equation_matmul(c, &e)) return false;
     int64_t kx = inner(&e.in[0], x), ky = inner(&e.in[1], y);
     if (kx != ky && kx != DIM_ANY && ky != DIM_ANY)
         return call_error(c, "inner sizes differ, %lld and %lld: x is %s%s, y is %s%s",

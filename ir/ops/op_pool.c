@@ -7,6 +7,10 @@ bool infer_pool(Call *c)
     int64_t kernel[MAX_SPATIAL];
     Window w;
     if (!window_rank(c, x)) return false;
+    if (x->rank == 5 && c->info == &ops[OP_l2_pool])
+        return call_error(c, "x is %s; windows are of one or two spatial dimensions", shape_text(c->arena, x));
+    if (x->rank == 5 && call_bool(c, "ceil_mode"))
+        return call_error(c, "x is %s; ceil_mode goes with one or two spatial dimensions", shape_text(c->arena, x));
     if (call_val(c, "kernel_sizes")) {
         if (!call_ints_or(c, "kernel_sizes", x->rank - 2, 1, kernel)) return false;
         for (int i = 0; i < x->rank - 2; i++)

@@ -76,11 +76,22 @@ static bool check_along(Call *c, const char *name, const Shape *x)
                       (long long)x->dim[axis]);
 }
 
+/* Of quantize and dequantize: both are numbers, without an axis, or both vectors along one. */
+static bool check_pair(Call *c, const Shape *x)
+{
+    const Shape *scale = call_shape(c, "scale"), *zero = call_shape(c, "zero_point");
+    if (!scale->rank && call_has(c, "axis"))
+        return call_error(c, "scale is a scalar, so the parameter axis must not be given");
+    if (zero && (zero->rank == 0) != (scale->rank == 0))
+        return call_error(c, "zero_point is %s and scale is %s; both must be scalars, or both vectors",
+                          shape_text(c->arena, zero), shape_text(c->arena, scale));
+    return check_along(c, "scale", x) && check_along(c, "zero_point", x);
+}
+
 bool infer_dequantize(Call *c)
 {
     const Shape *x = call_shape(c, "input");
-    return check_along(c, "scale", x) && check_along(c, "zero_point", x)
-           && call_out(c, call_dtype(c, "scale"), *x);
+    return check_pair(c, x) && call_out(c, call_dtype(c, "scale"), *x);
 }
 
 bool infer_quantize(Call *c)
@@ -95,16 +106,12 @@ bool infer_quantize(Call *c)
     if (zero != DT_NONE && zero != t)
         return call_error(c, "zero_point is %s but output_dtype is \"%s\"", dtypes[zero].name,
                           dtypes[t].name);
-    return check_along(c, "scale", x) && check_along(c, "zero_point", x) && call_out(c, t, *x);
+    return check_pair(c, x) && call_out(c, t, *x);
 }
 
 bool infer_constexpr_affine_dequantize(Call *c)
 {
     const Shape *x = call_shape(c, "quantized_data");
-    DType data = call_dtype(c, "quantized_data"), zero = call_dtype(c, "zero_point");
-    if (zero != DT_FP32 && zero != data)
-        return call_error(c, "zero_point is %s but quantized_data is %s", dtypes[zero].name,
-                          dtypes[data].name);
     return check_along(c, "scale", x) && check_along(c, "zero_point", x)
            && call_out(c, call_dtype(c, "scale"), *x);
 }
@@ -233,10 +240,10 @@ bool infer_constexpr_sparse_to_dense(Call *c)
 /* Up to ios17 the length of the table tells the bits of an index. */
 static DType index_type(Call *c, const Shape *lut)
 {
-    static const DType types[] = { DT_UINT1, DT_UINT2, DT_UINT3, DT_UINT4, DT_UINT6, DT_UINT8 };
+    static const DType types[] = { DT_UINT1, DT_UINT2, DT_UINT4, DT_UINT6, DT_UINT8 };
     for (size_t i = 0; lut->rank == 1 && i < COUNT(types); i++)
         if (lut->dim[0] == (int64_t)1 << dtypes[types[i]].bits) return types[i];
-    call_error(c, "lut is %s; it must be of 2, 4, 8, 16, 64 or 256 values",
+    call_error(c, "lut is %s; it must be of 2, 4, 16, 64 or 256 values",
                shape_text(c->arena, lut));
     return DT_NONE;
 }

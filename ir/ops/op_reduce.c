@@ -35,9 +35,8 @@ static bool index_type(Call *c, DType *t)
 {
     const char *name = call_str(c, "output_dtype");
     *t = name ? dtype_find(name, strlen(name)) : DT_INT32;
-    if (*t == DT_INT32 || *t == DT_INT16 || *t == DT_UINT16 || *t == DT_INT8 || *t == DT_UINT8)
-        return true;
-    return call_error(c, "output_dtype \"%s\" is none of int32, int16, uint16, int8, uint8", name);
+    if (*t == DT_INT32 || *t == DT_UINT16) return true;
+    return call_error(c, "output_dtype \"%s\" is none of int32 and uint16", name);
 }
 
 bool infer_argreduce(Call *c)

@@ -116,10 +116,12 @@ bool infer_tile(Call *c)
     const Shape *x = call_shape(c, "x");
     Shape r = *x;
     Vector reps;
+    /* Core ML refuses a 0 that is written down, and makes an empty tensor of one that is computed. */
+    const bool constant = call_arg(c, "reps", 0)->constant;
     if (!call_per_axis(c, "reps", x, 1, &reps)) return false;
     for (int i = 0; i < x->rank; i++) {
-        if (reps.known && reps.v[i] < 1)
-            return call_error(c, "reps holds %lld; at least 1 is needed", (long long)reps.v[i]);
+        if (reps.known && reps.v[i] < (constant ? 1 : 0))
+            return call_error(c, "reps holds %lld; at least %d is needed", (long long)reps.v[i], constant ? 1 : 0);
         if (!dim_mul(c, x->dim[i], reps.known ? reps.v[i] : DIM_ANY, &r.dim[i])) return false;
     }
     return call_out(c, call_dtype(c, "x"), r);
@@ -231,6 +233,8 @@ bool infer_along_axis(Call *c)
 {
     const Shape *x = call_shape(c, "x");
     int axis;
+    if (c->info == &ops[OP_cumsum] && call_int(c, "axis") < -1)
+        return call_error(c, "axis is %lld; it must be -1, or count from the front", (long long)call_int(c, "axis"));
     return call_axis(c, "axis", x->rank, &axis)
            && call_out(c, c->info == &ops[OP_argsort] ? DT_INT32 : call_dtype(c, "x"), *x);
 }
@@ -247,11 +251,10 @@ bool infer_topk(Call *c)
     if (k < -1 || (k > r.dim[axis] && r.dim[axis] != DIM_ANY))
         return call_error(c, "k is %lld, but axis %d of x, which is %s, has %lld entries",
                           (long long)k, axis, call_text(c, &r), (long long)r.dim[axis]);
-    if (!dtype_is_int(t) || dtypes[t].bits < 8 || dtypes[t].bits > 32)
-        return call_error(c,
-                          "output_indices_dtype \"%s\" is no type for indices: int8, uint8, int16, "
-                          "uint16 or int32",
-                          name);
+    if (t != DT_INT32 && t != DT_UINT16)
+        return call_error(c, "output_indices_dtype \"%s\" is no type for indices: int32 or uint16", name);
+    if (call_has(c, "output_indices_dtype") && !call_bool(c, "return_indices"))
+        return call_error(c, "output_indices_dtype goes with return_indices");
     if (k != -1) r.dim[axis] = call_known(c, "k") ? k : DIM_ANY;
     return call_out(c, call_dtype(c, "x"), r)
            && (!call_bool(c, "return_indices") || call_out(c, t, r));
@@ -262,20 +265,26 @@ bool infer_non_zero(Call *c)
     return call_out(c, DT_INT32, SHAPE(DIM_ANY, call_shape(c, "x")->rank));
 }
 
+/* Up to ios16 a row is a box; from ios17 on a column is, and how many there are is no result. */
 bool infer_non_maximum_suppression(Call *c)
 {
     const Shape *b = call_shape(c, "boxes"), *s = call_shape(c, "scores");
+    const bool columns = c->opset >= OPSET_IOS17;
+    const int box = columns ? 2 : 1, of = columns ? 1 : 2;
     int64_t most = call_int(c, "max_boxes");
     DType t = call_dtype(c, "boxes");
-    if (b->rank != 3 || s->rank != 3 || !dim_fits(b->dim[2], 4) || !dim_fits(b->dim[0], s->dim[0])
-        || !dim_fits(b->dim[1], s->dim[1]))
-        return call_error(
-            c, "boxes is %s and scores is %s; they must be [n, B, 4] and [n, B, classes]",
-            call_text(c, b), call_text(c, s));
+    if (b->rank != 3 || s->rank != 3 || !dim_fits(b->dim[of], 4) || !dim_fits(b->dim[0], s->dim[0])
+        || !dim_fits(b->dim[box], s->dim[box]))
+        return call_error(c, "boxes is %s and scores is %s; %s has them as %s", call_text(c, b),
+                          call_text(c, s), opset_text(c->opset),
+                          columns ? "[n, 4, B] and [n, classes, B]" : "[n, B, 4] and [n, B, classes]");
     if (most < 0) return call_error(c, "max_boxes is %lld", (long long)most);
     if (!call_known(c, "max_boxes")) most = DIM_ANY;
-    if (s->dim[2] == 0) return call_error(c, "scores is %s: there is no class", call_text(c, s));
+    if (s->dim[of] == 0) return call_error(c, "scores is %s: there is no class", call_text(c, s));
     int64_t n = b->dim[0] == DIM_ANY ? s->dim[0] : b->dim[0];
+    if (columns)
+        return call_out(c, t, SHAPE(n, 4, most)) && call_out(c, t, SHAPE(n, s->dim[of], most))
+               && call_out(c, DT_INT32, SHAPE(n, most));
     return call_out(c, t, SHAPE(n, most, 4)) && call_out(c, t, SHAPE(n, most, s->dim[2]))
            && call_out(c, DT_INT32, SHAPE(n, most)) && call_out(c, DT_INT32, SHAPE(n));
 }

@@ -13,5 +13,8 @@ bool infer_cast(Call *c)
     if (t == DT_NONE || t == DT_STRING || dtypes[t].bits < 8)
         return call_error(c, "dtype \"%s\" is none that can be cast to; the types are bool, fp16, "
                           "fp32, fp64, bf16, int8 to int64 and uint8 to uint64", name);
+    if ((domain_types(DOM_MOVE, OPSET_IOS18) & ~domain_types(DOM_MOVE, c->opset)) >> t & 1)
+        return call_error(c, "dtype \"%s\" exists from ios17 on; this is %s, which has int32 for it", name,
+                          opset_text(c->opset));
     return call_out(c, t, *call_shape(c, "x"));
 }

@@ -16,6 +16,16 @@ DTypes domain_types(Domain d, Opset o)
     return domains[d][step];
 }
 
+DType dtype_wider(DType t)
+{
+    static const DType wider[DT_COUNT] = {
+#define DOM(id, ...)
+#define WIDER(id, to) [DT_##id] = DT_##to,
+#include "domains.def"
+    };
+    return wider[t];
+}
+
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 #define END                        { .name = NULL }
@@ -71,4 +81,10 @@ unsigned param_flags(const Param *p, Opset o)
     unsigned f = p->flags & ~(unsigned)P_CONST_UNTIL_17;
     if ((p->flags & P_CONST_UNTIL_17) && o < OPSET_IOS17) f |= P_CONST;
     return f;
+}
+
+char param_var(const Param *p, Opset o)
+{
+    if (!p->var[0]) return 0;
+    return p->var[1] && o >= OPSET_IOS17 ? p->var[1] : p->var[0];
 }

@@ -23,6 +23,7 @@ typedef enum {
     DOM_COUNT
 } Domain;
 DTypes domain_types(Domain d, Opset o);
+DType dtype_wider(DType t); /* the type that holds all its values where an opset lacks it; DT_NONE: none */
 
 enum {                    /* Param.flags */
     P_CONST = 1,          /* must be known at compile time */
@@ -85,6 +86,7 @@ int op_find(const char *name);                                /* OP_NONE when un
 const Param *op_param(const OpInfo *info, const char *name);  /* NULL: no such parameter */
 bool param_in(const Param *p, Opset o);
 unsigned param_flags(const Param *p, Opset o);                /* with P_CONST_UNTIL_17 resolved */
+char param_var(const Param *p, Opset o);                      /* the letter of its type variable; 0: none */
 
 /* ---- a call ---------------------------------------------------------------------------------- */
 
@@ -156,6 +158,9 @@ bool call_of_op(Call *c, const Op *op, Arena *scratch, Diag *d);
 /* call_of_op, checked and inferred: c->out holds the result types, in scratch. Quietly false when an
  * argument's type is poison. */
 bool op_infer(const Op *op, Call *c, Arena *scratch, Diag *d);
+
+/* Warns where Core ML itself is known to refuse, or to get wrong, what a call that was inferred asks for. */
+void call_doubt(const Call *c);
 
 /* ---- multiply-adds --------------------------------------------------------------------------- */
 

@@ -70,6 +70,8 @@ static bool vector(Call *c, const char *name, int n, int per, int64_t fill, int6
     for (int i = 0; i < MAX_SPATIAL * per; i++) out[i] = fill;
     if (!has_param(c, name)) return true;
     if (!call_known(c, name)) *sure = false;
+    const Shape *s = call_shape(c, name);
+    if (s && s->rank > 1) return call_error(c, "%s is %s; it must be of rank 1", name, shape_text(c->arena, s));
     if (!call_ints_or(c, name, n * per, fill, at)) return false;
     for (int i = 0; i < n * per; i++)
         if (at[i] < least)

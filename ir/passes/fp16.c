@@ -214,8 +214,11 @@ static void halve_op(Halving *h, Op *op)
         return;
     }
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++)
-            op->arg[i].val[k] = half_of(h, op->arg[i].val[k], op->parent);
+        for (int k = 0; k < op->arg[i].count; k++) {
+            Value *half = half_of(h, op->arg[i].val[k], op->parent);
+            touched = touched || half != op->arg[i].val[k];
+            op->arg[i].val[k] = half;
+        }
     Builder b = before_op(op, h->diag);
     if (is_cast_to_full(op)) op_set_arg(h->m, op, "dtype", build_string(&b, "fp16"));
     for (int i = 0; i < op->nblock; i++) {

@@ -40,6 +40,11 @@ Const *legal_decoded(Module *m, const Value *v, Diag *d);
 bool legal_decompress(Module *m, Op *op, Diag *d);
 bool legal_as_affine(Module *m, Op *op, Opset to, Diag *d);
 
+/* scaled_dot_product_attention in the steps that it stands for; NULL: its extents are not known. */
+Value *legal_attention(Builder *b, const Op *op);
+/* lstm, gru or rnn written out, computed in t (legal_recurrent.c); false: it cannot be. */
+bool legal_unroll(Builder *b, Op *op, DType t, Value **out);
+
 /* ---- asking ---------------------------------------------------------------------------------- */
 
 const Shape *shape_of_value(const Value *v);        /* NULL: absent, no tensor, or extents unknown */

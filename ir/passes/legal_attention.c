@@ -1,6 +1,6 @@
 /* legal_attention.c -- scaled_dot_product_attention in the steps that it stands for.
  *
- * Where the engine ignores its mask, and where the opset does not have it. The scale goes to the
+ * Where the engine ignores its mask; the pass opset writes it so where there is none. The scale goes to the
  * query, so that the products stay small. A mask of bools lets pass where it is true; what it holds
  * back gets the score HELD_BACK, which is far enough for fp16 and leaves a row that is held back as a
  * whole uniform instead of NaN. */
@@ -31,20 +31,24 @@ static Value *apply_mask(Builder *b, Value *scores, Value *mask)
     return build(b, "select", "select", "cond", mask, "a", scores, "b", make_number(b, scores, HELD_BACK), NULL);
 }
 
-static Value *attend(const Legal *l, Builder *b, Op *op)
+Value *legal_attention(Builder *b, const Op *op)
 {
-    if (op->kind != OP_scaled_dot_product_attention) return NULL;
-    const Opset to = l->options->opset ? l->options->opset : l->options->target->opset;
     Value *q = op_value(op, "query"), *k = op_value(op, "key"), *v = op_value(op, "value");
     Value *mask = op_value(op, "attn_mask");
     const int64_t size = extent_of(q, 0);
-    const bool ignored = mask && rule_heals(l->rules, RULE_sdpa_mask);
-    if ((!ignored && to >= ops[op->kind].since) || size <= 0) return NULL;
+    if (size <= 0) return NULL;
     Value *scaled = make_with(b, "mul", q, 1 / sqrt((double)size));
     Value *scores = make_matmul(b, scaled, k, false, true);
     if (mask) scores = apply_mask(b, scores, mask);
     Value *share = build(b, "softmax", "softmax", "x", scores, "axis", build_int(b, -1), NULL);
     return make_matmul(b, share, v, false, false);
+}
+
+static Value *attend(const Legal *l, Builder *b, Op *op)
+{
+    if (op->kind != OP_scaled_dot_product_attention) return NULL;
+    const bool ignored = op_value(op, "attn_mask") && rule_heals(l->rules, RULE_sdpa_mask);
+    return ignored ? legal_attention(b, op) : NULL;
 }
 
 int pass_attention(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, attend); }

@@ -229,7 +229,12 @@ static Value *result(const Unroll *u, int i, Value *v)
 bool unroll(const Legal *l, Builder *b, Op *op, Value **out)
 {
     (void)l;
-    Unroll u = { .b = b, .op = op, .type = DT_FP16 };
+    return legal_unroll(b, op, DT_FP16, out);
+}
+
+bool legal_unroll(Builder *b, Op *op, DType t, Value **out)
+{
+    Unroll u = { .b = b, .op = op, .type = t };
     Value *last[2], *cell[2], *rows[2];
     if (!plan(&u)) return false;
     Value **part = NEW_ARRAY(&b->m->arena, u.steps, Value *);

@@ -1,19 +1,145 @@
-/* opset.c -- rewrites statements to the opset of the target, or says which cannot be. */
-#include "legal.h"
+/* opset.c -- takes statements to the opset of the target, or says which cannot be.
+ *
+ * ops.def and domains.def say what an opset has; from them follow the casts. A value whose type no
+ * statement of the opset can result in becomes the next wider one, int32, throughout. Where a
+ * statement's own parameters take a type no more (lstm of fp16 before ios17), they are cast to the
+ * wider one and the results back. What the opset lacks altogether is written in other words
+ * (opset_forms.def). Each statement is inferred by the new opset's rules, and what does not fit is
+ * an error at the statement. */
+#include "opset.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct {
-    Module *m;
-    Opset from, to;
-    Diag *diag;
-    int changes;
-    bool failed;
-} Level;
+/* ---- saying -------------------------------------------------------------------------------------- */
 
-/* A parameter that checks more or less and never changes a result that is defined. */
-static bool is_only_a_check(const char *param) { return !strcmp(param, "validate_indices"); }
+static void refuse(Level *l, const Op *op, const char *what)
+{
+    diag_error(l->diag, op->loc, "%s: %s cannot be expressed in %s; --opset %s keeps it", op->name, what,
+               opset_text(l->to), opset_text(l->from));
+    l->failed = true;
+}
+
+/* ---- types --------------------------------------------------------------------------------------- */
+
+bool opset_computes(Opset o, DType t)
+{
+    /* cast is what makes them; what it never makes is decoded or written down. */
+    const DTypes ever = domain_types(DOM_MOVE, OPSET_IOS18), now = domain_types(DOM_MOVE, o);
+    return !((ever & ~now) >> t & 1);
+}
+
+static bool lost(const Level *l, const Type *t)
+{
+    return t->kind == TY_TENSOR && !opset_computes(l->to, t->dtype);
+}
+
+static const Type *retyped(Level *l, const Type *t, DType to)
+{
+    return type_tensor(&l->m->arena, to, t->shape);
+}
+
+static Value *converted(Builder *b, const Value *v, DType t)
+{
+    const Const *c = v->lit;
+    Const *k = const_convert(b->m, c, t, v->name, b->diag);
+    Tensor from;
+    if (k) return build_const(b, v->name ? v->name : "c", k);
+    if (!const_at_hand(c) || !const_tensor(c, b->diag, &from)) return NULL;
+    const Type *type = type_tensor(&b->m->arena, t, c->type->shape);
+    void *data = arena_alloc(&b->m->arena, type_bytes(type) + 1);
+    Tensor to = tensor_view(t, &type->shape, data);
+    for (size_t i = 0; i < from.count; i++)
+        if (dtype_is_float(t)) tensor_set_float(&to, i, tensor_float(&from, i));
+        else tensor_set_int(&to, i, tensor_int(&from, i));
+    tensor_free(&from);
+    return build_const(b, v->name ? v->name : "c", const_data(&b->m->arena, type, data));
+}
+
+Value *opset_as(Builder *b, Value *v, DType t)
+{
+    if (v->type->dtype == t) return v;
+    v = make_dense(b, v); /* beside the statement that decodes it, which others may use as it is */
+    Value *k = v->lit ? converted(b, v, t) : NULL;
+    return k ? k : make_cast(b, v, t);
+}
+
+/* The type that a parameter takes instead of t: t itself, or the nearest wider one; DT_NONE. */
+static DType taken(const Level *l, const Param *p, DType t)
+{
+    const DTypes set = domain_types(p->dom, l->to);
+    if (set == ~0u) return opset_computes(l->to, t) ? t : dtype_wider(t);
+    while (t != DT_NONE && !(set >> t & 1)) t = dtype_wider(t);
+    return t;
+}
+
+static bool is_int(DType t) { return dtype_is_int(t); }
+
+/* Which type the arguments of each type variable take: that of the first that is computed, or int32
+ * where ints differ. */
+static void variables(const Level *l, const Op *op, DType want[128])
+{
+    bool computed[128] = { false };
+    for (int i = 0; ops[op->kind].param[i].name; i++) {
+        const Param *p = &ops[op->kind].param[i];
+        const Value *v = op_value(op, p->name);
+        const int var = param_var(p, l->to) & 127;
+        if (!v || !var || v->type->kind != TY_TENSOR) continue;
+        const DType t = taken(l, p, v->type->dtype);
+        if (t == DT_NONE) continue; /* inference will say so */
+        const bool now = !value_is_const(v);
+        if (want[var] == DT_NONE || (now && !computed[var])) {
+            if (!(is_int(want[var]) && is_int(t)) || want[var] == DT_NONE) want[var] = t;
+            else if (want[var] != t) want[var] = DT_INT32;
+            computed[var] = now;
+        } else if (is_int(want[var]) && is_int(t) && want[var] != t) {
+            want[var] = DT_INT32;
+        }
+    }
+}
+
+static void set_value(Level *l, Op *op, int arg, int k, Value *v)
+{
+    if (op->arg[arg].count == 1) op_set_arg(l->m, op, op->arg[arg].name, v);
+    else op_put_arg(op, arg, k, v);
+    l->changes++;
+}
+
+/* Arguments of a type that the parameter has not in the new opset, and those that may differ in type
+ * in the old one alone. */
+static void fit_types(Level *l, Builder *b, Op *op)
+{
+    DType want[128] = { DT_NONE };
+    if (ops[op->kind].flags & F_CONSTEXPR || op->kind == OP_const) return;
+    if (ops[op->kind].since > l->to) return; /* what is written in its place asks itself */
+    variables(l, op, want);
+    for (int i = 0; i < op->narg; i++) {
+        const Param *p = op_param(&ops[op->kind], op->arg[i].name);
+        const int var = p ? param_var(p, l->to) & 127 : 0;
+        for (int k = 0; p && k < op->arg[i].count; k++) {
+            Value *v = op->arg[i].val[k];
+            if (v->type->kind != TY_TENSOR) continue;
+            const DType t = var ? want[var] : taken(l, p, v->type->dtype);
+            const bool whole = dtype_is_int(v->type->dtype); /* ints as floats, where both were allowed */
+            const bool same = t == v->type->dtype
+                              || (dtype_is_int(t) != whole && !(whole && value_is_const(v) && dtype_is_float(t)));
+            if (t != DT_NONE && !same) set_value(l, op, i, k, opset_as(b, v, t));
+        }
+    }
+}
+
+/* ---- parameters ---------------------------------------------------------------------------------- */
+
+/* Parameters that never change a result that is defined: checks, the order of what has none, and the
+ * width of indices, which int32 can hold too. */
+static bool may_go(const char *param)
+{
+    static const char *const names[] = { "validate_indices", "sort", "return_indices", "output_dtype",
+                                         "output_indices_dtype" };
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (!strcmp(param, names[i])) return true;
+    return false;
+}
 
 static bool is_default(const Param *p, const Value *v)
 {
@@ -28,117 +154,316 @@ static bool is_default(const Param *p, const Value *v)
     return value_float(v, &x) && x == strtod(p->def, NULL);
 }
 
+/* half_pixel_centers says what its absence means: the opposite of align_corners. */
+static bool says_nothing(const Op *op, const Param *p, const Value *v)
+{
+    bool half, align = true;
+    if (is_default(p, v) || may_go(p->name)) return true;
+    if (!strcmp(p->name, "reset_after")) return value_bool(v, &half) && !half && !op_value(op, "input_bias");
+    if (strcmp(p->name, "half_pixel_centers") != 0 || !value_bool(v, &half)) return false;
+    return (!op_value(op, "align_corners") || value_bool(op_value(op, "align_corners"), &align)) && half != align;
+}
+
 /* Arguments that the new opset has no parameter for go when they say what it does anyway. */
 static void drop_arguments(Level *l, Op *op)
 {
     for (int i = op->narg; i-- > 0;) {
         const Arg *a = &op->arg[i];
         const Param *p = op_param(&ops[op->kind], a->name);
-        if (!p || param_in(p, l->to)) continue;
-        if (is_only_a_check(p->name) || is_default(p, a->val[0])) {
-            op_set_arg(l->m, op, a->name, NULL);
-            l->changes++;
-        } else {
-            diag_error(l->diag, op->loc, "%s: parameter %s cannot be expressed in %s; --opset %s keeps it",
-                       op->name, p->name, opset_text(l->to), opset_text(l->from));
-            l->failed = true;
-        }
-    }
-}
-
-/* Up to ios16 parameters share one element type that ios17 lets differ: constants are converted. */
-static void unify_types(Level *l, Op *op)
-{
-    const OpInfo *info = &ops[op->kind];
-    const Value *x = NULL;
-    if (l->to >= OPSET_IOS17) return;
-    for (int i = 0; info->param[i].name; i++) {
-        const Param *p = &info->param[i];
-        Value *v = op_value(op, p->name);
-        if (!v || v->type->kind != TY_TENSOR || p->var[0] != 'T') continue;
-        if (!x) x = v;
-        if (v->type->dtype == x->type->dtype || !p->var[1] || !v->lit) continue;
-        Const *half = const_convert(l->m, v->lit, x->type->dtype, v->name, l->diag);
-        Builder b = before_op(op, l->diag);
-        if (!half) continue;
-        op_set_arg(l->m, op, p->name, build_const(&b, v->name ? v->name : p->name, half));
+        if (!p || param_in(p, l->to) || !says_nothing(op, p, a->val[0])) continue;
+        op_set_arg(l->m, op, a->name, NULL);
         l->changes++;
     }
 }
 
 /* What a 0 in reshape's shape means changed with ios17; the extent itself means the same in both. */
-static void spell_reshape(Level *l, Op *op)
+static bool spell_reshape(Level *l, Builder *b, Op *op)
 {
     int64_t shape[MAX_RANK * 2];
     int n = op->kind == OP_reshape ? value_ints(op_value(op, "shape"), shape) : -1;
     bool zero = false;
     for (int i = 0; i < n; i++) zero = zero || shape[i] == 0;
-    if (!zero || (l->from >= OPSET_IOS17) == (l->to >= OPSET_IOS17)) return;
+    if (!zero || (l->from >= OPSET_IOS17) == (l->to >= OPSET_IOS17)) return true;
     const Shape *s = &op->out[0]->type->shape;
     if (!shape_known(s)) {
         diag_error(l->diag, op->loc, "reshape: a 0 in its shape means another thing in %s", opset_text(l->to));
+        return false;
+    }
+    op_set_arg(l->m, op, "shape", build_ints(b, s->rank, s->dim));
+    l->changes++;
+    return true;
+}
+
+/* pad_type "same_lower", which ios15 lacks, as the padding that it makes. */
+static void spell_padding(Level *l, Builder *b, Op *op)
+{
+    const char *type = op_const_string(op, "pad_type");
+    const Shape *x = shape_of_value(op_value(op, "x")), *w = shape_of_value(op_value(op, "weight"));
+    int64_t kernel[MAX_RANK * 2], stride[MAX_RANK * 2], hole[MAX_RANK * 2], pad[MAX_RANK * 2];
+    int n, nstride, nhole, spatial = x ? x->rank - 2 : 0;
+    if (l->to >= OPSET_IOS16 || !type || strcmp(type, "same_lower") != 0 || spatial < 1 || spatial > 3) return;
+    if (w) memcpy(kernel, w->dim + 2, (size_t)(n = w->rank - 2) * sizeof *kernel);
+    else if (!ints_of(op, "kernel_sizes", kernel, &n)) return;
+    if (n != spatial || !ints_of(op, "strides", stride, &nstride) || !ints_of(op, "dilations", hole, &nhole)) return;
+    for (int i = 0; i < spatial; i++) {
+        const int64_t s = i < nstride ? stride[i] : 1, span = (kernel[i] - 1) * (i < nhole ? hole[i] : 1) + 1;
+        const int64_t steps = (x->dim[2 + i] + s - 1) / s;
+        int64_t all = op->kind == OP_conv_transpose ? span - s : s * (steps - 1) + span - x->dim[2 + i];
+        if (all < 0) all = 0;
+        pad[2 * i + 1] = all / 2;
+        pad[2 * i] = all - all / 2;
+    }
+    op_set_arg(l->m, op, "pad_type", build_string(b, "custom"));
+    op_set_arg(l->m, op, "pad", build_ints(b, 2 * spatial, pad));
+    l->changes++;
+}
+
+/* ---- results ------------------------------------------------------------------------------------- */
+
+/* `with` takes the place of a result, its name and what is known of it. */
+static void take_place(Level *l, Value *from, Value *with)
+{
+    func_replace_uses(l->func, from, with);
+    with->name = from->name;
+    with->tag = from->tag;
+    attr_set(l->m, &with->def->attrs, "name", const_string(&l->m->arena, with->name));
+}
+
+/* A result whose type the statement does not give any more, in the type that its users expect. */
+static void cast_back(Level *l, Op *op, int i, DType now)
+{
+    Value *v = op->out[i];
+    const DType was = v->type->dtype;
+    Builder b = builder_at(op->parent, op->next, l->diag, op->loc);
+    v->type = retyped(l, v->type, now);
+    Value *r = make_cast(&b, v, was);
+    const char *name = v->name;
+    take_place(l, v, r);
+    op_set_arg(l->m, r->def, "x", v);
+    v->name = func_unique_name(l->func, arena_printf(&l->scratch, "%s_to_%s", name, dtypes[now].name));
+    v->tag = NULL;
+    if (i == 0) attr_set(l->m, &op->attrs, "name", const_string(&l->m->arena, v->name));
+}
+
+static bool take_type(Level *l, Op *op, int i, const Type *t)
+{
+    Value *v = op->out[i];
+    const Type *old = v->type;
+    if (t->kind != TY_TENSOR || old->kind != TY_TENSOR) return true;
+    if (!shape_fits(&old->shape, &t->shape)) {
+        diag_error(l->diag, op->loc, "%s results in %s in %s, not in %s", op->name, type_text(&l->scratch, t),
+                   opset_text(l->to), type_text(&l->scratch, old));
+        return false;
+    }
+    if (t->dtype == old->dtype) return true;
+    l->changes++;
+    if (opset_computes(l->to, old->dtype)) cast_back(l, op, i, t->dtype);
+    else v->type = retyped(l, old, t->dtype);
+    return true;
+}
+
+/* The statement as the new opset has it. */
+static bool infer_anew(Level *l, Op *op)
+{
+    Arena scratch = { 0 };
+    Call *c = NEW(&scratch, Call);
+    const int errors = l->diag->errors + l->diag->fails;
+    const bool poisoned = op->nout && op->out[0]->type->kind == TY_POISON;
+    bool ok = op_infer(op, c, &scratch, l->diag) || poisoned;
+    for (int i = op->nout; ok && i < c->nout; i++) /* of topk, which ios15 always gives its indices */
+        op_out(l->m, op, func_unique_name(l->func, op->name), retyped(l, c->out[i], c->out[i]->dtype), op->loc);
+    for (int i = 0; ok && i < op->nout && i < c->nout; i++) ok = take_type(l, op, i, c->out[i]);
+    if (!ok && errors != l->diag->errors + l->diag->fails) refuse(l, op, "this use");
+    arena_free(&scratch);
+    return ok;
+}
+
+/* ---- statements ---------------------------------------------------------------------------------- */
+
+OpsetForm *opset_form(const Op *op)
+{
+    static OpsetForm *const forms[OP_COUNT] = {
+#define FORM(name, f) [OP_##name] = f,
+#include "opset_forms.def"
+    };
+    return forms[op->kind];
+}
+
+/* The parameter that the new opset lacks, or needs and the statement lacks, or needs as a constant. */
+static const char *lacking(const Level *l, const Op *op)
+{
+    for (const Param *p = ops[op->kind].param; p->name; p++) {
+        const Arg *a = op_find_arg(op, p->name);
+        const bool there = a && a->count;
+        if (there && !param_in(p, l->to)) return p->name;
+        if (!there && param_in(p, l->to) && !param_in(p, l->from) && !(p->flags & P_OPT)) return p->name;
+        const unsigned flags = param_flags(p, l->to);
+        if (there && (flags & P_CONST) && !(param_flags(p, l->from) & P_CONST) && !value_is_const(a->val[0]))
+            return p->name;
+    }
+    return NULL;
+}
+
+/* Whether the new opset has the statement under other rules about shapes. */
+static bool other_rules(const Level *l, const Op *op)
+{
+    const char *dtype = op->kind == OP_cast ? op_const_string(op, "dtype") : NULL;
+    if (dtype) return !opset_computes(l->to, dtype_find(dtype, strlen(dtype)));
+    return op->kind == OP_non_maximum_suppression && (l->from >= OPSET_IOS17) != (l->to >= OPSET_IOS17);
+}
+
+static void say_lacking(Level *l, const Op *op, const char *param)
+{
+    l->failed = true;
+    if (ops[op->kind].since > l->to)
+        diag_error(l->diag, op->loc, "%s exists from %s on and has no form in %s; --opset %s keeps it", op->name,
+                   opset_text(ops[op->kind].since), opset_text(l->to), opset_text(l->from));
+    else if (param)
+        refuse(l, op, arena_printf(&l->scratch, "parameter %s", param));
+    else
+        refuse(l, op, "this use");
+}
+
+/* True: the statement has gone, or was refused. */
+static bool say_otherwise(Level *l, Builder *b, Op *op)
+{
+    const char *param = lacking(l, op);
+    if (ops[op->kind].since <= l->to && !param && !other_rules(l, op)) return false;
+    OpsetForm *form = opset_form(op);
+    Value *out[MAX_RESULT] = { NULL };
+    const int errors = l->diag->errors + l->diag->fails;
+    if (!form || !form(l, b, op, out)) {
+        if (errors == l->diag->errors + l->diag->fails) say_lacking(l, op, param);
+        l->failed = true;
+        return true;
+    }
+    for (int i = 0; i < op->nout; i++)
+        if (out[i]) take_place(l, op->out[i], out[i]);
+    op_unlink(op);
+    l->changes++;
+    return true;
+}
+
+/* Variables of a loop and what blocks yield; the statements inside come later. */
+static void enter_blocks(Level *l, Op *op)
+{
+    for (int i = 0; i < op->nout; i++)
+        if (lost(l, op->out[i]->type))
+            op->out[i]->type = retyped(l, op->out[i]->type, dtype_wider(op->out[i]->type->dtype));
+    for (int i = 0; i < op->nblock; i++) {
+        Block *k = op->block[i];
+        Builder b = builder_at(k, NULL, l->diag, op->loc);
+        for (int j = 0; j < k->nparam; j++)
+            if (lost(l, k->param[j]->type))
+                k->param[j]->type = retyped(l, k->param[j]->type, dtype_wider(k->param[j]->type->dtype));
+        for (int j = 0; j < k->nresult; j++)
+            if (k->result[j]->lit && lost(l, k->result[j]->type))
+                k->result[j] = opset_as(&b, k->result[j], dtype_wider(k->result[j]->type->dtype));
+    }
+}
+
+static void take_over(Level *l, Op *op)
+{
+    Builder b = builder_at(op->parent, op, l->diag, op->loc);
+    if (opset_weight(l, op)) return;
+    drop_arguments(l, op);
+    fit_types(l, &b, op);
+    if (say_otherwise(l, &b, op)) return;
+    if (!spell_reshape(l, &b, op)) {
         l->failed = true;
         return;
     }
-    Builder b = before_op(op, l->diag);
-    op_set_arg(l->m, op, "shape", build_ints(&b, s->rank, s->dim));
-    l->changes++;
-}
-
-/* Whether every attribute of a constexpr is still a parameter in the opset. */
-static bool attributes_exist(const Op *op, Opset to)
-{
-    for (int i = 0; i < op->attrs.count; i++) {
-        const Param *p = op_param(&ops[op->kind], op->attrs.at[i].name);
-        if (p && !param_in(p, to)) return false;
-    }
-    return true;
-}
-
-/* A compressed weight that the opset cannot hold as it is: in another form, else decompressed. */
-static bool level_weight(Level *l, Op *op)
-{
-    const OpInfo *info = &ops[op->kind];
-    if (!(info->flags & F_CONSTEXPR) || (info->since <= l->to && attributes_exist(op, l->to))) return false;
-    if (l->to >= OPSET_IOS18 || !legal_as_affine(l->m, op, l->to, l->diag))
-        if (!legal_decompress(l->m, op, l->diag)) return false;
-    l->changes++;
-    return true;
+    spell_padding(l, &b, op);
+    op->opset = OPSET_NONE;
+    if (op->nblock) enter_blocks(l, op);
+    else if (op->kind != OP_const && !infer_anew(l, op)) l->failed = true;
 }
 
 static bool visit(void *ctx, Op *op)
 {
     Level *l = ctx;
-    if (op->kind == OP_NONE || op->opset) return true;
-    if (level_weight(l, op)) return true;
-    const OpInfo *info = &ops[op->kind];
-    if (info->since > l->to) {
-        diag_error(l->diag, op->loc, "%s exists from %s on and has no form in %s; --opset %s keeps it",
-                   op->name, opset_text(info->since), opset_text(l->to), opset_text(l->from));
-        l->failed = true;
-        return true;
-    }
-    if ((info->flags & F_CONSTEXPR) && !attributes_exist(op, l->to)) {
-        diag_error(l->diag, op->loc, "%s: its %s form cannot be written in %s; --opset ios17 keeps it",
-                   op->name, opset_text(l->from), opset_text(l->to));
-        l->failed = true;
-        return true;
-    }
-    drop_arguments(l, op);
-    unify_types(l, op);
-    spell_reshape(l, op);
+    const Opset own = op->opset, function = l->from;
+    if (op->kind == OP_NONE || (own && own <= l->to) || l->failed) return true;
+    if (own) l->from = own;
+    op->opset = l->from; /* its parameters are still those of the old opset */
+    take_over(l, op);
+    if (op->opset == l->from) op->opset = OPSET_NONE;
+    l->from = function;
     return true;
+}
+
+/* ---- functions ----------------------------------------------------------------------------------- */
+
+/* Inputs of a type that no statement of the opset computes are given in the wider one. */
+static void take_inputs(Level *l)
+{
+    for (int i = 0; i < l->func->body->nparam; i++) {
+        Value *p = l->func->body->param[i];
+        if (p->type->kind == TY_STATE && l->to < OPSET_IOS18) {
+            diag_error(l->diag, p->loc.src ? p->loc : l->func->loc,
+                       "%s is a state, which exists from ios18 on; --opset %s keeps it", p->name,
+                       opset_text(l->from));
+            l->failed = true;
+        }
+        if (!lost(l, p->type)) continue;
+        diag_warn(l->diag, WARN_IO_TYPE, p->loc, "%s has no input of %s: %s takes %s", opset_text(l->to),
+                  dtypes[p->type->dtype].name, p->name, dtypes[dtype_wider(p->type->dtype)].name);
+        p->type = retyped(l, p->type, dtype_wider(p->type->dtype));
+        l->changes++;
+    }
+}
+
+static void give_results(Level *l, const DType *was)
+{
+    Block *body = l->func->body;
+    for (int i = 0; i < body->nresult; i++) {
+        Value *r = body->result[i];
+        if (r->type->kind != TY_TENSOR || opset_computes(l->to, was[i])) continue;
+        if (lost(l, r->type)) { /* a constant */
+            Builder b = builder_at(body, NULL, l->diag, r->loc);
+            Value *v = opset_as(&b, r, dtype_wider(was[i]));
+            v->name = r->name;
+            r->name = func_unique_name(l->func, r->name);
+            attr_set(l->m, &v->def->attrs, "name", const_string(&l->m->arena, v->name));
+            if (r->def) attr_set(l->m, &r->def->attrs, "name", const_string(&l->m->arena, r->name));
+            for (int k = i; k < body->nresult; k++)
+                if (body->result[k] == r) body->result[k] = v;
+            r = v;
+        }
+        diag_warn(l->diag, WARN_IO_TYPE, r->loc, "%s has no result of %s: %s is %s", opset_text(l->to),
+                  dtypes[was[i]].name, r->name, dtypes[r->type->dtype].name);
+    }
+}
+
+static void take_function(Level *l)
+{
+    Block *body = l->func->body;
+    DType *was = NEW_ARRAY(&l->scratch, body->nresult, DType);
+    for (int i = 0; i < body->nresult; i++) was[i] = body->result[i]->type->dtype;
+    opset_flow(l);
+    take_inputs(l);
+    l->func->opset = l->to;
+    func_walk(l->func, visit, l);
+    if (!l->failed) give_results(l, was);
+    l->changes++;
+}
+
+/* Statements may be newer than their function. */
+static bool is_newer(void *ctx, Op *op)
+{
+    const Opset *to = ctx;
+    return op->opset <= *to;
 }
 
 int pass_opset(Module *m, const PassOptions *o, Diag *d)
 {
     Level l = { .m = m, .to = o->opset ? o->opset : o->target->opset, .diag = d };
-    for (Func *f = m->first; f; f = f->next) {
-        if (f->opset == l.to) continue;
-        l.from = f->opset;
-        func_walk(f, visit, &l);
-        f->opset = l.to;
-        l.changes++;
+    const int errors = d->errors + d->fails;
+    for (l.func = m->first; l.func; l.func = l.func->next) {
+        if (l.func->opset == l.to && func_walk(l.func, is_newer, &l.to)) continue;
+        l.from = l.func->opset;
+        take_function(&l);
     }
-    return l.failed ? -1 : l.changes;
+    arena_free(&l.scratch);
+    return l.failed || errors != d->errors + d->fails ? -1 : l.changes;
 }

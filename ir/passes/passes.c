@@ -40,7 +40,7 @@ static bool check_list(const char *list, Diag *d)
 }
 
 /* Passes that say what the options --io and --opset say: those run for every target. */
-static const char io_passes[] = "boundary,algebra", opset_passes[] = "opset,spelling";
+static const char io_passes[] = "boundary,algebra", opset_passes[] = "opset,dce,spelling";
 
 static bool is_wanted(const PassOptions *o, const char *name)
 {

@@ -24,7 +24,8 @@ typedef struct {
 extern const Pass passes[];
 extern const int pass_count;
 
-/* Runs the pipeline, or the part of it that the target names (and what --io and --opset need); verifies after each pass (a failure there is a bug of the pass, named). */
+/* Runs the pipeline, or the part of it that the target names (and what --io and --opset need); verifies
+ * after each pass: a failure there is a bug of the pass, which ends the process. */
 bool passes_run(Module *m, const PassOptions *o, Diag *d);
 
 #endif

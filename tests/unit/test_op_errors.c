@@ -120,6 +120,35 @@ static void test_long_product(void **state)
           "fp32[2,2] 512 512 512 512" });
 }
 
+/* Forms that Core ML does not have, though they would have a meaning. */
+static void test_forms(void **state)
+{
+    CHECK(
+        { "cast", 16, "x=fp32[2]; dtype=string[] int8",
+          "error: dtype \"int8\" exists from ios17 on; this is ios16, which has int32 for it" },
+        { "cast", 15, "x=fp32[2]; dtype=string[] uint16", "error: dtype \"uint16\" exists from ios17 on" },
+        { "cast", 17, "x=fp32[2]; dtype=string[] uint16", "uint16[2]" },
+        { "matmul", 17, "x=fp16[2,3]; y=fp32[3,2]",
+          "error: x is tensor<fp16, [2, 3]> and y is tensor<fp32, [3, 2]>; their element types may differ where "
+          "one of them is a constant: cast the other" },
+        { "matmul", 17, "x=fp16[2,3]; y=fp16[3,2]", "fp16[2,2]" },
+        { "l2_pool", 15, "x=fp32[1,1,2,2,2]; kernel_sizes=int32[3] 1 1 1; pad_type=string[] valid",
+          "error: x is [1, 1, 2, 2, 2]; windows are of one or two spatial dimensions" },
+        { "max_pool", 15, "x=fp32[1,1,2,2,2]; kernel_sizes=int32[3] 1 1 1; pad_type=string[] valid; ceil_mode=bool[] 1",
+          "error: x is [1, 1, 2, 2, 2]; ceil_mode goes with one or two spatial dimensions" },
+        { "avg_pool", 15, "x=fp32[1,1,2,2]; kernel_sizes=int32[2] 1 1; strides=int32[1,2] 1 1; pad_type=string[] valid",
+          "error: strides is [1, 2]; it must be of rank 1" },
+        { "max_pool", 15, "x=fp32[1,1,2,2]; kernel_sizes=int32[2] 1 1; strides=int32[1] 1; pad_type=string[] valid",
+          "error: strides has 1 elements; it must have 2" },
+        { "conv", 15, "x=fp32[1,1,2,2]; weight=fp32[1,1,1,1] 1; strides=int32[3] 1 1 1",
+          "error: strides has 3 elements; it must have 2" },
+        { "scaled_dot_product_attention", 18, "query=fp32[2,3,4]; key=fp32[1,3,4]; value=fp32[2,3,4]",
+          "error: batch dimensions differ: query is [2, 3, 4], key is [1, 3, 4]" },
+        { "scaled_dot_product_attention", 18, "query=fp32[1,2,3,4]; key=fp32[2,3,4]; value=fp32[2,3,4]",
+          "error: batch dimensions differ: query is [1, 2, 3, 4], key is [2, 3, 4]" },
+        { "reduce_argmax", 17, "x=fp32[2]; output_dtype=string[] int8", "error: output_dtype \"int8\" is none of" });
+}
+
 static void test_attention_and_composites(void **state)
 {
     CHECK(
@@ -212,6 +241,7 @@ int main(void)
         cmocka_unit_test(test_long_product), cmocka_unit_test(test_attention_and_composites),
         cmocka_unit_test(test_weights),      cmocka_unit_test(test_random),
         cmocka_unit_test(test_others),       cmocka_unit_test(test_without_meaning),
+        cmocka_unit_test(test_forms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

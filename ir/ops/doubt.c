@@ -1,0 +1,69 @@
+/* doubt.c -- what Core ML itself is known to refuse or to get wrong, though it has a meaning. */
+#include "conv.h"
+#include "linear.h"
+
+#include <string.h>
+
+/* A term of `n` different letters; order[letter]: at which place of all terms it came first. */
+static bool term_is(const char **s, int n, const int *want, int order[26], int *next)
+{
+    for (int i = 0; i < n; i++, (*s)++) {
+        while (**s == ' ') (*s)++;
+        if (**s < 'a' || **s > 'z') return false;
+        int *at = &order[**s - 'a'];
+        if (*at < 0) *at = (*next)++;
+        if (*at != want[i]) return false;
+    }
+    while (**s == ' ') (*s)++;
+    return true;
+}
+
+/* Core ML defines nchw,nwhu->nchu and chw,whr->chr alone, with any letters. */
+static bool einsum_is_defined(const char *s, int rank)
+{
+    static const int terms[2][3][4] = { { { 0, 1, 2 }, { 2, 1, 3 }, { 0, 1, 3 } },
+                                        { { 0, 1, 2, 3 }, { 0, 3, 2, 4 }, { 0, 1, 2, 4 } } };
+    int order[26], next = 0;
+    memset(order, -1, sizeof order);
+    if (rank != 3 && rank != 4) return false;
+    for (int t = 0; t < 3; t++) {
+        if (!term_is(&s, rank, terms[rank - 3][t], order, &next)) return false;
+        const char *sep = t == 0 ? "," : t == 1 ? "->" : "";
+        if (strncmp(s, sep, strlen(sep)) != 0) return false;
+        s += strlen(sep);
+    }
+    return !*s;
+}
+
+static void doubt_einsum(const Call *c)
+{
+    const char *equation = call_str(c, "equation");
+    const Shape *x = &call_arg(c, "values", 0)->type->shape;
+    if (call_has(c, "values") == 2 && equation && einsum_is_defined(equation, x->rank)) return;
+    diag_warn(c->diag, WARN_UNRELIABLE, c->loc, "einsum: Core ML defines the equations nchw,nwhu->nchu and "
+              "chw,whr->chr alone, with any letters; \"%s\" may be refused, or computed otherwise",
+              equation ? equation : "");
+}
+
+static void doubt_conv_transpose(Call *c)
+{
+    Conv v;
+    if (!call_has(c, "output_shape") || !conv_of(c, true, &v)) return;
+    const Window *w = &v.window;
+    for (int i = MAX_SPATIAL - w->n; i < MAX_SPATIAL; i++) {
+        if (w->in[i] == DIM_ANY || w->kernel[i] == DIM_ANY || w->out[i] == DIM_ANY) continue;
+        const int64_t full = w->stride[i] * (w->in[i] - 1) + window_span(w, i) - w->before[i] - w->after[i];
+        if (w->out[i] >= full) continue;
+        diag_warn(c->diag, WARN_UNRELIABLE, c->loc, "conv_transpose: output_shape has %lld where %lld are made; "
+                  "Core ML is known to get a smaller one wrong: crop the result instead",
+                  (long long)w->out[i], (long long)full);
+        return;
+    }
+}
+
+void call_doubt(const Call *c)
+{
+    Call copy = *c; /* asking again must leave the results alone */
+    if (c->info == &ops[OP_einsum]) doubt_einsum(&copy);
+    if (c->info == &ops[OP_conv_transpose]) doubt_conv_transpose(&copy);
+}

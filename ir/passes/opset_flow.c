@@ -1,0 +1,103 @@
+/* opset_flow.c -- which integers are nothing but indices, and into axes of how many entries.
+ *
+ * coremltools casts indices to int16 and back where an axis is short enough. An index that the type
+ * cannot hold is outside such an axis anyway, so that a cast which only indices pass through needs
+ * not wrap around when its type is replaced by a wider one. Seen from the last statement backwards. */
+#include "opset.h"
+
+#include <string.h>
+
+static bool is_flag(const Value *v) { return v->type->kind == TY_TENSOR && v->type->dtype == DT_BOOL; }
+
+static bool counts(const Value *v)
+{
+    return v->type->kind == TY_TENSOR && (dtype_is_int(v->type->dtype) || is_flag(v));
+}
+
+static void remember(Level *l, Value *v)
+{
+    v->tag = NULL;
+    if (!v->name || !counts(v)) return;
+    Was *w = NEW(&l->scratch, Was);
+    const bool lost = !opset_computes(l->to, v->type->dtype);
+    *w = (Was){ .dtype = lost ? v->type->dtype : DT_NONE };
+    v->tag = w;
+    l->lost = l->lost || lost;
+}
+
+static void reach(const Value *v, int64_t n)
+{
+    Was *w = v->name ? v->tag : NULL;
+    if (w && w->reach < n) w->reach = n;
+}
+
+/* The entries of the longest axis that indices of a statement may point into. */
+static int64_t longest_axis(const Op *op)
+{
+    const Shape *x = shape_of_value(op_value(op, "x"));
+    int64_t most = 0;
+    if (!x) return INT64_MAX;
+    for (int i = 0; i < x->rank; i++) most = x->dim[i] > most ? x->dim[i] : most;
+    return most;
+}
+
+/* Statements whose result is indices, or a choice between indices, when their arguments are. */
+static bool passes_on(int kind)
+{
+    static const int kinds[] = { OP_cast, OP_select, OP_add, OP_greater, OP_greater_equal, OP_less, OP_less_equal,
+                                 OP_logical_and, OP_logical_or, OP_logical_not, OP_reshape, OP_expand_dims,
+                                 OP_squeeze, OP_transpose, OP_concat, OP_stack, OP_identity };
+    for (size_t i = 0; i < COUNT(kinds); i++)
+        if (kind == kinds[i]) return true;
+    return false;
+}
+
+static int64_t reach_of(const Op *op, const char *arg)
+{
+    const bool gathers = op->kind == OP_gather || op->kind == OP_gather_along_axis || op->kind == OP_gather_nd;
+    if (gathers && !strcmp(arg, "indices")) return longest_axis(op);
+    const Was *w = op->nout == 1 ? op->out[0]->tag : NULL;
+    return passes_on(op->kind) && w ? w->reach : INT64_MAX;
+}
+
+static void use(const Op *op, bool inside)
+{
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++)
+            reach(op->arg[i].val[k], inside ? INT64_MAX : reach_of(op, op->arg[i].name));
+}
+
+static bool look(void *ctx, Op *op)
+{
+    Level *l = ctx;
+    for (int i = 0; i < op->nout; i++) remember(l, op->out[i]);
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++)
+            if (!op->arg[i].val[k]->name) op->arg[i].val[k]->tag = NULL;
+    for (int i = 0; i < op->nblock; i++)
+        for (int k = 0; k < op->block[i]->nparam; k++) remember(l, op->block[i]->param[k]);
+    return true;
+}
+
+/* What blocks do with values is not followed. */
+static bool look_inside(void *ctx, Op *op)
+{
+    (void)ctx;
+    if (op->parent->owner) use(op, true);
+    for (int i = 0; i < op->nblock; i++) {
+        for (int k = 0; k < op->block[i]->nparam; k++) reach(op->block[i]->param[k], INT64_MAX);
+        for (int k = 0; k < op->block[i]->nresult; k++) reach(op->block[i]->result[k], INT64_MAX);
+    }
+    return true;
+}
+
+void opset_flow(Level *l)
+{
+    Block *body = l->func->body;
+    for (int i = 0; i < body->nparam; i++) remember(l, body->param[i]);
+    func_walk(l->func, look, l);
+    if (!l->lost) return;
+    func_walk(l->func, look_inside, l);
+    for (int i = 0; i < body->nresult; i++) reach(body->result[i], INT64_MAX);
+    for (const Op *op = body->last; op; op = op->prev) use(op, false);
+}

@@ -1,0 +1,222 @@
+/* opset_image.c -- resize, crop_resize and non_maximum_suppression between opsets. */
+#include "opset.h"
+
+#include <float.h>
+#include <string.h>
+
+static Value *reshape(Builder *b, Value *x, Shape s)
+{
+    return build(b, "reshape", "reshape", "x", x, "shape", build_ints(b, s.rank, s.dim), NULL);
+}
+
+/* ---- resize -------------------------------------------------------------------------------------- */
+
+/* Which entry resize picks for each of the new ones: resize itself says it, of 0, 1, .. */
+static Value *picked(Builder *b, const Op *op, int64_t from, int64_t to)
+{
+    Arena scratch = { 0 };
+    Diag *d = b->diag;
+    Call *c = NEW(&scratch, Call);
+    const Shape line = SHAPE(from), one = SHAPE(1), scalar = { .rank = 0 };
+    float *ramp = arena_array(&scratch, (size_t)from, sizeof *ramp);
+    for (int64_t i = 0; i < from; i++) ramp[i] = (float)i;
+    const int32_t want = (int32_t)to;
+    const uint32_t dims = 1;
+    const char *mode = op_const_string(op, "sampling_mode"), *near = "NEAREST_NEIGHBOR";
+    if (!mode) mode = "DEFAULT";
+    const Tensor t[] = { tensor_view(DT_FP32, &line, ramp), tensor_view(DT_INT32, &one, &want),
+                         tensor_view(DT_UINT32, &scalar, &dims), tensor_view(DT_STRING, &scalar, &near),
+                         tensor_view(DT_STRING, &scalar, &mode) };
+    static const char *const names[] = { "x", "shape", "resized_dims", "interpolation_mode", "sampling_mode" };
+    CallArg arg[COUNT(names)];
+    Tensor res[1] = { { 0 } };
+    call_init(c, &ops[OP_resize], OPSET_IOS18, &scratch, d, op->loc);
+    bool ok = true;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        arg[i] = (CallArg){ .type = type_tensor(&scratch, t[i].dtype, t[i].shape), .val = &t[i], .constant = true };
+        ok = ok && call_set(c, names[i], 1, &arg[i], false);
+    }
+    ok = ok && call_run(c, res, 1);
+    Value *v = NULL;
+    if (ok) {
+        int32_t *index = arena_array(&b->m->arena, (size_t)to, sizeof *index);
+        for (int64_t i = 0; i < to; i++) index[i] = (int32_t)tensor_float(&res[0], (size_t)i);
+        v = build_const(b, "picked", const_data(&b->m->arena, type_tensor(&b->m->arena, DT_INT32, SHAPE(to)), index));
+    }
+    tensor_free(&res[0]);
+    arena_free(&scratch);
+    return v;
+}
+
+/* The last two axes, which a line gets one more for. */
+static Value *bilinear(Builder *b, const Op *op, Value *x, const Shape *s)
+{
+    const char *mode = op_const_string(op, "sampling_mode");
+    Value *v = x;
+    for (int i = 0; i < s->rank - 2; i++)
+        if (s->dim[i] != x->type->shape.dim[i]) return NULL;
+    const int64_t w = s->dim[s->rank - 1], h = s->rank > 1 ? s->dim[s->rank - 2] : 1;
+    if (s->rank < 3) v = reshape(b, x, SHAPE(1, s->rank > 1 ? x->type->shape.dim[0] : 1, x->type->shape.dim[s->rank - 1]));
+    v = build(b, "resize", "resize_bilinear", "x", v, "target_size_height", build_int(b, h), "target_size_width",
+              build_int(b, w), "sampling_mode", build_string(b, mode ? mode : "DEFAULT"), NULL);
+    return s->rank < 3 ? reshape(b, v, *s) : v;
+}
+
+bool form_resize(Level *l, Builder *b, Op *op, Value **out)
+{
+    Value *x = op_value(op, "x"), *v = x;
+    const Shape *from = shape_of_value(x), *to = shape_of_value(op->out[0]);
+    const char *how = op_const_string(op, "interpolation_mode");
+    (void)l;
+    if (!from || !to || !from->rank) return false;
+    if (!how || !strcmp(how, "LINEAR")) {
+        if (!dtype_is_float(x->type->dtype)) return false;
+        *out = bilinear(b, op, x, to);
+        return *out != NULL;
+    }
+    for (int i = 0; i < from->rank; i++) {
+        if (from->dim[i] == to->dim[i]) continue;
+        Value *index = from->dim[i] > 0 ? picked(b, op, from->dim[i], to->dim[i]) : NULL;
+        if (!index) return false;
+        v = build(b, "picked", "gather", "x", v, "indices", index, "axis", build_int(b, i), NULL);
+    }
+    *out = v == x ? build(b, "same", "identity", "x", x, NULL) : v;
+    return true;
+}
+
+/* ---- crop_resize --------------------------------------------------------------------------------- */
+
+static const char *const box_arguments[] = { "roi", "boxes", "box_indices" };
+
+/* The statement with other boxes. */
+static Value *cropped(Builder *b, const Op *op, Value *boxes, Value *indices)
+{
+    Arg arg[MAX_PARAM];
+    int n = 0;
+    for (int i = 0; i < op->narg; i++) {
+        bool box = false;
+        for (size_t k = 0; k < COUNT(box_arguments); k++) box = box || !strcmp(op->arg[i].name, box_arguments[k]);
+        if (!box) arg[n++] = op->arg[i];
+    }
+    arg[n++] = (Arg){ .name = indices ? "boxes" : "roi", .val = &boxes, .count = 1 };
+    if (indices) arg[n++] = (Arg){ .name = "box_indices", .val = &indices, .count = 1 };
+    return build_op(b, "crop", "crop_resize", arg, n)->out[0];
+}
+
+static Value *counted(Builder *b, int64_t boxes, int64_t images)
+{
+    Arena *a = &b->m->arena;
+    int32_t *v = arena_array(a, (size_t)(boxes * images) + 1, sizeof *v);
+    for (int64_t i = 0; i < boxes * images; i++) v[i] = (int32_t)(i % images);
+    return build_const(b, "images", const_data(a, type_tensor(a, DT_INT32, SHAPE(boxes * images)), v));
+}
+
+/* [n, 1, 4 or 5, 1, 1] as boxes and the images they are of. Four numbers mean: of every image. */
+static bool from_roi(Builder *b, const Op *op, Value *roi, Value **out)
+{
+    const Shape *s = shape_of_value(roi), *x = shape_of_value(op_value(op, "x")), *y = shape_of_value(op->out[0]);
+    if (!s || !x || !y || s->rank != 5 || s->dim[0] > 1 << 20 || x->dim[0] > 1 << 10) return false;
+    const int64_t n = s->dim[0], k = s->dim[2], images = x->dim[0];
+    Value *v = reshape(b, roi, SHAPE(n, k)), *index;
+    if (k == 5) {
+        index = reshape(b, make_cast(b, make_slice(b, v, 1, 0, 1), DT_INT32), SHAPE(n));
+        v = make_slice(b, v, 1, 1, 4);
+    } else {
+        index = counted(b, n, images);
+        if (images > 1) {
+            const int64_t reps[] = { 1, images, 1 };
+            v = build(b, "tile", "tile", "x", reshape(b, v, SHAPE(n, 1, 4)), "reps", build_ints(b, 3, reps), NULL);
+            v = reshape(b, v, SHAPE(n * images, 4));
+        }
+    }
+    *out = reshape(b, cropped(b, op, v, index), *y);
+    return true;
+}
+
+static bool to_roi(Builder *b, const Op *op, Value *boxes, Value **out)
+{
+    const DType t = op_value(op, "x")->type->dtype;
+    const Shape *s = shape_of_value(boxes), *y = shape_of_value(op->out[0]);
+    Value *index = op_value(op, "box_indices");
+    if (!s || !y) return false;
+    if (!index) index = counted(b, 1, s->dim[0]);
+    Value *both[] = { reshape(b, opset_as(b, index, t), SHAPE(s->dim[0], 1)), opset_as(b, boxes, t) };
+    Value *roi = reshape(b, make_concat(b, both, 2, 1), SHAPE(s->dim[0], 1, 5, 1, 1));
+    *out = reshape(b, cropped(b, op, roi, NULL), *y);
+    return true;
+}
+
+bool form_crop_resize(Level *l, Builder *b, Op *op, Value **out)
+{
+    Value *roi = op_value(op, "roi"), *boxes = op_value(op, "boxes");
+    for (int i = 0; i < op->narg; i++) { /* pad_value, which ios15 lacks, is no box */
+        const Param *p = op_param(&ops[op->kind], op->arg[i].name);
+        if (!strcmp(p->name, "pad_value") && !param_in(p, l->to)) return false;
+    }
+    if (roi) return from_roi(b, op, roi, out);
+    return boxes && to_roi(b, op, boxes, out);
+}
+
+/* ---- non_maximum_suppression --------------------------------------------------------------------- */
+
+/* The statement over [n, B, 4] and [n, B, K], or over those transposed. */
+static Op *suppressed(Builder *b, const Op *op, Value *threshold)
+{
+    Arg arg[MAX_PARAM];
+    Value *turned[2] = { make_swap(b, op_value(op, "boxes")), make_swap(b, op_value(op, "scores")) };
+    int n = 0;
+    for (int i = 0; i < op->narg; i++) {
+        const char *name = op->arg[i].name;
+        if (!strcmp(name, "score_threshold")) continue;
+        arg[n] = op->arg[i];
+        if (!strcmp(name, "boxes")) arg[n].val = &turned[0];
+        if (!strcmp(name, "scores")) arg[n].val = &turned[1];
+        n++;
+    }
+    if (threshold) arg[n++] = (Arg){ .name = "score_threshold", .val = &threshold, .count = 1 };
+    return build_op(b, "nms", op->name, arg, n);
+}
+
+static bool suppress_down(Builder *b, const Op *op, Value **out)
+{
+    const DType t = op_value(op, "scores")->type->dtype;
+    const Op *to = suppressed(b, op, build_float(b, t, t == DT_FP16 ? -65504 : -(double)FLT_MAX));
+    if (to->nout < 4) return false;
+    out[0] = make_swap(b, to->out[0]);
+    out[1] = make_swap(b, to->out[1]);
+    out[2] = build(b, "same", "identity", "x", to->out[2], NULL);
+    return true;
+}
+
+/* Without a threshold more boxes come, the lesser ones last: those at or below it go, but the first. */
+static bool suppress_up(Builder *b, const Op *op, Value **out)
+{
+    const Op *to = suppressed(b, op, NULL);
+    const Value *threshold = op_value(op, "score_threshold");
+    double above;
+    if (to->nout < 3 || !threshold || !value_float(threshold, &above)) return false;
+    Value *boxes = make_swap(b, to->out[0]), *scores = make_swap(b, to->out[1]), *index = to->out[2];
+    const Shape *s = shape_of_value(index);
+    const int64_t last = -1, axis = 1;
+    if (!s) return false;
+    Value *best = build(b, "best", "reduce_max", "x", scores, "axes", build_ints(b, 1, &last), "keep_dims",
+                        build_bool(b, false), NULL);
+    Value *keep = make_with(b, "greater", best, above);
+    bool *first = arena_array(&b->m->arena, (size_t)s->dim[1] + 1, sizeof *first);
+    if (s->dim[1]) first[0] = true;
+    keep = make2(b, "logical_or", keep, build_const(b, "first", const_bools(&b->m->arena, (int)s->dim[1], first)));
+    keep = make2(b, "logical_and", keep, make2(b, "greater_equal", index, build_int(b, 0)));
+    Value *wide = reshape(b, keep, SHAPE(s->dim[0], s->dim[1], 1));
+    out[0] = make_select(b, wide, boxes, make_number(b, boxes, 0));
+    out[1] = make_select(b, wide, scores, make_number(b, scores, 0));
+    out[2] = make_select(b, keep, index, build_int(b, -1));
+    if (op->nout > 3)
+        out[3] = build(b, "count", "reduce_sum", "x", make_cast(b, keep, DT_INT32), "axes", build_ints(b, 1, &axis),
+                       "keep_dims", build_bool(b, false), NULL);
+    return true;
+}
+
+bool form_nms(Level *l, Builder *b, Op *op, Value **out)
+{
+    return l->to < OPSET_IOS17 ? suppress_down(b, op, out) : suppress_up(b, op, out);
+}

@@ -1,0 +1,153 @@
+/* opset_slice.c -- slice_update where an opset has none.
+ *
+ * A slice of known place whose steps are one: what is before, the update, and what is behind, joined
+ * along each axis. Otherwise each place of x asks which entry of the update belongs to it: a gather
+ * along each axis, and a select. */
+#include "../ops/move.h"
+#include "opset.h"
+
+#include <string.h>
+
+typedef struct {
+    Builder *b;
+    const Op *op;
+    Shape x;
+    SliceAxis axis[MAX_RANK];
+} Update;
+
+/* ---- joined -------------------------------------------------------------------------------------- */
+
+static bool whole(const Update *u, int i) { return u->axis[i].start == 0 && u->axis[i].count == u->x.dim[i]; }
+
+static bool whole_from(const Update *u, int first)
+{
+    bool all = true;
+    for (int i = first; i < u->x.rank; i++) all = all && whole(u, i);
+    return all;
+}
+
+/* x with the update in it, where both agree along the axes before `axis`. */
+static Value *join(const Update *u, Value *x, Value *update, int axis)
+{
+    const SliceAxis *a = &u->axis[axis];
+    Value *part[3];
+    int n = 0;
+    if (whole_from(u, axis)) return update;
+    if (whole(u, axis)) return join(u, x, update, axis + 1);
+    const int64_t end = a->start + a->count;
+    if (a->start > 0) part[n++] = make_slice(u->b, x, axis, 0, a->start);
+    Value *inner = whole_from(u, axis + 1) ? x : make_slice(u->b, x, axis, a->start, a->count);
+    part[n++] = join(u, inner, update, axis + 1);
+    if (end < u->x.dim[axis]) part[n++] = make_slice(u->b, x, axis, end, u->x.dim[axis] - end);
+    return make_concat(u->b, part, n, axis);
+}
+
+static bool joins(const Update *u)
+{
+    for (int i = 0; i < u->x.rank; i++)
+        if (u->axis[i].count == DIM_ANY || (u->axis[i].step != 1 && u->axis[i].count > 1) || !u->axis[i].count)
+            return false;
+    return true;
+}
+
+/* ---- gathered ------------------------------------------------------------------------------------ */
+
+static Value *int_op(Builder *b, const char *op, Value *x, int64_t y) { return make2(b, op, x, build_int(b, y)); }
+
+/* Where the slice begins along an axis: a constant, or [1]. */
+static Value *begin_of(const Update *u, int i)
+{
+    Builder *b = u->b;
+    const int64_t at = i, one = 1;
+    if (u->axis[i].count != DIM_ANY) return build_int(b, u->axis[i].start);
+    Value *mask = op_value(u->op, "begin_mask");
+    int64_t masks[MAX_RANK * 2];
+    if (mask && value_ints(mask, masks) == u->x.rank && masks[i])
+        return build_int(b, u->axis[i].step > 0 ? 0 : u->x.dim[i] - 1);
+    Value *v = make_cast(b, op_value(u->op, "begin"), DT_INT32);
+    v = build(b, "begin", "slice_by_size", "x", v, "begin", build_ints(b, 1, &at), "size", build_ints(b, 1, &one), NULL);
+    return make_select(b, int_op(b, "less", v, 0), int_op(b, "add", v, u->x.dim[i]), v);
+}
+
+static Value *places(Builder *b, int64_t n)
+{
+    Arena *a = &b->m->arena;
+    int32_t *v = arena_array(a, (size_t)n, sizeof *v);
+    for (int64_t i = 0; i < n; i++) v[i] = (int32_t)i;
+    return build_const(b, "places", const_data(a, type_tensor(a, DT_INT32, SHAPE(n)), v));
+}
+
+/* The update with an entry for each place of x along the axis; *in: where it belongs. */
+static Value *spread(const Update *u, Value *update, int i, Value **in)
+{
+    Builder *b = u->b;
+    const int64_t n = update->type->shape.dim[i], step = u->axis[i].step, by = step < 0 ? -step : step;
+    Value *at = places(b, u->x.dim[i]), *begin = begin_of(u, i);
+    Value *way = step > 0 ? make2(b, "sub", at, begin) : make2(b, "sub", begin, at);
+    Value *entry = int_op(b, "floor_div", way, by);
+    Value *hit = make2(b, "equal", int_op(b, "mul", entry, by), way);
+    hit = make2(b, "logical_and", hit, int_op(b, "greater_equal", entry, 0));
+    hit = make2(b, "logical_and", hit, int_op(b, "less", entry, n));
+    entry = int_op(b, "minimum", int_op(b, "maximum", entry, 0), n - 1);
+    Shape s = { .rank = u->x.rank };
+    for (int k = 0; k < s.rank; k++) s.dim[k] = k == i ? u->x.dim[i] : 1;
+    hit = make_shape(b, hit, &s);
+    *in = *in ? make2(b, "logical_and", *in, hit) : hit;
+    return build(b, "entry", "gather", "x", update, "indices", entry, "axis", build_int(b, i), NULL);
+}
+
+static Value *gathered(const Update *u, Value *x, Value *update)
+{
+    Value *in = NULL;
+    const bool flags = x->type->dtype == DT_BOOL;
+    if (flags) update = make_cast(u->b, update, DT_INT32), x = make_cast(u->b, x, DT_INT32);
+    for (int i = 0; i < u->x.rank; i++)
+        if (!whole(u, i)) update = spread(u, update, i, &in);
+    if (!in) return NULL;
+    Value *v = make_select(u->b, in, update, x);
+    return flags ? make_cast(u->b, v, DT_BOOL) : v;
+}
+
+/* ---- the statement ------------------------------------------------------------------------------- */
+
+/* The update with the axes that squeeze_mask took away. */
+static Value *all_axes(const Update *u, Value *update)
+{
+    Shape s = { .rank = u->x.rank };
+    const Shape *given = shape_of_value(update);
+    if (!given) return NULL;
+    for (int i = 0, k = 0; i < s.rank; i++) {
+        if (!u->axis[i].squeeze && k >= given->rank) return NULL;
+        s.dim[i] = u->axis[i].squeeze ? 1 : given->dim[k++];
+    }
+    return make_shape(u->b, update, &s);
+}
+
+static bool plan(Update *u)
+{
+    Arena scratch = { 0 };
+    Call *c = NEW(&scratch, Call);
+    const bool ok = call_of_op(c, u->op, &scratch, u->b->diag) && slice_plan(c, &u->x, u->axis);
+    arena_free(&scratch);
+    return ok;
+}
+
+bool form_slice_update(Level *l, Builder *b, Op *op, Value **out)
+{
+    Value *x = op_value(op, "x"), *update = op_value(op, "update");
+    const Shape *s = shape_of_value(x);
+    Update u = { .b = b, .op = op };
+    (void)l;
+    if (!s || !s->rank) return false;
+    u.x = *s;
+    if (!plan(&u) || !(update = all_axes(&u, update))) return false;
+    size_t n;
+    Value *v = NULL;
+    const bool nothing = shape_count(&update->type->shape, &n) && n == 0;
+    if (!nothing) v = joins(&u) ? join(&u, x, update, 0) : gathered(&u, x, update);
+    if (!nothing && !v) return false;
+    if (nothing || v == update || v == op_value(op, "update"))
+        v = build(b, "same", "identity", "x", nothing ? x : v, NULL);
+    *out = v;
+    return true;
+}

@@ -1,0 +1,200 @@
+/* opset_weights.c -- compressed weights from one opset's form to another's.
+ *
+ * Up to ios17 palettes and masks are bytes beside a shape, as attributes; from ios18 on they are
+ * tensors of sub-byte types, as arguments. The bytes are the same. What has no such form, such as
+ * palettes by blocks, becomes the weight itself. */
+#include "opset.h"
+
+#include <string.h>
+
+static const Const *literal(const Op *op, const char *name)
+{
+    const Value *v = op_value(op, name);
+    return v ? v->lit : attr_get(&op->attrs, name);
+}
+
+/* The packed bytes of c as another type; NULL: they are not at hand. */
+static const Const *repacked(Level *l, const Const *c, const Type *as)
+{
+    Tensor t;
+    if (!const_at_hand(c) || !const_tensor(c, l->diag, &t)) return NULL;
+    char *data = arena_alloc(&l->m->arena, t.bytes + 1);
+    memcpy(data, t.data, t.bytes);
+    tensor_free(&t);
+    return const_data(&l->m->arena, as, data);
+}
+
+/* The same elements in another shape, wherever they are. */
+static const Const *reshaped(Level *l, const Const *c, Shape s)
+{
+    Const *r = NEW(&l->m->arena, Const);
+    *r = *c;
+    r->type = type_tensor(&l->m->arena, c->type->dtype, s);
+    return r;
+}
+
+/* ---- to bytes ------------------------------------------------------------------------------------ */
+
+static const Const *as_bytes(Level *l, const Const *c)
+{
+    const Type *t = type_tensor(&l->m->arena, DT_UINT8, SHAPE((int64_t)type_bytes(c->type)));
+    return repacked(l, c, t);
+}
+
+static const Const *shape_const(Level *l, const Shape *s)
+{
+    return const_ints(&l->m->arena, DT_UINT32, s->rank, s->dim);
+}
+
+/* One table for the whole weight, of single values, as long as the opset takes it. */
+static bool one_table(const Const *indices, const Const *lut)
+{
+    const Shape *s = &lut->type->shape;
+    const int bits = dtypes[indices->type->dtype].bits;
+    if (s->rank < 2 || s->dim[s->rank - 1] != 1 || bits == 3) return false;
+    for (int i = 0; i < s->rank - 2; i++)
+        if (s->dim[i] != 1) return false;
+    return s->dim[s->rank - 2] == (int64_t)1 << bits;
+}
+
+static bool lut_to_bytes(Level *l, Op *op, Op *to)
+{
+    const Const *indices = literal(op, "indices"), *lut = literal(op, "lut");
+    if (!indices || !lut || !one_table(indices, lut)) return false;
+    const Const *bytes = as_bytes(l, indices);
+    if (!bytes) return false;
+    attr_set(l->m, &to->attrs, "indices", bytes);
+    attr_set(l->m, &to->attrs, "lut", reshaped(l, lut, SHAPE(lut->type->shape.dim[lut->type->shape.rank - 2])));
+    attr_set(l->m, &to->attrs, "shape", shape_const(l, &indices->type->shape));
+    return true;
+}
+
+static bool sparse_to_bytes(Level *l, Op *op, Op *to)
+{
+    const Const *mask = literal(op, "mask"), *data = literal(op, "nonzero_data");
+    const Param *p = op_param(&ops[op->kind], "nonzero_data");
+    if (!mask || !data || !(domain_types(p->dom, l->to) >> data->type->dtype & 1)) return false;
+    const Const *bytes = as_bytes(l, mask);
+    if (!bytes) return false;
+    attr_set(l->m, &to->attrs, "mask", bytes);
+    attr_set(l->m, &to->attrs, "nonzero_data", data);
+    attr_set(l->m, &to->attrs, "shape", shape_const(l, &mask->type->shape));
+    return true;
+}
+
+/* ---- from bytes ---------------------------------------------------------------------------------- */
+
+/* Bytes as a tensor of sub-byte elements of the result's shape. */
+static const Const *as_packed(Level *l, const Op *op, const Const *c, DType t)
+{
+    return repacked(l, c, type_tensor(&l->m->arena, t, op->out[0]->type->shape));
+}
+
+static void give(Level *l, Op *to, const char *name, const Const *c)
+{
+    op_arg(l->m, to, name, value_literal(l->m, c, to->loc));
+}
+
+static DType index_type(int64_t entries)
+{
+    static const DType types[] = { DT_UINT1, DT_UINT2, DT_UINT4, DT_UINT6, DT_UINT8 };
+    for (size_t i = 0; i < COUNT(types); i++)
+        if (entries == (int64_t)1 << dtypes[types[i]].bits) return types[i];
+    return DT_NONE;
+}
+
+static bool lut_from_bytes(Level *l, Op *op, Op *to)
+{
+    const Const *indices = literal(op, "indices"), *lut = literal(op, "lut");
+    Shape table = { .rank = op->out[0]->type->shape.rank };
+    if (!indices || !lut || lut->type->shape.rank != 1 || !table.rank || table.rank > MAX_RANK - 2) return false;
+    const DType t = index_type(lut->type->shape.dim[0]);
+    const Const *packed = t == DT_NONE ? NULL : as_packed(l, op, indices, t);
+    if (!packed) return false;
+    for (int i = 0; i < table.rank; i++) table.dim[i] = 1;
+    table.dim[table.rank++] = lut->type->shape.dim[0];
+    table.dim[table.rank++] = 1;
+    give(l, to, "indices", packed);
+    give(l, to, "lut", reshaped(l, lut, table));
+    return true;
+}
+
+static bool sparse_from_bytes(Level *l, Op *op, Op *to)
+{
+    const Const *mask = literal(op, "mask"), *data = literal(op, "nonzero_data");
+    const Const *packed = mask && data ? as_packed(l, op, mask, DT_UINT1) : NULL;
+    if (!packed) return false;
+    give(l, to, "mask", packed);
+    give(l, to, "nonzero_data", data);
+    return true;
+}
+
+/* ---- which --------------------------------------------------------------------------------------- */
+
+static bool other_form(Level *l, Op *op)
+{
+    const bool down = l->to < OPSET_IOS18;
+    Op *to = op_new(l->m, op->parent, op, op->name, op->loc);
+    Builder b = builder_at(op->parent, op, l->diag, op->loc);
+    bool ok = false;
+    if (op->kind == OP_constexpr_lut_to_dense) ok = down ? lut_to_bytes(l, op, to) : lut_from_bytes(l, op, to);
+    if (op->kind == OP_constexpr_sparse_to_dense) ok = down ? sparse_to_bytes(l, op, to) : sparse_from_bytes(l, op, to);
+    if (!ok || !build_infer(&b, op->out[0]->name, to)) {
+        op_unlink(to);
+        return false;
+    }
+    attr_set(l->m, &to->attrs, "name", const_string(&l->m->arena, op->out[0]->name));
+    to->keep = op->keep;
+    legal_replace(op, to->out[0]);
+    return true;
+}
+
+/* Forms change between ios17 and ios18; a form of one side may be newer than the other's ops. */
+static bool same_form(const Level *l, const Op *op)
+{
+    const bool crossed = (l->from >= OPSET_IOS18) != (l->to >= OPSET_IOS18);
+    if (ops[op->kind].since > l->to) return false;
+    if (!crossed) return true;
+    return op->kind != OP_constexpr_lut_to_dense && op->kind != OP_constexpr_sparse_to_dense;
+}
+
+/* Up to ios17 all of a compressed weight stands among the attributes. */
+static void arguments_to_attributes(Level *l, Op *op)
+{
+    for (int i = op->narg; i-- > 0;) {
+        const Value *v = op->arg[i].val[0];
+        const char *name = op->arg[i].name;
+        if (!v->lit) continue;
+        attr_set(l->m, &op->attrs, name, v->lit);
+        op_set_arg(l->m, op, name, NULL);
+        l->changes++;
+    }
+}
+
+/* A weight that is made of another one cannot be read before that is decoded. */
+static void decode_operands(Level *l, Op *op)
+{
+    for (int i = 0; i < op->narg; i++) {
+        Op *def = op->arg[i].val[0]->def;
+        if (def && ops[def->kind].flags & F_CONSTEXPR) legal_decompress(l->m, def, l->diag);
+    }
+}
+
+bool opset_weight(Level *l, Op *op)
+{
+    const bool constexpr = ops[op->kind].flags & F_CONSTEXPR;
+    if (!constexpr) return false;
+    if (same_form(l, op)) {
+        if (l->to < OPSET_IOS18) arguments_to_attributes(l, op);
+        return false;
+    }
+    l->changes++;
+    decode_operands(l, op);
+    const bool compressed = l->to >= OPSET_IOS16; /* there are forms at all */
+    if (compressed && (other_form(l, op) || legal_as_affine(l->m, op, l->to, l->diag))) return true;
+    if (legal_decompress(l->m, op, l->diag)) return true;
+    diag_error(l->diag, op->loc, "%s: it has no form in %s, and its data, which are not at hand, cannot be decoded; "
+               "--opset %s keeps it", op->name, opset_text(l->to), opset_text(l->from));
+    l->failed = true;
+    return true;
+}
