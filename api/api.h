@@ -38,6 +38,11 @@ struct anec_kernel {
     Func *func;
     Program *program;     /* NULL: unloaded */
     atomic_bool busy;
+    _Atomic(anec_kernel *) holder; /* whose run entered this one, as what it is wired to */
+    atomic_int asked;     /* behind the parameter that was asked for last */
+    int *port[3];         /* by anec_kind: the parameters or results of it, in order */
+    int nport[3];
+    int found;            /* behind where the last result or state was found */
     Binding *bound;       /* by parameter; without data: nothing is bound */
     Tensor *own;          /* by parameter: the kernel's own memory */
     anec_kernel **source; /* by parameter: what it is wired to */

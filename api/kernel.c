@@ -10,15 +10,26 @@
 
 int param_of(const anec_kernel *k, const char *name)
 {
-    for (int i = 0; i < k->func->body->nparam; i++)
-        if (!strcmp(k->func->body->param[i]->name, name)) return i;
-    return -1;
+    int at = atomic_load(&k->asked); /* of several threads any one's is as good */
+    const int p = param_find(k->func, name, &at);
+    atomic_store(&((anec_kernel *)(uintptr_t)k)->asked, at);
+    return p;
+}
+
+/* Those that feed the first n inputs, which are this thread's already, are given back. */
+static void leave_some(anec_kernel *k, int n)
+{
+    for (int i = 0; i < n; i++) {
+        anec_kernel *s = k->source[i];
+        if (!s || s == k || atomic_load(&s->holder) != k) continue;
+        atomic_store(&s->holder, NULL);
+        s->busy = false;
+    }
 }
 
 void leave(anec_kernel *k, bool sources)
 {
-    for (int i = 0; sources && i < k->func->body->nparam; i++)
-        if (k->source[i] && k->source[i] != k) k->source[i]->busy = false;
+    if (sources) leave_some(k, k->func->body->nparam);
     k->busy = false;
 }
 
@@ -28,23 +39,17 @@ static anec_status entered(ApiCall *c, anec_kernel *k, anec_status status, const
     return call_say(c, status, text);
 }
 
-/* Those that feed the first n inputs, which are this thread's already, are given back. */
-static void leave_some(anec_kernel *k, int n)
-{
-    for (int i = 0; i < n; i++)
-        if (k->source[i] && k->source[i] != k) k->source[i]->busy = false;
-}
-
 /* A source that feeds two inputs is entered once. */
 static const char *enter_sources(anec_kernel *k, anec_status *status)
 {
     for (int i = 0; i < k->func->body->nparam; i++) {
         anec_kernel *s = k->source[i];
-        bool have = !s || s == k;
-        for (int j = 0; j < i; j++) have |= k->source[j] == s;
-        if (have) continue;
+        if (!s || s == k || atomic_load(&s->holder) == k) continue;
         const bool busy = atomic_exchange(&s->busy, true);
-        if (!busy && s->program) continue;
+        if (!busy && s->program) {
+            atomic_store(&s->holder, k);
+            continue;
+        }
         if (!busy) s->busy = false;
         leave_some(k, i);
         *status = busy ? ANEC_BUSY : ANEC_UNLOADED;
@@ -89,6 +94,22 @@ void describe_kernel(anec_kernel *k, char **out)
     atomic_store(&k->said_how, b.s); /* the one before stays: another thread may be reading it */
 }
 
+/* Where the ports of each kind are, in order. */
+static void list_ports(anec_kernel *k)
+{
+    const Block *b = k->func->body;
+    const int count[] = { [ANEC_INPUT] = b->nparam, [ANEC_STATE] = b->nparam, [ANEC_RESULT] = b->nresult };
+    for (size_t i = 0; i < COUNT(count); i++) {
+        k->port[i] = mem_zero((size_t)count[i] + 1, sizeof(int));
+        if (!k->port[i]) mem_out(((size_t)count[i] + 1) * sizeof(int));
+    }
+    for (int i = 0; i < b->nparam; i++) {
+        const anec_kind kind = param_is_state(b->param[i]) ? ANEC_STATE : ANEC_INPUT;
+        k->port[kind][k->nport[kind]++] = i;
+    }
+    for (int i = 0; i < b->nresult; i++) k->port[ANEC_RESULT][k->nport[ANEC_RESULT]++] = i;
+}
+
 static bool make_kernel(anec_kernel *k, const char *function, ApiCall *c)
 {
     Module *m = k->model->m.module;
@@ -99,6 +120,7 @@ static bool make_kernel(anec_kernel *k, const char *function, ApiCall *c)
     k->own = mem_zero(n, sizeof *k->own);
     k->source = mem_zero(n, sizeof(anec_kernel *));
     if (!k->bound || !k->own || !k->source) mem_out(n * sizeof *k->bound);
+    list_ports(k);
     k->program = call_lock(c, k->model) ? program_new(k->device->backend, m, k->func, &c->d) : NULL;
     if (k->program) describe_kernel(k, &k->how);
     return k->program != NULL;
@@ -179,6 +201,7 @@ void kernel_release(anec_kernel *k)
     mem_free(k->bound);
     mem_free(k->own);
     mem_free(k->source);
+    for (size_t i = 0; i < COUNT(k->port); i++) mem_free(k->port[i]);
     mem_free(k->how);
     mem_free(k->how_now);
     device_release(k->device);
@@ -261,16 +284,12 @@ const char *anec_port(const anec_kernel *k, anec_kind kind, int i, anec_tensor *
 {
     if (!k || !out || i < 0) return NULL;
     const Block *b = k->func->body;
-    Value *const *v = kind == ANEC_RESULT ? b->result : b->param;
-    const int n = kind == ANEC_RESULT ? b->nresult : b->nparam;
-    for (int p = 0; p < n; p++) {
-        if (kind != ANEC_RESULT && param_is_state(v[p]) != (kind == ANEC_STATE)) continue;
-        if (i--) continue;
-        tell_type(param_type(v[p]), out);
-        if (v[p]->type->kind == TY_DICT) tell_dictionary(v[p], out);
-        return v[p]->name;
-    }
-    return NULL;
+    if ((size_t)kind >= COUNT(k->port) || i >= k->nport[kind]) return NULL;
+    const int at = k->port[kind][i];
+    const Value *v = kind == ANEC_RESULT ? b->result[at] : b->param[at];
+    tell_type(param_type(v), out);
+    if (v->type->kind == TY_DICT) tell_dictionary(v, out);
+    return v->name;
 }
 
 /* ---- binding --------------------------------------------------------------------------------- */

@@ -98,12 +98,15 @@ static bool gather(anec_kernel *k, const anec_input *input, int inputs, Binding 
 {
     const int n = k->func->body->nparam;
     bool ok = true;
-    for (int i = 0; i < n; i++) {
-        bool given = !k->bound[i].name;
-        for (int j = 0; j < inputs; j++)
-            given |= !strcmp(input[j].name, k->func->body->param[i]->name);
-        if (!given) in[(*nin)++] = k->bound[i];
+    Arena scratch = { 0 };
+    bool *given = NEW_ARRAY(&scratch, n + 1, bool);
+    for (int j = 0; j < inputs; j++) {
+        const int p = param_of(k, input[j].name);
+        if (p >= 0) given[p] = true;
     }
+    for (int i = 0; i < n; i++)
+        if (k->bound[i].name && !given[i]) in[(*nin)++] = k->bound[i];
+    arena_free(&scratch);
     for (int j = 0; j < inputs; j++) {
         Binding *b = &in[(*nin)++];
         *b = (Binding){ .name = input[j].name, .origin = input[j].origin };
@@ -166,13 +169,16 @@ static const Type **types_of(const anec_kernel *k, const anec_input *input, int 
     const Type **type = NEW_ARRAY(a, b->nparam + 1, const Type *);
     Diag quiet = { .quiet = true };
     for (int i = 0; i < b->nparam; i++) {
-        Tensor t = k->bound[i].value;
-        bool have = k->bound[i].name != NULL;
-        for (int j = 0; j < inputs; j++)
-            if (input[j].tensor && !strcmp(b->param[i]->name, input[j].name))
-                have = view_tensor(&quiet, input[j].name, input[j].tensor, true, &t);
-        if (have && b->param[i]->type->kind == TY_TENSOR)
-            type[i] = type_tensor(a, t.dtype, t.shape);
+        const Tensor *t = &k->bound[i].value;
+        if (k->bound[i].name && b->param[i]->type->kind == TY_TENSOR)
+            type[i] = type_tensor(a, t->dtype, t->shape);
+    }
+    for (int j = 0; j < inputs; j++) {
+        const int p = input[j].tensor ? param_of(k, input[j].name) : -1;
+        Tensor t;
+        if (p < 0 || b->param[p]->type->kind != TY_TENSOR) continue;
+        const bool have = view_tensor(&quiet, input[j].name, input[j].tensor, true, &t);
+        type[p] = have ? type_tensor(a, t.dtype, t.shape) : NULL;
     }
     diag_free(&quiet);
     return type;
@@ -243,10 +249,15 @@ anec_status anec_wait(anec_kernel *kernel, anec_error *error)
 
 /* ---- results --------------------------------------------------------------------------------- */
 
-static Tensor *find(const Binding *b, int n, const char *name)
+/* The search begins behind the last one's find: whoever asks in order pays one comparison each. */
+static Tensor *find(anec_kernel *k, const Binding *b, int n, const char *name)
 {
-    for (int i = 0; i < n; i++)
-        if (!strcmp(b[i].name, name)) return (Tensor *)(uintptr_t)&b[i].value;
+    for (int i = 0, at = k->found; i < n; i++, at++) {
+        if (at >= n) at = 0;
+        if (strcmp(b[at].name, name) != 0) continue;
+        k->found = at + 1;
+        return (Tensor *)(uintptr_t)&b[at].value;
+    }
     return NULL;
 }
 
@@ -271,7 +282,7 @@ anec_status anec_result(anec_kernel *kernel, const char *name, anec_tensor *out,
     if (s) return s;
     if (!kernel->program->ran) return call_say(&c, ANEC_EMPTY, "there are no results of a run");
     const int n = program_results(kernel->program, &b);
-    return tell(&c, kernel, find(b, n, name), "result", name, out);
+    return tell(&c, kernel, find(kernel, b, n, name), "result", name, out);
 }
 
 anec_status anec_state(anec_kernel *kernel, const char *name, anec_tensor *out, anec_error *error)
@@ -285,15 +296,15 @@ anec_status anec_state(anec_kernel *kernel, const char *name, anec_tensor *out, 
     const anec_status s = call_enter(&c, kernel, false);
     if (s) return s;
     const int n = program_states(kernel->program, &b);
-    return tell(&c, kernel, find(b, n, name), "state", name, out);
+    return tell(&c, kernel, find(kernel, b, n, name), "state", name, out);
 }
 
-static bool set_state(const anec_kernel *k, const char *name, const anec_tensor *tensor,
+static bool set_state(anec_kernel *k, const char *name, const anec_tensor *tensor,
                       const char *origin, Diag *d)
 {
     Binding *b;
     const int n = program_states(k->program, &b);
-    Tensor from, *to = find(b, n, name);
+    Tensor from, *to = find(k, b, n, name);
     if (!to) return wrong(d, "%s has no state %s", k->func->name, name);
     if (!view_tensor(d, name, tensor, false, &from)) return false;
     if (from.dtype == to->dtype && shape_equal(&from.shape, &to->shape)) {

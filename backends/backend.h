@@ -142,6 +142,9 @@ void program_free(Program *p);                         /* NULL is allowed */
 /* ---- what a function takes ------------------------------------------------------------------- */
 
 bool param_is_state(const Value *v);
+/* The parameter of that name, or -1. The search begins at *at, goes round, and leaves *at behind what it
+ * found: whoever asks in the function's order pays one comparison each. */
+int param_find(const Func *f, const char *name, int *at);
 /* The type of a parameter's tensor: of a state, what it holds. */
 const Type *param_type(const Value *v);
 

@@ -9,10 +9,15 @@ bool param_is_state(const Value *v) { return v->type->kind == TY_STATE; }
 
 const Type *param_type(const Value *v) { return param_is_state(v) ? v->type->sub[0] : v->type; }
 
-static int param_index(const Func *f, const char *name)
+int param_find(const Func *f, const char *name, int *at)
 {
-    for (int i = 0; name && i < f->body->nparam; i++)
-        if (!strcmp(f->body->param[i]->name, name)) return i;
+    const int n = f->body->nparam;
+    for (int i = 0, p = *at; name && i < n; i++, p++) {
+        if (p >= n) p -= n;
+        if (strcmp(f->body->param[p]->name, name) != 0) continue;
+        *at = p + 1;
+        return p;
+    }
     return -1;
 }
 
@@ -53,8 +58,9 @@ static void check_name(Check *c, const Binding *b)
 
 static void bind_names(Check *c, const Binding *in, int nin)
 {
+    int at = 0;
     for (int k = 0; k < nin; k++) {
-        int p = param_index(c->func, in[k].name);
+        int p = param_find(c->func, in[k].name, &at);
         if (p < 0 || param_is_state(c->func->body->param[p])) {
             check_name(c, &in[k]);
         } else if (c->given[p]) {

@@ -411,11 +411,11 @@ static bool run_completed(Program *p, Diag *d, const Binding *in, int nin, const
         all[n].name = b->param[i]->name;
         ok = wire_value(p, i, d, &all[n++].value);
     }
-    const int wired = n;
+    int at = 0;
     for (int i = 0; i < nin; i++) {
-        bool replaced = false;
-        for (int k = 0; k < wired; k++) replaced |= !strcmp(all[k].name, in[i].name);
-        if (!replaced) all[n++] = in[i];
+        const int param = param_find(p->func, in[i].name, &at);
+        const Program *from = param < 0 ? NULL : p->wire[param].from;
+        if (!from || !from->ran) all[n++] = in[i];
     }
     ok = ok && add_defaults(p, d, all, &n) && inputs_check(p->func, d, all, n)
       && run_or_fall(p, d, all, n, opt);

@@ -121,6 +121,7 @@ typedef struct {
 
 const char *name_intern(Names *n, const char *s, size_t len);
 const char *name_intern_z(Names *n, const char *s);
+const char *name_find(const Names *n, const char *s); /* NULL: it was never interned */
 /* The candidate nearest to `want` by edit distance, or NULL when none is near enough to suggest. */
 const char *name_nearest(const char *want, const char *const *candidates, size_t count);
 
@@ -234,6 +235,7 @@ void diag_warn(Diag *d, Warning w, Loc loc, const char *fmt, ...) PRINTF(4, 5);
 void diag_note(Diag *d, Loc loc, const char *fmt, ...) PRINTF(3, 4);         /* to the last message */
 int diag_exit(const Diag *d);   /* 0, 1 or 3: the exit code that the counts call for */
 bool diag_ok(const Diag *d);    /* neither errors nor fails */
+bool diag_full(const Diag *d);  /* one more error would be counted and not shown */
 void diag_end(Diag *d);         /* says once how many messages past the limit were not shown */
 void diag_free(Diag *d);        /* with emit set, diag_end first */
 

@@ -262,6 +262,8 @@ void diag_note(Diag *d, Loc loc, const char *fmt, ...)
     va_end(ap);
 }
 
+bool diag_full(const Diag *d) { return d->errors >= limit(d); }
+
 static int more(int count, int max)
 {
     return count > max ? count - max : 0;

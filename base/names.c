@@ -56,6 +56,12 @@ const char *name_intern(Names *n, const char *s, size_t len)
     return slot->s;
 }
 
+const char *name_find(const Names *n, const char *s)
+{
+    const size_t len = strlen(s);
+    return n->cap ? find(n, s, len, hash(s, len))->s : NULL;
+}
+
 const char *name_intern_z(Names *n, const char *s)
 {
     return name_intern(n, s, strlen(s));

@@ -59,10 +59,14 @@ static int deepest(const Node *list)
     return depth;
 }
 
+/* An operator that may be the first operand of another in a chain; a range is looked at as a whole. */
+static bool goes_on(const Node *n) { return n->kind == N_BINARY && n->op != TK_RANGE; }
+
 Node *ast_node(Ast *p, NodeKind kind, Loc loc, Node *a, Node *b, Node *c)
 {
     Node *n = NEW(p->arena, Node);
-    int depth = deepest(a), db = deepest(b), dc = deepest(c);
+    const bool chain = kind == N_BINARY && goes_on(a);
+    int depth = chain ? a->depth - 1 : deepest(a), db = deepest(b), dc = deepest(c);
     if (db > depth) depth = db;
     if (dc > depth) depth = dc;
     *n = (Node){ .kind = kind, .loc = loc, .a = a, .b = b, .c = c, .depth = depth + 1 };
@@ -187,6 +191,16 @@ NodeList ast_share(Ast *p, NodeList l, const char *what)
     return l;
 }
 
+int ast_chain(Arena *a, const Node *n, const Node ***out)
+{
+    int count = 1;
+    for (const Node *m = n->a; goes_on(m); m = m->a) count++;
+    const Node **all = NEW_ARRAY(a, count, const Node *);
+    for (int i = 0; i < count; i++, n = n->a) all[i] = n;
+    *out = all;
+    return count;
+}
+
 /* ---- the driver ------------------------------------------------------------------------------ */
 
 static Node *parse(Lexer *lx, Arena *a, Names *names, Diag *d)
@@ -230,12 +244,35 @@ static void print_value(const Node *n, Buf *out)
     }
 }
 
+static void print_list(const Node *n, int indent, const char *role, Buf *out);
+
+static void print_head(const Node *n, int indent, const char *role, Buf *out)
+{
+    enum { MAX_INDENT = 200 }; /* of a long chain, whose lines would be as long as it is */
+    buf_printf(out, "%*s%s%s", indent < MAX_INDENT ? indent : MAX_INDENT, "", role, node_names[n->kind]);
+    print_value(n, out);
+    buf_putc(out, '\n');
+}
+
+static void print_chain(const Node *n, int indent, const char *role, Buf *out)
+{
+    Arena scratch = { 0 };
+    const Node **all;
+    const int count = ast_chain(&scratch, n, &all);
+    for (int i = 0; i < count; i++) print_head(all[i], indent + 2 * i, i ? "a " : role, out);
+    print_list(all[count - 1]->a, indent + 2 * count, "a ", out);
+    for (int i = count; i-- > 0;) print_list(all[i]->b, indent + 2 * i + 2, "b ", out);
+    arena_free(&scratch);
+}
+
 static void print_list(const Node *n, int indent, const char *role, Buf *out)
 {
     for (; n; n = n->next) {
-        buf_printf(out, "%*s%s%s", indent, "", role, node_names[n->kind]);
-        print_value(n, out);
-        buf_putc(out, '\n');
+        if (n->kind == N_BINARY) {
+            print_chain(n, indent, role, out);
+            continue;
+        }
+        print_head(n, indent, role, out);
         bool seq = n->kind == N_FILE || n->kind == N_BLOCK || n->kind == N_LIST;
         print_list(n->a, indent + 2, seq ? "" : "a ", out);
         print_list(n->kind == N_TYPE ? NULL : n->b, indent + 2, "b ", out);

@@ -3,7 +3,8 @@
  * Nodes live in the arena they were made in and die with it; names are interned, so that equal
  * names are equal pointers. Lists of nodes are linked through `next`. Every node knows how deep the
  * tree below it is: deeper than AST_MAX_DEPTH is an error of the parser, so that walkers may
- * recurse. */
+ * recurse. Only the first operands of operators do not count: a sum of 10,000 terms is one level,
+ * and walkers go along it in a loop (ast_chain). */
 #ifndef ANEC_AST_H
 #define ANEC_AST_H
 
@@ -80,6 +81,8 @@ Node *ast_parse(Arena *a, Names *names, Diag *d,
                 const Source *src); /* the FILE node, NULL after errors */
 /* The same of `len` bytes of the text from `at` on, where whole items stand. */
 Node *ast_parse_part(Arena *a, Names *names, Diag *d, const Source *src, size_t at, size_t len);
+/* An operator and those that are its first operand in turn, the outermost first; the count. */
+int ast_chain(Arena *a, const Node *n, const Node ***out);
 void ast_print(const Node *n, Buf *out);
 const char *ast_token_name(int kind);   /* "NAME", "+"; for --emit tokens and messages */
 

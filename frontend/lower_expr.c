@@ -238,13 +238,12 @@ static bool shortcut(const Node *n, Val a, Val *out)
     return true;
 }
 
-static Val binary_value(Lower *l, const Node *n, const char *hint)
+/* One operator, whose first operand is known. */
+static Val operator_value(Lower *l, const Node *n, Val a, const char *hint)
 {
-    Val out, a, b;
-    if (n->op == TK_RANGE) return range_value(l, n);
-    a = eval(l, n->a, NULL);
+    Val out;
     if (shortcut(n, a, &out)) return out;
-    b = eval(l, n->b, NULL);
+    Val b = eval(l, n->b, NULL);
     if (a.kind == V_POISON || b.kind == V_POISON) return val_poison();
     if ((n->op == TK_AND || n->op == TK_OR) && a.kind == V_BOOL && b.kind == V_BOOL) return b;
     if ((n->op == TK_EQ || n->op == TK_NE) && (a.kind == V_NONE || b.kind == V_NONE))
@@ -258,6 +257,21 @@ static Val binary_value(Lower *l, const Node *n, const char *hint)
         arg[1].val = a;
     }
     return emit(l, n->loc, hint, op, arg, 2);
+}
+
+/* Along the chain of first operands in a loop, from the innermost outwards. */
+static Val binary_value(Lower *l, const Node *n, const char *hint)
+{
+    Arena scratch = { 0 };
+    const Node **all;
+    const int count = ast_chain(&scratch, n, &all);
+    Val v = eval(l, all[count - 1]->a, NULL);
+    for (int i = count; i-- > 0;) {
+        const bool go = i == 0 || lower_step(l, all[i]->loc);
+        v = go ? operator_value(l, all[i], v, i ? NULL : hint) : val_poison();
+    }
+    arena_free(&scratch);
+    return v;
 }
 
 static Val unary_value(Lower *l, const Node *n, const char *hint)
@@ -326,7 +340,7 @@ static Val eval_kind(Lower *l, const Node *n, const char *hint)
     case N_NAME: return lookup(l, n);
     case N_MEMBER: return member_value(l, n);
     case N_UNARY: return unary_value(l, n, hint);
-    case N_BINARY: return binary_value(l, n, hint);
+    case N_BINARY: return n->op == TK_RANGE ? range_value(l, n) : binary_value(l, n, hint);
     case N_LIST: return list_value(l, n);
     case N_EACH: return each_value(l, n);
     case N_INDEX: return eval_index(l, n, hint);

@@ -207,6 +207,7 @@ struct Value {
     const Type *type;
     Op *def;           /* NULL: a parameter or an inline literal */
     int index;         /* which result of def */
+    int returned;      /* places where the function returns it: block_result, func_set_result */
     const Const *lit;  /* the literal of a const op or of an inline literal, else NULL */
     bool bare;         /* inline literal written without its type (warning bare-literal) */
     Loc loc;
@@ -283,6 +284,7 @@ struct Module {
     bool has_attrs;         /* a [ ] list stood there, perhaps empty */
     Attrs attrs;            /* buildInfo */
     Func *first, *last;
+    PtrMap func_of;         /* functions by interned name */
     const Source *src;      /* where it was read from, or NULL */
     const char *dir;        /* folder that @model_path stands for, or NULL */
     WeightFile *files;      /* opened so far */
@@ -329,7 +331,8 @@ Builder builder_at(Block *b, Op *before, Diag *d, Loc loc);
 
 Block *block_new(Op *owner, const char *name);                          /* a nested block of owner */
 Value *block_param(Block *b, const char *name, const Type *t, Loc loc);
-void block_result(Block *b, Value *v);
+void block_result(Block *b, Value *v);                                  /* yields one more value */
+void func_set_result(Func *f, int i, Value *v);                         /* returns v in that place */
 /* Low level: an op without arguments or results, linked in; then its pieces. */
 Op *op_new(Module *m, Block *b, Op *before, const char *name, Loc loc);
 void op_arg(Module *m, Op *op, const char *name, Value *v);             /* appends a value to an argument */
@@ -401,12 +404,16 @@ const char *value_string(const Value *v);                 /* NULL when it is non
 int value_ints(const Value *v, int64_t out[MAX_RANK * 2]); /* count, or -1 when unknown */
 /* Every use of `from` in f (arguments, nested blocks, results) becomes `to`; the number of uses. */
 int func_replace_uses(Func *f, Value *from, Value *to);
-int func_count_uses(const Func *f, const Value *v);
-bool is_result(const Func *f, const Value *v);            /* one of the values that f returns */
+int func_count_uses(Func *f, const Value *v);
+bool is_result(const Value *v);                           /* one of the values that its function returns */
 /* Visits every op of f in order, nested blocks after their owner. fn may unlink the op it is given. Who
  * replaces uses meanwhile changes arguments and the results of nested blocks by the doors above alone. */
 typedef bool OpVisitor(void *ctx, Op *op);                /* false stops the walk */
 bool func_walk(Func *f, OpVisitor *fn, void *ctx);
+/* Around a loop of other kinds that replaces many uses by func_replace_uses: as in a walk, each then
+ * costs what it changes and not the size of f. */
+void func_walk_begin(Func *f, GuardTask *lost); /* lost: the caller's, until the end */
+void func_walk_end(Func *f, GuardTask *lost);
 
 /* ---- the engine's part of a function ---------------------------------------------------------
  *

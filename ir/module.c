@@ -44,6 +44,7 @@ void module_free(Module *m)
     if (!m) return;
     weight_files_close(m);
     for (int i = 0; i < m->nmaps; i++) file_unmap(&m->maps[i]);
+    ptrmap_free(&m->func_of);
     arena_free(&m->arena);
     mem_free(m);
 }
@@ -61,9 +62,8 @@ const char *module_name(Module *m, const char *s) { return name_intern_z(&m->nam
 
 Func *module_func(const Module *m, const char *name)
 {
-    for (Func *f = m->first; f; f = f->next)
-        if (!strcmp(f->name, name)) return f;
-    return NULL;
+    const char *own = name_find(&m->names, name);
+    return own ? ptrmap_get(&m->func_of, own) : NULL;
 }
 
 Func *module_main(const Module *m)
@@ -88,6 +88,7 @@ Func *func_new(Module *m, const char *name, Opset opset)
     if (m->last) m->last->next = f;
     else m->first = f;
     m->last = f;
+    if (!ptrmap_get(&m->func_of, f->name)) ptrmap_set(&m->func_of, f->name, f);
     return f;
 }
 
@@ -196,6 +197,14 @@ void block_result(Block *b, Value *v)
     b->result = appended(b->func->module, b->result, b->nresult, v);
     b->nresult++;
     if (b->owner) func_note_use(b->func, v, b->owner);
+    else v->returned++;
+}
+
+void func_set_result(Func *f, int i, Value *v)
+{
+    f->body->result[i]->returned--;
+    f->body->result[i] = v;
+    v->returned++;
 }
 
 static void op_link(Op *op, Block *b, Op *before)

@@ -101,12 +101,7 @@ int value_ints(const Value *v, int64_t out[MAX_RANK * 2])
     return (int)t.count;
 }
 
-bool is_result(const Func *f, const Value *v)
-{
-    for (int i = 0; i < f->body->nresult; i++)
-        if (f->body->result[i] == v) return true;
-    return false;
-}
+bool is_result(const Value *v) { return v->returned > 0; }
 
 /* ---- walking --------------------------------------------------------------------------------- */
 
@@ -124,19 +119,11 @@ static bool block_walk(Block *b, OpVisitor *fn, void *ctx)
 
 bool func_visit(Func *f, OpVisitor *fn, void *ctx) { return block_walk(f->body, fn, ctx); }
 
-static void walk_ends(void *func)
-{
-    Func *f = func;
-    if (!--f->walks) func_uses_drop(f);
-}
-
 bool func_walk(Func *f, OpVisitor *fn, void *ctx)
 {
     GuardTask lost;
-    guard_task(&lost, walk_ends, f);
-    f->walks++;
+    func_walk_begin(f, &lost);
     const bool all = func_visit(f, fn, ctx);
-    guard_task_end(&lost);
-    walk_ends(f);
+    func_walk_end(f, &lost);
     return all;
 }

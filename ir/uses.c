@@ -68,7 +68,7 @@ static bool index_op(void *ctx, Op *op)
 
 /* ---- the doors ------------------------------------------------------------------------------- */
 
-void func_uses_drop(Func *f)
+static void drop_index(Func *f)
 {
     if (!f->uses) return;
     arena_free(&f->uses->arena);
@@ -77,19 +77,40 @@ void func_uses_drop(Func *f)
     f->uses = NULL;
 }
 
-static void make_index(Func *f)
+/* The index, made where a walk is at work; NULL: there is none. */
+static const Uses *index_of(Func *f)
 {
-    Uses *u = mem_zero(1, sizeof *u);
-    if (!u) mem_out(sizeof *u);
-    func_visit(f, index_op, u);
-    f->uses = u;
+    if (f->walks && !f->uses) {
+        Uses *u = mem_zero(1, sizeof *u);
+        if (!u) mem_out(sizeof *u);
+        func_visit(f, index_op, u);
+        f->uses = u;
+    }
+    return f->uses;
+}
+
+static void walk_ends(void *func)
+{
+    Func *f = func;
+    if (!--f->walks) drop_index(f);
+}
+
+void func_walk_begin(Func *f, GuardTask *lost)
+{
+    guard_task(lost, walk_ends, f);
+    f->walks++;
+}
+
+void func_walk_end(Func *f, GuardTask *lost)
+{
+    guard_task_end(lost);
+    walk_ends(f);
 }
 
 int func_replace_uses(Func *f, Value *from, Value *to)
 {
     Look l = { .from = from, .to = to };
-    if (f->walks && !f->uses) make_index(f);
-    if (f->uses) {
+    if (index_of(f)) {
         for (User *user = ptrmap_get(&f->uses->user_of, from), *next; user; user = next) {
             const int before = l.count;
             next = user->next;
@@ -97,14 +118,20 @@ int func_replace_uses(Func *f, Value *from, Value *to)
             if (l.count > before) add(f->uses, to, user->op);
         }
     } else func_visit(f, look_at, &l);
-    look_in(&l, f->body->result, f->body->nresult);
+    for (int i = 0; is_result(from); i++)
+        if (f->body->result[i] == from) {
+            func_set_result(f, i, to);
+            l.count++;
+        }
     return l.count;
 }
 
-int func_count_uses(const Func *f, const Value *v)
+int func_count_uses(Func *f, const Value *v)
 {
     Look l = { .from = v };
-    func_visit((Func *)(uintptr_t)f, look_at, &l);
-    look_in(&l, f->body->result, f->body->nresult);
-    return l.count;
+    const Uses *u = index_of(f);
+    for (User *user = u ? ptrmap_get(&u->user_of, v) : NULL; user; user = user->next)
+        if (user->op->parent) look_at(&l, user->op);
+    if (!u) func_visit(f, look_at, &l);
+    return l.count + v->returned;
 }

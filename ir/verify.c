@@ -279,9 +279,8 @@ bool module_verify(Module *m, Diag *d, const char *after)
     const int fails = d->fails;
     if (!m->first) ok = diag_error(d, (Loc){ .src = m->src }, "the program has no function");
     for (Func *f = m->first; f; f = f->next) {
-        for (const Func *g = m->first; g != f; g = g->next)
-            if (!strcmp(g->name, f->name))
-                ok = diag_error(d, f->loc, "function %s is defined a second time", f->name);
+        if (module_func(m, f->name) != f)
+            ok = diag_error(d, f->loc, "function %s is defined a second time", f->name);
         if (!verify_func(f, d, false, !after)) ok = false;
     }
     /* What a file would not give while a literal was read is the world's. */

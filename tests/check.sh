@@ -71,6 +71,7 @@ suite writers tests/writers.sh "$build"
 suite vad tests/vad.sh "$build"
 suite legal tests/legal.sh "$build"
 suite constants tests/constants.py "$build" ../shared/packages/cases
+suite growth tests/growth.sh "$build"
 suite macos tests/macos.sh "$build"
 suite conformance conformance
 suite opset tests/opset.py "$build"

@@ -511,11 +511,11 @@ void ref_hook(Program *p, CallHook hook) { ((Ref *)p)->hook = hook; }
 
 static void bind_params(Ref *r, const Binding *in, int nin)
 {
-    const Block *b = r->base.func->body;
-    for (int i = 0; i < b->nparam; i++)
-        for (int k = 0; k < nin; k++)
-            if (!strcmp(in[k].name, b->param[i]->name))
-                r->held[r->plan.body->param[i]] = (Held){ .t = in[k].value, .set = true };
+    int at = 0;
+    for (int k = 0; k < nin; k++) {
+        const int p = param_find(r->base.func, in[k].name, &at);
+        if (p >= 0) r->held[r->plan.body->param[p]] = (Held){ .t = in[k].value, .set = true };
+    }
     for (int i = 0; i < r->nstate; i++)
         r->held[r->state_slot[i]] = (Held){ .t = r->state[i].value, .set = true };
 }

@@ -91,14 +91,25 @@ static void scope_end(MilReader *r)
     }
 }
 
-static void undefined(MilReader *r, MilToken t, const char *name)
+/* The name in scope that is nearest, looked for only where the message is shown: a text may have a
+ * million undefined names. */
+static const char *near_name(const MilReader *r, const char *name)
 {
-    const char **known = NEW_ARRAY(&r->m->arena, r->scope.count, const char *);
+    Arena scratch = { 0 };
+    if (diag_full(r->d)) return NULL;
+    const char **known = NEW_ARRAY(&scratch, r->scope.count, const char *);
     size_t n = 0;
-    if (r->syntax) return; /* the statement that defines it may be the one that was skipped */
     for (size_t i = 0; i < r->scope.cap; i++)
         if (r->scope.slot[i].val) known[n++] = r->scope.slot[i].key;
     const char *near = name_nearest(name, known, n);
+    arena_free(&scratch);
+    return near;
+}
+
+static void undefined(MilReader *r, MilToken t, const char *name)
+{
+    if (r->syntax) return; /* the statement that defines it may be the one that was skipped */
+    const char *near = near_name(r, name);
     if (near) mil_error(r, t, "%s is not defined; did you mean %s?", name, near);
     else mil_error(r, t, "%s is not defined", name);
 }

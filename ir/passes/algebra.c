@@ -146,11 +146,11 @@ static Value *(*const simplers[])(const Op *) = {
 
 /* A function's result keeps its name, so its statement stays, unless its argument is computed for it
  * alone and can take the name over. */
-static bool take_name(Module *m, Func *f, Op *op, Value *with)
+static bool take_name(Module *m, Op *op, Value *with)
 {
     Value *out = op->out[0];
-    if (!is_result(f, out)) return true;
-    if (!with->def || with->def->parent != op->parent || with->lit || is_result(f, with)) return false;
+    if (!is_result(out)) return true;
+    if (!with->def || with->def->parent != op->parent || with->lit || is_result(with)) return false;
     with->name = out->name;
     if (with->def->nout == 1)
         attr_set(m, &with->def->attrs, "name", const_string(&m->arena, out->name));
@@ -159,7 +159,6 @@ static bool take_name(Module *m, Func *f, Op *op, Value *with)
 
 typedef struct {
     Module *m;
-    Func *func;
     int changes;
 } Clean;
 
@@ -171,7 +170,7 @@ static bool visit(void *ctx, Op *op)
     if (skip_inner_reshape(op, c->m)) c->changes++;
     for (size_t i = 0; i < COUNT(simplers); i++) {
         Value *with = simplers[i](op);
-        if (!with || !type_equal(with->type, op->out[0]->type) || !take_name(c->m, c->func, op, with)) continue;
+        if (!with || !type_equal(with->type, op->out[0]->type) || !take_name(c->m, op, with)) continue;
         replace_op(op, with);
         c->changes++;
         break;
@@ -183,6 +182,6 @@ int pass_algebra(Module *m, const PassOptions *o, Diag *d)
 {
     (void)o, (void)d;
     Clean c = { .m = m };
-    for (c.func = m->first; c.func; c.func = c.func->next) func_walk(c.func, visit, &c);
+    for (Func *f = m->first; f; f = f->next) func_walk(f, visit, &c);
     return c.changes;
 }

@@ -41,11 +41,11 @@ static int convert_inputs(Func *f, IoMode io, Diag *d)
         Builder b = builder_at(f->body, f->body->first, d, p->loc);
         Value *dtype = build_string(&b, dtypes[inside].name);
         Value *v = build(&b, with_dtype(m, p->name, inside), "cast", "x", p, "dtype", dtype, NULL);
-        bool result = is_result(f, p);
+        const bool result = is_result(p);
         func_replace_uses(f, p, v);
         op_set_arg(m, v->def, "x", p);
-        for (int k = 0; result && k < f->body->nresult; k++)
-            if (f->body->result[k] == v) f->body->result[k] = p; /* what goes in comes out */
+        for (int k = 0; result && is_result(v); k++)
+            if (f->body->result[k] == v) func_set_result(f, k, p); /* what goes in comes out */
     }
     return changes;
 }
@@ -66,8 +66,8 @@ static int convert_results(Func *f, IoMode io, Diag *d)
         v->name = name;
         attr_set(m, &v->def->attrs, "name", const_string(&m->arena, name));
         changes++;
-        for (int k = i; k < f->body->nresult; k++)
-            if (f->body->result[k] == r) f->body->result[k] = v;
+        for (int k = i; is_result(r); k++)
+            if (f->body->result[k] == r) func_set_result(f, k, v);
     }
     return changes;
 }
@@ -77,7 +77,11 @@ int pass_boundary(Module *m, const PassOptions *o, Diag *d)
     const IoMode io = pass_io(o);
     int changes = 0;
     if (io == IO_AUTO) return 0; /* the types stay as they are declared */
-    for (Func *f = m->first; f; f = f->next)
+    for (Func *f = m->first; f; f = f->next) {
+        GuardTask lost;
+        func_walk_begin(f, &lost);
         changes += convert_inputs(f, io, d) + convert_results(f, io, d);
+        func_walk_end(f, &lost);
+    }
     return changes;
 }

@@ -21,7 +21,7 @@ static bool visit(void *ctx, Op *op)
     for (int i = 0; i < op->nout; i++) {
         const char *name = op->out[i]->name;
         func_replace_uses(f, op->out[i], results[i]);
-        if (!results[i]->def || !is_result(f, results[i])) continue;
+        if (!results[i]->def || !is_result(results[i])) continue;
         results[i]->name = name;
         attr_set(f->module, &results[i]->def->attrs, "name", const_string(&f->module->arena, name));
     }

@@ -86,12 +86,12 @@ static bool same_op(const Op *a, const Op *b)
 }
 
 /* Declared weights stay apart: two with equal numbers are still two, for who trains them. */
-static bool may_merge(const Func *f, const Op *op)
+static bool may_merge(const Op *op)
 {
     if (op->kind == OP_NONE || op->nblock || op->keep || !op->nout) return false;
     if (ops[op->kind].flags & F_IMPURE || op->kind == OP_read_state) return false;
     for (int i = 0; i < op->nout; i++)
-        if (is_result(f, op->out[i])) return false;
+        if (is_result(op->out[i])) return false;
     return true;
 }
 
@@ -148,13 +148,12 @@ static int merge(Func *f)
     for (Op *op = f->body->first, *next; op; op = next) {
         next = op->next;
         redirect_op(op);
-        Op *same = may_merge(f, op) ? find_or_add(&t, op) : NULL;
+        Op *same = may_merge(op) ? find_or_add(&t, op) : NULL;
         if (!same) continue;
         for (int i = 0; i < op->nout; i++) op->out[i]->tag = same->out[i];
         op_unlink(op);
         merged++;
     }
-    redirect(f->body->result, f->body->nresult);
     mem_free(t.slot);
     return merged;
 }

@@ -14,7 +14,7 @@ static bool foldable_value(const Value *v)
            && type_bytes(v->lit->type) <= FOLD_MAX_BYTES;
 }
 
-static bool foldable(const Func *f, const Op *op)
+static bool foldable(const Op *op)
 {
     if (op->kind == OP_NONE || op->kind == OP_const || op->nblock || !op->nout || !op->narg) return false;
     if (ops[op->kind].flags & (F_IMPURE | F_UNSUPPORTED | F_CONSTEXPR) || !ops[op->kind].eval) return false;
@@ -24,7 +24,7 @@ static bool foldable(const Func *f, const Op *op)
     for (int i = 0; i < op->nout; i++) {
         size_t n = type_bytes(op->out[i]->type);
         if (n > FOLD_MAX_BYTES || (!n && op->out[i]->type->kind != TY_TENSOR)) return false;
-        if (is_result(f, op->out[i])) return false;
+        if (is_result(op->out[i])) return false;
     }
     return true;
 }
@@ -90,7 +90,7 @@ static bool fold(Module *m, Op *op, Diag *d, Value **with)
 
 bool fold_op(Module *m, Op *op, Diag *d, Value **with)
 {
-    return foldable(op->parent->func, op) && fold(m, op, d, with);
+    return foldable(op) && fold(m, op, d, with);
 }
 
 /* A constant that is only given another shape is the same bytes under another type, wherever they
@@ -99,9 +99,9 @@ bool fold_op(Module *m, Op *op, Diag *d, Value **with)
 static bool relabel_const(Func *f, Op *op, Module *m)
 {
     Value *x = is_relabel(op) ? op_value(op, "x") : NULL;
-    if (!x || !x->lit || !x->def || x->lit->kind == CONST_GROUP || is_result(f, op->out[0])) return false;
+    if (!x || !x->lit || !x->def || x->lit->kind == CONST_GROUP || is_result(op->out[0])) return false;
     const Type *t = op->out[0]->type;
-    if (!shape_known(&t->shape) || is_result(f, x) || func_count_uses(f, x) != 1) return false;
+    if (!shape_known(&t->shape) || is_result(x) || func_count_uses(f, x) != 1) return false;
     Const *c = NEW(&m->arena, Const);
     *c = *x->lit;
     c->type = t;

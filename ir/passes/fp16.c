@@ -270,8 +270,8 @@ static void restore_results(Halving *h, const bool *was_full)
         Value *r = cast_at(h, f->body, NULL, v, DT_FP32);
         r->name = name;
         attr_set(h->m, &r->def->attrs, "name", const_string(&h->m->arena, name));
-        for (int k = i; k < f->body->nresult; k++)
-            if (f->body->result[k] == v) f->body->result[k] = r;
+        for (int k = i; is_result(v); k++)
+            if (f->body->result[k] == v) func_set_result(f, k, r);
     }
 }
 

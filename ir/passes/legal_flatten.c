@@ -20,7 +20,7 @@ static bool is_pure(const Block *b)
 static void give(Legal *l, Builder *b, Op *op, int i, Value *with)
 {
     Value *out = op->out[i];
-    if (is_result(l->func, out)) {
+    if (is_result(out)) {
         with = make1(b, "identity", with);
         with->name = out->name;
         attr_set(l->m, &with->def->attrs, "name", const_string(&l->m->arena, out->name));

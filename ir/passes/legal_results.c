@@ -23,7 +23,7 @@ static Value *add_zero(Builder *b, Value *v)
 static void return_instead(Func *f, const Value *v, Value *with)
 {
     for (int i = 0; i < f->body->nresult; i++)
-        if (f->body->result[i] == v) f->body->result[i] = with;
+        if (f->body->result[i] == v) func_set_result(f, i, with);
 }
 
 /* The new statement takes the name of a constant, which is nobody's business elsewhere. */

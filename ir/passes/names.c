@@ -28,7 +28,7 @@ typedef struct {
 
 static void rename_value(Renaming *r, Value *v)
 {
-    if (!v->name || is_result(r->func, v)) return;
+    if (!v->name || is_result(v)) return;
     if (!is_reserved(v->name) && !(rule_heals(r->rules, RULE_names) && rule_name_taken(v->name))) return;
     Arena scratch = { 0 };
     Module *m = r->func->module;

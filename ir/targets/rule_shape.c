@@ -71,7 +71,7 @@ static void each_value(RuleCheck *c, void (*check)(RuleCheck *, const Value *, L
     if (c->op == b->first)
         for (int i = 0; i < b->nparam; i++) check(c, b->param[i], b->param[i]->loc);
     for (int i = 0; i < c->op->nout && is_computed(c->op); i++) {
-        c->left = is_result(c->func, c->op->out[i]) ? interface : NULL;
+        c->left = is_result(c->op->out[i]) ? interface : NULL;
         check(c, c->op->out[i], c->op->loc);
     }
     c->left = NULL;

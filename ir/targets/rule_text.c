@@ -78,7 +78,7 @@ static bool visit_names(void *ctx, Op *op)
     RuleCheck *c = ctx;
     for (int i = 0; i < op->nout; i++) {
         if (!rule_name_taken(op->out[i]->name)) continue;
-        c->left = is_result(c->func, op->out[i]) ? interface_names : NULL;
+        c->left = is_result(op->out[i]) ? interface_names : NULL;
         rule_broken(c, op->loc, "a %s is called %s", c->left ? "result" : "value",
                     op->out[i]->name);
     }

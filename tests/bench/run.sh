@@ -34,6 +34,9 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do cat "$work/text/
     "exec $build/anec -q $work/text/many.mil --emit ir > /dev/null" \
     "cat" "exec cat $work/text/many.mil > /dev/null" | rate "$(size "$work/text/many.mil")"
 
+echo "growth: twice and four times as many of what a program has, against as many"
+tests/growth.sh --bench "$build"
+
 cases=../shared/conformance runner=../shared/tools/conform.py
 if [ -d "$cases" ]; then
     echo "the conformance set, a process a case, against as many processes that do nothing"

@@ -1,0 +1,84 @@
+#!/bin/sh
+# growth.sh -- what a program has many of may cost time and memory in proportion, and no more: inputs,
+# results, functions, undefined names, statements, terms of a sum, turns of a loop.
+# usage: growth.sh BUILD            a suite of `make check`: 32,000 of them against 4,000
+#        growth.sh --bench BUILD    a part of `make bench`: 8,000 and 16,000 against 4,000
+# (of sines an eighth of that)
+set -eu
+bench=
+[ "$1" != --bench ] || { bench=1; shift; }
+build=$1
+work=$build/growth
+passed=0 failed=0
+mkdir -p "$work"
+
+# text KIND N: a program with N of what KIND says, in MIL or in the language.
+text() {
+    awk -v kind="$1" -v n="$2" '
+    function put(i, op, x, y) {
+        printf "        %s s%d = %s(x = %s%s)[name = string(\"s%d\")];\n", t, i, op, x, y == "" ? "" : ", y = " y, i
+    }
+    function list(prefix, head,   i) {
+        for (i = 0; i < n; i++) printf "%s%s%s%d", i ? ", " : "", head, prefix, i
+    }
+    BEGIN {
+        t = "tensor<fp16, [1, 4]>"
+        if (kind == "sum" || kind == "loop") {
+            print "model main(x: fp16[1, 4]) -> y {"
+            if (kind == "loop") printf "    y = x\n    for i in 0..%d { y = relu(y) }\n}\n", n
+            else { printf "    y = x"; for (i = 1; i < n; i++) printf " + x"; print "\n}" }
+            exit
+        }
+        print "program(1.3)\n{"
+        if (kind == "functions") {
+            for (f = 0; f < n; f++) {
+                printf "    func f%d<ios18>(%s x) {\n", f, t
+                put(0, "relu", "x", ""); print "    } -> (s0);"
+            }
+            print "}"
+            exit
+        }
+        printf "    func main<ios18>("
+        if (kind == "inputs") list("x", t " "); else printf "%s x", t
+        print ") {"
+        for (i = 0; i < n; i++)
+            if (kind == "inputs") put(i, "add", i ? "s" i - 1 : "x0", "x" i)
+            else if (kind == "names") put(i, "add", "x", "u" i)
+            else put(i, kind == "sines" ? "sin" : "add", i ? "s" i - 1 : "x", kind == "sines" ? "" : "x")
+        printf "    } -> ("
+        if (kind == "results") list("s", ""); else printf "s%d", n - 1
+        print ");\n}"
+    }'
+}
+
+# command KIND FILE: what is done with it
+command() {
+    case $1 in
+    names) echo "$build/anec -q --emit ir $2 > /dev/null 2>&1; test \$? = 1" ;;
+    inputs | results) echo "$build/anerun -q --backend ref --random 1 $2 > /dev/null" ;;
+    *) echo "$build/anec -q $2 --target m1 -o $work/out.mil" ;;
+    esac
+}
+
+# compare KIND MANY FEW RUNS: the row of pair
+compare() {
+    case $1 in sum | loop) end=anedsl ;; *) end=mil ;; esac
+    text "$1" "$2" > "$work/many.$end"
+    text "$1" "$3" > "$work/few.$end"
+    "$build/pair" "$4" "$1: $2" "$(command "$1" "$work/many.$end")" "$3" "$(command "$1" "$work/few.$end")"
+}
+
+for kind in inputs results functions names statements sines sum loop; do
+    case $kind in sines) few=500 ;; *) few=4000 ;; esac # 24 statements become of a sine
+    if [ "$bench" ]; then
+        for times in 2 4; do compare "$kind" $((few * times)) $few 3; done
+        continue
+    fi
+    # Eight times as many: 64 times as long is what a square would be, 8 what is wanted.
+    row=$(compare "$kind" $((few * 8)) $few 1)
+    ratio=${row##*ratio }
+    if [ "${ratio%.*}" -lt 20 ]; then passed=$((passed + 1))
+    else failed=$((failed + 1)); echo "$row: this does not grow in proportion"
+    fi
+done
+[ "$bench" ] || { echo "growth: $passed passed, $failed failed"; [ "$failed" = 0 ]; }
