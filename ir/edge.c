@@ -70,7 +70,7 @@ int func_engine_inputs(const Func *f, Arena *a, const Value ***out)
     const Block *b = f->body;
     const Value **v = NEW_ARRAY(a, b->nparam + 1, const Value *);
     for (int i = 0; i < b->nparam; i++) {
-        Readers r = { .v = b->param[i], .other = is_result(f, b->param[i]) };
+        Readers r = { .v = b->param[i], .other = is_result(b->param[i]) };
         if (func_fixed(f, r.v)) func_walk((Func *)(uintptr_t)f, visit_reader, &r);
         v[i] = r.cast && !r.other ? r.cast : r.v;
     }
