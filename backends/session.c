@@ -414,7 +414,7 @@ static bool run_completed(Program *p, Diag *d, const Binding *in, int nin, const
     int at = 0;
     for (int i = 0; i < nin; i++) {
         const int param = param_find(p->func, in[i].name, &at);
-        const Program *from = param < 0 ? NULL : p->wire[param].from;
+        const Program *from = param < 0 || !p->wire ? NULL : p->wire[param].from;
         if (!from || !from->ran) all[n++] = in[i];
     }
     ok = ok && add_defaults(p, d, all, &n) && inputs_check(p->func, d, all, n)

@@ -427,7 +427,7 @@ static void give_results(Level *l, const DType *was)
             attr_set(l->m, &v->def->attrs, "name", const_string(&l->m->arena, v->name));
             if (r->def) attr_set(l->m, &r->def->attrs, "name", const_string(&l->m->arena, r->name));
             for (int k = i; k < body->nresult; k++)
-                if (body->result[k] == r) body->result[k] = v;
+                if (body->result[k] == r) func_set_result(l->func, k, v);
             r = v;
         }
         diag_warn(l->diag, WARN_IO_TYPE, r->loc, "%s has no result of %s: %s is %s", opset_text(l->to),
