@@ -319,7 +319,7 @@ static const Const *read_tensor(Lower *l, Loc loc, const char *path, const Type 
 
 void tell_unread(Lower *l)
 {
-    enum { NAMED = 20 };
+    enum { NAMED = 10 };
     const WeightSource *s = &l->source;
     size_t unread = 0;
     for (size_t i = 0; s->reader && i < (size_t)s->tensors.count; i++) {
