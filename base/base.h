@@ -314,6 +314,7 @@ void temp_drop_below(const char *top);   /* all that lies in this one */
 /* Removes all that was added and not dropped. May be called by a handler of signals, after which the
  * process ends: a tool has one (tools/main.c), the library installs none. */
 void temp_remove_all(void);
+void temp_remove_below(const char *top); /* those in this folder, without a need for memory */
 /* SIGINT, SIGTERM and SIGHUP wait, for this thread, while two changes must not be parted. */
 typedef struct {
     sigset_t before;

@@ -162,7 +162,8 @@ bool stage_commit(Stage *s)
 void stage_abort(Stage *s)
 {
     guard_task_end(&s->lost);
-    if (s->at && !file_remove_tree(s->at)) file_remove_tree(s->at);
+    if (s->at) temp_remove_below(s->at); /* memory may be what is missing */
+    if (s->at && rmdir(s->at) && !file_remove_tree(s->at)) file_remove_tree(s->at);
     if (s->at) temp_drop_below(s->at);
     if (s->at) temp_drop(s->place);
     s->at = NULL;

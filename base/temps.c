@@ -104,15 +104,21 @@ void temp_drop_below(const char *top)
     }
 }
 
-void temp_remove_all(void)
+/* Needs no memory, and nothing that a handler of signals may not call. top NULL: all. */
+static void remove_places(const char *top)
 {
     enum { DEEP = 8 };
     for (int round = 0; round < DEEP; round++) /* what is in a folder goes before it */
         for (int i = used; i-- > 0;) {
             char *p = atomic_exchange(&place[i], NULL);
-            if (p && unlink(p) && errno != ENOENT && rmdir(p)) atomic_store(&place[i], p);
+            const bool ours = p && (!top || below(p, top));
+            if (p && (!ours || (unlink(p) && errno != ENOENT && rmdir(p)))) atomic_store(&place[i], p);
         }
 }
+
+void temp_remove_all(void) { remove_places(NULL); }
+
+void temp_remove_below(const char *top) { remove_places(top); }
 
 static void let(void *hold)
 {

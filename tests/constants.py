@@ -99,8 +99,8 @@ class Weights:
             attr('constexpr_affine_dequantize', axis='tensor<int32, []>(0)', quantized_data=tensor('int8', dims, k),
                  scale=tensor(t, dims[:1], [1 / 8] * dims[0]), zero_point='tensor<int8, []>(0)')
         elif s == 'lut16':
-            attr('constexpr_lut_to_dense', indices=tensor('uint8', [len(packed(k, 3))], packed(k, 3)),
-                 lut=tensor(t, [8], lut), shape=tensor('uint32', [len(dims)], dims))
+            attr('constexpr_lut_to_dense', indices=tensor('uint8', [len(packed(k, 4))], packed(k, 4)),
+                 lut=tensor(t, [16], [x / 8 for x in range(16)]), shape=tensor('uint32', [len(dims)], dims))
         elif s == 'sparse16':
             bits = packed([int(x > 0) for x in k], 1)
             attr('constexpr_sparse_to_dense', mask=tensor('uint8', [len(bits)], bits),

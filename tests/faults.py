@@ -149,6 +149,9 @@ def signals(folder):
                 [anerun, "-b", "ref", "--random", "1", "--iterations", "1000", "--trace", "t.json", "b.anedsl"])
     one.start(folder)
     old = one.said(folder)
+    check(run(commands[0], folder).returncode == 0, "signals: the new model cannot be written")
+    new = one.said(folder)
+    one.start(folder)
     ended = 0
     for i, command in enumerate(commands * 6):
         sig = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)[i // 3 % 3]
@@ -161,10 +164,12 @@ def signals(folder):
         check(code in (0, -sig), "%s: exit %d" % (command, code))
         check(not temporaries(folder), "%s: left %s" % (command, temporaries(folder)))
         if code == 0 and command[-1] == "o.mil":
-            check(one.said(folder) != old, "done, but not new")
+            check(one.said(folder) == new, "done, but not new")
             one.start(folder)
         elif command[-1] == "o.mil":
-            check(one.said(folder) == old, "ended, but not the old model")
+            # A signal that comes while the model changes waits until it has.
+            check(one.said(folder) in (old, new), "ended, but neither the old nor the new model")
+            one.start(folder)
     check(ended > 0, "no signal came in time")
     print("faults: signals: %d of %d ended the process" % (ended, 3 * 6))
 

@@ -42,10 +42,19 @@ static Value *join(const Update *u, Value *x, Value *update, int axis)
     return make_concat(u->b, part, n, axis);
 }
 
+/* Whether it is known where the slice begins along an axis, and how long it is there. An axis that
+ * squeeze_mask takes away is one long, wherever it begins. */
+static bool placed(const Update *u, int i)
+{
+    int64_t begin[MAX_RANK * 2];
+    if (u->axis[i].count == DIM_ANY) return false;
+    return !u->axis[i].squeeze || value_ints(op_value(u->op, "begin"), begin) == u->x.rank;
+}
+
 static bool joins(const Update *u)
 {
     for (int i = 0; i < u->x.rank; i++)
-        if (u->axis[i].count == DIM_ANY || (u->axis[i].step != 1 && u->axis[i].count > 1) || !u->axis[i].count)
+        if (!placed(u, i) || (u->axis[i].step != 1 && u->axis[i].count > 1) || !u->axis[i].count)
             return false;
     return true;
 }
@@ -59,7 +68,7 @@ static Value *begin_of(const Update *u, int i)
 {
     Builder *b = u->b;
     const int64_t at = i, one = 1;
-    if (u->axis[i].count != DIM_ANY) return build_int(b, u->axis[i].start);
+    if (placed(u, i)) return build_int(b, u->axis[i].start);
     Value *mask = op_value(u->op, "begin_mask");
     int64_t masks[MAX_RANK * 2];
     if (mask && value_ints(mask, masks) == u->x.rank && masks[i])
