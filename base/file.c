@@ -166,7 +166,10 @@ bool file_make_dirs(Diag *d, const char *path)
         bool more = *end == '/';
         *end = 0;
         int e = mkdir(p, 0777) ? errno : 0;
-        if (!e && temp_covers(p)) temp_add(p);
+        if (!e && temp_covers(p) && temp_add(p) < 0) { /* nobody could take it away again */
+            rmdir(p);
+            e = ENOMEM;
+        }
         if (e && !file_is_dir(p))
             ok = diag_fail(d, "cannot make the folder %s: %s", p, strerror(e == EEXIST ? ENOTDIR : e));
         if (more) *end++ = '/';

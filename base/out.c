@@ -228,11 +228,14 @@ static bool give_name(OutFile *o, bool *done)
     return true;
 }
 
-/* Inside of a folder that is temporary as a whole its files are so too. */
+/* Inside of a folder that is temporary as a whole its files are so too: one that could not be noted
+ * would stay where memory runs out. */
 static bool put_in_place(OutFile *o)
 {
     bool done = o->device;
-    const int inner = o->device || !temp_covers(o->path) ? -1 : temp_add(o->path);
+    const bool inside = !o->device && temp_covers(o->path);
+    const int inner = inside ? temp_add(o->path) : -1;
+    if (inside && inner < 0) return failed(o, "write", ENOMEM);
     if (o->unnamed && !give_name(o, &done)) return temp_drop(inner), false;
     if (!done && rename(o->temp, o->path)) return temp_drop(inner), failed(o, "replace", errno);
     if (o->temp) drop_temp(o);
