@@ -39,15 +39,21 @@ tsan() {
     rm -f "$log.tsan"
 }
 
-# Cases that belong to the place where the project is developed, beside it and not part of it.
+# Cases that belong to the place where the project is developed, beside it and not part of it. Four of
+# local_response_norm are left out: two of Apple's own tests contradict each other about the axis of a tensor
+# of rank 3 (../shared/facts/mil-semantics.md).
 conformance() {
     cases=../shared/conformance runner=../shared/tools/conform.py
+    unsure=$cases/op-cases-unverified
     if [ ! -d "$cases" ] || [ ! -x "$build/anerun" ]; then
         echo "conformance: skipped, there is no $cases"
         echo "conformance: 0 passed, 0 failed"
         return
     fi
-    python3 "$runner" --anerun "$build/anerun" --backend ref --list-failures "$log.failed" "$cases" > "$log.cases"
+    python3 "$runner" --anerun "$build/anerun" --backend ref --list-failures "$log.failed" \
+        $(ls -d "$cases"/*/ "$unsure"/*/ "$unsure"/local_response_norm/*/ |
+            grep -v -e 'unverified/$' -e 'unverified/local_response_norm/$' -e 'Norm__smoke_00/$') \
+        > "$log.cases"
     sed -nE 's,^([0-9]+)/([0-9]+)$,\1 \2,p' "$log.cases" > "$log.counts"
     wrong=$(awk -F '\t' '{ n = split($2, part, "/"); print part[n - 1] "/" part[n] "\t" $3 }' "$log.failed")
     [ -z "$wrong" ] || printf '%s\n' "$wrong" | cut -c 1-300
