@@ -440,7 +440,7 @@ void keep_weights(Lower *l, bool of_file)
         for (const struct Made *m = w->made; m; m = m->next) made = made || m->func == l->func;
         View whole = { .weight = w, .shape = w->value->type->shape };
         if (made) continue;
-        if (!w->told)
+        if (!w->told && !l->diag->errors) /* a statement that failed may be the one that uses it */
             diag_warn(l->diag, WARN_UNUSED_WEIGHT, w->loc, "no statement uses the weight %s", w->path);
         w->told = true;
         weight_value(l, &whole);
