@@ -104,6 +104,19 @@ static double distance(double a, double b)
     return isnan(d) ? INFINITY : d;
 }
 
+/* Of integers exactly, whatever their width: 0 when and only when they are equal. */
+static double int_distance(DType t, int64_t a, int64_t b)
+{
+    const bool less = t == DT_UINT64 ? (uint64_t)a < (uint64_t)b : a < b;
+    return (double)(less ? (uint64_t)b - (uint64_t)a : (uint64_t)a - (uint64_t)b);
+}
+
+static double element_distance(const Tensor *a, const Tensor *b, size_t i)
+{
+    return dtype_is_float(a->dtype) ? distance(tensor_float(a, i), tensor_float(b, i))
+                                    : int_distance(a->dtype, tensor_int(a, i), tensor_int(b, i));
+}
+
 static bool within(double distance_ab, double b, double rtol, double atol)
 {
     return distance_ab == 0 || (isfinite(distance_ab) && distance_ab <= atol + rtol * fabs(b));
@@ -127,7 +140,7 @@ void report_parting(const Tolerance *tol, DType as, const Tensor *a, const Tenso
         double x = tensor_float(a, i), y = tensor_float(b, i);
         if (isfinite(x) != isfinite(y)) {
             if (*overflow < 0) *overflow = (int64_t)i;
-        } else if (*loss < 0 && !within(distance(x, y), y, rtol, atol)) *loss = (int64_t)i;
+        } else if (*loss < 0 && !within(element_distance(a, b, i), y, rtol, atol)) *loss = (int64_t)i;
     }
 }
 
@@ -135,7 +148,7 @@ static Difference difference_of(const Tensor *a, const Tensor *b, double rtol, d
 {
     Difference r = { 0 };
     for (size_t i = 0; i < a->count; i++) {
-        double x = tensor_float(a, i), y = tensor_float(b, i), d = distance(x, y);
+        double y = tensor_float(b, i), d = element_distance(a, b, i);
         double rel = d > 0 ? d / fabs(y) : 0;
         if (d > r.abs) {
             r.abs = d;
@@ -153,6 +166,19 @@ static bool same_strings(const Tensor *a, const Tensor *b)
     for (size_t i = 0; i < a->count; i++)
         if (strcmp(x[i], y[i])) return false;
     return true;
+}
+
+/* The two elements that differ most: nine digits tell any two fp32 apart, integers are whole. */
+static void put_bad(Buf *out, const Tensor *a, const Tensor *b, const Difference *d)
+{
+    buf_printf(out, "  at element %zu: ", d->at);
+    if (dtype_is_float(a->dtype)) {
+        buf_printf(out, "%.9g against %.9g", tensor_float(a, d->at), tensor_float(b, d->at));
+        return;
+    }
+    report_element(out, a, d->at);
+    buf_puts(out, " against ");
+    report_element(out, b, d->at);
 }
 
 bool report_compare(Buf *out, const Tensor *a, const Tensor *b, DType as, const Tolerance *tol)
@@ -178,12 +204,8 @@ bool report_compare(Buf *out, const Tensor *a, const Tensor *b, DType as, const 
     limits_for(tol, as, &rtol, &atol);
     Difference d = difference_of(a, b, rtol, atol);
     buf_printf(out, "max abs %.3g  max rel %.3g", d.abs, d.rel);
-    if (d.bad)
-        buf_printf(out, "  at element %zu: %.9g against %.9g", d.at, tensor_float(a, d.at),
-                   tensor_float(b, d.at));
-    if (d.bad)
-        buf_printf(out, "  DIFFERS in %zu of %zu (rtol %g, atol %g)\n", d.bad, a->count, rtol,
-                   atol);
-    else buf_puts(out, "  ok\n");
+    if (!d.bad) buf_puts(out, "  ok\n");
+    else put_bad(out, a, b, &d);
+    if (d.bad) buf_printf(out, "  DIFFERS in %zu of %zu (rtol %g, atol %g)\n", d.bad, a->count, rtol, atol);
     return !d.bad;
 }

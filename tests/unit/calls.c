@@ -40,6 +40,7 @@ static void set_elem(Arena *a, Tensor *t, size_t i, const char *text)
 {
     if (t->dtype == DT_STRING) ((const char **)t->data)[i] = arena_strdup(a, text);
     else if (dtype_is_float(t->dtype)) tensor_set_float(t, i, strtod(text, NULL));
+    else if (t->dtype == DT_UINT64) tensor_set_int(t, i, (int64_t)strtoull(text, NULL, 10));
     else tensor_set_int(t, i, strtoll(text, NULL, 10));
 }
 
@@ -114,6 +115,8 @@ static void write_tensor(Buf *b, Arena *a, const Tensor *t)
     write_type(b, type_tensor(a, t->dtype, t->shape));
     for (size_t i = 0; i < t->count; i++)
         if (t->dtype == DT_STRING) buf_printf(b, " %s", ((const char *const *)t->data)[i]);
+        else if (t->dtype == DT_UINT64) buf_printf(b, " %llu", (unsigned long long)tensor_int(t, i));
+        else if (!dtype_is_float(t->dtype)) buf_printf(b, " %lld", (long long)tensor_int(t, i));
         else if (isnan(tensor_float(t, i))) buf_puts(b, " nan"); /* its sign is the processor's */
         else buf_printf(b, " %g", tensor_float(t, i));
 }

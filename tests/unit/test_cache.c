@@ -321,6 +321,42 @@ static void test_limit(void **state)
     cache_leave(&last);
 }
 
+/* What is larger than all that may be kept is kept alone: it was asked for just now. */
+static void test_limit_below_one(void **state)
+{
+    (void)state;
+    bench.cache.limit = 1;
+    for (int i = 0; i < 3; i++) {
+        CacheSlot s = cache_slot(&bench.cache, &bench.arena, arena_printf(&bench.arena, "key%d", 9 - i));
+        assert_true(cache_put(&bench.cache, &s, bench.from));
+        assert_int_equal(cache_count(&bench.cache, false).entries, 1);
+        assert_true(get_whole(&s));
+        cache_leave(&s);
+    }
+}
+
+/* Nothing goes while all fits, to the byte. */
+static void test_limit_of_all(void **state)
+{
+    (void)state;
+    CacheSlot s[2];
+    for (int i = 0; i < 2; i++) {
+        s[i] = cache_slot(&bench.cache, &bench.arena, arena_printf(&bench.arena, "key%d", i));
+        assert_true(cache_put(&bench.cache, &s[i], bench.from));
+        cache_leave(&s[i]);
+    }
+    bench.cache.limit = cache_count(&bench.cache, false).bytes;
+    s[1] = cache_slot(&bench.cache, &bench.arena, "key1");
+    assert_true(cache_put(&bench.cache, &s[1], bench.from));
+    cache_leave(&s[1]);
+    assert_int_equal(cache_count(&bench.cache, false).entries, 2);
+    bench.cache.limit--;
+    s[1] = cache_slot(&bench.cache, &bench.arena, "key1");
+    assert_true(cache_put(&bench.cache, &s[1], bench.from));
+    cache_leave(&s[1]);
+    assert_int_equal(cache_count(&bench.cache, false).entries, 1);
+}
+
 static void test_notes(void **state)
 {
     (void)state;
@@ -419,7 +455,7 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_put_get), TEST(test_corrupt), TEST(test_limit), TEST(test_notes),
+        TEST(test_put_get), TEST(test_corrupt), TEST(test_limit), TEST(test_limit_below_one), TEST(test_limit_of_all), TEST(test_notes),
         TEST(test_swapped), TEST(test_others), TEST(test_others_entries), TEST(test_many),
         TEST(test_full_disk), TEST(test_no_cache),
 #if HAVE_TRACE
