@@ -455,7 +455,7 @@ static void test_scatter(void **state)
         { "scatter", 15, "data=fp16[1] 2048; indices=int32[2] 0 0; updates=fp16[2] 1 1",
           "fp16[1] 2048" },
         { "scatter", 15, "data=int32[1] 2147483647; indices=int32[1] 0; updates=int32[1] 1",
-          "int32[1] -2.14748e+09" },
+          "int32[1] -2147483648" },
         { "scatter", 15,
           "data=int32[1] 1; indices=int32[1] 0; updates=int32[1] 0; mode=string[] div",
           "error: is 0: division" },
