@@ -79,12 +79,13 @@ typedef struct {
         if (!(p)) return say(error, ANEC_WRONG, #p " is NULL"); \
     } while (0)
 
-/* Begins a call. True: memory has run out in it, and it has ended, with ANEC_WORLD; nothing is left of
- * what it made. config NULL: config_none. */
+/* Begins a call. True: memory has run out in it, or it came upon a bug, and it has ended, with
+ * call_status; nothing is left of what it made. config NULL: config_none. */
 #define call_start(c, config, error) \
     (call_begin(c, config, error), _setjmp((c)->guard.back) != 0 && call_lost(c))
 void call_begin(ApiCall *c, const anec_config *config, anec_error *error);
 bool call_lost(ApiCall *c); /* always true */
+anec_status call_status(const ApiCall *c); /* ANEC_WORLD, or ANEC_BUG */
 /* Until the call ends the kernel, and those that feed it when `sources`, are this thread's; else a status,
  * with which the call has ended. A second kernel has no sources. */
 anec_status call_enter(ApiCall *c, anec_kernel *k, bool sources);

@@ -40,6 +40,7 @@ void call_begin(ApiCall *c, const anec_config *config, anec_error *error)
                    .promoted = config->promoted };
     c->d.quiet = !config->message || config_get(config, CONFIG_quiet)->count > 0;
     guard_push(&c->guard);
+    c->guard.keeps = true;
 }
 
 /* Gives back what is held: the guard sees to memory. */
@@ -50,16 +51,19 @@ static void let_go(ApiCall *c)
     if (c->kernel[0]) leave(c->kernel[0], c->sources);
 }
 
+anec_status call_status(const ApiCall *c) { return c->guard.said[0] ? ANEC_BUG : ANEC_WORLD; }
+
 bool call_lost(ApiCall *c)
 {
-    char text[80];
+    char text[sizeof c->guard.said + 16];
     const size_t wanted = c->guard.wanted;
     file_use_end(&c->use);
     let_go(c);
-    if (wanted > 1) snprintf(text, sizeof text, "error: out of memory (%zu bytes wanted)\n", wanted);
+    if (c->guard.said[0]) snprintf(text, sizeof text, "error: %s\n", c->guard.said);
+    else if (wanted > 1) snprintf(text, sizeof text, "error: out of memory (%zu bytes wanted)\n", wanted);
     else snprintf(text, sizeof text, "error: out of memory\n");
     if (c->config->message) c->config->message(c->config->message_ctx, ANEC_FAILURE, text);
-    say(c->error, ANEC_WORLD, text + 7);
+    say(c->error, call_status(c), text + 7);
     return true;
 }
 

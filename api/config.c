@@ -157,7 +157,7 @@ anec_status anec_config_set(anec_config *config, const char *name, const char *v
     ApiCall c;
     GIVEN(config);
     GIVEN(name);
-    if (call_start(&c, NULL, error)) return ANEC_WORLD;
+    if (call_start(&c, NULL, error)) return call_status(&c);
     const int row = config_find(name);
     const char *wrong = row >= 0 ? config_set(config, row, value) : no_such_option(config, name);
     return wrong ? call_say(&c, ANEC_USAGE, wrong) : call_end(&c, true);

@@ -63,7 +63,7 @@ anec_status anec_classes(const anec_kernel *kernel, anec_tensor *out, anec_error
     GIVEN(out);
     *out = (anec_tensor){ 0 };
     GIVEN(kernel);
-    if (call_start(&c, kernel->model->device->config, error)) return ANEC_WORLD;
+    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
     bool ok = described_classifier(kernel->func, &is)
            || wrong(&c.d, "%s is no classifier%s", kernel->func->name, "");
     const Shape s = SHAPE(ok ? is.classes->nelem : 0);
@@ -134,7 +134,7 @@ anec_status anec_image_save(anec_kernel *kernel, const char *result, const char 
     GIVEN(kernel);
     GIVEN(result);
     GIVEN(path);
-    if (call_start(&c, kernel->model->device->config, error)) return ANEC_WORLD;
+    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
     const anec_status s = call_enter(&c, kernel, false);
     if (s) return s;
     if (!kernel->program->ran) return call_say(&c, ANEC_EMPTY, "there are no results of a run");

@@ -153,7 +153,7 @@ anec_status anec_compile_on(anec_model *model, anec_device *device, const char *
     GIVEN(device);
     if (model->given_up) return say(error, ANEC_WRONG, "the model was freed");
     if (device->given_up || model->device->given_up) return say(error, ANEC_WRONG, "the device was closed");
-    if (call_start(&c, model->device->config, error)) return ANEC_WORLD;
+    if (call_start(&c, model->device->config, error)) return call_status(&c);
     anec_kernel *k = kernel_new(model, device);
     const bool ok = make_kernel(k, function, &c);
     const anec_status s = call_end(&c, ok);
@@ -177,7 +177,7 @@ anec_status anec_unload(anec_kernel *kernel, anec_error *error)
 {
     ApiCall c;
     GIVEN(kernel);
-    if (call_start(&c, kernel->model->device->config, error)) return ANEC_WORLD;
+    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
     anec_status s = call_enter(&c, kernel, false);
     if (s) return s;
     join(kernel);
@@ -330,7 +330,7 @@ anec_status anec_bind(anec_kernel *kernel, const char *input, const anec_tensor 
     GIVEN(kernel);
     GIVEN(input);
     GIVEN(tensor);
-    if (call_start(&c, kernel->model->device->config, error)) return ANEC_WORLD;
+    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
     const anec_status s = call_enter(&c, kernel, false);
     return s ? s : call_end(&c, bind(kernel, input, tensor, &c.d));
 }
@@ -356,7 +356,7 @@ anec_status anec_buffer(anec_kernel *kernel, const char *input, anec_tensor *out
     GIVEN(kernel);
     GIVEN(input);
     GIVEN(out);
-    if (call_start(&c, kernel->model->device->config, error)) return ANEC_WORLD;
+    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
     const anec_status s = call_enter(&c, kernel, false);
     return s ? s : call_end(&c, own_buffer(kernel, input, out, &c.d));
 }
@@ -378,7 +378,7 @@ anec_status anec_rewire(anec_kernel *to, const char *input, anec_kernel *from, c
     GIVEN(to);
     GIVEN(input);
     if (from) GIVEN(result);
-    if (call_start(&c, to->model->device->config, error)) return ANEC_WORLD;
+    if (call_start(&c, to->model->device->config, error)) return call_status(&c);
     anec_status s = call_enter(&c, to, false);
     if (!s && from && from != to) s = call_enter(&c, from, false);
     if (s) return s;

@@ -48,7 +48,7 @@ static anec_status open_device(const char *backend, const BackendOptions *o, ane
     GIVEN(out);
     *out = NULL;
     GIVEN(backend);
-    if (call_start(&c, config, error)) return ANEC_WORLD;
+    if (call_start(&c, config, error)) return call_status(&c);
     anec_device *device = mem_zero(1, sizeof *device);
     if (!device) mem_out(sizeof *device);
     device->refs = 1;
@@ -102,7 +102,7 @@ anec_status anec_cache(const anec_config *config, int clear, anec_cache_info *ou
     anec_cache_info info = { .size = sizeof info };
     GIVEN(out);
     const size_t size = out->size < sizeof info ? out->size : sizeof info;
-    if (call_start(&call, config, error)) return ANEC_WORLD;
+    if (call_start(&call, config, error)) return call_status(&call);
     cache_open(&c, &a, config_get(call.config, CONFIG_cache)->text);
     bool ok = !c.off || diag_fail(&call.d, "there is no cache: %s", c.off);
     if (ok) {
@@ -214,7 +214,7 @@ anec_status anec_load(anec_device *device, const char *path, anec_model **out, a
     GIVEN(device);
     GIVEN(path);
     if (device->given_up) return say(error, ANEC_WRONG, "the device was closed");
-    if (call_start(&c, device->config, error)) return ANEC_WORLD;
+    if (call_start(&c, device->config, error)) return call_status(&c);
     anec_model *m = model_new(device);
     stage(&c, "load");
     return finish(m, &c, read_open(&m->m, c.config, &c.d, path), out);
@@ -230,7 +230,7 @@ anec_status anec_load_text(anec_device *device, const char *text, size_t size, c
     GIVEN(text);
     if (device->given_up) return say(error, ANEC_WRONG, "the device was closed");
     if (size >= FILE_MAX_TEXT) return say(error, ANEC_WRONG, "the program is larger than 1 GiB");
-    if (call_start(&c, device->config, error)) return ANEC_WORLD;
+    if (call_start(&c, device->config, error)) return call_status(&c);
     anec_model *m = model_new(device);
     char *copy = mem_alloc(size + 1);
     if (!copy) mem_out(size + 1);
@@ -288,7 +288,7 @@ anec_status anec_describe(const anec_model *model, const char *format, char **ou
     if (!json && strcmp(format, "text") != 0)
         return say(error, ANEC_WRONG, "a model is described as text or as json");
     if (model->given_up) return say(error, ANEC_WRONG, "the model was freed");
-    if (call_start(&c, model->device->config, error)) return ANEC_WORLD;
+    if (call_start(&c, model->device->config, error)) return call_status(&c);
     const bool ok = call_lock(&c, (anec_model *)(uintptr_t)model) /* compiling expands what it reads */
                  && (json ? describe_json : describe_text)(&text, model->m.path, model->m.module, &c.d);
     if (!ok) buf_free(&text);

@@ -155,7 +155,7 @@ anec_status anec_run_with(anec_kernel *kernel, const anec_input *input, int inpu
         opt.end = see_end;
     }
     if (o.phase) opt.phase = (PhaseHook){ see_phase, &o };
-    if (call_start(&c, kernel->model->device->config, error)) return ANEC_WORLD;
+    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
     const anec_status s = call_enter(&c, kernel, true);
     if (s) return s;
     join(kernel);
@@ -217,7 +217,7 @@ static void *run_apart(void *kernel)
     call_begin(&c, k->model->device->config, &k->error);
     c.kernel[0] = k;
     c.sources = true;
-    if (_setjmp(c.guard.back) && call_lost(&c)) k->status = ANEC_WORLD;
+    if (_setjmp(c.guard.back) && call_lost(&c)) k->status = call_status(&c);
     else k->status = run(&c, k, NULL, 0, &(RunOptions){ 0 });
     if (k->done) k->done(k->ctx, k->status, k->error.text);
     return NULL;
@@ -227,7 +227,7 @@ anec_status anec_run_async(anec_kernel *kernel, anec_done done, void *ctx, anec_
 {
     ApiCall c;
     GIVEN(kernel);
-    if (call_start(&c, kernel->model->device->config, error)) return ANEC_WORLD;
+    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
     const anec_status s = call_enter(&c, kernel, true);
     if (s) return s;
     join(kernel);
@@ -277,7 +277,7 @@ anec_status anec_result(anec_kernel *kernel, const char *name, anec_tensor *out,
     GIVEN(kernel);
     GIVEN(name);
     GIVEN(out);
-    if (call_start(&c, kernel->model->device->config, error)) return ANEC_WORLD;
+    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
     const anec_status s = call_enter(&c, kernel, false);
     if (s) return s;
     if (!kernel->program->ran) return call_say(&c, ANEC_EMPTY, "there are no results of a run");
@@ -292,7 +292,7 @@ anec_status anec_state(anec_kernel *kernel, const char *name, anec_tensor *out, 
     GIVEN(kernel);
     GIVEN(name);
     GIVEN(out);
-    if (call_start(&c, kernel->model->device->config, error)) return ANEC_WORLD;
+    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
     const anec_status s = call_enter(&c, kernel, false);
     if (s) return s;
     const int n = program_states(kernel->program, &b);
@@ -326,7 +326,7 @@ anec_status anec_set_state(anec_kernel *kernel, const char *name, const anec_ten
     GIVEN(kernel);
     GIVEN(name);
     GIVEN(tensor);
-    if (call_start(&c, kernel->model->device->config, error)) return ANEC_WORLD;
+    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
     const anec_status s = call_enter(&c, kernel, false);
     return s ? s : call_end(&c, set_state(kernel, name, tensor, origin, &c.d));
 }
@@ -335,7 +335,7 @@ anec_status anec_reset(anec_kernel *kernel, anec_error *error)
 {
     ApiCall c;
     GIVEN(kernel);
-    if (call_start(&c, kernel->model->device->config, error)) return ANEC_WORLD;
+    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
     const anec_status s = call_enter(&c, kernel, false);
     if (s) return s;
     program_reset(kernel->program);

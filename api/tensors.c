@@ -37,7 +37,7 @@ anec_status anec_tensor_read(anec_kernel *kernel, const char *port, const char *
     GIVEN(port);
     GIVEN(text);
     const int p = param_of(k, port);
-    if (call_start(&c, k->model->device->config, error)) return ANEC_WORLD;
+    if (call_start(&c, k->model->device->config, error)) return call_status(&c);
     bool ok = p >= 0 || wrong(&c.d, "%s has no input or state %s", k->func->name, port);
     if (ok) {
         const Value *v = k->func->body->param[p];
@@ -83,7 +83,7 @@ anec_status anec_tensor_random(anec_kernel *kernel, const char *input, uint64_t 
     GIVEN(kernel);
     GIVEN(input);
     const int p = param_of(k, input);
-    if (call_start(&c, k->model->device->config, error)) return ANEC_WORLD;
+    if (call_start(&c, k->model->device->config, error)) return call_status(&c);
     bool ok = p >= 0 && !param_is_state(k->func->body->param[p]);
     if (!ok) wrong(&c.d, "%s has no input %s", k->func->name, input);
     ok = ok && make_random(k, p, seed, &t, &c.d);
@@ -98,7 +98,7 @@ anec_status anec_tensor_load(const anec_config *config, const char *path, anec_t
     GIVEN(out);
     *out = (anec_tensor){ 0 };
     GIVEN(path);
-    if (call_start(&c, config, error)) return ANEC_WORLD;
+    if (call_start(&c, config, error)) return call_status(&c);
     bool ok = tensor_load(&t, &c.d, path);
     return hand_over(&c, ok, &t, out);
 }
@@ -121,7 +121,7 @@ anec_status anec_tensor_save(const anec_config *config, const anec_tensor *tenso
     Tensor t;
     GIVEN(tensor);
     GIVEN(path);
-    if (call_start(&c, config, error)) return ANEC_WORLD;
+    if (call_start(&c, config, error)) return call_status(&c);
     return call_end(&c, view_any(&c.d, tensor, &t) && tensor_save(&t, &c.d, path));
 }
 

@@ -1,4 +1,4 @@
-/* arena.c -- allocations that die together, the sizes they are made of, and bug(). */
+/* arena.c -- allocations that die together, and the sizes they are made of. */
 #include "base.h"
 
 #include <errno.h>
@@ -17,17 +17,6 @@ struct ArenaChunk {
 
 /* The first bytes of a chunk are its header; ALIGN keeps what follows aligned. */
 _Static_assert(sizeof(ArenaChunk) <= ALIGN, "a chunk's header fits one unit of alignment");
-
-_Noreturn void bug_at(const char *file, int line, const char *fmt, ...)
-{
-    va_list ap;
-    fprintf(stderr, "%s:%d: bug: ", file, line);
-    va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
-    va_end(ap);
-    fputc('\n', stderr);
-    abort();
-}
 
 bool size_mul(size_t a, size_t b, size_t *out)
 {

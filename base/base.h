@@ -24,7 +24,9 @@
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 #define PRINTF(f, a) __attribute__((format(printf, f, a)))
 
-/* ---- bug: a broken promise of ours, never of the input ------------------------------------- */
+/* ---- bug: a broken promise of ours, never of the input -------------------------------------
+ *
+ * Ends the process, or, inside of a call of the library, the call alone: see Guard.said. */
 
 _Noreturn void bug_at(const char *file, int line, const char *fmt, ...) PRINTF(3, 4);
 #define bug(...) bug_at(__FILE__, __LINE__, __VA_ARGS__)
@@ -66,6 +68,8 @@ struct Guard {
     bool released;
     Guard *paused; /* of a call that calls back */
     size_t wanted; /* bytes that were not to be had */
+    bool keeps;    /* a bug ends the guarded call and not the process */
+    char said[256]; /* of the bug that ended it; else empty */
     uint64_t first[4 * GUARD_FIRST];
 };
 

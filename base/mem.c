@@ -200,6 +200,8 @@ void guard_push(Guard *g)
     g->task = NULL;
     g->released = false;
     g->wanted = 0;
+    g->keeps = false;
+    g->said[0] = 0;
     g->paused = NULL;
     g->outer = now;
     now = g;
@@ -277,4 +279,23 @@ _Noreturn void mem_out(size_t wanted)
     g->wanted = wanted;
     release(g);
     longjmp(g->back, 1);
+}
+
+/* ---- bugs ------------------------------------------------------------------------------------ */
+
+_Noreturn void bug_at(const char *file, int line, const char *fmt, ...)
+{
+    char what[160];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(what, sizeof what, fmt, ap);
+    va_end(ap);
+    Guard *g = now;
+    if (g && g->keeps && !g->released) {
+        snprintf(g->said, sizeof g->said, "a bug of anec's own, please report it: %s:%d: %s", file, line, what);
+        release(g);
+        longjmp(g->back, 1);
+    }
+    fprintf(stderr, "%s:%d: bug: %s\n", file, line, what);
+    abort();
 }

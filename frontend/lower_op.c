@@ -176,6 +176,36 @@ typedef struct {
     int narg;
 } OpCall;
 
+/* Whether the opset has the op with these parameters, of the types that the tensors have. */
+static bool opset_takes(const OpCall *o, Opset opset)
+{
+    if (o->info->since > opset) return false;
+    for (int i = 0; o->info->param[i].name; i++) {
+        const Param *p = &o->info->param[i];
+        const DTypes set = domain_types(p->dom, opset);
+        if (o->p[i].n && !param_in(p, opset)) return false;
+        for (int k = 0; k < o->p[i].n; k++) {
+            const Val v = o->p[i].v[k].val;
+            if (val_is_tensor(v) && set != ~0u && !(set >> val_dtype(v) & 1)) return false;
+        }
+    }
+    return true;
+}
+
+/* The opset that a call is written in: the program's when it takes the call, otherwise the next newer
+ * or the next older one that does; the pass `opset` then says it in the words of the program's. */
+static Opset call_opset(const OpCall *o)
+{
+    const Opset own = o->l->b.opset;
+    if (opset_takes(o, own)) return own;
+    static const Opset all[] = { OPSET_IOS15, OPSET_IOS16, OPSET_IOS17, OPSET_IOS18, OPSET_IOS26 };
+    for (size_t i = 0; i < COUNT(all); i++)
+        if (all[i] > own && opset_takes(o, all[i])) return all[i];
+    for (size_t i = COUNT(all); i-- > 0;)
+        if (all[i] < own && opset_takes(o, all[i])) return all[i];
+    return own;
+}
+
 static int var_of(const OpCall *o, const Param *p)
 {
     if (!p->var[0]) return 0;
@@ -308,12 +338,6 @@ static bool may_emit(Lower *l, Loc loc, const OpInfo *info)
         return lower_error(l, loc, "%s makes a tensor, which only a model can hold", info->name);
     if (!strcmp(info->name, "const") || (info->flags & F_PRIVATE))
         return lower_error(l, loc, "%s is not called in a program", info->name);
-    if (info->since > l->b.opset)
-        return lower_error(l, loc,
-                           "%s exists from %s on; this program is compiled for %s: a newer --target, "
-                           "--target host or --opset %s takes it",
-                           info->name, opset_text(info->since), opset_text(l->b.opset),
-                           opset_text(info->since));
     if (++l->ops <= MAX_OPS) return true;
     l->stopped = true;
     return lower_error(l, loc, "the program has more than %d operations", MAX_OPS);
@@ -333,10 +357,17 @@ static Val op_results(Lower *l, const Op *op)
 static Val finish(OpCall *o)
 {
     Lower *l = o->l;
-    int errors = l->diag->errors + l->diag->fails;
-    if (!add_args(o)) return val_poison();
-    l->b.loc = lower_blame(l, o->loc);
-    Op *op = build_op(&l->b, o->wish, o->info->name, o->arg, o->narg);
+    const int errors = l->diag->errors + l->diag->fails;
+    const Opset own = l->b.opset;
+    l->b.opset = call_opset(o);
+    Op *op = NULL;
+    if (add_args(o)) {
+        l->b.loc = lower_blame(l, o->loc);
+        op = build_op(&l->b, o->wish, o->info->name, o->arg, o->narg);
+        if (l->b.opset != own) op->opset = l->b.opset;
+    }
+    l->b.opset = own;
+    if (!op) return val_poison();
     if (l->diag->errors + l->diag->fails != errors) {
         lower_notes(l, o->loc);
         return val_poison();

@@ -48,7 +48,9 @@ typedef enum {
     ANEC_WORLD = 3,    /* a file, memory, the engine */
     ANEC_BUSY = 4,     /* the kernel, or one that it is wired to, is running */
     ANEC_UNLOADED = 5, /* the kernel was unloaded */
-    ANEC_EMPTY = 6     /* there are no results: it has not run, or its last run failed */
+    ANEC_EMPTY = 6,    /* there are no results: it has not run, or its last run failed */
+    ANEC_BUG = 7       /* a fault of the library's own, which `error` says the place of; nothing is left of the
+                          call, and objects that it changed are only to be freed */
 } anec_status;
 
 typedef struct {

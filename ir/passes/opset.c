@@ -273,7 +273,9 @@ static bool infer_anew(Level *l, Op *op)
     for (int i = op->nout; ok && i < c->nout; i++) /* of topk, which ios15 always gives its indices */
         op_out(l->m, op, func_unique_name(l->func, op->name), retyped(l, c->out[i], c->out[i]->dtype), op->loc);
     for (int i = 0; ok && i < op->nout && i < c->nout; i++) ok = take_type(l, op, i, c->out[i]);
-    if (!ok && errors != l->diag->errors + l->diag->fails) refuse(l, op, "this use");
+    if (!ok && errors != l->diag->errors + l->diag->fails)
+        diag_note(l->diag, op->loc, "that is %s's rule, which %s is taken to; --opset %s keeps it", opset_text(l->to),
+                  op->name, opset_text(l->from));
     arena_free(&scratch);
     return ok;
 }
@@ -316,8 +318,10 @@ static void say_lacking(Level *l, const Op *op, const char *param)
 {
     l->failed = true;
     if (ops[op->kind].since > l->to)
-        diag_error(l->diag, op->loc, "%s exists from %s on and has no form in %s; --opset %s keeps it", op->name,
-                   opset_text(ops[op->kind].since), opset_text(l->to), opset_text(l->from));
+        diag_error(l->diag, op->loc,
+                   "%s exists from %s on and has no form in %s: a newer --target, --target host or --opset %s "
+                   "takes it", op->name, opset_text(ops[op->kind].since), opset_text(l->to),
+                   opset_text(l->from));
     else if (param)
         refuse(l, op, arena_printf(&l->scratch, "parameter %s", param));
     else
@@ -383,7 +387,7 @@ static bool visit(void *ctx, Op *op)
 {
     Level *l = ctx;
     const Opset own = op->opset, function = l->from;
-    if (op->kind == OP_NONE || (own && own <= l->to) || l->failed) return true;
+    if (op->kind == OP_NONE || (own ? own : function) == l->to || l->failed) return true;
     if (own) l->from = own;
     op->opset = l->from; /* its parameters are still those of the old opset */
     take_over(l, op);
@@ -448,22 +452,34 @@ static void take_function(Level *l)
     l->changes++;
 }
 
-/* Statements may be newer than their function. */
-static bool is_newer(void *ctx, Op *op)
+/* Statements may be of another opset than their function. */
+static bool is_of(void *ctx, Op *op)
 {
     const Opset *to = ctx;
-    return op->opset <= *to;
+    return op->opset == OPSET_NONE || op->opset == *to;
+}
+
+/* To the opset `to`, or where that is none, each function's statements to the function's own. */
+static int take_module(Module *m, Opset to, Diag *d)
+{
+    Level l = { .m = m, .diag = d };
+    const int errors = d->errors + d->fails;
+    for (l.func = m->first; l.func; l.func = l.func->next) {
+        l.from = l.func->opset;
+        l.to = to ? to : l.from;
+        if (l.from != l.to || !func_walk(l.func, is_of, &l.to)) take_function(&l);
+    }
+    arena_free(&l.scratch);
+    return l.failed || errors != d->errors + d->fails ? -1 : l.changes;
 }
 
 int pass_opset(Module *m, const PassOptions *o, Diag *d)
 {
-    Level l = { .m = m, .to = o->opset ? o->opset : o->target->opset, .diag = d };
-    const int errors = d->errors + d->fails;
-    for (l.func = m->first; l.func; l.func = l.func->next) {
-        if (l.func->opset == l.to && func_walk(l.func, is_newer, &l.to)) continue;
-        l.from = l.func->opset;
-        take_function(&l);
-    }
-    arena_free(&l.scratch);
-    return l.failed || errors != d->errors + d->fails ? -1 : l.changes;
+    return take_module(m, o->opset ? o->opset : o->target->opset, d);
+}
+
+int pass_opset_own(Module *m, const PassOptions *o, Diag *d)
+{
+    (void)o;
+    return take_module(m, OPSET_NONE, d);
 }

@@ -1,6 +1,7 @@
 /* test_misuse.c -- the public library used as it should not be: NULL for every pointer, objects whose
  * parents are gone, things given up twice, partners that are unloaded, calls from inside of a call. All of
  * it gives a status (docs/runtime.md lists it). */
+#include "../../api/api.h"
 #include "../../include/anec.h"
 #include "unit.h"
 
@@ -312,6 +313,43 @@ static void test_calls_while_it_runs(void **state)
     close_bench(b);
 }
 
+/* ---- a bug of the library's own ---------------------------------------------------------------- */
+
+static int told;
+
+static void release_told(void *p, size_t size)
+{
+    (void)p, (void)size;
+    told++;
+}
+
+static void tell(void *ctx) { ++*(int *)ctx; }
+
+/* As the calls of the library are written; it holds something that is no memory, and has a task. */
+static anec_status call_with_a_bug(anec_error *error)
+{
+    ApiCall c;
+    GuardTask task;
+    if (call_start(&c, NULL, error)) return call_status(&c);
+    mem_own(&told, 0, release_told);
+    guard_task(&task, tell, &told);
+    bug("%s is %d", "this", 1);
+}
+
+static void test_a_bug_ends_the_call_alone(void **state)
+{
+    (void)state;
+    Bench bench, *b = &bench;
+    open_bench(b);
+    assert_int_equal(call_with_a_bug(&b->e), ANEC_BUG);
+    assert_int_equal(told, 2);
+    assert_non_null(strstr(b->e.text, "a bug of anec's own, please report it: "));
+    assert_non_null(strstr(b->e.text, "test_misuse.c"));
+    assert_non_null(strstr(b->e.text, ": this is 1"));
+    GOOD(b, anec_run(b->other, &b->e)); /* and the next one works */
+    close_bench(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_options_that_are_freed_first),
         cmocka_unit_test(test_sources_that_are_gone),
         cmocka_unit_test(test_calls_while_it_runs),
+        cmocka_unit_test(test_a_bug_ends_the_call_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
