@@ -281,7 +281,11 @@ static Value *arg_value(OpCall *o, const Param *p, const NamedVal *v)
         if (!list_shape(o->l, v->val, v->loc, &s, &leaf)) return NULL;
         t = pick_type(o, p, leaf);
     }
-    return to_value(o->l, v->val, t, text_arg(o->l, "%s_%s_0", o->wish, p->name), v->loc);
+    const char *name = text_arg(o->l, "%s_%s_0", o->wish, p->name);
+    Value *value = to_value(o->l, v->val, t, name, v->loc);
+    if (!value || !(param_flags(p, o->l->b.opset) & P_CONST) || value_is_const(value)) return value;
+    const Const *c = const_of_value(o->l->m, value); /* what weights alone make is one, too */
+    return c ? build_const(&o->l->b, name, c) : value;
 }
 
 static bool add_arg(OpCall *o, const Param *p, int n, const NamedVal *v)

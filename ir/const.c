@@ -1,5 +1,5 @@
 /* const.c -- literals: where their bytes are, and how they are read a piece at a time. */
-#include "ir.h"
+#include "made.h"
 
 #include <math.h>
 #include <string.h>
@@ -163,6 +163,7 @@ static bool read_elements(const Const *c, Diag *d, size_t first, size_t n, void 
     case CONST_INIT: read_init(c, first, n, &out); return true;
     case CONST_FILE: read_file(c, first, n, &out); return true;
     case CONST_OF: return read_other(c, d, first, n, &out);
+    case CONST_MADE: return made_read(c, d, first, n, dst);
     case CONST_DATA:
         if (out.dtype == DT_STRING)
             memcpy(dst, (const char *const *)c->data + first, n * sizeof(char *));
@@ -219,6 +220,7 @@ bool const_tensor(const Const *c, Diag *d, Tensor *out)
         *out = tensor_view(c->type->dtype, s, p);
         return true;
     }
+    if (c->kind == CONST_MADE) return made_tensor(c, d, out);
     if (!tensor_alloc(out, d, c->type->dtype, s)) return false;
     if (const_read(c, d, 0, out->count, out->data)) return true;
     tensor_free(out);
@@ -253,6 +255,7 @@ bool const_equal(const Const *a, const Const *b)
     case CONST_BLOB: return a->offset == b->offset && a->file == b->file && !strcmp(a->path, b->path);
     case CONST_FILE: return a->src == b->src && a->src_data == b->src_data;
     case CONST_OF: return a->first == b->first && const_equal(a->of, b->of);
+    case CONST_MADE: return a->made == b->made; /* nobody computes them to compare them */
     case CONST_INIT:
         return a->init == b->init && a->seed == b->seed && !memcmp(&a->a, &b->a, sizeof a->a)
                && !memcmp(&a->b, &b->b, sizeof a->b);

@@ -36,32 +36,51 @@ static bool load(const Value *v, const Const *attr, Diag *d, Tensor *out)
 }
 
 /* The call's arguments that are not known to it, since they are large or decoded. */
-static bool load_all(Call *c, const Op *op, Diag *d, Tensor *room)
+static bool load_all(Call *c, const Op *op, Diag *d, Tensor *room, int *n)
 {
     for (int i = 0; c->info->param[i].name; i++) {
         const char *name = c->info->param[i].name;
-        if (!c->p[i].n || c->p[i].v[0].val) continue;
-        if (!load(op_value(op, name), attr_get(&op->attrs, name), d, &room[i])) return false;
-        c->p[i].v[0].val = &room[i];
+        const Arg *a = op_find_arg(op, name);
+        for (int k = 0; k < c->p[i].n; k++) {
+            if (c->p[i].v[k].val) continue;
+            if (!load(a ? a->val[k] : NULL, attr_get(&op->attrs, name), d, &room[*n])) return false;
+            c->p[i].v[k].val = &room[(*n)++];
+        }
     }
     return true;
 }
 
-static bool decode(const Op *op, int index, Diag *d, Tensor *out)
+static int arguments(const Call *c)
+{
+    int n = 0;
+    for (int i = 0; c->info->param[i].name; i++) n += c->p[i].n;
+    return n;
+}
+
+bool op_compute(const Op *op, Diag *d, Tensor res[MAX_RESULT], int *n)
 {
     Arena scratch = { 0 };
     Call *c = NEW(&scratch, Call);
-    Tensor *res = NEW_ARRAY(&scratch, MAX_RESULT, Tensor),
-           *room = NEW_ARRAY(&scratch, MAX_PARAM, Tensor);
-    const bool ok = call_of_op(c, op, &scratch, d) && load_all(c, op, d, room)
-                 && call_run(c, res, MAX_RESULT) && index < c->nout;
+    int loaded = 0;
+    bool ok = call_of_op(c, op, &scratch, d);
+    Tensor *room = NEW_ARRAY(&scratch, ok ? arguments(c) + 1 : 1, Tensor);
+    ok = ok && load_all(c, op, d, room, &loaded) && call_run(c, res, MAX_RESULT);
+    *n = ok ? c->nout : 0;
+    for (int i = 0; i < loaded; i++) tensor_free(&room[i]);
+    arena_free(&scratch);
+    return ok;
+}
+
+static bool decode(const Op *op, int index, Diag *d, Tensor *out)
+{
+    Tensor res[MAX_RESULT] = { { 0 } };
+    int n;
+    const bool ok = op_compute(op, d, res, &n) && index < n;
     if (ok) {
         *out = res[index];
         res[index] = (Tensor){ 0 };
     }
     for (int i = 0; i < MAX_RESULT; i++) tensor_free(&res[i]);
-    for (int i = 0; i < MAX_PARAM; i++) tensor_free(&room[i]);
-    arena_free(&scratch);
     return ok;
 }
 

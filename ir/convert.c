@@ -143,7 +143,7 @@ Const *const_convert(Module *m, const Const *c, DType t, const char *name, Diag 
         return NULL;
     Const *r = NEW(&m->arena, Const);
     *r = *c;
-    if (c->kind == CONST_BLOB) *r = *const_part(m, c, 0, c->type->shape);
+    if (c->kind == CONST_BLOB || c->kind == CONST_MADE) *r = *const_part(m, c, 0, c->type->shape);
     r->type = type_tensor(&m->arena, t, c->type->shape);
     if (c->kind == CONST_DATA || (n < CONST_FILE_MIN && c->kind != CONST_INIT))
         return convert_now(m, c, n, name, r, d) ? r : NULL;

@@ -128,11 +128,14 @@ typedef enum {
     CONST_FILE,  /* elements of a mapped .npy or .safetensors, of dtype `src`, converted when read */
     CONST_INIT,  /* made by a rule: fill, normal, uniform, seeded */
     CONST_OF,    /* elements of another literal from `first` on, converted when they are read */
+    CONST_MADE,  /* what a statement of other literals results in, computed when it is read */
     CONST_GROUP, /* list, tuple, dict: `elem` (a dict's are key, value, key, value ..) */
 } ConstKind;
 
 typedef enum { INIT_FILL, INIT_NORMAL, INIT_UNIFORM } InitKind;
 
+typedef struct Op Op;
+typedef struct Value Value;
 typedef struct Func Func;
 typedef struct Module Module;
 typedef struct WeightFile WeightFile; /* a mapped weight file, or one that is absent; see below */
@@ -155,6 +158,7 @@ struct Const {
     uint64_t seed;         /* INIT: the stream; element i is a function of (seed, i) alone */
     const Const *of;       /* OF: the other, never an OF itself; types of whole bytes alone */
     size_t first;          /* OF: where its elements begin there */
+    struct Made *made;     /* MADE: see const_made */
     bool in_file;          /* belongs in a weight file however small, and though it was spelled out */
 };
 
@@ -173,6 +177,15 @@ bool const_read(const Const *c, Diag *d, size_t first, size_t n, void *dst);
 bool const_tensor(const Const *c, Diag *d, Tensor *out);
 /* Whether const_read finds elements: c is a tensor, and its file is there or something stands in for it. */
 bool const_at_hand(const Const *c);
+/* Result `index` of op as a literal, when all of op's arguments are literals at hand, constexprs, or values
+ * that `made` has a literal for (others: NULL). op and what it refers to may change and go afterwards. NULL:
+ * it is no such statement, or it takes too many of them. Its elements cannot be seen without computing them
+ * all: what was computed last is kept. The literals and the result are of types with at least a byte. */
+typedef const Const *MadeLookup(void *ctx, const Value *v);
+const Const *const_made(Module *m, const Op *op, int index, MadeLookup *made, void *ctx);
+/* What v is computed from constants alone as a literal; NULL: it is not, or by too many statements. */
+const Const *const_of_value(Module *m, const Value *v);
+size_t const_made_from(const Const *c); /* bytes of the literals that a MADE is computed from */
 /* The n elements of c from `first` on as a literal of shape s, wherever they are; nothing is copied.
  * NULL: a group, or types of less than a byte. */
 Const *const_part(Module *m, const Const *c, size_t first, Shape s);
@@ -199,9 +212,6 @@ Opset opset_find(const char *text);         /* "ios17"; OPSET_NONE when unknown;
 const char *opset_text(Opset o);
 
 typedef struct Block Block;
-typedef struct Op Op;
-typedef struct Value Value;
-
 struct Value {
     const char *name;  /* interned; NULL for an inline literal */
     const Type *type;
@@ -295,6 +305,7 @@ struct Module {
     struct About *about;      /* what a container says beyond the program (ir/mil/spec.h), or NULL */
     int missing;            /* --missing-weights: 0 error, 1 zeros, 2 random */
     uint64_t missing_seed;
+    struct MadeRoom *made;  /* the CONST_MADE that was computed last, or NULL */
     uint64_t links;         /* counts ops that were linked in or out */
     bool broken;            /* memory ran out while passes had changed a part of it: it is only good to be freed */
     bool follow_links;      /* --follow-links: weights may be links that leave the folder */

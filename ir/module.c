@@ -1,4 +1,5 @@
 /* module.c -- the program: modules, functions, blocks, statements and their pieces. */
+#include "made.h"
 #include "ops/ops.h"
 #include "uses.h"
 
@@ -42,6 +43,7 @@ Module *module_new(void)
 void module_free(Module *m)
 {
     if (!m) return;
+    made_free(m);
     weight_files_close(m);
     for (int i = 0; i < m->nmaps; i++) file_unmap(&m->maps[i]);
     ptrmap_free(&m->func_of);

@@ -224,6 +224,7 @@ static uint64_t const_key(const Const *c)
     if (c->kind == CONST_FILE) return mix(mix(h, (uint64_t)c->src), (uintptr_t)c->src_data);
     if (c->kind == CONST_INIT) return mix(mix(h, (uint64_t)c->init), c->seed);
     if (c->kind == CONST_OF) return mix(mix(h, const_key(c->of)), c->first);
+    if (c->kind == CONST_MADE) return mix(h, (uintptr_t)c->made);
     const unsigned char *p = c->data;
     size_t n = type_bytes(c->type);
     for (; n >= 8; n -= 8, p += 8) {

@@ -159,6 +159,10 @@ bool call_of_op(Call *c, const Op *op, Arena *scratch, Diag *d);
  * argument's type is poison. */
 bool op_infer(const Op *op, Call *c, Arena *scratch, Diag *d);
 
+/* What a statement of constants at hand (value_at_hand) alone results in, by its reference meaning: *n
+ * tensors, the caller's to free, as all of res are when it fails. What cannot be computed is reported to d. */
+bool op_compute(const Op *op, Diag *d, Tensor res[MAX_RESULT], int *n);
+
 /* Warns where Core ML itself is known to refuse, or to get wrong, what a call that was inferred asks for. */
 void call_doubt(const Call *c);
 

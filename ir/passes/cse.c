@@ -22,6 +22,7 @@ static uint64_t hash_const(uint64_t h, const Const *c)
     if (c->kind == CONST_BLOB) return mix(h, c->offset);
     if (c->kind == CONST_INIT) return mix(h, c->seed);
     if (c->kind == CONST_FILE) return mix(h, (uint64_t)(uintptr_t)c->src_data);
+    if (c->kind == CONST_MADE) return mix(h, (uint64_t)(uintptr_t)c->made);
     if (c->kind == CONST_OF) return mix(hash_const(h, c->of), c->first);
     if (c->kind != CONST_DATA || c->type->dtype == DT_STRING) return h;
     const unsigned char *p = c->data;

@@ -1,17 +1,19 @@
-/* fold.c -- computes statements whose arguments are all small constants, by their reference meaning. */
+/* fold.c -- computes statements whose arguments are all constants, by their reference meaning: at once
+ * where they are small, else when what they make is written or used. */
 #include "pass.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Above this the result would be a weight that the source does not hold; it stays computed. */
-enum { FOLD_MAX_BYTES = 4096 };
+enum {
+    SMALL = 4096, /* bytes: results up to here may be larger than what they are computed from */
+    GROWTH = 2,   /* of what depends on weights; what grows more stays computed: it would fill a file */
+};
 
-/* A CONST_FILE or CONST_BLOB is the user's weight: it is left to be seen in the text. */
-static bool foldable_value(const Value *v)
+static bool is_small(const Value *v)
 {
-    return v->lit && v->lit->kind == CONST_DATA && v->lit->type->kind == TY_TENSOR
-           && type_bytes(v->lit->type) <= FOLD_MAX_BYTES;
+    return v->lit && v->lit->type->kind == TY_TENSOR && const_at_hand(v->lit) && type_bytes(v->lit->type) <= SMALL
+           && v->lit->kind != CONST_INIT;
 }
 
 static bool foldable(const Op *op)
@@ -20,10 +22,10 @@ static bool foldable(const Op *op)
     if (ops[op->kind].flags & (F_IMPURE | F_UNSUPPORTED | F_CONSTEXPR) || !ops[op->kind].eval) return false;
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < op->arg[i].count; k++)
-            if (!foldable_value(op->arg[i].val[k])) return false;
+            if (!is_small(op->arg[i].val[k])) return false;
     for (int i = 0; i < op->nout; i++) {
         size_t n = type_bytes(op->out[i]->type);
-        if (n > FOLD_MAX_BYTES || (!n && op->out[i]->type->kind != TY_TENSOR)) return false;
+        if (n > SMALL || (!n && op->out[i]->type->kind != TY_TENSOR)) return false;
         if (is_result(op->out[i])) return false;
     }
     return true;
@@ -59,6 +61,27 @@ static void warn_of_result(const Call *c, const Op *op, const Tensor *res, Diag 
                       "%s, computed from finite constants, holds %g", op->out[i]->name, v);
 }
 
+/* Weights that were declared and go into this one alone are in the program no more. */
+static void let_go(const Op *op)
+{
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++) {
+            Op *def = op->arg[i].val[k]->def;
+            if (def && (def->kind == OP_const || ops[def->kind].flags & F_CONSTEXPR)) def->keep = false;
+        }
+}
+
+/* A constant in the place and under the name of a result. */
+static Value *stand_in(Module *m, Op *op, int i, const Const *c, Diag *d)
+{
+    Builder b = before_op(op, d);
+    Value *v = build_const(&b, op->out[i]->name, c);
+    func_replace_uses(op->parent->func, op->out[i], v);
+    v->name = op->out[i]->name; /* which is free now */
+    attr_set(m, &v->def->attrs, "name", const_string(&m->arena, v->name));
+    return v;
+}
+
 /* What cannot be computed (a wrong program, an unsupported form) is left for others to report. */
 static bool fold(Module *m, Op *op, Diag *d, Value **with)
 {
@@ -68,17 +91,14 @@ static bool fold(Module *m, Op *op, Diag *d, Value **with)
     Tensor *res = NEW_ARRAY(&scratch, MAX_RESULT, Tensor);
     bool ok = call_of_op(c, op, &scratch, &quiet) && call_run(c, res, MAX_RESULT) && c->nout == op->nout;
     for (int i = 0; ok && i < op->nout; i++)
-        ok = !res[i].is_list && res[i].bytes <= FOLD_MAX_BYTES;
+        ok = !res[i].is_list && res[i].bytes <= SMALL;
     if (ok) {
         warn_of_result(c, op, res, d);
-        Builder b = before_op(op, d);
+        let_go(op);
         for (int i = 0; i < op->nout; i++) {
             const Type *t = type_tensor(&m->arena, res[i].dtype, res[i].shape);
-            Value *v = build_const(&b, op->out[i]->name, const_data(&m->arena, t, kept_data(&m->arena, &res[i])));
-            func_replace_uses(op->parent->func, op->out[i], v);
-            v->name = op->out[i]->name; /* which is free now */
+            Value *v = stand_in(m, op, i, const_data(&m->arena, t, kept_data(&m->arena, &res[i])), d);
             if (with) with[i] = v;
-            attr_set(m, &v->def->attrs, "name", const_string(&m->arena, v->name));
         }
         op_unlink(op);
     }
@@ -112,12 +132,88 @@ static bool relabel_const(Func *f, Op *op, Module *m)
     return true;
 }
 
+/* ---- what depends on weights alone ----------------------------------------------------------- */
+
 typedef struct {
     Module *m;
     Func *func;
     Diag *diag;
+    PtrMap made; /* literals by result, of statements of this function that constants alone go into */
     int changes;
 } Folding;
+
+static const Const *made_of(void *ctx, const Value *v)
+{
+    const Folding *f = ctx;
+    return ptrmap_get(&f->made, v);
+}
+
+/* A statement of constants: each of its results as a literal, for those that follow it. */
+static bool note_made(void *ctx, Op *op)
+{
+    Folding *f = ctx;
+    if (op->parent->owner || op->kind == OP_NONE || ops[op->kind].flags & F_CONSTEXPR) return true;
+    for (int i = 0; i < op->nout; i++) {
+        const Const *c = const_made(f->m, op, i, made_of, f);
+        if (!c) return true;
+        ptrmap_set(&f->made, op->out[i], (void *)(uintptr_t)c);
+    }
+    let_go(op);
+    return true;
+}
+
+/* Marks what statements use that are computed when the program runs. */
+static bool note_uses(void *ctx, Op *op)
+{
+    Folding *f = ctx;
+    if (op->nout && ptrmap_get(&f->made, op->out[0])) return true;
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++)
+            if (ptrmap_get(&f->made, op->arg[i].val[k])) op->arg[i].val[k]->tag = f;
+    return true;
+}
+
+/* Whether the statement's results are to stand in the program as literals. */
+static bool is_worth(const Folding *f, const Op *op)
+{
+    bool used = false;
+    for (int i = 0; i < op->nout; i++) {
+        const Const *c = ptrmap_get(&f->made, op->out[i]);
+        if (!c || is_result(op->out[i])) return false;
+        if (type_bytes(c->type) > SMALL && type_bytes(c->type) > GROWTH * const_made_from(c)) return false;
+        used = used || op->out[i]->tag == f;
+    }
+    return used;
+}
+
+static bool put_made(void *ctx, Op *op)
+{
+    Folding *f = ctx;
+    if (!is_worth(f, op)) return true;
+    for (int i = 0; i < op->nout; i++) stand_in(f->m, op, i, ptrmap_get(&f->made, op->out[i]), f->diag);
+    op_unlink(op);
+    f->changes++;
+    return true;
+}
+
+static bool clear_tags(void *ctx, Op *op)
+{
+    (void)ctx;
+    for (int i = 0; i < op->nout; i++) op->out[i]->tag = NULL;
+    return true;
+}
+
+/* Those that others are computed from go when nothing else uses them: the pass dce. */
+static void fold_weights(Folding *f)
+{
+    func_walk(f->func, clear_tags, f);
+    func_walk(f->func, note_made, f);
+    if (f->made.count) {
+        func_walk(f->func, note_uses, f);
+        func_walk(f->func, put_made, f);
+    }
+    ptrmap_free(&f->made);
+}
 
 static bool visit(void *ctx, Op *op)
 {
@@ -131,6 +227,9 @@ int pass_fold(Module *m, const PassOptions *o, Diag *d)
 {
     (void)o;
     Folding f = { .m = m, .diag = d };
-    for (f.func = m->first; f.func; f.func = f.func->next) func_walk(f.func, visit, &f);
+    for (f.func = m->first; f.func; f.func = f.func->next) {
+        func_walk(f.func, visit, &f);
+        fold_weights(&f);
+    }
     return f.changes;
 }

@@ -13,13 +13,13 @@ enum { HELD_BACK = -40000 };
 /* A constant mask of bools as what is added; NULL: its bytes are not at hand. */
 static Value *added_mask(Builder *b, const Value *mask, DType t)
 {
-    const Const *c = mask->lit;
-    if (!c || c->kind != CONST_DATA) return NULL;
-    const Type *type = type_tensor(&b->m->arena, t, c->type->shape);
-    const Tensor from = tensor_view(DT_BOOL, &c->type->shape, c->data);
+    Tensor from;
+    if (!value_at_hand(mask) || !value_tensor(mask, b->diag, &from)) return NULL;
+    const Type *type = type_tensor(&b->m->arena, t, mask->type->shape);
     void *data = arena_alloc(&b->m->arena, type_bytes(type) + 1);
     Tensor to = tensor_view(t, &type->shape, data);
     for (size_t i = 0; i < from.count; i++) tensor_set_float(&to, i, tensor_int(&from, i) ? 0 : HELD_BACK);
+    tensor_free(&from);
     return build_const(b, "mask", const_data(&b->m->arena, type, data));
 }
 

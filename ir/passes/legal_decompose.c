@@ -181,10 +181,8 @@ static Value *shape_as_const(const Legal *l, Builder *b, Op *op)
 static bool all_known(const Op *op)
 {
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) {
-            const Value *v = op->arg[i].val[k];
-            if (!v->lit || v->lit->kind != CONST_DATA || v->type->kind != TY_TENSOR) return false;
-        }
+        for (int k = 0; k < op->arg[i].count; k++)
+            if (!value_at_hand(op->arg[i].val[k]) || op->arg[i].val[k]->type->kind != TY_TENSOR) return false;
     return op->narg > 0 && !(ops[op->kind].flags & (F_IMPURE | F_UNSUPPORTED | F_CONSTEXPR))
         && ops[op->kind].eval;
 }
@@ -193,14 +191,12 @@ static bool all_known(const Op *op)
 static bool compute(Builder *b, Op *op, Value **out)
 {
     if (!all_known(op)) return false;
-    Arena scratch = { 0 };
     Diag quiet = { .quiet = true };
-    Call *c = NEW(&scratch, Call);
-    Tensor *res = NEW_ARRAY(&scratch, MAX_RESULT, Tensor);
+    Tensor res[MAX_RESULT] = { { 0 } };
     size_t bytes = 0;
+    int n;
     for (int i = 0; i < op->nout; i++) bytes += type_bytes(op->out[i]->type);
-    bool ok = bytes <= COMPUTED_MAX && call_of_op(c, op, &scratch, &quiet)
-           && call_run(c, res, MAX_RESULT) && c->nout == op->nout;
+    bool ok = bytes <= COMPUTED_MAX && op_compute(op, &quiet, res, &n) && n == op->nout;
     for (int i = 0; ok && i < op->nout; i++) {
         const Type *t = type_tensor(&b->m->arena, res[i].dtype, res[i].shape);
         void *data = arena_alloc(&b->m->arena, res[i].bytes + 1);
@@ -210,7 +206,6 @@ static bool compute(Builder *b, Op *op, Value **out)
     }
     for (int i = 0; i < MAX_RESULT; i++) tensor_free(&res[i]);
     diag_free(&quiet);
-    arena_free(&scratch);
     return ok;
 }
 

@@ -10,13 +10,16 @@ enum {
     FP16_WHOLE = 2048,  /* whole numbers up to here are exact in fp16 */
 };
 
-/* The constant that v is, when its elements are in memory. */
-static bool known_tensor(const Value *v, Tensor *out)
+/* The constant of ints that v is, when its elements can be had; they stay as long as the module. */
+static bool known_tensor(Builder *b, const Value *v, Tensor *out)
 {
-    const Const *c = v ? v->lit : NULL;
-    if (!c || c->kind != CONST_DATA || c->type->kind != TY_TENSOR || !dtype_is_int(c->type->dtype))
+    Tensor t;
+    if (!v || v->type->kind != TY_TENSOR || !dtype_is_int(v->type->dtype) || !value_at_hand(v)
+        || !value_tensor(v, b->diag, &t))
         return false;
-    *out = tensor_view(c->type->dtype, &c->type->shape, c->data);
+    *out = t.owned ? tensor_view(t.dtype, &t.shape, memcpy(arena_alloc(&b->m->arena, t.bytes + 1), t.data, t.bytes))
+                   : t;
+    tensor_free(&t);
     return true;
 }
 
@@ -103,7 +106,7 @@ Value *gather_nd_by_gather(const Legal *l, Builder *b, Op *op)
     int64_t batch;
     Tensor ix;
     (void)l;
-    if (!s || !out || !known_tensor(op_value(op, "indices"), &ix) || ix.shape.rank < 1) return NULL;
+    if (!s || !out || !known_tensor(b, op_value(op, "indices"), &ix) || ix.shape.rank < 1) return NULL;
     if (!int_of(op, "batch_dims", 0, &batch) || batch) return NULL;
     const int lead = ix.shape.rank - 1, depth = (int)ix.shape.dim[lead];
     const int64_t n = extents(&ix.shape, 0, lead);
@@ -244,7 +247,7 @@ Value *scatter_by_slices(const Legal *l, Builder *b, Op *op)
     const char *mode = op_value(op, "mode") ? op_const_string(op, "mode") : "add";
     Tensor ix;
     (void)l;
-    if (!mode || !joined_by(mode, &s.by) || !known_tensor(op_value(op, "indices"), &ix))
+    if (!mode || !joined_by(mode, &s.by) || !known_tensor(b, op_value(op, "indices"), &ix))
         return NULL;
     if (!shape_of_value(s.data) || !shape_of_value(s.updates) || !ix.count) return NULL;
     s.row = arena_alloc(&b->m->arena, ix.count * sizeof *s.row);
@@ -273,7 +276,7 @@ Value *reverse_sequence_by_reverse(const Legal *l, Builder *b, Op *op)
     const Shape *s = shape_of_value(x);
     Tensor lengths;
     (void)l;
-    if (!s || !known_tensor(op_value(op, "lengths"), &lengths) || lengths.count < 1) return NULL;
+    if (!s || !known_tensor(b, op_value(op, "lengths"), &lengths) || lengths.count < 1) return NULL;
     const int along = axis_of(op, "seq_axis", 0, s->rank),
               batch = axis_of(op, "batch_axis", 0, s->rank);
     if (along < 0 || batch < 0 || along == batch || (int64_t)lengths.count != s->dim[batch])

@@ -172,12 +172,9 @@ static int64_t width_begin(const Op *op)
     if (!x || x->type->kind != TY_TENSOR || !x->type->shape.rank) return 0;
     const int rank = x->type->shape.rank, n = value_ints(op_value(op, "begin"), begin);
     const Value *mask = op_value(op, "begin_mask");
-    Tensor t;
+    int64_t skip[MAX_RANK * 2];
     if (n != rank) return -1;
-    if (mask && mask->lit && mask->lit->kind == CONST_DATA) {
-        t = tensor_view(DT_BOOL, &mask->lit->type->shape, mask->lit->data);
-        if (t.count == (size_t)rank && tensor_int(&t, (size_t)rank - 1)) return 0;
-    }
+    if (mask && value_ints(mask, skip) == rank && skip[rank - 1]) return 0;
     int64_t at = begin[rank - 1], width = x->type->shape.dim[rank - 1];
     return at < 0 ? (width < 0 ? -1 : at + width) : at;
 }

@@ -1,0 +1,176 @@
+/* made.c -- literals that a statement of literals makes: their elements are computed when they are read,
+ * so that a program of many large weights holds one of them at a time. */
+#include "made.h"
+#include "ops/ops.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct Made {
+    Module *m;
+    const Op *op; /* in no block; its arguments are literals of its own */
+    int index;    /* of the result */
+    int cost;     /* statements that are computed for it, each as often as it is */
+    size_t leaves; /* bytes of the literals that they are computed from */
+};
+
+struct MadeRoom {
+    const Const *of;
+    void *data;
+};
+
+/* ---- making ---------------------------------------------------------------------------------- */
+
+/* More statements than that are computed when the program runs. It bounds recursion too, and what is
+ * computed again and again where a value is used twice. */
+enum { MOST = 64 };
+
+typedef struct {
+    Module *m;
+    MadeLookup *made;
+    void *ctx;
+    int cost;
+    size_t leaves;
+} Making;
+
+static const Const *literal_of(Making *g, const Value *v)
+{
+    const Const *c = v->lit ? v->lit : g->made(g->ctx, v);
+    if (!c && v->def && (ops[v->def->kind].flags & F_CONSTEXPR) && value_at_hand(v))
+        c = const_made(g->m, v->def, v->index, g->made, g->ctx);
+    if (!c || !const_at_hand(c) || !shape_known(&c->type->shape)) return NULL;
+    const Const *of = c->kind == CONST_OF ? c->of : c;
+    if (of->kind == CONST_MADE) {
+        g->cost += of->made->cost;
+        g->leaves += of->made->leaves;
+    } else {
+        g->leaves += type_bytes(c->type);
+    }
+    return c;
+}
+
+static bool copy_args(Making *g, Op *to, const Op *op)
+{
+    to->arg = NEW_ARRAY(&g->m->arena, op->narg ? op->narg : 1, Arg);
+    to->narg = to->arg_cap = op->narg;
+    for (int i = 0; i < op->narg; i++) {
+        const Arg *from = &op->arg[i];
+        to->arg[i] = *from;
+        to->arg[i].val = NEW_ARRAY(&g->m->arena, from->count ? from->count : 1, Value *);
+        for (int k = 0; k < from->count; k++) {
+            const Const *c = literal_of(g, from->val[k]);
+            if (!c || g->cost > MOST) return false;
+            Value *v = NEW(&g->m->arena, Value);
+            *v = (Value){ .type = c->type, .lit = c, .loc = from->val[k]->loc };
+            to->arg[i].val[k] = v;
+        }
+    }
+    return true;
+}
+
+static bool is_computable(const Op *op)
+{
+    if (op->kind == OP_NONE || op->kind == OP_const || op->nblock || !op->nout) return false;
+    if (!ops[op->kind].eval || ops[op->kind].flags & (F_IMPURE | F_UNSUPPORTED)) return false;
+    for (int i = 0; i < op->nout; i++) {
+        const Type *t = op->out[i]->type;
+        if (t->kind != TY_TENSOR || !shape_known(&t->shape) || dtypes[t->dtype].bits % 8 || t->dtype == DT_STRING)
+            return false;
+    }
+    return op->narg > 0 || ops[op->kind].flags & F_CONSTEXPR;
+}
+
+const Const *const_made(Module *m, const Op *op, int index, MadeLookup *made, void *ctx)
+{
+    Making g = { .m = m, .made = made, .ctx = ctx, .cost = 1 };
+    if (!is_computable(op)) return NULL;
+    Op *own = NEW(&m->arena, Op);
+    *own = (Op){ .kind = op->kind, .name = op->name, .opset = op->opset ? op->opset : op->parent->func->opset,
+                 .attrs = op->attrs, .out = op->out, .nout = op->nout, .loc = op->loc };
+    if (!copy_args(&g, own, op)) return NULL;
+    for (int i = 0; i < op->attrs.count; i++)
+        if (op->attrs.at[i].val->type->kind == TY_TENSOR) g.leaves += type_bytes(op->attrs.at[i].val->type);
+    struct Made *r = NEW(&m->arena, struct Made);
+    *r = (struct Made){ m, own, index, g.cost, g.leaves };
+    Const *c = NEW(&m->arena, Const);
+    *c = (Const){ .type = op->out[index]->type, .kind = CONST_MADE, .made = r };
+    return c;
+}
+
+typedef struct {
+    Module *m;
+    int depth;
+} Behind;
+
+static const Const *behind(void *ctx, const Value *v)
+{
+    Behind *b = ctx;
+    if (!v->def || v->def->kind == OP_NONE || b->depth == MOST) return NULL;
+    b->depth++;
+    const Const *c = const_made(b->m, v->def, v->index, behind, b);
+    b->depth--;
+    return c;
+}
+
+const Const *const_of_value(Module *m, const Value *v)
+{
+    Behind b = { .m = m };
+    return v->lit ? v->lit : behind(&b, v);
+}
+
+size_t const_made_from(const Const *c) { return c->made->leaves; }
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static void give_up(struct MadeRoom *room)
+{
+    if (room) free(room->data);
+    free(room);
+}
+
+/* What was computed last is taken out of its place while it is used, so that no lock is needed; whoever
+ * finds nothing there computes it himself. It is no guarded memory: it outlives the call. */
+static struct MadeRoom *swap(Module *m, struct MadeRoom *room)
+{
+    return __atomic_exchange_n(&m->made, room, __ATOMIC_ACQ_REL);
+}
+
+void made_free(Module *m) { give_up(swap(m, NULL)); }
+
+static bool computed(const Const *c, Diag *d, Tensor *out)
+{
+    Tensor res[MAX_RESULT] = { { 0 } };
+    int n = 0;
+    bool ok = op_compute(c->made->op, d, res, &n) && c->made->index < n;
+    if (ok) {
+        *out = res[c->made->index];
+        res[c->made->index] = (Tensor){ 0 };
+        if (out->bytes != type_bytes(c->type)) bug("%s computed what it was not inferred to", c->made->op->name);
+        out->shape = c->type->shape; /* which may have been given another one since */
+    }
+    for (int i = 0; i < MAX_RESULT; i++) tensor_free(&res[i]);
+    return ok;
+}
+
+bool made_tensor(const Const *c, Diag *d, Tensor *out) { return computed(c, d, out); }
+
+bool made_read(const Const *c, Diag *d, size_t first, size_t n, void *dst)
+{
+    struct MadeRoom *room = swap(c->made->m, NULL);
+    if (!room || room->of != c) {
+        Tensor t;
+        give_up(room);
+        if (!computed(c, d, &t)) return false;
+        if (!t.owned) bug("a computed literal is a view");
+        mem_disown(t.data);
+        room = malloc(sizeof *room);
+        if (room) *room = (struct MadeRoom){ c, t.data };
+        else free(t.data);
+        if (!room) mem_out(sizeof *room);
+    }
+    const Shape run = SHAPE((int64_t)n);
+    const size_t bits = (size_t)dtypes[c->type->dtype].bits;
+    memcpy(dst, (const char *)room->data + first * bits / 8, tensor_view(c->type->dtype, &run, dst).bytes);
+    give_up(swap(c->made->m, room));
+    return true;
+}
