@@ -224,6 +224,14 @@ static bool check_type(Call *c, const Param *p, const CallArg *a)
                       opset_text(c->opset), types_text(c->arena, set));
 }
 
+static bool check_scalar(Call *c, const Param *p, const Type *t)
+{
+    for (int i = 0; t->kind == TY_TENSOR && i < t->shape.rank; i++)
+        if (t->shape.dim[i] != 1 && t->shape.dim[i] != DIM_ANY)
+            return call_error(c, "%s must be a scalar, not %s", p->name, shape_text(c->arena, &t->shape));
+    return true;
+}
+
 /* Parameters that share a type variable must share their element type. */
 static bool check_vars(Call *c)
 {
@@ -265,6 +273,7 @@ bool call_check(Call *c)
             if (!check_type(c, p, &c->p[i].v[k])) return false;
         if ((flags & P_CONST) && !c->p[i].v[0].val && !c->p[i].v[0].constant)
             return call_error(c, "parameter %s must be a constant", p->name);
+        if ((flags & P_SCALAR) && !check_scalar(c, p, c->p[i].v[0].type)) return false;
     }
     return check_vars(c);
 }

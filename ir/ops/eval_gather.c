@@ -12,8 +12,8 @@ typedef struct {
     int64_t *at;
 } Rows;
 
-/* An index, counted from the end when negative. validate_indices or not, the reference refuses what
- * lies outside: Core ML leaves that undefined. */
+/* An index, counted from the end when negative. Without validate_indices, which infer obeys, the
+ * reference refuses what lies outside too: Core ML leaves that undefined. */
 static bool read_index(Call *c, const Tensor *ix, size_t i, int64_t dim, int axis, int64_t *out)
 {
     int64_t v = tensor_int(ix, i);

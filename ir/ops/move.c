@@ -126,15 +126,6 @@ bool call_per_axis(Call *c, const char *name, const Shape *s, int64_t fill, Vect
                       name, out->n, call_text(c, s), s->rank);
 }
 
-bool call_one(Call *c, const char *name)
-{
-    const Shape *s = call_shape(c, name);
-    for (int i = 0; s && i < s->rank; i++)
-        if (!dim_fits(s->dim[i], 1))
-            return call_error(c, "%s must be a scalar, not %s", name, call_text(c, s));
-    return true;
-}
-
 bool call_axes(Call *c, const char *name, int rank, bool set[MAX_RANK], bool *known)
 {
     Vector a;

@@ -44,7 +44,6 @@ typedef struct {
 bool call_vector(Call *c, const char *name, int max, Vector *out);
 /* The same with one number per axis of `s`; absent: `fill` for each. */
 bool call_per_axis(Call *c, const char *name, const Shape *s, int64_t fill, Vector *out);
-bool call_one(Call *c, const char *name); /* absent, or a tensor of one element */
 /* Axes of a tensor of that rank, negative ones from the end, none twice: set[axis] is true. */
 bool call_axes(Call *c, const char *name, int rank, bool set[MAX_RANK], bool *known);
 

@@ -26,8 +26,11 @@ bool infer_prelu(Call *c)
 
 bool infer_softplus_parametric(Call *c)
 {
+    const Shape *x = call_shape(c, "x");
+    if (x->rank < 3)
+        return call_error(c, "x is %s; it must be of rank 3 or more", shape_text(c->arena, x));
     return call_channels(c, "alpha") && call_channels(c, "beta")
-           && call_out(c, call_dtype(c, "x"), *call_shape(c, "x"));
+           && call_out(c, call_dtype(c, "x"), *x);
 }
 
 bool infer_softmax(Call *c)

@@ -29,7 +29,9 @@ static bool check_mask(Call *c, const Shape *scores)
     Shape both;
     const Shape *mask = call_shape(c, "attn_mask");
     if (!mask) return true;
-    if (mask->rank && differ(mask->dim[mask->rank - 1], scores->dim[scores->rank - 1]))
+    if (!mask->rank)
+        return call_error(c, "attn_mask is a scalar; it must be at least a vector, as long as key");
+    if (differ(mask->dim[mask->rank - 1], scores->dim[scores->rank - 1]))
         return call_error(c, "attn_mask is %s; its last dimension must be the length of key, %lld",
                           call_text(c, mask), (long long)scores->dim[scores->rank - 1]);
     if (shape_broadcast(mask, scores, &both) && shape_fits(scores, &both)) return true;

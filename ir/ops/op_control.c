@@ -62,7 +62,8 @@ bool infer_make_list(Call *c)
     DType t = dtype_find(name, strlen(name));
     Shape s = { .rank = 0 };
     int64_t n = call_int(c, "init_length");
-    if (t == DT_NONE) return call_error(c, "dtype \"%s\" is no element type", name);
+    if (t == DT_NONE || !(domain_types(DOM_ANY, c->opset) >> t & 1))
+        return call_error(c, "dtype \"%s\" is none of bool, fp16, fp32 and int32", name);
     if (n < 0) return call_error(c, "init_length is %lld", (long long)n);
     if (!call_known(c, "init_length")) n = DIM_ANY;
     for (int i = 0; i < call_has(c, "elem_shape"); i++)

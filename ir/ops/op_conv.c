@@ -57,10 +57,21 @@ bool conv_of(Call *c, bool transposed, Conv *v)
            && window_of(c, transposed ? WINDOW_TRANSPOSE : WINDOW_CONV, x, w->dim + 2, &v->window);
 }
 
+/* Core ML has no convolution with holes whose weight is computed while it runs. */
+static bool holes_allowed(Call *c, const Conv *v)
+{
+    if (call_arg(c, "weight", 0)->constant) return true;
+    for (int i = 0; i < MAX_SPATIAL; i++)
+        if (v->window.dilation[i] > 1)
+            return call_error(c, "dilations has %lld and weight is no constant; a weight that is computed "
+                              "goes with dilations of 1 alone", (long long)v->window.dilation[i]);
+    return true;
+}
+
 bool infer_conv(Call *c)
 {
     Conv v;
-    return conv_of(c, false, &v)
+    return conv_of(c, false, &v) && holes_allowed(c, &v)
            && call_out(c, call_dtype(c, "x"), window_shape(&v.window, v.batch, v.cout));
 }
 

@@ -85,13 +85,30 @@ bool row_plan(Call *c, const char *name, RowPlan *p, Shape *rows)
     return false;
 }
 
+/* validate_indices asks for an error where an index is outside, and then a negative one is: it counts
+ * from the end only where nothing is asked. */
+static bool indices_valid(Call *c, const RowPlan *p, const Shape *data)
+{
+    const Tensor *ix = call_val(c, "indices");
+    if (!ix || !call_known(c, "validate_indices") || !call_bool(c, "validate_indices")) return true;
+    for (size_t i = 0; i < ix->count; i++) {
+        int axis = p->kind == ROWS_ND ? p->batch + (int)(i % (size_t)p->depth) : p->axis;
+        int64_t v = tensor_int(ix, i), dim = data->dim[axis];
+        if (v < 0 || (dim != DIM_ANY && v >= dim))
+            return call_error(c, "indices[%zu] is %lld; validate_indices is true, and axis %d has %lld entries",
+                              i, (long long)v, axis, (long long)dim);
+    }
+    return true;
+}
+
 /* ---- types ---------------------------------------------------------------------------------- */
 
 bool infer_gathers(Call *c)
 {
     RowPlan p;
     Shape rows;
-    return row_plan(c, "x", &p, &rows) && call_out(c, call_dtype(c, "x"), rows);
+    return row_plan(c, "x", &p, &rows) && indices_valid(c, &p, call_shape(c, "x"))
+           && call_out(c, call_dtype(c, "x"), rows);
 }
 
 bool infer_scatters(Call *c)
@@ -105,7 +122,7 @@ bool infer_scatters(Call *c)
     while (i < COUNT(modes) && strcmp(modes[i], mode)) i++;
     if (i == COUNT(modes))
         return call_error(c, "mode \"%s\" is none of add, sub, mul, div, max, min, update", mode);
-    if (!row_plan(c, "data", &p, &rows)) return false;
+    if (!row_plan(c, "data", &p, &rows) || !indices_valid(c, &p, data)) return false;
     if (!shape_fits(&rows, updates))
         return call_error(c,
                           "updates is %s, but data, which is %s, takes %s where the indices, which "

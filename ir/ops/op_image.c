@@ -91,7 +91,7 @@ static bool named_grid(Call *c, Resize *r)
     return g >= 0;
 }
 
-/* The last resized_dims numbers of `shape`; 0 and -1 keep x's extent. */
+/* The last resized_dims numbers of `shape`; 0 keeps x's extent. */
 static bool target_shape(Call *c, const Shape *x, Resize *r)
 {
     const Shape *s = call_shape(c, "shape");
@@ -108,7 +108,7 @@ static bool target_shape(Call *c, const Shape *x, Resize *r)
     int count = call_ints(c, "shape", v, MAX_RANK);
     for (int i = 0; i < r->n; i++) {
         int64_t want = count < 0 ? DIM_ANY : v[count - r->n + i], at = x->rank - r->n + i;
-        if (count >= 0 && (want < -1 || want > 1 << 30))
+        if (count >= 0 && (want < 0 || want > 1 << 30))
             return call_error(c, "shape asks for an extent of %lld", (long long)want);
         if (count < 0) r->out[at] = DIM_ANY;
         else if (want > 0) r->out[at] = want;
@@ -162,9 +162,9 @@ bool infer_resize(Call *c)
 bool points_of(Call *c, Points *p)
 {
     static const char *const picks[] = { [PICK_LINEAR] = "bilinear", [PICK_ROUND] = "nearest" };
-    int pick = call_mode(c, "sampling_mode", picks, COUNT(picks));
-    int edge = pick < 0 ? -1 : call_mode(c, "padding_mode", edge_names, EDGE_COUNT);
-    int coord = edge < 0 ? -1 : call_mode(c, "coordinates_mode", coord_names, COORD_COUNT);
+    int pick = call_mode_any_case(c, "sampling_mode", picks, COUNT(picks));
+    int edge = pick < 0 ? -1 : call_mode_any_case(c, "padding_mode", edge_names, EDGE_COUNT);
+    int coord = edge < 0 ? -1 : call_mode_any_case(c, "coordinates_mode", coord_names, COORD_COUNT);
     if (coord < 0) return false;
     *p = (Points){ (Pick)pick, (Edge)edge, (Coord)coord, call_bool(c, "align_corners") };
     return true;
@@ -198,9 +198,22 @@ bool infer_resample(Call *c)
     return call_out(c, call_dtype(c, "x"), SHAPE(batch, x->dim[1], at->dim[1], at->dim[2]));
 }
 
-bool infer_affine(Call *c)
+/* Of what resample samples by, affine has one way. */
+static bool affine_allowed(Call *c)
 {
     Points p;
+    const double pad = call_float(c, "padding_value");
+    if (unknown_modes(c)) return true;
+    if (!points_of(c, &p)) return false;
+    if (p.pick == PICK_LINEAR && p.edge == EDGE_CONSTANT && p.coord == COORD_SIGNED && pad == 0) return true;
+    return call_error(c, "sampling_mode is \"%s\", padding_mode \"%s\", padding_value %g and coordinates_mode "
+                      "\"%s\"; Core ML has \"bilinear\", \"constant\", 0 and \"normalized_minus_one_to_one\" "
+                      "alone: resample has the others", call_str(c, "sampling_mode"),
+                      call_str(c, "padding_mode"), pad, call_str(c, "coordinates_mode"));
+}
+
+bool infer_affine(Call *c)
+{
     int64_t h, w;
     const Shape *x = call_shape(c, "x"), *m = call_shape(c, "transform_matrix");
     if (!check_rank(c, "x", 4, 4) || !check_rank(c, "transform_matrix", 2, 2) || !not_empty(c, x))
@@ -208,8 +221,7 @@ bool infer_affine(Call *c)
     if (!fits(m->dim[1], 6) || (m->dim[0] != 1 && !fits(m->dim[0], x->dim[0])))
         return call_error(c, "x is %s and transform_matrix is %s; it must be [1 or batch of x, 6]",
                           shape_text(c->arena, x), shape_text(c->arena, m));
-    if (!unknown_modes(c) && !points_of(c, &p)) return false;
-    return target(c, "output_height", &h) && target(c, "output_width", &w)
+    return affine_allowed(c) && target(c, "output_height", &h) && target(c, "output_width", &w)
            && call_out(c, call_dtype(c, "x"), SHAPE(x->dim[0], x->dim[1], h, w));
 }
 
@@ -247,6 +259,11 @@ static bool infer_boxes(Call *c, const Shape *x, int64_t h, int64_t w)
     if (!at && b->dim[0] != DIM_ANY && x->dim[0] != DIM_ANY && b->dim[0] > x->dim[0])
         return call_error(c, "boxes is %s and x is %s: without box_indices box i is of image i",
                           shape_text(c->arena, b), shape_text(c->arena, x));
+    for (size_t i = 0; at && call_val(c, "box_indices") && x->dim[0] != DIM_ANY
+                       && i < call_val(c, "box_indices")->count; i++)
+        if (tensor_int(call_val(c, "box_indices"), i) >= x->dim[0])
+            return call_error(c, "box_indices holds %lld; x is %s",
+                              (long long)tensor_int(call_val(c, "box_indices"), i), shape_text(c->arena, x));
     if (call_bool(c, "normalized_coordinates") && !dtype_is_float(call_dtype(c, "boxes")))
         return call_error(c, "boxes is %s; with normalized_coordinates it must be fp16 or fp32",
                           dtypes[call_dtype(c, "boxes")].name);

@@ -112,6 +112,8 @@ bool infer_quantize(Call *c)
 bool infer_constexpr_affine_dequantize(Call *c)
 {
     const Shape *x = call_shape(c, "quantized_data");
+    int axis;
+    if (call_known(c, "axis") && !call_axis(c, "axis", x->rank, &axis)) return false;
     return check_along(c, "scale", x) && check_along(c, "zero_point", x)
            && call_out(c, call_dtype(c, "scale"), *x);
 }
@@ -155,9 +157,8 @@ bool infer_constexpr_cast(Call *c)
 {
     const char *name = call_str(c, "output_dtype");
     DType t = name ? dtype_find(name, strlen(name)) : DT_NONE;
-    if (t != DT_FP32 && t != DT_FP16)
-        return call_error(c, "output_dtype is \"%s\"; it must be \"fp32\" or \"fp16\"",
-                          name ? name : "not known");
+    if (t != DT_FP32)
+        return call_error(c, "output_dtype is \"%s\"; it must be \"fp32\"", name ? name : "not known");
     return call_out(c, t, *call_shape(c, "source_val"));
 }
 
@@ -213,6 +214,16 @@ static bool packed_tensor(Call *c, const char *name, DType t, Shape *shape, Tens
     return true;
 }
 
+/* The bits of the last byte that stand for no element are 0. */
+static bool spare_bits_clear(Call *c, const char *mask, size_t count)
+{
+    const Tensor *t = call_val(c, mask);
+    if (!t || !weight_in_bytes(c) || count % 8 == 0 || !t->count) return true;
+    const unsigned last = ((const uint8_t *)t->data)[t->count - 1];
+    return !(last >> count % 8) || call_error(c, "%s: the last byte is %u; of its bits the first %zu are elements, "
+                                              "and the others must be 0", mask, last, count % 8);
+}
+
 bool sparse_of(Call *c, const char *mask, const char *data, Packed *p)
 {
     const Shape *d = call_shape(c, data);
@@ -221,6 +232,7 @@ bool sparse_of(Call *c, const char *mask, const char *data, Packed *p)
     if (d->rank != 1)
         return call_error(c, "%s is %s; it must be of rank 1", data, shape_text(c->arena, d));
     if (!p->mask || d->dim[0] == DIM_ANY) return true;
+    if (!spare_bits_clear(c, mask, p->mask->count)) return false;
     int64_t n = mask_count(p->mask);
     if (n != d->dim[0])
         return call_error(c, "%s has %lld bits set, %s is %s", mask, (long long)n, data,

@@ -25,6 +25,7 @@ static const struct {
     { "relu", act_relu },
     { "scaled_tanh", tanh }, /* both constants are 1 */
     { "sigmoid", act_sigmoid },
+    { "sigmoid_hard", act_hard_sigmoid }, /* as rnn's documentation has it */
     { "tanh", tanh },
 };
 
@@ -32,7 +33,7 @@ Activation *recurrent_activation(Call *c, const char *param)
 {
     const char *names[COUNT(activations)];
     for (size_t i = 0; i < COUNT(activations); i++) names[i] = activations[i].name;
-    int i = call_mode(c, param, names, COUNT(activations));
+    int i = call_mode_any_case(c, param, names, COUNT(activations));
     return i < 0 ? NULL : activations[i].f;
 }
 

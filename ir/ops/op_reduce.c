@@ -1,5 +1,6 @@
 /* op_reduce.c -- inference of what folds dimensions away. */
 #include "move.h"
+#include "window.h"
 
 #include <string.h>
 
@@ -33,10 +34,10 @@ bool infer_reduce(Call *c)
 /* The type of the indices: int32, or from ios17 on what output_dtype names. */
 static bool index_type(Call *c, DType *t)
 {
-    const char *name = call_str(c, "output_dtype");
-    *t = name ? dtype_find(name, strlen(name)) : DT_INT32;
-    if (*t == DT_INT32 || *t == DT_UINT16) return true;
-    return call_error(c, "output_dtype \"%s\" is none of int32 and uint16", name);
+    static const char *const names[] = { "int32", "uint16" };
+    int i = call_mode_any_case(c, "output_dtype", names, COUNT(names));
+    *t = i == 1 ? DT_UINT16 : DT_INT32;
+    return i >= 0;
 }
 
 bool infer_argreduce(Call *c)

@@ -69,21 +69,22 @@ bool infer_reshape(Call *c)
     return call_out(c, call_dtype(c, "x"), r);
 }
 
+/* begins and ends are numbers and end_masks are bools, each a scalar that is known. */
+static bool scalar_of(Call *c, const char *name, DType type, int i, int64_t *out)
+{
+    const CallArg *a = call_arg(c, name, i);
+    if (!a->val || a->type->kind != TY_TENSOR || a->type->dtype != type || a->type->shape.rank)
+        return call_error(c, "%s[%d] is %s; it must be a known constant, a scalar of %s", name, i,
+                          type_text(c->arena, a->type), dtypes[type].name);
+    *out = tensor_int(a->val, 0);
+    return true;
+}
+
 /* An index into a range of n as Python slices take it: from the end when negative, then clamped. */
 static int clamp_index(int64_t i, int n)
 {
     if (i < 0) i += n;
     return i < 0 ? 0 : i > n ? n : (int)i;
-}
-
-static bool scalar_of(Call *c, const char *name, int i, int64_t *out)
-{
-    const Tensor *t = call_arg(c, name, i)->val;
-    if (!t || t->count < 1 || dtype_is_float(t->dtype) || t->dtype == DT_STRING)
-        return call_error(c, "%s[%d] must be a constant %s", name, i,
-                          !strcmp(name, "end_masks") ? "bool" : "integer");
-    *out = tensor_int(t, 0);
-    return true;
 }
 
 bool infer_reshape_like(Call *c)
@@ -100,12 +101,15 @@ bool infer_reshape_like(Call *c)
     for (int i = 0; i < n; i++) {
         const Shape *ref = &call_arg(c, "ref_tensors", i)->type->shape;
         int64_t begin, end, mask;
-        if (!scalar_of(c, "begins", i, &begin) || !scalar_of(c, "ends", i, &end)
-            || !scalar_of(c, "end_masks", i, &mask)
+        if (!scalar_of(c, "begins", DT_INT32, i, &begin) || !scalar_of(c, "ends", DT_INT32, i, &end)
+            || !scalar_of(c, "end_masks", DT_BOOL, i, &mask)
             || !shape_append_some(c, &r, ref, clamp_index(begin, ref->rank),
                                   mask ? ref->rank : clamp_index(end, ref->rank)))
             return false;
     }
+    if (!shape_known(&r))
+        return call_error(c, "the result is %s; the extents that it takes of ref_tensors must be known",
+                          call_text(c, &r));
     return check_same_size(c, call_shape(c, "x"), &r) && call_out(c, call_dtype(c, "x"), r);
 }
 
@@ -257,6 +261,30 @@ bool slice_plan(Call *c, const Shape *s, SliceAxis axis[MAX_RANK])
     return true;
 }
 
+/* A range that is written down and has its ends the wrong way round is refused, where both of them
+ * count from the side that the stride leaves. */
+static bool slice_runs(Call *c, const Shape *s)
+{
+    static const char *const ends[] = { "begin", "end" };
+    int64_t v[2][MAX_RANK], stride[MAX_RANK];
+    bool mask[2][MAX_RANK] = { { false } }, squeeze[MAX_RANK] = { false };
+    for (int i = 0; i < 2; i++)
+        if (!call_arg(c, ends[i], 0)->constant || call_ints(c, ends[i], v[i], MAX_RANK) != s->rank) return true;
+    if (call_ints(c, "stride", stride, MAX_RANK) != s->rank)
+        for (int i = 0; i < s->rank; i++) stride[i] = 1;
+    call_bools(c, "begin_mask", mask[0], MAX_RANK);
+    call_bools(c, "end_mask", mask[1], MAX_RANK);
+    call_bools(c, "squeeze_mask", squeeze, MAX_RANK);
+    for (int i = 0; i < s->rank; i++) {
+        const int64_t b = v[0][i], e = v[1][i];
+        if (mask[0][i] || mask[1][i] || squeeze[i]) continue;
+        if (stride[i] > 0 ? b >= 0 && e >= 0 && e < b : b < 0 && e < 0 && b < e)
+            return call_error(c, "begin %lld, end %lld and stride %lld go the wrong way at axis %d",
+                              (long long)b, (long long)e, (long long)stride[i], i);
+    }
+    return true;
+}
+
 static Shape sliced(const Shape *s, const SliceAxis *axis)
 {
     Shape r = { .rank = 0 };
@@ -269,15 +297,18 @@ bool infer_slice_by_index(Call *c)
 {
     SliceAxis axis[MAX_RANK];
     const Shape *x = call_shape(c, "x");
-    return slice_plan(c, x, axis) && call_out(c, call_dtype(c, "x"), sliced(x, axis));
+    return slice_plan(c, x, axis) && slice_runs(c, x)
+           && call_out(c, call_dtype(c, "x"), sliced(x, axis));
 }
 
 bool infer_slice_update(Call *c)
 {
     SliceAxis axis[MAX_RANK];
     const Shape *x = call_shape(c, "x"), *update = call_shape(c, "update");
-    if (!slice_plan(c, x, axis)) return false;
+    if (!slice_plan(c, x, axis) || !slice_runs(c, x)) return false;
     Shape part = sliced(x, axis);
+    if (!update->rank)
+        return call_error(c, "update is a scalar; Core ML has no update of rank 0: leave an axis unsqueezed");
     if (!shape_fits(&part, update))
         return call_error(c, "update is %s, but the slice of x, which is %s, is %s",
                           call_text(c, update), call_text(c, x), call_text(c, &part));
@@ -408,14 +439,14 @@ bool block_plan(Call *c, BlockPlan *p)
 
 /* ---- blocks into the batch ------------------------------------------------------------------ */
 
-/* space_to_batch pads the axes after the first two and deals them out; batch_to_space deals them
- * back and crops. m axes are concerned. */
+/* space_to_batch pads height and width and deals them out; batch_to_space deals them back and
+ * crops. */
 static bool check_edges(Call *c, const char *name, const Vector *block)
 {
     const Shape *x = call_shape(c, "x"), *e = call_shape(c, name);
-    if (block->n < 1 || block->n > x->rank - 2)
-        return call_error(c, "block_shape has %d elements; x is %s, with %d axes after batch and "
-                             "channel", block->n, call_text(c, x), x->rank > 2 ? x->rank - 2 : 0);
+    if (x->rank != 4 || block->n != 2)
+        return call_error(c, "x is %s and block_shape has %d elements; it must be batch, channel, height "
+                          "and width, and two elements", call_text(c, x), block->n);
     if (e->rank != 2 || !dim_fits(e->dim[0], block->n) || !dim_fits(e->dim[1], 2))
         return call_error(c, "%s is %s; it must be [%d, 2]", name, call_text(c, e), block->n);
     for (int i = 0; block->known && i < block->n; i++)

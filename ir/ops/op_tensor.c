@@ -118,6 +118,7 @@ bool infer_tile(Call *c)
     Vector reps;
     /* Core ML refuses a 0 that is written down, and makes an empty tensor of one that is computed. */
     const bool constant = call_arg(c, "reps", 0)->constant;
+    if (!x->rank) return call_error(c, "x is a scalar; it has no axis to repeat");
     if (!call_per_axis(c, "reps", x, 1, &reps)) return false;
     for (int i = 0; i < x->rank; i++) {
         if (reps.known && reps.v[i] < (constant ? 1 : 0))
@@ -136,10 +137,13 @@ bool infer_pad(Call *c)
     Vector p;
     if (!reflect && !replicate && strcmp(mode, "constant"))
         return call_error(c, "mode \"%s\" is none of constant, reflect, replicate", mode);
-    if (!call_one(c, "constant_val") || !call_vector(c, "pad", MOVE_RANK, &p)) return false;
+    if (!call_vector(c, "pad", MOVE_RANK, &p)) return false;
     if (p.n >= 0 && (p.n % 2 || p.n / 2 > x->rank))
         return call_error(c, "pad has %d elements; x is %s, so an even number up to %d is needed",
                           p.n, call_text(c, x), 2 * x->rank);
+    if (!call_arg(c, "pad", 0)->constant && p.n >= 0 && p.n != 2 * x->rank)
+        return call_error(c, "pad is computed and has %d elements; x is %s, so it must have %d", p.n,
+                          call_text(c, x), 2 * x->rank);
     int first = p.n < 0 ? 0 : x->rank - p.n / 2;
     for (int i = first; i < x->rank; i++) {
         const int64_t *v = &p.v[2 * (i - first)];
@@ -167,7 +171,7 @@ bool infer_fill(Call *c)
 {
     Vector s;
     Shape r = { .rank = 0 };
-    if (!call_one(c, "value") || !call_vector(c, "shape", MAX_RANK, &s)) return false;
+    if (!call_vector(c, "shape", MAX_RANK, &s)) return false;
     if (s.n < 0)
         return call_error(c, "the length of shape, which is the result's rank, must be known");
     for (r.rank = 0; r.rank < s.n; r.rank++)
@@ -178,7 +182,6 @@ bool infer_fill(Call *c)
 
 bool infer_fill_like(Call *c)
 {
-    if (!call_one(c, "value")) return false;
     return call_out(c, call_has(c, "value") ? call_dtype(c, "value") : DT_FP32,
                     *call_shape(c, "ref_tensor"));
 }
@@ -196,7 +199,6 @@ bool infer_range_1d(Call *c)
     int64_t n = DIM_ANY;
     const Tensor *start = call_val(c, "start"), *end = call_val(c, "end");
     const Tensor *step = call_val(c, "step");
-    if (!call_one(c, "start") || !call_one(c, "end") || !call_one(c, "step")) return false;
     if (start && end && step) {
         double by = tensor_float(step, 0);
         double count = range_count(start->dtype, tensor_float(start, 0), tensor_float(end, 0), by);
@@ -216,9 +218,6 @@ bool infer_one_hot(Call *c)
     int64_t n = DIM_ANY;
     Shape r = { .rank = 0 };
     int axis;
-    if (!call_one(c, "one_hot_vector_size") || !call_one(c, "on_value")
-        || !call_one(c, "off_value"))
-        return false;
     if (size && !given_dim(c, "one_hot_vector_size", tensor_int(size, 0), &n)) return false;
     if (!call_axis(c, "axis", ix->rank + 1, &axis) || !shape_append_some(c, &r, ix, 0, axis)
         || !shape_append(c, &r, n) || !shape_append_some(c, &r, ix, axis, ix->rank))

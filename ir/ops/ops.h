@@ -30,7 +30,8 @@ enum {                    /* Param.flags */
     P_OPT = 2,
     P_VARIADIC = 4,       /* a tuple of values */
     P_ATTR = 8,           /* up to ios17 given in the attribute list (the constexpr ops) */
-    P_CONST_UNTIL_17 = 16 /* P_CONST in ios15 and ios16 only */
+    P_CONST_UNTIL_17 = 16, /* P_CONST in ios15 and ios16 only */
+    P_SCALAR = 32         /* holds one element */
 };
 
 typedef struct {
@@ -149,7 +150,7 @@ void *call_scratch(Call *c, size_t count, size_t size);       /* zeroed, dies wi
 
 void call_init(Call *c, const OpInfo *info, Opset o, Arena *scratch, Diag *d, Loc loc);
 bool call_set(Call *c, const char *name, int n, CallArg *v, bool tuple); /* reports unknown names */
-/* Presence, types, type variables, constness of the arguments against the row. */
+/* Presence, types, type variables, constness and scalars of the arguments against the row. */
 bool call_check(Call *c);
 /* Checks, infers, allocates, evaluates: res[] must point to nout_max empty tensors. */
 bool call_run(Call *c, Tensor *res, int max);

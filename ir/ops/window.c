@@ -18,18 +18,28 @@ static bool same_name(const char *a, const char *b)
     return lower(*a) == lower(*b);
 }
 
-int call_mode(Call *c, const char *param, const char *const *names, int count)
+static int mode(Call *c, const char *param, const char *const *names, int count, bool any_case)
 {
     const char *s = call_str(c, param);
     if (!s) s = "";
     for (int i = 0; i < count; i++)
-        if (same_name(s, names[i])) return i;
+        if (any_case ? same_name(s, names[i]) : !strcmp(s, names[i])) return i;
     Buf b = { 0 };
     for (int i = 0; i < count; i++)
         buf_printf(&b, "%s\"%s\"", !i ? "" : i + 1 < count ? ", " : " or ", names[i]);
     call_error(c, "%s is \"%s\"; it must be %s", param, s, b.s);
     buf_free(&b);
     return -1;
+}
+
+int call_mode(Call *c, const char *param, const char *const *names, int count)
+{
+    return mode(c, param, names, count, false);
+}
+
+int call_mode_any_case(Call *c, const char *param, const char *const *names, int count)
+{
+    return mode(c, param, names, count, true);
 }
 
 /* ---- extents --------------------------------------------------------------------------------- */
@@ -125,12 +135,13 @@ static bool out_forward(Call *c, Window *w, bool ceil, const Shape *x, int i)
     }
     int64_t pad = w->before[i] + w->after[i], s = w->stride[i];
     int64_t room = w->in[i] + pad - window_span(w, i);
-    if (room < 0)
+    /* rounded up, one window may reach beyond the end by less than its stride */
+    if (room < 0 && !(ceil && room > -s))
         return call_error(c, "x is %s; with padding %lld + %lld its dimension %d is shorter than "
                           "the kernel, which spans %lld", shape_text(c->arena, x),
                           (long long)w->before[i], (long long)w->after[i],
                           i - MAX_SPATIAL + w->n + 2, (long long)window_span(w, i));
-    w->out[i] = (ceil ? (room + s - 1) / s : room / s) + 1;
+    w->out[i] = (ceil && room >= 0 ? (room + s - 1) / s : room / s) + 1;
     /* a window that would begin in the padding after the last element is left out */
     if (ceil && pad && (w->out[i] - 1) * s >= w->in[i] + w->before[i]) w->out[i]--;
     return true;
@@ -172,12 +183,13 @@ static bool wanted_shape(Call *c, const Shape *x, int64_t *wanted, bool *sure)
     return true;
 }
 
+/* Core ML looks at pad here whether or not pad_type is "custom". */
 static bool ceil_allowed(Call *c, int type, const int64_t *custom)
 {
     if (type == PAD_SAME || type == PAD_SAME_LOWER)
         return call_error(c, "ceil_mode goes with pad_type \"valid\" or \"custom\", not \"%s\"",
                           pad_types[type]);
-    for (int i = 0; type == PAD_CUSTOM && i < MAX_SPATIAL; i++)
+    for (int i = 0; i < MAX_SPATIAL; i++)
         if (custom[2 * i] != custom[2 * i + 1])
             return call_error(c, "ceil_mode needs the same padding at both ends; pad has %lld and "
                               "%lld", (long long)custom[2 * i], (long long)custom[2 * i + 1]);
@@ -198,14 +210,23 @@ static bool outputs(Call *c, WindowKind kind, const Shape *x, int type, const in
     return true;
 }
 
+static int pad_type(Call *c, WindowKind kind)
+{
+    int type = kind == WINDOW_POOL ? call_mode_any_case(c, "pad_type", pad_types, PAD_COUNT)
+                                   : call_mode(c, "pad_type", pad_types, PAD_COUNT);
+    if (type != PAD_SAME_LOWER) return type;
+    if (kind == WINDOW_TRANSPOSE) call_error(c, "pad_type \"same_lower\" goes with conv and the pools alone");
+    else if (c->opset < OPSET_IOS16) call_error(c, "pad_type \"same_lower\" needs ios16");
+    else return type;
+    return -1;
+}
+
 bool window_of(Call *c, WindowKind kind, const Shape *x, const int64_t *kernel, Window *w)
 {
     int64_t custom[2 * MAX_SPATIAL], wanted[MAX_SPATIAL];
     bool sure = call_known(c, "pad_type");
-    int n = x->rank - 2, type = call_mode(c, "pad_type", pad_types, PAD_COUNT);
+    int n = x->rank - 2, type = pad_type(c, kind);
     if (type < 0) return false;
-    if (type == PAD_SAME_LOWER && c->opset < OPSET_IOS16)
-        return call_error(c, "pad_type \"same_lower\" needs ios16");
     *w = (Window){ .n = n };
     for (int i = 0; i < MAX_SPATIAL; i++) {
         bool real = i >= MAX_SPATIAL - n;

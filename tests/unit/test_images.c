@@ -39,7 +39,7 @@ static void test_resize(void **state)
           "int32[6] 0 5 10 16 21 21" },
         { "resize", 17, "x=fp16[1,2,2] 0 4 8 12; shape=int16[2] 3 0; resized_dims=uint32[] 2; "
           "sampling_mode=string[] ALIGN_CORNERS", "fp16[1,3,2] 0 4 4 8 8 12" },
-        { "resize", 17, "x=fp32[2,2] 1 2 3 4; shape=int32[2] -1 4; resized_dims=uint32[] 2; "
+        { "resize", 17, "x=fp32[2,2] 1 2 3 4; shape=int32[2] 0 4; resized_dims=uint32[] 2; "
           "interpolation_mode=string[] NEAREST_NEIGHBOR; sampling_mode=string[] UNALIGN_CORNERS",
           "fp32[2,4] 1 1 2 2 3 3 4 4" },
         { "resize", 17, "x=fp32[2,1] 1 2; shape=int32[2] 7 0; resized_dims=uint32[] 1",
@@ -50,8 +50,8 @@ static void test_resize(void **state)
           "error: resized_dims is 2, shape has 1 elements and x is [2, 3]" },
         { "resize", 17, "x=fp32[2]; shape=int32[2] 5 5; resized_dims=uint32[] 1",
           "error: shape has 2 elements, x is [2]" },
-        { "resize", 17, "x=fp32[2]; shape=int32[1] -2; resized_dims=uint32[] 1",
-          "error: shape asks for an extent of -2" },
+        { "resize", 17, "x=fp32[2]; shape=int32[1] -1; resized_dims=uint32[] 1",
+          "error: shape asks for an extent of -1" },
         { "resize", 17, "x=fp32[0]; shape=int32[1] 2; resized_dims=uint32[] 1",
           "error: x is [0]; there is nothing to resize along dimension 0" });
 }
@@ -144,9 +144,14 @@ static void test_affine(void **state)
           "fp32[1,1,1,3] 1 2 3" },
         { "affine", 15, AFFINE("1", "-1 0 0 0 1 0", "normalized_minus_one_to_one", "1"),
           "fp32[1,1,1,3] 3 2 1" },
-        { "affine", 15, AFFINE("1", "1 0 1 0 1 0", "unnormalized", "0"), "fp32[1,1,1,3] 2 3 0" },
-        { "affine", 15, AFFINE("1", "0.5 0 0.5 0 0 0", "normalized_zero_to_one", "1"),
+        { "affine", 15, AFFINE("1", "1 0 1 0 1 0", "normalized_minus_one_to_one", "1"), "fp32[1,1,1,3] 2 3 0" },
+        { "affine", 15, AFFINE("1", "0.5 0 0.5 0 0 0", "Normalized_Minus_One_To_One", "1"),
           "fp32[1,1,1,3] 2 2.5 3" },
+        { "affine", 15, AFFINE("1", "1 0 1 0 1 0", "unnormalized", "0"),
+          "error: affine: sampling_mode is \"bilinear\", padding_mode \"constant\", padding_value 0 and "
+          "coordinates_mode \"unnormalized\"; Core ML has" },
+        { "affine", 18, AFFINE("1", "1 0 1 0 1 0", "normalized_zero_to_one", "1"),
+          "error: coordinates_mode \"normalized_zero_to_one\"; Core ML has" },
         { "affine", 15, AFFINE("1", "1 0 0 0 1 0", "polar", "1"), "error: coordinates_mode" });
 }
 
@@ -182,6 +187,10 @@ static void test_crop_resize(void **state)
         BOXES("[1,4]", "0 0.5 1 1", "normalized_coordinates=bool[] 1"), "fp32[1,1,1,2] 3.5 4.5" },
         BOXES("[1,4]", "0 0 0 8", "spatial_scale=fp32[] 0.25"), "fp32[1,1,1,2] 1 3" },
         BOXES("[1,4]", "0 2 0 0", "pad_value=fp32[] 0"), "fp32[1,1,1,2] 3 1" },
+        BOXES("[1,4]", "0 0 0 2", "box_indices=int32[1] 2"),
+          "error: box_indices holds 2; x is [2, 1, 2, 3]" },
+        { "crop_resize", 17, "x=fp32[2,1,2,3]; boxes=fp32[2,4]; box_indices=uint16[2] 0 7",
+          "error: box_indices holds 7; x is [2, 1, 2, 3]" },
         BOXES("[3,4]", "0", "pad_value=fp32[] 0"),
           "error: without box_indices box i is of image i" },
         BOXES("[3,4]", "0", "box_indices=int32[2] 0 1"),

@@ -45,7 +45,12 @@ static void test_cast(void **state)
         { "cast", 15, "x=bool[2] 1 0; dtype=string[] fp16", "fp16[2] 1 0" },
         { "cast", 15, "x=int32[2] 16777217 65520; dtype=string[] fp16", "fp16[2] inf inf" },
         { "cast", 15, "x=int32[1] 16777217; dtype=string[] fp32", "fp32[1] 1.67772e+07" },
-        { "cast", 15, "x=fp32[]  2.5; dtype=string[] int64", "int64[] 2" },
+        { "cast", 15, "x=fp32[] 2.5; dtype=string[] int32", "int32[] 2" },
+        { "cast", 18, "x=fp32[] 2.5; dtype=string[] int64",
+          "error: dtype \"int64\" is none that can be cast to; the types are bool, fp16, fp32, int32, and "
+          "from ios17 on int8, uint8, int16 and uint16" },
+        { "cast", 15, "x=fp32[] 2.5; dtype=string[] fp64", "error: dtype \"fp64\" is none" },
+        { "cast", 18, "x=fp32[] 2.5; dtype=string[] uint32", "error: dtype \"uint32\" is none" },
         { "cast", 15, "x=fp32[1] 2; dtype=string[] text", "error: can be cast to" },
         { "cast", 15, "x=fp32[1] 2; dtype=string[] string", "error: can be cast to" });
 }
@@ -143,7 +148,8 @@ static void test_reduce(void **state)
           "uint16[2] 1 0" },
         { "reduce_argmin", 15, "x=int32[2,2] 1 1 2 1; keep_dims=bool[] 1", "int32[2,1] 0 1" },
         { "reduce_argmin", 15, "x=int32[2,0]", "error: has no element" },
-        { "reduce_argmax", 17, "x=fp32[2] 1; output_dtype=string[] fp32", "error: none of int32" });
+        { "reduce_argmax", 17, "x=fp32[2] 1; output_dtype=string[] fp32",
+          "error: output_dtype is \"fp32\"; it must be \"int32\" or \"uint16\"" });
 }
 
 static void test_norm(void **state)

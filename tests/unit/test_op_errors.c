@@ -146,7 +146,8 @@ static void test_forms(void **state)
           "error: batch dimensions differ: query is [2, 3, 4], key is [1, 3, 4]" },
         { "scaled_dot_product_attention", 18, "query=fp32[1,2,3,4]; key=fp32[2,3,4]; value=fp32[2,3,4]",
           "error: batch dimensions differ: query is [1, 2, 3, 4], key is [2, 3, 4]" },
-        { "reduce_argmax", 17, "x=fp32[2]; output_dtype=string[] int8", "error: output_dtype \"int8\" is none of" });
+        { "reduce_argmax", 17, "x=fp32[2]; output_dtype=string[] int8",
+          "error: output_dtype is \"int8\"; it must be" });
 }
 
 static void test_attention_and_composites(void **state)

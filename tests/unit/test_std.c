@@ -286,7 +286,7 @@ static void test_conv2d(void **state)
     double *b = given(t, "b", SHAPE(6), -1, 2);
     compute(t, "model main(x: fp32[1, 4, 5, 6], w: fp32[6, 2, 3, 3], b: fp32[6]) -> p, q, r {\n"
            " p = conv2d(x, w, b, stride = 2, pad = 1, groups = 2)\n q = conv2d(x, w, groups = 2)\n"
-           " r = conv2d(x, w, pad = 2, dilation = 2, groups = 2) }");
+           " weight k: [6, 2, 3, 3] = ones\n r = conv2d(x, k, pad = 2, dilation = 2, groups = 2) }");
     for (int o = 0; o < 6; o++)
         for (int i = 0; i < 9; i++)
             want[o * 9 + i] = conv_at(x, w, o, i / 3, i % 3, 2, 2, 1, 1) + b[o];
@@ -294,9 +294,10 @@ static void test_conv2d(void **state)
     for (int o = 0; o < 6; o++)
         for (int i = 0; i < 12; i++) want[o * 12 + i] = conv_at(x, w, o, i / 4, i % 4, 2, 1, 0, 1);
     expect_result(t, 1, SHAPE(1, 6, 3, 4), want);
-    double many[180];
+    double many[180], ones[108];
+    for (size_t i = 0; i < COUNT(ones); i++) ones[i] = 1;
     for (int o = 0; o < 6; o++)
-        for (int i = 0; i < 30; i++) many[o * 30 + i] = conv_at(x, w, o, i / 6, i % 6, 2, 1, 2, 2);
+        for (int i = 0; i < 30; i++) many[o * 30 + i] = conv_at(x, ones, o, i / 6, i % 6, 2, 1, 2, 2);
     expect_result(t, 2, SHAPE(1, 6, 5, 6), many);
     test_end(t);
 }

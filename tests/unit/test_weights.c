@@ -58,7 +58,9 @@ static void test_affine(void **state)
         { "constexpr_cast", 16, "source_val=fp16[2] 1.5 -65504; output_dtype=string[] fp32",
           "fp32[2] 1.5 -65504" },
         { "constexpr_cast", 18, "source_val=fp16[2] 1; output_dtype=string[] int8",
-          "error: output_dtype is \"int8\"; it must be \"fp32\" or \"fp16\"" });
+          "error: output_dtype is \"int8\"; it must be \"fp32\"" },
+        { "constexpr_cast", 16, "source_val=fp16[2] 1; output_dtype=string[] fp16",
+          "error: output_dtype is \"fp16\"; it must be \"fp32\"" });
 }
 
 static void test_blocks(void **state)

@@ -155,6 +155,7 @@ static void test_adjoint(void **state)
         Run r, t;
         double left = 0, right = 0, y[4096];
         draw(&c, seed);
+        if (!strcmp(c.type, "same_lower")) continue; /* conv_transpose has none */
         conv_open(&r, &c, DT_FP32, DT_FP32);
         assert_true(run_go(&r));
         for (size_t i = 0; i < r.out[0].count; i++) {
