@@ -223,6 +223,13 @@ tsan: test-deps
 	@TSAN_OPTIONS=halt_on_error=1 build-tsan/unit/test_api
 	@TSAN_OPTIONS=halt_on_error=1 build-tsan/unit/test_library
 
+# Changes the sources, one place at a time, and looks whether the tests notice: SEED=, COUNT=.
+SEED ?= 1
+COUNT ?= 160
+.PHONY: mutate
+mutate: test-deps
+	@python3 tests/mutate/run.py --seed $(SEED) --count $(COUNT)
+
 test-deps:
 	@.ci/deps check
 
@@ -361,6 +368,7 @@ help:
 	@echo 'make golden     rewrites the expected outputs of tests/golden'
 	@echo 'make san        unit and golden tests under the sanitizers of gcc and clang (san-gcc, san-clang), in build-san-*; commands under valgrind'
 	@echo 'make tsan       the library used by several threads, under the thread sanitizer, in build-tsan'
+	@echo 'make mutate     whether the tests notice what is changed in the sources, COUNT=160 places of SEED=1'
 	@echo 'make fuzz       the fuzzer on every reader of input, SECONDS=60 each'
 	@echo 'make install    programs, library, header, man pages below PREFIX (/usr/local), for packagers in DESTDIR'
 	@echo 'make macos      the tools for Macs, $(BUILD)/macos-arm64 and $(BUILD)/macos-x86_64, by a cross compiler'

@@ -235,7 +235,7 @@ static void remember_sums(Copy *c, const CacheSlot *s)
     }
 }
 
-static void make_room(const Cache *c, const char *own);
+static void make_room(const Cache *c);
 
 /* A folder's entries are on disk when the folder is synced. */
 static void sync_dir(const char *dir)
@@ -264,7 +264,7 @@ bool cache_put(Cache *c, const CacheSlot *s, const char *from)
     else file_remove_tree(temp);
     if (ok) remember_sums(&copy, s);
     copy_end(&copy);
-    if (ok) make_room(c, s->name);
+    if (ok) make_room(c);
     return ok;
 }
 
@@ -435,7 +435,8 @@ static bool remove_entry(const Entry *e, Arena *a)
     return ok;
 }
 
-static void make_room(const Cache *c, const char *own)
+/* Those used longest ago go first; who uses an entry holds its lock, so that it stays: the new one, too. */
+static void make_room(const Cache *c)
 {
     Arena a = { 0 };
     size_t n;
@@ -445,7 +446,7 @@ static void make_room(const Cache *c, const char *own)
     qsort(all, n, sizeof *all, by_use);
     for (size_t i = 0; i < n; i++) total += all[i].bytes;
     for (size_t i = 0; i < n && total > c->limit; i++)
-        if (strcmp(all[i].name, own) != 0 && remove_entry(&all[i], &a)) total -= all[i].bytes;
+        if (remove_entry(&all[i], &a)) total -= all[i].bytes;
     arena_free(&a);
 }
 

@@ -159,6 +159,11 @@ static void use_while_cut(World *w)
     FileUse u;
     make_large(w);
     file_use_begin(&u);
+    assert_true(handler_is(host_handler)); /* nothing is mapped yet */
+    put(in(w, "g"), "small");
+    assert_true(file_map(&w->d, in(w, "g"), &m) && !m.mapped);
+    assert_true(handler_is(host_handler));
+    file_unmap(&m);
     assert_true(file_map(&w->d, in(w, "f"), &m) && m.mapped);
     assert_false(handler_is(host_handler));
     assert_true(file_stayed(&w->d, &m));
@@ -201,6 +206,29 @@ static void a_file_that_is_cut_raises_no_signal(void **state)
     assert_true(handler_is(host_handler)); /* given back */
     assert_int_equal(pthread_create(&id, NULL, use_blocked, w), 0); /* a thread that blocks signals */
     assert_int_equal(pthread_join(id, NULL), 0);
+    assert_true(handler_is(host_handler));
+    sigaction(SIGBUS, &old, NULL);
+}
+
+/* What is mapped while no call is at work, or is not mapped any more, leaves the host's handler alone. */
+static void the_handler_is_there_for_a_call_that_has_mapped(void **state)
+{
+    World *w = *state;
+    struct sigaction host = { .sa_handler = host_handler }, old;
+    Mapped m, n;
+    FileUse u;
+    make_large(w);
+    assert_int_equal(sigaction(SIGBUS, &host, &old), 0);
+    assert_true(file_map(&w->d, in(w, "f"), &m) && m.mapped);
+    assert_true(handler_is(host_handler));
+    file_use_begin(&u);
+    assert_false(handler_is(host_handler));
+    assert_true(file_map(&w->d, in(w, "f"), &n) && n.mapped);
+    file_unmap(&m);
+    assert_false(handler_is(host_handler));
+    file_unmap(&n);
+    assert_true(handler_is(host_handler));
+    file_use_end(&u);
     assert_true(handler_is(host_handler));
     sigaction(SIGBUS, &old, NULL);
 }
@@ -586,6 +614,7 @@ int main(void)
         CASE(what_is_no_file_is_not_mapped),
         CASE(stdin_is_read_up_to_a_bound),
         CASE(a_file_that_is_cut_raises_no_signal),
+        CASE(the_handler_is_there_for_a_call_that_has_mapped),
         CASE(a_file_that_is_written_to_is_told),
         CASE(a_file_that_changes_while_it_is_read_is_none),
         CASE(folders_are_made_and_named),

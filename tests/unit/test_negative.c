@@ -10,12 +10,13 @@
 enum { MAX_VALUES = 8 };
 
 typedef struct {
-    const char *passes, *left; /* the statements' names behind the passes, without const */
+    const char *chip, *passes, *left; /* the statements' names behind the passes, without const */
     const char *text;          /* inputs | statements | results */
 } Case;
 
 static const Case cases[] = {
-#define CASE(passes, left, text) { passes, left, text },
+#define CASE(passes, left, text) { "m4", passes, left, text },
+#define ON(chip, passes, left, text) { #chip, passes, left, text },
 #include "negative_cases.def"
 };
 
@@ -100,7 +101,7 @@ static void check(const Case *c)
     Tensor was[MAX_VALUES], is[MAX_VALUES];
     int nwas, nis;
     Module *before = read_case(&a, &d, c), *after = read_case(&a, &d, c);
-    const PassOptions o = { .target = target_find("m4"), .only = c->passes };
+    const PassOptions o = { .target = target_find(c->chip), .only = c->passes };
     if (!passes_run(after, &o, &d)) fail_msg("%s: %s", d.text.s, c->text);
     func_walk(module_main(after), put_name, &left);
     if (strcmp(left.s ? left.s : "", c->left) != 0) {

@@ -108,6 +108,32 @@ static void test_as(void **state)
     tensor_free(&b);
 }
 
+/* A value that is only cast from fp16 is compared as that; from an integer, as what it is. */
+static void test_precision(void **state)
+{
+    (void)state;
+    Module *m = module_new();
+    Diag d = { 0 };
+    Func *f = func_new(m, "main", OPSET_IOS17);
+    Value *half = block_param(f->body, "h", type_tensor(&m->arena, DT_FP16, SHAPE(2)), (Loc){ 0 });
+    Value *full = block_param(f->body, "f", type_tensor(&m->arena, DT_FP32, SHAPE(2)), (Loc){ 0 });
+    Value *whole = block_param(f->body, "i", type_tensor(&m->arena, DT_INT32, SHAPE(2)), (Loc){ 0 });
+    Value *list = block_param(f->body, "l", type_list(&m->arena, half->type, 2), (Loc){ 0 });
+    Builder b = builder_at(f->body, NULL, &d, (Loc){ 0 });
+    Value *from_half = build(&b, "c", "cast", "x", half, "dtype", build_string(&b, "fp32"), NULL);
+    Value *from_int = build(&b, "c", "cast", "x", whole, "dtype", build_string(&b, "fp32"), NULL);
+    Value *computed = build(&b, "a", "abs", "x", full, NULL);
+    assert_int_equal(report_precision(half), DT_FP16);
+    assert_int_equal(report_precision(full), DT_FP32);
+    assert_int_equal(report_precision(whole), DT_INT32);
+    assert_int_equal(report_precision(list), DT_NONE);
+    assert_int_equal(report_precision(from_half), DT_FP16);
+    assert_int_equal(report_precision(from_int), DT_FP32);
+    assert_int_equal(report_precision(computed), DT_FP32);
+    module_free(m);
+    diag_free(&d);
+}
+
 static void test_strings_and_lists(void **state)
 {
     (void)state;
@@ -159,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_as),
+        cmocka_unit_test(test_precision),
         cmocka_unit_test(test_strings_and_lists),
         cmocka_unit_test(test_summaries),
     };

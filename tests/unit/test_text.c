@@ -66,6 +66,29 @@ static void sizes_that_overflow_are_refused(void **state)
     assert_false(size_add(SIZE_MAX, 1, &out));
 }
 
+/* The list of what a guarded call owns finds each as long as it is there, whatever left it before. */
+static void what_a_guard_owns_is_found_until_it_goes(void **state)
+{
+    (void)state;
+    enum { MANY = 5000 };
+    static void *own[MANY];
+    Guard g;
+    static uint64_t seed = 1;
+    if (guard_begin(&g)) fail_msg("no memory");
+    for (int i = 0; i < MANY; i++) assert_non_null(own[i] = mem_zero(1, (size_t)(i % 60) + 1));
+    for (int left = MANY; left > 0; left--) {
+        seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        const int at = (int)((seed >> 33) % (uint64_t)left);
+        void *gone = own[at];
+        own[at] = own[left - 1];
+        assert_true(mem_owned(gone));
+        mem_free(gone);
+        assert_false(mem_owned(gone));
+        for (int i = 0; i < left - 1; i += left < 60 ? 1 : 97) assert_true(mem_owned(own[i]));
+    }
+    guard_end(&g);
+}
+
 static void buf_grows_and_quotes(void **state)
 {
     (void)state;
@@ -338,6 +361,7 @@ int main(void)
         cmocka_unit_test(large_requests_leave_the_chunk_in_use),
         cmocka_unit_test(an_arena_of_many_chunks_is_zeroed),
         cmocka_unit_test(sizes_that_overflow_are_refused),
+        cmocka_unit_test(what_a_guard_owns_is_found_until_it_goes),
         cmocka_unit_test(buf_grows_and_quotes),
         cmocka_unit_test(equal_names_are_equal_pointers),
         cmocka_unit_test(the_nearest_name_is_suggested),

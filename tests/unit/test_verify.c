@@ -4,6 +4,7 @@
 #include "../../ir/ir.h"
 #include "../../ir/passes/passes.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct {
@@ -80,6 +81,151 @@ static void test_use_outside_its_block(void **state)
     expect(&t, "inner is used where it is not defined");
 }
 
+typedef struct {
+    int nparam[2];      /* of each block */
+    bool flag;          /* the first block yields a bool, which is what a condition is */
+    int nresult;        /* of the second */
+    DType yields;       /* of its results */
+} Loop;
+
+/* while_loop over one fp16 variable, with the blocks that are asked for. */
+static Made loop(const Loop *l)
+{
+    Made t = made();
+    Arena *a = &t.m->arena;
+    Op *op = op_new(t.m, t.f->body, NULL, "while_loop", (Loc){ 0 });
+    op_arg(t.m, op, "loop_vars", t.x);
+    for (int k = 0; k < 2; k++) {
+        Block *block = block_new(op, k ? "body" : "cond");
+        for (int i = 0; i < l->nparam[k]; i++)
+            block_param(block, arena_printf(a, "p%d%d", k, i), t.x->type, (Loc){ 0 });
+        Builder in = builder_at(block, NULL, &t.diag, (Loc){ 0 });
+        if (k == 0) block_result(block, l->flag ? build_const(&in, "go", const_bool(a, false)) : t.x);
+        for (int i = 0; k && i < l->nresult; i++)
+            block_result(block, l->yields == DT_FP16 ? t.x : build_const(&in, "n", const_int(a, l->yields, 1)));
+    }
+    block_result(t.f->body, op_out(t.m, op, "y", t.x->type, (Loc){ 0 }));
+    return t;
+}
+
+static void test_blocks_of_loops(void **state)
+{
+    (void)state;
+    static const struct {
+        Loop loop;
+        const char *says; /* NULL: it is right */
+    } cases[] = {
+        { { { 1, 1 }, true, 1, DT_FP16 }, NULL },
+        { { { 0, 1 }, true, 1, DT_FP16 }, "while_loop: its blocks take 0 and 1 values, not 1" },
+        { { { 1, 0 }, true, 1, DT_FP16 }, "while_loop: its blocks take 1 and 0 values, not 1" },
+        { { { 2, 1 }, true, 1, DT_FP16 }, "while_loop: its blocks take 2 and 1 values, not 1" },
+        { { { 1, 2 }, true, 1, DT_FP16 }, "while_loop: its blocks take 1 and 2 values, not 1" },
+        { { { 1, 1 }, false, 1, DT_FP16 }, "while_loop: its condition must yield one bool" },
+        { { { 1, 1 }, true, 0, DT_FP16 }, "while_loop: its second block yields" },
+        { { { 1, 1 }, true, 2, DT_FP16 }, "while_loop: its second block yields" },
+        { { { 1, 1 }, true, 1, DT_INT32 }, "while_loop: its second block yields" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        Made t = loop(&cases[i].loop);
+        if (cases[i].says) {
+            expect(&t, cases[i].says);
+            continue;
+        }
+        if (!module_verify(t.m, &t.diag, NULL)) fail_msg("said: %s", t.diag.text.s);
+        diag_free(&t.diag);
+        module_free(t.m);
+    }
+}
+
+enum { LONG = 1300 }; /* more than a run that is converted at once */
+
+static double number_of(size_t i)
+{
+    return i % 9 == 4 ? 1e6 : i % 9 == 5 ? -70000 : i == 1200 ? (double)INFINITY : (double)i / 7;
+}
+
+/* A long constant is converted when it is read, in whole or in part: finite numbers beyond fp16 go to its
+ * edge, infinite ones stay. */
+static void test_constants_in_another_type(void **state)
+{
+    (void)state;
+    Module *m = module_new();
+    Diag d = { 0 };
+    const Type *t = type_tensor(&m->arena, DT_FP32, SHAPE(LONG));
+    float *v = arena_alloc(&m->arena, LONG * sizeof *v);
+    static uint16_t whole[LONG], part[LONG];
+    for (size_t i = 0; i < LONG; i++) v[i] = (float)number_of(i);
+    Const *half = const_convert(m, const_data(&m->arena, t, v), DT_FP16, "w", &d);
+    assert_non_null(half);
+    assert_true(const_at_hand(half));
+    expect_says(&d, "w: 288 of 1300 elements are outside fp16's range, 1e+06 the first");
+    assert_true(const_read(half, &d, 0, LONG, whole));
+    for (size_t i = 0; i < LONG; i++) {
+        const double x = (double)v[i], want = isinf(x) ? x : x > F16_MAX ? F16_MAX : x < -F16_MAX ? -F16_MAX : x;
+        assert_int_equal(whole[i], f16_from_double(want));
+    }
+    for (size_t first = 0; first < LONG; first += 101)
+        for (size_t n = 1; first + n <= LONG; n += 255) {
+            assert_true(const_read(half, &d, first, n, part));
+            assert_memory_equal(part, whole + first, n * sizeof *part);
+        }
+    const Const *some = const_part(m, half, 600, SHAPE(4, 150));
+    assert_true(const_read(some, &d, 3, 590, part));
+    assert_memory_equal(part, whole + 603, 590 * sizeof *part);
+    assert_true(const_equal(some, const_part(m, half, 600, SHAPE(4, 150))));
+    assert_false(const_equal(some, const_part(m, half, 601, SHAPE(4, 150))));
+    assert_false(const_equal(some, const_part(m, half, 600, SHAPE(150, 4))));
+    module_free(m);
+    diag_free(&d);
+}
+
+/* Equal in all that says what their elements are, and in nothing less. */
+static void test_equal_constants(void **state)
+{
+    (void)state;
+    Module *m = module_new();
+    Arena *a = &m->arena;
+    const Type *t = type_tensor(a, DT_FP32, SHAPE(2)), *other = type_tensor(a, DT_FP32, SHAPE(2, 1));
+    static const float x[] = { 1, 2 }, y[] = { 1, 3 }, z[] = { 1, 2 };
+    assert_true(const_equal(const_data(a, t, x), const_data(a, t, x)));
+    assert_true(const_equal(const_data(a, t, x), const_data(a, t, z)));
+    assert_false(const_equal(const_data(a, t, x), const_data(a, t, y)));
+    assert_false(const_equal(const_data(a, t, x), const_data(a, other, x)));
+    assert_true(const_equal(const_string(a, "a"), const_string(a, "a")));
+    assert_false(const_equal(const_string(a, "a"), const_string(a, "b")));
+    const Const init = { .type = t, .kind = CONST_INIT, .init = INIT_NORMAL, .a = 0, .b = 1, .seed = 7 };
+    Const k = init;
+    assert_true(const_equal(&init, &k));
+    k.seed = 8;
+    assert_false(const_equal(&init, &k));
+    k = init, k.init = INIT_UNIFORM;
+    assert_false(const_equal(&init, &k));
+    k = init, k.a = -0.0;
+    assert_false(const_equal(&init, &k));
+    k = init, k.b = 2;
+    assert_false(const_equal(&init, &k));
+    WeightFile *file = (WeightFile *)(void *)&k; /* only compared */
+    const Const blob = { .type = t, .kind = CONST_BLOB, .path = "w.bin", .offset = 64, .file = file };
+    k = blob;
+    assert_true(const_equal(&blob, &k));
+    k.offset = 128;
+    assert_false(const_equal(&blob, &k));
+    k = blob, k.path = "v.bin";
+    assert_false(const_equal(&blob, &k));
+    k = blob, k.file = NULL;
+    assert_false(const_equal(&blob, &k));
+    const Const *elem[] = { const_data(a, t, x), const_data(a, t, y) }, *same[] = { const_data(a, t, z), const_data(a, t, y) };
+    const Const *less[] = { const_data(a, t, z), const_data(a, t, z) };
+    const Const group = { .type = t, .kind = CONST_GROUP, .nelem = 2, .elem = elem };
+    k = group, k.elem = same;
+    assert_true(const_equal(&group, &k));
+    k.elem = less;
+    assert_false(const_equal(&group, &k));
+    k = group, k.nelem = 1;
+    assert_false(const_equal(&group, &k));
+    module_free(m);
+}
+
 static void test_pass_names(void **state)
 {
     (void)state;
@@ -139,6 +285,9 @@ int main(void)
         cmocka_unit_test(test_use_before_definition),
         cmocka_unit_test(test_use_outside_its_block),
         cmocka_unit_test(test_replacing_while_walking),
+        cmocka_unit_test(test_constants_in_another_type),
+        cmocka_unit_test(test_equal_constants),
+        cmocka_unit_test(test_blocks_of_loops),
         cmocka_unit_test(test_pass_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

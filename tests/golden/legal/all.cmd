@@ -1,0 +1,1 @@
+# sh signature.sh %t

@@ -1,0 +1,215 @@
+"""suites.py -- the tests that mutants meet: what each reaches, how long it takes, whether it fails.
+
+Unit tests are programs, golden cases are commands whose output is compared (as tests/golden.sh does it,
+without a shell script around each); the other suites run whole. All run as an ordinary user in folders of
+the copy, so that a mutant that removes or writes the wrong file harms nothing."""
+import concurrent.futures
+import glob
+import os
+import pwd
+import re
+import resource
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOM = 1 << 16  # as in mutant.c
+SLOW = [        # name, command; those that need what is not there say so and pass
+    ("legal", "tests/legal.sh build"), ("docs", "tests/docs.sh build"), ("fuzz", "tests/fuzz/run.sh build"),
+    ("writers", "tests/writers.sh build"), ("opset", "tests/opset.py build"),
+    ("constants", "tests/constants.py build"), ("vad", "tests/vad.sh build"), ("faults", "tests/faults.py build"),
+    ("memory", "tests/memory.sh build"),
+]
+
+
+class Test:
+    def __init__(self, name, run):
+        self.name, self.run = name, run
+        self.seconds, self.reaches, self.kills = 0.0, frozenset(), {}
+
+
+def limits():
+    os.nice(10)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 30, 2 << 30))
+    if os.getuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        os.setgid(nobody.pw_gid)
+        os.setuid(nobody.pw_uid)
+
+
+def finished(args, timeout, **more):
+    """Exit status of a command in a group of its own, which ends as a whole; None: it took too long."""
+    p = subprocess.Popen(args, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=limits, **more)
+    try:
+        status = p.wait(timeout)
+    except subprocess.TimeoutExpired:
+        status = None
+    try:
+        os.killpg(p.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    p.wait()
+    return status
+
+
+class Suites:
+    def __init__(self, tree, jobs, slow):
+        self.tree, self.jobs = tree, jobs
+        self.temp = os.path.join(os.path.dirname(tree), "temp")
+        shutil.rmtree(self.temp, ignore_errors=True)
+        os.makedirs(self.temp, mode=0o777)
+        os.chmod(self.temp, 0o777)
+        units = sorted(glob.glob(tree + "/tests/unit/test_*.c"))
+        self.units = [os.path.basename(u)[:-2] for u in units]
+        self.slow = SLOW if slow else []
+
+    def goals(self):
+        fuzz = [os.path.basename(f)[:-2].replace("fuzz_", "build/fuzz/") for f in glob.glob(self.tree + "/tests/fuzz/fuzz_*.c")]
+        more = ["build/vad", "build/digits-demo", "build/inject.so", "build/nomem.so"] + fuzz if self.slow else []
+        return ["build/unit/" + u for u in self.units] + more
+
+    # ---- one test ----
+
+    def environment(self, temp, mutant, seen, test=None):
+        e = dict(os.environ, TMPDIR=temp, HOME=temp, MUTANT=str(mutant))
+        e.pop("MUTANT_TEST", None)
+        if test:
+            e["MUTANT_TEST"] = test
+        for name in ("ANEC_ANE_LIB", "ANESIM_CHIP", "ANESIM_FAULT", "MUTANT_SEEN", "ANEC_CACHE_DIR", "XDG_CACHE_HOME"):
+            e.pop(name, None)
+        if seen:
+            e["MUTANT_SEEN"] = seen
+        return e
+
+    def command(self, words, test=None):
+        def run(temp, mutant, seen, timeout):
+            with open(temp + "/log", "wb") as log:
+                return finished(words, timeout, cwd=self.tree, env=self.environment(temp, mutant, seen, test),
+                                stdout=log, stderr=log) == 0
+        return run
+
+    def tests_of(self, unit):
+        """The tests that a program of unit tests runs, each alone."""
+        with open(f"{self.tree}/tests/unit/{unit}.c") as f:
+            text = f.read()
+        names = re.findall(r"(?:cmocka_unit_test\w*|\bTEST)\((\w+)", text.split("struct CMUnitTest", 1)[-1])
+        for name in dict.fromkeys(names):
+            yield Test(f"unit {unit} {name}", self.command([f"build/unit/{unit}"], name))
+
+    def golden(self, case):
+        folder, name = os.path.split(case)
+        base = case[:-4] if case.endswith(".cmd") else case
+        with open(case, "rb") as f:
+            lines = f.read().decode("utf-8", "replace").split("\n")
+        exit_line = re.match(r"(?://|#) *exit: *(\d+)", lines[1]) if len(lines) > 1 else None
+        if base == case:
+            text = re.sub(r"^(//|#) *", "", lines[0])
+        else:
+            text = "\n".join([re.sub(r"^# *", "", lines[0])] + [l for i, l in enumerate(lines[1:]) if i or not l.startswith("#")])
+        text = text.replace("%s", shlex.quote(name))
+        expected = [open(base + k, "rb").read() if os.path.exists(base + k) else b"" for k in (".out", ".err")]
+        want = int(exit_line.group(1)) if exit_line else 0
+
+        def run(temp, mutant, seen, timeout):
+            for d in ("/t", "/cache"):
+                os.mkdir(temp + d)
+                self.owned(temp + d)
+            e = self.environment(temp, mutant, seen)
+            e.update(ANESIM=self.tree + "/build/libanesim.so", ANEC_CACHE_DIR=temp + "/cache",
+                     PATH=self.tree + "/build:" + e["PATH"])
+            with open(temp + "/out", "wb") as out, open(temp + "/err", "wb") as err:
+                status = finished(["sh", "-c", text.replace("%t", temp + "/t")], timeout, cwd=folder, env=e, stdout=out, stderr=err)
+            if status != want:
+                return False
+            for kind, right in zip(("/out", "/err"), expected):
+                with open(temp + kind, "rb") as f:
+                    got = f.read()
+                if got.replace(temp.encode() + b"/t", b"%t").replace(temp.encode() + b"/cache", b"CACHE") != right:
+                    return False
+            return True
+        return run
+
+    def tests(self):
+        for u in self.units:
+            yield from self.tests_of(u)
+        for dirpath, _, names in sorted(os.walk(self.tree + "/tests/golden")):
+            for name in sorted(names):
+                path = os.path.join(dirpath, name)
+                if name.endswith((".out", ".err")):
+                    continue
+                with open(path, "rb") as f:
+                    first = f.readline()
+                if name.endswith(".cmd") or re.match(rb"(//|#) *[a-z]*.*%s", first):
+                    yield Test("golden " + os.path.relpath(path, self.tree + "/tests/golden"), self.golden(path))
+        for name, words in self.slow:
+            yield Test("suite " + name, self.command(words.split()))
+
+    def owned(self, path):
+        """The folder, as that of the user that tests run as."""
+        if os.getuid() == 0:
+            shutil.chown(path, "nobody")
+        return path
+
+    def meet(self, test, mutant, timeout, seen=None):
+        """Whether the test passes, in a folder of its own."""
+        temp = self.owned(tempfile.mkdtemp(dir=self.temp))
+        try:
+            return test.run(temp, mutant, seen, timeout)
+        finally:
+            subprocess.run(["chmod", "-R", "u+rwx", temp], stderr=subprocess.DEVNULL)
+            shutil.rmtree(temp, ignore_errors=True)
+
+    # ---- without a mutant ----
+
+    def reach(self, test, numbers):
+        seen = tempfile.NamedTemporaryFile(dir=self.temp)
+        seen.truncate(ROOM)
+        os.chmod(seen.name, 0o666)
+        start = time.time()
+        passes = self.meet(test, 0, 600, seen.name)
+        test.seconds = time.time() - start
+        bytes_ = open(seen.name, "rb").read()
+        test.reaches = frozenset(n for n in numbers if bytes_[n])
+        return passes
+
+    def baseline(self, numbers):
+        subprocess.run(["chmod", "-R", "a+rX", self.tree])
+        if os.getuid() == 0:  # tests write beside what they test
+            shutil.chown(self.tree + "/build", "nobody")
+        every = list(self.tests())
+        with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
+            passes = list(pool.map(lambda t: self.reach(t, numbers), every))
+        failed = [t.name for t, ok in zip(every, passes) if not ok]
+        self.every = [t for t, ok in zip(every, passes) if ok]
+        print(f"mutate: {len(self.every)} tests take {sum(t.seconds for t in self.every):.0f} s", flush=True)
+        slowest = sorted(self.every, key=lambda t: -t.seconds)[:8]
+        print("mutate: the slowest: " + ", ".join(f"{t.name} {t.seconds:.1f} s" for t in slowest), flush=True)
+        if failed:
+            print(f"mutate: left out, as they fail without a mutant: {', '.join(failed)}", flush=True)
+        if not self.every:
+            sys.exit("mutate: no test passes")
+
+    # ---- with one ----
+
+    def reaching(self, m):
+        return [t for t in self.every if m.number in t.reaches]
+
+    def killer(self, m, budget):
+        """The test that fails; None: it survives all that reach it, or as many as the budget of seconds has
+        time for, the likeliest first, where one that is over ten times its own fails."""
+        cost = lambda t: (0.02 + t.seconds) * (1 + len(t.reaches)) / (1 + 20 * t.kills.get(m.path, 0))
+        start = time.time()
+        m.left = False
+        for t in sorted(self.reaching(m), key=cost):
+            if time.time() - start > budget:
+                m.left = True
+                return None
+            if not self.meet(t, m.number, 10 + 10 * t.seconds):
+                t.kills[m.path] = t.kills.get(m.path, 0) + 1
+                return t.name
+        return None
