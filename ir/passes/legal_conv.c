@@ -99,24 +99,15 @@ static Value *forward_piece(Builder *b, const ConvOp *v, const Taps *t, Value *b
 static Value *transposed_piece(Builder *b, const ConvOp *v, const Taps *t)
 {
     Window w = v->conv.window;
-    int64_t begin[MAX_RANK] = { 0 }, before[MAX_RANK] = { 0 }, after[MAX_RANK] = { 0 };
-    for (int i = 0; i < MAX_SPATIAL; i++) w.before[i] = w.after[i] = 0;
-    Value *y = make_conv(b, true, v->x, weight_taps(b, v, t), NULL, v->conv.groups, &w);
-    Shape s = y->type->shape;
+    int64_t start[MAX_SPATIAL];
     for (int i = 0; i < MAX_SPATIAL; i++) {
-        const int axis = window_axis(&w, i);
-        if (axis < 0) continue;
-        int64_t start = v->conv.window.before[i] - t->from[i] * w.dilation[i],
-                end = start + w.out[i];
-        before[axis] = start < 0 ? -start : 0;
-        after[axis] = end > s.dim[axis] ? end - s.dim[axis] : 0;
-        if (start < 0) start = 0;
-        if (end > s.dim[axis]) end = s.dim[axis];
-        if (end <= start) return NULL;
-        begin[axis] = start;
-        s.dim[axis] = end - start;
+        start[i] = w.before[i] - t->from[i] * w.dilation[i];
+        w.before[i] = w.after[i] = 0;
+        w.kernel[i] = t->n[i];
+        w.out[i] = w.stride[i] * (w.in[i] - 1) + (t->n[i] - 1) * w.dilation[i] + 1;
     }
-    return make_zeros(b, make_box(b, y, begin, s.dim), before, after);
+    Value *y = make_conv(b, true, v->x, weight_taps(b, v, t), NULL, v->conv.groups, &w);
+    return make_span(b, y, &v->conv.window, start);
 }
 
 static int64_t pieces_along(const Legal *l, const Window *w, int i)

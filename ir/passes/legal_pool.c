@@ -81,6 +81,7 @@ static Value *two_steps(Builder *b, const PoolOp *p)
         one.before[i] = one.after[i] = 0;
         if (f == 1) continue;
         two.kernel[i] /= f;
+        two.after[i] = 0; /* which no window reaches: factor asked */
         two.stride[i] = two.out[i] == 1 ? 1 : two.stride[i] / f;
         s.dim[window_axis(&p->w, i)] = (p->w.out[i] - 1) * p->w.stride[i] + p->w.kernel[i];
     }
@@ -104,7 +105,8 @@ static Value *overlapping(Builder *b, const PoolOp *p)
         before[i] = p->w.before[i];
         after[i] = reached(&p->w, i);
         in[i] = p->w.in[i];
-        if (before[i] >= p->w.kernel[i]) return NULL;
+        /* a window of padding alone has no place in x */
+        if (before[i] >= p->w.kernel[i] || after[i] >= p->w.kernel[i]) return NULL;
     }
     for (int64_t k = 0; k < steps; k++) {
         const bool last = k + 1 == steps;

@@ -194,10 +194,48 @@ Value *build_padding(Builder *b, const Window *w)
     return build_ints(b, 2 * w->n, pad);
 }
 
+Value *make_span(Builder *b, Value *y, const Window *w, const int64_t *start)
+{
+    int64_t begin[MAX_RANK] = { 0 }, before[MAX_RANK] = { 0 }, after[MAX_RANK] = { 0 };
+    Shape s = y->type->shape;
+    for (int i = 0; i < MAX_SPATIAL; i++) {
+        const int axis = window_axis(w, i);
+        if (axis < 0) continue;
+        int64_t from = start[i], end = from + w->out[i];
+        before[axis] = from < 0 ? -from : 0;
+        after[axis] = end > s.dim[axis] ? end - s.dim[axis] : 0;
+        if (from < 0) from = 0;
+        if (end > s.dim[axis]) end = s.dim[axis];
+        if (end <= from) return NULL;
+        begin[axis] = from;
+        s.dim[axis] = end - from;
+    }
+    return make_zeros(b, make_box(b, y, begin, s.dim), before, after);
+}
+
+/* A transposed convolution whose result is longer or shorter than its padding makes it ("same" with a stride
+ * beyond the kernel, output_shape) is cut out of the whole one. */
+static Value *cut_out(Builder *b, Value *x, Value *weight, Value *bias, int64_t groups, const Window *w)
+{
+    Window whole = *w;
+    bool plain = true;
+    for (int i = MAX_SPATIAL - w->n; i < MAX_SPATIAL; i++) {
+        const int64_t full = w->stride[i] * (w->in[i] - 1) + (w->kernel[i] - 1) * w->dilation[i] + 1;
+        plain = plain && w->out[i] == full - w->before[i] - w->after[i];
+        whole.before[i] = whole.after[i] = 0;
+        whole.out[i] = full;
+    }
+    if (plain) return NULL;
+    Value *y = make_span(b, make_conv(b, true, x, weight, NULL, groups, &whole), w, w->before);
+    return y && bias ? make2(b, "add", y, make_bias(b, bias, w->n + 2)) : y;
+}
+
 Value *make_conv(Builder *b, bool transposed, Value *x, Value *weight, Value *bias, int64_t groups,
                  const Window *w)
 {
     const int first = MAX_SPATIAL - w->n;
+    Value *cut = transposed ? cut_out(b, x, weight, bias, groups, w) : NULL;
+    if (cut) return cut;
     Value *given[] = { x,
                        weight,
                        build_ints(b, w->n, w->stride + first),

@@ -62,6 +62,9 @@ Value *make_planes(Builder *b, const ConvOp *v);
 int window_axis(const Window *w, int i);
 /* The constant that `pad` is with pad_type custom: before and after, axis by axis. */
 Value *build_padding(Builder *b, const Window *w);
+/* What y has from `start` on along each axis of w, as long as its results, with zeros where y ends; NULL: there
+ * are zeros alone. */
+Value *make_span(Builder *b, Value *y, const Window *w, const int64_t *start);
 /* With the strides, dilations and padding of w, for x and weight of rank 2 + w->n; bias may be
  * NULL. */
 Value *make_conv(Builder *b, bool transposed, Value *x, Value *weight, Value *bias, int64_t groups,

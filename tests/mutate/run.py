@@ -10,6 +10,7 @@ hand, which run besides; `equivalent.txt` those that nobody can tell from the pr
 they count for nothing. Survivors are printed as a change of lines. Exit 1: 3 % or more survived."""
 import argparse
 import collections
+import functools
 import os
 import queue
 import random
@@ -46,7 +47,9 @@ def paths_of(folder):
     return [n for n in names if n.endswith(".c") and (below or os.path.dirname(n) == folder)]
 
 
+@functools.lru_cache(None)
 def read(path):
+    """As it is when the run begins."""
     with open(os.path.join(ROOT, path)) as f:
         return f.read()
 
