@@ -51,6 +51,7 @@ static const char *kind(const OpInfo *o, const Param *p)
     if (p->flags & P_VARIADIC) return "tuple of values";
     if (p->flags & P_CONST_UNTIL_17)
         return o->since >= OPSET_IOS17 ? "value" : "constant; a value from ios17 on";
+    if (p->flags & P_SCALAR) return p->flags & P_CONST ? "constant scalar" : "scalar";
     return p->flags & P_CONST ? "constant" : "value";
 }
 

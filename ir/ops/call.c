@@ -228,7 +228,8 @@ static bool check_scalar(Call *c, const Param *p, const Type *t)
 {
     for (int i = 0; t->kind == TY_TENSOR && i < t->shape.rank; i++)
         if (t->shape.dim[i] != 1 && t->shape.dim[i] != DIM_ANY)
-            return call_error(c, "%s must be a scalar, not %s", p->name, shape_text(c->arena, &t->shape));
+            return call_error(c, "%s must be a scalar, not %s", p->name,
+                              shape_text(c->arena, &t->shape));
     return true;
 }
 

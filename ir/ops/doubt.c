@@ -35,7 +35,7 @@ static bool einsum_is_defined(const char *s, int rank)
     return !*s;
 }
 
-static void doubt_einsum(const Call *c)
+static void doubt_einsum(Call *c)
 {
     const char *equation = call_str(c, "equation");
     const Shape *x = &call_arg(c, "values", 0)->type->shape;
@@ -61,9 +61,72 @@ static void doubt_conv_transpose(Call *c)
     }
 }
 
+/* Torch's rule, which the definition follows, leaves what lies beyond the padding out of a mean. */
+static void doubt_avg_pool(Call *c)
+{
+    const Shape *x = call_shape(c, "x");
+    int64_t kernel[MAX_SPATIAL];
+    Window w;
+    if (!call_bool(c, "ceil_mode") || call_bool(c, "exclude_padding_from_average")
+        || call_ints(c, "kernel_sizes", kernel, MAX_SPATIAL) != x->rank - 2
+        || !window_of(c, WINDOW_POOL, x, kernel, &w))
+        return;
+    for (int i = MAX_SPATIAL - w.n; i < MAX_SPATIAL; i++) {
+        const int64_t end = (w.out[i] - 1) * w.stride[i] + w.kernel[i];
+        if (w.out[i] == DIM_ANY || end <= w.in[i] + w.before[i] + w.after[i]) continue;
+        diag_warn(c->diag, WARN_UNRELIABLE, c->loc,
+                  "avg_pool: with ceil_mode the last window reaches beyond the end; Core ML is known to "
+                  "divide it by all of the kernel: exclude_padding_from_average says otherwise");
+        return;
+    }
+}
+
+/* Of the modes but "constant". */
+static void doubt_pad(Call *c)
+{
+    const char *mode = call_str(c, "mode");
+    const Shape *x = call_shape(c, "x");
+    int64_t pad[2 * MAX_RANK];
+    const int n = call_ints(c, "pad", pad, COUNT(pad));
+    if (!strcmp(mode, "constant")) return;
+    for (int i = 0; i < n; i++) {
+        const int axis = x->rank - n / 2 + i / 2;
+        const bool outer = pad[i] && axis < x->rank - 2;
+        if (!outer && (x->dim[axis] == DIM_ANY || pad[i] <= x->dim[axis])) continue;
+        if (outer)
+            diag_warn(c->diag, WARN_UNRELIABLE, c->loc,
+                      "pad: mode \"%s\" is asked for at axis %d of x; Core ML is known to refuse it "
+                      "but for the last two: transpose, or mirror by slices", mode, axis);
+        else
+            diag_warn(c->diag, WARN_UNRELIABLE, c->loc,
+                      "pad: mode \"%s\" is to make %lld entries at axis %d of x, which has %lld; "
+                      "Core ML defines at most as many", mode, (long long)pad[i], axis,
+                      (long long)x->dim[axis]);
+        return;
+    }
+}
+
+static void doubt_affine(Call *c)
+{
+    if (call_bool(c, "align_corners") || !call_known(c, "align_corners")) return;
+    diag_warn(c->diag, WARN_UNRELIABLE, c->loc,
+              "affine: Core ML does not support align_corners = false: resample does");
+}
+
+static const struct {
+    int op;
+    void (*doubt)(Call *c);
+} doubts[] = {
+    { OP_affine, doubt_affine },
+    { OP_avg_pool, doubt_avg_pool },
+    { OP_conv_transpose, doubt_conv_transpose },
+    { OP_einsum, doubt_einsum },
+    { OP_pad, doubt_pad },
+};
+
 void call_doubt(const Call *c)
 {
     Call copy = *c; /* asking again must leave the results alone */
-    if (c->info == &ops[OP_einsum]) doubt_einsum(&copy);
-    if (c->info == &ops[OP_conv_transpose]) doubt_conv_transpose(&copy);
+    for (size_t i = 0; i < COUNT(doubts); i++)
+        if (c->info == &ops[doubts[i].op]) doubts[i].doubt(&copy);
 }

@@ -63,8 +63,9 @@ static bool holes_allowed(Call *c, const Conv *v)
     if (call_arg(c, "weight", 0)->constant) return true;
     for (int i = 0; i < MAX_SPATIAL; i++)
         if (v->window.dilation[i] > 1)
-            return call_error(c, "dilations has %lld and weight is no constant; a weight that is computed "
-                              "goes with dilations of 1 alone", (long long)v->window.dilation[i]);
+            return call_error(c, "dilations has %lld and weight is no constant; a weight that is "
+                              "computed goes with dilations of 1 alone",
+                              (long long)v->window.dilation[i]);
     return true;
 }
 

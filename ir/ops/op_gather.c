@@ -85,8 +85,8 @@ bool row_plan(Call *c, const char *name, RowPlan *p, Shape *rows)
     return false;
 }
 
-/* validate_indices asks for an error where an index is outside, and then a negative one is: it counts
- * from the end only where nothing is asked. */
+/* validate_indices asks for an error where an index is outside, and then a negative one is: it
+ * counts from the end only where nothing is asked. */
 static bool indices_valid(Call *c, const RowPlan *p, const Shape *data)
 {
     const Tensor *ix = call_val(c, "indices");
@@ -95,8 +95,8 @@ static bool indices_valid(Call *c, const RowPlan *p, const Shape *data)
         int axis = p->kind == ROWS_ND ? p->batch + (int)(i % (size_t)p->depth) : p->axis;
         int64_t v = tensor_int(ix, i), dim = data->dim[axis];
         if (v < 0 || (dim != DIM_ANY && v >= dim))
-            return call_error(c, "indices[%zu] is %lld; validate_indices is true, and axis %d has %lld entries",
-                              i, (long long)v, axis, (long long)dim);
+            return call_error(c, "indices[%zu] is %lld; validate_indices is true, and axis %d has "
+                              "%lld entries", i, (long long)v, axis, (long long)dim);
     }
     return true;
 }

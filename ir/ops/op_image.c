@@ -205,11 +205,13 @@ static bool affine_allowed(Call *c)
     const double pad = call_float(c, "padding_value");
     if (unknown_modes(c)) return true;
     if (!points_of(c, &p)) return false;
-    if (p.pick == PICK_LINEAR && p.edge == EDGE_CONSTANT && p.coord == COORD_SIGNED && pad == 0) return true;
-    return call_error(c, "sampling_mode is \"%s\", padding_mode \"%s\", padding_value %g and coordinates_mode "
-                      "\"%s\"; Core ML has \"bilinear\", \"constant\", 0 and \"normalized_minus_one_to_one\" "
-                      "alone: resample has the others", call_str(c, "sampling_mode"),
-                      call_str(c, "padding_mode"), pad, call_str(c, "coordinates_mode"));
+    if (p.pick == PICK_LINEAR && p.edge == EDGE_CONSTANT && p.coord == COORD_SIGNED && pad == 0)
+        return true;
+    return call_error(c, "sampling_mode is \"%s\", padding_mode \"%s\", padding_value %g and "
+                      "coordinates_mode \"%s\"; Core ML has \"bilinear\", \"constant\", 0 and "
+                      "\"normalized_minus_one_to_one\" alone: resample has the others",
+                      call_str(c, "sampling_mode"), call_str(c, "padding_mode"), pad,
+                      call_str(c, "coordinates_mode"));
 }
 
 bool infer_affine(Call *c)
@@ -248,6 +250,16 @@ static bool infer_roi(Call *c, const Shape *x, int64_t h, int64_t w)
     return call_out(c, call_dtype(c, "x"), SHAPE(r->dim[0], images, x->dim[1], h, w));
 }
 
+static bool indices_within(Call *c, const Shape *x)
+{
+    const Tensor *at = call_val(c, "box_indices");
+    for (size_t i = 0; at && x->dim[0] != DIM_ANY && i < at->count; i++)
+        if (tensor_int(at, i) >= x->dim[0])
+            return call_error(c, "box_indices holds %lld; x is %s", (long long)tensor_int(at, i),
+                              shape_text(c->arena, x));
+    return true;
+}
+
 static bool infer_boxes(Call *c, const Shape *x, int64_t h, int64_t w)
 {
     const Shape *b = call_shape(c, "boxes"), *at = call_shape(c, "box_indices");
@@ -259,11 +271,7 @@ static bool infer_boxes(Call *c, const Shape *x, int64_t h, int64_t w)
     if (!at && b->dim[0] != DIM_ANY && x->dim[0] != DIM_ANY && b->dim[0] > x->dim[0])
         return call_error(c, "boxes is %s and x is %s: without box_indices box i is of image i",
                           shape_text(c->arena, b), shape_text(c->arena, x));
-    for (size_t i = 0; at && call_val(c, "box_indices") && x->dim[0] != DIM_ANY
-                       && i < call_val(c, "box_indices")->count; i++)
-        if (tensor_int(call_val(c, "box_indices"), i) >= x->dim[0])
-            return call_error(c, "box_indices holds %lld; x is %s",
-                              (long long)tensor_int(call_val(c, "box_indices"), i), shape_text(c->arena, x));
+    if (!indices_within(c, x)) return false;
     if (call_bool(c, "normalized_coordinates") && !dtype_is_float(call_dtype(c, "boxes")))
         return call_error(c, "boxes is %s; with normalized_coordinates it must be fp16 or fp32",
                           dtypes[call_dtype(c, "boxes")].name);

@@ -158,7 +158,8 @@ bool infer_constexpr_cast(Call *c)
     const char *name = call_str(c, "output_dtype");
     DType t = name ? dtype_find(name, strlen(name)) : DT_NONE;
     if (t != DT_FP32)
-        return call_error(c, "output_dtype is \"%s\"; it must be \"fp32\"", name ? name : "not known");
+        return call_error(c, "output_dtype is \"%s\"; it must be \"fp32\"",
+                          name ? name : "not known");
     return call_out(c, t, *call_shape(c, "source_val"));
 }
 
@@ -220,8 +221,9 @@ static bool spare_bits_clear(Call *c, const char *mask, size_t count)
     const Tensor *t = call_val(c, mask);
     if (!t || !weight_in_bytes(c) || count % 8 == 0 || !t->count) return true;
     const unsigned last = ((const uint8_t *)t->data)[t->count - 1];
-    return !(last >> count % 8) || call_error(c, "%s: the last byte is %u; of its bits the first %zu are elements, "
-                                              "and the others must be 0", mask, last, count % 8);
+    return !(last >> count % 8)
+           || call_error(c, "%s: the last byte is %u; of its bits the first %zu are elements, and the "
+                         "others must be 0", mask, last, count % 8);
 }
 
 bool sparse_of(Call *c, const char *mask, const char *data, Packed *p)

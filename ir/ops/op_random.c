@@ -40,7 +40,8 @@ bool infer_random_categorical(Call *c)
     static const char *const modes[] = { "logits", "probs" };
     const Shape *x = call_shape(c, "x");
     Shape s = *x;
-    if (call_known(c, "mode") && call_mode_any_case(c, "mode", modes, COUNT(modes)) < 0) return false;
+    if (call_known(c, "mode") && call_mode_any_case(c, "mode", modes, COUNT(modes)) < 0)
+        return false;
     if (!s.rank || s.dim[s.rank - 1] == 0)
         return call_error(c, "x is %s; its last dimension must hold the classes",
                           shape_text(c->arena, x));

@@ -108,8 +108,8 @@ bool infer_reshape_like(Call *c)
             return false;
     }
     if (!shape_known(&r))
-        return call_error(c, "the result is %s; the extents that it takes of ref_tensors must be known",
-                          call_text(c, &r));
+        return call_error(c, "the result is %s; the extents that it takes of ref_tensors must be "
+                          "known", call_text(c, &r));
     return check_same_size(c, call_shape(c, "x"), &r) && call_out(c, call_dtype(c, "x"), r);
 }
 
@@ -269,7 +269,9 @@ static bool slice_runs(Call *c, const Shape *s)
     int64_t v[2][MAX_RANK], stride[MAX_RANK];
     bool mask[2][MAX_RANK] = { { false } }, squeeze[MAX_RANK] = { false };
     for (int i = 0; i < 2; i++)
-        if (!call_arg(c, ends[i], 0)->constant || call_ints(c, ends[i], v[i], MAX_RANK) != s->rank) return true;
+        if (!call_arg(c, ends[i], 0)->constant
+            || call_ints(c, ends[i], v[i], MAX_RANK) != s->rank)
+            return true;
     if (call_ints(c, "stride", stride, MAX_RANK) != s->rank)
         for (int i = 0; i < s->rank; i++) stride[i] = 1;
     call_bools(c, "begin_mask", mask[0], MAX_RANK);
@@ -308,7 +310,8 @@ bool infer_slice_update(Call *c)
     if (!slice_plan(c, x, axis) || !slice_runs(c, x)) return false;
     Shape part = sliced(x, axis);
     if (!update->rank)
-        return call_error(c, "update is a scalar; Core ML has no update of rank 0: leave an axis unsqueezed");
+        return call_error(c, "update is a scalar; Core ML has no update of rank 0: leave an axis "
+                          "unsqueezed");
     if (!shape_fits(&part, update))
         return call_error(c, "update is %s, but the slice of x, which is %s, is %s",
                           call_text(c, update), call_text(c, x), call_text(c, &part));
@@ -445,8 +448,8 @@ static bool check_edges(Call *c, const char *name, const Vector *block)
 {
     const Shape *x = call_shape(c, "x"), *e = call_shape(c, name);
     if (x->rank != 4 || block->n != 2)
-        return call_error(c, "x is %s and block_shape has %d elements; it must be batch, channel, height "
-                          "and width, and two elements", call_text(c, x), block->n);
+        return call_error(c, "x is %s and block_shape has %d elements; it must be batch, channel, "
+                          "height and width, and two elements", call_text(c, x), block->n);
     if (e->rank != 2 || !dim_fits(e->dim[0], block->n) || !dim_fits(e->dim[1], 2))
         return call_error(c, "%s is %s; it must be [%d, 2]", name, call_text(c, e), block->n);
     for (int i = 0; block->known && i < block->n; i++)

@@ -142,8 +142,8 @@ bool infer_pad(Call *c)
         return call_error(c, "pad has %d elements; x is %s, so an even number up to %d is needed",
                           p.n, call_text(c, x), 2 * x->rank);
     if (!call_arg(c, "pad", 0)->constant && p.n >= 0 && p.n != 2 * x->rank)
-        return call_error(c, "pad is computed and has %d elements; x is %s, so it must have %d", p.n,
-                          call_text(c, x), 2 * x->rank);
+        return call_error(c, "pad is computed and has %d elements; x is %s, so it must have %d",
+                          p.n, call_text(c, x), 2 * x->rank);
     int first = p.n < 0 ? 0 : x->rank - p.n / 2;
     for (int i = first; i < x->rank; i++) {
         const int64_t *v = &p.v[2 * (i - first)];
@@ -259,9 +259,13 @@ bool infer_topk(Call *c)
            && (!call_bool(c, "return_indices") || call_out(c, t, r));
 }
 
+/* Of a constant it is known how many there are. */
 bool infer_non_zero(Call *c)
 {
-    return call_out(c, DT_INT32, SHAPE(DIM_ANY, call_shape(c, "x")->rank));
+    const Tensor *x = call_arg(c, "x", 0)->constant ? call_val(c, "x") : NULL;
+    int64_t n = x ? 0 : DIM_ANY;
+    for (size_t i = 0; x && i < x->count; i++) n += tensor_float(x, i) != 0;
+    return call_out(c, DT_INT32, SHAPE(n, call_shape(c, "x")->rank));
 }
 
 /* Up to ios16 a row is a box; from ios17 on a column is, and how many there are is no result. */

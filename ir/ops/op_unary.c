@@ -10,7 +10,8 @@ bool infer_clip(Call *c)
 {
     const double low = call_float(c, "alpha"), high = call_float(c, "beta");
     if (c->opset >= OPSET_IOS17 && call_known(c, "alpha") && call_known(c, "beta") && low >= high)
-        return call_error(c, "alpha is %g and beta is %g; from ios17 on alpha must be below beta", low, high);
+        return call_error(c, "alpha is %g and beta is %g; from ios17 on alpha must be below beta",
+                          low, high);
     return infer_like_x(c);
 }
 
@@ -24,7 +25,7 @@ bool infer_cast(Call *c)
         return call_error(c, "dtype \"%s\" is none that can be cast to; the types are bool, fp16, "
                           "fp32, int32, and from ios17 on int8, uint8, int16 and uint16", name);
     if (!(here >> t & 1))
-        return call_error(c, "dtype \"%s\" exists from ios17 on; this is %s, which has int32 for it", name,
-                          opset_text(c->opset));
+        return call_error(c, "dtype \"%s\" exists from ios17 on; this is %s, which has int32 for it",
+                          name, opset_text(c->opset));
     return call_out(c, t, *call_shape(c, "x"));
 }

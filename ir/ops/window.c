@@ -215,7 +215,8 @@ static int pad_type(Call *c, WindowKind kind)
     int type = kind == WINDOW_POOL ? call_mode_any_case(c, "pad_type", pad_types, PAD_COUNT)
                                    : call_mode(c, "pad_type", pad_types, PAD_COUNT);
     if (type != PAD_SAME_LOWER) return type;
-    if (kind == WINDOW_TRANSPOSE) call_error(c, "pad_type \"same_lower\" goes with conv and the pools alone");
+    if (kind == WINDOW_TRANSPOSE)
+        call_error(c, "pad_type \"same_lower\" goes with conv and the pools alone");
     else if (c->opset < OPSET_IOS16) call_error(c, "pad_type \"same_lower\" needs ios16");
     else return type;
     return -1;

@@ -39,8 +39,8 @@ static inline int64_t window_span(const Window *w, int i)
 
 /* ---- named modes, which image ops have too --------------------------------------------------- */
 
-/* Which of the names an argument spells (its default when absent); -1 after an error that lists them.
- * Core ML takes some of them in capitals too. */
+/* Which of the names an argument spells (its default when absent); -1 after an error that lists
+ * them. Core ML takes some of them in capitals too. */
 int call_mode(Call *c, const char *param, const char *const *names, int count);
 int call_mode_any_case(Call *c, const char *param, const char *const *names, int count);
 

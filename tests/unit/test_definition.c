@@ -282,15 +282,18 @@ static void test_windows(void **state)
           "dilations of 1 alone" },
         { "conv", 18, DILATED("fp16[1,1,2]"), "error: dilations has 2 and weight is no constant" },
         { "conv", 15, "x=fp32[1,1,6]; weight=fp32[1,1,2]; dilations=int32[1] 1", "fp32[1,1,5]" },
-        { "conv_transpose", 17, "x=fp32[1,1,6]; weight=fp32[1,1,2]; dilations=int32[1] 2", "fp32[1,1,8]" },
-        { "conv", 16, "x=fp32[1,1,5]; weight=fp32[1,1,2]; pad_type=string[] same_lower", "fp32[1,1,5]" },
+        { "conv_transpose", 17, "x=fp32[1,1,6]; weight=fp32[1,1,2]; dilations=int32[1] 2",
+          "fp32[1,1,8]" },
+        { "conv", 16, "x=fp32[1,1,5]; weight=fp32[1,1,2]; pad_type=string[] same_lower",
+          "fp32[1,1,5]" },
         { "conv", 15, "x=fp32[1,1,5]; weight=fp32[1,1,2]; pad_type=string[] same_lower",
           "error: pad_type \"same_lower\" needs ios16" },
         { "conv_transpose", 18, "x=fp32[1,1,5]; weight=fp32[1,1,2]; pad_type=string[] same_lower",
           "error: pad_type \"same_lower\" goes with conv and the pools alone" },
         { "conv", 15, "x=fp32[1,1,5]; weight=fp32[1,1,2]; pad_type=string[] SAME",
           "error: pad_type is \"SAME\"; it must be \"valid\", \"same\", \"same_lower\" or \"custom\"" },
-        { "avg_pool", 15, "x=fp32[1,1,5]; kernel_sizes=int32[1] 2; pad_type=string[] SAME", "fp32[1,1,5]" },
+        { "avg_pool", 15, "x=fp32[1,1,5]; kernel_sizes=int32[1] 2; pad_type=string[] SAME",
+          "fp32[1,1,5]" },
         /* rounded up, a window may reach beyond the end by less than its stride */
         { "max_pool", 15, CEILED("3", "2", "valid"), "fp32[1,1,1] 5" },
         { "avg_pool", 15, CEILED("3", "2", "valid"), "fp32[1,1,1] 4" },
@@ -317,9 +320,12 @@ static void test_elements(void **state)
         { "clip", 17, CLIP("1", "1"), "error: alpha is 1 and beta is 1; from ios17 on alpha must be below beta" },
         { "clip", 18, CLIP("1", "-1"), "error: alpha is 1 and beta is -1; from ios17 on" },
         { "cast", 17, "x=fp32[] -3.7; dtype=string[] uint8", "uint8[] 0" },
-        { "cast", 16, "x=fp32[] 3; dtype=string[] int16", "error: dtype \"int16\" exists from ios17 on" },
-        { "cast", 18, "x=fp32[] 3; dtype=string[] bf16", "error: dtype \"bf16\" is none that can be cast to" },
-        { "softplus_parametric", 15, "x=fp32[1,2,1]; alpha=fp32[2] 1; beta=fp32[2] 1", "fp32[1,2,1]" },
+        { "cast", 16, "x=fp32[] 3; dtype=string[] int16",
+          "error: dtype \"int16\" exists from ios17 on" },
+        { "cast", 18, "x=fp32[] 3; dtype=string[] bf16",
+          "error: dtype \"bf16\" is none that can be cast to" },
+        { "softplus_parametric", 15, "x=fp32[1,2,1]; alpha=fp32[2] 1; beta=fp32[2] 1",
+          "fp32[1,2,1]" },
         { "softplus_parametric", 15, "x=fp32[1,2]; alpha=fp32[2] 1; beta=fp32[2] 1",
           "error: x is [1, 2]; it must be of rank 3 or more" });
 }
@@ -352,8 +358,11 @@ static void test_moves(void **state)
           "end_masks=bool[] 0", "error: ends[0] is int32; it must be a known constant, a scalar of int32" },
         { "reshape_like", 17, "x=fp32[2]; ref_tensors=int32[2,3]; begins=int32[] 0; ends=int32[] 1; "
           "end_masks=int32[] 0", "error: end_masks[0] is int32; it must be a known constant, a scalar of bool" },
+        { "non_zero", 15, "x=int32[2,2] 1 0 0 7", "int32[2,2] 0 0 1 1" },
+        { "non_zero", 15, "x=int32[2,2]", "int32[?,2]" },
         { "tile", 15, "x=fp32[1] 3; reps=int32[1] 2", "fp32[2] 3 3" },
-        { "tile", 15, "x=fp32[] 3; reps=int32[0]", "error: x is a scalar; it has no axis to repeat" });
+        { "tile", 15, "x=fp32[] 3; reps=int32[0]",
+          "error: x is a scalar; it has no axis to repeat" });
 }
 
 /* ---- places that indices name ---------------------------------------------------------------- */
@@ -363,7 +372,8 @@ static void test_indices(void **state)
     CHECK(
         { "gather", 16, "x=fp32[3] 1 2 3; indices=int32[1] -1", "fp32[1] 3" },
         { "gather", 17, "x=fp32[3] 1 2 3; indices=int32[1] -1", "fp32[1] 3" },
-        { "gather", 17, "x=fp32[3] 1 2 3; indices=int32[1] 2; validate_indices=bool[] 1", "fp32[1] 3" },
+        { "gather", 17, "x=fp32[3] 1 2 3; indices=int32[1] 2; validate_indices=bool[] 1",
+          "fp32[1] 3" },
         { "gather", 17, "x=fp32[3]; indices=int32[2] 0 -1; validate_indices=bool[] 1",
           "error: indices[1] is -1; validate_indices is true, and axis 0 has 3 entries" },
         { "gather", 18, "x=fp32[3]; indices=int32[1] 3; validate_indices=bool[] 1",
@@ -407,7 +417,8 @@ static void test_others(void **state)
         { "rnn", 15, RNN("hard_sigmoid"), "fp32[1,1,1] 0.7; fp32[1,1] 0.7" },
         { "rnn", 15, RNN("sigmoid_hard"), "fp32[1,1,1] 0.7; fp32[1,1] 0.7" },
         { "make_list", 15, "dtype=string[] fp16", "list[1] fp16[]" },
-        { "make_list", 15, "dtype=string[] int8", "error: dtype \"int8\" is none of bool, fp16, fp32 and int32" },
+        { "make_list", 15, "dtype=string[] int8",
+          "error: dtype \"int8\" is none of bool, fp16, fp32 and int32" },
         { "constexpr_affine_dequantize", 16, "quantized_data=int8[2] 1; zero_point=uint8[] 1; scale=fp32[] 1; "
           "axis=int32[] -1", "fp32[2] 0 0" },
         { "constexpr_affine_dequantize", 18, "quantized_data=int8[2] 1; zero_point=uint8[] 1; scale=fp32[] 1; "
