@@ -62,7 +62,9 @@ STD += -isystem .tools -isystem .tools/cmocka/include
 WARN += -Wno-enum-float-conversion # of a newer clang, about enums that are names of numbers
 LDLIBS := $(filter-out -lcjson,$(LDLIBS))
 endif
-COMPILE = $(CC) $(STD) $(CFLAGS) -ffp-contract=off -fno-math-errno -fPIC -pthread -MMD -MP
+# The room for what is a thread's is there from the start: the C library ends a host that has none for it later.
+TLS := $(if $(filter Linux,$(shell uname -s)),-ftls-model=initial-exec)
+COMPILE = $(CC) $(STD) $(TLS) $(CFLAGS) -ffp-contract=off -fno-math-errno -fPIC -pthread -MMD -MP
 
 # ---- what there is --------------------------------------------------------------------------------
 # Sources are found: a new file in one of these folders is compiled and linked. tools/ane*.c are

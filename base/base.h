@@ -290,6 +290,7 @@ const char *file_base(const char *path);
 typedef bool FileVisitor(void *ctx, const char *rel);
 bool file_walk(const char *dir, FileVisitor *fn, void *ctx);
 bool file_remove_tree(const char *path); /* what is not there is removed; links are, not their targets */
+bool file_remove_tree_now(const char *path); /* without memory: a handler of signals may call it */
 bool file_has_suffix(const char *path, const char *suffix);
 DIR *dir_open(const char *path); /* opendir and closedir, */
 void dir_close(DIR *dir);        /* with the guard seeing to it; NULL is allowed */
@@ -319,6 +320,14 @@ void temp_drop_below(const char *top);   /* all that lies in this one */
  * process ends: a tool has one (tools/main.c), the library installs none. */
 void temp_remove_all(void);
 void temp_remove_below(const char *top); /* those in this folder, without a need for memory */
+/* Folders into which other hands write too. What is held is removed whole by temp_remove_all, and when memory
+ * runs out before the guard of the call ends; `path` must stay until temp_tree_end or temp_tree_let. */
+void temp_tree_hold(const char *path);
+bool temp_tree_end(const char *path); /* removes it; needs no memory; NULL is allowed */
+void temp_tree_let(const char *path); /* it stays, or is another's */
+/* A new folder, of this user's alone, in TMPDIR or else in /tmp; held, its path in the arena. What killed
+ * processes left there is swept. NULL, reported: none can be made. */
+char *temp_folder(Arena *a, Diag *d);
 /* SIGINT, SIGTERM and SIGHUP wait, for this thread, while two changes must not be parted. */
 typedef struct {
     sigset_t before;

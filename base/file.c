@@ -67,7 +67,7 @@ static bool read_fd(Diag *d, const char *path, int fd, Mapped *out)
     size_t at = 0;
     unsigned char *p = mem_alloc(size + 1);
     ssize_t n = 1;
-    if (!p) return diag_fail(d, "no memory for the %zu bytes of %s", size, path);
+    if (!p) close(fd), mem_out(size + 1);
     while (at < size && (n = read(fd, p + at, size - at)) != 0)
         if (n > 0) at += (size_t)n;
         else if (errno != EINTR) break;

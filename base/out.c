@@ -116,7 +116,7 @@ bool out_open(OutFile *o, Diag *d, const char *path)
     guard_task(&o->lost, lost, o);
     if (o->fd >= 0 && there && !o->device)
         (void)!fchmod(o->fd, st.st_mode & 0777); /* the old file's, where allowed */
-    if (o->fd >= 0) o->room = mem_alloc(ROOM);
+    if (o->fd >= 0 && !(o->room = mem_alloc(ROOM))) mem_out(ROOM);
     if (o->room) return true;
     failed(o, "write", errno);
     out_abort(o);

@@ -53,14 +53,14 @@ bool temp_is_stale(const char *dir, const char *name)
     buf_printf(&path, "%s/%s", dir, name);
     const bool there = !lstat(path.s, &st);
     buf_free(&path);
-    return there && time(NULL) - st.st_mtime > DAY && kill(pid, 0) && errno == ESRCH;
+    return there && st.st_uid == geteuid() && time(NULL) - st.st_mtime > DAY && kill(pid, 0)
+        && errno == ESRCH;
 }
 
 /* ---- what this process has open -------------------------------------------------------------- */
 
-int temp_add(const char *path)
+static int add(char *copy)
 {
-    char *copy = strdup(path);
     for (int i = 0; copy && i < PLACES; i++) {
         char *none = NULL;
         if (!atomic_compare_exchange_strong(&place[i], &none, copy)) continue;
@@ -70,6 +70,8 @@ int temp_add(const char *path)
     free(copy); /* without a place it is the sweep's */
     return -1;
 }
+
+int temp_add(const char *path) { return add(strdup(path)); }
 
 void temp_drop(int at)
 {
@@ -104,6 +106,17 @@ void temp_drop_below(const char *top)
     }
 }
 
+/* A tree's path has a slash at its end. */
+static bool remove_one(char *p)
+{
+    const size_t n = strlen(p);
+    if (!n || p[n - 1] != '/') return !unlink(p) || errno == ENOENT || !rmdir(p);
+    p[n - 1] = 0;
+    const bool gone = file_remove_tree_now(p);
+    p[n - 1] = '/';
+    return gone;
+}
+
 /* Needs no memory, and nothing that a handler of signals may not call. top NULL: all. */
 static void remove_places(const char *top)
 {
@@ -112,13 +125,84 @@ static void remove_places(const char *top)
         for (int i = used; i-- > 0;) {
             char *p = atomic_exchange(&place[i], NULL);
             const bool ours = p && (!top || below(p, top));
-            if (p && (!ours || (unlink(p) && errno != ENOENT && rmdir(p)))) atomic_store(&place[i], p);
+            if (p && (!ours || !remove_one(p))) atomic_store(&place[i], p);
         }
 }
 
 void temp_remove_all(void) { remove_places(NULL); }
 
 void temp_remove_below(const char *top) { remove_places(top); }
+
+/* ---- trees ----------------------------------------------------------------------------------- */
+
+/* The place of this tree is taken out of the table. */
+static void drop_tree(const char *path)
+{
+    const size_t n = strlen(path);
+    for (int i = 0; i < used; i++) {
+        char *p = atomic_exchange(&place[i], NULL);
+        if (p && !strncmp(p, path, n) && p[n] == '/' && !p[n + 1]) {
+            free(p);
+            return;
+        }
+        if (p) atomic_store(&place[i], p);
+    }
+}
+
+static void lost_tree(void *path, size_t size)
+{
+    (void)size;
+    file_remove_tree_now(path);
+    drop_tree(path);
+}
+
+void temp_tree_hold(const char *path)
+{
+    const size_t n = strlen(path);
+    char *copy = malloc(n + 2);
+    if (copy) {
+        memcpy(copy, path, n);
+        memcpy(copy + n, "/", 2);
+    }
+    add(copy);
+    mem_own((void *)(uintptr_t)path, 0, lost_tree);
+}
+
+void temp_tree_let(const char *path)
+{
+    mem_disown(path);
+    drop_tree(path);
+}
+
+bool temp_tree_end(const char *path)
+{
+    if (!path) return true;
+    const bool gone = file_remove_tree_now(path);
+    temp_tree_let(path);
+    return gone;
+}
+
+char *temp_folder(Arena *a, Diag *d)
+{
+    enum { TRIES = 100 };
+    const char *set = getenv("TMPDIR"), *dir = set && *set ? set : "/tmp";
+    const char *top = arena_printf(a, "%s%s", dir, dir[strlen(dir) - 1] == '/' ? "" : "/");
+    temp_sweep(dir);
+    for (int i = 0; i < TRIES; i++) {
+        Buf name = { 0 };
+        temp_name(&name, top, strlen(top), i);
+        char *path = arena_strdup(a, name.s);
+        buf_free(&name);
+        temp_tree_hold(path);
+        if (!mkdir(path, 0700)) return path;
+        const int e = errno;
+        temp_tree_let(path);
+        errno = e;
+        if (e != EEXIST) break;
+    }
+    diag_fail(d, "no temporary folder can be made: %s: %s", dir, strerror(errno));
+    return NULL;
+}
 
 static void let(void *hold)
 {

@@ -174,6 +174,43 @@ def signals(folder):
     print("faults: signals: %d of %d ended the process" % (ended, 3 * 6))
 
 
+def engines(folder):
+    """What the engine's and Core ML's routes keep in TMPDIR goes with a signal, and after a day with the next
+    run what a killed one left."""
+    temp = os.path.join(folder, "tmp")
+    slow = dict(ANEC_CACHE_DIR=os.path.join(folder, "cache"), TMPDIR=temp)
+    ended = 0
+    for backend, fault in (("ane", "slow:3000"), ("coreml", "slow:3000")):
+        command = [anerun, "-b", backend, "--random", "1", "-O", "out", "b.anedsl"]
+        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
+            shutil.rmtree(folder, ignore_errors=True)
+            os.makedirs(temp)
+            put(os.path.join(folder, "b.anedsl"), MODEL % 2)
+            p = subprocess.Popen(command, cwd=folder, env=dict(os.environ, ANESIM_FAULT=fault, **slow),
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            late = time.time() + 20
+            while not os.listdir(temp) and time.time() < late:
+                time.sleep(0.01)
+            time.sleep(0.1)
+            check(os.listdir(temp), "%s: nothing is in TMPDIR while it compiles" % backend)
+            p.send_signal(sig)
+            ended += p.wait() == -sig
+            left = os.listdir(temp)
+            if sig != signal.SIGKILL:
+                check(not left, "%s: signal %d leaves %s" % (backend, sig, left))
+                continue
+            check([n for n in left if n.startswith(".tmp-")], "%s: killed, and nothing is left" % backend)
+            day = time.time() - 2 * 24 * 60 * 60
+            for n in left:
+                os.utime(os.path.join(temp, n), (day, day))
+            r = run(command, folder)
+            check(r.returncode == 0, "%s: the run after a kill fails: %s" % (backend, r.stderr))
+            left = [n for n in os.listdir(temp) if n.startswith(".tmp-")]
+            check(not left, "%s: the next run does not sweep %s" % (backend, left))
+    check(ended == 8, "engines: %d of 8 signals came in time" % ended)
+    print("faults: engines: %d signals" % ended)
+
+
 def main():
     if not os.path.exists(inject) or subprocess.run(["true"], env={"LD_PRELOAD": inject}).returncode:
         print("faults: skipped, nothing can be preloaded")
@@ -215,6 +252,7 @@ def main():
                   fresh, results, trace, profile, entry):
             w.test(top)
         signals(os.path.join(top, "signals"))
+        engines(os.path.join(top, "engines"))
     print("faults: %d passed, %d failed" % (passed, failed))
     return failed > 0
 

@@ -599,6 +599,16 @@ static int run_job(Job *j, Args *a)
     return j->differs ? EXIT_WRONG : diag_exit(j->diag);
 }
 
+static void give_back(void *ctx)
+{
+    Job *j = ctx;
+    anec_free(j->kernel);
+    anec_free(j->other);
+    anec_model_free(j->model);
+    anec_close(j->device);
+    anec_close(j->reference);
+}
+
 static int run(Args *args, Diag *d, Progress *progress)
 {
     Job job = { .args = args, .diag = d, .progress = progress, .prefix = "" };
@@ -610,15 +620,14 @@ static int run(Args *args, Diag *d, Progress *progress)
     anec_config_written(args->config, take_written, &job);
     anec_config_stages(args->config, take_stage, &job);
     anec_config_phases(args->config, trace_inner, &job.trace);
+    GuardTask lost;
+    guard_task(&lost, give_back, &job); /* an engine keeps files of a program for as long as it is loaded */
     int code = run_job(&job, args);
     progress_clear(progress);
     trace_abort(&job.trace);
     watch_free(&job.watch);
-    anec_free(job.kernel);
-    anec_free(job.other);
-    anec_model_free(job.model);
-    anec_close(job.device);
-    anec_close(job.reference);
+    guard_task_end(&lost);
+    give_back(&job);
     given_free(&job.given);
     arena_free(&job.arena);
     return code;

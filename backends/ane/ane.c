@@ -23,6 +23,7 @@ struct AneProgram {
     Binding *result;
     bool checked;    /* the first run has shown that results are written */
     bool stale;      /* results are in their surfaces alone */
+    GuardTask lost;  /* gives it up when memory runs out in the call that makes it */
 };
 
 static Engine *engine(const AneProgram *p) { return ane_engine(p->model); }
@@ -143,6 +144,7 @@ static void ane_program_free(Program *program)
     AneProgram *p = (AneProgram *)program;
     const Block *b = p->base.func->body;
     Objc *o = engine(p)->objc;
+    guard_task_end(&p->lost);
     objc_drop(o, &p->request);
     for (int i = 0; p->in && i < b->nparam; i++) objc_drop(o, &p->in[i].surface);
     for (int i = 0; p->out && i < b->nresult; i++) objc_drop(o, &p->out[i].surface);
@@ -156,15 +158,22 @@ bool ane_was_outside(const Backend *ane) { return ane_failed_outside((Ane *)(uin
 
 void ane_tell(const Backend *ane, Diag *d) { ane_tell_cache((Ane *)(uintptr_t)ane->row, d); }
 
+static void model_lost(void *model) { ane_model_free(model); }
+static void program_lost(void *program) { ane_program_free(program); }
+
 static Program *ane_compile(const Backend *self, Module *m, Func *f, Diag *d)
 {
     Ane *s = (Ane *)(uintptr_t)self->row;
     const Block *b = f->body;
     AneModel *model = check_func(f, d) ? ane_model(s, m, f, d) : NULL;
-    AneProgram *p = model ? mem_zero(1, sizeof *p) : NULL;
     if (!model) return NULL;
+    GuardTask lost;
+    guard_task(&lost, model_lost, model);
+    AneProgram *p = mem_zero(1, sizeof *p);
     if (!p) mem_out(sizeof *p);
+    guard_task_end(&lost);
     *p = (AneProgram){ .base = { .backend = self, .module = m, .func = f, .as = model->as }, .model = model };
+    guard_task(&p->lost, program_lost, p);
     phase_begin(ane_phase(s), "bind");
     bool ok = find_layout(p, f, d) && make_slots(p, b->param, b->nparam, p->layout.in, p->layout.nin, &p->in, d)
               && make_slots(p, b->result, b->nresult, p->layout.out, p->layout.nout, &p->out, d)
@@ -230,6 +239,7 @@ static bool make_request(AneProgram *p, Diag *d)
         for (int i = 0; i < b->nresult; i++)
             if (p->out[i].port.symbol == p->layout.out[k].symbol) out[k] = p->out[i].surface;
     p->request = engine_request_new(engine(p), &p->layout, in, out);
+    mem_follow(p, p->request);
     arena_free(&a);
     return p->request || diag_fail(d, "the framework does not take these surfaces for the program");
 }
@@ -246,7 +256,8 @@ static void follow_wires(AneProgram *p)
         if (in->source == p) {
             *from = was;
         } else {
-            engine(p)->objc->objc_retain(in->surface);
+            objc_keep(engine(p)->objc, in->surface);
+            mem_follow(p, in->surface);
             objc_drop(engine(p)->objc, &was);
         }
         objc_drop(engine(p)->objc, &p->request);
@@ -270,6 +281,8 @@ static bool evaluate(AneProgram *p, Diag *d)
 
 static bool report_results(AneProgram *p, const RunOptions *opt);
 
+static void run_lost(void *model) { ane_model_end(model); }
+
 static bool ane_run(Program *program, Diag *d, const Binding *in, int nin, const RunOptions *opt)
 {
     AneProgram *p = (AneProgram *)program;
@@ -277,6 +290,8 @@ static bool ane_run(Program *program, Diag *d, const Binding *in, int nin, const
     follow_wires(p);
     p->base.broke = !ane_model_begin(p->model, phase, d);
     if (p->base.broke) return false;
+    GuardTask lost;
+    guard_task(&lost, run_lost, p->model);
     phase_begin(phase, "copy in");
     bool ok = write_inputs(p, in, nin, d);
     phase_end(phase, "copy in");
@@ -289,6 +304,7 @@ static bool ane_run(Program *program, Diag *d, const Binding *in, int nin, const
     p->checked |= ok;
     p->stale = ok;
     p->base.broke = !ok;
+    guard_task_end(&lost);
     ane_model_end(p->model);
     return ok && report_results(p, opt);
 }
@@ -349,6 +365,7 @@ static bool ane_wire(Program *to, int param, Program *from, int result)
         objc_drop(engine(p)->objc, &in->surface);
         in->surface = engine_surface_new(engine(p), &in->port);
         if (!in->surface) mem_out(in->port.bytes);
+        mem_follow(p, in->surface);
         objc_drop(engine(p)->objc, &p->request);
     }
     in->source = q;

@@ -96,6 +96,22 @@ static int lock_file(const char *path, int how)
     return -1;
 }
 
+static void lost_lock(void *path, size_t lock)
+{
+    (void)path;
+    close((int)lock);
+}
+
+/* A slot whose lock is held. */
+static CacheSlot held(Arena *a, const char *key, int n, char *path, char *lock_path, int lock)
+{
+    mem_own(lock_path, (size_t)lock, lost_lock);
+    CacheSlot s = { .path = path, .lock_path = lock_path, .lock = lock };
+    s.name = arena_printf(a, "%s.%d", key, n);
+    s.key = arena_strdup(a, key);
+    return s;
+}
+
 static CacheSlot unshared(Arena *a, const char *key)
 {
     /* An address of this arena is this process's own for as long as the slot is. */
@@ -107,10 +123,13 @@ CacheSlot cache_slot(Cache *c, Arena *a, const char *key)
 {
     for (int n = 0; !c->off && n < MAX_SAME; n++) {
         char *path = arena_printf(a, "%s/%s.%d", c->dir, key, n);
-        int lock = lock_file(arena_printf(a, "%s.lock", path), LOCK_EX | LOCK_NB);
-        if (lock >= 0)
-            return (CacheSlot){ .name = arena_printf(a, "%s.%d", key, n), .key = arena_strdup(a, key),
-                                .path = path, .lock = lock, .kept = !n };
+        char *lock_path = arena_printf(a, "%s.lock", path);
+        const int lock = lock_file(lock_path, LOCK_EX | LOCK_NB);
+        if (lock >= 0) {
+            CacheSlot s = held(a, key, n, path, lock_path, lock);
+            s.kept = !n;
+            return s;
+        }
         if (errno != EWOULDBLOCK) c->off = arena_printf(a, "%s.lock: %s", path, strerror(errno));
     }
     return unshared(a, key);
@@ -122,10 +141,11 @@ bool cache_share(Cache *c, Arena *a, const char *key, CacheSlot *out)
     *out = unshared(a, key);
     if (c->off) return false;
     char *path = arena_printf(a, "%s/%s.0", c->dir, key);
-    const int lock = lock_file(arena_printf(a, "%s.lock", path), LOCK_SH);
+    char *lock_path = arena_printf(a, "%s.lock", path);
+    const int lock = lock_file(lock_path, LOCK_SH);
     if (lock < 0) return false;
-    *out = (CacheSlot){ .name = arena_printf(a, "%s.0", key), .key = out->key, .path = path,
-                        .lock = lock, .shared = true };
+    *out = held(a, key, 0, path, lock_path, lock);
+    out->shared = true;
     if (cache_get(c, out, NULL)) return true;
     cache_leave(out);
     return false;
@@ -133,13 +153,10 @@ bool cache_share(Cache *c, Arena *a, const char *key, CacheSlot *out)
 
 void cache_leave(CacheSlot *s)
 {
-    if (s->lock >= 0 && !s->shared && !file_exists(s->path)) { /* nothing was kept: the lock goes too */
-        Buf path = { 0 };
-        buf_printf(&path, "%s.lock", s->path);
-        unlink(path.s);
-        buf_free(&path);
-    }
-    if (s->lock >= 0) close(s->lock);
+    if (s->lock < 0) return;
+    if (!s->shared && !file_exists(s->path)) unlink(s->lock_path); /* nothing was kept: the lock goes too */
+    mem_disown(s->lock_path);
+    close(s->lock);
     s->lock = -1;
 }
 
@@ -254,14 +271,15 @@ bool cache_put(Cache *c, const CacheSlot *s, const char *from)
     const char *temp = arena_printf(&copy.arena, "%s.tmp", s->path);
     copy.to = temp;
     buf_puts(&copy.manifest, head_of(&copy.arena, s));
+    temp_tree_hold(temp);
     bool ok = file_remove_tree(temp) && !mkdir(temp, 0700)
               && file_walk(from, copy_file, &copy);
     buf_puts(&copy.manifest, "end\n");
     ok = ok && file_write_all(&copy.diag, arena_printf(&copy.arena, "%s/MANIFEST", temp),
                               copy.manifest.s, copy.manifest.len);
     ok = ok && file_remove_tree(s->path) && !rename(temp, s->path);
+    temp_tree_end(temp); /* where it could not be put in its place */
     if (ok) sync_dir(c->dir);
-    else file_remove_tree(temp);
     if (ok) remember_sums(&copy, s);
     copy_end(&copy);
     if (ok) make_room(c);
@@ -429,7 +447,7 @@ static bool remove_entry(const Entry *e, Arena *a)
     const char *path = arena_printf(a, "%.*s.lock", (int)n, e->path);
     int lock = lock_file(path, LOCK_EX | LOCK_NB);
     if (lock < 0) return false;
-    bool ok = file_remove_tree(e->path);
+    bool ok = file_remove_tree(e->path); /* which needs no memory here */
     unlink(path);
     close(lock);
     return ok;

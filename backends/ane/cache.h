@@ -35,7 +35,8 @@ bool cache_digest(Diag *d, const char *dir, char hex[65]);
 typedef struct {
     const char *key;
     char *name, *path; /* "KEY.0"; path NULL: there is no cache, the name is this process's own */
-    int lock;          /* a file descriptor, -1: none */
+    int lock;          /* a file descriptor, -1: none; released when memory runs out */
+    char *lock_path;   /* of its file */
     bool kept;         /* cache_put keeps it: the first of its key */
     bool shared;       /* others may have it too: who has it leaves it as it is */
 } CacheSlot;
@@ -45,7 +46,7 @@ CacheSlot cache_slot(Cache *c, Arena *a, const char *key);
 /* The entry of this key for any number of readers at once. False, nothing held: it is to be made, with
  * cache_slot, cache_put and cache_leave, or cannot be shared. */
 bool cache_share(Cache *c, Arena *a, const char *key, CacheSlot *out);
-void cache_leave(CacheSlot *s);
+void cache_leave(CacheSlot *s); /* needs no memory */
 /* Puts the entry's files into the new folder `to`, large ones as links to the entry's, which nobody may
  * write into, or with NULL checks them alone: they are in s->path. False: there is no whole one (any more). A large file that is as it was when its sum was
  * taken (sums.h) is not read. */

@@ -53,6 +53,7 @@ typedef struct {
     Id *backing;            /* by result: its memory as an array; NULL: none */
     int nkept;
     bool seen; /* the caller has the states' tensors: they are copied around each run */
+    GuardTask lost; /* gives it up when memory runs out in the call that makes it */
 } MlProgram;
 
 /* ---- what Core ML takes -------------------------------------------------------------------------
@@ -123,10 +124,11 @@ static bool check_func(const CoreMl *c, const Func *f, Diag *d)
 
 /* ---- the folder ------------------------------------------------------------------------------ */
 
+/* Needs no memory. */
 static void folder_free(Folder *f)
 {
-    if (f->compiled) file_remove_tree(f->compiled);
-    if (f->top) file_remove_tree(f->top);
+    temp_tree_end(f->compiled);
+    temp_tree_end(f->top);
     cache_leave(&f->slot);
     arena_free(&f->arena);
     mem_free(f);
@@ -187,15 +189,11 @@ static bool save_plainly(Module *m, Diag *d, const char *path)
 
 static Folder *folder_new(CoreMl *c, Module *m, Diag *d)
 {
-    const char *temp = getenv("TMPDIR");
     Folder *f = mem_zero(1, sizeof *f);
     if (!f) mem_out(sizeof *f);
-    if (!temp || !*temp) temp = "/tmp";
     *f = (Folder){ .module = m, .refs = 1, .slot.lock = -1 };
-    char *top = arena_printf(&f->arena, "%s/anec-XXXXXX", temp), *own = NULL;
-    f->top = mkdtemp(top);
-    if (!f->top) diag_fail(d, "no temporary folder can be made: %s", temp);
-    else own = arena_printf(&f->arena, "%s/own", f->top);
+    f->top = temp_folder(&f->arena, d);
+    const char *own = f->top ? arena_printf(&f->arena, "%s/own", f->top) : NULL;
     if (f->top && file_make_dirs(d, own)
         && save_plainly(m, d, arena_printf(&f->arena, "%s/model.mlmodelc", own))
         && keep(c, f, own, d))
@@ -236,6 +234,7 @@ static bool compile_package(CoreMl *c, Folder *f, Module *m, const Trouble *firs
     *why = (Trouble){ .text = "no package can be written" };
     if (save_plainly(m, &quiet, package))
         f->compiled = ml_compile(c->ml, &f->arena, package, why);
+    if (f->compiled) temp_tree_hold(f->compiled);
     diag_free(&quiet);
     file_remove_tree(package);
     if (!f->compiled) return false;
@@ -264,10 +263,27 @@ static bool load(MlProgram *p, Diag *d)
 
 /* ---- compiling ------------------------------------------------------------------------------- */
 
+/* The lock, which is let go when memory runs out under it. */
+static void let_go(void *c) { pthread_mutex_unlock(&((CoreMl *)c)->lock); }
+
+static void enter(CoreMl *c, GuardTask *lost)
+{
+    pthread_mutex_lock(&c->lock);
+    guard_task(lost, let_go, c);
+}
+
+static void leave(CoreMl *c, GuardTask *lost)
+{
+    guard_task_end(lost);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* Needs no memory. */
 static void ml_program_free(Program *program)
 {
     MlProgram *p = (MlProgram *)program;
     Objc *o = p->c->ml->objc;
+    guard_task_end(&p->lost);
     objc_drop(o, &p->options);
     for (int i = 0; p->backing && i < p->base.func->body->nresult; i++) {
         objc_drop(o, &p->backing[i]);
@@ -287,6 +303,7 @@ static bool make_state(MlProgram *p, Diag *d)
 {
     if (!p->nkept || p->state) return true;
     p->state = ml_state_new(p->c->ml, p->model);
+    mem_follow(p, p->state);
     return p->state || diag_fail(d, "Core ML makes no states for the program");
 }
 
@@ -309,6 +326,8 @@ static bool make_states(MlProgram *p, Diag *d)
     return true;
 }
 
+static void program_lost(void *program) { ml_program_free(program); }
+
 static Program *ml_compile_program(const Backend *self, Module *m, Func *f, Diag *d)
 {
     CoreMl *c = (CoreMl *)(uintptr_t)self->row;
@@ -316,16 +335,18 @@ static Program *ml_compile_program(const Backend *self, Module *m, Func *f, Diag
     MlProgram *p = mem_zero(1, sizeof *p);
     if (!p) mem_out(sizeof *p);
     *p = (MlProgram){ .base = { .backend = self, .module = m, .func = f }, .c = c };
+    guard_task(&p->lost, program_lost, p);
     p->result = NEW_ARRAY(&p->arena, f->body->nresult + 1, Binding);
     p->backing = NEW_ARRAY(&p->arena, f->body->nresult + 1, Id);
     for (int i = 0; i < f->body->nresult; i++) p->result[i].name = f->body->result[i]->name;
-    pthread_mutex_lock(&c->lock);
+    GuardTask lost;
+    enter(c, &lost);
     p->folder = folder_of(c, m, d);
     phase_begin(&c->phase, "load");
     bool ok = p->folder && load(p, d);
     phase_end(&c->phase, "load");
     if (ok) p->base.as = (RunsAs){ .why = p->folder->why, .cache = p->folder->cache };
-    pthread_mutex_unlock(&c->lock);
+    leave(c, &lost);
     if (ok && make_states(p, d)) return &p->base;
     ml_program_free(&p->base);
     return NULL;
@@ -368,6 +389,14 @@ static Id inputs_new(MlProgram *p, Arena *a, const Binding *in, int nin, Diag *d
     return features;
 }
 
+/* The program is older than the run that fills its results. */
+static bool alloc_result(MlProgram *p, Tensor *to, Diag *d, DType t, const Shape *shape)
+{
+    if (!tensor_alloc(to, d, t, shape)) return false;
+    mem_follow(p, to->data);
+    return true;
+}
+
 /* Results of known shape have their memory before the run. One that was taken gets new. */
 static bool make_backings(MlProgram *p, Arena *a, Diag *d)
 {
@@ -382,16 +411,18 @@ static bool make_backings(MlProgram *p, Arena *a, Diag *d)
         if (!to->owned) {
             objc_drop(p->c->ml->objc, &p->backing[i]);
             objc_drop(p->c->ml->objc, &p->options);
-            if (!tensor_alloc(to, d, t->dtype, &t->shape)) return false;
+            if (!alloc_result(p, to, d, t->dtype, &t->shape)) return false;
         }
         if (!t->shape.rank || !to->count) continue; /* Core ML describes these without a shape */
         if (!p->backing[i]) p->backing[i] = ml_array_new(p->c->ml, to, a, &why);
+        mem_follow(p, p->backing[i]);
         if (!p->backing[i])
             return diag_fail(d, "Core ML makes no array of %s: %s", p->result[i].name,
                              trouble_text(a, &why));
         f[n++] = (MlFeature){ .name = p->result[i].name, .array = p->backing[i] };
     }
     if (!p->options) p->options = ml_options_new(p->c->ml, a, f, n);
+    mem_follow(p, p->options);
     return true;
 }
 
@@ -419,7 +450,7 @@ static bool read_result(MlProgram *p, int i, Id array, Arena *a, Diag *d)
     }
     if (!shape_known(&t->shape)) {
         tensor_free(to);
-        if (!tensor_alloc(to, d, l.dtype, &l.shape)) return false;
+        if (!alloc_result(p, to, d, l.dtype, &l.shape)) return false;
     }
     if (!to->count || ml_array_read(p->c->ml, array, to->data)) return true;
     return diag_fail(d, "the array that Core ML gave for %s is smaller than its strides say", name);

@@ -108,7 +108,7 @@ Id engine_model_new(Engine *e, Arena *a, const char *text, size_t len, const Eng
         *why = (Trouble){ .text = "the framework gives no model for its descriptor" };
         model = SEND(o, Id, (Id), e->model, "inMemoryModelWithDescriptor:", descriptor);
     }
-    if (model) o->objc_retain(model);
+    objc_keep(o, model);
     objc_pool_end(o, pool);
     objc_drop(o, &mil);
     objc_drop(o, &weights);
@@ -157,7 +157,7 @@ bool engine_unload(Engine *e, Arena *a, Id model, Trouble *why)
     Id error = NULL;
     void *pool = objc_pool(o);
     bool ok = SEND(o, Flag, (unsigned, Id *), model, "unloadWithQoS:error:", QOS, &error);
-    if (!ok) trouble_read(o, a, error, why);
+    if (!ok && why) trouble_read(o, a, error, why);
     objc_pool_end(o, pool);
     return ok;
 }
@@ -184,7 +184,7 @@ Id engine_surface_new(Engine *e, const Port *p)
         value[i] = number_new(o, (int64_t)rows[i].value);
     }
     description = dict_new(o, key, value, 6);
-    Id s = o->IOSurfaceCreate(description);
+    Id s = objc_own(o, o->IOSurfaceCreate(description));
     objc_drop(o, &description);
     for (int i = 0; i < 6; i++) objc_drop(o, &value[i]);
     return s;
@@ -205,35 +205,38 @@ size_t engine_surface_size(Engine *e, Id surface) { return e->objc->IOSurfaceGet
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-/* Arrays of surface objects and of their indices. */
-static void bind_ports(Engine *e, const Port *port, const Id *surface, int n, Id out[2])
+/* Arrays of surface objects and of their indices; false: an object is not made. */
+static bool bind_ports(Engine *e, const Port *port, const Id *surface, int n, Id out[2])
 {
     Objc *o = e->objc;
     Arena scratch = { 0 };
     Id *object = NEW_ARRAY(&scratch, n + 1, Id), *index = NEW_ARRAY(&scratch, n + 1, Id);
+    bool ok = true;
     for (int i = 0; i < n; i++) {
-        object[i] = SEND(o, Id, (Id), e->surface, "objectWithIOSurface:", surface[i]);
+        object[i] = surface[i] ? SEND(o, Id, (Id), e->surface, "objectWithIOSurface:", surface[i]) : NULL;
         index[i] = number_new(o, port[i].symbol);
+        ok = ok && object[i];
     }
-    out[0] = array_new(o, object, (size_t)n);
+    out[0] = ok ? array_new(o, object, (size_t)n) : NULL;
     out[1] = array_new(o, index, (size_t)n);
     for (int i = 0; i < n; i++) objc_drop(o, &index[i]);
     arena_free(&scratch);
+    return ok;
 }
 
 Id engine_request_new(Engine *e, const Layout *l, const Id *in, const Id *out)
 {
     Objc *o = e->objc;
-    Id ins[2], outs[2], procedure = number_new(o, l->procedure);
+    Id ins[2] = { NULL, NULL }, outs[2] = { NULL, NULL }, request = NULL, procedure = number_new(o, l->procedure);
     void *pool = objc_pool(o);
-    bind_ports(e, l->in, in, l->nin, ins);
-    bind_ports(e, l->out, out, l->nout, outs);
-    Id request = SEND(o, Id, (Id, Id, Id, Id, Id, Id, Id), e->request,
+    const bool bound = bind_ports(e, l->in, in, l->nin, ins) && bind_ports(e, l->out, out, l->nout, outs);
+    if (bound)
+        request = SEND(o, Id, (Id, Id, Id, Id, Id, Id, Id), e->request,
                       "requestWithInputs:inputIndices:outputs:outputIndices:weightsBuffer:perfStats:"
                       "procedureIndex:",
                       ins[0], ins[1], outs[0], outs[1], NULL, NULL, procedure);
     bool ok = request && SEND0(o, Flag, request, "validate");
-    if (ok) o->objc_retain(request);
+    if (ok) objc_keep(o, request);
     objc_pool_end(o, pool);
     for (int i = 0; i < 2; i++) {
         objc_drop(o, &ins[i]);

@@ -41,7 +41,7 @@ Id engine_model_new(Engine *e, Arena *a, const char *text, size_t len, const Eng
 char *engine_model_dir(Engine *e, Arena *a, Id model);
 bool engine_compile(Engine *e, Arena *a, Id model, Trouble *why);
 bool engine_load(Engine *e, Arena *a, Id model, Trouble *why);
-bool engine_unload(Engine *e, Arena *a, Id model, Trouble *why);
+bool engine_unload(Engine *e, Arena *a, Id model, Trouble *why); /* why NULL: needs no memory */
 
 /* ---- layout (attributes.c) ------------------------------------------------------------------- */
 

@@ -68,8 +68,8 @@ static Id url_of(Ml *ml, const char *path)
 static Id make(Ml *ml, Id class)
 {
     Id o = SEND0(ml->objc, Id, SEND0(ml->objc, Id, class, "alloc"), "init");
-    if (!o) bug("no memory for an object of Core ML");
-    return o;
+    if (!o) mem_out(1); /* these have nothing else to refuse */
+    return objc_own(ml->objc, o);
 }
 
 static Id configuration_new(Ml *ml, const char *function)
@@ -91,7 +91,7 @@ Id ml_model_new(Ml *ml, Arena *a, const char *path, const char *function, Troubl
     if (url)
         model = SEND(o, Id, (Id, Id, Id *), ml->model,
                      "modelWithContentsOfURL:configuration:error:", url, configuration, &error);
-    if (model) o->objc_retain(model);
+    if (model) objc_keep(o, model);
     else trouble_read(o, a, error, why);
     objc_drop(o, &configuration);
     objc_pool_end(o, pool);
@@ -166,7 +166,7 @@ Id ml_array_new(Ml *ml, const Tensor *t, Arena *a, Trouble *why)
     array = SEND(o, Id, (void *, Id, long, Id, Closure *, Id *), array,
                  "initWithDataPointer:shape:dataType:strides:deallocator:error:", t->data, shape,
                  number_of(t->dtype), strides, NULL, &error);
-    if (!array) trouble_read(o, a, error, why);
+    if (objc_own(o, array) == NULL) trouble_read(o, a, error, why);
     objc_pool_end(o, pool);
     objc_drop(o, &shape);
     objc_drop(o, &strides);
@@ -320,7 +320,7 @@ Id ml_features_new(Ml *ml, Arena *a, const MlFeature *f, int n, Trouble *why)
     Id all = named_new(ml, a, f, n, true), error = NULL;
     Id features = SEND(o, Id, (Id, Id *), SEND0(o, Id, ml->provider, "alloc"),
                        "initWithDictionary:error:", all, &error);
-    if (!features) trouble_read(o, a, error, why);
+    if (objc_own(o, features) == NULL) trouble_read(o, a, error, why);
     objc_drop(o, &all);
     objc_pool_end(o, pool);
     return features;
@@ -347,7 +347,7 @@ Id ml_predict(Ml *ml, Arena *a, Id model, Id features, Id state, Id options, Tro
     else
         results = SEND(o, Id, (Id, Id, Id *), model,
                        "predictionFromFeatures:options:error:", features, options, &error);
-    if (results) o->objc_retain(results);
+    if (results) objc_keep(o, results);
     else trouble_read(o, a, error, why);
     objc_pool_end(o, pool);
     return results;
@@ -360,7 +360,7 @@ Id ml_feature_new(Ml *ml, Id features, const char *name)
     void *pool = objc_pool(o);
     Id value = SEND(o, Id, (Id), features, "featureValueForName:", key);
     Id array = value ? SEND0(o, Id, value, "multiArrayValue") : NULL;
-    if (array) o->objc_retain(array);
+    objc_keep(o, array);
     objc_pool_end(o, pool);
     objc_drop(o, &key);
     return array;
@@ -372,7 +372,7 @@ Id ml_feature_new(Ml *ml, Id features, const char *name)
 Id ml_state_new(Ml *ml, Id model)
 {
     void *pool = objc_pool(ml->objc);
-    Id state = SEND0(ml->objc, Id, model, "newState");
+    Id state = objc_own(ml->objc, SEND0(ml->objc, Id, model, "newState"));
     objc_pool_end(ml->objc, pool);
     return state;
 }

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define SCHEMA "anec ane 1" /* of what is cached: changes when older entries are of no use */
 
@@ -71,6 +70,21 @@ const PhaseHook *ane_phase(const Ane *s) { return &s->phase; }
 
 const Target *ane_target(const Ane *s) { return s->engine->chip ? target_find(s->engine->chip) : NULL; }
 
+/* The lock, which is let go when memory runs out under it. */
+static void let_go(void *ane) { pthread_mutex_unlock(&((Ane *)ane)->lock); }
+
+static void enter(Ane *s, GuardTask *lost)
+{
+    pthread_mutex_lock(&s->lock);
+    guard_task(lost, let_go, s);
+}
+
+static void leave(Ane *s, GuardTask *lost)
+{
+    guard_task_end(lost);
+    pthread_mutex_unlock(&s->lock);
+}
+
 static void wait_ms(int64_t ms)
 {
     struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
@@ -81,13 +95,10 @@ static void wait_ms(int64_t ms)
 
 static void unload(AneModel *m)
 {
-    Arena a = { 0 };
-    Trouble ignored; /* its place counts as free either way */
     if (!m->loaded) return;
-    engine_unload(m->ane->engine, &a, m->id, &ignored);
+    engine_unload(m->ane->engine, NULL, m->id, NULL); /* its place counts as free either way */
     m->loaded = false;
     m->ane->loaded--;
-    arena_free(&a);
 }
 
 /* Takes the place of the program that ran longest ago; false: all are running. */
@@ -133,12 +144,13 @@ bool ane_model_begin(AneModel *m, const PhaseHook *phase, Diag *d)
 {
     Arena a = { 0 };
     Trouble why;
-    pthread_mutex_lock(&m->ane->lock);
+    GuardTask lost;
+    enter(m->ane, &lost);
     bool ok = m->loaded || load(m, phase, &a, &why);
     if (!ok) diag_fail(d, "the engine cannot load the program again: %s", trouble_text(&a, &why));
     m->running += ok;
     m->used = ++m->ane->clock;
-    pthread_mutex_unlock(&m->ane->lock);
+    leave(m->ane, &lost);
     arena_free(&a);
     return ok;
 }
@@ -166,7 +178,7 @@ typedef struct {
     Ane *ane;
     AneModel *model;
     Arena *arena;         /* of the attempt */
-    const char *work;     /* a folder of its own */
+    const char *work;     /* a folder of its own: temp_folder */
     const char *own;      /* the program as it was given: work/own/model.mil, */
     Module *unwritten;    /* which is still to be written; NULL: it is there */
     const char *key;      /* of program, chip and system */
@@ -222,18 +234,20 @@ static bool open_folder(Attempt *t, const char *dir, Trouble *why)
     m->id = ane_folder_model(e, t->arena, dir, m->weights, why);
     m->dir = m->id ? engine_model_dir(e, &m->arena, m->id) : NULL;
     if (!m->dir) return false;
-    if (file_remove_tree(m->dir) && !rename(dir, m->dir)) return true;
+    if (file_remove_tree(m->dir)) temp_tree_hold(m->dir);
+    if (!rename(dir, m->dir)) return true;
     *why = (Trouble){ .text = arena_printf(t->arena, "the folder %s cannot be made", m->dir) };
     t->outside = true;
     return false;
 }
 
+/* Needs no memory. */
 static void close_folder(AneModel *m)
 {
     unload(m);
     objc_drop(m->ane->engine->objc, &m->id);
     if (m->weights) ane_weights_free(m->weights);
-    if (m->dir) file_remove_tree(m->dir);
+    temp_tree_end(m->dir);
     m->dir = NULL;
 }
 
@@ -401,13 +415,12 @@ static bool try_forms(Attempt *t)
 /* A work folder, and the program's key. */
 static bool stage(Attempt *t, Module *m)
 {
-    const char *temp = getenv("TMPDIR");
-    char *work = arena_printf(t->arena, "%s/anec-XXXXXX", temp && *temp ? temp : "/tmp"), hex[65];
+    char hex[65];
     const Engine *e = t->ane->engine;
-    t->work = mkdtemp(work);
-    t->outside = !t->work;
-    if (!t->work) return fail(t, "no temporary folder can be made", temp && *temp ? temp : "/tmp");
-    t->own = arena_printf(t->arena, "%s/own/model.mil", work);
+    t->work = temp_folder(t->arena, t->diag);
+    t->world = t->outside = !t->work;
+    if (!t->work) return false;
+    t->own = arena_printf(t->arena, "%s/own/model.mil", t->work);
     t->unwritten = m;
     const bool whole = !ane_key(&t->ane->cache, m, hex);
     t->outside = whole && (!write_own(t) || !cache_digest(t->diag, file_dir(t->arena, t->own), hex));
@@ -417,8 +430,17 @@ static bool stage(Attempt *t, Module *m)
     return true;
 }
 
+/* Memory has run out in the attempt. */
+static void attempt_lost(void *attempt)
+{
+    AneModel *m = ((Attempt *)attempt)->model;
+    close_folder(m);
+    cache_leave(&m->slot);
+}
+
 static AneModel *model_new(Ane *s, Module *m, Func *f, Diag *d)
 {
+    GuardTask lost;
     AneModel *model = mem_zero(1, sizeof *model);
     Arena scratch = { 0 };
     Attempt *t = NEW(&scratch, Attempt);
@@ -428,6 +450,7 @@ static AneModel *model_new(Ane *s, Module *m, Func *f, Diag *d)
     t->model = model;
     t->arena = &scratch;
     t->diag = d;
+    guard_task(&lost, attempt_lost, t);
     t->nform = forms_of(f, ane_target(s), t->form);
     if (s->as_given) t->nform = 1; /* the first is the program's own */
     phase_begin(&s->phase, "key");
@@ -437,7 +460,8 @@ static AneModel *model_new(Ane *s, Module *m, Func *f, Diag *d)
     cache_tell(&s->cache, d);
     s->outside = !ok && t->outside;
     if (ok && t->refused.len) model->as.why = arena_strdup(&model->arena, t->refused.s);
-    if (t->work) file_remove_tree(t->work);
+    temp_tree_end(t->work);
+    guard_task_end(&lost);
     buf_free(&t->refused);
     arena_free(&scratch);
     if (ok) {
@@ -452,20 +476,22 @@ static AneModel *model_new(Ane *s, Module *m, Func *f, Diag *d)
 
 AneModel *ane_model(Ane *s, Module *m, Func *f, Diag *d)
 {
-    pthread_mutex_lock(&s->lock);
+    GuardTask lost;
+    enter(s, &lost);
     AneModel *model = s->first;
     while (model && model->module != m) model = model->next;
     if (model) model->refs++;
     else model = model_new(s, m, f, d);
-    pthread_mutex_unlock(&s->lock);
+    leave(s, &lost);
     return model;
 }
 
 void ane_tell_cache(Ane *s, Diag *d)
 {
-    pthread_mutex_lock(&s->lock);
+    GuardTask lost;
+    enter(s, &lost);
     cache_tell(&s->cache, d);
-    pthread_mutex_unlock(&s->lock);
+    leave(s, &lost);
 }
 
 bool ane_failed_outside(Ane *s)

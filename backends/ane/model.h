@@ -56,7 +56,7 @@ struct AneModel {
 AneModel *ane_model(Ane *s, Module *m, Func *f, Diag *d);
 void ane_tell_cache(Ane *s, Diag *d); /* cache_tell of its cache */
 bool ane_failed_outside(Ane *s); /* the last ane_model did, for a reason that is not the engine's */
-void ane_model_free(AneModel *model);
+void ane_model_free(AneModel *model); /* needs no memory */
 /* Loads it again if its place was given to another; between the two calls it keeps its place. */
 bool ane_model_begin(AneModel *model, const PhaseHook *phase, Diag *d);
 /* Evaluates; again, longer each time, while the status is one that passes. */

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { UTF8 = 0x08000100, NUMBER_INT64 = 4 }; /* kCFStringEncodingUTF8, kCFNumberSInt64Type */
+/* kCFStringEncodingUTF8, kCFStringEncodingISOLatin1, kCFNumberSInt64Type */
+enum { UTF8 = 0x08000100, LATIN1 = 0x0201, NUMBER_INT64 = 4 };
 
 /* ---- libraries ------------------------------------------------------------------------------- */
 
@@ -19,6 +20,12 @@ static const char *const lib_paths[] = {
 #include "objc.def"
 };
 
+static void close_library(void *lib, size_t size)
+{
+    (void)size;
+    dlclose(lib);
+}
+
 static void *open_library(Objc *o, Arena *a, const char *path, const char **why)
 {
     const char *stand_in = getenv("ANEC_ANE_LIB");
@@ -31,6 +38,7 @@ static void *open_library(Objc *o, Arena *a, const char *path, const char **why)
         return NULL;
     }
     if (o->nlib == (int)COUNT(o->handle)) bug("more libraries than objc.h has room for");
+    mem_own(lib, 0, close_library);
     return o->handle[o->nlib++] = lib;
 }
 
@@ -66,7 +74,10 @@ Objc *objc_open(Arena *a, const char **why)
 
 void objc_close(Objc *o)
 {
-    for (int i = 0; o && i < o->nlib; i++) dlclose(o->handle[i]);
+    for (int i = 0; o && i < o->nlib; i++) {
+        mem_disown(o->handle[i]);
+        dlclose(o->handle[i]);
+    }
     if (o) o->nlib = 0;
 }
 
@@ -79,72 +90,103 @@ Id objc_key_new(Objc *o, const char *symbol, const char *text)
 {
     for (int i = 0; i < o->nlib; i++) {
         Id *p = dlsym(o->handle[i], symbol);
-        if (p && *p) return o->objc_retain(*p);
+        if (p && *p) return objc_keep(o, *p);
     }
     return string_new(o, text);
 }
 
-void *objc_pool(Objc *o) { return o->objc_autoreleasePoolPush(); }
-void objc_pool_end(Objc *o, void *pool) { o->objc_autoreleasePoolPop(pool); }
+/* What the guard's list releases: the size of an entry is the Objc it belongs to. */
+static void lost_object(void *object, size_t objc) { ((Objc *)(uintptr_t)objc)->objc_release(object); }
+static void lost_pool(void *pool, size_t objc) { ((Objc *)(uintptr_t)objc)->objc_autoreleasePoolPop(pool); }
+
+void *objc_pool(Objc *o)
+{
+    void *pool = o->objc_autoreleasePoolPush();
+    mem_own(pool, (size_t)(uintptr_t)o, lost_pool);
+    return pool;
+}
+
+void objc_pool_end(Objc *o, void *pool)
+{
+    mem_disown(pool);
+    o->objc_autoreleasePoolPop(pool);
+}
+
+Id objc_own(Objc *o, Id object)
+{
+    mem_own(object, (size_t)(uintptr_t)o, lost_object);
+    return object;
+}
+
+Id objc_keep(Objc *o, Id object) { return object ? objc_own(o, o->objc_retain(object)) : NULL; }
 
 void objc_drop(Objc *o, Id *object)
 {
-    if (*object) o->objc_release(*object);
+    Id was = *object;
     *object = NULL;
+    if (!was) return;
+    mem_disown(was);
+    o->objc_release(was);
 }
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
-static Id made(Id v, const char *what)
+/* What is made of good arguments is NULL where the system has no memory, and for nothing else. */
+static Id made(Objc *o, Id v, size_t size)
 {
-    if (!v) bug("no memory for %s", what);
-    return v;
+    if (!v) mem_out(size);
+    return objc_own(o, v);
 }
 
 Id string_new(Objc *o, const char *utf8)
 {
-    return made(o->CFStringCreateWithCString(NULL, utf8, UTF8), "a string, or it is not UTF-8");
+    Id s = o->CFStringCreateWithCString(NULL, utf8, UTF8);
+    /* Names of a program are ASCII; a path is what its owner made it, and one that is no UTF-8 is read as
+     * Latin-1, of which no byte is refused: that file is then not found, and named. */
+    return made(o, s ? s : o->CFStringCreateWithCString(NULL, utf8, LATIN1), strlen(utf8));
 }
 
-Id number_new(Objc *o, int64_t v)
-{
-    return made(o->CFNumberCreate(NULL, NUMBER_INT64, &v), "a number");
-}
+Id number_new(Objc *o, int64_t v) { return made(o, o->CFNumberCreate(NULL, NUMBER_INT64, &v), sizeof v); }
 
-Id data_new(Objc *o, const void *p, size_t n)
-{
-    return made(o->CFDataCreate(NULL, p, (long)n), "data");
-}
+Id data_new(Objc *o, const void *p, size_t n) { return made(o, o->CFDataCreate(NULL, p, (long)n), n); }
 
 Id data_view(Objc *o, const void *p, size_t n)
 {
     Id nobody; /* frees it: the symbol is a variable that holds the allocator */
     memcpy(&nobody, o->kCFAllocatorNull, sizeof nobody);
-    return made(n ? o->CFDataCreateWithBytesNoCopy(NULL, p, (long)n, nobody) : o->CFDataCreate(NULL, p, 0), "data");
+    Id data = n ? o->CFDataCreateWithBytesNoCopy(NULL, p, (long)n, nobody) : o->CFDataCreate(NULL, p, 0);
+    return made(o, data, 1);
+}
+
+/* A nil among the items is an exception of the system's, which C cannot catch: it ends the process. */
+static const void **items_of(const Id *v, size_t n, const void **item)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!v[i]) bug("item %zu of an array or a dictionary is nil", i);
+        item[i] = v[i];
+    }
+    return item;
 }
 
 Id array_new(Objc *o, const Id *v, size_t n)
 {
     const void **item = mem_zero(n + 1, sizeof *item);
     if (!item) mem_out(n * sizeof *item);
-    for (size_t i = 0; i < n; i++) item[i] = v[i];
-    Id a = o->CFArrayCreate(NULL, item, (long)n, o->kCFTypeArrayCallBacks);
+    Id a = o->CFArrayCreate(NULL, items_of(v, n, item), (long)n, o->kCFTypeArrayCallBacks);
     mem_free(item);
-    return made(a, "an array");
+    return made(o, a, n * sizeof *item);
 }
 
 Id dict_new(Objc *o, const Id *key, const Id *value, size_t n)
 {
     const void **item = mem_zero(2 * n + 1, sizeof *item);
     if (!item) mem_out(2 * n * sizeof *item);
-    for (size_t i = 0; i < n; i++) {
-        item[i] = key[i];
-        item[n + i] = value[i];
-    }
+    items_of(key, n, item);
+    items_of(value, n, item + n);
     Id d = o->CFDictionaryCreate(NULL, item, item + n, (long)n, o->kCFTypeDictionaryKeyCallBacks,
                                  o->kCFTypeDictionaryValueCallBacks);
     mem_free(item);
-    return made(d, "a dictionary");
+    return made(o, d, 2 * n * sizeof *item);
 }
 
 static bool is_of(Objc *o, Id v, unsigned long type) { return v && o->CFGetTypeID(v) == type; }

@@ -5,7 +5,10 @@
  *
  * Ownership is Objective-C's: what a call named *_new returns is the caller's to release; other
  * objects belong to the autorelease pool that is open, and every function that sends opens one
- * around itself (objc_pool, objc_pool_end). Pools belong to their thread and nest. */
+ * around itself (objc_pool, objc_pool_end). Pools belong to their thread and nest.
+ *
+ * What is the caller's is on the guard's list until objc_drop (base.h): when memory runs out it is released,
+ * pools are closed and libraries given back. Who hangs an object into what is older calls mem_follow. */
 #ifndef ANEC_OBJC_H
 #define ANEC_OBJC_H
 
@@ -43,6 +46,8 @@ Id objc_key_new(Objc *o, const char *symbol, const char *text);
 void *objc_pool(Objc *o);
 void objc_pool_end(Objc *o, void *pool);
 void objc_drop(Objc *o, Id *object); /* releases unless NULL, and clears */
+Id objc_keep(Objc *o, Id object);    /* retains: it is the caller's too; NULL is allowed */
+Id objc_own(Objc *o, Id object);     /* what a method has given away for good: the caller's; NULL is allowed */
 
 /* ---- values ---------------------------------------------------------------------------------- */
 

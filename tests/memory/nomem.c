@@ -30,9 +30,13 @@ static long fail_at;  /* 0: not counting */
 static int from_then_on;
 static long *requests; /* of the run under way; shared with the parent */
 
+/* Called by backends/sim/standin, which stands for another process. */
+static int held;
+void nomem_hold(int on) { held = on; }
+
 static int fails(void)
 {
-    if (!fail_at) return 0;
+    if (!fail_at || held) return 0;
     const long n = ++*requests;
     if (n != fail_at && !(from_then_on && n > fail_at)) return 0;
     errno = ENOMEM;
