@@ -226,9 +226,49 @@ static void keys_tell_names_and_seeds_apart(void **state)
             assert_true(rng_key(i % 2, names[i / 2]) != rng_key(j % 2, names[j / 2]));
 }
 
+/* ---- SHA-256 --------------------------------------------------------------------------------- */
+
+/* The examples of FIPS 180-2, and texts on either side of a block's end; in one piece and byte by byte. */
+static void test_sha256(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int times;
+        const char *hex;
+    } cases[] = {
+        { "", 1, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+        { "abc", 1, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
+        { "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 1,
+          "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
+        { "a", 1000000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0" },
+        { "a", 55, "9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318" },
+        { "a", 56, "b35439a4ac6f0948b6d6f9e3c6af0f5f590ce20f1bde7090ef7970686ec6738a" },
+        { "a", 63, "7d3e74a05d7db15bce4ad9ec0658ea98e3f06eeecf16b4c6fff2da457ddc2f34" },
+        { "a", 64, "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb" },
+        { "a", 65, "635361c48bb9eab14198e76ea8ab7f1a41685d6ad62aa9146d301d4f17eb0ae0" },
+        { "a", 119, "31eba51c313a5c08226adf18d4a359cfdfd8d2e816b13f4af952f7ea6584dcfb" },
+        { "a", 120, "2f3d335432c70b580af0e8e1b3674a7c020d683aa5f73aaaedfdc55af904c21c" },
+        { "a", 128, "6836cf13bac400e9105071cd6af47084dfacad4e5e302c94bfed24e013afb73e" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const size_t n = strlen(cases[i].text);
+        char hex[65];
+        Sha256 s = sha256_start();
+        for (int k = 0; k < cases[i].times; k++) sha256_add(&s, cases[i].text, n);
+        sha256_end(&s, hex);
+        assert_string_equal(hex, cases[i].hex);
+        s = sha256_start();
+        for (size_t k = 0; k < n * (size_t)cases[i].times; k++) sha256_add(&s, cases[i].text + k % n, 1);
+        sha256_end(&s, hex);
+        assert_string_equal(hex, cases[i].hex);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sha256),
         cmocka_unit_test(every_bit_pattern_survives),
         cmocka_unit_test(rounding_is_to_nearest_even_once),
         cmocka_unit_test(bulk_is_the_same_as_single),

@@ -87,6 +87,22 @@ static void test_empty(void **state)
         { "tile", 15, "x=fp32[2] 1; reps=int32[1] 0", "error: tile: reps holds 0" });
 }
 
+#define CEIL(p) "x=fp32[1,1,4,4] 1; kernel_sizes=int32[2] 2 2; strides=int32[2] 2 2; pad_type=string[] custom; pad=int32[4] " p "; ceil_mode=bool[] 1"
+
+/* With ceil_mode both ends of each dimension have the same padding. */
+static void test_pools(void **state)
+{
+    CHECK(
+        { "max_pool", 15, CEIL("0 0 0 0"), "fp32[1,1,2,2] 1 1 1 1" },
+        { "max_pool", 15, CEIL("1 1 0 0"), "fp32[1,1,3,2] 1 1 1 1 1 1" },
+        { "max_pool", 15, CEIL("0 0 1 1"), "fp32[1,1,2,3] 1 1 1 1 1 1" },
+        { "max_pool", 15, CEIL("1 0 0 0"), "error: max_pool: ceil_mode needs the same padding at both ends; pad has 1 and 0" },
+        { "max_pool", 15, CEIL("0 1 0 0"), "error: max_pool: ceil_mode needs the same padding at both ends; pad has 0 and 1" },
+        { "max_pool", 15, CEIL("0 0 1 0"), "error: max_pool: ceil_mode needs the same padding at both ends; pad has 1 and 0" },
+        { "max_pool", 15, CEIL("0 0 0 1"), "error: max_pool: ceil_mode needs the same padding at both ends; pad has 0 and 1" },
+        { "max_pool", 15, CEIL("1 1 0 1"), "error: max_pool: ceil_mode needs the same padding at both ends; pad has 0 and 1" });
+}
+
 static void test_lists(void **state)
 {
     CHECK(
@@ -127,7 +143,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slices_known_in_part), cmocka_unit_test(test_reversals), cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_lists),                cmocka_unit_test(test_ends_of_types),
+        cmocka_unit_test(test_lists), cmocka_unit_test(test_pools),                cmocka_unit_test(test_ends_of_types),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

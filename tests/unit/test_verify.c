@@ -179,6 +179,48 @@ static void test_constants_in_another_type(void **state)
     diag_free(&d);
 }
 
+/* What a weight file holds is at hand while it is there, or while something stands in for it. */
+static void test_constants_at_hand(void **state)
+{
+    (void)state;
+    Module *m = module_new();
+    Arena *a = &m->arena;
+    const Type *t = type_tensor(a, DT_FP32, SHAPE(2));
+    static const float x[] = { 1, 2 };
+    WeightFile file = { .owner = m, .path = "w.bin" };
+    Const blob = { .type = t, .kind = CONST_BLOB, .path = "w.bin", .offset = 64, .file = &file };
+    const Const group = { .type = type_tuple(a, 1, &t), .kind = CONST_GROUP };
+    const Const part = { .type = t, .kind = CONST_OF, .of = &blob };
+    assert_true(const_at_hand(const_data(a, t, x)));
+    assert_false(const_at_hand(&group));
+    assert_true(const_at_hand(&blob) && const_at_hand(&part));
+    file.absent = true;
+    assert_false(const_at_hand(&blob) || const_at_hand(&part));
+    m->missing = 1;
+    assert_true(const_at_hand(&blob) && const_at_hand(&part));
+    blob.file = NULL;
+    assert_false(const_at_hand(&blob) || const_at_hand(&part));
+    m->missing = 0;
+    module_free(m);
+}
+
+static void test_texts_of_types(void **state)
+{
+    (void)state;
+    Arena a = { 0 };
+    const Type *t = type_tensor(&a, DT_FP16, SHAPE(1, DIM_ANY)), *both[] = { t, type_scalar(DT_INT32) };
+    Type buffer = { .kind = TY_BUFFER, .dtype = DT_FP16, .shape = SHAPE(2) };
+    assert_string_equal(type_text(&a, t), "tensor<fp16, [1, ?]>");
+    assert_string_equal(type_text(&a, both[1]), "int32");
+    assert_string_equal(type_text(&a, &buffer), "tensor_buffer<fp16, [2]>");
+    assert_string_equal(type_text(&a, type_state(&a, t)), "state<tensor<fp16, [1, ?]>>");
+    assert_string_equal(type_text(&a, type_list(&a, t, 3)), "list<tensor<fp16, [1, ?]>, 3>");
+    assert_string_equal(type_text(&a, type_list(&a, t, DIM_ANY)), "list<tensor<fp16, [1, ?]>, ?>");
+    assert_string_equal(type_text(&a, type_tuple(&a, 2, both)), "tuple<tensor<fp16, [1, ?]>, int32>");
+    assert_string_equal(type_text(&a, type_dict(&a, both[1], t)), "dict<int32, tensor<fp16, [1, ?]>>");
+    arena_free(&a);
+}
+
 /* Equal in all that says what their elements are, and in nothing less. */
 static void test_equal_constants(void **state)
 {
@@ -286,6 +328,8 @@ int main(void)
         cmocka_unit_test(test_use_outside_its_block),
         cmocka_unit_test(test_replacing_while_walking),
         cmocka_unit_test(test_constants_in_another_type),
+        cmocka_unit_test(test_constants_at_hand),
+        cmocka_unit_test(test_texts_of_types),
         cmocka_unit_test(test_equal_constants),
         cmocka_unit_test(test_blocks_of_loops),
         cmocka_unit_test(test_pass_names),
