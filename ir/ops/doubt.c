@@ -19,7 +19,7 @@ static bool term_is(const char **s, int n, const int *want, int order[26], int *
 }
 
 /* Core ML defines nchw,nwhu->nchu and chw,whr->chr alone, with any letters. */
-static bool einsum_is_defined(const char *s, int rank)
+bool einsum_is_defined(const char *s, int rank)
 {
     static const int terms[2][3][4] = { { { 0, 1, 2 }, { 2, 1, 3 }, { 0, 1, 3 } },
                                         { { 0, 1, 2, 3 }, { 0, 3, 2, 4 }, { 0, 1, 2, 4 } } };

@@ -24,4 +24,7 @@ bool equation_einsum(Call *c, Equation *e);
 /* The result's shape; false when the operands disagree about the label *bad. */
 bool equation_shape(const Equation *e, const Shape *const *in, Shape *out, int *bad);
 
+/* Whether Core ML defines this equation for two tensors of this rank (ir/ops/doubt.c). */
+bool einsum_is_defined(const char *equation, int rank);
+
 #endif

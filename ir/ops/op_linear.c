@@ -282,6 +282,20 @@ bool equation_einsum(Call *c, Equation *e)
     return check_result(c, e);
 }
 
+/* Of the forms that Core ML defines the sum's extents must be equal: 1 does not broadcast there. */
+static bool sum_agrees(Call *c)
+{
+    if (call_has(c, "values") != 2) return true;
+    const Shape *x = &call_arg(c, "values", 0)->type->shape;
+    const Shape *y = &call_arg(c, "values", 1)->type->shape;
+    if (x->rank != y->rank || !einsum_is_defined(call_str(c, "equation"), x->rank)) return true;
+    const int64_t a = x->dim[x->rank - 1], b = y->dim[y->rank - 3];
+    return a == b || a == DIM_ANY || b == DIM_ANY
+           || call_error(c, "equation \"%s\": inner sizes differ, %lld and %lld: the operands are %s, %s",
+                         call_str(c, "equation"), (long long)a, (long long)b, call_text(c, x),
+                         call_text(c, y));
+}
+
 bool infer_einsum(Call *c)
 {
     Equation e;
@@ -297,7 +311,7 @@ bool infer_einsum(Call *c)
             return call_error(c, "operand %d is %s; the operands must be numbers of one type",
                               i + 1, type_text(c->arena, y));
     }
-    if (!equation_einsum(c, &e)) return false;
+    if (!equation_einsum(c, &e) || !sum_agrees(c)) return false;
     for (int i = 0; i < n; i++) in[i] = &call_arg(c, "values", i)->type->shape;
     if (!equation_shape(&e, in, &out, &bad)) {
         Buf b = { 0 };

@@ -416,6 +416,11 @@ static void test_others(void **state)
         { "reduce_argmax", 17, "x=fp32[2] 1 2; output_dtype=string[] UINT16", "uint16[] 1" },
         { "rnn", 15, RNN("hard_sigmoid"), "fp32[1,1,1] 0.7; fp32[1,1] 0.7" },
         { "rnn", 15, RNN("sigmoid_hard"), "fp32[1,1,1] 0.7; fp32[1,1] 0.7" },
+        /* 1 broadcasts in what the operands share, but not in what is summed */
+        { "einsum", 15, "values=fp32[2,1,3],fp32[3,4,2]; equation=string[] abc,cbd->abd", "fp32[2,4,2]" },
+        { "einsum", 15, "values=fp32[2,4,1],fp32[3,4,2]; equation=string[] abc,cbd->abd",
+          "error: equation \"abc,cbd->abd\": inner sizes differ, 1 and 3: the operands are [2, 4, 1], [3, 4, 2]" },
+        { "einsum", 18, "values=fp32[1,2,4,?],fp32[2,3,4,2]; equation=string[] nchw,nwhu->nchu", "fp32[2,2,4,2]" },
         { "make_list", 15, "dtype=string[] fp16", "list[1] fp16[]" },
         { "make_list", 15, "dtype=string[] int8",
           "error: dtype \"int8\" is none of bool, fp16, fp32 and int32" },
