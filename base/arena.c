@@ -8,15 +8,15 @@
 
 /* Chunks grow with what was asked for: a small arena costs little, a large one few calls. The largest
  * are huge pages: 500 faults of 4 KiB cost ten times as long as zeroing the 2 MiB in one. */
-enum { MIN_CHUNK = 2 * 1024, MAX_CHUNK = 2 * 1024 * 1024, ALIGN = 16 };
+enum { MIN_CHUNK = 2 * 1024, MAX_CHUNK = 2 * 1024 * 1024, ALIGN = 8, HEAD = 16 };
 
 struct ArenaChunk {
     ArenaChunk *next;
     bool mapped; /* MAX_CHUNK bytes; else it is malloc'd */
 };
 
-/* The first bytes of a chunk are its header; ALIGN keeps what follows aligned. */
-_Static_assert(sizeof(ArenaChunk) <= ALIGN, "a chunk's header fits one unit of alignment");
+_Static_assert(sizeof(ArenaChunk) <= HEAD && HEAD % ALIGN == 0, "a chunk begins with its header");
+_Static_assert(_Alignof(double) <= ALIGN && _Alignof(uint64_t) <= ALIGN, "what arenas hold");
 
 bool size_mul(size_t a, size_t b, size_t *out)
 {
@@ -60,19 +60,19 @@ static char *add_chunk(Arena *a, size_t size, bool huge)
     c->next = a->chunk;
     a->chunk = c;
     a->total += size;
-    return (char *)c + ALIGN;
+    return (char *)c + HEAD;
 }
 
 void *arena_alloc(Arena *a, size_t size)
 {
-    if (size > SIZE_MAX - 3 * ALIGN) mem_out(size);
+    if (size > SIZE_MAX - 3 * HEAD) mem_out(size);
     size_t need = size ? (size + ALIGN - 1) & ~(size_t)(ALIGN - 1) : ALIGN;
     if (need > (size_t)(a->end - a->at)) {
         size_t chunk = a->total < MIN_CHUNK ? MIN_CHUNK : a->total;
         if (chunk > MAX_CHUNK) chunk = MAX_CHUNK;
-        if (need > chunk / 4) return add_chunk(a, need + ALIGN, false);
+        if (need > chunk / 4) return add_chunk(a, need + HEAD, false);
         a->at = add_chunk(a, chunk, chunk == MAX_CHUNK);
-        a->end = a->at - ALIGN + chunk;
+        a->end = a->at - HEAD + chunk;
     }
     void *p = a->at;
     a->at += need;
@@ -120,6 +120,15 @@ char *arena_printf(Arena *a, const char *fmt, ...)
     char *p = arena_vprintf(a, fmt, ap);
     va_end(ap);
     return p;
+}
+
+ArenaMark arena_mark(const Arena *a) { return (ArenaMark){ .chunk = a->chunk, .at = a->at }; }
+
+void arena_back(Arena *a, ArenaMark mark)
+{
+    if (a->chunk != mark.chunk || a->at == mark.at) return;
+    memset(mark.at, 0, (size_t)(a->at - mark.at));
+    a->at = mark.at;
 }
 
 void arena_free(Arena *a)

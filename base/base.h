@@ -105,13 +105,20 @@ typedef struct {
     size_t total; /* bytes asked of the system so far */
 } Arena; /* {0} is an empty arena */
 
-void *arena_alloc(Arena *a, size_t size);                 /* zeroed, 16-byte aligned, never NULL */
+void *arena_alloc(Arena *a, size_t size);                 /* zeroed, 8-byte aligned, never NULL */
 void *arena_array(Arena *a, size_t count, size_t size);   /* count * size, overflow-checked */
 char *arena_strndup(Arena *a, const char *s, size_t n);   /* NUL added */
 char *arena_strdup(Arena *a, const char *s);
 char *arena_printf(Arena *a, const char *fmt, ...) PRINTF(2, 3);
 char *arena_vprintf(Arena *a, const char *fmt, va_list ap) PRINTF(2, 0);
 void arena_free(Arena *a);                                /* everything; a is empty again */
+/* What was allocated since a mark can be given back, as far as it is in the chunk of the mark. */
+typedef struct {
+    const ArenaChunk *chunk;
+    char *at;
+} ArenaMark;
+ArenaMark arena_mark(const Arena *a);
+void arena_back(Arena *a, ArenaMark mark);
 #define NEW(arena, T) ((T *)arena_alloc((arena), sizeof(T)))
 #define NEW_ARRAY(arena, n, T) ((T *)arena_array((arena), (size_t)(n), sizeof(T)))
 
@@ -119,13 +126,23 @@ void arena_free(Arena *a);                                /* everything; a is em
 
 typedef struct {
     Arena *arena;
-    struct NameSlot { const char *s; size_t len; uint32_t hash; } *slot;
+    const char **slot; /* NULL: a free one */
+    uint16_t *high;
     size_t cap, count;
-} Names; /* { .arena = a } is an empty set; its memory lives in the arena */
+} Names; /* { .arena = a } is an empty set: names live in the arena, the table until names_free */
 
 const char *name_intern(Names *n, const char *s, size_t len);
 const char *name_intern_z(Names *n, const char *s);
 const char *name_find(const Names *n, const char *s); /* NULL: it was never interned */
+const char *name_each(const Names *n, size_t *at);    /* all, one a call, from *at = 0; then NULL */
+void names_free(Names *n);                            /* the table; names stay as long as the arena */
+
+/* What who owns a set keeps with each name, which spares tables: all zero at first. */
+typedef struct {
+    void *tag;             /* of who is at work; NULL again when he has done */
+    uint32_t owner, count;
+} NameNote;
+NameNote *name_note(const char *name);                /* of an interned name */
 /* The candidate nearest to `want` by edit distance, or NULL when none is near enough to suggest. */
 const char *name_nearest(const char *want, const char *const *candidates, size_t count);
 

@@ -21,50 +21,88 @@ static uint32_t hash(const char *s, size_t len)
     return (uint32_t)(h >> 32);
 }
 
-/* Where the name is, or would go. At most three slots of four are taken, so the search ends. */
-static struct NameSlot *find(const Names *n, const char *s, size_t len, uint32_t h)
+/* The note stands right before the letters. */
+static NameNote *note_of(const char *name) { return (NameNote *)(uintptr_t)name - 1; }
+
+NameNote *name_note(const char *name) { return note_of(name); }
+
+/* Where the name is, or would go. At most three slots of four are taken, so the search ends. The upper
+ * half of the hash stands beside a slot: names that differ are seldom looked at. */
+static size_t find(const Names *n, const char *s, size_t len, uint32_t h)
 {
     size_t at = h & (n->cap - 1);
-    for (; n->slot[at].s; at = (at + 1) & (n->cap - 1)) {
-        const struct NameSlot *k = &n->slot[at];
-        if (k->hash == h && k->len == len && !memcmp(k->s, s, len) && !k->s[len]) break;
+    for (; n->slot[at]; at = (at + 1) & (n->cap - 1)) {
+        const char *k = n->slot[at];
+        if (n->high[at] == h >> 16 && !strncmp(k, s, len) && !k[len]) break;
     }
-    return &n->slot[at];
+    return at;
 }
 
+static void put(Names *n, const char *s, uint32_t h)
+{
+    size_t at = h & (n->cap - 1);
+    while (n->slot[at]) at = (at + 1) & (n->cap - 1);
+    n->slot[at] = s;
+    n->high[at] = (uint16_t)(h >> 16);
+}
+
+/* The table is one block: the slots, and behind them the halves of the hashes. It belongs to whom the
+ * arena belongs to. */
 static void grow(Names *n)
 {
-    Names bigger = { .arena = n->arena, .cap = n->cap ? n->cap * 2 : FIRST_CAP, .count = n->count };
-    bigger.slot = NEW_ARRAY(n->arena, bigger.cap, struct NameSlot);
-    for (size_t i = 0; i < n->cap; i++) {
-        const struct NameSlot *k = &n->slot[i];
-        if (k->s) *find(&bigger, k->s, k->len, k->hash) = *k;
-    }
-    *n = bigger;
+    const size_t cap = n->cap ? n->cap * 2 : FIRST_CAP, each = sizeof *n->slot + sizeof *n->high;
+    void *block = mem_zero(cap, each);
+    if (!block) mem_out(cap * each);
+    Names more = { .arena = n->arena, .slot = block, .cap = cap, .count = n->count };
+    more.high = (uint16_t *)(void *)(more.slot + cap);
+    for (size_t i = 0; i < n->cap; i++)
+        if (n->slot[i]) put(&more, n->slot[i], hash(n->slot[i], strlen(n->slot[i])));
+    mem_follow(n->arena->chunk, block);
+    mem_free(n->slot);
+    *n = more;
 }
 
 const char *name_intern(Names *n, const char *s, size_t len)
 {
     if (len && memchr(s, 0, len)) len = strlen(s); /* a name is a C string */
-    if (n->count * 4 >= n->cap * 3) grow(n);
+    if (!len) s = "";
     const uint32_t h = hash(s, len);
-    struct NameSlot *slot = find(n, len ? s : "", len, h);
-    if (!slot->s) {
-        *slot = (struct NameSlot){ arena_strndup(n->arena, s, len), len, h };
-        n->count++;
+    if (n->cap) {
+        const char *known = n->slot[find(n, s, len, h)];
+        if (known) return known;
     }
-    return slot->s;
+    size_t size;
+    if (!size_add(len, sizeof(NameNote) + 1, &size)) mem_out(len);
+    char *name = (char *)arena_alloc(n->arena, size) + sizeof(NameNote);
+    memcpy(name, s, len);
+    if (n->count * 4 >= n->cap * 3) grow(n);
+    put(n, name, h);
+    n->count++;
+    return name;
 }
 
 const char *name_find(const Names *n, const char *s)
 {
     const size_t len = strlen(s);
-    return n->cap ? find(n, s, len, hash(s, len))->s : NULL;
+    return n->cap ? n->slot[find(n, s, len, hash(s, len))] : NULL;
 }
 
 const char *name_intern_z(Names *n, const char *s)
 {
     return name_intern(n, s, strlen(s));
+}
+
+const char *name_each(const Names *n, size_t *at)
+{
+    while (*at < n->cap)
+        if (n->slot[(*at)++]) return n->slot[*at - 1];
+    return NULL;
+}
+
+void names_free(Names *n)
+{
+    mem_free(n->slot);
+    *n = (Names){ .arena = n->arena };
 }
 
 static size_t min3(size_t a, size_t b, size_t c)

@@ -126,7 +126,7 @@ static void rename_value(Lower *l, Value *v, const char *name)
 {
     v->name = module_name(l->m, name);
     if (v->def->nout && v->def->out[0] == v)
-        attr_set(l->m, &v->def->attrs, "name", const_string(&l->m->arena, name));
+        op_set_name(l->m, v->def, name);
 }
 
 /* The value that the function gives out under this name: the op's own result where it may be
@@ -327,6 +327,7 @@ bool dsl_print_ast(Diag *d, const Source *src, Buf *out)
     Names names = { .arena = &a };
     const Node *root = ast_parse(&a, &names, d, src);
     if (root) ast_print(root, out);
+    names_free(&names);
     arena_free(&a);
     return root != NULL;
 }

@@ -143,7 +143,7 @@ static bool make(BlockCall *b, Op *op, const char *wish)
         lower_notes(l, b->loc);
         return false;
     }
-    attr_set(l->m, &op->attrs, "name", const_string(&l->m->arena, op->nout ? op->out[0]->name : b->op));
+    op_set_name(l->m, op, op->nout ? op->out[0]->name : b->op);
     return true;
 }
 

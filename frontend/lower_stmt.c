@@ -43,7 +43,7 @@ static void name_results(Lower *l, const Node *names, Val v)
         Value *t = x.u.tensor;
         t->name = func_unique_name(l->func, join_path(l, l->frame->prefix, a->name));
         if (t->def->out[0] == t)
-            attr_set(l->m, &t->def->attrs, "name", const_string(&l->m->arena, t->name));
+            op_set_name(l->m, t->def, t->name);
     }
 }
 

@@ -67,26 +67,16 @@ bool op_infer(const Op *op, Call *c, Arena *scratch, Diag *d)
     return !c->info->infer || c->info->infer(c);
 }
 
-/* Inferred types live in a scratch arena; what an op keeps is copied. */
-static const Type *keep_type(Arena *a, const Type *t)
-{
-    Type *r = NEW(a, Type);
-    *r = *t;
-    if (t->nsub) r->sub = NEW_ARRAY(a, t->nsub, const Type *);
-    for (int i = 0; i < t->nsub; i++) r->sub[i] = keep_type(a, t->sub[i]);
-    return r;
-}
-
 bool build_infer(Builder *b, const char *name, Op *op)
 {
     Arena scratch = { 0 };
     Call *c = NEW(&scratch, Call);
-    Opset own = op->opset;
-    if (!own && b->opset != b->block->func->opset) op->opset = b->opset;
+    const uint8_t own = op->opset;
+    if (!own && b->opset != b->block->func->opset) op->opset = (uint8_t)b->opset;
     bool ok = op_infer(op, c, &scratch, b->diag);
     op->opset = own;
     for (int i = 0; i < (ok ? c->nout : 1); i++) {
-        const Type *t = ok ? keep_type(&b->m->arena, c->out[i]) : &type_poison;
+        const Type *t = ok ? module_type(b->m, c->out[i]) : &type_poison;
         if (i < op->nout) op->out[i]->type = t;
         else op_out(b->m, op, func_unique_name(b->block->func, name ? name : op->name), t, b->loc);
     }
@@ -109,8 +99,7 @@ Op *build_op(Builder *b, const char *name, const char *opname, const Arg *arg, i
         if (arg[i].tuple) op->arg[op->narg - 1].tuple = true;
     }
     build_infer(b, name, op);
-    attr_set(b->m, &op->attrs, "name",
-             const_string(&b->m->arena, op->nout ? op->out[0]->name : opname));
+    op_set_name(b->m, op, op->nout ? op->out[0]->name : opname);
     return op;
 }
 
@@ -135,10 +124,10 @@ Value *build(Builder *b, const char *name, const char *opname, ...)
 Value *build_const(Builder *b, const char *name, const Const *c)
 {
     Op *op = op_new(b->m, b->block, b->before, "const", b->loc);
-    const char *unique = func_unique_name(b->block->func, name ? name : "const");
-    attr_set(b->m, &op->attrs, "name", const_string(&b->m->arena, unique));
     attr_set(b->m, &op->attrs, "val", c);
-    return op_out(b->m, op, unique, c->type, b->loc);
+    Value *v = op_out(b->m, op, func_unique_name(b->block->func, name ? name : "const"), c->type, b->loc);
+    op->named = true;
+    return v;
 }
 
 Value *build_int(Builder *b, int64_t v) { return build_const(b, "int", const_int(&b->m->arena, DT_INT32, v)); }

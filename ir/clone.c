@@ -30,7 +30,8 @@ static void copy_args(Cloning *c, Op *to, const Op *op)
         for (int k = 0; k < from->count; k++) op_arg(c->m, to, from->name, mapped(c, from->val[k]));
         if (!from->count) continue;
         to->arg[to->narg - 1].tuple = from->tuple;
-        to->arg[to->narg - 1].loc = from->loc;
+        to->arg[to->narg - 1].at = from->at;
+        to->arg[to->narg - 1].len = from->len;
     }
 }
 
@@ -62,8 +63,8 @@ static Op *clone(Cloning *c, const Op *op, Block *b, Op *before)
         const Value *v = op->out[i];
         op_out(c->m, to, func_unique_name(b->func, v->name), v->type, v->loc);
     }
-    if (op->nout && attr_get(&op->attrs, "name"))
-        attr_set(c->m, &to->attrs, "name", const_string(&c->m->arena, to->out[0]->name));
+    if (op->nout && op_has_name(op))
+        op_set_name(c->m, to, to->out[0]->name);
     return to;
 }
 

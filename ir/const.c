@@ -15,12 +15,21 @@ Const *const_data(Arena *a, const Type *t, const void *data)
     return c;
 }
 
+Const *const_room(Arena *a, const Type *t, size_t bytes, void **data)
+{
+    Const *c = const_data(a, t, NULL);
+    *data = bytes <= sizeof c->near ? c->near : arena_alloc(a, bytes);
+    c->data = *data;
+    return c;
+}
+
 static Const *const_zeroed(Arena *a, DType t, Shape s, Tensor *view)
 {
-    const Type *type = type_tensor(a, t, s);
-    void *data = arena_alloc(a, type_bytes(type) + 1);
+    const Type *type = s.rank ? type_tensor(a, t, s) : type_scalar(t);
+    void *data;
+    Const *c = const_room(a, type, type_bytes(type), &data);
     *view = tensor_view(t, &s, data);
-    return const_data(a, type, data);
+    return c;
 }
 
 Const *const_int(Arena *a, DType t, int64_t v)
@@ -43,9 +52,11 @@ Const *const_bool(Arena *a, bool v) { return const_int(a, DT_BOOL, v); }
 
 Const *const_string(Arena *a, const char *s)
 {
-    const char **p = NEW(a, const char *);
-    *p = arena_strdup(a, s);
-    return const_data(a, type_scalar(DT_STRING), p);
+    const char *own = arena_strdup(a, s);
+    void *data;
+    Const *c = const_room(a, type_scalar(DT_STRING), sizeof own, &data);
+    memcpy(data, &own, sizeof own);
+    return c;
 }
 
 Const *const_ints(Arena *a, DType t, int n, const int64_t *v)

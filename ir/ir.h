@@ -143,26 +143,40 @@ typedef struct WeightFile WeightFile; /* a mapped weight file, or one that is ab
 typedef struct Const Const;
 struct Const {
     const Type *type;
-    ConstKind kind;
     Loc loc;
-    const void *data;      /* DATA: packed elements; strings: const char *const * */
-    int64_t nelem;
-    const Const **elem;    /* GROUP */
-    const char *path;      /* BLOB: as written, "@model_path/weights/weight.bin" */
-    uint64_t offset;       /* BLOB: of the 64-byte record, as written */
-    WeightFile *file;      /* BLOB, resolved on first use; FILE: the mapping's owner */
-    DType src;             /* FILE: the element type there */
-    const void *src_data;  /* FILE: first element; C order */
-    InitKind init;         /* INIT */
-    double a, b;           /* FILL: a; NORMAL: mean a, deviation b; UNIFORM: from a up to b */
-    uint64_t seed;         /* INIT: the stream; element i is a function of (seed, i) alone */
-    const Const *of;       /* OF: the other, never an OF itself; types of whole bytes alone */
-    size_t first;          /* OF: where its elements begin there */
-    struct Made *made;     /* MADE: see const_made */
+    ConstKind kind : 8;
+    InitKind init : 8;     /* INIT */
+    DType src : 8;         /* FILE: the element type there */
     bool in_file;          /* belongs in a weight file however small, and though it was spelled out */
+    int64_t nelem;         /* DATA of a type with `?`; GROUP; BLOB */
+    union {                /* each kind has its own: whoever changes the kind makes all of it anew */
+        struct {
+            const void *data;      /* DATA: packed elements; strings: const char *const * */
+            uint64_t near[2];      /* what data points to where that is no more than this */
+        };
+        const Const **elem;        /* GROUP */
+        struct {
+            union {
+                const char *path;      /* BLOB: as written, "@model_path/weights/weight.bin" */
+                const void *src_data;  /* FILE: first element; C order */
+            };
+            uint64_t offset;           /* BLOB: of the 64-byte record, as written */
+            WeightFile *file;          /* BLOB, resolved on first use; FILE: the mapping's owner */
+        };
+        struct {
+            double a, b;           /* FILL: a; NORMAL: mean a, deviation b; UNIFORM: from a up to b */
+            uint64_t seed;         /* INIT: the stream; element i is a function of (seed, i) alone */
+        };
+        struct {
+            const Const *of;       /* OF: the other, never an OF itself; types of whole bytes alone */
+            size_t first;          /* OF: where its elements begin there */
+        };
+        struct Made *made;         /* MADE: see const_made */
+    };
 };
 
 Const *const_data(Arena *a, const Type *t, const void *data);       /* data is not copied */
+Const *const_room(Arena *a, const Type *t, size_t bytes, void **data); /* zeroed elements, to be set */
 Const *const_int(Arena *a, DType t, int64_t v);                     /* scalars.. */
 Const *const_float(Arena *a, DType t, double v);
 Const *const_bool(Arena *a, bool v);
@@ -216,12 +230,12 @@ struct Value {
     const char *name;  /* interned; NULL for an inline literal */
     const Type *type;
     Op *def;           /* NULL: a parameter or an inline literal */
-    int index;         /* which result of def */
-    int returned;      /* places where the function returns it: block_result, func_set_result */
     const Const *lit;  /* the literal of a const op or of an inline literal, else NULL */
-    bool bare;         /* inline literal written without its type (warning bare-literal) */
-    Loc loc;
     void *tag;         /* scratch of the pass at work; garbage at its start */
+    Loc loc;
+    int index;         /* which result of def */
+    unsigned returned : 31; /* places where the function returns it: block_result, func_set_result */
+    bool bare : 1;     /* inline literal written without its type (warning bare-literal) */
 };
 
 typedef struct {
@@ -229,7 +243,7 @@ typedef struct {
     Value **val;       /* one, or a variadic's */
     int count;
     bool tuple;        /* written in parentheses; one value without them is the same */
-    Loc loc;
+    uint32_t at, len;  /* of the source that its statement is in: arg_loc; len 0: nowhere of its own */
 } Arg;
 
 typedef struct {
@@ -239,24 +253,26 @@ typedef struct {
 
 typedef struct {
     Attr *at;
-    int count, cap;
+    int count;
 } Attrs;
 
+/* A program may have a million, so nothing is said twice, and lists have no spare room noted: arrays
+ * of n elements have room up to the next power of two. */
 struct Op {
-    int kind;          /* index into ops[] (ir/ops/ops.h); OP_NONE: a name the table lacks */
     const char *name;  /* interned, as written */
-    Opset opset;       /* the statement's own, or OPSET_NONE */
-    Arg *arg;
-    int narg, arg_cap;
-    Attrs attrs;       /* `name`, a const's `val`, a constexpr's data, and what we do not know */
-    Value **out;
-    int nout;
-    Block **block;     /* cond, while_loop */
-    int nblock;
-    bool keep;         /* a weight that was declared: dce leaves it although nothing uses it */
     Block *parent;
     Op *prev, *next;
+    Arg *arg;
+    Value **out;
+    Block **block;     /* cond, while_loop */
+    Attrs attrs;       /* a const's `val`, a constexpr's data, what we do not know; `name`: op_said_name */
     Loc loc;
+    int narg, nout, nblock;
+    int16_t kind;      /* index into ops[] (ir/ops/ops.h); OP_NONE: a name the table lacks */
+    uint8_t opset;     /* an Opset: the statement's own, or OPSET_NONE */
+    bool keep : 1;     /* a weight that was declared: dce leaves it although nothing uses it */
+    bool named : 1;    /* its attribute `name` is the name of its first result, and not among attrs */
+    bool tight : 1;    /* arg has room for no more */
 };
 
 struct Block {
@@ -276,7 +292,8 @@ struct Func {
     Opset opset;
     const char *opset_name; /* as written, when opset does not know it */
     Attrs attrs;            /* FlexibleShapeInformation and others */
-    struct NameUse { const char *name; int next; } *used; /* every value name, by interned pointer */
+    uint32_t number;        /* of the functions that were made, from 1 */
+    struct NameUse { const char *name; int next; } *used; /* value names that a function before it has too */
     size_t used_cap, used_count;
     struct Uses *uses;      /* who uses what, while a pass walks and replaces (ir/uses.c), or NULL */
     int walks;              /* at work, one inside another */
@@ -294,6 +311,8 @@ struct Module {
     bool has_attrs;         /* a [ ] list stood there, perhaps empty */
     Attrs attrs;            /* buildInfo */
     Func *first, *last;
+    const Type **type;      /* tensor types by a hash of them: module_tensor */
+    size_t type_cap, type_count;
     PtrMap func_of;         /* functions by interned name */
     const Source *src;      /* where it was read from, or NULL */
     const char *dir;        /* folder that @model_path stands for, or NULL */
@@ -321,9 +340,18 @@ Func *module_main(const Module *m);                   /* the default function, e
 Func *func_new(Module *m, const char *name, Opset opset);
 bool module_short_scalars(const Module *m);           /* the spelling of program(1.3) */
 const char *module_name(Module *m, const char *s);    /* interned */
+const Type *module_tensor(Module *m, DType t, const Shape *s); /* one for all that are equal */
+const Type *module_type(Module *m, const Type *t);    /* t, which may be in another arena, in the module's */
 
 const Const *attr_get(const Attrs *a, const char *name);
 void attr_set(Module *m, Attrs *a, const char *name, const Const *val); /* NULL removes */
+
+/* The attribute `name` of a statement. Nearly always it is the first result's name, and follows it;
+ * another one is among the attributes. */
+bool op_has_name(const Op *op);
+const char *op_said_name(const Op *op);         /* NULL: it has none, or one that is no string */
+void op_set_name(Module *m, Op *op, const char *name);
+void value_rename(Value *v, const char *name);  /* name is interned; the statement keeps its attribute */
 
 /* ---- building: the only doors through which Values and Ops enter a Block --------------------- */
 
@@ -346,6 +374,7 @@ void block_result(Block *b, Value *v);                                  /* yield
 void func_set_result(Func *f, int i, Value *v);                         /* returns v in that place */
 /* Low level: an op without arguments or results, linked in; then its pieces. */
 Op *op_new(Module *m, Block *b, Op *before, const char *name, Loc loc);
+Arg *op_arg_new(Module *m, Op *op, const char *name);                   /* one more, empty; name is interned */
 void op_arg(Module *m, Op *op, const char *name, Value *v);             /* appends a value to an argument */
 void op_set_arg(Module *m, Op *op, const char *name, Value *v);         /* replaces it; NULL removes it */
 void op_put_arg(Op *op, int arg, int k, Value *v);                      /* value k of its argument arg */
@@ -400,6 +429,8 @@ int func_next_suffix(Func *f, const char *base);
 /* ---- asking and rewriting -------------------------------------------------------------------- */
 
 const Arg *op_find_arg(const Op *op, const char *name);
+Loc arg_loc(const Op *op, const Arg *a);                  /* the statement's where it has none */
+void arg_set_loc(const Op *op, Arg *a, Loc loc);          /* of the statement's source; else none */
 Value *op_value(const Op *op, const char *name);          /* the (first) value of an argument or NULL */
 /* What a constant is: a literal, wherever its bytes are, or what a constexpr decodes of such. */
 bool value_is_const(const Value *v);

@@ -47,6 +47,7 @@ void module_free(Module *m)
     weight_files_close(m);
     for (int i = 0; i < m->nmaps; i++) file_unmap(&m->maps[i]);
     ptrmap_free(&m->func_of);
+    names_free(&m->names);
     arena_free(&m->arena);
     mem_free(m);
 }
@@ -85,6 +86,7 @@ Func *func_new(Module *m, const char *name, Opset opset)
     f->name = module_name(m, name);
     f->module = m;
     f->opset = opset;
+    f->number = m->last ? m->last->number + 1 : 1;
     f->body = NEW(&m->arena, Block);
     f->body->func = f;
     if (m->last) m->last->next = f;
@@ -94,7 +96,7 @@ Func *func_new(Module *m, const char *name, Opset opset)
     return f;
 }
 
-/* The slot of an interned name, or the free one where it belongs. */
+/* A name's note says which function uses it; what others use too stands in a table of each of those. */
 static struct NameUse *name_slot(struct NameUse *used, size_t cap, const char *name)
 {
     size_t i = (size_t)(((uintptr_t)name >> 3) * 0x9E3779B97F4A7C15u >> 20) & (cap - 1);
@@ -102,10 +104,10 @@ static struct NameUse *name_slot(struct NameUse *used, size_t cap, const char *n
     return &used[i];
 }
 
-bool func_claim_name(Func *f, const char *name)
+static bool claim_shared(Func *f, const char *name)
 {
     if (2 * f->used_count >= f->used_cap) {
-        size_t cap = f->used_cap ? 2 * f->used_cap : 64;
+        size_t cap = f->used_cap ? 2 * f->used_cap : 8;
         struct NameUse *more = NEW_ARRAY(&f->module->arena, cap, struct NameUse);
         for (size_t i = 0; i < f->used_cap; i++)
             if (f->used[i].name) *name_slot(more, cap, f->used[i].name) = f->used[i];
@@ -119,8 +121,19 @@ bool func_claim_name(Func *f, const char *name)
     return true;
 }
 
+bool func_claim_name(Func *f, const char *name)
+{
+    NameNote *note = name_note(name);
+    if (note->owner && note->owner != f->number) return claim_shared(f, name);
+    const bool is_free = !note->owner;
+    note->owner = f->number;
+    return is_free;
+}
+
 int func_next_suffix(Func *f, const char *base)
 {
+    NameNote *note = name_note(base);
+    if (note->owner == f->number) return (int)note->count++;
     return name_slot(f->used, f->used_cap, base)->next++;
 }
 
@@ -133,25 +146,26 @@ const Const *attr_get(const Attrs *a, const char *name)
     return NULL;
 }
 
-/* Room for one more element; arrays of the arena double. */
-static void *grown(Module *m, void *array, int count, int *cap, size_t size)
+/* The next power of two: arrays of the arena keep no capacity. */
+static size_t room_for(size_t count)
 {
-    if (count < *cap) return array;
-    int want = *cap ? 2 * *cap : 2;
-    void *p = arena_array(&m->arena, (size_t)want, size);
+    size_t n = 1;
+    while (n < count) n *= 2;
+    return n;
+}
+
+/* Room for one more element. */
+static void *grown(Module *m, void *array, int count, size_t size, bool tight)
+{
+    if (!tight && count & (count - 1)) return array;
+    void *p = arena_array(&m->arena, room_for((size_t)count + 1), size);
     if (count) memcpy(p, array, (size_t)count * size);
-    *cap = want;
     return p;
 }
 
-/* Appends to an array of pointers that keeps no capacity: it doubles at each power of two. */
 static void *appended(Module *m, void *array, int count, void *item)
 {
-    void **all = array;
-    if ((count & (count - 1)) == 0) {
-        all = NEW_ARRAY(&m->arena, count ? 2 * count : 1, void *);
-        if (count) memcpy(all, array, (size_t)count * sizeof *all);
-    }
+    void **all = grown(m, array, count, sizeof *all, false);
     all[count] = item;
     return all;
 }
@@ -165,8 +179,33 @@ void attr_set(Module *m, Attrs *a, const char *name, const Const *val)
         return;
     }
     if (!val) return;
-    a->at = grown(m, a->at, a->count, &a->cap, sizeof *a->at);
+    a->at = grown(m, a->at, a->count, sizeof *a->at, false);
     a->at[a->count++] = (Attr){ .name = module_name(m, name), .val = val };
+}
+
+bool op_has_name(const Op *op) { return op->named || attr_get(&op->attrs, "name"); }
+
+static const char *text_of(const Const *c)
+{
+    return c ? value_string(&(Value){ .type = c->type, .lit = c }) : NULL;
+}
+
+const char *op_said_name(const Op *op)
+{
+    return op->named ? op->out[0]->name : text_of(attr_get(&op->attrs, "name"));
+}
+
+void op_set_name(Module *m, Op *op, const char *name)
+{
+    op->named = op->nout && !strcmp(op->out[0]->name, name);
+    attr_set(m, &op->attrs, "name", op->named ? NULL : const_string(&m->arena, name));
+}
+
+void value_rename(Value *v, const char *name)
+{
+    const char *was = v->name;
+    v->name = name;
+    if (v->def && v->def->named && !v->index) op_set_name(v->def->parent->func->module, v->def, was);
 }
 
 /* ---- blocks and statements ------------------------------------------------------------------- */
@@ -225,7 +264,7 @@ Op *op_new(Module *m, Block *b, Op *before, const char *name, Loc loc)
 {
     Op *op = NEW(&m->arena, Op);
     op->name = module_name(m, name);
-    op->kind = op_find(name);
+    op->kind = (int16_t)op_find(name);
     op->loc = loc;
     op_link(op, b, before);
     return op;
@@ -256,13 +295,20 @@ static Arg *op_arg_slot(const Op *op, const char *name)
     return NULL;
 }
 
+Arg *op_arg_new(Module *m, Op *op, const char *name)
+{
+    op->arg = grown(m, op->arg, op->narg, sizeof *op->arg, op->tight);
+    op->tight = false;
+    op->arg[op->narg] = (Arg){ .name = name };
+    return &op->arg[op->narg++];
+}
+
 void op_arg(Module *m, Op *op, const char *name, Value *v)
 {
     Arg *a = op_arg_slot(op, name);
     if (!a) {
-        op->arg = grown(m, op->arg, op->narg, &op->arg_cap, sizeof *op->arg);
-        a = &op->arg[op->narg++];
-        *a = (Arg){ .name = module_name(m, name), .loc = v->loc };
+        a = op_arg_new(m, op, module_name(m, name));
+        arg_set_loc(op, a, v->loc);
     }
     a->val = appended(m, a->val, a->count, v);
     a->count++;

@@ -11,6 +11,18 @@ const Arg *op_find_arg(const Op *op, const char *name)
     return NULL;
 }
 
+Loc arg_loc(const Op *op, const Arg *a)
+{
+    return a->len ? (Loc){ .src = op->loc.src, .at = a->at, .len = a->len } : op->loc;
+}
+
+void arg_set_loc(const Op *op, Arg *a, Loc loc)
+{
+    const bool own = loc.src == op->loc.src;
+    a->at = own ? loc.at : 0;
+    a->len = own ? loc.len : 0;
+}
+
 Value *op_value(const Op *op, const char *name)
 {
     const Arg *a = op_find_arg(op, name);

@@ -213,6 +213,51 @@ const char *type_text(Arena *a, const Type *t)
     return buf_to_arena(a, &b);
 }
 
+/* ---- types of a module ----------------------------------------------------------------------- */
+
+static const Type **type_slot(const Type **slot, size_t cap, DType t, const Shape *s)
+{
+    uint64_t h = (uint64_t)t;
+    for (int i = 0; i < s->rank; i++) h = (h ^ (uint64_t)s->dim[i]) * UINT64_C(0x9E3779B97F4A7C15);
+    size_t at = (size_t)(h >> 24) & (cap - 1);
+    while (slot[at] && (slot[at]->dtype != t || !shape_equal(&slot[at]->shape, s))) at = (at + 1) & (cap - 1);
+    return &slot[at];
+}
+
+/* Types are immutable, and a program has few. */
+const Type *module_tensor(Module *m, DType t, const Shape *s)
+{
+    if (!s->rank) return type_scalar(t);
+    if (2 * m->type_count >= m->type_cap) {
+        const size_t cap = m->type_cap ? 2 * m->type_cap : 32;
+        const Type **more = NEW_ARRAY(&m->arena, cap, const Type *);
+        for (size_t i = 0; i < m->type_cap; i++)
+            if (m->type[i]) *type_slot(more, cap, m->type[i]->dtype, &m->type[i]->shape) = m->type[i];
+        m->type = more;
+        m->type_cap = cap;
+    }
+    const Type **own = type_slot(m->type, m->type_cap, t, s);
+    if (!*own) {
+        *own = type_tensor(&m->arena, t, *s);
+        m->type_count++;
+    }
+    return *own;
+}
+
+const Type *module_type(Module *m, const Type *t)
+{
+    if (t->kind == TY_TENSOR) return module_tensor(m, t->dtype, &t->shape);
+    if (t->kind == TY_POISON) return &type_poison;
+    Type *r = NEW(&m->arena, Type);
+    *r = *t;
+    if (t->nsub) r->sub = NEW_ARRAY(&m->arena, t->nsub, const Type *);
+    for (int i = 0; i < t->nsub; i++) r->sub[i] = module_type(m, t->sub[i]);
+    if (t->nfield) r->field = NEW_ARRAY(&m->arena, t->nfield, struct TypeField);
+    for (int i = 0; i < t->nfield; i++)
+        r->field[i] = (struct TypeField){ module_name(m, t->field[i].name), t->field[i].dims };
+    return r;
+}
+
 size_t type_bytes(const Type *t)
 {
     size_t n, bits;

@@ -39,29 +39,31 @@ static void check_use(Verify *v, const Value *val, Loc loc)
     wrong(v);
 }
 
+static bool seen_before(Value *v)
+{
+    NameNote *note = name_note(v->name);
+    const bool before = note->tag != NULL;
+    note->tag = v;
+    return before;
+}
+
 /* Names within one block are defined once. */
 static void check_names(Verify *v, const Block *b)
 {
-    Names seen = { .arena = v->scratch };
-    size_t count = 0;
-    for (int i = -1; i < b->nparam; i++) {
-        if (i < 0) continue;
-        name_intern_z(&seen, b->param[i]->name);
-        if (seen.count == count) {
+    for (int i = 0; i < b->nparam; i++)
+        if (seen_before(b->param[i])) {
             diag_error(v->diag, b->param[i]->loc, "%s is the name of two parameters", b->param[i]->name);
             wrong(v);
         }
-        count = seen.count;
-    }
     for (const Op *op = b->first; op; op = op->next)
-        for (int i = 0; i < op->nout; i++) {
-            name_intern_z(&seen, op->out[i]->name);
-            if (seen.count == count) {
+        for (int i = 0; i < op->nout; i++)
+            if (seen_before(op->out[i])) {
                 diag_error(v->diag, op->out[i]->loc, "%s is defined a second time", op->out[i]->name);
                 wrong(v);
             }
-            count = seen.count;
-        }
+    for (int i = 0; i < b->nparam; i++) name_note(b->param[i]->name)->tag = NULL;
+    for (const Op *op = b->first; op; op = op->next)
+        for (int i = 0; i < op->nout; i++) name_note(op->out[i]->name)->tag = NULL;
 }
 
 /* ---- statements ------------------------------------------------------------------------------ */
@@ -111,13 +113,6 @@ static void check_literals(Verify *v, const Op *op)
     for (int i = 0; data && i < op->attrs.count; i++) check_extent(v, op->attrs.at[i].val, op->loc);
 }
 
-static const Type *kept(Verify *v, const Type *t)
-{
-    Type *r = NEW(&v->func->module->arena, Type);
-    *r = *t;
-    return r;
-}
-
 static void check_results(Verify *v, Op *op, const Call *c)
 {
     if (c->nout != op->nout) {
@@ -129,7 +124,7 @@ static void check_results(Verify *v, Op *op, const Call *c)
     for (int i = 0; i < op->nout; i++) {
         Value *out = op->out[i];
         if (v->retype && c->out[i]->kind == TY_TENSOR) {
-            if (!type_equal(out->type, c->out[i])) out->type = kept(v, c->out[i]);
+            if (!type_equal(out->type, c->out[i])) out->type = module_type(v->func->module, c->out[i]);
         } else if (!type_fits(out->type, c->out[i])) {
             diag_error(v->diag, out->loc.src ? out->loc : op->loc, "%s is declared %s, but %s results in %s",
                        out->name, type_text(v->scratch, out->type), op->name,
@@ -194,7 +189,7 @@ static void check_op(Verify *v, Op *op)
 {
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < op->arg[i].count; k++)
-            check_use(v, op->arg[i].val[k], op->arg[i].loc.src ? op->arg[i].loc : op->loc);
+            check_use(v, op->arg[i].val[k], arg_loc(op, &op->arg[i]));
     if (op->kind == OP_NONE) {
         check_unknown(v, op);
         return;

@@ -177,6 +177,16 @@ static bool same_attrs(Diff *d, Loc la, Loc lb, const char *of, const Attrs *a, 
     return true;
 }
 
+/* With the name that is the first result's. */
+static Attrs all_attrs(Diff *d, const Op *op)
+{
+    if (!op->named) return op->attrs;
+    Attrs all = { .at = NEW_ARRAY(&d->arena, op->attrs.count + 1, Attr), .count = op->attrs.count + 1 };
+    all.at[0] = (Attr){ "name", const_string(&d->arena, op->out[0]->name) };
+    if (op->attrs.count) memcpy(all.at + 1, op->attrs.at, (size_t)op->attrs.count * sizeof *all.at);
+    return all;
+}
+
 /* ---- values ---------------------------------------------------------------------------------- */
 
 /* Value.tag of a's values: the one of b that stands where it stands. */
@@ -242,7 +252,8 @@ static bool same_op(Diff *d, Op *a, Op *b)
     if (a->kind == OP_const && a->out[0]->lit && b->out[0]->lit
         && !same_const(d, &(At){ a->loc, b->loc, of }, a->out[0]->lit, b->out[0]->lit))
         return false;
-    if (!same_attrs(d, a->loc, b->loc, of, &a->attrs, &b->attrs, d->ignore_names)) return false;
+    const Attrs one = all_attrs(d, a), other = all_attrs(d, b);
+    if (!same_attrs(d, a->loc, b->loc, of, &one, &other, d->ignore_names)) return false;
     if (a->nblock != b->nblock) bug("%s has %d blocks and %d", a->name, a->nblock, b->nblock);
     for (int i = 0; i < a->nblock; i++)
         if (!same_block(d, a->loc, b->loc, arena_printf(&d->arena, "block %d of %s", i, of),

@@ -55,11 +55,19 @@ static cJSON *json_const(Job *j, const Const *c)
     return o;
 }
 
-static void json_attrs(Job *j, cJSON *o, const Attrs *attrs)
+/* `name`: what stands for the attribute of that name; NULL: nothing does. */
+static void json_attrs(Job *j, cJSON *o, const Attrs *attrs, const char *name)
 {
-    cJSON *list = attrs->count ? json_item(o, "attributes", cJSON_CreateObject()) : NULL;
-    for (int i = 0; i < attrs->count; i++)
-        json_item(list, attrs->at[i].name, json_const(j, attrs->at[i].val));
+    cJSON *list = attrs->count || name ? json_item(o, "attributes", cJSON_CreateObject()) : NULL;
+    const Const said = { .type = type_scalar(DT_STRING), .kind = CONST_DATA, .data = &name };
+    bool left = name != NULL;
+    for (int i = 0; i < attrs->count || left; i++) {
+        if (left && (i == attrs->count || strcmp(attrs->at[i].name, "name") > 0)) {
+            json_item(list, "name", json_const(j, &said));
+            left = false;
+        }
+        if (i < attrs->count) json_item(list, attrs->at[i].name, json_const(j, attrs->at[i].val));
+    }
 }
 
 /* ---- statements ------------------------------------------------------------------------------ */
@@ -121,7 +129,7 @@ static void json_block(Job *j, cJSON *o, const Block *b)
     cJSON *list = json_item(o, "statements", cJSON_CreateArray());
     for (const Op *op = b->first; op; op = op->next) {
         cJSON *s = json_op(j, op);
-        if (op->kind != OP_const) json_attrs(j, s, &op->attrs);
+        if (op->kind != OP_const) json_attrs(j, s, &op->attrs, op->named ? op->out[0]->name : NULL);
         json_item(list, NULL, s);
     }
     json_names(o, "results", b->result, b->nresult);
@@ -133,14 +141,14 @@ void graph_json(Buf *out, const char *path, const Module *m)
     cJSON *root = json_root(cJSON_CreateObject());
     json_item(root, "file", cJSON_CreateString(path));
     json_item(root, "version", cJSON_CreateString(m->version));
-    json_attrs(&j, root, &m->attrs);
+    json_attrs(&j, root, &m->attrs, NULL);
     cJSON *list = json_item(root, "functions", cJSON_CreateArray());
     for (const Func *f = m->first; f; f = f->next) {
         cJSON *o = json_root(cJSON_CreateObject());
         json_item(list, NULL, o);
         json_item(o, "name", cJSON_CreateString(f->name));
         json_item(o, "opset", cJSON_CreateString(opset_text(f->opset)));
-        json_attrs(&j, o, &f->attrs);
+        json_attrs(&j, o, &f->attrs, NULL);
         json_block(&j, o, f->body);
     }
     json_put(out, root);

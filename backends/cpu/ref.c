@@ -439,7 +439,8 @@ static bool check_weights(const Ref *r, Diag *d)
         bool said = false;
         if (!s->used || !w || !w->absent || m->missing) continue;
         for (int k = 0; k < i && !said; k++)
-            said = r->plan.slot[k].used && r->plan.slot[k].lit && r->plan.slot[k].lit->file == w;
+            said = r->plan.slot[k].used && r->plan.slot[k].lit
+                   && r->plan.slot[k].lit->kind == CONST_BLOB && r->plan.slot[k].lit->file == w;
         if (said) continue;
         ok = diag_error(d, s->lit->loc,
                         "the weight file %s is absent, and %s needs it; --missing-weights "

@@ -30,20 +30,33 @@ About *about_of(Module *m)
     return m->about;
 }
 
+/* Where the function's place stands, or would. At most half of the slots are taken, so the search ends. */
+static int *slot_of(const About *a, const char *name)
+{
+    size_t i = (size_t)(rng_key(0, name) >> 20) & (a->slots - 1);
+    while (a->slot[i] && strcmp(a->func[a->slot[i] - 1].name, name)) i = (i + 1) & (a->slots - 1);
+    return &a->slot[i];
+}
+
 const AboutFunc *about_find(const About *a, const char *name)
 {
-    for (int i = 0; a && i < a->nfunc; i++)
-        if (!strcmp(a->func[i].name, name)) return &a->func[i];
-    return NULL;
+    const int place = a && a->slots ? *slot_of(a, name) : 0;
+    return place ? &a->func[place - 1] : NULL;
 }
 
 AboutFunc *about_func(Module *m, About *a, const char *name)
 {
     const AboutFunc *have = about_find(a, name);
     if (have) return &a->func[have - a->func];
+    if (2 * (size_t)a->nfunc >= a->slots) {
+        a->slots = a->slots ? 2 * a->slots : 8;
+        a->slot = NEW_ARRAY(&m->arena, a->slots, int);
+        for (int i = 0; i < a->nfunc; i++) *slot_of(a, a->func[i].name) = i + 1;
+    }
     a->func = about_grow(m, a->func, a->nfunc, &a->func_cap, sizeof *a->func);
     a->func[a->nfunc] = (AboutFunc){ .name = name };
-    return &a->func[a->nfunc++];
+    *slot_of(a, name) = ++a->nfunc;
+    return &a->func[a->nfunc - 1];
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -164,11 +177,16 @@ int about_side_of(const Value *param)
     return param->type->kind == TY_STATE ? ABOUT_STATE : ABOUT_INPUT;
 }
 
-static bool shown(const Shown *list, int n, const Value *v)
+static bool on_side(const Value *v, int side) { return side == ABOUT_OUTPUT || about_side_of(v) == side; }
+
+/* Values that are still to be shown are the tags of their names: a result that is given twice is
+ * shown once. */
+static Value *take(const char *name)
 {
-    for (int i = 0; i < n; i++)
-        if (list[i].v == v) return true;
-    return false;
+    NameNote *note = name ? name_note(name) : NULL;
+    Value *v = note ? note->tag : NULL;
+    if (v) note->tag = NULL;
+    return v;
 }
 
 Shown *about_side(const Module *m, const Func *f, int side, int *count)
@@ -179,22 +197,21 @@ Shown *about_side(const Module *m, const Func *f, int side, int *count)
     const AboutFunc *a = about_find(m->about, f->name);
     Shown *list = NEW_ARRAY(&((Module *)(uintptr_t)m)->arena, n + 1, Shown);
     *count = 0;
+    for (int k = n; k-- > 0;)
+        if (on_side(v[k], side)) name_note(v[k]->name)->tag = v[k];
     for (int i = 0; a && i < a->side[side].count; i++) {
         const Feature *x = &a->side[side].at[i];
-        for (int k = 0; k < n; k++) {
-            if (strcmp(v[k]->name, x->name) || (!out && about_side_of(v[k]) != side)
-                || shown(list, *count, v[k]))
-                continue;
-            const bool fits = x->type && feature_fits(x->type, x->len, v[k]);
-            list[*count] = (Shown){ v[k], x->doc, fits ? x->type : NULL, fits ? x->len : 0 };
-            if (!fits) feature_renew(f, v[k], x, &list[*count]);
-            ++*count;
-            break;
-        }
+        Value *one = take(name_find(&m->names, x->name));
+        if (!one) continue;
+        const bool fits = x->type && feature_fits(x->type, x->len, one);
+        list[*count] = (Shown){ one, x->doc, fits ? x->type : NULL, fits ? x->len : 0 };
+        if (!fits) feature_renew(f, one, x, &list[*count]);
+        ++*count;
     }
-    for (int k = 0; k < n; k++)
-        if ((out || about_side_of(v[k]) == side) && !shown(list, *count, v[k]))
-            list[(*count)++].v = v[k];
+    for (int k = 0; k < n; k++) {
+        Value *one = take(v[k]->name);
+        if (one) list[(*count)++].v = one;
+    }
     return list;
 }
 

@@ -40,22 +40,9 @@ MilType mil_type_elem(MilToken elem)
     return (MilType){ .type = type_scalar(dtype_of(elem)), .at = elem };
 }
 
-/* Types are immutable, and a program has few: those met lately are used again. */
-static const Type *tensor_type(MilReader *r, DType t)
-{
-    const Shape *s = &r->dims;
-    uint64_t h = (uint64_t)t;
-    if (!s->rank) return type_scalar(t);
-    for (int i = 0; i < s->rank; i++) h = (h ^ (uint64_t)s->dim[i]) * UINT64_C(0x9E3779B97F4A7C15);
-    const Type **known = &r->type[h >> 32 & (COUNT(r->type) - 1)];
-    if (!*known || (*known)->dtype != t || !shape_equal(&(*known)->shape, s))
-        *known = type_tensor(&r->m->arena, t, *s);
-    return *known;
-}
-
 MilType mil_type_tensor(MilReader *r, MilToken at, MilToken elem)
 {
-    return (MilType){ .type = tensor_type(r, dtype_of(elem)), .at = at };
+    return (MilType){ .type = module_tensor(r->m, dtype_of(elem), &r->dims), .at = at };
 }
 
 MilType mil_type_list(MilReader *r, MilToken at, MilType of, MilToken length)
@@ -243,9 +230,9 @@ static void leaf_end(MilReader *r, MilToken last)
 {
     MilLiteral *l = &r->lit;
     const size_t size = bytes_for(l, l->count);
-    void *data = arena_alloc(&r->m->arena, size ? size : 1);
+    void *data;
+    Const *c = const_room(&r->m->arena, l->leaf, size, &data);
     if (size) memcpy(data, l->bytes, size);
-    Const *c = const_data(&r->m->arena, l->leaf, data);
     c->nelem = (int64_t)l->count;
     c->loc = mil_loc(r, last);
     l->leaf = NULL;
@@ -484,6 +471,7 @@ static void literal_reset(MilLiteral *l)
 void mil_value_begin(MilReader *r, MilType t)
 {
     literal_reset(&r->lit);
+    r->lit.mark = arena_mark(&r->m->arena);
     r->lit.type = t.type;
     r->lit.at = t.at;
 }

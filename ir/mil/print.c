@@ -260,13 +260,22 @@ static const void **sorted(const void *array, int n, size_t size,
     return p;
 }
 
-static void print_attrs(Printer *p, const Attrs *a)
+/* `name`, unless NULL, is the attribute of that name. */
+static void print_attrs(Printer *p, const Attrs *a, const char *name)
 {
     const void **attr = sorted(a->at, a->count, sizeof *a->at, by_attr_name);
     buf_putc(p->out, '[');
-    for (int i = 0; i < a->count; i++) {
-        const Attr *x = attr[i];
+    for (int i = 0; i < a->count || name; i++) {
         if (i) put(p, ", ");
+        if (name && (i == a->count || strcmp(((const Attr *)attr[i])->name, "name") > 0)) {
+            put(p, p->brief ? "name = string(" : "name = tensor<string, []>(");
+            print_string(p->out, name);
+            buf_putc(p->out, ')');
+            name = NULL;
+            if (i < a->count) put(p, ", ");
+        }
+        if (i == a->count) break;
+        const Attr *x = attr[i];
         put(p, x->name);
         put(p, " = ");
         print_const(p, x->val);
@@ -329,7 +338,7 @@ static void print_op(Printer *p, const Op *op, int at)
     }
     mem_free(arg);
     buf_putc(p->out, ')');
-    if (op->attrs.count) print_attrs(p, &op->attrs);
+    if (op->attrs.count || op->named) print_attrs(p, &op->attrs, op->named ? op->out[0]->name : NULL);
     for (int i = 0; i < op->nblock; i++) {
         const Block *b = op->block[i];
         put(p, i ? ",\n" : "\n");
@@ -373,7 +382,7 @@ static void print_func(Printer *p, const Func *f)
     print_names(p, f->body->param, f->body->nparam, true);
     put(p, ") ");
     if (f->attrs.count) {
-        print_attrs(p, &f->attrs);
+        print_attrs(p, &f->attrs, NULL);
         buf_putc(p->out, ' ');
     }
     put(p, "{\n");
@@ -389,7 +398,7 @@ static void print_module(Printer *p, const Module *m)
     put(p, m->version);
     put(p, ")\n");
     if (m->has_attrs || m->attrs.count) {
-        print_attrs(p, &m->attrs);
+        print_attrs(p, &m->attrs, NULL);
         put(p, "\n");
     }
     put(p, "{\n");

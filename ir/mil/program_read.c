@@ -88,11 +88,10 @@ static void read_attr(ProgramReader *r, PbIn in, Attrs *a)
 
 /* ---- statements ------------------------------------------------------------------------------ */
 
-static void use(ProgramReader *r, Op *op, Arg *a, int *cap, Value *v)
+static void use(ProgramReader *r, Arg *a, int *cap, Value *v)
 {
     a->val = about_grow(r->m, a->val, a->count, cap, sizeof *a->val);
     a->val[a->count++] = v;
-    a->loc = op->loc;
 }
 
 static void read_binding(ProgramReader *r, PbIn in, Op *op, Arg *a, int *cap)
@@ -112,7 +111,7 @@ static void read_binding(ProgramReader *r, PbIn in, Op *op, Arg *a, int *cap)
             v = value_literal(r->m, program_value(r, pb_sub(&in, &f)), op->loc);
         }
     }
-    if (v) use(r, op, a, cap, v);
+    if (v) use(r, a, cap, v);
     else if (!r->failed) pb_wrong(&in, in.at, "an argument is bound to nothing");
 }
 
@@ -126,9 +125,7 @@ static void read_arg(ProgramReader *r, PbIn in, Op *op)
         pb_wrong(&in, in.at, "an argument is given twice");
         return;
     }
-    op->arg = about_grow(r->m, op->arg, op->narg, &op->arg_cap, sizeof *op->arg);
-    Arg *a = &op->arg[op->narg++];
-    *a = (Arg){ .name = e.key, .loc = op->loc };
+    Arg *a = op_arg_new(r->m, op, e.key);
     while (pb_next(&e.value, &f))
         if (f.num == 1) read_binding(r, pb_sub(&e.value, &f), op, a, &cap);
     const Param *p = op->kind == OP_NONE ? NULL : op_param(&ops[op->kind], a->name);
@@ -187,6 +184,8 @@ static void read_op(ProgramReader *r, PbIn in, Block *b)
         const Named n = read_named(r, pb_sub(&each, &f));
         if (going(r, &each)) bind(r, op_out(r->m, op, n.name, n.type, op->loc));
     }
+    const char *said = op_said_name(op);
+    if (said) op_set_name(r->m, op, said);
 }
 
 static void read_block(ProgramReader *r, PbIn in, Block *b)

@@ -168,6 +168,13 @@ static void put_attrs(Writer *w, uint32_t num, const Attrs *a, const char *witho
     }
 }
 
+static void put_name(Writer *w, uint32_t num, const char *name)
+{
+    const Const c = { .type = type_scalar(DT_STRING), .kind = CONST_DATA, .data = &name };
+    Attr one = { "name", &c };
+    put_attrs(w, num, &(Attrs){ .at = &one, .count = 1 }, NULL);
+}
+
 static void put_named(Writer *w, uint32_t num, Value *const *v, int n)
 {
     for (int i = 0; i < n; i++) {
@@ -207,6 +214,7 @@ static void put_op(Writer *w, const Op *op)
     for (int i = 0; i < op->narg; i++) put_arg(w, &op->arg[i]);
     put_named(w, 3, op->out, op->nout);
     for (int i = 0; i < op->nblock; i++) put_block(w, 4, op->block[i]);
+    if (op->named) put_name(w, 5, op->out[0]->name);
     put_attrs(w, 5, &op->attrs, NULL);
     pb_end(b, at);
 }

@@ -68,16 +68,19 @@ void mil_read_skip(MilReader *r)
 {
     r->nout = r->narg = r->nitem = r->nparam = r->nname = r->nfield = 0;
     r->attrs = (Attrs){ 0 };
+    r->named = false;
     if (r->syntax >= MAX_SYNTAX_ERRORS) r->stop = true;
 }
 
 /* ---- names in scope -------------------------------------------------------------------------- */
 
+/* The value that a name stands for is in the tag of its note. */
 static void bind(MilReader *r, Value *v)
 {
-    Value *before = ptrmap_set(&r->scope, v->name, v);
+    NameNote *note = name_note(v->name);
     if (r->nmark)
-        PUSH(r->undo, r->nundo, r->undo_cap, (MilBinding){ .name = v->name, .val = before });
+        PUSH(r->undo, r->nundo, r->undo_cap, (MilBinding){ .name = v->name, .val = note->tag });
+    note->tag = v;
 }
 
 static void scope_begin(MilReader *r) { PUSH(r->mark, r->nmark, r->mark_cap, r->nundo); }
@@ -87,8 +90,30 @@ static void scope_end(MilReader *r)
     const int mark = r->mark[--r->nmark];
     while (r->nundo > mark) {
         const MilBinding *u = &r->undo[--r->nundo];
-        ptrmap_set(&r->scope, u->name, u->val);
+        name_note(u->name)->tag = u->val;
     }
+}
+
+static void unbind(Value *const *val, int n)
+{
+    for (int i = 0; i < n; i++) name_note(val[i]->name)->tag = NULL;
+}
+
+static bool unbind_op(void *ctx, Op *op)
+{
+    (void)ctx;
+    unbind(op->out, op->nout);
+    for (int i = 0; i < op->nblock; i++) unbind(op->block[i]->param, op->block[i]->nparam);
+    return true;
+}
+
+/* After a function: no name stands for anything. */
+static void unbind_all(MilReader *r)
+{
+    if (!r->func) return;
+    unbind(r->func->body->param, r->func->body->nparam);
+    func_walk(r->func, unbind_op, NULL);
+    r->nmark = r->nundo = 0;
 }
 
 /* The name in scope that is nearest, looked for only where the message is shown: a text may have a
@@ -97,10 +122,10 @@ static const char *near_name(const MilReader *r, const char *name)
 {
     Arena scratch = { 0 };
     if (diag_full(r->d)) return NULL;
-    const char **known = NEW_ARRAY(&scratch, r->scope.count, const char *);
+    const char **known = NEW_ARRAY(&scratch, r->m->names.count, const char *), *one;
     size_t n = 0;
-    for (size_t i = 0; i < r->scope.cap; i++)
-        if (r->scope.slot[i].val) known[n++] = r->scope.slot[i].key;
+    for (size_t at = 0; (one = name_each(&r->m->names, &at)) != NULL;)
+        if (name_note(one)->tag) known[n++] = one;
     const char *near = name_nearest(name, known, n);
     arena_free(&scratch);
     return near;
@@ -118,7 +143,7 @@ static void undefined(MilReader *r, MilToken t, const char *name)
 static Value *lookup(MilReader *r, MilToken t)
 {
     const char *name = mil_name(r, t);
-    Value *v = ptrmap_get(&r->scope, name);
+    Value *v = name_note(name)->tag;
     if (!v) undefined(r, t, name);
     return v;
 }
@@ -128,13 +153,32 @@ static Value *lookup(MilReader *r, MilToken t)
 void mil_read_attrs(MilReader *r)
 {
     r->attrs = (Attrs){ 0 };
+    r->named = false;
     r->has_attrs = true;
+}
+
+static bool is_word(MilToken t, const char *word)
+{
+    return t.len == strlen(word) && !memcmp(t.s, word, t.len);
+}
+
+/* Nearly every statement has it: the name of its first result once more. */
+static bool says_result(const MilReader *r, MilToken t, const Const *c)
+{
+    const Value v = { .type = c->type, .lit = c };
+    const char *said = r->nout && is_word(t, "name") ? value_string(&v) : NULL;
+    return said && is_word(r->out[0].name, said);
 }
 
 void mil_read_attr(MilReader *r, MilToken t, const Const *c)
 {
+    if (!r->named && !attr_get(&r->attrs, "name") && says_result(r, t, c)) {
+        r->named = true;
+        arena_back(&r->m->arena, r->lit.mark);
+        return;
+    }
     const char *name = mil_name(r, t);
-    if (attr_get(&r->attrs, name))
+    if (attr_get(&r->attrs, name) || (r->named && is_word(t, "name")))
         mil_error(r, t, "the attribute %s is given twice", name);
     else attr_set(r->m, &r->attrs, name, c);
 }
@@ -174,12 +218,11 @@ void mil_read_func_name(MilReader *r, MilToken name, MilToken opset)
         mil_error(r, name, "the function %s is defined a second time", own);
         diag_note(r->d, before->loc, "it is first defined here");
     }
+    unbind_all(r);
     r->func = func_new(r->m, own, text ? opset_find(text) : OPSET_NONE);
     r->func->loc = mil_loc(r, name);
     if (r->func->opset == OPSET_NONE) r->func->opset_name = text;
     r->block = r->func->body;
-    r->nmark = r->nundo = 0;
-    ptrmap_clear(&r->scope);
 }
 
 void mil_read_param(MilReader *r, MilType t, MilToken name)
@@ -269,7 +312,7 @@ void mil_read_bare(MilReader *r, MilBare kind, MilToken t)
 {
     /* inf and nan may be names, and a name in scope comes first. */
     const bool word = kind == MIL_BARE_NUMBER && (*t.s == 'i' || *t.s == 'n');
-    if (word && ptrmap_get(&r->scope, mil_name(r, t))) {
+    if (word && name_note(mil_name(r, t))->tag) {
         mil_read_use(r, t);
         return;
     }
@@ -331,10 +374,18 @@ static Value *bare_value(MilReader *r, const Op *op, const char *param, const Mi
 
 /* ---- a statement is complete ----------------------------------------------------------------- */
 
+/* Room for the values of an argument, and up to the next power of two as op_arg wants it. */
+static Value **values_for(Module *m, int count)
+{
+    int room = 1;
+    while (room < count) room *= 2;
+    return NEW_ARRAY(&m->arena, room, Value *);
+}
+
 static void add_args(MilReader *r, Op *op)
 {
-    op->arg = NEW_ARRAY(&r->m->arena, r->narg, Arg);
-    op->arg_cap = r->narg;
+    if (r->narg) op->arg = NEW_ARRAY(&r->m->arena, r->narg, Arg);
+    op->tight = true;
     for (int i = 0; i < r->narg; i++) {
         const MilArg *from = &r->arg[i];
         const char *name = mil_name(r, from->name);
@@ -343,8 +394,9 @@ static void add_args(MilReader *r, Op *op)
             continue;
         }
         Arg *a = &op->arg[op->narg++];
-        *a = (Arg){ .name = name, .tuple = from->tuple, .loc = mil_loc(r, from->at) };
-        a->val = NEW_ARRAY(&r->m->arena, from->count, Value *);
+        *a = (Arg){ .name = name, .tuple = from->tuple };
+        arg_set_loc(op, a, mil_loc(r, from->at));
+        a->val = values_for(r->m, from->count);
         for (int k = 0; k < from->count; k++) {
             const MilItem *item = &r->item[from->first + k];
             Value *v = item->bare ? bare_value(r, op, name, item) : item->val;
@@ -359,7 +411,7 @@ Op *mil_read_op(MilReader *r, MilToken name, MilToken opset)
     Op *op = op_new(r->m, r->block, NULL, mil_name(r, name), mil_loc(r, name));
     if (opset.s) {
         const char *text = mil_name(r, opset);
-        op->opset = opset_find(text);
+        op->opset = (uint8_t)opset_find(text);
         if (op->opset == OPSET_NONE)
             mil_error(r, opset, "%s is not an opset: ios15 to ios18, ios26", text);
     }
@@ -367,6 +419,8 @@ Op *mil_read_op(MilReader *r, MilToken name, MilToken opset)
     op->attrs = taken_attrs(r);
     for (int i = 0; i < r->nout; i++)
         op_out(r->m, op, mil_name(r, r->out[i].name), r->out[i].type, mil_loc(r, r->out[i].name));
+    op->named = r->named && op->nout;
+    r->named = false;
     r->nout = 0;
     return op;
 }
@@ -443,7 +497,7 @@ static void reader_free(MilReader *r)
     mem_free(r->item);
     mem_free(r->arg);
     mem_free(r->name);
-    ptrmap_free(&r->scope);
+    unbind_all(r);
     mem_free(r->undo);
     mem_free(r->mark);
 }

@@ -48,6 +48,7 @@ typedef struct {
     int64_t seen[MAX_RANK + 1];  /* elements or lists so far at each depth */
     int64_t extent[MAX_RANK];    /* the type's; for `?` the first list's */
     size_t count, want;
+    ArenaMark mark;              /* where the arena stood before it */
     unsigned char *bytes;        /* malloc'd, used again by the next literal */
     size_t size;
 } MilLiteral;
@@ -90,7 +91,6 @@ typedef struct {
     Block *block;
     MilLiteral lit;
     Shape dims;
-    const Type *type[256];        /* tensor types by a hash of them; literal.c */
     struct TypeField field[MAX_RANK];
     int nfield;
 
@@ -104,10 +104,9 @@ typedef struct {
     MilToken *name;
     int nname, name_cap;
     Attrs attrs;
-    bool has_attrs;
+    bool has_attrs, named;        /* named: Op.named of the statement to come */
 
-    /* Values in scope, by interned name; `undo` restores what nested blocks hid. */
-    PtrMap scope;
+    /* Of values in scope, which stand in the notes of names: `undo` restores what nested blocks hid. */
     MilBinding *undo;
     int nundo, undo_cap;
     int *mark;

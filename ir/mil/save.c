@@ -254,7 +254,8 @@ static bool copy_files(Save *s)
     s->copied = NEW_ARRAY(&s->arena, n, const char *);
     for (const WeightFile *w = s->m->files; w; w = w->next) {
         bool used = false;
-        for (int i = 0; i < s->nplace && !used; i++) used = s->place[i].c->file == w;
+        for (int i = 0; i < s->nplace && !used; i++)
+            used = s->place[i].c->kind == CONST_BLOB && s->place[i].c->file == w;
         if (used && !same_bytes(found_from(s, w->path), &w->map) && !copy_file(s, w)) return false;
     }
     s->nplace = 0; /* the references stay as they are */

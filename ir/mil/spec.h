@@ -50,6 +50,8 @@ struct About {
     int nuser, user_cap;
     AboutFunc *func;
     int nfunc, func_cap;
+    int *slot;                /* functions by a hash of their names: the place among them, from 1 */
+    size_t slots;
     const void *rest;
     size_t rest_len;
 };

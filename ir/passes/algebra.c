@@ -153,7 +153,7 @@ static bool take_name(Module *m, Op *op, Value *with)
     if (!with->def || with->def->parent != op->parent || with->lit || is_result(with)) return false;
     with->name = out->name;
     if (with->def->nout == 1)
-        attr_set(m, &with->def->attrs, "name", const_string(&m->arena, out->name));
+        op_set_name(m, with->def, out->name);
     return true;
 }
 

@@ -60,11 +60,11 @@ static int convert_results(Func *f, IoMode io, Diag *d)
         if (!is_other_float(r->type, want) || !r->def) continue;
         const char *name = r->name;
         Builder b = builder_at(f->body, NULL, d, r->loc);
-        r->name = func_unique_name(f, with_dtype(m, name, r->type->dtype));
+        value_rename(r, func_unique_name(f, with_dtype(m, name, r->type->dtype)));
         Value *dtype = build_string(&b, dtypes[want].name);
         Value *v = build(&b, "result", "cast", "x", r, "dtype", dtype, NULL);
         v->name = name;
-        attr_set(m, &v->def->attrs, "name", const_string(&m->arena, name));
+        op_set_name(m, v->def, name);
         changes++;
         for (int k = i; is_result(r); k++)
             if (f->body->result[k] == r) func_set_result(f, k, v);

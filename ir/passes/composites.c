@@ -23,7 +23,7 @@ static bool visit(void *ctx, Op *op)
         func_replace_uses(f, op->out[i], results[i]);
         if (!results[i]->def || !is_result(results[i])) continue;
         results[i]->name = name;
-        attr_set(f->module, &results[i]->def->attrs, "name", const_string(&f->module->arena, name));
+        op_set_name(f->module, results[i]->def, name);
     }
     op_unlink(op);
     e->changes++;

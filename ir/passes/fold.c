@@ -78,7 +78,7 @@ static Value *stand_in(Module *m, Op *op, int i, const Const *c, Diag *d)
     Value *v = build_const(&b, op->out[i]->name, c);
     func_replace_uses(op->parent->func, op->out[i], v);
     v->name = op->out[i]->name; /* which is free now */
-    attr_set(m, &v->def->attrs, "name", const_string(&m->arena, v->name));
+    op_set_name(m, v->def, v->name);
     return v;
 }
 

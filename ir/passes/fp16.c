@@ -266,10 +266,10 @@ static void restore_results(Halving *h, const bool *was_full)
         Value *v = f->body->result[i];
         if (!was_full[i] || is_full(v)) continue;
         const char *name = v->name;
-        v->name = func_unique_name(f, arena_printf(&h->scratch, "%s_to_fp16", name));
+        value_rename(v, func_unique_name(f, arena_printf(&h->scratch, "%s_to_fp16", name)));
         Value *r = cast_at(h, f->body, NULL, v, DT_FP32);
         r->name = name;
-        attr_set(h->m, &r->def->attrs, "name", const_string(&h->m->arena, name));
+        op_set_name(h->m, r->def, name);
         for (int k = i; is_result(v); k++)
             if (f->body->result[k] == v) func_set_result(f, k, r);
     }

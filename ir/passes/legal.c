@@ -21,7 +21,7 @@ static void legal_replace_all(Op *op, Value **with)
     op_unlink(op);
     for (int i = 0; i < op->nout; i++) {
         with[i]->name = op->out[i]->name;
-        attr_set(m, &with[i]->def->attrs, "name", const_string(&m->arena, with[i]->name));
+        op_set_name(m, with[i]->def, with[i]->name);
     }
 }
 

@@ -23,7 +23,7 @@ static void give(Legal *l, Builder *b, Op *op, int i, Value *with)
     if (is_result(out)) {
         with = make1(b, "identity", with);
         with->name = out->name;
-        attr_set(l->m, &with->def->attrs, "name", const_string(&l->m->arena, out->name));
+        op_set_name(l->m, with->def, out->name);
     }
     func_replace_uses(l->func, out, with);
 }

@@ -33,10 +33,10 @@ static bool compute_result(Legal *l, Value *v)
     Builder b = builder_at(f->body, NULL, l->diag, v->loc);
     const char *name = v->name;
     v->name = func_unique_name(f, arena_printf(&l->m->arena, "%s_value", name));
-    attr_set(l->m, &v->def->attrs, "name", const_string(&l->m->arena, v->name));
+    op_set_name(l->m, v->def, v->name);
     Value *with = add_zero(&b, v);
     with->name = name;
-    attr_set(l->m, &with->def->attrs, "name", const_string(&l->m->arena, name));
+    op_set_name(l->m, with->def, name);
     return_instead(f, v, with);
     return true;
 }

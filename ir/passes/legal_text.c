@@ -98,8 +98,8 @@ static bool visit_explicit(void *ctx, Op *op)
         op_set_arg(l->m, op, needed[i].param, v);
         l->changes++;
     }
-    if (op->nout && rule_heals(l->rules, RULE_missing_name) && !attr_get(&op->attrs, "name")) {
-        attr_set(l->m, &op->attrs, "name", const_string(&l->m->arena, op->out[0]->name));
+    if (op->nout && rule_heals(l->rules, RULE_missing_name) && !op_has_name(op)) {
+        op_set_name(l->m, op, op->out[0]->name);
         l->changes++;
     }
     return true;

@@ -46,7 +46,7 @@ bool legal_decompress(Module *m, Op *op, Diag *d)
         func_replace_uses(op->parent->func, op->out[i], v);
         v->name = op->out[i]->name; /* which is free now */
         v->def->keep = op->keep;
-        attr_set(m, &v->def->attrs, "name", const_string(&m->arena, v->name));
+        op_set_name(m, v->def, v->name);
     }
     op_unlink(op);
     return true;
@@ -90,7 +90,7 @@ bool legal_as_affine(Module *m, Op *op, Opset to, Diag *d)
     b.opset = to;
     Op *affine = op_new(m, op->parent, op, "constexpr_affine_dequantize", op->loc);
     attr_set(m, &affine->attrs, "axis", const_int(&m->arena, DT_INT32, axis));
-    attr_set(m, &affine->attrs, "name", const_string(&m->arena, op->out[0]->name));
+    op_set_name(m, affine, op->out[0]->name);
     attr_set(m, &affine->attrs, "quantized_data", data);
     attr_set(m, &affine->attrs, "scale", relabelled(m, scale, s));
     attr_set(m, &affine->attrs, "zero_point", offset ? relabelled(m, offset, s) : const_int(&m->arena, t, 0));

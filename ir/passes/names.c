@@ -36,10 +36,9 @@ static void rename_value(Renaming *r, Value *v)
     v->name = func_unique_name(r->func, arena_printf(&scratch, "%s_v", was));
     arena_free(&scratch);
     r->changes++;
-    const Const *lit = v->def ? attr_get(&v->def->attrs, "name") : NULL;
-    const char *said = lit ? value_string(&(Value){ .type = lit->type, .lit = lit }) : NULL;
+    const char *said = v->def ? op_said_name(v->def) : NULL;
     if (said && !strcmp(said, was))
-        attr_set(m, &v->def->attrs, "name", const_string(&m->arena, v->name));
+        op_set_name(m, v->def, v->name);
 }
 
 static bool visit(void *ctx, Op *op)

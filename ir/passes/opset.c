@@ -226,7 +226,7 @@ static void take_place(Level *l, Value *from, Value *with)
     func_replace_uses(l->func, from, with);
     with->name = from->name;
     with->tag = from->tag;
-    attr_set(l->m, &with->def->attrs, "name", const_string(&l->m->arena, with->name));
+    op_set_name(l->m, with->def, with->name);
 }
 
 /* A result whose type the statement does not give any more, in the type that its users expect. */
@@ -242,7 +242,7 @@ static void cast_back(Level *l, Op *op, int i, DType now)
     op_set_arg(l->m, r->def, "x", v);
     v->name = func_unique_name(l->func, arena_printf(&l->scratch, "%s_to_%s", name, dtypes[now].name));
     v->tag = NULL;
-    if (i == 0) attr_set(l->m, &op->attrs, "name", const_string(&l->m->arena, v->name));
+    if (i == 0) op_set_name(l->m, op, v->name);
 }
 
 static bool take_type(Level *l, Op *op, int i, const Type *t)
@@ -428,8 +428,8 @@ static void give_results(Level *l, const DType *was)
             Value *v = opset_as(&b, r, dtype_wider(was[i]));
             v->name = r->name;
             r->name = func_unique_name(l->func, r->name);
-            attr_set(l->m, &v->def->attrs, "name", const_string(&l->m->arena, v->name));
-            if (r->def) attr_set(l->m, &r->def->attrs, "name", const_string(&l->m->arena, r->name));
+            op_set_name(l->m, v->def, v->name);
+            if (r->def) op_set_name(l->m, r->def, r->name);
             for (int k = i; k < body->nresult; k++)
                 if (body->result[k] == r) func_set_result(l->func, k, v);
             r = v;

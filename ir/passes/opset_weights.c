@@ -143,7 +143,7 @@ static bool other_form(Level *l, Op *op)
         op_unlink(to);
         return false;
     }
-    attr_set(l->m, &to->attrs, "name", const_string(&l->m->arena, op->out[0]->name));
+    op_set_name(l->m, to, op->out[0]->name);
     to->keep = op->keep;
     legal_replace(op, to->out[0]);
     return true;

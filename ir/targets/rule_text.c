@@ -9,7 +9,7 @@ void rule_bare_literal(RuleCheck *c)
     for (int i = 0; i < c->op->narg; i++)
         for (int k = 0; k < c->op->arg[i].count; k++)
             if (c->op->arg[i].val[k]->bare)
-                rule_broken(c, c->op->arg[i].loc.src ? c->op->arg[i].loc : c->op->loc,
+                rule_broken(c, arg_loc(c->op, &c->op->arg[i]),
                             "%s: the literal of %s has no type", c->op->name, c->op->arg[i].name);
 }
 
@@ -29,7 +29,7 @@ void rule_missing_argument(RuleCheck *c)
 
 void rule_missing_name(RuleCheck *c)
 {
-    if (c->op->nout && !attr_get(&c->op->attrs, "name"))
+    if (c->op->nout && !op_has_name(c->op))
         rule_broken(c, c->op->loc, "%s %s has no name attribute", c->op->name, c->op->out[0]->name);
 }
 

@@ -7,7 +7,7 @@ static void arena_gives_aligned_zeroed_memory(void **state)
     Arena a = { 0 };
     for (size_t n = 0; n < 3000; n += 7) {
         unsigned char *p = arena_alloc(&a, n);
-        assert_int_equal((uintptr_t)p % 16, 0);
+        assert_int_equal((uintptr_t)p % 8, 0);
         for (size_t i = 0; i < n; i++) assert_int_equal(p[i], 0);
         if (n) memset(p, 0xff, n);
     }
@@ -21,6 +21,23 @@ static void arena_gives_aligned_zeroed_memory(void **state)
     arena_free(&a);
     assert_null(a.chunk);
     assert_int_equal(a.total, 0);
+}
+
+static void what_came_after_a_mark_is_given_back(void **state)
+{
+    (void)state;
+    Arena a = { 0 };
+    arena_alloc(&a, 24);
+    const ArenaMark mark = arena_mark(&a);
+    char *first = arena_strdup(&a, "zeroed when it is given again");
+    arena_back(&a, mark);
+    char *again = arena_alloc(&a, 32);
+    assert_ptr_equal(first, again);
+    for (int i = 0; i < 32; i++) assert_int_equal(again[i], 0);
+    arena_alloc(&a, 1 << 20); /* a chunk of its own: what is in it stays */
+    arena_back(&a, mark);
+    assert_ptr_not_equal(arena_alloc(&a, 32), first);
+    arena_free(&a);
 }
 
 static void large_requests_leave_the_chunk_in_use(void **state)
@@ -45,7 +62,7 @@ static void an_arena_of_many_chunks_is_zeroed(void **state)
     Arena a = { 0 };
     for (int i = 0; i < 20000; i++) {
         unsigned char *p = arena_alloc(&a, 500);
-        assert_int_equal((uintptr_t)p % 16, 0);
+        assert_int_equal((uintptr_t)p % 8, 0);
         for (int k = 0; k < 500; k++)
             if (p[k]) fail_msg("byte %d of allocation %d is %d", k, i, p[k]);
         memset(p, 0xff, 500);
@@ -122,6 +139,11 @@ static void equal_names_are_equal_pointers(void **state)
     assert_int_equal(n.count, 5000);
     assert_string_equal(name_intern(&n, NULL, 0), "");
     assert_ptr_equal(name_intern(&n, "ab\0c", 4), name_intern_z(&n, "ab"));
+    size_t all = 0;
+    for (size_t at = 0; name_each(&n, &at);) all++;
+    assert_int_equal(all, n.count);
+    assert_null(name_note(first[1])->tag);
+    names_free(&n);
     arena_free(&a);
 }
 
@@ -358,6 +380,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_gives_aligned_zeroed_memory),
+        cmocka_unit_test(what_came_after_a_mark_is_given_back),
         cmocka_unit_test(large_requests_leave_the_chunk_in_use),
         cmocka_unit_test(an_arena_of_many_chunks_is_zeroed),
         cmocka_unit_test(sizes_that_overflow_are_refused),
