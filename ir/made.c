@@ -52,7 +52,8 @@ static const Const *literal_of(Making *g, const Value *v)
 static bool copy_args(Making *g, Op *to, const Op *op)
 {
     to->arg = NEW_ARRAY(&g->m->arena, op->narg ? op->narg : 1, Arg);
-    to->narg = to->arg_cap = op->narg;
+    to->narg = op->narg;
+    to->tight = true;
     for (int i = 0; i < op->narg; i++) {
         const Arg *from = &op->arg[i];
         to->arg[i] = *from;
@@ -85,7 +86,8 @@ const Const *const_made(Module *m, const Op *op, int index, MadeLookup *made, vo
     Making g = { .m = m, .made = made, .ctx = ctx, .cost = 1 };
     if (!is_computable(op)) return NULL;
     Op *own = NEW(&m->arena, Op);
-    *own = (Op){ .kind = op->kind, .name = op->name, .opset = op->opset ? op->opset : op->parent->func->opset,
+    const Opset o = op->opset ? op->opset : op->parent->func->opset;
+    *own = (Op){ .kind = op->kind, .name = op->name, .opset = (uint8_t)o,
                  .attrs = op->attrs, .out = op->out, .nout = op->nout, .loc = op->loc };
     if (!copy_args(&g, own, op)) return NULL;
     for (int i = 0; i < op->attrs.count; i++)
