@@ -268,8 +268,9 @@ LayoutFound engine_layout(Engine *e, Arena *a, Id model, const char *function, L
                           const char **why)
 {
     void *pool = objc_pool(e->objc);
-    Id inner = SEND0(e->objc, Id, model, "model");
-    Id attributes = inner ? SEND0(e->objc, Id, inner, "modelAttributes") : NULL;
+    const bool asked = e->objc->may[SEL_innerModel] && e->objc->may[SEL_attributes];
+    Id inner = !asked ? NULL : SEND0(e->objc, Id, model, SEL_innerModel);
+    Id attributes = inner ? SEND0(e->objc, Id, inner, SEL_attributes) : NULL;
     const LayoutFound found = read_layout(e, a, attributes, function, out, why);
     objc_pool_end(e->objc, pool);
     return found;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define FRAMEWORK "/System/Library/PrivateFrameworks/AppleNeuralEngine.framework/AppleNeuralEngine"
-enum { QOS = 21 }; /* user initiated; users measured no difference between any two values */
+enum { QOS = 21 }; /* QOS_CLASS_DEFAULT, 0x15; users measured no difference between any two values */
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
@@ -19,10 +19,10 @@ static void read_device(Engine *e, Arena *a)
 {
     Objc *o = e->objc;
     Id info = o->objc_getClass("_ANEDeviceInfo");
-    if (!info) return;
+    if (!info || !o->may[SEL_subType] || !o->may[SEL_buildVersion]) return;
     void *pool = objc_pool(o);
-    e->arch = string_text(o, a, SEND0(o, Id, info, "aneSubType"));
-    e->build = string_text(o, a, SEND0(o, Id, info, "buildVersion"));
+    e->arch = string_text(o, a, SEND0(o, Id, info, SEL_subType));
+    e->build = string_text(o, a, SEND0(o, Id, info, SEL_buildVersion));
     for (size_t i = 0; e->arch && i < COUNT(chips); i++)
         if (!strncmp(e->arch, chips[i].prefix, strlen(chips[i].prefix))) e->chip = chips[i].target;
     objc_pool_end(o, pool);
@@ -31,7 +31,7 @@ static void read_device(Engine *e, Arena *a)
 static bool has_engine(Engine *e)
 {
     Id info = e->objc->objc_getClass("_ANEDeviceInfo");
-    return !info || SEND0(e->objc, Flag, info, "hasANE");
+    return !info || !e->objc->may[SEL_hasEngine] || SEND0(e->objc, Flag, info, SEL_hasEngine);
 }
 
 Engine *engine_open(Arena *a, const char **why)
@@ -54,6 +54,7 @@ Engine *engine_open(Arena *a, const char **why)
         ok = *classes[i].to != NULL;
         if (!ok) *why = arena_printf(a, "the framework has no class %s", classes[i].name);
     }
+    ok = ok && objc_check(e->objc, a, PART_ENGINE, why);
     if (ok && !has_engine(e)) {
         *why = "this machine has no Neural Engine";
         ok = false;
@@ -73,25 +74,24 @@ void engine_close(Engine *e)
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
-/* { path: { "offset": 0, "data": bytes } }: never nil, which some systems refuse. */
+/* { path: { "data": bytes } }: never nil, which some systems refuse; and one key, since the framework takes
+ * the first object of the inner dictionary, whatever it is called. */
 static Id weights_new(Objc *o, Arena *a, const EngineWeight *w, int n)
 {
     Id *path = NEW_ARRAY(a, n + 1, Id), *entry = NEW_ARRAY(a, n + 1, Id);
-    Id name[2] = { string_new(o, "offset"), string_new(o, "data") };
+    Id name = string_new(o, "data");
     for (int i = 0; i < n; i++) {
-        Id value[2] = { number_new(o, 0), data_view(o, w[i].data, w[i].size) };
+        Id value = data_view(o, w[i].data, w[i].size);
         path[i] = string_new(o, w[i].path);
-        entry[i] = dict_new(o, name, value, 2);
-        objc_drop(o, &value[0]);
-        objc_drop(o, &value[1]);
+        entry[i] = dict_new(o, &name, &value, 1);
+        objc_drop(o, &value);
     }
     Id all = dict_new(o, path, entry, (size_t)n);
     for (int i = 0; i < n; i++) {
         objc_drop(o, &path[i]);
         objc_drop(o, &entry[i]);
     }
-    objc_drop(o, &name[0]);
-    objc_drop(o, &name[1]);
+    objc_drop(o, &name);
     return all;
 }
 
@@ -102,11 +102,11 @@ Id engine_model_new(Engine *e, Arena *a, const char *text, size_t len, const Eng
     Id mil = data_new(o, text, len), weights = weights_new(o, a, w, nw), model = NULL;
     void *pool = objc_pool(o);
     Id descriptor = SEND(o, Id, (Id, Id, Id), e->descriptor,
-                         "modelWithMILText:weights:optionsPlist:", mil, weights, NULL);
+                         SEL_descriptor, mil, weights, NULL);
     *why = (Trouble){ .text = "the framework gives no descriptor for this text" };
     if (descriptor) {
         *why = (Trouble){ .text = "the framework gives no model for its descriptor" };
-        model = SEND(o, Id, (Id), e->model, "inMemoryModelWithDescriptor:", descriptor);
+        model = SEND(o, Id, (Id), e->model, SEL_model, descriptor);
     }
     objc_keep(o, model);
     objc_pool_end(o, pool);
@@ -119,8 +119,8 @@ char *engine_model_dir(Engine *e, Arena *a, Id model)
 {
     Objc *o = e->objc;
     void *pool = objc_pool(o);
-    char *dir = string_text(o, a, SEND0(o, Id, model, "localModelPath"));
-    char *hex = string_text(o, a, SEND0(o, Id, model, "hexStringIdentifier"));
+    char *dir = o->may[SEL_localPath] ? string_text(o, a, SEND0(o, Id, model, SEL_localPath)) : NULL;
+    char *hex = string_text(o, a, SEND0(o, Id, model, SEL_hexName));
     char *temp = string_text(o, a, o->NSTemporaryDirectory());
     if (!dir && hex && *hex && temp)
         dir = arena_printf(a, "%s%s%s", temp, *temp && temp[strlen(temp) - 1] == '/' ? "" : "/", hex);
@@ -129,7 +129,7 @@ char *engine_model_dir(Engine *e, Arena *a, Id model)
 }
 
 /* compileWithQoS: and loadWithQoS: are alike. */
-static bool model_step(Engine *e, Arena *a, Id model, const char *selector, Trouble *why)
+static bool model_step(Engine *e, Arena *a, Id model, Selector selector, Trouble *why)
 {
     Objc *o = e->objc;
     Id options = dict_new(o, NULL, NULL, 0), error = NULL;
@@ -143,12 +143,12 @@ static bool model_step(Engine *e, Arena *a, Id model, const char *selector, Trou
 
 bool engine_compile(Engine *e, Arena *a, Id model, Trouble *why)
 {
-    return model_step(e, a, model, "compileWithQoS:options:error:", why);
+    return model_step(e, a, model, SEL_compile, why);
 }
 
 bool engine_load(Engine *e, Arena *a, Id model, Trouble *why)
 {
-    return model_step(e, a, model, "loadWithQoS:options:error:", why);
+    return model_step(e, a, model, SEL_load, why);
 }
 
 bool engine_unload(Engine *e, Arena *a, Id model, Trouble *why)
@@ -156,7 +156,7 @@ bool engine_unload(Engine *e, Arena *a, Id model, Trouble *why)
     Objc *o = e->objc;
     Id error = NULL;
     void *pool = objc_pool(o);
-    bool ok = SEND(o, Flag, (unsigned, Id *), model, "unloadWithQoS:error:", QOS, &error);
+    bool ok = SEND(o, Flag, (unsigned, Id *), model, SEL_unload, QOS, &error);
     if (!ok && why) trouble_read(o, a, error, why);
     objc_pool_end(o, pool);
     return ok;
@@ -213,7 +213,7 @@ static bool bind_ports(Engine *e, const Port *port, const Id *surface, int n, Id
     Id *object = NEW_ARRAY(&scratch, n + 1, Id), *index = NEW_ARRAY(&scratch, n + 1, Id);
     bool ok = true;
     for (int i = 0; i < n; i++) {
-        object[i] = surface[i] ? SEND(o, Id, (Id), e->surface, "objectWithIOSurface:", surface[i]) : NULL;
+        object[i] = surface[i] ? SEND(o, Id, (Id), e->surface, SEL_surface, surface[i]) : NULL;
         index[i] = number_new(o, port[i].symbol);
         ok = ok && object[i];
     }
@@ -232,10 +232,9 @@ Id engine_request_new(Engine *e, const Layout *l, const Id *in, const Id *out)
     const bool bound = bind_ports(e, l->in, in, l->nin, ins) && bind_ports(e, l->out, out, l->nout, outs);
     if (bound)
         request = SEND(o, Id, (Id, Id, Id, Id, Id, Id, Id), e->request,
-                      "requestWithInputs:inputIndices:outputs:outputIndices:weightsBuffer:perfStats:"
-                      "procedureIndex:",
+                      SEL_request,
                       ins[0], ins[1], outs[0], outs[1], NULL, NULL, procedure);
-    bool ok = request && SEND0(o, Flag, request, "validate");
+    bool ok = request && (!o->may[SEL_validate] || SEND0(o, Flag, request, SEL_validate));
     if (ok) objc_keep(o, request);
     objc_pool_end(o, pool);
     for (int i = 0; i < 2; i++) {
@@ -252,7 +251,7 @@ bool engine_run(Engine *e, Arena *a, Id model, Id request, Trouble *why)
     Id options = dict_new(o, NULL, NULL, 0), error = NULL;
     void *pool = objc_pool(o);
     bool ok = SEND(o, Flag, (unsigned, Id, Id, Id *), model,
-                   "evaluateWithQoS:options:request:error:", QOS, options, request, &error);
+                   SEL_evaluate, QOS, options, request, &error);
     if (!ok) trouble_read(o, a, error, why);
     objc_pool_end(o, pool);
     objc_drop(o, &options);

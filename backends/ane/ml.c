@@ -26,7 +26,7 @@ Ml *ml_open(Arena *a, const char **why)
     const bool here = objc_library(ml->objc, a, FRAMEWORK, why);
     const char *missing = here ? look_up_classes(ml) : NULL;
     if (missing) *why = arena_printf(a, "this system has no class %s", missing);
-    if (here && !missing) return ml;
+    if (here && !missing && objc_check(ml->objc, a, PART_ML, why)) return ml;
     objc_close(ml->objc);
     return NULL;
 }
@@ -36,21 +36,7 @@ void ml_close(Ml *ml)
     objc_close(ml->objc);
 }
 
-typedef struct {
-    long major, minor, patch; /* NSOperatingSystemVersion */
-} SystemVersion;
-
-bool ml_system(Ml *ml, int major)
-{
-    Objc *o = ml->objc;
-    void *pool = objc_pool(o);
-    Id info = SEND0(o, Id, ml->process, "processInfo");
-    bool ok = info
-           && SEND(o, Flag, (SystemVersion), info,
-                   "isOperatingSystemAtLeastVersion:", ((SystemVersion){ .major = major }));
-    objc_pool_end(o, pool);
-    return ok;
-}
+bool ml_system(Ml *ml, int major) { return objc_system(ml->objc, major); }
 
 /* ---- models ------------------------------------------------------------------------------------
  */
@@ -60,14 +46,14 @@ static Id url_of(Ml *ml, const char *path)
 {
     Objc *o = ml->objc;
     Id text = string_new(o, path);
-    Id url = SEND(o, Id, (Id, Flag), ml->url, "fileURLWithPath:isDirectory:", text, 1);
+    Id url = SEND(o, Id, (Id, Flag), ml->url, SEL_url, text, 1);
     objc_drop(o, &text);
     return url;
 }
 
 static Id make(Ml *ml, Id class)
 {
-    Id o = SEND0(ml->objc, Id, SEND0(ml->objc, Id, class, "alloc"), "init");
+    Id o = SEND0(ml->objc, Id, SEND0(ml->objc, Id, class, SEL_alloc), SEL_init);
     if (!o) mem_out(1); /* these have nothing else to refuse */
     return objc_own(ml->objc, o);
 }
@@ -76,8 +62,8 @@ static Id configuration_new(Ml *ml, const char *function)
 {
     Objc *o = ml->objc;
     Id c = make(ml, ml->configuration), name = function ? string_new(o, function) : NULL;
-    SEND(o, void, (long), c, "setComputeUnits:", CPU_AND_ENGINE);
-    if (name) SEND(o, void, (Id), c, "setFunctionName:", name);
+    SEND(o, void, (long), c, SEL_setUnits, CPU_AND_ENGINE);
+    if (name) SEND(o, void, (Id), c, SEL_setFunction, name);
     objc_drop(o, &name);
     return c;
 }
@@ -90,7 +76,7 @@ Id ml_model_new(Ml *ml, Arena *a, const char *path, const char *function, Troubl
        model = NULL;
     if (url)
         model = SEND(o, Id, (Id, Id, Id *), ml->model,
-                     "modelWithContentsOfURL:configuration:error:", url, configuration, &error);
+                     SEL_mlModel, url, configuration, &error);
     if (model) objc_keep(o, model);
     else trouble_read(o, a, error, why);
     objc_drop(o, &configuration);
@@ -104,8 +90,8 @@ char *ml_compile(Ml *ml, Arena *a, const char *path, Trouble *why)
     void *pool = objc_pool(o);
     Id url = url_of(ml, path), error = NULL;
     Id made =
-        url ? SEND(o, Id, (Id, Id *), ml->model, "compileModelAtURL:error:", url, &error) : NULL;
-    char *to = made ? string_text(o, a, SEND0(o, Id, made, "path")) : NULL;
+        url ? SEND(o, Id, (Id, Id *), ml->model, SEL_compileModel, url, &error) : NULL;
+    char *to = made ? string_text(o, a, SEND0(o, Id, made, SEL_path)) : NULL;
     if (!to) trouble_read(o, a, error, why);
     objc_pool_end(o, pool);
     return to;
@@ -162,9 +148,9 @@ Id ml_array_new(Ml *ml, const Tensor *t, Arena *a, Trouble *why)
        strides = numbers_new(o, stride, t->shape.rank);
     Id error = NULL;
     void *pool = objc_pool(o);
-    Id array = SEND0(o, Id, ml->array, "alloc");
+    Id array = SEND0(o, Id, ml->array, SEL_alloc);
     array = SEND(o, Id, (void *, Id, long, Id, Closure *, Id *), array,
-                 "initWithDataPointer:shape:dataType:strides:deallocator:error:", t->data, shape,
+                 SEL_initArray, t->data, shape,
                  number_of(t->dtype), strides, NULL, &error);
     if (objc_own(o, array) == NULL) trouble_read(o, a, error, why);
     objc_pool_end(o, pool);
@@ -175,8 +161,8 @@ Id ml_array_new(Ml *ml, const Tensor *t, Arena *a, Trouble *why)
 
 static bool read_layout(Objc *o, Id array, MlLayout *l)
 {
-    const long number = SEND0(o, long, array, "dataType");
-    Id shape = SEND0(o, Id, array, "shape");
+    const long number = SEND0(o, long, array, SEL_dataType);
+    Id shape = SEND0(o, Id, array, SEL_shape);
     const long rank = array_count(o, shape);
     *l = (MlLayout){ .dtype = DT_NONE };
     for (size_t i = 0; i < COUNT(types); i++)
@@ -184,7 +170,7 @@ static bool read_layout(Objc *o, Id array, MlLayout *l)
     if (l->dtype == DT_NONE || rank > MAX_RANK) return false;
     l->shape.rank = (int)rank;
     if (!numbers_read(o, shape, l->shape.dim, l->shape.rank)
-        || !numbers_read(o, SEND0(o, Id, array, "strides"), l->stride, l->shape.rank))
+        || !numbers_read(o, SEND0(o, Id, array, SEL_strides), l->stride, l->shape.rank))
         return false;
     for (int i = 0; i < l->shape.rank; i++)
         if (l->shape.dim[i] < 0 || l->stride[i] < 0) return false;
@@ -279,7 +265,7 @@ static bool copy_array(Ml *ml, Id array, Copying *c)
         bug("a system with Core ML and without blocks");
     if (read_layout(o, array, &c->layout))
         SEND(o, void, (Closure *), array,
-             c->to ? "getBytesWithHandler:" : "getMutableBytesWithHandler:", &handler);
+             c->to ? SEL_getBytes : SEL_getMutableBytes, &handler);
     objc_pool_end(o, pool);
     return c->ok;
 }
@@ -297,7 +283,7 @@ bool ml_array_write(Ml *ml, Id array, const void *from)
 /* ---- predictions -------------------------------------------------------------------------------
  */
 
-/* A dictionary of the arrays, or of feature values that hold them. */
+/* A dictionary of the arrays, or of feature values that hold them; NULL: one of these is not made. */
 static Id named_new(Ml *ml, Arena *a, const MlFeature *f, int n, bool as_values)
 {
     Objc *o = ml->objc;
@@ -305,10 +291,12 @@ static Id named_new(Ml *ml, Arena *a, const MlFeature *f, int n, bool as_values)
     for (int i = 0; i < n; i++) {
         name[i] = string_new(o, f[i].name);
         value[i] = as_values
-                     ? SEND(o, Id, (Id), ml->value, "featureValueWithMultiArray:", f[i].array)
+                     ? SEND(o, Id, (Id), ml->value, SEL_valueOfArray, f[i].array)
                      : f[i].array;
     }
-    Id all = dict_new(o, name, value, (size_t)n);
+    bool whole = true;
+    for (int i = 0; i < n; i++) whole = whole && value[i];
+    Id all = whole ? dict_new(o, name, value, (size_t)n) : NULL;
     for (int i = 0; i < n; i++) objc_drop(o, &name[i]);
     return all;
 }
@@ -318,8 +306,8 @@ Id ml_features_new(Ml *ml, Arena *a, const MlFeature *f, int n, Trouble *why)
     Objc *o = ml->objc;
     void *pool = objc_pool(o);
     Id all = named_new(ml, a, f, n, true), error = NULL;
-    Id features = SEND(o, Id, (Id, Id *), SEND0(o, Id, ml->provider, "alloc"),
-                       "initWithDictionary:error:", all, &error);
+    Id features = !all ? NULL : SEND(o, Id, (Id, Id *), SEND0(o, Id, ml->provider, SEL_alloc),
+                       SEL_initFeatures, all, &error);
     if (objc_own(o, features) == NULL) trouble_read(o, a, error, why);
     objc_drop(o, &all);
     objc_pool_end(o, pool);
@@ -330,7 +318,7 @@ Id ml_options_new(Ml *ml, Arena *a, const MlFeature *backing, int n)
 {
     Objc *o = ml->objc;
     Id options = make(ml, ml->options), all = named_new(ml, a, backing, n, false);
-    SEND(o, void, (Id), options, "setOutputBackings:", all);
+    SEND(o, void, (Id), options, SEL_setBackings, all);
     objc_drop(o, &all);
     return options;
 }
@@ -342,11 +330,11 @@ Id ml_predict(Ml *ml, Arena *a, Id model, Id features, Id state, Id options, Tro
     Id error = NULL, results;
     if (state)
         results = SEND(o, Id, (Id, Id, Id, Id *), model,
-                       "predictionFromFeatures:usingState:options:error:", features, state, options,
+                       SEL_predictState, features, state, options,
                        &error);
     else
         results = SEND(o, Id, (Id, Id, Id *), model,
-                       "predictionFromFeatures:options:error:", features, options, &error);
+                       SEL_predict, features, options, &error);
     if (results) objc_keep(o, results);
     else trouble_read(o, a, error, why);
     objc_pool_end(o, pool);
@@ -358,8 +346,8 @@ Id ml_feature_new(Ml *ml, Id features, const char *name)
     Objc *o = ml->objc;
     Id key = string_new(o, name);
     void *pool = objc_pool(o);
-    Id value = SEND(o, Id, (Id), features, "featureValueForName:", key);
-    Id array = value ? SEND0(o, Id, value, "multiArrayValue") : NULL;
+    Id value = SEND(o, Id, (Id), features, SEL_feature, key);
+    Id array = value ? SEND0(o, Id, value, SEL_arrayOfValue) : NULL;
     objc_keep(o, array);
     objc_pool_end(o, pool);
     objc_drop(o, &key);
@@ -372,7 +360,7 @@ Id ml_feature_new(Ml *ml, Id features, const char *name)
 Id ml_state_new(Ml *ml, Id model)
 {
     void *pool = objc_pool(ml->objc);
-    Id state = objc_own(ml->objc, SEND0(ml->objc, Id, model, "newState"));
+    Id state = objc_own(ml->objc, SEND0(ml->objc, Id, model, SEL_newState));
     objc_pool_end(ml->objc, pool);
     return state;
 }
@@ -403,7 +391,7 @@ static bool copy_state(StateCopy c, Id state, const char *name)
     void *pool = objc_pool(o);
     if (!closure_make(o, &handler, (void (*)(void))on_state, &c))
         bug("a system with Core ML and without blocks");
-    SEND(o, void, (Id, Closure *), state, "getMultiArrayForStateNamed:handler:", key, &handler);
+    SEND(o, void, (Id, Closure *), state, SEL_stateArray, key, &handler);
     objc_pool_end(o, pool);
     objc_drop(o, &key);
     return c.ok;

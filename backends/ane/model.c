@@ -34,6 +34,7 @@ struct Ane {
     uint64_t clock;
     int loaded, compiles, failures; /* failures: compilations in a row */
     bool outside; /* the last program failed for a reason that is not the engine's */
+    bool told;    /* that its chip is not known */
 };
 
 Engine *ane_engine(const AneModel *model) { return model->ane->engine; }
@@ -376,6 +377,18 @@ static bool try_form(Attempt *t, const Form *f)
     return false;
 }
 
+/* What the user should hear once, of the cache and of the chip; who does not listen now may do so later. */
+static void tell(Ane *s, Diag *d)
+{
+    const Engine *e = s->engine;
+    cache_tell(&s->cache, d);
+    if (e->chip || s->told || d->quiet) return;
+    s->told = true;
+    diag_warn(d, WARN_CHIP, (Loc){ 0 },
+              "the engine calls itself %s, which is none of the chips known here: programs of the language are compiled for "
+              "all of them, and every form is offered", e->arch ? e->arch : "nothing");
+}
+
 /* ---- the chain ------------------------------------------------------------------------------- */
 
 /* A note: the number of the form that was taken, and why not those before it. */
@@ -457,7 +470,7 @@ static AneModel *model_new(Ane *s, Module *m, Func *f, Diag *d)
     bool ok = stage(t, m);
     phase_end(&s->phase, "key");
     ok = ok && try_forms(t);
-    cache_tell(&s->cache, d);
+    tell(s, d);
     s->outside = !ok && t->outside;
     if (ok && t->refused.len) model->as.why = arena_strdup(&model->arena, t->refused.s);
     temp_tree_end(t->work);
@@ -490,7 +503,7 @@ void ane_tell_cache(Ane *s, Diag *d)
 {
     GuardTask lost;
     enter(s, &lost);
-    cache_tell(&s->cache, d);
+    tell(s, d);
     leave(s, &lost);
 }
 

@@ -33,7 +33,8 @@ static void *open_library(Objc *o, Arena *a, const char *path, const char **why)
     void *lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!lib) {
         const char *said = dlerror();
-        *why = file_exists(path) ? arena_printf(a, "%s cannot be opened: %s", path, said ? said : "")
+        /* On a Mac libraries are in a cache of the loader's and no file: what it says is the reason. */
+        *why = file_exists(path) || file_is_dir("/System/Library/Frameworks") ? arena_printf(a, "%s cannot be opened: %s", path, said ? said : "")
                                  : arena_printf(a, "%s is not on this system", path);
         return NULL;
     }
@@ -60,6 +61,76 @@ static const char *look_up_all(Objc *o)
     return NULL;
 }
 
+/* ---- selectors ------------------------------------------------------------------------------- */
+
+typedef enum { MAY, NEED } Need;
+
+static const struct Row {
+    ObjcPart part;
+    const char *class;
+    char kind;
+    Selector id;
+    int since;
+    Need need;
+} rows[] = {
+#define SELECTOR(part, class, kind, id, selector, since, need) { PART_##part, class, kind, SEL_##id, since, need },
+#define ALSO(part, class, kind, id, since, need) { PART_##part, class, kind, SEL_##id, since, need },
+#include "selectors.def"
+};
+
+static const char *const selector_names[] = {
+#define SELECTOR(part, class, kind, id, selector, since, need) selector,
+#include "selectors.def"
+};
+
+static bool understands(Objc *o, const struct Row *r)
+{
+    Id class = o->objc_getClass(r->class);
+    if (class && r->kind == '+') class = o->object_getClass(class);
+    return class && o->class_respondsToSelector(class, o->selector[r->id]);
+}
+
+typedef struct {
+    long major, minor, patch; /* NSOperatingSystemVersion */
+} SystemVersion;
+
+static Id process_info(Objc *o) { return SEND0(o, Id, o->objc_getClass("NSProcessInfo"), SEL_processInfo); }
+
+bool objc_system(Objc *o, int major)
+{
+    void *pool = objc_pool(o);
+    Id info = process_info(o);
+    bool ok = info && SEND(o, Flag, (SystemVersion), info, SEL_systemAtLeast, ((SystemVersion){ .major = major }));
+    objc_pool_end(o, pool);
+    return ok;
+}
+
+static const char *system_name(Objc *o, Arena *a)
+{
+    if (!o->may[SEL_systemName]) return "this system";
+    void *pool = objc_pool(o);
+    Id info = process_info(o);
+    const char *name = info ? string_text(o, a, SEND0(o, Id, info, SEL_systemName)) : NULL;
+    objc_pool_end(o, pool);
+    return name ? arena_printf(a, "macOS %s", name) : "this system";
+}
+
+bool objc_check(Objc *o, Arena *a, ObjcPart part, const char **why)
+{
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct Row *r = &rows[i];
+        if (r->part != part || (r->since && !objc_system(o, r->since))) continue;
+        o->may[r->id] = understands(o, r);
+        if (o->may[r->id] || r->need == MAY) continue;
+        *why = o->objc_getClass(r->class)
+                 ? arena_printf(a, "%s has no %c[%s %s], which is sent here", system_name(o, a), r->kind, r->class,
+                                selector_names[r->id])
+                 : arena_printf(a, "%s has no class %s", system_name(o, a), r->class);
+        return false;
+    }
+    return true;
+}
+
 Objc *objc_open(Arena *a, const char **why)
 {
     Objc *o = NEW(a, Objc);
@@ -67,7 +138,8 @@ Objc *objc_open(Arena *a, const char **why)
     for (int i = 0; ok && i < LIB_COUNT; i++) ok = open_library(o, a, lib_paths[i], why) != NULL;
     const char *missing = ok ? look_up_all(o) : NULL;
     if (missing) *why = arena_printf(a, "this system's libraries have no %s", missing);
-    if (ok && !missing) return o;
+    for (int i = 0; ok && !missing && i < SEL_COUNT; i++) o->selector[i] = o->sel_registerName(selector_names[i]);
+    if (ok && !missing && objc_check(o, a, PART_BASE, why)) return o;
     objc_close(o);
     return NULL;
 }

@@ -18,9 +18,18 @@ typedef void *Id;
 typedef const struct Selector *Sel;
 typedef signed char Flag; /* BOOL: one byte, of either sign, on both processors */
 
+typedef enum {
+#define SELECTOR(part, class, kind, id, selector, since, need) SEL_##id,
+#include "selectors.def"
+    SEL_COUNT
+} Selector;
+typedef enum { PART_BASE, PART_ENGINE, PART_ML } ObjcPart; /* of selectors.def */
+
 typedef struct {
     void *handle[8];
     int nlib;
+    Sel selector[SEL_COUNT];
+    bool may[SEL_COUNT]; /* it was asked for, and may be sent */
 #define FN(lib, ret, name, args) ret(*name) args;
 #define DATA(lib, name) const void *name;
 #include "objc.def"
@@ -31,16 +40,20 @@ Objc *objc_open(Arena *a, const char **why);
 void objc_close(Objc *o);
 /* One more library, of classes; false: it is not on this system (`why`). */
 bool objc_library(Objc *o, Arena *a, const char *path, const char **why);
+/* Asks all classes of a part for what is sent to them; false: `why` names the system and the first that lacks. */
+bool objc_check(Objc *o, Arena *a, ObjcPart part, const char **why);
+/* This system is macOS `major` or later. */
+bool objc_system(Objc *o, int major);
 /* The value of a constant NSString that a library may export; else `text` itself, as an object. */
 Id objc_key_new(Objc *o, const char *symbol, const char *text);
 
-/* A send: SEND(o, result, (types of the arguments), receiver, selector, arguments). Only so may
+/* A send: SEND(o, result, (types of the arguments), receiver, SEL_id, arguments). Only so may
  * objc_msgSend be called: on arm64 variadic arguments are passed elsewhere than declared ones, so
  * the type of every argument must be the method's own. */
 #define SEND0(o, R, self, sel) \
-    (((R(*)(Id, Sel))(o)->objc_msgSend)((self), (o)->sel_registerName(sel)))
+    (((R(*)(Id, Sel))(o)->objc_msgSend)((self), (o)->selector[sel]))
 #define SEND(o, R, types, self, sel, ...) \
-    (((R(*)(Id, Sel, SEND_LIST types))(o)->objc_msgSend)((self), (o)->sel_registerName(sel), __VA_ARGS__))
+    (((R(*)(Id, Sel, SEND_LIST types))(o)->objc_msgSend)((self), (o)->selector[sel], __VA_ARGS__))
 #define SEND_LIST(...) __VA_ARGS__
 
 void *objc_pool(Objc *o);

@@ -130,7 +130,7 @@ static void test_answer(void **state)
     load(&l, two_functions);
     Objc *o = l.engine->objc;
     void *pool = objc_pool(o);
-    Id all = SEND0(o, Id, SEND0(o, Id, l.model, "model"), "modelAttributes");
+    Id all = SEND0(o, Id, SEND0(o, Id, l.model, SEL_innerModel), SEL_attributes);
     Id about = at(o, all, "ANEFModelDescription");
     Id ids = at(o, about, "kANEFModelProcedureNameToIDMapKey");
     assert_int_equal(number_value(o, at(o, ids, "main"), -1), 0);

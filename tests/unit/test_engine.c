@@ -1,5 +1,6 @@
 /* test_engine.c -- the calls of backends/ane against the stand-in, and how strict that is. */
 #include "../../backends/ane/engine.h"
+#include "../../backends/ane/ml.h"
 #include "standin.h"
 
 #include <dlfcn.h>
@@ -236,7 +237,8 @@ static void unknown_selector(void)
 {
     Arena a = { 0 };
     Objc *o = objc_of(&a);
-    SEND0(o, Id, string_new(o, "x"), "frobnicate");
+    o->selector[SEL_model] = o->sel_registerName("frobnicate");
+    SEND0(o, Id, string_new(o, "x"), SEL_model);
 }
 
 static void message_to_released(void)
@@ -245,7 +247,8 @@ static void message_to_released(void)
     Objc *o = objc_of(&a);
     Id s = string_new(o, "x");
     o->objc_release(s);
-    SEND0(o, Id, s, "retain");
+    o->selector[SEL_model] = o->sel_registerName("retain");
+    SEND0(o, Id, s, SEL_model);
 }
 
 static void release_too_many(void)
@@ -275,7 +278,7 @@ static void wrong_class(void)
     Objc *o = objc_of(&a);
     Id s = string_new(o, "not data");
     SEND(o, Id, (Id, Id, Id), o->objc_getClass("_ANEInMemoryModelDescriptor"),
-         "modelWithMILText:weights:optionsPlist:", s, s, NULL);
+         SEL_descriptor, s, s, NULL);
 }
 
 static Id small_surface(Engine *e)
@@ -350,6 +353,72 @@ static void test_strict(void **state)
     }
 }
 
+/* ---- what a system may lack ------------------------------------------------------------------ */
+
+static const struct {
+    const char *part, *class, *selector, *need;
+} sent[] = {
+#define SELECTOR(part, class, kind, id, selector, since, need) { #part, class, selector, #need },
+#include "../../backends/ane/selectors.def"
+};
+
+/* Opens what this part of selectors.def belongs to. */
+static bool opens(Arena *a, const char *part, const char **why)
+{
+    if (!strcmp(part, "ML")) {
+        Ml *ml = ml_open(a, why);
+        if (ml) ml_close(ml);
+        return ml != NULL;
+    }
+    Engine *e = engine_open(a, why);
+    if (e) engine_close(e);
+    return e != NULL;
+}
+
+/* Every selector and class is asked for before anything is sent: what is needed and missing is said by name,
+ * with the system's; without the others everything runs. */
+static void test_selectors(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(sent); i++) {
+        Arena a = { 0 };
+        const char *why = "";
+        const bool need = !strcmp(sent[i].need, "NEED");
+        set_machine("m4", arena_printf(&a, "no-selector:%s", sent[i].selector));
+        assert_int_equal(opens(&a, sent[i].part, &why), !need);
+        if (need) {
+            assert_non_null(strstr(why, sent[i].selector));
+            assert_non_null(strstr(why, !strcmp(sent[i].part, "BASE") ? "this system" : "Version 26.0"));
+        }
+        if (i == 3 || i == COUNT(sent) - 1) printf("%s\n", why);
+        set_machine("m4", arena_printf(&a, "no-class:%s", sent[i].class));
+        bool needed = false;
+        for (size_t k = 0; k < COUNT(sent); k++)
+            needed |= !strcmp(sent[k].class, sent[i].class) && !strcmp(sent[k].need, "NEED");
+        assert_int_equal(opens(&a, sent[i].part, &why), !needed);
+        if (needed) assert_non_null(strstr(why, sent[i].class));
+        arena_free(&a);
+    }
+}
+
+static void test_runs_without(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(sent); i++) {
+        Bench b;
+        if (strcmp(sent[i].part, "ENGINE") != 0 || strcmp(sent[i].need, "MAY") != 0) continue;
+        set_machine("m4", "");
+        Arena a = { 0 };
+        set_machine("m4", arena_printf(&a, "no-selector:%s", sent[i].selector));
+        assert_true(set_up(&b, text));
+        if (!engine_compile(b.engine, &b.arena, b.model, &b.why)) fail_msg("%s", b.why.text);
+        assert_true(engine_load(b.engine, &b.arena, b.model, &b.why));
+        assert_true(engine_unload(b.engine, &b.arena, b.model, &b.why));
+        tear_down(&b);
+        arena_free(&a);
+    }
+}
+
 static void test_no_library(void **state)
 {
     Arena a = { 0 };
@@ -368,7 +437,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_runs),         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_wrong_layout), cmocka_unit_test(test_strict),
         cmocka_unit_test(test_no_library),   cmocka_unit_test(test_codes),
-        cmocka_unit_test(test_decoded),
+        cmocka_unit_test(test_decoded),      cmocka_unit_test(test_selectors),
+        cmocka_unit_test(test_runs_without),
     };
     (void)argc;
     use_standin(argv[0]);

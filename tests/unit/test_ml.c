@@ -59,7 +59,7 @@ static void no_block(void)
     const Shape s = SHAPE(2);
     Tensor t = tensor_view(DT_FP32, &s, x);
     Id array = ml_array_new(ml, &t, &arena, &why);
-    SEND(ml->objc, void, (Closure *), array, "getBytesWithHandler:", &c);
+    SEND(ml->objc, void, (Closure *), array, SEL_getBytes, &c);
 }
 
 static void array_left(void)
@@ -84,7 +84,7 @@ static void old_function(void)
 static void array_of_nothing(void)
 {
     Ml *ml = open_ml();
-    SEND0(ml->objc, long, SEND0(ml->objc, Id, ml->array, "alloc"), "dataType");
+    SEND0(ml->objc, long, SEND0(ml->objc, Id, ml->array, SEL_alloc), SEL_dataType);
 }
 
 static void test_strict(void **state)

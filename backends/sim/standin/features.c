@@ -317,8 +317,17 @@ static Flag process_at_least(Id self, Sel sel, SystemVersion v)
     return system_major() >= v.major;
 }
 
+static Id process_system(Id self, Sel sel)
+{
+    char text[80];
+    (void)self, (void)sel;
+    snprintf(text, sizeof text, "Version %ld.0 (Build %s)", system_major(), machine()->build);
+    return object_autorelease(standin_string(text));
+}
+
 static const Method process_methods[] = {
     METHOD("isOperatingSystemAtLeastVersion:", process_at_least),
+    METHOD("operatingSystemVersionString", process_system),
     { NULL, NULL },
 };
 static const Method process_makers[] = { METHOD("processInfo", process_info), { NULL, NULL } };

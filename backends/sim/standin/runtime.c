@@ -33,6 +33,7 @@ EXPORT Class *objc_getClass(const char *name);
 EXPORT Class *objc_getClass(const char *name)
 {
     if (fault("ml-class") && !strcmp(name, "MLModel")) return NULL;
+    if (fault_names("no-class", name)) return NULL;
     for (size_t i = 0; i < COUNT(classes); i++)
         if (!strcmp(classes[i]->name, name)) return classes[i];
     return NULL;
@@ -85,12 +86,23 @@ static Imp *find_in(const Method *m, Sel sel)
     return NULL;
 }
 
+static Imp *answer(const Class *c, Sel sel)
+{
+    Imp *fn = fault_names("no-selector", sel) ? NULL : find_in(c->method, sel);
+    return !fn && c->meta ? find_in(root, sel) : fn; /* instances alone are counted */
+}
+
+EXPORT Class *object_getClass(Id o);
+EXPORT Class *object_getClass(Id o) { return o ? o->isa : NULL; }
+
+EXPORT Flag class_respondsToSelector(const Class *c, Sel sel);
+EXPORT Flag class_respondsToSelector(const Class *c, Sel sel) { return c && answer(c, sel); }
+
 /* Called by objc_msgSend: the function that answers. */
 Imp *standin_find(Id self, Sel sel);
 __attribute__((used, visibility("hidden"))) Imp *standin_find(Id self, Sel sel)
 {
-    Imp *fn = find_in(self->isa->method, sel);
-    if (!fn && self->isa->meta) fn = find_in(root, sel); /* instances alone are counted */
+    Imp *fn = answer(self->isa, sel);
     if (!fn || self->isa == &released)
         standin_abort("%s does not understand %s", self->isa->name, sel);
     return fn;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { UTF8 = 0x08000100, NUMBER_INT32 = 3, NUMBER_INT64 = 4 };
+enum { UTF8 = 0x08000100, LATIN1 = 0x0201, NUMBER_INT32 = 3, NUMBER_INT64 = 4 };
 
 static void destroy_string(Id o) { free(((String *)o)->text); }
 static void destroy_data(Id o)
@@ -196,7 +196,13 @@ EXPORTED(unsigned long, CFDictionaryGetTypeID, (void)) { return (unsigned long)(
 
 EXPORTED(Id, CFStringCreateWithCString, (Id allocator, const char *s, uint32_t encoding))
 {
-    if (allocator || !s || encoding != UTF8) standin_abort("CFStringCreateWithCString: wrong arguments");
+    if (allocator || !s || (encoding != UTF8 && encoding != LATIN1))
+        standin_abort("CFStringCreateWithCString: wrong arguments");
+    for (const char *at = s, *end = s + strlen(s); encoding == UTF8 && at < end;) {
+        int len;
+        if (text_code_point(at, end, &len) == TEXT_NOT_UTF8) return NULL;
+        at += len;
+    }
     return standin_string(s);
 }
 
