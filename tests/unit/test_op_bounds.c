@@ -30,6 +30,8 @@ static void test_slices_known_in_part(void **state)
           "error: begin 5 is outside axis 0, which has 5 entries" },
         { "slice_by_index", 15, "x=fp32[5] 0 1 2 3 4; begin=int32[1] -6; end=int32[1] 9; squeeze_mask=bool[1] 1",
           "error: begin -6 is outside axis 0, which has 5 entries" },
+        { "slice_by_index", 15, "x=fp32[?]; begin=int32[1] -3; end=int32[1] -1", "fp32[?]" },
+        { "slice_by_index", 15, "x=fp32[?]; begin=int32[1] 1; end=int32[1] -1", "fp32[?]" },
         { "slice_by_size", 15, "x=fp32[5] 0 1 2 3 4; begin=int32[1] 2; size=int32[1] 3", "fp32[3] 2 3 4" },
         { "slice_by_size", 15, "x=fp32[5] 0 1 2 3 4; begin=int32[1] 2; size=int32[1] 4", "error: " },
         { "slice_by_size", 15, "x=fp32[5] 0 1 2 3 4; begin=int32[1] 5; size=int32[1] 0", "fp32[0]" },
@@ -103,6 +105,21 @@ static void test_pools(void **state)
         { "max_pool", 15, CEIL("1 1 0 1"), "error: max_pool: ceil_mode needs the same padding at both ends; pad has 0 and 1" });
 }
 
+/* Either end may be wrong, and either bound unknown. */
+static void test_ends(void **state)
+{
+    CHECK(
+        { "crop", 15, "x=fp32[1,1,4,4] 1; crop_height=int32[2] 1 1; crop_width=int32[2] 0 3", "fp32[1,1,2,1] 1 1" },
+        { "crop", 15, "x=fp32[1,1,4,4] 1; crop_height=int32[2] -1 1; crop_width=int32[2] 0 0", "error: crop: " },
+        { "crop", 15, "x=fp32[1,1,4,4] 1; crop_height=int32[2] 1 -1; crop_width=int32[2] 0 0", "error: crop: " },
+        { "crop", 15, "x=fp32[1,1,4,4] 1; crop_height=int32[2] 0 0; crop_width=int32[2] -1 0", "error: crop: " },
+        { "crop", 15, "x=fp32[1,1,4,4] 1; crop_height=int32[2] 0 0; crop_width=int32[2] 0 -1", "error: crop: " },
+        { "crop", 15, "x=fp32[1,1,4,4] 1; crop_height=int32[2] 0 0; crop_width=int32[2] 2 3", "error: crop: " },
+        { "clip", 17, "x=fp32[2] 1 9; alpha=fp32[] 2; beta=fp32[] 3", "fp32[2] 2 3" },
+        { "clip", 17, "x=fp32[2] 1 9; alpha=fp32[] 3; beta=fp32[] 2", "error: clip: " },
+        { "clip", 17, "x=fp32[2] 1 9; alpha=fp32[] 3; beta=fp32[] 3", "error: clip: " });
+}
+
 static void test_lists(void **state)
 {
     CHECK(
@@ -110,6 +127,14 @@ static void test_lists(void **state)
         { "list_write", 15, "ls=list[3] fp32[2]; index=int32[]; value=fp32[3]", "error: value is tensor<fp32, [3]>" },
         { "list_write", 15, "ls=list[3] fp32[2]; index=int32[]; value=int32[2]", "error: value is tensor<int32, [2]>" },
         { "list_write", 15, "ls=list[3] fp32[?]; index=int32[]; value=fp32[3]", "list[3] fp32[?]" },
+        { "list_read", 15, "ls=list[3] fp32[2]; index=int32[]", "fp32[2]" },
+        { "list_read", 15, "ls=list[3] fp32[2]; index=int32[1]", "error: " },
+        { "list_read", 15, "ls=list[3] fp32[2]; index=fp32[]", "error: " },
+        { "list_read", 15, "ls=fp32[2]; index=int32[]", "error: " },
+        { "list_write", 15, "ls=list[3] fp32[2]; index=int32[1]; value=fp32[2]", "error: " },
+        { "list_gather", 15, "ls=list[3] fp32[2]; indices=int32[4]", "fp32[4,2]" },
+        { "list_gather", 15, "ls=list[3] fp32[2]; indices=int32[]", "error: " },
+        { "list_scatter", 15, "ls=list[3] fp32[2]; indices=int32[]; value=fp32[2,2]", "error: " },
         { "list_scatter", 15, "ls=list[3] fp32[2]; indices=int32[2]; value=fp32[2,2]", "list[3] fp32[2]" },
         { "list_scatter", 15, "ls=list[3] fp32[2]; indices=int32[2]; value=fp32[3,2]", "error: value is" },
         { "list_scatter", 15, "ls=list[3] fp32[2]; indices=int32[2]; value=fp16[2,2]", "error: value is" });
@@ -143,7 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slices_known_in_part), cmocka_unit_test(test_reversals), cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_lists), cmocka_unit_test(test_pools),                cmocka_unit_test(test_ends_of_types),
+        cmocka_unit_test(test_lists), cmocka_unit_test(test_pools), cmocka_unit_test(test_ends),                cmocka_unit_test(test_ends_of_types),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

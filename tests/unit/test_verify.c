@@ -204,6 +204,31 @@ static void test_constants_at_hand(void **state)
     module_free(m);
 }
 
+/* Each element of each packed type is its own, whatever its neighbours hold. */
+static void test_packed_elements(void **state)
+{
+    (void)state;
+    static const DType types[] = { DT_UINT1, DT_UINT2, DT_UINT3, DT_UINT4, DT_UINT6, DT_INT4, DT_INT8, DT_UINT16 };
+    enum { N = 40 };
+    for (size_t k = 0; k < COUNT(types); k++) {
+        Diag d = { 0 };
+        Tensor t;
+        const Shape s = { .rank = 1, .dim = { N } };
+        const int bits = dtypes[types[k]].bits < 8 ? dtypes[types[k]].bits : 8;
+        const int64_t most = dtypes[types[k]].cls == CLASS_INT ? (1 << (bits - 1)) - 1 : (1 << bits) - 1;
+        assert_true(tensor_alloc(&t, &d, types[k], &s));
+        for (int from = 0; from < 2; from++) { /* ones, then zeros, before the numbers */
+            for (size_t i = 0; i < N; i++) tensor_set_int(&t, i, from ? 0 : most);
+            for (size_t i = 0; i < N; i++) {
+                tensor_set_int(&t, i, (int64_t)(i * 5 % (size_t)(most + 1)));
+                for (size_t j = 0; j < N; j++)
+                    assert_int_equal(tensor_int(&t, j), j > i ? (from ? 0 : most) : (int64_t)(j * 5 % (size_t)(most + 1)));
+            }
+        }
+        tensor_free(&t);
+    }
+}
+
 static void test_texts_of_types(void **state)
 {
     (void)state;
@@ -330,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_constants_in_another_type),
         cmocka_unit_test(test_constants_at_hand),
         cmocka_unit_test(test_texts_of_types),
+        cmocka_unit_test(test_packed_elements),
         cmocka_unit_test(test_equal_constants),
         cmocka_unit_test(test_blocks_of_loops),
         cmocka_unit_test(test_pass_names),
