@@ -1,7 +1,7 @@
 #!/bin/sh
 # growth.sh -- what a program has many of may cost time and memory in proportion, and no more: inputs,
 # results, functions, undefined names, statements, terms of a sum, turns of a loop.
-# usage: growth.sh BUILD            a suite of `make check`: 32,000 of them against 4,000
+# usage: growth.sh BUILD            a suite of `make check`: 32,000 of them against 4,000, and memory
 #        growth.sh --bench BUILD    a part of `make bench`: 8,000 and 16,000 against 4,000
 # (of sines an eighth of that)
 set -eu
@@ -81,4 +81,24 @@ for kind in inputs results functions names statements sines sum loop; do
     else failed=$((failed + 1)); echo "$row: this does not grow in proportion"
     fi
 done
+
+# peak COMMAND: the largest resident set, in bytes
+peak() { "$build/pair" 1 one "exec $1" none true | awk '{ for (i = 2; i <= NF; i++) if ($i == "MB") printf "%d", $(i - 1) * 1048576 }'; }
+
+# most WHAT BYTES EACH LIMIT: the bytes may be LIMIT times EACH and no more
+most() {
+    if [ "$bench" ]; then echo "$1: $2 bytes, $(($2 * 10 / $3)) tenths of $3"
+    elif [ "$2" -le $(($3 * $4)) ]; then passed=$((passed + 1))
+    else failed=$((failed + 1)); echo "$1: $2 bytes, which is more than $4 times $3"
+    fi
+}
+
+# Memory: of a text that is read and verified, with the text itself in it; and of what sines become.
+text statements 200000 > "$work/many.mil"
+most "statements: memory" "$(peak "$build/anec -q --check $work/many.mil")" \
+    "$(wc -c < "$work/many.mil" | tr -d ' ')" 6
+rm -f "$work/out.mil"
+text sines 4000 > "$work/many.mil"
+most "sines: memory" "$(peak "$build/anec -q --target m1 -o $work/out.mil $work/many.mil")" 4000000 24
+
 [ "$bench" ] || { echo "growth: $passed passed, $failed failed"; [ "$failed" = 0 ]; }

@@ -34,6 +34,17 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do cat "$work/text/
     "exec $build/anec -q $work/text/many.mil --emit ir > /dev/null" \
     "cat" "exec cat $work/text/many.mil > /dev/null" | rate "$(size "$work/text/many.mil")"
 
+echo "a million statements read and verified, against the words of the text counted"
+awk 'BEGIN {
+    t = "tensor<fp16, [1, 64, 1, 64]>"; n = 1000000
+    printf "program(1.3)\n{\n    func main<ios18>(%s x0, %s c) {\n", t, t
+    for (i = 1; i <= n; i++) printf "        %s x%d = add(x = x%d, y = c)[name = string(\"x%d\")];\n", t, i, i - 1, i
+    printf "    } -> (x%d);\n}\n", n
+}' > "$work/text/million.mil"
+"$pair" 3 "$(size "$work/text/million.mil") bytes" "exec $build/anec -q --check $work/text/million.mil" \
+    "wc -w" "exec wc -w < $work/text/million.mil > /dev/null" | rate "$(size "$work/text/million.mil")"
+rm -f "$work/text/million.mil"
+
 echo "growth: twice and four times as many of what a program has, against as many"
 tests/growth.sh --bench "$build"
 
