@@ -181,6 +181,13 @@ static void put_bad(Buf *out, const Tensor *a, const Tensor *b, const Difference
     report_element(out, b, d->at);
 }
 
+/* Floats of two widths are alike for who gives a tolerance other than 0. */
+static bool are_alike(const Tensor *a, const Tensor *b, const Tolerance *tol)
+{
+    const bool tolerant = (tol->has_rtol && tol->rtol > 0) || (tol->has_atol && tol->atol > 0);
+    return a->dtype == b->dtype || (tolerant && dtype_is_float(a->dtype) && dtype_is_float(b->dtype));
+}
+
 bool report_compare(Buf *out, const Tensor *a, const Tensor *b, DType as, const Tolerance *tol)
 {
     double rtol, atol;
@@ -188,7 +195,7 @@ bool report_compare(Buf *out, const Tensor *a, const Tensor *b, DType as, const 
         buf_puts(out, "a list, not compared\n");
         return true;
     }
-    if (a->dtype != b->dtype || !shape_equal(&a->shape, &b->shape)) {
+    if (!are_alike(a, b, tol) || !shape_equal(&a->shape, &b->shape)) {
         buf_printf(out, "%s ", dtypes[a->dtype].name);
         put_shape(out, &a->shape);
         buf_printf(out, " against %s ", dtypes[b->dtype].name);

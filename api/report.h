@@ -14,7 +14,8 @@ typedef struct {
 } Tolerance;
 
 /* A line with the largest differences; true when all are within |a - b| <= atol + rtol |b|. The
- * tolerance is that of elements of type `as`. */
+ * tolerance is that of elements of type `as`. Floats of two types are compared when a tolerance
+ * other than 0 is given. */
 bool report_compare(Buf *out, const Tensor *a, const Tensor *b, DType as, const Tolerance *tol);
 /* As what a value is to be compared: as fp16 when it is only cast from there, else as its type. */
 DType report_precision(const Value *v);

@@ -121,6 +121,50 @@ static void want_entropy(Sum *o)
     }
 }
 
+static int class_at(int s) { return (s * 11 + 3) % C; }
+
+static void want_class_entropy(Sum *o)
+{
+    o->n = 1;
+    for (int s = 0; s < S; s++) {
+        double most = -INFINITY, sum = 0;
+        for (int c = 0; c < C; c++) most = fmax(most, o->in[0][c * S + s]);
+        for (int c = 0; c < C; c++) sum += exp(o->in[0][c * S + s] - most);
+        const double z = o->in[0][class_at(s) * S + s] - most - log(sum);
+        o->want[0] -= z / S;
+        o->size[0] = fmax(o->size[0], fabs(z));
+    }
+}
+
+/* Rows of a table of 32. */
+static void want_embedding(Sum *o)
+{
+    for (int i = 0; i < N; i++) o->want[i] = o->in[0][class_at(i / S) * S + i % S];
+}
+
+static double gain_at(int c) { return (double)(c % 5 - 2) / 4; }
+static double bias_at(int c) { return (double)(c % 3 - 1) / 2; }
+
+static void scale_features(Sum *o)
+{
+    for (int i = 0; i < N; i++) {
+        o->want[i] = o->want[i] * gain_at(i / S) + bias_at(i / S);
+        o->size[i] = fmax(o->size[i], 2);
+    }
+}
+
+static void want_layer_scaled(Sum *o)
+{
+    want_layer(o);
+    scale_features(o);
+}
+
+static void want_rms_scaled(Sum *o)
+{
+    want_rms(o);
+    for (int i = 0; i < N; i++) o->want[i] *= gain_at(i / S);
+}
+
 static void want_sgd(Sum *o)
 {
     for (int i = 0; i < N; i++) {
@@ -169,23 +213,39 @@ static void want_linear(Sum *o)
         }
 }
 
+static void want_rope_pairs(Sum *o)
+{
+    enum { HALF = C / 4 };
+    for (int i = 0; i < N; i++) {
+        const int c = i / S, s = i % S, f = c % (2 * HALF) / 2;
+        const double angle = s * pow(10000, -(double)f / HALF);
+        const double a = o->in[0][(c & ~1) * S + s], b = o->in[0][(c | 1) * S + s];
+        o->want[i] = c % 2 ? b * cos(angle) + a * sin(angle) : a * cos(angle) - b * sin(angle);
+        o->size[i] = fabs(a) + fabs(b);
+    }
+}
+
 /* Two heads; scores are of the queries in [-1, 1] alone, values are of every magnitude. */
-static void want_attention(Sum *o)
+static void attend(Sum *o, bool causal)
 {
     enum { SIZE = C / 2 };
     for (int i = 0; i < N; i++) {
         const int head = i / S / SIZE * SIZE, q = i % S;
         double weight[S], sum = 0;
-        for (int k = 0; k < S; k++) {
+        const int keys = causal ? q + 1 : S;
+        for (int k = 0; k < keys; k++) {
             double score = 0;
             for (int c = 0; c < SIZE; c++)
                 score += o->in[0][(head + c) * S + q] * o->in[1][(head + c) * S + k] / sqrt(SIZE);
             sum += weight[k] = exp(score);
         }
-        for (int k = 0; k < S; k++) o->want[i] += weight[k] / sum * o->in[2][i / S * S + k];
-        for (int k = 0; k < S; k++) o->size[i] = fmax(o->size[i], fabs(o->in[2][i / S * S + k]));
+        for (int k = 0; k < keys; k++) o->want[i] += weight[k] / sum * o->in[2][i / S * S + k];
+        for (int k = 0; k < keys; k++) o->size[i] = fmax(o->size[i], fabs(o->in[2][i / S * S + k]));
     }
 }
+
+static void want_attention(Sum *o) { attend(o, false); }
+static void want_causal(Sum *o) { attend(o, true); }
 
 /* ---- cases ----------------------------------------------------------------------------------- */
 
@@ -199,6 +259,10 @@ typedef struct {
 #define KERNEL                                                                                     \
     "weight w: [32, 32] = [[(float((o * 7 + c * 3) % 17) - 8.0) / 64.0 for c in 0..32] for o in "  \
     "0..32]; "
+#define CLASSES "weight t: int32[32] = [(s * 11 + 3) % 32 for s in 0..32]; "
+#define GAIN                                                                                       \
+    "weight g: [32] = [(float(c % 5) - 2.0) / 4.0 for c in 0..32]; "                               \
+    "weight h: [32] = [(float(c % 3) - 1.0) / 2.0 for c in 0..32]; "
 static const Case cases[] = {
     { "rms_norm", "r = rms_norm(a)", "a", 1, 6, want_rms },
     { "layer_norm", "r = layer_norm(a)", "a", 1, 10, want_layer },
@@ -208,6 +272,15 @@ static const Case cases[] = {
     { "mean", "r = mean(a)", "a", 1, 2, want_mean },
     { "cross_entropy", "r = cross_entropy(a, abs(b))", "a", 2, 8, want_entropy },
     { "cross_entropy of weights", "r = cross_entropy(a, abs(b))", "b", 2, 8, want_entropy },
+    { "cross_entropy of classes", CLASSES "r = cross_entropy(a, t)", "a", 1, 8, want_class_entropy },
+    { "embedding", CLASSES "r = reshape(embedding(t, reshape(a, [32, 32])), [1, 32, 1, 32])", "a", 1, 0,
+      want_embedding },
+    { "RMSNorm", "layer n: RMSNorm(32); r = n(a)", "a", 1, 7, want_rms },
+    { "LayerNorm", "layer n: LayerNorm(32); r = n(a)", "a", 1, 12, want_layer },
+    { "rms_norm with gain", GAIN "r = rms_norm(a, g)", "a", 1, 7, want_rms_scaled },
+    { "layer_norm with gain and bias", GAIN "r = layer_norm(a, g, h)", "a", 1, 12, want_layer_scaled },
+    { "rope interleaved", "r = rope(a, 2, interleaved = true)", "a", 1, 3, want_rope_pairs },
+    { "attention, causal", "r = attention(a, b, c, 2, causal = true)", "c", 3, 8, want_causal },
     { "sgd", "r = sgd(a, b, 0.01)", "b", 2, 3, want_sgd },
     { "adam", "m = a * 0.0; r = adam(a, b, m, m, 0.01, correct1 = 10.0, correct2 = 1000.0)[0]", "b",
       2, 8, want_adam },
@@ -249,6 +322,10 @@ static const Beyond beyond[] = {
     { "conv2d", "m3", 16384, 65504, 0, 0, -1, "mac_overflow_partial, mac_overflow_to: as linear" },
     { "attention", "m1 m2 m3", 0, 1, 0, 32 * 0x1p-14, -1,
       "mac_flush: of the weights, which are 1/32, times the values" },
+    { "attention, causal", "m1 m2 m3", 0, 1, 0, 32 * 0x1p-14, -1, "mac_flush: as attention" },
+    { "attention, causal", "m1 m2 m4 m5", 32768, 65504, 0, 0, -1,
+      "mac_overflow_at: the first query has one key, whose weight is 1" },
+    { "attention, causal", "m3", 32768, 65504, 0, 0, -1, "mac_overflow_partial, mac_overflow_to: as linear" },
     { "sigmoid", "m1 m2 m3 m4 m5", 0, 65504, 0, 2e-3, -1,
       "tables: 33 points with straight lines between" },
     { "silu", "m1 m2 m3 m4 m5", 0, 65504, 4, 1.7e-4, -1,
