@@ -272,11 +272,12 @@ bool module_verify(Module *m, Diag *d, const char *after)
 {
     bool ok = true;
     const int fails = d->fails;
+    const bool first = !after || !strcmp(after, "lower"); /* before any pass: the author's own statements */
     if (!m->first) ok = diag_error(d, (Loc){ .src = m->src }, "the program has no function");
     for (Func *f = m->first; f; f = f->next) {
         if (module_func(m, f->name) != f)
             ok = diag_error(d, f->loc, "function %s is defined a second time", f->name);
-        if (!verify_func(f, d, false, !after)) ok = false;
+        if (!verify_func(f, d, false, first)) ok = false;
     }
     /* What a file would not give while a literal was read is the world's. */
     if (!ok && after && fails == d->fails)

@@ -1,0 +1,137 @@
+/* test_clone.c -- a copy of a statement is all of the statement: arguments in either list, data in
+ * attributes, nested blocks, its own opset, its place in the source, whether it is kept. */
+#include "unit.h"
+
+#include "../../ir/mil/mil.h"
+#include "../../ir/ops/ops.h"
+
+static const char text[] =
+    "program(1.3)\n{\n"
+    "    func main<ios17>(tensor<fp32, [2, 2]> x, tensor<int32, []> n) {\n"
+    "        tensor<fp32, [2, 2]> w = constexpr_affine_dequantize()[axis = int32(0), name = string(\"w\"), "
+    "quantized_data = tensor<int8, [2, 2]>([[1, 2], [3, 4]]), scale = fp32(0.5), zero_point = int8(1)];\n"
+    "        tensor<fp32, [4, 2]> c = concat(axis = int32(0), interleave = bool(false), values = (x, w))"
+    "[name = string(\"c\")];\n"
+    "        tensor<int32, []> i, tensor<fp32, [2, 2]> y = while_loop(loop_vars = (n, x))"
+    "[name = string(\"i\")]\n"
+    "            block0(tensor<int32, []> i_c, tensor<fp32, [2, 2]> y_c) {\n"
+    "                bool more = greater(x = i_c, y = int32(0))[name = string(\"more\")];\n"
+    "            } -> (more),\n"
+    "            block1(tensor<int32, []> i_b, tensor<fp32, [2, 2]> y_b) {\n"
+    "                tensor<int32, []> less = sub(x = i_b, y = int32(1))[name = string(\"less\")];\n"
+    "                tensor<fp32, [2, 2]> twice = add(x = y_b, y = y_b)[name = string(\"twice\")];\n"
+    "            } -> (less, twice);\n"
+    "    } -> (c, i, y);\n}\n";
+
+static Module *read_text(Diag *d)
+{
+    static const Source src = { .name = "x.mil", .text = text, .len = sizeof text - 1 };
+    Module *m = mil_read(d, &src, NULL);
+    if (!m || !module_verify(m, d, NULL)) fail_msg("%s", d->text.s);
+    return m;
+}
+
+static bool same_values(const Arg *a, const Arg *b)
+{
+    if (a->count != b->count || a->tuple != b->tuple || strcmp(a->name, b->name) != 0) return false;
+    for (int i = 0; i < a->count; i++)
+        if (a->val[i] != b->val[i] && !(a->val[i]->lit && b->val[i]->lit == a->val[i]->lit)) return false;
+    return true;
+}
+
+static void check_copy(const Op *op, const Op *made)
+{
+    assert_int_equal(op->kind, made->kind);
+    assert_int_equal(op->opset, made->opset);
+    assert_int_equal(op->keep, made->keep);
+    assert_int_equal(op->loc.at, made->loc.at);
+    assert_int_equal(op->narg, made->narg);
+    for (int i = 0; i < op->narg; i++) assert_true(same_values(&op->arg[i], &made->arg[i]));
+    assert_int_equal(op->attrs.count, made->attrs.count);
+    for (int i = 0; i < op->attrs.count; i++)
+        if (strcmp(op->attrs.at[i].name, "name") != 0)
+            assert_true(const_equal(op->attrs.at[i].val, attr_get(&made->attrs, op->attrs.at[i].name)));
+    assert_int_equal(op->nout, made->nout);
+    for (int i = 0; i < op->nout; i++) {
+        assert_true(type_equal(op->out[i]->type, made->out[i]->type));
+        assert_string_not_equal(op->out[i]->name, made->out[i]->name);
+        assert_ptr_equal(made->out[i]->def, made);
+        assert_int_equal(made->out[i]->index, i);
+    }
+    assert_int_equal(op->nblock, made->nblock);
+}
+
+static void test_every_piece(void **state)
+{
+    (void)state;
+    Diag d = { 0 };
+    Module *m = read_text(&d);
+    Block *body = module_main(m)->body;
+    const Op *last = body->last;
+    for (Op *op = body->first;; op = op->next) {
+        op->keep = op->kind == OP_concat;
+        op->opset = op->kind == OP_concat ? OPSET_IOS16 : OPSET_NONE;
+        check_copy(op, op_clone(op, body, NULL, NULL, NULL));
+        if (op == last) break;
+    }
+    if (!module_verify(m, &d, NULL)) fail_msg("%s", d.text.s);
+    diag_free(&d);
+    module_free(m);
+}
+
+/* What is inside of a copied block refers to the copies. */
+static void test_blocks(void **state)
+{
+    (void)state;
+    Diag d = { 0 };
+    Module *m = read_text(&d);
+    Block *body = module_main(m)->body;
+    const Op *loop = body->last, *made = op_clone(loop, body, NULL, NULL, NULL);
+    for (int i = 0; i < loop->nblock; i++) {
+        const Block *was = loop->block[i], *is = made->block[i];
+        assert_int_equal(was->nparam, is->nparam);
+        assert_int_equal(was->nresult, is->nresult);
+        for (const Op *a = was->first, *b = is->first; a; a = a->next, b = b->next) {
+            assert_int_equal(a->kind, b->kind);
+            for (int k = 0; k < a->narg; k++)
+                for (int p = 0; p < was->nparam; p++)
+                    if (a->arg[k].val[0] == was->param[p]) assert_ptr_equal(b->arg[k].val[0], is->param[p]);
+        }
+        for (int k = 0; k < was->nresult; k++) assert_ptr_not_equal(was->result[k], is->result[k]);
+    }
+    diag_free(&d);
+    module_free(m);
+}
+
+static Value *other(void *ctx, Value *v)
+{
+    Value **pair = ctx;
+    return v == pair[0] ? pair[1] : v;
+}
+
+static void test_mapped_arguments(void **state)
+{
+    (void)state;
+    Diag d = { 0 };
+    Module *m = read_text(&d);
+    Block *body = module_main(m)->body;
+    const Op *concat = body->first->next;
+    Value *pair[2] = { body->param[0], body->first->out[0] };
+    const Op *made = op_clone(concat, body, NULL, other, pair);
+    const Arg *values = op_find_arg(made, "values");
+    assert_ptr_equal(values->val[0], pair[1]);
+    assert_ptr_equal(values->val[1], pair[1]);
+    assert_ptr_equal(op_find_arg(concat, "values")->val[0], pair[0]);
+    diag_free(&d);
+    module_free(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_piece),
+        cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_mapped_arguments),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
