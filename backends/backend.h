@@ -82,6 +82,7 @@ struct Backend {
     int compiles; /* programs that one process should compile at most; aneprobe heeds it; 0: any number */
     const Target *target; /* that programs of the language are compiled for; NULL: its chip is not known,
                              and they are for all */
+    bool engine; /* runs no statement that is the processor's (split.h) */
     const void *row; /* what sets it apart from others with the same calls: the Target of a sim:CHIP; of
                         an opened one, its own */
     Program *(*compile)(const Backend *self, Module *m, Func *f, Diag *d);

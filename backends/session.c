@@ -7,6 +7,7 @@
 #include "cpu/cpu.h"
 #include "forms.h"
 #include "sim/sim.h"
+#include "split.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,12 @@ typedef struct {
     const char *why;       /* for this reason */
 } Auto;
 
+/* As the backend itself, and what is the processor's behind an engine too. */
+static Program *compile_whole(const Backend *b, Module *m, Func *f, Diag *d)
+{
+    return b->engine && split_wanted(f) ? split_compile(b, m, f, d) : b->compile(b, m, f, d);
+}
+
 /* The processor's program, which says why it is not the engine's. */
 static Program *fall_back(Module *m, Func *f, Diag *d, const char *why)
 {
@@ -64,7 +71,7 @@ static Program *auto_compile(const Backend *self, Module *m, Func *f, Diag *d)
     Auto *a = (Auto *)(uintptr_t)self->row;
     Diag quiet = { .quiet = true };
     if (!a->engine) return fall_back(m, f, d, arena_printf(&a->arena, "no engine: %s", a->why));
-    Program *p = a->engine->compile(a->engine, m, f, &quiet);
+    Program *p = compile_whole(a->engine, m, f, &quiet);
     const char *said = p ? NULL : first_error(&a->arena, &quiet, "no reason given");
     /* What the engine does not take the processor does without a word; a full disk should be known. */
     if (!p && quiet.fails && ane_was_outside(a->engine))
@@ -208,7 +215,7 @@ static bool add_defaults(Program *p, Diag *d, Binding *all, int *n)
 
 static Program *compile_for(const Backend *b, Module *m, Func *f, Diag *d)
 {
-    Program *p = b->compile(b, m, f, d);
+    Program *p = compile_whole(b, m, f, d);
     if (!p) return NULL;
     if (!p->backend) p->backend = b;
     p->module = m;

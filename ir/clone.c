@@ -1,4 +1,4 @@
-/* clone.c -- copies of statements: all that one is, in another place. */
+/* clone.c -- copies of statements and functions: all that one is, in another place. */
 #include "ir.h"
 
 typedef struct {
@@ -74,4 +74,52 @@ Op *op_clone(const Op *op, Block *b, Op *before, ValueMap *map, void *ctx)
     Op *to = clone(&c, op, b, before);
     ptrmap_free(&c.made);
     return to;
+}
+
+/* ---- functions ------------------------------------------------------------------------------- */
+
+static void copy_head(Module *to, const Func *f)
+{
+    const Module *m = f->module;
+    to->version = m->version;
+    to->has_attrs = m->has_attrs;
+    for (int i = 0; i < m->attrs.count; i++) attr_set(to, &to->attrs, m->attrs.at[i].name, m->attrs.at[i].val);
+    to->src = m->src;
+    to->origin = m->origin ? m->origin : m;
+    to->dir = m->dir;
+    to->default_func = module_name(to, f->name);
+    to->missing = m->missing;
+    to->missing_seed = m->missing_seed;
+    to->follow_links = m->follow_links;
+}
+
+static void copy_fixed(Func *to, const Func *f)
+{
+    to->fixed = NEW_ARRAY(&to->module->arena, f->nfixed + 1, struct Fixed);
+    to->nfixed = f->nfixed;
+    for (int i = 0; i < f->nfixed; i++)
+        to->fixed[i] = (struct Fixed){ module_name(to->module, f->fixed[i].name), f->fixed[i].dtype };
+}
+
+Module *func_extract(const Func *f)
+{
+    Module *m = module_new();
+    Cloning c = { .m = m };
+    copy_head(m, f);
+    Func *to = func_new(m, f->name, f->opset);
+    to->opset_name = f->opset_name;
+    to->loc = f->loc;
+    for (int i = 0; i < f->attrs.count; i++) attr_set(m, &to->attrs, f->attrs.at[i].name, f->attrs.at[i].val);
+    copy_fixed(to, f);
+    for (int i = 0; i < f->body->nparam; i++) {
+        const Value *p = f->body->param[i];
+        ptrmap_set(&c.made, p, block_param(to->body, func_unique_name(to, p->name), p->type, p->loc));
+    }
+    for (const Op *op = f->body->first; op; op = op->next) {
+        const Op *made = clone(&c, op, to->body, NULL);
+        for (int i = 0; i < op->nout; i++) ptrmap_set(&c.made, op->out[i], made->out[i]);
+    }
+    for (int i = 0; i < f->body->nresult; i++) block_result(to->body, mapped(&c, f->body->result[i]));
+    ptrmap_free(&c.made);
+    return m;
 }

@@ -317,6 +317,7 @@ struct Module {
     const Source *src;      /* where it was read from, or NULL */
     const char *dir;        /* folder that @model_path stands for, or NULL */
     WeightFile *files;      /* opened so far */
+    const Module *origin;   /* of func_extract: the module whose files the literals are in, or NULL */
     Mapped *maps;           /* arrays named by CONST_FILE */
     int nmaps;
     Source *sources;        /* texts the module owns, for Locs */
@@ -342,6 +343,7 @@ bool module_short_scalars(const Module *m);           /* the spelling of program
 const char *module_name(Module *m, const char *s);    /* interned */
 const Type *module_tensor(Module *m, DType t, const Shape *s); /* one for all that are equal */
 const Type *module_type(Module *m, const Type *t);    /* t, which may be in another arena, in the module's */
+const WeightFile *module_files(const Module *m);      /* those that its literals may be in */
 
 const Const *attr_get(const Attrs *a, const char *name);
 void attr_set(Module *m, Attrs *a, const char *name, const Const *val); /* NULL removes */
@@ -372,6 +374,7 @@ Block *block_new(Op *owner, const char *name);                          /* a nes
 Value *block_param(Block *b, const char *name, const Type *t, Loc loc);
 void block_result(Block *b, Value *v);                                  /* yields one more value */
 void func_set_result(Func *f, int i, Value *v);                         /* returns v in that place */
+void func_drop_results(Func *f, int n);                                 /* those from n on */
 /* Low level: an op without arguments or results, linked in; then its pieces. */
 Op *op_new(Module *m, Block *b, Op *before, const char *name, Loc loc);
 Arg *op_arg_new(Module *m, Op *op, const char *name);                   /* one more, empty; name is interned */
@@ -386,6 +389,10 @@ void op_move_before(Op *op, Block *b, Op *before);
  * other arguments infers it anew. map says what stands for a value in the copy; NULL: itself. */
 typedef Value *ValueMap(void *ctx, Value *v);
 Op *op_clone(const Op *op, Block *b, Op *before, ValueMap *map, void *ctx);
+/* A copy of f alone, with its names, as the only function of a module of its own, which is returned: passes
+ * may rewrite it and f stays. Types, literals and weight files are those of f's module, which must outlive
+ * the copy; of what a container says beyond the program it has nothing. */
+Module *func_extract(const Func *f);
 
 /* High level: named arguments until a NULL name; each is a Value. Returns the first result.
  *   Value *y = build(&b, "y", "matmul", "x", x, "y", w, "transpose_y", build_bool(&b, true), NULL);

@@ -52,11 +52,13 @@ void module_free(Module *m)
     mem_free(m);
 }
 
+const WeightFile *module_files(const Module *m) { return m->origin ? m->origin->files : m->files; }
+
 bool module_stayed(const Module *m, Diag *d)
 {
     for (int i = 0; i < m->nmaps; i++)
         if (!file_stayed(d, &m->maps[i])) return false;
-    for (const WeightFile *w = m->files; w; w = w->next)
+    for (const WeightFile *w = module_files(m); w; w = w->next)
         if (!file_stayed(d, &w->map)) return false;
     return true;
 }
@@ -246,6 +248,12 @@ void func_set_result(Func *f, int i, Value *v)
     f->body->result[i]->returned--;
     f->body->result[i] = v;
     v->returned++;
+}
+
+void func_drop_results(Func *f, int n)
+{
+    for (int i = n; i < f->body->nresult; i++) f->body->result[i]->returned--;
+    f->body->nresult = n;
 }
 
 static void op_link(Op *op, Block *b, Op *before)

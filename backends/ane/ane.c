@@ -35,10 +35,6 @@ static bool check_value(const Value *v, Diag *d)
     const Type *t = v->type;
     if (t->kind == TY_STATE)
         return diag_error(d, v->loc, "the engine keeps no states, and %s is one", v->name);
-    if (v->def && !strcmp(v->def->name, "classify"))
-        return diag_error(d, v->loc,
-                          "the processor chooses classes, and %s is one: --backend cpu, or auto, runs the program",
-                          v->name);
     if (t->kind != TY_TENSOR || !shape_known(&t->shape) || dtypes[t->dtype].bits < 8)
         return diag_error(d, v->loc, "the engine takes tensors of known shape; %s is none", v->name);
     return true;
@@ -402,7 +398,7 @@ const Backend *ane_open(const BackendOptions *o, Arena *a, const char **why)
     if (!s) return NULL;
     if (!b) mem_out(sizeof *b);
     *b = (Backend){ .name = "ane", .doc = "the Apple Neural Engine through its private framework",
-                    .pause = 15, .compiles = 100, .target = ane_target(s), .row = s, .compile = ane_compile, .run = ane_run,
+                    .pause = 15, .compiles = 100, .target = ane_target(s), .row = s, .compile = ane_compile, .engine = true, .run = ane_run,
                     .results = ane_results, .states = ane_states, .reset = ane_reset,
                     .free = ane_program_free,
                     .wire = ane_wire, .given = ane_given, .close = ane_close };

@@ -585,6 +585,7 @@ const Backend *coreml_open(const BackendOptions *o, Arena *a, const char **why)
     *b = (Backend){ .name = "coreml",
                     .doc = "Core ML, on the processor and the Neural Engine as it chooses",
                     .row = c,
+                    .engine = true,
                     .compile = ml_compile_program,
                     .run = ml_run,
                     .results = ml_results,

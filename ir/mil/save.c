@@ -223,7 +223,7 @@ static bool same_bytes(const char *path, const Mapped *map)
 /* Every file that a leaving reference needs can stand under its own name in the new folder. */
 static bool can_copy(Save *s)
 {
-    for (const WeightFile *w = s->m->files; w; w = w->next) {
+    for (const WeightFile *w = module_files(s->m); w; w = w->next) {
         const char *to = found_from(s, w->path);
         if (w->absent || same_bytes(to, &w->map)) continue;
         if (!is_free(s, blob_relative(w->path))) return false;
@@ -249,10 +249,10 @@ static bool copy_file(Save *s, const WeightFile *w)
 static bool copy_files(Save *s)
 {
     int n = 0;
-    for (const WeightFile *w = s->m->files; w; w = w->next) n++;
+    for (const WeightFile *w = module_files(s->m); w; w = w->next) n++;
     s->copy = NEW_ARRAY(&s->arena, n, OutFile);
     s->copied = NEW_ARRAY(&s->arena, n, const char *);
-    for (const WeightFile *w = s->m->files; w; w = w->next) {
+    for (const WeightFile *w = module_files(s->m); w; w = w->next) {
         bool used = false;
         for (int i = 0; i < s->nplace && !used; i++)
             used = s->place[i].c->kind == CONST_BLOB && s->place[i].c->file == w;

@@ -1,2 +1,2 @@
-# ANEC_ANE_LIB=$ANESIM anerun -b auto --random 1 classify.mil && ANEC_ANE_LIB=$ANESIM anerun -b ane --random 1 classify.mil
-# exit: 1
+# for b in auto ane coreml; do ANEC_ANE_LIB=$ANESIM anerun -v -b $b --random 1 classify.mil || exit 1; done
+# The engine computes the probabilities, the processor chooses.

@@ -1,0 +1,212 @@
+/* split.c -- a classifier on an engine: the engine computes the probabilities, the processor chooses.
+ *
+ * Two functions are made of one: the engine's, whose results are what `classify` reads and all other
+ * results; and the processor's, of the classify statements alone, whose inputs are those. */
+#include "split.h"
+
+#include "../ir/ops/ops.h"
+#include "cpu/cpu.h"
+
+#include <string.h>
+
+typedef struct {
+    bool chosen; /* a result of the processor's part */
+    int at;      /* which one of its part */
+} Origin;
+
+typedef struct {
+    Program base; /* first */
+    Backend calls; /* what base.backend points at: the engine's name, and these calls */
+    Module *front, *back;
+    Program *engine, *chooser;
+    Origin *source;  /* by result of the function */
+    Binding *result;
+} Split;
+
+static bool is_choice(const Value *v) { return v->def && v->def->kind == OP_classify; }
+
+bool split_wanted(const Func *f)
+{
+    for (int i = 0; i < f->body->nresult; i++)
+        if (is_choice(f->body->result[i])) return true;
+    return false;
+}
+
+/* ---- two functions --------------------------------------------------------------------------- */
+
+static Value *probabilities_of(const Op *op) { return op_value(op, "probabilities"); }
+
+static int index_of(Value *const *v, int n, const Value *x)
+{
+    for (int i = 0; i < n; i++)
+        if (v[i] == x) return i;
+    return -1;
+}
+
+/* The engine's: no statement chooses, and each value that one read is a result. */
+static void cut_front(Func *f)
+{
+    Block *b = f->body;
+    const int n = b->nresult;
+    int kept = 0;
+    for (int i = 0; i < n; i++) {
+        Value *v = is_choice(b->result[i]) ? probabilities_of(b->result[i]->def) : b->result[i];
+        if (index_of(b->result, kept, v) < 0) func_set_result(f, kept++, v);
+    }
+    func_drop_results(f, kept);
+    for (Op *op = b->last, *before; op; op = before) {
+        before = op->prev;
+        if (op->kind != OP_classify) continue;
+        Op *classes = op_value(op, "classes")->def; /* a list, which no engine's text has */
+        op_unlink(op);
+        if (classes && !func_count_uses(f, classes->out[0])) op_unlink(classes);
+    }
+}
+
+typedef struct {
+    Func *func;
+    Value *const *from; /* the results of the engine's part, in the function as it was .. */
+    Value **to;         /* .. and the inputs that they are here */
+    int n;
+} Behind;
+
+static Value *input_for(void *ctx, Value *v)
+{
+    const Behind *h = ctx;
+    const int i = index_of(h->from, h->n, v);
+    if (i >= 0) return h->to[i];
+    if (!v->def) return v; /* a literal */
+    return op_clone(v->def, h->func->body, NULL, NULL, NULL)->out[v->index]; /* the list of classes */
+}
+
+/* The processor's: the statements that choose, behind inputs called as the engine's results. */
+static Module *make_back(const Func *f, Arena *a, Origin *source)
+{
+    const Block *b = f->body;
+    Module *m = module_new();
+    Func *to = func_new(m, f->name, f->opset);
+    Behind h = { .func = to, .from = NEW_ARRAY(a, b->nresult + 1, Value *), .to = NEW_ARRAY(a, b->nresult + 1, Value *) };
+    Value **engine = NEW_ARRAY(a, b->nresult + 1, Value *), **from = NEW_ARRAY(a, b->nresult + 1, Value *);
+    int nengine = 0, nchosen = 0;
+    const Op **op = NEW_ARRAY(a, b->nresult + 1, const Op *), **made = NEW_ARRAY(a, b->nresult + 1, const Op *);
+    m->version = f->module->version;
+    m->default_func = module_name(m, f->name);
+    h.from = from;
+    for (int i = 0; i < b->nresult; i++) {
+        Value *v = is_choice(b->result[i]) ? probabilities_of(b->result[i]->def) : b->result[i];
+        int at = index_of(engine, nengine, v);
+        if (at < 0) engine[at = nengine++] = v;
+        source[i] = (Origin){ false, at };
+        if (!is_choice(b->result[i])) continue;
+        if (index_of(from, h.n, v) < 0) {
+            h.to[h.n] = block_param(to->body, func_unique_name(to, v->name), v->type, v->loc);
+            from[h.n++] = v;
+        }
+        int k = 0;
+        while (k < nchosen && op[k] != b->result[i]->def) k++;
+        if (k == nchosen) {
+            op[k] = b->result[i]->def;
+            made[nchosen++] = op_clone(op[k], to->body, NULL, input_for, &h);
+        }
+        source[i] = (Origin){ true, to->body->nresult };
+        block_result(to->body, made[k]->out[b->result[i]->index]);
+    }
+    return m;
+}
+
+/* ---- the calls of a backend ------------------------------------------------------------------ */
+
+static Split *split_of(Program *p) { return (Split *)p; }
+
+static bool split_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+{
+    Split *s = split_of(p);
+    const Binding *front, *back;
+    p->broke = false;
+    if (!program_run(s->engine, d, in, nin, opt)) {
+        p->broke = s->engine->broke;
+        return false;
+    }
+    const int n = program_results(s->engine, &front);
+    Block *inputs = module_main(s->back)->body;
+    Arena a = { 0 };
+    Binding *given = NEW_ARRAY(&a, inputs->nparam + 1, Binding);
+    for (int i = 0; i < inputs->nparam; i++)
+        for (int k = 0; k < n; k++)
+            if (!strcmp(front[k].name, inputs->param[i]->name)) given[i] = front[k];
+    RunOptions quiet = *opt;
+    quiet.phase = (PhaseHook){ 0 };
+    const bool ok = program_run(s->chooser, d, given, inputs->nparam, &quiet);
+    arena_free(&a);
+    if (!ok) return false;
+    program_results(s->chooser, &back);
+    for (int i = 0; i < p->func->body->nresult; i++) {
+        s->result[i].name = p->func->body->result[i]->name;
+        s->result[i].value = (s->source[i].chosen ? back : front)[s->source[i].at].value;
+        s->result[i].value.owned = false;
+    }
+    return true;
+}
+
+static int split_results(Program *p, const Binding **out)
+{
+    *out = split_of(p)->result;
+    return p->func->body->nresult;
+}
+
+static int split_states(Program *p, Binding **out) { return program_states(split_of(p)->engine, out); }
+static void split_reset(Program *p) { program_reset(split_of(p)->engine); }
+
+static void split_free(Program *p)
+{
+    Split *s = split_of(p);
+    program_free(s->engine);
+    program_free(s->chooser);
+    module_free(s->front);
+    module_free(s->back);
+    mem_free(s->source);
+    mem_free(s->result);
+    mem_free((char *)(uintptr_t)p->as.why);
+    mem_free(s);
+}
+
+static char *also(const char *why)
+{
+    Buf b = { 0 };
+    buf_printf(&b, "%s%sthe processor chooses the class", why ? why : "", why ? "; " : "");
+    return b.s;
+}
+
+static bool make_parts(Split *s, const Backend *b, const Func *f, Diag *d)
+{
+    Arena a = { 0 };
+    s->front = func_extract(f);
+    cut_front(module_main(s->front));
+    s->back = make_back(f, &a, s->source);
+    arena_free(&a);
+    if (!module_verify(s->front, d, "split") || !module_verify(s->back, d, "split")) return false;
+    s->engine = program_new(b, s->front, module_main(s->front), d);
+    s->chooser = s->engine ? program_new(&backend_ref, s->back, module_main(s->back), d) : NULL;
+    return s->chooser != NULL;
+}
+
+Program *split_compile(const Backend *b, Module *m, Func *f, Diag *d)
+{
+    Split *s = mem_zero(1, sizeof *s);
+    const size_t n = (size_t)f->body->nresult;
+    if (!s || !(s->source = mem_zero(n, sizeof *s->source)) || !(s->result = mem_zero(n, sizeof *s->result)))
+        mem_out(n * sizeof *s->result);
+    (void)m;
+    s->calls = (Backend){ .name = b->name, .doc = b->doc, .target = b->target, .row = b->row, .run = split_run,
+                          .results = split_results, .states = split_states, .reset = split_reset,
+                          .free = split_free };
+    s->base.backend = &s->calls;
+    s->base.func = f;
+    if (!make_parts(s, b, f, d)) {
+        split_free(&s->base);
+        return NULL;
+    }
+    s->base.as = s->engine->as;
+    s->base.as.why = also(s->engine->as.why);
+    return &s->base;
+}
