@@ -323,6 +323,43 @@ static void put_weights(Place *p, const char *path)
     assert_true(blob_finish(b) && blob_commit(b));
 }
 
+/* The weights of all parts lie in the package of the pipeline. */
+static void a_part_of_a_pipeline_has_its_weights(void **state)
+{
+    Place *p = *state;
+    static const char model[] = "q.mlpackage/Data/com.apple.CoreML/model.mlmodel";
+    put_file(p, at(p, "w/a.mil"), weighty, sizeof weighty - 1);
+    put_weights(p, at(p, "w/weights/w.bin"));
+    convert(p, at(p, "w/a.mil"), at(p, "q.mlpackage"));
+    Buf inner = { 0 }, b = { 0 };
+    Mapped m = get_file(p, at(p, model));
+    pb_put_bytes(&inner, 1, m.data, m.size);
+    file_unmap(&m);
+    pb_put_string(&inner, 2, "vision");
+    pb_put_number(&b, 1, 8);
+    pb_put_bytes(&b, 202, inner.s, inner.len);
+    put_file(p, at(p, model), b.s, b.len);
+    const MilReading how = { .part = "vision" };
+    Module *part = container_read_as(&p->d, at(p, "q.mlpackage"), &how);
+    if (!part) fail_msg("%s", p->d.text.s);
+    int k = 0;
+    for (const Op *op = module_main(part)->body->first; op; op = op->next) {
+        Tensor t;
+        if (op->kind != OP_const || !value_tensor(op->out[0], &p->d, &t) || t.count != 20) continue;
+        for (size_t i = 0; i < t.count; i++) assert_true(tensor_float(&t, i) == k);
+        tensor_free(&t);
+        k++;
+    }
+    assert_int_equal(k, 3);
+    assert_true(container_save(part, &p->d, at(p, "vision.mlpackage"))); /* alone, with them */
+    module_free(part);
+    Module *alone = must_read(p, at(p, "vision.mlpackage"));
+    assert_true(module_verify(alone, &p->d, NULL));
+    module_free(alone);
+    buf_free(&inner);
+    buf_free(&b);
+}
+
 /* Whatever stands as a pointer, a model, its weights, a manifest, arrays: one error that calls it that. */
 static void pointers_of_git_lfs_are_called_that(void **state)
 {
@@ -423,6 +460,7 @@ int main(void)
         TEST(flexible_shapes_that_are_malformed_are_not_written),
         TEST(references_of_arguments_become_consts),
         TEST(pipelines_list_their_parts_and_give_one),
+        TEST(a_part_of_a_pipeline_has_its_weights),
         TEST(models_of_other_kinds_are_called_what_they_are),
         TEST(archives_and_folders_of_others_are_called_what_they_are),
         TEST(pointers_of_git_lfs_are_called_that),
