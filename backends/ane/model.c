@@ -97,6 +97,7 @@ static void wait_ms(int64_t ms)
 static void unload(AneModel *m)
 {
     if (!m->loaded) return;
+    (void)!rename(m->dir, m->aside); /* the framework removes what it finds */
     engine_unload(m->ane->engine, NULL, m->id, NULL); /* its place counts as free either way */
     m->loaded = false;
     m->ane->loaded--;
@@ -112,6 +113,14 @@ static bool unload_oldest(Ane *s)
     return oldest != NULL;
 }
 
+/* The files are where the framework looks for them. */
+static bool put_back(AneModel *m, Trouble *why)
+{
+    if (file_exists(m->dir) || !rename(m->aside, m->dir)) return true;
+    *why = (Trouble){ .text = "its files are not there any more" };
+    return false;
+}
+
 /* A load may fail once right after compiling; what is transient gets longer to pass. */
 static bool load_tried(AneModel *m, Arena *a, Trouble *why)
 {
@@ -120,7 +129,7 @@ static bool load_tried(AneModel *m, Arena *a, Trouble *why)
     if (s->loaded >= BUDGET) unload_oldest(s);
     for (int i = 0; i < TRIES; i++, wait *= 2) {
         if (engine_load(s->engine, a, m->id, why)) {
-            m->loaded = true;
+            m->loaded = m->settled = true;
             m->used = ++s->clock;
             s->loaded++;
             return true;
@@ -135,10 +144,16 @@ static bool load_tried(AneModel *m, Arena *a, Trouble *why)
 
 static bool load(AneModel *m, const PhaseHook *phase, Arena *a, Trouble *why)
 {
+    enum { NOT_FOUND = 23 }; /* trouble.def */
     phase_begin(phase, "load");
-    bool ok = load_tried(m, a, why);
+    bool ok = put_back(m, why) && load_tried(m, a, why);
     phase_end(phase, "load");
-    return ok;
+    if (ok || !m->settled || why->code != NOT_FOUND || m->ane->compiles >= COMPILES_MOST) return ok;
+    phase_begin(phase, "compile"); /* the system keeps what it compiled for a day at most */
+    m->ane->compiles++;
+    ok = engine_compile(m->ane->engine, a, m->id, why);
+    phase_end(phase, "compile");
+    return ok && load_tried(m, a, why);
 }
 
 bool ane_model_begin(AneModel *m, const PhaseHook *phase, Diag *d)
@@ -235,6 +250,11 @@ static bool open_folder(Attempt *t, const char *dir, Trouble *why)
     m->id = ane_folder_model(e, t->arena, dir, m->weights, why);
     m->dir = m->id ? engine_model_dir(e, &m->arena, m->id) : NULL;
     if (!m->dir) return false;
+    Buf aside = { 0 };
+    temp_name(&aside, m->dir, (size_t)(file_base(m->dir) - m->dir), 0);
+    m->aside = arena_strdup(&m->arena, aside.s);
+    buf_free(&aside);
+    temp_tree_hold(m->aside);
     if (file_remove_tree(m->dir)) temp_tree_hold(m->dir);
     if (!rename(dir, m->dir)) return true;
     *why = (Trouble){ .text = arena_printf(t->arena, "the folder %s cannot be made", m->dir) };
@@ -249,7 +269,8 @@ static void close_folder(AneModel *m)
     objc_drop(m->ane->engine->objc, &m->id);
     if (m->weights) ane_weights_free(m->weights);
     temp_tree_end(m->dir);
-    m->dir = NULL;
+    temp_tree_end(m->aside);
+    m->dir = m->aside = NULL;
 }
 
 static bool from_cache(Attempt *t)

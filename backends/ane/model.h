@@ -44,9 +44,10 @@ struct AneModel {
     int refs, running;
     Id id;
     char *dir;        /* where the framework looks for its files */
+    char *aside;      /* where they are while it is not loaded: unloading removes them there */
     Weights *weights; /* while it is there; in the arena */
     CacheSlot slot;
-    bool loaded;
+    bool loaded, settled; /* settled: it was loaded once, so that it can be compiled again as it is */
     uint64_t used;    /* when, by Ane.clock */
     RunsAs as;
 };

@@ -107,7 +107,7 @@ static void load(Loaded *l, const char *mil)
 static void unload(Loaded *l)
 {
     assert_true(engine_unload(l->engine, &l->arena, l->model, &l->why));
-    remove_folder(l->dir);
+    if (file_exists(l->dir)) remove_folder(l->dir);
     objc_drop(l->engine->objc, &l->model);
     engine_close(l->engine);
     arena_free(&l->arena);

@@ -54,7 +54,7 @@ typedef struct {
     Object object;
     pthread_mutex_t lock;
     char name[64];       /* of its folder: hashes of text and weights */
-    bool compiled, tried;
+    bool compiled, tried, purged;
     Compiled *loaded;
     Inner *inner;
 } Model;
@@ -191,6 +191,7 @@ static Flag model_compile(Id self, Sel sel, unsigned qos, Id options, Id *error)
     compiled_free(c);
     pthread_mutex_lock(&m->lock);
     m->compiled |= ok;
+    m->purged &= !ok;
     pthread_mutex_unlock(&m->lock);
     const char *text = why.s ? why.s : "", *own = strstr(text, "_ANECompiler") ? "" : "_ANECompiler : ANECCompile() FAILED: ";
     if (!ok) compiler_refuse(error, 1, "%s%s", own, text);
@@ -259,6 +260,7 @@ static Flag load(Model *m, Id *error)
     bool first = !m->tried;
     m->tried = true;
     Flag ok = !m->loaded ? 1 : refuse(error, BAD_ARGUMENT, "the model is loaded");
+    if (ok && m->purged) ok = refuse(error, NOT_FOUND, "the compiled program was purged");
     if (ok && first && fault("load-once")) ok = refuse(error, LOAD, "Program load failure");
     if (ok && fault("load-error")) ok = refuse(error, fault("load-error"), "Program load failure");
     if (ok && !m->compiled && (fault("load-never") || !files_match(&a, dir)))
@@ -297,6 +299,10 @@ static Flag model_unload(Id self, Sel sel, unsigned qos, Id *error)
     pthread_mutex_lock(&m->lock);
     bool was = m->loaded != NULL;
     leave_slot(m);
+    m->purged = was && fault("purged");
+    Arena a = { 0 };
+    if (was) file_remove_tree(folder(m, &a)); /* as Apple's does (facts 10.3) */
+    arena_free(&a);
     pthread_mutex_unlock(&m->lock);
     return was ? 1 : refuse(error, BAD_ARGUMENT, "the model is not loaded");
 }
