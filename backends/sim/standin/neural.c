@@ -260,7 +260,7 @@ static Flag load(Model *m, Id *error)
     bool first = !m->tried;
     m->tried = true;
     Flag ok = !m->loaded ? 1 : refuse(error, BAD_ARGUMENT, "the model is loaded");
-    if (ok && m->purged) ok = refuse(error, NOT_FOUND, "the compiled program was purged");
+    if (ok && m->purged) ok = refuse(error, NOT_FOUND, "Program load failure");
     if (ok && first && fault("load-once")) ok = refuse(error, LOAD, "Program load failure");
     if (ok && fault("load-error")) ok = refuse(error, fault("load-error"), "Program load failure");
     if (ok && !m->compiled && (fault("load-never") || !files_match(&a, dir)))
