@@ -85,10 +85,6 @@ static bool check_value(const CoreMl *c, const Func *f, const Value *v, bool inp
 {
     const Type *t = param_type(v);
     const int since = t->kind == TY_TENSOR ? ml_type_since(t->dtype) : 0;
-    if (!input && (t->kind == TY_DICT || t->dtype == DT_STRING || t->dtype == DT_INT64))
-        return diag_error(d, v->loc,
-                          "labels and dictionaries of Core ML are not read, and %s is one: --backend cpu runs the program",
-                          v->name);
     if (!since) return true; /* the container's writer refuses it */
     if (!ml_system(c->ml, since))
         return diag_fail(
