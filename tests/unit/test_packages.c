@@ -1,5 +1,6 @@
 /* test_packages.c -- what people bring: packages, weights and folders that are not as we write them. */
 #include "containers.h"
+#include "../../ir/ops/ops.h"
 
 #include <unistd.h>
 
