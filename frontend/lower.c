@@ -294,6 +294,7 @@ Module *dsl_compile(Diag *d, const Source *src, const DslOptions *opt)
                         : file_dir(&l.arena, src->name && src->name[0] != '<' ? src->name : "x");
     l.set_used = NEW_ARRAY(&l.arena, l.opt->nset, bool);
     bool ok = compile(&l, src) && outer->errors + outer->fails == before;
+    ptrmap_free(&l.made);
     arena_free(&l.arena);
     if (ok) return l.m;
     module_free(l.m);

@@ -168,6 +168,7 @@ typedef struct {
     const char *model_path;
     unsigned pass;
     int depth, call_depth;
+    PtrMap made; /* literals by value, of those that depend on constants alone */
     int64_t steps, ops;
     int wrong;             /* errors so far */
     const char *last_error; /* what was said last, and where: it is not said twice */

@@ -284,7 +284,7 @@ static Value *arg_value(OpCall *o, const Param *p, const NamedVal *v)
     const char *name = text_arg(o->l, "%s_%s_0", o->wish, p->name);
     Value *value = to_value(o->l, v->val, t, name, v->loc);
     if (!value || !(param_flags(p, o->l->b.opset) & P_CONST) || value_is_const(value)) return value;
-    const Const *c = const_of_value(o->l->m, value); /* what weights alone make is one, too */
+    const Const *c = const_of_value(o->l->m, value, &o->l->made); /* what weights alone make is one, too */
     return c ? build_const(&o->l->b, name, c) : value;
 }
 
@@ -368,7 +368,7 @@ static Val finish(OpCall *o)
     if (add_args(o)) {
         l->b.loc = lower_blame(l, o->loc);
         op = build_op(&l->b, o->wish, o->info->name, o->arg, o->narg);
-        if (l->b.opset != own) op->opset = l->b.opset;
+        if (l->b.opset != own) op->opset = (uint8_t)l->b.opset;
     }
     l->b.opset = own;
     if (!op) return val_poison();

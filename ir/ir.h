@@ -197,8 +197,9 @@ bool const_at_hand(const Const *c);
  * all: what was computed last is kept. The literals and the result are of types with at least a byte. */
 typedef const Const *MadeLookup(void *ctx, const Value *v);
 const Const *const_made(Module *m, const Op *op, int index, MadeLookup *made, void *ctx);
-/* What v is computed from constants alone as a literal; NULL: it is not, or by too many statements. */
-const Const *const_of_value(Module *m, const Value *v);
+/* What v is computed from constants alone as a literal; NULL: it is not, or by too many statements. `made` keeps
+ * what was made of the same values before, so that it is one literal; no statement may change in between. */
+const Const *const_of_value(Module *m, const Value *v, PtrMap *made);
 size_t const_made_from(const Const *c); /* bytes of the literals that a MADE is computed from */
 /* The n elements of c from `first` on as a literal of shape s, wherever they are; nothing is copied.
  * NULL: a group, or types of less than a byte. */

@@ -3,6 +3,7 @@
 #include "made.h"
 #include "ops/ops.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ struct Made {
     int index;    /* of the result */
     int cost;     /* statements that are computed for it, each as often as it is */
     size_t leaves; /* bytes of the literals that they are computed from */
+    bool told;     /* that it is not finite */
 };
 
 struct MadeRoom {
@@ -93,7 +95,7 @@ const Const *const_made(Module *m, const Op *op, int index, MadeLookup *made, vo
     for (int i = 0; i < op->attrs.count; i++)
         if (op->attrs.at[i].val->type->kind == TY_TENSOR) g.leaves += type_bytes(op->attrs.at[i].val->type);
     struct Made *r = NEW(&m->arena, struct Made);
-    *r = (struct Made){ m, own, index, g.cost, g.leaves };
+    *r = (struct Made){ .m = m, .op = own, .index = index, .cost = g.cost, .leaves = g.leaves };
     Const *c = NEW(&m->arena, Const);
     *c = (Const){ .type = op->out[index]->type, .kind = CONST_MADE, .made = r };
     return c;
@@ -101,6 +103,7 @@ const Const *const_made(Module *m, const Op *op, int index, MadeLookup *made, vo
 
 typedef struct {
     Module *m;
+    PtrMap *made;
     int depth;
 } Behind;
 
@@ -108,15 +111,18 @@ static const Const *behind(void *ctx, const Value *v)
 {
     Behind *b = ctx;
     if (!v->def || v->def->kind == OP_NONE || b->depth == MOST) return NULL;
+    const Const *c = ptrmap_get(b->made, v);
+    if (c) return c;
     b->depth++;
-    const Const *c = const_made(b->m, v->def, v->index, behind, b);
+    c = const_made(b->m, v->def, v->index, behind, b);
     b->depth--;
+    if (c) ptrmap_set(b->made, v, (void *)(uintptr_t)c);
     return c;
 }
 
-const Const *const_of_value(Module *m, const Value *v)
+const Const *const_of_value(Module *m, const Value *v, PtrMap *made)
 {
-    Behind b = { .m = m };
+    Behind b = { .m = m, .made = made };
     return v->lit ? v->lit : behind(&b, v);
 }
 
@@ -139,6 +145,33 @@ static struct MadeRoom *swap(Module *m, struct MadeRoom *room)
 
 void made_free(Module *m) { give_up(swap(m, NULL)); }
 
+static bool is_finite(const Tensor *t, double *other)
+{
+    for (size_t i = 0; dtype_is_float(t->dtype) && i < t->count; i++)
+        if (!isfinite(*other = tensor_float(t, i))) return false;
+    return true;
+}
+
+/* An overflow, or 0 / 0, where all that it is computed from is finite; said once, to who listens. */
+static void tell_not_finite(struct Made *made, const Tensor *t, Diag *d)
+{
+    const Op *op = made->op;
+    double first, other;
+    bool finite = true;
+    if (made->told || d->quiet || is_finite(t, &first)) return;
+    for (int i = 0; finite && i < op->narg; i++)
+        for (int k = 0; finite && k < op->arg[i].count; k++) {
+            Tensor arg;
+            if (!value_tensor(op->arg[i].val[k], d, &arg)) return;
+            finite = is_finite(&arg, &other);
+            tensor_free(&arg);
+        }
+    made->told = true;
+    if (finite)
+        diag_warn(d, WARN_PRECISION, op->loc, "%s, computed from finite constants, holds %g", op->out[made->index]->name,
+                  first);
+}
+
 static bool computed(const Const *c, Diag *d, Tensor *out)
 {
     Tensor res[MAX_RESULT] = { { 0 } };
@@ -149,6 +182,7 @@ static bool computed(const Const *c, Diag *d, Tensor *out)
         res[c->made->index] = (Tensor){ 0 };
         if (out->bytes != type_bytes(c->type)) bug("%s computed what it was not inferred to", c->made->op->name);
         out->shape = c->type->shape; /* which may have been given another one since */
+        tell_not_finite(c->made, out, d);
     }
     for (int i = 0; i < MAX_RESULT; i++) tensor_free(&res[i]);
     return ok;

@@ -389,7 +389,7 @@ static bool visit(void *ctx, Op *op)
     const Opset own = op->opset, function = l->from;
     if (op->kind == OP_NONE || (own ? own : function) == l->to || l->failed) return true;
     if (own) l->from = own;
-    op->opset = l->from; /* its parameters are still those of the old opset */
+    op->opset = (uint8_t)l->from; /* its parameters are still those of the old opset */
     take_over(l, op);
     if (op->opset == l->from) op->opset = OPSET_NONE;
     l->from = function;
