@@ -57,8 +57,12 @@ static bool make_room(Guard *g)
     return true;
 }
 
+/* While all is given back, what that itself takes may be had without a place on a list that is full. */
+static bool may_hold(Guard *g) { return make_room(g) || g->released; }
+
 static void add(Guard *g, void *p, size_t size, MemRelease *release)
 {
+    if (2 * (g->count + 1) > g->cap) return;
     put(g, (struct Owned){ p, size, release, g->serial++ });
     g->count++;
 }
@@ -85,7 +89,7 @@ bool mem_owned(const void *p) { return now && now->count && find(now, p); }
 void mem_own(void *p, size_t size, MemRelease *release)
 {
     if (!now || !p) return;
-    if (make_room(now)) {
+    if (may_hold(now)) {
         add(now, p, size, release);
         return;
     }
@@ -134,7 +138,7 @@ static bool is_too_much(size_t size)
 void *mem_zero(size_t count, size_t size)
 {
     size_t bytes;
-    if (!size_mul(count, size, &bytes) || is_too_much(bytes) || (now && !make_room(now))) return NULL;
+    if (!size_mul(count, size, &bytes) || is_too_much(bytes) || (now && !may_hold(now))) return NULL;
     void *p = calloc(count ? count : 1, size ? size : 1);
     if (p && now) add(now, p, 0, NULL);
     return p;
@@ -142,7 +146,7 @@ void *mem_zero(size_t count, size_t size)
 
 void *mem_alloc(size_t size)
 {
-    if (is_too_much(size) || (now && !make_room(now))) return NULL;
+    if (is_too_much(size) || (now && !may_hold(now))) return NULL;
     void *p = malloc(size ? size : 1);
     if (p && now) add(now, p, 0, NULL);
     return p;
@@ -152,7 +156,7 @@ void *mem_alloc(size_t size)
 void *mem_resize(void *p, size_t size)
 {
     if (is_too_much(size)) return NULL;
-    const bool list = now && (p ? take(now, p) : make_room(now));
+    const bool list = now && (p ? take(now, p) : may_hold(now));
     if (now && !p && !list) return NULL;
     void *q = realloc(p, size ? size : 1);
     if (list && (q || p)) add(now, q ? q : p, 0, NULL);

@@ -47,6 +47,7 @@ step compare        "$build/anerun" -b cpu --random 1 --compare sim:m3 net/net.m
 
 # The stand-in is another process's memory; what is cached is made before, or each run begins without.
 export ANEC_ANE_LIB="$build/libanesim.so" ANESIM_CHIP=m1 TMPDIR="$top/o"
+mkdir -p o
 ANEC_CACHE_DIR=$top/kept "$build/anerun" -q -b ane --random 1 -O in net/net.mil || exit 1
 ANEC_CACHE_DIR=$top/o/cache
 export ANEC_CACHE_DIR
@@ -54,6 +55,7 @@ step engine         "$build/anerun" -b ane --random 1 -O o net/net.mil
 step coreml-states  "$build/anerun" -b coreml --random 1 --states --iterations 2 -O o state.mil
 ANEC_CACHE_DIR=$top/kept
 step engine-hit     "$build/anerun" -b ane --random 1 -O o net/net.mil
+step classify       "$build/anerun" -b ane --random 1 -O o classify.mil
 unset ANEC_ANE_LIB ANESIM_CHIP TMPDIR ANEC_CACHE_DIR
 
 step diff           "$build/anediff" net/net.mil pack.mlpackage

@@ -57,7 +57,8 @@ static bool load_group(Diag *d, const Const *c, Tensor *out)
     for (; out->nitem < c->nelem; out->nitem++) {
         Tensor view = { 0 }, *item = mem_zero(1, sizeof *item);
         const Const *e = c->elem[out->nitem];
-        bool ok = item && e->kind != CONST_GROUP && const_tensor(e, d, &view)
+        if (!item) mem_out(sizeof *item);
+        bool ok = e->kind != CONST_GROUP && const_tensor(e, d, &view)
                   && tensor_copy(item, d, &view);
         tensor_free(&view);
         if (!ok) {

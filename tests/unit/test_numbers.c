@@ -1,6 +1,8 @@
 /* test_numbers.c -- 16-bit floats against a slow reference, and the statistics of random numbers. */
 #include "unit.h"
 
+#include "../../ir/ir.h"
+
 #include <math.h>
 
 /* ---- 16-bit floats --------------------------------------------------------------------------- */
@@ -265,6 +267,32 @@ static void test_sha256(void **state)
     }
 }
 
+/* ---- elements below a byte -------------------------------------------------------------------- */
+
+/* Each element is written into a run whose neighbours, which may share its bytes, stay as they were. */
+static void elements_below_a_byte_keep_their_neighbours(void **state)
+{
+    static const DType types[] = { DT_INT4, DT_UINT4, DT_UINT6, DT_UINT3, DT_UINT2, DT_UINT1 };
+    enum { N = 40 };
+    (void)state;
+    for (size_t k = 0; k < COUNT(types); k++) {
+        const int bits = dtypes[types[k]].bits;
+        const bool below = dtypes[types[k]].cls == CLASS_INT;
+        const int64_t most = below ? ((int64_t)1 << (bits - 1)) - 1 : ((int64_t)1 << bits) - 1;
+        for (int at = 0; at < N; at++)
+            for (int other = 0; other < 2; other++) {
+                uint8_t bytes[N + 1];
+                const Shape s = SHAPE(N);
+                memset(bytes, other ? 0xff : 0, sizeof bytes);
+                Tensor t = tensor_view(types[k], &s, bytes);
+                const int64_t around = tensor_int(&t, 0), put = other ? 0 : most;
+                tensor_set_int(&t, (size_t)at, put);
+                for (int i = 0; i < N; i++) assert_int_equal(tensor_int(&t, (size_t)i), i == at ? put : around);
+                assert_int_equal(bytes[N], other ? 0xff : 0);
+            }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +306,7 @@ int main(void)
         cmocka_unit_test(normals_follow_box_and_muller),
         cmocka_unit_test(any_run_of_normals_is_the_same_stream),
         cmocka_unit_test(keys_tell_names_and_seeds_apart),
+        cmocka_unit_test(elements_below_a_byte_keep_their_neighbours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -201,6 +201,8 @@ static void test_windows_and_blocks(void **state)
           "error: paddings holds a negative number" },
         { "batch_to_space", 15, "x=fp32[2,1,4,1]; block_shape=int32[2] 2 1; crops=int32[2,2] -1 1 0 0",
           "error: crops holds a negative number" },
+        { "batch_to_space", 15, "x=fp32[2,1,4,1]; block_shape=int32[2] 2 1; crops=int32[2,2] 1 -1 0 0",
+          "error: crops holds a negative number" },
         { "batch_to_space", 15, "x=fp32[2,1,4,1]; block_shape=int32[2] 2 1; crops=int32[2,2] 5 4 0 0",
           "error: crops takes more from axis 2 than its 8 entries" },
         { "space_to_depth", 15, "x=fp32[1,1,2,2]; block_size=int32[] 0",
