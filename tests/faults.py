@@ -212,6 +212,8 @@ def engines(folder):
 
 
 def main():
+    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sig, signal.SIG_DFL)  # who runs this may have them ignored, which is inherited
     if not os.path.exists(inject) or subprocess.run(["true"], env={"LD_PRELOAD": inject}).returncode:
         print("faults: skipped, nothing can be preloaded")
         print("faults: 0 passed, 0 failed")
