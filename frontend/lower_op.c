@@ -285,7 +285,9 @@ static Value *arg_value(OpCall *o, const Param *p, const NamedVal *v)
     Value *value = to_value(o->l, v->val, t, name, v->loc);
     if (!value || !(param_flags(p, o->l->b.opset) & P_CONST) || value_is_const(value)) return value;
     const Const *c = const_of_value(o->l->m, value, &o->l->made); /* what weights alone make is one, too */
-    return c ? build_const(&o->l->b, name, c) : value;
+    if (!c) return value;
+    op_let_weights_go(value->def, &o->l->made);
+    return build_const(&o->l->b, name, c);
 }
 
 static bool add_arg(OpCall *o, const Param *p, int n, const NamedVal *v)

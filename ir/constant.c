@@ -1,6 +1,7 @@
 /* constant.c -- what a constant is: a literal, or what a constexpr decodes, and its elements. */
 #include "ops/ops.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Fn holds for each literal and constexpr that v is made of. A constexpr of a constexpr of one is what
@@ -68,6 +69,75 @@ bool op_compute(const Op *op, Diag *d, Tensor res[MAX_RESULT], int *n)
     *n = ok ? c->nout : 0;
     for (int i = 0; i < loaded; i++) tensor_free(&room[i]);
     arena_free(&scratch);
+    return ok;
+}
+
+bool op_is_computable(const Op *op)
+{
+    return op->kind != OP_NONE && op->kind != OP_const && !op->nblock && op->nout && op->narg && ops[op->kind].eval
+        && !(ops[op->kind].flags & (F_IMPURE | F_UNSUPPORTED | F_CONSTEXPR));
+}
+
+static bool is_finite(const Tensor *t, double *other)
+{
+    for (size_t i = 0; dtype_is_float(t->dtype) && i < t->count; i++)
+        if (!isfinite(*other = tensor_float(t, i))) return false;
+    return true;
+}
+
+static bool made_of_finite(const Op *op)
+{
+    Diag quiet = { .quiet = true };
+    bool finite = true;
+    for (int i = 0; finite && i < op->narg; i++)
+        for (int k = 0; finite && k < op->arg[i].count; k++) {
+            Tensor arg;
+            double other;
+            if (!value_tensor(op->arg[i].val[k], &quiet, &arg)) continue;
+            finite = is_finite(&arg, &other);
+            tensor_free(&arg);
+        }
+    diag_free(&quiet);
+    return finite;
+}
+
+bool op_warn_not_finite(const Op *op, int index, const Tensor *t, Diag *d)
+{
+    double first;
+    if (is_finite(t, &first)) return false;
+    if (made_of_finite(op))
+        diag_warn(d, WARN_PRECISION, op->loc, "%s, computed from finite constants, holds %g", op->out[index]->name,
+                  first);
+    return true;
+}
+
+static const Const *kept(Module *m, const Tensor *t)
+{
+    const Type *type = module_tensor(m, t->dtype, &t->shape);
+    void *p = arena_alloc(&m->arena, t->bytes + 1);
+    if (t->bytes) memcpy(p, t->data, t->bytes);
+    const char **s = p;
+    for (size_t i = 0; t->dtype == DT_STRING && i < t->count; i++) s[i] = arena_strdup(&m->arena, s[i]);
+    return const_data(&m->arena, type, p);
+}
+
+bool op_literals(Module *m, const Op *op, size_t most, Diag *d, const Const **out)
+{
+    Diag quiet = { .quiet = true };
+    Tensor res[MAX_RESULT] = { { 0 } };
+    size_t bytes = 0;
+    int n;
+    bool ok = op_compute(op, &quiet, res, &n) && n == op->nout;
+    for (int i = 0; ok && i < n; i++) {
+        bytes += res[i].bytes;
+        ok = !res[i].is_list && res[i].dtype == op->out[i]->type->dtype && bytes <= most;
+    }
+    for (int i = 0; ok && i < n; i++) {
+        op_warn_not_finite(op, i, &res[i], d);
+        out[i] = kept(m, &res[i]);
+    }
+    for (int i = 0; i < MAX_RESULT; i++) tensor_free(&res[i]);
+    diag_free(&quiet);
     return ok;
 }
 

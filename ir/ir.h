@@ -194,12 +194,15 @@ bool const_at_hand(const Const *c);
 /* Result `index` of op as a literal, when all of op's arguments are literals at hand, constexprs, or values
  * that `made` has a literal for (others: NULL). op and what it refers to may change and go afterwards. NULL:
  * it is no such statement, or it takes too many of them. Its elements cannot be seen without computing them
- * all: what was computed last is kept. The literals and the result are of types with at least a byte. */
+ * all: what was computed last is kept. The result is of numbers of a byte or more. */
 typedef const Const *MadeLookup(void *ctx, const Value *v);
 const Const *const_made(Module *m, const Op *op, int index, MadeLookup *made, void *ctx);
 /* What v is computed from constants alone as a literal; NULL: it is not, or by too many statements. `made` keeps
  * what was made of the same values before, so that it is one literal; no statement may change in between. */
 const Const *const_of_value(Module *m, const Value *v, PtrMap *made);
+/* Op was computed: weights that were declared and go into it, or into statements whose results `made` has, are
+ * in the program no more when nothing else uses them (Op.keep). made may be NULL. */
+void op_let_weights_go(const Op *op, const PtrMap *made);
 size_t const_made_from(const Const *c); /* bytes of the literals that a MADE is computed from */
 /* The n elements of c from `first` on as a literal of shape s, wherever they are; nothing is copied.
  * NULL: a group, or types of less than a byte. */

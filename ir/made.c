@@ -3,7 +3,6 @@
 #include "made.h"
 #include "ops/ops.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,22 +70,17 @@ static bool copy_args(Making *g, Op *to, const Op *op)
     return true;
 }
 
-static bool is_computable(const Op *op)
+/* A result can be read a run at a time only where an element is a byte or more. */
+static bool may_be_read(const Type *t)
 {
-    if (op->kind == OP_NONE || op->kind == OP_const || op->nblock || !op->nout) return false;
-    if (!ops[op->kind].eval || ops[op->kind].flags & (F_IMPURE | F_UNSUPPORTED)) return false;
-    for (int i = 0; i < op->nout; i++) {
-        const Type *t = op->out[i]->type;
-        if (t->kind != TY_TENSOR || !shape_known(&t->shape) || dtypes[t->dtype].bits % 8 || t->dtype == DT_STRING)
-            return false;
-    }
-    return op->narg > 0 || ops[op->kind].flags & F_CONSTEXPR;
+    return t->kind == TY_TENSOR && shape_known(&t->shape) && dtypes[t->dtype].bits % 8 == 0 && t->dtype != DT_STRING;
 }
 
 const Const *const_made(Module *m, const Op *op, int index, MadeLookup *made, void *ctx)
 {
     Making g = { .m = m, .made = made, .ctx = ctx, .cost = 1 };
-    if (!is_computable(op)) return NULL;
+    if (!op_is_computable(op) && !(ops[op->kind].flags & F_CONSTEXPR)) return NULL;
+    if (!may_be_read(op->out[index]->type)) return NULL;
     Op *own = NEW(&m->arena, Op);
     const Opset o = op->opset ? op->opset : op->parent->func->opset;
     *own = (Op){ .kind = op->kind, .name = op->name, .opset = (uint8_t)o,
@@ -126,6 +120,18 @@ const Const *const_of_value(Module *m, const Value *v, PtrMap *made)
     return v->lit ? v->lit : behind(&b, v);
 }
 
+void op_let_weights_go(const Op *op, const PtrMap *made)
+{
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++) {
+            Op *def = op->arg[i].val[k]->def;
+            if (!def || def->kind == OP_NONE) continue;
+            const bool constant = def->kind == OP_const || ops[def->kind].flags & F_CONSTEXPR;
+            if (constant) def->keep = false;
+            if (constant || (made && ptrmap_get(made, def->out[0]))) op_let_weights_go(def, made);
+        }
+}
+
 size_t const_made_from(const Const *c) { return c->made->leaves; }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -145,33 +151,6 @@ static struct MadeRoom *swap(Module *m, struct MadeRoom *room)
 
 void made_free(Module *m) { give_up(swap(m, NULL)); }
 
-static bool is_finite(const Tensor *t, double *other)
-{
-    for (size_t i = 0; dtype_is_float(t->dtype) && i < t->count; i++)
-        if (!isfinite(*other = tensor_float(t, i))) return false;
-    return true;
-}
-
-/* An overflow, or 0 / 0, where all that it is computed from is finite; said once, to who listens. */
-static void tell_not_finite(struct Made *made, const Tensor *t, Diag *d)
-{
-    const Op *op = made->op;
-    double first, other;
-    bool finite = true;
-    if (made->told || d->quiet || is_finite(t, &first)) return;
-    for (int i = 0; finite && i < op->narg; i++)
-        for (int k = 0; finite && k < op->arg[i].count; k++) {
-            Tensor arg;
-            if (!value_tensor(op->arg[i].val[k], d, &arg)) return;
-            finite = is_finite(&arg, &other);
-            tensor_free(&arg);
-        }
-    made->told = true;
-    if (finite)
-        diag_warn(d, WARN_PRECISION, op->loc, "%s, computed from finite constants, holds %g", op->out[made->index]->name,
-                  first);
-}
-
 static bool computed(const Const *c, Diag *d, Tensor *out)
 {
     Tensor res[MAX_RESULT] = { { 0 } };
@@ -182,7 +161,7 @@ static bool computed(const Const *c, Diag *d, Tensor *out)
         res[c->made->index] = (Tensor){ 0 };
         if (out->bytes != type_bytes(c->type)) bug("%s computed what it was not inferred to", c->made->op->name);
         out->shape = c->type->shape; /* which may have been given another one since */
-        tell_not_finite(c->made, out, d);
+        if (!c->made->told && !d->quiet) c->made->told = op_warn_not_finite(c->made->op, c->made->index, out, d);
     }
     for (int i = 0; i < MAX_RESULT; i++) tensor_free(&res[i]);
     return ok;

@@ -160,9 +160,18 @@ bool call_of_op(Call *c, const Op *op, Arena *scratch, Diag *d);
  * argument's type is poison. */
 bool op_infer(const Op *op, Call *c, Arena *scratch, Diag *d);
 
+/* Whether the results of op follow from its arguments alone, and this build can compute them; no const, no
+ * constexpr and no block. */
+bool op_is_computable(const Op *op);
 /* What a statement of constants at hand (value_at_hand) alone results in, by its reference meaning: *n
  * tensors, the caller's to free, as all of res are when it fails. What cannot be computed is reported to d. */
 bool op_compute(const Op *op, Diag *d, Tensor res[MAX_RESULT], int *n);
+/* Warns when t, which is result `index` of such a statement, has an element that is not finite though all
+ * that it is computed from is. True: t has one, warned of or not. */
+bool op_warn_not_finite(const Op *op, int index, const Tensor *t, Diag *d);
+/* op_compute, as literals of m that stay: `out` has op->nout of them. False, quietly: they cannot be computed,
+ * are not all tensors of the types that op has, or are more than `most` bytes together. */
+bool op_literals(Module *m, const Op *op, size_t most, Diag *d, const Const **out);
 
 /* Warns where Core ML itself is known to refuse, or to get wrong, what a call that was inferred asks for. */
 void call_doubt(const Call *c);

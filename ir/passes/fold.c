@@ -2,9 +2,6 @@
  * where they are small, else when what they make is written or used. */
 #include "pass.h"
 
-#include <math.h>
-#include <string.h>
-
 enum {
     SMALL = 4096, /* bytes: results up to here may be larger than what they are computed from */
     GROWTH = 2,   /* of what depends on weights; what grows more stays computed: it would fill a file */
@@ -18,8 +15,7 @@ static bool is_small(const Value *v)
 
 static bool foldable(const Op *op)
 {
-    if (op->kind == OP_NONE || op->kind == OP_const || op->nblock || !op->nout || !op->narg) return false;
-    if (ops[op->kind].flags & (F_IMPURE | F_UNSUPPORTED | F_CONSTEXPR) || !ops[op->kind].eval) return false;
+    if (!op_is_computable(op)) return false;
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < op->arg[i].count; k++)
             if (!is_small(op->arg[i].val[k])) return false;
@@ -29,46 +25,6 @@ static bool foldable(const Op *op)
         if (is_result(op->out[i])) return false;
     }
     return true;
-}
-
-static const void *kept_data(Arena *a, const Tensor *t)
-{
-    void *p = arena_alloc(a, t->bytes + 1);
-    if (t->dtype != DT_STRING) return t->bytes ? memcpy(p, t->data, t->bytes) : p;
-    const char **s = arena_alloc(a, t->count * sizeof *s + 1);
-    for (size_t i = 0; i < t->count; i++) s[i] = arena_strdup(a, ((const char **)t->data)[i]);
-    return s;
-}
-
-/* The first element that is no finite number; NULL: there is none. */
-static bool not_finite(const Tensor *t, double *out)
-{
-    for (size_t i = 0; dtype_is_float(t->dtype) && i < t->count; i++)
-        if (!isfinite(*out = tensor_float(t, i))) return true;
-    return false;
-}
-
-/* An overflow, or 0 / 0, where all that it is computed from is finite. */
-static void warn_of_result(const Call *c, const Op *op, const Tensor *res, Diag *d)
-{
-    double v;
-    for (int i = 0; c->info->param[i].name; i++)
-        for (int k = 0; k < c->p[i].n; k++)
-            if (c->p[i].v[k].val && not_finite(c->p[i].v[k].val, &v)) return;
-    for (int i = 0; i < c->nout; i++)
-        if (not_finite(&res[i], &v))
-            diag_warn(d, WARN_PRECISION, op->loc,
-                      "%s, computed from finite constants, holds %g", op->out[i]->name, v);
-}
-
-/* Weights that were declared and go into this one alone are in the program no more. */
-static void let_go(const Op *op)
-{
-    for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) {
-            Op *def = op->arg[i].val[k]->def;
-            if (def && (def->kind == OP_const || ops[def->kind].flags & F_CONSTEXPR)) def->keep = false;
-        }
 }
 
 /* A constant in the place and under the name of a result. */
@@ -83,34 +39,17 @@ static Value *stand_in(Module *m, Op *op, int i, const Const *c, Diag *d)
 }
 
 /* What cannot be computed (a wrong program, an unsupported form) is left for others to report. */
-static bool fold(Module *m, Op *op, Diag *d, Value **with)
-{
-    Arena scratch = { 0 };
-    Diag quiet = { .quiet = true };
-    Call *c = NEW(&scratch, Call);
-    Tensor *res = NEW_ARRAY(&scratch, MAX_RESULT, Tensor);
-    bool ok = call_of_op(c, op, &scratch, &quiet) && call_run(c, res, MAX_RESULT) && c->nout == op->nout;
-    for (int i = 0; ok && i < op->nout; i++)
-        ok = !res[i].is_list && res[i].bytes <= SMALL;
-    if (ok) {
-        warn_of_result(c, op, res, d);
-        let_go(op);
-        for (int i = 0; i < op->nout; i++) {
-            const Type *t = type_tensor(&m->arena, res[i].dtype, res[i].shape);
-            Value *v = stand_in(m, op, i, const_data(&m->arena, t, kept_data(&m->arena, &res[i])), d);
-            if (with) with[i] = v;
-        }
-        op_unlink(op);
-    }
-    for (int i = 0; i < MAX_RESULT; i++) tensor_free(&res[i]);
-    diag_free(&quiet);
-    arena_free(&scratch);
-    return ok;
-}
-
 bool fold_op(Module *m, Op *op, Diag *d, Value **with)
 {
-    return foldable(op) && fold(m, op, d, with);
+    const Const *c[MAX_RESULT];
+    if (!foldable(op) || !op_literals(m, op, MAX_RESULT * SMALL, d, c)) return false;
+    op_let_weights_go(op, NULL);
+    for (int i = 0; i < op->nout; i++) {
+        Value *v = stand_in(m, op, i, c[i], d);
+        if (with) with[i] = v;
+    }
+    op_unlink(op);
+    return true;
 }
 
 /* A constant that is only given another shape is the same bytes under another type, wherever they
@@ -158,7 +97,6 @@ static bool note_made(void *ctx, Op *op)
         if (!c) return true;
         ptrmap_set(&f->made, op->out[i], (void *)(uintptr_t)c);
     }
-    let_go(op);
     return true;
 }
 
@@ -190,6 +128,7 @@ static bool put_made(void *ctx, Op *op)
 {
     Folding *f = ctx;
     if (!is_worth(f, op)) return true;
+    op_let_weights_go(op, &f->made);
     for (int i = 0; i < op->nout; i++) stand_in(f->m, op, i, ptrmap_get(&f->made, op->out[i]), f->diag);
     op_unlink(op);
     f->changes++;

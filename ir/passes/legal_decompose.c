@@ -183,30 +183,21 @@ static bool all_known(const Op *op)
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < op->arg[i].count; k++)
             if (!value_at_hand(op->arg[i].val[k]) || op->arg[i].val[k]->type->kind != TY_TENSOR) return false;
-    return op->narg > 0 && !(ops[op->kind].flags & (F_IMPURE | F_UNSUPPORTED | F_CONSTEXPR))
-        && ops[op->kind].eval;
+    return op_is_computable(op);
 }
 
 /* The results of a statement of constants alone, by its reference meaning. */
 static bool compute(Builder *b, Op *op, Value **out)
 {
-    if (!all_known(op)) return false;
-    Diag quiet = { .quiet = true };
-    Tensor res[MAX_RESULT] = { { 0 } };
+    const Const *c[MAX_RESULT];
     size_t bytes = 0;
-    int n;
     for (int i = 0; i < op->nout; i++) bytes += type_bytes(op->out[i]->type);
-    bool ok = bytes <= COMPUTED_MAX && op_compute(op, &quiet, res, &n) && n == op->nout;
-    for (int i = 0; ok && i < op->nout; i++) {
-        const Type *t = type_tensor(&b->m->arena, res[i].dtype, res[i].shape);
-        void *data = arena_alloc(&b->m->arena, res[i].bytes + 1);
-        if (res[i].bytes) memcpy(data, res[i].data, res[i].bytes);
-        out[i] = build_const(b, op->out[i]->name, const_data(&b->m->arena, t, data));
-        ok = type_equal(t, op->out[i]->type);
+    if (bytes > COMPUTED_MAX || !all_known(op) || !op_literals(b->m, op, COMPUTED_MAX, b->diag, c)) return false;
+    for (int i = 0; i < op->nout; i++) {
+        if (!type_equal(c[i]->type, op->out[i]->type)) return false;
+        out[i] = build_const(b, op->out[i]->name, c[i]);
     }
-    for (int i = 0; i < MAX_RESULT; i++) tensor_free(&res[i]);
-    diag_free(&quiet);
-    return ok;
+    return true;
 }
 
 /* ---- the table ------------------------------------------------------------------------------- */
