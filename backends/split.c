@@ -65,53 +65,49 @@ static void cut_front(Func *f)
 
 typedef struct {
     Func *func;
-    Value *const *from; /* the results of the engine's part, in the function as it was .. */
-    Value **to;         /* .. and the inputs that they are here */
-    int n;
-} Behind;
+    PtrMap made; /* by value of the whole: its input here; by statement that chooses: its copy */
+} Back;
 
 static Value *input_for(void *ctx, Value *v)
 {
-    const Behind *h = ctx;
-    const int i = index_of(h->from, h->n, v);
-    if (i >= 0) return h->to[i];
-    if (!v->def) return v; /* a literal */
-    return op_clone(v->def, h->func->body, NULL, NULL, NULL)->out[v->index]; /* the list of classes */
+    Back *b = ctx;
+    if (v->lit) return v->def ? op_clone(v->def, b->func->body, NULL, NULL, NULL)->out[0] : v; /* the classes */
+    Value *input = ptrmap_get(&b->made, v);
+    if (input) return input;
+    input = block_param(b->func->body, func_unique_name(b->func, v->name), v->type, v->loc);
+    ptrmap_set(&b->made, v, input);
+    return input;
 }
 
-/* The processor's: the statements that choose, behind inputs called as the engine's results. */
-static Module *make_back(const Func *f, Arena *a, Origin *source)
+/* The processor's: the statements that choose, whose inputs have the names of the engine's results. */
+static Module *make_back(const Func *f)
 {
-    const Block *b = f->body;
     Module *m = module_new();
-    Func *to = func_new(m, f->name, f->opset);
-    Behind h = { .func = to, .from = NEW_ARRAY(a, b->nresult + 1, Value *), .to = NEW_ARRAY(a, b->nresult + 1, Value *) };
-    Value **engine = NEW_ARRAY(a, b->nresult + 1, Value *), **from = NEW_ARRAY(a, b->nresult + 1, Value *);
-    int nengine = 0, nchosen = 0;
-    const Op **op = NEW_ARRAY(a, b->nresult + 1, const Op *), **made = NEW_ARRAY(a, b->nresult + 1, const Op *);
+    Back b = { .func = func_new(m, f->name, f->opset) };
     m->version = f->module->version;
     m->default_func = module_name(m, f->name);
-    h.from = from;
-    for (int i = 0; i < b->nresult; i++) {
-        Value *v = is_choice(b->result[i]) ? probabilities_of(b->result[i]->def) : b->result[i];
-        int at = index_of(engine, nengine, v);
-        if (at < 0) engine[at = nengine++] = v;
-        source[i] = (Origin){ false, at };
-        if (!is_choice(b->result[i])) continue;
-        if (index_of(from, h.n, v) < 0) {
-            h.to[h.n] = block_param(to->body, func_unique_name(to, v->name), v->type, v->loc);
-            from[h.n++] = v;
-        }
-        int k = 0;
-        while (k < nchosen && op[k] != b->result[i]->def) k++;
-        if (k == nchosen) {
-            op[k] = b->result[i]->def;
-            made[nchosen++] = op_clone(op[k], to->body, NULL, input_for, &h);
-        }
-        source[i] = (Origin){ true, to->body->nresult };
-        block_result(to->body, made[k]->out[b->result[i]->index]);
+    for (int i = 0; i < f->body->nresult; i++) {
+        const Value *v = f->body->result[i];
+        if (!is_choice(v)) continue;
+        Op *copy = ptrmap_get(&b.made, v->def);
+        if (!copy) ptrmap_set(&b.made, v->def, copy = op_clone(v->def, b.func->body, NULL, input_for, &b));
+        block_result(b.func->body, copy->out[v->index]);
     }
+    ptrmap_free(&b.made);
     return m;
+}
+
+/* Which result of which part is each result of the whole. */
+static void find_origins(Split *s, const Func *f)
+{
+    const Block *front = module_main(s->front)->body;
+    int chosen = 0;
+    for (int i = 0; i < f->body->nresult; i++) {
+        const Value *v = f->body->result[i];
+        int at = 0;
+        while (!is_choice(v) && strcmp(front->result[at]->name, v->name) != 0) at++;
+        s->source[i] = is_choice(v) ? (Origin){ true, chosen++ } : (Origin){ false, at };
+    }
 }
 
 /* ---- the calls of a backend ------------------------------------------------------------------ */
@@ -179,11 +175,10 @@ static char *also(const char *why)
 
 static bool make_parts(Split *s, const Backend *b, const Func *f, Diag *d)
 {
-    Arena a = { 0 };
     s->front = func_extract(f);
     cut_front(module_main(s->front));
-    s->back = make_back(f, &a, s->source);
-    arena_free(&a);
+    s->back = make_back(f);
+    find_origins(s, f);
     if (!module_verify(s->front, d, "split") || !module_verify(s->back, d, "split")) return false;
     s->engine = program_new(b, s->front, module_main(s->front), d);
     s->chooser = s->engine ? program_new(&backend_ref, s->back, module_main(s->back), d) : NULL;

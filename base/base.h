@@ -122,6 +122,16 @@ void arena_back(Arena *a, ArenaMark mark);
 #define NEW(arena, T) ((T *)arena_alloc((arena), sizeof(T)))
 #define NEW_ARRAY(arena, n, T) ((T *)arena_array((arena), (size_t)(n), sizeof(T)))
 
+/* ---- hashes: of words and bytes, for tables and names of files ------------------------------- */
+
+/* One more word. The multiplication carries each bit into all higher ones, the shift into the low. */
+static inline uint64_t hash_mix(uint64_t h, uint64_t v)
+{
+    h = (h ^ v) * UINT64_C(0x9E3779B97F4A7C15);
+    return h ^ h >> 32;
+}
+uint64_t hash_bytes(uint64_t h, const void *p, size_t n); /* eight at a time */
+
 /* ---- names: interned strings, so that equal names are equal pointers ------------------------- */
 
 typedef struct {

@@ -6,20 +6,20 @@
 
 enum { FIRST_CAP = 64, NEAR_MAX = 100 };
 
-/* Eight bytes at a time: a multiplication carries each into all higher bits, the shift into the low. */
-static uint32_t hash(const char *s, size_t len)
+uint64_t hash_bytes(uint64_t h, const void *bytes, size_t n)
 {
-    uint64_t h = len, part;
-    for (; len >= sizeof part; s += sizeof part, len -= sizeof part) {
-        memcpy(&part, s, sizeof part);
-        h = (h ^ part) * UINT64_C(0x9E3779B97F4A7C15);
-        h ^= h >> 32;
+    const unsigned char *p = bytes;
+    uint64_t part;
+    for (; n >= sizeof part; p += sizeof part, n -= sizeof part) {
+        memcpy(&part, p, sizeof part);
+        h = hash_mix(h, part);
     }
     part = 0;
-    for (size_t i = 0; i < len; i++) part = part << 8 | (unsigned char)s[i];
-    h = (h ^ part) * UINT64_C(0x9E3779B97F4A7C15);
-    return (uint32_t)(h >> 32);
+    for (size_t i = 0; i < n; i++) part = part << 8 | p[i];
+    return n ? hash_mix(h, part) : h;
 }
+
+static uint32_t hash(const char *s, size_t len) { return (uint32_t)(hash_bytes(len, s, len) >> 32); }
 
 /* The note stands right before the letters. */
 static NameNote *note_of(const char *name) { return (NameNote *)(uintptr_t)name - 1; }

@@ -6,7 +6,16 @@ typedef struct {
     PtrMap made; /* what stands in the copy for what nested blocks define */
     ValueMap *map;
     void *ctx;
+    bool whole; /* a function of its own: names stay, legal or not */
 } Cloning;
+
+static const char *name_for(const Cloning *c, Func *f, const char *name)
+{
+    if (!c->whole) return func_unique_name(f, name);
+    name = module_name(c->m, name);
+    func_claim_name(f, name); /* two blocks may have one name each */
+    return name;
+}
 
 static Value *mapped(const Cloning *c, Value *v)
 {
@@ -42,7 +51,7 @@ static void copy_block(Cloning *c, Op *to, const Block *from)
     Block *b = block_new(to, from->name);
     for (int i = 0; i < from->nparam; i++) {
         const Value *p = from->param[i];
-        ptrmap_set(&c->made, p, block_param(b, func_unique_name(b->func, p->name), p->type, p->loc));
+        ptrmap_set(&c->made, p, block_param(b, name_for(c, b->func, p->name), p->type, p->loc));
     }
     for (const Op *op = from->first; op; op = op->next) {
         const Op *made = clone(c, op, b, NULL);
@@ -61,9 +70,10 @@ static Op *clone(Cloning *c, const Op *op, Block *b, Op *before)
     for (int i = 0; i < op->nblock; i++) copy_block(c, to, op->block[i]);
     for (int i = 0; i < op->nout; i++) {
         const Value *v = op->out[i];
-        op_out(c->m, to, func_unique_name(b->func, v->name), v->type, v->loc);
+        op_out(c->m, to, name_for(c, b->func, v->name), v->type, v->loc);
     }
-    if (op->nout && op_has_name(op))
+    if (c->whole) to->named = op->named;
+    else if (op->nout && op_has_name(op))
         op_set_name(c->m, to, to->out[0]->name);
     return to;
 }
@@ -104,7 +114,7 @@ static void copy_fixed(Func *to, const Func *f)
 Module *func_extract(const Func *f)
 {
     Module *m = module_new();
-    Cloning c = { .m = m };
+    Cloning c = { .m = m, .whole = true };
     copy_head(m, f);
     Func *to = func_new(m, f->name, f->opset);
     to->opset_name = f->opset_name;
@@ -113,7 +123,7 @@ Module *func_extract(const Func *f)
     copy_fixed(to, f);
     for (int i = 0; i < f->body->nparam; i++) {
         const Value *p = f->body->param[i];
-        ptrmap_set(&c.made, p, block_param(to->body, func_unique_name(to, p->name), p->type, p->loc));
+        ptrmap_set(&c.made, p, block_param(to->body, name_for(&c, to, p->name), p->type, p->loc));
     }
     for (const Op *op = f->body->first; op; op = op->next) {
         const Op *made = clone(&c, op, to->body, NULL);

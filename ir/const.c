@@ -279,6 +279,23 @@ bool const_equal(const Const *a, const Const *b)
     return false;
 }
 
+uint64_t const_hash(const Const *c)
+{
+    uint64_t h = hash_mix((uint64_t)c->kind, (uint64_t)c->type->dtype);
+    if (c->type->kind == TY_TENSOR)
+        for (int i = 0; i < c->type->shape.rank; i++) h = hash_mix(h, (uint64_t)c->type->shape.dim[i]);
+    switch (c->kind) {
+    case CONST_DATA: return c->type->dtype == DT_STRING ? h : hash_bytes(h, c->data, type_bytes(c->type));
+    case CONST_BLOB: return hash_mix(hash_mix(h, c->offset), (uintptr_t)c->file);
+    case CONST_FILE: return hash_mix(hash_mix(h, (uint64_t)c->src), (uintptr_t)c->src_data);
+    case CONST_INIT: return hash_mix(hash_mix(h, (uint64_t)c->init), c->seed);
+    case CONST_OF: return hash_mix(hash_mix(h, const_hash(c->of)), c->first);
+    case CONST_MADE: return hash_mix(h, (uintptr_t)c->made);
+    case CONST_GROUP: return hash_mix(h, (uint64_t)c->nelem);
+    }
+    return h;
+}
+
 /* ---- where it is written --------------------------------------------------------------------- */
 
 /* First opset in which literals of a type go to the weight file. */

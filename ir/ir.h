@@ -222,6 +222,7 @@ enum { CONST_FILE_MIN = 10 }; /* literals of fewer elements stay in the text, as
 bool const_leaves_text(const Func *f, const Const *c, size_t min);
 bool const_in_file(const Func *f, const Const *c); /* will be, or is already: a reference */
 bool const_equal(const Const *a, const Const *b); /* same type and same bytes or same origin */
+uint64_t const_hash(const Const *c);              /* equal for those; nothing is read from a file for it */
 
 /* ---- the program ----------------------------------------------------------------------------- */
 

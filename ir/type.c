@@ -218,7 +218,7 @@ const char *type_text(Arena *a, const Type *t)
 static const Type **type_slot(const Type **slot, size_t cap, DType t, const Shape *s)
 {
     uint64_t h = (uint64_t)t;
-    for (int i = 0; i < s->rank; i++) h = (h ^ (uint64_t)s->dim[i]) * UINT64_C(0x9E3779B97F4A7C15);
+    for (int i = 0; i < s->rank; i++) h = hash_mix(h, (uint64_t)s->dim[i]);
     size_t at = (size_t)(h >> 24) & (cap - 1);
     while (slot[at] && (slot[at]->dtype != t || !shape_equal(&slot[at]->shape, s))) at = (at + 1) & (cap - 1);
     return &slot[at];

@@ -209,33 +209,6 @@ BlobWriter *blob_create(Arena *a, Diag *d, const char *path)
     return NULL;
 }
 
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-    h = (h ^ v) * UINT64_C(0x9E3779B97F4A7C15);
-    return h ^ h >> 32;
-}
-
-/* Equal for literals that const_equal calls equal. */
-static uint64_t const_key(const Const *c)
-{
-    uint64_t h = mix((uint64_t)c->kind, (uint64_t)c->type->dtype);
-    for (int i = 0; i < c->type->shape.rank; i++) h = mix(h, (uint64_t)c->type->shape.dim[i]);
-    if (c->kind == CONST_BLOB) return mix(mix(h, c->offset), (uintptr_t)c->file);
-    if (c->kind == CONST_FILE) return mix(mix(h, (uint64_t)c->src), (uintptr_t)c->src_data);
-    if (c->kind == CONST_INIT) return mix(mix(h, (uint64_t)c->init), c->seed);
-    if (c->kind == CONST_OF) return mix(mix(h, const_key(c->of)), c->first);
-    if (c->kind == CONST_MADE) return mix(h, (uintptr_t)c->made);
-    const unsigned char *p = c->data;
-    size_t n = type_bytes(c->type);
-    for (; n >= 8; n -= 8, p += 8) {
-        uint64_t v;
-        memcpy(&v, p, sizeof v);
-        h = mix(h, v);
-    }
-    for (; n; n--) h = mix(h, *p++);
-    return h;
-}
-
 static Written *written_slot(Written *slot, size_t cap, const Const *c, uint64_t key)
 {
     size_t i = (size_t)key & (cap - 1);
@@ -254,7 +227,7 @@ static Written *written(BlobWriter *b, const Const *c)
         b->slot = more;
         b->cap = cap;
     }
-    const uint64_t key = const_key(c);
+    const uint64_t key = const_hash(c);
     Written *w = written_slot(b->slot, b->cap, c, key);
     if (!w->c) w->key = key;
     return w;
@@ -333,15 +306,12 @@ bool blob_same(BlobWriter *b, const char *path)
 bool blob_sum(BlobWriter *b, uint64_t *sum)
 {
     const uint64_t size = b->out.written;
-    uint64_t h = size, v;
+    uint64_t h = size;
     if (!b->piece) b->piece = arena_alloc(b->arena, CHUNK);
     for (uint64_t at = 0; at < size; at += CHUNK) { /* whole words: records are aligned */
         const size_t n = size - at < CHUNK ? (size_t)(size - at) : CHUNK;
         if (!out_read(&b->out, at, b->piece, n)) return false;
-        for (size_t i = 0; i + sizeof v <= n; i += sizeof v) {
-            memcpy(&v, b->piece + i, sizeof v);
-            h = mix(h, v);
-        }
+        h = hash_bytes(h, b->piece, n);
     }
     *sum = h;
     return true;

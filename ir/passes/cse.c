@@ -14,37 +14,20 @@ typedef struct {
     size_t cap;
 } Table;
 
-static uint64_t mix(uint64_t h, uint64_t v) { return (h ^ v) * 0x9E3779B97F4A7C15u ^ (h >> 29); }
-
-static uint64_t hash_const(uint64_t h, const Const *c)
-{
-    h = mix(h, (uint64_t)c->kind * 64 + (uint64_t)c->type->dtype);
-    if (c->kind == CONST_BLOB) return mix(h, c->offset);
-    if (c->kind == CONST_INIT) return mix(h, c->seed);
-    if (c->kind == CONST_FILE) return mix(h, (uint64_t)(uintptr_t)c->src_data);
-    if (c->kind == CONST_MADE) return mix(h, (uint64_t)(uintptr_t)c->made);
-    if (c->kind == CONST_OF) return mix(hash_const(h, c->of), c->first);
-    if (c->kind != CONST_DATA || c->type->dtype == DT_STRING) return h;
-    const unsigned char *p = c->data;
-    size_t n = type_bytes(c->type);
-    for (size_t i = 0; i < n && i < 64; i++) h = mix(h, p[i]);
-    return mix(h, n);
-}
-
 static uint64_t hash_op(const Op *op)
 {
-    uint64_t h = mix((uint64_t)op->kind, 0); /* same_op asks for the opset, which seldom tells two apart */
+    uint64_t h = hash_mix((uint64_t)op->kind, 0); /* same_op asks for the opset, which seldom tells two apart */
     for (int i = 0; i < op->narg; i++) {
         uint64_t one = 0; /* arguments count in any order */
-        for (const char *s = op->arg[i].name; *s; s++) one = mix(one, (unsigned char)*s);
+        one = hash_bytes(one, op->arg[i].name, strlen(op->arg[i].name));
         for (int k = 0; k < op->arg[i].count; k++) {
             const Value *v = op->arg[i].val[k];
-            one = v->lit && !v->name ? hash_const(one, v->lit) : mix(one, (uint64_t)(uintptr_t)v);
+            one = v->lit && !v->name ? hash_mix(one, const_hash(v->lit)) : hash_mix(one, (uint64_t)(uintptr_t)v);
         }
         h += one;
     }
     for (int i = 0; i < op->attrs.count; i++)
-        if (strcmp(op->attrs.at[i].name, "name") != 0) h = hash_const(h, op->attrs.at[i].val);
+        if (strcmp(op->attrs.at[i].name, "name") != 0) h = hash_mix(h, const_hash(op->attrs.at[i].val));
     return h;
 }
 

@@ -21,7 +21,8 @@ static const char text[] =
     "                tensor<int32, []> less = sub(x = i_b, y = int32(1))[name = string(\"less\")];\n"
     "                tensor<fp32, [2, 2]> twice = add(x = y_b, y = y_b)[name = string(\"twice\")];\n"
     "            } -> (less, twice);\n"
-    "    } -> (c, i, y);\n}\n";
+    "        tensor<fp32, [4, 2]> twice = add(x = c, y = c)[name = string(\"add.1\")];\n"
+    "    } -> (twice, i, y);\n}\n";
 
 static Module *read_text(Diag *d)
 {
@@ -39,6 +40,12 @@ static bool same_values(const Arg *a, const Arg *b)
     return true;
 }
 
+/* Beside the name, which is the copy's own. */
+static int other_attrs(const Op *op)
+{
+    return op->attrs.count - (attr_get(&op->attrs, "name") != NULL);
+}
+
 static void check_copy(const Op *op, const Op *made)
 {
     assert_int_equal(op->kind, made->kind);
@@ -47,7 +54,8 @@ static void check_copy(const Op *op, const Op *made)
     assert_int_equal(op->loc.at, made->loc.at);
     assert_int_equal(op->narg, made->narg);
     for (int i = 0; i < op->narg; i++) assert_true(same_values(&op->arg[i], &made->arg[i]));
-    assert_int_equal(op->attrs.count, made->attrs.count);
+    assert_int_equal(other_attrs(op), other_attrs(made));
+    assert_int_equal(op_has_name(op), op_has_name(made));
     for (int i = 0; i < op->attrs.count; i++)
         if (strcmp(op->attrs.at[i].name, "name") != 0)
             assert_true(const_equal(op->attrs.at[i].val, attr_get(&made->attrs, op->attrs.at[i].name)));
@@ -86,7 +94,7 @@ static void test_blocks(void **state)
     Diag d = { 0 };
     Module *m = read_text(&d);
     Block *body = module_main(m)->body;
-    const Op *loop = body->last, *made = op_clone(loop, body, NULL, NULL, NULL);
+    const Op *loop = body->last->prev, *made = op_clone(loop, body, NULL, NULL, NULL);
     for (int i = 0; i < loop->nblock; i++) {
         const Block *was = loop->block[i], *is = made->block[i];
         assert_int_equal(was->nparam, is->nparam);
@@ -126,12 +134,35 @@ static void test_mapped_arguments(void **state)
     module_free(m);
 }
 
+/* Names too, also one that a block has as well, and that of a statement which is not its result's. */
+static void test_a_function_alone(void **state)
+{
+    (void)state;
+    Diag d = { 0 };
+    Buf was = { 0 }, is = { 0 };
+    Module *m = read_text(&d), *alone = func_extract(module_main(m));
+    mil_print_func(module_main(m), &was);
+    mil_print_func(module_main(alone), &is);
+    assert_string_equal(was.s, is.s);
+    if (!module_verify(alone, &d, NULL)) fail_msg("%s", d.text.s);
+    value_rename(module_main(alone)->body->param[0], module_name(alone, "other"));
+    is.len = 0;
+    mil_print_func(module_main(m), &is);
+    assert_string_equal(was.s, is.s); /* the first one has not noticed */
+    module_free(alone);
+    module_free(m);
+    buf_free(&was);
+    buf_free(&is);
+    diag_free(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_piece),
         cmocka_unit_test(test_blocks),
         cmocka_unit_test(test_mapped_arguments),
+        cmocka_unit_test(test_a_function_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
