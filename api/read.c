@@ -49,6 +49,8 @@ static anec_status refuse_kind(Model *m, const char *path)
 {
     if (!strcmp(path, "-"))
         return usage(m, "the standard input can be .anedsl or .mil: --from says which");
+    if (file_is_dir(path))
+        return usage(m, "the folder %s is no .mlmodelc or .mlpackage by its name: give it that ending, or give the .mil in it", path);
     return usage(
         m, "%s is no .anedsl, .mil, .mlmodelc or .mlpackage by its name; --from says which", path);
 }
