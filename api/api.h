@@ -8,8 +8,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* An object stays until what was made of it has gone too: `refs` counts its owner and those. From when its
- * owner has given it up (`given_up`) calls that need it answer with a status. */
+/* An object stays until what was made of it has gone too: `refs` counts its owner and those. From
+ * when its owner has given it up (`given_up`) calls that need it answer with a status. */
 struct anec_device {
     atomic_int refs;
     atomic_bool given_up;
@@ -23,11 +23,14 @@ struct anec_model {
     anec_device *device;
     Model m;
     const char *target; /* that it was compiled or rewritten for; NULL: it is as it was given */
-    struct Declared { const char *func; const Type **type; } *declared; /* by function: its parameters' types
-                                                                           before passes */
+    struct Declared {
+        const char *func;
+        const Type **type;
+    } * declared; /* by function: its parameters' types
+                     before passes */
     int ndeclared;
-    pthread_mutex_t lock; /* weights are opened when they are first needed: one run at a time. It tells a
-                             thread that has it already */
+    pthread_mutex_t lock; /* weights are opened when they are first needed: one run at a time. It
+                             tells a thread that has it already */
 };
 
 struct anec_kernel {
@@ -36,11 +39,11 @@ struct anec_kernel {
     anec_model *model;
     anec_device *device; /* that it was compiled on */
     Func *func;
-    Program *program;     /* NULL: unloaded */
+    Program *program; /* NULL: unloaded */
     atomic_bool busy;
     _Atomic(anec_kernel *) holder; /* whose run entered this one, as what it is wired to */
-    atomic_int asked;     /* behind the parameter that was asked for last */
-    int *port[3];         /* by anec_kind: the parameters or results of it, in order */
+    atomic_int asked;              /* behind the parameter that was asked for last */
+    int *port[3];                  /* by anec_kind: the parameters or results of it, in order */
     int nport[3];
     int found;            /* behind where the last result or state was found */
     Binding *bound;       /* by parameter; without data: nothing is bound */
@@ -48,7 +51,7 @@ struct anec_kernel {
     anec_kernel **source; /* by parameter: what it is wired to */
     char *how, *how_now;  /* as compiled; after a run failed on the engine, as since then */
     _Atomic(const char *) said_how;
-    bool started;         /* a thread is to be joined */
+    bool started; /* a thread is to be joined */
     pthread_t thread;
     anec_done done;
     void *ctx;
@@ -66,35 +69,36 @@ typedef struct {
     const anec_config *config;
     Buf text; /* errors so far */
     anec_error *error;
-    pthread_mutex_t *lock;     /* held, or NULL */
-    bool busy;                 /* it cannot be held: this thread does already, and called back */
-    anec_kernel *kernel[2];    /* entered, or NULL: left when the call ends */
-    bool sources;              /* and what feeds the first */
+    pthread_mutex_t *lock;  /* held, or NULL */
+    bool busy;              /* it cannot be held: this thread does already, and called back */
+    anec_kernel *kernel[2]; /* entered, or NULL: left when the call ends */
+    bool sources;           /* and what feeds the first */
     FileUse use;
 } ApiCall;
 
 /* A pointer that the caller must give, in a call that answers with a status. */
-#define GIVEN(p) \
-    do { \
-        if (!(p)) return say(error, ANEC_WRONG, #p " is NULL"); \
+#define GIVEN(p)                                                                                   \
+    do {                                                                                           \
+        if (!(p)) return say(error, ANEC_WRONG, #p " is NULL");                                    \
     } while (0)
 
 /* Begins a call. True: memory has run out in it, or it came upon a bug, and it has ended, with
  * call_status; nothing is left of what it made. config NULL: config_none. */
-#define call_start(c, config, error) \
+#define call_start(c, config, error)                                                               \
     (call_begin(c, config, error), _setjmp((c)->guard.back) != 0 && call_lost(c))
 void call_begin(ApiCall *c, const anec_config *config, anec_error *error);
-bool call_lost(ApiCall *c); /* always true */
+bool call_lost(ApiCall *c);                /* always true */
 anec_status call_status(const ApiCall *c); /* ANEC_WORLD, or ANEC_BUG */
-/* Until the call ends the kernel, and those that feed it when `sources`, are this thread's; else a status,
- * with which the call has ended. A second kernel has no sources. */
+/* Until the call ends the kernel, and those that feed it when `sources`, are this thread's; else a
+ * status, with which the call has ended. A second kernel has no sources. */
 anec_status call_enter(ApiCall *c, anec_kernel *k, bool sources);
-/* Holds the model until the call ends. False: the call is made from inside of one that does, and ends with
- * ANEC_BUSY. */
+/* Holds the model until the call ends. False: the call is made from inside of one that does, and
+ * ends with ANEC_BUSY. */
 bool call_lock(ApiCall *c, anec_model *m);
 /* Ends it: its messages go to the caller, its status is theirs. */
 anec_status call_end(ApiCall *c, bool ok);
-anec_status call_say(ApiCall *c, anec_status status, const char *text); /* ends it with a text alone */
+anec_status call_say(ApiCall *c, anec_status status,
+                     const char *text); /* ends it with a text alone */
 anec_status say(anec_error *error, anec_status status, const char *text);
 bool wrong(Diag *d, const char *fmt, const char *a, const char *b);
 
@@ -104,7 +108,8 @@ void config_release(anec_config *c);
 void device_release(anec_device *d);
 void model_release(anec_model *m);
 void kernel_release(anec_kernel *k);
-void join(anec_kernel *k); /* waits for the thread of an earlier run; its status stays in the kernel */
+void join(
+    anec_kernel *k); /* waits for the thread of an earlier run; its status stays in the kernel */
 
 void describe_kernel(anec_kernel *k, char **out); /* what anec_how says from now on */
 

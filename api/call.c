@@ -51,7 +51,10 @@ static void let_go(ApiCall *c)
     if (c->kernel[0]) leave(c->kernel[0], c->sources);
 }
 
-anec_status call_status(const ApiCall *c) { return c->guard.said[0] ? ANEC_BUG : ANEC_WORLD; }
+anec_status call_status(const ApiCall *c)
+{
+    return c->guard.said[0] ? ANEC_BUG : ANEC_WORLD;
+}
 
 bool call_lost(ApiCall *c)
 {
@@ -60,7 +63,8 @@ bool call_lost(ApiCall *c)
     file_use_end(&c->use);
     let_go(c);
     if (c->guard.said[0]) snprintf(text, sizeof text, "error: %s\n", c->guard.said);
-    else if (wanted > 1) snprintf(text, sizeof text, "error: out of memory (%zu bytes wanted)\n", wanted);
+    else if (wanted > 1)
+        snprintf(text, sizeof text, "error: out of memory (%zu bytes wanted)\n", wanted);
     else snprintf(text, sizeof text, "error: out of memory\n");
     if (c->config->message) c->config->message(c->config->message_ctx, ANEC_FAILURE, text);
     say(c->error, call_status(c), text + 7);
@@ -89,7 +93,10 @@ anec_status say(anec_error *error, anec_status status, const char *text)
 anec_status call_end(ApiCall *c, bool ok)
 {
     file_use_end(&c->use);
-    const anec_status status = ok ? ANEC_OK : c->busy ? ANEC_BUSY : c->d.fails ? ANEC_WORLD : ANEC_WRONG;
+    const anec_status status = ok         ? ANEC_OK
+                             : c->busy    ? ANEC_BUSY
+                             : c->d.fails ? ANEC_WORLD
+                                          : ANEC_WRONG;
     diag_free(&c->d);
     const char *text = c->text.s ? c->text.s : "";
     say(c->error, status, ok ? "" : !strncmp(text, "error: ", 7) ? text + 7 : text);

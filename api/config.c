@@ -152,7 +152,8 @@ static const char *no_such_option(anec_config *c, const char *name)
                 : arena_printf(&c->arena, "there is no option %s", name);
 }
 
-anec_status anec_config_set(anec_config *config, const char *name, const char *value, anec_error *error)
+anec_status anec_config_set(anec_config *config, const char *name, const char *value,
+                            anec_error *error)
 {
     ApiCall c;
     GIVEN(config);

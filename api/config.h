@@ -1,4 +1,5 @@
-/* config.h -- options as include/options.def has them, for the library and for the compiler's tools. */
+/* config.h -- options as include/options.def has them, for the library and for the compiler's
+ * tools. */
 #ifndef ANEC_CONFIG_H
 #define ANEC_CONFIG_H
 
@@ -25,9 +26,9 @@ typedef struct {
 struct anec_config {
     atomic_int refs; /* its owner's, and the devices' that have it */
     bool given_up;   /* by its owner */
-    Arena arena; /* texts are copies */
+    Arena arena;     /* texts are copies */
     Setting value[CONFIG_COUNT];
-    uint64_t off, promoted; /* a Diag's, as the -W words have them */
+    uint64_t off, promoted;    /* a Diag's, as the -W words have them */
     const char *const *helper; /* the caller's */
     anec_message message;
     void *message_ctx;
@@ -41,9 +42,12 @@ struct anec_config {
 
 /* The row of a name ("target") or a letter ("W"); -1: none. */
 int config_find(const char *name);
-/* NULL, or what is wrong with the value, in the config's arena. Names of chips and files are looked at
- * when they are used. */
+/* NULL, or what is wrong with the value, in the config's arena. Names of chips and files are looked
+ * at when they are used. */
 const char *config_set(anec_config *c, int row, const char *value);
-static inline const Setting *config_get(const anec_config *c, int row) { return &c->value[row]; }
+static inline const Setting *config_get(const anec_config *c, int row)
+{
+    return &c->value[row];
+}
 
 #endif

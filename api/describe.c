@@ -10,7 +10,7 @@ typedef struct {
     const char *key, *title; /* in JSON, in text */
     Value *const *val;
     int n;
-    bool states, inputs;     /* of the parameters: those alone */
+    bool states, inputs; /* of the parameters: those alone */
 } Group;
 
 enum { GROUPS = 3 };
@@ -126,8 +126,7 @@ static void json_flex(cJSON *o, const Flex *flex, int p)
     }
     cJSON *all = flex->nconfig ? json_root(cJSON_CreateArray()) : NULL;
     for (int k = 0; k < flex->nconfig; k++)
-        if (flex->config[k][p].rank >= 0)
-            json_item(all, NULL, json_shape(&flex->config[k][p]));
+        if (flex->config[k][p].rank >= 0) json_item(all, NULL, json_shape(&flex->config[k][p]));
     if (cJSON_GetArraySize(all)) json_item(o, "enumerated", all);
     else json_free(all);
 }
@@ -152,8 +151,7 @@ static void json_described(cJSON *o, const Described *say)
     cJSON *sizes = say->nsizes ? cJSON_AddArrayToObject(image, "sizes") : NULL;
     for (int i = 0; i < say->nsizes; i++) json_pair(sizes, say->sizes[i]);
     cJSON *range = say->ranged ? cJSON_AddArrayToObject(image, "range") : NULL;
-    for (int i = 0; range && i < 2; i++)
-        json_pair(range, (int64_t[]){ say->low[i], say->high[i] });
+    for (int i = 0; range && i < 2; i++) json_pair(range, (int64_t[]){ say->low[i], say->high[i] });
 }
 
 static void json_classes(cJSON *func, const Func *f)

@@ -1,11 +1,13 @@
-/* features.c -- the public library: what the description says of inputs and results, classes, images. */
+/* features.c -- the public library: what the description says of inputs and results, classes,
+ * images. */
 #include "api.h"
 #include "picture.h"
 
 #include <math.h>
 #include <string.h>
 
-/* ---- what is said of a port -------------------------------------------------------------------- */
+/* ---- what is said of a port --------------------------------------------------------------------
+ */
 
 static const Value *port_value(const anec_kernel *k, anec_kind kind, int i)
 {
@@ -44,7 +46,8 @@ int anec_port_feature(const anec_kernel *kernel, anec_kind kind, int i, anec_fea
     return 1;
 }
 
-/* ---- classes ----------------------------------------------------------------------------------- */
+/* ---- classes -----------------------------------------------------------------------------------
+ */
 
 const char *anec_classifier(const anec_kernel *kernel, const char **probabilities)
 {
@@ -96,7 +99,8 @@ static int find_best(const Tensor *p, const Const *classes, anec_class *out, int
     for (size_t i = 0; i < p->count && i < (size_t)classes->nelem; i++) {
         const double v = tensor_float(p, i);
         int at = have;
-        while (at && (v > out[at - 1].probability || (isnan(out[at - 1].probability) && !isnan(v)))) at--;
+        while (at && (v > out[at - 1].probability || (isnan(out[at - 1].probability) && !isnan(v))))
+            at--;
         if (at >= n) continue;
         const Const *name = classes->elem[i];
         const bool text = name->type->dtype == DT_STRING;
@@ -122,7 +126,8 @@ int anec_best(anec_kernel *kernel, anec_class *out, int n)
     return have;
 }
 
-/* ---- images ------------------------------------------------------------------------------------ */
+/* ---- images ------------------------------------------------------------------------------------
+ */
 
 anec_status anec_image_save(anec_kernel *kernel, const char *result, const char *path,
                             anec_error *error)
@@ -151,4 +156,7 @@ anec_status anec_image_save(anec_kernel *kernel, const char *result, const char 
     return call_end(&c, ok);
 }
 
-int anec_has_png(void) { return picture_has_png(); }
+int anec_has_png(void)
+{
+    return picture_has_png();
+}

@@ -1,4 +1,5 @@
-/* given.c -- a tensor for an input or a state, as the command line has it: FILE.npy, FILE.png, 0.5, -. */
+/* given.c -- a tensor for an input or a state, as the command line has it: FILE.npy, FILE.png, 0.5,
+ * -. */
 #include "picture.h"
 #include "values.h"
 
@@ -90,7 +91,8 @@ static bool stands_for(DType read, const Place *p)
         && npy_stand_in(p->own->dtype) == read;
 }
 
-/* An element that the type cannot hold: a float that would become infinite, an integer out of range. */
+/* An element that the type cannot hold: a float that would become infinite, an integer out of
+ * range. */
 static bool in_range(const Tensor *t, DType to, Diag *d, const char *text)
 {
     const Shape one = { .rank = 0 };
@@ -101,16 +103,16 @@ static bool in_range(const Tensor *t, DType to, Diag *d, const char *text)
             const double v = tensor_float(t, i);
             tensor_set_float(&r, 0, v);
             if (!isfinite(v) || isfinite(tensor_float(&r, 0))) continue;
-            return diag_error(d, (Loc){ 0 }, "%s: element %zu is %.9g, which %s cannot hold", text, i,
-                              v, dtypes[to].name);
+            return diag_error(d, (Loc){ 0 }, "%s: element %zu is %.9g, which %s cannot hold", text,
+                              i, v, dtypes[to].name);
         }
         const int64_t v = tensor_int(t, i);
         const bool large = t->dtype == DT_UINT64 && v < 0;
         tensor_set_int(&r, 0, v);
         if (tensor_int(&r, 0) == v && large == (to == DT_UINT64 && v < 0)) continue;
         if (large)
-            return diag_error(d, (Loc){ 0 }, "%s: element %zu is %llu, which %s cannot hold", text, i,
-                              (unsigned long long)v, dtypes[to].name);
+            return diag_error(d, (Loc){ 0 }, "%s: element %zu is %llu, which %s cannot hold", text,
+                              i, (unsigned long long)v, dtypes[to].name);
         return diag_error(d, (Loc){ 0 }, "%s: element %zu is %lld, which %s cannot hold", text, i,
                           (long long)v, dtypes[to].name);
     }

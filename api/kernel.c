@@ -87,7 +87,8 @@ void describe_kernel(anec_kernel *k, char **out)
 {
     const RunsAs *as = &k->program->as;
     Buf b = { 0 };
-    buf_printf(&b, "backend=%s io=%s dialect=%s", program_backend(k->program)->name, as->io, as->dialect);
+    buf_printf(&b, "backend=%s io=%s dialect=%s", program_backend(k->program)->name, as->io,
+               as->dialect);
     if (as->cache) buf_printf(&b, " cache=%s", as->cache);
     if (as->why) buf_printf(&b, " (%s)", as->why);
     *out = b.s;
@@ -98,7 +99,9 @@ void describe_kernel(anec_kernel *k, char **out)
 static void list_ports(anec_kernel *k)
 {
     const Block *b = k->func->body;
-    const int count[] = { [ANEC_INPUT] = b->nparam, [ANEC_STATE] = b->nparam, [ANEC_RESULT] = b->nresult };
+    const int count[] = {
+        [ANEC_INPUT] = b->nparam, [ANEC_STATE] = b->nparam, [ANEC_RESULT] = b->nresult
+    };
     for (size_t i = 0; i < COUNT(count); i++) {
         k->port[i] = mem_zero((size_t)count[i] + 1, sizeof(int));
         if (!k->port[i]) mem_out(((size_t)count[i] + 1) * sizeof(int));
@@ -114,7 +117,8 @@ static bool make_kernel(anec_kernel *k, const char *function, ApiCall *c)
 {
     Module *m = k->model->m.module;
     k->func = function ? module_func(m, function) : module_main(m);
-    if (!k->func) return wrong(&c->d, "the model has no function %s%s", function ? function : "at all", "");
+    if (!k->func)
+        return wrong(&c->d, "the model has no function %s%s", function ? function : "at all", "");
     const size_t n = (size_t)k->func->body->nparam + 1;
     k->bound = mem_zero(n, sizeof *k->bound);
     k->own = mem_zero(n, sizeof *k->own);
@@ -126,7 +130,8 @@ static bool make_kernel(anec_kernel *k, const char *function, ApiCall *c)
     return k->program != NULL;
 }
 
-anec_status anec_compile(anec_model *model, const char *function, anec_kernel **out, anec_error *error)
+anec_status anec_compile(anec_model *model, const char *function, anec_kernel **out,
+                         anec_error *error)
 {
     GIVEN(model);
     return anec_compile_on(model, model->device, function, out, error);
@@ -143,8 +148,8 @@ static anec_kernel *kernel_new(anec_model *model, anec_device *device)
     return k;
 }
 
-anec_status anec_compile_on(anec_model *model, anec_device *device, const char *function, anec_kernel **out,
-                            anec_error *error)
+anec_status anec_compile_on(anec_model *model, anec_device *device, const char *function,
+                            anec_kernel **out, anec_error *error)
 {
     ApiCall c;
     GIVEN(out);
@@ -152,7 +157,8 @@ anec_status anec_compile_on(anec_model *model, anec_device *device, const char *
     GIVEN(model);
     GIVEN(device);
     if (model->given_up) return say(error, ANEC_WRONG, "the model was freed");
-    if (device->given_up || model->device->given_up) return say(error, ANEC_WRONG, "the device was closed");
+    if (device->given_up || model->device->given_up)
+        return say(error, ANEC_WRONG, "the device was closed");
     if (call_start(&c, model->device->config, error)) return call_status(&c);
     anec_kernel *k = kernel_new(model, device);
     const bool ok = make_kernel(k, function, &c);
@@ -223,7 +229,10 @@ void anec_free(anec_kernel *k)
     kernel_release(k);
 }
 
-const char *anec_how(const anec_kernel *k) { return k ? atomic_load(&k->said_how) : NULL; }
+const char *anec_how(const anec_kernel *k)
+{
+    return k ? atomic_load(&k->said_how) : NULL;
+}
 
 const char *anec_fact(const anec_kernel *k, const char *part)
 {
@@ -236,10 +245,14 @@ const char *anec_fact(const anec_kernel *k, const char *part)
     const struct {
         const char *part, *text;
     } facts[] = {
-        { "backend", b ? b->name : NULL }, { "what", b ? b->doc : NULL },
-        { "io", as.io },                   { "dialect", as.dialect },
-        { "cache", as.cache },             { "why", as.why },
-        { "function", k->func->name },    { "precision", as.precision },
+        { "backend", b ? b->name : NULL },
+        { "what", b ? b->doc : NULL },
+        { "io", as.io },
+        { "dialect", as.dialect },
+        { "cache", as.cache },
+        { "why", as.why },
+        { "function", k->func->name },
+        { "precision", as.precision },
         { "target", k->model->target },
     };
     for (size_t i = 0; i < COUNT(facts); i++)
@@ -297,8 +310,10 @@ const char *anec_port(const anec_kernel *k, anec_kind kind, int i, anec_tensor *
 bool view_tensor(Diag *d, const char *name, const anec_tensor *t, bool strings, Tensor *out)
 {
     const DType type = t->dtype ? dtype_find(t->dtype, strlen(t->dtype)) : DT_NONE;
-    if (type == DT_NONE || (type == DT_STRING && !strings) || t->rank < 0 || t->rank > ANEC_MAX_RANK)
-        return wrong(d, "%s: there is no tensor of type %s and this rank", name, t->dtype ? t->dtype : "NULL");
+    if (type == DT_NONE || (type == DT_STRING && !strings) || t->rank < 0
+        || t->rank > ANEC_MAX_RANK)
+        return wrong(d, "%s: there is no tensor of type %s and this rank", name,
+                     t->dtype ? t->dtype : "NULL");
     const Shape s = shape_of(t->rank, t->shape);
     size_t count;
     bool fits = shape_known(&s);
@@ -308,7 +323,8 @@ bool view_tensor(Diag *d, const char *name, const anec_tensor *t, bool strings, 
     *out = tensor_view(type, &s, t->data);
     if (type == DT_STRING) out->bytes = out->count * sizeof(char *);
     if (out->bytes != t->bytes)
-        return diag_error(d, (Loc){ 0 }, "%s: a tensor of this type and shape has %zu bytes, not %zu", name,
+        return diag_error(d, (Loc){ 0 },
+                          "%s: a tensor of this type and shape has %zu bytes, not %zu", name,
                           out->bytes, t->bytes);
     return (t->data || !t->bytes) || wrong(d, "%s: the tensor has no data%s", name, "");
 }
@@ -324,7 +340,8 @@ static bool bind(anec_kernel *k, const char *input, const anec_tensor *t, Diag *
     return true;
 }
 
-anec_status anec_bind(anec_kernel *kernel, const char *input, const anec_tensor *tensor, anec_error *error)
+anec_status anec_bind(anec_kernel *kernel, const char *input, const anec_tensor *tensor,
+                      anec_error *error)
 {
     ApiCall c;
     GIVEN(kernel);

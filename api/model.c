@@ -175,7 +175,8 @@ static anec_status finish(anec_model *m, ApiCall *c, anec_status s, anec_model *
         keep_declared(m);
         s = retarget(m, c);
     }
-    /* Now, as an older model would be left half rewritten where memory runs out in the middle of it. */
+    /* Now, as an older model would be left half rewritten where memory runs out in the middle of
+     * it. */
     if (!s && !program_expand(m->m.module, &c->d)) s = read_failed(&c->d);
     const anec_status end = call_end(c, s == ANEC_OK);
     if (s == ANEC_USAGE) say(c->error, s, m->m.usage);
@@ -289,8 +290,9 @@ anec_status anec_describe(const anec_model *model, const char *format, char **ou
         return say(error, ANEC_WRONG, "a model is described as text or as json");
     if (model->given_up) return say(error, ANEC_WRONG, "the model was freed");
     if (call_start(&c, model->device->config, error)) return call_status(&c);
-    const bool ok = call_lock(&c, (anec_model *)(uintptr_t)model) /* compiling expands what it reads */
-                 && (json ? describe_json : describe_text)(&text, model->m.path, model->m.module, &c.d);
+    const bool ok =
+        call_lock(&c, (anec_model *)(uintptr_t)model) /* compiling expands what it reads */
+        && (json ? describe_json : describe_text)(&text, model->m.path, model->m.module, &c.d);
     if (!ok) buf_free(&text);
     const anec_status s = call_end(&c, ok);
     *out = text.s;

@@ -1,7 +1,7 @@
 /* picture.c -- images outside: PNG files through libpng, arrays of pixels, tensors.
  *
- * libpng leaves its calls by longjmp. Two functions catch that, decode and encode, and what they share
- * with their callers lies outside of their frames. */
+ * libpng leaves its calls by longjmp. Two functions catch that, decode and encode, and what they
+ * share with their callers lies outside of their frames. */
 #include "picture.h"
 
 #include <math.h>
@@ -25,7 +25,7 @@ typedef struct {
     Picture *picture;
     png_bytep *row;
     bool other_size;
-    int alpha;                     /* samples of a pixel, with alpha; 0: none has */
+    int alpha; /* samples of a pixel, with alpha; 0: none has */
     char why[160];
 } Work;
 
@@ -36,7 +36,10 @@ static void on_error(png_structp png, png_const_charp text)
     png_longjmp(png, 1);
 }
 
-static void on_warning(png_structp png, png_const_charp text) { (void)png, (void)text; }
+static void on_warning(png_structp png, png_const_charp text)
+{
+    (void)png, (void)text;
+}
 
 /* libpng's memory is the call's, so that it is given back when memory runs out. */
 static png_voidp take_memory(png_structp png, png_alloc_size_t n)
@@ -65,12 +68,17 @@ static void write_bytes(png_structp png, png_bytep from, size_t n)
     buf_add(&w->out, from, n);
 }
 
-static void no_flush(png_structp png) { (void)png; }
+static void no_flush(png_structp png)
+{
+    (void)png;
+}
 
-/* Samples of 8 bits, or of 16 where the image has more; grey or colours, and alpha if there is one. */
+/* Samples of 8 bits, or of 16 where the image has more; grey or colours, and alpha if there is one.
+ */
 static void ask_samples(Work *w)
 {
-    const int type = png_get_color_type(w->png, w->info), depth = png_get_bit_depth(w->png, w->info);
+    const int type = png_get_color_type(w->png, w->info),
+              depth = png_get_bit_depth(w->png, w->info);
     const bool deep = depth == 16 && w->want->pixels == PIXELS_GRAY16;
     png_set_expand(w->png);
     if (depth == 16 && !deep) png_set_scale_16(w->png);
@@ -156,7 +164,10 @@ static bool drop_alpha(Work *w)
     return true;
 }
 
-bool picture_has_png(void) { return true; }
+bool picture_has_png(void)
+{
+    return true;
+}
 
 bool picture_write(const Picture *p, Diag *d, const char *path)
 {
@@ -181,8 +192,8 @@ static bool read_png(Work *w, Diag *d, const char *path)
     mem_free(w->row);
     file_unmap(&map);
     if (ok && !w->other_size && !drop_alpha(w))
-        return diag_error(d, (Loc){ 0 },
-                          "%s has transparent pixels: put it on a background first", path);
+        return diag_error(d, (Loc){ 0 }, "%s has transparent pixels: put it on a background first",
+                          path);
     return ok || diag_error(d, (Loc){ 0 }, "%s is no PNG that can be read: %s", path, w->why);
 }
 
@@ -194,7 +205,10 @@ typedef struct {
     bool other_size;
 } Work;
 
-bool picture_has_png(void) { return false; }
+bool picture_has_png(void)
+{
+    return false;
+}
 
 bool picture_write(const Picture *p, Diag *d, const char *path)
 {
@@ -228,8 +242,7 @@ bool picture_other_size(Diag *d, const char *path, const char *name, const int64
 
 static double sample(const Picture *p, size_t i)
 {
-    return p->bits == 16 ? ((const uint16_t *)p->data)[i] / 257.0
-                         : ((const uint8_t *)p->data)[i];
+    return p->bits == 16 ? ((const uint16_t *)p->data)[i] / 257.0 : ((const uint8_t *)p->data)[i];
 }
 
 /* A picture without colours that is stored with them becomes one channel; false: it has some. */
@@ -292,7 +305,8 @@ bool pixels_to_tensor(const Tensor *t, Diag *d, const char *origin, const char *
     if (!ok) return false;
     p.size[SIDE_WIDTH] = s->dim[1];
     p.size[SIDE_HEIGHT] = s->dim[0];
-    if (!described_size_fits(want, p.size)) return picture_other_size(d, origin, name, p.size, want);
+    if (!described_size_fits(want, p.size))
+        return picture_other_size(d, origin, name, p.size, want);
     return picture_to_tensor(&p, d, want, as, out);
 }
 

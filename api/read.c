@@ -50,7 +50,10 @@ static anec_status refuse_kind(Model *m, const char *path)
     if (!strcmp(path, "-"))
         return usage(m, "the standard input can be .anedsl or .mil: --from says which");
     if (file_is_dir(path))
-        return usage(m, "the folder %s is no .mlmodelc or .mlpackage by its name: give it that ending, or give the .mil in it", path);
+        return usage(m,
+                     "the folder %s is no .mlmodelc or .mlpackage by its name: give it that "
+                     "ending, or give the .mil in it",
+                     path);
     return usage(
         m, "%s is no .anedsl, .mil, .mlmodelc or .mlpackage by its name; --from says which", path);
 }
@@ -72,7 +75,8 @@ anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path)
         return usage(m, "--set is for .anedsl; a .mil has no parameters");
     m->container = kind == KIND_CONTAINER;
     if (!m->container && config_get(c, CONFIG_part)->count)
-        return usage(m, "--part is for pipelines, which a .mlpackage, .mlmodel or .mlmodelc may be");
+        return usage(m,
+                     "--part is for pipelines, which a .mlpackage, .mlmodel or .mlmodelc may be");
     if (m->container) return ANEC_OK; /* read_parse reads its files */
     m->dir = in ? "." : file_dir(&m->arena, path);
     m->beside = !in && !m->dsl;
@@ -107,13 +111,16 @@ bool read_target(Model *m, const anec_config *c, const Target **out)
     return !target->count || find_target(m, target->text, out);
 }
 
-/* The opset of the compile holds from the start: a program is checked against what its target has. */
+/* The opset of the compile holds from the start: a program is checked against what its target has.
+ */
 static anec_status read_dsl(Model *m, const anec_config *c, Diag *d)
 {
     const Target *target;
     const Setting *set = config_get(c, CONFIG_set), *opset = config_get(c, CONFIG_opset);
     if (!read_target(m, c, &target)) return ANEC_USAGE;
-    DslOptions o = { .nset = set->count, .opset = target->opset, .dir = m->dir ? m->dir : ".",
+    DslOptions o = { .nset = set->count,
+                     .opset = target->opset,
+                     .dir = m->dir ? m->dir : ".",
                      .follow_links = config_get(c, CONFIG_links)->count > 0 };
     DslSet *list = NEW_ARRAY(&m->arena, set->count + 1, DslSet);
     if (opset->count) o.opset = opset_find(opset->text);

@@ -129,8 +129,8 @@ DType report_precision(const Value *v)
     return half ? DT_FP16 : v->type->kind == TY_TENSOR ? v->type->dtype : DT_NONE;
 }
 
-void report_parting(const Tolerance *tol, DType as, const Tensor *a, const Tensor *b, int64_t *overflow,
-                    int64_t *loss)
+void report_parting(const Tolerance *tol, DType as, const Tensor *a, const Tensor *b,
+                    int64_t *overflow, int64_t *loss)
 {
     double rtol, atol;
     *overflow = *loss = -1;
@@ -140,7 +140,8 @@ void report_parting(const Tolerance *tol, DType as, const Tensor *a, const Tenso
         double x = tensor_float(a, i), y = tensor_float(b, i);
         if (isfinite(x) != isfinite(y)) {
             if (*overflow < 0) *overflow = (int64_t)i;
-        } else if (*loss < 0 && !within(element_distance(a, b, i), y, rtol, atol)) *loss = (int64_t)i;
+        } else if (*loss < 0 && !within(element_distance(a, b, i), y, rtol, atol))
+            *loss = (int64_t)i;
     }
 }
 
@@ -185,7 +186,8 @@ static void put_bad(Buf *out, const Tensor *a, const Tensor *b, const Difference
 static bool are_alike(const Tensor *a, const Tensor *b, const Tolerance *tol)
 {
     const bool tolerant = (tol->has_rtol && tol->rtol > 0) || (tol->has_atol && tol->atol > 0);
-    return a->dtype == b->dtype || (tolerant && dtype_is_float(a->dtype) && dtype_is_float(b->dtype));
+    return a->dtype == b->dtype
+        || (tolerant && dtype_is_float(a->dtype) && dtype_is_float(b->dtype));
 }
 
 bool report_compare(Buf *out, const Tensor *a, const Tensor *b, DType as, const Tolerance *tol)
@@ -213,6 +215,8 @@ bool report_compare(Buf *out, const Tensor *a, const Tensor *b, DType as, const 
     buf_printf(out, "max abs %.3g  max rel %.3g", d.abs, d.rel);
     if (!d.bad) buf_puts(out, "  ok\n");
     else put_bad(out, a, b, &d);
-    if (d.bad) buf_printf(out, "  DIFFERS in %zu of %zu (rtol %g, atol %g)\n", d.bad, a->count, rtol, atol);
+    if (d.bad)
+        buf_printf(out, "  DIFFERS in %zu of %zu (rtol %g, atol %g)\n", d.bad, a->count, rtol,
+                   atol);
     return !d.bad;
 }

@@ -10,7 +10,7 @@ void report_element(Buf *out, const Tensor *t, size_t i); /* as text, strings qu
 
 typedef struct {
     bool has_rtol, has_atol;
-    double rtol, atol;  /* when has_..; else by element type */
+    double rtol, atol; /* when has_..; else by element type */
 } Tolerance;
 
 /* A line with the largest differences; true when all are within |a - b| <= atol + rtol |b|. The
@@ -21,7 +21,7 @@ bool report_compare(Buf *out, const Tensor *a, const Tensor *b, DType as, const 
 DType report_precision(const Value *v);
 
 /* The first element that is finite on one side only, and the first other that is not; -1: none. */
-void report_parting(const Tolerance *tol, DType as, const Tensor *a, const Tensor *b, int64_t *overflow,
-                    int64_t *loss);
+void report_parting(const Tolerance *tol, DType as, const Tensor *a, const Tensor *b,
+                    int64_t *overflow, int64_t *loss);
 
 #endif

@@ -116,7 +116,8 @@ static bool gather(anec_kernel *k, const anec_input *input, int inputs, Binding 
 }
 
 /* Of an entered kernel; ends the call. */
-static anec_status run(ApiCall *c, anec_kernel *k, const anec_input *input, int inputs, const RunOptions *opt)
+static anec_status run(ApiCall *c, anec_kernel *k, const anec_input *input, int inputs,
+                       const RunOptions *opt)
 {
     const size_t room = (size_t)k->func->body->nparam + (size_t)inputs + 1;
     Binding *in = mem_zero(room, sizeof *in);
@@ -262,8 +263,8 @@ static Tensor *find(anec_kernel *k, const Binding *b, int n, const char *name)
 }
 
 /* Ends the call. */
-static anec_status tell(ApiCall *c, const anec_kernel *k, const Tensor *t, const char *kind, const char *name,
-                        anec_tensor *out)
+static anec_status tell(ApiCall *c, const anec_kernel *k, const Tensor *t, const char *kind,
+                        const char *name, anec_tensor *out)
 {
     if (t) tell_tensor(t, out);
     else diag_error(&c->d, (Loc){ 0 }, "%s has no %s %s", k->func->name, kind, name);

@@ -25,8 +25,8 @@ void anec_tensor_free(anec_tensor *tensor)
 
 /* ---- in -------------------------------------------------------------------------------------- */
 
-anec_status anec_tensor_read(anec_kernel *kernel, const char *port, const char *text, anec_tensor *out,
-                             anec_error *error)
+anec_status anec_tensor_read(anec_kernel *kernel, const char *port, const char *text,
+                             anec_tensor *out, anec_error *error)
 {
     ApiCall c;
     Tensor t = { 0 };
@@ -65,15 +65,15 @@ static bool make_random(const anec_kernel *k, int p, uint64_t seed, Tensor *t, D
     s = v->type->shape;
     ok = ok && (shape_known(&s) || flex_read(k->func, d, &a, &flex))
       && (shape_known(&s) || flex_default(k->func, &flex, p, &s)
-          || diag_error(d, v->loc, "input %s has no default shape for %s: give it with -i",
-                        v->name, type_text(&a, v->type)))
+          || diag_error(d, v->loc, "input %s has no default shape for %s: give it with -i", v->name,
+                        type_text(&a, v->type)))
       && tensor_random(t, d, seed, v->name, v->type->dtype, &s);
     arena_free(&a);
     return ok;
 }
 
-anec_status anec_tensor_random(anec_kernel *kernel, const char *input, uint64_t seed, anec_tensor *out,
-                               anec_error *error)
+anec_status anec_tensor_random(anec_kernel *kernel, const char *input, uint64_t seed,
+                               anec_tensor *out, anec_error *error)
 {
     ApiCall c;
     Tensor t = { 0 };
@@ -181,7 +181,9 @@ void anec_compare(const anec_tensor *a, const anec_tensor *b, const char *precis
     Tolerance tol = { 0 };
     if (!out) return;
     const size_t size = out->size < sizeof *out ? out->size : sizeof *out;
-    anec_difference r = { .size = size, .differs = -1, .overflow = -1, .loss = -1, .text = "no memory" };
+    anec_difference r = {
+        .size = size, .differs = -1, .overflow = -1, .loss = -1, .text = "no memory"
+    };
     memcpy(out, &r, size);
     r.differs = 1;
     if (tolerance)

@@ -140,7 +140,7 @@ static bool save_list(const Tensor *t, Diag *d, const char *path)
     for (int64_t i = 0; ok && i < t->nitem; i++) {
         const Tensor *e = t->item[i];
         ok = e && e->dtype == first->dtype && shape_equal(&e->shape, &first->shape)
-             && e->dtype != DT_STRING && dtypes[e->dtype].bits >= 8;
+          && e->dtype != DT_STRING && dtypes[e->dtype].bits >= 8;
         if (ok && e->bytes) memcpy((char *)all.data + (size_t)i * e->bytes, e->data, e->bytes);
     }
     if (!ok)

@@ -1,7 +1,8 @@
-/* split.c -- a classifier on an engine: the engine computes the probabilities, the processor chooses.
+/* split.c -- a classifier on an engine: the engine computes the probabilities, the processor
+ * chooses.
  *
- * Two functions are made of one: the engine's, whose results are what `classify` reads and all other
- * results; and the processor's, of the classify statements alone, whose inputs are those. */
+ * Two functions are made of one: the engine's, whose results are what `classify` reads and all
+ * other results; and the processor's, of the classify statements alone, whose inputs are those. */
 #include "split.h"
 
 #include "../ir/ops/ops.h"
@@ -15,15 +16,18 @@ typedef struct {
 } Origin;
 
 typedef struct {
-    Program base; /* first */
+    Program base;  /* first */
     Backend calls; /* what base.backend points at: the engine's name, and these calls */
     Module *front, *back;
     Program *engine, *chooser;
-    Origin *source;  /* by result of the function */
+    Origin *source; /* by result of the function */
     Binding *result;
 } Split;
 
-static bool is_choice(const Value *v) { return v->def && v->def->kind == OP_classify; }
+static bool is_choice(const Value *v)
+{
+    return v->def && v->def->kind == OP_classify;
+}
 
 bool split_wanted(const Func *f)
 {
@@ -34,7 +38,10 @@ bool split_wanted(const Func *f)
 
 /* ---- two functions --------------------------------------------------------------------------- */
 
-static Value *probabilities_of(const Op *op) { return op_value(op, "probabilities"); }
+static Value *probabilities_of(const Op *op)
+{
+    return op_value(op, "probabilities");
+}
 
 static int index_of(Value *const *v, int n, const Value *x)
 {
@@ -71,7 +78,9 @@ typedef struct {
 static Value *input_for(void *ctx, Value *v)
 {
     Back *b = ctx;
-    if (v->lit) return v->def ? op_clone(v->def, b->func->body, NULL, NULL, NULL)->out[0] : v; /* the classes */
+    if (v->lit)
+        return v->def ? op_clone(v->def, b->func->body, NULL, NULL, NULL)->out[0]
+                      : v; /* the classes */
     Value *input = ptrmap_get(&b->made, v);
     if (input) return input;
     input = block_param(b->func->body, func_unique_name(b->func, v->name), v->type, v->loc);
@@ -79,7 +88,8 @@ static Value *input_for(void *ctx, Value *v)
     return input;
 }
 
-/* The processor's: the statements that choose, whose inputs have the names of the engine's results. */
+/* The processor's: the statements that choose, whose inputs have the names of the engine's results.
+ */
 static Module *make_back(const Func *f)
 {
     Module *m = module_new();
@@ -90,7 +100,8 @@ static Module *make_back(const Func *f)
         const Value *v = f->body->result[i];
         if (!is_choice(v)) continue;
         Op *copy = ptrmap_get(&b.made, v->def);
-        if (!copy) ptrmap_set(&b.made, v->def, copy = op_clone(v->def, b.func->body, NULL, input_for, &b));
+        if (!copy)
+            ptrmap_set(&b.made, v->def, copy = op_clone(v->def, b.func->body, NULL, input_for, &b));
         block_result(b.func->body, copy->out[v->index]);
     }
     ptrmap_free(&b.made);
@@ -112,7 +123,10 @@ static void find_origins(Split *s, const Func *f)
 
 /* ---- the calls of a backend ------------------------------------------------------------------ */
 
-static Split *split_of(Program *p) { return (Split *)p; }
+static Split *split_of(Program *p)
+{
+    return (Split *)p;
+}
 
 static bool split_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
 {
@@ -150,8 +164,14 @@ static int split_results(Program *p, const Binding **out)
     return p->func->body->nresult;
 }
 
-static int split_states(Program *p, Binding **out) { return program_states(split_of(p)->engine, out); }
-static void split_reset(Program *p) { program_reset(split_of(p)->engine); }
+static int split_states(Program *p, Binding **out)
+{
+    return program_states(split_of(p)->engine, out);
+}
+static void split_reset(Program *p)
+{
+    program_reset(split_of(p)->engine);
+}
 
 static void split_free(Program *p)
 {
@@ -189,11 +209,18 @@ Program *split_compile(const Backend *b, Module *m, Func *f, Diag *d)
 {
     Split *s = mem_zero(1, sizeof *s);
     const size_t n = (size_t)f->body->nresult;
-    if (!s || !(s->source = mem_zero(n, sizeof *s->source)) || !(s->result = mem_zero(n, sizeof *s->result)))
+    if (!s || !(s->source = mem_zero(n, sizeof *s->source))
+        || !(s->result = mem_zero(n, sizeof *s->result)))
         mem_out(n * sizeof *s->result);
     (void)m;
-    s->calls = (Backend){ .name = b->name, .doc = b->doc, .target = b->target, .row = b->row, .run = split_run,
-                          .results = split_results, .states = split_states, .reset = split_reset,
+    s->calls = (Backend){ .name = b->name,
+                          .doc = b->doc,
+                          .target = b->target,
+                          .row = b->row,
+                          .run = split_run,
+                          .results = split_results,
+                          .states = split_states,
+                          .reset = split_reset,
                           .free = split_free };
     s->base.backend = &s->calls;
     s->base.func = f;

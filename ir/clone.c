@@ -73,8 +73,7 @@ static Op *clone(Cloning *c, const Op *op, Block *b, Op *before)
         op_out(c->m, to, name_for(c, b->func, v->name), v->type, v->loc);
     }
     if (c->whole) to->named = op->named;
-    else if (op->nout && op_has_name(op))
-        op_set_name(c->m, to, to->out[0]->name);
+    else if (op->nout && op_has_name(op)) op_set_name(c->m, to, to->out[0]->name);
     return to;
 }
 
@@ -93,7 +92,8 @@ static void copy_head(Module *to, const Func *f)
     const Module *m = f->module;
     to->version = m->version;
     to->has_attrs = m->has_attrs;
-    for (int i = 0; i < m->attrs.count; i++) attr_set(to, &to->attrs, m->attrs.at[i].name, m->attrs.at[i].val);
+    for (int i = 0; i < m->attrs.count; i++)
+        attr_set(to, &to->attrs, m->attrs.at[i].name, m->attrs.at[i].val);
     to->src = m->src;
     to->origin = m->origin ? m->origin : m;
     to->dir = m->dir;
@@ -108,7 +108,8 @@ static void copy_fixed(Func *to, const Func *f)
     to->fixed = NEW_ARRAY(&to->module->arena, f->nfixed + 1, struct Fixed);
     to->nfixed = f->nfixed;
     for (int i = 0; i < f->nfixed; i++)
-        to->fixed[i] = (struct Fixed){ module_name(to->module, f->fixed[i].name), f->fixed[i].dtype };
+        to->fixed[i] =
+            (struct Fixed){ module_name(to->module, f->fixed[i].name), f->fixed[i].dtype };
 }
 
 Module *func_extract(const Func *f)
@@ -119,7 +120,8 @@ Module *func_extract(const Func *f)
     Func *to = func_new(m, f->name, f->opset);
     to->opset_name = f->opset_name;
     to->loc = f->loc;
-    for (int i = 0; i < f->attrs.count; i++) attr_set(m, &to->attrs, f->attrs.at[i].name, f->attrs.at[i].val);
+    for (int i = 0; i < f->attrs.count; i++)
+        attr_set(m, &to->attrs, f->attrs.at[i].name, f->attrs.at[i].val);
     copy_fixed(to, f);
     for (int i = 0; i < f->body->nparam; i++) {
         const Value *p = f->body->param[i];
@@ -129,7 +131,8 @@ Module *func_extract(const Func *f)
         const Op *made = clone(&c, op, to->body, NULL);
         for (int i = 0; i < op->nout; i++) ptrmap_set(&c.made, op->out[i], made->out[i]);
     }
-    for (int i = 0; i < f->body->nresult; i++) block_result(to->body, mapped(&c, f->body->result[i]));
+    for (int i = 0; i < f->body->nresult; i++)
+        block_result(to->body, mapped(&c, f->body->result[i]));
     ptrmap_free(&c.made);
     return m;
 }

@@ -1,5 +1,5 @@
-/* made.c -- literals that a statement of literals makes: their elements are computed when they are read,
- * so that a program of many large weights holds one of them at a time. */
+/* made.c -- literals that a statement of literals makes: their elements are computed when they are
+ * read, so that a program of many large weights holds one of them at a time. */
 #include "made.h"
 #include "ops/ops.h"
 
@@ -8,9 +8,9 @@
 
 struct Made {
     Module *m;
-    const Op *op; /* in no block; its arguments are literals of its own */
-    int index;    /* of the result */
-    int cost;     /* statements that are computed for it, each as often as it is */
+    const Op *op;  /* in no block; its arguments are literals of its own */
+    int index;     /* of the result */
+    int cost;      /* statements that are computed for it, each as often as it is */
     size_t leaves; /* bytes of the literals that they are computed from */
     bool told;     /* that it is not finite */
 };
@@ -22,8 +22,8 @@ struct MadeRoom {
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-/* More statements than that are computed when the program runs. It bounds recursion too, and what is
- * computed again and again where a value is used twice. */
+/* More statements than that are computed when the program runs. It bounds recursion too, and what
+ * is computed again and again where a value is used twice. */
 enum { MOST = 64 };
 
 typedef struct {
@@ -73,7 +73,8 @@ static bool copy_args(Making *g, Op *to, const Op *op)
 /* A result can be read a run at a time only where an element is a byte or more. */
 static bool may_be_read(const Type *t)
 {
-    return t->kind == TY_TENSOR && shape_known(&t->shape) && dtypes[t->dtype].bits % 8 == 0 && t->dtype != DT_STRING;
+    return t->kind == TY_TENSOR && shape_known(&t->shape) && dtypes[t->dtype].bits % 8 == 0
+        && t->dtype != DT_STRING;
 }
 
 const Const *const_made(Module *m, const Op *op, int index, MadeLookup *made, void *ctx)
@@ -83,11 +84,17 @@ const Const *const_made(Module *m, const Op *op, int index, MadeLookup *made, vo
     if (!may_be_read(op->out[index]->type)) return NULL;
     Op *own = NEW(&m->arena, Op);
     const Opset o = op->opset ? op->opset : op->parent->func->opset;
-    *own = (Op){ .kind = op->kind, .name = op->name, .opset = (uint8_t)o,
-                 .attrs = op->attrs, .out = op->out, .nout = op->nout, .loc = op->loc };
+    *own = (Op){ .kind = op->kind,
+                 .name = op->name,
+                 .opset = (uint8_t)o,
+                 .attrs = op->attrs,
+                 .out = op->out,
+                 .nout = op->nout,
+                 .loc = op->loc };
     if (!copy_args(&g, own, op)) return NULL;
     for (int i = 0; i < op->attrs.count; i++)
-        if (op->attrs.at[i].val->type->kind == TY_TENSOR) g.leaves += type_bytes(op->attrs.at[i].val->type);
+        if (op->attrs.at[i].val->type->kind == TY_TENSOR)
+            g.leaves += type_bytes(op->attrs.at[i].val->type);
     struct Made *r = NEW(&m->arena, struct Made);
     *r = (struct Made){ .m = m, .op = own, .index = index, .cost = g.cost, .leaves = g.leaves };
     Const *c = NEW(&m->arena, Const);
@@ -132,7 +139,10 @@ void op_let_weights_go(const Op *op, const PtrMap *made)
         }
 }
 
-size_t const_made_from(const Const *c) { return c->made->leaves; }
+size_t const_made_from(const Const *c)
+{
+    return c->made->leaves;
+}
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
@@ -142,14 +152,18 @@ static void give_up(struct MadeRoom *room)
     free(room);
 }
 
-/* What was computed last is taken out of its place while it is used, so that no lock is needed; whoever
- * finds nothing there computes it himself. It is no guarded memory: it outlives the call. */
+/* What was computed last is taken out of its place while it is used, so that no lock is needed;
+ * whoever finds nothing there computes it himself. It is no guarded memory: it outlives the call.
+ */
 static struct MadeRoom *swap(Module *m, struct MadeRoom *room)
 {
     return __atomic_exchange_n(&m->made, room, __ATOMIC_ACQ_REL);
 }
 
-void made_free(Module *m) { give_up(swap(m, NULL)); }
+void made_free(Module *m)
+{
+    give_up(swap(m, NULL));
+}
 
 static bool computed(const Const *c, Diag *d, Tensor *out)
 {
@@ -159,15 +173,20 @@ static bool computed(const Const *c, Diag *d, Tensor *out)
     if (ok) {
         *out = res[c->made->index];
         res[c->made->index] = (Tensor){ 0 };
-        if (out->bytes != type_bytes(c->type)) bug("%s computed what it was not inferred to", c->made->op->name);
+        if (out->bytes != type_bytes(c->type))
+            bug("%s computed what it was not inferred to", c->made->op->name);
         out->shape = c->type->shape; /* which may have been given another one since */
-        if (!c->made->told && !d->quiet) c->made->told = op_warn_not_finite(c->made->op, c->made->index, out, d);
+        if (!c->made->told && !d->quiet)
+            c->made->told = op_warn_not_finite(c->made->op, c->made->index, out, d);
     }
     for (int i = 0; i < MAX_RESULT; i++) tensor_free(&res[i]);
     return ok;
 }
 
-bool made_tensor(const Const *c, Diag *d, Tensor *out) { return computed(c, d, out); }
+bool made_tensor(const Const *c, Diag *d, Tensor *out)
+{
+    return computed(c, d, out);
+}
 
 bool made_read(const Const *c, Diag *d, size_t first, size_t n, void *dst)
 {
@@ -185,7 +204,8 @@ bool made_read(const Const *c, Diag *d, size_t first, size_t n, void *dst)
     }
     const Shape run = SHAPE((int64_t)n);
     const size_t bits = (size_t)dtypes[c->type->dtype].bits;
-    memcpy(dst, (const char *)room->data + first * bits / 8, tensor_view(c->type->dtype, &run, dst).bytes);
+    memcpy(dst, (const char *)room->data + first * bits / 8,
+           tensor_view(c->type->dtype, &run, dst).bytes);
     give_up(swap(c->made->m, room));
     return true;
 }

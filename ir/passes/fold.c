@@ -1,16 +1,17 @@
-/* fold.c -- computes statements whose arguments are all constants, by their reference meaning: at once
- * where they are small, else when what they make is written or used. */
+/* fold.c -- computes statements whose arguments are all constants, by their reference meaning: at
+ * once where they are small, else when what they make is written or used. */
 #include "pass.h"
 
 enum {
     SMALL = 4096, /* bytes: results up to here may be larger than what they are computed from */
-    GROWTH = 2,   /* of what depends on weights; what grows more stays computed: it would fill a file */
+    GROWTH =
+        2, /* of what depends on weights; what grows more stays computed: it would fill a file */
 };
 
 static bool is_small(const Value *v)
 {
-    return v->lit && v->lit->type->kind == TY_TENSOR && const_at_hand(v->lit) && type_bytes(v->lit->type) <= SMALL
-           && v->lit->kind != CONST_INIT;
+    return v->lit && v->lit->type->kind == TY_TENSOR && const_at_hand(v->lit)
+        && type_bytes(v->lit->type) <= SMALL && v->lit->kind != CONST_INIT;
 }
 
 static bool foldable(const Op *op)
@@ -58,7 +59,8 @@ bool fold_op(Module *m, Op *op, Diag *d, Value **with)
 static bool relabel_const(Func *f, Op *op, Module *m)
 {
     Value *x = is_relabel(op) ? op_value(op, "x") : NULL;
-    if (!x || !x->lit || !x->def || x->lit->kind == CONST_GROUP || is_result(op->out[0])) return false;
+    if (!x || !x->lit || !x->def || x->lit->kind == CONST_GROUP || is_result(op->out[0]))
+        return false;
     const Type *t = op->out[0]->type;
     if (!shape_known(&t->shape) || is_result(x) || func_count_uses(f, x) != 1) return false;
     Const *c = NEW(&m->arena, Const);
@@ -77,7 +79,8 @@ typedef struct {
     Module *m;
     Func *func;
     Diag *diag;
-    PtrMap made; /* literals by result, of statements of this function that constants alone go into */
+    PtrMap
+        made; /* literals by result, of statements of this function that constants alone go into */
     int changes;
 } Folding;
 
@@ -118,7 +121,8 @@ static bool is_worth(const Folding *f, const Op *op)
     for (int i = 0; i < op->nout; i++) {
         const Const *c = ptrmap_get(&f->made, op->out[i]);
         if (!c || is_result(op->out[i])) return false;
-        if (type_bytes(c->type) > SMALL && type_bytes(c->type) > GROWTH * const_made_from(c)) return false;
+        if (type_bytes(c->type) > SMALL && type_bytes(c->type) > GROWTH * const_made_from(c))
+            return false;
         used = used || op->out[i]->tag == f;
     }
     return used;
@@ -129,7 +133,8 @@ static bool put_made(void *ctx, Op *op)
     Folding *f = ctx;
     if (!is_worth(f, op)) return true;
     op_let_weights_go(op, &f->made);
-    for (int i = 0; i < op->nout; i++) stand_in(f->m, op, i, ptrmap_get(&f->made, op->out[i]), f->diag);
+    for (int i = 0; i < op->nout; i++)
+        stand_in(f->m, op, i, ptrmap_get(&f->made, op->out[i]), f->diag);
     op_unlink(op);
     f->changes++;
     return true;

@@ -1,5 +1,5 @@
-/* test_ane_large.c -- weights of 100 MB compiled for the engine in 64 MB of memory, and found in the cache
- * again until they are written to. */
+/* test_ane_large.c -- weights of 100 MB compiled for the engine in 64 MB of memory, and found in
+ * the cache again until they are written to. */
 #include "../../backends/backend.h"
 #include "../../ir/mil/mil.h"
 #include "standin.h"
@@ -19,7 +19,8 @@ static Arena arena;
 
 #define HUGE_DIR "huge"
 
-/* Where the limit is one: a sanitizer's own memory counts too, and other systems count otherwise. */
+/* Where the limit is one: a sanitizer's own memory counts too, and other systems count otherwise.
+ */
 #if defined(__linux__) && !defined(ANEC_SANITIZED)
 enum { LIMITED = 1 };
 #else
@@ -27,9 +28,11 @@ enum { LIMITED = 0 };
 #endif
 static const char huge[] =
     "program(1.3)\n{\n    func main<ios18>(tensor<fp16, [1, 1024, 1, 1]> x) {\n"
-    "        tensor<fp16, [51200, 1024, 1, 1]> w = const()[name = string(\"w\"), val = tensor<fp16, [51200, 1024, 1, 1]>"
+    "        tensor<fp16, [51200, 1024, 1, 1]> w = const()[name = string(\"w\"), val = "
+    "tensor<fp16, [51200, 1024, 1, 1]>"
     "(BLOBFILE(path = string(\"@model_path/weights/weight.bin\"), offset = uint64(64)))];\n"
-    "        tensor<fp16, [1, 51200, 1, 1]> y = conv(x = x, weight = w)[name = string(\"y\")];\n    } -> (y);\n}\n";
+    "        tensor<fp16, [1, 51200, 1, 1]> y = conv(x = x, weight = w)[name = string(\"y\")];\n   "
+    " } -> (y);\n}\n";
 
 static void make_huge(void)
 {

@@ -8,9 +8,12 @@
 static const char text[] =
     "program(1.3)\n{\n"
     "    func main<ios17>(tensor<fp32, [2, 2]> x, tensor<int32, []> n) {\n"
-    "        tensor<fp32, [2, 2]> w = constexpr_affine_dequantize()[axis = int32(0), name = string(\"w\"), "
-    "quantized_data = tensor<int8, [2, 2]>([[1, 2], [3, 4]]), scale = fp32(0.5), zero_point = int8(1)];\n"
-    "        tensor<fp32, [4, 2]> c = concat(axis = int32(0), interleave = bool(false), values = (x, w))"
+    "        tensor<fp32, [2, 2]> w = constexpr_affine_dequantize()[axis = int32(0), name = "
+    "string(\"w\"), "
+    "quantized_data = tensor<int8, [2, 2]>([[1, 2], [3, 4]]), scale = fp32(0.5), zero_point = "
+    "int8(1)];\n"
+    "        tensor<fp32, [4, 2]> c = concat(axis = int32(0), interleave = bool(false), values = "
+    "(x, w))"
     "[name = string(\"c\")];\n"
     "        tensor<int32, []> i, tensor<fp32, [2, 2]> y = while_loop(loop_vars = (n, x))"
     "[name = string(\"i\")]\n"
@@ -18,8 +21,10 @@ static const char text[] =
     "                bool more = greater(x = i_c, y = int32(0))[name = string(\"more\")];\n"
     "            } -> (more),\n"
     "            block1(tensor<int32, []> i_b, tensor<fp32, [2, 2]> y_b) {\n"
-    "                tensor<int32, []> less = sub(x = i_b, y = int32(1))[name = string(\"less\")];\n"
-    "                tensor<fp32, [2, 2]> twice = add(x = y_b, y = y_b)[name = string(\"twice\")];\n"
+    "                tensor<int32, []> less = sub(x = i_b, y = int32(1))[name = "
+    "string(\"less\")];\n"
+    "                tensor<fp32, [2, 2]> twice = add(x = y_b, y = y_b)[name = "
+    "string(\"twice\")];\n"
     "            } -> (less, twice);\n"
     "        tensor<fp32, [4, 2]> twice = add(x = c, y = c)[name = string(\"add.1\")];\n"
     "    } -> (twice, i, y);\n}\n";
@@ -36,7 +41,8 @@ static bool same_values(const Arg *a, const Arg *b)
 {
     if (a->count != b->count || a->tuple != b->tuple || strcmp(a->name, b->name) != 0) return false;
     for (int i = 0; i < a->count; i++)
-        if (a->val[i] != b->val[i] && !(a->val[i]->lit && b->val[i]->lit == a->val[i]->lit)) return false;
+        if (a->val[i] != b->val[i] && !(a->val[i]->lit && b->val[i]->lit == a->val[i]->lit))
+            return false;
     return true;
 }
 
@@ -58,7 +64,8 @@ static void check_copy(const Op *op, const Op *made)
     assert_int_equal(op_has_name(op), op_has_name(made));
     for (int i = 0; i < op->attrs.count; i++)
         if (strcmp(op->attrs.at[i].name, "name") != 0)
-            assert_true(const_equal(op->attrs.at[i].val, attr_get(&made->attrs, op->attrs.at[i].name)));
+            assert_true(
+                const_equal(op->attrs.at[i].val, attr_get(&made->attrs, op->attrs.at[i].name)));
     assert_int_equal(op->nout, made->nout);
     for (int i = 0; i < op->nout; i++) {
         assert_true(type_equal(op->out[i]->type, made->out[i]->type));
@@ -103,7 +110,8 @@ static void test_blocks(void **state)
             assert_int_equal(a->kind, b->kind);
             for (int k = 0; k < a->narg; k++)
                 for (int p = 0; p < was->nparam; p++)
-                    if (a->arg[k].val[0] == was->param[p]) assert_ptr_equal(b->arg[k].val[0], is->param[p]);
+                    if (a->arg[k].val[0] == was->param[p])
+                        assert_ptr_equal(b->arg[k].val[0], is->param[p]);
         }
         for (int k = 0; k < was->nresult; k++) assert_ptr_not_equal(was->result[k], is->result[k]);
     }
@@ -134,7 +142,8 @@ static void test_mapped_arguments(void **state)
     module_free(m);
 }
 
-/* Names too, also one that a block has as well, and that of a statement which is not its result's. */
+/* Names too, also one that a block has as well, and that of a statement which is not its result's.
+ */
 static void test_a_function_alone(void **state)
 {
     (void)state;
