@@ -44,7 +44,7 @@ static void copy_args(Cloning *c, Op *to, const Op *op)
     }
 }
 
-static Op *clone(Cloning *c, const Op *op, Block *b, Op *before);
+static Op *copy_op(Cloning *c, const Op *op, Block *b, Op *before);
 
 static void copy_block(Cloning *c, Op *to, const Block *from)
 {
@@ -54,13 +54,13 @@ static void copy_block(Cloning *c, Op *to, const Block *from)
         ptrmap_set(&c->made, p, block_param(b, name_for(c, b->func, p->name), p->type, p->loc));
     }
     for (const Op *op = from->first; op; op = op->next) {
-        const Op *made = clone(c, op, b, NULL);
+        const Op *made = copy_op(c, op, b, NULL);
         for (int i = 0; i < op->nout; i++) ptrmap_set(&c->made, op->out[i], made->out[i]);
     }
     for (int i = 0; i < from->nresult; i++) block_result(b, mapped(c, from->result[i]));
 }
 
-static Op *clone(Cloning *c, const Op *op, Block *b, Op *before)
+static Op *copy_op(Cloning *c, const Op *op, Block *b, Op *before)
 {
     Op *to = op_new(c->m, b, before, op->name, op->loc);
     to->opset = op->opset;
@@ -80,7 +80,7 @@ static Op *clone(Cloning *c, const Op *op, Block *b, Op *before)
 Op *op_clone(const Op *op, Block *b, Op *before, ValueMap *map, void *ctx)
 {
     Cloning c = { .m = b->func->module, .map = map, .ctx = ctx };
-    Op *to = clone(&c, op, b, before);
+    Op *to = copy_op(&c, op, b, before);
     ptrmap_free(&c.made);
     return to;
 }
@@ -128,7 +128,7 @@ Module *func_extract(const Func *f)
         ptrmap_set(&c.made, p, block_param(to->body, name_for(&c, to, p->name), p->type, p->loc));
     }
     for (const Op *op = f->body->first; op; op = op->next) {
-        const Op *made = clone(&c, op, to->body, NULL);
+        const Op *made = copy_op(&c, op, to->body, NULL);
         for (int i = 0; i < op->nout; i++) ptrmap_set(&c.made, op->out[i], made->out[i]);
     }
     for (int i = 0; i < f->body->nresult; i++)

@@ -4,6 +4,7 @@
 #include "coreml.h"
 #include "ml.h"
 
+#include "../../base/lock.h"
 #include "../../ir/mil/mil.h"
 
 #include <pthread.h>
@@ -259,21 +260,6 @@ static bool load(MlProgram *p, Diag *d)
 
 /* ---- compiling ------------------------------------------------------------------------------- */
 
-/* The lock, which is let go when memory runs out under it. */
-static void let_go(void *c) { pthread_mutex_unlock(&((CoreMl *)c)->lock); }
-
-static void enter(CoreMl *c, GuardTask *lost)
-{
-    pthread_mutex_lock(&c->lock);
-    guard_task(lost, let_go, c);
-}
-
-static void leave(CoreMl *c, GuardTask *lost)
-{
-    guard_task_end(lost);
-    pthread_mutex_unlock(&c->lock);
-}
-
 /* Needs no memory. */
 static void ml_program_free(Program *program)
 {
@@ -336,13 +322,13 @@ static Program *ml_compile_program(const Backend *self, Module *m, Func *f, Diag
     p->backing = NEW_ARRAY(&p->arena, f->body->nresult + 1, Id);
     for (int i = 0; i < f->body->nresult; i++) p->result[i].name = f->body->result[i]->name;
     GuardTask lost;
-    enter(c, &lost);
+    guard_lock(&lost, &c->lock);
     p->folder = folder_of(c, m, d);
     phase_begin(&c->phase, "load");
     bool ok = p->folder && load(p, d);
     phase_end(&c->phase, "load");
     if (ok) p->base.as = (RunsAs){ .why = p->folder->why, .cache = p->folder->cache };
-    leave(c, &lost);
+    guard_unlock(&lost, &c->lock);
     if (ok && make_states(p, d)) return &p->base;
     ml_program_free(&p->base);
     return NULL;

@@ -2,6 +2,7 @@
  * loaded. One lock covers it all: the system's compiler does one thing at a time too. */
 #include "model.h"
 
+#include "../../base/lock.h"
 #include "../../ir/mil/mil.h"
 #include "../forms.h"
 #include "helper.h"
@@ -70,21 +71,6 @@ void ane_free(Ane *s)
 const PhaseHook *ane_phase(const Ane *s) { return &s->phase; }
 
 const Target *ane_target(const Ane *s) { return s->engine->chip ? target_find(s->engine->chip) : NULL; }
-
-/* The lock, which is let go when memory runs out under it. */
-static void let_go(void *ane) { pthread_mutex_unlock(&((Ane *)ane)->lock); }
-
-static void enter(Ane *s, GuardTask *lost)
-{
-    pthread_mutex_lock(&s->lock);
-    guard_task(lost, let_go, s);
-}
-
-static void leave(Ane *s, GuardTask *lost)
-{
-    guard_task_end(lost);
-    pthread_mutex_unlock(&s->lock);
-}
 
 static void wait_ms(int64_t ms)
 {
@@ -161,12 +147,12 @@ bool ane_model_begin(AneModel *m, const PhaseHook *phase, Diag *d)
     Arena a = { 0 };
     Trouble why;
     GuardTask lost;
-    enter(m->ane, &lost);
+    guard_lock(&lost, &m->ane->lock);
     bool ok = m->loaded || load(m, phase, &a, &why);
     if (!ok) diag_fail(d, "the engine cannot load the program again: %s", trouble_text(&a, &why));
     m->running += ok;
     m->used = ++m->ane->clock;
-    leave(m->ane, &lost);
+    guard_unlock(&lost, &m->ane->lock);
     arena_free(&a);
     return ok;
 }
@@ -511,21 +497,21 @@ static AneModel *model_new(Ane *s, Module *m, Func *f, Diag *d)
 AneModel *ane_model(Ane *s, Module *m, Func *f, Diag *d)
 {
     GuardTask lost;
-    enter(s, &lost);
+    guard_lock(&lost, &s->lock);
     AneModel *model = s->first;
     while (model && model->module != m) model = model->next;
     if (model) model->refs++;
     else model = model_new(s, m, f, d);
-    leave(s, &lost);
+    guard_unlock(&lost, &s->lock);
     return model;
 }
 
 void ane_tell_cache(Ane *s, Diag *d)
 {
     GuardTask lost;
-    enter(s, &lost);
+    guard_lock(&lost, &s->lock);
     tell(s, d);
-    leave(s, &lost);
+    guard_unlock(&lost, &s->lock);
 }
 
 bool ane_failed_outside(Ane *s)
