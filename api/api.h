@@ -17,17 +17,19 @@ struct anec_device {
     anec_config *config; /* NULL: config_none */
 };
 
+/* The types of a function's parameters before passes. */
+typedef struct {
+    const char *func;
+    const Type **type;
+} Declared;
+
 struct anec_model {
     atomic_int refs;
     atomic_bool given_up;
     anec_device *device;
     Model m;
     const char *target; /* that it was compiled or rewritten for; NULL: it is as it was given */
-    struct Declared {
-        const char *func;
-        const Type **type;
-    } * declared; /* by function: its parameters' types
-                     before passes */
+    Declared *declared; /* by function */
     int ndeclared;
     pthread_mutex_t lock; /* weights are opened when they are first needed: one run at a time. It
                              tells a thread that has it already */
@@ -97,8 +99,8 @@ anec_status call_enter(ApiCall *c, anec_kernel *k, bool sources);
 bool call_lock(ApiCall *c, anec_model *m);
 /* Ends it: its messages go to the caller, its status is theirs. */
 anec_status call_end(ApiCall *c, bool ok);
-anec_status call_say(ApiCall *c, anec_status status,
-                     const char *text); /* ends it with a text alone */
+/* Ends it with a text alone. */
+anec_status call_say(ApiCall *c, anec_status status, const char *text);
 anec_status say(anec_error *error, anec_status status, const char *text);
 bool wrong(Diag *d, const char *fmt, const char *a, const char *b);
 
@@ -108,8 +110,8 @@ void config_release(anec_config *c);
 void device_release(anec_device *d);
 void model_release(anec_model *m);
 void kernel_release(anec_kernel *k);
-void join(
-    anec_kernel *k); /* waits for the thread of an earlier run; its status stays in the kernel */
+/* Waits for the thread of an earlier run; its status stays in the kernel. */
+void join(anec_kernel *k);
 
 void describe_kernel(anec_kernel *k, char **out); /* what anec_how says from now on */
 

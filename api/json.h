@@ -11,8 +11,8 @@ cJSON *json_uint(uint64_t v);
 cJSON *json_extent(int64_t v); /* null when it is not known */
 cJSON *json_real(double v);    /* "nan", "inf", "-inf" for these */
 cJSON *json_shape(const Shape *s);
-void json_type(cJSON *o, Arena *a,
-               const Type *t);        /* dtype and shape; other types as `type`, MIL text */
+/* dtype and shape; other types as `type`, MIL text */
+void json_type(cJSON *o, Arena *a, const Type *t);
 void json_put(Buf *out, cJSON *root); /* prints and deletes root */
 
 #endif

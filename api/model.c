@@ -146,10 +146,10 @@ static void keep_declared(anec_model *m)
 {
     int n = 0;
     for (const Func *f = m->m.module->first; f; f = f->next) n++;
-    m->declared = NEW_ARRAY(&m->m.arena, n, struct Declared);
+    m->declared = NEW_ARRAY(&m->m.arena, n, Declared);
     for (const Func *f = m->m.module->first; f; f = f->next) {
-        struct Declared *to = &m->declared[m->ndeclared++];
-        *to = (struct Declared){ f->name, NEW_ARRAY(&m->m.arena, f->body->nparam, const Type *) };
+        Declared *to = &m->declared[m->ndeclared++];
+        *to = (Declared){ f->name, NEW_ARRAY(&m->m.arena, f->body->nparam, const Type *) };
         for (int i = 0; i < f->body->nparam; i++) to->type[i] = f->body->param[i]->type;
     }
 }

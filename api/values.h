@@ -20,8 +20,8 @@ bool tensor_random(Tensor *t, Diag *d, uint64_t seed, const char *name, DType dt
 /* A parameter that is given a tensor. */
 typedef struct {
     const char *name;
-    const Type *want,
-        *own; /* its type; what the model itself declared before it was rewritten, or NULL */
+    const Type *want; /* its type */
+    const Type *own;  /* what the model itself declared before it was rewritten, or NULL */
     Described described;
     bool strict; /* floats and integers of another width are not converted */
 } Place;
