@@ -8,8 +8,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* An object stays until what was made of it has gone too: `refs` counts its owner and those. From
- * when its owner has given it up (`given_up`) calls that need it answer with a status. */
+/* An object stays until what was made of it has gone too: `refs` counts its owner and those.
+ * From when its owner has given it up (`given_up`) calls that need it answer with a status. */
 struct anec_device {
     atomic_int refs;
     atomic_bool given_up;
@@ -31,8 +31,8 @@ struct anec_model {
     const char *target; /* that it was compiled or rewritten for; NULL: it is as it was given */
     Declared *declared; /* by function */
     int ndeclared;
-    pthread_mutex_t lock; /* weights are opened when they are first needed: one run at a time. It
-                             tells a thread that has it already */
+    pthread_mutex_t lock; /* weights are opened when they are first needed: one run at a time.
+                             It tells a thread that has it already */
 };
 
 struct anec_kernel {
@@ -63,7 +63,7 @@ struct anec_kernel {
 
 extern const anec_config config_none; /* nothing is set */
 
-/* ---- calls ----------------------------------------------------------------------------------- */
+/* ---- calls ------------------------------------------------------------------------------- */
 
 typedef struct {
     Guard guard;
@@ -79,23 +79,23 @@ typedef struct {
 } ApiCall;
 
 /* A pointer that the caller must give, in a call that answers with a status. */
-#define GIVEN(p)                                                                                   \
-    do {                                                                                           \
-        if (!(p)) return say(error, ANEC_WRONG, #p " is NULL");                                    \
+#define GIVEN(p)                                                                               \
+    do {                                                                                       \
+        if (!(p)) return say(error, ANEC_WRONG, #p " is NULL");                                \
     } while (0)
 
 /* Begins a call. True: memory has run out in it, or it came upon a bug, and it has ended, with
  * call_status; nothing is left of what it made. config NULL: config_none. */
-#define call_start(c, config, error)                                                               \
+#define call_start(c, config, error)                                                           \
     (call_begin(c, config, error), _setjmp((c)->guard.back) != 0 && call_lost(c))
 void call_begin(ApiCall *c, const anec_config *config, anec_error *error);
 bool call_lost(ApiCall *c);                /* always true */
 anec_status call_status(const ApiCall *c); /* ANEC_WORLD, or ANEC_BUG */
-/* Until the call ends the kernel, and those that feed it when `sources`, are this thread's; else a
- * status, with which the call has ended. A second kernel has no sources. */
+/* Until the call ends the kernel, and those that feed it when `sources`, are this thread's;
+ * else a status, with which the call has ended. A second kernel has no sources. */
 anec_status call_enter(ApiCall *c, anec_kernel *k, bool sources);
-/* Holds the model until the call ends. False: the call is made from inside of one that does, and
- * ends with ANEC_BUSY. */
+/* Holds the model until the call ends. False: the call is made from inside of one that does,
+ * and ends with ANEC_BUSY. */
 bool call_lock(ApiCall *c, anec_model *m);
 /* Ends it: its messages go to the caller, its status is theirs. */
 anec_status call_end(ApiCall *c, bool ok);
@@ -115,7 +115,7 @@ void join(anec_kernel *k);
 
 void describe_kernel(anec_kernel *k, char **out); /* what anec_how says from now on */
 
-/* ---- tensors --------------------------------------------------------------------------------- */
+/* ---- tensors ----------------------------------------------------------------------------- */
 
 void tell_type(const Type *t, anec_tensor *out);
 void tell_tensor(const Tensor *t, anec_tensor *out);

@@ -51,10 +51,7 @@ static void let_go(ApiCall *c)
     if (c->kernel[0]) leave(c->kernel[0], c->sources);
 }
 
-anec_status call_status(const ApiCall *c)
-{
-    return c->guard.said[0] ? ANEC_BUG : ANEC_WORLD;
-}
+anec_status call_status(const ApiCall *c) { return c->guard.said[0] ? ANEC_BUG : ANEC_WORLD; }
 
 bool call_lost(ApiCall *c)
 {
@@ -75,7 +72,8 @@ bool call_lock(ApiCall *c, anec_model *m)
 {
     if (pthread_mutex_lock(&m->lock)) {
         c->busy = true;
-        return diag_error(&c->d, (Loc){ 0 }, "the model is at work in the call that calls back");
+        return diag_error(&c->d, (Loc){ 0 },
+                          "the model is at work in the call that calls back");
     }
     c->lock = &m->lock;
     return true;

@@ -39,8 +39,8 @@ static bool is_choice(const char *choices, const char *value)
     return false;
 }
 
-/* ---- -W ----------------------------------------------------------------------------------------
- */
+/* ---- -W
+ * ---------------------------------------------------------------------------------------- / */
 
 static const char *no_such_warning(anec_config *c, const char *name)
 {
@@ -49,11 +49,11 @@ static const char *no_such_warning(anec_config *c, const char *name)
     for (int i = 0; i < RULE_COUNT; i++) known[WARN_COUNT + i] = rules[i].name;
     const char *near = name_nearest(name, known, COUNT(known));
     if (near)
-        return arena_printf(&c->arena, "there is no warning or rule called %s; did you mean %s?",
-                            name, near);
-    return arena_printf(&c->arena,
-                        "there is no warning or rule called %s; anec --list-rules shows the rules",
-                        name);
+        return arena_printf(
+            &c->arena, "there is no warning or rule called %s; did you mean %s?", name, near);
+    return arena_printf(
+        &c->arena, "there is no warning or rule called %s; anec --list-rules shows the rules",
+        name);
 }
 
 /* Words that name rules are the pipeline's (ruleset_of). */
@@ -84,8 +84,8 @@ static const char *set_warning(anec_config *c, const char *word)
     return NULL;
 }
 
-/* ---- setting -----------------------------------------------------------------------------------
- */
+/* ---- setting
+ * ----------------------------------------------------------------------------------- / */
 
 const char *config_set(anec_config *c, int row, const char *value)
 {
@@ -160,7 +160,8 @@ anec_status anec_config_set(anec_config *config, const char *name, const char *v
     GIVEN(name);
     if (call_start(&c, NULL, error)) return call_status(&c);
     const int row = config_find(name);
-    const char *wrong = row >= 0 ? config_set(config, row, value) : no_such_option(config, name);
+    const char *wrong = row >= 0 ? config_set(config, row, value)
+                                 : no_such_option(config, name);
     return wrong ? call_say(&c, ANEC_USAGE, wrong) : call_end(&c, true);
 }
 

@@ -42,8 +42,8 @@ struct anec_config {
 
 /* The row of a name ("target") or a letter ("W"); -1: none. */
 int config_find(const char *name);
-/* NULL, or what is wrong with the value, in the config's arena. Names of chips and files are looked
- * at when they are used. */
+/* NULL, or what is wrong with the value, in the config's arena. Names of chips and files are
+ * looked at when they are used. */
 const char *config_set(anec_config *c, int row, const char *value);
 static inline const Setting *config_get(const anec_config *c, int row)
 {

@@ -1,4 +1,5 @@
-/* describe.c -- --describe: what the functions of a model take and give, for people and as JSON. */
+/* describe.c -- --describe: what the functions of a model take and give, for people and as
+ * JSON. */
 #include "describe.h"
 #include "json.h"
 
@@ -28,7 +29,7 @@ static bool in_group(const Group *g, const Value *v)
     return g->states ? param_is_state(v) : g->inputs ? !param_is_state(v) : true;
 }
 
-/* ---- text ------------------------------------------------------------------------------------ */
+/* ---- text -------------------------------------------------------------------------------- */
 
 static void put_flex(Buf *out, Arena *a, const Flex *flex, int p)
 {
@@ -44,7 +45,8 @@ static void put_flex(Buf *out, Arena *a, const Flex *flex, int p)
     }
     for (int k = 0, shown = 0; k < flex->nconfig; k++) {
         const Shape *s = &flex->config[k][p];
-        if (s->rank >= 0) buf_printf(out, "%s%s", shown++ ? " or " : "  one of ", shape_text(a, s));
+        if (s->rank >= 0)
+            buf_printf(out, "%s%s", shown++ ? " or " : "  one of ", shape_text(a, s));
     }
 }
 
@@ -111,7 +113,7 @@ bool describe_text(Buf *out, const char *path, const Module *m, Diag *d)
     return ok;
 }
 
-/* ---- JSON ---------------------------------------------------------------------------------- */
+/* ---- JSON -------------------------------------------------------------------------------- */
 
 static void json_flex(cJSON *o, const Flex *flex, int p)
 {
@@ -151,7 +153,8 @@ static void json_described(cJSON *o, const Described *say)
     cJSON *sizes = say->nsizes ? cJSON_AddArrayToObject(image, "sizes") : NULL;
     for (int i = 0; i < say->nsizes; i++) json_pair(sizes, say->sizes[i]);
     cJSON *range = say->ranged ? cJSON_AddArrayToObject(image, "range") : NULL;
-    for (int i = 0; range && i < 2; i++) json_pair(range, (int64_t[]){ say->low[i], say->high[i] });
+    for (int i = 0; range && i < 2; i++)
+        json_pair(range, (int64_t[]){ say->low[i], say->high[i] });
 }
 
 static void json_classes(cJSON *func, const Func *f)

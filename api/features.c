@@ -6,8 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- what is said of a port --------------------------------------------------------------------
- */
+/* ---- what is said of a port
+ * -------------------------------------------------------------------- / */
 
 static const Value *port_value(const anec_kernel *k, anec_kind kind, int i)
 {
@@ -46,8 +46,8 @@ int anec_port_feature(const anec_kernel *kernel, anec_kind kind, int i, anec_fea
     return 1;
 }
 
-/* ---- classes -----------------------------------------------------------------------------------
- */
+/* ---- classes
+ * ----------------------------------------------------------------------------------- / */
 
 const char *anec_classifier(const anec_kernel *kernel, const char **probabilities)
 {
@@ -99,7 +99,9 @@ static int find_best(const Tensor *p, const Const *classes, anec_class *out, int
     for (size_t i = 0; i < p->count && i < (size_t)classes->nelem; i++) {
         const double v = tensor_float(p, i);
         int at = have;
-        while (at && (v > out[at - 1].probability || (isnan(out[at - 1].probability) && !isnan(v))))
+        while (
+            at
+            && (v > out[at - 1].probability || (isnan(out[at - 1].probability) && !isnan(v))))
             at--;
         if (at >= n) continue;
         const Const *name = classes->elem[i];
@@ -117,7 +119,8 @@ int anec_best(anec_kernel *kernel, anec_class *out, int n)
 {
     ApiCall c;
     Classifier is;
-    if (!kernel || !out || n < 1 || call_start(&c, kernel->model->device->config, NULL)) return 0;
+    if (!kernel || !out || n < 1 || call_start(&c, kernel->model->device->config, NULL))
+        return 0;
     if (call_enter(&c, kernel, false)) return 0;
     const bool known = kernel->program->ran && described_classifier(kernel->func, &is);
     const Tensor *p = known ? result_of(kernel, is.probabilities) : NULL;
@@ -126,8 +129,8 @@ int anec_best(anec_kernel *kernel, anec_class *out, int n)
     return have;
 }
 
-/* ---- images ------------------------------------------------------------------------------------
- */
+/* ---- images
+ * ------------------------------------------------------------------------------------ / */
 
 anec_status anec_image_save(anec_kernel *kernel, const char *result, const char *path,
                             anec_error *error)
@@ -149,14 +152,12 @@ anec_status anec_image_save(anec_kernel *kernel, const char *result, const char 
         if (!strcmp(b->result[i]->name, result)) v = b->result[i];
     if (v) described(kernel->func, v, false, &a, &is);
     const Tensor *t = is.pixels ? result_of(kernel, v) : NULL;
-    bool ok = t || wrong(&c.d, "%s has no result %s that is an image", kernel->func->name, result);
+    bool ok = t
+           || wrong(&c.d, "%s has no result %s that is an image", kernel->func->name, result);
     ok = ok && picture_of_tensor(&p, &c.d, result, &is, t) && picture_write(&p, &c.d, path);
     mem_free(p.data);
     arena_free(&a);
     return call_end(&c, ok);
 }
 
-int anec_has_png(void)
-{
-    return picture_has_png();
-}
+int anec_has_png(void) { return picture_has_png(); }

@@ -1,5 +1,5 @@
-/* given.c -- a tensor for an input or a state, as the command line has it: FILE.npy, FILE.png, 0.5,
- * -. */
+/* given.c -- a tensor for an input or a state, as the command line has it: FILE.npy, FILE.png,
+ * 0.5, -. */
 #include "picture.h"
 #include "values.h"
 
@@ -46,15 +46,16 @@ static bool one_element(const Type *want, Shape *s)
     return true;
 }
 
-static bool load_number(const char *name, const char *text, Tensor *out, Diag *d, const Type *want,
-                        double v, bool whole)
+static bool load_number(const char *name, const char *text, Tensor *out, Diag *d,
+                        const Type *want, double v, bool whole)
 {
     Arena scratch = { 0 };
     Shape s;
     bool ok = one_element(want, &s);
     if (!ok)
-        diag_error(d, (Loc){ 0 }, "%s is %s: one number, '%s', does not fill it; give a .npy file",
-                   name, type_text(&scratch, want), text);
+        diag_error(d, (Loc){ 0 },
+                   "%s is %s: one number, '%s', does not fill it; give a .npy file", name,
+                   type_text(&scratch, want), text);
     arena_free(&scratch);
     if (!ok || !tensor_alloc(out, d, want->dtype, &s)) return false;
     if (dtype_is_float(want->dtype)) tensor_set_float(out, 0, v);
@@ -65,7 +66,8 @@ static bool load_number(const char *name, const char *text, Tensor *out, Diag *d
 }
 
 /* One text, in the tensor's own memory. */
-static bool load_text(const char *name, const char *text, Tensor *out, Diag *d, const Type *want)
+static bool load_text(const char *name, const char *text, Tensor *out, Diag *d,
+                      const Type *want)
 {
     const size_t n = strlen(text) + 1;
     Shape s;
@@ -74,15 +76,17 @@ static bool load_text(const char *name, const char *text, Tensor *out, Diag *d, 
     char **cell = mem_alloc(sizeof *cell + n);
     if (!cell) return diag_fail(d, "no memory to read %s", name);
     *cell = memcpy(cell + 1, text, n);
-    *out =
-        (Tensor){ .dtype = DT_STRING, .shape = s, .count = 1, .bytes = sizeof *cell, .data = cell };
+    *out = (Tensor){
+        .dtype = DT_STRING, .shape = s, .count = 1, .bytes = sizeof *cell, .data = cell
+    };
     out->owned = true;
     return true;
 }
 
-/* ---- arrays of another type ------------------------------------------------------------------ */
+/* ---- arrays of another type -------------------------------------------------------------- */
 
-/* The type that was read stands for the wanted one, or is that which the model itself declares. */
+/* The type that was read stands for the wanted one, or is that which the model itself
+ * declares. */
 static bool stands_for(DType read, const Place *p)
 {
     const DType want = p->want->dtype;
@@ -103,23 +107,24 @@ static bool in_range(const Tensor *t, DType to, Diag *d, const char *text)
             const double v = tensor_float(t, i);
             tensor_set_float(&r, 0, v);
             if (!isfinite(v) || isfinite(tensor_float(&r, 0))) continue;
-            return diag_error(d, (Loc){ 0 }, "%s: element %zu is %.9g, which %s cannot hold", text,
-                              i, v, dtypes[to].name);
+            return diag_error(d, (Loc){ 0 }, "%s: element %zu is %.9g, which %s cannot hold",
+                              text, i, v, dtypes[to].name);
         }
         const int64_t v = tensor_int(t, i);
         const bool large = t->dtype == DT_UINT64 && v < 0;
         tensor_set_int(&r, 0, v);
         if (tensor_int(&r, 0) == v && large == (to == DT_UINT64 && v < 0)) continue;
         if (large)
-            return diag_error(d, (Loc){ 0 }, "%s: element %zu is %llu, which %s cannot hold", text,
-                              i, (unsigned long long)v, dtypes[to].name);
-        return diag_error(d, (Loc){ 0 }, "%s: element %zu is %lld, which %s cannot hold", text, i,
-                          (long long)v, dtypes[to].name);
+            return diag_error(d, (Loc){ 0 }, "%s: element %zu is %llu, which %s cannot hold",
+                              text, i, (unsigned long long)v, dtypes[to].name);
+        return diag_error(d, (Loc){ 0 }, "%s: element %zu is %lld, which %s cannot hold", text,
+                          i, (long long)v, dtypes[to].name);
     }
     return true;
 }
 
-/* Floats and integers of another width are taken when each fits; whoever is strict takes none. */
+/* Floats and integers of another width are taken when each fits; whoever is strict takes
+ * none. */
 static bool as_wanted(Tensor *t, Diag *d, const char *text, const Place *p)
 {
     const DType want = p->want->kind == TY_TENSOR ? p->want->dtype : t->dtype;
@@ -131,14 +136,14 @@ static bool as_wanted(Tensor *t, Diag *d, const char *text, const Place *p)
     return in_range(t, want, d, text) && tensor_convert(t, d, want, text);
 }
 
-/* ---- images ---------------------------------------------------------------------------------- */
+/* ---- images ------------------------------------------------------------------------------ */
 
 static bool load_png(Tensor *t, Diag *d, const char *text, const Place *p)
 {
     Picture picture;
     if (!p->described.pixels)
-        return diag_error(d, (Loc){ 0 }, "%s is a PNG, and %s is no image: give a .npy file", text,
-                          p->name);
+        return diag_error(d, (Loc){ 0 }, "%s is a PNG, and %s is no image: give a .npy file",
+                          text, p->name);
     if (!picture_read(&picture, d, text, p->name, &p->described)) return false;
     const bool ok = picture_to_tensor(&picture, d, &p->described, p->want->dtype, t);
     mem_free(picture.data);

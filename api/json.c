@@ -17,10 +17,7 @@ cJSON *json_uint(uint64_t v)
     return cJSON_CreateRaw(text);
 }
 
-cJSON *json_extent(int64_t v)
-{
-    return v < 0 ? cJSON_CreateNull() : json_int(v);
-}
+cJSON *json_extent(int64_t v) { return v < 0 ? cJSON_CreateNull() : json_int(v); }
 
 cJSON *json_real(double v)
 {

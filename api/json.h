@@ -1,4 +1,5 @@
-/* json.h -- pieces of JSON that the tools share. Values that JSON has no number for are strings. */
+/* json.h -- pieces of JSON that the tools share. Values that JSON has no number for are
+ * strings. */
 #ifndef ANEC_JSON_H
 #define ANEC_JSON_H
 

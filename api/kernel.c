@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- kernels: one thread at a time ----------------------------------------------------------- */
+/* ---- kernels: one thread at a time ------------------------------------------------------- */
 
 int param_of(const anec_kernel *k, const char *name)
 {
@@ -81,7 +81,7 @@ void join(anec_kernel *k)
     k->started = false;
 }
 
-/* ---- compiling ------------------------------------------------------------------------------- */
+/* ---- compiling --------------------------------------------------------------------------- */
 
 void describe_kernel(anec_kernel *k, char **out)
 {
@@ -92,7 +92,8 @@ void describe_kernel(anec_kernel *k, char **out)
     if (as->cache) buf_printf(&b, " cache=%s", as->cache);
     if (as->why) buf_printf(&b, " (%s)", as->why);
     *out = b.s;
-    atomic_store(&k->said_how, b.s); /* the one before stays: another thread may be reading it */
+    /* the one before stays: another thread may be reading it */
+    atomic_store(&k->said_how, b.s);
 }
 
 /* Where the ports of each kind are, in order. */
@@ -118,14 +119,16 @@ static bool make_kernel(anec_kernel *k, const char *function, ApiCall *c)
     Module *m = k->model->m.module;
     k->func = function ? module_func(m, function) : module_main(m);
     if (!k->func)
-        return wrong(&c->d, "the model has no function %s%s", function ? function : "at all", "");
+        return wrong(&c->d, "the model has no function %s%s", function ? function : "at all",
+                     "");
     const size_t n = (size_t)k->func->body->nparam + 1;
     k->bound = mem_zero(n, sizeof *k->bound);
     k->own = mem_zero(n, sizeof *k->own);
     k->source = mem_zero(n, sizeof(anec_kernel *));
     if (!k->bound || !k->own || !k->source) mem_out(n * sizeof *k->bound);
     list_ports(k);
-    k->program = call_lock(c, k->model) ? program_new(k->device->backend, m, k->func, &c->d) : NULL;
+    k->program = call_lock(c, k->model) ? program_new(k->device->backend, m, k->func, &c->d)
+                                        : NULL;
     if (k->program) describe_kernel(k, &k->how);
     return k->program != NULL;
 }
@@ -229,10 +232,7 @@ void anec_free(anec_kernel *k)
     kernel_release(k);
 }
 
-const char *anec_how(const anec_kernel *k)
-{
-    return k ? atomic_load(&k->said_how) : NULL;
-}
+const char *anec_how(const anec_kernel *k) { return k ? atomic_load(&k->said_how) : NULL; }
 
 const char *anec_fact(const anec_kernel *k, const char *part)
 {
@@ -260,7 +260,7 @@ const char *anec_fact(const anec_kernel *k, const char *part)
     return NULL;
 }
 
-/* ---- ports ----------------------------------------------------------------------------------- */
+/* ---- ports ------------------------------------------------------------------------------- */
 
 void tell_type(const Type *t, anec_tensor *out)
 {
@@ -305,7 +305,7 @@ const char *anec_port(const anec_kernel *k, anec_kind kind, int i, anec_tensor *
     return v->name;
 }
 
-/* ---- binding --------------------------------------------------------------------------------- */
+/* ---- binding ----------------------------------------------------------------------------- */
 
 bool view_tensor(Diag *d, const char *name, const anec_tensor *t, bool strings, Tensor *out)
 {
@@ -319,7 +319,8 @@ bool view_tensor(Diag *d, const char *name, const anec_tensor *t, bool strings, 
     bool fits = shape_known(&s);
     for (int i = 0; i < t->rank; i++) fits = fits && t->shape[i] >= 0;
     fits = fits && shape_count(&s, &count) && count < SIZE_MAX / 8;
-    if (!fits) return wrong(d, "%s: an extent is less than 0, or all are too large%s", name, "");
+    if (!fits)
+        return wrong(d, "%s: an extent is less than 0, or all are too large%s", name, "");
     *out = tensor_view(type, &s, t->data);
     if (type == DT_STRING) out->bytes = out->count * sizeof(char *);
     if (out->bytes != t->bytes)
@@ -367,7 +368,8 @@ static bool own_buffer(anec_kernel *k, const char *input, anec_tensor *out, Diag
     return true;
 }
 
-anec_status anec_buffer(anec_kernel *kernel, const char *input, anec_tensor *out, anec_error *error)
+anec_status anec_buffer(anec_kernel *kernel, const char *input, anec_tensor *out,
+                        anec_error *error)
 {
     ApiCall c;
     GIVEN(kernel);
@@ -388,8 +390,8 @@ static void set_source(anec_kernel *to, const char *input, anec_kernel *from)
     if (before && before != to) kernel_release(before);
 }
 
-anec_status anec_rewire(anec_kernel *to, const char *input, anec_kernel *from, const char *result,
-                        anec_error *error)
+anec_status anec_rewire(anec_kernel *to, const char *input, anec_kernel *from,
+                        const char *result, anec_error *error)
 {
     ApiCall c;
     GIVEN(to);

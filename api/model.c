@@ -12,12 +12,9 @@
 #define ANEC_VERSION "0.1"
 #endif
 
-const char *anec_version(void)
-{
-    return ANEC_VERSION;
-}
+const char *anec_version(void) { return ANEC_VERSION; }
 
-/* ---- backends and devices -------------------------------------------------------------------- */
+/* ---- backends and devices ---------------------------------------------------------------- */
 
 const char *anec_backend(int i, const char **what)
 {
@@ -41,8 +38,8 @@ static void mark_phase(void *ctx, const char *phase, bool begins)
     guard_resume(g);
 }
 
-static anec_status open_device(const char *backend, const BackendOptions *o, anec_config *config,
-                               anec_device **out, anec_error *error)
+static anec_status open_device(const char *backend, const BackendOptions *o,
+                               anec_config *config, anec_device **out, anec_error *error)
 {
     ApiCall c;
     GIVEN(out);
@@ -132,7 +129,7 @@ int anec_compile_only(const char *folder, char **answer)
     return ok;
 }
 
-/* ---- models: loading ------------------------------------------------------------------------- */
+/* ---- models: loading --------------------------------------------------------------------- */
 
 static void stage(const ApiCall *c, const char *name)
 {
@@ -175,8 +172,8 @@ static anec_status finish(anec_model *m, ApiCall *c, anec_status s, anec_model *
         keep_declared(m);
         s = retarget(m, c);
     }
-    /* Now, as an older model would be left half rewritten where memory runs out in the middle of
-     * it. */
+    /* Now, as an older model would be left half rewritten where memory runs out in the middle
+     * of it. */
     if (!s && !program_expand(m->m.module, &c->d)) s = read_failed(&c->d);
     const anec_status end = call_end(c, s == ANEC_OK);
     if (s == ANEC_USAGE) say(c->error, s, m->m.usage);
@@ -207,7 +204,8 @@ static anec_model *model_new(anec_device *device)
     return m;
 }
 
-anec_status anec_load(anec_device *device, const char *path, anec_model **out, anec_error *error)
+anec_status anec_load(anec_device *device, const char *path, anec_model **out,
+                      anec_error *error)
 {
     ApiCall c;
     GIVEN(out);
@@ -221,8 +219,8 @@ anec_status anec_load(anec_device *device, const char *path, anec_model **out, a
     return finish(m, &c, read_open(&m->m, c.config, &c.d, path), out);
 }
 
-anec_status anec_load_text(anec_device *device, const char *text, size_t size, const char *folder,
-                           anec_model **out, anec_error *error)
+anec_status anec_load_text(anec_device *device, const char *text, size_t size,
+                           const char *folder, anec_model **out, anec_error *error)
 {
     ApiCall c;
     GIVEN(out);
@@ -230,7 +228,8 @@ anec_status anec_load_text(anec_device *device, const char *text, size_t size, c
     GIVEN(device);
     GIVEN(text);
     if (device->given_up) return say(error, ANEC_WRONG, "the device was closed");
-    if (size >= FILE_MAX_TEXT) return say(error, ANEC_WRONG, "the program is larger than 1 GiB");
+    if (size >= FILE_MAX_TEXT)
+        return say(error, ANEC_WRONG, "the program is larger than 1 GiB");
     if (call_start(&c, device->config, error)) return call_status(&c);
     anec_model *m = model_new(device);
     char *copy = mem_alloc(size + 1);
@@ -261,7 +260,7 @@ void anec_model_free(anec_model *model)
     if (model && !atomic_exchange(&model->given_up, true)) model_release(model);
 }
 
-/* ---- models: asking -------------------------------------------------------------------------- */
+/* ---- models: asking ---------------------------------------------------------------------- */
 
 const char *anec_function(const anec_model *model, int i)
 {
@@ -299,10 +298,7 @@ anec_status anec_describe(const anec_model *model, const char *format, char **ou
     return s;
 }
 
-void anec_text_free(char *text)
-{
-    mem_free(text);
-}
+void anec_text_free(char *text) { mem_free(text); }
 
 const Type *declared_type(const anec_kernel *k, int param)
 {

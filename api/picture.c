@@ -1,13 +1,13 @@
 /* picture.c -- images outside: PNG files through libpng, arrays of pixels, tensors.
  *
- * libpng leaves its calls by longjmp. Two functions catch that, decode and encode, and what they
- * share with their callers lies outside of their frames. */
+ * libpng leaves its calls by longjmp. Two functions catch that, decode and encode, and what
+ * they share with their callers lies outside of their frames. */
 #include "picture.h"
 
 #include <math.h>
 #include <string.h>
 
-/* ---- PNG ------------------------------------------------------------------------------------- */
+/* ---- PNG --------------------------------------------------------------------------------- */
 
 #ifdef ANEC_PNG
 
@@ -36,10 +36,7 @@ static void on_error(png_structp png, png_const_charp text)
     png_longjmp(png, 1);
 }
 
-static void on_warning(png_structp png, png_const_charp text)
-{
-    (void)png, (void)text;
-}
+static void on_warning(png_structp png, png_const_charp text) { (void)png, (void)text; }
 
 /* libpng's memory is the call's, so that it is given back when memory runs out. */
 static png_voidp take_memory(png_structp png, png_alloc_size_t n)
@@ -68,13 +65,10 @@ static void write_bytes(png_structp png, png_bytep from, size_t n)
     buf_add(&w->out, from, n);
 }
 
-static void no_flush(png_structp png)
-{
-    (void)png;
-}
+static void no_flush(png_structp png) { (void)png; }
 
-/* Samples of 8 bits, or of 16 where the image has more; grey or colours, and alpha if there is one.
- */
+/* Samples of 8 bits, or of 16 where the image has more; grey or colours, and alpha if there is
+ * one. / */
 static void ask_samples(Work *w)
 {
     const int type = png_get_color_type(w->png, w->info),
@@ -137,8 +131,8 @@ static bool encode(Work *w)
     png_set_write_fn(w->png, w, write_bytes, no_flush);
     png_set_IHDR(w->png, w->info, (png_uint_32)p->size[SIDE_WIDTH],
                  (png_uint_32)p->size[SIDE_HEIGHT], p->bits,
-                 p->channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
-                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+                 p->channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY,
+                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_write_info(w->png, w->info);
     if (p->bits == 16) png_set_swap(w->png);
     const size_t each = (size_t)p->size[SIDE_WIDTH] * (size_t)(p->channels * p->bits / 8);
@@ -164,10 +158,7 @@ static bool drop_alpha(Work *w)
     return true;
 }
 
-bool picture_has_png(void)
-{
-    return true;
-}
+bool picture_has_png(void) { return true; }
 
 bool picture_write(const Picture *p, Diag *d, const char *path)
 {
@@ -192,8 +183,8 @@ static bool read_png(Work *w, Diag *d, const char *path)
     mem_free(w->row);
     file_unmap(&map);
     if (ok && !w->other_size && !drop_alpha(w))
-        return diag_error(d, (Loc){ 0 }, "%s has transparent pixels: put it on a background first",
-                          path);
+        return diag_error(d, (Loc){ 0 },
+                          "%s has transparent pixels: put it on a background first", path);
     return ok || diag_error(d, (Loc){ 0 }, "%s is no PNG that can be read: %s", path, w->why);
 }
 
@@ -205,69 +196,74 @@ typedef struct {
     bool other_size;
 } Work;
 
-bool picture_has_png(void)
-{
-    return false;
-}
+bool picture_has_png(void) { return false; }
 
 bool picture_write(const Picture *p, Diag *d, const char *path)
 {
     (void)p;
-    return diag_error(d, (Loc){ 0 }, "%s cannot be written: this build is without libpng", path);
+    return diag_error(d, (Loc){ 0 }, "%s cannot be written: this build is without libpng",
+                      path);
 }
 
 static bool read_png(Work *w, Diag *d, const char *path)
 {
     (void)w;
-    return diag_error(d, (Loc){ 0 },
-                      "%s cannot be read: this build is without libpng; an array of uint8 [height, "
-                      "width, channels] in a .npy is taken as well",
-                      path);
+    return diag_error(
+        d, (Loc){ 0 },
+        "%s cannot be read: this build is without libpng; an array of uint8 [height, "
+        "width, channels] in a .npy is taken as well",
+        path);
 }
 
 #endif
 
-/* ---- pixels ---------------------------------------------------------------------------------- */
+/* ---- pixels ------------------------------------------------------------------------------ */
 
 bool picture_other_size(Diag *d, const char *path, const char *name, const int64_t size[2],
                         const Described *want)
 {
     Buf may = { 0 };
     described_sizes(want, &may);
-    diag_error(d, (Loc){ 0 }, "%s is %lld x %lld pixels (width x height), but the image %s is %s",
-               path, (long long)size[0], (long long)size[1], name, may.s);
+    diag_error(d, (Loc){ 0 },
+               "%s is %lld x %lld pixels (width x height), but the image %s is %s", path,
+               (long long)size[0], (long long)size[1], name, may.s);
     buf_free(&may);
     return false;
 }
 
 static double sample(const Picture *p, size_t i)
 {
-    return p->bits == 16 ? ((const uint16_t *)p->data)[i] / 257.0 : ((const uint8_t *)p->data)[i];
+    return p->bits == 16 ? ((const uint16_t *)p->data)[i] / 257.0
+                         : ((const uint8_t *)p->data)[i];
 }
 
-/* A picture without colours that is stored with them becomes one channel; false: it has some. */
+/* A picture without colours that is stored with them becomes one channel; false: it has
+ * some. */
 static bool make_grey(Picture *p)
 {
     const size_t n = (size_t)p->size[0] * (size_t)p->size[1], size = (size_t)p->bits / 8;
     unsigned char *s = p->data;
     for (size_t i = 0; p->channels == 3 && i < n; i++) {
         const unsigned char *at = s + 3 * i * size;
-        if (memcmp(at, at + size, size) != 0 || memcmp(at, at + 2 * size, size) != 0) return false;
+        if (memcmp(at, at + size, size) != 0 || memcmp(at, at + 2 * size, size) != 0)
+            return false;
         memmove(s + i * size, at, size);
     }
     p->channels = 1;
     return true;
 }
 
-bool picture_read(Picture *p, Diag *d, const char *path, const char *name, const Described *want)
+bool picture_read(Picture *p, Diag *d, const char *path, const char *name,
+                  const Described *want)
 {
     Work w = { .want = want, .picture = p };
     *p = (Picture){ 0 };
     bool ok = read_png(&w, d, path);
     if (ok && w.other_size) ok = picture_other_size(d, path, name, p->size, want);
     else if (ok && pixels_channels(want->pixels) == 1 && !make_grey(p))
-        ok = diag_error(d, (Loc){ 0 }, "%s has colours, and the image %s is %s: make it grey first",
-                        path, name, pixels_name(want->pixels));
+        ok = diag_error(d, (Loc){ 0 },
+                        "%s has colours, and the image %s is %s: make it grey first", path,
+                        name, pixels_name(want->pixels));
     if (ok) return true;
     mem_free(p->data);
     *p = (Picture){ 0 };
@@ -310,7 +306,7 @@ bool pixels_to_tensor(const Tensor *t, Diag *d, const char *origin, const char *
     return picture_to_tensor(&p, d, want, as, out);
 }
 
-/* ---- results --------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------- */
 
 static unsigned whole(double v, unsigned most)
 {
@@ -318,7 +314,8 @@ static unsigned whole(double v, unsigned most)
     return v >= most ? most : (unsigned)nearbyint(v);
 }
 
-bool picture_of_tensor(Picture *p, Diag *d, const char *name, const Described *is, const Tensor *t)
+bool picture_of_tensor(Picture *p, Diag *d, const char *name, const Described *is,
+                       const Tensor *t)
 {
     const int n = pixels_channels(is->pixels);
     const Shape *s = &t->shape;

@@ -1,7 +1,8 @@
-/* picture.h -- images outside: PNG files, arrays of pixels, and the tensors that they are inside.
+/* picture.h -- images outside: PNG files, arrays of pixels, and the tensors that they are
+ * inside.
  *
- * A tensor of an image is [1, channels, height, width] of floats 0 .. 255, in the channel order of
- * its description; pixels outside are in the order R, G, B. */
+ * A tensor of an image is [1, channels, height, width] of floats 0 .. 255, in the channel order
+ * of its description; pixels outside are in the order R, G, B. */
 #ifndef ANEC_PICTURE_H
 #define ANEC_PICTURE_H
 
@@ -17,9 +18,10 @@ typedef struct {
 /* Whether this build can read and write PNG. */
 bool picture_has_png(void);
 /* A PNG for an image called `name`: palettes and depths become 8 bits (16 where the image has
- * more), one channel becomes three; colours for a grey image, transparent pixels and another size
- * are errors. */
-bool picture_read(Picture *p, Diag *d, const char *path, const char *name, const Described *want);
+ * more), one channel becomes three; colours for a grey image, transparent pixels and another
+ * size are errors. */
+bool picture_read(Picture *p, Diag *d, const char *path, const char *name,
+                  const Described *want);
 /* Reports that the size is none that the image may have; always false. */
 bool picture_other_size(Diag *d, const char *path, const char *name, const int64_t size[2],
                         const Described *want);
@@ -31,6 +33,7 @@ bool picture_to_tensor(const Picture *p, Diag *d, const Described *want, DType a
 bool pixels_to_tensor(const Tensor *pixels, Diag *d, const char *origin, const char *name,
                       const Described *want, DType as, Tensor *out);
 /* The pixels of a result: rounded to whole numbers and moved into their range, NaN is 0. */
-bool picture_of_tensor(Picture *p, Diag *d, const char *name, const Described *is, const Tensor *t);
+bool picture_of_tensor(Picture *p, Diag *d, const char *name, const Described *is,
+                       const Tensor *t);
 
 #endif

@@ -5,10 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-anec_status read_failed(const Diag *d)
-{
-    return d->fails ? ANEC_WORLD : ANEC_WRONG;
-}
+anec_status read_failed(const Diag *d) { return d->fails ? ANEC_WORLD : ANEC_WRONG; }
 
 static anec_status usage(Model *m, const char *fmt, ...) PRINTF(2, 3);
 static anec_status usage(Model *m, const char *fmt, ...)
@@ -20,7 +17,7 @@ static anec_status usage(Model *m, const char *fmt, ...)
     return ANEC_USAGE;
 }
 
-/* ---- what kind ------------------------------------------------------------------------------- */
+/* ---- what kind --------------------------------------------------------------------------- */
 
 typedef enum { KIND_UNKNOWN, KIND_DSL, KIND_MIL, KIND_CONTAINER } Kind;
 
@@ -55,10 +52,11 @@ static anec_status refuse_kind(Model *m, const char *path)
                      "ending, or give the .mil in it",
                      path);
     return usage(
-        m, "%s is no .anedsl, .mil, .mlmodelc or .mlpackage by its name; --from says which", path);
+        m, "%s is no .anedsl, .mil, .mlmodelc or .mlpackage by its name; --from says which",
+        path);
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path)
 {
@@ -75,8 +73,8 @@ anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path)
         return usage(m, "--set is for .anedsl; a .mil has no parameters");
     m->container = kind == KIND_CONTAINER;
     if (!m->container && config_get(c, CONFIG_part)->count)
-        return usage(m,
-                     "--part is for pipelines, which a .mlpackage, .mlmodel or .mlmodelc may be");
+        return usage(
+            m, "--part is for pipelines, which a .mlpackage, .mlmodel or .mlmodelc may be");
     if (m->container) return ANEC_OK; /* read_parse reads its files */
     m->dir = in ? "." : file_dir(&m->arena, path);
     m->beside = !in && !m->dsl;
@@ -84,7 +82,8 @@ anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path)
     if (!(in ? file_read_stdin(d, FILE_MAX_TEXT, &m->file) : file_read(d, path, &m->file)))
         return read_failed(d);
     if (m->file.size > FILE_MAX_TEXT) {
-        diag_error(d, (Loc){ 0 }, "%s is larger than the 1 GiB that a program may have", m->path);
+        diag_error(d, (Loc){ 0 }, "%s is larger than the 1 GiB that a program may have",
+                   m->path);
         return read_failed(d);
     }
     if (!m->dsl && container_is_zip(d, m->path, &m->file)) return read_failed(d);
@@ -111,8 +110,8 @@ bool read_target(Model *m, const anec_config *c, const Target **out)
     return !target->count || find_target(m, target->text, out);
 }
 
-/* The opset of the compile holds from the start: a program is checked against what its target has.
- */
+/* The opset of the compile holds from the start: a program is checked against what its target
+ * has. / */
 static anec_status read_dsl(Model *m, const anec_config *c, Diag *d)
 {
     const Target *target;
@@ -126,7 +125,8 @@ static anec_status read_dsl(Model *m, const anec_config *c, Diag *d)
     if (opset->count) o.opset = opset_find(opset->text);
     for (int i = 0; i < set->count; i++) {
         size_t n = strcspn(set->all[i], "=");
-        if (!n || !set->all[i][n]) return usage(m, "--set takes NAME=VALUE, not '%s'", set->all[i]);
+        if (!n || !set->all[i][n])
+            return usage(m, "--set takes NAME=VALUE, not '%s'", set->all[i]);
         list[i] = (DslSet){ .name = arena_strndup(&m->arena, set->all[i], n),
                             .value = set->all[i] + n + 1 };
     }
@@ -191,7 +191,7 @@ void read_free(Model *m)
     arena_free(&m->arena);
 }
 
-/* ---- passes ---------------------------------------------------------------------------------- */
+/* ---- passes ------------------------------------------------------------------------------ */
 
 bool read_wants_passes(const Model *m, const anec_config *c)
 {
@@ -238,7 +238,8 @@ static void apply_wishes(RuleSet *rs, const Setting *w)
 anec_status read_pipeline(Model *m, const anec_config *c, Diag *d, Pipeline *p)
 {
     const Setting *target = config_get(c, CONFIG_target), *io = config_get(c, CONFIG_io),
-                  *opset = config_get(c, CONFIG_opset), *profile = config_get(c, CONFIG_profile);
+                  *opset = config_get(c, CONFIG_opset),
+                  *profile = config_get(c, CONFIG_profile);
     PassOptions *o = &p->pass;
     *p = (Pipeline){ .pass = { .io = IO_AUTO }, .named = target->count > 0 };
     if (!read_target(m, c, &o->target)) return ANEC_USAGE;
@@ -248,9 +249,12 @@ anec_status read_pipeline(Model *m, const anec_config *c, Diag *d, Pipeline *p)
         o->target = &p->own;
     }
     if (profile->count && !target_has_rules(o->target))
-        return usage(m, "--profile goes with --target CHIP: it says which chip the rules are of");
+        return usage(m,
+                     "--profile goes with --target CHIP: it says which chip the rules are of");
     if (io->count)
-        o->io = !strcmp(io->text, "fp16") ? IO_FP16 : !strcmp(io->text, "fp32") ? IO_FP32 : IO_AUTO;
+        o->io = !strcmp(io->text, "fp16") ? IO_FP16
+              : !strcmp(io->text, "fp32") ? IO_FP32
+                                          : IO_AUTO;
     if (opset->count) o->opset = opset_find(opset->text);
     o->only = config_get(c, CONFIG_passes)->text;
     /* An opset alone changes no precision and makes nothing legal. */

@@ -1,5 +1,5 @@
-/* read.h -- reads a model of any kind as the options ask, and says what they ask of the passes. For
- * the library (model.c) and for the compiler's tools.
+/* read.h -- reads a model of any kind as the options ask, and says what they ask of the passes.
+ * For the library (model.c) and for the compiler's tools.
  *
  * Calls answer with a status: what is wrong was reported to the Diag, but for ANEC_USAGE: the
  * options do not go with each other or with the model, and Model.usage says how. */
@@ -34,12 +34,12 @@ anec_status read_parse(Model *m, const anec_config *c, Diag *d);
 anec_status read_check(Model *m, Diag *d);
 void read_free(Model *m);
 
-/* Whether the options ask for passes: an .anedsl always, a .mil with target, io, opset or profile.
- */
+/* Whether the options ask for passes: an .anedsl always, a .mil with target, io, opset or
+ * profile. / */
 bool read_wants_passes(const Model *m, const anec_config *c);
 
-/* The target that the options name, or that the .anedsl is for without; *out is NULL where a .mil
- * has none. False: there is no such target (usage). */
+/* The target that the options name, or that the .anedsl is for without; *out is NULL where a
+ * .mil has none. False: there is no such target (usage). */
 bool read_target(Model *m, const anec_config *c, const Target **out);
 
 /* What the options ask of the passes, and room for what it points to. */
@@ -48,7 +48,8 @@ typedef struct {
     Target own;    /* made of the model itself, for when only io or opset is given */
     RuleSet rules; /* of the target, as profile and -W have it */
     bool named;    /* the options name the target */
-    bool enforced; /* there is a target, named or that of an .anedsl: what stays illegal is an error
+    bool enforced; /* there is a target, named or that of an .anedsl: what stays illegal is an
+                    * error
                     */
 } Pipeline;
 

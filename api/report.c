@@ -7,7 +7,7 @@
 
 enum { SHOWN = 6 };
 
-/* ---- summaries ------------------------------------------------------------------------------- */
+/* ---- summaries --------------------------------------------------------------------------- */
 
 typedef struct {
     double min, max, sum;
@@ -82,7 +82,7 @@ void report_tensor(Buf *out, const Tensor *t)
     buf_puts(out, t->shape.rank ? "]\n" : "\n");
 }
 
-/* ---- comparisons ----------------------------------------------------------------------------- */
+/* ---- comparisons ------------------------------------------------------------------------- */
 
 static void limits_for(const Tolerance *tol, DType t, double *rtol, double *atol)
 {
@@ -113,8 +113,9 @@ static double int_distance(DType t, int64_t a, int64_t b)
 
 static double element_distance(const Tensor *a, const Tensor *b, size_t i)
 {
-    return dtype_is_float(a->dtype) ? distance(tensor_float(a, i), tensor_float(b, i))
-                                    : int_distance(a->dtype, tensor_int(a, i), tensor_int(b, i));
+    return dtype_is_float(a->dtype)
+             ? distance(tensor_float(a, i), tensor_float(b, i))
+             : int_distance(a->dtype, tensor_int(a, i), tensor_int(b, i));
 }
 
 static bool within(double distance_ab, double b, double rtol, double atol)
@@ -169,7 +170,8 @@ static bool same_strings(const Tensor *a, const Tensor *b)
     return true;
 }
 
-/* The two elements that differ most: nine digits tell any two fp32 apart, integers are whole. */
+/* The two elements that differ most: nine digits tell any two fp32 apart, integers are
+ * whole. */
 static void put_bad(Buf *out, const Tensor *a, const Tensor *b, const Difference *d)
 {
     buf_printf(out, "  at element %zu: ", d->at);

@@ -17,10 +17,12 @@ typedef struct {
  * tolerance is that of elements of type `as`. Floats of two types are compared when a tolerance
  * other than 0 is given. */
 bool report_compare(Buf *out, const Tensor *a, const Tensor *b, DType as, const Tolerance *tol);
-/* As what a value is to be compared: as fp16 when it is only cast from there, else as its type. */
+/* As what a value is to be compared: as fp16 when it is only cast from there, else as its
+ * type. */
 DType report_precision(const Value *v);
 
-/* The first element that is finite on one side only, and the first other that is not; -1: none. */
+/* The first element that is finite on one side only, and the first other that is not; -1:
+ * none. */
 void report_parting(const Tolerance *tol, DType as, const Tensor *a, const Tensor *b,
                     int64_t *overflow, int64_t *loss);
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what a run shows ------------------------------------------------------------------------ */
+/* ---- what a run shows -------------------------------------------------------------------- */
 
 const char *anec_value_name(const anec_value *value)
 {
@@ -90,7 +90,7 @@ static void see_phase(void *ctx, const char *phase, bool begins)
     guard_resume(g);
 }
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 /* What is bound, and instead of it what is given for this run. */
 static bool gather(anec_kernel *k, const anec_input *input, int inputs, Binding *in, int *nin,
@@ -110,7 +110,8 @@ static bool gather(anec_kernel *k, const anec_input *input, int inputs, Binding 
     for (int j = 0; j < inputs; j++) {
         Binding *b = &in[(*nin)++];
         *b = (Binding){ .name = input[j].name, .origin = input[j].origin };
-        if (input[j].tensor) ok = view_tensor(d, b->name, input[j].tensor, true, &b->value) && ok;
+        if (input[j].tensor)
+            ok = view_tensor(d, b->name, input[j].tensor, true, &b->value) && ok;
     }
     return ok;
 }
@@ -164,7 +165,8 @@ anec_status anec_run_with(anec_kernel *kernel, const anec_input *input, int inpu
 }
 
 /* The types that the inputs have, in the arena. */
-static const Type **types_of(const anec_kernel *k, const anec_input *input, int inputs, Arena *a)
+static const Type **types_of(const anec_kernel *k, const anec_input *input, int inputs,
+                             Arena *a)
 {
     const Block *b = k->func->body;
     const Type **type = NEW_ARRAY(a, b->nparam + 1, const Type *);
@@ -185,7 +187,8 @@ static const Type **types_of(const anec_kernel *k, const anec_input *input, int 
     return type;
 }
 
-void anec_macs(const anec_kernel *kernel, const anec_input *input, int inputs, anec_macs_info *out)
+void anec_macs(const anec_kernel *kernel, const anec_input *input, int inputs,
+               anec_macs_info *out)
 {
     ApiCall c;
     Arena a = { 0 };
@@ -248,9 +251,10 @@ anec_status anec_wait(anec_kernel *kernel, anec_error *error)
     return say(error, kernel->status, kernel->error.text);
 }
 
-/* ---- results --------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------- */
 
-/* The search begins behind the last one's find: whoever asks in order pays one comparison each. */
+/* The search begins behind the last one's find: whoever asks in order pays one comparison
+ * each. */
 static Tensor *find(anec_kernel *k, const Binding *b, int n, const char *name)
 {
     for (int i = 0, at = k->found; i < n; i++, at++) {
@@ -271,7 +275,8 @@ static anec_status tell(ApiCall *c, const anec_kernel *k, const Tensor *t, const
     return call_end(c, t != NULL);
 }
 
-anec_status anec_result(anec_kernel *kernel, const char *name, anec_tensor *out, anec_error *error)
+anec_status anec_result(anec_kernel *kernel, const char *name, anec_tensor *out,
+                        anec_error *error)
 {
     ApiCall c;
     const Binding *b;
@@ -286,7 +291,8 @@ anec_status anec_result(anec_kernel *kernel, const char *name, anec_tensor *out,
     return tell(&c, kernel, find(kernel, b, n, name), "result", name, out);
 }
 
-anec_status anec_state(anec_kernel *kernel, const char *name, anec_tensor *out, anec_error *error)
+anec_status anec_state(anec_kernel *kernel, const char *name, anec_tensor *out,
+                       anec_error *error)
 {
     ApiCall c;
     Binding *b;
@@ -313,9 +319,10 @@ static bool set_state(anec_kernel *k, const char *name, const anec_tensor *tenso
         return true;
     }
     Arena a = { 0 };
-    diag_error(d, (Loc){ 0 }, "state %s is %s %s, but %s holds %s %s", name, dtypes[to->dtype].name,
-               shape_text(&a, &to->shape), origin ? origin : "the tensor given",
-               dtypes[from.dtype].name, shape_text(&a, &from.shape));
+    diag_error(d, (Loc){ 0 }, "state %s is %s %s, but %s holds %s %s", name,
+               dtypes[to->dtype].name, shape_text(&a, &to->shape),
+               origin ? origin : "the tensor given", dtypes[from.dtype].name,
+               shape_text(&a, &from.shape));
     arena_free(&a);
     return false;
 }

@@ -1,4 +1,5 @@
-/* tensors.c -- the public library: tensors from files and made up, their elements, comparing. */
+/* tensors.c -- the public library: tensors from files and made up, their elements,
+ * comparing. */
 #include "api.h"
 #include "report.h"
 #include "values.h"
@@ -23,7 +24,7 @@ void anec_tensor_free(anec_tensor *tensor)
     *tensor = (anec_tensor){ 0 };
 }
 
-/* ---- in -------------------------------------------------------------------------------------- */
+/* ---- in ---------------------------------------------------------------------------------- */
 
 anec_status anec_tensor_read(anec_kernel *kernel, const char *port, const char *text,
                              anec_tensor *out, anec_error *error)
@@ -65,8 +66,8 @@ static bool make_random(const anec_kernel *k, int p, uint64_t seed, Tensor *t, D
     s = v->type->shape;
     ok = ok && (shape_known(&s) || flex_read(k->func, d, &a, &flex))
       && (shape_known(&s) || flex_default(k->func, &flex, p, &s)
-          || diag_error(d, v->loc, "input %s has no default shape for %s: give it with -i", v->name,
-                        type_text(&a, v->type)))
+          || diag_error(d, v->loc, "input %s has no default shape for %s: give it with -i",
+                        v->name, type_text(&a, v->type)))
       && tensor_random(t, d, seed, v->name, v->type->dtype, &s);
     arena_free(&a);
     return ok;
@@ -103,7 +104,7 @@ anec_status anec_tensor_load(const anec_config *config, const char *path, anec_t
     return hand_over(&c, ok, &t, out);
 }
 
-/* ---- out ------------------------------------------------------------------------------------- */
+/* ---- out --------------------------------------------------------------------------------- */
 
 /* A list is the library's own Tensor (tell_tensor). */
 static bool view_any(Diag *d, const anec_tensor *tensor, Tensor *out)
@@ -114,8 +115,8 @@ static bool view_any(Diag *d, const anec_tensor *tensor, Tensor *out)
     return true;
 }
 
-anec_status anec_tensor_save(const anec_config *config, const anec_tensor *tensor, const char *path,
-                             anec_error *error)
+anec_status anec_tensor_save(const anec_config *config, const anec_tensor *tensor,
+                             const char *path, anec_error *error)
 {
     ApiCall c;
     Tensor t;

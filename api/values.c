@@ -11,7 +11,7 @@ DType npy_stand_in(DType t)
     return dtypes[t].cls == CLASS_INT ? DT_INT8 : DT_UINT8;
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 static DType dtype_of_descr(const char *descr)
 {
@@ -40,7 +40,8 @@ bool tensor_load(Tensor *t, Diag *d, const char *path)
     bool in = !strcmp(path, "-"), ok;
     Mapped m = { 0 };
     if (in)
-        ok = file_read_stdin(d, SIZE_MAX / 2, &m) && npy_parse(d, "<stdin>", m.data, m.size, &n);
+        ok = file_read_stdin(d, SIZE_MAX / 2, &m)
+          && npy_parse(d, "<stdin>", m.data, m.size, &n);
     else ok = npy_open(d, path, &n);
     if (ok) {
         ok = take_array(t, d, in ? "<stdin>" : path, &n);
@@ -74,7 +75,7 @@ bool tensor_convert(Tensor *t, Diag *d, DType to, const char *what)
     return true;
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 /* The next code point of UTF-8 text; bytes that are no UTF-8 become U+FFFD. */
 static uint32_t next_point(const unsigned char **s)
@@ -144,7 +145,8 @@ static bool save_list(const Tensor *t, Diag *d, const char *path)
         if (ok && e->bytes) memcpy((char *)all.data + (size_t)i * e->bytes, e->data, e->bytes);
     }
     if (!ok)
-        diag_error(d, (Loc){ 0 }, "%s: the elements of this list differ in shape or type", path);
+        diag_error(d, (Loc){ 0 }, "%s: the elements of this list differ in shape or type",
+                   path);
     ok = ok && tensor_save(&all, d, path);
     tensor_free(&all);
     return ok;
@@ -156,7 +158,8 @@ bool tensor_save(const Tensor *t, Diag *d, const char *path)
     if (t->dtype == DT_STRING) return save_strings(t, d, path);
     DType as = npy_stand_in(t->dtype);
     if (as == t->dtype)
-        return npy_write(d, path, dtypes[as].npy, t->shape.rank, t->shape.dim, t->data, t->bytes);
+        return npy_write(d, path, dtypes[as].npy, t->shape.rank, t->shape.dim, t->data,
+                         t->bytes);
     Tensor copy;
     bool ok = tensor_copy(&copy, d, t);
     if (!ok) return false;
@@ -165,9 +168,10 @@ bool tensor_save(const Tensor *t, Diag *d, const char *path)
     return ok;
 }
 
-/* ---- --random -------------------------------------------------------------------------------- */
+/* ---- --random ---------------------------------------------------------------------------- */
 
-bool tensor_random(Tensor *t, Diag *d, uint64_t seed, const char *name, DType dtype, const Shape *s)
+bool tensor_random(Tensor *t, Diag *d, uint64_t seed, const char *name, DType dtype,
+                   const Shape *s)
 {
     enum { STEPS = 1024 };
     Arena scratch = { 0 };

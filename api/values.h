@@ -11,7 +11,8 @@ DType npy_stand_in(DType t);
 
 bool tensor_load(Tensor *t, Diag *d, const char *path); /* "-": standard input */
 bool tensor_save(const Tensor *t, Diag *d, const char *path);
-/* Every element in another type, rounded once; ints that do not fit are an error naming `what`. */
+/* Every element in another type, rounded once; ints that do not fit are an error naming
+ * `what`. */
 bool tensor_convert(Tensor *t, Diag *d, DType to, const char *what);
 /* The elements that --random gives an input: docs/runtime.md. */
 bool tensor_random(Tensor *t, Diag *d, uint64_t seed, const char *name, DType dtype,

@@ -1,9 +1,9 @@
 /* backend.h -- the door to what runs programs.
  *
- * A Backend compiles one function of a verified Module into a Program; a Program runs with named
- * tensors, as often as wanted. The module must outlive its programs. Tensors given stay the
- * caller's; results are the Program's until its next run. States start at zero and stay between
- * runs.
+ * A Backend compiles one function of a verified Module into a Program; a Program runs with
+ * named tensors, as often as wanted. The module must outlive its programs. Tensors given stay
+ * the caller's; results are the Program's until its next run. States start at zero and stay
+ * between runs.
  *
  *   Program *p = program_new(backend_find("ref"), m, f, d);
  *   if (p && program_run(p, d, in, nin, &(RunOptions){ 0 })) n = program_results(p, &out);
@@ -20,8 +20,10 @@ typedef struct Backend Backend;
 typedef struct {
     const char *io, *dialect; /* NULL: those of the function as it was given */
     const char *precision;    /* of what it computes: "fp16", .. (forms.h) */
-    const char *cache;        /* "hit", "miss" or "off"; NULL: compiling is nothing that is kept */
-    const char *why;          /* why it does not run otherwise: "fp32 refused: .."; NULL: nothing to say */
+    /* "hit", "miss" or "off"; NULL: compiling is nothing that is kept */
+    const char *cache;
+    /* why it does not run otherwise: "fp32 refused: .."; NULL: nothing to say */
+    const char *why;
 } RunsAs;
 
 /* Every backend's own struct begins with this. */
@@ -32,12 +34,15 @@ struct Program {
     Func *func;
     RunsAs as;
     struct Wire *wire; /* by parameter, or NULL (program_wire) */
-    struct LeftOut *left_out; /* by parameter: what an optional input is when it is not given, or NULL */
-    bool ran;          /* it has results */
-    bool broke;        /* the last run failed, and neither by what was given nor by who watched */
-    const Backend *other; /* does a run that broke, and all after it; NULL: such a run is an error */
-    Program *instead;  /* other's program, once that has happened */
-    char *broke_why;   /* and why it has */
+    /* by parameter: what an optional input is when it is not given, or NULL */
+    struct LeftOut *left_out;
+    bool ran; /* it has results */
+    /* the last run failed, and neither by what was given nor by who watched */
+    bool broke;
+    /* does a run that broke, and all after it; NULL: such a run is an error */
+    const Backend *other;
+    Program *instead; /* other's program, once that has happened */
+    char *broke_why;  /* and why it has */
 };
 
 typedef struct {
@@ -46,8 +51,8 @@ typedef struct {
     Tensor value;       /* inputs: bound by the caller. results and states: the program's */
 } Binding;
 
-/* Hears what a backend is at work on: "compile", "load", "bind", "copy in", "run", "copy out" and the
- * like begin and end, one inside another or after it. {0}: nobody listens. */
+/* Hears what a backend is at work on: "compile", "load", "bind", "copy in", "run", "copy out"
+ * and the like begin and end, one inside another or after it. {0}: nobody listens. */
 typedef struct {
     void (*mark)(void *ctx, const char *phase, bool begins);
     void *ctx;
@@ -64,27 +69,31 @@ static inline void phase_end(const PhaseHook *h, const char *phase)
 }
 
 typedef struct {
-    uint64_t random_seed;   /* what MIL's seed -1 stands for */
-    uint64_t max_steps;     /* of one while_loop; 0: no bound */
+    uint64_t random_seed; /* what MIL's seed -1 stands for */
+    uint64_t max_steps;   /* of one while_loop; 0: no bound */
     /* called with every value computed; false ends the run; may be NULL */
     bool (*each)(void *ctx, const Value *v, const Tensor *t);
-    /* bracket each statement that runs, those of nested blocks inside their owner's; result is its
-     * first, NULL without one or after an error; both may be NULL, end is called where begin was */
+    /* bracket each statement that runs, those of nested blocks inside their owner's; result is
+     * its first, NULL without one or after an error; both may be NULL, end is called where
+     * begin was */
     void (*begin)(void *ctx, const Op *op);
     void (*end)(void *ctx, const Op *op, const Tensor *result);
     void *ctx;
-    PhaseHook phase;        /* of this run; with it results are copied out before the run ends */
+    /* of this run; with it results are copied out before the run ends */
+    PhaseHook phase;
 } RunOptions;
 
 struct Backend {
     const char *name, *doc;
-    double pause; /* seconds that it should be left alone after it refused a program; aneprobe heeds it */
-    int compiles; /* programs that one process should compile at most; aneprobe heeds it; 0: any number */
-    const Target *target; /* that programs of the language are compiled for; NULL: its chip is not known,
-                             and they are for all */
-    bool engine; /* runs no statement that is the processor's (split.h) */
-    const void *row; /* what sets it apart from others with the same calls: the Target of a sim:CHIP; of
-                        an opened one, its own */
+    /* seconds that it should be left alone after it refused a program; aneprobe heeds it */
+    double pause;
+    /* programs that one process should compile at most; aneprobe heeds it; 0: any number */
+    int compiles;
+    const Target *target; /* that programs of the language are compiled for; NULL: its chip is
+                             not known, and they are for all */
+    bool engine;          /* runs no statement that is the processor's (split.h) */
+    const void *row;      /* what sets it apart from others with the same calls: the Target of a
+                             sim:CHIP; of      an opened one, its own */
     Program *(*compile)(const Backend *self, Module *m, Func *f, Diag *d);
     bool (*run)(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt);
     int (*results)(Program *p, const Binding **out);
@@ -92,65 +101,77 @@ struct Backend {
     void (*reset)(Program *p);
     void (*free)(Program *p);
     /* The rest may be NULL. */
-    bool (*take)(Program *p, int result, Tensor *out);  /* a result of the last run, no longer p's */
-    /* Makes parameter `param` of `to` the memory of a result of `from`; false: it cannot be shared. */
+    /* a result of the last run, no longer p's */
+    bool (*take)(Program *p, int result, Tensor *out);
+    /* Makes parameter `param` of `to` the memory of a result of `from`; false: it cannot be
+     * shared. */
     bool (*wire)(Program *to, int param, Program *from, int result);
-    /* The value that a parameter whose memory is shared had in a run that broke; tensor_free's. */
+    /* The value that a parameter whose memory is shared had in a run that broke;
+     * tensor_free's. */
     bool (*given)(Program *p, int param, Diag *d, Tensor *out);
-    void (*close)(const Backend *self);                 /* of one that backend_open made */
+    void (*close)(const Backend *self); /* of one that backend_open made */
 };
 
 typedef struct {
-    const char *cache_dir;  /* of compiled programs; NULL: ANEC_CACHE_DIR, else ~/.cache/anec */
-    /* A command that compiles a folder, its last argument, in a process of its own: a process may
-     * compile about 119 times. Ends with NULL, outlives the backend; NULL: there is none. */
+    const char *cache_dir; /* of compiled programs; NULL: ANEC_CACHE_DIR, else ~/.cache/anec */
+    /* A command that compiles a folder, its last argument, in a process of its own: a
+     * process may compile about 119 times. Ends with NULL, outlives the backend; NULL: there
+     * is none. */
     const char *const *helper;
-    PhaseHook phase;        /* of compiling; called by who compiles, one thread at a time */
-    bool as_given;          /* a program is offered in its own form alone: aneprobe wants to see it refused */
+    PhaseHook phase; /* of compiling; called by who compiles, one thread at a time */
+    /* a program is offered in its own form alone: aneprobe wants to see it refused */
+    bool as_given;
 } BackendOptions;
 
-/* A backend and what its programs share: the engine's places, the cache. NULL: there is no such
- * backend (usage), or its engine is not here; both reported. To be closed after its programs.
- * "auto" is the engine, and the processor for what that does not run, or where there is none. */
+/* A backend and what its programs share: the engine's places, the cache. NULL: there is no
+ * such backend (usage), or its engine is not here; both reported. To be closed after its
+ * programs. "auto" is the engine, and the processor for what that does not run, or where
+ * there is none. */
 const Backend *backend_open(const char *name, const BackendOptions *o, Diag *d);
 void backend_close(const Backend *b); /* NULL is allowed */
-const Backend *backend_find(const char *name);         /* of those that need no opening; NULL: none */
-const Backend *backend_at(int i);                      /* the backends that need none; NULL: past them */
-const char *backend_opened_at(int i);                  /* names of those that do: "auto", "ane", "coreml" */
+/* of those that need no opening; NULL: none */
+const Backend *backend_find(const char *name);
+/* the backends that need none; NULL: past them */
+const Backend *backend_at(int i);
+/* names of those that do: "auto", "ane", "coreml" */
+const char *backend_opened_at(int i);
 
 /* NULL after an error: an op that the backend lacks, weights that are absent. */
-bool program_expand(Module *m, Diag *d); /* composite ops become what they mean; program_new does it too */
+/* composite ops become what they mean; program_new does it too */
+bool program_expand(Module *m, Diag *d);
 Program *program_new(const Backend *b, Module *m, Func *f, Diag *d);
-/* Checks the inputs (inputs_check), then runs. An input that the description makes optional and that is
- * neither given nor wired has its default value. */
+/* Checks the inputs (inputs_check), then runs. An input that the description makes optional and
+ * that is neither given nor wired has its default value. */
 bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt);
-/* What runs it: not the one it was made for after a run broke and auto went on with the processor
- * (warning `fallback`, once; as.why says it too). Such a run has the inputs of the one that broke; a
- * program with states never goes to the engine, so that none is half-updated. */
+/* What runs it: not the one it was made for after a run broke and auto went on with the
+ * processor (warning `fallback`, once; as.why says it too). Such a run has the inputs of the
+ * one that broke; a program with states never goes to the engine, so that none is
+ * half-updated. */
 const Backend *program_backend(const Program *p);
 /* Of the last run, in the function's order; the count. */
 int program_results(Program *p, const Binding **out);
 /* In the function's order. The caller may write into the elements, between runs. */
 int program_states(Program *p, Binding **out);
-/* From its next run on, input `input` of `to` is what the last run of `from` gave as `result`: the same
- * memory where the backend can, and never with another meaning. `from` may be `to`: a value that goes
- * from run to run. Before `from` has run, the input is what program_run is given; after, it need not
- * be. from NULL: the input is given again. Types must be equal (an error). */
+/* From its next run on, input `input` of `to` is what the last run of `from` gave as `result`:
+ * the same memory where the backend can, and never with another meaning. `from` may be `to`: a
+ * value that goes from run to run. Before `from` has run, the input is what program_run is
+ * given; after, it need not be. from NULL: the input is given again. Types must be equal (an
+ * error). */
 bool program_wire(Program *to, const char *input, Program *from, const char *result, Diag *d);
-void program_reset(Program *p);                        /* states to zero, random draws anew */
-void program_free(Program *p);                         /* NULL is allowed */
+void program_reset(Program *p); /* states to zero, random draws anew */
+void program_free(Program *p);  /* NULL is allowed */
 
-/* ---- what a function takes ------------------------------------------------------------------- */
+/* ---- what a function takes --------------------------------------------------------------- */
 
 bool param_is_state(const Value *v);
-/* The parameter of that name, or -1. The search begins at *at, goes round, and leaves *at behind what it
- * found: whoever asks in the function's order pays one comparison each. */
+/* The parameter of that name, or -1. The search begins at *at, goes round, and leaves *at
+ * behind what it found: whoever asks in the function's order pays one comparison each. */
 int param_find(const Func *f, const char *name, int *at);
 /* The type of a parameter's tensor: of a state, what it holds. */
 const Type *param_type(const Value *v);
 
-/* Every input of f is there, none twice, none unknown, each of its dtype and a shape that fits the
- * declared one and the flexible ranges. Reports all that is wrong. */
+/* Every input of f is there, none twice, none unknown, each of its dtype and a shape that fits
+ * the declared one and the flexible ranges. Reports all that is wrong. */
 bool inputs_check(const Func *f, Diag *d, const Binding *in, int nin);
 
 #endif

@@ -51,7 +51,7 @@ const char *precision_text(Func *f)
     return types_text(c.half, c.full);
 }
 
-/* ---- which ----------------------------------------------------------------------------------- */
+/* ---- which ------------------------------------------------------------------------------- */
 
 /* The opset that goes with a spelling is that of the first target which is written so. */
 static Opset opset_of(const char *version, const Target *chip)
@@ -85,7 +85,7 @@ int forms_of(const Func *f, const Target *chip, Form out[MAX_FORMS])
     return n;
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 static void set_tag(Module *m, const char *tag)
 {

@@ -1,5 +1,5 @@
-/* forms.h -- the forms in which one program can be offered to an engine: types at its boundary, and
- * spelling. Which are tried, and in which order, is in the target's row. */
+/* forms.h -- the forms in which one program can be offered to an engine: types at its boundary,
+ * and spelling. Which are tried, and in which order, is in the target's row. */
 #ifndef ANEC_FORMS_H
 #define ANEC_FORMS_H
 
@@ -15,8 +15,8 @@ enum { MAX_FORMS = 8 };
 /* The program's own form first, then those of the chip's row that differ from it; the count.
  * chip NULL: one that no row knows; generic's forms are tried. */
 int forms_of(const Func *f, const Target *chip, Form out[MAX_FORMS]);
-/* Reads the program at `from` and writes it to `to` in a form, both .mil with weights beside them.
- * `tag` becomes part of the text (buildInfo), so that no other program has the same. */
+/* Reads the program at `from` and writes it to `to` in a form, both .mil with weights beside
+ * them. `tag` becomes part of the text (buildInfo), so that no other program has the same. */
 bool form_write(const Form *form, const char *tag, const char *from, const char *to, Diag *d);
 
 bool boundary_has(const Func *f, DType t);

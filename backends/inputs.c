@@ -21,7 +21,7 @@ int param_find(const Func *f, const char *name, int *at)
     return -1;
 }
 
-/* ---- checking -------------------------------------------------------------------------------- */
+/* ---- checking ---------------------------------------------------------------------------- */
 
 typedef struct {
     const Func *func;
@@ -32,7 +32,10 @@ typedef struct {
     bool ok;
 } Check;
 
-static const char *origin(const Binding *b) { return b->origin ? b->origin : "the tensor given"; }
+static const char *origin(const Binding *b)
+{
+    return b->origin ? b->origin : "the tensor given";
+}
 
 static void check_name(Check *c, const Binding *b)
 {
@@ -75,14 +78,14 @@ static void check_type(Check *c, const Value *v, const Binding *b)
 {
     const Tensor *t = &b->value;
     if (v->type->kind != TY_TENSOR) {
-        c->ok = diag_error(c->diag, v->loc, "input %s is a %s; only tensors can be given", v->name,
-                           type_text(&c->scratch, v->type));
+        c->ok = diag_error(c->diag, v->loc, "input %s is a %s; only tensors can be given",
+                           v->name, type_text(&c->scratch, v->type));
         return;
     }
     if (v->type->dtype == t->dtype && shape_fits(&v->type->shape, &t->shape)) return;
     const char *want = dtypes[v->type->dtype].name;
-    c->ok = diag_error(c->diag, (Loc){ 0 }, "input %s is %s %s, but %s holds %s %s%s%s", v->name,
-                       want, shape_text(&c->scratch, &v->type->shape), origin(b),
+    c->ok = diag_error(c->diag, (Loc){ 0 }, "input %s is %s %s, but %s holds %s %s%s%s",
+                       v->name, want, shape_text(&c->scratch, &v->type->shape), origin(b),
                        dtypes[t->dtype].name, shape_text(&c->scratch, &t->shape),
                        v->type->dtype == t->dtype ? "" : ": convert it to ",
                        v->type->dtype == t->dtype ? "" : want);
@@ -94,7 +97,8 @@ static void check_absent(Check *c, const Value *v)
     described(c->func, v, true, &c->scratch, &say);
     c->ok = diag_error(c->diag, (Loc){ 0 }, "input %s (%s) is not given%s", v->name,
                        type_text(&c->scratch, v->type),
-                       say.optional ? ": the description makes it optional, and says no value" : "");
+                       say.optional ? ": the description makes it optional, and says no value"
+                                    : "");
 }
 
 static void check_range(Check *c, int p)
@@ -107,9 +111,9 @@ static void check_range(Check *c, int p)
         Buf upto = { 0 };
         if (in->hi[i] >= 0) buf_printf(&upto, " to %lld", (long long)in->hi[i]);
         c->ok = diag_error(c->diag, (Loc){ 0 },
-                           "input %s: dimension %d of %s is %lld; the model takes %lld%s", v->name,
-                           i, origin(c->given[p]), (long long)s->dim[i], (long long)in->lo[i],
-                           upto.s ? upto.s : " and more");
+                           "input %s: dimension %d of %s is %lld; the model takes %lld%s",
+                           v->name, i, origin(c->given[p]), (long long)s->dim[i],
+                           (long long)in->lo[i], upto.s ? upto.s : " and more");
         buf_free(&upto);
     }
 }

@@ -1,4 +1,5 @@
-/* session.c -- the backends of this build, the one that chooses, and programs whoever runs them. */
+/* session.c -- the backends of this build, the one that chooses, and programs whoever runs
+ * them. */
 #include "../ir/mil/described.h"
 #include "../ir/passes/passes.h"
 #include "ane/ane.h"
@@ -34,7 +35,7 @@ const Backend *backend_find(const char *name)
     return NULL;
 }
 
-/* ---- auto: the engine, else the processor ---------------------------------------------------- */
+/* ---- auto: the engine, else the processor ------------------------------------------------ */
 
 typedef struct {
     Arena arena;
@@ -73,7 +74,8 @@ static Program *auto_compile(const Backend *self, Module *m, Func *f, Diag *d)
     if (!a->engine) return fall_back(m, f, d, arena_printf(&a->arena, "no engine: %s", a->why));
     Program *p = compile_whole(a->engine, m, f, &quiet);
     const char *said = p ? NULL : first_error(&a->arena, &quiet, "no reason given");
-    /* What the engine does not take the processor does without a word; a full disk should be known. */
+    /* What the engine does not take the processor does without a word; a full disk should be
+     * known. */
     if (!p && quiet.fails && ane_was_outside(a->engine))
         diag_warn(d, WARN_FALLBACK, (Loc){ 0 }, "the processor does this program: %s", said);
     ane_tell(a->engine, d);
@@ -99,8 +101,11 @@ static const Backend *auto_open(const BackendOptions *o, Diag *d)
     if (!a || !b) mem_out(sizeof *b);
     (void)d;
     a->engine = ane_open(o, &a->arena, &a->why);
-    *b = (Backend){ .name = "auto", .doc = "the engine, else the processor", .row = a,
-                    .target = a->engine ? a->engine->target : backend_cpu.target, .compile = auto_compile,
+    *b = (Backend){ .name = "auto",
+                    .doc = "the engine, else the processor",
+                    .row = a,
+                    .target = a->engine ? a->engine->target : backend_cpu.target,
+                    .compile = auto_compile,
                     .close = auto_close };
     return b;
 }
@@ -121,8 +126,10 @@ static const Backend *public_route(const BackendOptions *o, Diag *d)
     const char *why = NULL;
     const Backend *b = coreml_open(o, &a, &why);
     if (!b)
-        diag_fail(d, "Core ML is not here: %s; it is a part of macOS, and --backend cpu runs programs on any machine",
-                  why);
+        diag_fail(
+            d,
+            "Core ML is not here: %s; it is a part of macOS, and --backend cpu runs programs on any machine",
+            why);
     arena_free(&a);
     return b;
 }
@@ -136,7 +143,10 @@ static const struct {
     { "coreml", public_route },
 };
 
-const char *backend_opened_at(int i) { return i < (int)COUNT(openers) ? openers[i].name : NULL; }
+const char *backend_opened_at(int i)
+{
+    return i < (int)COUNT(openers) ? openers[i].name : NULL;
+}
 
 const Backend *backend_open(const char *name, const BackendOptions *o, Diag *d)
 {
@@ -150,11 +160,11 @@ void backend_close(const Backend *b)
     if (b && b->close) b->close(b);
 }
 
-/* ---- inputs that may be left out -------------------------------------------------------------- */
+/* ---- inputs that may be left out --------------------------------------------------------- */
 
 struct LeftOut {
     bool may;
-    double value; /* of every element */
+    double value;  /* of every element */
     Tensor tensor; /* made when it is first needed */
 };
 
@@ -211,7 +221,7 @@ static bool add_defaults(Program *p, Diag *d, Binding *all, int *n)
     return true;
 }
 
-/* ---- programs -------------------------------------------------------------------------------- */
+/* ---- programs ---------------------------------------------------------------------------- */
 
 static Program *compile_for(const Backend *b, Module *m, Func *f, Diag *d)
 {
@@ -232,7 +242,8 @@ bool program_expand(Module *m, Diag *d)
 {
     const PassOptions expand = { .target = &targets[TARGET_host], .only = "composites" };
     if (m->broken)
-        return diag_fail(d, "memory ran out while the model was rewritten: it has to be loaded again");
+        return diag_fail(
+            d, "memory ran out while the model was rewritten: it has to be loaded again");
     return passes_run(m, &expand, d);
 }
 
@@ -247,15 +258,18 @@ Program *program_new(const Backend *b, Module *m, Func *f, Diag *d)
 /* Itself, or what runs in its place. */
 static Program *now(Program *p) { return p->instead ? p->instead : p; }
 
-const Backend *program_backend(const Program *p) { return p->instead ? p->instead->backend : p->backend; }
+const Backend *program_backend(const Program *p)
+{
+    return p->instead ? p->instead->backend : p->backend;
+}
 
-/* ---- wires: inputs that are another run's results -------------------------------------------- */
+/* ---- wires: inputs that are another run's results ---------------------------------------- */
 
 struct Wire {
     Program *from; /* NULL: none */
     int result;
-    bool shared;   /* the backend sees to it: the memory is the same */
-    Tensor held;   /* a value of the run before, that this run would free */
+    bool shared; /* the backend sees to it: the memory is the same */
+    Tensor held; /* a value of the run before, that this run would free */
 };
 
 static void unshare(Program *to, int param)
@@ -310,13 +324,13 @@ bool program_wire(Program *to, const char *input, Program *from, const char *res
     if (!check_wire(to->func, param, from->func, k, d)) return false;
     if (w->from && !program_wire(to, input, NULL, NULL, d)) return false;
     *w = (struct Wire){ .from = from, .result = k };
-    w->shared = !to->instead && !from->instead && to->backend == from->backend && to->backend->wire
-                && to->backend->wire(to, param, from, k);
+    w->shared = !to->instead && !from->instead && to->backend == from->backend
+             && to->backend->wire && to->backend->wire(to, param, from, k);
     return true;
 }
 
-/* The value that flows through a wire now. A run frees the results of the one before, so what a program
- * hands to itself is taken from it first. */
+/* The value that flows through a wire now. A run frees the results of the one before, so what a
+ * program hands to itself is taken from it first. */
 static bool wire_value(Program *to, int param, Diag *d, Tensor *out)
 {
     const Binding *result;
@@ -340,16 +354,18 @@ static bool wire_value(Program *to, int param, Diag *d, Tensor *out)
     return true;
 }
 
-/* ---- runs that break ------------------------------------------------------------------------- */
+/* ---- runs that break --------------------------------------------------------------------- */
 
 /* `other` compiles the program anew, and tells why it runs there. */
 static bool fall(Program *p, Diag *d, const Diag *said)
 {
     Arena a = { 0 };
     Buf why = { 0 };
-    buf_printf(&why, "a run failed on %s: %s", p->backend->name, first_error(&a, said, "no reason given"));
+    buf_printf(&why, "a run failed on %s: %s", p->backend->name,
+               first_error(&a, said, "no reason given"));
     arena_free(&a);
-    diag_warn(d, WARN_FALLBACK, (Loc){ 0 }, "%s does this program from here on: %s", p->other->name, why.s);
+    diag_warn(d, WARN_FALLBACK, (Loc){ 0 }, "%s does this program from here on: %s",
+              p->other->name, why.s);
     Program *q = compile_for(p->other, p->module, p->func, d);
     p->broke_why = why.s;
     if (!q) return false;
@@ -359,7 +375,8 @@ static bool fall(Program *p, Diag *d, const Diag *said)
     return true;
 }
 
-/* The run again, with what the broken one was given: of inputs that shared memory, what was in it. */
+/* The run again, with what the broken one was given: of inputs that shared memory, what was in
+ * it. */
 static bool run_again(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
 {
     const Block *b = p->func->body;
@@ -389,7 +406,8 @@ static void retell(Diag *d, const Diag *said)
 {
     Arena a = { 0 };
     if (said->fails) diag_fail(d, "%s", first_error(&a, said, "no reason given"));
-    else if (said->errors) diag_error(d, (Loc){ 0 }, "%s", first_error(&a, said, "no reason given"));
+    else if (said->errors)
+        diag_error(d, (Loc){ 0 }, "%s", first_error(&a, said, "no reason given"));
     arena_free(&a);
 }
 
@@ -398,14 +416,16 @@ static bool run_or_fall(Program *p, Diag *d, const Binding *in, int nin, const R
     Diag said = { .quiet = true };
     if (p->instead || !p->other) return program_backend(p)->run(now(p), d, in, nin, opt);
     bool ok = p->backend->run(p, &said, in, nin, opt);
-    if (!ok && p->broke && !p->broke_why) ok = fall(p, d, &said) && run_again(p, d, in, nin, opt);
+    if (!ok && p->broke && !p->broke_why)
+        ok = fall(p, d, &said) && run_again(p, d, in, nin, opt);
     else if (!ok) retell(d, &said);
     diag_free(&said);
     return ok;
 }
 
 /* With what comes through wires, and what is left out. */
-static bool run_completed(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+static bool run_completed(Program *p, Diag *d, const Binding *in, int nin,
+                          const RunOptions *opt)
 {
     const Block *b = p->func->body;
     Arena a = { 0 };
@@ -444,8 +464,14 @@ bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptio
     return p->ran;
 }
 
-int program_results(Program *p, const Binding **out) { return program_backend(p)->results(now(p), out); }
-int program_states(Program *p, Binding **out) { return program_backend(p)->states(now(p), out); }
+int program_results(Program *p, const Binding **out)
+{
+    return program_backend(p)->results(now(p), out);
+}
+int program_states(Program *p, Binding **out)
+{
+    return program_backend(p)->states(now(p), out);
+}
 void program_reset(Program *p) { program_backend(p)->reset(now(p)); }
 
 void program_free(Program *p)

@@ -1,8 +1,9 @@
 /* split.c -- a classifier on an engine: the engine computes the probabilities, the processor
  * chooses.
  *
- * Two functions are made of one: the engine's, whose results are what `classify` reads and all
- * other results; and the processor's, of the classify statements alone, whose inputs are those. */
+ * Two functions are made of one: the engine's, whose results are what `classify` reads and
+ * all other results; and the processor's, of the classify statements alone, whose inputs are
+ * those. */
 #include "split.h"
 
 #include "../ir/ops/ops.h"
@@ -24,10 +25,7 @@ typedef struct {
     Binding *result;
 } Split;
 
-static bool is_choice(const Value *v)
-{
-    return v->def && v->def->kind == OP_classify;
-}
+static bool is_choice(const Value *v) { return v->def && v->def->kind == OP_classify; }
 
 bool split_wanted(const Func *f)
 {
@@ -36,12 +34,9 @@ bool split_wanted(const Func *f)
     return false;
 }
 
-/* ---- two functions --------------------------------------------------------------------------- */
+/* ---- two functions ----------------------------------------------------------------------- */
 
-static Value *probabilities_of(const Op *op)
-{
-    return op_value(op, "probabilities");
-}
+static Value *probabilities_of(const Op *op) { return op_value(op, "probabilities"); }
 
 static int index_of(Value *const *v, int n, const Value *x)
 {
@@ -72,7 +67,8 @@ static void cut_front(Func *f)
 
 typedef struct {
     Func *func;
-    PtrMap made; /* by value of the whole: its input here; by statement that chooses: its copy */
+    /* by value of the whole: its input here; by statement that chooses: its copy */
+    PtrMap made;
 } Back;
 
 static Value *input_for(void *ctx, Value *v)
@@ -88,8 +84,8 @@ static Value *input_for(void *ctx, Value *v)
     return input;
 }
 
-/* The processor's: the statements that choose, whose inputs have the names of the engine's results.
- */
+/* The processor's: the statements that choose, whose inputs have the names of the engine's
+ * results. / */
 static Module *make_back(const Func *f)
 {
     Module *m = module_new();
@@ -101,7 +97,8 @@ static Module *make_back(const Func *f)
         if (!is_choice(v)) continue;
         Op *copy = ptrmap_get(&b.made, v->def);
         if (!copy)
-            ptrmap_set(&b.made, v->def, copy = op_clone(v->def, b.func->body, NULL, input_for, &b));
+            ptrmap_set(&b.made, v->def,
+                       copy = op_clone(v->def, b.func->body, NULL, input_for, &b));
         block_result(b.func->body, copy->out[v->index]);
     }
     ptrmap_free(&b.made);
@@ -121,12 +118,9 @@ static void find_origins(Split *s, const Func *f)
     }
 }
 
-/* ---- the calls of a backend ------------------------------------------------------------------ */
+/* ---- the calls of a backend -------------------------------------------------------------- */
 
-static Split *split_of(Program *p)
-{
-    return (Split *)p;
-}
+static Split *split_of(Program *p) { return (Split *)p; }
 
 static bool split_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
 {
@@ -168,10 +162,7 @@ static int split_states(Program *p, Binding **out)
 {
     return program_states(split_of(p)->engine, out);
 }
-static void split_reset(Program *p)
-{
-    program_reset(split_of(p)->engine);
-}
+static void split_reset(Program *p) { program_reset(split_of(p)->engine); }
 
 static void split_free(Program *p)
 {
@@ -199,7 +190,8 @@ static bool make_parts(Split *s, const Backend *b, const Func *f, Diag *d)
     cut_front(module_main(s->front));
     s->back = make_back(f);
     find_origins(s, f);
-    if (!module_verify(s->front, d, "split") || !module_verify(s->back, d, "split")) return false;
+    if (!module_verify(s->front, d, "split") || !module_verify(s->back, d, "split"))
+        return false;
     s->engine = program_new(b, s->front, module_main(s->front), d);
     s->chooser = s->engine ? program_new(&backend_ref, s->back, module_main(s->back), d) : NULL;
     return s->chooser != NULL;

@@ -6,8 +6,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Chunks grow with what was asked for: a small arena costs little, a large one few calls. The largest
- * are huge pages: 500 faults of 4 KiB cost ten times as long as zeroing the 2 MiB in one. */
+/* Chunks grow with what was asked for: a small arena costs little, a large one few calls. The
+ * largest are huge pages: 500 faults of 4 KiB cost ten times as long as zeroing the 2 MiB in
+ * one. */
 enum { MIN_CHUNK = 2 * 1024, MAX_CHUNK = 2 * 1024 * 1024, ALIGN = 8, HEAD = 16 };
 
 struct ArenaChunk {
@@ -15,29 +16,26 @@ struct ArenaChunk {
     bool mapped; /* MAX_CHUNK bytes; else it is malloc'd */
 };
 
-_Static_assert(sizeof(ArenaChunk) <= HEAD && HEAD % ALIGN == 0, "a chunk begins with its header");
+_Static_assert(sizeof(ArenaChunk) <= HEAD && HEAD % ALIGN == 0,
+               "a chunk begins with its header");
 _Static_assert(_Alignof(double) <= ALIGN && _Alignof(uint64_t) <= ALIGN, "what arenas hold");
 
-bool size_mul(size_t a, size_t b, size_t *out)
-{
-    return !__builtin_mul_overflow(a, b, out);
-}
+bool size_mul(size_t a, size_t b, size_t *out) { return !__builtin_mul_overflow(a, b, out); }
 
-bool size_add(size_t a, size_t b, size_t *out)
-{
-    return !__builtin_add_overflow(a, b, out);
-}
+bool size_add(size_t a, size_t b, size_t *out) { return !__builtin_add_overflow(a, b, out); }
 
 /* MAX_CHUNK zeroed bytes at a multiple of MAX_CHUNK, as huge pages need; NULL: no memory. */
 static void *map_huge(void)
 {
-    char *p = mmap(NULL, 2 * MAX_CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *p = mmap(NULL, 2 * MAX_CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                   0);
     if (p == MAP_FAILED) return NULL;
     const size_t before = (MAX_CHUNK - (uintptr_t)p % MAX_CHUNK) % MAX_CHUNK;
     if (before) munmap(p, before);
     munmap(p + before + MAX_CHUNK, MAX_CHUNK - before);
 #ifdef MADV_HUGEPAGE
-    (void)madvise(p + before, MAX_CHUNK, MADV_HUGEPAGE); /* a wish: without it pages are small */
+    /* a wish: without it pages are small */
+    (void)madvise(p + before, MAX_CHUNK, MADV_HUGEPAGE);
 #endif
     return p + before;
 }
@@ -48,8 +46,8 @@ static void release_chunk(void *chunk, size_t size)
     else free(chunk);
 }
 
-/* A chunk of its own for a large request leaves the current chunk in use. A guard sees to it where the
- * arena is its call's: where it was empty, or what it has got is. */
+/* A chunk of its own for a large request leaves the current chunk in use. A guard sees to it
+ * where the arena is its call's: where it was empty, or what it has got is. */
 static char *add_chunk(Arena *a, size_t size, bool huge)
 {
     ArenaChunk *c = huge ? map_huge() : mem_zero(1, size);
@@ -95,10 +93,7 @@ char *arena_strndup(Arena *a, const char *s, size_t n)
     return p;
 }
 
-char *arena_strdup(Arena *a, const char *s)
-{
-    return arena_strndup(a, s, strlen(s));
-}
+char *arena_strdup(Arena *a, const char *s) { return arena_strndup(a, s, strlen(s)); }
 
 char *arena_vprintf(Arena *a, const char *fmt, va_list ap)
 {

@@ -24,7 +24,7 @@ int warning_find(const char *name)
     return -1;
 }
 
-/* ---- places ---------------------------------------------------------------------------------- */
+/* ---- places ------------------------------------------------------------------------------ */
 
 Loc loc_join(Loc first, Loc last)
 {
@@ -48,7 +48,8 @@ void loc_line_col(Loc loc, int *line, int *col)
     const char *text = loc.src->text, *end = text + loc.src->len;
     const char *at = text + (loc.at < loc.src->len ? loc.at : loc.src->len);
     const char *start = line_start(text, at);
-    for (const char *p = text; p < start && (p = memchr(p, '\n', (size_t)(start - p))); p++) ++*line;
+    for (const char *p = text; p < start && (p = memchr(p, '\n', (size_t)(start - p))); p++)
+        ++*line;
     for (int n; start < at; start += n) {
         text_code_point(start, end, &n);
         ++*col;
@@ -58,17 +59,21 @@ void loc_line_col(Loc loc, int *line, int *col)
 /* Columns that a terminal gives a code point. */
 static int width(uint32_t c)
 {
-    static const struct { uint32_t first, last; int width; } range[] = {
-        { 0x0300, 0x036f, 0 }, { 0x200b, 0x200f, 0 }, { 0xfe00, 0xfe0f, 0 },   { 0x1100, 0x115f, 2 },
-        { 0x2e80, 0xa4cf, 2 }, { 0xac00, 0xd7a3, 2 }, { 0xf900, 0xfaff, 2 },   { 0xfe30, 0xfe6f, 2 },
-        { 0xff00, 0xff60, 2 }, { 0xffe0, 0xffe6, 2 }, { 0x1f300, 0x1faff, 2 }, { 0x20000, 0x3fffd, 2 },
+    static const struct {
+        uint32_t first, last;
+        int width;
+    } range[] = {
+        { 0x0300, 0x036f, 0 }, { 0x200b, 0x200f, 0 },   { 0xfe00, 0xfe0f, 0 },
+        { 0x1100, 0x115f, 2 }, { 0x2e80, 0xa4cf, 2 },   { 0xac00, 0xd7a3, 2 },
+        { 0xf900, 0xfaff, 2 }, { 0xfe30, 0xfe6f, 2 },   { 0xff00, 0xff60, 2 },
+        { 0xffe0, 0xffe6, 2 }, { 0x1f300, 0x1faff, 2 }, { 0x20000, 0x3fffd, 2 },
     };
     for (size_t i = 0; i < COUNT(range); i++)
         if (c >= range[i].first && c <= range[i].last) return range[i].width;
     return 1;
 }
 
-/* ---- the source line and its caret ----------------------------------------------------------- */
+/* ---- the source line and its caret ------------------------------------------------------- */
 
 /* Moves p by n code points, not past end. */
 static const char *forward(const char *p, const char *end, int n)
@@ -101,7 +106,8 @@ static void add_line(Buf *out, const char *p, const char *end)
     buf_putc(out, '\n');
 }
 
-static void add_caret(Buf *out, const char *p, const char *at, const char *span_end, const char *end)
+static void add_caret(Buf *out, const char *p, const char *at, const char *span_end,
+                      const char *end)
 {
     for (int n; p < at; p += n) {
         uint32_t c = text_code_point(p, end, &n);
@@ -141,18 +147,16 @@ static void add_source(Buf *out, Loc loc)
     buf_add(&shown, first, (size_t)(last - first));
     if (last < stop) buf_puts(&shown, "...");
     const char *s = shown.s;
-    ptrdiff_t to_at = (at - first) + (ptrdiff_t)skipped, to_span = (span - first) + (ptrdiff_t)skipped;
+    ptrdiff_t to_at = (at - first) + (ptrdiff_t)skipped,
+              to_span = (span - first) + (ptrdiff_t)skipped;
     add_line(out, s, s + shown.len);
     add_caret(out, s, s + to_at, s + to_span, s + shown.len);
     buf_free(&shown);
 }
 
-/* ---- messages -------------------------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------------------------- */
 
-static int limit(const Diag *d)
-{
-    return d->max_errors > 0 ? d->max_errors : MAX_ERRORS;
-}
+static int limit(const Diag *d) { return d->max_errors > 0 ? d->max_errors : MAX_ERRORS; }
 
 static void add_message(Buf *out, const char *fmt, va_list ap)
 {
@@ -172,10 +176,14 @@ static void deliver(Diag *d, DiagKind kind, Buf *m)
     buf_free(m);
 }
 
-static void report(Diag *d, DiagKind kind, Loc loc, const char *suffix, const char *fmt, va_list ap)
+static void report(Diag *d, DiagKind kind, Loc loc, const char *suffix, const char *fmt,
+                   va_list ap)
 {
     static const char *const word[] = {
-        [DIAG_NOTE] = "note", [DIAG_WARNING] = "warning", [DIAG_ERROR] = "error", [DIAG_FAIL] = "error",
+        [DIAG_NOTE] = "note",
+        [DIAG_WARNING] = "warning",
+        [DIAG_ERROR] = "error",
+        [DIAG_FAIL] = "error",
     };
     Buf m = { 0 };
     int line, col;
@@ -264,10 +272,7 @@ void diag_note(Diag *d, Loc loc, const char *fmt, ...)
 
 bool diag_full(const Diag *d) { return d->errors >= limit(d); }
 
-static int more(int count, int max)
-{
-    return count > max ? count - max : 0;
-}
+static int more(int count, int max) { return count > max ? count - max : 0; }
 
 void diag_end(Diag *d)
 {
@@ -278,20 +283,15 @@ void diag_end(Diag *d)
     d->ended = true;
     if (errors) buf_printf(&m, "%d more error%s", errors, errors > 1 ? "s" : "");
     if (warnings)
-        buf_printf(&m, "%s%d more warning%s", errors ? ", " : "", warnings, warnings > 1 ? "s" : "");
+        buf_printf(&m, "%s%d more warning%s", errors ? ", " : "", warnings,
+                   warnings > 1 ? "s" : "");
     buf_puts(&m, "\n");
     deliver(d, DIAG_NOTE, &m);
 }
 
-int diag_exit(const Diag *d)
-{
-    return d->fails ? 3 : d->errors ? 1 : 0;
-}
+int diag_exit(const Diag *d) { return d->fails ? 3 : d->errors ? 1 : 0; }
 
-bool diag_ok(const Diag *d)
-{
-    return !d->fails && !d->errors;
-}
+bool diag_ok(const Diag *d) { return !d->fails && !d->errors; }
 
 void diag_free(Diag *d)
 {

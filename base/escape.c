@@ -1,8 +1,9 @@
-/* escape.c -- text of others inside of messages: what a terminal would obey, or is no text, is spelled out.
+/* escape.c -- text of others inside of messages: what a terminal would obey, or is no text, is
+ * spelled out.
  *
- * File names, values of options and names of a model come from anybody. A message prints them through a
- * format's %s, and this is the one place where that happens: buf_vmessage. What the format itself says
- * stays as it is. */
+ * File names, values of options and names of a model come from anybody. A message prints them
+ * through a format's %s, and this is the one place where that happens: buf_vmessage. What the
+ * format itself says stays as it is. */
 #include "base.h"
 
 #include <string.h>
@@ -20,7 +21,8 @@ uint32_t text_code_point(const char *s, const char *end, int *len)
         if ((p[i] & 0xc0) != 0x80) return TEXT_NOT_UTF8;
         c = c << 6 | (p[i] & 0x3f);
     }
-    /* Longer than it need be, half of a pair, or beyond the last: no character is written so. */
+    /* Longer than it need be, half of a pair, or beyond the last: no character is written
+     * so. */
     if ((n == 3 && c < 0x800) || (n == 4 && (c < 0x10000 || c > 0x10ffff)) || (c >> 11) == 0x1b)
         return TEXT_NOT_UTF8;
     *len = n;
@@ -30,8 +32,9 @@ uint32_t text_code_point(const char *s, const char *end, int *len)
 /* Control characters, line separators, and what turns the direction of the text around it. */
 bool text_is_odd(uint32_t c)
 {
-    return c < ' ' || (c >= 0x7f && c < 0xa0) || c == TEXT_NOT_UTF8 || c == 0x2028 || c == 0x2029
-        || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0x200e || c == 0x200f;
+    return c < ' ' || (c >= 0x7f && c < 0xa0) || c == TEXT_NOT_UTF8 || c == 0x2028
+        || c == 0x2029 || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069)
+        || c == 0x200e || c == 0x200f;
 }
 
 void buf_escape(Buf *b, const char *s, size_t n)
@@ -49,14 +52,14 @@ void buf_escape(Buf *b, const char *s, size_t n)
     }
 }
 
-/* ---- formats --------------------------------------------------------------------------------- */
+/* ---- formats ----------------------------------------------------------------------------- */
 
 typedef struct {
-    char spec[48];     /* "%-*.*lld" with the numbers in the stars' places, but for %s */
+    char spec[48]; /* "%-*.*lld" with the numbers in the stars' places, but for %s */
     size_t len;
     int width, precision; /* -1: none */
     bool left;
-    int size;          /* of h, l and z: -1 short, 1 long, 2 long long, 3 size_t; -2 char */
+    int size; /* of h, l and z: -1 short, 1 long, 2 long long, 3 size_t; -2 char */
     char kind;
 } Conversion;
 
@@ -110,7 +113,8 @@ static void put_text(Buf *b, const Conversion *c, const char *s)
     Buf shown = { 0 };
     if (!s) s = "(null)";
     buf_escape(&shown, s, c->precision < 0 ? strlen(s) : strnlen(s, (size_t)c->precision));
-    const size_t wide = c->width > 0 ? (size_t)c->width : 0, blanks = wide > shown.len ? wide - shown.len : 0;
+    const size_t wide = c->width > 0 ? (size_t)c->width : 0,
+                 blanks = wide > shown.len ? wide - shown.len : 0;
     if (!c->left) buf_printf(b, "%*s", (int)blanks, "");
     buf_add(b, shown.s ? shown.s : "", shown.len);
     if (c->left) buf_printf(b, "%*s", (int)blanks, "");
@@ -128,10 +132,20 @@ static void put_conversion(Buf *b, const Conversion *c, va_list *ap)
         buf_escape(b, &one, 1);
         return;
     }
-    case 'a': case 'e': case 'f': case 'g': case 'A': case 'E': case 'F': case 'G':
-        buf_printf(b, c->spec, va_arg(*ap, double));
-        return;
-    case 'd': case 'i': case 'u': case 'x': case 'X': case 'o': break;
+    case 'a':
+    case 'e':
+    case 'f':
+    case 'g':
+    case 'A':
+    case 'E':
+    case 'F':
+    case 'G': buf_printf(b, c->spec, va_arg(*ap, double)); return;
+    case 'd':
+    case 'i':
+    case 'u':
+    case 'x':
+    case 'X':
+    case 'o': break;
     default: bug("a message with the conversion %s, which is not known", c->spec);
     }
     if (c->size == 1) buf_printf(b, c->spec, va_arg(*ap, long));

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 #if defined(__APPLE__)
 #define MTIME st_mtimespec
@@ -19,12 +19,17 @@
 #define CTIME st_ctim
 #endif
 
-static int64_t nanoseconds(struct timespec t) { return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec; }
+static int64_t nanoseconds(struct timespec t)
+{
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
 
 FileId file_id_of(const struct stat *st)
 {
-    return (FileId){ .device = (uint64_t)st->st_dev, .inode = (uint64_t)st->st_ino,
-                     .size = (uint64_t)st->st_size, .written = nanoseconds(st->MTIME),
+    return (FileId){ .device = (uint64_t)st->st_dev,
+                     .inode = (uint64_t)st->st_ino,
+                     .size = (uint64_t)st->st_size,
+                     .written = nanoseconds(st->MTIME),
                      .changed = nanoseconds(st->CTIME) };
 }
 
@@ -33,7 +38,7 @@ bool file_id_same(const FileId *id, const struct stat *st)
 {
     const FileId now = file_id_of(st);
     return id->device == now.device && id->inode == now.inode && id->size == now.size
-           && id->written == now.written;
+        && id->written == now.written;
 }
 
 bool file_id(const char *path, FileId *out)
@@ -49,14 +54,15 @@ static bool regular(Diag *d, const char *path, int fd, struct stat *st)
     if (fstat(fd, st)) return diag_fail(d, "cannot read %s: %s", path, strerror(errno));
     if (S_ISDIR(st->st_mode)) return diag_fail(d, "cannot read %s: it is a folder", path);
     return S_ISREG(st->st_mode)
-           || diag_fail(d, "cannot read %s: it is not a regular file", path);
+        || diag_fail(d, "cannot read %s: it is not a regular file", path);
 }
 
 /* A text of a few lines, by which Git knows a file that is kept elsewhere. */
 static bool is_lfs_pointer(const Mapped *m)
 {
     static const char start[] = "version https://git-lfs.github.com/spec/";
-    return m->size < 1024 && m->size >= sizeof start && !memcmp(m->data, start, sizeof start - 1);
+    return m->size < 1024 && m->size >= sizeof start
+        && !memcmp(m->data, start, sizeof start - 1);
 }
 
 /* All its bytes and a NUL; what is read of a file that changes meanwhile is nothing. */
@@ -101,9 +107,11 @@ static bool open_file(Diag *d, const char *path, bool whole, Mapped *out)
     if (!mapped) close(fd); /* else mapped.c has it */
     if (ok && is_lfs_pointer(out)) {
         file_unmap(out);
-        ok = diag_error(d, (Loc){ 0 },
-                        "%s is a Git LFS pointer, which stands for the file: git lfs pull in its repository "
-                        "fetches the file itself", path);
+        ok = diag_error(
+            d, (Loc){ 0 },
+            "%s is a Git LFS pointer, which stands for the file: git lfs pull in its repository "
+            "fetches the file itself",
+            path);
     }
     if (!ok) *out = (Mapped){ 0 };
     return ok;
@@ -142,7 +150,7 @@ void file_unmap(Mapped *m)
     *m = (Mapped){ 0 };
 }
 
-/* ---- folders and names ----------------------------------------------------------------------- */
+/* ---- folders and names ------------------------------------------------------------------- */
 
 bool file_exists(const char *path)
 {
@@ -171,7 +179,8 @@ bool file_make_dirs(Diag *d, const char *path)
             e = ENOMEM;
         }
         if (e && !file_is_dir(p))
-            ok = diag_fail(d, "cannot make the folder %s: %s", p, strerror(e == EEXIST ? ENOTDIR : e));
+            ok = diag_fail(d, "cannot make the folder %s: %s", p,
+                           strerror(e == EEXIST ? ENOTDIR : e));
         if (more) *end++ = '/';
     }
     arena_free(&a);
@@ -225,23 +234,32 @@ static char *join(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel)
 {
     if (!*rel) return diag_error(d, loc, "the path is empty"), NULL;
     if (*rel == '/')
-        return diag_error(d, loc, "the path %s leaves the folder %s: it is absolute", rel, dir), NULL;
+        return diag_error(d, loc, "the path %s leaves the folder %s: it is absolute", rel, dir),
+               NULL;
     if (has_dotdot(rel))
-        return diag_error(d, loc, "the path %s leaves the folder %s: it has a \"..\"", rel, dir), NULL;
+        return diag_error(d, loc, "the path %s leaves the folder %s: it has a \"..\"", rel,
+                          dir),
+               NULL;
     bool slash = *dir && dir[strlen(dir) - 1] == '/';
     return !strcmp(dir, ".") || !*dir ? arena_strdup(a, rel)
                                       : arena_printf(a, "%s%s%s", dir, slash ? "" : "/", rel);
 }
 
 /* Whether the path that `join` gave stays inside of dir when its links are followed. */
-static bool stays(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel, const char *joined, bool read)
+static bool stays(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel,
+                  const char *joined, bool read)
 {
-    char *real_dir = file_real(*dir ? dir : "."), *real = real_dir ? real_place(a, joined) : NULL;
+    char *real_dir = file_real(*dir ? dir : "."),
+         *real = real_dir ? real_place(a, joined) : NULL;
     bool escapes = real && !is_inside(real_dir, real);
     if (escapes && read)
-        diag_error(d, loc, "the path %s leaves the folder %s: a link leads to %s; --follow-links reads it", rel,
-                   dir, real);
-    else if (escapes) diag_error(d, loc, "the path %s leaves the folder %s: a link leads to %s", rel, dir, real);
+        diag_error(
+            d, loc,
+            "the path %s leaves the folder %s: a link leads to %s; --follow-links reads it",
+            rel, dir, real);
+    else if (escapes)
+        diag_error(d, loc, "the path %s leaves the folder %s: a link leads to %s", rel, dir,
+                   real);
     mem_free(real_dir);
     mem_free(real);
     return !escapes;
@@ -253,7 +271,8 @@ char *file_join_inside(Arena *a, Diag *d, Loc loc, const char *dir, const char *
     return joined && stays(a, d, loc, dir, rel, joined, false) ? joined : NULL;
 }
 
-char *file_join_linked(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel, bool follow)
+char *file_join_linked(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel,
+                       bool follow)
 {
     char *joined = join(a, d, loc, dir, rel);
     return joined && (follow || stays(a, d, loc, dir, rel, joined, true)) ? joined : NULL;

@@ -77,30 +77,20 @@ static inline double widen(const Narrow *t, uint16_t h)
         double step = double_of((uint64_t)(DOUBLE_BIAS + t->min_exp - t->mant) << DOUBLE_MANT);
         return double_of(sign | bits_of((double)abs * step));
     }
-    return double_of(sign | ((abs << drop) + ((uint64_t)(DOUBLE_BIAS + t->min_exp - 1) << DOUBLE_MANT)));
+    return double_of(
+        sign | ((abs << drop) + ((uint64_t)(DOUBLE_BIAS + t->min_exp - 1) << DOUBLE_MANT)));
 }
 
-double f16_to_double(uint16_t h)
-{
-    return widen(&f16, h);
-}
+double f16_to_double(uint16_t h) { return widen(&f16, h); }
 
-uint16_t f16_from_double(double v)
-{
-    return narrow(&f16, v);
-}
+uint16_t f16_from_double(double v) { return narrow(&f16, v); }
 
-double bf16_to_double(uint16_t h)
-{
-    return widen(&bf16, h);
-}
+double bf16_to_double(uint16_t h) { return widen(&bf16, h); }
 
-uint16_t bf16_from_double(double v)
-{
-    return narrow(&bf16, v);
-}
+uint16_t bf16_from_double(double v) { return narrow(&bf16, v); }
 
-/* ---- many at once ------------------------------------------------------------------------------
+/* ---- many at once
+ * ------------------------------------------------------------------------------
  *
  * Each fast function does a whole number of vectors and returns how many elements it did; the
  * portable loop does the rest, so that both are exercised everywhere and agree bit for bit. */
@@ -113,7 +103,8 @@ static bool have_f16c(void)
 #if defined(__AVX2__) && defined(__F16C__)
     return true; /* built for such processors alone, as for macOS 13, which runs on no others */
 #elif defined(__clang__) && __clang_major__ < 16
-    return __builtin_cpu_supports("avx2"); /* the name "f16c" is not known; AVX2 came after it */
+    /* the name "f16c" is not known; AVX2 came after it */
+    return __builtin_cpu_supports("avx2");
 #else
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
 #endif
@@ -123,7 +114,8 @@ F16C static size_t fast_to_floats(const uint16_t *src, float *dst, size_t n)
 {
     size_t i = 0;
     for (; i + 8 <= n; i += 8)
-        _mm256_storeu_ps(dst + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i_u *)(src + i))));
+        _mm256_storeu_ps(dst + i,
+                         _mm256_cvtph_ps(_mm_loadu_si128((const __m128i_u *)(src + i))));
     return i;
 }
 
@@ -195,8 +187,8 @@ static size_t fast_from_doubles(const double *src, uint16_t *dst, size_t n)
 {
     size_t i = 0;
     for (; i + 4 <= n; i += 4) {
-        float32x4_t f =
-            vcvtx_high_f32_f64(vcvtx_f32_f64(vld1q_f64(src + i)), vld1q_f64(src + i + 2));
+        float32x4_t f = vcvtx_high_f32_f64(vcvtx_f32_f64(vld1q_f64(src + i)),
+                                           vld1q_f64(src + i + 2));
         vst1_u16(dst + i, vreinterpret_u16_f16(vcvt_f16_f32(f)));
     }
     return i;

@@ -29,7 +29,8 @@ void json_free(cJSON *root)
     cJSON_Delete(root);
 }
 
-/* cJSON does not say why there is no tree: a second time, and a look at what memory there is. */
+/* cJSON does not say why there is no tree: a second time, and a look at what memory there
+ * is. */
 cJSON *json_parse(const char *text, size_t n)
 {
     cJSON *root = cJSON_ParseWithLength(text, n);
@@ -46,7 +47,8 @@ cJSON *json_item(cJSON *parent, const char *name, cJSON *made)
 {
     if (!made) mem_out(sizeof *made);
     mem_disown(made);
-    if (name ? cJSON_AddItemToObject(parent, name, made) : cJSON_AddItemToArray(parent, made)) return made;
+    if (name ? cJSON_AddItemToObject(parent, name, made) : cJSON_AddItemToArray(parent, made))
+        return made;
     cJSON_Delete(made);
     mem_out(sizeof *made);
 }

@@ -1,15 +1,16 @@
 /* mapped.c -- files that are mapped, and what happens when somebody cuts them.
  *
- * A page behind the new end of a file that was cut raises SIGBUS where it is read, which can be in the
- * middle of a kernel that computes. There the handler puts zero pages in the place of the file's,
- * notes it, and lets the kernel go on with zeros; who asked for the result asks file_stayed before
- * anything comes of it. Nothing is unwound, so no lock is left and nothing leaks; nothing is copied,
- * so that weights of any size cost what mapping costs. file_stayed looks at size and time of
- * writing too: what is cut within a page, or written over, raises no signal.
+ * A page behind the new end of a file that was cut raises SIGBUS where it is read, which can be
+ * in the middle of a kernel that computes. There the handler puts zero pages in the place of
+ * the file's, notes it, and lets the kernel go on with zeros; who asked for the result asks
+ * file_stayed before anything comes of it. Nothing is unwound, so no lock is left and nothing
+ * leaks; nothing is copied, so that weights of any size cost what mapping costs. file_stayed
+ * looks at size and time of writing too: what is cut within a page, or written over, raises no
+ * signal.
  *
- * A handler can be given nothing, so its table is the process's. It is installed while somebody is
- * between file_use_begin and file_use_end and something is mapped, passes on what is not ours, and
- * gives way to the one before, which a host may have. */
+ * A handler can be given nothing, so its table is the process's. It is installed while somebody
+ * is between file_use_begin and file_use_end and something is mapped, passes on what is not
+ * ours, and gives way to the one before, which a host may have. */
 #include "mapped.h"
 
 #include <errno.h>
@@ -39,13 +40,15 @@ static int users, mapped;
 static bool installed;
 static struct sigaction other; /* whose handler was there */
 
-/* ---- the handler ----------------------------------------------------------------------------- */
+/* ---- the handler ------------------------------------------------------------------------- */
 
 static void pass_on(int sig, siginfo_t *info, void *context)
 {
     if (other.sa_flags & SA_SIGINFO) other.sa_sigaction(sig, info, context);
     else if (other.sa_handler == SIG_DFL || other.sa_handler == SIG_IGN) signal(sig, SIG_DFL);
-    else other.sa_handler(sig); /* after the default the read fails again, and ends the process */
+    else
+        other.sa_handler(
+            sig); /* after the default the read fails again, and ends the process */
 }
 
 static void on_bus_error(int sig, siginfo_t *info, void *context)
@@ -57,7 +60,8 @@ static void on_bus_error(int sig, siginfo_t *info, void *context)
         if (!from || at < from || at >= to) continue;
         const uintptr_t first = at / page * page;
         atomic_store(&place[i].torn, true);
-        if (mmap((void *)first, to - first, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0)
+        if (mmap((void *)first, to - first, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+                 -1, 0)
             == MAP_FAILED)
             break;
         errno = e;
@@ -92,7 +96,8 @@ void file_use_begin(FileUse *u)
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGBUS);
-    pthread_sigmask(SIG_UNBLOCK, &set, &u->before); /* where it is blocked it ends the process */
+    /* where it is blocked it ends the process */
+    pthread_sigmask(SIG_UNBLOCK, &set, &u->before);
     pthread_mutex_lock(&lock);
     users++;
     settle();
@@ -108,7 +113,7 @@ void file_use_end(const FileUse *u)
     if (sigismember(&u->before, SIGBUS)) pthread_sigmask(SIG_SETMASK, &u->before, NULL);
 }
 
-/* ---- mapping --------------------------------------------------------------------------------- */
+/* ---- mapping ----------------------------------------------------------------------------- */
 
 static size_t with_nul(size_t size)
 {
@@ -212,5 +217,5 @@ bool file_stayed(Diag *d, const Mapped *m)
     if (atomic_load(&place[g->place].torn))
         return diag_fail(d, "%s could not be read any more while it was in use", g->path);
     return file_id_same(&g->id, &st)
-           || diag_fail(d, "%s was written to while it was in use", g->path);
+        || diag_fail(d, "%s was written to while it was in use", g->path);
 }

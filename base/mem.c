@@ -16,12 +16,13 @@ struct Owned {
     uint64_t serial;     /* what came last is released first */
 };
 
-_Static_assert(sizeof(struct Owned) * GUARD_FIRST == sizeof((Guard){ 0 }.first), "room for the first slots");
+_Static_assert(sizeof(struct Owned) * GUARD_FIRST == sizeof((Guard){ 0 }.first),
+               "room for the first slots");
 
 /* The innermost guard of this thread. */
 static _Thread_local Guard *now;
 
-/* ---- the list: a hash table, at most half full ------------------------------------------------ */
+/* ---- the list: a hash table, at most half full ------------------------------------------- */
 
 static size_t place(const Guard *g, const void *p)
 {
@@ -57,7 +58,8 @@ static bool make_room(Guard *g)
     return true;
 }
 
-/* While all is given back, what that itself takes may be had without a place on a list that is full. */
+/* While all is given back, what that itself takes may be had without a place on a list that is
+ * full. */
 static bool may_hold(Guard *g) { return make_room(g) || g->released; }
 
 static void add(Guard *g, void *p, size_t size, MemRelease *release)
@@ -104,7 +106,7 @@ void mem_follow(const void *owner, const void *p)
     if (p && !mem_owned(owner)) mem_disown(p);
 }
 
-/* ---- how much there is ----------------------------------------------------------------------- */
+/* ---- how much there is ------------------------------------------------------------------- */
 
 size_t mem_most(void)
 {
@@ -115,11 +117,13 @@ size_t mem_most(void)
 #ifdef __linux__
     struct sysinfo info;
     size_t swap;
-    if (!sysinfo(&info) && size_mul(info.totalswap, info.mem_unit, &swap)) (void)size_add(most, swap, &most);
+    if (!sysinfo(&info) && size_mul(info.totalswap, info.mem_unit, &swap))
+        (void)size_add(most, swap, &most);
 #else
     if (!size_mul(most, 2, &most)) most = SIZE_MAX; /* swap comes when it is wanted */
 #endif
-    if (!getrlimit(RLIMIT_AS, &limit) && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < most)
+    if (!getrlimit(RLIMIT_AS, &limit) && limit.rlim_cur != RLIM_INFINITY
+        && limit.rlim_cur < most)
         most = (size_t)limit.rlim_cur;
     return most;
 }
@@ -133,12 +137,13 @@ static bool is_too_much(size_t size)
     return true;
 }
 
-/* ---- blocks ---------------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------------------------ */
 
 void *mem_zero(size_t count, size_t size)
 {
     size_t bytes;
-    if (!size_mul(count, size, &bytes) || is_too_much(bytes) || (now && !may_hold(now))) return NULL;
+    if (!size_mul(count, size, &bytes) || is_too_much(bytes) || (now && !may_hold(now)))
+        return NULL;
     void *p = calloc(count ? count : 1, size ? size : 1);
     if (p && now) add(now, p, 0, NULL);
     return p;
@@ -176,7 +181,7 @@ void mem_free(void *p)
     free(p);
 }
 
-/* ---- guards ---------------------------------------------------------------------------------- */
+/* ---- guards ------------------------------------------------------------------------------ */
 
 Guard *guard_pause(void)
 {
@@ -233,8 +238,8 @@ void guard_task_end(GuardTask *t)
         }
 }
 
-/* Frames of the calls under way are still there: tasks may look at them. One that needs memory itself,
- * and gets none, is given up. */
+/* Frames of the calls under way are still there: tasks may look at them. One that needs memory
+ * itself, and gets none, is given up. */
 static void run_tasks(Guard *g)
 {
     while (g->task) {
@@ -285,7 +290,7 @@ _Noreturn void mem_out(size_t wanted)
     longjmp(g->back, 1);
 }
 
-/* ---- bugs ------------------------------------------------------------------------------------ */
+/* ---- bugs -------------------------------------------------------------------------------- */
 
 _Noreturn void bug_at(const char *file, int line, const char *fmt, ...)
 {
@@ -296,7 +301,8 @@ _Noreturn void bug_at(const char *file, int line, const char *fmt, ...)
     va_end(ap);
     Guard *g = now;
     if (g && g->keeps && !g->released) {
-        snprintf(g->said, sizeof g->said, "a bug of anec's own, please report it: %s:%d: %s", file, line, what);
+        snprintf(g->said, sizeof g->said, "a bug of anec's own, please report it: %s:%d: %s",
+                 file, line, what);
         release(g);
         longjmp(g->back, 1);
     }

@@ -19,15 +19,18 @@ uint64_t hash_bytes(uint64_t h, const void *bytes, size_t n)
     return n ? hash_mix(h, part) : h;
 }
 
-static uint32_t hash(const char *s, size_t len) { return (uint32_t)(hash_bytes(len, s, len) >> 32); }
+static uint32_t hash(const char *s, size_t len)
+{
+    return (uint32_t)(hash_bytes(len, s, len) >> 32);
+}
 
 /* The note stands right before the letters. */
 static NameNote *note_of(const char *name) { return (NameNote *)(uintptr_t)name - 1; }
 
 NameNote *name_note(const char *name) { return note_of(name); }
 
-/* Where the name is, or would go. At most three slots of four are taken, so the search ends. The upper
- * half of the hash stands beside a slot: names that differ are seldom looked at. */
+/* Where the name is, or would go. At most three slots of four are taken, so the search ends.
+ * The upper half of the hash stands beside a slot: names that differ are seldom looked at. */
 static size_t find(const Names *n, const char *s, size_t len, uint32_t h)
 {
     size_t at = h & (n->cap - 1);
@@ -46,11 +49,12 @@ static void put(Names *n, const char *s, uint32_t h)
     n->high[at] = (uint16_t)(h >> 16);
 }
 
-/* The table is one block: the slots, and behind them the halves of the hashes. It belongs to whom the
- * arena belongs to. */
+/* The table is one block: the slots, and behind them the halves of the hashes. It belongs to
+ * whom the arena belongs to. */
 static void grow(Names *n)
 {
-    const size_t cap = n->cap ? n->cap * 2 : FIRST_CAP, each = sizeof *n->slot + sizeof *n->high;
+    const size_t cap = n->cap ? n->cap * 2 : FIRST_CAP,
+                 each = sizeof *n->slot + sizeof *n->high;
     void *block = mem_zero(cap, each);
     if (!block) mem_out(cap * each);
     Names more = { .arena = n->arena, .slot = block, .cap = cap, .count = n->count };
@@ -87,10 +91,7 @@ const char *name_find(const Names *n, const char *s)
     return n->cap ? n->slot[find(n, s, len, hash(s, len))] : NULL;
 }
 
-const char *name_intern_z(Names *n, const char *s)
-{
-    return name_intern(n, s, strlen(s));
-}
+const char *name_intern_z(Names *n, const char *s) { return name_intern(n, s, strlen(s)); }
 
 const char *name_each(const Names *n, size_t *at)
 {
@@ -111,7 +112,8 @@ static size_t min3(size_t a, size_t b, size_t c)
     return ab < c ? ab : c;
 }
 
-/* Edits that make b of a: insert, delete, replace, swap of neighbours. Lengths below NEAR_MAX. */
+/* Edits that make b of a: insert, delete, replace, swap of neighbours. Lengths below
+ * NEAR_MAX. */
 static size_t distance(const char *a, const char *b)
 {
     size_t row[3][NEAR_MAX + 1], la = strlen(a), lb = strlen(b);
@@ -121,7 +123,8 @@ static size_t distance(const char *a, const char *b)
         cur[0] = i;
         for (size_t j = 1; j <= lb; j++) {
             cur[j] = min3(prev[j] + 1, cur[j - 1] + 1, prev[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < cur[j])
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]
+                && before[j - 2] + 1 < cur[j])
                 cur[j] = before[j - 2] + 1;
         }
         size_t *oldest = before;

@@ -1,4 +1,5 @@
-/* npy.c -- .npy arrays: versions 1 to 3, both orders, both byte orders in; version 1, C order out. */
+/* npy.c -- .npy arrays: versions 1 to 3, both orders, both byte orders in; version 1, C order
+ * out. */
 #include "base.h"
 
 #include <stdlib.h>
@@ -7,20 +8,24 @@
 enum { ALIGN = 64, MAGIC = 8 };
 static const char magic[] = "\x93NUMPY";
 
-static const struct { char kind; int size; const char *descr; } elements[] = {
-    { 'b', 1, "|b1" }, { 'i', 1, "|i1" }, { 'u', 1, "|u1" }, { 'i', 2, "<i2" }, { 'u', 2, "<u2" },
-    { 'i', 4, "<i4" }, { 'u', 4, "<u4" }, { 'i', 8, "<i8" }, { 'u', 8, "<u8" }, { 'f', 2, "<f2" },
-    { 'f', 4, "<f4" }, { 'f', 8, "<f8" },
+static const struct {
+    char kind;
+    int size;
+    const char *descr;
+} elements[] = {
+    { 'b', 1, "|b1" }, { 'i', 1, "|i1" }, { 'u', 1, "|u1" }, { 'i', 2, "<i2" },
+    { 'u', 2, "<u2" }, { 'i', 4, "<i4" }, { 'u', 4, "<u4" }, { 'i', 8, "<i8" },
+    { 'u', 8, "<u8" }, { 'f', 2, "<f2" }, { 'f', 4, "<f4" }, { 'f', 8, "<f8" },
 };
 
-/* ---- the header: a Python dict literal ------------------------------------------------------- */
+/* ---- the header: a Python dict literal --------------------------------------------------- */
 
 typedef struct {
     Diag *d;
     Loc loc;
     const char *at, *end;
     NpyArray *out;
-    int item;                      /* bytes of an element */
+    int item; /* bytes of an element */
     bool big_endian, fortran;
     bool has_descr, has_order, has_shape;
 } Header;
@@ -29,7 +34,9 @@ typedef struct {
 
 static void skip_space(Header *h)
 {
-    while (h->at < h->end && (*h->at == ' ' || *h->at == '\t' || *h->at == '\n' || *h->at == '\r')) h->at++;
+    while (h->at < h->end
+           && (*h->at == ' ' || *h->at == '\t' || *h->at == '\n' || *h->at == '\r'))
+        h->at++;
 }
 
 static bool take(Header *h, char c)
@@ -86,8 +93,9 @@ static bool read_descr(Header *h)
             h->big_endian = s[0] == '>';
             return true;
         }
-    return WRONG(h, "element type '%.*s' cannot be read: only b1, i1 to i8, u1 to u8, f2, f4, f8 can",
-                 len < 40 ? len : 40, s);
+    return WRONG(
+        h, "element type '%.*s' cannot be read: only b1, i1 to i8, u1 to u8, f2, f4, f8 can",
+        len < 40 ? len : 40, s);
 }
 
 static bool read_extent(Header *h, int64_t *out)
@@ -98,7 +106,8 @@ static bool read_extent(Header *h, int64_t *out)
     for (; h->at < h->end && *h->at >= '0' && *h->at <= '9'; h->at++)
         if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, *h->at - '0', &v))
             return WRONG(h, "an extent of the array is too large");
-    if (h->at == start) return WRONG(h, "the .npy header is malformed: an extent is no whole number");
+    if (h->at == start)
+        return WRONG(h, "the .npy header is malformed: an extent is no whole number");
     if (h->at < h->end && *h->at == 'L') h->at++; /* Python 2 wrote so */
     *out = v;
     return true;
@@ -132,7 +141,8 @@ static bool read_value(Header *h, const char *key, int len)
         if (i == 2) return read_shape(h);
         h->fortran = take_word(h, "True");
         return h->fortran || take_word(h, "False")
-               || WRONG(h, "the .npy header is malformed: 'fortran_order' is neither True nor False");
+            || WRONG(h,
+                     "the .npy header is malformed: 'fortran_order' is neither True nor False");
     }
     return WRONG(h, "the .npy header has an unknown key '%.*s'", len < 40 ? len : 40, key);
 }
@@ -145,13 +155,16 @@ static bool read_header(Header *h)
     if (!want(h, '{')) return false;
     while (!take(h, '}')) {
         if (!comma) return want(h, '}');
-        if (!want_string(h, &key, &len) || !want(h, ':') || !read_value(h, key, len)) return false;
+        if (!want_string(h, &key, &len) || !want(h, ':') || !read_value(h, key, len))
+            return false;
         comma = take(h, ',');
     }
     skip_space(h);
     if (h->at != h->end) return WRONG(h, "the .npy header is malformed: more follows its end");
-    const char *missing = !h->has_descr ? "descr" : !h->has_order ? "fortran_order"
-                          : !h->has_shape ? "shape" : NULL;
+    const char *missing = !h->has_descr ? "descr"
+                        : !h->has_order ? "fortran_order"
+                        : !h->has_shape ? "shape"
+                                        : NULL;
     return !missing || WRONG(h, "the .npy header has no '%s'", missing);
 }
 
@@ -161,7 +174,8 @@ static bool find_header(Header *h, const unsigned char *p, size_t size)
     if (size < MAGIC || memcmp(p, magic, sizeof magic - 1))
         return WRONG(h, "not a .npy file: it does not begin with \\x93NUMPY");
     if (p[6] < 1 || p[6] > 3 || p[7])
-        return WRONG(h, "version %d.%d of .npy cannot be read: only 1.0, 2.0 and 3.0 can", p[6], p[7]);
+        return WRONG(h, "version %d.%d of .npy cannot be read: only 1.0, 2.0 and 3.0 can", p[6],
+                     p[7]);
     size_t start = p[6] == 1 ? MAGIC + 2 : MAGIC + 4, len = 0;
     for (size_t i = start; size >= start && i-- > MAGIC;) len = len << 8 | p[i];
     if (size < start || len > size - start)
@@ -171,7 +185,7 @@ static bool find_header(Header *h, const unsigned char *p, size_t size)
     return true;
 }
 
-/* ---- elements -------------------------------------------------------------------------------- */
+/* ---- elements ---------------------------------------------------------------------------- */
 
 /* Copies one element of `item` bytes, turned around or as it is. */
 static void put_element(unsigned char *dst, const unsigned char *src, int item, bool turned)
@@ -202,10 +216,7 @@ static void convert(const Header *h, const unsigned char *src, unsigned char *ds
     }
 }
 
-static bool is_bool(const NpyArray *n)
-{
-    return n->descr[1] == 'b';
-}
+static bool is_bool(const NpyArray *n) { return n->descr[1] == 'b'; }
 
 static bool odd_bools(const NpyArray *n, const unsigned char *p)
 {
@@ -224,13 +235,16 @@ static bool set_data(const Header *h, const unsigned char *data, size_t left)
         fits = empty || size_mul(n->count, (size_t)n->shape[k], &n->count);
     if (empty) n->count = 0;
     if (!fits || !size_mul(n->count, (size_t)h->item, &n->bytes) || n->bytes > left)
-        return WRONG(h, "the file is cut off: %zu bytes of elements are there, its shape asks for more", left);
+        return WRONG(
+            h, "the file is cut off: %zu bytes of elements are there, its shape asks for more",
+            left);
     bool plain = !(h->big_endian && h->item > 1) && (!h->fortran || n->rank < 2)
-                 && (uintptr_t)data % (size_t)h->item == 0;
+              && (uintptr_t)data % (size_t)h->item == 0;
     n->data = data;
     if (!n->count || (plain && !(is_bool(n) && odd_bools(n, data)))) return true;
     unsigned char *copy = mem_alloc(n->bytes);
-    if (!copy) return diag_fail(h->d, "no memory for the %zu bytes of %s", n->bytes, h->loc.src->name);
+    if (!copy)
+        return diag_fail(h->d, "no memory for the %zu bytes of %s", n->bytes, h->loc.src->name);
     convert(h, data, copy);
     for (size_t i = 0; is_bool(n) && i < n->count; i++) copy[i] = copy[i] != 0;
     n->data = n->copy = copy;
@@ -243,7 +257,8 @@ bool npy_parse(Diag *d, const char *name, const void *file, size_t size, NpyArra
     Header h = { .d = d, .loc = { .src = &src }, .out = out };
     *out = (NpyArray){ 0 };
     if (find_header(&h, file, size) && read_header(&h)
-        && set_data(&h, (const unsigned char *)h.end, size - (size_t)(h.end - (const char *)file)))
+        && set_data(&h, (const unsigned char *)h.end,
+                    size - (size_t)(h.end - (const char *)file)))
         return true;
     npy_close(out);
     return false;
@@ -269,7 +284,7 @@ void npy_close(NpyArray *n)
     *n = (NpyArray){ 0 };
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 void npy_header(Buf *out, const char *descr, int rank, const int64_t *shape)
 {
@@ -292,7 +307,8 @@ bool npy_write(Diag *d, const char *path, const char *descr, int rank, const int
     OutFile o;
     Buf header = { 0 };
     npy_header(&header, descr, rank, shape);
-    bool ok = out_open(&o, d, path) && out_write(&o, header.s, header.len) && out_write(&o, data, bytes);
+    bool ok = out_open(&o, d, path) && out_write(&o, header.s, header.len)
+           && out_write(&o, data, bytes);
     if (ok) ok = out_commit(&o);
     else out_abort(&o);
     buf_free(&header);

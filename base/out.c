@@ -1,8 +1,9 @@
 /* out.c -- atomic output: a temporary file in the same folder, fsynced, then renamed.
  *
- * What exists and is no regular file (a terminal, a pipe, /dev/null) is written as it is: renaming
- * over it would replace the device. A link to a file stays a link. Where the system can, a file has
- * no name before it is whole: nothing of it is left then, whatever ends the process. */
+ * What exists and is no regular file (a terminal, a pipe, /dev/null) is written as it is:
+ * renaming over it would replace the device. A link to a file stays a link. Where the system
+ * can, a file has no name before it is whole: nothing of it is left then, whatever ends the
+ * process. */
 #include "base.h"
 
 #include <errno.h>
@@ -28,7 +29,7 @@ static char *copy(const char *s)
     return p;
 }
 
-/* ---- opening --------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------- */
 
 /* The folder's part of the path, without the slash before the name; "." when there is none. */
 static void folder_of(const char *path, Buf *out)
@@ -70,7 +71,8 @@ static void drop_temp(OutFile *o)
     o->place = -1;
 }
 
-/* A new file beside path, which nobody else has: O_EXCL decides, the name only makes it likely. */
+/* A new file beside path, which nobody else has: O_EXCL decides, the name only makes it
+ * likely. */
 static int open_named(OutFile *o)
 {
     for (int i = 0;; i++) {
@@ -105,7 +107,8 @@ bool out_open(OutFile *o, Diag *d, const char *path)
     *o = (OutFile){ .diag = d, .fd = -1, .place = -1 };
     bool there = !stat(path, &st);
     char *real = there ? file_real(path) : NULL;
-    o->path = real && there && !lstat(path, &st) && S_ISLNK(st.st_mode) ? copy(real) : copy(path);
+    o->path = real && there && !lstat(path, &st) && S_ISLNK(st.st_mode) ? copy(real)
+                                                                        : copy(path);
     mem_free(real);
     there = !stat(o->path, &st);
     o->device = there && !S_ISREG(st.st_mode);
@@ -123,7 +126,7 @@ bool out_open(OutFile *o, Diag *d, const char *path)
     return false;
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 static bool put(OutFile *o, const void *p, size_t n)
 {
@@ -209,7 +212,7 @@ void out_name(OutFile *o, const char *path)
     mem_free(old);
 }
 
-/* ---- ending ---------------------------------------------------------------------------------- */
+/* ---- ending ------------------------------------------------------------------------------ */
 
 /* A name for the file that has none: its own where that is free, else one to rename. */
 static bool give_name(OutFile *o, bool *done)
@@ -228,8 +231,8 @@ static bool give_name(OutFile *o, bool *done)
     return true;
 }
 
-/* Inside of a folder that is temporary as a whole its files are so too: one that could not be noted
- * would stay where memory runs out. */
+/* Inside of a folder that is temporary as a whole its files are so too: one that could not be
+ * noted would stay where memory runs out. */
 static bool put_in_place(OutFile *o)
 {
     bool done = o->device;

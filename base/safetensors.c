@@ -1,4 +1,5 @@
-/* safetensors.c -- finds the tensors of a .safetensors file: 8 bytes of length, a JSON header, data. */
+/* safetensors.c -- finds the tensors of a .safetensors file: 8 bytes of length, a JSON header,
+ * data. */
 #include "base.h"
 
 #include <math.h>
@@ -6,12 +7,17 @@
 
 #include <cjson/cJSON.h>
 
-enum { LENGTH_BYTES = 8, MAX_HEADER = 100 << 20 }; /* the limit that the format's own library sets */
+/* the limit that the format's own library sets */
+enum { LENGTH_BYTES = 8, MAX_HEADER = 100 << 20 };
 
-static const struct { const char *name; size_t bits; } dtypes[] = {
-    { "BOOL", 8 }, { "U8", 8 },   { "I8", 8 },   { "F8_E4M3", 8 }, { "F8_E5M2", 8 }, { "F8_E8M0", 8 },
-    { "I16", 16 }, { "U16", 16 }, { "F16", 16 }, { "BF16", 16 },   { "I32", 32 },    { "U32", 32 },
-    { "F32", 32 }, { "I64", 64 }, { "U64", 64 }, { "F64", 64 },
+static const struct {
+    const char *name;
+    size_t bits;
+} dtypes[] = {
+    { "BOOL", 8 },    { "U8", 8 },      { "I8", 8 },   { "F8_E4M3", 8 },
+    { "F8_E5M2", 8 }, { "F8_E8M0", 8 }, { "I16", 16 }, { "U16", 16 },
+    { "F16", 16 },    { "BF16", 16 },   { "I32", 32 }, { "U32", 32 },
+    { "F32", 32 },    { "I64", 64 },    { "U64", 64 }, { "F64", 64 },
 };
 
 typedef struct {
@@ -44,12 +50,16 @@ static size_t bytes_of(const char *dtype)
 static bool read_shape(const Reader *r, const cJSON *shape, SafeTensor *t)
 {
     const cJSON *dim;
-    if (!cJSON_IsArray(shape)) return WRONG(r, "%s: tensor '%s' has no shape", r->path, t->name);
-    cJSON_ArrayForEach(dim, shape) {
+    if (!cJSON_IsArray(shape))
+        return WRONG(r, "%s: tensor '%s' has no shape", r->path, t->name);
+    cJSON_ArrayForEach(dim, shape)
+    {
         if (t->rank == ARRAY_MAX_RANK)
-            return WRONG(r, "%s: tensor '%s' has more than %d dimensions", r->path, t->name, ARRAY_MAX_RANK);
+            return WRONG(r, "%s: tensor '%s' has more than %d dimensions", r->path, t->name,
+                         ARRAY_MAX_RANK);
         if (!whole(dim, &t->shape[t->rank++]))
-            return WRONG(r, "%s: an extent of tensor '%s' is no whole number", r->path, t->name);
+            return WRONG(r, "%s: an extent of tensor '%s' is no whole number", r->path,
+                         t->name);
     }
     return true;
 }
@@ -58,7 +68,9 @@ static bool read_place(const Reader *r, const cJSON *offsets, SafeTensor *t)
 {
     int64_t from, to;
     size_t want = bytes_of(t->dtype);
-    if (!want) return WRONG(r, "%s: tensor '%s' has the unknown dtype '%s'", r->path, t->name, t->dtype);
+    if (!want)
+        return WRONG(r, "%s: tensor '%s' has the unknown dtype '%s'", r->path, t->name,
+                     t->dtype);
     for (int i = 0; i < t->rank; i++)
         if (!size_mul(want, (size_t)t->shape[i], &want))
             return WRONG(r, "%s: tensor '%s' is too large", r->path, t->name);
@@ -66,11 +78,11 @@ static bool read_place(const Reader *r, const cJSON *offsets, SafeTensor *t)
         || !whole(cJSON_GetArrayItem(offsets, 1), &to) || from > to)
         return WRONG(r, "%s: tensor '%s' has no data_offsets", r->path, t->name);
     if ((uint64_t)to > r->size)
-        return WRONG(r, "%s: tensor '%s' ends at byte %lld of %zu: the file is cut off", r->path, t->name,
-                     (long long)to, r->size);
+        return WRONG(r, "%s: tensor '%s' ends at byte %lld of %zu: the file is cut off",
+                     r->path, t->name, (long long)to, r->size);
     if (want != (size_t)(to - from))
-        return WRONG(r, "%s: tensor '%s' has %lld bytes, its shape and dtype ask for %zu", r->path, t->name,
-                     (long long)(to - from), want);
+        return WRONG(r, "%s: tensor '%s' has %lld bytes, its shape and dtype ask for %zu",
+                     r->path, t->name, (long long)(to - from), want);
     t->data = r->data + from;
     t->bytes = want;
     return true;
@@ -80,18 +92,21 @@ static bool read_tensor(const Reader *r, const cJSON *item, SafeTensor *t)
 {
     const cJSON *dtype = cJSON_GetObjectItemCaseSensitive(item, "dtype");
     *t = (SafeTensor){ .name = arena_strdup(r->arena, item->string) };
-    if (!cJSON_IsString(dtype)) return WRONG(r, "%s: tensor '%s' has no dtype", r->path, t->name);
+    if (!cJSON_IsString(dtype))
+        return WRONG(r, "%s: tensor '%s' has no dtype", r->path, t->name);
     t->dtype = arena_strdup(r->arena, dtype->valuestring);
     return read_shape(r, cJSON_GetObjectItemCaseSensitive(item, "shape"), t)
-           && read_place(r, cJSON_GetObjectItemCaseSensitive(item, "data_offsets"), t);
+        && read_place(r, cJSON_GetObjectItemCaseSensitive(item, "data_offsets"), t);
 }
 
 static bool read_all(const Reader *r, const cJSON *root, SafeTensors *out)
 {
     const cJSON *item;
-    if (!cJSON_IsObject(root)) return WRONG(r, "%s: its .safetensors header is no JSON object", r->path);
+    if (!cJSON_IsObject(root))
+        return WRONG(r, "%s: its .safetensors header is no JSON object", r->path);
     out->tensor = NEW_ARRAY(r->arena, cJSON_GetArraySize(root), SafeTensor);
-    cJSON_ArrayForEach(item, root) {
+    cJSON_ArrayForEach(item, root)
+    {
         if (!strcmp(item->string, "__metadata__")) continue;
         if (!read_tensor(r, item, &out->tensor[out->count])) return false;
         out->count++;
@@ -99,7 +114,8 @@ static bool read_all(const Reader *r, const cJSON *root, SafeTensors *out)
     return true;
 }
 
-bool safetensors_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mapped *file, SafeTensors *out)
+bool safetensors_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mapped *file,
+                       SafeTensors *out)
 {
     Reader r = { .arena = a, .d = d, .loc = loc, .path = path };
     uint64_t len = 0;
@@ -108,8 +124,10 @@ bool safetensors_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mappe
         return WRONG(&r, "%s: not a .safetensors file: %zu bytes", path, file->size);
     for (int i = LENGTH_BYTES; i-- > 0;) len = len << 8 | file->data[i];
     if (len > MAX_HEADER || len > file->size - LENGTH_BYTES)
-        return WRONG(&r, "%s: not a .safetensors file, or cut off: its header has %llu bytes, the file %zu",
-                     path, (unsigned long long)len, file->size);
+        return WRONG(
+            &r,
+            "%s: not a .safetensors file, or cut off: its header has %llu bytes, the file %zu",
+            path, (unsigned long long)len, file->size);
     r.data = file->data + LENGTH_BYTES + len;
     r.size = file->size - LENGTH_BYTES - (size_t)len;
     cJSON *root = json_parse((const char *)file->data + LENGTH_BYTES, (size_t)len);

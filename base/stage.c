@@ -1,4 +1,5 @@
-/* stage.c -- a folder that appears whole: made beside its place, and exchanged with what is there. */
+/* stage.c -- a folder that appears whole: made beside its place, and exchanged with what is
+ * there. */
 #include "base.h"
 
 #include <errno.h>
@@ -36,7 +37,8 @@ static bool make_folder(Stage *s)
     }
 }
 
-/* Where the old folder is while neither stands in its place; a system that can exchange has none. */
+/* Where the old folder is while neither stands in its place; a system that can exchange has
+ * none. */
 static const char *aside(Stage *s)
 {
     const size_t n = (size_t)(file_base(s->path) - s->path);
@@ -85,7 +87,8 @@ static bool replace(Stage *s)
 {
     const char *old = aside(s);
     if (!exchange(s->at, s->path)) return true;
-    if (errno != ENOSYS && errno != EINVAL && errno != ENOTSUP && errno != EOPNOTSUPP) return false;
+    if (errno != ENOSYS && errno != EINVAL && errno != ENOTSUP && errno != EOPNOTSUPP)
+        return false;
     file_remove_tree(old);
     if (rename(s->path, old)) return false;
     if (rename(s->at, s->path)) {
@@ -110,7 +113,8 @@ static bool sync_folder(const char *dir)
 
 bool file_sync_folder(Diag *d, const char *dir)
 {
-    return sync_folder(dir) || diag_fail(d, "cannot write the folder %s: %s", dir, strerror(errno));
+    return sync_folder(dir)
+        || diag_fail(d, "cannot write the folder %s: %s", dir, strerror(errno));
 }
 
 typedef struct {

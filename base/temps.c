@@ -1,8 +1,9 @@
-/* temps.c -- temporary files and folders: named after the process that they belong to, so that a
- * handler of signals can remove those of this one, and the next write what a killed one left.
+/* temps.c -- temporary files and folders: named after the process that they belong to, so
+ * that a handler of signals can remove those of this one, and the next write what a killed
+ * one left.
  *
- * The table is the process's, because a handler can be given nothing: that is the reason why it has
- * file scope. Who takes a name out of it, by an exchange, is the one who may free it. */
+ * The table is the process's, because a handler can be given nothing: that is the reason why it
+ * has file scope. Who takes a name out of it, by an exchange, is the one who may free it. */
 #include "base.h"
 
 #include <ctype.h>
@@ -21,7 +22,7 @@ static const char prefix[] = ".tmp-";
 static _Atomic(char *) place[PLACES];
 static atomic_int used; /* places from here on were never taken */
 
-/* ---- names ----------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------- */
 
 void temp_name(Buf *out, const char *dir, size_t dirlen, int attempt)
 {
@@ -40,7 +41,8 @@ static pid_t owner_of(const char *name)
     const char *digits = name + sizeof prefix - 1;
     if (!isdigit((unsigned char)*digits)) return 0;
     const long pid = strtol(digits, &end, 10);
-    if (*end++ != '-' || strspn(end, "0123456789abcdef") != HEX || end[HEX] || pid <= 0) return 0;
+    if (*end++ != '-' || strspn(end, "0123456789abcdef") != HEX || end[HEX] || pid <= 0)
+        return 0;
     return (pid_t)pid == pid ? (pid_t)pid : 0;
 }
 
@@ -57,7 +59,7 @@ bool temp_is_stale(const char *dir, const char *name)
         && errno == ESRCH;
 }
 
-/* ---- what this process has open -------------------------------------------------------------- */
+/* ---- what this process has open ---------------------------------------------------------- */
 
 static int add(char *copy)
 {
@@ -84,8 +86,8 @@ static bool below(const char *path, const char *top)
     return !strncmp(path, top, n) && path[n] == '/';
 }
 
-/* Nobody else takes out what lies below a folder of this thread's, but a handler, which does not
- * come back. */
+/* Nobody else takes out what lies below a folder of this thread's, but a handler, which does
+ * not come back. */
 bool temp_covers(const char *path)
 {
     for (int i = 0, n = used; i < n; i++) {
@@ -133,7 +135,7 @@ void temp_remove_all(void) { remove_places(NULL); }
 
 void temp_remove_below(const char *top) { remove_places(top); }
 
-/* ---- trees ----------------------------------------------------------------------------------- */
+/* ---- trees ------------------------------------------------------------------------------- */
 
 /* The place of this tree is taken out of the table. */
 static void drop_tree(const char *path)
@@ -226,7 +228,7 @@ void temp_let_signals(SignalHold *h)
     let(h);
 }
 
-/* ---- what others left ------------------------------------------------------------------------ */
+/* ---- what others left -------------------------------------------------------------------- */
 
 /* A folder with thousands of outputs is looked through once, not for each of them. */
 static bool first_time(const char *dir)
@@ -244,7 +246,8 @@ static bool first_time(const char *dir)
     if (stat(dir, &st)) return false;
     pthread_mutex_lock(&lock);
     for (int i = 0; i < SWEPT; i++)
-        known |= swept[i].device == st.st_dev && swept[i].inode == st.st_ino && swept[i].name == name;
+        known |= swept[i].device == st.st_dev && swept[i].inode == st.st_ino
+              && swept[i].name == name;
     if (!known) {
         swept[next].device = st.st_dev;
         swept[next].inode = st.st_ino;

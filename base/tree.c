@@ -75,7 +75,8 @@ static const char **names_in(Arena *a, const char *dir, size_t *n)
     return name;
 }
 
-static bool walk(Arena *a, const char *top, const char *rel, int depth, FileVisitor *fn, void *ctx)
+static bool walk(Arena *a, const char *top, const char *rel, int depth, FileVisitor *fn,
+                 void *ctx)
 {
     size_t n;
     const char **name = names_in(a, arena_printf(a, "%s/%s", top, rel), &n);
@@ -98,7 +99,7 @@ bool file_walk(const char *dir, FileVisitor *fn, void *ctx)
     return ok;
 }
 
-/* ---- removing -------------------------------------------------------------------------------- */
+/* ---- removing ---------------------------------------------------------------------------- */
 
 #if defined(__linux__)
 
@@ -169,7 +170,8 @@ bool file_remove_tree(const char *path)
 /* Nothing here reads a folder without memory, so another program does. */
 bool file_remove_tree_now(const char *path)
 {
-    char *const argv[] = { (char[]){ "rm" }, (char[]){ "-rf" }, (char[]){ "--" }, (char *)(uintptr_t)path, NULL };
+    char *const argv[] = { (char[]){ "rm" }, (char[]){ "-rf" }, (char[]){ "--" },
+                           (char *)(uintptr_t)path, NULL };
     char *const none[] = { NULL };
     pid_t child;
     int status = 1;

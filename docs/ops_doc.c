@@ -7,7 +7,7 @@
 
 static const Opset opsets[] = { OPSET_IOS15, OPSET_IOS16, OPSET_IOS17, OPSET_IOS18 };
 
-/* ---- types ----------------------------------------------------------------------------------- */
+/* ---- types ------------------------------------------------------------------------------- */
 
 static void put_types(Buf *out, DTypes set)
 {
@@ -44,7 +44,7 @@ static void put_domain(Buf *out, const OpInfo *o, const Param *p)
     }
 }
 
-/* ---- parameters ------------------------------------------------------------------------------ */
+/* ---- parameters -------------------------------------------------------------------------- */
 
 static const char *kind(const OpInfo *o, const Param *p)
 {
@@ -72,7 +72,8 @@ static void put_param(Buf *out, const OpInfo *o, const Param *p)
     if (p->def) buf_printf(out, "`%s`", p->def);
     else if (p->flags & P_OPT) buf_puts(out, "may be absent");
     if (p->since) buf_printf(out, "%sfrom ios%d", p->flags & P_OPT ? ", " : "", p->since);
-    if (p->until) buf_printf(out, "%suntil ios%d", p->flags & P_OPT || p->since ? ", " : "", p->until);
+    if (p->until)
+        buf_printf(out, "%suntil ios%d", p->flags & P_OPT || p->since ? ", " : "", p->until);
     buf_puts(out, " |\n");
 }
 
@@ -83,7 +84,7 @@ static void put_params(Buf *out, const OpInfo *o)
     for (const Param *p = o->param; p->name; p++) put_param(out, o, p);
 }
 
-/* ---- ops ------------------------------------------------------------------------------------- */
+/* ---- ops --------------------------------------------------------------------------------- */
 
 static const struct {
     unsigned flag;
@@ -93,7 +94,8 @@ static const struct {
     { F_COMMUTES, "`x` and `y` may be exchanged." },
     { F_MOVES, "Moves elements without computing." },
     { F_IMPURE, "Has an effect or draws anew each time: never folded or merged." },
-    { F_CONSTEXPR, "Decodes a compressed weight. Up to ios17 its data stand in the attribute list." },
+    { F_CONSTEXPR,
+      "Decodes a compressed weight. Up to ios17 its data stand in the attribute list." },
     { F_BLOCKS, "Has nested blocks." },
     { F_COMPOSITE, "Not MIL's own: of the language, and expanded into MIL ops." },
     { F_UNSUPPORTED, "Read and printed; running it is an error." },
@@ -158,16 +160,17 @@ static void put_contents(Buf *out)
 int main(void)
 {
     Buf out = { 0 };
-    buf_puts(&out,
-             "# Operations\n\n"
-             "Every operation of MIL that this toolchain knows. This file is printed from the op table, "
-             "`ir/ops/ops.def`, by `make docs`;\n`make check` fails when it is not current. Each example is "
-             "also a test: the reference interpreter must give the result shown.\n\n"
-             "Parameters stand in the order in which the language takes them by position "
-             "([language.md](language.md)). A *constant* must be\nknown at compile time, a *value* need not. "
-             "Parameters with the same letter before their types have the same element type; letters\nthat "
-             "differ are independent. The number, types and shapes of the results follow from the "
-             "arguments; an example shows them.\n\n");
+    buf_puts(
+        &out,
+        "# Operations\n\n"
+        "Every operation of MIL that this toolchain knows. This file is printed from the op table, "
+        "`ir/ops/ops.def`, by `make docs`;\n`make check` fails when it is not current. Each example is "
+        "also a test: the reference interpreter must give the result shown.\n\n"
+        "Parameters stand in the order in which the language takes them by position "
+        "([language.md](language.md)). A *constant* must be\nknown at compile time, a *value* need not. "
+        "Parameters with the same letter before their types have the same element type; letters\nthat "
+        "differ are independent. The number, types and shapes of the results follow from the "
+        "arguments; an example shows them.\n\n");
     put_contents(&out);
     for (int i = 0; i < OP_COUNT; i++)
         if (first_of_family(i)) put_family(&out, i);

@@ -26,7 +26,7 @@ const char *ast_token_name(int kind)
     return kind > 0 && (size_t)kind < COUNT(names) && names[kind] ? names[kind] : "?";
 }
 
-/* ---- errors ---------------------------------------------------------------------------------- */
+/* ---- errors ------------------------------------------------------------------------------ */
 
 static void parse_error(Ast *p, Loc loc, const char *why)
 {
@@ -49,7 +49,7 @@ void ast_syntax_error(Ast *p, Token t)
 
 void ast_too_deep(Ast *p, Loc loc) { parse_error(p, loc, "the program is nested too deeply"); }
 
-/* ---- nodes ----------------------------------------------------------------------------------- */
+/* ---- nodes ------------------------------------------------------------------------------- */
 
 static int deepest(const Node *list)
 {
@@ -59,7 +59,8 @@ static int deepest(const Node *list)
     return depth;
 }
 
-/* An operator that may be the first operand of another in a chain; a range is looked at as a whole. */
+/* An operator that may be the first operand of another in a chain; a range is looked at as a
+ * whole. */
 static bool goes_on(const Node *n) { return n->kind == N_BINARY && n->op != TK_RANGE; }
 
 Node *ast_node(Ast *p, NodeKind kind, Loc loc, Node *a, Node *b, Node *c)
@@ -201,7 +202,7 @@ int ast_chain(Arena *a, const Node *n, const Node ***out)
     return count;
 }
 
-/* ---- the driver ------------------------------------------------------------------------------ */
+/* ---- the driver -------------------------------------------------------------------------- */
 
 static Node *parse(Lexer *lx, Arena *a, Names *names, Diag *d)
 {
@@ -229,7 +230,7 @@ Node *ast_parse_part(Arena *a, Names *names, Diag *d, const Source *src, size_t 
     return parse(&lx, a, names, d);
 }
 
-/* ---- the tree as text ------------------------------------------------------------------------ */
+/* ---- the tree as text -------------------------------------------------------------------- */
 
 static void print_value(const Node *n, Buf *out)
 {
@@ -237,7 +238,8 @@ static void print_value(const Node *n, Buf *out)
     if (n->kind == N_INT) buf_printf(out, " %lld", (long long)n->u.i);
     if (n->kind == N_FLOAT) buf_printf(out, " %.17g", n->u.f);
     if (n->kind == N_BOOL) buf_puts(out, n->u.i ? " true" : " false");
-    if (n->kind == N_UNARY || n->kind == N_BINARY) buf_printf(out, " %s", ast_token_name(n->op));
+    if (n->kind == N_UNARY || n->kind == N_BINARY)
+        buf_printf(out, " %s", ast_token_name(n->op));
     if (n->kind == N_STRING) {
         buf_putc(out, ' ');
         buf_quote(out, n->u.s);
@@ -249,7 +251,8 @@ static void print_list(const Node *n, int indent, const char *role, Buf *out);
 static void print_head(const Node *n, int indent, const char *role, Buf *out)
 {
     enum { MAX_INDENT = 200 }; /* of a long chain, whose lines would be as long as it is */
-    buf_printf(out, "%*s%s%s", indent < MAX_INDENT ? indent : MAX_INDENT, "", role, node_names[n->kind]);
+    buf_printf(out, "%*s%s%s", indent < MAX_INDENT ? indent : MAX_INDENT, "", role,
+               node_names[n->kind]);
     print_value(n, out);
     buf_putc(out, '\n');
 }

@@ -1,10 +1,10 @@
 /* ast.h -- the syntax tree of the language, and the lexer and parser that make it.
  *
  * Nodes live in the arena they were made in and die with it; names are interned, so that equal
- * names are equal pointers. Lists of nodes are linked through `next`. Every node knows how deep the
- * tree below it is: deeper than AST_MAX_DEPTH is an error of the parser, so that walkers may
- * recurse. Only the first operands of operators do not count: a sum of 10,000 terms is one level,
- * and walkers go along it in a loop (ast_chain). */
+ * names are equal pointers. Lists of nodes are linked through `next`. Every node knows how deep
+ * the tree below it is: deeper than AST_MAX_DEPTH is an error of the parser, so that walkers
+ * may recurse. Only the first operands of operators do not count: a sum of 10,000 terms is one
+ * level, and walkers go along it in a loop (ast_chain). */
 #ifndef ANEC_AST_H
 #define ANEC_AST_H
 
@@ -26,10 +26,10 @@ extern const char *const node_names[NODE_COUNT];
 typedef struct Node Node;
 struct Node {
     NodeKind kind;
-    int op;            /* UNARY, BINARY: the token */
+    int op; /* UNARY, BINARY: the token */
     int depth;
     Loc loc;
-    const char *name;  /* interned; what nodes.def says */
+    const char *name; /* interned; what nodes.def says */
     Node *a, *b, *c;
     Node *next;
     union {
@@ -55,19 +55,19 @@ typedef struct {
     Diag *diag;
     const Source *src;
     Node *root;
-    Loc at;      /* the token that is being read */
+    Loc at; /* the token that is being read */
     int nodes;
     bool failed; /* an error was reported: the rest of the text is not read */
 } Ast;
 
-/* ---- the lexer (lexer.re) -------------------------------------------------------------------- */
+/* ---- the lexer (lexer.re) ---------------------------------------------------------------- */
 
 typedef struct {
     const Source *src;
     const char *at, *end;
-    int nesting;    /* open parentheses and brackets: line ends mean nothing inside them */
-    bool can_end;   /* the last token can end a statement */
-    Token held;     /* read already, because a line end before it had to be judged */
+    int nesting;  /* open parentheses and brackets: line ends mean nothing inside them */
+    bool can_end; /* the last token can end a statement */
+    Token held;   /* read already, because a line end before it had to be judged */
     bool has_held;
 } Lexer;
 
@@ -75,7 +75,7 @@ typedef struct {
 bool lexer_open(Lexer *lx, Diag *d, const Source *src);
 bool lexer_next(Lexer *lx, Diag *d, Token *t); /* false after an error; t->kind 0 at the end */
 
-/* ---- the parser (grammar.y, ast.c) ----------------------------------------------------------- */
+/* ---- the parser (grammar.y, ast.c) ------------------------------------------------------- */
 
 Node *ast_parse(Arena *a, Names *names, Diag *d,
                 const Source *src); /* the FILE node, NULL after errors */
@@ -84,7 +84,7 @@ Node *ast_parse_part(Arena *a, Names *names, Diag *d, const Source *src, size_t 
 /* An operator and those that are its first operand in turn, the outermost first; the count. */
 int ast_chain(Arena *a, const Node *n, const Node ***out);
 void ast_print(const Node *n, Buf *out);
-const char *ast_token_name(int kind);   /* "NAME", "+"; for --emit tokens and messages */
+const char *ast_token_name(int kind); /* "NAME", "+"; for --emit tokens and messages */
 
 /* For the actions of grammar.y; each may set p->failed. */
 Node *ast_node(Ast *p, NodeKind kind, Loc loc, Node *a, Node *b, Node *c);
@@ -96,8 +96,9 @@ Node *ast_binary(Ast *p, Token op, Node *a, Node *b);
 Node *ast_unary(Ast *p, Token op, Node *a);
 Node *ast_list(Ast *p, NodeKind kind, Loc loc, NodeList kids); /* a = the first of kids */
 NodeList ast_first(Node *n);
-NodeList ast_append(NodeList l, Node *n);                      /* n and what is linked behind it */
-NodeList ast_share(Ast *p, NodeList l, const char *what);      /* `a, b: T` is `a: T, b: T` */
+/* n and what is linked behind it */
+NodeList ast_append(NodeList l, Node *n);
+NodeList ast_share(Ast *p, NodeList l, const char *what); /* `a, b: T` is `a: T, b: T` */
 void ast_syntax_error(Ast *p, Token t);
 void ast_too_deep(Ast *p, Loc loc);
 

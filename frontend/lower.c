@@ -1,11 +1,12 @@
-/* lower.c -- from a program to a Module: errors with their calls, and one Func for each model. */
+/* lower.c -- from a program to a Module: errors with their calls, and one Func for each
+ * model. */
 #include "lower.h"
 #include "grammar.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- small things ---------------------------------------------------------------------------- */
+/* ---- small things ------------------------------------------------------------------------ */
 
 const char *text_arg(Lower *l, const char *fmt, ...)
 {
@@ -22,7 +23,7 @@ const char *join_path(Lower *l, const char *a, const char *b)
     return !b || !*b ? a : text_arg(l, "%s.%s", a, b);
 }
 
-/* ---- errors ---------------------------------------------------------------------------------- */
+/* ---- errors ------------------------------------------------------------------------------ */
 
 static bool in_std(const Lower *l, Loc loc)
 {
@@ -34,7 +35,8 @@ static bool in_std(const Lower *l, Loc loc)
 /* What goes wrong inside the library is shown at the call that led there. */
 Loc lower_blame(const Lower *l, Loc loc)
 {
-    for (const Frame *f = l->frame; f && in_std(l, loc) && f->call.src; f = f->up) loc = f->call;
+    for (const Frame *f = l->frame; f && in_std(l, loc) && f->call.src; f = f->up)
+        loc = f->call;
     return loc;
 }
 
@@ -48,7 +50,7 @@ void lower_notes(Lower *l, Loc loc)
     for (const Frame *f = l->frame; f; f = f->up) {
         if (!f->call.src || in_std(l, f->call)) continue;
         bool around = f->call.src == shown.src && f->call.at <= shown.at
-                      && f->call.at + f->call.len >= shown.at + shown.len;
+                   && f->call.at + f->call.len >= shown.at + shown.len;
         if (around) continue; /* the line shows it already */
         if (n++ < MAX_NOTES) diag_note(l->diag, f->call, "in call from here, of %s", f->what);
     }
@@ -63,8 +65,8 @@ bool lower_error(Lower *l, Loc loc, const char *fmt, ...)
     buf_vprintf(&b, fmt, ap);
     va_end(ap);
     Loc at = lower_blame(l, loc);
-    bool again = l->last_error && b.s && !strcmp(l->last_error, b.s) && l->last_loc.src == at.src
-              && l->last_loc.at == at.at;
+    bool again = l->last_error && b.s && !strcmp(l->last_error, b.s)
+              && l->last_loc.src == at.src && l->last_loc.at == at.at;
     if (++l->wrong == MAX_WRONG) l->stopped = true; /* each costs a search for what was meant */
     if (!again) {
         diag_error(l->diag, at, "%s", b.s ? b.s : "");
@@ -84,18 +86,19 @@ bool lower_step(Lower *l, Loc loc)
     return lower_error(l, loc, "the program takes more than %d steps to compile", MAX_STEPS);
 }
 
-/* ---- models ---------------------------------------------------------------------------------- */
+/* ---- models ------------------------------------------------------------------------------ */
 
 static bool input_type(Lower *l, const Node *arg, const Type **out)
 {
     static const DTypes allowed = 1u << DT_FP16 | 1u << DT_FP32 | 1u << DT_INT32 | 1u << DT_BOOL
-                                | 1u << DT_INT8 | 1u << DT_UINT8 | 1u << DT_INT16 | 1u << DT_UINT16;
+                                | 1u << DT_INT8 | 1u << DT_UINT8 | 1u << DT_INT16
+                                | 1u << DT_UINT16;
     const Node *t = arg->a;
     Shape s;
     if (!t || !t->name)
         return lower_error(l, arg->loc,
-                           "input %s needs a type with an element type: `%s: fp16[..]`", arg->name,
-                           arg->name);
+                           "input %s needs a type with an element type: `%s: fp16[..]`",
+                           arg->name, arg->name);
     DType dt = dtype_find(t->name, strlen(t->name));
     if (dt == DT_NONE || !(allowed >> dt & 1))
         return lower_error(l, t->loc,
@@ -125,8 +128,7 @@ static bool add_inputs(Lower *l, const Node *decl, Val *args)
 static void rename_value(Lower *l, Value *v, const char *name)
 {
     v->name = module_name(l->m, name);
-    if (v->def->nout && v->def->out[0] == v)
-        op_set_name(l->m, v->def, name);
+    if (v->def->nout && v->def->out[0] == v) op_set_name(l->m, v->def, name);
 }
 
 /* The value that the function gives out under this name: the op's own result where it may be
@@ -206,7 +208,7 @@ static void compile_model(Lower *l, const Node *decl)
     l->frame = NULL;
 }
 
-/* ---- the program ----------------------------------------------------------------------------- */
+/* ---- the program ------------------------------------------------------------------------- */
 
 /* The element type that numbers and weights take: that of main's first float input. */
 static DType main_float(const Node *file)
@@ -265,9 +267,10 @@ static void compile_models(Lower *l)
 static File *entry_file(Lower *l, const Source *src)
 {
     File *f = NEW(&l->arena, File);
-    *f = (File){
-        .name = file_base(src->name ? src->name : "<text>"), .dir = "", .src = src, .loading = true
-    };
+    *f = (File){ .name = file_base(src->name ? src->name : "<text>"),
+                 .dir = "",
+                 .src = src,
+                 .loading = true };
     l->files = l->entry = f;
     f->root = ast_parse(&l->arena, &l->m->names, l->diag, src);
     return f->root ? f : NULL;
@@ -290,8 +293,9 @@ Module *dsl_compile(Diag *d, const Source *src, const DslOptions *opt)
     Diag *outer = d;
     l.m->src = src;
     if (l.opt->opset >= OPSET_IOS18) l.m->version = "1.3";
-    l.root = l.opt->dir ? l.opt->dir
-                        : file_dir(&l.arena, src->name && src->name[0] != '<' ? src->name : "x");
+    l.root = l.opt->dir
+               ? l.opt->dir
+               : file_dir(&l.arena, src->name && src->name[0] != '<' ? src->name : "x");
     l.set_used = NEW_ARRAY(&l.arena, l.opt->nset, bool);
     bool ok = compile(&l, src) && outer->errors + outer->fails == before;
     ptrmap_free(&l.made);
@@ -301,7 +305,7 @@ Module *dsl_compile(Diag *d, const Source *src, const DslOptions *opt)
     return NULL;
 }
 
-/* ---- --emit tokens, --emit ast --------------------------------------------------------------- */
+/* ---- --emit tokens, --emit ast ----------------------------------------------------------- */
 
 bool dsl_print_tokens(Diag *d, const Source *src, Buf *out)
 {

@@ -1,12 +1,12 @@
-/* lower.h -- what lowering works with: compile-time values, scopes, frames, and one header of all
- * lower*.c.
+/* lower.h -- what lowering works with: compile-time values, scopes, frames, and one header of
+ * all lower*.c.
  *
- * The program is evaluated: numbers, lists, loops and calls happen now, and every operation on a
- * tensor leaves a statement of MIL behind. A function is inlined where it is called, with a Frame
- * that says whose call it is, so that errors name the chain.
+ * The program is evaluated: numbers, lists, loops and calls happen now, and every operation on
+ * a tensor leaves a statement of MIL behind. A function is inlined where it is called, with a
+ * Frame that says whose call it is, so that errors name the chain.
  *
- * Everything here lives in the Lower's arena and dies when dsl_compile returns; the Module that is
- * built owns what it needs. */
+ * Everything here lives in the Lower's arena and dies when dsl_compile returns; the Module that
+ * is built owns what it needs. */
 #ifndef ANEC_LOWER_H
 #define ANEC_LOWER_H
 
@@ -19,17 +19,29 @@ enum {
     MAX_STEPS = 20 * 1000 * 1000,
     MAX_LIST = 4 * 1000 * 1000,
     MAX_OPS = 200 * 1000,
-    MAX_WRONG = 1000,      /* errors, counting those that a loop gives again */
+    MAX_WRONG = 1000, /* errors, counting those that a loop gives again */
     CACHED_LIST = 16, /* lists of at least so many elements become one constant per function */
 };
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------ */
 
 typedef enum {
-    V_NONE, V_POISON, V_INT, V_FLOAT, V_BOOL, V_STRING, V_LIST,
-    V_TENSOR,   /* a value of the function being built */
-    V_WEIGHT,   /* a weight, not yet a statement: so its shape may still be chosen */
-    V_FN, V_LAYER, V_MODEL, V_INSTANCE, V_FILE, V_BUILTIN, V_OP,
+    V_NONE,
+    V_POISON,
+    V_INT,
+    V_FLOAT,
+    V_BOOL,
+    V_STRING,
+    V_LIST,
+    V_TENSOR, /* a value of the function being built */
+    V_WEIGHT, /* a weight, not yet a statement: so its shape may still be chosen */
+    V_FN,
+    V_LAYER,
+    V_MODEL,
+    V_INSTANCE,
+    V_FILE,
+    V_BUILTIN,
+    V_OP,
 } ValKind;
 
 typedef struct List List;
@@ -49,7 +61,7 @@ typedef struct {
         List *list;
         Value *tensor;
         View *view;
-        Closure *fn;       /* FN, LAYER, MODEL */
+        Closure *fn; /* FN, LAYER, MODEL */
         Instance *self;
         File *file;
         const Builtin *builtin;
@@ -60,21 +72,26 @@ typedef struct {
 struct List {
     int64_t n;
     Val *at;
-    const Shape *shape;    /* NULL: not measured yet */
-    ValKind leaf;          /* what its elements are at most */
-    Func *func;            /* the constant it became last: there, of that type */
+    const Shape *shape; /* NULL: not measured yet */
+    ValKind leaf;       /* what its elements are at most */
+    Func *func;         /* the constant it became last: there, of that type */
     DType dtype;
     Value *value;
 };
 
 typedef struct Weight Weight;
 struct Weight {
-    const char *path;      /* "blocks.3.attn.wq" */
-    const Const *value;    /* NULL: it is wrong, and was reported */
+    const char *path;   /* "blocks.3.attn.wq" */
+    const Const *value; /* NULL: it is wrong, and was reported */
     Loc loc;
-    unsigned pass;         /* the model call that declared it last */
+    unsigned pass;            /* the model call that declared it last */
     bool of_file, used, told; /* told: that nothing uses it */
-    struct Made { struct Made *next; Func *func; Shape shape; Value *value; } *made;
+    struct Made {
+        struct Made *next;
+        Func *func;
+        Shape shape;
+        Value *value;
+    } * made;
     Weight *next;
 };
 
@@ -96,7 +113,7 @@ typedef struct {
 struct Closure {
     const Node *decl;
     File *file;
-    Instance *self;        /* a layer's function: whose */
+    Instance *self; /* a layer's function: whose */
 };
 
 struct Instance {
@@ -107,17 +124,19 @@ struct Instance {
 };
 
 struct File {
-    const char *name;      /* relative to the root; "std" */
-    const char *dir;       /* relative folder, "" for the root */
+    const char *name; /* relative to the root; "std" */
+    const char *dir;  /* relative folder, "" for the root */
     const Source *src;
     const Node *root;
     Env env;
-    File **import;         /* those without `as` */
+    File **import; /* those without `as` */
     int nimport;
-    bool std;              /* the library: its items are parsed when they are asked for */
-    struct Item { size_t at, len; } *item;
-    Env items;             /* of the library: name -> INT, the number of its item */
-    Loc from;              /* the import that is loading it */
+    bool std; /* the library: its items are parsed when they are asked for */
+    struct Item {
+        size_t at, len;
+    } * item;
+    Env items; /* of the library: name -> INT, the number of its item */
+    Loc from;  /* the import that is loading it */
     File *loader;
     bool loading;
     File *next;
@@ -127,14 +146,14 @@ typedef struct Frame Frame;
 struct Frame {
     Frame *up;
     Loc call;
-    const char *what;      /* of the function, for notes and names */
+    const char *what; /* of the function, for notes and names */
     const Node *decl;
     File *file;
     Instance *self;
     Env *env;
-    const char *path;      /* weights declared here begin with it; NULL: not asked for yet */
-    const char *prefix;    /* values named here begin with it */
-    const char *hint;      /* the name that the caller gives the result */
+    const char *path;   /* weights declared here begin with it; NULL: not asked for yet */
+    const char *prefix; /* values named here begin with it */
+    const char *hint;   /* the name that the caller gives the result */
     bool returned;
     Val result;
 };
@@ -144,7 +163,7 @@ typedef struct {
     const Node *decl;
     const char *file, *as;
     SafeTensors tensors;
-    const char **reader;   /* by tensor: the path of the weight that read it first, or NULL */
+    const char **reader; /* by tensor: the path of the weight that read it first, or NULL */
     bool opened, failed;
 } WeightSource;
 
@@ -153,27 +172,27 @@ typedef struct {
     Module *m;
     Diag *diag;
     const DslOptions *opt;
-    const char *root;      /* imports and weight files lie below it */
+    const char *root; /* imports and weight files lie below it */
     File *files, *entry;
     bool *set_used;
     Frame *frame;
     Func *func;
     Builder b;
-    DType float_type;      /* of numbers and weights that nothing else decides */
+    DType float_type; /* of numbers and weights that nothing else decides */
     WeightSource source;
-    Env weights;           /* path -> Weight */
+    Env weights; /* path -> Weight */
     Weight *first_weight, *last_weight;
-    Env uses;              /* paths given to calls, in this model call */
+    Env uses; /* paths given to calls, in this model call */
     Env memo;
     const char *model_path;
     unsigned pass;
     int depth, call_depth;
     PtrMap made; /* literals by value, of those that depend on constants alone */
     int64_t steps, ops;
-    int wrong;             /* errors so far */
+    int wrong;              /* errors so far */
     const char *last_error; /* what was said last, and where: it is not said twice */
     Loc last_loc;
-    bool stopped;          /* a limit was hit: nothing more is evaluated */
+    bool stopped; /* a limit was hit: nothing more is evaluated */
 } Lower;
 
 /* value.c */
@@ -183,16 +202,16 @@ Val val_bool(bool b);
 Val val_string(const char *s);
 Val val_poison(void);
 Val val_tensor(Value *v);
-Val val_list(Lower *l, int64_t n);                  /* of NONEs, to be filled */
-bool val_is_tensor(Val v);                          /* TENSOR or WEIGHT */
-bool val_is_number(Val v);                          /* INT or FLOAT */
+Val val_list(Lower *l, int64_t n); /* of NONEs, to be filled */
+bool val_is_tensor(Val v);         /* TENSOR or WEIGHT */
+bool val_is_number(Val v);         /* INT or FLOAT */
 double val_double(Val v);
-const Shape *val_shape(Val v);                      /* of a tensor or weight */
+const Shape *val_shape(Val v); /* of a tensor or weight */
 DType val_dtype(Val v);
-bool val_equal(Lower *l, Loc loc, Val a, Val b);    /* false too after an error */
+bool val_equal(Lower *l, Loc loc, Val a, Val b); /* false too after an error */
 const char *val_kind(Lower *l, Val v); /* "the int 3", "a tensor fp16[1, 2]", for messages */
-const char *val_text(Lower *l, Val v);              /* as + puts it into a string */
-Val *env_get(const Env *e, const char *name);       /* NULL: not bound */
+const char *val_text(Lower *l, Val v); /* as + puts it into a string */
+Val *env_get(const Env *e, const char *name); /* NULL: not bound */
 void env_set(Lower *l, Env *e, const char *name, Val v);
 Val number_op(Lower *l, Loc loc, int token, Val a, Val b);
 
@@ -200,25 +219,26 @@ Val number_op(Lower *l, Loc loc, int token, Val a, Val b);
 bool lower_error(Lower *l, Loc loc, const char *fmt, ...)
     PRINTF(3, 4); /* with the chain of calls; always false */
 void lower_notes(Lower *l, Loc loc);
-Loc lower_blame(const Lower *l, Loc loc);           /* where the user's part of the chain is */
-bool lower_step(Lower *l, Loc loc);                 /* false: the limit is reached */
+Loc lower_blame(const Lower *l, Loc loc); /* where the user's part of the chain is */
+bool lower_step(Lower *l, Loc loc);       /* false: the limit is reached */
 const char *join_path(Lower *l, const char *a, const char *b);
 const char *text_arg(Lower *l, const char *fmt, ...) PRINTF(2, 3);
-void load_items(Lower *l, File *f);                  /* lower_file.c: runs the top level */
+void load_items(Lower *l, File *f); /* lower_file.c: runs the top level */
 File *load_file(Lower *l, Loc loc, File *from, const char *path);
-void define_item(Lower *l, File *f, const Node *n);  /* a function, layer or model */
+void define_item(Lower *l, File *f, const Node *n); /* a function, layer or model */
 
 /* lower_std.c */
-void std_load(Lower *l, File *f);                    /* finds the library's items */
-Val *file_get(Lower *l, File *f, const char *name);  /* what a file's top level defines; NULL: not */
-const Env *file_names(const File *f);                /* .. and the names of it */
+void std_load(Lower *l, File *f); /* finds the library's items */
+/* what a file's top level defines; NULL: not */
+Val *file_get(Lower *l, File *f, const char *name);
+const Env *file_names(const File *f); /* .. and the names of it */
 
 /* lower_expr.c */
 Val eval(Lower *l, const Node *n, const char *hint);
 bool eval_int(Lower *l, const Node *n, int64_t *out);
 bool eval_truth(Lower *l, const Node *n, const char *what, bool *out);
 bool eval_extents(Lower *l, const Node *list, bool wildcard, Shape *out);
-Val lookup(Lower *l, const Node *name);             /* poison after an error */
+Val lookup(Lower *l, const Node *name);                    /* poison after an error */
 Val eval_index(Lower *l, const Node *n, const char *hint); /* lower_index.c */
 
 /* lower_stmt.c */
@@ -236,14 +256,15 @@ typedef struct {
 typedef struct {
     int n;
     NamedVal *at;
-    bool ok;              /* false: an error was reported */
+    bool ok; /* false: an error was reported */
 } Args;
 NamedVal named(const char *name, Val v, Loc loc);
 Args eval_args(Lower *l, const Node *args);
 Val eval_call(Lower *l, const Node *n, const char *hint);
 Val call_closure(Lower *l, Closure *c, const Node *args, Loc loc, const char *hint);
 Val call_with(Lower *l, const Closure *c, const Args *a, Loc loc, const char *hint);
-Val call_entry(Lower *l, Closure *c, const Val *args);  /* a model's body, for its own function */
+/* a model's body, for its own function */
+Val call_entry(Lower *l, Closure *c, const Val *args);
 Val instantiate(Lower *l, Closure *c, const Node *args, Loc loc, const char *path);
 bool check_type(Lower *l, const Node *type, const char *what, Loc loc, Val *v);
 const char *frame_path(Lower *l, Frame *f);
@@ -252,7 +273,8 @@ const char *frame_path(Lower *l, Frame *f);
 Val emit(Lower *l, Loc loc, const char *hint, const char *op, const NamedVal *arg, int narg);
 Val emit_call(Lower *l, const Node *n, int op, const char *hint);
 Value *to_value(Lower *l, Val v, DType t, const char *name, Loc loc); /* NULL after an error */
-const Const *make_const(Lower *l, Val v, DType t, Loc loc);  /* of numbers; NULL after an error */
+/* of numbers; NULL after an error */
+const Const *make_const(Lower *l, Val v, DType t, Loc loc);
 bool list_shape(Lower *l, Val v, Loc loc, Shape *s, ValKind *leaf);
 
 /* lower_block.c */
@@ -263,7 +285,7 @@ Val declare_weight(Lower *l, const Node *n);
 Value *weight_value(Lower *l, const View *v);
 void keep_weights(Lower *l, bool of_file); /* the declared ones that the function did not use */
 void set_weight_source(Lower *l, const Node *n);
-void tell_unread(Lower *l);                /* tensors of `weights from` that no weight reads */
+void tell_unread(Lower *l); /* tensors of `weights from` that no weight reads */
 
 /* lower_builtin.c */
 struct Builtin {
@@ -273,7 +295,8 @@ struct Builtin {
 };
 extern const Builtin builtins[];
 const Builtin *builtin_find(const char *name);
-bool fold_math(const char *op, int n, const NamedVal *arg, Val *out); /* abs, cos, .. of numbers */
+/* abs, cos, .. of numbers */
+bool fold_math(const char *op, int n, const NamedVal *arg, Val *out);
 
 /* std.c, generated from std.anedsl */
 extern const unsigned char std_text[];

@@ -1,13 +1,14 @@
-/* lower_block.c -- cond and while_loop: functions become the blocks that run when the model does.
+/* lower_block.c -- cond and while_loop: functions become the blocks that run when the model
+ * does.
  *
- * The blocks of a cond see the values outside of them: what follows its two functions in the call is
- * given to both. A loop's variables are parameters of its blocks. */
+ * The blocks of a cond see the values outside of them: what follows its two functions in the
+ * call is given to both. A loop's variables are parameters of its blocks. */
 #include "lower.h"
 
 #include <string.h>
 
-/* Their MIL form has no parameters for the functions: these are the names that Core ML's definition
- * gives them. */
+/* Their MIL form has no parameters for the functions: these are the names that Core ML's
+ * definition gives them. */
 static const struct {
     const char *op, *name[3];
     bool loop;
@@ -22,9 +23,9 @@ typedef struct {
     const char *op;
     bool loop;
     NamedVal part[3];
-    Value **var;   /* the loop's, as they come in */
+    Value **var; /* the loop's, as they come in */
     int nvar;
-    Args given;    /* a cond's functions get these */
+    Args given; /* a cond's functions get these */
 } BlockCall;
 
 static bool place(BlockCall *b, const char *const *name, const Args *a)
@@ -41,13 +42,14 @@ static bool place(BlockCall *b, const char *const *name, const Args *a)
             continue;
         }
         if (at < 0 || at > 2)
-            return lower_error(b->l, v->loc, "%s takes %s, %s and %s", b->op, name[0], name[1], name[2]);
+            return lower_error(b->l, v->loc, "%s takes %s, %s and %s", b->op, name[0], name[1],
+                               name[2]);
         b->part[at] = *v;
     }
     for (int k = 0; k < 3; k++)
         if (b->part[k].val.kind == V_NONE)
-            return lower_error(b->l, b->loc, "%s takes %s, %s and %s; %s is missing", b->op, name[0], name[1],
-                               name[2], name[k]);
+            return lower_error(b->l, b->loc, "%s takes %s, %s and %s; %s is missing", b->op,
+                               name[0], name[1], name[2], name[k]);
     return true;
 }
 
@@ -70,7 +72,8 @@ static bool values_of(BlockCall *b, Val v, Value ***out, int *n)
     return true;
 }
 
-/* The function inlined into a new block of op, with the block's own parameters for a loop's variables. */
+/* The function inlined into a new block of op, with the block's own parameters for a loop's
+ * variables. */
 static Block *make_block(BlockCall *b, Op *op, const NamedVal *fn, const char *name)
 {
     Lower *l = b->l;
@@ -94,15 +97,16 @@ static Block *make_block(BlockCall *b, Op *op, const NamedVal *fn, const char *n
     return ok ? block : NULL;
 }
 
-static bool same_types(BlockCall *b, Value *const *x, int nx, const char *what_x, Value *const *y, int ny,
-                       const char *what_y)
+static bool same_types(BlockCall *b, Value *const *x, int nx, const char *what_x,
+                       Value *const *y, int ny, const char *what_y)
 {
     if (nx != ny)
-        return lower_error(b->l, b->loc, "%s: %s has %d values, %s %d", b->op, what_x, nx, what_y, ny);
+        return lower_error(b->l, b->loc, "%s: %s has %d values, %s %d", b->op, what_x, nx,
+                           what_y, ny);
     for (int i = 0; i < nx; i++)
         if (!type_equal(x[i]->type, y[i]->type))
-            return lower_error(b->l, b->loc, "%s: value %d of %s is %s, but of %s it is %s", b->op, i, what_x,
-                               type_text(&b->l->arena, x[i]->type), what_y,
+            return lower_error(b->l, b->loc, "%s: value %d of %s is %s, but of %s it is %s",
+                               b->op, i, what_x, type_text(&b->l->arena, x[i]->type), what_y,
                                type_text(&b->l->arena, y[i]->type));
     return true;
 }
@@ -110,21 +114,22 @@ static bool same_types(BlockCall *b, Value *const *x, int nx, const char *what_x
 static bool check_blocks(BlockCall *b, const Block *first, const Block *second)
 {
     if (!b->loop)
-        return same_types(b, first->result, first->nresult, "_true_fn", second->result, second->nresult,
-                          "_false_fn");
+        return same_types(b, first->result, first->nresult, "_true_fn", second->result,
+                          second->nresult, "_false_fn");
     const Type *t = first->nresult == 1 ? first->result[0]->type : &type_poison;
     size_t n;
     if (t->kind != TY_TENSOR || t->dtype != DT_BOOL || !shape_count(&t->shape, &n) || n != 1)
         return lower_error(b->l, b->loc, "while_loop: _cond must result in one bool");
-    return same_types(b, b->var, b->nvar, "loop_vars", second->result, second->nresult, "_body");
+    return same_types(b, b->var, b->nvar, "loop_vars", second->result, second->nresult,
+                      "_body");
 }
 
 static bool are_functions(BlockCall *b, int first)
 {
     for (int k = first; k < first + 2; k++)
         if (b->part[k].val.kind != V_FN)
-            return lower_error(b->l, b->part[k].loc, "%s: a function is needed here, not %s", b->op,
-                               val_kind(b->l, b->part[k].val));
+            return lower_error(b->l, b->part[k].loc, "%s: a function is needed here, not %s",
+                               b->op, val_kind(b->l, b->part[k].val));
     return true;
 }
 

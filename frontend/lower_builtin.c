@@ -1,5 +1,5 @@
-/* lower_builtin.c -- functions of compile-time values, and the arithmetic of ops on plain numbers.
- */
+/* lower_builtin.c -- functions of compile-time values, and the arithmetic of ops on plain
+ * numbers. / */
 #include "lower.h"
 #include "grammar.h"
 
@@ -118,10 +118,18 @@ static Val b_is_const(Lower *l, Loc loc, Val *a, int n)
 }
 
 const Builtin builtins[] = {
-    { "len", 1, 1, b_len }, { "range", 1, 3, b_range }, { "enumerate", 1, 1, b_enumerate },
-    { "int", 1, 1, b_int }, { "float", 1, 1, b_float }, { "str", 1, 1, b_str },
-    { "min", 1, 1000, b_min }, { "max", 1, 1000, b_max }, { "sum", 1, 1000, b_sum },
-    { "prod", 1, 1000, b_prod }, { "is_const", 1, 1, b_is_const }, { NULL, 0, 0, NULL },
+    { "len", 1, 1, b_len },
+    { "range", 1, 3, b_range },
+    { "enumerate", 1, 1, b_enumerate },
+    { "int", 1, 1, b_int },
+    { "float", 1, 1, b_float },
+    { "str", 1, 1, b_str },
+    { "min", 1, 1000, b_min },
+    { "max", 1, 1000, b_max },
+    { "sum", 1, 1000, b_sum },
+    { "prod", 1, 1000, b_prod },
+    { "is_const", 1, 1, b_is_const },
+    { NULL, 0, 0, NULL },
 };
 
 const Builtin *builtin_find(const char *name)
@@ -131,12 +139,14 @@ const Builtin *builtin_find(const char *name)
     return NULL;
 }
 
-/* ---- ops on numbers -------------------------------------------------------------------------- */
+/* ---- ops on numbers ---------------------------------------------------------------------- */
 
 static double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
 static double one_over_sqrt(double x) { return 1 / sqrt(x); }
 
-static const struct { const char *op; double (*f)(double);
+static const struct {
+    const char *op;
+    double (*f)(double);
 } unary[] = {
     { "sqrt", sqrt }, { "rsqrt", one_over_sqrt },
     { "exp", exp },   { "exp2", exp2 },

@@ -1,9 +1,10 @@
-/* lower_call.c -- calls: arguments meet parameters, functions are inlined, layers put to use. */
+/* lower_call.c -- calls: arguments meet parameters, functions are inlined, layers put to
+ * use. */
 #include "lower.h"
 
 #include <string.h>
 
-/* ---- frames ---------------------------------------------------------------------------------- */
+/* ---- frames ------------------------------------------------------------------------------ */
 
 /* The path that weights declared in this call begin with; a function's is made when first asked
  * for, so that calls which declare none cost no name. */
@@ -63,9 +64,11 @@ static void pop(Lower *l)
     l->call_depth--;
 }
 
-/* ---- types of parameters --------------------------------------------------------------------- */
+/* ---- types of parameters ----------------------------------------------------------------- */
 
-static const struct { const char *name; ValKind kind;
+static const struct {
+    const char *name;
+    ValKind kind;
 } kinds[] = {
     { "int", V_INT },   { "float", V_FLOAT },    { "bool", V_BOOL },   { "string", V_STRING },
     { "list", V_LIST }, { "layer", V_INSTANCE }, { "function", V_FN },
@@ -83,12 +86,13 @@ static bool check_tensor_type(Lower *l, const Node *type, const char *what, Loc 
     DType t = type->name ? dtype_find(type->name, strlen(type->name)) : DT_NONE;
     if (type->name && (t == DT_NONE || t == DT_STRING))
         return lower_error(
-            l, type->loc, "%s is no type; fp16, fp32, int32, bool and int, float, string, list are",
+            l, type->loc,
+            "%s is no type; fp16, fp32, int32, bool and int, float, string, list are",
             type->name);
     if (!eval_extents(l, type->a, true, &s)) return false;
     if (!val_is_tensor(v))
-        return lower_error(l, loc, "%s must be a tensor %s, not %s", what, type_words(l, type, &s),
-                           val_kind(l, v));
+        return lower_error(l, loc, "%s must be a tensor %s, not %s", what,
+                           type_words(l, type, &s), val_kind(l, v));
     if ((!type->b || shape_fits(&s, val_shape(v))) && (!t || t == val_dtype(v))) return true;
     return lower_error(l, loc, "%s must be %s, but it is %s%s", what, type_words(l, type, &s),
                        dtypes[val_dtype(v)].name, shape_text(&l->arena, val_shape(v)));
@@ -108,7 +112,7 @@ bool check_type(Lower *l, const Node *type, const char *what, Loc loc, Val *v)
     return check_tensor_type(l, type, what, loc, *v);
 }
 
-/* ---- arguments ------------------------------------------------------------------------------- */
+/* ---- arguments --------------------------------------------------------------------------- */
 
 NamedVal named(const char *name, Val v, Loc loc)
 {
@@ -129,8 +133,8 @@ Args eval_args(Lower *l, const Node *args)
         a.at[i].val = eval(l, e, NULL);
         if (a.at[i].val.kind == V_POISON) a.ok = false;
         if (!a.at[i].name && i && a.at[i - 1].name)
-            a.ok =
-                lower_error(l, e->loc, "an argument without a name stands behind one with a name");
+            a.ok = lower_error(l, e->loc,
+                               "an argument without a name stands behind one with a name");
     }
     return a;
 }
@@ -152,7 +156,8 @@ static bool unknown_argument(Lower *l, const Node *params, const NamedVal *a, co
                        near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
-/* Binds arguments in the new frame, which is on top already; its caller's values were evaluated. */
+/* Binds arguments in the new frame, which is on top already; its caller's values were
+ * evaluated. */
 static bool bind_args(Lower *l, const Node *params, const Args *a, Loc loc, const char *what)
 {
     const Node *p = params;
@@ -166,14 +171,16 @@ static bool bind_args(Lower *l, const Node *params, const Args *a, Loc loc, cons
         env_set(l, l->frame->env, p->name, a->at[i].val);
     }
     for (; i < a->n; i++) {
-        if (!find_param(params, a->at[i].name)) ok = unknown_argument(l, params, &a->at[i], what);
+        if (!find_param(params, a->at[i].name))
+            ok = unknown_argument(l, params, &a->at[i], what);
         else if (env_get(l->frame->env, a->at[i].name))
             ok = lower_error(l, a->at[i].name_loc, "argument %s is given twice", a->at[i].name);
         else env_set(l, l->frame->env, a->at[i].name, a->at[i].val);
     }
     for (p = params; ok && p; p = p->next) {
         if (!env_get(l->frame->env, p->name)) {
-            if (!p->b) return lower_error(l, loc, "argument %s of %s is missing", p->name, what);
+            if (!p->b)
+                return lower_error(l, loc, "argument %s of %s is missing", p->name, what);
             env_set(l, l->frame->env, p->name, eval(l, p->b, NULL));
         }
         Val v = *env_get(l->frame->env, p->name);
@@ -183,7 +190,7 @@ static bool bind_args(Lower *l, const Node *params, const Args *a, Loc loc, cons
     return ok;
 }
 
-/* ---- bodies ---------------------------------------------------------------------------------- */
+/* ---- bodies ------------------------------------------------------------------------------ */
 
 static Val named_results(Lower *l, const Node *results)
 {
@@ -194,7 +201,8 @@ static Val named_results(Lower *l, const Node *results)
     for (const Node *r = results; r; r = r->next, n++) {
         Val *x = env_get(l->frame->env, r->name);
         if (!x) {
-            lower_error(l, r->loc, "%s never gives its result %s a value", l->frame->what, r->name);
+            lower_error(l, r->loc, "%s never gives its result %s a value", l->frame->what,
+                        r->name);
             return val_poison();
         }
         v.u.list->at[n] = *x;
@@ -224,8 +232,8 @@ static Val run_body(Lower *l, const Node *decl)
     return v;
 }
 
-/* What depends on numbers and strings alone is computed once: tables and masks are the same list
- * wherever they are used, and so become one constant. */
+/* What depends on numbers and strings alone is computed once: tables and masks are the same
+ * list wherever they are used, and so become one constant. */
 static const char *memo_key(Lower *l, const Closure *c, const Args *a)
 {
     if (c->self || c->decl->kind != N_FN || !a->n) return NULL;
@@ -316,7 +324,7 @@ Val call_entry(Lower *l, Closure *c, const Val *args)
     return v;
 }
 
-/* ---- layers ---------------------------------------------------------------------------------- */
+/* ---- layers ------------------------------------------------------------------------------ */
 
 Val instantiate(Lower *l, Closure *c, const Node *args, Loc loc, const char *path)
 {
@@ -338,11 +346,12 @@ static Val call_instance(Lower *l, const Node *n, Instance *self, const char *hi
     Val *fn = env_get(&self->env, module_name(l->m, "()"));
     if (fn && fn->kind == V_FN)
         return call_closure(l, fn->u.fn, n->b, n->loc, hint ? hint : self->path);
-    lower_error(l, n->loc, "layer %s has no `fn (..)`, so it cannot be called", self->decl->name);
+    lower_error(l, n->loc, "layer %s has no `fn (..)`, so it cannot be called",
+                self->decl->name);
     return val_poison();
 }
 
-/* ---- any call -------------------------------------------------------------------------------- */
+/* ---- any call ---------------------------------------------------------------------------- */
 
 static Val call_builtin(Lower *l, const Node *n, const Builtin *b)
 {
@@ -358,7 +367,8 @@ static Val call_builtin(Lower *l, const Node *n, const Builtin *b)
     }
     if (a.n < b->min || a.n > b->max) {
         lower_error(l, n->loc, "%s takes %d%s argument%s, not %d", b->name, b->min,
-                    b->max > b->min ? " or more" : "", b->min == 1 && b->max == 1 ? "" : "s", a.n);
+                    b->max > b->min ? " or more" : "", b->min == 1 && b->max == 1 ? "" : "s",
+                    a.n);
         return val_poison();
     }
     return b->call(l, n->loc, v, a.n);
@@ -379,8 +389,6 @@ Val eval_call(Lower *l, const Node *n, const char *hint)
                     "%s is a layer: declare a use of it, `layer name: %s(..)`, and call that",
                     f.u.fn->decl->name, f.u.fn->decl->name);
         return val_poison();
-    default:
-        lower_error(l, n->loc, "%s cannot be called", val_kind(l, f));
-        return val_poison();
+    default: lower_error(l, n->loc, "%s cannot be called", val_kind(l, f)); return val_poison();
     }
 }

@@ -1,11 +1,14 @@
-/* lower_expr.c -- expressions: what is known now is computed, what is not becomes a statement. */
+/* lower_expr.c -- expressions: what is known now is computed, what is not becomes a
+ * statement. */
 #include "lower.h"
 #include "grammar.h"
 
 #include <string.h>
 
 /* The MIL op of each operator, for tensors. */
-static const struct { int token; const char *op;
+static const struct {
+    int token;
+    const char *op;
 } infix[] = {
     { TK_PLUS, "add" },
     { TK_MINUS, "sub" },
@@ -32,7 +35,7 @@ static const char *infix_op(int token)
     return NULL;
 }
 
-/* ---- names ----------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------- */
 
 static Val *find_imported(Lower *l, const File *f, const Node *name, bool *clash)
 {
@@ -75,8 +78,8 @@ static Val unknown_name(Lower *l, const Node *name)
     for (const Builtin *b = builtins; b->name && n < MAX_KNOWN; b++) known[n++] = b->name;
     for (int i = 0; i < OP_COUNT && n < MAX_KNOWN; i++) known[n++] = ops[i].name;
     const char *near = name_nearest(name->name, known, n);
-    lower_error(l, name->loc, "%s is not defined%s%s%s", name->name, near ? "; did you mean " : "",
-                near ? near : "", near ? "?" : "");
+    lower_error(l, name->loc, "%s is not defined%s%s%s", name->name,
+                near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     return val_poison();
 }
 
@@ -97,7 +100,7 @@ Val lookup(Lower *l, const Node *name)
     return op == OP_NONE ? unknown_name(l, name) : (Val){ .kind = V_OP, .u.op = op };
 }
 
-/* ---- members --------------------------------------------------------------------------------- */
+/* ---- members ----------------------------------------------------------------------------- */
 
 static Val shape_list(Lower *l, const Shape *s)
 {
@@ -135,16 +138,16 @@ static Val mil_member(Lower *l, const Node *n)
     if (op != OP_NONE) return (Val){ .kind = V_OP, .u.op = op };
     for (int i = 0; i < OP_COUNT; i++) known[i] = ops[i].name;
     const char *near = name_nearest(n->name, known, OP_COUNT);
-    lower_error(l, n->loc, "there is no op called %s%s%s%s", n->name, near ? "; did you mean " : "",
-                near ? near : "", near ? "?" : "");
+    lower_error(l, n->loc, "there is no op called %s%s%s%s", n->name,
+                near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     return val_poison();
 }
 
 static Val member_value(Lower *l, const Node *n)
 {
     /* mil.NAME is the op, whatever NAME means here */
-    if (n->a->kind == N_NAME && !strcmp(n->a->name, "mil") && !env_get(l->frame->env, n->a->name)
-        && !env_get(&l->frame->file->env, n->a->name))
+    if (n->a->kind == N_NAME && !strcmp(n->a->name, "mil")
+        && !env_get(l->frame->env, n->a->name) && !env_get(&l->frame->file->env, n->a->name))
         return mil_member(l, n);
     Val v = eval(l, n->a, NULL);
     if (v.kind == V_POISON) return v;
@@ -159,7 +162,7 @@ static Val member_value(Lower *l, const Node *n)
     return val_poison();
 }
 
-/* ---- operators ------------------------------------------------------------------------------- */
+/* ---- operators --------------------------------------------------------------------------- */
 
 static Val concat_lists(Lower *l, Loc loc, const List *a, const List *b)
 {
@@ -252,7 +255,8 @@ static Val operator_value(Lower *l, const Node *n, Val a, const char *hint)
     if (text || (!val_is_tensor(a) && !val_is_tensor(b))) return values_op(l, n, a, b);
     const char *op = infix_op(n->op);
     NamedVal arg[] = { named("x", a, n->a->loc), named("y", b, n->b->loc) };
-    if (!val_is_tensor(a) && (ops[op_find(op)].flags & F_COMMUTES)) { /* constants stand second */
+    /* constants stand second */
+    if (!val_is_tensor(a) && (ops[op_find(op)].flags & F_COMMUTES)) {
         arg[0].val = b;
         arg[1].val = a;
     }
@@ -280,7 +284,8 @@ static Val unary_value(Lower *l, const Node *n, const char *hint)
     if (a.kind == V_POISON) return a;
     if (n->op == TK_NOT && a.kind == V_BOOL) return val_bool(!a.u.b);
     if (n->op == TK_MINUS && a.kind == V_FLOAT) return val_float(-a.u.f);
-    if (n->op == TK_MINUS && a.kind == V_INT) return number_op(l, n->loc, TK_MINUS, val_int(0), a);
+    if (n->op == TK_MINUS && a.kind == V_INT)
+        return number_op(l, n->loc, TK_MINUS, val_int(0), a);
     if (val_is_tensor(a)) {
         NamedVal arg[] = { named("x", a, n->a->loc), named("y", val_int(-1), n->loc) };
         return n->op == TK_NOT ? emit(l, n->loc, hint, "logical_not", arg, 1)
@@ -290,7 +295,7 @@ static Val unary_value(Lower *l, const Node *n, const char *hint)
     return val_poison();
 }
 
-/* ---- lists ----------------------------------------------------------------------------------- */
+/* ---- lists ------------------------------------------------------------------------------- */
 
 static Val list_value(Lower *l, const Node *n)
 {
@@ -327,7 +332,7 @@ static Val each_value(Lower *l, const Node *n)
     return ok ? v : val_poison();
 }
 
-/* ---- every expression ------------------------------------------------------------------------ */
+/* ---- every expression -------------------------------------------------------------------- */
 
 static Val eval_kind(Lower *l, const Node *n, const char *hint)
 {
@@ -399,13 +404,14 @@ bool eval_extents(Lower *l, const Node *list, bool wildcard, Shape *out)
         if (!(wildcard && n->kind == N_NAME && !strcmp(n->name, "_"))) {
             if (!eval_int(l, n, &dim)) return false;
             if (dim < 1 || dim > INT32_MAX)
-                return lower_error(l, n->loc, "an extent must be from 1 to %d, not %lld", INT32_MAX,
-                                   (long long)dim);
+                return lower_error(l, n->loc, "an extent must be from 1 to %d, not %lld",
+                                   INT32_MAX, (long long)dim);
         }
         out->dim[out->rank++] = dim;
     }
     size_t count;
     if (shape_known(out) && (!shape_count(out, &count) || count > (size_t)1 << 40))
-        return lower_error(l, list->loc, "a tensor %s is too large", shape_text(&l->arena, out));
+        return lower_error(l, list->loc, "a tensor %s is too large",
+                           shape_text(&l->arena, out));
     return true;
 }

@@ -1,13 +1,14 @@
-/* lower_file.c -- what stands at a file's top level: imports, params, constants, definitions. */
+/* lower_file.c -- what stands at a file's top level: imports, params, constants,
+ * definitions. */
 #include "lower.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- imports --------------------------------------------------------------------------------- */
+/* ---- imports ----------------------------------------------------------------------------- */
 
-/* dir/path with `.` and `..` worked out; what would leave the root keeps its `..`, to be refused.
- */
+/* dir/path with `.` and `..` worked out; what would leave the root keeps its `..`, to be
+ * refused. / */
 static const char *normal_path(Lower *l, const char *dir, const char *path)
 {
     const char *all = path[0] == '/' || !*dir ? path : text_arg(l, "%s/%s", dir, path);
@@ -77,7 +78,8 @@ static const Source *std_source(Lower *l)
 static const Source *open_text(Lower *l, Loc loc, const char *path)
 {
     Mapped map;
-    const char *full = file_join_linked(&l->arena, l->diag, loc, l->root, path, l->opt->follow_links);
+    const char *full = file_join_linked(&l->arena, l->diag, loc, l->root, path,
+                                        l->opt->follow_links);
     if (!full) return NULL;
     if (!file_exists(full)) {
         lower_error(l, loc, "there is no file %s", full);
@@ -136,7 +138,7 @@ static void run_import(Lower *l, File *f, const Node *n)
     f->import = all;
 }
 
-/* ---- params ---------------------------------------------------------------------------------- */
+/* ---- params ------------------------------------------------------------------------------ */
 
 /* The text of --set as a value of the default's kind. */
 static bool parse_set(Lower *l, const Node *n, const char *text, Val *v)
@@ -175,7 +177,7 @@ static void run_param(Lower *l, File *f, const Node *n)
     env_set(l, &f->env, n->name, v);
 }
 
-/* ---- items ----------------------------------------------------------------------------------- */
+/* ---- items ------------------------------------------------------------------------------- */
 
 void define_item(Lower *l, File *f, const Node *n)
 {
@@ -193,7 +195,8 @@ static void check_twice(Lower *l, const File *f)
 {
     Env seen = { 0 };
     for (const Node *n = f->root->a; n; n = n->next) {
-        if (n->kind != N_FN && n->kind != N_MODEL && n->kind != N_LAYERDEF && n->kind != N_PARAM)
+        if (n->kind != N_FN && n->kind != N_MODEL && n->kind != N_LAYERDEF
+            && n->kind != N_PARAM)
             continue;
         Val *first = env_get(&seen, n->name);
         if (first) {
@@ -201,7 +204,8 @@ static void check_twice(Lower *l, const File *f)
             diag_note(l->diag, ((const Node *)(const void *)first->u.s)->loc,
                       "the first definition is here");
         }
-        env_set(l, &seen, n->name, (Val){ .kind = V_NONE, .u.s = (const char *)(const void *)n });
+        env_set(l, &seen, n->name,
+                (Val){ .kind = V_NONE, .u.s = (const char *)(const void *)n });
     }
 }
 
@@ -213,8 +217,9 @@ static void run_item(Lower *l, File *f, const Node *n)
     case N_WEIGHTS:
         if (f == l->entry) set_weight_source(l, n);
         else
-            lower_error(l, n->loc,
-                        "`weights` stands in the program's own file, not in one that it imports");
+            lower_error(
+                l, n->loc,
+                "`weights` stands in the program's own file, not in one that it imports");
         return;
     case N_ASSIGN:
     case N_ASSERT: {
@@ -231,7 +236,11 @@ static void run_item(Lower *l, File *f, const Node *n)
 void load_items(Lower *l, File *f)
 {
     const char *stem = f == l->entry ? "" : file_base(f->name);
-    Frame frame = { .up = l->frame, .file = f, .env = &f->env, .what = f->name, .prefix = "",
+    Frame frame = { .up = l->frame,
+                    .file = f,
+                    .env = &f->env,
+                    .what = f->name,
+                    .prefix = "",
                     .path = arena_strndup(&l->arena, stem, strcspn(stem, ".")) };
     l->frame = &frame;
     for (const Node *n = f->root->a; n; n = n->next)

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* ---- lists and strings ----------------------------------------------------------------------- */
+/* ---- lists and strings ------------------------------------------------------------------- */
 
 static bool list_bound(Lower *l, const Node *n, int64_t size, int64_t otherwise, int64_t *out)
 {
@@ -12,7 +12,8 @@ static bool list_bound(Lower *l, const Node *n, int64_t size, int64_t otherwise,
     if (!eval_int(l, n, out)) return false;
     if (*out < 0) *out += size;
     if (*out >= 0 && *out <= size) return true;
-    return lower_error(l, n->loc, "the bound is outside a list of %lld elements", (long long)size);
+    return lower_error(l, n->loc, "the bound is outside a list of %lld elements",
+                       (long long)size);
 }
 
 static Val index_list(Lower *l, const Node *n, const List *list)
@@ -41,7 +42,7 @@ static Val index_list(Lower *l, const Node *n, const List *list)
     return v;
 }
 
-/* ---- tensors --------------------------------------------------------------------------------- */
+/* ---- tensors ----------------------------------------------------------------------------- */
 
 typedef struct {
     Lower *l;
@@ -78,12 +79,14 @@ static bool cut_slice(Cut *c, const Node *p, int axis)
     if (p->c && !eval_int(c->l, p->c, &step)) return false;
     if (step < 1)
         return lower_error(c->l, p->c->loc,
-                           "a step must be 1 or more; reverse(x, [%d]) turns an axis round", axis);
+                           "a step must be 1 or more; reverse(x, [%d]) turns an axis round",
+                           axis);
     if (!cut_bound(c, p->a, axis, 0, &c->begin[axis])
         || !cut_bound(c, p->b, axis, size, &c->end[axis]))
         return false;
     if (c->begin[axis] >= c->end[axis])
-        return lower_error(c->l, p->loc, "the slice %lld:%lld of axis %d, of a tensor %s, is empty",
+        return lower_error(c->l, p->loc,
+                           "the slice %lld:%lld of axis %d, of a tensor %s, is empty",
                            (long long)c->begin[axis], (long long)c->end[axis], axis,
                            shape_text(&c->l->arena, c->shape));
     c->step[axis] = step;
@@ -120,7 +123,8 @@ static bool read_positions(Cut *c, const Node *n)
     int axis = 0;
     for (const Node *p = n->b; p; p = p->next, axis++) {
         if (axis >= c->shape->rank)
-            return lower_error(c->l, p->loc, "there are more indices than axes: the tensor is %s",
+            return lower_error(c->l, p->loc,
+                               "there are more indices than axes: the tensor is %s",
                                shape_text(&c->l->arena, c->shape));
         if (p->kind == N_SLICE ? !cut_slice(c, p, axis) : !cut_index(c, p, axis)) return false;
     }

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- constants ------------------------------------------------------------------------------- */
+/* ---- constants --------------------------------------------------------------------------- */
 
-/* Joins what an element is with what those before it were: bool, string, int, or float above int.
- */
+/* Joins what an element is with what those before it were: bool, string, int, or float above
+ * int. / */
 static bool join_leaf(ValKind *leaf, ValKind kind)
 {
     if (*leaf == V_NONE || kind == *leaf) *leaf = kind;
@@ -19,17 +19,20 @@ static bool join_leaf(ValKind *leaf, ValKind kind)
     return true;
 }
 
-static bool measure_list(Lower *l, const List *list, Loc loc, int depth, Shape *s, ValKind *leaf)
+static bool measure_list(Lower *l, const List *list, Loc loc, int depth, Shape *s,
+                         ValKind *leaf)
 {
     *s = shape_of(1, &list->n);
     *leaf = V_NONE;
-    if (depth == MAX_RANK) return lower_error(l, loc, "a list is nested deeper than %d", MAX_RANK);
+    if (depth == MAX_RANK)
+        return lower_error(l, loc, "a list is nested deeper than %d", MAX_RANK);
     bool rows = list->n && list->at[0].kind == V_LIST;
     for (int64_t i = 0; i < list->n; i++) {
         if (!lower_step(l, loc)) return false; /* the same list may stand in it many times */
         Shape inner = { .rank = 0 };
         ValKind kind = list->at[i].kind;
-        if (kind == V_LIST && !measure_list(l, list->at[i].u.list, loc, depth + 1, &inner, &kind))
+        if (kind == V_LIST
+            && !measure_list(l, list->at[i].u.list, loc, depth + 1, &inner, &kind))
             return false;
         if (rows && !i && inner.rank < MAX_RANK) {
             s->rank = inner.rank + 1;
@@ -42,7 +45,8 @@ static bool measure_list(Lower *l, const List *list, Loc loc, int depth, Shape *
                                "the elements of this list differ in shape: number %lld is %s",
                                (long long)i, shape_text(&l->arena, &inner));
         if (!join_leaf(leaf, kind))
-            return lower_error(l, loc, "a list of constants holds numbers, or bools, or strings");
+            return lower_error(l, loc,
+                               "a list of constants holds numbers, or bools, or strings");
     }
     return true;
 }
@@ -83,7 +87,8 @@ static bool fits_type(Lower *l, Val v, DType t, Loc loc)
         int bits = dtypes[t].bits - (dtypes[t].cls == CLASS_INT);
         int64_t low = dtypes[t].cls == CLASS_INT ? -((int64_t)1 << (bits < 63 ? bits : 62)) : 0;
         if (bits < 63 && (v.u.i < low || v.u.i >= (int64_t)1 << bits))
-            return lower_error(l, loc, "%lld does not fit %s", (long long)v.u.i, dtypes[t].name);
+            return lower_error(l, loc, "%lld does not fit %s", (long long)v.u.i,
+                               dtypes[t].name);
     }
     return true;
 }
@@ -117,7 +122,8 @@ static bool leaf_fits(Lower *l, ValKind leaf, DType t, Loc loc)
            || ((leaf == V_INT || leaf == V_FLOAT) && t != DT_BOOL && t != DT_STRING);
     if (ok) return true;
     if (leaf > V_STRING || leaf < V_INT)
-        return lower_error(l, loc, "a list of tensors is no tensor; concat or stack joins them");
+        return lower_error(l, loc,
+                           "a list of tensors is no tensor; concat or stack joins them");
     return lower_error(l, loc, "a %s cannot be %s", what[leaf], dtypes[t].name);
 }
 
@@ -130,9 +136,10 @@ const Const *make_const(Lower *l, Val v, DType t, Loc loc)
     const Type *type = type_tensor(&l->m->arena, t, s);
     size_t each = t == DT_STRING ? sizeof(char *) : 8, count = 1;
     if (!shape_count(&s, &count)) return NULL;
-    Tensor view = tensor_view(t, &s,
-                              arena_array(&l->m->arena, count + 1,
-                                          t == DT_STRING ? each : (size_t)dtypes[t].bits / 8 + 1));
+    Tensor view = tensor_view(
+        t, &s,
+        arena_array(&l->m->arena, count + 1,
+                    t == DT_STRING ? each : (size_t)dtypes[t].bits / 8 + 1));
     if (!fill_elements(l, v, &view, &at, loc)) return NULL;
     Const *c = const_data(&l->m->arena, type, view.data);
     c->loc = loc;
@@ -163,15 +170,18 @@ Value *to_value(Lower *l, Val v, DType t, const char *name, Loc loc)
     return value;
 }
 
-/* ---- element types of what is no tensor ------------------------------------------------------ */
+/* ---- element types of what is no tensor -------------------------------------------------- */
 
 typedef struct {
     Lower *l;
     const OpInfo *info;
     Loc loc;
-    const char *wish;              /* the name of the result */
-    struct { int n; const NamedVal *v; } p[MAX_PARAM];
-    DType var[128];                /* what each type variable stands for */
+    const char *wish; /* the name of the result */
+    struct {
+        int n;
+        const NamedVal *v;
+    } p[MAX_PARAM];
+    DType var[128]; /* what each type variable stands for */
     Arg arg[MAX_PARAM];
     int narg;
 } OpCall;
@@ -192,13 +202,15 @@ static bool opset_takes(const OpCall *o, Opset opset)
     return true;
 }
 
-/* The opset that a call is written in: the program's when it takes the call, otherwise the next newer
- * or the next older one that does; the pass `opset` then says it in the words of the program's. */
+/* The opset that a call is written in: the program's when it takes the call, otherwise the next
+ * newer or the next older one that does; the pass `opset` then says it in the words of the
+ * program's. */
 static Opset call_opset(const OpCall *o)
 {
     const Opset own = o->l->b.opset;
     if (opset_takes(o, own)) return own;
-    static const Opset all[] = { OPSET_IOS15, OPSET_IOS16, OPSET_IOS17, OPSET_IOS18, OPSET_IOS26 };
+    static const Opset all[] = { OPSET_IOS15, OPSET_IOS16, OPSET_IOS17, OPSET_IOS18,
+                                 OPSET_IOS26 };
     for (size_t i = 0; i < COUNT(all); i++)
         if (all[i] > own && opset_takes(o, all[i])) return all[i];
     for (size_t i = COUNT(all); i-- > 0;)
@@ -262,7 +274,8 @@ static bool bind_numbers(OpCall *o)
             for (int k = 0; var_of(o, &o->info->param[j]) == var && k < o->p[j].n; k++) {
                 Shape s;
                 ValKind leaf;
-                if (!list_shape(o->l, o->p[j].v[k].val, o->p[j].v[k].loc, &s, &leaf)) return false;
+                if (!list_shape(o->l, o->p[j].v[k].val, o->p[j].v[k].loc, &s, &leaf))
+                    return false;
                 if (most == V_NONE || leaf == V_FLOAT) most = leaf;
             }
         if (most != V_NONE) o->var[var] = pick_type(o, &o->info->param[i], most);
@@ -270,7 +283,7 @@ static bool bind_numbers(OpCall *o)
     return true;
 }
 
-/* ---- arguments ------------------------------------------------------------------------------- */
+/* ---- arguments --------------------------------------------------------------------------- */
 
 static Value *arg_value(OpCall *o, const Param *p, const NamedVal *v)
 {
@@ -283,8 +296,10 @@ static Value *arg_value(OpCall *o, const Param *p, const NamedVal *v)
     }
     const char *name = text_arg(o->l, "%s_%s_0", o->wish, p->name);
     Value *value = to_value(o->l, v->val, t, name, v->loc);
-    if (!value || !(param_flags(p, o->l->b.opset) & P_CONST) || value_is_const(value)) return value;
-    const Const *c = const_of_value(o->l->m, value, &o->l->made); /* what weights alone make is one, too */
+    if (!value || !(param_flags(p, o->l->b.opset) & P_CONST) || value_is_const(value))
+        return value;
+    /* what weights alone make is one, too */
+    const Const *c = const_of_value(o->l->m, value, &o->l->made);
     if (!c) return value;
     op_let_weights_go(value->def, &o->l->made);
     return build_const(&o->l->b, name, c);
@@ -308,8 +323,8 @@ static Val default_val(const Param *p, Opset o)
     return strpbrk(s, ".e") ? val_float(strtod(s, NULL)) : val_int(strtoll(s, NULL, 10));
 }
 
-/* Constants with a default are written out: Apple's compiler refuses ops that leave some of them
- * out. */
+/* Constants with a default are written out: Apple's compiler refuses ops that leave some of
+ * them out. */
 static bool add_default(OpCall *o, const Param *p)
 {
     Opset opset = o->l->b.opset;
@@ -336,12 +351,13 @@ static bool add_args(OpCall *o)
     return true;
 }
 
-/* ---- statements ------------------------------------------------------------------------------ */
+/* ---- statements -------------------------------------------------------------------------- */
 
 static bool may_emit(Lower *l, Loc loc, const OpInfo *info)
 {
     if (!l->func)
-        return lower_error(l, loc, "%s makes a tensor, which only a model can hold", info->name);
+        return lower_error(l, loc, "%s makes a tensor, which only a model can hold",
+                           info->name);
     if (!strcmp(info->name, "const") || (info->flags & F_PRIVATE))
         return lower_error(l, loc, "%s is not called in a program", info->name);
     if (++l->ops <= MAX_OPS) return true;
@@ -386,7 +402,9 @@ static OpCall begin(Lower *l, Loc loc, const char *hint, const OpInfo *info)
     const char *wish = hint ? hint : join_path(l, l->frame->prefix, info->name);
     Buf b = { 0 };
     for (const char *s = wish; *s; s++) buf_putc(&b, *s == '.' ? '_' : *s);
-    OpCall o = { .l = l, .info = info, .loc = loc, .wish = arena_strndup(&l->arena, b.s, b.len) };
+    OpCall o = {
+        .l = l, .info = info, .loc = loc, .wish = arena_strndup(&l->arena, b.s, b.len)
+    };
     buf_free(&b);
     return o;
 }
@@ -411,7 +429,7 @@ Val emit(Lower *l, Loc loc, const char *hint, const char *op, const NamedVal *ar
     return finish(&o);
 }
 
-/* ---- calls by name --------------------------------------------------------------------------- */
+/* ---- calls by name ----------------------------------------------------------------------- */
 
 /* Arguments without names go to the required parameters, then to the optional ones. */
 static int positional(const OpInfo *info, int k)
@@ -504,7 +522,8 @@ static bool reshape_weight(OpCall *o, Val *out)
 }
 
 /* Not inlined: its frame is large, and evaluating arguments nests. */
-__attribute__((noinline)) static Val emit_args(Lower *l, Loc loc, int op, const char *hint, Args *a)
+__attribute__((noinline)) static Val emit_args(Lower *l, Loc loc, int op, const char *hint,
+                                               Args *a)
 {
     Val out;
     OpCall o = begin(l, loc, hint, &ops[op]);

@@ -6,7 +6,10 @@
 
 #include <string.h>
 
-static bool begins(const char *line, const char *word) { return !strncmp(line, word, strlen(word)); }
+static bool begins(const char *line, const char *word)
+{
+    return !strncmp(line, word, strlen(word));
+}
 
 static size_t line_length(const char *s, size_t left)
 {
@@ -19,14 +22,16 @@ static size_t item_name(const char *line)
 {
     if (begins(line, "fn ")) return 3;
     if (begins(line, "layer ")) return 6;
-    if (!strchr(" #})\n", *line)) bug("the library holds more than functions and layers: %.40s", line);
+    if (!strchr(" #})\n", *line))
+        bug("the library holds more than functions and layers: %.40s", line);
     return 0;
 }
 
 void std_load(Lower *l, File *f)
 {
     enum { MAX_ITEMS = 500 };
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
     const char *text = f->src->text;
     int n = 0;
     f->item = NEW_ARRAY(&l->arena, MAX_ITEMS, struct Item);
@@ -49,8 +54,8 @@ Val *file_get(Lower *l, File *f, const char *name)
     Val *v = env_get(&f->env, name);
     if (v || !f->std || !(v = env_get(&f->items, name))) return v;
     const struct Item *item = &f->item[v->u.i];
-    const Node *file =
-        ast_parse_part(&l->arena, &l->m->names, l->diag, f->src, item->at, item->len);
+    const Node *file = ast_parse_part(&l->arena, &l->m->names, l->diag, f->src, item->at,
+                                      item->len);
     if (!file) bug("the library has an error in %s: %s", name, l->diag->text.s);
     define_item(l, f, file->a);
     return env_get(&f->env, name);

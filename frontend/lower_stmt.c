@@ -1,5 +1,5 @@
-/* lower_stmt.c -- statements: loops and conditions are walked now, so that nothing of them remains.
- */
+/* lower_stmt.c -- statements: loops and conditions are walked now, so that nothing of them
+ * remains. / */
 #include "lower.h"
 
 #include <string.h>
@@ -12,7 +12,7 @@ void run_block(Lower *l, const Node *block)
         run_stmt(l, n);
 }
 
-/* ---- assignment ------------------------------------------------------------------------------ */
+/* ---- assignment -------------------------------------------------------------------------- */
 
 void bind_names(Lower *l, const Node *names, Val v, Loc loc)
 {
@@ -42,8 +42,7 @@ static void name_results(Lower *l, const Node *names, Val v)
         if (x.kind != V_TENSOR || !x.u.tensor->def || x.u.tensor->def->nout < 2) continue;
         Value *t = x.u.tensor;
         t->name = func_unique_name(l->func, join_path(l, l->frame->prefix, a->name));
-        if (t->def->out[0] == t)
-            op_set_name(l->m, t->def, t->name);
+        if (t->def->out[0] == t) op_set_name(l->m, t->def, t->name);
     }
 }
 
@@ -51,7 +50,8 @@ static void run_assign(Lower *l, const Node *n)
 {
     bool one = !n->a->next;
     if (!one
-        && n->b->kind == N_LIST) { /* a, b = f(x), g(x): each value is named after its own target */
+        /* a, b = f(x), g(x): each value is named after its own target */
+        && n->b->kind == N_LIST) {
         const Node *e = n->b->a;
         int64_t count = 0, i = 0;
         for (; e; e = e->next) count++;
@@ -72,7 +72,7 @@ static void run_assign(Lower *l, const Node *n)
     bind_names(l, n->a, v, n->loc);
 }
 
-/* ---- declarations ---------------------------------------------------------------------------- */
+/* ---- declarations ------------------------------------------------------------------------ */
 
 void run_weight(Lower *l, const Node *n)
 {
@@ -104,8 +104,8 @@ static void run_use(Lower *l, const Node *n)
         } else {
             v = val_list(l, count);
             for (int64_t i = 0; i < count && !l->stopped; i++)
-                v.u.list->at[i] =
-                    use_one(l, n, type, text_arg(l, "%s.%lld", n->name, (long long)i));
+                v.u.list->at[i] = use_one(l, n, type,
+                                          text_arg(l, "%s.%lld", n->name, (long long)i));
         }
     }
     env_set(l, l->frame->env, n->name, v);
@@ -127,7 +127,7 @@ static void run_fn(Lower *l, const Node *n)
     env_set(l, l->frame->env, name, (Val){ .kind = V_FN, .u.fn = c });
 }
 
-/* ---- control --------------------------------------------------------------------------------- */
+/* ---- control ----------------------------------------------------------------------------- */
 
 static void run_if(Lower *l, const Node *n)
 {

@@ -1,11 +1,11 @@
-/* lower_weight.c -- weights: where their numbers come from. No bytes are kept here: a weight is a
- * rule or a place in a mapped file until its model is written or run. Wider numbers are looked at
- * once, for those that fp16 cannot hold. */
+/* lower_weight.c -- weights: where their numbers come from. No bytes are kept here: a weight is
+ * a rule or a place in a mapped file until its model is written or run. Wider numbers are
+ * looked at once, for those that fp16 cannot hold. */
 #include "lower.h"
 
 #include <string.h>
 
-/* ---- files ----------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------- */
 
 static void keep_map(Lower *l, Mapped map)
 {
@@ -37,14 +37,16 @@ static bool same_shape(Lower *l, Loc loc, const char *path, const Type *t, const
 static bool same_class(Lower *l, Loc loc, const char *path, const Type *t, const char *where,
                        DType src)
 {
-    if (dtype_is_float(t->dtype) == dtype_is_float(src) || dtype_is_float(t->dtype)) return true;
+    if (dtype_is_float(t->dtype) == dtype_is_float(src) || dtype_is_float(t->dtype))
+        return true;
     return lower_error(l, loc, "weight %s is %s, but %s holds %s", path, dtypes[t->dtype].name,
                        where, dtypes[src].name);
 }
 
 static const char *inside(Lower *l, Loc loc, const char *name)
 {
-    const char *path = file_join_linked(&l->arena, l->diag, loc, l->root, name, l->opt->follow_links);
+    const char *path = file_join_linked(&l->arena, l->diag, loc, l->root, name,
+                                        l->opt->follow_links);
     if (path && !file_exists(path)) {
         lower_error(l, loc, "there is no file %s", path);
         return NULL;
@@ -52,7 +54,8 @@ static const char *inside(Lower *l, Loc loc, const char *name)
     return path;
 }
 
-static const Const *from_npy(Lower *l, Loc loc, const char *path, const Type *t, const char *name)
+static const Const *from_npy(Lower *l, Loc loc, const char *path, const Type *t,
+                             const char *name)
 {
     NpyArray a;
     DType src = DT_NONE;
@@ -60,7 +63,8 @@ static const Const *from_npy(Lower *l, Loc loc, const char *path, const Type *t,
     if (!full || !npy_open(l->diag, full, &a)) return NULL;
     for (int i = 1; i < DT_COUNT; i++)
         if (dtypes[i].npy[0] && !strcmp(dtypes[i].npy, a.descr)) src = (DType)i;
-    if (!src) bug("elements of type %s", a.descr); /* every type that npy_open gives is in dtypes */
+    /* every type that npy_open gives is in dtypes */
+    if (!src) bug("elements of type %s", a.descr);
     if (!same_shape(l, loc, path, t, name, a.rank, a.shape)
         || !same_class(l, loc, path, t, name, src)) {
         npy_close(&a);
@@ -72,7 +76,9 @@ static const Const *from_npy(Lower *l, Loc loc, const char *path, const Type *t,
     return file_const(l, loc, path, t, src, data);
 }
 
-static const struct { const char *name; DType type;
+static const struct {
+    const char *name;
+    DType type;
 } safetensors_types[] = {
     { "F16", DT_FP16 },  { "BF16", DT_BF16 },  { "F32", DT_FP32 },   { "F64", DT_FP64 },
     { "I8", DT_INT8 },   { "I16", DT_INT16 },  { "I32", DT_INT32 },  { "I64", DT_INT64 },
@@ -99,7 +105,8 @@ static const Const *from_tensors(Lower *l, Loc loc, const char *path, const Type
     for (size_t i = 0; i < COUNT(safetensors_types); i++)
         if (!strcmp(safetensors_types[i].name, s->dtype)) src = safetensors_types[i].type;
     if (!src) {
-        lower_error(l, loc, "%s holds elements of type %s, which cannot be read", where, s->dtype);
+        lower_error(l, loc, "%s holds elements of type %s, which cannot be read", where,
+                    s->dtype);
         return NULL;
     }
     if (!same_shape(l, loc, path, t, where, s->rank, s->shape)
@@ -125,7 +132,7 @@ static const char *with_path(Lower *l, const char *pattern, const char *path)
     return r;
 }
 
-/* ---- rules ----------------------------------------------------------------------------------- */
+/* ---- rules ------------------------------------------------------------------------------- */
 
 typedef struct {
     Lower *l;
@@ -141,7 +148,8 @@ static bool number_arg(Init *in, const char *name, int at, double otherwise, dou
     for (int i = 0; i < in->args.n; i++) {
         const NamedVal *a = &in->args.at[i];
         if (a->name ? strcmp(a->name, name) : i != at) continue;
-        if (!val_is_number(a->val)) return lower_error(in->l, a->loc, "%s must be a number", name);
+        if (!val_is_number(a->val))
+            return lower_error(in->l, a->loc, "%s must be a number", name);
         *out = val_double(a->val);
     }
     return true;
@@ -155,10 +163,10 @@ static bool known_args(Init *in, const char *rule, int n, const char *const *nam
         for (int k = 0; name && k < n; k++) known = known || !strcmp(names[k], name);
         if (known) continue;
         near = name ? name_nearest(name, names, (size_t)n) : NULL;
-        return lower_error(in->l, in->args.at[i].name_loc,
-                           name ? "%s has no argument %s%s%s%s" : "%s has too many arguments%.0s",
-                           rule, name ? name : "", near ? "; did you mean " : "", near ? near : "",
-                           near ? "?" : "");
+        return lower_error(
+            in->l, in->args.at[i].name_loc,
+            name ? "%s has no argument %s%s%s%s" : "%s has too many arguments%.0s", rule,
+            name ? name : "", near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     }
     return true;
 }
@@ -197,7 +205,8 @@ static const Const *init_fill(Init *in)
 {
     static const char *const names[] = { "value" };
     double value;
-    if (!known_args(in, "fill", 1, names) || !number_arg(in, "value", 0, 0, &value)) return NULL;
+    if (!known_args(in, "fill", 1, names) || !number_arg(in, "value", 0, 0, &value))
+        return NULL;
     return rule_const(in, INIT_FILL, value, 0, 0);
 }
 
@@ -228,13 +237,17 @@ static const Const *init_load(Init *in)
                  ? from_tensors(l, in->loc, in->path, in->type, &file,
                                 with_path(l, in->args.at[1].val.u.s, in->path))
                  : NULL;
-    lower_error(l, in->loc, "load(\"w.npy\") or load(\"all.safetensors\", \"tensor\") is needed");
+    lower_error(l, in->loc,
+                "load(\"w.npy\") or load(\"all.safetensors\", \"tensor\") is needed");
     return NULL;
 }
 
-static const struct { const char *name; const Const *(*make)(Init *); } rules[] = {
+static const struct {
+    const char *name;
+    const Const *(*make)(Init *);
+} rules[] = {
     { "normal", init_normal }, { "uniform", init_uniform }, { "zeros", init_zeros },
-    { "ones", init_ones }, { "fill", init_fill }, { "load", init_load },
+    { "ones", init_ones },     { "fill", init_fill },       { "load", init_load },
 };
 
 static const Const *value_const(Init *in, const Node *n)
@@ -246,13 +259,15 @@ static const Const *value_const(Init *in, const Node *n)
     if (v.kind == V_LIST) {
         const Const *c = make_const(l, v, in->type->dtype, n->loc);
         const Shape *s = c ? &c->type->shape : NULL;
-        return c && same_shape(l, n->loc, in->path, in->type, "its value", s->rank, s->dim) ? c
-                                                                                            : NULL;
+        return c && same_shape(l, n->loc, in->path, in->type, "its value", s->rank, s->dim)
+                 ? c
+                 : NULL;
     }
-    lower_error(l, n->loc,
-                "a weight begins as a number, a list, or normal, uniform, zeros, ones, fill, load; "
-                "not as %s",
-                val_kind(l, v));
+    lower_error(
+        l, n->loc,
+        "a weight begins as a number, a list, or normal, uniform, zeros, ones, fill, load; "
+        "not as %s",
+        val_kind(l, v));
     return NULL;
 }
 
@@ -269,7 +284,7 @@ static const Const *init_const(Lower *l, const Node *n, const Type *t, const cha
     return value_const(&in, n);
 }
 
-/* ---- `weights` ------------------------------------------------------------------------------- */
+/* ---- `weights` --------------------------------------------------------------------------- */
 
 void set_weight_source(Lower *l, const Node *n)
 {
@@ -300,7 +315,8 @@ void set_weight_source(Lower *l, const Node *n)
     if (!s->failed) s->reader = NEW_ARRAY(&l->arena, s->tensors.count + 1, const char *);
 }
 
-/* Notes who reads a tensor; two that read one are hardly meant, since each has a path of its own. */
+/* Notes who reads a tensor; two that read one are hardly meant, since each has a path of its
+ * own. */
 static const Const *read_tensor(Lower *l, Loc loc, const char *path, const Type *t)
 {
     const WeightSource *s = &l->source;
@@ -310,9 +326,11 @@ static const Const *read_tensor(Lower *l, Loc loc, const char *path, const Type 
     if (!tensor) return NULL;
     const char **reader = &s->reader[tensor - s->tensors.tensor];
     if (*reader)
-        diag_warn(l->diag, WARN_SHARED_TENSOR, loc,
-                  "weights %s and %s are both read from the tensor %s: {path} in the name behind `as` "
-                  "stands for a weight's own", *reader, path, name);
+        diag_warn(
+            l->diag, WARN_SHARED_TENSOR, loc,
+            "weights %s and %s are both read from the tensor %s: {path} in the name behind `as` "
+            "stands for a weight's own",
+            *reader, path, name);
     else *reader = path;
     return c;
 }
@@ -324,12 +342,14 @@ void tell_unread(Lower *l)
     size_t unread = 0;
     for (size_t i = 0; s->reader && i < (size_t)s->tensors.count; i++) {
         if (s->reader[i] || unread++ >= NAMED) continue;
-        diag_warn(l->diag, WARN_UNREAD_TENSOR, s->decl->loc, "no weight reads the tensor %s of %s",
-                  s->tensors.tensor[i].name, file_base(s->tensors.path));
+        diag_warn(l->diag, WARN_UNREAD_TENSOR, s->decl->loc,
+                  "no weight reads the tensor %s of %s", s->tensors.tensor[i].name,
+                  file_base(s->tensors.path));
     }
     if (unread > NAMED)
-        diag_warn(l->diag, WARN_UNREAD_TENSOR, s->decl->loc, "no weight reads %zu more tensors of %s",
-                  unread - NAMED, file_base(s->tensors.path));
+        diag_warn(l->diag, WARN_UNREAD_TENSOR, s->decl->loc,
+                  "no weight reads %zu more tensors of %s", unread - NAMED,
+                  file_base(s->tensors.path));
 }
 
 static const Const *source_const(Lower *l, const Node *n, const Type *t, const char *path)
@@ -342,11 +362,12 @@ static const Const *source_const(Lower *l, const Node *n, const Type *t, const c
     return read_tensor(l, n->loc, path, t);
 }
 
-/* A file that the program names goes before a weight's own beginning, unless that is a `load`. */
+/* A file that the program names goes before a weight's own beginning, unless that is a
+ * `load`. */
 static const Const *choose_const(Lower *l, const Node *n, const Type *t, const char *path)
 {
-    bool load =
-        n->b && n->b->kind == N_CALL && n->b->a->kind == N_NAME && !strcmp(n->b->a->name, "load");
+    bool load = n->b && n->b->kind == N_CALL && n->b->a->kind == N_NAME
+             && !strcmp(n->b->a->name, "load");
     bool file = l->source.decl && !l->source.decl->c;
     if (n->b && (load || !file)) return init_const(l, n->b, t, path);
     if (l->source.decl) return source_const(l, n, t, path);
@@ -358,7 +379,7 @@ static const Const *choose_const(Lower *l, const Node *n, const Type *t, const c
     return NULL;
 }
 
-/* ---- declarations ---------------------------------------------------------------------------- */
+/* ---- declarations ------------------------------------------------------------------------ */
 
 static bool weight_type(Lower *l, const Node *n, const Type **out)
 {
@@ -407,7 +428,7 @@ Val declare_weight(Lower *l, const Node *n)
     return view_of(l, w);
 }
 
-/* ---- in a function --------------------------------------------------------------------------- */
+/* ---- in a function ----------------------------------------------------------------------- */
 
 Value *weight_value(Lower *l, const View *v)
 {
@@ -422,9 +443,10 @@ Value *weight_value(Lower *l, const View *v)
     b.loc = lower_blame(l, w->loc);
     for (; b.block->owner; b.block = b.before->parent) b.before = b.block->owner;
     struct Made *m = NEW(&l->arena, struct Made);
-    *m = (struct Made){
-        .next = w->made, .func = l->func, .shape = v->shape, .value = build_const(&b, w->path, c)
-    };
+    *m = (struct Made){ .next = w->made,
+                        .func = l->func,
+                        .shape = v->shape,
+                        .value = build_const(&b, w->path, c) };
     m->value->def->keep = true;
     w->made = m;
     w->used = true;
@@ -440,8 +462,10 @@ void keep_weights(Lower *l, bool of_file)
         for (const struct Made *m = w->made; m; m = m->next) made = made || m->func == l->func;
         View whole = { .weight = w, .shape = w->value->type->shape };
         if (made) continue;
-        if (!w->told && !l->diag->errors) /* a statement that failed may be the one that uses it */
-            diag_warn(l->diag, WARN_UNUSED_WEIGHT, w->loc, "no statement uses the weight %s", w->path);
+        /* a statement that failed may be the one that uses it */
+        if (!w->told && !l->diag->errors)
+            diag_warn(l->diag, WARN_UNUSED_WEIGHT, w->loc, "no statement uses the weight %s",
+                      w->path);
         w->told = true;
         weight_value(l, &whole);
     }

@@ -43,16 +43,19 @@ DType val_dtype(Val v)
 static bool equal(Lower *l, Loc loc, Val a, Val b, int depth)
 {
     if (val_is_number(a) && val_is_number(b))
-        return a.kind == V_INT && b.kind == V_INT ? a.u.i == b.u.i : val_double(a) == val_double(b);
+        return a.kind == V_INT && b.kind == V_INT ? a.u.i == b.u.i
+                                                  : val_double(a) == val_double(b);
     if (a.kind != b.kind) return false;
     if (a.kind == V_BOOL) return a.u.b == b.u.b;
     if (a.kind == V_STRING) return !strcmp(a.u.s, b.u.s);
     if (a.kind == V_LIST) {
         if (a.u.list->n != b.u.list->n) return false;
         if (depth == MAX_RANK)
-            return lower_error(l, loc, "lists nested deeper than %d are not compared", MAX_RANK);
+            return lower_error(l, loc, "lists nested deeper than %d are not compared",
+                               MAX_RANK);
         for (int64_t i = 0; i < a.u.list->n; i++)
-            if (!lower_step(l, loc) || !equal(l, loc, a.u.list->at[i], b.u.list->at[i], depth + 1))
+            if (!lower_step(l, loc)
+                || !equal(l, loc, a.u.list->at[i], b.u.list->at[i], depth + 1))
                 return false;
         return true;
     }
@@ -61,7 +64,7 @@ static bool equal(Lower *l, Loc loc, Val a, Val b, int depth)
 
 bool val_equal(Lower *l, Loc loc, Val a, Val b) { return equal(l, loc, a, b, 0); }
 
-/* ---- as text --------------------------------------------------------------------------------- */
+/* ---- as text ----------------------------------------------------------------------------- */
 
 static void put_number(Buf *b, double f)
 {
@@ -139,7 +142,7 @@ const char *val_kind(Lower *l, Val v)
     return kind_names[v.kind];
 }
 
-/* ---- scopes ---------------------------------------------------------------------------------- */
+/* ---- scopes ------------------------------------------------------------------------------ */
 
 static Slot *env_slot(Slot *slot, int cap, const char *name)
 {
@@ -171,7 +174,7 @@ void env_set(Lower *l, Env *e, const char *name, Val v)
     *s = (Slot){ .name = name, .val = v };
 }
 
-/* ---- arithmetic of numbers ------------------------------------------------------------------- */
+/* ---- arithmetic of numbers --------------------------------------------------------------- */
 
 static Val compare(int token, double order)
 {
@@ -224,7 +227,9 @@ static Val int_op(Lower *l, Loc loc, int token, int64_t a, int64_t b)
         if (b < 0) return val_float(pow((double)a, (double)b));
         fits = int_power(a, b, &out);
         break;
-    case TK_SLASH: case TK_FLOORDIV: case TK_PERCENT:
+    case TK_SLASH:
+    case TK_FLOORDIV:
+    case TK_PERCENT:
         if (!b) return bad(l, loc, "division by zero");
         if (a == INT64_MIN && b == -1) fits = false;
         else floor_divide(a, b, &out, &rest);
@@ -255,7 +260,8 @@ static Val float_op(Lower *l, Loc loc, int token, double a, double b)
     case TK_PERCENT: return val_float(a - b * floor(a / b));
     case TK_POWER: return val_float(pow(a, b));
     default:
-        return isnan(a) || isnan(b) ? val_bool(token == TK_NE) : compare(token, a < b ? -1 : a > b);
+        return isnan(a) || isnan(b) ? val_bool(token == TK_NE)
+                                    : compare(token, a < b ? -1 : a > b);
     }
 }
 

@@ -1,4 +1,5 @@
-/* build.c -- how passes and front ends make statements: built, inferred and linked in at once. */
+/* build.c -- how passes and front ends make statements: built, inferred and linked in at
+ * once. */
 #include "ir.h"
 #include "ops/ops.h"
 
@@ -7,11 +8,15 @@
 
 Builder builder_at(Block *b, Op *before, Diag *d, Loc loc)
 {
-    return (Builder){ .m = b->func->module, .block = b, .before = before, .diag = d, .loc = loc,
+    return (Builder){ .m = b->func->module,
+                      .block = b,
+                      .before = before,
+                      .diag = d,
+                      .loc = loc,
                       .opset = b->func->opset };
 }
 
-/* ---- names ----------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------- */
 
 /* A name that MIL text can hold: what is no letter, digit or _ becomes _; never empty. */
 static const char *legal_name(Module *m, const char *wish)
@@ -41,10 +46,10 @@ const char *func_unique_name(Func *f, const char *wish)
     return name;
 }
 
-/* ---- inferring ------------------------------------------------------------------------------- */
+/* ---- inferring --------------------------------------------------------------------------- */
 
-/* Blocks give their owner its result types: a cond's are those of its first branch, a while_loop's
- * those of its body. */
+/* Blocks give their owner its result types: a cond's are those of its first branch, a
+ * while_loop's those of its body. */
 static bool infer_blocks(Call *c, const Op *op)
 {
     const Block *b = op->nblock ? op->block[op->nblock - 1] : NULL;
@@ -78,20 +83,23 @@ bool build_infer(Builder *b, const char *name, Op *op)
     for (int i = 0; i < (ok ? c->nout : 1); i++) {
         const Type *t = ok ? module_type(b->m, c->out[i]) : &type_poison;
         if (i < op->nout) op->out[i]->type = t;
-        else op_out(b->m, op, func_unique_name(b->block->func, name ? name : op->name), t, b->loc);
+        else
+            op_out(b->m, op, func_unique_name(b->block->func, name ? name : op->name), t,
+                   b->loc);
     }
     arena_free(&scratch);
     return ok;
 }
 
-/* ---- statements ------------------------------------------------------------------------------ */
+/* ---- statements -------------------------------------------------------------------------- */
 
 Op *build_op(Builder *b, const char *name, const char *opname, const Arg *arg, int narg)
 {
     Op *op = op_new(b->m, b->block, b->before, opname, b->loc);
     if (op->kind == OP_NONE) {
         diag_error(b->diag, b->loc, "there is no op called %s", opname);
-        op_out(b->m, op, func_unique_name(b->block->func, name ? name : opname), &type_poison, b->loc);
+        op_out(b->m, op, func_unique_name(b->block->func, name ? name : opname), &type_poison,
+               b->loc);
         return op;
     }
     for (int i = 0; i < narg; i++) {
@@ -125,18 +133,26 @@ Value *build_const(Builder *b, const char *name, const Const *c)
 {
     Op *op = op_new(b->m, b->block, b->before, "const", b->loc);
     attr_set(b->m, &op->attrs, "val", c);
-    Value *v = op_out(b->m, op, func_unique_name(b->block->func, name ? name : "const"), c->type, b->loc);
+    Value *v = op_out(b->m, op, func_unique_name(b->block->func, name ? name : "const"),
+                      c->type, b->loc);
     op->named = true;
     return v;
 }
 
-Value *build_int(Builder *b, int64_t v) { return build_const(b, "int", const_int(&b->m->arena, DT_INT32, v)); }
-Value *build_bool(Builder *b, bool v) { return build_const(b, v ? "true_" : "false_", const_bool(&b->m->arena, v)); }
+Value *build_int(Builder *b, int64_t v)
+{
+    return build_const(b, "int", const_int(&b->m->arena, DT_INT32, v));
+}
+Value *build_bool(Builder *b, bool v)
+{
+    return build_const(b, v ? "true_" : "false_", const_bool(&b->m->arena, v));
+}
 
 Value *build_string(Builder *b, const char *s)
 {
     Arena scratch = { 0 };
-    Value *v = build_const(b, arena_printf(&scratch, "str_%s", s), const_string(&b->m->arena, s));
+    Value *v = build_const(b, arena_printf(&scratch, "str_%s", s),
+                           const_string(&b->m->arena, s));
     arena_free(&scratch);
     return v;
 }

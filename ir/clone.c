@@ -24,7 +24,7 @@ static Value *mapped(const Cloning *c, Value *v)
     return c->map ? c->map(c->ctx, v) : v;
 }
 
-/* ---- statements ------------------------------------------------------------------------------ */
+/* ---- statements -------------------------------------------------------------------------- */
 
 static void copy_attrs(Cloning *c, Op *to, const Op *op)
 {
@@ -36,7 +36,8 @@ static void copy_args(Cloning *c, Op *to, const Op *op)
 {
     for (int i = 0; i < op->narg; i++) {
         const Arg *from = &op->arg[i];
-        for (int k = 0; k < from->count; k++) op_arg(c->m, to, from->name, mapped(c, from->val[k]));
+        for (int k = 0; k < from->count; k++)
+            op_arg(c->m, to, from->name, mapped(c, from->val[k]));
         if (!from->count) continue;
         to->arg[to->narg - 1].tuple = from->tuple;
         to->arg[to->narg - 1].at = from->at;
@@ -85,7 +86,7 @@ Op *op_clone(const Op *op, Block *b, Op *before, ValueMap *map, void *ctx)
     return to;
 }
 
-/* ---- functions ------------------------------------------------------------------------------- */
+/* ---- functions --------------------------------------------------------------------------- */
 
 static void copy_head(Module *to, const Func *f)
 {
@@ -108,8 +109,8 @@ static void copy_fixed(Func *to, const Func *f)
     to->fixed = NEW_ARRAY(&to->module->arena, f->nfixed + 1, struct Fixed);
     to->nfixed = f->nfixed;
     for (int i = 0; i < f->nfixed; i++)
-        to->fixed[i] =
-            (struct Fixed){ module_name(to->module, f->fixed[i].name), f->fixed[i].dtype };
+        to->fixed[i] = (struct Fixed){ module_name(to->module, f->fixed[i].name),
+                                       f->fixed[i].dtype };
 }
 
 Module *func_extract(const Func *f)
@@ -125,7 +126,8 @@ Module *func_extract(const Func *f)
     copy_fixed(to, f);
     for (int i = 0; i < f->body->nparam; i++) {
         const Value *p = f->body->param[i];
-        ptrmap_set(&c.made, p, block_param(to->body, name_for(&c, to, p->name), p->type, p->loc));
+        ptrmap_set(&c.made, p,
+                   block_param(to->body, name_for(&c, to, p->name), p->type, p->loc));
     }
     for (const Op *op = f->body->first; op; op = op->next) {
         const Op *made = copy_op(&c, op, to->body, NULL);

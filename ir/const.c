@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- making ---------------------------------------------------------------------------------- */
+/* ---- making ------------------------------------------------------------------------------ */
 
 Const *const_data(Arena *a, const Type *t, const void *data)
 {
@@ -75,7 +75,7 @@ Const *const_bools(Arena *a, int n, const bool *v)
     return c;
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 static size_t elements(const Const *c)
 {
@@ -85,7 +85,8 @@ static size_t elements(const Const *c)
     return n;
 }
 
-/* What stands for the bytes of an absent file: zeros, or --random's numbers scaled like weights. */
+/* What stands for the bytes of an absent file: zeros, or --random's numbers scaled like
+ * weights. */
 static void read_missing(const Const *c, const Module *m, size_t first, size_t n, Tensor *out)
 {
     uint64_t seed = rng_key(m->missing_seed, c->path) + c->offset;
@@ -99,7 +100,8 @@ static void read_missing(const Const *c, const Module *m, size_t first, size_t n
         else tensor_set_int(out, i, (int64_t)(rng_u64(seed, first + i) & 1));
 }
 
-/* Numbers into the type of out. Finite ones beyond fp16 go to its edge: const_convert says so. */
+/* Numbers into the type of out. Finite ones beyond fp16 go to its edge: const_convert says
+ * so. */
 static void put_numbers(Tensor *out, size_t i, size_t n, double *v)
 {
     for (size_t k = 0; out->dtype == DT_FP16 && k < n; k++)
@@ -114,9 +116,10 @@ static void read_init(const Const *c, size_t first, size_t n, Tensor *out)
         size_t k = n - i < COUNT(part) ? n - i : COUNT(part);
         if (c->init == INIT_NORMAL) rng_normals(c->seed, first + i, k, part);
         for (size_t j = 0; j < k; j++)
-            part[j] = c->init == INIT_FILL     ? c->a
-                      : c->init == INIT_NORMAL ? c->a + c->b * part[j]
-                                               : c->a + (c->b - c->a) * rng_unit(c->seed, first + i + j);
+            part[j] = c->init == INIT_FILL ? c->a
+                    : c->init == INIT_NORMAL
+                        ? c->a + c->b * part[j]
+                        : c->a + (c->b - c->a) * rng_unit(c->seed, first + i + j);
         put_numbers(out, i, k, part);
         i += k;
     }
@@ -195,8 +198,8 @@ static bool read_elements(const Const *c, Diag *d, size_t first, size_t n, void 
     bug("const_read of a group");
 }
 
-/* The last byte of elements below a byte may have bits to spare: they are zero, whatever stood there in
- * a file or in dst, so that equal literals are written as equal bytes. */
+/* The last byte of elements below a byte may have bits to spare: they are zero, whatever stood
+ * there in a file or in dst, so that equal literals are written as equal bytes. */
 static void clear_spare_bits(DType t, size_t n, unsigned char *dst)
 {
     const size_t bits = (size_t)dtypes[t].bits, used = bits < 8 ? n % 8 * bits % 8 : 0;
@@ -210,7 +213,8 @@ bool const_read(const Const *c, Diag *d, size_t first, size_t n, void *dst)
     return ok;
 }
 
-/* Where the elements stand in memory, or in a mapped file, as they are; NULL: nowhere, or an error. */
+/* Where the elements stand in memory, or in a mapped file, as they are; NULL: nowhere, or an
+ * error. */
 static const void *in_memory(const Const *c, Diag *d)
 {
     if (c->kind == CONST_DATA) return c->data;
@@ -245,7 +249,7 @@ bool const_at_hand(const Const *c)
     return c->kind != CONST_BLOB || (c->file && (!c->file->absent || c->file->owner->missing));
 }
 
-/* ---- comparing ------------------------------------------------------------------------------- */
+/* ---- comparing --------------------------------------------------------------------------- */
 
 static bool same_strings(const Const *a, const Const *b)
 {
@@ -263,13 +267,14 @@ bool const_equal(const Const *a, const Const *b)
     case CONST_DATA:
         if (a->type->dtype == DT_STRING) return same_strings(a, b);
         return a->data == b->data || !memcmp(a->data, b->data, type_bytes(a->type));
-    case CONST_BLOB: return a->offset == b->offset && a->file == b->file && !strcmp(a->path, b->path);
+    case CONST_BLOB:
+        return a->offset == b->offset && a->file == b->file && !strcmp(a->path, b->path);
     case CONST_FILE: return a->src == b->src && a->src_data == b->src_data;
     case CONST_OF: return a->first == b->first && const_equal(a->of, b->of);
     case CONST_MADE: return a->made == b->made; /* nobody computes them to compare them */
     case CONST_INIT:
         return a->init == b->init && a->seed == b->seed && !memcmp(&a->a, &b->a, sizeof a->a)
-               && !memcmp(&a->b, &b->b, sizeof a->b);
+            && !memcmp(&a->b, &b->b, sizeof a->b);
     case CONST_GROUP:
         if (a->nelem != b->nelem) return false;
         for (int64_t i = 0; i < a->nelem; i++)
@@ -283,9 +288,11 @@ uint64_t const_hash(const Const *c)
 {
     uint64_t h = hash_mix((uint64_t)c->kind, (uint64_t)c->type->dtype);
     if (c->type->kind == TY_TENSOR)
-        for (int i = 0; i < c->type->shape.rank; i++) h = hash_mix(h, (uint64_t)c->type->shape.dim[i]);
+        for (int i = 0; i < c->type->shape.rank; i++)
+            h = hash_mix(h, (uint64_t)c->type->shape.dim[i]);
     switch (c->kind) {
-    case CONST_DATA: return c->type->dtype == DT_STRING ? h : hash_bytes(h, c->data, type_bytes(c->type));
+    case CONST_DATA:
+        return c->type->dtype == DT_STRING ? h : hash_bytes(h, c->data, type_bytes(c->type));
     case CONST_BLOB: return hash_mix(hash_mix(h, c->offset), (uintptr_t)c->file);
     case CONST_FILE: return hash_mix(hash_mix(h, (uint64_t)c->src), (uintptr_t)c->src_data);
     case CONST_INIT: return hash_mix(hash_mix(h, (uint64_t)c->init), c->seed);
@@ -296,7 +303,7 @@ uint64_t const_hash(const Const *c)
     return h;
 }
 
-/* ---- where it is written --------------------------------------------------------------------- */
+/* ---- where it is written ----------------------------------------------------------------- */
 
 /* First opset in which literals of a type go to the weight file. */
 static const Opset blob_since[DT_COUNT] = {

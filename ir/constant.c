@@ -1,11 +1,12 @@
-/* constant.c -- what a constant is: a literal, or what a constexpr decodes, and its elements. */
+/* constant.c -- what a constant is: a literal, or what a constexpr decodes, and its
+ * elements. */
 #include "ops/ops.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Fn holds for each literal and constexpr that v is made of. A constexpr of a constexpr of one is what
- * ios18 has; deeper ones are hostile. */
+/* Fn holds for each literal and constexpr that v is made of. A constexpr of a constexpr of one
+ * is what ios18 has; deeper ones are hostile. */
 typedef bool Holds(const Const *c);
 
 static bool any_const(const Const *c) { return c != NULL; }
@@ -21,14 +22,15 @@ static bool made_of(const Value *v, Holds *holds, int depth)
         for (int k = 0; k < op->arg[i].count; k++)
             if (!made_of(op->arg[i].val[k], holds, depth + 1)) return false;
     for (int i = 0; i < op->attrs.count; i++)
-        if (op_param(&ops[op->kind], op->attrs.at[i].name) && !holds(op->attrs.at[i].val)) return false;
+        if (op_param(&ops[op->kind], op->attrs.at[i].name) && !holds(op->attrs.at[i].val))
+            return false;
     return true;
 }
 
 bool value_is_const(const Value *v) { return made_of(v, any_const, 0); }
 bool value_at_hand(const Value *v) { return made_of(v, const_at_hand, 0); }
 
-/* ---- elements -------------------------------------------------------------------------------- */
+/* ---- elements ---------------------------------------------------------------------------- */
 
 /* Where each argument of a call comes from: a value, or (up to ios17) an attribute. */
 static bool load(const Value *v, const Const *attr, Diag *d, Tensor *out)
@@ -44,7 +46,8 @@ static bool load_all(Call *c, const Op *op, Diag *d, Tensor *room, int *n)
         const Arg *a = op_find_arg(op, name);
         for (int k = 0; k < c->p[i].n; k++) {
             if (c->p[i].v[k].val) continue;
-            if (!load(a ? a->val[k] : NULL, attr_get(&op->attrs, name), d, &room[*n])) return false;
+            if (!load(a ? a->val[k] : NULL, attr_get(&op->attrs, name), d, &room[*n]))
+                return false;
             c->p[i].v[k].val = &room[(*n)++];
         }
     }
@@ -74,7 +77,8 @@ bool op_compute(const Op *op, Diag *d, Tensor res[MAX_RESULT], int *n)
 
 bool op_is_computable(const Op *op)
 {
-    return op->kind != OP_NONE && op->kind != OP_const && !op->nblock && op->nout && op->narg && ops[op->kind].eval
+    return op->kind != OP_NONE && op->kind != OP_const && !op->nblock && op->nout && op->narg
+        && ops[op->kind].eval
         && !(ops[op->kind].flags & (F_IMPURE | F_UNSUPPORTED | F_CONSTEXPR));
 }
 
@@ -106,8 +110,8 @@ bool op_warn_not_finite(const Op *op, int index, const Tensor *t, Diag *d)
     double first;
     if (is_finite(t, &first)) return false;
     if (made_of_finite(op))
-        diag_warn(d, WARN_PRECISION, op->loc, "%s, computed from finite constants, holds %g", op->out[index]->name,
-                  first);
+        diag_warn(d, WARN_PRECISION, op->loc, "%s, computed from finite constants, holds %g",
+                  op->out[index]->name, first);
     return true;
 }
 
@@ -117,7 +121,8 @@ static const Const *kept(Module *m, const Tensor *t)
     void *p = arena_alloc(&m->arena, t->bytes + 1);
     if (t->bytes) memcpy(p, t->data, t->bytes);
     const char **s = p;
-    for (size_t i = 0; t->dtype == DT_STRING && i < t->count; i++) s[i] = arena_strdup(&m->arena, s[i]);
+    for (size_t i = 0; t->dtype == DT_STRING && i < t->count; i++)
+        s[i] = arena_strdup(&m->arena, s[i]);
     return const_data(&m->arena, type, p);
 }
 
@@ -156,7 +161,8 @@ static bool decode(const Op *op, int index, Diag *d, Tensor *out)
 
 bool value_tensor(const Value *v, Diag *d, Tensor *out)
 {
-    if (v->lit) return v->lit->kind != CONST_GROUP && v->lit->type->kind == TY_TENSOR
-                    && const_tensor(v->lit, d, out);
+    if (v->lit)
+        return v->lit->kind != CONST_GROUP && v->lit->type->kind == TY_TENSOR
+            && const_tensor(v->lit, d, out);
     return value_is_const(v) && decode(v->def, v->index, d, out);
 }

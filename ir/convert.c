@@ -1,11 +1,11 @@
-/* convert.c -- parts of literals, and literals in another float type: without their bytes where those
- * are read later, which writers and runs do a run at a time. */
+/* convert.c -- parts of literals, and literals in another float type: without their bytes where
+ * those are read later, which writers and runs do a run at a time. */
 #include "ir.h"
 
 #include <math.h>
 #include <string.h>
 
-/* ---- parts ----------------------------------------------------------------------------------- */
+/* ---- parts ------------------------------------------------------------------------------- */
 
 Const *const_part(Module *m, const Const *c, size_t first, Shape s)
 {
@@ -19,16 +19,20 @@ Const *const_part(Module *m, const Const *c, size_t first, Shape s)
     } else if (c->kind == CONST_OF) {
         r->first += first;
     } else {
-        *r = (Const){ .type = r->type, .kind = CONST_OF, .loc = c->loc, .of = c, .first = first,
+        *r = (Const){ .type = r->type,
+                      .kind = CONST_OF,
+                      .loc = c->loc,
+                      .of = c,
+                      .first = first,
                       .in_file = c->in_file };
     }
     return r;
 }
 
-/* ---- the range of fp16 ----------------------------------------------------------------------- */
+/* ---- the range of fp16 ------------------------------------------------------------------- */
 
 typedef struct {
-    size_t count;  /* elements that were moved to the edge */
+    size_t count; /* elements that were moved to the edge */
     double first;
 } Moved;
 
@@ -58,9 +62,11 @@ static void say_moved(const Const *c, const char *name, const Moved *moved, Diag
                   "the constant %s%s%g is outside fp16's range and is moved to its edge",
                   name ? name : "", name ? " = " : "", moved->first);
     else
-        diag_warn(d, WARN_PRECISION, c->loc,
-                  "%s: %zu of %zu elements are outside fp16's range, %g the first: each is moved "
-                  "to its edge", name ? name : "a constant", moved->count, n, moved->first);
+        diag_warn(
+            d, WARN_PRECISION, c->loc,
+            "%s: %zu of %zu elements are outside fp16's range, %g the first: each is moved "
+            "to its edge",
+            name ? name : "a constant", moved->count, n, moved->first);
 }
 
 /* Most fp32 weights have none: the bits of a number are in the order of its size. */
@@ -109,10 +115,12 @@ void const_warn_range(const Const *c, const char *name, Diag *d)
     say_moved(c, name, &moved, d);
 }
 
-/* ---- converting ------------------------------------------------------------------------------ */
+/* ---- converting -------------------------------------------------------------------------- */
 
-/* Reads all elements. What has fewer than so many stays in the text, and none of them may vanish. */
-static bool convert_now(Module *m, const Const *c, size_t n, const char *name, Const *r, Diag *d)
+/* Reads all elements. What has fewer than so many stays in the text, and none of them may
+ * vanish. */
+static bool convert_now(Module *m, const Const *c, size_t n, const char *name, Const *r,
+                        Diag *d)
 {
     Tensor from;
     Moved moved = { .count = 0 };
@@ -130,8 +138,12 @@ static bool convert_now(Module *m, const Const *c, size_t n, const char *name, C
         tensor_set_float(&to, i, v);
     }
     tensor_free(&from);
-    *r = (Const){ .type = r->type, .kind = CONST_DATA, .loc = c->loc, .data = data,
-                  .nelem = c->nelem, .in_file = c->in_file };
+    *r = (Const){ .type = r->type,
+                  .kind = CONST_DATA,
+                  .loc = c->loc,
+                  .data = data,
+                  .nelem = c->nelem,
+                  .in_file = c->in_file };
     say_moved(c, name, &moved, d);
     return true;
 }
@@ -139,11 +151,13 @@ static bool convert_now(Module *m, const Const *c, size_t n, const char *name, C
 Const *const_convert(Module *m, const Const *c, DType t, const char *name, Diag *d)
 {
     size_t n;
-    if (!const_at_hand(c) || !dtype_is_float(c->type->dtype) || !shape_count(&c->type->shape, &n))
+    if (!const_at_hand(c) || !dtype_is_float(c->type->dtype)
+        || !shape_count(&c->type->shape, &n))
         return NULL;
     Const *r = NEW(&m->arena, Const);
     *r = *c;
-    if (c->kind == CONST_BLOB || c->kind == CONST_MADE) *r = *const_part(m, c, 0, c->type->shape);
+    if (c->kind == CONST_BLOB || c->kind == CONST_MADE)
+        *r = *const_part(m, c, 0, c->type->shape);
     r->type = type_tensor(&m->arena, t, c->type->shape);
     if (c->kind == CONST_DATA || (n < CONST_FILE_MIN && c->kind != CONST_INIT))
         return convert_now(m, c, n, name, r, d) ? r : NULL;

@@ -1,8 +1,8 @@
 /* edge.c -- where the engine's part of a function begins and ends.
  *
- * Around it stands what is the processor's: behind it the choice of a class (classify), and at inputs and
- * results that are images outside the casts between the numbers of their pixels, which are fp32, and
- * fp16. Core ML runs these on the processor, whatever runs the rest. */
+ * Around it stands what is the processor's: behind it the choice of a class (classify), and at
+ * inputs and results that are images outside the casts between the numbers of their pixels,
+ * which are fp32, and fp16. Core ML runs these on the processor, whatever runs the rest. */
 #include "ops/ops.h"
 
 #include <string.h>
@@ -21,7 +21,7 @@ static bool is_float_cast(const Op *op)
         && op->out[0]->type->kind == TY_TENSOR && dtype_is_float(op->out[0]->type->dtype);
 }
 
-/* ---- results --------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------- */
 
 /* The value that the engine hands over for a result of the function. */
 static const Value *engine_result(const Func *f, const Value *r)
@@ -46,7 +46,7 @@ int func_engine_results(const Func *f, Arena *a, const Value ***out)
     return n;
 }
 
-/* ---- inputs ---------------------------------------------------------------------------------- */
+/* ---- inputs ------------------------------------------------------------------------------ */
 
 typedef struct {
     const Value *v, *cast;
@@ -78,7 +78,7 @@ int func_engine_inputs(const Func *f, Arena *a, const Value ***out)
     return b->nparam;
 }
 
-/* ---- statements ------------------------------------------------------------------------------ */
+/* ---- statements -------------------------------------------------------------------------- */
 
 bool op_on_processor(const Op *op)
 {

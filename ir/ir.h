@@ -18,7 +18,7 @@
 
 #include "../base/base.h"
 
-/* ---- element types -------------------------------------------------------------------------- */
+/* ---- element types ----------------------------------------------------------------------- */
 
 typedef enum {
     DT_NONE,
@@ -27,53 +27,68 @@ typedef enum {
     DT_COUNT
 } DType;
 
-typedef enum { CLASS_NONE, CLASS_BOOL, CLASS_STRING, CLASS_FLOAT, CLASS_INT, CLASS_UINT } DClass;
+typedef enum {
+    CLASS_NONE,
+    CLASS_BOOL,
+    CLASS_STRING,
+    CLASS_FLOAT,
+    CLASS_INT,
+    CLASS_UINT
+} DClass;
 
 typedef struct {
     const char *name; /* as MIL writes it */
     int bits;         /* 0 for strings */
     DClass cls;
-    const char *npy;  /* .npy descr, "" when there is none */
-    int blob;         /* code in a weight file, 0 when there is none */
+    const char *npy; /* .npy descr, "" when there is none */
+    int blob;        /* code in a weight file, 0 when there is none */
 } DTypeInfo;
 extern const DTypeInfo dtypes[DT_COUNT];
 
-DType dtype_find(const char *name, size_t len);           /* DT_NONE when unknown */
+DType dtype_find(const char *name, size_t len); /* DT_NONE when unknown */
 static inline bool dtype_is_float(DType t) { return dtypes[t].cls == CLASS_FLOAT; }
-static inline bool dtype_is_int(DType t)   { return dtypes[t].cls == CLASS_INT || dtypes[t].cls == CLASS_UINT; }
+static inline bool dtype_is_int(DType t)
+{
+    return dtypes[t].cls == CLASS_INT || dtypes[t].cls == CLASS_UINT;
+}
 
-/* ---- shapes and types ------------------------------------------------------------------------ */
+/* ---- shapes and types -------------------------------------------------------------------- */
 
 enum { MAX_RANK = 16 };
-#define DIM_ANY ((int64_t)-1)                             /* the `?` of MIL text */
+#define DIM_ANY ((int64_t)-1) /* the `?` of MIL text */
 
 typedef struct {
     int rank;              /* 0: a scalar */
     int64_t dim[MAX_RANK]; /* >= 0, or DIM_ANY */
 } Shape;
 
-#define SHAPE(...) shape_of((int)COUNT(((int64_t[]){ __VA_ARGS__ })), (int64_t[]){ __VA_ARGS__ })
+#define SHAPE(...)                                                                             \
+    shape_of((int)COUNT(((int64_t[]){ __VA_ARGS__ })), (int64_t[]){ __VA_ARGS__ })
 Shape shape_of(int rank, const int64_t *dim);
-bool shape_known(const Shape *s);                         /* no DIM_ANY */
-bool shape_equal(const Shape *a, const Shape *b);         /* DIM_ANY equals only itself */
-bool shape_fits(const Shape *a, const Shape *b);          /* DIM_ANY fits anything */
-bool shape_count(const Shape *s, size_t *count);          /* false: unknown dims or overflow */
+bool shape_known(const Shape *s);                 /* no DIM_ANY */
+bool shape_equal(const Shape *a, const Shape *b); /* DIM_ANY equals only itself */
+bool shape_fits(const Shape *a, const Shape *b);  /* DIM_ANY fits anything */
+bool shape_count(const Shape *s, size_t *count);  /* false: unknown dims or overflow */
 /* Numpy broadcasting; DIM_ANY with 1 or DIM_ANY is DIM_ANY, with n > 1 is n. False: no fit. */
 bool shape_broadcast(const Shape *a, const Shape *b, Shape *out);
-const char *shape_text(Arena *a, const Shape *s);         /* "[1, ?, 3]" */
+const char *shape_text(Arena *a, const Shape *s); /* "[1, ?, 3]" */
 
 typedef enum { TY_POISON, TY_TENSOR, TY_LIST, TY_DICT, TY_TUPLE, TY_STATE, TY_BUFFER } TypeKind;
 
 typedef struct Type Type;
 struct Type {
-    TypeKind kind;     /* TY_POISON: wrong, and reported already; nothing more is said about it */
-    DType dtype;       /* tensor, buffer */
-    Shape shape;       /* tensor, buffer */
-    int nsub;          /* list, state: 1; dict: 2; tuple: any */
+    /* TY_POISON: wrong, and reported already; nothing more is said about it */
+    TypeKind kind;
+    DType dtype; /* tensor, buffer */
+    Shape shape; /* tensor, buffer */
+    int nsub;    /* list, state: 1; dict: 2; tuple: any */
     const Type **sub;
-    int64_t length;    /* list: its length, or DIM_ANY */
-    int nfield;        /* buffer: the named extents beside shape, as written */
-    struct TypeField { const char *name; Shape dims; } *field;
+    int64_t length; /* list: its length, or DIM_ANY */
+    int nfield;     /* buffer: the named extents beside shape, as written */
+    struct TypeField {
+        const char *name;
+        Shape dims;
+    } * field;
 };
 
 extern const Type type_poison;
@@ -84,15 +99,18 @@ const Type *type_list(Arena *a, const Type *of, int64_t length);
 const Type *type_tuple(Arena *a, int n, const Type *const *sub);
 const Type *type_dict(Arena *a, const Type *key, const Type *value);
 bool type_equal(const Type *a, const Type *b);
-bool type_fits(const Type *a, const Type *b);             /* as equal, DIM_ANY fits anything */
-const char *type_text(Arena *a, const Type *t);           /* "tensor<fp16, [1, 3]>", "int32" (short) */
-size_t type_bytes(const Type *t);                         /* of a known tensor type, packed; 0 otherwise */
+bool type_fits(const Type *a, const Type *b); /* as equal, DIM_ANY fits anything */
+/* "tensor<fp16, [1, 3]>", "int32" (short) */
+const char *type_text(Arena *a, const Type *t);
+/* of a known tensor type, packed; 0 otherwise */
+size_t type_bytes(const Type *t);
 
-/* ---- tensors: values at run time ------------------------------------------------------------- */
+/* ---- tensors: values at run time --------------------------------------------------------- */
 
-/* Elements in C order, little endian, packed: types below 8 bits are packed least significant bit
- * first across bytes, bools are a byte each, strings are `const char *` (NUL-terminated UTF-8).
- * A list value has dtype DT_NONE and its elements in `item`. `data` is malloc'd when `owned`. */
+/* Elements in C order, little endian, packed: types below 8 bits are packed least significant
+ * bit first across bytes, bools are a byte each, strings are `const char *` (NUL-terminated
+ * UTF-8). A list value has dtype DT_NONE and its elements in `item`. `data` is malloc'd when
+ * `owned`. */
 typedef struct Tensor Tensor;
 struct Tensor {
     DType dtype;
@@ -105,27 +123,30 @@ struct Tensor {
     bool is_list, fixed; /* fixed: a list that does not grow */
 };
 
-bool tensor_alloc(Tensor *t, Diag *d, DType dtype, const Shape *s); /* zeroed; fail when too large */
-void tensor_free(Tensor *t);                                        /* t is {0} again */
-void tensor_follow(const void *owner, const Tensor *t);             /* mem_follow for all that it has */
-Tensor tensor_view(DType dtype, const Shape *s, const void *data);  /* not owned */
+/* zeroed; fail when too large */
+bool tensor_alloc(Tensor *t, Diag *d, DType dtype, const Shape *s);
+void tensor_free(Tensor *t); /* t is {0} again */
+/* mem_follow for all that it has */
+void tensor_follow(const void *owner, const Tensor *t);
+Tensor tensor_view(DType dtype, const Shape *s, const void *data); /* not owned */
 bool tensor_copy(Tensor *dst, Diag *d, const Tensor *src);
-int64_t tensor_int(const Tensor *t, size_t i);    /* ints and bools of any width */
-double tensor_float(const Tensor *t, size_t i);   /* any numeric type, exact */
-/* One rounding into the element type: floats to nearest even; ints: v is truncated toward zero by
- * the caller or is whole, and wraps modulo 2^bits as two's complement; bool: v != 0. */
+int64_t tensor_int(const Tensor *t, size_t i);  /* ints and bools of any width */
+double tensor_float(const Tensor *t, size_t i); /* any numeric type, exact */
+/* One rounding into the element type: floats to nearest even; ints: v is truncated toward zero
+ * by the caller or is whole, and wraps modulo 2^bits as two's complement; bool: v != 0. */
 void tensor_set_float(Tensor *t, size_t i, double v);
 void tensor_set_int(Tensor *t, size_t i, int64_t v);
 /* The same for a run of n elements starting at i; the fast way in and out. */
 void tensor_get_floats(const Tensor *t, size_t i, size_t n, double *dst);
 void tensor_put_floats(Tensor *t, size_t i, size_t n, const double *src);
 
-/* ---- literals -------------------------------------------------------------------------------- */
+/* ---- literals ---------------------------------------------------------------------------- */
 
 typedef enum {
-    CONST_DATA,  /* element bytes in memory (arena, or mapped): `data` */
-    CONST_BLOB,  /* bytes in a weight file, found through BLOBFILE(path, offset) */
-    CONST_FILE,  /* elements of a mapped .npy or .safetensors, of dtype `src`, converted when read */
+    CONST_DATA, /* element bytes in memory (arena, or mapped): `data` */
+    CONST_BLOB, /* bytes in a weight file, found through BLOBFILE(path, offset) */
+    /* elements of a mapped .npy or .safetensors, of dtype `src`, converted when read */
+    CONST_FILE,
     CONST_INIT,  /* made by a rule: fill, normal, uniform, seeded */
     CONST_OF,    /* elements of another literal from `first` on, converted when they are read */
     CONST_MADE,  /* what a statement of other literals results in, computed when it is read */
@@ -138,117 +159,143 @@ typedef struct Op Op;
 typedef struct Value Value;
 typedef struct Func Func;
 typedef struct Module Module;
-typedef struct WeightFile WeightFile; /* a mapped weight file, or one that is absent; see below */
+/* a mapped weight file, or one that is absent; see below */
+typedef struct WeightFile WeightFile;
 
 typedef struct Const Const;
 struct Const {
     const Type *type;
     Loc loc;
     ConstKind kind : 8;
-    InitKind init : 8;     /* INIT */
-    DType src : 8;         /* FILE: the element type there */
-    bool in_file;          /* belongs in a weight file however small, and though it was spelled out */
-    int64_t nelem;         /* DATA of a type with `?`; GROUP; BLOB */
-    union {                /* each kind has its own: whoever changes the kind makes all of it anew */
+    InitKind init : 8; /* INIT */
+    DType src : 8;     /* FILE: the element type there */
+    /* belongs in a weight file however small, and though it was spelled out */
+    bool in_file;
+    int64_t nelem; /* DATA of a type with `?`; GROUP; BLOB */
+    /* each kind has its own: whoever changes the kind makes all of it anew */
+    union {
         struct {
-            const void *data;      /* DATA: packed elements; strings: const char *const * */
-            uint64_t near[2];      /* what data points to where that is no more than this */
+            const void *data; /* DATA: packed elements; strings: const char *const * */
+            uint64_t near[2]; /* what data points to where that is no more than this */
         };
-        const Const **elem;        /* GROUP */
+        const Const **elem; /* GROUP */
         struct {
             union {
-                const char *path;      /* BLOB: as written, "@model_path/weights/weight.bin" */
-                const void *src_data;  /* FILE: first element; C order */
+                const char *path;     /* BLOB: as written, "@model_path/weights/weight.bin" */
+                const void *src_data; /* FILE: first element; C order */
             };
-            uint64_t offset;           /* BLOB: of the 64-byte record, as written */
-            WeightFile *file;          /* BLOB, resolved on first use; FILE: the mapping's owner */
+            uint64_t offset; /* BLOB: of the 64-byte record, as written */
+            /* BLOB, resolved on first use; FILE: the mapping's owner */
+            WeightFile *file;
         };
         struct {
-            double a, b;           /* FILL: a; NORMAL: mean a, deviation b; UNIFORM: from a up to b */
-            uint64_t seed;         /* INIT: the stream; element i is a function of (seed, i) alone */
+            /* FILL: a; NORMAL: mean a, deviation b; UNIFORM: from a up to b */
+            double a, b;
+            /* INIT: the stream; element i is a function of (seed, i) alone */
+            uint64_t seed;
         };
         struct {
-            const Const *of;       /* OF: the other, never an OF itself; types of whole bytes alone */
-            size_t first;          /* OF: where its elements begin there */
+            /* OF: the other, never an OF itself; types of whole bytes alone */
+            const Const *of;
+            size_t first; /* OF: where its elements begin there */
         };
-        struct Made *made;         /* MADE: see const_made */
+        struct Made *made; /* MADE: see const_made */
     };
 };
 
-Const *const_data(Arena *a, const Type *t, const void *data);       /* data is not copied */
-Const *const_room(Arena *a, const Type *t, size_t bytes, void **data); /* zeroed elements, to be set */
-Const *const_int(Arena *a, DType t, int64_t v);                     /* scalars.. */
+Const *const_data(Arena *a, const Type *t, const void *data); /* data is not copied */
+/* zeroed elements, to be set */
+Const *const_room(Arena *a, const Type *t, size_t bytes, void **data);
+Const *const_int(Arena *a, DType t, int64_t v); /* scalars.. */
 Const *const_float(Arena *a, DType t, double v);
 Const *const_bool(Arena *a, bool v);
 Const *const_string(Arena *a, const char *s);
-Const *const_ints(Arena *a, DType t, int n, const int64_t *v);      /* .. and rank 1 */
+Const *const_ints(Arena *a, DType t, int n, const int64_t *v); /* .. and rank 1 */
 Const *const_bools(Arena *a, int n, const bool *v);
-/* Elements [first, first + n) in the literal's own type, whatever kind it is, into dst (packed;
- * for types below 8 bits first * bits must be a whole number of bytes). Reports what is absent or
- * wrong of a weight file. This is how writers stream, so memory does not grow with weights. */
+/* Elements [first, first + n) in the literal's own type, whatever kind it is, into dst
+ * (packed; for types below 8 bits first * bits must be a whole number of bytes). Reports
+ * what is absent or wrong of a weight file. This is how writers stream, so memory does not
+ * grow with weights. */
 bool const_read(const Const *c, Diag *d, size_t first, size_t n, void *dst);
 /* The whole literal as a tensor: a view when the bytes are in memory or mapped, else a copy. */
 bool const_tensor(const Const *c, Diag *d, Tensor *out);
-/* Whether const_read finds elements: c is a tensor, and its file is there or something stands in for it. */
+/* Whether const_read finds elements: c is a tensor, and its file is there or something stands
+ * in for it. */
 bool const_at_hand(const Const *c);
-/* Result `index` of op as a literal, when all of op's arguments are literals at hand, constexprs, or values
- * that `made` has a literal for (others: NULL). op and what it refers to may change and go afterwards. NULL:
- * it is no such statement, or it takes too many of them. Its elements cannot be seen without computing them
- * all: what was computed last is kept. The result is of numbers of a byte or more. */
+/* Result `index` of op as a literal, when all of op's arguments are literals at hand,
+ * constexprs, or values that `made` has a literal for (others: NULL). op and what it refers to
+ * may change and go afterwards. NULL: it is no such statement, or it takes too many of them.
+ * Its elements cannot be seen without computing them all: what was computed last is kept. The
+ * result is of numbers of a byte or more. */
 typedef const Const *MadeLookup(void *ctx, const Value *v);
 const Const *const_made(Module *m, const Op *op, int index, MadeLookup *made, void *ctx);
-/* What v is computed from constants alone as a literal; NULL: it is not, or by too many statements. `made` keeps
- * what was made of the same values before, so that it is one literal; no statement may change in between. */
+/* What v is computed from constants alone as a literal; NULL: it is not, or by too many
+ * statements. `made` keeps what was made of the same values before, so that it is one literal;
+ * no statement may change in between. */
 const Const *const_of_value(Module *m, const Value *v, PtrMap *made);
-/* Op was computed: weights that were declared and go into it, or into statements whose results `made` has, are
- * in the program no more when nothing else uses them (Op.keep). made may be NULL. */
+/* Op was computed: weights that were declared and go into it, or into statements whose results
+ * `made` has, are in the program no more when nothing else uses them (Op.keep). made may be
+ * NULL. */
 void op_let_weights_go(const Op *op, const PtrMap *made);
 size_t const_made_from(const Const *c); /* bytes of the literals that a MADE is computed from */
-/* The n elements of c from `first` on as a literal of shape s, wherever they are; nothing is copied.
- * NULL: a group, or types of less than a byte. */
+/* The n elements of c from `first` on as a literal of shape s, wherever they are; nothing is
+ * copied. NULL: a group, or types of less than a byte. */
 Const *const_part(Module *m, const Const *c, size_t first, Shape s);
-/* The literal in another float type, rounded to nearest even. Elements beyond fp16 go to its edge, as
- * an infinite mask would give NaN; so does what would vanish of one that is so short that it stays
- * in the text, as an epsilon of 0 would divide by zero. Both are the warning precision, which calls
- * the literal `name` (NULL: it has none). A long one is converted when it is read. NULL: no float,
- * or its bytes are not at hand. */
+/* The literal in another float type, rounded to nearest even. Elements beyond fp16 go to its
+ * edge, as an infinite mask would give NaN; so does what would vanish of one that is so short
+ * that it stays in the text, as an epsilon of 0 would divide by zero. Both are the warning
+ * precision, which calls the literal `name` (NULL: it has none). A long one is converted when
+ * it is read. NULL: no float, or its bytes are not at hand. */
 Const *const_convert(Module *m, const Const *c, DType t, const char *name, Diag *d);
 /* That warning alone, for a literal that is read from or made in a wider type. */
 void const_warn_range(const Const *c, const char *name, Diag *d);
-enum { F16_MAX = 65504 };     /* the largest finite fp16 */
-enum { CONST_FILE_MIN = 10 }; /* literals of fewer elements stay in the text, as coremltools has it */
-/* Whether writing a literal of f moves it from the text to a weight file: nobody spelled it out, it
- * has `min` elements or more, and its type may be there in f's opset; or it is marked `in_file`. */
+enum { F16_MAX = 65504 }; /* the largest finite fp16 */
+/* literals of fewer elements stay in the text, as coremltools has it */
+enum { CONST_FILE_MIN = 10 };
+/* Whether writing a literal of f moves it from the text to a weight file: nobody spelled it
+ * out, it has `min` elements or more, and its type may be there in f's opset; or it is marked
+ * `in_file`. */
 bool const_leaves_text(const Func *f, const Const *c, size_t min);
 bool const_in_file(const Func *f, const Const *c); /* will be, or is already: a reference */
-bool const_equal(const Const *a, const Const *b); /* same type and same bytes or same origin */
-uint64_t const_hash(const Const *c);              /* equal for those; nothing is read from a file for it */
+bool const_equal(const Const *a, const Const *b);  /* same type and same bytes or same origin */
+/* equal for those; nothing is read from a file for it */
+uint64_t const_hash(const Const *c);
 
-/* ---- the program ----------------------------------------------------------------------------- */
+/* ---- the program ------------------------------------------------------------------------- */
 
-typedef enum { OPSET_NONE, OPSET_IOS15 = 15, OPSET_IOS16, OPSET_IOS17, OPSET_IOS18, OPSET_IOS26 = 26 } Opset;
-Opset opset_find(const char *text);         /* "ios17"; OPSET_NONE when unknown; ios13, 14 read as 15 */
+typedef enum {
+    OPSET_NONE,
+    OPSET_IOS15 = 15,
+    OPSET_IOS16,
+    OPSET_IOS17,
+    OPSET_IOS18,
+    OPSET_IOS26 = 26
+} Opset;
+/* "ios17"; OPSET_NONE when unknown; ios13, 14 read as 15 */
+Opset opset_find(const char *text);
 const char *opset_text(Opset o);
 
 typedef struct Block Block;
 struct Value {
-    const char *name;  /* interned; NULL for an inline literal */
+    const char *name; /* interned; NULL for an inline literal */
     const Type *type;
-    Op *def;           /* NULL: a parameter or an inline literal */
-    const Const *lit;  /* the literal of a const op or of an inline literal, else NULL */
-    void *tag;         /* scratch of the pass at work; garbage at its start */
+    Op *def;          /* NULL: a parameter or an inline literal */
+    const Const *lit; /* the literal of a const op or of an inline literal, else NULL */
+    void *tag;        /* scratch of the pass at work; garbage at its start */
     Loc loc;
-    int index;         /* which result of def */
-    unsigned returned : 31; /* places where the function returns it: block_result, func_set_result */
-    bool bare : 1;     /* inline literal written without its type (warning bare-literal) */
+    int index; /* which result of def */
+    /* places where the function returns it: block_result, func_set_result */
+    unsigned returned : 31;
+    bool bare : 1; /* inline literal written without its type (warning bare-literal) */
 };
 
 typedef struct {
-    const char *name;  /* interned */
-    Value **val;       /* one, or a variadic's */
+    const char *name; /* interned */
+    Value **val;      /* one, or a variadic's */
     int count;
-    bool tuple;        /* written in parentheses; one value without them is the same */
-    uint32_t at, len;  /* of the source that its statement is in: arg_loc; len 0: nowhere of its own */
+    bool tuple; /* written in parentheses; one value without them is the same */
+    /* of the source that its statement is in: arg_loc; len 0: nowhere of its own */
+    uint32_t at, len;
 } Arg;
 
 typedef struct {
@@ -261,29 +308,31 @@ typedef struct {
     int count;
 } Attrs;
 
-/* A program may have a million, so nothing is said twice, and lists have no spare room noted: arrays
- * of n elements have room up to the next power of two. */
+/* A program may have a million, so nothing is said twice, and lists have no spare room noted:
+ * arrays of n elements have room up to the next power of two. */
 struct Op {
-    const char *name;  /* interned, as written */
+    const char *name; /* interned, as written */
     Block *parent;
     Op *prev, *next;
     Arg *arg;
     Value **out;
-    Block **block;     /* cond, while_loop */
-    Attrs attrs;       /* a const's `val`, a constexpr's data, what we do not know; `name`: op_said_name */
+    Block **block; /* cond, while_loop */
+    /* a const's `val`, a constexpr's data, what we do not know; `name`: op_said_name */
+    Attrs attrs;
     Loc loc;
     int narg, nout, nblock;
-    int16_t kind;      /* index into ops[] (ir/ops/ops.h); OP_NONE: a name the table lacks */
-    uint8_t opset;     /* an Opset: the statement's own, or OPSET_NONE */
-    bool keep : 1;     /* a weight that was declared: dce leaves it although nothing uses it */
-    bool named : 1;    /* its attribute `name` is the name of its first result, and not among attrs */
-    bool tight : 1;    /* arg has room for no more */
+    int16_t kind;  /* index into ops[] (ir/ops/ops.h); OP_NONE: a name the table lacks */
+    uint8_t opset; /* an Opset: the statement's own, or OPSET_NONE */
+    bool keep : 1; /* a weight that was declared: dce leaves it although nothing uses it */
+    /* its attribute `name` is the name of its first result, and not among attrs */
+    bool named : 1;
+    bool tight : 1; /* arg has room for no more */
 };
 
 struct Block {
-    const char *name;  /* of a nested block; NULL in a function */
+    const char *name; /* of a nested block; NULL in a function */
     Func *func;
-    Op *owner;         /* NULL: the function's body */
+    Op *owner; /* NULL: the function's body */
     Value **param;
     int nparam;
     Op *first, *last;
@@ -298,13 +347,23 @@ struct Func {
     const char *opset_name; /* as written, when opset does not know it */
     Attrs attrs;            /* FlexibleShapeInformation and others */
     uint32_t number;        /* of the functions that were made, from 1 */
-    struct NameUse { const char *name; int next; } *used; /* value names that a function before it has too */
+    /* value names that a function before it has too */
+    struct NameUse {
+        const char *name;
+        int next;
+    } * used;
     size_t used_cap, used_count;
-    struct Uses *uses;      /* who uses what, while a pass walks and replaces (ir/uses.c), or NULL */
-    int walks;              /* at work, one inside another */
-    Block *body;            /* its params are the function's inputs and states */
-    struct Fixed { const char *name; DType dtype; } *fixed; /* inputs and results that are images outside, */
-    int nfixed;             /* and the float type that the numbers of their pixels have inside (ir/edge.c) */
+    /* who uses what, while a pass walks and replaces (ir/uses.c), or NULL */
+    struct Uses *uses;
+    int walks;   /* at work, one inside another */
+    Block *body; /* its params are the function's inputs and states */
+    /* inputs and results that are images outside, */
+    struct Fixed {
+        const char *name;
+        DType dtype;
+    } * fixed;
+    /* and the float type that the numbers of their pixels have inside (ir/edge.c) */
+    int nfixed;
     Loc loc;
     Func *next;
 };
@@ -312,110 +371,130 @@ struct Func {
 struct Module {
     Arena arena;
     Names names;
-    const char *version;    /* "1.0", "1.3", as written */
-    bool has_attrs;         /* a [ ] list stood there, perhaps empty */
-    Attrs attrs;            /* buildInfo */
+    const char *version; /* "1.0", "1.3", as written */
+    bool has_attrs;      /* a [ ] list stood there, perhaps empty */
+    Attrs attrs;         /* buildInfo */
     Func *first, *last;
-    const Type **type;      /* tensor types by a hash of them: module_tensor */
+    const Type **type; /* tensor types by a hash of them: module_tensor */
     size_t type_cap, type_count;
-    PtrMap func_of;         /* functions by interned name */
-    const Source *src;      /* where it was read from, or NULL */
-    const char *dir;        /* folder that @model_path stands for, or NULL */
-    WeightFile *files;      /* opened so far */
-    const Module *origin;   /* of func_extract: the module whose files the literals are in, or NULL */
-    Mapped *maps;           /* arrays named by CONST_FILE */
+    PtrMap func_of;    /* functions by interned name */
+    const Source *src; /* where it was read from, or NULL */
+    const char *dir;   /* folder that @model_path stands for, or NULL */
+    WeightFile *files; /* opened so far */
+    /* of func_extract: the module whose files the literals are in, or NULL */
+    const Module *origin;
+    Mapped *maps; /* arrays named by CONST_FILE */
     int nmaps;
-    Source *sources;        /* texts the module owns, for Locs */
+    Source *sources;          /* texts the module owns, for Locs */
     const char *default_func; /* "main" unless a container says otherwise */
-    struct About *about;      /* what a container says beyond the program (ir/mil/spec.h), or NULL */
-    int missing;            /* --missing-weights: 0 error, 1 zeros, 2 random */
+    /* what a container says beyond the program (ir/mil/spec.h), or NULL */
+    struct About *about;
+    int missing; /* --missing-weights: 0 error, 1 zeros, 2 random */
     uint64_t missing_seed;
-    struct MadeRoom *made;  /* the CONST_MADE that was computed last, or NULL */
-    uint64_t links;         /* counts ops that were linked in or out */
-    bool broken;            /* memory ran out while passes had changed a part of it: it is only good to be freed */
-    bool follow_links;      /* --follow-links: weights may be links that leave the folder */
+    struct MadeRoom *made; /* the CONST_MADE that was computed last, or NULL */
+    uint64_t links;        /* counts ops that were linked in or out */
+    /* memory ran out while passes had changed a part of it: it is only good to be freed */
+    bool broken;
+    bool follow_links; /* --follow-links: weights may be links that leave the folder */
 };
 
 Module *module_new(void);
 void module_free(Module *m);
-/* False, a failure: a file that it was read from is not what it was (file_stayed). To be asked after
- * literals were read and before anything comes of them. */
+/* False, a failure: a file that it was read from is not what it was (file_stayed). To be asked
+ * after literals were read and before anything comes of them. */
 bool module_stayed(const Module *m, Diag *d);
 Func *module_func(const Module *m, const char *name); /* NULL: no such function */
-Func *module_main(const Module *m);                   /* the default function, else the first, else NULL */
+/* the default function, else the first, else NULL */
+Func *module_main(const Module *m);
 Func *func_new(Module *m, const char *name, Opset opset);
-bool module_short_scalars(const Module *m);           /* the spelling of program(1.3) */
-const char *module_name(Module *m, const char *s);    /* interned */
+bool module_short_scalars(const Module *m);        /* the spelling of program(1.3) */
+const char *module_name(Module *m, const char *s); /* interned */
 const Type *module_tensor(Module *m, DType t, const Shape *s); /* one for all that are equal */
-const Type *module_type(Module *m, const Type *t);    /* t, which may be in another arena, in the module's */
-const WeightFile *module_files(const Module *m);      /* those that its literals may be in */
+/* t, which may be in another arena, in the module's */
+const Type *module_type(Module *m, const Type *t);
+const WeightFile *module_files(const Module *m); /* those that its literals may be in */
 
 const Const *attr_get(const Attrs *a, const char *name);
 void attr_set(Module *m, Attrs *a, const char *name, const Const *val); /* NULL removes */
 
-/* The attribute `name` of a statement. Nearly always it is the first result's name, and follows it;
- * another one is among the attributes. */
+/* The attribute `name` of a statement. Nearly always it is the first result's name, and follows
+ * it; another one is among the attributes. */
 bool op_has_name(const Op *op);
-const char *op_said_name(const Op *op);         /* NULL: it has none, or one that is no string */
+/* NULL: it has none, or one that is no string */
+const char *op_said_name(const Op *op);
 void op_set_name(Module *m, Op *op, const char *name);
-void value_rename(Value *v, const char *name);  /* name is interned; the statement keeps its attribute */
+/* name is interned; the statement keeps its attribute */
+void value_rename(Value *v, const char *name);
 
-/* ---- building: the only doors through which Values and Ops enter a Block --------------------- */
+/* ---- building: the only doors through which Values and Ops enter a Block ----------------- */
 
-/* A Builder puts new ops before `before` (NULL: at the end of block). Ops it makes are inferred at
- * once: their result types come from the op's row; a failure is reported and gives poison. */
+/* A Builder puts new ops before `before` (NULL: at the end of block). Ops it makes are
+ * inferred at once: their result types come from the op's row; a failure is reported and
+ * gives poison. */
 typedef struct {
     Module *m;
     Block *block;
     Op *before;
     Diag *diag;
     Loc loc;
-    Opset opset;  /* whose versions of the ops hold; the function's by default */
+    Opset opset; /* whose versions of the ops hold; the function's by default */
 } Builder;
 
 Builder builder_at(Block *b, Op *before, Diag *d, Loc loc);
 
-Block *block_new(Op *owner, const char *name);                          /* a nested block of owner */
+/* a nested block of owner */
+Block *block_new(Op *owner, const char *name);
 Value *block_param(Block *b, const char *name, const Type *t, Loc loc);
-void block_result(Block *b, Value *v);                                  /* yields one more value */
-void func_set_result(Func *f, int i, Value *v);                         /* returns v in that place */
-void func_drop_results(Func *f, int n);                                 /* those from n on */
+/* yields one more value */
+void block_result(Block *b, Value *v);
+/* returns v in that place */
+void func_set_result(Func *f, int i, Value *v);
+void func_drop_results(Func *f, int n); /* those from n on */
 /* Low level: an op without arguments or results, linked in; then its pieces. */
 Op *op_new(Module *m, Block *b, Op *before, const char *name, Loc loc);
-Arg *op_arg_new(Module *m, Op *op, const char *name);                   /* one more, empty; name is interned */
-void op_arg(Module *m, Op *op, const char *name, Value *v);             /* appends a value to an argument */
-void op_set_arg(Module *m, Op *op, const char *name, Value *v);         /* replaces it; NULL removes it */
-void op_put_arg(Op *op, int arg, int k, Value *v);                      /* value k of its argument arg */
+/* one more, empty; name is interned */
+Arg *op_arg_new(Module *m, Op *op, const char *name);
+/* appends a value to an argument */
+void op_arg(Module *m, Op *op, const char *name, Value *v);
+/* replaces it; NULL removes it */
+void op_set_arg(Module *m, Op *op, const char *name, Value *v);
+/* value k of its argument arg */
+void op_put_arg(Op *op, int arg, int k, Value *v);
 Value *op_out(Module *m, Op *op, const char *name, const Type *t, Loc loc);
 void op_unlink(Op *op);
 void op_move_before(Op *op, Block *b, Op *before);
-/* A copy of all that op is, before `before` (NULL: at the end) of b: arguments, attributes, nested
- * blocks, opset, place, whether it is kept; results of the same types under new names. Who gives
- * other arguments infers it anew. map says what stands for a value in the copy; NULL: itself. */
+/* A copy of all that op is, before `before` (NULL: at the end) of b: arguments, attributes,
+ * nested blocks, opset, place, whether it is kept; results of the same types under new names.
+ * Who gives other arguments infers it anew. map says what stands for a value in the copy; NULL:
+ * itself. */
 typedef Value *ValueMap(void *ctx, Value *v);
 Op *op_clone(const Op *op, Block *b, Op *before, ValueMap *map, void *ctx);
-/* A copy of f alone, with its names, as the only function of a module of its own, which is returned: passes
- * may rewrite it and f stays. Types, literals and weight files are those of f's module, which must outlive
- * the copy; of what a container says beyond the program it has nothing. */
+/* A copy of f alone, with its names, as the only function of a module of its own, which is
+ * returned: passes may rewrite it and f stays. Types, literals and weight files are those of
+ * f's module, which must outlive the copy; of what a container says beyond the program it has
+ * nothing. */
 Module *func_extract(const Func *f);
 
 /* High level: named arguments until a NULL name; each is a Value. Returns the first result.
- *   Value *y = build(&b, "y", "matmul", "x", x, "y", w, "transpose_y", build_bool(&b, true), NULL);
- * `name` is a wish: made unique in the function. build_op takes arguments as an array and returns the Op. */
+ *   Value *y = build(&b, "y", "matmul", "x", x, "y", w, "transpose_y", build_bool(&b, true),
+ * NULL); `name` is a wish: made unique in the function. build_op takes arguments as an array
+ * and returns the Op. */
 Value *build(Builder *b, const char *name, const char *op, ...);
 Op *build_op(Builder *b, const char *name, const char *op, const Arg *arg, int narg);
-bool build_infer(Builder *b, const char *name, Op *op); /* (re)makes the results of op from its row */
+/* (re)makes the results of op from its row */
+bool build_infer(Builder *b, const char *name, Op *op);
 /* const statements */
 Value *build_const(Builder *b, const char *name, const Const *c);
-Value *build_int(Builder *b, int64_t v);     /* int32 */
+Value *build_int(Builder *b, int64_t v); /* int32 */
 Value *build_bool(Builder *b, bool v);
 Value *build_string(Builder *b, const char *s);
 Value *build_float(Builder *b, DType t, double v);
 Value *build_ints(Builder *b, int n, const int64_t *v);
-Value *value_literal(Module *m, const Const *c, Loc loc);               /* an inline literal */
-const char *func_unique_name(Func *f, const char *wish);                /* legal, unused in f, interned */
+Value *value_literal(Module *m, const Const *c, Loc loc); /* an inline literal */
+/* legal, unused in f, interned */
+const char *func_unique_name(Func *f, const char *wish);
 
-/* ---- weight files (implemented with their format in ir/mil/blob.c) --------------------------- */
+/* ---- weight files (implemented with their format in ir/mil/blob.c) ----------------------- */
 
 struct WeightFile {
     WeightFile *next;
@@ -430,65 +509,80 @@ struct WeightFile {
 /* The file that a BLOBFILE path names, opened once per module; absent ones give the warning
  * missing-weights once. NULL after an error (path leaves the folder, no folder known). */
 WeightFile *weight_file(Module *m, Diag *d, Loc loc, const char *path);
-/* The data of the record at `offset`: checks sentinel, type code, size against nelem, bounds. */
-const void *weight_data(const WeightFile *w, Diag *d, Loc loc, uint64_t offset, DType t, size_t nelem);
+/* The data of the record at `offset`: checks sentinel, type code, size against nelem,
+ * bounds. */
+const void *weight_data(const WeightFile *w, Diag *d, Loc loc, uint64_t offset, DType t,
+                        size_t nelem);
 void weight_files_close(Module *m); /* module_free calls it */
 
-/* Names taken in f: claim is false when the name is taken; next_suffix counts 0, 1, .. per base. */
+/* Names taken in f: claim is false when the name is taken; next_suffix counts 0, 1, .. per
+ * base. */
 bool func_claim_name(Func *f, const char *name);
 int func_next_suffix(Func *f, const char *base);
 
-/* ---- asking and rewriting -------------------------------------------------------------------- */
+/* ---- asking and rewriting ---------------------------------------------------------------- */
 
 const Arg *op_find_arg(const Op *op, const char *name);
-Loc arg_loc(const Op *op, const Arg *a);                  /* the statement's where it has none */
-void arg_set_loc(const Op *op, Arg *a, Loc loc);          /* of the statement's source; else none */
-Value *op_value(const Op *op, const char *name);          /* the (first) value of an argument or NULL */
-/* What a constant is: a literal, wherever its bytes are, or what a constexpr decodes of such. */
+/* the statement's where it has none */
+Loc arg_loc(const Op *op, const Arg *a);
+/* of the statement's source; else none */
+void arg_set_loc(const Op *op, Arg *a, Loc loc);
+/* the (first) value of an argument or NULL */
+Value *op_value(const Op *op, const char *name);
+/* What a constant is: a literal, wherever its bytes are, or what a constexpr decodes of
+ * such. */
 bool value_is_const(const Value *v);
 /* A constant whose elements can be had: no file that they are in is absent. */
 bool value_at_hand(const Value *v);
-/* The elements of any constant: a view where they are in memory or mapped, else a copy, which is what
- * a constexpr decodes to. False: none, or one that cannot be read, which is reported. */
+/* The elements of any constant: a view where they are in memory or mapped, else a copy,
+ * which is what a constexpr decodes to. False: none, or one that cannot be read, which is
+ * reported. */
 bool value_tensor(const Value *v, Diag *d, Tensor *out);
-bool value_int(const Value *v, int64_t *out);             /* of a scalar or one-element literal */
+/* of a scalar or one-element literal */
+bool value_int(const Value *v, int64_t *out);
 bool value_bool(const Value *v, bool *out);
-bool value_float(const Value *v, double *out);            /* every element equal, or scalar */
-const char *value_string(const Value *v);                 /* NULL when it is none */
+bool value_float(const Value *v, double *out);             /* every element equal, or scalar */
+const char *value_string(const Value *v);                  /* NULL when it is none */
 int value_ints(const Value *v, int64_t out[MAX_RANK * 2]); /* count, or -1 when unknown */
-/* Every use of `from` in f (arguments, nested blocks, results) becomes `to`; the number of uses. */
+/* Every use of `from` in f (arguments, nested blocks, results) becomes `to`; the number of
+ * uses. */
 int func_replace_uses(Func *f, Value *from, Value *to);
 int func_count_uses(Func *f, const Value *v);
-bool is_result(const Value *v);                           /* one of the values that its function returns */
-/* Visits every op of f in order, nested blocks after their owner. fn may unlink the op it is given. Who
- * replaces uses meanwhile changes arguments and the results of nested blocks by the doors above alone. */
-typedef bool OpVisitor(void *ctx, Op *op);                /* false stops the walk */
+/* one of the values that its function returns */
+bool is_result(const Value *v);
+/* Visits every op of f in order, nested blocks after their owner. fn may unlink the op it is
+ * given. Who replaces uses meanwhile changes arguments and the results of nested blocks by the
+ * doors above alone. */
+typedef bool OpVisitor(void *ctx, Op *op); /* false stops the walk */
 bool func_walk(Func *f, OpVisitor *fn, void *ctx);
-/* Around a loop of other kinds that replaces many uses by func_replace_uses: as in a walk, each then
- * costs what it changes and not the size of f. */
+/* Around a loop of other kinds that replaces many uses by func_replace_uses: as in a walk, each
+ * then costs what it changes and not the size of f. */
 void func_walk_begin(Func *f, GuardTask *lost); /* lost: the caller's, until the end */
 void func_walk_end(Func *f, GuardTask *lost);
 
-/* ---- the engine's part of a function ---------------------------------------------------------
+/* ---- the engine's part of a function
+ * ---------------------------------------------------------
  *
  * What the processor does around it is the choice of a class behind it, and casts of images. */
 
-/* The float type of an input or result that is an image outside, which no pass may change; else DT_NONE. */
+/* The float type of an input or result that is an image outside, which no pass may change; else
+ * DT_NONE. */
 DType func_fixed(const Func *f, const Value *v);
 bool op_on_processor(const Op *op);
-/* What goes into the engine's part, in the function's order (states too), and what comes out of it: the
- * probabilities in the place of label and dictionary. In the arena; the count. */
+/* What goes into the engine's part, in the function's order (states too), and what comes out of
+ * it: the probabilities in the place of label and dictionary. In the arena; the count. */
 int func_engine_inputs(const Func *f, Arena *a, const Value ***out);
 int func_engine_results(const Func *f, Arena *a, const Value ***out);
 
-/* ---- verifying ------------------------------------------------------------------------------- */
+/* ---- verifying --------------------------------------------------------------------------- */
 
-/* SSA (each use after one definition, in scope), each op against its row (arguments present, known,
- * of allowed types for the opset), result types as inferred, results and names sound. Reports all
- * it finds at the statements; true when nothing is wrong. `after` names the pass just run (NULL: the
- * input is being checked, and what is wrong is the user's; otherwise it is a bug of ours, and ends
- * the process: a pass refuses what it cannot do itself). */
+/* SSA (each use after one definition, in scope), each op against its row (arguments present,
+ * known, of allowed types for the opset), result types as inferred, results and names sound.
+ * Reports all it finds at the statements; true when nothing is wrong. `after` names the pass
+ * just run (NULL: the input is being checked, and what is wrong is the user's; otherwise it is
+ * a bug of ours, and ends the process: a pass refuses what it cannot do itself). */
 bool module_verify(Module *m, Diag *d, const char *after);
-bool func_infer(Func *f, Diag *d, bool retype);           /* re-infer all; retype: store the results */
+/* re-infer all; retype: store the results */
+bool func_infer(Func *f, Diag *d, bool retype);
 
 #endif

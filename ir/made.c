@@ -1,5 +1,5 @@
-/* made.c -- literals that a statement of literals makes: their elements are computed when they are
- * read, so that a program of many large weights holds one of them at a time. */
+/* made.c -- literals that a statement of literals makes: their elements are computed when they
+ * are read, so that a program of many large weights holds one of them at a time. */
 #include "made.h"
 #include "ops/ops.h"
 
@@ -20,10 +20,10 @@ struct MadeRoom {
     void *data;
 };
 
-/* ---- making ---------------------------------------------------------------------------------- */
+/* ---- making ------------------------------------------------------------------------------ */
 
-/* More statements than that are computed when the program runs. It bounds recursion too, and what
- * is computed again and again where a value is used twice. */
+/* More statements than that are computed when the program runs. It bounds recursion too, and
+ * what is computed again and again where a value is used twice. */
 enum { MOST = 64 };
 
 typedef struct {
@@ -135,16 +135,14 @@ void op_let_weights_go(const Op *op, const PtrMap *made)
             if (!def || def->kind == OP_NONE) continue;
             const bool constant = def->kind == OP_const || ops[def->kind].flags & F_CONSTEXPR;
             if (constant) def->keep = false;
-            if (constant || (made && ptrmap_get(made, def->out[0]))) op_let_weights_go(def, made);
+            if (constant || (made && ptrmap_get(made, def->out[0])))
+                op_let_weights_go(def, made);
         }
 }
 
-size_t const_made_from(const Const *c)
-{
-    return c->made->leaves;
-}
+size_t const_made_from(const Const *c) { return c->made->leaves; }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 static void give_up(struct MadeRoom *room)
 {
@@ -153,17 +151,14 @@ static void give_up(struct MadeRoom *room)
 }
 
 /* What was computed last is taken out of its place while it is used, so that no lock is needed;
- * whoever finds nothing there computes it himself. It is no guarded memory: it outlives the call.
- */
+ * whoever finds nothing there computes it himself. It is no guarded memory: it outlives the
+ * call. / */
 static struct MadeRoom *swap(Module *m, struct MadeRoom *room)
 {
     return __atomic_exchange_n(&m->made, room, __ATOMIC_ACQ_REL);
 }
 
-void made_free(Module *m)
-{
-    give_up(swap(m, NULL));
-}
+void made_free(Module *m) { give_up(swap(m, NULL)); }
 
 static bool computed(const Const *c, Diag *d, Tensor *out)
 {
@@ -183,10 +178,7 @@ static bool computed(const Const *c, Diag *d, Tensor *out)
     return ok;
 }
 
-bool made_tensor(const Const *c, Diag *d, Tensor *out)
-{
-    return computed(c, d, out);
-}
+bool made_tensor(const Const *c, Diag *d, Tensor *out) { return computed(c, d, out); }
 
 bool made_read(const Const *c, Diag *d, size_t first, size_t n, void *dst)
 {

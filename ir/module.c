@@ -6,9 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- opsets ---------------------------------------------------------------------------------- */
+/* ---- opsets ------------------------------------------------------------------------------ */
 
-static const struct { const char *text; Opset opset; } opset_names[] = {
+static const struct {
+    const char *text;
+    Opset opset;
+} opset_names[] = {
     { "ios13", OPSET_IOS15 }, { "ios14", OPSET_IOS15 }, { "ios15", OPSET_IOS15 },
     { "ios16", OPSET_IOS16 }, { "ios17", OPSET_IOS17 }, { "ios18", OPSET_IOS18 },
     { "ios26", OPSET_IOS26 },
@@ -28,7 +31,7 @@ const char *opset_text(Opset o)
     return "ios15";
 }
 
-/* ---- modules and functions ------------------------------------------------------------------- */
+/* ---- modules and functions --------------------------------------------------------------- */
 
 Module *module_new(void)
 {
@@ -52,7 +55,10 @@ void module_free(Module *m)
     mem_free(m);
 }
 
-const WeightFile *module_files(const Module *m) { return m->origin ? m->origin->files : m->files; }
+const WeightFile *module_files(const Module *m)
+{
+    return m->origin ? m->origin->files : m->files;
+}
 
 bool module_stayed(const Module *m, Diag *d)
 {
@@ -98,7 +104,8 @@ Func *func_new(Module *m, const char *name, Opset opset)
     return f;
 }
 
-/* A name's note says which function uses it; what others use too stands in a table of each of those. */
+/* A name's note says which function uses it; what others use too stands in a table of each of
+ * those. */
 static struct NameUse *name_slot(struct NameUse *used, size_t cap, const char *name)
 {
     size_t i = (size_t)(((uintptr_t)name >> 3) * 0x9E3779B97F4A7C15u >> 20) & (cap - 1);
@@ -139,7 +146,7 @@ int func_next_suffix(Func *f, const char *base)
     return name_slot(f->used, f->used_cap, base)->next++;
 }
 
-/* ---- attributes ------------------------------------------------------------------------------ */
+/* ---- attributes -------------------------------------------------------------------------- */
 
 const Const *attr_get(const Attrs *a, const char *name)
 {
@@ -207,10 +214,11 @@ void value_rename(Value *v, const char *name)
 {
     const char *was = v->name;
     v->name = name;
-    if (v->def && v->def->named && !v->index) op_set_name(v->def->parent->func->module, v->def, was);
+    if (v->def && v->def->named && !v->index)
+        op_set_name(v->def->parent->func->module, v->def, was);
 }
 
-/* ---- blocks and statements ------------------------------------------------------------------- */
+/* ---- blocks and statements --------------------------------------------------------------- */
 
 Block *block_new(Op *owner, const char *name)
 {
@@ -346,7 +354,9 @@ void op_put_arg(Op *op, int arg, int k, Value *v)
 Value *op_out(Module *m, Op *op, const char *name, const Type *t, Loc loc)
 {
     Value *v = NEW(&m->arena, Value);
-    *v = (Value){ .name = module_name(m, name), .type = t, .def = op, .index = op->nout, .loc = loc };
+    *v = (Value){
+        .name = module_name(m, name), .type = t, .def = op, .index = op->nout, .loc = loc
+    };
     if (op->kind == OP_const) v->lit = attr_get(&op->attrs, "val");
     func_claim_name(op->parent->func, v->name);
     op->out = appended(m, op->out, op->nout, v);

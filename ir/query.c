@@ -29,11 +29,12 @@ Value *op_value(const Op *op, const char *name)
     return a && a->count ? a->val[0] : NULL;
 }
 
-/* ---- small literals ------------------------------------------------------------------------------- */
+/* ---- small literals ---------------------------------------------------------------------- */
 
 enum { SMALL = 2 * MAX_RANK * 8 }; /* bytes */
 
-/* The literal's elements, wherever they are: in room when they are few, else those in memory. */
+/* The literal's elements, wherever they are: in room when they are few, else those in
+ * memory. */
 static bool literal_of(const Value *v, double room[SMALL / 8], Tensor *out)
 {
     const Const *c = v ? v->lit : NULL;
@@ -98,9 +99,11 @@ const char *value_string(const Value *v)
 {
     const Const *c = v ? v->lit : NULL;
     size_t n;
-    if (!c || c->kind != CONST_DATA || c->type->kind != TY_TENSOR || c->type->dtype != DT_STRING)
+    if (!c || c->kind != CONST_DATA || c->type->kind != TY_TENSOR
+        || c->type->dtype != DT_STRING)
         return NULL;
-    return shape_count(&c->type->shape, &n) && n == 1 ? ((const char *const *)c->data)[0] : NULL;
+    return shape_count(&c->type->shape, &n) && n == 1 ? ((const char *const *)c->data)[0]
+                                                      : NULL;
 }
 
 int value_ints(const Value *v, int64_t out[MAX_RANK * 2])
@@ -115,7 +118,7 @@ int value_ints(const Value *v, int64_t out[MAX_RANK * 2])
 
 bool is_result(const Value *v) { return v->returned > 0; }
 
-/* ---- walking --------------------------------------------------------------------------------- */
+/* ---- walking ----------------------------------------------------------------------------- */
 
 static bool block_walk(Block *b, OpVisitor *fn, void *ctx)
 {

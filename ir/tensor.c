@@ -9,11 +9,12 @@ bool tensor_alloc(Tensor *t, Diag *d, DType dtype, const Shape *s)
     size_t n, bits, bytes;
     *t = (Tensor){ .dtype = dtype, .shape = *s };
     bool fits = shape_count(s, &n)
-                && size_mul(n, dtype == DT_STRING ? 64 : (size_t)dtypes[dtype].bits, &bits)
-                && size_add(bits, 7, &bits) && bits / 8 <= PTRDIFF_MAX;
+             && size_mul(n, dtype == DT_STRING ? 64 : (size_t)dtypes[dtype].bits, &bits)
+             && size_add(bits, 7, &bits) && bits / 8 <= PTRDIFF_MAX;
     bytes = fits ? bits / 8 : 0;
     void *p = fits ? mem_zero(bytes ? bytes : 1, 1) : NULL;
-    if (!p && d->quiet) mem_out(bytes); /* who listens to nothing would take it for a wrong program */
+    /* who listens to nothing would take it for a wrong program */
+    if (!p && d->quiet) mem_out(bytes);
     if (!p) {
         Arena a = { 0 };
         diag_fail(d, "no memory for a tensor of %s %s", dtypes[dtype].name, shape_text(&a, s));
@@ -65,7 +66,9 @@ bool tensor_copy(Tensor *dst, Diag *d, const Tensor *src)
         if (src->bytes) memcpy(dst->data, src->data, src->bytes);
         return true;
     }
-    *dst = (Tensor){ .is_list = true, .fixed = src->fixed, .dtype = src->dtype, .shape = src->shape };
+    *dst = (Tensor){
+        .is_list = true, .fixed = src->fixed, .dtype = src->dtype, .shape = src->shape
+    };
     dst->item = mem_zero((size_t)src->nitem + 1, sizeof *dst->item);
     if (!dst->item) return diag_fail(d, "no memory for a list of %lld", (long long)src->nitem);
     for (dst->nitem = 0; dst->nitem < src->nitem; dst->nitem++) {
@@ -86,7 +89,7 @@ bool tensor_copy(Tensor *dst, Diag *d, const Tensor *src)
     return true;
 }
 
-/* ---- elements below a byte ------------------------------------------------------------------- */
+/* ---- elements below a byte --------------------------------------------------------------- */
 
 static unsigned get_bits(const uint8_t *p, size_t i, int bits)
 {
@@ -105,7 +108,7 @@ static void set_bits(uint8_t *p, size_t i, int bits, unsigned v)
         p[at / 8 + 1] = (uint8_t)((p[at / 8 + 1] & ~(mask >> 8)) | ((w & mask) >> 8));
 }
 
-/* ---- one element ----------------------------------------------------------------------------- */
+/* ---- one element ------------------------------------------------------------------------- */
 
 #define AT(T) (((const T *)t->data)[i])
 #define PUT(T) (((T *)t->data)[i])
@@ -126,8 +129,11 @@ int64_t tensor_int(const Tensor *t, size_t i)
         int v = (int)get_bits(t->data, i, 4);
         return v >= 8 ? v - 16 : v;
     }
-    case DT_UINT1: case DT_UINT2: case DT_UINT3: case DT_UINT4: case DT_UINT6:
-        return get_bits(t->data, i, dtypes[t->dtype].bits);
+    case DT_UINT1:
+    case DT_UINT2:
+    case DT_UINT3:
+    case DT_UINT4:
+    case DT_UINT6: return get_bits(t->data, i, dtypes[t->dtype].bits);
     default: bug("tensor_int of %s", dtypes[t->dtype].name);
     }
 }
@@ -148,18 +154,26 @@ void tensor_set_int(Tensor *t, size_t i, int64_t v)
 {
     switch (t->dtype) {
     case DT_BOOL: PUT(uint8_t) = v != 0; return;
-    case DT_INT8: case DT_UINT8: PUT(uint8_t) = (uint8_t)v; return;
-    case DT_INT16: case DT_UINT16: PUT(uint16_t) = (uint16_t)v; return;
-    case DT_INT32: case DT_UINT32: PUT(uint32_t) = (uint32_t)v; return;
-    case DT_INT64: case DT_UINT64: PUT(uint64_t) = (uint64_t)v; return;
-    case DT_INT4: case DT_UINT1: case DT_UINT2: case DT_UINT3: case DT_UINT4: case DT_UINT6:
-        set_bits(t->data, i, dtypes[t->dtype].bits, (unsigned)v & 0xff);
-        return;
+    case DT_INT8:
+    case DT_UINT8: PUT(uint8_t) = (uint8_t)v; return;
+    case DT_INT16:
+    case DT_UINT16: PUT(uint16_t) = (uint16_t)v; return;
+    case DT_INT32:
+    case DT_UINT32: PUT(uint32_t) = (uint32_t)v; return;
+    case DT_INT64:
+    case DT_UINT64: PUT(uint64_t) = (uint64_t)v; return;
+    case DT_INT4:
+    case DT_UINT1:
+    case DT_UINT2:
+    case DT_UINT3:
+    case DT_UINT4:
+    case DT_UINT6: set_bits(t->data, i, dtypes[t->dtype].bits, (unsigned)v & 0xff); return;
     default: tensor_set_float(t, i, (double)v);
     }
 }
 
-/* Out of range saturates, NaN is 0: what C leaves undefined has to be one thing on every machine. */
+/* Out of range saturates, NaN is 0: what C leaves undefined has to be one thing on every
+ * machine. */
 static int64_t to_int64(double v)
 {
     if (v != v) return 0;
@@ -176,12 +190,13 @@ void tensor_set_float(Tensor *t, size_t i, double v)
     case DT_FP32: PUT(float) = (float)v; return;
     case DT_FP64: PUT(double) = v; return;
     case DT_BOOL: PUT(uint8_t) = v != 0; return;
-    case DT_STRING: case DT_NONE: bug("tensor_set_float of %s", dtypes[t->dtype].name);
+    case DT_STRING:
+    case DT_NONE: bug("tensor_set_float of %s", dtypes[t->dtype].name);
     default: tensor_set_int(t, i, to_int64(v));
     }
 }
 
-/* ---- runs ------------------------------------------------------------------------------------ */
+/* ---- runs -------------------------------------------------------------------------------- */
 
 void tensor_get_floats(const Tensor *t, size_t i, size_t n, double *dst)
 {

@@ -5,7 +5,7 @@
 
 const DTypeInfo dtypes[DT_COUNT] = {
     [DT_NONE] = { .name = "none", .npy = "" },
-#define DT(id, text, bits_, class_, npy_, blob_) \
+#define DT(id, text, bits_, class_, npy_, blob_)                                               \
     [DT_##id] = { .name = text, .bits = bits_, .cls = class_, .npy = npy_, .blob = blob_ },
 #include "dtypes.def"
 };
@@ -13,11 +13,12 @@ const DTypeInfo dtypes[DT_COUNT] = {
 DType dtype_find(const char *name, size_t len)
 {
     for (int i = 1; i < DT_COUNT; i++)
-        if (strlen(dtypes[i].name) == len && !memcmp(dtypes[i].name, name, len)) return (DType)i;
+        if (strlen(dtypes[i].name) == len && !memcmp(dtypes[i].name, name, len))
+            return (DType)i;
     return DT_NONE;
 }
 
-/* ---- shapes --------------------------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------------------------ */
 
 Shape shape_of(int rank, const int64_t *dim)
 {
@@ -43,7 +44,8 @@ bool shape_fits(const Shape *a, const Shape *b)
 {
     if (a->rank != b->rank) return false;
     for (int i = 0; i < a->rank; i++)
-        if (a->dim[i] != b->dim[i] && a->dim[i] != DIM_ANY && b->dim[i] != DIM_ANY) return false;
+        if (a->dim[i] != b->dim[i] && a->dim[i] != DIM_ANY && b->dim[i] != DIM_ANY)
+            return false;
     return true;
 }
 
@@ -101,7 +103,7 @@ const char *shape_text(Arena *a, const Shape *s)
     return buf_to_arena(a, &b);
 }
 
-/* ---- types ---------------------------------------------------------------------------------- */
+/* ---- types ------------------------------------------------------------------------------- */
 
 const Type type_poison = { .kind = TY_POISON };
 
@@ -132,10 +134,7 @@ static Type *type_of_subs(Arena *a, TypeKind kind, int n, const Type *const *sub
     return r;
 }
 
-const Type *type_state(Arena *a, const Type *of)
-{
-    return type_of_subs(a, TY_STATE, 1, &of);
-}
+const Type *type_state(Arena *a, const Type *of) { return type_of_subs(a, TY_STATE, 1, &of); }
 
 const Type *type_list(Arena *a, const Type *of, int64_t length)
 {
@@ -181,9 +180,11 @@ bool type_fits(const Type *a, const Type *b) { return type_matches(a, b, true); 
 
 static void type_print(Buf *b, const Type *t)
 {
-    static const char *const word[] = { [TY_POISON] = "(unknown)", [TY_TENSOR] = "tensor",
-        [TY_LIST] = "list", [TY_DICT] = "dict", [TY_TUPLE] = "tuple", [TY_STATE] = "state",
-        [TY_BUFFER] = "tensor_buffer" };
+    static const char *const word[] = {
+        [TY_POISON] = "(unknown)",    [TY_TENSOR] = "tensor", [TY_LIST] = "list",
+        [TY_DICT] = "dict",           [TY_TUPLE] = "tuple",   [TY_STATE] = "state",
+        [TY_BUFFER] = "tensor_buffer"
+    };
     if (t->kind == TY_TENSOR && t->shape.rank == 0) {
         buf_puts(b, dtypes[t->dtype].name);
         return;
@@ -213,14 +214,15 @@ const char *type_text(Arena *a, const Type *t)
     return buf_to_arena(a, &b);
 }
 
-/* ---- types of a module ----------------------------------------------------------------------- */
+/* ---- types of a module ------------------------------------------------------------------- */
 
 static const Type **type_slot(const Type **slot, size_t cap, DType t, const Shape *s)
 {
     uint64_t h = (uint64_t)t;
     for (int i = 0; i < s->rank; i++) h = hash_mix(h, (uint64_t)s->dim[i]);
     size_t at = (size_t)(h >> 24) & (cap - 1);
-    while (slot[at] && (slot[at]->dtype != t || !shape_equal(&slot[at]->shape, s))) at = (at + 1) & (cap - 1);
+    while (slot[at] && (slot[at]->dtype != t || !shape_equal(&slot[at]->shape, s)))
+        at = (at + 1) & (cap - 1);
     return &slot[at];
 }
 
@@ -232,7 +234,8 @@ const Type *module_tensor(Module *m, DType t, const Shape *s)
         const size_t cap = m->type_cap ? 2 * m->type_cap : 32;
         const Type **more = NEW_ARRAY(&m->arena, cap, const Type *);
         for (size_t i = 0; i < m->type_cap; i++)
-            if (m->type[i]) *type_slot(more, cap, m->type[i]->dtype, &m->type[i]->shape) = m->type[i];
+            if (m->type[i])
+                *type_slot(more, cap, m->type[i]->dtype, &m->type[i]->shape) = m->type[i];
         m->type = more;
         m->type_cap = cap;
     }
@@ -263,6 +266,7 @@ size_t type_bytes(const Type *t)
     size_t n, bits;
     if (t->kind != TY_TENSOR || !shape_count(&t->shape, &n)) return 0;
     if (t->dtype == DT_STRING) return size_mul(n, sizeof(char *), &bits) ? bits : 0;
-    if (!size_mul(n, (size_t)dtypes[t->dtype].bits, &bits) || !size_add(bits, 7, &bits)) return 0;
+    if (!size_mul(n, (size_t)dtypes[t->dtype].bits, &bits) || !size_add(bits, 7, &bits))
+        return 0;
     return bits / 8;
 }

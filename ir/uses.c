@@ -1,9 +1,10 @@
-/* uses.c -- who uses a value: counted and replaced, by an index while a function is being walked.
+/* uses.c -- who uses a value: counted and replaced, by an index while a function is being
+ * walked.
  *
- * A pass that rewrites statements replaces one result after the other; looking through the whole
- * function for each made passes quadratic. The first replacement of a walk makes an index of users,
- * which the doors of module.c keep up (func_note_use) until the walk ends. An entry only says where
- * to look: an op that does not use the value any more is no harm. */
+ * A pass that rewrites statements replaces one result after the other; looking through the
+ * whole function for each made passes quadratic. The first replacement of a walk makes an index
+ * of users, which the doors of module.c keep up (func_note_use) until the walk ends. An entry
+ * only says where to look: an op that does not use the value any more is no harm. */
 #include "uses.h"
 
 #include <stdlib.h>
@@ -33,7 +34,7 @@ void func_note_use(Func *f, const Value *v, Op *op)
     if (f->uses) add(f->uses, v, op);
 }
 
-/* ---- one op, and all ops --------------------------------------------------------------------- */
+/* ---- one op, and all ops ----------------------------------------------------------------- */
 
 typedef struct {
     const Value *from;
@@ -53,7 +54,8 @@ static void look_in(Look *l, Value **list, int n)
 static bool look_at(void *ctx, Op *op)
 {
     for (int i = 0; i < op->narg; i++) look_in(ctx, op->arg[i].val, op->arg[i].count);
-    for (int i = 0; i < op->nblock; i++) look_in(ctx, op->block[i]->result, op->block[i]->nresult);
+    for (int i = 0; i < op->nblock; i++)
+        look_in(ctx, op->block[i]->result, op->block[i]->nresult);
     return true;
 }
 
@@ -66,7 +68,7 @@ static bool index_op(void *ctx, Op *op)
     return true;
 }
 
-/* ---- the doors ------------------------------------------------------------------------------- */
+/* ---- the doors --------------------------------------------------------------------------- */
 
 static void drop_index(Func *f)
 {

@@ -15,7 +15,7 @@ typedef struct {
 
 static bool wrong(Verify *v) { return v->ok = false; }
 
-/* ---- scopes: Value.tag is set while the value may be used ------------------------------------ */
+/* ---- scopes: Value.tag is set while the value may be used -------------------------------- */
 
 static void scope_enter(Value *const *val, int n, void *mark)
 {
@@ -26,7 +26,8 @@ static bool clear_tags(void *ctx, Op *op)
 {
     (void)ctx;
     scope_enter(op->out, op->nout, NULL);
-    for (int i = 0; i < op->nblock; i++) scope_enter(op->block[i]->param, op->block[i]->nparam, NULL);
+    for (int i = 0; i < op->nblock; i++)
+        scope_enter(op->block[i]->param, op->block[i]->nparam, NULL);
     for (int i = 0; i < op->narg; i++) scope_enter(op->arg[i].val, op->arg[i].count, NULL);
     return true;
 }
@@ -52,13 +53,15 @@ static void check_names(Verify *v, const Block *b)
 {
     for (int i = 0; i < b->nparam; i++)
         if (seen_before(b->param[i])) {
-            diag_error(v->diag, b->param[i]->loc, "%s is the name of two parameters", b->param[i]->name);
+            diag_error(v->diag, b->param[i]->loc, "%s is the name of two parameters",
+                       b->param[i]->name);
             wrong(v);
         }
     for (const Op *op = b->first; op; op = op->next)
         for (int i = 0; i < op->nout; i++)
             if (seen_before(op->out[i])) {
-                diag_error(v->diag, op->out[i]->loc, "%s is defined a second time", op->out[i]->name);
+                diag_error(v->diag, op->out[i]->loc, "%s is defined a second time",
+                           op->out[i]->name);
                 wrong(v);
             }
     for (int i = 0; i < b->nparam; i++) name_note(b->param[i]->name)->tag = NULL;
@@ -66,14 +69,16 @@ static void check_names(Verify *v, const Block *b)
         for (int i = 0; i < op->nout; i++) name_note(op->out[i]->name)->tag = NULL;
 }
 
-/* ---- statements ------------------------------------------------------------------------------ */
+/* ---- statements -------------------------------------------------------------------------- */
 
 static void check_unknown(Verify *v, const Op *op)
 {
     const char *known[OP_COUNT];
     for (int i = 0; i < OP_COUNT; i++) known[i] = ops[i].name;
     const char *near = name_nearest(op->name, known, OP_COUNT);
-    if (near) diag_error(v->diag, op->loc, "there is no op called %s; did you mean %s?", op->name, near);
+    if (near)
+        diag_error(v->diag, op->loc, "there is no op called %s; did you mean %s?", op->name,
+                   near);
     else diag_error(v->diag, op->loc, "there is no op called %s", op->name);
     wrong(v);
 }
@@ -92,14 +97,15 @@ static void check_const(Verify *v, const Op *op)
     wrong(v);
 }
 
-/* A literal that is computed with has as many elements as its type says: `?` stands in attributes
- * of functions alone. */
+/* A literal that is computed with has as many elements as its type says: `?` stands in
+ * attributes of functions alone. */
 static void check_extent(Verify *v, const Const *c, Loc loc)
 {
     for (int64_t i = 0; c && c->kind == CONST_GROUP && i < c->nelem; i++)
         check_extent(v, c->elem[i], loc);
     if (!c || c->type->kind != TY_TENSOR || shape_known(&c->type->shape)) return;
-    diag_error(v->diag, c->loc.src ? c->loc : loc, "a constant of type %s: its extents must be known",
+    diag_error(v->diag, c->loc.src ? c->loc : loc,
+               "a constant of type %s: its extents must be known",
                type_text(v->scratch, c->type));
     wrong(v);
 }
@@ -110,7 +116,8 @@ static void check_literals(Verify *v, const Op *op)
         for (int k = 0; k < op->arg[i].count; k++)
             if (!op->arg[i].val[k]->def) check_extent(v, op->arg[i].val[k]->lit, op->loc);
     bool data = op->kind == OP_const || (op->kind >= 0 && ops[op->kind].flags & F_CONSTEXPR);
-    for (int i = 0; data && i < op->attrs.count; i++) check_extent(v, op->attrs.at[i].val, op->loc);
+    for (int i = 0; data && i < op->attrs.count; i++)
+        check_extent(v, op->attrs.at[i].val, op->loc);
 }
 
 static void check_results(Verify *v, Op *op, const Call *c)
@@ -124,10 +131,12 @@ static void check_results(Verify *v, Op *op, const Call *c)
     for (int i = 0; i < op->nout; i++) {
         Value *out = op->out[i];
         if (v->retype && c->out[i]->kind == TY_TENSOR) {
-            if (!type_equal(out->type, c->out[i])) out->type = module_type(v->func->module, c->out[i]);
+            if (!type_equal(out->type, c->out[i]))
+                out->type = module_type(v->func->module, c->out[i]);
         } else if (!type_fits(out->type, c->out[i])) {
-            diag_error(v->diag, out->loc.src ? out->loc : op->loc, "%s is declared %s, but %s results in %s",
-                       out->name, type_text(v->scratch, out->type), op->name,
+            diag_error(v->diag, out->loc.src ? out->loc : op->loc,
+                       "%s is declared %s, but %s results in %s", out->name,
+                       type_text(v->scratch, out->type), op->name,
                        type_text(v->scratch, c->out[i]));
             wrong(v);
         }
@@ -137,7 +146,8 @@ static void check_results(Verify *v, Op *op, const Call *c)
 static const char *types_of(Arena *a, int n, Value *const *val)
 {
     Buf b = { 0 };
-    for (int i = 0; i < n; i++) buf_printf(&b, "%s%s", i ? ", " : "", type_text(a, val[i]->type));
+    for (int i = 0; i < n; i++)
+        buf_printf(&b, "%s%s", i ? ", " : "", type_text(a, val[i]->type));
     const char *s = arena_strndup(a, b.s ? b.s : "nothing", b.s ? b.len : strlen("nothing"));
     buf_free(&b);
     return s;
@@ -154,8 +164,8 @@ static bool block_yields(Verify *v, const Op *op, const Block *b, int n, Value *
     return wrong(v);
 }
 
-/* cond: two blocks without parameters that yield the results. while_loop: a condition that yields a
- * bool and a body that yields the loop variables, both taking them. */
+/* cond: two blocks without parameters that yield the results. while_loop: a condition that
+ * yields a bool and a body that yields the loop variables, both taking them. */
 static void check_block_shape(Verify *v, const Op *op)
 {
     const Arg *vars = op_find_arg(op, "loop_vars");
@@ -237,13 +247,14 @@ static void check_block(Verify *v, Block *b)
     scope_enter(b->param, b->nparam, NULL);
 }
 
-/* ---- functions ------------------------------------------------------------------------------- */
+/* ---- functions --------------------------------------------------------------------------- */
 
 static void check_func(Verify *v)
 {
     Func *f = v->func;
     if (!f->opset) {
-        diag_error(v->diag, f->loc, "the opset %s is not known", f->opset_name ? f->opset_name : "(none)");
+        diag_error(v->diag, f->loc, "the opset %s is not known",
+                   f->opset_name ? f->opset_name : "(none)");
         wrong(v);
         return;
     }
@@ -260,7 +271,9 @@ static void check_func(Verify *v)
 static bool verify_func(Func *f, Diag *d, bool retype, bool doubt)
 {
     Arena scratch = { 0 };
-    Verify v = { .func = f, .diag = d, .scratch = &scratch, .retype = retype, .doubt = doubt, .ok = true };
+    Verify v = {
+        .func = f, .diag = d, .scratch = &scratch, .retype = retype, .doubt = doubt, .ok = true
+    };
     check_func(&v);
     arena_free(&scratch);
     return v.ok;
@@ -272,7 +285,8 @@ bool module_verify(Module *m, Diag *d, const char *after)
 {
     bool ok = true;
     const int fails = d->fails;
-    const bool first = !after || !strcmp(after, "lower"); /* before any pass: the author's own statements */
+    /* before any pass: the author's own statements */
+    const bool first = !after || !strcmp(after, "lower");
     if (!m->first) ok = diag_error(d, (Loc){ .src = m->src }, "the program has no function");
     for (Func *f = m->first; f; f = f->next) {
         if (module_func(m, f->name) != f)

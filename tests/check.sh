@@ -62,6 +62,7 @@ conformance() {
 }
 
 suite clang clang_builds
+suite format tests/format.sh
 suite layers tests/layers.sh
 suite units tests/units.sh "$build"
 [ ! -d tests/golden ] || [ ! -x "$build/anec" ] || suite golden tests/golden.sh "$build"

@@ -24,7 +24,8 @@ static const Example examples[] = {
     { "anec --set layers=2 model.anedsl", "compile with another parameter, text to stdout" },
     { "anec --target m4 -o new.mil old.mil", "rewrite MIL for another chip" },
     { "anec --check model.mil", "say what is wrong with a program" },
-    { "anec --check --target m1 model.mil", "say what an M1 would refuse or get wrong, and the way out" },
+    { "anec --check --target m1 model.mil",
+      "say what an M1 would refuse or get wrong, and the way out" },
     { "anec --explain kernel-width", "what a rule says, and who saw it on which chip" },
     { "anec --stats model.mil", "what it computes and how much room it takes" },
     { "anec --emit dot model.mil | dot -Tsvg > model.svg", "draw it, with graphviz" },
@@ -39,13 +40,14 @@ static const Tool tool = {
     .name = "anec",
     .summary = "compiles programs to Core ML MIL for the Apple Neural Engine",
     .operand = "FILE",
-    .about = "FILE is an .anedsl program, a .mil text, a .mlmodelc or a .mlpackage; '-' is the "
-             "standard input, with --from. Without -o the text "
-             "goes to the standard output.\n\n"
-             "A .mil is given back as it is, unless --target, --io, --opset or --passes ask for a "
-             "change. An .anedsl is compiled for an engine: for generic, what every chip takes, "
-             "unless --target names a chip, or host: as it is written, for ref and cpu. What breaks a "
-             "rule of the target is refused.",
+    .about =
+        "FILE is an .anedsl program, a .mil text, a .mlmodelc or a .mlpackage; '-' is the "
+        "standard input, with --from. Without -o the text "
+        "goes to the standard output.\n\n"
+        "A .mil is given back as it is, unless --target, --io, --opset or --passes ask for a "
+        "change. An .anedsl is compiled for an engine: for generic, what every chip takes, "
+        "unless --target names a chip, or host: as it is written, for ref and cpu. What breaks a "
+        "rule of the target is refused.",
     TOOL_TABLES,
 };
 
@@ -55,12 +57,12 @@ typedef struct {
     Model model;
     Pipeline pipeline;
     bool verified; /* by the passes */
-    Buf out; /* what goes to stdout */
+    Buf out;       /* what goes to stdout */
 } Job;
 
 static const OptValue *opt(const Job *j, int id) { return &j->args->value[id]; }
 
-/* ---- usage ----------------------------------------------------------------------------------- */
+/* ---- usage ------------------------------------------------------------------------------- */
 
 static bool json(const Job *j) { return opt(j, ANEC_json)->count > 0; }
 
@@ -75,8 +77,7 @@ static int put_rules(Job *j)
     if (!explain->count) rules_list(&j->out, rs, json(j));
     if (!explain->count || rules_explain(&j->out, rs, explain->text, json(j))) return EXIT_DONE;
     const char *near = rules_nearest(explain->text);
-    if (near)
-        usage_error(&tool, "there is no rule %s; did you mean %s?", explain->text, near);
+    if (near) usage_error(&tool, "there is no rule %s; did you mean %s?", explain->text, near);
     else usage_error(&tool, "there is no rule %s; --list-rules shows all", explain->text);
     return EXIT_USAGE;
 }
@@ -86,7 +87,8 @@ static bool lists(Job *j)
     if (opt(j, ANEC_list_ops)->count) list_ops(&j->out);
     if (opt(j, ANEC_list_targets)->count) list_targets(&j->out);
     const OptValue *some = opt(j, ANEC_passes);
-    if (opt(j, ANEC_list_passes)->count || (some->count && !strcmp(some->text, "list"))) list_passes(&j->out);
+    if (opt(j, ANEC_list_passes)->count || (some->count && !strcmp(some->text, "list")))
+        list_passes(&j->out);
     if (opt(j, ANEC_doc_targets)->count) rules_markdown(&j->out);
     return j->out.len > 0;
 }
@@ -103,11 +105,11 @@ static bool check_pass(const char *name, size_t len, const char *option)
     }
     const char *near = found ? NULL : name_nearest(arena_strndup(&a, name, len), known, n);
     if (!found && near)
-        usage_error(&tool, "%s: there is no pass '%.*s'; did you mean %s?", option, (int)len, name,
-                    near);
+        usage_error(&tool, "%s: there is no pass '%.*s'; did you mean %s?", option, (int)len,
+                    name, near);
     else if (!found)
-        usage_error(&tool, "%s: there is no pass '%.*s'; --list-passes shows all", option, (int)len,
-                    name);
+        usage_error(&tool, "%s: there is no pass '%.*s'; --list-passes shows all", option,
+                    (int)len, name);
     arena_free(&a);
     return found;
 }
@@ -150,23 +152,25 @@ static bool check_output(const Job *j)
 
 static bool check_usage(const Job *j)
 {
-    if (opt(j, ANEC_check)->count && (opt(j, ANEC_emit)->count || opt(j, ANEC_dump_after)->count))
+    if (opt(j, ANEC_check)->count
+        && (opt(j, ANEC_emit)->count || opt(j, ANEC_dump_after)->count))
         return usage_error(
             &tool, "--check prints nothing: it goes neither with --emit nor with --dump-after");
     if (opt(j, ANEC_emit)->count && opt(j, ANEC_dump_after)->count)
-        return usage_error(&tool,
-                           "--emit and --dump-after: one of them can go to the standard output");
+        return usage_error(
+            &tool, "--emit and --dump-after: one of them can go to the standard output");
     if (opt(j, ANEC_stats)->count
         && (opt(j, ANEC_emit)->count || opt(j, ANEC_dump_after)->count
             || opt(j, ANEC_check)->count))
         return usage_error(&tool, "--stats goes neither with --emit, --dump-after nor --check");
     if (json(j) && !opt(j, ANEC_stats)->count && !opt(j, ANEC_check)->count)
-        return usage_error(&tool, "--json goes with --stats, --check, --list-rules or --explain; "
-                                  "--emit json prints the program");
+        return usage_error(&tool,
+                           "--json goes with --stats, --check, --list-rules or --explain; "
+                           "--emit json prints the program");
     return check_output(j) && check_passes(j);
 }
 
-/* ---- passes ---------------------------------------------------------------------------------- */
+/* ---- passes ------------------------------------------------------------------------------ */
 
 static void dump_pass(void *ctx, const char *pass, int changes, const Module *m)
 {
@@ -174,7 +178,8 @@ static void dump_pass(void *ctx, const char *pass, int changes, const Module *m)
     bool all = !strcmp(opt(j, ANEC_dump_after)->text, "all");
     if (all && !changes) return;
     if (all)
-        buf_printf(&j->out, "// after %s: %d change%s\n", pass, changes, changes == 1 ? "" : "s");
+        buf_printf(&j->out, "// after %s: %d change%s\n", pass, changes,
+                   changes == 1 ? "" : "s");
     mil_print(m, &j->out);
     if (all) buf_putc(&j->out, '\n');
 }
@@ -188,8 +193,9 @@ static bool checks_as_given(const Job *j)
 static void tell_target(const Job *j)
 {
     Func *f = module_main(j->model.module);
-    fprintf(stderr, "anec: target=%s precision=%s io=%s opset=%s\n", j->pipeline.pass.target->name,
-            precision_text(f), boundary_text(f), opset_text(f->opset));
+    fprintf(stderr, "anec: target=%s precision=%s io=%s opset=%s\n",
+            j->pipeline.pass.target->name, precision_text(f), boundary_text(f),
+            opset_text(f->opset));
 }
 
 static int run_passes(Job *j)
@@ -217,8 +223,8 @@ static int run_passes(Job *j)
     return EXIT_DONE;
 }
 
-/* What is only copied was not looked at before: what is written is valid, or --force said that it need not
- * be. */
+/* What is only copied was not looked at before: what is written is valid, or --force said that
+ * it need not be. */
 static int check_copy(Job *j)
 {
     if (j->verified || j->model.dsl) return EXIT_DONE;
@@ -226,22 +232,25 @@ static int check_copy(Job *j)
     Diag found = { .quiet = true };
     if (!module_verify(j->model.module, &found, NULL))
         diag_warn(j->diag, WARN_FORCED, (Loc){ .src = NULL },
-                  "%s is not valid, and is written as it is; anec --check says what is wrong", j->model.path);
+                  "%s is not valid, and is written as it is; anec --check says what is wrong",
+                  j->model.path);
     diag_free(&found);
     return diag_exit(j->diag);
 }
 
-/* The rules of the target. While compiling only what is sure is said: the doubtful is for --check. */
+/* The rules of the target. While compiling only what is sure is said: the doubtful is for
+ * --check. */
 static int check_rules(Job *j, bool check)
 {
     if (!j->pipeline.enforced) return EXIT_DONE;
     j->pipeline.rules.doubts = check;
-    if (check && json(j)) rules_check_json(&j->out, j->diag, j->model.module, &j->pipeline.rules);
+    if (check && json(j))
+        rules_check_json(&j->out, j->diag, j->model.module, &j->pipeline.rules);
     else rules_check(j->model.module, &j->pipeline.rules, j->diag, NULL, NULL);
     return diag_exit(j->diag);
 }
 
-/* ---- products -------------------------------------------------------------------------------- */
+/* ---- products ---------------------------------------------------------------------------- */
 
 /* Tokens and syntax tree: of a text that need not be a program. */
 static int emit_front(Job *j)
@@ -301,9 +310,11 @@ static int produce(Job *j)
         code = model_check(&j->model, j->diag);
         return code ? code : check_rules(j, true);
     }
-    if (!opt(j, ANEC_dump_after)->count && !opt(j, ANEC_passes)->count && (code = check_rules(j, false)))
+    if (!opt(j, ANEC_dump_after)->count && !opt(j, ANEC_passes)->count
+        && (code = check_rules(j, false)))
         return code;
-    if ((emits_view(j) || opt(j, ANEC_stats)->count) && (code = model_check(&j->model, j->diag)))
+    if ((emits_view(j) || opt(j, ANEC_stats)->count)
+        && (code = model_check(&j->model, j->diag)))
         return code;
     if (emits_view(j)) return put_view(j);
     if (opt(j, ANEC_stats)->count)
@@ -332,10 +343,11 @@ static int run_job(Job *j)
     code = emits(j, "ir") ? EXIT_DONE : run_passes(j);
     if (!code) code = produce(j);
     if (code == EXIT_WRONG && j->model.dsl && !j->pipeline.named)
-        diag_note(j->diag, (Loc){ 0 },
-                  "without --target a program is compiled for %s, which is what every chip takes; --target m1 .. "
-                  "m5 compiles it for one, --target host as it is written, for ref and cpu",
-                  targets[TARGET_generic].name);
+        diag_note(
+            j->diag, (Loc){ 0 },
+            "without --target a program is compiled for %s, which is what every chip takes; --target m1 .. "
+            "m5 compiles it for one, --target host as it is written, for ref and cpu",
+            targets[TARGET_generic].name);
     return code;
 }
 

@@ -25,11 +25,12 @@ static const Tool tool = {
     .summary = "says the first thing in which two models or two dumps differ",
     .operand = "A B",
     .two = true,
-    .about = "A and B are two models, which are compared statement by statement, or two folders "
-             "of .npy files, whose elements are compared. Prints nothing when they are the "
-             "same; exits with 1 when they differ.\n\n"
-             "Of weights the bytes count, not where they lie. An .anedsl is compiled first, and a "
-             ".mil rewritten when --target, --io or --opset is given.",
+    .about =
+        "A and B are two models, which are compared statement by statement, or two folders "
+        "of .npy files, whose elements are compared. Prints nothing when they are the "
+        "same; exits with 1 when they differ.\n\n"
+        "Of weights the bytes count, not where they lie. An .anedsl is compiled first, and a "
+        ".mil rewritten when --target, --io or --opset is given.",
     TOOL_TABLES,
 };
 
@@ -40,10 +41,7 @@ typedef struct {
     Buf out;
 } Job;
 
-static const OptValue *opt(const Job *j, int id)
-{
-    return &j->args->value[id];
-}
+static const OptValue *opt(const Job *j, int id) { return &j->args->value[id]; }
 
 /* A model is a file, or a folder that its name tells apart. */
 static bool is_folder(const char *path)
@@ -59,7 +57,8 @@ static bool check_usage(const Job *j, bool folders)
     if (!a) return usage_error(&tool, "no models and no folders are given");
     if (!b) return usage_error(&tool, "%s alone is given; two are compared", a);
     if (is_folder(a) != is_folder(b))
-        return usage_error(&tool, "%s is a folder and %s is none: give two models or two folders",
+        return usage_error(&tool,
+                           "%s is a folder and %s is none: give two models or two folders",
                            is_folder(a) ? a : b, is_folder(a) ? b : a);
     if (!strcmp(a, "-") && !strcmp(b, "-"))
         return usage_error(&tool, "the standard input can be one of the two, not both");
@@ -85,7 +84,9 @@ static int read_model(Job *j, Model *m, const char *path)
 
 static int verdict(const Job *j, Verdict v)
 {
-    return v == DIFF_SAME ? diag_exit(j->diag) : v == DIFF_OTHER ? EXIT_WRONG : diag_exit(j->diag);
+    return v == DIFF_SAME  ? diag_exit(j->diag)
+         : v == DIFF_OTHER ? EXIT_WRONG
+                           : diag_exit(j->diag);
 }
 
 static int compare_folders(Job *j)
@@ -97,8 +98,8 @@ static int compare_folders(Job *j)
                             .atol = opt(j, DIFF_atol)->real };
     int code = model->count ? read_model(j, &j->a, model->text) : EXIT_DONE;
     if (code) return code;
-    return verdict(
-        j, diff_folders(&j->out, j->diag, j->args->operand, j->args->second, j->a.module, &tol));
+    return verdict(j, diff_folders(&j->out, j->diag, j->args->operand, j->args->second,
+                                   j->a.module, &tol));
 }
 
 static int compare_models(Job *j)

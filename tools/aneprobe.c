@@ -22,17 +22,19 @@ static const Example examples[] = {
     { "aneprobe --backend sim:m1", "measure a simulated one" },
     { "aneprobe --only width-slice,sdpa-mask,sin", "some rules and operations" },
     { "aneprobe --limits --only tensor-width,buffers", "search for some numbers" },
-    { "anec --target m1 --profile my.profile -o m.mil m.anedsl", "compile by what was measured" },
+    { "anec --target m1 --profile my.profile -o m.mil m.anedsl",
+      "compile by what was measured" },
 };
 
 static const Tool tool = {
     .name = "aneprobe",
     .summary = "measures which rules hold on this machine's Neural Engine",
-    .about = "For each rule (anec --list-rules) two small programs are run, one that breaks it and "
-             "one that keeps "
-             "it, and compared with the reference. Only what they give decides. With --limits programs "
-             "grow until one is refused or wrong. The report goes to the standard "
-             "output: please attach it to an issue of the project.",
+    .about =
+        "For each rule (anec --list-rules) two small programs are run, one that breaks it and "
+        "one that keeps "
+        "it, and compared with the reference. Only what they give decides. With --limits programs "
+        "grow until one is refused or wrong. The report goes to the standard "
+        "output: please attach it to an issue of the project.",
     TOOL_TABLES,
 };
 
@@ -50,13 +52,10 @@ typedef struct {
     int holds, absent, unknown, surprises, found;
 } Job;
 
-static const OptValue *opt(const Job *j, int id)
-{
-    return &j->args->value[id];
-}
+static const OptValue *opt(const Job *j, int id) { return &j->args->value[id]; }
 
-/* ---- the profile -------------------------------------------------------------------------------
- */
+/* ---- the profile
+ * ------------------------------------------------------------------------------- / */
 
 static const char *const words[][2] = {
     [VERDICT_UNKNOWN] = { "unknown", "unknown" },
@@ -95,7 +94,8 @@ static bool done_already(const Job *j, const char *kind, const char *name)
 {
     char line[128];
     const int n = snprintf(line, sizeof line, "\n%s %s ", kind, name);
-    return n > 0 && j->profile.len && memmem(j->profile.s, j->profile.len, line, (size_t)n) != NULL;
+    return n > 0 && j->profile.len
+        && memmem(j->profile.s, j->profile.len, line, (size_t)n) != NULL;
 }
 
 /* Where a search stands: "limit NAME EXTENT GOOD BAD", EXTENT being tried or 0. */
@@ -132,7 +132,8 @@ static bool resume(Job *j)
     buf_add(&j->profile, map.data, map.size);
     file_unmap(&map);
     static const char mark[] = "\n# trying ";
-    char *at = j->profile.len ? memmem(j->profile.s, j->profile.len, mark, sizeof mark - 1) : NULL;
+    char *at = j->profile.len ? memmem(j->profile.s, j->profile.len, mark, sizeof mark - 1)
+                              : NULL;
     if (!at) return true;
     const char *name = at + sizeof mark - 1;
     j->trying = arena_strndup(&j->arena, name, strcspn(name, "\n"));
@@ -141,7 +142,7 @@ static bool resume(Job *j)
     return true;
 }
 
-/* ---- measuring ------------------------------------------------------------------------------- */
+/* ---- measuring --------------------------------------------------------------------------- */
 
 static double pause_of(const Job *j)
 {
@@ -176,8 +177,9 @@ static void report(Job *j, const char *kind, const char *name, Verdict v, Standi
     buf_printf(&j->profile, "%s %s %s%s%s\n", kind, name, words[v][op],
                j->prober.said[0] ? " # " : "", j->prober.said);
     progress_clear(j->progress);
-    printf("%-4s %-30s %-8s table: %-20s%s%s%s\n", kind, name, words[v][op], standing_names[table],
-           surprise ? " DIFFERS" : "", j->prober.said[0] ? "  " : "", j->prober.said);
+    printf("%-4s %-30s %-8s table: %-20s%s%s%s\n", kind, name, words[v][op],
+           standing_names[table], surprise ? " DIFFERS" : "", j->prober.said[0] ? "  " : "",
+           j->prober.said);
 }
 
 /* False: this process has compiled enough. What is measured is saved. */
@@ -186,10 +188,11 @@ static bool may_compile(Job *j)
     const OptValue *o = opt(j, PROBE_compiles);
     const int most = o->count ? (int)o->real : j->prober.engine->compiles;
     if (most <= 0 || j->prober.compiles < most) return true;
-    return diag_fail(j->diag,
-                     "stopped after %d compilations, as many as one process should make: the same command "
-                     "with -o PROFILE --resume goes on",
-                     j->prober.compiles);
+    return diag_fail(
+        j->diag,
+        "stopped after %d compilations, as many as one process should make: the same command "
+        "with -o PROFILE --resume goes on",
+        j->prober.compiles);
 }
 
 static bool measure(Job *j, const char *kind, const char *name, int at, Standing table)
@@ -199,7 +202,8 @@ static bool measure(Job *j, const char *kind, const char *name, int at, Standing
     Verdict v;
     if (done_already(j, kind, name)) return true;
     if (j->trying && !strcmp(j->trying, name)) {
-        snprintf(j->prober.said, sizeof j->prober.said, "the process did not come back from it");
+        snprintf(j->prober.said, sizeof j->prober.said,
+                 "the process did not come back from it");
         v = VERDICT_HOLDS;
     } else {
         if (!may_compile(j) || !save(j, name)) return false;
@@ -220,7 +224,8 @@ static bool wanted(const Job *j, const char *name)
     return !only->count;
 }
 
-/* Every rule of programs, those said to crash the compiler in a round of their own at the end. */
+/* Every rule of programs, those said to crash the compiler in a round of their own at the
+ * end. */
 static bool measure_rules(Job *j, const RuleSet *table, bool crash)
 {
     bool ok = true;
@@ -243,24 +248,28 @@ static bool measure_ops(Job *j, const RuleSet *table)
     return ok;
 }
 
-/* ---- searching for limits -------------------------------------------------------------------- */
+/* ---- searching for limits ---------------------------------------------------------------- */
 
-/* What was found beside what the table says. Where all runs that is tried, it goes into the profile only
- * if the table says less: what is beyond was not seen. */
+/* What was found beside what the table says. Where all runs that is tried, it goes into the
+ * profile only if the table says less: what is beyond was not seen. */
 static void report_limit(Job *j, const Search *s, int64_t declared)
 {
     int64_t value = 0;
     char seen[32] = "unknown", says[32] = "nothing known";
     const Found found = search_result(s, &value);
-    const char *name = limits[search_limit(s->row)].name, *side = search_is_smallest(s->row) ? "<=" : ">=";
-    const bool beyond = search_is_smallest(s->row) ? declared > value : declared >= 0 && declared < value;
+    const char *name = limits[search_limit(s->row)].name,
+               *side = search_is_smallest(s->row) ? "<=" : ">=";
+    const bool beyond = search_is_smallest(s->row) ? declared > value
+                                                   : declared >= 0 && declared < value;
     const bool surprise = found == FOUND_EXACT ? declared >= 0 && declared != value
                                                : found == FOUND_NO_EDGE && beyond;
     if (found != FOUND_NOTHING)
-        snprintf(seen, sizeof seen, "%s%lld", found == FOUND_EXACT ? "" : side, (long long)value);
+        snprintf(seen, sizeof seen, "%s%lld", found == FOUND_EXACT ? "" : side,
+                 (long long)value);
     if (declared >= 0) snprintf(says, sizeof says, "%lld", (long long)declared);
     if (found == FOUND_NO_EDGE)
-        snprintf(j->prober.said, sizeof j->prober.said, "all that is tried runs, to %lld", (long long)value);
+        snprintf(j->prober.said, sizeof j->prober.said, "all that is tried runs, to %lld",
+                 (long long)value);
     if (found == FOUND_NOTHING) j->unknown++;
     else j->found++;
     if (surprise) j->surprises++;
@@ -269,8 +278,8 @@ static void report_limit(Job *j, const Search *s, int64_t declared)
     else buf_printf(&j->profile, "limit %s unknown", name);
     buf_printf(&j->profile, "%s%s\n", j->prober.said[0] ? " # " : "", j->prober.said);
     progress_clear(j->progress);
-    printf("limit %-29s %-10s table: %-20s%s%s%s\n", name, seen, says, surprise ? " DIFFERS" : "",
-           j->prober.said[0] ? "  " : "", j->prober.said);
+    printf("limit %-29s %-10s table: %-20s%s%s%s\n", name, seen, says,
+           surprise ? " DIFFERS" : "", j->prober.said[0] ? "  " : "", j->prober.said);
 }
 
 static bool search_one(Job *j, int row, int64_t declared)
@@ -283,7 +292,8 @@ static bool search_one(Job *j, int row, int64_t declared)
     if (j->cut.row == row) s = j->cut;
     else search_begin(&s, row);
     if (j->cut.row == row && j->fatal)
-        snprintf(refusal, sizeof refusal, "the process did not come back from %lld", (long long)j->fatal);
+        snprintf(refusal, sizeof refusal, "the process did not come back from %lld",
+                 (long long)j->fatal);
     for (int64_t extent; (extent = search_next(&s)) != 0;) {
         const int before = j->prober.failures;
         if (!may_compile(j)) return save(j, search_text(j, &s, 0)) && false;
@@ -302,7 +312,8 @@ static bool search_all(Job *j, const RuleSet *table)
 {
     bool ok = true;
     for (int i = 0; ok && search_limit(i) >= 0; i++)
-        if (wanted(j, limits[search_limit(i)].name) && (!search_is_heavy(i) || opt(j, PROBE_only)->count))
+        if (wanted(j, limits[search_limit(i)].name)
+            && (!search_is_heavy(i) || opt(j, PROBE_only)->count))
             ok = search_one(j, i, rule_limit(table, search_limit(i)));
     return ok;
 }
@@ -318,7 +329,7 @@ static bool measure_all(Job *j)
     return ok;
 }
 
-/* ---- the command ----------------------------------------------------------------------------- */
+/* ---- the command ------------------------------------------------------------------------- */
 
 static bool check_only(const Job *j)
 {
@@ -334,10 +345,14 @@ static bool check_only(const Job *j)
             known = known || (strlen(probe_op_name(i)) == n && !memcmp(probe_op_name(i), s, n));
         bool number = false;
         for (int i = 0; search_limit(i) >= 0; i++)
-            number = number || (strlen(limits[search_limit(i)].name) == n && !memcmp(limits[search_limit(i)].name, s, n));
+            number = number
+                  || (strlen(limits[search_limit(i)].name) == n
+                      && !memcmp(limits[search_limit(i)].name, s, n));
         if (number && !known && !opt(j, PROBE_limits)->count)
-            return usage_error(&tool, "--only: %.*s is a number, which --limits searches for", (int)n, s);
-        if (!known && !number) return usage_error(&tool, "--only: no program tells of '%.*s'", (int)n, s);
+            return usage_error(&tool, "--only: %.*s is a number, which --limits searches for",
+                               (int)n, s);
+        if (!known && !number)
+            return usage_error(&tool, "--only: no program tells of '%.*s'", (int)n, s);
     }
     return true;
 }
@@ -350,7 +365,8 @@ static bool find_chip(Job *j)
         return usage_error(&tool, "--chip says which chip this is: m1 .. m5");
     j->chip = o->count ? target_find(o->text) : known;
     if (!j->chip || chip_index(j->chip) < 0)
-        return usage_error(&tool, "there is no chip %s; anec --list-targets shows all", o->count ? o->text : known->name);
+        return usage_error(&tool, "there is no chip %s; anec --list-targets shows all",
+                           o->count ? o->text : known->name);
     return true;
 }
 
@@ -362,9 +378,13 @@ static int prepare(Job *j)
     j->prober.reference = backend_find("ref");
     j->prober.engine = backend_open(b->count ? b->text : "ane", &as_given, j->diag);
     if (!j->prober.engine && diag_ok(j->diag))
-        usage_error(&tool, "there is no backend %s; ane is this machine's engine, sim:m1 .. sim:m5 are simulated", b->text);
+        usage_error(
+            &tool,
+            "there is no backend %s; ane is this machine's engine, sim:m1 .. sim:m5 are simulated",
+            b->text);
     if (!j->prober.engine) {
-        diag_note(j->diag, (Loc){ 0 }, "--backend sim:m1 measures a simulated engine, on any machine");
+        diag_note(j->diag, (Loc){ 0 },
+                  "--backend sim:m1 measures a simulated engine, on any machine");
         return diag_ok(j->diag) ? EXIT_USAGE : diag_exit(j->diag);
     }
     if (!find_chip(j)) return EXIT_USAGE;

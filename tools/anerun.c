@@ -20,10 +20,12 @@ static const Option options[] = {
 static const Example examples[] = {
     { "anerun -i a=a.npy -i b=b.npy -O out model.mil",
       "run main and write out/NAME.npy for each result" },
-    { "anerun --random 1 model.mil", "run on made-up inputs and print a summary of each result" },
+    { "anerun --random 1 model.mil",
+      "run on made-up inputs and print a summary of each result" },
     { "anerun --random 1 --trace t.json model.mil",
       "how long each statement took, for chrome://tracing or Perfetto" },
-    { "anerun --describe --json model.mil", "what the model takes and gives, for another program" },
+    { "anerun --describe --json model.mil",
+      "what the model takes and gives, for another program" },
     { "anerun --random 1 --compare sim:m1 -b ref model.mil",
       "where an M1 would overflow or lose accuracy: the first statement that does" },
     { "anerun --iterations 2 -i x@0=a.npy -i x@1=b.npy -O out model.mil",
@@ -34,15 +36,16 @@ static const Tool tool = {
     .name = "anerun",
     .summary = "runs a Core ML MIL program",
     .operand = "MODEL",
-    .about = "MODEL is a .mil text, with its weights where it says, a .mlmodelc, a .mlpackage, or an "
-             ".anedsl program, which is compiled first: for the chip of what runs it, and for ref and cpu "
-             "as it is written. "
-             "Every input is given with -i, or made by --random. Results are written in their own "
-             "type and shape "
-             "as .npy files.\n\n"
-             "Floats given for an input that was rewritten for a target (--target, --io, or an "
-             ".anedsl) may have the "
-             "type that the model itself declares: they are rounded to the new one.",
+    .about =
+        "MODEL is a .mil text, with its weights where it says, a .mlmodelc, a .mlpackage, or an "
+        ".anedsl program, which is compiled first: for the chip of what runs it, and for ref and cpu "
+        "as it is written. "
+        "Every input is given with -i, or made by --random. Results are written in their own "
+        "type and shape "
+        "as .npy files.\n\n"
+        "Floats given for an input that was rewritten for a target (--target, --io, or an "
+        ".anedsl) may have the "
+        "type that the model itself declares: they are rounded to the new one.",
     TOOL_TABLES,
 };
 
@@ -52,22 +55,22 @@ typedef struct {
     Progress *progress;
     Arena arena;
     GivenList given;
-    const char *function;        /* that runs */
-    const char *helper[3];       /* this program, as one that compiles for it */
+    const char *function;            /* that runs */
+    const char *helper[3];           /* this program, as one that compiles for it */
     anec_device *device, *reference; /* reference: --compare's */
     anec_model *model;
     anec_kernel *kernel, *other; /* of the one device and the other */
     uint64_t iterations;
     anec_run_options run;
     Trace trace;
-    const char *dump, *prefix;   /* prefix: "it3_" or "" */
-    Watch watch;                 /* --compare's, of each statement */
+    const char *dump, *prefix; /* prefix: "it3_" or "" */
+    Watch watch;               /* --compare's, of each statement */
     bool differs, missing;
 } Job;
 
 static const OptValue *opt(const Job *j, int id) { return &j->args->value[id]; }
 
-/* ---- the library's messages ------------------------------------------------------------------ */
+/* ---- the library's messages -------------------------------------------------------------- */
 
 /* They are counted with the tool's own, from which the exit code is. */
 static void take_message(void *ctx, anec_severity severity, const char *text)
@@ -106,7 +109,7 @@ static bool good(Job *j, anec_status s, const anec_error *e)
     return s == ANEC_OK;
 }
 
-/* ---- output ---------------------------------------------------------------------------------- */
+/* ---- output ------------------------------------------------------------------------------ */
 
 static bool save(Job *j, const char *dir, const char *name, const anec_tensor *t)
 {
@@ -215,7 +218,8 @@ static bool put_values(Job *j, anec_kind kind)
 
 static bool put_results(Job *j)
 {
-    return put_values(j, ANEC_RESULT) && (!opt(j, RUN_states)->count || put_values(j, ANEC_STATE));
+    return put_values(j, ANEC_RESULT)
+        && (!opt(j, RUN_states)->count || put_values(j, ANEC_STATE));
 }
 
 static bool compare_results(Job *j)
@@ -242,7 +246,7 @@ static bool compare_results(Job *j)
     return true;
 }
 
-/* ---- input ----------------------------------------------------------------------------------- */
+/* ---- input ------------------------------------------------------------------------------- */
 
 /* The inputs of an iteration. Those of --random are its own: `made` has them. */
 static bool bind_inputs(Job *j, uint64_t k, anec_input *in, int *nin, anec_tensor *made)
@@ -262,7 +266,9 @@ static bool bind_inputs(Job *j, uint64_t k, anec_input *in, int *nin, anec_tenso
             to->origin = !strcmp(g->text, "-") ? "<stdin>" : g->text;
         } else if (opt(j, RUN_random)->count) {
             anec_tensor *r = &made[*nin];
-            ok = good(j, anec_tensor_random(j->kernel, name, opt(j, RUN_random)->number, r, &e), &e) && ok;
+            ok = good(j, anec_tensor_random(j->kernel, name, opt(j, RUN_random)->number, r, &e),
+                      &e)
+              && ok;
             to->tensor = r;
             to->origin = "--random";
         } else {
@@ -314,7 +320,7 @@ static bool set_states(Job *j, anec_kernel *kernel, uint64_t k)
     return ok;
 }
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 static double now(void)
 {
@@ -340,7 +346,8 @@ static bool run_other(Job *j, const anec_input *in, int nin, uint64_t k)
     o.begin = NULL;
     o.end = NULL;
     o.phase = NULL;
-    return set_states(j, j->other, k) && run_kernel(j, j->other, in, nin, &o) && compare_results(j);
+    return set_states(j, j->other, k) && run_kernel(j, j->other, in, nin, &o)
+        && compare_results(j);
 }
 
 static bool run_once(Job *j, const anec_input *in, int nin, uint64_t k)
@@ -365,10 +372,11 @@ static void put_backend(Buf *out, const anec_kernel *k)
     const char *target = anec_fact(k, "target");
     buf_printf(out, "backend=%s", anec_fact(k, "backend"));
     if (target) buf_printf(out, " target=%s", target);
-    buf_printf(out, " precision=%s io=%s dialect=%s", anec_fact(k, "precision"), anec_fact(k, "io"),
-               anec_fact(k, "dialect"));
+    buf_printf(out, " precision=%s io=%s dialect=%s", anec_fact(k, "precision"),
+               anec_fact(k, "io"), anec_fact(k, "dialect"));
     if (cache) buf_printf(out, " cache=%s", cache);
-    buf_printf(out, " function=%s (%s)\n", anec_fact(k, "function"), why ? why : anec_fact(k, "what"));
+    buf_printf(out, " function=%s (%s)\n", anec_fact(k, "function"),
+               why ? why : anec_fact(k, "what"));
 }
 
 /* How long the runs took, where they ran, and what that makes a second. */
@@ -430,7 +438,7 @@ static bool run_all(Job *j)
     return ok;
 }
 
-/* ---- preparing ------------------------------------------------------------------------------- */
+/* ---- preparing --------------------------------------------------------------------------- */
 
 static bool has_function(Job *j)
 {
@@ -447,7 +455,8 @@ static bool has_function(Job *j)
     if (near)
         return diag_error(j->diag, (Loc){ 0 }, "%s has no function %s; did you mean %s?", path,
                           name->text, near);
-    return diag_error(j->diag, (Loc){ 0 }, "%s has no function %s; --describe shows what it has", path,
+    return diag_error(j->diag, (Loc){ 0 },
+                      "%s has no function %s; --describe shows what it has", path,
                       name->count ? name->text : "at all");
 }
 
@@ -472,7 +481,8 @@ static int open_backends(Job *j)
 {
     const OptValue *backend = opt(j, RUN_backend), *compare = opt(j, RUN_compare);
     int code;
-    if (open_backend(j, backend->count ? backend->text : "auto", &j->device, &code) && compare->count)
+    if (open_backend(j, backend->count ? backend->text : "auto", &j->device, &code)
+        && compare->count)
         open_backend(j, compare->text, &j->reference, &code);
     return code;
 }
@@ -562,7 +572,8 @@ static int describe(Job *j)
 {
     char *text;
     anec_error e;
-    if (good(j, anec_describe(j->model, opt(j, RUN_json)->count ? "json" : "text", &text, &e), &e))
+    if (good(j, anec_describe(j->model, opt(j, RUN_json)->count ? "json" : "text", &text, &e),
+             &e))
         fputs(text, stdout);
     anec_text_free(text);
     return diag_exit(j->diag);
@@ -591,7 +602,8 @@ static int run_job(Job *j, Args *a)
     if (!has_function(j)) return diag_exit(j->diag);
     if (opt(j, RUN_describe)->count) return describe(j);
     set_run_options(j);
-    if (!start(j, j->device, &j->kernel) || (j->reference && !start(j, j->reference, &j->other)))
+    if (!start(j, j->device, &j->kernel)
+        || (j->reference && !start(j, j->reference, &j->other)))
         return diag_exit(j->diag);
     if (!make_dir(j, opt(j, RUN_output)) || !make_dir(j, opt(j, RUN_dump)) || !run_all(j))
         return diag_exit(j->diag);
@@ -621,7 +633,8 @@ static int run(Args *args, Diag *d, Progress *progress)
     anec_config_stages(args->config, take_stage, &job);
     anec_config_phases(args->config, trace_inner, &job.trace);
     GuardTask lost;
-    guard_task(&lost, give_back, &job); /* an engine keeps files of a program for as long as it is loaded */
+    /* an engine keeps files of a program for as long as it is loaded */
+    guard_task(&lost, give_back, &job);
     int code = run_job(&job, args);
     progress_clear(progress);
     trace_abort(&job.trace);

@@ -20,7 +20,7 @@ typedef struct {
     size_t count, cap;
 } Files;
 
-/* ---- what there is --------------------------------------------------------------------------- */
+/* ---- what there is ----------------------------------------------------------------------- */
 
 static int by_name(const void *x, const void *y)
 {
@@ -74,7 +74,7 @@ static void merge(Files *f)
     f->count = n;
 }
 
-/* ---- the model's order ----------------------------------------------------------------------- */
+/* ---- the model's order ------------------------------------------------------------------- */
 
 static int find_name(const void *key, const void *file)
 {
@@ -123,7 +123,7 @@ static void put_in_order(Files *f, const Module *m)
     if (f->count) qsort(f->file, f->count, sizeof *f->file, by_place);
 }
 
-/* ---- comparing ------------------------------------------------------------------------------- */
+/* ---- comparing --------------------------------------------------------------------------- */
 
 static Verdict compare(Buf *out, Diag *d, const char *a, const char *b, const File *f,
                        const Tolerance *tol)
@@ -140,7 +140,9 @@ static Verdict compare(Buf *out, Diag *d, const char *a, const char *b, const Fi
     buf_printf(&path, "%s/%s.npy", b, f->name);
     ok = ok && tensor_load(&y, d, path.s);
     if (ok) buf_message(out, "%s: ", f->name);
-    Verdict v = !ok ? DIFF_FAILED : report_compare(out, &x, &y, x.dtype, tol) ? DIFF_SAME : DIFF_OTHER;
+    Verdict v = !ok                                       ? DIFF_FAILED
+              : report_compare(out, &x, &y, x.dtype, tol) ? DIFF_SAME
+                                                          : DIFF_OTHER;
     tensor_free(&x);
     tensor_free(&y);
     buf_free(&path);

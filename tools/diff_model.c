@@ -13,7 +13,7 @@ typedef struct {
     Arena arena;
 } Diff;
 
-/* ---- saying it ------------------------------------------------------------------------------- */
+/* ---- saying it --------------------------------------------------------------------------- */
 
 static void put_place(Buf *out, const Side *s, Loc loc)
 {
@@ -45,7 +45,7 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a && b && !strcmp(a, b));
 }
 
-/* ---- literals -------------------------------------------------------------------------------- */
+/* ---- literals ---------------------------------------------------------------------------- */
 
 /* What a comparison is of: "weight of y". */
 typedef struct {
@@ -86,7 +86,9 @@ static bool differ_in(Diff *d, const At *at, const Tensor *a, const Tensor *b, s
     buf_puts(&text, " against ");
     put_exact(&text, b, i);
     if (count == 1) differ(d, at->a, at->b, "%s: %s", at->what, text.s);
-    else differ(d, at->a, at->b, "%s: element %zu of %zu is %s", at->what, at_all, count, text.s);
+    else
+        differ(d, at->a, at->b, "%s: element %zu of %zu is %s", at->what, at_all, count,
+               text.s);
     buf_free(&text);
     return false;
 }
@@ -137,8 +139,8 @@ static bool same_const(Diff *d, const At *at, const Const *a, const Const *b)
 {
     size_t count;
     if (!type_equal(a->type, b->type))
-        return differ(d, at->a, at->b, "%s: %s against %s", at->what, type_text(&d->arena, a->type),
-                      type_text(&d->arena, b->type));
+        return differ(d, at->a, at->b, "%s: %s against %s", at->what,
+                      type_text(&d->arena, a->type), type_text(&d->arena, b->type));
     if (a->kind == CONST_GROUP || b->kind == CONST_GROUP) {
         if (a->kind != b->kind || a->nelem != b->nelem)
             return differ(d, at->a, at->b, "%s: %lld against %lld elements", at->what,
@@ -150,8 +152,8 @@ static bool same_const(Diff *d, const At *at, const Const *a, const Const *b)
     if (absent(a) || absent(b)) {
         if (a->kind == b->kind && a->offset == b->offset && same_text(a->path, b->path))
             return true;
-        return differ(d, at->a, at->b, "%s: the weight file is absent, and the references differ",
-                      at->what);
+        return differ(d, at->a, at->b,
+                      "%s: the weight file is absent, and the references differ", at->what);
     }
     if (same_rule(a, b) || a->type->kind != TY_TENSOR || !shape_count(&a->type->shape, &count))
         return true;
@@ -159,7 +161,7 @@ static bool same_const(Diff *d, const At *at, const Const *a, const Const *b)
     return same_elements(d, at, a, b, count);
 }
 
-/* ---- attributes ------------------------------------------------------------------------------ */
+/* ---- attributes -------------------------------------------------------------------------- */
 
 static bool same_attrs(Diff *d, Loc la, Loc lb, const char *of, const Attrs *a, const Attrs *b,
                        bool skip_name)
@@ -173,7 +175,8 @@ static bool same_attrs(Diff *d, Loc la, Loc lb, const char *of, const Attrs *a, 
     }
     for (int i = 0; i < b->count; i++)
         if (!attr_get(a, b->at[i].name) && !(skip_name && !strcmp(b->at[i].name, "name")))
-            return differ(d, la, lb, "attribute %s of %s: the first lacks it", b->at[i].name, of);
+            return differ(d, la, lb, "attribute %s of %s: the first lacks it", b->at[i].name,
+                          of);
     return true;
 }
 
@@ -181,13 +184,15 @@ static bool same_attrs(Diff *d, Loc la, Loc lb, const char *of, const Attrs *a, 
 static Attrs all_attrs(Diff *d, const Op *op)
 {
     if (!op->named) return op->attrs;
-    Attrs all = { .at = NEW_ARRAY(&d->arena, op->attrs.count + 1, Attr), .count = op->attrs.count + 1 };
+    Attrs all = { .at = NEW_ARRAY(&d->arena, op->attrs.count + 1, Attr),
+                  .count = op->attrs.count + 1 };
     all.at[0] = (Attr){ "name", const_string(&d->arena, op->out[0]->name) };
-    if (op->attrs.count) memcpy(all.at + 1, op->attrs.at, (size_t)op->attrs.count * sizeof *all.at);
+    if (op->attrs.count)
+        memcpy(all.at + 1, op->attrs.at, (size_t)op->attrs.count * sizeof *all.at);
     return all;
 }
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------ */
 
 /* Value.tag of a's values: the one of b that stands where it stands. */
 static bool pair(Diff *d, const char *what, Value *a, Value *b)
@@ -205,7 +210,8 @@ static bool pair(Diff *d, const char *what, Value *a, Value *b)
 static bool same_use(Diff *d, Loc la, Loc lb, const char *what, const Value *a, const Value *b)
 {
     if (!a->name != !b->name)
-        return differ(d, la, lb, "%s: %s against %s", what, a->name ? a->name : "an inline literal",
+        return differ(d, la, lb, "%s: %s against %s", what,
+                      a->name ? a->name : "an inline literal",
                       b->name ? b->name : "an inline literal");
     if (!a->name) return same_const(d, &(At){ la, lb, what }, a->lit, b->lit);
     return a->tag == b || differ(d, la, lb, "%s: %s against %s", what, a->name, b->name);
@@ -220,10 +226,12 @@ static bool same_args(Diff *d, const Op *a, const Op *b)
 {
     for (int i = 0; i < a->narg; i++) {
         const Arg *x = &a->arg[i], *y = op_find_arg(b, x->name);
-        const char *what = arena_printf(&d->arena, "argument %s of %s", x->name, label_of(d, a));
+        const char *what = arena_printf(&d->arena, "argument %s of %s", x->name,
+                                        label_of(d, a));
         if (!y) return differ(d, a->loc, b->loc, "%s: the second lacks it", what);
         if (x->count != y->count)
-            return differ(d, a->loc, b->loc, "%s: %d against %d values", what, x->count, y->count);
+            return differ(d, a->loc, b->loc, "%s: %d against %d values", what, x->count,
+                          y->count);
         for (int k = 0; k < x->count; k++)
             if (!same_use(d, a->loc, b->loc, what, x->val[k], y->val[k])) return false;
     }
@@ -234,7 +242,7 @@ static bool same_args(Diff *d, const Op *a, const Op *b)
     return true;
 }
 
-/* ---- statements ------------------------------------------------------------------------------ */
+/* ---- statements -------------------------------------------------------------------------- */
 
 static bool same_block(Diff *d, Loc la, Loc lb, const char *of, const Block *a, const Block *b);
 
@@ -265,8 +273,8 @@ static bool same_op(Diff *d, Op *a, Op *b)
 static bool same_block(Diff *d, Loc la, Loc lb, const char *of, const Block *a, const Block *b)
 {
     if (!d->ignore_names && !same_text(a->name, b->name))
-        return differ(d, la, lb, "%s is called %s against %s", of, a->name ? a->name : "nothing",
-                      b->name ? b->name : "nothing");
+        return differ(d, la, lb, "%s is called %s against %s", of,
+                      a->name ? a->name : "nothing", b->name ? b->name : "nothing");
     if (a->nparam != b->nparam)
         return differ(d, la, lb, "%s: %d against %d parameters", of, a->nparam, b->nparam);
     for (int i = 0; i < a->nparam; i++)
@@ -280,8 +288,8 @@ static bool same_block(Diff *d, Loc la, Loc lb, const char *of, const Block *a, 
     if (a->nresult != b->nresult)
         return differ(d, la, lb, "%s: %d against %d results", of, a->nresult, b->nresult);
     for (int i = 0; i < a->nresult; i++)
-        if (!same_use(d, la, lb, arena_printf(&d->arena, "result %d of %s", i, of), a->result[i],
-                      b->result[i]))
+        if (!same_use(d, la, lb, arena_printf(&d->arena, "result %d of %s", i, of),
+                      a->result[i], b->result[i]))
             return false;
     return true;
 }

@@ -11,19 +11,10 @@ typedef struct {
 } Dot;
 
 /* Value.tag: the number of the node that makes it; consts are drawn where they are used. */
-static int node_of(const Value *v)
-{
-    return (int)(intptr_t)v->tag;
-}
-static void set_node(Value *v, int node)
-{
-    v->tag = (void *)(intptr_t)node;
-}
+static int node_of(const Value *v) { return (int)(intptr_t)v->tag; }
+static void set_node(Value *v, int node) { v->tag = (void *)(intptr_t)node; }
 
-static void indent(Dot *d)
-{
-    buf_printf(d->out, "%*s", 2 * d->depth, "");
-}
+static void indent(Dot *d) { buf_printf(d->out, "%*s", 2 * d->depth, ""); }
 
 /* Text inside a label's quotes; a line of the label ends with \n, as dot has it. */
 static void put_label(Buf *out, const char *s)
@@ -43,13 +34,13 @@ static const char *short_type(Arena *a, const Type *t)
              : type_text(a, t);
 }
 
-/* ---- literals -------------------------------------------------------------------------------- */
+/* ---- literals ---------------------------------------------------------------------------- */
 
 bool literal_is_small(const Const *c)
 {
     size_t n;
-    return c->kind == CONST_DATA && c->type->kind == TY_TENSOR && shape_count(&c->type->shape, &n)
-        && n <= SMALL_LITERAL;
+    return c->kind == CONST_DATA && c->type->kind == TY_TENSOR
+        && shape_count(&c->type->shape, &n) && n <= SMALL_LITERAL;
 }
 
 static const char *literal_text(Arena *a, const Const *c)
@@ -67,7 +58,7 @@ static const char *literal_text(Arena *a, const Const *c)
     return s;
 }
 
-/* ---- nodes ----------------------------------------------------------------------------------- */
+/* ---- nodes ------------------------------------------------------------------------------- */
 
 static int put_node(Dot *d, const char *look, const char *label)
 {
@@ -89,8 +80,8 @@ static void put_edge(Dot *d, int from, int to, const char *label)
 static int put_weight(Dot *d, const Value *v)
 {
     return put_node(d, "shape=ellipse, fontsize=9, style=dashed",
-                    arena_printf(&d->arena, "%s%s%s", v->name ? v->name : "", v->name ? "\n" : "",
-                                 short_type(&d->arena, v->type)));
+                    arena_printf(&d->arena, "%s%s%s", v->name ? v->name : "",
+                                 v->name ? "\n" : "", short_type(&d->arena, v->type)));
 }
 
 /* Drawn once, beside its first use. */
@@ -101,17 +92,15 @@ static int weight_node(Dot *d, Value *v)
     return node_of(v);
 }
 
-static bool is_small(const Value *v)
-{
-    return v->lit && literal_is_small(v->lit);
-}
+static bool is_small(const Value *v) { return v->lit && literal_is_small(v->lit); }
 
 /* The op's kind, its result, and those of its arguments that are small literals. */
 static const char *op_label(Dot *d, const Op *op)
 {
     Buf b = { 0 };
     buf_puts(&b, op->name);
-    for (int i = 0; i < op->nout; i++) buf_printf(&b, "%s%s", i ? ", " : "\n", op->out[i]->name);
+    for (int i = 0; i < op->nout; i++)
+        buf_printf(&b, "%s%s", i ? ", " : "\n", op->out[i]->name);
     for (int i = 0; i < op->narg; i++) {
         const Arg *a = &op->arg[i];
         for (int k = 0; k < a->count; k++)
@@ -137,15 +126,17 @@ static void put_inner(Dot *d, Op *op, int node)
         put_label(d->out, b->name ? b->name : op->name);
         buf_puts(d->out, "\";\n");
         for (int k = 0; k < b->nparam; k++)
-            set_node(b->param[k], put_node(d, "shape=plaintext",
-                                           arena_printf(&d->arena, "%s\n%s", b->param[k]->name,
-                                                        short_type(&d->arena, b->param[k]->type))));
+            set_node(b->param[k],
+                     put_node(d, "shape=plaintext",
+                              arena_printf(&d->arena, "%s\n%s", b->param[k]->name,
+                                           short_type(&d->arena, b->param[k]->type))));
         put_block(d, b);
         d->depth--;
         indent(d);
         buf_puts(d->out, "}\n");
         for (int k = 0; k < b->nresult; k++)
-            if (node_of(b->result[k])) put_edge(d, node_of(b->result[k]), node, b->result[k]->name);
+            if (node_of(b->result[k]))
+                put_edge(d, node_of(b->result[k]), node, b->result[k]->name);
     }
 }
 
@@ -181,9 +172,10 @@ static void put_func(Dot *d, const Func *f)
     d->depth = 2;
     for (int i = 0; i < b->nparam; i++) {
         const bool state = b->param[i]->type->kind == TY_STATE;
-        set_node(b->param[i], put_node(d, state ? "shape=cylinder" : "shape=invhouse, style=bold",
-                                       arena_printf(&d->arena, "%s\n%s", b->param[i]->name,
-                                                    short_type(&d->arena, b->param[i]->type))));
+        set_node(b->param[i],
+                 put_node(d, state ? "shape=cylinder" : "shape=invhouse, style=bold",
+                          arena_printf(&d->arena, "%s\n%s", b->param[i]->name,
+                                       short_type(&d->arena, b->param[i]->type))));
     }
     put_block(d, b);
     for (int i = 0; i < b->nresult; i++) {

@@ -7,7 +7,8 @@ static bool parse_one(Given *g, Args *a, const char *s, uint64_t iterations)
 {
     size_t n = strcspn(s, "=");
     if (!n || !s[n] || !s[n + 1])
-        return usage_error(a->tool, "-i takes NAME=FILE.npy, NAME=NUMBER or NAME=-, not '%s'", s);
+        return usage_error(a->tool, "-i takes NAME=FILE.npy, NAME=NUMBER or NAME=-, not '%s'",
+                           s);
     char *name = arena_strndup(&a->arena, s, n);
     char *at = strchr(name, '@');
     *g = (Given){ .name = name, .text = s + n + 1, .each = at != NULL };

@@ -8,7 +8,7 @@ typedef struct {
     const char *name, *text; /* text: a file, "-" or a number */
     bool each;               /* for one iteration alone: `iteration` */
     uint64_t iteration;
-    anec_tensor value;       /* once loaded */
+    anec_tensor value; /* once loaded */
     bool loaded;
 } Given;
 

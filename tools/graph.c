@@ -8,7 +8,7 @@ typedef struct {
     Arena arena;
 } Job;
 
-/* ---- literals -------------------------------------------------------------------------------- */
+/* ---- literals ---------------------------------------------------------------------------- */
 
 static cJSON *json_element(const Tensor *t, size_t i)
 {
@@ -43,13 +43,11 @@ static cJSON *json_const(Job *j, const Const *c)
         json_item(o, "made", json_init(c));
     } else if (c->kind == CONST_GROUP) {
         cJSON *list = json_item(o, "elements", cJSON_CreateArray());
-        for (int64_t i = 0; i < c->nelem; i++)
-            json_item(list, NULL, json_const(j, c->elem[i]));
+        for (int64_t i = 0; i < c->nelem; i++) json_item(list, NULL, json_const(j, c->elem[i]));
     } else if (literal_is_small(c)) {
         const Tensor t = tensor_view(c->type->dtype, &c->type->shape, c->data);
         cJSON *list = t.shape.rank ? json_item(o, "data", cJSON_CreateArray()) : NULL;
-        for (size_t i = 0; list && i < t.count; i++)
-            json_item(list, NULL, json_element(&t, i));
+        for (size_t i = 0; list && i < t.count; i++) json_item(list, NULL, json_element(&t, i));
         if (!list) json_item(o, "data", json_element(&t, 0));
     }
     return o;
@@ -58,7 +56,8 @@ static cJSON *json_const(Job *j, const Const *c)
 /* `name`: what stands for the attribute of that name; NULL: nothing does. */
 static void json_attrs(Job *j, cJSON *o, const Attrs *attrs, const char *name)
 {
-    cJSON *list = attrs->count || name ? json_item(o, "attributes", cJSON_CreateObject()) : NULL;
+    cJSON *list = attrs->count || name ? json_item(o, "attributes", cJSON_CreateObject())
+                                       : NULL;
     const Const said = { .type = type_scalar(DT_STRING), .kind = CONST_DATA, .data = &name };
     bool left = name != NULL;
     for (int i = 0; i < attrs->count || left; i++) {
@@ -66,11 +65,12 @@ static void json_attrs(Job *j, cJSON *o, const Attrs *attrs, const char *name)
             json_item(list, "name", json_const(j, &said));
             left = false;
         }
-        if (i < attrs->count) json_item(list, attrs->at[i].name, json_const(j, attrs->at[i].val));
+        if (i < attrs->count)
+            json_item(list, attrs->at[i].name, json_const(j, attrs->at[i].val));
     }
 }
 
-/* ---- statements ------------------------------------------------------------------------------ */
+/* ---- statements -------------------------------------------------------------------------- */
 
 static void json_values(Job *j, cJSON *o, const char *key, Value *const *val, int n)
 {
@@ -91,7 +91,8 @@ static void json_args(Job *j, cJSON *o, const Op *op)
         cJSON *list = json_item(args, op->arg[i].name, cJSON_CreateArray());
         for (int k = 0; k < op->arg[i].count; k++) {
             const Value *v = op->arg[i].val[k];
-            json_item(list, NULL, v->name ? cJSON_CreateString(v->name) : json_const(j, v->lit));
+            json_item(list, NULL,
+                      v->name ? cJSON_CreateString(v->name) : json_const(j, v->lit));
         }
     }
 }
@@ -114,7 +115,8 @@ static cJSON *json_op(Job *j, const Op *op)
     else json_args(j, o, op);
     json_values(j, o, "results", op->out, op->nout);
     for (int i = 0; i < op->nblock; i++) {
-        cJSON *list = i ? cJSON_GetObjectItem(o, "blocks") : json_item(o, "blocks", cJSON_CreateArray());
+        cJSON *list = i ? cJSON_GetObjectItem(o, "blocks")
+                        : json_item(o, "blocks", cJSON_CreateArray());
         cJSON *b = json_root(cJSON_CreateObject());
         json_item(list, NULL, b);
         if (op->block[i]->name) json_item(b, "name", cJSON_CreateString(op->block[i]->name));
@@ -129,7 +131,8 @@ static void json_block(Job *j, cJSON *o, const Block *b)
     cJSON *list = json_item(o, "statements", cJSON_CreateArray());
     for (const Op *op = b->first; op; op = op->next) {
         cJSON *s = json_op(j, op);
-        if (op->kind != OP_const) json_attrs(j, s, &op->attrs, op->named ? op->out[0]->name : NULL);
+        if (op->kind != OP_const)
+            json_attrs(j, s, &op->attrs, op->named ? op->out[0]->name : NULL);
         json_item(list, NULL, s);
     }
     json_names(o, "results", b->result, b->nresult);

@@ -3,11 +3,12 @@
 
 #include <string.h>
 
-/* ---- --help ---------------------------------------------------------------------------------- */
+/* ---- --help ------------------------------------------------------------------------------ */
 
 enum { WIDTH = 80, INDENT = 27 };
 
-/* Words of s (n bytes) in lines up to WIDTH; the first begins at column `at`, others at indent. */
+/* Words of s (n bytes) in lines up to WIDTH; the first begins at column `at`, others at
+ * indent. */
 static void wrap(Buf *out, const char *s, size_t n, size_t at, size_t indent)
 {
     bool first = true;
@@ -128,7 +129,7 @@ void tool_help(const Tool *t, Buf *out)
         buf_printf(out, "  %s  %s\n", exits[i][0], exits[i][1]);
 }
 
-/* ---- the man page ---------------------------------------------------------------------------- */
+/* ---- the man page ------------------------------------------------------------------------ */
 
 /* Text with what troff would take for itself escaped. */
 static void put_roff(Buf *out, const char *s, size_t n)

@@ -41,7 +41,7 @@ void list_ops(Buf *out)
 
 static const char *io_text(IoMode io)
 {
-    return io == IO_FP32   ? "fp32 inputs and results"
+    return io == IO_FP32 ? "fp32 inputs and results"
          : io == IO_FP16 ? "fp16 inputs and results"
                          : "inputs and results as declared";
 }
@@ -52,7 +52,8 @@ void list_targets(Buf *out)
         const Target *t = &targets[i];
         buf_printf(out, "%-8s program(%s) %s, %s: %s\n         %s%s\n", t->name, t->version,
                    opset_text(t->opset), io_text(t->io), t->doc,
-                   target_has_rules(t) ? "reported, not verified on a device: " : "", t->evidence);
+                   target_has_rules(t) ? "reported, not verified on a device: " : "",
+                   t->evidence);
     }
 }
 

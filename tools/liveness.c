@@ -100,7 +100,8 @@ static void block_peak(Run *r, Block *b, Frame *parent, size_t at, Peak *peak)
     size_t i = 0;
     peak->bytes = live;
     for (const Op *op = b->first; op; op = op->next, i++) {
-        for (int k = 0; k < op->nout && !takes_no_room(op); k++) live += bytes_of(op->out[k]->type);
+        for (int k = 0; k < op->nout && !takes_no_room(op); k++)
+            live += bytes_of(op->out[k]->type);
         if (live + f->inner[i] > peak->bytes || (!peak->at && !takes_no_room(op))) {
             peak->bytes = live + f->inner[i];
             peak->at = op;

@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
-/* ---- signals --------------------------------------------------------------------------------- */
+/* ---- signals ----------------------------------------------------------------------------- */
 
 /* What is half written goes; then the process ends as it would have. */
 static void on_end(int sig)
@@ -23,10 +23,11 @@ static void catch_signals(void)
         if (!sigaction(ends[i], NULL, &old) && old.sa_handler != SIG_IGN) /* nohup stays */
             sigaction(ends[i], &mine, NULL);
     }
-    signal(SIGXFSZ, SIG_IGN); /* a file over the limit is a write that fails, which is reported */
+    /* a file over the limit is a write that fails, which is reported */
+    signal(SIGXFSZ, SIG_IGN);
 }
 
-/* ---- answers --------------------------------------------------------------------------------- */
+/* ---- answers ----------------------------------------------------------------------------- */
 
 /* Parts of the design that a build may lack, each with what it would be. */
 static const struct {
@@ -60,8 +61,8 @@ static bool tool_answers(const Args *a)
     return answered;
 }
 
-/* ---- options of the library -------------------------------------------------------------------
- */
+/* ---- options of the library
+ * ------------------------------------------------------------------- / */
 
 /* What the rows that are the library's were given goes to it; false: usage, and said. */
 static bool configure(Args *a)
@@ -84,7 +85,8 @@ static bool configure(Args *a)
                                   : !o->name && o->letter == rows[k].letter;
         const char letter[] = { o->letter, 0 };
         for (int n = 0; takes && n < v->count; n++)
-            switch (anec_config_set(a->config, o->name ? o->name : letter, v->all ? v->all[n] : v->text, &e)) {
+            switch (anec_config_set(a->config, o->name ? o->name : letter,
+                                    v->all ? v->all[n] : v->text, &e)) {
             case ANEC_OK: break;
             case ANEC_WORLD: mem_out(1);
             default: return usage_error(a->tool, "%s", e.text);
@@ -93,7 +95,7 @@ static bool configure(Args *a)
     return true;
 }
 
-/* ---- main ------------------------------------------------------------------------------------ */
+/* ---- main -------------------------------------------------------------------------------- */
 
 static void emit(void *ctx, DiagKind kind, const char *message)
 {

@@ -19,10 +19,10 @@ static inline const OptValue *common(const Args *a, int id)
     return &a->value[a->tool->noption - COM_COUNT + id];
 }
 
-/* What every tool's main is: parses, answers --help and its like, hands the library's options to
- * args.config, and calls run with messages going to stderr; run does the work,
- * clears the progress before it prints, and gives the exit code. Output that could not be written is
- * the world's failure, whatever else went well. */
+/* What every tool's main is: parses, answers --help and its like, hands the library's options
+ * to args.config, and calls run with messages going to stderr; run does the work, clears the
+ * progress before it prints, and gives the exit code. Output that could not be written is the
+ * world's failure, whatever else went well. */
 int tool_main(const Tool *t, int argc, char **argv, int (*run)(Args *, Diag *, Progress *));
 
 #endif

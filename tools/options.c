@@ -18,7 +18,7 @@ bool usage_error(const Tool *t, const char *fmt, ...)
     return false;
 }
 
-/* ---- finding --------------------------------------------------------------------------------- */
+/* ---- finding ----------------------------------------------------------------------------- */
 
 static int find_long(const Tool *t, const char *name, size_t len)
 {
@@ -42,7 +42,8 @@ static bool unknown_option(Args *a, const char *name, size_t len)
     const char **known = NEW_ARRAY(&a->arena, t->noption + 1, const char *);
     size_t n = 0;
     for (int i = 0; i < t->noption; i++)
-        if (t->option[i].name && t->option[i].kind != OPT_HIDDEN) known[n++] = t->option[i].name;
+        if (t->option[i].name && t->option[i].kind != OPT_HIDDEN)
+            known[n++] = t->option[i].name;
     const char *near = name_nearest(arena_strndup(&a->arena, name, len), known, n);
     if (near)
         return usage_error(t, "there is no option --%.*s; did you mean --%s?", (int)len, name,
@@ -57,7 +58,7 @@ static const char *spelled(Args *a, const Option *o)
                    : arena_printf(&a->arena, "-%c", o->letter);
 }
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------ */
 
 bool parse_count(const char *text, uint64_t *out)
 {
@@ -122,12 +123,14 @@ static bool set_option(Args *a, int i, const char *text)
         return usage_error(a->tool, "%s takes a number from 0, not '%s'", spelled(a, o), text);
     case OPT_CHOICE: return check_choice(a, o, text);
     case OPT_LIST: v->all[v->count - 1] = text; return true;
-    case OPT_FLAG: case OPT_HIDDEN: case OPT_TEXT: return true;
+    case OPT_FLAG:
+    case OPT_HIDDEN:
+    case OPT_TEXT: return true;
     }
     return true;
 }
 
-/* ---- the command line ------------------------------------------------------------------------ */
+/* ---- the command line -------------------------------------------------------------------- */
 
 typedef struct {
     int argc, at;
@@ -139,7 +142,8 @@ static bool take_argument(Args *a, Cursor *c, int i, const char *joined)
     const Option *o = &a->tool->option[i];
     if (!o->arg && joined) return usage_error(a->tool, "%s takes no argument", spelled(a, o));
     if (o->arg && !joined && o->kind != OPT_LATER) {
-        if (c->at + 1 >= c->argc) return usage_error(a->tool, "%s needs %s", spelled(a, o), o->arg);
+        if (c->at + 1 >= c->argc)
+            return usage_error(a->tool, "%s needs %s", spelled(a, o), o->arg);
         joined = c->argv[++c->at];
     }
     return set_option(a, i, joined);
@@ -149,7 +153,8 @@ static bool parse_long(Args *a, Cursor *c, const char *s)
 {
     size_t len = strcspn(s, "=");
     int i = find_long(a->tool, s, len);
-    return i < 0 ? unknown_option(a, s, len) : take_argument(a, c, i, s[len] ? s + len + 1 : NULL);
+    return i < 0 ? unknown_option(a, s, len)
+                 : take_argument(a, c, i, s[len] ? s + len + 1 : NULL);
 }
 
 static bool parse_letters(Args *a, Cursor *c, const char *s)

@@ -1,13 +1,14 @@
-/* progress.h -- a line on the terminal about work that takes long; nothing where stderr is none. */
+/* progress.h -- a line on the terminal about work that takes long; nothing where stderr is
+ * none. */
 #ifndef ANEC_PROGRESS_H
 #define ANEC_PROGRESS_H
 
 #include "../base/base.h"
 
 typedef struct {
-    bool on;      /* stderr is a terminal, and nobody asked for quiet */
-    bool drawn;   /* the line is there now */
-    double due;   /* when it may be drawn again; 0: the clock has not started */
+    bool on;    /* stderr is a terminal, and nobody asked for quiet */
+    bool drawn; /* the line is there now */
+    double due; /* when it may be drawn again; 0: the clock has not started */
 } Progress;
 
 void progress_start(Progress *p, bool quiet);

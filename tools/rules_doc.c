@@ -16,33 +16,37 @@ static void put_cell(Buf *out, const char *text)
 
 static void put_intro(Buf *out)
 {
-    buf_puts(out, "# Chips, and what they refuse or get wrong\n\n"
-                  "Written by `make docs` from `ir/targets/*.def`; change those. **Nothing here was verified on a device "
-                  "by this project**: it is\n"
-                  "what others reported, with who saw it where, and what contradicts it. A machine of your own can settle "
-                  "it: `aneprobe`\n"
-                  "measures rules and writes a profile that `anec --profile` uses instead of the tables.\n\n"
-                  "    anec --check --target m1 model.mil     what an M1 would refuse or get wrong, and the way out\n"
-                  "    anec --target m1 -o m1.mil model.mil   the ways out taken\n"
-                  "    anec --explain width-slice             one rule, a finding (C100) or an operation, with its evidence\n"
-                  "    anec --list-rules --target m1          those of one chip; --json for tools\n"
-                  "    anec -Wno-RULE, -Werror=RULE           silence or promote one; -Wno-error=RULE makes it a warning\n\n"
-                  "A rule that is measured, or derived from the compiler's own tables, is an error when it is broken, unless "
-                  "it costs speed or\n"
-                  "accuracy alone; what is reported by one is a warning. Contradicted rules, and those about speed and "
-                  "accuracy, are warnings of\n"
-                  "`--check` and are not mentioned while compiling. Letters, a chip each from m1 to m5: `M` measured by "
-                  "several, `m` by one,\n"
-                  "`d` derived from the compiler's tables or the generation, `r` reported, `c` contradicted, `.` seen not to "
-                  "hold, `?` nothing\n"
-                  "known. `generic` takes the strongest of them. A pass takes the way out where the rule stands as reported or "
-                  "better; `*`: where\n"
-                  "it is contradicted too, because that costs little; `**`: only where a profile measured it. `no pass`: the user has to, and why.\n");
+    buf_puts(
+        out,
+        "# Chips, and what they refuse or get wrong\n\n"
+        "Written by `make docs` from `ir/targets/*.def`; change those. **Nothing here was verified on a device "
+        "by this project**: it is\n"
+        "what others reported, with who saw it where, and what contradicts it. A machine of your own can settle "
+        "it: `aneprobe`\n"
+        "measures rules and writes a profile that `anec --profile` uses instead of the tables.\n\n"
+        "    anec --check --target m1 model.mil     what an M1 would refuse or get wrong, and the way out\n"
+        "    anec --target m1 -o m1.mil model.mil   the ways out taken\n"
+        "    anec --explain width-slice             one rule, a finding (C100) or an operation, with its evidence\n"
+        "    anec --list-rules --target m1          those of one chip; --json for tools\n"
+        "    anec -Wno-RULE, -Werror=RULE           silence or promote one; -Wno-error=RULE makes it a warning\n\n"
+        "A rule that is measured, or derived from the compiler's own tables, is an error when it is broken, unless "
+        "it costs speed or\n"
+        "accuracy alone; what is reported by one is a warning. Contradicted rules, and those about speed and "
+        "accuracy, are warnings of\n"
+        "`--check` and are not mentioned while compiling. Letters, a chip each from m1 to m5: `M` measured by "
+        "several, `m` by one,\n"
+        "`d` derived from the compiler's tables or the generation, `r` reported, `c` contradicted, `.` seen not to "
+        "hold, `?` nothing\n"
+        "known. `generic` takes the strongest of them. A pass takes the way out where the rule stands as reported or "
+        "better; `*`: where\n"
+        "it is contradicted too, because that costs little; `**`: only where a profile measured it. `no pass`: the user has to, and why.\n");
 }
 
 static void put_targets(Buf *out)
 {
-    buf_puts(out, "\n## Targets\n\n| target | chips | program | opset | boundary | reported |\n|---|---|---|---|---|---|\n");
+    buf_puts(
+        out,
+        "\n## Targets\n\n| target | chips | program | opset | boundary | reported |\n|---|---|---|---|---|---|\n");
     for (int i = 0; i < TARGET_COUNT; i++) {
         const Target *t = &targets[i];
         put_cell(out, t->name);
@@ -57,7 +61,9 @@ static void put_targets(Buf *out)
 
 static void put_pass(Buf *out, const Rule *r)
 {
-    static const char *const mark[] = { [HEAL_NEVER] = "", [HEAL_HOLDS] = "", [HEAL_DOUBT] = " *", [HEAL_PROFILE] = " **" };
+    static const char *const mark[] = {
+        [HEAL_NEVER] = "", [HEAL_HOLDS] = "", [HEAL_DOUBT] = " *", [HEAL_PROFILE] = " **"
+    };
     Buf cell = { 0 };
     buf_puts(&cell, r->way_out);
     if (r->pass) buf_printf(&cell, " (`%s`%s)", r->pass, mark[r->heal]);
@@ -68,8 +74,9 @@ static void put_pass(Buf *out, const Rule *r)
 
 static void put_rules(Buf *out, bool checked)
 {
-    buf_puts(out, "| rule | says | happens | m1-m5 | way out | evidence | against | findings |\n"
-                  "|---|---|---|---|---|---|---|---|\n");
+    buf_puts(out,
+             "| rule | says | happens | m1-m5 | way out | evidence | against | findings |\n"
+             "|---|---|---|---|---|---|---|---|\n");
     for (int i = 0; i < RULE_COUNT; i++) {
         const Rule *r = &rules[i];
         if ((r->on != ON_RUN) != checked) continue;
@@ -87,8 +94,10 @@ static void put_rules(Buf *out, bool checked)
 
 static void put_limits(Buf *out)
 {
-    buf_puts(out, "\n## Numbers\n\n`?`: nobody said.\n\n| limit | unit | m1 | m2 | m3 | m4 | m5 | evidence | against |\n"
-                  "|---|---|---|---|---|---|---|---|---|\n");
+    buf_puts(
+        out,
+        "\n## Numbers\n\n`?`: nobody said.\n\n| limit | unit | m1 | m2 | m3 | m4 | m5 | evidence | against |\n"
+        "|---|---|---|---|---|---|---|---|---|\n");
     for (int i = 0; i < LIMIT_COUNT; i++) {
         const Limit *l = &limits[i];
         put_cell(out, l->name);
@@ -105,8 +114,10 @@ static void put_limits(Buf *out)
 
 static void put_operations(Buf *out)
 {
-    buf_puts(out, "\n## Operations\n\nHow \"the engine refuses it as it is written\" stands; `.`: it runs there.\n\n"
-                  "| operation | m1-m5 | note | evidence | against |\n|---|---|---|---|---|\n");
+    buf_puts(
+        out,
+        "\n## Operations\n\nHow \"the engine refuses it as it is written\" stands; `.`: it runs there.\n\n"
+        "| operation | m1-m5 | note | evidence | against |\n|---|---|---|---|---|\n");
     for (int i = 0; i < SUPPORT_COUNT; i++) {
         const Support *s = &op_support[i];
         put_cell(out, s->op);
@@ -120,7 +131,9 @@ static void put_operations(Buf *out)
 
 static void put_sources(Buf *out)
 {
-    static const struct { const char *tag, *what, *weight; } sources[] = {
+    static const struct {
+        const char *tag, *what, *weight;
+    } sources[] = {
 #define SOURCE(t, w, g) { t, w, g },
 #include "../ir/targets/sources.def"
     };
@@ -139,7 +152,9 @@ void rules_markdown(Buf *out)
     put_targets(out);
     buf_puts(out, "\n## Rules of programs\n\n`anec --check` looks for these.\n\n");
     put_rules(out, true);
-    buf_puts(out, "\n## Rules of running\n\nNothing in a program shows these: the runtime and the simulated engine heed them.\n\n");
+    buf_puts(
+        out,
+        "\n## Rules of running\n\nNothing in a program shows these: the runtime and the simulated engine heed them.\n\n");
     put_rules(out, false);
     put_limits(out);
     put_operations(out);

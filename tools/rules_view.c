@@ -28,7 +28,7 @@ static void list_line(Buf *out, const Rule *r, const RuleSet *rs)
                r->finding[0] ? ")" : "");
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------ */
+/* ---- JSON -------------------------------------------------------------------------------- */
 
 static void add_text(cJSON *o, const char *key, const char *text)
 {
@@ -87,7 +87,7 @@ void rules_list(Buf *out, const RuleSet *rs, bool json)
     if (json) json_put(out, all);
 }
 
-/* ---- one rule -------------------------------------------------------------------------------- */
+/* ---- one rule ---------------------------------------------------------------------------- */
 
 static void put_field(Buf *out, const char *name, const char *text)
 {
@@ -188,7 +188,7 @@ const char *rules_nearest(const char *what)
     return name_nearest(what, known, RULE_COUNT);
 }
 
-/* ---- what a program breaks ------------------------------------------------------------------- */
+/* ---- what a program breaks --------------------------------------------------------------- */
 
 static void add_break(void *ctx, const RuleBreak *b)
 {

@@ -8,7 +8,8 @@
 void rules_list(Buf *out, const RuleSet *rs, bool json);
 /* The rules of a name or finding, or what is known of an operation; false: there is none. */
 bool rules_explain(Buf *out, const RuleSet *rs, const char *what, bool json);
-const char *rules_nearest(const char *what); /* a rule's name that was probably meant, or NULL */
+/* a rule's name that was probably meant, or NULL */
+const char *rules_nearest(const char *what);
 /* What a program breaks, as a JSON array; errors count in d without being printed. */
 void rules_check_json(Buf *out, Diag *d, Module *m, const RuleSet *rs);
 void rules_markdown(Buf *out); /* docs/targets.md */

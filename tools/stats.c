@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is kept as data: a literal of a file or made by a rule, or floats of rank 1 and more; and
- * what decodes compressed weights, with the literals it takes. */
+/* What is kept as data: a literal of a file or made by a rule, or floats of rank 1 and more;
+ * and what decodes compressed weights, with the literals it takes. */
 typedef struct {
     const void *origin; /* of equal ones, one is counted: the literal, or the decoding op */
     const char *path;   /* a literal in a weight file instead: path and offset */
@@ -33,7 +33,7 @@ typedef struct {
     Peak peak;
 } Stats;
 
-/* ---- weights --------------------------------------------------------------------------------- */
+/* ---- weights ----------------------------------------------------------------------------- */
 
 static void add_weight(Stats *s, Weight w)
 {
@@ -69,7 +69,8 @@ static bool decodes(const Op *op)
     return op->kind != OP_NONE && (ops[op->kind].flags & F_CONSTEXPR);
 }
 
-/* Value.tag of constants: set where a constexpr op takes it, so that it is no parameter itself. */
+/* Value.tag of constants: set where a constexpr op takes it, so that it is no parameter
+ * itself. */
 static bool clear_tags(void *ctx, Op *op)
 {
     (void)ctx;
@@ -88,8 +89,8 @@ static void add_decoded(Stats *s, const Op *op)
 {
     for (int i = 0; i < op->nout; i++)
         if (!op->out[i]->tag)
-            add_weight(s,
-                       (Weight){ .origin = op->out[i], .elements = elements_of(op->out[i]->type) });
+            add_weight(
+                s, (Weight){ .origin = op->out[i], .elements = elements_of(op->out[i]->type) });
     for (int i = 0; i < op->attrs.count; i++)
         if (op_param(&ops[op->kind], op->attrs.at[i].name))
             add_literal(s, op->attrs.at[i].val, true);
@@ -115,7 +116,7 @@ static void sum_weights(Stats *s)
     }
 }
 
-/* ---- operations ------------------------------------------------------------------------------ */
+/* ---- operations -------------------------------------------------------------------------- */
 
 static void add_macs(Stats *s, Kind *kind, const Op *op)
 {
@@ -179,7 +180,7 @@ static int kinds_of(const Stats *s, int at[OP_COUNT + 1])
     return n;
 }
 
-/* ---- text ------------------------------------------------------------------------------------ */
+/* ---- text -------------------------------------------------------------------------------- */
 
 /* 12,345,678 */
 static const char *number_text(Arena *a, double n)
@@ -235,7 +236,8 @@ static void put_func(Buf *out, Arena *a, const Func *f, const Stats *s)
     buf_printf(out, "  %-*s  %7s  %18s\n", width, "all", number_text(a, s->nop),
                number_text(a, s->macs));
     if (s->open)
-        buf_printf(out, "  not counted     the multiply-adds of %s, whose extents are not known\n",
+        buf_printf(out,
+                   "  not counted     the multiply-adds of %s, whose extents are not known\n",
                    s->open->nout ? s->open->out[0]->name : s->open->name);
     buf_printf(out, "  constants       %s\n", number_text(a, s->kind[OP_const].count));
     buf_printf(out, "  parameters      %s\n", number_text(a, s->elements));
@@ -278,7 +280,7 @@ void stats_text(Buf *out, const char *path, const Module *m)
     arena_free(&a);
 }
 
-/* ---- JSON ---------------------------------------------------------------------------------- */
+/* ---- JSON -------------------------------------------------------------------------------- */
 
 static void json_peak(cJSON *o, const Peak *p)
 {

@@ -34,11 +34,14 @@ void report_times(Buf *out, double *seconds, size_t n)
 void report_rate(Buf *out, const anec_macs_info *macs, double seconds)
 {
     if (macs->count > 0)
-        buf_printf(out, "%.0f multiply-adds a run, two operations each: %.4g GFLOP/s at the median",
+        buf_printf(out,
+                   "%.0f multiply-adds a run, two operations each: %.4g GFLOP/s at the median",
                    macs->count, seconds > 0 ? 2e-9 * macs->count / seconds : 0);
     else buf_puts(out, "no multiply-adds are counted");
-    if (macs->blocks) buf_puts(out, "; loop bodies and both branches of conds are counted once");
+    if (macs->blocks)
+        buf_puts(out, "; loop bodies and both branches of conds are counted once");
     if (macs->open)
-        buf_printf(out, "; those of %s are not counted, whose extents are not known", macs->open);
+        buf_printf(out, "; those of %s are not counted, whose extents are not known",
+                   macs->open);
     buf_putc(out, '\n');
 }

@@ -1,4 +1,5 @@
-/* tool.c -- reading a model, and what the passes are asked, for the tools that are compilers. */
+/* tool.c -- reading a model, and what the passes are asked, for the tools that are
+ * compilers. */
 #include "tool.h"
 
 #include "../api/config.h"
@@ -26,7 +27,10 @@ int model_open(Model *m, const Args *a, Diag *d)
     return said(a, m, read_open(m, a->config, d, a->operand));
 }
 
-int model_parse(Model *m, const Args *a, Diag *d) { return said(a, m, read_parse(m, a->config, d)); }
+int model_parse(Model *m, const Args *a, Diag *d)
+{
+    return said(a, m, read_parse(m, a->config, d));
+}
 
 int model_check(Model *m, Diag *d) { return (int)read_check(m, d); }
 
@@ -39,7 +43,10 @@ int model_read(Model *m, const Args *a, Diag *d)
 
 void model_free(Model *m) { read_free(m); }
 
-bool model_wants_passes(const Model *m, const Args *a) { return read_wants_passes(m, a->config); }
+bool model_wants_passes(const Model *m, const Args *a)
+{
+    return read_wants_passes(m, a->config);
+}
 
 int model_pipeline(Model *m, const Args *a, Diag *d, Pipeline *p)
 {

@@ -83,7 +83,8 @@ void trace_end(Trace *t, const anec_statement *s, const anec_tensor *result)
         for (int i = 0; i < result->rank; i++)
             json_item(shape, NULL, cJSON_CreateNumber((double)result->shape[i]));
     }
-    put_event(t, anec_statement_name(s), anec_statement_op(s), 1, t->begun[--t->depth], at, args);
+    put_event(t, anec_statement_name(s), anec_statement_op(s), 1, t->begun[--t->depth], at,
+              args);
 }
 
 bool trace_close(Trace *t)

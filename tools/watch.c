@@ -40,7 +40,8 @@ static void drop(Watch *w, struct Kept *k)
     mem_free(k->t.data);
 }
 
-static void note(Parting *p, const anec_value *v, int64_t at, const anec_tensor *a, const anec_tensor *b)
+static void note(Parting *p, const anec_value *v, int64_t at, const anec_tensor *a,
+                 const anec_tensor *b)
 {
     if (p->value || at < 0) return;
     *p = (Parting){ .value = v, .at = (size_t)at };
@@ -77,10 +78,12 @@ static void put_parting(Buf *out, const char *prefix, const char *what, const Pa
     char where[512];
     if (!v) return;
     if (*prefix) buf_printf(out, "%.*s: ", (int)strcspn(prefix, "_"), prefix); /* "it3_" */
-    buf_printf(out, "%s: %s = %s", what, anec_value_name(v), anec_value_op(v) ? anec_value_op(v) : "?");
+    buf_printf(out, "%s: %s = %s", what, anec_value_name(v),
+               anec_value_op(v) ? anec_value_op(v) : "?");
     anec_value_where(v, where, sizeof where);
     if (*where) buf_printf(out, " at %s", where);
-    buf_printf(out, ", element %zu: %.9g on %s, %.9g on %s\n", p->at, p->a, first, p->b, second);
+    buf_printf(out, ", element %zu: %.9g on %s, %.9g on %s\n", p->at, p->a, first, p->b,
+               second);
 }
 
 void watch_report(Watch *w, Buf *out, const char *prefix, const char *first, const char *second)

@@ -9,26 +9,27 @@ typedef struct AneProgram AneProgram;
 typedef struct {
     Port port;
     Id surface;
-    AneProgram *source; /* an input: whose result it is, once that has run; this program itself: */
-    int result;         /* the two surfaces change places before each run */
+    /* an input: whose result it is, once that has run; this program itself: */
+    AneProgram *source;
+    int result; /* the two surfaces change places before each run */
 } Slot;
 
 struct AneProgram {
-    Program base;    /* first */
+    Program base; /* first */
     Arena arena;
     AneModel *model;
     Layout layout;
-    Slot *in, *out;  /* by parameter and by result of the function */
-    Id request;      /* NULL: to be made */
+    Slot *in, *out; /* by parameter and by result of the function */
+    Id request;     /* NULL: to be made */
     Binding *result;
-    bool checked;    /* the first run has shown that results are written */
-    bool stale;      /* results are in their surfaces alone */
-    GuardTask lost;  /* gives it up when memory runs out in the call that makes it */
+    bool checked;   /* the first run has shown that results are written */
+    bool stale;     /* results are in their surfaces alone */
+    GuardTask lost; /* gives it up when memory runs out in the call that makes it */
 };
 
 static Engine *engine(const AneProgram *p) { return ane_engine(p->model); }
 
-/* ---- compiling ------------------------------------------------------------------------------- */
+/* ---- compiling --------------------------------------------------------------------------- */
 
 static bool check_value(const Value *v, Diag *d)
 {
@@ -36,7 +37,8 @@ static bool check_value(const Value *v, Diag *d)
     if (t->kind == TY_STATE)
         return diag_error(d, v->loc, "the engine keeps no states, and %s is one", v->name);
     if (t->kind != TY_TENSOR || !shape_known(&t->shape) || dtypes[t->dtype].bits < 8)
-        return diag_error(d, v->loc, "the engine takes tensors of known shape; %s is none", v->name);
+        return diag_error(d, v->loc, "the engine takes tensors of known shape; %s is none",
+                          v->name);
     return true;
 }
 
@@ -53,7 +55,8 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const Port *)a)->name, ((const Port *)b)->name);
 }
 
-/* What the compiled model did not tell: names in order, which most users of the engine found. */
+/* What the compiled model did not tell: names in order, which most users of the engine
+ * found. */
 static void guess_ports(AneProgram *p, Value *const *v, int n, Port **out)
 {
     const bool half = !strcmp(p->model->as.io, "fp16");
@@ -72,12 +75,16 @@ static bool guess_layout(AneProgram *p, const Func *f, const char *why, Diag *d)
 {
     Layout *l = &p->layout;
     if (f->module->first != f || f->next)
-        return diag_fail(d, "%s, and the program has several functions: where %s is bound cannot be guessed", why, f->name);
+        return diag_fail(
+            d, "%s, and the program has several functions: where %s is bound cannot be guessed",
+            why, f->name);
     *l = (Layout){ .nin = f->body->nparam, .nout = f->body->nresult, .guessed = true };
     guess_ports(p, f->body->param, l->nin, &l->in);
     guess_ports(p, f->body->result, l->nout, &l->out);
-    const char *said = arena_printf(&p->arena, "%s: rows of 64 bytes and names in order are assumed", why);
-    p->base.as.why = p->base.as.why ? arena_printf(&p->arena, "%s; %s", p->base.as.why, said) : said;
+    const char *said = arena_printf(&p->arena,
+                                    "%s: rows of 64 bytes and names in order are assumed", why);
+    p->base.as.why = p->base.as.why ? arena_printf(&p->arena, "%s; %s", p->base.as.why, said)
+                                    : said;
     diag_warn(d, WARN_LAYOUT, f->loc, "%s", said);
     return true;
 }
@@ -96,9 +103,11 @@ static bool find_layout(AneProgram *p, const Func *f, Diag *d)
     const char *why = NULL;
     Layout *l = &p->layout;
     LayoutFound found = engine_layout(engine(p), &p->arena, p->model->id, f->name, l, &why);
-    if (found == LAYOUT_REFUSED) return diag_fail(d, "the compiled program cannot be bound: %s", why);
-    if (found == LAYOUT_READ && (!has_ports(f->body->param, f->body->nparam, l->in, l->nin)
-                                 || !has_ports(f->body->result, f->body->nresult, l->out, l->nout))) {
+    if (found == LAYOUT_REFUSED)
+        return diag_fail(d, "the compiled program cannot be bound: %s", why);
+    if (found == LAYOUT_READ
+        && (!has_ports(f->body->param, f->body->nparam, l->in, l->nin)
+            || !has_ports(f->body->result, f->body->nresult, l->out, l->nout))) {
         found = LAYOUT_UNTOLD;
         why = "the compiled model's ports have other names than the program's";
     }
@@ -106,17 +115,21 @@ static bool find_layout(AneProgram *p, const Func *f, Diag *d)
 }
 
 /* The port of each value by its name; the surfaces. */
-static bool make_slots(AneProgram *p, Value *const *v, int n, const Port *port, int nport, Slot **out, Diag *d)
+static bool make_slots(AneProgram *p, Value *const *v, int n, const Port *port, int nport,
+                       Slot **out, Diag *d)
 {
     *out = NEW_ARRAY(&p->arena, n + 1, Slot);
     for (int i = 0; i < n; i++) {
         Slot *s = &(*out)[i];
         s->port = *port_find(port, nport, v[i]->name);
         if (!port_fit(&s->port, v[i]->type))
-            return diag_fail(d, "the compiled program's port %s does not have the elements of the tensor", v[i]->name);
+            return diag_fail(
+                d, "the compiled program's port %s does not have the elements of the tensor",
+                v[i]->name);
         s->surface = engine_surface_new(engine(p), &s->port);
         if (!s->surface)
-            return diag_fail(d, "no memory for the surface of %s (%zu bytes)", v[i]->name, s->port.bytes);
+            return diag_fail(d, "no memory for the surface of %s (%zu bytes)", v[i]->name,
+                             s->port.bytes);
         if (engine_surface_size(engine(p), s->surface) < s->port.bytes)
             return diag_fail(d, "the surface of %s is smaller than its layout", v[i]->name);
     }
@@ -129,7 +142,8 @@ static bool make_results(AneProgram *p, const Func *f, Diag *d)
     p->result = NEW_ARRAY(&p->arena, b->nresult + 1, Binding);
     for (int i = 0; i < b->nresult; i++) {
         p->result[i].name = b->result[i]->name;
-        if (!tensor_alloc(&p->result[i].value, d, b->result[i]->type->dtype, &b->result[i]->type->shape))
+        if (!tensor_alloc(&p->result[i].value, d, b->result[i]->type->dtype,
+                          &b->result[i]->type->shape))
             return false;
     }
     return true;
@@ -150,7 +164,10 @@ static void ane_program_free(Program *program)
     mem_free(p);
 }
 
-bool ane_was_outside(const Backend *ane) { return ane_failed_outside((Ane *)(uintptr_t)ane->row); }
+bool ane_was_outside(const Backend *ane)
+{
+    return ane_failed_outside((Ane *)(uintptr_t)ane->row);
+}
 
 void ane_tell(const Backend *ane, Diag *d) { ane_tell_cache((Ane *)(uintptr_t)ane->row, d); }
 
@@ -168,19 +185,21 @@ static Program *ane_compile(const Backend *self, Module *m, Func *f, Diag *d)
     AneProgram *p = mem_zero(1, sizeof *p);
     if (!p) mem_out(sizeof *p);
     guard_task_end(&lost);
-    *p = (AneProgram){ .base = { .backend = self, .module = m, .func = f, .as = model->as }, .model = model };
+    *p = (AneProgram){ .base = { .backend = self, .module = m, .func = f, .as = model->as },
+                       .model = model };
     guard_task(&p->lost, program_lost, p);
     phase_begin(ane_phase(s), "bind");
-    bool ok = find_layout(p, f, d) && make_slots(p, b->param, b->nparam, p->layout.in, p->layout.nin, &p->in, d)
-              && make_slots(p, b->result, b->nresult, p->layout.out, p->layout.nout, &p->out, d)
-              && make_results(p, f, d);
+    bool ok = find_layout(p, f, d)
+           && make_slots(p, b->param, b->nparam, p->layout.in, p->layout.nin, &p->in, d)
+           && make_slots(p, b->result, b->nresult, p->layout.out, p->layout.nout, &p->out, d)
+           && make_results(p, f, d);
     phase_end(ane_phase(s), "bind");
     if (ok) return &p->base;
     ane_program_free(&p->base);
     return NULL;
 }
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 static bool write_inputs(AneProgram *p, const Binding *in, int nin, Diag *d)
 {
@@ -213,11 +232,14 @@ static bool check_written(AneProgram *p, Diag *d)
     for (int i = 0; i < p->base.func->body->nresult; i++) {
         const Port *port = &p->out[i].port;
         const void *base = engine_lock(engine(p), p->out[i].surface, SURFACE_READ);
-        int64_t n = base ? surface_untouched(base, port) : 0, all = port->batch * port->channels * port->height;
+        int64_t n = base ? surface_untouched(base, port) : 0,
+                all = port->batch * port->channels * port->height;
         if (base) engine_unlock(engine(p), p->out[i].surface, SURFACE_READ);
         if (n)
-            ok = diag_fail(d, "the engine says that it has run, and has not written %lld of the %lld rows of %s",
-                           (long long)n, (long long)all, p->result[i].name);
+            ok = diag_fail(
+                d,
+                "the engine says that it has run, and has not written %lld of the %lld rows of %s",
+                (long long)n, (long long)all, p->result[i].name);
     }
     return ok;
 }
@@ -237,7 +259,8 @@ static bool make_request(AneProgram *p, Diag *d)
     p->request = engine_request_new(engine(p), &p->layout, in, out);
     mem_follow(p, p->request);
     arena_free(&a);
-    return p->request || diag_fail(d, "the framework does not take these surfaces for the program");
+    return p->request
+        || diag_fail(d, "the framework does not take these surfaces for the program");
 }
 
 /* Inputs that are results take over the surfaces. */
@@ -279,7 +302,8 @@ static bool report_results(AneProgram *p, const RunOptions *opt);
 
 static void run_lost(void *model) { ane_model_end(model); }
 
-static bool ane_run(Program *program, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+static bool ane_run(Program *program, Diag *d, const Binding *in, int nin,
+                    const RunOptions *opt)
 {
     AneProgram *p = (AneProgram *)program;
     const PhaseHook *phase = &opt->phase;
@@ -342,12 +366,13 @@ static int ane_states(Program *p, Binding **out)
 
 static void ane_reset(Program *p) { (void)p; }
 
-/* ---- wiring ---------------------------------------------------------------------------------- */
+/* ---- wiring ------------------------------------------------------------------------------ */
 
 static bool same_place(const Port *a, const Port *b)
 {
-    return a->element == b->element && a->row == b->row && a->plane == b->plane && a->bytes == b->bytes
-           && a->batch_stride == b->batch_stride && a->width == b->width && a->height == b->height;
+    return a->element == b->element && a->row == b->row && a->plane == b->plane
+        && a->bytes == b->bytes && a->batch_stride == b->batch_stride && a->width == b->width
+        && a->height == b->height;
 }
 
 static bool ane_wire(Program *to, int param, Program *from, int result)
@@ -355,8 +380,8 @@ static bool ane_wire(Program *to, int param, Program *from, int result)
     AneProgram *p = (AneProgram *)to, *q = (AneProgram *)from;
     Slot *in = &p->in[param];
     if (q && !same_place(&in->port, &q->out[result].port)) return false;
-    for (int i = 0; q == p && i < to->func->body->nparam; i++)
-        if (p->in[i].source == p && p->in[i].result == result) return false; /* it has one to change with */
+    for (int i = 0; q == p && i < to->func->body->nparam; i++) /* it has one to change with */
+        if (p->in[i].source == p && p->in[i].result == result) return false;
     if (!q && in->source && in->source != p) {
         objc_drop(engine(p)->objc, &in->surface);
         in->surface = engine_surface_new(engine(p), &in->port);
@@ -383,7 +408,7 @@ static bool ane_given(Program *program, int param, Diag *d, Tensor *out)
     return true;
 }
 
-/* ---- the backend ----------------------------------------------------------------------------- */
+/* ---- the backend ------------------------------------------------------------------------- */
 
 static void ane_close(const Backend *self)
 {
@@ -397,11 +422,22 @@ const Backend *ane_open(const BackendOptions *o, Arena *a, const char **why)
     Backend *b = s ? mem_zero(1, sizeof *b) : NULL;
     if (!s) return NULL;
     if (!b) mem_out(sizeof *b);
-    *b = (Backend){ .name = "ane", .doc = "the Apple Neural Engine through its private framework",
-                    .pause = 15, .compiles = 100, .target = ane_target(s), .row = s, .compile = ane_compile, .engine = true, .run = ane_run,
-                    .results = ane_results, .states = ane_states, .reset = ane_reset,
+    *b = (Backend){ .name = "ane",
+                    .doc = "the Apple Neural Engine through its private framework",
+                    .pause = 15,
+                    .compiles = 100,
+                    .target = ane_target(s),
+                    .row = s,
+                    .compile = ane_compile,
+                    .engine = true,
+                    .run = ane_run,
+                    .results = ane_results,
+                    .states = ane_states,
+                    .reset = ane_reset,
                     .free = ane_program_free,
-                    .wire = ane_wire, .given = ane_given, .close = ane_close };
+                    .wire = ane_wire,
+                    .given = ane_given,
+                    .close = ane_close };
     return b;
 }
 
@@ -415,7 +451,8 @@ bool ane_compile_folder(const char *dir, Buf *answer)
     Id model = e ? ane_folder_model(e, &a, dir, w, &why) : NULL;
     const char *expected = model ? engine_model_dir(e, &a, model) : NULL;
     if (expected && strcmp(expected, dir) != 0)
-        why = (Trouble){ .text = arena_printf(&a, "the program of %s belongs into %s", dir, expected) };
+        why = (Trouble){ .text = arena_printf(&a, "the program of %s belongs into %s", dir,
+                                              expected) };
     else if (expected && engine_compile(e, &a, model, &why)) why.text = NULL;
     if (why.text) buf_printf(answer, "refused: %s\n", trouble_text(&a, &why));
     else buf_puts(answer, "compiled\n");

@@ -7,12 +7,14 @@
 /* NULL: there is no engine here; `why`, in the arena, says what is missing. */
 const Backend *ane_open(const BackendOptions *o, Arena *a, const char **why);
 
-/* Of ane_open's: its last compilation failed, and for a reason that is not the engine's: a full disk. */
+/* Of ane_open's: its last compilation failed, and for a reason that is not the engine's: a full
+ * disk. */
 bool ane_was_outside(const Backend *ane);
-void ane_tell(const Backend *ane, Diag *d); /* warnings that a quiet compilation had no one for */
+/* warnings that a quiet compilation had no one for */
+void ane_tell(const Backend *ane, Diag *d);
 
-/* Compiles the program whose files lie in `dir` for who is short of compilations (helper.h), and puts
- * the answer for it into `answer`. */
+/* Compiles the program whose files lie in `dir` for who is short of compilations (helper.h),
+ * and puts the answer for it into `answer`. */
 bool ane_compile_folder(const char *dir, Buf *answer);
 
 #endif

@@ -1,8 +1,8 @@
-/* attributes.c -- what a compiled model says of itself: its procedures, the symbols of their ports,
- * and where the elements of each port lie. The keys are rows of attributes.def.
+/* attributes.c -- what a compiled model says of itself: its procedures, the symbols of their
+ * ports, and where the elements of each port lie. The keys are rows of attributes.def.
  *
- * The dictionary comes from another process, so nothing in it is trusted: a size that does not fit its
- * own surface, or an index out of range, counts as not said. */
+ * The dictionary comes from another process, so nothing in it is trusted: a size that does not
+ * fit its own surface, or an index out of range, counts as not said. */
 #include "engine.h"
 
 #include <string.h>
@@ -25,8 +25,9 @@ static const struct {
 void attributes_open(Engine *e)
 {
     for (int i = 0; i < ATTRIBUTE_COUNT; i++)
-        e->attribute[i] = keys[i].constant ? objc_key_new(e->objc, keys[i].constant, keys[i].text)
-                                           : string_new(e->objc, keys[i].text);
+        e->attribute[i] = keys[i].constant
+                            ? objc_key_new(e->objc, keys[i].constant, keys[i].text)
+                            : string_new(e->objc, keys[i].text);
 }
 
 void attributes_close(Engine *e)
@@ -34,7 +35,10 @@ void attributes_close(Engine *e)
     for (int i = 0; i < ATTRIBUTE_COUNT; i++) objc_drop(e->objc, &e->attribute[i]);
 }
 
-static Id get(Engine *e, Id dict, int key) { return dict_get(e->objc, dict, e->attribute[key]); }
+static Id get(Engine *e, Id dict, int key)
+{
+    return dict_get(e->objc, dict, e->attribute[key]);
+}
 
 static int64_t number(Engine *e, Id dict, int key, int64_t other)
 {
@@ -46,7 +50,7 @@ static const char *text(Engine *e, Arena *a, Id dict, int key)
     return string_text(e->objc, a, get(e, dict, key));
 }
 
-/* ---- ports ----------------------------------------------------------------------------------- */
+/* ---- ports ------------------------------------------------------------------------------- */
 
 /* What is known of one port while its list is read. */
 typedef struct {
@@ -82,18 +86,21 @@ static bool read_element(Reading *r, Id d, Port *p)
     return refuse(r, p, arena_printf(r->arena, "has elements of type %s", type));
 }
 
-/* Images, volumes and interleaved channels lie in another order than the tensors that go through. */
+/* Images, volumes and interleaved channels lie in another order than the tensors that go
+ * through. */
 static bool read_order(Reading *r, Id d, Port *p)
 {
     static const struct {
         int key;
         const char *what;
-    } one[] = { { ATTRIBUTE_DEPTH, "has a depth of" }, { ATTRIBUTE_INTERLEAVE, "has channels interleaved by" } };
+    } one[] = { { ATTRIBUTE_DEPTH, "has a depth of" },
+                { ATTRIBUTE_INTERLEAVE, "has channels interleaved by" } };
     if (get(r->engine, d, ATTRIBUTE_PIXEL_FORMAT) || get(r->engine, d, ATTRIBUTE_PLANES))
         return refuse(r, p, "is an image");
     for (size_t i = 0; i < COUNT(one); i++) {
         const int64_t n = number(r->engine, d, one[i].key, 1);
-        if (n != 1) return refuse(r, p, arena_printf(r->arena, "%s %lld", one[i].what, (long long)n));
+        if (n != 1)
+            return refuse(r, p, arena_printf(r->arena, "%s %lld", one[i].what, (long long)n));
     }
     return true;
 }
@@ -116,7 +123,8 @@ static bool read_extents(Reading *r, Id d, Port *p)
     p->width = number(e, d, ATTRIBUTE_WIDTH, 0);
     if (!is_extent(p->channels) || !is_extent(p->height) || !is_extent(p->width)) return false;
     if (p->batch && !is_extent(p->batch)) return false;
-    if (row < p->width * p->element || row > INT64_MAX / p->height || row % p->element) return false;
+    if (row < p->width * p->element || row > INT64_MAX / p->height || row % p->element)
+        return false;
     if (plane < row * p->height || plane % row) return false;
     p->row = (size_t)row;
     p->plane = (size_t)plane;
@@ -145,7 +153,8 @@ static bool read_ports(Reading *r, Id list, Port *port, int *n)
     return true;
 }
 
-/* symbols: what the ports of all procedures are called; indices: which of them are this procedure's. */
+/* symbols: what the ports of all procedures are called; indices: which of them are this
+ * procedure's. */
 static bool read_symbols(Reading *r, Id symbols, Id indices, Port *port, int n)
 {
     Objc *o = r->engine->objc;
@@ -157,7 +166,8 @@ static bool read_symbols(Reading *r, Id symbols, Id indices, Port *port, int n)
             const int64_t at = number_value(o, array_at(o, indices, k), -1);
             const char *called = string_text(o, r->arena, array_at(o, symbols, (long)at));
             if (!called) continue;
-            if (!strcmp(called, p->name) || (p->other && !strcmp(called, p->other) && p->symbol < 0))
+            if (!strcmp(called, p->name)
+                || (p->other && !strcmp(called, p->other) && p->symbol < 0))
                 p->symbol = (int)at;
         }
         if (p->symbol < 0) return false;
@@ -176,14 +186,15 @@ const Port *port_find(const Port *port, int n, const char *name)
     return NULL;
 }
 
-/* ---- procedures ------------------------------------------------------------------------------ */
+/* ---- procedures -------------------------------------------------------------------------- */
 
 /* The position in ANEFModelProcedures of the procedure with this number; -1: there is none. */
 static long find_procedure(Engine *e, Id procedures, int64_t id)
 {
     const long n = array_count(e->objc, procedures);
     for (long i = 0; i < n; i++)
-        if (number(e, array_at(e->objc, procedures, i), ATTRIBUTE_PROCEDURE_ID, -1) == id) return i;
+        if (number(e, array_at(e->objc, procedures, i), ATTRIBUTE_PROCEDURE_ID, -1) == id)
+            return i;
     return -1;
 }
 
@@ -218,7 +229,8 @@ static Port *ports_for(Engine *e, Arena *a, Id first, Id second)
 static bool read_network(Reading *r, Id network, Layout *out)
 {
     Engine *e = r->engine;
-    Id inputs = get(e, network, ATTRIBUTE_LIVE_INPUTS), outputs = get(e, network, ATTRIBUTE_LIVE_OUTPUTS);
+    Id inputs = get(e, network, ATTRIBUTE_LIVE_INPUTS),
+       outputs = get(e, network, ATTRIBUTE_LIVE_OUTPUTS);
     Id parameters = get(e, network, ATTRIBUTE_LIVE_PARAMETERS);
     if (array_count(e->objc, get(e, network, ATTRIBUTE_LIVE_STATES))) {
         r->why = "it keeps states, which requests of ours do not bind";
@@ -226,8 +238,9 @@ static bool read_network(Reading *r, Id network, Layout *out)
     }
     out->in = ports_for(e, r->arena, inputs, parameters);
     out->out = ports_for(e, r->arena, outputs, NULL);
-    return read_ports(r, inputs, out->in, &out->nin) && read_ports(r, parameters, out->in, &out->nin)
-           && read_ports(r, outputs, out->out, &out->nout);
+    return read_ports(r, inputs, out->in, &out->nin)
+        && read_ports(r, parameters, out->in, &out->nin)
+        && read_ports(r, outputs, out->out, &out->nout);
 }
 
 static LayoutFound untold(const char **why, const char *what)
@@ -236,8 +249,8 @@ static LayoutFound untold(const char **why, const char *what)
     return LAYOUT_UNTOLD;
 }
 
-static LayoutFound read_layout(Engine *e, Arena *a, Id attributes, const char *function, Layout *out,
-                               const char **why)
+static LayoutFound read_layout(Engine *e, Arena *a, Id attributes, const char *function,
+                               Layout *out, const char **why)
 {
     Reading r = { .engine = e, .arena = a };
     Id about = get(e, attributes, ATTRIBUTE_DESCRIPTION);
@@ -247,19 +260,21 @@ static LayoutFound read_layout(Engine *e, Arena *a, Id attributes, const char *f
     Id procedures = get(e, about, ATTRIBUTE_PROCEDURES);
     const long position = find_procedure(e, procedures, id);
     if (position < 0)
-        return untold(why, arena_printf(a, "the compiled model names no procedure %s", function));
+        return untold(why,
+                      arena_printf(a, "the compiled model names no procedure %s", function));
     out->procedure = (int)id;
     Id procedure = array_at(e->objc, procedures, position);
     Id network = find_network(e, a, get(e, attributes, ATTRIBUTE_NETWORKS), function, position);
     if (!read_network(&r, network, out)) {
         *why = r.why;
-        return r.why ? LAYOUT_REFUSED : untold(why, "the compiled model does not say where its tensors lie");
+        return r.why ? LAYOUT_REFUSED
+                     : untold(why, "the compiled model does not say where its tensors lie");
     }
     if (!out->nout
-        || !read_symbols(&r, get(e, about, ATTRIBUTE_INPUT_SYMBOLS), get(e, procedure, ATTRIBUTE_INPUT_INDICES),
-                         out->in, out->nin)
-        || !read_symbols(&r, get(e, about, ATTRIBUTE_OUTPUT_SYMBOLS), get(e, procedure, ATTRIBUTE_OUTPUT_INDICES),
-                         out->out, out->nout))
+        || !read_symbols(&r, get(e, about, ATTRIBUTE_INPUT_SYMBOLS),
+                         get(e, procedure, ATTRIBUTE_INPUT_INDICES), out->in, out->nin)
+        || !read_symbols(&r, get(e, about, ATTRIBUTE_OUTPUT_SYMBOLS),
+                         get(e, procedure, ATTRIBUTE_OUTPUT_INDICES), out->out, out->nout))
         return untold(why, "the compiled model's symbols are not those of its ports");
     return LAYOUT_READ;
 }

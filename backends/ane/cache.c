@@ -73,10 +73,10 @@ void cache_open(Cache *c, Arena *a, const char *dir)
     diag_free(&d);
 }
 
-/* ---- locks ----------------------------------------------------------------------------------- */
+/* ---- locks ------------------------------------------------------------------------------- */
 
-/* -1: somebody else holds it, or it cannot be made (errno). A lock whose file was removed meanwhile is
- * none: another process would lock the new file. */
+/* -1: somebody else holds it, or it cannot be made (errno). A lock whose file was removed
+ * meanwhile is none: another process would lock the new file. */
 static int lock_file(const char *path, int how)
 {
     for (int i = 0; i < 10; i++) {
@@ -115,8 +115,10 @@ static CacheSlot held(Arena *a, const char *key, int n, char *path, char *lock_p
 static CacheSlot unshared(Arena *a, const char *key)
 {
     /* An address of this arena is this process's own for as long as the slot is. */
-    return (CacheSlot){ .name = arena_printf(a, "%s.%ld.%p", key, (long)getpid(), arena_alloc(a, 1)),
-                        .key = arena_strdup(a, key), .lock = -1 };
+    return (CacheSlot){ .name = arena_printf(a, "%s.%ld.%p", key, (long)getpid(),
+                                             arena_alloc(a, 1)),
+                        .key = arena_strdup(a, key),
+                        .lock = -1 };
 }
 
 CacheSlot cache_slot(Cache *c, Arena *a, const char *key)
@@ -130,7 +132,8 @@ CacheSlot cache_slot(Cache *c, Arena *a, const char *key)
             s.kept = !n;
             return s;
         }
-        if (errno != EWOULDBLOCK) c->off = arena_printf(a, "%s.lock: %s", path, strerror(errno));
+        if (errno != EWOULDBLOCK)
+            c->off = arena_printf(a, "%s.lock: %s", path, strerror(errno));
     }
     return unshared(a, key);
 }
@@ -154,13 +157,14 @@ bool cache_share(Cache *c, Arena *a, const char *key, CacheSlot *out)
 void cache_leave(CacheSlot *s)
 {
     if (s->lock < 0) return;
-    if (!s->shared && !file_exists(s->path)) unlink(s->lock_path); /* nothing was kept: the lock goes too */
+    /* nothing was kept: the lock goes too */
+    if (!s->shared && !file_exists(s->path)) unlink(s->lock_path);
     mem_disown(s->lock_path);
     close(s->lock);
     s->lock = -1;
 }
 
-/* ---- digests --------------------------------------------------------------------------------- */
+/* ---- digests ----------------------------------------------------------------------------- */
 
 typedef struct {
     Sha256 sha;
@@ -192,13 +196,13 @@ bool cache_digest(Diag *d, const char *dir, char hex[65])
     return ok;
 }
 
-/* ---- copying --------------------------------------------------------------------------------- */
+/* ---- copying ----------------------------------------------------------------------------- */
 
 typedef struct {
     Arena arena;
     const Cache *cache;
     const char *from, *to;
-    bool out; /* of the cache: large files are linked where the file system can */
+    bool out;    /* of the cache: large files are linked where the file system can */
     bool closed; /* the entry, to everybody else */
     Buf manifest;
     Diag diag;
@@ -225,9 +229,9 @@ static bool copy_file(void *ctx, const char *rel)
     sum_file(c->cache, from, c->out, &m, digest);
     buf_printf(&c->manifest, "%s %zu %s\n", digest, m.size, rel);
     bool ok = !c->to
-              || (file_make_dirs(&c->diag, file_dir(&c->arena, to))
-                  && ((c->out && m.size >= SUM_LARGE && !link(from, to))
-                      || file_write_all(&c->diag, to, m.data, m.size)));
+           || (file_make_dirs(&c->diag, file_dir(&c->arena, to))
+               && ((c->out && m.size >= SUM_LARGE && !link(from, to))
+                   || file_write_all(&c->diag, to, m.data, m.size)));
     ok = ok && file_stayed(&c->diag, &m);
     file_unmap(&m);
     return ok;
@@ -239,16 +243,20 @@ static const char *head_of(Arena *a, const CacheSlot *s)
     return arena_printf(a, MAGIC "key %s\n", s->key);
 }
 
-/* What was copied into the entry is as its manifest says: the next to use it need not read it. */
+/* What was copied into the entry is as its manifest says: the next to use it need not read
+ * it. */
 static void remember_sums(Copy *c, const CacheSlot *s)
 {
     const char *entry = s->path;
-    for (const char *at = c->manifest.s + strlen(head_of(&c->arena, s)); strncmp(at, "end\n", 4) != 0; at = strchr(at, '\n') + 1) {
+    for (const char *at = c->manifest.s + strlen(head_of(&c->arena, s));
+         strncmp(at, "end\n", 4) != 0; at = strchr(at, '\n') + 1) {
         const char *name = strchr(at + 65, ' ') + 1;
         if (strtoull(at + 65, NULL, 10) < SUM_LARGE) continue;
         FileId id;
-        const char *path = arena_printf(&c->arena, "%s/%.*s", entry, (int)strcspn(name, "\n"), name);
-        if (file_id(path, &id)) sum_remember(c->cache, path, &id, true, arena_strndup(&c->arena, at, 64));
+        const char *path = arena_printf(&c->arena, "%s/%.*s", entry, (int)strcspn(name, "\n"),
+                                        name);
+        if (file_id(path, &id))
+            sum_remember(c->cache, path, &id, true, arena_strndup(&c->arena, at, 64));
     }
 }
 
@@ -272,11 +280,11 @@ bool cache_put(Cache *c, const CacheSlot *s, const char *from)
     copy.to = temp;
     buf_puts(&copy.manifest, head_of(&copy.arena, s));
     temp_tree_hold(temp);
-    bool ok = file_remove_tree(temp) && !mkdir(temp, 0700)
-              && file_walk(from, copy_file, &copy);
+    bool ok = file_remove_tree(temp) && !mkdir(temp, 0700) && file_walk(from, copy_file, &copy);
     buf_puts(&copy.manifest, "end\n");
-    ok = ok && file_write_all(&copy.diag, arena_printf(&copy.arena, "%s/MANIFEST", temp),
-                              copy.manifest.s, copy.manifest.len);
+    ok = ok
+      && file_write_all(&copy.diag, arena_printf(&copy.arena, "%s/MANIFEST", temp),
+                        copy.manifest.s, copy.manifest.len);
     ok = ok && file_remove_tree(s->path) && !rename(temp, s->path);
     temp_tree_end(temp); /* where it could not be put in its place */
     if (ok) sync_dir(c->dir);
@@ -300,10 +308,13 @@ static bool get_files(Copy *c, const char *head, const char *text)
             return !at[4] && !strcmp(c->manifest.s, text); /* copying made the same lines */
         }
         const char *digest_end = memchr(at, ' ', line);
-        const char *name = digest_end ? memchr(digest_end + 1, ' ', line - (size_t)(digest_end + 1 - at)) : NULL;
+        const char *name = digest_end
+                             ? memchr(digest_end + 1, ' ', line - (size_t)(digest_end + 1 - at))
+                             : NULL;
         if (!name) return false;
         const char *rel = arena_strndup(&c->arena, name + 1, line - (size_t)(name + 1 - at));
-        if (!file_join_inside(&c->arena, &c->diag, (Loc){ 0 }, c->from, rel) || !copy_file(c, rel))
+        if (!file_join_inside(&c->arena, &c->diag, (Loc){ 0 }, c->from, rel)
+            || !copy_file(c, rel))
             return false;
     }
     return false; /* no end */
@@ -327,8 +338,8 @@ bool cache_get(Cache *c, const CacheSlot *s, const char *to)
     if (!s->path || lstat(s->path, &st)) return false;
     const char *path = arena_printf(&copy.arena, "%s/MANIFEST", s->path);
     bool ok = is_own(c, &copy, s->path) && (!to || file_make_dirs(&copy.diag, to))
-              && file_read(&copy.diag, path, &manifest) && manifest.data
-              && get_files(&copy, head_of(&copy.arena, s), (const char *)manifest.data);
+           && file_read(&copy.diag, path, &manifest) && manifest.data
+           && get_files(&copy, head_of(&copy.arena, s), (const char *)manifest.data);
     file_unmap(&manifest);
     if (ok) utimensat(AT_FDCWD, path, NULL, 0); /* it was used now */
     else cache_drop(s);
@@ -349,7 +360,7 @@ void cache_tell(Cache *c, Diag *d)
     c->refused = NULL;
 }
 
-/* ---- notes ----------------------------------------------------------------------------------- */
+/* ---- notes ------------------------------------------------------------------------------- */
 
 char *cache_note(const Cache *c, Arena *a, const char *key)
 {
@@ -378,7 +389,7 @@ void cache_set_note(const Cache *c, const char *key, const char *text)
     diag_free(&d);
 }
 
-/* ---- what there is --------------------------------------------------------------------------- */
+/* ---- what there is ----------------------------------------------------------------------- */
 
 typedef struct {
     char *name, *path;
@@ -437,7 +448,8 @@ static Entry *list_entries(const Cache *c, Arena *a, size_t *n, int *notes)
 static int by_use(const void *a, const void *b)
 {
     const struct timespec x = ((const Entry *)a)->used, y = ((const Entry *)b)->used;
-    return x.tv_sec != y.tv_sec ? (x.tv_sec < y.tv_sec ? -1 : 1) : (x.tv_nsec > y.tv_nsec) - (x.tv_nsec < y.tv_nsec);
+    return x.tv_sec != y.tv_sec ? (x.tv_sec < y.tv_sec ? -1 : 1)
+                                : (x.tv_nsec > y.tv_nsec) - (x.tv_nsec < y.tv_nsec);
 }
 
 /* False: it is in use. A folder that is being made belongs to the entry's lock. */
@@ -453,7 +465,8 @@ static bool remove_entry(const Entry *e, Arena *a)
     return ok;
 }
 
-/* Those used longest ago go first; who uses an entry holds its lock, so that it stays: the new one, too. */
+/* Those used longest ago go first; who uses an entry holds its lock, so that it stays: the new
+ * one, too. */
 static void make_room(const Cache *c)
 {
     Arena a = { 0 };
@@ -472,7 +485,8 @@ static void remove_notes(const Cache *c, Arena *a)
 {
     DIR *dir = dir_open(c->dir);
     for (const struct dirent *e; dir && (e = readdir(dir)) != NULL;)
-        if (file_has_suffix(e->d_name, ".note")) unlink(arena_printf(a, "%s/%s", c->dir, e->d_name));
+        if (file_has_suffix(e->d_name, ".note"))
+            unlink(arena_printf(a, "%s/%s", c->dir, e->d_name));
     dir_close(dir);
 }
 

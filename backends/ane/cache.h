@@ -2,14 +2,15 @@
  *
  *   DIR/v1/KEY.N/           an entry: MANIFEST, and the files that the engine's compiler left,
  *                           or a Core ML model
- *   DIR/v1/KEY.N.lock       held by who uses the entry: N is the first that is free. Of one program N 0
- *                           is kept, others for a process that has it more than once
- *   DIR/v1/KEY.note         what was found out about a program: a small text
+ *   DIR/v1/KEY.N.lock       held by who uses the entry: N is the first that is free. Of one
+ * program N 0 is kept, others for a process that has it more than once DIR/v1/KEY.note what was
+ * found out about a program: a small text
  *
- * Entries appear whole by a rename; MANIFEST names the key, and each file with its size and SHA-256;
- * what does not agree with it is removed and made again. What lies in a cache is run: a folder that is a
- * link, or that others own or may write to, is none. Nothing here fails a run: without a folder that
- * can be written there is no cache, and `off` says why. Processes may share a cache. */
+ * Entries appear whole by a rename; MANIFEST names the key, and each file with its size and
+ * SHA-256; what does not agree with it is removed and made again. What lies in a cache is run:
+ * a folder that is a link, or that others own or may write to, is none. Nothing here fails a
+ * run: without a folder that can be written there is no cache, and `off` says why. Processes
+ * may share a cache. */
 #ifndef ANEC_CACHE_H
 #define ANEC_CACHE_H
 
@@ -20,7 +21,8 @@ typedef struct {
     const char *top; /* DIR, for messages */
     uint64_t limit;  /* bytes of all entries together; the least recently used go first */
     const char *off; /* NULL: it works */
-    const char *refused; /* what the user should hear of it; told once, by who has somebody to tell */
+    /* what the user should hear of it; told once, by who has somebody to tell */
+    const char *refused;
     Arena *arena;
 } Cache;
 
@@ -34,25 +36,27 @@ bool cache_digest(Diag *d, const char *dir, char hex[65]);
 
 typedef struct {
     const char *key;
-    char *name, *path; /* "KEY.0"; path NULL: there is no cache, the name is this process's own */
-    int lock;          /* a file descriptor, -1: none; released when memory runs out */
-    char *lock_path;   /* of its file */
-    bool kept;         /* cache_put keeps it: the first of its key */
-    bool shared;       /* others may have it too: who has it leaves it as it is */
+    /* "KEY.0"; path NULL: there is no cache, the name is this process's own */
+    char *name, *path;
+    int lock;        /* a file descriptor, -1: none; released when memory runs out */
+    char *lock_path; /* of its file */
+    bool kept;       /* cache_put keeps it: the first of its key */
+    bool shared;     /* others may have it too: who has it leaves it as it is */
 } CacheSlot;
 
 /* A name for the program of this key that no other user has, in this process or another. */
 CacheSlot cache_slot(Cache *c, Arena *a, const char *key);
-/* The entry of this key for any number of readers at once. False, nothing held: it is to be made, with
- * cache_slot, cache_put and cache_leave, or cannot be shared. */
+/* The entry of this key for any number of readers at once. False, nothing held: it is to be
+ * made, with cache_slot, cache_put and cache_leave, or cannot be shared. */
 bool cache_share(Cache *c, Arena *a, const char *key, CacheSlot *out);
 void cache_leave(CacheSlot *s); /* needs no memory */
-/* Puts the entry's files into the new folder `to`, large ones as links to the entry's, which nobody may
- * write into, or with NULL checks them alone: they are in s->path. False: there is no whole one (any more). A large file that is as it was when its sum was
- * taken (sums.h) is not read. */
+/* Puts the entry's files into the new folder `to`, large ones as links to the entry's, which
+ * nobody may write into, or with NULL checks them alone: they are in s->path. False: there is
+ * no whole one (any more). A large file that is as it was when its sum was taken (sums.h) is
+ * not read. */
 bool cache_get(Cache *c, const CacheSlot *s, const char *to);
-/* Stores what the folder holds as the slot's entry, and makes room. False: not stored, as of a program
- * that another process has stored and uses. */
+/* Stores what the folder holds as the slot's entry, and makes room. False: not stored, as of a
+ * program that another process has stored and uses. */
 bool cache_put(Cache *c, const CacheSlot *s, const char *from);
 void cache_drop(const CacheSlot *s);
 void cache_tell(Cache *c, Diag *d); /* warns, once, of what was refused */

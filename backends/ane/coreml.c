@@ -1,5 +1,5 @@
-/* coreml.c -- the backend that runs programs as Core ML models: a folder that we write, arrays that
- * are the tensors' own memory, states that Core ML keeps. */
+/* coreml.c -- the backend that runs programs as Core ML models: a folder that we write, arrays
+ * that are the tensors' own memory, states that Core ML keeps. */
 #include "cache.h"
 #include "coreml.h"
 #include "ml.h"
@@ -12,14 +12,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA "anec coreml 1" /* of what is cached: changes when older entries are of no use */
+#define SCHEMA                                                                                 \
+    "anec coreml 1" /* of what is cached: changes when older entries are of no use             \
+                     */
 
 typedef struct CoreMl CoreMl;
 
-/* A module as a compiled model on disk. The programs of its functions share it, and it stays until
- * the last is gone: a model may read its weights at any time. An entry of the cache is loaded where
- * it is, so that a model has the same path in every process: what Core ML keeps of it is tied to
- * that. */
+/* A module as a compiled model on disk. The programs of its functions share it, and it stays
+ * until the last is gone: a model may read its weights at any time. An entry of the cache is
+ * loaded where it is, so that a model has the same path in every process: what Core ML keeps of
+ * it is tied to that. */
 typedef struct Folder Folder;
 struct Folder {
     Folder *next;
@@ -53,12 +55,12 @@ typedef struct {
     Binding *result, *kept; /* kept: the states as the caller sees them */
     Id *backing;            /* by result: its memory as an array; NULL: none */
     int nkept;
-    bool seen; /* the caller has the states' tensors: they are copied around each run */
+    bool seen;      /* the caller has the states' tensors: they are copied around each run */
     GuardTask lost; /* gives it up when memory runs out in the call that makes it */
 } MlProgram;
 
-/* ---- what Core ML takes -------------------------------------------------------------------------
- */
+/* ---- what Core ML takes
+ * ------------------------------------------------------------------------- / */
 
 typedef enum {
 #define NEED(id, since, what) NEED_##id,
@@ -80,8 +82,8 @@ static bool check_need(const CoreMl *c, Need need, Diag *d)
                      needs[need].what, needs[need].since);
 }
 
-/* What no container says: types that are younger than the system or the function's opset, scalars.
- */
+/* What no container says: types that are younger than the system or the function's opset,
+ * scalars. / */
 static bool check_value(const CoreMl *c, const Func *f, const Value *v, bool input, Diag *d)
 {
     const Type *t = param_type(v);
@@ -92,10 +94,11 @@ static bool check_value(const CoreMl *c, const Func *f, const Value *v, bool inp
             d, "Core ML has arrays of %s from macOS %d on, and this system is older: %s is one",
             dtypes[t->dtype].name, since, v->name);
     if (t->dtype == DT_FP16 && f->opset == OPSET_IOS15)
-        return diag_error(d, v->loc,
-                          "Core ML has inputs and results of fp16 from ios16 on; %s is ios15, and "
-                          "its %s is fp16: --io fp32 makes it fp32",
-                          f->name, v->name);
+        return diag_error(
+            d, v->loc,
+            "Core ML has inputs and results of fp16 from ios16 on; %s is ios15, and "
+            "its %s is fp16: --io fp32 makes it fp32",
+            f->name, v->name);
     if (input && !t->shape.rank)
         return diag_error(
             d, v->loc,
@@ -119,7 +122,7 @@ static bool check_func(const CoreMl *c, const Func *f, Diag *d)
     return ok;
 }
 
-/* ---- the folder ------------------------------------------------------------------------------ */
+/* ---- the folder -------------------------------------------------------------------------- */
 
 /* Needs no memory. */
 static void folder_free(Folder *f)
@@ -152,7 +155,8 @@ static bool keep(CoreMl *c, Folder *f, const char *own, Diag *d)
     sha256_add(&sha, hex, sizeof hex);
     sha256_end(&sha, hex);
     f->cache = "hit";
-    if (!cache_share(&c->cache, &f->arena, hex, &f->slot)) f->cache = make_entry(c, f, hex, own);
+    if (!cache_share(&c->cache, &f->arena, hex, &f->slot))
+        f->cache = make_entry(c, f, hex, own);
     cache_tell(&c->cache, d);
     const bool kept = strcmp(f->cache, "off") != 0;
     f->path = arena_printf(&f->arena, "%s/model.mlmodelc", kept ? f->slot.path : own);
@@ -170,8 +174,9 @@ static void show_again(void *hidden)
     h->m->about = h->about;
 }
 
-/* Described by its program alone: images go in and out as the arrays that they are inside, and what is
- * optional is always given. Nobody else asks for the description meanwhile: the caller has the model. */
+/* Described by its program alone: images go in and out as the arrays that they are inside, and
+ * what is optional is always given. Nobody else asks for the description meanwhile: the caller
+ * has the model. */
 static bool save_plainly(Module *m, Diag *d, const char *path)
 {
     Hidden h = { m, m->about };
@@ -222,8 +227,8 @@ static void folder_leave(CoreMl *c, Folder *f)
     folder_free(f);
 }
 
-/* Has Core ML compile the module as a package: its own compiler knows more than we do of the files
- * that describe a compiled model. False: it does not, `why`. */
+/* Has Core ML compile the module as a package: its own compiler knows more than we do of the
+ * files that describe a compiled model. False: it does not, `why`. */
 static bool compile_package(CoreMl *c, Folder *f, Module *m, const Trouble *first, Trouble *why)
 {
     Diag quiet = { .quiet = true };
@@ -236,7 +241,8 @@ static bool compile_package(CoreMl *c, Folder *f, Module *m, const Trouble *firs
     file_remove_tree(package);
     if (!f->compiled) return false;
     f->path = f->compiled;
-    f->why = arena_printf(&f->arena, "compiled by Core ML, which did not load what was written: %s",
+    f->why = arena_printf(&f->arena,
+                          "compiled by Core ML, which did not load what was written: %s",
                           trouble_text(&f->arena, first));
     return true;
 }
@@ -246,7 +252,8 @@ static bool load(MlProgram *p, Diag *d)
     Arena *a = &p->arena;
     Trouble why, other;
     Folder *f = p->folder;
-    const char *function = p->base.func == module_main(p->base.module) ? NULL : p->base.func->name;
+    const char *function = p->base.func == module_main(p->base.module) ? NULL
+                                                                       : p->base.func->name;
     p->model = ml_model_new(p->c->ml, a, f->path, function, &why);
     if (p->model) return true;
     const char *first = trouble_text(a, &why);
@@ -254,11 +261,12 @@ static bool load(MlProgram *p, Diag *d)
     bool ok = compile_package(p->c, f, p->base.module, &why, &other);
     if (ok) p->model = ml_model_new(p->c->ml, a, f->path, function, &other);
     return p->model
-        || diag_fail(d, "Core ML does not load the program: %s; nor %s a package of it: %s", first,
-                     ok ? "what it compiles from" : "does it compile", trouble_text(a, &other));
+        || diag_fail(d, "Core ML does not load the program: %s; nor %s a package of it: %s",
+                     first, ok ? "what it compiles from" : "does it compile",
+                     trouble_text(a, &other));
 }
 
-/* ---- compiling ------------------------------------------------------------------------------- */
+/* ---- compiling --------------------------------------------------------------------------- */
 
 /* Needs no memory. */
 static void ml_program_free(Program *program)
@@ -304,7 +312,8 @@ static bool make_states(MlProgram *p, Diag *d)
     if (!make_state(p, d)) return false;
     for (int i = 0; i < p->nkept; i++)
         if (!ml_state_read(p->c->ml, p->state, p->kept[i].name, &p->kept[i].value))
-            return diag_fail(d, "Core ML has another state %s than the program", p->kept[i].name);
+            return diag_fail(d, "Core ML has another state %s than the program",
+                             p->kept[i].name);
     return true;
 }
 
@@ -334,7 +343,7 @@ static Program *ml_compile_program(const Backend *self, Module *m, Func *f, Diag
     return NULL;
 }
 
-/* ---- inputs and results ---------------------------------------------------------------------- */
+/* ---- inputs and results ------------------------------------------------------------------ */
 
 static void drop_all(Objc *o, MlFeature *f, int n)
 {
@@ -350,7 +359,8 @@ static Id inputs_new(MlProgram *p, Arena *a, const Binding *in, int nin, Diag *d
     bool ok = true;
     for (int i = 0; ok && i < b->nparam; i++)
         for (int k = 0; ok && k < nin; k++) {
-            if (param_is_state(b->param[i]) || strcmp(in[k].name, b->param[i]->name) != 0) continue;
+            if (param_is_state(b->param[i]) || strcmp(in[k].name, b->param[i]->name) != 0)
+                continue;
             if (!in[k].value.count) {
                 ok = diag_error(d, (Loc){ 0 },
                                 "Core ML takes no input without elements, and %s has none",
@@ -395,7 +405,8 @@ static bool make_backings(MlProgram *p, Arena *a, Diag *d)
             objc_drop(p->c->ml->objc, &p->options);
             if (!alloc_result(p, to, d, t->dtype, &t->shape)) return false;
         }
-        if (!t->shape.rank || !to->count) continue; /* Core ML describes these without a shape */
+        /* Core ML describes these without a shape */
+        if (!t->shape.rank || !to->count) continue;
         if (!p->backing[i]) p->backing[i] = ml_array_new(p->c->ml, to, a, &why);
         mem_follow(p, p->backing[i]);
         if (!p->backing[i])
@@ -435,7 +446,8 @@ static bool read_result(MlProgram *p, int i, Id array, Arena *a, Diag *d)
         if (!alloc_result(p, to, d, l.dtype, &l.shape)) return false;
     }
     if (!to->count || ml_array_read(p->c->ml, array, to->data)) return true;
-    return diag_fail(d, "the array that Core ML gave for %s is smaller than its strides say", name);
+    return diag_fail(d, "the array that Core ML gave for %s is smaller than its strides say",
+                     name);
 }
 
 static bool read_results(MlProgram *p, Id results, Arena *a, Diag *d)
@@ -443,31 +455,37 @@ static bool read_results(MlProgram *p, Id results, Arena *a, Diag *d)
     bool ok = true;
     for (int i = 0; ok && i < p->base.func->body->nresult; i++) {
         Id array = ml_feature_new(p->c->ml, results, p->result[i].name);
-        if (!array) ok = diag_fail(d, "Core ML gave no array for the result %s", p->result[i].name);
+        if (!array)
+            ok = diag_fail(d, "Core ML gave no array for the result %s", p->result[i].name);
         else if (array != p->backing[i]) ok = read_result(p, i, array, a, d);
         objc_drop(p->c->ml->objc, &array);
     }
     return ok;
 }
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 static bool read_states(MlProgram *p)
 {
     for (int i = 0; i < p->nkept; i++)
-        if (!ml_state_read(p->c->ml, p->state, p->kept[i].name, &p->kept[i].value)) return false;
+        if (!ml_state_read(p->c->ml, p->state, p->kept[i].name, &p->kept[i].value))
+            return false;
     return true;
 }
 
 static bool write_states(MlProgram *p)
 {
     for (int i = 0; i < p->nkept; i++)
-        if (!ml_state_write(p->c->ml, p->state, p->kept[i].name, &p->kept[i].value)) return false;
+        if (!ml_state_write(p->c->ml, p->state, p->kept[i].name, &p->kept[i].value))
+            return false;
     return true;
 }
 
 /* A state that could be read once cannot any more. */
-static bool lost_states(Diag *d) { return diag_fail(d, "Core ML does not give the program's states"); }
+static bool lost_states(Diag *d)
+{
+    return diag_fail(d, "Core ML does not give the program's states");
+}
 
 /* Of the values computed the results alone can be seen. */
 static bool report_results(MlProgram *p, const RunOptions *opt)
@@ -491,7 +509,8 @@ static bool ml_run(Program *program, Diag *d, const Binding *in, int nin, const 
         phase_begin(&opt->phase, "run");
         results = ml_predict(p->c->ml, &a, p->model, inputs, p->state, p->options, &why);
         phase_end(&opt->phase, "run");
-        if (!results) diag_fail(d, "Core ML did not run the program: %s", trouble_text(&a, &why));
+        if (!results)
+            diag_fail(d, "Core ML did not run the program: %s", trouble_text(&a, &why));
     }
     phase_begin(&opt->phase, "copy out");
     ok = results && read_results(p, results, &a, d);
@@ -535,7 +554,7 @@ static void ml_reset(Program *program)
     for (int i = 0; i < p->nkept; i++) memset(p->kept[i].value.data, 0, p->kept[i].value.bytes);
 }
 
-/* ---- the backend ----------------------------------------------------------------------------- */
+/* ---- the backend ------------------------------------------------------------------------- */
 
 static void coreml_close(const Backend *self)
 {

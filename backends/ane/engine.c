@@ -3,10 +3,12 @@
 
 #include <string.h>
 
-#define FRAMEWORK "/System/Library/PrivateFrameworks/AppleNeuralEngine.framework/AppleNeuralEngine"
-enum { QOS = 21 }; /* QOS_CLASS_DEFAULT, 0x15; users measured no difference between any two values */
+#define FRAMEWORK                                                                              \
+    "/System/Library/PrivateFrameworks/AppleNeuralEngine.framework/AppleNeuralEngine"
+/* QOS_CLASS_DEFAULT, 0x15; users measured no difference between any two values */
+enum { QOS = 21 };
 
-/* ---- opening --------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------- */
 
 static const struct {
     const char *prefix, *target;
@@ -24,7 +26,8 @@ static void read_device(Engine *e, Arena *a)
     e->arch = string_text(o, a, SEND0(o, Id, info, SEL_subType));
     e->build = string_text(o, a, SEND0(o, Id, info, SEL_buildVersion));
     for (size_t i = 0; e->arch && i < COUNT(chips); i++)
-        if (!strncmp(e->arch, chips[i].prefix, strlen(chips[i].prefix))) e->chip = chips[i].target;
+        if (!strncmp(e->arch, chips[i].prefix, strlen(chips[i].prefix)))
+            e->chip = chips[i].target;
     objc_pool_end(o, pool);
 }
 
@@ -72,10 +75,10 @@ void engine_close(Engine *e)
     objc_close(e->objc);
 }
 
-/* ---- models ---------------------------------------------------------------------------------- */
+/* ---- models ------------------------------------------------------------------------------ */
 
-/* { path: { "data": bytes } }: never nil, which some systems refuse; and one key, since the framework takes
- * the first object of the inner dictionary, whatever it is called. */
+/* { path: { "data": bytes } }: never nil, which some systems refuse; and one key, since the
+ * framework takes the first object of the inner dictionary, whatever it is called. */
 static Id weights_new(Objc *o, Arena *a, const EngineWeight *w, int n)
 {
     Id *path = NEW_ARRAY(a, n + 1, Id), *entry = NEW_ARRAY(a, n + 1, Id);
@@ -95,14 +98,14 @@ static Id weights_new(Objc *o, Arena *a, const EngineWeight *w, int n)
     return all;
 }
 
-Id engine_model_new(Engine *e, Arena *a, const char *text, size_t len, const EngineWeight *w, int nw,
-                    Trouble *why)
+Id engine_model_new(Engine *e, Arena *a, const char *text, size_t len, const EngineWeight *w,
+                    int nw, Trouble *why)
 {
     Objc *o = e->objc;
     Id mil = data_new(o, text, len), weights = weights_new(o, a, w, nw), model = NULL;
     void *pool = objc_pool(o);
-    Id descriptor = SEND(o, Id, (Id, Id, Id), e->descriptor,
-                         SEL_descriptor, mil, weights, NULL);
+    Id descriptor = SEND(o, Id, (Id, Id, Id), e->descriptor, SEL_descriptor, mil, weights,
+                         NULL);
     *why = (Trouble){ .text = "the framework gives no descriptor for this text" };
     if (descriptor) {
         *why = (Trouble){ .text = "the framework gives no model for its descriptor" };
@@ -119,11 +122,13 @@ char *engine_model_dir(Engine *e, Arena *a, Id model)
 {
     Objc *o = e->objc;
     void *pool = objc_pool(o);
-    char *dir = o->may[SEL_localPath] ? string_text(o, a, SEND0(o, Id, model, SEL_localPath)) : NULL;
+    char *dir = o->may[SEL_localPath] ? string_text(o, a, SEND0(o, Id, model, SEL_localPath))
+                                      : NULL;
     char *hex = string_text(o, a, SEND0(o, Id, model, SEL_hexName));
     char *temp = string_text(o, a, o->NSTemporaryDirectory());
     if (!dir && hex && *hex && temp)
-        dir = arena_printf(a, "%s%s%s", temp, *temp && temp[strlen(temp) - 1] == '/' ? "" : "/", hex);
+        dir = arena_printf(a, "%s%s%s", temp, *temp && temp[strlen(temp) - 1] == '/' ? "" : "/",
+                           hex);
     objc_pool_end(o, pool);
     return dir;
 }
@@ -162,7 +167,7 @@ bool engine_unload(Engine *e, Arena *a, Id model, Trouble *why)
     return ok;
 }
 
-/* ---- surfaces -------------------------------------------------------------------------------- */
+/* ---- surfaces ---------------------------------------------------------------------------- */
 
 Id engine_surface_new(Engine *e, const Port *p)
 {
@@ -180,7 +185,8 @@ Id engine_surface_new(Engine *e, const Port *p)
         { o->kIOSurfacePixelFormat, 0 },
     };
     for (int i = 0; i < 6; i++) {
-        memcpy(&key[i], rows[i].key, sizeof key[i]); /* the symbol is a variable that holds it */
+        /* the symbol is a variable that holds it */
+        memcpy(&key[i], rows[i].key, sizeof key[i]);
         value[i] = number_new(o, (int64_t)rows[i].value);
     }
     description = dict_new(o, key, value, 6);
@@ -201,9 +207,12 @@ void engine_unlock(Engine *e, Id surface, int how)
     e->objc->IOSurfaceUnlock(surface, (uint32_t)how, NULL);
 }
 
-size_t engine_surface_size(Engine *e, Id surface) { return e->objc->IOSurfaceGetAllocSize(surface); }
+size_t engine_surface_size(Engine *e, Id surface)
+{
+    return e->objc->IOSurfaceGetAllocSize(surface);
+}
 
-/* ---- requests -------------------------------------------------------------------------------- */
+/* ---- requests ---------------------------------------------------------------------------- */
 
 /* Arrays of surface objects and of their indices; false: an object is not made. */
 static bool bind_ports(Engine *e, const Port *port, const Id *surface, int n, Id out[2])
@@ -227,13 +236,14 @@ static bool bind_ports(Engine *e, const Port *port, const Id *surface, int n, Id
 Id engine_request_new(Engine *e, const Layout *l, const Id *in, const Id *out)
 {
     Objc *o = e->objc;
-    Id ins[2] = { NULL, NULL }, outs[2] = { NULL, NULL }, request = NULL, procedure = number_new(o, l->procedure);
+    Id ins[2] = { NULL, NULL }, outs[2] = { NULL, NULL }, request = NULL,
+       procedure = number_new(o, l->procedure);
     void *pool = objc_pool(o);
-    const bool bound = bind_ports(e, l->in, in, l->nin, ins) && bind_ports(e, l->out, out, l->nout, outs);
+    const bool bound = bind_ports(e, l->in, in, l->nin, ins)
+                    && bind_ports(e, l->out, out, l->nout, outs);
     if (bound)
-        request = SEND(o, Id, (Id, Id, Id, Id, Id, Id, Id), e->request,
-                      SEL_request,
-                      ins[0], ins[1], outs[0], outs[1], NULL, NULL, procedure);
+        request = SEND(o, Id, (Id, Id, Id, Id, Id, Id, Id), e->request, SEL_request, ins[0],
+                       ins[1], outs[0], outs[1], NULL, NULL, procedure);
     bool ok = request && (!o->may[SEL_validate] || SEND0(o, Flag, request, SEL_validate));
     if (ok) objc_keep(o, request);
     objc_pool_end(o, pool);
@@ -250,8 +260,8 @@ bool engine_run(Engine *e, Arena *a, Id model, Id request, Trouble *why)
     Objc *o = e->objc;
     Id options = dict_new(o, NULL, NULL, 0), error = NULL;
     void *pool = objc_pool(o);
-    bool ok = SEND(o, Flag, (unsigned, Id, Id, Id *), model,
-                   SEL_evaluate, QOS, options, request, &error);
+    bool ok = SEND(o, Flag, (unsigned, Id, Id, Id *), model, SEL_evaluate, QOS, options,
+                   request, &error);
     if (!ok) trouble_read(o, a, error, why);
     objc_pool_end(o, pool);
     objc_drop(o, &options);

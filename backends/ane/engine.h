@@ -1,7 +1,7 @@
 /* engine.h -- the Neural Engine's private framework as C calls: models, requests, surfaces.
  *
- * Every call that can be refused says why in a Trouble; nothing here retries, caches or chooses.
- * Objects returned are the caller's, to be released with objc_drop. */
+ * Every call that can be refused says why in a Trouble; nothing here retries, caches or
+ * chooses. Objects returned are the caller's, to be released with objc_drop. */
 #ifndef ANEC_ENGINE_H
 #define ANEC_ENGINE_H
 
@@ -17,11 +17,12 @@ enum {
 
 typedef struct {
     Objc *objc;
-    Id attribute[ATTRIBUTE_COUNT]; /* the keys as objects */
+    Id attribute[ATTRIBUTE_COUNT];          /* the keys as objects */
     Id descriptor, model, request, surface; /* classes */
-    const char *chip;       /* the row of targets.def: "m1"; NULL: an architecture we do not know */
-    const char *arch;       /* as the framework names it: "h13g" */
-    const char *build;      /* of the system: "25F84" */
+    /* the row of targets.def: "m1"; NULL: an architecture we do not know */
+    const char *chip;
+    const char *arch;  /* as the framework names it: "h13g" */
+    const char *build; /* of the system: "25F84" */
 } Engine;
 
 /* Everything lives in the arena. NULL: no engine here, and `why` says what is missing. */
@@ -34,27 +35,29 @@ typedef struct {
     size_t size;
 } EngineWeight;
 
-/* A model in memory from MIL text and its weights, whose bytes must outlive it; NULL: refused. */
-Id engine_model_new(Engine *e, Arena *a, const char *text, size_t len, const EngineWeight *w, int nw,
-                    Trouble *why);
-/* The folder where the compiler looks for model.mil and weights; NULL: the model has no name. */
+/* A model in memory from MIL text and its weights, whose bytes must outlive it; NULL:
+ * refused. */
+Id engine_model_new(Engine *e, Arena *a, const char *text, size_t len, const EngineWeight *w,
+                    int nw, Trouble *why);
+/* The folder where the compiler looks for model.mil and weights; NULL: the model has no
+ * name. */
 char *engine_model_dir(Engine *e, Arena *a, Id model);
 bool engine_compile(Engine *e, Arena *a, Id model, Trouble *why);
 bool engine_load(Engine *e, Arena *a, Id model, Trouble *why);
 bool engine_unload(Engine *e, Arena *a, Id model, Trouble *why); /* why NULL: needs no memory */
 
-/* ---- layout (attributes.c) ------------------------------------------------------------------- */
+/* ---- layout (attributes.c) --------------------------------------------------------------- */
 
 /* Where the elements of one input or result lie in its surface: rows of `width` elements, `row`
- * bytes apart, `height` of them a plane, planes `plane` bytes apart, `channels` of them, all of it
- * `batch` times, `batch_stride` bytes apart. */
+ * bytes apart, `height` of them a plane, planes `plane` bytes apart, `channels` of them, all of
+ * it `batch` times, `batch_stride` bytes apart. */
 typedef struct {
-    const char *name;         /* the program's: its symbol without what the compiler appends */
-    const char *other;        /* what the port is called besides; NULL: nothing else */
-    int symbol;               /* its index in a request, among those of all functions */
+    const char *name;  /* the program's: its symbol without what the compiler appends */
+    const char *other; /* what the port is called besides; NULL: nothing else */
+    int symbol;        /* its index in a request, among those of all functions */
     int64_t batch, channels, height, width; /* batch 0: not said */
     size_t row, plane, batch_stride, bytes; /* bytes: of the whole surface */
-    int element;              /* bytes of an element */
+    int element;                            /* bytes of an element */
 } Port;
 
 typedef struct {
@@ -80,7 +83,7 @@ const Port *port_find(const Port *port, int n, const char *name);
 void attributes_open(Engine *e);
 void attributes_close(Engine *e);
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 Id engine_surface_new(Engine *e, const Port *p); /* NULL: not enough memory */
 enum { SURFACE_READ = 1 };                       /* how: this, or 0 to write too */

@@ -60,13 +60,16 @@ bool helper_compile(const char *const *argv, const char *dir, Arena *a, Trouble 
 {
     int ends[2];
     pid_t child;
-    if (pipe(ends)) return trouble(why, arena_printf(a, "no pipe can be made: %s", strerror(errno)));
+    if (pipe(ends))
+        return trouble(why, arena_printf(a, "no pipe can be made: %s", strerror(errno)));
     for (int i = 0; i < 2; i++) fcntl(ends[i], F_SETFD, FD_CLOEXEC);
     const bool started = start(argv, dir, a, ends[1], &child);
     const int error = errno;
     close(ends[1]);
     if (!started) close(ends[0]);
-    if (!started) return trouble(why, arena_printf(a, "the helper %s cannot be started: %s", argv[0], strerror(error)));
+    if (!started)
+        return trouble(why, arena_printf(a, "the helper %s cannot be started: %s", argv[0],
+                                         strerror(error)));
     char *said = hear(ends[0], child, a);
     if (!strcmp(said, COMPILED)) return true;
     if (strncmp(said, REFUSED, strlen(REFUSED)) != 0)

@@ -1,4 +1,5 @@
-/* key.c -- what tells one program from another: a sum over its text and the bytes of its weights. */
+/* key.c -- what tells one program from another: a sum over its text and the bytes of its
+ * weights. */
 #include "model.h"
 
 #include "../../ir/mil/mil.h"
@@ -31,7 +32,8 @@ static void add_file(Key *k, const WeightFile *w)
 
 static void add_const(Key *k, const Const *c)
 {
-    if (c->kind == CONST_BLOB) add_file(k, c->file ? c->file : weight_file(k->module, k->diag, c->loc, c->path));
+    if (c->kind == CONST_BLOB)
+        add_file(k, c->file ? c->file : weight_file(k->module, k->diag, c->loc, c->path));
     for (int64_t i = 0; c->kind == CONST_GROUP && i < c->nelem; i++) add_const(k, c->elem[i]);
 }
 
@@ -51,7 +53,11 @@ bool ane_key(const Cache *c, Module *m, char hex[65])
 {
     Diag quiet = { .quiet = true };
     Buf text = { 0 };
-    Key k = { .cache = c, .module = m, .diag = &quiet, .sha = sha256_start(), .ok = !mil_needs_weights(m, true) };
+    Key k = { .cache = c,
+              .module = m,
+              .diag = &quiet,
+              .sha = sha256_start(),
+              .ok = !mil_needs_weights(m, true) };
     for (Func *f = m->first; k.ok && f; f = f->next) {
         for (int i = 0; i < f->attrs.count; i++) add_const(&k, f->attrs.at[i].val);
         func_walk(f, add_op, &k);

@@ -7,12 +7,12 @@
 
 enum { CPU_AND_ENGINE = 3 }; /* MLComputeUnitsCPUAndNeuralEngine */
 
-/* ---- opening ----------------------------------------------------------------------------------
- */
+/* ---- opening
+ * ---------------------------------------------------------------------------------- / */
 
 static const char *look_up_classes(Ml *ml)
 {
-#define CLASS(id, name)                                                                            \
+#define CLASS(id, name)                                                                        \
     if (!(ml->id = ml->objc->objc_getClass(name))) return name;
 #include "ml.def"
     return NULL;
@@ -31,15 +31,12 @@ Ml *ml_open(Arena *a, const char **why)
     return NULL;
 }
 
-void ml_close(Ml *ml)
-{
-    objc_close(ml->objc);
-}
+void ml_close(Ml *ml) { objc_close(ml->objc); }
 
 bool ml_system(Ml *ml, int major) { return objc_system(ml->objc, major); }
 
-/* ---- models ------------------------------------------------------------------------------------
- */
+/* ---- models
+ * ------------------------------------------------------------------------------------ / */
 
 /* Autoreleased. */
 static Id url_of(Ml *ml, const char *path)
@@ -75,8 +72,7 @@ Id ml_model_new(Ml *ml, Arena *a, const char *path, const char *function, Troubl
     Id url = url_of(ml, path), configuration = configuration_new(ml, function), error = NULL,
        model = NULL;
     if (url)
-        model = SEND(o, Id, (Id, Id, Id *), ml->model,
-                     SEL_mlModel, url, configuration, &error);
+        model = SEND(o, Id, (Id, Id, Id *), ml->model, SEL_mlModel, url, configuration, &error);
     if (model) objc_keep(o, model);
     else trouble_read(o, a, error, why);
     objc_drop(o, &configuration);
@@ -89,16 +85,15 @@ char *ml_compile(Ml *ml, Arena *a, const char *path, Trouble *why)
     Objc *o = ml->objc;
     void *pool = objc_pool(o);
     Id url = url_of(ml, path), error = NULL;
-    Id made =
-        url ? SEND(o, Id, (Id, Id *), ml->model, SEL_compileModel, url, &error) : NULL;
+    Id made = url ? SEND(o, Id, (Id, Id *), ml->model, SEL_compileModel, url, &error) : NULL;
     char *to = made ? string_text(o, a, SEND0(o, Id, made, SEL_path)) : NULL;
     if (!to) trouble_read(o, a, error, why);
     objc_pool_end(o, pool);
     return to;
 }
 
-/* ---- arrays ------------------------------------------------------------------------------------
- */
+/* ---- arrays
+ * ------------------------------------------------------------------------------------ / */
 
 static const struct {
     DType dtype;
@@ -149,9 +144,8 @@ Id ml_array_new(Ml *ml, const Tensor *t, Arena *a, Trouble *why)
     Id error = NULL;
     void *pool = objc_pool(o);
     Id array = SEND0(o, Id, ml->array, SEL_alloc);
-    array = SEND(o, Id, (void *, Id, long, Id, Closure *, Id *), array,
-                 SEL_initArray, t->data, shape,
-                 number_of(t->dtype), strides, NULL, &error);
+    array = SEND(o, Id, (void *, Id, long, Id, Closure *, Id *), array, SEL_initArray, t->data,
+                 shape, number_of(t->dtype), strides, NULL, &error);
     if (objc_own(o, array) == NULL) trouble_read(o, a, error, why);
     objc_pool_end(o, pool);
     objc_drop(o, &shape);
@@ -185,8 +179,8 @@ bool ml_array_layout(Ml *ml, Id array, MlLayout *out)
     return ok;
 }
 
-/* ---- elements of arrays ------------------------------------------------------------------------
- */
+/* ---- elements of arrays
+ * ------------------------------------------------------------------------ / */
 
 typedef struct {
     Objc *objc;
@@ -264,8 +258,7 @@ static bool copy_array(Ml *ml, Id array, Copying *c)
                       c->to ? (void (*)(void))on_bytes : (void (*)(void))on_mutable_bytes, c))
         bug("a system with Core ML and without blocks");
     if (read_layout(o, array, &c->layout))
-        SEND(o, void, (Closure *), array,
-             c->to ? SEL_getBytes : SEL_getMutableBytes, &handler);
+        SEND(o, void, (Closure *), array, c->to ? SEL_getBytes : SEL_getMutableBytes, &handler);
     objc_pool_end(o, pool);
     return c->ok;
 }
@@ -280,19 +273,19 @@ bool ml_array_write(Ml *ml, Id array, const void *from)
     return copy_array(ml, array, &(Copying){ .from = from });
 }
 
-/* ---- predictions -------------------------------------------------------------------------------
- */
+/* ---- predictions
+ * ------------------------------------------------------------------------------- / */
 
-/* A dictionary of the arrays, or of feature values that hold them; NULL: one of these is not made. */
+/* A dictionary of the arrays, or of feature values that hold them; NULL: one of these is not
+ * made. */
 static Id named_new(Ml *ml, Arena *a, const MlFeature *f, int n, bool as_values)
 {
     Objc *o = ml->objc;
     Id *name = NEW_ARRAY(a, n + 1, Id), *value = NEW_ARRAY(a, n + 1, Id);
     for (int i = 0; i < n; i++) {
         name[i] = string_new(o, f[i].name);
-        value[i] = as_values
-                     ? SEND(o, Id, (Id), ml->value, SEL_valueOfArray, f[i].array)
-                     : f[i].array;
+        value[i] = as_values ? SEND(o, Id, (Id), ml->value, SEL_valueOfArray, f[i].array)
+                             : f[i].array;
     }
     bool whole = true;
     for (int i = 0; i < n; i++) whole = whole && value[i];
@@ -306,8 +299,9 @@ Id ml_features_new(Ml *ml, Arena *a, const MlFeature *f, int n, Trouble *why)
     Objc *o = ml->objc;
     void *pool = objc_pool(o);
     Id all = named_new(ml, a, f, n, true), error = NULL;
-    Id features = !all ? NULL : SEND(o, Id, (Id, Id *), SEND0(o, Id, ml->provider, SEL_alloc),
-                       SEL_initFeatures, all, &error);
+    Id features = !all ? NULL
+                       : SEND(o, Id, (Id, Id *), SEND0(o, Id, ml->provider, SEL_alloc),
+                              SEL_initFeatures, all, &error);
     if (objc_own(o, features) == NULL) trouble_read(o, a, error, why);
     objc_drop(o, &all);
     objc_pool_end(o, pool);
@@ -329,12 +323,9 @@ Id ml_predict(Ml *ml, Arena *a, Id model, Id features, Id state, Id options, Tro
     void *pool = objc_pool(o);
     Id error = NULL, results;
     if (state)
-        results = SEND(o, Id, (Id, Id, Id, Id *), model,
-                       SEL_predictState, features, state, options,
-                       &error);
-    else
-        results = SEND(o, Id, (Id, Id, Id *), model,
-                       SEL_predict, features, options, &error);
+        results = SEND(o, Id, (Id, Id, Id, Id *), model, SEL_predictState, features, state,
+                       options, &error);
+    else results = SEND(o, Id, (Id, Id, Id *), model, SEL_predict, features, options, &error);
     if (results) objc_keep(o, results);
     else trouble_read(o, a, error, why);
     objc_pool_end(o, pool);
@@ -354,8 +345,8 @@ Id ml_feature_new(Ml *ml, Id features, const char *name)
     return array;
 }
 
-/* ---- states ------------------------------------------------------------------------------------
- */
+/* ---- states
+ * ------------------------------------------------------------------------------------ / */
 
 Id ml_state_new(Ml *ml, Id model)
 {
@@ -380,7 +371,8 @@ static void on_state(Closure *self, Id array)
     MlLayout l;
     c->ok = ml_array_layout(c->ml, array, &l) && l.dtype == t->dtype
          && shape_equal(&l.shape, &t->shape)
-         && (c->to ? ml_array_read(c->ml, array, t->data) : ml_array_write(c->ml, array, t->data));
+         && (c->to ? ml_array_read(c->ml, array, t->data)
+                   : ml_array_write(c->ml, array, t->data));
 }
 
 static bool copy_state(StateCopy c, Id state, const char *name)

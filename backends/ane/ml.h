@@ -1,8 +1,8 @@
 /* ml.h -- Core ML's public classes as C calls: models, arrays, predictions, states.
  *
  * Every call that can be refused says why in a Trouble; nothing here retries, keeps or chooses.
- * Objects returned are the caller's, to be released with objc_drop. What is said of the classes is
- * in their public documentation; none of it has run on a Mac. */
+ * Objects returned are the caller's, to be released with objc_drop. What is said of the classes
+ * is in their public documentation; none of it has run on a Mac. */
 #ifndef ANEC_ML_H
 #define ANEC_ML_H
 
@@ -21,18 +21,19 @@ void ml_close(Ml *ml);
 /* The system is macOS `major` or later. */
 bool ml_system(Ml *ml, int major);
 
-/* ---- models ------------------------------------------------------------------------------------
- */
+/* ---- models
+ * ------------------------------------------------------------------------------------ / */
 
-/* The compiled model in the folder `path` (.mlmodelc), for the processor and the engine. function
- * NULL: the one that the model runs by itself; another needs macOS 15. NULL: refused. */
+/* The compiled model in the folder `path` (.mlmodelc), for the processor and the engine.
+ * function NULL: the one that the model runs by itself; another needs macOS 15. NULL:
+ * refused. */
 Id ml_model_new(Ml *ml, Arena *a, const char *path, const char *function, Trouble *why);
-/* Compiles a package; the path, in the arena, of a .mlmodelc in a folder of the system's choice,
- * which the caller removes. NULL: refused. */
+/* Compiles a package; the path, in the arena, of a .mlmodelc in a folder of the system's
+ * choice, which the caller removes. NULL: refused. */
 char *ml_compile(Ml *ml, Arena *a, const char *path, Trouble *why);
 
-/* ---- arrays ------------------------------------------------------------------------------------
- */
+/* ---- arrays
+ * ------------------------------------------------------------------------------------ / */
 
 typedef struct {
     DType dtype;
@@ -46,20 +47,21 @@ int ml_type_since(DType t);
 Id ml_array_new(Ml *ml, const Tensor *t, Arena *a, Trouble *why);
 /* False: elements or a rank that no tensor has. */
 bool ml_array_layout(Ml *ml, Id array, MlLayout *out);
-/* All elements, to and from C order. The array's layout decides where they are; false: one would be
- * outside of the array's bytes. */
+/* All elements, to and from C order. The array's layout decides where they are; false: one
+ * would be outside of the array's bytes. */
 bool ml_array_read(Ml *ml, Id array, void *to);
 bool ml_array_write(Ml *ml, Id array, const void *from);
 
-/* ---- predictions -------------------------------------------------------------------------------
- */
+/* ---- predictions
+ * ------------------------------------------------------------------------------- / */
 
 typedef struct {
     const char *name;
     Id array;
 } MlFeature;
 
-Id ml_features_new(Ml *ml, Arena *a, const MlFeature *f, int n, Trouble *why); /* NULL: refused */
+/* NULL: refused */
+Id ml_features_new(Ml *ml, Arena *a, const MlFeature *f, int n, Trouble *why);
 /* Proposes arrays for results to be written to. */
 Id ml_options_new(Ml *ml, Arena *a, const MlFeature *backing, int n);
 /* The results, as features. state NULL: the model has none. NULL: refused. */
@@ -67,12 +69,12 @@ Id ml_predict(Ml *ml, Arena *a, Id model, Id features, Id state, Id options, Tro
 /* The array of a feature; NULL: there is no such feature, or it is no array. */
 Id ml_feature_new(Ml *ml, Id features, const char *name);
 
-/* ---- states ------------------------------------------------------------------------------------
- */
+/* ---- states
+ * ------------------------------------------------------------------------------------ / */
 
 Id ml_state_new(Ml *ml, Id model); /* all zero; needs macOS 15. NULL: none is made */
-/* The state's elements from or to a tensor; false: its array does not have the tensor's elements.
- */
+/* The state's elements from or to a tensor; false: its array does not have the tensor's
+ * elements. / */
 bool ml_state_read(Ml *ml, Id state, const char *name, Tensor *to);
 bool ml_state_write(Ml *ml, Id state, const char *name, const Tensor *from);
 

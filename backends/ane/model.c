@@ -1,5 +1,5 @@
-/* model.c -- programs on the engine: the forms that are tried, the cache, and whose turn it is to be
- * loaded. One lock covers it all: the system's compiler does one thing at a time too. */
+/* model.c -- programs on the engine: the forms that are tried, the cache, and whose turn it is
+ * to be loaded. One lock covers it all: the system's compiler does one thing at a time too. */
 #include "model.h"
 
 #include "../../base/lock.h"
@@ -15,12 +15,14 @@
 #define SCHEMA "anec ane 1" /* of what is cached: changes when older entries are of no use */
 
 enum {
-    BUDGET = 120,            /* programs loaded at once; the system has about 127 places for all */
-    TRIES = 6,               /* to load, and to run */
-    FIRST_WAIT_MS = 100,     /* doubled with each try */
-    MAX_PACE_MS = 15000,     /* a failed compilation restarts the system's compiler */
-    COMPILES_SAFE = 100,     /* after which a helper compiles, where there is one */
-    COMPILES_MOST = 119      /* reported: later ones fail without a reason, and the process may crash */
+    /* programs loaded at once; the system has about 127 places for all */
+    BUDGET = 120,
+    TRIES = 6,           /* to load, and to run */
+    FIRST_WAIT_MS = 100, /* doubled with each try */
+    MAX_PACE_MS = 15000, /* a failed compilation restarts the system's compiler */
+    COMPILES_SAFE = 100, /* after which a helper compiles, where there is one */
+    /* reported: later ones fail without a reason, and the process may crash */
+    COMPILES_MOST = 119
 };
 
 struct Ane {
@@ -70,7 +72,10 @@ void ane_free(Ane *s)
 
 const PhaseHook *ane_phase(const Ane *s) { return &s->phase; }
 
-const Target *ane_target(const Ane *s) { return s->engine->chip ? target_find(s->engine->chip) : NULL; }
+const Target *ane_target(const Ane *s)
+{
+    return s->engine->chip ? target_find(s->engine->chip) : NULL;
+}
 
 static void wait_ms(int64_t ms)
 {
@@ -78,12 +83,12 @@ static void wait_ms(int64_t ms)
     while (nanosleep(&t, &t)) continue;
 }
 
-/* ---- loading --------------------------------------------------------------------------------- */
+/* ---- loading ----------------------------------------------------------------------------- */
 
 static void unload(AneModel *m)
 {
     if (!m->loaded) return;
-    (void)!rename(m->dir, m->aside); /* the framework removes what it finds */
+    (void)!rename(m->dir, m->aside);                  /* the framework removes what it finds */
     engine_unload(m->ane->engine, NULL, m->id, NULL); /* its place counts as free either way */
     m->loaded = false;
     m->ane->loaded--;
@@ -134,7 +139,8 @@ static bool load(AneModel *m, const PhaseHook *phase, Arena *a, Trouble *why)
     phase_begin(phase, "load");
     bool ok = put_back(m, why) && load_tried(m, a, why);
     phase_end(phase, "load");
-    if (ok || !m->settled || why->code != NOT_FOUND || m->ane->compiles >= COMPILES_MOST) return ok;
+    if (ok || !m->settled || why->code != NOT_FOUND || m->ane->compiles >= COMPILES_MOST)
+        return ok;
     phase_begin(phase, "compile"); /* the system keeps what it compiled for a day at most */
     m->ane->compiles++;
     ok = engine_compile(m->ane->engine, a, m->id, why);
@@ -149,7 +155,8 @@ bool ane_model_begin(AneModel *m, const PhaseHook *phase, Diag *d)
     GuardTask lost;
     guard_lock(&lost, &m->ane->lock);
     bool ok = m->loaded || load(m, phase, &a, &why);
-    if (!ok) diag_fail(d, "the engine cannot load the program again: %s", trouble_text(&a, &why));
+    if (!ok)
+        diag_fail(d, "the engine cannot load the program again: %s", trouble_text(&a, &why));
     m->running += ok;
     m->used = ++m->ane->clock;
     guard_unlock(&lost, &m->ane->lock);
@@ -174,21 +181,21 @@ void ane_model_end(AneModel *m)
     pthread_mutex_unlock(&m->ane->lock);
 }
 
-/* ---- one form -------------------------------------------------------------------------------- */
+/* ---- one form ---------------------------------------------------------------------------- */
 
 typedef struct {
     Ane *ane;
     AneModel *model;
-    Arena *arena;         /* of the attempt */
-    const char *work;     /* a folder of its own: temp_folder */
-    const char *own;      /* the program as it was given: work/own/model.mil, */
-    Module *unwritten;    /* which is still to be written; NULL: it is there */
-    const char *key;      /* of program, chip and system */
+    Arena *arena;      /* of the attempt */
+    const char *work;  /* a folder of its own: temp_folder */
+    const char *own;   /* the program as it was given: work/own/model.mil, */
+    Module *unwritten; /* which is still to be written; NULL: it is there */
+    const char *key;   /* of program, chip and system */
     Form form[MAX_FORMS];
     int nform;
-    Buf refused;          /* "fp32 refused: Apple's words; .." */
-    bool world;           /* what failed is not the program's fault: no other form would help */
-    bool outside;         /* nor the engine's: a file, a folder */
+    Buf refused;  /* "fp32 refused: Apple's words; .." */
+    bool world;   /* what failed is not the program's fault: no other form would help */
+    bool outside; /* nor the engine's: a file, a folder */
     Diag *diag;
 } Attempt;
 
@@ -198,9 +205,11 @@ static bool add_weight(void *ctx, const char *rel)
     Weights *w = ctx;
     if (strncmp(rel, "weights/", 8) != 0) return true;
     if (w->n == (int)COUNT(w->map)) return false;
-    if (!file_map(&w->diag, arena_printf(w->arena, "%s/%s", w->dir, rel), &w->map[w->n])) return false;
+    if (!file_map(&w->diag, arena_printf(w->arena, "%s/%s", w->dir, rel), &w->map[w->n]))
+        return false;
     w->weight[w->n] = (EngineWeight){ .path = arena_printf(w->arena, "@model_path/%s", rel),
-                                      .data = w->map[w->n].data, .size = w->map[w->n].size };
+                                      .data = w->map[w->n].data,
+                                      .size = w->map[w->n].size };
     w->n++;
     return true;
 }
@@ -217,17 +226,18 @@ Id ane_folder_model(Engine *e, Arena *a, const char *dir, Weights *w, Trouble *w
     Mapped text = { 0 };
     *w = (Weights){ .arena = a, .dir = dir, .diag = { .quiet = true } };
     bool ok = file_map(&w->diag, arena_printf(a, "%s/model.mil", dir), &text)
-              && file_walk(dir, add_weight, w);
+           && file_walk(dir, add_weight, w);
     *why = (Trouble){ .text = "its files cannot be read, or are too many" };
-    if (ok) id = engine_model_new(e, a, (const char *)text.data, text.size, w->weight, w->n, why);
+    if (ok)
+        id = engine_model_new(e, a, (const char *)text.data, text.size, w->weight, w->n, why);
     file_unmap(&text);
     if (!id) ane_weights_free(w);
     diag_free(&w->diag);
     return id;
 }
 
-/* Makes the framework's model of a folder with model.mil, and moves the folder to where the framework
- * looks for it. */
+/* Makes the framework's model of a folder with model.mil, and moves the folder to where the
+ * framework looks for it. */
 static bool open_folder(Attempt *t, const char *dir, Trouble *why)
 {
     Engine *e = t->ane->engine;
@@ -281,7 +291,8 @@ static bool refuse(Attempt *t, const Form *f, const char *text)
     const char *name = arena_printf(t->arena, "%s refused", f->io);
     if (t->refused.len && strstr(t->refused.s, name)) /* the other spelling was */
         name = arena_printf(t->arena, "%s %s refused", f->io, f->dialect);
-    buf_printf(&t->refused, "%s%s: %.*s", t->refused.len ? "; " : "", name, (int)strcspn(text, "\n"), text);
+    buf_printf(&t->refused, "%s%s: %.*s", t->refused.len ? "; " : "", name,
+               (int)strcspn(text, "\n"), text);
     return false;
 }
 
@@ -294,7 +305,9 @@ static bool fail(Attempt *t, const char *what, const char *text)
 /* After failures in a row the compiler is given time to come back. */
 static void pace(const Ane *s)
 {
-    int64_t wait = s->failures < 2 ? 0 : (int64_t)FIRST_WAIT_MS << (s->failures < 12 ? s->failures - 2 : 10);
+    int64_t wait = s->failures < 2
+                     ? 0
+                     : (int64_t)FIRST_WAIT_MS << (s->failures < 12 ? s->failures - 2 : 10);
     if (wait) wait_ms(wait < MAX_PACE_MS ? wait : MAX_PACE_MS);
 }
 
@@ -303,8 +316,9 @@ static bool compile(Attempt *t, const Form *f, Trouble *why)
     Ane *s = t->ane;
     const bool apart = s->helper && s->compiles >= COMPILES_SAFE;
     if (!apart && s->compiles >= COMPILES_MOST)
-        return fail(t, "this process has compiled as often as the system allows",
-                    "what is in the cache still loads; start again, or name a helper that compiles");
+        return fail(
+            t, "this process has compiled as often as the system allows",
+            "what is in the cache still loads; start again, or name a helper that compiles");
     phase_begin(&s->phase, "compile");
     pace(s);
     bool ok = apart ? helper_compile(s->helper, t->model->dir, t->arena, why)
@@ -343,14 +357,16 @@ static bool from_scratch(Attempt *t, const Form *f)
     const char *dir = arena_printf(t->arena, "%s/form", t->work);
     const char *path = arena_printf(t->arena, "%s/model.mil", dir);
     bool ok = file_remove_tree(dir) && file_make_dirs(&d, dir)
-              && form_write(f, m->slot.name, t->own, path, &d);
+           && form_write(f, m->slot.name, t->own, path, &d);
     t->outside = !ok && !d.errors; /* a full disk is no refusal */
-    if (t->outside) fail(t, "the program cannot be written", d.fails ? first_line(t->arena, &d) : dir);
+    if (t->outside)
+        fail(t, "the program cannot be written", d.fails ? first_line(t->arena, &d) : dir);
     else if (!ok) refuse(t, f, d.text.s ? d.text.s : dir);
     diag_free(&d);
     if (!ok) return false;
     if (!open_folder(t, dir, &why))
-        return t->outside ? fail(t, "the program cannot be written", why.text) : refuse(t, f, why.text);
+        return t->outside ? fail(t, "the program cannot be written", why.text)
+                          : refuse(t, f, why.text);
     if (!compile(t, f, &why)) return false;
     if (!load(m, &t->ane->phase, t->arena, &why))
         return fail(t, "the engine does not load the program", trouble_text(t->arena, &why));
@@ -364,7 +380,8 @@ static char *digest_of(Arena *a, const char *const *part, size_t n)
 {
     char *hex = arena_alloc(a, 65);
     Sha256 sha = sha256_start();
-    for (size_t i = 0; i < n; i++) sha256_add(&sha, part[i] ? part[i] : "", strlen(part[i] ? part[i] : "") + 1);
+    for (size_t i = 0; i < n; i++)
+        sha256_add(&sha, part[i] ? part[i] : "", strlen(part[i] ? part[i] : "") + 1);
     sha256_end(&sha, hex);
     return hex;
 }
@@ -372,31 +389,38 @@ static char *digest_of(Arena *a, const char *const *part, size_t n)
 static bool try_form(Attempt *t, const Form *f)
 {
     AneModel *m = t->model;
-    /* Locks are of one cache, but folders of the whole machine: each cache has its own names. */
+    /* Locks are of one cache, but folders of the whole machine: each cache has its own
+     * names. */
     const char *const part[] = { t->key, f->io, f->dialect, t->ane->cache.dir };
     m->slot = cache_slot(&t->ane->cache, &m->arena, digest_of(t->arena, part, COUNT(part)));
-    for (const AneModel *k = t->ane->first; k; k = k->next) /* it is this process that has it already */
-        if (k->slot.kept && m->slot.key && !strcmp(k->slot.key, m->slot.key)) m->slot.kept = true;
-    m->as = (RunsAs){ .io = f->io, .dialect = arena_strdup(&m->arena, f->dialect), .cache = "hit" };
+    /* it is this process that has it already */
+    for (const AneModel *k = t->ane->first; k; k = k->next)
+        if (k->slot.kept && m->slot.key && !strcmp(k->slot.key, m->slot.key))
+            m->slot.kept = true;
+    m->as =
+        (RunsAs){ .io = f->io, .dialect = arena_strdup(&m->arena, f->dialect), .cache = "hit" };
     if (from_cache(t) || from_scratch(t, f)) return true;
     close_folder(m);
     cache_leave(&m->slot);
     return false;
 }
 
-/* What the user should hear once, of the cache and of the chip; who does not listen now may do so later. */
+/* What the user should hear once, of the cache and of the chip; who does not listen now may do
+ * so later. */
 static void tell(Ane *s, Diag *d)
 {
     const Engine *e = s->engine;
     cache_tell(&s->cache, d);
     if (e->chip || s->told || d->quiet) return;
     s->told = true;
-    diag_warn(d, WARN_CHIP, (Loc){ 0 },
-              "the engine calls itself %s, which is none of the chips known here: programs of the language are compiled for "
-              "all of them, and every form is offered", e->arch ? e->arch : "nothing");
+    diag_warn(
+        d, WARN_CHIP, (Loc){ 0 },
+        "the engine calls itself %s, which is none of the chips known here: programs of the language are compiled for "
+        "all of them, and every form is offered",
+        e->arch ? e->arch : "nothing");
 }
 
-/* ---- the chain ------------------------------------------------------------------------------- */
+/* ---- the chain --------------------------------------------------------------------------- */
 
 /* A note: the number of the form that was taken, and why not those before it. */
 static int read_note(Attempt *t)
@@ -428,7 +452,9 @@ static bool try_forms(Attempt *t)
         write_note(t, i);
         return true;
     }
-    if (!t->world) diag_error(t->diag, (Loc){ 0 }, "the engine takes no form of this program: %s", t->refused.s);
+    if (!t->world)
+        diag_error(t->diag, (Loc){ 0 }, "the engine takes no form of this program: %s",
+                   t->refused.s);
     return false;
 }
 
@@ -443,9 +469,11 @@ static bool stage(Attempt *t, Module *m)
     t->own = arena_printf(t->arena, "%s/own/model.mil", t->work);
     t->unwritten = m;
     const bool whole = !ane_key(&t->ane->cache, m, hex);
-    t->outside = whole && (!write_own(t) || !cache_digest(t->diag, file_dir(t->arena, t->own), hex));
+    t->outside = whole
+              && (!write_own(t) || !cache_digest(t->diag, file_dir(t->arena, t->own), hex));
     if (t->outside) return false;
-    const char *const part[] = { SCHEMA, whole ? "written" : "as it lies", hex, e->arch, e->build };
+    const char *const part[] = { SCHEMA, whole ? "written" : "as it lies", hex, e->arch,
+                                 e->build };
     t->key = digest_of(t->arena, part, COUNT(part));
     return true;
 }

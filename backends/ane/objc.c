@@ -8,7 +8,7 @@
 /* kCFStringEncodingUTF8, kCFStringEncodingISOLatin1, kCFNumberSInt64Type */
 enum { UTF8 = 0x08000100, LATIN1 = 0x0201, NUMBER_INT64 = 4 };
 
-/* ---- libraries ------------------------------------------------------------------------------- */
+/* ---- libraries --------------------------------------------------------------------------- */
 
 enum {
 #define LIB(id, path) LIB_##id,
@@ -33,9 +33,11 @@ static void *open_library(Objc *o, Arena *a, const char *path, const char **why)
     void *lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!lib) {
         const char *said = dlerror();
-        /* On a Mac libraries are in a cache of the loader's and no file: what it says is the reason. */
-        *why = file_exists(path) || file_is_dir("/System/Library/Frameworks") ? arena_printf(a, "%s cannot be opened: %s", path, said ? said : "")
-                                 : arena_printf(a, "%s is not on this system", path);
+        /* On a Mac libraries are in a cache of the loader's and no file: what it says is the
+         * reason. */
+        *why = file_exists(path) || file_is_dir("/System/Library/Frameworks")
+                 ? arena_printf(a, "%s cannot be opened: %s", path, said ? said : "")
+                 : arena_printf(a, "%s is not on this system", path);
         return NULL;
     }
     if (o->nlib == (int)COUNT(o->handle)) bug("more libraries than objc.h has room for");
@@ -43,7 +45,8 @@ static void *open_library(Objc *o, Arena *a, const char *path, const char **why)
     return o->handle[o->nlib++] = lib;
 }
 
-/* dlsym gives a pointer to data; what it points to is a function, and its bytes are the same. */
+/* dlsym gives a pointer to data; what it points to is a function, and its bytes are the
+ * same. */
 static bool look_up(void *lib, const char *name, void *to, size_t size)
 {
     void *p = dlsym(lib, name);
@@ -53,15 +56,15 @@ static bool look_up(void *lib, const char *name, void *to, size_t size)
 
 static const char *look_up_all(Objc *o)
 {
-#define FN(lib, ret, name, args) \
+#define FN(lib, ret, name, args)                                                               \
     if (!look_up(o->handle[LIB_##lib], #name, &o->name, sizeof o->name)) return #name;
-#define DATA(lib, name) \
+#define DATA(lib, name)                                                                        \
     if (!look_up(o->handle[LIB_##lib], #name, &o->name, sizeof o->name)) return #name;
 #include "objc.def"
     return NULL;
 }
 
-/* ---- selectors ------------------------------------------------------------------------------- */
+/* ---- selectors --------------------------------------------------------------------------- */
 
 typedef enum { MAY, NEED } Need;
 
@@ -73,8 +76,10 @@ static const struct Row {
     int since;
     Need need;
 } rows[] = {
-#define SELECTOR(part, class, kind, id, selector, since, need) { PART_##part, class, kind, SEL_##id, since, need },
-#define ALSO(part, class, kind, id, since, need) { PART_##part, class, kind, SEL_##id, since, need },
+#define SELECTOR(part, class, kind, id, selector, since, need)                                 \
+    { PART_##part, class, kind, SEL_##id, since, need },
+#define ALSO(part, class, kind, id, since, need)                                               \
+    { PART_##part, class, kind, SEL_##id, since, need },
 #include "selectors.def"
 };
 
@@ -94,13 +99,18 @@ typedef struct {
     long major, minor, patch; /* NSOperatingSystemVersion */
 } SystemVersion;
 
-static Id process_info(Objc *o) { return SEND0(o, Id, o->objc_getClass("NSProcessInfo"), SEL_processInfo); }
+static Id process_info(Objc *o)
+{
+    return SEND0(o, Id, o->objc_getClass("NSProcessInfo"), SEL_processInfo);
+}
 
 bool objc_system(Objc *o, int major)
 {
     void *pool = objc_pool(o);
     Id info = process_info(o);
-    bool ok = info && SEND(o, Flag, (SystemVersion), info, SEL_systemAtLeast, ((SystemVersion){ .major = major }));
+    bool ok = info
+           && SEND(o, Flag, (SystemVersion), info, SEL_systemAtLeast,
+                   ((SystemVersion){ .major = major }));
     objc_pool_end(o, pool);
     return ok;
 }
@@ -123,8 +133,8 @@ bool objc_check(Objc *o, Arena *a, ObjcPart part, const char **why)
         o->may[r->id] = understands(o, r);
         if (o->may[r->id] || r->need == MAY) continue;
         *why = o->objc_getClass(r->class)
-                 ? arena_printf(a, "%s has no %c[%s %s], which is sent here", system_name(o, a), r->kind, r->class,
-                                selector_names[r->id])
+                 ? arena_printf(a, "%s has no %c[%s %s], which is sent here", system_name(o, a),
+                                r->kind, r->class, selector_names[r->id])
                  : arena_printf(a, "%s has no class %s", system_name(o, a), r->class);
         return false;
     }
@@ -135,10 +145,12 @@ Objc *objc_open(Arena *a, const char **why)
 {
     Objc *o = NEW(a, Objc);
     bool ok = true;
-    for (int i = 0; ok && i < LIB_COUNT; i++) ok = open_library(o, a, lib_paths[i], why) != NULL;
+    for (int i = 0; ok && i < LIB_COUNT; i++)
+        ok = open_library(o, a, lib_paths[i], why) != NULL;
     const char *missing = ok ? look_up_all(o) : NULL;
     if (missing) *why = arena_printf(a, "this system's libraries have no %s", missing);
-    for (int i = 0; ok && !missing && i < SEL_COUNT; i++) o->selector[i] = o->sel_registerName(selector_names[i]);
+    for (int i = 0; ok && !missing && i < SEL_COUNT; i++)
+        o->selector[i] = o->sel_registerName(selector_names[i]);
     if (ok && !missing && objc_check(o, a, PART_BASE, why)) return o;
     objc_close(o);
     return NULL;
@@ -168,8 +180,14 @@ Id objc_key_new(Objc *o, const char *symbol, const char *text)
 }
 
 /* What the guard's list releases: the size of an entry is the Objc it belongs to. */
-static void lost_object(void *object, size_t objc) { ((Objc *)(uintptr_t)objc)->objc_release(object); }
-static void lost_pool(void *pool, size_t objc) { ((Objc *)(uintptr_t)objc)->objc_autoreleasePoolPop(pool); }
+static void lost_object(void *object, size_t objc)
+{
+    ((Objc *)(uintptr_t)objc)->objc_release(object);
+}
+static void lost_pool(void *pool, size_t objc)
+{
+    ((Objc *)(uintptr_t)objc)->objc_autoreleasePoolPop(pool);
+}
 
 void *objc_pool(Objc *o)
 {
@@ -201,9 +219,10 @@ void objc_drop(Objc *o, Id *object)
     o->objc_release(was);
 }
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------ */
 
-/* What is made of good arguments is NULL where the system has no memory, and for nothing else. */
+/* What is made of good arguments is NULL where the system has no memory, and for nothing
+ * else. */
 static Id made(Objc *o, Id v, size_t size)
 {
     if (!v) mem_out(size);
@@ -213,24 +232,33 @@ static Id made(Objc *o, Id v, size_t size)
 Id string_new(Objc *o, const char *utf8)
 {
     Id s = o->CFStringCreateWithCString(NULL, utf8, UTF8);
-    /* Names of a program are ASCII; a path is what its owner made it, and one that is no UTF-8 is read as
-     * Latin-1, of which no byte is refused: that file is then not found, and named. */
+    /* Names of a program are ASCII; a path is what its owner made it, and one that is no
+     * UTF-8 is read as Latin-1, of which no byte is refused: that file is then not found,
+     * and named. */
     return made(o, s ? s : o->CFStringCreateWithCString(NULL, utf8, LATIN1), strlen(utf8));
 }
 
-Id number_new(Objc *o, int64_t v) { return made(o, o->CFNumberCreate(NULL, NUMBER_INT64, &v), sizeof v); }
+Id number_new(Objc *o, int64_t v)
+{
+    return made(o, o->CFNumberCreate(NULL, NUMBER_INT64, &v), sizeof v);
+}
 
-Id data_new(Objc *o, const void *p, size_t n) { return made(o, o->CFDataCreate(NULL, p, (long)n), n); }
+Id data_new(Objc *o, const void *p, size_t n)
+{
+    return made(o, o->CFDataCreate(NULL, p, (long)n), n);
+}
 
 Id data_view(Objc *o, const void *p, size_t n)
 {
     Id nobody; /* frees it: the symbol is a variable that holds the allocator */
     memcpy(&nobody, o->kCFAllocatorNull, sizeof nobody);
-    Id data = n ? o->CFDataCreateWithBytesNoCopy(NULL, p, (long)n, nobody) : o->CFDataCreate(NULL, p, 0);
+    Id data = n ? o->CFDataCreateWithBytesNoCopy(NULL, p, (long)n, nobody)
+                : o->CFDataCreate(NULL, p, 0);
     return made(o, data, 1);
 }
 
-/* A nil among the items is an exception of the system's, which C cannot catch: it ends the process. */
+/* A nil among the items is an exception of the system's, which C cannot catch: it ends the
+ * process. */
 static const void **items_of(const Id *v, size_t n, const void **item)
 {
     for (size_t i = 0; i < n; i++) {
@@ -255,7 +283,8 @@ Id dict_new(Objc *o, const Id *key, const Id *value, size_t n)
     if (!item) mem_out(2 * n * sizeof *item);
     items_of(key, n, item);
     items_of(value, n, item + n);
-    Id d = o->CFDictionaryCreate(NULL, item, item + n, (long)n, o->kCFTypeDictionaryKeyCallBacks,
+    Id d = o->CFDictionaryCreate(NULL, item, item + n, (long)n,
+                                 o->kCFTypeDictionaryKeyCallBacks,
                                  o->kCFTypeDictionaryValueCallBacks);
     mem_free(item);
     return made(o, d, 2 * n * sizeof *item);
@@ -301,7 +330,7 @@ Id dict_at(Objc *o, Id d, const char *key)
     return v;
 }
 
-/* ---- blocks ---------------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------------------------ */
 
 static const struct {
     unsigned long reserved, size;
@@ -310,7 +339,10 @@ static const struct {
 bool closure_make(Objc *o, Closure *c, void (*invoke)(void), void *ctx)
 {
     const void *isa = NULL;
-    for (int i = 0; i < o->nlib && !isa; i++) isa = dlsym(o->handle[i], "_NSConcreteStackBlock");
-    *c = (Closure){ .isa = isa, .invoke = invoke, .descriptor = &closure_descriptor, .ctx = ctx };
+    for (int i = 0; i < o->nlib && !isa; i++)
+        isa = dlsym(o->handle[i], "_NSConcreteStackBlock");
+    *c = (Closure){
+        .isa = isa, .invoke = invoke, .descriptor = &closure_descriptor, .ctx = ctx
+    };
     return isa != NULL;
 }

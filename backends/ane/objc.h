@@ -7,8 +7,9 @@
  * objects belong to the autorelease pool that is open, and every function that sends opens one
  * around itself (objc_pool, objc_pool_end). Pools belong to their thread and nest.
  *
- * What is the caller's is on the guard's list until objc_drop (base.h): when memory runs out it is released,
- * pools are closed and libraries given back. Who hangs an object into what is older calls mem_follow. */
+ * What is the caller's is on the guard's list until objc_drop (base.h): when memory runs out it
+ * is released, pools are closed and libraries given back. Who hangs an object into what is
+ * older calls mem_follow. */
 #ifndef ANEC_OBJC_H
 #define ANEC_OBJC_H
 
@@ -40,29 +41,32 @@ Objc *objc_open(Arena *a, const char **why);
 void objc_close(Objc *o);
 /* One more library, of classes; false: it is not on this system (`why`). */
 bool objc_library(Objc *o, Arena *a, const char *path, const char **why);
-/* Asks all classes of a part for what is sent to them; false: `why` names the system and the first that lacks. */
+/* Asks all classes of a part for what is sent to them; false: `why` names the system and the
+ * first that lacks. */
 bool objc_check(Objc *o, Arena *a, ObjcPart part, const char **why);
 /* This system is macOS `major` or later. */
 bool objc_system(Objc *o, int major);
-/* The value of a constant NSString that a library may export; else `text` itself, as an object. */
+/* The value of a constant NSString that a library may export; else `text` itself, as an
+ * object. */
 Id objc_key_new(Objc *o, const char *symbol, const char *text);
 
 /* A send: SEND(o, result, (types of the arguments), receiver, SEL_id, arguments). Only so may
- * objc_msgSend be called: on arm64 variadic arguments are passed elsewhere than declared ones, so
- * the type of every argument must be the method's own. */
-#define SEND0(o, R, self, sel) \
-    (((R(*)(Id, Sel))(o)->objc_msgSend)((self), (o)->selector[sel]))
-#define SEND(o, R, types, self, sel, ...) \
-    (((R(*)(Id, Sel, SEND_LIST types))(o)->objc_msgSend)((self), (o)->selector[sel], __VA_ARGS__))
+ * objc_msgSend be called: on arm64 variadic arguments are passed elsewhere than declared ones,
+ * so the type of every argument must be the method's own. */
+#define SEND0(o, R, self, sel) (((R(*)(Id, Sel))(o)->objc_msgSend)((self), (o)->selector[sel]))
+#define SEND(o, R, types, self, sel, ...)                                                      \
+    (((R(*)(Id, Sel, SEND_LIST types))(o)->objc_msgSend)((self), (o)->selector[sel],           \
+                                                         __VA_ARGS__))
 #define SEND_LIST(...) __VA_ARGS__
 
 void *objc_pool(Objc *o);
 void objc_pool_end(Objc *o, void *pool);
 void objc_drop(Objc *o, Id *object); /* releases unless NULL, and clears */
 Id objc_keep(Objc *o, Id object);    /* retains: it is the caller's too; NULL is allowed */
-Id objc_own(Objc *o, Id object);     /* what a method has given away for good: the caller's; NULL is allowed */
+/* what a method has given away for good: the caller's; NULL is allowed */
+Id objc_own(Objc *o, Id object);
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------ */
 
 Id string_new(Objc *o, const char *utf8);
 Id number_new(Objc *o, int64_t v);
@@ -71,7 +75,8 @@ Id data_view(Objc *o, const void *p, size_t n); /* of memory that must outlive i
 Id array_new(Objc *o, const Id *v, size_t n);
 Id dict_new(Objc *o, const Id *key, const Id *value, size_t n);
 
-/* Reading what may be of any class: NULL, or `other`, for an object that is none of that class. */
+/* Reading what may be of any class: NULL, or `other`, for an object that is none of that
+ * class. */
 char *string_text(Objc *o, Arena *a, Id s);
 int64_t number_value(Objc *o, Id n, int64_t other);
 long array_count(Objc *o, Id a); /* 0 for what is no array */
@@ -79,10 +84,10 @@ Id array_at(Objc *o, Id a, long i);
 Id dict_at(Objc *o, Id d, const char *key);
 Id dict_get(Objc *o, Id d, Id key);
 
-/* ---- errors (trouble.c) ---------------------------------------------------------------------- */
+/* ---- errors (trouble.c) ------------------------------------------------------------------ */
 
-/* Why the system refused: Apple's words, and what the code and the status word in them are known to mean
- * (trouble.def). */
+/* Why the system refused: Apple's words, and what the code and the status word in them are
+ * known to mean (trouble.def). */
 typedef struct {
     const char *text;    /* "domain 13: what Apple says"; in the arena */
     const char *meaning; /* NULL: not known */
@@ -98,11 +103,11 @@ void trouble_read(Objc *o, Arena *a, Id error, Trouble *out);
 /* The words for a message: text and meaning. */
 const char *trouble_text(Arena *a, const Trouble *t);
 
-/* ---- blocks ---------------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------------------------ */
 
-/* A block literal as the compiler lays it out, without captured objects. It must outlive the call that
- * it is for: blocks that are copied go to the heap by the runtime, which then calls with the copy; ctx
- * is copied as a pointer. */
+/* A block literal as the compiler lays it out, without captured objects. It must outlive the
+ * call that it is for: blocks that are copied go to the heap by the runtime, which then calls
+ * with the copy; ctx is copied as a pointer. */
 typedef struct {
     const void *isa;
     int flags, reserved;

@@ -13,8 +13,8 @@ static const char *identity(Arena *a, const FileId *id, bool own)
     const bool settled = now - id->written > SETTLED && now - id->changed > SETTLED;
     if (id->size < SUM_LARGE || (!own && !settled)) return NULL;
     return arena_printf(a, "%llu %llu %llu %lld %lld", (unsigned long long)id->device,
-                        (unsigned long long)id->inode, (unsigned long long)id->size, (long long)id->written,
-                        own ? 0 : (long long)id->changed);
+                        (unsigned long long)id->inode, (unsigned long long)id->size,
+                        (long long)id->written, own ? 0 : (long long)id->changed);
 }
 
 static const char *key_of(Arena *a, const char *path)
@@ -30,8 +30,10 @@ static const char *key_of(Arena *a, const char *path)
 /* A note: a line of what the file is, and the sum. */
 static bool known(const Cache *c, Arena *a, const char *path, const char *is, char hex[65])
 {
-    const char *note = cache_note(c, a, key_of(a, path)), *sum = note ? strchr(note, '\n') : NULL;
-    if (!sum || (size_t)(sum - note) != strlen(is) || strncmp(note, is, strlen(is)) != 0) return false;
+    const char *note = cache_note(c, a, key_of(a, path)),
+               *sum = note ? strchr(note, '\n') : NULL;
+    if (!sum || (size_t)(sum - note) != strlen(is) || strncmp(note, is, strlen(is)) != 0)
+        return false;
     if (strspn(++sum, "0123456789abcdef") != 64 || strcmp(sum + 64, "\n") != 0) return false;
     memcpy(hex, sum, 64);
     hex[64] = 0;

@@ -12,7 +12,7 @@ static size_t row_at(const Port *p, int64_t r)
 {
     const int64_t plane = r / p->height, batch = plane / p->channels;
     return (size_t)batch * p->batch_stride + (size_t)(plane % p->channels) * p->plane
-           + (size_t)(r % p->height) * p->row;
+         + (size_t)(r % p->height) * p->row;
 }
 
 bool port_fit(Port *p, const Type *t)
@@ -24,14 +24,19 @@ bool port_fit(Port *p, const Type *t)
     if (p->batch > 1 && p->batch != batch) return false;
     p->batch = batch;
     if (!size_mul(p->batch_stride, (size_t)batch, &p->bytes)) return false;
-    return is_float ? p->element == 2 || p->element == 4 : p->element * 8 == dtypes[t->dtype].bits;
+    return is_float ? p->element == 2 || p->element == 4
+                    : p->element * 8 == dtypes[t->dtype].bits;
 }
 
 void port_guess(Port *p, const char *name, const Type *t, int element)
 {
     const Shape *s = &t->shape;
     const int n = s->rank;
-    *p = (Port){ .name = name, .batch = 1, .channels = 1, .height = 1, .element = element,
+    *p = (Port){ .name = name,
+                 .batch = 1,
+                 .channels = 1,
+                 .height = 1,
+                 .element = element,
                  .width = n ? s->dim[n - 1] : 1 };
     for (int i = 0; i + 1 < n; i++) p->channels *= s->dim[i];
     p->row = ((size_t)p->width * (size_t)element + ROW - 1) / ROW * ROW;
@@ -39,7 +44,7 @@ void port_guess(Port *p, const char *name, const Type *t, int element)
     p->batch_stride = p->bytes = p->plane * (size_t)p->channels;
 }
 
-/* ---- elements -------------------------------------------------------------------------------- */
+/* ---- elements ---------------------------------------------------------------------------- */
 
 void surface_write(void *base, const Port *p, const Tensor *t)
 {
@@ -67,10 +72,10 @@ void surface_read(const void *base, const Port *p, Tensor *t)
     }
 }
 
-/* ---- poison: a NaN with a payload; of bytes, a value that seldom fills a row ----------------- */
+/* ---- poison: a NaN with a payload; of bytes, a value that seldom fills a row ------------- */
 
-static const unsigned char poison_2[2] = { 0x5a, 0x7e }, poison_4[4] = { 0x5a, 0x5a, 0xc0, 0x7f },
-                           poison_1[1] = { 0x5a };
+static const unsigned char poison_2[2] = { 0x5a, 0x7e },
+                           poison_4[4] = { 0x5a, 0x5a, 0xc0, 0x7f }, poison_1[1] = { 0x5a };
 
 static const unsigned char *poison_of(const Port *p)
 {
@@ -80,7 +85,8 @@ static const unsigned char *poison_of(const Port *p)
 void surface_poison(void *base, const Port *p)
 {
     const unsigned char *bytes = poison_of(p);
-    for (size_t i = 0; i < p->bytes; i++) ((unsigned char *)base)[i] = bytes[i % (size_t)p->element];
+    for (size_t i = 0; i < p->bytes; i++)
+        ((unsigned char *)base)[i] = bytes[i % (size_t)p->element];
 }
 
 int64_t surface_untouched(const void *base, const Port *p)

@@ -1,5 +1,5 @@
-/* trouble.c -- why the system refused: an NSError's domain, code, words, status word and loading stage,
- * and what lies under it, read together and looked up in trouble.def. */
+/* trouble.c -- why the system refused: an NSError's domain, code, words, status word and
+ * loading stage, and what lies under it, read together and looked up in trouble.def. */
 #include "objc.h"
 
 #include <ctype.h>
@@ -15,7 +15,7 @@ static const struct Row {
     bool transient, full;
     const char *meaning, *source;
 } rows[] = {
-#define TROUBLE(domain, code, status, transient, full, meaning, source) \
+#define TROUBLE(domain, code, status, transient, full, meaning, source)                        \
     { domain, code, status, transient, full, meaning, source },
 #include "trouble.def"
 };
@@ -34,7 +34,8 @@ static int row_fits(const struct Row *r, Domain domain, int64_t code, uint64_t s
     return 2 * (r->status != 0) + (r->code != 0);
 }
 
-/* Takes the row that says most of this code and status, if it says more than what was found before. */
+/* Takes the row that says most of this code and status, if it says more than what was found
+ * before. */
 static void look_up_row(Trouble *t, Domain domain, int64_t code, uint64_t status, int *best)
 {
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -48,13 +49,14 @@ static void look_up_row(Trouble *t, Domain domain, int64_t code, uint64_t status
     }
 }
 
-/* The status words of a text are its hexadecimal numbers: "status=0x1d : statusType=0x9". Of several that
- * are known the first counts. */
+/* The status words of a text are its hexadecimal numbers: "status=0x1d : statusType=0x9". Of
+ * several that are known the first counts. */
 static void look_up_text(Trouble *t, Domain domain, int64_t code, const char *text, int *best)
 {
     look_up_row(t, domain, code, 0, best);
     for (const char *s = text; s && (s = strstr(s, "0x")) != NULL; s += 2)
-        if (isxdigit((unsigned char)s[2])) look_up_row(t, domain, code, strtoull(s, NULL, 16), best);
+        if (isxdigit((unsigned char)s[2]))
+            look_up_row(t, domain, code, strtoull(s, NULL, 16), best);
 }
 
 static bool is_error(Objc *o, Id v) { return v && o->CFGetTypeID(v) == o->CFErrorGetTypeID(); }
@@ -67,7 +69,8 @@ static void read_error(Objc *o, Arena *a, Id error, Trouble *t, int *best, int d
     const int64_t code = o->CFErrorGetCode(error);
     Id said = o->CFErrorCopyDescription(error), info = o->CFErrorCopyUserInfo(error);
     const char *words = string_text(o, a, said);
-    const char *text = arena_printf(a, "%s %lld: %s", name ? name : "error", (long long)code, words ? words : "no words");
+    const char *text = arena_printf(a, "%s %lld: %s", name ? name : "error", (long long)code,
+                                    words ? words : "no words");
     t->text = depth ? arena_printf(a, "%s <- %s", t->text, text) : text;
     if (!depth) t->code = code;
     look_up_text(t, domain_of(name), code, words, best);
@@ -86,7 +89,9 @@ void trouble_read(Objc *o, Arena *a, Id error, Trouble *out)
     *out = (Trouble){ .text = "no reason is given" };
     if (!error) return;
     read_error(o, a, error, out, &best, 0);
-    if (out->stage) out->text = arena_printf(a, "%s (loading stage %lld)", out->text, (long long)out->stage);
+    if (out->stage)
+        out->text = arena_printf(a, "%s (loading stage %lld)", out->text,
+                                 (long long)out->stage);
 }
 
 const char *trouble_text(Arena *a, const Trouble *t)

@@ -7,25 +7,27 @@
 
 extern const Backend backend_ref, backend_cpu;
 
-/* What runs the calls of a program of ref or cpu instead of call_run, whose contract it has: for a
- * backend that shares how ref walks a program, and not what the operations mean. */
+/* What runs the calls of a program of ref or cpu instead of call_run, whose contract it has:
+ * for a backend that shares how ref walks a program, and not what the operations mean. */
 typedef struct {
     bool (*run)(void *ctx, const Op *op, Call *c, Tensor *res, int max);
     void *ctx;
 } CallHook;
 void ref_hook(Program *p, CallHook hook);
 
-/* A Value of the function is a slot. Slots of a block, and of the blocks inside it, are a range. */
+/* A Value of the function is a slot. Slots of a block, and of the blocks inside it, are a
+ * range. */
 typedef struct Steps Steps;
 typedef struct Step Step;
 typedef struct {
     const Value *value;
-    const Const *lit;   /* a literal: loaded on first use and kept */
-    bool constant;      /* known at compile time: a literal or decoded from literals */
+    const Const *lit;    /* a literal: loaded on first use and kept */
+    bool constant;       /* known at compile time: a literal or decoded from literals */
     const Step *decoder; /* decoded from literals: by this step, when something reads it */
-    bool used;          /* something reads it */
-    int last;           /* the step of its block after which nothing reads it; INT_MAX: a result */
-    Steps *owner;       /* the block that defines it */
+    bool used;           /* something reads it */
+    /* the step of its block after which nothing reads it; INT_MAX: a result */
+    int last;
+    Steps *owner; /* the block that defines it */
 } SlotInfo;
 
 typedef struct {
@@ -40,23 +42,31 @@ struct Step {
     Opset opset;
     StepArg *arg;
     int narg;
-    int *out;       /* op->nout slots */
-    int *drop;      /* slots that nothing reads after this step */
+    int *out;  /* op->nout slots */
+    int *drop; /* slots that nothing reads after this step */
     int ndrop;
-    Steps **block;  /* op->nblock */
-    struct Drawn { uint64_t epoch, times; } *drawn; /* executions of an impure op since a reset */
-    /* A constexpr of literals; NULL for all others. pins: steps under way that read its results. */
-    struct Decoded { int pins; bool kept, shown; size_t bytes; } *decoded;
+    Steps **block; /* op->nblock */
+    /* executions of an impure op since a reset */
+    struct Drawn {
+        uint64_t epoch, times;
+    } * drawn;
+    /* A constexpr of literals; NULL for all others. pins: steps under way that read its
+     * results. */
+    struct Decoded {
+        int pins;
+        bool kept, shown;
+        size_t bytes;
+    } * decoded;
 };
 
 struct Steps {
     const Block *block;
-    Steps *parent;   /* the block that the owner stands in, and the step the owner is there */
+    Steps *parent; /* the block that the owner stands in, and the step the owner is there */
     int at;
     Step *step;
     int nstep;
     int *param, *result;
-    int first, end;  /* range of slots */
+    int first, end; /* range of slots */
 };
 
 typedef struct {
@@ -69,14 +79,18 @@ typedef struct {
 
 /* Makes the steps of a verified function; everything lives in p->arena. Uses Value.tag. */
 bool plan_make(Plan *p, Func *f, Diag *d);
-/* Whether the values of known shape that are needed at once fit into mem_most(); a failure names the op. */
+/* Whether the values of known shape that are needed at once fit into mem_most(); a failure
+ * names the op. */
 bool plan_fits(const Plan *p, Diag *d);
 
-/* Of the weights that constexpr statements decode: how many bytes are held now, at most were, and
- * stay between uses. A decoded weight lives while a statement reads it; it stays afterwards as long
- * as all that stay are at most DECODED_KEEP or a quarter of the compressed bytes, whichever is more. */
+/* Of the weights that constexpr statements decode: how many bytes are held now, at most were,
+ * and stay between uses. A decoded weight lives while a statement reads it; it stays afterwards
+ * as long as all that stay are at most DECODED_KEEP or a quarter of the compressed bytes,
+ * whichever is more. */
 enum { DECODED_KEEP = 8 << 20 };
-typedef struct { size_t now, peak, kept, keep; } DecodedBytes;
+typedef struct {
+    size_t now, peak, kept, keep;
+} DecodedBytes;
 DecodedBytes ref_decoded(const Program *p);
 
 #endif

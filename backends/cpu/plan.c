@@ -6,7 +6,7 @@
 
 enum { MAX_DEPTH = 100 }; /* blocks inside blocks */
 
-/* ---- slots: Value.tag is the slot's number + 1 while the plan is made ------------------------ */
+/* ---- slots: Value.tag is the slot's number + 1 while the plan is made -------------------- */
 
 static int slot_new(Plan *p, Steps *owner, Value *v)
 {
@@ -28,7 +28,8 @@ static int slot_define(Plan *p, Steps *owner, Value *v)
     return s;
 }
 
-/* A use at step `at` of block b: in nested blocks it counts for the statement that owns them. */
+/* A use at step `at` of block b: in nested blocks it counts for the statement that owns
+ * them. */
 static int slot_use(Plan *p, Steps *b, int at, Value *v)
 {
     int s = !v->def && v->lit ? slot_new(p, b, v) : (int)(uintptr_t)v->tag - 1;
@@ -43,7 +44,7 @@ static int slot_use(Plan *p, Steps *b, int at, Value *v)
     return s;
 }
 
-/* ---- steps ----------------------------------------------------------------------------------- */
+/* ---- steps ------------------------------------------------------------------------------- */
 
 static StepArg *add_arg(Step *s, const char *name, int n, bool tuple, Arena *a)
 {
@@ -118,7 +119,8 @@ static bool make_block(Plan *p, Steps *b, int depth, Diag *d)
     const Block *block = b->block;
     size_t count = 0;
     if (depth > MAX_DEPTH)
-        return diag_error(d, block->owner->loc, "blocks are nested more than %d deep", MAX_DEPTH);
+        return diag_error(d, block->owner->loc, "blocks are nested more than %d deep",
+                          MAX_DEPTH);
     for (const Op *op = block->first; op; op = op->next) count++;
     b->step = NEW_ARRAY(p->arena, count + 1, Step);
     b->first = p->nslot;
@@ -137,7 +139,7 @@ static bool make_block(Plan *p, Steps *b, int depth, Diag *d)
     return true;
 }
 
-/* ---- liveness -------------------------------------------------------------------------------- */
+/* ---- liveness ---------------------------------------------------------------------------- */
 
 static bool is_dropped(const SlotInfo *s)
 {

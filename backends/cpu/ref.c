@@ -12,16 +12,17 @@ typedef struct {
 } Held;
 
 typedef struct {
-    Program base;       /* first */
+    Program base; /* first */
     Arena arena;
     Plan plan;
-    Held *held;         /* by slot */
+    Held *held; /* by slot */
     Binding *result, *state;
     int nresult, nstate;
     int *state_slot;
-    uint64_t draws;     /* executions of all ops that draw random numbers, since the last reset */
-    uint64_t epoch;     /* counts resets */
-    CallHook hook;      /* run NULL: call_run */
+    /* executions of all ops that draw random numbers, since the last reset */
+    uint64_t draws;
+    uint64_t epoch; /* counts resets */
+    CallHook hook;  /* run NULL: call_run */
     DecodedBytes decoded;
 } Ref;
 
@@ -29,10 +30,10 @@ typedef struct {
     Ref *ref;
     Diag *diag;
     const RunOptions *opt;
-    int decoding;       /* constexpr statements under way, each for the one before it */
+    int decoding; /* constexpr statements under way, each for the one before it */
 } Run;
 
-/* ---- slots ----------------------------------------------------------------------------------- */
+/* ---- slots ------------------------------------------------------------------------------- */
 
 static void drop(Held *h)
 {
@@ -59,12 +60,13 @@ static bool load_group(Diag *d, const Const *c, Tensor *out)
         const Const *e = c->elem[out->nitem];
         if (!item) mem_out(sizeof *item);
         bool ok = e->kind != CONST_GROUP && const_tensor(e, d, &view)
-                  && tensor_copy(item, d, &view);
+               && tensor_copy(item, d, &view);
         tensor_free(&view);
         if (!ok) {
             mem_free(item);
             tensor_free(out);
-            return diag_ok(d) ? diag_error(d, c->loc, "this list cannot be computed with") : false;
+            return diag_ok(d) ? diag_error(d, c->loc, "this list cannot be computed with")
+                              : false;
         }
         out->item[out->nitem] = item;
     }
@@ -93,11 +95,12 @@ static const Tensor *slot_value(Run *run, int slot)
     return &h->t;
 }
 
-/* ---- decoded weights --------------------------------------------------------------------------
- * What a constexpr statement results in lives while a step reads it, and longer where it may stay
- * (cpu.h says how much may): so memory stays near the size of the compressed weights. Those that
- * came first stay. Evicting the oldest would decode every weight in every run, since each run asks
- * for all in the same order. */
+/* ---- decoded weights
+ * -------------------------------------------------------------------------- What a constexpr
+ * statement results in lives while a step reads it, and longer where it may stay (cpu.h says
+ * how much may): so memory stays near the size of the compressed weights. Those that came first
+ * stay. Evicting the oldest would decode every weight in every run, since each run asks for all
+ * in the same order. */
 
 static void let_go(Ref *r, const Step *s)
 {
@@ -158,9 +161,10 @@ static bool show_decoded(Run *run, const Step *s)
 
 DecodedBytes ref_decoded(const Program *p) { return ((const Ref *)p)->decoded; }
 
-/* ---- results of blocks ----------------------------------------------------------------------- */
+/* ---- results of blocks ------------------------------------------------------------------- */
 
-/* Results of a block outlive its slots: moved out where this is the last mention, else copied. */
+/* Results of a block outlive its slots: moved out where this is the last mention, else
+ * copied. */
 static bool take_result(Run *run, const Steps *b, int i, Tensor *out)
 {
     int slot = b->result[i];
@@ -179,7 +183,7 @@ static bool take_result(Run *run, const Steps *b, int i, Tensor *out)
     return ok;
 }
 
-/* ---- statements ------------------------------------------------------------------------------ */
+/* ---- statements -------------------------------------------------------------------------- */
 
 /* A value computed at run time must be of the type that the program declares for it. */
 static bool check_declared(Run *run, const Step *s, int i, const Tensor *t, Arena *scratch)
@@ -187,8 +191,8 @@ static bool check_declared(Run *run, const Step *s, int i, const Tensor *t, Aren
     const Value *v = s->op->out[i];
     if (t->is_list || v->type->kind != TY_TENSOR) return true;
     if (v->type->dtype == t->dtype && shape_fits(&v->type->shape, &t->shape)) return true;
-    return diag_error(run->diag, s->op->loc, "%s is declared %s, but %s resulted in %s", v->name,
-                      type_text(scratch, v->type), s->op->name,
+    return diag_error(run->diag, s->op->loc, "%s is declared %s, but %s resulted in %s",
+                      v->name, type_text(scratch, v->type), s->op->name,
                       type_text(scratch, type_tensor(scratch, t->dtype, t->shape)));
 }
 
@@ -199,8 +203,8 @@ static bool store(Run *run, const Step *s, int i, Tensor *t, Arena *scratch)
     *h = (Held){ .t = *t, .set = true, .mine = true };
     *t = (Tensor){ 0 };
     return check_declared(run, s, i, &h->t, scratch)
-           && (s->decoded || !run->opt->each
-               || run->opt->each(run->opt->ctx, s->op->out[i], &h->t));
+        && (s->decoded || !run->opt->each
+            || run->opt->each(run->opt->ctx, s->op->out[i], &h->t));
 }
 
 static bool set_args(Run *run, const Step *s, Call *c)
@@ -241,15 +245,15 @@ static bool run_call(Run *run, const Step *s, Arena *scratch)
                          : call_run(c, res, MAX_RESULT)))
         return false;
     bool ok = c->nout == s->op->nout
-              || diag_error(run->diag, s->op->loc, "%s resulted in %d values; %d are named",
-                            s->op->name, c->nout, s->op->nout);
+           || diag_error(run->diag, s->op->loc, "%s resulted in %d values; %d are named",
+                         s->op->name, c->nout, s->op->nout);
     for (int i = 0; i < c->nout; i++)
         if (ok) ok = store(run, s, i, &res[i], scratch);
         else tensor_free(&res[i]);
     return ok;
 }
 
-/* ---- states ---------------------------------------------------------------------------------- */
+/* ---- states ------------------------------------------------------------------------------ */
 
 static int step_slot(const Step *s, const char *name)
 {
@@ -279,7 +283,7 @@ static bool run_write_state(Run *run, const Step *s, Arena *scratch)
     return !s->op->nout || run_read_state(run, s, scratch);
 }
 
-/* ---- blocks ---------------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------------------------ */
 
 static bool run_steps(Run *run, const Steps *b);
 
@@ -287,7 +291,8 @@ static bool run_cond(Run *run, const Step *s, Arena *scratch)
 {
     const Tensor *pred = slot_value(run, step_slot(s, "pred"));
     if (!pred) return false;
-    if (pred->count != 1) return diag_error(run->diag, s->op->loc, "cond: pred must be one bool");
+    if (pred->count != 1)
+        return diag_error(run->diag, s->op->loc, "cond: pred must be one bool");
     const Steps *b = s->block[tensor_int(pred, 0) ? 0 : 1];
     bool ok = run_steps(run, b);
     for (int i = 0; ok && i < s->op->nout; i++) {
@@ -312,8 +317,10 @@ static bool loop_goes_on(Run *run, const Steps *cond, const Held *var, bool *yes
     bind_vars(run, cond, var);
     bool ok = run_steps(run, cond);
     const Tensor *t = ok ? slot_value(run, cond->result[0]) : NULL;
-    ok = t != NULL && (t->count == 1 || diag_error(run->diag, cond->block->owner->loc,
-                                                   "while_loop: its condition must yield one bool"));
+    ok = t != NULL
+      && (t->count == 1
+          || diag_error(run->diag, cond->block->owner->loc,
+                        "while_loop: its condition must yield one bool"));
     if (ok) *yes = tensor_int(t, 0) != 0;
     drop_range(run->ref, cond->first, cond->end);
     return ok;
@@ -415,7 +422,7 @@ static bool run_steps(Run *run, const Steps *b)
     return true;
 }
 
-/* ---- compiling ------------------------------------------------------------------------------- */
+/* ---- compiling --------------------------------------------------------------------------- */
 
 static bool check_op(void *ctx, Op *op)
 {
@@ -423,8 +430,9 @@ static bool check_op(void *ctx, Op *op)
     const OpInfo *info = &ops[op->kind];
     if (op->kind == OP_const || info->eval || special_of(op->name)) return true;
     diag_error(d, op->loc,
-               info->flags & F_UNSUPPORTED ? "%s is read and printed, but cannot be run"
-                                           : "%s has no reference meaning yet: it cannot be run",
+               info->flags & F_UNSUPPORTED
+                   ? "%s is read and printed, but cannot be run"
+                   : "%s has no reference meaning yet: it cannot be run",
                op->name);
     return true;
 }
@@ -441,7 +449,7 @@ static bool check_weights(const Ref *r, Diag *d)
         if (!s->used || !w || !w->absent || m->missing) continue;
         for (int k = 0; k < i && !said; k++)
             said = r->plan.slot[k].used && r->plan.slot[k].lit
-                   && r->plan.slot[k].lit->kind == CONST_BLOB && r->plan.slot[k].lit->file == w;
+                && r->plan.slot[k].lit->kind == CONST_BLOB && r->plan.slot[k].lit->file == w;
         if (said) continue;
         ok = diag_error(d, s->lit->loc,
                         "the weight file %s is absent, and %s needs it; --missing-weights "
@@ -495,8 +503,7 @@ static Program *ref_compile(const Backend *self, Module *m, Func *f, Diag *d)
     r->plan.arena = &r->arena;
     func_walk(f, check_op, d);
     if (d->errors + d->fails == before && plan_make(&r->plan, f, d) && plan_fits(&r->plan, d)
-        && check_weights(r, d)
-        && make_states(r, d)) {
+        && check_weights(r, d) && make_states(r, d)) {
         r->held = NEW_ARRAY(&r->arena, r->plan.nslot + 1, Held);
         const size_t quarter = r->plan.compressed / 4;
         r->decoded.keep = quarter > DECODED_KEEP ? quarter : DECODED_KEEP;
@@ -509,7 +516,7 @@ static Program *ref_compile(const Backend *self, Module *m, Func *f, Diag *d)
 
 void ref_hook(Program *p, CallHook hook) { ((Ref *)p)->hook = hook; }
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 static void bind_params(Ref *r, const Binding *in, int nin)
 {
@@ -601,15 +608,16 @@ static void ref_reset(Program *p)
     r->epoch++;
 }
 
-#define REF_CALLS \
-    .target = &targets[TARGET_host], .compile = ref_compile, .run = ref_run, .results = ref_results, .states = ref_states, \
-    .reset = ref_reset, .free = ref_free, .take = ref_take
+#define REF_CALLS                                                                              \
+    .target = &targets[TARGET_host], .compile = ref_compile, .run = ref_run,                   \
+    .results = ref_results, .states = ref_states, .reset = ref_reset, .free = ref_free,        \
+    .take = ref_take
 
 const Backend backend_ref = {
     .name = "ref",
     .doc = "the meaning of every op, one after the other; floats in double",
     REF_CALLS
 };
-const Backend backend_cpu = {
-    .name = "cpu", .doc = "the processor; in this build it computes as ref does", REF_CALLS
-};
+const Backend backend_cpu = { .name = "cpu",
+                              .doc = "the processor; in this build it computes as ref does",
+                              REF_CALLS };

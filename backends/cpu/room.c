@@ -17,8 +17,8 @@ static size_t slot_bytes(const Room *r, int slot)
 static bool too_large(const Room *r, const Op *op, const Value *v, size_t bytes)
 {
     Arena a = { 0 };
-    diag_fail(r->diag, "%s: %s is %s, which takes %zu bytes; this machine has %zu", op->name, v->name,
-              type_text(&a, v->type), bytes, r->most);
+    diag_fail(r->diag, "%s: %s is %s, which takes %zu bytes; this machine has %zu", op->name,
+              v->name, type_text(&a, v->type), bytes, r->most);
     arena_free(&a);
     return false;
 }
@@ -27,9 +27,11 @@ static bool too_many(const Room *r, const Op *op, size_t bytes)
 {
     Arena a = { 0 };
     const Value *v = op->nout ? op->out[0] : NULL;
-    diag_fail(r->diag, "%s: while it computes %s, %s, values that are still needed take %zu bytes together; "
-                       "this machine has %zu",
-              op->name, v ? v->name : "nothing", v ? type_text(&a, v->type) : "none", bytes, r->most);
+    diag_fail(
+        r->diag,
+        "%s: while it computes %s, %s, values that are still needed take %zu bytes together; "
+        "this machine has %zu",
+        op->name, v ? v->name : "nothing", v ? type_text(&a, v->type) : "none", bytes, r->most);
     arena_free(&a);
     return false;
 }
@@ -47,8 +49,8 @@ static bool step_fits(const Room *r, const Step *s, size_t *live)
     if (*live > r->most) return too_many(r, s->op, *live);
     for (int i = 0; i < s->op->nblock; i++)
         if (!steps_fit(r, s->block[i], *live)) return false;
-    for (int i = 0; i < s->ndrop; i++)
-        if (r->plan->slot[s->drop[i]].value->def) *live -= slot_bytes(r, s->drop[i]); /* parameters do not count */
+    for (int i = 0; i < s->ndrop; i++) /* parameters do not count */
+        if (r->plan->slot[s->drop[i]].value->def) *live -= slot_bytes(r, s->drop[i]);
     return true;
 }
 

@@ -25,25 +25,28 @@ static void many_files(Buf *b)
 {
     buf_puts(b, "tensor<fp16, [64]> a | ");
     for (int i = 0; i < 17; i++)
-        buf_printf(b,
-                   "tensor<fp16, [64]> w%d = const()[name = string(\"w%d\"), val = tensor<fp16, "
-                   "[64]>(BLOBFILE("
-                   "path = string(\"@model_path/weights/w%d.bin\"), offset = uint64(64)))]; ",
-                   i, i, i);
+        buf_printf(
+            b,
+            "tensor<fp16, [64]> w%d = const()[name = string(\"w%d\"), val = tensor<fp16, "
+            "[64]>(BLOBFILE("
+            "path = string(\"@model_path/weights/w%d.bin\"), offset = uint64(64)))]; ",
+            i, i, i);
     buf_puts(b, "tensor<fp16, [64]> r0 = add(x = a, y = w0)[name = string(\"r0\")]; ");
     for (int i = 1; i < 17; i++)
-        buf_printf(b, "tensor<fp16, [64]> r%d = add(x = r%d, y = w%d)[name = string(\"r%d\")]; ", i,
-                   i - 1, i, i);
+        buf_printf(b,
+                   "tensor<fp16, [64]> r%d = add(x = r%d, y = w%d)[name = string(\"r%d\")]; ",
+                   i, i - 1, i, i);
     buf_puts(b, "| r16");
 }
 
 static void one_record(Buf *b)
 {
-    buf_puts(b, "tensor<fp16, [64]> a | tensor<fp16, [64]> w = const()[name = string(\"w\"), val = "
-                "tensor<fp16, "
-                "[64]>(BLOBFILE(path = string(\"@model_path/w.bin\"), offset = uint64(64)))]; "
-                "tensor<fp16, [64]> r = "
-                "add(x = a, y = w)[name = string(\"r\")]; | r");
+    buf_puts(
+        b, "tensor<fp16, [64]> a | tensor<fp16, [64]> w = const()[name = string(\"w\"), val = "
+           "tensor<fp16, "
+           "[64]>(BLOBFILE(path = string(\"@model_path/w.bin\"), offset = uint64(64)))]; "
+           "tensor<fp16, [64]> r = "
+           "add(x = a, y = w)[name = string(\"r\")]; | r");
 }
 
 static const struct {

@@ -1,5 +1,5 @@
-/* probe.c -- runs micro-programs on an engine and on the reference, and decides from the results.
- */
+/* probe.c -- runs micro-programs on an engine and on the reference, and decides from the
+ * results. / */
 #include "probe.h"
 
 #include "../../ir/mil/mil.h"
@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the table --------------------------------------------------------------------------------
- */
+/* ---- the table
+ * -------------------------------------------------------------------------------- / */
 
 typedef struct {
     int rule;
@@ -53,15 +53,15 @@ static const char *fill_of(int rule)
     return "";
 }
 
-/* ---- inputs -------------------------------------------------------------------------------------
- */
+/* ---- inputs
+ * ------------------------------------------------------------------------------------- / */
 
 typedef struct {
     double rest, first, last;
 } Fill;
 
-/* "a=8 b=1,4096 c=0,0,1": all of a are 8; of b the first is 4096, the rest 1; of c the last is 1. Others:
- * random in [-1, 1). */
+/* "a=8 b=1,4096 c=0,0,1": all of a are 8; of b the first is 4096, the rest 1; of c the last is
+ * 1. Others: random in [-1, 1). */
 static bool filled(const char *fill, const char *name, Fill *f)
 {
     const size_t n = strlen(name);
@@ -94,7 +94,8 @@ static bool make_input(const Value *v, const Trial *t, Binding *b, Diag *d)
     if (!tensor_alloc(&b->value, d, v->type->dtype, &shape)) return false;
     const bool given = filled(t->fill, v->name, &fill);
     for (size_t i = 0; i < b->value.count; i++) {
-        double x = given ? element(&fill, i, b->value.count) : floor(rng_unit(key, i) * 2048 - 1024) / 1024;
+        double x = given ? element(&fill, i, b->value.count)
+                         : floor(rng_unit(key, i) * 2048 - 1024) / 1024;
         if (given && x == PLACE) x = (double)t->extent;
         if (dtype_is_float(b->value.dtype)) tensor_set_float(&b->value, i, x);
         else tensor_set_int(&b->value, i, (int64_t)x);
@@ -102,7 +103,7 @@ static bool make_input(const Value *v, const Trial *t, Binding *b, Diag *d)
     return true;
 }
 
-/* ---- one program on one backend -------------------------------------------------------------- */
+/* ---- one program on one backend ---------------------------------------------------------- */
 
 typedef enum {
     RUN_DONE,
@@ -167,8 +168,8 @@ static bool keep_results(Program *program, Results *out, Diag *d)
     return true;
 }
 
-/* What a backend is given has been verified: a literal without its type is all that may be wrong
- * with it. */
+/* What a backend is given has been verified: a literal without its type is all that may be
+ * wrong with it. */
 static bool sound(Micro *x, const char *text)
 {
     Diag quiet = { .quiet = true };
@@ -201,14 +202,11 @@ static Outcome run_on(Prober *p, const Backend *b, const Trial *t, Results *out)
     return outcome;
 }
 
-/* ---- comparing ------------------------------------------------------------------------------- */
+/* ---- comparing --------------------------------------------------------------------------- */
 
-/* Two summation orders in fp16 over at most a few hundred elements of size 1 stay within this; a
- * table of 33 points does not at 0, where it is told apart. */
-static double tolerance_of(double want)
-{
-    return 2e-4 + 4e-3 * fabs(want);
-}
+/* Two summation orders in fp16 over at most a few hundred elements of size 1 stay within this;
+ * a table of 33 points does not at 0, where it is told apart. */
+static double tolerance_of(double want) { return 2e-4 + 4e-3 * fabs(want); }
 
 static bool differ(double got, double want, double tolerance)
 {
@@ -225,7 +223,8 @@ static bool same_results(Prober *p, const Results *got, const Results *want, dou
         for (size_t i = 0; i < got->t[r].count; i++) {
             double g = tensor_float(&got->t[r], i), w = tensor_float(&want->t[r], i);
             if (!differ(g, w, tolerance)) continue;
-            snprintf(p->said, sizeof p->said, "element %zu is %g, the reference has %g", i, g, w);
+            snprintf(p->said, sizeof p->said, "element %zu is %g, the reference has %g", i, g,
+                     w);
             return false;
         }
     }
@@ -238,11 +237,8 @@ Ran probe_trial(Prober *p, const Trial *t)
     Ran ran = RAN_UNKNOWN;
     p->said[0] = 0;
     switch (run_on(p, p->engine, t, &got)) {
-    case RUN_REFUSED:
-        ran = RAN_NOT;
-        break;
-    case RUN_FAILED:
-        break;
+    case RUN_REFUSED: ran = RAN_NOT; break;
+    case RUN_FAILED: break;
     case RUN_DONE:
         if (run_on(p, p->reference, t, &want) != RUN_DONE)
             snprintf(p->said, sizeof p->said, "the reference does not run it");
@@ -258,7 +254,7 @@ static Ran compare(Prober *p, const char *text, const char *fill, double toleran
     return probe_trial(p, &(Trial){ .text = text, .fill = fill, .tolerance = tolerance });
 }
 
-/* ---- verdicts -------------------------------------------------------------------------------- */
+/* ---- verdicts ---------------------------------------------------------------------------- */
 
 bool probe_start(Prober *p)
 {
@@ -274,7 +270,8 @@ bool probe_start(Prober *p)
         snprintf(p->version, sizeof p->version, "%s", versions[i % COUNT(versions)]);
         if (compare(p, plain[i / COUNT(versions)], "", 0) == RAN_SAME) return true;
     }
-    return diag_error(p->diag, (Loc){ 0 }, "%s runs not even relu: %s", p->engine->name, p->said);
+    return diag_error(p->diag, (Loc){ 0 }, "%s runs not even relu: %s", p->engine->name,
+                      p->said);
 }
 
 /* Only the files of the record rule differ between its two programs. */
@@ -298,19 +295,16 @@ static Verdict probe_pair(Prober *p, const Pair *k)
     }
     if (!prepare(p, k->breaks)) return VERDICT_UNKNOWN;
     switch (compare(p, k->breaks, fill, 0)) {
-    case RAN_SAME:
-        return VERDICT_ABSENT;
+    case RAN_SAME: return VERDICT_ABSENT;
     case RAN_OTHER:
-    case RAN_NOT:
-        return VERDICT_HOLDS;
-    case RAN_UNKNOWN:
-        break;
+    case RAN_NOT: return VERDICT_HOLDS;
+    case RAN_UNKNOWN: break;
     }
     return VERDICT_UNKNOWN;
 }
 
-/* Order of weight: one program that shows the rule outweighs those that do not, whose limits differ
- * by chip. */
+/* Order of weight: one program that shows the rule outweighs those that do not, whose limits
+ * differ by chip. */
 static Verdict stronger(Verdict a, Verdict b)
 {
     if (a == VERDICT_HOLDS || b == VERDICT_HOLDS) return VERDICT_HOLDS;
@@ -318,10 +312,7 @@ static Verdict stronger(Verdict a, Verdict b)
 }
 
 /* What costs speed alone cannot be told from results. */
-static bool shows(int rule)
-{
-    return rules[rule].effect != FX_SLOW;
-}
+static bool shows(int rule) { return rules[rule].effect != FX_SLOW; }
 
 bool probe_has_rule(int rule)
 {
@@ -348,24 +339,19 @@ Verdict probe_rule(Prober *p, int rule)
     return v;
 }
 
-const char *probe_op_name(int i)
-{
-    return i < (int)COUNT(one_op) ? one_op[i].op : NULL;
-}
+const char *probe_op_name(int i) { return i < (int)COUNT(one_op) ? one_op[i].op : NULL; }
 
 Verdict probe_op(Prober *p, int i)
 {
     switch (
-        compare(p, one_op[i].program, "a=0.5 b=0.5", 0.06)) { /* tables are a rule of their own */
-    case RAN_SAME:
-        return VERDICT_ABSENT;
-    case RAN_NOT:
-        return VERDICT_HOLDS;
+        /* tables are a rule of their own */
+        compare(p, one_op[i].program, "a=0.5 b=0.5", 0.06)) {
+    case RAN_SAME: return VERDICT_ABSENT;
+    case RAN_NOT: return VERDICT_HOLDS;
     case RAN_OTHER:
         snprintf(p->said, sizeof p->said, "it runs and gives something else");
         break;
-    case RAN_UNKNOWN:
-        break;
+    case RAN_UNKNOWN: break;
     }
     return VERDICT_UNKNOWN;
 }

@@ -1,9 +1,10 @@
-/* probe.h -- rules measured on an engine, real or simulated, from what programs of it give alone.
+/* probe.h -- rules measured on an engine, real or simulated, from what programs of it give
+ * alone.
  *
  * A rule has two small programs, one that breaks it and one that keeps it (probes.def). The one
- * that keeps it must run and give what the reference gives, else nothing is known. Then: the other
- * one is refused, or gives something else: the rule holds; it gives the same: it does not. The
- * rule's own check in ir/targets is never asked. */
+ * that keeps it must run and give what the reference gives, else nothing is known. Then: the
+ * other one is refused, or gives something else: the rule holds; it gives the same: it does
+ * not. The rule's own check in ir/targets is never asked. */
 #ifndef ANEC_PROBE_H
 #define ANEC_PROBE_H
 
@@ -36,10 +37,10 @@ Verdict probe_op(Prober *p, int i); /* HOLDS: refused */
  *   Search s;
  *   for (search_begin(&s, i); search_next(&s) > 0 && search_step(&s, &prober);) ..save s..
  *
- * A program is tried at one extent after the other, doubled or halved until one extent runs as the
- * reference and another does not, then in the middle between them. Two numbers are all there is to
- * know of a search, so that one which was cut short goes on from them. An engine that takes some
- * larger extents again shows one of its edges. */
+ * A program is tried at one extent after the other, doubled or halved until one extent runs as
+ * the reference and another does not, then in the middle between them. Two numbers are all
+ * there is to know of a search, so that one which was cut short goes on from them. An engine
+ * that takes some larger extents again shows one of its edges. */
 
 typedef struct {
     int row;           /* of the table */
@@ -47,15 +48,17 @@ typedef struct {
     bool stuck;        /* the world's fault: nothing can be said */
 } Search;
 
-int search_limit(int row);                /* the limit that a row of the table is about; -1 past the last */
-bool search_is_smallest(int row);         /* its limit is the least that runs, not the most */
-bool search_is_heavy(int row);            /* its programs have weights of gigabytes */
+/* the limit that a row of the table is about; -1 past the last */
+int search_limit(int row);
+bool search_is_smallest(int row); /* its limit is the least that runs, not the most */
+bool search_is_heavy(int row);    /* its programs have weights of gigabytes */
 void search_begin(Search *s, int row);
 /* At the two numbers of one that was cut short; false: they cannot be this row's. */
 bool search_restore(Search *s, int row, int64_t good, int64_t bad);
-int64_t search_next(const Search *s);     /* the extent to try next; 0: the search is over */
-bool search_step(Search *s, Prober *p);   /* tries it; false: stuck */
-int search_trials(int row);               /* no search takes more trials, whatever the engine does */
+int64_t search_next(const Search *s);   /* the extent to try next; 0: the search is over */
+bool search_step(Search *s, Prober *p); /* tries it; false: stuck */
+/* no search takes more trials, whatever the engine does */
+int search_trials(int row);
 
 typedef enum {
     FOUND_NOTHING, /* nothing runs, or it cannot be tried */
@@ -65,7 +68,7 @@ typedef enum {
 /* Of a search that is over, in the limit's unit. */
 Found search_result(const Search *s, int64_t *value);
 
-/* ---- one program at one extent (shared by probe.c and search.c) ------------------------------ */
+/* ---- one program at one extent (shared by probe.c and search.c) -------------------------- */
 
 enum { PLACE = 77777 }; /* stands in a program's text and fill for the extent */
 
@@ -80,7 +83,7 @@ typedef struct {
 typedef enum { RAN_SAME, RAN_OTHER, RAN_NOT, RAN_UNKNOWN } Ran;
 Ran probe_trial(Prober *p, const Trial *t);
 
-/* ---- micro-programs (tests use them too) ----------------------------------------------------- */
+/* ---- micro-programs (tests use them too) ------------------------------------------------- */
 
 /* "inputs | statements | results" as a program; whole ones as they are; "buffers", "files",
  * "record" and "sound" stand for what is too long to write. */

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* ---- programs that grow ---------------------------------------------------------------------- */
+/* ---- programs that grow ------------------------------------------------------------------ */
 
 /* t with the extent where PLACE stands; itself where it does not. */
 static const Type *sized_type(Arena *a, const Type *t, int64_t n)
@@ -104,8 +104,8 @@ static bool stretch_files(Func *f, int64_t n, Diag *d)
         k->path = arena_printf(a, "@model_path/weights/w%lld.bin", (long long)i);
         k->file = weight_file(f->module, d, k->loc, k->path);
         if (!k->file) return false;
-        f->body->result[0] =
-            build(&b, "r", last->name, "x", f->body->result[0], "y", build_const(&b, "w", k), NULL);
+        f->body->result[0] = build(&b, "r", last->name, "x", f->body->result[0], "y",
+                                   build_const(&b, "w", k), NULL);
     }
     return diag_ok(d);
 }
@@ -113,11 +113,14 @@ static bool stretch_files(Func *f, int64_t n, Diag *d)
 typedef enum { GROWS_EXTENT, GROWS_AXES, GROWS_INPUTS, GROWS_FILES, GROWS_VALUE } Grows;
 
 static bool (*const stretches[])(Func *f, int64_t n, Diag *d) = {
-    [GROWS_EXTENT] = stretch_extent, [GROWS_AXES] = stretch_axes, [GROWS_INPUTS] = stretch_inputs,
-    [GROWS_FILES] = stretch_files,   [GROWS_VALUE] = NULL, /* the fill alone */
+    [GROWS_EXTENT] = stretch_extent,
+    [GROWS_AXES] = stretch_axes,
+    [GROWS_INPUTS] = stretch_inputs,
+    [GROWS_FILES] = stretch_files,
+    [GROWS_VALUE] = NULL, /* the fill alone */
 };
 
-/* ---- the table ------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------- */
 
 typedef enum { SIDE_LARGEST, SIDE_SMALLEST } Side;
 
@@ -128,33 +131,24 @@ static const struct {
     int64_t first, least, most, scale, more;
     const char *fill, *program;
 } table[] = {
-#define SEARCH(limit, grows, side, first, least, most, scale, more, fill, program)                 \
-    { LIMIT_##limit, GROWS_##grows, SIDE_##side, first, least, most, scale, more, fill, program },
+#define SEARCH(limit, grows, side, first, least, most, scale, more, fill, program)             \
+    {                                                                                          \
+        LIMIT_##limit, GROWS_##grows, SIDE_##side, first, least,                               \
+        most,          scale,         more,        fill,  program                              \
+    },
 #include "probes.def"
 };
 
-int search_limit(int row)
-{
-    return row < (int)COUNT(table) ? table[row].limit : -1;
-}
+int search_limit(int row) { return row < (int)COUNT(table) ? table[row].limit : -1; }
 
-bool search_is_smallest(int row)
-{
-    return table[row].side == SIDE_SMALLEST;
-}
+bool search_is_smallest(int row) { return table[row].side == SIDE_SMALLEST; }
 
 /* An extent of one is megabytes. */
-bool search_is_heavy(int row)
-{
-    return table[row].scale >= 1 << 20;
-}
+bool search_is_heavy(int row) { return table[row].scale >= 1 << 20; }
 
-/* ---- searching ------------------------------------------------------------------------------- */
+/* ---- searching --------------------------------------------------------------------------- */
 
-void search_begin(Search *s, int row)
-{
-    *s = (Search){ .row = row };
-}
+void search_begin(Search *s, int row) { *s = (Search){ .row = row }; }
 
 static bool in_range(int row, int64_t n)
 {
@@ -174,7 +168,8 @@ bool search_restore(Search *s, int row, int64_t good, int64_t bad)
 /* An extent twice or half as large as `from`; 0: there is none. */
 static int64_t farther(int row, int64_t from, bool up)
 {
-    const int64_t to = up ? from * 2 : from / 2, least = table[row].least, most = table[row].most;
+    const int64_t to = up ? from * 2 : from / 2, least = table[row].least,
+                  most = table[row].most;
     if (from == (up ? most : least)) return 0;
     return to > most ? most : to < least ? least : to;
 }
@@ -197,15 +192,10 @@ bool search_step(Search *s, Prober *p)
                       .extent = search_next(s),
                       .stretch = stretches[table[s->row].grows] };
     switch (probe_trial(p, &t)) {
-    case RAN_SAME:
-        s->good = t.extent;
-        break;
+    case RAN_SAME: s->good = t.extent; break;
     case RAN_OTHER:
-    case RAN_NOT:
-        s->bad = t.extent;
-        break;
-    case RAN_UNKNOWN:
-        s->stuck = true;
+    case RAN_NOT: s->bad = t.extent; break;
+    case RAN_UNKNOWN: s->stuck = true;
     }
     return !s->stuck;
 }

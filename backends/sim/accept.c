@@ -1,8 +1,10 @@
-/* accept.c -- whether a chip's compiler takes a program: the rules that stand for the chip decide.
+/* accept.c -- whether a chip's compiler takes a program: the rules that stand for the chip
+ * decide.
  *
- * What is refused is said in the words that users of the engine see, which tell nothing; the notes
- * tell what our rules know. A rule counts when it is reported or better, so that a contradicted one
- * refuses nothing. Rules of silent faults do not refuse: their statement's results are spoiled. */
+ * What is refused is said in the words that users of the engine see, which tell nothing; the
+ * notes tell what our rules know. A rule counts when it is reported or better, so that a
+ * contradicted one refuses nothing. Rules of silent faults do not refuse: their statement's
+ * results are spoiled. */
 #include "sim.h"
 
 #include <string.h>
@@ -19,8 +21,8 @@ typedef struct {
     bool ok;
 } Judge;
 
-/* ---- weights -----------------------------------------------------------------------------------
- */
+/* ---- weights
+ * ----------------------------------------------------------------------------------- / */
 
 static void check_literal(Judge *j, const Const *c)
 {
@@ -28,7 +30,8 @@ static void check_literal(Judge *j, const Const *c)
     if (!c || c->kind != CONST_BLOB || !shape_count(&c->type->shape, &n)) return;
     WeightFile *w = weight_file(j->module, j->diag, c->loc, c->path);
     if (!w) j->ok = false;
-    if (!w || w->absent || weight_data(w, j->diag, c->loc, c->offset, c->type->dtype, n)) return;
+    if (!w || w->absent || weight_data(w, j->diag, c->loc, c->offset, c->type->dtype, n))
+        return;
     diag_note(
         j->diag, (Loc){ 0 },
         "users of %s see: _ANECompiler : ANECCompile() FAILED (InvalidMILProgram); or the engine "
@@ -47,8 +50,8 @@ static bool check_weights(void *ctx, Op *op)
     return j->ok;
 }
 
-/* ---- rules -------------------------------------------------------------------------------------
- */
+/* ---- rules
+ * ------------------------------------------------------------------------------------- / */
 
 static void refuse(Judge *j, const RuleBreak *b)
 {
@@ -78,7 +81,8 @@ static void spoil(Judge *j, const Op *op)
     e->spoiled[e->nspoiled++] = op;
 }
 
-/* Silent faults that are simulated as what they are, or that running through surfaces avoids. */
+/* Silent faults that are simulated as what they are, or that running through surfaces
+ * avoids. */
 static bool simulated(const char *rule)
 {
     static const char *const elsewhere[] = { "slot-order", "weight-record" };

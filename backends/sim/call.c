@@ -1,10 +1,10 @@
 /* call.c -- one statement on the simulated engine.
  *
- * Operands become what the engine reads (fp16 numbers, no NaN), the op's reference meaning computes
- * in double with sums of products formed by mac.c, and each element of the result is set right by
- * what numerics.def says of the op and rounded once, as the engine rounds. Ops that copy elements,
- * and those whose meaning rounds on its own way (the list `wide` lacks their family), are rounded
- * after. */
+ * Operands become what the engine reads (fp16 numbers, no NaN), the op's reference meaning
+ * computes in double with sums of products formed by mac.c, and each element of the result is
+ * set right by what numerics.def says of the op and rounded once, as the engine rounds. Ops
+ * that copy elements, and those whose meaning rounds on its own way (the list `wide` lacks
+ * their family), are rounded after. */
 #include "sim.h"
 
 #include <math.h>
@@ -12,14 +12,11 @@
 
 enum { CHUNK = 1024 };
 
-/* ---- single functions: y is the meaning at x, both in double --------------------------------- */
+/* ---- single functions: y is the meaning at x, both in double ----------------------------- */
 
 typedef double Fix(const Engine *e, const Table *t, double x, double y);
 
-static double num(const Engine *e, Number i)
-{
-    return e->numbers.v[i];
-}
+static double num(const Engine *e, Number i) { return e->numbers.v[i]; }
 
 static double fix_table(const Engine *e, const Table *t, double x, double y)
 {
@@ -77,7 +74,7 @@ static double fix_round(const Engine *e, const Table *t, double x, double y)
     return fabs(x) >= num(e, NUM_round_max) ? 0 : y;
 }
 
-/* ---- what is particular of an op ------------------------------------------------------------- */
+/* ---- what is particular of an op --------------------------------------------------------- */
 
 static bool attention(Engine *e, Call *c, Tensor *res);
 
@@ -110,14 +107,8 @@ static const struct Own {
     [OP_scaled_dot_product_attention] = { .instead = attention },
 };
 
-static int kind_of(const Call *c)
-{
-    return (int)(c->info - ops);
-}
-static bool moves(const Call *c)
-{
-    return (c->info->flags & F_MOVES) != 0;
-}
+static int kind_of(const Call *c) { return (int)(c->info - ops); }
+static bool moves(const Call *c) { return (c->info->flags & F_MOVES) != 0; }
 
 /* Families whose meanings write their results element by element as numbers, of whatever float
  * type. */
@@ -130,7 +121,7 @@ static bool wide(const Call *c)
     return false;
 }
 
-/* ---- operands -------------------------------------------------------------------------------- */
+/* ---- operands ---------------------------------------------------------------------------- */
 
 static bool has_nan(const Tensor *t)
 {
@@ -180,7 +171,7 @@ static void read_operands(const Engine *e, Call *c)
     }
 }
 
-/* ---- results --------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------- */
 
 typedef struct {
     const Engine *e;
@@ -262,7 +253,7 @@ static void pass_width(const Engine *e, const Call *c, Tensor *t)
         tensor_set_float(t, i, sim_half(&e->numbers, tensor_float(t, i) * gain) / gain);
 }
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 /* The meaning into doubles, then each element finished. */
 static bool run_wide(Engine *e, Call *c, Tensor *res)
@@ -299,27 +290,29 @@ static bool run(Engine *e, Call *c, Tensor *res, int max)
     if (!call_check(c) || !c->info->infer(c)) return false;
     const Type *t = c->out[0];
     if (own[kind_of(c)].instead) return own[kind_of(c)].instead(e, c, res);
-    if (c->nout == 1 && t->kind == TY_TENSOR && shape_known(&t->shape) && dtype_is_float(t->dtype))
+    if (c->nout == 1 && t->kind == TY_TENSOR && shape_known(&t->shape)
+        && dtype_is_float(t->dtype))
         return run_wide(e, c, res);
     c->nout = 0;
     return run_plain(e, c, res, max);
 }
 
-/* ---- attention: the engine runs it as two products and a softmax ----------------------------- */
+/* ---- attention: the engine runs it as two products and a softmax ------------------------- */
 
 typedef struct {
     const char *name;
     const Tensor *val;
 } Named;
 
-static bool step(Engine *e, const Call *outer, const char *op, const Named *arg, int n, Tensor *out)
+static bool step(Engine *e, const Call *outer, const char *op, const Named *arg, int n,
+                 Tensor *out)
 {
     Call *c = NEW(outer->arena, Call);
     call_init(c, &ops[op_find(op)], outer->opset, outer->arena, outer->diag, outer->loc);
     for (int i = 0; i < n; i++) {
         CallArg *v = NEW(outer->arena, CallArg);
-        *v = (CallArg){ type_tensor(outer->arena, arg[i].val->dtype, arg[i].val->shape), arg[i].val,
-                        true };
+        *v = (CallArg){ type_tensor(outer->arena, arg[i].val->dtype, arg[i].val->shape),
+                        arg[i].val, true };
         if (!call_set(c, arg[i].name, 1, v, false)) return false;
     }
     return run(e, c, out, 1);
@@ -350,7 +343,8 @@ static bool attention(Engine *e, Call *c, Tensor *res)
     const Tensor *q = call_val(c, "query"), *k = call_val(c, "key"), *v = call_val(c, "value");
     const Tensor *mask = num(e, NUM_mac_ignores_mask) != 0 ? NULL : call_val(c, "attn_mask");
     const Tensor *yes = scalar_of(c, DT_BOOL, 1), *last = scalar_of(c, DT_INT32, -1);
-    const Tensor *scale = scalar_of(c, q->dtype, 1 / sqrt((double)q->shape.dim[q->shape.rank - 1]));
+    const Tensor *scale = scalar_of(c, q->dtype,
+                                    1 / sqrt((double)q->shape.dim[q->shape.rank - 1]));
     Tensor t[6] = { { 0 } };
     const Named scores[] = { { "x", q }, { "y", k }, { "transpose_y", yes } };
     const Named scaled[] = { { "x", &t[0] }, { "y", scale } },
@@ -359,13 +353,14 @@ static bool attention(Engine *e, Call *c, Tensor *res)
     const Named mixed[] = { { "x", &t[4] }, { "y", v } };
     bool ok = step(e, c, "matmul", scores, 3, &t[0]) && step(e, c, "mul", scaled, 2, &t[1])
            && (!mask
-               || (mask_as_numbers(c, mask, q->dtype, &t[2]) && step(e, c, "add", added, 2, &t[3])))
+               || (mask_as_numbers(c, mask, q->dtype, &t[2])
+                   && step(e, c, "add", added, 2, &t[3])))
            && step(e, c, "softmax", soft, 2, &t[4]) && step(e, c, "matmul", mixed, 2, res);
     for (size_t i = 0; i < COUNT(t); i++) tensor_free(&t[i]);
     return ok;
 }
 
-/* ---- the door -------------------------------------------------------------------------------- */
+/* ---- the door ---------------------------------------------------------------------------- */
 
 void engine_init(Engine *e)
 {

@@ -1,13 +1,14 @@
-/* mac.c -- sums of products as an engine forms them: a narrow first stage, then a wide accumulator.
+/* mac.c -- sums of products as an engine forms them: a narrow first stage, then a wide
+ * accumulator.
  *
  *     for each tile of `lanes` consecutive products:
  *         s = 0; for each product: s = partial(s + half(a * b))
  *         sum += s                              in fp32
  *
  * half rounds to fp16, partial to mac_bits significant bits, both to nearest even. Operands are
- * fp16 numbers, whose products fp32 holds exactly. Four columns are one vector, and every choice
- * that a chip makes is a mask, so that the inner loop has no branch: 512 x 512 x 512 takes half a
- * second. */
+ * fp16 numbers, whose products fp32 holds exactly. Four columns are one vector, and every
+ * choice that a chip makes is a mask, so that the inner loop has no branch: 512 x 512 x 512
+ * takes half a second. */
 #include "sim.h"
 
 #include <math.h>
@@ -25,22 +26,13 @@ enum {
 #define SIGN 0x80000000u
 #define FLOAT_INF 0x7f800000u
 
-static inline U4 all(uint32_t v)
-{
-    return (U4){ v, v, v, v };
-}
-static inline U4 choose(U4 mask, U4 yes, U4 no)
-{
-    return (yes & mask) | (no & ~mask);
-}
+static inline U4 all(uint32_t v) { return (U4){ v, v, v, v }; }
+static inline U4 choose(U4 mask, U4 yes, U4 no) { return (yes & mask) | (no & ~mask); }
 /* Magnitudes of floats compare as their bits do; they are below 2^31. */
-static inline U4 above(U4 a, uint32_t limit)
-{
-    return (U4)((I4)a > (I4)all(limit));
-}
+static inline U4 above(U4 a, uint32_t limit) { return (U4)((I4)a > (I4)all(limit)); }
 
-/* A product as fp16 has it. Below the smallest normal number the step is 2^-24, which is the step
- * of fp32 between 1/2 and 1. */
+/* A product as fp16 has it. Below the smallest normal number the step is 2^-24, which is the
+ * step of fp32 between 1/2 and 1. */
 static inline F4 half_of(const MacProducts *p, F4 v)
 {
     const F4 magic = { 0.75f, 0.75f, 0.75f, 0.75f };
@@ -99,8 +91,8 @@ static void tile(const MacProducts *p, int64_t n, int64_t k, const double *a, co
     for (int64_t j = 0; j < n; j++) c[j] = (double)out[j];
 }
 
-static void gemm(const Products *how, int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
-                 const double *b, int64_t ldb, double *c, int64_t ldc)
+static void gemm(const Products *how, int64_t m, int64_t n, int64_t k, const double *a,
+                 int64_t lda, const double *b, int64_t ldb, double *c, int64_t ldc)
 {
     const MacProducts *p = (const MacProducts *)how;
     float pack[DEPTH * STRIP];

@@ -5,20 +5,20 @@
 #include <string.h>
 
 const Numeric numerics[NUM_COUNT] = {
-#define NUMERIC(id, u, p, m1, m2, m3, m4, m5, s, r, d, e)                                          \
-    { .name = #id,                                                                                 \
-      .unit = u,                                                                                   \
-      .plain = p,                                                                                  \
-      .by_chip = { m1, m2, m3, m4, m5 },                                                           \
-      .standing = s,                                                                               \
-      .rule = r,                                                                                   \
-      .doc = d,                                                                                    \
+#define NUMERIC(id, u, p, m1, m2, m3, m4, m5, s, r, d, e)                                      \
+    { .name = #id,                                                                             \
+      .unit = u,                                                                               \
+      .plain = p,                                                                              \
+      .by_chip = { m1, m2, m3, m4, m5 },                                                       \
+      .standing = s,                                                                           \
+      .rule = r,                                                                               \
+      .doc = d,                                                                                \
       .evidence = e },
 #include "numerics.def"
 };
 
-/* What the rule says where it holds: the chip's own value, or that of the first chip it is known
- * of. */
+/* What the rule says where it holds: the chip's own value, or that of the first chip it is
+ * known of. */
 static double where_it_holds(const Numeric *n, int chip)
 {
     if (n->by_chip[chip] != n->plain) return n->by_chip[chip];

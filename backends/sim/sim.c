@@ -18,8 +18,8 @@ typedef struct {
     int nresult;
 } Sim;
 
-/* ---- surfaces ----------------------------------------------------------------------------------
- */
+/* ---- surfaces
+ * ---------------------------------------------------------------------------------- / */
 
 /* The surfaces of one side of a function, by symbol; those of tensors without one are NULL. */
 typedef struct {
@@ -56,8 +56,8 @@ static bool side_make(Side *s, Arena *a, Diag *d, const Binding *b, int n)
     return true;
 }
 
-/* ---- running -----------------------------------------------------------------------------------
- */
+/* ---- running
+ * ----------------------------------------------------------------------------------- / */
 
 static void drop_results(Sim *s)
 {
@@ -151,13 +151,10 @@ static int sim_states(Program *p, Binding **out)
 {
     return program_states(((Sim *)p)->inner, out);
 }
-static void sim_reset(Program *p)
-{
-    program_reset(((Sim *)p)->inner);
-}
+static void sim_reset(Program *p) { program_reset(((Sim *)p)->inner); }
 
-/* ---- compiling ---------------------------------------------------------------------------------
- */
+/* ---- compiling
+ * --------------------------------------------------------------------------------- / */
 
 static void sim_free(Program *p)
 {
@@ -168,10 +165,7 @@ static void sim_free(Program *p)
     mem_free(s);
 }
 
-Engine *sim_engine(Program *p)
-{
-    return &((Sim *)p)->engine;
-}
+Engine *sim_engine(Program *p) { return &((Sim *)p)->engine; }
 
 static Program *sim_compile(const Backend *self, Module *m, Func *f, Diag *d)
 {
@@ -198,25 +192,22 @@ static Program *sim_compile(const Backend *self, Module *m, Func *f, Diag *d)
     return &s->base;
 }
 
-/* ---- the backends ------------------------------------------------------------------------------
- */
+/* ---- the backends
+ * ------------------------------------------------------------------------------ / */
 
 const Backend backend_sim[] = {
-#define TARGET(n, v, o, i, p, ti, tv, text, e)                                                     \
-    { .name = "sim:" #n,                                                                           \
-      .doc = "simulated: " text,                                                                   \
-      .target = &targets[TARGET_##n],                                                              \
-      .row = &targets[TARGET_##n],                                                                 \
-      .compile = sim_compile,                                                                      \
-      .run = sim_run,                                                                              \
-      .results = sim_results,                                                                      \
-      .states = sim_states,                                                                        \
-      .reset = sim_reset,                                                                          \
+#define TARGET(n, v, o, i, p, ti, tv, text, e)                                                 \
+    { .name = "sim:" #n,                                                                       \
+      .doc = "simulated: " text,                                                               \
+      .target = &targets[TARGET_##n],                                                          \
+      .row = &targets[TARGET_##n],                                                             \
+      .compile = sim_compile,                                                                  \
+      .run = sim_run,                                                                          \
+      .results = sim_results,                                                                  \
+      .states = sim_states,                                                                    \
+      .reset = sim_reset,                                                                      \
       .free = sim_free },
 #include "../../ir/targets/targets.def"
 };
 
-bool sim_is_chip(const Backend *b)
-{
-    return chip_index(b->row) >= 0;
-}
+bool sim_is_chip(const Backend *b) { return chip_index(b->row) >= 0; }

@@ -20,7 +20,7 @@
 extern const Backend backend_sim[];
 bool sim_is_chip(const Backend *b);
 
-/* ---- numbers --------------------------------------------------------------------------------- */
+/* ---- numbers ----------------------------------------------------------------------------- */
 
 typedef enum {
 #define NUMERIC(id, ...) NUM_##id,
@@ -45,25 +45,25 @@ bool number_has_rule(const char *rule); /* some number simulates what this rule 
 /* v as the engine writes it into fp16, the only type it has; NaN stays NaN. */
 double sim_half(const Numbers *n, double v);
 
-/* ---- sums of products ------------------------------------------------------------------------ */
+/* ---- sums of products -------------------------------------------------------------------- */
 
 /* A Products that forms sums as n says; partial sums that overflow are left infinite. */
 typedef struct {
     Products products; /* first */
     struct {
         uint32_t bias, odd, shift, mask;
-    } product, partial;          /* how to round to 11 and to mac_bits bits */
+    } product, partial; /* how to round to 11 and to mac_bits bits */
     uint32_t tiny, big, keep, not_nan, limit;
     int lanes;
     double flush;
 } MacProducts;
 void mac_init(MacProducts *p, const Numbers *n);
 
-/* ---- tables ---------------------------------------------------------------------------------- */
+/* ---- tables ------------------------------------------------------------------------------ */
 
 enum { KNOTS = 33 };
 typedef struct {
-    int op;                 /* index into ops[] */
+    int op;                                  /* index into ops[] */
     double x[KNOTS], y[KNOTS], below, above; /* NAN: the function itself */
     double at_zero, error_max;
     double (*f)(double);
@@ -76,9 +76,10 @@ enum {
 void tables_make(Table t[TABLE_COUNT]);
 double table_at(const Table *t, double x);
 
-/* ---- statements ------------------------------------------------------------------------------ */
+/* ---- statements -------------------------------------------------------------------------- */
 
-/* What a program's statements need; `spoiled` holds the statements that rules say go wrong silently. */
+/* What a program's statements need; `spoiled` holds the statements that rules say go wrong
+ * silently. */
 typedef struct {
     Numbers numbers;
     MacProducts mac, single; /* single: of convolutions of one product an element */
@@ -92,12 +93,14 @@ void engine_init(Engine *e); /* from e->numbers */
 /* A CallHook's run, with an Engine as ctx. */
 bool engine_call(void *engine, const Op *op, Call *c, Tensor *res, int max);
 
-/* ---- acceptance ------------------------------------------------------------------------------ */
+/* ---- acceptance -------------------------------------------------------------------------- */
 
-/* False: refused, and reported as its users see it, with the rules as notes. Fills e->spoiled. */
+/* False: refused, and reported as its users see it, with the rules as notes. Fills
+ * e->spoiled. */
 bool sim_accepts(Module *m, Func *f, const RuleSet *rs, Diag *d, Arena *a, Engine *e);
 
-/* The engine of a program made by a sim:CHIP, for tests that change its numbers between runs. */
+/* The engine of a program made by a sim:CHIP, for tests that change its numbers between
+ * runs. */
 Engine *sim_engine(Program *p);
 
 #endif

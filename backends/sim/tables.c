@@ -3,18 +3,9 @@
 
 #include <math.h>
 
-static double sigmoid(double x)
-{
-    return 1 / (1 + exp(-x));
-}
-static double silu(double x)
-{
-    return x * sigmoid(x);
-}
-static double gelu(double x)
-{
-    return 0.5 * x * erfc(-x * 0.70710678118654752440);
-}
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+static double silu(double x) { return x * sigmoid(x); }
+static double gelu(double x) { return 0.5 * x * erfc(-x * 0.70710678118654752440); }
 
 static const struct {
     int op;
@@ -31,9 +22,9 @@ static double bend(double (*f)(double), double x)
     return (f(x + h) - 2 * f(x) + f(x - h)) / (h * h);
 }
 
-/* The error of a line over a stretch w is as bend * w^2: points at equal steps of the integral of
- * the root of the bend make it the same everywhere. A little is added so that flat parts get points
- * too. */
+/* The error of a line over a stretch w is as bend * w^2: points at equal steps of the integral
+ * of the root of the bend make it the same everywhere. A little is added so that flat parts get
+ * points too. */
 static void place(Table *t, double from, double to)
 {
     enum { STEPS = 4096 };

@@ -1,6 +1,6 @@
-/* compare.c -- compiles a program of the language for a chip, and says how far that chip's engine,
- * as it is simulated, would be from the exact result: options, messages, made-up inputs, two
- * backends.
+/* compare.c -- compiles a program of the language for a chip, and says how far that chip's
+ * engine, as it is simulated, would be from the exact result: options, messages, made-up
+ * inputs, two backends.
  *
  *     cc compare.c $(pkg-config --cflags --libs anec) -o compare
  *     ./compare ../mlp.anedsl m1 hidden=128 */
@@ -17,12 +17,14 @@ static void tell(void *ctx, anec_severity severity, const char *text)
 }
 
 /* Inputs of a kernel from a seed; the count. */
-static int make_inputs(anec_kernel *k, anec_input *in, anec_tensor *made, int max, anec_error *e)
+static int make_inputs(anec_kernel *k, anec_input *in, anec_tensor *made, int max,
+                       anec_error *e)
 {
     anec_tensor port;
     int n = 0;
     for (const char *name; n < max && (name = anec_port(k, ANEC_INPUT, n, &port)); n++) {
-        if (anec_tensor_random(k, name, 1, &made[n], e)) exit(fprintf(stderr, "%s\n", e->text) > 0);
+        if (anec_tensor_random(k, name, 1, &made[n], e))
+            exit(fprintf(stderr, "%s\n", e->text) > 0);
         in[n] = (anec_input){ .name = name, .tensor = &made[n] };
     }
     return n;

@@ -1,10 +1,11 @@
-/* train.c -- a training step on whatever runs it, weights going from run to run without a copy.
+/* train.c -- a training step on whatever runs it, weights going from run to run without a
+ * copy.
  *
  *     cc train.c $(pkg-config --cflags --libs anec) -o train
  *     ./train step.mil 200
  *
- * step.mil takes weights w, inputs x and targets t, and results in new weights w_next and the loss.
- * Rewiring makes w_next of one run the w of the next. */
+ * step.mil takes weights w, inputs x and targets t, and results in new weights w_next and the
+ * loss. Rewiring makes w_next of one run the w of the next. */
 #include <anec.h>
 
 #include <stdio.h>
@@ -30,16 +31,20 @@ int main(int argc, char **argv)
     if (anec_compile(model, NULL, &step, &e)) return failed("compiling", &e);
     printf("%s\n", anec_how(step));
 
-    if (anec_buffer(step, "w", &w, &e) || anec_buffer(step, "x", &x, &e) || anec_buffer(step, "t", &t, &e))
+    if (anec_buffer(step, "w", &w, &e) || anec_buffer(step, "x", &x, &e)
+        || anec_buffer(step, "t", &t, &e))
         return failed("buffers", &e);
     for (size_t i = 0; i < x.bytes / sizeof(float); i++) {
-        ((float *)x.data)[i] = (float)(i % 7) / 4 - 0.75f; /* t = 2 x: that is what w should find out */
+        /* t = 2 x: that is what w should find out */
+        ((float *)x.data)[i] = (float)(i % 7) / 4 - 0.75f;
         ((float *)t.data)[i] = 2 * ((float *)x.data)[i];
     }
     if (anec_rewire(step, "w", step, "w_next", &e)) return failed("rewiring", &e);
     for (int i = 0; i < steps; i++) {
-        if (anec_run(step, &e) || anec_result(step, "loss", &loss, &e)) return failed("a step", &e);
-        if (i % 50 == 0 || i == steps - 1) printf("step %d  loss %.5f\n", i, *(float *)loss.data);
+        if (anec_run(step, &e) || anec_result(step, "loss", &loss, &e))
+            return failed("a step", &e);
+        if (i % 50 == 0 || i == steps - 1)
+            printf("step %d  loss %.5f\n", i, *(float *)loss.data);
     }
     anec_free(step);
     anec_model_free(model);

@@ -1,7 +1,8 @@
 /* demo.c -- classifies the 1,000 real test digits with a compiled model for each chip given.
  *
- * usage: digits-demo FOLDER CHIP=MODEL.mil ..   (FOLDER holds test_images.npy and test_labels.npy)
- * Prints a line a chip: `m1 accuracy 97.3% of 1000, 12 ms`; exit 1 when any is below 95 %. */
+ * usage: digits-demo FOLDER CHIP=MODEL.mil ..   (FOLDER holds test_images.npy and
+ * test_labels.npy) Prints a line a chip: `m1 accuracy 97.3% of 1000, 12 ms`; exit 1 when any is
+ * below 95 %. */
 #include "../../backends/backend.h"
 #include "../../ir/mil/mil.h"
 
@@ -24,7 +25,7 @@ static void show(void *ctx, DiagKind kind, const char *message)
 static bool load(Diag *d, Arena *a, const char *folder, Digits *out)
 {
     return npy_open(d, arena_printf(a, "%s/test_images.npy", folder), &out->images)
-           && npy_open(d, arena_printf(a, "%s/test_labels.npy", folder), &out->labels);
+        && npy_open(d, arena_printf(a, "%s/test_labels.npy", folder), &out->labels);
 }
 
 /* Pixels 0..255 as the model's input: 0..1 in its element type. */
@@ -33,8 +34,8 @@ static bool make_input(Diag *d, const Digits *g, const Value *param, Tensor *x)
     const unsigned char *pixel = g->images.data;
     if (!tensor_alloc(x, d, param->type->dtype, &param->type->shape)) return false;
     if (x->count != (size_t)g->images.shape[0] * PIXELS)
-        return diag_error(d, param->loc, "the model takes %zu pixels, the test set has %lld", x->count,
-                          (long long)g->images.shape[0] * PIXELS);
+        return diag_error(d, param->loc, "the model takes %zu pixels, the test set has %lld",
+                          x->count, (long long)g->images.shape[0] * PIXELS);
     for (size_t i = 0; i < x->count; i++) tensor_set_float(x, i, pixel[i] / 255.0);
     return true;
 }
@@ -46,7 +47,9 @@ static int count_right(const Digits *g, const Tensor *logits)
     for (size_t i = 0; i * CLASSES < logits->count; i++) {
         size_t best = 0;
         for (size_t k = 1; k < CLASSES; k++)
-            if (tensor_float(logits, i * CLASSES + k) > tensor_float(logits, i * CLASSES + best)) best = k;
+            if (tensor_float(logits, i * CLASSES + k)
+                > tensor_float(logits, i * CLASSES + best))
+                best = k;
         right += best == label[i];
     }
     return right;
@@ -72,7 +75,8 @@ static bool classify(Diag *d, const Digits *g, const char *chip, Module *m)
         const Binding *out;
         program_results(p, &out);
         int right = count_right(g, &out[0].value), all = (int)g->labels.shape[0];
-        printf("%s accuracy %.1f%% of %d, %.0f ms\n", chip, 100.0 * right / all, all, now_ms() - start);
+        printf("%s accuracy %.1f%% of %d, %.0f ms\n", chip, 100.0 * right / all, all,
+               now_ms() - start);
         ok = 100 * right >= WANTED_PERCENT * all;
         if (!ok) diag_error(d, (Loc){ 0 }, "%s is below %d %%", chip, WANTED_PERCENT);
     }

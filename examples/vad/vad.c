@@ -1,9 +1,9 @@
 /* vad.c -- runs an Apple-compiled voice activity model over a wave file, on any machine.
  *
- * usage: vad MODEL SOUND.wav [PLOT.svg]
- * MODEL is a .mlmodelc, a folder that holds model.mil and weights, or the .mil itself. Its inputs are
- * audio_input [1, 64 + n], hidden_state and cell_state; n new samples follow 64 of context, and both
- * states are fed back. Prints a line: how many chunks are speech, and the highest probability. */
+ * usage: vad MODEL SOUND.wav [PLOT.svg] MODEL is a .mlmodelc, a folder that holds model.mil and
+ * weights, or the .mil itself. Its inputs are audio_input [1, 64 + n], hidden_state and
+ * cell_state; n new samples follow 64 of context, and both states are fed back. Prints a line:
+ * how many chunks are speech, and the highest probability. */
 #include "../../backends/backend.h"
 #include "../../ir/mil/mil.h"
 #include "wav.h"
@@ -26,8 +26,11 @@ typedef struct {
     size_t chunks;
 } Vad;
 
-static const struct { const char *input, *result; } fed_back[] = {
-    { "hidden_state", "new_hidden_state" }, { "cell_state", "new_cell_state" },
+static const struct {
+    const char *input, *result;
+} fed_back[] = {
+    { "hidden_state", "new_hidden_state" },
+    { "cell_state", "new_cell_state" },
 };
 
 static void show(void *ctx, DiagKind kind, const char *message)
@@ -36,7 +39,7 @@ static void show(void *ctx, DiagKind kind, const char *message)
     fputs(message, stderr);
 }
 
-/* ---- the model ------------------------------------------------------------------------------- */
+/* ---- the model --------------------------------------------------------------------------- */
 
 static bool open_model(Vad *v, const char *path)
 {
@@ -60,10 +63,12 @@ static bool bind_inputs(Vad *v)
         if (!p || p->type->kind != TY_TENSOR)
             return diag_error(&v->diag, (Loc){ 0 }, "the model has no input %s", names[i]);
         v->in[i].name = names[i];
-        if (!tensor_alloc(&v->in[i].value, &v->diag, p->type->dtype, &p->type->shape)) return false;
+        if (!tensor_alloc(&v->in[i].value, &v->diag, p->type->dtype, &p->type->shape))
+            return false;
     }
     if (v->in[0].value.count > CONTEXT) return true;
-    return diag_error(&v->diag, (Loc){ 0 }, "audio_input takes %zu samples; more than %d are needed",
+    return diag_error(&v->diag, (Loc){ 0 },
+                      "audio_input takes %zu samples; more than %d are needed",
                       v->in[0].value.count, CONTEXT);
 }
 
@@ -84,14 +89,16 @@ static double feed_back(Vad *v)
         const Tensor *from = result(out, n, fed_back[i].result);
         Tensor *to = &v->in[1 + i].value;
         if (!from || from->count != to->count) p = NULL;
-        for (size_t k = 0; p && k < to->count; k++) tensor_set_float(to, k, tensor_float(from, k));
+        for (size_t k = 0; p && k < to->count; k++)
+            tensor_set_float(to, k, tensor_float(from, k));
     }
     if (p && p->count) return tensor_float(p, 0);
-    diag_error(&v->diag, (Loc){ 0 }, "the model's results are not vad_output and its two states");
+    diag_error(&v->diag, (Loc){ 0 },
+               "the model's results are not vad_output and its two states");
     return -1;
 }
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 static double sample_at(const Wav *w, int64_t i)
 {
@@ -104,7 +111,8 @@ static bool run_chunk(Vad *v, size_t chunk)
     int64_t fresh = (int64_t)x->count - CONTEXT, first = (int64_t)chunk * fresh - CONTEXT;
     for (size_t k = 0; k < x->count; k++)
         tensor_set_float(x, k, sample_at(&v->sound, first + (int64_t)k));
-    if (!program_run(v->program, &v->diag, v->in, (int)COUNT(v->in), &(RunOptions){ 0 })) return false;
+    if (!program_run(v->program, &v->diag, v->in, (int)COUNT(v->in), &(RunOptions){ 0 }))
+        return false;
     double p = feed_back(v);
     v->probability[chunk] = (float)p;
     return p >= 0;
@@ -128,10 +136,11 @@ static void report(const Vad *v)
         speech += v->probability[i] > 0.5f;
         if (v->probability[i] > most) most = v->probability[i];
     }
-    printf("speech in %zu of %zu chunks, highest probability %.3f\n", speech, v->chunks, (double)most);
+    printf("speech in %zu of %zu chunks, highest probability %.3f\n", speech, v->chunks,
+           (double)most);
 }
 
-/* ---- the plot: the wave above, the probability below ----------------------------------------- */
+/* ---- the plot: the wave above, the probability below ------------------------------------- */
 
 enum { WIDTH = 960, WAVE = 120, PLOT = 160, LEFT = 40, BOTTOM = 30 };
 
@@ -139,13 +148,15 @@ static void draw_wave(const Vad *v, Buf *svg)
 {
     buf_puts(svg, "<path fill='none' stroke='#9aa5b1' d='");
     for (int x = 0; x < WIDTH; x++) {
-        size_t from = v->sound.count * (size_t)x / WIDTH, to = v->sound.count * (size_t)(x + 1) / WIDTH;
+        size_t from = v->sound.count * (size_t)x / WIDTH,
+               to = v->sound.count * (size_t)(x + 1) / WIDTH;
         float low = 0, high = 0;
         for (size_t i = from; i < to; i++) {
             if (v->sound.sample[i] < low) low = v->sound.sample[i];
             if (v->sound.sample[i] > high) high = v->sound.sample[i];
         }
-        buf_printf(svg, "M%d %.1fV%.1f", LEFT + x, WAVE / 2 * (1 - (double)high), WAVE / 2 * (1 - (double)low) + 0.5);
+        buf_printf(svg, "M%d %.1fV%.1f", LEFT + x, WAVE / 2 * (1 - (double)high),
+                   WAVE / 2 * (1 - (double)low) + 0.5);
     }
     buf_puts(svg, "'/>\n");
 }
@@ -156,8 +167,10 @@ static void draw_axes(const Vad *v, Buf *svg)
     double seconds = (double)v->sound.count / WAV_RATE;
     for (size_t i = 0; i < COUNT(levels); i++) {
         double y = WAVE + PLOT * (1 - levels[i]);
-        buf_printf(svg, "<path stroke='#d5dae0' d='M%d %.1fH%d'/><text x='%d' y='%.1f' text-anchor='end'>%g</text>\n",
-                   LEFT, y, LEFT + WIDTH, LEFT - 6, y + 4, levels[i]);
+        buf_printf(
+            svg,
+            "<path stroke='#d5dae0' d='M%d %.1fH%d'/><text x='%d' y='%.1f' text-anchor='end'>%g</text>\n",
+            LEFT, y, LEFT + WIDTH, LEFT - 6, y + 4, levels[i]);
     }
     for (int s = 0; s <= (int)seconds; s += seconds > 20 ? 5 : 1)
         buf_printf(svg, "<text x='%.1f' y='%d' text-anchor='middle'>%d s</text>\n",
@@ -167,9 +180,11 @@ static void draw_axes(const Vad *v, Buf *svg)
 static bool plot(Vad *v, const char *path)
 {
     Buf svg = { 0 };
-    buf_printf(&svg, "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' "
-               "font-family='sans-serif' font-size='11'>\n<rect width='100%%' height='100%%' fill='white'/>\n",
-               LEFT + WIDTH + 20, WAVE + PLOT + BOTTOM);
+    buf_printf(
+        &svg,
+        "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' "
+        "font-family='sans-serif' font-size='11'>\n<rect width='100%%' height='100%%' fill='white'/>\n",
+        LEFT + WIDTH + 20, WAVE + PLOT + BOTTOM);
     draw_wave(v, &svg);
     draw_axes(v, &svg);
     buf_puts(&svg, "<polyline fill='none' stroke='#c2410c' stroke-width='1.5' points='");
@@ -189,7 +204,8 @@ int main(int argc, char **argv)
         fputs("usage: vad MODEL SOUND.wav [PLOT.svg]\n", stderr);
         return 2;
     }
-    bool ok = open_model(&v, argv[1]) && bind_inputs(&v) && wav_read(&v.diag, argv[2], &v.sound) && run(&v);
+    bool ok = open_model(&v, argv[1]) && bind_inputs(&v) && wav_read(&v.diag, argv[2], &v.sound)
+           && run(&v);
     if (ok) report(&v);
     if (ok && argc == 4) plot(&v, argv[3]);
     int code = diag_exit(&v.diag);

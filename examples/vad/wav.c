@@ -11,7 +11,10 @@ typedef struct {
 } Parts;
 
 static unsigned u16_at(const unsigned char *p) { return p[0] | (unsigned)p[1] << 8; }
-static uint32_t u32_at(const unsigned char *p) { return u16_at(p) | (uint32_t)u16_at(p + 2) << 16; }
+static uint32_t u32_at(const unsigned char *p)
+{
+    return u16_at(p) | (uint32_t)u16_at(p + 2) << 16;
+}
 
 static void read_format(Parts *p, const unsigned char *at)
 {
@@ -64,8 +67,8 @@ bool wav_read(Diag *d, const char *path, Wav *out)
     *out = (Wav){ 0 };
     if (!file_map(d, path, &file)) return false;
     bool ok = find_parts(&file, &parts)
-                  ? take(d, path, &parts, out)
-                  : diag_error(d, (Loc){ 0 }, "%s is no RIFF/WAVE file with samples", path);
+                ? take(d, path, &parts, out)
+                : diag_error(d, (Loc){ 0 }, "%s is no RIFF/WAVE file with samples", path);
     file_unmap(&file);
     return ok;
 }

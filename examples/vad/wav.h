@@ -11,8 +11,8 @@ typedef struct {
     size_t count;
 } Wav;
 
-/* A RIFF/WAVE file of 16-bit samples, one channel, 16 kHz; anything else is an error that says how to
- * convert it. */
+/* A RIFF/WAVE file of 16-bit samples, one channel, 16 kHz; anything else is an error that says
+ * how to convert it. */
 bool wav_read(Diag *d, const char *path, Wav *out);
 void wav_free(Wav *w);
 

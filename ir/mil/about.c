@@ -5,9 +5,11 @@
 
 #include "spec_types.h"
 
-const char *const about_texts[ABOUT_TEXTS] = { "shortDescription", "version", "author", "license" };
+const char *const about_texts[ABOUT_TEXTS] = { "shortDescription", "version", "author",
+                                               "license" };
 
-/* Where the features of each side stand: in a ModelDescription, and in a FunctionDescription. */
+/* Where the features of each side stand: in a ModelDescription, and in a
+ * FunctionDescription. */
 static const uint32_t model_field[ABOUT_SIDES] = { 1, 10, 13 },
                       func_field[ABOUT_SIDES] = { 2, 3, 6 };
 const char *const predicted_names[2] = { "predictedFeatureName", "predictedProbabilitiesName" };
@@ -30,11 +32,13 @@ About *about_of(Module *m)
     return m->about;
 }
 
-/* Where the function's place stands, or would. At most half of the slots are taken, so the search ends. */
+/* Where the function's place stands, or would. At most half of the slots are taken, so the
+ * search ends. */
 static int *slot_of(const About *a, const char *name)
 {
     size_t i = (size_t)(rng_key(0, name) >> 20) & (a->slots - 1);
-    while (a->slot[i] && strcmp(a->func[a->slot[i] - 1].name, name)) i = (i + 1) & (a->slots - 1);
+    while (a->slot[i] && strcmp(a->func[a->slot[i] - 1].name, name))
+        i = (i + 1) & (a->slots - 1);
     return &a->slot[i];
 }
 
@@ -59,7 +63,7 @@ AboutFunc *about_func(Module *m, About *a, const char *name)
     return &a->func[a->nfunc - 1];
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 static void keep(Module *m, const void **rest, size_t *len, const PbIn *in, const PbField *f)
 {
@@ -132,7 +136,8 @@ static void read_metadata(Module *m, PbIn in)
     PbField f, g;
     a->metadata = true;
     while (pb_next(&in, &f)) {
-        if (f.num >= 1 && f.num <= ABOUT_TEXTS) a->text[f.num - 1] = pb_string(&in, &f, &m->arena);
+        if (f.num >= 1 && f.num <= ABOUT_TEXTS)
+            a->text[f.num - 1] = pb_string(&in, &f, &m->arena);
         if (f.num != META_USER) continue;
         PbIn entry = pb_sub(&in, &f);
         const char *pair[2] = { "", "" };
@@ -165,22 +170,24 @@ bool about_read(Module *m, Diag *d, PbIn in)
     if (m->first && *m->default_func && strcmp(m->default_func, "main")
         && !module_func(m, m->default_func))
         return diag_error(d, (Loc){ .src = m->src },
-                          "the default function %s is not in the program",
-                          m->default_func);
+                          "the default function %s is not in the program", m->default_func);
     return true;
 }
 
-/* ---- what is shown --------------------------------------------------------------------------- */
+/* ---- what is shown ----------------------------------------------------------------------- */
 
 int about_side_of(const Value *param)
 {
     return param->type->kind == TY_STATE ? ABOUT_STATE : ABOUT_INPUT;
 }
 
-static bool on_side(const Value *v, int side) { return side == ABOUT_OUTPUT || about_side_of(v) == side; }
+static bool on_side(const Value *v, int side)
+{
+    return side == ABOUT_OUTPUT || about_side_of(v) == side;
+}
 
-/* Values that are still to be shown are the tags of their names: a result that is given twice is
- * shown once. */
+/* Values that are still to be shown are the tags of their names: a result that is given twice
+ * is shown once. */
 static Value *take(const char *name)
 {
     NameNote *note = name ? name_note(name) : NULL;
@@ -215,18 +222,22 @@ Shown *about_side(const Module *m, const Func *f, int side, int *count)
     return list;
 }
 
-/* The first specificationVersion that knows what a function uses. Versions are those of the releases:
- * 7 is iOS 16, 9 iOS 18, 10 iOS 26. */
+/* The first specificationVersion that knows what a function uses. Versions are those of the
+ * releases: 7 is iOS 16, 9 iOS 18, 10 iOS 26. */
 static int func_needs(const Func *f)
 {
     enum { FP16_ARRAYS = 7, STATES = 9, INT8_ARRAYS = 10 };
     int needs = spec_of_opset(f->opset);
     for (int i = 0; i < f->body->nparam + f->body->nresult; i++) {
-        const Value *v = i < f->body->nparam ? f->body->param[i] : f->body->result[i - f->body->nparam];
+        const Value *v = i < f->body->nparam ? f->body->param[i]
+                                             : f->body->result[i - f->body->nparam];
         const bool state = v->type->kind == TY_STATE;
         const Type *t = state ? v->type->sub[0] : v->type;
         const DType dtype = t->kind == TY_TENSOR ? t->dtype : DT_NONE;
-        const int own = dtype == DT_INT8 ? INT8_ARRAYS : state ? STATES : dtype == DT_FP16 ? FP16_ARRAYS : 0;
+        const int own = dtype == DT_INT8 ? INT8_ARRAYS
+                      : state            ? STATES
+                      : dtype == DT_FP16 ? FP16_ARRAYS
+                                         : 0;
         needs = own > needs ? own : needs;
     }
     return needs;
@@ -245,7 +256,8 @@ static int program_needs(const Module *m)
     return needs;
 }
 
-/* The version that was read stays while the program needs what it did then, or nothing newer. */
+/* The version that was read stays while the program needs what it did then, or nothing
+ * newer. */
 int about_spec(const Module *m)
 {
     const int own = program_needs(m);
@@ -253,9 +265,10 @@ int about_spec(const Module *m)
     return a && a->spec > own && (a->read_spec == own || !a->read_spec) ? a->spec : own;
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
-static bool write_side(const Module *m, Diag *d, const Func *f, int side, uint32_t num, Buf *out)
+static bool write_side(const Module *m, Diag *d, const Func *f, int side, uint32_t num,
+                       Buf *out)
 {
     int n;
     bool ok = true;
@@ -292,8 +305,8 @@ static void write_predicted(const Module *m, const Func *f, const uint32_t field
     }
 }
 
-static bool write_sides(const Module *m, Diag *d, const Func *f, const uint32_t side[ABOUT_SIDES],
-                        const uint32_t predicted[2], Buf *out)
+static bool write_sides(const Module *m, Diag *d, const Func *f,
+                        const uint32_t side[ABOUT_SIDES], const uint32_t predicted[2], Buf *out)
 {
     if (!write_side(m, d, f, ABOUT_INPUT, side[ABOUT_INPUT], out)
         || !write_side(m, d, f, ABOUT_OUTPUT, side[ABOUT_OUTPUT], out))

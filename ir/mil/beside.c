@@ -9,7 +9,7 @@
 const char beside_format[] = "anec beside 1";
 static const char *const side_names[ABOUT_SIDES] = { "inputs", "outputs", "states" };
 
-/* ---- base64 -------------------------------------------------------------------------------- */
+/* ---- base64 ------------------------------------------------------------------------------ */
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -47,7 +47,7 @@ static const void *from_base64(Arena *a, const char *s, size_t *len)
     return out;
 }
 
-/* ---- JSON files ---------------------------------------------------------------------------- */
+/* ---- JSON files -------------------------------------------------------------------------- */
 
 bool json_write(Diag *d, const char *path, const void *json)
 {
@@ -61,14 +61,14 @@ void *json_read(Diag *d, const char *path)
 {
     Mapped map;
     if (!file_read(d, path, &map)) return NULL;
-    cJSON *json =
-        map.size > FILE_MAX_TEXT ? NULL : json_parse((const char *)map.data, map.size);
+    cJSON *json = map.size > FILE_MAX_TEXT ? NULL
+                                           : json_parse((const char *)map.data, map.size);
     file_unmap(&map);
     if (!json) diag_error(d, (Loc){ .src = NULL }, "%s is not JSON", path);
     return json;
 }
 
-/* ---- writing ------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 static void text_item(cJSON *o, const char *name, const char *s)
 {
@@ -138,8 +138,8 @@ static void write_attrs(const Module *m, Diag *d, const Func *f, cJSON *to)
     AboutFunc a = { .name = f->name };
     int n;
     const Shown *x = about_side(m, f, ABOUT_INPUT, &n);
-    a.side[ABOUT_INPUT] =
-        (struct Features){ .at = NEW_ARRAY(&scratch->arena, n, Feature), .count = n };
+    a.side[ABOUT_INPUT] = (struct Features){ .at = NEW_ARRAY(&scratch->arena, n, Feature),
+                                             .count = n };
     for (int i = 0; i < n; i++) {
         Buf made = { 0 };
         if (x[i].type) buf_add(&made, x[i].type, x[i].len);
@@ -157,7 +157,7 @@ static void write_attrs(const Module *m, Diag *d, const Func *f, cJSON *to)
     const bool same = want.len == got.len && (!want.len || !memcmp(want.s, got.s, want.len));
     if (!same)
         json_item(json_item(to, "attributes", cJSON_CreateObject()), FLEXIBLE,
-             cJSON_CreateString(own ? want.s : ""));
+                  cJSON_CreateString(own ? want.s : ""));
     buf_free(&want);
     buf_free(&got);
     module_free(scratch);
@@ -189,7 +189,8 @@ static void fill(const Module *m, Diag *d, Arena *a, cJSON *root, int form)
 {
     if (form == BESIDE_PACKAGE) {
         if (strcmp(m->version, program_version(m)) != 0) text_item(root, "program", m->version);
-        if (m->has_attrs && !m->attrs.count) json_item(root, "emptyAttributes", cJSON_CreateTrue());
+        if (m->has_attrs && !m->attrs.count)
+            json_item(root, "emptyAttributes", cJSON_CreateTrue());
     } else {
         const Func *plain = module_func(m, "main"), *main = module_main(m);
         if (main && main != (plain ? plain : m->first)) text_item(root, "default", main->name);
@@ -237,7 +238,7 @@ void *beside_make(const Module *m, Diag *d, int form)
     return root;
 }
 
-/* ---- reading ------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 static const char *text_in(Module *m, const cJSON *o, const char *name)
 {
@@ -250,7 +251,8 @@ static void read_side(Module *m, const cJSON *list, struct Features *to)
     const cJSON *one;
     cJSON_ArrayForEach(one, list)
     {
-        Feature f = { .name = text_in(m, one, "name"), .doc = text_in(m, one, "shortDescription") };
+        Feature f = { .name = text_in(m, one, "name"),
+                      .doc = text_in(m, one, "shortDescription") };
         const char *type = text_in(m, one, "type");
         if (!f.name) continue;
         if (type) f.type = from_base64(&m->arena, type, &f.len);
@@ -290,7 +292,8 @@ static bool read_functions(Module *m, Diag *d, const char *path, const cJSON *fu
             const char *name = text_in(m, one, predicted_names[i]);
             if (name) about_func(m, about_of(m), f->name)->predicted[i] = name;
         }
-        ok = read_attrs(m, d, path, f, cJSON_GetObjectItemCaseSensitive(one, "attributes")) && ok;
+        ok = read_attrs(m, d, path, f, cJSON_GetObjectItemCaseSensitive(one, "attributes"))
+          && ok;
     }
     return ok;
 }
@@ -301,7 +304,8 @@ static bool read_rest(Module *m, Diag *d, const char *file, const char *rest)
     PbFile in = { 0 };
     in.data = from_base64(&m->arena, rest, &in.size);
     if (about_read(m, d, pb_open(&in))) return true;
-    if (in.wrong) diag_error(d, (Loc){ .src = NULL }, "%s: its rest is damaged: %s", file, in.wrong);
+    if (in.wrong)
+        diag_error(d, (Loc){ .src = NULL }, "%s: its rest is damaged: %s", file, in.wrong);
     return false;
 }
 

@@ -2,10 +2,11 @@
  *
  *   header, 64 bytes:  u32 count of records, u32 version = 2, zeros
  *   record, 64-aligned: u32 sentinel, u32 type code, u64 bytes of data, u64 offset of the data,
- *                      u64 bits of padding at its end (types below a byte), zeros; the data follow
+ *                      u64 bits of padding at its end (types below a byte), zeros; the data
+ * follow
  *
- * A BLOBFILE's offset is that of the record. What writers in the field get wrong and can still be
- * read (a count that stayed 1, records without alignment, data elsewhere) is the warning
+ * A BLOBFILE's offset is that of the record. What writers in the field get wrong and can still
+ * be read (a count that stayed 1, records without alignment, data elsewhere) is the warning
  * weight-file, once per file; what would read wrong bytes is an error. All is little endian. */
 #include "blob.h"
 
@@ -37,7 +38,8 @@ static bool record_at(const Mapped *map, uint64_t at, Record *r)
     if (map->size < RECORD || at > map->size - RECORD) return false;
     const unsigned char *p = map->data + at;
     if (get(p, 4) != SENTINEL) return false;
-    *r = (Record){ .code = (uint32_t)get(p + 4, 4), .bytes = get(p + 8, 8),
+    *r = (Record){ .code = (uint32_t)get(p + 4, 4),
+                   .bytes = get(p + 8, 8),
                    .offset = get(p + 16, 8) };
     return true;
 }
@@ -49,10 +51,10 @@ static bool in_file(const Mapped *map, const Record *r)
 
 static uint64_t aligned(uint64_t at) { return (at + ALIGN - 1) / ALIGN * ALIGN; }
 
-/* ---- opening --------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------- */
 
-/* One walk over the records; the first deviation from the format is told, and ends it. Of data that
- * the file is too short for nothing is said here: whatever reads them reports it. */
+/* One walk over the records; the first deviation from the format is told, and ends it. Of data
+ * that the file is too short for nothing is said here: whatever reads them reports it. */
 void blob_check(const WeightFile *w, Diag *d, Loc loc)
 {
     const Mapped *map = &w->map;
@@ -74,8 +76,9 @@ void blob_check(const WeightFile *w, Diag *d, Loc loc)
         if (r.offset != at + RECORD) {
             diag_warn(d, WARN_WEIGHT_FILE, loc,
                       "%s: the data of the record at %llu are said to be %llu bytes at %llu, "
-                      "not right after it", w->real, (unsigned long long)at,
-                      (unsigned long long)r.bytes, (unsigned long long)r.offset);
+                      "not right after it",
+                      w->real, (unsigned long long)at, (unsigned long long)r.bytes,
+                      (unsigned long long)r.offset);
             return;
         }
         const uint64_t end = r.offset + r.bytes;
@@ -88,8 +91,8 @@ void blob_check(const WeightFile *w, Diag *d, Loc loc)
         return;
     }
     if (count == said) return;
-    diag_warn(d, WARN_WEIGHT_FILE, loc, "%s says it has %llu records, but %llu are there", w->real,
-              (unsigned long long)said, (unsigned long long)count);
+    diag_warn(d, WARN_WEIGHT_FILE, loc, "%s says it has %llu records, but %llu are there",
+              w->real, (unsigned long long)said, (unsigned long long)count);
 }
 
 const char *blob_relative(const char *path)
@@ -125,7 +128,7 @@ void weight_files_close(Module *m)
     m->files = NULL;
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 static const char *code_name(uint32_t code)
 {
@@ -137,7 +140,8 @@ static const char *code_name(uint32_t code)
 static bool data_bytes(DType t, size_t count, size_t *bytes)
 {
     size_t bits;
-    if (!size_mul(count, (size_t)dtypes[t].bits, &bits) || !size_add(bits, 7, &bits)) return false;
+    if (!size_mul(count, (size_t)dtypes[t].bits, &bits) || !size_add(bits, 7, &bits))
+        return false;
     *bytes = bits / 8;
     return true;
 }
@@ -150,38 +154,56 @@ const void *weight_data(const WeightFile *w, Diag *d, Loc loc, uint64_t offset, 
     size_t need;
     Record r;
     if (w->absent)
-        return diag_error(d, loc, "the weight file %s is absent; --missing-weights zero or random "
-                          "stands in for it", w->path), NULL;
-    if (!file_stayed(d, &w->map)) return NULL; /* rather than what is wrong with the zeros in it */
+        return diag_error(d, loc,
+                          "the weight file %s is absent; --missing-weights zero or random "
+                          "stands in for it",
+                          w->path),
+               NULL;
+    /* rather than what is wrong with the zeros in it */
+    if (!file_stayed(d, &w->map)) return NULL;
     if (!data_bytes(t, nelem, &need))
         return diag_error(d, loc, "%zu elements of %s are more than memory can hold", nelem,
-                          dtypes[t].name), NULL;
+                          dtypes[t].name),
+               NULL;
     if (offset < HEADER || w->map.size < RECORD || offset > w->map.size - RECORD)
-        return diag_error_once(d, w, loc, "%s has no record at %llu: the file has %zu bytes", w->real, at,
-                               w->map.size), NULL;
+        return diag_error_once(d, w, loc, "%s has no record at %llu: the file has %zu bytes",
+                               w->real, at, w->map.size),
+               NULL;
     if (!record_at(&w->map, offset, &r))
-        return diag_error(d, loc, "%s has no record at %llu: 0x%08llx stands there, not 0xdeadbeef",
-                          w->real, at, (unsigned long long)get(w->map.data + offset, 4)), NULL;
+        return diag_error(d, loc,
+                          "%s has no record at %llu: 0x%08llx stands there, not 0xdeadbeef",
+                          w->real, at, (unsigned long long)get(w->map.data + offset, 4)),
+               NULL;
     const char *name = code_name(r.code);
     if (name && strcmp(name, dtypes[t].name) != 0)
-        return diag_error(d, loc, "%s: the record at %llu holds %s, but the literal is %s", w->real,
-                          at, name, dtypes[t].name), NULL;
+        return diag_error(d, loc, "%s: the record at %llu holds %s, but the literal is %s",
+                          w->real, at, name, dtypes[t].name),
+               NULL;
     if (r.bytes != need)
-        return diag_error(d, loc, "%s: the record at %llu holds %llu bytes, but the literal needs "
-                          "%zu: %zu elements of %s", w->real, at, (unsigned long long)r.bytes, need,
-                          nelem, dtypes[t].name), NULL;
+        return diag_error(d, loc,
+                          "%s: the record at %llu holds %llu bytes, but the literal needs "
+                          "%zu: %zu elements of %s",
+                          w->real, at, (unsigned long long)r.bytes, need, nelem,
+                          dtypes[t].name),
+               NULL;
     if (!in_file(&w->map, &r) || r.offset < HEADER)
-        return diag_error_once(d, w, loc, "%s: the record at %llu has its %llu bytes at %llu, but the file "
-                               "has %zu bytes", w->real, at, (unsigned long long)r.bytes,
-                               (unsigned long long)r.offset, w->map.size), NULL;
+        return diag_error_once(
+                   d, w, loc,
+                   "%s: the record at %llu has its %llu bytes at %llu, but the file "
+                   "has %zu bytes",
+                   w->real, at, (unsigned long long)r.bytes, (unsigned long long)r.offset,
+                   w->map.size),
+               NULL;
     if (r.offset % each)
-        return diag_error(d, loc, "%s: the data of the record at %llu begin at %llu, not a "
-                          "multiple of the %zu bytes of %s", w->real, at,
-                          (unsigned long long)r.offset, each, dtypes[t].name), NULL;
+        return diag_error(d, loc,
+                          "%s: the data of the record at %llu begin at %llu, not a "
+                          "multiple of the %zu bytes of %s",
+                          w->real, at, (unsigned long long)r.offset, each, dtypes[t].name),
+               NULL;
     return w->map.data + r.offset;
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 typedef struct {
     const Const *c; /* NULL: free */
@@ -194,7 +216,7 @@ struct BlobWriter {
     OutFile out;
     uint32_t count;
     unsigned char *piece; /* CHUNK bytes, once something is written */
-    Written *slot; /* what was written, by key: identical weights are written once */
+    Written *slot;        /* what was written, by key: identical weights are written once */
     size_t cap;
 };
 
@@ -212,7 +234,8 @@ BlobWriter *blob_create(Arena *a, Diag *d, const char *path)
 static Written *written_slot(Written *slot, size_t cap, const Const *c, uint64_t key)
 {
     size_t i = (size_t)key & (cap - 1);
-    while (slot[i].c && !(slot[i].key == key && const_equal(slot[i].c, c))) i = (i + 1) & (cap - 1);
+    while (slot[i].c && !(slot[i].key == key && const_equal(slot[i].c, c)))
+        i = (i + 1) & (cap - 1);
     return &slot[i];
 }
 
@@ -262,7 +285,7 @@ static bool write_elements(BlobWriter *b, const Const *c, size_t count)
         const size_t n = count - first < most ? count - first : most;
         size_t bytes;
         ok = data_bytes(t, n, &bytes) && const_read(c, b->diag, first, n, b->piece)
-             && out_write(&b->out, b->piece, bytes);
+          && out_write(&b->out, b->piece, bytes);
         first += n;
     }
     return ok;
@@ -298,10 +321,7 @@ bool blob_finish(BlobWriter *b)
     return pad(b) && out_seek(&b->out, 0) && out_write(&b->out, header, sizeof header);
 }
 
-bool blob_same(BlobWriter *b, const char *path)
-{
-    return out_same(&b->out, path);
-}
+bool blob_same(BlobWriter *b, const char *path) { return out_same(&b->out, path); }
 
 bool blob_sum(BlobWriter *b, uint64_t *sum)
 {

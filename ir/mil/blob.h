@@ -4,8 +4,9 @@
 
 #include "mil.h"
 
-const char *blob_relative(const char *path);           /* without "@model_path/" */
-void blob_check(const WeightFile *w, Diag *d, Loc loc); /* what is odd of an opened file: one warning */
+const char *blob_relative(const char *path); /* without "@model_path/" */
+/* what is odd of an opened file: one warning */
+void blob_check(const WeightFile *w, Diag *d, Loc loc);
 /* After blob_finish. */
 bool blob_same(BlobWriter *b, const char *path); /* path holds these bytes */
 bool blob_sum(BlobWriter *b, uint64_t *sum);     /* of all bytes; for a name, not for safety */

@@ -1,8 +1,10 @@
-/* change.c -- FILE.json changes with its model, which is another file and changes by another rename.
+/* change.c -- FILE.json changes with its model, which is another file and changes by another
+ * rename.
  *
- * For the time between the two it holds both: what goes with the new model, under "text" that model's
- * SHA-256, and under "before" what goes with the old one, likewise. A reader takes "before" as long
- * as the old model is there (beside_now). When both are in place what is for the old one goes. */
+ * For the time between the two it holds both: what goes with the new model, under "text" that
+ * model's SHA-256, and under "before" what goes with the old one, likewise. A reader takes
+ * "before" as long as the old model is there (beside_now). When both are in place what is for
+ * the old one goes. */
 #include "spec.h"
 
 #include <unistd.h>
@@ -11,7 +13,7 @@
 
 static const char sum_key[] = "text", before_key[] = "before";
 
-/* ---- which half holds ------------------------------------------------------------------------ */
+/* ---- which half holds -------------------------------------------------------------------- */
 
 bool beside_sum(Diag *d, const char *path, char hex[65])
 {
@@ -59,7 +61,7 @@ void *beside_now(void *json, Diag *d, const char *path)
     return part;
 }
 
-/* ---- a change -------------------------------------------------------------------------------- */
+/* ---- a change ---------------------------------------------------------------------------- */
 
 /* Without what no reader asks for: a part that says nothing is none. */
 static char *text_of(cJSON *part)
@@ -82,8 +84,8 @@ bool beside_open(Beside *b, const Module *m, Diag *d, const char *path, int form
     if (b->now && there && !ours) {
         beside_close(b);
         return diag_error(d, (Loc){ .src = NULL },
-                          "%s is another's file: there is no place for what %s cannot hold", b->file,
-                          file_base(path));
+                          "%s is another's file: there is no place for what %s cannot hold",
+                          b->file, file_base(path));
     }
     b->replaces = file_exists(b->model) && beside_sum(&quiet, b->model, b->old_sum);
     diag_free(&quiet);
@@ -91,7 +93,8 @@ bool beside_open(Beside *b, const Module *m, Diag *d, const char *path, int form
     b->was = ours;
     b->old = text_of(old);
     json_free(old);
-    b->changes = ours != (b->now != NULL) || (b->now && (!b->old || strcmp(b->old, b->now) != 0));
+    b->changes = ours != (b->now != NULL)
+              || (b->now && (!b->old || strcmp(b->old, b->now) != 0));
     return true;
 }
 
@@ -135,7 +138,8 @@ void beside_undo(Beside *b)
 {
     if (!b->changes) return;
     if (!b->old) unlink(b->file);
-    else if (!put(b, b->old)) put(b, b->old); /* else both stay in it, and it reads as the old one */
+    else if (!put(b, b->old))
+        put(b, b->old); /* else both stay in it, and it reads as the old one */
 }
 
 void beside_close(Beside *b)

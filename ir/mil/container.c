@@ -41,12 +41,12 @@ bool container_writes(const char *path)
     return form != FORM_NONE && form != FORM_SPEC;
 }
 
-bool container_is_zip(Diag *d, const char *path, const Mapped *file) { return foreign_zip(d, path, file); }
-
-bool container_beside(Module *m, Diag *d, const char *path)
+bool container_is_zip(Diag *d, const char *path, const Mapped *file)
 {
-    return beside_read(m, d, path);
+    return foreign_zip(d, path, file);
 }
+
+bool container_beside(Module *m, Diag *d, const char *path) { return beside_read(m, d, path); }
 
 static bool unknown(Diag *d, const char *path)
 {
@@ -63,7 +63,8 @@ static Module *read_text(Diag *d, const char *path, const MilReading *how)
     Source *src = module_source(m, path, &map);
     src->text = map.data ? (const char *)map.data : "";
     src->len = map.size;
-    if (mil_read_into(m, d, src, file_dir(&m->arena, path)) && beside_read(m, d, path)) return m;
+    if (mil_read_into(m, d, src, file_dir(&m->arena, path)) && beside_read(m, d, path))
+        return m;
     module_free(m);
     return NULL;
 }
@@ -76,40 +77,31 @@ Module *container_read_as(Diag *d, const char *path, const MilReading *how)
     Module *m = NULL;
     const char *name = trimmed(&a, path);
     switch (form_of(path)) {
-    case FORM_MIL:
-        m = read_text(d, name, how);
-        break;
-    case FORM_COMPILED:
-        m = mlmodelc_read(d, name, how);
-        break;
-    case FORM_PACKAGE:
-        m = mlpackage_read(d, name, how);
-        break;
-    case FORM_SPEC:
-        m = mlmodel_read(d, name, how);
-        break;
-    case FORM_NONE:
-        unknown(d, path);
-        break;
+    case FORM_MIL: m = read_text(d, name, how); break;
+    case FORM_COMPILED: m = mlmodelc_read(d, name, how); break;
+    case FORM_PACKAGE: m = mlpackage_read(d, name, how); break;
+    case FORM_SPEC: m = mlmodel_read(d, name, how); break;
+    case FORM_NONE: unknown(d, path); break;
     }
     arena_free(&a);
     return m;
 }
 
-/* ---- writing ------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
-/* What is in the place of a container is replaced whole: it must be one, or what is left of one. */
+/* What is in the place of a container is replaced whole: it must be one, or what is left of
+ * one. */
 static bool may_replace(Diag *d, const char *path)
 {
-    static const char *const parts[] = { "model.mil", "coremldata.bin", "metadata.json", "weights",
-                                         "Manifest.json", "Data" };
+    static const char *const parts[] = { "model.mil", "coremldata.bin", "metadata.json",
+                                         "weights",   "Manifest.json",  "Data" };
     Arena a = { 0 };
     bool known = !file_is_dir(path) || file_is_empty(path);
     for (size_t i = 0; !known && i < COUNT(parts); i++)
         known = file_exists(arena_printf(&a, "%s/%s", path, parts[i]));
     arena_free(&a);
     return known
-           || diag_fail(d, "%s is a folder that holds no model: it is not replaced", path);
+        || diag_fail(d, "%s is a folder that holds no model: it is not replaced", path);
 }
 
 static bool save_text(Module *m, Diag *d, const char *path)
@@ -165,19 +157,11 @@ bool container_save(Module *m, Diag *d, const char *path)
     bool ok = false;
     const char *name = trimmed(&a, path);
     switch (form_of(path)) {
-    case FORM_MIL:
-        ok = save_text(m, d, name);
-        break;
-    case FORM_COMPILED:
-        ok = save_compiled(m, d, name);
-        break;
-    case FORM_PACKAGE:
-        ok = save_package(m, d, name);
-        break;
+    case FORM_MIL: ok = save_text(m, d, name); break;
+    case FORM_COMPILED: ok = save_compiled(m, d, name); break;
+    case FORM_PACKAGE: ok = save_package(m, d, name); break;
     case FORM_SPEC:
-    case FORM_NONE:
-        unknown(d, path);
-        break;
+    case FORM_NONE: unknown(d, path); break;
     }
     arena_free(&a);
     return ok;

@@ -1,4 +1,5 @@
-/* described.c -- features that are more than arrays: images, labels, inputs that may be left out. */
+/* described.c -- features that are more than arrays: images, labels, inputs that may be left
+ * out. */
 #include "described.h"
 
 #include "spec.h"
@@ -8,7 +9,14 @@
 #include <string.h>
 
 /* FeatureType, and what is inside. */
-enum { FT_INT64 = 1, FT_STRING = 3, FT_IMAGE = 4, FT_ARRAY = 5, FT_DICT = 6, FT_OPTIONAL = 1000 };
+enum {
+    FT_INT64 = 1,
+    FT_STRING = 3,
+    FT_IMAGE = 4,
+    FT_ARRAY = 5,
+    FT_DICT = 6,
+    FT_OPTIONAL = 1000
+};
 enum { IMAGE_COLOR = 3, IMAGE_SIZES = 21, IMAGE_RANGE = 31 };
 enum { DEFAULT_INT = 41, DEFAULT_FLOAT = 51, DEFAULT_DOUBLE = 61 };
 enum { MAX_SIZES = 4096 };
@@ -44,7 +52,7 @@ int pixels_channels(Pixels p)
     return i < 0 ? 0 : spaces[i].channels;
 }
 
-/* ---- reading a FeatureType ------------------------------------------------------------------- */
+/* ---- reading a FeatureType --------------------------------------------------------------- */
 
 static int64_t extent(PbIn *in, const PbField *f)
 {
@@ -143,7 +151,7 @@ void described(const Func *f, const Value *v, bool input, Arena *a, Described *o
     if (!x || !x->type || !read_type(x->type, x->len, a, out)) *out = (Described){ 0 };
 }
 
-/* ---- sizes of images ------------------------------------------------------------------------- */
+/* ---- sizes of images --------------------------------------------------------------------- */
 
 bool described_size_fits(const Described *d, const int64_t size[2])
 {
@@ -168,14 +176,15 @@ void described_sizes(const Described *d, Buf *out)
         buf_printf(out, "%lld x %lld", (long long)d->size[0], (long long)d->size[1]);
 }
 
-/* ---- does a feature fit a value --------------------------------------------------------------- */
+/* ---- does a feature fit a value ---------------------------------------------------------- */
 
 bool feature_image_fits(const void *type, size_t len, const Type *t)
 {
     Arena a = { 0 };
     Described o;
     const bool read = read_type(type, len, &a, &o);
-    const int64_t want[] = { 1, pixels_channels(o.pixels), o.size[SIDE_HEIGHT], o.size[SIDE_WIDTH] };
+    const int64_t want[] = { 1, pixels_channels(o.pixels), o.size[SIDE_HEIGHT],
+                             o.size[SIDE_WIDTH] };
     const int n = o.nsizes || o.ranged ? 2 : 4;
     bool fits = read && o.pixels && t->shape.rank == 4
              && (t->dtype == DT_FP16 || t->dtype == DT_FP32);
@@ -185,7 +194,8 @@ bool feature_image_fits(const void *type, size_t len, const Type *t)
     return fits;
 }
 
-/* A text, a whole number, or a dictionary from one of them to numbers: results of `classify`. */
+/* A text, a whole number, or a dictionary from one of them to numbers: results of
+ * `classify`. */
 bool feature_label(const Value *v, Buf *out)
 {
     const Type *t = v->type, *key = t->kind == TY_DICT ? t->sub[0] : t;
@@ -210,7 +220,7 @@ bool feature_label_fits(const void *type, size_t len, const Value *v)
     return same;
 }
 
-/* ---- a feature of a value that has changed ---------------------------------------------------- */
+/* ---- a feature of a value that has changed ----------------------------------------------- */
 
 static void put_default(const Described *o, DType t, Buf *out)
 {
@@ -223,7 +233,8 @@ static void put_default(const Described *o, DType t, Buf *out)
     const bool wide = t == DT_FP64;
     if (wide) memcpy(bytes, &o->value, 8);
     else memcpy(bytes, &single, 4);
-    pb_put_varint(out, wide ? DEFAULT_DOUBLE << 3 | PB_FIXED64 : DEFAULT_FLOAT << 3 | PB_FIXED32);
+    pb_put_varint(out,
+                  wide ? DEFAULT_DOUBLE << 3 | PB_FIXED64 : DEFAULT_FLOAT << 3 | PB_FIXED32);
     buf_add(out, bytes, wide ? 8 : 4);
 }
 
@@ -257,7 +268,7 @@ bool feature_renew(const Func *f, const Value *v, const Feature *old, Shown *to)
     return ok;
 }
 
-/* ---- what passes have to leave ---------------------------------------------------------------- */
+/* ---- what passes have to leave ----------------------------------------------------------- */
 
 static void fix_side(Func *f, const struct Features *x, Value *const *v, int n)
 {
@@ -270,8 +281,8 @@ static void fix_side(Func *f, const struct Features *x, Value *const *v, int n)
                 || !read_type(one->type, one->len, a, &o) || !o.pixels
                 || !feature_image_fits(one->type, one->len, v[k]->type))
                 continue;
-            f->fixed[f->nfixed++] =
-                (struct Fixed){ one->name, spaces[space_of(o.pixels)].dtype };
+            f->fixed[f->nfixed++] = (struct Fixed){ one->name,
+                                                    spaces[space_of(o.pixels)].dtype };
             break;
         }
 }
@@ -289,7 +300,7 @@ void about_fix(Module *m)
     }
 }
 
-/* ---- classifiers ------------------------------------------------------------------------------ */
+/* ---- classifiers ------------------------------------------------------------------------- */
 
 /* The first, or the one whose label is called `name`. */
 static bool find_classifier(const Func *f, const char *name, Classifier *out)

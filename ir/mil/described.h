@@ -1,5 +1,6 @@
-/* described.h -- what the description of a model says of an input or result beyond its type: whether it
- * may be left out, and whether it is an image outside; and which result is a classifier's label.
+/* described.h -- what the description of a model says of an input or result beyond its type:
+ * whether it may be left out, and whether it is an image outside; and which result is a
+ * classifier's label.
  *
  * It is asked by name, so that it holds whatever passes have made of the program. */
 #ifndef ANEC_MIL_DESCRIBED_H
@@ -15,19 +16,20 @@ typedef enum {
     PIXELS_BGR = 30,
     PIXELS_GRAY16 = 40 /* fp16 numbers; all others are bytes outside */
 } Pixels;
-const char *pixels_name(Pixels p); /* "RGB", as Core ML spells it; NULL: there is no such number */
-int pixels_channels(Pixels p);     /* 1 or 3 */
+/* "RGB", as Core ML spells it; NULL: there is no such number */
+const char *pixels_name(Pixels p);
+int pixels_channels(Pixels p); /* 1 or 3 */
 
 enum { SIDE_WIDTH, SIDE_HEIGHT };
 typedef struct {
-    Pixels pixels;         /* PIXELS_NONE: an array */
-    int64_t size[2];       /* of an image by default: width and height */
-    int nsizes;            /* enumerated sizes; 0: none */
-    int64_t (*sizes)[2];   /* in the arena that was given */
-    bool ranged;           /* sizes between low and high */
+    Pixels pixels;           /* PIXELS_NONE: an array */
+    int64_t size[2];         /* of an image by default: width and height */
+    int nsizes;              /* enumerated sizes; 0: none */
+    int64_t (*sizes)[2];     /* in the arena that was given */
+    bool ranged;             /* sizes between low and high */
     int64_t low[2], high[2]; /* high < 0: no bound */
     bool optional, has_default;
-    double value;          /* that every element has when the input is left out */
+    double value; /* that every element has when the input is left out */
 } Described;
 
 /* All zero when nothing is said of it. */
@@ -39,10 +41,11 @@ void described_sizes(const Described *d, Buf *out);
 
 typedef struct {
     const Value *label, *probabilities; /* results of the function */
-    const Const *classes;               /* a list: the labels in the order of the probabilities */
+    /* a list: the labels in the order of the probabilities */
+    const Const *classes;
 } Classifier;
-/* The statement `classify` whose results the function returns; of several the one that the description names.
- * False: it is no classifier. */
+/* The statement `classify` whose results the function returns; of several the one that the
+ * description names. False: it is no classifier. */
 bool described_classifier(const Func *f, Classifier *out);
 
 #endif

@@ -19,7 +19,7 @@ static const Type *tensor_of(const Value *v)
     return v->type->kind == TY_STATE ? v->type->sub[0] : v->type;
 }
 
-/* ---- made from a program ------------------------------------------------------------------- */
+/* ---- made from a program ----------------------------------------------------------------- */
 
 static const char *text_of(const Const *c)
 {
@@ -98,11 +98,12 @@ bool feature_make(Diag *d, const Func *f, const Value *v, bool input, Buf *out)
     const bool state = v->type->kind == TY_STATE;
     if (!input && feature_label(v, out)) return true;
     if (!dtype)
-        return diag_error(d, v->loc.src ? v->loc : f->loc,
-                          "%s of function %s is no tensor of fp16, fp32, fp64, int8 or int32, the "
-                          "types that Core ML "
-                          "has for inputs and results",
-                          v->name, f->name);
+        return diag_error(
+            d, v->loc.src ? v->loc : f->loc,
+            "%s of function %s is no tensor of fp16, fp32, fp64, int8 or int32, the "
+            "types that Core ML "
+            "has for inputs and results",
+            v->name, f->name);
     const size_t whole = state ? pb_begin(out, FT_STATE) : 0;
     const size_t at = pb_begin(out, state ? 1 : FT_ARRAY);
     bool ok = true;
@@ -118,7 +119,7 @@ bool feature_make(Diag *d, const Func *f, const Value *v, bool input, Buf *out)
     return ok;
 }
 
-/* ---- asked --------------------------------------------------------------------------------- */
+/* ---- asked ------------------------------------------------------------------------------- */
 
 int feature_ints(PbIn in, uint32_t num, int64_t out[MAX_RANK])
 {
@@ -199,7 +200,7 @@ bool feature_fits(const void *type, size_t len, const Value *v)
     return true;
 }
 
-/* ---- made from a description --------------------------------------------------------------- */
+/* ---- made from a description ------------------------------------------------------------- */
 
 typedef struct {
     Module *m;
@@ -221,10 +222,7 @@ static Const *group(Module *m, const Type *t, int64_t room)
     return c;
 }
 
-static void add(Const *g, const Const *c)
-{
-    g->elem[g->nelem++] = c;
-}
+static void add(Const *g, const Const *c) { g->elem[g->nelem++] = c; }
 
 static const Const *shape_const(Module *m, const Type *t, int n, const int64_t *v)
 {
@@ -303,7 +301,8 @@ static int by_key(const void *a, const void *b)
                   text_of((*(const Const *const *)b)->elem[0]));
 }
 
-/* Keys are eight hexadecimal digits that nothing is known to depend on: a hash of the shapes. */
+/* Keys are eight hexadecimal digits that nothing is known to depend on: a hash of the
+ * shapes. */
 static const Const *enumerated_shapes(const Flexible *x, const FlexTypes *t)
 {
     Module *m = x->m;

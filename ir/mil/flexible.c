@@ -1,5 +1,5 @@
-/* flexible.c -- the attribute FlexibleShapeInformation, as whoever runs a program and whoever writes a
- * description of it read it. */
+/* flexible.c -- the attribute FlexibleShapeInformation, as whoever runs a program and whoever
+ * writes a description of it read it. */
 #include "flexible.h"
 
 #include <string.h>
@@ -25,7 +25,8 @@ static bool malformed(Reader *r, const Const *at)
 
 static const char *text_of(const Const *c)
 {
-    bool text = c->kind == CONST_DATA && c->type->kind == TY_TENSOR && c->type->dtype == DT_STRING;
+    bool text = c->kind == CONST_DATA && c->type->kind == TY_TENSOR
+             && c->type->dtype == DT_STRING;
     return text ? *(const char *const *)c->data : NULL;
 }
 
@@ -122,13 +123,15 @@ bool flex_read(const Func *f, Diag *d, Arena *a, Flex *out)
     if (all->kind != CONST_GROUP) return malformed(&r, all);
     for (int64_t i = 0; i < all->nelem; i++) {
         const Const *part = all->elem[i];
-        const char *name = part->kind == CONST_GROUP && part->nelem == 2 ? text_of(part->elem[0])
-                                                                         : NULL;
+        const char *name = part->kind == CONST_GROUP && part->nelem == 2
+                             ? text_of(part->elem[0])
+                             : NULL;
         bool ok = true;
         if (!name) ok = malformed(&r, part);
         else if (!strcmp(name, "DefaultShapes"))
             ok = read_dict(&r, part->elem[1], read_default, NULL);
-        else if (!strcmp(name, "RangeDims")) ok = read_dict(&r, part->elem[1], read_range, NULL);
+        else if (!strcmp(name, "RangeDims"))
+            ok = read_dict(&r, part->elem[1], read_range, NULL);
         else if (!strcmp(name, "EnumeratedShapes")) ok = read_configs(&r, part->elem[1]);
         if (!ok) return false;
     }

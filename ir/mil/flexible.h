@@ -15,14 +15,16 @@ typedef struct {
 } FlexInput;
 
 typedef struct {
-    FlexInput *input;     /* by parameter */
-    int nconfig;          /* enumerated: config[k][parameter]; rank -1: that input is not in it */
+    FlexInput *input; /* by parameter */
+    /* enumerated: config[k][parameter]; rank -1: that input is not in it */
+    int nconfig;
     Shape **config;
 } Flex;
 
-bool flex_read(const Func *f, Diag *d, Arena *a, Flex *out); /* all zero without the attribute */
-/* The shape of a parameter that nobody gives one: its own, the default, or the first that is enumerated.
- * False: there is none. */
+/* all zero without the attribute */
+bool flex_read(const Func *f, Diag *d, Arena *a, Flex *out);
+/* The shape of a parameter that nobody gives one: its own, the default, or the first that is
+ * enumerated. False: there is none. */
 bool flex_default(const Func *f, const Flex *flex, int param, Shape *out);
 
 #endif

@@ -67,19 +67,22 @@ bool foreign_refuse(Diag *d, const char *path, uint32_t num)
 {
     const Loc none = { .src = NULL };
     if (num == 303 || num == 403 || num == 500)
-        return diag_error(d, none,
-                          "%s is %s, an older form that has no MIL program: convert the original once more with "
-                          "coremltools, convert_to=\"mlprogram\"",
-                          path, kind_text(num));
+        return diag_error(
+            d, none,
+            "%s is %s, an older form that has no MIL program: convert the original once more with "
+            "coremltools, convert_to=\"mlprogram\"",
+            path, kind_text(num));
     if (foreign_is_kind(num))
-        return diag_error(d, none, "%s is %s, which has no MIL program: only ML programs are read", path,
+        return diag_error(d, none,
+                          "%s is %s, which has no MIL program: only ML programs are read", path,
                           kind_text(num));
-    return diag_error(d, none,
-                      "%s holds no ML program, nor any kind of model that is known: only ML programs are read",
-                      path);
+    return diag_error(
+        d, none,
+        "%s holds no ML program, nor any kind of model that is known: only ML programs are read",
+        path);
 }
 
-/* ---- pipelines ------------------------------------------------------------------------------- */
+/* ---- pipelines --------------------------------------------------------------------------- */
 
 typedef struct {
     const char *name;
@@ -106,7 +109,8 @@ static Part *parts_of(Module *m, PbIn in, int *count)
     for (PbIn all = in; pb_next(&all, &f);) {
         if (f.num != 1) continue;
         part = about_grow(m, part, *count, &cap, sizeof *part);
-        part[*count] = (Part){ .name = arena_printf(&m->arena, "%d", *count), .model = pb_sub(&all, &f) };
+        part[*count] = (Part){ .name = arena_printf(&m->arena, "%d", *count),
+                               .model = pb_sub(&all, &f) };
         part[*count].kind = kind_of(part[*count].model);
         ++*count;
     }
@@ -115,7 +119,8 @@ static Part *parts_of(Module *m, PbIn in, int *count)
     return part;
 }
 
-static bool no_part(Diag *d, const char *path, const char *want, const Part *part, int n, const char *list)
+static bool no_part(Diag *d, const char *path, const char *want, const Part *part, int n,
+                    const char *list)
 {
     Arena a = { 0 };
     const Loc none = { .src = NULL };
@@ -128,8 +133,8 @@ static bool no_part(Diag *d, const char *path, const char *want, const Part *par
     return false;
 }
 
-bool foreign_part(Module *m, Diag *d, PbIn pipeline, uint32_t kind, const char *path, const char **part,
-                  PbIn *out)
+bool foreign_part(Module *m, Diag *d, PbIn pipeline, uint32_t kind, const char *path,
+                  const char **part, PbIn *out)
 {
     PbField f;
     int n;
@@ -143,7 +148,8 @@ bool foreign_part(Module *m, Diag *d, PbIn pipeline, uint32_t kind, const char *
     if (pipeline.file->wrong) return false;
     for (int i = 0; *part && i < n; i++) {
         const size_t len = strlen(parts[i].name);
-        if (strncmp(*part, parts[i].name, len) != 0 || ((*part)[len] && (*part)[len] != '/')) continue;
+        if (strncmp(*part, parts[i].name, len) != 0 || ((*part)[len] && (*part)[len] != '/'))
+            continue;
         *out = parts[i].model;
         *part = (*part)[len] ? *part + len + 1 : NULL;
         return true;
@@ -154,7 +160,8 @@ bool foreign_part(Module *m, Diag *d, PbIn pipeline, uint32_t kind, const char *
     const char *text = list.s ? list.s : "none";
     if (*part) no_part(d, path, *part, parts, n, text);
     else
-        diag_error(d, (Loc){ .src = NULL }, "%s is %s of %d models: %s; --part NAME takes one of them", path,
+        diag_error(d, (Loc){ .src = NULL },
+                   "%s is %s of %d models: %s; --part NAME takes one of them", path,
                    kind_text(kind), n, text);
     buf_free(&list);
     return false;
@@ -162,18 +169,24 @@ bool foreign_part(Module *m, Diag *d, PbIn pipeline, uint32_t kind, const char *
 
 bool foreign_no_pipeline(Diag *d, const char *path, const char *part)
 {
-    return diag_error(d, (Loc){ .src = NULL }, "%s is no pipeline: it has no part %s", path, part);
+    return diag_error(d, (Loc){ .src = NULL }, "%s is no pipeline: it has no part %s", path,
+                      part);
 }
 
-/* ---- files and folders ----------------------------------------------------------------------- */
+/* ---- files and folders ------------------------------------------------------------------- */
 
-static bool is_zip(const Mapped *map) { return map->size > 4 && !memcmp(map->data, "PK\3\4", 4); }
+static bool is_zip(const Mapped *map)
+{
+    return map->size > 4 && !memcmp(map->data, "PK\3\4", 4);
+}
 
 bool foreign_zip(Diag *d, const char *path, const Mapped *map)
 {
     if (map && !is_zip(map)) return false;
-    diag_error(d, (Loc){ .src = NULL },
-               "%s is a zip archive: unpack it, and give the .mlpackage, .mlmodelc or .mil that is inside", path);
+    diag_error(
+        d, (Loc){ .src = NULL },
+        "%s is a zip archive: unpack it, and give the .mlpackage, .mlmodelc or .mil that is inside",
+        path);
     return true;
 }
 
@@ -185,9 +198,10 @@ bool foreign_not_a_folder(Diag *d, const char *path)
     const bool zip = foreign_zip(d, path, &map);
     file_unmap(&map);
     if (!zip)
-        diag_error(d, (Loc){ .src = NULL },
-                   "%s is a file, but a model of this ending is a folder; a bare specification ends in .mlmodel",
-                   path);
+        diag_error(
+            d, (Loc){ .src = NULL },
+            "%s is a file, but a model of this ending is a folder; a bare specification ends in .mlmodel",
+            path);
     return true;
 }
 
@@ -199,9 +213,11 @@ static void compiled_pipeline(Diag *d, Arena *a, const char *path)
         const char *one = arena_printf(a, "%s/model%d", path, i);
         if (!file_is_dir(one)) break;
         const bool program = file_exists(arena_printf(a, "%s/model.mil", one));
-        buf_printf(&list, "%smodel%d (%s)", i ? ", " : "", i, program ? "an ML program" : "no ML program");
+        buf_printf(&list, "%smodel%d (%s)", i ? ", " : "", i,
+                   program ? "an ML program" : "no ML program");
     }
-    diag_error(d, (Loc){ .src = NULL }, "%s is a compiled pipeline: %s; --part NAME takes one of them", path,
+    diag_error(d, (Loc){ .src = NULL },
+               "%s is a compiled pipeline: %s; --part NAME takes one of them", path,
                list.s ? list.s : "none");
     buf_free(&list);
 }
@@ -212,9 +228,11 @@ bool foreign_compiled(Diag *d, const char *path)
     const Loc none = { .src = NULL };
     if (!file_exists(path)) diag_fail(d, "cannot open %s: there is no such folder", path);
     else if (file_exists(arena_printf(&a, "%s/model.espresso.net", path)))
-        diag_error(d, none,
-                   "%s is a neural network compiled for Espresso, an older form that has no MIL program: convert "
-                   "the original once more with coremltools, convert_to=\"mlprogram\"", path);
+        diag_error(
+            d, none,
+            "%s is a neural network compiled for Espresso, an older form that has no MIL program: convert "
+            "the original once more with coremltools, convert_to=\"mlprogram\"",
+            path);
     else if (file_is_dir(arena_printf(&a, "%s/model0", path))) compiled_pipeline(d, &a, path);
     else diag_error(d, none, "%s has no model.mil: only compiled ML programs are read", path);
     arena_free(&a);

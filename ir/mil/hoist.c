@@ -1,7 +1,8 @@
-/* hoist.c -- a literal of an argument that is in a weight file, or goes to one, becomes a const.
+/* hoist.c -- a literal of an argument that is in a weight file, or goes to one, becomes a
+ * const.
  *
- * MIL text of Apple's compiler has BLOBFILE in constants and in the attributes of constexpr operations
- * alone; no compiler is known to read it inside of an argument. */
+ * MIL text of Apple's compiler has BLOBFILE in constants and in the attributes of constexpr
+ * operations alone; no compiler is known to read it inside of an argument. */
 #include "mil.h"
 
 static bool hoist(void *ctx, Op *op)
@@ -13,10 +14,12 @@ static bool hoist(void *ctx, Op *op)
         for (int k = 0; k < op->arg[i].count; k++) {
             const Value *v = op->arg[i].val[k];
             if (v->name || !v->lit) continue;
-            if (v->lit->kind != CONST_BLOB && !const_leaves_text(f, v->lit, CONST_FILE_MIN)) continue;
+            if (v->lit->kind != CONST_BLOB && !const_leaves_text(f, v->lit, CONST_FILE_MIN))
+                continue;
             Builder b = builder_at(op->parent, op, &quiet, op->loc);
             const char *of = op->nout ? op->out[0]->name : op->name;
-            op->arg[i].val[k] = build_const(&b, arena_printf(&m->arena, "%s_%s", of, op->arg[i].name), v->lit);
+            op->arg[i].val[k] = build_const(
+                &b, arena_printf(&m->arena, "%s_%s", of, op->arg[i].name), v->lit);
         }
     diag_free(&quiet);
     return true;

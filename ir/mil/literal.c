@@ -1,11 +1,12 @@
-/* literal.c -- types and values of MIL text: elements go from the text straight to their bytes. */
+/* literal.c -- types and values of MIL text: elements go from the text straight to their
+ * bytes. */
 #include "read.h"
 #include "number.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- extents --------------------------------------------------------------------------------- */
+/* ---- extents ----------------------------------------------------------------------------- */
 
 void mil_dims_begin(MilReader *r) { r->dims = (Shape){ .rank = 0 }; }
 
@@ -24,14 +25,14 @@ static int64_t extent(MilReader *r, MilToken t)
     const NumberStatus got = number_parse(t.s, t.len, DT_INT64, &bits);
     if (got == NUMBER_OK && !(bits >> 63)) return (int64_t)bits;
     mil_error(r, t, "%.*s is not an extent: a whole number, 0 or more, or ?",
-               t.len > 40 ? 40 : (int)t.len, t.s);
+              t.len > 40 ? 40 : (int)t.len, t.s);
     return 1;
 }
 
 void mil_dim(MilReader *r, MilToken number) { add_dim(r, number, extent(r, number)); }
 void mil_dim_any(MilReader *r, MilToken mark) { add_dim(r, mark, DIM_ANY); }
 
-/* ---- types ----------------------------------------------------------------------------------- */
+/* ---- types ------------------------------------------------------------------------------- */
 
 static DType dtype_of(MilToken t) { return dtype_find(t.s, t.len); }
 
@@ -59,7 +60,8 @@ MilType mil_type_dict(MilReader *r, MilToken at, MilType key, MilType value)
 MilTypes *mil_type_member(MilReader *r, MilTypes *before, MilType t)
 {
     MilTypes *m = NEW(&r->m->arena, MilTypes);
-    *m = (MilTypes){ .type = t.type, .before = before, .count = before ? before->count + 1 : 1 };
+    *m =
+        (MilTypes){ .type = t.type, .before = before, .count = before ? before->count + 1 : 1 };
     return m;
 }
 
@@ -81,7 +83,9 @@ void mil_field(MilReader *r, MilToken name)
     if (r->nfield == (int)COUNT(r->field)) {
         mil_error(r, name, "a tensor_buffer has at most %d fields", (int)MAX_RANK);
         r->stop = true;
-    } else r->field[r->nfield++] = (struct TypeField){ .name = mil_name(r, name), .dims = r->dims };
+    } else
+        r->field[r->nfield++] = (struct TypeField){ .name = mil_name(r, name),
+                                                    .dims = r->dims };
 }
 
 MilType mil_type_buffer(MilReader *r, MilToken at, MilToken elem)
@@ -99,23 +103,30 @@ MilType mil_type_buffer(MilReader *r, MilToken at, MilToken elem)
     return (MilType){ .type = t, .at = at };
 }
 
-/* ---- the literal being read: groups and tensors ---------------------------------------------- */
+/* ---- the literal being read: groups and tensors ------------------------------------------ */
 
 static bool bad(MilReader *r) { return !(r->lit.bad = true); }
 
-static const char *text_of(const MilReader *r, const Type *t) { return type_text(&r->m->arena, t); }
+static const char *text_of(const MilReader *r, const Type *t)
+{
+    return type_text(&r->m->arena, t);
+}
 
-static MilGroup *top_group(MilLiteral *l) { return l->ngroup ? &l->group[l->ngroup - 1] : NULL; }
+static MilGroup *top_group(MilLiteral *l)
+{
+    return l->ngroup ? &l->group[l->ngroup - 1] : NULL;
+}
 
 /* The type that the next element must have; NULL after a report. */
 static const Type *next_type(MilReader *r, MilToken at)
 {
     const MilGroup *g = top_group(&r->lit);
     if (!g) return r->lit.type;
-    if (g->type->kind != TY_TUPLE) return g->type->sub[g->type->kind == TY_DICT ? g->count & 1 : 0];
+    if (g->type->kind != TY_TUPLE)
+        return g->type->sub[g->type->kind == TY_DICT ? g->count & 1 : 0];
     if (g->count < g->type->nsub) return g->type->sub[g->count];
     mil_error(r, at, "%s has %d members, but more are given", text_of(r, g->type),
-               g->type->nsub);
+              g->type->nsub);
     bad(r);
     return NULL;
 }
@@ -159,15 +170,18 @@ static bool leaf_begin(MilReader *r, const Type *t, MilToken at)
 
 static bool group_begin(MilReader *r, const Type *t, MilToken at)
 {
-    static const struct { char open; const char *text; } form[] = {
-        [TY_LIST] = { '[', "[a, b]" }, [TY_TUPLE] = { '(', "(a, b)" },
+    static const struct {
+        char open;
+        const char *text;
+    } form[] = {
+        [TY_LIST] = { '[', "[a, b]" },
+        [TY_TUPLE] = { '(', "(a, b)" },
         [TY_DICT] = { '{', "{{key, value}, {key, value}}" },
     };
     MilLiteral *l = &r->lit;
     if (t->kind >= COUNT(form) || !form[t->kind].open) return leaf_begin(r, t, at);
     if (*at.s != form[t->kind].open) {
-        mil_error(r, at, "a value of type %s is written %s", text_of(r, t),
-                   form[t->kind].text);
+        mil_error(r, at, "a value of type %s is written %s", text_of(r, t), form[t->kind].text);
         return bad(r);
     }
     l->group = mil_grow(l->group, l->ngroup, &l->group_cap, sizeof *l->group);
@@ -211,12 +225,12 @@ void mil_open(MilReader *r, MilToken bracket)
         bad(r);
     } else if (l->depth == rank || l->flat) {
         mil_error(r, bracket, "%s: [ opens list %d within another, but the rank is %d",
-                   text_of(r, l->leaf), l->depth + 1, rank);
+                  text_of(r, l->leaf), l->depth + 1, rank);
         bad(r);
     } else l->seen[l->depth++] = 0;
 }
 
-/* ---- elements -------------------------------------------------------------------------------- */
+/* ---- elements ---------------------------------------------------------------------------- */
 
 static size_t bytes_for(const MilLiteral *l, size_t count)
 {
@@ -244,10 +258,10 @@ static void wrong_count(MilReader *r, MilToken at, int64_t has, int axis)
     const MilLiteral *l = &r->lit;
     if (l->flat)
         mil_error(r, at, "%s has %zu elements, but %lld are given", text_of(r, l->leaf),
-                   l->want, (long long)has);
+                  l->want, (long long)has);
     else
         mil_error(r, at, "%s has extent %lld along axis %d, but this list has %lld",
-                   text_of(r, l->leaf), (long long)l->extent[axis], axis, (long long)has);
+                  text_of(r, l->leaf), (long long)l->extent[axis], axis, (long long)has);
     bad(r);
 }
 
@@ -263,7 +277,7 @@ void mil_close(MilReader *r, MilToken bracket)
     const int64_t has = l->flat ? (int64_t)l->count : l->seen[axis];
     if (l->flat && !l->known) {
         mil_error(r, bracket, "%s: one list for all axes needs every extent known",
-                   text_of(r, l->leaf));
+                  text_of(r, l->leaf));
         bad(r);
         return;
     }
@@ -290,7 +304,7 @@ static bool element_place(MilReader *r, MilToken at)
     if (l->depth == 1 && rank > 1 && !l->seen[0]) l->flat = true;
     if (!l->flat && l->depth < rank && !(l->depth == 0 && l->known && l->want == 1)) {
         mil_error(r, at, "%s: this element is inside %d of %d lists", text_of(r, l->leaf),
-                   l->depth, rank);
+                  l->depth, rank);
         return bad(r);
     }
     if (l->depth) l->seen[l->depth - 1]++;
@@ -318,28 +332,32 @@ static void put_bits(MilLiteral *l, uint64_t v)
     const unsigned bits = (unsigned)dtypes[l->leaf->dtype].bits;
     unsigned char *p = l->bytes + l->count * (bits / 8);
     switch (bits) { /* little endian, whatever the host */
-    case 64: p[7] = (unsigned char)(v >> 56), p[6] = (unsigned char)(v >> 48);
-             p[5] = (unsigned char)(v >> 40), p[4] = (unsigned char)(v >> 32); /* fall through */
-    case 32: p[3] = (unsigned char)(v >> 24), p[2] = (unsigned char)(v >> 16); /* fall through */
-    case 16: p[1] = (unsigned char)(v >> 8);                                   /* fall through */
-    case 8: p[0] = (unsigned char)v; return;
+    case 64:
+    case 32:
+    case 16:
+    case 8:
+        for (unsigned i = 0; i < bits / 8; i++) p[i] = (unsigned char)(v >> 8 * i);
+        return;
     default: break;
     }
-    for (unsigned i = 0; i < bits; i++) { /* what follows in the byte is zero until it is written */
+    /* what follows in the byte is zero until it is written */
+    for (unsigned i = 0; i < bits; i++) {
         const size_t at = l->count * bits + i;
         const unsigned char before = (unsigned char)((1u << at % 8) - 1);
-        l->bytes[at / 8] = (unsigned char)((l->bytes[at / 8] & before) | (v >> i & 1) << at % 8);
+        l->bytes[at / 8] = (unsigned char)((l->bytes[at / 8] & before)
+                                           | (v >> i & 1) << at % 8);
     }
 }
 
 static bool wrong_kind(MilReader *r, MilToken at)
 {
     mil_error(r, at, "%.*s is not an element of %s", at.len > 40 ? 40 : (int)at.len, at.s,
-               text_of(r, r->lit.leaf));
+              text_of(r, r->lit.leaf));
     return bad(r);
 }
 
-/* Bits of a number in type t; what cannot be is reported, what becomes infinity is warned of. */
+/* Bits of a number in type t; what cannot be is reported, what becomes infinity is warned
+ * of. */
 static bool number_bits(MilReader *r, MilToken t, DType to, uint64_t *bits)
 {
     const int n = t.len > 60 ? 60 : (int)t.len;
@@ -418,17 +436,17 @@ void mil_string(MilReader *r, MilToken t)
     element_end(r, t);
 }
 
-/* ---- weights --------------------------------------------------------------------------------- */
+/* ---- weights ----------------------------------------------------------------------------- */
 
 static bool blob_names(MilReader *r, MilToken at, MilToken path, MilToken offset)
 {
     const bool ok = path.len == 4 && !memcmp(path.s, "path", 4) && offset.len == 6
-                    && !memcmp(offset.s, "offset", 6);
+                 && !memcmp(offset.s, "offset", 6);
     return ok || mil_error(r, at, "BLOBFILE takes path = .. and offset = .., in this order");
 }
 
-void mil_blob(MilReader *r, MilToken at, MilToken path_name, MilToken path, MilToken offset_name,
-              MilToken offset)
+void mil_blob(MilReader *r, MilToken at, MilToken path_name, MilToken path,
+              MilToken offset_name, MilToken offset)
 {
     MilLiteral *l = &r->lit;
     uint64_t where = 0;
@@ -442,9 +460,10 @@ void mil_blob(MilReader *r, MilToken at, MilToken path_name, MilToken path, MilT
     }
     if (!number_bits(r, offset, DT_UINT64, &where)) return;
     const Type *t = l->leaf ? NULL : next_type(r, at);
-    if (!t || t->kind != TY_TENSOR || t->dtype == DT_STRING || !shape_count(&t->shape, &count)) {
+    if (!t || t->kind != TY_TENSOR || t->dtype == DT_STRING
+        || !shape_count(&t->shape, &count)) {
         mil_error(r, at, "BLOBFILE gives all elements of a tensor of known shape%s%s",
-                   t ? ", not of " : "", t ? text_of(r, t) : "");
+                  t ? ", not of " : "", t ? text_of(r, t) : "");
         return;
     }
     Const *c = NEW(&r->m->arena, Const);
@@ -457,7 +476,7 @@ void mil_blob(MilReader *r, MilToken at, MilToken path_name, MilToken path, MilT
     element_done(r, c);
 }
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------ */
 
 static void literal_reset(MilLiteral *l)
 {
@@ -486,7 +505,8 @@ const Const *mil_value_end(MilReader *r, MilToken close)
         literal_reset(l);
         return c;
     }
-    if (l->done->kind != CONST_BLOB) l->done->loc = loc_join(mil_loc(r, l->at), mil_loc(r, close));
+    if (l->done->kind != CONST_BLOB)
+        l->done->loc = loc_join(mil_loc(r, l->at), mil_loc(r, close));
     return l->done;
 }
 

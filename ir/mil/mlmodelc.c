@@ -7,10 +7,11 @@
 
 #include <cjson/cJSON.h>
 
-/* ---- coremldata.bin ---------------------------------------------------------------------------
- * As 20 files of Apple's compiler have it, all of one function and one opset below ios18: a head of
- * 83 bytes, the ModelDescription message, a tail of 16. All is little endian; what the tables
- * leave out is 0 in all files, and what the constants mean is not known. */
+/* ---- coremldata.bin
+ * --------------------------------------------------------------------------- As 20 files of
+ * Apple's compiler have it, all of one function and one opset below ios18: a head of 83 bytes,
+ * the ModelDescription message, a tail of 16. All is little endian; what the tables leave out
+ * is 0 in all files, and what the constants mean is not known. */
 
 enum { HEAD = 83, TAIL = 16, AT_SPEC = 43, AT_LENGTH = 75 };
 static const struct {
@@ -78,7 +79,7 @@ bool coremldata_write(const Module *m, Diag *d, Buf *out)
     return ok;
 }
 
-/* ---- metadata.json ------------------------------------------------------------------------- */
+/* ---- metadata.json ----------------------------------------------------------------------- */
 
 static const struct {
     uint64_t number;
@@ -121,7 +122,8 @@ static void add_array(cJSON *one, const FeatureInfo *o)
 }
 
 /* Labels, dictionaries and images. */
-static void add_other(cJSON *one, const FeatureInfo *o, const Func *f, const Value *v, bool input)
+static void add_other(cJSON *one, const FeatureInfo *o, const Func *f, const Value *v,
+                      bool input)
 {
     Arena a = { 0 };
     Described say;
@@ -207,7 +209,7 @@ static bool write_metadata(const Module *m, Diag *d, const char *path, const cha
     return ok;
 }
 
-/* ---- the folder ---------------------------------------------------------------------------- */
+/* ---- the folder -------------------------------------------------------------------------- */
 
 static bool read_about(Module *m, Diag *d, const char *path)
 {
@@ -265,7 +267,8 @@ bool mlmodelc_save(Module *m, Diag *d, const char *at, const char *path)
     if (dot) *dot = 0;
     const bool ok = coremldata_write(m, d, &data)
                  && mil_save(m, d, arena_printf(&a, "%s/model.mil", at))
-                 && file_write_all(d, arena_printf(&a, "%s/coremldata.bin", at), data.s, data.len)
+                 && file_write_all(d, arena_printf(&a, "%s/coremldata.bin", at), data.s,
+                                   data.len)
                  && write_metadata(m, d, arena_printf(&a, "%s/metadata.json", at), name);
     buf_free(&data);
     arena_free(&a);

@@ -1,4 +1,5 @@
-/* mlpackage.c -- .mlpackage folders and the .mlmodel specification in them, read and written. */
+/* mlpackage.c -- .mlpackage folders and the .mlmodel specification in them, read and
+ * written. */
 #include "spec.h"
 
 #include <string.h>
@@ -8,7 +9,7 @@
 static const char data_folder[] = "Data", model_file[] = MODEL_FILE,
                   weights_folder[] = "com.apple.CoreML/weights", author[] = "com.apple.CoreML";
 
-/* ---- the specification --------------------------------------------------------------------- */
+/* ---- the specification ------------------------------------------------------------------- */
 
 Source *module_source(Module *m, const char *path, const Mapped *file)
 {
@@ -50,11 +51,13 @@ static bool read_model(Module *m, Diag *d, PbIn in, const char *part)
     if (foreign_is_pipeline(kind)) {
         PbIn model = in;
         a->updatable = false;
-        return foreign_part(m, d, program, kind, m->src->name, &part, &model) && read_model(m, d, model, part);
+        return foreign_part(m, d, program, kind, m->src->name, &part, &model)
+            && read_model(m, d, model, part);
     }
     if (kind != MODEL_PROGRAM) return foreign_refuse(d, m->src->name, kind);
     if (part) return foreign_no_pipeline(d, m->src->name, part);
-    if (!program_read(m, d, program) || (described && !about_read(m, d, description))) return false;
+    if (!program_read(m, d, program) || (described && !about_read(m, d, description)))
+        return false;
     const Module bare = { .first = m->first };
     a->read_spec = about_spec(&bare);
     add_flexible(m);
@@ -70,7 +73,8 @@ Module *mlmodel_parse(Diag *d, const char *path, const Mapped *map, const MilRea
     m->dir = file_dir(&m->arena, path);
     m->follow_links = how && how->follow_links;
     PbFile file = { .data = map->data, .size = map->size };
-    const bool ok = !foreign_zip(d, path, map) && read_model(m, d, pb_open(&file), how ? how->part : NULL);
+    const bool ok = !foreign_zip(d, path, map)
+                 && read_model(m, d, pb_open(&file), how ? how->part : NULL);
     if (file.wrong && d->errors + d->fails == errors)
         diag_error(d, (Loc){ .src = NULL }, "%s is damaged at byte %zu: %s", path, file.at,
                    file.wrong);
@@ -85,12 +89,12 @@ Module *mlmodel_read(Diag *d, const char *path, const MilReading *how)
     return file_read(d, path, &map) ? mlmodel_parse(d, path, &map, how) : NULL;
 }
 
-/* ---- reading a package --------------------------------------------------------------------- */
+/* ---- reading a package ------------------------------------------------------------------- */
 
 static const char *root_path(const cJSON *manifest)
 {
-    const char *root =
-        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(manifest, "rootModelIdentifier"));
+    const char *root = cJSON_GetStringValue(
+        cJSON_GetObjectItemCaseSensitive(manifest, "rootModelIdentifier"));
     const cJSON *all = cJSON_GetObjectItemCaseSensitive(manifest, "itemInfoEntries");
     const cJSON *entry = root ? cJSON_GetObjectItemCaseSensitive(all, root) : NULL;
     return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "path"));
@@ -121,7 +125,7 @@ Module *mlpackage_read(Diag *d, const char *path, const MilReading *how)
     return m;
 }
 
-/* ---- writing ------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 bool mlmodel_write(const Module *m, Diag *d, const MilPlaces *places, Buf *out)
 {
@@ -181,9 +185,11 @@ bool mlpackage_save(Module *m, Diag *d, const char *at, const char *path)
     Arena a = { 0 };
     const char *file = arena_printf(&a, "%s/%s/%s", at, data_folder, model_file);
     Buf description = { 0 };
-    const bool holds = about_write(m, d, &description); /* what it cannot hold is said before anything is made */
+    /* what it cannot hold is said before anything is made */
+    const bool holds = about_write(m, d, &description);
     buf_free(&description);
-    const bool ok = holds && file_make_dirs(d, file_dir(&a, file)) && mil_save_as(m, d, file, write_model, NULL)
+    const bool ok = holds && file_make_dirs(d, file_dir(&a, file))
+                 && mil_save_as(m, d, file, write_model, NULL)
                  && write_manifest(&a, d, at, path);
     arena_free(&a);
     return ok;

@@ -1,9 +1,10 @@
-/* number.c -- the numbers of MIL text: one rounding from digits to bits, shortest digits back. */
+/* number.c -- the numbers of MIL text: one rounding from digits to bits, shortest digits
+ * back. */
 #include "number.h"
 
 #include <string.h>
 
-/* ---- float formats --------------------------------------------------------------------------- */
+/* ---- float formats ----------------------------------------------------------------------- */
 
 typedef struct {
     int mant, exp; /* bits of fraction and of exponent */
@@ -16,7 +17,10 @@ static const Format formats[DT_COUNT] = {
     [DT_FP64] = { .mant = 52, .exp = 11 },
 };
 
-static uint64_t infinity_bits(const Format *f) { return ((UINT64_C(1) << f->exp) - 1) << f->mant; }
+static uint64_t infinity_bits(const Format *f)
+{
+    return ((UINT64_C(1) << f->exp) - 1) << f->mant;
+}
 
 /* A value above zero: m * 2^e, and a little more (less than one unit of m) when `more`. */
 typedef struct {
@@ -44,7 +48,7 @@ static uint64_t round_to(const Format *f, Exact x)
     return q;
 }
 
-/* ---- decimal digits, exactly ----------------------------------------------------------------- */
+/* ---- decimal digits, exactly ------------------------------------------------------------- */
 
 enum {
     MAX_DIGITS = 800, /* more than any halfway point between two doubles has */
@@ -123,7 +127,7 @@ static Exact big_divide(Big *num, Big *den)
     return x;
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 typedef struct {
     const char *digits, *end; /* from the first digit that is not 0; may have a point inside */
@@ -163,7 +167,8 @@ static Decimal scan_decimal(const char *s, const char *end)
 
 __extension__ typedef unsigned __int128 Wide;
 
-/* m * 10^e through one product or quotient of 64-bit numbers: 10^e is 5^e * 2^e, and 5^27 fits. */
+/* m * 10^e through one product or quotient of 64-bit numbers: 10^e is 5^e * 2^e, and 5^27
+ * fits. */
 static Exact quick_decimal(uint64_t m, int64_t e)
 {
     uint64_t five = 1;
@@ -173,11 +178,13 @@ static Exact quick_decimal(uint64_t m, int64_t e)
     if (e < 0) {
         while (!(five >> 63)) five <<= 1, shift++;
         const Wide num = (Wide)m << 63;
-        return (Exact){ .m = (uint64_t)(num / five), .e = e + shift - 63, .more = num % five != 0 };
+        return (
+            Exact){ .m = (uint64_t)(num / five), .e = e + shift - 63, .more = num % five != 0 };
     }
     while (!(five >> 63)) five <<= 1, shift--;
     const Wide full = (Wide)m * five;
-    return (Exact){ .m = (uint64_t)(full >> 64), .e = e + shift + 64, .more = (uint64_t)full != 0 };
+    return (
+        Exact){ .m = (uint64_t)(full >> 64), .e = e + shift + 64, .more = (uint64_t)full != 0 };
 }
 
 static Exact slow_decimal(const Decimal *d)
@@ -207,10 +214,7 @@ static Exact exact_decimal(const char *s, const char *end)
     return slow_decimal(&d);
 }
 
-static int hex_digit(char c)
-{
-    return c <= '9' ? c - '0' : (c | 32) - 'a' + 10;
-}
+static int hex_digit(char c) { return c <= '9' ? c - '0' : (c | 32) - 'a' + 10; }
 
 static Exact exact_hex(const char *s, const char *end)
 {
@@ -234,7 +238,8 @@ static Exact exact_hex(const char *s, const char *end)
     return x;
 }
 
-static NumberStatus parse_float(const char *s, const char *end, DType t, bool neg, uint64_t *bits)
+static NumberStatus parse_float(const char *s, const char *end, DType t, bool neg,
+                                uint64_t *bits)
 {
     const Format *f = &formats[t];
     const uint64_t sign = (uint64_t)neg << (f->mant + f->exp), inf = infinity_bits(f);
@@ -283,7 +288,7 @@ NumberStatus number_parse(const char *s, size_t len, DType t, uint64_t *bits)
     return parse_int(s + neg, end, t, neg, bits);
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 static char *put_decimal(char *to, uint64_t v)
 {

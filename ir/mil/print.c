@@ -15,7 +15,7 @@ typedef struct {
     bool brief;    /* scalars are `int32`, not `tensor<int32, []>` */
     MilSink *sink; /* takes what `out` has after each statement that fills it; NULL: it grows */
     void *ctx;
-    bool failed;   /* the sink did */
+    bool failed; /* the sink did */
 } Printer;
 
 static void indent(Printer *p, int n)
@@ -33,7 +33,7 @@ static void put_int(Printer *p, int64_t v)
     buf_add(p->out, text, number_print(text, DT_INT64, (uint64_t)v));
 }
 
-/* ---- types ----------------------------------------------------------------------------------- */
+/* ---- types ------------------------------------------------------------------------------- */
 
 static void print_dims(Printer *p, const Shape *s)
 {
@@ -48,9 +48,11 @@ static void print_dims(Printer *p, const Shape *s)
 
 static void print_type(Printer *p, const Type *t)
 {
-    static const char *const word[] = { [TY_POISON] = "poison", [TY_TENSOR] = "tensor",
-        [TY_LIST] = "list", [TY_DICT] = "dict", [TY_TUPLE] = "tuple", [TY_STATE] = "state",
-        [TY_BUFFER] = "tensor_buffer" };
+    static const char *const word[] = {
+        [TY_POISON] = "poison",       [TY_TENSOR] = "tensor", [TY_LIST] = "list",
+        [TY_DICT] = "dict",           [TY_TUPLE] = "tuple",   [TY_STATE] = "state",
+        [TY_BUFFER] = "tensor_buffer"
+    };
     if (t->kind == TY_TENSOR && t->shape.rank == 0 && p->brief) {
         put(p, dtypes[t->dtype].name);
         return;
@@ -80,7 +82,7 @@ static void print_type(Printer *p, const Type *t)
     buf_putc(p->out, '>');
 }
 
-/* ---- elements -------------------------------------------------------------------------------- */
+/* ---- elements ---------------------------------------------------------------------------- */
 
 static void print_string(Buf *out, const char *s)
 {
@@ -127,9 +129,10 @@ static void print_element(Printer *p, DType t, const void *data, size_t i, bool 
     }
 }
 
-/* ---- literals -------------------------------------------------------------------------------- */
+/* ---- literals ---------------------------------------------------------------------------- */
 
-/* Elements come in runs, so that literals that are made or converted when read need no memory. */
+/* Elements come in runs, so that literals that are made or converted when read need no
+ * memory. */
 typedef struct {
     const Const *c;
     DType dtype;
@@ -237,7 +240,7 @@ static void print_const(Printer *p, const Const *c)
     buf_putc(p->out, ')');
 }
 
-/* ---- statements ------------------------------------------------------------------------------ */
+/* ---- statements -------------------------------------------------------------------------- */
 
 static int by_arg_name(const void *a, const void *b)
 {
@@ -338,7 +341,8 @@ static void print_op(Printer *p, const Op *op, int at)
     }
     mem_free(arg);
     buf_putc(p->out, ')');
-    if (op->attrs.count || op->named) print_attrs(p, &op->attrs, op->named ? op->out[0]->name : NULL);
+    if (op->attrs.count || op->named)
+        print_attrs(p, &op->attrs, op->named ? op->out[0]->name : NULL);
     for (int i = 0; i < op->nblock; i++) {
         const Block *b = op->block[i];
         put(p, i ? ",\n" : "\n");
@@ -390,7 +394,7 @@ static void print_func(Printer *p, const Func *f)
     put(p, ";\n");
 }
 
-/* ---- the door -------------------------------------------------------------------------------- */
+/* ---- the door ---------------------------------------------------------------------------- */
 
 static void print_module(Printer *p, const Module *m)
 {
@@ -415,7 +419,11 @@ void mil_print(const Module *m, Buf *out)
 bool mil_print_placed(const Module *m, const MilPlaces *places, MilSink *sink, void *ctx)
 {
     Buf part = { 0 };
-    Printer p = { .out = &part, .places = places, .brief = module_short_scalars(m), .sink = sink, .ctx = ctx };
+    Printer p = { .out = &part,
+                  .places = places,
+                  .brief = module_short_scalars(m),
+                  .sink = sink,
+                  .ctx = ctx };
     print_module(&p, m);
     drain(&p);
     buf_free(&part);

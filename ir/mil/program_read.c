@@ -6,7 +6,7 @@
 
 #include "../ops/ops.h"
 
-/* ---- names ----------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------- */
 
 static int *chain_of(const ProgramReader *r, const char *name)
 {
@@ -86,7 +86,7 @@ static void read_attr(ProgramReader *r, PbIn in, Attrs *a)
     if (!in.file->wrong && !r->failed) attr_set(r->m, a, e.key, c);
 }
 
-/* ---- statements ------------------------------------------------------------------------------ */
+/* ---- statements -------------------------------------------------------------------------- */
 
 static void use(ProgramReader *r, Arg *a, int *cap, Value *v)
 {
@@ -157,8 +157,8 @@ static bool going(const ProgramReader *r, const PbIn *in)
 static void read_block(ProgramReader *r, PbIn in, Block *b);
 
 /* Fields of one number, which may stand anywhere among the others. */
-#define EACH(in, f, n)                                                                             \
-    for (PbIn each = (in); going(r, &each) && pb_next(&each, &(f));)                               \
+#define EACH(in, f, n)                                                                         \
+    for (PbIn each = (in); going(r, &each) && pb_next(&each, &(f));)                           \
         if ((f).num == (n))
 
 static void read_op(ProgramReader *r, PbIn in, Block *b)
@@ -211,7 +211,7 @@ static void read_block(ProgramReader *r, PbIn in, Block *b)
     }
 }
 
-/* ---- functions ------------------------------------------------------------------------------- */
+/* ---- functions --------------------------------------------------------------------------- */
 
 static void read_body(ProgramReader *r, PbIn in, const char *opset)
 {

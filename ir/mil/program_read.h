@@ -7,7 +7,7 @@
 typedef struct {
     const char *name;
     Value *val;
-    int older;     /* the binding before it in its chain, or -1 */
+    int older; /* the binding before it in its chain, or -1 */
 } ProgramName;
 
 enum { NAME_CHAINS = 1 << 12 };
@@ -16,9 +16,9 @@ typedef struct {
     Module *m;
     Diag *d;
     Func *func;
-    bool failed;   /* reported */
+    bool failed; /* reported */
     Arena scratch;
-    int *chain;    /* NAME_CHAINS heads: the last binding, or -1 */
+    int *chain; /* NAME_CHAINS heads: the last binding, or -1 */
     ProgramName *name;
     int nname, name_cap;
 } ProgramReader;

@@ -5,7 +5,7 @@
 
 #include "spec_types.h"
 
-/* ---- types ----------------------------------------------------------------------------------- */
+/* ---- types ------------------------------------------------------------------------------- */
 
 static bool read_size(PbIn in, int64_t *out)
 {
@@ -93,7 +93,7 @@ const Type *program_type(ProgramReader *r, PbIn in)
     return t ? t : &type_poison;
 }
 
-/* ---- elements -------------------------------------------------------------------------------- */
+/* ---- elements ---------------------------------------------------------------------------- */
 
 static const int wires[] = {
     [TV_FLOATS] = PB_FIXED32, [TV_INTS] = PB_VARINT,  [TV_BOOLS] = PB_VARINT,
@@ -108,7 +108,9 @@ static size_t count_elements(PbIn in, uint32_t field)
     size_t n = 0;
     while (pb_next(&in, &f))
         if (f.num == 1)
-            n += field == TV_BYTES ? f.len : field == TV_STRINGS ? 1 : pb_count(&f, wires[field]);
+            n += field == TV_BYTES   ? f.len
+               : field == TV_STRINGS ? 1
+                                     : pb_count(&f, wires[field]);
     return n;
 }
 
@@ -207,7 +209,7 @@ static Const *read_elements(ProgramReader *r, PbIn in, const Type *t)
     return NULL;
 }
 
-/* ---- literals -------------------------------------------------------------------------------- */
+/* ---- literals ---------------------------------------------------------------------------- */
 
 static void add_value(ProgramReader *r, Const *g, int *cap, const Const *c)
 {
@@ -256,7 +258,9 @@ static Const *read_group(ProgramReader *r, PbIn in, const Type *t)
         if (c->nelem != before + 2)
             pb_wrong(&in, f.start, "an entry of a dictionary lacks its key or value");
     }
-    const int64_t want = t->kind == TY_TUPLE ? t->nsub : t->kind == TY_LIST ? t->length : DIM_ANY;
+    const int64_t want = t->kind == TY_TUPLE ? t->nsub
+                       : t->kind == TY_LIST  ? t->length
+                                             : DIM_ANY;
     if (want != DIM_ANY && want != c->nelem)
         pb_wrong(&in, in.at, "a list or tuple has another number of members than its type");
     return c;

@@ -15,7 +15,7 @@ typedef struct {
     bool ok;
 } Writer;
 
-/* ---- types ----------------------------------------------------------------------------------- */
+/* ---- types ------------------------------------------------------------------------------- */
 
 static void put_dim(Buf *b, uint32_t num, int64_t dim)
 {
@@ -56,7 +56,7 @@ static void put_type(Writer *w, uint32_t num, const Type *t)
     pb_end(b, at);
 }
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------ */
 
 enum { RUN = 256 };
 
@@ -155,7 +155,7 @@ static void put_value(Writer *w, uint32_t num, const Const *c)
     pb_end(b, at);
 }
 
-/* ---- statements ------------------------------------------------------------------------------ */
+/* ---- statements -------------------------------------------------------------------------- */
 
 static void put_attrs(Writer *w, uint32_t num, const Attrs *a, const char *without)
 {
@@ -208,8 +208,9 @@ static void put_op(Writer *w, const Op *op)
     Buf *b = w->out;
     const size_t at = pb_begin(b, 3);
     if (op->opset != OPSET_NONE)
-        w->ok = diag_error(w->d, op->loc, "%s<%s>: a .mlpackage has one opset for a whole function",
-                           op->name, opset_text(op->opset));
+        w->ok = diag_error(w->d, op->loc,
+                           "%s<%s>: a .mlpackage has one opset for a whole function", op->name,
+                           opset_text(op->opset));
     pb_put_string(b, 1, op->name);
     for (int i = 0; i < op->narg; i++) put_arg(w, &op->arg[i]);
     put_named(w, 3, op->out, op->nout);
@@ -228,7 +229,7 @@ static void put_block(Writer *w, uint32_t num, const Block *block)
     pb_end(w->out, at);
 }
 
-/* ---- functions ------------------------------------------------------------------------------- */
+/* ---- functions --------------------------------------------------------------------------- */
 
 static void put_func(Writer *w, const Func *f)
 {
@@ -237,7 +238,8 @@ static void put_func(Writer *w, const Func *f)
     if (!opset) {
         w->ok = diag_error(
             w->d, f->loc,
-            "the function %s names no opset, which a .mlpackage needs; --opset gives one", f->name);
+            "the function %s names no opset, which a .mlpackage needs; --opset gives one",
+            f->name);
         return;
     }
     const size_t entry = pb_begin(b, 2);

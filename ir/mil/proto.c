@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 PbIn pb_open(PbFile *f)
 {
@@ -69,7 +69,8 @@ bool pb_next(PbIn *in, PbField *f)
     if (in->file->wrong || in->at == in->end) return false;
     *f = (PbField){ .start = in->at };
     if (!get_varint(in, &tag)) return false;
-    if (tag >> 3 == 0 || tag >> 32) return pb_wrong(in, f->start, "a field has no valid number");
+    if (tag >> 3 == 0 || tag >> 32)
+        return pb_wrong(in, f->start, "a field has no valid number");
     f->num = (uint32_t)(tag >> 3);
     f->wire = (int)(tag & 7);
     return get_value(in, f);
@@ -112,7 +113,8 @@ static bool is_text(const unsigned char *s, size_t n)
                           : c < 0xf5 ? 3
                                      : 9;
         if (!c || more > n - i) return false;
-        if ((c == 0xe0 && s[i] < 0xa0) || (c == 0xf0 && s[i] < 0x90)) return false; /* too long */
+        /* too long */
+        if ((c == 0xe0 && s[i] < 0xa0) || (c == 0xf0 && s[i] < 0x90)) return false;
         if ((c == 0xed && s[i] > 0x9f) || (c == 0xf4 && s[i] > 0x8f))
             return false; /* no character */
         for (size_t k = 0; k < more; k++)
@@ -129,10 +131,7 @@ char *pb_string(PbIn *in, const PbField *f, Arena *a)
     return arena_strdup(a, "");
 }
 
-static size_t width(int wire)
-{
-    return wire == PB_FIXED64 ? 8 : 4;
-}
+static size_t width(int wire) { return wire == PB_FIXED64 ? 8 : 4; }
 
 size_t pb_count(const PbField *f, int wire)
 {
@@ -160,7 +159,7 @@ bool pb_item(PbIn *in, PbField *f, int wire, uint64_t *value)
     return true;
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 static size_t varint_bytes(unsigned char out[10], uint64_t v)
 {
@@ -194,10 +193,7 @@ void pb_put_bytes(Buf *b, uint32_t num, const void *p, size_t n)
     if (n) buf_add(b, p, n);
 }
 
-void pb_put_string(Buf *b, uint32_t num, const char *s)
-{
-    pb_put_bytes(b, num, s, strlen(s));
-}
+void pb_put_string(Buf *b, uint32_t num, const char *s) { pb_put_bytes(b, num, s, strlen(s)); }
 
 size_t pb_begin(Buf *b, uint32_t num)
 {

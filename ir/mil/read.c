@@ -9,7 +9,7 @@
 
 enum { MAX_SYNTAX_ERRORS = 3 }; /* what follows is mostly their echo */
 
-/* ---- small things ---------------------------------------------------------------------------- */
+/* ---- small things ------------------------------------------------------------------------ */
 
 Loc mil_loc(const MilReader *r, MilToken t)
 {
@@ -28,14 +28,14 @@ void *mil_grow(void *array, int count, int *cap, size_t size)
     return array;
 }
 
-#define PUSH(array, count, cap, ...)                                       \
-    do {                                                                   \
-        array = mil_grow(array, count, &cap, sizeof *(array));             \
-        array[count] = __VA_ARGS__;                                        \
-        count++;                                                           \
+#define PUSH(array, count, cap, ...)                                                           \
+    do {                                                                                       \
+        array = mil_grow(array, count, &cap, sizeof *(array));                                 \
+        array[count] = __VA_ARGS__;                                                            \
+        count++;                                                                               \
     } while (0)
 
-/* ---- syntax errors --------------------------------------------------------------------------- */
+/* ---- syntax errors ----------------------------------------------------------------------- */
 
 void mil_syntax_error(MilReader *r, MilToken found, const char *found_as, const char *expected,
                       const char *hint)
@@ -52,7 +52,7 @@ void mil_syntax_error(MilReader *r, MilToken found, const char *found_as, const 
         if (*c == '\n' || *c == '\r') *c = ' ';
     const char *quote = found_as ? "" : *word == '"' ? "" : "'";
     mil_error(r, found, "expected %s, found %s%s%s%s%s", expected, quote,
-               found_as ? found_as : word, quote, hint ? "; " : "", hint ? hint : "");
+              found_as ? found_as : word, quote, hint ? "; " : "", hint ? hint : "");
 }
 
 void mil_too_deep(MilReader *r)
@@ -72,7 +72,7 @@ void mil_read_skip(MilReader *r)
     if (r->syntax >= MAX_SYNTAX_ERRORS) r->stop = true;
 }
 
-/* ---- names in scope -------------------------------------------------------------------------- */
+/* ---- names in scope ---------------------------------------------------------------------- */
 
 /* The value that a name stands for is in the tag of its note. */
 static void bind(MilReader *r, Value *v)
@@ -116,8 +116,8 @@ static void unbind_all(MilReader *r)
     r->nmark = r->nundo = 0;
 }
 
-/* The name in scope that is nearest, looked for only where the message is shown: a text may have a
- * million undefined names. */
+/* The name in scope that is nearest, looked for only where the message is shown: a text may
+ * have a million undefined names. */
 static const char *near_name(const MilReader *r, const char *name)
 {
     Arena scratch = { 0 };
@@ -148,7 +148,7 @@ static Value *lookup(MilReader *r, MilToken t)
     return v;
 }
 
-/* ---- attributes ------------------------------------------------------------------------------ */
+/* ---- attributes -------------------------------------------------------------------------- */
 
 void mil_read_attrs(MilReader *r)
 {
@@ -191,15 +191,15 @@ static Attrs taken_attrs(MilReader *r)
     return a;
 }
 
-/* ---- program and functions ------------------------------------------------------------------- */
+/* ---- program and functions --------------------------------------------------------------- */
 
 void mil_read_version(MilReader *r, MilToken v)
 {
     const bool one = v.s[0] == '1'
-                     && (v.len == 1 || (v.s[1] == '.' && number_is_whole(v.s + 2, v.len - 2)));
+                  && (v.len == 1 || (v.s[1] == '.' && number_is_whole(v.s + 2, v.len - 2)));
     if (!one)
         mil_error(r, v, "program(%.*s) is not a version of MIL: it is 1.0 or 1.3",
-                   v.len > 20 ? 20 : (int)v.len, v.s);
+                  v.len > 20 ? 20 : (int)v.len, v.s);
     r->m->version = mil_name(r, v);
 }
 
@@ -272,7 +272,7 @@ void mil_read_block_end(MilReader *r)
     r->block = owner->parent;
 }
 
-/* ---- statements ------------------------------------------------------------------------------ */
+/* ---- statements -------------------------------------------------------------------------- */
 
 void mil_read_out(MilReader *r, MilType t, MilToken name)
 {
@@ -319,9 +319,10 @@ void mil_read_bare(MilReader *r, MilBare kind, MilToken t)
     add_item(r, (MilItem){ .bare = kind, .at = t });
 }
 
-/* ---- literals without a type ----------------------------------------------------------------- */
+/* ---- literals without a type ------------------------------------------------------------- */
 
-/* The element type that an argument with the same type variable has, or the statement's result. */
+/* The element type that an argument with the same type variable has, or the statement's
+ * result. */
 static DType type_beside(const MilReader *r, const OpInfo *info, const Param *p, DTypes allowed)
 {
     for (int i = 0; i < r->narg; i++) {
@@ -372,7 +373,7 @@ static Value *bare_value(MilReader *r, const Op *op, const char *param, const Mi
     return v;
 }
 
-/* ---- a statement is complete ----------------------------------------------------------------- */
+/* ---- a statement is complete ------------------------------------------------------------- */
 
 /* Room for the values of an argument, and up to the next power of two as op_arg wants it. */
 static Value **values_for(Module *m, int count)
@@ -418,7 +419,8 @@ Op *mil_read_op(MilReader *r, MilToken name, MilToken opset)
     add_args(r, op);
     op->attrs = taken_attrs(r);
     for (int i = 0; i < r->nout; i++)
-        op_out(r->m, op, mil_name(r, r->out[i].name), r->out[i].type, mil_loc(r, r->out[i].name));
+        op_out(r->m, op, mil_name(r, r->out[i].name), r->out[i].type,
+               mil_loc(r, r->out[i].name));
     op->named = r->named && op->nout;
     r->named = false;
     r->nout = 0;
@@ -430,7 +432,7 @@ void mil_read_op_end(MilReader *r, Op *op)
     for (int i = 0; i < op->nout; i++) bind(r, op->out[i]);
 }
 
-/* ---- the door -------------------------------------------------------------------------------- */
+/* ---- the door ---------------------------------------------------------------------------- */
 
 /* Where the text stops being UTF-8, or its end. */
 static const char *utf8_end(const char *s, const char *end)
@@ -484,7 +486,7 @@ static bool check_text(MilReader *r)
     }
     const char *end = utf8_end(text, r->end);
     return end == r->end
-           || mil_error(r, ((MilToken){ .s = end, .len = 1 }), "the text is not UTF-8 here");
+        || mil_error(r, ((MilToken){ .s = end, .len = 1 }), "the text is not UTF-8 here");
 }
 
 static void reader_free(MilReader *r)
@@ -509,7 +511,11 @@ static bool reader_ok(const MilReader *r)
 
 static MilReader reader_at(Module *m, Diag *d, const Source *src)
 {
-    return (MilReader){ .m = m, .d = d, .src = src, .at = src->text, .end = src->text + src->len,
+    return (MilReader){ .m = m,
+                        .d = d,
+                        .src = src,
+                        .at = src->text,
+                        .end = src->text + src->len,
                         .errors = d->errors + d->fails };
 }
 
@@ -525,7 +531,10 @@ bool mil_read_into(Module *m, Diag *d, const Source *src, const char *dir)
     return ok;
 }
 
-Module *mil_read(Diag *d, const Source *src, const char *dir) { return mil_read_as(d, src, dir, NULL); }
+Module *mil_read(Diag *d, const Source *src, const char *dir)
+{
+    return mil_read_as(d, src, dir, NULL);
+}
 
 Module *mil_read_as(Diag *d, const Source *src, const char *dir, const MilReading *how)
 {

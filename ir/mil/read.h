@@ -15,7 +15,7 @@ typedef struct {
 
 typedef struct {
     const Type *type;
-    MilToken at;   /* its first word */
+    MilToken at; /* its first word */
 } MilType;
 
 typedef struct MilTypes MilTypes; /* the members of a tuple, last first */
@@ -38,18 +38,18 @@ typedef struct {
     const Type *type;
     Const *done;
     MilToken at;
-    bool bad;                    /* reported; the rest of it is skipped */
+    bool bad; /* reported; the rest of it is skipped */
     MilGroup *group;
     int ngroup, group_cap;
-    const Type *leaf;            /* tensor type whose elements are being read, or NULL */
-    int depth;                   /* open brackets of the leaf */
-    bool flat;                   /* one list for all axes */
-    bool known;                  /* the type says how many */
-    int64_t seen[MAX_RANK + 1];  /* elements or lists so far at each depth */
-    int64_t extent[MAX_RANK];    /* the type's; for `?` the first list's */
+    const Type *leaf;           /* tensor type whose elements are being read, or NULL */
+    int depth;                  /* open brackets of the leaf */
+    bool flat;                  /* one list for all axes */
+    bool known;                 /* the type says how many */
+    int64_t seen[MAX_RANK + 1]; /* elements or lists so far at each depth */
+    int64_t extent[MAX_RANK];   /* the type's; for `?` the first list's */
     size_t count, want;
-    ArenaMark mark;              /* where the arena stood before it */
-    unsigned char *bytes;        /* malloc'd, used again by the next literal */
+    ArenaMark mark;       /* where the arena stood before it */
+    unsigned char *bytes; /* malloc'd, used again by the next literal */
     size_t size;
 } MilLiteral;
 
@@ -81,11 +81,11 @@ typedef struct {
     Module *m;
     Diag *d;
     const Source *src;
-    const char *at, *end;         /* the lexer's place */
-    int errors;                   /* of the diagnostics, when reading began */
-    int syntax;                   /* syntax errors so far */
+    const char *at, *end; /* the lexer's place */
+    int errors;           /* of the diagnostics, when reading began */
+    int syntax;           /* syntax errors so far */
     bool stop;
-    const Const *result;          /* mil_read_literal */
+    const Const *result; /* mil_read_literal */
 
     Func *func;
     Block *block;
@@ -104,9 +104,10 @@ typedef struct {
     MilToken *name;
     int nname, name_cap;
     Attrs attrs;
-    bool has_attrs, named;        /* named: Op.named of the statement to come */
+    bool has_attrs, named; /* named: Op.named of the statement to come */
 
-    /* Of values in scope, which stand in the notes of names: `undo` restores what nested blocks hid. */
+    /* Of values in scope, which stand in the notes of names: `undo` restores what nested blocks
+     * hid. */
     MilBinding *undo;
     int nundo, undo_cap;
     int *mark;
@@ -116,19 +117,21 @@ typedef struct {
 /* mil_read, into a module that was made before: for a source that it owns. */
 bool mil_read_into(Module *m, Diag *d, const Source *src, const char *dir);
 
-/* ---- lexer.re -------------------------------------------------------------------------------- */
+/* ---- lexer.re ---------------------------------------------------------------------------- */
 
 int mil_lex(MilReader *r, MilToken *t); /* a token of grammar.y; 0 at the end */
 
-/* ---- grammar.y ------------------------------------------------------------------------------- */
+/* ---- grammar.y --------------------------------------------------------------------------- */
 
 void mil_parse(MilReader *r, bool literal); /* all of the text; a program, or one literal */
 
-/* ---- read.c: the program's frame ------------------------------------------------------------- */
+/* ---- read.c: the program's frame --------------------------------------------------------- */
 
 Loc mil_loc(const MilReader *r, MilToken t);
-#define mil_error(r, token, ...) diag_error((r)->d, mil_loc(r, token), __VA_ARGS__) /* false */
-const char *mil_name(MilReader *r, MilToken t); /* interned */
+#define mil_error(r, token, ...)                                                               \
+    diag_error((r)->d, mil_loc(r, token), __VA_ARGS__) /* false                                \
+                                                        */
+const char *mil_name(MilReader *r, MilToken t);        /* interned */
 void *mil_grow(void *array, int count, int *cap, size_t size);
 void mil_syntax_error(MilReader *r, MilToken found, const char *found_as, const char *expected,
                       const char *hint);
@@ -156,7 +159,7 @@ Op *mil_read_op(MilReader *r, MilToken name, MilToken opset);
 void mil_read_op_end(MilReader *r, Op *op);
 void mil_read_skip(MilReader *r);
 
-/* ---- literal.c: types and values ------------------------------------------------------------- */
+/* ---- literal.c: types and values --------------------------------------------------------- */
 
 void mil_dims_begin(MilReader *r);
 void mil_dim(MilReader *r, MilToken number);
@@ -178,8 +181,8 @@ void mil_close(MilReader *r, MilToken bracket);
 void mil_number(MilReader *r, MilToken t);
 void mil_string(MilReader *r, MilToken t);
 void mil_bool(MilReader *r, MilToken t);
-void mil_blob(MilReader *r, MilToken at, MilToken path_name, MilToken path, MilToken offset_name,
-              MilToken offset);
+void mil_blob(MilReader *r, MilToken at, MilToken path_name, MilToken path,
+              MilToken offset_name, MilToken offset);
 /* A literal of a type that the op table chose. */
 const Const *mil_bare_const(MilReader *r, DType t, MilBare kind, MilToken at);
 

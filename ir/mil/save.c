@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 enum { PIECE = 1 << 16 };
-enum { TEXT_ELEMENTS = 1024 }; /* more, and not spelled out by anyone, should not go to a terminal */
+/* more, and not spelled out by anyone, should not go to a terminal */
+enum { TEXT_ELEMENTS = 1024 };
 
 typedef struct {
     const Const *c;
@@ -23,12 +24,16 @@ typedef struct {
     Diag *d;
     const char *path, *dir;
     MilWriter *write;
-    Place *place;        /* literals that leave the text, sorted by address later */
+    Place *place; /* literals that leave the text, sorted by address later */
     int nplace, place_cap;
-    bool fresh;          /* among them, some that no weight file holds yet */
-    struct Asked { const WeightFile *file; bool stays; } *asked; /* reference_stays, once per file */
+    bool fresh; /* among them, some that no weight file holds yet */
+    /* reference_stays, once per file */
+    struct Asked {
+        const WeightFile *file;
+        bool stays;
+    } * asked;
     int nasked, asked_cap;
-    const char **kept;   /* real paths of the folder's weight files that references stay with */
+    const char **kept; /* real paths of the folder's weight files that references stay with */
     int nkept, kept_cap;
     OutFile *copy;       /* weight files of another folder, copied whole */
     const char **copied; /* their paths */
@@ -39,7 +44,7 @@ typedef struct {
     Beside *beside;      /* what changes with the text, or NULL */
 } Save;
 
-/* ---- every literal of a module --------------------------------------------------------------- */
+/* ---- every literal of a module ----------------------------------------------------------- */
 
 typedef void ConstVisitor(void *ctx, const Func *f, const Const *c);
 
@@ -77,19 +82,21 @@ static void each_const(const Module *m, ConstVisitor *fn, void *ctx)
     }
 }
 
-/* ---- which literals belong in a file --------------------------------------------------------- */
+/* ---- which literals belong in a file ----------------------------------------------------- */
 
 typedef struct {
     bool marked, found;
 } Look;
 
-/* Small literals that are marked for a file, which a text can hold all the same, count only when asked for. */
+/* Small literals that are marked for a file, which a text can hold all the same, count only
+ * when asked for. */
 static void look_for_weights(void *ctx, const Func *f, const Const *c)
 {
     Look *look = ctx;
     Const as_is = *c;
     if (!look->marked) as_is.in_file = false;
-    const bool made = c->kind != CONST_DATA && c->kind != CONST_OF; /* of what the user has elsewhere */
+    /* of what the user has elsewhere */
+    const bool made = c->kind != CONST_DATA && c->kind != CONST_OF;
     look->found |= const_leaves_text(f, &as_is, made ? CONST_FILE_MIN : TEXT_ELEMENTS);
 }
 
@@ -100,7 +107,7 @@ bool mil_needs_weights(const Module *m, bool marked)
     return look.found;
 }
 
-/* ---- what the folder has --------------------------------------------------------------------- */
+/* ---- what the folder has ----------------------------------------------------------------- */
 
 static const char *real_path(Arena *a, const char *path)
 {
@@ -171,7 +178,7 @@ static bool mentions(const char *file, const char *ref)
     Diag quiet = { .quiet = true };
     Mapped map;
     const bool found = file_map(&quiet, file, &map) && map.size
-                       && memmem(map.data, map.size, ref, strlen(ref)) != NULL;
+                    && memmem(map.data, map.size, ref, strlen(ref)) != NULL;
     file_unmap(&map);
     diag_free(&quiet);
     return found;
@@ -203,18 +210,18 @@ static bool is_free(Save *s, const char *rel)
 {
     const char *file = in_folder(s, rel);
     return !file_exists(file)
-           || (!is_kept(s, real_path(&s->arena, file)) && !mentions(s->path, rel)
-               && !used_by_another(s, rel));
+        || (!is_kept(s, real_path(&s->arena, file)) && !mentions(s->path, rel)
+            && !used_by_another(s, rel));
 }
 
-/* ---- files copied whole ---------------------------------------------------------------------- */
+/* ---- files copied whole ------------------------------------------------------------------ */
 
 static bool same_bytes(const char *path, const Mapped *map)
 {
     Diag quiet = { .quiet = true };
     Mapped old = { 0 };
     const bool same = file_map(&quiet, path, &old) && old.size == map->size
-                      && (!old.size || !memcmp(old.data, map->data, old.size));
+                   && (!old.size || !memcmp(old.data, map->data, old.size));
     file_unmap(&old);
     diag_free(&quiet);
     return same;
@@ -256,13 +263,14 @@ static bool copy_files(Save *s)
         bool used = false;
         for (int i = 0; i < s->nplace && !used; i++)
             used = s->place[i].c->kind == CONST_BLOB && s->place[i].c->file == w;
-        if (used && !same_bytes(found_from(s, w->path), &w->map) && !copy_file(s, w)) return false;
+        if (used && !same_bytes(found_from(s, w->path), &w->map) && !copy_file(s, w))
+            return false;
     }
     s->nplace = 0; /* the references stay as they are */
     return true;
 }
 
-/* ---- a new weight file ----------------------------------------------------------------------- */
+/* ---- a new weight file ------------------------------------------------------------------- */
 
 static const char usual[] = "weights/weight.bin";
 
@@ -277,7 +285,8 @@ static const char *stem_of(Save *s)
     return stem;
 }
 
-/* Of these the first that is free or holds the bytes already: `rel`, then `rel` with numbers. */
+/* Of these the first that is free or holds the bytes already: `rel`, then `rel` with
+ * numbers. */
 static const char *first_free(Save *s, BlobWriter *b, const char *rel, bool *there)
 {
     const char *name = arena_printf(&s->arena, "%s.bin", rel);
@@ -286,8 +295,9 @@ static const char *first_free(Save *s, BlobWriter *b, const char *rel, bool *the
     return name;
 }
 
-/* The name for what was written, which no text of now refers to: until the new text is in its place
- * the old one finds its weights. NULL: failed. there: a file holds these bytes already. */
+/* The name for what was written, which no text of now refers to: until the new text is in
+ * its place the old one finds its weights. NULL: failed. there: a file holds these bytes
+ * already. */
 static const char *pick_name(Save *s, BlobWriter *b, bool *there)
 {
     uint64_t sum;
@@ -295,19 +305,23 @@ static const char *pick_name(Save *s, BlobWriter *b, bool *there)
     if (*there) return usual;
     if (mentions(s->path, "weights/weight-")) { /* the same again keeps its name */
         if (!blob_sum(b, &sum)) return NULL;
-        const char *own = arena_printf(&s->arena, "weights/weight-%016llx.bin", (unsigned long long)sum);
+        const char *own = arena_printf(&s->arena, "weights/weight-%016llx.bin",
+                                       (unsigned long long)sum);
         *there = blob_same(b, in_folder(s, own));
         if (*there) return own;
     }
     if (is_free(s, usual)) return usual;
-    const bool own = !used_by_another(s, usual) && !is_kept(s, real_path(&s->arena, in_folder(s, usual)));
+    const bool own = !used_by_another(s, usual)
+                  && !is_kept(s, real_path(&s->arena, in_folder(s, usual)));
     s->aside = !own;
-    const char *rel = own ? "weights/weight" : arena_printf(&s->arena, "weights/%s", stem_of(s));
+    const char *rel = own ? "weights/weight"
+                          : arena_printf(&s->arena, "weights/%s", stem_of(s));
     const char *plain = arena_printf(&s->arena, "%s.bin", rel);
     if (!own && (blob_same(b, in_folder(s, plain)) || !mentions(s->path, plain)))
         return first_free(s, b, rel, there);
     if (!blob_sum(b, &sum)) return NULL;
-    return first_free(s, b, arena_printf(&s->arena, "%s-%016llx", rel, (unsigned long long)sum), there);
+    return first_free(s, b, arena_printf(&s->arena, "%s-%016llx", rel, (unsigned long long)sum),
+                      there);
 }
 
 static int by_address(const void *a, const void *b)
@@ -337,7 +351,8 @@ static BlobWriter *write_weights(Save *s)
     BlobWriter *b = blob_create(&s->arena, s->d, file);
     if (!b) return NULL;
     bool ok = true;
-    for (int i = 0; ok && i < s->nplace; i++) ok = blob_add(b, s->place[i].c, &s->place[i].offset);
+    for (int i = 0; ok && i < s->nplace; i++)
+        ok = blob_add(b, s->place[i].c, &s->place[i].offset);
     if (ok && blob_finish(b)) {
         qsort(s->place, (size_t)s->nplace, sizeof *s->place, by_address);
         return b;
@@ -346,7 +361,7 @@ static BlobWriter *write_weights(Save *s)
     return NULL;
 }
 
-/* ---- weights that nothing refers to any more ------------------------------------------------- */
+/* ---- weights that nothing refers to any more --------------------------------------------- */
 
 /* Rels as they are given here: weights/NAME.bin, and NAME-SUM.bin with 16 digits. */
 static bool is_ours(Save *s, const char *rel)
@@ -398,24 +413,27 @@ static void remove_unused(Save *s, const Rels *n)
             unlink(in_folder(s, n->at[i]));
 }
 
-/* A run that was killed between the new weights and the new text left the text under its temporary
- * name, which says what the weights are called. */
+/* A run that was killed between the new weights and the new text left the text under its
+ * temporary name, which says what the weights are called. */
 static void sweep(Save *s)
 {
     Rels names = { 0 };
     DIR *dir = dir_open(s->dir);
     for (struct dirent *e; dir && (e = readdir(dir)) != NULL;)
-        if (temp_is_stale(s->dir, e->d_name)) add_references(s, in_folder(s, e->d_name), &names);
+        if (temp_is_stale(s->dir, e->d_name))
+            add_references(s, in_folder(s, e->d_name), &names);
     dir_close(dir);
     remove_unused(s, &names);
 }
 
-/* ---- saving ---------------------------------------------------------------------------------- */
+/* ---- saving ------------------------------------------------------------------------------ */
 
 static bool write_text(Save *s, const char *rel, OutFile *text)
 {
-    const MilPlaces places = { .find = find_place, .ctx = s,
-                               .path = arena_printf(&s->arena, "@model_path/%s", rel ? rel : "") };
+    const MilPlaces places = { .find = find_place,
+                               .ctx = s,
+                               .path = arena_printf(&s->arena, "@model_path/%s",
+                                                    rel ? rel : "") };
     if (!out_open(text, s->d, s->path)) return false;
     bool ok = s->write(s->m, s->d, &places, text);
     ok = ok && out_flush(text);
@@ -468,8 +486,9 @@ static bool commit_text(Save *s, OutFile *text)
     return false;
 }
 
-/* Everything is on disk without a name of its own. Weights get theirs first, then what stands beside;
- * the text is what makes both the model's. A signal waits until it is one model or the other. */
+/* Everything is on disk without a name of its own. Weights get theirs first, then what stands
+ * beside; the text is what makes both the model's. A signal waits until it is one model or the
+ * other. */
 static bool commit(Save *s, BlobWriter *b, OutFile *text)
 {
     SignalHold hold;
@@ -550,8 +569,8 @@ bool mil_save_as(Module *m, Diag *d, const char *path, MilWriter *write, Beside 
     s.dir = file_dir(&s.arena, path);
     mil_hoist(m);
     const bool ok = file_is_dir(s.dir)
-                        ? save(&s)
-                        : diag_fail(d, "cannot write %s: there is no folder %s", path, s.dir);
+                      ? save(&s)
+                      : diag_fail(d, "cannot write %s: there is no folder %s", path, s.dir);
     arena_free(&s.arena);
     return ok;
 }

@@ -1,7 +1,8 @@
-/* spec.h -- the parts that containers are made of: a program in protobuf form, what a container says
- * beyond the program (About), and where it is kept beside a .mil; not for outside.
+/* spec.h -- the parts that containers are made of: a program in protobuf form, what a container
+ * says beyond the program (About), and where it is kept beside a .mil; not for outside.
  *
- * Field numbers are those of the published Core ML format: Model.proto, FeatureTypes.proto, MIL.proto. */
+ * Field numbers are those of the published Core ML format: Model.proto, FeatureTypes.proto,
+ * MIL.proto. */
 #ifndef ANEC_MIL_SPEC_H
 #define ANEC_MIL_SPEC_H
 
@@ -10,7 +11,7 @@
 #include "print.h"
 #include "proto.h"
 
-/* ---- program: MIL.proto ---------------------------------------------------------------------- */
+/* ---- program: MIL.proto ------------------------------------------------------------------ */
 
 enum { MODEL_VERSION = 1, MODEL_DESCRIPTION = 2, MODEL_UPDATABLE = 10, MODEL_PROGRAM = 502 };
 
@@ -18,9 +19,9 @@ enum { MODEL_VERSION = 1, MODEL_DESCRIPTION = 2, MODEL_UPDATABLE = 10, MODEL_PRO
 bool program_read(Module *m, Diag *d, PbIn in);
 /* The module as a Program message, literals that `places` knows as references. */
 bool program_write(const Module *m, Diag *d, const MilPlaces *places, Buf *out);
-Opset opset_of_core(const char *text);      /* "CoreML7" is ios17; OPSET_NONE when unknown */
+Opset opset_of_core(const char *text); /* "CoreML7" is ios17; OPSET_NONE when unknown */
 
-/* ---- about: ModelDescription ----------------------------------------------------------------- */
+/* ---- about: ModelDescription ------------------------------------------------------------- */
 
 typedef struct {
     const char *name, *doc;
@@ -32,9 +33,12 @@ enum { ABOUT_INPUT, ABOUT_OUTPUT, ABOUT_STATE, ABOUT_SIDES };
 
 typedef struct {
     const char *name;
-    struct Features { Feature *at; int count, cap; } side[ABOUT_SIDES];
+    struct Features {
+        Feature *at;
+        int count, cap;
+    } side[ABOUT_SIDES];
     const char *predicted[2]; /* the results that are label and probabilities, or NULL */
-    const void *rest; /* fields that we do not know, as they stood */
+    const void *rest;         /* fields that we do not know, as they stood */
     size_t rest_len;
 } AboutFunc;
 
@@ -43,35 +47,45 @@ extern const char *const about_texts[ABOUT_TEXTS];
 
 typedef struct About About;
 struct About {
-    int spec, read_spec;      /* specificationVersion; what the program alone asked for when it was read */
+    /* specificationVersion; what the program alone asked for when it was read */
+    int spec, read_spec;
     bool updatable, metadata; /* metadata: the message was there, if only empty */
     const char *text[ABOUT_TEXTS];
-    const char **user;        /* key, value, key, value .. */
+    const char **user; /* key, value, key, value .. */
     int nuser, user_cap;
     AboutFunc *func;
     int nfunc, func_cap;
-    int *slot;                /* functions by a hash of their names: the place among them, from 1 */
+    /* functions by a hash of their names: the place among them, from 1 */
+    int *slot;
     size_t slots;
     const void *rest;
     size_t rest_len;
 };
 
-About *about_of(Module *m);                             /* the module's, made when it has none */
+/* the module's, made when it has none */
+About *about_of(Module *m);
 AboutFunc *about_func(Module *m, About *a, const char *name);
-const AboutFunc *about_find(const About *a, const char *name); /* NULL: nothing is said; a may be NULL */
+/* NULL: nothing is said; a may be NULL */
+const AboutFunc *about_find(const About *a, const char *name);
 /* The names of label and probabilities as the program has them, or NULL. */
 void about_predicted(const Func *f, const char *out[2]);
 extern const char *const predicted_names[2]; /* "predictedFeatureName", .. */
-void about_fix(Module *m); /* after the description was read: Func.fixed */
-bool about_read(Module *m, Diag *d, PbIn description);  /* after the program was read */
-/* The description message of the module as it now is; features that no longer fit are made anew. */
+void about_fix(Module *m);                   /* after the description was read: Func.fixed */
+bool about_read(Module *m, Diag *d, PbIn description); /* after the program was read */
+/* The description message of the module as it now is; features that no longer fit are made
+ * anew. */
 bool about_write(const Module *m, Diag *d, Buf *out);
-int about_spec(const Module *m);                        /* specificationVersion */
+int about_spec(const Module *m); /* specificationVersion */
 void *about_grow(Module *m, void *array, int count, int *cap, size_t size);
 /* The features of one side in the order they are shown in. */
-typedef struct { const Value *v; const char *doc; const void *type; size_t len; } Shown;
+typedef struct {
+    const Value *v;
+    const char *doc;
+    const void *type;
+    size_t len;
+} Shown;
 Shown *about_side(const Module *m, const Func *f, int side, int *count);
-int about_side_of(const Value *param);                  /* input or state */
+int about_side_of(const Value *param); /* input or state */
 
 /* A FeatureType message: made from a value's type, and asked. */
 bool feature_make(Diag *d, const Func *f, const Value *v, bool input, Buf *out);
@@ -80,8 +94,8 @@ bool feature_image_fits(const void *type, size_t len, const Type *t);
 /* Of a result that is a label or a dictionary of probabilities; false: it is none. */
 bool feature_label(const Value *v, Buf *out);
 bool feature_label_fits(const void *type, size_t len, const Value *v);
-/* What is left to say of an input whose type has changed: that it may be left out, and its value then.
- * False: nothing. The message is in the module's arena. */
+/* What is left to say of an input whose type has changed: that it may be left out, and its
+ * value then. False: nothing. The message is in the module's arena. */
 bool feature_renew(const Func *f, const Value *v, const Feature *old, Shown *to);
 typedef struct {
     bool array, state, image, optional;
@@ -89,75 +103,88 @@ typedef struct {
     int rank, nrange, nshapes;
     uint64_t dtype;
     PbFile file;
-    PbIn shapes;               /* EnumeratedShapes */
+    PbIn shapes; /* EnumeratedShapes */
 } FeatureInfo;
 bool feature_info(const void *type, size_t len, FeatureInfo *out);
-int feature_ints(PbIn in, uint32_t num, int64_t out[MAX_RANK]); /* a repeated int64; -1: too many */
+/* a repeated int64; -1: too many */
+int feature_ints(PbIn in, uint32_t num, int64_t out[MAX_RANK]);
 
 /* FlexibleShapeInformation, which text holds and a description says in its own way. */
 const Const *flexible_make(Module *m, const AboutFunc *a); /* NULL: every shape is fixed */
 
-/* ---- beside a file --------------------------------------------------------------------------- */
+/* ---- beside a file ----------------------------------------------------------------------- */
 
 enum { BESIDE_MIL = 1, BESIDE_PACKAGE };
 extern const char beside_format[];
-char *beside_file(Arena *a, const char *path);                   /* FILE.json */
+char *beside_file(Arena *a, const char *path); /* FILE.json */
 bool beside_is_ours(const char *file);
-void *beside_make(const Module *m, Diag *d, int form);           /* a cJSON: its format, and what there is to say */
+/* a cJSON: its format, and what there is to say */
+void *beside_make(const Module *m, Diag *d, int form);
 bool beside_read(Module *m, Diag *d, const char *path);
-/* Of a FILE.json that holds two models' the part of the one that is there; takes the cJSON. NULL: failed. */
+/* Of a FILE.json that holds two models' the part of the one that is there; takes the cJSON.
+ * NULL: failed. */
 void *beside_now(void *json, Diag *d, const char *path);
-/* FILE.json from one model to the next: written when there is something to say, removed when it is
- * ours and there is not. */
+/* FILE.json from one model to the next: written when there is something to say, removed when it
+ * is ours and there is not. */
 typedef struct {
     Arena arena;
     Diag *diag;
-    const char *model, *file;  /* the file of the model whose sum counts */
-    char *old, *now;           /* NULL: nothing to say */
+    const char *model, *file; /* the file of the model whose sum counts */
+    char *old, *now;          /* NULL: nothing to say */
     char old_sum[65];
     bool replaces, was, changes; /* there is an old model; an old FILE.json of ours */
 } Beside;
 bool beside_open(Beside *b, const Module *m, Diag *d, const char *path, int form);
-bool beside_prepare(Beside *b, const char *new_sum); /* goes with both; then the model is put in place */
-bool beside_finish(Beside *b);                       /* .. and this one follows */
-void beside_undo(Beside *b);                         /* .. or, where it was not, this one */
+/* goes with both; then the model is put in place */
+bool beside_prepare(Beside *b, const char *new_sum);
+bool beside_finish(Beside *b); /* .. and this one follows */
+void beside_undo(Beside *b);   /* .. or, where it was not, this one */
 void beside_close(Beside *b);
-bool beside_sum(Diag *d, const char *path, char hex[65]); /* of a file */
+bool beside_sum(Diag *d, const char *path, char hex[65]);                  /* of a file */
 bool beside_parse(Module *m, Diag *d, const char *file, const void *json); /* of a cJSON */
-bool json_write(Diag *d, const char *path, const void *json);    /* a cJSON */
-void *json_read(Diag *d, const char *path);                      /* freed by the caller */
+bool json_write(Diag *d, const char *path, const void *json);              /* a cJSON */
+void *json_read(Diag *d, const char *path); /* freed by the caller */
 
-/* ---- what is no ML program: foreign.c; each reports and is false, where nothing else is said ---- */
+/* ---- what is no ML program: foreign.c; each reports and is false, where nothing else is said
+ */
 
 bool foreign_is_kind(uint32_t num); /* a field of a Model message is what kind of model it is */
 bool foreign_is_pipeline(uint32_t num);
 bool foreign_refuse(Diag *d, const char *path, uint32_t num);
 bool foreign_no_pipeline(Diag *d, const char *path, const char *part);
-/* The Model message of the part that *part names first, which moves on to what is named in it; an error
- * that lists the parts when there is none of that name, or none is named. */
-bool foreign_part(Module *m, Diag *d, PbIn pipeline, uint32_t kind, const char *path, const char **part,
-                  PbIn *out);
-bool foreign_compiled(Diag *d, const char *path);                     /* a .mlmodelc without model.mil */
-bool foreign_zip(Diag *d, const char *path, const Mapped *map);       /* true: it is one; NULL: by its name */
-bool foreign_not_a_folder(Diag *d, const char *path);                 /* true: it is none, and that was said */
+/* The Model message of the part that *part names first, which moves on to what is named in it;
+ * an error that lists the parts when there is none of that name, or none is named. */
+bool foreign_part(Module *m, Diag *d, PbIn pipeline, uint32_t kind, const char *path,
+                  const char **part, PbIn *out);
+/* a .mlmodelc without model.mil */
+bool foreign_compiled(Diag *d, const char *path);
+/* true: it is one; NULL: by its name */
+bool foreign_zip(Diag *d, const char *path, const Mapped *map);
+/* true: it is none, and that was said */
+bool foreign_not_a_folder(Diag *d, const char *path);
 
-/* ---- the forms ------------------------------------------------------------------------------- */
+/* ---- the forms --------------------------------------------------------------------------- */
 
 Module *mlpackage_read(Diag *d, const char *path, const MilReading *how);
 Module *mlmodelc_read(Diag *d, const char *path, const MilReading *how);
-Module *mlmodel_read(Diag *d, const char *path, const MilReading *how); /* the bare specification */
-/* From memory, which the module owns from here; path is for messages and the weights' folder. */
+/* the bare specification */
+Module *mlmodel_read(Diag *d, const char *path, const MilReading *how);
+/* From memory, which the module owns from here; path is for messages and the weights'
+ * folder. */
 Module *mlmodel_parse(Diag *d, const char *path, const Mapped *map, const MilReading *how);
 bool mlmodel_write(const Module *m, Diag *d, const MilPlaces *places, Buf *out);
 /* Into a new folder at `at`, which becomes `path`. */
 bool mlpackage_save(Module *m, Diag *d, const char *at, const char *path);
 bool mlmodelc_save(Module *m, Diag *d, const char *at, const char *path);
 #define MODEL_FILE "com.apple.CoreML/model.mlmodel"
-Source *module_source(Module *m, const char *path, const Mapped *file); /* m owns the file from here */
+/* m owns the file from here */
+Source *module_source(Module *m, const char *path, const Mapped *file);
 /* Like mil_save, with bytes of another form in the place of text. */
 typedef bool MilWriter(const Module *m, Diag *d, const MilPlaces *places, OutFile *out);
-bool mil_save_as(Module *m, Diag *d, const char *path, MilWriter *write, Beside *beside /* or NULL */);
-bool mil_print_text(const Module *m, Diag *d, const MilPlaces *places, OutFile *out); /* a MilWriter */
+bool mil_save_as(Module *m, Diag *d, const char *path, MilWriter *write,
+                 Beside *beside /* or NULL */);
+/* a MilWriter */
+bool mil_print_text(const Module *m, Diag *d, const MilPlaces *places, OutFile *out);
 bool coremldata_read(Module *m, Diag *d, const char *path, const Mapped *file);
 bool coremldata_write(const Module *m, Diag *d, Buf *out);
 

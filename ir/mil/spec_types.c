@@ -12,8 +12,8 @@ const int spec_dtypes[DT_COUNT] = {
     [DT_UINT4] = 35, [DT_UINT2] = 36, [DT_UINT1] = 37,  [DT_UINT6] = 38,  [DT_UINT3] = 39,
 };
 
-/* What is not here is in `bytes`: Core ML reads fp16, 8-bit, uint32 and packed elements from there.
- */
+/* What is not here is in `bytes`: Core ML reads fp16, 8-bit, uint32 and packed elements from
+ * there. / */
 static const uint32_t fields[DT_COUNT] = {
     [DT_BOOL] = TV_BOOLS,   [DT_STRING] = TV_STRINGS, [DT_FP32] = TV_FLOATS,
     [DT_FP64] = TV_DOUBLES, [DT_INT16] = TV_INTS,     [DT_UINT16] = TV_INTS,
@@ -25,8 +25,9 @@ static const struct {
     const char *core;
     int spec;
 } opsets[] = {
-    { OPSET_IOS15, "CoreML5", 6 }, { OPSET_IOS16, "CoreML6", 7 },  { OPSET_IOS17, "CoreML7", 8 },
-    { OPSET_IOS18, "CoreML8", 9 }, { OPSET_IOS26, "CoreML9", 10 },
+    { OPSET_IOS15, "CoreML5", 6 },  { OPSET_IOS16, "CoreML6", 7 },
+    { OPSET_IOS17, "CoreML7", 8 },  { OPSET_IOS18, "CoreML8", 9 },
+    { OPSET_IOS26, "CoreML9", 10 },
 };
 
 DType spec_find_dtype(uint64_t number)
@@ -36,10 +37,7 @@ DType spec_find_dtype(uint64_t number)
     return DT_NONE;
 }
 
-uint32_t spec_field(DType t)
-{
-    return fields[t] ? fields[t] : TV_BYTES;
-}
+uint32_t spec_field(DType t) { return fields[t] ? fields[t] : TV_BYTES; }
 
 const char *spec_opset(const Func *f)
 {

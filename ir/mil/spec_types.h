@@ -7,10 +7,11 @@
 /* The fields of TensorValue. */
 enum { TV_FLOATS = 1, TV_INTS, TV_BOOLS, TV_STRINGS, TV_LONGS, TV_DOUBLES, TV_BYTES };
 
-extern const int spec_dtypes[DT_COUNT];      /* DataType */
-DType spec_find_dtype(uint64_t number);      /* DT_NONE when unknown */
-uint32_t spec_field(DType t);                /* the TensorValue field that Core ML reads elements of t from */
-const char *spec_opset(const Func *f);       /* "CoreML7", or NULL */
-int spec_of_opset(Opset o);                  /* specificationVersion that brought it */
+extern const int spec_dtypes[DT_COUNT]; /* DataType */
+DType spec_find_dtype(uint64_t number); /* DT_NONE when unknown */
+/* the TensorValue field that Core ML reads elements of t from */
+uint32_t spec_field(DType t);
+const char *spec_opset(const Func *f); /* "CoreML7", or NULL */
+int spec_of_opset(Opset o);            /* specificationVersion that brought it */
 
 #endif

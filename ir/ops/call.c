@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- asking ---------------------------------------------------------------------------------- */
+/* ---- asking ------------------------------------------------------------------------------ */
 
 static int slot_of(const Call *c, const char *name)
 {
@@ -44,7 +44,10 @@ const Tensor *call_val(const Call *c, const char *name)
     return a ? a->val : NULL;
 }
 
-bool call_known(const Call *c, const char *name) { return !call_has(c, name) || call_val(c, name); }
+bool call_known(const Call *c, const char *name)
+{
+    return !call_has(c, name) || call_val(c, name);
+}
 
 static const char *default_of(const Call *c, const char *name)
 {
@@ -121,7 +124,8 @@ bool call_norm_axis(Call *c, const char *name, int64_t axis, int rank, int *out)
 {
     int64_t a = axis < 0 ? axis + rank : axis;
     if (a < 0 || a >= rank)
-        return call_error(c, "%s %lld is outside a tensor of rank %d", name, (long long)axis, rank);
+        return call_error(c, "%s %lld is outside a tensor of rank %d", name, (long long)axis,
+                          rank);
     *out = (int)a;
     return true;
 }
@@ -131,7 +135,7 @@ bool call_axis(Call *c, const char *name, int rank, int *out)
     return call_norm_axis(c, name, call_int(c, name), rank, out);
 }
 
-/* ---- answering ------------------------------------------------------------------------------- */
+/* ---- answering --------------------------------------------------------------------------- */
 
 bool call_out_type(Call *c, const Type *t)
 {
@@ -140,7 +144,10 @@ bool call_out_type(Call *c, const Type *t)
     return true;
 }
 
-bool call_out(Call *c, DType t, Shape s) { return call_out_type(c, type_tensor(c->arena, t, s)); }
+bool call_out(Call *c, DType t, Shape s)
+{
+    return call_out_type(c, type_tensor(c->arena, t, s));
+}
 
 bool call_error(Call *c, const char *fmt, ...)
 {
@@ -160,7 +167,10 @@ bool call_alloc(Call *c, int i, DType t, const Shape *s)
     return tensor_alloc(c->res[i], c->diag, t, s);
 }
 
-void *call_scratch(Call *c, size_t count, size_t size) { return arena_array(c->arena, count, size); }
+void *call_scratch(Call *c, size_t count, size_t size)
+{
+    return arena_array(c->arena, count, size);
+}
 
 double *call_doubles_of(Call *c, const Tensor *t)
 {
@@ -175,7 +185,7 @@ double *call_doubles(Call *c, const char *name)
     return t ? call_doubles_of(c, t) : NULL;
 }
 
-/* ---- checking -------------------------------------------------------------------------------- */
+/* ---- checking ---------------------------------------------------------------------------- */
 
 void call_init(Call *c, const OpInfo *info, Opset o, Arena *scratch, Diag *d, Loc loc)
 {
@@ -218,7 +228,8 @@ static bool check_type(Call *c, const Param *p, const CallArg *a)
     DTypes set = domain_types(p->dom, c->opset);
     if (set == ~0u) return true;
     if (a->type->kind != TY_TENSOR)
-        return call_error(c, "%s must be a tensor, not %s", p->name, type_text(c->arena, a->type));
+        return call_error(c, "%s must be a tensor, not %s", p->name,
+                          type_text(c->arena, a->type));
     if (set >> a->type->dtype & 1) return true;
     return call_error(c, "%s is %s; %s takes %s here", p->name, type_text(c->arena, a->type),
                       opset_text(c->opset), types_text(c->arena, set));
@@ -248,8 +259,8 @@ static bool check_vars(Call *c)
         }
         const Type *a = c->p[q - c->info->param].v[0].type, *b = c->p[i].v[0].type;
         if (a->dtype != b->dtype)
-            return call_error(c, "%s is %s but %s is %s; their element types must agree", q->name,
-                              type_text(c->arena, a), p->name, type_text(c->arena, b));
+            return call_error(c, "%s is %s but %s is %s; their element types must agree",
+                              q->name, type_text(c->arena, a), p->name, type_text(c->arena, b));
     }
     return true;
 }
@@ -279,7 +290,7 @@ bool call_check(Call *c)
     return check_vars(c);
 }
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 bool call_run(Call *c, Tensor *res, int max)
 {
@@ -301,7 +312,7 @@ bool call_run(Call *c, Tensor *res, int max)
     return ok;
 }
 
-/* ---- the call an op of the IR is ------------------------------------------------------------- */
+/* ---- the call an op of the IR is --------------------------------------------------------- */
 
 /* A literal's value when its bytes are at hand; of a weight file only what may be a shape or an
  * index: larger ones are data, which types do not depend on. */

@@ -1,4 +1,5 @@
-/* doubt.c -- what Core ML itself is known to refuse or to get wrong, though it has a meaning. */
+/* doubt.c -- what Core ML itself is known to refuse or to get wrong, though it has a
+ * meaning. */
 #include "conv.h"
 #include "linear.h"
 
@@ -40,9 +41,11 @@ static void doubt_einsum(Call *c)
     const char *equation = call_str(c, "equation");
     const Shape *x = &call_arg(c, "values", 0)->type->shape;
     if (call_has(c, "values") == 2 && equation && einsum_is_defined(equation, x->rank)) return;
-    diag_warn(c->diag, WARN_UNRELIABLE, c->loc, "einsum: Core ML defines the equations nchw,nwhu->nchu and "
-              "chw,whr->chr alone, with any letters; \"%s\" may be refused, or computed otherwise",
-              equation ? equation : "");
+    diag_warn(
+        c->diag, WARN_UNRELIABLE, c->loc,
+        "einsum: Core ML defines the equations nchw,nwhu->nchu and "
+        "chw,whr->chr alone, with any letters; \"%s\" may be refused, or computed otherwise",
+        equation ? equation : "");
 }
 
 static void doubt_conv_transpose(Call *c)
@@ -52,16 +55,19 @@ static void doubt_conv_transpose(Call *c)
     const Window *w = &v.window;
     for (int i = MAX_SPATIAL - w->n; i < MAX_SPATIAL; i++) {
         if (w->in[i] == DIM_ANY || w->kernel[i] == DIM_ANY || w->out[i] == DIM_ANY) continue;
-        const int64_t full = w->stride[i] * (w->in[i] - 1) + window_span(w, i) - w->before[i] - w->after[i];
+        const int64_t full = w->stride[i] * (w->in[i] - 1) + window_span(w, i) - w->before[i]
+                           - w->after[i];
         if (w->out[i] >= full) continue;
-        diag_warn(c->diag, WARN_UNRELIABLE, c->loc, "conv_transpose: output_shape has %lld where %lld are made; "
+        diag_warn(c->diag, WARN_UNRELIABLE, c->loc,
+                  "conv_transpose: output_shape has %lld where %lld are made; "
                   "Core ML is known to get a smaller one wrong: crop the result instead",
                   (long long)w->out[i], (long long)full);
         return;
     }
 }
 
-/* Torch's rule, which the definition follows, leaves what lies beyond the padding out of a mean. */
+/* Torch's rule, which the definition follows, leaves what lies beyond the padding out of a
+ * mean. */
 static void doubt_avg_pool(Call *c)
 {
     const Shape *x = call_shape(c, "x");
@@ -74,9 +80,10 @@ static void doubt_avg_pool(Call *c)
     for (int i = MAX_SPATIAL - w.n; i < MAX_SPATIAL; i++) {
         const int64_t end = (w.out[i] - 1) * w.stride[i] + w.kernel[i];
         if (w.out[i] == DIM_ANY || end <= w.in[i] + w.before[i] + w.after[i]) continue;
-        diag_warn(c->diag, WARN_UNRELIABLE, c->loc,
-                  "avg_pool: with ceil_mode the last window reaches beyond the end; Core ML is known to "
-                  "divide it by all of the kernel: exclude_padding_from_average says otherwise");
+        diag_warn(
+            c->diag, WARN_UNRELIABLE, c->loc,
+            "avg_pool: with ceil_mode the last window reaches beyond the end; Core ML is known to "
+            "divide it by all of the kernel: exclude_padding_from_average says otherwise");
         return;
     }
 }
@@ -94,14 +101,17 @@ static void doubt_pad(Call *c)
         const bool outer = pad[i] && axis < x->rank - 2;
         if (!outer && (x->dim[axis] == DIM_ANY || pad[i] <= x->dim[axis])) continue;
         if (outer)
-            diag_warn(c->diag, WARN_UNRELIABLE, c->loc,
-                      "pad: mode \"%s\" is asked for at axis %d of x; Core ML is known to refuse it "
-                      "but for the last two: transpose, or mirror by slices", mode, axis);
+            diag_warn(
+                c->diag, WARN_UNRELIABLE, c->loc,
+                "pad: mode \"%s\" is asked for at axis %d of x; Core ML is known to refuse it "
+                "but for the last two: transpose, or mirror by slices",
+                mode, axis);
         else
-            diag_warn(c->diag, WARN_UNRELIABLE, c->loc,
-                      "pad: mode \"%s\" is to make %lld entries at axis %d of x, which has %lld; "
-                      "Core ML defines at most as many", mode, (long long)pad[i], axis,
-                      (long long)x->dim[axis]);
+            diag_warn(
+                c->diag, WARN_UNRELIABLE, c->loc,
+                "pad: mode \"%s\" is to make %lld entries at axis %d of x, which has %lld; "
+                "Core ML defines at most as many",
+                mode, (long long)pad[i], axis, (long long)x->dim[axis]);
         return;
     }
 }

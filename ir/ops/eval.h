@@ -1,7 +1,9 @@
-/* eval.h -- what the reference kernels share: walks over strided elements, products of matrices.
+/* eval.h -- what the reference kernels share: walks over strided elements, products of
+ * matrices.
  *
- * Strides and offsets count elements, never bytes. A walk goes through the elements of one shape in
- * C order and keeps, for each of up to WALK_MAX operands, the offset of its element:
+ * Strides and offsets count elements, never bytes. A walk goes through the elements of one
+ * shape in C order and keeps, for each of up to WALK_MAX operands, the offset of its
+ * element:
  *
  *     Walk w;
  *     walk_init(&w, &out);                      // the elements that are visited
@@ -17,42 +19,46 @@
 
 #include "ops.h"
 
-/* ---- shapes ---------------------------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------------------------ */
 
-void shape_strides(const Shape *s, int64_t *stride);        /* C order; stride[rank - 1] is 1 */
-/* Strides that let s be read as if it had the shape `as`, a broadcast of it: 0 where s repeats. */
+void shape_strides(const Shape *s, int64_t *stride); /* C order; stride[rank - 1] is 1 */
+/* Strides that let s be read as if it had the shape `as`, a broadcast of it: 0 where s
+ * repeats. */
 void shape_strides_as(const Shape *s, const Shape *as, int64_t *stride);
 /* The product of dim[from..to) of a known shape. */
 int64_t shape_elements(const Shape *s, int from, int to);
 
-/* ---- walks ----------------------------------------------------------------------------------- */
+/* ---- walks ------------------------------------------------------------------------------- */
 
 enum { WALK_MAX = 6 };
 
 typedef struct {
     int rank, nop;
-    int64_t dim[MAX_RANK], index[MAX_RANK]; /* after walk_start: of the merged outer dimensions */
+    /* after walk_start: of the merged outer dimensions */
+    int64_t dim[MAX_RANK], index[MAX_RANK];
     int64_t stride[WALK_MAX][MAX_RANK];
-    int64_t at[WALK_MAX];                   /* where each operand's run begins */
-    int64_t step[WALK_MAX];                 /* each operand's stride along the run */
-    int64_t run;                            /* elements of a run */
+    int64_t at[WALK_MAX];   /* where each operand's run begins */
+    int64_t step[WALK_MAX]; /* each operand's stride along the run */
+    int64_t run;            /* elements of a run */
 } Walk;
 
 void walk_init(Walk *w, const Shape *s);
-int walk_add(Walk *w, const int64_t *stride, int64_t first); /* by strides; the operand's number */
-int walk_broadcast(Walk *w, const Shape *operand);           /* a packed operand of this shape */
-bool walk_start(Walk *w);                                    /* false: there are no elements */
-bool walk_next(Walk *w);                                     /* false: that was the last run */
+/* by strides; the operand's number */
+int walk_add(Walk *w, const int64_t *stride, int64_t first);
+/* a packed operand of this shape */
+int walk_broadcast(Walk *w, const Shape *operand);
+bool walk_start(Walk *w); /* false: there are no elements */
+bool walk_next(Walk *w);  /* false: that was the last run */
 
-/* Copies the elements of shape s from src to dst, each laid out by its own strides (which may be
- * negative or 0) from its own first element. `size` is bytes an element: 1, 2, 4 or 8. */
+/* Copies the elements of shape s from src to dst, each laid out by its own strides (which may
+ * be negative or 0) from its own first element. `size` is bytes an element: 1, 2, 4 or 8. */
 void copy_strided(const Shape *s, size_t size, void *dst, int64_t dst_first,
                   const int64_t *dst_stride, const void *src, int64_t src_first,
                   const int64_t *src_stride);
 /* Bytes an element of t, whose type must be of whole bytes (strings: a pointer). */
 size_t tensor_elem_size(const Tensor *t);
 
-/* ---- rows: a tensor as `count` runs of `length` over a set of its dimensions ----------------- */
+/* ---- rows: a tensor as `count` runs of `length` over a set of its dimensions ------------- */
 
 typedef struct {
     int64_t count, length;
@@ -64,20 +70,25 @@ typedef struct {
 AxisRows axis_rows(Call *c, const Shape *s, const bool *in, const void *words); /* a copy */
 void axis_rows_put(const AxisRows *r, void *words); /* back into the order of s */
 
-/* ---- numbers --------------------------------------------------------------------------------- */
+/* ---- numbers ----------------------------------------------------------------------------- */
 
-/* A tensor of ints or bools as int64, from the call's arena; NULL when the argument is absent. */
+/* A tensor of ints or bools as int64, from the call's arena; NULL when the argument is
+ * absent. */
 int64_t *call_int64s(Call *c, const char *name);
 int64_t *call_int64s_of(Call *c, const Tensor *t);
-void tensor_put_ints(Tensor *t, size_t i, size_t n, const int64_t *src); /* wraps into the type */
-/* A vector of axes as a set, MAX_RANK long; absent: all. Reports axes that are none, or twice. */
+/* wraps into the type */
+void tensor_put_ints(Tensor *t, size_t i, size_t n, const int64_t *src);
+/* A vector of axes as a set, MAX_RANK long; absent: all. Reports axes that are none, or
+ * twice. */
 bool call_axes_or_all(Call *c, const char *name, int rank, bool *in);
 /* Absent, or one number for each channel, the second dimension of x; reports another shape. */
 bool call_channels(Call *c, const char *name);
 /* A scalar float parameter; its default is a constant of x's element type, rounded as one. */
 double call_float_like(Call *c, const char *name, const char *x);
-int64_t int_from_double(DType t, double v);                 /* toward zero, into the range of t */
-double round_to(DType t, double v);                         /* v as an element of float type t */
+/* toward zero, into the range of t */
+int64_t int_from_double(DType t, double v);
+/* v as an element of float type t */
+double round_to(DType t, double v);
 /* The larger (smaller) one, and NaN when either is. */
 static inline double num_max(double x, double y) { return x != x || x > y ? x : y; }
 static inline double num_min(double x, double y) { return x != x || x < y ? x : y; }
@@ -85,10 +96,10 @@ static inline double num_min(double x, double y) { return x != x || x < y ? x : 
 /* softmax of n numbers that lie `step` apart, in place. */
 void softmax_of(double *x, int64_t n, int64_t step);
 
-/* ---- products of matrices -------------------------------------------------------------------- */
+/* ---- products of matrices ---------------------------------------------------------------- */
 
-/* c[i][j] += sum over l of a[i][l] * b[l][j], in this order of l; a is m by k, b is k by n, c is
- * m by n, each with the distance between its rows. gemm_int wraps modulo 2^64. */
+/* c[i][j] += sum over l of a[i][l] * b[l][j], in this order of l; a is m by k, b is k by n, c
+ * is m by n, each with the distance between its rows. gemm_int wraps modulo 2^64. */
 void gemm_double(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda, const double *b,
                  int64_t ldb, double *c, int64_t ldc);
 void gemm_int(int64_t m, int64_t n, int64_t k, const int64_t *a, int64_t lda, const int64_t *b,
@@ -98,8 +109,8 @@ void gemm_int(int64_t m, int64_t n, int64_t k, const int64_t *a, int64_t lda, co
  * arguments holds, c is zero at first. */
 typedef struct Products Products;
 struct Products {
-    void (*gemm)(const Products *how, int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
-                 const double *b, int64_t ldb, double *c, int64_t ldc);
+    void (*gemm)(const Products *how, int64_t m, int64_t n, int64_t k, const double *a,
+                 int64_t lda, const double *b, int64_t ldb, double *c, int64_t ldc);
 };
 /* The products of matmul, linear, einsum and the convolutions. */
 void call_gemm(const Call *call, int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,

@@ -4,12 +4,13 @@
 #include <math.h>
 #include <string.h>
 
-static double sigmoid(double x)           { return 1 / (1 + exp(-x)); }
-static double softplus(double x)          { return num_max(x, 0) + log1p(exp(-fabs(x))); }
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+static double softplus(double x) { return num_max(x, 0) + log1p(exp(-fabs(x))); }
 
-/* ---- of each element alone ------------------------------------------------------------------- */
+/* ---- of each element alone --------------------------------------------------------------- */
 
 /* F(op, parameter a, parameter b, value) */
+/* clang-format off */
 #define FUNCTIONS                                                                                  \
     F(clamped_relu, "alpha", "beta", num_min(x < 0 ? a * x : x, b))                                \
     F(elu, "alpha", NULL, x < 0 ? a * expm1(x) : x)                                                \
@@ -24,8 +25,9 @@ static double softplus(double x)          { return num_max(x, 0) + log1p(exp(-fa
     F(softplus, NULL, NULL, softplus(x))                                                           \
     F(softsign, NULL, NULL, x / (1 + fabs(x)))                                                     \
     F(thresholded_relu, "alpha", NULL, x < a ? 0 : x)
+/* clang-format on */
 
-#define F(op, pa, pb, value)                                                                       \
+#define F(op, pa, pb, value)                                                                   \
     static double n_##op(double x, double a, double b) { return (void)a, (void)b, (value); }
 FUNCTIONS
 #undef F
@@ -38,7 +40,7 @@ static const Pointwise functions[OP_COUNT] = {
 
 bool eval_activation(Call *c) { return eval_pointwise(c, &functions[c->info - ops]); }
 
-/* ---- gelu ------------------------------------------------------------------------------------ */
+/* ---- gelu -------------------------------------------------------------------------------- */
 
 /* x times the normal distribution's integral; erfc keeps the digits of the left tail. */
 static double gelu_exact(double x, double a, double b)
@@ -63,13 +65,13 @@ static double gelu_sigmoid(double x, double a, double b)
 bool eval_gelu(Call *c)
 {
     const char *mode = call_str(c, "mode");
-    Pointwise f = { .number = !strcmp(mode, "TANH_APPROXIMATION")      ? gelu_tanh
-                              : !strcmp(mode, "SIGMOID_APPROXIMATION") ? gelu_sigmoid
-                                                                       : gelu_exact };
+    Pointwise f = { .number = !strcmp(mode, "TANH_APPROXIMATION")    ? gelu_tanh
+                            : !strcmp(mode, "SIGMOID_APPROXIMATION") ? gelu_sigmoid
+                                                                     : gelu_exact };
     return eval_pointwise(c, &f);
 }
 
-/* ---- of an element and its channel ----------------------------------------------------------- */
+/* ---- of an element and its channel ------------------------------------------------------- */
 
 static double f_prelu(double x, double a, double b) { return (void)b, x < 0 ? a * x : x; }
 static double f_softplus(double x, double a, double b) { return a * softplus(b * x); }
@@ -99,7 +101,7 @@ bool eval_softplus_parametric(Call *c)
     return by_channel(c, f_softplus, call_doubles(c, "alpha"), call_doubles(c, "beta"));
 }
 
-/* ---- softmax --------------------------------------------------------------------------------- */
+/* ---- softmax ----------------------------------------------------------------------------- */
 
 /* The largest is taken off first, so that exp cannot overflow. */
 void softmax_of(double *x, int64_t n, int64_t step)

@@ -8,10 +8,11 @@
 enum { BLOCK = 64 };
 
 typedef struct {
-    int64_t rows, keys, size, width; /* query [rows, size], key [keys, size], value [keys, width] */
-    double *score, *turned;          /* [BLOCK, keys]; the key as [size, keys] */
-    const double *mask;              /* what is added to the scores, or NULL */
-    int64_t mask_row, mask_key;      /* its strides */
+    /* query [rows, size], key [keys, size], value [keys, width] */
+    int64_t rows, keys, size, width;
+    double *score, *turned;     /* [BLOCK, keys]; the key as [size, keys] */
+    const double *mask;         /* what is added to the scores, or NULL */
+    int64_t mask_row, mask_key; /* its strides */
 } Attention;
 
 /* Rows [first, first + n) of the result. */
@@ -68,13 +69,17 @@ static void add_batches(Walk *w, const Shape *s, const Shape *batch, int64_t *ro
 
 bool eval_attention(Call *c)
 {
-    const Shape *q = call_shape(c, "query"), *k = call_shape(c, "key"), *v = call_shape(c, "value");
+    const Shape *q = call_shape(c, "query"), *k = call_shape(c, "key"),
+                *v = call_shape(c, "value");
     const Shape *mask = call_shape(c, "attn_mask"), scalar = { .rank = 0 };
     Tensor *y = c->res[0];
     Shape batch = y->shape;
     batch.rank -= 2;
-    Attention a = { .rows = q->dim[q->rank - 2], .keys = k->dim[k->rank - 2],
-                    .size = q->dim[q->rank - 1], .width = v->dim[v->rank - 1], .mask = mask_of(c) };
+    Attention a = { .rows = q->dim[q->rank - 2],
+                    .keys = k->dim[k->rank - 2],
+                    .size = q->dim[q->rank - 1],
+                    .width = v->dim[v->rank - 1],
+                    .mask = mask_of(c) };
     a.score = call_scratch(c, (size_t)(BLOCK * a.keys) + 1, sizeof(double));
     a.turned = call_scratch(c, (size_t)(a.size * a.keys) + 1, sizeof(double));
     const double *pq = call_doubles(c, "query"), *pk = call_doubles(c, "key");
@@ -91,7 +96,8 @@ bool eval_attention(Call *c)
     for (bool go = walk_start(&w); go; go = walk_next(&w))
         for (int64_t i = 0; i < w.run; i++)
             attend(&a, pq + w.at[1] + i * w.step[1], pk + w.at[2] + i * w.step[2],
-                   pv + w.at[3] + i * w.step[3], a.mask ? a.mask + w.at[4] + i * w.step[4] : NULL,
+                   pv + w.at[3] + i * w.step[3],
+                   a.mask ? a.mask + w.at[4] + i * w.step[4] : NULL,
                    out + w.at[0] + i * w.step[0]);
     tensor_put_floats(y, 0, y->count, out);
     return true;

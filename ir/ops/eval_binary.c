@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- division -------------------------------------------------------------------------------- */
+/* ---- division ---------------------------------------------------------------------------- */
 
 /* Ints: a divisor of 0 gives 0, as in numpy; the smallest number by -1 wraps when stored. */
 static int64_t int_div(int64_t x, int64_t y) { return y ? x / y : 0; }
@@ -35,7 +35,7 @@ static double num_floor_div(double x, double y)
     return q - whole > 0.5 ? whole + 1 : whole;
 }
 
-/* ---- power ----------------------------------------------------------------------------------- */
+/* ---- power ------------------------------------------------------------------------------- */
 
 /* Modulo 2^64. A negative exponent gives the quotient toward zero: 0 unless x is 1 or -1. */
 static int64_t int_pow(int64_t x, int64_t y)
@@ -47,14 +47,16 @@ static int64_t int_pow(int64_t x, int64_t y)
     return (int64_t)p;
 }
 
-/* ---- the functions --------------------------------------------------------------------------- */
+/* ---- the functions ----------------------------------------------------------------------- */
 
 typedef struct {
     double (*number)(double, double);
-    int64_t (*whole)(int64_t, int64_t); /* of ints below 2^32 and bools; results wrap when stored */
+    /* of ints below 2^32 and bools; results wrap when stored */
+    int64_t (*whole)(int64_t, int64_t);
 } Pair;
 
 /* F(op, value for floats, value for ints and bools) */
+/* clang-format off */
 #define FUNCTIONS                                                                                  \
     F(add, x + y, v + w)                                                                           \
     F(equal, x == y, v == w)                                                                       \
@@ -74,9 +76,10 @@ typedef struct {
     F(pow, pow(x, y), int_pow(v, w))                                                               \
     F(real_div, x / y, int_div(v, w))                                                              \
     F(sub, x - y, v - w)
+/* clang-format on */
 
-#define F(op, number, whole)                                                                       \
-    static double n_##op(double x, double y) { return (number); }                                  \
+#define F(op, number, whole)                                                                   \
+    static double n_##op(double x, double y) { return (number); }                              \
     static int64_t w_##op(int64_t v, int64_t w) { return (whole); }
 FUNCTIONS
 #undef F
@@ -87,7 +90,7 @@ static const Pair functions[OP_COUNT] = {
 #undef F
 };
 
-/* ---- the loops ------------------------------------------------------------------------------- */
+/* ---- the loops --------------------------------------------------------------------------- */
 
 /* A broadcast result may be far larger than what it comes from: it is made in pieces. */
 enum { CHUNK = 1024 };
@@ -135,7 +138,7 @@ bool eval_binary(Call *c)
     return dtype_is_float(x->dtype) ? numbers(c, f->number, x, y) : wholes(c, f->whole, x, y);
 }
 
-/* ---- select ---------------------------------------------------------------------------------- */
+/* ---- select ------------------------------------------------------------------------------ */
 
 bool eval_select(Call *c)
 {

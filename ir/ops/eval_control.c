@@ -1,8 +1,8 @@
 /* eval_control.c -- the meaning of classify and of the list ops.
  *
- * A list is a value like any other: writing makes a new one. An element that was never written is
- * zeros. States are read and written by whoever runs the program: a call cannot
- * change its arguments. */
+ * A list is a value like any other: writing makes a new one. An element that was never written
+ * is zeros. States are read and written by whoever runs the program: a call cannot change its
+ * arguments. */
 #include "move.h"
 
 #include <math.h>
@@ -11,8 +11,9 @@
 
 enum { LIST_MAX = 1 << 24 };
 
-/* The label of the largest probability, of equal ones the first; NaN is never the largest. The value of
- * the dictionary is the vector of its values, in the order of the classes, which are its keys. */
+/* The label of the largest probability, of equal ones the first; NaN is never the largest. The
+ * value of the dictionary is the vector of its values, in the order of the classes, which are
+ * its keys. */
 bool eval_classify(Call *c)
 {
     const Tensor *p = call_val(c, "probabilities"), *classes = call_val(c, "classes");
@@ -31,7 +32,8 @@ bool eval_classify(Call *c)
     return true;
 }
 
-/* Makes result 0 a list of at least n elements that begins with a copy of `from` (or nothing). */
+/* Makes result 0 a list of at least n elements that begins with a copy of `from` (or
+ * nothing). */
 static bool list_start(Call *c, const Tensor *from, int64_t n)
 {
     Tensor *r = c->res[0];
@@ -71,8 +73,8 @@ static bool read_place(Call *c, int64_t i, int64_t *out)
     return call_error(c, "index %lld is outside a list of %lld", (long long)i, (long long)n);
 }
 
-/* The elements named by `ix`, one after the other, into result 0: list_read has one, list_gather an
- * axis of them. Where the element's extents are open, the elements decide. */
+/* The elements named by `ix`, one after the other, into result 0: list_read has one,
+ * list_gather an axis of them. Where the element's extents are open, the elements decide. */
 static bool read_items(Call *c, const Tensor *ix, bool stack)
 {
     const Tensor *ls = call_val(c, "ls");
@@ -110,7 +112,8 @@ static bool read_items(Call *c, const Tensor *ix, bool stack)
 bool eval_list_read(Call *c) { return read_items(c, call_val(c, "index"), false); }
 bool eval_list_gather(Call *c) { return read_items(c, call_val(c, "indices"), true); }
 
-/* Entry `from` of `value` (its first axis is dropped when stack is true) becomes element `at`. */
+/* Entry `from` of `value` (its first axis is dropped when stack is true) becomes element
+ * `at`. */
 static bool write_item(Call *c, int64_t at, int64_t from, bool stack)
 {
     const Tensor *value = call_val(c, "value");

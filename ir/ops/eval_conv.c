@@ -1,10 +1,11 @@
-/* eval_conv.c -- convolution as a product of matrices: patches of x times weights, both as doubles.
+/* eval_conv.c -- convolution as a product of matrices: patches of x times weights, both as
+ * doubles.
  *
- * conv:           out[cout, positions] = weight[cout, cin * taps] * patches[cin * taps, positions]
- * conv_transpose: spread[cout * taps, in] = weight'[cout * taps, cin] * x[cin, in], and every
- *                 element of spread is added to the position that it lands on
- * Both go by groups, and by slices of the positions so that memory stays bounded. Sums are doubles
- * throughout and are rounded once, with the bias. */
+ * conv:           out[cout, positions] = weight[cout, cin * taps] * patches[cin * taps,
+ * positions] conv_transpose: spread[cout * taps, in] = weight'[cout * taps, cin] * x[cin, in],
+ * and every element of spread is added to the position that it lands on Both go by groups, and
+ * by slices of the positions so that memory stays bounded. Sums are doubles throughout and are
+ * rounded once, with the bias. */
 #include "conv.h"
 #include "eval.h"
 
@@ -16,9 +17,9 @@ enum { SLICE = 1 << 20 }; /* doubles of patches at a time, at least one column o
 typedef struct {
     Call *c;
     Conv v;
-    int64_t gin, gout;        /* channels of a group */
-    int64_t taps, in, out;    /* kernel elements; positions of x and of the result */
-    int64_t columns;          /* positions in a slice */
+    int64_t gin, gout;     /* channels of a group */
+    int64_t taps, in, out; /* kernel elements; positions of x and of the result */
+    int64_t columns;       /* positions in a slice */
     double *weight, *x, *bias, *patch, *acc;
 } Work;
 
@@ -62,7 +63,7 @@ static void add_bias(const Work *k, int64_t g, double *row0, int64_t rows, int64
         for (int64_t i = 0; i < len; i++) row0[r * len + i] += k->bias[g * k->gout + r];
 }
 
-/* ---- conv ------------------------------------------------------------------------------------ */
+/* ---- conv -------------------------------------------------------------------------------- */
 
 /* Every tap must be x itself for the patches to be x itself. */
 static bool patches_are_x(const Work *k)
@@ -79,7 +80,8 @@ static void patch_row(const Window *w, const double *x, const int64_t *tap, int6
 {
     int64_t o2 = w->out[2], p = first;
     while (p < first + n) {
-        int64_t line = p / o2, at = p % o2, end = at + first + n - p < o2 ? at + first + n - p : o2;
+        int64_t line = p / o2, at = p % o2,
+                end = at + first + n - p < o2 ? at + first + n - p : o2;
         int64_t i0 = line / w->out[1] * w->stride[0] - w->before[0] + tap[0] * w->dilation[0];
         int64_t i1 = line % w->out[1] * w->stride[1] - w->before[1] + tap[1] * w->dilation[1];
         int64_t i2 = at * w->stride[2] - w->before[2] + tap[2] * w->dilation[2];
@@ -138,7 +140,7 @@ bool eval_conv(Call *c)
     return true;
 }
 
-/* ---- conv_transpose -------------------------------------------------------------------------- */
+/* ---- conv_transpose ---------------------------------------------------------------------- */
 
 /* weight[cin, cout * taps] of a group, turned over */
 static void load_turned(Work *k, int64_t g)

@@ -12,24 +12,25 @@ typedef struct {
     int64_t *at;
 } Rows;
 
-/* An index, counted from the end when negative. Without validate_indices, which infer obeys, the
- * reference refuses what lies outside too: Core ML leaves that undefined. */
+/* An index, counted from the end when negative. Without validate_indices, which infer obeys,
+ * the reference refuses what lies outside too: Core ML leaves that undefined. */
 static bool read_index(Call *c, const Tensor *ix, size_t i, int64_t dim, int axis, int64_t *out)
 {
     int64_t v = tensor_int(ix, i);
     *out = v < 0 ? v + dim : v;
     if (*out >= 0 && *out < dim) return true;
-    return call_error(c, "indices[%zu] is %lld; axis %d has %lld entries", i, (long long)v, axis,
-                      (long long)dim);
+    return call_error(c, "indices[%zu] is %lld; axis %d has %lld entries", i, (long long)v,
+                      axis, (long long)dim);
 }
 
-/* gather, scatter: for each entry of the batch, of the axes before `axis`, of the indices: one row.
- */
+/* gather, scatter: for each entry of the batch, of the axes before `axis`, of the indices: one
+ * row. / */
 static bool rows_axis(Call *c, const RowPlan *p, const Shape *data, const Tensor *ix, Rows *r)
 {
     int64_t batch = shape_elements(data, 0, p->batch),
             outer = shape_elements(data, p->batch, p->axis);
-    int64_t per = shape_elements(&ix->shape, p->batch, ix->shape.rank), dim = data->dim[p->axis];
+    int64_t per = shape_elements(&ix->shape, p->batch, ix->shape.rank),
+            dim = data->dim[p->axis];
     size_t at = 0;
     for (int64_t b = 0; b < batch; b++)
         for (int64_t o = 0; o < outer; o++)
@@ -82,7 +83,7 @@ static bool rows_of(Call *c, const char *name, Rows *r)
     size_t count;
     if (!row_plan(c, name, &p, &rows)) return false;
     int inner = p.kind == ROWS_AXIS ? p.axis + 1
-                : p.kind == ROWS_ND ? p.batch + p.depth
+              : p.kind == ROWS_ND   ? p.batch + p.depth
                                     : data->rank;
     r->size = shape_elements(data, inner, data->rank);
     if (!shape_count(&rows, &count)) bug("%s has rows of unknown extent", c->info->name);
@@ -90,7 +91,7 @@ static bool rows_of(Call *c, const char *name, Rows *r)
     r->at = call_scratch(c, r->n + 1, sizeof *r->at);
     if (!r->n) return true;
     return p.kind == ROWS_AXIS ? rows_axis(c, &p, data, ix, r)
-           : p.kind == ROWS_ND ? rows_nd(c, &p, data, ix, r)
+         : p.kind == ROWS_ND   ? rows_nd(c, &p, data, ix, r)
                                : rows_along(c, &p, data, ix, r);
 }
 
@@ -101,12 +102,12 @@ bool eval_gathers(Call *c)
     if (!rows_of(c, "x", &r)) return false;
     size_t size = tensor_elem_size(x), row = size * (size_t)r.size;
     for (size_t i = 0; i < r.n; i++)
-        memcpy((char *)c->res[0]->data + i * row, (const char *)x->data + (size_t)r.at[i] * size,
-               row);
+        memcpy((char *)c->res[0]->data + i * row,
+               (const char *)x->data + (size_t)r.at[i] * size, row);
     return true;
 }
 
-/* ---- scatter: each update rounds once into the element it changes --------------------------- */
+/* ---- scatter: each update rounds once into the element it changes ------------------------ */
 
 /* As numpy's minimum and maximum: NaN wins. */
 static double fold_float(char mode, double a, double b)

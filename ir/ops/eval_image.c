@@ -4,14 +4,15 @@
 
 #include <math.h>
 
-/* ---- crop ------------------------------------------------------------------------------------ */
+/* ---- crop -------------------------------------------------------------------------------- */
 
 bool eval_crop(Call *c)
 {
     const Tensor *x = call_val(c, "x");
     Tensor *z = c->res[0];
     int64_t top[2], left[2], from[MAX_RANK], to[MAX_RANK];
-    if (!call_ints_or(c, "crop_height", 2, 0, top) || !call_ints_or(c, "crop_width", 2, 0, left))
+    if (!call_ints_or(c, "crop_height", 2, 0, top)
+        || !call_ints_or(c, "crop_width", 2, 0, left))
         return false;
     shape_strides(&x->shape, from);
     shape_strides(&z->shape, to);
@@ -20,7 +21,7 @@ bool eval_crop(Call *c)
     return true;
 }
 
-/* ---- resizing -------------------------------------------------------------------------------- */
+/* ---- resizing ---------------------------------------------------------------------------- */
 
 static Tap *grid_taps(Call *c, const Resize *r, int64_t in, int64_t out)
 {
@@ -54,9 +55,10 @@ bool eval_resize(Call *c)
     return true;
 }
 
-/* ---- points ---------------------------------------------------------------------------------- */
+/* ---- points ------------------------------------------------------------------------------ */
 
-/* What an image is sampled with: two taps for every result pixel, room for a plane in and out. */
+/* What an image is sampled with: two taps for every result pixel, room for a plane in and
+ * out. */
 typedef struct {
     Tap *row, *col;
     double *src, *dst;
@@ -135,12 +137,12 @@ bool eval_affine(Call *c)
     return true;
 }
 
-/* ---- crop_resize ----------------------------------------------------------------------------- */
+/* ---- crop_resize ------------------------------------------------------------------------- */
 
 typedef struct {
     Grid grid;
     BoxMode mode;
-    Edge edge;              /* ios15 clamps what lies outside x, later ones read pad_value */
+    Edge edge; /* ios15 clamps what lies outside x, later ones read pad_value */
     double scale, pad;
     bool normalized;
     int64_t in[2], out[2];
@@ -148,7 +150,9 @@ typedef struct {
     double *src, *dst;
 } Crop;
 
-typedef struct { double from, to; } Span;
+typedef struct {
+    double from, to;
+} Span;
 
 static void box_spans(const Crop *k, const double *v, Span s[2])
 {
@@ -163,8 +167,8 @@ static void box_spans(const Crop *k, const double *v, Span s[2])
     }
 }
 
-/* A box from a to b is an axis of |b - a| + 1 pixels that begins at a. One that runs backwards is
- * mirrored; under UNALIGN_CORNERS Core ML reads the whole axis instead. */
+/* A box from a to b is an axis of |b - a| + 1 pixels that begins at a. One that runs backwards
+ * is mirrored; under UNALIGN_CORNERS Core ML reads the whole axis instead. */
 static void span_taps(const Crop *k, int i, Span s)
 {
     double len = fabs(s.to - s.from) + 1, way = s.to < s.from ? -1 : 1;
@@ -177,9 +181,11 @@ static void span_taps(const Crop *k, int i, Span s)
         double at = s.from + way * grid_point(k->grid, len, k->out[i], n);
         bool outside = !(at >= 0 && at <= (double)(k->in[i] - 1));
         k->tap[i][n] = outside && k->edge == EDGE_CONSTANT
-                           ? (Tap){ -1, -1, 0 }
-                           : tap_at(PICK_LINEAR, EDGE_BORDER, k->in[i], outside && at > 0
-                                    ? (double)(k->in[i] - 1) : outside ? 0 : at);
+                         ? (Tap){ -1, -1, 0 }
+                         : tap_at(PICK_LINEAR, EDGE_BORDER, k->in[i],
+                                  outside && at > 0 ? (double)(k->in[i] - 1)
+                                  : outside         ? 0
+                                                    : at);
     }
 }
 
@@ -235,7 +241,8 @@ static bool crop_boxes(Call *c, const Crop *k)
 bool eval_crop_resize(Call *c)
 {
     const Shape *x = call_shape(c, "x");
-    Crop k = { .scale = call_float(c, "spatial_scale"), .pad = call_float(c, "pad_value"),
+    Crop k = { .scale = call_float(c, "spatial_scale"),
+               .pad = call_float(c, "pad_value"),
                .normalized = call_bool(c, "normalized_coordinates"),
                .edge = c->opset < OPSET_IOS16 ? EDGE_BORDER : EDGE_CONSTANT,
                .in = { x->dim[2], x->dim[3] },

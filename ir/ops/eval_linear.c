@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* ---- terms ----------------------------------------------------------------------------------- */
+/* ---- terms ------------------------------------------------------------------------------- */
 
 /* A packed array of 8-byte numbers whose dimensions have labels, each once. Extents of 1 carry
  * none: they repeat wherever a partner is longer, so broadcasting needs no code. */
@@ -101,21 +101,19 @@ static void *packed(Call *c, const Term *t, const Labels *order)
 {
     int64_t stride[MAX_RANK];
     bool same = order->rank == t->l.rank
-                && !memcmp(order->label, t->l.label, (size_t)order->rank * sizeof order->label[0]);
+             && !memcmp(order->label, t->l.label, (size_t)order->rank * sizeof order->label[0]);
     if (same) return t->word;
     shape_strides(&t->s, stride);
     return reorder(c, t, order, stride);
 }
 
-/* ---- products -------------------------------------------------------------------------------- */
+/* ---- products ---------------------------------------------------------------------------- */
 
 static void gemm(const Call *c, bool whole, int64_t m, int64_t n, int64_t k, const void *a,
                  const void *b, void *out)
 {
-    if (whole)
-        gemm_int(m, n, k, a, k, b, n, out, n);
-    else
-        call_gemm(c, m, n, k, a, k, b, n, out, n);
+    if (whole) gemm_int(m, n, k, a, k, b, n, out, n);
+    else call_gemm(c, m, n, k, a, k, b, n, out, n);
 }
 
 /* Sums over the labels of t that `keep` lacks. */
@@ -128,10 +126,8 @@ static void sum_out(Call *c, Term *t, const Labels *keep, bool whole)
     void *a = packed(c, t, &order), *sum = call_scratch(c, (size_t)m + 1, sizeof(double));
     void *ones = call_scratch(c, (size_t)k + 1, sizeof(double));
     for (int64_t i = 0; i < k; i++)
-        if (whole)
-            ((int64_t *)ones)[i] = 1;
-        else
-            ((double *)ones)[i] = 1;
+        if (whole) ((int64_t *)ones)[i] = 1;
+        else ((double *)ones)[i] = 1;
     gemm(c, whole, m, 1, k, a, ones, sum);
     Term out = { .l = kept, .s = { .rank = kept.rank }, .word = sum };
     for (int i = 0; i < kept.rank; i++) out.s.dim[i] = extent(t, kept.label[i]);
@@ -177,7 +173,8 @@ static bool contract(Call *c, Term *a, Term *b, const Labels *keep, bool whole)
              z + (size_t)(i * m * n) * w);
     Term t = { .l = out, .s = { .rank = out.rank }, .word = z };
     for (int i = 0; i < out.rank; i++)
-        t.s.dim[i] = has(&a->l, out.label[i]) ? extent(a, out.label[i]) : extent(b, out.label[i]);
+        t.s.dim[i] = has(&a->l, out.label[i]) ? extent(a, out.label[i])
+                                              : extent(b, out.label[i]);
     *a = t;
     return true;
 }
@@ -223,18 +220,17 @@ static void *evaluate(Call *c, const Equation *e, const Tensor *const *in, bool 
     return packed(c, &t, &e->out);
 }
 
-/* ---- the ops --------------------------------------------------------------------------------- */
+/* ---- the ops ----------------------------------------------------------------------------- */
 
 static bool put(Call *c, const void *words, bool whole)
 {
     Tensor *y = c->res[0];
     const double *v = words;
-    if (whole)
-        tensor_put_ints(y, 0, y->count, words);
-    else if (dtype_is_float(y->dtype))
-        tensor_put_floats(y, 0, y->count, v);
+    if (whole) tensor_put_ints(y, 0, y->count, words);
+    else if (dtype_is_float(y->dtype)) tensor_put_floats(y, 0, y->count, v);
     else
-        for (size_t i = 0; i < y->count; i++) tensor_set_int(y, i, int_from_double(y->dtype, v[i]));
+        for (size_t i = 0; i < y->count; i++)
+            tensor_set_int(y, i, int_from_double(y->dtype, v[i]));
     return true;
 }
 
@@ -251,19 +247,18 @@ bool eval_matmul(Call *c)
 bool eval_linear(Call *c)
 {
     Equation e;
-    const Tensor *in[] = { call_val(c, "x"), call_val(c, "weight") }, *bias = call_val(c, "bias");
+    const Tensor *in[] = { call_val(c, "x"), call_val(c, "weight") },
+                 *bias = call_val(c, "bias");
     bool whole = !dtype_is_float(in[0]->dtype) && !dtype_is_float(in[1]->dtype)
-                 && (!bias || !dtype_is_float(bias->dtype));
+              && (!bias || !dtype_is_float(bias->dtype));
     equation_linear(c, &e);
     void *z = evaluate(c, &e, in, whole);
     if (!z) return false;
     size_t n = bias ? bias->count : 0;
     const void *b = words_of(c, bias, whole);
     for (size_t i = 0; bias && i < c->res[0]->count; i++)
-        if (whole)
-            ((uint64_t *)z)[i] += ((const uint64_t *)b)[i % n];
-        else
-            ((double *)z)[i] += ((const double *)b)[i % n];
+        if (whole) ((uint64_t *)z)[i] += ((const uint64_t *)b)[i % n];
+        else ((double *)z)[i] += ((const double *)b)[i % n];
     return put(c, z, whole);
 }
 

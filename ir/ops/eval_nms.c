@@ -6,15 +6,15 @@
 #include <string.h>
 
 typedef struct {
-    double *box;         /* B boxes: centre x, centre y, width, height */
-    double *score;       /* B rows of K */
+    double *box;   /* B boxes: centre x, centre y, width, height */
+    double *score; /* B rows of K */
     int64_t boxes, classes, max;
-    double iou, least;   /* score_threshold; from ios17 on there is none */
+    double iou, least; /* score_threshold; from ios17 on there is none */
     bool per_class;
 } Nms;
 
 typedef struct {
-    double score;        /* the best class's */
+    double score; /* the best class's */
     int64_t box, class;
 } Candidate;
 
@@ -62,7 +62,7 @@ static int64_t suppress(const Nms *n, Candidate *cand, int64_t *pick)
         bool covered = !(c->score > n->least);
         for (int64_t k = 0; !covered && k < kept; k++)
             covered = (!n->per_class || cand[k].class == c->class)
-                      && iou_of(n->box + cand[k].box * 4, n->box + c->box * 4) > n->iou;
+                   && iou_of(n->box + cand[k].box * 4, n->box + c->box * 4) > n->iou;
         if (!covered) cand[kept++] = *c;
     }
     if (!kept && n->max) kept = 1; /* the best box is a result even below the threshold */
@@ -76,12 +76,14 @@ static size_t place(const Shape *s, bool columns, int64_t b, int64_t row, int64_
     return (size_t)((b * s->dim[1] + (columns ? k : row)) * s->dim[2] + (columns ? row : k));
 }
 
-static void put_box(Tensor *r, const Tensor *from, bool columns, int64_t b, int64_t row, int64_t pick)
+static void put_box(Tensor *r, const Tensor *from, bool columns, int64_t b, int64_t row,
+                    int64_t pick)
 {
     const size_t size = tensor_elem_size(r);
     for (int64_t k = 0; k < r->shape.dim[columns ? 1 : 2]; k++)
         memcpy((char *)r->data + place(&r->shape, columns, b, row, k) * size,
-               (const char *)from->data + place(&from->shape, columns, b, pick, k) * size, size);
+               (const char *)from->data + place(&from->shape, columns, b, pick, k) * size,
+               size);
 }
 
 /* Room for the numbers of one image, a row for each box. */
@@ -94,7 +96,8 @@ static void load_rows(double *to, const Tensor *t, bool columns, int64_t b)
 {
     const int64_t rows = t->shape.dim[columns ? 2 : 1], n = t->shape.dim[columns ? 1 : 2];
     for (int64_t i = 0; i < rows; i++)
-        for (int64_t k = 0; k < n; k++) to[i * n + k] = tensor_float(t, place(&t->shape, columns, b, i, k));
+        for (int64_t k = 0; k < n; k++)
+            to[i * n + k] = tensor_float(t, place(&t->shape, columns, b, i, k));
 }
 
 bool eval_non_maximum_suppression(Call *c)
@@ -107,8 +110,8 @@ bool eval_non_maximum_suppression(Call *c)
               .classes = scores->shape.dim[columns ? 1 : 2],
               .max = c->res[2]->shape.dim[1],
               .iou = call_float(c, "iou_threshold"),
-              .least =
-                  call_has(c, "score_threshold") ? call_float(c, "score_threshold") : -HUGE_VAL,
+              .least = call_has(c, "score_threshold") ? call_float(c, "score_threshold")
+                                                      : -HUGE_VAL,
               .per_class = call_bool(c, "per_class_suppression") };
     Candidate *cand = call_scratch(c, (size_t)n.boxes + 1, sizeof *cand);
     int64_t *pick = call_scratch(c, (size_t)n.boxes + 1, sizeof *pick);

@@ -16,7 +16,7 @@ static double scaled(double x, const double *gamma, const double *beta, int64_t 
     return beta ? x + beta[i] : x;
 }
 
-/* ---- statistics given ------------------------------------------------------------------------ */
+/* ---- statistics given -------------------------------------------------------------------- */
 
 bool eval_batch_norm(Call *c)
 {
@@ -35,7 +35,7 @@ bool eval_batch_norm(Call *c)
     return put(c, x);
 }
 
-/* ---- statistics of rows ---------------------------------------------------------------------- */
+/* ---- statistics of rows ------------------------------------------------------------------ */
 
 /* Takes the mean off n numbers and divides by the deviation, eps under the root. */
 static void standardise(double *x, int64_t n, double eps)
@@ -89,7 +89,8 @@ bool eval_l2_norm(Call *c)
 {
     const Shape *s = call_shape(c, "x");
     double *x = call_doubles(c, "x"), eps = call_float(c, "epsilon");
-    int64_t n = shape_elements(s, s->rank - 3, s->rank), rows = shape_elements(s, 0, s->rank - 3);
+    int64_t n = shape_elements(s, s->rank - 3, s->rank),
+            rows = shape_elements(s, 0, s->rank - 3);
     for (int64_t r = 0; r < rows; r++) {
         double square = 0;
         for (int64_t i = r * n; i < (r + 1) * n; i++) square += x[i] * x[i];
@@ -98,15 +99,15 @@ bool eval_l2_norm(Call *c)
     return put(c, x);
 }
 
-/* ---- of neighbouring channels ---------------------------------------------------------------- */
+/* ---- of neighbouring channels ------------------------------------------------------------ */
 
 typedef struct {
     int64_t size;
     double alpha, beta, k;
 } Window;
 
-/* n channels, `step` apart: x / (k + alpha / size * sum of the window's squares) ^ beta. The window
- * of channel i is [i - size / 2, i + (size - 1) / 2], cut at the ends. */
+/* n channels, `step` apart: x / (k + alpha / size * sum of the window's squares) ^ beta. The
+ * window of channel i is [i - size / 2, i + (size - 1) / 2], cut at the ends. */
 static void local_response(const double *x, double *y, int64_t n, int64_t step, Window w)
 {
     for (int64_t i = 0; i < n; i++) {

@@ -4,8 +4,8 @@
 
 #include <math.h>
 
-/* How a window's elements become one. `reach` counts the window's elements in x and in its padding,
- * not those beyond it; `inside` those in x. */
+/* How a window's elements become one. `reach` counts the window's elements in x and in its
+ * padding, not those beyond it; `inside` those in x. */
 typedef struct {
     double first;
     double (*step)(double acc, double v);
@@ -77,7 +77,8 @@ static bool run(Call *c, const Pool *p)
     if (!call_ints_or(c, "kernel_sizes", x->shape.rank - 2, 1, kernel)
         || !window_of(c, WINDOW_POOL, &x->shape, kernel, &w))
         return false;
-    int64_t planes = x->shape.dim[0] * x->shape.dim[1], in = window_in(&w), out = window_out(&w);
+    int64_t planes = x->shape.dim[0] * x->shape.dim[1], in = window_in(&w),
+            out = window_out(&w);
     double *src = call_scratch(c, (size_t)in, sizeof *src);
     double *dst = call_scratch(c, (size_t)out, sizeof *dst);
     for (int64_t n = 0; n < planes; n++) {
@@ -95,5 +96,6 @@ bool eval_max_pool(Call *c) { return run(c, &pool_max); }
 bool eval_l2_pool(Call *c) { return run(c, &pool_l2); }
 bool eval_avg_pool(Call *c)
 {
-    return run(c, call_bool(c, "exclude_padding_from_average") ? &pool_mean_inside : &pool_mean);
+    return run(c,
+               call_bool(c, "exclude_padding_from_average") ? &pool_mean_inside : &pool_mean);
 }

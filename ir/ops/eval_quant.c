@@ -10,7 +10,7 @@
 
 enum { CHUNK = 512 };
 
-/* ---- shift and scale ------------------------------------------------------------------------- */
+/* ---- shift and scale --------------------------------------------------------------------- */
 
 /* Scales and offsets of a call; either may be a single number where the other is not. */
 typedef struct {
@@ -25,13 +25,15 @@ static double number_at(const Tensor *t, int64_t block)
 
 typedef void Rescale(double *v, size_t n, double scale, double offset, double low, double high);
 
-static void rescale_from(double *v, size_t n, double scale, double offset, double low, double high)
+static void rescale_from(double *v, size_t n, double scale, double offset, double low,
+                         double high)
 {
     (void)low, (void)high;
     for (size_t i = 0; i < n; i++) v[i] = scale * (v[i] - offset);
 }
 
-static void rescale_to(double *v, size_t n, double scale, double offset, double low, double high)
+static void rescale_to(double *v, size_t n, double scale, double offset, double low,
+                       double high)
 {
     for (size_t i = 0; i < n; i++) {
         double q = rint(v[i] / scale) + offset;
@@ -42,7 +44,8 @@ static void rescale_to(double *v, size_t n, double scale, double offset, double 
 /* All elements of x, run by run, into z. */
 static void rescale(const Scaling *s, Rescale *f, const Tensor *x, Tensor *z)
 {
-    double v[CHUNK], low = z->dtype == DT_INT8 ? -128 : 0, high = z->dtype == DT_INT8 ? 127 : 255;
+    double v[CHUNK], low = z->dtype == DT_INT8 ? -128 : 0,
+                     high = z->dtype == DT_INT8 ? 127 : 255;
     for (size_t i = 0; i < x->count;) {
         int64_t block = blocks_at(&s->blocks, (int64_t)i);
         double scale = number_at(s->scale, block), offset = number_at(s->offset, block);
@@ -127,7 +130,7 @@ bool eval_constexpr_cast(Call *c)
     return true;
 }
 
-/* ---- sparse ---------------------------------------------------------------------------------- */
+/* ---- sparse ------------------------------------------------------------------------------ */
 
 /* One element from one tensor to another of its type. */
 static void move(Tensor *z, size_t to, const Tensor *x, size_t from)
@@ -150,7 +153,7 @@ bool eval_constexpr_sparse_to_dense(Call *c)
     return true;
 }
 
-/* ---- palettes -------------------------------------------------------------------------------- */
+/* ---- palettes ---------------------------------------------------------------------------- */
 
 /* A row is what lies behind one index along vector_axis; each of its elements becomes `vector`,
  * as far apart as the row is long. Where entries hold one value a row is a run of a block. */
@@ -158,10 +161,10 @@ typedef struct {
     const Packed *p;
     const Tensor *lut;
     Blocks blocks;
-    int64_t entries; /* of a table */
-    int64_t row, dense; /* indices of a row and of all */
-    Tensor *data, *mask;         /* results; mask NULL: not wanted */
-    size_t next;                 /* of data */
+    int64_t entries;     /* of a table */
+    int64_t row, dense;  /* indices of a row and of all */
+    Tensor *data, *mask; /* results; mask NULL: not wanted */
+    size_t next;         /* of data */
 } Expansion;
 
 /* `taken`: indices that earlier rows used. The number that this one used. */
@@ -172,7 +175,8 @@ static int64_t expand_row(Expansion *e, int64_t first, int64_t taken)
     for (int64_t v = 0; v < p->vector; v++) {
         used = 0;
         for (int64_t i = first; i < first + e->row; i++) {
-            if (i == first || i % e->blocks.run == 0) table = blocks_at(&e->blocks, i) * e->entries;
+            if (i == first || i % e->blocks.run == 0)
+                table = blocks_at(&e->blocks, i) * e->entries;
             if (p->mask && !bit(p->mask, (size_t)i)) continue;
             int64_t entry = table + tensor_int(p->index, (size_t)(p->mask ? taken + used : i));
             move(e->data, e->next++, e->lut, (size_t)(entry * p->vector + v));
@@ -191,7 +195,10 @@ static bool expand(Call *c, const Packed *p, Tensor *mask, Tensor *data)
     int64_t one[MAX_RANK], taken = 0;
     for (int i = 0; i < MAX_RANK; i++) one[i] = 1;
     bool grouped = !weight_in_bytes(c);
-    Expansion e = { .p = p, .lut = lut, .data = data, .mask = mask,
+    Expansion e = { .p = p,
+                    .lut = lut,
+                    .data = data,
+                    .mask = mask,
                     .dense = shape_elements(&p->shape, 0, rank),
                     .entries = lut->shape.dim[grouped ? rank : 0] };
     blocks_of(&e.blocks, rank, p->shape.dim, grouped ? lut->shape.dim : one);
@@ -210,5 +217,5 @@ bool eval_constexpr_lut_to_sparse(Call *c)
 {
     Packed p;
     return lut_of(c, "indices_nonzero_data", "indices_mask", &p)
-           && expand(c, &p, c->res[0], c->res[1]);
+        && expand(c, &p, c->res[0], c->res[1]);
 }

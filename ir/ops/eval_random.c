@@ -1,5 +1,6 @@
-/* eval_random.c -- random ops: element i of a statement's n-th execution is a function of (seed, n, i),
- * so two statements with one seed draw the same; those without a seed count among themselves. */
+/* eval_random.c -- random ops: element i of a statement's n-th execution is a function of
+ * (seed, n, i), so two statements with one seed draw the same; those without a seed count among
+ * themselves. */
 #include "eval.h"
 
 #include <math.h>
@@ -8,11 +9,13 @@
 static uint64_t stream_of(const Call *c)
 {
     int64_t seed = call_int(c, "seed");
-    return seed < 0 ? rng_u64(c->random_seed, c->random_serial) : rng_u64((uint64_t)seed, c->random_draw);
+    return seed < 0 ? rng_u64(c->random_seed, c->random_serial)
+                    : rng_u64((uint64_t)seed, c->random_draw);
 }
 
 /* Elements first .. first + n, of float type t, with the op's two parameters. */
-typedef void Draw(uint64_t stream, size_t first, size_t n, double a, double b, DType t, double *z);
+typedef void Draw(uint64_t stream, size_t first, size_t n, double a, double b, DType t,
+                  double *z);
 
 static void draw_bernoulli(uint64_t stream, size_t first, size_t n, double p, double b, DType t,
                            double *z)
@@ -40,8 +43,8 @@ static double uniform_below(uint64_t stream, uint64_t i, double low, double high
     return v;
 }
 
-static void draw_uniform(uint64_t stream, size_t first, size_t n, double low, double high, DType t,
-                         double *z)
+static void draw_uniform(uint64_t stream, size_t first, size_t n, double low, double high,
+                         DType t, double *z)
 {
     for (size_t i = 0; i < n; i++) z[i] = uniform_below(stream, first + i, low, high, t);
 }
@@ -60,7 +63,10 @@ static bool fill(Call *c, Draw *draw, double a, double b)
     return true;
 }
 
-bool eval_random_bernoulli(Call *c) { return fill(c, draw_bernoulli, call_float(c, "prob"), 0); }
+bool eval_random_bernoulli(Call *c)
+{
+    return fill(c, draw_bernoulli, call_float(c, "prob"), 0);
+}
 
 bool eval_random_normal(Call *c)
 {
@@ -72,7 +78,7 @@ bool eval_random_uniform(Call *c)
     return fill(c, draw_uniform, call_float(c, "low"), call_float(c, "high"));
 }
 
-/* ---- categorical ----------------------------------------------------------------------------- */
+/* ---- categorical ------------------------------------------------------------------------- */
 
 /* Makes running sums of weights proportional to the classes' probabilities; their total. */
 static double running_sums(double *p, int64_t n, bool logits)

@@ -3,10 +3,10 @@
  * With W the input's weights, R the state's and b the bias, rows of each stacked by gates:
  *   rnn   h' = f(W x + R h + b)
  *   gru   gates r, o, z:     r, z = g(W x + R h + b),  o = f(Wo x + Ro (r h) + bo),
- *                            h' = (1 - z) o + z h;  reset_after: o = f(Wo x + bi + r (Ro h + bo))
- *   lstm  gates i, f, o, z:  z = k(..), c' = clip(f c + i z), h' = o f(c'); a peephole adds p c to
- *                            what i and f are made of, and p c' to o
- * States stay doubles from step to step and are rounded where they are results. */
+ *                            h' = (1 - z) o + z h;  reset_after: o = f(Wo x + bi + r (Ro h +
+ * bo)) lstm  gates i, f, o, z:  z = k(..), c' = clip(f c + i z), h' = o f(c'); a peephole adds
+ * p c to what i and f are made of, and p c' to o States stay doubles from step to step and are
+ * rounded where they are results. */
 #include "eval.h"
 #include "recurrent.h"
 
@@ -16,34 +16,36 @@
 typedef struct Walker Walker;
 struct Walker {
     Recurrent r;
-    Activation *gate, *cell, *out;    /* recurrent_, cell_ and plain activation */
-    double *input, *state;            /* weights turned: width or hidden by gates * hidden */
-    double *x;                        /* a step of x: batch by width */
+    Activation *gate, *cell, *out; /* recurrent_, cell_ and plain activation */
+    double *input, *state;         /* weights turned: width or hidden by gates * hidden */
+    double *x;                     /* a step of x: batch by width */
     double *bias, *input_bias, *peephole;
-    double *h, *c;                    /* batch by hidden */
-    double *pre;                      /* batch by gates * hidden: what the gates are made of */
-    double *room;                     /* the same again */
-    double clip;                      /* INFINITY: none */
+    double *h, *c; /* batch by hidden */
+    double *pre;   /* batch by gates * hidden: what the gates are made of */
+    double *room;  /* the same again */
+    double clip;   /* INFINITY: none */
     bool reset_after;
-    void (*step)(Walker *k);          /* pre holds W x on entry; makes the new h (and c) */
+    void (*step)(Walker *k); /* pre holds W x on entry; makes the new h (and c) */
 };
 
 /* pre += R h, for all gates or those from `first` on */
 static void add_state(const Walker *k, const double *h, int first, int count, double *pre)
 {
     int64_t n = k->r.hidden, row = k->r.gates * n;
-    gemm_double(k->r.batch, count * n, n, h, n, k->state + first * n, row, pre + first * n, row);
+    gemm_double(k->r.batch, count * n, n, h, n, k->state + first * n, row, pre + first * n,
+                row);
 }
 
 static double at(const double *v, int64_t i) { return v ? v[i] : 0; }
 
-/* ---- cells ----------------------------------------------------------------------------------- */
+/* ---- cells ------------------------------------------------------------------------------- */
 
 static void step_rnn(Walker *k)
 {
     int64_t n = k->r.hidden;
     add_state(k, k->h, 0, 1, k->pre);
-    for (int64_t i = 0; i < k->r.batch * n; i++) k->h[i] = k->out(k->pre[i] + at(k->bias, i % n));
+    for (int64_t i = 0; i < k->r.batch * n; i++)
+        k->h[i] = k->out(k->pre[i] + at(k->bias, i % n));
 }
 
 static double clipped(double v, double to) { return v > to ? to : v < -to ? -to : v; }
@@ -60,7 +62,8 @@ static void step_lstm(Walker *k)
             double f = k->gate(p[n] + at(k->bias, n + j) + at(k->peephole, n + j) * *c);
             double z = k->cell(p[3 * n] + at(k->bias, 3 * n + j));
             *c = clipped(f * *c + i * z, k->clip);
-            double o = k->gate(p[2 * n] + at(k->bias, 2 * n + j) + at(k->peephole, 2 * n + j) * *c);
+            double o = k->gate(p[2 * n] + at(k->bias, 2 * n + j)
+                               + at(k->peephole, 2 * n + j) * *c);
             *h = o * k->out(*c);
         }
 }
@@ -88,12 +91,13 @@ static void step_gru(Walker *k)
         double u = k->gate(k->pre[z] + from_state[z] + at(k->bias, 2 * n + j)
                            + at(k->input_bias, 2 * n + j));
         double s = from_state[o] + at(k->bias, n + j);
-        double v = k->out(k->pre[o] + at(k->input_bias, n + j) + (k->reset_after ? rh[i] * s : s));
+        double v = k->out(k->pre[o] + at(k->input_bias, n + j)
+                          + (k->reset_after ? rh[i] * s : s));
         k->h[i] = (1 - u) * v + u * k->h[i];
     }
 }
 
-/* ---- the walk -------------------------------------------------------------------------------- */
+/* ---- the walk ---------------------------------------------------------------------------- */
 
 static double *doubles(Call *c, const char *name, const char *suffix)
 {
@@ -154,8 +158,8 @@ static void load(Call *c, Walker *k, int way)
     k->peephole = doubles(c, "peephole", suffix);
 }
 
-/* Results of direction "reverse" stand in the order of processing; those of the backward half of a
- * bidirectional op in the order of time. */
+/* Results of direction "reverse" stand in the order of processing; those of the backward half
+ * of a bidirectional op in the order of time. */
 static void one_way(Call *c, Walker *k, int way)
 {
     int64_t steps = k->r.steps;
@@ -185,7 +189,8 @@ bool eval_rnn(Call *c) { return run(c, &(Walker){ .step = step_rnn }); }
 
 bool eval_gru(Call *c)
 {
-    return run(c, &(Walker){ .step = step_gru, .reset_after = call_bool(c, "reset_after"),
+    return run(c, &(Walker){ .step = step_gru,
+                             .reset_after = call_bool(c, "reset_after"),
                              .input_bias = call_doubles(c, "input_bias") });
 }
 

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* ---- of a row of floats ---------------------------------------------------------------------- */
+/* ---- of a row of floats ------------------------------------------------------------------ */
 
 static double sum(const double *x, int64_t n)
 {
@@ -47,7 +47,8 @@ static double smallest(const double *x, int64_t n)
     return m;
 }
 
-/* The largest is taken off first, so that exp cannot overflow; an infinite one is the answer. */
+/* The largest is taken off first, so that exp cannot overflow; an infinite one is the
+ * answer. */
 static double log_sum_exp(const double *x, int64_t n)
 {
     double top = largest(x, n), s = 0;
@@ -56,7 +57,7 @@ static double log_sum_exp(const double *x, int64_t n)
     return top + log(s);
 }
 
-/* ---- of a row of ints: modulo 2^64, and wrapped into the type when stored -------------------- */
+/* ---- of a row of ints: modulo 2^64, and wrapped into the type when stored ---------------- */
 
 static int64_t int_sum(const int64_t *v, int64_t n)
 {
@@ -100,7 +101,7 @@ static int64_t int_smallest(const int64_t *v, int64_t n)
     return m;
 }
 
-/* ---- the functions --------------------------------------------------------------------------- */
+/* ---- the functions ----------------------------------------------------------------------- */
 
 typedef struct {
     double (*number)(const double *x, int64_t n);
@@ -109,7 +110,7 @@ typedef struct {
 
 static double l2_norm(const double *x, int64_t n) { return sqrt(sum_square(x, n)); }
 static double log_sum(const double *x, int64_t n) { return log(sum(x, n)); }
-static double mean(const double *x, int64_t n)    { return sum(x, n) / (double)n; }
+static double mean(const double *x, int64_t n) { return sum(x, n) / (double)n; }
 
 static const Reduction functions[OP_COUNT] = {
     [OP_reduce_l1_norm] = { sum_abs, int_sum_abs },
@@ -142,10 +143,8 @@ static bool numbers(Call *c, const Reduction *f, const bool *in)
     const double *v = r.word;
     for (int64_t i = 0; i < r.count; i++) {
         double s = f->number(v + i * r.length, r.length);
-        if (dtype_is_float(y->dtype))
-            tensor_set_float(y, (size_t)i, s);
-        else
-            tensor_set_int(y, (size_t)i, int_from_double(y->dtype, s));
+        if (dtype_is_float(y->dtype)) tensor_set_float(y, (size_t)i, s);
+        else tensor_set_int(y, (size_t)i, int_from_double(y->dtype, s));
     }
     return true;
 }
@@ -155,10 +154,11 @@ bool eval_reduce(Call *c)
     bool in[MAX_RANK];
     const Reduction *f = &functions[c->info - ops];
     if (!call_axes_or_all(c, "axes", call_shape(c, "x")->rank, in)) return false;
-    return f->whole && !dtype_is_float(call_dtype(c, "x")) ? wholes(c, f, in) : numbers(c, f, in);
+    return f->whole && !dtype_is_float(call_dtype(c, "x")) ? wholes(c, f, in)
+                                                           : numbers(c, f, in);
 }
 
-/* ---- where the largest and the smallest are -------------------------------------------------- */
+/* ---- where the largest and the smallest are ---------------------------------------------- */
 
 /* The first of equals; the first NaN before all else, as in numpy. */
 static int64_t arg_best(const double *x, int64_t n, bool want_max)

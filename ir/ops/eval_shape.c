@@ -1,4 +1,5 @@
-/* eval_shape.c -- the meaning of the ops that give a tensor another shape or take a part of it. */
+/* eval_shape.c -- the meaning of the ops that give a tensor another shape or take a part of
+ * it. */
 #include "move.h"
 
 /* reshape, expand_dims, squeeze and their kin: the same elements in the same order. */
@@ -74,7 +75,7 @@ bool eval_reverse_sequence(Call *c)
     return true;
 }
 
-/* ---- slices --------------------------------------------------------------------------------- */
+/* ---- slices ------------------------------------------------------------------------------ */
 
 /* The part of a tensor of shape s, against a packed tensor that holds just it. */
 static Move slice_move(const Shape *s, const SliceAxis *axis, bool update)
@@ -123,7 +124,8 @@ bool eval_slice_by_size(Call *c)
     if (!call_per_axis(c, "begin", &x->shape, 0, &b)) return false;
     for (int i = 0; i < x->shape.rank; i++)
         axis[i] = (SliceAxis){ .start = b.v[i] < 0 ? b.v[i] + x->shape.dim[i] : b.v[i],
-                               .step = 1, .count = c->res[0]->shape.dim[i] };
+                               .step = 1,
+                               .count = c->res[0]->shape.dim[i] };
     Move m = slice_move(&x->shape, axis, false);
     move_run(&m, x, c->res[0]);
     return true;
@@ -141,14 +143,15 @@ bool eval_sliding_windows(Call *c)
     shape_strides(r, to);
     for (int i = 0; i < r->rank; i++) {
         int k =
-            i > axis ? i - 1 : i; /* axes `axis` and `axis` + 1 of the result run along one of x */
+            /* axes `axis` and `axis` + 1 of the result run along one of x */
+            i > axis ? i - 1 : i;
         move_axis(&m, r->dim[i], i == axis ? from[k] * stride : from[k], to[i]);
     }
     move_run(&m, x, c->res[0]);
     return true;
 }
 
-/* ---- blocks --------------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------------------------ */
 
 bool eval_block_moves(Call *c)
 {
@@ -167,8 +170,8 @@ bool eval_block_moves(Call *c)
     return true;
 }
 
-/* The space and the batch side of space_to_batch and batch_to_space. Entry j of block place `at` in
- * the batch is entry j * block + at - edge of the space, where that exists. */
+/* The space and the batch side of space_to_batch and batch_to_space. Entry j of block place
+ * `at` in the batch is entry j * block + at - edge of the space, where that exists. */
 typedef struct {
     const Shape *space, *batch;
     int m;

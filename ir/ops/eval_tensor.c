@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- joining and cutting -------------------------------------------------------------------- */
+/* ---- joining and cutting ----------------------------------------------------------------- */
 
-/* A whole tensor against a part of a larger one along `axis`: from entry `at` on, every `step`-th.
- */
+/* A whole tensor against a part of a larger one along `axis`: from entry `at` on, every
+ * `step`-th. / */
 static Move along(const Shape *part, const Shape *whole, int axis, int64_t at, int64_t step,
                   bool out)
 {
@@ -25,8 +25,8 @@ static Move along(const Shape *part, const Shape *whole, int axis, int64_t at, i
     return m;
 }
 
-/* values[i] is seen with the axes it has in the result: scalars, and the values of stack, gain one.
- */
+/* values[i] is seen with the axes it has in the result: scalars, and the values of stack, gain
+ * one. / */
 static bool join(Call *c, bool stack)
 {
     const Shape *whole = &c->res[0]->shape;
@@ -65,7 +65,7 @@ bool eval_split(Call *c)
     return true;
 }
 
-/* ---- repeating and filling ------------------------------------------------------------------ */
+/* ---- repeating and filling --------------------------------------------------------------- */
 
 bool eval_tile(Call *c)
 {
@@ -96,9 +96,10 @@ static void copy_slab(Tensor *t, int axis, int64_t to, int64_t from)
     move_run(&m, t, t);
 }
 
-/* The edges of one axis, from its `n` middle entries. Done axis after axis, the corners come right.
- */
-static void pad_edges(Tensor *t, int axis, int64_t before, int64_t n, int64_t after, bool reflect)
+/* The edges of one axis, from its `n` middle entries. Done axis after axis, the corners come
+ * right. / */
+static void pad_edges(Tensor *t, int axis, int64_t before, int64_t n, int64_t after,
+                      bool reflect)
 {
     for (int64_t i = 1; i <= before; i++)
         copy_slab(t, axis, before - i, reflect ? before + i : before);
@@ -145,8 +146,7 @@ bool eval_range_1d(Call *c)
     for (size_t i = 0; i < r->count; i++)
         if (dtype_is_float(r->dtype))
             tensor_set_float(r, i, tensor_float(start, 0) + (double)i * tensor_float(step, 0));
-        else
-            tensor_set_int(r, i, tensor_int(start, 0) + (int64_t)i * tensor_int(step, 0));
+        else tensor_set_int(r, i, tensor_int(start, 0) + (int64_t)i * tensor_int(step, 0));
     return true;
 }
 
@@ -158,7 +158,8 @@ bool eval_one_hot(Call *c)
     Tensor *r = c->res[0];
     int axis;
     if (!call_axis(c, "axis", r->shape.rank, &axis)) return false;
-    int64_t inner = shape_elements(&r->shape, axis + 1, r->shape.rank), dim = r->shape.dim[axis];
+    int64_t inner = shape_elements(&r->shape, axis + 1, r->shape.rank),
+            dim = r->shape.dim[axis];
     size_t size = tensor_elem_size(r);
     if (off && r->count) move_fill(off, r);
     for (size_t i = 0; i < ix->count && r->count; i++) {
@@ -172,11 +173,11 @@ bool eval_one_hot(Call *c)
     return true;
 }
 
-/* ---- lines: the elements along one axis ----------------------------------------------------- */
+/* ---- lines: the elements along one axis -------------------------------------------------- */
 
 typedef struct {
-    int64_t n, stride;     /* of a line */
-    int64_t lines, inner;  /* how many; `inner` of them lie side by side */
+    int64_t n, stride;    /* of a line */
+    int64_t lines, inner; /* how many; `inner` of them lie side by side */
 } Lines;
 
 static bool lines_of(Call *c, const Shape *s, Lines *l)
@@ -220,7 +221,7 @@ bool eval_cumsum(Call *c)
     return true;
 }
 
-/* ---- sorting: equal elements keep their order, NaN is last ---------------------------------- */
+/* ---- sorting: equal elements keep their order, NaN is last ------------------------------- */
 
 typedef struct {
     double v;
@@ -255,26 +256,29 @@ static void rank(Ranked *v, size_t n, bool ascending)
     if (n) qsort(v, n, sizeof *v, ascending ? rank_up : rank_down);
 }
 
-/* Sorts each line of x; the first entries, as many as the results have, are stored: elements into
- * `values` and their places into `places`, either of which may be NULL. */
+/* Sorts each line of x; the first entries, as many as the results have, are stored: elements
+ * into `values` and their places into `places`, either of which may be NULL. */
 static bool sort_lines(Call *c, Tensor *values, Tensor *places)
 {
     const Tensor *x = call_val(c, "x");
     bool ascending = call_bool(c, "ascending");
     Lines l, k;
-    if (!lines_of(c, &x->shape, &l) || !lines_of(c, values ? &values->shape : &places->shape, &k))
+    if (!lines_of(c, &x->shape, &l)
+        || !lines_of(c, values ? &values->shape : &places->shape, &k))
         return false;
     size_t size = tensor_elem_size(x);
     Ranked *line = call_scratch(c, (size_t)l.n + 1, sizeof *line);
     for (int64_t i = 0; i < l.lines; i++) {
         for (int64_t j = 0; j < l.n; j++)
-            line[j] = (Ranked){ tensor_float(x, (size_t)(line_start(&l, i) + j * l.stride)), j };
+            line[j] = (Ranked){ tensor_float(x, (size_t)(line_start(&l, i) + j * l.stride)),
+                                j };
         rank(line, (size_t)l.n, ascending);
         for (int64_t j = 0; j < k.n; j++) {
             size_t to = (size_t)(line_start(&k, i) + j * k.stride);
             size_t from = (size_t)(line_start(&l, i) + line[j].i * l.stride);
             if (values)
-                memcpy((char *)values->data + to * size, (const char *)x->data + from * size, size);
+                memcpy((char *)values->data + to * size, (const char *)x->data + from * size,
+                       size);
             if (places) tensor_set_int(places, to, line[j].i);
         }
     }
@@ -284,7 +288,7 @@ static bool sort_lines(Call *c, Tensor *values, Tensor *places)
 bool eval_argsort(Call *c) { return sort_lines(c, NULL, c->res[0]); }
 bool eval_topk(Call *c) { return sort_lines(c, c->res[0], c->nout > 1 ? c->res[1] : NULL); }
 
-/* ---- results whose extent depends on the data ----------------------------------------------- */
+/* ---- results whose extent depends on the data -------------------------------------------- */
 
 bool eval_non_zero(Call *c)
 {
@@ -303,7 +307,7 @@ bool eval_non_zero(Call *c)
     return true;
 }
 
-/* ---- the rest ------------------------------------------------------------------------------- */
+/* ---- the rest ---------------------------------------------------------------------------- */
 
 bool eval_band_part(Call *c)
 {

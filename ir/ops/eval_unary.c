@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* ---- one loop for all ------------------------------------------------------------------------ */
+/* ---- one loop for all -------------------------------------------------------------------- */
 
 enum { CHUNK = 1024 };
 
@@ -30,14 +30,12 @@ static void wholes(Call *c, const Pointwise *f, const Tensor *x)
 bool eval_pointwise(Call *c, const Pointwise *f)
 {
     const Tensor *x = call_val(c, "x");
-    if (dtype_is_float(x->dtype))
-        numbers(c, f, x);
-    else
-        wholes(c, f, x);
+    if (dtype_is_float(x->dtype)) numbers(c, f, x);
+    else wholes(c, f, x);
     return true;
 }
 
-/* ---- the functions --------------------------------------------------------------------------- */
+/* ---- the functions ----------------------------------------------------------------------- */
 
 static int64_t pow2(int64_t x) { return x < 0 || x > 63 ? 0 : (int64_t)((uint64_t)1 << x); }
 
@@ -45,6 +43,7 @@ static int64_t pow2(int64_t x) { return x < 0 || x > 63 ? 0 : (int64_t)((uint64_
 static double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x; }
 
 /* F(op, parameter a, parameter b, value for floats, value for ints and bools) */
+/* clang-format off */
 #define FUNCTIONS                                                                                  \
     F(abs, NULL, NULL, fabs(x), w < 0 ? -w : w)                                                    \
     F(acos, NULL, NULL, acos(x), 0)                                                                \
@@ -72,12 +71,13 @@ static double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x; }
     F(tan, NULL, NULL, tan(x), 0)                                                                  \
     F(tanh, NULL, NULL, tanh(x), 0)                                                                \
     F(threshold, "alpha", NULL, num_max(x, a), w > wa ? w : wa)
+/* clang-format on */
 
-#define F(op, pa, pb, number, whole)                                                               \
-    static double n_##op(double x, double a, double b) { return (void)a, (void)b, (number); }      \
-    static int64_t w_##op(int64_t w, int64_t wa, int64_t wb)                                       \
-    {                                                                                              \
-        return (void)w, (void)wa, (void)wb, (whole);                                               \
+#define F(op, pa, pb, number, whole)                                                           \
+    static double n_##op(double x, double a, double b) { return (void)a, (void)b, (number); }  \
+    static int64_t w_##op(int64_t w, int64_t wa, int64_t wb)                                   \
+    {                                                                                          \
+        return (void)w, (void)wa, (void)wb, (whole);                                           \
     }
 FUNCTIONS
 #undef F
@@ -90,7 +90,7 @@ static const Pointwise functions[OP_COUNT] = {
 
 bool eval_unary(Call *c) { return eval_pointwise(c, &functions[c->info - ops]); }
 
-/* ---- cast ------------------------------------------------------------------------------------ */
+/* ---- cast -------------------------------------------------------------------------------- */
 
 bool eval_cast(Call *c)
 {
@@ -98,11 +98,8 @@ bool eval_cast(Call *c)
     Tensor *y = c->res[0];
     bool whole = !dtype_is_float(x->dtype), to_int = dtype_is_int(y->dtype);
     for (size_t i = 0; i < x->count; i++)
-        if (to_int && whole)
-            tensor_set_int(y, i, tensor_int(x, i));
-        else if (to_int)
-            tensor_set_int(y, i, int_from_double(y->dtype, tensor_float(x, i)));
-        else
-            tensor_set_float(y, i, tensor_float(x, i));
+        if (to_int && whole) tensor_set_int(y, i, tensor_int(x, i));
+        else if (to_int) tensor_set_int(y, i, int_from_double(y->dtype, tensor_float(x, i)));
+        else tensor_set_float(y, i, tensor_float(x, i));
     return true;
 }

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- shapes ---------------------------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------------------------ */
 
 void shape_strides(const Shape *s, int64_t *stride)
 {
@@ -32,7 +32,7 @@ int64_t shape_elements(const Shape *s, int from, int to)
     return n;
 }
 
-/* ---- walks ----------------------------------------------------------------------------------- */
+/* ---- walks ------------------------------------------------------------------------------- */
 
 void walk_init(Walk *w, const Shape *s)
 {
@@ -102,11 +102,11 @@ bool walk_next(Walk *w)
     return false;
 }
 
-#define COPY_RUN(T)                                                                                \
-    do {                                                                                           \
-        T *to = (T *)dst + w.at[0];                                                                \
-        const T *from = (const T *)src + w.at[1];                                                  \
-        for (int64_t i = 0; i < w.run; i++) to[i * w.step[0]] = from[i * w.step[1]];               \
+#define COPY_RUN(T)                                                                            \
+    do {                                                                                       \
+        T *to = (T *)dst + w.at[0];                                                            \
+        const T *from = (const T *)src + w.at[1];                                              \
+        for (int64_t i = 0; i < w.run; i++) to[i * w.step[0]] = from[i * w.step[1]];           \
     } while (0)
 
 void copy_strided(const Shape *s, size_t size, void *dst, int64_t dst_first,
@@ -134,7 +134,7 @@ size_t tensor_elem_size(const Tensor *t)
     return (size_t)bits / 8;
 }
 
-/* ---- numbers --------------------------------------------------------------------------------- */
+/* ---- numbers ----------------------------------------------------------------------------- */
 
 int64_t *call_int64s_of(Call *c, const Tensor *t)
 {
@@ -194,7 +194,7 @@ double call_float_like(Call *c, const char *name, const char *x)
     return call_has(c, name) ? v : round_to(call_dtype(c, x), v);
 }
 
-/* ---- rows ------------------------------------------------------------------------------------ */
+/* ---- rows -------------------------------------------------------------------------------- */
 
 /* The dimensions of s outside `in`, then those inside, each in order; how many are outside. */
 static int row_order(const Shape *s, const bool *in, int *perm)

@@ -4,7 +4,7 @@
 
 #include "sample.h"
 
-/* ---- resizing: the last n axes of x, all with one grid and pick ------------------------------ */
+/* ---- resizing: the last n axes of x, all with one grid and pick -------------------------- */
 
 typedef struct {
     Grid grid;
@@ -15,7 +15,7 @@ typedef struct {
 
 bool resize_of(Call *c, Resize *r); /* of any of the five resizing ops; reports */
 
-/* ---- points: resample and affine ------------------------------------------------------------- */
+/* ---- points: resample and affine --------------------------------------------------------- */
 
 typedef struct {
     Pick pick;
@@ -26,10 +26,14 @@ typedef struct {
 
 bool points_of(Call *c, Points *p);
 
-/* ---- boxes of crop_resize -------------------------------------------------------------------- */
+/* ---- boxes of crop_resize ---------------------------------------------------------------- */
 
 typedef enum {
-    BOX_CORNERS_HW, BOX_CORNERS_WH, BOX_CENTER_HW, BOX_CENTER_WH, BOX_MODES
+    BOX_CORNERS_HW,
+    BOX_CORNERS_WH,
+    BOX_CENTER_HW,
+    BOX_CENTER_WH,
+    BOX_MODES
 } BoxMode;
 extern const char *const box_modes[BOX_MODES];
 

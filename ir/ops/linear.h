@@ -1,4 +1,5 @@
-/* linear.h -- sums of products over named dimensions, which matmul, linear and einsum all are. */
+/* linear.h -- sums of products over named dimensions, which matmul, linear and einsum all
+ * are. */
 #ifndef ANEC_LINEAR_H
 #define ANEC_LINEAR_H
 
@@ -17,7 +18,8 @@ typedef struct {
     Labels in[MAX_TERM], out;
 } Equation;
 
-/* The equation of matmul (linear, einsum) for arguments of these shapes; reports what is wrong. */
+/* The equation of matmul (linear, einsum) for arguments of these shapes; reports what is
+ * wrong. */
 bool equation_matmul(Call *c, Equation *e);
 void equation_linear(const Call *c, Equation *e);
 bool equation_einsum(Call *c, Equation *e);

@@ -1,14 +1,16 @@
 /* macs.c -- multiply-adds of an op and of a function, by the rows' own count. */
 #include "ops.h"
 
-/* Value.tag: the type that a value has when the function is bound, where that differs from its own. */
+/* Value.tag: the type that a value has when the function is bound, where that differs from its
+ * own. */
 static const Type *bound_type(const Value *v) { return v->lit || !v->tag ? v->type : v->tag; }
 
 static void bind_args(Call *c, const Op *op)
 {
     for (int i = 0; i < op->narg; i++)
         for (int p = 0; c->info->param[p].name; p++)
-            for (int k = 0; &c->info->param[p] == op_param(c->info, op->arg[i].name) && k < c->p[p].n; k++)
+            for (int k = 0;
+                 &c->info->param[p] == op_param(c->info, op->arg[i].name) && k < c->p[p].n; k++)
                 c->p[p].v[k].type = bound_type(op->arg[i].val[k]);
 }
 
@@ -27,7 +29,8 @@ static void bind_results(Call *c, const Op *op, Arena *a)
     if (all_known(op) || !c->info->infer || !call_check(c) || !c->info->infer(c)) return;
     for (int i = 0; i < op->nout && i < c->nout; i++)
         if (c->out[i]->kind == TY_TENSOR)
-            op->out[i]->tag = (void *)(uintptr_t)type_tensor(a, c->out[i]->dtype, c->out[i]->shape);
+            op->out[i]->tag = (void *)(uintptr_t)type_tensor(a, c->out[i]->dtype,
+                                                             c->out[i]->shape);
 }
 
 /* bound NULL: as declared. */
@@ -49,7 +52,7 @@ static double count_op(const Op *op, Arena *bound)
 
 double op_macs(const Op *op) { return count_op(op, NULL); }
 
-/* ---- of a function --------------------------------------------------------------------------- */
+/* ---- of a function ----------------------------------------------------------------------- */
 
 typedef struct {
     Macs macs;

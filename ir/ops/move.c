@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* ---- the copy ------------------------------------------------------------------------------- */
+/* ---- the copy ---------------------------------------------------------------------------- */
 
 /* An axis that continues the one outside it on both sides becomes part of that one. */
 void move_axis(Move *m, int64_t dim, int64_t src, int64_t dst)
@@ -53,7 +53,7 @@ void move_fill(const Tensor *elem, Tensor *dst)
     move_run(&m, elem, dst);
 }
 
-/* ---- extents -------------------------------------------------------------------------------- */
+/* ---- extents ----------------------------------------------------------------------------- */
 
 static bool too_large(Call *c) { return call_error(c, "the result has too many elements"); }
 
@@ -94,7 +94,7 @@ bool shape_append_some(Call *c, Shape *s, const Shape *from, int first, int end)
 
 const char *call_text(Call *c, const Shape *s) { return shape_text(c->arena, s); }
 
-/* ---- vectors -------------------------------------------------------------------------------- */
+/* ---- vectors ----------------------------------------------------------------------------- */
 
 bool call_vector(Call *c, const char *name, int max, Vector *out)
 {
@@ -122,7 +122,8 @@ bool call_per_axis(Call *c, const char *name, const Shape *s, int64_t fill, Vect
     }
     if (!call_vector(c, name, MOVE_RANK, out)) return false;
     if (out->n < 0 || out->n == s->rank) return true;
-    return call_error(c, "%s has %d elements, but x is %s: one is needed for each of its %d axes",
+    return call_error(c,
+                      "%s has %d elements, but x is %s: one is needed for each of its %d axes",
                       name, out->n, call_text(c, s), s->rank);
 }
 

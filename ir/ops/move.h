@@ -1,9 +1,10 @@
-/* move.h -- what the families that carry elements share: one strided copy, and checked extents.
+/* move.h -- what the families that carry elements share: one strided copy, and checked
+ * extents.
  *
  * A Move is a loop nest over `dim`; in each step source and destination advance by their own
- * strides (in elements, negative to run backwards, 0 to repeat). Transpose, slice, reverse, concat,
- * split, tile, pad and their kin only differ in the numbers they put into one.
- * Elements are copied by size (copy_strided), so every type of whole bytes moves bit for bit. */
+ * strides (in elements, negative to run backwards, 0 to repeat). Transpose, slice, reverse,
+ * concat, split, tile, pad and their kin only differ in the numbers they put into one. Elements
+ * are copied by size (copy_strided), so every type of whole bytes moves bit for bit. */
 #ifndef ANEC_MOVE_H
 #define ANEC_MOVE_H
 
@@ -20,23 +21,26 @@ typedef struct {
 void move_axis(Move *m, int64_t dim, int64_t src, int64_t dst); /* appends an inner axis */
 /* Source and destination may be the same tensor when no element is both read and written. */
 void move_run(const Move *m, const Tensor *src, Tensor *dst);
-void move_all(const Tensor *src, Tensor *dst);                  /* same bytes, whatever the shape */
-void move_fill(const Tensor *elem, Tensor *dst);                /* element 0 of elem, everywhere */
+/* same bytes, whatever the shape */
+void move_all(const Tensor *src, Tensor *dst);
+/* element 0 of elem, everywhere */
+void move_fill(const Tensor *elem, Tensor *dst);
 
-/* ---- extents that may be unknown ------------------------------------------------------------ */
+/* ---- extents that may be unknown --------------------------------------------------------- */
 
 bool dim_mul(Call *c, int64_t a, int64_t b, int64_t *out); /* DIM_ANY stays; reports overflow */
 bool dim_add(Call *c, int64_t a, int64_t b, int64_t *out);
-bool dim_fits(int64_t a, int64_t b);                            /* DIM_ANY fits anything */
-bool shape_append(Call *c, Shape *s, int64_t dim);              /* reports a rank above MAX_RANK */
+bool dim_fits(int64_t a, int64_t b); /* DIM_ANY fits anything */
+/* reports a rank above MAX_RANK */
+bool shape_append(Call *c, Shape *s, int64_t dim);
 bool shape_append_some(Call *c, Shape *s, const Shape *from, int first, int end);
-const char *call_text(Call *c, const Shape *s);                 /* of a shape, for messages */
+const char *call_text(Call *c, const Shape *s); /* of a shape, for messages */
 
-/* ---- arguments that are vectors ------------------------------------------------------------- */
+/* ---- arguments that are vectors ---------------------------------------------------------- */
 
 typedef struct {
-    int n;                    /* how many; -1: not known (then known is false too) */
-    bool known;               /* v holds them */
+    int n;      /* how many; -1: not known (then known is false too) */
+    bool known; /* v holds them */
     int64_t v[MOVE_RANK];
 } Vector;
 
@@ -47,19 +51,19 @@ bool call_per_axis(Call *c, const char *name, const Shape *s, int64_t fill, Vect
 /* Axes of a tensor of that rank, negative ones from the end, none twice: set[axis] is true. */
 bool call_axes(Call *c, const char *name, int rank, bool set[MAX_RANK], bool *known);
 
-/* ---- plans that inference and evaluation both need ------------------------------------------ */
+/* ---- plans that inference and evaluation both need --------------------------------------- */
 
 typedef struct {
-    int64_t start, step;      /* of the source; start is only right when count is known */
-    int64_t count;            /* DIM_ANY when it is not known */
+    int64_t start, step; /* of the source; start is only right when count is known */
+    int64_t count;       /* DIM_ANY when it is not known */
     bool squeeze;
 } SliceAxis;
 /* begin, end, stride and the masks of slice_by_index and slice_update, for x of shape s. */
 bool slice_plan(Call *c, const Shape *s, SliceAxis axis[MAX_RANK]);
 
 typedef struct {
-    int64_t factor[6];        /* extents of the six parts of x */
-    const uint8_t *perm;      /* their order in the result */
+    int64_t factor[6];   /* extents of the six parts of x */
+    const uint8_t *perm; /* their order in the result */
 } BlockPlan;
 bool block_plan(Call *c, BlockPlan *p); /* depth_to_space, space_to_depth, pixel_(un)shuffle */
 
@@ -67,11 +71,12 @@ bool block_plan(Call *c, BlockPlan *p); /* depth_to_space, space_to_depth, pixel
 typedef enum { ROWS_AXIS, ROWS_ALONG, ROWS_ND } RowKind;
 typedef struct {
     RowKind kind;
-    int axis, batch, depth;   /* depth: how many axes an index of gather_nd names */
+    int axis, batch, depth; /* depth: how many axes an index of gather_nd names */
 } RowPlan;
 /* Checks axis, batch_dims and the shapes; *rows is the shape that the indices address. */
 bool row_plan(Call *c, const char *data, RowPlan *p, Shape *rows);
 
-bool call_tensors(Call *c, const char *name);           /* every value of a variadic is a tensor */
+/* every value of a variadic is a tensor */
+bool call_tensors(Call *c, const char *name);
 
 #endif

@@ -19,7 +19,8 @@ bool infer_prelu(Call *c)
     if (x->rank > 5)
         return call_error(c, "x is %s; it must be of rank 3 to 5", shape_text(c->arena, x));
     if (x->rank != 4 && !all_near(call_val(c, "alpha")))
-        return call_error(c, "x is %s; the numbers of alpha may differ where x is of rank 4 alone",
+        return call_error(c,
+                          "x is %s; the numbers of alpha may differ where x is of rank 4 alone",
                           shape_text(c->arena, x));
     return call_out(c, call_dtype(c, "x"), *x);
 }
@@ -30,7 +31,7 @@ bool infer_softplus_parametric(Call *c)
     if (x->rank < 3)
         return call_error(c, "x is %s; it must be of rank 3 or more", shape_text(c->arena, x));
     return call_channels(c, "alpha") && call_channels(c, "beta")
-           && call_out(c, call_dtype(c, "x"), *x);
+        && call_out(c, call_dtype(c, "x"), *x);
 }
 
 bool infer_softmax(Call *c)
@@ -45,7 +46,9 @@ bool infer_gelu(Call *c)
     const char *mode = call_str(c, "mode");
     if (call_known(c, "mode") && strcmp(mode, "EXACT") && strcmp(mode, "TANH_APPROXIMATION")
         && strcmp(mode, "SIGMOID_APPROXIMATION"))
-        return call_error(c, "mode \"%s\" is none of EXACT, TANH_APPROXIMATION and "
-                          "SIGMOID_APPROXIMATION", mode);
+        return call_error(c,
+                          "mode \"%s\" is none of EXACT, TANH_APPROXIMATION and "
+                          "SIGMOID_APPROXIMATION",
+                          mode);
     return call_out(c, call_dtype(c, "x"), *call_shape(c, "x"));
 }

@@ -13,7 +13,8 @@ static bool broadcast(Call *c, const char *a, const char *b, const Shape *x, Sha
 bool infer_binary(Call *c)
 {
     Shape out;
-    return broadcast(c, "x", "y", call_shape(c, "x"), &out) && call_out(c, call_dtype(c, "x"), out);
+    return broadcast(c, "x", "y", call_shape(c, "x"), &out)
+        && call_out(c, call_dtype(c, "x"), out);
 }
 
 bool infer_compare(Call *c)
@@ -26,6 +27,6 @@ bool infer_select(Call *c)
 {
     Shape ab, out;
     return broadcast(c, "a", "b", call_shape(c, "a"), &ab)
-           && broadcast(c, "the result of a and b", "cond", &ab, &out)
-           && call_out(c, call_dtype(c, "a"), out);
+        && broadcast(c, "the result of a and b", "cond", &ab, &out)
+        && call_out(c, call_dtype(c, "a"), out);
 }

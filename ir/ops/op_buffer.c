@@ -30,6 +30,6 @@ bool infer_tensor_to_tensor_buffer(Call *c)
     *t = (Type){ .kind = TY_BUFFER, .dtype = in->dtype, .shape = in->shape, .nfield = 2 };
     t->field = NEW_ARRAY(c->arena, 2, struct TypeField);
     return buffer_field(c, "strides", &in->shape, &t->field[0])
-           && buffer_field(c, "interleave_factors", &in->shape, &t->field[1])
-           && call_out_type(c, t);
+        && buffer_field(c, "interleave_factors", &in->shape, &t->field[1])
+        && call_out_type(c, t);
 }

@@ -1,8 +1,8 @@
 /* op_composite.c -- ops that MIL does not have, said in those that it has.
  *
  * Engines compute in fp16, whose range ends at 65504: what is squared is divided by its largest
- * magnitude before, and differences are taken of halves, so that nothing on the way overflows or
- * vanishes where inputs and results do not. */
+ * magnitude before, and differences are taken of halves, so that nothing on the way overflows
+ * or vanishes where inputs and results do not. */
 #include "ops.h"
 
 #include <math.h>
@@ -17,8 +17,8 @@ bool infer_rms_norm(Call *c)
     return call_out(c, call_dtype(c, "x"), out);
 }
 
-/* The smallest number of fp16, which is in every float type: what is divided by is at least that.
- */
+/* The smallest number of fp16, which is in every float type: what is divided by is at least
+ * that. / */
 static const double tiny = 0x1p-24;
 
 /* The root of the optional argument or its default, and not 0. */
@@ -35,9 +35,9 @@ static Value *root_of_epsilon(Builder *b, const Op *op, DType t)
 static Value *magnitude(Builder *b, Value *x, Value *axes, Value *least)
 {
     Value *keep = build_bool(b, true), *size = build(b, "size", "abs", "x", x, NULL);
-    Value *most =
-        axes ? build(b, "most", "reduce_max", "x", size, "axes", axes, "keep_dims", keep, NULL)
-             : build(b, "most", "reduce_max", "x", size, "keep_dims", keep, NULL);
+    Value *most = axes ? build(b, "most", "reduce_max", "x", size, "axes", axes, "keep_dims",
+                               keep, NULL)
+                       : build(b, "most", "reduce_max", "x", size, "keep_dims", keep, NULL);
     return build(b, "most", "maximum", "x", most, "y", least, NULL);
 }
 
@@ -55,11 +55,11 @@ bool expand_rms_norm(Builder *b, Op *op, Value **results)
     Value *most = magnitude(b, x, axes, root), *keep = build_bool(b, true);
     Value *unit = build(b, "unit", "real_div", "x", x, "y", most, NULL);
     Value *small = build(b, "small", "real_div", "x", root, "y", most, NULL);
-    Value *mean = build(b, "mean", "reduce_mean", "x", times(b, "square", unit, unit), "axes", axes,
-                        "keep_dims", keep, NULL);
+    Value *mean = build(b, "mean", "reduce_mean", "x", times(b, "square", unit, unit), "axes",
+                        axes, "keep_dims", keep, NULL);
     Value *sum = build(b, "sum", "add", "x", mean, "y", times(b, "small", small, small), NULL);
-    Value *scale =
-        build(b, "scale", "pow", "x", sum, "y", build_float(b, x->type->dtype, -0.5), NULL);
+    Value *scale = build(b, "scale", "pow", "x", sum, "y", build_float(b, x->type->dtype, -0.5),
+                         NULL);
     results[0] = times(b, op->out[0]->name, unit, scale);
     if (gamma) results[0] = times(b, op->out[0]->name, results[0], gamma);
     return true;
@@ -70,8 +70,8 @@ bool infer_mse_loss(Call *c)
     Shape both;
     const Shape *x = call_shape(c, "x"), *y = call_shape(c, "y");
     if (!shape_broadcast(x, y, &both))
-        return call_error(c, "x is %s and y is %s; they do not broadcast", shape_text(c->arena, x),
-                          shape_text(c->arena, y));
+        return call_error(c, "x is %s and y is %s; they do not broadcast",
+                          shape_text(c->arena, x), shape_text(c->arena, y));
     return call_out(c, call_dtype(c, "x"), (Shape){ .rank = 0 });
 }
 
@@ -84,10 +84,10 @@ bool expand_mse_loss(Builder *b, Op *op, Value **results)
                      times(b, "half", y, half), NULL);
     Value *most = magnitude(b, d, NULL, build_float(b, t, tiny));
     Value *unit = build(b, "unit", "real_div", "x", d, "y", most, NULL);
-    Value *mean = build(b, "mean", "reduce_mean", "x", times(b, "square", unit, unit), "keep_dims",
-                        keep, NULL);
-    Value *part =
-        times(b, "part", times(b, "part", mean, most), build_float(b, t, 4)); /* of halves */
+    Value *mean = build(b, "mean", "reduce_mean", "x", times(b, "square", unit, unit),
+                        "keep_dims", keep, NULL);
+    Value *part = times(b, "part", times(b, "part", mean, most),
+                        build_float(b, t, 4)); /* of halves */
     results[0] = build(b, op->out[0]->name, "reduce_mean", "x", times(b, "whole", part, most),
                        "keep_dims", build_bool(b, false), NULL);
     return true;

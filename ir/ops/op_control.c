@@ -6,9 +6,10 @@
 
 #include <string.h>
 
-/* ---- classifiers ---------------------------------------------------------------------------- */
+/* ---- classifiers ------------------------------------------------------------------------- */
 
-/* classes holds a constant for each probability: texts or 64-bit integers, which are the labels. */
+/* classes holds a constant for each probability: texts or 64-bit integers, which are the
+ * labels. */
 bool infer_classify(Call *c)
 {
     const CallArg *classes = call_arg(c, "classes", 0);
@@ -21,15 +22,14 @@ bool infer_classify(Call *c)
                           type_text(c->arena, t));
     if (!classes->val && !classes->constant)
         return call_error(c, "classes must be known at compile time");
-    if (t->length != DIM_ANY && shape_count(s, &n)
-        && (!n || n != (uint64_t)t->length))
-        return call_error(c, "probabilities are %s, but there are %lld classes", call_text(c, s),
-                          (long long)t->length);
+    if (t->length != DIM_ANY && shape_count(s, &n) && (!n || n != (uint64_t)t->length))
+        return call_error(c, "probabilities are %s, but there are %lld classes",
+                          call_text(c, s), (long long)t->length);
     return call_out_type(c, label)
         && call_out_type(c, type_dict(c->arena, label, type_scalar(DT_FP64)));
 }
 
-/* ---- lists ---------------------------------------------------------------------------------- */
+/* ---- lists ------------------------------------------------------------------------------- */
 
 /* The element type of the list `ls`; NULL when it is no list of tensors. */
 static const Type *list_elem(Call *c)
@@ -47,7 +47,8 @@ static bool append_extents(Call *c, Shape *s, const CallArg *a)
     if (a->type->kind == TY_TENSOR && a->type->dtype == DT_STRING)
         return shape_append(c, s, DIM_ANY);
     if (!t || t->shape.rank > 1 || !dtype_is_int(t->dtype))
-        return call_error(c, "elem_shape must hold integer constants, or strings for open extents");
+        return call_error(
+            c, "elem_shape must hold integer constants, or strings for open extents");
     for (size_t i = 0; i < t->count; i++) {
         int64_t dim = tensor_int(t, i);
         if (dim < -1) return call_error(c, "elem_shape holds %lld", (long long)dim);
@@ -94,7 +95,8 @@ bool infer_list_read(Call *c)
 static bool stacked(Call *c, const Type *elem, int64_t count, Shape *s)
 {
     *s = (Shape){ .rank = 0 };
-    return shape_append(c, s, count) && shape_append_some(c, s, &elem->shape, 0, elem->shape.rank);
+    return shape_append(c, s, count)
+        && shape_append_some(c, s, &elem->shape, 0, elem->shape.rank);
 }
 
 bool infer_list_gather(Call *c)
@@ -102,7 +104,8 @@ bool infer_list_gather(Call *c)
     const Type *elem = list_elem(c);
     Shape s;
     return elem && check_index(c, "indices", 1)
-           && stacked(c, elem, call_shape(c, "indices")->dim[0], &s) && call_out(c, elem->dtype, s);
+        && stacked(c, elem, call_shape(c, "indices")->dim[0], &s)
+        && call_out(c, elem->dtype, s);
 }
 
 static bool check_element(Call *c, DType t, const Shape *want)
@@ -118,7 +121,7 @@ bool infer_list_write(Call *c)
 {
     const Type *elem = list_elem(c);
     return elem && check_index(c, "index", 0) && check_element(c, elem->dtype, &elem->shape)
-           && call_out_type(c, call_arg(c, "ls", 0)->type);
+        && call_out_type(c, call_arg(c, "ls", 0)->type);
 }
 
 bool infer_list_scatter(Call *c)
@@ -126,11 +129,11 @@ bool infer_list_scatter(Call *c)
     const Type *elem = list_elem(c);
     Shape s;
     return elem && check_index(c, "indices", 1)
-           && stacked(c, elem, call_shape(c, "indices")->dim[0], &s)
-           && check_element(c, elem->dtype, &s) && call_out_type(c, call_arg(c, "ls", 0)->type);
+        && stacked(c, elem, call_shape(c, "indices")->dim[0], &s)
+        && check_element(c, elem->dtype, &s) && call_out_type(c, call_arg(c, "ls", 0)->type);
 }
 
-/* ---- states --------------------------------------------------------------------------------- */
+/* ---- states ------------------------------------------------------------------------------ */
 
 static const Type *state_elem(Call *c)
 {

@@ -9,20 +9,27 @@ static bool check_channels(Call *c, const Shape *x, const Shape *w, const Conv *
     long long g = (long long)v->groups;
     if (v->transposed) {
         if (!fits(x->dim[1], w->dim[0]))
-            return call_error(c, "x is %s and weight is %s: weight's first dimension must be x's "
-                              "%lld channels", xs, ws, (long long)x->dim[1]);
+            return call_error(c,
+                              "x is %s and weight is %s: weight's first dimension must be x's "
+                              "%lld channels",
+                              xs, ws, (long long)x->dim[1]);
         if (x->dim[1] != DIM_ANY && x->dim[1] % v->groups)
-            return call_error(c, "x is %s: its %lld channels do not divide into %lld groups", xs,
-                              (long long)x->dim[1], g);
+            return call_error(c, "x is %s: its %lld channels do not divide into %lld groups",
+                              xs, (long long)x->dim[1], g);
         return true;
     }
     if (x->dim[1] != DIM_ANY && w->dim[1] != DIM_ANY
         && (x->dim[1] % v->groups || x->dim[1] / v->groups != w->dim[1]))
-        return call_error(c, "x is %s and weight is %s: with %lld groups weight's second dimension "
-                          "must be %lld / %lld", xs, ws, g, (long long)x->dim[1], g);
+        return call_error(
+            c,
+            "x is %s and weight is %s: with %lld groups weight's second dimension "
+            "must be %lld / %lld",
+            xs, ws, g, (long long)x->dim[1], g);
     if (w->dim[0] != DIM_ANY && w->dim[0] % v->groups)
-        return call_error(c, "weight is %s: its %lld output channels do not divide into %lld "
-                          "groups", ws, (long long)w->dim[0], g);
+        return call_error(c,
+                          "weight is %s: its %lld output channels do not divide into %lld "
+                          "groups",
+                          ws, (long long)w->dim[0], g);
     return true;
 }
 
@@ -37,7 +44,8 @@ static bool check_bias(Call *c, const Conv *v)
     return true;
 }
 
-/* weight is [cout, cin / groups, kernel..]; of conv_transpose [cin, cout / groups, kernel..]. */
+/* weight is [cout, cin / groups, kernel..]; of conv_transpose [cin, cout / groups,
+ * kernel..]. */
 bool conv_of(Call *c, bool transposed, Conv *v)
 {
     const Shape *x = call_shape(c, "x"), *w = call_shape(c, "weight");
@@ -54,7 +62,7 @@ bool conv_of(Call *c, bool transposed, Conv *v)
     v->cout = w->dim[0];
     if (transposed) v->cout = w->dim[1] == DIM_ANY ? DIM_ANY : w->dim[1] * v->groups;
     return check_bias(c, v)
-           && window_of(c, transposed ? WINDOW_TRANSPOSE : WINDOW_CONV, x, w->dim + 2, &v->window);
+        && window_of(c, transposed ? WINDOW_TRANSPOSE : WINDOW_CONV, x, w->dim + 2, &v->window);
 }
 
 /* Core ML has no convolution with holes whose weight is computed while it runs. */
@@ -63,7 +71,8 @@ static bool holes_allowed(Call *c, const Conv *v)
     if (call_arg(c, "weight", 0)->constant) return true;
     for (int i = 0; i < MAX_SPATIAL; i++)
         if (v->window.dilation[i] > 1)
-            return call_error(c, "dilations has %lld and weight is no constant; a weight that is "
+            return call_error(c,
+                              "dilations has %lld and weight is no constant; a weight that is "
                               "computed goes with dilations of 1 alone",
                               (long long)v->window.dilation[i]);
     return true;
@@ -73,7 +82,7 @@ bool infer_conv(Call *c)
 {
     Conv v;
     return conv_of(c, false, &v) && holes_allowed(c, &v)
-           && call_out(c, call_dtype(c, "x"), window_shape(&v.window, v.batch, v.cout));
+        && call_out(c, call_dtype(c, "x"), window_shape(&v.window, v.batch, v.cout));
 }
 
 bool infer_conv_transpose(Call *c)
@@ -82,18 +91,20 @@ bool infer_conv_transpose(Call *c)
     int64_t wanted[2 + MAX_SPATIAL];
     if (!conv_of(c, true, &v)) return false;
     if (call_ints(c, "output_shape", wanted, COUNT(wanted)) > 1 && !fits(wanted[1], v.cout))
-        return call_error(c, "output_shape has %lld channels, weight %s with %lld groups makes "
-                          "%lld", (long long)wanted[1],
-                          shape_text(c->arena, call_shape(c, "weight")),
+        return call_error(c,
+                          "output_shape has %lld channels, weight %s with %lld groups makes "
+                          "%lld",
+                          (long long)wanted[1], shape_text(c->arena, call_shape(c, "weight")),
                           (long long)v.groups, (long long)v.cout);
     return call_out(c, call_dtype(c, "x"), window_shape(&v.window, v.batch, v.cout));
 }
 
-/* A deprecated op whose quantised weights Core ML never specified; the types are those of conv. */
+/* A deprecated op whose quantised weights Core ML never specified; the types are those of
+ * conv. */
 bool infer_conv_quantized(Call *c) { return infer_conv(c); }
 
-/* Each output (of conv_transpose: each input) element meets a kernel's taps in the channels of its
- * group. Taps that fall on padding are counted too. */
+/* Each output (of conv_transpose: each input) element meets a kernel's taps in the channels of
+ * its group. Taps that fall on padding are counted too. */
 static double macs(Call *c, bool transposed)
 {
     Conv v;
@@ -103,7 +114,7 @@ static double macs(Call *c, bool transposed)
     if (!shape_known(&out)) return -1;
     const int64_t at = transposed ? window_in(&v.window) : window_out(&v.window);
     return (double)v.batch * (double)at * (double)window_taps(&v.window) * (double)v.cin
-           * (double)v.cout / (double)v.groups;
+         * (double)v.cout / (double)v.groups;
 }
 
 double macs_conv(Call *c) { return macs(c, false); }

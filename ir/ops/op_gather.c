@@ -3,17 +3,17 @@
 
 #include <string.h>
 
-/* ---- what the indices address --------------------------------------------------------------- */
+/* ---- what the indices address ------------------------------------------------------------ */
 
 static bool plan_axis(Call *c, const Shape *data, const Shape *ix, RowPlan *p, Shape *rows)
 {
     return shape_append_some(c, rows, data, 0, p->axis)
-           && shape_append_some(c, rows, ix, p->batch, ix->rank)
-           && shape_append_some(c, rows, data, p->axis + 1, data->rank);
+        && shape_append_some(c, rows, ix, p->batch, ix->rank)
+        && shape_append_some(c, rows, data, p->axis + 1, data->rank);
 }
 
-static bool plan_along(Call *c, const char *name, const Shape *data, const Shape *ix, RowPlan *p,
-                       Shape *rows)
+static bool plan_along(Call *c, const char *name, const Shape *data, const Shape *ix,
+                       RowPlan *p, Shape *rows)
 {
     bool fits = data->rank == ix->rank;
     for (int i = 0; fits && i < ix->rank; i++)
@@ -42,10 +42,11 @@ static bool plan_nd(Call *c, const char *name, const Shape *data, const Shape *i
                           (long long)depth, name, call_text(c, data));
     p->depth = (int)depth;
     return shape_append_some(c, rows, ix, 0, ix->rank - 1)
-           && shape_append_some(c, rows, data, p->batch + p->depth, data->rank);
+        && shape_append_some(c, rows, data, p->batch + p->depth, data->rank);
 }
 
-static bool plan_batch(Call *c, const char *name, const Shape *data, const Shape *ix, RowPlan *p)
+static bool plan_batch(Call *c, const char *name, const Shape *data, const Shape *ix,
+                       RowPlan *p)
 {
     if (!op_param(c->info, "batch_dims")) return true;
     int64_t b = call_int(c, "batch_dims");
@@ -90,25 +91,28 @@ bool row_plan(Call *c, const char *name, RowPlan *p, Shape *rows)
 static bool indices_valid(Call *c, const RowPlan *p, const Shape *data)
 {
     const Tensor *ix = call_val(c, "indices");
-    if (!ix || !call_known(c, "validate_indices") || !call_bool(c, "validate_indices")) return true;
+    if (!ix || !call_known(c, "validate_indices") || !call_bool(c, "validate_indices"))
+        return true;
     for (size_t i = 0; i < ix->count; i++) {
         int axis = p->kind == ROWS_ND ? p->batch + (int)(i % (size_t)p->depth) : p->axis;
         int64_t v = tensor_int(ix, i), dim = data->dim[axis];
         if (v < 0 || (dim != DIM_ANY && v >= dim))
-            return call_error(c, "indices[%zu] is %lld; validate_indices is true, and axis %d has "
-                              "%lld entries", i, (long long)v, axis, (long long)dim);
+            return call_error(c,
+                              "indices[%zu] is %lld; validate_indices is true, and axis %d has "
+                              "%lld entries",
+                              i, (long long)v, axis, (long long)dim);
     }
     return true;
 }
 
-/* ---- types ---------------------------------------------------------------------------------- */
+/* ---- types ------------------------------------------------------------------------------- */
 
 bool infer_gathers(Call *c)
 {
     RowPlan p;
     Shape rows;
     return row_plan(c, "x", &p, &rows) && indices_valid(c, &p, call_shape(c, "x"))
-           && call_out(c, call_dtype(c, "x"), rows);
+        && call_out(c, call_dtype(c, "x"), rows);
 }
 
 bool infer_scatters(Call *c)
@@ -121,13 +125,15 @@ bool infer_scatters(Call *c)
     size_t i = 0;
     while (i < COUNT(modes) && strcmp(modes[i], mode)) i++;
     if (i == COUNT(modes))
-        return call_error(c, "mode \"%s\" is none of add, sub, mul, div, max, min, update", mode);
+        return call_error(c, "mode \"%s\" is none of add, sub, mul, div, max, min, update",
+                          mode);
     if (!row_plan(c, "data", &p, &rows) || !indices_valid(c, &p, data)) return false;
     if (!shape_fits(&rows, updates))
-        return call_error(c,
-                          "updates is %s, but data, which is %s, takes %s where the indices, which "
-                          "are %s, point",
-                          call_text(c, updates), call_text(c, data), call_text(c, &rows),
-                          call_text(c, call_shape(c, "indices")));
+        return call_error(
+            c,
+            "updates is %s, but data, which is %s, takes %s where the indices, which "
+            "are %s, point",
+            call_text(c, updates), call_text(c, data), call_text(c, &rows),
+            call_text(c, call_shape(c, "indices")));
     return call_out(c, call_dtype(c, "data"), *data);
 }

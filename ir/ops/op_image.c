@@ -12,11 +12,11 @@ static bool check_rank(Call *c, const char *name, int least, int most)
     if (least == most)
         return call_error(c, "%s is %s; it must be of rank %d", name, shape_text(c->arena, s),
                           least);
-    return call_error(c, "%s is %s; it must be of rank %d or more", name, shape_text(c->arena, s),
-                      least);
+    return call_error(c, "%s is %s; it must be of rank %d or more", name,
+                      shape_text(c->arena, s), least);
 }
 
-/* ---- crop ------------------------------------------------------------------------------------ */
+/* ---- crop -------------------------------------------------------------------------------- */
 
 static bool crop_axis(Call *c, const char *param, Shape *s, int axis)
 {
@@ -38,11 +38,11 @@ bool infer_crop(Call *c)
 {
     if (!check_rank(c, "x", 3, MAX_RANK)) return false;
     Shape s = *call_shape(c, "x");
-    return crop_axis(c, "crop_height", &s, s.rank - 2) && crop_axis(c, "crop_width", &s, s.rank - 1)
-           && call_out(c, call_dtype(c, "x"), s);
+    return crop_axis(c, "crop_height", &s, s.rank - 2)
+        && crop_axis(c, "crop_width", &s, s.rank - 1) && call_out(c, call_dtype(c, "x"), s);
 }
 
-/* ---- resizing -------------------------------------------------------------------------------- */
+/* ---- resizing ---------------------------------------------------------------------------- */
 
 /* A target extent; DIM_ANY when the value is not known. */
 static bool target(Call *c, const char *param, int64_t *out)
@@ -53,13 +53,15 @@ static bool target(Call *c, const char *param, int64_t *out)
     return true;
 }
 
-/* The product with a factor of fp32 is one of fp32: 10 by 0.7 makes 7, though 0.7 is stored as less. */
+/* The product with a factor of fp32 is one of fp32: 10 by 0.7 makes 7, though 0.7 is stored as
+ * less. */
 static bool scaled(Call *c, const char *param, int64_t in, int64_t *out)
 {
     double f = call_float(c, param), v = floor(round_to(call_dtype(c, param), (double)in * f));
     *out = DIM_ANY;
     if (!call_known(c, param)) return true;
-    if (!(f > 0) || !isfinite(f)) return call_error(c, "%s is %g; it must be above 0", param, f);
+    if (!(f > 0) || !isfinite(f))
+        return call_error(c, "%s is %g; it must be above 0", param, f);
     if (in == DIM_ANY) return true;
     if (v < 1 || v > 1 << 30)
         return call_error(c, "x is %s; scaled by %s = %g an extent of %lld becomes %.0f",
@@ -71,7 +73,7 @@ static bool scaled(Call *c, const char *param, int64_t in, int64_t *out)
 static bool upsample_of(Call *c, Resize *r, int64_t *h, int64_t *w)
 {
     return scaled(c, "scale_factor_height", *h, h) && scaled(c, "scale_factor_width", *w, w)
-           && (r->n = 2);
+        && (r->n = 2);
 }
 
 static bool bilinear_grid(Call *c, Resize *r)
@@ -118,8 +120,9 @@ static bool target_shape(Call *c, const Shape *x, Resize *r)
 
 static bool resize_any(Call *c, const Shape *x, Resize *r)
 {
-    static const char *const modes[] = { [PICK_LINEAR] = "LINEAR",
-                                         [PICK_ROUND] = "NEAREST_NEIGHBOR" };
+    static const char *const modes[] = {
+        [PICK_LINEAR] = "LINEAR", [PICK_ROUND] = "NEAREST_NEIGHBOR"
+    };
     int m = call_mode(c, "interpolation_mode", modes, COUNT(modes));
     r->pick = m < 0 ? PICK_LINEAR : (Pick)m;
     return m >= 0 && named_grid(c, r) && target_shape(c, x, r);
@@ -137,8 +140,9 @@ bool resize_of(Call *c, Resize *r)
         if (!check_rank(c, "x", 3, MAX_RANK)) return false;
         int64_t *h = &r->out[x->rank - 2], *w = &r->out[x->rank - 1];
         bool by_factor = op_param(c->info, "scale_factor_height") != NULL;
-        ok = by_factor ? upsample_of(c, r, h, w)
-                       : target(c, "target_size_height", h) && target(c, "target_size_width", w);
+        ok = by_factor
+               ? upsample_of(c, r, h, w)
+               : target(c, "target_size_height", h) && target(c, "target_size_width", w);
         if (op_param(c->info, "align_corners")) ok = ok && bilinear_grid(c, r);
         else if (op_param(c->info, "sampling_mode")) ok = ok && named_grid(c, r);
         else r->pick = PICK_FLOOR;
@@ -157,14 +161,15 @@ bool infer_resize(Call *c)
     return call_out(c, call_dtype(c, "x"), shape_of(call_shape(c, "x")->rank, r.out));
 }
 
-/* ---- points ---------------------------------------------------------------------------------- */
+/* ---- points ------------------------------------------------------------------------------ */
 
 bool points_of(Call *c, Points *p)
 {
     static const char *const picks[] = { [PICK_LINEAR] = "bilinear", [PICK_ROUND] = "nearest" };
     int pick = call_mode_any_case(c, "sampling_mode", picks, COUNT(picks));
     int edge = pick < 0 ? -1 : call_mode_any_case(c, "padding_mode", edge_names, EDGE_COUNT);
-    int coord = edge < 0 ? -1 : call_mode_any_case(c, "coordinates_mode", coord_names, COORD_COUNT);
+    int coord = edge < 0 ? -1
+                         : call_mode_any_case(c, "coordinates_mode", coord_names, COORD_COUNT);
     if (coord < 0) return false;
     *p = (Points){ (Pick)pick, (Edge)edge, (Coord)coord, call_bool(c, "align_corners") };
     return true;
@@ -181,7 +186,7 @@ static bool not_empty(Call *c, const Shape *x)
 static bool unknown_modes(const Call *c)
 {
     return !call_known(c, "sampling_mode") || !call_known(c, "padding_mode")
-           || !call_known(c, "coordinates_mode");
+        || !call_known(c, "coordinates_mode");
 }
 
 bool infer_resample(Call *c)
@@ -191,8 +196,10 @@ bool infer_resample(Call *c)
     if (!check_rank(c, "x", 4, 4) || !check_rank(c, "coordinates", 4, 4) || !not_empty(c, x))
         return false;
     if (!fits(at->dim[0], x->dim[0]) || !fits(at->dim[3], 2))
-        return call_error(c, "x is %s and coordinates is %s; coordinates must be [batch of x, "
-                          "height, width, 2]", shape_text(c->arena, x), shape_text(c->arena, at));
+        return call_error(c,
+                          "x is %s and coordinates is %s; coordinates must be [batch of x, "
+                          "height, width, 2]",
+                          shape_text(c->arena, x), shape_text(c->arena, at));
     if (!unknown_modes(c) && !points_of(c, &p)) return false;
     int64_t batch = x->dim[0] != DIM_ANY ? x->dim[0] : at->dim[0];
     return call_out(c, call_dtype(c, "x"), SHAPE(batch, x->dim[1], at->dim[1], at->dim[2]));
@@ -207,7 +214,8 @@ static bool affine_allowed(Call *c)
     if (!points_of(c, &p)) return false;
     if (p.pick == PICK_LINEAR && p.edge == EDGE_CONSTANT && p.coord == COORD_SIGNED && pad == 0)
         return true;
-    return call_error(c, "sampling_mode is \"%s\", padding_mode \"%s\", padding_value %g and "
+    return call_error(c,
+                      "sampling_mode is \"%s\", padding_mode \"%s\", padding_value %g and "
                       "coordinates_mode \"%s\"; Core ML has \"bilinear\", \"constant\", 0 and "
                       "\"normalized_minus_one_to_one\" alone: resample has the others",
                       call_str(c, "sampling_mode"), call_str(c, "padding_mode"), pad,
@@ -218,16 +226,18 @@ bool infer_affine(Call *c)
 {
     int64_t h, w;
     const Shape *x = call_shape(c, "x"), *m = call_shape(c, "transform_matrix");
-    if (!check_rank(c, "x", 4, 4) || !check_rank(c, "transform_matrix", 2, 2) || !not_empty(c, x))
+    if (!check_rank(c, "x", 4, 4) || !check_rank(c, "transform_matrix", 2, 2)
+        || !not_empty(c, x))
         return false;
     if (!fits(m->dim[1], 6) || (m->dim[0] != 1 && !fits(m->dim[0], x->dim[0])))
-        return call_error(c, "x is %s and transform_matrix is %s; it must be [1 or batch of x, 6]",
+        return call_error(c,
+                          "x is %s and transform_matrix is %s; it must be [1 or batch of x, 6]",
                           shape_text(c->arena, x), shape_text(c->arena, m));
     return affine_allowed(c) && target(c, "output_height", &h) && target(c, "output_width", &w)
-           && call_out(c, call_dtype(c, "x"), SHAPE(x->dim[0], x->dim[1], h, w));
+        && call_out(c, call_dtype(c, "x"), SHAPE(x->dim[0], x->dim[1], h, w));
 }
 
-/* ---- crop_resize ----------------------------------------------------------------------------- */
+/* ---- crop_resize ------------------------------------------------------------------------- */
 
 const char *const box_modes[BOX_MODES] = {
     [BOX_CORNERS_HW] = "CORNERS_HEIGHT_FIRST",
@@ -236,12 +246,13 @@ const char *const box_modes[BOX_MODES] = {
     [BOX_CENTER_WH] = "CENTER_SIZE_WIDTH_FIRST",
 };
 
-/* Up to ios16: roi is [n, 1, 4 or 5, 1, 1], the result [n, batch or 1, channels, height, width]. */
+/* Up to ios16: roi is [n, 1, 4 or 5, 1, 1], the result [n, batch or 1, channels, height,
+ * width]. */
 static bool infer_roi(Call *c, const Shape *x, int64_t h, int64_t w)
 {
     const Shape *r = call_shape(c, "roi");
     bool good = r->rank == 5 && fits(r->dim[1], 1) && fits(r->dim[3], 1) && fits(r->dim[4], 1)
-                && (fits(r->dim[2], 4) || r->dim[2] == 5);
+             && (fits(r->dim[2], 4) || r->dim[2] == 5);
     if (!good)
         return call_error(c, "roi is %s; it must be [boxes, 1, 4 or 5, 1, 1]",
                           shape_text(c->arena, r));
@@ -255,8 +266,8 @@ static bool indices_within(Call *c, const Shape *x)
     const Tensor *at = call_val(c, "box_indices");
     for (size_t i = 0; at && x->dim[0] != DIM_ANY && i < at->count; i++)
         if (tensor_int(at, i) >= x->dim[0])
-            return call_error(c, "box_indices holds %lld; x is %s", (long long)tensor_int(at, i),
-                              shape_text(c->arena, x));
+            return call_error(c, "box_indices holds %lld; x is %s",
+                              (long long)tensor_int(at, i), shape_text(c->arena, x));
     return true;
 }
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* ---- equations ------------------------------------------------------------------------------- */
+/* ---- equations --------------------------------------------------------------------------- */
 
 static void label(Labels *l, int id) { l->label[l->rank++] = id; }
 
@@ -16,7 +16,8 @@ static bool unify(int64_t *extent, int64_t dim)
     return true;
 }
 
-static bool extents_of(const Equation *e, const Shape *const *in, int64_t extent[LABELS], int *bad)
+static bool extents_of(const Equation *e, const Shape *const *in, int64_t extent[LABELS],
+                       int *bad)
 {
     for (int i = 0; i < LABELS; i++) extent[i] = 1;
     for (int t = 0; t < e->n; t++)
@@ -50,7 +51,7 @@ bool equation_shape(const Equation *e, const Shape *const *in, Shape *out, int *
     return true;
 }
 
-/* ---- matmul ---------------------------------------------------------------------------------- */
+/* ---- matmul ------------------------------------------------------------------------------ */
 
 /* Labels of a product; those below MAX_RANK count the batch dimensions from the last. */
 enum { ROW = MAX_RANK, INNER, COLUMN };
@@ -69,14 +70,10 @@ bool equation_matmul(Call *c, Equation *e)
         return call_error(c, "x is %s and y is %s; a scalar has no matrix product, use mul",
                           call_text(c, x), call_text(c, y));
     *e = (Equation){ .n = 2 };
-    if (x->rank == 1)
-        label(&e->in[0], INNER);
-    else
-        matrix_labels(&e->in[0], x->rank, ROW, INNER, call_bool(c, "transpose_x"));
-    if (y->rank == 1)
-        label(&e->in[1], INNER);
-    else
-        matrix_labels(&e->in[1], y->rank, INNER, COLUMN, call_bool(c, "transpose_y"));
+    if (x->rank == 1) label(&e->in[0], INNER);
+    else matrix_labels(&e->in[0], x->rank, ROW, INNER, call_bool(c, "transpose_x"));
+    if (y->rank == 1) label(&e->in[1], INNER);
+    else matrix_labels(&e->in[1], y->rank, INNER, COLUMN, call_bool(c, "transpose_y"));
     int batch = (x->rank > y->rank ? x->rank : y->rank) - 2;
     for (int i = 0; i < batch; i++) label(&e->out, batch - 1 - i);
     if (x->rank > 1) label(&e->out, ROW);
@@ -103,8 +100,11 @@ static bool matmul_types_agree(Call *c)
 {
     const CallArg *x = call_arg(c, "x", 0), *y = call_arg(c, "y", 0);
     if (x->type->dtype == y->type->dtype || x->constant != y->constant) return true;
-    return call_error(c, "x is %s and y is %s; their element types may differ where one of them is a "
-                      "constant: cast the other", type_text(c->arena, x->type), type_text(c->arena, y->type));
+    return call_error(
+        c,
+        "x is %s and y is %s; their element types may differ where one of them is a "
+        "constant: cast the other",
+        type_text(c->arena, x->type), type_text(c->arena, y->type));
 }
 
 bool infer_matmul(Call *c)
@@ -133,7 +133,7 @@ double macs_matmul(Call *c)
     return equation_matmul(c, &e) ? equation_macs(&e, in) : -1;
 }
 
-/* ---- linear ---------------------------------------------------------------------------------- */
+/* ---- linear ------------------------------------------------------------------------------ */
 
 void equation_linear(const Call *c, Equation *e)
 {
@@ -149,7 +149,8 @@ void equation_linear(const Call *c, Equation *e)
 
 bool infer_linear(Call *c)
 {
-    const Shape *x = call_shape(c, "x"), *w = call_shape(c, "weight"), *b = call_shape(c, "bias");
+    const Shape *x = call_shape(c, "x"), *w = call_shape(c, "weight"),
+                *b = call_shape(c, "bias");
     if (w->rank != 2)
         return call_error(c, "weight is %s; it must be [outputs, inputs]", call_text(c, w));
     if (!x->rank) return call_error(c, "x is a scalar; its last dimension must be the inputs");
@@ -175,10 +176,10 @@ double macs_linear(Call *c)
     return equation_macs(&e, in);
 }
 
-/* ---- einsum ---------------------------------------------------------------------------------- */
+/* ---- einsum ------------------------------------------------------------------------------ */
 
-/* Letters are labels 0 to 51; the dimensions that `...` stands for come after them, counted so that
- * the last one always has the same label. */
+/* Letters are labels 0 to 51; the dimensions that `...` stands for come after them, counted so
+ * that the last one always has the same label. */
 enum { DOTS = 52, DOTS_END = DOTS + MAX_RANK };
 
 static int letter(char ch)
@@ -195,7 +196,8 @@ static bool parse_term(Call *c, const char **at, Labels *l, int dots)
         if (*s == ' ') continue;
         bool is_dots = !strncmp(s, "...", 3);
         if ((!is_dots && letter(*s) < 0) || (is_dots && seen))
-            return call_error(c, "equation \"%s\": '%c' is no letter", call_str(c, "equation"), *s);
+            return call_error(c, "equation \"%s\": '%c' is no letter", call_str(c, "equation"),
+                              *s);
         if (l->rank + (is_dots ? dots : 1) > MAX_RANK)
             return call_error(c, "equation \"%s\": a term has more than %d dimensions",
                               call_str(c, "equation"), MAX_RANK);
@@ -267,7 +269,8 @@ bool equation_einsum(Call *c, Equation *e)
         int dots = count_dots(s, x->rank);
         if (!parse_term(c, &s, &e->in[t], dots)) return false;
         if (e->in[t].rank != x->rank)
-            return call_error(c, "equation \"%s\": term %d names %d dimensions, operand %d is %s",
+            return call_error(c,
+                              "equation \"%s\": term %d names %d dimensions, operand %d is %s",
                               text, t + 1, e->in[t].rank, t + 1, call_text(c, x));
         most = dots > most ? dots : most;
         if ((t + 1 < n) != (*s == ','))
@@ -282,7 +285,8 @@ bool equation_einsum(Call *c, Equation *e)
     return check_result(c, e);
 }
 
-/* Of the forms that Core ML defines the sum's extents must be equal: 1 does not broadcast there. */
+/* Of the forms that Core ML defines the sum's extents must be equal: 1 does not broadcast
+ * there. */
 static bool sum_agrees(Call *c)
 {
     if (call_has(c, "values") != 2) return true;
@@ -291,9 +295,10 @@ static bool sum_agrees(Call *c)
     if (x->rank != y->rank || !einsum_is_defined(call_str(c, "equation"), x->rank)) return true;
     const int64_t a = x->dim[x->rank - 1], b = y->dim[y->rank - 3];
     return a == b || a == DIM_ANY || b == DIM_ANY
-           || call_error(c, "equation \"%s\": inner sizes differ, %lld and %lld: the operands are %s, %s",
-                         call_str(c, "equation"), (long long)a, (long long)b, call_text(c, x),
-                         call_text(c, y));
+        || call_error(
+               c, "equation \"%s\": inner sizes differ, %lld and %lld: the operands are %s, %s",
+               call_str(c, "equation"), (long long)a, (long long)b, call_text(c, x),
+               call_text(c, y));
 }
 
 bool infer_einsum(Call *c)
@@ -306,7 +311,7 @@ bool infer_einsum(Call *c)
     for (int i = 0; i < n; i++) {
         const Type *y = call_arg(c, "values", i)->type;
         bool number = y->kind == TY_TENSOR
-                      && (dtype_is_float(y->dtype) || dtype_is_int(y->dtype));
+                   && (dtype_is_float(y->dtype) || dtype_is_int(y->dtype));
         if (!number || y->dtype != t)
             return call_error(c, "operand %d is %s; the operands must be numbers of one type",
                               i + 1, type_text(c->arena, y));
@@ -318,7 +323,10 @@ bool infer_einsum(Call *c)
         for (int i = 0; i < n; i++) buf_printf(&b, "%s%s", i ? ", " : "", call_text(c, in[i]));
         call_error(c, "equation \"%s\": the operands disagree about dimension %c; they are %s",
                    call_str(c, "equation"),
-                   bad < 26 ? 'a' + bad : bad < DOTS ? 'A' + bad - 26 : '.', b.s);
+                   bad < 26     ? 'a' + bad
+                   : bad < DOTS ? 'A' + bad - 26
+                                : '.',
+                   b.s);
         buf_free(&b);
         return false;
     }

@@ -14,23 +14,24 @@ bool call_channels(Call *c, const char *name)
 {
     const Shape *x = call_shape(c, "x"), *p = call_shape(c, name);
     if (x->rank < 2)
-        return call_error(c, "x is %s; it has no second dimension, the channels", call_text(c, x));
+        return call_error(c, "x is %s; it has no second dimension, the channels",
+                          call_text(c, x));
     Shape want = { .rank = 1, .dim = { x->dim[1] } };
     if (!p || shape_fits(p, &want) || shape_fits(&want, p)) return true;
-    return call_error(c, "%s is %s where x, which is %s, needs %s: a number for each channel", name,
-                      call_text(c, p), call_text(c, x), call_text(c, &want));
+    return call_error(c, "%s is %s where x, which is %s, needs %s: a number for each channel",
+                      name, call_text(c, p), call_text(c, x), call_text(c, &want));
 }
 
 bool infer_batch_norm(Call *c)
 {
     return check_rank(c, 3, 5) && call_channels(c, "mean") && call_channels(c, "variance")
-           && call_channels(c, "gamma") && call_channels(c, "beta") && like_x(c);
+        && call_channels(c, "gamma") && call_channels(c, "beta") && like_x(c);
 }
 
 bool infer_instance_norm(Call *c)
 {
     return check_rank(c, 3, 5) && call_channels(c, "gamma") && call_channels(c, "beta")
-           && like_x(c);
+        && like_x(c);
 }
 
 bool infer_l2_norm(Call *c) { return check_rank(c, 3, MAX_RANK) && like_x(c); }
@@ -38,11 +39,13 @@ bool infer_l2_norm(Call *c) { return check_rank(c, 3, MAX_RANK) && like_x(c); }
 bool infer_local_response_norm(Call *c)
 {
     if (call_known(c, "size") && call_int(c, "size") < 1)
-        return call_error(c, "size is %lld; it must be at least 1", (long long)call_int(c, "size"));
+        return call_error(c, "size is %lld; it must be at least 1",
+                          (long long)call_int(c, "size"));
     return check_rank(c, 3, 5) && like_x(c);
 }
 
-/* Absent, or of the extents of x along the axes: in x's order, or in the order they are named. */
+/* Absent, or of the extents of x along the axes: in x's order, or in the order they are
+ * named. */
 static bool check_scale(Call *c, const char *name, const bool *in)
 {
     const Shape *x = call_shape(c, "x"), *p = call_shape(c, name);
@@ -55,13 +58,13 @@ static bool check_scale(Call *c, const char *name, const bool *in)
         named.dim[named.rank++] = x->dim[axis[i] < 0 ? axis[i] + x->rank : axis[i]];
     if (!p || shape_fits(p, &want) || shape_fits(&want, p)) return true;
     if (n > 0 && (shape_fits(p, &named) || shape_fits(&named, p))) return true;
-    return call_error(c, "%s is %s; along the axes x, which is %s, has %s", name, call_text(c, p),
-                      call_text(c, x), call_text(c, &want));
+    return call_error(c, "%s is %s; along the axes x, which is %s, has %s", name,
+                      call_text(c, p), call_text(c, x), call_text(c, &want));
 }
 
 bool infer_layer_norm(Call *c)
 {
     bool in[MAX_RANK];
-    return call_axes_or_all(c, "axes", call_shape(c, "x")->rank, in) && check_scale(c, "gamma", in)
-           && check_scale(c, "beta", in) && like_x(c);
+    return call_axes_or_all(c, "axes", call_shape(c, "x")->rank, in)
+        && check_scale(c, "gamma", in) && check_scale(c, "beta", in) && like_x(c);
 }

@@ -5,7 +5,7 @@
 
 static bool fits(int64_t a, int64_t b) { return a == DIM_ANY || b == DIM_ANY || a == b; }
 
-/* ---- blocks ---------------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------------------------ */
 
 void blocks_of(Blocks *b, int rank, const int64_t *dim, const int64_t *groups)
 {
@@ -47,14 +47,16 @@ static bool divides(Call *c, const char *data, const Shape *d, const char *by, i
     bool good = s->rank == d->rank + more;
     for (int i = 0; good && i < d->rank; i++)
         good = d->dim[i] == DIM_ANY || s->dim[i] == DIM_ANY
-               || (s->dim[i] > 0 && d->dim[i] % s->dim[i] == 0);
+            || (s->dim[i] > 0 && d->dim[i] % s->dim[i] == 0);
     if (good) return true;
-    return call_error(c, "%s is %s and %s is %s: %s must have %s, and each extent must divide "
-                      "that of %s", data, shape_text(c->arena, d), by, shape_text(c->arena, s), by,
+    return call_error(c,
+                      "%s is %s and %s is %s: %s must have %s, and each extent must divide "
+                      "that of %s",
+                      data, shape_text(c->arena, d), by, shape_text(c->arena, s), by,
                       more ? "two dimensions more" : "the same rank", data);
 }
 
-/* ---- scales along an axis -------------------------------------------------------------------- */
+/* ---- scales along an axis ---------------------------------------------------------------- */
 
 /* A scale or offset is one number, or one an element of x's axis. */
 static bool check_along(Call *c, const char *name, const Shape *x)
@@ -83,8 +85,9 @@ static bool check_pair(Call *c, const Shape *x)
     if (!scale->rank && call_has(c, "axis"))
         return call_error(c, "scale is a scalar, so the parameter axis must not be given");
     if (zero && (zero->rank == 0) != (scale->rank == 0))
-        return call_error(c, "zero_point is %s and scale is %s; both must be scalars, or both vectors",
-                          shape_text(c->arena, zero), shape_text(c->arena, scale));
+        return call_error(
+            c, "zero_point is %s and scale is %s; both must be scalars, or both vectors",
+            shape_text(c->arena, zero), shape_text(c->arena, scale));
     return check_along(c, "scale", x) && check_along(c, "zero_point", x);
 }
 
@@ -98,7 +101,8 @@ bool infer_quantize(Call *c)
 {
     const Shape *x = call_shape(c, "input");
     const char *name = call_str(c, "output_dtype");
-    DType t = name ? dtype_find(name, strlen(name)) : DT_NONE, zero = call_dtype(c, "zero_point");
+    DType t = name ? dtype_find(name, strlen(name)) : DT_NONE,
+          zero = call_dtype(c, "zero_point");
     if (!name && zero != DT_NONE) t = zero;
     if (t != DT_INT8 && t != DT_UINT8)
         return call_error(c, "output_dtype is \"%s\"; it must be \"int8\" or \"uint8\"",
@@ -115,10 +119,10 @@ bool infer_constexpr_affine_dequantize(Call *c)
     int axis;
     if (call_known(c, "axis") && !call_axis(c, "axis", x->rank, &axis)) return false;
     return check_along(c, "scale", x) && check_along(c, "zero_point", x)
-           && call_out(c, call_dtype(c, "scale"), *x);
+        && call_out(c, call_dtype(c, "scale"), *x);
 }
 
-/* ---- blockwise ------------------------------------------------------------------------------- */
+/* ---- blockwise --------------------------------------------------------------------------- */
 
 static bool check_offset(Call *c, DType data)
 {
@@ -139,7 +143,7 @@ bool infer_constexpr_blockwise_shift_scale(Call *c)
     const Shape *x = call_shape(c, "data");
     if (x->rank == 0) return call_error(c, "data must not be a scalar");
     return divides(c, "data", x, "scale", 0) && check_offset(c, call_dtype(c, "data"))
-           && call_out(c, call_dtype(c, "scale"), *x);
+        && call_out(c, call_dtype(c, "scale"), *x);
 }
 
 bool infer_constexpr_sparse_blockwise_shift_scale(Call *c)
@@ -163,7 +167,7 @@ bool infer_constexpr_cast(Call *c)
     return call_out(c, t, *call_shape(c, "source_val"));
 }
 
-/* ---- masks and indices ----------------------------------------------------------------------- */
+/* ---- masks and indices ------------------------------------------------------------------- */
 
 int64_t mask_count(const Tensor *mask)
 {
@@ -190,8 +194,8 @@ static bool unpack(Call *c, const char *name, DType t, Shape *shape, Tensor *vie
     size_t need = bits / 8 + (bits % 8 != 0);
     if (bytes->rank != 1 || (bytes->dim[0] != DIM_ANY && (size_t)bytes->dim[0] != need))
         return call_error(c, "%s is %s; shape %s with %d bits an element takes [%zu]", name,
-                          shape_text(c->arena, bytes), shape_text(c->arena, shape), dtypes[t].bits,
-                          need);
+                          shape_text(c->arena, bytes), shape_text(c->arena, shape),
+                          dtypes[t].bits, need);
     if (call_val(c, name)) *view = tensor_view(t, shape, call_val(c, name)->data);
     return true;
 }
@@ -222,8 +226,11 @@ static bool spare_bits_clear(Call *c, const char *mask, size_t count)
     if (!t || !weight_in_bytes(c) || count % 8 == 0 || !t->count) return true;
     const unsigned last = ((const uint8_t *)t->data)[t->count - 1];
     return !(last >> count % 8)
-           || call_error(c, "%s: the last byte is %u; of its bits the first %zu are elements, and the "
-                         "others must be 0", mask, last, count % 8);
+        || call_error(
+            c,
+            "%s: the last byte is %u; of its bits the first %zu are elements, and the "
+            "others must be 0",
+            mask, last, count % 8);
 }
 
 bool sparse_of(Call *c, const char *mask, const char *data, Packed *p)
@@ -246,10 +253,10 @@ bool infer_constexpr_sparse_to_dense(Call *c)
 {
     Packed p;
     return sparse_of(c, "mask", "nonzero_data", &p)
-           && call_out(c, call_dtype(c, "nonzero_data"), p.shape);
+        && call_out(c, call_dtype(c, "nonzero_data"), p.shape);
 }
 
-/* ---- palettes -------------------------------------------------------------------------------- */
+/* ---- palettes ---------------------------------------------------------------------------- */
 
 /* Up to ios17 the length of the table tells the bits of an index. */
 static DType index_type(Call *c, const Shape *lut)
@@ -270,9 +277,9 @@ static bool check_table(Call *c, const char *indices, const char *dense, Packed 
     if (!divides(c, dense, &p->shape, "lut", 2)) return false;
     p->vector = lut->dim[lut->rank - 1];
     if (!fits(lut->dim[lut->rank - 2], entries) || p->vector == 0)
-        return call_error(c, "lut is %s; with %s indices it must be [.., %lld, values an entry]",
-                          shape_text(c->arena, lut), dtypes[call_dtype(c, indices)].name,
-                          (long long)entries);
+        return call_error(
+            c, "lut is %s; with %s indices it must be [.., %lld, values an entry]",
+            shape_text(c->arena, lut), dtypes[call_dtype(c, indices)].name, (long long)entries);
     if (p->vector > 1 && !call_has(c, "vector_axis"))
         return call_error(c, "lut is %s: entries of %lld values need the parameter vector_axis",
                           shape_text(c->arena, lut), (long long)p->vector);
@@ -290,7 +297,7 @@ bool lut_of(Call *c, const char *indices, const char *mask, Packed *p)
     *p = (Packed){ .vector = 1 };
     if (!weight_in_bytes(c))
         return packed_tensor(c, indices, DT_NONE, &p->shape, &p->index_view, &p->index)
-               && check_table(c, indices, indices, p);
+            && check_table(c, indices, indices, p);
     DType t = index_type(c, call_shape(c, "lut"));
     return t != DT_NONE && packed_tensor(c, indices, t, &p->shape, &p->index_view, &p->index);
 }
@@ -308,7 +315,8 @@ static bool widen(Call *c, const Packed *p, Shape *s)
 bool infer_constexpr_lut_to_dense(Call *c)
 {
     Packed p;
-    if (!lut_of(c, "indices", NULL, &p) || !(p.vector == 1 || widen(c, &p, &p.shape))) return false;
+    if (!lut_of(c, "indices", NULL, &p) || !(p.vector == 1 || widen(c, &p, &p.shape)))
+        return false;
     return call_out(c, call_dtype(c, "lut"), p.shape);
 }
 

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- activations ----------------------------------------------------------------------------- */
+/* ---- activations ------------------------------------------------------------------------- */
 
 static double act_hard_sigmoid(double v)
 {
@@ -37,10 +37,10 @@ Activation *recurrent_activation(Call *c, const char *param)
     return i < 0 ? NULL : activations[i].f;
 }
 
-/* ---- shapes ---------------------------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------------------------ */
 
-/* The argument, when present, is a matrix rows by cols (cols NULL: a vector of rows). What is not
- * known of them is taken from it. */
+/* The argument, when present, is a matrix rows by cols (cols NULL: a vector of rows). What is
+ * not known of them is taken from it. */
 static bool expect(Call *c, const char *name, int64_t *rows, int64_t *cols)
 {
     const Shape *s = call_shape(c, name);
@@ -77,15 +77,18 @@ static bool check_weights(Call *c, Recurrent *r, const char *suffix)
     const char *bias = arena_printf(c->arena, "bias%s", suffix);
     const char *peep = arena_printf(c->arena, "peephole%s", suffix);
     return expect(c, ih, &rows, &r->width) && expect(c, hh, &rows, &r->hidden)
-           && expect(c, bias, &rows, NULL) && (!has(c, "peephole") || expect(c, peep, &three, NULL))
-           && (!has(c, "input_bias") || expect(c, "input_bias", &rows, NULL));
+        && expect(c, bias, &rows, NULL)
+        && (!has(c, "peephole") || expect(c, peep, &three, NULL))
+        && (!has(c, "input_bias") || expect(c, "input_bias", &rows, NULL));
 }
 
 static bool check_names(Call *c)
 {
-    static const char *const params[] = { "activation", "recurrent_activation", "cell_activation" };
+    static const char *const params[] = { "activation", "recurrent_activation",
+                                          "cell_activation" };
     for (size_t i = 0; i < COUNT(params); i++)
-        if (has(c, params[i]) && call_known(c, params[i]) && !recurrent_activation(c, params[i]))
+        if (has(c, params[i]) && call_known(c, params[i])
+            && !recurrent_activation(c, params[i]))
             return false;
     return true;
 }
@@ -101,14 +104,17 @@ bool recurrent_of(Call *c, Recurrent *r)
                           shape_text(c->arena, x));
     if (hh->rank != 2)
         return call_error(c, "weight_hh is %s; it must be of rank 2", shape_text(c->arena, hh));
-    *r = (Recurrent){ x->dim[0], x->dim[1], x->dim[2], hh->dim[1], gates_of(c), way == 2 ? 2 : 1,
-                      way == 1, call_bool(c, "output_sequence") };
+    *r = (Recurrent){
+        x->dim[0],   x->dim[1],        x->dim[2], hh->dim[1],
+        gates_of(c), way == 2 ? 2 : 1, way == 1,  call_bool(c, "output_sequence")
+    };
     if (r->ways == 2 && (!call_has(c, "weight_ih_back") || !call_has(c, "weight_hh_back")))
-        return call_error(c, "direction \"bidirectional\" needs weight_ih_back and weight_hh_back");
+        return call_error(
+            c, "direction \"bidirectional\" needs weight_ih_back and weight_hh_back");
     int64_t wide = times(r->hidden, r->ways);
     return check_weights(c, r, "") && (r->ways == 1 || check_weights(c, r, "_back"))
-           && expect(c, "initial_h", &r->batch, &wide)
-           && (!has(c, "initial_c") || expect(c, "initial_c", &r->batch, &wide));
+        && expect(c, "initial_h", &r->batch, &wide)
+        && (!has(c, "initial_c") || expect(c, "initial_c", &r->batch, &wide));
 }
 
 bool infer_recurrent(Call *c)
@@ -127,7 +133,8 @@ bool infer_recurrent(Call *c)
 double macs_recurrent(Call *c)
 {
     Recurrent r;
-    if (!recurrent_of(c, &r) || r.steps < 0 || r.batch < 0 || r.width < 0 || r.hidden < 0) return -1;
+    if (!recurrent_of(c, &r) || r.steps < 0 || r.batch < 0 || r.width < 0 || r.hidden < 0)
+        return -1;
     return (double)r.steps * (double)r.batch * r.ways * r.gates * (double)r.hidden
-           * (double)(r.width + r.hidden);
+         * (double)(r.width + r.hidden);
 }

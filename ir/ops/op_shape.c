@@ -1,19 +1,21 @@
-/* op_shape.c -- result types of the ops that give a tensor another shape or take a part of it. */
+/* op_shape.c -- result types of the ops that give a tensor another shape or take a part of
+ * it. */
 #include "move.h"
 
 #include <string.h>
 
-/* ---- reshape -------------------------------------------------------------------------------- */
+/* ---- reshape ----------------------------------------------------------------------------- */
 
-/* 0 inherits an extent: up to ios16 the one at its own place, from ios17 on counted from the right,
- * where there is none it is 1. */
+/* 0 inherits an extent: up to ios16 the one at its own place, from ios17 on counted from the
+ * right, where there is none it is 1. */
 static bool inherit_dim(Call *c, const Shape *x, const Vector *shape, int i, int64_t *dim)
 {
     if (c->opset < OPSET_IOS17 && shape->n != x->rank)
-        return call_error(c,
-                          "a 0 in shape copies the extent of x at its place, so shape must have as "
-                          "many elements as x has axes: it has %d, x is %s",
-                          shape->n, call_text(c, x));
+        return call_error(
+            c,
+            "a 0 in shape copies the extent of x at its place, so shape must have as "
+            "many elements as x has axes: it has %d, x is %s",
+            shape->n, call_text(c, x));
     int from = c->opset < OPSET_IOS17 ? i : x->rank - shape->n + i;
     *dim = from >= 0 ? x->dim[from] : 1;
     return true;
@@ -74,13 +76,14 @@ static bool scalar_of(Call *c, const char *name, DType type, int i, int64_t *out
 {
     const CallArg *a = call_arg(c, name, i);
     if (!a->val || a->type->kind != TY_TENSOR || a->type->dtype != type || a->type->shape.rank)
-        return call_error(c, "%s[%d] is %s; it must be a known constant, a scalar of %s", name, i,
-                          type_text(c->arena, a->type), dtypes[type].name);
+        return call_error(c, "%s[%d] is %s; it must be a known constant, a scalar of %s", name,
+                          i, type_text(c->arena, a->type), dtypes[type].name);
     *out = tensor_int(a->val, 0);
     return true;
 }
 
-/* An index into a range of n as Python slices take it: from the end when negative, then clamped. */
+/* An index into a range of n as Python slices take it: from the end when negative, then
+ * clamped. */
 static int clamp_index(int64_t i, int n)
 {
     if (i < 0) i += n;
@@ -101,19 +104,22 @@ bool infer_reshape_like(Call *c)
     for (int i = 0; i < n; i++) {
         const Shape *ref = &call_arg(c, "ref_tensors", i)->type->shape;
         int64_t begin, end, mask;
-        if (!scalar_of(c, "begins", DT_INT32, i, &begin) || !scalar_of(c, "ends", DT_INT32, i, &end)
+        if (!scalar_of(c, "begins", DT_INT32, i, &begin)
+            || !scalar_of(c, "ends", DT_INT32, i, &end)
             || !scalar_of(c, "end_masks", DT_BOOL, i, &mask)
             || !shape_append_some(c, &r, ref, clamp_index(begin, ref->rank),
                                   mask ? ref->rank : clamp_index(end, ref->rank)))
             return false;
     }
     if (!shape_known(&r))
-        return call_error(c, "the result is %s; the extents that it takes of ref_tensors must be "
-                          "known", call_text(c, &r));
+        return call_error(c,
+                          "the result is %s; the extents that it takes of ref_tensors must be "
+                          "known",
+                          call_text(c, &r));
     return check_same_size(c, call_shape(c, "x"), &r) && call_out(c, call_dtype(c, "x"), r);
 }
 
-/* ---- axes of one ---------------------------------------------------------------------------- */
+/* ---- axes of one ------------------------------------------------------------------------- */
 
 bool infer_expand_dims(Call *c)
 {
@@ -146,7 +152,7 @@ bool infer_squeeze(Call *c)
     return call_out(c, call_dtype(c, "x"), r);
 }
 
-/* ---- orders --------------------------------------------------------------------------------- */
+/* ---- orders ------------------------------------------------------------------------------ */
 
 bool infer_transpose(Call *c)
 {
@@ -179,18 +185,22 @@ bool infer_reverse_sequence(Call *c)
 {
     const Shape *x = call_shape(c, "x"), *lengths = call_shape(c, "lengths");
     int seq, batch;
-    if (!call_axis(c, "seq_axis", x->rank, &seq) || !call_axis(c, "batch_axis", x->rank, &batch))
+    if (!call_axis(c, "seq_axis", x->rank, &seq)
+        || !call_axis(c, "batch_axis", x->rank, &batch))
         return false;
     if (seq == batch) return call_error(c, "seq_axis and batch_axis are both %d", seq);
     if (lengths->rank != 1 || !dim_fits(lengths->dim[0], x->dim[batch]))
-        return call_error(c, "lengths is %s; x is %s, so axis %d needs one length for each of its "
-                             "entries", call_text(c, lengths), call_text(c, x), batch);
+        return call_error(c,
+                          "lengths is %s; x is %s, so axis %d needs one length for each of its "
+                          "entries",
+                          call_text(c, lengths), call_text(c, x), batch);
     return call_out(c, call_dtype(c, "x"), *x);
 }
 
-/* ---- slices --------------------------------------------------------------------------------- */
+/* ---- slices ------------------------------------------------------------------------------ */
 
-/* The number of steps when the extent is not known: sure only where clamping cannot change it. */
+/* The number of steps when the extent is not known: sure only where clamping cannot change
+ * it. */
 static int64_t open_count(bool bm, bool em, int64_t b, int64_t e, int64_t s)
 {
     if (!bm && !em && (b < 0) == (e < 0)) {
@@ -237,7 +247,8 @@ bool slice_plan(Call *c, const Shape *s, SliceAxis axis[MAX_RANK])
     Vector b, e, st, bm, em, sq;
     if (!call_per_axis(c, "begin", s, 0, &b) || !call_per_axis(c, "end", s, 0, &e)
         || !call_per_axis(c, "stride", s, 1, &st) || !call_per_axis(c, "begin_mask", s, 0, &bm)
-        || !call_per_axis(c, "end_mask", s, 0, &em) || !call_per_axis(c, "squeeze_mask", s, 0, &sq))
+        || !call_per_axis(c, "end_mask", s, 0, &em)
+        || !call_per_axis(c, "squeeze_mask", s, 0, &sq))
         return false;
     if (!sq.known)
         return call_error(c, "squeeze_mask, which makes the result's rank, must be known");
@@ -254,15 +265,14 @@ bool slice_plan(Call *c, const Shape *s, SliceAxis axis[MAX_RANK])
         } else if (from && to && st.known && bm.known && em.known) {
             if (s->dim[i] == DIM_ANY)
                 a->count = open_count(bm.v[i] != 0, em.v[i] != 0, b.v[i], e.v[i], a->step);
-            else
-                slice_range(a, s->dim[i], bm.v[i] != 0, em.v[i] != 0, b.v[i], e.v[i]);
+            else slice_range(a, s->dim[i], bm.v[i] != 0, em.v[i] != 0, b.v[i], e.v[i]);
         }
     }
     return true;
 }
 
-/* A range that is written down and has its ends the wrong way round is refused, where both of them
- * count from the side that the stride leaves. */
+/* A range that is written down and has its ends the wrong way round is refused, where both of
+ * them count from the side that the stride leaves. */
 static bool slice_runs(Call *c, const Shape *s)
 {
     static const char *const ends[] = { "begin", "end" };
@@ -281,8 +291,9 @@ static bool slice_runs(Call *c, const Shape *s)
         const int64_t b = v[0][i], e = v[1][i];
         if (mask[0][i] || mask[1][i] || squeeze[i]) continue;
         if (stride[i] > 0 ? b >= 0 && e >= 0 && e < b : b < 0 && e < 0 && b < e)
-            return call_error(c, "begin %lld, end %lld and stride %lld go the wrong way at axis %d",
-                              (long long)b, (long long)e, (long long)stride[i], i);
+            return call_error(
+                c, "begin %lld, end %lld and stride %lld go the wrong way at axis %d",
+                (long long)b, (long long)e, (long long)stride[i], i);
     }
     return true;
 }
@@ -300,7 +311,7 @@ bool infer_slice_by_index(Call *c)
     SliceAxis axis[MAX_RANK];
     const Shape *x = call_shape(c, "x");
     return slice_plan(c, x, axis) && slice_runs(c, x)
-           && call_out(c, call_dtype(c, "x"), sliced(x, axis));
+        && call_out(c, call_dtype(c, "x"), sliced(x, axis));
 }
 
 bool infer_slice_update(Call *c)
@@ -310,7 +321,8 @@ bool infer_slice_update(Call *c)
     if (!slice_plan(c, x, axis) || !slice_runs(c, x)) return false;
     Shape part = sliced(x, axis);
     if (!update->rank)
-        return call_error(c, "update is a scalar; Core ML has no update of rank 0: leave an axis "
+        return call_error(c,
+                          "update is a scalar; Core ML has no update of rank 0: leave an axis "
                           "unsqueezed");
     if (!shape_fits(&part, update))
         return call_error(c, "update is %s, but the slice of x, which is %s, is %s",
@@ -323,7 +335,8 @@ bool infer_slice_by_size(Call *c)
     const Shape *x = call_shape(c, "x");
     Vector b, n;
     Shape r = { .rank = x->rank };
-    if (!call_per_axis(c, "begin", x, 0, &b) || !call_per_axis(c, "size", x, 0, &n)) return false;
+    if (!call_per_axis(c, "begin", x, 0, &b) || !call_per_axis(c, "size", x, 0, &n))
+        return false;
     for (int i = 0; i < x->rank; i++) {
         int64_t dim = x->dim[i], size = n.known ? n.v[i] : DIM_ANY, from = b.known ? b.v[i] : 0;
         if (size < -1) return call_error(c, "size is %lld at axis %d", (long long)size, i);
@@ -359,7 +372,7 @@ bool infer_sliding_windows(Call *c)
     return call_out(c, call_dtype(c, "x"), r);
 }
 
-/* ---- blocks of pixels ----------------------------------------------------------------------- */
+/* ---- blocks of pixels -------------------------------------------------------------------- */
 
 /* Each op views x in six parts and permutes them: batch, channel, rows, block rows, columns and
  * block columns, in some order. */
@@ -440,7 +453,7 @@ bool block_plan(Call *c, BlockPlan *p)
     return true;
 }
 
-/* ---- blocks into the batch ------------------------------------------------------------------ */
+/* ---- blocks into the batch --------------------------------------------------------------- */
 
 /* space_to_batch pads height and width and deals them out; batch_to_space deals them back and
  * crops. */
@@ -448,12 +461,15 @@ static bool check_edges(Call *c, const char *name, const Vector *block)
 {
     const Shape *x = call_shape(c, "x"), *e = call_shape(c, name);
     if (x->rank != 4 || block->n != 2)
-        return call_error(c, "x is %s and block_shape has %d elements; it must be batch, channel, "
-                          "height and width, and two elements", call_text(c, x), block->n);
+        return call_error(c,
+                          "x is %s and block_shape has %d elements; it must be batch, channel, "
+                          "height and width, and two elements",
+                          call_text(c, x), block->n);
     if (e->rank != 2 || !dim_fits(e->dim[0], block->n) || !dim_fits(e->dim[1], 2))
         return call_error(c, "%s is %s; it must be [%d, 2]", name, call_text(c, e), block->n);
     for (int i = 0; block->known && i < block->n; i++)
-        if (block->v[i] < 1) return call_error(c, "block_shape holds %lld", (long long)block->v[i]);
+        if (block->v[i] < 1)
+            return call_error(c, "block_shape holds %lld", (long long)block->v[i]);
     return true;
 }
 
@@ -492,7 +508,8 @@ bool infer_batch_to_space(Call *c)
     const Shape *x = call_shape(c, "x");
     Vector b;
     int64_t crop[2 * MAX_RANK];
-    if (!call_vector(c, "block_shape", MAX_RANK, &b) || !check_edges(c, "crops", &b)) return false;
+    if (!call_vector(c, "block_shape", MAX_RANK, &b) || !check_edges(c, "crops", &b))
+        return false;
     bool known = b.known && call_ints(c, "crops", crop, 2 * MAX_RANK) == 2 * b.n;
     Shape r = *x;
     for (int i = 0; i < b.n; i++) {
@@ -505,7 +522,8 @@ bool infer_batch_to_space(Call *c)
             return call_error(c, "crops holds a negative number");
         if (r.dim[0] != DIM_ANY) {
             if (r.dim[0] % b.v[i])
-                return call_error(c, "the batch of x, which is %s, is no multiple of the blocks",
+                return call_error(c,
+                                  "the batch of x, which is %s, is no multiple of the blocks",
                                   call_text(c, x));
             r.dim[0] /= b.v[i];
         }

@@ -4,10 +4,10 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- joining -------------------------------------------------------------------------------- */
+/* ---- joining ----------------------------------------------------------------------------- */
 
-/* values: tensors of one element type and one rank; all extents agree but that of `axis` (-1: no
- * exception). *s has the first's shape, with the extents that any of them knows. */
+/* values: tensors of one element type and one rank; all extents agree but that of `axis` (-1:
+ * no exception). *s has the first's shape, with the extents that any of them knows. */
 static bool check_values(Call *c, int axis, Shape *s)
 {
     const CallArg *first = call_arg(c, "values", 0);
@@ -44,7 +44,8 @@ bool infer_concat(Call *c)
     if (interleave) return dim_mul(c, s.dim[axis], n, &s.dim[axis]) && call_out(c, t, s);
     s.dim[axis] = 0;
     for (int i = 0; i < n; i++)
-        if (!dim_add(c, s.dim[axis], call_arg(c, "values", i)->type->shape.dim[axis], &s.dim[axis]))
+        if (!dim_add(c, s.dim[axis], call_arg(c, "values", i)->type->shape.dim[axis],
+                     &s.dim[axis]))
             return false;
     return call_out(c, t, s);
 }
@@ -60,7 +61,7 @@ bool infer_stack(Call *c)
     return call_out(c, call_arg(c, "values", 0)->type->dtype, r);
 }
 
-/* ---- cutting -------------------------------------------------------------------------------- */
+/* ---- cutting ----------------------------------------------------------------------------- */
 
 static bool even_sizes(Call *c, int64_t dim, int64_t n, int64_t *size)
 {
@@ -79,14 +80,16 @@ bool infer_split(Call *c)
     if (!call_axis(c, "axis", x->rank, &axis)) return false;
     if (call_has(c, "split_sizes")) {
         n = call_ints(c, "split_sizes", size, MAX_RESULT);
-        if (n < 0) return call_error(c, "split_sizes must be known, and at most %d", MAX_RESULT);
+        if (n < 0)
+            return call_error(c, "split_sizes must be known, and at most %d", MAX_RESULT);
         if (call_has(c, "num_splits") && call_int(c, "num_splits") != n)
             return call_error(c, "num_splits is %lld, but split_sizes has %lld elements",
                               (long long)call_int(c, "num_splits"), (long long)n);
     } else if (call_has(c, "num_splits")) {
         n = call_int(c, "num_splits");
         if (n > MAX_RESULT)
-            return call_error(c, "num_splits is %lld; %d is the most", (long long)n, MAX_RESULT);
+            return call_error(c, "num_splits is %lld; %d is the most", (long long)n,
+                              MAX_RESULT);
         if (!even_sizes(c, x->dim[axis], n, &size[0])) return false;
         for (int64_t i = 1; i < n; i++) size[i] = size[0];
         sum = x->dim[axis];
@@ -98,9 +101,9 @@ bool infer_split(Call *c)
         sum += size[i];
     }
     if (!dim_fits(sum, x->dim[axis]))
-        return call_error(c,
-                          "split_sizes makes %lld, but axis %d of x, which is %s, has %lld entries",
-                          (long long)sum, axis, call_text(c, x), (long long)x->dim[axis]);
+        return call_error(
+            c, "split_sizes makes %lld, but axis %d of x, which is %s, has %lld entries",
+            (long long)sum, axis, call_text(c, x), (long long)x->dim[axis]);
     for (int64_t i = 0; i < n; i++) {
         Shape s = *x;
         s.dim[axis] = size[i];
@@ -109,20 +112,22 @@ bool infer_split(Call *c)
     return true;
 }
 
-/* ---- repeating and filling ------------------------------------------------------------------ */
+/* ---- repeating and filling --------------------------------------------------------------- */
 
 bool infer_tile(Call *c)
 {
     const Shape *x = call_shape(c, "x");
     Shape r = *x;
     Vector reps;
-    /* Core ML refuses a 0 that is written down, and makes an empty tensor of one that is computed. */
+    /* Core ML refuses a 0 that is written down, and makes an empty tensor of one that is
+     * computed. */
     const bool constant = call_arg(c, "reps", 0)->constant;
     if (!x->rank) return call_error(c, "x is a scalar; it has no axis to repeat");
     if (!call_per_axis(c, "reps", x, 1, &reps)) return false;
     for (int i = 0; i < x->rank; i++) {
         if (reps.known && reps.v[i] < (constant ? 1 : 0))
-            return call_error(c, "reps holds %lld; at least %d is needed", (long long)reps.v[i], constant ? 1 : 0);
+            return call_error(c, "reps holds %lld; at least %d is needed", (long long)reps.v[i],
+                              constant ? 1 : 0);
         if (!dim_mul(c, x->dim[i], reps.known ? reps.v[i] : DIM_ANY, &r.dim[i])) return false;
     }
     return call_out(c, call_dtype(c, "x"), r);
@@ -139,7 +144,8 @@ bool infer_pad(Call *c)
         return call_error(c, "mode \"%s\" is none of constant, reflect, replicate", mode);
     if (!call_vector(c, "pad", MOVE_RANK, &p)) return false;
     if (p.n >= 0 && (p.n % 2 || p.n / 2 > x->rank))
-        return call_error(c, "pad has %d elements; x is %s, so an even number up to %d is needed",
+        return call_error(c,
+                          "pad has %d elements; x is %s, so an even number up to %d is needed",
                           p.n, call_text(c, x), 2 * x->rank);
     if (!call_arg(c, "pad", 0)->constant && p.n >= 0 && p.n != 2 * x->rank)
         return call_error(c, "pad is computed and has %d elements; x is %s, so it must have %d",
@@ -153,7 +159,8 @@ bool infer_pad(Call *c)
         if (v[0] < 0 || v[1] < 0) return call_error(c, "pad holds a negative number");
         int64_t most = v[0] > v[1] ? v[0] : v[1];
         if (dim != DIM_ANY && ((reflect && most && most >= dim) || (replicate && most && !dim)))
-            return call_error(c, "mode %s cannot make %lld entries from axis %d of x, which is %s",
+            return call_error(c,
+                              "mode %s cannot make %lld entries from axis %d of x, which is %s",
                               mode, (long long)most, i, call_text(c, x));
         if (!dim_add(c, dim, v[0] + v[1], &r.dim[i])) return false;
     }
@@ -186,8 +193,8 @@ bool infer_fill_like(Call *c)
                     *call_shape(c, "ref_tensor"));
 }
 
-/* How many, as numpy counts: difference and quotient are numbers of the element type t, so that 0 to
- * 0.3 by 0.1 are three although 0.1 is stored as less than a third of what 0.3 is. */
+/* How many, as numpy counts: difference and quotient are numbers of the element type t, so that
+ * 0 to 0.3 by 0.1 are three although 0.1 is stored as less than a third of what 0.3 is. */
 static double range_count(DType t, double start, double end, double step)
 {
     double n = round_to(t, round_to(t, end - start) / step);
@@ -201,7 +208,8 @@ bool infer_range_1d(Call *c)
     const Tensor *step = call_val(c, "step");
     if (start && end && step) {
         double by = tensor_float(step, 0);
-        double count = range_count(start->dtype, tensor_float(start, 0), tensor_float(end, 0), by);
+        double count = range_count(start->dtype, tensor_float(start, 0), tensor_float(end, 0),
+                                   by);
         if (by == 0) return call_error(c, "step is 0");
         if (isnan(count) || count > (double)INT32_MAX)
             return call_error(c, "there is no end from %g to %g by %g", tensor_float(start, 0),
@@ -226,16 +234,17 @@ bool infer_one_hot(Call *c)
     return call_out(c, t == DT_NONE ? DT_INT32 : t, r);
 }
 
-/* ---- orders --------------------------------------------------------------------------------- */
+/* ---- orders ------------------------------------------------------------------------------ */
 
 bool infer_along_axis(Call *c)
 {
     const Shape *x = call_shape(c, "x");
     int axis;
     if (c->info == &ops[OP_cumsum] && call_int(c, "axis") < -1)
-        return call_error(c, "axis is %lld; it must be -1, or count from the front", (long long)call_int(c, "axis"));
+        return call_error(c, "axis is %lld; it must be -1, or count from the front",
+                          (long long)call_int(c, "axis"));
     return call_axis(c, "axis", x->rank, &axis)
-           && call_out(c, c->info == &ops[OP_argsort] ? DT_INT32 : call_dtype(c, "x"), *x);
+        && call_out(c, c->info == &ops[OP_argsort] ? DT_INT32 : call_dtype(c, "x"), *x);
 }
 
 /* k -1 takes all. */
@@ -251,12 +260,13 @@ bool infer_topk(Call *c)
         return call_error(c, "k is %lld, but axis %d of x, which is %s, has %lld entries",
                           (long long)k, axis, call_text(c, &r), (long long)r.dim[axis]);
     if (t != DT_INT32 && t != DT_UINT16)
-        return call_error(c, "output_indices_dtype \"%s\" is no type for indices: int32 or uint16", name);
+        return call_error(
+            c, "output_indices_dtype \"%s\" is no type for indices: int32 or uint16", name);
     if (call_has(c, "output_indices_dtype") && !call_bool(c, "return_indices"))
         return call_error(c, "output_indices_dtype goes with return_indices");
     if (k != -1) r.dim[axis] = call_known(c, "k") ? k : DIM_ANY;
     return call_out(c, call_dtype(c, "x"), r)
-           && (!call_bool(c, "return_indices") || call_out(c, t, r));
+        && (!call_bool(c, "return_indices") || call_out(c, t, r));
 }
 
 /* Of a constant it is known how many there are. */
@@ -268,7 +278,8 @@ bool infer_non_zero(Call *c)
     return call_out(c, DT_INT32, SHAPE(n, call_shape(c, "x")->rank));
 }
 
-/* Up to ios16 a row is a box; from ios17 on a column is, and how many there are is no result. */
+/* Up to ios16 a row is a box; from ios17 on a column is, and how many there are is no
+ * result. */
 bool infer_non_maximum_suppression(Call *c)
 {
     const Shape *b = call_shape(c, "boxes"), *s = call_shape(c, "scores");
@@ -276,23 +287,25 @@ bool infer_non_maximum_suppression(Call *c)
     const int box = columns ? 2 : 1, of = columns ? 1 : 2;
     int64_t most = call_int(c, "max_boxes");
     DType t = call_dtype(c, "boxes");
-    if (b->rank != 3 || s->rank != 3 || !dim_fits(b->dim[of], 4) || !dim_fits(b->dim[0], s->dim[0])
-        || !dim_fits(b->dim[box], s->dim[box]))
+    if (b->rank != 3 || s->rank != 3 || !dim_fits(b->dim[of], 4)
+        || !dim_fits(b->dim[0], s->dim[0]) || !dim_fits(b->dim[box], s->dim[box]))
         return call_error(c, "boxes is %s and scores is %s; %s has them as %s", call_text(c, b),
                           call_text(c, s), opset_text(c->opset),
-                          columns ? "[n, 4, B] and [n, classes, B]" : "[n, B, 4] and [n, B, classes]");
+                          columns ? "[n, 4, B] and [n, classes, B]"
+                                  : "[n, B, 4] and [n, B, classes]");
     if (most < 0) return call_error(c, "max_boxes is %lld", (long long)most);
     if (!call_known(c, "max_boxes")) most = DIM_ANY;
-    if (s->dim[of] == 0) return call_error(c, "scores is %s: there is no class", call_text(c, s));
+    if (s->dim[of] == 0)
+        return call_error(c, "scores is %s: there is no class", call_text(c, s));
     int64_t n = b->dim[0] == DIM_ANY ? s->dim[0] : b->dim[0];
     if (columns)
         return call_out(c, t, SHAPE(n, 4, most)) && call_out(c, t, SHAPE(n, s->dim[of], most))
-               && call_out(c, DT_INT32, SHAPE(n, most));
+            && call_out(c, DT_INT32, SHAPE(n, most));
     return call_out(c, t, SHAPE(n, most, 4)) && call_out(c, t, SHAPE(n, most, s->dim[2]))
-           && call_out(c, DT_INT32, SHAPE(n, most)) && call_out(c, DT_INT32, SHAPE(n));
+        && call_out(c, DT_INT32, SHAPE(n, most)) && call_out(c, DT_INT32, SHAPE(n));
 }
 
-/* ---- the rest ------------------------------------------------------------------------------- */
+/* ---- the rest ---------------------------------------------------------------------------- */
 
 bool infer_band_part(Call *c)
 {
@@ -308,8 +321,8 @@ bool infer_flatten2d(Call *c)
     int64_t axis = call_int(c, "axis"), side[2] = { 1, 1 };
     if (axis < 0) axis += x->rank;
     if (axis < 0 || axis > x->rank)
-        return call_error(c, "axis %lld is outside x, which is %s", (long long)call_int(c, "axis"),
-                          call_text(c, x));
+        return call_error(c, "axis %lld is outside x, which is %s",
+                          (long long)call_int(c, "axis"), call_text(c, x));
     for (int i = 0; i < x->rank; i++)
         if (!dim_mul(c, side[i >= axis], x->dim[i], &side[i >= axis])) return false;
     return call_out(c, call_dtype(c, "x"), SHAPE(side[0], side[1]));

@@ -9,9 +9,10 @@ bool infer_like_x(Call *c) { return call_out(c, call_dtype(c, "x"), *call_shape(
 bool infer_clip(Call *c)
 {
     const double low = call_float(c, "alpha"), high = call_float(c, "beta");
-    if (c->opset >= OPSET_IOS17 && call_known(c, "alpha") && call_known(c, "beta") && low >= high)
-        return call_error(c, "alpha is %g and beta is %g; from ios17 on alpha must be below beta",
-                          low, high);
+    if (c->opset >= OPSET_IOS17 && call_known(c, "alpha") && call_known(c, "beta")
+        && low >= high)
+        return call_error(
+            c, "alpha is %g and beta is %g; from ios17 on alpha must be below beta", low, high);
     return infer_like_x(c);
 }
 
@@ -20,12 +21,16 @@ bool infer_cast(Call *c)
     const char *name = call_known(c, "dtype") ? call_str(c, "dtype") : NULL;
     DType t = name ? dtype_find(name, strlen(name)) : DT_NONE;
     if (!name) return call_error(c, "dtype must be a string that is known at compile time");
-    const DTypes all = domain_types(DOM_MOVE, OPSET_IOS18), here = domain_types(DOM_MOVE, c->opset);
+    const DTypes all = domain_types(DOM_MOVE, OPSET_IOS18),
+                 here = domain_types(DOM_MOVE, c->opset);
     if (t == DT_NONE || !(all >> t & 1))
-        return call_error(c, "dtype \"%s\" is none that can be cast to; the types are bool, fp16, "
-                          "fp32, int32, and from ios17 on int8, uint8, int16 and uint16", name);
+        return call_error(c,
+                          "dtype \"%s\" is none that can be cast to; the types are bool, fp16, "
+                          "fp32, int32, and from ios17 on int8, uint8, int16 and uint16",
+                          name);
     if (!(here >> t & 1))
-        return call_error(c, "dtype \"%s\" exists from ios17 on; this is %s, which has int32 for it",
-                          name, opset_text(c->opset));
+        return call_error(
+            c, "dtype \"%s\" exists from ios17 on; this is %s, which has int32 for it", name,
+            opset_text(c->opset));
     return call_out(c, t, *call_shape(c, "x"));
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* ---- domains --------------------------------------------------------------------------------- */
+/* ---- domains ----------------------------------------------------------------------------- */
 
 static const DTypes domains[DOM_COUNT][4] = {
 #define DOM(id, a, b, c, d) [DOM_##id] = { a, b, c, d },
@@ -26,40 +26,49 @@ DType dtype_wider(DType t)
     return wider[t];
 }
 
-/* ---- rows ------------------------------------------------------------------------------------ */
+/* ---- rows -------------------------------------------------------------------------------- */
 
-#define END                        { .name = NULL }
-#define PAR(n, v, d, f, de, s, u)  { .name = #n, .var = v, .dom = DOM_##d, .flags = (f), .def = de, \
-                                     .since = s, .until = u }
-#define X(n, v, d)                 PAR(n, v, d, 0, NULL, 0, 0)
-#define K(n, v, d)                 PAR(n, v, d, P_CONST, NULL, 0, 0)
-#define KX(n, v, d)                PAR(n, v, d, P_CONST_UNTIL_17, NULL, 0, 0)
-#define OX(n, v, d, de)            PAR(n, v, d, P_OPT, de, 0, 0)
-#define OK(n, v, d, de)            PAR(n, v, d, P_OPT | P_CONST, de, 0, 0)
-#define OKX(n, v, d, de)           PAR(n, v, d, P_OPT | P_CONST_UNTIL_17, de, 0, 0)
-#define X_IN(n, v, d, s, u)        PAR(n, v, d, 0, NULL, s, u)
-#define K_IN(n, v, d, s, u)        PAR(n, v, d, P_CONST, NULL, s, u)
-#define OX_IN(n, v, d, de, s, u)   PAR(n, v, d, P_OPT, de, s, u)
-#define OK_IN(n, v, d, de, s, u)   PAR(n, v, d, P_OPT | P_CONST, de, s, u)
-#define XS(n, v, d)                PAR(n, v, d, P_SCALAR, NULL, 0, 0)
-#define KS(n, v, d)                PAR(n, v, d, P_CONST | P_SCALAR, NULL, 0, 0)
-#define OXS(n, v, d, de)           PAR(n, v, d, P_OPT | P_SCALAR, de, 0, 0)
-#define OKS(n, v, d, de)           PAR(n, v, d, P_OPT | P_CONST | P_SCALAR, de, 0, 0)
-#define KS_IN(n, v, d, s, u)       PAR(n, v, d, P_CONST | P_SCALAR, NULL, s, u)
-#define OKS_IN(n, v, d, de, s, u)  PAR(n, v, d, P_OPT | P_CONST | P_SCALAR, de, s, u)
-#define V(n)                       PAR(n, "", ALL, P_VARIADIC, NULL, 0, 0)
-#define OV(n)                      PAR(n, "", ALL, P_VARIADIC | P_OPT, NULL, 0, 0)
-#define L(n)                       PAR(n, "", ALL, 0, NULL, 0, 0)
-#define NONE                       NULL
+#define END                                                                                    \
+    {                                                                                          \
+        .name = NULL                                                                           \
+    }
+#define PAR(n, v, d, f, de, s, u)                                                              \
+    {                                                                                          \
+        .name = #n, .var = v, .dom = DOM_##d, .flags = (f), .def = de, .since = s, .until = u  \
+    }
+#define X(n, v, d) PAR(n, v, d, 0, NULL, 0, 0)
+#define K(n, v, d) PAR(n, v, d, P_CONST, NULL, 0, 0)
+#define KX(n, v, d) PAR(n, v, d, P_CONST_UNTIL_17, NULL, 0, 0)
+#define OX(n, v, d, de) PAR(n, v, d, P_OPT, de, 0, 0)
+#define OK(n, v, d, de) PAR(n, v, d, P_OPT | P_CONST, de, 0, 0)
+#define OKX(n, v, d, de) PAR(n, v, d, P_OPT | P_CONST_UNTIL_17, de, 0, 0)
+#define X_IN(n, v, d, s, u) PAR(n, v, d, 0, NULL, s, u)
+#define K_IN(n, v, d, s, u) PAR(n, v, d, P_CONST, NULL, s, u)
+#define OX_IN(n, v, d, de, s, u) PAR(n, v, d, P_OPT, de, s, u)
+#define OK_IN(n, v, d, de, s, u) PAR(n, v, d, P_OPT | P_CONST, de, s, u)
+#define XS(n, v, d) PAR(n, v, d, P_SCALAR, NULL, 0, 0)
+#define KS(n, v, d) PAR(n, v, d, P_CONST | P_SCALAR, NULL, 0, 0)
+#define OXS(n, v, d, de) PAR(n, v, d, P_OPT | P_SCALAR, de, 0, 0)
+#define OKS(n, v, d, de) PAR(n, v, d, P_OPT | P_CONST | P_SCALAR, de, 0, 0)
+#define KS_IN(n, v, d, s, u) PAR(n, v, d, P_CONST | P_SCALAR, NULL, s, u)
+#define OKS_IN(n, v, d, de, s, u) PAR(n, v, d, P_OPT | P_CONST | P_SCALAR, de, s, u)
+#define V(n) PAR(n, "", ALL, P_VARIADIC, NULL, 0, 0)
+#define OV(n) PAR(n, "", ALL, P_VARIADIC | P_OPT, NULL, 0, 0)
+#define L(n) PAR(n, "", ALL, 0, NULL, 0, 0)
+#define NONE NULL
 
 const OpInfo ops[OP_COUNT] = {
-#define OP(n, f, s, fl, d) [OP_##n] = { .name = #n, .family = #f, .since = (Opset)(s), .flags = (fl), .doc = d,
-#define ARGS(...)          .param = (const Param[]){ __VA_ARGS__, { .name = NULL } },
-#define IR(f)              .infer = f,
-#define EVAL(f)            .eval = f,
-#define EXPAND(f)          .expand = f,
-#define MACS(f)            .macs = f,
-#define EX(o, a, r)        .example = a, .expect = r, .example_opset = o },
+#define OP(n, f, s, fl, d)                                                                     \
+    [OP_##n] = { .name = #n, .family = #f, .since = (Opset)(s), .flags = (fl), .doc = d,
+#define ARGS(...) .param = (const Param[]){ __VA_ARGS__, { .name = NULL } },
+#define IR(f) .infer = f,
+#define EVAL(f) .eval = f,
+#define EXPAND(f) .expand = f,
+#define MACS(f) .macs = f,
+#define EX(o, a, r)                                                                            \
+    .example = a, .expect = r, .example_opset = o                                              \
+    }                                                                                          \
+    ,
 #include "ops.def"
 };
 

@@ -1,19 +1,20 @@
 /* ops.h -- the door to the op table: what every MIL operation takes, results in, and means.
  *
- * ops.def holds the rows. From a row alone work: the reader and verifier (names, types, constness),
- * the printer, the DSL's calls, docs/ops.md, the coverage test, constant folding and `ref`.
+ * ops.def holds the rows. From a row alone work: the reader and verifier (names, types,
+ * constness), the printer, the DSL's calls, docs/ops.md, the coverage test, constant folding
+ * and `ref`.
  *
  * Both column functions take a Call, which is an op about to happen, seen from no IR at all:
- *   infer  sets the result types from the argument types and from those argument values that are
- *          known; at run time all values are, so shapes come out exact
- *   eval   the reference meaning: reads argument tensors, fills result tensors that were allocated
- *          by the inferred type. Floats accumulate in double and round once into the result. */
+ *   infer  sets the result types from the argument types and from those argument values that
+ * are known; at run time all values are, so shapes come out exact eval   the reference meaning:
+ * reads argument tensors, fills result tensors that were allocated by the inferred type. Floats
+ * accumulate in double and round once into the result. */
 #ifndef ANEC_OPS_H
 #define ANEC_OPS_H
 
 #include "../ir.h"
 
-/* ---- what a parameter may be ----------------------------------------------------------------- */
+/* ---- what a parameter may be ------------------------------------------------------------- */
 
 typedef uint32_t DTypes; /* bit i: DType i */
 
@@ -23,39 +24,43 @@ typedef enum {
     DOM_COUNT
 } Domain;
 DTypes domain_types(Domain d, Opset o);
-DType dtype_wider(DType t); /* the type that holds all its values where an opset lacks it; DT_NONE: none */
+/* the type that holds all its values where an opset lacks it; DT_NONE: none */
+DType dtype_wider(DType t);
 
-enum {                    /* Param.flags */
-    P_CONST = 1,          /* must be known at compile time */
-    P_OPT = 2,
-    P_VARIADIC = 4,       /* a tuple of values */
-    P_ATTR = 8,           /* up to ios17 given in the attribute list (the constexpr ops) */
-    P_CONST_UNTIL_17 = 16, /* P_CONST in ios15 and ios16 only */
-    P_SCALAR = 32         /* holds one element */
+enum {              /* Param.flags */
+       P_CONST = 1, /* must be known at compile time */
+       P_OPT = 2,
+       P_VARIADIC = 4,        /* a tuple of values */
+       P_ATTR = 8,            /* up to ios17 given in the attribute list (the constexpr ops) */
+       P_CONST_UNTIL_17 = 16, /* P_CONST in ios15 and ios16 only */
+       P_SCALAR = 32          /* holds one element */
 };
 
 typedef struct {
     const char *name;
-    const char *var;      /* type variable: parameters that share its letter share their element type;
-                             a second letter is the one from ios17 on ("TU") */
+    const char *var; /* type variable: parameters that share its letter share their element
+                        type; a second letter is the one from ios17 on ("TU") */
     Domain dom;
     unsigned flags;
-    const char *def;      /* default as text ("1", "valid", "1e-05"); NULL: none, or made by infer */
-    int since, until;     /* opsets it exists in; 0: no bound */
+    /* default as text ("1", "valid", "1e-05"); NULL: none, or made by infer */
+    const char *def;
+    int since, until; /* opsets it exists in; 0: no bound */
 } Param;
 
 enum { MAX_PARAM = 20, MAX_RESULT = 64 };
 
-enum {                    /* OpInfo.flags */
-    F_ELEMENTWISE = 1,    /* result element i depends on (broadcast) argument elements i alone */
-    F_COMMUTES = 2,       /* x and y may be exchanged */
-    F_MOVES = 4,          /* copies elements without computing */
-    F_IMPURE = 8,         /* has an effect, or gives another result each time: never folded or merged */
-    F_CONSTEXPR = 16,     /* decodes a compressed weight; runs before anything else */
-    F_BLOCKS = 32,        /* has nested blocks */
-    F_COMPOSITE = 64,     /* not MIL's: expands into MIL ops */
-    F_UNSUPPORTED = 128,  /* read and printed; running it is an error that says so */
-    F_PRIVATE = 256       /* of the E5 dialect, not of public Core ML */
+enum { /* OpInfo.flags */
+       /* result element i depends on (broadcast) argument elements i alone */
+       F_ELEMENTWISE = 1,
+       F_COMMUTES = 2, /* x and y may be exchanged */
+       F_MOVES = 4,    /* copies elements without computing */
+       /* has an effect, or gives another result each time: never folded or merged */
+       F_IMPURE = 8,
+       F_CONSTEXPR = 16,    /* decodes a compressed weight; runs before anything else */
+       F_BLOCKS = 32,       /* has nested blocks */
+       F_COMPOSITE = 64,    /* not MIL's: expands into MIL ops */
+       F_UNSUPPORTED = 128, /* read and printed; running it is an error that says so */
+       F_PRIVATE = 256      /* of the E5 dialect, not of public Core ML */
 };
 
 typedef struct Call Call;
@@ -66,11 +71,12 @@ typedef struct {
     unsigned flags;
     const char *doc;
     Opset since;
-    const Param *param;          /* ends with a NULL name */
+    const Param *param; /* ends with a NULL name */
     bool (*infer)(Call *);
-    bool (*eval)(Call *);        /* NULL: no reference meaning (says the run) */
+    bool (*eval)(Call *); /* NULL: no reference meaning (says the run) */
     bool (*expand)(Builder *, Op *, Value **results); /* composites */
-    double (*macs)(Call *);      /* multiply-adds of a checked call; -1: not known. NULL: none */
+    /* multiply-adds of a checked call; -1: not known. NULL: none */
+    double (*macs)(Call *);
     const char *example, *expect; /* an argument list, and the literals it results in: a test */
     int example_opset;
 } OpInfo;
@@ -83,13 +89,15 @@ enum {
 };
 extern const OpInfo ops[OP_COUNT];
 
-int op_find(const char *name);                                /* OP_NONE when unknown */
-const Param *op_param(const OpInfo *info, const char *name);  /* NULL: no such parameter */
+int op_find(const char *name);                               /* OP_NONE when unknown */
+const Param *op_param(const OpInfo *info, const char *name); /* NULL: no such parameter */
 bool param_in(const Param *p, Opset o);
-unsigned param_flags(const Param *p, Opset o);                /* with P_CONST_UNTIL_17 resolved */
-char param_var(const Param *p, Opset o);                      /* the letter of its type variable; 0: none */
+/* with P_CONST_UNTIL_17 resolved */
+unsigned param_flags(const Param *p, Opset o);
+/* the letter of its type variable; 0: none */
+char param_var(const Param *p, Opset o);
 
-/* ---- a call ---------------------------------------------------------------------------------- */
+/* ---- a call ------------------------------------------------------------------------------ */
 
 typedef struct {
     const Type *type;
@@ -100,32 +108,42 @@ typedef struct {
 struct Call {
     const OpInfo *info;
     Opset opset;
-    Arena *arena;      /* for types and for what infer and eval need until the call is over */
+    Arena *arena; /* for types and for what infer and eval need until the call is over */
     Diag *diag;
     Loc loc;
-    struct { int n; bool tuple; CallArg *v; } p[MAX_PARAM]; /* by index in info->param; n = 0: absent */
+    /* by index in info->param; n = 0: absent */
+    struct {
+        int n;
+        bool tuple;
+        CallArg *v;
+    } p[MAX_PARAM];
     int nout;
-    const Type *out[MAX_RESULT];  /* infer's */
-    Tensor *res[MAX_RESULT];      /* eval's: allocated to out[i] when that is fully known */
-    uint64_t random_seed;         /* what seed -1 of a random op stands for */
-    uint64_t random_draw;         /* executions of this statement so far: a loop draws anew */
-    uint64_t random_serial;       /* of all random statements, which seed -1 tells apart by it */
-    const struct Products *products; /* how sums of products are formed (eval.h); NULL: in double */
+    const Type *out[MAX_RESULT]; /* infer's */
+    Tensor *res[MAX_RESULT];     /* eval's: allocated to out[i] when that is fully known */
+    uint64_t random_seed;        /* what seed -1 of a random op stands for */
+    uint64_t random_draw;        /* executions of this statement so far: a loop draws anew */
+    /* of all random statements, which seed -1 tells apart by it */
+    uint64_t random_serial;
+    /* how sums of products are formed (eval.h); NULL: in double */
+    const struct Products *products;
 };
 
 /* Asking. `name` must be a parameter of the row (a bug otherwise). */
-int call_has(const Call *c, const char *name);                /* how many values; 0: absent */
+int call_has(const Call *c, const char *name); /* how many values; 0: absent */
 const CallArg *call_arg(const Call *c, const char *name, int i);
-DType call_dtype(const Call *c, const char *name);            /* DT_NONE when absent */
-const Shape *call_shape(const Call *c, const char *name);     /* of a tensor argument; NULL when absent */
-const Tensor *call_val(const Call *c, const char *name);      /* NULL: absent or not known */
-/* Scalars: the argument's value, else the row's default. A value that is not known at compile time
- * (infer only) gives the default too; ask call_known first where that matters. */
-bool call_known(const Call *c, const char *name);             /* absent, or present with a value */
+DType call_dtype(const Call *c, const char *name); /* DT_NONE when absent */
+/* of a tensor argument; NULL when absent */
+const Shape *call_shape(const Call *c, const char *name);
+const Tensor *call_val(const Call *c, const char *name); /* NULL: absent or not known */
+/* Scalars: the argument's value, else the row's default. A value that is not known at compile
+ * time (infer only) gives the default too; ask call_known first where that matters. */
+/* absent, or present with a value */
+bool call_known(const Call *c, const char *name);
 int64_t call_int(const Call *c, const char *name);
 double call_float(const Call *c, const char *name);
 bool call_bool(const Call *c, const char *name);
-const char *call_str(const Call *c, const char *name);        /* NULL when absent without default */
+/* NULL when absent without default */
+const char *call_str(const Call *c, const char *name);
 /* Vectors: count, or -1 when absent or not known. A scalar counts as one element. */
 int call_ints(const Call *c, const char *name, int64_t *out, int max);
 int call_bools(const Call *c, const char *name, bool *out, int max);
@@ -136,50 +154,57 @@ bool call_axis(Call *c, const char *name, int rank, int *out);
 bool call_norm_axis(Call *c, const char *name, int64_t axis, int rank, int *out);
 
 /* Answering. */
-bool call_out(Call *c, DType t, Shape s);                     /* appends a tensor result; always true */
-bool call_out_type(Call *c, const Type *t);                   /* appends any; always true */
-bool call_error(Call *c, const char *fmt, ...) PRINTF(2, 3);  /* "<op>: <message>" at the call; always false */
+/* appends a tensor result; always true */
+bool call_out(Call *c, DType t, Shape s);
+bool call_out_type(Call *c, const Type *t); /* appends any; always true */
+/* "<op>: <message>" at the call; always false */
+bool call_error(Call *c, const char *fmt, ...) PRINTF(2, 3);
 /* For eval: gives result i a shape that infer could not know. */
 bool call_alloc(Call *c, int i, DType t, const Shape *s);
 /* A float tensor's elements as doubles, from the call's arena; NULL when absent. */
 double *call_doubles(Call *c, const char *name);
 double *call_doubles_of(Call *c, const Tensor *t);
-void *call_scratch(Call *c, size_t count, size_t size);       /* zeroed, dies with the call */
+void *call_scratch(Call *c, size_t count, size_t size); /* zeroed, dies with the call */
 
-/* ---- making calls ---------------------------------------------------------------------------- */
+/* ---- making calls ------------------------------------------------------------------------ */
 
 void call_init(Call *c, const OpInfo *info, Opset o, Arena *scratch, Diag *d, Loc loc);
-bool call_set(Call *c, const char *name, int n, CallArg *v, bool tuple); /* reports unknown names */
+/* reports unknown names */
+bool call_set(Call *c, const char *name, int n, CallArg *v, bool tuple);
 /* Presence, types, type variables, constness and scalars of the arguments against the row. */
 bool call_check(Call *c);
 /* Checks, infers, allocates, evaluates: res[] must point to nout_max empty tensors. */
 bool call_run(Call *c, Tensor *res, int max);
 /* The call that an op of the IR is: arguments by name, values of literals filled in. */
 bool call_of_op(Call *c, const Op *op, Arena *scratch, Diag *d);
-/* call_of_op, checked and inferred: c->out holds the result types, in scratch. Quietly false when an
- * argument's type is poison. */
+/* call_of_op, checked and inferred: c->out holds the result types, in scratch. Quietly false
+ * when an argument's type is poison. */
 bool op_infer(const Op *op, Call *c, Arena *scratch, Diag *d);
 
-/* Whether the results of op follow from its arguments alone, and this build can compute them; no const, no
- * constexpr and no block. */
+/* Whether the results of op follow from its arguments alone, and this build can compute them;
+ * no const, no constexpr and no block. */
 bool op_is_computable(const Op *op);
-/* What a statement of constants at hand (value_at_hand) alone results in, by its reference meaning: *n
- * tensors, the caller's to free, as all of res are when it fails. What cannot be computed is reported to d. */
+/* What a statement of constants at hand (value_at_hand) alone results in, by its reference
+ * meaning: *n tensors, the caller's to free, as all of res are when it fails. What cannot be
+ * computed is reported to d. */
 bool op_compute(const Op *op, Diag *d, Tensor res[MAX_RESULT], int *n);
-/* Warns when t, which is result `index` of such a statement, has an element that is not finite though all
- * that it is computed from is. True: t has one, warned of or not. */
+/* Warns when t, which is result `index` of such a statement, has an element that is not finite
+ * though all that it is computed from is. True: t has one, warned of or not. */
 bool op_warn_not_finite(const Op *op, int index, const Tensor *t, Diag *d);
-/* op_compute, as literals of m that stay: `out` has op->nout of them. False, quietly: they cannot be computed,
- * are not all tensors of the types that op has, or are more than `most` bytes together. */
+/* op_compute, as literals of m that stay: `out` has op->nout of them. False, quietly: they
+ * cannot be computed, are not all tensors of the types that op has, or are more than `most`
+ * bytes together. */
 bool op_literals(Module *m, const Op *op, size_t most, Diag *d, const Const **out);
 
-/* Warns where Core ML itself is known to refuse, or to get wrong, what a call that was inferred asks for. */
+/* Warns where Core ML itself is known to refuse, or to get wrong, what a call that was inferred
+ * asks for. */
 void call_doubt(const Call *c);
 
-/* ---- multiply-adds --------------------------------------------------------------------------- */
+/* ---- multiply-adds ----------------------------------------------------------------------- */
 
-/* Of one execution of an op: of products of matrices, convolutions, attention and recurrent layers,
- * products with padding too; 0 for all others. -1: extents that it depends on are not known. */
+/* Of one execution of an op: of products of matrices, convolutions, attention and recurrent
+ * layers, products with padding too; 0 for all others. -1: extents that it depends on are not
+ * known. */
 double op_macs(const Op *op);
 
 typedef struct {
@@ -187,11 +212,12 @@ typedef struct {
     const Op *open; /* the first whose extents are not known: it is not counted; NULL: none */
     bool blocks;    /* there are loops or conds: what runs may be more or less */
 } Macs;
-/* Of a verified function whose parameters have the types of `param` (of full extents; NULL, or NULL in
- * it: as declared): what they bind is followed through the statements. Uses Value.tag. */
+/* Of a verified function whose parameters have the types of `param` (of full extents; NULL,
+ * or NULL in it: as declared): what they bind is followed through the statements. Uses
+ * Value.tag. */
 Macs func_macs(Func *f, const Type *const *param);
 
-/* ---- shared by families (not for outside) ---------------------------------------------------- */
+/* ---- shared by families (not for outside) ------------------------------------------------ */
 
 #define OP(name, ...)
 #define IR(f) bool f(Call *c);

@@ -9,11 +9,12 @@ typedef double Activation(double);
 Activation *recurrent_activation(Call *c, const char *param); /* NULL after an error */
 
 typedef struct {
-    int64_t steps, batch, width, hidden; /* x is [steps, batch, width]; DIM_ANY where not known */
-    int gates;                           /* weights stack this many matrices of `hidden` rows */
-    int ways;                            /* 2: bidirectional */
-    bool backward;                       /* direction "reverse" */
-    bool sequence;                       /* all steps are results, not the last alone */
+    /* x is [steps, batch, width]; DIM_ANY where not known */
+    int64_t steps, batch, width, hidden;
+    int gates;     /* weights stack this many matrices of `hidden` rows */
+    int ways;      /* 2: bidirectional */
+    bool backward; /* direction "reverse" */
+    bool sequence; /* all steps are results, not the last alone */
 } Recurrent;
 
 bool recurrent_of(Call *c, Recurrent *r); /* checks all and reports */

@@ -3,11 +3,13 @@
 
 #include <math.h>
 
-/* ---- grids ----------------------------------------------------------------------------------- */
+/* ---- grids ------------------------------------------------------------------------------- */
 
 const char *const grid_names[GRID_COUNT] = {
-    [GRID_STRICT] = "STRICT_ALIGN_CORNERS", [GRID_ALIGN] = "ALIGN_CORNERS",
-    [GRID_DEFAULT] = "DEFAULT",             [GRID_OFFSET] = "OFFSET_CORNERS",
+    [GRID_STRICT] = "STRICT_ALIGN_CORNERS",
+    [GRID_ALIGN] = "ALIGN_CORNERS",
+    [GRID_DEFAULT] = "DEFAULT",
+    [GRID_OFFSET] = "OFFSET_CORNERS",
     [GRID_UNALIGN] = "UNALIGN_CORNERS",
 };
 
@@ -37,11 +39,13 @@ double grid_point(Grid g, double len, int64_t n, int64_t i)
     return v > len - 1 ? len - 1 : v > 0 ? v : 0;
 }
 
-/* ---- edges ----------------------------------------------------------------------------------- */
+/* ---- edges ------------------------------------------------------------------------------- */
 
 const char *const edge_names[EDGE_COUNT] = {
-    [EDGE_CONSTANT] = "constant", [EDGE_BORDER] = "border",
-    [EDGE_REFLECTION] = "reflection", [EDGE_SYMMETRIC] = "symmetric",
+    [EDGE_CONSTANT] = "constant",
+    [EDGE_BORDER] = "border",
+    [EDGE_REFLECTION] = "reflection",
+    [EDGE_SYMMETRIC] = "symmetric",
 };
 
 static int64_t edge_index(Edge e, int64_t i, int64_t len)
@@ -69,7 +73,7 @@ Tap tap_at(Pick p, Edge e, int64_t len, double at)
     return t;
 }
 
-/* ---- coordinates ----------------------------------------------------------------------------- */
+/* ---- coordinates ------------------------------------------------------------------------- */
 
 const char *const coord_names[COORD_COUNT] = {
     [COORD_PIXELS] = "unnormalized",
@@ -77,7 +81,8 @@ const char *const coord_names[COORD_COUNT] = {
     [COORD_UNIT] = "normalized_zero_to_one",
 };
 
-/* align: the ends of the range are the centres of the outer pixels, otherwise their outer edges. */
+/* align: the ends of the range are the centres of the outer pixels, otherwise their outer
+ * edges. */
 double coord_to_pixel(Coord m, bool align, int64_t len, double v)
 {
     if (m == COORD_PIXELS) return v;
@@ -93,7 +98,7 @@ double coord_of_pixel(Coord m, bool align, int64_t len, int64_t i)
     return m == COORD_SIGNED ? 2 * v - 1 : v;
 }
 
-/* ---- sampling -------------------------------------------------------------------------------- */
+/* ---- sampling ---------------------------------------------------------------------------- */
 
 double sample_point(int rank, const int64_t *in, const Tap *const *tap, double pad,
                     const double *x)

@@ -8,7 +8,7 @@ static const char *const pad_types[PAD_COUNT] = { "valid", "same", "same_lower",
 
 enum { EXTENT_MAX = 1 << 30 }; /* keeps every sum and product of two extents inside int64 */
 
-/* ---- modes ----------------------------------------------------------------------------------- */
+/* ---- modes ------------------------------------------------------------------------------- */
 
 static char lower(char ch) { return ch >= 'A' && ch <= 'Z' ? (char)(ch - 'A' + 'a') : ch; }
 
@@ -42,13 +42,15 @@ int call_mode_any_case(Call *c, const char *param, const char *const *names, int
     return mode(c, param, names, count, true);
 }
 
-/* ---- extents --------------------------------------------------------------------------------- */
+/* ---- extents ----------------------------------------------------------------------------- */
 
 bool window_rank(Call *c, const Shape *x)
 {
     if (x->rank >= 3 && x->rank <= 2 + MAX_SPATIAL) return true;
-    return call_error(c, "x is %s; it must be of rank 3 to 5: [batch, channels, 1 to 3 spatial "
-                      "dimensions]", shape_text(c->arena, x));
+    return call_error(c,
+                      "x is %s; it must be of rank 3 to 5: [batch, channels, 1 to 3 spatial "
+                      "dimensions]",
+                      shape_text(c->arena, x));
 }
 
 static int64_t product(const int64_t *v)
@@ -69,10 +71,13 @@ Shape window_shape(const Window *w, int64_t batch, int64_t channels)
     return s;
 }
 
-static bool has_param(const Call *c, const char *name) { return op_param(c->info, name) != NULL; }
+static bool has_param(const Call *c, const char *name)
+{
+    return op_param(c->info, name) != NULL;
+}
 
-/* A vector parameter of n * per numbers, at least `least` each, laid into the last n places; *sure
- * becomes false when it is there but its value is not known. */
+/* A vector parameter of n * per numbers, at least `least` each, laid into the last n places;
+ * *sure becomes false when it is there but its value is not known. */
 static bool vector(Call *c, const char *name, int n, int per, int64_t fill, int64_t least,
                    int64_t *out, bool *sure)
 {
@@ -81,7 +86,8 @@ static bool vector(Call *c, const char *name, int n, int per, int64_t fill, int6
     if (!has_param(c, name)) return true;
     if (!call_known(c, name)) *sure = false;
     const Shape *s = call_shape(c, name);
-    if (s && s->rank > 1) return call_error(c, "%s is %s; it must be of rank 1", name, shape_text(c->arena, s));
+    if (s && s->rank > 1)
+        return call_error(c, "%s is %s; it must be of rank 1", name, shape_text(c->arena, s));
     if (!call_ints_or(c, name, n * per, fill, at)) return false;
     for (int i = 0; i < n * per; i++)
         if (at[i] < least)
@@ -103,7 +109,7 @@ static bool extents_fit(Call *c, const Window *w, const Shape *x)
     return true;
 }
 
-/* ---- padding --------------------------------------------------------------------------------- */
+/* ---- padding ----------------------------------------------------------------------------- */
 
 /* The odd element goes to the end, or with same_lower to the start. */
 static void split_pad(Window *w, int i, int64_t total, int type)
@@ -125,7 +131,7 @@ static void pad_one(Window *w, int i, int type, const int64_t *custom)
     }
 }
 
-/* ---- the three kinds ------------------------------------------------------------------------- */
+/* ---- the three kinds --------------------------------------------------------------------- */
 
 static bool out_forward(Call *c, Window *w, bool ceil, const Shape *x, int i)
 {
@@ -137,10 +143,12 @@ static bool out_forward(Call *c, Window *w, bool ceil, const Shape *x, int i)
     int64_t room = w->in[i] + pad - window_span(w, i);
     /* rounded up, one window may reach beyond the end by less than its stride */
     if (room < 0 && !(ceil && room > -s))
-        return call_error(c, "x is %s; with padding %lld + %lld its dimension %d is shorter than "
-                          "the kernel, which spans %lld", shape_text(c->arena, x),
-                          (long long)w->before[i], (long long)w->after[i],
-                          i - MAX_SPATIAL + w->n + 2, (long long)window_span(w, i));
+        return call_error(c,
+                          "x is %s; with padding %lld + %lld its dimension %d is shorter than "
+                          "the kernel, which spans %lld",
+                          shape_text(c->arena, x), (long long)w->before[i],
+                          (long long)w->after[i], i - MAX_SPATIAL + w->n + 2,
+                          (long long)window_span(w, i));
     w->out[i] = (ceil && room >= 0 ? (room + s - 1) / s : room / s) + 1;
     /* a window that would begin in the padding after the last element is left out */
     if (ceil && pad && (w->out[i] - 1) * s >= w->in[i] + w->before[i]) w->out[i]--;
@@ -191,8 +199,10 @@ static bool ceil_allowed(Call *c, int type, const int64_t *custom)
                           pad_types[type]);
     for (int i = 0; i < MAX_SPATIAL; i++)
         if (custom[2 * i] != custom[2 * i + 1])
-            return call_error(c, "ceil_mode needs the same padding at both ends; pad has %lld and "
-                              "%lld", (long long)custom[2 * i], (long long)custom[2 * i + 1]);
+            return call_error(c,
+                              "ceil_mode needs the same padding at both ends; pad has %lld and "
+                              "%lld",
+                              (long long)custom[2 * i], (long long)custom[2 * i + 1]);
     return true;
 }
 

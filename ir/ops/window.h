@@ -1,4 +1,5 @@
-/* window.h -- how a kernel slides over the spatial dimensions of x: what conv and pool share. */
+/* window.h -- how a kernel slides over the spatial dimensions of x: what conv and pool
+ * share. */
 #ifndef ANEC_WINDOW_H
 #define ANEC_WINDOW_H
 
@@ -6,9 +7,9 @@
 
 enum { MAX_SPATIAL = 3 };
 
-/* One entry a spatial dimension. Kernels walk all three: those an op lacks come first and are 1, so
- * that a convolution over a line is one over a volume of depth and height 1. Extents are DIM_ANY
- * where they are not known; `out` is then too. */
+/* One entry a spatial dimension. Kernels walk all three: those an op lacks come first and are
+ * 1, so that a convolution over a line is one over a volume of depth and height 1. Extents are
+ * DIM_ANY where they are not known; `out` is then too. */
 typedef struct {
     int n; /* real dimensions: the last n of the three */
     int64_t in[MAX_SPATIAL], kernel[MAX_SPATIAL], stride[MAX_SPATIAL], dilation[MAX_SPATIAL];
@@ -18,8 +19,8 @@ typedef struct {
 
 typedef enum { WINDOW_CONV, WINDOW_TRANSPOSE, WINDOW_POOL } WindowKind;
 
-/* Fills w for x of shape [batch, channels, spatial..] from the parameters strides, pad_type, pad
- * and, as the kind has them, dilations, ceil_mode and output_shape; kernel holds x.rank - 2
+/* Fills w for x of shape [batch, channels, spatial..] from the parameters strides, pad_type,
+ * pad and, as the kind has them, dilations, ceil_mode and output_shape; kernel holds x.rank - 2
  * extents. Reports what does not fit. */
 bool window_of(Call *c, WindowKind kind, const Shape *x, const int64_t *kernel, Window *w);
 /* The rank and shape checks that come first; reports a rank outside 3 to 5. */
@@ -37,7 +38,7 @@ static inline int64_t window_span(const Window *w, int i)
     return (w->kernel[i] - 1) * w->dilation[i] + 1;
 }
 
-/* ---- named modes, which image ops have too --------------------------------------------------- */
+/* ---- named modes, which image ops have too ----------------------------------------------- */
 
 /* Which of the names an argument spells (its default when absent); -1 after an error that lists
  * them. Core ML takes some of them in capitals too. */

@@ -3,20 +3,21 @@
 
 #include <string.h>
 
-/* ---- ops with a neutral element -------------------------------------------------------------- */
+/* ---- ops with a neutral element ---------------------------------------------------------- */
 
 static const struct {
     int op;
     const char *arg; /* when this argument is `neutral` everywhere .. */
     double neutral;
-    const char *is;  /* .. the op is its other argument */
+    const char *is; /* .. the op is its other argument */
 } neutrals[] = {
-    { OP_add, "y", 0, "x" },      { OP_add, "x", 0, "y" }, { OP_sub, "y", 0, "x" },
-    { OP_mul, "y", 1, "x" },      { OP_mul, "x", 1, "y" }, { OP_real_div, "y", 1, "x" },
+    { OP_add, "y", 0, "x" }, { OP_add, "x", 0, "y" }, { OP_sub, "y", 0, "x" },
+    { OP_mul, "y", 1, "x" }, { OP_mul, "x", 1, "y" }, { OP_real_div, "y", 1, "x" },
     { OP_pow, "y", 1, "x" },
 };
 
-/* Adding zero may turn -0 into 0 and nothing else, so this is kept to within equality of numbers. */
+/* Adding zero may turn -0 into 0 and nothing else, so this is kept to within equality of
+ * numbers. */
 static Value *without_neutral(const Op *op)
 {
     double v;
@@ -27,7 +28,7 @@ static Value *without_neutral(const Op *op)
     return NULL;
 }
 
-/* ---- ops that are the identity for their parameters ------------------------------------------ */
+/* ---- ops that are the identity for their parameters -------------------------------------- */
 
 static bool counts_up(const Value *v)
 {
@@ -47,7 +48,10 @@ static bool all_equal(const Value *v, int64_t want)
     return n >= 0;
 }
 
-static bool same_type(const Op *op, const Value *x) { return type_equal(op->out[0]->type, x->type); }
+static bool same_type(const Op *op, const Value *x)
+{
+    return type_equal(op->out[0]->type, x->type);
+}
 
 static bool idle_identity(const Op *op, const Value *x) { return same_type(op, x); }
 static bool idle_shape(const Op *op, const Value *x)
@@ -71,8 +75,9 @@ static const struct {
     int op;
     bool (*idle)(const Op *op, const Value *x);
 } idles[] = {
-    { OP_identity, idle_identity }, { OP_cast, idle_identity },     { OP_reshape, idle_shape },
-    { OP_squeeze, idle_shape },     { OP_transpose, idle_transpose }, { OP_tile, idle_tile },
+    { OP_identity, idle_identity },   { OP_cast, idle_identity },
+    { OP_reshape, idle_shape },       { OP_squeeze, idle_shape },
+    { OP_transpose, idle_transpose }, { OP_tile, idle_tile },
     { OP_slice_by_size, idle_slice },
 };
 
@@ -84,16 +89,19 @@ static Value *when_idle(const Op *op)
     return NULL;
 }
 
-/* ---- pairs ----------------------------------------------------------------------------------- */
+/* ---- pairs ------------------------------------------------------------------------------- */
 
 /* Every value of `from` is a value of `to`. */
 static bool widens(DType from, DType to)
 {
-    static const struct { DType from, to; } wider[] = {
-        { DT_FP16, DT_FP32 }, { DT_BOOL, DT_FP16 },   { DT_BOOL, DT_FP32 },  { DT_BOOL, DT_INT32 },
-        { DT_INT8, DT_INT32 }, { DT_UINT8, DT_INT32 }, { DT_INT16, DT_INT32 }, { DT_UINT16, DT_INT32 },
-        { DT_INT8, DT_FP16 },  { DT_UINT8, DT_FP16 },  { DT_INT8, DT_FP32 },  { DT_UINT8, DT_FP32 },
-        { DT_INT16, DT_FP32 }, { DT_UINT16, DT_FP32 },
+    static const struct {
+        DType from, to;
+    } wider[] = {
+        { DT_FP16, DT_FP32 },   { DT_BOOL, DT_FP16 },    { DT_BOOL, DT_FP32 },
+        { DT_BOOL, DT_INT32 },  { DT_INT8, DT_INT32 },   { DT_UINT8, DT_INT32 },
+        { DT_INT16, DT_INT32 }, { DT_UINT16, DT_INT32 }, { DT_INT8, DT_FP16 },
+        { DT_UINT8, DT_FP16 },  { DT_INT8, DT_FP32 },    { DT_UINT8, DT_FP32 },
+        { DT_INT16, DT_FP32 },  { DT_UINT16, DT_FP32 },
     };
     for (size_t i = 0; i < COUNT(wider); i++)
         if (wider[i].from == from && wider[i].to == to) return true;
@@ -138,22 +146,22 @@ static Value *one_concat(const Op *op)
     return values && values->count == 1 ? values->val[0] : NULL;
 }
 
-/* ---- the pass -------------------------------------------------------------------------------- */
+/* ---- the pass ---------------------------------------------------------------------------- */
 
 static Value *(*const simplers[])(const Op *) = {
     without_neutral, when_idle, cast_pair, relabel_pair, one_concat,
 };
 
-/* A function's result keeps its name, so its statement stays, unless its argument is computed for it
- * alone and can take the name over. */
+/* A function's result keeps its name, so its statement stays, unless its argument is computed
+ * for it alone and can take the name over. */
 static bool take_name(Module *m, Op *op, Value *with)
 {
     Value *out = op->out[0];
     if (!is_result(out)) return true;
-    if (!with->def || with->def->parent != op->parent || with->lit || is_result(with)) return false;
+    if (!with->def || with->def->parent != op->parent || with->lit || is_result(with))
+        return false;
     with->name = out->name;
-    if (with->def->nout == 1)
-        op_set_name(m, with->def, out->name);
+    if (with->def->nout == 1) op_set_name(m, with->def, out->name);
     return true;
 }
 
@@ -165,12 +173,14 @@ typedef struct {
 static bool visit(void *ctx, Op *op)
 {
     Clean *c = ctx;
-    if (op->kind == OP_NONE || op->nout != 1 || op->nblock || op->out[0]->type->kind != TY_TENSOR)
+    if (op->kind == OP_NONE || op->nout != 1 || op->nblock
+        || op->out[0]->type->kind != TY_TENSOR)
         return true;
     if (skip_inner_reshape(op, c->m)) c->changes++;
     for (size_t i = 0; i < COUNT(simplers); i++) {
         Value *with = simplers[i](op);
-        if (!with || !type_equal(with->type, op->out[0]->type) || !take_name(c->m, op, with)) continue;
+        if (!with || !type_equal(with->type, op->out[0]->type) || !take_name(c->m, op, with))
+            continue;
         replace_op(op, with);
         c->changes++;
         break;

@@ -1,11 +1,14 @@
-/* boundary.c -- inputs and results take the target's float type; casts join them to what is inside.
+/* boundary.c -- inputs and results take the target's float type; casts join them to what is
+ * inside.
  *
- * Names stay: an input changes its type and feeds a cast; a result's name moves to the cast behind
- * it. Where the program had casts there, pairs arise that `algebra` removes, so that fp32 inputs
- * that were cast to fp16 become fp16 inputs without a cast, and the other way round. */
+ * Names stay: an input changes its type and feeds a cast; a result's name moves to the cast
+ * behind it. Where the program had casts there, pairs arise that `algebra` removes, so that
+ * fp32 inputs that were cast to fp16 become fp16 inputs without a cast, and the other way
+ * round. */
 #include "pass.h"
 
-/* What is an image outside keeps the type that pixels have: the cast behind it is the processor's. */
+/* What is an image outside keeps the type that pixels have: the cast behind it is the
+ * processor's. */
 static DType boundary_type(const Func *f, const Value *v, IoMode io)
 {
     const DType fixed = func_fixed(f, v);
@@ -14,7 +17,8 @@ static DType boundary_type(const Func *f, const Value *v, IoMode io)
 
 static bool is_other_float(const Type *t, DType want)
 {
-    return t->kind == TY_TENSOR && t->dtype != want && (t->dtype == DT_FP16 || t->dtype == DT_FP32);
+    return t->kind == TY_TENSOR && t->dtype != want
+        && (t->dtype == DT_FP16 || t->dtype == DT_FP32);
 }
 
 static const Type *retyped(Module *m, const Type *t, DType want)
@@ -40,7 +44,8 @@ static int convert_inputs(Func *f, IoMode io, Diag *d)
         changes++;
         Builder b = builder_at(f->body, f->body->first, d, p->loc);
         Value *dtype = build_string(&b, dtypes[inside].name);
-        Value *v = build(&b, with_dtype(m, p->name, inside), "cast", "x", p, "dtype", dtype, NULL);
+        Value *v = build(&b, with_dtype(m, p->name, inside), "cast", "x", p, "dtype", dtype,
+                         NULL);
         const bool result = is_result(p);
         func_replace_uses(f, p, v);
         op_set_arg(m, v->def, "x", p);

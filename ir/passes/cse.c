@@ -1,4 +1,5 @@
-/* cse.c -- merges statements that compute the same: equal ops with equal arguments and attributes. */
+/* cse.c -- merges statements that compute the same: equal ops with equal arguments and
+ * attributes. */
 #include "pass.h"
 
 #include <stdlib.h>
@@ -16,18 +17,21 @@ typedef struct {
 
 static uint64_t hash_op(const Op *op)
 {
-    uint64_t h = hash_mix((uint64_t)op->kind, 0); /* same_op asks for the opset, which seldom tells two apart */
+    /* same_op asks for the opset, which seldom tells two apart */
+    uint64_t h = hash_mix((uint64_t)op->kind, 0);
     for (int i = 0; i < op->narg; i++) {
         uint64_t one = 0; /* arguments count in any order */
         one = hash_bytes(one, op->arg[i].name, strlen(op->arg[i].name));
         for (int k = 0; k < op->arg[i].count; k++) {
             const Value *v = op->arg[i].val[k];
-            one = v->lit && !v->name ? hash_mix(one, const_hash(v->lit)) : hash_mix(one, (uint64_t)(uintptr_t)v);
+            one = v->lit && !v->name ? hash_mix(one, const_hash(v->lit))
+                                     : hash_mix(one, (uint64_t)(uintptr_t)v);
         }
         h += one;
     }
     for (int i = 0; i < op->attrs.count; i++)
-        if (strcmp(op->attrs.at[i].name, "name") != 0) h = hash_mix(h, const_hash(op->attrs.at[i].val));
+        if (strcmp(op->attrs.at[i].name, "name") != 0)
+            h = hash_mix(h, const_hash(op->attrs.at[i].val));
     return h;
 }
 

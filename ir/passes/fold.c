@@ -1,11 +1,12 @@
-/* fold.c -- computes statements whose arguments are all constants, by their reference meaning: at
- * once where they are small, else when what they make is written or used. */
+/* fold.c -- computes statements whose arguments are all constants, by their reference meaning:
+ * at once where they are small, else when what they make is written or used. */
 #include "pass.h"
 
 enum {
     SMALL = 4096, /* bytes: results up to here may be larger than what they are computed from */
     GROWTH =
-        2, /* of what depends on weights; what grows more stays computed: it would fill a file */
+        /* of what depends on weights; what grows more stays computed: it would fill a file */
+    2,
 };
 
 static bool is_small(const Value *v)
@@ -39,7 +40,8 @@ static Value *stand_in(Module *m, Op *op, int i, const Const *c, Diag *d)
     return v;
 }
 
-/* What cannot be computed (a wrong program, an unsupported form) is left for others to report. */
+/* What cannot be computed (a wrong program, an unsupported form) is left for others to
+ * report. */
 bool fold_op(Module *m, Op *op, Diag *d, Value **with)
 {
     const Const *c[MAX_RESULT];
@@ -53,9 +55,9 @@ bool fold_op(Module *m, Op *op, Diag *d, Value **with)
     return true;
 }
 
-/* A constant that is only given another shape is the same bytes under another type, wherever they
- * are: nothing is read, so this holds for weights too. The statement of the constant is rewritten
- * when this is its only use, so that it keeps its name and place. */
+/* A constant that is only given another shape is the same bytes under another type, wherever
+ * they are: nothing is read, so this holds for weights too. The statement of the constant is
+ * rewritten when this is its only use, so that it keeps its name and place. */
 static bool relabel_const(Func *f, Op *op, Module *m)
 {
     Value *x = is_relabel(op) ? op_value(op, "x") : NULL;
@@ -73,14 +75,15 @@ static bool relabel_const(Func *f, Op *op, Module *m)
     return true;
 }
 
-/* ---- what depends on weights alone ----------------------------------------------------------- */
+/* ---- what depends on weights alone ------------------------------------------------------- */
 
 typedef struct {
     Module *m;
     Func *func;
     Diag *diag;
     PtrMap
-        made; /* literals by result, of statements of this function that constants alone go into */
+        /* literals by result, of statements of this function that constants alone go into */
+        made;
     int changes;
 } Folding;
 
@@ -94,7 +97,8 @@ static const Const *made_of(void *ctx, const Value *v)
 static bool note_made(void *ctx, Op *op)
 {
     Folding *f = ctx;
-    if (op->parent->owner || op->kind == OP_NONE || ops[op->kind].flags & F_CONSTEXPR) return true;
+    if (op->parent->owner || op->kind == OP_NONE || ops[op->kind].flags & F_CONSTEXPR)
+        return true;
     for (int i = 0; i < op->nout; i++) {
         const Const *c = const_made(f->m, op, i, made_of, f);
         if (!c) return true;

@@ -1,16 +1,16 @@
 /* fp16.c -- turns fp32 computation into fp16.
  *
- * Every op that takes fp16 in its opset is given fp16 arguments; values that come as fp32 (inputs,
- * results of ops that know fp32 alone) are cast once, behind their definition. Results of the
- * function keep their type by a cast; `boundary` decides about those. */
+ * Every op that takes fp16 in its opset is given fp16 arguments; values that come as fp32
+ * (inputs, results of ops that know fp32 alone) are cast once, behind their definition. Results
+ * of the function keep their type by a cast; `boundary` decides about those. */
 #include "pass.h"
 
 #include <string.h>
 
 typedef struct Pair {
-    Value *half;  /* the fp16 value of an fp32 one */
-    Value *full;  /* the fp32 value of one that was fp32 and is fp16 now */
-} Pair;           /* Value.tag points at it */
+    Value *half; /* the fp16 value of an fp32 one */
+    Value *full; /* the fp32 value of one that was fp32 and is fp16 now */
+} Pair;          /* Value.tag points at it */
 
 typedef struct {
     Module *m;
@@ -20,9 +20,12 @@ typedef struct {
     int changes;
 } Halving;
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------ */
 
-static bool is_full(const Value *v) { return v->type->kind == TY_TENSOR && v->type->dtype == DT_FP32; }
+static bool is_full(const Value *v)
+{
+    return v->type->kind == TY_TENSOR && v->type->dtype == DT_FP32;
+}
 
 static Pair *pair_of(Halving *h, Value *v)
 {
@@ -34,7 +37,8 @@ static Value *cast_at(Halving *h, Block *b, Op *before, Value *v, DType t)
 {
     Builder at = builder_at(b, before, h->diag, v->loc);
     Value *dtype = build_string(&at, dtypes[t].name);
-    const char *name = arena_printf(&h->scratch, "%s_to_%s", v->name ? v->name : "c", dtypes[t].name);
+    const char *name = arena_printf(&h->scratch, "%s_to_%s", v->name ? v->name : "c",
+                                    dtypes[t].name);
     Value *r = build(&at, name, "cast", "x", v, "dtype", dtype, NULL);
     r->tag = dtype->tag = NULL;
     h->changes++;
@@ -71,7 +75,7 @@ static Value *half_literal(Halving *h, Value *v)
     return half;
 }
 
-/* ---- what a constexpr decodes ----------------------------------------------------------------- */
+/* ---- what a constexpr decodes ------------------------------------------------------------ */
 
 /* The parameter that gives the result its type. */
 static const struct {
@@ -107,7 +111,8 @@ static Value *its_half(void *ctx, Value *v)
     return p && p->half ? p->half : v;
 }
 
-/* The same statement of an fp16 table, scale or list of elements; NULL: its bytes are not at hand. */
+/* The same statement of an fp16 table, scale or list of elements; NULL: its bytes are not at
+ * hand. */
 static Value *half_of_coded(Halving *h, Value *v)
 {
     Op *op = v->def;
@@ -134,10 +139,10 @@ static Value *half_of_coded(Halving *h, Value *v)
     return half->out[v->index];
 }
 
-/* ---- any value -------------------------------------------------------------------------------- */
+/* ---- any value --------------------------------------------------------------------------- */
 
-/* The fp16 value of v, made right behind its definition: a constant is converted, others are cast,
- * and so is a constant whose bytes are not there. */
+/* The fp16 value of v, made right behind its definition: a constant is converted, others are
+ * cast, and so is a constant whose bytes are not there. */
 static Value *half_of(Halving *h, Value *v, Block *here)
 {
     if (!is_full(v)) return v;
@@ -155,7 +160,7 @@ static Value *half_of(Halving *h, Value *v, Block *here)
     return p->half = half;
 }
 
-/* ---- statements ------------------------------------------------------------------------------ */
+/* ---- statements -------------------------------------------------------------------------- */
 
 static bool has_list(const Op *op)
 {
@@ -171,12 +176,14 @@ static bool has_list(const Op *op)
 static bool takes_half(const Halving *h, const Op *op)
 {
     Opset o = op->opset ? op->opset : h->func->opset;
-    if (op->kind == OP_NONE || has_list(op) || (ops[op->kind].flags & (F_UNSUPPORTED | F_CONSTEXPR)))
+    if (op->kind == OP_NONE || has_list(op)
+        || (ops[op->kind].flags & (F_UNSUPPORTED | F_CONSTEXPR)))
         return false;
     for (int i = 0; i < op->narg; i++) {
         const Param *p = op_param(&ops[op->kind], op->arg[i].name);
         if (!p) return false;
-        if (is_full(op->arg[i].val[0]) && !(domain_types(p->dom, o) >> DT_FP16 & 1)) return false;
+        if (is_full(op->arg[i].val[0]) && !(domain_types(p->dom, o) >> DT_FP16 & 1))
+            return false;
     }
     return true;
 }
@@ -200,7 +207,8 @@ static bool is_cast_to_full(const Op *op)
     return dtype && !strcmp(dtype, "fp32");
 }
 
-/* Values of nested blocks see fp16 outside values; while_loop's own variables become fp16 with it. */
+/* Values of nested blocks see fp16 outside values; while_loop's own variables become fp16 with
+ * it. */
 static void halve_block(Halving *h, Block *b);
 
 static void halve_op(Halving *h, Op *op)

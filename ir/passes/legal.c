@@ -3,12 +3,14 @@
 
 #include <string.h>
 
-/* ---- walking --------------------------------------------------------------------------------- */
+/* ---- walking ----------------------------------------------------------------------------- */
 
-/* What replaces a result must be its own and of its type, which is what the users were checked with. */
+/* What replaces a result must be its own and of its type, which is what the users were checked
+ * with. */
 static void take_over(Func *f, Value *from, Value *with)
 {
-    if (!with->def || with->def->nout != 1) bug("%s becomes a value that is not its own", from->name);
+    if (!with->def || with->def->nout != 1)
+        bug("%s becomes a value that is not its own", from->name);
     if (!type_equal(with->type, from->type) && with->type->kind != TY_POISON)
         bug("%s becomes a value of another type", from->name);
     func_replace_uses(f, from, with);
@@ -47,7 +49,8 @@ static bool visit(void *ctx, Op *op)
     Value *with[MAX_RESULT];
     if (!rewritable(op) || (w->one && op->nout != 1)) return true;
     Builder b = before_op(op, w->legal.diag);
-    if (w->one ? !(with[0] = w->one(&w->legal, &b, op)) : !w->all(&w->legal, &b, op, with)) return true;
+    if (w->one ? !(with[0] = w->one(&w->legal, &b, op)) : !w->all(&w->legal, &b, op, with))
+        return true;
     legal_replace_all(op, with);
     w->legal.changes++;
     return true;
@@ -72,11 +75,12 @@ int legal_rewrite_all(Module *m, const PassOptions *o, Diag *d, RewriteAll *fn)
     return walk_all(m, o, d, &(Walker){ .all = fn });
 }
 
-/* ---- asking ---------------------------------------------------------------------------------- */
+/* ---- asking ------------------------------------------------------------------------------ */
 
 const Shape *shape_of_value(const Value *v)
 {
-    return v && v->type->kind == TY_TENSOR && shape_known(&v->type->shape) ? &v->type->shape : NULL;
+    return v && v->type->kind == TY_TENSOR && shape_known(&v->type->shape) ? &v->type->shape
+                                                                           : NULL;
 }
 
 int64_t extent_of(const Value *v, int from_last)
@@ -158,7 +162,7 @@ bool over_limit(const RuleSet *rs, int limit, int64_t n)
     return most > 0 && n > most;
 }
 
-/* ---- building -------------------------------------------------------------------------------- */
+/* ---- building ---------------------------------------------------------------------------- */
 
 Value *make1(Builder *b, const char *op, Value *x) { return build(b, op, op, "x", x, NULL); }
 
@@ -203,7 +207,8 @@ Value *make_shape(Builder *b, Value *x, const Shape *s)
     x = make_dense(b, x);
     if (x->lit && x->lit->kind != CONST_GROUP) return relabelled(b, x, s);
     if (!s->rank) return build(b, "squeeze", "squeeze", "x", x, NULL);
-    return build(b, "reshape", "reshape", "x", x, "shape", build_ints(b, s->rank, s->dim), NULL);
+    return build(b, "reshape", "reshape", "x", x, "shape", build_ints(b, s->rank, s->dim),
+                 NULL);
 }
 
 Value *make_transpose(Builder *b, Value *x, int n, const int64_t *perm)
@@ -227,8 +232,8 @@ Value *make_slice(Builder *b, Value *x, int axis, int64_t from, int64_t n)
     Shape s = x->type->shape;
     begin[axis] = from;
     s.dim[axis] = n;
-    return build(b, "slice", "slice_by_size", "x", x, "begin", build_ints(b, s.rank, begin), "size",
-                 build_ints(b, s.rank, s.dim), NULL);
+    return build(b, "slice", "slice_by_size", "x", x, "begin", build_ints(b, s.rank, begin),
+                 "size", build_ints(b, s.rank, s.dim), NULL);
 }
 
 Value *make_concat(Builder *b, Value **v, int n, int axis)
@@ -244,6 +249,6 @@ Value *make_concat(Builder *b, Value **v, int n, int axis)
 
 Value *make_matmul(Builder *b, Value *x, Value *y, bool transpose_x, bool transpose_y)
 {
-    return build(b, "matmul", "matmul", "x", x, "y", y, "transpose_x", build_bool(b, transpose_x),
-                 "transpose_y", build_bool(b, transpose_y), NULL);
+    return build(b, "matmul", "matmul", "x", x, "y", y, "transpose_x",
+                 build_bool(b, transpose_x), "transpose_y", build_bool(b, transpose_y), NULL);
 }

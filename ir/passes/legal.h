@@ -1,7 +1,8 @@
 /* legal.h -- what the passes share that make a program legal for the rules of its target.
  *
- * Each asks rule_heals, or the limit or operation the rule is about, and does nothing where the
- * target does not need it. What cannot be rewritten stays as it is: the check names its rule. */
+ * Each asks rule_heals, or the limit or operation the rule is about, and does nothing where
+ * the target does not need it. What cannot be rewritten stays as it is: the check names its
+ * rule. */
 #ifndef ANEC_LEGAL_H
 #define ANEC_LEGAL_H
 
@@ -16,66 +17,75 @@ typedef struct {
     int changes;
 } Legal;
 
-/* What a statement with one result becomes, built in front of it and of its type; NULL: it stays.
- * The value must be new: it takes the name over. */
+/* What a statement with one result becomes, built in front of it and of its type; NULL: it
+ * stays. The value must be new: it takes the name over. */
 typedef Value *Rewrite(const Legal *l, Builder *b, Op *op);
 
-/* Offers every statement of one tensor result whose row is known to fn, in order; what fn builds is
- * not offered. The number of rewritten ones. */
+/* Offers every statement of one tensor result whose row is known to fn, in order; what fn
+ * builds is not offered. The number of rewritten ones. */
 int legal_rewrite(Module *m, const PassOptions *o, Diag *d, Rewrite *fn);
 
-/* The same for statements of several tensor results: out[i] is what becomes result i; false: it stays. */
+/* The same for statements of several tensor results: out[i] is what becomes result i; false: it
+ * stays. */
 typedef bool RewriteAll(const Legal *l, Builder *b, Op *op, Value **out);
 int legal_rewrite_all(Module *m, const PassOptions *o, Diag *d, RewriteAll *fn);
 
 /* The only result of op becomes `with`, under its own name, and op goes. */
 void legal_replace(Op *op, Value *with);
 
-/* Compressed weights (legal_weights.c). decoded: what one holds, as a literal; NULL: it is not at
- * hand. make_dense: a new statement of that, else w itself; NULL is NULL. decompress: it stands instead of the statement that decodes it. as_affine: a blockwise
- * form as the affine one of ios16, when it has one scale a tensor or channel, written for opset `to`.
- * False: the statement stays. */
+/* Compressed weights (legal_weights.c). decoded: what one holds, as a literal; NULL: it is not
+ * at hand. make_dense: a new statement of that, else w itself; NULL is NULL. decompress: it
+ * stands instead of the statement that decodes it. as_affine: a blockwise form as the affine
+ * one of ios16, when it has one scale a tensor or channel, written for opset `to`. False: the
+ * statement stays. */
 Value *make_dense(Builder *b, Value *w);
 Const *legal_decoded(Module *m, const Value *v, Diag *d);
 bool legal_decompress(Module *m, Op *op, Diag *d);
 bool legal_as_affine(Module *m, Op *op, Opset to, Diag *d);
 
-/* scaled_dot_product_attention in the steps that it stands for; NULL: its extents are not known. */
+/* scaled_dot_product_attention in the steps that it stands for; NULL: its extents are not
+ * known. */
 Value *legal_attention(Builder *b, const Op *op);
 /* lstm, gru or rnn written out, computed in t (legal_recurrent.c); false: it cannot be. */
 bool legal_unroll(Builder *b, Op *op, DType t, Value **out);
 
-/* ---- asking ---------------------------------------------------------------------------------- */
+/* ---- asking ------------------------------------------------------------------------------ */
 
-const Shape *shape_of_value(const Value *v);        /* NULL: absent, no tensor, or extents unknown */
-int64_t extent_of(const Value *v, int from_last);   /* -1: there is no such axis */
-bool flag_of(const Op *op, const char *arg);        /* a bool argument; absent: false */
+/* NULL: absent, no tensor, or extents unknown */
+const Shape *shape_of_value(const Value *v);
+int64_t extent_of(const Value *v, int from_last); /* -1: there is no such axis */
+bool flag_of(const Op *op, const char *arg);      /* a bool argument; absent: false */
 /* An int argument, or `other` when it is absent; false when it is there and not known. */
 bool int_of(const Op *op, const char *arg, int64_t other, int64_t *out);
 /* A float argument, or `other`; false when it is there and not known. */
 bool float_of(const Op *op, const char *arg, double other, double *out);
 /* An axis counted from the start; -1 when it is not known or out of range. */
 int axis_of(const Op *op, const char *arg, int64_t other, int rank);
-/* An int vector of at most MAX_RANK * 2; absent: n = 0. False when it is there and not known. */
+/* An int vector of at most MAX_RANK * 2; absent: n = 0. False when it is there and not
+ * known. */
 bool ints_of(const Op *op, const char *arg, int64_t *v, int *n);
-/* The n arguments of op, in arg (MAX_PARAM), where the parameter of that name is *with, which must
- * live on; op NULL: of those that are in arg already. The count. */
+/* The n arguments of op, in arg (MAX_PARAM), where the parameter of that name is *with, which
+ * must live on; op NULL: of those that are in arg already. The count. */
 int args_with(const Op *op, Arg *arg, int n, const char *name, Value **with);
 bool used_by(Func *f, const Value *v, bool (*is)(const Op *)); /* some statement that is so */
 bool over_limit(const RuleSet *rs, int limit, int64_t n);
 
-/* ---- building: x is of a known shape where shapes matter ------------------------------------- */
+/* ---- building: x is of a known shape where shapes matter --------------------------------- */
 
 Value *make1(Builder *b, const char *op, Value *x);
 Value *make2(Builder *b, const char *op, Value *x, Value *y);
-Value *make_number(Builder *b, const Value *like, double v);      /* a scalar of like's element type */
-Value *make_with(Builder *b, const char *op, Value *x, double y); /* op(x, y), y of x's element type */
+/* a scalar of like's element type */
+Value *make_number(Builder *b, const Value *like, double v);
+/* op(x, y), y of x's element type */
+Value *make_with(Builder *b, const char *op, Value *x, double y);
 Value *make_select(Builder *b, Value *cond, Value *x, Value *y);
-Value *make_cast(Builder *b, Value *x, DType t);                  /* x itself when it is a t */
-Value *make_shape(Builder *b, Value *x, const Shape *s);          /* reshape; x itself when it is so */
+Value *make_cast(Builder *b, Value *x, DType t); /* x itself when it is a t */
+/* reshape; x itself when it is so */
+Value *make_shape(Builder *b, Value *x, const Shape *s);
 static inline Value *make_as(Builder *b, Value *x, Shape s) { return make_shape(b, x, &s); }
 Value *make_transpose(Builder *b, Value *x, int n, const int64_t *perm);
-Value *make_swap(Builder *b, Value *x);                           /* its last two axes exchanged */
+/* its last two axes exchanged */
+Value *make_swap(Builder *b, Value *x);
 Value *make_slice(Builder *b, Value *x, int axis, int64_t from, int64_t n);
 Value *make_concat(Builder *b, Value **v, int n, int axis);
 Value *make_matmul(Builder *b, Value *x, Value *y, bool transpose_x, bool transpose_y);

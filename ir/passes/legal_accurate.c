@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* ---- activations ----------------------------------------------------------------------------- */
+/* ---- activations ------------------------------------------------------------------------- */
 
 /* x / (1 + exp(-u)): x times the sigmoid of u. */
 static Value *gated(Builder *b, Value *x, Value *u)
@@ -18,7 +18,8 @@ static Value *gelu(Builder *b, const Op *op, Value *x)
 {
     const char *mode = op_value(op, "mode") ? op_const_string(op, "mode") : "EXACT";
     if (!mode) return NULL;
-    if (!strcmp(mode, "SIGMOID_APPROXIMATION")) return gated(b, x, make_with(b, "mul", x, 1.702));
+    if (!strcmp(mode, "SIGMOID_APPROXIMATION"))
+        return gated(b, x, make_with(b, "mul", x, 1.702));
     Value *cubic = make_with(b, "add", make_with(b, "mul", make2(b, "mul", x, x), 0.044715), 1);
     return gated(b, x, make_with(b, "mul", make2(b, "mul", x, cubic), 1.59576912));
 }
@@ -30,9 +31,12 @@ static Value *accurate(const Legal *l, Builder *b, Op *op)
     return op->kind == OP_silu ? gated(b, x, x) : op->kind == OP_gelu ? gelu(b, op, x) : NULL;
 }
 
-int pass_accurate(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, accurate); }
+int pass_accurate(Module *m, const PassOptions *o, Diag *d)
+{
+    return legal_rewrite(m, o, d, accurate);
+}
 
-/* ---- layer_norm ------------------------------------------------------------------------------ */
+/* ---- layer_norm -------------------------------------------------------------------------- */
 
 /* A gamma or beta, whose extents are those of the axes in order, as it broadcasts to x. */
 static Value *along_axes(Builder *b, const Op *op, Value *v, const Shape *x)
@@ -56,7 +60,8 @@ static Value *norm(const Legal *l, Builder *b, Op *op)
     Value *eps = op_value(op, "epsilon"), *axes = op_value(op, "axes");
     const Shape *s = op->kind == OP_layer_norm ? shape_of_value(x) : NULL;
     const bool split = (gamma || beta) && rule_heals(l->rules, RULE_norm_affine);
-    const bool retype = eps && eps->type->dtype != x->type->dtype && rule_heals(l->rules, RULE_epsilon_type);
+    const bool retype = eps && eps->type->dtype != x->type->dtype
+                     && rule_heals(l->rules, RULE_epsilon_type);
     double e;
     if (!s || (!split && !retype) || !float_of(op, "epsilon", 1e-5, &e)) return NULL;
     const DType t = x->type->dtype;
@@ -78,14 +83,16 @@ static Value *norm(const Legal *l, Builder *b, Op *op)
 
 int pass_norm(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, norm); }
 
-/* ---- roots ----------------------------------------------------------------------------------- */
+/* ---- roots ------------------------------------------------------------------------------- */
 
 static bool is_product(const Op *op) { return op->kind == OP_mul || op->kind == OP_real_div; }
 
 static Value *root(const Legal *l, Builder *b, Op *op)
 {
     if (op->kind != OP_sqrt || !rule_heals(l->rules, RULE_sqrt)) return NULL;
-    return used_by(l->func, op->out[0], is_product) ? make_with(b, "pow", op_value(op, "x"), 0.5) : NULL;
+    return used_by(l->func, op->out[0], is_product)
+             ? make_with(b, "pow", op_value(op, "x"), 0.5)
+             : NULL;
 }
 
 int pass_sqrt(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, root); }

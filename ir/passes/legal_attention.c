@@ -1,9 +1,9 @@
 /* legal_attention.c -- scaled_dot_product_attention in the steps that it stands for.
  *
- * Where the engine ignores its mask; the pass opset writes it so where there is none. The scale goes to the
- * query, so that the products stay small. A mask of bools lets pass where it is true; what it holds
- * back gets the score HELD_BACK, which is far enough for fp16 and leaves a row that is held back as a
- * whole uniform instead of NaN. */
+ * Where the engine ignores its mask; the pass opset writes it so where there is none. The scale
+ * goes to the query, so that the products stay small. A mask of bools lets pass where it is
+ * true; what it holds back gets the score HELD_BACK, which is far enough for fp16 and leaves a
+ * row that is held back as a whole uniform instead of NaN. */
 #include "legal.h"
 
 #include <math.h>
@@ -18,17 +18,20 @@ static Value *added_mask(Builder *b, const Value *mask, DType t)
     const Type *type = type_tensor(&b->m->arena, t, mask->type->shape);
     void *data = arena_alloc(&b->m->arena, type_bytes(type) + 1);
     Tensor to = tensor_view(t, &type->shape, data);
-    for (size_t i = 0; i < from.count; i++) tensor_set_float(&to, i, tensor_int(&from, i) ? 0 : HELD_BACK);
+    for (size_t i = 0; i < from.count; i++)
+        tensor_set_float(&to, i, tensor_int(&from, i) ? 0 : HELD_BACK);
     tensor_free(&from);
     return build_const(b, "mask", const_data(&b->m->arena, type, data));
 }
 
 static Value *apply_mask(Builder *b, Value *scores, Value *mask)
 {
-    if (mask->type->dtype != DT_BOOL) return make2(b, "add", scores, make_cast(b, mask, scores->type->dtype));
+    if (mask->type->dtype != DT_BOOL)
+        return make2(b, "add", scores, make_cast(b, mask, scores->type->dtype));
     Value *added = added_mask(b, mask, scores->type->dtype);
     if (added) return make2(b, "add", scores, added);
-    return build(b, "select", "select", "cond", mask, "a", scores, "b", make_number(b, scores, HELD_BACK), NULL);
+    return build(b, "select", "select", "cond", mask, "a", scores, "b",
+                 make_number(b, scores, HELD_BACK), NULL);
 }
 
 Value *legal_attention(Builder *b, const Op *op)
@@ -51,4 +54,7 @@ static Value *attend(const Legal *l, Builder *b, Op *op)
     return ignored ? legal_attention(b, op) : NULL;
 }
 
-int pass_attention(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, attend); }
+int pass_attention(Module *m, const PassOptions *o, Diag *d)
+{
+    return legal_rewrite(m, o, d, attend);
+}

@@ -1,5 +1,5 @@
-/* legal_axis.c -- statements along an axis, where an engine takes them for some extents or counts
- * alone: topk, softmax and local_response_norm. */
+/* legal_axis.c -- statements along an axis, where an engine takes them for some extents or
+ * counts alone: topk, softmax and local_response_norm. */
 #include "legal_ops.h"
 #include "legal_shape.h"
 
@@ -15,10 +15,10 @@ static Value *longer(Builder *b, Value *x, int axis, int64_t more, double value)
                  NULL);
 }
 
-/* ---- topk ------------------------------------------------------------------------------------ */
+/* ---- topk -------------------------------------------------------------------------------- */
 
-/* More than are asked for, sorted, and the first of these. What fills up an axis that is too short
- * stands behind all else, and behind its equals, since it comes later. */
+/* More than are asked for, sorted, and the first of these. What fills up an axis that is too
+ * short stands behind all else, and behind its equals, since it comes later. */
 static bool topk_of_more(Builder *b, const Op *op, Value *x, int axis, int64_t k, Value **out)
 {
     Arg arg[MAX_PARAM];
@@ -26,7 +26,8 @@ static bool topk_of_more(Builder *b, const Op *op, Value *x, int axis, int64_t k
     while (rule_topk_refuses(more)) more++;
     const int64_t n = x->type->shape.dim[axis];
     if (n < more && !dtype_is_float(x->type->dtype)) return false;
-    if (n < more) x = longer(b, x, axis, more - n, flag_of(op, "ascending") ? INFINITY : -INFINITY);
+    if (n < more)
+        x = longer(b, x, axis, more - n, flag_of(op, "ascending") ? INFINITY : -INFINITY);
     Value *count = build_int(b, more), *sorted = build_bool(b, true);
     int narg = args_with(op, arg, op->narg, "x", &x);
     narg = args_with(NULL, arg, narg, "k", &count);
@@ -36,9 +37,11 @@ static bool topk_of_more(Builder *b, const Op *op, Value *x, int axis, int64_t k
     return true;
 }
 
-/* The largest, its place, and again without it: k times. Of equals the first comes first in both. A
- * place is told from others as fp16. An entry that is -inf itself may be taken twice. */
-static bool topk_by_reductions(Builder *b, const Op *op, Value *x, int axis, int64_t k, Value **out)
+/* The largest, its place, and again without it: k times. Of equals the first comes first in
+ * both. A place is told from others as fp16. An entry that is -inf itself may be taken
+ * twice. */
+static bool topk_by_reductions(Builder *b, const Op *op, Value *x, int axis, int64_t k,
+                               Value **out)
 {
     enum { MOST = 16, FP16_WHOLE = 2048 };
     Value *value[MOST], *place[MOST];
@@ -52,8 +55,10 @@ static bool topk_by_reductions(Builder *b, const Op *op, Value *x, int axis, int
           *least = make_number(b, x, -INFINITY);
     if (up) x = make_with(b, "mul", x, -1);
     for (int64_t i = 0; i < k; i++) {
-        value[i] = build(b, "largest", "reduce_max", "x", x, "axes", axes, "keep_dims", keep, NULL);
-        place[i] = build(b, "place", "reduce_argmax", "x", x, "axis", one, "keep_dims", keep, NULL);
+        value[i] = build(b, "largest", "reduce_max", "x", x, "axes", axes, "keep_dims", keep,
+                         NULL);
+        place[i] = build(b, "place", "reduce_argmax", "x", x, "axis", one, "keep_dims", keep,
+                         NULL);
         if (i + 1 < k)
             x = make_select(b, make2(b, "equal", all, make_cast(b, place[i], t)), least, x);
     }
@@ -76,7 +81,7 @@ bool topk_as_taken(const Legal *l, Builder *b, Op *op, Value **out)
     return rule_topk_refuses(k) && topk_of_more(b, op, x, axis, k, out);
 }
 
-/* ---- softmax --------------------------------------------------------------------------------- */
+/* ---- softmax ----------------------------------------------------------------------------- */
 
 /* Over the next power of two: what is added has no share, as exp(-65504) is 0. */
 Value *softmax_of_more(const Legal *l, Builder *b, Op *op)
@@ -94,10 +99,11 @@ Value *softmax_of_more(const Legal *l, Builder *b, Op *op)
     return make_slice(b, y, axis, 0, s->dim[axis]);
 }
 
-/* ---- local_response_norm --------------------------------------------------------------------- */
+/* ---- local_response_norm ----------------------------------------------------------------- */
 
 /* Channels of x from..to and their neighbours, normalized, without the neighbours. */
-static Value *normalized(Builder *b, const Op *op, Value *x, int64_t from, int64_t to, int64_t size)
+static Value *normalized(Builder *b, const Op *op, Value *x, int64_t from, int64_t to,
+                         int64_t size)
 {
     Arg arg[MAX_PARAM];
     const int64_t all = x->type->shape.dim[1];
@@ -109,8 +115,8 @@ static Value *normalized(Builder *b, const Op *op, Value *x, int64_t from, int64
     return make_slice(b, part, 1, from - first, to - from);
 }
 
-/* In groups of channels, each with the neighbours that its window sees: as many as the limit leaves
- * room for. A window that fills it leaves none. */
+/* In groups of channels, each with the neighbours that its window sees: as many as the limit
+ * leaves room for. A window that fills it leaves none. */
 Value *lrn_by_groups(const Legal *l, Builder *b, Op *op)
 {
     enum { MOST = 128 };

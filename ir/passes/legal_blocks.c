@@ -1,6 +1,6 @@
-/* legal_blocks.c -- blocks of pixels by reshapes and transpositions, where an engine has no unit
- * for the factor: each factor is taken out of one axis and put into another, one after the other,
- * so that no step has more than one axis more than x. Elements only move. */
+/* legal_blocks.c -- blocks of pixels by reshapes and transpositions, where an engine has no
+ * unit for the factor: each factor is taken out of one axis and put into another, one after the
+ * other, so that no step has more than one axis more than x. Elements only move. */
 #include "legal_ops.h"
 #include "legal_shape.h"
 
@@ -93,8 +93,8 @@ static Value *cropped(Builder *b, Value *x, const int64_t *edge, int m)
     return make_box(b, x, begin, s.dim);
 }
 
-/* The factors of the axes from the third on; false when they are not known, or all as they may be.
- */
+/* The factors of the axes from the third on; false when they are not known, or all as they may
+ * be. / */
 static bool factors(const Op *op, const BlockOp *o, int64_t *f, int *m)
 {
     bool needed = false;

@@ -2,10 +2,11 @@
  * behind where it is spelled out, and with kernels that fit. */
 #include "legal_shape.h"
 
-/* ---- conv-shape: a line becomes a row, a volume planes, the bias goes behind -------------------------------------
- */
+/* ---- conv-shape: a line becomes a row, a volume planes, the bias goes behind
+ * ------------------------------------- / */
 
-/* A bias of fp16 goes to the weight file (literals), except where a machine was seen to refuse that. */
+/* A bias of fp16 goes to the weight file (literals), except where a machine was seen to refuse
+ * that. */
 static bool bias_behind(const Legal *l, const Value *bias)
 {
     if (!bias || !bias->lit || const_in_file(l->func, bias->lit)) return false;
@@ -16,7 +17,8 @@ static bool bias_behind(const Legal *l, const Value *bias)
 static Value *shape_conv(const Legal *l, Builder *b, Op *op)
 {
     ConvOp v;
-    if ((op->kind != OP_conv && op->kind != OP_conv_transpose) || !conv_read(op, &v)) return NULL;
+    if ((op->kind != OP_conv && op->kind != OP_conv_transpose) || !conv_read(op, &v))
+        return NULL;
     const bool flat = v.conv.window.n == 1 && rule_heals(l->rules, RULE_conv_flat)
                    && (v.weight->lit || !value_is_const(v.weight));
     const bool behind = op->kind == OP_conv && bias_behind(l, v.bias);
@@ -41,7 +43,8 @@ static Value *shape_conv(const Legal *l, Builder *b, Op *op)
                          &v.conv.window);
     if (behind) y = make2(b, "add", y, make_bias(b, v.bias, y->type->shape.rank));
     const int64_t two = 2;
-    return flat ? build(b, "squeeze", "squeeze", "x", y, "axes", build_ints(b, 1, &two), NULL) : y;
+    return flat ? build(b, "squeeze", "squeeze", "x", y, "axes", build_ints(b, 1, &two), NULL)
+                : y;
 }
 
 int pass_conv_shape(Module *m, const PassOptions *o, Diag *d)
@@ -49,7 +52,7 @@ int pass_conv_shape(Module *m, const PassOptions *o, Diag *d)
     return legal_rewrite(m, o, d, shape_conv);
 }
 
-/* ---- conv-split: a kernel in pieces whose results are added ---------------------------------- */
+/* ---- conv-split: a kernel in pieces whose results are added ------------------------------ */
 
 /* Taps from..from + n of a kernel, a piece along each of the three axes. */
 typedef struct {
@@ -127,7 +130,8 @@ static Value *split_conv(const Legal *l, Builder *b, Op *op)
     ConvOp v;
     Value *part[MOST];
     int64_t pieces[MAX_SPATIAL];
-    if ((op->kind != OP_conv && op->kind != OP_conv_transpose) || !conv_read(op, &v)) return NULL;
+    if ((op->kind != OP_conv && op->kind != OP_conv_transpose) || !conv_read(op, &v))
+        return NULL;
     const Window *w = &v.conv.window;
     for (int i = 0; i < MAX_SPATIAL; i++) pieces[i] = pieces_along(l, w, i);
     const int64_t all = pieces[1] * pieces[2];
@@ -139,12 +143,14 @@ static Value *split_conv(const Legal *l, Builder *b, Op *op)
         t.n[1] = piece_size(w->kernel[1], pieces[1], k / pieces[2], &t.from[1]);
         t.n[2] = piece_size(w->kernel[2], pieces[2], k % pieces[2], &t.from[2]);
         Value *bias = n ? NULL : v.bias; /* with the first piece, or behind */
-        Value *y = v.conv.transposed ? transposed_piece(b, &v, &t) : forward_piece(b, &v, &t, bias);
+        Value *y = v.conv.transposed ? transposed_piece(b, &v, &t)
+                                     : forward_piece(b, &v, &t, bias);
         if (y) part[n++] = y;
     }
     if (!n) return NULL;
     Value *sum = make_sum(b, part, n);
-    return v.bias && v.conv.transposed ? make2(b, "add", sum, make_bias(b, v.bias, w->n + 2)) : sum;
+    return v.bias && v.conv.transposed ? make2(b, "add", sum, make_bias(b, v.bias, w->n + 2))
+                                       : sum;
 }
 
 int pass_conv_split(Module *m, const PassOptions *o, Diag *d)

@@ -1,8 +1,9 @@
-/* legal_conv_matmul.c -- convolutions whose weight is computed, as products of matrices: one a tap
- * of the kernel, of the tap's weights with the elements of x that the tap sees, which are added.
+/* legal_conv_matmul.c -- convolutions whose weight is computed, as products of matrices: one a
+ * tap of the kernel, of the tap's weights with the elements of x that the tap sees, which are
+ * added.
  *
- * With g groups a tap's weights are [1, g, out / g, in / g] and what it sees [batch, g, in / g, s],
- * s being all positions of the result; without groups both lack that axis. */
+ * With g groups a tap's weights are [1, g, out / g, in / g] and what it sees [batch, g, in / g,
+ * s], s being all positions of the result; without groups both lack that axis. */
 #include "legal_shape.h"
 
 typedef struct {
@@ -63,8 +64,8 @@ static Value *seen_by(const Products *p, const int64_t *tap)
     for (int i = 0; !steps && i < s->rank; i++) end[i] -= begin[i];
     if (!steps) return make_box(p->b, p->padded, begin, end);
     return build(p->b, "slice", "slice_by_index", "x", p->padded, "begin",
-                 build_ints(p->b, s->rank, begin), "end", build_ints(p->b, s->rank, end), "stride",
-                 build_ints(p->b, s->rank, stride), NULL);
+                 build_ints(p->b, s->rank, begin), "end", build_ints(p->b, s->rank, end),
+                 "stride", build_ints(p->b, s->rank, stride), NULL);
 }
 
 static Value *product_of_tap(const Products *p, int64_t index, const int64_t *tap)
@@ -73,8 +74,8 @@ static Value *product_of_tap(const Products *p, int64_t index, const int64_t *ta
     const int64_t out = c->cout / c->groups, in = c->cin / c->groups;
     const bool grouped = c->groups > 1;
     const Shape weights = grouped ? SHAPE(1, c->groups, out, in) : SHAPE(1, out, in);
-    const Shape seen =
-        grouped ? SHAPE(c->batch, c->groups, in, p->positions) : SHAPE(c->batch, in, p->positions);
+    const Shape seen = grouped ? SHAPE(c->batch, c->groups, in, p->positions)
+                               : SHAPE(c->batch, in, p->positions);
     Value *a = make_shape(p->b, make_piece(p->b, p->taps, 0, index, 1), &weights);
     Value *x = make_shape(p->b, seen_by(p, tap), &seen);
     return make_matmul(p->b, a, x, false, false);

@@ -1,11 +1,12 @@
-/* legal_decompose.c -- what an engine refuses, in operations that it has: the table of rewrites,
- * and those of single operations. What depends on constants alone becomes a constant. */
+/* legal_decompose.c -- what an engine refuses, in operations that it has: the table of
+ * rewrites, and those of single operations. What depends on constants alone becomes a
+ * constant. */
 #include "legal_ops.h"
 #include "legal_shape.h"
 
 #include <string.h>
 
-/* ---- roots, squares, norms ------------------------------------------------------------------- */
+/* ---- roots, squares, norms --------------------------------------------------------------- */
 
 static Value *reciprocal_root(Builder *b, Value *x, double epsilon)
 {
@@ -16,8 +17,9 @@ static Value *rsqrt(const Legal *l, Builder *b, Op *op)
 {
     double epsilon;
     (void)l;
-    return float_of(op, "epsilon", 1e-12, &epsilon) ? reciprocal_root(b, op_value(op, "x"), epsilon)
-                                                    : NULL;
+    return float_of(op, "epsilon", 1e-12, &epsilon)
+             ? reciprocal_root(b, op_value(op, "x"), epsilon)
+             : NULL;
 }
 
 static bool is_activation(const Op *op)
@@ -30,8 +32,9 @@ static Value *square(const Legal *l, Builder *b, Op *op)
 {
     const int64_t width = extent_of(op->out[0], 0);
     Value *x = op_value(op, "x");
-    return width % 128 > 64 && used_by(l->func, op->out[0], is_activation) ? make2(b, "mul", x, x)
-                                                                           : NULL;
+    return width % 128 > 64 && used_by(l->func, op->out[0], is_activation)
+             ? make2(b, "mul", x, x)
+             : NULL;
 }
 
 static Value *l2_norm(const Legal *l, Builder *b, Op *op)
@@ -46,7 +49,7 @@ static Value *l2_norm(const Legal *l, Builder *b, Op *op)
     return make2(b, "mul", x, reciprocal_root(b, sum, epsilon));
 }
 
-/* ---- truth ----------------------------------------------------------------------------------- */
+/* ---- truth ------------------------------------------------------------------------------- */
 
 /* Both as 0 or 1, joined by `by`, and what that gives other than 0. */
 static Value *logic(Builder *b, Op *op, const char *by)
@@ -72,10 +75,10 @@ static Value *logical_xor(const Legal *l, Builder *b, Op *op)
                  make_cast(b, op_value(op, "y"), DT_FP16));
 }
 
-/* ---- arithmetic ------------------------------------------------------------------------------ */
+/* ---- arithmetic -------------------------------------------------------------------------- */
 
-/* x - y * floor(x / y). A quotient just below a whole number may be rounded up to it; the remainder
- * has the wrong sign then, and y is added. */
+/* x - y * floor(x / y). A quotient just below a whole number may be rounded up to it; the
+ * remainder has the wrong sign then, and y is added. */
 static Value *mod(const Legal *l, Builder *b, Op *op)
 {
     Value *x = op_value(op, "x"), *y = op_value(op, "y");
@@ -99,15 +102,16 @@ static Value *argmin(const Legal *l, Builder *b, Op *op)
     return build_op(b, "argmax", "reduce_argmax", arg, n)->out[0];
 }
 
-/* The product along one axis: halves by each other, what is over on the way into the last product.
- */
+/* The product along one axis: halves by each other, what is over on the way into the last
+ * product. / */
 static Value *product(Builder *b, Value *x, int axis)
 {
     Value *over = NULL;
     for (int64_t n; (n = x->type->shape.dim[axis]) > 1;) {
         const int64_t half = n / 2;
         Value *last = n % 2 ? make_slice(b, x, axis, n - 1, 1) : NULL;
-        x = make2(b, "mul", make_slice(b, x, axis, 0, half), make_slice(b, x, axis, half, half));
+        x = make2(b, "mul", make_slice(b, x, axis, 0, half),
+                  make_slice(b, x, axis, half, half));
         if (last) over = over ? make2(b, "mul", over, last) : last;
     }
     return over ? make2(b, "mul", x, over) : x;
@@ -126,7 +130,8 @@ static Value *reduce_prod(const Legal *l, Builder *b, Op *op)
         for (n = 0; n < s->rank; n++) axes[n] = n;
     const int rank = s->rank;
     Value *first = x;
-    for (int i = 0; i < n; i++) x = product(b, x, (int)(axes[i] < 0 ? axes[i] + rank : axes[i]));
+    for (int i = 0; i < n; i++)
+        x = product(b, x, (int)(axes[i] < 0 ? axes[i] + rank : axes[i]));
     if (x == first) return make_with(b, "mul", make_shape(b, x, &op->out[0]->type->shape), 1);
     return make_shape(b, x, &op->out[0]->type->shape);
 }
@@ -141,7 +146,8 @@ static Value *zero_product(const Legal *l, Builder *b, Op *op)
     (void)l;
     for (int i = 0; i < 2 && shape_of_value(op->out[0]); i++) {
         const Value *zero = op_value(op, side[i]), *other = op_value(op, side[1 - i]);
-        if (!value_float(zero, &f) || f != 0 || !other->def || !is_family(other->def, "reduce")) continue;
+        if (!value_float(zero, &f) || f != 0 || !other->def || !is_family(other->def, "reduce"))
+            continue;
         Const *c = NEW(&b->m->arena, Const);
         *c = (Const){ .type = t, .kind = CONST_INIT, .init = INIT_FILL };
         return build_const(b, "zero", c);
@@ -149,7 +155,8 @@ static Value *zero_product(const Legal *l, Builder *b, Op *op)
     return NULL;
 }
 
-/* A product with a mask of ones: what is not a finite number outside of the band becomes NaN. */
+/* A product with a mask of ones: what is not a finite number outside of the band becomes
+ * NaN. */
 static Value *band_part(const Legal *l, Builder *b, Op *op)
 {
     int64_t lower, upper;
@@ -169,7 +176,7 @@ static Value *band_part(const Legal *l, Builder *b, Op *op)
     return make2(b, "mul", x, build_const(b, "band", const_data(&b->m->arena, t, data)));
 }
 
-/* ---- what is known --------------------------------------------------------------------------- */
+/* ---- what is known ----------------------------------------------------------------------- */
 
 static Value *shape_as_const(const Legal *l, Builder *b, Op *op)
 {
@@ -182,7 +189,8 @@ static bool all_known(const Op *op)
 {
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < op->arg[i].count; k++)
-            if (!value_at_hand(op->arg[i].val[k]) || op->arg[i].val[k]->type->kind != TY_TENSOR) return false;
+            if (!value_at_hand(op->arg[i].val[k]) || op->arg[i].val[k]->type->kind != TY_TENSOR)
+                return false;
     return op_is_computable(op);
 }
 
@@ -192,7 +200,9 @@ static bool compute(Builder *b, Op *op, Value **out)
     const Const *c[MAX_RESULT];
     size_t bytes = 0;
     for (int i = 0; i < op->nout; i++) bytes += type_bytes(op->out[i]->type);
-    if (bytes > COMPUTED_MAX || !all_known(op) || !op_literals(b->m, op, COMPUTED_MAX, b->diag, c)) return false;
+    if (bytes > COMPUTED_MAX || !all_known(op)
+        || !op_literals(b->m, op, COMPUTED_MAX, b->diag, c))
+        return false;
     for (int i = 0; i < op->nout; i++) {
         if (!type_equal(c[i]->type, op->out[i]->type)) return false;
         out[i] = build_const(b, op->out[i]->name, c[i]);
@@ -200,7 +210,7 @@ static bool compute(Builder *b, Op *op, Value **out)
     return true;
 }
 
-/* ---- the table ------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------- */
 
 static const struct {
     int op, rule; /* RULE_op_refused: where support.def says that the engine refuses it */

@@ -1,8 +1,8 @@
-/* legal_doubt.c -- what reports disagree about, rewritten where a profile measured it on the user's
- * own machine: products of another rank than 3, operands that are one wide. */
+/* legal_doubt.c -- what reports disagree about, rewritten where a profile measured it on the
+ * user's own machine: products of another rank than 3, operands that are one wide. */
 #include "legal.h"
 
-/* ---- products of three axes ------------------------------------------------------------------ */
+/* ---- products of three axes -------------------------------------------------------------- */
 
 /* The leading axes as one. */
 static Value *as_three(Builder *b, Value *x)
@@ -17,7 +17,8 @@ static Value *as_three(Builder *b, Value *x)
 static Value *matmul_of_three(Builder *b, const Op *op)
 {
     Value *x = op_value(op, "x"), *y = op_value(op, "y");
-    const Shape *s = shape_of_value(x), *t = shape_of_value(y), *out = shape_of_value(op->out[0]);
+    const Shape *s = shape_of_value(x), *t = shape_of_value(y),
+                *out = shape_of_value(op->out[0]);
     if (!s || !t || !out || value_is_const(x) || value_is_const(y)) return NULL;
     if (s->rank != t->rank || s->rank < 2 || s->rank == 3) return NULL;
     for (int i = 0; i < s->rank - 2; i++)
@@ -27,7 +28,7 @@ static Value *matmul_of_three(Builder *b, const Op *op)
     return make_shape(b, r, out);
 }
 
-/* ---- operands that are one wide -------------------------------------------------------------- */
+/* ---- operands that are one wide ---------------------------------------------------------- */
 
 /* One of them is repeated along the axis. */
 static bool repeats(const Shape *x, const Shape *y, int axis)
@@ -38,7 +39,8 @@ static bool repeats(const Shape *x, const Shape *y, int axis)
 static Shape with_rank(const Shape *s, int rank)
 {
     Shape r = { .rank = rank };
-    for (int i = 0; i < rank; i++) r.dim[i] = i < rank - s->rank ? 1 : s->dim[i - (rank - s->rank)];
+    for (int i = 0; i < rank; i++)
+        r.dim[i] = i < rank - s->rank ? 1 : s->dim[i - (rank - s->rank)];
     return r;
 }
 
@@ -46,7 +48,8 @@ static Shape with_rank(const Shape *s, int rank)
 static Value *repeated_elsewhere(Builder *b, const Op *op)
 {
     Value *x = op_value(op, "x"), *y = op_value(op, "y");
-    const Shape *s = shape_of_value(x), *t = shape_of_value(y), *out = shape_of_value(op->out[0]);
+    const Shape *s = shape_of_value(x), *t = shape_of_value(y),
+                *out = shape_of_value(op->out[0]);
     int64_t perm[MAX_RANK];
     if (!s || !t || !out || out->rank < 2) return NULL;
     const Shape sx = with_rank(s, out->rank), sy = with_rank(t, out->rank);
@@ -61,7 +64,7 @@ static Value *repeated_elsewhere(Builder *b, const Op *op)
     return make_transpose(b, make2(b, op->name, x, y), out->rank, perm);
 }
 
-/* ---- the pass -------------------------------------------------------------------------------- */
+/* ---- the pass ---------------------------------------------------------------------------- */
 
 static Value *doubted(const Legal *l, Builder *b, Op *op)
 {
@@ -73,8 +76,7 @@ static Value *doubted(const Legal *l, Builder *b, Op *op)
     case OP_mul:
     case OP_real_div:
         return rule_heals(l->rules, RULE_broadcast) ? repeated_elsewhere(b, op) : NULL;
-    default:
-        return NULL;
+    default: return NULL;
     }
 }
 

@@ -35,7 +35,8 @@ static const Const *loose(Files *f, const Const *c)
     if (c->kind != CONST_BLOB || !c->file || c->file->absent || dtypes[c->type->dtype].bits < 8)
         return NULL;
     if (!shape_count(&c->type->shape, &n)) return NULL;
-    const void *data = weight_data(c->file, f->legal.diag, c->loc, c->offset, c->type->dtype, n);
+    const void *data = weight_data(c->file, f->legal.diag, c->loc, c->offset, c->type->dtype,
+                                   n);
     if (!data) return NULL;
     Const *out = NEW(&f->legal.m->arena, Const);
     *out = (Const){ .type = c->type,

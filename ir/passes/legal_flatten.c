@@ -1,8 +1,8 @@
 /* legal_flatten.c -- programs without blocks for targets that have none.
  *
- * Both branches of a cond are computed and select takes one. A while_loop whose condition constants
- * decide becomes its steps; what data decides, or takes more than MOST_STEPS, stays, and so does
- * what has an effect or draws random numbers. */
+ * Both branches of a cond are computed and select takes one. A while_loop whose condition
+ * constants decide becomes its steps; what data decides, or takes more than MOST_STEPS, stays,
+ * and so does what has an effect or draws random numbers. */
 #include "legal.h"
 
 enum { MOST_STEPS = 256, MOST_STATEMENTS = 1 << 16 };
@@ -10,7 +10,8 @@ enum { MOST_STEPS = 256, MOST_STATEMENTS = 1 << 16 };
 static bool is_pure(const Block *b)
 {
     for (const Op *op = b->first; op; op = op->next)
-        if (op->kind == OP_NONE || op->nblock || (ops[op->kind].flags & (F_IMPURE | F_UNSUPPORTED)))
+        if (op->kind == OP_NONE || op->nblock
+            || (ops[op->kind].flags & (F_IMPURE | F_UNSUPPORTED)))
             return false;
     return true;
 }
@@ -28,7 +29,7 @@ static void give(Legal *l, Builder *b, Op *op, int i, Value *with)
     func_replace_uses(l->func, out, with);
 }
 
-/* ---- cond ------------------------------------------------------------------------------------ */
+/* ---- cond -------------------------------------------------------------------------------- */
 
 static bool can_select(const Op *op, const Value *pred)
 {
@@ -73,9 +74,10 @@ static bool flatten_cond(Legal *l, Op *op)
     return true;
 }
 
-/* ---- while_loop ------------------------------------------------------------------------------ */
+/* ---- while_loop -------------------------------------------------------------------------- */
 
-/* Where a value of the block that is being copied is in the copy; what is not of it is itself. */
+/* Where a value of the block that is being copied is in the copy; what is not of it is
+ * itself. */
 static Value *copied(void *from, Value *v)
 {
     const Block *b = from;
@@ -113,8 +115,8 @@ static int statements(const Block *b)
     return n;
 }
 
-/* Whether every value is of the type of its loop variable, so that the next step is as the first.
- */
+/* Whether every value is of the type of its loop variable, so that the next step is as the
+ * first. / */
 static bool same_types(const Op *op, Value *const *v)
 {
     for (int i = 0; i < op->nout; i++)
@@ -143,7 +145,8 @@ static bool flatten_loop(Legal *l, Op *op)
 {
     Value *v[MAX_RESULT];
     const Arg *vars = op_find_arg(op, "loop_vars");
-    if (op->nblock != 2 || !vars || vars->count != op->nout || op->nout > MAX_RESULT) return false;
+    if (op->nblock != 2 || !vars || vars->count != op->nout || op->nout > MAX_RESULT)
+        return false;
     if (!is_pure(op->block[0]) || !is_pure(op->block[1]) || op->block[0]->nresult != 1)
         return false;
     for (int i = 0; i < 2; i++)
@@ -161,7 +164,7 @@ static bool flatten_loop(Legal *l, Op *op)
     return true;
 }
 
-/* ---- the pass -------------------------------------------------------------------------------- */
+/* ---- the pass ---------------------------------------------------------------------------- */
 
 static bool heals(const Legal *l, const Op *op)
 {

@@ -1,5 +1,5 @@
-/* legal_index.c -- operations that move elements where indices say, by slices and concat: where the
- * indices are constants, and few enough for the statements to be written out. */
+/* legal_index.c -- operations that move elements where indices say, by slices and concat: where
+ * the indices are constants, and few enough for the statements to be written out. */
 #include "legal_ops.h"
 
 #include <string.h>
@@ -10,20 +10,23 @@ enum {
     FP16_WHOLE = 2048,  /* whole numbers up to here are exact in fp16 */
 };
 
-/* The constant of ints that v is, when its elements can be had; they stay as long as the module. */
+/* The constant of ints that v is, when its elements can be had; they stay as long as the
+ * module. */
 static bool known_tensor(Builder *b, const Value *v, Tensor *out)
 {
     Tensor t;
     if (!v || v->type->kind != TY_TENSOR || !dtype_is_int(v->type->dtype) || !value_at_hand(v)
         || !value_tensor(v, b->diag, &t))
         return false;
-    *out = t.owned ? tensor_view(t.dtype, &t.shape, memcpy(arena_alloc(&b->m->arena, t.bytes + 1), t.data, t.bytes))
-                   : t;
+    *out = t.owned
+             ? tensor_view(t.dtype, &t.shape,
+                           memcpy(arena_alloc(&b->m->arena, t.bytes + 1), t.data, t.bytes))
+             : t;
     tensor_free(&t);
     return true;
 }
 
-/* ---- one_hot --------------------------------------------------------------------------------- */
+/* ---- one_hot ----------------------------------------------------------------------------- */
 
 static Value *one_element(Builder *b, DType t, double v)
 {
@@ -68,14 +71,16 @@ Value *one_hot_by_equal(const Legal *l, Builder *b, Op *op)
     Shape s = *out;
     s.dim[axis] = 1;
     indices = make_shape(b, uncast(b, indices, out->dim[axis]), &s);
-    Value *hot =
-        make2(b, "equal", indices, make_counting(b, indices->type->dtype, s.rank, axis, out->dim[axis]));
-    return make_select(b, hot, on ? on : one_element(b, t, 1), off ? off : one_element(b, t, 0));
+    Value *hot = make2(b, "equal", indices,
+                       make_counting(b, indices->type->dtype, s.rank, axis, out->dim[axis]));
+    return make_select(b, hot, on ? on : one_element(b, t, 1),
+                       off ? off : one_element(b, t, 0));
 }
 
-/* ---- rows that indices name ------------------------------------------------------------------ */
+/* ---- rows that indices name -------------------------------------------------------------- */
 
-/* The rows that n index vectors name in a tensor whose first `depth` axes are counted as one. */
+/* The rows that n index vectors name in a tensor whose first `depth` axes are counted as
+ * one. */
 static bool flat_rows(const Tensor *ix, const Shape *data, int depth, int64_t n, int64_t *row)
 {
     for (int64_t i = 0; i < n; i++) {
@@ -106,7 +111,8 @@ Value *gather_nd_by_gather(const Legal *l, Builder *b, Op *op)
     int64_t batch;
     Tensor ix;
     (void)l;
-    if (!s || !out || !known_tensor(b, op_value(op, "indices"), &ix) || ix.shape.rank < 1) return NULL;
+    if (!s || !out || !known_tensor(b, op_value(op, "indices"), &ix) || ix.shape.rank < 1)
+        return NULL;
     if (!int_of(op, "batch_dims", 0, &batch) || batch) return NULL;
     const int lead = ix.shape.rank - 1, depth = (int)ix.shape.dim[lead];
     const int64_t n = extents(&ix.shape, 0, lead);
@@ -116,12 +122,12 @@ Value *gather_nd_by_gather(const Legal *l, Builder *b, Op *op)
     merged.dim[0] = extents(s, 0, depth);
     for (int i = 1; i < merged.rank; i++) merged.dim[i] = s->dim[depth + i - 1];
     Value *rows = build_const(b, "rows", const_ints(&b->m->arena, DT_INT32, (int)n, row));
-    Value *y = build(b, "gather", "gather", "x", make_shape(b, x, &merged), "indices", rows, "axis",
-                     build_int(b, 0), NULL);
+    Value *y = build(b, "gather", "gather", "x", make_shape(b, x, &merged), "indices", rows,
+                     "axis", build_int(b, 0), NULL);
     return make_shape(b, y, out);
 }
 
-/* ---- scatter --------------------------------------------------------------------------------- */
+/* ---- scatter ----------------------------------------------------------------------------- */
 
 typedef struct {
     Value *data, *updates;
@@ -256,7 +262,7 @@ Value *scatter_by_slices(const Legal *l, Builder *b, Op *op)
     return y ? make_shape(b, y, &op->out[0]->type->shape) : NULL;
 }
 
-/* ---- sequences and windows ------------------------------------------------------------------- */
+/* ---- sequences and windows --------------------------------------------------------------- */
 
 /* x with its first n entries along the axis backwards */
 static Value *reversed_start(Builder *b, Value *x, int axis, int64_t n)
@@ -276,7 +282,8 @@ Value *reverse_sequence_by_reverse(const Legal *l, Builder *b, Op *op)
     const Shape *s = shape_of_value(x);
     Tensor lengths;
     (void)l;
-    if (!s || !known_tensor(b, op_value(op, "lengths"), &lengths) || lengths.count < 1) return NULL;
+    if (!s || !known_tensor(b, op_value(op, "lengths"), &lengths) || lengths.count < 1)
+        return NULL;
     const int along = axis_of(op, "seq_axis", 0, s->rank),
               batch = axis_of(op, "batch_axis", 0, s->rank);
     if (along < 0 || batch < 0 || along == batch || (int64_t)lengths.count != s->dim[batch])
@@ -303,8 +310,8 @@ static Value *strided(Builder *b, Value *x, int axis, int64_t from, int64_t stri
     step[axis] = stride;
     end.dim[axis] = from + (n - 1) * stride + 1;
     return build(b, "slice", "slice_by_index", "x", x, "begin", build_ints(b, end.rank, begin),
-                 "end", build_ints(b, end.rank, end.dim), "stride", build_ints(b, end.rank, step),
-                 NULL);
+                 "end", build_ints(b, end.rank, end.dim), "stride",
+                 build_ints(b, end.rank, step), NULL);
 }
 
 /* The windows one after the other, or their first entries, their second ones ..: the fewer. */

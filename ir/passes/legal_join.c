@@ -1,8 +1,8 @@
-/* legal_join.c -- tile, stack, split and concat in statements that an engine takes and that do not
- * spoil it, and concat of many values in groups. */
+/* legal_join.c -- tile, stack, split and concat in statements that an engine takes and that do
+ * not spoil it, and concat of many values in groups. */
 #include "legal_shape.h"
 
-/* ---- joining --------------------------------------------------------------------------------- */
+/* ---- joining ----------------------------------------------------------------------------- */
 
 enum { MOST_COPIES = 64 };
 
@@ -34,8 +34,10 @@ static Value *tile(Builder *b, const Op *op)
         if (reps[i] > 1 && ones.dim[i] == 1) x = repeat_along(b, x, i, reps[i]);
     if (!any) return x;
     Const *c = NEW(&b->m->arena, Const);
-    *c = (Const){ .type = type_tensor(&b->m->arena, x->type->dtype, ones), .kind = CONST_INIT,
-                  .init = INIT_FILL, .a = 1 };
+    *c = (Const){ .type = type_tensor(&b->m->arena, x->type->dtype, ones),
+                  .kind = CONST_INIT,
+                  .init = INIT_FILL,
+                  .a = 1 };
     return make2(b, "mul", x, build_const(b, "ones", c));
 }
 
@@ -77,8 +79,9 @@ static Value *padded(Builder *b, Value *x, int axis, int64_t before, int64_t beh
     if (!before && !behind) return x;
     pad[2 * axis] = before;
     pad[2 * axis + 1] = behind;
-    return build(b, "pad", "pad", "x", x, "pad", build_ints(b, 2 * x->type->shape.rank, pad), "mode",
-                 build_string(b, "constant"), "constant_val", make_number(b, x, 0), NULL);
+    return build(b, "pad", "pad", "x", x, "pad", build_ints(b, 2 * x->type->shape.rank, pad),
+                 "mode", build_string(b, "constant"), "constant_val", make_number(b, x, 0),
+                 NULL);
 }
 
 /* The sum of the parts, each among zeros in its place: of numbers alone, and not by turns. */
@@ -110,18 +113,21 @@ static Value *parts_joined(const Legal *l, Builder *b, Op *op)
 static bool join(const Legal *l, Builder *b, Op *op, Value **out)
 {
     if (op->kind == OP_split) return rule_heals(l->rules, RULE_split) && split(b, op, out);
-    if (op->kind == OP_tile && rule_heals(l->rules, RULE_tile)) return (out[0] = tile(b, op)) != NULL;
-    return op->kind == OP_stack && rule_heals(l->rules, RULE_stack) && (out[0] = stack(b, op)) != NULL;
+    if (op->kind == OP_tile && rule_heals(l->rules, RULE_tile))
+        return (out[0] = tile(b, op)) != NULL;
+    return op->kind == OP_stack && rule_heals(l->rules, RULE_stack)
+        && (out[0] = stack(b, op)) != NULL;
 }
 
 /* concat comes second, for those that the others make. */
 int pass_join(Module *m, const PassOptions *o, Diag *d)
 {
-    const int n = legal_rewrite_all(m, o, d, join), k = n < 0 ? n : legal_rewrite(m, o, d, parts_joined);
+    const int n = legal_rewrite_all(m, o, d, join),
+              k = n < 0 ? n : legal_rewrite(m, o, d, parts_joined);
     return k < 0 ? k : n + k;
 }
 
-/* ---- many values ----------------------------------------------------------------------------- */
+/* ---- many values ------------------------------------------------------------------------- */
 
 static Value *concat_in_groups(const Legal *l, Builder *b, Op *op)
 {
@@ -129,9 +135,11 @@ static Value *concat_in_groups(const Legal *l, Builder *b, Op *op)
     const Arg *values = op->kind == OP_concat ? op_find_arg(op, "values") : NULL;
     const int64_t most = rule_limit(l->rules, LIMIT_fan_in) - 1;
     const Shape *out = shape_of_value(op->out[0]);
-    if (!values || !out || most < 2 || values->count <= most || values->count > MOST) return NULL;
+    if (!values || !out || most < 2 || values->count <= most || values->count > MOST)
+        return NULL;
     const int axis = axis_of(op, "axis", 0, out->rank);
-    if (axis < 0 || flag_of(op, "interleave") || !rule_heals(l->rules, RULE_fan_in)) return NULL;
+    if (axis < 0 || flag_of(op, "interleave") || !rule_heals(l->rules, RULE_fan_in))
+        return NULL;
     Value *part[MOST];
     int64_t n = values->count;
     for (int64_t i = 0; i < n; i++) part[i] = values->val[i];

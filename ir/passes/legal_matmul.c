@@ -1,12 +1,13 @@
-/* legal_matmul.c -- products of matrices in the form that a target takes: constants as the second
- * operand, transposed. */
+/* legal_matmul.c -- products of matrices in the form that a target takes: constants as the
+ * second operand, transposed. */
 #include "legal.h"
 
 #include <string.h>
 
-/* ---- constants ------------------------------------------------------------------------------- */
+/* ---- constants --------------------------------------------------------------------------- */
 
-/* The matrix [r, c] as [c, r]; its leading axes are of one entry. NULL: its bytes are not here. */
+/* The matrix [r, c] as [c, r]; its leading axes are of one entry. NULL: its bytes are not
+ * here. */
 static Value *turned_const(const Legal *l, Builder *b, const Value *v)
 {
     Tensor from;
@@ -18,7 +19,8 @@ static Value *turned_const(const Legal *l, Builder *b, const Value *v)
     char *data = arena_alloc(a, type_bytes(t) + 1);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t k = 0; k < cols; k++)
-            memcpy(data + (size_t)(k * rows + i) * each, (const char *)from.data + (size_t)(i * cols + k) * each, each);
+            memcpy(data + (size_t)(k * rows + i) * each,
+                   (const char *)from.data + (size_t)(i * cols + k) * each, each);
     tensor_free(&from);
     return build_const(b, v->name ? v->name : "weight", const_data(a, t, data));
 }
@@ -44,7 +46,8 @@ static Value *constant_side(const Legal *l, Builder *b, const Op *op, Value *x, 
         Value *w = matrix_of(l, b, x, tx);
         return w ? make_shape(b, make_swap(b, make_matmul(b, y, w, !ty, true)), out) : NULL;
     }
-    if (!value_is_const(y) || (ty && y->type->shape.rank == 2) || x->type->shape.rank < 2) return NULL;
+    if (!value_is_const(y) || (ty && y->type->shape.rank == 2) || x->type->shape.rank < 2)
+        return NULL;
     Value *w = matrix_of(l, b, y, !ty);
     return w ? make_shape(b, make_matmul(b, x, w, tx, true), out) : NULL;
 }
@@ -54,13 +57,16 @@ static Value *two_halves(Builder *b, const Op *op, Value *x, Value *y)
 {
     enum { ROWS = 128, INNER = 8192 };
     const int64_t n = extent_of(y, 1);
-    if (!value_is_const(y) || y->type->shape.rank != 2 || !flag_of(op, "transpose_y")) return NULL;
-    if (flag_of(op, "transpose_x") || extent_of(x, 1) != ROWS || extent_of(x, 0) != INNER) return NULL;
+    if (!value_is_const(y) || y->type->shape.rank != 2 || !flag_of(op, "transpose_y"))
+        return NULL;
+    if (flag_of(op, "transpose_x") || extent_of(x, 1) != ROWS || extent_of(x, 0) != INNER)
+        return NULL;
     if (n != 2048 && n != 4096 && n != 8192) return NULL;
     Value *half[2];
     const int axis = x->type->shape.rank - 2;
     for (int i = 0; i < 2; i++)
-        half[i] = make_matmul(b, make_slice(b, x, axis, i * ROWS / 2, ROWS / 2), y, false, true);
+        half[i] = make_matmul(b, make_slice(b, x, axis, i * ROWS / 2, ROWS / 2), y, false,
+                              true);
     return make_concat(b, half, 2, axis);
 }
 
@@ -84,4 +90,7 @@ static Value *constants(const Legal *l, Builder *b, Op *op)
     return r || !rule_heals(l->rules, RULE_matmul_shape) ? r : two_halves(b, op, x, y);
 }
 
-int pass_matmul_const(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, constants); }
+int pass_matmul_const(Module *m, const PassOptions *o, Diag *d)
+{
+    return legal_rewrite(m, o, d, constants);
+}

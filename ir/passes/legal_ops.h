@@ -1,5 +1,6 @@
-/* legal_ops.h -- the rewrites of operations that an engine refuses (legal_decompose.c holds the
- * table of them). Each gives what op results in, in other operations, or NULL where it cannot. */
+/* legal_ops.h -- the rewrites of operations that an engine refuses (legal_decompose.c holds
+ * the table of them). Each gives what op results in, in other operations, or NULL where it
+ * cannot. */
 #ifndef ANEC_LEGAL_OPS_H
 #define ANEC_LEGAL_OPS_H
 

@@ -1,5 +1,6 @@
-/* legal_pool.c -- pooling windows that are too long: in two steps where whole windows of the first
- * make one of the second, the largest in steps that overlap, means and roots in pieces. */
+/* legal_pool.c -- pooling windows that are too long: in two steps where whole windows of the
+ * first make one of the second, the largest in steps that overlap, means and roots in
+ * pieces. */
 #include "legal_shape.h"
 
 typedef struct {
@@ -17,8 +18,8 @@ static bool pool_read(Op *op, PoolOp *p)
     Call *c = NEW(&scratch, Call);
     int64_t kernel[MAX_SPATIAL];
     const Shape *s = shape_of_value(p->x);
-    bool ok =
-        s && shape_of_value(op->out[0]) && call_of_op(c, op, &scratch, &quiet) && call_check(c);
+    bool ok = s && shape_of_value(op->out[0]) && call_of_op(c, op, &scratch, &quiet)
+           && call_check(c);
     ok = ok && call_ints_or(c, "kernel_sizes", s->rank - 2, 1, kernel);
     ok = ok && window_of(c, WINDOW_POOL, s, kernel, &p->w);
     for (int i = 0; ok && i < MAX_SPATIAL; i++) ok = p->w.kernel[i] > 0 && p->w.out[i] > 0;
@@ -43,9 +44,9 @@ static Value *make_pool(Builder *b, const PoolOp *p, Value *x, const Window *w, 
                        build_string(b, "custom"),
                        build_padding(b, w),
                        build_bool(b, inside) };
-    static const char *const names[] = {
-        "x", "kernel_sizes", "strides", "pad_type", "pad", "exclude_padding_from_average"
-    };
+    static const char *const names[] = { "x",       "kernel_sizes",
+                                         "strides", "pad_type",
+                                         "pad",     "exclude_padding_from_average" };
     Arg arg[COUNT(names)];
     for (size_t i = 0; i < COUNT(names); i++)
         arg[i] = (Arg){ .name = names[i], .val = &given[i], .count = 1 };
@@ -53,7 +54,7 @@ static Value *make_pool(Builder *b, const PoolOp *p, Value *x, const Window *w, 
     return build_op(b, p->op->name, p->op->name, arg, n)->out[0];
 }
 
-/* ---- two steps ------------------------------------------------------------------------------- */
+/* ---- two steps --------------------------------------------------------------------------- */
 
 /* The windows of the first step, which lie side by side, along an axis; 0: there are none. */
 static int64_t factor(const PoolOp *p, int i)
@@ -89,12 +90,12 @@ static Value *two_steps(Builder *b, const PoolOp *p)
     return make_pool(b, p, x, &two, p->inside);
 }
 
-/* ---- the largest, in steps ---------------------------------------------------------------------
- */
+/* ---- the largest, in steps
+ * --------------------------------------------------------------------- / */
 
-/* Windows of k1, and of k2 such ones a step apart, are windows of k1 + k2 - 1. Each step takes as
- * much of the padding as leaves an element of x in every window: what the first one's windows in
- * front of x hold, its first window holds, too. */
+/* Windows of k1, and of k2 such ones a step apart, are windows of k1 + k2 - 1. Each step takes
+ * as much of the padding as leaves an element of x in every window: what the first one's
+ * windows in front of x hold, its first window holds, too. */
 static Value *overlapping(Builder *b, const PoolOp *p)
 {
     int64_t steps = 1, before[MAX_SPATIAL], after[MAX_SPATIAL], in[MAX_SPATIAL];
@@ -129,8 +130,8 @@ static Value *overlapping(Builder *b, const PoolOp *p)
     return x;
 }
 
-/* ---- means and roots, in pieces ----------------------------------------------------------------
- */
+/* ---- means and roots, in pieces
+ * ---------------------------------------------------------------- / */
 
 /* How many elements of window o a mean divides by, along an axis. */
 static int64_t counted(const PoolOp *p, int i, int64_t o)
@@ -182,8 +183,8 @@ static Value *root_of(Builder *b, Value **part, int n, const Shape *out)
     if (s.rank == 5) s = SHAPE(s.dim[0], s.dim[1], s.dim[2] * s.dim[3], s.dim[4]);
     s.dim[s.rank++] = 1;
     for (int i = 0; i < n; i++) part[i] = make_shape(b, part[i], &s);
-    Value *y = build(b, "root", "reduce_l2_norm", "x", make_concat(b, part, n, s.rank - 1), "axes",
-                     build_ints(b, 1, &last), "keep_dims", build_bool(b, true), NULL);
+    Value *y = build(b, "root", "reduce_l2_norm", "x", make_concat(b, part, n, s.rank - 1),
+                     "axes", build_ints(b, 1, &last), "keep_dims", build_bool(b, true), NULL);
     return make_shape(b, y, out);
 }
 
@@ -231,17 +232,19 @@ static Value *in_pieces(Builder *b, const PoolOp *p)
     return whole ? y : make2(b, "mul", y, by);
 }
 
-/* ---- the pass -------------------------------------------------------------------------------- */
+/* ---- the pass ---------------------------------------------------------------------------- */
 
 static Value *pool(const Legal *l, Builder *b, Op *op)
 {
-    if (op->kind != OP_avg_pool && op->kind != OP_max_pool && op->kind != OP_l2_pool) return NULL;
+    if (op->kind != OP_avg_pool && op->kind != OP_max_pool && op->kind != OP_l2_pool)
+        return NULL;
     PoolOp p = { .op = op,
                  .x = op_value(op, "x"),
                  .inside = flag_of(op, "exclude_padding_from_average"),
                  .most = rule_limit(l->rules, LIMIT_pool_window) };
     bool over = false;
-    if (p.most < 2 || !rule_heals(l->rules, RULE_pool_window) || !pool_read(op, &p)) return NULL;
+    if (p.most < 2 || !rule_heals(l->rules, RULE_pool_window) || !pool_read(op, &p))
+        return NULL;
     for (int i = 0; i < MAX_SPATIAL; i++) over = over || p.w.kernel[i] > p.most;
     if (!over) return NULL;
     Value *y = two_steps(b, &p);
@@ -249,7 +252,4 @@ static Value *pool(const Legal *l, Builder *b, Op *op)
     return op->kind == OP_max_pool ? overlapping(b, &p) : in_pieces(b, &p);
 }
 
-int pass_pool(Module *m, const PassOptions *o, Diag *d)
-{
-    return legal_rewrite(m, o, d, pool);
-}
+int pass_pool(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, pool); }

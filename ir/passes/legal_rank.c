@@ -1,5 +1,5 @@
-/* legal_rank.c -- tensors of too many axes: a statement works on fewer, with those it does not tell
- * apart as one, between two reshapes that algebra merges with its neighbours'. */
+/* legal_rank.c -- tensors of too many axes: a statement works on fewer, with those it does not
+ * tell apart as one, between two reshapes that algebra merges with its neighbours'. */
 #include "legal_shape.h"
 
 /* Axis i of a shape of `rank` axes is part of axis of[i] of `n`. */
@@ -42,7 +42,7 @@ static bool fits(const Legal *l, int rank)
     return rule_limit(l->rules, LIMIT_rank) < 0 || rank <= rule_limit(l->rules, LIMIT_rank);
 }
 
-/* ---- elementwise ----------------------------------------------------------------------------- */
+/* ---- elementwise ------------------------------------------------------------------------- */
 
 /* Whether v is repeated along an axis of the result. */
 static bool repeats(const Value *v, const Shape *out, int axis)
@@ -72,7 +72,7 @@ static Value *rank_elementwise(const Legal *l, Builder *b, Op *op)
     return fits(l, m.n) ? make_relaid(b, op, merged, &m) : NULL;
 }
 
-/* ---- what tells axes apart ------------------------------------------------------------------- */
+/* ---- what tells axes apart --------------------------------------------------------------- */
 
 static bool alike_by_flag(const void *ctx, int i, int k)
 {
@@ -134,7 +134,7 @@ static Value *rank_concat(const Legal *l, Builder *b, Op *op)
     return make_shape(b, make_concat(b, part, values->count, m.of[axis]), out);
 }
 
-/* ---- transposition --------------------------------------------------------------------------- */
+/* ---- transposition ----------------------------------------------------------------------- */
 
 /* ctx: where each axis of x goes, counted without axes of 1. */
 static bool alike_neighbours(const void *ctx, int i, int k)
@@ -168,7 +168,7 @@ static Value *rank_transpose(const Legal *l, Builder *b, Op *op, Value *x, const
                       &op->out[0]->type->shape);
 }
 
-/* ---- slices ---------------------------------------------------------------------------------- */
+/* ---- slices ------------------------------------------------------------------------------ */
 
 typedef struct {
     int64_t begin[MAX_RANK * 2], stride[MAX_RANK * 2], count[MAX_RANK];
@@ -180,8 +180,8 @@ static bool ints_or(const Op *op, const char *arg, int n, int64_t other, int64_t
     return !op_value(op, arg) || value_ints(op_value(op, arg), out) == n;
 }
 
-/* What a slice takes, as many elements of each axis from begin on; false: backwards or not known.
- */
+/* What a slice takes, as many elements of each axis from begin on; false: backwards or not
+ * known. / */
 static bool cut_of(const Op *op, const Shape *s, const Shape *out, Cut *c)
 {
     int64_t masked[MAX_RANK * 2], dropped[MAX_RANK * 2];
@@ -230,10 +230,10 @@ static Value *rank_slice(const Legal *l, Builder *b, Op *op, Value *x, const Sha
     return make_shape(b, y, out);
 }
 
-/* ---- products -------------------------------------------------------------------------------- */
+/* ---- products ---------------------------------------------------------------------------- */
 
-/* [batch.., m, k] with its batch axes as one: of 1 element when all are, else as many as the result
- * has, repeated where that is more. NULL: repeating a literal would make it large. */
+/* [batch.., m, k] with its batch axes as one: of 1 element when all are, else as many as the
+ * result has, repeated where that is more. NULL: repeating a literal would make it large. */
 static Value *one_batch(Builder *b, Value *v, const Shape *out)
 {
     const Shape *s = &v->type->shape;
@@ -264,7 +264,8 @@ static Value *one_batch(Builder *b, Value *v, const Shape *out)
 static Value *rank_matmul(const Legal *l, Builder *b, Op *op)
 {
     Value *x = op_value(op, "x"), *y = op_value(op, "y");
-    const Shape *sx = shape_of_value(x), *sy = shape_of_value(y), *out = shape_of_value(op->out[0]);
+    const Shape *sx = shape_of_value(x), *sy = shape_of_value(y),
+                *out = shape_of_value(op->out[0]);
     if (!sx || !sy || !out || sx->rank < 2 || sy->rank < 2) return NULL;
     const bool long_rank = rule_heals(l->rules, RULE_matmul_rank)
                         && over_limit(l->rules, LIMIT_matmul_rank, out->rank);
@@ -276,19 +277,21 @@ static Value *rank_matmul(const Legal *l, Builder *b, Op *op)
 
 static Value *rank_linear(const Legal *l, Builder *b, Op *op)
 {
-    Value *x = op_value(op, "x"), *weight = op_value(op, "weight"), *bias = op_value(op, "bias");
+    Value *x = op_value(op, "x"), *weight = op_value(op, "weight"),
+          *bias = op_value(op, "bias");
     const Shape *s = shape_of_value(x), *out = shape_of_value(op->out[0]);
     if (!s || !out || !over_limit(l->rules, LIMIT_linear_rank, s->rank)) return NULL;
     if (!rule_heals(l->rules, RULE_linear_rank)) return NULL;
     Shape to = SHAPE(1, s->dim[s->rank - 1]);
     for (int i = 0; i < s->rank - 1; i++) to.dim[0] *= s->dim[i];
     Value *rows = make_shape(b, x, &to);
-    Value *y = bias ? build(b, "linear", "linear", "x", rows, "weight", weight, "bias", bias, NULL)
-                    : build(b, "linear", "linear", "x", rows, "weight", weight, NULL);
+    Value *y = bias
+                 ? build(b, "linear", "linear", "x", rows, "weight", weight, "bias", bias, NULL)
+                 : build(b, "linear", "linear", "x", rows, "weight", weight, NULL);
     return make_shape(b, y, out);
 }
 
-/* ---- the pass -------------------------------------------------------------------------------- */
+/* ---- the pass ---------------------------------------------------------------------------- */
 
 static Value *lower_rank(const Legal *l, Builder *b, Op *op)
 {

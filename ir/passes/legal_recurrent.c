@@ -1,14 +1,19 @@
-/* legal_recurrent.c -- lstm, gru and rnn written out, step by step, for a known number of steps.
+/* legal_recurrent.c -- lstm, gru and rnn written out, step by step, for a known number of
+ * steps.
  *
- * The input's products of all steps and gates are one linear; a step adds those of the state, and
- * cuts the gates apart along an axis that is not the last. What is fp32 for the opset's sake alone
- * is computed in fp16, as an engine does. eval_recurrent.c says what a cell is. */
+ * The input's products of all steps and gates are one linear; a step adds those of the state,
+ * and cuts the gates apart along an axis that is not the last. What is fp32 for the opset's
+ * sake alone is computed in fp16, as an engine does. eval_recurrent.c says what a cell is. */
 #include "legal_ops.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { MAX_STEPS = 1024, MAX_GATES = 4, CELL = 3 /* the gate that makes an lstm's new content */ };
+enum {
+    MAX_STEPS = 1024,
+    MAX_GATES = 4,
+    CELL = 3 /* the gate that makes an lstm's new content */
+};
 
 typedef struct Unroll Unroll;
 struct Unroll {
@@ -17,25 +22,26 @@ struct Unroll {
     DType type; /* of all that is computed */
     int64_t steps, batch, hidden;
     int gates, ways;
-    bool backward, sequence, after; /* direction "reverse", output_sequence, gru's reset_after */
-    const char *gate, *cell, *out;  /* activations */
-    double clip;                    /* INFINITY: none */
-    Value *input;                   /* [steps, batch, gates * hidden]: W x + b */
-    Value *state, *state_bias;      /* weights; NULL: no bias */
-    Value *candidate;               /* gru: the rows of the state's weights for the candidate */
+    /* direction "reverse", output_sequence, gru's reset_after */
+    bool backward, sequence, after;
+    const char *gate, *cell, *out; /* activations */
+    double clip;                   /* INFINITY: none */
+    Value *input;                  /* [steps, batch, gates * hidden]: W x + b */
+    Value *state, *state_bias;     /* weights; NULL: no bias */
+    Value *candidate;              /* gru: the rows of the state's weights for the candidate */
     Value *peephole[3];
     Value *h, *c; /* [batch, 1, hidden] */
 };
 
-/* ---- constants ------------------------------------------------------------------------------- */
+/* ---- constants --------------------------------------------------------------------------- */
 
 static const char *argument(const Unroll *u, const char *name, int way)
 {
     return way ? arena_printf(&u->b->m->arena, "%s_back", name) : name;
 }
 
-/* Elements from .. from + n of a constant argument, of the type that is computed in; NULL: it is
- * absent, or cannot be read, which was reported. */
+/* Elements from .. from + n of a constant argument, of the type that is computed in; NULL: it
+ * is absent, or cannot be read, which was reported. */
 static Value *part_of(const Unroll *u, const char *name, int64_t from, Shape s)
 {
     const Value *v = op_value(u->op, name);
@@ -45,7 +51,8 @@ static Value *part_of(const Unroll *u, const char *name, int64_t from, Shape s)
     const Type *t = type_tensor(&u->b->m->arena, u->type, s);
     void *data = arena_alloc(&u->b->m->arena, type_bytes(t) + 1);
     Tensor to = tensor_view(u->type, &s, data);
-    for (size_t i = 0; i < n; i++) tensor_set_float(&to, i, tensor_float(&all, (size_t)from + i));
+    for (size_t i = 0; i < n; i++)
+        tensor_set_float(&to, i, tensor_float(&all, (size_t)from + i));
     tensor_free(&all);
     return build_const(u->b, name, const_data(&u->b->m->arena, t, data));
 }
@@ -57,7 +64,7 @@ static Value *whole(const Unroll *u, const char *name)
     return s ? part_of(u, name, 0, *s) : NULL;
 }
 
-/* ---- cells ----------------------------------------------------------------------------------- */
+/* ---- cells ------------------------------------------------------------------------------- */
 
 static Value *activate(Builder *b, const char *how, Value *x)
 {
@@ -94,8 +101,9 @@ static void step_rnn(Unroll *u, Value *input)
 
 static Value *with_peephole(const Unroll *u, Value *x, int gate)
 {
-    return u->peephole[gate] ? make2(u->b, "add", x, make2(u->b, "mul", u->c, u->peephole[gate]))
-                             : x;
+    return u->peephole[gate]
+             ? make2(u->b, "add", x, make2(u->b, "mul", u->c, u->peephole[gate]))
+             : x;
 }
 
 static void step_lstm(Unroll *u, Value *input)
@@ -108,8 +116,8 @@ static void step_lstm(Unroll *u, Value *input)
     Value *content = activate(b, u->cell, gate_of(u, all, CELL));
     u->c = make2(b, "add", make2(b, "mul", forget, u->c), make2(b, "mul", in, content));
     if (!isinf(u->clip))
-        u->c = build(b, "clip", "clip", "x", u->c, "alpha", make_number(b, u->c, -u->clip), "beta",
-                     make_number(b, u->c, u->clip), NULL);
+        u->c = build(b, "clip", "clip", "x", u->c, "alpha", make_number(b, u->c, -u->clip),
+                     "beta", make_number(b, u->c, u->clip), NULL);
     Value *open = activate(b, u->gate, with_peephole(u, gate_of(u, all, OUT), OUT));
     u->h = make2(b, "mul", open, activate(b, u->out, u->c));
 }
@@ -130,7 +138,7 @@ static void step_gru(Unroll *u, Value *input)
     u->h = make2(b, "add", fresh, make2(b, "mul", update, make2(b, "sub", u->h, fresh)));
 }
 
-/* ---- one direction --------------------------------------------------------------------------- */
+/* ---- one direction ----------------------------------------------------------------------- */
 
 /* This direction's part of a [batch, ways * hidden] state, as [batch, 1, hidden]. */
 static Value *first_state(const Unroll *u, const char *name, int way)
@@ -145,7 +153,8 @@ static Value *first_state(const Unroll *u, const char *name, int way)
 static bool load(Unroll *u, int way)
 {
     const int errors = u->b->diag->errors + u->b->diag->fails;
-    Value *w = whole(u, argument(u, "weight_ih", way)), *bias = whole(u, argument(u, "bias", way));
+    Value *w = whole(u, argument(u, "weight_ih", way)),
+          *bias = whole(u, argument(u, "bias", way));
     Value *x = make_cast(u->b, op_value(u->op, "x"), u->type);
     u->state = whole(u, argument(u, "weight_hh", way));
     if (!w || !u->state) return false;
@@ -154,10 +163,11 @@ static bool load(Unroll *u, int way)
     u->input = product(u, x, w, input_bias);
     if (bias && !u->after) u->input = make2(u->b, "add", u->input, bias);
     if (u->gates == 3)
-        u->candidate = part_of(u, "weight_hh", u->hidden * u->hidden, SHAPE(u->hidden, u->hidden));
+        u->candidate = part_of(u, "weight_hh", u->hidden * u->hidden,
+                               SHAPE(u->hidden, u->hidden));
     for (int i = 0; i < 3 && u->gates == MAX_GATES; i++)
-        u->peephole[i] =
-            part_of(u, argument(u, "peephole", way), i * u->hidden, SHAPE(1, 1, u->hidden));
+        u->peephole[i] = part_of(u, argument(u, "peephole", way), i * u->hidden,
+                                 SHAPE(1, 1, u->hidden));
     u->h = first_state(u, "initial_h", way);
     if (u->gates == MAX_GATES) u->c = first_state(u, "initial_c", way);
     return errors == u->b->diag->errors + u->b->diag->fails;
@@ -179,7 +189,7 @@ static bool one_way(Unroll *u, int way, Value **part)
     return true;
 }
 
-/* ---- the statement --------------------------------------------------------------------------- */
+/* ---- the statement ----------------------------------------------------------------------- */
 
 static bool text_of(const Op *op, const char *arg, const char *other, const char **out)
 {
@@ -197,7 +207,8 @@ static bool plan(Unroll *u)
     u->steps = x->dim[0], u->batch = x->dim[1], u->hidden = hh->dim[1];
     if (u->steps < 1 || u->steps > MAX_STEPS || u->batch < 1 || u->hidden < 1) return false;
     u->gates = op->kind == OP_lstm ? MAX_GATES : op->kind == OP_gru ? 3 : 1;
-    if (!text_of(op, "direction", "forward", &way) || !text_of(op, "activation", "tanh", &u->out)
+    if (!text_of(op, "direction", "forward", &way)
+        || !text_of(op, "activation", "tanh", &u->out)
         || !text_of(op, "recurrent_activation", "sigmoid", &u->gate)
         || !text_of(op, "cell_activation", "tanh", &u->cell)
         || !float_of(op, "clip", INFINITY, &u->clip))

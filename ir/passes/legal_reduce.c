@@ -5,18 +5,19 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- means ----------------------------------------------------------------------------------- */
+/* ---- means ------------------------------------------------------------------------------- */
 
-/* x / 2^k summed, times 2^k / n, with 2^k about the root of n. A sum of x / n would lose what is
- * below 6.1e-5 * n: a denormal is 0 on its way into products of some chips. A sum of x itself would
- * overflow from a mean of 65504 / n on. This way n = 4096 keeps 0.004 and more exactly (k is 6, and
- * x / 2^k has no rounding of its own), and the sum is 64 times the mean: it overflows from 1023 on.
- */
+/* x / 2^k summed, times 2^k / n, with 2^k about the root of n. A sum of x / n would lose what
+ * is below 6.1e-5 * n: a denormal is 0 on its way into products of some chips. A sum of x
+ * itself would overflow from a mean of 65504 / n on. This way n = 4096 keeps 0.004 and more
+ * exactly (k is 6, and x / 2^k has no rounding of its own), and the sum is 64 times the mean:
+ * it overflows from 1023 on. / */
 static Value *mean_as_sum(Builder *b, const Op *op, Value *x)
 {
     const Shape *in = shape_of_value(x), *out = shape_of_value(op->out[0]);
     size_t all, left;
-    if (!in || !out || !shape_count(in, &all) || !shape_count(out, &left) || !left || all < left)
+    if (!in || !out || !shape_count(in, &all) || !shape_count(out, &left) || !left
+        || all < left)
         return NULL;
     const double n = (double)all / (double)left, root = exp2(ceil(log2(n) / 2));
     Value *axes = op_value(op, "axes"), *keep = op_value(op, "keep_dims");
@@ -47,8 +48,8 @@ static Value *mean_of_last(Builder *b, const Op *op, Value *x)
     return make_shape(b, make_transpose(b, mean, s->rank, perm), out);
 }
 
-/* ---- places of the largest and the smallest ---------------------------------------------------
- */
+/* ---- places of the largest and the smallest
+ * --------------------------------------------------- / */
 
 typedef struct {
     Value *best, *place; /* along the axis of length 1, the place in the whole axis */
@@ -63,10 +64,10 @@ static Best search(Builder *b, const Search *s, Value *x, int axis)
 {
     const int64_t at = axis;
     Value *keep = build_bool(b, true);
-    return (Best){
-        build(b, "best", s->reduce, "x", x, "axes", build_ints(b, 1, &at), "keep_dims", keep, NULL),
-        build(b, "place", s->arg, "x", x, "axis", build_int(b, axis), "keep_dims", keep, NULL)
-    };
+    return (Best){ build(b, "best", s->reduce, "x", x, "axes", build_ints(b, 1, &at),
+                         "keep_dims", keep, NULL),
+                   build(b, "place", s->arg, "x", x, "axis", build_int(b, axis), "keep_dims",
+                         keep, NULL) };
 }
 
 /* Of equals the one in front: it comes first in the axis. */
@@ -120,7 +121,8 @@ static void any_parts(Builder *b, const Search *s, Value *x, int64_t n, Best *pa
 {
     for (int64_t i = 0, from; i < n; i++) {
         const int64_t size = piece_size(x->type->shape.dim[s->axis], n, i, &from);
-        part[i] = shifted(b, search(b, s, make_slice(b, x, s->axis, from, size), s->axis), from);
+        part[i] = shifted(b, search(b, s, make_slice(b, x, s->axis, from, size), s->axis),
+                          from);
     }
 }
 
@@ -130,7 +132,8 @@ static Value *places_in_parts(const Legal *l, Builder *b, Op *op)
     Best part[MOST_PARTS];
     Value *x = op_value(op, "x");
     const Shape *in = shape_of_value(x), *out = shape_of_value(op->out[0]);
-    Search s = { op->name, largest ? "reduce_max" : "reduce_min", largest ? "greater" : "less", 0 };
+    Search s = { op->name, largest ? "reduce_max" : "reduce_min", largest ? "greater" : "less",
+                 0 };
     s.axis = in && out ? axis_of(op, "axis", -1, in->rank) : -1;
     if (s.axis < 0 || !over_limit(l->rules, LIMIT_arg_axis, in->dim[s.axis])) return NULL;
     const int64_t least = piece_count(in->dim[s.axis], rule_limit(l->rules, LIMIT_arg_axis));
@@ -142,7 +145,7 @@ static Value *places_in_parts(const Legal *l, Builder *b, Op *op)
     return make_cast(b, place, op->out[0]->type->dtype);
 }
 
-/* ---- the pass -------------------------------------------------------------------------------- */
+/* ---- the pass ---------------------------------------------------------------------------- */
 
 static Value *reduce(const Legal *l, Builder *b, Op *op)
 {

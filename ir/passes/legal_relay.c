@@ -1,5 +1,5 @@
-/* legal_relay.c -- the same statement over other axes, between reshapes that algebra then merges.
- */
+/* legal_relay.c -- the same statement over other axes, between reshapes that algebra then
+ * merges. / */
 #include "legal_shape.h"
 
 #include <string.h>

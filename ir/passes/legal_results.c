@@ -1,6 +1,6 @@
 /* legal_results.c -- results that are computed: a constant that is returned as it is, or an
- * identity that is all a function returns, goes through add(x, 0). So does what stands between two
- * statements that a profile says must not follow each other.
+ * identity that is all a function returns, goes through add(x, 0). So does what stands between
+ * two statements that a profile says must not follow each other.
  *
  * A result keeps its name. So does an input, and one that is returned as it is stays: the check
  * says so. */
@@ -47,7 +47,8 @@ static int of_function(Legal *l)
     int changes = 0;
     for (int i = 0; i < body->nresult; i++) {
         Value *v = body->result[i];
-        if (can_add(v) && v->def && value_is_const(v) && rule_heals(l->rules, RULE_constant_result))
+        if (can_add(v) && v->def && value_is_const(v)
+            && rule_heals(l->rules, RULE_constant_result))
             changes += compute_result(l, v);
     }
     Op *def = body->nresult == 1 ? body->result[0]->def : NULL;
@@ -60,15 +61,15 @@ static int of_function(Legal *l)
     return changes;
 }
 
-/* ---- a statement between --------------------------------------------------------------------- */
+/* ---- a statement between ----------------------------------------------------------------- */
 
 static bool is_conv_or_norm(const Op *op)
 {
     return is_family(op, "conv") || is_family(op, "norm");
 }
 
-/* The statement with a sum behind it: a slice of an input before a convolution, a product as a row
- * at the end. */
+/* The statement with a sum behind it: a slice of an input before a convolution, a product as a
+ * row at the end. */
 static Value *followed(const Legal *l, Builder *b, Op *op)
 {
     Value *x = op_value(op, "x");
@@ -76,9 +77,11 @@ static Value *followed(const Legal *l, Builder *b, Op *op)
     bool between = false;
     if (!can_add(op->out[0])) return NULL;
     if ((op->kind == OP_slice_by_index || op->kind == OP_slice_by_size) && !x->def && !x->lit)
-        between = rule_heals(l->rules, RULE_slice_input) && used_by(l->func, op->out[0], is_conv_or_norm);
+        between = rule_heals(l->rules, RULE_slice_input)
+               && used_by(l->func, op->out[0], is_conv_or_norm);
     if (op->kind == OP_reshape && body->nresult == 1 && body->result[0] == op->out[0])
-        between = rule_heals(l->rules, RULE_matmul_reshape) && x->def && x->def->kind == OP_matmul;
+        between = rule_heals(l->rules, RULE_matmul_reshape) && x->def
+               && x->def->kind == OP_matmul;
     if (!between) return NULL;
     Arg arg[MAX_PARAM];
     const int n = args_with(op, arg, op->narg, "x", &x);

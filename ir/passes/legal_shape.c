@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* ---- pieces of values ---------------------------------------------------------------------------
- */
+/* ---- pieces of values
+ * --------------------------------------------------------------------------- / */
 
 Value *make_box(Builder *b, Value *x, const int64_t *begin, const int64_t *size)
 {
@@ -61,7 +61,7 @@ int64_t piece_size(int64_t n, int64_t pieces, int64_t i, int64_t *from)
     return least + (i < longer);
 }
 
-/* ---- pieces of weights ----------------------------------------------------------------------- */
+/* ---- pieces of weights ------------------------------------------------------------------- */
 
 /* Whether the elements of a literal can be had in pieces: without a word when they cannot. */
 static bool can_read(const Const *c)
@@ -74,10 +74,7 @@ static bool can_read(const Const *c)
     return ok;
 }
 
-bool can_cut(const Value *w)
-{
-    return w->lit ? can_read(w->lit) : value_at_hand(w);
-}
+bool can_cut(const Value *w) { return w->lit ? can_read(w->lit) : value_at_hand(w); }
 
 /* Copies the box, one run of the last axis after the other. */
 static const Const *copy_box(Module *m, const Const *c, const int64_t *begin, const Shape *box)
@@ -144,7 +141,7 @@ Value *make_relabel(Builder *b, Value *w, const Shape *s)
     return build_const(b, w->name ? w->name : "weight", c);
 }
 
-/* ---- convolutions ---------------------------------------------------------------------------- */
+/* ---- convolutions ------------------------------------------------------------------------ */
 
 bool conv_read(Op *op, ConvOp *v)
 {
@@ -166,10 +163,7 @@ bool conv_read(Op *op, ConvOp *v)
     return ok;
 }
 
-bool conv_can_cut(const ConvOp *v)
-{
-    return !v->conv.transposed || can_cut(v->weight);
-}
+bool conv_can_cut(const ConvOp *v) { return !v->conv.transposed || can_cut(v->weight); }
 
 int window_axis(const Window *w, int i)
 {
@@ -213,14 +207,16 @@ Value *make_span(Builder *b, Value *y, const Window *w, const int64_t *start)
     return make_zeros(b, make_box(b, y, begin, s.dim), before, after);
 }
 
-/* A transposed convolution whose result is longer or shorter than its padding makes it ("same" with a stride
- * beyond the kernel, output_shape) is cut out of the whole one. */
-static Value *cut_out(Builder *b, Value *x, Value *weight, Value *bias, int64_t groups, const Window *w)
+/* A transposed convolution whose result is longer or shorter than its padding makes it ("same"
+ * with a stride beyond the kernel, output_shape) is cut out of the whole one. */
+static Value *cut_out(Builder *b, Value *x, Value *weight, Value *bias, int64_t groups,
+                      const Window *w)
 {
     Window whole = *w;
     bool plain = true;
     for (int i = MAX_SPATIAL - w->n; i < MAX_SPATIAL; i++) {
-        const int64_t full = w->stride[i] * (w->in[i] - 1) + (w->kernel[i] - 1) * w->dilation[i] + 1;
+        const int64_t full = w->stride[i] * (w->in[i] - 1) + (w->kernel[i] - 1) * w->dilation[i]
+                           + 1;
         plain = plain && w->out[i] == full - w->before[i] - w->after[i];
         whole.before[i] = whole.after[i] = 0;
         whole.out[i] = full;
@@ -230,8 +226,8 @@ static Value *cut_out(Builder *b, Value *x, Value *weight, Value *bias, int64_t 
     return y && bias ? make2(b, "add", y, make_bias(b, bias, w->n + 2)) : y;
 }
 
-Value *make_conv(Builder *b, bool transposed, Value *x, Value *weight, Value *bias, int64_t groups,
-                 const Window *w)
+Value *make_conv(Builder *b, bool transposed, Value *x, Value *weight, Value *bias,
+                 int64_t groups, const Window *w)
 {
     const int first = MAX_SPATIAL - w->n;
     Value *cut = transposed ? cut_out(b, x, weight, bias, groups, w) : NULL;

@@ -1,6 +1,6 @@
-/* legal_slice.c -- slices that begin inside of the last axis, where the engine multiplies what it
- * moves: they are taken along the second last axis, between two transpositions. Those of one value
- * share the first (cse), and the second goes into what follows (transpose). */
+/* legal_slice.c -- slices that begin inside of the last axis, where the engine multiplies what
+ * it moves: they are taken along the second last axis, between two transpositions. Those of one
+ * value share the first (cse), and the second goes into what follows (transpose). */
 #include "legal.h"
 
 typedef struct {
@@ -45,9 +45,10 @@ static Value *build_flags(Builder *b, int n, const int64_t *v)
 
 static Value *build_slice(Builder *b, Value *x, int n, const Bounds *s)
 {
-    return build(b, "slice", "slice_by_index", "x", x, "begin", build_ints(b, n, s->begin), "end",
-                 build_ints(b, n, s->end), "stride", build_ints(b, n, s->stride), "begin_mask",
-                 build_flags(b, n, s->from_start), "end_mask", build_flags(b, n, s->to_end), NULL);
+    return build(b, "slice", "slice_by_index", "x", x, "begin", build_ints(b, n, s->begin),
+                 "end", build_ints(b, n, s->end), "stride", build_ints(b, n, s->stride),
+                 "begin_mask", build_flags(b, n, s->from_start), "end_mask",
+                 build_flags(b, n, s->to_end), NULL);
 }
 
 static void take_all(Bounds *s, int axis)
@@ -70,10 +71,13 @@ static Value *slice_index(Builder *b, Op *op, Value *x, int n)
 {
     Bounds s;
     if (!numbers(op, "begin", n, 0, s.begin) || !numbers(op, "end", n, 0, s.end)
-        || !numbers(op, "stride", n, 1, s.stride) || !numbers(op, "begin_mask", n, 0, s.from_start)
-        || !numbers(op, "end_mask", n, 0, s.to_end) || !numbers(op, "squeeze_mask", n, 0, s.squeezed))
+        || !numbers(op, "stride", n, 1, s.stride)
+        || !numbers(op, "begin_mask", n, 0, s.from_start)
+        || !numbers(op, "end_mask", n, 0, s.to_end)
+        || !numbers(op, "squeeze_mask", n, 0, s.squeezed))
         return NULL;
-    if (s.from_start[n - 1] || s.begin[n - 1] == 0 || s.begin[n - 1] == -extent_of(x, 0)) return NULL;
+    if (s.from_start[n - 1] || s.begin[n - 1] == 0 || s.begin[n - 1] == -extent_of(x, 0))
+        return NULL;
     keep_squeezed(&s, n);
     x = slice_others(b, x, n, &s);
     int64_t *const all[] = { s.begin, s.end, s.stride, s.from_start, s.to_end };
@@ -94,19 +98,25 @@ static Value *slice_size(Builder *b, Op *op, Value *x, int n)
     }
     swap_last(begin, n);
     swap_last(size, n);
-    return build(b, "slice", "slice_by_size", "x", make_swap(b, x), "begin", build_ints(b, n, begin), "size",
-                 build_ints(b, n, size), NULL);
+    return build(b, "slice", "slice_by_size", "x", make_swap(b, x), "begin",
+                 build_ints(b, n, begin), "size", build_ints(b, n, size), NULL);
 }
 
 static Value *slice(const Legal *l, Builder *b, Op *op)
 {
     if (op->kind != OP_slice_by_index && op->kind != OP_slice_by_size) return NULL;
-    if (!rule_heals(l->rules, RULE_width_slice) && !rule_heals(l->rules, RULE_width_slices_joined)) return NULL;
+    if (!rule_heals(l->rules, RULE_width_slice)
+        && !rule_heals(l->rules, RULE_width_slices_joined))
+        return NULL;
     Value *x = op_value(op, "x");
     const Shape *out = shape_of_value(op->out[0]), *in = shape_of_value(x);
     if (!in || !out || in->rank < 2) return NULL;
-    Value *y = op->kind == OP_slice_by_index ? slice_index(b, op, x, in->rank) : slice_size(b, op, x, in->rank);
+    Value *y = op->kind == OP_slice_by_index ? slice_index(b, op, x, in->rank)
+                                             : slice_size(b, op, x, in->rank);
     return y ? make_shape(b, make_swap(b, y), out) : NULL;
 }
 
-int pass_width_slice(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, slice); }
+int pass_width_slice(Module *m, const PassOptions *o, Diag *d)
+{
+    return legal_rewrite(m, o, d, slice);
+}

@@ -5,22 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- literals -------------------------------------------------------------------------------- */
+/* ---- literals ---------------------------------------------------------------------------- */
 
-/* Arguments whose constants are to be in the weight file when they have more than one element. */
+/* Arguments whose constants are to be in the weight file when they have more than one
+ * element. */
 static const struct {
     int op;
     const char *arg;
     int rule;
 } filed[] = {
-    { OP_add, "x", RULE_inline_constant },        { OP_add, "y", RULE_inline_constant },
-    { OP_sub, "x", RULE_inline_constant },        { OP_sub, "y", RULE_inline_constant },
-    { OP_mul, "x", RULE_inline_constant },        { OP_mul, "y", RULE_inline_constant },
-    { OP_real_div, "x", RULE_inline_constant },   { OP_real_div, "y", RULE_inline_constant },
-    { OP_maximum, "x", RULE_inline_constant },    { OP_maximum, "y", RULE_inline_constant },
-    { OP_minimum, "x", RULE_inline_constant },    { OP_minimum, "y", RULE_inline_constant },
-    { OP_pow, "x", RULE_inline_constant },        { OP_pow, "y", RULE_inline_constant },
-    { OP_conv, "bias", RULE_conv_bias },          { OP_matmul, "y", RULE_matmul_constant },
+    { OP_add, "x", RULE_inline_constant },      { OP_add, "y", RULE_inline_constant },
+    { OP_sub, "x", RULE_inline_constant },      { OP_sub, "y", RULE_inline_constant },
+    { OP_mul, "x", RULE_inline_constant },      { OP_mul, "y", RULE_inline_constant },
+    { OP_real_div, "x", RULE_inline_constant }, { OP_real_div, "y", RULE_inline_constant },
+    { OP_maximum, "x", RULE_inline_constant },  { OP_maximum, "y", RULE_inline_constant },
+    { OP_minimum, "x", RULE_inline_constant },  { OP_minimum, "y", RULE_inline_constant },
+    { OP_pow, "x", RULE_inline_constant },      { OP_pow, "y", RULE_inline_constant },
+    { OP_conv, "bias", RULE_conv_bias },        { OP_matmul, "y", RULE_matmul_constant },
 };
 
 /* Puts the literal of a value into the weight file; whether it was in the text. */
@@ -28,7 +29,8 @@ static bool file_literal(Legal *l, Op *op, const char *arg)
 {
     Value *v = op_value(op, arg);
     size_t n;
-    if (!v || !v->lit || v->lit->kind == CONST_GROUP || const_in_file(l->func, v->lit)) return false;
+    if (!v || !v->lit || v->lit->kind == CONST_GROUP || const_in_file(l->func, v->lit))
+        return false;
     if (v->type->kind != TY_TENSOR || v->type->dtype != DT_FP16) return false;
     if (!shape_count(&v->type->shape, &n) || (n < 2 && !v->type->shape.rank)) return false;
     Const *c = NEW(&l->m->arena, Const);
@@ -54,7 +56,8 @@ static bool visit_literals(void *ctx, Op *op)
             v->bare = false;
         }
     for (size_t i = 0; i < COUNT(filed); i++)
-        if (op->kind == filed[i].op && rule_heals(l->rules, filed[i].rule) && file_literal(l, op, filed[i].arg))
+        if (op->kind == filed[i].op && rule_heals(l->rules, filed[i].rule)
+            && file_literal(l, op, filed[i].arg))
             l->changes++;
     return true;
 }
@@ -66,9 +69,12 @@ static int walk(Module *m, const PassOptions *o, Diag *d, OpVisitor *fn)
     return l.changes;
 }
 
-int pass_literals(Module *m, const PassOptions *o, Diag *d) { return walk(m, o, d, visit_literals); }
+int pass_literals(Module *m, const PassOptions *o, Diag *d)
+{
+    return walk(m, o, d, visit_literals);
+}
 
-/* ---- arguments and names --------------------------------------------------------------------- */
+/* ---- arguments and names ----------------------------------------------------------------- */
 
 /* What the engine's compiler does not fill in by itself. */
 static const struct {
@@ -82,7 +88,8 @@ static const struct {
 static Value *default_value(Builder *b, const Op *op, const Param *p)
 {
     const Value *x = op_value(op, "x");
-    if (!strcmp(p->def, "true") || !strcmp(p->def, "false")) return build_bool(b, !strcmp(p->def, "true"));
+    if (!strcmp(p->def, "true") || !strcmp(p->def, "false"))
+        return build_bool(b, !strcmp(p->def, "true"));
     if (p->dom == DOM_STRING) return build_string(b, p->def);
     return x ? make_number(b, x, strtod(p->def, NULL)) : NULL;
 }
@@ -105,4 +112,7 @@ static bool visit_explicit(void *ctx, Op *op)
     return true;
 }
 
-int pass_explicit(Module *m, const PassOptions *o, Diag *d) { return walk(m, o, d, visit_explicit); }
+int pass_explicit(Module *m, const PassOptions *o, Diag *d)
+{
+    return walk(m, o, d, visit_explicit);
+}

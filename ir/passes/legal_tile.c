@@ -1,10 +1,10 @@
-/* legal_tile.c -- axes that are longer than the engine addresses, and products that sum over too
- * many elements or have too many channels.
+/* legal_tile.c -- axes that are longer than the engine addresses, and products that sum over
+ * too many elements or have too many channels.
  *
- * An axis of n elements becomes two, of p and n / p, p being the smallest number that makes both
- * short enough. Each statement works on that shape between two reshapes; since all choose the same
- * p, algebra removes the reshapes between them, and with them every value that is too long. What an
- * input or a result is stays: the check says so. */
+ * An axis of n elements becomes two, of p and n / p, p being the smallest number that makes
+ * both short enough. Each statement works on that shape between two reshapes; since all choose
+ * the same p, algebra removes the reshapes between them, and with them every value that is too
+ * long. What an input or a result is stays: the check says so. */
 #include "legal_shape.h"
 
 typedef struct {
@@ -17,13 +17,14 @@ static const int extent_limits[] = { LIMIT_width, LIMIT_height, LIMIT_channels, 
 
 static int64_t most_of_axis(const RuleSet *rs, int from_last)
 {
-    const int64_t most =
-        from_last < (int)COUNT(extent_limits) ? rule_limit(rs, extent_limits[from_last]) : -1;
+    const int64_t most = from_last < (int)COUNT(extent_limits)
+                           ? rule_limit(rs, extent_limits[from_last])
+                           : -1;
     return most > 0 ? most : INT64_MAX;
 }
 
-/* The smallest p that divides n, leaves no more than most, and is not above most_p itself; 0: none.
- */
+/* The smallest p that divides n, leaves no more than most, and is not above most_p itself; 0:
+ * none. / */
 static int64_t divisor(int64_t n, int64_t most, int64_t most_p)
 {
     for (int64_t p = piece_count(n, most); p <= most_p && p <= n / 2; p++)
@@ -51,8 +52,8 @@ static bool fold_of(const RuleSet *rs, const Shape *s, Fold *f)
     return false;
 }
 
-/* s, which broadcasts with the shape that f is of; axes of 1 in front go where there are too many.
- */
+/* s, which broadcasts with the shape that f is of; axes of 1 in front go where there are too
+ * many. / */
 static Shape folded(const void *ctx, const Shape *s)
 {
     const Fold *f = ctx;
@@ -69,7 +70,7 @@ static Shape folded(const void *ctx, const Shape *s)
     return r;
 }
 
-/* ---- elementwise, reductions, softmax -------------------------------------------------------- */
+/* ---- elementwise, reductions, softmax ---------------------------------------------------- */
 
 static Value *tile_reduction(Builder *b, Op *op, Value *x, const Fold *f)
 {
@@ -127,9 +128,10 @@ static Value *tile_pointwise(const Legal *l, Builder *b, Op *op)
     return is_family(op, "reduce") && !one_axis ? tile_reduction(b, op, x, &f) : NULL;
 }
 
-/* ---- products -------------------------------------------------------------------------------- */
+/* ---- products ---------------------------------------------------------------------------- */
 
-/* Piece i of the folded axis of x, cut where x lies as p times q: along an axis in front of it. */
+/* Piece i of the folded axis of x, cut where x lies as p times q: along an axis in front of
+ * it. */
 static Value *folded_piece(Builder *b, Value *x, const Fold *f, int64_t i)
 {
     int64_t begin[MAX_RANK] = { 0 };
@@ -164,10 +166,12 @@ static Value *tile_linear(const Legal *l, Builder *b, Op *op)
     Fold fx, fw;
     Value *part[MOST_PIECES], *x = op_value(op, "x"), *w = op_value(op, "weight"),
                               *bias = op_value(op, "bias");
-    const Shape *sx = shape_of_value(x), *sw = shape_of_value(w), *out = shape_of_value(op->out[0]);
+    const Shape *sx = shape_of_value(x), *sw = shape_of_value(w),
+                *out = shape_of_value(op->out[0]);
     if (!sx || !sw || !out || sw->rank != 2 || !can_cut(w)) return NULL;
-    const int64_t inner =
-        rule_heals(l->rules, RULE_matmul_inner) ? rule_limit(l->rules, LIMIT_matmul_inner) : -1;
+    const int64_t inner = rule_heals(l->rules, RULE_matmul_inner)
+                            ? rule_limit(l->rules, LIMIT_matmul_inner)
+                            : -1;
     if (inner > 0 && sw->dim[1] > inner) {
         if (!fold_axis(l->rules, sx, sx->rank - 1, inner, &fx)
             || !fold_axis(l->rules, sw, 1, fx.q, &fw) || fw.p != fx.p || fx.p > MOST_PIECES)
@@ -196,23 +200,26 @@ static Value *tile_matmul(const Legal *l, Builder *b, Op *op)
 {
     Fold fx, fy;
     Value *part[MOST_PIECES], *x = op_value(op, "x"), *y = op_value(op, "y");
-    const Shape *sx = shape_of_value(x), *sy = shape_of_value(y), *out = shape_of_value(op->out[0]);
+    const Shape *sx = shape_of_value(x), *sy = shape_of_value(y),
+                *out = shape_of_value(op->out[0]);
     const bool tx = flag_of(op, "transpose_x"), ty = flag_of(op, "transpose_y");
     if (!sx || !sy || !out || sx->rank < 2 || sy->rank < 2) return NULL;
     const int kx = sx->rank - 1 - tx, ky = sy->rank - 2 + ty, ny = sy->rank - 1 - ty;
-    const int64_t inner =
-        rule_heals(l->rules, RULE_matmul_inner) ? rule_limit(l->rules, LIMIT_matmul_inner) : -1;
+    const int64_t inner = rule_heals(l->rules, RULE_matmul_inner)
+                            ? rule_limit(l->rules, LIMIT_matmul_inner)
+                            : -1;
     if (inner > 0 && sx->dim[kx] > inner) {
         if (!fold_axis(l->rules, sx, kx, inner, &fx) || fx.p > MOST_PIECES) return NULL;
         x = make_dense(b, x);
         y = make_dense(b, y);
         fy = (Fold){ .rank = sy->rank, .axis = ky, .p = fx.p, .q = fx.q };
         for (int64_t i = 0; i < fx.p; i++)
-            part[i] =
-                make_matmul(b, folded_piece(b, x, &fx, i), folded_piece(b, y, &fy, i), tx, ty);
+            part[i] = make_matmul(b, folded_piece(b, x, &fx, i), folded_piece(b, y, &fy, i), tx,
+                                  ty);
         return make_sum(b, part, (int)fx.p);
     }
-    if (!rule_heals(l->rules, RULE_extent) || !fold_of(l->rules, out, &fx) || fx.p > MOST_PIECES)
+    if (!rule_heals(l->rules, RULE_extent) || !fold_of(l->rules, out, &fx)
+        || fx.p > MOST_PIECES)
         return NULL;
     if (fx.axis < out->rank - 2) return NULL;
     const bool columns = fx.axis == out->rank - 1;
@@ -236,8 +243,9 @@ static Value *tile_conv(const Legal *l, Builder *b, Op *op)
     Value *part[MOST_PIECES];
     if (op->kind != OP_conv || !conv_read(op, &v) || v.conv.groups != 1) return NULL;
     const Window *w = &v.conv.window;
-    const int64_t most =
-        rule_heals(l->rules, RULE_conv_channels) ? rule_limit(l->rules, LIMIT_conv_channels) : -1;
+    const int64_t most = rule_heals(l->rules, RULE_conv_channels)
+                           ? rule_limit(l->rules, LIMIT_conv_channels)
+                           : -1;
     const bool in = most > 0 && v.conv.cin > most, out = most > 0 && v.conv.cout > most;
     if ((!in && !out) || (value_is_const(v.weight) && !can_cut(v.weight))) return NULL;
     const Shape *s = in ? &v.x->type->shape : &op->out[0]->type->shape;
@@ -249,10 +257,14 @@ static Value *tile_conv(const Legal *l, Builder *b, Op *op)
     const Fold fb = { .rank = 1, .axis = 0, .p = f.p, .q = f.q };
     for (int64_t i = 0; i < f.p; i++) {
         Value *weight = folded_piece(b, v.weight, &fw, i);
-        Value *bias = !v.bias || (in && i) ? NULL : in ? v.bias : folded_piece(b, v.bias, &fb, i);
-        part[i] = make_conv(b, false, in ? folded_piece(b, v.x, &f, i) : v.x, weight, bias, 1, w);
+        Value *bias = !v.bias || (in && i) ? NULL
+                    : in                   ? v.bias
+                                           : folded_piece(b, v.bias, &fb, i);
+        part[i] = make_conv(b, false, in ? folded_piece(b, v.x, &f, i) : v.x, weight, bias, 1,
+                            w);
     }
-    return in ? make_sum(b, part, (int)f.p) : join_folded(b, part, &f, &op->out[0]->type->shape);
+    return in ? make_sum(b, part, (int)f.p)
+              : join_folded(b, part, &f, &op->out[0]->type->shape);
 }
 
 static Value *tile(const Legal *l, Builder *b, Op *op)
@@ -263,7 +275,4 @@ static Value *tile(const Legal *l, Builder *b, Op *op)
     return rule_heals(l->rules, RULE_extent) ? tile_pointwise(l, b, op) : NULL;
 }
 
-int pass_tile(Module *m, const PassOptions *o, Diag *d)
-{
-    return legal_rewrite(m, o, d, tile);
-}
+int pass_tile(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, tile); }

@@ -1,8 +1,8 @@
 /* legal_trig.c -- angles and their kin by what an engine has: polynomials, exp, log and pow.
  *
- * All are good to fp16 when every step is rounded to it: to 2e-3 of 1 (sin, cos, acos) or of the
- * value (the others). Angles are good up to |x| = 100; sinh and cosh end at 11.09, where exp does.
- */
+ * All are good to fp16 when every step is rounded to it: to 2e-3 of 1 (sin, cos, acos) or of
+ * the value (the others). Angles are good up to |x| = 100; sinh and cosh end at 11.09, where
+ * exp does. / */
 #include "legal_ops.h"
 
 Value *make_polynomial(Builder *b, Value *x, int n, const double *c)
@@ -24,11 +24,11 @@ static Value *by_size(Builder *b, Value *x, double edge, Value *near, Value *far
     return make_select(b, make_with(b, "less", make1(b, "abs", x), edge), near, far);
 }
 
-/* ---- angles ---------------------------------------------------------------------------------- */
+/* ---- angles ------------------------------------------------------------------------------ */
 
-/* (-1)^k sin(x - (k + shift) pi), where k is the whole number that makes the angle smallest. The
- * product with pi is taken in three parts: those with the first two are exact in fp16 for the k of
- * the range, so that the angle is as good as x is. */
+/* (-1)^k sin(x - (k + shift) pi), where k is the whole number that makes the angle smallest.
+ * The product with pi is taken in three parts: those with the first two are exact in fp16 for
+ * the k of the range, so that the angle is as good as x is. */
 static Value *turned_sine(Builder *b, Value *x, double shift)
 {
     static const double part[] = { 3.125, 0.015625, 9.6765358979e-4 };
@@ -62,17 +62,14 @@ Value *tan_by_quotient(const Legal *l, Builder *b, Op *op)
     return make2(b, "real_div", sin_by_polynomial(l, b, op), cos_by_polynomial(l, b, op));
 }
 
-/* ---- hyperbolic functions -------------------------------------------------------------------- */
+/* ---- hyperbolic functions ---------------------------------------------------------------- */
 
 static Value *half_exp(Builder *b, Value *x)
 {
     return make_with(b, "mul", make1(b, "exp", x), 0.5);
 }
 
-static Value *negated(Builder *b, Value *x)
-{
-    return make_with(b, "mul", x, -1);
-}
+static Value *negated(Builder *b, Value *x) { return make_with(b, "mul", x, -1); }
 
 Value *sinh_by_exp(const Legal *l, Builder *b, Op *op)
 {
@@ -90,8 +87,8 @@ Value *cosh_by_exp(const Legal *l, Builder *b, Op *op)
     return make2(b, "add", half_exp(b, x), half_exp(b, negated(b, x)));
 }
 
-/* sign(x) * log((1 + |x|) / (1 - |x|)) / 2. The epsilon is the least that the engine's logarithm
- * takes; what it is added to is 3 or more. */
+/* sign(x) * log((1 + |x|) / (1 - |x|)) / 2. The epsilon is the least that the engine's
+ * logarithm takes; what it is added to is 3 or more. */
 Value *atanh_by_log(const Legal *l, Builder *b, Op *op)
 {
     static const double series[] = { 1, 1.0 / 3, 1.0 / 5, 1.0 / 7, 1.0 / 9 };
@@ -99,15 +96,16 @@ Value *atanh_by_log(const Legal *l, Builder *b, Op *op)
     Value *x = op_value(op, "x"), *size = make1(b, "abs", x);
     Value *below = make_with(b, "add", negated(b, size), 1);
     Value *ratio = make2(b, "real_div", make_with(b, "add", size, 1), below);
-    Value *log = build(b, "log", "log", "x", ratio, "epsilon", make_number(b, x, 0x1.1p-17), NULL);
+    Value *log = build(b, "log", "log", "x", ratio, "epsilon", make_number(b, x, 0x1.1p-17),
+                       NULL);
     Value *far = make2(b, "mul", make_with(b, "mul", log, 0.5), make1(b, "sign", x));
     return by_size(b, x, 0.5, odd_polynomial(b, x, (int)COUNT(series), series), far);
 }
 
-/* ---- arcs ------------------------------------------------------------------------------------ */
+/* ---- arcs -------------------------------------------------------------------------------- */
 
-/* acos(|x|) as sqrt(1 - |x|) times a polynomial, to 7e-5. The root is a power: products of roots
- * are wrong on some engines. */
+/* acos(|x|) as sqrt(1 - |x|) times a polynomial, to 7e-5. The root is a power: products of
+ * roots are wrong on some engines. */
 static Value *arc_of_size(Builder *b, Value *x)
 {
     static const double c[] = { 1.5707288, -0.2121144, 0.0742610, -0.0187293 };

@@ -1,5 +1,6 @@
-/* legal_volume.c -- convolutions over volumes, which no engine has: the entries of the depth lie in
- * the batch, and each depth of the kernel is a convolution of planes; these are added. */
+/* legal_volume.c -- convolutions over volumes, which no engine has: the entries of the depth
+ * lie in the batch, and each depth of the kernel is a convolution of planes; these are
+ * added. */
 #include "legal_shape.h"
 
 /* What a depth of the kernel works with. */
@@ -54,7 +55,8 @@ static Value *forward_tap(Builder *b, const Volume *v, Value *x, int64_t tap, Va
     begin[1] = tap * w->dilation[0];
     end.dim[1] = begin[1] + (w->out[0] - 1) * w->stride[0] + 1;
     Value *met = build(b, "slice", "slice_by_index", "x", x, "begin", build_ints(b, 5, begin),
-                       "end", build_ints(b, 5, end.dim), "stride", build_ints(b, 5, step), NULL);
+                       "end", build_ints(b, 5, end.dim), "stride", build_ints(b, 5, step),
+                       NULL);
     return conv_planes(b, v, planes(b, met), tap, bias);
 }
 
@@ -82,8 +84,8 @@ static Value *spread(Builder *b, Value *y, const Shape *one, int64_t stride)
     Shape s = *one;
     s.dim[1] *= stride;
     if (stride > 1) {
-        y = make_as(b, y,
-                    SHAPE(one->dim[0] * one->dim[1], 1, one->dim[2], one->dim[3] * one->dim[4]));
+        y = make_as(
+            b, y, SHAPE(one->dim[0] * one->dim[1], 1, one->dim[2], one->dim[3] * one->dim[4]));
         after[1] = stride - 1;
         y = make_zeros(b, y, before, after);
     }
@@ -122,8 +124,8 @@ static Value *transposed(Builder *b, const Volume *v, Value **part)
     return v->conv->bias ? make2(b, "add", sum, make_bias(b, v->conv->bias, 4)) : sum;
 }
 
-/* A result that output_shape makes longer or shorter than its window is another than planes give.
- */
+/* A result that output_shape makes longer or shorter than its window is another than planes
+ * give. / */
 static bool as_computed(const Window *w)
 {
     for (int i = 0; i < MAX_SPATIAL; i++)
@@ -144,9 +146,9 @@ Value *make_planes(Builder *b, const ConvOp *conv)
     if (conv->conv.transposed && !as_computed(w)) return NULL;
     dense.weight = make_dense(b, conv->weight);
     v.plane.n = 2;
-    v.out =
-        (Shape){ .rank = 5,
-                 .dim = { conv->conv.batch, w->out[0], conv->conv.cout, w->out[1], w->out[2] } };
+    v.out = (Shape){
+        .rank = 5, .dim = { conv->conv.batch, w->out[0], conv->conv.cout, w->out[1], w->out[2] }
+    };
     Value *y = conv->conv.transposed ? transposed(b, &v, part) : forward(b, &v, part);
     return y ? turned(b, make_shape(b, y, &v.out)) : NULL;
 }

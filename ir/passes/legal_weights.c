@@ -1,12 +1,13 @@
 /* legal_weights.c -- compressed weights in another form, or decompressed.
  *
- * Between opsets a blockwise form with one scale a tensor or a channel becomes the affine one of
- * ios16; what has no such form becomes the weight itself. Bytes that are absent stay as they are. */
+ * Between opsets a blockwise form with one scale a tensor or a channel becomes the affine one
+ * of ios16; what has no such form becomes the weight itself. Bytes that are absent stay as they
+ * are. */
 #include "legal.h"
 
 #include <string.h>
 
-/* ---- dense ----------------------------------------------------------------------------------- */
+/* ---- dense ------------------------------------------------------------------------------- */
 
 /* The literal of a parameter, an argument or (up to ios17) an attribute. */
 static const Const *literal_of(const Op *op, const char *name)
@@ -52,7 +53,7 @@ bool legal_decompress(Module *m, Op *op, Diag *d)
     return true;
 }
 
-/* ---- affine ---------------------------------------------------------------------------------- */
+/* ---- affine ------------------------------------------------------------------------------ */
 
 static const Const *relabelled(Module *m, const Const *c, Shape s)
 {
@@ -62,7 +63,8 @@ static const Const *relabelled(Module *m, const Const *c, Shape s)
     return r;
 }
 
-/* The only axis along which the blocks differ, each of one entry; 0 when there is one block; -1: no. */
+/* The only axis along which the blocks differ, each of one entry; 0 when there is one block;
+ * -1: no. */
 static int block_axis(const Shape *data, const Shape *blocks)
 {
     int axis = 0, count = 0;
@@ -78,12 +80,18 @@ static int block_axis(const Shape *data, const Shape *blocks)
 
 bool legal_as_affine(Module *m, Op *op, Opset to, Diag *d)
 {
-    const Const *data = literal_of(op, "data"), *scale = literal_of(op, "scale"), *offset = literal_of(op, "offset");
-    if (op->kind != OP_constexpr_blockwise_shift_scale || !data || !scale || !data->type->shape.rank) return false;
+    const Const *data = literal_of(op, "data"), *scale = literal_of(op, "scale"),
+                *offset = literal_of(op, "offset");
+    if (op->kind != OP_constexpr_blockwise_shift_scale || !data || !scale
+        || !data->type->shape.rank)
+        return false;
     const DType t = data->type->dtype;
     const int axis = block_axis(&data->type->shape, &scale->type->shape);
     if ((t != DT_INT8 && t != DT_UINT8) || axis < 0) return false;
-    if (offset && (offset->type->dtype != t || !shape_equal(&offset->type->shape, &scale->type->shape))) return false;
+    if (offset
+        && (offset->type->dtype != t
+            || !shape_equal(&offset->type->shape, &scale->type->shape)))
+        return false;
     const int64_t n = scale->type->shape.dim[axis];
     const Shape s = n > 1 ? SHAPE(n) : (Shape){ .rank = 0 };
     Builder b = before_op(op, d);
@@ -93,22 +101,24 @@ bool legal_as_affine(Module *m, Op *op, Opset to, Diag *d)
     op_set_name(m, affine, op->out[0]->name);
     attr_set(m, &affine->attrs, "quantized_data", data);
     attr_set(m, &affine->attrs, "scale", relabelled(m, scale, s));
-    attr_set(m, &affine->attrs, "zero_point", offset ? relabelled(m, offset, s) : const_int(&m->arena, t, 0));
+    attr_set(m, &affine->attrs, "zero_point",
+             offset ? relabelled(m, offset, s) : const_int(&m->arena, t, 0));
     if (!build_infer(&b, op->out[0]->name, affine)) return false;
     affine->keep = op->keep;
     legal_replace(op, affine->out[0]);
     return true;
 }
 
-/* ---- the pass -------------------------------------------------------------------------------- */
+/* ---- the pass ---------------------------------------------------------------------------- */
 
 static bool visit(void *ctx, Op *op)
 {
     Legal *l = ctx;
-    const int rule = op->kind == OP_constexpr_affine_dequantize       ? RULE_constexpr_affine
-                     : op->kind == OP_constexpr_blockwise_shift_scale ? RULE_constexpr_blockwise
-                                                                      : -1;
-    if (rule >= 0 && rule_heals(l->rules, rule) && legal_decompress(l->m, op, l->diag)) l->changes++;
+    const int rule = op->kind == OP_constexpr_affine_dequantize     ? RULE_constexpr_affine
+                   : op->kind == OP_constexpr_blockwise_shift_scale ? RULE_constexpr_blockwise
+                                                                    : -1;
+    if (rule >= 0 && rule_heals(l->rules, rule) && legal_decompress(l->m, op, l->diag))
+        l->changes++;
     return true;
 }
 

@@ -1,16 +1,16 @@
 /* names.c -- renames inner values whose names are words of MIL's own text, or that a target's
  * compiler takes for its own.
  *
- * Apple's reader takes the keywords as such where a value stands. Inputs and results are the user's
- * and are never renamed: the rule reports them. A name attribute that repeats the name of a value
- * follows it. */
+ * Apple's reader takes the keywords as such where a value stands. Inputs and results are the
+ * user's and are never renamed: the rule reports them. A name attribute that repeats the name
+ * of a value follows it. */
 #include "pass.h"
 
 #include <string.h>
 
 static const char *const keywords[] = {
-    "any", "program", "func", "tensor", "list", "dict", "tuple", "state", "tensor_buffer", "BLOBFILE",
-    "true", "false", "inf", "nan",
+    "any",   "program",       "func",     "tensor", "list",  "dict", "tuple",
+    "state", "tensor_buffer", "BLOBFILE", "true",   "false", "inf",  "nan",
 };
 
 static bool is_reserved(const char *name)
@@ -29,7 +29,9 @@ typedef struct {
 static void rename_value(Renaming *r, Value *v)
 {
     if (!v->name || is_result(v)) return;
-    if (!is_reserved(v->name) && !(rule_heals(r->rules, RULE_names) && rule_name_taken(v->name))) return;
+    if (!is_reserved(v->name)
+        && !(rule_heals(r->rules, RULE_names) && rule_name_taken(v->name)))
+        return;
     Arena scratch = { 0 };
     Module *m = r->func->module;
     const char *was = v->name;
@@ -37,8 +39,7 @@ static void rename_value(Renaming *r, Value *v)
     arena_free(&scratch);
     r->changes++;
     const char *said = v->def ? op_said_name(v->def) : NULL;
-    if (said && !strcmp(said, was))
-        op_set_name(m, v->def, v->name);
+    if (said && !strcmp(said, was)) op_set_name(m, v->def, v->name);
 }
 
 static bool visit(void *ctx, Op *op)

@@ -1,26 +1,26 @@
 /* opset.c -- takes statements to the opset of the target, or says which cannot be.
  *
- * ops.def and domains.def say what an opset has; from them follow the casts. A value whose type no
- * statement of the opset can result in becomes the next wider one, int32, throughout. Where a
- * statement's own parameters take a type no more (lstm of fp16 before ios17), they are cast to the
- * wider one and the results back. What the opset lacks altogether is written in other words
- * (opset_forms.def). Each statement is inferred by the new opset's rules, and what does not fit is
- * an error at the statement. */
+ * ops.def and domains.def say what an opset has; from them follow the casts. A value whose type
+ * no statement of the opset can result in becomes the next wider one, int32, throughout. Where
+ * a statement's own parameters take a type no more (lstm of fp16 before ios17), they are cast
+ * to the wider one and the results back. What the opset lacks altogether is written in other
+ * words (opset_forms.def). Each statement is inferred by the new opset's rules, and what does
+ * not fit is an error at the statement. */
 #include "opset.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- saying -------------------------------------------------------------------------------------- */
+/* ---- saying ------------------------------------------------------------------------------ */
 
 static void refuse(Level *l, const Op *op, const char *what)
 {
-    diag_error(l->diag, op->loc, "%s: %s cannot be expressed in %s; --opset %s keeps it", op->name, what,
-               opset_text(l->to), opset_text(l->from));
+    diag_error(l->diag, op->loc, "%s: %s cannot be expressed in %s; --opset %s keeps it",
+               op->name, what, opset_text(l->to), opset_text(l->from));
     l->failed = true;
 }
 
-/* ---- types --------------------------------------------------------------------------------------- */
+/* ---- types ------------------------------------------------------------------------------- */
 
 bool opset_computes(Opset o, DType t)
 {
@@ -59,7 +59,8 @@ static Value *converted(Builder *b, const Value *v, DType t)
 Value *opset_as(Builder *b, Value *v, DType t)
 {
     if (v->type->dtype == t) return v;
-    v = make_dense(b, v); /* beside the statement that decodes it, which others may use as it is */
+    /* beside the statement that decodes it, which others may use as it is */
+    v = make_dense(b, v);
     Value *k = v->lit ? converted(b, v, t) : NULL;
     return k ? k : make_cast(b, v, t);
 }
@@ -75,8 +76,8 @@ static DType taken(const Level *l, const Param *p, DType t)
 
 static bool is_int(DType t) { return dtype_is_int(t); }
 
-/* Which type the arguments of each type variable take: that of the first that is computed, or int32
- * where ints differ. */
+/* Which type the arguments of each type variable take: that of the first that is computed, or
+ * int32 where ints differ. */
 static void variables(const Level *l, const Op *op, DType want[128])
 {
     bool computed[128] = { false };
@@ -105,8 +106,8 @@ static void set_value(Level *l, Op *op, int arg, int k, Value *v)
     l->changes++;
 }
 
-/* Arguments of a type that the parameter has not in the new opset, and those that may differ in type
- * in the old one alone. */
+/* Arguments of a type that the parameter has not in the new opset, and those that may differ in
+ * type in the old one alone. */
 static void fit_types(Level *l, Builder *b, Op *op)
 {
     DType want[128] = { DT_NONE };
@@ -120,22 +121,24 @@ static void fit_types(Level *l, Builder *b, Op *op)
             Value *v = op->arg[i].val[k];
             if (v->type->kind != TY_TENSOR) continue;
             const DType t = var ? want[var] : taken(l, p, v->type->dtype);
-            const bool whole = dtype_is_int(v->type->dtype); /* ints as floats, where both were allowed */
+            /* ints as floats, where both were allowed */
+            const bool whole = dtype_is_int(v->type->dtype);
             const bool same = t == v->type->dtype
-                              || (dtype_is_int(t) != whole && !(whole && value_is_const(v) && dtype_is_float(t)));
+                           || (dtype_is_int(t) != whole
+                               && !(whole && value_is_const(v) && dtype_is_float(t)));
             if (t != DT_NONE && !same) set_value(l, op, i, k, opset_as(b, v, t));
         }
     }
 }
 
-/* ---- parameters ---------------------------------------------------------------------------------- */
+/* ---- parameters -------------------------------------------------------------------------- */
 
-/* Parameters that never change a result that is defined: checks, the order of what has none, and the
- * width of indices, which int32 can hold too. */
+/* Parameters that never change a result that is defined: checks, the order of what has none,
+ * and the width of indices, which int32 can hold too. */
 static bool may_go(const char *param)
 {
-    static const char *const names[] = { "validate_indices", "sort", "return_indices", "output_dtype",
-                                         "output_indices_dtype" };
+    static const char *const names[] = { "validate_indices", "sort", "return_indices",
+                                         "output_dtype", "output_indices_dtype" };
     for (size_t i = 0; i < COUNT(names); i++)
         if (!strcmp(param, names[i])) return true;
     return false;
@@ -159,9 +162,11 @@ static bool says_nothing(const Op *op, const Param *p, const Value *v)
 {
     bool half, align = true;
     if (is_default(p, v) || may_go(p->name)) return true;
-    if (!strcmp(p->name, "reset_after")) return value_bool(v, &half) && !half && !op_value(op, "input_bias");
+    if (!strcmp(p->name, "reset_after"))
+        return value_bool(v, &half) && !half && !op_value(op, "input_bias");
     if (strcmp(p->name, "half_pixel_centers") != 0 || !value_bool(v, &half)) return false;
-    return (!op_value(op, "align_corners") || value_bool(op_value(op, "align_corners"), &align)) && half != align;
+    return (!op_value(op, "align_corners") || value_bool(op_value(op, "align_corners"), &align))
+        && half != align;
 }
 
 /* Arguments that the new opset has no parameter for go when they say what it does anyway. */
@@ -176,7 +181,8 @@ static void drop_arguments(Level *l, Op *op)
     }
 }
 
-/* What a 0 in reshape's shape means changed with ios17; the extent itself means the same in both. */
+/* What a 0 in reshape's shape means changed with ios17; the extent itself means the same in
+ * both. */
 static bool spell_reshape(Level *l, Builder *b, Op *op)
 {
     int64_t shape[MAX_RANK * 2];
@@ -186,7 +192,8 @@ static bool spell_reshape(Level *l, Builder *b, Op *op)
     if (!zero || (l->from >= OPSET_IOS17) == (l->to >= OPSET_IOS17)) return true;
     const Shape *s = &op->out[0]->type->shape;
     if (!shape_known(s)) {
-        diag_error(l->diag, op->loc, "reshape: a 0 in its shape means another thing in %s", opset_text(l->to));
+        diag_error(l->diag, op->loc, "reshape: a 0 in its shape means another thing in %s",
+                   opset_text(l->to));
         return false;
     }
     op_set_arg(l->m, op, "shape", build_ints(b, s->rank, s->dim));
@@ -198,17 +205,24 @@ static bool spell_reshape(Level *l, Builder *b, Op *op)
 static void spell_padding(Level *l, Builder *b, Op *op)
 {
     const char *type = op_const_string(op, "pad_type");
-    const Shape *x = shape_of_value(op_value(op, "x")), *w = shape_of_value(op_value(op, "weight"));
+    const Shape *x = shape_of_value(op_value(op, "x")),
+                *w = shape_of_value(op_value(op, "weight"));
     int64_t kernel[MAX_RANK * 2], stride[MAX_RANK * 2], hole[MAX_RANK * 2], pad[MAX_RANK * 2];
     int n, nstride, nhole, spatial = x ? x->rank - 2 : 0;
-    if (l->to >= OPSET_IOS16 || !type || strcmp(type, "same_lower") != 0 || spatial < 1 || spatial > 3) return;
+    if (l->to >= OPSET_IOS16 || !type || strcmp(type, "same_lower") != 0 || spatial < 1
+        || spatial > 3)
+        return;
     if (w) memcpy(kernel, w->dim + 2, (size_t)(n = w->rank - 2) * sizeof *kernel);
     else if (!ints_of(op, "kernel_sizes", kernel, &n)) return;
-    if (n != spatial || !ints_of(op, "strides", stride, &nstride) || !ints_of(op, "dilations", hole, &nhole)) return;
+    if (n != spatial || !ints_of(op, "strides", stride, &nstride)
+        || !ints_of(op, "dilations", hole, &nhole))
+        return;
     for (int i = 0; i < spatial; i++) {
-        const int64_t s = i < nstride ? stride[i] : 1, span = (kernel[i] - 1) * (i < nhole ? hole[i] : 1) + 1;
+        const int64_t s = i < nstride ? stride[i] : 1,
+                      span = (kernel[i] - 1) * (i < nhole ? hole[i] : 1) + 1;
         const int64_t steps = (x->dim[2 + i] + s - 1) / s;
-        int64_t all = op->kind == OP_conv_transpose ? span - s : s * (steps - 1) + span - x->dim[2 + i];
+        int64_t all = op->kind == OP_conv_transpose ? span - s
+                                                    : s * (steps - 1) + span - x->dim[2 + i];
         if (all < 0) all = 0;
         pad[2 * i + 1] = all / 2;
         pad[2 * i] = all - all / 2;
@@ -218,7 +232,7 @@ static void spell_padding(Level *l, Builder *b, Op *op)
     l->changes++;
 }
 
-/* ---- results ------------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------- */
 
 /* `with` takes the place of a result, its name and what is known of it. */
 static void take_place(Level *l, Value *from, Value *with)
@@ -229,7 +243,8 @@ static void take_place(Level *l, Value *from, Value *with)
     op_set_name(l->m, with->def, with->name);
 }
 
-/* A result whose type the statement does not give any more, in the type that its users expect. */
+/* A result whose type the statement does not give any more, in the type that its users
+ * expect. */
 static void cast_back(Level *l, Op *op, int i, DType now)
 {
     Value *v = op->out[i];
@@ -240,7 +255,8 @@ static void cast_back(Level *l, Op *op, int i, DType now)
     const char *name = v->name;
     take_place(l, v, r);
     op_set_arg(l->m, r->def, "x", v);
-    v->name = func_unique_name(l->func, arena_printf(&l->scratch, "%s_to_%s", name, dtypes[now].name));
+    v->name = func_unique_name(l->func,
+                               arena_printf(&l->scratch, "%s_to_%s", name, dtypes[now].name));
     v->tag = NULL;
     if (i == 0) op_set_name(l->m, op, v->name);
 }
@@ -251,8 +267,8 @@ static bool take_type(Level *l, Op *op, int i, const Type *t)
     const Type *old = v->type;
     if (t->kind != TY_TENSOR || old->kind != TY_TENSOR) return true;
     if (!shape_fits(&old->shape, &t->shape)) {
-        diag_error(l->diag, op->loc, "%s results in %s in %s, not in %s", op->name, type_text(&l->scratch, t),
-                   opset_text(l->to), type_text(&l->scratch, old));
+        diag_error(l->diag, op->loc, "%s results in %s in %s, not in %s", op->name,
+                   type_text(&l->scratch, t), opset_text(l->to), type_text(&l->scratch, old));
         return false;
     }
     if (t->dtype == old->dtype) return true;
@@ -270,17 +286,20 @@ static bool infer_anew(Level *l, Op *op)
     const int errors = l->diag->errors + l->diag->fails;
     const bool poisoned = op->nout && op->out[0]->type->kind == TY_POISON;
     bool ok = op_infer(op, c, &scratch, l->diag) || poisoned;
-    for (int i = op->nout; ok && i < c->nout; i++) /* of topk, which ios15 always gives its indices */
-        op_out(l->m, op, func_unique_name(l->func, op->name), retyped(l, c->out[i], c->out[i]->dtype), op->loc);
+    /* of topk, which ios15 always gives its indices */
+    for (int i = op->nout; ok && i < c->nout; i++)
+        op_out(l->m, op, func_unique_name(l->func, op->name),
+               retyped(l, c->out[i], c->out[i]->dtype), op->loc);
     for (int i = 0; ok && i < op->nout && i < c->nout; i++) ok = take_type(l, op, i, c->out[i]);
     if (!ok && errors != l->diag->errors + l->diag->fails)
-        diag_note(l->diag, op->loc, "that is %s's rule, which %s is taken to; --opset %s keeps it", opset_text(l->to),
-                  op->name, opset_text(l->from));
+        diag_note(l->diag, op->loc,
+                  "that is %s's rule, which %s is taken to; --opset %s keeps it",
+                  opset_text(l->to), op->name, opset_text(l->from));
     arena_free(&scratch);
     return ok;
 }
 
-/* ---- statements ---------------------------------------------------------------------------------- */
+/* ---- statements -------------------------------------------------------------------------- */
 
 OpsetForm *opset_form(const Op *op)
 {
@@ -291,16 +310,19 @@ OpsetForm *opset_form(const Op *op)
     return forms[op->kind];
 }
 
-/* The parameter that the new opset lacks, or needs and the statement lacks, or needs as a constant. */
+/* The parameter that the new opset lacks, or needs and the statement lacks, or needs as a
+ * constant. */
 static const char *lacking(const Level *l, const Op *op)
 {
     for (const Param *p = ops[op->kind].param; p->name; p++) {
         const Arg *a = op_find_arg(op, p->name);
         const bool there = a && a->count;
         if (there && !param_in(p, l->to)) return p->name;
-        if (!there && param_in(p, l->to) && !param_in(p, l->from) && !(p->flags & P_OPT)) return p->name;
+        if (!there && param_in(p, l->to) && !param_in(p, l->from) && !(p->flags & P_OPT))
+            return p->name;
         const unsigned flags = param_flags(p, l->to);
-        if (there && (flags & P_CONST) && !(param_flags(p, l->from) & P_CONST) && !value_is_const(a->val[0]))
+        if (there && (flags & P_CONST) && !(param_flags(p, l->from) & P_CONST)
+            && !value_is_const(a->val[0]))
             return p->name;
     }
     return NULL;
@@ -311,21 +333,21 @@ static bool other_rules(const Level *l, const Op *op)
 {
     const char *dtype = op->kind == OP_cast ? op_const_string(op, "dtype") : NULL;
     if (dtype) return !opset_computes(l->to, dtype_find(dtype, strlen(dtype)));
-    return op->kind == OP_non_maximum_suppression && (l->from >= OPSET_IOS17) != (l->to >= OPSET_IOS17);
+    return op->kind == OP_non_maximum_suppression
+        && (l->from >= OPSET_IOS17) != (l->to >= OPSET_IOS17);
 }
 
 static void say_lacking(Level *l, const Op *op, const char *param)
 {
     l->failed = true;
     if (ops[op->kind].since > l->to)
-        diag_error(l->diag, op->loc,
-                   "%s exists from %s on and has no form in %s: a newer --target, --target host or --opset %s "
-                   "takes it", op->name, opset_text(ops[op->kind].since), opset_text(l->to),
-                   opset_text(l->from));
-    else if (param)
-        refuse(l, op, arena_printf(&l->scratch, "parameter %s", param));
-    else
-        refuse(l, op, "this use");
+        diag_error(
+            l->diag, op->loc,
+            "%s exists from %s on and has no form in %s: a newer --target, --target host or --opset %s "
+            "takes it",
+            op->name, opset_text(ops[op->kind].since), opset_text(l->to), opset_text(l->from));
+    else if (param) refuse(l, op, arena_printf(&l->scratch, "parameter %s", param));
+    else refuse(l, op, "this use");
 }
 
 /* True: the statement has gone, or was refused. */
@@ -353,16 +375,19 @@ static void enter_blocks(Level *l, Op *op)
 {
     for (int i = 0; i < op->nout; i++)
         if (lost(l, op->out[i]->type))
-            op->out[i]->type = retyped(l, op->out[i]->type, dtype_wider(op->out[i]->type->dtype));
+            op->out[i]->type = retyped(l, op->out[i]->type,
+                                       dtype_wider(op->out[i]->type->dtype));
     for (int i = 0; i < op->nblock; i++) {
         Block *k = op->block[i];
         Builder b = builder_at(k, NULL, l->diag, op->loc);
         for (int j = 0; j < k->nparam; j++)
             if (lost(l, k->param[j]->type))
-                k->param[j]->type = retyped(l, k->param[j]->type, dtype_wider(k->param[j]->type->dtype));
+                k->param[j]->type = retyped(l, k->param[j]->type,
+                                            dtype_wider(k->param[j]->type->dtype));
         for (int j = 0; j < k->nresult; j++)
             if (k->result[j]->lit && lost(l, k->result[j]->type))
-                k->result[j] = opset_as(&b, k->result[j], dtype_wider(k->result[j]->type->dtype));
+                k->result[j] = opset_as(&b, k->result[j],
+                                        dtype_wider(k->result[j]->type->dtype));
     }
 }
 
@@ -396,7 +421,7 @@ static bool visit(void *ctx, Op *op)
     return true;
 }
 
-/* ---- functions ----------------------------------------------------------------------------------- */
+/* ---- functions --------------------------------------------------------------------------- */
 
 /* Inputs of a type that no statement of the opset computes are given in the wider one. */
 static void take_inputs(Level *l)
@@ -405,13 +430,14 @@ static void take_inputs(Level *l)
         Value *p = l->func->body->param[i];
         if (p->type->kind == TY_STATE && l->to < OPSET_IOS18) {
             diag_error(l->diag, p->loc.src ? p->loc : l->func->loc,
-                       "%s is a state, which exists from ios18 on; --opset %s keeps it", p->name,
-                       opset_text(l->from));
+                       "%s is a state, which exists from ios18 on; --opset %s keeps it",
+                       p->name, opset_text(l->from));
             l->failed = true;
         }
         if (!lost(l, p->type)) continue;
-        diag_warn(l->diag, WARN_IO_TYPE, p->loc, "%s has no input of %s: %s takes %s", opset_text(l->to),
-                  dtypes[p->type->dtype].name, p->name, dtypes[dtype_wider(p->type->dtype)].name);
+        diag_warn(l->diag, WARN_IO_TYPE, p->loc, "%s has no input of %s: %s takes %s",
+                  opset_text(l->to), dtypes[p->type->dtype].name, p->name,
+                  dtypes[dtype_wider(p->type->dtype)].name);
         p->type = retyped(l, p->type, dtype_wider(p->type->dtype));
         l->changes++;
     }
@@ -434,8 +460,8 @@ static void give_results(Level *l, const DType *was)
                 if (body->result[k] == r) func_set_result(l->func, k, v);
             r = v;
         }
-        diag_warn(l->diag, WARN_IO_TYPE, r->loc, "%s has no result of %s: %s is %s", opset_text(l->to),
-                  dtypes[was[i]].name, r->name, dtypes[r->type->dtype].name);
+        diag_warn(l->diag, WARN_IO_TYPE, r->loc, "%s has no result of %s: %s is %s",
+                  opset_text(l->to), dtypes[was[i]].name, r->name, dtypes[r->type->dtype].name);
     }
 }
 
@@ -459,7 +485,8 @@ static bool is_of(void *ctx, Op *op)
     return op->opset == OPSET_NONE || op->opset == *to;
 }
 
-/* To the opset `to`, or where that is none, each function's statements to the function's own. */
+/* To the opset `to`, or where that is none, each function's statements to the function's
+ * own. */
 static int take_module(Module *m, Opset to, Diag *d)
 {
     Level l = { .m = m, .diag = d };

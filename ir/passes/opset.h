@@ -1,7 +1,8 @@
 /* opset.h -- what the files share that take statements from one opset to another.
  *
- * A function's opset is set first; then each statement is taken over in order. Its arguments are
- * those of the new opset by then, its own parameters and result types are still those of the old. */
+ * A function's opset is set first; then each statement is taken over in order. Its arguments
+ * are those of the new opset by then, its own parameters and result types are still those of
+ * the old. */
 #ifndef ANEC_OPSET_H
 #define ANEC_OPSET_H
 
@@ -18,33 +19,37 @@ typedef struct {
     bool lost; /* the function has values of types that the new opset cannot compute */
 } Level;
 
-/* What is known of an integer value. Value.tag of each named value points at one, or is NULL. */
+/* What is known of an integer value. Value.tag of each named value points at one, or is
+ * NULL. */
 typedef struct {
-    DType dtype;   /* its type in the old opset where the new one cannot compute it: it has the next
-                      wider one now; else DT_NONE */
-    int64_t reach; /* used as indices alone: the entries of the longest axis; otherwise INT64_MAX */
-    Value *real;   /* the same whole numbers as floats, where quantize was written out; or NULL */
+    DType dtype; /* its type in the old opset where the new one cannot compute it: it has the
+                    next wider one now; else DT_NONE */
+    /* used as indices alone: the entries of the longest axis; otherwise INT64_MAX */
+    int64_t reach;
+    /* the same whole numbers as floats, where quantize was written out; or NULL */
+    Value *real;
 } Was;
 
-/* The statement in other words, built by b: out[i] is what result i becomes, of its type or of the
- * one that this type is widened to; each is the only result of a new statement. False: there are no
- * such words, which was not reported. */
+/* The statement in other words, built by b: out[i] is what result i becomes, of its type or of
+ * the one that this type is widened to; each is the only result of a new statement. False:
+ * there are no such words, which was not reported. */
 typedef bool OpsetForm(Level *l, Builder *b, Op *op, Value **out);
-/* The row of opset_forms.def of this statement, which the new opset does not have as it is; or NULL. */
+/* The row of opset_forms.def of this statement, which the new opset does not have as it is; or
+ * NULL. */
 OpsetForm *opset_form(const Op *op);
 
 #define FORM(name, f) bool f(Level *l, Builder *b, Op *op, Value **out);
 #include "opset_forms.def"
 
-/* v in another element type, in front of the builder: a constant is converted when its bytes are at
- * hand, what is computed is cast. */
+/* v in another element type, in front of the builder: a constant is converted when its bytes
+ * are at hand, what is computed is cast. */
 Value *opset_as(Builder *b, Value *v, DType t);
 /* Whether a statement can result in this element type. */
 bool opset_computes(Opset o, DType t);
 /* Sets the tags of all values of l->func (opset_flow.c). */
 void opset_flow(Level *l);
-/* A compressed weight whose form the opset does not have: in the other form, or decompressed. True:
- * the statement is gone, or was reported. */
+/* A compressed weight whose form the opset does not have: in the other form, or decompressed.
+ * True: the statement is gone, or was reported. */
 bool opset_weight(Level *l, Op *op);
 
 #endif

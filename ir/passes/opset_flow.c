@@ -1,13 +1,17 @@
 /* opset_flow.c -- which integers are nothing but indices, and into axes of how many entries.
  *
- * coremltools casts indices to int16 and back where an axis is short enough. An index that the type
- * cannot hold is outside such an axis anyway, so that a cast which only indices pass through needs
- * not wrap around when its type is replaced by a wider one. Seen from the last statement backwards. */
+ * coremltools casts indices to int16 and back where an axis is short enough. An index that the
+ * type cannot hold is outside such an axis anyway, so that a cast which only indices pass
+ * through needs not wrap around when its type is replaced by a wider one. Seen from the last
+ * statement backwards. */
 #include "opset.h"
 
 #include <string.h>
 
-static bool is_flag(const Value *v) { return v->type->kind == TY_TENSOR && v->type->dtype == DT_BOOL; }
+static bool is_flag(const Value *v)
+{
+    return v->type->kind == TY_TENSOR && v->type->dtype == DT_BOOL;
+}
 
 static bool counts(const Value *v)
 {
@@ -44,9 +48,12 @@ static int64_t longest_axis(const Op *op)
 /* Statements whose result is indices, or a choice between indices, when their arguments are. */
 static bool passes_on(int kind)
 {
-    static const int kinds[] = { OP_cast, OP_select, OP_add, OP_greater, OP_greater_equal, OP_less, OP_less_equal,
-                                 OP_logical_and, OP_logical_or, OP_logical_not, OP_reshape, OP_expand_dims,
-                                 OP_squeeze, OP_transpose, OP_concat, OP_stack, OP_identity };
+    static const int kinds[] = { OP_cast,        OP_select,        OP_add,
+                                 OP_greater,     OP_greater_equal, OP_less,
+                                 OP_less_equal,  OP_logical_and,   OP_logical_or,
+                                 OP_logical_not, OP_reshape,       OP_expand_dims,
+                                 OP_squeeze,     OP_transpose,     OP_concat,
+                                 OP_stack,       OP_identity };
     for (size_t i = 0; i < COUNT(kinds); i++)
         if (kind == kinds[i]) return true;
     return false;
@@ -54,7 +61,8 @@ static bool passes_on(int kind)
 
 static int64_t reach_of(const Op *op, const char *arg)
 {
-    const bool gathers = op->kind == OP_gather || op->kind == OP_gather_along_axis || op->kind == OP_gather_nd;
+    const bool gathers = op->kind == OP_gather || op->kind == OP_gather_along_axis
+                      || op->kind == OP_gather_nd;
     if (gathers && !strcmp(arg, "indices")) return longest_axis(op);
     const Was *w = op->nout == 1 ? op->out[0]->tag : NULL;
     return passes_on(op->kind) && w ? w->reach : INT64_MAX;
@@ -86,7 +94,8 @@ static bool look_inside(void *ctx, Op *op)
     if (op->parent->owner) use(op, true);
     for (int i = 0; i < op->nblock; i++) {
         for (int k = 0; k < op->block[i]->nparam; k++) reach(op->block[i]->param[k], INT64_MAX);
-        for (int k = 0; k < op->block[i]->nresult; k++) reach(op->block[i]->result[k], INT64_MAX);
+        for (int k = 0; k < op->block[i]->nresult; k++)
+            reach(op->block[i]->result[k], INT64_MAX);
     }
     return true;
 }

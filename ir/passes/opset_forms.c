@@ -1,4 +1,5 @@
-/* opset_forms.c -- statements in the words of another opset: casts, quantisation, and single ops. */
+/* opset_forms.c -- statements in the words of another opset: casts, quantisation, and single
+ * ops. */
 #include "opset.h"
 
 #include <string.h>
@@ -8,9 +9,12 @@ static Value *cast_to(Builder *b, Value *x, DType t)
     return build(b, "cast", "cast", "x", x, "dtype", build_string(b, dtypes[t].name), NULL);
 }
 
-static Value *int_op(Builder *b, const char *op, Value *x, int64_t y) { return make2(b, op, x, build_int(b, y)); }
+static Value *int_op(Builder *b, const char *op, Value *x, int64_t y)
+{
+    return make2(b, op, x, build_int(b, y));
+}
 
-/* ---- integers of fewer bits ---------------------------------------------------------------------- */
+/* ---- integers of fewer bits -------------------------------------------------------------- */
 
 static DType narrow(const Value *v)
 {
@@ -18,13 +22,17 @@ static DType narrow(const Value *v)
     return w && w->dtype != DT_NONE ? w->dtype : v->type->dtype;
 }
 
-static int64_t least(DType t) { return dtypes[t].cls == CLASS_INT ? -((int64_t)1 << (dtypes[t].bits - 1)) : 0; }
+static int64_t least(DType t)
+{
+    return dtypes[t].cls == CLASS_INT ? -((int64_t)1 << (dtypes[t].bits - 1)) : 0;
+}
 static int64_t most(DType t) { return least(t) + ((int64_t)1 << dtypes[t].bits) - 1; }
 
 static bool holds(DType t, DType all)
 {
     if (all == DT_BOOL) return true;
-    return dtype_is_int(all) && dtypes[all].bits <= 32 && least(all) >= least(t) && most(all) <= most(t);
+    return dtype_is_int(all) && dtypes[all].bits <= 32 && least(all) >= least(t)
+        && most(all) <= most(t);
 }
 
 /* Places along axes that are no longer than the type counts. */
@@ -61,7 +69,7 @@ bool form_cast(Level *l, Builder *b, Op *op, Value **out)
     return true;
 }
 
-/* ---- quantisation -------------------------------------------------------------------------------- */
+/* ---- quantisation ------------------------------------------------------------------------ */
 
 /* A number or one an element of the axis, so that it broadcasts against x; NULL: not known. */
 static Value *along(Builder *b, const Op *op, const char *arg, const Value *x, DType t)
@@ -80,7 +88,8 @@ static Value *along(Builder *b, const Op *op, const char *arg, const Value *x, D
 bool form_quantize(Level *l, Builder *b, Op *op, Value **out)
 {
     const DType t = op->out[0]->type->dtype;
-    Value *x = opset_as(b, op_value(op, "input"), DT_FP32), *scale = along(b, op, "scale", x, DT_FP32);
+    Value *x = opset_as(b, op_value(op, "input"), DT_FP32),
+          *scale = along(b, op, "scale", x, DT_FP32);
     (void)l;
     if (!scale) return false;
     Value *v = make1(b, "round", make2(b, "real_div", x, scale));
@@ -114,7 +123,7 @@ bool form_dequantize(Level *l, Builder *b, Op *op, Value **out)
     return true;
 }
 
-/* ---- single ops ---------------------------------------------------------------------------------- */
+/* ---- single ops -------------------------------------------------------------------------- */
 
 bool form_attention(Level *l, Builder *b, Op *op, Value **out)
 {
@@ -139,7 +148,8 @@ bool form_bias(Level *l, Builder *b, Op *op, Value **out)
     const Shape *s = shape_of_value(bias);
     const Value *weight = op_value(op, "weight");
     (void)l;
-    if (!s || s->rank != 1 || value_is_const(bias) || (op->kind == OP_conv_transpose && !value_is_const(weight)))
+    if (!s || s->rank != 1 || value_is_const(bias)
+        || (op->kind == OP_conv_transpose && !value_is_const(weight)))
         return false;
     for (int i = 0; i < op->narg; i++)
         if (strcmp(op->arg[i].name, "bias") != 0) arg[n++] = op->arg[i];
@@ -182,6 +192,7 @@ bool form_reshape_like(Level *l, Builder *b, Op *op, Value **out)
     const Shape *s = shape_of_value(op->out[0]);
     (void)l;
     if (!s) return false;
-    *out = build(b, "reshape", "reshape", "x", op_value(op, "x"), "shape", build_ints(b, s->rank, s->dim), NULL);
+    *out = build(b, "reshape", "reshape", "x", op_value(op, "x"), "shape",
+                 build_ints(b, s->rank, s->dim), NULL);
     return true;
 }

@@ -9,7 +9,7 @@ static Value *reshape(Builder *b, Value *x, Shape s)
     return build(b, "reshape", "reshape", "x", x, "shape", build_ints(b, s.rank, s.dim), NULL);
 }
 
-/* ---- resize -------------------------------------------------------------------------------------- */
+/* ---- resize ------------------------------------------------------------------------------ */
 
 /* Which entry resize picks for each of the new ones: resize itself says it, of 0, 1, .. */
 static Value *picked(Builder *b, const Op *op, int64_t from, int64_t to)
@@ -25,15 +25,19 @@ static Value *picked(Builder *b, const Op *op, int64_t from, int64_t to)
     const char *mode = op_const_string(op, "sampling_mode"), *near = "NEAREST_NEIGHBOR";
     if (!mode) mode = "DEFAULT";
     const Tensor t[] = { tensor_view(DT_FP32, &line, ramp), tensor_view(DT_INT32, &one, &want),
-                         tensor_view(DT_UINT32, &scalar, &dims), tensor_view(DT_STRING, &scalar, &near),
+                         tensor_view(DT_UINT32, &scalar, &dims),
+                         tensor_view(DT_STRING, &scalar, &near),
                          tensor_view(DT_STRING, &scalar, &mode) };
-    static const char *const names[] = { "x", "shape", "resized_dims", "interpolation_mode", "sampling_mode" };
+    static const char *const names[] = { "x", "shape", "resized_dims", "interpolation_mode",
+                                         "sampling_mode" };
     CallArg arg[COUNT(names)];
     Tensor res[1] = { { 0 } };
     call_init(c, &ops[OP_resize], OPSET_IOS18, &scratch, d, op->loc);
     bool ok = true;
     for (size_t i = 0; i < COUNT(names); i++) {
-        arg[i] = (CallArg){ .type = type_tensor(&scratch, t[i].dtype, t[i].shape), .val = &t[i], .constant = true };
+        arg[i] = (CallArg){ .type = type_tensor(&scratch, t[i].dtype, t[i].shape),
+                            .val = &t[i],
+                            .constant = true };
         ok = ok && call_set(c, names[i], 1, &arg[i], false);
     }
     ok = ok && call_run(c, res, 1);
@@ -41,7 +45,9 @@ static Value *picked(Builder *b, const Op *op, int64_t from, int64_t to)
     if (ok) {
         int32_t *index = arena_array(&b->m->arena, (size_t)to, sizeof *index);
         for (int64_t i = 0; i < to; i++) index[i] = (int32_t)tensor_float(&res[0], (size_t)i);
-        v = build_const(b, "picked", const_data(&b->m->arena, type_tensor(&b->m->arena, DT_INT32, SHAPE(to)), index));
+        v = build_const(
+            b, "picked",
+            const_data(&b->m->arena, type_tensor(&b->m->arena, DT_INT32, SHAPE(to)), index));
     }
     tensor_free(&res[0]);
     arena_free(&scratch);
@@ -56,9 +62,13 @@ static Value *bilinear(Builder *b, const Op *op, Value *x, const Shape *s)
     for (int i = 0; i < s->rank - 2; i++)
         if (s->dim[i] != x->type->shape.dim[i]) return NULL;
     const int64_t w = s->dim[s->rank - 1], h = s->rank > 1 ? s->dim[s->rank - 2] : 1;
-    if (s->rank < 3) v = reshape(b, x, SHAPE(1, s->rank > 1 ? x->type->shape.dim[0] : 1, x->type->shape.dim[s->rank - 1]));
-    v = build(b, "resize", "resize_bilinear", "x", v, "target_size_height", build_int(b, h), "target_size_width",
-              build_int(b, w), "sampling_mode", build_string(b, mode ? mode : "DEFAULT"), NULL);
+    if (s->rank < 3)
+        v = reshape(
+            b, x,
+            SHAPE(1, s->rank > 1 ? x->type->shape.dim[0] : 1, x->type->shape.dim[s->rank - 1]));
+    v = build(b, "resize", "resize_bilinear", "x", v, "target_size_height", build_int(b, h),
+              "target_size_width", build_int(b, w), "sampling_mode",
+              build_string(b, mode ? mode : "DEFAULT"), NULL);
     return s->rank < 3 ? reshape(b, v, *s) : v;
 }
 
@@ -78,13 +88,14 @@ bool form_resize(Level *l, Builder *b, Op *op, Value **out)
         if (from->dim[i] == to->dim[i]) continue;
         Value *index = from->dim[i] > 0 ? picked(b, op, from->dim[i], to->dim[i]) : NULL;
         if (!index) return false;
-        v = build(b, "picked", "gather", "x", v, "indices", index, "axis", build_int(b, i), NULL);
+        v = build(b, "picked", "gather", "x", v, "indices", index, "axis", build_int(b, i),
+                  NULL);
     }
     *out = v == x ? build(b, "same", "identity", "x", x, NULL) : v;
     return true;
 }
 
-/* ---- crop_resize --------------------------------------------------------------------------------- */
+/* ---- crop_resize ------------------------------------------------------------------------- */
 
 static const char *const box_arguments[] = { "roi", "boxes", "box_indices" };
 
@@ -95,7 +106,8 @@ static Value *cropped(Builder *b, const Op *op, Value *boxes, Value *indices)
     int n = 0;
     for (int i = 0; i < op->narg; i++) {
         bool box = false;
-        for (size_t k = 0; k < COUNT(box_arguments); k++) box = box || !strcmp(op->arg[i].name, box_arguments[k]);
+        for (size_t k = 0; k < COUNT(box_arguments); k++)
+            box = box || !strcmp(op->arg[i].name, box_arguments[k]);
         if (!box) arg[n++] = op->arg[i];
     }
     arg[n++] = (Arg){ .name = indices ? "boxes" : "roi", .val = &boxes, .count = 1 };
@@ -108,14 +120,18 @@ static Value *counted(Builder *b, int64_t boxes, int64_t images)
     Arena *a = &b->m->arena;
     int32_t *v = arena_array(a, (size_t)(boxes * images) + 1, sizeof *v);
     for (int64_t i = 0; i < boxes * images; i++) v[i] = (int32_t)(i % images);
-    return build_const(b, "images", const_data(a, type_tensor(a, DT_INT32, SHAPE(boxes * images)), v));
+    return build_const(b, "images",
+                       const_data(a, type_tensor(a, DT_INT32, SHAPE(boxes * images)), v));
 }
 
-/* [n, 1, 4 or 5, 1, 1] as boxes and the images they are of. Four numbers mean: of every image. */
+/* [n, 1, 4 or 5, 1, 1] as boxes and the images they are of. Four numbers mean: of every
+ * image. */
 static bool from_roi(Builder *b, const Op *op, Value *roi, Value **out)
 {
-    const Shape *s = shape_of_value(roi), *x = shape_of_value(op_value(op, "x")), *y = shape_of_value(op->out[0]);
-    if (!s || !x || !y || s->rank != 5 || s->dim[0] > 1 << 20 || x->dim[0] > 1 << 10) return false;
+    const Shape *s = shape_of_value(roi), *x = shape_of_value(op_value(op, "x")),
+                *y = shape_of_value(op->out[0]);
+    if (!s || !x || !y || s->rank != 5 || s->dim[0] > 1 << 20 || x->dim[0] > 1 << 10)
+        return false;
     const int64_t n = s->dim[0], k = s->dim[2], images = x->dim[0];
     Value *v = reshape(b, roi, SHAPE(n, k)), *index;
     if (k == 5) {
@@ -125,7 +141,8 @@ static bool from_roi(Builder *b, const Op *op, Value *roi, Value **out)
         index = counted(b, n, images);
         if (images > 1) {
             const int64_t reps[] = { 1, images, 1 };
-            v = build(b, "tile", "tile", "x", reshape(b, v, SHAPE(n, 1, 4)), "reps", build_ints(b, 3, reps), NULL);
+            v = build(b, "tile", "tile", "x", reshape(b, v, SHAPE(n, 1, 4)), "reps",
+                      build_ints(b, 3, reps), NULL);
             v = reshape(b, v, SHAPE(n * images, 4));
         }
     }
@@ -140,7 +157,8 @@ static bool to_roi(Builder *b, const Op *op, Value *boxes, Value **out)
     Value *index = op_value(op, "box_indices");
     if (!s || !y) return false;
     if (!index) index = counted(b, 1, s->dim[0]);
-    Value *both[] = { reshape(b, opset_as(b, index, t), SHAPE(s->dim[0], 1)), opset_as(b, boxes, t) };
+    Value *both[] = { reshape(b, opset_as(b, index, t), SHAPE(s->dim[0], 1)),
+                      opset_as(b, boxes, t) };
     Value *roi = reshape(b, make_concat(b, both, 2, 1), SHAPE(s->dim[0], 1, 5, 1, 1));
     *out = reshape(b, cropped(b, op, roi, NULL), *y);
     return true;
@@ -157,13 +175,14 @@ bool form_crop_resize(Level *l, Builder *b, Op *op, Value **out)
     return boxes && to_roi(b, op, boxes, out);
 }
 
-/* ---- non_maximum_suppression --------------------------------------------------------------------- */
+/* ---- non_maximum_suppression ------------------------------------------------------------- */
 
 /* The statement over [n, B, 4] and [n, B, K], or over those transposed. */
 static Op *suppressed(Builder *b, const Op *op, Value *threshold)
 {
     Arg arg[MAX_PARAM];
-    Value *turned[2] = { make_swap(b, op_value(op, "boxes")), make_swap(b, op_value(op, "scores")) };
+    Value *turned[2] = { make_swap(b, op_value(op, "boxes")),
+                         make_swap(b, op_value(op, "scores")) };
     int n = 0;
     for (int i = 0; i < op->narg; i++) {
         const char *name = op->arg[i].name;
@@ -180,7 +199,8 @@ static Op *suppressed(Builder *b, const Op *op, Value *threshold)
 static bool suppress_down(Builder *b, const Op *op, Value **out)
 {
     const DType t = op_value(op, "scores")->type->dtype;
-    const Op *to = suppressed(b, op, build_float(b, t, t == DT_FP16 ? -65504 : -(double)FLT_MAX));
+    const Op *to = suppressed(b, op,
+                              build_float(b, t, t == DT_FP16 ? -65504 : -(double)FLT_MAX));
     if (to->nout < 4) return false;
     out[0] = make_swap(b, to->out[0]);
     out[1] = make_swap(b, to->out[1]);
@@ -188,31 +208,34 @@ static bool suppress_down(Builder *b, const Op *op, Value **out)
     return true;
 }
 
-/* Without a threshold more boxes come, the lesser ones last: those at or below it go, but the first. */
+/* Without a threshold more boxes come, the lesser ones last: those at or below it go, but the
+ * first. */
 static bool suppress_up(Builder *b, const Op *op, Value **out)
 {
     const Op *to = suppressed(b, op, NULL);
     const Value *threshold = op_value(op, "score_threshold");
     double above;
     if (to->nout < 3 || !threshold || !value_float(threshold, &above)) return false;
-    Value *boxes = make_swap(b, to->out[0]), *scores = make_swap(b, to->out[1]), *index = to->out[2];
+    Value *boxes = make_swap(b, to->out[0]), *scores = make_swap(b, to->out[1]),
+          *index = to->out[2];
     const Shape *s = shape_of_value(index);
     const int64_t last = -1, axis = 1;
     if (!s) return false;
-    Value *best = build(b, "best", "reduce_max", "x", scores, "axes", build_ints(b, 1, &last), "keep_dims",
-                        build_bool(b, false), NULL);
+    Value *best = build(b, "best", "reduce_max", "x", scores, "axes", build_ints(b, 1, &last),
+                        "keep_dims", build_bool(b, false), NULL);
     Value *keep = make_with(b, "greater", best, above);
     bool *first = arena_array(&b->m->arena, (size_t)s->dim[1] + 1, sizeof *first);
     if (s->dim[1]) first[0] = true;
-    keep = make2(b, "logical_or", keep, build_const(b, "first", const_bools(&b->m->arena, (int)s->dim[1], first)));
+    keep = make2(b, "logical_or", keep,
+                 build_const(b, "first", const_bools(&b->m->arena, (int)s->dim[1], first)));
     keep = make2(b, "logical_and", keep, make2(b, "greater_equal", index, build_int(b, 0)));
     Value *wide = reshape(b, keep, SHAPE(s->dim[0], s->dim[1], 1));
     out[0] = make_select(b, wide, boxes, make_number(b, boxes, 0));
     out[1] = make_select(b, wide, scores, make_number(b, scores, 0));
     out[2] = make_select(b, keep, index, build_int(b, -1));
     if (op->nout > 3)
-        out[3] = build(b, "count", "reduce_sum", "x", make_cast(b, keep, DT_INT32), "axes", build_ints(b, 1, &axis),
-                       "keep_dims", build_bool(b, false), NULL);
+        out[3] = build(b, "count", "reduce_sum", "x", make_cast(b, keep, DT_INT32), "axes",
+                       build_ints(b, 1, &axis), "keep_dims", build_bool(b, false), NULL);
     return true;
 }
 

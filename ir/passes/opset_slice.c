@@ -1,8 +1,8 @@
 /* opset_slice.c -- slice_update where an opset has none.
  *
- * A slice of known place whose steps are one: what is before, the update, and what is behind, joined
- * along each axis. Otherwise each place of x asks which entry of the update belongs to it: a gather
- * along each axis, and a select. */
+ * A slice of known place whose steps are one: what is before, the update, and what is behind,
+ * joined along each axis. Otherwise each place of x asks which entry of the update belongs to
+ * it: a gather along each axis, and a select. */
 #include "../ops/move.h"
 #include "opset.h"
 
@@ -15,9 +15,12 @@ typedef struct {
     SliceAxis axis[MAX_RANK];
 } Update;
 
-/* ---- joined -------------------------------------------------------------------------------------- */
+/* ---- joined ------------------------------------------------------------------------------ */
 
-static bool whole(const Update *u, int i) { return u->axis[i].start == 0 && u->axis[i].count == u->x.dim[i]; }
+static bool whole(const Update *u, int i)
+{
+    return u->axis[i].start == 0 && u->axis[i].count == u->x.dim[i];
+}
 
 static bool whole_from(const Update *u, int first)
 {
@@ -42,8 +45,8 @@ static Value *join(const Update *u, Value *x, Value *update, int axis)
     return make_concat(u->b, part, n, axis);
 }
 
-/* Whether it is known where the slice begins along an axis, and how long it is there. An axis that
- * squeeze_mask takes away is one long, wherever it begins. */
+/* Whether it is known where the slice begins along an axis, and how long it is there. An axis
+ * that squeeze_mask takes away is one long, wherever it begins. */
 static bool placed(const Update *u, int i)
 {
     int64_t begin[MAX_RANK * 2];
@@ -54,14 +57,18 @@ static bool placed(const Update *u, int i)
 static bool joins(const Update *u)
 {
     for (int i = 0; i < u->x.rank; i++)
-        if (!placed(u, i) || (u->axis[i].step != 1 && u->axis[i].count > 1) || !u->axis[i].count)
+        if (!placed(u, i) || (u->axis[i].step != 1 && u->axis[i].count > 1)
+            || !u->axis[i].count)
             return false;
     return true;
 }
 
-/* ---- gathered ------------------------------------------------------------------------------------ */
+/* ---- gathered ---------------------------------------------------------------------------- */
 
-static Value *int_op(Builder *b, const char *op, Value *x, int64_t y) { return make2(b, op, x, build_int(b, y)); }
+static Value *int_op(Builder *b, const char *op, Value *x, int64_t y)
+{
+    return make2(b, op, x, build_int(b, y));
+}
 
 /* Where the slice begins along an axis: a constant, or [1]. */
 static Value *begin_of(const Update *u, int i)
@@ -74,7 +81,8 @@ static Value *begin_of(const Update *u, int i)
     if (mask && value_ints(mask, masks) == u->x.rank && masks[i])
         return build_int(b, u->axis[i].step > 0 ? 0 : u->x.dim[i] - 1);
     Value *v = make_cast(b, op_value(u->op, "begin"), DT_INT32);
-    v = build(b, "begin", "slice_by_size", "x", v, "begin", build_ints(b, 1, &at), "size", build_ints(b, 1, &one), NULL);
+    v = build(b, "begin", "slice_by_size", "x", v, "begin", build_ints(b, 1, &at), "size",
+              build_ints(b, 1, &one), NULL);
     return make_select(b, int_op(b, "less", v, 0), int_op(b, "add", v, u->x.dim[i]), v);
 }
 
@@ -90,7 +98,8 @@ static Value *places(Builder *b, int64_t n)
 static Value *spread(const Update *u, Value *update, int i, Value **in)
 {
     Builder *b = u->b;
-    const int64_t n = update->type->shape.dim[i], step = u->axis[i].step, by = step < 0 ? -step : step;
+    const int64_t n = update->type->shape.dim[i], step = u->axis[i].step,
+                  by = step < 0 ? -step : step;
     Value *at = places(b, u->x.dim[i]), *begin = begin_of(u, i);
     Value *way = step > 0 ? make2(b, "sub", at, begin) : make2(b, "sub", begin, at);
     Value *entry = int_op(b, "floor_div", way, by);
@@ -102,7 +111,8 @@ static Value *spread(const Update *u, Value *update, int i, Value **in)
     for (int k = 0; k < s.rank; k++) s.dim[k] = k == i ? u->x.dim[i] : 1;
     hit = make_shape(b, hit, &s);
     *in = *in ? make2(b, "logical_and", *in, hit) : hit;
-    return build(b, "entry", "gather", "x", update, "indices", entry, "axis", build_int(b, i), NULL);
+    return build(b, "entry", "gather", "x", update, "indices", entry, "axis", build_int(b, i),
+                 NULL);
 }
 
 static Value *gathered(const Update *u, Value *x, Value *update)
@@ -117,7 +127,7 @@ static Value *gathered(const Update *u, Value *x, Value *update)
     return flags ? make_cast(u->b, v, DT_BOOL) : v;
 }
 
-/* ---- the statement ------------------------------------------------------------------------------- */
+/* ---- the statement ----------------------------------------------------------------------- */
 
 /* The update with the axes that squeeze_mask took away. */
 static Value *all_axes(const Update *u, Value *update)

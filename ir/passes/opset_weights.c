@@ -1,8 +1,8 @@
 /* opset_weights.c -- compressed weights from one opset's form to another's.
  *
- * Up to ios17 palettes and masks are bytes beside a shape, as attributes; from ios18 on they are
- * tensors of sub-byte types, as arguments. The bytes are the same. What has no such form, such as
- * palettes by blocks, becomes the weight itself. */
+ * Up to ios17 palettes and masks are bytes beside a shape, as attributes; from ios18 on they
+ * are tensors of sub-byte types, as arguments. The bytes are the same. What has no such form,
+ * such as palettes by blocks, becomes the weight itself. */
 #include "opset.h"
 
 #include <string.h>
@@ -33,7 +33,7 @@ static const Const *reshaped(Level *l, const Const *c, Shape s)
     return r;
 }
 
-/* ---- to bytes ------------------------------------------------------------------------------------ */
+/* ---- to bytes ---------------------------------------------------------------------------- */
 
 static const Const *as_bytes(Level *l, const Const *c)
 {
@@ -64,7 +64,8 @@ static bool lut_to_bytes(Level *l, Op *op, Op *to)
     const Const *bytes = as_bytes(l, indices);
     if (!bytes) return false;
     attr_set(l->m, &to->attrs, "indices", bytes);
-    attr_set(l->m, &to->attrs, "lut", reshaped(l, lut, SHAPE(lut->type->shape.dim[lut->type->shape.rank - 2])));
+    attr_set(l->m, &to->attrs, "lut",
+             reshaped(l, lut, SHAPE(lut->type->shape.dim[lut->type->shape.rank - 2])));
     attr_set(l->m, &to->attrs, "shape", shape_const(l, &indices->type->shape));
     return true;
 }
@@ -82,7 +83,7 @@ static bool sparse_to_bytes(Level *l, Op *op, Op *to)
     return true;
 }
 
-/* ---- from bytes ---------------------------------------------------------------------------------- */
+/* ---- from bytes -------------------------------------------------------------------------- */
 
 /* Bytes as a tensor of sub-byte elements of the result's shape. */
 static const Const *as_packed(Level *l, const Op *op, const Const *c, DType t)
@@ -107,7 +108,9 @@ static bool lut_from_bytes(Level *l, Op *op, Op *to)
 {
     const Const *indices = literal(op, "indices"), *lut = literal(op, "lut");
     Shape table = { .rank = op->out[0]->type->shape.rank };
-    if (!indices || !lut || lut->type->shape.rank != 1 || !table.rank || table.rank > MAX_RANK - 2) return false;
+    if (!indices || !lut || lut->type->shape.rank != 1 || !table.rank
+        || table.rank > MAX_RANK - 2)
+        return false;
     const DType t = index_type(lut->type->shape.dim[0]);
     const Const *packed = t == DT_NONE ? NULL : as_packed(l, op, indices, t);
     if (!packed) return false;
@@ -129,7 +132,7 @@ static bool sparse_from_bytes(Level *l, Op *op, Op *to)
     return true;
 }
 
-/* ---- which --------------------------------------------------------------------------------------- */
+/* ---- which ------------------------------------------------------------------------------- */
 
 static bool other_form(Level *l, Op *op)
 {
@@ -137,8 +140,10 @@ static bool other_form(Level *l, Op *op)
     Op *to = op_new(l->m, op->parent, op, op->name, op->loc);
     Builder b = builder_at(op->parent, op, l->diag, op->loc);
     bool ok = false;
-    if (op->kind == OP_constexpr_lut_to_dense) ok = down ? lut_to_bytes(l, op, to) : lut_from_bytes(l, op, to);
-    if (op->kind == OP_constexpr_sparse_to_dense) ok = down ? sparse_to_bytes(l, op, to) : sparse_from_bytes(l, op, to);
+    if (op->kind == OP_constexpr_lut_to_dense)
+        ok = down ? lut_to_bytes(l, op, to) : lut_from_bytes(l, op, to);
+    if (op->kind == OP_constexpr_sparse_to_dense)
+        ok = down ? sparse_to_bytes(l, op, to) : sparse_from_bytes(l, op, to);
     if (!ok || !build_infer(&b, op->out[0]->name, to)) {
         op_unlink(to);
         return false;
@@ -149,7 +154,8 @@ static bool other_form(Level *l, Op *op)
     return true;
 }
 
-/* Forms change between ios17 and ios18; a form of one side may be newer than the other's ops. */
+/* Forms change between ios17 and ios18; a form of one side may be newer than the other's
+ * ops. */
 static bool same_form(const Level *l, const Op *op)
 {
     const bool crossed = (l->from >= OPSET_IOS18) != (l->to >= OPSET_IOS18);
@@ -191,10 +197,14 @@ bool opset_weight(Level *l, Op *op)
     l->changes++;
     decode_operands(l, op);
     const bool compressed = l->to >= OPSET_IOS16; /* there are forms at all */
-    if (compressed && (other_form(l, op) || legal_as_affine(l->m, op, l->to, l->diag))) return true;
+    if (compressed && (other_form(l, op) || legal_as_affine(l->m, op, l->to, l->diag)))
+        return true;
     if (legal_decompress(l->m, op, l->diag)) return true;
-    diag_error(l->diag, op->loc, "%s: it has no form in %s, and its data, which are not at hand, cannot be decoded; "
-               "--opset %s keeps it", op->name, opset_text(l->to), opset_text(l->from));
+    diag_error(
+        l->diag, op->loc,
+        "%s: it has no form in %s, and its data, which are not at hand, cannot be decoded; "
+        "--opset %s keeps it",
+        op->name, opset_text(l->to), opset_text(l->from));
     l->failed = true;
     return true;
 }

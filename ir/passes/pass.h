@@ -8,14 +8,15 @@
 #define PASS(f, n, w) int pass_##f(Module *m, const PassOptions *o, Diag *d);
 #include "passes.def"
 
-bool pass_listed(const char *list, const char *name);          /* name is one of "a,b,c" */
-IoMode pass_io(const PassOptions *o);                          /* the option's or the target's */
-Builder before_op(Op *op, Diag *d);                            /* builds in front of op */
-/* Uses of the only result of op become `with`; op goes. The name of a function's result must stay
- * what it is: callers check is_result first. */
+bool pass_listed(const char *list, const char *name); /* name is one of "a,b,c" */
+/* the option's or the target's */
+IoMode pass_io(const PassOptions *o);
+Builder before_op(Op *op, Diag *d); /* builds in front of op */
+/* Uses of the only result of op become `with`; op goes. The name of a function's result must
+ * stay what it is: callers check is_result first. */
 void replace_op(Op *op, Value *with);
-/* Computes a statement whose arguments are small constants; its results become constants, which also go
- * to with[0..nout) unless that is NULL. False: it stays. */
+/* Computes a statement whose arguments are small constants; its results become constants, which
+ * also go to with[0..nout) unless that is NULL. False: it stays. */
 bool fold_op(Module *m, Op *op, Diag *d, Value **with);
 /* Lays the same elements out anew; the last one of a row of them decides. */
 bool is_relabel(const Op *op);

@@ -32,8 +32,10 @@ static bool check_list(const char *list, Diag *d)
         }
         const char *near = found ? NULL : name_nearest(name, known, COUNT(passes));
         if (!found)
-            ok = near ? diag_error(d, (Loc){ 0 }, "there is no pass called %s; did you mean %s?", name, near)
-                      : diag_error(d, (Loc){ 0 }, "there is no pass called %s; --list-passes shows all", name);
+            ok = near ? diag_error(d, (Loc){ 0 },
+                                   "there is no pass called %s; did you mean %s?", name, near)
+                      : diag_error(d, (Loc){ 0 },
+                                   "there is no pass called %s; --list-passes shows all", name);
     }
     arena_free(&scratch);
     return ok;
@@ -94,7 +96,7 @@ static bool run_all(Module *m, const PassOptions *given, Diag *d)
     return true;
 }
 
-/* ---- shared by passes ------------------------------------------------------------------------ */
+/* ---- shared by passes -------------------------------------------------------------------- */
 
 IoMode pass_io(const PassOptions *o) { return o->io != IO_AUTO ? o->io : o->target->io; }
 

@@ -7,25 +7,28 @@
 
 typedef struct {
     const Target *target; /* never NULL; which passes run is its say */
-    const RuleSet *rules; /* as they stand for the target; NULL: as its row of the tables says */
-    IoMode io;            /* IO_AUTO: the target's */
-    Opset opset;          /* OPSET_NONE: the target's */
-    const char *only;     /* "a,b": run just these, in table order; NULL: the target's */
-    const char *dump;     /* "NAME" or "all": text after that pass to `dump_to`; NULL: none */
+    /* as they stand for the target; NULL: as its row of the tables says */
+    const RuleSet *rules;
+    IoMode io;        /* IO_AUTO: the target's */
+    Opset opset;      /* OPSET_NONE: the target's */
+    const char *only; /* "a,b": run just these, in table order; NULL: the target's */
+    const char *dump; /* "NAME" or "all": text after that pass to `dump_to`; NULL: none */
     void (*dump_to)(void *ctx, const char *pass, int changes, const Module *m);
     void *ctx;
 } PassOptions;
 
 typedef struct {
-    const char *name, *why;              /* why it exists and stands where it does in the order */
-    int (*run)(Module *m, const PassOptions *o, Diag *d); /* the number of changes, -1 after an error */
+    /* why it exists and stands where it does in the order */
+    const char *name, *why;
+    /* the number of changes, -1 after an error */
+    int (*run)(Module *m, const PassOptions *o, Diag *d);
 } Pass;
 
 extern const Pass passes[];
 extern const int pass_count;
 
-/* Runs the pipeline, or the part of it that the target names (and what --io and --opset need); verifies
- * after each pass: a failure there is a bug of the pass, which ends the process. */
+/* Runs the pipeline, or the part of it that the target names (and what --io and --opset need);
+ * verifies after each pass: a failure there is a bug of the pass, which ends the process. */
 bool passes_run(Module *m, const PassOptions *o, Diag *d);
 
 #endif

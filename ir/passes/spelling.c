@@ -4,7 +4,10 @@
 #include <string.h>
 
 /* Which versions Apple's compiler writes an opset with; NULL: either, the target decides. */
-static const struct { Opset opset; const char *version; } written_with[] = {
+static const struct {
+    Opset opset;
+    const char *version;
+} written_with[] = {
     { OPSET_IOS15, "1.0" }, { OPSET_IOS16, "1.0" }, { OPSET_IOS17, NULL },
     { OPSET_IOS18, "1.3" }, { OPSET_IOS26, "1.3" },
 };
@@ -12,7 +15,10 @@ static const struct { Opset opset; const char *version; } written_with[] = {
 /* Without buildInfo the in-memory route of the engine's framework gives a nil descriptor; which
  * versions it names is immaterial. */
 static const char *const build_info[] = {
-    "coremlc-component-MIL", "3510.2.1", "coremlc-version", "3505.4.1",
+    "coremlc-component-MIL",
+    "3510.2.1",
+    "coremlc-version",
+    "3505.4.1",
 };
 
 static const Const *make_build_info(Module *m)
@@ -23,7 +29,8 @@ static const Const *make_build_info(Module *m)
     c->kind = CONST_GROUP;
     c->nelem = (int64_t)COUNT(build_info);
     c->elem = NEW_ARRAY(&m->arena, COUNT(build_info), const Const *);
-    for (size_t i = 0; i < COUNT(build_info); i++) c->elem[i] = const_string(&m->arena, build_info[i]);
+    for (size_t i = 0; i < COUNT(build_info); i++)
+        c->elem[i] = const_string(&m->arena, build_info[i]);
     return c;
 }
 
@@ -36,7 +43,8 @@ int pass_spelling(Module *m, const PassOptions *o, Diag *d)
     for (const Func *f = m->first; f; f = f->next)
         if (f->opset > newest) newest = f->opset;
     for (size_t i = 0; i < COUNT(written_with); i++)
-        if (written_with[i].opset == newest && written_with[i].version) version = written_with[i].version;
+        if (written_with[i].opset == newest && written_with[i].version)
+            version = written_with[i].version;
     if (strcmp(m->version, version) != 0) {
         m->version = version;
         changes++;

@@ -1,4 +1,5 @@
-/* transpose.c -- folds transpositions: of transpositions into one, of a matmul's sides into its flags. */
+/* transpose.c -- folds transpositions: of transpositions into one, of a matmul's sides into its
+ * flags. */
 #include "pass.h"
 
 static int perm_of(const Op *op, int64_t perm[MAX_RANK * 2])
@@ -35,13 +36,15 @@ static bool is_last_swap(const int64_t *perm, int n)
     return n >= 2 && perm[n - 1] == n - 2 && perm[n - 2] == n - 1;
 }
 
-/* A side of matmul whose last two axes were exchanged is the side itself with its flag turned. */
+/* A side of matmul whose last two axes were exchanged is the side itself with its flag
+ * turned. */
 static bool fold_side(Op *op, const char *side, const char *flag, Diag *d)
 {
     int64_t perm[MAX_RANK * 2];
     const Value *v = op_value(op, side), *f = op_value(op, flag);
     bool now = false;
-    if (!v || !v->def || v->def->kind != OP_transpose || (f && !value_bool(f, &now))) return false;
+    if (!v || !v->def || v->def->kind != OP_transpose || (f && !value_bool(f, &now)))
+        return false;
     int n = perm_of(v->def, perm);
     if (n < 0 || !is_last_swap(perm, n)) return false;
     Builder b = before_op(op, d);

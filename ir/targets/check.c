@@ -1,9 +1,10 @@
-/* check.c -- a program against the rules of a target: walks it, asks each rule, reports breaks. */
+/* check.c -- a program against the rules of a target: walks it, asks each rule, reports
+ * breaks. */
 #include "rules.h"
 
 #include <string.h>
 
-/* ---- reporting ------------------------------------------------------------------------------- */
+/* ---- reporting --------------------------------------------------------------------------- */
 
 static const char *finding_text(Arena *a, const Rule *r)
 {
@@ -20,7 +21,8 @@ static void explain(const RuleCheck *c, const RuleBreak *b)
               standing_names[b->standing], target,
               c->rules->profiled[c->rule] ? " in the profile" : "", r->name);
     if (b->left)
-        diag_note(c->diag, (Loc){ 0 }, "the way out: %s; no pass takes it: %s", r->way_out, b->left);
+        diag_note(c->diag, (Loc){ 0 }, "the way out: %s; no pass takes it: %s", r->way_out,
+                  b->left);
     else if (c->rules->doubts && rule_heals(c->rules, c->rule))
         diag_note(c->diag, (Loc){ 0 }, "the way out: %s; anec --target %s takes it (pass %s)",
                   r->way_out, target, r->pass);
@@ -31,13 +33,13 @@ static void report(RuleCheck *c, const RuleBreak *b)
 {
     const Rule *r = b->rule;
     const char *more = finding_text(c->scratch, r);
-    const bool once =
-        b->level == LEVEL_WARNING; /* a doubt about an operation need not be said of each */
+    const bool once = b->level
+                   == LEVEL_WARNING; /* a doubt about an operation need not be said of each */
     if (once && c->said[c->rule] == c->func) return;
     c->said[c->rule] = c->func;
     if (b->level == LEVEL_ERROR)
-        diag_error(c->diag, b->loc, "%s [%s: %s%s]", b->message, c->rules->target->name, r->name,
-                   more);
+        diag_error(c->diag, b->loc, "%s [%s: %s%s]", b->message, c->rules->target->name,
+                   r->name, more);
     else
         diag_warn(c->diag, b->standing == STAND_CONTRADICTED ? WARN_CONTRADICTED : WARN_RULE,
                   b->loc, "%s [%s: %s%s]", b->message, c->rules->target->name, r->name, more);
@@ -78,7 +80,7 @@ void rule_broken_as(RuleCheck *c, Standing s, Loc loc, const char *fmt, ...)
     va_end(ap);
 }
 
-/* ---- which rules look at what ---------------------------------------------------------------- */
+/* ---- which rules look at what ------------------------------------------------------------ */
 
 static bool applies(const Rule *r, const char *op)
 {
@@ -89,10 +91,11 @@ static bool applies(const Rule *r, const char *op)
     return false;
 }
 
-/* For each kind of op the rules that look at it, found once: programs have thousands of statements.
- */
+/* For each kind of op the rules that look at it, found once: programs have thousands of
+ * statements. / */
 typedef struct {
-    int at[OP_COUNT + 2]; /* rule_of[at[k] .. at[k + 1]): of op kind k; the last is for OP_NONE */
+    /* rule_of[at[k] .. at[k + 1]): of op kind k; the last is for OP_NONE */
+    int at[OP_COUNT + 2];
     int *rule_of;
 } Index;
 
@@ -137,7 +140,8 @@ static bool visit(void *ctx, Op *op)
     const int k = op->kind == OP_NONE ? OP_COUNT : op->kind;
     if (op_on_processor(op)) return true;
     w->check->op = op;
-    for (int i = w->index.at[k]; i < w->index.at[k + 1]; i++) ask(w->check, w->index.rule_of[i]);
+    for (int i = w->index.at[k]; i < w->index.at[k + 1]; i++)
+        ask(w->check, w->index.rule_of[i]);
     w->check->op = NULL;
     return true;
 }
@@ -151,7 +155,9 @@ static void ask_all(RuleCheck *c, RuleOn on)
 int rules_check(Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, void *ctx)
 {
     const Func *said[RULE_COUNT] = { NULL };
-    RuleCheck c = { .said = said, .rules = rs, .module = m, .diag = d, .sink = sink, .ctx = ctx };
+    RuleCheck c = {
+        .said = said, .rules = rs, .module = m, .diag = d, .sink = sink, .ctx = ctx
+    };
     Arena a = { 0 };
     Walk w = { .check = &c };
     make_index(&c, &w.index, &a);

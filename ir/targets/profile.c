@@ -41,7 +41,7 @@ static void unknown(Profile *p, const char *what)
               (int)p->len[1], p->word[1]);
 }
 
-/* ---- lines ----------------------------------------------------------------------------------- */
+/* ---- lines ------------------------------------------------------------------------------- */
 
 static void read_version(Profile *p)
 {
@@ -169,7 +169,8 @@ bool profile_parse(RuleSet *rs, Diag *d, const Source *src)
         if (p.nword) read_line(&p);
     }
     if (!p.failed && !p.versioned)
-        return diag_error(d, (Loc){ .src = src }, "this is no profile: it does not begin with anec-profile %d",
+        return diag_error(d, (Loc){ .src = src },
+                          "this is no profile: it does not begin with anec-profile %d",
                           PROFILE_VERSION);
     return !p.failed;
 }
@@ -179,9 +180,12 @@ bool profile_read(RuleSet *rs, Diag *d, const char *path)
     enum { MOST = 1 << 20 };
     Mapped map;
     if (!file_read(d, path, &map)) return false;
-    const Source src = { .name = path, .text = map.data ? (const char *)map.data : "", .len = map.size };
+    const Source src = { .name = path,
+                         .text = map.data ? (const char *)map.data : "",
+                         .len = map.size };
     bool ok = map.size <= MOST
-              || diag_error(d, (Loc){ 0 }, "%s is larger than the 1 MiB that a profile may have", path);
+           || diag_error(d, (Loc){ 0 }, "%s is larger than the 1 MiB that a profile may have",
+                         path);
     ok = ok && profile_parse(rs, d, &src);
     if (ok) rs->profile = path;
     file_unmap(&map);

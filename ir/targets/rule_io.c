@@ -1,5 +1,5 @@
-/* rule_io.c -- rules about what goes in and comes out of a function: types, sizes, order, states.
- */
+/* rule_io.c -- rules about what goes in and comes out of a function: types, sizes, order,
+ * states. / */
 #include "rules.h"
 
 #include <stdlib.h>
@@ -12,7 +12,8 @@ static bool has_dtype(const Type *t, DType dtype)
     return t->kind == TY_TENSOR && t->dtype == dtype;
 }
 
-/* What goes into the engine's part of the function and comes out of it: the rules are about these. */
+/* What goes into the engine's part of the function and comes out of it: the rules are about
+ * these. */
 typedef struct {
     const Value **in, **out;
     int nin, nout;
@@ -42,10 +43,7 @@ static void edge_fp32(RuleCheck *c, const Value *v, const char *what)
         rule_broken(c, v->loc, "%s %s is %s", what, v->name, type_text(c->scratch, v->type));
 }
 
-void rule_io_fp32(RuleCheck *c)
-{
-    each_edge(c, edge_fp32);
-}
+void rule_io_fp32(RuleCheck *c) { each_edge(c, edge_fp32); }
 
 static void edge_type(RuleCheck *c, const Value *v, const char *what)
 {
@@ -55,10 +53,7 @@ static void edge_type(RuleCheck *c, const Value *v, const char *what)
     rule_broken(c, v->loc, "%s %s is %s", what, v->name, type_text(c->scratch, v->type));
 }
 
-void rule_io_type(RuleCheck *c)
-{
-    each_edge(c, edge_type);
-}
+void rule_io_type(RuleCheck *c) { each_edge(c, edge_type); }
 
 void rule_cast_int32(RuleCheck *c)
 {
@@ -66,8 +61,8 @@ void rule_cast_int32(RuleCheck *c)
         rule_broken(c, c->op->loc, "cast to int32: %s", c->op->out[0]->name);
 }
 
-/* ---- what is returned -------------------------------------------------------------------------
- */
+/* ---- what is returned
+ * ------------------------------------------------------------------------- / */
 
 void rule_returned_input(RuleCheck *c)
 {
@@ -95,8 +90,8 @@ void rule_identity_result(RuleCheck *c)
         rule_broken(c, def->loc, "the only result, %s, is an identity", e.out[0]->name);
 }
 
-/* ---- order, count and sizes ---------------------------------------------------------------------
- */
+/* ---- order, count and sizes
+ * --------------------------------------------------------------------- / */
 
 /* Names that a caller who binds by position relies on, and whose alphabet says otherwise. */
 static void check_order(RuleCheck *c, const Value *const *v, int n, const char *what)
@@ -150,16 +145,14 @@ static void edge_minimum(RuleCheck *c, const Value *v, const char *what)
                     (long long)least);
 }
 
-void rule_surface_minimum(RuleCheck *c)
-{
-    each_edge(c, edge_minimum);
-}
+void rule_surface_minimum(RuleCheck *c) { each_edge(c, edge_minimum); }
 
 static void edge_row(RuleCheck *c, const Value *v, const char *what)
 {
     const Type *t = v->type;
     int64_t align = rule_limit(c->rules, LIMIT_row_bytes);
-    if (t->kind != TY_TENSOR || !t->shape.rank || dtypes[t->dtype].bits < 8 || align <= 0) return;
+    if (t->kind != TY_TENSOR || !t->shape.rank || dtypes[t->dtype].bits < 8 || align <= 0)
+        return;
     int64_t width = t->shape.dim[t->shape.rank - 1], each = dtypes[t->dtype].bits / 8;
     if (width < 0 || width > INT64_MAX / ELEMENT_BYTES || width * each % align == 0) return;
     rule_broken(c, v->loc, "%s %s has rows of %lld bytes, which the engine pads to %lld", what,
@@ -167,10 +160,7 @@ static void edge_row(RuleCheck *c, const Value *v, const char *what)
                 (long long)((width * each + align - 1) / align * align));
 }
 
-void rule_row_padding(RuleCheck *c)
-{
-    each_edge(c, edge_row);
-}
+void rule_row_padding(RuleCheck *c) { each_edge(c, edge_row); }
 
 void rule_buffers(RuleCheck *c)
 {
@@ -179,11 +169,11 @@ void rule_buffers(RuleCheck *c)
     int64_t most = rule_limit(c->rules, LIMIT_buffers);
     if (most >= 0 && n > most)
         rule_broken(c, c->func->loc,
-                    "function %s has %d inputs, states and results, more than %lld", c->func->name,
-                    n, (long long)most);
+                    "function %s has %d inputs, states and results, more than %lld",
+                    c->func->name, n, (long long)most);
 }
 
-/* ---- flexible extents and states ------------------------------------------------------------- */
+/* ---- flexible extents and states --------------------------------------------------------- */
 
 static void edge_flexible(RuleCheck *c, const Value *v, const char *what)
 {
@@ -192,10 +182,7 @@ static void edge_flexible(RuleCheck *c, const Value *v, const char *what)
                     shape_text(c->scratch, &v->type->shape));
 }
 
-void rule_flexible(RuleCheck *c)
-{
-    each_edge(c, edge_flexible);
-}
+void rule_flexible(RuleCheck *c) { each_edge(c, edge_flexible); }
 
 void rule_state(RuleCheck *c)
 {

@@ -1,5 +1,5 @@
-/* rule_op.c -- rules about operations: which there are, what may follow what, what loses its value.
- */
+/* rule_op.c -- rules about operations: which there are, what may follow what, what loses its
+ * value. / */
 #include "rules.h"
 
 #include <string.h>
@@ -25,7 +25,8 @@ void rule_private_op(RuleCheck *c)
 void rule_sdpa_mask(RuleCheck *c)
 {
     if (op_value(c->op, "attn_mask"))
-        rule_broken(c, c->op->loc, "scaled_dot_product_attention with a mask, which is ignored");
+        rule_broken(c, c->op->loc,
+                    "scaled_dot_product_attention with a mask, which is ignored");
 }
 
 void rule_epsilon_type(RuleCheck *c)
@@ -43,10 +44,7 @@ void rule_norm_affine(RuleCheck *c)
                     op_value(c->op, "gamma") ? "gamma" : "beta");
 }
 
-bool rule_topk_refuses(int64_t k)
-{
-    return k == 3 || k == 4;
-}
+bool rule_topk_refuses(int64_t k) { return k == 3 || k == 4; }
 
 void rule_topk_k(RuleCheck *c)
 {
@@ -55,7 +53,7 @@ void rule_topk_k(RuleCheck *c)
         rule_broken(c, c->op->loc, "topk with k = %lld", (long long)k);
 }
 
-/* ---- what follows what ----------------------------------------------------------------------- */
+/* ---- what follows what ------------------------------------------------------------------- */
 
 typedef struct {
     const Value *v;
@@ -81,10 +79,7 @@ static const Op *use_of(const RuleCheck *c, const Value *v, bool (*is)(const Op 
     return u.found;
 }
 
-static bool is_product(const Op *op)
-{
-    return op->kind == OP_mul || op->kind == OP_real_div;
-}
+static bool is_product(const Op *op) { return op->kind == OP_mul || op->kind == OP_real_div; }
 
 static bool is_activation(const Op *op)
 {
@@ -98,7 +93,8 @@ static bool is_reduction(const Op *op)
 
 static bool is_conv_or_norm(const Op *op)
 {
-    return op->kind != OP_NONE && (op->kind == OP_conv || !strcmp(ops[op->kind].family, "norm"));
+    return op->kind != OP_NONE
+        && (op->kind == OP_conv || !strcmp(ops[op->kind].family, "norm"));
 }
 
 void rule_sqrt(RuleCheck *c)
@@ -132,8 +128,9 @@ void rule_mul_zero(RuleCheck *c)
 void rule_slice_input(RuleCheck *c)
 {
     const Value *x = op_value(c->op, "x");
-    const Op *use =
-        x && !x->def && !x->lit && c->op->nout ? use_of(c, c->op->out[0], is_conv_or_norm) : NULL;
+    const Op *use = x && !x->def && !x->lit && c->op->nout
+                      ? use_of(c, c->op->out[0], is_conv_or_norm)
+                      : NULL;
     if (use) rule_broken(c, use->loc, "%s of a slice of the input %s", use->name, x->name);
 }
 
@@ -162,9 +159,10 @@ void rule_matmul_reshape(RuleCheck *c)
                     b->result[0]->name);
 }
 
-/* ---- slices of the last axis ----------------------------------------------------------------- */
+/* ---- slices of the last axis ------------------------------------------------------------- */
 
-/* Where a slice begins along the last axis of x: 0 when it takes it from the start. Unknown: -1. */
+/* Where a slice begins along the last axis of x: 0 when it takes it from the start. Unknown:
+ * -1. */
 static int64_t width_begin(const Op *op)
 {
     int64_t begin[MAX_RANK * 2];
@@ -181,16 +179,17 @@ static int64_t width_begin(const Op *op)
 
 static bool is_width_slice(const Op *op)
 {
-    return (op->kind == OP_slice_by_index || op->kind == OP_slice_by_size) && width_begin(op) != 0;
+    return (op->kind == OP_slice_by_index || op->kind == OP_slice_by_size)
+        && width_begin(op) != 0;
 }
 
 void rule_width_slice(RuleCheck *c)
 {
     if (!is_width_slice(c->op)) return;
     int64_t most = rule_limit(c->rules, LIMIT_slice_max);
-    rule_broken(c, c->op->loc,
-                "%s begins at %lld of the last axis: above %lld values become infinite",
-                c->op->name, (long long)width_begin(c->op), (long long)(most < 0 ? 4094 : most));
+    rule_broken(
+        c, c->op->loc, "%s begins at %lld of the last axis: above %lld values become infinite",
+        c->op->name, (long long)width_begin(c->op), (long long)(most < 0 ? 4094 : most));
 }
 
 void rule_joined_slices(RuleCheck *c)

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* ---- shared ---------------------------------------------------------------------------------- */
+/* ---- shared ------------------------------------------------------------------------------ */
 
 static const Shape *tensor_shape(const Value *v)
 {
@@ -18,7 +18,8 @@ static const Shape *arg_shape(const RuleCheck *c, const char *name)
 
 static bool is_computed(const Op *op)
 {
-    return op->kind == OP_NONE || (op->kind != OP_const && !(ops[op->kind].flags & F_CONSTEXPR));
+    return op->kind == OP_NONE
+        || (op->kind != OP_const && !(ops[op->kind].flags & F_CONSTEXPR));
 }
 
 /* A dimension counted from the last, -1 when there is none or it is not known. */
@@ -39,7 +40,7 @@ static bool over(const RuleCheck *c, int limit, int64_t n)
     return most >= 0 && n > most;
 }
 
-/* ---- extents and ranks ----------------------------------------------------------------------- */
+/* ---- extents and ranks ------------------------------------------------------------------- */
 
 static void check_extent(RuleCheck *c, const Value *v, Loc loc)
 {
@@ -56,8 +57,8 @@ static void check_extent(RuleCheck *c, const Value *v, Loc loc)
     for (int i = 0; s && i < (int)COUNT(axes); i++) {
         if (!over(c, axes[i].limit, extent(s, i))) continue;
         rule_broken(c, loc, "%s is %s: its %s axis is longer than %lld",
-                    v->name ? v->name : "a literal", type_text(c->scratch, v->type), axes[i].axis,
-                    (long long)rule_limit(c->rules, axes[i].limit));
+                    v->name ? v->name : "a literal", type_text(c->scratch, v->type),
+                    axes[i].axis, (long long)rule_limit(c->rules, axes[i].limit));
         return;
     }
 }
@@ -77,10 +78,7 @@ static void each_value(RuleCheck *c, void (*check)(RuleCheck *, const Value *, L
     c->left = NULL;
 }
 
-void rule_extent(RuleCheck *c)
-{
-    each_value(c, check_extent);
-}
+void rule_extent(RuleCheck *c) { each_value(c, check_extent); }
 
 static void check_rank(RuleCheck *c, const Value *v, Loc loc)
 {
@@ -90,10 +88,7 @@ static void check_rank(RuleCheck *c, const Value *v, Loc loc)
                     (long long)rule_limit(c->rules, LIMIT_rank));
 }
 
-void rule_rank(RuleCheck *c)
-{
-    each_value(c, check_rank);
-}
+void rule_rank(RuleCheck *c) { each_value(c, check_rank); }
 
 static void check_op_rank(RuleCheck *c, int limit)
 {
@@ -101,20 +96,14 @@ static void check_op_rank(RuleCheck *c, int limit)
     int rank = x ? x->rank : 0;
     if (y && y->rank > rank) rank = y->rank;
     if (over(c, limit, rank))
-        rule_broken(c, c->op->loc, "%s of tensors of %d axes, more than %lld", c->op->name, rank,
-                    (long long)rule_limit(c->rules, limit));
+        rule_broken(c, c->op->loc, "%s of tensors of %d axes, more than %lld", c->op->name,
+                    rank, (long long)rule_limit(c->rules, limit));
 }
 
-void rule_matmul_rank(RuleCheck *c)
-{
-    check_op_rank(c, LIMIT_matmul_rank);
-}
-void rule_linear_rank(RuleCheck *c)
-{
-    check_op_rank(c, LIMIT_linear_rank);
-}
+void rule_matmul_rank(RuleCheck *c) { check_op_rank(c, LIMIT_matmul_rank); }
+void rule_linear_rank(RuleCheck *c) { check_op_rank(c, LIMIT_linear_rank); }
 
-/* ---- products -------------------------------------------------------------------------------- */
+/* ---- products ---------------------------------------------------------------------------- */
 
 void rule_matmul_inner(RuleCheck *c)
 {
@@ -125,10 +114,7 @@ void rule_matmul_inner(RuleCheck *c)
                     (long long)k, (long long)rule_limit(c->rules, LIMIT_matmul_inner));
 }
 
-static const Const *literal_of(const Value *v)
-{
-    return v ? v->lit : NULL;
-}
+static const Const *literal_of(const Value *v) { return v ? v->lit : NULL; }
 
 void rule_matmul_constant(RuleCheck *c)
 {
@@ -136,7 +122,8 @@ void rule_matmul_constant(RuleCheck *c)
     if (!x || !y) return;
     const Shape *s = tensor_shape(y);
     if (value_is_const(x))
-        rule_broken(c, c->op->loc, "matmul: x, %s, is a constant", x->name ? x->name : "a literal");
+        rule_broken(c, c->op->loc, "matmul: x, %s, is a constant",
+                    x->name ? x->name : "a literal");
     else if (value_is_const(y) && (!arg_true(c->op, "transpose_y") || !s || s->rank != 2))
         rule_broken(c, c->op->loc, "matmul: the constant y is %s with transpose_y = %s",
                     type_text(c->scratch, y->type),
@@ -149,7 +136,8 @@ void rule_matmul_shape(RuleCheck *c)
 {
     const Value *y = op_value(c->op, "y");
     const Shape *x = arg_shape(c, "x"), *w = tensor_shape(y);
-    if (!x || !w || w->rank != 2 || !value_is_const(y) || !arg_true(c->op, "transpose_y")) return;
+    if (!x || !w || w->rank != 2 || !value_is_const(y) || !arg_true(c->op, "transpose_y"))
+        return;
     int64_t rows = extent(x, 1), k = extent(x, 0), n = w->dim[0];
     if (arg_true(c->op, "transpose_x") || rows != 128 || k != 8192) return;
     if (n == 2048 || n == 4096 || n == 8192)
@@ -165,12 +153,9 @@ void rule_rank3_matmul(RuleCheck *c)
         rule_broken(c, c->op->loc, "matmul of two run-time values of %d axes", s->rank);
 }
 
-/* ---- convolutions ---------------------------------------------------------------------------- */
+/* ---- convolutions ------------------------------------------------------------------------ */
 
-static const Shape *conv_weight(const RuleCheck *c)
-{
-    return arg_shape(c, "weight");
-}
+static const Shape *conv_weight(const RuleCheck *c) { return arg_shape(c, "weight"); }
 
 static void check_spatial(RuleCheck *c, int rank, const char *what)
 {
@@ -180,14 +165,8 @@ static void check_spatial(RuleCheck *c, int rank, const char *what)
                     shape_text(c->scratch, x));
 }
 
-void rule_conv_3d(RuleCheck *c)
-{
-    check_spatial(c, 5, "a volume");
-}
-void rule_conv_1d(RuleCheck *c)
-{
-    check_spatial(c, 3, "a line");
-}
+void rule_conv_3d(RuleCheck *c) { check_spatial(c, 5, "a volume"); }
+void rule_conv_1d(RuleCheck *c) { check_spatial(c, 3, "a line"); }
 
 void rule_conv_channels(RuleCheck *c)
 {
@@ -195,8 +174,8 @@ void rule_conv_channels(RuleCheck *c)
     if (!x || !w || x->rank < 3) return;
     int64_t most = rule_limit(c->rules, LIMIT_conv_channels), in = x->dim[1], out = w->dim[0];
     if (most >= 0 && (in > most || out > most))
-        rule_broken(c, c->op->loc, "conv of %lld to %lld channels, more than %lld", (long long)in,
-                    (long long)out, (long long)most);
+        rule_broken(c, c->op->loc, "conv of %lld to %lld channels, more than %lld",
+                    (long long)in, (long long)out, (long long)most);
 }
 
 void rule_kernel_width(RuleCheck *c)
@@ -204,7 +183,8 @@ void rule_kernel_width(RuleCheck *c)
     const Shape *w = conv_weight(c);
     if (w && w->rank >= 3 && over(c, LIMIT_kernel_width, extent(w, 0)))
         rule_broken(c, c->op->loc, "%s: the kernel is %lld wide, more than %lld", c->op->name,
-                    (long long)extent(w, 0), (long long)rule_limit(c->rules, LIMIT_kernel_width));
+                    (long long)extent(w, 0),
+                    (long long)rule_limit(c->rules, LIMIT_kernel_width));
 }
 
 void rule_kernel_height(RuleCheck *c)
@@ -212,13 +192,15 @@ void rule_kernel_height(RuleCheck *c)
     const Shape *w = conv_weight(c);
     if (w && w->rank >= 4 && over(c, LIMIT_kernel_height, extent(w, 1)))
         rule_broken(c, c->op->loc, "%s: the kernel is %lld high, more than %lld", c->op->name,
-                    (long long)extent(w, 1), (long long)rule_limit(c->rules, LIMIT_kernel_height));
+                    (long long)extent(w, 1),
+                    (long long)rule_limit(c->rules, LIMIT_kernel_height));
 }
 
 void rule_groups(RuleCheck *c)
 {
     int64_t groups;
-    if (value_int(op_value(c->op, "groups"), &groups) && groups != 1 && groups != 2 && groups != 4)
+    if (value_int(op_value(c->op, "groups"), &groups) && groups != 1 && groups != 2
+        && groups != 4)
         rule_broken(c, c->op->loc, "conv of %lld groups", (long long)groups);
 }
 
@@ -263,7 +245,7 @@ void rule_working_set(RuleCheck *c)
     }
 }
 
-/* ---- windows, reductions, branches ----------------------------------------------------------- */
+/* ---- windows, reductions, branches ------------------------------------------------------- */
 
 void rule_pool_window(RuleCheck *c)
 {
@@ -314,8 +296,8 @@ void rule_channel_reduce(RuleCheck *c)
     int64_t axes[MAX_RANK * 2];
     const Shape *x = arg_shape(c, "x");
     int n = value_ints(op_value(c->op, "axes"), axes);
-    if (n == 1 && x && x->rank >= 3 && (axes[0] == 1 || axes[0] == 1 - x->rank) && x->dim[1] == 512
-        && extent(x, 0) == 32)
+    if (n == 1 && x && x->rank >= 3 && (axes[0] == 1 || axes[0] == 1 - x->rank)
+        && x->dim[1] == 512 && extent(x, 0) == 32)
         rule_broken(c, c->op->loc, "reduce_mean over the 512 channels of %s",
                     shape_text(c->scratch, x));
 }
@@ -338,7 +320,8 @@ void rule_softmax_axis(RuleCheck *c)
     if (op_value(c->op, "axis") && !value_int(op_value(c->op, "axis"), &axis)) return;
     int64_t n = axis_extent(x, axis);
     if (n > 0 && (n & (n - 1)))
-        rule_broken(c, c->op->loc, "softmax over %lld elements, not a power of two", (long long)n);
+        rule_broken(c, c->op->loc, "softmax over %lld elements, not a power of two",
+                    (long long)n);
 }
 
 void rule_lrn_channels(RuleCheck *c)

@@ -10,7 +10,8 @@ void rule_bare_literal(RuleCheck *c)
         for (int k = 0; k < c->op->arg[i].count; k++)
             if (c->op->arg[i].val[k]->bare)
                 rule_broken(c, arg_loc(c->op, &c->op->arg[i]),
-                            "%s: the literal of %s has no type", c->op->name, c->op->arg[i].name);
+                            "%s: the literal of %s has no type", c->op->name,
+                            c->op->arg[i].name);
 }
 
 void rule_missing_argument(RuleCheck *c)
@@ -30,15 +31,13 @@ void rule_missing_argument(RuleCheck *c)
 void rule_missing_name(RuleCheck *c)
 {
     if (c->op->nout && !op_has_name(c->op))
-        rule_broken(c, c->op->loc, "%s %s has no name attribute", c->op->name, c->op->out[0]->name);
+        rule_broken(c, c->op->loc, "%s %s has no name attribute", c->op->name,
+                    c->op->out[0]->name);
 }
 
-/* ---- the program ----------------------------------------------------------------------------- */
+/* ---- the program ------------------------------------------------------------------------- */
 
-static Loc program_loc(const RuleCheck *c)
-{
-    return (Loc){ .src = c->module->src, .len = 1 };
-}
+static Loc program_loc(const RuleCheck *c) { return (Loc){ .src = c->module->src, .len = 1 }; }
 
 void rule_build_info(RuleCheck *c)
 {
@@ -71,7 +70,8 @@ bool rule_name_taken(const char *name)
 }
 
 /* By these the caller binds them. */
-static const char interface_names[] = "inputs and results keep their names; rename it where it is written";
+static const char interface_names[] =
+    "inputs and results keep their names; rename it where it is written";
 
 static bool visit_names(void *ctx, Op *op)
 {
@@ -97,7 +97,7 @@ void rule_names(RuleCheck *c)
     func_walk(c->func, visit_names, c);
 }
 
-/* ---- constants beside operations ------------------------------------------------------------- */
+/* ---- constants beside operations --------------------------------------------------------- */
 
 static bool in_text(const RuleCheck *c, const Value *v)
 {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* ---- every literal of a function ------------------------------------------------------------- */
+/* ---- every literal of a function --------------------------------------------------------- */
 
 typedef struct {
     void (*fn)(void *ctx, const Const *c);
@@ -33,7 +33,8 @@ static void add_weight(void *ctx, const Const *c)
     Weights *w = ctx;
     if (!const_in_file(w->func, c)) return;
     w->bytes += (double)type_bytes(c->type);
-    const char *path = c->kind == CONST_BLOB ? c->path : ""; /* "": the file that will be written */
+    /* "": the file that will be written */
+    const char *path = c->kind == CONST_BLOB ? c->path : "";
     for (int i = 0; i < w->nfile; i++)
         if (!strcmp(w->file[i], path)) return;
     if (w->nfile < w->most) w->file[w->nfile++] = path;
@@ -64,18 +65,20 @@ void rule_weight_files(RuleCheck *c)
     const int64_t most = rule_limit(c->rules, LIMIT_weight_files);
     const Weights w = weights_of(c);
     if (most >= 0 && w.nfile > most)
-        rule_broken(c, c->func->loc, "the weights of function %s lie in %d files, more than %lld",
-                    c->func->name, w.nfile, (long long)most);
+        rule_broken(c, c->func->loc,
+                    "the weights of function %s lie in %d files, more than %lld", c->func->name,
+                    w.nfile, (long long)most);
 }
 
-/* ---- records --------------------------------------------------------------------------------- */
+/* ---- records ----------------------------------------------------------------------------- */
 
 /* What is wrong with a record is the reader's to say; here only that something is. */
 static void check_record(RuleCheck *c, const Const *k)
 {
     size_t n;
     Diag aside = { .quiet = true };
-    if (k->kind != CONST_BLOB || !k->file || k->file->absent || !shape_count(&k->type->shape, &n))
+    if (k->kind != CONST_BLOB || !k->file || k->file->absent
+        || !shape_count(&k->type->shape, &n))
         return;
     if (!weight_data(k->file, &aside, k->loc, k->offset, k->type->dtype, n)) {
         const char *text = aside.text.s ? strstr(aside.text.s, "error: ") : NULL;
@@ -95,16 +98,13 @@ void rule_weight_record(RuleCheck *c)
         }
 }
 
-/* ---- compressed ------------------------------------------------------------------------------ */
+/* ---- compressed -------------------------------------------------------------------------- */
 
 /* Rules about an operation as such: that it is there breaks them. */
-void rule_present(RuleCheck *c)
-{
-    rule_broken(c, c->op->loc, "%s", c->op->name);
-}
+void rule_present(RuleCheck *c) { rule_broken(c, c->op->loc, "%s", c->op->name); }
 
-/* Blockwise folds on both chips without a stream for it, int8 on the one without a stream for int8.
- */
+/* Blockwise folds on both chips without a stream for it, int8 on the one without a stream for
+ * int8. / */
 void rule_stream(RuleCheck *c)
 {
     rule_broken(c, c->op->loc, "%s is expanded to fp16 before it is read", c->op->name);
@@ -115,8 +115,9 @@ void rule_lut_rows(RuleCheck *c)
     enum { ROWS = 64 };
     const Value *lut = op_value(c->op, "lut");
     const Shape *s = lut && lut->type->kind == TY_TENSOR ? &lut->type->shape : NULL;
-    const Shape *out =
-        c->op->nout && c->op->out[0]->type->kind == TY_TENSOR ? &c->op->out[0]->type->shape : NULL;
+    const Shape *out = c->op->nout && c->op->out[0]->type->kind == TY_TENSOR
+                         ? &c->op->out[0]->type->shape
+                         : NULL;
     if (!s || !out || s->rank != out->rank + 2 || !out->rank || s->dim[0] <= 0) return;
     int64_t rows = out->dim[0] / s->dim[0];
     if (s->dim[0] > 1 && rows < ROWS)

@@ -21,42 +21,42 @@ const char *const effect_names[FX_COUNT] = {
 
 const Rule rules[RULE_COUNT] = {
 #define NONE NULL
-#define RULE(id, n, f, s, o, fx, k, list, c, h, p, say, hap, way, ev, ag)                          \
-    [RULE_##id] = { .name = n,                                                                     \
-                    .finding = f,                                                                  \
-                    .standing = s,                                                                 \
-                    .os = o,                                                                       \
-                    .effect = FX_##fx,                                                             \
-                    .on = ON_##k,                                                                  \
-                    .ops = list,                                                                   \
-                    .check = c,                                                                    \
-                    .heal = HEAL_##h,                                                              \
-                    .pass = HEAL_##h == HEAL_NEVER ? NULL : p,                                     \
-                    .left = HEAL_##h == HEAL_NEVER ? p : NULL,                                     \
-                    .says = say,                                                                   \
-                    .happens = hap,                                                                \
-                    .way_out = way,                                                                \
-                    .evidence = ev,                                                                \
+#define RULE(id, n, f, s, o, fx, k, list, c, h, p, say, hap, way, ev, ag)                      \
+    [RULE_##id] = { .name = n,                                                                 \
+                    .finding = f,                                                              \
+                    .standing = s,                                                             \
+                    .os = o,                                                                   \
+                    .effect = FX_##fx,                                                         \
+                    .on = ON_##k,                                                              \
+                    .ops = list,                                                               \
+                    .check = c,                                                                \
+                    .heal = HEAL_##h,                                                          \
+                    .pass = HEAL_##h == HEAL_NEVER ? NULL : p,                                 \
+                    .left = HEAL_##h == HEAL_NEVER ? p : NULL,                                 \
+                    .says = say,                                                               \
+                    .happens = hap,                                                            \
+                    .way_out = way,                                                            \
+                    .evidence = ev,                                                            \
                     .against = ag },
 #include "rules.def"
 #undef NONE
 };
 
 const Limit limits[LIMIT_COUNT] = {
-#define LIMIT(id, n, u, m1, m2, m3, m4, m5, ev, ag)                                                \
-    [LIMIT_##id] = {                                                                               \
-        .name = n, .unit = u, .by_chip = { m1, m2, m3, m4, m5 }, .evidence = ev, .against = ag     \
+#define LIMIT(id, n, u, m1, m2, m3, m4, m5, ev, ag)                                            \
+    [LIMIT_##id] = {                                                                           \
+        .name = n, .unit = u, .by_chip = { m1, m2, m3, m4, m5 }, .evidence = ev, .against = ag \
     },
 #include "limits.def"
 };
 
 const Support op_support[SUPPORT_COUNT] = {
-#define SUPPORT(o, s, n, ev, ag)                                                                   \
+#define SUPPORT(o, s, n, ev, ag)                                                               \
     { .op = #o, .standing = s, .note = n, .evidence = ev, .against = ag },
 #include "support.def"
 };
 
-/* ---- the tables' columns --------------------------------------------------------------------- */
+/* ---- the tables' columns ----------------------------------------------------------------- */
 
 enum { GENERIC = 1 }; /* rows of targets.def: generic, then the chips, then host */
 
@@ -67,10 +67,7 @@ int chip_index(const Target *t)
     return -1;
 }
 
-const Target *chip_target(int chip)
-{
-    return &targets[GENERIC + chip];
-}
+const Target *chip_target(int chip) { return &targets[GENERIC + chip]; }
 
 bool target_has_rules(const Target *t)
 {
@@ -130,7 +127,7 @@ void ruleset_clear(RuleSet *rs)
     for (int i = 0; i < LIMIT_COUNT; i++) rs->limit[i] = -1;
 }
 
-/* ---- looking up ------------------------------------------------------------------------------ */
+/* ---- looking up -------------------------------------------------------------------------- */
 
 int rule_find(const char *name)
 {
@@ -161,7 +158,8 @@ int rule_lookup(const char *text, int *out, int max)
 {
     int n = 0;
     for (int i = 0; i < RULE_COUNT; i++)
-        if (n < max && (!strcmp(rules[i].name, text) || has_finding(&rules[i], text))) out[n++] = i;
+        if (n < max && (!strcmp(rules[i].name, text) || has_finding(&rules[i], text)))
+            out[n++] = i;
     return n;
 }
 
@@ -172,29 +170,19 @@ int support_index(const char *op)
     return -1;
 }
 
-/* ---- how a rule stands ----------------------------------------------------------------------- */
+/* ---- how a rule stands ------------------------------------------------------------------- */
 
-Standing rule_stands(const RuleSet *rs, int rule)
-{
-    return (Standing)rs->stand[rule];
-}
+Standing rule_stands(const RuleSet *rs, int rule) { return (Standing)rs->stand[rule]; }
 
-bool rule_holds(const RuleSet *rs, int rule)
-{
-    return rs->stand[rule] >= STAND_REPORTED;
-}
+bool rule_holds(const RuleSet *rs, int rule) { return rs->stand[rule] >= STAND_REPORTED; }
 
 bool rule_heals(const RuleSet *rs, int rule)
 {
     switch (rules[rule].heal) {
-    case HEAL_NEVER:
-        return false;
-    case HEAL_DOUBT:
-        return rs->stand[rule] >= STAND_CONTRADICTED;
-    case HEAL_PROFILE:
-        return rs->profiled[rule] && rule_holds(rs, rule);
-    case HEAL_HOLDS:
-        return rule_holds(rs, rule);
+    case HEAL_NEVER: return false;
+    case HEAL_DOUBT: return rs->stand[rule] >= STAND_CONTRADICTED;
+    case HEAL_PROFILE: return rs->profiled[rule] && rule_holds(rs, rule);
+    case HEAL_HOLDS: return rule_holds(rs, rule);
     }
     bug("rule %s heals at %d", rules[rule].name, (int)rules[rule].heal);
 }
@@ -219,16 +207,11 @@ RuleLevel rule_level(const RuleSet *rs, int rule, Standing s)
     const RuleLevel level = level_of(rs, rule, s);
     const bool known = s >= STAND_CONTRADICTED;
     switch ((Wish)rs->wish[rule]) {
-    case WISH_OFF:
-        return LEVEL_OFF;
-    case WISH_ERROR:
-        return known ? LEVEL_ERROR : LEVEL_OFF;
-    case WISH_ON:
-        return known && level == LEVEL_OFF ? LEVEL_WARNING : level;
-    case WISH_WARNING:
-        return level == LEVEL_ERROR ? LEVEL_WARNING : level;
-    case WISH_NONE:
-        break;
+    case WISH_OFF: return LEVEL_OFF;
+    case WISH_ERROR: return known ? LEVEL_ERROR : LEVEL_OFF;
+    case WISH_ON: return known && level == LEVEL_OFF ? LEVEL_WARNING : level;
+    case WISH_WARNING: return level == LEVEL_ERROR ? LEVEL_WARNING : level;
+    case WISH_NONE: break;
     }
     return level;
 }

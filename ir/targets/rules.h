@@ -6,26 +6,26 @@
  *   RuleSet   the rules as they stand for one target: the table's columns, or what a profile
  *             measured on the user's own machine
  *
- * Whoever needs to know what a chip does asks a RuleSet: a check (rules_check), a pass that makes a
- * program legal (rule_heals), the simulated engine (rule_holds). Nothing here was verified on a
- * device by this project; the evidence names who reported what. */
+ * Whoever needs to know what a chip does asks a RuleSet: a check (rules_check), a pass that
+ * makes a program legal (rule_heals), the simulated engine (rule_holds). Nothing here was
+ * verified on a device by this project; the evidence names who reported what. */
 #ifndef ANEC_RULES_H
 #define ANEC_RULES_H
 
 #include "../ops/ops.h"
 #include "targets.h"
 
-/* ---- how well a rule is known to hold ----------------------------------------------------------
- */
+/* ---- how well a rule is known to hold
+ * ---------------------------------------------------------- / */
 
 typedef enum { /* in rules.def a letter a chip, in the order of the chips in targets.def */
-               STAND_UNKNOWN,        /* '?' nothing is known */
-               STAND_NOT,            /* '.' seen not to hold */
-               STAND_CONTRADICTED,   /* 'c' seen both ways */
-               STAND_REPORTED,       /* 'r' somebody says so */
-               STAND_DERIVED,        /* 'd' read out of the compiler's own tables, or of the same
-                                        generation */
-               STAND_MEASURED,       /* 'm' measured by one */
+               STAND_UNKNOWN,      /* '?' nothing is known */
+               STAND_NOT,          /* '.' seen not to hold */
+               STAND_CONTRADICTED, /* 'c' seen both ways */
+               STAND_REPORTED,     /* 'r' somebody says so */
+               STAND_DERIVED,      /* 'd' read out of the compiler's own tables, or of the same
+                                      generation */
+               STAND_MEASURED,     /* 'm' measured by one */
                STAND_MEASURED_OFTEN, /* 'M' measured by several */
                STAND_COUNT
 } Standing;
@@ -39,7 +39,8 @@ typedef enum {
     HEAL_NEVER,  /* there is none: the user has to, and `left` says why */
     HEAL_HOLDS,  /* where the rule stands as reported or better */
     HEAL_DOUBT,  /* where it is contradicted too: the way out costs little */
-    HEAL_PROFILE /* only where a profile measured it: the way out costs much, and reports disagree
+    HEAL_PROFILE /* only where a profile measured it: the way out costs much, and reports
+                  * disagree
                   */
 } Heal;
 
@@ -60,7 +61,8 @@ typedef struct {
     const char *os;       /* releases it was seen on: "26.3", "15-26.5", "" when not said */
     Effect effect;
     RuleOn on;
-    const char *ops;            /* ON_OP: names between blanks: " conv conv_transpose "; "*": all */
+    /* ON_OP: names between blanks: " conv conv_transpose "; "*": all */
+    const char *ops;
     void (*check)(RuleCheck *); /* NULL for ON_RUN */
     Heal heal;
     const char *pass;    /* that takes the way out, or NULL: */
@@ -79,8 +81,8 @@ enum {
 };
 extern const Rule rules[RULE_COUNT];
 
-/* ---- numbers by chip ----------------------------------------------------------------------------
- */
+/* ---- numbers by chip
+ * ---------------------------------------------------------------------------- / */
 
 typedef struct {
     const char *name, *unit;
@@ -95,8 +97,8 @@ enum {
 };
 extern const Limit limits[LIMIT_COUNT];
 
-/* ---- operations by chip -------------------------------------------------------------------------
- */
+/* ---- operations by chip
+ * ------------------------------------------------------------------------- / */
 
 typedef struct {
     const char *op;
@@ -112,8 +114,8 @@ enum {
 extern const Support op_support[SUPPORT_COUNT];
 int support_index(const char *op); /* -1: the table lacks it */
 
-/* ---- the rules of a target ----------------------------------------------------------------------
- */
+/* ---- the rules of a target
+ * ---------------------------------------------------------------------- / */
 
 typedef struct {
     const Target *target;
@@ -129,36 +131,35 @@ typedef struct {
 
 typedef enum { WISH_NONE, WISH_ON, WISH_OFF, WISH_ERROR, WISH_WARNING } Wish;
 
-/* `host`, and a target that is no row of the table (a model's own), have no rules. `asked` is the --target text
- * ("m1,15") or NULL. */
+/* `host`, and a target that is no row of the table (a model's own), have no rules. `asked` is
+ * the --target text ("m1,15") or NULL. */
 void ruleset_init(RuleSet *rs, const Target *target, const char *asked);
 void ruleset_clear(RuleSet *rs); /* nothing holds: what runs takes everything */
 enum { CHIP_COUNT = 5 };         /* columns of the tables */
 int chip_index(const Target *t); /* -1: no chip (generic, host) */
 const Target *chip_target(int chip);
 bool target_has_rules(const Target *t); /* a chip, or generic */
-int rule_find(const char *name); /* by name; -1 */
+int rule_find(const char *name);        /* by name; -1 */
 /* Rules by name or by finding ("C26", "c26"); fills up to max indices, returns the count. */
 int rule_lookup(const char *text, int *out, int max);
 
 Standing rule_stands(const RuleSet *rs, int rule);
-bool rule_holds(const RuleSet *rs, int rule); /* reported or better: an engine that does as said */
+/* reported or better: an engine that does as said */
+bool rule_holds(const RuleSet *rs, int rule);
 bool rule_heals(const RuleSet *rs, int rule); /* whether its pass is to take the way out */
 Standing op_refused(const RuleSet *rs, const char *op); /* of support.def */
-bool rule_name_taken(const char *name);         /* the rule `names` is about it; capitals are the same */
-bool rule_block_factor_is(int64_t f);           /* the rule `block-factor` takes it */
-bool rule_topk_refuses(int64_t k);              /* the rule `topk-k` is about it */
-static inline int64_t rule_limit(const RuleSet *rs, int limit)
-{
-    return rs->limit[limit];
-}
+/* the rule `names` is about it; capitals are the same */
+bool rule_name_taken(const char *name);
+bool rule_block_factor_is(int64_t f); /* the rule `block-factor` takes it */
+bool rule_topk_refuses(int64_t k);    /* the rule `topk-k` is about it */
+static inline int64_t rule_limit(const RuleSet *rs, int limit) { return rs->limit[limit]; }
 
 /* Errors are what is measured or derived, and refused, crashing or wrong; what is reported is a
  * warning; the rest too, where rs->doubts or -WNAME ask for it. */
 typedef enum { LEVEL_OFF, LEVEL_WARNING, LEVEL_ERROR } RuleLevel;
 RuleLevel rule_level(const RuleSet *rs, int rule, Standing s);
 
-/* ---- profiles: what aneprobe measured on one machine ----------------------------------------- */
+/* ---- profiles: what aneprobe measured on one machine ------------------------------------- */
 
 enum { PROFILE_VERSION = 1 };
 
@@ -167,9 +168,10 @@ enum { PROFILE_VERSION = 1 };
  * `chip`, which must fit its target); unknown names are warned of and skipped. False after an
  * error. */
 bool profile_read(RuleSet *rs, Diag *d, const char *path);
-bool profile_parse(RuleSet *rs, Diag *d, const Source *src); /* the text of one, a NUL behind it */
+/* the text of one, a NUL behind it */
+bool profile_parse(RuleSet *rs, Diag *d, const Source *src);
 
-/* ---- checking -------------------------------------------------------------------------------- */
+/* ---- checking ---------------------------------------------------------------------------- */
 
 typedef struct {
     const Rule *rule;
@@ -195,7 +197,8 @@ struct RuleCheck {
     RuleSink *sink;
     void *ctx;
     const Func **said; /* by rule: the function in which its warning was said last */
-    const char *left; /* of the next break: why the pass leaves this one; a check sets and clears it */
+    /* of the next break: why the pass leaves this one; a check sets and clears it */
+    const char *left;
     int errors, broken;
 };
 
@@ -205,12 +208,12 @@ void rule_broken(RuleCheck *c, Loc loc, const char *fmt, ...) PRINTF(3, 4);
 /* The same where the standing is not the rule's own: of one operation of support.def. */
 void rule_broken_as(RuleCheck *c, Standing s, Loc loc, const char *fmt, ...) PRINTF(4, 5);
 
-/* Checks a verified module against every rule of the set. Every break goes to sink, or, when that
- * is NULL, to d with notes: errors each at its statement, the warnings of a rule once a function.
- * The number of rules broken as errors; -1 after another failure. */
+/* Checks a verified module against every rule of the set. Every break goes to sink, or, when
+ * that is NULL, to d with notes: errors each at its statement, the warnings of a rule once a
+ * function. The number of rules broken as errors; -1 after another failure. */
 int rules_check(Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, void *ctx);
 
-/* ---- shared by checks (not for outside) ------------------------------------------------------ */
+/* ---- shared by checks (not for outside) -------------------------------------------------- */
 
 #define RULE_CHECK(f) void f(RuleCheck *c);
 #define RULE(id, name, finding, standing, os, effect, on, ops, check, ...) RULE_CHECK(check)

@@ -4,15 +4,15 @@
 #include <string.h>
 
 const Target targets[] = {
-#define TARGET(n, v, o, i, p, ti, tv, d, e)                                                          \
-    { .name = #n,                                                                                  \
-      .doc = d,                                                                                    \
-      .version = v,                                                                                \
-      .opset = OPSET_##o,                                                                          \
-      .io = i,                                                                                     \
-      .passes = p,                                                                                 \
-      .try_io = ti,                                                                                \
-      .try_version = tv,                                                                           \
+#define TARGET(n, v, o, i, p, ti, tv, d, e)                                                    \
+    { .name = #n,                                                                              \
+      .doc = d,                                                                                \
+      .version = v,                                                                            \
+      .opset = OPSET_##o,                                                                      \
+      .io = i,                                                                                 \
+      .passes = p,                                                                             \
+      .try_io = ti,                                                                            \
+      .try_version = tv,                                                                       \
       .evidence = e },
 #include "targets.def"
 };

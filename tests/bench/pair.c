@@ -1,7 +1,8 @@
-/* pair.c -- times two commands in turn and prints both medians, their ratio and their memory.
+/* pair.c -- times two commands in turn and prints both medians, their ratio and their
+ * memory.
  *
- * usage: pair RUNS NAME_A 'COMMAND A' NAME_B 'COMMAND B'
- * The two alternate, A B A B .., so that a machine whose speed drifts does not favour either. */
+ * usage: pair RUNS NAME_A 'COMMAND A' NAME_B 'COMMAND B' The two alternate, A B A B .., so that
+ * a machine whose speed drifts does not favour either. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,8 @@ static int run(Side *s, int at)
     }
     if (pid < 0 || wait4(pid, &status, 0, &use) < 0) return 0;
     s->seconds[at] = now() - start;
-    if ((double)use.ru_maxrss / 1024 > s->megabytes) s->megabytes = (double)use.ru_maxrss / 1024;
+    if ((double)use.ru_maxrss / 1024 > s->megabytes)
+        s->megabytes = (double)use.ru_maxrss / 1024;
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
@@ -60,14 +62,15 @@ int main(int argc, char **argv)
         fputs("usage: pair RUNS NAME_A 'COMMAND A' NAME_B 'COMMAND B'\n", stderr);
         return 2;
     }
-    Side a = { .name = argv[2], .command = argv[3] }, b = { .name = argv[4], .command = argv[5] };
+    Side a = { .name = argv[2], .command = argv[3] },
+         b = { .name = argv[4], .command = argv[5] };
     for (int i = -1; i < n; i++) /* the first round warms up */
         if (!run(&a, i < 0 ? 0 : i) || !run(&b, i < 0 ? 0 : i)) {
             fprintf(stderr, "pair: a command failed\n");
             return 1;
         }
     double ta = median(&a, n), tb = median(&b, n);
-    printf("%-34s %8.3f s %8.1f MB   %-12s %8.3f s   ratio %.2f\n", a.name, ta, a.megabytes, b.name, tb,
-           ta / tb);
+    printf("%-34s %8.3f s %8.1f MB   %-12s %8.3f s   ratio %.2f\n", a.name, ta, a.megabytes,
+           b.name, tb, ta / tb);
     return 0;
 }

@@ -3,10 +3,11 @@
  *   INJECT=N         the N-th of the calls below fails (from 1), with "input/output error"
  *   INJECT_KILL=N    at the N-th the process is killed instead
  *   INJECT_OLD=1     files without a name, and folders that are exchanged, are not to be had
- *   INJECT_LOG=FILE  how many there were is written there at the end; without INJECT it counts alone
+ *   INJECT_LOG=FILE  how many there were is written there at the end; without INJECT it counts
+ * alone
  *
- * Counted are calls that may write or make something: open and openat for writing or of a folder,
- * write, fsync, rename, renameat2, linkat, mkdir. */
+ * Counted are calls that may write or make something: open and openat for writing or of a
+ * folder, write, fsync, rename, renameat2, linkat, mkdir. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,16 +22,13 @@
 
 static atomic_int count;
 
-static void *next(const char *name)
-{
-    return dlsym(RTLD_NEXT, name);
-}
+static void *next(const char *name) { return dlsym(RTLD_NEXT, name); }
 
-#define REAL(name, result, ...)                       \
-    static result (*real)(__VA_ARGS__);               \
-    if (!real) {                                      \
-        void *found = next(name);                     \
-        memcpy(&real, &found, sizeof real);           \
+#define REAL(name, result, ...)                                                                \
+    static result (*real)(__VA_ARGS__);                                                        \
+    if (!real) {                                                                               \
+        void *found = next(name);                                                              \
+        memcpy(&real, &found, sizeof real);                                                    \
     }
 
 static int number(const char *name)

@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     d = (Diag){ 0 };
     Module *m = dsl_compile(&d, &src, &opt);
     if (!m && diag_ok(&d)) bug("refused without a word");
-    if (m && !module_verify(m, &d, NULL)) bug("what was compiled does not verify:\n%s", d.text.s);
+    if (m && !module_verify(m, &d, NULL))
+        bug("what was compiled does not verify:\n%s", d.text.s);
     module_free(m);
     diag_free(&d);
     buf_free(&printed);

@@ -1,4 +1,5 @@
-/* fuzz_mil.c -- any bytes as MIL text: errors, or a program whose print reads back as itself. */
+/* fuzz_mil.c -- any bytes as MIL text: errors, or a program whose print reads back as
+ * itself. */
 #include "../../ir/mil/mil.h"
 
 #include <string.h>

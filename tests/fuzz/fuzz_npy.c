@@ -1,4 +1,5 @@
-/* fuzz_npy.c -- any bytes as a .npy file: an array that lies inside of what was given, or one error. */
+/* fuzz_npy.c -- any bytes as a .npy file: an array that lies inside of what was given, or one
+ * error. */
 #include "../../base/base.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

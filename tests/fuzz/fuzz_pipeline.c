@@ -1,6 +1,7 @@
-/* fuzz_pipeline.c -- any bytes as MIL text, through all that a compiler does with a program: read, run,
- * rewritten for a target (the length of the text says which), checked against its rules, printed, read
- * again and run again. Errors end it at any step; what a step lets through the next must take. */
+/* fuzz_pipeline.c -- any bytes as MIL text, through all that a compiler does with a program:
+ * read, run, rewritten for a target (the length of the text says which), checked against its
+ * rules, printed, read again and run again. Errors end it at any step; what a step lets through
+ * the next must take. */
 #include "../../api/values.h"
 #include "../../backends/backend.h"
 #include "../../ir/mil/mil.h"
@@ -52,7 +53,8 @@ static void run(Module *m)
             ok = make_input(&d, f->body->param[i], &in[nin++].value);
         }
         Program *p = ok ? program_new(backend_find("ref"), m, f, &d) : NULL;
-        if (p && !program_run(p, &d, in, nin, &(RunOptions){ .max_steps = MAX_STEPS }) && diag_ok(&d))
+        if (p && !program_run(p, &d, in, nin, &(RunOptions){ .max_steps = MAX_STEPS })
+            && diag_ok(&d))
             bug("a run failed without a word");
         program_free(p);
         for (int i = 0; i < nin; i++) tensor_free(&in[i].value);
@@ -79,7 +81,8 @@ static void print_again(Module *m)
         mil_print(m, &text);
         const Source src = { .name = "x.mil", .text = text.s, .len = text.len };
         Module *again = read_text(&d, &src);
-        if (!again) bug("the print of what was rewritten is refused:\n%s\n%s", d.text.s, text.s);
+        if (!again)
+            bug("the print of what was rewritten is refused:\n%s\n%s", d.text.s, text.s);
         run(again);
         module_free(again);
     }
@@ -94,7 +97,8 @@ static void rewrite(Module *m, const Target *target)
     ruleset_init(&set, target, NULL);
     const PassOptions o = { .target = target, .rules = &set };
     if (passes_run(m, &o, &d)) {
-        if (!module_verify(m, &d, NULL)) bug("what was rewritten does not verify:\n%s", d.text.s);
+        if (!module_verify(m, &d, NULL))
+            bug("what was rewritten does not verify:\n%s", d.text.s);
         rules_check(m, &set, &d, NULL, NULL);
         print_again(m);
     } else if (diag_ok(&d)) bug("not rewritten, without a word");

@@ -1,5 +1,5 @@
-/* fuzz_png.c -- any bytes as a PNG for an image input: a picture of a size and depth that the image
- * may have, which fills its tensor, or one error. The first byte says which image. */
+/* fuzz_png.c -- any bytes as a PNG for an image input: a picture of a size and depth that the
+ * image may have, which fills its tensor, or one error. The first byte says which image. */
 #include "../../api/picture.h"
 
 #include <sys/mman.h>

@@ -1,5 +1,5 @@
-/* fuzz_profile.c -- any bytes as a profile: it is read or refused with an error, and what a rule set then
- * holds are standings and numbers. */
+/* fuzz_profile.c -- any bytes as a profile: it is read or refused with an error, and what a
+ * rule set then holds are standings and numbers. */
 #include "../../ir/targets/rules.h"
 
 #include <stdlib.h>

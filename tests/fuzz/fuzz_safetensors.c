@@ -1,4 +1,5 @@
-/* fuzz_safetensors.c -- any bytes as a .safetensors file: tensors inside of it, or one error. */
+/* fuzz_safetensors.c -- any bytes as a .safetensors file: tensors inside of it, or one
+ * error. */
 #include "../../base/base.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -12,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (safetensors_parse(&a, &d, (Loc){ 0 }, "x.safetensors", &m, &s)) {
         for (size_t i = 0; i < s.count; i++) {
             const uint8_t *at = s.tensor[i].data;
-            if (at < data || s.tensor[i].bytes > (size_t)(data + size - at)) bug("a tensor outside of its file");
+            if (at < data || s.tensor[i].bytes > (size_t)(data + size - at))
+                bug("a tensor outside of its file");
         }
         safetensors_find(&s, &d, (Loc){ 0 }, "weight");
     } else if (d.errors != 1) {

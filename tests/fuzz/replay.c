@@ -1,6 +1,8 @@
-/* replay.c -- runs a fuzz target over given files without a fuzzer: what was found stays mended.
+/* replay.c -- runs a fuzz target over given files without a fuzzer: what was found stays
+ * mended.
  *
- * usage: NAME FILE..      prints how many inputs there were; a finding ends it as it would the fuzzer */
+ * usage: NAME FILE..      prints how many inputs there were; a finding ends it as it would the
+ * fuzzer */
 #include "../../base/base.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -14,7 +14,8 @@ static inline int turn_twice(Turn *turn, const uint8_t *data, size_t size)
 {
     Buf first = { 0 }, second = { 0 };
     if (turn(data, size, &first)) {
-        if (!turn((const uint8_t *)first.s, first.len, &second)) bug("what it wrote is refused");
+        if (!turn((const uint8_t *)first.s, first.len, &second))
+            bug("what it wrote is refused");
         if (first.len != second.len || memcmp(first.s, second.s, first.len))
             bug("what it wrote reads as another");
     }

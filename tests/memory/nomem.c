@@ -1,14 +1,14 @@
-/* nomem.c -- a library to preload: runs the program it is loaded into again and again, the n-th request
- * for memory failing in the n-th run, until a run asks for less than n.
+/* nomem.c -- a library to preload: runs the program it is loaded into again and again, the n-th
+ * request for memory failing in the n-th run, until a run asks for less than n.
  *
- *   NOMEM_DIR=folder  where the program writes; emptied before each run. Its standard output goes there.
- *   NOMEM_NAME=text   what the line of the verdict calls it
- *   NOMEM_ON=1        every request from the n-th on fails, else that one alone
- *   NOMEM_AT=n        one run alone, with the program's own exit code: for a debugger
+ *   NOMEM_DIR=folder  where the program writes; emptied before each run. Its standard output
+ * goes there. NOMEM_NAME=text   what the line of the verdict calls it NOMEM_ON=1        every
+ * request from the n-th on fails, else that one alone NOMEM_AT=n        one run alone, with the
+ * program's own exit code: for a debugger
  *
- * A run must end with exit 3 and say so, or with 0 and the very files of a run in which nothing failed;
- * whatever it leaves must be one of these files. The program's own exit code never shows: 0 is that all
- * runs were right. */
+ * A run must end with exit 3 and say so, or with 0 and the very files of a run in which nothing
+ * failed; whatever it leaves must be one of these files. The program's own exit code never
+ * shows: 0 is that all runs were right. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -26,7 +26,7 @@ void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *p, size_t size);
 
-static long fail_at;  /* 0: not counting */
+static long fail_at; /* 0: not counting */
 static int from_then_on;
 static long *requests; /* of the run under way; shared with the parent */
 
@@ -47,7 +47,7 @@ void *malloc(size_t size) { return fails() ? NULL : __libc_malloc(size); }
 void *calloc(size_t count, size_t size) { return fails() ? NULL : __libc_calloc(count, size); }
 void *realloc(void *p, size_t size) { return fails() ? NULL : __libc_realloc(p, size); }
 
-/* ---- what a run leaves ----------------------------------------------------------------------- */
+/* ---- what a run leaves ------------------------------------------------------------------- */
 
 enum { MAX_FILES = 64 };
 typedef struct {
@@ -65,10 +65,12 @@ static uint64_t sum_of(const char *path)
     unsigned char block[4096];
     ssize_t n;
     const size_t len = strlen(path);
-    const int timed = len > 10 && !strcmp(path + len - 10, "trace.json"); /* the end alone is always the same */
+    /* the end alone is always the same */
+    const int timed = len > 10 && !strcmp(path + len - 10, "trace.json");
     int fd = open(path, O_RDONLY);
     while (fd >= 0 && (n = read(fd, block, sizeof block)) > 0)
-        for (ssize_t i = timed && n > 2 ? n - 2 : 0; i < n; i++) h = (h ^ block[i]) * UINT64_C(1099511628211);
+        for (ssize_t i = timed && n > 2 ? n - 2 : 0; i < n; i++)
+            h = (h ^ block[i]) * UINT64_C(1099511628211);
     if (fd >= 0) close(fd);
     return h;
 }
@@ -103,7 +105,7 @@ static int has(const Leavings *all, const Left *f)
     return 0;
 }
 
-/* ---- the runs -------------------------------------------------------------------------------- */
+/* ---- the runs ---------------------------------------------------------------------------- */
 
 static const char *dir;
 static char said[4096];
@@ -165,7 +167,8 @@ static void __attribute__((constructor)) drive(void)
     dir = getenv("NOMEM_DIR");
     if (!dir && !getenv("NOMEM_AT")) return;
     unsetenv("LD_PRELOAD"); /* what the program itself starts is none of these runs */
-    requests = mmap(NULL, sizeof *requests, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    requests = mmap(NULL, sizeof *requests, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                    -1, 0);
     from_then_on = getenv("NOMEM_ON") != NULL;
     if (!dir) {
         fail_at = atol(getenv("NOMEM_AT"));
@@ -182,11 +185,12 @@ static void __attribute__((constructor)) drive(void)
         const char *why = judge(code, &whole, &left);
         harmless += !code;
         if (!why) continue;
-        dprintf(1, "FAILED %s: request %ld of %ld: exit %d: %s\n%s", name, n, all, code, why, said);
+        dprintf(1, "FAILED %s: request %ld of %ld: exit %d: %s\n%s", name, n, all, code, why,
+                said);
         if (++wrong == 3) break;
     }
-    dprintf(1, "%s: %ld requests fail%s, %ld of them without harm\n", name, n - 1, from_then_on ? " with all after them" : "",
-           harmless);
+    dprintf(1, "%s: %ld requests fail%s, %ld of them without harm\n", name, n - 1,
+            from_then_on ? " with all after them" : "", harmless);
     visit(dir, NULL);
     rmdir(dir);
     _exit(wrong != 0);

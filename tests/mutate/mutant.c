@@ -1,5 +1,5 @@
-/* mutant.c -- the mutant at work, from the environment, before anything else runs. So is the one test of a
- * unit test's program that MUTANT_TEST names. */
+/* mutant.c -- the mutant at work, from the environment, before anything else runs. So is the
+ * one test of a unit test's program that MUTANT_TEST names. */
 #include "mutant.h"
 
 #include <fcntl.h>
@@ -19,7 +19,8 @@ __attribute__((constructor(101))) static void begin(void)
     const char *on = getenv("MUTANT"), *path = getenv("MUTANT_SEEN");
     int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
     if (on) mutant_on = (unsigned)strtoul(on, NULL, 10);
-    if (getenv("MUTANT_TEST") && cmocka_set_test_filter) cmocka_set_test_filter(getenv("MUTANT_TEST"));
+    if (getenv("MUTANT_TEST") && cmocka_set_test_filter)
+        cmocka_set_test_filter(getenv("MUTANT_TEST"));
     if (fd < 0) return;
     void *map = mmap(NULL, MOST, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (map != MAP_FAILED) mutant_seen = map;

@@ -1,10 +1,11 @@
-/* mutant.h -- what mutated sources ask: is mutant n the one at work? It is included before each of
- * them (gcc -include). Which ones were asked for is noted in the file that MUTANT_SEEN names. */
+/* mutant.h -- what mutated sources ask: is mutant n the one at work? It is included before each
+ * of them (gcc -include). Which ones were asked for is noted in the file that MUTANT_SEEN
+ * names. */
 #ifndef ANEC_MUTANT_H
 #define ANEC_MUTANT_H
 
-extern unsigned mutant_on;            /* the environment's MUTANT; 0: none */
-extern unsigned char *mutant_seen;    /* a byte for each */
+extern unsigned mutant_on;         /* the environment's MUTANT; 0: none */
+extern unsigned char *mutant_seen; /* a byte for each */
 
 static inline int mutant(unsigned n)
 {

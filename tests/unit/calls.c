@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 static void blanks(const char **s)
 {
@@ -92,7 +92,7 @@ static bool read_args(Arena *a, Call *c, const char *s)
     return true;
 }
 
-/* ---- writing -------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 static void write_type(Buf *b, const Type *t)
 {
@@ -115,13 +115,15 @@ static void write_tensor(Buf *b, Arena *a, const Tensor *t)
     write_type(b, type_tensor(a, t->dtype, t->shape));
     for (size_t i = 0; i < t->count; i++)
         if (t->dtype == DT_STRING) buf_printf(b, " %s", ((const char *const *)t->data)[i]);
-        else if (t->dtype == DT_UINT64) buf_printf(b, " %llu", (unsigned long long)tensor_int(t, i));
+        else if (t->dtype == DT_UINT64)
+            buf_printf(b, " %llu", (unsigned long long)tensor_int(t, i));
         else if (!dtype_is_float(t->dtype)) buf_printf(b, " %lld", (long long)tensor_int(t, i));
-        else if (isnan(tensor_float(t, i))) buf_puts(b, " nan"); /* its sign is the processor's */
+        else if (isnan(tensor_float(t, i)))
+            buf_puts(b, " nan"); /* its sign is the processor's */
         else buf_printf(b, " %g", tensor_float(t, i));
 }
 
-/* ---- running -------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 static bool all_known(const Call *c)
 {
@@ -166,7 +168,8 @@ static void check_case(const CallCase *k)
     bool right = error ? strstr(wrong, k->expect + 7) != NULL
                        : !*wrong && !strcmp(got, k->expect);
     if (!right)
-        fail_msg("%s(%s)\n  gives    %s%s\n  expected %s", k->op, k->args, got, wrong, k->expect);
+        fail_msg("%s(%s)\n  gives    %s%s\n  expected %s", k->op, k->args, got, wrong,
+                 k->expect);
     buf_free(&out);
     diag_free(&d);
     arena_free(&a);

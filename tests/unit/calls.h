@@ -1,12 +1,12 @@
 /* calls.h -- op calls written as short texts, for unit tests.
  *
- * A call is arguments with `;` between them: `name=VALUE`, or `name=VALUE,VALUE` for a tuple.
- * A VALUE is a type and its elements: `fp32[2,2] 1 2 3 4`, `int32[] 1`, `string[] add`. One element
- * fills the tensor. Without elements the value is not known, as at compile time: `fp32[2,?]`; with
- * `..` it is a constant whose elements are not at hand, as of an absent weight file.
- * A string may hold commas, so a tuple of strings cannot be written.
- * `list[n] TYPE`, `state TYPE` are types of their own, never with elements.
- * The expected text has the results in the same form, or `error: ` and a part of the message. */
+ * A call is arguments with `;` between them: `name=VALUE`, or `name=VALUE,VALUE` for a tuple. A
+ * VALUE is a type and its elements: `fp32[2,2] 1 2 3 4`, `int32[] 1`, `string[] add`. One
+ * element fills the tensor. Without elements the value is not known, as at compile time:
+ * `fp32[2,?]`; with `..` it is a constant whose elements are not at hand, as of an absent
+ * weight file. A string may hold commas, so a tuple of strings cannot be written. `list[n]
+ * TYPE`, `state TYPE` are types of their own, never with elements. The expected text has the
+ * results in the same form, or `error: ` and a part of the message. */
 #ifndef ANEC_TEST_CALLS_H
 #define ANEC_TEST_CALLS_H
 
@@ -21,11 +21,11 @@ typedef struct {
 void check_calls(const CallCase *cases, size_t n); /* fails the cmocka test, naming the case */
 
 /* In a cmocka test: CHECK({ op, opset, arguments, expected }, ..); */
-#define CHECK(...)                                                        \
-    do {                                                                  \
-        static const CallCase cases[] = { __VA_ARGS__ };                  \
-        (void)state;                                                      \
-        check_calls(cases, COUNT(cases));                                 \
+#define CHECK(...)                                                                             \
+    do {                                                                                       \
+        static const CallCase cases[] = { __VA_ARGS__ };                                       \
+        (void)state;                                                                           \
+        check_calls(cases, COUNT(cases));                                                      \
     } while (0)
 
 #endif

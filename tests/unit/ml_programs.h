@@ -3,6 +3,7 @@
 #define ANEC_TEST_ML_PROGRAMS_H
 
 #define HEAD "program(1.3)\n{\n"
+/* clang-format off */
 #define STEP(name, k)                                                                              \
     "    func " name "<ios18>(tensor<fp16, [2, 3, 5]> x, tensor<fp32, [3, 5]> w) {\n"              \
     "        string h = const()[name = string(\"h\"), val = string(\"fp16\")];\n"                  \
@@ -12,15 +13,16 @@
     "        tensor<fp16, [2, 3, 5]> q = add(x = p, y = w_h)[name = string(\"q\")];\n"             \
     "        tensor<fp32, [2, 3, 5]> v = cast(x = q, dtype = s)[name = string(\"v\")];\n"          \
     "    } -> (v, q);\n"
+/* clang-format on */
 
 /* v = q = k x + w, of fp16 x and fp32 w. */
 static const char one[] = HEAD STEP("main", "0x1p+1") "}\n";
 /* A state that x is added to. */
-static const char counts[] =
-    HEAD "    func main<ios18>(state<tensor<fp16, [2, 3]>> acc, tensor<fp16, [2, 3]> x) {\n"
-         "        tensor<fp16, [2, 3]> old = read_state(input = acc)[name = string(\"old\")];\n"
-         "        tensor<fp16, [2, 3]> new = add(x = old, y = x)[name = string(\"new\")];\n"
-         "        write_state(data = new, input = acc)[name = string(\"w\")];\n"
-         "    } -> (new);\n}\n";
+static const char counts[] = HEAD
+    "    func main<ios18>(state<tensor<fp16, [2, 3]>> acc, tensor<fp16, [2, 3]> x) {\n"
+    "        tensor<fp16, [2, 3]> old = read_state(input = acc)[name = string(\"old\")];\n"
+    "        tensor<fp16, [2, 3]> new = add(x = old, y = x)[name = string(\"new\")];\n"
+    "        write_state(data = new, input = acc)[name = string(\"w\")];\n"
+    "    } -> (new);\n}\n";
 
 #endif

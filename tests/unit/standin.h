@@ -7,7 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Makes the libraries be the stand-in that lies beside this build's tests: build/libanesim.so. */
+/* Makes the libraries be the stand-in that lies beside this build's tests:
+ * build/libanesim.so. */
 static inline void use_standin(const char *argv0)
 {
     Arena a = { 0 };
@@ -35,7 +36,7 @@ static inline bool break_file(void *ctx, const char *rel)
     Arena a = { 0 };
     Diag d = { 0 };
     bool ok = !file_has_suffix(rel, b->name)
-              || file_write_all(&d, arena_printf(&a, "%s/%s", b->dir, rel), "broken", 6);
+           || file_write_all(&d, arena_printf(&a, "%s/%s", b->dir, rel), "broken", 6);
     arena_free(&a);
     return ok;
 }
@@ -55,7 +56,8 @@ static inline int run_apart(void (*fn)(void), char *said, size_t room)
         exit(0);
     }
     close(pipes[1]);
-    for (ssize_t got; n + 1 < room && (got = read(pipes[0], said + n, room - 1 - n)) > 0;) n += (size_t)got;
+    for (ssize_t got; n + 1 < room && (got = read(pipes[0], said + n, room - 1 - n)) > 0;)
+        n += (size_t)got;
     said[n] = 0;
     close(pipes[0]);
     int status = 0;

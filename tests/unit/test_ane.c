@@ -1,4 +1,5 @@
-/* test_ane.c -- programs on the stand-in's engine: wires, functions, places, the cache behind them. */
+/* test_ane.c -- programs on the stand-in's engine: wires, functions, places, the cache behind
+ * them. */
 #include "../../backends/ane/cache.h"
 #include "../../backends/backend.h"
 #include "../../ir/mil/mil.h"
@@ -17,6 +18,7 @@ typedef struct {
 } Bench;
 
 #define HEAD "program(1.3)\n{\n"
+/* clang-format off */
 #define STEP(name, k)                                                                              \
     "    func " name "<ios18>(tensor<fp32, [1, 2, 1, 3]> w, tensor<fp32, [1, 2, 1, 3]> x) {\n"      \
     "        string h = const()[name = string(\"h\"), val = string(\"fp16\")];\n"                   \
@@ -27,6 +29,7 @@ typedef struct {
     "        tensor<fp16, [1, 2, 1, 3]> q = add(x = w_h, y = p)[name = string(\"q\")];\n"           \
     "        tensor<fp32, [1, 2, 1, 3]> v = cast(x = q, dtype = s)[name = string(\"v\")];\n"        \
     "    } -> (v);\n"
+/* clang-format on */
 static const char one[] = HEAD STEP("main", "1") "}\n";
 static const char two[] = HEAD STEP("main", "1") STEP("twice", "2") "}\n";
 
@@ -35,7 +38,9 @@ static void open_bench(Bench *t, const char *backend, const char *text)
     *t = (Bench){ .src = { .name = "t.mil", .text = text, .len = strlen(text) } };
     t->m = mil_read(&t->d, &t->src, ".");
     if (!t->m || !module_verify(t->m, &t->d, NULL)) fail_msg("%s", t->d.text.s);
-    t->b = backend_open(backend, &(BackendOptions){ .cache_dir = arena_printf(&arena, "%s/cache", top) }, &t->d);
+    t->b = backend_open(backend,
+                        &(BackendOptions){ .cache_dir = arena_printf(&arena, "%s/cache", top) },
+                        &t->d);
     assert_non_null(t->b);
 }
 
@@ -78,7 +83,7 @@ static void fill(float v[6], float value)
 
 static const char *const everywhere[] = { "ane", "coreml", "cpu", "ref", "auto" };
 
-/* ---- wires: the same everywhere -------------------------------------------------------------- */
+/* ---- wires: the same everywhere ---------------------------------------------------------- */
 
 static void ping_pong(const char *backend, const char *chip)
 {
@@ -94,7 +99,8 @@ static void ping_pong(const char *backend, const char *chip)
     assert_float_equal(run(p, &t.d, w, x), 11, 0);
     assert_float_equal(run(p, &t.d, NULL, x), 12, 0);
     assert_float_equal(run(q, &t.d, NULL, x), 14, 0); /* 12 + 2 */
-    assert_float_equal(run(p, &t.d, w, x), 13, 0);    /* what is given for a wired input does not count */
+    /* what is given for a wired input does not count */
+    assert_float_equal(run(p, &t.d, w, x), 13, 0);
     assert_float_equal(run(q, &t.d, NULL, x), 15, 0);
     assert_float_equal(run(q, &t.d, NULL, x), 15, 0);
     assert_true(program_wire(p, "w", NULL, NULL, &t.d)); /* given again */
@@ -132,14 +138,16 @@ static void test_wire_errors(void **state)
     assert_false(program_wire(p, "w", q, "v", &t.d));
     expect_said(&t.d, "error: main has no result v\n");
     assert_false(program_wire(p, "w", q, "z", &t.d));
-    expect_said(&t.d, "error: input w is tensor<fp32, [1, 2, 1, 3]>, but result z is tensor<bool, [1, 2, 1, 3]>: they cannot be one\n");
+    expect_said(
+        &t.d,
+        "error: input w is tensor<fp32, [1, 2, 1, 3]>, but result z is tensor<bool, [1, 2, 1, 3]>: they cannot be one\n");
     program_free(p);
     program_free(q);
     close_bench(&t);
     close_bench(&u);
 }
 
-/* ---- places: more programs than fit ---------------------------------------------------------- */
+/* ---- places: more programs than fit ------------------------------------------------------ */
 
 static void places(const char *faults)
 {
@@ -177,7 +185,8 @@ static void test_places(void **state)
     places("slots:2,purged");
 }
 
-/* A program whose place was taken is loaded again when it runs; if that fails, so does the run. */
+/* A program whose place was taken is loaded again when it runs; if that fails, so does the
+ * run. */
 static void test_loaded_again(void **state)
 {
     Bench t, u;
@@ -194,8 +203,10 @@ static void test_loaded_again(void **state)
     Binding in[2] = { { .name = "w", .value = tensor_view(DT_FP32, &shape, w) },
                       { .name = "x", .value = tensor_view(DT_FP32, &shape, x) } };
     assert_false(program_run(p, &t.d, in, 2, &(RunOptions){ 0 }));
-    expect_says(&t.d, "error: the engine cannot load the program again: com.apple.appleneuralengine 6: Program load "
-                      "failure: status=0x5: no ANE resources (the engine has no room at this moment");
+    expect_says(
+        &t.d,
+        "error: the engine cannot load the program again: com.apple.appleneuralengine 6: Program load "
+        "failure: status=0x5: no ANE resources (the engine has no room at this moment");
     assert_float_equal(run(p, &t.d, w, x), 3, 0); /* it has passed */
     program_free(q);
     program_free(p);
@@ -211,12 +222,15 @@ static void test_no_place(void **state)
     set_machine("m4", "slots:-1");
     open_bench(&t, "ane", one);
     assert_null(program_new(t.b, t.m, module_main(t.m), &t.d));
-    expect_says(&t.d, "error: the engine does not load the program: com.apple.appleneuralengine 6: Program load "
-                      "failure (0x50004) (too many programs are loaded: about 127 fit)");
+    expect_says(
+        &t.d,
+        "error: the engine does not load the program: com.apple.appleneuralengine 6: Program load "
+        "failure (0x50004) (too many programs are loaded: about 127 fit)");
     close_bench(&t);
 }
 
-/* Compilations that succeed are counted by the system; after its limit the message says what helps. */
+/* Compilations that succeed are counted by the system; after its limit the message says what
+ * helps. */
 static void test_many_compilations(void **state)
 {
     Bench t;
@@ -225,7 +239,8 @@ static void test_many_compilations(void **state)
     set_machine("m4", "compiles:1");
     open_bench(&t, "ane", two);
     Program *p = new_program(&t, "main");
-    Module *m = mil_read(&t.d, &(Source){ .name = "u.mil", .text = one, .len = strlen(one) }, ".");
+    Module *m = mil_read(&t.d, &(Source){ .name = "u.mil", .text = one, .len = strlen(one) },
+                         ".");
     assert_null(program_new(t.b, m, module_main(m), &t.d));
     expect_says(&t.d, "error: the engine takes no form of this program: fp32 refused: ");
     module_free(m);
@@ -233,7 +248,7 @@ static void test_many_compilations(void **state)
     close_bench(&t);
 }
 
-/* ---- runs that fail -------------------------------------------------------------------------- */
+/* ---- runs that fail ---------------------------------------------------------------------- */
 
 /* On auto the processor goes on, with what the failed run was given: also through wires. */
 static void break_at(const char *chip, const char *faults, int good)
@@ -253,7 +268,9 @@ static void break_at(const char *chip, const char *faults, int good)
         v += 1;
         assert_float_equal(run(p, &t.d, i ? NULL : w, x), v, 0);
         assert_string_equal(program_backend(p)->name, i < good ? "ane" : "cpu");
-        if (i == good) expect_says(&t.d, "warning: cpu does this program from here on: a run failed on ane: the ");
+        if (i == good)
+            expect_says(
+                &t.d, "warning: cpu does this program from here on: a run failed on ane: the ");
         if (i == good) set_machine(chip, "");
         assert_float_equal(run(q, &t.d, NULL, x), v + 2, 0);
         assert_string_equal(program_backend(q)->name, "ane");
@@ -278,7 +295,8 @@ static void test_runs_that_fail(void **state)
     (void)state;
     for (size_t c = 0; c < COUNT(chips); c++)
         for (int good = 0; good < 4; good++)
-            for (size_t i = 0; i < (good ? 1 : COUNT(faults)); i++) break_at(chips[c], faults[i], good);
+            for (size_t i = 0; i < (good ? 1 : COUNT(faults)); i++)
+                break_at(chips[c], faults[i], good);
 }
 
 /* Between two programs that feed each other either may fall. */
@@ -329,7 +347,8 @@ static void test_run_alone(void **state)
                       { .name = "x", .value = tensor_view(DT_FP32, &shape, x) } };
     set_machine("m4", "eval-fails");
     assert_false(program_run(p, &t.d, in, 2, &(RunOptions){ 0 }));
-    expect_says(&t.d, "error: the engine did not run the program: com.apple.appleneuralengine 8: ");
+    expect_says(&t.d,
+                "error: the engine did not run the program: com.apple.appleneuralengine 8: ");
     set_machine("m4", "eval-busy:2");
     assert_float_equal(run(p, &t.d, w, x), 3, 0);
     program_free(p);
@@ -364,7 +383,7 @@ static void test_not_broken(void **state)
     close_bench(&t);
 }
 
-/* ---- more compilations than a process may have ----------------------------------------------- */
+/* ---- more compilations than a process may have ------------------------------------------- */
 
 enum { MANY = 124 };
 static const char *const *use_helper;
@@ -374,7 +393,8 @@ static Program *numbered(const Backend *b, Module **m, int i, Diag *d)
 {
     Source src = { .name = "n.mil" };
     char *text = arena_strdup(&arena, one), *k = strstr(text, "y = fp16(1)");
-    text = arena_printf(&arena, "%.*sy = fp16(%d)%s", (int)(k - text), text, i, k + strlen("y = fp16(1)"));
+    text = arena_printf(&arena, "%.*sy = fp16(%d)%s", (int)(k - text), text, i,
+                        k + strlen("y = fp16(1)"));
     src.text = text;
     src.len = strlen(text);
     *m = mil_read(d, &src, ".");
@@ -385,7 +405,8 @@ static Program *numbered(const Backend *b, Module **m, int i, Diag *d)
 /* In a process of its own: the stand-in counts, as the system does. */
 static void compile_many(void)
 {
-    const BackendOptions o = { .cache_dir = arena_printf(&arena, "%s/many", top), .helper = use_helper };
+    const BackendOptions o = { .cache_dir = arena_printf(&arena, "%s/many", top),
+                               .helper = use_helper };
     Program *p[MANY] = { NULL };
     Module *m[MANY] = { NULL };
     float w[6], x[6];
@@ -430,15 +451,18 @@ static void many(const char *const *helper, const char *count, const char *says)
 static void test_compile_limit(void **state)
 {
     (void)state;
-    many((const char *const[]){ anerun, "--compile-only", NULL }, "124 programs", "FAILED: InvalidMILProgram (all, by ANESIM_FAULT)");
-    many(NULL, "119 programs", "error: this process has compiled as often as the system allows: what is in the cache "
-                               "still loads; start again, or name a helper that compiles");
+    many((const char *const[]){ anerun, "--compile-only", NULL }, "124 programs",
+         "FAILED: InvalidMILProgram (all, by ANESIM_FAULT)");
+    many(NULL, "119 programs",
+         "error: this process has compiled as often as the system allows: what is in the cache "
+         "still loads; start again, or name a helper that compiles");
     many((const char *const[]){ "/nowhere/anerun", NULL }, "100 programs",
          "the helper /nowhere/anerun cannot be started: No such file or directory");
-    many((const char *const[]){ "true", NULL }, "100 programs", "the helper true ended without an answer");
+    many((const char *const[]){ "true", NULL }, "100 programs",
+         "the helper true ended without an answer");
 }
 
-/* ---- the cache behind programs --------------------------------------------------------------- */
+/* ---- the cache behind programs ----------------------------------------------------------- */
 
 static const char *cache_word(const char *faults)
 {
@@ -463,7 +487,8 @@ static void test_cache(void **state)
     assert_true(file_remove_tree(dir));
     assert_string_equal(cache_word(""), "miss");
     assert_string_equal(cache_word(""), "hit");
-    assert_string_equal(cache_word("load-never"), "miss"); /* a hit that does not load is made again */
+    /* a hit that does not load is made again */
+    assert_string_equal(cache_word("load-never"), "miss");
     assert_string_equal(cache_word(""), "hit");
     assert_true(file_walk(dir, break_file, &(Break){ dir, "data" }));
     assert_string_equal(cache_word(""), "miss");
@@ -472,8 +497,10 @@ static void test_cache(void **state)
     Cache c;
     cache_open(&c, &arena, dir);
     cache_count(&c, true);
-    assert_string_equal(cache_word("uncompiled"), "miss"); /* nothing that a load could use is kept .. */
-    assert_string_equal(cache_word(""), "miss");           /* .. so the hit fails, and is made again */
+    /* nothing that a load could use is kept .. */
+    assert_string_equal(cache_word("uncompiled"), "miss");
+    /* .. so the hit fails, and is made again */
+    assert_string_equal(cache_word(""), "miss");
     setenv("ANEC_CACHE_LIMIT", "1", 1);
     assert_string_equal(cache_word(""), "hit");
     unsetenv("ANEC_CACHE_LIMIT");
@@ -497,15 +524,17 @@ static void test_remembered(void **state)
     close_bench(&t);
 }
 
-/* ---- what the engine cannot ------------------------------------------------------------------ */
+/* ---- what the engine cannot -------------------------------------------------------------- */
 
 static void test_not_for_the_engine(void **state)
 {
     Bench t;
     (void)state;
     set_machine("m4", "");
-    open_bench(&t, "ane", "program(1.3)\n{\n    func main<ios18>(state<tensor<fp16, [4]>> s, tensor<fp16, [?]> x) {\n"
-                          "        tensor<fp16, [?]> y = relu(x = x)[name = string(\"y\")];\n    } -> (y);\n}\n");
+    open_bench(
+        &t, "ane",
+        "program(1.3)\n{\n    func main<ios18>(state<tensor<fp16, [4]>> s, tensor<fp16, [?]> x) {\n"
+        "        tensor<fp16, [?]> y = relu(x = x)[name = string(\"y\")];\n    } -> (y);\n}\n");
     assert_null(program_new(t.b, t.m, module_main(t.m), &t.d));
     const char *said = t.d.text.s;
     assert_non_null(strstr(said, "the engine keeps no states, and s is one"));
@@ -530,8 +559,8 @@ static void test_wrong_input(void **state)
     close_bench(&t);
 }
 
-/* The processor takes over without a word where the engine does not want a program; that a folder cannot
- * be written is no reason of the engine's, and is told. */
+/* The processor takes over without a word where the engine does not want a program; that a
+ * folder cannot be written is no reason of the engine's, and is told. */
 static void test_told(void **state)
 {
     Bench t;
@@ -544,11 +573,15 @@ static void test_told(void **state)
         setenv("TMPDIR", folder[i], 1);
         Program *p = new_program(&t, "main");
         setenv("TMPDIR", temp, 1);
-        const bool told = t.d.text.s && strstr(t.d.text.s, "warning: the processor does this program: ");
+        const bool told = t.d.text.s
+                       && strstr(t.d.text.s, "warning: the processor does this program: ");
         assert_int_equal(told, i);
         if (i) assert_ptr_equal(p->backend, backend_find("cpu"));
         program_free(p);
-        if (i) expect_says(&t.d, "warning: the processor does this program: no temporary folder can be made: /dev/null: Not a directory");
+        if (i)
+            expect_says(
+                &t.d,
+                "warning: the processor does this program: no temporary folder can be made: /dev/null: Not a directory");
         close_bench(&t);
     }
 }
@@ -561,7 +594,8 @@ static void test_not_own(void **state)
     const char *const backend[] = { "ane", "auto" };
     (void)state;
     set_machine("m4", "");
-    assert_int_equal(system(arena_printf(&arena, "mkdir -p '%s' && chmod go+w '%s'", dir, dir)), 0);
+    assert_int_equal(system(arena_printf(&arena, "mkdir -p '%s' && chmod go+w '%s'", dir, dir)),
+                     0);
     for (size_t i = 0; i < COUNT(backend); i++) {
         open_bench(&t, backend[i], one);
         Program *p = new_program(&t, "main");
@@ -579,13 +613,12 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_compile_limit), /* first: nothing is compiled yet */
         cmocka_unit_test(test_wires),          cmocka_unit_test(test_wire_errors),
         cmocka_unit_test(test_places),         cmocka_unit_test(test_no_place),
-        cmocka_unit_test(test_loaded_again),
-        cmocka_unit_test(test_cache),          cmocka_unit_test(test_remembered),
-        cmocka_unit_test(test_not_for_the_engine), cmocka_unit_test(test_wrong_input),
-        cmocka_unit_test(test_many_compilations),  cmocka_unit_test(test_runs_that_fail),
-        cmocka_unit_test(test_one_of_two_fails),   cmocka_unit_test(test_run_alone),
-        cmocka_unit_test(test_not_broken),         cmocka_unit_test(test_told),
-        cmocka_unit_test(test_not_own),
+        cmocka_unit_test(test_loaded_again),   cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_remembered),     cmocka_unit_test(test_not_for_the_engine),
+        cmocka_unit_test(test_wrong_input),    cmocka_unit_test(test_many_compilations),
+        cmocka_unit_test(test_runs_that_fail), cmocka_unit_test(test_one_of_two_fails),
+        cmocka_unit_test(test_run_alone),      cmocka_unit_test(test_not_broken),
+        cmocka_unit_test(test_told),           cmocka_unit_test(test_not_own),
     };
     (void)argc;
     if (!access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1);

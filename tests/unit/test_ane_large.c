@@ -1,5 +1,5 @@
-/* test_ane_large.c -- weights of 100 MB compiled for the engine in 64 MB of memory, and found in
- * the cache again until they are written to. */
+/* test_ane_large.c -- weights of 100 MB compiled for the engine in 64 MB of memory, and found
+ * in the cache again until they are written to. */
 #include "../../backends/backend.h"
 #include "../../ir/mil/mil.h"
 #include "standin.h"
@@ -19,8 +19,8 @@ static Arena arena;
 
 #define HUGE_DIR "huge"
 
-/* Where the limit is one: a sanitizer's own memory counts too, and other systems count otherwise.
- */
+/* Where the limit is one: a sanitizer's own memory counts too, and other systems count
+ * otherwise. / */
 #if defined(__linux__) && !defined(ANEC_SANITIZED)
 enum { LIMITED = 1 };
 #else
@@ -37,7 +37,8 @@ static const char huge[] =
 static void make_huge(void)
 {
     const uint64_t bytes = 51200 * 1024 * 2;
-    const uint32_t head[16] = { 1, 2 }, record[16] = { 0xdeadbeef, 1, (uint32_t)bytes, 0, 128, 0 };
+    const uint32_t head[16] = { 1, 2 },
+                   record[16] = { 0xdeadbeef, 1, (uint32_t)bytes, 0, 128, 0 };
     Diag d = { 0 };
     assert_true(file_make_dirs(&d, arena_printf(&arena, "%s/" HUGE_DIR "/weights", top)));
     FILE *f = fopen(arena_printf(&arena, "%s/" HUGE_DIR "/weights/weight.bin", top), "w");

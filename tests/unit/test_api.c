@@ -1,5 +1,5 @@
-/* test_api.c -- the public library: statuses, binding, rewiring, threads. Also built for the thread
- * sanitizer (make tsan). */
+/* test_api.c -- the public library: statuses, binding, rewiring, threads. Also built for the
+ * thread sanitizer (make tsan). */
 #include "../../include/anec.h"
 #include "standin.h"
 
@@ -28,8 +28,10 @@ typedef struct {
 } Bench;
 
 #define FP32(p) (&(anec_tensor){ "fp32", 4, { 1, 2, 1, 3 }, (p), 6 * sizeof(float) })
-#define GOOD(t, call) \
-    do { if (call) fail_msg("%s: %s", #call, (t)->error.text); } while (0)
+#define GOOD(t, call)                                                                          \
+    do {                                                                                       \
+        if (call) fail_msg("%s: %s", #call, (t)->error.text);                                  \
+    } while (0)
 
 static void open_bench(Bench *t, const char *backend, const char *chip)
 {
@@ -116,17 +118,20 @@ static void test_refused(void **state)
     refused(anec_open("gpu", NULL, &d, e), ANEC_WRONG, e, "there is no backend gpu");
     refused(anec_load(t.device, "/nowhere.mil", &m, e), ANEC_WORLD, e, "/nowhere.mil");
     refused(anec_load_text(t.device, "program(", 8, NULL, &m, e), ANEC_WRONG, e, "<text>:1:");
-    refused(anec_compile(t.model, "third", &k, e), ANEC_WRONG, e, "the model has no function third");
+    refused(anec_compile(t.model, "third", &k, e), ANEC_WRONG, e,
+            "the model has no function third");
     refused(anec_bind(t.kernel, "z", FP32(t.x), e), ANEC_WRONG, e, "main has no input z");
-    refused(anec_bind(t.kernel, "x", &(anec_tensor){ "fp31", 0, { 0 }, t.x, 4 }, e), ANEC_WRONG, e,
-            "x: there is no tensor of type fp31 and this rank");
-    refused(anec_bind(t.kernel, "x", &(anec_tensor){ "fp32", 1, { -1 }, t.x, 4 }, e), ANEC_WRONG, e,
-            "x: an extent is less than 0");
-    refused(anec_bind(t.kernel, "x", &(anec_tensor){ "fp32", 1, { 6 }, t.x, 12 }, e), ANEC_WRONG, e,
-            "x: a tensor of this type and shape has 24 bytes, not 12");
-    refused(anec_bind(t.kernel, "x", FP32(NULL), e), ANEC_WRONG, e, "x: the tensor has no data");
+    refused(anec_bind(t.kernel, "x", &(anec_tensor){ "fp31", 0, { 0 }, t.x, 4 }, e), ANEC_WRONG,
+            e, "x: there is no tensor of type fp31 and this rank");
+    refused(anec_bind(t.kernel, "x", &(anec_tensor){ "fp32", 1, { -1 }, t.x, 4 }, e),
+            ANEC_WRONG, e, "x: an extent is less than 0");
+    refused(anec_bind(t.kernel, "x", &(anec_tensor){ "fp32", 1, { 6 }, t.x, 12 }, e),
+            ANEC_WRONG, e, "x: a tensor of this type and shape has 24 bytes, not 12");
+    refused(anec_bind(t.kernel, "x", FP32(NULL), e), ANEC_WRONG, e,
+            "x: the tensor has no data");
     refused(anec_buffer(t.kernel, "z", &v, e), ANEC_WRONG, e, "main has no input z");
-    refused(anec_run(t.kernel, e), ANEC_WRONG, e, "input w (tensor<fp32, [1, 2, 1, 3]>) is not given");
+    refused(anec_run(t.kernel, e), ANEC_WRONG, e,
+            "input w (tensor<fp32, [1, 2, 1, 3]>) is not given");
     refused(anec_result(t.kernel, "v", &v, e), ANEC_EMPTY, e, "there are no results of a run");
     refused(anec_state(t.kernel, "s", &v, e), ANEC_WRONG, e, "main has no state s");
     GOOD(&t, anec_bind(t.kernel, "w", FP32(t.w), e));
@@ -145,19 +150,21 @@ static void test_refused(void **state)
 
 static void test_no_shape(void **state)
 {
-    static const char any[] = "program(1.3)\n{\n    func main<ios18>(tensor<fp32, [?]> x) {\n"
-                              "        tensor<fp32, [?]> y = relu(x = x)[name = string(\"y\")];\n    } -> (y);\n}\n";
+    static const char any[] =
+        "program(1.3)\n{\n    func main<ios18>(tensor<fp32, [?]> x) {\n"
+        "        tensor<fp32, [?]> y = relu(x = x)[name = string(\"y\")];\n    } -> (y);\n}\n";
     Bench t = { 0 };
     anec_tensor v;
     (void)state;
     GOOD(&t, anec_open("cpu", NULL, &t.device, &t.error));
     GOOD(&t, anec_load_text(t.device, any, strlen(any), NULL, &t.model, &t.error));
     GOOD(&t, anec_compile(t.model, NULL, &t.kernel, &t.error));
-    refused(anec_buffer(t.kernel, "x", &v, &t.error), ANEC_WRONG, &t.error, "x has no shape of its own");
+    refused(anec_buffer(t.kernel, "x", &v, &t.error), ANEC_WRONG, &t.error,
+            "x has no shape of its own");
     close_bench(&t);
 }
 
-/* ---- threads --------------------------------------------------------------------------------- */
+/* ---- threads ----------------------------------------------------------------------------- */
 
 typedef struct {
     Bench *t;
@@ -172,7 +179,8 @@ static void *run_own(void *arg)
     anec_error e;
     if (anec_compile(a->t->model, "main", &a->kernel, &e)) return (void *)1;
     for (int i = 0; i < 6; i++) a->x[i] = 1, a->w[i] = (float)i;
-    if (anec_bind(a->kernel, "w", FP32(a->w), &e) || anec_bind(a->kernel, "x", FP32(a->x), &e)) return (void *)2;
+    if (anec_bind(a->kernel, "w", FP32(a->w), &e) || anec_bind(a->kernel, "x", FP32(a->x), &e))
+        return (void *)2;
     for (int n = 0; n < 20; n++) {
         a->w[3] = (float)n;
         if (anec_run(a->kernel, &e)) return (void *)3;
@@ -245,7 +253,8 @@ static void done(void *ctx, anec_status status, const char *message)
     d->calls++;
 }
 
-/* A run that fails on the engine is the processor's, in whichever thread; how it runs is then said anew. */
+/* A run that fails on the engine is the processor's, in whichever thread; how it runs is then
+ * said anew. */
 static void test_fallback(void **state)
 {
     Bench t;
@@ -262,7 +271,8 @@ static void test_fallback(void **state)
     GOOD(&t, anec_wait(t.kernel, &t.error));
     assert_float_equal(result(t.kernel, "v", 5), 20, 0);
     assert_non_null(strstr(anec_how(t.kernel), "backend=cpu"));
-    assert_non_null(strstr(anec_how(t.kernel), "a run failed on ane: the engine did not run the program: "));
+    assert_non_null(strstr(anec_how(t.kernel),
+                           "a run failed on ane: the engine did not run the program: "));
     assert_non_null(strstr(how, "backend=ane")); /* it is still to be read */
     GOOD(&t, anec_run(t.kernel, &t.error));
     assert_float_equal(result(t.kernel, "v", 5), 25, 0);
@@ -271,7 +281,8 @@ static void test_fallback(void **state)
     GOOD(&t, anec_bind(t.kernel, "w", FP32(t.w), &t.error));
     GOOD(&t, anec_bind(t.kernel, "x", FP32(t.x), &t.error));
     set_machine("m4", "eval-fails");
-    refused(anec_run(t.kernel, &t.error), ANEC_WORLD, &t.error, "the engine did not run the program: ");
+    refused(anec_run(t.kernel, &t.error), ANEC_WORLD, &t.error,
+            "the engine did not run the program: ");
     assert_non_null(strstr(anec_how(t.kernel), "backend=ane"));
     close_bench(&t);
 }
@@ -293,12 +304,13 @@ static void test_async(void **state)
         GOOD(&t, anec_wait(t.kernel, &t.error));
         assert_int_equal(d.calls, 2);
         assert_float_equal(d.seen, 15, 0);
-        GOOD(&t, anec_run_async(t.kernel, NULL, NULL, &t.error)); /* nobody waits: freeing does */
+        /* nobody waits: freeing does */
+        GOOD(&t, anec_run_async(t.kernel, NULL, NULL, &t.error));
         close_bench(&t);
     }
 }
 
-/* ---- a file of weights that somebody cuts ----------------------------------------------------- */
+/* ---- a file of weights that somebody cuts ------------------------------------------------ */
 
 enum { ELEMENTS = 4 << 20 };
 
@@ -336,7 +348,8 @@ static bool default_action(void)
     return now.sa_handler == SIG_DFL;
 }
 
-/* It is a status, of this call and of those that follow; the host sees no signal and keeps its handler. */
+/* It is a status, of this call and of those that follow; the host sees no signal and keeps its
+ * handler. */
 static void test_cut(void **state)
 {
     static const char large[] =
@@ -366,7 +379,8 @@ static void test_cut(void **state)
     refused(anec_run_with(t.kernel, NULL, 0, &o, &t.error), ANEC_WORLD, &t.error,
             "large.bin was cut to 64 bytes while its 8388736 were in use");
     refused(anec_result(t.kernel, "y", &y, &t.error), ANEC_EMPTY, &t.error, "");
-    refused(anec_run(t.kernel, &t.error), ANEC_WORLD, &t.error, "large.bin was cut to 64 bytes");
+    refused(anec_run(t.kernel, &t.error), ANEC_WORLD, &t.error,
+            "large.bin was cut to 64 bytes");
     assert_true(default_action());
     close_bench(&t);
     sigaction(SIGBUS, &old, NULL);
@@ -375,8 +389,9 @@ static void test_cut(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_runs),    cmocka_unit_test(test_refused), cmocka_unit_test(test_no_shape),
-        cmocka_unit_test(test_threads), cmocka_unit_test(test_fallback), cmocka_unit_test(test_async),
+        cmocka_unit_test(test_runs),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_no_shape), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_fallback), cmocka_unit_test(test_async),
         cmocka_unit_test(test_cut),
     };
     (void)argc;

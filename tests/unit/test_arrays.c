@@ -1,7 +1,8 @@
-/* test_arrays.c -- .npy and .safetensors: what is right is read, what is hostile is an error. */
+/* test_arrays.c -- .npy and .safetensors: what is right is read, what is hostile is an
+ * error. */
 #include "unit.h"
 
-/* ---- .npy ------------------------------------------------------------------------------------ */
+/* ---- .npy -------------------------------------------------------------------------------- */
 
 typedef struct {
     Buf b;
@@ -16,14 +17,16 @@ static File npy(int version, const char *dict, const void *data, size_t n)
     buf_add(&f.b, "\x93NUMPY", 6);
     buf_putc(&f.b, (char)version);
     buf_putc(&f.b, 0);
-    for (int i = 0; i < (version == 1 ? 2 : 4); i++) buf_putc(&f.b, (char)(len >> 8 * i & 0xff));
+    for (int i = 0; i < (version == 1 ? 2 : 4); i++)
+        buf_putc(&f.b, (char)(len >> 8 * i & 0xff));
     buf_puts(&f.b, dict);
     f.header = f.b.len;
     buf_add(&f.b, data, n);
     return f;
 }
 
-/* The file in memory of exactly its size, so that a sanitizer sees each byte read past its end. */
+/* The file in memory of exactly its size, so that a sanitizer sees each byte read past its
+ * end. */
 static bool parse(Diag *d, const File *f, size_t size, NpyArray *out)
 {
     char *p = malloc(size ? size : 1);
@@ -38,7 +41,8 @@ static bool parse(Diag *d, const File *f, size_t size, NpyArray *out)
     return ok;
 }
 
-static void expect_array(File f, const char *descr, int rank, const int64_t *shape, const void *data, size_t n)
+static void expect_array(File f, const char *descr, int rank, const int64_t *shape,
+                         const void *data, size_t n)
 {
     Diag d = { 0 };
     NpyArray a;
@@ -63,7 +67,8 @@ static void expect_wrong(File f, const char *why)
     buf_free(&f.b);
 }
 
-#define DICT(descr, order, shape) "{'descr': '" descr "', 'fortran_order': " order ", 'shape': " shape ", }\n"
+#define DICT(descr, order, shape)                                                              \
+    "{'descr': '" descr "', 'fortran_order': " order ", 'shape': " shape ", }\n"
 
 static void versions_orders_and_spellings_are_read(void **state)
 {
@@ -74,14 +79,18 @@ static void versions_orders_and_spellings_are_read(void **state)
         expect_array(npy(v, DICT("|u1", "False", "(2, 3)"), c, 6), "|u1", 2, s23, c, 6);
         expect_array(npy(v, DICT("|u1", "True", "(2, 3)"), fortran, 6), "|u1", 2, s23, c, 6);
     }
-    expect_array(npy(1, "{\"shape\":(6,),'descr':'|i1' , 'fortran_order' :True}", c, 6), "|i1", 1, s6, c, 6);
-    expect_array(npy(1, " {'fortran_order':False,'shape':( 2L ,3L, ),\n'descr':'<u1'} ", c, 6), "|u1", 2, s23, c, 6);
+    expect_array(npy(1, "{\"shape\":(6,),'descr':'|i1' , 'fortran_order' :True}", c, 6), "|i1",
+                 1, s6, c, 6);
+    expect_array(npy(1, " {'fortran_order':False,'shape':( 2L ,3L, ),\n'descr':'<u1'} ", c, 6),
+                 "|u1", 2, s23, c, 6);
     expect_array(npy(1, DICT("=u1", "False", "()"), c, 1), "|u1", 0, NULL, c, 1);
-    expect_array(npy(1, DICT("|u1", "False", "(6,)"), "\1\2\3\4\5\6 tail", 11), "|u1", 1, s6, c, 6);
+    expect_array(npy(1, DICT("|u1", "False", "(6,)"), "\1\2\3\4\5\6 tail", 11), "|u1", 1, s6, c,
+                 6);
     const int64_t empty[] = { 0, 4 }, vast[] = { INT64_MAX, INT64_MAX, 0 };
     expect_array(npy(1, DICT("<f8", "True", "(0, 4)"), "", 0), "<f8", 2, empty, "", 0);
-    expect_array(npy(1, DICT("<f8", "False", "(9223372036854775807, 9223372036854775807, 0)"), "", 0), "<f8", 3,
-                 vast, "", 0);
+    expect_array(
+        npy(1, DICT("<f8", "False", "(9223372036854775807, 9223372036854775807, 0)"), "", 0),
+        "<f8", 3, vast, "", 0);
     const unsigned char bools[6] = { 0, 1, 2, 255, 0, 128 }, clean[6] = { 0, 1, 1, 1, 0, 1 };
     expect_array(npy(1, DICT("|b1", "False", "(6,)"), bools, 6), "|b1", 1, s6, clean, 6);
 }
@@ -89,18 +98,22 @@ static void versions_orders_and_spellings_are_read(void **state)
 static void every_element_type_is_read_in_both_byte_orders(void **state)
 {
     (void)state;
-    static const char *const types[] = { "|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8" };
+    static const char *const types[] = { "|b1", "|i1", "|u1", "<i2", "<u2", "<i4",
+                                         "<u4", "<i8", "<u8", "<f2", "<f4", "<f8" };
     Arena a = { 0 };
     for (size_t i = 0; i < COUNT(types); i++) {
         size_t item = (size_t)(types[i][2] - '0');
         unsigned char little[24], big[24];
-        for (size_t k = 0; k < 24; k++) little[k] = (unsigned char)(types[i][1] == 'b' ? k & 1 : 3 * k + 1);
+        for (size_t k = 0; k < 24; k++)
+            little[k] = (unsigned char)(types[i][1] == 'b' ? k & 1 : 3 * k + 1);
         for (size_t k = 0; k < 24; k++) big[k] = little[k / item * item + item - 1 - k % item];
         const int64_t shape[] = { 1, (int64_t)(24 / item) };
         for (const char *order = "<>"; *order; order++) {
-            char *dict = arena_printf(&a, "{'descr': '%c%s', 'fortran_order': False, 'shape': (1, %d)}", *order,
-                                      types[i] + 1, (int)shape[1]);
-            expect_array(npy(2, dict, *order == '<' ? little : big, 24), types[i], 2, shape, little, 24);
+            char *dict = arena_printf(
+                &a, "{'descr': '%c%s', 'fortran_order': False, 'shape': (1, %d)}", *order,
+                types[i] + 1, (int)shape[1]);
+            expect_array(npy(2, dict, *order == '<' ? little : big, 24), types[i], 2, shape,
+                         little, 24);
         }
     }
     arena_free(&a);
@@ -117,14 +130,18 @@ static void orders_agree_for_any_rank(void **state)
         fortran[at[0] + 2 * (at[1] + 3 * (at[2] + 4 * at[3]))] = c[i];
     }
     for (int i = 0; i < 120; i++) big[i] = (uint16_t)(fortran[i] << 8 | fortran[i] >> 8);
-    expect_array(npy(1, DICT("<u2", "True", "(2, 3, 4, 5)"), fortran, 240), "<u2", 4, shape, c, 240);
-    expect_array(npy(1, DICT(">u2", "True", "(2, 3, 4, 5)"), big, 240), "<u2", 4, shape, c, 240);
+    expect_array(npy(1, DICT("<u2", "True", "(2, 3, 4, 5)"), fortran, 240), "<u2", 4, shape, c,
+                 240);
+    expect_array(npy(1, DICT(">u2", "True", "(2, 3, 4, 5)"), big, 240), "<u2", 4, shape, c,
+                 240);
 }
 
 static void hostile_headers_are_errors(void **state)
 {
     (void)state;
-    static const struct { const char *dict, *why; } bad[] = {
+    static const struct {
+        const char *dict, *why;
+    } bad[] = {
         { "", "no '{' where one belongs" },
         { "{", "no string where one belongs" },
         { "{}", "has no 'descr'" },
@@ -152,10 +169,13 @@ static void hostile_headers_are_errors(void **state)
         { DICT("<f4", "False", "()") "x", "more follows its end" },
         { DICT("<f8", "False", "(4294967296, 4294967296)"), "its shape asks for more" },
         { DICT("<f8", "False", "(2305843009213693952,)"), "its shape asks for more" },
-        { DICT("<f8", "True", "(1, 3)"), "16 bytes of elements are there, its shape asks for more" },
+        { DICT("<f8", "True", "(1, 3)"),
+          "16 bytes of elements are there, its shape asks for more" },
     };
-    for (size_t i = 0; i < COUNT(bad); i++) expect_wrong(npy(1, bad[i].dict, "0123456789abcdef", 16), bad[i].why);
-    expect_wrong(npy(4, DICT("<f4", "False", "()"), "0123", 4), "version 4.0 of .npy cannot be read");
+    for (size_t i = 0; i < COUNT(bad); i++)
+        expect_wrong(npy(1, bad[i].dict, "0123456789abcdef", 16), bad[i].why);
+    expect_wrong(npy(4, DICT("<f4", "False", "()"), "0123", 4),
+                 "version 4.0 of .npy cannot be read");
     File f = npy(2, DICT("<f4", "False", "()"), "0123", 4);
     memset(f.b.s + 8, 0xff, 4);
     expect_wrong(f, "cut off in its .npy header");
@@ -175,7 +195,8 @@ static void a_file_cut_anywhere_is_an_error(void **state)
             assert_int_equal(d.errors, 1);
             diag_free(&d);
         }
-        for (size_t at = 0; at < f.header; at++) /* any byte changed: read or refused, never more */
+        /* any byte changed: read or refused, never more */
+        for (size_t at = 0; at < f.header; at++)
             for (int bit = 0; bit < 8; bit++) {
                 Diag d = { 0 };
                 NpyArray a;
@@ -215,7 +236,8 @@ static void what_is_written_is_read(void **state)
     Buf h = { 0 };
     npy_header(&h, "|b1", 1, (const int64_t[]){ 7 });
     assert_int_equal(h.len % 64, 0);
-    assert_memory_equal(h.s + 10, "{'descr': '|b1', 'fortran_order': False, 'shape': (7,), }  ", 59);
+    assert_memory_equal(h.s + 10, "{'descr': '|b1', 'fortran_order': False, 'shape': (7,), }  ",
+                        59);
     buf_free(&h);
     NpyArray n;
     assert_false(npy_open(&d, dir, &n));
@@ -225,7 +247,7 @@ static void what_is_written_is_read(void **state)
     arena_free(&a);
 }
 
-/* ---- .safetensors ---------------------------------------------------------------------------- */
+/* ---- .safetensors ------------------------------------------------------------------------ */
 
 enum { DATA = 24 };
 
@@ -239,11 +261,12 @@ static Mapped safe(const char *json, size_t data)
     return (Mapped){ .data = p, .size = 8 + len + data };
 }
 
-static const char model[] = "{\"__metadata__\": {\"format\": \"pt\"},"
-                            "\"a.weight\": {\"dtype\": \"F32\", \"shape\": [2, 2], \"data_offsets\": [0, 16]},"
-                            "\"a.bias\": {\"shape\": [], \"data_offsets\": [16, 18], \"dtype\": \"BF16\"},"
-                            "\"none\": {\"dtype\": \"I64\", \"shape\": [0, 3], \"data_offsets\": [18, 18]},"
-                            "\"again\": {\"dtype\": \"U8\", \"shape\": [24], \"data_offsets\": [0, 24]}}";
+static const char model[] =
+    "{\"__metadata__\": {\"format\": \"pt\"},"
+    "\"a.weight\": {\"dtype\": \"F32\", \"shape\": [2, 2], \"data_offsets\": [0, 16]},"
+    "\"a.bias\": {\"shape\": [], \"data_offsets\": [16, 18], \"dtype\": \"BF16\"},"
+    "\"none\": {\"dtype\": \"I64\", \"shape\": [0, 3], \"data_offsets\": [18, 18]},"
+    "\"again\": {\"dtype\": \"U8\", \"shape\": [24], \"data_offsets\": [0, 24]}}";
 
 static void tensors_are_found_by_name(void **state)
 {
@@ -266,16 +289,20 @@ static void tensors_are_found_by_name(void **state)
     assert_int_equal(safetensors_find(&s, &d, (Loc){ 0 }, "none")->bytes, 0);
     assert_true(diag_ok(&d));
     assert_null(safetensors_find(&s, &d, (Loc){ 0 }, "a.wieght"));
-    expect_said(&d, "error: m.safetensors has no tensor 'a.wieght' among its 4; did you mean 'a.weight'?\n");
+    expect_said(
+        &d,
+        "error: m.safetensors has no tensor 'a.wieght' among its 4; did you mean 'a.weight'?\n");
     assert_null(safetensors_find(&s, &d, (Loc){ 0 }, "zzzzzz"));
     expect_said(&d, "error: m.safetensors has no tensor 'zzzzzz' among its 4\n");
     file_unmap(&m);
     arena_free(&a);
 }
 
-#define T(dtype, shape, offsets) "{\"t\": {\"dtype\": " dtype ", \"shape\": " shape ", \"data_offsets\": " offsets "}}"
+#define T(dtype, shape, offsets)                                                               \
+    "{\"t\": {\"dtype\": " dtype ", \"shape\": " shape ", \"data_offsets\": " offsets "}}"
 
-/* As many dimensions as there may be, whole numbers up to the last that is exact, data to the last byte. */
+/* As many dimensions as there may be, whole numbers up to the last that is exact, data to the
+ * last byte. */
 static void tensors_at_the_bounds_are_read(void **state)
 {
     (void)state;
@@ -300,7 +327,9 @@ static void tensors_at_the_bounds_are_read(void **state)
 static void hostile_tensors_are_errors(void **state)
 {
     (void)state;
-    static const struct { const char *json, *why; } bad[] = {
+    static const struct {
+        const char *json, *why;
+    } bad[] = {
         { "", "its .safetensors header is no JSON object" },
         { "[1]", "its .safetensors header is no JSON object" },
         { "{\"t\": 1}", "tensor 't' has no dtype" },
@@ -311,20 +340,28 @@ static void hostile_tensors_are_errors(void **state)
         { T("\"F32\"", "[0.5]", "[0, 4]"), "an extent of tensor 't' is no whole number" },
         { T("\"F32\"", "[1e300]", "[0, 4]"), "an extent of tensor 't' is no whole number" },
         { T("\"F32\"", "[\"1\"]", "[0, 4]"), "an extent of tensor 't' is no whole number" },
-        { T("\"F32\"", "[4503599627370496, 4503599627370496]", "[0, 4]"), "tensor 't' is too large" },
-        { T("\"F32\"", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[0, 4]"), "tensor 't' has more than 16 dimensions" },
+        { T("\"F32\"", "[4503599627370496, 4503599627370496]", "[0, 4]"),
+          "tensor 't' is too large" },
+        { T("\"F32\"", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[0, 4]"),
+          "tensor 't' has more than 16 dimensions" },
         { T("\"F32\"", "[1]", "[0]"), "tensor 't' has no data_offsets" },
         { T("\"F32\"", "[1]", "[4, 0]"), "tensor 't' has no data_offsets" },
         { T("\"F32\"", "[1]", "[-4, 0]"), "tensor 't' has no data_offsets" },
-        { T("\"F32\"", "[1]", "[24, 28]"), "tensor 't' ends at byte 28 of 24: the file is cut off" },
-        { T("\"U8\"", "[1]", "[24, 25]"), "tensor 't' ends at byte 25 of 24: the file is cut off" },
-        { T("\"U8\"", "[0]", "[25, 25]"), "tensor 't' ends at byte 25 of 24: the file is cut off" },
+        { T("\"F32\"", "[1]", "[24, 28]"),
+          "tensor 't' ends at byte 28 of 24: the file is cut off" },
+        { T("\"U8\"", "[1]", "[24, 25]"),
+          "tensor 't' ends at byte 25 of 24: the file is cut off" },
+        { T("\"U8\"", "[0]", "[25, 25]"),
+          "tensor 't' ends at byte 25 of 24: the file is cut off" },
         { T("\"U8\"", "[1]", "[0, 1, 2]"), "tensor 't' has no data_offsets" },
         { T("\"U8\"", "[1]", "[0, 1.5]"), "tensor 't' has no data_offsets" },
         { T("\"U8\"", "[1]", "[0, 9007199254740992]"), "tensor 't' has no data_offsets" },
-        { T("\"U8\"", "[1]", "[0, 9007199254740991]"), "tensor 't' ends at byte 9007199254740991 of 24" },
-        { T("\"F32\"", "[1]", "[0, 5]"), "tensor 't' has 5 bytes, its shape and dtype ask for 4" },
-        { T("\"F32\"", "[2]", "[0, 4]"), "tensor 't' has 4 bytes, its shape and dtype ask for 8" },
+        { T("\"U8\"", "[1]", "[0, 9007199254740991]"),
+          "tensor 't' ends at byte 9007199254740991 of 24" },
+        { T("\"F32\"", "[1]", "[0, 5]"),
+          "tensor 't' has 5 bytes, its shape and dtype ask for 4" },
+        { T("\"F32\"", "[2]", "[0, 4]"),
+          "tensor 't' has 4 bytes, its shape and dtype ask for 8" },
     };
     for (size_t i = 0; i < COUNT(bad); i++) {
         Arena a = { 0 };
@@ -350,8 +387,9 @@ static void a_model_cut_or_nested_is_an_error(void **state)
     for (size_t n = 0; n < whole.size; n++) {
         Mapped m = { .data = memcpy(malloc(n + 1), whole.data, n), .size = n };
         assert_false(safetensors_parse(&a, &d, (Loc){ 0 }, "m", &m, &s));
-        expect_says(&d, n < 8 ? "m: not a .safetensors file: " : n < whole.size - DATA ? "or cut off: its header has"
-                                                                                       : "the file is cut off");
+        expect_says(&d, n < 8                   ? "m: not a .safetensors file: "
+                        : n < whole.size - DATA ? "or cut off: its header has"
+                                                : "the file is cut off");
         file_unmap(&m);
     }
     d = (Diag){ 0 };

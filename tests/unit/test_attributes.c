@@ -1,5 +1,6 @@
-/* test_attributes.c -- what a compiled model says of itself: the keys that the engine's runtime asks for,
- * and those that the stand-in answers with, each held against the printed dump by a reader of its own. */
+/* test_attributes.c -- what a compiled model says of itself: the keys that the engine's runtime
+ * asks for, and those that the stand-in answers with, each held against the printed dump by a
+ * reader of its own. */
 #include "../../backends/ane/engine.h"
 #include "standin.h"
 
@@ -17,7 +18,7 @@ static const char two_functions[] =
     "    } -> (y);\n"
     "}\n";
 
-/* ---- the dump -------------------------------------------------------------------------------- */
+/* ---- the dump ---------------------------------------------------------------------------- */
 
 /* The words before `=` in the dump, in the order of the file; the test's own reading of it. */
 typedef struct {
@@ -54,8 +55,8 @@ static const char *dump_path(void)
     return path;
 }
 
-/* Every key that the runtime asks for, and every exported string of the stand-in, stands in the dump;
- * PlaneDescriptor alone is of image programs, whose dump the stand-in's has not. */
+/* Every key that the runtime asks for, and every exported string of the stand-in, stands in the
+ * dump; PlaneDescriptor alone is of image programs, whose dump the stand-in's has not. */
 static void test_keys(void **state)
 {
     static const char *const asked[] = {
@@ -78,7 +79,7 @@ static void test_keys(void **state)
             fail_msg("constants.def exports %s, which the dump does not have", exported[i]);
 }
 
-/* ---- what the stand-in answers --------------------------------------------------------------- */
+/* ---- what the stand-in answers ----------------------------------------------------------- */
 
 typedef struct {
     Arena arena;
@@ -99,7 +100,8 @@ static void load(Loaded *l, const char *mil)
     assert_non_null(l->model);
     l->dir = engine_model_dir(l->engine, &l->arena, l->model);
     assert_true(file_make_dirs(&d, l->dir));
-    assert_true(file_write_all(&d, arena_printf(&l->arena, "%s/model.mil", l->dir), mil, strlen(mil)));
+    assert_true(
+        file_write_all(&d, arena_printf(&l->arena, "%s/model.mil", l->dir), mil, strlen(mil)));
     if (!engine_compile(l->engine, &l->arena, l->model, &l->why)) fail_msg("%s", l->why.text);
     if (!engine_load(l->engine, &l->arena, l->model, &l->why)) fail_msg("%s", l->why.text);
 }
@@ -120,7 +122,8 @@ static Id at(Objc *o, Id d, const char *key)
     return v;
 }
 
-/* The answer for a program of two functions, read with literal words as they stand in printed dumps. */
+/* The answer for a program of two functions, read with literal words as they stand in printed
+ * dumps. */
 static void test_answer(void **state)
 {
     Loaded l;
@@ -141,7 +144,8 @@ static void test_answer(void **state)
     assert_string_equal(string_text(o, &a, array_at(o, outputs, 1)), "y@output");
     Id minus = array_at(o, at(o, about, "ANEFModelProcedures"), 1);
     assert_int_equal(number_value(o, at(o, minus, "ANEFModelProcedureID"), -1), 1);
-    assert_int_equal(number_value(o, array_at(o, at(o, minus, "ANEFModelInputSymbolIndexArray"), 0), -1), 2);
+    assert_int_equal(
+        number_value(o, array_at(o, at(o, minus, "ANEFModelInputSymbolIndexArray"), 0), -1), 2);
     Id network = array_at(o, at(o, all, "NetworkStatusList"), 1);
     assert_string_equal(string_text(o, &a, at(o, network, "Name")), "minus");
     Id port = array_at(o, at(o, network, "LiveOutputList"), 0);
@@ -149,8 +153,9 @@ static void test_answer(void **state)
         const char *key;
         int64_t value;
     } numbers[] = {
-        { "Batches", 1 },     { "BatchStride", 4 * 64 }, { "Channels", 4 }, { "Depth", 1 },      { "Height", 1 },
-        { "Interleave", 1 },  { "PlaneStride", 64 },     { "RowStride", 64 }, { "Width", 3 },
+        { "Batches", 1 },      { "BatchStride", 4 * 64 }, { "Channels", 4 },
+        { "Depth", 1 },        { "Height", 1 },           { "Interleave", 1 },
+        { "PlaneStride", 64 }, { "RowStride", 64 },       { "Width", 3 },
     };
     for (size_t i = 0; i < COUNT(numbers); i++)
         assert_int_equal(number_value(o, at(o, port, numbers[i].key), -1), numbers[i].value);
@@ -162,7 +167,7 @@ static void test_answer(void **state)
     arena_free(&a);
 }
 
-/* ---- what the runtime makes of it ------------------------------------------------------------ */
+/* ---- what the runtime makes of it -------------------------------------------------------- */
 
 typedef struct {
     const char *faults, *function;
@@ -178,12 +183,16 @@ static void check_told(const Told *t)
     const char *why = NULL;
     set_machine("m4", t->faults);
     load(&l, two_functions);
-    const LayoutFound found = engine_layout(l.engine, &l.arena, l.model, t->function, &layout, &why);
-    if (found != t->found) fail_msg("%s, %s: found %d (%s)", t->faults, t->function, (int)found, why ? why : "");
-    if (t->why && (!why || !strstr(why, t->why))) fail_msg("%s: %s", t->faults, why ? why : "nothing is said");
+    const LayoutFound found = engine_layout(l.engine, &l.arena, l.model, t->function, &layout,
+                                            &why);
+    if (found != t->found)
+        fail_msg("%s, %s: found %d (%s)", t->faults, t->function, (int)found, why ? why : "");
+    if (t->why && (!why || !strstr(why, t->why)))
+        fail_msg("%s: %s", t->faults, why ? why : "nothing is said");
     if (found == LAYOUT_READ) {
         const bool main = t->procedure == 0;
-        const Port *y = port_find(layout.out, layout.nout, "y"), *a = port_find(layout.in, layout.nin, "a");
+        const Port *y = port_find(layout.out, layout.nout, "y"),
+                   *a = port_find(layout.in, layout.nin, "a");
         assert_int_equal(layout.procedure, t->procedure);
         assert_int_equal(layout.nin, main ? 2 : 1);
         assert_true(y && a);
@@ -201,7 +210,8 @@ static void test_told(void **state)
     static const Told cases[] = {
         { "", "main", LAYOUT_READ, 0, NULL },
         { "", "minus", LAYOUT_READ, 1, NULL },
-        { "reversed", "main", LAYOUT_READ, 0, NULL }, /* by number and name, never by position */
+        /* by number and name, never by position */
+        { "reversed", "main", LAYOUT_READ, 0, NULL },
         { "reversed", "minus", LAYOUT_READ, 1, NULL },
         { "symbols-only", "minus", LAYOUT_READ, 1, NULL },
         { "names-only", "minus", LAYOUT_READ, 1, NULL },
@@ -218,7 +228,8 @@ static void test_told(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) check_told(&cases[i]);
 }
 
-/* Exported strings count where they are there: with other values the answer's keys are others too. */
+/* Exported strings count where they are there: with other values the answer's keys are others
+ * too. */
 static void other_keys(void)
 {
     Told t = { "other-keys", "minus", LAYOUT_READ, 1, NULL };
@@ -249,7 +260,9 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_constants), /* first: the library is not open yet */
-        cmocka_unit_test(test_keys), cmocka_unit_test(test_answer), cmocka_unit_test(test_told),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_answer),
+        cmocka_unit_test(test_told),
     };
     (void)argc;
     use_standin(argv[0]);

@@ -1,4 +1,5 @@
-/* test_cache.c -- entries of the cache: whole or absent, whatever happened while they were written. */
+/* test_cache.c -- entries of the cache: whole or absent, whatever happened while they were
+ * written. */
 #include "../../backends/ane/cache.h"
 #include "../../backends/ane/sums.h"
 #include "standin.h"
@@ -70,7 +71,8 @@ static bool get_whole(const CacheSlot *s)
     assert_true(file_remove_tree(bench.to));
     bool ok = cache_get(&bench.cache, s, bench.to);
     if (ok)
-        assert_true(holds("model.mil", "program(1.0)") && holds("weights/weight.bin", "weights and weights")
+        assert_true(holds("model.mil", "program(1.0)")
+                    && holds("weights/weight.bin", "weights and weights")
                     && holds("net.plist", "{}"));
     else assert_false(file_exists(bench.to));
     return ok;
@@ -85,7 +87,8 @@ static void test_put_get(void **state)
     assert_true(get_whole(&s));
     assert_true(cache_put(&bench.cache, &s, bench.from)); /* again, over it */
     assert_true(get_whole(&s));
-    CacheSlot other = cache_slot(&bench.cache, &bench.arena, "key"); /* in use: a name of its own */
+    /* in use: a name of its own */
+    CacheSlot other = cache_slot(&bench.cache, &bench.arena, "key");
     assert_string_equal(s.name, "key.0");
     assert_string_equal(other.name, "key.1");
     assert_false(get_whole(&other));
@@ -130,8 +133,10 @@ static void test_corrupt(void **state)
 static void test_swapped(void **state)
 {
     (void)state;
-    CacheSlot a = cache_slot(&bench.cache, &bench.arena, "a"), b = cache_slot(&bench.cache, &bench.arena, "b");
-    assert_true(cache_put(&bench.cache, &a, bench.from) && cache_put(&bench.cache, &b, bench.from));
+    CacheSlot a = cache_slot(&bench.cache, &bench.arena, "a"),
+              b = cache_slot(&bench.cache, &bench.arena, "b");
+    assert_true(cache_put(&bench.cache, &a, bench.from)
+                && cache_put(&bench.cache, &b, bench.from));
     const char *aside = arena_printf(&bench.arena, "%s/aside", bench.top);
     assert_int_equal(rename(a.path, aside), 0);
     assert_int_equal(rename(b.path, a.path), 0);
@@ -157,21 +162,26 @@ static void expect_refused(const char *dir, const char *want)
 /* What others could have put there is not run. */
 static void test_others(void **state)
 {
-    const char *dir = arena_printf(&bench.arena, "%s/cache", bench.top), *inner = bench.cache.dir;
+    const char *dir = arena_printf(&bench.arena, "%s/cache", bench.top),
+               *inner = bench.cache.dir;
     const char *link = arena_printf(&bench.arena, "%s/link", bench.top);
     (void)state;
     assert_int_equal(symlink(dir, link), 0);
     expect_refused(link, arena_printf(&bench.arena, "%s is a link", link));
-    expect_refused(arena_printf(&bench.arena, "%s/", link), arena_printf(&bench.arena, "%s is a link", link));
+    expect_refused(arena_printf(&bench.arena, "%s/", link),
+                   arena_printf(&bench.arena, "%s is a link", link));
     const char *const folder[] = { dir, inner };
     for (size_t i = 0; i < COUNT(folder); i++) {
         assert_int_equal(chmod(folder[i], 0775), 0);
-        expect_refused(dir, arena_printf(&bench.arena, "others may write to %s; chmod go-w makes it yours alone",
-                                         folder[i]));
+        expect_refused(dir,
+                       arena_printf(&bench.arena,
+                                    "others may write to %s; chmod go-w makes it yours alone",
+                                    folder[i]));
         assert_int_equal(chmod(folder[i], 0700), 0);
         if (geteuid()) continue; /* only root can give a folder away */
         assert_int_equal(chown(folder[i], 65534, (gid_t)-1), 0);
-        expect_refused(dir, arena_printf(&bench.arena, "%s belongs to another user", folder[i]));
+        expect_refused(dir,
+                       arena_printf(&bench.arena, "%s belongs to another user", folder[i]));
         assert_int_equal(chown(folder[i], 0, (gid_t)-1), 0);
     }
     put_file(bench.top, "file", "x");
@@ -216,7 +226,8 @@ static void test_others_entries(void **state)
 static void store_once(void)
 {
     CacheSlot s = cache_slot(&bench.cache, &bench.arena, "key");
-    const bool put = !cache_get(&bench.cache, &s, NULL) && cache_put(&bench.cache, &s, bench.from);
+    const bool put = !cache_get(&bench.cache, &s, NULL)
+                  && cache_put(&bench.cache, &s, bench.from);
     usleep(200000); /* it runs */
     cache_leave(&s);
     _exit(put ? 1 : 0);
@@ -270,7 +281,8 @@ static void test_sums(void **state)
     assert_true(file_write_all(&d, path, bytes, SUM_LARGE + 1));
     assert_true(file_map(&d, path, &m) && file_id(path, &id));
     sum_file(&bench.cache, path, false, &m, right);
-    sum_remember(&bench.cache, path, &id, false, wrong); /* too new: it could be written again at this time */
+    /* too new: it could be written again at this time */
+    sum_remember(&bench.cache, path, &id, false, wrong);
     sum_file(&bench.cache, path, false, &m, hex);
     assert_string_equal(hex, right);
     sum_remember(&bench.cache, path, &id, true, wrong);
@@ -280,7 +292,8 @@ static void test_sums(void **state)
     sum_file(&bench.cache, path, true, &m, hex);
     assert_string_equal(hex, right);
     file_unmap(&m);
-    CacheSlot s = cache_slot(&bench.cache, &bench.arena, "large"); /* an entry's is linked, not copied */
+    /* an entry's is linked, not copied */
+    CacheSlot s = cache_slot(&bench.cache, &bench.arena, "large");
     assert_true(cache_put(&bench.cache, &s, bench.from));
     const char *to = arena_printf(&bench.arena, "%s.to", bench.from);
     assert_true(cache_get(&bench.cache, &s, to));
@@ -288,9 +301,11 @@ static void test_sums(void **state)
     assert_true(file_id(arena_printf(&bench.arena, "%s/large", s.path), &a));
     assert_true(file_id(arena_printf(&bench.arena, "%s/large", to), &b));
     assert_true(a.inode == b.inode);
-    assert_true(file_remove_tree(to) && cache_get(&bench.cache, &s, to) && file_remove_tree(to));
+    assert_true(file_remove_tree(to) && cache_get(&bench.cache, &s, to)
+                && file_remove_tree(to));
     bytes[0] = 1;
-    assert_true(file_write_all(&d, arena_printf(&bench.arena, "%s/large", s.path), bytes, SUM_LARGE + 1));
+    assert_true(file_write_all(&d, arena_printf(&bench.arena, "%s/large", s.path), bytes,
+                               SUM_LARGE + 1));
     assert_false(cache_get(&bench.cache, &s, to)); /* corrupt */
     cache_leave(&s);
     free(bytes);
@@ -301,7 +316,8 @@ static void test_limit(void **state)
 {
     (void)state;
     for (int i = 0; i < 5; i++) {
-        CacheSlot s = cache_slot(&bench.cache, &bench.arena, arena_printf(&bench.arena, "key%d", i));
+        CacheSlot s = cache_slot(&bench.cache, &bench.arena,
+                                 arena_printf(&bench.arena, "key%d", i));
         assert_true(cache_put(&bench.cache, &s, bench.from));
         cache_leave(&s);
         usleep(10000);
@@ -327,7 +343,8 @@ static void test_limit_below_one(void **state)
     (void)state;
     bench.cache.limit = 1;
     for (int i = 0; i < 3; i++) {
-        CacheSlot s = cache_slot(&bench.cache, &bench.arena, arena_printf(&bench.arena, "key%d", 9 - i));
+        CacheSlot s = cache_slot(&bench.cache, &bench.arena,
+                                 arena_printf(&bench.arena, "key%d", 9 - i));
         assert_true(cache_put(&bench.cache, &s, bench.from));
         assert_int_equal(cache_count(&bench.cache, false).entries, 1);
         assert_true(get_whole(&s));
@@ -367,7 +384,8 @@ static void test_notes(void **state)
     assert_null(cache_note(&bench.cache, &bench.arena, "key"));
 }
 
-/* A disk that is full while an entry is written: there is none, and what was there before is whole. */
+/* A disk that is full while an entry is written: there is none, and what was there before is
+ * whole. */
 static void fill_disk(void)
 {
     struct rlimit r = { .rlim_cur = 15, .rlim_max = RLIM_INFINITY };
@@ -400,10 +418,11 @@ static void test_no_cache(void **state)
     assert_false(cache_put(&c, &a, bench.from) || cache_get(&c, &a, bench.to));
 }
 
-/* ---- killed at every call of the system ------------------------------------------------------ */
+/* ---- killed at every call of the system -------------------------------------------------- */
 
 #if HAVE_TRACE
-/* Runs cache_put in a child that is killed before its n-th call; false: it had fewer and ended. */
+/* Runs cache_put in a child that is killed before its n-th call; false: it had fewer and
+ * ended. */
 static bool killed_at(int n)
 {
     int status;
@@ -434,7 +453,8 @@ static void test_killed(void **state)
     (void)state;
     for (bool before = false;; before = !before) {
         CacheSlot s = cache_slot(&bench.cache, &bench.arena, "key");
-        if (before) assert_true(cache_put(&bench.cache, &s, bench.from)); /* killed while it is replaced */
+        /* killed while it is replaced */
+        if (before) assert_true(cache_put(&bench.cache, &s, bench.from));
         cache_leave(&s);
         bool killed = killed_at(n);
         s = cache_slot(&bench.cache, &bench.arena, "key");
@@ -455,9 +475,18 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_put_get), TEST(test_corrupt), TEST(test_limit), TEST(test_limit_below_one), TEST(test_limit_of_all), TEST(test_notes),
-        TEST(test_swapped), TEST(test_others), TEST(test_others_entries), TEST(test_many),
-        TEST(test_full_disk), TEST(test_no_cache),
+        TEST(test_put_get),
+        TEST(test_corrupt),
+        TEST(test_limit),
+        TEST(test_limit_below_one),
+        TEST(test_limit_of_all),
+        TEST(test_notes),
+        TEST(test_swapped),
+        TEST(test_others),
+        TEST(test_others_entries),
+        TEST(test_many),
+        TEST(test_full_disk),
+        TEST(test_no_cache),
 #if HAVE_TRACE
         TEST(test_sums),
         TEST(test_killed),

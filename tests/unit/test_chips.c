@@ -1,5 +1,5 @@
-/* test_chips.c -- what becomes of a program depends on the columns of a chip's rows and on nothing
- * else. */
+/* test_chips.c -- what becomes of a program depends on the columns of a chip's rows and on
+ * nothing else. */
 #include "unit.h"
 
 #include "../../ir/mil/mil.h"

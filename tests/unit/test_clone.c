@@ -1,5 +1,5 @@
-/* test_clone.c -- a copy of a statement is all of the statement: arguments in either list, data in
- * attributes, nested blocks, its own opset, its place in the source, whether it is kept. */
+/* test_clone.c -- a copy of a statement is all of the statement: arguments in either list, data
+ * in attributes, nested blocks, its own opset, its place in the source, whether it is kept. */
 #include "unit.h"
 
 #include "../../ir/mil/mil.h"
@@ -39,7 +39,8 @@ static Module *read_text(Diag *d)
 
 static bool same_values(const Arg *a, const Arg *b)
 {
-    if (a->count != b->count || a->tuple != b->tuple || strcmp(a->name, b->name) != 0) return false;
+    if (a->count != b->count || a->tuple != b->tuple || strcmp(a->name, b->name) != 0)
+        return false;
     for (int i = 0; i < a->count; i++)
         if (a->val[i] != b->val[i] && !(a->val[i]->lit && b->val[i]->lit == a->val[i]->lit))
             return false;
@@ -113,7 +114,8 @@ static void test_blocks(void **state)
                     if (a->arg[k].val[0] == was->param[p])
                         assert_ptr_equal(b->arg[k].val[0], is->param[p]);
         }
-        for (int k = 0; k < was->nresult; k++) assert_ptr_not_equal(was->result[k], is->result[k]);
+        for (int k = 0; k < was->nresult; k++)
+            assert_ptr_not_equal(was->result[k], is->result[k]);
     }
     diag_free(&d);
     module_free(m);
@@ -142,8 +144,8 @@ static void test_mapped_arguments(void **state)
     module_free(m);
 }
 
-/* Names too, also one that a block has as well, and that of a statement which is not its result's.
- */
+/* Names too, also one that a block has as well, and that of a statement which is not its
+ * result's. / */
 static void test_a_function_alone(void **state)
 {
     (void)state;

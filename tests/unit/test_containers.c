@@ -1,11 +1,11 @@
-/* test_containers.c -- .mlpackage and .mlmodelc: what is written is what the format says, and what is
- * read is what was written. */
+/* test_containers.c -- .mlpackage and .mlmodelc: what is written is what the format says, and
+ * what is read is what was written. */
 #include "containers.h"
 
 #include <dirent.h>
 #include <unistd.h>
 
-/* ---- what is written ------------------------------------------------------------------------- */
+/* ---- what is written --------------------------------------------------------------------- */
 
 static void the_fields_are_those_of_the_published_format(void **state)
 {
@@ -15,49 +15,53 @@ static void the_fields_are_those_of_the_published_format(void **state)
     Mapped m = get_file(p, at(p, "a.mlpackage/Data/com.apple.CoreML/model.mlmodel"));
     expect_number(m, "1", 7);
     expect_text(m, "2.1.1", "x");
-    expect_text(m, "2.1.3.5.1", "\1\2");              /* shape, packed */
-    expect_number(m, "2.1.3.5.2", 65552);             /* FLOAT16 */
-    expect_number(m, "2.1[1].3.5.2", 131104);         /* INT32 */
+    expect_text(m, "2.1.3.5.1", "\1\2");      /* shape, packed */
+    expect_number(m, "2.1.3.5.2", 65552);     /* FLOAT16 */
+    expect_number(m, "2.1[1].3.5.2", 131104); /* INT32 */
     expect_text(m, "2.10.1", "y");
-    assert_false(look(m, "2.20").found);              /* one main: no list of functions */
+    assert_false(look(m, "2.20").found); /* one main: no list of functions */
     expect_number(m, "502.1", 1);
     expect_text(m, "502.2.1", "main");
     expect_text(m, "502.2.2.1.1", "x");
-    expect_number(m, "502.2.2.1.2.1.1", 10);          /* FLOAT16 of MIL */
-    expect_number(m, "502.2.2.1.2.1.2", 2);           /* rank */
+    expect_number(m, "502.2.2.1.2.1.1", 10); /* FLOAT16 of MIL */
+    expect_number(m, "502.2.2.1.2.1.2", 2);  /* rank */
     assert_true(look(m, "502.2.2.1.2.1.3.1").found);
     expect_number(m, "502.2.2.1.2.1.3[1].1.1", 2);
     expect_text(m, "502.2.2.2", "CoreML6");
     expect_text(m, "502.2.2.3.1", "CoreML6");
-    expect_text(m, "502.2.2.3.2.2", "y");             /* the block's result */
+    expect_text(m, "502.2.2.3.2.2", "y"); /* the block's result */
     expect_text(m, "502.2.2.3.2.3.1", "const");
     expect_text(m, "502.2.2.3.2.3.3.1", "c");
     expect_text(m, "502.2.2.3.2.3.5.1", "name");
-    expect_text(m, "502.2.2.3.2.3.5.2.3.1.4.1", "c"); /* its value: immediate, tensor, strings */
+    /* its value: immediate, tensor, strings */
+    expect_text(m, "502.2.2.3.2.3.5.2.3.1.4.1", "c");
     assert_int_equal(look(m, "502.2.2.3.2.3.5[1].2.3.1.7.1").n, 2); /* fp16 in bytes */
     assert_memory_equal(look(m, "502.2.2.3.2.3.5[1].2.3.1.7.1").s, "\0\x3c", 2);
     expect_text(m, "502.2.2.3.2.3[1].2.1", "x");
-    expect_text(m, "502.2.2.3.2.3[1].2.2.1.1", "x");  /* argument, binding, name */
+    expect_text(m, "502.2.2.3.2.3[1].2.2.1.1", "x"); /* argument, binding, name */
     expect_text(m, "502.2.2.3.2.3[1].2[1].2.1.1", "c");
     expect_text(m, "502.4.1", "buildInfo");
     expect_text(m, "502.4.2.3.4.1.2.3.1.4.1", "v");
     file_unmap(&m);
 }
 
-/* What protoc makes of it with the published layout (tests/unit/coreml.proto). A field that is not
- * in the layout, or is of another kind there, would show as a number. */
+/* What protoc makes of it with the published layout (tests/unit/coreml.proto). A field that is
+ * not in the layout, or is of another kind there, would show as a number. */
 static char *decoded(Place *p, const char *package)
 {
     const char *model = arena_printf(&p->a, "%s/Data/com.apple.CoreML/model.mlmodel", package);
     const char *out = at(p, "decoded.txt");
-    assert_int_equal(system(arena_printf(&p->a, "protoc --decode=Model -Itests/unit coreml.proto < '%s' > '%s'",
-                                         model, out)), 0);
+    assert_int_equal(system(arena_printf(
+                         &p->a, "protoc --decode=Model -Itests/unit coreml.proto < '%s' > '%s'",
+                         model, out)),
+                     0);
     Mapped m = get_file(p, out);
     char *text = arena_strndup(&p->a, (const char *)m.data, m.size);
     file_unmap(&m);
     for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
         const char *word = line + strspn(line, " ");
-        if (*word >= '0' && *word <= '9') fail_msg("a field that the layout lacks: %.40s", word);
+        if (*word >= '0' && *word <= '9')
+            fail_msg("a field that the layout lacks: %.40s", word);
     }
     return text;
 }
@@ -90,7 +94,7 @@ static void protoc_decodes_what_is_written(void **state)
     }
 }
 
-/* ---- and comes back -------------------------------------------------------------------------- */
+/* ---- and comes back ---------------------------------------------------------------------- */
 
 static void texts_come_back_through_both_containers(void **state)
 {
@@ -121,7 +125,7 @@ static void flexible_shapes_are_in_the_description(void **state)
     expect_number(m, "2.1.3.5.31.1[1].2", 4000);
     assert_true(look(m, "502.2.2.1.2.1.3.2").found); /* an unknown dimension */
     assert_false(look(m, "502.2.2.4").found);
-    assert_false(look(m, "2.10.3.5.1").found);       /* the result's shape is left out */
+    assert_false(look(m, "2.10.3.5.1").found); /* the result's shape is left out */
     file_unmap(&m);
     put_file(p, at(p, "b.mil"), texts[6], strlen(texts[6]));
     convert(p, at(p, "b.mil"), at(p, "b.mlpackage"));
@@ -171,8 +175,9 @@ static void metadata_and_order_survive_text(void **state)
     about->user = (const char *[]){ "k", "v", "empty", "" };
     about->nuser = 4;
     AboutFunc *f = about_func(m, about, "main");
-    f->side[ABOUT_INPUT] = (struct Features){ .count = 2, .at = (Feature[]){ { "i", "counts", NULL, 0 },
-                                                                             { "x", NULL, NULL, 0 } } };
+    f->side[ABOUT_INPUT] = (struct Features){
+        .count = 2, .at = (Feature[]){ { "i", "counts", NULL, 0 }, { "x", NULL, NULL, 0 } }
+    };
     assert_true(container_save(m, &p->d, at(p, "b.mlmodelc")));
     module_free(m);
     convert(p, at(p, "b.mlmodelc"), at(p, "c/c.mil"));
@@ -193,7 +198,8 @@ static void metadata_and_order_survive_text(void **state)
     put_file(p, at(p, "c/c.mil.json"), "{}", 2);
     m = must_read(p, at(p, "d.mlpackage"));
     assert_false(container_save(m, &p->d, at(p, "c/c.mil")));
-    expect_says(&p->d, "c.mil.json is another's file: there is no place for what c.mil cannot hold");
+    expect_says(&p->d,
+                "c.mil.json is another's file: there is no place for what c.mil cannot hold");
     module_free(m);
 }
 
@@ -213,28 +219,35 @@ static void what_is_beside_may_be_anything(void **state)
     for (size_t i = 0; i < COUNT(beside); i++) {
         put_file(p, at(p, "a.mil.json"), beside[i], strlen(beside[i]));
         convert(p, at(p, "a.mil"), at(p, "b.mlmodelc"));
-        expect_same_file(p, at(p, "a.mlmodelc/coremldata.bin"), at(p, "b.mlmodelc/coremldata.bin"));
+        expect_same_file(p, at(p, "a.mlmodelc/coremldata.bin"),
+                         at(p, "b.mlmodelc/coremldata.bin"));
     }
-    static const char bad[] = "{\"format\": \"anec beside 1\", \"functions\": {\"main\": {\"attributes\": "
-                              "{\"FlexibleShapeInformation\": \"int32(\"}}}}";
+    static const char bad[] =
+        "{\"format\": \"anec beside 1\", \"functions\": {\"main\": {\"attributes\": "
+        "{\"FlexibleShapeInformation\": \"int32(\"}}}}";
     put_file(p, at(p, "a.mil.json"), bad, sizeof bad - 1);
     expect_path_error(p, at(p, "a.mil"), "a.mil.json:1:7: error: ");
 }
 
 static void weights_keep_file_and_offset(void **state)
 {
-    static const char text[] = "program(1.3)\n{\n    func main<ios17>(tensor<fp32, [4]> x) {\n"
-        LINE "tensor<fp32, [4]> w = const()[val = tensor<fp32, [4]>(BLOBFILE(path = string(\"@model_path/weights/w.bin\"),"
-        " offset = uint64(64)))];\n" LINE "tensor<fp32, [4]> y = add(x = x, y = w);\n        } -> (y);\n}";
+    static const char text[] =
+        "program(1.3)\n{\n    func main<ios17>(tensor<fp32, [4]> x) {\n" LINE
+        "tensor<fp32, [4]> w = const()[val = tensor<fp32, [4]>(BLOBFILE(path = string(\"@model_path/weights/w.bin\"),"
+        " offset = uint64(64)))];\n" LINE
+        "tensor<fp32, [4]> y = add(x = x, y = w);\n        } -> (y);\n}";
     Place *p = *state;
-    const Const c = { .type = type_tensor(&p->a, DT_FP32, SHAPE(4)), .kind = CONST_INIT, .a = 2 };
+    const Const c = { .type = type_tensor(&p->a, DT_FP32, SHAPE(4)),
+                      .kind = CONST_INIT,
+                      .a = 2 };
     uint64_t offset;
     put_file(p, at(p, "a.mil"), text, sizeof text - 1);
     assert_true(file_make_dirs(&p->d, at(p, "weights")));
     BlobWriter *b = blob_create(&p->a, &p->d, at(p, "weights/w.bin"));
     assert_true(blob_add(b, &c, &offset) && blob_finish(b) && blob_commit(b));
     convert(p, at(p, "a.mil"), at(p, "b.mlpackage"));
-    expect_same_file(p, at(p, "weights/w.bin"), at(p, "b.mlpackage/Data/com.apple.CoreML/weights/w.bin"));
+    expect_same_file(p, at(p, "weights/w.bin"),
+                     at(p, "b.mlpackage/Data/com.apple.CoreML/weights/w.bin"));
     convert(p, at(p, "b.mlpackage"), at(p, "b.mlpackage")); /* onto itself */
     convert(p, at(p, "b.mlpackage"), at(p, "c/c.mil"));
     expect_same_file(p, at(p, "a.mil"), at(p, "c/c.mil"));
@@ -245,13 +258,15 @@ static void weights_keep_file_and_offset(void **state)
     module_free(m);
 }
 
-/* ---- real models ----------------------------------------------------------------------------- */
+/* ---- real models ------------------------------------------------------------------------- */
 
 static void come_back(Place *p, const char *from)
 {
     const char *whole = arena_printf(&p->a, "%s/0.mlmodelc", p->dir);
-    assert_int_equal(system(arena_printf(&p->a, "rm -rf '%s'/*; cp -r '%s' '%s' && chmod -R u+w '%s'", p->dir, from,
-                                         whole, whole)), 0);
+    assert_int_equal(
+        system(arena_printf(&p->a, "rm -rf '%s'/*; cp -r '%s' '%s' && chmod -R u+w '%s'",
+                            p->dir, from, whole, whole)),
+        0);
     const bool data = file_exists(at(p, "0.mlmodelc/coremldata.bin"));
     convert(p, whole, at(p, "1.mlmodelc")); /* without the line break that one has at its end */
     convert(p, at(p, "1.mlmodelc"), at(p, "2.mlpackage"));
@@ -259,14 +274,16 @@ static void come_back(Place *p, const char *from)
     convert(p, at(p, "3/x.mil"), at(p, "4.mlmodelc"));
     expect_same_file(p, at(p, "1.mlmodelc/model.mil"), at(p, "4.mlmodelc/model.mil"));
     if (file_exists(at(p, "0.mlmodelc/weights/weight.bin")))
-        expect_same_file(p, at(p, "0.mlmodelc/weights/weight.bin"), at(p, "4.mlmodelc/weights/weight.bin"));
+        expect_same_file(p, at(p, "0.mlmodelc/weights/weight.bin"),
+                         at(p, "4.mlmodelc/weights/weight.bin"));
     if (!data) return;
     expect_same_file(p, at(p, "0.mlmodelc/coremldata.bin"), at(p, "1.mlmodelc/coremldata.bin"));
     expect_same_file(p, at(p, "0.mlmodelc/coremldata.bin"), at(p, "4.mlmodelc/coremldata.bin"));
     /* Features made from the program alone are Apple's too. */
     Module *m = must_read(p, whole);
     for (int side = 0; side < ABOUT_SIDES; side++)
-        for (int i = 0; i < m->about->func[0].side[side].count; i++) m->about->func[0].side[side].at[i].type = NULL;
+        for (int i = 0; i < m->about->func[0].side[side].count; i++)
+            m->about->func[0].side[side].at[i].type = NULL;
     assert_true(container_save(m, &p->d, at(p, "5.mlmodelc")));
     module_free(m);
     expect_same_file(p, at(p, "0.mlmodelc/coremldata.bin"), at(p, "5.mlmodelc/coremldata.bin"));
@@ -279,7 +296,9 @@ static void models_of_apples_compiler_come_back(void **state)
     DIR *dir = opendir(folder);
     int n = 0;
     for (struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
-        if (*e->d_name == '.' || !file_exists(arena_printf(&p->a, "%s/%s/model.mil", folder, e->d_name))) continue;
+        if (*e->d_name == '.'
+            || !file_exists(arena_printf(&p->a, "%s/%s/model.mil", folder, e->d_name)))
+            continue;
         come_back(p, arena_printf(&p->a, "%s/%s", folder, e->d_name));
         n++;
     }

@@ -25,7 +25,8 @@ static bool open_bench(Bench *t, const char *backend, const char *text, const ch
     if (!t->m || !module_verify(t->m, &t->d, NULL)) fail_msg("%s", t->d.text.s);
     t->b = backend_open(backend, NULL, &t->d);
     if (t->b)
-        t->p = program_new(t->b, t->m, func ? module_func(t->m, func) : module_main(t->m), &t->d);
+        t->p = program_new(t->b, t->m, func ? module_func(t->m, func) : module_main(t->m),
+                           &t->d);
     return t->p != NULL;
 }
 
@@ -53,10 +54,9 @@ static int folders(void)
     return n;
 }
 
-/* ---- programs -------------------------------------------------------------------------------- */
+/* ---- programs ---------------------------------------------------------------------------- */
 
 static const char two[] = HEAD STEP("main", "0x1p+1") STEP("third", "0x1.8p+1") "}\n";
-
 
 static const char flexible[] =
     "program(1.0)\n{\n"
@@ -70,9 +70,9 @@ static const char flexible[] =
     "        tensor<fp32, [1, ?]> y = relu(x = x)[name = tensor<string, []>(\"y\")];\n    } -> "
     "(y);\n}\n";
 
-#define UNARY(opset, type, op)                                                                     \
-    HEAD "    func main<" opset ">(" type " x) {\n        " type " y = " op                        \
-         "(x = x)[name = string(\"y\")];\n"                                                        \
+#define UNARY(opset, type, op)                                                                 \
+    HEAD "    func main<" opset ">(" type " x) {\n        " type " y = " op                    \
+         "(x = x)[name = string(\"y\")];\n"                                                    \
          "    } -> (y);\n}\n"
 
 static const Shape shape = { .rank = 3, .dim = { 2, 3, 5 } },
@@ -127,7 +127,7 @@ static void check_results(Bench *t, const Inputs *in, double k)
     }
 }
 
-/* ---- results --------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------- */
 
 static void test_results(void **state)
 {
@@ -260,7 +260,7 @@ static void test_flexible(void **state)
     run_flexible("ml-own");
 }
 
-/* ---- types ----------------------------------------------------------------------------------- */
+/* ---- types ------------------------------------------------------------------------------- */
 
 static void check_type(const char *text, DType dtype)
 {
@@ -277,7 +277,8 @@ static void check_type(const char *text, DType dtype)
     program_results(t.p, &out);
     assert_int_equal(out[0].value.dtype, dtype);
     for (size_t i = 0; i < 4; i++)
-        assert_float_equal(tensor_float(&out[0].value, i), i < 2 ? 2 - (float)i : (float)i - 2, 0);
+        assert_float_equal(tensor_float(&out[0].value, i), i < 2 ? 2 - (float)i : (float)i - 2,
+                           0);
     tensor_free(&x);
     close_bench(&t);
 }
@@ -320,7 +321,8 @@ static void check_refused(const Refused *r)
 {
     Bench t;
     set_machine("m4", r->faults);
-    if (open_bench(&t, "coreml", r->text, r->func)) fail_msg("%s: nothing was refused", r->said);
+    if (open_bench(&t, "coreml", r->text, r->func))
+        fail_msg("%s: nothing was refused", r->said);
     expect_says(&t.d, r->said);
     close_bench(&t);
     assert_int_equal(folders(), 0);
@@ -381,7 +383,7 @@ static void test_systems(void **state)
     }
 }
 
-/* ---- runs that fail -------------------------------------------------------------------------- */
+/* ---- runs that fail ---------------------------------------------------------------------- */
 
 static void check_fails(const char *faults, const char *said)
 {
@@ -402,8 +404,9 @@ static void check_fails(const char *faults, const char *said)
 static void test_fails(void **state)
 {
     (void)state;
-    check_fails("ml-predict", "error: Core ML did not run the program: com.apple.CoreML 0: Unable "
-                              "to compute the prediction");
+    check_fails("ml-predict",
+                "error: Core ML did not run the program: com.apple.CoreML 0: Unable "
+                "to compute the prediction");
     check_fails("ml-nil", "error: Core ML did not run the program: no reason is given");
     check_fails("ml-missing", "error: Core ML gave no array for the result v");
     check_fails(
@@ -418,8 +421,9 @@ static void test_fails(void **state)
     check_fails(
         "ml-array",
         "error: Core ML makes no array of v: com.apple.CoreML 0: Failed to create the multi array");
-    check_fails("ml-inputs", "error: Core ML does not take the inputs: com.apple.CoreML 1: Failed "
-                             "to create the features");
+    check_fails("ml-inputs",
+                "error: Core ML does not take the inputs: com.apple.CoreML 1: Failed "
+                "to create the features");
 }
 
 /* Results whose shape is not known have no memory before the run, so the input's array is the
@@ -458,12 +462,13 @@ static void test_no_folder(void **state)
     Bench t;
     set_machine("m4", "");
     assert_false(open_bench(&t, "coreml", one, NULL));
-    expect_said(&t.d, "error: no temporary folder can be made: /nowhere: No such file or directory\n");
+    expect_said(
+        &t.d, "error: no temporary folder can be made: /nowhere: No such file or directory\n");
     close_bench(&t);
     setenv("TMPDIR", top, 1);
 }
 
-/* ---- states ---------------------------------------------------------------------------------- */
+/* ---- states ------------------------------------------------------------------------------ */
 
 static double count_up(Bench *t, float by)
 {
@@ -560,13 +565,14 @@ static void test_lost_states(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lost_states),   cmocka_unit_test(test_cache),         cmocka_unit_test(test_results),
-        cmocka_unit_test(test_taken),         cmocka_unit_test(test_functions),
-        cmocka_unit_test(test_flexible),      cmocka_unit_test(test_types),
-        cmocka_unit_test(test_scalar_result), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_systems),       cmocka_unit_test(test_fails),
-        cmocka_unit_test(test_input_arrays),  cmocka_unit_test(test_no_folder),
-        cmocka_unit_test(test_states),        cmocka_unit_test(test_two_states),
+        cmocka_unit_test(test_lost_states), cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_results),     cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_functions),   cmocka_unit_test(test_flexible),
+        cmocka_unit_test(test_types),       cmocka_unit_test(test_scalar_result),
+        cmocka_unit_test(test_refused),     cmocka_unit_test(test_systems),
+        cmocka_unit_test(test_fails),       cmocka_unit_test(test_input_arrays),
+        cmocka_unit_test(test_no_folder),   cmocka_unit_test(test_states),
+        cmocka_unit_test(test_two_states),
     };
     (void)argc;
     use_standin(argv[0]);

@@ -1,11 +1,11 @@
-/* test_damage.c -- .mlpackage, .mlmodelc and .mlmodel that are damaged, lead elsewhere or cannot be
- * written are refused with one error. */
+/* test_damage.c -- .mlpackage, .mlmodelc and .mlmodel that are damaged, lead elsewhere or
+ * cannot be written are refused with one error. */
 #include "containers.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- damage ---------------------------------------------------------------------------------- */
+/* ---- damage ------------------------------------------------------------------------------ */
 
 static void expect_one_error(Place *p, const char *path)
 {
@@ -43,7 +43,8 @@ static void changed_bytes_do_no_harm(void **state)
     unsigned char *copy = malloc(m.size);
     for (uint64_t i = 0; i < 3000; i++) {
         memcpy(copy, m.data, m.size);
-        for (uint64_t k = 0; k <= i % 3; k++) copy[rng_u64(1, 8 * i + k) % m.size] = (unsigned char)rng_u64(2, 8 * i + k);
+        for (uint64_t k = 0; k <= i % 3; k++)
+            copy[rng_u64(1, 8 * i + k) % m.size] = (unsigned char)rng_u64(2, 8 * i + k);
         put_file(p, at(p, "x.mlmodel"), copy, m.size);
         Module *got = container_read(&p->d, at(p, "x.mlmodel"));
         assert_true(got ? diag_ok(&p->d) : p->d.errors + p->d.fails > 0);
@@ -69,7 +70,8 @@ static void put_model(Place *p, const Buf *program)
 }
 
 /* main<CoreML6>() { type(arg = name) -> out of fp16; } -> (result); */
-static void put_op(Place *p, const char *key, const char *name, const char *use, const char *out, const char *result)
+static void put_op(Place *p, const char *key, const char *name, const char *use,
+                   const char *out, const char *result)
 {
     Buf b = { 0 };
     const size_t entry = pb_begin(&b, 2);
@@ -109,21 +111,26 @@ static void references_lead_backwards_only(void **state)
 {
     Place *p = *state;
     put_op(p, "CoreML6", "relu", "y", "y", "y");
-    expect_path_error(p, at(p, "m.mlmodel"), "m.mlmodel: error: function main: relu: x is y, which nothing before it defines");
+    expect_path_error(
+        p, at(p, "m.mlmodel"),
+        "m.mlmodel: error: function main: relu: x is y, which nothing before it defines");
     put_op(p, "CoreML6", "relu", "later", "y", "y");
     expect_path_error(p, at(p, "m.mlmodel"), "x is later, which nothing before it defines");
     put_op(p, "CoreML5", "relu", "y", "y", "y");
-    expect_path_error(p, at(p, "m.mlmodel"), "function main has no block for its opset CoreML6");
-    put_op(p, "CoreML6", "re lu", "y", "y", "y");
     expect_path_error(p, at(p, "m.mlmodel"),
-                      "\"re lu\" is no name: it may have letters, digits and _, and begins with no digit");
+                      "function main has no block for its opset CoreML6");
+    put_op(p, "CoreML6", "re lu", "y", "y", "y");
+    expect_path_error(
+        p, at(p, "m.mlmodel"),
+        "\"re lu\" is no name: it may have letters, digits and _, and begins with no digit");
     Buf none = { 0 }, b = { 0 };
     put_model(p, &none);
     Module *empty = must_read(p, at(p, "m.mlmodel"));
     module_free(empty);
     pb_put_number(&b, MODEL_VERSION, 4);
     put_file(p, at(p, "m.mlmodel"), b.s, b.len);
-    expect_path_error(p, at(p, "m.mlmodel"), "holds no ML program, nor any kind of model that is known");
+    expect_path_error(p, at(p, "m.mlmodel"),
+                      "holds no ML program, nor any kind of model that is known");
     buf_free(&b);
 }
 
@@ -160,7 +167,8 @@ static void nesting_has_a_bound(void **state)
     Buf attr = { 0 };
     const size_t entry = pb_begin(&attr, 4);
     pb_put_string(&attr, 1, "a");
-    const size_t value = pb_begin(&attr, 2), type = pb_begin(&attr, 2), list = pb_begin(&attr, 2);
+    const size_t value = pb_begin(&attr, 2), type = pb_begin(&attr, 2),
+                 list = pb_begin(&attr, 2);
     buf_add(&attr, b.s, b.len);
     pb_end(&attr, list);
     pb_end(&attr, type);
@@ -172,12 +180,14 @@ static void nesting_has_a_bound(void **state)
     buf_free(&b);
 }
 
-/* ---- packages and folders that are none ------------------------------------------------------ */
+/* ---- packages and folders that are none -------------------------------------------------- */
 
 static void put_manifest(Place *p, const char *path)
 {
-    const char *text = arena_printf(&p->a, "{\"itemInfoEntries\": {\"A\": {\"path\": \"%s\"}}, "
-                                           "\"rootModelIdentifier\": \"A\"}", path);
+    const char *text = arena_printf(&p->a,
+                                    "{\"itemInfoEntries\": {\"A\": {\"path\": \"%s\"}}, "
+                                    "\"rootModelIdentifier\": \"A\"}",
+                                    path);
     put_file(p, at(p, "a.mlpackage/Manifest.json"), text, strlen(text));
 }
 
@@ -188,8 +198,9 @@ static void a_manifest_leads_into_its_package(void **state)
     put_file(p, at(p, "a.mlpackage/Manifest.json"), "{", 1);
     expect_path_error(p, at(p, "a.mlpackage"), "Manifest.json is not JSON");
     put_file(p, at(p, "a.mlpackage/Manifest.json"), "{}", 2);
-    expect_path_error(p, at(p, "a.mlpackage/"),
-                      "names no root model: rootModelIdentifier and its entry in itemInfoEntries do");
+    expect_path_error(
+        p, at(p, "a.mlpackage/"),
+        "names no root model: rootModelIdentifier and its entry in itemInfoEntries do");
     put_file(p, at(p, "a.mlpackage/Data/x"), "", 0);
     put_manifest(p, "../../a.mil");
     expect_path_error(p, at(p, "a.mlpackage"), "../../a.mil");
@@ -203,7 +214,8 @@ static void folders_that_are_no_model_are_refused(void **state)
 {
     Place *p = *state;
     assert_true(file_make_dirs(&p->d, at(p, "a.mlmodelc")));
-    expect_path_error(p, at(p, "a.mlmodelc"), "has no model.mil: only compiled ML programs are read");
+    expect_path_error(p, at(p, "a.mlmodelc"),
+                      "has no model.mil: only compiled ML programs are read");
     expect_path_error(p, at(p, "a.onnx"), "the name must end in .mil, .mlmodelc or .mlpackage");
     put_file(p, at(p, "a.mil"), small, sizeof small - 1);
     convert(p, at(p, "a.mil"), at(p, "a.mlmodelc"));
@@ -219,7 +231,8 @@ static void folders_that_are_no_model_are_refused(void **state)
     expect_path_error(p, at(p, "a.mlmodelc"), "coremldata.bin has a layout that is not known");
     copy[83] = 0;
     put_file(p, data, copy, size);
-    expect_path_error(p, at(p, "a.mlmodelc"), "coremldata.bin is damaged at byte 83: a field has no valid number");
+    expect_path_error(p, at(p, "a.mlmodelc"),
+                      "coremldata.bin is damaged at byte 83: a field has no valid number");
     free(copy);
     Module *text = must_read(p, at(p, "a.mil"));
     assert_false(container_save(text, &p->d, at(p, "x.mlmodel")));
@@ -236,7 +249,7 @@ static void folders_that_are_no_model_are_refused(void **state)
     module_free(text);
 }
 
-/* ---- what a form cannot hold ----------------------------------------------------------------- */
+/* ---- what a form cannot hold ------------------------------------------------------------- */
 
 static void refuse_save(Place *p, const char *func, const char *want)
 {
@@ -253,15 +266,22 @@ static void refuse_save(Place *p, const char *func, const char *want)
 static void what_a_package_cannot_hold_is_an_error(void **state)
 {
     Place *p = *state;
-    refuse_save(p, "main<ios18>(tensor<fp16, [1]> x) { tensor<fp16, [1]> y = relu<ios17>(x = x); } -> (y);",
-                "relu<ios17>: a .mlpackage has one opset for a whole function");
-    refuse_save(p, "main(tensor<fp16, [1]> x) { } -> (x);",
-                "the function main names no opset, which a .mlpackage needs; --opset gives one");
-    refuse_save(p, "main<ios18>(tensor<fp16, [1]> x) { tensor_buffer<fp16, shape=[1]> y = f(x = x); } -> (x);",
-                "a .mlpackage cannot hold the type");
-    refuse_save(p, "main<ios18>(tensor<bool, [1]> x) { } -> (x);", "x of function main is no tensor of fp16, fp32");
-    refuse_save(p, "main<ios18>(tensor<fp16, [?]> x) { } -> (x);",
-                "x of function main has a `?`, but FlexibleShapeInformation does not say which shapes it may have");
+    refuse_save(
+        p,
+        "main<ios18>(tensor<fp16, [1]> x) { tensor<fp16, [1]> y = relu<ios17>(x = x); } -> (y);",
+        "relu<ios17>: a .mlpackage has one opset for a whole function");
+    refuse_save(
+        p, "main(tensor<fp16, [1]> x) { } -> (x);",
+        "the function main names no opset, which a .mlpackage needs; --opset gives one");
+    refuse_save(
+        p,
+        "main<ios18>(tensor<fp16, [1]> x) { tensor_buffer<fp16, shape=[1]> y = f(x = x); } -> (x);",
+        "a .mlpackage cannot hold the type");
+    refuse_save(p, "main<ios18>(tensor<bool, [1]> x) { } -> (x);",
+                "x of function main is no tensor of fp16, fp32");
+    refuse_save(
+        p, "main<ios18>(tensor<fp16, [?]> x) { } -> (x);",
+        "x of function main has a `?`, but FlexibleShapeInformation does not say which shapes it may have");
 }
 
 static void the_default_function_must_exist(void **state)
@@ -275,7 +295,8 @@ static void the_default_function_must_exist(void **state)
     memcpy(copy, m.data, m.size);
     copy[look(m, "2.21").s - m.data] = 'F';
     put_file(p, at(p, "b.mlmodel"), copy, m.size);
-    expect_path_error(p, at(p, "b.mlmodel"), "the default function First is not in the program");
+    expect_path_error(p, at(p, "b.mlmodel"),
+                      "the default function First is not in the program");
     free(copy);
     file_unmap(&m);
 }

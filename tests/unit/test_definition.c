@@ -1,12 +1,13 @@
 /* test_definition.c -- ops as Core ML defines them, opset by opset.
  *
- * The rows of the op table are held against the list of what Core ML defines, where the checkout has
- * that beside it: which opsets have an op and a parameter, its types, whether it is a constant, whether
- * it may be left out and what it is then, and which parameters share a type. What inference accepts and
- * refuses beyond that is in tables of calls: the accepted form, and the refused one beside it.
+ * The rows of the op table are held against the list of what Core ML defines, where the
+ * checkout has that beside it: which opsets have an op and a parameter, its types, whether it
+ * is a constant, whether it may be left out and what it is then, and which parameters share a
+ * type. What inference accepts and refuses beyond that is in tables of calls: the accepted
+ * form, and the refused one beside it.
  *
- * A line of the list is: op, first and last opset, two columns that are not read, and the parameters
- * with `; ` between them: `name: VAR{type,..} [const] [optional] [= default]`. */
+ * A line of the list is: op, first and last opset, two columns that are not read, and the
+ * parameters with `; ` between them: `name: VAR{type,..} [const] [optional] [= default]`. */
 #include "calls.h"
 #include "unit.h"
 
@@ -47,7 +48,8 @@ static bool deviates(const char *op, const char *param, const char *what)
 {
     for (size_t i = 0; i < COUNT(deviations); i++) {
         const struct Deviation *d = &deviations[i];
-        if ((!d->op || !strcmp(d->op, op)) && !strcmp(d->param, param) && !strcmp(d->what, what))
+        if ((!d->op || !strcmp(d->op, op)) && !strcmp(d->param, param)
+            && !strcmp(d->what, what))
             return true;
     }
     return false;
@@ -56,11 +58,12 @@ static bool deviates(const char *op, const char *param, const char *what)
 static void differs(Compare *c, const char *param, const char *what, const char *listed)
 {
     if (deviates(c->op, param, what)) return;
-    print_error("%s ios%d, %s: %s differs, the list has: %s\n", c->op, c->opset, param, what, listed);
+    print_error("%s ios%d, %s: %s differs, the list has: %s\n", c->op, c->opset, param, what,
+                listed);
     c->wrong++;
 }
 
-/* ---- reading a line -------------------------------------------------------------------------- */
+/* ---- reading a line ---------------------------------------------------------------------- */
 
 /* Cuts *s at the separator; the part before it. */
 static char *part(char **s, const char *sep)
@@ -104,13 +107,13 @@ static void read_listed(char *s, Listed *p)
     p->optional = strstr(rest, " optional") != NULL;
 }
 
-/* ---- comparing ------------------------------------------------------------------------------- */
+/* ---- comparing --------------------------------------------------------------------------- */
 
 /* Defaults that the row leaves to the inference: None, and vectors as long as x has axes. */
 static bool computed(const char *def)
 {
     return !strcmp(def, "None") || def[0] == '[' || !strncmp(def, "range", 5)
-           || !strncmp(def, "list", 4) || !strncmp(def, "np.array", 8);
+        || !strncmp(def, "list", 4) || !strncmp(def, "np.array", 8);
 }
 
 static bool same_default(const char *ours, const char *listed)
@@ -118,7 +121,8 @@ static bool same_default(const char *ours, const char *listed)
     char *end;
     if (!listed || computed(listed)) return !ours;
     if (!ours) return false;
-    if (listed[0] == '\'') return strlen(ours) + 2 == strlen(listed) && !strncmp(ours, listed + 1, strlen(ours));
+    if (listed[0] == '\'')
+        return strlen(ours) + 2 == strlen(listed) && !strncmp(ours, listed + 1, strlen(ours));
     if (!strcmp(listed, "True") || !strcmp(listed, "False"))
         return !strcmp(ours, listed[0] == 'T' ? "true" : "false");
     const char *number = strrchr(listed, '('); /* nptype(..)(0.0001) */
@@ -128,7 +132,8 @@ static bool same_default(const char *ours, const char *listed)
 static void compare_param(Compare *c, const Listed *l, const Param *p)
 {
     unsigned flags = param_flags(p, (Opset)c->opset);
-    if (l->types && domain_types(p->dom, (Opset)c->opset) != l->types) differs(c, l->name, "types", "others");
+    if (l->types && domain_types(p->dom, (Opset)c->opset) != l->types)
+        differs(c, l->name, "types", "others");
     if (l->types && ((flags & P_CONST) != 0) != l->constant)
         differs(c, l->name, "const", l->constant ? "const" : "a value");
     if (((flags & P_OPT) != 0) != l->optional)
@@ -179,7 +184,8 @@ static void compare_line(Compare *c, char *line)
     part(&line, "\t");
     const int until = atoi(line + 3);
     part(&line, "\t");
-    if (!since || c->op[0] == '_' || !strcmp(c->op, "const")) return; /* the heading, dialects, literals */
+    /* the heading, dialects, literals */
+    if (!since || c->op[0] == '_' || !strcmp(c->op, "const")) return;
     const int op = op_find(c->op);
     if (op == OP_NONE) fail_msg("no row for %s", c->op);
     part(&line, "\t");
@@ -229,9 +235,10 @@ static void test_rows(void **state)
     assert_true(c.rows > 600);
 }
 
-/* ---- scalars --------------------------------------------------------------------------------- */
+/* ---- scalars ----------------------------------------------------------------------------- */
 
-/* Each parameter that is a scalar, and each opset that has it: one of two elements is refused. */
+/* Each parameter that is a scalar, and each opset that has it: one of two elements is
+ * refused. */
 static void test_scalars(void **state)
 {
     (void)state;
@@ -240,18 +247,23 @@ static void test_scalars(void **state)
     for (int o = 15; o <= 18; o++)
         for (int i = 0; i < OP_COUNT; i++)
             for (const Param *p = ops[i].param; p->name; p++) {
-                if (!(p->flags & P_SCALAR) || !param_in(p, (Opset)o) || (int)ops[i].since > o) continue;
+                if (!(p->flags & P_SCALAR) || !param_in(p, (Opset)o) || (int)ops[i].since > o)
+                    continue;
                 Diag d = { .max_errors = 0 };
                 Call *c = NEW(&a, Call);
                 DType t = DT_NONE;
                 for (int k = 1; k < DT_COUNT && t == DT_NONE; k++)
                     if (domain_types(p->dom, (Opset)o) >> k & 1) t = (DType)k;
                 call_init(c, &ops[i], (Opset)o, &a, &d, (Loc){ 0 });
-                for (const Param *q = ops[i].param; q->name; q++) { /* what is checked before it */
+                /* what is checked before it */
+                for (const Param *q = ops[i].param; q->name; q++) {
                     CallArg *v = NEW(&a, CallArg);
-                    *v = (CallArg){ .type = type_tensor(&a, t, q == p ? SHAPE(2) : (Shape){ .rank = 0 }),
+                    *v = (CallArg){ .type = type_tensor(
+                                        &a, t, q == p ? SHAPE(2) : (Shape){ .rank = 0 }),
                                     .constant = true };
-                    for (int k = 1; k < DT_COUNT && !(domain_types(q->dom, (Opset)o) >> v->type->dtype & 1); k++)
+                    for (int k = 1; k < DT_COUNT
+                                    && !(domain_types(q->dom, (Opset)o) >> v->type->dtype & 1);
+                         k++)
                         v->type = type_tensor(&a, (DType)k, v->type->shape);
                     if (param_in(q, (Opset)o)) assert_true(call_set(c, q->name, 1, v, false));
                 }
@@ -266,11 +278,12 @@ static void test_scalars(void **state)
     arena_free(&a);
 }
 
-/* ---- windows --------------------------------------------------------------------------------- */
+/* ---- windows ----------------------------------------------------------------------------- */
 
 #define DILATED(w) "x=fp32[1,1,6] 1 2 3 4 5 6; weight=" w "; dilations=int32[1] 2"
-#define CEILED(k, s, more) "x=fp32[1,1,2] 3 5; kernel_sizes=int32[1] " k "; strides=int32[1] " s \
-                           "; ceil_mode=bool[] 1; pad_type=string[] " more
+#define CEILED(k, s, more)                                                                     \
+    "x=fp32[1,1,2] 3 5; kernel_sizes=int32[1] " k "; strides=int32[1] " s                      \
+    "; ceil_mode=bool[] 1; pad_type=string[] " more
 
 static void test_windows(void **state)
 {
@@ -280,15 +293,18 @@ static void test_windows(void **state)
         { "conv", 15, DILATED("fp32[1,1,2]"),
           "error: dilations has 2 and weight is no constant; a weight that is computed goes with "
           "dilations of 1 alone" },
-        { "conv", 18, DILATED("fp16[1,1,2]"), "error: dilations has 2 and weight is no constant" },
-        { "conv", 15, "x=fp32[1,1,6]; weight=fp32[1,1,2]; dilations=int32[1] 1", "fp32[1,1,5]" },
+        { "conv", 18, DILATED("fp16[1,1,2]"),
+          "error: dilations has 2 and weight is no constant" },
+        { "conv", 15, "x=fp32[1,1,6]; weight=fp32[1,1,2]; dilations=int32[1] 1",
+          "fp32[1,1,5]" },
         { "conv_transpose", 17, "x=fp32[1,1,6]; weight=fp32[1,1,2]; dilations=int32[1] 2",
           "fp32[1,1,8]" },
         { "conv", 16, "x=fp32[1,1,5]; weight=fp32[1,1,2]; pad_type=string[] same_lower",
           "fp32[1,1,5]" },
         { "conv", 15, "x=fp32[1,1,5]; weight=fp32[1,1,2]; pad_type=string[] same_lower",
           "error: pad_type \"same_lower\" needs ios16" },
-        { "conv_transpose", 18, "x=fp32[1,1,5]; weight=fp32[1,1,2]; pad_type=string[] same_lower",
+        { "conv_transpose", 18,
+          "x=fp32[1,1,5]; weight=fp32[1,1,2]; pad_type=string[] same_lower",
           "error: pad_type \"same_lower\" goes with conv and the pools alone" },
         { "conv", 15, "x=fp32[1,1,5]; weight=fp32[1,1,2]; pad_type=string[] SAME",
           "error: pad_type is \"SAME\"; it must be \"valid\", \"same\", \"same_lower\" or \"custom\"" },
@@ -299,7 +315,8 @@ static void test_windows(void **state)
         { "avg_pool", 15, CEILED("3", "2", "valid"), "fp32[1,1,1] 4" },
         { "max_pool", 15, CEILED("3", "1", "valid"), "error: is shorter than the kernel" },
         { "max_pool", 15, CEILED("4", "2", "valid"), "error: is shorter than the kernel" },
-        { "max_pool", 15, "x=fp32[1,1,2]; kernel_sizes=int32[1] 3; strides=int32[1] 2; pad_type=string[] valid",
+        { "max_pool", 15,
+          "x=fp32[1,1,2]; kernel_sizes=int32[1] 3; strides=int32[1] 2; pad_type=string[] valid",
           "error: is shorter than the kernel" },
         /* pad counts whether or not it is used */
         { "max_pool", 15, CEILED("1", "1", "valid; pad=int32[2] 0 0"), "fp32[1,1,2] 3 5" },
@@ -307,32 +324,33 @@ static void test_windows(void **state)
           "error: ceil_mode needs the same padding at both ends; pad has 0 and 1" });
 }
 
-/* ---- elementwise ----------------------------------------------------------------------------- */
+/* ---- elementwise ------------------------------------------------------------------------- */
 
 #define CLIP(low, high) "x=fp32[3] -2 0 2; alpha=fp32[] " low "; beta=fp32[] " high
 
 static void test_elements(void **state)
 {
-    CHECK(
-        { "clip", 16, CLIP("1", "1"), "fp32[3] 1 1 1" },
-        { "clip", 15, CLIP("1", "-1"), "fp32[3] -1 -1 -1" },
-        { "clip", 17, CLIP("-1", "1"), "fp32[3] -1 0 1" },
-        { "clip", 17, CLIP("1", "1"), "error: alpha is 1 and beta is 1; from ios17 on alpha must be below beta" },
-        { "clip", 18, CLIP("1", "-1"), "error: alpha is 1 and beta is -1; from ios17 on" },
-        { "cast", 17, "x=fp32[] -3.7; dtype=string[] uint8", "uint8[] 0" },
-        { "cast", 16, "x=fp32[] 3; dtype=string[] int16",
-          "error: dtype \"int16\" exists from ios17 on" },
-        { "cast", 18, "x=fp32[] 3; dtype=string[] bf16",
-          "error: dtype \"bf16\" is none that can be cast to" },
-        { "softplus_parametric", 15, "x=fp32[1,2,1]; alpha=fp32[2] 1; beta=fp32[2] 1",
-          "fp32[1,2,1]" },
-        { "softplus_parametric", 15, "x=fp32[1,2]; alpha=fp32[2] 1; beta=fp32[2] 1",
-          "error: x is [1, 2]; it must be of rank 3 or more" });
+    CHECK({ "clip", 16, CLIP("1", "1"), "fp32[3] 1 1 1" },
+          { "clip", 15, CLIP("1", "-1"), "fp32[3] -1 -1 -1" },
+          { "clip", 17, CLIP("-1", "1"), "fp32[3] -1 0 1" },
+          { "clip", 17, CLIP("1", "1"),
+            "error: alpha is 1 and beta is 1; from ios17 on alpha must be below beta" },
+          { "clip", 18, CLIP("1", "-1"), "error: alpha is 1 and beta is -1; from ios17 on" },
+          { "cast", 17, "x=fp32[] -3.7; dtype=string[] uint8", "uint8[] 0" },
+          { "cast", 16, "x=fp32[] 3; dtype=string[] int16",
+            "error: dtype \"int16\" exists from ios17 on" },
+          { "cast", 18, "x=fp32[] 3; dtype=string[] bf16",
+            "error: dtype \"bf16\" is none that can be cast to" },
+          { "softplus_parametric", 15, "x=fp32[1,2,1]; alpha=fp32[2] 1; beta=fp32[2] 1",
+            "fp32[1,2,1]" },
+          { "softplus_parametric", 15, "x=fp32[1,2]; alpha=fp32[2] 1; beta=fp32[2] 1",
+            "error: x is [1, 2]; it must be of rank 3 or more" });
 }
 
-/* ---- moves ----------------------------------------------------------------------------------- */
+/* ---- moves ------------------------------------------------------------------------------- */
 
-#define SLICE(b, e, s) "x=fp32[4] 1 2 3 4; begin=int32[1] " b "; end=int32[1] " e "; stride=int32[1] " s
+#define SLICE(b, e, s)                                                                         \
+    "x=fp32[4] 1 2 3 4; begin=int32[1] " b "; end=int32[1] " e "; stride=int32[1] " s
 
 static void test_moves(void **state)
 {
@@ -350,14 +368,22 @@ static void test_moves(void **state)
         { "slice_by_index", 15, "x=fp32[4]; begin=int32[1] 3; end=int32[1]", "fp32[?]" },
         { "slice_update", 18, "x=fp32[4]; update=fp32[0]; begin=int32[1] 3; end=int32[1] 1",
           "error: begin 3, end 1 and stride 1 go the wrong way at axis 0" },
-        { "reshape_like", 16, "x=fp32[2]; ref_tensors=int32[2,3]; begins=int32[] 0; ends=int32[] 1; "
-          "end_masks=bool[] 0", "fp32[2]" },
-        { "reshape_like", 18, "x=fp32[2]; ref_tensors=int32[2,3]; begins=int32[1] 0; ends=int32[] 1; "
-          "end_masks=bool[] 0", "error: begins[0] is tensor<int32, [1]>; it must be a known constant, a scalar of int32" },
-        { "reshape_like", 16, "x=fp32[2]; ref_tensors=int32[2,3]; begins=int32[] 0; ends=int32[]; "
-          "end_masks=bool[] 0", "error: ends[0] is int32; it must be a known constant, a scalar of int32" },
-        { "reshape_like", 17, "x=fp32[2]; ref_tensors=int32[2,3]; begins=int32[] 0; ends=int32[] 1; "
-          "end_masks=int32[] 0", "error: end_masks[0] is int32; it must be a known constant, a scalar of bool" },
+        { "reshape_like", 16,
+          "x=fp32[2]; ref_tensors=int32[2,3]; begins=int32[] 0; ends=int32[] 1; "
+          "end_masks=bool[] 0",
+          "fp32[2]" },
+        { "reshape_like", 18,
+          "x=fp32[2]; ref_tensors=int32[2,3]; begins=int32[1] 0; ends=int32[] 1; "
+          "end_masks=bool[] 0",
+          "error: begins[0] is tensor<int32, [1]>; it must be a known constant, a scalar of int32" },
+        { "reshape_like", 16,
+          "x=fp32[2]; ref_tensors=int32[2,3]; begins=int32[] 0; ends=int32[]; "
+          "end_masks=bool[] 0",
+          "error: ends[0] is int32; it must be a known constant, a scalar of int32" },
+        { "reshape_like", 17,
+          "x=fp32[2]; ref_tensors=int32[2,3]; begins=int32[] 0; ends=int32[] 1; "
+          "end_masks=int32[] 0",
+          "error: end_masks[0] is int32; it must be a known constant, a scalar of bool" },
         { "non_zero", 15, "x=int32[2,2] 1 0 0 7", "int32[2,2] 0 0 1 1" },
         { "non_zero", 15, "x=int32[2,2]", "int32[?,2]" },
         { "tile", 15, "x=fp32[1] 3; reps=int32[1] 2", "fp32[2] 3 3" },
@@ -365,7 +391,7 @@ static void test_moves(void **state)
           "error: x is a scalar; it has no axis to repeat" });
 }
 
-/* ---- places that indices name ---------------------------------------------------------------- */
+/* ---- places that indices name ------------------------------------------------------------ */
 
 static void test_indices(void **state)
 {
@@ -379,26 +405,32 @@ static void test_indices(void **state)
         { "gather", 18, "x=fp32[3]; indices=int32[1] 3; validate_indices=bool[] 1",
           "error: indices[0] is 3; validate_indices is true, and axis 0 has 3 entries" },
         { "gather", 18, "x=fp32[3]; indices=int32[1]; validate_indices=bool[] 1", "fp32[1]" },
-        { "gather_along_axis", 17, "x=fp32[2,3]; indices=int32[2,1] 0 3; axis=int32[] 1; validate_indices=bool[] 1",
+        { "gather_along_axis", 17,
+          "x=fp32[2,3]; indices=int32[2,1] 0 3; axis=int32[] 1; validate_indices=bool[] 1",
           "error: indices[1] is 3; validate_indices is true, and axis 1 has 3 entries" },
         { "gather_nd", 17, "x=fp32[2,3]; indices=int32[1,2] 1 3; validate_indices=bool[] 1",
           "error: indices[1] is 3; validate_indices is true, and axis 1 has 3 entries" },
-        { "scatter", 17, "data=fp32[3]; indices=int32[1] -1; updates=fp32[1]; validate_indices=bool[] 1",
+        { "scatter", 17,
+          "data=fp32[3]; indices=int32[1] -1; updates=fp32[1]; validate_indices=bool[] 1",
           "error: indices[0] is -1; validate_indices is true" },
-        { "scatter_nd", 17, "data=fp32[3] 1; indices=int32[1,1] 2; updates=fp32[1] 5; validate_indices=bool[] 1",
+        { "scatter_nd", 17,
+          "data=fp32[3] 1; indices=int32[1,1] 2; updates=fp32[1] 5; validate_indices=bool[] 1",
           "fp32[3] 1 1 6" },
-        { "scatter_along_axis", 18, "data=fp32[2]; indices=int32[1] 2; updates=fp32[1]; validate_indices=bool[] 1",
+        { "scatter_along_axis", 18,
+          "data=fp32[2]; indices=int32[1] 2; updates=fp32[1]; validate_indices=bool[] 1",
           "error: indices[0] is 2; validate_indices is true" });
 }
 
-/* ---- the rest -------------------------------------------------------------------------------- */
+/* ---- the rest ---------------------------------------------------------------------------- */
 
-#define COORDINATES(type) "x=fp32[1,1,1,1] 1; coordinates=" type "[1,1,1,2] 0; sampling_mode=string[] bilinear; " \
-                          "padding_mode=string[] border; padding_value=fp32[] 0; coordinates_mode=string[] " \
-                          "unnormalized; align_corners=bool[] 1"
+#define COORDINATES(type)                                                                      \
+    "x=fp32[1,1,1,1] 1; coordinates=" type "[1,1,1,2] 0; sampling_mode=string[] bilinear; "    \
+    "padding_mode=string[] border; padding_value=fp32[] 0; coordinates_mode=string[] "         \
+    "unnormalized; align_corners=bool[] 1"
 #define QKV "query=fp32[1,2,2]; key=fp32[1,3,2]; value=fp32[1,3,2]; attn_mask="
-#define RNN(name) "x=fp32[1,1,1] 1; initial_h=fp32[1,1] 0; weight_ih=fp32[1,1] 1; weight_hh=fp32[1,1] 0; " \
-                  "activation=string[] " name
+#define RNN(name)                                                                              \
+    "x=fp32[1,1,1] 1; initial_h=fp32[1,1] 0; weight_ih=fp32[1,1] 1; weight_hh=fp32[1,1] 0; "   \
+    "activation=string[] " name
 
 static void test_others(void **state)
 {
@@ -417,30 +449,38 @@ static void test_others(void **state)
         { "rnn", 15, RNN("hard_sigmoid"), "fp32[1,1,1] 0.7; fp32[1,1] 0.7" },
         { "rnn", 15, RNN("sigmoid_hard"), "fp32[1,1,1] 0.7; fp32[1,1] 0.7" },
         /* 1 broadcasts in what the operands share, but not in what is summed */
-        { "einsum", 15, "values=fp32[2,1,3],fp32[3,4,2]; equation=string[] abc,cbd->abd", "fp32[2,4,2]" },
+        { "einsum", 15, "values=fp32[2,1,3],fp32[3,4,2]; equation=string[] abc,cbd->abd",
+          "fp32[2,4,2]" },
         { "einsum", 15, "values=fp32[2,4,1],fp32[3,4,2]; equation=string[] abc,cbd->abd",
           "error: equation \"abc,cbd->abd\": inner sizes differ, 1 and 3: the operands are [2, 4, 1], [3, 4, 2]" },
-        { "einsum", 18, "values=fp32[1,2,4,?],fp32[2,3,4,2]; equation=string[] nchw,nwhu->nchu", "fp32[2,2,4,2]" },
+        { "einsum", 18, "values=fp32[1,2,4,?],fp32[2,3,4,2]; equation=string[] nchw,nwhu->nchu",
+          "fp32[2,2,4,2]" },
         { "make_list", 15, "dtype=string[] fp16", "list[1] fp16[]" },
         { "make_list", 15, "dtype=string[] int8",
           "error: dtype \"int8\" is none of bool, fp16, fp32 and int32" },
-        { "constexpr_affine_dequantize", 16, "quantized_data=int8[2] 1; zero_point=uint8[] 1; scale=fp32[] 1; "
-          "axis=int32[] -1", "fp32[2] 0 0" },
-        { "constexpr_affine_dequantize", 18, "quantized_data=int8[2] 1; zero_point=uint8[] 1; scale=fp32[] 1; "
-          "axis=int32[] 1", "error: axis 1 is outside a tensor of rank 1" },
+        { "constexpr_affine_dequantize", 16,
+          "quantized_data=int8[2] 1; zero_point=uint8[] 1; scale=fp32[] 1; "
+          "axis=int32[] -1",
+          "fp32[2] 0 0" },
+        { "constexpr_affine_dequantize", 18,
+          "quantized_data=int8[2] 1; zero_point=uint8[] 1; scale=fp32[] 1; "
+          "axis=int32[] 1",
+          "error: axis 1 is outside a tensor of rank 1" },
         { "constexpr_lut_to_dense", 17, "indices=uint4[1] 1; lut=fp16[2] 1; shape=uint32[1] 1",
           "error: ios17 takes uint8 here" },
-        { "constexpr_sparse_to_dense", 16, "nonzero_data=fp16[2] 5; mask=uint8[1] 5; shape=uint32[1] 3",
-          "fp16[3] 5 0 5" },
-        { "constexpr_sparse_to_dense", 16, "nonzero_data=fp16[2] 5; mask=uint8[1] 13; shape=uint32[1] 3",
+        { "constexpr_sparse_to_dense", 16,
+          "nonzero_data=fp16[2] 5; mask=uint8[1] 5; shape=uint32[1] 3", "fp16[3] 5 0 5" },
+        { "constexpr_sparse_to_dense", 16,
+          "nonzero_data=fp16[2] 5; mask=uint8[1] 13; shape=uint32[1] 3",
           "error: mask: the last byte is 13; of its bits the first 3 are elements, and the others must be 0" });
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),   cmocka_unit_test(test_scalars), cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_elements), cmocka_unit_test(test_moves),  cmocka_unit_test(test_indices),
+        cmocka_unit_test(test_rows),    cmocka_unit_test(test_scalars),
+        cmocka_unit_test(test_windows), cmocka_unit_test(test_elements),
+        cmocka_unit_test(test_moves),   cmocka_unit_test(test_indices),
         cmocka_unit_test(test_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

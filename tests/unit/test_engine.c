@@ -37,7 +37,8 @@ static bool set_up(Bench *b, const char *mil)
     if (!b->model) return false;
     b->dir = engine_model_dir(b->engine, &b->arena, b->model);
     assert_true(file_make_dirs(&d, b->dir));
-    assert_true(file_write_all(&d, arena_printf(&b->arena, "%s/model.mil", b->dir), mil, strlen(mil)));
+    assert_true(
+        file_write_all(&d, arena_printf(&b->arena, "%s/model.mil", b->dir), mil, strlen(mil)));
     return true;
 }
 
@@ -49,14 +50,15 @@ static void tear_down(Bench *b)
     arena_free(&b->arena);
 }
 
-/* ---- the whole way --------------------------------------------------------------------------- */
+/* ---- the whole way ----------------------------------------------------------------------- */
 
 static void fill(Engine *e, Id surface, const Port *p, double first)
 {
     char *base = engine_lock(e, surface, 0);
     for (int64_t r = 0; r < p->channels * p->height; r++)
         for (int64_t i = 0; i < p->width; i++) {
-            char *row = base + (size_t)(r / p->height) * p->plane + (size_t)(r % p->height) * p->row;
+            char *row = base + (size_t)(r / p->height) * p->plane
+                      + (size_t)(r % p->height) * p->row;
             ((uint16_t *)(void *)row)[i] = f16_from_double(first + (double)(r * p->width + i));
         }
     engine_unlock(e, surface, 0);
@@ -88,7 +90,8 @@ static void run_on(const char *chip, const char *first_symbol)
     assert_true(engine_run(e, &b.arena, b.model, request, &b.why));
     const uint16_t *y = engine_lock(e, out[0], SURFACE_READ);
     assert_float_equal(f16_to_double(y[2]), 102 + 2, 0);
-    assert_float_equal(f16_to_double(y[3 * 32 + 1]), 101 + 10, 0); /* the fourth row begins at 192 */
+    /* the fourth row begins at 192 */
+    assert_float_equal(f16_to_double(y[3 * 32 + 1]), 101 + 10, 0);
     engine_unlock(e, out[0], SURFACE_READ);
     objc_drop(e->objc, &request);
     objc_drop(e->objc, &in[0]);
@@ -107,7 +110,7 @@ static void test_runs(void **state)
     run_on("m5", "a_in");
 }
 
-/* ---- what is refused, and in which words ----------------------------------------------------- */
+/* ---- what is refused, and in which words ------------------------------------------------- */
 
 typedef struct {
     const char *fault, *text, *meaning;
@@ -119,7 +122,7 @@ static void check_refused(const Refused *r)
     Bench b;
     set_machine("m4", r->fault);
     bool ok = set_up(&b, text) && engine_compile(b.engine, &b.arena, b.model, &b.why)
-              && engine_load(b.engine, &b.arena, b.model, &b.why);
+           && engine_load(b.engine, &b.arena, b.model, &b.why);
     if (ok) {
         Trouble ignored;
         engine_unload(b.engine, &b.arena, b.model, &ignored);
@@ -139,17 +142,21 @@ static void test_refused(void **state)
     static const Refused cases[] = {
         { .fault = "no-engine", .text = "this machine has no Neural Engine" },
         { .fault = "nil-descriptor", .text = "no descriptor" },
-        { .fault = "refuse:all", .text = "appleneuralengine.compiler 1: _ANECompiler : ANECCompile() FAILED" },
+        { .fault = "refuse:all",
+          .text = "appleneuralengine.compiler 1: _ANECompiler : ANECCompile() FAILED" },
         { .fault = "refuse:fp16", .text = "InvalidMILProgram (fp16" },
         { .fault = "load-once", .text = "Program load failure" },
-        { .fault = "load-busy:1", .text = "0x5", .meaning = "no room at this moment", .transient = true },
+        { .fault = "load-busy:1",
+          .text = "0x5",
+          .meaning = "no room at this moment",
+          .transient = true },
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) check_refused(&cases[i]);
 }
 
-/* Every code of the engine's fixed list has its words, none is believed to pass, and a code that nobody
- * knows has none. */
+/* Every code of the engine's fixed list has its words, none is believed to pass, and a code
+ * that nobody knows has none. */
 static void test_codes(void **state)
 {
     static const int last = 26;
@@ -174,22 +181,43 @@ static void test_codes(void **state)
 static void test_decoded(void **state)
 {
     static const Refused cases[] = {
-        { .fault = "load-error:53,error-status:1,error-stage:4", .text = "(loading stage 4)",
+        { .fault = "load-error:53,error-status:1,error-stage:4",
+          .text = "(loading stage 4)",
           .meaning = "and it was not" }, /* Apple's text says transient */
         { .fault = "load-error:5", .text = "5: ", .meaning = "the program overflowed" },
-        { .fault = "load-error:5,error-status:2", .text = "5: ", .meaning = "a sum overflowed" },
-        { .fault = "load-error:8,error-status:2", .text = "8: ", .meaning = "the indices of inputs" },
-        { .fault = "load-error:6,error-status:14", .text = "6: ", .meaning = "is not there any more" },
-        { .fault = "load-error:6,error-status:15", .text = "6: ", .meaning = "did not answer in time" },
-        { .fault = "load-error:6,error-status:18", .text = "6: ", .meaning = "could not be mapped" },
-        { .fault = "load-error:6,error-status:19", .text = "6: ", .meaning = "could not be mapped" },
+        { .fault = "load-error:5,error-status:2",
+          .text = "5: ",
+          .meaning = "a sum overflowed" },
+        { .fault = "load-error:8,error-status:2",
+          .text = "8: ",
+          .meaning = "the indices of inputs" },
+        { .fault = "load-error:6,error-status:14",
+          .text = "6: ",
+          .meaning = "is not there any more" },
+        { .fault = "load-error:6,error-status:15",
+          .text = "6: ",
+          .meaning = "did not answer in time" },
+        { .fault = "load-error:6,error-status:18",
+          .text = "6: ",
+          .meaning = "could not be mapped" },
+        { .fault = "load-error:6,error-status:19",
+          .text = "6: ",
+          .meaning = "could not be mapped" },
         { .fault = "load-error:6,error-status:21", .text = "6: ", .meaning = "was aborted" },
-        { .fault = "load-error:6,error-status:22", .text = "6: ", .meaning = "without an explanation" },
-        { .fault = "load-error:6,error-status:131076", .text = "6: ", .meaning = "could not be loaded" },
-        { .fault = "load-error:6,error-status:327684", .text = "6: ", .meaning = "too many programs",
-          .transient = true, .full = true },
+        { .fault = "load-error:6,error-status:22",
+          .text = "6: ",
+          .meaning = "without an explanation" },
+        { .fault = "load-error:6,error-status:131076",
+          .text = "6: ",
+          .meaning = "could not be loaded" },
+        { .fault = "load-error:6,error-status:327684",
+          .text = "6: ",
+          .meaning = "too many programs",
+          .transient = true,
+          .full = true },
         { .fault = "load-error:47", .text = "47: ", .meaning = "was aborted" },
-        { .fault = "load-error:99,error-under:7", .text = "<- com.apple.appleneuralengine 7: ",
+        { .fault = "load-error:99,error-under:7",
+          .text = "<- com.apple.appleneuralengine 7: ",
           .meaning = "no code signature" },
     };
     (void)state;
@@ -206,7 +234,8 @@ static void test_wrong_layout(void **state)
     set_machine("m4", "");
     assert_true(set_up(&b, text) && engine_compile(b.engine, &b.arena, b.model, &b.why));
     assert_true(engine_load(b.engine, &b.arena, b.model, &b.why));
-    assert_true(engine_layout(b.engine, &b.arena, b.model, "main", &l, &b.why.text) == LAYOUT_READ);
+    assert_true(engine_layout(b.engine, &b.arena, b.model, "main", &l, &b.why.text)
+                == LAYOUT_READ);
     Port packed = l.out[0];
     packed.row = 6;
     packed.plane = 12;
@@ -224,7 +253,7 @@ static void test_wrong_layout(void **state)
     tear_down(&b);
 }
 
-/* ---- strictness: each of these ends the process, and says why -------------------------------- */
+/* ---- strictness: each of these ends the process, and says why ---------------------------- */
 
 static Objc *objc_of(Arena *a)
 {
@@ -278,14 +307,20 @@ static void wrong_class(void)
     Arena a = { 0 };
     Objc *o = objc_of(&a);
     Id s = string_new(o, "not data");
-    SEND(o, Id, (Id, Id, Id), o->objc_getClass("_ANEInMemoryModelDescriptor"),
-         SEL_descriptor, s, s, NULL);
+    SEND(o, Id, (Id, Id, Id), o->objc_getClass("_ANEInMemoryModelDescriptor"), SEL_descriptor,
+         s, s, NULL);
 }
 
 static Id small_surface(Engine *e)
 {
-    return engine_surface_new(e, &(Port){ .batch = 1, .channels = 1, .height = 1, .width = 32, .row = 64,
-                                          .plane = 64, .bytes = 64, .element = 2 });
+    return engine_surface_new(e, &(Port){ .batch = 1,
+                                          .channels = 1,
+                                          .height = 1,
+                                          .width = 32,
+                                          .row = 64,
+                                          .plane = 64,
+                                          .bytes = 64,
+                                          .element = 2 });
 }
 
 static void address_unlocked(void)
@@ -333,7 +368,8 @@ static void test_strict(void **state)
         int signal;
     } cases[] = {
         { unknown_selector, "anesim: NSString does not understand frobnicate", SIGABRT },
-        { message_to_released, "anesim: a released object does not understand retain", SIGABRT },
+        { message_to_released, "anesim: a released object does not understand retain",
+          SIGABRT },
         { release_too_many, "anesim: a release too many", SIGABRT },
         { leak, "anesim: 1 objects of NSString are left", SIGABRT },
         { no_pool, "is autoreleased, and no pool is open", SIGABRT },
@@ -354,12 +390,13 @@ static void test_strict(void **state)
     }
 }
 
-/* ---- what a system may lack ------------------------------------------------------------------ */
+/* ---- what a system may lack -------------------------------------------------------------- */
 
 static const struct {
     const char *part, *class, *selector, *need;
 } sent[] = {
-#define SELECTOR(part, class, kind, id, selector, since, need) { #part, class, selector, #need },
+#define SELECTOR(part, class, kind, id, selector, since, need)                                 \
+    { #part, class, selector, #need },
 #include "../../backends/ane/selectors.def"
 };
 
@@ -376,8 +413,8 @@ static bool opens(Arena *a, const char *part, const char **why)
     return e != NULL;
 }
 
-/* Every selector and class is asked for before anything is sent: what is needed and missing is said by name,
- * with the system's; without the others everything runs. */
+/* Every selector and class is asked for before anything is sent: what is needed and missing is
+ * said by name, with the system's; without the others everything runs. */
 static void test_selectors(void **state)
 {
     (void)state;
@@ -389,7 +426,8 @@ static void test_selectors(void **state)
         assert_int_equal(opens(&a, sent[i].part, &why), !need);
         if (need) {
             assert_non_null(strstr(why, sent[i].selector));
-            assert_non_null(strstr(why, !strcmp(sent[i].part, "BASE") ? "this system" : "Version 26.0"));
+            assert_non_null(
+                strstr(why, !strcmp(sent[i].part, "BASE") ? "this system" : "Version 26.0"));
         }
         if (i == 3 || i == COUNT(sent) - 1) printf("%s\n", why);
         set_machine("m4", arena_printf(&a, "no-class:%s", sent[i].class));

@@ -67,7 +67,7 @@ static int entries(const char *dir)
     return n;
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 static void a_mapping_ends_with_a_nul(void **state)
 {
@@ -97,9 +97,12 @@ static void what_is_no_file_is_not_mapped(void **state)
     World *w = *state;
     Mapped m;
     assert_false(file_map(&w->d, in(w, "none"), &m));
-    expect_said(&w->d, arena_printf(&w->arena, "error: cannot open %s: No such file or directory\n", in(w, "none")));
+    expect_said(&w->d,
+                arena_printf(&w->arena, "error: cannot open %s: No such file or directory\n",
+                             in(w, "none")));
     assert_false(file_map(&w->d, w->dir, &m));
-    expect_said(&w->d, arena_printf(&w->arena, "error: cannot read %s: it is a folder\n", w->dir));
+    expect_said(&w->d,
+                arena_printf(&w->arena, "error: cannot read %s: it is a folder\n", w->dir));
     assert_int_equal(mkfifo(in(w, "fifo"), 0600), 0);
     assert_false(file_map(&w->d, in(w, "fifo"), &m));
     expect_says(&w->d, "it is not a regular file");
@@ -129,7 +132,7 @@ static void stdin_is_read_up_to_a_bound(void **state)
     close(old);
 }
 
-/* ---- files that change while they are in use -------------------------------------------------- */
+/* ---- files that change while they are in use --------------------------------------------- */
 
 enum { LARGE = 8 << 20, CUT = 4096 };
 
@@ -179,10 +182,11 @@ static void use_while_cut(World *w)
     file_unmap(&m);
     file_use_end(&u);
     assert_int_equal(hosts, 1);
-    expect_said(&w->d, arena_printf(&w->arena,
-                                    "error: %s was cut to 4096 bytes while its 8388608 were in use\n"
-                                    "error: %s could not be read any more while it was in use\n",
-                                    in(w, "f"), in(w, "f")));
+    expect_said(&w->d,
+                arena_printf(&w->arena,
+                             "error: %s was cut to 4096 bytes while its 8388608 were in use\n"
+                             "error: %s could not be read any more while it was in use\n",
+                             in(w, "f"), in(w, "f")));
 }
 
 static void *use_blocked(void *world)
@@ -204,13 +208,15 @@ static void a_file_that_is_cut_raises_no_signal(void **state)
     assert_int_equal(sigaction(SIGBUS, &host, &old), 0);
     use_while_cut(w);
     assert_true(handler_is(host_handler)); /* given back */
-    assert_int_equal(pthread_create(&id, NULL, use_blocked, w), 0); /* a thread that blocks signals */
+    /* a thread that blocks signals */
+    assert_int_equal(pthread_create(&id, NULL, use_blocked, w), 0);
     assert_int_equal(pthread_join(id, NULL), 0);
     assert_true(handler_is(host_handler));
     sigaction(SIGBUS, &old, NULL);
 }
 
-/* What is mapped while no call is at work, or is not mapped any more, leaves the host's handler alone. */
+/* What is mapped while no call is at work, or is not mapped any more, leaves the host's handler
+ * alone. */
 static void the_handler_is_there_for_a_call_that_has_mapped(void **state)
 {
     World *w = *state;
@@ -242,7 +248,8 @@ static void a_file_that_is_written_to_is_told(void **state)
     const struct timespec long_ago[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
     assert_int_equal(utimensat(AT_FDCWD, in(w, "f"), long_ago, 0), 0);
     assert_false(file_stayed(&w->d, &m));
-    expect_said(&w->d, arena_printf(&w->arena, "error: %s was written to while it was in use\n", in(w, "f")));
+    expect_said(&w->d, arena_printf(&w->arena, "error: %s was written to while it was in use\n",
+                                    in(w, "f")));
     file_unmap(&m);
     put(in(w, "f"), "small"); /* is read: what happens to it later is no matter */
     assert_true(file_map(&w->d, in(w, "f"), &m) && !m.mapped);
@@ -274,10 +281,11 @@ static void a_file_that_changes_while_it_is_read_is_none(void **state)
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
     assert_false(ok);
-    expect_said(&w->d, arena_printf(&w->arena, "error: %s was written to while it was read\n", in(w, "f")));
+    expect_said(&w->d, arena_printf(&w->arena, "error: %s was written to while it was read\n",
+                                    in(w, "f")));
 }
 
-/* ---- names ----------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------- */
 
 static void folders_are_made_and_named(void **state)
 {
@@ -311,8 +319,10 @@ static void paths_stay_inside(void **state)
     assert_int_equal(symlink("weights", in(w, "model/alias")), 0);
     assert_int_equal(symlink("../other/secret", in(w, "model/link")), 0);
 
-    static const char *const good[] = { "weights/w.bin", "w.bin", "./weights/./w.bin", "new/folder/w.bin",
-                                        "alias/w.bin", "..x", "x/..y" };
+    static const char *const good[] = {
+        "weights/w.bin", "w.bin", "./weights/./w.bin", "new/folder/w.bin", "alias/w.bin",
+        "..x",           "x/..y"
+    };
     for (size_t i = 0; i < COUNT(good); i++) {
         char *p = file_join_inside(&w->arena, &w->d, loc, dir, good[i]);
         assert_non_null(p);
@@ -321,7 +331,9 @@ static void paths_stay_inside(void **state)
     assert_string_equal(file_join_inside(&w->arena, &w->d, loc, ".", "a"), "a");
     assert_true(diag_ok(&w->d));
 
-    static const struct { const char *path, *why; } bad[] = {
+    static const struct {
+        const char *path, *why;
+    } bad[] = {
         { "", "the path is empty" },      { "/etc/passwd", "it is absolute" },
         { "..", "it has a \"..\"" },      { "a/../../x", "it has a \"..\"" },
         { "weights/..", "it has a" },     { "link", "a link leads to " },
@@ -338,7 +350,7 @@ static void paths_stay_inside(void **state)
     expect_says(&w->d, "a.mil:1:1: error: the path near/x leaves the folder ");
 }
 
-/* ---- output ---------------------------------------------------------------------------------- */
+/* ---- output ------------------------------------------------------------------------------ */
 
 static void output_appears_whole(void **state)
 {
@@ -396,7 +408,8 @@ static void links_and_devices_stay(void **state)
     assert_int_equal(stat("/dev/null", &st), 0);
     assert_true(S_ISCHR(st.st_mode));
     assert_false(file_write_all(&w->d, w->dir, "new", 3));
-    expect_said(&w->d, arena_printf(&w->arena, "error: cannot write %s: Is a directory\n", w->dir));
+    expect_said(&w->d,
+                arena_printf(&w->arena, "error: cannot write %s: Is a directory\n", w->dir));
 }
 
 static void a_full_disk_is_reported_once(void **state)
@@ -427,7 +440,8 @@ static void a_full_disk_is_reported_once(void **state)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
     assert_true(opened && !wrote && !done);
     assert_int_equal(w->d.fails, 1);
-    expect_said(&w->d, arena_printf(&w->arena, "error: cannot write %s: File too large\n", in(w, "f")));
+    expect_said(
+        &w->d, arena_printf(&w->arena, "error: cannot write %s: File too large\n", in(w, "f")));
     expect_content(w, in(w, "f"), "old");
     assert_int_equal(entries(w->dir), 1);
 }
@@ -463,18 +477,20 @@ static void a_target_that_cannot_be_replaced_is_reported(void **state)
     assert_int_equal(entries(w->dir), 1);
     assert_true(out_open(&o, &w->d, in(w, "g")));
     assert_false(out_seek(&o, UINT64_MAX));
-    expect_said(&w->d, arena_printf(&w->arena, "error: cannot seek in %s: Invalid argument\n", in(w, "g")));
+    expect_said(&w->d, arena_printf(&w->arena, "error: cannot seek in %s: Invalid argument\n",
+                                    in(w, "g")));
     assert_false(out_write(&o, "x", 1));
     assert_false(out_commit(&o));
     assert_true(diag_ok(&w->d));
     assert_false(file_exists(in(w, "g")));
 }
 
-/* ---- temporaries ----------------------------------------------------------------------------- */
+/* ---- temporaries ------------------------------------------------------------------------- */
 
 static void put_old(World *w, const char *name, time_t age)
 {
-    const struct timespec t[2] = { { .tv_sec = time(NULL) - age }, { .tv_sec = time(NULL) - age } };
+    const struct timespec t[2] = { { .tv_sec = time(NULL) - age },
+                                   { .tv_sec = time(NULL) - age } };
     if (!file_exists(in(w, name))) put(in(w, name), "x");
     assert_int_equal(utimensat(AT_FDCWD, in(w, name), t, 0), 0);
 }
@@ -492,16 +508,19 @@ static void what_a_dead_process_left_is_swept(void **state)
     const char *folder = arena_printf(&w->arena, ".tmp-%ld-%s", (long)gone, "fedcba9876543210");
     const char *keep[] = {
         arena_printf(&w->arena, ".tmp-%ld-1123456789abcdef", (long)gone), /* of today */
-        arena_printf(&w->arena, ".tmp-%ld-%s", (long)getpid(), hex),      /* whose owner lives */
-        arena_printf(&w->arena, ".tmp-%s", hex),                          /* another's */
+        /* whose owner lives */
+        arena_printf(&w->arena, ".tmp-%ld-%s", (long)getpid(), hex),
+        arena_printf(&w->arena, ".tmp-%s", hex), /* another's */
         arena_printf(&w->arena, ".tmp-%ld-%sx", (long)gone, hex),
         "a.mil",
     };
     put_old(w, old, LONG);
-    assert_true(file_make_dirs(&w->d, arena_printf(&w->arena, "%s/%s/weights", w->dir, folder)));
+    assert_true(
+        file_make_dirs(&w->d, arena_printf(&w->arena, "%s/%s/weights", w->dir, folder)));
     put_old(w, folder, LONG);
     for (size_t i = 0; i < COUNT(keep); i++) put_old(w, keep[i], i ? LONG : HOUR);
-    assert_true(file_write_all(&w->d, in(w, "b.mil"), "new", 3)); /* any write sweeps its folder */
+    /* any write sweeps its folder */
+    assert_true(file_write_all(&w->d, in(w, "b.mil"), "new", 3));
     assert_int_equal(entries(w->dir), COUNT(keep) + 1);
     for (size_t i = 0; i < COUNT(keep); i++) assert_true(file_exists(in(w, keep[i])));
 }
@@ -544,7 +563,9 @@ static void a_folder_is_replaced_whole(void **state)
     const char *path = in(w, "folder");
     put(in(w, "f"), "x");
     assert_false(stage_open(&s, &w->d, in(w, "f")));
-    expect_said(&w->d, arena_printf(&w->arena, "error: cannot make the folder %s: Not a directory\n", in(w, "f")));
+    expect_said(&w->d,
+                arena_printf(&w->arena, "error: cannot make the folder %s: Not a directory\n",
+                             in(w, "f")));
     for (int i = 0; i < 3; i++) { /* new, over one, and aborted */
         assert_true(stage_open(&s, &w->d, path));
         assert_true(file_make_dirs(&w->d, arena_printf(&w->arena, "%s/sub", s.at)));
@@ -560,14 +581,17 @@ static void a_folder_is_replaced_whole(void **state)
     assert_true(stage_open(&s, &w->d, path));
     stage_abort(&s);
     assert_true(file_exists(in(w, "folder/sub/1")));
-    assert_true(file_make_dirs(&w->d, in(w, "folder/1/2/3/4/5/6/7/8/9/10"))); /* deeper than is removed */
+    /* deeper than is removed */
+    assert_true(file_make_dirs(&w->d, in(w, "folder/1/2/3/4/5/6/7/8/9/10")));
     assert_true(stage_open(&s, &w->d, path));
     assert_false(stage_commit(&s));
     assert_true(s.placed && file_is_empty(path));
     expect_says(&w->d, "cannot remove the folder ");
     assert_false(file_sync_folder(&w->d, in(w, "none")));
-    expect_said(&w->d, arena_printf(&w->arena, "error: cannot write the folder %s: No such file or directory\n",
-                                    in(w, "none")));
+    expect_said(&w->d,
+                arena_printf(&w->arena,
+                             "error: cannot write the folder %s: No such file or directory\n",
+                             in(w, "none")));
 }
 
 /* Two processes write one file over and over; a reader sees one or the other, whole. */

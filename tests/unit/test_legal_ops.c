@@ -1,6 +1,6 @@
-/* test_legal_ops.c -- each rewrite of operations that makes a program legal for a chip: the rule is
- * broken before and not after, nothing else is broken as an error, and `ref` computes the same from
- * random inputs. */
+/* test_legal_ops.c -- each rewrite of operations that makes a program legal for a chip: the
+ * rule is broken before and not after, nothing else is broken as an error, and `ref` computes
+ * the same from random inputs. */
 #include "unit.h"
 
 #include "../../backends/backend.h"
@@ -20,12 +20,12 @@ typedef struct {
 } Case;
 
 static const Case cases[] = {
-#define CASE(id, chip, low, high, tolerance, least, text)                                          \
+#define CASE(id, chip, low, high, tolerance, least, text)                                      \
     { RULE_##id, #chip, low, high, tolerance, least, text },
 #include "legal_ops_cases.def"
 };
 
-/* ---- programs -------------------------------------------------------------------------------- */
+/* ---- programs ---------------------------------------------------------------------------- */
 
 typedef struct {
     Arena arena;
@@ -75,7 +75,7 @@ static void rules_for(Test *t, const Case *c)
     t->rules.profiled[c->rule] = true;
 }
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 static void fill(Tensor *x, const Case *c, const char *name)
 {
@@ -118,7 +118,8 @@ static void compare(const Test *was, const Test *is, const Case *c, const char *
         for (size_t k = 0; k < a->count; k++) {
             const double x = tensor_float(a, k), y = tensor_float(b, k);
             if (x != y && !(fabs(x - y) <= c->tolerance * fmax(c->least, fabs(x))))
-                fail_msg("result %d [%zu] is %g, and was %g: %s\n%s", i, k, y, x, c->text, text);
+                fail_msg("result %d [%zu] is %g, and was %g: %s\n%s", i, k, y, x, c->text,
+                         text);
         }
     }
 }

@@ -1,6 +1,6 @@
-/* test_legal_shapes.c -- the passes about shapes: each program breaks a rule of its chip, keeps it
- * behind the passes, and gives the same results there. Limits are made small, so that programs are.
- */
+/* test_legal_shapes.c -- the passes about shapes: each program breaks a rule of its chip, keeps
+ * it behind the passes, and gives the same results there. Limits are made small, so that
+ * programs are. / */
 #include "unit.h"
 
 #include "../../backends/backend.h"
@@ -29,32 +29,33 @@ typedef struct {
 } Case;
 
 static const Case cases[] = {
-#define ROW(rule, chip, tolerance, with, text) { RULE_##rule, #chip, tolerance, with, text, false },
-#define STAYS(rule, chip, tolerance, with, text)                                                   \
+#define ROW(rule, chip, tolerance, with, text)                                                 \
+    { RULE_##rule, #chip, tolerance, with, text, false },
+#define STAYS(rule, chip, tolerance, with, text)                                               \
     { RULE_##rule, #chip, tolerance, with, text, true },
-#define AT(limit, most)                                                                            \
-    {                                                                                              \
-        LIMIT_##limit, most                                                                        \
+#define AT(limit, most)                                                                        \
+    {                                                                                          \
+        LIMIT_##limit, most                                                                    \
     }
-#define WITH(...)                                                                                  \
-    {                                                                                              \
-        {                                                                                          \
-            __VA_ARGS__                                                                            \
-        }                                                                                          \
+#define WITH(...)                                                                              \
+    {                                                                                          \
+        {                                                                                      \
+            __VA_ARGS__                                                                        \
+        }                                                                                      \
     }
-#define PLAIN                                                                                      \
-    {                                                                                              \
-        {                                                                                          \
-            {                                                                                      \
-                0, 0                                                                               \
-            }                                                                                      \
-        }                                                                                          \
+#define PLAIN                                                                                  \
+    {                                                                                          \
+        {                                                                                      \
+            {                                                                                  \
+                0, 0                                                                           \
+            }                                                                                  \
+        }                                                                                      \
     }
 #include "legal_shapes.def"
 };
 
-/* ---- programs -----------------------------------------------------------------------------------
- */
+/* ---- programs
+ * ----------------------------------------------------------------------------------- / */
 
 typedef struct {
     Source src;
@@ -67,10 +68,11 @@ static const char *whole(Arena *a, const char *text)
 {
     const char *body = strchr(text, '|'), *results = body ? strrchr(text, '|') : NULL;
     if (!results) fail_msg("a case is inputs | statements | results: %s", text);
-    return arena_printf(a,
-                        "program(1.3)\n[buildInfo = dict<string, string>({{\"coremlc-version\", "
-                        "\"1\"}})]\n{\n    func main<ios18>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
-                        (int)(body - text), text, (int)(results - body - 1), body + 1, results + 1);
+    return arena_printf(
+        a,
+        "program(1.3)\n[buildInfo = dict<string, string>({{\"coremlc-version\", "
+        "\"1\"}})]\n{\n    func main<ios18>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
+        (int)(body - text), text, (int)(results - body - 1), body + 1, results + 1);
 }
 
 static void note(void *ctx, const RuleBreak *b)
@@ -101,7 +103,7 @@ static void print_side(const Side *s)
     buf_free(&b);
 }
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 static uint64_t next_random(uint64_t *seed)
 {
@@ -113,8 +115,8 @@ static int make_inputs(Arena *a, const Func *f, uint64_t seed, Binding *in)
 {
     for (int i = 0; i < f->body->nparam; i++) {
         const Value *v = f->body->param[i];
-        Tensor t =
-            tensor_view(v->type->dtype, &v->type->shape, arena_alloc(a, type_bytes(v->type) + 1));
+        Tensor t = tensor_view(v->type->dtype, &v->type->shape,
+                               arena_alloc(a, type_bytes(v->type) + 1));
         for (size_t k = 0; k < t.count; k++) {
             const uint64_t r = next_random(&seed);
             if (dtype_is_float(t.dtype)) tensor_set_float(&t, k, (double)(r % 2001) / 1000 - 1);
@@ -165,7 +167,8 @@ static int compare(const Case *k, Side *was, Side *is, Diag *d, Arena *a)
     assert_int_equal(nx, ny);
     for (int i = 0; i < nx; i++) {
         const double by = difference(&x[i].value, &y[i].value);
-        if (strncmp(x[i].name, y[i].name, strlen(x[i].name)) == 0 && by <= k->tolerance) continue;
+        if (strncmp(x[i].name, y[i].name, strlen(x[i].name)) == 0 && by <= k->tolerance)
+            continue;
         return wrong(k, is,
                      arena_printf(a, "result %s (%s) differs by %g", x[i].name, y[i].name, by));
     }

@@ -1,5 +1,6 @@
-/* test_library.c -- the public library beyond running: options, messages, the language, what a run shows,
- * tensors and files, several backends for one model. Also built for the thread sanitizer (make tsan). */
+/* test_library.c -- the public library beyond running: options, messages, the language, what a
+ * run shows, tensors and files, several backends for one model. Also built for the thread
+ * sanitizer (make tsan). */
 #include "../../include/anec.h"
 #include "unit.h"
 
@@ -40,8 +41,10 @@ typedef struct {
     Buf said; /* messages, each with its severity before it */
 } Bench;
 
-#define GOOD(t, call) \
-    do { if (call) fail_msg("%s: %s", #call, (t)->error.text); } while (0)
+#define GOOD(t, call)                                                                          \
+    do {                                                                                       \
+        if (call) fail_msg("%s: %s", #call, (t)->error.text);                                  \
+    } while (0)
 
 static void hear(void *ctx, anec_severity severity, const char *message)
 {
@@ -59,7 +62,8 @@ static void open_bench(Bench *t, const char *backend)
 {
     *t = (Bench){ .config = anec_config_new() };
     anec_config_messages(t->config, hear, &t->said);
-    GOOD(t, anec_config_set(t->config, "cache-dir", arena_printf(&arena, "%s/cache", top), &t->error));
+    GOOD(t, anec_config_set(t->config, "cache-dir", arena_printf(&arena, "%s/cache", top),
+                            &t->error));
     GOOD(t, anec_open_with(backend, t->config, &t->device, &t->error));
 }
 
@@ -79,7 +83,7 @@ static void close_bench(Bench *t)
     buf_free(&t->said);
 }
 
-/* ---- options and messages -------------------------------------------------------------------- */
+/* ---- options and messages ---------------------------------------------------------------- */
 
 static void test_options(void **state)
 {
@@ -93,13 +97,15 @@ static void test_options(void **state)
         { "target", NULL, "target needs CHIP[,os]" },
         { "W", NULL, "W needs [no-]NAME" },
         { "W", "error=missing-weight", "did you mean missing-weights?" },
-        { "W", "no-qqqqqqqqqqqq", "there is no warning or rule called qqqqqqqqqqqq; anec --list-rules" },
+        { "W", "no-qqqqqqqqqqqq",
+          "there is no warning or rule called qqqqqqqqqqqq; anec --list-rules" },
     };
     anec_config *c = anec_config_new();
     anec_error e;
     (void)state;
     for (size_t i = 0; i < COUNT(wrong); i++)
-        refused(anec_config_set(c, wrong[i].name, wrong[i].value, &e), ANEC_USAGE, &e, wrong[i].says);
+        refused(anec_config_set(c, wrong[i].name, wrong[i].value, &e), ANEC_USAGE, &e,
+                wrong[i].says);
     assert_int_equal(anec_config_set(c, "quiet", NULL, &e), ANEC_OK);
     assert_string_equal(e.text, "");
     anec_config_free(c);
@@ -113,7 +119,8 @@ static void test_usage(void **state)
     } wrong[] = {
         { "target", "m99", "there is no target m99" },
         { "profile", "none", "--profile goes with --target" },
-        { "missing-weights", "one", "--missing-weights takes random, random:SEED or zero, not 'one'" },
+        { "missing-weights", "one",
+          "--missing-weights takes random, random:SEED or zero, not 'one'" },
         { "missing-weights", "random:x", "not 'random:x'" },
     };
     Bench t;
@@ -121,39 +128,44 @@ static void test_usage(void **state)
     for (size_t i = 0; i < COUNT(wrong); i++) {
         open_bench(&t, "ref");
         GOOD(&t, anec_config_set(t.config, wrong[i].name, wrong[i].value, &t.error));
-        refused(anec_load_text(t.device, text, strlen(text), NULL, &t.model, &t.error), ANEC_USAGE, &t.error,
-                wrong[i].says);
+        refused(anec_load_text(t.device, text, strlen(text), NULL, &t.model, &t.error),
+                ANEC_USAGE, &t.error, wrong[i].says);
         assert_null(t.model);
         assert_int_equal(t.said.len, 0);
         close_bench(&t);
     }
     open_bench(&t, "ref");
-    refused(anec_load(t.device, "model.onnx", &t.model, &t.error), ANEC_USAGE, &t.error, "by its name");
-    refused(anec_load(t.device, "-", &t.model, &t.error), ANEC_USAGE, &t.error, "the standard input");
+    refused(anec_load(t.device, "model.onnx", &t.model, &t.error), ANEC_USAGE, &t.error,
+            "by its name");
+    refused(anec_load(t.device, "-", &t.model, &t.error), ANEC_USAGE, &t.error,
+            "the standard input");
     GOOD(&t, anec_config_set(t.config, "set", "a=1", &t.error));
-    refused(anec_load(t.device, "a.mil", &t.model, &t.error), ANEC_USAGE, &t.error, "--set is for .anedsl");
+    refused(anec_load(t.device, "a.mil", &t.model, &t.error), ANEC_USAGE, &t.error,
+            "--set is for .anedsl");
     close_bench(&t);
 }
 
 static void test_messages(void **state)
 {
-    static const char bad[] = "program(1.3)\n{\n    func main<ios18>(tensor<fp32, [2]> x) {\n"
-                              "        tensor<fp32, [3]> y = relu(x = x)[name = string(\"y\")];\n    } -> (y);\n}\n";
+    static const char bad[] =
+        "program(1.3)\n{\n    func main<ios18>(tensor<fp32, [2]> x) {\n"
+        "        tensor<fp32, [3]> y = relu(x = x)[name = string(\"y\")];\n    } -> (y);\n}\n";
     Bench t;
     (void)state;
     open_bench(&t, "ref");
-    refused(anec_load_text(t.device, bad, strlen(bad), NULL, &t.model, &t.error), ANEC_WRONG, &t.error,
-            "<text>:4:");
+    refused(anec_load_text(t.device, bad, strlen(bad), NULL, &t.model, &t.error), ANEC_WRONG,
+            &t.error, "<text>:4:");
     assert_non_null(strstr(t.said.s, "2 <text>:4:"));
     assert_non_null(strstr(t.said.s, "error: "));
     assert_non_null(strstr(t.said.s, "^")); /* the caret */
     t.said.len = 0;
-    refused(anec_load(t.device, "none.mil", &t.model, &t.error), ANEC_WORLD, &t.error, "none.mil");
+    refused(anec_load(t.device, "none.mil", &t.model, &t.error), ANEC_WORLD, &t.error,
+            "none.mil");
     assert_true(!strncmp(t.said.s, "3 error: ", 9));
     close_bench(&t);
 }
 
-/* ---- the language ---------------------------------------------------------------------------- */
+/* ---- the language ------------------------------------------------------------------------ */
 
 static void stages(void *ctx, const char *name) { buf_printf(ctx, "%s ", name); }
 
@@ -198,7 +210,7 @@ static void test_language(void **state)
     close_bench(&t);
 }
 
-/* ---- what models and backends say ------------------------------------------------------------ */
+/* ---- what models and backends say -------------------------------------------------------- */
 
 static void test_describe(void **state)
 {
@@ -216,7 +228,8 @@ static void test_describe(void **state)
     GOOD(&t, anec_describe(t.model, "json", &said, &t.error));
     assert_non_null(strstr(said, "\"default_function\":\t\"main\""));
     anec_text_free(said);
-    refused(anec_describe(t.model, "xml", &said, &t.error), ANEC_WRONG, &t.error, "as text or as json");
+    refused(anec_describe(t.model, "xml", &said, &t.error), ANEC_WRONG, &t.error,
+            "as text or as json");
     assert_string_equal(anec_fact(t.kernel, "backend"), "ref");
     assert_string_equal(anec_fact(t.kernel, "function"), "main");
     assert_null(anec_fact(t.kernel, "weather"));
@@ -239,7 +252,8 @@ static void test_backends(void **state)
 
 static void test_cache(void **state)
 {
-    anec_cache_info c = { .size = sizeof c }, small = { .size = offsetof(anec_cache_info, bytes), .bytes = 7 };
+    anec_cache_info c = { .size = sizeof c },
+                    small = { .size = offsetof(anec_cache_info, bytes), .bytes = 7 };
     Bench t;
     (void)state;
     open_bench(&t, "ref");
@@ -252,7 +266,7 @@ static void test_cache(void **state)
     close_bench(&t);
 }
 
-/* ---- runs ------------------------------------------------------------------------------------ */
+/* ---- runs -------------------------------------------------------------------------------- */
 
 typedef struct {
     Buf text;
@@ -298,7 +312,9 @@ static void test_run(void **state)
     GOOD(&t, anec_tensor_random(t.kernel, "x", 1, &x, &t.error));
     assert_int_equal(x.shape[0], 2); /* its default */
     const anec_input in = { .name = "x", .tensor = &x };
-    anec_run_options o = { .size = sizeof o, .value = see_value, .begin = see_begin, .end = see_end, .ctx = &seen };
+    anec_run_options o = {
+        .size = sizeof o, .value = see_value, .begin = see_begin, .end = see_end, .ctx = &seen
+    };
     GOOD(&t, anec_run_with(t.kernel, &in, 1, &o, &t.error));
     assert_non_null(strstr(seen.text.s, "<v:mul v=mul(fp16 fp16)@<text>:8:"));
     assert_non_null(strstr(seen.text.s, "y=cast(fp32 fp16)"));
@@ -312,9 +328,11 @@ static void test_run(void **state)
     seen.until = 2;
     assert_int_equal(anec_run_with(t.kernel, &in, 1, &o, &t.error), ANEC_WRONG);
     assert_string_equal(t.error.text, "");
-    const anec_input both[] = { { .name = "x", .origin = "x.npy", .tensor = &y }, { .name = "zz" } };
+    const anec_input both[] = { { .name = "x", .origin = "x.npy", .tensor = &y },
+                                { .name = "zz" } };
     o.size = offsetof(anec_run_options, value); /* a caller that knows less of it */
-    refused(anec_run_with(t.kernel, both, 2, &o, &t.error), ANEC_WRONG, &t.error, "main has no input called zz");
+    refused(anec_run_with(t.kernel, both, 2, &o, &t.error), ANEC_WRONG, &t.error,
+            "main has no input called zz");
     anec_tensor_free(&x);
     buf_free(&seen.text);
     close_bench(&t);
@@ -328,15 +346,21 @@ static void test_ports(void **state)
     const anec_tensor w = { "fp32", 1, { 3 }, (void *)(uintptr_t)wrong, sizeof wrong };
     (void)state;
     load_bench(&t, "ref");
-    GOOD(&t, anec_tensor_read(t.kernel, "s", arena_printf(&arena, "%s/x.npy", top), &x, &t.error));
+    GOOD(&t,
+         anec_tensor_read(t.kernel, "s", arena_printf(&arena, "%s/x.npy", top), &x, &t.error));
     refused(anec_set_state(t.kernel, "s", &x, "x.npy", &t.error), ANEC_WRONG, &t.error,
             "state s is fp16 [3], but x.npy holds fp32 [1, 4, 1, 32]");
     anec_tensor_free(&x);
-    refused(anec_set_state(t.kernel, "s", &w, NULL, &t.error), ANEC_WRONG, &t.error, "the tensor given holds fp32");
-    refused(anec_set_state(t.kernel, "x", &w, NULL, &t.error), ANEC_WRONG, &t.error, "main has no state x");
-    refused(anec_tensor_read(t.kernel, "x", "7", &x, &t.error), ANEC_WRONG, &t.error, "does not fill it");
-    refused(anec_tensor_read(t.kernel, "z", "7", &x, &t.error), ANEC_WRONG, &t.error, "no input or state z");
-    refused(anec_tensor_random(t.kernel, "s", 1, &x, &t.error), ANEC_WRONG, &t.error, "main has no input s");
+    refused(anec_set_state(t.kernel, "s", &w, NULL, &t.error), ANEC_WRONG, &t.error,
+            "the tensor given holds fp32");
+    refused(anec_set_state(t.kernel, "x", &w, NULL, &t.error), ANEC_WRONG, &t.error,
+            "main has no state x");
+    refused(anec_tensor_read(t.kernel, "x", "7", &x, &t.error), ANEC_WRONG, &t.error,
+            "does not fill it");
+    refused(anec_tensor_read(t.kernel, "z", "7", &x, &t.error), ANEC_WRONG, &t.error,
+            "no input or state z");
+    refused(anec_tensor_random(t.kernel, "s", 1, &x, &t.error), ANEC_WRONG, &t.error,
+            "main has no input s");
     assert_null(x.data);
     close_bench(&t);
 }
@@ -388,7 +412,8 @@ static void test_macs(void **state)
         "        tensor<fp32, [?, 4]> y = matmul(x = x, y = w)[name = string(\"y\")];\n    } -> (y);\n}\n";
     Bench t;
     float x[2 * 8] = { 0 };
-    const anec_tensor bound = { "fp32", 2, { 2, 8 }, x, sizeof x }, given = { "fp32", 2, { 1, 8 }, x, 32 };
+    const anec_tensor bound = { "fp32", 2, { 2, 8 }, x, sizeof x },
+                      given = { "fp32", 2, { 1, 8 }, x, 32 };
     anec_macs_info m = { .size = sizeof m };
     (void)state;
     open_bench(&t, "ref");
@@ -404,14 +429,15 @@ static void test_macs(void **state)
     close_bench(&t);
 }
 
-/* ---- tensors --------------------------------------------------------------------------------- */
+/* ---- tensors ----------------------------------------------------------------------------- */
 
 static void test_compare(void **state)
 {
     float a[4] = { 1, INFINITY, NAN, 2 }, b[4] = { 1, 5, NAN, 2.1f };
     const char *words[2] = { "a", "b" };
-    const anec_tensor x = { "fp32", 1, { 4 }, a, sizeof a }, y = { "fp32", 1, { 4 }, b, sizeof b },
-                      z = { "fp32", 1, { 3 }, b, 12 }, bad = { "fp31", 1, { 4 }, b, sizeof b },
+    const anec_tensor x = { "fp32", 1, { 4 }, a, sizeof a },
+                      y = { "fp32", 1, { 4 }, b, sizeof b }, z = { "fp32", 1, { 3 }, b, 12 },
+                      bad = { "fp31", 1, { 4 }, b, sizeof b },
                       s = { "string", 1, { 2 }, (void *)(uintptr_t)words, sizeof words };
     anec_difference d = { .size = sizeof d };
     double v;
@@ -442,7 +468,7 @@ static void test_compare(void **state)
     anec_text_free(line);
 }
 
-/* ---- threads --------------------------------------------------------------------------------- */
+/* ---- threads ----------------------------------------------------------------------------- */
 
 static void count(void *ctx, anec_severity severity, const char *message)
 {
@@ -460,13 +486,15 @@ static void *use_model(void *model)
     anec_tensor x;
     char *said;
     for (int i = 0; i < 10; i++) {
-        if (anec_compile(model, "main", &k, &e) || anec_describe(model, "json", &said, &e)) return model;
+        if (anec_compile(model, "main", &k, &e) || anec_describe(model, "json", &said, &e))
+            return model;
         anec_text_free(said);
         if (anec_tensor_random(k, "x", 3, &x, &e)) return model;
         const anec_input in = { .name = "x", .tensor = &x };
         anec_macs_info m = { .size = sizeof m };
         anec_macs(k, &in, 1, &m);
-        if (anec_run_with(k, &in, 1, NULL, &e) || !anec_run(k, &e)) return model; /* nothing is bound */
+        /* nothing is bound */
+        if (anec_run_with(k, &in, 1, NULL, &e) || !anec_run(k, &e)) return model;
         anec_tensor_free(&x);
         anec_free(k);
     }
@@ -482,7 +510,8 @@ static void test_threads(void **state)
     (void)state;
     load_bench(&t, "cpu");
     anec_config_messages(t.config, count, &lock);
-    for (int i = 0; i < 4; i++) assert_int_equal(pthread_create(&id[i], NULL, use_model, t.model), 0);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&id[i], NULL, use_model, t.model), 0);
     for (int i = 0; i < 4; i++) {
         pthread_join(id[i], &wrong);
         assert_null(wrong);
@@ -490,7 +519,7 @@ static void test_threads(void **state)
     close_bench(&t);
 }
 
-/* ---- classes and features -------------------------------------------------------------------- */
+/* ---- classes and features ---------------------------------------------------------------- */
 
 static const char cats[] =
     "program(1.3)\n{\n"
@@ -543,8 +572,10 @@ static void test_no_classes(void **state)
     (void)state;
     load_bench(&t, "ref");
     assert_null(anec_classifier(t.kernel, NULL));
-    refused(anec_classes(t.kernel, &l, &t.error), ANEC_WRONG, &t.error, "main is no classifier");
-    refused(anec_image_save(t.kernel, "y", "y.png", &t.error), ANEC_EMPTY, &t.error, "no results");
+    refused(anec_classes(t.kernel, &l, &t.error), ANEC_WRONG, &t.error,
+            "main is no classifier");
+    refused(anec_image_save(t.kernel, "y", "y.png", &t.error), ANEC_EMPTY, &t.error,
+            "no results");
     GOOD(&t, anec_bind(t.kernel, "x", &in, &t.error));
     GOOD(&t, anec_run(t.kernel, &t.error));
     assert_int_equal(anec_best(t.kernel, &best, 1), 0);
@@ -559,12 +590,14 @@ static void test_no_classes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_options),  cmocka_unit_test(test_usage),    cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_language), cmocka_unit_test(test_describe), cmocka_unit_test(test_backends),
-        cmocka_unit_test(test_cache),    cmocka_unit_test(test_run),      cmocka_unit_test(test_ports),
-        cmocka_unit_test(test_two_devices), cmocka_unit_test(test_macs),  cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_classes),  cmocka_unit_test(test_no_classes),
+        cmocka_unit_test(test_options),    cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_messages),   cmocka_unit_test(test_language),
+        cmocka_unit_test(test_describe),   cmocka_unit_test(test_backends),
+        cmocka_unit_test(test_cache),      cmocka_unit_test(test_run),
+        cmocka_unit_test(test_ports),      cmocka_unit_test(test_two_devices),
+        cmocka_unit_test(test_macs),       cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_threads),    cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_no_classes),
     };
     top = make_folder(&arena);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

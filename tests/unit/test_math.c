@@ -11,24 +11,24 @@
 
 static void test_unary(void **state)
 {
-    CHECK(
-        { "abs", 15, "x=int32[2] -2147483648 7", "int32[2] -2147483648 7" },
-        { "abs", 15, "x=fp32[0,3]", "fp32[0,3]" },
-        { "round", 15, "x=fp32[5] -2.5 -1.5 -0.5 0.5 1.5", "fp32[5] -2 -2 -0 0 2" },
-        { "sign", 15, "x=fp32[4] -inf -0 0 inf", "fp32[4] -1 0 0 1" },
-        { "exp", 15, "x=fp16[3] 11 12 -20", "fp16[3] 59872 inf 0" },
-        { "exp2", 15, "x=int32[5] 31 32 64 -1 0", "int32[5] -2147483648 0 0 0 1" },
-        { "square", 15, "x=int32[] 65537", "int32[] 131073" },
-        { "log", 15, "x=fp32[2] 0 1", "fp32[2] -103.279 0" },
-        { "log", 15, "x=fp16[1] 0", "fp16[1] -inf" },
-        { "log", 17, "x=fp16[1] 0; epsilon=fp32[] 0.5", "fp16[1] -0.693359" },
-        { "log", 15, "x=fp16[1] 0; epsilon=fp32[] 0.5", "error: element types must agree" },
-        { "rsqrt", 15, "x=fp32[2] 0 4", "fp32[2] 1e+06 0.5" },
-        { "inverse", 15, "x=fp32[2] 0 -0.0001", "fp32[2] 10000 inf" },
-        { "clip", 15, "x=fp32[3] inf nan -inf; alpha=fp32[] 0; beta=fp32[] 1", "fp32[3] 1 nan 0" },
-        { "threshold", 15, "x=int32[2] -5 5; alpha=int32[] 2147483647",
-          "int32[2] 2147483647 2147483647" },
-        { "erf", 15, "x=fp32[?,4]", "fp32[?,4]" });
+    CHECK({ "abs", 15, "x=int32[2] -2147483648 7", "int32[2] -2147483648 7" },
+          { "abs", 15, "x=fp32[0,3]", "fp32[0,3]" },
+          { "round", 15, "x=fp32[5] -2.5 -1.5 -0.5 0.5 1.5", "fp32[5] -2 -2 -0 0 2" },
+          { "sign", 15, "x=fp32[4] -inf -0 0 inf", "fp32[4] -1 0 0 1" },
+          { "exp", 15, "x=fp16[3] 11 12 -20", "fp16[3] 59872 inf 0" },
+          { "exp2", 15, "x=int32[5] 31 32 64 -1 0", "int32[5] -2147483648 0 0 0 1" },
+          { "square", 15, "x=int32[] 65537", "int32[] 131073" },
+          { "log", 15, "x=fp32[2] 0 1", "fp32[2] -103.279 0" },
+          { "log", 15, "x=fp16[1] 0", "fp16[1] -inf" },
+          { "log", 17, "x=fp16[1] 0; epsilon=fp32[] 0.5", "fp16[1] -0.693359" },
+          { "log", 15, "x=fp16[1] 0; epsilon=fp32[] 0.5", "error: element types must agree" },
+          { "rsqrt", 15, "x=fp32[2] 0 4", "fp32[2] 1e+06 0.5" },
+          { "inverse", 15, "x=fp32[2] 0 -0.0001", "fp32[2] 10000 inf" },
+          { "clip", 15, "x=fp32[3] inf nan -inf; alpha=fp32[] 0; beta=fp32[] 1",
+            "fp32[3] 1 nan 0" },
+          { "threshold", 15, "x=int32[2] -5 5; alpha=int32[] 2147483647",
+            "int32[2] 2147483647 2147483647" },
+          { "erf", 15, "x=fp32[?,4]", "fp32[?,4]" });
 }
 
 static void test_cast(void **state)
@@ -50,7 +50,8 @@ static void test_cast(void **state)
           "error: dtype \"int64\" is none that can be cast to; the types are bool, fp16, fp32, int32, and "
           "from ios17 on int8, uint8, int16 and uint16" },
         { "cast", 15, "x=fp32[] 2.5; dtype=string[] fp64", "error: dtype \"fp64\" is none" },
-        { "cast", 18, "x=fp32[] 2.5; dtype=string[] uint32", "error: dtype \"uint32\" is none" },
+        { "cast", 18, "x=fp32[] 2.5; dtype=string[] uint32",
+          "error: dtype \"uint32\" is none" },
         { "cast", 15, "x=fp32[1] 2; dtype=string[] text", "error: can be cast to" },
         { "cast", 15, "x=fp32[1] 2; dtype=string[] string", "error: can be cast to" });
 }
@@ -87,13 +88,12 @@ static void test_binary(void **state)
 
 static void test_select(void **state)
 {
-    CHECK(
-        { "select", 15, "cond=bool[] 1; a=fp32[2] 1 2; b=fp32[] 9", "fp32[2] 1 2" },
-        { "select", 15, "cond=bool[2,1] 1 0; a=fp16[3] 1 2 3; b=fp16[1,1] 0",
-          "fp16[2,3] 1 2 3 0 0 0" },
-        { "select", 15, "cond=bool[3] 0 1 0; a=bool[] 1; b=bool[] 0", "bool[3] 0 1 0" },
-        { "select", 15, "cond=bool[?]; a=fp32[?,2]; b=fp32[3,1]", "fp32[3,2]" },
-        { "select", 15, "cond=bool[4] 1; a=fp32[2] 1; b=fp32[2] 1", "error: cond is [4]" });
+    CHECK({ "select", 15, "cond=bool[] 1; a=fp32[2] 1 2; b=fp32[] 9", "fp32[2] 1 2" },
+          { "select", 15, "cond=bool[2,1] 1 0; a=fp16[3] 1 2 3; b=fp16[1,1] 0",
+            "fp16[2,3] 1 2 3 0 0 0" },
+          { "select", 15, "cond=bool[3] 0 1 0; a=bool[] 1; b=bool[] 0", "bool[3] 0 1 0" },
+          { "select", 15, "cond=bool[?]; a=fp32[?,2]; b=fp32[3,1]", "fp32[3,2]" },
+          { "select", 15, "cond=bool[4] 1; a=fp32[2] 1; b=fp32[2] 1", "error: cond is [4]" });
 }
 
 static void test_activation(void **state)
@@ -106,12 +106,14 @@ static void test_activation(void **state)
         { "gelu", 15, "x=fp32[1] 1; mode=string[] SIGMOID_APPROXIMATION", "fp32[1] 0.845796" },
         { "gelu", 15, "x=fp32[1] 1; mode=string[] TANH_APPROXIMATION", "fp32[1] 0.841192" },
         { "gelu", 15, "x=fp32[1] 1; mode=string[] exact", "error: none of EXACT" },
-        { "prelu", 17, "x=fp16[1,2,1,1] -1 -2; alpha=fp32[2] 0.5 0.25", "fp16[1,2,1,1] -0.5 -0.5" },
+        { "prelu", 17, "x=fp16[1,2,1,1] -1 -2; alpha=fp32[2] 0.5 0.25",
+          "fp16[1,2,1,1] -0.5 -0.5" },
         { "prelu", 15, "x=fp32[1,2,1] 1; alpha=fp32[3] 1", "error: alpha is [3] where x" },
         { "prelu", 15, "x=fp32[1,2,1] -1 -2; alpha=fp32[2] 0.5 0.5", "fp32[1,2,1] -0.5 -1" },
         { "prelu", 15, "x=fp32[1,2,1,1,1]; alpha=fp32[2] 0.5 0.25",
           "error: x is [1, 2, 1, 1, 1]; the numbers of alpha may differ where x is of rank 4 alone" },
-        { "prelu", 15, "x=fp32[1,2,1,1,1,1]; alpha=fp32[2] 0.5 0.5", "error: it must be of rank 3 to 5" },
+        { "prelu", 15, "x=fp32[1,2,1,1,1,1]; alpha=fp32[2] 0.5 0.5",
+          "error: it must be of rank 3 to 5" },
         { "prelu", 15, "x=fp32[3] 1; alpha=fp32[3] 1", "error: no second dimension" },
         { "softmax", 15, "x=fp32[2,2] 1000 1000 inf 0", "fp32[2,2] 0.5 0.5 nan nan" },
         { "softmax", 15, "x=fp32[2,1] 3 3; axis=int32[] -2", "fp32[2,1] 0.5 0.5" },
@@ -144,7 +146,8 @@ static void test_reduce(void **state)
         { "reduce_sum", 15, "x=fp32[2,3] 1; axes=int32[2] 1 -1", "error: names axis 1 twice" },
         { "reduce_sum", 15, "x=fp32[2,3] 1; axes=int32[1] -3", "error: axes -3 is outside" },
         { "reduce_argmax", 15, "x=fp32[4] 1 5 5 nan", "int32[] 3" },
-        { "reduce_argmax", 17, "x=fp32[2,2] 1 5 5 1; axis=int32[] 0; output_dtype=string[] uint16",
+        { "reduce_argmax", 17,
+          "x=fp32[2,2] 1 5 5 1; axis=int32[] 0; output_dtype=string[] uint16",
           "uint16[2] 1 0" },
         { "reduce_argmin", 15, "x=int32[2,2] 1 1 2 1; keep_dims=bool[] 1", "int32[2,1] 0 1" },
         { "reduce_argmin", 15, "x=int32[2,0]", "error: has no element" },
@@ -154,29 +157,34 @@ static void test_reduce(void **state)
 
 static void test_norm(void **state)
 {
-    CHECK(
-        { "layer_norm", 15, "x=fp32[2,2] 0 2 4 6",
-          "fp32[2,2] -1.34164 -0.447213 0.447213 1.34164" },
-        { "layer_norm", 15,
-          "x=fp32[2,2] 0 2 4 8; axes=int32[1] 0; gamma=fp32[2] 1 2; beta=fp32[2] 0 1",
-          "fp32[2,2] -0.999999 -0.999999 3 3" },
-        { "layer_norm", 17, "x=fp16[1,2] 1 3; axes=int32[1] -1; gamma=fp32[2] 2 4",
-          "fp16[1,2] -2 4" },
-        { "layer_norm", 15, "x=fp32[1,1,2] 1 3; axes=int32[2] -1 -2; gamma=fp32[2,1] 1 2",
-          "fp32[1,1,2] -0.999995 1.99999" },
-        { "layer_norm", 15, "x=fp32[2,3] 1; axes=int32[1] 1; gamma=fp32[2] 1",
-          "error: gamma is [2]" },
-        { "instance_norm", 15, "x=fp32[1,1,2,1] 1 3; epsilon=fp32[] 3", "fp32[1,1,2,1] -0.5 0.5" },
-        { "instance_norm", 15, "x=fp32[1,2] 1 3", "error: rank must be 3 to 5" },
-        { "batch_norm", 15, "x=fp32[2,1,1] 1 3; mean=fp32[1] 1; variance=fp32[1] 3; "
-          "epsilon=fp32[] 1; beta=fp32[1] 10", "fp32[2,1,1] 10 11" },
-        { "batch_norm", 15, "x=fp32[?,4,?]; mean=fp32[4]; variance=fp32[4] 1",
-          "error: mean must be a constant" },
-        { "l2_norm", 15, "x=fp32[2,1,1,2] 3 4 0 0", "fp32[2,1,1,2] 0.6 0.8 0 0" },
-        { "l2_norm", 15, "x=fp32[1,2] 3 4", "error: rank" },
-        { "local_response_norm", 15, "x=fp32[1,3,1] 1 2 3; size=int32[] 2; alpha=fp32[] 2; "
-          "beta=fp32[] 1; k=fp32[] 0", "fp32[1,3,1] 1 0.4 0.230769" },
-        { "local_response_norm", 15, "x=fp32[1,3,1] 1 2 3; size=int32[] 0", "error: at least 1" });
+    CHECK({ "layer_norm", 15, "x=fp32[2,2] 0 2 4 6",
+            "fp32[2,2] -1.34164 -0.447213 0.447213 1.34164" },
+          { "layer_norm", 15,
+            "x=fp32[2,2] 0 2 4 8; axes=int32[1] 0; gamma=fp32[2] 1 2; beta=fp32[2] 0 1",
+            "fp32[2,2] -0.999999 -0.999999 3 3" },
+          { "layer_norm", 17, "x=fp16[1,2] 1 3; axes=int32[1] -1; gamma=fp32[2] 2 4",
+            "fp16[1,2] -2 4" },
+          { "layer_norm", 15, "x=fp32[1,1,2] 1 3; axes=int32[2] -1 -2; gamma=fp32[2,1] 1 2",
+            "fp32[1,1,2] -0.999995 1.99999" },
+          { "layer_norm", 15, "x=fp32[2,3] 1; axes=int32[1] 1; gamma=fp32[2] 1",
+            "error: gamma is [2]" },
+          { "instance_norm", 15, "x=fp32[1,1,2,1] 1 3; epsilon=fp32[] 3",
+            "fp32[1,1,2,1] -0.5 0.5" },
+          { "instance_norm", 15, "x=fp32[1,2] 1 3", "error: rank must be 3 to 5" },
+          { "batch_norm", 15,
+            "x=fp32[2,1,1] 1 3; mean=fp32[1] 1; variance=fp32[1] 3; "
+            "epsilon=fp32[] 1; beta=fp32[1] 10",
+            "fp32[2,1,1] 10 11" },
+          { "batch_norm", 15, "x=fp32[?,4,?]; mean=fp32[4]; variance=fp32[4] 1",
+            "error: mean must be a constant" },
+          { "l2_norm", 15, "x=fp32[2,1,1,2] 3 4 0 0", "fp32[2,1,1,2] 0.6 0.8 0 0" },
+          { "l2_norm", 15, "x=fp32[1,2] 3 4", "error: rank" },
+          { "local_response_norm", 15,
+            "x=fp32[1,3,1] 1 2 3; size=int32[] 2; alpha=fp32[] 2; "
+            "beta=fp32[] 1; k=fp32[] 0",
+            "fp32[1,3,1] 1 0.4 0.230769" },
+          { "local_response_norm", 15, "x=fp32[1,3,1] 1 2 3; size=int32[] 0",
+            "error: at least 1" });
 }
 
 static void test_matmul(void **state)
@@ -185,17 +193,21 @@ static void test_matmul(void **state)
         { "matmul", 15, "x=fp32[3] 1 2 3; y=fp32[3] 4 5 6", "fp32[] 32" },
         { "matmul", 15, "x=fp32[2] 1 2; y=fp32[2,3] 1 2 3 4 5 6", "fp32[3] 9 12 15" },
         { "matmul", 15, "x=fp32[2,2] 1 2 3 4; y=fp32[2] 1 10", "fp32[2] 21 43" },
-        { "matmul", 15, "x=fp32[2] 1 2; y=fp32[2] 1 10; transpose_x=bool[] 1; transpose_y=bool[] 1",
+        { "matmul", 15,
+          "x=fp32[2] 1 2; y=fp32[2] 1 10; transpose_x=bool[] 1; transpose_y=bool[] 1",
           "fp32[] 21" },
-        { "matmul", 15, "x=fp32[2,1] 1 2; y=fp32[1,2] 1 10; transpose_x=bool[] 1; "
-          "transpose_y=bool[] 1", "fp32[1,1] 21" },
+        { "matmul", 15,
+          "x=fp32[2,1] 1 2; y=fp32[1,2] 1 10; transpose_x=bool[] 1; "
+          "transpose_y=bool[] 1",
+          "fp32[1,1] 21" },
         { "matmul", 15, "x=fp32[2,1,1,2] 1 2 3 4; y=fp32[2,2,1] 1 1 1 0",
           "fp32[2,2,1,1] 3 1 7 3" },
         { "matmul", 15, "x=fp32[2] 1 1; y=fp32[3,2,1] 1 2 3 4 5 6", "fp32[3,1] 3 7 11" },
         { "matmul", 15, "x=int32[1,2] 2147483647 2; y=int32[2,1] 2 1", "int32[1,1] 0" },
         { "matmul", 15, "x=fp16[1,3] 2048 1 1; y=fp16[3,1] 1 1 1", "fp16[1,1] 2050" },
         { "matmul", 17, "x=fp16[1,1]; y=fp32[1,1] 0.5", "fp16[1,1]" },
-        { "matmul", 17, "x=fp16[1,1] 3; y=fp32[1,1] 0.5", "error: their element types may differ where one" },
+        { "matmul", 17, "x=fp16[1,1] 3; y=fp32[1,1] 0.5",
+          "error: their element types may differ where one" },
         { "matmul", 17, "x=fp32[2,1] 3; y=fp16[1,?]", "fp16[2,?]" },
         { "matmul", 17, "x=int32[2,?]; y=fp16[3,1] 1", "int32[2,1]" },
         { "matmul", 15, "x=fp32[2,0]; y=fp32[0,2]", "fp32[2,2] 0 0 0 0" },
@@ -207,7 +219,8 @@ static void test_matmul(void **state)
         { "linear", 15, "x=fp32[2] 1 2; weight=fp32[1,2] 3 4", "fp32[1] 11" },
         { "linear", 15, "x=int32[1,1,2] 1 2; weight=int32[2,2] 3 4 5 6; bias=int32[2] 1 -1",
           "int32[1,1,2] 12 16" },
-        { "linear", 17, "x=fp16[1,1] 1; weight=fp32[1,1] 2; bias=fp32[1] 0.5", "fp16[1,1] 2.5" },
+        { "linear", 17, "x=fp16[1,1] 1; weight=fp32[1,1] 2; bias=fp32[1] 0.5",
+          "fp16[1,1] 2.5" },
         { "linear", 15, "x=fp32[2,3] 1; weight=fp32[4,2] 1",
           "error: x is [2, 3], weight is [4, 2]" },
         { "linear", 15, "x=fp32[2,2] 1; weight=fp32[4,2] 1; bias=fp32[3] 1",
@@ -217,29 +230,37 @@ static void test_matmul(void **state)
 static void test_einsum(void **state)
 {
     CHECK(
-        { "einsum", 15, "values=fp32[1,2,1,2] 1 2 3 4,fp32[1,2,2,1] 1 1 1 0; "
-          "equation=string[] nchw,nwhu->nchu", "fp32[1,2,2,1] 3 1 7 3" },
-        { "einsum", 15, "values=fp32[2,2] 1 2 3 4; equation=string[] ij->ji", "fp32[2,2] 1 3 2 4" },
+        { "einsum", 15,
+          "values=fp32[1,2,1,2] 1 2 3 4,fp32[1,2,2,1] 1 1 1 0; "
+          "equation=string[] nchw,nwhu->nchu",
+          "fp32[1,2,2,1] 3 1 7 3" },
+        { "einsum", 15, "values=fp32[2,2] 1 2 3 4; equation=string[] ij->ji",
+          "fp32[2,2] 1 3 2 4" },
         { "einsum", 15, "values=fp32[2,2] 1 2 3 4; equation=string[] ii", "fp32[] 5" },
         { "einsum", 15, "values=fp32[2,2] 1 2 3 4; equation=string[] ii->i", "fp32[2] 1 4" },
         { "einsum", 15, "values=fp32[2,2] 1 2 3 4; equation=string[] ij->", "fp32[] 10" },
         { "einsum", 15, "values=fp32[2] 1 2,fp32[3] 1 2 3; equation=string[] b,a",
           "fp32[3,2] 1 2 2 4 3 6" },
-        { "einsum", 15, "values=fp32[2] 1 2,fp32[2] 3 4,fp32[2] 5 6; equation=string[] i,i,i->i",
+        { "einsum", 15,
+          "values=fp32[2] 1 2,fp32[2] 3 4,fp32[2] 5 6; equation=string[] i,i,i->i",
           "fp32[2] 15 48" },
-        { "einsum", 15, "values=fp32[2] 1 2,fp32[2] 3 4,fp32[2] 5 6; equation=string[] a,b,a->b",
+        { "einsum", 15,
+          "values=fp32[2] 1 2,fp32[2] 3 4,fp32[2] 5 6; equation=string[] a,b,a->b",
           "fp32[2] 51 68" },
         { "einsum", 15,
           "values=fp32[2,1,2] 1 2 3 4,fp32[2,1] 1 1; equation=string[] ...ij,jk->...ik",
           "fp32[2,1,1] 3 7" },
-        { "einsum", 15, "values=fp32[1,2] 1 2,fp32[3,2] 1 1 2 2 3 3; equation=string[] ab,ab->ab",
+        { "einsum", 15,
+          "values=fp32[1,2] 1 2,fp32[3,2] 1 1 2 2 3 3; equation=string[] ab,ab->ab",
           "fp32[3,2] 1 2 2 4 3 6" },
         { "einsum", 15, "values=int32[2] 2147483647 1,int32[2] 2 2; equation=string[] i,i->",
           "int32[] 0" },
-        { "einsum", 15, "values=fp32[2,?],fp32[3,4]; equation=string[] ab,bc->ac", "fp32[2,4]" },
+        { "einsum", 15, "values=fp32[2,?],fp32[3,4]; equation=string[] ab,bc->ac",
+          "fp32[2,4]" },
         { "einsum", 15, "values=fp32[2,3] 1,fp32[4,5] 1; equation=string[] ab,bc->ac",
           "error: disagree about dimension b; they are [2, 3], [4, 5]" },
-        { "einsum", 15, "values=fp32[2] 1; equation=string[] ab->a", "error: names 2 dimensions" },
+        { "einsum", 15, "values=fp32[2] 1; equation=string[] ab->a",
+          "error: names 2 dimensions" },
         { "einsum", 15, "values=fp32[2] 1; equation=string[] a->b", "error: no operand has" },
         { "einsum", 15, "values=fp32[2] 1; equation=string[] a->aa", "error: twice" },
         { "einsum", 15, "values=fp32[2] 1; equation=string[] a,b->a", "error: needs 1 terms" },
@@ -251,32 +272,38 @@ static void test_einsum(void **state)
 
 static void test_attention(void **state)
 {
-    CHECK(
-        { "scaled_dot_product_attention", 18,
-          "query=fp32[1,1,1] 0; key=fp32[1,2,1] 1 2; value=fp32[1,2,2] 1 2 3 4",
-          "fp32[1,1,2] 2 3" },
-        { "scaled_dot_product_attention", 18,
-          "query=fp32[2,1,1,1] 0 0; key=fp32[2,1,2,1] 1 2 3 4; value=fp32[2,1,2,1] 1 2 3 4; "
-          "attn_mask=bool[2,1,1,2] 1 0 0 1", "fp32[2,1,1,1] 1 4" },
-        { "scaled_dot_product_attention", 18,
-          "query=fp16[1,2,1] 0 0; key=fp16[1,2,1] 1 1; value=fp16[1,2,1] 1 3; "
-          "attn_mask=fp16[2,1] 5 -5", "error: attn_mask is [2, 1]; its last dimension must be the length" },
-        { "scaled_dot_product_attention", 18, "query=fp32[?,8,?,64]; key=fp32[?,8,?,64]; "
-          "value=fp32[?,8,?,32]; attn_mask=fp32[1,1,?,?]", "fp32[?,8,?,32]" },
-        { "scaled_dot_product_attention", 18,
-          "query=fp32[1,1,3] 0; key=fp32[1,2,1] 1; value=fp32[1,2,2] 1",
-          "error: [1, 1, 3] and [1, 2, 1]" },
-        { "scaled_dot_product_attention", 18,
-          "query=fp32[1,1,1] 0; key=fp32[1,2,1] 1; value=fp32[1,3,2] 1",
-          "error: differ in length" },
-        { "scaled_dot_product_attention", 18,
-          "query=fp32[1,1,1] 0; key=fp32[1,2,1] 1; value=fp32[1,2,2] 1; attn_mask=bool[3] 1",
-          "error: attn_mask is [3]" },
-        { "scaled_dot_product_attention", 18, "query=fp32[1,1] 0; key=fp32[1,2,1] 1; "
-          "value=fp32[1,2,2] 1", "error: need [batch" });
+    CHECK({ "scaled_dot_product_attention", 18,
+            "query=fp32[1,1,1] 0; key=fp32[1,2,1] 1 2; value=fp32[1,2,2] 1 2 3 4",
+            "fp32[1,1,2] 2 3" },
+          { "scaled_dot_product_attention", 18,
+            "query=fp32[2,1,1,1] 0 0; key=fp32[2,1,2,1] 1 2 3 4; value=fp32[2,1,2,1] 1 2 3 4; "
+            "attn_mask=bool[2,1,1,2] 1 0 0 1",
+            "fp32[2,1,1,1] 1 4" },
+          { "scaled_dot_product_attention", 18,
+            "query=fp16[1,2,1] 0 0; key=fp16[1,2,1] 1 1; value=fp16[1,2,1] 1 3; "
+            "attn_mask=fp16[2,1] 5 -5",
+            "error: attn_mask is [2, 1]; its last dimension must be the length" },
+          { "scaled_dot_product_attention", 18,
+            "query=fp32[?,8,?,64]; key=fp32[?,8,?,64]; "
+            "value=fp32[?,8,?,32]; attn_mask=fp32[1,1,?,?]",
+            "fp32[?,8,?,32]" },
+          { "scaled_dot_product_attention", 18,
+            "query=fp32[1,1,3] 0; key=fp32[1,2,1] 1; value=fp32[1,2,2] 1",
+            "error: [1, 1, 3] and [1, 2, 1]" },
+          { "scaled_dot_product_attention", 18,
+            "query=fp32[1,1,1] 0; key=fp32[1,2,1] 1; value=fp32[1,3,2] 1",
+            "error: differ in length" },
+          { "scaled_dot_product_attention", 18,
+            "query=fp32[1,1,1] 0; key=fp32[1,2,1] 1; value=fp32[1,2,2] 1; attn_mask=bool[3] 1",
+            "error: attn_mask is [3]" },
+          { "scaled_dot_product_attention", 18,
+            "query=fp32[1,1] 0; key=fp32[1,2,1] 1; "
+            "value=fp32[1,2,2] 1",
+            "error: need [batch" });
 }
 
-/* ---- einsum against its definition ------------------------------------------------------------*/
+/* ---- einsum against its definition
+ * ------------------------------------------------------------ */
 
 enum { NAMES = 5, TERMS = 4 };
 
@@ -296,7 +323,8 @@ static size_t place(const Sum *s, int term, const int64_t *index)
     return at;
 }
 
-/* Random terms over five names, each of extent 1 to 3; the result has some names of the terms. */
+/* Random terms over five names, each of extent 1 to 3; the result has some names of the
+ * terms. */
 static void draw(Sum *s, uint64_t *at, Arena *a)
 {
     bool used[NAMES] = { false };
@@ -317,7 +345,8 @@ static void draw(Sum *s, uint64_t *at, Arena *a)
     }
     for (int i = 0, shift = pick(at, NAMES); i < NAMES; i++) {
         int name = (i * 3 + shift) % NAMES;
-        if (used[name] && s->rank[s->n] < 4 && pick(at, 2)) s->name[s->n][s->rank[s->n]++] = name;
+        if (used[name] && s->rank[s->n] < 4 && pick(at, 2))
+            s->name[s->n][s->rank[s->n]++] = name;
     }
 }
 

@@ -1,6 +1,6 @@
-/* test_memory.c -- the public library where memory runs out: each call with the n-th request failing, for
- * all n, that one alone and all from it on. A call that fails says so by its status, leaves nothing of what
- * it made, and works when it is made again. */
+/* test_memory.c -- the public library where memory runs out: each call with the n-th request
+ * failing, for all n, that one alone and all from it on. A call that fails says so by its
+ * status, leaves nothing of what it made, and works when it is made again. */
 #include "../../frontend/frontend.h"
 #include "../../include/anec.h"
 #include "../../ir/mil/mil.h"
@@ -13,11 +13,13 @@
 #define SANITIZED 1
 #endif
 #endif
-#if !defined(__GLIBC__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(SANITIZED)
+#if !defined(__GLIBC__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)       \
+    || defined(SANITIZED)
 static void test_skipped(void **state)
 {
     (void)state;
-    print_message("skipped: requests for memory can be made to fail with the GNU library alone, unsanitized\n");
+    print_message(
+        "skipped: requests for memory can be made to fail with the GNU library alone, unsanitized\n");
 }
 
 int main(void)
@@ -27,7 +29,7 @@ int main(void)
 }
 #else
 
-/* ---- requests that fail ---------------------------------------------------------------------- */
+/* ---- requests that fail ------------------------------------------------------------------ */
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
@@ -38,7 +40,8 @@ void *calloc(size_t count, size_t size);
 void *realloc(void *p, size_t size);
 void free(void *p);
 
-static long fail_at, requests, live; /* fail_at 0: none fails; live: blocks that were not freed yet */
+/* fail_at 0: none fails; live: blocks that were not freed yet */
+static long fail_at, requests, live;
 static bool all_after;
 
 static bool fails(void)
@@ -56,7 +59,10 @@ static void *counted(void *p)
 }
 
 void *malloc(size_t size) { return fails() ? NULL : counted(__libc_malloc(size)); }
-void *calloc(size_t count, size_t size) { return fails() ? NULL : counted(__libc_calloc(count, size)); }
+void *calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : counted(__libc_calloc(count, size));
+}
 void *realloc(void *p, size_t size)
 {
     if (fails()) return NULL;
@@ -69,7 +75,7 @@ void free(void *p)
     __libc_free(p);
 }
 
-/* ---- what the calls work on ------------------------------------------------------------------ */
+/* ---- what the calls work on -------------------------------------------------------------- */
 
 static const char mil[] =
     "program(1.3)\n{\n"
@@ -109,8 +115,10 @@ static struct {
 
 #define FP32 (&(anec_tensor){ "fp32", 2, { 2, 3 }, x, sizeof x })
 #define FP16 (&(anec_tensor){ "fp16", 4, { 1, 8, 1, 4 }, half, sizeof half })
-#define GOOD(call) \
-    do { if (call) fail_msg("%s: %s", #call, t.e.text); } while (0)
+#define GOOD(call)                                                                             \
+    do {                                                                                       \
+        if (call) fail_msg("%s: %s", #call, t.e.text);                                         \
+    } while (0)
 
 static void write_files(void)
 {
@@ -160,7 +168,7 @@ static int end(void **state)
     return 0;
 }
 
-/* ---- the calls ------------------------------------------------------------------------------- */
+/* ---- the calls --------------------------------------------------------------------------- */
 
 static anec_status set(void) { return anec_config_set(t.config, "quiet", NULL, &t.e); }
 static anec_status set_wrong(void)
@@ -171,7 +179,10 @@ static anec_status set_wrong(void)
 static anec_status open_cpu(void) { return anec_open_with("cpu", t.config, &t.device, &t.e); }
 static anec_status open_auto(void) { return anec_open("auto", NULL, &t.device, &t.e); }
 static void close_device(void) { anec_close(t.device); }
-static anec_status load_mil(void) { return anec_load_text(t.cpu, mil, sizeof mil - 1, NULL, &t.loaded, &t.e); }
+static anec_status load_mil(void)
+{
+    return anec_load_text(t.cpu, mil, sizeof mil - 1, NULL, &t.loaded, &t.e);
+}
 static anec_status load_file(void) { return anec_load(t.cpu, t.net, &t.loaded, &t.e); }
 static anec_status load_wrong(void)
 {
@@ -188,8 +199,14 @@ static anec_status load_dsl(void)
 }
 static void free_loaded(void) { anec_model_free(t.loaded); }
 static anec_status compile(void) { return anec_compile(t.model, NULL, &t.compiled, &t.e); }
-static anec_status compile_weights(void) { return anec_compile(t.weights, NULL, &t.compiled, &t.e); }
-static anec_status compile_sim(void) { return anec_compile_on(t.weights, t.sim, NULL, &t.compiled, &t.e); }
+static anec_status compile_weights(void)
+{
+    return anec_compile(t.weights, NULL, &t.compiled, &t.e);
+}
+static anec_status compile_sim(void)
+{
+    return anec_compile_on(t.weights, t.sim, NULL, &t.compiled, &t.e);
+}
 static void free_compiled(void) { anec_free(t.compiled); }
 static anec_status run(void) { return anec_run(t.kernel, &t.e); }
 static anec_status run_heavy(void) { return anec_run(t.heavy, &t.e); }
@@ -216,10 +233,19 @@ static anec_status run_wrong(void)
 static anec_status describe(void) { return anec_describe(t.model, "json", &t.text, &t.e); }
 static anec_status describe_text(void) { return anec_describe(t.model, "text", &t.text, &t.e); }
 static void free_text(void) { anec_text_free(t.text); }
-static anec_status summary(void) { return (t.text = anec_summary(FP32)) ? ANEC_OK : ANEC_WORLD; }
-static anec_status read_npy(void) { return anec_tensor_read(t.kernel, "x", t.npy, &t.tensor, &t.e); }
+static anec_status summary(void)
+{
+    return (t.text = anec_summary(FP32)) ? ANEC_OK : ANEC_WORLD;
+}
+static anec_status read_npy(void)
+{
+    return anec_tensor_read(t.kernel, "x", t.npy, &t.tensor, &t.e);
+}
 static anec_status load_npy(void) { return anec_tensor_load(t.config, t.npy, &t.tensor, &t.e); }
-static anec_status make_random(void) { return anec_tensor_random(t.kernel, "x", 1, &t.tensor, &t.e); }
+static anec_status make_random(void)
+{
+    return anec_tensor_random(t.kernel, "x", 1, &t.tensor, &t.e);
+}
 static void free_tensor(void) { anec_tensor_free(&t.tensor); }
 static anec_status save(void) { return anec_tensor_save(t.config, FP32, t.out, &t.e); }
 static anec_status put_state(void) { return anec_set_state(t.kernel, "s", FP32, NULL, &t.e); }
@@ -239,7 +265,8 @@ static const struct Step {
     { "anec_config_set", set, NULL, true },
     { "anec_config_set, wrong", set_wrong, NULL, true },
     { "anec_open_with", open_cpu, close_device, false },
-    { "anec_open, auto", open_auto, close_device, true }, /* the system's libraries are looked for */
+    /* the system's libraries are looked for */
+    { "anec_open, auto", open_auto, close_device, true },
     { "anec_load_text", load_mil, free_loaded, false },
     { "anec_load_text, wrong", load_wrong, NULL, false },
     { "anec_load_text, the language", load_dsl, free_loaded, false },
@@ -264,7 +291,7 @@ static const struct Step {
     { "anec_compare", compare, NULL, false },
 };
 
-/* ---- all of them ----------------------------------------------------------------------------- */
+/* ---- all of them ------------------------------------------------------------------------- */
 
 /* The call with its n-th request failing; false: it makes less of them. */
 static bool fail_nth(const struct Step *s, long n, int *failed)

@@ -6,7 +6,7 @@
 
 #include "../../ir/mil/mil.h"
 
-/* ---- folders, files, modules ----------------------------------------------------------------- */
+/* ---- folders, files, modules ------------------------------------------------------------- */
 
 typedef struct {
     Arena a;
@@ -127,7 +127,7 @@ static Module *module_of(int n, Const *const *c)
     return m;
 }
 
-/* ---- the format ------------------------------------------------------------------------------ */
+/* ---- the format -------------------------------------------------------------------------- */
 
 static Const *bytes_const(Arena *a, DType t, int64_t n)
 {
@@ -195,11 +195,12 @@ static void strings_have_no_place_in_a_weight_file(void **state)
     leave(&p);
 }
 
-/* ---- what is wrong in a file ----------------------------------------------------------------- */
+/* ---- what is wrong in a file ------------------------------------------------------------- */
 
-#define TEXT(type, offset) \
-    "program(1.3)\n{\nfunc main<ios18>(fp16 x) {\n" type " w = const()[val = " type \
-    "(BLOBFILE(path = string(\"@model_path/w.bin\"), offset = uint64(" offset ")))];\n} -> (x);\n}"
+#define TEXT(type, offset)                                                                     \
+    "program(1.3)\n{\nfunc main<ios18>(fp16 x) {\n" type " w = const()[val = " type            \
+    "(BLOBFILE(path = string(\"@model_path/w.bin\"), offset = uint64(" offset                  \
+    ")))];\n} -> (x);\n}"
 
 /* Two records: 20 halves at 64, 10 bytes of uint8 at 192. */
 static Buf good_file(Place *p)
@@ -245,14 +246,18 @@ static void references_that_do_not_fit_are_errors(void **state)
     write_text(&p, "w.mil", TEXT("tensor<fp16, [4, 5]>", "64"));
     assert_true(reads(&p));
     assert_null(p.d.text.s);
-    expect_wrong(&p, TEXT("tensor<fp16, [20]>", "0"), "has no record at 0: the file has 320 bytes");
-    expect_wrong(&p, TEXT("tensor<fp16, [20]>", "300"), "no record at 300: the file has 320 bytes");
-    expect_wrong(&p, TEXT("tensor<fp16, [20]>", "18446744073709551615"), "no record at 1844674407");
+    expect_wrong(&p, TEXT("tensor<fp16, [20]>", "0"),
+                 "has no record at 0: the file has 320 bytes");
+    expect_wrong(&p, TEXT("tensor<fp16, [20]>", "300"),
+                 "no record at 300: the file has 320 bytes");
+    expect_wrong(&p, TEXT("tensor<fp16, [20]>", "18446744073709551615"),
+                 "no record at 1844674407");
     expect_wrong(&p, TEXT("tensor<fp16, [20]>", "128"), "has no record at 128: 0x");
     expect_wrong(&p, TEXT("tensor<fp32, [10]>", "64"),
                  "the record at 64 holds fp16, but the literal is fp32");
-    expect_wrong(&p, TEXT("tensor<fp16, [21]>", "64"),
-                 "the record at 64 holds 40 bytes, but the literal needs 42: 21 elements of fp16");
+    expect_wrong(
+        &p, TEXT("tensor<fp16, [21]>", "64"),
+        "the record at 64 holds 40 bytes, but the literal needs 42: 21 elements of fp16");
     expect_wrong(&p, TEXT("tensor<fp16, [4611686018427387904]>", "64"),
                  "4611686018427387904 elements of fp16 are more than memory can hold");
     buf_free(&f);
@@ -285,7 +290,8 @@ static void damaged_records_are_errors(void **state)
     damage(&p, &f, 80, 8, 281);
     expect_wrong(&p, text, "has its 40 bytes at 281, but the file has 320 bytes");
     damage(&p, &f, 80, 8, UINT64_MAX - 8);
-    expect_wrong(&p, text, "has its 40 bytes at 18446744073709551607, but the file has 320 bytes");
+    expect_wrong(&p, text,
+                 "has its 40 bytes at 18446744073709551607, but the file has 320 bytes");
     damage(&p, &f, 80, 8, 0);
     expect_wrong(&p, text, "has its 40 bytes at 0, but");
     damage(&p, &f, 80, 8, 129);
@@ -299,7 +305,12 @@ static void odd_but_readable_files_are_warned_of(void **state)
     (void)state;
     Place p = place();
     Buf f = good_file(&p);
-    static const struct { size_t at; int bytes; uint64_t v; const char *said; } odd[] = {
+    static const struct {
+        size_t at;
+        int bytes;
+        uint64_t v;
+        const char *said;
+    } odd[] = {
         { 0, 4, 1, "w.bin says it has 1 records, but 2 are there [-Wweight-file]" },
         { 4, 4, 0, "w.bin says version 0; 2 is known" },
         { 208, 8, 128, "the record at 192 are said to be 10 bytes at 128, not right after it" },
@@ -359,7 +370,8 @@ static void absent_files_can_be_stood_in_for(void **state)
     assert_non_null(l.m);
     expect_says(&p.d, "w.bin is absent [-Wmissing-weights]");
     assert_false(const_tensor(const_named(l.m, "w"), &p.d, &t));
-    expect_says(&p.d, "weight file @model_path/w.bin is absent; --missing-weights zero or random");
+    expect_says(&p.d,
+                "weight file @model_path/w.bin is absent; --missing-weights zero or random");
     l.m->missing = 1;
     assert_true(const_tensor(const_named(l.m, "w"), &p.d, &t));
     tensor_free(&t);
@@ -383,7 +395,7 @@ static void a_link_out_of_the_folder_is_refused(void **state)
     leave(&p);
 }
 
-/* ---- saving ---------------------------------------------------------------------------------- */
+/* ---- saving ------------------------------------------------------------------------------ */
 
 static Const *made(Arena *a, int64_t n, double v)
 {
@@ -392,27 +404,30 @@ static Const *made(Arena *a, int64_t n, double v)
     return c;
 }
 
-#define SAVED(name, type, file, offset) \
-    "            " type " " name " = const()[name = string(\"" name "\"), val = " type \
-    "(BLOBFILE(path = string(\"@model_path/weights/" file "\"), offset = uint64(" offset ")))];\n"
-#define FRAME(statements) \
-    "program(1.3)\n{\n    func main<ios18>(tensor<fp16, [2]> x) {\n" statements \
+#define SAVED(name, type, file, offset)                                                        \
+    "            " type " " name " = const()[name = string(\"" name "\"), val = " type         \
+    "(BLOBFILE(path = string(\"@model_path/weights/" file "\"), offset = uint64(" offset       \
+    ")))];\n"
+#define FRAME(statements)                                                                      \
+    "program(1.3)\n{\n    func main<ios18>(tensor<fp16, [2]> x) {\n" statements                \
     "        } -> (x);\n}"
 
 static void large_literals_go_to_the_weight_file(void **state)
 {
     (void)state;
     Place p = place();
-    Const *c[] = { made(&p.a, 10, 0.5), made(&p.a, 10, 0.5), made(&p.a, 9, 1), made(&p.a, 12, 2) };
+    Const *c[] = { made(&p.a, 10, 0.5), made(&p.a, 10, 0.5), made(&p.a, 9, 1),
+                   made(&p.a, 12, 2) };
     Module *m = module_of(COUNT(c), c);
     assert_true(mil_needs_weights(m, true));
     assert_true(mil_save(m, &p.d, in(&p, "m.mil")));
-    expect_file(&p, "m.mil", FRAME(
-        SAVED("c0", "tensor<fp16, [10]>", "weight.bin", "64")
-        SAVED("c1", "tensor<fp16, [10]>", "weight.bin", "64")
-        "            tensor<fp16, [9]> c2 = const()[name = string(\"c2\"), val = tensor<fp16, [9]>("
-        "[0x1p+0, 0x1p+0, 0x1p+0, 0x1p+0, 0x1p+0, 0x1p+0, 0x1p+0, 0x1p+0, 0x1p+0])];\n"
-        SAVED("c3", "tensor<fp16, [12]>", "weight.bin", "192")));
+    expect_file(
+        &p, "m.mil",
+        FRAME(SAVED("c0", "tensor<fp16, [10]>", "weight.bin", "64") SAVED(
+            "c1", "tensor<fp16, [10]>", "weight.bin",
+            "64") "            tensor<fp16, [9]> c2 = const()[name = string(\"c2\"), val = tensor<fp16, [9]>("
+                  "[0x1p+0, 0x1p+0, 0x1p+0, 0x1p+0, 0x1p+0, 0x1p+0, 0x1p+0, 0x1p+0, 0x1p+0])];\n" SAVED(
+                      "c3", "tensor<fp16, [12]>", "weight.bin", "192")));
     assert_int_equal(c[0]->kind, CONST_INIT); /* the module is as it was */
     Loaded l = load(&p, "m.mil");
     Tensor t;
@@ -469,7 +484,8 @@ static void weights_of_another_text_are_left_alone(void **state)
     (void)state;
     Place p = place();
     save_made(&p, "a.mil", 1);
-    save_made(&p, "a.mil", 2); /* under another name: until its text is there the old one stays whole */
+    /* under another name: until its text is there the old one stays whole */
+    save_made(&p, "a.mil", 2);
     assert_false(file_exists(in(&p, "weights/weight.bin")));
     assert_int_equal(weight_files(&p), 1);
     save_made(&p, "a.mil", 3);
@@ -518,9 +534,9 @@ static void references_stay_in_their_folder(void **state)
     Builder b = builder_at(l.m->first->body, NULL, &p.d, (Loc){ .src = NULL });
     build_const(&b, "c1", made(&l.m->arena, 16, 4));
     assert_true(mil_save(l.m, &p.d, in(&p, "a.mil")));
-    expect_file(&p, "a.mil", FRAME(
-        SAVED("c0", "tensor<fp16, [10]>", "weight.bin", "64")
-        SAVED("c1", "tensor<fp16, [16]>", "a.bin", "64")));
+    expect_file(&p, "a.mil",
+                FRAME(SAVED("c0", "tensor<fp16, [10]>", "weight.bin", "64")
+                          SAVED("c1", "tensor<fp16, [16]>", "a.bin", "64")));
     unload(&l);
     leave(&p);
 }
@@ -534,7 +550,8 @@ static void another_folder_gets_whole_files_or_new_ones(void **state)
     write_text(&p, "old/m.mil", TEXT("tensor<uint8, [10]>", "192"));
     assert_true(file_make_dirs(&p.d, in(&p, "new")));
     Loaded l = load(&p, "old/m.mil");
-    assert_true(mil_save(l.m, &p.d, in(&p, "new/m.mil"))); /* nothing else changes: offsets stay */
+    /* nothing else changes: offsets stay */
+    assert_true(mil_save(l.m, &p.d, in(&p, "new/m.mil")));
     Buf copy = file_bytes(&p, "new/w.bin"), text = file_bytes(&p, "new/m.mil");
     assert_int_equal(copy.len, f.len);
     assert_memory_equal(copy.s, f.s, f.len);
@@ -563,7 +580,8 @@ static void failing_saves_leave_nothing(void **state)
     Place p = place();
     Const *c[] = { made(&p.a, 10, 1) };
     Module *m = module_of(1, c);
-    assert_true(file_make_dirs(&p.d, in(&p, "m.mil"))); /* a folder stands where the text should */
+    /* a folder stands where the text should */
+    assert_true(file_make_dirs(&p.d, in(&p, "m.mil")));
     assert_false(mil_save(m, &p.d, in(&p, "m.mil")));
     expect_says(&p.d, "cannot write");
     assert_false(file_exists(in(&p, "weights/weight.bin")));

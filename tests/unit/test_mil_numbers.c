@@ -68,7 +68,8 @@ static void floats_and_doubles_print_as_c_does(void **state)
         assert_int_equal(parsed(text, DT_FP64), bits_of_double(d));
     }
     assert_string_equal(printed(text, DT_FP64, 1), "0x1p-1074");
-    assert_string_equal(printed(text, DT_FP64, (UINT64_C(1) << 52) - 1), "0x1.ffffffffffffep-1023");
+    assert_string_equal(printed(text, DT_FP64, (UINT64_C(1) << 52) - 1),
+                        "0x1.ffffffffffffep-1023");
     assert_int_equal(parsed("0x1p-1074", DT_FP64), 1);
     assert_string_equal(printed(text, DT_BF16, 0x3dcd), "0x1.9ap-4");
     assert_string_equal(printed(text, DT_FP16, 0x8000), "-0x0p+0");
@@ -99,7 +100,8 @@ static void halves_round_once(void **state)
     (void)state;
     char text[256], hex[64];
     for (uint32_t h = 0; h < 0x7bff; h += h % 64 ? 1 : 13) {
-        const double middle = (f16_to_double((uint16_t)h) + f16_to_double((uint16_t)(h + 1))) / 2;
+        const double middle = (f16_to_double((uint16_t)h) + f16_to_double((uint16_t)(h + 1)))
+                            / 2;
         const uint32_t even = h & 1 ? h + 1 : h;
         snprintf(hex, sizeof hex, "%a", middle);
         assert_int_equal(parsed(hex, DT_FP16), even);
@@ -143,7 +145,10 @@ static void very_long_digits_are_exact(void **state)
 static void integers_fit_or_are_refused(void **state)
 {
     (void)state;
-    static const struct { DType t; const char *min, *max, *below, *above; } limit[] = {
+    static const struct {
+        DType t;
+        const char *min, *max, *below, *above;
+    } limit[] = {
         { DT_INT4, "-8", "7", "-9", "8" },
         { DT_INT8, "-128", "127", "-129", "128" },
         { DT_INT16, "-32768", "32767", "-32769", "32768" },

@@ -7,7 +7,7 @@
 
 #include "../../ir/mil/mil.h"
 
-/* ---- reading and printing -------------------------------------------------------------------- */
+/* ---- reading and printing ---------------------------------------------------------------- */
 
 /* The text printed again, in *out; false when it was refused. */
 static bool again(Diag *d, const char *name, const char *text, size_t len, Buf *out)
@@ -30,7 +30,7 @@ static void expect_same(const char *text)
     diag_free(&d);
 }
 
-#define PROGRAM(version, opset, statements, results) \
+#define PROGRAM(version, opset, statements, results)                                           \
     "program(" version ")\n{\n    func main<" opset ">(tensor<fp16, [1, 2]> x) {\n" statements \
     "        } -> (" results ");\n}"
 #define LINE "            "
@@ -38,49 +38,52 @@ static void expect_same(const char *text)
 static void both_spellings_come_back(void **state)
 {
     (void)state;
-    expect_same(PROGRAM("1.0", "ios16",
-        LINE "tensor<int32, []> a = const()[name = tensor<string, []>(\"a\"), "
-             "val = tensor<int32, []>(1)];\n"
-        LINE "tensor<fp16, [12]> w = const()[val = tensor<fp16, [12]>(BLOBFILE("
-             "path = tensor<string, []>(\"@model_path/w.bin\"), offset = tensor<uint64, []>(64)))];\n",
+    expect_same(PROGRAM(
+        "1.0", "ios16",
+        LINE
+        "tensor<int32, []> a = const()[name = tensor<string, []>(\"a\"), "
+        "val = tensor<int32, []>(1)];\n" LINE
+        "tensor<fp16, [12]> w = const()[val = tensor<fp16, [12]>(BLOBFILE("
+        "path = tensor<string, []>(\"@model_path/w.bin\"), offset = tensor<uint64, []>(64)))];\n",
         "x"));
 }
 
 static void nested_lists_follow_the_rank(void **state)
 {
     (void)state;
-    expect_same(PROGRAM("1.3", "ios18",
+    expect_same(PROGRAM(
+        "1.3", "ios18",
         LINE "tensor<bool, [2, 1, 2]> a = const()[val = tensor<bool, [2, 1, 2]>("
-             "[[[true, false]], [[false, true]]])];\n"
-        LINE "tensor<int32, [2, 0]> b = const()[val = tensor<int32, [2, 0]>([[], []])];\n"
-        LINE "tensor<int32, [0, 2]> c = const()[val = tensor<int32, [0, 2]>([])];\n"
-        LINE "tensor<uint6, [5]> e = const()[val = tensor<uint6, [5]>([63, 0, 32, 1, 31])];\n",
+             "[[[true, false]], [[false, true]]])];\n" LINE
+             "tensor<int32, [2, 0]> b = const()[val = tensor<int32, [2, 0]>([[], []])];\n" LINE
+             "tensor<int32, [0, 2]> c = const()[val = tensor<int32, [0, 2]>([])];\n" LINE
+             "tensor<uint6, [5]> e = const()[val = tensor<uint6, [5]>([63, 0, 32, 1, 31])];\n",
         "x, a"));
 }
 
 static void blocks_see_outer_names_and_keep_their_own(void **state)
 {
     (void)state;
-    expect_same(PROGRAM("1.3", "ios18",
-        LINE "tensor<fp16, [1, 2]> y, int32 z = while_loop(loop_vars = (x, int32(0)))\n"
-        LINE "    block0(tensor<fp16, [1, 2]> a, int32 b) {\n"
-        LINE "            bool p = less(x = b, y = int32(3));\n"
-        LINE "        } -> (p),\n"
-        LINE "    block1(tensor<fp16, [1, 2]> a, int32 b) {\n"
-        LINE "            tensor<fp16, [1, 2]> c = cond(pred = x)\n"
-        LINE "                block0() {\n"
-        LINE "                    } -> (a),\n"
-        LINE "                block1() {\n"
-        LINE "                        tensor<fp16, [1, 2]> a = relu(x = x);\n"
-        LINE "                    } -> (a);\n"
-        LINE "        } -> (c, b);\n", "y, z"));
+    expect_same(PROGRAM(
+        "1.3", "ios18",
+        LINE "tensor<fp16, [1, 2]> y, int32 z = while_loop(loop_vars = (x, int32(0)))\n" LINE
+             "    block0(tensor<fp16, [1, 2]> a, int32 b) {\n" LINE
+             "            bool p = less(x = b, y = int32(3));\n" LINE "        } -> (p),\n" LINE
+             "    block1(tensor<fp16, [1, 2]> a, int32 b) {\n" LINE
+             "            tensor<fp16, [1, 2]> c = cond(pred = x)\n" LINE
+             "                block0() {\n" LINE "                    } -> (a),\n" LINE
+             "                block1() {\n" LINE
+             "                        tensor<fp16, [1, 2]> a = relu(x = x);\n" LINE
+             "                    } -> (a);\n" LINE "        } -> (c, b);\n",
+        "y, z"));
 }
 
 /* A text may end anywhere: what follows it in memory is not read, and each cut is an error. */
 static void cut_anywhere_is_an_error(void **state)
 {
     (void)state;
-    static const char text[] = "program(1.3)\n[a = dict<string, fp64>({{\"k\", 0.5}})]\n{\n"
+    static const char text[] =
+        "program(1.3)\n[a = dict<string, fp64>({{\"k\", 0.5}})]\n{\n"
         "    func f<ios18>(state<tensor<fp16, [2]>> s, "
         "tensor_buffer<fp16, shape=[1], strides=[2]> b) {\n"
         "            tensor<fp16, [2]> y = add<ios17>(x = tensor<fp16, [2]>([0x1p-1, -inf]), "
@@ -95,7 +98,8 @@ static void cut_anywhere_is_an_error(void **state)
         memcpy(exact, text, n);
         const bool ok = again(&d, "cut", exact, n, &out);
         assert_int_equal(ok, n == sizeof text - 1);
-        assert_in_range(d.errors, !ok, ok ? 0 : 2); /* a name that was cut is not defined, too */
+        /* a name that was cut is not defined, too */
+        assert_in_range(d.errors, !ok, ok ? 0 : 2);
         diag_free(&d);
         buf_free(&out);
         free(exact);
@@ -106,7 +110,8 @@ static void cut_anywhere_is_an_error(void **state)
 static void damaged_texts_do_no_harm(void **state)
 {
     (void)state;
-    static const char text[] = "program(1.3)\n{\n    func f<ios18>(tensor<fp16, [1, 2]> x) {\n"
+    static const char text[] =
+        "program(1.3)\n{\n    func f<ios18>(tensor<fp16, [1, 2]> x) {\n"
         "            int32 a, bool c = g(x = x, y = (x, uint8(3)), z = -1)[name = string(\"n\")]\n"
         "                b(int32 q) {\n                    } -> (q);\n"
         "            tensor<int4, [1, 3]> w = const()[val = tensor<int4, [1, 3]>([[-8, 0, 7]])];\n"
@@ -146,7 +151,7 @@ static void more_than_a_gibibyte_is_refused_unread(void **state)
     munmap(text, len);
 }
 
-/* ---- random programs ------------------------------------------------------------------------- */
+/* ---- random programs --------------------------------------------------------------------- */
 
 typedef struct {
     uint64_t seed, at;
@@ -161,7 +166,9 @@ static void random_element(Rng *r, Buf *b, DType t)
     else if (!dtype_is_float(t)) buf_printf(b, "%d", (int)below(r, 2));
     else if (below(r, 20) == 0) buf_puts(b, below(r, 2) ? "inf" : "-inf");
     else if (t == DT_FP16) buf_printf(b, "%a", f16_to_double((uint16_t)below(r, 0x7c00)));
-    else buf_printf(b, "%a", ldexp((double)below(r, 0x800000) + 0x800000, (int)below(r, 60) - 50));
+    else
+        buf_printf(b, "%a",
+                   ldexp((double)below(r, 0x800000) + 0x800000, (int)below(r, 60) - 50));
 }
 
 static void random_list(Rng *r, Buf *b, DType t, const int64_t *dim, int rank)
@@ -180,8 +187,8 @@ static void random_list(Rng *r, Buf *b, DType t, const int64_t *dim, int rank)
 
 static void random_literal(Rng *r, Buf *b, bool short_scalars, Buf *type)
 {
-    static const DType any[] = { DT_FP16, DT_FP32, DT_BOOL, DT_STRING, DT_INT32, DT_UINT8, DT_UINT3,
-                                 DT_INT4 };
+    static const DType any[] = { DT_FP16,  DT_FP32,  DT_BOOL,  DT_STRING,
+                                 DT_INT32, DT_UINT8, DT_UINT3, DT_INT4 };
     const DType t = any[below(r, COUNT(any))];
     int64_t dim[4];
     const int rank = (int)below(r, 5);
@@ -208,9 +215,11 @@ static void random_program(Rng *r, Buf *b)
     for (int i = 1; i <= n; i++) {
         value.len = 0;
         random_literal(r, &value, short_scalars, &type);
-        if (below(r, 2)) buf_printf(b, LINE "%s v%d = const()[val = %s];\n", type.s, i, value.s);
+        if (below(r, 2))
+            buf_printf(b, LINE "%s v%d = const()[val = %s];\n", type.s, i, value.s);
         else {
-            buf_printf(b, LINE "%s v%d = f(a = v%d, b = ", type.s, i, (int)below(r, (uint64_t)i));
+            buf_printf(b, LINE "%s v%d = f(a = v%d, b = ", type.s, i,
+                       (int)below(r, (uint64_t)i));
             if (below(r, 2)) buf_puts(b, value.s);
             else buf_printf(b, "(v%d, %s)", (int)below(r, (uint64_t)i), value.s);
             buf_puts(b, ");\n");
@@ -233,7 +242,7 @@ static void random_programs_come_back(void **state)
     }
 }
 
-/* ---- real programs --------------------------------------------------------------------------- */
+/* ---- real programs ----------------------------------------------------------------------- */
 
 static bool is_compiled(const Mapped *index, const char *file)
 {
@@ -287,7 +296,8 @@ static int check_folder(const char *folder)
 static void real_programs_come_back(void **state)
 {
     (void)state;
-    const int wild = check_folder("../shared/wild"), embedded = check_folder("../shared/embedded");
+    const int wild = check_folder("../shared/wild"),
+              embedded = check_folder("../shared/embedded");
     if (wild + embedded) print_message("%d real programs, %d generated ones\n", wild, embedded);
     else print_message("skipped: there is no ../shared/wild\n");
 }
@@ -295,7 +305,9 @@ static void real_programs_come_back(void **state)
 static void rejected_syntax_is_refused_at_its_place(void **state)
 {
     (void)state;
-    static const struct { const char *file, *place; } refused[] = {
+    static const struct {
+        const char *file, *place;
+    } refused[] = {
         { "layer_0_bwd", ":20:87: error: expected a name, " },
         { "layer_0_fwd", ":32:56: error: expected '=', found ')'" },
         { "layer_0_fwd_conv", ":23:56: error: expected '=', found ')'" },
@@ -316,7 +328,7 @@ static void rejected_syntax_is_refused_at_its_place(void **state)
     arena_free(&a);
 }
 
-/* ---- literals -------------------------------------------------------------------------------- */
+/* ---- literals ---------------------------------------------------------------------------- */
 
 static void one_literal_is_read_alone(void **state)
 {
@@ -348,7 +360,9 @@ static void made_literals_print_in_runs(void **state)
 {
     (void)state;
     Arena a = { 0 };
-    Const c = { .type = type_tensor(&a, DT_FP16, SHAPE(3, 700)), .kind = CONST_INIT, .a = -0.5 };
+    Const c = { .type = type_tensor(&a, DT_FP16, SHAPE(3, 700)),
+                .kind = CONST_INIT,
+                .a = -0.5 };
     Buf b = { 0 };
     mil_print_const(&c, true, &b);
     size_t n = 0;

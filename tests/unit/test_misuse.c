@@ -1,6 +1,6 @@
-/* test_misuse.c -- the public library used as it should not be: NULL for every pointer, objects whose
- * parents are gone, things given up twice, partners that are unloaded, calls from inside of a call. All of
- * it gives a status (docs/runtime.md lists it). */
+/* test_misuse.c -- the public library used as it should not be: NULL for every pointer, objects
+ * whose parents are gone, things given up twice, partners that are unloaded, calls from inside
+ * of a call. All of it gives a status (docs/runtime.md lists it). */
 #include "../../api/api.h"
 #include "../../include/anec.h"
 #include "unit.h"
@@ -21,8 +21,10 @@ typedef struct {
     float x[6];
 } Bench;
 
-#define GOOD(b, call) \
-    do { if (call) fail_msg("%s: %s", #call, (b)->e.text); } while (0)
+#define GOOD(b, call)                                                                          \
+    do {                                                                                       \
+        if (call) fail_msg("%s: %s", #call, (b)->e.text);                                      \
+    } while (0)
 
 static void open_bench(Bench *b)
 {
@@ -44,16 +46,18 @@ static void close_bench(Bench *b)
     anec_close(b->device);
 }
 
-static void gives(Bench *b, const char *call, anec_status got, anec_status want, const char *says)
+static void gives(Bench *b, const char *call, anec_status got, anec_status want,
+                  const char *says)
 {
     printf("error: %s\n", b->e.text);
-    if (got != want) fail_msg("%s: status %d, not %d: %s", call, (int)got, (int)want, b->e.text);
+    if (got != want)
+        fail_msg("%s: status %d, not %d: %s", call, (int)got, (int)want, b->e.text);
     if (strcmp(b->e.text, says) != 0) fail_msg("%s: `%s`, not `%s`", call, b->e.text, says);
 }
 #define GIVES(b, call, want, says) gives((b), #call, (call), (want), (says))
 #define IS_NULL(b, call, name) GIVES(b, call, ANEC_WRONG, name " is NULL")
 
-/* ---- NULL ------------------------------------------------------------------------------------ */
+/* ---- NULL -------------------------------------------------------------------------------- */
 
 static void test_null_objects(void **state)
 {
@@ -105,7 +109,8 @@ static void test_null_in_calls_of_kernels(void **state)
     IS_NULL(b, anec_bind(k, "x", NULL, &b->e), "tensor");
     GIVES(b, anec_bind(k, "x", &none, &b->e), ANEC_WRONG, "x: the tensor has no data");
     none.dtype = NULL;
-    GIVES(b, anec_bind(k, "x", &none, &b->e), ANEC_WRONG, "x: there is no tensor of type NULL and this rank");
+    GIVES(b, anec_bind(k, "x", &none, &b->e), ANEC_WRONG,
+          "x: there is no tensor of type NULL and this rank");
     IS_NULL(b, anec_buffer(NULL, "x", &t, &b->e), "kernel");
     IS_NULL(b, anec_buffer(k, NULL, &t, &b->e), "input");
     IS_NULL(b, anec_buffer(k, "x", NULL, &b->e), "out");
@@ -114,7 +119,8 @@ static void test_null_in_calls_of_kernels(void **state)
     IS_NULL(b, anec_rewire(k, "x", k, NULL, &b->e), "result");
     IS_NULL(b, anec_run(NULL, &b->e), "kernel");
     IS_NULL(b, anec_run_with(NULL, NULL, 0, NULL, &b->e), "kernel");
-    GIVES(b, anec_run_with(k, NULL, 1, NULL, &b->e), ANEC_WRONG, "an input or its name is NULL");
+    GIVES(b, anec_run_with(k, NULL, 1, NULL, &b->e), ANEC_WRONG,
+          "an input or its name is NULL");
     GIVES(b, anec_run_with(k, &in, 1, NULL, &b->e), ANEC_WRONG, "an input or its name is NULL");
     IS_NULL(b, anec_run_async(NULL, NULL, NULL, &b->e), "kernel");
     IS_NULL(b, anec_wait(NULL, &b->e), "kernel");
@@ -192,7 +198,7 @@ static void test_null_without_a_status(void **state)
     anec_config_free(NULL);
 }
 
-/* ---- parents that are gone ------------------------------------------------------------------- */
+/* ---- parents that are gone --------------------------------------------------------------- */
 
 static void test_parents_that_are_freed_first(void **state)
 {
@@ -204,7 +210,8 @@ static void test_parents_that_are_freed_first(void **state)
     open_bench(b);
     anec_model_free(b->model);
     GIVES(b, anec_run(b->kernel, &b->e), ANEC_UNLOADED, "the kernel's model was freed");
-    GIVES(b, anec_bind(b->kernel, "x", &b->tensor, &b->e), ANEC_UNLOADED, "the kernel's model was freed");
+    GIVES(b, anec_bind(b->kernel, "x", &b->tensor, &b->e), ANEC_UNLOADED,
+          "the kernel's model was freed");
     GIVES(b, anec_compile(b->model, NULL, &k, &b->e), ANEC_WRONG, "the model was freed");
     GIVES(b, anec_describe(b->model, "text", &s, &b->e), ANEC_WRONG, "the model was freed");
     anec_model_free(b->model); /* a second time, while kernels hold it */
@@ -247,16 +254,18 @@ static void test_options_that_are_freed_first(void **state)
     anec_config *c = anec_config_new();
     anec_config_messages(c, hear, &heard);
     GOOD(b, anec_open_with("cpu", c, &b->device, &b->e));
-    assert_int_equal(anec_load_text(b->device, "program", 7, NULL, &b->model, &b->e), ANEC_WRONG);
+    assert_int_equal(anec_load_text(b->device, "program", 7, NULL, &b->model, &b->e),
+                     ANEC_WRONG);
     assert_int_equal(heard, 1);
     anec_config_free(c);
     anec_config_free(c);
-    assert_int_equal(anec_load_text(b->device, "program", 7, NULL, &b->model, &b->e), ANEC_WRONG);
+    assert_int_equal(anec_load_text(b->device, "program", 7, NULL, &b->model, &b->e),
+                     ANEC_WRONG);
     assert_int_equal(heard, 1);
     anec_close(b->device);
 }
 
-/* ---- partners -------------------------------------------------------------------------------- */
+/* ---- partners ---------------------------------------------------------------------------- */
 
 static void test_sources_that_are_gone(void **state)
 {
@@ -270,11 +279,13 @@ static void test_sources_that_are_gone(void **state)
     GOOD(b, anec_unload(b->other, &b->e));
     GIVES(b, anec_run(b->kernel, &b->e), ANEC_UNLOADED, gone);
     GIVES(b, anec_run_async(b->kernel, NULL, NULL, &b->e), ANEC_UNLOADED, gone);
-    GIVES(b, anec_rewire(b->kernel, "x", b->other, "y", &b->e), ANEC_UNLOADED, "the kernel is unloaded");
+    GIVES(b, anec_rewire(b->kernel, "x", b->other, "y", &b->e), ANEC_UNLOADED,
+          "the kernel is unloaded");
     GIVES(b, anec_unload(b->other, &b->e), ANEC_UNLOADED, "the kernel is unloaded");
     anec_free(b->other);
     GIVES(b, anec_run(b->kernel, &b->e), ANEC_UNLOADED, gone);
-    GIVES(b, anec_rewire(b->kernel, "x", b->other, "y", &b->e), ANEC_UNLOADED, "the kernel was freed");
+    GIVES(b, anec_rewire(b->kernel, "x", b->other, "y", &b->e), ANEC_UNLOADED,
+          "the kernel was freed");
     anec_free(b->other); /* a second time, while an input is wired to it */
     GOOD(b, anec_rewire(b->kernel, "x", NULL, NULL, &b->e));
     GOOD(b, anec_bind(b->kernel, "x", &b->tensor, &b->e));
@@ -283,7 +294,7 @@ static void test_sources_that_are_gone(void **state)
     close_bench(b);
 }
 
-/* ---- calls from inside of a call ------------------------------------------------------------- */
+/* ---- calls from inside of a call --------------------------------------------------------- */
 
 static anec_status inside[3];
 
@@ -313,7 +324,7 @@ static void test_calls_while_it_runs(void **state)
     close_bench(b);
 }
 
-/* ---- a bug of the library's own ---------------------------------------------------------------- */
+/* ---- a bug of the library's own ---------------------------------------------------------- */
 
 static int told;
 
@@ -325,7 +336,8 @@ static void release_told(void *p, size_t size)
 
 static void tell(void *ctx) { ++*(int *)ctx; }
 
-/* As the calls of the library are written; it holds something that is no memory, and has a task. */
+/* As the calls of the library are written; it holds something that is no memory, and has a
+ * task. */
 static anec_status call_with_a_bug(anec_error *error)
 {
     ApiCall c;

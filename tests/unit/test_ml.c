@@ -28,18 +28,17 @@ static void close_bench(Bench *t)
     diag_free(&t->d);
 }
 
-/* ---- programs -------------------------------------------------------------------------------- */
+/* ---- programs ---------------------------------------------------------------------------- */
 
-
-#define UNARY(opset, type, op)                                                                     \
-    HEAD "    func main<" opset ">(" type " x) {\n        " type " y = " op                        \
-         "(x = x)[name = string(\"y\")];\n"                                                        \
+#define UNARY(opset, type, op)                                                                 \
+    HEAD "    func main<" opset ">(" type " x) {\n        " type " y = " op                    \
+         "(x = x)[name = string(\"y\")];\n"                                                    \
          "    } -> (y);\n}\n"
 
 static const Shape shape = { .rank = 3, .dim = { 2, 3, 5 } },
                    small = { .rank = 2, .dim = { 3, 5 } };
 
-/* ---- how strict the stand-in is -------------------------------------------------------------- */
+/* ---- how strict the stand-in is ---------------------------------------------------------- */
 
 static Ml *open_ml(void)
 {
@@ -109,8 +108,8 @@ static void test_strict(void **state)
 }
 
 /* A prediction with these arrays for inputs and for results. */
-static void check_prediction(const char *text, const MlFeature *in, int nin, const MlFeature *out,
-                             int nout, const char *said)
+static void check_prediction(const char *text, const MlFeature *in, int nin,
+                             const MlFeature *out, int nout, const char *said)
 {
     Bench t = { 0 };
     Trouble why = { .text = "nothing" };

@@ -1,6 +1,6 @@
-/* test_negative.c -- what no pass may take: beside each program that a rewrite applies to, those that
- * lack one of its conditions. The statements that are left are counted out, and both compute the
- * same to the last bit. */
+/* test_negative.c -- what no pass may take: beside each program that a rewrite applies to,
+ * those that lack one of its conditions. The statements that are left are counted out, and both
+ * compute the same to the last bit. */
 #include "unit.h"
 
 #include "../../backends/backend.h"
@@ -10,8 +10,9 @@
 enum { MAX_VALUES = 8 };
 
 typedef struct {
-    const char *chip, *passes, *left; /* the statements' names behind the passes, without const */
-    const char *text;          /* inputs | statements | results */
+    /* the statements' names behind the passes, without const */
+    const char *chip, *passes, *left;
+    const char *text; /* inputs | statements | results */
 } Case;
 
 static const Case cases[] = {
@@ -26,8 +27,9 @@ static Module *read_case(Arena *a, Diag *d, const Case *c)
     if (!results) fail_msg("a case is inputs | statements | results: %s", c->text);
     Source *src = NEW(a, Source);
     src->name = "case.mil";
-    src->text = arena_printf(a, "program(1.3)\n{\n    func main<ios18>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
-                             (int)(body - c->text), c->text, (int)(results - body - 1), body + 1, results + 1);
+    src->text = arena_printf(
+        a, "program(1.3)\n{\n    func main<ios18>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
+        (int)(body - c->text), c->text, (int)(results - body - 1), body + 1, results + 1);
     src->len = strlen(src->text);
     Module *m = mil_read(d, src, NULL);
     if (!m || !module_verify(m, d, NULL)) fail_msg("%s\n%s", d->text.s, src->text);
@@ -41,12 +43,14 @@ static bool put_name(void *ctx, Op *op)
     return true;
 }
 
-/* Numbers that no other type holds: thirds of either sign, and whole ones beyond fp16 and int16. */
+/* Numbers that no other type holds: thirds of either sign, and whole ones beyond fp16 and
+ * int16. */
 static void fill(Tensor *x, int which)
 {
     for (size_t i = 0; i < x->count; i++) {
         const int n = (int)i * 7 + which * 3 - 5;
-        if (dtype_is_float(x->dtype)) tensor_set_float(x, i, i % 4 == 3 ? n * 30011.0 : n / 3.0);
+        if (dtype_is_float(x->dtype))
+            tensor_set_float(x, i, i % 4 == 3 ? n * 30011.0 : n / 3.0);
         else tensor_set_int(x, i, x->dtype == DT_BOOL ? n & 1 : i % 4 == 3 ? n * 30011 : n);
     }
 }
@@ -67,7 +71,8 @@ static void run(Arena *a, Diag *d, Module *m, const char *text, Tensor *out, int
         in[i].value = tensor_view(t->dtype, &s, arena_alloc(a, type_bytes(t) + 1));
         fill(&in[i].value, i);
     }
-    if (!program_run(p, d, in, f->body->nparam, &(RunOptions){ 0 })) fail_msg("%s: %s", d->text.s, text);
+    if (!program_run(p, d, in, f->body->nparam, &(RunOptions){ 0 }))
+        fail_msg("%s: %s", d->text.s, text);
     *nout = program_results(p, &res);
     for (int i = 0; i < *nout; i++) assert_true(tensor_copy(&out[i], d, &res[i].value));
     program_free(p);
@@ -87,7 +92,8 @@ static void compare(const Tensor *was, int nwas, const Tensor *is, int nis, cons
     if (nwas != nis) fail_msg("%d results are %d: %s", nwas, nis, c->text);
     for (int i = 0; i < nis; i++) {
         bool same = shape_equal(&was[i].shape, &is[i].shape);
-        for (size_t k = 0; same && k < is[i].count; k++) same = same_element(&was[i], &is[i], k);
+        for (size_t k = 0; same && k < is[i].count; k++)
+            same = same_element(&was[i], &is[i], k);
         if (!same) fail_msg("result %d is another: %s", i, c->text);
     }
 }

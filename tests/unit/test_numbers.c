@@ -1,11 +1,12 @@
-/* test_numbers.c -- 16-bit floats against a slow reference, and the statistics of random numbers. */
+/* test_numbers.c -- 16-bit floats against a slow reference, and the statistics of random
+ * numbers. */
 #include "unit.h"
 
 #include "../../ir/ir.h"
 
 #include <math.h>
 
-/* ---- 16-bit floats --------------------------------------------------------------------------- */
+/* ---- 16-bit floats ----------------------------------------------------------------------- */
 
 typedef struct {
     const char *name;
@@ -24,8 +25,8 @@ static double slow_value(const Format *f, uint16_t h)
 {
     int exp = (h & 0x7fff) >> f->mant, mant = h & ((1 << f->mant) - 1);
     double v = exp > f->max_exp - f->min_exp + 1 ? (mant ? (double)NAN : (double)INFINITY)
-               : exp ? ldexp((1 << f->mant) + mant, f->min_exp + exp - 1 - f->mant)
-                     : ldexp(mant, f->min_exp - f->mant);
+             : exp ? ldexp((1 << f->mant) + mant, f->min_exp + exp - 1 - f->mant)
+                   : ldexp(mant, f->min_exp - f->mant);
     return h & 0x8000 ? -v : v;
 }
 
@@ -70,7 +71,8 @@ static void rounding_is_to_nearest_even_once(void **state)
         const Format *f = &formats[k];
         for (uint32_t h = 0; h + 1 < 32768; h++) { /* every tie, and both of its neighbours */
             double a = slow_value(f, (uint16_t)h), b = slow_value(f, (uint16_t)(h + 1));
-            double tie = isinf(b) ? ldexp(2 - ldexp(1, -f->mant - 1), f->max_exp) : a / 2 + b / 2;
+            double tie = isinf(b) ? ldexp(2 - ldexp(1, -f->mant - 1), f->max_exp)
+                                  : a / 2 + b / 2;
             if (isnan(tie) || isinf(a)) continue;
             double at[] = { tie, nextafter(tie, 0), nextafter(tie, (double)INFINITY) };
             for (int i = 0; i < 3; i++) {
@@ -80,11 +82,14 @@ static void rounding_is_to_nearest_even_once(void **state)
         }
         for (uint64_t i = 0; i < 1000000; i++) {
             uint64_t u = rng_u64(1, i);
-            int exp = (int)(u >> 52) % (f->max_exp - f->min_exp + f->mant + 8) + f->min_exp - f->mant - 4;
+            int exp = (int)(u >> 52) % (f->max_exp - f->min_exp + f->mant + 8) + f->min_exp
+                    - f->mant - 4;
             check_round(f, ldexp(rng_unit(2, i) + 1, exp) * (u & 1 ? 1 : -1));
         }
-        static const double edge[] = { 0, -0.0, 1e308, 4e-320, 65504, 65519.999, 65520, 0x1p-25, 0x1.8p-25,
-                                       0x1p-24, 3.4e38, 3.5e38, (double)INFINITY, (double)NAN };
+        static const double edge[] = {
+            0,       -0.0,      1e308,   4e-320, 65504,  65519.999,        65520,
+            0x1p-25, 0x1.8p-25, 0x1p-24, 3.4e38, 3.5e38, (double)INFINITY, (double)NAN
+        };
         for (size_t i = 0; i < COUNT(edge); i++) {
             check_round(f, edge[i]);
             check_round(f, -edge[i]);
@@ -116,7 +121,9 @@ static void bulk_is_the_same_as_single(void **state)
     for (size_t i = 0; i < N; i++) {
         uint64_t u = rng_u64(7, i);
         d[i] = i % 97 == 0 ? (double)NAN : ldexp(rng_unit(8, i) - 0.5, (int)(u % 50) - 30);
-        if (i % 5 == 0) d[i] = f16_to_double((uint16_t)u) * (1 + ldexp((double)(u >> 16 & 3), -11)); /* near ties */
+        /* near ties */
+        if (i % 5 == 0)
+            d[i] = f16_to_double((uint16_t)u) * (1 + ldexp((double)(u >> 16 & 3), -11));
         if (i % 7 == 0) d[i] = ldexp(d[i], (int)(u >> 20) % 2000 - 1000);
         s[i] = (float)d[i];
     }
@@ -124,12 +131,13 @@ static void bulk_is_the_same_as_single(void **state)
         f16_from_doubles(d + 1, back + 3, n);
         for (size_t i = 0; i < n; i++) assert_int_equal(back[3 + i], f16_from_double(d[1 + i]));
         f16_from_floats(s + 1, back + 3, n);
-        for (size_t i = 0; i < n; i++) assert_int_equal(back[3 + i], f16_from_double((double)s[1 + i]));
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(back[3 + i], f16_from_double((double)s[1 + i]));
     }
     free(h), free(back), free(d), free(s);
 }
 
-/* ---- random numbers -------------------------------------------------------------------------- */
+/* ---- random numbers ---------------------------------------------------------------------- */
 
 /* The numbers that docs/runtime.md promises, for good. */
 static void streams_never_change(void **state)
@@ -162,9 +170,10 @@ static void uniform_numbers_are_uniform(void **state)
         }
         double chi = 0;
         for (int i = 0; i < BINS; i++) chi += pow(bin[i] - N / BINS, 2) / (N / BINS);
-        assert_true(chi > 150 && chi < 370);                     /* 255 degrees of freedom */
+        assert_true(chi > 150 && chi < 370); /* 255 degrees of freedom */
         assert_true(fabs(sum / N - 0.5) < 5 * sqrt(1.0 / 12 / N));
-        assert_true(fabs(product / N) < 5 * (1.0 / 12) / sqrt(N)); /* neighbours are unrelated */
+        /* neighbours are unrelated */
+        assert_true(fabs(product / N) < 5 * (1.0 / 12) / sqrt(N));
     }
 }
 
@@ -208,7 +217,8 @@ static void any_run_of_normals_is_the_same_stream(void **state)
 {
     (void)state;
     double v[700];
-    static const size_t runs[][2] = { { 0, 0 }, { 0, 1 }, { 1, 1 }, { 0, 700 }, { 3, 700 }, { 127, 129 },
+    static const size_t runs[][2] = { { 0, 0 },     { 0, 1 },   { 1, 1 },
+                                      { 0, 700 },   { 3, 700 }, { 127, 129 },
                                       { 128, 256 }, { 1, 255 }, { 1ull << 40, 300 } };
     for (size_t r = 0; r < COUNT(runs); r++) {
         rng_normals(9, runs[r][0], runs[r][1], v);
@@ -228,9 +238,10 @@ static void keys_tell_names_and_seeds_apart(void **state)
             assert_true(rng_key(i % 2, names[i / 2]) != rng_key(j % 2, names[j / 2]));
 }
 
-/* ---- SHA-256 --------------------------------------------------------------------------------- */
+/* ---- SHA-256 ----------------------------------------------------------------------------- */
 
-/* The examples of FIPS 180-2, and texts on either side of a block's end; in one piece and byte by byte. */
+/* The examples of FIPS 180-2, and texts on either side of a block's end; in one piece and byte
+ * by byte. */
 static void test_sha256(void **state)
 {
     (void)state;
@@ -261,15 +272,17 @@ static void test_sha256(void **state)
         sha256_end(&s, hex);
         assert_string_equal(hex, cases[i].hex);
         s = sha256_start();
-        for (size_t k = 0; k < n * (size_t)cases[i].times; k++) sha256_add(&s, cases[i].text + k % n, 1);
+        for (size_t k = 0; k < n * (size_t)cases[i].times; k++)
+            sha256_add(&s, cases[i].text + k % n, 1);
         sha256_end(&s, hex);
         assert_string_equal(hex, cases[i].hex);
     }
 }
 
-/* ---- elements below a byte -------------------------------------------------------------------- */
+/* ---- elements below a byte --------------------------------------------------------------- */
 
-/* Each element is written into a run whose neighbours, which may share its bytes, stay as they were. */
+/* Each element is written into a run whose neighbours, which may share its bytes, stay as they
+ * were. */
 static void elements_below_a_byte_keep_their_neighbours(void **state)
 {
     static const DType types[] = { DT_INT4, DT_UINT4, DT_UINT6, DT_UINT3, DT_UINT2, DT_UINT1 };
@@ -287,7 +300,8 @@ static void elements_below_a_byte_keep_their_neighbours(void **state)
                 Tensor t = tensor_view(types[k], &s, bytes);
                 const int64_t around = tensor_int(&t, 0), put = other ? 0 : most;
                 tensor_set_int(&t, (size_t)at, put);
-                for (int i = 0; i < N; i++) assert_int_equal(tensor_int(&t, (size_t)i), i == at ? put : around);
+                for (int i = 0; i < N; i++)
+                    assert_int_equal(tensor_int(&t, (size_t)i), i == at ? put : around);
                 assert_int_equal(bytes[N], other ? 0xff : 0);
             }
     }

@@ -17,14 +17,15 @@ typedef struct {
     Arena arena;
     Diag diag;
     Module *m;
-    bool seen[OP_COUNT];              /* ops that some example runs */
+    bool seen[OP_COUNT]; /* ops that some example runs */
     Tensor out[MOST_STATEMENTS][MAX_RESULT];
-    int nout;                         /* statements run */
+    int nout; /* statements run */
 } Example;
 
-/* ---- text ---------------------------------------------------------------------------------- */
+/* ---- text -------------------------------------------------------------------------------- */
 
-/* The end of a piece of text: a comma or a semicolon outside brackets and strings, or the end. */
+/* The end of a piece of text: a comma or a semicolon outside brackets and strings, or the
+ * end. */
 static const char *piece_end(const char *s, char stop)
 {
     int depth = 0;
@@ -70,12 +71,11 @@ static void put_program(Buf *b, const OpInfo *op)
     put_results(b, op->expect);
     if (attrs)
         buf_printf(b, " = %s()[%s, name = tensor<string, []>(\"y0\")];\n", op->name, args);
-    else
-        buf_printf(b, " = %s(%s)[name = tensor<string, []>(\"y0\")];\n", op->name, args);
+    else buf_printf(b, " = %s(%s)[name = tensor<string, []>(\"y0\")];\n", op->name, args);
     buf_puts(b, "    } -> (y0);\n}\n");
 }
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 /* Arguments that are results of earlier statements have their values. */
 static void fill_values(Call *c, const Op *op)
@@ -107,8 +107,8 @@ static void run_statement(Example *e, const Op *op)
     e->seen[op->kind] = true;
 }
 
-/* How far a float may be from its literal: half a unit of the type in the last place, and half a
- * unit in the literal's ninth digit; results are of the order of 1 where they cancel. */
+/* How far a float may be from its literal: half a unit of the type in the last place, and half
+ * a unit in the literal's ninth digit; results are of the order of 1 where they cancel. */
 static double allowed(DType t, double want)
 {
     double ulp = t == DT_FP16 ? ldexp(1, -11) : ldexp(1, -24);
@@ -126,7 +126,7 @@ static void compare(const Example *e, int i, const Tensor *got, const Tensor *wa
         }
         double g = tensor_float(got, k), w = tensor_float(want, k);
         bool close = g == w || (g != g && w != w)
-                     || (dtype_is_float(want->dtype) && fabs(g - w) <= allowed(want->dtype, w));
+                  || (dtype_is_float(want->dtype) && fabs(g - w) <= allowed(want->dtype, w));
         if (!close)
             fail_msg("%s: y%d[%zu] is %.9g where %.9g is expected", e->op->name, i, k, g, w);
     }
@@ -155,7 +155,8 @@ static void run_example(Example *e)
     put_program(&text, e->op);
     Source src = { .name = e->op->name, .text = text.s, .len = text.len };
     e->m = mil_read(&e->diag, &src, NULL);
-    if (!e->m || !module_verify(e->m, &e->diag, NULL)) fail_msg("%s\n%s", text.s, e->diag.text.s);
+    if (!e->m || !module_verify(e->m, &e->diag, NULL))
+        fail_msg("%s\n%s", text.s, e->diag.text.s);
     e->nout = 0;
     for (const Op *op = module_main(e->m)->body->first; op; op = op->next) run_statement(e, op);
     compare_all(e);
@@ -178,7 +179,8 @@ static void test_examples(void **state)
     }
     for (int i = 0; i < OP_COUNT; i++)
         /* classify, whose dictionary is no literal, is run by tests/golden/interface */
-        if (ops[i].eval && !e.seen[i] && i != OP_classify) fail_msg("%s: no example runs it", ops[i].name);
+        if (ops[i].eval && !e.seen[i] && i != OP_classify)
+            fail_msg("%s: no example runs it", ops[i].name);
 }
 
 /* Every row says what it is and which function infers it. */

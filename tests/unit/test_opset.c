@@ -1,4 +1,5 @@
-/* test_opset.c -- programs taken to every opset compute the same there, or are refused with a way out. */
+/* test_opset.c -- programs taken to every opset compute the same there, or are refused with a
+ * way out. */
 #include "unit.h"
 
 #include "../../backends/backend.h"
@@ -17,7 +18,8 @@ typedef struct {
 } Case;
 
 static const Case cases[] = {
-#define CASE(from, reaches, low, high, tolerance, text) { (Opset)(from), reaches, low, high, tolerance, text },
+#define CASE(from, reaches, low, high, tolerance, text)                                        \
+    { (Opset)(from), reaches, low, high, tolerance, text },
 #include "opset_cases.def"
 };
 
@@ -33,9 +35,10 @@ static Module *program(Test *t, const Case *c)
 {
     const char *body = strchr(c->text, '|'), *results = body ? strrchr(c->text, '|') : NULL;
     if (!results) fail_msg("a case is inputs | statements | results: %s", c->text);
-    const char *s = arena_printf(&t->arena, "program(1.3)\n{\n    func main<%s>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
-                                 opset_text(c->from), (int)(body - c->text), c->text, (int)(results - body - 1),
-                                 body + 1, results + 1);
+    const char *s = arena_printf(
+        &t->arena, "program(1.3)\n{\n    func main<%s>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
+        opset_text(c->from), (int)(body - c->text), c->text, (int)(results - body - 1),
+        body + 1, results + 1);
     t->src = (Source){ .name = "case.mil", .text = s, .len = strlen(s) };
     Module *m = mil_read(&t->diag, &t->src, NULL);
     if (!m || !module_verify(m, &t->diag, NULL)) fail_msg("%s\n%s", t->diag.text.s, s);
@@ -65,9 +68,11 @@ static void run(Test *t, const Case *c, Module *m)
         assert_true(tensor_alloc(&in[i].value, &t->diag, v->type->dtype, &v->type->shape));
         fill(&in[i].value, c, v->name);
     }
-    if (!program_run(p, &t->diag, in, f->body->nparam, &how)) fail_msg("%s: %s", t->diag.text.s, c->text);
+    if (!program_run(p, &t->diag, in, f->body->nparam, &how))
+        fail_msg("%s: %s", t->diag.text.s, c->text);
     t->nresult = program_results(p, &out);
-    for (int i = 0; i < t->nresult; i++) assert_true(tensor_copy(&t->result[i], &t->diag, &out[i].value));
+    for (int i = 0; i < t->nresult; i++)
+        assert_true(tensor_copy(&t->result[i], &t->diag, &out[i].value));
     for (int i = 0; i < f->body->nparam; i++) tensor_free(&in[i].value);
     program_free(p);
 }
@@ -81,7 +86,8 @@ static void compare(const Test *was, const Test *is, const Case *c, Opset to)
         for (size_t k = 0; k < a->count; k++) {
             const double x = tensor_float(a, k), y = tensor_float(b, k);
             if (x != y && !(fabs(x - y) <= c->tolerance * fmax(1, fabs(x))))
-                fail_msg("in %s result %d [%zu] is %g, and was %g: %s", opset_text(to), i, k, y, x, c->text);
+                fail_msg("in %s result %d [%zu] is %g, and was %g: %s", opset_text(to), i, k, y,
+                         x, c->text);
         }
     }
 }
@@ -96,7 +102,9 @@ static void test_end(Test *t, Module *m)
 
 static bool rewritten(Test *t, Module *m, Opset to)
 {
-    const PassOptions o = { .target = target_find("generic"), .opset = to, .only = "opset,dce" };
+    const PassOptions o = { .target = target_find("generic"),
+                            .opset = to,
+                            .only = "opset,dce" };
     return passes_run(m, &o, &t->diag);
 }
 
@@ -106,8 +114,8 @@ static void check(const Case *c, const Test *was, Opset to)
     Module *m = program(&is, c);
     const bool reaches = strstr(c->reaches, opset_text(to) + strlen("ios")) != NULL;
     if (rewritten(&is, m, to) != reaches)
-        fail_msg("%s is %s for %s: %s", c->text, reaches ? "refused" : "written", opset_text(to),
-                 is.diag.text.s ? is.diag.text.s : "");
+        fail_msg("%s is %s for %s: %s", c->text, reaches ? "refused" : "written",
+                 opset_text(to), is.diag.text.s ? is.diag.text.s : "");
     if (reaches) {
         assert_int_equal(module_main(m)->opset, to);
         run(&is, c, m);
@@ -136,7 +144,8 @@ static void said(const Case *c, Opset to, const char *words)
     Test t = { .diag = { .quiet = false } };
     Module *m = program(&t, c);
     rewritten(&t, m, to);
-    if (!t.diag.text.s || !strstr(t.diag.text.s, words)) fail_msg("not \"%s\": %s", words, t.diag.text.s ? t.diag.text.s : "");
+    if (!t.diag.text.s || !strstr(t.diag.text.s, words))
+        fail_msg("not \"%s\": %s", words, t.diag.text.s ? t.diag.text.s : "");
     puts(t.diag.text.s); /* for the list of messages that are tested */
     test_end(&t, m);
 }
@@ -144,17 +153,21 @@ static void said(const Case *c, Opset to, const char *words)
 static void test_words(void **state)
 {
     (void)state;
-    said(&(Case){ 17, "", 0, 1, 0, "tensor<int16, [2]> a | tensor<int16, [1, 2]> b = expand_dims(x = a, axes = "
-                                   "tensor<int32, [1]>([0]))[name = string(\"b\")]; | b" },
+    said(&(Case){ 17, "", 0, 1, 0,
+                  "tensor<int16, [2]> a | tensor<int16, [1, 2]> b = expand_dims(x = a, axes = "
+                  "tensor<int32, [1]>([0]))[name = string(\"b\")]; | b" },
          OPSET_IOS16, "ios16 has no input of int16: a takes int32");
-    said(&(Case){ 17, "", 0, 1, 0, "tensor<int16, [2]> a | tensor<int16, [1, 2]> b = expand_dims(x = a, axes = "
-                                   "tensor<int32, [1]>([0]))[name = string(\"b\")]; | b" },
+    said(&(Case){ 17, "", 0, 1, 0,
+                  "tensor<int16, [2]> a | tensor<int16, [1, 2]> b = expand_dims(x = a, axes = "
+                  "tensor<int32, [1]>([0]))[name = string(\"b\")]; | b" },
          OPSET_IOS16, "ios16 has no result of int16: b is int32");
-    said(&(Case){ 18, "", 0, 1, 0, "state<tensor<fp16, [2]>> s | tensor<fp16, [2]> b = read_state(input = s)"
-                                   "[name = string(\"b\")]; | b" },
+    said(&(Case){ 18, "", 0, 1, 0,
+                  "state<tensor<fp16, [2]>> s | tensor<fp16, [2]> b = read_state(input = s)"
+                  "[name = string(\"b\")]; | b" },
          OPSET_IOS17, "s is a state, which exists from ios18 on; --opset ios18 keeps it");
-    said(&(Case){ 17, "", 0, 1, 0, "tensor<fp16, [?, 2]> x | tensor<fp16, [?, 2]> b = reshape(x = x, shape = "
-                                   "tensor<int32, [2]>([0, 2]))[name = string(\"b\")]; | b" },
+    said(&(Case){ 17, "", 0, 1, 0,
+                  "tensor<fp16, [?, 2]> x | tensor<fp16, [?, 2]> b = reshape(x = x, shape = "
+                  "tensor<int32, [2]>([0, 2]))[name = string(\"b\")]; | b" },
          OPSET_IOS16, "reshape: a 0 in its shape means another thing in ios16");
 }
 

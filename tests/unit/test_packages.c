@@ -1,24 +1,28 @@
-/* test_packages.c -- what people bring: packages, weights and folders that are not as we write them. */
+/* test_packages.c -- what people bring: packages, weights and folders that are not as we write
+ * them. */
 #include "containers.h"
 #include "../../ir/ops/ops.h"
 
 #include <unistd.h>
 
-/* ---- equal runs write equal bytes ------------------------------------------------------------ */
+/* ---- equal runs write equal bytes -------------------------------------------------------- */
 
-/* A literal whose last byte has bits to spare follows one of ones: they are zero all the same, in the
- * text's literal, in a package's and in a record of a weight file, whatever was in memory. */
+/* A literal whose last byte has bits to spare follows one of ones: they are zero all the same,
+ * in the text's literal, in a package's and in a record of a weight file, whatever was in
+ * memory. */
 static void spare_bits_of_a_literal_are_zero(void **state)
 {
     Place *p = *state;
     for (int t = 1; t < DT_COUNT; t++) {
         const int bits = dtypes[t].bits;
         if (!bits || bits >= 8) continue;
-        const char *text = arena_printf(&p->a,
-            HEAD3("tensor<fp16, [1]> x")
-            LINE "tensor<uint8, [4]> before = const()[val = tensor<uint8, [4]>([255, 255, 255, 255])];\n"
-            LINE "tensor<%s, [3]> c = const()[name = string(\"c\"), val = tensor<%s, [3]>([1, 0, 1])];\n"
-            "        } -> (x);\n}", dtypes[t].name, dtypes[t].name);
+        const char *text = arena_printf(
+            &p->a,
+            HEAD3("tensor<fp16, [1]> x") LINE
+            "tensor<uint8, [4]> before = const()[val = tensor<uint8, [4]>([255, 255, 255, 255])];\n" LINE
+            "tensor<%s, [3]> c = const()[name = string(\"c\"), val = tensor<%s, [3]>([1, 0, 1])];\n"
+            "        } -> (x);\n}",
+            dtypes[t].name, dtypes[t].name);
         const unsigned all = 1u | 1u << 2 * bits;
         put_file(p, at(p, "a.mil"), text, strlen(text));
         convert(p, at(p, "a.mil"), at(p, "a.mlpackage"));
@@ -29,43 +33,56 @@ static void spare_bits_of_a_literal_are_zero(void **state)
         file_unmap(&m);
 
         Module *module = must_read(p, at(p, "a.mil"));
-        Const *c = (Const *)(uintptr_t)attr_get(&module->first->body->first->next->attrs, "val");
+        Const *c = (Const *)(uintptr_t)attr_get(&module->first->body->first->next->attrs,
+                                                "val");
         BlobWriter *b = blob_create(&p->a, &p->d, at(p, "w.bin"));
         uint64_t offset;
-        *(unsigned char *)(uintptr_t)((const char *)c->data + bytes.n - 1) |= (unsigned char)(0xff << 3 * bits % 8);
+        *(unsigned char *)(uintptr_t)((const char *)c->data + bytes.n
+                                      - 1) |= (unsigned char)(0xff << 3 * bits % 8);
         assert_true(blob_add(b, c, &offset) && blob_finish(b) && blob_commit(b));
         m = get_file(p, at(p, "w.bin"));
-        for (size_t i = 0; i < bytes.n; i++) assert_int_equal(m.data[offset + 64 + i], all >> 8 * i & 255);
+        for (size_t i = 0; i < bytes.n; i++)
+            assert_int_equal(m.data[offset + 64 + i], all >> 8 * i & 255);
         file_unmap(&m);
         module_free(module);
     }
 }
 
-/* ---- what is written names the version that it needs ------------------------------------------ */
+/* ---- what is written names the version that it needs ------------------------------------- */
 
-#define FUNC(name, opset, params, body, result) \
+#define FUNC(name, opset, params, body, result)                                                \
     "    func " name "<" opset ">(" params ") {\n" LINE body ";\n        } -> (" result ");\n"
 #define PROGRAM(funcs) "program(1.3)\n{\n" funcs "}"
-#define RELU(opset, t) \
-    FUNC("main", opset, "tensor<" t ", [2]> x", "tensor<" t ", [2]> y = relu(x = x)[name = string(\"y\")]", "y")
-#define ONLY(opset, t) FUNC("main", opset, "tensor<" t ", [2]> x", "int32 c = const()[val = int32(1)]", "x")
+#define RELU(opset, t)                                                                         \
+    FUNC("main", opset, "tensor<" t ", [2]> x",                                                \
+         "tensor<" t ", [2]> y = relu(x = x)[name = string(\"y\")]", "y")
+#define ONLY(opset, t)                                                                         \
+    FUNC("main", opset, "tensor<" t ", [2]> x", "int32 c = const()[val = int32(1)]", "x")
 
 static void the_specification_follows_what_is_used(void **state)
 {
-    static const struct { const char *text; unsigned spec; } cases[] = {
+    static const struct {
+        const char *text;
+        unsigned spec;
+    } cases[] = {
         { PROGRAM(RELU("ios15", "fp32")), 6 },
-        { PROGRAM(RELU("ios15", "fp16")), 7 },   /* arrays of fp16 are of iOS 16 */
+        { PROGRAM(RELU("ios15", "fp16")), 7 }, /* arrays of fp16 are of iOS 16 */
         { PROGRAM(ONLY("ios15", "int32")), 6 },
         { PROGRAM(RELU("ios16", "fp32")), 7 },
         { PROGRAM(RELU("ios17", "fp32")), 8 },
         { PROGRAM(RELU("ios18", "fp32")), 9 },
-        { PROGRAM(ONLY("ios15", "int8")), 10 },  /* arrays of int8 of iOS 26 */
+        { PROGRAM(ONLY("ios15", "int8")), 10 }, /* arrays of int8 of iOS 26 */
         { PROGRAM(ONLY("ios18", "int8")), 10 },
         { PROGRAM(RELU("ios15", "fp32") FUNC("other", "ios15", "tensor<fp32, [2]> x",
-                                             "tensor<fp32, [2]> y = relu(x = x)", "y")), 9 }, /* functions */
-        { PROGRAM(FUNC("other", "ios16", "tensor<fp32, [2]> x", "tensor<fp32, [2]> y = relu(x = x)", "y")), 9 },
+                                             /* functions */
+                                             "tensor<fp32, [2]> y = relu(x = x)", "y")),
+          9 },
+        { PROGRAM(FUNC("other", "ios16", "tensor<fp32, [2]> x",
+                       "tensor<fp32, [2]> y = relu(x = x)", "y")),
+          9 },
         { PROGRAM(FUNC("main", "ios18", "state<tensor<fp16, [2]>> s, tensor<fp32, [2]> x",
-                       "tensor<fp32, [2]> y = relu(x = x)", "y")), 9 },
+                       "tensor<fp32, [2]> y = relu(x = x)", "y")),
+          9 },
     };
     Place *p = *state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -81,7 +98,8 @@ static void the_specification_follows_what_is_used(void **state)
     }
 }
 
-/* A version that was read stays when the program needs nothing newer; one that is too old for it does not. */
+/* A version that was read stays when the program needs nothing newer; one that is too old for
+ * it does not. */
 static void a_version_that_is_too_old_is_raised(void **state)
 {
     Place *p = *state;
@@ -103,7 +121,7 @@ static void a_version_that_is_too_old_is_raised(void **state)
     }
 }
 
-/* ---- flexible shapes of any integer type -------------------------------------------------------- */
+/* ---- flexible shapes of any integer type ------------------------------------------------- */
 
 static void flexible_shapes_of_any_integer_type_are_one(void **state)
 {
@@ -112,20 +130,26 @@ static void flexible_shapes_of_any_integer_type_are_one(void **state)
         if (!dtype_is_int((DType)t) || dtypes[t].bits < 8) continue;
         const char *n = dtypes[t].name;
         for (int form = 0; form < 2; form++) {
-            const char *kind = form ? arena_printf(&p->a, "dict<string, dict<string, tensor<%s, [?]>>>", n)
-                                    : arena_printf(&p->a, "dict<string, list<tensor<%s, [2]>, ?>>", n);
-            const char *value = form ? "(\"EnumeratedShapes\", {{\"01\", {{\"a\", [1, 4]}}}, {\"02\", {{\"a\", [2, 4]}}}})"
-                                     : "(\"RangeDims\", {{\"a\", [[1, 100], [4, 4]]}})";
-            const char *text = arena_printf(&p->a,
+            const char *kind =
+                form ? arena_printf(&p->a, "dict<string, dict<string, tensor<%s, [?]>>>", n)
+                     : arena_printf(&p->a, "dict<string, list<tensor<%s, [2]>, ?>>", n);
+            const char *value =
+                form
+                    ? "(\"EnumeratedShapes\", {{\"01\", {{\"a\", [1, 4]}}}, {\"02\", {{\"a\", [2, 4]}}}})"
+                    : "(\"RangeDims\", {{\"a\", [[1, 100], [4, 4]]}})";
+            const char *text = arena_printf(
+                &p->a,
                 "program(1.3)\n{\n    func main<ios17>(tensor<fp32, [?, ?]> a) [FlexibleShapeInformation = tuple<tuple<"
                 "string, dict<string, tensor<%s, [?]>>>, tuple<string, %s>>(((\"DefaultShapes\", {{\"a\", [2, 4]}}), "
-                "%s))] {\n" LINE "tensor<fp32, [?, ?]> y = relu(x = a);\n        } -> (y);\n}", n, kind, value);
+                "%s))] {\n" LINE "tensor<fp32, [?, ?]> y = relu(x = a);\n        } -> (y);\n}",
+                n, kind, value);
             const char *to = arena_printf(&p->a, "%s/%s%d.mlpackage", p->dir, n, form);
             put_file(p, at(p, "a.mil"), text, strlen(text));
             convert(p, at(p, "a.mil"), to);
-            expect_same_file(p, arena_printf(&p->a, "%s/Data/com.apple.CoreML/model.mlmodel", to),
-                             form ? at(p, "int81.mlpackage/Data/com.apple.CoreML/model.mlmodel")
-                                  : at(p, "int80.mlpackage/Data/com.apple.CoreML/model.mlmodel"));
+            expect_same_file(
+                p, arena_printf(&p->a, "%s/Data/com.apple.CoreML/model.mlmodel", to),
+                form ? at(p, "int81.mlpackage/Data/com.apple.CoreML/model.mlmodel")
+                     : at(p, "int80.mlpackage/Data/com.apple.CoreML/model.mlmodel"));
         }
     }
 }
@@ -134,32 +158,39 @@ static void flexible_shapes_that_are_malformed_are_not_written(void **state)
 {
     static const char text[] =
         "program(1.3)\n{\n    func main<ios17>(tensor<fp32, [?, 4]> a) [FlexibleShapeInformation = tuple<tuple<string, "
-        "dict<string, list<tensor<int32, [2]>, ?>>>>(((\"RangeDims\", {{\"a\", [[1, 8]]}})))] {\n"
-        LINE "tensor<fp32, [?, 4]> y = relu(x = a);\n        } -> (y);\n}";
+        "dict<string, list<tensor<int32, [2]>, ?>>>>(((\"RangeDims\", {{\"a\", [[1, 8]]}})))] {\n" LINE
+        "tensor<fp32, [?, 4]> y = relu(x = a);\n        } -> (y);\n}";
     Place *p = *state;
     put_file(p, at(p, "a.mil"), text, sizeof text - 1);
     Module *m = must_read(p, at(p, "a.mil"));
     assert_false(container_save(m, &p->d, at(p, "a.mlpackage")));
     assert_int_equal(p->d.errors, 1);
-    expect_says(&p->d, "FlexibleShapeInformation of main is not of the form this attribute has");
-    assert_false(file_exists(at(p, "a.mlpackage"))); /* nothing is begun of what cannot be held */
+    expect_says(&p->d,
+                "FlexibleShapeInformation of main is not of the form this attribute has");
+    /* nothing is begun of what cannot be held */
+    assert_false(file_exists(at(p, "a.mlpackage")));
     module_free(m);
 }
 
-/* ---- a reference of an argument becomes a const -------------------------------------------------- */
+/* ---- a reference of an argument becomes a const ------------------------------------------ */
 
 static void references_of_arguments_become_consts(void **state)
 {
-    static const char text[] = "program(1.3)\n{\n    func main<ios17>(tensor<fp16, [1, 20]> x) {\n"
-        LINE "tensor<fp16, [1, 20]> y = add(x = x, y = tensor<fp16, [1, 20]>(BLOBFILE(path = string(\"@model_path/w.bin\"), "
+    static const char text[] =
+        "program(1.3)\n{\n    func main<ios17>(tensor<fp16, [1, 20]> x) {\n" LINE
+        "tensor<fp16, [1, 20]> y = add(x = x, y = tensor<fp16, [1, 20]>(BLOBFILE(path = string(\"@model_path/w.bin\"), "
         "offset = uint64(64))))[name = string(\"y\")];\n        } -> (y);\n}";
-    static const char want[] = "program(1.3)\n{\n    func main<ios17>(tensor<fp16, [1, 20]> x) {\n"
-        LINE "tensor<fp16, [1, 20]> y_y = const()[name = string(\"y_y\"), val = tensor<fp16, [1, 20]>(BLOBFILE(path = "
-        "string(\"@model_path/w.bin\"), offset = uint64(64)))];\n"
-        LINE "tensor<fp16, [1, 20]> y = add(x = x, y = y_y)[name = string(\"y\")];\n        } -> (y);\n}";
+    static const char want[] =
+        "program(1.3)\n{\n    func main<ios17>(tensor<fp16, [1, 20]> x) {\n" LINE
+        "tensor<fp16, [1, 20]> y_y = const()[name = string(\"y_y\"), val = tensor<fp16, [1, 20]>(BLOBFILE(path = "
+        "string(\"@model_path/w.bin\"), offset = uint64(64)))];\n" LINE
+        "tensor<fp16, [1, 20]> y = add(x = x, y = y_y)[name = string(\"y\")];\n        } -> (y);\n}";
     Place *p = *state;
     BlobWriter *b = blob_create(&p->a, &p->d, at(p, "w.bin"));
-    const Const c = { .type = type_tensor(&p->a, DT_FP16, SHAPE(1, 20)), .kind = CONST_INIT, .init = INIT_FILL, .a = 2 };
+    const Const c = { .type = type_tensor(&p->a, DT_FP16, SHAPE(1, 20)),
+                      .kind = CONST_INIT,
+                      .init = INIT_FILL,
+                      .a = 2 };
     uint64_t offset;
     assert_true(blob_add(b, &c, &offset) && blob_finish(b) && blob_commit(b));
     put_file(p, at(p, "a.mil"), text, sizeof text - 1);
@@ -175,7 +206,7 @@ static void references_of_arguments_become_consts(void **state)
     file_unmap(&m);
 }
 
-/* ---- what is no ML program ------------------------------------------------------------------------ */
+/* ---- what is no ML program --------------------------------------------------------------- */
 
 /* The Model message of `small`, for parts of pipelines. */
 static void add_program(Place *p, Buf *models)
@@ -207,7 +238,8 @@ static void pipelines_list_their_parts_and_give_one(void **state)
 {
     Place *p = *state;
     static const uint32_t kinds[] = { 200, 201, 202 };
-    static const char *const words[] = { "a pipeline classifier", "a pipeline regressor", "a pipeline" };
+    static const char *const words[] = { "a pipeline classifier", "a pipeline regressor",
+                                         "a pipeline" };
     for (int k = 0; k < 3; k++) {
         Buf inner = { 0 }, b = { 0 };
         add_kind(&inner, 1, 500);
@@ -220,19 +252,30 @@ static void pipelines_list_their_parts_and_give_one(void **state)
         pb_put_string(&inner, 2, "vision");
         pb_put_string(&inner, 2, "deep");
         pb_put_number(&b, 1, 8);
-        const size_t outer = pb_begin(&b, kinds[k]), list = kinds[k] == 202 ? 0 : pb_begin(&b, 1);
+        const size_t outer = pb_begin(&b, kinds[k]),
+                     list = kinds[k] == 202 ? 0 : pb_begin(&b, 1);
         buf_add(&b, inner.s, inner.len);
         if (list) pb_end(&b, list);
         pb_end(&b, outer);
         const char *file = at(p, "pipe.mlmodel");
         put_file(p, file, b.s, b.len);
-        refuse_part(p, file, NULL, arena_printf(&p->a, "pipe.mlmodel is %s of 3 models: scale (a neural network), "
-                    "vision (an ML program), deep (a pipeline); --part NAME takes one of them\n", words[k]));
-        refuse_part(p, file, "visoin", "pipe.mlmodel has no part visoin; did you mean vision?\n");
-        refuse_part(p, file, "far away", "pipe.mlmodel has no part far away; its parts are: scale (a neural");
-        refuse_part(p, file, "scale", "pipe.mlmodel is a neural network, an older form that has no MIL program: convert "
-                    "the original once more with coremltools, convert_to=\"mlprogram\"\n");
-        refuse_part(p, file, "deep", "is a pipeline of 1 models: 0 (an ML program); --part NAME");
+        refuse_part(
+            p, file, NULL,
+            arena_printf(
+                &p->a,
+                "pipe.mlmodel is %s of 3 models: scale (a neural network), "
+                "vision (an ML program), deep (a pipeline); --part NAME takes one of them\n",
+                words[k]));
+        refuse_part(p, file, "visoin",
+                    "pipe.mlmodel has no part visoin; did you mean vision?\n");
+        refuse_part(p, file, "far away",
+                    "pipe.mlmodel has no part far away; its parts are: scale (a neural");
+        refuse_part(
+            p, file, "scale",
+            "pipe.mlmodel is a neural network, an older form that has no MIL program: convert "
+            "the original once more with coremltools, convert_to=\"mlprogram\"\n");
+        refuse_part(p, file, "deep",
+                    "is a pipeline of 1 models: 0 (an ML program); --part NAME");
         refuse_part(p, file, "vision/x", "pipe.mlmodel is no pipeline: it has no part x\n");
         static const char *const good[] = { "vision", "deep/0" };
         for (int i = 0; i < 2; i++) {
@@ -251,13 +294,19 @@ static void pipelines_list_their_parts_and_give_one(void **state)
 
 static void models_of_other_kinds_are_called_what_they_are(void **state)
 {
-    static const struct { uint32_t kind; const char *want; } cases[] = {
-        { 303, "a.mlmodel is a neural network regressor, an older form that has no MIL program: convert the original" },
+    static const struct {
+        uint32_t kind;
+        const char *want;
+    } cases[] = {
+        { 303,
+          "a.mlmodel is a neural network regressor, an older form that has no MIL program: convert the original" },
         { 403, "a.mlmodel is a neural network classifier, an older form" },
         { 500, "a.mlmodel is a neural network, an older form" },
-        { 402, "a.mlmodel is a tree ensemble classifier, which has no MIL program: only ML programs are read" },
+        { 402,
+          "a.mlmodel is a tree ensemble classifier, which has no MIL program: only ML programs are read" },
         { 2002, "a.mlmodel is a vision feature print, which has" },
-        { 777, "a.mlmodel holds no ML program, nor any kind of model that is known: only ML programs are read" },
+        { 777,
+          "a.mlmodel holds no ML program, nor any kind of model that is known: only ML programs are read" },
     };
     Place *p = *state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -276,39 +325,52 @@ static void archives_and_folders_of_others_are_called_what_they_are(void **state
     static const char *const names[] = { "z.mlmodel", "z.mlpackage", "z.mlmodelc" };
     for (size_t i = 0; i < COUNT(names); i++) {
         put_file(p, at(p, names[i]), zip, sizeof zip);
-        expect_path_error(p, at(p, names[i]), "is a zip archive: unpack it, and give the .mlpackage, .mlmodelc or .mil");
+        expect_path_error(
+            p, at(p, names[i]),
+            "is a zip archive: unpack it, and give the .mlpackage, .mlmodelc or .mil");
         if (!i) continue;
         put_file(p, at(p, names[i]), "text", 4);
-        expect_path_error(p, at(p, names[i]), "is a file, but a model of this ending is a folder; a bare specification "
-                                              "ends in .mlmodel\n");
+        expect_path_error(
+            p, at(p, names[i]),
+            "is a file, but a model of this ending is a folder; a bare specification "
+            "ends in .mlmodel\n");
     }
     put_file(p, at(p, "e.mlmodelc/model.espresso.net"), "{}", 2);
-    expect_path_error(p, at(p, "e.mlmodelc"), "e.mlmodelc is a neural network compiled for Espresso, an older form that "
-                                              "has no MIL program: convert the original once more");
+    expect_path_error(
+        p, at(p, "e.mlmodelc"),
+        "e.mlmodelc is a neural network compiled for Espresso, an older form that "
+        "has no MIL program: convert the original once more");
     put_file(p, at(p, "p.mlmodelc/model0/model.espresso.net"), "{}", 2);
     put_file(p, at(p, "p.mlmodelc/model1/model.mil"), small, sizeof small - 1);
-    expect_path_error(p, at(p, "p.mlmodelc"), "p.mlmodelc is a compiled pipeline: model0 (no ML program), model1 (an ML "
-                                              "program); --part NAME takes one of them\n");
-    refuse_part(p, at(p, "p.mlmodelc"), "model0", "model0 is a neural network compiled for Espresso");
+    expect_path_error(
+        p, at(p, "p.mlmodelc"),
+        "p.mlmodelc is a compiled pipeline: model0 (no ML program), model1 (an ML "
+        "program); --part NAME takes one of them\n");
+    refuse_part(p, at(p, "p.mlmodelc"), "model0",
+                "model0 is a neural network compiled for Espresso");
     refuse_part(p, at(p, "p.mlmodelc"), "../p.mlmodelc/model1", "it has a \"..\"");
     refuse_part(p, at(p, "p.mlmodelc/model1.mlmodelc"), "x", "cannot open");
-    Module *m = container_read_as(&p->d, at(p, "p.mlmodelc"), &(MilReading){ .part = "model1" });
+    Module *m = container_read_as(&p->d, at(p, "p.mlmodelc"),
+                                  &(MilReading){ .part = "model1" });
     assert_non_null(m);
     module_free(m);
     put_file(p, at(p, "s.mil"), small, sizeof small - 1);
     convert(p, at(p, "s.mil"), at(p, "s.mlmodelc"));
-    refuse_part(p, at(p, "s.mlmodelc"), "model1", "s.mlmodelc is no pipeline: it has no part model1\n");
+    refuse_part(p, at(p, "s.mlmodelc"), "model1",
+                "s.mlmodelc is no pipeline: it has no part model1\n");
 }
 
-/* ---- files that are elsewhere ---------------------------------------------------------------------- */
+/* ---- files that are elsewhere ------------------------------------------------------------ */
 
-static const char pointer[] = "version https://git-lfs.github.com/spec/v1\noid sha256:"
+static const char pointer[] =
+    "version https://git-lfs.github.com/spec/v1\noid sha256:"
     "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
 
-static const char weighty[] = "program(1.3)\n{\n    func main<ios17>(tensor<fp16, [20]> x) {\n"
-    LINE "tensor<fp16, [20]> a = const()[val = tensor<fp16, [20]>(BLOBFILE(path = string(\"@model_path/weights/w.bin\"), offset = uint64(64)))];\n"
-    LINE "tensor<fp16, [20]> b = const()[val = tensor<fp16, [20]>(BLOBFILE(path = string(\"@model_path/weights/w.bin\"), offset = uint64(192)))];\n"
-    LINE "tensor<fp16, [20]> c = const()[val = tensor<fp16, [20]>(BLOBFILE(path = string(\"@model_path/weights/w.bin\"), offset = uint64(320)))];\n"
+static const char weighty[] =
+    "program(1.3)\n{\n    func main<ios17>(tensor<fp16, [20]> x) {\n" LINE
+    "tensor<fp16, [20]> a = const()[val = tensor<fp16, [20]>(BLOBFILE(path = string(\"@model_path/weights/w.bin\"), offset = uint64(64)))];\n" LINE
+    "tensor<fp16, [20]> b = const()[val = tensor<fp16, [20]>(BLOBFILE(path = string(\"@model_path/weights/w.bin\"), offset = uint64(192)))];\n" LINE
+    "tensor<fp16, [20]> c = const()[val = tensor<fp16, [20]>(BLOBFILE(path = string(\"@model_path/weights/w.bin\"), offset = uint64(320)))];\n"
     "        } -> (x);\n}";
 
 static void put_weights(Place *p, const char *path)
@@ -318,7 +380,10 @@ static void put_weights(Place *p, const char *path)
     uint64_t offset;
     for (int i = 0; i < 3; i++) {
         Const *c = NEW(&p->a, Const);
-        *c = (Const){ .type = type_tensor(&p->a, DT_FP16, SHAPE(20)), .kind = CONST_INIT, .init = INIT_FILL, .a = i };
+        *c = (Const){ .type = type_tensor(&p->a, DT_FP16, SHAPE(20)),
+                      .kind = CONST_INIT,
+                      .init = INIT_FILL,
+                      .a = i };
         assert_true(blob_add(b, c, &offset));
     }
     assert_true(blob_finish(b) && blob_commit(b));
@@ -346,7 +411,8 @@ static void a_part_of_a_pipeline_has_its_weights(void **state)
     int k = 0;
     for (const Op *op = module_main(part)->body->first; op; op = op->next) {
         Tensor t;
-        if (op->kind != OP_const || !value_tensor(op->out[0], &p->d, &t) || t.count != 20) continue;
+        if (op->kind != OP_const || !value_tensor(op->out[0], &p->d, &t) || t.count != 20)
+            continue;
         for (size_t i = 0; i < t.count; i++) assert_true(tensor_float(&t, i) == k);
         tensor_free(&t);
         k++;
@@ -361,13 +427,19 @@ static void a_part_of_a_pipeline_has_its_weights(void **state)
     buf_free(&b);
 }
 
-/* Whatever stands as a pointer, a model, its weights, a manifest, arrays: one error that calls it that. */
+/* Whatever stands as a pointer, a model, its weights, a manifest, arrays: one error that calls
+ * it that. */
 static void pointers_of_git_lfs_are_called_that(void **state)
 {
-    static const char want[] = " is a Git LFS pointer, which stands for the file: git lfs pull in its repository "
-                               "fetches the file itself\n";
-    static const char *const names[] = { "a.mlmodel", "a.mil", "a.mlpackage/Manifest.json", "a.mlmodelc/model.mil",
-                                         "b.mlpackage/Data/com.apple.CoreML/model.mlmodel", "c.mlpackage" };
+    static const char want[] =
+        " is a Git LFS pointer, which stands for the file: git lfs pull in its repository "
+        "fetches the file itself\n";
+    static const char *const names[] = { "a.mlmodel",
+                                         "a.mil",
+                                         "a.mlpackage/Manifest.json",
+                                         "a.mlmodelc/model.mil",
+                                         "b.mlpackage/Data/com.apple.CoreML/model.mlmodel",
+                                         "c.mlpackage" };
     Place *p = *state;
     put_file(p, at(p, "s.mil"), small, sizeof small - 1);
     convert(p, at(p, "s.mil"), at(p, "b.mlpackage"));
@@ -388,7 +460,8 @@ static void pointers_of_git_lfs_are_called_that(void **state)
 
 static void a_cut_weight_file_is_one_error(void **state)
 {
-    static const size_t sizes[] = { 0, 63, 100, 127, 150, 200, 250, 300, 383, 400 }; /* of 424 bytes and more */
+    /* of 424 bytes and more */
+    static const size_t sizes[] = { 0, 63, 100, 127, 150, 200, 250, 300, 383, 400 };
     Place *p = *state;
     put_file(p, at(p, "a.mil"), weighty, sizeof weighty - 1);
     put_weights(p, at(p, "whole.bin"));
@@ -437,8 +510,10 @@ static void weights_that_are_links_are_followed_when_asked(void **state)
         assert_true(file_make_dirs(&p->d, file_dir(&p->a, file)));
         assert_int_equal(symlink(at(p, "store/4d7a"), file), 0);
         if (i == 2)
-            assert_int_equal(symlink(at(p, "store/5e8b"),
-                                     arena_printf(&p->a, "%s/Data/com.apple.CoreML/model.mlmodel", to)), 0);
+            assert_int_equal(
+                symlink(at(p, "store/5e8b"),
+                        arena_printf(&p->a, "%s/Data/com.apple.CoreML/model.mlmodel", to)),
+                0);
         expect_path_error(p, to, "; --follow-links reads it\n");
         Module *m = container_read_as(&p->d, to, &how);
         if (!m) fail_msg("%s", p->d.text.s);

@@ -1,5 +1,5 @@
-/* test_probe.c -- aneprobe's verdicts against simulated engines whose rules were flipped by chance.
- */
+/* test_probe.c -- aneprobe's verdicts against simulated engines whose rules were flipped by
+ * chance. / */
 #include "unit.h"
 
 #include "../../backends/probe/probe.h"
@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-/* Rules that no simulation can show: what a caller binds is right by construction, or nothing is
- * known of what goes wrong. */
+/* Rules that no simulation can show: what a caller binds is right by construction, or nothing
+ * is known of what goes wrong. */
 static bool unseen(int rule)
 {
     static const int list[] = { RULE_slot_order,   RULE_row_padding,   RULE_names,
@@ -115,8 +115,8 @@ static Broken broken_by(const Flip *f, const char *text)
     return n;
 }
 
-/* A program made to break one rule may break another too, which may hold: by a refusal, or by wrong
- * values, which its inputs may or may not show. */
+/* A program made to break one rule may break another too, which may hold: by a refusal, or by
+ * wrong values, which its inputs may or may not show. */
 static Verdict truth_of(const Flip *f, int rule, bool *either)
 {
     Broken all = { 0, 0 };
@@ -131,8 +131,8 @@ static Verdict truth_of(const Flip *f, int rule, bool *either)
     return holds || all.refused ? VERDICT_HOLDS : VERDICT_ABSENT;
 }
 
-/* The verdict on a rule must be the engine's truth; it may be unknown where another flip hides it.
- */
+/* The verdict on a rule must be the engine's truth; it may be unknown where another flip hides
+ * it. / */
 static bool judge(Flip *f, int rule, bool must_know)
 {
     if (rule_stands(&f->truth, rule) == STAND_UNKNOWN)
@@ -233,8 +233,8 @@ static void operations_are_found(void **state)
     }
 }
 
-/* Each verdict on a rule must come from its own programs: an engine that refuses everything gives
- * none. */
+/* Each verdict on a rule must come from its own programs: an engine that refuses everything
+ * gives none. */
 static void an_engine_that_refuses_all_is_an_error(void **state)
 {
     (void)state;

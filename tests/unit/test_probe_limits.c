@@ -4,8 +4,9 @@
 
 #include "../../backends/probe/probe.h"
 
-/* The rule that makes an engine keep a limit, and between which numbers it is changed: none may
- * hide another. `beside` has a bit for each row of these that a program has an extent for too. */
+/* The rule that makes an engine keep a limit, and between which numbers it is changed: none
+ * may hide another. `beside` has a bit for each row of these that a program has an extent
+ * for too. */
 static const struct {
     int limit, rule;
     int64_t least, most, unit;
@@ -29,7 +30,8 @@ static const struct {
     { LIMIT_weights_total, RULE_weights_total, 1, 1535, 2097152, 0 },
     { LIMIT_buffers, RULE_buffers, 4, 255, 1, 0 },
     { LIMIT_slice_max, RULE_width_slice, 1, 2047, 1, 0 },
-    { LIMIT_surface_min, RULE_surface_minimum, 2, 8191, 8, 0 }, /* last: it hides small programs */
+    /* last: it hides small programs */
+    { LIMIT_surface_min, RULE_surface_minimum, 2, 8191, 8, 0 },
 };
 enum { CHANGES = COUNT(changes), HIDING = CHANGES - 1 };
 
@@ -111,11 +113,12 @@ static void expect_found(Machine *m, int change)
             want = other;
     }
     if (found != (want >= 0 ? FOUND_EXACT : FOUND_NO_EDGE) || (want >= 0 && value != want))
-        fail_msg("%s on %s: %lld (%d), it is %lld: %s", limits[limit].name, m->truth.target->name,
-                 (long long)value, (int)found, (long long)want, m->prober.said);
+        fail_msg("%s on %s: %lld (%d), it is %lld: %s", limits[limit].name,
+                 m->truth.target->name, (long long)value, (int)found, (long long)want,
+                 m->prober.said);
 }
 
-/* ---- tests ----------------------------------------------------------------------------------- */
+/* ---- tests ------------------------------------------------------------------------------- */
 
 static void the_table_is_found_on_a_chip_as_it_is(void **state)
 {
@@ -173,7 +176,8 @@ static void a_minimum_is_found(void **state)
         Machine m;
         Buf b = { 0 };
         machine_open(&m, "m4");
-        buf_printf(&b, "anec-profile 1\nrule surface-minimum holds\nlimit surface-minimum %lld\n",
+        buf_printf(&b,
+                   "anec-profile 1\nrule surface-minimum holds\nlimit surface-minimum %lld\n",
                    (long long)by_chance(seed, HIDING));
         printf("seed %d: %lld\n", (int)seed, (long long)by_chance(seed, HIDING));
         machine_is(&m, &b);
@@ -195,8 +199,8 @@ static void a_search_ends(void **state)
             search_begin(&s, row);
             for (int64_t n; (n = search_next(&s)) != 0; trials++) {
                 /* a third of the engines take all, a third nothing */
-                const bool runs =
-                    seed % 3 == 0 || (seed % 3 == 1 && rng_u64(seed, (uint64_t)trials) & 1);
+                const bool runs = seed % 3 == 0
+                               || (seed % 3 == 1 && rng_u64(seed, (uint64_t)trials) & 1);
                 assert_true(n > 0 && n != s.good && n != s.bad);
                 if (runs) s.good = n;
                 else s.bad = n;
@@ -205,7 +209,9 @@ static void a_search_ends(void **state)
             }
             int64_t value;
             const Found found = search_result(&s, &value);
-            assert_int_equal(found, !s.good ? FOUND_NOTHING : s.bad ? FOUND_EXACT : FOUND_NO_EDGE);
+            assert_int_equal(found, !s.good ? FOUND_NOTHING
+                                    : s.bad ? FOUND_EXACT
+                                            : FOUND_NO_EDGE);
         }
     }
 }
@@ -231,8 +237,9 @@ static void a_search_goes_on(void **state)
     const int split = m.prober.compiles - before, whole = m.prober.compiles;
     searched(&m, row);
     assert_int_equal(split, m.prober.compiles - whole);
-    assert_false(search_restore(&again, row, 14, 13)); /* what runs is larger than what does not */
-    assert_false(search_restore(&again, row, 0, 65));  /* beyond the row */
+    /* what runs is larger than what does not */
+    assert_false(search_restore(&again, row, 14, 13));
+    assert_false(search_restore(&again, row, 0, 65)); /* beyond the row */
     assert_false(search_restore(&again, row, -1, 0));
     machine_close(&m);
 }

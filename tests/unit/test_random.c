@@ -25,7 +25,9 @@ static void arg(Run *r, const char *name, DType t, double v)
 }
 
 /* Mean, variance, skewness and extremes. */
-typedef struct { double mean, var, skew, low, high; } Stats;
+typedef struct {
+    double mean, var, skew, low, high;
+} Stats;
 
 static Stats stats_of(const Tensor *t)
 {
@@ -45,7 +47,8 @@ static Stats stats_of(const Tensor *t)
 /* Bounds below are five standard errors of the statistic. */
 static void near(double got, double want, double error)
 {
-    if (fabs(got - want) > 5 * error) fail_msg("%g is not within 5 * %g of %g", got, error, want);
+    if (fabs(got - want) > 5 * error)
+        fail_msg("%g is not within 5 * %g of %g", got, error, want);
 }
 
 static void test_normal(void **state)
@@ -186,7 +189,8 @@ static void test_errors(void **state)
     run_num(&r, "x", DT_FP32, SHAPE(2, 3), NULL);
     run_str(&r, "mode", "odds");
     assert_false(run_go(&r));
-    assert_non_null(strstr(r.diag.text.s, "mode is \"odds\"; it must be \"logits\" or \"probs\""));
+    assert_non_null(
+        strstr(r.diag.text.s, "mode is \"odds\"; it must be \"logits\" or \"probs\""));
     run_close(&r);
 }
 

@@ -1,5 +1,6 @@
-/* test_random_programs.c -- programs made at random: what the passes make of them, for each chip and opset,
- * computes the same. Limits are made small in half of them, so that what is cut for a limit is cut here. */
+/* test_random_programs.c -- programs made at random: what the passes make of them, for each
+ * chip and opset, computes the same. Limits are made small in half of them, so that what is cut
+ * for a limit is cut here. */
 #include "unit.h"
 
 #include "../../backends/backend.h"
@@ -20,7 +21,7 @@ typedef struct {
     int n;
 } Gen;
 
-/* ---- what is drawn --------------------------------------------------------------------------- */
+/* ---- what is drawn ----------------------------------------------------------------------- */
 
 static int draw(Gen *g, int n)
 {
@@ -30,7 +31,8 @@ static int draw(Gen *g, int n)
 
 static Value *drawn(Gen *g) { return g->at[draw(g, g->n)]; }
 
-/* Quarters, so that short sums are exact in fp16; neutral elements more often than by chance. */
+/* Quarters, so that short sums are exact in fp16; neutral elements more often than by
+ * chance. */
 static double number(Gen *g)
 {
     static const double often[] = { 0, 1, -1, 0.5, 2 };
@@ -52,7 +54,7 @@ static Value *ints(Gen *g, int n, const int64_t *v) { return build_ints(&g->b, n
 static Value *flag(Gen *g) { return build_bool(&g->b, draw(g, 2)); }
 static int axis_in(Gen *g, int rank) { return draw(g, rank) - (draw(g, 3) ? 0 : rank); }
 
-/* ---- statements ------------------------------------------------------------------------------ */
+/* ---- statements -------------------------------------------------------------------------- */
 
 static Value *binary(Gen *g, Value *x)
 {
@@ -71,12 +73,14 @@ static Value *divided(Gen *g, Value *x)
     static const double by[] = { 1, 2, -1, 4 };
     Value *y = build_float(&g->b, DT_FP16, by[draw(g, COUNT(by))]);
     return draw(g, 2) ? build(&g->b, "q", "real_div", "x", x, "y", y, NULL)
-                      : build(&g->b, "p", "pow", "x", x, "y", build_float(&g->b, DT_FP16, 1 + draw(g, 2)), NULL);
+                      : build(&g->b, "p", "pow", "x", x, "y",
+                              build_float(&g->b, DT_FP16, 1 + draw(g, 2)), NULL);
 }
 
 static Value *unary(Gen *g, Value *x)
 {
-    static const char *const op[] = { "relu", "abs", "identity", "square", "relu6", "tanh", "sigmoid", "silu", "softsign" };
+    static const char *const op[] = { "relu", "abs",     "identity", "square",  "relu6",
+                                      "tanh", "sigmoid", "silu",     "softsign" };
     const char *name = op[draw(g, COUNT(op))];
     return build(&g->b, name, name, "x", x, NULL);
 }
@@ -107,7 +111,8 @@ static Value *reshape(Gen *g, Value *x)
 static Value *axes_changed(Gen *g, Value *x)
 {
     const int64_t axis = draw(g, x->type->shape.rank + 1);
-    if (draw(g, 2)) return build(&g->b, "e", "expand_dims", "x", x, "axes", ints(g, 1, &axis), NULL);
+    if (draw(g, 2))
+        return build(&g->b, "e", "expand_dims", "x", x, "axes", ints(g, 1, &axis), NULL);
     return build(&g->b, "q", "squeeze", "x", x, NULL);
 }
 
@@ -135,7 +140,8 @@ static Value *slice_size(Gen *g, Value *x)
         size[i] = draw(g, 4) ? 1 + draw(g, (int)(d - begin[i])) : -1;
         if (draw(g, 3) == 0) begin[i] -= d;
     }
-    return build(&g->b, "s", "slice_by_size", "x", x, "begin", ints(g, s->rank, begin), "size", ints(g, s->rank, size), NULL);
+    return build(&g->b, "s", "slice_by_size", "x", x, "begin", ints(g, s->rank, begin), "size",
+                 ints(g, s->rank, size), NULL);
 }
 
 static Value *slice_index(Gen *g, Value *x)
@@ -148,7 +154,8 @@ static Value *slice_index(Gen *g, Value *x)
         const int64_t d = s->dim[i];
         const bool back = draw(g, 5) == 0;
         begin[i] = draw(g, 2) ? (back ? d - 1 : 0) : draw(g, (int)d);
-        end[i] = back ? draw(g, (int)begin[i] + 1) : begin[i] + 1 + draw(g, (int)(d - begin[i]));
+        end[i] = back ? draw(g, (int)begin[i] + 1)
+                      : begin[i] + 1 + draw(g, (int)(d - begin[i]));
         stride[i] = (back ? -1 : 1) * (1 + draw(g, 2));
         from[i] = draw(g, 4) == 0;
         to[i] = draw(g, 4) == 0;
@@ -156,8 +163,9 @@ static Value *slice_index(Gen *g, Value *x)
         if (draw(g, 4) == 0) begin[i] -= d;
     }
     const int n = s->rank;
-    return build(&g->b, "s", "slice_by_index", "x", x, "begin", ints(g, n, begin), "end", ints(g, n, end), "stride",
-                 ints(g, n, stride), "begin_mask", build_const(&g->b, "m", const_bools(a, n, from)), "end_mask",
+    return build(&g->b, "s", "slice_by_index", "x", x, "begin", ints(g, n, begin), "end",
+                 ints(g, n, end), "stride", ints(g, n, stride), "begin_mask",
+                 build_const(&g->b, "m", const_bools(a, n, from)), "end_mask",
                  build_const(&g->b, "m", const_bools(a, n, to)), "squeeze_mask",
                  build_const(&g->b, "m", const_bools(a, n, squeeze)), NULL);
 }
@@ -173,7 +181,8 @@ static Value *joined(Gen *g, Value *x)
 {
     const bool stack = draw(g, 3) == 0;
     Value *with = draw(g, 2) ? x : constant(g, x->type->shape), *v[3] = { x, with, x };
-    Value *axis = build_int(&g->b, axis_in(g, x->type->shape.rank + stack)), *no = build_bool(&g->b, !stack && draw(g, 5) == 0);
+    Value *axis = build_int(&g->b, axis_in(g, x->type->shape.rank + stack)),
+          *no = build_bool(&g->b, !stack && draw(g, 5) == 0);
     const Arg arg[] = { { .name = "values", .val = v, .count = 1 + draw(g, 3), .tuple = true },
                         { .name = "axis", .val = &axis, .count = 1 },
                         { .name = "interleave", .val = &no, .count = 1 } };
@@ -182,7 +191,8 @@ static Value *joined(Gen *g, Value *x)
 
 static Value *split(Gen *g, Value *x)
 {
-    Value *axis = build_int(&g->b, axis_in(g, x->type->shape.rank)), *n = build_int(&g->b, 2 + draw(g, 2));
+    Value *axis = build_int(&g->b, axis_in(g, x->type->shape.rank)),
+          *n = build_int(&g->b, 2 + draw(g, 2));
     const Arg arg[] = { { .name = "x", .val = &x, .count = 1 },
                         { .name = "num_splits", .val = &n, .count = 1 },
                         { .name = "axis", .val = &axis, .count = 1 } };
@@ -195,18 +205,21 @@ static Value *pad(Gen *g, Value *x)
     int64_t by[4];
     const int n = x->type->shape.rank > 1 ? 1 + draw(g, 2) : 1;
     for (int i = 0; i < 2 * n; i++) by[i] = draw(g, 3);
-    return build(&g->b, "p", "pad", "x", x, "pad", ints(g, 2 * n, by), "mode", build_string(&g->b, "constant"),
-                 "constant_val", build_float(&g->b, DT_FP16, number(g)), NULL);
+    return build(&g->b, "p", "pad", "x", x, "pad", ints(g, 2 * n, by), "mode",
+                 build_string(&g->b, "constant"), "constant_val",
+                 build_float(&g->b, DT_FP16, number(g)), NULL);
 }
 
 static Value *reduce(Gen *g, Value *x)
 {
-    static const char *const op[] = { "reduce_sum", "reduce_mean", "reduce_max", "reduce_min", "reduce_sum_square" };
+    static const char *const op[] = { "reduce_sum", "reduce_mean", "reduce_max", "reduce_min",
+                                      "reduce_sum_square" };
     int64_t axes[2] = { axis_in(g, x->type->shape.rank), 0 };
     const int n = x->type->shape.rank > 1 && draw(g, 2) ? 2 : 1;
     axes[1] = axes[0] < x->type->shape.rank - 1 && axes[0] != -1 ? axes[0] + 1 : axes[0] - 1;
     const char *name = op[draw(g, COUNT(op))];
-    return build(&g->b, "r", name, "x", x, "axes", ints(g, n, axes), "keep_dims", flag(g), NULL);
+    return build(&g->b, "r", name, "x", x, "axes", ints(g, n, axes), "keep_dims", flag(g),
+                 NULL);
 }
 
 static Value *matmul(Gen *g, Value *x)
@@ -217,14 +230,15 @@ static Value *matmul(Gen *g, Value *x)
     const int64_t inner = s->dim[s->rank - (tx ? 2 : 1)], out = 1 + draw(g, 4);
     Shape w = ty ? SHAPE(out, inner) : SHAPE(inner, out);
     Value *y = draw(g, 3) ? constant(g, w) : drawn(g);
-    return build(&g->b, "m", "matmul", "x", x, "y", y, "transpose_x", build_bool(&g->b, tx), "transpose_y",
-                 build_bool(&g->b, ty), NULL);
+    return build(&g->b, "m", "matmul", "x", x, "y", y, "transpose_x", build_bool(&g->b, tx),
+                 "transpose_y", build_bool(&g->b, ty), NULL);
 }
 
 static Value *linear(Gen *g, Value *x)
 {
     const int64_t out = 1 + draw(g, 4), in = x->type->shape.dim[x->type->shape.rank - 1];
-    Value *w = constant(g, SHAPE(out, in)), *bias = constant(g, (Shape){ .rank = 1, .dim = { out } });
+    Value *w = constant(g, SHAPE(out, in)),
+          *bias = constant(g, (Shape){ .rank = 1, .dim = { out } });
     return draw(g, 2) ? build(&g->b, "l", "linear", "x", x, "weight", w, NULL)
                       : build(&g->b, "l", "linear", "x", x, "weight", w, "bias", bias, NULL);
 }
@@ -243,16 +257,18 @@ static Value *conv(Gen *g, Value *x)
     int64_t stride[2], hole[2], pads[4];
     const bool back = draw(g, 4) == 0;
     const int64_t out = groups * (1 + draw(g, 3));
-    Shape w = { .rank = s->rank, .dim = { back ? s->dim[1] : out, back ? out / groups : s->dim[1] / groups } };
+    Shape w = { .rank = s->rank,
+                .dim = { back ? s->dim[1] : out, back ? out / groups : s->dim[1] / groups } };
     for (int i = 0; i < n; i++) {
         w.dim[2 + i] = 1 + draw(g, 5);
         stride[i] = 1 + draw(g, 2);
         hole[i] = 1 + (draw(g, 4) == 0);
         pads[2 * i] = draw(g, 3), pads[2 * i + 1] = draw(g, 3);
     }
-    return build(&g->b, "c", back ? "conv_transpose" : "conv", "x", x, "weight", constant(g, w), "strides", ints(g, n, stride),
-                 "dilations", ints(g, n, hole), "pad", ints(g, 2 * n, pads), "pad_type", build_string(&g->b, padding(g)),
-                 "groups", build_int(&g->b, groups), NULL);
+    return build(&g->b, "c", back ? "conv_transpose" : "conv", "x", x, "weight", constant(g, w),
+                 "strides", ints(g, n, stride), "dilations", ints(g, n, hole), "pad",
+                 ints(g, 2 * n, pads), "pad_type", build_string(&g->b, padding(g)), "groups",
+                 build_int(&g->b, groups), NULL);
 }
 
 static Value *pool(Gen *g, Value *x)
@@ -267,10 +283,13 @@ static Value *pool(Gen *g, Value *x)
         pads[2 * i] = draw(g, 2), pads[2 * i + 1] = draw(g, 2);
     }
     if (kind)
-        return build(&g->b, "p", "max_pool", "x", x, "kernel_sizes", ints(g, n, kernel), "strides", ints(g, n, stride), "pad",
-                     ints(g, 2 * n, pads), "pad_type", build_string(&g->b, padding(g)), NULL);
-    return build(&g->b, "p", "avg_pool", "x", x, "kernel_sizes", ints(g, n, kernel), "strides", ints(g, n, stride), "pad",
-                 ints(g, 2 * n, pads), "pad_type", build_string(&g->b, padding(g)), "exclude_padding_from_average", flag(g), NULL);
+        return build(&g->b, "p", "max_pool", "x", x, "kernel_sizes", ints(g, n, kernel),
+                     "strides", ints(g, n, stride), "pad", ints(g, 2 * n, pads), "pad_type",
+                     build_string(&g->b, padding(g)), NULL);
+    return build(&g->b, "p", "avg_pool", "x", x, "kernel_sizes", ints(g, n, kernel), "strides",
+                 ints(g, n, stride), "pad", ints(g, 2 * n, pads), "pad_type",
+                 build_string(&g->b, padding(g)), "exclude_padding_from_average", flag(g),
+                 NULL);
 }
 
 static Value *gather(Gen *g, Value *x)
@@ -279,22 +298,27 @@ static Value *gather(Gen *g, Value *x)
     const int64_t d = x->type->shape.dim[axis < 0 ? axis + x->type->shape.rank : axis];
     int64_t at[3];
     for (int i = 0; i < 3; i++) at[i] = draw(g, (int)d) - (draw(g, 4) ? 0 : d);
-    return build(&g->b, "g", "gather", "x", x, "indices", ints(g, 1 + draw(g, 3), at), "axis", build_int(&g->b, axis), NULL);
+    return build(&g->b, "g", "gather", "x", x, "indices", ints(g, 1 + draw(g, 3), at), "axis",
+                 build_int(&g->b, axis), NULL);
 }
 
 static Value *along(Gen *g, Value *x)
 {
     const int64_t axis = axis_in(g, x->type->shape.rank);
-    if (draw(g, 2)) return build(&g->b, "r", "reverse", "x", x, "axes", ints(g, 1, &axis), NULL);
-    return draw(g, 2) ? build(&g->b, "s", "softmax", "x", x, "axis", build_int(&g->b, axis), NULL)
-                      : build(&g->b, "c", "cumsum", "x", x, "axis", build_int(&g->b, axis < 0 ? 0 : axis), "exclusive", flag(g),
-                              "reverse", flag(g), NULL);
+    if (draw(g, 2))
+        return build(&g->b, "r", "reverse", "x", x, "axes", ints(g, 1, &axis), NULL);
+    return draw(g, 2)
+             ? build(&g->b, "s", "softmax", "x", x, "axis", build_int(&g->b, axis), NULL)
+             : build(&g->b, "c", "cumsum", "x", x, "axis",
+                     build_int(&g->b, axis < 0 ? 0 : axis), "exclusive", flag(g), "reverse",
+                     flag(g), NULL);
 }
 
 /* The values that stay apart before a norm stay so behind it: epsilon is large. */
 static Value *norm(Gen *g, Value *x)
 {
-    static const char *const modes[] = { "EXACT", "TANH_APPROXIMATION", "SIGMOID_APPROXIMATION" };
+    static const char *const modes[] = { "EXACT", "TANH_APPROXIMATION",
+                                         "SIGMOID_APPROXIMATION" };
     const Shape *s = &x->type->shape;
     const int64_t axes[2] = { draw(g, 2) ? s->rank - 1 : -1, 0 };
     const Shape last = { .rank = 1, .dim = { s->dim[s->rank - 1] } };
@@ -302,29 +326,34 @@ static Value *norm(Gen *g, Value *x)
     switch (draw(g, 4)) {
     case 0: return build(&g->b, "n", "layer_norm", "x", x, "axes", at, "epsilon", eps, NULL);
     case 1:
-        return build(&g->b, "n", "layer_norm", "x", x, "axes", at, "epsilon", eps, "gamma", constant(g, last), "beta",
-                     constant(g, last), NULL);
-    case 2: return build(&g->b, "g", "gelu", "x", x, "mode", build_string(&g->b, modes[draw(g, COUNT(modes))]), NULL);
+        return build(&g->b, "n", "layer_norm", "x", x, "axes", at, "epsilon", eps, "gamma",
+                     constant(g, last), "beta", constant(g, last), NULL);
+    case 2:
+        return build(&g->b, "g", "gelu", "x", x, "mode",
+                     build_string(&g->b, modes[draw(g, COUNT(modes))]), NULL);
     default:
-        return build(&g->b, "l", "local_response_norm", "x", x, "size", build_int(&g->b, 1 + draw(g, 4)), "alpha",
-                     build_float(&g->b, DT_FP16, 0.5), "beta", build_float(&g->b, DT_FP16, 0.75), "k",
-                     build_float(&g->b, DT_FP16, 1), NULL);
+        return build(
+            &g->b, "l", "local_response_norm", "x", x, "size", build_int(&g->b, 1 + draw(g, 4)),
+            "alpha", build_float(&g->b, DT_FP16, 0.5), "beta",
+            build_float(&g->b, DT_FP16, 0.75), "k", build_float(&g->b, DT_FP16, 1), NULL);
     }
 }
 
 static Value *(*const makers[])(Gen *, Value *) = {
-    binary, binary, binary, divided, unary, unary, cast,   reshape, reshape, axes_changed, transpose, transpose, slice_size,
-    slice_index, slice_index, tile, joined, split, pad, reduce, matmul, matmul, linear, conv, conv, pool, pool, gather, along,
-    norm,
+    binary,  binary,       binary,    divided,   unary,      unary,       cast,        reshape,
+    reshape, axes_changed, transpose, transpose, slice_size, slice_index, slice_index, tile,
+    joined,  split,        pad,       reduce,    matmul,     matmul,      linear,      conv,
+    conv,    pool,         pool,      gather,    along,      norm,
 };
 
-/* ---- programs -------------------------------------------------------------------------------- */
+/* ---- programs ---------------------------------------------------------------------------- */
 
 static bool is_fine(const Value *v)
 {
     size_t n;
-    return v && v->type->kind == TY_TENSOR && v->type->dtype == DT_FP16 && v->type->shape.rank > 0
-        && v->type->shape.rank <= 5 && shape_count(&v->type->shape, &n) && n > 0 && n <= LARGEST;
+    return v && v->type->kind == TY_TENSOR && v->type->dtype == DT_FP16
+        && v->type->shape.rank > 0 && v->type->shape.rank <= 5
+        && shape_count(&v->type->shape, &n) && n > 0 && n <= LARGEST;
 }
 
 /* What a statement of the wrong shape left behind goes: it and its constants. */
@@ -337,8 +366,10 @@ static void take_back(Gen *g, Op *last)
 
 static void make_program(Gen *g, uint64_t seed)
 {
-    static const Shape shapes[] = { { 4, { 1, 4, 6, 5 } }, { 3, { 2, 4, 6 } }, { 2, { 6, 4 } }, { 4, { 2, 2, 3, 4 } },
-                                    { 5, { 1, 2, 3, 2, 4 } }, { 4, { 1, 6, 1, 8 } }, { 1, { 12 } } };
+    static const Shape shapes[] = {
+        { 4, { 1, 4, 6, 5 } },    { 3, { 2, 4, 6 } },    { 2, { 6, 4 } }, { 4, { 2, 2, 3, 4 } },
+        { 5, { 1, 2, 3, 2, 4 } }, { 4, { 1, 6, 1, 8 } }, { 1, { 12 } }
+    };
     *g = (Gen){ .m = module_new(), .seed = seed, .diag = { .quiet = false } };
     for (int i = 0; i < 4; i++) draw(g, 2);
     g->f = func_new(g->m, "main", OPSET_IOS18);
@@ -346,11 +377,13 @@ static void make_program(Gen *g, uint64_t seed)
     g->b = builder_at(g->f->body, NULL, &g->diag, (Loc){ 0 });
     for (int i = 0; i < INPUTS; i++) {
         const Shape s = shapes[i ? draw(g, COUNT(shapes)) : (int)(seed % COUNT(shapes))];
-        g->at[g->n++] = block_param(g->f->body, (const char *[]){ "a", "b", "c" }[i], type_tensor(&g->m->arena, DT_FP16, s), (Loc){ 0 });
+        g->at[g->n++] = block_param(g->f->body, (const char *[]){ "a", "b", "c" }[i],
+                                    type_tensor(&g->m->arena, DT_FP16, s), (Loc){ 0 });
     }
     for (int made = 0, tried = 0; made < STEPS && tried < 200; tried++) {
         Op *last = g->f->body->last;
-        Value *x = draw(g, 3) ? g->at[g->n - 1] : drawn(g), *y = makers[draw(g, COUNT(makers))](g, x);
+        Value *x = draw(g, 3) ? g->at[g->n - 1] : drawn(g),
+              *y = makers[draw(g, COUNT(makers))](g, x);
         if (g->diag.errors || !is_fine(y)) {
             take_back(g, last);
             continue;
@@ -373,10 +406,13 @@ static void run_program(Module *m, Diag *d, uint64_t seed, Tensor out[2], int *n
     for (int i = 0; i < f->body->nparam; i++) {
         const Type *t = f->body->param[i]->type;
         in[i] = (Binding){ .name = f->body->param[i]->name,
-                           .value = tensor_view(t->dtype, &t->shape, arena_alloc(&a, type_bytes(t) + 1)) };
-        for (size_t k = 0; k < in[i].value.count; k++) tensor_set_float(&in[i].value, k, (draw(&g, 17) - 8) / 4.0);
+                           .value = tensor_view(t->dtype, &t->shape,
+                                                arena_alloc(&a, type_bytes(t) + 1)) };
+        for (size_t k = 0; k < in[i].value.count; k++)
+            tensor_set_float(&in[i].value, k, (draw(&g, 17) - 8) / 4.0);
     }
-    if (!p || !program_run(p, d, in, f->body->nparam, &(RunOptions){ 0 })) fail_msg("program %llu: %s", (unsigned long long)seed, d->text.s);
+    if (!p || !program_run(p, d, in, f->body->nparam, &(RunOptions){ 0 }))
+        fail_msg("program %llu: %s", (unsigned long long)seed, d->text.s);
     *nout = program_results(p, &res);
     for (int i = 0; i < *nout; i++) assert_true(tensor_copy(&out[i], d, &res[i].value));
     program_free(p);
@@ -388,7 +424,8 @@ static double largest(const Tensor *t)
     double most = 1;
     for (size_t i = 0; i < t->count; i++) {
         const double v = fabs(tensor_float(t, i));
-        most = isfinite(v) ? fmax(most, v) : INFINITY; /* a window of padding alone has no largest element */
+        /* a window of padding alone has no largest element */
+        most = isfinite(v) ? fmax(most, v) : INFINITY;
     }
     return most;
 }
@@ -401,19 +438,22 @@ static void print_program(const Module *m)
     buf_free(&b);
 }
 
-static void compare(const Gen *was, const Gen *is, const Tensor *x, const Tensor *y, uint64_t seed, const char *what)
+static void compare(const Gen *was, const Gen *is, const Tensor *x, const Tensor *y,
+                    uint64_t seed, const char *what)
 {
     const double most = largest(x);
     bool same = shape_equal(&x->shape, &y->shape);
     if (most > 1000) return; /* where rounding shows */
-    for (size_t k = 0; same && k < x->count; k++) same = fabs(tensor_float(x, k) - tensor_float(y, k)) <= 0.02 * most;
+    for (size_t k = 0; same && k < x->count; k++)
+        same = fabs(tensor_float(x, k) - tensor_float(y, k)) <= 0.02 * most;
     if (same) return;
     print_program(was->m);
     print_program(is->m);
     fail_msg("program %llu for %s computes another thing", (unsigned long long)seed, what);
 }
 
-/* The program again, rewritten; a refusal that names a way out is none of this test's business. */
+/* The program again, rewritten; a refusal that names a way out is none of this test's
+ * business. */
 static void rewrite(const Gen *was, uint64_t seed, const PassOptions *o, const char *what)
 {
     Gen is;
@@ -442,12 +482,14 @@ static void for_chip(const Gen *was, uint64_t seed, const char *chip, bool tight
         for (int i = 0; i < RULE_COUNT; i++) rs.profiled[i] = seed % 2;
         rs.limit[LIMIT_kernel_width] = rs.limit[LIMIT_kernel_height] = 3;
         rs.limit[LIMIT_pool_window] = 4;
-        rs.limit[LIMIT_width] = rs.limit[LIMIT_height] = rs.limit[LIMIT_channels] = 8 + (int64_t)(seed % 7);
+        rs.limit[LIMIT_width] = rs.limit[LIMIT_height] = rs.limit[LIMIT_channels] =
+            8 + (int64_t)(seed % 7);
         rs.limit[LIMIT_matmul_inner] = 4;
         rs.limit[LIMIT_rank] = 4;
         rs.limit[LIMIT_reduce_route] = rs.limit[LIMIT_lrn_channels] = 4;
     }
-    rewrite(was, seed, &(PassOptions){ .target = target_find(chip), .rules = &rs, .io = IO_FP16 }, chip);
+    rewrite(was, seed,
+            &(PassOptions){ .target = target_find(chip), .rules = &rs, .io = IO_FP16 }, chip);
 }
 
 static void check_program(uint64_t seed)
@@ -458,7 +500,8 @@ static void check_program(uint64_t seed)
     if (!module_verify(was.m, &was.diag, NULL)) fail_msg("%s", was.diag.text.s);
     for_chip(&was, seed, chips[seed % COUNT(chips)], false);
     for_chip(&was, seed, chips[(seed + 1) % COUNT(chips)], true);
-    const PassOptions o = { .target = target_find("host"), .opset = (Opset)(15 + seed % 3),
+    const PassOptions o = { .target = target_find("host"),
+                            .opset = (Opset)(15 + seed % 3),
                             .only = "opset,fold,algebra,transpose,cse,dce" };
     rewrite(&was, seed, &o, opset_text(o.opset));
     diag_free(&was.diag);
@@ -471,8 +514,8 @@ static void test_programs(void **state)
     for (uint64_t seed = 1; seed <= PROGRAMS; seed++) check_program(seed);
 }
 
-/* Those that a pass once left wrong: padding that no window reaches, a window of padding alone, a transposed
- * convolution whose result is longer than its padding makes it. */
+/* Those that a pass once left wrong: padding that no window reaches, a window of padding alone,
+ * a transposed convolution whose result is longer than its padding makes it. */
 static void test_found(void **state)
 {
     (void)state;

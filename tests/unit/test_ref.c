@@ -10,7 +10,7 @@
 #include "../../backends/backend.h"
 #include "../../backends/cpu/cpu.h"
 
-/* ---- a program being made and run ------------------------------------------------------------ */
+/* ---- a program being made and run -------------------------------------------------------- */
 
 typedef struct {
     Diag diag;
@@ -47,7 +47,10 @@ static Value *param(Test *t, const char *name, DType type, Shape s)
     return block_param(t->f->body, name, type_tensor(&t->m->arena, type, s), (Loc){ 0 });
 }
 
-static Value *constant(Test *t, const char *name, Const *c) { return build_const(&t->b, name, c); }
+static Value *constant(Test *t, const char *name, Const *c)
+{
+    return build_const(&t->b, name, c);
+}
 
 static Binding ints(const char *name, const Shape *s, const int32_t *v)
 {
@@ -80,7 +83,7 @@ static void said(Test *t, const char *text)
     if (!strstr(t->diag.text.s, text)) fail_msg("'%s' is not in: %s", text, t->diag.text.s);
 }
 
-/* ---- results ------------------------------------------------------------ */
+/* ---- results ----------------------------------------------------------------------------- */
 
 static void results_may_be_inputs_constants_and_repeated(void **state)
 {
@@ -89,8 +92,8 @@ static void results_may_be_inputs_constants_and_repeated(void **state)
     const int32_t v[] = { 4, 5, 6 }, back[] = { 6, 5, 4 }, k[] = { 7, 8 };
     Value *x = param(t, "x", DT_INT32, s);
     Value *c = constant(t, "k", const_ints(&t->m->arena, DT_INT32, 2, (int64_t[]){ 7, 8 }));
-    Value *r = build(&t->b, "r", "reverse", "x", x, "axes", build_ints(&t->b, 1, (int64_t[]){ 0 }),
-                     NULL);
+    Value *r = build(&t->b, "r", "reverse", "x", x, "axes",
+                     build_ints(&t->b, 1, (int64_t[]){ 0 }), NULL);
     Value *const all[] = { r, x, c, r };
     for (size_t i = 0; i < COUNT(all); i++) block_result(t->f->body, all[i]);
     for (int turn = 0; turn < 2; turn++) {
@@ -103,7 +106,7 @@ static void results_may_be_inputs_constants_and_repeated(void **state)
     }
 }
 
-/* ---- blocks ------------------------------------------------------------ */
+/* ---- blocks ------------------------------------------------------------------------------ */
 
 static void cond_runs_one_block(void **state)
 {
@@ -148,7 +151,8 @@ static void make_loop(Test *t, bool forever)
     block_result(cond, cond->param[0]);
     Builder in = builder_at(body, NULL, &t->diag, (Loc){ 0 });
     Value *no = build_const(&in, "no", const_bool(a, forever));
-    Value *const next[] = { body->param[1], no, body->param[3], body->param[2], body->param[4] };
+    Value *const next[] = { body->param[1], no, body->param[3], body->param[2],
+                            body->param[4] };
     for (int i = 0; i < 5; i++) block_result(body, next[i]);
     for (int i = 0; i < 5; i++) {
         Value *out = op_out(t->m, op, arena_printf(a, "%s2", names[i]), types[i], (Loc){ 0 });
@@ -160,7 +164,7 @@ static bool run_loop(Test *t, uint64_t max_steps)
 {
     static const int32_t a[] = { 1, 2 }, b[] = { 3, 4 }, c[] = { 5, 6 };
     const Shape s = SHAPE(2);
-    return run_with(t, (Binding[]) { ints("a", &s, a), ints("b", &s, b), ints("c", &s, c) }, 3,
+    return run_with(t, (Binding[]){ ints("a", &s, a), ints("b", &s, b), ints("c", &s, c) }, 3,
                     max_steps);
 }
 
@@ -183,7 +187,7 @@ static void loop_without_end_is_an_error(void **state)
     assert_int_equal(t->nresult, 0);
 }
 
-/* ---- states ------------------------------------------------------------ */
+/* ---- states ------------------------------------------------------------------------------ */
 
 static void states_stay_until_reset(void **state)
 {
@@ -211,7 +215,7 @@ static void states_stay_until_reset(void **state)
     assert_int_equal(tensor_int(&held[0].value, 1), 2);
 }
 
-/* ---- inputs ------------------------------------------------------------ */
+/* ---- inputs ------------------------------------------------------------------------------ */
 
 static void inputs_that_do_not_fit_are_told(void **state)
 {
@@ -223,17 +227,21 @@ static void inputs_that_do_not_fit_are_told(void **state)
     said(t, "input left (tensor<int32, [2]>) is not given");
     assert_false(run_with(t, (Binding[]){ ints("left", &three, v) }, 1, 0));
     said(t, "input left is int32 [2], but the tensor given holds int32 [3]");
-    Binding other = { .name = "left", .origin = "x.npy", .value = tensor_view(DT_UINT32, &two, v) };
+    Binding other = { .name = "left",
+                      .origin = "x.npy",
+                      .value = tensor_view(DT_UINT32, &two, v) };
     assert_false(run_with(t, &other, 1, 0));
     said(t, "x.npy holds uint32 [2]");
-    assert_false(run_with(t, (Binding[]){ ints("left", &two, v), ints("lefd", &two, v) }, 2, 0));
+    assert_false(
+        run_with(t, (Binding[]){ ints("left", &two, v), ints("lefd", &two, v) }, 2, 0));
     said(t, "did you mean left?");
-    assert_false(run_with(t, (Binding[]){ ints("left", &two, v), ints("left", &two, v) }, 2, 0));
+    assert_false(
+        run_with(t, (Binding[]){ ints("left", &two, v), ints("left", &two, v) }, 2, 0));
     said(t, "given twice");
     assert_true(run_with(t, (Binding[]){ ints("left", &two, v) }, 1, 0));
 }
 
-/* ---- compressed weights ------------------------------------------------------------ */
+/* ---- compressed weights ------------------------------------------------------------------ */
 
 /* Of 8-bit elements, all q, to be decoded into n numbers scale * q. */
 static Value *weight(Test *t, Builder *b, int64_t n, int8_t q, double scale)

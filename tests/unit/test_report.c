@@ -1,4 +1,5 @@
-/* test_report.c -- lines about tensors, and comparisons: integers exactly, floats within a tolerance. */
+/* test_report.c -- lines about tensors, and comparisons: integers exactly, floats within a
+ * tolerance. */
 #include "unit.h"
 
 #include "../../api/report.h"
@@ -14,8 +15,14 @@ typedef struct {
     double floats[MOST];
 } Given;
 
-#define INTS(t, ...) { .dtype = DT_##t, .n = MOST, .ints = { __VA_ARGS__ } }
-#define FLOATS(t, ...) { .dtype = DT_##t, .n = MOST, .floats = { __VA_ARGS__ } }
+#define INTS(t, ...)                                                                           \
+    {                                                                                          \
+        .dtype = DT_##t, .n = MOST, .ints = { __VA_ARGS__ }                                    \
+    }
+#define FLOATS(t, ...)                                                                         \
+    {                                                                                          \
+        .dtype = DT_##t, .n = MOST, .floats = { __VA_ARGS__ }                                  \
+    }
 
 static Tensor tensor_of(const Given *g)
 {
@@ -37,37 +44,94 @@ typedef struct {
 } Case;
 
 #define BIG INT64_C(9007199254740992) /* 2^53: doubles beyond are even */
-#define ANY(r, a) { .has_rtol = true, .has_atol = true, .rtol = r, .atol = a }
+#define ANY(r, a)                                                                              \
+    {                                                                                          \
+        .has_rtol = true, .has_atol = true, .rtol = r, .atol = a                               \
+    }
 
 static const Case cases[] = {
     { INTS(INT64, BIG, BIG + 1), INTS(INT64, BIG, BIG + 1), { 0 }, "", -1, -1 },
-    { INTS(INT64, BIG, BIG + 1), INTS(INT64, BIG, BIG), { 0 },
-      "at element 1: 9007199254740993 against 9007199254740992  DIFFERS in 1 of 4", -1, 1 },
-    { INTS(INT64, BIG), INTS(INT64, BIG + 1), { 0 },
-      "max abs 1  max rel 1.11e-16  at element 0: 9007199254740992 against 9007199254740993", -1, 0 },
-    { INTS(INT64, INT64_MIN, 0), INTS(INT64, INT64_MAX, 0), { 0 },
-      "at element 0: -9223372036854775808 against 9223372036854775807", -1, 0 },
-    { INTS(INT64, 0, 0, -1), INTS(INT64, 0, 0, 1), { 0 }, "max abs 2  max rel 2  at element 2: -1 against 1", -1, 2 },
-    { INTS(UINT64, -1), INTS(UINT64, -2), { 0 },
-      "max abs 1  max rel 5.42e-20  at element 0: 18446744073709551615 against 18446744073709551614", -1, 0 },
+    { INTS(INT64, BIG, BIG + 1),
+      INTS(INT64, BIG, BIG),
+      { 0 },
+      "at element 1: 9007199254740993 against 9007199254740992  DIFFERS in 1 of 4",
+      -1,
+      1 },
+    { INTS(INT64, BIG),
+      INTS(INT64, BIG + 1),
+      { 0 },
+      "max abs 1  max rel 1.11e-16  at element 0: 9007199254740992 against 9007199254740993",
+      -1,
+      0 },
+    { INTS(INT64, INT64_MIN, 0),
+      INTS(INT64, INT64_MAX, 0),
+      { 0 },
+      "at element 0: -9223372036854775808 against 9223372036854775807",
+      -1,
+      0 },
+    { INTS(INT64, 0, 0, -1),
+      INTS(INT64, 0, 0, 1),
+      { 0 },
+      "max abs 2  max rel 2  at element 2: -1 against 1",
+      -1,
+      2 },
+    { INTS(UINT64, -1),
+      INTS(UINT64, -2),
+      { 0 },
+      "max abs 1  max rel 5.42e-20  at element 0: 18446744073709551615 against 18446744073709551614",
+      -1,
+      0 },
     { INTS(UINT64, 1), INTS(UINT64, -1), { 0 }, "max abs 1.84e+19  max rel 1", -1, 0 },
-    { INTS(INT32, 0, 0, 0, 16777217), INTS(INT32, 0, 0, 0, 16777216), { 0 },
-      "at element 3: 16777217 against 16777216  DIFFERS in 1 of 4 (rtol 0, atol 0)", -1, 3 },
+    { INTS(INT32, 0, 0, 0, 16777217),
+      INTS(INT32, 0, 0, 0, 16777216),
+      { 0 },
+      "at element 3: 16777217 against 16777216  DIFFERS in 1 of 4 (rtol 0, atol 0)",
+      -1,
+      3 },
     { INTS(INT32, 7), INTS(INT32, 5), ANY(0, 2), "", -1, -1 },
     { INTS(INT32, 8), INTS(INT32, 5), ANY(0, 2), "DIFFERS in 1 of 4 (rtol 0, atol 2)", -1, 0 },
     { INTS(INT8, -110), INTS(INT8, -100), ANY(0.1, 0), "", -1, -1 },
     { INTS(INT8, -111), INTS(INT8, -100), ANY(0.1, 0), "DIFFERS in 1 of 4", -1, 0 },
-    { INTS(BOOL, 1, 0, 1), INTS(BOOL, 1, 0, 0), { 0 }, "at element 2: true against false", -1, 2 },
-    { FLOATS(FP32, 1, NAN, INFINITY, -INFINITY), FLOATS(FP32, 1, NAN, INFINITY, -INFINITY), { 0 }, "", -1, -1 },
-    { FLOATS(FP32, 1.0012), FLOATS(FP32, 1), { 0 }, "DIFFERS in 1 of 4 (rtol 0.001, atol 0.0001)", -1, 0 },
+    { INTS(BOOL, 1, 0, 1),
+      INTS(BOOL, 1, 0, 0),
+      { 0 },
+      "at element 2: true against false",
+      -1,
+      2 },
+    { FLOATS(FP32, 1, NAN, INFINITY, -INFINITY),
+      FLOATS(FP32, 1, NAN, INFINITY, -INFINITY),
+      { 0 },
+      "",
+      -1,
+      -1 },
+    { FLOATS(FP32, 1.0012),
+      FLOATS(FP32, 1),
+      { 0 },
+      "DIFFERS in 1 of 4 (rtol 0.001, atol 0.0001)",
+      -1,
+      0 },
     { FLOATS(FP32, 1.00105), FLOATS(FP32, 1), { 0 }, "", -1, -1 },
     { FLOATS(FP16, 1.0146), FLOATS(FP16, 1), { 0 }, "", -1, -1 },
-    { FLOATS(FP16, 1.0166), FLOATS(FP16, 1), { 0 }, "DIFFERS in 1 of 4 (rtol 0.01, atol 0.005)", -1, 0 },
+    { FLOATS(FP16, 1.0166),
+      FLOATS(FP16, 1),
+      { 0 },
+      "DIFFERS in 1 of 4 (rtol 0.01, atol 0.005)",
+      -1,
+      0 },
     { FLOATS(FP32, 0, INFINITY), FLOATS(FP32, 0, 1), { 0 }, "max abs inf", 1, -1 },
-    { FLOATS(FP32, 0, INFINITY), FLOATS(FP32, 0, -INFINITY), { 0 }, "at element 1: inf against -inf", -1, 1 },
+    { FLOATS(FP32, 0, INFINITY),
+      FLOATS(FP32, 0, -INFINITY),
+      { 0 },
+      "at element 1: inf against -inf",
+      -1,
+      1 },
     { FLOATS(FP32, 5, 0, NAN), FLOATS(FP32, 4, 0, 0), { 0 }, "DIFFERS in 2 of 4", 2, 0 },
-    { FLOATS(FP32, 0, 0, 2, 9), FLOATS(FP32, 0, 0, 1, 10), { 0 },
-      "max abs 1  max rel 1  at element 2: 2 against 1  DIFFERS in 2 of 4", -1, 2 },
+    { FLOATS(FP32, 0, 0, 2, 9),
+      FLOATS(FP32, 0, 0, 1, 10),
+      { 0 },
+      "max abs 1  max rel 1  at element 2: 2 against 1  DIFFERS in 2 of 4",
+      -1,
+      2 },
     { INTS(INT32, 1), FLOATS(FP32, 1), { 0 }, "int32 [4] against fp32 [4]  DIFFERS", -1, -1 },
 };
 
@@ -81,9 +145,10 @@ static void test_compare(void **state)
         int64_t overflow, loss;
         const bool same = report_compare(&out, &a, &b, a.dtype, &c->tol);
         report_parting(&c->tol, a.dtype, &a, &b, &overflow, &loss);
-        if (same != !*c->says || !strstr(out.s, *c->says ? c->says : "ok\n") || overflow != c->overflow
-            || loss != c->loss)
-            fail_msg("case %zu: %s overflow at %lld, loss at %lld", i, out.s, (long long)overflow, (long long)loss);
+        if (same != !*c->says || !strstr(out.s, *c->says ? c->says : "ok\n")
+            || overflow != c->overflow || loss != c->loss)
+            fail_msg("case %zu: %s overflow at %lld, loss at %lld", i, out.s,
+                     (long long)overflow, (long long)loss);
         buf_free(&out);
         tensor_free(&a);
         tensor_free(&b);
@@ -115,13 +180,18 @@ static void test_precision(void **state)
     Module *m = module_new();
     Diag d = { 0 };
     Func *f = func_new(m, "main", OPSET_IOS17);
-    Value *half = block_param(f->body, "h", type_tensor(&m->arena, DT_FP16, SHAPE(2)), (Loc){ 0 });
-    Value *full = block_param(f->body, "f", type_tensor(&m->arena, DT_FP32, SHAPE(2)), (Loc){ 0 });
-    Value *whole = block_param(f->body, "i", type_tensor(&m->arena, DT_INT32, SHAPE(2)), (Loc){ 0 });
+    Value *half = block_param(f->body, "h", type_tensor(&m->arena, DT_FP16, SHAPE(2)),
+                              (Loc){ 0 });
+    Value *full = block_param(f->body, "f", type_tensor(&m->arena, DT_FP32, SHAPE(2)),
+                              (Loc){ 0 });
+    Value *whole = block_param(f->body, "i", type_tensor(&m->arena, DT_INT32, SHAPE(2)),
+                               (Loc){ 0 });
     Value *list = block_param(f->body, "l", type_list(&m->arena, half->type, 2), (Loc){ 0 });
     Builder b = builder_at(f->body, NULL, &d, (Loc){ 0 });
-    Value *from_half = build(&b, "c", "cast", "x", half, "dtype", build_string(&b, "fp32"), NULL);
-    Value *from_int = build(&b, "c", "cast", "x", whole, "dtype", build_string(&b, "fp32"), NULL);
+    Value *from_half = build(&b, "c", "cast", "x", half, "dtype", build_string(&b, "fp32"),
+                             NULL);
+    Value *from_int = build(&b, "c", "cast", "x", whole, "dtype", build_string(&b, "fp32"),
+                            NULL);
     Value *computed = build(&b, "a", "abs", "x", full, NULL);
     assert_int_equal(report_precision(half), DT_FP16);
     assert_int_equal(report_precision(full), DT_FP32);
@@ -139,7 +209,8 @@ static void test_strings_and_lists(void **state)
     (void)state;
     const char *one[] = { "a", "b" }, *two[] = { "a", "c" };
     const Shape s = { .rank = 1, .dim = { 2 } };
-    const Tensor a = tensor_view(DT_STRING, &s, one), b = tensor_view(DT_STRING, &s, two), list = { .is_list = true };
+    const Tensor a = tensor_view(DT_STRING, &s, one), b = tensor_view(DT_STRING, &s, two),
+                 list = { .is_list = true };
     const Tolerance none = { 0 };
     Buf out = { 0 };
     int64_t overflow, loss;
@@ -171,9 +242,11 @@ static void test_summaries(void **state)
     (void)state;
     summary(&(Given)FLOATS(FP32, 1, -2, NAN, INFINITY),
             "fp32 [4]  min -2  max inf  mean -0.5  nan 1  inf 1  [1, -2, nan, inf]\n");
-    summary(&(Given)FLOATS(FP16, NAN, NAN, NAN, NAN), "fp16 [4]  nan 4  [nan, nan, nan, nan]\n");
-    summary(&(Given)INTS(UINT64, -1, 0, 0, 0),
-            "uint64 [4]  min 0  max 1.84467e+19  mean 4.61169e+18  [18446744073709551615, 0, 0, 0]\n");
+    summary(&(Given)FLOATS(FP16, NAN, NAN, NAN, NAN),
+            "fp16 [4]  nan 4  [nan, nan, nan, nan]\n");
+    summary(
+        &(Given)INTS(UINT64, -1, 0, 0, 0),
+        "uint64 [4]  min 0  max 1.84467e+19  mean 4.61169e+18  [18446744073709551615, 0, 0, 0]\n");
     summary(&(Given)INTS(BOOL, 1, 0, 0, 1), "bool [4]  [true, false, false, true]\n");
     Given one = INTS(INT32, -5);
     one.n = 1;
@@ -183,10 +256,8 @@ static void test_summaries(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_as),
-        cmocka_unit_test(test_precision),
-        cmocka_unit_test(test_strings_and_lists),
+        cmocka_unit_test(test_compare),   cmocka_unit_test(test_as),
+        cmocka_unit_test(test_precision), cmocka_unit_test(test_strings_and_lists),
         cmocka_unit_test(test_summaries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

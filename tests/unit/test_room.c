@@ -1,4 +1,5 @@
-/* test_room.c -- programs whose values are more than this machine can hold are refused before they run. */
+/* test_room.c -- programs whose values are more than this machine can hold are refused before
+ * they run. */
 #include "../../backends/backend.h"
 #include "../../ir/mil/mil.h"
 #include "unit.h"
@@ -6,8 +7,10 @@
 static bool compiles(Diag *d, const char *body, const char *results)
 {
     Arena a = { 0 };
-    const char *text = arena_printf(&a, "program(1.3)\n{\n    func main<ios18>(tensor<int32, [1, 1, 1]> x) {\n%s    } -> (%s);\n}\n",
-                                    body, results);
+    const char *text = arena_printf(
+        &a,
+        "program(1.3)\n{\n    func main<ios18>(tensor<int32, [1, 1, 1]> x) {\n%s    } -> (%s);\n}\n",
+        body, results);
     const Source src = { .name = "x.mil", .text = text, .len = strlen(text) };
     Module *m = mil_read(d, &src, NULL);
     if (!m || !module_verify(m, d, NULL)) fail_msg("%s", d->text.s);
@@ -24,29 +27,37 @@ static void test_one_value(void **state)
 {
     (void)state;
     Diag d = { 0 };
-    assert_false(compiles(&d,
-                          "        tensor<int32, [32768, 32768, 16384]> big = tile(x = x, reps = tensor<int32, [3]>"
-                          "([32768, 32768, 16384]))[name = string(\"big\")];\n"
-                          "        int32 s = reduce_sum(x = big, axes = tensor<int32, [3]>([0, 1, 2]), keep_dims = "
-                          "bool(false))[name = string(\"s\")];\n",
-                          "s"));
+    assert_false(compiles(
+        &d,
+        "        tensor<int32, [32768, 32768, 16384]> big = tile(x = x, reps = tensor<int32, [3]>"
+        "([32768, 32768, 16384]))[name = string(\"big\")];\n"
+        "        int32 s = reduce_sum(x = big, axes = tensor<int32, [3]>([0, 1, 2]), keep_dims = "
+        "bool(false))[name = string(\"s\")];\n",
+        "s"));
     assert_int_equal(diag_exit(&d), 3);
-    expect_says(&d, "tile: big is tensor<int32, [32768, 32768, 16384]>, which takes 70368744177664 bytes; this machine has ");
+    expect_says(
+        &d,
+        "tile: big is tensor<int32, [32768, 32768, 16384]>, which takes 70368744177664 bytes; this machine has ");
     diag_free(&d);
 }
 
-/* Three values of half of what there is: two at once are too many, one after the other are not. */
+/* Three values of half of what there is: two at once are too many, one after the other are
+ * not. */
 static const char *fills(Arena *a, int64_t rows, bool at_once)
 {
     Buf b = { 0 };
     for (int i = 0; i < 3; i++) {
-        buf_printf(&b, "        tensor<bool, [%lld, 1048576]> v%d = fill(shape = tensor<int32, [2]>([%lld, 1048576]), "
-                       "value = bool(true))[name = string(\"v%d\")];\n",
-                   (long long)rows, i, (long long)rows, i);
+        buf_printf(
+            &b,
+            "        tensor<bool, [%lld, 1048576]> v%d = fill(shape = tensor<int32, [2]>([%lld, 1048576]), "
+            "value = bool(true))[name = string(\"v%d\")];\n",
+            (long long)rows, i, (long long)rows, i);
         if (!at_once)
-            buf_printf(&b, "        tensor<bool, [1, 1]> s%d = slice_by_index(x = v%d, begin = tensor<int32, [2]>([0, 0]), "
-                           "end = tensor<int32, [2]>([1, 1]))[name = string(\"s%d\")];\n",
-                       i, i, i);
+            buf_printf(
+                &b,
+                "        tensor<bool, [1, 1]> s%d = slice_by_index(x = v%d, begin = tensor<int32, [2]>([0, 0]), "
+                "end = tensor<int32, [2]>([1, 1]))[name = string(\"s%d\")];\n",
+                i, i, i);
     }
     const char *text = arena_strdup(a, b.s);
     buf_free(&b);
@@ -61,9 +72,13 @@ static void test_values_at_once(void **state)
     const size_t rows = mem_most() / 5 * 3 >> 20, bytes = rows << 20;
     assert_false(compiles(&d, fills(&a, (int64_t)rows, true), "v0, v1, v2"));
     assert_int_equal(diag_exit(&d), 3);
-    expect_says(&d, arena_printf(&a, "fill: while it computes v1, tensor<bool, [%zu, 1048576]>, values that are still "
-                                     "needed take %zu bytes together; this machine has %zu",
-                                 rows, 2 * bytes, mem_most()));
+    expect_says(
+        &d,
+        arena_printf(
+            &a,
+            "fill: while it computes v1, tensor<bool, [%zu, 1048576]>, values that are still "
+            "needed take %zu bytes together; this machine has %zu",
+            rows, 2 * bytes, mem_most()));
     assert_true(compiles(&d, fills(&a, (int64_t)rows, false), "s0, s1, s2"));
     diag_free(&d);
     arena_free(&a);

@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-/* ---- programs ---------------------------------------------------------------------------------
- */
+/* ---- programs
+ * --------------------------------------------------------------------------------- / */
 
 typedef struct {
     Arena arena;
@@ -51,8 +51,8 @@ static void check_end(Checked *c)
     arena_free(&c->arena);
 }
 
-/* ---- each rule ---------------------------------------------------------------------------------
- */
+/* ---- each rule
+ * --------------------------------------------------------------------------------- / */
 
 typedef struct {
     int rule;
@@ -93,7 +93,7 @@ static void every_rule_has_a_case(void **state)
     }
 }
 
-/* ---- weight records -------------------------------------------------------------------------- */
+/* ---- weight records ---------------------------------------------------------------------- */
 
 static int records_broken(Arena *a, const char *dir, uint64_t size, uint64_t offset)
 {
@@ -120,7 +120,7 @@ static void records_of_files(void **state)
     arena_free(&a);
 }
 
-/* ---- levels ---------------------------------------------------------------------------------- */
+/* ---- levels ------------------------------------------------------------------------------ */
 
 static void levels_follow_the_evidence(void **state)
 {
@@ -131,13 +131,17 @@ static void levels_follow_the_evidence(void **state)
     ruleset_init(&m4, target_find("m4"), NULL);
     ruleset_init(&all, target_find("generic"), NULL);
     assert_string_equal(m1.os, "26.3");
-    /* measured: an error; reported: a warning; contradicted: nothing, but for --check a warning */
-    assert_int_equal(rule_level(&m1, RULE_io_fp32, rule_stands(&m1, RULE_io_fp32)), LEVEL_ERROR);
-    assert_int_equal(rule_level(&m2, RULE_io_fp32, rule_stands(&m2, RULE_io_fp32)), LEVEL_WARNING);
+    /* measured: an error; reported: a warning; contradicted: nothing, but for --check a
+     * warning */
+    assert_int_equal(rule_level(&m1, RULE_io_fp32, rule_stands(&m1, RULE_io_fp32)),
+                     LEVEL_ERROR);
+    assert_int_equal(rule_level(&m2, RULE_io_fp32, rule_stands(&m2, RULE_io_fp32)),
+                     LEVEL_WARNING);
     assert_int_equal(rule_level(&m4, RULE_io_fp32, rule_stands(&m4, RULE_io_fp32)), LEVEL_OFF);
     assert_int_equal(rule_level(&m4, RULE_concat, rule_stands(&m4, RULE_concat)), LEVEL_OFF);
     m4.doubts = true;
-    assert_int_equal(rule_level(&m4, RULE_concat, rule_stands(&m4, RULE_concat)), LEVEL_WARNING);
+    assert_int_equal(rule_level(&m4, RULE_concat, rule_stands(&m4, RULE_concat)),
+                     LEVEL_WARNING);
     /* what costs speed alone is never an error */
     m1.doubts = true;
     assert_int_equal(rule_level(&m1, RULE_reduce_route, STAND_MEASURED), LEVEL_WARNING);
@@ -187,12 +191,15 @@ static void tables_are_sound(void **state)
         assert_int_equal(rule_find(rules[i].name), i);
         assert_true((rules[i].on == ON_RUN) == (rules[i].check == NULL));
         bool pass = rules[i].pass == NULL;
-        for (int k = 0; k < pass_count; k++) pass = pass || !strcmp(passes[k].name, rules[i].pass);
+        for (int k = 0; k < pass_count; k++)
+            pass = pass || !strcmp(passes[k].name, rules[i].pass);
         if (!pass)
-            fail_msg("rule %s names the pass %s, which there is not", rules[i].name, rules[i].pass);
+            fail_msg("rule %s names the pass %s, which there is not", rules[i].name,
+                     rules[i].pass);
         /* a way out is taken by a pass, or the table says why none takes it */
         assert_true((rules[i].heal == HEAL_NEVER) == (rules[i].pass == NULL));
-        assert_true((rules[i].pass == NULL) == (rules[i].left != NULL && rules[i].left[0] != 0));
+        assert_true((rules[i].pass == NULL)
+                    == (rules[i].left != NULL && rules[i].left[0] != 0));
         assert_true(rules[i].evidence[0] && rules[i].happens[0] && rules[i].way_out[0]);
         assert_true((strchr(rules[i].standing, 'c') == NULL) || rules[i].against[0]);
     }
@@ -217,7 +224,7 @@ static void rules_are_found_by_finding(void **state)
     assert_int_equal(rule_lookup("C999", found, 8), 0);
 }
 
-/* ---- profiles -------------------------------------------------------------------------------- */
+/* ---- profiles ---------------------------------------------------------------------------- */
 
 static bool read_text(RuleSet *rs, Diag *d, const char *dir, Arena *a, const char *text)
 {
@@ -267,13 +274,15 @@ static void malformed_profiles_are_refused(void **state)
         { "", "this is no profile: it does not begin with anec-profile 1" },
         { "rule concat holds\n", "a profile has its first line, anec-profile 1, here" },
         { "hello\n", "a profile has anec-profile 1 here" },
-        { "anec-profile 1\nhello world\n", "a profile has chip, os, date, rule, limit or op here" },
+        { "anec-profile 1\nhello world\n",
+          "a profile has chip, os, date, rule, limit or op here" },
         { "anec-profile 2\n", "this profile is of version 2; this build reads up to 1" },
         { "anec-profile x\n", "a profile has a version number here" },
         { "anec-profile 1\nchip m2\n", "this profile was measured on m2, the target is m1" },
         { "anec-profile 1\nchip\n", "a profile has one word after this here" },
         { "anec-profile 1\nrule concat\n", "a profile has a name and a value here" },
-        { "anec-profile 1\nrule concat perhaps\n", "a profile has holds, absent or unknown here" },
+        { "anec-profile 1\nrule concat perhaps\n",
+          "a profile has holds, absent or unknown here" },
         { "anec-profile 1\nop relu perhaps\n", "a profile has refused, runs or unknown here" },
         { "anec-profile 1\nlimit tensor-width -5\n",
           "a profile has a number from 0, or unknown here" },

@@ -1,5 +1,5 @@
-/* test_sim.c -- the simulated engine around its numbers: what it accepts, profiles that turn rules,
- * surfaces. */
+/* test_sim.c -- the simulated engine around its numbers: what it accepts, profiles that turn
+ * rules, surfaces. */
 #include "../../backends/sim/layout.h"
 #include "../../backends/sim/sim.h"
 #include "../../ir/mil/mil.h"
@@ -7,8 +7,8 @@
 
 #include <math.h>
 
-/* ---- programs ----------------------------------------------------------------------------------
- */
+/* ---- programs
+ * ---------------------------------------------------------------------------------- / */
 
 typedef struct {
     Diag diag;
@@ -40,19 +40,20 @@ static int teardown(void **state)
     return 0;
 }
 
-#define SHORT                                                                                      \
+#define SHORT                                                                                  \
     "program(1.3)\n[buildInfo = dict<string, string>({{\"coremlc-version\", \"3505.4.1\"}})]\n{\n"
-#define LONG                                                                                       \
-    "program(1.0)\n[buildInfo = dict<tensor<string, []>, tensor<string, "                          \
+#define LONG                                                                                   \
+    "program(1.0)\n[buildInfo = dict<tensor<string, []>, tensor<string, "                      \
     "[]>>({{\"coremlc-version\", \"3505.4.1\"}})]\n{\n"
-#define RELU(t)                                                                                    \
-    SHORT "    func main<ios18>(tensor<" t ", [1, 4]> x) {\n"                                      \
-          "        tensor<" t                                                                      \
+#define RELU(t)                                                                                \
+    SHORT "    func main<ios18>(tensor<" t ", [1, 4]> x) {\n"                                  \
+          "        tensor<" t                                                                  \
           ", [1, 4]> y = relu(x = x)[name = string(\"y\")];\n    } -> (y);\n}\n"
-#define SLICE                                                                                      \
-    SHORT "    func main<ios18>(tensor<fp16, [1, 4]> x) {\n"                                       \
-          "        tensor<fp16, [1, 3]> y = slice_by_size(begin = tensor<int32, [2]>([0, 1]), "    \
-          "size = tensor<int32, [2]>([1, 3]), x = x)[name = string(\"y\")];\n    } -> (y);\n}\n"
+#define SLICE                                                                                  \
+    SHORT                                                                                      \
+    "    func main<ios18>(tensor<fp16, [1, 4]> x) {\n"                                         \
+    "        tensor<fp16, [1, 3]> y = slice_by_size(begin = tensor<int32, [2]>([0, 1]), "      \
+    "size = tensor<int32, [2]>([1, 3]), x = x)[name = string(\"y\")];\n    } -> (y);\n}\n"
 
 static bool compile(Test *t, const char *text, const char *backend)
 {
@@ -89,16 +90,16 @@ static void profile(Test *t, const char *lines)
     setenv("ANESIM_PROFILE", path, 1);
 }
 
-/* ---- acceptance ------------------------------------------------------------------------------ */
+/* ---- acceptance -------------------------------------------------------------------------- */
 
 static void both_spellings_are_taken(void **state)
 {
     Test *t = *state;
     static const char *const chips[] = { "sim:m1", "sim:m2", "sim:m3", "sim:m4", "sim:m5" };
-    const char *verbose =
-        LONG "    func main<ios16>(tensor<fp16, [1, 4]> x) {\n"
-             "        tensor<fp16, [1, 4]> y = relu(x = x)[name = tensor<string, []>(\"y\")];\n"
-             "    } -> (y);\n}\n";
+    const char *verbose = LONG
+        "    func main<ios16>(tensor<fp16, [1, 4]> x) {\n"
+        "        tensor<fp16, [1, 4]> y = relu(x = x)[name = tensor<string, []>(\"y\")];\n"
+        "    } -> (y);\n}\n";
     for (size_t i = 0; i < COUNT(chips); i++) {
         assert_true(compile(t, RELU("fp16"), chips[i]));
         assert_true(run(t, 2) == 2);
@@ -132,8 +133,8 @@ static void many_broken_rules_are_counted(void **state)
     buf_puts(&text, SHORT "    func main<ios18>(tensor<fp16, [1, 4]> x) {\n");
     for (int i = 0; i < 10; i++)
         buf_printf(&text,
-                   "        tensor<fp16, [1, 4]> y%d = tan(x = x)[name = string(\"y%d\")];\n", i,
-                   i);
+                   "        tensor<fp16, [1, 4]> y%d = tan(x = x)[name = string(\"y%d\")];\n",
+                   i, i);
     buf_puts(&text, "    } -> (y9);\n}\n");
     assert_false(compile(t, text.s, "sim:m5"));
     expect_says(&t->diag, "and 2 more; anec --check --target m5 shows all");
@@ -158,7 +159,7 @@ static void broken_weight_headers_are_refused(void **state)
                 "users of m4 see: _ANECompiler : ANECCompile() FAILED (InvalidMILProgram)");
 }
 
-/* ---- profiles -------------------------------------------------------------------------------- */
+/* ---- profiles ---------------------------------------------------------------------------- */
 
 static void a_profile_turns_what_is_refused(void **state)
 {
@@ -186,10 +187,11 @@ static void a_profile_turns_numbers(void **state)
 static void a_profile_turns_silent_faults(void **state)
 {
     Test *t = *state;
-    const char *text = SHORT "    func main<ios18>(tensor<fp16, [1, 4]> x) {\n"
-                             "        tensor<fp16, [1, 8]> y = tile(reps = tensor<int32, [2]>([1, "
-                             "2]), x = x)[name = string(\"y\")];\n"
-                             "    } -> (y);\n}\n";
+    const char *text = SHORT
+        "    func main<ios18>(tensor<fp16, [1, 4]> x) {\n"
+        "        tensor<fp16, [1, 8]> y = tile(reps = tensor<int32, [2]>([1, "
+        "2]), x = x)[name = string(\"y\")];\n"
+        "    } -> (y);\n}\n";
     assert_true(compile(t, text, "sim:m4"));
     assert_true(run(t, 3) == 3);
     profile(t, "rule tile holds\n");
@@ -208,7 +210,7 @@ static void a_profile_that_is_none_is_an_error(void **state)
     assert_false(diag_ok(&t->diag));
 }
 
-/* ---- surfaces -------------------------------------------------------------------------------- */
+/* ---- surfaces ---------------------------------------------------------------------------- */
 
 static void rows_begin_at_64_bytes(void **state)
 {

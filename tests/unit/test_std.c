@@ -23,7 +23,7 @@ typedef struct {
     int nin, nout;
 } Test;
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 static Test *test_begin(void)
 {
@@ -40,7 +40,8 @@ static double *given(Test *t, const char *name, Shape s, double low, double span
     a->dtype = DT_FP32;
     a->shape = s;
     assert_true(shape_count(&s, &a->n) && a->n <= MAX_ELEMS);
-    for (size_t i = 0; i < a->n; i++) a->v[i] = (float)(low + span * rng_unit(rng_key(1, name), i));
+    for (size_t i = 0; i < a->n; i++)
+        a->v[i] = (float)(low + span * rng_unit(rng_key(1, name), i));
     return a->v;
 }
 
@@ -61,7 +62,8 @@ static void compute(Test *t, const char *text)
     for (int i = 0; i < t->nin; i++) {
         in[i].name = t->in[i].name;
         assert_true(tensor_alloc(&in[i].value, &t->diag, t->in[i].dtype, &t->in[i].shape));
-        for (size_t k = 0; k < t->in[i].n; k++) tensor_set_float(&in[i].value, k, t->in[i].v[k]);
+        for (size_t k = 0; k < t->in[i].n; k++)
+            tensor_set_float(&in[i].value, k, t->in[i].v[k]);
     }
     RunOptions how = { 0 };
     if (!ref->run(p, &t->diag, in, t->nin, &how)) fail_msg("%s", t->diag.text.s);
@@ -103,10 +105,11 @@ static void drawn(const char *path, double std, double *w, size_t n)
     for (size_t i = 0; i < n; i++) w[i] = (float)(std * rng_normal(rng_key(3, path), i));
 }
 
-/* ---- definitions ----------------------------------------------------------------------------- */
+/* ---- definitions ------------------------------------------------------------------------- */
 
 /* y[o][s] = sum of w[o][i] x[i][s]: features first, as on axis 1. */
-static void product(const double *w, const double *x, int rows, int inner, int positions, double *y)
+static void product(const double *w, const double *x, int rows, int inner, int positions,
+                    double *y)
 {
     for (int o = 0; o < rows; o++)
         for (int s = 0; s < positions; s++) {
@@ -123,8 +126,8 @@ static void rms_of(const double *x, const double *g, int features, int positions
         double sum = 0;
         for (int c = 0; c < features; c++) sum += x[c * positions + s] * x[c * positions + s];
         for (int c = 0; c < features; c++)
-            y[c * positions + s] =
-                x[c * positions + s] / sqrt(sum / features + eps) * (g ? g[c] : 1);
+            y[c * positions + s] = x[c * positions + s] / sqrt(sum / features + eps)
+                                 * (g ? g[c] : 1);
     }
 }
 
@@ -152,8 +155,9 @@ static void rotate(double *x, int heads, int size, int positions, double base, b
 }
 
 /* q: [heads * size][queries], k and v: [kv * size][keys]; bias NULL or [queries][keys]. */
-static void attend(const double *q, const double *k, const double *v, int heads, int kv, int size,
-                   int queries, int keys, bool causal, const double *bias, double scale, double *y)
+static void attend(const double *q, const double *k, const double *v, int heads, int kv,
+                   int size, int queries, int keys, bool causal, const double *bias,
+                   double scale, double *y)
 {
     double score[64];
     for (int h = 0; h < heads; h++)
@@ -177,7 +181,7 @@ static void attend(const double *q, const double *k, const double *v, int heads,
         }
 }
 
-/* ---- linear layers --------------------------------------------------------------------------- */
+/* ---- linear layers ----------------------------------------------------------------------- */
 
 #define W3X4 "[[0.5, -1.0, 2.0, 0.25], [1.5, 0.0, -0.5, 1.0], [-2.0, 0.75, 1.0, -1.25]]"
 static const double w3x4[] = { 0.5, -1, 2, 0.25, 1.5, 0, -0.5, 1, -2, 0.75, 1, -1.25 };
@@ -215,8 +219,9 @@ static void test_linear_last_axis(void **state)
     Test *t = test_begin();
     double want[18], *x = given(t, "x", SHAPE(2, 3, 4), -1, 2),
                      *w = given(t, "w", SHAPE(3, 4), -1, 2);
-    compute(t, "model main(x: fp32[2, 3, 4], w: fp32[3, 4]) -> a, b { weight k: [3, 4] = " W3X4 "\n"
-           " a = linear(x, w)\n b = linear(x, k) }");
+    compute(t, "model main(x: fp32[2, 3, 4], w: fp32[3, 4]) -> a, b { weight k: [3, 4] = " W3X4
+               "\n"
+               " a = linear(x, w)\n b = linear(x, k) }");
     for (int r = 0; r < 2; r++) {
         const double *weight = r ? w3x4 : w;
         for (int p = 0; p < 6; p++)
@@ -235,7 +240,7 @@ static void test_linear_layer(void **state)
     Test *t = test_begin();
     double want[6], w[12], *x = given(t, "x", SHAPE(1, 4, 1, 2), -1, 2);
     compute(t, "weights init normal(std = 0.5, seed = 3)\n"
-           "model main(x: fp32[1, 4, 1, 2]) -> y { layer f: Linear(4, 3)\n y = f(x) }");
+               "model main(x: fp32[1, 4, 1, 2]) -> y { layer f: Linear(4, 3)\n y = f(x) }");
     drawn("f.w", 0.5, w, 12);
     product(w, x, 3, 4, 2, want);
     expect_result(t, 0, SHAPE(1, 3, 1, 2), want);
@@ -247,10 +252,11 @@ static void test_linear_layer_with_bias(void **state)
     (void)state;
     Test *t = test_begin();
     double want[6], w[12], b[3], *x = given(t, "x", SHAPE(2, 4), -1, 2);
-    compute(t, "model main(x: fp32[2, 4]) -> y { layer f: Dense\n y = f(x) }\n"
-               "layer Dense { weight w: [3, 4] = normal(std = 0.5, seed = 3), b: [3] = normal(std "
-               "= 0.1, seed = 3)\n"
-               " fn (x) = linear(x, w, b) }");
+    compute(t,
+            "model main(x: fp32[2, 4]) -> y { layer f: Dense\n y = f(x) }\n"
+            "layer Dense { weight w: [3, 4] = normal(std = 0.5, seed = 3), b: [3] = normal(std "
+            "= 0.1, seed = 3)\n"
+            " fn (x) = linear(x, w, b) }");
     drawn("f.w", 0.5, w, 12);
     drawn("f.b", 0.1, b, 3);
     for (int p = 0; p < 2; p++)
@@ -262,8 +268,8 @@ static void test_linear_layer_with_bias(void **state)
     test_end(t);
 }
 
-static double conv_at(const double *x, const double *w, int o, int y, int z, int groups, int stride,
-                      int pad, int dilation)
+static double conv_at(const double *x, const double *w, int o, int y, int z, int groups,
+                      int stride, int pad, int dilation)
 {
     double sum = 0; /* x: [4][5][6], w: [6][4 / groups][3][3] */
     for (int i = 0; i < 4 / groups; i++)
@@ -272,7 +278,8 @@ static double conv_at(const double *x, const double *w, int o, int y, int z, int
                 int r = y * stride - pad + ky * dilation, c = z * stride - pad + kx * dilation;
                 int in = o / (6 / groups) * (4 / groups) + i;
                 if (r >= 0 && r < 5 && c >= 0 && c < 6)
-                    sum += x[(in * 5 + r) * 6 + c] * w[((o * (4 / groups) + i) * 3 + ky) * 3 + kx];
+                    sum += x[(in * 5 + r) * 6 + c]
+                         * w[((o * (4 / groups) + i) * 3 + ky) * 3 + kx];
             }
     return sum;
 }
@@ -284,20 +291,24 @@ static void test_conv2d(void **state)
     double want[120], *x = given(t, "x", SHAPE(1, 4, 5, 6), -1, 2),
                       *w = given(t, "w", SHAPE(6, 2, 3, 3), -1, 2);
     double *b = given(t, "b", SHAPE(6), -1, 2);
-    compute(t, "model main(x: fp32[1, 4, 5, 6], w: fp32[6, 2, 3, 3], b: fp32[6]) -> p, q, r {\n"
-           " p = conv2d(x, w, b, stride = 2, pad = 1, groups = 2)\n q = conv2d(x, w, groups = 2)\n"
-           " weight k: [6, 2, 3, 3] = ones\n r = conv2d(x, k, pad = 2, dilation = 2, groups = 2) }");
+    compute(
+        t,
+        "model main(x: fp32[1, 4, 5, 6], w: fp32[6, 2, 3, 3], b: fp32[6]) -> p, q, r {\n"
+        " p = conv2d(x, w, b, stride = 2, pad = 1, groups = 2)\n q = conv2d(x, w, groups = 2)\n"
+        " weight k: [6, 2, 3, 3] = ones\n r = conv2d(x, k, pad = 2, dilation = 2, groups = 2) }");
     for (int o = 0; o < 6; o++)
         for (int i = 0; i < 9; i++)
             want[o * 9 + i] = conv_at(x, w, o, i / 3, i % 3, 2, 2, 1, 1) + b[o];
     expect_result(t, 0, SHAPE(1, 6, 3, 3), want);
     for (int o = 0; o < 6; o++)
-        for (int i = 0; i < 12; i++) want[o * 12 + i] = conv_at(x, w, o, i / 4, i % 4, 2, 1, 0, 1);
+        for (int i = 0; i < 12; i++)
+            want[o * 12 + i] = conv_at(x, w, o, i / 4, i % 4, 2, 1, 0, 1);
     expect_result(t, 1, SHAPE(1, 6, 3, 4), want);
     double many[180], ones[108];
     for (size_t i = 0; i < COUNT(ones); i++) ones[i] = 1;
     for (int o = 0; o < 6; o++)
-        for (int i = 0; i < 30; i++) many[o * 30 + i] = conv_at(x, ones, o, i / 6, i % 6, 2, 1, 2, 2);
+        for (int i = 0; i < 30; i++)
+            many[o * 30 + i] = conv_at(x, ones, o, i / 6, i % 6, 2, 1, 2, 2);
     expect_result(t, 2, SHAPE(1, 6, 5, 6), many);
     test_end(t);
 }
@@ -316,7 +327,7 @@ static void test_embedding(void **state)
     test_end(t);
 }
 
-/* ---- norms ----------------------------------------------------------------------------------- */
+/* ---- norms ------------------------------------------------------------------------------- */
 
 static void test_rms_norm(void **state)
 {
@@ -324,9 +335,10 @@ static void test_rms_norm(void **state)
     Test *t = test_begin();
     double want[24], *x = given(t, "x", SHAPE(1, 6, 1, 4), -2, 4),
                      *g = given(t, "g", SHAPE(6), 0, 2);
-    compute(t, "model main(x: fp32[1, 6, 1, 4], g: fp32[6]) -> a, b, c {\n layer n: RMSNorm(6, eps "
-               "= 0.25)\n"
-               " a = rms_norm(x)\n b = rms_norm(x, g, eps = 0.5)\n c = n(x) }");
+    compute(
+        t, "model main(x: fp32[1, 6, 1, 4], g: fp32[6]) -> a, b, c {\n layer n: RMSNorm(6, eps "
+           "= 0.25)\n"
+           " a = rms_norm(x)\n b = rms_norm(x, g, eps = 0.5)\n c = n(x) }");
     rms_of(x, NULL, 6, 4, 1e-5, want);
     expect_result(t, 0, SHAPE(1, 6, 1, 4), want);
     rms_of(x, g, 6, 4, 0.5, want);
@@ -340,7 +352,8 @@ static void test_rms_norm_last_axis(void **state)
 {
     (void)state;
     Test *t = test_begin();
-    double want[12], *x = given(t, "x", SHAPE(1, 2, 6), -2, 4), *g = given(t, "g", SHAPE(6), 0, 2);
+    double want[12], *x = given(t, "x", SHAPE(1, 2, 6), -2, 4),
+                     *g = given(t, "g", SHAPE(6), 0, 2);
     compute(t, "model main(x: fp32[1, 2, 6], g: fp32[6]) -> y = rms_norm(x, g)");
     for (int p = 0; p < 2; p++) rms_of(x + 6 * p, g, 6, 1, 1e-5, want + 6 * p);
     expect_result(t, 0, SHAPE(1, 2, 6), want);
@@ -361,24 +374,26 @@ static void test_layer_norm(void **state)
         for (int s = 0; s < 4; s++) {
             double mean = 0, var = 0;
             for (int c = 0; c < 6; c++) mean += x[c * 4 + s] / 6;
-            for (int c = 0; c < 6; c++) var += (x[c * 4 + s] - mean) * (x[c * 4 + s] - mean) / 6;
             for (int c = 0; c < 6; c++)
-                want[c * 4 + s] =
-                    (x[c * 4 + s] - mean) / sqrt(var + (r ? 1e-5 : 0.001)) * (r ? 1 : g[c])
-                    + (r ? 0 : b[c]);
+                var += (x[c * 4 + s] - mean) * (x[c * 4 + s] - mean) / 6;
+            for (int c = 0; c < 6; c++)
+                want[c * 4 + s] = (x[c * 4 + s] - mean) / sqrt(var + (r ? 1e-5 : 0.001))
+                                    * (r ? 1 : g[c])
+                                + (r ? 0 : b[c]);
         }
         expect_result(t, r, SHAPE(1, 6, 1, 4), want);
     }
     test_end(t);
 }
 
-/* ---- activations ----------------------------------------------------------------------------- */
+/* ---- activations ------------------------------------------------------------------------- */
 
 static void test_activations(void **state)
 {
     (void)state;
     Test *t = test_begin();
-    double want[6][16], *x = given(t, "x", SHAPE(16), -4, 8), *u = given(t, "u", SHAPE(16), -1, 2);
+    double want[6][16], *x = given(t, "x", SHAPE(16), -4, 8),
+                        *u = given(t, "u", SHAPE(16), -1, 2);
     compute(t, "model main(x: fp32[16], u: fp32[16]) -> a, b, c, d, e, f {\n a = gelu(x)\n b = "
                "gelu_tanh(x)\n"
                " c = gelu_sigmoid(x)\n d = sigmoid(x)\n e = silu(x)\n f = swiglu(x, u) }");
@@ -402,7 +417,7 @@ static void test_swiglu_layer(void **state)
     double w1[20], w2[20], w3[20], gate[15], up[15], want[12],
         *x = given(t, "x", SHAPE(1, 4, 1, 3), -1, 2);
     compute(t, "weights init normal(std = 0.5, seed = 3)\n"
-           "model main(x: fp32[1, 4, 1, 3]) -> y { layer m: SwiGLU(4, 5)\n y = m(x) }");
+               "model main(x: fp32[1, 4, 1, 3]) -> y { layer m: SwiGLU(4, 5)\n y = m(x) }");
     drawn("m.w1", 0.5, w1, 20);
     drawn("m.w2", 0.5, w2, 20);
     drawn("m.w3", 0.5, w3, 20);
@@ -414,7 +429,7 @@ static void test_swiglu_layer(void **state)
     test_end(t);
 }
 
-/* ---- attention ------------------------------------------------------------------------------- */
+/* ---- attention --------------------------------------------------------------------------- */
 
 static void test_rope(void **state)
 {
@@ -444,10 +459,11 @@ static void test_attention(void **state)
                      *k = given(t, "k", SHAPE(1, 6, 1, 5), -1, 2);
     double *v = given(t, "v", SHAPE(1, 6, 1, 5), -1, 2),
            *mask = given(t, "mask", SHAPE(1, 1, 4, 5), -2, 4);
-    compute(t, "model main(q: fp32[1, 12, 1, 4], k: fp32[1, 6, 1, 5], v: fp32[1, 6, 1, 5], mask: "
-               "fp32[1, 1, 4, 5]) -> a, b, c {\n"
-               " a = attention(q, k, v, 4, 2)\n b = attention(q, k, v, 4, 2, causal = true)\n"
-               " c = attention(q, k, v, heads = 4, kv = 2, mask = mask, scale = 0.25) }");
+    compute(t,
+            "model main(q: fp32[1, 12, 1, 4], k: fp32[1, 6, 1, 5], v: fp32[1, 6, 1, 5], mask: "
+            "fp32[1, 1, 4, 5]) -> a, b, c {\n"
+            " a = attention(q, k, v, 4, 2)\n b = attention(q, k, v, 4, 2, causal = true)\n"
+            " c = attention(q, k, v, heads = 4, kv = 2, mask = mask, scale = 0.25) }");
     attend(q, k, v, 4, 2, 3, 4, 5, false, NULL, 1 / sqrt(3), want);
     expect_result(t, 0, SHAPE(1, 12, 1, 4), want);
     attend(q, k, v, 4, 2, 3, 4, 5, true, NULL, 1 / sqrt(3), want);
@@ -464,7 +480,8 @@ static void test_attention_batch(void **state)
     double want[96], *q = given(t, "q", SHAPE(2, 12, 1, 4), -1, 2),
                      *k = given(t, "k", SHAPE(2, 6, 1, 4), -1, 2);
     compute(
-        t, "model main(q: fp32[2, 12, 1, 4], k: fp32[2, 6, 1, 4]) -> y = attention(q, k, k, 4, 2)");
+        t,
+        "model main(q: fp32[2, 12, 1, 4], k: fp32[2, 6, 1, 4]) -> y = attention(q, k, k, 4, 2)");
     for (int n = 0; n < 2; n++)
         attend(q + 48 * n, k + 24 * n, k + 24 * n, 4, 2, 3, 4, 4, false, NULL, 1 / sqrt(3),
                want + 48 * n);
@@ -482,11 +499,12 @@ static void test_llama_block(void **state)
     double n[D * S], q[D * S], k[KV * S], v[KV * S], a[D * S], h[D * S], gate[H * S], up[H * S],
         want[D * S];
     double *x = given(t, "x", SHAPE(1, D, 1, S), -1, 2);
-    compute(t, "weights init normal(std = 0.3, seed = 3)\n"
-               "layer Block { layer attn: Attention(8, 4, kv = 2), mlp: SwiGLU(8, 12)\n"
-               " fn (x) { x = x + attn(rms_norm(x))\n return x + mlp(rms_norm(x)) } }\n"
-               "model main(x: fp32[1, 8, 1, 5]) -> y { layer blocks: Block[1]\n for b in blocks { "
-               "x = b(x) }\n y = x }");
+    compute(t,
+            "weights init normal(std = 0.3, seed = 3)\n"
+            "layer Block { layer attn: Attention(8, 4, kv = 2), mlp: SwiGLU(8, 12)\n"
+            " fn (x) { x = x + attn(rms_norm(x))\n return x + mlp(rms_norm(x)) } }\n"
+            "model main(x: fp32[1, 8, 1, 5]) -> y { layer blocks: Block[1]\n for b in blocks { "
+            "x = b(x) }\n y = x }");
     drawn("blocks.0.attn.wq", 0.3, wq, D * D);
     drawn("blocks.0.attn.wk", 0.3, wk, KV * D);
     drawn("blocks.0.attn.wv", 0.3, wv, KV * D);
@@ -513,7 +531,7 @@ static void test_llama_block(void **state)
     test_end(t);
 }
 
-/* ---- losses and updates ---------------------------------------------------------------------- */
+/* ---- losses and updates ------------------------------------------------------------------ */
 
 static void test_means(void **state)
 {
@@ -521,7 +539,8 @@ static void test_means(void **state)
     Test *t = test_begin();
     double mean = 0, square = 0, *x = given(t, "x", SHAPE(2, 3), -1, 2),
            *y = given(t, "y", SHAPE(2, 3), -1, 2);
-    compute(t, "model main(x: fp32[2, 3], y: fp32[2, 3]) -> a, b { a = mean(x)\n b = mse(x, y) }");
+    compute(t,
+            "model main(x: fp32[2, 3], y: fp32[2, 3]) -> a, b { a = mean(x)\n b = mse(x, y) }");
     for (int i = 0; i < 6; i++) {
         mean += x[i] / 6;
         square += (x[i] - y[i]) * (x[i] - y[i]) / 6;
@@ -551,7 +570,8 @@ static void test_cross_entropy(void **state)
 {
     (void)state;
     Test *t = test_begin();
-    double want, *z = given(t, "z", SHAPE(1, 5, 1, 3), -4, 8), *c = given(t, "c", SHAPE(3), 0, 5);
+    double want, *z = given(t, "z", SHAPE(1, 5, 1, 3), -4, 8),
+                 *c = given(t, "c", SHAPE(3), 0, 5);
     double *p = given(t, "p", SHAPE(1, 5, 1, 3), 0, 1),
            *last = given(t, "last", SHAPE(2, 5), -4, 8);
     double *two = given(t, "two", SHAPE(2), 0, 5);
@@ -559,10 +579,11 @@ static void test_cross_entropy(void **state)
     for (int i = 0; i < 3; i++) c[i] = floor(c[i]);
     for (int i = 0; i < 2; i++) two[i] = floor(two[i]);
     /* The weights of a position, p, add up to anything. */
-    compute(t,
-            "model main(z: fp32[1, 5, 1, 3], c: int32[3], p: fp32[1, 5, 1, 3], last: fp32[2, 5], "
-            "two: int32[2]) -> a, b, d {\n"
-            " a = cross_entropy(z, c)\n b = cross_entropy(z, p)\n d = cross_entropy(last, two) }");
+    compute(
+        t,
+        "model main(z: fp32[1, 5, 1, 3], c: int32[3], p: fp32[1, 5, 1, 3], last: fp32[2, 5], "
+        "two: int32[2]) -> a, b, d {\n"
+        " a = cross_entropy(z, c)\n b = cross_entropy(z, p)\n d = cross_entropy(last, two) }");
     want = entropy(z, 5, 3, c, NULL);
     expect_result(t, 0, (Shape){ .rank = 0 }, &want);
     want = entropy(z, 5, 3, NULL, p);
@@ -580,16 +601,17 @@ static void test_updates(void **state)
                        *g = given(t, "g", SHAPE(2, 3), -1, 2);
     double *m = given(t, "m", SHAPE(2, 3), -1, 2), *v = given(t, "v", SHAPE(2, 3), 0, 1),
            *lr = given(t, "lr", SHAPE(1), 0, 1);
-    compute(t, "model main(w: fp32[2, 3], g: fp32[2, 3], m: fp32[2, 3], v: fp32[2, 3], lr: "
-               "fp32[1]) -> a, b, c, d {\n"
-               " a, b, c = adam(w, g, m, v, lr, beta1 = 0.8, beta2 = 0.95, eps = 0.01, correct1 = "
-               "1.25, correct2 = 1.5, decay = 0.1)\n"
-               " d = sgd(w, g, 0.5) }");
+    compute(t,
+            "model main(w: fp32[2, 3], g: fp32[2, 3], m: fp32[2, 3], v: fp32[2, 3], lr: "
+            "fp32[1]) -> a, b, c, d {\n"
+            " a, b, c = adam(w, g, m, v, lr, beta1 = 0.8, beta2 = 0.95, eps = 0.01, correct1 = "
+            "1.25, correct2 = 1.5, decay = 0.1)\n"
+            " d = sgd(w, g, 0.5) }");
     for (int i = 0; i < 6; i++) {
         want[1][i] = 0.8 * m[i] + 0.2 * g[i];
         want[2][i] = sqrt(0.95 * v[i] * v[i] + 0.05 * g[i] * g[i]); /* the state is the root */
-        want[0][i] =
-            w[i] - lr[0] * (1.25 * want[1][i] / (sqrt(1.5) * want[2][i] + 0.01) + 0.1 * w[i]);
+        want[0][i] = w[i]
+                   - lr[0] * (1.25 * want[1][i] / (sqrt(1.5) * want[2][i] + 0.01) + 0.1 * w[i]);
         want[3][i] = w[i] - 0.5 * g[i];
     }
     for (int r = 0; r < 4; r++) expect_result(t, r, SHAPE(2, 3), want[r]);
@@ -599,15 +621,24 @@ static void test_updates(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_linear_channels),    cmocka_unit_test(test_linear_channels_of_input),
-        cmocka_unit_test(test_linear_last_axis),   cmocka_unit_test(test_linear_layer),
-        cmocka_unit_test(test_linear_layer_with_bias), cmocka_unit_test(test_conv2d),
-        cmocka_unit_test(test_embedding),          cmocka_unit_test(test_rms_norm),
-        cmocka_unit_test(test_rms_norm_last_axis), cmocka_unit_test(test_layer_norm),
-        cmocka_unit_test(test_activations),        cmocka_unit_test(test_swiglu_layer),
-        cmocka_unit_test(test_rope),               cmocka_unit_test(test_attention),
-        cmocka_unit_test(test_attention_batch),    cmocka_unit_test(test_llama_block),
-        cmocka_unit_test(test_means),              cmocka_unit_test(test_cross_entropy),
+        cmocka_unit_test(test_linear_channels),
+        cmocka_unit_test(test_linear_channels_of_input),
+        cmocka_unit_test(test_linear_last_axis),
+        cmocka_unit_test(test_linear_layer),
+        cmocka_unit_test(test_linear_layer_with_bias),
+        cmocka_unit_test(test_conv2d),
+        cmocka_unit_test(test_embedding),
+        cmocka_unit_test(test_rms_norm),
+        cmocka_unit_test(test_rms_norm_last_axis),
+        cmocka_unit_test(test_layer_norm),
+        cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_swiglu_layer),
+        cmocka_unit_test(test_rope),
+        cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_attention_batch),
+        cmocka_unit_test(test_llama_block),
+        cmocka_unit_test(test_means),
+        cmocka_unit_test(test_cross_entropy),
         cmocka_unit_test(test_updates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

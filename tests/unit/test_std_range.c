@@ -1,11 +1,13 @@
-/* test_std_range.c -- the functions of the language's library and the composites, in fp16, over the
- * whole range of fp16: inputs of every magnitude from 2^-24 to 65504, on `ref` as they are written
- * and on each simulated engine as they are compiled for its chip, against formulas in double.
+/* test_std_range.c -- the functions of the language's library and the composites, in fp16, over
+ * the whole range of fp16: inputs of every magnitude from 2^-24 to 65504, on `ref` as they are
+ * written and on each simulated engine as they are compiled for its chip, against formulas in
+ * double.
  *
- * A result has to be within `ulps` units of fp16's last place, which is one for each rounding of
- * the form on the way to it, and one unit of the last place of what is added up on the way
- * (`size`). Results that fp16 cannot hold are left out. What the engines' own numbers make worse is
- * listed in `beyond`, with where it is from; what is listed and does not show is an error too. */
+ * A result has to be within `ulps` units of fp16's last place, which is one for each rounding
+ * of the form on the way to it, and one unit of the last place of what is added up on the way
+ * (`size`). Results that fp16 cannot hold are left out. What the engines' own numbers make
+ * worse is listed in `beyond`, with where it is from; what is listed and does not show is an
+ * error too. */
 #include "unit.h"
 
 #include "../../backends/backend.h"
@@ -16,7 +18,7 @@
 
 enum { C = 32, S = 32, N = C * S, MAX_IN = 4 };
 
-/* ---- formulas -------------------------------------------------------------------------------- */
+/* ---- formulas ---------------------------------------------------------------------------- */
 
 typedef struct {
     const double *in[MAX_IN];
@@ -51,10 +53,7 @@ static void want_layer(Sum *o)
         o->want[i] = normal_at(o->in[0], i % S, 1e-5, true, i / S, &o->size[i]);
 }
 
-static double sigmoid_of(double x)
-{
-    return 1 / (1 + exp(-x));
-}
+static double sigmoid_of(double x) { return 1 / (1 + exp(-x)); }
 
 static void want_sigmoid(Sum *o)
 {
@@ -114,7 +113,8 @@ static void want_entropy(Sum *o)
         for (int c = 0; c < C; c++) most = fmax(most, o->in[0][c * S + s]);
         for (int c = 0; c < C; c++) sum += exp(o->in[0][c * S + s] - most);
         for (int c = 0; c < C; c++) {
-            const double z = o->in[0][c * S + s] - most - log(sum), t = fabs(o->in[1][c * S + s]);
+            const double z = o->in[0][c * S + s] - most - log(sum),
+                         t = fabs(o->in[1][c * S + s]);
             o->want[0] -= t * z / S;
             o->size[0] = fmax(o->size[0], fabs(z));
         }
@@ -173,8 +173,8 @@ static void want_sgd(Sum *o)
     }
 }
 
-/* The first step, in which every element moves by 0.01 where its gradient is above eps. A state has
- * quanta of 2^-24, beside which eps stands divided by the root of the correction: 1e-4 /
+/* The first step, in which every element moves by 0.01 where its gradient is above eps. A state
+ * has quanta of 2^-24, beside which eps stands divided by the root of the correction: 1e-4 /
  * sqrt(1000). */
 static void want_adam(Sum *o)
 {
@@ -192,16 +192,13 @@ static void want_rope(Sum *o)
         const int c = i / S, s = i % S, f = c % HALF, head = c / (2 * HALF) * 2 * HALF;
         const double angle = s * pow(10000, -(double)f / HALF);
         const double a = o->in[0][(head + f) * S + s], b = o->in[0][(head + f + HALF) * S + s];
-        o->want[i] =
-            c - head < HALF ? a * cos(angle) - b * sin(angle) : b * cos(angle) + a * sin(angle);
+        o->want[i] = c - head < HALF ? a * cos(angle) - b * sin(angle)
+                                     : b * cos(angle) + a * sin(angle);
         o->size[i] = fabs(a) + fabs(b);
     }
 }
 
-static double kernel_at(int o, int c)
-{
-    return (double)((o * 7 + c * 3) % 17 - 8) / 64;
-}
+static double kernel_at(int o, int c) { return (double)((o * 7 + c * 3) % 17 - 8) / 64; }
 
 static void want_linear(Sum *o)
 {
@@ -236,32 +233,35 @@ static void attend(Sum *o, bool causal)
         for (int k = 0; k < keys; k++) {
             double score = 0;
             for (int c = 0; c < SIZE; c++)
-                score += o->in[0][(head + c) * S + q] * o->in[1][(head + c) * S + k] / sqrt(SIZE);
+                score += o->in[0][(head + c) * S + q] * o->in[1][(head + c) * S + k]
+                       / sqrt(SIZE);
             sum += weight[k] = exp(score);
         }
         for (int k = 0; k < keys; k++) o->want[i] += weight[k] / sum * o->in[2][i / S * S + k];
-        for (int k = 0; k < keys; k++) o->size[i] = fmax(o->size[i], fabs(o->in[2][i / S * S + k]));
+        for (int k = 0; k < keys; k++)
+            o->size[i] = fmax(o->size[i], fabs(o->in[2][i / S * S + k]));
     }
 }
 
 static void want_attention(Sum *o) { attend(o, false); }
 static void want_causal(Sum *o) { attend(o, true); }
 
-/* ---- cases ----------------------------------------------------------------------------------- */
+/* ---- cases ------------------------------------------------------------------------------- */
 
 typedef struct {
     const char *name, *body; /* of `model main(..) -> r`, whose inputs are a, b, c */
-    const char *scaled; /* the inputs that go through all magnitudes; the others are in [-1, 1] */
+    /* the inputs that go through all magnitudes; the others are in [-1, 1] */
+    const char *scaled;
     int nin, ulps;
     void (*want)(Sum *);
 } Case;
 
-#define KERNEL                                                                                     \
-    "weight w: [32, 32] = [[(float((o * 7 + c * 3) % 17) - 8.0) / 64.0 for c in 0..32] for o in "  \
+#define KERNEL                                                                                    \
+    "weight w: [32, 32] = [[(float((o * 7 + c * 3) % 17) - 8.0) / 64.0 for c in 0..32] for o in " \
     "0..32]; "
 #define CLASSES "weight t: int32[32] = [(s * 11 + 3) % 32 for s in 0..32]; "
-#define GAIN                                                                                       \
-    "weight g: [32] = [(float(c % 5) - 2.0) / 4.0 for c in 0..32]; "                               \
+#define GAIN                                                                                   \
+    "weight g: [32] = [(float(c % 5) - 2.0) / 4.0 for c in 0..32]; "                           \
     "weight h: [32] = [(float(c % 3) - 1.0) / 2.0 for c in 0..32]; "
 static const Case cases[] = {
     { "rms_norm", "r = rms_norm(a)", "a", 1, 6, want_rms },
@@ -272,18 +272,20 @@ static const Case cases[] = {
     { "mean", "r = mean(a)", "a", 1, 2, want_mean },
     { "cross_entropy", "r = cross_entropy(a, abs(b))", "a", 2, 8, want_entropy },
     { "cross_entropy of weights", "r = cross_entropy(a, abs(b))", "b", 2, 8, want_entropy },
-    { "cross_entropy of classes", CLASSES "r = cross_entropy(a, t)", "a", 1, 8, want_class_entropy },
-    { "embedding", CLASSES "r = reshape(embedding(t, reshape(a, [32, 32])), [1, 32, 1, 32])", "a", 1, 0,
-      want_embedding },
+    { "cross_entropy of classes", CLASSES "r = cross_entropy(a, t)", "a", 1, 8,
+      want_class_entropy },
+    { "embedding", CLASSES "r = reshape(embedding(t, reshape(a, [32, 32])), [1, 32, 1, 32])",
+      "a", 1, 0, want_embedding },
     { "RMSNorm", "layer n: RMSNorm(32); r = n(a)", "a", 1, 7, want_rms },
     { "LayerNorm", "layer n: LayerNorm(32); r = n(a)", "a", 1, 12, want_layer },
     { "rms_norm with gain", GAIN "r = rms_norm(a, g)", "a", 1, 7, want_rms_scaled },
-    { "layer_norm with gain and bias", GAIN "r = layer_norm(a, g, h)", "a", 1, 12, want_layer_scaled },
+    { "layer_norm with gain and bias", GAIN "r = layer_norm(a, g, h)", "a", 1, 12,
+      want_layer_scaled },
     { "rope interleaved", "r = rope(a, 2, interleaved = true)", "a", 1, 3, want_rope_pairs },
     { "attention, causal", "r = attention(a, b, c, 2, causal = true)", "c", 3, 8, want_causal },
     { "sgd", "r = sgd(a, b, 0.01)", "b", 2, 3, want_sgd },
-    { "adam", "m = a * 0.0; r = adam(a, b, m, m, 0.01, correct1 = 10.0, correct2 = 1000.0)[0]", "b",
-      2, 8, want_adam },
+    { "adam", "m = a * 0.0; r = adam(a, b, m, m, 0.01, correct1 = 10.0, correct2 = 1000.0)[0]",
+      "b", 2, 8, want_adam },
     { "rope", "r = rope(a, 2)", "a", 1, 3, want_rope },
     { "linear", KERNEL "r = linear(a, w)", "a", 1, 2, want_linear },
     { "conv2d", KERNEL "r = conv2d(a, reshape(w, [32, 32, 1, 1]))", "a", 1, 2, want_linear },
@@ -296,13 +298,14 @@ static const Case cases[] = {
     { "swiglu", "r = swiglu(a, b)", "ab", 2, 2, want_swiglu },
 };
 
-/* ---- what the engines' own numbers make worse ------------------------------------------------ */
+/* ---- what the engines' own numbers make worse -------------------------------------------- */
 
 typedef struct {
     const char *name, *chips; /* cases: a name before a blank, or all of it; "m1 m2" */
     double low, high;         /* magnitudes of inputs between which it shows */
     double ulps,
-        within;      /* more units of the last place, and an absolute bound; 0, 0: nothing holds */
+        /* more units of the last place, and an absolute bound; 0, 0: nothing holds */
+        within;
     int per;         /* the input whose size multiplies the bound; -1: none */
     const char *why; /* a number of backends/sim/numerics.def, or a rule */
 } Beyond;
@@ -319,13 +322,15 @@ static const Beyond beyond[] = {
     { "conv2d", "m1 m2 m4 m5", 32768, 65504, 0, 0, -1, "mac_overflow_at: as linear" },
     { "linear", "m3", 16384, 65504, 0, 0, -1,
       "mac_overflow_partial, mac_overflow_to: a sum on the way from 32768 on is 0" },
-    { "conv2d", "m3", 16384, 65504, 0, 0, -1, "mac_overflow_partial, mac_overflow_to: as linear" },
+    { "conv2d", "m3", 16384, 65504, 0, 0, -1,
+      "mac_overflow_partial, mac_overflow_to: as linear" },
     { "attention", "m1 m2 m3", 0, 1, 0, 32 * 0x1p-14, -1,
       "mac_flush: of the weights, which are 1/32, times the values" },
     { "attention, causal", "m1 m2 m3", 0, 1, 0, 32 * 0x1p-14, -1, "mac_flush: as attention" },
     { "attention, causal", "m1 m2 m4 m5", 32768, 65504, 0, 0, -1,
       "mac_overflow_at: the first query has one key, whose weight is 1" },
-    { "attention, causal", "m3", 32768, 65504, 0, 0, -1, "mac_overflow_partial, mac_overflow_to: as linear" },
+    { "attention, causal", "m3", 32768, 65504, 0, 0, -1,
+      "mac_overflow_partial, mac_overflow_to: as linear" },
     { "sigmoid", "m1 m2 m3 m4 m5", 0, 65504, 0, 2e-3, -1,
       "tables: 33 points with straight lines between" },
     { "silu", "m1 m2 m3 m4 m5", 0, 65504, 4, 1.7e-4, -1,
@@ -339,7 +344,7 @@ static const Beyond beyond[] = {
 };
 static bool shown[COUNT(beyond)];
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 static double last_place(double v)
 {
@@ -390,7 +395,8 @@ static void run_at(Compiled *k, const Case *c, double magnitude, double in[MAX_I
         const double by = strchr(c->scaled, 'a' + i) ? magnitude : 1;
         bound[i].name = body->param[i]->name;
         assert_true(tensor_alloc(&bound[i].value, &k->diag, t->dtype, &t->shape));
-        for (int e = 0; e < N; e++) in[i][e] = f16_to_double(f16_from_double(by * pattern(i, e)));
+        for (int e = 0; e < N; e++)
+            in[i][e] = f16_to_double(f16_from_double(by * pattern(i, e)));
         for (int e = 0; e < N; e++) tensor_set_float(&bound[i].value, (size_t)e, in[i][e]);
         o->in[i] = in[i];
     }
@@ -407,8 +413,8 @@ static void run_at(Compiled *k, const Case *c, double magnitude, double in[MAX_I
 static bool is_about(const Beyond *l, const Case *c, const Backend *b, double magnitude)
 {
     const char *chip = strchr(b->name, ':');
-    return chip && !strcmp(c->name, l->name) && strstr(l->chips, chip + 1) && magnitude >= l->low
-        && magnitude <= l->high;
+    return chip && !strcmp(c->name, l->name) && strstr(l->chips, chip + 1)
+        && magnitude >= l->low && magnitude <= l->high;
 }
 
 /* Whether a listed limit explains the difference. */
@@ -418,7 +424,8 @@ static bool is_beyond(const Case *c, const Backend *b, double magnitude, const S
     for (size_t i = 0; i < COUNT(beyond); i++) {
         const Beyond *l = &beyond[i];
         if (!is_about(l, c, b, magnitude)) continue;
-        const double bound = l->ulps * unit + l->within * (l->per < 0 ? 1 : fabs(o->in[l->per][e]));
+        const double bound = l->ulps * unit
+                           + l->within * (l->per < 0 ? 1 : fabs(o->in[l->per][e]));
         if (bound > 0 && !(off <= bound)) continue;
         shown[i] = true;
         return true;
@@ -438,8 +445,9 @@ static int compare(const Case *c, const Backend *b, double magnitude, const Sum 
         if (fabs(o->want[e]) > 65504 || off <= tol) continue;
         if (is_beyond(c, b, magnitude, o, e, off, unit)) continue;
         if (!wrong++)
-            print_message("%s on %s, inputs of %g: element %zu is %.9g, not %.9g (within %.3g)\n",
-                          c->name, b->name, magnitude, e, got[e], o->want[e], tol);
+            print_message(
+                "%s on %s, inputs of %g: element %zu is %.9g, not %.9g (within %.3g)\n",
+                c->name, b->name, magnitude, e, got[e], o->want[e], tol);
     }
     return wrong;
 }

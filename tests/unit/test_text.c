@@ -43,7 +43,8 @@ static void what_came_after_a_mark_is_given_back(void **state)
 static void large_requests_leave_the_chunk_in_use(void **state)
 {
     (void)state;
-    static const size_t large[] = { 20000, 600000 }; /* part of a chunk of 2 MiB; one of its own */
+    /* part of a chunk of 2 MiB; one of its own */
+    static const size_t large[] = { 20000, 600000 };
     for (size_t k = 0; k < COUNT(large); k++) {
         Arena a = { 0 };
         for (int i = 0; i < 100; i++) {
@@ -83,7 +84,8 @@ static void sizes_that_overflow_are_refused(void **state)
     assert_false(size_add(SIZE_MAX, 1, &out));
 }
 
-/* The list of what a guarded call owns finds each as long as it is there, whatever left it before. */
+/* The list of what a guarded call owns finds each as long as it is there, whatever left it
+ * before. */
 static void what_a_guard_owns_is_found_until_it_goes(void **state)
 {
     (void)state;
@@ -150,7 +152,8 @@ static void equal_names_are_equal_pointers(void **state)
 static void the_nearest_name_is_suggested(void **state)
 {
     (void)state;
-    static const char *const names[] = { "matmul", "softmax", "relu", "Conv", NULL, "reduce_sum", "x" };
+    static const char *const names[] = { "matmul", "softmax",    "relu", "Conv",
+                                         NULL,     "reduce_sum", "x" };
     assert_string_equal(name_nearest("matmull", names, COUNT(names)), "matmul");
     assert_string_equal(name_nearest("matmlu", names, COUNT(names)), "matmul");
     assert_string_equal(name_nearest("conv", names, COUNT(names)), "Conv");
@@ -162,7 +165,7 @@ static void the_nearest_name_is_suggested(void **state)
     assert_null(name_nearest("relu", names + 2, 1)); /* it is there: nothing to suggest */
 }
 
-/* ---- diagnostics ----------------------------------------------------------------------------- */
+/* ---- diagnostics ------------------------------------------------------------------------- */
 
 static Source source(const char *text)
 {
@@ -224,13 +227,19 @@ static void carets_stand_under_tabs_and_wide_letters(void **state)
 static void text_of_others_is_escaped(void **state)
 {
     (void)state;
-    static const struct { const char *text, *shown; } cases[] = {
-        { "a b/c-d.mil", "a b/c-d.mil" },       { "caf\xc3\xa9 \xe6\xbc\xa2 \xf0\x9f\x98\x80", "café 漢 😀" },
-        { "C:\\x \"q\"", "C:\\x \"q\"" },       { "\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m" },
-        { "a\nerror: b", "a\\nerror: b" },       { "\t\r\b\x7f", "\\t\\r\\x08\\x7f" },
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {
+        { "a b/c-d.mil", "a b/c-d.mil" },
+        { "caf\xc3\xa9 \xe6\xbc\xa2 \xf0\x9f\x98\x80", "café 漢 😀" },
+        { "C:\\x \"q\"", "C:\\x \"q\"" },
+        { "\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m" },
+        { "a\nerror: b", "a\\nerror: b" },
+        { "\t\r\b\x7f", "\\t\\r\\x08\\x7f" },
         { "\xff\xc3(\xe2\x82", "\\xff\\xc3(\\xe2\\x82" },
         { "\xc2\x85\xc2\x9b", "\\u0085\\u009b" }, /* C1 controls: a terminal's other escapes */
-        { "\xe2\x80\xae gnp.exe", "\\u202e gnp.exe" }, { "\xe2\x80\xa8", "\\u2028" },
+        { "\xe2\x80\xae gnp.exe", "\\u202e gnp.exe" },
+        { "\xe2\x80\xa8", "\\u2028" },
         { "\xc0\x80\xe0\x80\x80\xed\xa0\x80\xf4\x90\x80\x80", /* no character is written so */
           "\\xc0\\x80\\xe0\\x80\\x80\\xed\\xa0\\x80\\xf4\\x90\\x80\\x80" },
     };
@@ -239,7 +248,8 @@ static void text_of_others_is_escaped(void **state)
         Diag d = { 0 };
         const Source s = { .name = cases[i].text };
         diag_error(&d, (Loc){ .src = &s }, "%s is not here\n  ever", cases[i].text);
-        expect_said(&d, arena_printf(&a, "%s: error: %s is not here\n  ever\n", cases[i].shown, cases[i].shown));
+        expect_said(&d, arena_printf(&a, "%s: error: %s is not here\n  ever\n", cases[i].shown,
+                                     cases[i].shown));
         diag_fail(&d, "cannot open %s", cases[i].text);
         expect_said(&d, arena_printf(&a, "error: cannot open %s\n", cases[i].shown));
         arena_free(&a);
@@ -254,16 +264,20 @@ static void messages_know_every_conversion(void **state)
     char want[400];
     const long long big = -5000000000;
 #define BOTH(...) (snprintf(want, sizeof want, __VA_ARGS__), buf_message(&b, __VA_ARGS__))
-    BOTH("%d|%5d|%-5d|%05d|%+d|%i|%u|%x|%X|%o|%%|%c", 7, 7, 7, 7, 7, -7, 7u, 255u, 255u, 8u, 'c');
+    BOTH("%d|%5d|%-5d|%05d|%+d|%i|%u|%x|%X|%o|%%|%c", 7, 7, 7, 7, 7, -7, 7u, 255u, 255u, 8u,
+         'c');
     assert_string_equal(b.s, want);
     buf_free(&b);
-    BOTH("%lld|%llu|%llx|%ld|%lu|%zu|%016llx|%hhx|%hd", big, 5ull, 6ull, 7l, 8ul, (size_t)9, 10ull, 11, 12);
+    BOTH("%lld|%llu|%llx|%ld|%lu|%zu|%016llx|%hhx|%hd", big, 5ull, 6ull, 7l, 8ul, (size_t)9,
+         10ull, 11, 12);
     assert_string_equal(b.s, want);
     buf_free(&b);
-    BOTH("%g|%.17g|%f|%.3f|%e|%a|%*.*f|%-8g|", 0.1, 0.1, 0.5, 2.0 / 3, 1e9, 1.5, 9, 2, 3.25, 0.5);
+    BOTH("%g|%.17g|%f|%.3f|%e|%a|%*.*f|%-8g|", 0.1, 0.1, 0.5, 2.0 / 3, 1e9, 1.5, 9, 2, 3.25,
+         0.5);
     assert_string_equal(b.s, want);
     buf_free(&b);
-    BOTH("%s|%6s|%-6s|%.2s|%.*s|%*s|%-*s|%s", "abc", "abc", "abc", "abc", 1, "abc", 5, "abc", 5, "abc", "");
+    BOTH("%s|%6s|%-6s|%.2s|%.*s|%*s|%-*s|%s", "abc", "abc", "abc", "abc", 1, "abc", 5, "abc", 5,
+         "abc", "");
     assert_string_equal(b.s, want);
     buf_free(&b);
 #undef BOTH
@@ -279,10 +293,12 @@ static void long_lines_are_windowed(void **state)
     memcpy(text + 1000, "HERE", 4);
     const Source s = source(text);
     diag_error(&d, place(&s, "HERE"), "far in");
-    char *want = arena_printf(&a, "a.mil:1:1001: error: far in\n...%.100s...\n%43s^~~~\n", text + 960, "");
+    char *want = arena_printf(&a, "a.mil:1:1001: error: far in\n...%.100s...\n%43s^~~~\n",
+                              text + 960, "");
     expect_said(&d, want);
     diag_error(&d, (Loc){ .src = &s, .at = 1998, .len = 2 }, "near the end");
-    expect_said(&d, arena_printf(&a, "a.mil:1:1999: error: near the end\n...%.42s\n%43s^~\n", text + 1958, ""));
+    expect_said(&d, arena_printf(&a, "a.mil:1:1999: error: near the end\n...%.42s\n%43s^~\n",
+                                 text + 1958, ""));
     char *long_text = arena_alloc(&a, 6001);
     memset(long_text, 'x', 6000);
     diag_error(&d, (Loc){ 0 }, "%s", long_text);
@@ -304,9 +320,11 @@ static void twenty_errors_and_a_count_of_the_rest(void **state)
     diag_end(&d);
     diag_end(&d);
     assert_non_null(strstr(d.text.s, "error: e19\nnote: n19\nwarning: w0 [-Wunused]\n"));
-    assert_non_null(strstr(d.text.s, "warning: w19 [-Wunused]\n3 more errors, 1 more warning\n"));
+    assert_non_null(
+        strstr(d.text.s, "warning: w19 [-Wunused]\n3 more errors, 1 more warning\n"));
     assert_null(strstr(d.text.s, "n20"));
-    assert_int_equal(strlen(strstr(d.text.s, "3 more")), strlen("3 more errors, 1 more warning\n"));
+    assert_int_equal(strlen(strstr(d.text.s, "3 more")),
+                     strlen("3 more errors, 1 more warning\n"));
     assert_int_equal(diag_exit(&d), 1);
     diag_fail(&d, "no disk");
     assert_int_equal(diag_exit(&d), 3);

@@ -1,4 +1,5 @@
-/* test_verify.c -- modules that no text can say: built wrong, and what the verifier says of them. */
+/* test_verify.c -- modules that no text can say: built wrong, and what the verifier says of
+ * them. */
 #include "unit.h"
 
 #include "../../ir/ir.h"
@@ -19,14 +20,16 @@ static Made made(void)
 {
     Made t = { .m = module_new() };
     t.f = func_new(t.m, "main", OPSET_IOS17);
-    t.x = block_param(t.f->body, "x", type_tensor(&t.m->arena, DT_FP16, SHAPE(2, 3)), (Loc){ 0 });
+    t.x = block_param(t.f->body, "x", type_tensor(&t.m->arena, DT_FP16, SHAPE(2, 3)),
+                      (Loc){ 0 });
     return t;
 }
 
 static void expect(Made *t, const char *message)
 {
     assert_false(module_verify(t->m, &t->diag, NULL));
-    if (!t->diag.text.s || !strstr(t->diag.text.s, message)) fail_msg("said: %s", t->diag.text.s);
+    if (!t->diag.text.s || !strstr(t->diag.text.s, message))
+        fail_msg("said: %s", t->diag.text.s);
     print_message("%s", t->diag.text.s);
     diag_free(&t->diag);
     module_free(t->m);
@@ -82,10 +85,10 @@ static void test_use_outside_its_block(void **state)
 }
 
 typedef struct {
-    int nparam[2];      /* of each block */
-    bool flag;          /* the first block yields a bool, which is what a condition is */
-    int nresult;        /* of the second */
-    DType yields;       /* of its results */
+    int nparam[2]; /* of each block */
+    bool flag;     /* the first block yields a bool, which is what a condition is */
+    int nresult;   /* of the second */
+    DType yields;  /* of its results */
 } Loop;
 
 /* while_loop over one fp16 variable, with the blocks that are asked for. */
@@ -100,9 +103,12 @@ static Made loop(const Loop *l)
         for (int i = 0; i < l->nparam[k]; i++)
             block_param(block, arena_printf(a, "p%d%d", k, i), t.x->type, (Loc){ 0 });
         Builder in = builder_at(block, NULL, &t.diag, (Loc){ 0 });
-        if (k == 0) block_result(block, l->flag ? build_const(&in, "go", const_bool(a, false)) : t.x);
+        if (k == 0)
+            block_result(block, l->flag ? build_const(&in, "go", const_bool(a, false)) : t.x);
         for (int i = 0; k && i < l->nresult; i++)
-            block_result(block, l->yields == DT_FP16 ? t.x : build_const(&in, "n", const_int(a, l->yields, 1)));
+            block_result(block, l->yields == DT_FP16
+                                    ? t.x
+                                    : build_const(&in, "n", const_int(a, l->yields, 1)));
     }
     block_result(t.f->body, op_out(t.m, op, "y", t.x->type, (Loc){ 0 }));
     return t;
@@ -141,11 +147,14 @@ enum { LONG = 1300 }; /* more than a run that is converted at once */
 
 static double number_of(size_t i)
 {
-    return i % 9 == 4 ? 1e6 : i % 9 == 5 ? -70000 : i == 1200 ? (double)INFINITY : (double)i / 7;
+    return i % 9 == 4 ? 1e6
+         : i % 9 == 5 ? -70000
+         : i == 1200  ? (double)INFINITY
+                      : (double)i / 7;
 }
 
-/* A long constant is converted when it is read, in whole or in part: finite numbers beyond fp16 go to its
- * edge, infinite ones stay. */
+/* A long constant is converted when it is read, in whole or in part: finite numbers beyond fp16
+ * go to its edge, infinite ones stay. */
 static void test_constants_in_another_type(void **state)
 {
     (void)state;
@@ -161,7 +170,10 @@ static void test_constants_in_another_type(void **state)
     expect_says(&d, "w: 288 of 1300 elements are outside fp16's range, 1e+06 the first");
     assert_true(const_read(half, &d, 0, LONG, whole));
     for (size_t i = 0; i < LONG; i++) {
-        const double x = (double)v[i], want = isinf(x) ? x : x > F16_MAX ? F16_MAX : x < -F16_MAX ? -F16_MAX : x;
+        const double x = (double)v[i], want = isinf(x)     ? x
+                                            : x > F16_MAX  ? F16_MAX
+                                            : x < -F16_MAX ? -F16_MAX
+                                                           : x;
         assert_int_equal(whole[i], f16_from_double(want));
     }
     for (size_t first = 0; first < LONG; first += 101)
@@ -179,7 +191,8 @@ static void test_constants_in_another_type(void **state)
     diag_free(&d);
 }
 
-/* What a weight file holds is at hand while it is there, or while something stands in for it. */
+/* What a weight file holds is at hand while it is there, or while something stands in for
+ * it. */
 static void test_constants_at_hand(void **state)
 {
     (void)state;
@@ -188,7 +201,9 @@ static void test_constants_at_hand(void **state)
     const Type *t = type_tensor(a, DT_FP32, SHAPE(2));
     static const float x[] = { 1, 2 };
     WeightFile file = { .owner = m, .path = "w.bin" };
-    Const blob = { .type = t, .kind = CONST_BLOB, .path = "w.bin", .offset = 64, .file = &file };
+    Const blob = {
+        .type = t, .kind = CONST_BLOB, .path = "w.bin", .offset = 64, .file = &file
+    };
     const Const group = { .type = type_tuple(a, 1, &t), .kind = CONST_GROUP };
     const Const part = { .type = t, .kind = CONST_OF, .of = &blob };
     assert_true(const_at_hand(const_data(a, t, x)));
@@ -208,21 +223,25 @@ static void test_constants_at_hand(void **state)
 static void test_packed_elements(void **state)
 {
     (void)state;
-    static const DType types[] = { DT_UINT1, DT_UINT2, DT_UINT3, DT_UINT4, DT_UINT6, DT_INT4, DT_INT8, DT_UINT16 };
+    static const DType types[] = { DT_UINT1, DT_UINT2, DT_UINT3, DT_UINT4,
+                                   DT_UINT6, DT_INT4,  DT_INT8,  DT_UINT16 };
     enum { N = 40 };
     for (size_t k = 0; k < COUNT(types); k++) {
         Diag d = { 0 };
         Tensor t;
         const Shape s = { .rank = 1, .dim = { N } };
         const int bits = dtypes[types[k]].bits < 8 ? dtypes[types[k]].bits : 8;
-        const int64_t most = dtypes[types[k]].cls == CLASS_INT ? (1 << (bits - 1)) - 1 : (1 << bits) - 1;
+        const int64_t most = dtypes[types[k]].cls == CLASS_INT ? (1 << (bits - 1)) - 1
+                                                               : (1 << bits) - 1;
         assert_true(tensor_alloc(&t, &d, types[k], &s));
         for (int from = 0; from < 2; from++) { /* ones, then zeros, before the numbers */
             for (size_t i = 0; i < N; i++) tensor_set_int(&t, i, from ? 0 : most);
             for (size_t i = 0; i < N; i++) {
                 tensor_set_int(&t, i, (int64_t)(i * 5 % (size_t)(most + 1)));
                 for (size_t j = 0; j < N; j++)
-                    assert_int_equal(tensor_int(&t, j), j > i ? (from ? 0 : most) : (int64_t)(j * 5 % (size_t)(most + 1)));
+                    assert_int_equal(tensor_int(&t, j),
+                                     j > i ? (from ? 0 : most)
+                                           : (int64_t)(j * 5 % (size_t)(most + 1)));
             }
         }
         tensor_free(&t);
@@ -233,16 +252,20 @@ static void test_texts_of_types(void **state)
 {
     (void)state;
     Arena a = { 0 };
-    const Type *t = type_tensor(&a, DT_FP16, SHAPE(1, DIM_ANY)), *both[] = { t, type_scalar(DT_INT32) };
+    const Type *t = type_tensor(&a, DT_FP16, SHAPE(1, DIM_ANY)),
+               *both[] = { t, type_scalar(DT_INT32) };
     Type buffer = { .kind = TY_BUFFER, .dtype = DT_FP16, .shape = SHAPE(2) };
     assert_string_equal(type_text(&a, t), "tensor<fp16, [1, ?]>");
     assert_string_equal(type_text(&a, both[1]), "int32");
     assert_string_equal(type_text(&a, &buffer), "tensor_buffer<fp16, [2]>");
     assert_string_equal(type_text(&a, type_state(&a, t)), "state<tensor<fp16, [1, ?]>>");
     assert_string_equal(type_text(&a, type_list(&a, t, 3)), "list<tensor<fp16, [1, ?]>, 3>");
-    assert_string_equal(type_text(&a, type_list(&a, t, DIM_ANY)), "list<tensor<fp16, [1, ?]>, ?>");
-    assert_string_equal(type_text(&a, type_tuple(&a, 2, both)), "tuple<tensor<fp16, [1, ?]>, int32>");
-    assert_string_equal(type_text(&a, type_dict(&a, both[1], t)), "dict<int32, tensor<fp16, [1, ?]>>");
+    assert_string_equal(type_text(&a, type_list(&a, t, DIM_ANY)),
+                        "list<tensor<fp16, [1, ?]>, ?>");
+    assert_string_equal(type_text(&a, type_tuple(&a, 2, both)),
+                        "tuple<tensor<fp16, [1, ?]>, int32>");
+    assert_string_equal(type_text(&a, type_dict(&a, both[1], t)),
+                        "dict<int32, tensor<fp16, [1, ?]>>");
     arena_free(&a);
 }
 
@@ -252,7 +275,8 @@ static void test_equal_constants(void **state)
     (void)state;
     Module *m = module_new();
     Arena *a = &m->arena;
-    const Type *t = type_tensor(a, DT_FP32, SHAPE(2)), *other = type_tensor(a, DT_FP32, SHAPE(2, 1));
+    const Type *t = type_tensor(a, DT_FP32, SHAPE(2)),
+               *other = type_tensor(a, DT_FP32, SHAPE(2, 1));
     static const float x[] = { 1, 2 }, y[] = { 1, 3 }, z[] = { 1, 2 };
     assert_true(const_equal(const_data(a, t, x), const_data(a, t, x)));
     assert_true(const_equal(const_data(a, t, x), const_data(a, t, z)));
@@ -260,7 +284,9 @@ static void test_equal_constants(void **state)
     assert_false(const_equal(const_data(a, t, x), const_data(a, other, x)));
     assert_true(const_equal(const_string(a, "a"), const_string(a, "a")));
     assert_false(const_equal(const_string(a, "a"), const_string(a, "b")));
-    const Const init = { .type = t, .kind = CONST_INIT, .init = INIT_NORMAL, .a = 0, .b = 1, .seed = 7 };
+    const Const init = {
+        .type = t, .kind = CONST_INIT, .init = INIT_NORMAL, .a = 0, .b = 1, .seed = 7
+    };
     Const k = init;
     assert_true(const_equal(&init, &k));
     k.seed = 8;
@@ -272,7 +298,9 @@ static void test_equal_constants(void **state)
     k = init, k.b = 2;
     assert_false(const_equal(&init, &k));
     WeightFile *file = (WeightFile *)(void *)&k; /* only compared */
-    const Const blob = { .type = t, .kind = CONST_BLOB, .path = "w.bin", .offset = 64, .file = file };
+    const Const blob = {
+        .type = t, .kind = CONST_BLOB, .path = "w.bin", .offset = 64, .file = file
+    };
     k = blob;
     assert_true(const_equal(&blob, &k));
     k.offset = 128;
@@ -281,7 +309,8 @@ static void test_equal_constants(void **state)
     assert_false(const_equal(&blob, &k));
     k = blob, k.file = NULL;
     assert_false(const_equal(&blob, &k));
-    const Const *elem[] = { const_data(a, t, x), const_data(a, t, y) }, *same[] = { const_data(a, t, z), const_data(a, t, y) };
+    const Const *elem[] = { const_data(a, t, x), const_data(a, t, y) },
+                *same[] = { const_data(a, t, z), const_data(a, t, y) };
     const Const *less[] = { const_data(a, t, z), const_data(a, t, z) };
     const Const group = { .type = t, .kind = CONST_GROUP, .nelem = 2, .elem = elem };
     k = group, k.elem = same;
@@ -304,12 +333,14 @@ static void test_pass_names(void **state)
     assert_false(passes_run(t.m, &o, &t.diag));
     print_message("%s", t.diag.text.s);
     assert_non_null(strstr(t.diag.text.s, "there is no pass called fodl; did you mean fold?"));
-    assert_non_null(strstr(t.diag.text.s, "there is no pass called quaternions; --list-passes shows all"));
+    assert_non_null(
+        strstr(t.diag.text.s, "there is no pass called quaternions; --list-passes shows all"));
     diag_free(&t.diag);
     module_free(t.m);
 }
 
-/* relu becomes abs, whose users are asked for anew: by the index that a walk has, as without it. */
+/* relu becomes abs, whose users are asked for anew: by the index that a walk has, as without
+ * it. */
 static bool abs_for_relu(void *ctx, Op *op)
 {
     Made *t = ctx;
@@ -339,7 +370,8 @@ static void test_replacing_while_walking(void **state)
     assert_true(func_walk(t.f, abs_for_relu, &t));
     assert_null(t.f->uses);
     assert_true(module_verify(t.m, &t.diag, "the test"));
-    for (Op *op = t.f->body->first; op; op = op->next) assert_string_not_equal(op->name, "relu");
+    for (Op *op = t.f->body->first; op; op = op->next)
+        assert_string_not_equal(op->name, "relu");
     diag_free(&t.diag);
     module_free(t.m);
 }

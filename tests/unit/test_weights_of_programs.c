@@ -1,5 +1,6 @@
-/* test_weights_of_programs.c -- where a program's weights come from: .npy and .safetensors files,
- * rules; what is said when they do not fit; and that no byte is read before it is asked for. */
+/* test_weights_of_programs.c -- where a program's weights come from: .npy and .safetensors
+ * files, rules; what is said when they do not fit; and that no byte is read before it is asked
+ * for. */
 #include "unit.h"
 
 #include "../../frontend/frontend.h"
@@ -26,11 +27,11 @@ static void files_end(Files *f)
     arena_free(&f->arena);
 }
 
-static void save_npy(Files *f, const char *name, const char *descr, int rank, const int64_t *shape,
-                     const void *data, size_t bytes)
+static void save_npy(Files *f, const char *name, const char *descr, int rank,
+                     const int64_t *shape, const void *data, size_t bytes)
 {
-    assert_true(npy_write(&f->diag, arena_printf(&f->arena, "%s/%s", f->folder, name), descr, rank,
-                          shape, data, bytes));
+    assert_true(npy_write(&f->diag, arena_printf(&f->arena, "%s/%s", f->folder, name), descr,
+                          rank, shape, data, bytes));
 }
 
 static void save_tensors(Files *f, const char *name, const char *header, const void *data,
@@ -41,8 +42,8 @@ static void save_tensors(Files *f, const char *name, const char *header, const v
     for (int i = 0; i < 8; i++) buf_putc(&b, (char)(n >> (8 * i)));
     buf_puts(&b, header);
     buf_add(&b, data, bytes);
-    assert_true(
-        file_write_all(&f->diag, arena_printf(&f->arena, "%s/%s", f->folder, name), b.s, b.len));
+    assert_true(file_write_all(&f->diag, arena_printf(&f->arena, "%s/%s", f->folder, name), b.s,
+                               b.len));
     buf_free(&b);
 }
 
@@ -65,7 +66,8 @@ static const Const *weight(const Files *f, const char *name)
     return NULL;
 }
 
-static void expect_weight(Files *f, const char *name, ConstKind kind, size_t n, const double *want)
+static void expect_weight(Files *f, const char *name, ConstKind kind, size_t n,
+                          const double *want)
 {
     const Const *c = weight(f, name);
     Tensor t;
@@ -86,10 +88,11 @@ static void test_npy(void **state)
     save_npy(&f, "layer.w.npy", "<f4", 2, shape, v, sizeof v);
     save_npy(&f, "ids.npy", "<i4", 1, shape, ints, sizeof ints);
     assert_true(
-        compile(&f, "weights from \"{path}.npy\"\nlayer L { weight w: [2, 3]\n fn (x) = x * w }\n"
-                    "model main(x: fp16[2, 3]) -> y { layer layer_: L\n weight ids: int32[2]\n"
-                    " weight v: fp32[2, 3] = load(\"layer.w.npy\")\n y = x + reshape(cast(ids, "
-                    "\"fp16\"), [2, 1]) }")
+        compile(&f,
+                "weights from \"{path}.npy\"\nlayer L { weight w: [2, 3]\n fn (x) = x * w }\n"
+                "model main(x: fp16[2, 3]) -> y { layer layer_: L\n weight ids: int32[2]\n"
+                " weight v: fp32[2, 3] = load(\"layer.w.npy\")\n y = x + reshape(cast(ids, "
+                "\"fp16\"), [2, 1]) }")
         == false); /* layer_.w.npy is not there */
     expect_says(&f.diag, "layer_.w.npy");
     assert_true(compile(
@@ -111,8 +114,8 @@ static void test_npy_that_does_not_fit(void **state)
     const float v[6] = { 0 };
     const int64_t shape[] = { 2, 3 };
     save_npy(&f, "w.npy", "<f4", 2, shape, v, sizeof v);
-    assert_false(
-        compile(&f, "model main(x: fp16[4]) -> y { weight w: [3, 2] = load(\"w.npy\")\n y = x }"));
+    assert_false(compile(
+        &f, "model main(x: fp16[4]) -> y { weight w: [3, 2] = load(\"w.npy\")\n y = x }"));
     expect_said(&f.diag, "test:1:50: error: weight w is [3, 2], but w.npy holds [2, 3]\n"
                          "model main(x: fp16[4]) -> y { weight w: [3, 2] = load(\"w.npy\")\n"
                          "                                                 ^~~~~~~~~~~~~\n");
@@ -168,10 +171,11 @@ static void test_rules(void **state)
     Files f = files_begin();
     double want[4];
     assert_true(compile(
-        &f, "weights init normal(std = 2.0, seed = 9)\nlayer L { weight w: [4]\n fn (x) = x * w }\n"
-            "model main(x: fp32[4]) -> y { layer a: L[2]\n weight u: [4] = uniform(-1, 3, seed = "
-            "5), z: [4] = fill(2.5)\n"
-            " y = a[1](a[0](x)) * u * z }"));
+        &f,
+        "weights init normal(std = 2.0, seed = 9)\nlayer L { weight w: [4]\n fn (x) = x * w }\n"
+        "model main(x: fp32[4]) -> y { layer a: L[2]\n weight u: [4] = uniform(-1, 3, seed = "
+        "5), z: [4] = fill(2.5)\n"
+        " y = a[1](a[0](x)) * u * z }"));
     for (int k = 0; k < 2; k++) {
         for (uint64_t i = 0; i < 4; i++)
             want[i] = (float)(2 * rng_normal(rng_key(9, k ? "a.1.w" : "a.0.w"), i));
@@ -186,10 +190,8 @@ static void test_rules(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_npy),
-        cmocka_unit_test(test_npy_that_does_not_fit),
-        cmocka_unit_test(test_safetensors),
-        cmocka_unit_test(test_safetensors_that_do_not_fit),
+        cmocka_unit_test(test_npy),         cmocka_unit_test(test_npy_that_does_not_fit),
+        cmocka_unit_test(test_safetensors), cmocka_unit_test(test_safetensors_that_do_not_fit),
         cmocka_unit_test(test_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* test_windows.c -- convolutions and poolings against plain sums, and what they refuse.
  *
- * Cases are drawn: dimensions 1 to 3, strides, dilations, groups, every pad_type. A convolution is
- * checked against its definition; conv_transpose as its adjoint, <conv(x), y> = <x, transpose(y)>
- * for the same parameters. */
+ * Cases are drawn: dimensions 1 to 3, strides, dilations, groups, every pad_type. A convolution
+ * is checked against its definition; conv_transpose as its adjoint, <conv(x), y> = <x,
+ * transpose(y)> for the same parameters. */
 #include "unit.h"
 
 #include "runs.h"
@@ -14,8 +14,8 @@ static const char *const pad_types[] = { "valid", "same", "same_lower", "custom"
 
 typedef struct {
     uint64_t seed, at;
-    int n;                                  /* spatial dimensions */
-    int64_t batch, groups, cin, cout;       /* channels of a group */
+    int n;                            /* spatial dimensions */
+    int64_t batch, groups, cin, cout; /* channels of a group */
     int64_t in[3], k[3], s[3], d[3], pad[6];
     const char *type;
     double x[4096], w[4096];
@@ -73,10 +73,10 @@ static void before(const Case *c, int64_t *p)
         int64_t total = (out - 1) * c->s[i] + (c->k[i] - 1) * c->d[i] + 1 - c->in[i];
         if (total < 0) total = 0;
         bool lower = !strcmp(c->type, "same_lower");
-        p[i] = !strcmp(c->type, "custom")  ? c->pad[2 * i]
-               : !strcmp(c->type, "valid") ? 0
-               : lower                     ? total - total / 2
-                                           : total / 2;
+        p[i] = !strcmp(c->type, "custom") ? c->pad[2 * i]
+             : !strcmp(c->type, "valid")  ? 0
+             : lower                      ? total - total / 2
+                                          : total / 2;
     }
 }
 
@@ -94,7 +94,8 @@ static int64_t volume(int n, const int64_t *dim)
 }
 
 /* One result element by the definition. */
-static double direct(const Case *c, const double *w, int64_t batch, int64_t o, const int64_t *at)
+static double direct(const Case *c, const double *w, int64_t batch, int64_t o,
+                     const int64_t *at)
 {
     int64_t p[3], t[3], taps = volume(c->n, c->k), area = volume(c->n, c->in), g = o / c->cout;
     double sum = 0;
@@ -178,7 +179,7 @@ static void test_adjoint(void **state)
     }
 }
 
-/* ---- extents of results ---------------------------------------------------------------------- */
+/* ---- extents of results ------------------------------------------------------------------ */
 
 static void test_extents(void **state)
 {
@@ -254,7 +255,7 @@ static void test_empty_window(void **state)
     run_close(&r);
 }
 
-/* ---- errors ---------------------------------------------------------------------------------- */
+/* ---- errors ------------------------------------------------------------------------------ */
 
 static void conv_wrong(Shape x, Shape w, int64_t groups, const char *pad_type, const char *text)
 {
@@ -275,9 +276,10 @@ static void test_errors(void **state)
     conv_wrong(SHAPE(1, 3), SHAPE(2, 3), 1, "valid", "x is [1, 3]; it must be of rank 3 to 5");
     conv_wrong(SHAPE(1, 3, 4), SHAPE(2, 3, 1, 1), 1, "valid",
                "x is [1, 3, 4] but weight is [2, 3, 1, 1]");
-    conv_wrong(SHAPE(1, 3, 4), SHAPE(2, 2, 1), 1, "valid",
-               "x is [1, 3, 4] and weight is [2, 2, 1]: with 1 groups weight's second dimension "
-               "must be 3 / 1");
+    conv_wrong(
+        SHAPE(1, 3, 4), SHAPE(2, 2, 1), 1, "valid",
+        "x is [1, 3, 4] and weight is [2, 2, 1]: with 1 groups weight's second dimension "
+        "must be 3 / 1");
     conv_wrong(SHAPE(1, 4, 4), SHAPE(3, 2, 1), 2, "valid",
                "3 output channels do not divide into 2");
     conv_wrong(SHAPE(1, 3, 4), SHAPE(2, 3, 5), 1, "valid",

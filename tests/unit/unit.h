@@ -13,15 +13,17 @@
 
 #include "../../base/base.h"
 
-/* What was said must be exactly `want`; it is printed too, which is how tests/messages.py learns
- * that a test gives this message. Counts start anew. */
+/* What was said must be exactly `want`; it is printed too, which is how tests/messages.py
+ * learns that a test gives this message. Counts start anew. */
 static inline void expect_said(Diag *d, const char *want)
 {
     const char *got = d->text.s ? d->text.s : "";
     fputs(got, stdout);
     assert_string_equal(got, want);
     buf_free(&d->text);
-    *d = (Diag){ .off = d->off, .promoted = d->promoted, .max_errors = d->max_errors, .quiet = d->quiet };
+    *d = (Diag){
+        .off = d->off, .promoted = d->promoted, .max_errors = d->max_errors, .quiet = d->quiet
+    };
 }
 
 /* The same for a part of it: what stands around it depends on the system. */
@@ -46,7 +48,8 @@ static inline char *make_folder(Arena *a)
 static inline void remove_folder(const char *path)
 {
     Arena a = { 0 };
-    assert_int_equal(system(arena_printf(&a, "chmod -R u+rwx '%s' && rm -rf '%s'", path, path)), 0);
+    assert_int_equal(system(arena_printf(&a, "chmod -R u+rwx '%s' && rm -rf '%s'", path, path)),
+                     0);
     arena_free(&a);
 }
 

@@ -37,12 +37,9 @@ typedef struct {
 } State;
 extern Class ml_configuration_class, ml_model_class, ml_state_class;
 
-/* ---- configuration --------------------------------------------------------------------------- */
+/* ---- configuration ----------------------------------------------------------------------- */
 
-static void destroy_configuration(Id o)
-{
-    free(((Configuration *)o)->function);
-}
+static void destroy_configuration(Id o) { free(((Configuration *)o)->function); }
 
 static void configuration_units(Id self, Sel sel, long units)
 {
@@ -55,7 +52,8 @@ static void configuration_function(Id self, Sel sel, Id name)
 {
     if (system_major() < 15)
         standin_abort("MLModelConfiguration does not understand %s before macOS 15", sel);
-    ((Configuration *)self)->function = strdup(((String *)expect(name, &string_class, sel))->text);
+    ((Configuration *)self)->function = strdup(
+        ((String *)expect(name, &string_class, sel))->text);
 }
 
 static const Method configuration_methods[] = {
@@ -68,7 +66,7 @@ static const Method makers[] = { METHOD("alloc", object_alloc), { NULL, NULL } }
 CLASS(ml_configuration_class, "MLModelConfiguration", Configuration, destroy_configuration,
       configuration_methods, makers);
 
-/* ---- the description in the folder, against its program -------------------------------------- */
+/* ---- the description in the folder, against its program ---------------------------------- */
 
 static const Value *find_value(Value *const *v, int n, const char *name)
 {
@@ -122,7 +120,7 @@ static bool description_agrees(Module *m, Buf *why)
     return n == a->nfunc;
 }
 
-/* ---- loading --------------------------------------------------------------------------------- */
+/* ---- loading ----------------------------------------------------------------------------- */
 
 static void destroy_model(Id o)
 {
@@ -157,9 +155,11 @@ static bool read_folder(CoreModel *m, Arena *a, const char *path, Diag *d, Buf *
 
 static bool choose_func(CoreModel *m, const Configuration *c, Buf *why)
 {
-    if (c->units != CPU_AND_ENGINE) standin_abort("a model is loaded without its compute units");
+    if (c->units != CPU_AND_ENGINE)
+        standin_abort("a model is loaded without its compute units");
     m->func = c->function ? module_func(m->module, c->function) : module_main(m->module);
-    if (!m->func) buf_printf(why, "the model has no function %s", c->function ? c->function : "");
+    if (!m->func)
+        buf_printf(why, "the model has no function %s", c->function ? c->function : "");
     return m->func != NULL;
 }
 
@@ -188,8 +188,8 @@ static Id model_with(Id class, Sel sel, Id url, Id configuration, Id *error)
     if (fault("ml-load")) buf_puts(&why, "Failed to load the model");
     else if (fault("ml-written") && !has_file(&a, path, MARK))
         buf_puts(&why, "Unable to load the model");
-    bool ok =
-        !why.len && read_folder(m, &a, path, &d, &why) && choose_func(m, c, &why) && start(m, &d);
+    bool ok = !why.len && read_folder(m, &a, path, &d, &why) && choose_func(m, c, &why)
+           && start(m, &d);
     first_line(&d, &why);
     if (!ok) {
         ml_refuse(error, IO, "%s", why.s ? why.s : "Failed to load the model");
@@ -236,7 +236,7 @@ static Id model_compile(Id class, Sel sel, Id url, Id *error)
     return made ? object_autorelease(&made->object) : NULL;
 }
 
-/* ---- states ---------------------------------------------------------------------------------- */
+/* ---- states ------------------------------------------------------------------------------ */
 
 static void destroy_state(Id o)
 {
@@ -266,7 +266,8 @@ static Id model_new_state(Id self, Sel sel)
     CoreModel *m = (CoreModel *)self;
     Binding *from;
     Diag d = { .quiet = true };
-    if (system_major() < 15) standin_abort("MLModel does not understand %s before macOS 15", sel);
+    if (system_major() < 15)
+        standin_abort("MLModel does not understand %s before macOS 15", sel);
     if (fault("ml-no-state")) return NULL;
     State *s = object_new(&ml_state_class);
     s->model = (CoreModel *)object_retain(self);
@@ -313,7 +314,7 @@ static const Method state_methods[] = {
 };
 CLASS(ml_state_class, "MLState", State, destroy_state, state_methods, NULL);
 
-/* ---- predictions ----------------------------------------------------------------------------- */
+/* ---- predictions ------------------------------------------------------------------------- */
 
 typedef struct {
     CoreModel *model;
@@ -328,7 +329,8 @@ static bool bind_one(Prediction *p, const Value *v, Id *error)
 {
     const FeatureValue *value = (FeatureValue *)dict_find(p->in, v->name);
     if (!value)
-        return ml_refuse(error, FEATURE_TYPE, "Feature %s is required but not specified.", v->name);
+        return ml_refuse(error, FEATURE_TYPE, "Feature %s is required but not specified.",
+                         v->name);
     MultiArray *m = value->array;
     Binding *b = &p->bind[p->n];
     Shape shape = { .rank = m->rank };
@@ -378,8 +380,8 @@ static MultiArray *deliver(Prediction *p, const Binding *r, Id *error)
 {
     Tensor copy = { 0 };
     const Tensor *t = &r->value;
-    const bool other = fault("ml-shape") || fault("ml-type") || fault("ml-own") || fault("ml-kind")
-                    || fault("ml-short");
+    const bool other = fault("ml-shape") || fault("ml-type") || fault("ml-own")
+                    || fault("ml-kind") || fault("ml-short");
     MultiArray *m = p->backing ? (MultiArray *)dict_find(p->backing, r->name) : NULL;
     if (m && !backing_fits(m, t)) {
         ml_refuse(error, FEATURE_TYPE, "the output backing of %s does not fit it", r->name);

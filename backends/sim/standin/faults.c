@@ -25,7 +25,8 @@ static const char *find(const char *name)
     const char *found = NULL;
     for (; s && *s; s += *s == ',') {
         size_t word = strcspn(s, ",:");
-        if (!known(s, word)) standin_abort("ANESIM_FAULT: there is no fault %.*s", (int)word, s);
+        if (!known(s, word))
+            standin_abort("ANESIM_FAULT: there is no fault %.*s", (int)word, s);
         if (strlen(name) == word && !memcmp(s, name, word)) found = s + word;
         s += strcspn(s, ",");
     }

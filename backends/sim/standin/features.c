@@ -1,5 +1,5 @@
-/* features.c -- what goes into a prediction of Core ML and comes out: arrays, values, providers;
- * and what of Foundation it takes. */
+/* features.c -- what goes into a prediction of Core ML and comes out: arrays, values,
+ * providers; and what of Foundation it takes. */
 #include "standin.h"
 
 #include <stdlib.h>
@@ -7,17 +7,11 @@
 
 enum { FLOAT_KIND = 0x10000, INT_KIND = 0x20000, ROW = 64 };
 
-long system_major(void)
-{
-    return fault("macos") ? fault("macos") : 26;
-}
+long system_major(void) { return fault("macos") ? fault("macos") : 26; }
 
-/* ---- arrays ---------------------------------------------------------------------------------- */
+/* ---- arrays ------------------------------------------------------------------------------ */
 
-static size_t element_size(const MultiArray *m)
-{
-    return (size_t)(m->type & 0xffff) / 8;
-}
+static size_t element_size(const MultiArray *m) { return (size_t)(m->type & 0xffff) / 8; }
 
 /* Those that MLMultiArrayDataType lists, int8 from macOS 26 on. */
 static bool known_type(long type)
@@ -131,7 +125,8 @@ static MultiArray *ready(Id self, Sel sel)
 
 static long array_type(Id self, Sel sel)
 {
-    return fault("ml-kind") && ready(self, sel)->owned ? FLOAT_KIND | 8 : ready(self, sel)->type;
+    return fault("ml-kind") && ready(self, sel)->owned ? FLOAT_KIND | 8
+                                                       : ready(self, sel)->type;
 }
 static Id array_shape(Id self, Sel sel)
 {
@@ -174,12 +169,9 @@ static const Method array_methods[] = {
 static const Method array_makers[] = { METHOD("alloc", object_alloc), { NULL, NULL } };
 CLASS(ml_array_class, "MLMultiArray", MultiArray, destroy_multi, array_methods, array_makers);
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------ */
 
-static void destroy_value(Id o)
-{
-    object_release(&((FeatureValue *)o)->array->object);
-}
+static void destroy_value(Id o) { object_release(&((FeatureValue *)o)->array->object); }
 
 Id value_made(MultiArray *m)
 {
@@ -201,12 +193,14 @@ static Id value_array(Id self, Sel sel)
     return &((FeatureValue *)self)->array->object;
 }
 
-static const Method value_methods[] = { METHOD("multiArrayValue", value_array), { NULL, NULL } };
+static const Method value_methods[] = { METHOD("multiArrayValue", value_array),
+                                        { NULL, NULL } };
 static const Method value_makers[] = { METHOD("featureValueWithMultiArray:", value_with),
                                        { NULL, NULL } };
-CLASS(ml_value_class, "MLFeatureValue", FeatureValue, destroy_value, value_methods, value_makers);
+CLASS(ml_value_class, "MLFeatureValue", FeatureValue, destroy_value, value_methods,
+      value_makers);
 
-/* ---- providers and options ------------------------------------------------------------------- */
+/* ---- providers and options --------------------------------------------------------------- */
 
 static Dict *take_dict(Id dict, const Class *of, Sel sel)
 {
@@ -268,15 +262,12 @@ static const Method options_methods[] = {
     METHOD("setOutputBackings:", options_set),
     { NULL, NULL },
 };
-CLASS(ml_options_class, "MLPredictionOptions", PredictionOptions, destroy_options, options_methods,
-      array_makers);
+CLASS(ml_options_class, "MLPredictionOptions", PredictionOptions, destroy_options,
+      options_methods, array_makers);
 
-/* ---- of Foundation --------------------------------------------------------------------------- */
+/* ---- of Foundation ----------------------------------------------------------------------- */
 
-static void destroy_url(Id o)
-{
-    free(((Url *)o)->path);
-}
+static void destroy_url(Id o) { free(((Url *)o)->path); }
 
 static Id url_with(Id class, Sel sel, Id path, Flag is_dir)
 {

@@ -16,12 +16,12 @@ static void destroy_surface(Id o)
 
 CLASS(surface_class, "IOSurface", Surface, destroy_surface, NULL, NULL);
 
-/* ---- keys: variables that hold strings which are never released ------------------------------ */
+/* ---- keys: variables that hold strings which are never released -------------------------- */
 
-#define KEY(name)                                                                                  \
-    static String name##_text = { .object = { .isa = &string_class, .count = 1 << 30 },            \
-                                  .text = (char[]){ #name } };                                     \
-    EXPORT extern const Id name;                                                                   \
+#define KEY(name)                                                                              \
+    static String name##_text = { .object = { .isa = &string_class, .count = 1 << 30 },        \
+                                  .text = (char[]){ #name } };                                 \
+    EXPORT extern const Id name;                                                               \
     const Id name = &name##_text.object;
 KEY(kIOSurfaceWidth)
 KEY(kIOSurfaceHeight)
@@ -37,8 +37,8 @@ static size_t size_of(const Dict *d, const char *key)
     return (size_t)n->value;
 }
 
-#define EXPORTED(ret, name, args) \
-    EXPORT ret name args;         \
+#define EXPORTED(ret, name, args)                                                              \
+    EXPORT ret name args;                                                                      \
     EXPORT ret name args
 
 EXPORTED(Id, IOSurfaceCreate, (Id description))
@@ -47,7 +47,8 @@ EXPORTED(Id, IOSurfaceCreate, (Id description))
     size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = size_of(d, "kIOSurfaceAllocSize");
     size_t row = size_of(d, "kIOSurfaceBytesPerRow"), height = size_of(d, "kIOSurfaceHeight");
     size_t line = size_of(d, "kIOSurfaceWidth") * size_of(d, "kIOSurfaceBytesPerElement");
-    if (!bytes || fault("no-surface") || row < line || bytes < (height - 1) * row + line) return NULL;
+    if (!bytes || fault("no-surface") || row < line || bytes < (height - 1) * row + line)
+        return NULL;
     Surface *s = object_new(&surface_class);
     s->bytes = bytes;
     s->row = row;
@@ -59,9 +60,10 @@ EXPORTED(Id, IOSurfaceCreate, (Id description))
 
 static void protect(const Surface *s)
 {
-    mprotect(s->base, s->mapped, s->writers || s->users ? PROT_READ | PROT_WRITE
-                               : s->readers            ? PROT_READ
-                                                       : PROT_NONE);
+    mprotect(s->base, s->mapped,
+             s->writers || s->users ? PROT_READ | PROT_WRITE
+             : s->readers           ? PROT_READ
+                                    : PROT_NONE);
 }
 
 EXPORTED(int, IOSurfaceLock, (Id o, uint32_t how, uint32_t *seed))
@@ -92,7 +94,8 @@ EXPORTED(int, IOSurfaceUnlock, (Id o, uint32_t how, uint32_t *seed))
 EXPORTED(void *, IOSurfaceGetBaseAddress, (Id o))
 {
     const Surface *s = expect(o, &surface_class, "IOSurfaceGetBaseAddress");
-    if (!s->readers && !s->writers) standin_abort("the address of a surface that is not locked");
+    if (!s->readers && !s->writers)
+        standin_abort("the address of a surface that is not locked");
     return s->base;
 }
 
@@ -102,7 +105,7 @@ EXPORTED(size_t, IOSurfaceGetAllocSize, (Id o))
     return fault("small-surface") ? 1 : s->mapped;
 }
 
-/* ---- the engine's side ----------------------------------------------------------------------- */
+/* ---- the engine's side ------------------------------------------------------------------- */
 
 bool surface_take(Surface *s)
 {

@@ -1,5 +1,6 @@
-/* memory.c -- memory of its own: what stands behind Apple's libraries is another process, so a test that makes
- * the program's requests for memory fail does not make these fail. Where the C library can be named so. */
+/* memory.c -- memory of its own: what stands behind Apple's libraries is another process, so a
+ * test that makes the program's requests for memory fail does not make these fail. Where the C
+ * library can be named so. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <limits.h>
@@ -12,7 +13,8 @@
 #endif
 #endif
 
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(SANITIZED)
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)      \
+    && !defined(SANITIZED)
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);

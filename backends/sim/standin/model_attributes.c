@@ -1,9 +1,11 @@
-/* model_attributes.c -- what a compiled model says of itself, made from the printed dump that lies beside this
- * file: the dump is read once into a tree, and each program gets a dictionary of that form.
+/* model_attributes.c -- what a compiled model says of itself, made from the printed dump that
+ * lies beside this file: the dump is read once into a tree, and each program gets a dictionary
+ * of that form.
  *
- * A word `$port.field` in the dump stands for a fact of the program. The word before the dot says of
- * what: of a procedure, of its inputs, of those that are bound as inputs or as parameters, of its outputs
- * or states. A list or a pair that speaks of something which is not chosen yet is repeated for each. */
+ * A word `$port.field` in the dump stands for a fact of the program. The word before the dot
+ * says of what: of a procedure, of its inputs, of those that are bound as inputs or as
+ * parameters, of its outputs or states. A list or a pair that speaks of something which is not
+ * chosen yet is repeated for each. */
 #include "standin.h"
 
 #include <ctype.h>
@@ -13,7 +15,7 @@
 extern const unsigned char attributes_text[];
 extern const size_t attributes_size;
 
-/* ---- the dump as a tree ---------------------------------------------------------------------- */
+/* ---- the dump as a tree ------------------------------------------------------------------ */
 
 typedef enum { NODE_WORD, NODE_LIST, NODE_DICT } NodeKind;
 
@@ -48,7 +50,8 @@ static bool is_next(Dump *d, char c)
 
 static void need(Dump *d, char c)
 {
-    if (!is_next(d, c)) standin_abort("attributes.dump: `%c` is missing before `%.20s`", c, d->at);
+    if (!is_next(d, c))
+        standin_abort("attributes.dump: `%c` is missing before `%.20s`", c, d->at);
 }
 
 static const char *read_word(Dump *d)
@@ -56,7 +59,8 @@ static const char *read_word(Dump *d)
     skip(d);
     const char *start = d->at;
     while (d->at < d->end && (isalnum((unsigned char)*d->at) || strchr("$._", *d->at))) d->at++;
-    if (d->at == start) standin_abort("attributes.dump: a word is missing before `%.20s`", d->at);
+    if (d->at == start)
+        standin_abort("attributes.dump: a word is missing before `%.20s`", d->at);
     return arena_strndup(&d->arena, start, (size_t)(d->at - start));
 }
 
@@ -85,10 +89,19 @@ static Node *read_node(Dump *d, int depth)
     return n;
 }
 
-/* ---- what the words stand for ---------------------------------------------------------------- */
+/* ---- what the words stand for ------------------------------------------------------------ */
 
-typedef enum { OF_PROCEDURE, OF_INPUT, OF_BOUND, OF_PARAMETER, OF_OUTPUT, OF_STATE, OF_COUNT } Of;
-static const char *const of_names[OF_COUNT] = { "procedure", "input", "bound", "parameter", "output", "state" };
+typedef enum {
+    OF_PROCEDURE,
+    OF_INPUT,
+    OF_BOUND,
+    OF_PARAMETER,
+    OF_OUTPUT,
+    OF_STATE,
+    OF_COUNT
+} Of;
+static const char *const of_names[OF_COUNT] = { "procedure", "input",  "bound",
+                                                "parameter", "output", "state" };
 
 /* One thing of a program that a word may speak of. */
 typedef struct {
@@ -104,17 +117,20 @@ typedef struct {
 } Described;
 
 /* Parameters are the inputs from the second on where a fault asks for them. */
-static int bound_inputs(const Procedure *p) { return fault("parameters") && p->nin > 1 ? 1 : p->nin; }
+static int bound_inputs(const Procedure *p)
+{
+    return fault("parameters") && p->nin > 1 ? 1 : p->nin;
+}
 
 static void range_of(const Procedure *p, Of of, int *first, int *end)
 {
     static const int none = 0;
     *first = of == OF_PARAMETER ? bound_inputs(p) : none;
-    *end = of == OF_OUTPUT                        ? p->nout
-           : of == OF_BOUND                       ? bound_inputs(p)
-           : of == OF_INPUT || of == OF_PARAMETER ? p->nin
-           : of == OF_STATE                       ? fault("states") != 0
-                                                  : 1;
+    *end = of == OF_OUTPUT                      ? p->nout
+         : of == OF_BOUND                       ? bound_inputs(p)
+         : of == OF_INPUT || of == OF_PARAMETER ? p->nin
+         : of == OF_STATE                       ? fault("states") != 0
+                                                : 1;
 }
 
 static Id name_of(const Fact *f, Of of, bool symbol)
@@ -169,7 +185,8 @@ static Id fact_made(const Fact *f, Of of, const char *field)
 static const char *field_of(const char *word, Of of)
 {
     const size_t n = strlen(of_names[of]);
-    if (!word || *word != '$' || strncmp(word + 1, of_names[of], n) != 0 || word[n + 1] != '.') return NULL;
+    if (!word || *word != '$' || strncmp(word + 1, of_names[of], n) != 0 || word[n + 1] != '.')
+        return NULL;
     return word + n + 2;
 }
 
@@ -182,16 +199,20 @@ static bool speaks_of(const Node *n, Of of)
     return false;
 }
 
-/* ---- dictionaries ---------------------------------------------------------------------------- */
+/* ---- dictionaries ------------------------------------------------------------------------ */
 
-typedef struct { Id key[600], value[600]; size_t n; } Pairs;
+typedef struct {
+    Id key[600], value[600];
+    size_t n;
+} Pairs;
 
 static Id made(const Node *n, Described *p);
 
 static Id word_made(const char *word, const Described *p)
 {
     for (int of = 0; of < OF_COUNT; of++)
-        if (field_of(word, (Of)of)) return fact_made(p->chosen[of], (Of)of, field_of(word, (Of)of));
+        if (field_of(word, (Of)of))
+            return fact_made(p->chosen[of], (Of)of, field_of(word, (Of)of));
     return standin_string(word);
 }
 
@@ -199,7 +220,8 @@ static void pair_add(Pairs *pairs, const Node *n, Described *p)
 {
     Id value = made(n, p);
     if (!value) return;
-    if (pairs->n == COUNT(pairs->key)) standin_abort("more ports than the stand-in has room for");
+    if (pairs->n == COUNT(pairs->key))
+        standin_abort("more ports than the stand-in has room for");
     pairs->key[pairs->n] = n->word ? word_made(n->word, p) : NULL;
     if (n->word && fault("other-keys") && *n->word != '$') {
         object_release(pairs->key[pairs->n]);
@@ -222,8 +244,10 @@ static void repeat_over(Pairs *pairs, const Node *n, Described *p, Of of)
         range_of(procedure, of, &first, &end);
         for (int k = first; k < end; k++) {
             const Place *places = of == OF_OUTPUT ? procedure->out : procedure->in;
-            const Fact f = { .procedure = procedure, .id = id,
-                             .place = of == OF_PROCEDURE || of == OF_STATE ? NULL : &places[k] };
+            const Fact f = { .procedure = procedure,
+                             .id = id,
+                             .place = of == OF_PROCEDURE || of == OF_STATE ? NULL
+                                                                           : &places[k] };
             p->chosen[of] = &f;
             repeat(pairs, n, p);
             p->chosen[of] = NULL;
@@ -260,7 +284,8 @@ static Id made(const Node *n, Described *p)
 
 Id attributes_made(const Procedure *procedure, int n)
 {
-    Dump d = { .at = (const char *)attributes_text, .end = (const char *)attributes_text + attributes_size };
+    Dump d = { .at = (const char *)attributes_text,
+               .end = (const char *)attributes_text + attributes_size };
     Described p = { .procedure = procedure, .n = n };
     Id all = made(read_node(&d, 0), &p);
     arena_free(&d.arena);

@@ -9,10 +9,15 @@
 /* The engine's codes (facts 10.4). */
 enum { LOAD = 6, INFERENCE = 8, NOT_FOUND = 23, BAD_ARGUMENT = 26 };
 
-/* ---- descriptors ----------------------------------------------------------------------------- */
+/* ---- descriptors ------------------------------------------------------------------------- */
 
-typedef struct { Object object; Data *text; Dict *weights; } Descriptor;
-extern Class descriptor_class, model_class, inner_class, request_class, wrapper_class, device_class;
+typedef struct {
+    Object object;
+    Data *text;
+    Dict *weights;
+} Descriptor;
+extern Class descriptor_class, model_class, inner_class, request_class, wrapper_class,
+    device_class;
 
 static void destroy_descriptor(Id o)
 {
@@ -31,7 +36,9 @@ static Id descriptor_make(Id class, Sel sel, Id text, Id weights, Id plist)
     for (size_t i = 0; i < w->count; i++) {
         const Dict *entry = expect(w->value[i], &dict_class, sel);
         expect(w->key[i], &string_class, sel);
-        if (entry->count != 1) standin_abort("%s: %zu keys for a weight file, of which one is taken", sel, entry->count);
+        if (entry->count != 1)
+            standin_abort("%s: %zu keys for a weight file, of which one is taken", sel,
+                          entry->count);
         expect(dict_find(entry, "data"), &data_class, sel);
     }
     Descriptor *d = object_new(&descriptor_class);
@@ -47,13 +54,16 @@ static const Method descriptor_makers[] = {
 CLASS(descriptor_class, "_ANEInMemoryModelDescriptor", Descriptor, destroy_descriptor, NULL,
       descriptor_makers);
 
-/* ---- models ---------------------------------------------------------------------------------- */
+/* ---- models ------------------------------------------------------------------------------ */
 
-typedef struct { Object object; Id attributes; } Inner;
+typedef struct {
+    Object object;
+    Id attributes;
+} Inner;
 typedef struct {
     Object object;
     pthread_mutex_t lock;
-    char name[64];       /* of its folder: hashes of text and weights */
+    char name[64]; /* of its folder: hashes of text and weights */
     bool compiled, tried, purged;
     Compiled *loaded;
     Inner *inner;
@@ -75,8 +85,13 @@ static void leave_slot(Model *m)
 }
 
 static void destroy_inner(Id o) { object_release(((Inner *)o)->attributes); }
-static Id inner_attributes(Id self, Sel sel) { (void)sel; return ((Inner *)self)->attributes; }
-static const Method inner_methods[] = { METHOD("modelAttributes", inner_attributes), { NULL, NULL } };
+static Id inner_attributes(Id self, Sel sel)
+{
+    (void)sel;
+    return ((Inner *)self)->attributes;
+}
+static const Method inner_methods[] = { METHOD("modelAttributes", inner_attributes),
+                                        { NULL, NULL } };
 CLASS(inner_class, "_ANEModel", Inner, destroy_inner, inner_methods, NULL);
 
 static void destroy_model(Id o)
@@ -129,7 +144,7 @@ static char *folder(const Model *m, Arena *a)
     return arena_printf(a, "%s/%s", temp && *temp ? temp : "/tmp", m->name);
 }
 
-/* ---- compiling: leaves net.plist and data in the folder -------------------------------------- */
+/* ---- compiling: leaves net.plist and data in the folder ---------------------------------- */
 
 static char *stamp(Arena *a, const char *dir)
 {
@@ -150,7 +165,7 @@ static bool leave_files(Arena *a, const char *dir)
     Diag d = { .quiet = true };
     const char *s = stamp(a, dir);
     bool ok = s && file_write_all(&d, arena_printf(a, "%s/net.plist", dir), "{}\n", 3)
-              && file_write_all(&d, arena_printf(a, "%s/data", dir), s, strlen(s));
+           && file_write_all(&d, arena_printf(a, "%s/data", dir), s, strlen(s));
     diag_free(&d);
     return ok;
 }
@@ -161,7 +176,7 @@ static bool files_match(Arena *a, const char *dir)
     Mapped data = { 0 };
     const char *s = stamp(a, dir);
     bool ok = s && file_map(&d, arena_printf(a, "%s/data", dir), &data)
-              && data.size == strlen(s) && !memcmp(data.data, s, data.size);
+           && data.size == strlen(s) && !memcmp(data.data, s, data.size);
     file_unmap(&data);
     diag_free(&d);
     return ok;
@@ -193,40 +208,51 @@ static Flag model_compile(Id self, Sel sel, unsigned qos, Id options, Id *error)
     m->compiled |= ok;
     m->purged &= !ok;
     pthread_mutex_unlock(&m->lock);
-    const char *text = why.s ? why.s : "", *own = strstr(text, "_ANECompiler") ? "" : "_ANECompiler : ANECCompile() FAILED: ";
+    const char *text = why.s ? why.s : "", *own = strstr(text, "_ANECompiler")
+                                                    ? ""
+                                                    : "_ANECompiler : ANECCompile() FAILED: ";
     if (!ok) compiler_refuse(error, 1, "%s%s", own, text);
     buf_free(&why);
     arena_free(&a);
     return ok;
 }
 
-/* ---- what a compiled model says of itself ---------------------------------------------------- */
+/* ---- what a compiled model says of itself ------------------------------------------------ */
 
 /* Exported strings, as they are read by name: each a variable that holds an object. */
-#define CONSTANT(name, text) EXPORT extern Id name; Id name;
+#define CONSTANT(name, text)                                                                   \
+    EXPORT extern Id name;                                                                     \
+    Id name;
 #include "constants.def"
 
 Id constant_renamed(const char *key)
 {
     char text[128];
     snprintf(text, sizeof text, "renamed %s", key);
-#define CONSTANT(name, value) if (!strcmp(key, value)) return standin_string(text);
+#define CONSTANT(name, value)                                                                  \
+    if (!strcmp(key, value)) return standin_string(text);
 #include "constants.def"
     return standin_string(key);
 }
 
-typedef struct { String object; char text[128]; } Constant;
+typedef struct {
+    String object;
+    char text[128];
+} Constant;
 
 static Id constant_made(Constant *c, const char *value)
 {
     snprintf(c->text, sizeof c->text, "%s%s", fault("other-keys") ? "renamed " : "", value);
-    c->object = (String){ .object = { .isa = &string_class, .count = 1 << 30 }, .text = c->text };
+    c->object = (String){ .object = { .isa = &string_class, .count = 1 << 30 },
+                          .text = c->text };
     return fault("no-constants") ? NULL : &c->object.object;
 }
 
 __attribute__((constructor)) static void make_constants(void)
 {
-#define CONSTANT(name, value) static Constant name##_string; name = constant_made(&name##_string, value);
+#define CONSTANT(name, value)                                                                  \
+    static Constant name##_string;                                                             \
+    name = constant_made(&name##_string, value);
 #include "constants.def"
 }
 
@@ -237,7 +263,7 @@ static Id describe(const Compiled *c)
     return attributes_made(p, n);
 }
 
-/* ---- loading --------------------------------------------------------------------------------- */
+/* ---- loading ----------------------------------------------------------------------------- */
 
 static Flag take_slot(Id *error)
 {
@@ -262,7 +288,8 @@ static Flag load(Model *m, Id *error)
     Flag ok = !m->loaded ? 1 : refuse(error, BAD_ARGUMENT, "the model is loaded");
     if (ok && m->purged) ok = refuse(error, NOT_FOUND, "Program load failure");
     if (ok && first && fault("load-once")) ok = refuse(error, LOAD, "Program load failure");
-    if (ok && fault("load-error")) ok = refuse(error, fault("load-error"), "Program load failure");
+    if (ok && fault("load-error"))
+        ok = refuse(error, fault("load-error"), "Program load failure");
     if (ok && !m->compiled && (fault("load-never") || !files_match(&a, dir)))
         ok = refuse(error, LOAD, "Program load failure: must re-compile (0x20004)");
     if (ok) ok = take_slot(error);
@@ -274,7 +301,8 @@ static Flag load(Model *m, Id *error)
     }
     if (ok && !m->inner) {
         m->inner = object_new(&inner_class);
-        m->inner->attributes = fault("no-attributes") ? standin_dict(0, NULL, NULL) : describe(m->loaded);
+        m->inner->attributes = fault("no-attributes") ? standin_dict(0, NULL, NULL)
+                                                      : describe(m->loaded);
     }
     buf_free(&why);
     arena_free(&a);
@@ -314,10 +342,17 @@ static Id model_inner(Id self, Sel sel)
     return inner ? &inner->object : NULL;
 }
 
-/* ---- requests -------------------------------------------------------------------------------- */
+/* ---- requests ---------------------------------------------------------------------------- */
 
-typedef struct { Object object; Surface *surface; } Wrapper;
-typedef struct { Object object; Array *in, *in_index, *out, *out_index; int64_t procedure; } Request;
+typedef struct {
+    Object object;
+    Surface *surface;
+} Wrapper;
+typedef struct {
+    Object object;
+    Array *in, *in_index, *out, *out_index;
+    int64_t procedure;
+} Request;
 
 static void destroy_wrapper(Id o) { object_release(&((Wrapper *)o)->surface->object); }
 
@@ -330,7 +365,8 @@ static Id wrapper_make(Id class, Sel sel, Id surface)
     return object_autorelease(&w->object);
 }
 
-static const Method wrapper_makers[] = { METHOD("objectWithIOSurface:", wrapper_make), { NULL, NULL } };
+static const Method wrapper_makers[] = { METHOD("objectWithIOSurface:", wrapper_make),
+                                         { NULL, NULL } };
 CLASS(wrapper_class, "_ANEIOSurfaceObject", Wrapper, destroy_wrapper, NULL, wrapper_makers);
 
 static void destroy_request(Id o)
@@ -367,29 +403,33 @@ static Flag request_validate(Id self, Sel sel)
 {
     const Request *r = (Request *)self;
     (void)sel;
-    return !fault("no-request") && r->in->count == r->in_index->count && r->out->count == r->out_index->count && r->out->count;
+    return !fault("no-request") && r->in->count == r->in_index->count
+        && r->out->count == r->out_index->count && r->out->count;
 }
 
-static const Method request_methods[] = { METHOD("validate", request_validate), { NULL, NULL } };
+static const Method request_methods[] = { METHOD("validate", request_validate),
+                                          { NULL, NULL } };
 static const Method request_makers[] = {
-    METHOD("requestWithInputs:inputIndices:outputs:outputIndices:weightsBuffer:perfStats:procedureIndex:",
-           request_make),
+    METHOD(
+        "requestWithInputs:inputIndices:outputs:outputIndices:weightsBuffer:perfStats:procedureIndex:",
+        request_make),
     { NULL, NULL },
 };
 CLASS(request_class, "_ANERequest", Request, destroy_request, request_methods, request_makers);
 
-/* ---- evaluating ------------------------------------------------------------------------------ */
+/* ---- evaluating -------------------------------------------------------------------------- */
 
 static Flag processing_failed(Id *error, unsigned status)
 {
-    static const char said[] = "ANEProgramProcessRequestDirect() Failed with status=0x%x : statusType=0x9: "
-                               "Program Inference error";
+    static const char said[] =
+        "ANEProgramProcessRequestDirect() Failed with status=0x%x : statusType=0x9: "
+        "Program Inference error";
     return refuse(error, INFERENCE, said, status);
 }
 
 /* The surface of each place, by its symbol's index. */
-static Flag match(const Array *wrapper, const Array *index, const Place *place, int n, Surface **out,
-                  Id *error)
+static Flag match(const Array *wrapper, const Array *index, const Place *place, int n,
+                  Surface **out, Id *error)
 {
     if (wrapper->count != (size_t)n) return processing_failed(error, 0x2);
     for (int i = 0; i < n; i++) {
@@ -417,7 +457,8 @@ static unsigned status_of_fault(void)
 {
     const long from = fault("eval-fails");
     pthread_mutex_lock(&counts);
-    const bool busy = busy_evaluations < fault("eval-busy"), fails = from && ++evaluations >= from;
+    const bool busy = busy_evaluations < fault("eval-busy"),
+               fails = from && ++evaluations >= from;
     busy_evaluations += busy;
     pthread_mutex_unlock(&counts);
     return busy ? 0x5 : fails ? 0x2 : 0;
@@ -469,12 +510,17 @@ static const Method model_methods[] = {
     METHOD("evaluateWithQoS:options:request:error:", model_evaluate),
     { NULL, NULL },
 };
-static const Method model_makers[] = { METHOD("inMemoryModelWithDescriptor:", model_make), { NULL, NULL } };
+static const Method model_makers[] = { METHOD("inMemoryModelWithDescriptor:", model_make),
+                                       { NULL, NULL } };
 CLASS(model_class, "_ANEInMemoryModel", Model, destroy_model, model_methods, model_makers);
 
-/* ---- the device ------------------------------------------------------------------------------ */
+/* ---- the device -------------------------------------------------------------------------- */
 
-static Flag device_has(Id class, Sel sel) { (void)class, (void)sel; return !fault("no-engine"); }
+static Flag device_has(Id class, Sel sel)
+{
+    (void)class, (void)sel;
+    return !fault("no-engine");
+}
 
 static Id device_type(Id class, Sel sel)
 {

@@ -1,5 +1,5 @@
-/* program.c -- what the engine does with a folder: reads the text and its weights, refuses what the
- * chip refuses, says where tensors lie, and runs. */
+/* program.c -- what the engine does with a folder: reads the text and its weights, refuses what
+ * the chip refuses, says where tensors lie, and runs. */
 #include "standin.h"
 
 #include "../../../ir/mil/mil.h"
@@ -20,7 +20,7 @@ struct Compiled {
 
 enum { ROW = 64 }; /* rows begin at multiples of so many bytes */
 
-/* ---- layout ---------------------------------------------------------------------------------- */
+/* ---- layout ------------------------------------------------------------------------------ */
 
 /* The last dimension is a row; the two before are height and channels. */
 static void place(Place *p, const Value *v)
@@ -35,8 +35,12 @@ static void place(Place *p, const Value *v)
         if (back < 3) of_last[back] = t->shape.dim[i];
         else batch *= t->shape.dim[i];
     }
-    *p = (Place){ .name = v->name, .batch = batch, .channels = of_last[2], .height = of_last[1],
-                  .width = of_last[0], .element = dtypes[t->dtype].bits / 8 };
+    *p = (Place){ .name = v->name,
+                  .batch = batch,
+                  .channels = of_last[2],
+                  .height = of_last[1],
+                  .width = of_last[0],
+                  .element = dtypes[t->dtype].bits / 8 };
     p->row = ((size_t)p->width * (size_t)p->element + ROW - 1) / ROW * ROW;
     p->plane = p->row * (size_t)p->height;
     p->batch_stride = p->plane * (size_t)p->channels + (fault("batch-stride") ? 2 * p->row : 0);
@@ -59,9 +63,10 @@ static bool placeable(const Value *v, Buf *why)
     const Type *t = v->type;
     size_t n;
     bool ok = t->kind == TY_TENSOR && shape_known(&t->shape) && shape_count(&t->shape, &n) && n
-              && (t->dtype == DT_FP16 || t->dtype == DT_FP32 || t->dtype == DT_INT8
-                  || t->dtype == DT_UINT8);
-    if (!ok) buf_printf(why, "Unsupported function input or output dtype or shape: %s", v->name);
+           && (t->dtype == DT_FP16 || t->dtype == DT_FP32 || t->dtype == DT_INT8
+               || t->dtype == DT_UINT8);
+    if (!ok)
+        buf_printf(why, "Unsupported function input or output dtype or shape: %s", v->name);
     return ok;
 }
 
@@ -77,15 +82,17 @@ static bool place_all(Compiled *c, Procedure *p, const Func *f, int first[2], Bu
             if (!placeable(values[k][i], why)) return false;
             place(&place_of[k][i], values[k][i]);
         }
-        qsort(place_of[k], (size_t)n[k], sizeof **place_of, machine()->by_size ? by_size : by_name);
+        qsort(place_of[k], (size_t)n[k], sizeof **place_of,
+              machine()->by_size ? by_size : by_name);
         for (int i = 0; i < n[k]; i++) place_of[k][i].symbol = first[k]++;
     }
-    *p = (Procedure){ .name = f->name, .in = place_of[0], .nin = n[0], .out = place_of[1],
-                      .nout = n[1] };
+    *p = (Procedure){
+        .name = f->name, .in = place_of[0], .nin = n[0], .out = place_of[1], .nout = n[1]
+    };
     return true;
 }
 
-/* ---- what is refused ------------------------------------------------------------------------- */
+/* ---- what is refused --------------------------------------------------------------------- */
 
 static bool has_boundary(const Func *f, DType t)
 {
@@ -113,7 +120,7 @@ static const Backend *engine(void)
     return backend_find(name);
 }
 
-/* ---- compiling ------------------------------------------------------------------------------- */
+/* ---- compiling --------------------------------------------------------------------------- */
 
 void compiled_free(Compiled *c)
 {
@@ -130,7 +137,8 @@ static bool compile(Compiled *c, const char *dir, Diag *d, Buf *why)
     const char *path = arena_printf(&c->arena, "%s/model.mil", dir);
     int first[2] = { 0, 0 }, n = 0;
     if (!file_map(d, path, &c->text)) return false;
-    c->source = (Source){ .name = path, .text = (const char *)c->text.data, .len = c->text.size };
+    c->source =
+        (Source){ .name = path, .text = (const char *)c->text.data, .len = c->text.size };
     c->module = mil_read(d, &c->source, arena_strdup(&c->arena, dir));
     if (!c->module || !module_verify(c->module, d, NULL)) return false;
     for (Func *f = c->module->first; f; f = f->next) n++;
@@ -174,16 +182,18 @@ int compiled_procedures(const Compiled *c, const Procedure **out)
     return c->n;
 }
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 /* Rows between a tensor and a surface; `rows` bounds how many. */
-static void move(const Place *p, unsigned char *surface, unsigned char *tensor, bool in, int64_t rows)
+static void move(const Place *p, unsigned char *surface, unsigned char *tensor, bool in,
+                 int64_t rows)
 {
     const size_t line = (size_t)p->width * (size_t)p->element;
     for (int64_t r = 0; r < p->batch * p->channels * p->height && r < rows; r++) {
         const int64_t plane = r / p->height;
         unsigned char *at = surface + (size_t)(plane / p->channels) * p->batch_stride
-                            + (size_t)(plane % p->channels) * p->plane + (size_t)(r % p->height) * p->row;
+                          + (size_t)(plane % p->channels) * p->plane
+                          + (size_t)(r % p->height) * p->row;
         if (in) memcpy(tensor + (size_t)r * line, at, line);
         else memcpy(at, tensor + (size_t)r * line, line);
     }
@@ -201,7 +211,8 @@ static bool run(Compiled *c, int k, Binding *in, Surface *const *out, Diag *d)
     const Procedure *p = &c->procedure[k];
     const Binding *result;
     const int64_t rows = fault("silent-zeros") ? 0 : fault("half-written") ? 1 : INT64_MAX;
-    if (!program_run(c->program[k], d, in, p->nin, &(RunOptions){ .max_steps = 1000000 })) return false;
+    if (!program_run(c->program[k], d, in, p->nin, &(RunOptions){ .max_steps = 1000000 }))
+        return false;
     const int n = program_results(c->program[k], &result);
     for (int i = 0; i < p->nout; i++)
         for (int r = 0; r < n; r++)

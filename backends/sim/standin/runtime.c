@@ -16,14 +16,17 @@ _Noreturn void standin_abort(const char *fmt, ...)
     abort();
 }
 
-/* ---- classes --------------------------------------------------------------------------------- */
+/* ---- classes ----------------------------------------------------------------------------- */
 
+/* clang-format off */
 #define CLASSES(X) \
-    X(string_class) X(number_class) X(data_class) X(array_class) X(dict_class) X(error_class) \
-    X(surface_class) X(descriptor_class) X(model_class) X(inner_class) X(request_class) \
-    X(wrapper_class) X(device_class) X(url_class) X(process_class) X(ml_array_class) \
+    X(string_class) X(number_class) X(data_class) X(array_class) \
+    X(dict_class) X(error_class) X(surface_class) X(descriptor_class) \
+    X(model_class) X(inner_class) X(request_class) X(wrapper_class) \
+    X(device_class) X(url_class) X(process_class) X(ml_array_class) \
     X(ml_value_class) X(ml_provider_class) X(ml_options_class) X(ml_configuration_class) \
     X(ml_model_class) X(ml_state_class)
+/* clang-format on */
 #define DECLARE(c) extern Class c;
 CLASSES(DECLARE)
 #define LIST(c) &c,
@@ -39,13 +42,13 @@ EXPORT Class *objc_getClass(const char *name)
     return NULL;
 }
 
-/* ---- selectors: equal names are one pointer -------------------------------------------------- */
+/* ---- selectors: equal names are one pointer ---------------------------------------------- */
 
 static pthread_mutex_t selectors_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct Selector {
     struct Selector *next;
     char name[];
-} *selectors;
+} * selectors;
 
 EXPORT Sel sel_registerName(const char *name);
 EXPORT Sel sel_registerName(const char *name)
@@ -64,13 +67,25 @@ EXPORT Sel sel_registerName(const char *name)
     return s->name;
 }
 
-/* ---- sends ----------------------------------------------------------------------------------- */
+/* ---- sends ------------------------------------------------------------------------------- */
 
 static Class released = { .name = "a released object" };
 
-static Id method_retain(Id self, Sel sel) { (void)sel; return object_retain(self); }
-static void method_release(Id self, Sel sel) { (void)sel; object_release(self); }
-static Id method_autorelease(Id self, Sel sel) { (void)sel; return object_autorelease(self); }
+static Id method_retain(Id self, Sel sel)
+{
+    (void)sel;
+    return object_retain(self);
+}
+static void method_release(Id self, Sel sel)
+{
+    (void)sel;
+    object_release(self);
+}
+static Id method_autorelease(Id self, Sel sel)
+{
+    (void)sel;
+    return object_autorelease(self);
+}
 
 static const Method root[] = {
     METHOD("retain", method_retain),
@@ -108,8 +123,8 @@ __attribute__((used, visibility("hidden"))) Imp *standin_find(Id self, Sel sel)
     return fn;
 }
 
-/* The arguments are kept, the method is found, and it is jumped to as if it had been called: it sees
- * the caller's registers and stack. None here takes floating-point numbers. */
+/* The arguments are kept, the method is found, and it is jumped to as if it had been called: it
+ * sees the caller's registers and stack. None here takes floating-point numbers. */
 #if defined(__APPLE__)
 #define SYMBOL(s) "_" #s
 #define GLOBAL(s) ".globl _" #s "\n_" #s ":\n"
@@ -118,38 +133,40 @@ __attribute__((used, visibility("hidden"))) Imp *standin_find(Id self, Sel sel)
 #define GLOBAL(s) ".globl " #s "\n.type " #s ",%function\n" #s ":\n"
 #endif
 #if defined(__x86_64__)
-__asm__(".text\n" GLOBAL(objc_msgSend)
-        "   testq %rdi, %rdi\n"
-        "   je 1f\n"
-        "   pushq %rbp\n"
-        "   movq %rsp, %rbp\n"
-        "   pushq %rdi\n   pushq %rsi\n   pushq %rdx\n   pushq %rcx\n   pushq %r8\n   pushq %r9\n"
-        "   call " SYMBOL(standin_find) "\n"
-        "   movq %rax, %r11\n"
-        "   popq %r9\n   popq %r8\n   popq %rcx\n   popq %rdx\n   popq %rsi\n   popq %rdi\n"
-        "   popq %rbp\n"
-        "   jmpq *%r11\n"
-        "1: xorl %eax, %eax\n"
-        "   ret\n");
+__asm__(".text\n" GLOBAL(
+    objc_msgSend) "   testq %rdi, %rdi\n"
+                  "   je 1f\n"
+                  "   pushq %rbp\n"
+                  "   movq %rsp, %rbp\n"
+                  "   pushq %rdi\n   pushq %rsi\n   pushq %rdx\n   pushq %rcx\n   pushq %r8\n   pushq %r9\n"
+                  "   call " SYMBOL(
+                      standin_find) "\n"
+                                    "   movq %rax, %r11\n"
+                                    "   popq %r9\n   popq %r8\n   popq %rcx\n   popq %rdx\n   popq %rsi\n   popq %rdi\n"
+                                    "   popq %rbp\n"
+                                    "   jmpq *%r11\n"
+                                    "1: xorl %eax, %eax\n"
+                                    "   ret\n");
 #elif defined(__aarch64__)
-__asm__(".text\n.p2align 2\n" GLOBAL(objc_msgSend)
-        "   cbz x0, 1f\n"
-        "   stp x29, x30, [sp, #-96]!\n"
-        "   mov x29, sp\n"
-        "   stp x0, x1, [sp, #16]\n   stp x2, x3, [sp, #32]\n"
-        "   stp x4, x5, [sp, #48]\n   stp x6, x7, [sp, #64]\n   str x8, [sp, #80]\n"
-        "   bl " SYMBOL(standin_find) "\n"
-        "   mov x16, x0\n"
-        "   ldp x0, x1, [sp, #16]\n   ldp x2, x3, [sp, #32]\n"
-        "   ldp x4, x5, [sp, #48]\n   ldp x6, x7, [sp, #64]\n   ldr x8, [sp, #80]\n"
-        "   ldp x29, x30, [sp], #96\n"
-        "   br x16\n"
-        "1: ret\n");
+__asm__(".text\n.p2align 2\n" GLOBAL(
+    objc_msgSend) "   cbz x0, 1f\n"
+                  "   stp x29, x30, [sp, #-96]!\n"
+                  "   mov x29, sp\n"
+                  "   stp x0, x1, [sp, #16]\n   stp x2, x3, [sp, #32]\n"
+                  "   stp x4, x5, [sp, #48]\n   stp x6, x7, [sp, #64]\n   str x8, [sp, #80]\n"
+                  "   bl " SYMBOL(
+                      standin_find) "\n"
+                                    "   mov x16, x0\n"
+                                    "   ldp x0, x1, [sp, #16]\n   ldp x2, x3, [sp, #32]\n"
+                                    "   ldp x4, x5, [sp, #48]\n   ldp x6, x7, [sp, #64]\n   ldr x8, [sp, #80]\n"
+                                    "   ldp x29, x30, [sp], #96\n"
+                                    "   br x16\n"
+                                    "1: ret\n");
 #else
 #error "no objc_msgSend for this processor"
 #endif
 
-/* ---- counts ---------------------------------------------------------------------------------- */
+/* ---- counts ------------------------------------------------------------------------------ */
 
 /* The last objects released stay in memory, so that a message to one finds out. */
 enum { KEPT = 1024 };
@@ -213,7 +230,7 @@ void *expect(const void *o, const Class *c, const char *where)
     return expect_or_nil(o, c, where);
 }
 
-/* ---- allocation and blocks ------------------------------------------------------------------- */
+/* ---- allocation and blocks --------------------------------------------------------------- */
 
 Id object_alloc(Class *c, Sel sel)
 {
@@ -233,13 +250,14 @@ void *_NSConcreteStackBlock[32];
 
 Imp *block_function(const BlockObject *b, const char *where)
 {
-    if (!b || b->isa != (const void *)_NSConcreteStackBlock || b->flags || b->reserved || !b->invoke
-        || !b->descriptor || b->descriptor->reserved || b->descriptor->size < sizeof *b)
+    if (!b || b->isa != (const void *)_NSConcreteStackBlock || b->flags || b->reserved
+        || !b->invoke || !b->descriptor || b->descriptor->reserved
+        || b->descriptor->size < sizeof *b)
         standin_abort("%s: this is no block", where);
     return b->invoke;
 }
 
-/* ---- pools: of each thread, nested ----------------------------------------------------------- */
+/* ---- pools: of each thread, nested ------------------------------------------------------- */
 
 typedef struct Pool Pool;
 struct Pool {
@@ -280,14 +298,15 @@ EXPORT void objc_autoreleasePoolPop(void *token)
     free(p);
 }
 
-/* ---- the end --------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------- */
 
 __attribute__((destructor)) static void look_for_leaks(void)
 {
     bool any = false;
     for (size_t i = 0; i < COUNT(classes); i++) {
         if (!classes[i]->live) continue;
-        fprintf(stderr, "anesim: %d objects of %s are left\n", classes[i]->live, classes[i]->name);
+        fprintf(stderr, "anesim: %d objects of %s are left\n", classes[i]->live,
+                classes[i]->name);
         any = true;
     }
     for (size_t i = 0; i < KEPT; i++) free(kept[i]);

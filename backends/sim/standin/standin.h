@@ -1,11 +1,12 @@
 /* standin.h -- a stand-in for Apple's libraries, built on any host as libanesim.so.
  *
- * It exports what backends/ane looks up by name: the Objective-C runtime, CoreFoundation, IOSurface,
- * the engine's private classes, Core ML. Behind them programs are compiled and run for the chip that
- * ANESIM_CHIP names (m1 to m5; m1 without it). It is stricter than Apple's: an unknown selector, a
- * message to a released object, a release too many, an argument of the wrong class, a surface touched
- * while it is not locked, an object that is left at the end: each aborts with a line that says so.
- * ANESIM_FAULT, a list of rows of faults.def, makes it fail as the real ones were seen to.
+ * It exports what backends/ane looks up by name: the Objective-C runtime, CoreFoundation,
+ * IOSurface, the engine's private classes, Core ML. Behind them programs are compiled and run
+ * for the chip that ANESIM_CHIP names (m1 to m5; m1 without it). It is stricter than Apple's:
+ * an unknown selector, a message to a released object, a release too many, an argument of the
+ * wrong class, a surface touched while it is not locked, an object that is left at the end:
+ * each aborts with a line that says so. ANESIM_FAULT, a list of rows of faults.def, makes it
+ * fail as the real ones were seen to.
  *
  * Like what it stands for it keeps state for the whole process; no library of ours does. */
 #ifndef ANEC_STANDIN_H
@@ -31,7 +32,10 @@ typedef struct {
     const char *selector; /* NULL ends a table */
     Imp *fn;
 } Method;
-#define METHOD(selector, fn) { selector, (Imp *)(void (*)(void))(fn) }
+#define METHOD(selector, fn)                                                                   \
+    {                                                                                          \
+        selector, (Imp *)(void (*)(void))(fn)                                                  \
+    }
 
 struct Class {
     Object object;
@@ -44,10 +48,14 @@ struct Class {
 };
 
 /* A class and its metaclass. */
-#define CLASS(v, class_name, type, destroyer, methods, class_methods)                                \
-    static Class v##_meta = { .name = class_name, .method = class_methods };                         \
-    Class v = { .object = { .isa = &v##_meta }, .name = class_name, .method = methods,               \
-                .destroy = destroyer, .size = sizeof(type), .meta = &v##_meta }
+#define CLASS(v, class_name, type, destroyer, methods, class_methods)                          \
+    static Class v##_meta = { .name = class_name, .method = class_methods };                   \
+    Class v = { .object = { .isa = &v##_meta },                                                \
+                .name = class_name,                                                            \
+                .method = methods,                                                             \
+                .destroy = destroyer,                                                          \
+                .size = sizeof(type),                                                          \
+                .meta = &v##_meta }
 
 _Noreturn void standin_abort(const char *fmt, ...) PRINTF(1, 2);
 
@@ -59,37 +67,66 @@ Id object_autorelease(Id o);
 void *expect(const void *o, const Class *c, const char *where);
 void *expect_or_nil(const void *o, const Class *c, const char *where);
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------ */
 
-typedef struct { Object object; char *text; } String;
-typedef struct { Object object; int64_t value; } Number;
-typedef struct { Object object; unsigned char *bytes; size_t size; bool lent; } Data;
-typedef struct { Object object; size_t count; Id *item; } Array;
-typedef struct { Object object; size_t count; Id *key, *value; } Dict;
-typedef struct { Object object; char *text; long code; String *domain; Dict *info; } Error;
+typedef struct {
+    Object object;
+    char *text;
+} String;
+typedef struct {
+    Object object;
+    int64_t value;
+} Number;
+typedef struct {
+    Object object;
+    unsigned char *bytes;
+    size_t size;
+    bool lent;
+} Data;
+typedef struct {
+    Object object;
+    size_t count;
+    Id *item;
+} Array;
+typedef struct {
+    Object object;
+    size_t count;
+    Id *key, *value;
+} Dict;
+typedef struct {
+    Object object;
+    char *text;
+    long code;
+    String *domain;
+    Dict *info;
+} Error;
 extern Class string_class, number_class, data_class, array_class, dict_class, error_class;
 
 Id standin_string(const char *s); /* all retained: the caller's */
 Id standin_number(int64_t v);
-Id standin_array(size_t n, const Id *item); /* takes the items over */
+Id standin_array(size_t n, const Id *item);                         /* takes the items over */
 Id standin_dict(size_t n, const char *const *key, const Id *value); /* takes the values over */
-Id standin_dict_of(size_t n, const Id *key, const Id *value); /* takes both over */
+Id standin_dict_of(size_t n, const Id *key, const Id *value);       /* takes both over */
 Id dict_find(const Dict *d, const char *key);
 /* *error, where there is one, becomes an autoreleased NSError; always NO. */
 Flag refuse(Id *error, long code, const char *fmt, ...) PRINTF(3, 4);
-Flag compiler_refuse(Id *error, long code, const char *fmt, ...) PRINTF(3, 4); /* of the compiler's domain */
-Flag ml_refuse(Id *error, long code, const char *fmt, ...) PRINTF(3, 4);       /* of Core ML's */
+/* of the compiler's domain */
+Flag compiler_refuse(Id *error, long code, const char *fmt, ...) PRINTF(3, 4);
+/* of Core ML's */
+Flag ml_refuse(Id *error, long code, const char *fmt, ...) PRINTF(3, 4);
 
 /* What a compiler makes of a block; the caller's memory. */
 typedef struct {
     const void *isa;
     int flags, reserved;
     Imp *invoke;
-    const struct { unsigned long reserved, size; } *descriptor;
+    const struct {
+        unsigned long reserved, size;
+    } * descriptor;
 } BlockObject;
 Imp *block_function(const BlockObject *b, const char *where); /* aborts unless it is one */
 
-/* ---- surfaces -------------------------------------------------------------------------------- */
+/* ---- surfaces ---------------------------------------------------------------------------- */
 
 typedef struct {
     Object object;
@@ -102,11 +139,13 @@ extern Class surface_class;
 bool surface_take(Surface *s);
 void surface_give(Surface *s);
 
-/* ---- faults, and the machine that is stood in for -------------------------------------------- */
+/* ---- faults, and the machine that is stood in for ---------------------------------------- */
 
-/* The number of a fault that is asked for ("slots:3"), 1 without one; 0: it is not asked for. */
+/* The number of a fault that is asked for ("slots:3"), 1 without one; 0: it is not asked
+ * for. */
 long fault(const char *name);
-bool fault_names(const char *name, const char *what); /* "refuse:fp32": name refuse, what fp32 */
+/* "refuse:fp32": name refuse, what fp32 */
+bool fault_names(const char *name, const char *what);
 
 typedef struct {
     const char *chip, *arch, *build;
@@ -114,7 +153,7 @@ typedef struct {
 } Machine;
 const Machine *machine(void);
 
-/* ---- Core ML's arrays ------------------------------------------------------------------------ */
+/* ---- Core ML's arrays -------------------------------------------------------------------- */
 
 enum { ARRAY_RANK = 16 };
 typedef struct {
@@ -126,10 +165,24 @@ typedef struct {
     size_t bytes;
     bool owned;
 } MultiArray;
-typedef struct { Object object; Dict *features; } Provider;                /* name: MLFeatureValue */
-typedef struct { Object object; Dict *backings; } PredictionOptions;       /* name: MLMultiArray */
-typedef struct { Object object; MultiArray *array; } FeatureValue;
-typedef struct { Object object; char *path; } Url;
+/* name: MLFeatureValue */
+typedef struct {
+    Object object;
+    Dict *features;
+} Provider;
+/* name: MLMultiArray */
+typedef struct {
+    Object object;
+    Dict *backings;
+} PredictionOptions;
+typedef struct {
+    Object object;
+    MultiArray *array;
+} FeatureValue;
+typedef struct {
+    Object object;
+    char *path;
+} Url;
 extern Class ml_array_class, ml_provider_class, ml_options_class, ml_value_class, url_class;
 
 Id object_alloc(Class *c, Sel sel); /* +alloc */
@@ -140,7 +193,7 @@ void multi_copy(MultiArray *m, void *packed, bool to_array); /* elements in C or
 Id value_made(MultiArray *m);                                /* takes the array over */
 long system_major(void);                                     /* macOS */
 
-/* ---- programs -------------------------------------------------------------------------------- */
+/* ---- programs ---------------------------------------------------------------------------- */
 
 typedef struct {
     const char *name;
@@ -157,7 +210,8 @@ typedef struct {
 
 /* What a compiled model of these procedures says of itself (attributes.dump). */
 Id attributes_made(const Procedure *procedure, int n);
-/* The key under another name, where a fault wants the exported constants to have other values. */
+/* The key under another name, where a fault wants the exported constants to have other
+ * values. */
 Id constant_renamed(const char *key);
 
 /* A folder with model.mil and weights, compiled. */
@@ -166,6 +220,7 @@ Compiled *compiled_new(const char *dir, Buf *why); /* NULL: refused */
 void compiled_free(Compiled *c);
 int compiled_procedures(const Compiled *c, const Procedure **out);
 /* Surfaces in the order of Procedure.in and .out. */
-bool compiled_run(Compiled *c, int procedure, Surface *const *in, Surface *const *out, Buf *why);
+bool compiled_run(Compiled *c, int procedure, Surface *const *in, Surface *const *out,
+                  Buf *why);
 
 #endif

@@ -50,7 +50,7 @@ static void *copy(const void *p, size_t n)
     return to;
 }
 
-/* ---- making ---------------------------------------------------------------------------------- */
+/* ---- making ------------------------------------------------------------------------------ */
 
 Id standin_string(const char *s)
 {
@@ -100,8 +100,9 @@ Id dict_find(const Dict *d, const char *key)
 }
 
 /* An NSError's domain is a constant: made once, never counted. */
-#define DOMAIN(v, domain) \
-    static String v = { .object = { .isa = &string_class, .count = 1 << 30 }, .text = (char[]){ domain } }
+#define DOMAIN(v, domain)                                                                      \
+    static String v = { .object = { .isa = &string_class, .count = 1 << 30 },                  \
+                        .text = (char[]){ domain } }
 DOMAIN(engine_domain, "com.apple.appleneuralengine");
 DOMAIN(compiler_domain, "com.apple.appleneuralengine.compiler");
 DOMAIN(ml_domain, "com.apple.CoreML");
@@ -117,7 +118,8 @@ static Error *error_new(String *domain, long code, const char *text, Id info)
     return e;
 }
 
-/* What an error of the engine says besides, where faults ask for it; the one that lies under it. */
+/* What an error of the engine says besides, where faults ask for it; the one that lies under
+ * it. */
 static Id info_made(String *domain)
 {
     const char *key[3];
@@ -135,7 +137,8 @@ static Id info_made(String *domain)
     if (fault("error-under")) {
         key[n] = "NSUnderlyingError";
         value[n++] = &error_new(&engine_domain, fault("error-under"), "what lies under it",
-                                standin_dict(0, NULL, NULL))->object;
+                                standin_dict(0, NULL, NULL))
+                          ->object;
     }
     return standin_dict(n, key, value);
 }
@@ -145,24 +148,25 @@ static void refuse_by(String *domain, Id *error, long code, const char *fmt, va_
     Buf text = { 0 };
     if (!error) return;
     buf_vprintf(&text, fmt, ap);
-    *error = object_autorelease(&error_new(domain, code, text.s ? text.s : "", info_made(domain))->object);
+    *error = object_autorelease(
+        &error_new(domain, code, text.s ? text.s : "", info_made(domain))->object);
     buf_free(&text);
 }
 
-#define REFUSE(name, domain)                                  \
-    Flag name(Id *error, long code, const char *fmt, ...)     \
-    {                                                         \
-        va_list ap;                                           \
-        va_start(ap, fmt);                                    \
-        refuse_by(&(domain), error, code, fmt, ap);           \
-        va_end(ap);                                           \
-        return 0;                                             \
+#define REFUSE(name, domain)                                                                   \
+    Flag name(Id *error, long code, const char *fmt, ...)                                      \
+    {                                                                                          \
+        va_list ap;                                                                            \
+        va_start(ap, fmt);                                                                     \
+        refuse_by(&(domain), error, code, fmt, ap);                                            \
+        va_end(ap);                                                                            \
+        return 0;                                                                              \
     }
 REFUSE(refuse, engine_domain)
 REFUSE(compiler_refuse, compiler_domain)
 REFUSE(ml_refuse, ml_domain)
 
-/* ---- what is exported ------------------------------------------------------------------------ */
+/* ---- what is exported -------------------------------------------------------------------- */
 
 EXPORT const long kCFTypeArrayCallBacks[5], kCFTypeDictionaryKeyCallBacks[6],
     kCFTypeDictionaryValueCallBacks[5];
@@ -173,8 +177,8 @@ static Object no_allocator;
 EXPORT Object *const kCFAllocatorNull;
 Object *const kCFAllocatorNull = &no_allocator;
 
-#define EXPORTED(ret, name, args) \
-    EXPORT ret name args;         \
+#define EXPORTED(ret, name, args)                                                              \
+    EXPORT ret name args;                                                                      \
     EXPORT ret name args
 
 EXPORTED(void, CFRelease, (Id o))
@@ -189,10 +193,22 @@ EXPORTED(unsigned long, CFGetTypeID, (Id o))
     return (unsigned long)(uintptr_t)o->isa;
 }
 
-EXPORTED(unsigned long, CFStringGetTypeID, (void)) { return (unsigned long)(uintptr_t)&string_class; }
-EXPORTED(unsigned long, CFNumberGetTypeID, (void)) { return (unsigned long)(uintptr_t)&number_class; }
-EXPORTED(unsigned long, CFArrayGetTypeID, (void)) { return (unsigned long)(uintptr_t)&array_class; }
-EXPORTED(unsigned long, CFDictionaryGetTypeID, (void)) { return (unsigned long)(uintptr_t)&dict_class; }
+EXPORTED(unsigned long, CFStringGetTypeID, (void))
+{
+    return (unsigned long)(uintptr_t)&string_class;
+}
+EXPORTED(unsigned long, CFNumberGetTypeID, (void))
+{
+    return (unsigned long)(uintptr_t)&number_class;
+}
+EXPORTED(unsigned long, CFArrayGetTypeID, (void))
+{
+    return (unsigned long)(uintptr_t)&array_class;
+}
+EXPORTED(unsigned long, CFDictionaryGetTypeID, (void))
+{
+    return (unsigned long)(uintptr_t)&dict_class;
+}
 
 EXPORTED(Id, CFStringCreateWithCString, (Id allocator, const char *s, uint32_t encoding))
 {
@@ -253,7 +269,8 @@ EXPORTED(Id, CFDataCreate, (Id allocator, const uint8_t *p, long n))
 }
 
 /* The bytes stay the caller's: no other deallocator is known here. */
-EXPORTED(Id, CFDataCreateWithBytesNoCopy, (Id allocator, const uint8_t *p, long n, Id deallocator))
+EXPORTED(Id, CFDataCreateWithBytesNoCopy,
+         (Id allocator, const uint8_t *p, long n, Id deallocator))
 {
     if (allocator || n < 0 || (n && !p) || deallocator != kCFAllocatorNull)
         standin_abort("CFDataCreateWithBytesNoCopy: wrong arguments");
@@ -290,8 +307,9 @@ EXPORTED(Id, CFArrayGetValueAtIndex, (Id a, long i))
     return array->item[i];
 }
 
-EXPORTED(Id, CFDictionaryCreate, (Id allocator, const void **key, const void **value, long n,
-                                  const void *key_calls, const void *value_calls))
+EXPORTED(Id, CFDictionaryCreate,
+         (Id allocator, const void **key, const void **value, long n, const void *key_calls,
+          const void *value_calls))
 {
     if (allocator || n < 0 || key_calls != kCFTypeDictionaryKeyCallBacks
         || value_calls != kCFTypeDictionaryValueCallBacks)
@@ -324,11 +342,15 @@ EXPORTED(long, CFErrorGetCode, (Id e))
     return ((Error *)expect(e, &error_class, "CFErrorGetCode"))->code;
 }
 
-EXPORTED(unsigned long, CFErrorGetTypeID, (void)) { return (unsigned long)(uintptr_t)&error_class; }
+EXPORTED(unsigned long, CFErrorGetTypeID, (void))
+{
+    return (unsigned long)(uintptr_t)&error_class;
+}
 
 EXPORTED(Id, CFErrorCopyUserInfo, (Id e))
 {
-    return object_retain(&((Error *)expect(e, &error_class, "CFErrorCopyUserInfo"))->info->object);
+    return object_retain(
+        &((Error *)expect(e, &error_class, "CFErrorCopyUserInfo"))->info->object);
 }
 
 EXPORTED(Id, CFErrorCopyDescription, (Id e))
