@@ -64,7 +64,7 @@ LDLIBS := $(filter-out -lcjson,$(LDLIBS))
 endif
 # The room for what is a thread's is there from the start: the C library ends a host that has none for it later.
 TLS := $(if $(filter Linux,$(shell uname -s)),-ftls-model=initial-exec)
-COMPILE = $(CC) $(STD) $(TLS) $(CFLAGS) -ffp-contract=off -fno-math-errno -fPIC -pthread -MMD -MP
+COMPILE = $(CC) $(STD) -I$(GEN)/ir -I$(GEN)/ir/ops $(TLS) $(CFLAGS) -ffp-contract=off -fno-math-errno -fPIC -pthread -MMD -MP
 
 # ---- what there is --------------------------------------------------------------------------------
 # Sources are found: a new file in one of these folders is compiled and linked. tools/ane*.c are
@@ -76,7 +76,9 @@ SRC := $(foreach d,$(DIRS),$(wildcard $(d)/*.c))
 RE := $(foreach d,$(DIRS),$(wildcard $(d)/*.re))
 LEMON := $(foreach d,$(DIRS),$(wildcard $(d)/*.y))
 EMBED := frontend/std.anedsl
-GENERATED := $(RE:%.re=$(GEN)/%.c) $(LEMON:%.y=$(GEN)/%.c) $(EMBED:%.anedsl=$(GEN)/%.c)
+GENERATED := $(RE:%.re=$(GEN)/%.c) $(LEMON:%.y=$(GEN)/%.c) $(EMBED:%.anedsl=$(GEN)/%.c) $(GEN)/ir/ops/params.c
+# What C sees of the op table's parameters: ir/ops.
+PARAM_HEADERS := $(GEN)/ir/ops/params.h $(GEN)/ir/ops/builders.h
 OBJ := $(SRC:%.c=$(BUILD)/%.o) $(GENERATED:.c=.o) $(if $(CROSS),$(BUILD)/.tools/cjson/cJSON.o)
 
 PROGRAM_SRC := $(wildcard tools/ane*.c)
@@ -119,14 +121,14 @@ deps:
 $(OBJ) $(STANDIN_OBJ) $(SHARED_OBJ) $(PROGRAM_SRC:%.c=$(BUILD)/%.o): | deps $(LEMON:%.y=$(GEN)/%.h)
 $(UNIT_SRC:%.c=$(BUILD)/%.o) $(UNIT_SHARED): | deps test-deps
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c | $(PARAM_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,$<)$(COMPILE) $(WARN) -I$(GEN)/$(<D) -c $< -o $@
 
 # gcc 12 makes vectors of the loops that normal numbers come from only so: 3.6 ns each instead of 9.9.
 $(BUILD)/base/rng.o: override CFLAGS += -O3
 
-$(GEN)/%.o: $(GEN)/%.c
+$(GEN)/%.o: $(GEN)/%.c | $(PARAM_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,$<)$(COMPILE) -Wall $(if $(WERROR),-Werror) -I$(@D) -I$(@D:$(GEN)/%=%) -c $< -o $@
 
@@ -142,6 +144,20 @@ $(GEN)/%.c: %.y | deps
 
 $(LEMON:%.y=$(GEN)/%.h): $(GEN)/%.h: $(GEN)/%.c
 	@touch $@
+
+# The op table as C sees it, by a program that runs where the build does.
+HOSTCC ?= $(if $(CROSS),$(firstword $(shell command -v gcc cc clang)),$(CC))
+WRITE_PARAMS := $(GEN)/ir/ops/params
+$(WRITE_PARAMS): ir/ops/table/params.c ir/ops/ops.def | deps
+	@mkdir -p $(@D)
+	$(call say,$<)$(HOSTCC) -std=c11 -O1 -Wall -Wextra $(if $(WERROR),-Werror) $< -o $@
+
+$(GEN)/ir/ops/params.h: $(WRITE_PARAMS)
+	@$< ids > $@
+$(GEN)/ir/ops/builders.h: $(WRITE_PARAMS)
+	@$< builders > $@
+$(GEN)/ir/ops/params.c: $(WRITE_PARAMS)
+	@$< slots > $@
 
 # A text as bytes (the language's library, the dump that the stand-in answers by): a string literal would
 # end where ISO C lets it.

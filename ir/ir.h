@@ -17,6 +17,7 @@
 #define ANEC_IR_H
 
 #include "../base/base.h"
+#include "ops/params.h"
 
 /* ---- element types ----------------------------------------------------------------------- */
 

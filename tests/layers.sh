@@ -14,6 +14,7 @@ BEGIN {
     allow("base", "")
     allow("ir", "base ir/ops")
     allow("ir/ops", "base ir")
+    allow("ir/ops/table", "ir/ops")
     allow("ir/mil", "base ir ir/ops")
     allow("ir/targets", "base ir ir/ops")
     allow("ir/passes", "base ir ir/ops ir/targets ir/mil")

@@ -80,7 +80,7 @@ static bool attention(Engine *e, Call *c, Tensor *res);
 
 static const struct Own {
     Fix *fix;
-    const char *divisor; /* the operand whose -0 divides as +0 */
+    ParamId divisor; /* the operand whose -0 divides as +0 */
     bool mac, slice;
     bool (*instead)(Engine *e, Call *c, Tensor *res);
 } own[OP_COUNT] = {
@@ -95,8 +95,8 @@ static const struct Own {
     [OP_softplus] = { .fix = fix_softplus },
     [OP_softsign] = { .fix = fix_softsign },
     [OP_round] = { .fix = fix_round },
-    [OP_real_div] = { .divisor = "y" },
-    [OP_inverse] = { .divisor = "x" },
+    [OP_real_div] = { .divisor = P_y },
+    [OP_inverse] = { .divisor = P_x },
     [OP_matmul] = { .mac = true },
     [OP_linear] = { .mac = true },
     [OP_einsum] = { .mac = true },
@@ -158,7 +158,7 @@ static const Tensor *as_read(const Engine *e, Call *c, const Tensor *t, bool div
 /* Constant scalars are settings of an op, not data. */
 static void read_operands(const Engine *e, Call *c)
 {
-    const char *divisor = own[kind_of(c)].divisor;
+    const ParamId divisor = own[kind_of(c)].divisor;
     for (int i = 0; c->info->param[i].name; i++) {
         const Param *p = &c->info->param[i];
         const bool setting = (param_flags(p, c->opset) & P_CONST) != 0;
@@ -166,7 +166,7 @@ static void read_operands(const Engine *e, Call *c)
             CallArg *a = &c->p[i].v[k];
             if (!a->val || a->val->is_list || !dtype_is_float(a->val->dtype)) continue;
             if (setting && a->val->shape.rank == 0) continue;
-            a->val = as_read(e, c, a->val, divisor && !strcmp(divisor, p->name));
+            a->val = as_read(e, c, a->val, divisor && divisor == p->id);
         }
     }
 }
@@ -209,7 +209,7 @@ static void finish(const Finish *f, const Tensor *from, Tensor *to)
 static bool one_product(const Call *c)
 {
     if (kind_of(c) != OP_conv) return false;
-    const Shape *w = call_shape(c, "weight");
+    const Shape *w = call_shape(c, P_weight);
     return shape_elements(w, 1, w->rank) == 1;
 }
 
@@ -223,11 +223,11 @@ static Finish finish_of(const Engine *e, Call *c, DType t)
     const struct Own *o = &own[kind_of(c)];
     Finish f = { .e = e, .fix = o->fix, .half = t == DT_FP16 || num(e, NUM_half_only) != 0 };
     f.limited = o->mac && !free_of_limit(e, c);
-    if (kind_of(c) == OP_gelu && !strcmp(call_str(c, "mode"), "SIGMOID_APPROXIMATION"))
+    if (kind_of(c) == OP_gelu && !strcmp(call_str(c, P_mode), "SIGMOID_APPROXIMATION"))
         f.fix = NULL;
     if (!f.fix) return f;
-    f.x = call_val(c, "x");
-    if (op_param(c->info, "epsilon")) f.epsilon = call_float_like(c, "epsilon", "x");
+    f.x = call_val(c, P_x);
+    if (call_takes(c, P_epsilon)) f.epsilon = call_float_like(c, P_epsilon, P_x);
     for (int i = 0; i < TABLE_COUNT; i++)
         if (e->table[i].op == kind_of(c)) f.table = &e->table[i];
     return f;
@@ -238,10 +238,10 @@ static bool inside_width(const Call *c)
 {
     int64_t begin[MAX_RANK];
     bool mask[MAX_RANK] = { false };
-    const int n = call_ints(c, "begin", begin, MAX_RANK);
+    const int n = call_ints(c, P_begin, begin, MAX_RANK);
     if (n < 1) return false;
-    if (op_param(c->info, "begin_mask")) call_bools(c, "begin_mask", mask, MAX_RANK);
-    return !mask[n - 1] && begin[n - 1] != 0 && begin[n - 1] != -call_shape(c, "x")->dim[n - 1];
+    if (call_takes(c, P_begin_mask)) call_bools(c, P_begin_mask, mask, MAX_RANK);
+    return !mask[n - 1] && begin[n - 1] != 0 && begin[n - 1] != -call_shape(c, P_x)->dim[n - 1];
 }
 
 /* Multiplied on the way in fp16, and divided again. */
@@ -300,20 +300,19 @@ static bool run(Engine *e, Call *c, Tensor *res, int max)
 /* ---- attention: the engine runs it as two products and a softmax ------------------------- */
 
 typedef struct {
-    const char *name;
+    ParamId param;
     const Tensor *val;
 } Named;
 
-static bool step(Engine *e, const Call *outer, const char *op, const Named *arg, int n,
-                 Tensor *out)
+static bool step(Engine *e, const Call *outer, int op, const Named *arg, int n, Tensor *out)
 {
     Call *c = NEW(outer->arena, Call);
-    call_init(c, &ops[op_find(op)], outer->opset, outer->arena, outer->diag, outer->loc);
+    call_init(c, &ops[op], outer->opset, outer->arena, outer->diag, outer->loc);
     for (int i = 0; i < n; i++) {
         CallArg *v = NEW(outer->arena, CallArg);
         *v = (CallArg){ type_tensor(outer->arena, arg[i].val->dtype, arg[i].val->shape),
                         arg[i].val, true };
-        if (!call_set(c, arg[i].name, 1, v, false)) return false;
+        call_give(c, arg[i].param, 1, v, false);
     }
     return run(e, c, out, 1);
 }
@@ -340,22 +339,22 @@ static Tensor *scalar_of(const Call *c, DType t, double v)
 
 static bool attention(Engine *e, Call *c, Tensor *res)
 {
-    const Tensor *q = call_val(c, "query"), *k = call_val(c, "key"), *v = call_val(c, "value");
-    const Tensor *mask = num(e, NUM_mac_ignores_mask) != 0 ? NULL : call_val(c, "attn_mask");
+    const Tensor *q = call_val(c, P_query), *k = call_val(c, P_key), *v = call_val(c, P_value);
+    const Tensor *mask = num(e, NUM_mac_ignores_mask) != 0 ? NULL : call_val(c, P_attn_mask);
     const Tensor *yes = scalar_of(c, DT_BOOL, 1), *last = scalar_of(c, DT_INT32, -1);
     const Tensor *scale = scalar_of(c, q->dtype,
                                     1 / sqrt((double)q->shape.dim[q->shape.rank - 1]));
     Tensor t[6] = { { 0 } };
-    const Named scores[] = { { "x", q }, { "y", k }, { "transpose_y", yes } };
-    const Named scaled[] = { { "x", &t[0] }, { "y", scale } },
-                added[] = { { "x", &t[1] }, { "y", &t[2] } };
-    const Named soft[] = { { "x", mask ? &t[3] : &t[1] }, { "axis", last } };
-    const Named mixed[] = { { "x", &t[4] }, { "y", v } };
-    bool ok = step(e, c, "matmul", scores, 3, &t[0]) && step(e, c, "mul", scaled, 2, &t[1])
+    const Named scores[] = { { P_x, q }, { P_y, k }, { P_transpose_y, yes } };
+    const Named scaled[] = { { P_x, &t[0] }, { P_y, scale } },
+                added[] = { { P_x, &t[1] }, { P_y, &t[2] } };
+    const Named soft[] = { { P_x, mask ? &t[3] : &t[1] }, { P_axis, last } };
+    const Named mixed[] = { { P_x, &t[4] }, { P_y, v } };
+    bool ok = step(e, c, OP_matmul, scores, 3, &t[0]) && step(e, c, OP_mul, scaled, 2, &t[1])
            && (!mask
                || (mask_as_numbers(c, mask, q->dtype, &t[2])
-                   && step(e, c, "add", added, 2, &t[3])))
-           && step(e, c, "softmax", soft, 2, &t[4]) && step(e, c, "matmul", mixed, 2, res);
+                   && step(e, c, OP_add, added, 2, &t[3])))
+           && step(e, c, OP_softmax, soft, 2, &t[4]) && step(e, c, OP_matmul, mixed, 2, res);
     for (size_t i = 0; i < COUNT(t); i++) tensor_free(&t[i]);
     return ok;
 }

@@ -32,8 +32,8 @@ typedef struct {
 
 /* Whether this call spells it as packed bytes and a shape. */
 bool weight_in_bytes(const Call *c);
-bool sparse_of(Call *c, const char *mask, const char *data, Packed *p); /* checks and reports */
-bool lut_of(Call *c, const char *indices, const char *mask, Packed *p);
+bool sparse_of(Call *c, ParamId mask, ParamId data, Packed *p); /* checks and reports */
+bool lut_of(Call *c, ParamId indices, ParamId mask, Packed *p);
 int64_t mask_count(const Tensor *mask); /* bits that are set */
 
 #endif

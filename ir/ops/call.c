@@ -1,4 +1,5 @@
-/* call.c -- an op about to happen: its arguments checked against the row, asked for by name. */
+/* call.c -- an op about to happen: its arguments checked against the row, asked for by
+ * parameter. */
 #include "ops.h"
 
 #include <stdlib.h>
@@ -6,19 +7,21 @@
 
 /* ---- asking ------------------------------------------------------------------------------ */
 
-static int slot_of(const Call *c, const char *name)
+static int place_of(const Call *c, ParamId p)
 {
-    for (int i = 0; c->info->param[i].name; i++)
-        if (!strcmp(c->info->param[i].name, name)) return i;
-    bug("%s has no parameter %s", c->info->name, name);
+    int place = c->info->place[p];
+    if (!place) bug("%s has no parameter %s", c->info->name, param_names[p]);
+    return place - 1;
 }
 
-int call_has(const Call *c, const char *name) { return c->p[slot_of(c, name)].n; }
+bool call_takes(const Call *c, ParamId p) { return c->info->place[p] != 0; }
 
-const CallArg *call_arg(const Call *c, const char *name, int i)
+int call_has(const Call *c, ParamId p) { return c->p[place_of(c, p)].n; }
+
+const CallArg *call_arg(const Call *c, ParamId p, int i)
 {
-    int s = slot_of(c, name);
-    return i < c->p[s].n ? &c->p[s].v[i] : NULL;
+    int at = place_of(c, p);
+    return i < c->p[at].n ? &c->p[at].v[i] : NULL;
 }
 
 static bool is_tensor(const CallArg *a)
@@ -26,113 +29,111 @@ static bool is_tensor(const CallArg *a)
     return a && (a->type->kind == TY_TENSOR || a->type->kind == TY_BUFFER);
 }
 
-DType call_dtype(const Call *c, const char *name)
+DType call_dtype(const Call *c, ParamId p)
 {
-    const CallArg *a = call_arg(c, name, 0);
+    const CallArg *a = call_arg(c, p, 0);
     return is_tensor(a) ? a->type->dtype : DT_NONE;
 }
 
-const Shape *call_shape(const Call *c, const char *name)
+const Shape *call_shape(const Call *c, ParamId p)
 {
-    const CallArg *a = call_arg(c, name, 0);
+    const CallArg *a = call_arg(c, p, 0);
     return is_tensor(a) ? &a->type->shape : NULL;
 }
 
-const Tensor *call_val(const Call *c, const char *name)
+const Tensor *call_val(const Call *c, ParamId p)
 {
-    const CallArg *a = call_arg(c, name, 0);
+    const CallArg *a = call_arg(c, p, 0);
     return a ? a->val : NULL;
 }
 
-bool call_known(const Call *c, const char *name)
-{
-    return !call_has(c, name) || call_val(c, name);
-}
+bool call_known(const Call *c, ParamId p) { return !call_has(c, p) || call_val(c, p); }
 
-static const char *default_of(const Call *c, const char *name)
+static const char *default_of(const Call *c, ParamId p)
 {
-    return c->info->param[slot_of(c, name)].def;
+    return c->info->param[place_of(c, p)].def;
 }
 
 /* The single element of a scalar argument, or NULL for the default. */
-static const Tensor *scalar_of(const Call *c, const char *name)
+static const Tensor *scalar_of(const Call *c, ParamId p)
 {
-    const Tensor *t = call_val(c, name);
+    const Tensor *t = call_val(c, p);
     return t && t->count >= 1 && !t->is_list ? t : NULL;
 }
 
-int64_t call_int(const Call *c, const char *name)
+int64_t call_int(const Call *c, ParamId p)
 {
-    const Tensor *t = scalar_of(c, name);
-    const char *def = default_of(c, name);
+    const Tensor *t = scalar_of(c, p);
+    const char *def = default_of(c, p);
     if (t) return dtype_is_float(t->dtype) ? (int64_t)tensor_float(t, 0) : tensor_int(t, 0);
     return def ? strtoll(def, NULL, 10) : 0;
 }
 
-double call_float(const Call *c, const char *name)
+double call_float(const Call *c, ParamId p)
 {
-    const Tensor *t = scalar_of(c, name);
-    const char *def = default_of(c, name);
+    const Tensor *t = scalar_of(c, p);
+    const char *def = default_of(c, p);
     if (t) return tensor_float(t, 0);
     return def ? strtod(def, NULL) : 0;
 }
 
-bool call_bool(const Call *c, const char *name)
+bool call_bool(const Call *c, ParamId p)
 {
-    const Tensor *t = scalar_of(c, name);
-    const char *def = default_of(c, name);
+    const Tensor *t = scalar_of(c, p);
+    const char *def = default_of(c, p);
     if (t) return tensor_int(t, 0) != 0;
     return def && !strcmp(def, "true");
 }
 
-const char *call_str(const Call *c, const char *name)
+const char *call_str(const Call *c, ParamId p)
 {
-    const Tensor *t = scalar_of(c, name);
+    const Tensor *t = scalar_of(c, p);
     if (t && t->dtype == DT_STRING) return ((const char *const *)t->data)[0];
-    return default_of(c, name);
+    return default_of(c, p);
 }
 
-int call_ints(const Call *c, const char *name, int64_t *out, int max)
+int call_ints(const Call *c, ParamId p, int64_t *out, int max)
 {
-    const Tensor *t = call_val(c, name);
+    const Tensor *t = call_val(c, p);
     if (!t || t->is_list || t->count > (size_t)max) return -1;
     for (size_t i = 0; i < t->count; i++) out[i] = tensor_int(t, i);
     return (int)t->count;
 }
 
-int call_bools(const Call *c, const char *name, bool *out, int max)
+int call_bools(const Call *c, ParamId p, bool *out, int max)
 {
     int64_t v[MAX_RANK * 4];
-    int n = call_ints(c, name, v, max < (int)COUNT(v) ? max : (int)COUNT(v));
+    int n = call_ints(c, p, v, max < (int)COUNT(v) ? max : (int)COUNT(v));
     for (int i = 0; i < n; i++) out[i] = v[i] != 0;
     return n;
 }
 
-bool call_ints_or(Call *c, const char *name, int n, int64_t fill, int64_t *out)
+bool call_ints_or(Call *c, ParamId p, int n, int64_t fill, int64_t *out)
 {
-    const Tensor *t = call_val(c, name);
+    const Tensor *t = call_val(c, p);
     if (!t) {
         for (int i = 0; i < n; i++) out[i] = fill;
         return true;
     }
     if (t->count != (size_t)n)
-        return call_error(c, "%s has %zu elements; it must have %d", name, t->count, n);
-    return call_ints(c, name, out, n) == n;
+        return call_error(c, "%s has %zu elements; it must have %d", param_names[p], t->count,
+                          n);
+    return call_ints(c, p, out, n) == n;
 }
 
-bool call_norm_axis(Call *c, const char *name, int64_t axis, int rank, int *out)
+bool call_norm_axis(Call *c, ParamId p, int64_t axis, int rank, int *out)
 {
     int64_t a = axis < 0 ? axis + rank : axis;
     if (a < 0 || a >= rank)
-        return call_error(c, "%s %lld is outside a tensor of rank %d", name, (long long)axis,
-                          rank);
+        return call_error(c, "%s %lld is outside a tensor of rank %d", param_names[p],
+                          (long long)axis, rank);
     *out = (int)a;
     return true;
 }
 
-bool call_axis(Call *c, const char *name, int rank, int *out)
+bool call_axis(Call *c, ParamId p, int rank, int *out)
 {
-    return call_norm_axis(c, name, call_int(c, name), rank, out);
+    return call_norm_axis(c, p, call_int(c, p), rank, out);
 }
 
 /* ---- answering --------------------------------------------------------------------------- */
@@ -179,9 +180,9 @@ double *call_doubles_of(Call *c, const Tensor *t)
     return p;
 }
 
-double *call_doubles(Call *c, const char *name)
+double *call_doubles(Call *c, ParamId p)
 {
-    const Tensor *t = call_val(c, name);
+    const Tensor *t = call_val(c, p);
     return t ? call_doubles_of(c, t) : NULL;
 }
 
@@ -192,15 +193,21 @@ void call_init(Call *c, const OpInfo *info, Opset o, Arena *scratch, Diag *d, Lo
     *c = (Call){ .info = info, .opset = o, .arena = scratch, .diag = d, .loc = loc };
 }
 
+void call_give(Call *c, ParamId p, int n, CallArg *v, bool tuple)
+{
+    int at = place_of(c, p);
+    c->p[at].n = n;
+    c->p[at].v = v;
+    c->p[at].tuple = tuple;
+}
+
 bool call_set(Call *c, const char *name, int n, CallArg *v, bool tuple)
 {
     const char *known[MAX_PARAM];
     size_t count = 0;
     for (int i = 0; c->info->param[i].name; i++) {
         if (!strcmp(c->info->param[i].name, name)) {
-            c->p[i].n = n;
-            c->p[i].v = v;
-            c->p[i].tuple = tuple;
+            call_give(c, c->info->param[i].id, n, v, tuple);
             return true;
         }
         known[count++] = c->info->param[i].name;

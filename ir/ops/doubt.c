@@ -38,9 +38,9 @@ bool einsum_is_defined(const char *s, int rank)
 
 static void doubt_einsum(Call *c)
 {
-    const char *equation = call_str(c, "equation");
-    const Shape *x = &call_arg(c, "values", 0)->type->shape;
-    if (call_has(c, "values") == 2 && equation && einsum_is_defined(equation, x->rank)) return;
+    const char *equation = call_str(c, P_equation);
+    const Shape *x = &call_arg(c, P_values, 0)->type->shape;
+    if (call_has(c, P_values) == 2 && equation && einsum_is_defined(equation, x->rank)) return;
     diag_warn(
         c->diag, WARN_UNRELIABLE, c->loc,
         "einsum: Core ML defines the equations nchw,nwhu->nchu and "
@@ -51,7 +51,7 @@ static void doubt_einsum(Call *c)
 static void doubt_conv_transpose(Call *c)
 {
     Conv v;
-    if (!call_has(c, "output_shape") || !conv_of(c, true, &v)) return;
+    if (!call_has(c, P_output_shape) || !conv_of(c, true, &v)) return;
     const Window *w = &v.window;
     for (int i = MAX_SPATIAL - w->n; i < MAX_SPATIAL; i++) {
         if (w->in[i] == DIM_ANY || w->kernel[i] == DIM_ANY || w->out[i] == DIM_ANY) continue;
@@ -70,11 +70,11 @@ static void doubt_conv_transpose(Call *c)
  * mean. */
 static void doubt_avg_pool(Call *c)
 {
-    const Shape *x = call_shape(c, "x");
+    const Shape *x = call_shape(c, P_x);
     int64_t kernel[MAX_SPATIAL];
     Window w;
-    if (!call_bool(c, "ceil_mode") || call_bool(c, "exclude_padding_from_average")
-        || call_ints(c, "kernel_sizes", kernel, MAX_SPATIAL) != x->rank - 2
+    if (!call_bool(c, P_ceil_mode) || call_bool(c, P_exclude_padding_from_average)
+        || call_ints(c, P_kernel_sizes, kernel, MAX_SPATIAL) != x->rank - 2
         || !window_of(c, WINDOW_POOL, x, kernel, &w))
         return;
     for (int i = MAX_SPATIAL - w.n; i < MAX_SPATIAL; i++) {
@@ -91,10 +91,10 @@ static void doubt_avg_pool(Call *c)
 /* Of the modes but "constant". */
 static void doubt_pad(Call *c)
 {
-    const char *mode = call_str(c, "mode");
-    const Shape *x = call_shape(c, "x");
+    const char *mode = call_str(c, P_mode);
+    const Shape *x = call_shape(c, P_x);
     int64_t pad[2 * MAX_RANK];
-    const int n = call_ints(c, "pad", pad, COUNT(pad));
+    const int n = call_ints(c, P_pad, pad, COUNT(pad));
     if (!strcmp(mode, "constant")) return;
     for (int i = 0; i < n; i++) {
         const int axis = x->rank - n / 2 + i / 2;
@@ -118,7 +118,7 @@ static void doubt_pad(Call *c)
 
 static void doubt_affine(Call *c)
 {
-    if (call_bool(c, "align_corners") || !call_known(c, "align_corners")) return;
+    if (call_bool(c, P_align_corners) || !call_known(c, P_align_corners)) return;
     diag_warn(c->diag, WARN_UNRELIABLE, c->loc,
               "affine: Core ML does not support align_corners = false: resample does");
 }

@@ -74,17 +74,17 @@ void axis_rows_put(const AxisRows *r, void *words); /* back into the order of s 
 
 /* A tensor of ints or bools as int64, from the call's arena; NULL when the argument is
  * absent. */
-int64_t *call_int64s(Call *c, const char *name);
+int64_t *call_int64s(Call *c, ParamId param);
 int64_t *call_int64s_of(Call *c, const Tensor *t);
 /* wraps into the type */
 void tensor_put_ints(Tensor *t, size_t i, size_t n, const int64_t *src);
 /* A vector of axes as a set, MAX_RANK long; absent: all. Reports axes that are none, or
  * twice. */
-bool call_axes_or_all(Call *c, const char *name, int rank, bool *in);
+bool call_axes_or_all(Call *c, ParamId param, int rank, bool *in);
 /* Absent, or one number for each channel, the second dimension of x; reports another shape. */
-bool call_channels(Call *c, const char *name);
+bool call_channels(Call *c, ParamId param);
 /* A scalar float parameter; its default is a constant of x's element type, rounded as one. */
-double call_float_like(Call *c, const char *name, const char *x);
+double call_float_like(Call *c, ParamId param, ParamId x);
 /* toward zero, into the range of t */
 int64_t int_from_double(DType t, double v);
 /* v as an element of float type t */

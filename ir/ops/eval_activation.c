@@ -12,19 +12,19 @@ static double softplus(double x) { return num_max(x, 0) + log1p(exp(-fabs(x))); 
 /* F(op, parameter a, parameter b, value) */
 /* clang-format off */
 #define FUNCTIONS                                                                                  \
-    F(clamped_relu, "alpha", "beta", num_min(x < 0 ? a * x : x, b))                                \
-    F(elu, "alpha", NULL, x < 0 ? a * expm1(x) : x)                                                \
-    F(leaky_relu, "alpha", NULL, x < 0 ? a * x : x)                                                \
-    F(linear_activation, "alpha", "beta", a * x + b)                                               \
-    F(relu, NULL, NULL, num_max(x, 0))                                                             \
-    F(relu6, NULL, NULL, num_min(num_max(x, 0), 6))                                                \
-    F(scaled_tanh, "alpha", "beta", a * tanh(b * x))                                               \
-    F(sigmoid, NULL, NULL, sigmoid(x))                                                             \
-    F(sigmoid_hard, "alpha", "beta", num_min(num_max(a * x + b, 0), 1))                            \
-    F(silu, NULL, NULL, x * sigmoid(x))                                                            \
-    F(softplus, NULL, NULL, softplus(x))                                                           \
-    F(softsign, NULL, NULL, x / (1 + fabs(x)))                                                     \
-    F(thresholded_relu, "alpha", NULL, x < a ? 0 : x)
+    F(clamped_relu, P_alpha, P_beta, num_min(x < 0 ? a * x : x, b))                                \
+    F(elu, P_alpha, P_NONE, x < 0 ? a * expm1(x) : x)                                                \
+    F(leaky_relu, P_alpha, P_NONE, x < 0 ? a * x : x)                                                \
+    F(linear_activation, P_alpha, P_beta, a * x + b)                                               \
+    F(relu, P_NONE, P_NONE, num_max(x, 0))                                                             \
+    F(relu6, P_NONE, P_NONE, num_min(num_max(x, 0), 6))                                                \
+    F(scaled_tanh, P_alpha, P_beta, a * tanh(b * x))                                               \
+    F(sigmoid, P_NONE, P_NONE, sigmoid(x))                                                             \
+    F(sigmoid_hard, P_alpha, P_beta, num_min(num_max(a * x + b, 0), 1))                            \
+    F(silu, P_NONE, P_NONE, x * sigmoid(x))                                                            \
+    F(softplus, P_NONE, P_NONE, softplus(x))                                                           \
+    F(softsign, P_NONE, P_NONE, x / (1 + fabs(x)))                                                     \
+    F(thresholded_relu, P_alpha, P_NONE, x < a ? 0 : x)
 /* clang-format on */
 
 #define F(op, pa, pb, value)                                                                   \
@@ -64,7 +64,7 @@ static double gelu_sigmoid(double x, double a, double b)
 
 bool eval_gelu(Call *c)
 {
-    const char *mode = call_str(c, "mode");
+    const char *mode = call_str(c, P_mode);
     Pointwise f = { .number = !strcmp(mode, "TANH_APPROXIMATION")    ? gelu_tanh
                             : !strcmp(mode, "SIGMOID_APPROXIMATION") ? gelu_sigmoid
                                                                      : gelu_exact };
@@ -80,8 +80,8 @@ static double f_softplus(double x, double a, double b) { return a * softplus(b *
 static bool by_channel(Call *c, double (*f)(double, double, double), const double *a,
                        const double *b)
 {
-    const Shape *s = call_shape(c, "x");
-    double *x = call_doubles(c, "x");
+    const Shape *s = call_shape(c, P_x);
+    double *x = call_doubles(c, P_x);
     int64_t inner = shape_elements(s, 2, s->rank), rows = s->dim[0] * s->dim[1];
     for (int64_t r = 0; r < rows; r++)
         for (int64_t i = r * inner, ch = r % s->dim[1]; i < (r + 1) * inner; i++)
@@ -92,13 +92,13 @@ static bool by_channel(Call *c, double (*f)(double, double, double), const doubl
 
 bool eval_prelu(Call *c)
 {
-    double *alpha = call_doubles(c, "alpha");
+    double *alpha = call_doubles(c, P_alpha);
     return by_channel(c, f_prelu, alpha, alpha);
 }
 
 bool eval_softplus_parametric(Call *c)
 {
-    return by_channel(c, f_softplus, call_doubles(c, "alpha"), call_doubles(c, "beta"));
+    return by_channel(c, f_softplus, call_doubles(c, P_alpha), call_doubles(c, P_beta));
 }
 
 /* ---- softmax ----------------------------------------------------------------------------- */
@@ -115,9 +115,9 @@ void softmax_of(double *x, int64_t n, int64_t step)
 bool eval_softmax(Call *c)
 {
     int axis;
-    const Shape *s = call_shape(c, "x");
-    if (!call_axis(c, "axis", s->rank, &axis)) return false;
-    double *x = call_doubles(c, "x");
+    const Shape *s = call_shape(c, P_x);
+    if (!call_axis(c, P_axis, s->rank, &axis)) return false;
+    double *x = call_doubles(c, P_x);
     int64_t n = s->dim[axis], inner = shape_elements(s, axis + 1, s->rank);
     int64_t outer = shape_elements(s, 0, axis);
     for (int64_t o = 0; o < outer; o++)

@@ -47,7 +47,7 @@ static void attend(const Attention *a, const double *q, const double *k, const d
 /* The mask as what is added: a bool one lets pass where it is true. */
 static const double *mask_of(Call *c)
 {
-    const Tensor *t = call_val(c, "attn_mask");
+    const Tensor *t = call_val(c, P_attn_mask);
     double *m = t ? call_doubles_of(c, t) : NULL;
     for (size_t i = 0; t && t->dtype == DT_BOOL && i < t->count; i++)
         m[i] = m[i] != 0 ? 0 : -INFINITY;
@@ -69,9 +69,9 @@ static void add_batches(Walk *w, const Shape *s, const Shape *batch, int64_t *ro
 
 bool eval_attention(Call *c)
 {
-    const Shape *q = call_shape(c, "query"), *k = call_shape(c, "key"),
-                *v = call_shape(c, "value");
-    const Shape *mask = call_shape(c, "attn_mask"), scalar = { .rank = 0 };
+    const Shape *q = call_shape(c, P_query), *k = call_shape(c, P_key),
+                *v = call_shape(c, P_value);
+    const Shape *mask = call_shape(c, P_attn_mask), scalar = { .rank = 0 };
     Tensor *y = c->res[0];
     Shape batch = y->shape;
     batch.rank -= 2;
@@ -82,8 +82,8 @@ bool eval_attention(Call *c)
                     .mask = mask_of(c) };
     a.score = call_scratch(c, (size_t)(BLOCK * a.keys) + 1, sizeof(double));
     a.turned = call_scratch(c, (size_t)(a.size * a.keys) + 1, sizeof(double));
-    const double *pq = call_doubles(c, "query"), *pk = call_doubles(c, "key");
-    const double *pv = call_doubles(c, "value");
+    const double *pq = call_doubles(c, P_query), *pk = call_doubles(c, P_key);
+    const double *pv = call_doubles(c, P_value);
     double *out = call_scratch(c, y->count + 1, sizeof *out);
     Walk w;
     int64_t skip;

@@ -134,7 +134,7 @@ static bool wholes(Call *c, int64_t (*f)(int64_t, int64_t), const Tensor *x, con
 bool eval_binary(Call *c)
 {
     const Pair *f = &functions[c->info - ops];
-    const Tensor *x = call_val(c, "x"), *y = call_val(c, "y");
+    const Tensor *x = call_val(c, P_x), *y = call_val(c, P_y);
     return dtype_is_float(x->dtype) ? numbers(c, f->number, x, y) : wholes(c, f->whole, x, y);
 }
 
@@ -142,7 +142,7 @@ bool eval_binary(Call *c)
 
 bool eval_select(Call *c)
 {
-    const Tensor *cond = call_val(c, "cond"), *a = call_val(c, "a"), *b = call_val(c, "b");
+    const Tensor *cond = call_val(c, P_cond), *a = call_val(c, P_a), *b = call_val(c, P_b);
     Tensor *z = c->res[0];
     const uint8_t *which = cond->data;
     size_t size = tensor_elem_size(z);

@@ -16,7 +16,7 @@ enum { LIST_MAX = 1 << 24 };
  * its keys. */
 bool eval_classify(Call *c)
 {
-    const Tensor *p = call_val(c, "probabilities"), *classes = call_val(c, "classes");
+    const Tensor *p = call_val(c, P_probabilities), *classes = call_val(c, P_classes);
     const Shape s = SHAPE((int64_t)p->count);
     size_t best = 0;
     if (!p->count || p->count != (size_t)classes->nitem)
@@ -53,21 +53,21 @@ static bool list_start(Call *c, const Tensor *from, int64_t n)
 
 bool eval_make_list(Call *c)
 {
-    if (!list_start(c, NULL, call_int(c, "init_length"))) return false;
-    c->res[0]->fixed = !call_bool(c, "dynamic_length");
+    if (!list_start(c, NULL, call_int(c, P_init_length))) return false;
+    c->res[0]->fixed = !call_bool(c, P_dynamic_length);
     return true;
 }
 
 bool eval_list_length(Call *c)
 {
-    tensor_set_int(c->res[0], 0, call_val(c, "ls")->nitem);
+    tensor_set_int(c->res[0], 0, call_val(c, P_ls)->nitem);
     return true;
 }
 
 /* An index to read from, counted from the end when negative. */
 static bool read_place(Call *c, int64_t i, int64_t *out)
 {
-    int64_t n = call_val(c, "ls")->nitem;
+    int64_t n = call_val(c, P_ls)->nitem;
     *out = i < 0 ? i + n : i;
     if (*out >= 0 && *out < n) return true;
     return call_error(c, "index %lld is outside a list of %lld", (long long)i, (long long)n);
@@ -77,9 +77,9 @@ static bool read_place(Call *c, int64_t i, int64_t *out)
  * list_gather an axis of them. Where the element's extents are open, the elements decide. */
 static bool read_items(Call *c, const Tensor *ix, bool stack)
 {
-    const Tensor *ls = call_val(c, "ls");
+    const Tensor *ls = call_val(c, P_ls);
     Tensor *r = c->res[0];
-    const Type *elem = call_arg(c, "ls", 0)->type->sub[0];
+    const Type *elem = call_arg(c, P_ls, 0)->type->sub[0];
     Shape shape = elem->shape;
     for (size_t i = 0; i < ix->count; i++) {
         int64_t k;
@@ -109,14 +109,14 @@ static bool read_items(Call *c, const Tensor *ix, bool stack)
     return true;
 }
 
-bool eval_list_read(Call *c) { return read_items(c, call_val(c, "index"), false); }
-bool eval_list_gather(Call *c) { return read_items(c, call_val(c, "indices"), true); }
+bool eval_list_read(Call *c) { return read_items(c, call_val(c, P_index), false); }
+bool eval_list_gather(Call *c) { return read_items(c, call_val(c, P_indices), true); }
 
 /* Entry `from` of `value` (its first axis is dropped when stack is true) becomes element
  * `at`. */
 static bool write_item(Call *c, int64_t at, int64_t from, bool stack)
 {
-    const Tensor *value = call_val(c, "value");
+    const Tensor *value = call_val(c, P_value);
     Tensor *r = c->res[0], view = *value, *item = r->item[at];
     if (stack) {
         view.shape.rank--;
@@ -138,7 +138,7 @@ static bool write_item(Call *c, int64_t at, int64_t from, bool stack)
 /* The elements that `ix` names are replaced; a list of dynamic length grows to hold them. */
 static bool write_items(Call *c, const Tensor *ix, bool stack)
 {
-    const Tensor *ls = call_val(c, "ls");
+    const Tensor *ls = call_val(c, P_ls);
     int64_t n = ls->nitem;
     for (size_t i = 0; i < ix->count; i++) {
         int64_t k = tensor_int(ix, i), at = k < 0 ? k + ls->nitem : k;
@@ -155,5 +155,5 @@ static bool write_items(Call *c, const Tensor *ix, bool stack)
     return true;
 }
 
-bool eval_list_write(Call *c) { return write_items(c, call_val(c, "index"), false); }
-bool eval_list_scatter(Call *c) { return write_items(c, call_val(c, "indices"), true); }
+bool eval_list_write(Call *c) { return write_items(c, call_val(c, P_index), false); }
+bool eval_list_scatter(Call *c) { return write_items(c, call_val(c, P_indices), true); }

@@ -38,7 +38,7 @@ static bool work_of(Call *c, bool transposed, Work *k)
     k->taps = window_taps(w);
     k->in = window_in(w);
     k->out = window_out(w);
-    k->bias = call_doubles(c, "bias");
+    k->bias = call_doubles(c, P_bias);
     int64_t rows = (transposed ? k->gout : k->gin) * k->taps;
     int64_t most = transposed ? k->in : k->out;
     k->columns = SLICE / (rows > k->gout ? rows : k->gout > 0 ? k->gout : 1);
@@ -54,7 +54,7 @@ static bool work_of(Call *c, bool transposed, Work *k)
 static void load_x(Work *k, int64_t n, int64_t g)
 {
     int64_t first = (n * k->v.cin + g * k->gin) * k->in;
-    tensor_get_floats(call_val(k->c, "x"), (size_t)first, (size_t)(k->gin * k->in), k->x);
+    tensor_get_floats(call_val(k->c, P_x), (size_t)first, (size_t)(k->gin * k->in), k->x);
 }
 
 static void add_bias(const Work *k, int64_t g, double *row0, int64_t rows, int64_t len)
@@ -130,7 +130,7 @@ bool eval_conv(Call *c)
     if (!work_of(c, false, &k)) return false;
     int64_t size = k.gout * k.gin * k.taps;
     for (int64_t g = 0; g < k.v.groups; g++) {
-        tensor_get_floats(call_val(c, "weight"), (size_t)(g * size), (size_t)size, k.weight);
+        tensor_get_floats(call_val(c, P_weight), (size_t)(g * size), (size_t)size, k.weight);
         for (int64_t n = 0; n < k.v.batch; n++) {
             load_x(&k, n, g);
             for (int64_t p = 0; p < k.out; p += k.columns)
@@ -149,7 +149,7 @@ static void load_turned(Work *k, int64_t g)
     double *line = scratch(k, 1, cols);
     for (int64_t i = 0; i < k->gin; i++) {
         int64_t at = (g * k->gin + i) * cols;
-        tensor_get_floats(call_val(k->c, "weight"), (size_t)at, (size_t)cols, line);
+        tensor_get_floats(call_val(k->c, P_weight), (size_t)at, (size_t)cols, line);
         for (int64_t j = 0; j < cols; j++) k->weight[j * k->gin + i] = line[j];
     }
 }

@@ -74,14 +74,14 @@ static bool rows_nd(Call *c, const RowPlan *p, const Shape *data, const Tensor *
     return true;
 }
 
-static bool rows_of(Call *c, const char *name, Rows *r)
+static bool rows_of(Call *c, ParamId param, Rows *r)
 {
-    const Shape *data = call_shape(c, name);
-    const Tensor *ix = call_val(c, "indices");
+    const Shape *data = call_shape(c, param);
+    const Tensor *ix = call_val(c, P_indices);
     RowPlan p;
     Shape rows;
     size_t count;
-    if (!row_plan(c, name, &p, &rows)) return false;
+    if (!row_plan(c, param, &p, &rows)) return false;
     int inner = p.kind == ROWS_AXIS ? p.axis + 1
               : p.kind == ROWS_ND   ? p.batch + p.depth
                                     : data->rank;
@@ -97,9 +97,9 @@ static bool rows_of(Call *c, const char *name, Rows *r)
 
 bool eval_gathers(Call *c)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     Rows r;
-    if (!rows_of(c, "x", &r)) return false;
+    if (!rows_of(c, P_x, &r)) return false;
     size_t size = tensor_elem_size(x), row = size * (size_t)r.size;
     for (size_t i = 0; i < r.n; i++)
         memcpy((char *)c->res[0]->data + i * row,
@@ -143,13 +143,13 @@ static char mode_of(const char *mode)
 
 bool eval_scatters(Call *c)
 {
-    const Tensor *updates = call_val(c, "updates");
+    const Tensor *updates = call_val(c, P_updates);
     Tensor *res = c->res[0];
     bool floats = dtype_is_float(res->dtype);
-    char mode = mode_of(call_str(c, "mode"));
+    char mode = mode_of(call_str(c, P_mode));
     Rows r;
-    if (!rows_of(c, "data", &r)) return false;
-    move_all(call_val(c, "data"), res);
+    if (!rows_of(c, P_data, &r)) return false;
+    move_all(call_val(c, P_data), res);
     for (size_t i = 0, u = 0; i < r.n; i++)
         for (int64_t k = 0; k < r.size; k++, u++) {
             size_t at = (size_t)(r.at[i] + k);

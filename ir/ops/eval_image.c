@@ -8,11 +8,11 @@
 
 bool eval_crop(Call *c)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     Tensor *z = c->res[0];
     int64_t top[2], left[2], from[MAX_RANK], to[MAX_RANK];
-    if (!call_ints_or(c, "crop_height", 2, 0, top)
-        || !call_ints_or(c, "crop_width", 2, 0, left))
+    if (!call_ints_or(c, P_crop_height, 2, 0, top)
+        || !call_ints_or(c, P_crop_width, 2, 0, left))
         return false;
     shape_strides(&x->shape, from);
     shape_strides(&z->shape, to);
@@ -36,7 +36,7 @@ bool eval_resize(Call *c)
     Resize r;
     if (!c->res[0]->count) return true;
     if (!resize_of(c, &r)) return false;
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     int lead = x->shape.rank - r.n;
     const int64_t *in = x->shape.dim + lead, *out = r.out + lead;
     Tap *tap[MAX_RANK];
@@ -67,7 +67,7 @@ typedef struct {
 
 static Work work_of(Call *c)
 {
-    const Shape *x = call_shape(c, "x"), *z = &c->res[0]->shape;
+    const Shape *x = call_shape(c, P_x), *z = &c->res[0]->shape;
     Work k = { .in = (size_t)shape_elements(x, 2, 4), .out = (size_t)shape_elements(z, 2, 4) };
     k.row = call_scratch(c, k.out, sizeof *k.row);
     k.col = call_scratch(c, k.out, sizeof *k.col);
@@ -79,9 +79,9 @@ static Work work_of(Call *c)
 /* All channels of image n. */
 static void sample_image(Call *c, int64_t n, const Work *k)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     int64_t channels = x->shape.dim[1];
-    double pad = call_float(c, "padding_value");
+    double pad = call_float(c, P_padding_value);
     for (int64_t ch = 0; ch < channels; ch++) {
         size_t plane = (size_t)(n * channels + ch);
         tensor_get_floats(x, plane * k->in, k->in, k->src);
@@ -103,8 +103,8 @@ bool eval_resample(Call *c)
     Points p;
     if (!c->res[0]->count) return true;
     if (!points_of(c, &p)) return false;
-    const Shape *x = call_shape(c, "x");
-    const double *at = call_doubles(c, "coordinates");
+    const Shape *x = call_shape(c, P_x);
+    const double *at = call_doubles(c, P_coordinates);
     Work k = work_of(c);
     for (int64_t n = 0; n < x->dim[0]; n++) {
         for (size_t i = 0; i < k.out; i++, at += 2) {
@@ -121,10 +121,10 @@ bool eval_affine(Call *c)
     Points p;
     if (!c->res[0]->count) return true;
     if (!points_of(c, &p)) return false;
-    const Shape *x = call_shape(c, "x"), *z = &c->res[0]->shape;
-    const double *m = call_doubles(c, "transform_matrix");
+    const Shape *x = call_shape(c, P_x), *z = &c->res[0]->shape;
+    const double *m = call_doubles(c, P_transform_matrix);
     Work k = work_of(c);
-    int64_t step = call_shape(c, "transform_matrix")->dim[0] == 1 ? 0 : 6;
+    int64_t step = call_shape(c, P_transform_matrix)->dim[0] == 1 ? 0 : 6;
     for (int64_t n = 0; n < x->dim[0]; n++, m += step) {
         for (size_t i = 0; i < k.out; i++) {
             double u = coord_of_pixel(p.coord, p.align, z->dim[3], (int64_t)i % z->dim[3]);
@@ -192,7 +192,7 @@ static void span_taps(const Crop *k, int i, Span s)
 /* All channels of one image to result planes from `plane` on. */
 static void crop_box(Call *c, const Crop *k, const double *box, int64_t image, int64_t plane)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     size_t from = (size_t)(k->in[0] * k->in[1]), to = (size_t)(k->out[0] * k->out[1]);
     Span s[2];
     box_spans(k, box, s);
@@ -214,8 +214,8 @@ static bool image_index(Call *c, double v, int64_t count, int64_t *out)
 
 static bool crop_roi(Call *c, const Crop *k)
 {
-    const Shape *x = call_shape(c, "x"), *r = call_shape(c, "roi");
-    const double *v = call_doubles(c, "roi");
+    const Shape *x = call_shape(c, P_x), *r = call_shape(c, P_roi);
+    const double *v = call_doubles(c, P_roi);
     int64_t width = r->dim[2], plane = 0, images = width == 5 ? 1 : x->dim[0];
     for (int64_t n = 0; n < r->dim[0]; n++, v += width)
         for (int64_t b = 0; b < images; b++, plane += x->dim[1]) {
@@ -228,8 +228,8 @@ static bool crop_roi(Call *c, const Crop *k)
 
 static bool crop_boxes(Call *c, const Crop *k)
 {
-    const Shape *x = call_shape(c, "x"), *b = call_shape(c, "boxes");
-    const double *v = call_doubles(c, "boxes"), *at = call_doubles(c, "box_indices");
+    const Shape *x = call_shape(c, P_x), *b = call_shape(c, P_boxes);
+    const double *v = call_doubles(c, P_boxes), *at = call_doubles(c, P_box_indices);
     for (int64_t n = 0; n < b->dim[0]; n++, v += 4) {
         int64_t image = n;
         if (!image_index(c, at ? at[n] : (double)n, x->dim[0], &image)) return false;
@@ -240,20 +240,20 @@ static bool crop_boxes(Call *c, const Crop *k)
 
 bool eval_crop_resize(Call *c)
 {
-    const Shape *x = call_shape(c, "x");
-    Crop k = { .scale = call_float(c, "spatial_scale"),
-               .pad = call_float(c, "pad_value"),
-               .normalized = call_bool(c, "normalized_coordinates"),
+    const Shape *x = call_shape(c, P_x);
+    Crop k = { .scale = call_float(c, P_spatial_scale),
+               .pad = call_float(c, P_pad_value),
+               .normalized = call_bool(c, P_normalized_coordinates),
                .edge = c->opset < OPSET_IOS16 ? EDGE_BORDER : EDGE_CONSTANT,
                .in = { x->dim[2], x->dim[3] },
-               .out = { call_int(c, "target_height"), call_int(c, "target_width") } };
-    int g = call_mode(c, "sampling_mode", grid_names, GRID_COUNT);
-    int m = call_mode(c, "box_coordinate_mode", box_modes, BOX_MODES);
+               .out = { call_int(c, P_target_height), call_int(c, P_target_width) } };
+    int g = call_mode(c, P_sampling_mode, grid_names, GRID_COUNT);
+    int m = call_mode(c, P_box_coordinate_mode, box_modes, BOX_MODES);
     if (g < 0 || m < 0 || !c->res[0]->count) return g >= 0 && m >= 0;
     k.grid = (Grid)g;
     k.mode = (BoxMode)m;
     for (int i = 0; i < 2; i++) k.tap[i] = call_scratch(c, (size_t)k.out[i], sizeof(Tap));
     k.src = call_scratch(c, (size_t)(k.in[0] * k.in[1]), sizeof(double));
     k.dst = call_scratch(c, (size_t)(k.out[0] * k.out[1]), sizeof(double));
-    return call_has(c, "roi") ? crop_roi(c, &k) : crop_boxes(c, &k);
+    return call_has(c, P_roi) ? crop_roi(c, &k) : crop_boxes(c, &k);
 }

@@ -237,7 +237,7 @@ static bool put(Call *c, const void *words, bool whole)
 bool eval_matmul(Call *c)
 {
     Equation e;
-    const Tensor *in[] = { call_val(c, "x"), call_val(c, "y") };
+    const Tensor *in[] = { call_val(c, P_x), call_val(c, P_y) };
     bool whole = !dtype_is_float(in[0]->dtype) && !dtype_is_float(in[1]->dtype);
     if (!equation_matmul(c, &e)) return false;
     void *z = evaluate(c, &e, in, whole);
@@ -247,8 +247,8 @@ bool eval_matmul(Call *c)
 bool eval_linear(Call *c)
 {
     Equation e;
-    const Tensor *in[] = { call_val(c, "x"), call_val(c, "weight") },
-                 *bias = call_val(c, "bias");
+    const Tensor *in[] = { call_val(c, P_x), call_val(c, P_weight) },
+                 *bias = call_val(c, P_bias);
     bool whole = !dtype_is_float(in[0]->dtype) && !dtype_is_float(in[1]->dtype)
               && (!bias || !dtype_is_float(bias->dtype));
     equation_linear(c, &e);
@@ -267,7 +267,7 @@ bool eval_einsum(Call *c)
     Equation e;
     const Tensor *in[MAX_TERM];
     if (!equation_einsum(c, &e)) return false;
-    for (int i = 0; i < e.n; i++) in[i] = call_arg(c, "values", i)->val;
+    for (int i = 0; i < e.n; i++) in[i] = call_arg(c, P_values, i)->val;
     bool whole = !dtype_is_float(in[0]->dtype);
     void *z = evaluate(c, &e, in, whole);
     return z && put(c, z, whole);

@@ -102,17 +102,17 @@ static void load_rows(double *to, const Tensor *t, bool columns, int64_t b)
 
 bool eval_non_maximum_suppression(Call *c)
 {
-    const Tensor *boxes = call_val(c, "boxes"), *scores = call_val(c, "scores");
+    const Tensor *boxes = call_val(c, P_boxes), *scores = call_val(c, P_scores);
     const bool columns = c->opset >= OPSET_IOS17;
     Nms n = { .box = rows_of(c, boxes),
               .score = rows_of(c, scores),
               .boxes = boxes->shape.dim[columns ? 2 : 1],
               .classes = scores->shape.dim[columns ? 1 : 2],
               .max = c->res[2]->shape.dim[1],
-              .iou = call_float(c, "iou_threshold"),
-              .least = call_has(c, "score_threshold") ? call_float(c, "score_threshold")
+              .iou = call_float(c, P_iou_threshold),
+              .least = call_has(c, P_score_threshold) ? call_float(c, P_score_threshold)
                                                       : -HUGE_VAL,
-              .per_class = call_bool(c, "per_class_suppression") };
+              .per_class = call_bool(c, P_per_class_suppression) };
     Candidate *cand = call_scratch(c, (size_t)n.boxes + 1, sizeof *cand);
     int64_t *pick = call_scratch(c, (size_t)n.boxes + 1, sizeof *pick);
     for (int64_t b = 0; b < boxes->shape.dim[0]; b++) {

@@ -20,11 +20,11 @@ static double scaled(double x, const double *gamma, const double *beta, int64_t 
 
 bool eval_batch_norm(Call *c)
 {
-    const Shape *s = call_shape(c, "x");
-    double *x = call_doubles(c, "x"), *mean = call_doubles(c, "mean");
-    double *variance = call_doubles(c, "variance");
-    double *gamma = call_doubles(c, "gamma"), *beta = call_doubles(c, "beta");
-    double eps = call_float(c, "epsilon");
+    const Shape *s = call_shape(c, P_x);
+    double *x = call_doubles(c, P_x), *mean = call_doubles(c, P_mean);
+    double *variance = call_doubles(c, P_variance);
+    double *gamma = call_doubles(c, P_gamma), *beta = call_doubles(c, P_beta);
+    double eps = call_float(c, P_epsilon);
     int64_t inner = shape_elements(s, 2, s->rank), rows = s->dim[0] * s->dim[1];
     for (int64_t r = 0; r < rows; r++) {
         int64_t ch = r % s->dim[1];
@@ -53,10 +53,10 @@ static void standardise(double *x, int64_t n, double eps)
 
 bool eval_instance_norm(Call *c)
 {
-    const Shape *s = call_shape(c, "x");
-    double *x = call_doubles(c, "x");
-    double *gamma = call_doubles(c, "gamma"), *beta = call_doubles(c, "beta");
-    double eps = call_float(c, "epsilon");
+    const Shape *s = call_shape(c, P_x);
+    double *x = call_doubles(c, P_x);
+    double *gamma = call_doubles(c, P_gamma), *beta = call_doubles(c, P_beta);
+    double eps = call_float(c, P_epsilon);
     int64_t inner = shape_elements(s, 2, s->rank), rows = s->dim[0] * s->dim[1];
     for (int64_t r = 0; r < rows; r++) {
         standardise(x + r * inner, inner, eps);
@@ -69,11 +69,11 @@ bool eval_instance_norm(Call *c)
 bool eval_layer_norm(Call *c)
 {
     bool in[MAX_RANK];
-    const Shape *s = call_shape(c, "x");
-    double *x = call_doubles(c, "x");
-    double *gamma = call_doubles(c, "gamma"), *beta = call_doubles(c, "beta");
-    double eps = call_float(c, "epsilon");
-    if (!call_axes_or_all(c, "axes", s->rank, in)) return false;
+    const Shape *s = call_shape(c, P_x);
+    double *x = call_doubles(c, P_x);
+    double *gamma = call_doubles(c, P_gamma), *beta = call_doubles(c, P_beta);
+    double eps = call_float(c, P_epsilon);
+    if (!call_axes_or_all(c, P_axes, s->rank, in)) return false;
     AxisRows r = axis_rows(c, s, in, x);
     for (int64_t k = 0; k < r.count; k++) {
         double *row = (double *)r.word + k * r.length;
@@ -87,8 +87,8 @@ bool eval_layer_norm(Call *c)
 /* Over the last three dimensions together. */
 bool eval_l2_norm(Call *c)
 {
-    const Shape *s = call_shape(c, "x");
-    double *x = call_doubles(c, "x"), eps = call_float(c, "epsilon");
+    const Shape *s = call_shape(c, P_x);
+    double *x = call_doubles(c, P_x), eps = call_float(c, P_epsilon);
     int64_t n = shape_elements(s, s->rank - 3, s->rank),
             rows = shape_elements(s, 0, s->rank - 3);
     for (int64_t r = 0; r < rows; r++) {
@@ -121,10 +121,10 @@ static void local_response(const double *x, double *y, int64_t n, int64_t step, 
 
 bool eval_local_response_norm(Call *c)
 {
-    const Shape *s = call_shape(c, "x");
-    double *x = call_doubles(c, "x"), *y = call_scratch(c, c->res[0]->count + 1, sizeof *y);
-    Window w = { call_int(c, "size"), call_float(c, "alpha"), call_float(c, "beta"),
-                 call_float(c, "k") };
+    const Shape *s = call_shape(c, P_x);
+    double *x = call_doubles(c, P_x), *y = call_scratch(c, c->res[0]->count + 1, sizeof *y);
+    Window w = { call_int(c, P_size), call_float(c, P_alpha), call_float(c, P_beta),
+                 call_float(c, P_k) };
     int64_t inner = shape_elements(s, 2, s->rank), channels = s->dim[1];
     for (int64_t b = 0; b < s->dim[0]; b++)
         for (int64_t i = 0; i < inner; i++) {

@@ -70,11 +70,11 @@ static double reduce(const Window *w, const Pool *p, const double *x, const int6
 
 static bool run(Call *c, const Pool *p)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     int64_t kernel[MAX_SPATIAL], at[MAX_SPATIAL];
     Window w;
     if (!c->res[0]->count) return true;
-    if (!call_ints_or(c, "kernel_sizes", x->shape.rank - 2, 1, kernel)
+    if (!call_ints_or(c, P_kernel_sizes, x->shape.rank - 2, 1, kernel)
         || !window_of(c, WINDOW_POOL, &x->shape, kernel, &w))
         return false;
     int64_t planes = x->shape.dim[0] * x->shape.dim[1], in = window_in(&w),
@@ -97,5 +97,5 @@ bool eval_l2_pool(Call *c) { return run(c, &pool_l2); }
 bool eval_avg_pool(Call *c)
 {
     return run(c,
-               call_bool(c, "exclude_padding_from_average") ? &pool_mean_inside : &pool_mean);
+               call_bool(c, P_exclude_padding_from_average) ? &pool_mean_inside : &pool_mean);
 }

@@ -59,35 +59,35 @@ static void rescale(const Scaling *s, Rescale *f, const Tensor *x, Tensor *z)
     }
 }
 
-static bool along_axis(Call *c, const char *data, Rescale *f)
+static bool along_axis(Call *c, ParamId data, Rescale *f)
 {
     const Tensor *x = call_val(c, data);
-    Scaling s = { .scale = call_val(c, "scale"), .offset = call_val(c, "zero_point") };
+    Scaling s = { .scale = call_val(c, P_scale), .offset = call_val(c, P_zero_point) };
     bool vector = s.scale->shape.rank || (s.offset && s.offset->shape.rank);
     int axis = -1;
-    if (vector && !call_axis(c, "axis", x->shape.rank, &axis)) return false;
+    if (vector && !call_axis(c, P_axis, x->shape.rank, &axis)) return false;
     blocks_of_axis(&s.blocks, &x->shape, axis);
     rescale(&s, f, x, c->res[0]);
     return true;
 }
 
-bool eval_dequantize(Call *c) { return along_axis(c, "input", rescale_from); }
-bool eval_quantize(Call *c) { return along_axis(c, "input", rescale_to); }
+bool eval_dequantize(Call *c) { return along_axis(c, P_input, rescale_from); }
+bool eval_quantize(Call *c) { return along_axis(c, P_input, rescale_to); }
 bool eval_constexpr_affine_dequantize(Call *c)
 {
-    return along_axis(c, "quantized_data", rescale_from);
+    return along_axis(c, P_quantized_data, rescale_from);
 }
 
 static Scaling block_scaling(Call *c, const Shape *dense)
 {
-    Scaling s = { .scale = call_val(c, "scale"), .offset = call_val(c, "offset") };
+    Scaling s = { .scale = call_val(c, P_scale), .offset = call_val(c, P_offset) };
     blocks_of(&s.blocks, dense->rank, dense->dim, s.scale->shape.dim);
     return s;
 }
 
 bool eval_constexpr_blockwise_shift_scale(Call *c)
 {
-    const Tensor *x = call_val(c, "data");
+    const Tensor *x = call_val(c, P_data);
     Scaling s = block_scaling(c, &x->shape);
     rescale(&s, rescale_from, x, c->res[0]);
     return true;
@@ -100,7 +100,7 @@ static bool bit(const Tensor *mask, size_t i)
 
 bool eval_constexpr_sparse_blockwise_shift_scale(Call *c)
 {
-    const Tensor *mask = call_val(c, "data_mask"), *x = call_val(c, "nonzero_data");
+    const Tensor *mask = call_val(c, P_data_mask), *x = call_val(c, P_nonzero_data);
     Scaling s = block_scaling(c, &mask->shape);
     size_t k = 0;
     double scale = 0, offset = 0;
@@ -120,7 +120,7 @@ bool eval_constexpr_sparse_blockwise_shift_scale(Call *c)
 
 bool eval_constexpr_cast(Call *c)
 {
-    const Tensor *x = call_val(c, "source_val");
+    const Tensor *x = call_val(c, P_source_val);
     double v[CHUNK];
     for (size_t i = 0; i < x->count; i += CHUNK) {
         size_t n = x->count - i < CHUNK ? x->count - i : CHUNK;
@@ -147,9 +147,9 @@ bool eval_constexpr_sparse_to_dense(Call *c)
 {
     Packed p;
     size_t k = 0;
-    if (!sparse_of(c, "mask", "nonzero_data", &p)) return false;
+    if (!sparse_of(c, P_mask, P_nonzero_data, &p)) return false;
     for (size_t i = 0; i < p.mask->count; i++)
-        if (bit(p.mask, i)) move(c->res[0], i, call_val(c, "nonzero_data"), k++);
+        if (bit(p.mask, i)) move(c->res[0], i, call_val(c, P_nonzero_data), k++);
     return true;
 }
 
@@ -190,7 +190,7 @@ static int64_t expand_row(Expansion *e, int64_t first, int64_t taken)
 
 static bool expand(Call *c, const Packed *p, Tensor *mask, Tensor *data)
 {
-    const Tensor *lut = call_val(c, "lut");
+    const Tensor *lut = call_val(c, P_lut);
     int rank = p->shape.rank;
     int64_t one[MAX_RANK], taken = 0;
     for (int i = 0; i < MAX_RANK; i++) one[i] = 1;
@@ -210,12 +210,12 @@ static bool expand(Call *c, const Packed *p, Tensor *mask, Tensor *data)
 bool eval_constexpr_lut_to_dense(Call *c)
 {
     Packed p;
-    return lut_of(c, "indices", NULL, &p) && expand(c, &p, NULL, c->res[0]);
+    return lut_of(c, P_indices, P_NONE, &p) && expand(c, &p, NULL, c->res[0]);
 }
 
 bool eval_constexpr_lut_to_sparse(Call *c)
 {
     Packed p;
-    return lut_of(c, "indices_nonzero_data", "indices_mask", &p)
+    return lut_of(c, P_indices_nonzero_data, P_indices_mask, &p)
         && expand(c, &p, c->res[0], c->res[1]);
 }

@@ -8,7 +8,7 @@
 
 static uint64_t stream_of(const Call *c)
 {
-    int64_t seed = call_int(c, "seed");
+    int64_t seed = call_int(c, P_seed);
     return seed < 0 ? rng_u64(c->random_seed, c->random_serial)
                     : rng_u64((uint64_t)seed, c->random_draw);
 }
@@ -65,17 +65,17 @@ static bool fill(Call *c, Draw *draw, double a, double b)
 
 bool eval_random_bernoulli(Call *c)
 {
-    return fill(c, draw_bernoulli, call_float(c, "prob"), 0);
+    return fill(c, draw_bernoulli, call_float(c, P_prob), 0);
 }
 
 bool eval_random_normal(Call *c)
 {
-    return fill(c, draw_normal, call_float(c, "mean"), call_float(c, "stddev"));
+    return fill(c, draw_normal, call_float(c, P_mean), call_float(c, P_stddev));
 }
 
 bool eval_random_uniform(Call *c)
 {
-    return fill(c, draw_uniform, call_float(c, "low"), call_float(c, "high"));
+    return fill(c, draw_uniform, call_float(c, P_low), call_float(c, P_high));
 }
 
 /* ---- categorical ------------------------------------------------------------------------- */
@@ -105,11 +105,11 @@ static int64_t class_at(const double *sum, int64_t n, double v)
 
 bool eval_random_categorical(Call *c)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     Tensor *z = c->res[0];
     size_t classes = (size_t)x->shape.dim[x->shape.rank - 1];
     size_t size = (size_t)z->shape.dim[z->shape.rank - 1];
-    bool logits = (call_str(c, "mode")[0] | 32) == 'l'; /* or "probs", infer has seen to it */
+    bool logits = (call_str(c, P_mode)[0] | 32) == 'l'; /* or "probs", infer has seen to it */
     uint64_t stream = stream_of(c);
     double *p = call_scratch(c, classes, sizeof *p);
     for (size_t row = 0; row < x->count / classes; row++) {

@@ -99,11 +99,6 @@ static void step_gru(Walker *k)
 
 /* ---- the walk ---------------------------------------------------------------------------- */
 
-static double *doubles(Call *c, const char *name, const char *suffix)
-{
-    return call_doubles(c, arena_printf(c->arena, "%s%s", name, suffix));
-}
-
 /* A matrix turned over, from the call's arena. */
 static double *turned(Call *c, const double *m, int64_t rows, int64_t cols)
 {
@@ -117,16 +112,16 @@ static double *turned(Call *c, const double *m, int64_t rows, int64_t cols)
 static void take_input(Call *c, Walker *k, int64_t time)
 {
     int64_t b = k->r.batch, n = k->r.gates * k->r.hidden, w = k->r.width;
-    tensor_get_floats(call_val(c, "x"), (size_t)(time * b * w), (size_t)(b * w), k->x);
+    tensor_get_floats(call_val(c, P_x), (size_t)(time * b * w), (size_t)(b * w), k->x);
     memset(k->pre, 0, (size_t)(b * n) * sizeof *k->pre);
     gemm_double(b, n, w, k->x, w, k->input, n, k->pre, n);
 }
 
 /* This direction's half of a [batch, ways * hidden] state. */
-static double *first_state(Call *c, const Walker *k, const char *name, int way)
+static double *first_state(Call *c, const Walker *k, ParamId param, int way)
 {
     int64_t n = k->r.hidden, wide = n * k->r.ways;
-    const double *all = call_doubles(c, name);
+    const double *all = call_doubles(c, param);
     double *s = call_scratch(c, (size_t)k->r.batch, (size_t)n * sizeof *s);
     for (int64_t b = 0; b < k->r.batch; b++)
         memcpy(s + b * n, all + b * wide + way * n, (size_t)n * sizeof *s);
@@ -143,19 +138,19 @@ static void put_rows(Tensor *z, const Walker *k, const double *v, int64_t first,
 
 static void load(Call *c, Walker *k, int way)
 {
-    const char *suffix = way ? "_back" : "";
     int64_t n = k->r.hidden, row = n * k->r.gates;
     size_t size = (size_t)k->r.batch * sizeof(double);
-    k->input = turned(c, doubles(c, "weight_ih", suffix), row, k->r.width);
-    k->state = turned(c, doubles(c, "weight_hh", suffix), row, n);
-    k->bias = doubles(c, "bias", suffix);
-    k->h = first_state(c, k, "initial_h", way);
+    k->input = turned(c, call_doubles(c, way ? P_weight_ih_back : P_weight_ih), row,
+                      k->r.width);
+    k->state = turned(c, call_doubles(c, way ? P_weight_hh_back : P_weight_hh), row, n);
+    k->bias = call_doubles(c, way ? P_bias_back : P_bias);
+    k->h = first_state(c, k, P_initial_h, way);
     k->room = call_scratch(c, (size_t)(row + n), size);
     k->pre = call_scratch(c, (size_t)row, size);
     k->x = call_scratch(c, (size_t)k->r.width, size);
     if (k->r.gates != 4) return;
-    k->c = first_state(c, k, "initial_c", way);
-    k->peephole = doubles(c, "peephole", suffix);
+    k->c = first_state(c, k, P_initial_c, way);
+    k->peephole = call_doubles(c, way ? P_peephole_back : P_peephole);
 }
 
 /* Results of direction "reverse" stand in the order of processing; those of the backward half
@@ -178,9 +173,9 @@ static void one_way(Call *c, Walker *k, int way)
 static bool run(Call *c, Walker *k)
 {
     if (!recurrent_of(c, &k->r)) return false;
-    k->out = recurrent_activation(c, "activation");
-    if (k->r.gates > 1) k->gate = recurrent_activation(c, "recurrent_activation");
-    if (k->r.gates == 4) k->cell = recurrent_activation(c, "cell_activation");
+    k->out = recurrent_activation(c, P_activation);
+    if (k->r.gates > 1) k->gate = recurrent_activation(c, P_recurrent_activation);
+    if (k->r.gates == 4) k->cell = recurrent_activation(c, P_cell_activation);
     for (int way = 0; way < k->r.ways; way++) one_way(c, k, way);
     return true;
 }
@@ -190,12 +185,12 @@ bool eval_rnn(Call *c) { return run(c, &(Walker){ .step = step_rnn }); }
 bool eval_gru(Call *c)
 {
     return run(c, &(Walker){ .step = step_gru,
-                             .reset_after = call_bool(c, "reset_after"),
-                             .input_bias = call_doubles(c, "input_bias") });
+                             .reset_after = call_bool(c, P_reset_after),
+                             .input_bias = call_doubles(c, P_input_bias) });
 }
 
 bool eval_lstm(Call *c)
 {
-    double clip = call_has(c, "clip") ? fabs(call_float(c, "clip")) : INFINITY;
+    double clip = call_has(c, P_clip) ? fabs(call_float(c, P_clip)) : INFINITY;
     return run(c, &(Walker){ .step = step_lstm, .clip = clip });
 }

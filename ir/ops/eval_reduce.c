@@ -127,7 +127,7 @@ static const Reduction functions[OP_COUNT] = {
 
 static bool wholes(Call *c, const Reduction *f, const bool *in)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     AxisRows r = axis_rows(c, &x->shape, in, call_int64s_of(c, x));
     const int64_t *v = r.word;
     for (int64_t i = 0; i < r.count; i++)
@@ -137,7 +137,7 @@ static bool wholes(Call *c, const Reduction *f, const bool *in)
 
 static bool numbers(Call *c, const Reduction *f, const bool *in)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     Tensor *y = c->res[0];
     AxisRows r = axis_rows(c, &x->shape, in, call_doubles_of(c, x));
     const double *v = r.word;
@@ -153,8 +153,8 @@ bool eval_reduce(Call *c)
 {
     bool in[MAX_RANK];
     const Reduction *f = &functions[c->info - ops];
-    if (!call_axes_or_all(c, "axes", call_shape(c, "x")->rank, in)) return false;
-    return f->whole && !dtype_is_float(call_dtype(c, "x")) ? wholes(c, f, in)
+    if (!call_axes_or_all(c, P_axes, call_shape(c, P_x)->rank, in)) return false;
+    return f->whole && !dtype_is_float(call_dtype(c, P_x)) ? wholes(c, f, in)
                                                            : numbers(c, f, in);
 }
 
@@ -173,8 +173,8 @@ static bool arg_reduce(Call *c, bool want_max)
 {
     int axis;
     bool in[MAX_RANK] = { false };
-    const Tensor *x = call_val(c, "x");
-    if (!call_axis(c, "axis", x->shape.rank, &axis)) return false;
+    const Tensor *x = call_val(c, P_x);
+    if (!call_axis(c, P_axis, x->shape.rank, &axis)) return false;
     in[axis] = true;
     AxisRows r = axis_rows(c, &x->shape, in, call_doubles_of(c, x));
     const double *v = r.word;

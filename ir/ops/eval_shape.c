@@ -5,17 +5,17 @@
 /* reshape, expand_dims, squeeze and their kin: the same elements in the same order. */
 bool eval_same_bytes(Call *c)
 {
-    move_all(call_val(c, "x"), c->res[0]);
+    move_all(call_val(c, P_x), c->res[0]);
     return true;
 }
 
 bool eval_transpose(Call *c)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     int64_t from[MAX_RANK], to[MAX_RANK];
     Vector perm;
     Move m = { 0 };
-    if (!call_per_axis(c, "perm", &x->shape, 0, &perm)) return false;
+    if (!call_per_axis(c, P_perm, &x->shape, 0, &perm)) return false;
     shape_strides(&x->shape, from);
     shape_strides(&c->res[0]->shape, to);
     for (int i = 0; i < perm.n; i++) {
@@ -28,11 +28,11 @@ bool eval_transpose(Call *c)
 
 bool eval_reverse(Call *c)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     int64_t stride[MAX_RANK];
-    bool set[MAX_RANK] = { false }, known, all = !call_has(c, "axes");
+    bool set[MAX_RANK] = { false }, known, all = !call_has(c, P_axes);
     Move m = { 0 };
-    if (!all && !call_axes(c, "axes", x->shape.rank, set, &known)) return false;
+    if (!all && !call_axes(c, P_axes, x->shape.rank, set, &known)) return false;
     shape_strides(&x->shape, stride);
     for (int i = 0; i < x->shape.rank; i++) {
         bool back = all || set[i];
@@ -46,7 +46,7 @@ bool eval_reverse(Call *c)
 /* One entry of the batch: the first `n` entries of the sequence backwards. */
 static void reverse_part(Call *c, int seq, int batch, int64_t entry, int64_t n)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     int64_t stride[MAX_RANK];
     shape_strides(&x->shape, stride);
     Move m = { .dst_at = entry * stride[batch],
@@ -59,10 +59,10 @@ static void reverse_part(Call *c, int seq, int batch, int64_t entry, int64_t n)
 
 bool eval_reverse_sequence(Call *c)
 {
-    const Tensor *x = call_val(c, "x"), *lengths = call_val(c, "lengths");
+    const Tensor *x = call_val(c, P_x), *lengths = call_val(c, P_lengths);
     int seq, batch;
-    if (!call_axis(c, "seq_axis", x->shape.rank, &seq)
-        || !call_axis(c, "batch_axis", x->shape.rank, &batch))
+    if (!call_axis(c, P_seq_axis, x->shape.rank, &seq)
+        || !call_axis(c, P_batch_axis, x->shape.rank, &batch))
         return false;
     move_all(x, c->res[0]);
     for (size_t i = 0; i < lengths->count; i++) {
@@ -97,7 +97,7 @@ static Move slice_move(const Shape *s, const SliceAxis *axis, bool update)
 
 bool eval_slice_by_index(Call *c)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     SliceAxis axis[MAX_RANK];
     if (!slice_plan(c, &x->shape, axis)) return false;
     Move m = slice_move(&x->shape, axis, false);
@@ -107,21 +107,21 @@ bool eval_slice_by_index(Call *c)
 
 bool eval_slice_update(Call *c)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     SliceAxis axis[MAX_RANK];
     if (!slice_plan(c, &x->shape, axis)) return false;
     Move m = slice_move(&x->shape, axis, true);
     move_all(x, c->res[0]);
-    move_run(&m, call_val(c, "update"), c->res[0]);
+    move_run(&m, call_val(c, P_update), c->res[0]);
     return true;
 }
 
 bool eval_slice_by_size(Call *c)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     SliceAxis axis[MAX_RANK];
     Vector b;
-    if (!call_per_axis(c, "begin", &x->shape, 0, &b)) return false;
+    if (!call_per_axis(c, P_begin, &x->shape, 0, &b)) return false;
     for (int i = 0; i < x->shape.rank; i++)
         axis[i] = (SliceAxis){ .start = b.v[i] < 0 ? b.v[i] + x->shape.dim[i] : b.v[i],
                                .step = 1,
@@ -133,12 +133,12 @@ bool eval_slice_by_size(Call *c)
 
 bool eval_sliding_windows(Call *c)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     const Shape *r = &c->res[0]->shape;
-    int64_t from[MAX_RANK], to[MAX_RANK], stride = call_int(c, "stride");
+    int64_t from[MAX_RANK], to[MAX_RANK], stride = call_int(c, P_stride);
     int axis;
     Move m = { 0 };
-    if (!call_axis(c, "axis", x->shape.rank, &axis)) return false;
+    if (!call_axis(c, P_axis, x->shape.rank, &axis)) return false;
     shape_strides(&x->shape, from);
     shape_strides(r, to);
     for (int i = 0; i < r->rank; i++) {
@@ -166,7 +166,7 @@ bool eval_block_moves(Call *c)
         step /= p.factor[p.perm[i]];
         move_axis(&m, p.factor[p.perm[i]], from[p.perm[i]], step);
     }
-    if (c->res[0]->count) move_run(&m, call_val(c, "x"), c->res[0]);
+    if (c->res[0]->count) move_run(&m, call_val(c, P_x), c->res[0]);
     return true;
 }
 
@@ -202,15 +202,15 @@ static Move deal_place(const Deal *d, int64_t place)
     return m;
 }
 
-static bool deal(Call *c, const char *edges, bool to_batch)
+static bool deal(Call *c, ParamId edges, bool to_batch)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     Deal d = { .space = to_batch ? &x->shape : &c->res[0]->shape,
                .batch = to_batch ? &c->res[0]->shape : &x->shape };
     int64_t edge[2 * MAX_RANK], places = 1;
-    d.m = call_ints(c, "block_shape", d.block, MAX_RANK);
+    d.m = call_ints(c, P_block_shape, d.block, MAX_RANK);
     if (call_ints(c, edges, edge, 2 * MAX_RANK) != 2 * d.m)
-        return call_error(c, "%s must be known", edges);
+        return call_error(c, "%s must be known", param_names[edges]);
     for (int i = 0; i < d.m; i++) {
         d.edge[i] = edge[2 * i];
         places *= d.block[i];
@@ -237,5 +237,5 @@ static bool deal(Call *c, const char *edges, bool to_batch)
     return true;
 }
 
-bool eval_space_to_batch(Call *c) { return deal(c, "paddings", true); }
-bool eval_batch_to_space(Call *c) { return deal(c, "crops", false); }
+bool eval_space_to_batch(Call *c) { return deal(c, P_paddings, true); }
+bool eval_batch_to_space(Call *c) { return deal(c, P_crops, false); }

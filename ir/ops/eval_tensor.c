@@ -30,12 +30,12 @@ static Move along(const Shape *part, const Shape *whole, int axis, int64_t at, i
 static bool join(Call *c, bool stack)
 {
     const Shape *whole = &c->res[0]->shape;
-    int axis, n = call_has(c, "values");
-    bool interleave = !stack && call_bool(c, "interleave");
-    if (!call_axis(c, "axis", whole->rank, &axis)) return false;
+    int axis, n = call_has(c, P_values);
+    bool interleave = !stack && call_bool(c, P_interleave);
+    if (!call_axis(c, P_axis, whole->rank, &axis)) return false;
     int64_t at = 0;
     for (int i = 0; i < n; i++) {
-        const Tensor *v = call_arg(c, "values", i)->val;
+        const Tensor *v = call_arg(c, P_values, i)->val;
         Shape part = v->shape;
         if (part.rank < whole->rank) {
             part = *whole;
@@ -53,10 +53,10 @@ bool eval_stack(Call *c) { return join(c, true); }
 
 bool eval_split(Call *c)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     int axis;
     int64_t at = 0;
-    if (!call_axis(c, "axis", x->shape.rank, &axis)) return false;
+    if (!call_axis(c, P_axis, x->shape.rank, &axis)) return false;
     for (int i = 0; i < c->nout; i++) {
         Move m = along(&c->res[i]->shape, &x->shape, axis, at, 1, true);
         move_run(&m, x, c->res[i]);
@@ -69,11 +69,11 @@ bool eval_split(Call *c)
 
 bool eval_tile(Call *c)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     int64_t from[MAX_RANK], to[MAX_RANK];
     Vector reps;
     Move m = { 0 };
-    if (!call_per_axis(c, "reps", &x->shape, 1, &reps)) return false;
+    if (!call_per_axis(c, P_reps, &x->shape, 1, &reps)) return false;
     shape_strides(&x->shape, from);
     shape_strides(&c->res[0]->shape, to);
     for (int i = 0; i < x->shape.rank; i++) {
@@ -109,13 +109,13 @@ static void pad_edges(Tensor *t, int axis, int64_t before, int64_t n, int64_t af
 
 bool eval_pad(Call *c)
 {
-    const Tensor *x = call_val(c, "x"), *value = call_val(c, "constant_val");
-    const char *mode = call_str(c, "mode");
+    const Tensor *x = call_val(c, P_x), *value = call_val(c, P_constant_val);
+    const char *mode = call_str(c, P_mode);
     Tensor *r = c->res[0];
     int64_t from[MAX_RANK], to[MAX_RANK];
     Vector p;
     Move m = { 0 };
-    if (!call_vector(c, "pad", MOVE_RANK, &p)) return false;
+    if (!call_vector(c, P_pad, MOVE_RANK, &p)) return false;
     int first = x->shape.rank - p.n / 2;
     if (value && mode[0] == 'c' && r->count) move_fill(value, r);
     shape_strides(&x->shape, from);
@@ -134,7 +134,7 @@ bool eval_pad(Call *c)
 /* fill, fill_like: results are zeros already when no value is given. */
 bool eval_fills(Call *c)
 {
-    const Tensor *value = call_val(c, "value");
+    const Tensor *value = call_val(c, P_value);
     if (value && value->count && c->res[0]->count) move_fill(value, c->res[0]);
     return true;
 }
@@ -142,7 +142,7 @@ bool eval_fills(Call *c)
 bool eval_range_1d(Call *c)
 {
     Tensor *r = c->res[0];
-    const Tensor *start = call_val(c, "start"), *step = call_val(c, "step");
+    const Tensor *start = call_val(c, P_start), *step = call_val(c, P_step);
     for (size_t i = 0; i < r->count; i++)
         if (dtype_is_float(r->dtype))
             tensor_set_float(r, i, tensor_float(start, 0) + (double)i * tensor_float(step, 0));
@@ -153,11 +153,11 @@ bool eval_range_1d(Call *c)
 /* An index that is outside marks nothing. */
 bool eval_one_hot(Call *c)
 {
-    const Tensor *ix = call_val(c, "indices"), *on = call_val(c, "on_value"),
-                 *off = call_val(c, "off_value");
+    const Tensor *ix = call_val(c, P_indices), *on = call_val(c, P_on_value),
+                 *off = call_val(c, P_off_value);
     Tensor *r = c->res[0];
     int axis;
-    if (!call_axis(c, "axis", r->shape.rank, &axis)) return false;
+    if (!call_axis(c, P_axis, r->shape.rank, &axis)) return false;
     int64_t inner = shape_elements(&r->shape, axis + 1, r->shape.rank),
             dim = r->shape.dim[axis];
     size_t size = tensor_elem_size(r);
@@ -183,7 +183,7 @@ typedef struct {
 static bool lines_of(Call *c, const Shape *s, Lines *l)
 {
     int axis;
-    if (!call_axis(c, "axis", s->rank, &axis)) return false;
+    if (!call_axis(c, P_axis, s->rank, &axis)) return false;
     l->n = s->dim[axis];
     l->inner = l->stride = shape_elements(s, axis + 1, s->rank);
     l->lines = shape_elements(s, 0, axis) * l->inner;
@@ -197,9 +197,9 @@ static int64_t line_start(const Lines *l, int64_t i)
 
 bool eval_cumsum(Call *c)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     Tensor *r = c->res[0];
-    bool exclusive = call_bool(c, "exclusive"), back = call_bool(c, "reverse");
+    bool exclusive = call_bool(c, P_exclusive), back = call_bool(c, P_reverse);
     Lines l;
     if (!lines_of(c, &x->shape, &l)) return false;
     for (int64_t i = 0; i < l.lines; i++) {
@@ -260,8 +260,8 @@ static void rank(Ranked *v, size_t n, bool ascending)
  * into `values` and their places into `places`, either of which may be NULL. */
 static bool sort_lines(Call *c, Tensor *values, Tensor *places)
 {
-    const Tensor *x = call_val(c, "x");
-    bool ascending = call_bool(c, "ascending");
+    const Tensor *x = call_val(c, P_x);
+    bool ascending = call_bool(c, P_ascending);
     Lines l, k;
     if (!lines_of(c, &x->shape, &l)
         || !lines_of(c, values ? &values->shape : &places->shape, &k))
@@ -292,7 +292,7 @@ bool eval_topk(Call *c) { return sort_lines(c, c->res[0], c->nout > 1 ? c->res[1
 
 bool eval_non_zero(Call *c)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     int rank_x = x->shape.rank;
     int64_t stride[MAX_RANK], found = 0, at = 0;
     for (size_t i = 0; i < x->count; i++) found += tensor_float(x, i) != 0;
@@ -311,8 +311,8 @@ bool eval_non_zero(Call *c)
 
 bool eval_band_part(Call *c)
 {
-    const Tensor *x = call_val(c, "x");
-    int64_t lower = call_int(c, "lower"), upper = call_int(c, "upper");
+    const Tensor *x = call_val(c, P_x);
+    int64_t lower = call_int(c, P_lower), upper = call_int(c, P_upper);
     int64_t cols = x->shape.dim[x->shape.rank - 1], rows = x->shape.dim[x->shape.rank - 2];
     int64_t all = cols ? (int64_t)x->count / cols : 0;
     size_t size = tensor_elem_size(x);
@@ -329,7 +329,7 @@ bool eval_band_part(Call *c)
 
 bool eval_shape(Call *c)
 {
-    const Shape *s = &call_val(c, "x")->shape;
+    const Shape *s = &call_val(c, P_x)->shape;
     for (int i = 0; i < s->rank; i++) tensor_set_int(c->res[0], (size_t)i, s->dim[i]);
     return true;
 }
@@ -337,5 +337,5 @@ bool eval_shape(Call *c)
 bool eval_identity(Call *c)
 {
     tensor_free(c->res[0]);
-    return tensor_copy(c->res[0], c->diag, call_val(c, "x"));
+    return tensor_copy(c->res[0], c->diag, call_val(c, P_x));
 }

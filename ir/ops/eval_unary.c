@@ -10,8 +10,8 @@ enum { CHUNK = 1024 };
 static void numbers(Call *c, const Pointwise *f, const Tensor *x)
 {
     double v[CHUNK];
-    double a = f->a ? call_float_like(c, f->a, "x") : 0;
-    double b = f->b ? call_float_like(c, f->b, "x") : 0;
+    double a = f->a ? call_float_like(c, f->a, P_x) : 0;
+    double b = f->b ? call_float_like(c, f->b, P_x) : 0;
     for (size_t i = 0; i < x->count; i += CHUNK) {
         size_t n = x->count - i < CHUNK ? x->count - i : CHUNK;
         tensor_get_floats(x, i, n, v);
@@ -29,7 +29,7 @@ static void wholes(Call *c, const Pointwise *f, const Tensor *x)
 
 bool eval_pointwise(Call *c, const Pointwise *f)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     if (dtype_is_float(x->dtype)) numbers(c, f, x);
     else wholes(c, f, x);
     return true;
@@ -45,32 +45,32 @@ static double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x; }
 /* F(op, parameter a, parameter b, value for floats, value for ints and bools) */
 /* clang-format off */
 #define FUNCTIONS                                                                                  \
-    F(abs, NULL, NULL, fabs(x), w < 0 ? -w : w)                                                    \
-    F(acos, NULL, NULL, acos(x), 0)                                                                \
-    F(asin, NULL, NULL, asin(x), 0)                                                                \
-    F(atan, NULL, NULL, atan(x), 0)                                                                \
-    F(atanh, NULL, NULL, atanh(x), 0)                                                              \
-    F(ceil, NULL, NULL, ceil(x), w)                                                                \
-    F(clip, "alpha", "beta", num_min(num_max(x, a), b), w)                                         \
-    F(cos, NULL, NULL, cos(x), 0)                                                                  \
-    F(cosh, NULL, NULL, cosh(x), 0)                                                                \
-    F(erf, NULL, NULL, erf(x), 0)                                                                  \
-    F(exp, NULL, NULL, exp(x), 0)                                                                  \
-    F(exp2, NULL, NULL, exp2(x), pow2(w))                                                          \
-    F(floor, NULL, NULL, floor(x), w)                                                              \
-    F(inverse, "epsilon", NULL, 1 / (x + a), 0)                                                    \
-    F(log, "epsilon", NULL, log(x + a), 0)                                                         \
-    F(logical_not, NULL, NULL, x == 0, w == 0)                                                     \
-    F(round, NULL, NULL, rint(x), w)                                                               \
-    F(rsqrt, "epsilon", NULL, 1 / sqrt(x + a), 0)                                                  \
-    F(sign, NULL, NULL, sign(x), (w > 0) - (w < 0))                                                \
-    F(sin, NULL, NULL, sin(x), 0)                                                                  \
-    F(sinh, NULL, NULL, sinh(x), 0)                                                                \
-    F(sqrt, NULL, NULL, sqrt(x), 0)                                                                \
-    F(square, NULL, NULL, x * x, w * w)                                                            \
-    F(tan, NULL, NULL, tan(x), 0)                                                                  \
-    F(tanh, NULL, NULL, tanh(x), 0)                                                                \
-    F(threshold, "alpha", NULL, num_max(x, a), w > wa ? w : wa)
+    F(abs, P_NONE, P_NONE, fabs(x), w < 0 ? -w : w)                                                    \
+    F(acos, P_NONE, P_NONE, acos(x), 0)                                                                \
+    F(asin, P_NONE, P_NONE, asin(x), 0)                                                                \
+    F(atan, P_NONE, P_NONE, atan(x), 0)                                                                \
+    F(atanh, P_NONE, P_NONE, atanh(x), 0)                                                              \
+    F(ceil, P_NONE, P_NONE, ceil(x), w)                                                                \
+    F(clip, P_alpha, P_beta, num_min(num_max(x, a), b), w)                                         \
+    F(cos, P_NONE, P_NONE, cos(x), 0)                                                                  \
+    F(cosh, P_NONE, P_NONE, cosh(x), 0)                                                                \
+    F(erf, P_NONE, P_NONE, erf(x), 0)                                                                  \
+    F(exp, P_NONE, P_NONE, exp(x), 0)                                                                  \
+    F(exp2, P_NONE, P_NONE, exp2(x), pow2(w))                                                          \
+    F(floor, P_NONE, P_NONE, floor(x), w)                                                              \
+    F(inverse, P_epsilon, P_NONE, 1 / (x + a), 0)                                                    \
+    F(log, P_epsilon, P_NONE, log(x + a), 0)                                                         \
+    F(logical_not, P_NONE, P_NONE, x == 0, w == 0)                                                     \
+    F(round, P_NONE, P_NONE, rint(x), w)                                                               \
+    F(rsqrt, P_epsilon, P_NONE, 1 / sqrt(x + a), 0)                                                  \
+    F(sign, P_NONE, P_NONE, sign(x), (w > 0) - (w < 0))                                                \
+    F(sin, P_NONE, P_NONE, sin(x), 0)                                                                  \
+    F(sinh, P_NONE, P_NONE, sinh(x), 0)                                                                \
+    F(sqrt, P_NONE, P_NONE, sqrt(x), 0)                                                                \
+    F(square, P_NONE, P_NONE, x * x, w * w)                                                            \
+    F(tan, P_NONE, P_NONE, tan(x), 0)                                                                  \
+    F(tanh, P_NONE, P_NONE, tanh(x), 0)                                                                \
+    F(threshold, P_alpha, P_NONE, num_max(x, a), w > wa ? w : wa)
 /* clang-format on */
 
 #define F(op, pa, pb, number, whole)                                                           \
@@ -94,7 +94,7 @@ bool eval_unary(Call *c) { return eval_pointwise(c, &functions[c->info - ops]); 
 
 bool eval_cast(Call *c)
 {
-    const Tensor *x = call_val(c, "x");
+    const Tensor *x = call_val(c, P_x);
     Tensor *y = c->res[0];
     bool whole = !dtype_is_float(x->dtype), to_int = dtype_is_int(y->dtype);
     for (size_t i = 0; i < x->count; i++)

@@ -148,9 +148,9 @@ int64_t *call_int64s_of(Call *c, const Tensor *t)
     return p;
 }
 
-int64_t *call_int64s(Call *c, const char *name)
+int64_t *call_int64s(Call *c, ParamId param)
 {
-    const Tensor *t = call_val(c, name);
+    const Tensor *t = call_val(c, param);
     return t ? call_int64s_of(c, t) : NULL;
 }
 
@@ -188,10 +188,10 @@ double round_to(DType t, double v)
     }
 }
 
-double call_float_like(Call *c, const char *name, const char *x)
+double call_float_like(Call *c, ParamId param, ParamId x)
 {
-    double v = call_float(c, name);
-    return call_has(c, name) ? v : round_to(call_dtype(c, x), v);
+    double v = call_float(c, param);
+    return call_has(c, param) ? v : round_to(call_dtype(c, x), v);
 }
 
 /* ---- rows -------------------------------------------------------------------------------- */

@@ -96,58 +96,61 @@ const char *call_text(Call *c, const Shape *s) { return shape_text(c->arena, s);
 
 /* ---- vectors ----------------------------------------------------------------------------- */
 
-bool call_vector(Call *c, const char *name, int max, Vector *out)
+bool call_vector(Call *c, ParamId param, int max, Vector *out)
 {
-    const Shape *s = call_shape(c, name);
+    const Shape *s = call_shape(c, param);
     *out = (Vector){ .n = -1 };
-    DType t = call_dtype(c, name);
+    DType t = call_dtype(c, param);
     if (!s || (!dtype_is_int(t) && t != DT_BOOL))
-        return call_error(c, "%s must be a vector of integers", name);
-    if (s->rank > 1) return call_error(c, "%s must be a vector, not %s", name, call_text(c, s));
+        return call_error(c, "%s must be a vector of integers", param_names[param]);
+    if (s->rank > 1)
+        return call_error(c, "%s must be a vector, not %s", param_names[param],
+                          call_text(c, s));
     int64_t n = s->rank ? s->dim[0] : 1;
     if (n == DIM_ANY) return true;
     if (n > max)
-        return call_error(c, "%s has %lld elements; %d is the most", name, (long long)n, max);
+        return call_error(c, "%s has %lld elements; %d is the most", param_names[param],
+                          (long long)n, max);
     out->n = (int)n;
-    out->known = call_val(c, name) && call_ints(c, name, out->v, max) == n;
+    out->known = call_val(c, param) && call_ints(c, param, out->v, max) == n;
     return true;
 }
 
-bool call_per_axis(Call *c, const char *name, const Shape *s, int64_t fill, Vector *out)
+bool call_per_axis(Call *c, ParamId param, const Shape *s, int64_t fill, Vector *out)
 {
-    if (!call_has(c, name)) {
+    if (!call_has(c, param)) {
         *out = (Vector){ .n = s->rank, .known = true };
         for (int i = 0; i < s->rank; i++) out->v[i] = fill;
         return true;
     }
-    if (!call_vector(c, name, MOVE_RANK, out)) return false;
+    if (!call_vector(c, param, MOVE_RANK, out)) return false;
     if (out->n < 0 || out->n == s->rank) return true;
     return call_error(c,
                       "%s has %d elements, but x is %s: one is needed for each of its %d axes",
-                      name, out->n, call_text(c, s), s->rank);
+                      param_names[param], out->n, call_text(c, s), s->rank);
 }
 
-bool call_axes(Call *c, const char *name, int rank, bool set[MAX_RANK], bool *known)
+bool call_axes(Call *c, ParamId param, int rank, bool set[MAX_RANK], bool *known)
 {
     Vector a;
     memset(set, 0, MAX_RANK * sizeof *set);
-    if (!call_vector(c, name, MAX_RANK, &a)) return false;
+    if (!call_vector(c, param, MAX_RANK, &a)) return false;
     *known = a.known;
     for (int i = 0; a.known && i < a.n; i++) {
         int k;
-        if (!call_norm_axis(c, name, a.v[i], rank, &k)) return false;
-        if (set[k]) return call_error(c, "%s names axis %d twice", name, k);
+        if (!call_norm_axis(c, param, a.v[i], rank, &k)) return false;
+        if (set[k]) return call_error(c, "%s names axis %d twice", param_names[param], k);
         set[k] = true;
     }
     return true;
 }
 
-bool call_tensors(Call *c, const char *name)
+bool call_tensors(Call *c, ParamId param)
 {
-    for (int i = 0; i < call_has(c, name); i++) {
-        const Type *t = call_arg(c, name, i)->type;
+    for (int i = 0; i < call_has(c, param); i++) {
+        const Type *t = call_arg(c, param, i)->type;
         if (t->kind != TY_TENSOR)
-            return call_error(c, "%s[%d] must be a tensor, not %s", name, i,
+            return call_error(c, "%s[%d] must be a tensor, not %s", param_names[param], i,
                               type_text(c->arena, t));
     }
     return true;

@@ -45,11 +45,11 @@ typedef struct {
 } Vector;
 
 /* A rank 0 or 1 argument that is present, of at most max (<= MOVE_RANK) integers. */
-bool call_vector(Call *c, const char *name, int max, Vector *out);
+bool call_vector(Call *c, ParamId param, int max, Vector *out);
 /* The same with one number per axis of `s`; absent: `fill` for each. */
-bool call_per_axis(Call *c, const char *name, const Shape *s, int64_t fill, Vector *out);
+bool call_per_axis(Call *c, ParamId param, const Shape *s, int64_t fill, Vector *out);
 /* Axes of a tensor of that rank, negative ones from the end, none twice: set[axis] is true. */
-bool call_axes(Call *c, const char *name, int rank, bool set[MAX_RANK], bool *known);
+bool call_axes(Call *c, ParamId param, int rank, bool set[MAX_RANK], bool *known);
 
 /* ---- plans that inference and evaluation both need --------------------------------------- */
 
@@ -74,9 +74,9 @@ typedef struct {
     int axis, batch, depth; /* depth: how many axes an index of gather_nd names */
 } RowPlan;
 /* Checks axis, batch_dims and the shapes; *rows is the shape that the indices address. */
-bool row_plan(Call *c, const char *data, RowPlan *p, Shape *rows);
+bool row_plan(Call *c, ParamId data, RowPlan *p, Shape *rows);
 
 /* every value of a variadic is a tensor */
-bool call_tensors(Call *c, const char *name);
+bool call_tensors(Call *c, ParamId param);
 
 #endif

@@ -28,7 +28,7 @@ static bool batch_of(Call *c, const Shape *q, const Shape *k, const Shape *v, Sh
 static bool check_mask(Call *c, const Shape *scores)
 {
     Shape both;
-    const Shape *mask = call_shape(c, "attn_mask");
+    const Shape *mask = call_shape(c, P_attn_mask);
     if (!mask) return true;
     if (!mask->rank)
         return call_error(
@@ -45,8 +45,8 @@ static bool check_mask(Call *c, const Shape *scores)
 bool infer_attention(Call *c)
 {
     Shape out;
-    const Shape *q = call_shape(c, "query"), *k = call_shape(c, "key"),
-                *v = call_shape(c, "value");
+    const Shape *q = call_shape(c, P_query), *k = call_shape(c, P_key),
+                *v = call_shape(c, P_value);
     if (q->rank < 3 || k->rank < 3 || v->rank < 3)
         return call_error(c,
                           "query is %s, key is %s, value is %s; need [batch.., length, size]",
@@ -62,15 +62,15 @@ bool infer_attention(Call *c)
     out.dim[out.rank++] = k->dim[k->rank - 2];
     if (!check_mask(c, &out)) return false;
     out.dim[out.rank - 1] = v->dim[v->rank - 1];
-    return call_out(c, call_dtype(c, "query"), out);
+    return call_out(c, call_dtype(c, P_query), out);
 }
 
 /* query by key, and the scores by value. */
 double macs_attention(Call *c)
 {
     Shape batch;
-    const Shape *q = call_shape(c, "query"), *k = call_shape(c, "key"),
-                *v = call_shape(c, "value");
+    const Shape *q = call_shape(c, P_query), *k = call_shape(c, P_key),
+                *v = call_shape(c, P_value);
     if (!batch_of(c, q, k, v, &batch) || !shape_known(&batch) || !shape_known(q)
         || !shape_known(k) || !shape_known(v))
         return -1;

@@ -9,12 +9,12 @@
 
 bool infer_rms_norm(Call *c)
 {
-    const Shape *x = call_shape(c, "x"), *gamma = call_shape(c, "gamma");
+    const Shape *x = call_shape(c, P_x), *gamma = call_shape(c, P_gamma);
     Shape out = *x;
     if (gamma && (!shape_broadcast(x, gamma, &out) || !shape_fits(x, &out)))
         return call_error(c, "gamma is %s; it does not broadcast to x, which is %s",
                           shape_text(c->arena, gamma), shape_text(c->arena, x));
-    return call_out(c, call_dtype(c, "x"), out);
+    return call_out(c, call_dtype(c, P_x), out);
 }
 
 /* The smallest number of fp16, which is in every float type: what is divided by is at least
@@ -68,11 +68,11 @@ bool expand_rms_norm(Builder *b, Op *op, Value **results)
 bool infer_mse_loss(Call *c)
 {
     Shape both;
-    const Shape *x = call_shape(c, "x"), *y = call_shape(c, "y");
+    const Shape *x = call_shape(c, P_x), *y = call_shape(c, P_y);
     if (!shape_broadcast(x, y, &both))
         return call_error(c, "x is %s and y is %s; they do not broadcast",
                           shape_text(c->arena, x), shape_text(c->arena, y));
-    return call_out(c, call_dtype(c, "x"), (Shape){ .rank = 0 });
+    return call_out(c, call_dtype(c, P_x), (Shape){ .rank = 0 });
 }
 
 bool expand_mse_loss(Builder *b, Op *op, Value **results)

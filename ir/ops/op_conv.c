@@ -35,7 +35,7 @@ static bool check_channels(Call *c, const Shape *x, const Shape *w, const Conv *
 
 static bool check_bias(Call *c, const Conv *v)
 {
-    const Shape *b = call_shape(c, "bias");
+    const Shape *b = call_shape(c, P_bias);
     if (!b) return true;
     const Shape want = SHAPE(v->cout);
     if (b->rank != 1 || !fits(b->dim[0], v->cout))
@@ -48,8 +48,8 @@ static bool check_bias(Call *c, const Conv *v)
  * kernel..]. */
 bool conv_of(Call *c, bool transposed, Conv *v)
 {
-    const Shape *x = call_shape(c, "x"), *w = call_shape(c, "weight");
-    *v = (Conv){ .transposed = transposed, .groups = call_int(c, "groups") };
+    const Shape *x = call_shape(c, P_x), *w = call_shape(c, P_weight);
+    *v = (Conv){ .transposed = transposed, .groups = call_int(c, P_groups) };
     if (!window_rank(c, x)) return false;
     if (w->rank != x->rank)
         return call_error(c, "x is %s but weight is %s; both must have the same rank",
@@ -68,7 +68,7 @@ bool conv_of(Call *c, bool transposed, Conv *v)
 /* Core ML has no convolution with holes whose weight is computed while it runs. */
 static bool holes_allowed(Call *c, const Conv *v)
 {
-    if (call_arg(c, "weight", 0)->constant) return true;
+    if (call_arg(c, P_weight, 0)->constant) return true;
     for (int i = 0; i < MAX_SPATIAL; i++)
         if (v->window.dilation[i] > 1)
             return call_error(c,
@@ -82,7 +82,7 @@ bool infer_conv(Call *c)
 {
     Conv v;
     return conv_of(c, false, &v) && holes_allowed(c, &v)
-        && call_out(c, call_dtype(c, "x"), window_shape(&v.window, v.batch, v.cout));
+        && call_out(c, call_dtype(c, P_x), window_shape(&v.window, v.batch, v.cout));
 }
 
 bool infer_conv_transpose(Call *c)
@@ -90,13 +90,13 @@ bool infer_conv_transpose(Call *c)
     Conv v;
     int64_t wanted[2 + MAX_SPATIAL];
     if (!conv_of(c, true, &v)) return false;
-    if (call_ints(c, "output_shape", wanted, COUNT(wanted)) > 1 && !fits(wanted[1], v.cout))
+    if (call_ints(c, P_output_shape, wanted, COUNT(wanted)) > 1 && !fits(wanted[1], v.cout))
         return call_error(c,
                           "output_shape has %lld channels, weight %s with %lld groups makes "
                           "%lld",
-                          (long long)wanted[1], shape_text(c->arena, call_shape(c, "weight")),
+                          (long long)wanted[1], shape_text(c->arena, call_shape(c, P_weight)),
                           (long long)v.groups, (long long)v.cout);
-    return call_out(c, call_dtype(c, "x"), window_shape(&v.window, v.batch, v.cout));
+    return call_out(c, call_dtype(c, P_x), window_shape(&v.window, v.batch, v.cout));
 }
 
 /* A deprecated op whose quantised weights Core ML never specified; the types are those of
@@ -108,7 +108,7 @@ bool infer_conv_quantized(Call *c) { return infer_conv(c); }
 static double macs(Call *c, bool transposed)
 {
     Conv v;
-    if (!shape_known(call_shape(c, "x")) || !shape_known(call_shape(c, "weight"))) return -1;
+    if (!shape_known(call_shape(c, P_x)) || !shape_known(call_shape(c, P_weight))) return -1;
     if (!conv_of(c, transposed, &v)) return -1;
     const Shape out = window_shape(&v.window, v.batch, v.cout);
     if (!shape_known(&out)) return -1;

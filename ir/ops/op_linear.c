@@ -65,15 +65,15 @@ static void matrix_labels(Labels *l, int rank, int first, int second, bool trans
 
 bool equation_matmul(Call *c, Equation *e)
 {
-    const Shape *x = call_shape(c, "x"), *y = call_shape(c, "y");
+    const Shape *x = call_shape(c, P_x), *y = call_shape(c, P_y);
     if (!x->rank || !y->rank)
         return call_error(c, "x is %s and y is %s; a scalar has no matrix product, use mul",
                           call_text(c, x), call_text(c, y));
     *e = (Equation){ .n = 2 };
     if (x->rank == 1) label(&e->in[0], INNER);
-    else matrix_labels(&e->in[0], x->rank, ROW, INNER, call_bool(c, "transpose_x"));
+    else matrix_labels(&e->in[0], x->rank, ROW, INNER, call_bool(c, P_transpose_x));
     if (y->rank == 1) label(&e->in[1], INNER);
-    else matrix_labels(&e->in[1], y->rank, INNER, COLUMN, call_bool(c, "transpose_y"));
+    else matrix_labels(&e->in[1], y->rank, INNER, COLUMN, call_bool(c, P_transpose_y));
     int batch = (x->rank > y->rank ? x->rank : y->rank) - 2;
     for (int i = 0; i < batch; i++) label(&e->out, batch - 1 - i);
     if (x->rank > 1) label(&e->out, ROW);
@@ -92,13 +92,13 @@ static int64_t inner(const Labels *l, const Shape *s)
 /* From ios17 on the types may differ where one operand is a constant; the other one's holds. */
 static DType matmul_type(const Call *c)
 {
-    bool other = call_arg(c, "x", 0)->constant && !call_arg(c, "y", 0)->constant;
-    return call_dtype(c, other ? "y" : "x");
+    bool other = call_arg(c, P_x, 0)->constant && !call_arg(c, P_y, 0)->constant;
+    return call_dtype(c, other ? P_y : P_x);
 }
 
 static bool matmul_types_agree(Call *c)
 {
-    const CallArg *x = call_arg(c, "x", 0), *y = call_arg(c, "y", 0);
+    const CallArg *x = call_arg(c, P_x, 0), *y = call_arg(c, P_y, 0);
     if (x->type->dtype == y->type->dtype || x->constant != y->constant) return true;
     return call_error(
         c,
@@ -112,14 +112,14 @@ bool infer_matmul(Call *c)
     int bad;
     Shape out;
     Equation e;
-    const Shape *x = call_shape(c, "x"), *y = call_shape(c, "y"), *in[] = { x, y };
+    const Shape *x = call_shape(c, P_x), *y = call_shape(c, P_y), *in[] = { x, y };
     if (!matmul_types_agree(c) || !equation_matmul(c, &e)) return false;
     int64_t kx = inner(&e.in[0], x), ky = inner(&e.in[1], y);
     if (kx != ky && kx != DIM_ANY && ky != DIM_ANY)
         return call_error(c, "inner sizes differ, %lld and %lld: x is %s%s, y is %s%s",
                           (long long)kx, (long long)ky, call_text(c, x),
-                          call_bool(c, "transpose_x") ? " transposed" : "", call_text(c, y),
-                          call_bool(c, "transpose_y") ? " transposed" : "");
+                          call_bool(c, P_transpose_x) ? " transposed" : "", call_text(c, y),
+                          call_bool(c, P_transpose_y) ? " transposed" : "");
     if (!equation_shape(&e, in, &out, &bad))
         return call_error(c, "batch dimensions do not broadcast: x is %s, y is %s",
                           call_text(c, x), call_text(c, y));
@@ -129,7 +129,7 @@ bool infer_matmul(Call *c)
 double macs_matmul(Call *c)
 {
     Equation e;
-    const Shape *in[] = { call_shape(c, "x"), call_shape(c, "y") };
+    const Shape *in[] = { call_shape(c, P_x), call_shape(c, P_y) };
     return equation_matmul(c, &e) ? equation_macs(&e, in) : -1;
 }
 
@@ -137,7 +137,7 @@ double macs_matmul(Call *c)
 
 void equation_linear(const Call *c, Equation *e)
 {
-    const Shape *x = call_shape(c, "x");
+    const Shape *x = call_shape(c, P_x);
     *e = (Equation){ .n = 2 };
     for (int i = 0; i < x->rank - 1; i++) label(&e->in[0], i);
     e->out = e->in[0];
@@ -149,8 +149,8 @@ void equation_linear(const Call *c, Equation *e)
 
 bool infer_linear(Call *c)
 {
-    const Shape *x = call_shape(c, "x"), *w = call_shape(c, "weight"),
-                *b = call_shape(c, "bias");
+    const Shape *x = call_shape(c, P_x), *w = call_shape(c, P_weight),
+                *b = call_shape(c, P_bias);
     if (w->rank != 2)
         return call_error(c, "weight is %s; it must be [outputs, inputs]", call_text(c, w));
     if (!x->rank) return call_error(c, "x is a scalar; its last dimension must be the inputs");
@@ -165,13 +165,13 @@ bool infer_linear(Call *c)
         return call_error(c, "bias is %s where weight, which is %s, gives %s", call_text(c, b),
                           call_text(c, w), call_text(c, &want));
     out.dim[x->rank - 1] = w->dim[0];
-    return call_out(c, call_dtype(c, "x"), out);
+    return call_out(c, call_dtype(c, P_x), out);
 }
 
 double macs_linear(Call *c)
 {
     Equation e;
-    const Shape *in[] = { call_shape(c, "x"), call_shape(c, "weight") };
+    const Shape *in[] = { call_shape(c, P_x), call_shape(c, P_weight) };
     equation_linear(c, &e);
     return equation_macs(&e, in);
 }
@@ -196,11 +196,11 @@ static bool parse_term(Call *c, const char **at, Labels *l, int dots)
         if (*s == ' ') continue;
         bool is_dots = !strncmp(s, "...", 3);
         if ((!is_dots && letter(*s) < 0) || (is_dots && seen))
-            return call_error(c, "equation \"%s\": '%c' is no letter", call_str(c, "equation"),
+            return call_error(c, "equation \"%s\": '%c' is no letter", call_str(c, P_equation),
                               *s);
         if (l->rank + (is_dots ? dots : 1) > MAX_RANK)
             return call_error(c, "equation \"%s\": a term has more than %d dimensions",
-                              call_str(c, "equation"), MAX_RANK);
+                              call_str(c, P_equation), MAX_RANK);
         for (int i = 0; is_dots && i < dots; i++) label(l, DOTS_END - dots + i);
         if (!is_dots) label(l, letter(*s));
         seen |= is_dots;
@@ -249,23 +249,23 @@ static bool check_result(Call *c, const Equation *e)
         int id = e->out.label[i];
         if (times[id] == 0)
             return call_error(c, "equation \"%s\": the result names what no operand has",
-                              call_str(c, "equation"));
+                              call_str(c, P_equation));
         if (times[id]++ > 1)
             return call_error(c, "equation \"%s\": the result names a dimension twice",
-                              call_str(c, "equation"));
+                              call_str(c, P_equation));
     }
     return true;
 }
 
 bool equation_einsum(Call *c, Equation *e)
 {
-    const char *text = call_str(c, "equation"), *s = text;
-    int n = call_has(c, "values"), most = 0;
+    const char *text = call_str(c, P_equation), *s = text;
+    int n = call_has(c, P_values), most = 0;
     *e = (Equation){ .n = n };
     if (!text) return call_error(c, "equation must be a string that is known at compile time");
     if (n > MAX_TERM) return call_error(c, "more than %d operands", MAX_TERM);
     for (int t = 0; t < n; t++) {
-        const Shape *x = &call_arg(c, "values", t)->type->shape;
+        const Shape *x = &call_arg(c, P_values, t)->type->shape;
         int dots = count_dots(s, x->rank);
         if (!parse_term(c, &s, &e->in[t], dots)) return false;
         if (e->in[t].rank != x->rank)
@@ -289,15 +289,15 @@ bool equation_einsum(Call *c, Equation *e)
  * there. */
 static bool sum_agrees(Call *c)
 {
-    if (call_has(c, "values") != 2) return true;
-    const Shape *x = &call_arg(c, "values", 0)->type->shape;
-    const Shape *y = &call_arg(c, "values", 1)->type->shape;
-    if (x->rank != y->rank || !einsum_is_defined(call_str(c, "equation"), x->rank)) return true;
+    if (call_has(c, P_values) != 2) return true;
+    const Shape *x = &call_arg(c, P_values, 0)->type->shape;
+    const Shape *y = &call_arg(c, P_values, 1)->type->shape;
+    if (x->rank != y->rank || !einsum_is_defined(call_str(c, P_equation), x->rank)) return true;
     const int64_t a = x->dim[x->rank - 1], b = y->dim[y->rank - 3];
     return a == b || a == DIM_ANY || b == DIM_ANY
         || call_error(
                c, "equation \"%s\": inner sizes differ, %lld and %lld: the operands are %s, %s",
-               call_str(c, "equation"), (long long)a, (long long)b, call_text(c, x),
+               call_str(c, P_equation), (long long)a, (long long)b, call_text(c, x),
                call_text(c, y));
 }
 
@@ -305,11 +305,11 @@ bool infer_einsum(Call *c)
 {
     Equation e;
     Shape out;
-    int bad, n = call_has(c, "values");
+    int bad, n = call_has(c, P_values);
     const Shape *in[MAX_TERM];
-    DType t = call_dtype(c, "values");
+    DType t = call_dtype(c, P_values);
     for (int i = 0; i < n; i++) {
-        const Type *y = call_arg(c, "values", i)->type;
+        const Type *y = call_arg(c, P_values, i)->type;
         bool number = y->kind == TY_TENSOR
                    && (dtype_is_float(y->dtype) || dtype_is_int(y->dtype));
         if (!number || y->dtype != t)
@@ -317,12 +317,12 @@ bool infer_einsum(Call *c)
                               i + 1, type_text(c->arena, y));
     }
     if (!equation_einsum(c, &e) || !sum_agrees(c)) return false;
-    for (int i = 0; i < n; i++) in[i] = &call_arg(c, "values", i)->type->shape;
+    for (int i = 0; i < n; i++) in[i] = &call_arg(c, P_values, i)->type->shape;
     if (!equation_shape(&e, in, &out, &bad)) {
         Buf b = { 0 };
         for (int i = 0; i < n; i++) buf_printf(&b, "%s%s", i ? ", " : "", call_text(c, in[i]));
         call_error(c, "equation \"%s\": the operands disagree about dimension %c; they are %s",
-                   call_str(c, "equation"),
+                   call_str(c, P_equation),
                    bad < 26     ? 'a' + bad
                    : bad < DOTS ? 'A' + bad - 26
                                 : '.',
@@ -338,6 +338,6 @@ double macs_einsum(Call *c)
     Equation e;
     const Shape *in[MAX_TERM];
     if (!equation_einsum(c, &e)) return -1;
-    for (int i = 0; i < e.n; i++) in[i] = &call_arg(c, "values", i)->type->shape;
+    for (int i = 0; i < e.n; i++) in[i] = &call_arg(c, P_values, i)->type->shape;
     return equation_macs(&e, in);
 }

@@ -41,7 +41,7 @@ int64_t blocks_at(const Blocks *b, int64_t element)
 }
 
 /* data's extents must be multiples of those of `by`, which has `more` further dimensions. */
-static bool divides(Call *c, const char *data, const Shape *d, const char *by, int more)
+static bool divides(Call *c, ParamId data, const Shape *d, ParamId by, int more)
 {
     const Shape *s = call_shape(c, by);
     bool good = s->rank == d->rank + more;
@@ -52,57 +52,58 @@ static bool divides(Call *c, const char *data, const Shape *d, const char *by, i
     return call_error(c,
                       "%s is %s and %s is %s: %s must have %s, and each extent must divide "
                       "that of %s",
-                      data, shape_text(c->arena, d), by, shape_text(c->arena, s), by,
-                      more ? "two dimensions more" : "the same rank", data);
+                      param_names[data], shape_text(c->arena, d), param_names[by],
+                      shape_text(c->arena, s), param_names[by],
+                      more ? "two dimensions more" : "the same rank", param_names[data]);
 }
 
 /* ---- scales along an axis ---------------------------------------------------------------- */
 
 /* A scale or offset is one number, or one an element of x's axis. */
-static bool check_along(Call *c, const char *name, const Shape *x)
+static bool check_along(Call *c, ParamId param, const Shape *x)
 {
-    const Shape *s = call_shape(c, name);
+    const Shape *s = call_shape(c, param);
     int axis;
     if (!s || s->rank == 0) return true;
     if (s->rank > 1)
-        return call_error(c, "%s is %s; it must be a scalar or of rank 1", name,
+        return call_error(c, "%s is %s; it must be a scalar or of rank 1", param_names[param],
                           shape_text(c->arena, s));
-    if (!call_has(c, "axis"))
-        return call_error(c, "%s is %s: a vector needs the parameter axis", name,
+    if (!call_has(c, P_axis))
+        return call_error(c, "%s is %s: a vector needs the parameter axis", param_names[param],
                           shape_text(c->arena, s));
-    if (!call_known(c, "axis")) return true;
-    if (!call_axis(c, "axis", x->rank, &axis)) return false;
+    if (!call_known(c, P_axis)) return true;
+    if (!call_axis(c, P_axis, x->rank, &axis)) return false;
     if (fits(s->dim[0], x->dim[axis])) return true;
-    return call_error(c, "%s is %s where dimension %d of %s has %lld elements", name,
-                      shape_text(c->arena, s), axis, shape_text(c->arena, x),
-                      (long long)x->dim[axis]);
+    return call_error(c, "%s is %s where dimension %d of %s has %lld elements",
+                      param_names[param], shape_text(c->arena, s), axis,
+                      shape_text(c->arena, x), (long long)x->dim[axis]);
 }
 
 /* Of quantize and dequantize: both are numbers, without an axis, or both vectors along one. */
 static bool check_pair(Call *c, const Shape *x)
 {
-    const Shape *scale = call_shape(c, "scale"), *zero = call_shape(c, "zero_point");
-    if (!scale->rank && call_has(c, "axis"))
+    const Shape *scale = call_shape(c, P_scale), *zero = call_shape(c, P_zero_point);
+    if (!scale->rank && call_has(c, P_axis))
         return call_error(c, "scale is a scalar, so the parameter axis must not be given");
     if (zero && (zero->rank == 0) != (scale->rank == 0))
         return call_error(
             c, "zero_point is %s and scale is %s; both must be scalars, or both vectors",
             shape_text(c->arena, zero), shape_text(c->arena, scale));
-    return check_along(c, "scale", x) && check_along(c, "zero_point", x);
+    return check_along(c, P_scale, x) && check_along(c, P_zero_point, x);
 }
 
 bool infer_dequantize(Call *c)
 {
-    const Shape *x = call_shape(c, "input");
-    return check_pair(c, x) && call_out(c, call_dtype(c, "scale"), *x);
+    const Shape *x = call_shape(c, P_input);
+    return check_pair(c, x) && call_out(c, call_dtype(c, P_scale), *x);
 }
 
 bool infer_quantize(Call *c)
 {
-    const Shape *x = call_shape(c, "input");
-    const char *name = call_str(c, "output_dtype");
+    const Shape *x = call_shape(c, P_input);
+    const char *name = call_str(c, P_output_dtype);
     DType t = name ? dtype_find(name, strlen(name)) : DT_NONE,
-          zero = call_dtype(c, "zero_point");
+          zero = call_dtype(c, P_zero_point);
     if (!name && zero != DT_NONE) t = zero;
     if (t != DT_INT8 && t != DT_UINT8)
         return call_error(c, "output_dtype is \"%s\"; it must be \"int8\" or \"uint8\"",
@@ -115,19 +116,19 @@ bool infer_quantize(Call *c)
 
 bool infer_constexpr_affine_dequantize(Call *c)
 {
-    const Shape *x = call_shape(c, "quantized_data");
+    const Shape *x = call_shape(c, P_quantized_data);
     int axis;
-    if (call_known(c, "axis") && !call_axis(c, "axis", x->rank, &axis)) return false;
-    return check_along(c, "scale", x) && check_along(c, "zero_point", x)
-        && call_out(c, call_dtype(c, "scale"), *x);
+    if (call_known(c, P_axis) && !call_axis(c, P_axis, x->rank, &axis)) return false;
+    return check_along(c, P_scale, x) && check_along(c, P_zero_point, x)
+        && call_out(c, call_dtype(c, P_scale), *x);
 }
 
 /* ---- blockwise --------------------------------------------------------------------------- */
 
 static bool check_offset(Call *c, DType data)
 {
-    const Shape *o = call_shape(c, "offset"), *s = call_shape(c, "scale");
-    DType t = call_dtype(c, "offset");
+    const Shape *o = call_shape(c, P_offset), *s = call_shape(c, P_scale);
+    DType t = call_dtype(c, P_offset);
     if (!o) return true;
     if (o->rank != s->rank || !shape_fits(o, s))
         return call_error(c, "offset is %s but scale is %s; they must agree",
@@ -140,31 +141,31 @@ static bool check_offset(Call *c, DType data)
 
 bool infer_constexpr_blockwise_shift_scale(Call *c)
 {
-    const Shape *x = call_shape(c, "data");
+    const Shape *x = call_shape(c, P_data);
     if (x->rank == 0) return call_error(c, "data must not be a scalar");
-    return divides(c, "data", x, "scale", 0) && check_offset(c, call_dtype(c, "data"))
-        && call_out(c, call_dtype(c, "scale"), *x);
+    return divides(c, P_data, x, P_scale, 0) && check_offset(c, call_dtype(c, P_data))
+        && call_out(c, call_dtype(c, P_scale), *x);
 }
 
 bool infer_constexpr_sparse_blockwise_shift_scale(Call *c)
 {
     Packed p;
-    if (!sparse_of(c, "data_mask", "nonzero_data", &p)
-        || !divides(c, "data_mask", &p.shape, "scale", 0)
-        || !check_offset(c, call_dtype(c, "nonzero_data")))
+    if (!sparse_of(c, P_data_mask, P_nonzero_data, &p)
+        || !divides(c, P_data_mask, &p.shape, P_scale, 0)
+        || !check_offset(c, call_dtype(c, P_nonzero_data)))
         return false;
     call_out(c, DT_UINT1, p.shape);
-    return call_out(c, call_dtype(c, "scale"), *call_shape(c, "nonzero_data"));
+    return call_out(c, call_dtype(c, P_scale), *call_shape(c, P_nonzero_data));
 }
 
 bool infer_constexpr_cast(Call *c)
 {
-    const char *name = call_str(c, "output_dtype");
+    const char *name = call_str(c, P_output_dtype);
     DType t = name ? dtype_find(name, strlen(name)) : DT_NONE;
     if (t != DT_FP32)
         return call_error(c, "output_dtype is \"%s\"; it must be \"fp32\"",
                           name ? name : "not known");
-    return call_out(c, t, *call_shape(c, "source_val"));
+    return call_out(c, t, *call_shape(c, P_source_val));
 }
 
 /* ---- masks and indices ------------------------------------------------------------------- */
@@ -180,12 +181,12 @@ int64_t mask_count(const Tensor *mask)
 }
 
 /* Up to ios17 bytes hold the elements of `shape`: makes a view of them as such, when known. */
-static bool unpack(Call *c, const char *name, DType t, Shape *shape, Tensor *view)
+static bool unpack(Call *c, ParamId param, DType t, Shape *shape, Tensor *view)
 {
-    const Shape *bytes = call_shape(c, name);
+    const Shape *bytes = call_shape(c, param);
     int64_t dim[MAX_RANK];
     size_t count, bits;
-    int rank = call_ints(c, "shape", dim, MAX_RANK);
+    int rank = call_ints(c, P_shape, dim, MAX_RANK);
     if (rank < 0)
         return call_error(c, "shape is not known, or has more than %d elements", MAX_RANK);
     *shape = shape_of(rank, dim);
@@ -193,34 +194,31 @@ static bool unpack(Call *c, const char *name, DType t, Shape *shape, Tensor *vie
         return call_error(c, "shape %s is too large", shape_text(c->arena, shape));
     size_t need = bits / 8 + (bits % 8 != 0);
     if (bytes->rank != 1 || (bytes->dim[0] != DIM_ANY && (size_t)bytes->dim[0] != need))
-        return call_error(c, "%s is %s; shape %s with %d bits an element takes [%zu]", name,
-                          shape_text(c->arena, bytes), shape_text(c->arena, shape),
-                          dtypes[t].bits, need);
-    if (call_val(c, name)) *view = tensor_view(t, shape, call_val(c, name)->data);
+        return call_error(c, "%s is %s; shape %s with %d bits an element takes [%zu]",
+                          param_names[param], shape_text(c->arena, bytes),
+                          shape_text(c->arena, shape), dtypes[t].bits, need);
+    if (call_val(c, param)) *view = tensor_view(t, shape, call_val(c, param)->data);
     return true;
 }
 
-bool weight_in_bytes(const Call *c)
-{
-    return c->opset < OPSET_IOS18 && op_param(c->info, "shape") != NULL;
-}
+bool weight_in_bytes(const Call *c) { return c->opset < OPSET_IOS18 && call_takes(c, P_shape); }
 
-static bool packed_tensor(Call *c, const char *name, DType t, Shape *shape, Tensor *view,
+static bool packed_tensor(Call *c, ParamId param, DType t, Shape *shape, Tensor *view,
                           const Tensor **out)
 {
     *out = NULL;
     if (!weight_in_bytes(c)) {
-        *shape = *call_shape(c, name);
-        *out = call_val(c, name);
+        *shape = *call_shape(c, param);
+        *out = call_val(c, param);
         return true;
     }
-    if (!unpack(c, name, t, shape, view)) return false;
-    if (call_val(c, name)) *out = view;
+    if (!unpack(c, param, t, shape, view)) return false;
+    if (call_val(c, param)) *out = view;
     return true;
 }
 
 /* The bits of the last byte that stand for no element are 0. */
-static bool spare_bits_clear(Call *c, const char *mask, size_t count)
+static bool spare_bits_clear(Call *c, ParamId mask, size_t count)
 {
     const Tensor *t = call_val(c, mask);
     if (!t || !weight_in_bytes(c) || count % 8 == 0 || !t->count) return true;
@@ -230,30 +228,31 @@ static bool spare_bits_clear(Call *c, const char *mask, size_t count)
             c,
             "%s: the last byte is %u; of its bits the first %zu are elements, and the "
             "others must be 0",
-            mask, last, count % 8);
+            param_names[mask], last, count % 8);
 }
 
-bool sparse_of(Call *c, const char *mask, const char *data, Packed *p)
+bool sparse_of(Call *c, ParamId mask, ParamId data, Packed *p)
 {
     const Shape *d = call_shape(c, data);
     *p = (Packed){ .vector = 1 };
     if (!packed_tensor(c, mask, DT_UINT1, &p->shape, &p->mask_view, &p->mask)) return false;
     if (d->rank != 1)
-        return call_error(c, "%s is %s; it must be of rank 1", data, shape_text(c->arena, d));
+        return call_error(c, "%s is %s; it must be of rank 1", param_names[data],
+                          shape_text(c->arena, d));
     if (!p->mask || d->dim[0] == DIM_ANY) return true;
     if (!spare_bits_clear(c, mask, p->mask->count)) return false;
     int64_t n = mask_count(p->mask);
     if (n != d->dim[0])
-        return call_error(c, "%s has %lld bits set, %s is %s", mask, (long long)n, data,
-                          shape_text(c->arena, d));
+        return call_error(c, "%s has %lld bits set, %s is %s", param_names[mask], (long long)n,
+                          param_names[data], shape_text(c->arena, d));
     return true;
 }
 
 bool infer_constexpr_sparse_to_dense(Call *c)
 {
     Packed p;
-    return sparse_of(c, "mask", "nonzero_data", &p)
-        && call_out(c, call_dtype(c, "nonzero_data"), p.shape);
+    return sparse_of(c, P_mask, P_nonzero_data, &p)
+        && call_out(c, call_dtype(c, P_nonzero_data), p.shape);
 }
 
 /* ---- palettes ---------------------------------------------------------------------------- */
@@ -269,25 +268,25 @@ static DType index_type(Call *c, const Shape *lut)
     return DT_NONE;
 }
 
-static bool check_table(Call *c, const char *indices, const char *dense, Packed *p)
+static bool check_table(Call *c, ParamId indices, ParamId dense, Packed *p)
 {
-    const Shape *lut = call_shape(c, "lut");
+    const Shape *lut = call_shape(c, P_lut);
     int64_t entries = (int64_t)1 << dtypes[call_dtype(c, indices)].bits;
-    if (p->shape.rank == 0) return call_error(c, "%s must not be a scalar", dense);
-    if (!divides(c, dense, &p->shape, "lut", 2)) return false;
+    if (p->shape.rank == 0) return call_error(c, "%s must not be a scalar", param_names[dense]);
+    if (!divides(c, dense, &p->shape, P_lut, 2)) return false;
     p->vector = lut->dim[lut->rank - 1];
     if (!fits(lut->dim[lut->rank - 2], entries) || p->vector == 0)
         return call_error(
             c, "lut is %s; with %s indices it must be [.., %lld, values an entry]",
             shape_text(c->arena, lut), dtypes[call_dtype(c, indices)].name, (long long)entries);
-    if (p->vector > 1 && !call_has(c, "vector_axis"))
+    if (p->vector > 1 && !call_has(c, P_vector_axis))
         return call_error(c, "lut is %s: entries of %lld values need the parameter vector_axis",
                           shape_text(c->arena, lut), (long long)p->vector);
     p->axis = p->shape.rank - 1;
-    return !call_has(c, "vector_axis") || call_axis(c, "vector_axis", p->shape.rank, &p->axis);
+    return !call_has(c, P_vector_axis) || call_axis(c, P_vector_axis, p->shape.rank, &p->axis);
 }
 
-bool lut_of(Call *c, const char *indices, const char *mask, Packed *p)
+bool lut_of(Call *c, ParamId indices, ParamId mask, Packed *p)
 {
     if (mask) {
         if (!sparse_of(c, mask, indices, p)) return false;
@@ -298,7 +297,7 @@ bool lut_of(Call *c, const char *indices, const char *mask, Packed *p)
     if (!weight_in_bytes(c))
         return packed_tensor(c, indices, DT_NONE, &p->shape, &p->index_view, &p->index)
             && check_table(c, indices, indices, p);
-    DType t = index_type(c, call_shape(c, "lut"));
+    DType t = index_type(c, call_shape(c, P_lut));
     return t != DT_NONE && packed_tensor(c, indices, t, &p->shape, &p->index_view, &p->index);
 }
 
@@ -315,18 +314,18 @@ static bool widen(Call *c, const Packed *p, Shape *s)
 bool infer_constexpr_lut_to_dense(Call *c)
 {
     Packed p;
-    if (!lut_of(c, "indices", NULL, &p) || !(p.vector == 1 || widen(c, &p, &p.shape)))
+    if (!lut_of(c, P_indices, P_NONE, &p) || !(p.vector == 1 || widen(c, &p, &p.shape)))
         return false;
-    return call_out(c, call_dtype(c, "lut"), p.shape);
+    return call_out(c, call_dtype(c, P_lut), p.shape);
 }
 
 bool infer_constexpr_lut_to_sparse(Call *c)
 {
     Packed p;
-    if (!lut_of(c, "indices_nonzero_data", "indices_mask", &p)) return false;
-    Shape data = *call_shape(c, "indices_nonzero_data"), mask = p.shape;
+    if (!lut_of(c, P_indices_nonzero_data, P_indices_mask, &p)) return false;
+    Shape data = *call_shape(c, P_indices_nonzero_data), mask = p.shape;
     Packed flat = { .vector = p.vector };
     if (p.vector != 1 && (!widen(c, &p, &mask) || !widen(c, &flat, &data))) return false;
     call_out(c, DT_UINT1, mask);
-    return call_out(c, call_dtype(c, "lut"), data);
+    return call_out(c, call_dtype(c, P_lut), data);
 }

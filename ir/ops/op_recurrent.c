@@ -29,7 +29,7 @@ static const struct {
     { "tanh", tanh },
 };
 
-Activation *recurrent_activation(Call *c, const char *param)
+Activation *recurrent_activation(Call *c, ParamId param)
 {
     const char *names[COUNT(activations)];
     for (size_t i = 0; i < COUNT(activations); i++) names[i] = activations[i].name;
@@ -41,9 +41,9 @@ Activation *recurrent_activation(Call *c, const char *param)
 
 /* The argument, when present, is a matrix rows by cols (cols NULL: a vector of rows). What is
  * not known of them is taken from it. */
-static bool expect(Call *c, const char *name, int64_t *rows, int64_t *cols)
+static bool expect(Call *c, ParamId param, int64_t *rows, int64_t *cols)
 {
-    const Shape *s = call_shape(c, name);
+    const Shape *s = call_shape(c, param);
     int64_t *want[2] = { rows, cols };
     int rank = cols ? 2 : 1;
     if (!s) return true;
@@ -54,40 +54,42 @@ static bool expect(Call *c, const char *name, int64_t *rows, int64_t *cols)
     }
     if (good) return true;
     Shape w = shape_of(rank, (int64_t[]){ *rows, cols ? *cols : 0 });
-    return call_error(c, "%s is %s where %s is needed (x is %s, weight_hh is %s)", name,
-                      shape_text(c->arena, s), shape_text(c->arena, &w),
-                      shape_text(c->arena, call_shape(c, "x")),
-                      shape_text(c->arena, call_shape(c, "weight_hh")));
+    return call_error(c, "%s is %s where %s is needed (x is %s, weight_hh is %s)",
+                      param_names[param], shape_text(c->arena, s), shape_text(c->arena, &w),
+                      shape_text(c->arena, call_shape(c, P_x)),
+                      shape_text(c->arena, call_shape(c, P_weight_hh)));
 }
 
 static int64_t times(int64_t a, int64_t b) { return a == DIM_ANY ? DIM_ANY : a * b; }
 
-static bool has(const Call *c, const char *name) { return op_param(c->info, name) != NULL; }
-
 static int gates_of(const Call *c)
 {
-    return has(c, "cell_activation") ? 4 : has(c, "recurrent_activation") ? 3 : 1;
+    return call_takes(c, P_cell_activation) ? 4 : call_takes(c, P_recurrent_activation) ? 3 : 1;
 }
 
-static bool check_weights(Call *c, Recurrent *r, const char *suffix)
+/* The weights of each direction. */
+static const struct {
+    ParamId ih, hh, bias, peephole;
+} weights[2] = {
+    { P_weight_ih, P_weight_hh, P_bias, P_peephole },
+    { P_weight_ih_back, P_weight_hh_back, P_bias_back, P_peephole_back },
+};
+
+static bool check_weights(Call *c, Recurrent *r, int way)
 {
     int64_t rows = times(r->hidden, r->gates), three = times(r->hidden, 3);
-    const char *ih = arena_printf(c->arena, "weight_ih%s", suffix);
-    const char *hh = arena_printf(c->arena, "weight_hh%s", suffix);
-    const char *bias = arena_printf(c->arena, "bias%s", suffix);
-    const char *peep = arena_printf(c->arena, "peephole%s", suffix);
-    return expect(c, ih, &rows, &r->width) && expect(c, hh, &rows, &r->hidden)
-        && expect(c, bias, &rows, NULL)
-        && (!has(c, "peephole") || expect(c, peep, &three, NULL))
-        && (!has(c, "input_bias") || expect(c, "input_bias", &rows, NULL));
+    return expect(c, weights[way].ih, &rows, &r->width)
+        && expect(c, weights[way].hh, &rows, &r->hidden)
+        && expect(c, weights[way].bias, &rows, NULL)
+        && (!call_takes(c, P_peephole) || expect(c, weights[way].peephole, &three, NULL))
+        && (!call_takes(c, P_input_bias) || expect(c, P_input_bias, &rows, NULL));
 }
 
 static bool check_names(Call *c)
 {
-    static const char *const params[] = { "activation", "recurrent_activation",
-                                          "cell_activation" };
+    static const ParamId params[] = { P_activation, P_recurrent_activation, P_cell_activation };
     for (size_t i = 0; i < COUNT(params); i++)
-        if (has(c, params[i]) && call_known(c, params[i])
+        if (call_takes(c, params[i]) && call_known(c, params[i])
             && !recurrent_activation(c, params[i]))
             return false;
     return true;
@@ -96,8 +98,8 @@ static bool check_names(Call *c)
 bool recurrent_of(Call *c, Recurrent *r)
 {
     static const char *const ways[] = { "forward", "reverse", "bidirectional" };
-    const Shape *x = call_shape(c, "x"), *hh = call_shape(c, "weight_hh");
-    int way = call_mode(c, "direction", ways, has(c, "weight_ih_back") ? 3 : 2);
+    const Shape *x = call_shape(c, P_x), *hh = call_shape(c, P_weight_hh);
+    int way = call_mode(c, P_direction, ways, call_takes(c, P_weight_ih_back) ? 3 : 2);
     if (way < 0 || !check_names(c)) return false;
     if (x->rank != 3)
         return call_error(c, "x is %s; it must be [steps, batch, features]",
@@ -106,26 +108,27 @@ bool recurrent_of(Call *c, Recurrent *r)
         return call_error(c, "weight_hh is %s; it must be of rank 2", shape_text(c->arena, hh));
     *r = (Recurrent){
         x->dim[0],   x->dim[1],        x->dim[2], hh->dim[1],
-        gates_of(c), way == 2 ? 2 : 1, way == 1,  call_bool(c, "output_sequence")
+        gates_of(c), way == 2 ? 2 : 1, way == 1,  call_bool(c, P_output_sequence)
     };
-    if (r->ways == 2 && (!call_has(c, "weight_ih_back") || !call_has(c, "weight_hh_back")))
+    if (r->ways == 2 && (!call_has(c, P_weight_ih_back) || !call_has(c, P_weight_hh_back)))
         return call_error(
             c, "direction \"bidirectional\" needs weight_ih_back and weight_hh_back");
     int64_t wide = times(r->hidden, r->ways);
-    return check_weights(c, r, "") && (r->ways == 1 || check_weights(c, r, "_back"))
-        && expect(c, "initial_h", &r->batch, &wide)
-        && (!has(c, "initial_c") || expect(c, "initial_c", &r->batch, &wide));
+    return check_weights(c, r, 0) && (r->ways == 1 || check_weights(c, r, 1))
+        && expect(c, P_initial_h, &r->batch, &wide)
+        && (!call_takes(c, P_initial_c) || expect(c, P_initial_c, &r->batch, &wide));
 }
 
 bool infer_recurrent(Call *c)
 {
     Recurrent r;
     if (!recurrent_of(c, &r)) return false;
-    DType t = call_dtype(c, "x");
+    DType t = call_dtype(c, P_x);
     int64_t wide = times(r.hidden, r.ways);
-    int64_t rows = !call_known(c, "output_sequence") ? DIM_ANY : r.sequence ? r.steps : 1;
+    int64_t rows = !call_known(c, P_output_sequence) ? DIM_ANY : r.sequence ? r.steps : 1;
     call_out(c, t, SHAPE(rows, r.batch, wide));
-    for (int i = has(c, "initial_c") ? 2 : 1; i > 0; i--) call_out(c, t, SHAPE(r.batch, wide));
+    for (int i = call_takes(c, P_initial_c) ? 2 : 1; i > 0; i--)
+        call_out(c, t, SHAPE(r.batch, wide));
     return true;
 }
 

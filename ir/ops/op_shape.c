@@ -47,9 +47,9 @@ static bool solve_dim(Call *c, const Shape *x, Shape *r, int wild)
 
 bool infer_reshape(Call *c)
 {
-    const Shape *x = call_shape(c, "x");
+    const Shape *x = call_shape(c, P_x);
     Vector s;
-    if (!call_vector(c, "shape", MAX_RANK, &s)) return false;
+    if (!call_vector(c, P_shape, MAX_RANK, &s)) return false;
     if (s.n < 0)
         return call_error(c, "the length of shape, which is the result's rank, must be known");
     Shape r = { .rank = s.n };
@@ -68,16 +68,17 @@ bool infer_reshape(Call *c)
     }
     if (s.known && !(wild >= 0 ? solve_dim(c, x, &r, wild) : check_same_size(c, x, &r)))
         return false;
-    return call_out(c, call_dtype(c, "x"), r);
+    return call_out(c, call_dtype(c, P_x), r);
 }
 
 /* begins and ends are numbers and end_masks are bools, each a scalar that is known. */
-static bool scalar_of(Call *c, const char *name, DType type, int i, int64_t *out)
+static bool scalar_of(Call *c, ParamId param, DType type, int i, int64_t *out)
 {
-    const CallArg *a = call_arg(c, name, i);
+    const CallArg *a = call_arg(c, param, i);
     if (!a->val || a->type->kind != TY_TENSOR || a->type->dtype != type || a->type->shape.rank)
-        return call_error(c, "%s[%d] is %s; it must be a known constant, a scalar of %s", name,
-                          i, type_text(c->arena, a->type), dtypes[type].name);
+        return call_error(c, "%s[%d] is %s; it must be a known constant, a scalar of %s",
+                          param_names[param], i, type_text(c->arena, a->type),
+                          dtypes[type].name);
     *out = tensor_int(a->val, 0);
     return true;
 }
@@ -92,21 +93,21 @@ static int clamp_index(int64_t i, int n)
 
 bool infer_reshape_like(Call *c)
 {
-    int n = call_has(c, "ref_tensors");
-    if (call_has(c, "begins") != n || call_has(c, "ends") != n || call_has(c, "end_masks") != n)
+    int n = call_has(c, P_ref_tensors);
+    if (call_has(c, P_begins) != n || call_has(c, P_ends) != n || call_has(c, P_end_masks) != n)
         return call_error(
             c,
             "%d ref_tensors need as many begins, ends and end_masks; there are %d, %d "
             "and %d",
-            n, call_has(c, "begins"), call_has(c, "ends"), call_has(c, "end_masks"));
+            n, call_has(c, P_begins), call_has(c, P_ends), call_has(c, P_end_masks));
     Shape r = { .rank = 0 };
-    if (!call_tensors(c, "ref_tensors")) return false;
+    if (!call_tensors(c, P_ref_tensors)) return false;
     for (int i = 0; i < n; i++) {
-        const Shape *ref = &call_arg(c, "ref_tensors", i)->type->shape;
+        const Shape *ref = &call_arg(c, P_ref_tensors, i)->type->shape;
         int64_t begin, end, mask;
-        if (!scalar_of(c, "begins", DT_INT32, i, &begin)
-            || !scalar_of(c, "ends", DT_INT32, i, &end)
-            || !scalar_of(c, "end_masks", DT_BOOL, i, &mask)
+        if (!scalar_of(c, P_begins, DT_INT32, i, &begin)
+            || !scalar_of(c, P_ends, DT_INT32, i, &end)
+            || !scalar_of(c, P_end_masks, DT_BOOL, i, &mask)
             || !shape_append_some(c, &r, ref, clamp_index(begin, ref->rank),
                                   mask ? ref->rank : clamp_index(end, ref->rank)))
             return false;
@@ -116,77 +117,77 @@ bool infer_reshape_like(Call *c)
                           "the result is %s; the extents that it takes of ref_tensors must be "
                           "known",
                           call_text(c, &r));
-    return check_same_size(c, call_shape(c, "x"), &r) && call_out(c, call_dtype(c, "x"), r);
+    return check_same_size(c, call_shape(c, P_x), &r) && call_out(c, call_dtype(c, P_x), r);
 }
 
 /* ---- axes of one ------------------------------------------------------------------------- */
 
 bool infer_expand_dims(Call *c)
 {
-    const Shape *x = call_shape(c, "x");
-    const Shape *a = call_shape(c, "axes");
+    const Shape *x = call_shape(c, P_x);
+    const Shape *a = call_shape(c, P_axes);
     bool set[MAX_RANK], known;
     int64_t added = a->rank == 1 ? a->dim[0] : 1;
     if (added == DIM_ANY || added > MAX_RANK - x->rank)
         return call_error(c, "x is %s and axes is %s; the largest rank is %d", call_text(c, x),
                           call_text(c, a), MAX_RANK);
     Shape r = { .rank = x->rank + (int)added };
-    if (!call_axes(c, "axes", r.rank, set, &known)) return false;
+    if (!call_axes(c, P_axes, r.rank, set, &known)) return false;
     for (int i = 0, k = 0; i < r.rank; i++)
         r.dim[i] = !known ? DIM_ANY : set[i] ? 1 : x->dim[k++];
-    return call_out(c, call_dtype(c, "x"), r);
+    return call_out(c, call_dtype(c, P_x), r);
 }
 
 /* A named axis whose extent is not 1 stays; one whose extent is not known yet counts as 1. */
 bool infer_squeeze(Call *c)
 {
-    const Shape *x = call_shape(c, "x");
-    bool set[MAX_RANK] = { false }, known = true, all = !call_has(c, "axes");
-    if (!all && !call_axes(c, "axes", x->rank, set, &known)) return false;
+    const Shape *x = call_shape(c, P_x);
+    bool set[MAX_RANK] = { false }, known = true, all = !call_has(c, P_axes);
+    if (!all && !call_axes(c, P_axes, x->rank, set, &known)) return false;
     if (!known) return call_error(c, "axes must be known");
     Shape r = { .rank = 0 };
     for (int i = 0; i < x->rank; i++) {
         bool drop = all ? x->dim[i] == 1 : set[i] && dim_fits(x->dim[i], 1);
         if (!drop) r.dim[r.rank++] = x->dim[i];
     }
-    return call_out(c, call_dtype(c, "x"), r);
+    return call_out(c, call_dtype(c, P_x), r);
 }
 
 /* ---- orders ------------------------------------------------------------------------------ */
 
 bool infer_transpose(Call *c)
 {
-    const Shape *x = call_shape(c, "x");
+    const Shape *x = call_shape(c, P_x);
     Vector perm;
     Shape r = { .rank = x->rank };
     bool seen[MAX_RANK] = { false };
-    if (!call_per_axis(c, "perm", x, 0, &perm)) return false;
+    if (!call_per_axis(c, P_perm, x, 0, &perm)) return false;
     for (int i = 0; i < x->rank; i++) {
         int from;
         r.dim[i] = DIM_ANY;
         if (!perm.known) continue;
-        if (!call_norm_axis(c, "perm", perm.v[i], x->rank, &from)) return false;
+        if (!call_norm_axis(c, P_perm, perm.v[i], x->rank, &from)) return false;
         if (seen[from]) return call_error(c, "perm names axis %d twice", from);
         seen[from] = true;
         r.dim[i] = x->dim[from];
     }
-    return call_out(c, call_dtype(c, "x"), r);
+    return call_out(c, call_dtype(c, P_x), r);
 }
 
 bool infer_reverse(Call *c)
 {
     bool set[MAX_RANK], known;
-    const Shape *x = call_shape(c, "x");
-    if (call_has(c, "axes") && !call_axes(c, "axes", x->rank, set, &known)) return false;
-    return call_out(c, call_dtype(c, "x"), *x);
+    const Shape *x = call_shape(c, P_x);
+    if (call_has(c, P_axes) && !call_axes(c, P_axes, x->rank, set, &known)) return false;
+    return call_out(c, call_dtype(c, P_x), *x);
 }
 
 bool infer_reverse_sequence(Call *c)
 {
-    const Shape *x = call_shape(c, "x"), *lengths = call_shape(c, "lengths");
+    const Shape *x = call_shape(c, P_x), *lengths = call_shape(c, P_lengths);
     int seq, batch;
-    if (!call_axis(c, "seq_axis", x->rank, &seq)
-        || !call_axis(c, "batch_axis", x->rank, &batch))
+    if (!call_axis(c, P_seq_axis, x->rank, &seq)
+        || !call_axis(c, P_batch_axis, x->rank, &batch))
         return false;
     if (seq == batch) return call_error(c, "seq_axis and batch_axis are both %d", seq);
     if (lengths->rank != 1 || !dim_fits(lengths->dim[0], x->dim[batch]))
@@ -194,7 +195,7 @@ bool infer_reverse_sequence(Call *c)
                           "lengths is %s; x is %s, so axis %d needs one length for each of its "
                           "entries",
                           call_text(c, lengths), call_text(c, x), batch);
-    return call_out(c, call_dtype(c, "x"), *x);
+    return call_out(c, call_dtype(c, P_x), *x);
 }
 
 /* ---- slices ------------------------------------------------------------------------------ */
@@ -245,10 +246,10 @@ static bool slice_point(Call *c, SliceAxis *a, int axis, int64_t n, bool mask, i
 bool slice_plan(Call *c, const Shape *s, SliceAxis axis[MAX_RANK])
 {
     Vector b, e, st, bm, em, sq;
-    if (!call_per_axis(c, "begin", s, 0, &b) || !call_per_axis(c, "end", s, 0, &e)
-        || !call_per_axis(c, "stride", s, 1, &st) || !call_per_axis(c, "begin_mask", s, 0, &bm)
-        || !call_per_axis(c, "end_mask", s, 0, &em)
-        || !call_per_axis(c, "squeeze_mask", s, 0, &sq))
+    if (!call_per_axis(c, P_begin, s, 0, &b) || !call_per_axis(c, P_end, s, 0, &e)
+        || !call_per_axis(c, P_stride, s, 1, &st) || !call_per_axis(c, P_begin_mask, s, 0, &bm)
+        || !call_per_axis(c, P_end_mask, s, 0, &em)
+        || !call_per_axis(c, P_squeeze_mask, s, 0, &sq))
         return false;
     if (!sq.known)
         return call_error(c, "squeeze_mask, which makes the result's rank, must be known");
@@ -275,18 +276,18 @@ bool slice_plan(Call *c, const Shape *s, SliceAxis axis[MAX_RANK])
  * them count from the side that the stride leaves. */
 static bool slice_runs(Call *c, const Shape *s)
 {
-    static const char *const ends[] = { "begin", "end" };
+    static const ParamId ends[] = { P_begin, P_end };
     int64_t v[2][MAX_RANK], stride[MAX_RANK];
     bool mask[2][MAX_RANK] = { { false } }, squeeze[MAX_RANK] = { false };
     for (int i = 0; i < 2; i++)
         if (!call_arg(c, ends[i], 0)->constant
             || call_ints(c, ends[i], v[i], MAX_RANK) != s->rank)
             return true;
-    if (call_ints(c, "stride", stride, MAX_RANK) != s->rank)
+    if (call_ints(c, P_stride, stride, MAX_RANK) != s->rank)
         for (int i = 0; i < s->rank; i++) stride[i] = 1;
-    call_bools(c, "begin_mask", mask[0], MAX_RANK);
-    call_bools(c, "end_mask", mask[1], MAX_RANK);
-    call_bools(c, "squeeze_mask", squeeze, MAX_RANK);
+    call_bools(c, P_begin_mask, mask[0], MAX_RANK);
+    call_bools(c, P_end_mask, mask[1], MAX_RANK);
+    call_bools(c, P_squeeze_mask, squeeze, MAX_RANK);
     for (int i = 0; i < s->rank; i++) {
         const int64_t b = v[0][i], e = v[1][i];
         if (mask[0][i] || mask[1][i] || squeeze[i]) continue;
@@ -309,15 +310,15 @@ static Shape sliced(const Shape *s, const SliceAxis *axis)
 bool infer_slice_by_index(Call *c)
 {
     SliceAxis axis[MAX_RANK];
-    const Shape *x = call_shape(c, "x");
+    const Shape *x = call_shape(c, P_x);
     return slice_plan(c, x, axis) && slice_runs(c, x)
-        && call_out(c, call_dtype(c, "x"), sliced(x, axis));
+        && call_out(c, call_dtype(c, P_x), sliced(x, axis));
 }
 
 bool infer_slice_update(Call *c)
 {
     SliceAxis axis[MAX_RANK];
-    const Shape *x = call_shape(c, "x"), *update = call_shape(c, "update");
+    const Shape *x = call_shape(c, P_x), *update = call_shape(c, P_update);
     if (!slice_plan(c, x, axis) || !slice_runs(c, x)) return false;
     Shape part = sliced(x, axis);
     if (!update->rank)
@@ -327,15 +328,15 @@ bool infer_slice_update(Call *c)
     if (!shape_fits(&part, update))
         return call_error(c, "update is %s, but the slice of x, which is %s, is %s",
                           call_text(c, update), call_text(c, x), call_text(c, &part));
-    return call_out(c, call_dtype(c, "x"), *x);
+    return call_out(c, call_dtype(c, P_x), *x);
 }
 
 bool infer_slice_by_size(Call *c)
 {
-    const Shape *x = call_shape(c, "x");
+    const Shape *x = call_shape(c, P_x);
     Vector b, n;
     Shape r = { .rank = x->rank };
-    if (!call_per_axis(c, "begin", x, 0, &b) || !call_per_axis(c, "size", x, 0, &n))
+    if (!call_per_axis(c, P_begin, x, 0, &b) || !call_per_axis(c, P_size, x, 0, &n))
         return false;
     for (int i = 0; i < x->rank; i++) {
         int64_t dim = x->dim[i], size = n.known ? n.v[i] : DIM_ANY, from = b.known ? b.v[i] : 0;
@@ -348,15 +349,15 @@ bool infer_slice_by_size(Call *c)
                               (long long)b.v[i], (long long)size, i, call_text(c, x));
         if (n.known && size < 0) r.dim[i] = dim - from;
     }
-    return call_out(c, call_dtype(c, "x"), r);
+    return call_out(c, call_dtype(c, P_x), r);
 }
 
 bool infer_sliding_windows(Call *c)
 {
-    const Shape *x = call_shape(c, "x");
-    int64_t size = call_int(c, "size"), stride = call_int(c, "stride");
+    const Shape *x = call_shape(c, P_x);
+    int64_t size = call_int(c, P_size), stride = call_int(c, P_stride);
     int axis;
-    if (!call_axis(c, "axis", x->rank, &axis)) return false;
+    if (!call_axis(c, P_axis, x->rank, &axis)) return false;
     int64_t dim = x->dim[axis];
     if (size < 1 || stride < 1)
         return call_error(c, "size %lld and stride %lld must be at least 1", (long long)size,
@@ -369,7 +370,7 @@ bool infer_sliding_windows(Call *c)
         || !shape_append(c, &r, dim == DIM_ANY ? DIM_ANY : (dim - size) / stride + 1)
         || !shape_append(c, &r, size) || !shape_append_some(c, &r, x, axis + 1, x->rank))
         return false;
-    return call_out(c, call_dtype(c, "x"), r);
+    return call_out(c, call_dtype(c, P_x), r);
 }
 
 /* ---- blocks of pixels -------------------------------------------------------------------- */
@@ -378,15 +379,15 @@ bool infer_sliding_windows(Call *c)
  * block columns, in some order. */
 static const struct BlockOp {
     int op;
-    const char *param;
+    ParamId param;
     bool to_depth;
     bool block_first; /* the channel axis of the deep side is block major, else channel major */
     uint8_t perm[6];
 } block_ops[] = {
-    { OP_depth_to_space, "block_size", false, true, { 0, 3, 4, 1, 5, 2 } },
-    { OP_pixel_shuffle, "upscale_factor", false, false, { 0, 1, 4, 2, 5, 3 } },
-    { OP_space_to_depth, "block_size", true, true, { 0, 3, 5, 1, 2, 4 } },
-    { OP_pixel_unshuffle, "downscale_factor", true, false, { 0, 1, 3, 5, 2, 4 } },
+    { OP_depth_to_space, P_block_size, false, true, { 0, 3, 4, 1, 5, 2 } },
+    { OP_pixel_shuffle, P_upscale_factor, false, false, { 0, 1, 4, 2, 5, 3 } },
+    { OP_space_to_depth, P_block_size, true, true, { 0, 3, 5, 1, 2, 4 } },
+    { OP_pixel_unshuffle, P_downscale_factor, true, false, { 0, 1, 3, 5, 2, 4 } },
 };
 
 static const struct BlockOp *block_op(const Call *c)
@@ -399,12 +400,13 @@ static const struct BlockOp *block_op(const Call *c)
 /* The channels, rows and columns of the result; DIM_ANY where not known. */
 static bool block_dims(Call *c, const struct BlockOp *o, Shape *r)
 {
-    const Shape *x = call_shape(c, "x");
+    const Shape *x = call_shape(c, P_x);
     int64_t b = call_int(c, o->param);
     if (x->rank != 4)
         return call_error(c, "x must have the axes batch, channel, height, width; it is %s",
                           call_text(c, x));
-    if (b < 1 || b > INT32_MAX) return call_error(c, "%s is %lld", o->param, (long long)b);
+    if (b < 1 || b > INT32_MAX)
+        return call_error(c, "%s is %lld", param_names[o->param], (long long)b);
     *r = *x;
     for (int i = 1; i < 4; i++) {
         bool shrinks = (i == 1) != o->to_depth;
@@ -429,13 +431,13 @@ static bool block_dims(Call *c, const struct BlockOp *o, Shape *r)
 bool infer_block_moves(Call *c)
 {
     Shape r;
-    return block_dims(c, block_op(c), &r) && call_out(c, call_dtype(c, "x"), r);
+    return block_dims(c, block_op(c), &r) && call_out(c, call_dtype(c, P_x), r);
 }
 
 bool block_plan(Call *c, BlockPlan *p)
 {
     const struct BlockOp *o = block_op(c);
-    const Shape *x = call_shape(c, "x");
+    const Shape *x = call_shape(c, P_x);
     int64_t b = call_int(c, o->param);
     Shape r;
     if (!block_dims(c, o, &r)) return false;
@@ -457,16 +459,17 @@ bool block_plan(Call *c, BlockPlan *p)
 
 /* space_to_batch pads height and width and deals them out; batch_to_space deals them back and
  * crops. */
-static bool check_edges(Call *c, const char *name, const Vector *block)
+static bool check_edges(Call *c, ParamId param, const Vector *block)
 {
-    const Shape *x = call_shape(c, "x"), *e = call_shape(c, name);
+    const Shape *x = call_shape(c, P_x), *e = call_shape(c, param);
     if (x->rank != 4 || block->n != 2)
         return call_error(c,
                           "x is %s and block_shape has %d elements; it must be batch, channel, "
                           "height and width, and two elements",
                           call_text(c, x), block->n);
     if (e->rank != 2 || !dim_fits(e->dim[0], block->n) || !dim_fits(e->dim[1], 2))
-        return call_error(c, "%s is %s; it must be [%d, 2]", name, call_text(c, e), block->n);
+        return call_error(c, "%s is %s; it must be [%d, 2]", param_names[param],
+                          call_text(c, e), block->n);
     for (int i = 0; block->known && i < block->n; i++)
         if (block->v[i] < 1)
             return call_error(c, "block_shape holds %lld", (long long)block->v[i]);
@@ -475,12 +478,12 @@ static bool check_edges(Call *c, const char *name, const Vector *block)
 
 bool infer_space_to_batch(Call *c)
 {
-    const Shape *x = call_shape(c, "x");
+    const Shape *x = call_shape(c, P_x);
     Vector b;
     int64_t pad[2 * MAX_RANK];
-    if (!call_vector(c, "block_shape", MAX_RANK, &b) || !check_edges(c, "paddings", &b))
+    if (!call_vector(c, P_block_shape, MAX_RANK, &b) || !check_edges(c, P_paddings, &b))
         return false;
-    bool known = b.known && call_ints(c, "paddings", pad, 2 * MAX_RANK) == 2 * b.n;
+    bool known = b.known && call_ints(c, P_paddings, pad, 2 * MAX_RANK) == 2 * b.n;
     Shape r = *x;
     for (int i = 0; i < b.n; i++) {
         int64_t *dim = &r.dim[2 + i];
@@ -500,17 +503,17 @@ bool infer_space_to_batch(Call *c)
                 2 + i, call_text(c, x), (long long)*dim, (long long)b.v[i]);
         *dim /= b.v[i];
     }
-    return call_out(c, call_dtype(c, "x"), r);
+    return call_out(c, call_dtype(c, P_x), r);
 }
 
 bool infer_batch_to_space(Call *c)
 {
-    const Shape *x = call_shape(c, "x");
+    const Shape *x = call_shape(c, P_x);
     Vector b;
     int64_t crop[2 * MAX_RANK];
-    if (!call_vector(c, "block_shape", MAX_RANK, &b) || !check_edges(c, "crops", &b))
+    if (!call_vector(c, P_block_shape, MAX_RANK, &b) || !check_edges(c, P_crops, &b))
         return false;
-    bool known = b.known && call_ints(c, "crops", crop, 2 * MAX_RANK) == 2 * b.n;
+    bool known = b.known && call_ints(c, P_crops, crop, 2 * MAX_RANK) == 2 * b.n;
     Shape r = *x;
     for (int i = 0; i < b.n; i++) {
         int64_t *dim = &r.dim[2 + i];
@@ -534,5 +537,5 @@ bool infer_batch_to_space(Call *c)
                               (long long)*dim);
         *dim -= crop[2 * i] + crop[2 * i + 1];
     }
-    return call_out(c, call_dtype(c, "x"), r);
+    return call_out(c, call_dtype(c, P_x), r);
 }

@@ -34,7 +34,8 @@ DType dtype_wider(DType t)
     }
 #define PAR(n, v, d, f, de, s, u)                                                              \
     {                                                                                          \
-        .name = #n, .var = v, .dom = DOM_##d, .flags = (f), .def = de, .since = s, .until = u  \
+        .name = #n, .id = P_##n, .var = v, .dom = DOM_##d, .flags = (f), .def = de,            \
+        .since = s, .until = u                                                                 \
     }
 #define X(n, v, d) PAR(n, v, d, 0, NULL, 0, 0)
 #define K(n, v, d) PAR(n, v, d, P_CONST, NULL, 0, 0)
@@ -59,7 +60,12 @@ DType dtype_wider(DType t)
 
 const OpInfo ops[OP_COUNT] = {
 #define OP(n, f, s, fl, d)                                                                     \
-    [OP_##n] = { .name = #n, .family = #f, .since = (Opset)(s), .flags = (fl), .doc = d,
+    [OP_##n] = { .name = #n,                                                                   \
+                 .family = #f,                                                                 \
+                 .since = (Opset)(s),                                                          \
+                 .flags = (fl),                                                                \
+                 .doc = d,                                                                     \
+                 .place = param_places[OP_##n],
 #define ARGS(...) .param = (const Param[]){ __VA_ARGS__, { .name = NULL } },
 #define IR(f) .infer = f,
 #define EVAL(f) .eval = f,

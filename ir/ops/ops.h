@@ -38,6 +38,7 @@ enum {              /* Param.flags */
 
 typedef struct {
     const char *name;
+    ParamId id;
     const char *var; /* type variable: parameters that share its letter share their element
                         type; a second letter is the one from ios17 on ("TU") */
     Domain dom;
@@ -72,6 +73,8 @@ typedef struct {
     const char *doc;
     Opset since;
     const Param *param; /* ends with a NULL name */
+    /* by ParamId: 1 and where it stands in param; 0: the op has no such parameter */
+    const unsigned char *place;
     bool (*infer)(Call *);
     bool (*eval)(Call *); /* NULL: no reference meaning (says the run) */
     bool (*expand)(Builder *, Op *, Value **results); /* composites */
@@ -89,8 +92,19 @@ enum {
 };
 extern const OpInfo ops[OP_COUNT];
 
-int op_find(const char *name);                               /* OP_NONE when unknown */
-const Param *op_param(const OpInfo *info, const char *name); /* NULL: no such parameter */
+/* The generated side of the table (ir/ops/table/params.c): how parameters are spelt, and
+ * OpInfo.place. */
+extern const char *const param_names[PARAM_COUNT];
+extern const unsigned char param_places[OP_COUNT][PARAM_COUNT];
+
+/* Where text comes in: NULL and OP_NONE are what it may hold that the table does not. */
+int op_find(const char *name);
+const Param *op_param(const OpInfo *info, const char *name);
+/* By its id; NULL: the op has no such parameter. */
+static inline const Param *op_param_of(const OpInfo *info, ParamId p)
+{
+    return info->place[p] ? &info->param[info->place[p] - 1] : NULL;
+}
 bool param_in(const Param *p, Opset o);
 /* with P_CONST_UNTIL_17 resolved */
 unsigned param_flags(const Param *p, Opset o);
@@ -128,30 +142,31 @@ struct Call {
     const struct Products *products;
 };
 
-/* Asking. `name` must be a parameter of the row (a bug otherwise). */
-int call_has(const Call *c, const char *name); /* how many values; 0: absent */
-const CallArg *call_arg(const Call *c, const char *name, int i);
-DType call_dtype(const Call *c, const char *name); /* DT_NONE when absent */
+/* Asking. The row must have the parameter (a bug otherwise), which call_takes tells. */
+bool call_takes(const Call *c, ParamId p);
+int call_has(const Call *c, ParamId p); /* how many values; 0: absent */
+const CallArg *call_arg(const Call *c, ParamId p, int i);
+DType call_dtype(const Call *c, ParamId p); /* DT_NONE when absent */
 /* of a tensor argument; NULL when absent */
-const Shape *call_shape(const Call *c, const char *name);
-const Tensor *call_val(const Call *c, const char *name); /* NULL: absent or not known */
+const Shape *call_shape(const Call *c, ParamId p);
+const Tensor *call_val(const Call *c, ParamId p); /* NULL: absent or not known */
 /* Scalars: the argument's value, else the row's default. A value that is not known at compile
  * time (infer only) gives the default too; ask call_known first where that matters. */
 /* absent, or present with a value */
-bool call_known(const Call *c, const char *name);
-int64_t call_int(const Call *c, const char *name);
-double call_float(const Call *c, const char *name);
-bool call_bool(const Call *c, const char *name);
+bool call_known(const Call *c, ParamId p);
+int64_t call_int(const Call *c, ParamId p);
+double call_float(const Call *c, ParamId p);
+bool call_bool(const Call *c, ParamId p);
 /* NULL when absent without default */
-const char *call_str(const Call *c, const char *name);
+const char *call_str(const Call *c, ParamId p);
 /* Vectors: count, or -1 when absent or not known. A scalar counts as one element. */
-int call_ints(const Call *c, const char *name, int64_t *out, int max);
-int call_bools(const Call *c, const char *name, bool *out, int max);
+int call_ints(const Call *c, ParamId p, int64_t *out, int max);
+int call_bools(const Call *c, ParamId p, bool *out, int max);
 /* A parameter of n numbers that defaults to `fill` each; reports a wrong length. */
-bool call_ints_or(Call *c, const char *name, int n, int64_t fill, int64_t *out);
+bool call_ints_or(Call *c, ParamId p, int n, int64_t fill, int64_t *out);
 /* An axis, negative ones counted from the end of `rank`; reports one out of range. */
-bool call_axis(Call *c, const char *name, int rank, int *out);
-bool call_norm_axis(Call *c, const char *name, int64_t axis, int rank, int *out);
+bool call_axis(Call *c, ParamId p, int rank, int *out);
+bool call_norm_axis(Call *c, ParamId p, int64_t axis, int rank, int *out);
 
 /* Answering. */
 /* appends a tensor result; always true */
@@ -162,14 +177,16 @@ bool call_error(Call *c, const char *fmt, ...) PRINTF(2, 3);
 /* For eval: gives result i a shape that infer could not know. */
 bool call_alloc(Call *c, int i, DType t, const Shape *s);
 /* A float tensor's elements as doubles, from the call's arena; NULL when absent. */
-double *call_doubles(Call *c, const char *name);
+double *call_doubles(Call *c, ParamId p);
 double *call_doubles_of(Call *c, const Tensor *t);
 void *call_scratch(Call *c, size_t count, size_t size); /* zeroed, dies with the call */
 
 /* ---- making calls ------------------------------------------------------------------------ */
 
 void call_init(Call *c, const OpInfo *info, Opset o, Arena *scratch, Diag *d, Loc loc);
-/* reports unknown names */
+/* The argument of a parameter that the row has. */
+void call_give(Call *c, ParamId p, int n, CallArg *v, bool tuple);
+/* The same for a name out of a text; reports one that the row has not. */
 bool call_set(Call *c, const char *name, int n, CallArg *v, bool tuple);
 /* Presence, types, type variables, constness and scalars of the arguments against the row. */
 bool call_check(Call *c);

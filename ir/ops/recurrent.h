@@ -6,7 +6,7 @@
 
 /* Activations by their names in these ops, with their default constants. */
 typedef double Activation(double);
-Activation *recurrent_activation(Call *c, const char *param); /* NULL after an error */
+Activation *recurrent_activation(Call *c, ParamId param); /* NULL after an error */
 
 typedef struct {
     /* x is [steps, batch, width]; DIM_ANY where not known */

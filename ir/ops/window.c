@@ -18,7 +18,7 @@ static bool same_name(const char *a, const char *b)
     return lower(*a) == lower(*b);
 }
 
-static int mode(Call *c, const char *param, const char *const *names, int count, bool any_case)
+static int mode(Call *c, ParamId param, const char *const *names, int count, bool any_case)
 {
     const char *s = call_str(c, param);
     if (!s) s = "";
@@ -27,17 +27,17 @@ static int mode(Call *c, const char *param, const char *const *names, int count,
     Buf b = { 0 };
     for (int i = 0; i < count; i++)
         buf_printf(&b, "%s\"%s\"", !i ? "" : i + 1 < count ? ", " : " or ", names[i]);
-    call_error(c, "%s is \"%s\"; it must be %s", param, s, b.s);
+    call_error(c, "%s is \"%s\"; it must be %s", param_names[param], s, b.s);
     buf_free(&b);
     return -1;
 }
 
-int call_mode(Call *c, const char *param, const char *const *names, int count)
+int call_mode(Call *c, ParamId param, const char *const *names, int count)
 {
     return mode(c, param, names, count, false);
 }
 
-int call_mode_any_case(Call *c, const char *param, const char *const *names, int count)
+int call_mode_any_case(Call *c, ParamId param, const char *const *names, int count)
 {
     return mode(c, param, names, count, true);
 }
@@ -71,28 +71,24 @@ Shape window_shape(const Window *w, int64_t batch, int64_t channels)
     return s;
 }
 
-static bool has_param(const Call *c, const char *name)
-{
-    return op_param(c->info, name) != NULL;
-}
-
 /* A vector parameter of n * per numbers, at least `least` each, laid into the last n places;
  * *sure becomes false when it is there but its value is not known. */
-static bool vector(Call *c, const char *name, int n, int per, int64_t fill, int64_t least,
+static bool vector(Call *c, ParamId param, int n, int per, int64_t fill, int64_t least,
                    int64_t *out, bool *sure)
 {
     int64_t *at = out + (MAX_SPATIAL - n) * per;
     for (int i = 0; i < MAX_SPATIAL * per; i++) out[i] = fill;
-    if (!has_param(c, name)) return true;
-    if (!call_known(c, name)) *sure = false;
-    const Shape *s = call_shape(c, name);
+    if (!call_takes(c, param)) return true;
+    if (!call_known(c, param)) *sure = false;
+    const Shape *s = call_shape(c, param);
     if (s && s->rank > 1)
-        return call_error(c, "%s is %s; it must be of rank 1", name, shape_text(c->arena, s));
-    if (!call_ints_or(c, name, n * per, fill, at)) return false;
+        return call_error(c, "%s is %s; it must be of rank 1", param_names[param],
+                          shape_text(c->arena, s));
+    if (!call_ints_or(c, param, n * per, fill, at)) return false;
     for (int i = 0; i < n * per; i++)
         if (at[i] < least)
-            return call_error(c, "%s has %lld where at least %lld is needed", name,
-                              (long long)at[i], (long long)least);
+            return call_error(c, "%s has %lld where at least %lld is needed",
+                              param_names[param], (long long)at[i], (long long)least);
     return true;
 }
 
@@ -173,12 +169,12 @@ static bool wanted_shape(Call *c, const Shape *x, int64_t *wanted, bool *sure)
 {
     int64_t v[2 + MAX_SPATIAL];
     for (int i = 0; i < MAX_SPATIAL; i++) wanted[i] = DIM_ANY;
-    if (!has_param(c, "output_shape") || !call_has(c, "output_shape")) return true;
-    if (!call_known(c, "output_shape")) {
+    if (!call_takes(c, P_output_shape) || !call_has(c, P_output_shape)) return true;
+    if (!call_known(c, P_output_shape)) {
         *sure = false;
         return true;
     }
-    if (!call_ints_or(c, "output_shape", x->rank, 1, v)) return false;
+    if (!call_ints_or(c, P_output_shape, x->rank, 1, v)) return false;
     if (x->dim[0] != DIM_ANY && v[0] != x->dim[0])
         return call_error(c, "output_shape begins with %lld, x is %s: the batches differ",
                           (long long)v[0], shape_text(c->arena, x));
@@ -209,7 +205,7 @@ static bool ceil_allowed(Call *c, int type, const int64_t *custom)
 static bool outputs(Call *c, WindowKind kind, const Shape *x, int type, const int64_t *wanted,
                     Window *w)
 {
-    bool ceil = kind == WINDOW_POOL && call_bool(c, "ceil_mode");
+    bool ceil = kind == WINDOW_POOL && call_bool(c, P_ceil_mode);
     for (int i = 0; i < MAX_SPATIAL; i++) {
         if (kind == WINDOW_TRANSPOSE) out_transposed(w, type, wanted, i);
         else if (!out_forward(c, w, ceil, x, i)) return false;
@@ -222,8 +218,8 @@ static bool outputs(Call *c, WindowKind kind, const Shape *x, int type, const in
 
 static int pad_type(Call *c, WindowKind kind)
 {
-    int type = kind == WINDOW_POOL ? call_mode_any_case(c, "pad_type", pad_types, PAD_COUNT)
-                                   : call_mode(c, "pad_type", pad_types, PAD_COUNT);
+    int type = kind == WINDOW_POOL ? call_mode_any_case(c, P_pad_type, pad_types, PAD_COUNT)
+                                   : call_mode(c, P_pad_type, pad_types, PAD_COUNT);
     if (type != PAD_SAME_LOWER) return type;
     if (kind == WINDOW_TRANSPOSE)
         call_error(c, "pad_type \"same_lower\" goes with conv and the pools alone");
@@ -235,7 +231,7 @@ static int pad_type(Call *c, WindowKind kind)
 bool window_of(Call *c, WindowKind kind, const Shape *x, const int64_t *kernel, Window *w)
 {
     int64_t custom[2 * MAX_SPATIAL], wanted[MAX_SPATIAL];
-    bool sure = call_known(c, "pad_type");
+    bool sure = call_known(c, P_pad_type);
     int n = x->rank - 2, type = pad_type(c, kind);
     if (type < 0) return false;
     *w = (Window){ .n = n };
@@ -244,12 +240,12 @@ bool window_of(Call *c, WindowKind kind, const Shape *x, const int64_t *kernel, 
         w->in[i] = real ? x->dim[2 + i - MAX_SPATIAL + n] : 1;
         w->kernel[i] = real ? kernel[i - MAX_SPATIAL + n] : 1;
     }
-    if (!extents_fit(c, w, x) || !vector(c, "strides", n, 1, 1, 1, w->stride, &sure)
-        || !vector(c, "dilations", n, 1, 1, 1, w->dilation, &sure)
-        || !vector(c, "pad", n, 2, 0, kind == WINDOW_POOL ? 0 : INT32_MIN, custom, &sure)
+    if (!extents_fit(c, w, x) || !vector(c, P_strides, n, 1, 1, 1, w->stride, &sure)
+        || !vector(c, P_dilations, n, 1, 1, 1, w->dilation, &sure)
+        || !vector(c, P_pad, n, 2, 0, kind == WINDOW_POOL ? 0 : INT32_MIN, custom, &sure)
         || !wanted_shape(c, x, wanted, &sure))
         return false;
-    if (kind == WINDOW_POOL && call_bool(c, "ceil_mode") && !ceil_allowed(c, type, custom))
+    if (kind == WINDOW_POOL && call_bool(c, P_ceil_mode) && !ceil_allowed(c, type, custom))
         return false;
     for (int i = 0; i < MAX_SPATIAL; i++) {
         if (kind != WINDOW_TRANSPOSE || type == PAD_CUSTOM) pad_one(w, i, type, custom);

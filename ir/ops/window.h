@@ -42,7 +42,7 @@ static inline int64_t window_span(const Window *w, int i)
 
 /* Which of the names an argument spells (its default when absent); -1 after an error that lists
  * them. Core ML takes some of them in capitals too. */
-int call_mode(Call *c, const char *param, const char *const *names, int count);
-int call_mode_any_case(Call *c, const char *param, const char *const *names, int count);
+int call_mode(Call *c, ParamId param, const char *const *names, int count);
+int call_mode_any_case(Call *c, ParamId param, const char *const *names, int count);
 
 #endif

@@ -20,7 +20,7 @@ static bool pool_read(Op *op, PoolOp *p)
     const Shape *s = shape_of_value(p->x);
     bool ok = s && shape_of_value(op->out[0]) && call_of_op(c, op, &scratch, &quiet)
            && call_check(c);
-    ok = ok && call_ints_or(c, "kernel_sizes", s->rank - 2, 1, kernel);
+    ok = ok && call_ints_or(c, P_kernel_sizes, s->rank - 2, 1, kernel);
     ok = ok && window_of(c, WINDOW_POOL, s, kernel, &p->w);
     for (int i = 0; ok && i < MAX_SPATIAL; i++) ok = p->w.kernel[i] > 0 && p->w.out[i] > 0;
     diag_free(&quiet);
