@@ -157,9 +157,25 @@ Value *build_string(Builder *b, const char *s)
     return v;
 }
 
+/* The scalar that the block has already; they are told apart by their bits. */
+static Value *built_scalar(BuiltScalars *s, const Block *block, DType t, double v)
+{
+    if (s->block != block) s->count = 0;
+    s->block = block;
+    for (int i = 0; i < s->count; i++)
+        if (s->at[i].dtype == t && !memcmp(&s->at[i].value, &v, sizeof v)) return s->at[i].made;
+    return NULL;
+}
+
 Value *build_float(Builder *b, DType t, double v)
 {
-    return build_const(b, "c", const_float(&b->m->arena, t, v));
+    BuiltScalars *s = b->scalars;
+    Value *made = s ? built_scalar(s, b->block, t, v) : NULL;
+    if (made) return made;
+    made = build_const(b, "c", const_float(&b->m->arena, t, v));
+    if (s && s->count < BUILT_SCALARS)
+        s->at[s->count++] = (struct BuiltScalar){ .dtype = t, .value = v, .made = made };
+    return made;
 }
 
 Value *build_ints(Builder *b, int n, const int64_t *v)

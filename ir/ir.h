@@ -439,7 +439,22 @@ typedef struct {
     Diag *diag;
     Loc loc;
     Opset opset; /* whose versions of the ops hold; the function's by default */
+    /* scalars that build_float has made in this block and finds again, or NULL */
+    struct BuiltScalars *scalars;
 } Builder;
+
+/* Of one walk over a function in order: what was built in front of a statement of a block is in
+ * scope for all that is built in front of later ones. {0} is empty. */
+enum { BUILT_SCALARS = 64 };
+typedef struct BuiltScalars {
+    const Block *block;
+    int count;
+    struct BuiltScalar {
+        DType dtype;
+        double value;
+        Value *made;
+    } at[BUILT_SCALARS];
+} BuiltScalars;
 
 Builder builder_at(Block *b, Op *before, Diag *d, Loc loc);
 
@@ -489,6 +504,7 @@ Value *build_const(Builder *b, const char *name, const Const *c);
 Value *build_int(Builder *b, int64_t v); /* int32 */
 Value *build_bool(Builder *b, bool v);
 Value *build_string(Builder *b, const char *s);
+/* one that b->scalars has, or a new one: no statement may take it over for its result */
 Value *build_float(Builder *b, DType t, double v);
 Value *build_ints(Builder *b, int n, const int64_t *v);
 Value *value_literal(Module *m, const Const *c, Loc loc); /* an inline literal */

@@ -33,6 +33,7 @@ typedef struct {
     Legal legal;
     Rewrite *one;
     RewriteAll *all;
+    BuiltScalars scalars;
 } Walker;
 
 static bool rewritable(const Op *op)
@@ -49,6 +50,7 @@ static bool visit(void *ctx, Op *op)
     Value *with[MAX_RESULT];
     if (!rewritable(op) || (w->one && op->nout != 1)) return true;
     Builder b = before_op(op, w->legal.diag);
+    b.scalars = &w->scalars;
     if (w->one ? !(with[0] = w->one(&w->legal, &b, op)) : !w->all(&w->legal, &b, op, with))
         return true;
     legal_replace_all(op, with);
@@ -60,8 +62,10 @@ static int walk_all(Module *m, const PassOptions *o, Diag *d, Walker *w)
 {
     w->legal = (Legal){ .m = m, .options = o, .rules = o->rules, .diag = d };
     int errors = d->errors + d->fails;
-    for (w->legal.func = m->first; w->legal.func; w->legal.func = w->legal.func->next)
+    for (w->legal.func = m->first; w->legal.func; w->legal.func = w->legal.func->next) {
+        w->scalars = (BuiltScalars){ .count = 0 };
         func_walk(w->legal.func, visit, w);
+    }
     return errors == d->errors + d->fails ? w->legal.changes : -1;
 }
 
