@@ -82,5 +82,6 @@ suite growth tests/growth.sh "$build"
 suite macos tests/macos.sh "$build"
 suite conformance conformance
 suite opset tests/opset.py "$build"
+suite mutate tests/mutate/selftest.py
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

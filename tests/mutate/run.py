@@ -54,14 +54,25 @@ def read(path):
         return f.read()
 
 
-def by_hand():
+def by_hand(table=None):
     """chosen.txt: an expression that stands once in its file, and what stands there instead."""
-    for path, was, instead in rows("chosen.txt"):
+    for path, was, instead in table or rows("chosen.txt"):
         text = read(path)
         if text.count(was) != 1:
             sys.exit(f"mutate: chosen.txt: {path} has {text.count(was)} times: {was}")
         at = text.index(was)
         yield schemata.Mutant(path, "by hand", at, at + len(was), instead)
+
+
+def equivalents(table=None):
+    """equivalent.txt: the file, the lines and what they become, each of which is one of its mutants."""
+    found = set()
+    for path, was, now, _ in table or rows("equivalent.txt"):
+        text = read(path)
+        if all(schemata.lines_of(text, m) != (was, now) for m in schemata.File(path, text).found):
+            sys.exit(f"mutate: equivalent.txt: {path} has no such mutant of: {was}")
+        found.add((path, was, now))
+    return found
 
 
 def planned(seed, count, only):
@@ -219,6 +230,7 @@ def main():
     a.add_argument("--budget", type=float, default=60, help="seconds of tests for a mutant; what is left then survives")
     a.add_argument("--all", action="store_true", help="the slow suites, too")
     o = a.parse_args()
+    equivalent = equivalents()
     copy = Copy(os.path.abspath(o.work))
     copy.prepare()
     mutants = ready(copy, o)
@@ -233,7 +245,6 @@ def main():
     for m in mutants:
         todo.put(m)
     result = Result()
-    equivalent = {tuple(r[:3]) for r in rows("equivalent.txt")}
     with open(o.log, "a") as log:
         threads = [threading.Thread(target=work, args=(todo, suites, result, equivalent, log, o.budget)) for _ in range(o.jobs)]
         for t in threads:
