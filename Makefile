@@ -213,8 +213,10 @@ check: test-deps
 units: $(UNITS)
 	@tests/units.sh $(BUILD)
 
-golden: all
+REWRITTEN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(shell grep -l rewritten_end $(UNIT_SRC)))
+golden: all $(REWRITTEN)
 	@tests/golden.sh --write $(BUILD)
+	@set -e; for t in $(REWRITTEN); do ANEC_WRITE=1 $$t >$$t.log 2>&1 || { cat $$t.log; exit 1; }; done
 
 # Everything again under the sanitizers of both compilers, which do not find the same. Leaks count as errors.
 # valgrind sees what was never written to, in a build without them.

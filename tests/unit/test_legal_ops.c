@@ -1,6 +1,7 @@
 /* test_legal_ops.c -- each rewrite of operations that makes a program legal for a chip: the
  * rule is broken before and not after, nothing else is broken as an error, and `ref` computes
  * the same from random inputs. */
+#include "rewritten.h"
 #include "unit.h"
 
 #include "../../backends/backend.h"
@@ -131,6 +132,8 @@ static void test_end(Test *t)
     arena_free(&t->arena);
 }
 
+static Rewritten statements = { .path = "tests/unit/legal_ops_cases.txt" };
+
 static void check_case(const Case *c)
 {
     Test was = { .diag = { .quiet = true } }, is = { .diag = { .quiet = true } };
@@ -150,6 +153,9 @@ static void check_case(const Case *c)
         fail_msg("%s\n%s", is.diag.text.s, text.s);
     run(&is, c, after);
     compare(&was, &is, c, text.s);
+    rewritten_add(&statements,
+                  arena_printf(&is.arena, "%s on %s", rules[c->rule].name, c->chip), c->text,
+                  after);
     module_free(before);
     module_free(after);
     buf_free(&text);
@@ -161,6 +167,7 @@ static void test_rewrites(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) check_case(&cases[i]);
+    rewritten_end(&statements);
 }
 
 int main(void)

@@ -1,6 +1,7 @@
 /* test_legal_shapes.c -- the passes about shapes: each program breaks a rule of its chip, keeps
  * it behind the passes, and gives the same results there. Limits are made small, so that
  * programs are. / */
+#include "rewritten.h"
 #include "unit.h"
 
 #include "../../backends/backend.h"
@@ -192,6 +193,8 @@ static int legalise(const Case *k, Side *was, Side *is, Diag *d, Arena *a)
     return compare(k, was, is, d, a);
 }
 
+static Rewritten statements = { .path = "tests/unit/legal_shapes.txt" };
+
 static int one_case(const Case *k)
 {
     Arena a = { 0 };
@@ -201,6 +204,8 @@ static int one_case(const Case *k)
     read_side(&was, &d, text);
     read_side(&is, &d, text);
     const int failed = legalise(k, &was, &is, &d, &a);
+    rewritten_add(&statements, arena_printf(&a, "%s on %s", rules[k->rule].name, k->chip),
+                  k->text, is.m);
     program_free(was.p);
     program_free(is.p);
     module_free(was.m);
@@ -216,6 +221,7 @@ static void each_case_agrees(void **state)
     int failed = 0;
     for (size_t i = 0; i < COUNT(cases); i++) failed += one_case(&cases[i]);
     assert_int_equal(failed, 0);
+    rewritten_end(&statements);
 }
 
 int main(void)

@@ -1,6 +1,7 @@
 /* test_negative.c -- what no pass may take: beside each program that a rewrite applies to,
  * those that lack one of its conditions. The statements that are left are counted out, and both
  * compute the same to the last bit. */
+#include "rewritten.h"
 #include "unit.h"
 
 #include "../../backends/backend.h"
@@ -98,6 +99,7 @@ static void compare(const Tensor *was, int nwas, const Tensor *is, int nis, cons
     }
 }
 
+static Rewritten statements = { .path = "tests/unit/negative_cases.txt" };
 static int wrong;
 
 static void check(const Case *c)
@@ -118,6 +120,7 @@ static void check(const Case *c)
     run(&a, &d, before, c->text, was, &nwas);
     run(&a, &d, after, c->text, is, &nis);
     compare(was, nwas, is, nis, c);
+    rewritten_add(&statements, arena_printf(&a, "%s %s", c->chip, c->passes), c->text, after);
     for (int i = 0; i < nwas; i++) tensor_free(&was[i]);
     for (int i = 0; i < nis; i++) tensor_free(&is[i]);
     module_free(before);
@@ -132,6 +135,7 @@ static void test_cases(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) check(&cases[i]);
     assert_int_equal(wrong, 0);
+    rewritten_end(&statements);
 }
 
 int main(void)

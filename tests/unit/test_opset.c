@@ -1,5 +1,6 @@
 /* test_opset.c -- programs taken to every opset compute the same there, or are refused with a
  * way out. */
+#include "rewritten.h"
 #include "unit.h"
 
 #include "../../backends/backend.h"
@@ -108,6 +109,8 @@ static bool rewritten(Test *t, Module *m, Opset to)
     return passes_run(m, &o, &t->diag);
 }
 
+static Rewritten statements = { .path = "tests/unit/opset_cases.txt" };
+
 static void check(const Case *c, const Test *was, Opset to)
 {
     Test is = { .diag = { .quiet = false } };
@@ -120,6 +123,7 @@ static void check(const Case *c, const Test *was, Opset to)
         assert_int_equal(module_main(m)->opset, to);
         run(&is, c, m);
         compare(was, &is, c, to);
+        rewritten_add(&statements, opset_text(to), c->text, m);
     } else if (!strstr(is.diag.text.s, opset_text(to)) || !strstr(is.diag.text.s, "--opset")) {
         fail_msg("an error without a way out: %s", is.diag.text.s);
     }
@@ -136,6 +140,7 @@ static void test_cases(void **state)
         for (int to = OPSET_IOS15; to <= OPSET_IOS18; to++) check(&cases[i], &was, (Opset)to);
         test_end(&was, m);
     }
+    rewritten_end(&statements);
 }
 
 /* What each opset says about what it lacks. */
