@@ -36,7 +36,7 @@ bool split_wanted(const Func *f)
 
 /* ---- two functions ----------------------------------------------------------------------- */
 
-static Value *probabilities_of(const Op *op) { return op_value(op, "probabilities"); }
+static Value *probabilities_of(const Op *op) { return op_value(op, P_probabilities); }
 
 static int index_of(Value *const *v, int n, const Value *x)
 {
@@ -59,7 +59,7 @@ static void cut_front(Func *f)
     for (Op *op = b->last, *before; op; op = before) {
         before = op->prev;
         if (op->kind != OP_classify) continue;
-        Op *classes = op_value(op, "classes")->def; /* a list, which no engine's text has */
+        Op *classes = op_value(op, P_classes)->def; /* a list, which no engine's text has */
         op_unlink(op);
         if (classes && !func_count_uses(f, classes->out[0])) op_unlink(classes);
     }

@@ -143,7 +143,7 @@ static Value *result_value(Lower *l, const Node *r, Val v)
         if (f->body->result[i] == value) own = false;
     if (!own) {
         l->b.loc = r->loc;
-        value = build(&l->b, r->name, "identity", "x", value, NULL);
+        value = mil_identity(&l->b, r->name, .x = value);
     }
     rename_value(l, value, r->name);
     return value;

@@ -163,8 +163,8 @@ Op *emit_blocks(Lower *l, Loc loc, const OpInfo *info, const char *wish, const A
     Value *pred = b.loop ? NULL : value_of(&b, b.part[0].val);
     if (b.loop ? !values_of(&b, b.part[2].val, &b.var, &b.nvar) : !pred) return NULL;
     Op *op = op_new(l->m, l->b.block, l->b.before, info->name, lower_blame(l, loc));
-    if (pred) op_arg(l->m, op, "pred", pred);
-    for (int i = 0; i < b.nvar; i++) op_arg(l->m, op, "loop_vars", b.var[i]);
+    if (pred) op_arg(l->m, op, P_pred, pred);
+    for (int i = 0; i < b.nvar; i++) op_arg(l->m, op, P_loop_vars, b.var[i]);
     if (make(&b, op, wish)) return op;
     op_unlink(op);
     return NULL;

@@ -311,7 +311,7 @@ static bool add_arg(OpCall *o, const Param *p, int n, const NamedVal *v)
     for (int i = 0; i < n; i++)
         if (!(val[i] = arg_value(o, p, &v[i]))) return false;
     o->arg[o->narg++] =
-        (Arg){ .name = p->name, .val = val, .count = n, .tuple = p->flags & P_VARIADIC };
+        (Arg){ .param = p->id, .val = val, .count = n, .tuple = p->flags & P_VARIADIC };
     return true;
 }
 
@@ -385,7 +385,7 @@ static Val finish(OpCall *o)
     Op *op = NULL;
     if (add_args(o)) {
         l->b.loc = lower_blame(l, o->loc);
-        op = build_op(&l->b, o->wish, o->info->name, o->arg, o->narg);
+        op = build_op(&l->b, o->wish, (int)(o->info - ops), o->arg, o->narg);
         if (l->b.opset != own) op->opset = (uint8_t)l->b.opset;
     }
     l->b.opset = own;

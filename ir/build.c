@@ -93,45 +93,68 @@ bool build_infer(Builder *b, const char *name, Op *op)
 
 /* ---- statements -------------------------------------------------------------------------- */
 
-Op *build_op(Builder *b, const char *name, const char *opname, const Arg *arg, int narg)
+static Op *finish_op(Builder *b, const char *name, Op *op)
 {
-    Op *op = op_new(b->m, b->block, b->before, opname, b->loc);
-    if (op->kind == OP_NONE) {
-        diag_error(b->diag, b->loc, "there is no op called %s", opname);
-        op_out(b->m, op, func_unique_name(b->block->func, name ? name : opname), &type_poison,
-               b->loc);
-        return op;
-    }
-    for (int i = 0; i < narg; i++) {
-        for (int k = 0; k < arg[i].count; k++) op_arg(b->m, op, arg[i].name, arg[i].val[k]);
-        if (arg[i].tuple) op->arg[op->narg - 1].tuple = true;
-    }
     build_infer(b, name, op);
-    op_set_name(b->m, op, op->nout ? op->out[0]->name : opname);
+    op_set_name(b->m, op, op->nout ? op->out[0]->name : op->name);
     return op;
 }
 
-Value *build(Builder *b, const char *name, const char *opname, ...)
+Op *build_op(Builder *b, const char *name, int kind, const Arg *arg, int narg)
 {
-    Arg arg[MAX_PARAM];
-    Value *val[MAX_PARAM];
-    int n = 0;
-    va_list ap;
-    va_start(ap, opname);
-    for (const char *p; (p = va_arg(ap, const char *)) != NULL; n++) {
-        if (n == MAX_PARAM) bug("more than %d arguments for %s", MAX_PARAM, opname);
-        val[n] = va_arg(ap, Value *);
-        if (!val[n]) bug("%s: argument %s is NULL", opname, p);
-        arg[n] = (Arg){ .name = p, .val = &val[n], .count = 1 };
+    Op *op = op_new_of(b->m, b->block, b->before, kind, b->loc);
+    for (int i = 0; i < narg; i++) {
+        for (int k = 0; k < arg[i].count; k++) op_arg(b->m, op, arg[i].param, arg[i].val[k]);
+        if (arg[i].tuple) op->arg[op->narg - 1].tuple = true;
     }
+    return finish_op(b, name, op);
+}
+
+/* Each field of the struct is a pointer: to a Value, or to Values where p takes several. */
+static void add_built(Builder *b, Op *op, const Param *p, const char *field)
+{
+    Value *one = NULL;
+    const Values *several = NULL;
+    const bool variadic = (p->flags & P_VARIADIC) != 0;
+    if (variadic) memcpy(&several, field, sizeof several);
+    else memcpy(&one, field, sizeof one);
+    for (int k = 0; several && k < several->n; k++) op_arg(b->m, op, p->id, several->v[k]);
+    if (several && several->n) op->arg[op->narg - 1].tuple = true;
+    if (one) op_arg(b->m, op, p->id, one);
+    if (!one && !several && !(p->flags & P_OPT) && param_in(p, b->opset))
+        bug("%s is built without %s", op->name, p->name);
+}
+
+Op *build_args_op(Builder *b, const char *name, int kind, const void *args)
+{
+    Op *op = op_new_of(b->m, b->block, b->before, kind, b->loc);
+    const Param *p = ops[kind].param;
+    for (int i = 0; p[i].name; i++)
+        add_built(b, op, &p[i], (const char *)args + (size_t)i * sizeof(Value *));
+    return finish_op(b, name, op);
+}
+
+Value *build_of(Builder *b, const char *name, int kind, ...)
+{
+    Op *op = op_new_of(b->m, b->block, b->before, kind, b->loc);
+    va_list ap;
+    va_start(ap, kind);
+    for (ParamId p; (p = (ParamId)va_arg(ap, int)) != P_NONE;)
+        op_arg(b->m, op, p, va_arg(ap, Value *));
     va_end(ap);
-    Op *op = build_op(b, name, opname, arg, n);
+    finish_op(b, name, op);
+    return op->nout ? op->out[0] : NULL;
+}
+
+Value *build_args(Builder *b, const char *name, int kind, const void *args)
+{
+    Op *op = build_args_op(b, name, kind, args);
     return op->nout ? op->out[0] : NULL;
 }
 
 Value *build_const(Builder *b, const char *name, const Const *c)
 {
-    Op *op = op_new(b->m, b->block, b->before, "const", b->loc);
+    Op *op = op_new_of(b->m, b->block, b->before, OP_const, b->loc);
     attr_set(b->m, &op->attrs, "val", c);
     Value *v = op_out(b->m, op, func_unique_name(b->block->func, name ? name : "const"),
                       c->type, b->loc);

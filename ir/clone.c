@@ -36,12 +36,12 @@ static void copy_args(Cloning *c, Op *to, const Op *op)
 {
     for (int i = 0; i < op->narg; i++) {
         const Arg *from = &op->arg[i];
-        for (int k = 0; k < from->count; k++)
-            op_arg(c->m, to, from->name, mapped(c, from->val[k]));
         if (!from->count) continue;
-        to->arg[to->narg - 1].tuple = from->tuple;
-        to->arg[to->narg - 1].at = from->at;
-        to->arg[to->narg - 1].len = from->len;
+        Arg *a = op_arg_new(c->m, to, from->name);
+        for (int k = 0; k < from->count; k++) op_arg_add(c->m, to, a, mapped(c, from->val[k]));
+        a->tuple = from->tuple;
+        a->at = from->at;
+        a->len = from->len;
     }
 }
 

@@ -43,7 +43,7 @@ static bool load_all(Call *c, const Op *op, Diag *d, Tensor *room, int *n)
 {
     for (int i = 0; c->info->param[i].name; i++) {
         const char *name = c->info->param[i].name;
-        const Arg *a = op_find_arg(op, name);
+        const Arg *a = op_find_arg(op, c->info->param[i].id);
         for (int k = 0; k < c->p[i].n; k++) {
             if (c->p[i].v[k].val) continue;
             if (!load(a ? a->val[k] : NULL, attr_get(&op->attrs, name), d, &room[*n]))

@@ -16,7 +16,7 @@ DType func_fixed(const Func *f, const Value *v)
 
 static bool is_float_cast(const Op *op)
 {
-    const Value *x = op && op->kind == OP_cast ? op_value(op, "x") : NULL;
+    const Value *x = op && op->kind == OP_cast ? op_value(op, P_x) : NULL;
     return x && op->nout == 1 && x->type->kind == TY_TENSOR && dtype_is_float(x->type->dtype)
         && op->out[0]->type->kind == TY_TENSOR && dtype_is_float(op->out[0]->type->dtype);
 }
@@ -27,9 +27,9 @@ static bool is_float_cast(const Op *op)
 static const Value *engine_result(const Func *f, const Value *r)
 {
     const Op *def = r->def;
-    const Value *v = def && def->kind == OP_classify ? op_value(def, "probabilities") : r;
+    const Value *v = def && def->kind == OP_classify ? op_value(def, P_probabilities) : r;
     if (!v) return r;
-    return (v != r || func_fixed(f, r)) && is_float_cast(v->def) ? op_value(v->def, "x") : v;
+    return (v != r || func_fixed(f, r)) && is_float_cast(v->def) ? op_value(v->def, P_x) : v;
 }
 
 int func_engine_results(const Func *f, Arena *a, const Value ***out)
@@ -86,12 +86,12 @@ bool op_on_processor(const Op *op)
     const Block *b = f->body;
     if (op->kind == OP_classify) return true;
     if (!is_float_cast(op) || op->parent != b) return false;
-    const Value *x = op_value(op, "x");
+    const Value *x = op_value(op, P_x);
     if (!x->def && func_fixed(f, x)) return true;
     for (int i = 0; i < b->nresult; i++) {
         const Value *r = b->result[i];
         const bool label = r->def && r->def->kind == OP_classify;
-        if (label ? op_value(r->def, "probabilities") == op->out[0]
+        if (label ? op_value(r->def, P_probabilities) == op->out[0]
                   : r == op->out[0] && func_fixed(f, r))
             return true;
     }

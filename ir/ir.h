@@ -291,10 +291,11 @@ struct Value {
 };
 
 typedef struct {
-    const char *name; /* interned */
-    Value **val;      /* one, or a variadic's */
+    const char *name;
+    Value **val; /* one, or a variadic's */
     int count;
-    bool tuple; /* written in parentheses; one value without them is the same */
+    bool tuple;    /* written in parentheses; one value without them is the same */
+    uint8_t param; /* a ParamId; P_NONE: the op's row has no parameter of this name */
     /* of the source that its statement is in: arg_loc; len 0: nowhere of its own */
     uint32_t at, len;
 } Arg;
@@ -468,12 +469,16 @@ void func_set_result(Func *f, int i, Value *v);
 void func_drop_results(Func *f, int n); /* those from n on */
 /* Low level: an op without arguments or results, linked in; then its pieces. */
 Op *op_new(Module *m, Block *b, Op *before, const char *name, Loc loc);
-/* one more, empty; name is interned */
+/* The same of a row of the op table. */
+Op *op_new_of(Module *m, Block *b, Op *before, int kind, Loc loc);
+/* One more, empty, under a name that a text has. */
 Arg *op_arg_new(Module *m, Op *op, const char *name);
-/* appends a value to an argument */
-void op_arg(Module *m, Op *op, const char *name, Value *v);
+/* one more value of it */
+void op_arg_add(Module *m, Op *op, Arg *a, Value *v);
+/* Appends a value to an argument; its row has the parameter, which is a bug otherwise. */
+void op_arg(Module *m, Op *op, ParamId p, Value *v);
 /* replaces it; NULL removes it */
-void op_set_arg(Module *m, Op *op, const char *name, Value *v);
+void op_set_arg(Module *m, Op *op, ParamId p, Value *v);
 /* value k of its argument arg */
 void op_put_arg(Op *op, int arg, int k, Value *v);
 Value *op_out(Module *m, Op *op, const char *name, const Type *t, Loc loc);
@@ -491,12 +496,14 @@ Op *op_clone(const Op *op, Block *b, Op *before, ValueMap *map, void *ctx);
  * nothing. */
 Module *func_extract(const Func *f);
 
-/* High level: named arguments until a NULL name; each is a Value. Returns the first result.
- *   Value *y = build(&b, "y", "matmul", "x", x, "y", w, "transpose_y", build_bool(&b, true),
- * NULL); `name` is a wish: made unique in the function. build_op takes arguments as an array
- * and returns the Op. */
-Value *build(Builder *b, const char *name, const char *op, ...);
-Op *build_op(Builder *b, const char *name, const char *op, const Arg *arg, int narg);
+/* High level, for C: builders.h (ir/ops/ops.h), whose parameters the compiler checks.
+ *   Value *y = mil_matmul(&b, "y", .x = x, .y = w, .transpose_y = build_bool(&b, true));
+ * Here with arguments as an array, each by its param; what is missing is reported, since they
+ * may come from a text. `name` is a wish: made unique in the function. */
+Op *build_op(Builder *b, const char *name, int kind, const Arg *arg, int narg);
+/* Of an op that is not known before: a ParamId and its Value each, until P_NONE. The first
+ * result. */
+Value *build_of(Builder *b, const char *name, int kind, ...);
 /* (re)makes the results of op from its row */
 bool build_infer(Builder *b, const char *name, Op *op);
 /* const statements */
@@ -539,13 +546,19 @@ int func_next_suffix(Func *f, const char *base);
 
 /* ---- asking and rewriting ---------------------------------------------------------------- */
 
-const Arg *op_find_arg(const Op *op, const char *name);
+/* NULL: it is not given; what an op has no parameter for is never given, so that a rule or a
+ * pass may ask before it looks at the kind. */
+const Arg *op_find_arg(const Op *op, ParamId p);
+/* By a name that a text has; NULL: it is not given. */
+const Arg *op_named_arg(const Op *op, const char *name);
+/* The argument of the same name as one of another op. */
+const Arg *op_same_arg(const Op *op, const Arg *like);
 /* the statement's where it has none */
 Loc arg_loc(const Op *op, const Arg *a);
 /* of the statement's source; else none */
 void arg_set_loc(const Op *op, Arg *a, Loc loc);
 /* the (first) value of an argument or NULL */
-Value *op_value(const Op *op, const char *name);
+Value *op_value(const Op *op, ParamId p);
 /* What a constant is: a literal, wherever its bytes are, or what a constexpr decodes of
  * such. */
 bool value_is_const(const Value *v);

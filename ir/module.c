@@ -286,6 +286,16 @@ Op *op_new(Module *m, Block *b, Op *before, const char *name, Loc loc)
     return op;
 }
 
+Op *op_new_of(Module *m, Block *b, Op *before, int kind, Loc loc)
+{
+    Op *op = NEW(&m->arena, Op);
+    op->name = module_name(m, ops[kind].name);
+    op->kind = (int16_t)kind;
+    op->loc = loc;
+    op_link(op, b, before);
+    return op;
+}
+
 void op_unlink(Op *op)
 {
     Block *b = op->parent;
@@ -304,37 +314,52 @@ void op_move_before(Op *op, Block *b, Op *before)
     op_link(op, b, before);
 }
 
-static Arg *op_arg_slot(const Op *op, const char *name)
+static Arg *op_arg_slot(const Op *op, ParamId p)
 {
     for (int i = 0; i < op->narg; i++)
-        if (op->arg[i].name == name || !strcmp(op->arg[i].name, name)) return &op->arg[i];
+        if (op->arg[i].param == p) return &op->arg[i];
     return NULL;
 }
 
-Arg *op_arg_new(Module *m, Op *op, const char *name)
+static Arg *op_arg_more(Module *m, Op *op, const char *name, ParamId p)
 {
     op->arg = grown(m, op->arg, op->narg, sizeof *op->arg, op->tight);
     op->tight = false;
-    op->arg[op->narg] = (Arg){ .name = name };
+    op->arg[op->narg] = (Arg){ .name = name, .param = (uint8_t)p };
     return &op->arg[op->narg++];
 }
 
-void op_arg(Module *m, Op *op, const char *name, Value *v)
+_Static_assert(PARAM_COUNT <= UINT8_MAX, "Arg.param holds a ParamId");
+
+Arg *op_arg_new(Module *m, Op *op, const char *name)
 {
-    Arg *a = op_arg_slot(op, name);
-    if (!a) {
-        a = op_arg_new(m, op, module_name(m, name));
-        arg_set_loc(op, a, v->loc);
-    }
+    const Param *p = op->kind == OP_NONE ? NULL : op_param(&ops[op->kind], name);
+    return op_arg_more(m, op, name, p ? p->id : P_NONE);
+}
+
+void op_arg_add(Module *m, Op *op, Arg *a, Value *v)
+{
     a->val = appended(m, a->val, a->count, v);
     a->count++;
     a->tuple = a->count > 1;
     func_note_use(op->parent->func, v, op);
 }
 
-void op_set_arg(Module *m, Op *op, const char *name, Value *v)
+void op_arg(Module *m, Op *op, ParamId p, Value *v)
 {
-    Arg *a = op_arg_slot(op, name);
+    Arg *a = op_arg_slot(op, p);
+    if (op->kind == OP_NONE || !ops[op->kind].place[p])
+        bug("%s has no parameter %s", op->name, param_names[p]);
+    if (!a) {
+        a = op_arg_more(m, op, param_names[p], p);
+        arg_set_loc(op, a, v->loc);
+    }
+    op_arg_add(m, op, a, v);
+}
+
+void op_set_arg(Module *m, Op *op, ParamId p, Value *v)
+{
+    Arg *a = op_arg_slot(op, p);
     if (a && !v) {
         memmove(a, a + 1, (size_t)(op->arg + op->narg - a - 1) * sizeof *a);
         op->narg--;
@@ -342,7 +367,7 @@ void op_set_arg(Module *m, Op *op, const char *name, Value *v)
         a->count = 0;
         a->tuple = false;
     }
-    if (v) op_arg(m, op, name, v);
+    if (v) op_arg(m, op, p, v);
 }
 
 void op_put_arg(Op *op, int arg, int k, Value *v)

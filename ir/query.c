@@ -4,10 +4,25 @@
 
 #include <string.h>
 
-const Arg *op_find_arg(const Op *op, const char *name)
+const Arg *op_find_arg(const Op *op, ParamId p)
+{
+    for (int i = 0; i < op->narg; i++)
+        if (op->arg[i].param == p) return &op->arg[i];
+    return NULL;
+}
+
+const Arg *op_named_arg(const Op *op, const char *name)
 {
     for (int i = 0; i < op->narg; i++)
         if (!strcmp(op->arg[i].name, name)) return &op->arg[i];
+    return NULL;
+}
+
+const Arg *op_same_arg(const Op *op, const Arg *like)
+{
+    if (like->param == P_NONE) return op_named_arg(op, like->name);
+    for (int i = 0; i < op->narg; i++)
+        if (op->arg[i].param == like->param) return &op->arg[i];
     return NULL;
 }
 
@@ -23,9 +38,9 @@ void arg_set_loc(const Op *op, Arg *a, Loc loc)
     a->len = own ? loc.len : 0;
 }
 
-Value *op_value(const Op *op, const char *name)
+Value *op_value(const Op *op, ParamId p)
 {
-    const Arg *a = op_find_arg(op, name);
+    const Arg *a = op_find_arg(op, p);
     return a && a->count ? a->val[0] : NULL;
 }
 

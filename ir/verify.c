@@ -168,7 +168,7 @@ static bool block_yields(Verify *v, const Op *op, const Block *b, int n, Value *
  * yields a bool and a body that yields the loop variables, both taking them. */
 static void check_block_shape(Verify *v, const Op *op)
 {
-    const Arg *vars = op_find_arg(op, "loop_vars");
+    const Arg *vars = op_find_arg(op, P_loop_vars);
     if (op->nblock != 2) {
         diag_error(v->diag, op->loc, "%s needs two blocks, not %d", op->name, op->nblock);
         wrong(v);

@@ -225,7 +225,7 @@ static const char *label_of(Diff *d, const Op *op)
 static bool same_args(Diff *d, const Op *a, const Op *b)
 {
     for (int i = 0; i < a->narg; i++) {
-        const Arg *x = &a->arg[i], *y = op_find_arg(b, x->name);
+        const Arg *x = &a->arg[i], *y = op_same_arg(b, x);
         const char *what = arena_printf(&d->arena, "argument %s of %s", x->name,
                                         label_of(d, a));
         if (!y) return differ(d, a->loc, b->loc, "%s: the second lacks it", what);
@@ -236,7 +236,7 @@ static bool same_args(Diff *d, const Op *a, const Op *b)
             if (!same_use(d, a->loc, b->loc, what, x->val[k], y->val[k])) return false;
     }
     for (int i = 0; i < b->narg; i++)
-        if (!op_find_arg(a, b->arg[i].name))
+        if (!op_same_arg(a, &b->arg[i]))
             return differ(d, a->loc, b->loc, "argument %s of %s: the first lacks it",
                           b->arg[i].name, label_of(d, a));
     return true;

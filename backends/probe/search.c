@@ -97,15 +97,15 @@ static bool stretch_files(Func *f, int64_t n, Diag *d)
     Builder b = builder_at(f->body, NULL, d, f->loc);
     Arena *a = &f->module->arena;
     const Op *last = f->body->last;
-    const Const *weight = op_value(last, "y")->lit;
+    const Const *weight = op_value(last, P_y)->lit;
     for (int64_t i = 1; i < n; i++) {
         Const *k = NEW(a, Const);
         *k = *weight;
         k->path = arena_printf(a, "@model_path/weights/w%lld.bin", (long long)i);
         k->file = weight_file(f->module, d, k->loc, k->path);
         if (!k->file) return false;
-        f->body->result[0] = build(&b, "r", last->name, "x", f->body->result[0], "y",
-                                   build_const(&b, "w", k), NULL);
+        f->body->result[0] = build_of(&b, "r", last->kind, P_x, f->body->result[0], P_y,
+                                      build_const(&b, "w", k), P_NONE);
     }
     return diag_ok(d);
 }

@@ -311,7 +311,7 @@ static bool find_classifier(const Func *f, const char *name, Classifier *out)
         const Value *label = b->result[i];
         const Op *op = label->def;
         if (!op || op->kind != OP_classify || op->nout != 2 || op->out[0] != label) continue;
-        const Value *classes = op_value(op, "classes");
+        const Value *classes = op_value(op, P_classes);
         if (!classes || !classes->lit || classes->lit->kind != CONST_GROUP) continue;
         const bool named = name && !strcmp(name, label->name);
         if (out->label && !named) continue;

@@ -121,14 +121,14 @@ static void read_arg(ProgramReader *r, PbIn in, Op *op)
     int cap = 0;
     Entry e = read_entry(r, in);
     if (in.file->wrong) return;
-    if (op_find_arg(op, e.key)) {
+    if (op_named_arg(op, e.key)) {
         pb_wrong(&in, in.at, "an argument is given twice");
         return;
     }
     Arg *a = op_arg_new(r->m, op, e.key);
     while (pb_next(&e.value, &f))
         if (f.num == 1) read_binding(r, pb_sub(&e.value, &f), op, a, &cap);
-    const Param *p = op->kind == OP_NONE ? NULL : op_param(&ops[op->kind], a->name);
+    const Param *p = a->param ? op_param_of(&ops[op->kind], a->param) : NULL;
     a->tuple = a->count != 1 || (p && p->flags & P_VARIADIC);
 }
 

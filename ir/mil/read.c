@@ -341,18 +341,16 @@ static DType type_beside(const MilReader *r, const OpInfo *info, const Param *p,
 }
 
 /* The type of a bare literal: what the op's row takes there, nearest to how it is written. */
-static DType bare_type(const MilReader *r, const Op *op, const char *param, const MilItem *item)
+static DType bare_type(const MilReader *r, const Op *op, const Param *p, const MilItem *item)
 {
     static const DType whole[] = { DT_INT32, DT_UINT32, DT_INT8, DT_UINT8, DT_FP32, DT_FP16 };
     static const DType real[] = { DT_FP32, DT_FP16, DT_INT32 };
     if (item->bare == MIL_BARE_STRING) return DT_STRING;
     if (item->bare == MIL_BARE_BOOL) return DT_BOOL;
     const bool is_whole = number_is_whole(item->at.s, item->at.len);
-    const OpInfo *info = op->kind == OP_NONE ? NULL : &ops[op->kind];
-    const Param *p = info ? op_param(info, param) : NULL;
     const DTypes any = (1u << DT_FP32) | (is_whole ? 1u << DT_INT32 : 0);
     const DTypes allowed = p ? domain_types(p->dom, r->func->opset) : any;
-    const DType beside = p ? type_beside(r, info, p, allowed) : DT_NONE;
+    const DType beside = p ? type_beside(r, &ops[op->kind], p, allowed) : DT_NONE;
     if (beside && (is_whole || dtype_is_float(beside))) return beside;
     for (size_t i = 0; i < (is_whole ? COUNT(whole) : COUNT(real)); i++) {
         const DType t = is_whole ? whole[i] : real[i];
@@ -361,13 +359,14 @@ static DType bare_type(const MilReader *r, const Op *op, const char *param, cons
     return is_whole ? DT_INT32 : DT_FP32;
 }
 
-static Value *bare_value(MilReader *r, const Op *op, const char *param, const MilItem *item)
+static Value *bare_value(MilReader *r, const Op *op, const char *name, const Param *p,
+                         const MilItem *item)
 {
-    const DType t = bare_type(r, op, param, item);
+    const DType t = bare_type(r, op, p, item);
     const Loc loc = mil_loc(r, item->at);
     Value *v = value_literal(r->m, mil_bare_const(r, t, item->bare, item->at), loc);
     v->bare = true;
-    diag_warn(r->d, WARN_BARE_LITERAL, loc, "%s = %.*s has no type; read as %s(%.*s)", param,
+    diag_warn(r->d, WARN_BARE_LITERAL, loc, "%s = %.*s has no type; read as %s(%.*s)", name,
               item->at.len > 40 ? 40 : (int)item->at.len, item->at.s, dtypes[t].name,
               item->at.len > 40 ? 40 : (int)item->at.len, item->at.s);
     return v;
@@ -390,17 +389,18 @@ static void add_args(MilReader *r, Op *op)
     for (int i = 0; i < r->narg; i++) {
         const MilArg *from = &r->arg[i];
         const char *name = mil_name(r, from->name);
-        if (op_find_arg(op, name)) {
+        if (op_named_arg(op, name)) {
             diag_error(r->d, mil_loc(r, from->name), "the argument %s is given twice", name);
             continue;
         }
         Arg *a = &op->arg[op->narg++];
-        *a = (Arg){ .name = name, .tuple = from->tuple };
+        const Param *p = op->kind == OP_NONE ? NULL : op_param(&ops[op->kind], name);
+        *a = (Arg){ .name = name, .param = p ? (uint8_t)p->id : P_NONE, .tuple = from->tuple };
         arg_set_loc(op, a, mil_loc(r, from->at));
         a->val = values_for(r->m, from->count);
         for (int k = 0; k < from->count; k++) {
             const MilItem *item = &r->item[from->first + k];
-            Value *v = item->bare ? bare_value(r, op, name, item) : item->val;
+            Value *v = item->bare ? bare_value(r, op, name, p, item) : item->val;
             if (v) a->val[a->count++] = v;
         }
     }

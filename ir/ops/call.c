@@ -358,8 +358,9 @@ bool call_of_op(Call *c, const Op *op, Arena *scratch, Diag *d)
     call_init(c, &ops[op->kind], o, scratch, d, op->loc);
     for (int i = 0; i < op->narg; i++) {
         const Arg *a = &op->arg[i];
-        if (!call_set(c, a->name, a->count, values_of(a->val, a->count, scratch, d), a->tuple))
-            return false;
+        CallArg *v = values_of(a->val, a->count, scratch, d);
+        if (a->param) call_give(c, a->param, a->count, v, a->tuple);
+        else if (!call_set(c, a->name, a->count, v, a->tuple)) return false;
     }
     if (!(ops[op->kind].flags & F_CONSTEXPR)) return true;
     for (int i = 0; i < op->attrs.count; i++) { /* up to ios17 the data are attributes */

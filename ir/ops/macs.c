@@ -7,11 +7,11 @@ static const Type *bound_type(const Value *v) { return v->lit || !v->tag ? v->ty
 
 static void bind_args(Call *c, const Op *op)
 {
-    for (int i = 0; i < op->narg; i++)
-        for (int p = 0; c->info->param[p].name; p++)
-            for (int k = 0;
-                 &c->info->param[p] == op_param(c->info, op->arg[i].name) && k < c->p[p].n; k++)
-                c->p[p].v[k].type = bound_type(op->arg[i].val[k]);
+    for (int i = 0; i < op->narg; i++) {
+        const int p = c->info->place[op->arg[i].param] - 1;
+        for (int k = 0; p >= 0 && k < c->p[p].n; k++)
+            c->p[p].v[k].type = bound_type(op->arg[i].val[k]);
+    }
 }
 
 static bool all_known(const Op *op)

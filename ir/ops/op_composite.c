@@ -24,42 +24,39 @@ static const double tiny = 0x1p-24;
 /* The root of the optional argument or its default, and not 0. */
 static Value *root_of_epsilon(Builder *b, const Op *op, DType t)
 {
-    Value *v = op_value(op, "epsilon");
+    Value *v = op_value(op, P_epsilon);
     double e = 1e-5;
     if (!v || value_float(v, &e)) return build_float(b, t, fmax(sqrt(e), tiny));
-    v = build(b, "root", "sqrt", "x", v, NULL);
-    return build(b, "root", "maximum", "x", v, "y", build_float(b, t, tiny), NULL);
+    v = mil_sqrt(b, "root", .x = v);
+    return mil_maximum(b, "root", .x = v, .y = build_float(b, t, tiny));
 }
 
 /* The largest magnitude along the axes (NULL: all), which stay as 1; at least `least`. */
 static Value *magnitude(Builder *b, Value *x, Value *axes, Value *least)
 {
-    Value *keep = build_bool(b, true), *size = build(b, "size", "abs", "x", x, NULL);
-    Value *most = axes ? build(b, "most", "reduce_max", "x", size, "axes", axes, "keep_dims",
-                               keep, NULL)
-                       : build(b, "most", "reduce_max", "x", size, "keep_dims", keep, NULL);
-    return build(b, "most", "maximum", "x", most, "y", least, NULL);
+    Value *keep = build_bool(b, true), *size = mil_abs(b, "size", .x = x);
+    Value *most = mil_reduce_max(b, "most", .x = size, .axes = axes, .keep_dims = keep);
+    return mil_maximum(b, "most", .x = most, .y = least);
 }
 
 static Value *times(Builder *b, const char *name, Value *x, Value *y)
 {
-    return build(b, name, "mul", "x", x, "y", y, NULL);
+    return mil_mul(b, name, .x = x, .y = y);
 }
 
 /* With s the larger of root = sqrt(epsilon) and the largest magnitude of x:
  * x / s / sqrt(mean((x / s)^2) + (root / s)^2). */
 bool expand_rms_norm(Builder *b, Op *op, Value **results)
 {
-    Value *x = op_value(op, "x"), *gamma = op_value(op, "gamma");
-    Value *axes = op_value(op, "axes"), *root = root_of_epsilon(b, op, x->type->dtype);
+    Value *x = op_value(op, P_x), *gamma = op_value(op, P_gamma);
+    Value *axes = op_value(op, P_axes), *root = root_of_epsilon(b, op, x->type->dtype);
     Value *most = magnitude(b, x, axes, root), *keep = build_bool(b, true);
-    Value *unit = build(b, "unit", "real_div", "x", x, "y", most, NULL);
-    Value *small = build(b, "small", "real_div", "x", root, "y", most, NULL);
-    Value *mean = build(b, "mean", "reduce_mean", "x", times(b, "square", unit, unit), "axes",
-                        axes, "keep_dims", keep, NULL);
-    Value *sum = build(b, "sum", "add", "x", mean, "y", times(b, "small", small, small), NULL);
-    Value *scale = build(b, "scale", "pow", "x", sum, "y", build_float(b, x->type->dtype, -0.5),
-                         NULL);
+    Value *unit = mil_real_div(b, "unit", .x = x, .y = most);
+    Value *small = mil_real_div(b, "small", .x = root, .y = most);
+    Value *mean = mil_reduce_mean(b, "mean", .x = times(b, "square", unit, unit), .axes = axes,
+                                  .keep_dims = keep);
+    Value *sum = mil_add(b, "sum", .x = mean, .y = times(b, "small", small, small));
+    Value *scale = mil_pow(b, "scale", .x = sum, .y = build_float(b, x->type->dtype, -0.5));
     results[0] = times(b, op->out[0]->name, unit, scale);
     if (gamma) results[0] = times(b, op->out[0]->name, results[0], gamma);
     return true;
@@ -77,18 +74,18 @@ bool infer_mse_loss(Call *c)
 
 bool expand_mse_loss(Builder *b, Op *op, Value **results)
 {
-    Value *x = op_value(op, "x"), *y = op_value(op, "y");
+    Value *x = op_value(op, P_x), *y = op_value(op, P_y);
     const DType t = x->type->dtype;
     Value *half = build_float(b, t, 0.5), *keep = build_bool(b, true);
-    Value *d = build(b, "difference", "sub", "x", times(b, "half", x, half), "y",
-                     times(b, "half", y, half), NULL);
+    Value *d = mil_sub(b, "difference", .x = times(b, "half", x, half),
+                       .y = times(b, "half", y, half));
     Value *most = magnitude(b, d, NULL, build_float(b, t, tiny));
-    Value *unit = build(b, "unit", "real_div", "x", d, "y", most, NULL);
-    Value *mean = build(b, "mean", "reduce_mean", "x", times(b, "square", unit, unit),
-                        "keep_dims", keep, NULL);
+    Value *unit = mil_real_div(b, "unit", .x = d, .y = most);
+    Value *mean = mil_reduce_mean(b, "mean", .x = times(b, "square", unit, unit),
+                                  .keep_dims = keep);
     Value *part = times(b, "part", times(b, "part", mean, most),
                         build_float(b, t, 4)); /* of halves */
-    results[0] = build(b, op->out[0]->name, "reduce_mean", "x", times(b, "whole", part, most),
-                       "keep_dims", build_bool(b, false), NULL);
+    results[0] = mil_reduce_mean(b, op->out[0]->name, .x = times(b, "whole", part, most),
+                                 .keep_dims = build_bool(b, false));
     return true;
 }

@@ -234,6 +234,19 @@ typedef struct {
  * Value.tag. */
 Macs func_macs(Func *f, const Type *const *param);
 
+/* ---- building ---------------------------------------------------------------------------- */
+
+/* The values of a parameter that takes several: .values = &(Values){ n, part }. */
+typedef struct {
+    int n;
+    Value *const *v;
+} Values;
+/* What builders.h calls: args is the op's struct of arguments, a NULL in it is absent, which of
+ * a parameter that the op needs is a bug. The first result (NULL: it has none), or the op. */
+Value *build_args(Builder *b, const char *wish, int kind, const void *args);
+Op *build_args_op(Builder *b, const char *wish, int kind, const void *args);
+#include "builders.h"
+
 /* ---- shared by families (not for outside) ------------------------------------------------ */
 
 #define OP(name, ...)

@@ -7,13 +7,13 @@
 
 static const struct {
     int op;
-    const char *arg; /* when this argument is `neutral` everywhere .. */
+    ParamId arg; /* when this argument is `neutral` everywhere .. */
     double neutral;
-    const char *is; /* .. the op is its other argument */
+    ParamId is; /* .. the op is its other argument */
 } neutrals[] = {
-    { OP_add, "y", 0, "x" }, { OP_add, "x", 0, "y" }, { OP_sub, "y", 0, "x" },
-    { OP_mul, "y", 1, "x" }, { OP_mul, "x", 1, "y" }, { OP_real_div, "y", 1, "x" },
-    { OP_pow, "y", 1, "x" },
+    { OP_add, P_y, 0, P_x }, { OP_add, P_x, 0, P_y }, { OP_sub, P_y, 0, P_x },
+    { OP_mul, P_y, 1, P_x }, { OP_mul, P_x, 1, P_y }, { OP_real_div, P_y, 1, P_x },
+    { OP_pow, P_y, 1, P_x },
 };
 
 /* Adding zero may turn -0 into 0 and nothing else, so this is kept to within equality of
@@ -60,15 +60,15 @@ static bool idle_shape(const Op *op, const Value *x)
 }
 static bool idle_transpose(const Op *op, const Value *x)
 {
-    return same_type(op, x) && counts_up(op_value(op, "perm"));
+    return same_type(op, x) && counts_up(op_value(op, P_perm));
 }
 static bool idle_tile(const Op *op, const Value *x)
 {
-    return same_type(op, x) && all_equal(op_value(op, "reps"), 1);
+    return same_type(op, x) && all_equal(op_value(op, P_reps), 1);
 }
 static bool idle_slice(const Op *op, const Value *x)
 {
-    return idle_shape(op, x) && all_equal(op_value(op, "begin"), 0);
+    return idle_shape(op, x) && all_equal(op_value(op, P_begin), 0);
 }
 
 static const struct {
@@ -83,7 +83,7 @@ static const struct {
 
 static Value *when_idle(const Op *op)
 {
-    Value *x = op_value(op, "x");
+    Value *x = op_value(op, P_x);
     for (size_t i = 0; x && i < COUNT(idles); i++)
         if (op->kind == idles[i].op && idles[i].idle(op, x)) return x;
     return NULL;
@@ -111,18 +111,18 @@ static bool widens(DType from, DType to)
 /* cast(cast(x, wide), type of x) is x: a round trip through a wider type. */
 static Value *cast_pair(const Op *op)
 {
-    const Op *inner = op->kind == OP_cast ? op_value(op, "x")->def : NULL;
+    const Op *inner = op->kind == OP_cast ? op_value(op, P_x)->def : NULL;
     if (!inner || inner->kind != OP_cast) return NULL;
-    Value *x = op_value(inner, "x");
+    Value *x = op_value(inner, P_x);
     if (!type_equal(x->type, op->out[0]->type)) return NULL;
     return widens(x->type->dtype, inner->out[0]->type->dtype) ? x : NULL;
 }
 
 static Value *relabel_pair(const Op *op)
 {
-    const Op *inner = is_relabel(op) ? op_value(op, "x")->def : NULL;
+    const Op *inner = is_relabel(op) ? op_value(op, P_x)->def : NULL;
     if (!inner || !is_relabel(inner)) return NULL;
-    Value *x = op_value(inner, "x");
+    Value *x = op_value(inner, P_x);
     return type_equal(x->type, op->out[0]->type) && shape_known(&x->type->shape) ? x : NULL;
 }
 
@@ -130,19 +130,19 @@ static Value *relabel_pair(const Op *op)
 static bool skip_inner_reshape(Op *op, Module *m)
 {
     int64_t shape[MAX_RANK * 2];
-    const Op *inner = op->kind == OP_reshape ? op_value(op, "x")->def : NULL;
+    const Op *inner = op->kind == OP_reshape ? op_value(op, P_x)->def : NULL;
     if (!inner || !is_relabel(inner)) return false;
-    int n = value_ints(op_value(op, "shape"), shape);
+    int n = value_ints(op_value(op, P_shape), shape);
     for (int i = 0; i < n; i++)
         if (shape[i] <= 0) return false;
     if (n < 0) return false;
-    op_set_arg(m, op, "x", op_value(inner, "x"));
+    op_set_arg(m, op, P_x, op_value(inner, P_x));
     return true;
 }
 
 static Value *one_concat(const Op *op)
 {
-    const Arg *values = op->kind == OP_concat ? op_find_arg(op, "values") : NULL;
+    const Arg *values = op->kind == OP_concat ? op_find_arg(op, P_values) : NULL;
     return values && values->count == 1 ? values->val[0] : NULL;
 }
 

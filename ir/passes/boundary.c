@@ -44,11 +44,10 @@ static int convert_inputs(Func *f, IoMode io, Diag *d)
         changes++;
         Builder b = builder_at(f->body, f->body->first, d, p->loc);
         Value *dtype = build_string(&b, dtypes[inside].name);
-        Value *v = build(&b, with_dtype(m, p->name, inside), "cast", "x", p, "dtype", dtype,
-                         NULL);
+        Value *v = mil_cast(&b, with_dtype(m, p->name, inside), .x = p, .dtype = dtype);
         const bool result = is_result(p);
         func_replace_uses(f, p, v);
-        op_set_arg(m, v->def, "x", p);
+        op_set_arg(m, v->def, P_x, p);
         for (int k = 0; result && is_result(v); k++)
             if (f->body->result[k] == v) func_set_result(f, k, p); /* what goes in comes out */
     }
@@ -67,7 +66,7 @@ static int convert_results(Func *f, IoMode io, Diag *d)
         Builder b = builder_at(f->body, NULL, d, r->loc);
         value_rename(r, func_unique_name(f, with_dtype(m, name, r->type->dtype)));
         Value *dtype = build_string(&b, dtypes[want].name);
-        Value *v = build(&b, "result", "cast", "x", r, "dtype", dtype, NULL);
+        Value *v = mil_cast(&b, "result", .x = r, .dtype = dtype);
         v->name = name;
         op_set_name(m, v->def, name);
         changes++;

@@ -44,7 +44,7 @@ static bool same_args(const Op *a, const Op *b)
 {
     if (a->narg != b->narg) return false;
     for (int i = 0; i < a->narg; i++) {
-        const Arg *x = &a->arg[i], *y = op_find_arg(b, x->name);
+        const Arg *x = &a->arg[i], *y = op_same_arg(b, x);
         if (!y || x->count != y->count) return false;
         for (int k = 0; k < x->count; k++)
             if (!same_value(x->val[k], y->val[k])) return false;

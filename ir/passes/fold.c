@@ -60,7 +60,7 @@ bool fold_op(Module *m, Op *op, Diag *d, Value **with)
  * rewritten when this is its only use, so that it keeps its name and place. */
 static bool relabel_const(Func *f, Op *op, Module *m)
 {
-    Value *x = is_relabel(op) ? op_value(op, "x") : NULL;
+    Value *x = is_relabel(op) ? op_value(op, P_x) : NULL;
     if (!x || !x->lit || !x->def || x->lit->kind == CONST_GROUP || is_result(op->out[0]))
         return false;
     const Type *t = op->out[0]->type;

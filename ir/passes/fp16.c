@@ -39,7 +39,7 @@ static Value *cast_at(Halving *h, Block *b, Op *before, Value *v, DType t)
     Value *dtype = build_string(&at, dtypes[t].name);
     const char *name = arena_printf(&h->scratch, "%s_to_%s", v->name ? v->name : "c",
                                     dtypes[t].name);
-    Value *r = build(&at, name, "cast", "x", v, "dtype", dtype, NULL);
+    Value *r = mil_cast(&at, name, .x = v, .dtype = dtype);
     r->tag = dtype->tag = NULL;
     h->changes++;
     return r;
@@ -80,21 +80,21 @@ static Value *half_literal(Halving *h, Value *v)
 /* The parameter that gives the result its type. */
 static const struct {
     int op;
-    const char *param;
+    ParamId param;
 } typed_by[] = {
-    { OP_constexpr_affine_dequantize, "scale" },
-    { OP_constexpr_blockwise_shift_scale, "scale" },
-    { OP_constexpr_sparse_blockwise_shift_scale, "scale" },
-    { OP_constexpr_lut_to_dense, "lut" },
-    { OP_constexpr_lut_to_sparse, "lut" },
-    { OP_constexpr_sparse_to_dense, "nonzero_data" },
+    { OP_constexpr_affine_dequantize, P_scale },
+    { OP_constexpr_blockwise_shift_scale, P_scale },
+    { OP_constexpr_sparse_blockwise_shift_scale, P_scale },
+    { OP_constexpr_lut_to_dense, P_lut },
+    { OP_constexpr_lut_to_sparse, P_lut },
+    { OP_constexpr_sparse_to_dense, P_nonzero_data },
 };
 
 /* A weight that is stored as fp16 is the constant itself. */
 static Value *half_of_cast(Halving *h, Value *v)
 {
     Op *op = v->def;
-    const Value *from = op_value(op, "source_val");
+    const Value *from = op_value(op, P_source_val);
     const Const *c = from ? from->lit : attr_get(&op->attrs, "source_val");
     if (!c || c->type->kind != TY_TENSOR || c->type->dtype != DT_FP16) return NULL;
     Builder at = builder_at(op->parent, op->next, h->diag, v->loc);
@@ -116,19 +116,19 @@ static Value *its_half(void *ctx, Value *v)
 static Value *half_of_coded(Halving *h, Value *v)
 {
     Op *op = v->def;
-    const char *param = NULL;
+    ParamId param = P_NONE;
     if (op->kind == OP_constexpr_cast) return half_of_cast(h, v);
     for (size_t i = 0; i < COUNT(typed_by); i++)
         if (typed_by[i].op == op->kind) param = typed_by[i].param;
     Value *given = param ? op_value(op, param) : NULL;
-    const Const *attr = param ? attr_get(&op->attrs, param) : NULL, *data = NULL;
+    const Const *attr = param ? attr_get(&op->attrs, param_names[param]) : NULL, *data = NULL;
     if (!value_at_hand(v) || (!given && !attr)) return NULL;
-    const char *of = arena_printf(&h->scratch, "%s of %s", param, v->name);
+    const char *of = arena_printf(&h->scratch, "%s of %s", param_names[param], v->name);
     if (given) half_of(h, given, op->parent);
     else if (!(data = const_convert(h->m, attr, DT_FP16, of, h->diag))) return NULL;
     Op *half = op_clone(op, op->parent, op->next, its_half, NULL);
     take_keep(half, op);
-    if (data) attr_set(h->m, &half->attrs, param, data);
+    if (data) attr_set(h->m, &half->attrs, param_names[param], data);
     Builder at = before_op(half, h->diag);
     build_infer(&at, NULL, half);
     for (int i = 0; i < op->nout; i++) {
@@ -203,7 +203,7 @@ static void keep_full(Halving *h, Op *op)
 
 static bool is_cast_to_full(const Op *op)
 {
-    const char *dtype = op->kind == OP_cast ? op_const_string(op, "dtype") : NULL;
+    const char *dtype = op->kind == OP_cast ? op_const_string(op, P_dtype) : NULL;
     return dtype && !strcmp(dtype, "fp32");
 }
 
@@ -228,7 +228,7 @@ static void halve_op(Halving *h, Op *op)
             op->arg[i].val[k] = half;
         }
     Builder b = before_op(op, h->diag);
-    if (is_cast_to_full(op)) op_set_arg(h->m, op, "dtype", build_string(&b, "fp16"));
+    if (is_cast_to_full(op)) op_set_arg(h->m, op, P_dtype, build_string(&b, "fp16"));
     for (int i = 0; i < op->nblock; i++) {
         for (int k = 0; k < op->block[i]->nparam; k++) {
             Value *p = op->block[i]->param[k];

@@ -93,25 +93,25 @@ int64_t extent_of(const Value *v, int from_last)
     return s && s->rank > from_last ? s->dim[s->rank - 1 - from_last] : -1;
 }
 
-bool flag_of(const Op *op, const char *arg)
+bool flag_of(const Op *op, ParamId arg)
 {
     bool b = false;
     return value_bool(op_value(op, arg), &b) && b;
 }
 
-bool int_of(const Op *op, const char *arg, int64_t other, int64_t *out)
+bool int_of(const Op *op, ParamId arg, int64_t other, int64_t *out)
 {
     *out = other;
     return !op_value(op, arg) || value_int(op_value(op, arg), out);
 }
 
-bool float_of(const Op *op, const char *arg, double other, double *out)
+bool float_of(const Op *op, ParamId arg, double other, double *out)
 {
     *out = other;
     return !op_value(op, arg) || value_float(op_value(op, arg), out);
 }
 
-int axis_of(const Op *op, const char *arg, int64_t other, int rank)
+int axis_of(const Op *op, ParamId arg, int64_t other, int rank)
 {
     int64_t axis;
     if (!int_of(op, arg, other, &axis)) return -1;
@@ -119,18 +119,18 @@ int axis_of(const Op *op, const char *arg, int64_t other, int rank)
     return axis >= 0 && axis < rank ? (int)axis : -1;
 }
 
-bool ints_of(const Op *op, const char *arg, int64_t *v, int *n)
+bool ints_of(const Op *op, ParamId arg, int64_t *v, int *n)
 {
     *n = op_value(op, arg) ? value_ints(op_value(op, arg), v) : 0;
     return *n >= 0;
 }
 
-int args_with(const Op *op, Arg *arg, int n, const char *name, Value **with)
+int args_with(const Op *op, Arg *arg, int n, ParamId p, Value **with)
 {
-    const Arg given = { .name = name, .val = with, .count = 1 };
+    const Arg given = { .param = (uint8_t)p, .val = with, .count = 1 };
     if (op) memcpy(arg, op->arg, (size_t)n * sizeof *arg);
     for (int i = 0; i < n; i++) {
-        if (strcmp(arg[i].name, name)) continue;
+        if (arg[i].param != p) continue;
         arg[i] = given;
         return n;
     }
@@ -168,11 +168,14 @@ bool over_limit(const RuleSet *rs, int limit, int64_t n)
 
 /* ---- building ---------------------------------------------------------------------------- */
 
-Value *make1(Builder *b, const char *op, Value *x) { return build(b, op, op, "x", x, NULL); }
-
-Value *make2(Builder *b, const char *op, Value *x, Value *y)
+Value *make1(Builder *b, int kind, Value *x)
 {
-    return build(b, op, op, "x", x, "y", y, NULL);
+    return build_of(b, ops[kind].name, kind, P_x, x, P_NONE);
+}
+
+Value *make2(Builder *b, int kind, Value *x, Value *y)
+{
+    return build_of(b, ops[kind].name, kind, P_x, x, P_y, y, P_NONE);
 }
 
 Value *make_number(Builder *b, const Value *like, double v)
@@ -180,20 +183,20 @@ Value *make_number(Builder *b, const Value *like, double v)
     return build_float(b, like->type->dtype, v);
 }
 
-Value *make_with(Builder *b, const char *op, Value *x, double y)
+Value *make_with(Builder *b, int kind, Value *x, double y)
 {
-    return make2(b, op, x, make_number(b, x, y));
+    return make2(b, kind, x, make_number(b, x, y));
 }
 
 Value *make_select(Builder *b, Value *cond, Value *x, Value *y)
 {
-    return build(b, "select", "select", "cond", cond, "a", x, "b", y, NULL);
+    return mil_select(b, "select", .cond = cond, .a = x, .b = y);
 }
 
 Value *make_cast(Builder *b, Value *x, DType t)
 {
     if (x->type->dtype == t) return x;
-    return build(b, "cast", "cast", "x", x, "dtype", build_string(b, dtypes[t].name), NULL);
+    return mil_cast(b, "cast", .x = x, .dtype = build_string(b, dtypes[t].name));
 }
 
 /* The same bytes under another shape. */
@@ -210,14 +213,13 @@ Value *make_shape(Builder *b, Value *x, const Shape *s)
     if (shape_equal(&x->type->shape, s)) return x;
     x = make_dense(b, x);
     if (x->lit && x->lit->kind != CONST_GROUP) return relabelled(b, x, s);
-    if (!s->rank) return build(b, "squeeze", "squeeze", "x", x, NULL);
-    return build(b, "reshape", "reshape", "x", x, "shape", build_ints(b, s->rank, s->dim),
-                 NULL);
+    if (!s->rank) return mil_squeeze(b, "squeeze", .x = x);
+    return mil_reshape(b, "reshape", .x = x, .shape = build_ints(b, s->rank, s->dim));
 }
 
 Value *make_transpose(Builder *b, Value *x, int n, const int64_t *perm)
 {
-    return build(b, "transpose", "transpose", "x", x, "perm", build_ints(b, n, perm), NULL);
+    return mil_transpose(b, "transpose", .x = x, .perm = build_ints(b, n, perm));
 }
 
 Value *make_swap(Builder *b, Value *x)
@@ -236,23 +238,18 @@ Value *make_slice(Builder *b, Value *x, int axis, int64_t from, int64_t n)
     Shape s = x->type->shape;
     begin[axis] = from;
     s.dim[axis] = n;
-    return build(b, "slice", "slice_by_size", "x", x, "begin", build_ints(b, s.rank, begin),
-                 "size", build_ints(b, s.rank, s.dim), NULL);
+    return mil_slice_by_size(b, "slice", .x = x, .begin = build_ints(b, s.rank, begin),
+                             .size = build_ints(b, s.rank, s.dim));
 }
 
 Value *make_concat(Builder *b, Value **v, int n, int axis)
 {
     Value *at = build_int(b, axis), *no = build_bool(b, false);
-    Arg arg[] = {
-        { .name = "values", .val = v, .count = n, .tuple = true },
-        { .name = "axis", .val = &at, .count = 1 },
-        { .name = "interleave", .val = &no, .count = 1 },
-    };
-    return build_op(b, "concat", "concat", arg, (int)COUNT(arg))->out[0];
+    return mil_concat(b, "concat", .values = &(Values){ n, v }, .axis = at, .interleave = no);
 }
 
 Value *make_matmul(Builder *b, Value *x, Value *y, bool transpose_x, bool transpose_y)
 {
-    return build(b, "matmul", "matmul", "x", x, "y", y, "transpose_x",
-                 build_bool(b, transpose_x), "transpose_y", build_bool(b, transpose_y), NULL);
+    return mil_matmul(b, "matmul", .x = x, .y = y, .transpose_x = build_bool(b, transpose_x),
+                      .transpose_y = build_bool(b, transpose_y));
 }

@@ -54,30 +54,30 @@ bool legal_unroll(Builder *b, Op *op, DType t, Value **out);
 /* NULL: absent, no tensor, or extents unknown */
 const Shape *shape_of_value(const Value *v);
 int64_t extent_of(const Value *v, int from_last); /* -1: there is no such axis */
-bool flag_of(const Op *op, const char *arg);      /* a bool argument; absent: false */
+bool flag_of(const Op *op, ParamId arg);          /* a bool argument; absent: false */
 /* An int argument, or `other` when it is absent; false when it is there and not known. */
-bool int_of(const Op *op, const char *arg, int64_t other, int64_t *out);
+bool int_of(const Op *op, ParamId arg, int64_t other, int64_t *out);
 /* A float argument, or `other`; false when it is there and not known. */
-bool float_of(const Op *op, const char *arg, double other, double *out);
+bool float_of(const Op *op, ParamId arg, double other, double *out);
 /* An axis counted from the start; -1 when it is not known or out of range. */
-int axis_of(const Op *op, const char *arg, int64_t other, int rank);
+int axis_of(const Op *op, ParamId arg, int64_t other, int rank);
 /* An int vector of at most MAX_RANK * 2; absent: n = 0. False when it is there and not
  * known. */
-bool ints_of(const Op *op, const char *arg, int64_t *v, int *n);
+bool ints_of(const Op *op, ParamId arg, int64_t *v, int *n);
 /* The n arguments of op, in arg (MAX_PARAM), where the parameter of that name is *with, which
  * must live on; op NULL: of those that are in arg already. The count. */
-int args_with(const Op *op, Arg *arg, int n, const char *name, Value **with);
+int args_with(const Op *op, Arg *arg, int n, ParamId p, Value **with);
 bool used_by(Func *f, const Value *v, bool (*is)(const Op *)); /* some statement that is so */
 bool over_limit(const RuleSet *rs, int limit, int64_t n);
 
 /* ---- building: x is of a known shape where shapes matter --------------------------------- */
 
-Value *make1(Builder *b, const char *op, Value *x);
-Value *make2(Builder *b, const char *op, Value *x, Value *y);
+Value *make1(Builder *b, int kind, Value *x);
+Value *make2(Builder *b, int kind, Value *x, Value *y);
 /* a scalar of like's element type */
 Value *make_number(Builder *b, const Value *like, double v);
 /* op(x, y), y of x's element type */
-Value *make_with(Builder *b, const char *op, Value *x, double y);
+Value *make_with(Builder *b, int kind, Value *x, double y);
 Value *make_select(Builder *b, Value *cond, Value *x, Value *y);
 Value *make_cast(Builder *b, Value *x, DType t); /* x itself when it is a t */
 /* reshape; x itself when it is so */

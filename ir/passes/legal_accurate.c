@@ -9,24 +9,25 @@
 /* x / (1 + exp(-u)): x times the sigmoid of u. */
 static Value *gated(Builder *b, Value *x, Value *u)
 {
-    Value *e = make1(b, "exp", make_with(b, "mul", u, -1));
-    return make2(b, "real_div", x, make_with(b, "add", e, 1));
+    Value *e = make1(b, OP_exp, make_with(b, OP_mul, u, -1));
+    return make2(b, OP_real_div, x, make_with(b, OP_add, e, 1));
 }
 
 /* The exact mode is computed as the one with tanh, which is within 5e-4 of it. */
 static Value *gelu(Builder *b, const Op *op, Value *x)
 {
-    const char *mode = op_value(op, "mode") ? op_const_string(op, "mode") : "EXACT";
+    const char *mode = op_value(op, P_mode) ? op_const_string(op, P_mode) : "EXACT";
     if (!mode) return NULL;
     if (!strcmp(mode, "SIGMOID_APPROXIMATION"))
-        return gated(b, x, make_with(b, "mul", x, 1.702));
-    Value *cubic = make_with(b, "add", make_with(b, "mul", make2(b, "mul", x, x), 0.044715), 1);
-    return gated(b, x, make_with(b, "mul", make2(b, "mul", x, cubic), 1.59576912));
+        return gated(b, x, make_with(b, OP_mul, x, 1.702));
+    Value *cubic = make_with(b, OP_add, make_with(b, OP_mul, make2(b, OP_mul, x, x), 0.044715),
+                             1);
+    return gated(b, x, make_with(b, OP_mul, make2(b, OP_mul, x, cubic), 1.59576912));
 }
 
 static Value *accurate(const Legal *l, Builder *b, Op *op)
 {
-    Value *x = op_value(op, "x");
+    Value *x = op_value(op, P_x);
     if (!rule_heals(l->rules, RULE_silu_table)) return NULL;
     return op->kind == OP_silu ? gated(b, x, x) : op->kind == OP_gelu ? gelu(b, op, x) : NULL;
 }
@@ -43,10 +44,10 @@ static Value *along_axes(Builder *b, const Op *op, Value *v, const Shape *x)
 {
     int64_t axes[MAX_RANK * 2], last = -1;
     Shape s = { .rank = x->rank };
-    const int n = op_value(op, "axes") ? value_ints(op_value(op, "axes"), axes) : x->rank;
+    const int n = op_value(op, P_axes) ? value_ints(op_value(op, P_axes), axes) : x->rank;
     for (int i = 0; i < x->rank; i++) s.dim[i] = 1;
     for (int i = 0; i < n; i++) {
-        int64_t axis = !op_value(op, "axes") ? i : axes[i] < 0 ? axes[i] + x->rank : axes[i];
+        int64_t axis = !op_value(op, P_axes) ? i : axes[i] < 0 ? axes[i] + x->rank : axes[i];
         if (axis <= last || axis >= x->rank) return NULL;
         s.dim[axis] = x->dim[axis];
         last = axis;
@@ -56,28 +57,22 @@ static Value *along_axes(Builder *b, const Op *op, Value *v, const Shape *x)
 
 static Value *norm(const Legal *l, Builder *b, Op *op)
 {
-    Value *x = op_value(op, "x"), *gamma = op_value(op, "gamma"), *beta = op_value(op, "beta");
-    Value *eps = op_value(op, "epsilon"), *axes = op_value(op, "axes");
+    Value *x = op_value(op, P_x), *gamma = op_value(op, P_gamma), *beta = op_value(op, P_beta);
+    Value *eps = op_value(op, P_epsilon), *axes = op_value(op, P_axes);
     const Shape *s = op->kind == OP_layer_norm ? shape_of_value(x) : NULL;
     const bool split = (gamma || beta) && rule_heals(l->rules, RULE_norm_affine);
     const bool retype = eps && eps->type->dtype != x->type->dtype
                      && rule_heals(l->rules, RULE_epsilon_type);
     double e;
-    if (!s || (!split && !retype) || !float_of(op, "epsilon", 1e-5, &e)) return NULL;
+    if (!s || (!split && !retype) || !float_of(op, P_epsilon, 1e-5, &e)) return NULL;
     const DType t = x->type->dtype;
     if (split && gamma && !(gamma = along_axes(b, op, make_cast(b, gamma, t), s))) return NULL;
     if (split && beta && !(beta = along_axes(b, op, make_cast(b, beta, t), s))) return NULL;
     Value *last = build_float(b, retype || !eps ? t : eps->type->dtype, e);
-    Arg arg[] = {
-        { .name = "x", .val = &x, .count = 1 },
-        { .name = "epsilon", .val = &last, .count = 1 },
-        { .name = "axes", .val = &axes, .count = axes != NULL },
-        { .name = "gamma", .val = &gamma, .count = gamma && !split },
-        { .name = "beta", .val = &beta, .count = beta && !split },
-    };
-    Value *y = build_op(b, "layer_norm", "layer_norm", arg, (int)COUNT(arg))->out[0];
-    if (split && gamma) y = make2(b, "mul", y, gamma);
-    if (split && beta) y = make2(b, "add", y, beta);
+    Value *y = mil_layer_norm(b, "layer_norm", .x = x, .epsilon = last, .axes = axes,
+                              .gamma = split ? NULL : gamma, .beta = split ? NULL : beta);
+    if (split && gamma) y = make2(b, OP_mul, y, gamma);
+    if (split && beta) y = make2(b, OP_add, y, beta);
     return y;
 }
 
@@ -91,7 +86,7 @@ static Value *root(const Legal *l, Builder *b, Op *op)
 {
     if (op->kind != OP_sqrt || !rule_heals(l->rules, RULE_sqrt)) return NULL;
     return used_by(l->func, op->out[0], is_product)
-             ? make_with(b, "pow", op_value(op, "x"), 0.5)
+             ? make_with(b, OP_pow, op_value(op, P_x), 0.5)
              : NULL;
 }
 

@@ -27,30 +27,30 @@ static Value *added_mask(Builder *b, const Value *mask, DType t)
 static Value *apply_mask(Builder *b, Value *scores, Value *mask)
 {
     if (mask->type->dtype != DT_BOOL)
-        return make2(b, "add", scores, make_cast(b, mask, scores->type->dtype));
+        return make2(b, OP_add, scores, make_cast(b, mask, scores->type->dtype));
     Value *added = added_mask(b, mask, scores->type->dtype);
-    if (added) return make2(b, "add", scores, added);
-    return build(b, "select", "select", "cond", mask, "a", scores, "b",
-                 make_number(b, scores, HELD_BACK), NULL);
+    if (added) return make2(b, OP_add, scores, added);
+    return mil_select(b, "select", .cond = mask, .a = scores,
+                      .b = make_number(b, scores, HELD_BACK));
 }
 
 Value *legal_attention(Builder *b, const Op *op)
 {
-    Value *q = op_value(op, "query"), *k = op_value(op, "key"), *v = op_value(op, "value");
-    Value *mask = op_value(op, "attn_mask");
+    Value *q = op_value(op, P_query), *k = op_value(op, P_key), *v = op_value(op, P_value);
+    Value *mask = op_value(op, P_attn_mask);
     const int64_t size = extent_of(q, 0);
     if (size <= 0) return NULL;
-    Value *scaled = make_with(b, "mul", q, 1 / sqrt((double)size));
+    Value *scaled = make_with(b, OP_mul, q, 1 / sqrt((double)size));
     Value *scores = make_matmul(b, scaled, k, false, true);
     if (mask) scores = apply_mask(b, scores, mask);
-    Value *share = build(b, "softmax", "softmax", "x", scores, "axis", build_int(b, -1), NULL);
+    Value *share = mil_softmax(b, "softmax", .x = scores, .axis = build_int(b, -1));
     return make_matmul(b, share, v, false, false);
 }
 
 static Value *attend(const Legal *l, Builder *b, Op *op)
 {
     if (op->kind != OP_scaled_dot_product_attention) return NULL;
-    const bool ignored = op_value(op, "attn_mask") && rule_heals(l->rules, RULE_sdpa_mask);
+    const bool ignored = op_value(op, P_attn_mask) && rule_heals(l->rules, RULE_sdpa_mask);
     return ignored ? legal_attention(b, op) : NULL;
 }
 

@@ -10,9 +10,9 @@ static Value *longer(Builder *b, Value *x, int axis, int64_t more, double value)
 {
     int64_t pad[2 * MAX_RANK] = { 0 };
     pad[2 * axis + 1] = more;
-    return build(b, "pad", "pad", "x", x, "pad", build_ints(b, 2 * x->type->shape.rank, pad),
-                 "mode", build_string(b, "constant"), "constant_val", make_number(b, x, value),
-                 NULL);
+    return mil_pad(b, "pad", .x = x, .pad = build_ints(b, 2 * x->type->shape.rank, pad),
+                   .mode = build_string(b, "constant"),
+                   .constant_val = make_number(b, x, value));
 }
 
 /* ---- topk -------------------------------------------------------------------------------- */
@@ -27,12 +27,12 @@ static bool topk_of_more(Builder *b, const Op *op, Value *x, int axis, int64_t k
     const int64_t n = x->type->shape.dim[axis];
     if (n < more && !dtype_is_float(x->type->dtype)) return false;
     if (n < more)
-        x = longer(b, x, axis, more - n, flag_of(op, "ascending") ? INFINITY : -INFINITY);
+        x = longer(b, x, axis, more - n, flag_of(op, P_ascending) ? INFINITY : -INFINITY);
     Value *count = build_int(b, more), *sorted = build_bool(b, true);
-    int narg = args_with(op, arg, op->narg, "x", &x);
-    narg = args_with(NULL, arg, narg, "k", &count);
-    if (op_value(op, "sort")) narg = args_with(NULL, arg, narg, "sort", &sorted);
-    Op *all = build_op(b, "topk", "topk", arg, narg);
+    int narg = args_with(op, arg, op->narg, P_x, &x);
+    narg = args_with(NULL, arg, narg, P_k, &count);
+    if (op_value(op, P_sort)) narg = args_with(NULL, arg, narg, P_sort, &sorted);
+    Op *all = build_op(b, "topk", OP_topk, arg, narg);
     for (int i = 0; i < op->nout; i++) out[i] = make_slice(b, all->out[i], axis, 0, k);
     return true;
 }
@@ -48,22 +48,20 @@ static bool topk_by_reductions(Builder *b, const Op *op, Value *x, int axis, int
     const Shape *s = &x->type->shape;
     const DType t = x->type->dtype;
     if (k < 1 || k > MOST || s->dim[axis] > FP16_WHOLE || !dtype_is_float(t)) return false;
-    const bool up = flag_of(op, "ascending");
+    const bool up = flag_of(op, P_ascending);
     const int64_t at = axis;
     Value *axes = build_ints(b, 1, &at), *one = build_int(b, axis), *keep = build_bool(b, true);
     Value *all = make_counting(b, t, s->rank, axis, s->dim[axis]),
           *least = make_number(b, x, -INFINITY);
-    if (up) x = make_with(b, "mul", x, -1);
+    if (up) x = make_with(b, OP_mul, x, -1);
     for (int64_t i = 0; i < k; i++) {
-        value[i] = build(b, "largest", "reduce_max", "x", x, "axes", axes, "keep_dims", keep,
-                         NULL);
-        place[i] = build(b, "place", "reduce_argmax", "x", x, "axis", one, "keep_dims", keep,
-                         NULL);
+        value[i] = mil_reduce_max(b, "largest", .x = x, .axes = axes, .keep_dims = keep);
+        place[i] = mil_reduce_argmax(b, "place", .x = x, .axis = one, .keep_dims = keep);
         if (i + 1 < k)
-            x = make_select(b, make2(b, "equal", all, make_cast(b, place[i], t)), least, x);
+            x = make_select(b, make2(b, OP_equal, all, make_cast(b, place[i], t)), least, x);
     }
     out[0] = make_concat(b, value, (int)k, axis);
-    if (up) out[0] = make_with(b, "mul", out[0], -1);
+    if (up) out[0] = make_with(b, OP_mul, out[0], -1);
     if (op->nout < 2) return true;
     out[1] = make_cast(b, make_concat(b, place, (int)k, axis), op->out[1]->type->dtype);
     return true;
@@ -72,10 +70,10 @@ static bool topk_by_reductions(Builder *b, const Op *op, Value *x, int axis, int
 bool topk_as_taken(const Legal *l, Builder *b, Op *op, Value **out)
 {
     int64_t k;
-    Value *x = op_value(op, "x");
+    Value *x = op_value(op, P_x);
     const Shape *s = shape_of_value(x);
-    const int axis = s ? axis_of(op, "axis", -1, s->rank) : -1;
-    if (axis < 0 || !int_of(op, "k", 1, &k)) return false;
+    const int axis = s ? axis_of(op, P_axis, -1, s->rank) : -1;
+    if (axis < 0 || !int_of(op, P_k, 1, &k)) return false;
     if (op_refused(l->rules, "topk") >= STAND_REPORTED)
         return topk_by_reductions(b, op, x, axis, k == -1 ? s->dim[axis] : k, out);
     return rule_topk_refuses(k) && topk_of_more(b, op, x, axis, k, out);
@@ -86,16 +84,16 @@ bool topk_as_taken(const Legal *l, Builder *b, Op *op, Value **out)
 /* Over the next power of two: what is added has no share, as exp(-65504) is 0. */
 Value *softmax_of_more(const Legal *l, Builder *b, Op *op)
 {
-    Value *x = op_value(op, "x");
+    Value *x = op_value(op, P_x);
     const Shape *s = shape_of_value(x);
-    const int axis = s ? axis_of(op, "axis", -1, s->rank) : -1;
+    const int axis = s ? axis_of(op, P_axis, -1, s->rank) : -1;
     int64_t n = 1;
     (void)l;
     if (axis < 0 || s->dim[axis] < 1 || s->dim[axis] > INT32_MAX) return NULL;
     while (n < s->dim[axis]) n *= 2;
     if (n == s->dim[axis]) return NULL;
-    Value *y = build(b, "softmax", "softmax", "x", longer(b, x, axis, n - s->dim[axis], -65504),
-                     "axis", build_int(b, axis), NULL);
+    Value *y = mil_softmax(b, "softmax", .x = longer(b, x, axis, n - s->dim[axis], -65504),
+                           .axis = build_int(b, axis));
     return make_slice(b, y, axis, 0, s->dim[axis]);
 }
 
@@ -110,8 +108,8 @@ static Value *normalized(Builder *b, const Op *op, Value *x, int64_t from, int64
     const int64_t first = from < size / 2 ? 0 : from - size / 2;
     const int64_t end = all - to < (size - 1) / 2 ? all : to + (size - 1) / 2;
     Value *part = make_slice(b, x, 1, first, end - first);
-    const int narg = args_with(op, arg, op->narg, "x", &part);
-    part = build_op(b, "norm", op->name, arg, narg)->out[0];
+    const int narg = args_with(op, arg, op->narg, P_x, &part);
+    part = build_op(b, "norm", op->kind, arg, narg)->out[0];
     return make_slice(b, part, 1, from - first, to - from);
 }
 
@@ -120,12 +118,12 @@ static Value *normalized(Builder *b, const Op *op, Value *x, int64_t from, int64
 Value *lrn_by_groups(const Legal *l, Builder *b, Op *op)
 {
     enum { MOST = 128 };
-    Value *part[MOST], *x = op_value(op, "x");
+    Value *part[MOST], *x = op_value(op, P_x);
     const Shape *s = shape_of_value(x);
     const int64_t most = rule_limit(l->rules, LIMIT_lrn_channels);
     int64_t size, from;
     if (!s || s->rank < 3 || !over_limit(l->rules, LIMIT_lrn_channels, s->dim[1])) return NULL;
-    if (!int_of(op, "size", 1, &size) || size < 1 || size > most) return NULL;
+    if (!int_of(op, P_size, 1, &size) || size < 1 || size > most) return NULL;
     const int64_t groups = piece_count(s->dim[1], most - (size - 1));
     if (groups > MOST) return NULL;
     for (int64_t i = 0; i < groups; i++) {

@@ -10,19 +10,19 @@
  * channels), in front of what is there or behind it; or they come from there. */
 typedef struct {
     int op;
-    const char *param, *edges; /* what is padded or cropped, or NULL */
-    bool gathers;              /* from pixels to `deep` */
+    ParamId param, edges; /* what is padded or cropped, or P_NONE */
+    bool gathers;         /* from pixels to `deep` */
     int deep;
     bool front;
 } BlockOp;
 
 static const BlockOp block_ops[] = {
-    { OP_space_to_depth, "block_size", NULL, true, 1, true },
-    { OP_pixel_unshuffle, "downscale_factor", NULL, true, 1, false },
-    { OP_space_to_batch, "block_shape", "paddings", true, 0, true },
-    { OP_depth_to_space, "block_size", NULL, false, 1, true },
-    { OP_pixel_shuffle, "upscale_factor", NULL, false, 1, false },
-    { OP_batch_to_space, "block_shape", "crops", false, 0, true },
+    { OP_space_to_depth, P_block_size, P_NONE, true, 1, true },
+    { OP_pixel_unshuffle, P_downscale_factor, P_NONE, true, 1, false },
+    { OP_space_to_batch, P_block_shape, P_paddings, true, 0, true },
+    { OP_depth_to_space, P_block_size, P_NONE, false, 1, true },
+    { OP_pixel_shuffle, P_upscale_factor, P_NONE, false, 1, false },
+    { OP_batch_to_space, P_block_shape, P_crops, false, 0, true },
 };
 
 /* The axis as two, the second of n. */
@@ -111,7 +111,7 @@ Value *blocks_by_transpose(const Legal *l, Builder *b, Op *op)
 {
     const BlockOp *o = block_ops;
     int64_t f[MAX_RANK * 2], edge[MAX_RANK * 2] = { 0 };
-    Value *x = op_value(op, "x");
+    Value *x = op_value(op, P_x);
     const Shape *s = shape_of_value(x), *out = shape_of_value(op->out[0]);
     int m, n;
     (void)l;

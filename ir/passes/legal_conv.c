@@ -26,7 +26,7 @@ static Value *shape_conv(const Legal *l, Builder *b, Op *op)
         Value *bias = v.bias;
         if (behind) v.bias = NULL;
         Value *y = make_planes(b, &v);
-        return y && behind ? make2(b, "add", y, make_bias(b, bias, 5)) : y;
+        return y && behind ? make2(b, OP_add, y, make_bias(b, bias, 5)) : y;
     }
     if (!flat && !behind) return NULL;
     Value *x = v.x, *weight = v.weight;
@@ -41,10 +41,9 @@ static Value *shape_conv(const Legal *l, Builder *b, Op *op)
     }
     Value *y = make_conv(b, v.conv.transposed, x, weight, behind ? NULL : v.bias, v.conv.groups,
                          &v.conv.window);
-    if (behind) y = make2(b, "add", y, make_bias(b, v.bias, y->type->shape.rank));
+    if (behind) y = make2(b, OP_add, y, make_bias(b, v.bias, y->type->shape.rank));
     const int64_t two = 2;
-    return flat ? build(b, "squeeze", "squeeze", "x", y, "axes", build_ints(b, 1, &two), NULL)
-                : y;
+    return flat ? mil_squeeze(b, "squeeze", .x = y, .axes = build_ints(b, 1, &two)) : y;
 }
 
 int pass_conv_shape(Module *m, const PassOptions *o, Diag *d)
@@ -149,7 +148,7 @@ static Value *split_conv(const Legal *l, Builder *b, Op *op)
     }
     if (!n) return NULL;
     Value *sum = make_sum(b, part, n);
-    return v.bias && v.conv.transposed ? make2(b, "add", sum, make_bias(b, v.bias, w->n + 2))
+    return v.bias && v.conv.transposed ? make2(b, OP_add, sum, make_bias(b, v.bias, w->n + 2))
                                        : sum;
 }
 

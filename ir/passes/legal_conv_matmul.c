@@ -63,9 +63,9 @@ static Value *seen_by(const Products *p, const int64_t *tap)
     }
     for (int i = 0; !steps && i < s->rank; i++) end[i] -= begin[i];
     if (!steps) return make_box(p->b, p->padded, begin, end);
-    return build(p->b, "slice", "slice_by_index", "x", p->padded, "begin",
-                 build_ints(p->b, s->rank, begin), "end", build_ints(p->b, s->rank, end),
-                 "stride", build_ints(p->b, s->rank, stride), NULL);
+    return mil_slice_by_index(
+        p->b, "slice", .x = p->padded, .begin = build_ints(p->b, s->rank, begin),
+        .end = build_ints(p->b, s->rank, end), .stride = build_ints(p->b, s->rank, stride));
 }
 
 static Value *product_of_tap(const Products *p, int64_t index, const int64_t *tap)
@@ -106,7 +106,7 @@ static Value *conv_as_products(const Legal *l, Builder *b, Op *op)
         part[k] = product_of_tap(&p, k, tap);
     }
     Value *y = make_shape(b, make_sum(b, part, (int)taps), &op->out[0]->type->shape);
-    return v.bias ? make2(b, "add", y, make_bias(b, v.bias, w->n + 2)) : y;
+    return v.bias ? make2(b, OP_add, y, make_bias(b, v.bias, w->n + 2)) : y;
 }
 
 int pass_conv_matmul(Module *m, const PassOptions *o, Diag *d)

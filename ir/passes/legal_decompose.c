@@ -10,15 +10,15 @@
 
 static Value *reciprocal_root(Builder *b, Value *x, double epsilon)
 {
-    return make_with(b, "pow", make_with(b, "add", x, epsilon), -0.5);
+    return make_with(b, OP_pow, make_with(b, OP_add, x, epsilon), -0.5);
 }
 
 static Value *rsqrt(const Legal *l, Builder *b, Op *op)
 {
     double epsilon;
     (void)l;
-    return float_of(op, "epsilon", 1e-12, &epsilon)
-             ? reciprocal_root(b, op_value(op, "x"), epsilon)
+    return float_of(op, P_epsilon, 1e-12, &epsilon)
+             ? reciprocal_root(b, op_value(op, P_x), epsilon)
              : NULL;
 }
 
@@ -31,48 +31,48 @@ static bool is_activation(const Op *op)
 static Value *square(const Legal *l, Builder *b, Op *op)
 {
     const int64_t width = extent_of(op->out[0], 0);
-    Value *x = op_value(op, "x");
+    Value *x = op_value(op, P_x);
     return width % 128 > 64 && used_by(l->func, op->out[0], is_activation)
-             ? make2(b, "mul", x, x)
+             ? make2(b, OP_mul, x, x)
              : NULL;
 }
 
 static Value *l2_norm(const Legal *l, Builder *b, Op *op)
 {
     double epsilon;
-    Value *x = op_value(op, "x");
+    Value *x = op_value(op, P_x);
     (void)l;
-    if (!float_of(op, "epsilon", 1e-6, &epsilon) || extent_of(x, 2) < 0) return NULL;
+    if (!float_of(op, P_epsilon, 1e-6, &epsilon) || extent_of(x, 2) < 0) return NULL;
     Value *axes = build_ints(b, 3, (int64_t[]){ -3, -2, -1 });
-    Value *sum = build(b, "sum", "reduce_sum", "x", make2(b, "mul", x, x), "axes", axes,
-                       "keep_dims", build_bool(b, true), NULL);
-    return make2(b, "mul", x, reciprocal_root(b, sum, epsilon));
+    Value *sum = mil_reduce_sum(b, "sum", .x = make2(b, OP_mul, x, x), .axes = axes,
+                                .keep_dims = build_bool(b, true));
+    return make2(b, OP_mul, x, reciprocal_root(b, sum, epsilon));
 }
 
 /* ---- truth ------------------------------------------------------------------------------- */
 
 /* Both as 0 or 1, joined by `by`, and what that gives other than 0. */
-static Value *logic(Builder *b, Op *op, const char *by)
+static Value *logic(Builder *b, Op *op, int by)
 {
-    Value *x = make_cast(b, op_value(op, "x"), DT_FP16),
-          *y = make_cast(b, op_value(op, "y"), DT_FP16);
-    return make_with(b, "not_equal", make2(b, by, x, y), 0);
+    Value *x = make_cast(b, op_value(op, P_x), DT_FP16),
+          *y = make_cast(b, op_value(op, P_y), DT_FP16);
+    return make_with(b, OP_not_equal, make2(b, by, x, y), 0);
 }
 
 static Value *logical_and(const Legal *l, Builder *b, Op *op)
 {
-    return (void)l, logic(b, op, "mul");
+    return (void)l, logic(b, op, OP_mul);
 }
 static Value *logical_or(const Legal *l, Builder *b, Op *op)
 {
-    return (void)l, logic(b, op, "maximum");
+    return (void)l, logic(b, op, OP_maximum);
 }
 
 static Value *logical_xor(const Legal *l, Builder *b, Op *op)
 {
     (void)l;
-    return make2(b, "not_equal", make_cast(b, op_value(op, "x"), DT_FP16),
-                 make_cast(b, op_value(op, "y"), DT_FP16));
+    return make2(b, OP_not_equal, make_cast(b, op_value(op, P_x), DT_FP16),
+                 make_cast(b, op_value(op, P_y), DT_FP16));
 }
 
 /* ---- arithmetic -------------------------------------------------------------------------- */
@@ -81,25 +81,25 @@ static Value *logical_xor(const Legal *l, Builder *b, Op *op)
  * remainder has the wrong sign then, and y is added. */
 static Value *mod(const Legal *l, Builder *b, Op *op)
 {
-    Value *x = op_value(op, "x"), *y = op_value(op, "y");
+    Value *x = op_value(op, P_x), *y = op_value(op, P_y);
     (void)l;
     if (!dtype_is_float(op->out[0]->type->dtype)) return NULL;
-    Value *whole = make1(b, "floor", make2(b, "real_div", x, y));
-    Value *rest = make2(b, "sub", x, make2(b, "mul", y, whole));
-    Value *sign = make1(b, "sign", y);
-    Value *below = make_with(b, "less", make2(b, "mul", rest, sign), 0);
-    return make_select(b, below, make2(b, "add", rest, y), rest);
+    Value *whole = make1(b, OP_floor, make2(b, OP_real_div, x, y));
+    Value *rest = make2(b, OP_sub, x, make2(b, OP_mul, y, whole));
+    Value *sign = make1(b, OP_sign, y);
+    Value *below = make_with(b, OP_less, make2(b, OP_mul, rest, sign), 0);
+    return make_select(b, below, make2(b, OP_add, rest, y), rest);
 }
 
 static Value *argmin(const Legal *l, Builder *b, Op *op)
 {
-    Value *x = op_value(op, "x");
+    Value *x = op_value(op, P_x);
     (void)l;
     if (!dtype_is_float(x->type->dtype)) return NULL;
     Arg arg[MAX_PARAM];
-    Value *negative = make_with(b, "mul", x, -1);
-    const int n = args_with(op, arg, op->narg, "x", &negative);
-    return build_op(b, "argmax", "reduce_argmax", arg, n)->out[0];
+    Value *negative = make_with(b, OP_mul, x, -1);
+    const int n = args_with(op, arg, op->narg, P_x, &negative);
+    return build_op(b, "argmax", OP_reduce_argmax, arg, n)->out[0];
 }
 
 /* The product along one axis: halves by each other, what is over on the way into the last
@@ -110,29 +110,29 @@ static Value *product(Builder *b, Value *x, int axis)
     for (int64_t n; (n = x->type->shape.dim[axis]) > 1;) {
         const int64_t half = n / 2;
         Value *last = n % 2 ? make_slice(b, x, axis, n - 1, 1) : NULL;
-        x = make2(b, "mul", make_slice(b, x, axis, 0, half),
+        x = make2(b, OP_mul, make_slice(b, x, axis, 0, half),
                   make_slice(b, x, axis, half, half));
-        if (last) over = over ? make2(b, "mul", over, last) : last;
+        if (last) over = over ? make2(b, OP_mul, over, last) : last;
     }
-    return over ? make2(b, "mul", x, over) : x;
+    return over ? make2(b, OP_mul, x, over) : x;
 }
 
 static Value *reduce_prod(const Legal *l, Builder *b, Op *op)
 {
     int64_t axes[MAX_RANK * 2];
     int n;
-    Value *x = op_value(op, "x");
+    Value *x = op_value(op, P_x);
     const Shape *s = shape_of_value(x);
     size_t count;
     (void)l;
-    if (!s || !shape_count(s, &count) || !count || !ints_of(op, "axes", axes, &n)) return NULL;
-    if (!op_value(op, "axes"))
+    if (!s || !shape_count(s, &count) || !count || !ints_of(op, P_axes, axes, &n)) return NULL;
+    if (!op_value(op, P_axes))
         for (n = 0; n < s->rank; n++) axes[n] = n;
     const int rank = s->rank;
     Value *first = x;
     for (int i = 0; i < n; i++)
         x = product(b, x, (int)(axes[i] < 0 ? axes[i] + rank : axes[i]));
-    if (x == first) return make_with(b, "mul", make_shape(b, x, &op->out[0]->type->shape), 1);
+    if (x == first) return make_with(b, OP_mul, make_shape(b, x, &op->out[0]->type->shape), 1);
     return make_shape(b, x, &op->out[0]->type->shape);
 }
 
@@ -140,7 +140,7 @@ static Value *reduce_prod(const Legal *l, Builder *b, Op *op)
  * engine has not: 0 there, too. */
 static Value *zero_product(const Legal *l, Builder *b, Op *op)
 {
-    static const char *const side[] = { "x", "y" };
+    static const ParamId side[] = { P_x, P_y };
     const Type *t = op->out[0]->type;
     double f;
     (void)l;
@@ -160,11 +160,11 @@ static Value *zero_product(const Legal *l, Builder *b, Op *op)
 static Value *band_part(const Legal *l, Builder *b, Op *op)
 {
     int64_t lower, upper;
-    Value *x = op_value(op, "x");
+    Value *x = op_value(op, P_x);
     const int64_t rows = extent_of(x, 1), cols = extent_of(x, 0);
     (void)l;
     if (rows < 0 || cols < 0 || !dtype_is_float(x->type->dtype)) return NULL;
-    if (!int_of(op, "lower", -1, &lower) || !int_of(op, "upper", -1, &upper)) return NULL;
+    if (!int_of(op, P_lower, -1, &lower) || !int_of(op, P_upper, -1, &upper)) return NULL;
     const Type *t = type_tensor(&b->m->arena, x->type->dtype, SHAPE(rows, cols));
     if (!type_bytes(t) || type_bytes(t) > COMPUTED_MAX) return NULL;
     void *data = arena_alloc(&b->m->arena, type_bytes(t));
@@ -173,14 +173,14 @@ static Value *band_part(const Legal *l, Builder *b, Op *op)
         for (int64_t j = 0; j < cols; j++)
             tensor_set_float(&mask, (size_t)(i * cols + j),
                              (lower < 0 || i - j <= lower) && (upper < 0 || j - i <= upper));
-    return make2(b, "mul", x, build_const(b, "band", const_data(&b->m->arena, t, data)));
+    return make2(b, OP_mul, x, build_const(b, "band", const_data(&b->m->arena, t, data)));
 }
 
 /* ---- what is known ----------------------------------------------------------------------- */
 
 static Value *shape_as_const(const Legal *l, Builder *b, Op *op)
 {
-    const Shape *s = shape_of_value(op_value(op, "x"));
+    const Shape *s = shape_of_value(op_value(op, P_x));
     (void)l;
     return s && s->rank ? build_ints(b, s->rank, s->dim) : NULL;
 }

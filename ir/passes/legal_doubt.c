@@ -16,15 +16,15 @@ static Value *as_three(Builder *b, Value *x)
 /* Where both have the same leading axes, or none. */
 static Value *matmul_of_three(Builder *b, const Op *op)
 {
-    Value *x = op_value(op, "x"), *y = op_value(op, "y");
+    Value *x = op_value(op, P_x), *y = op_value(op, P_y);
     const Shape *s = shape_of_value(x), *t = shape_of_value(y),
                 *out = shape_of_value(op->out[0]);
     if (!s || !t || !out || value_is_const(x) || value_is_const(y)) return NULL;
     if (s->rank != t->rank || s->rank < 2 || s->rank == 3) return NULL;
     for (int i = 0; i < s->rank - 2; i++)
         if (s->dim[i] != t->dim[i]) return NULL;
-    Value *r = make_matmul(b, as_three(b, x), as_three(b, y), flag_of(op, "transpose_x"),
-                           flag_of(op, "transpose_y"));
+    Value *r = make_matmul(b, as_three(b, x), as_three(b, y), flag_of(op, P_transpose_x),
+                           flag_of(op, P_transpose_y));
     return make_shape(b, r, out);
 }
 
@@ -47,7 +47,7 @@ static Shape with_rank(const Shape *s, int rank)
 /* The last axis changes places with one along which nothing is repeated, and back. */
 static Value *repeated_elsewhere(Builder *b, const Op *op)
 {
-    Value *x = op_value(op, "x"), *y = op_value(op, "y");
+    Value *x = op_value(op, P_x), *y = op_value(op, P_y);
     const Shape *s = shape_of_value(x), *t = shape_of_value(y),
                 *out = shape_of_value(op->out[0]);
     int64_t perm[MAX_RANK];
@@ -61,7 +61,7 @@ static Value *repeated_elsewhere(Builder *b, const Op *op)
     for (int i = 0; i < out->rank; i++) perm[i] = i == last ? axis : i == axis ? last : i;
     x = make_transpose(b, make_shape(b, x, &sx), out->rank, perm);
     y = make_transpose(b, make_shape(b, y, &sy), out->rank, perm);
-    return make_transpose(b, make2(b, op->name, x, y), out->rank, perm);
+    return make_transpose(b, make2(b, op->kind, x, y), out->rank, perm);
 }
 
 /* ---- the pass ---------------------------------------------------------------------------- */

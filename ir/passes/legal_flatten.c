@@ -22,7 +22,7 @@ static void give(Legal *l, Builder *b, Op *op, int i, Value *with)
 {
     Value *out = op->out[i];
     if (is_result(out)) {
-        with = make1(b, "identity", with);
+        with = make1(b, OP_identity, with);
         with->name = out->name;
         op_set_name(l->m, with->def, out->name);
     }
@@ -58,7 +58,7 @@ static void move_out(Block *from, Op *before)
 static bool flatten_cond(Legal *l, Op *op)
 {
     bool known, *decided = NULL;
-    Value *pred = op_value(op, "pred");
+    Value *pred = op_value(op, P_pred);
     if (op->nblock != 2 || !pred || pred->type->kind != TY_TENSOR || !can_select(op, pred))
         return false;
     if (value_bool(pred, &known)) decided = &known;
@@ -68,7 +68,7 @@ static bool flatten_cond(Legal *l, Op *op)
         Value *yes = op->block[0]->result[i], *no = op->block[1]->result[i];
         give(l, &b, op, i,
              decided ? (*decided ? yes : no)
-                     : build(&b, "select", "select", "cond", pred, "a", yes, "b", no, NULL));
+                     : mil_select(&b, "select", .cond = pred, .a = yes, .b = no));
     }
     op_unlink(op);
     return true;
@@ -144,7 +144,7 @@ static bool unroll(Legal *l, Op *op, Value **v)
 static bool flatten_loop(Legal *l, Op *op)
 {
     Value *v[MAX_RESULT];
-    const Arg *vars = op_find_arg(op, "loop_vars");
+    const Arg *vars = op_find_arg(op, P_loop_vars);
     if (op->nblock != 2 || !vars || vars->count != op->nout || op->nout > MAX_RESULT)
         return false;
     if (!is_pure(op->block[0]) || !is_pure(op->block[1]) || op->block[0]->nresult != 1)

@@ -41,10 +41,11 @@ static Value *one_element(Builder *b, DType t, double v)
  * exact as far as n entries tell them apart. Others: as they are. */
 static Value *uncast(Builder *b, Value *v, int64_t n)
 {
-    Value *from = v->def && v->def->kind == OP_cast ? op_value(v->def, "x") : NULL;
+    Value *from = v->def && v->def->kind == OP_cast ? op_value(v->def, P_x) : NULL;
     if (!from || n > FP16_WHOLE || from->type->dtype == DT_BOOL) return v;
     if (!dtype_is_float(from->type->dtype)) return make_cast(b, from, DT_FP16);
-    return make2(b, "mul", make1(b, "floor", make1(b, "abs", from)), make1(b, "sign", from));
+    return make2(b, OP_mul, make1(b, OP_floor, make1(b, OP_abs, from)),
+                 make1(b, OP_sign, from));
 }
 
 Value *make_counting(Builder *b, DType t, int rank, int axis, int64_t n)
@@ -61,17 +62,17 @@ Value *make_counting(Builder *b, DType t, int rank, int axis, int64_t n)
 Value *one_hot_by_equal(const Legal *l, Builder *b, Op *op)
 {
     const Shape *out = shape_of_value(op->out[0]);
-    Value *indices = op_value(op, "indices"), *on = op_value(op, "on_value"),
-          *off = op_value(op, "off_value");
+    Value *indices = op_value(op, P_indices), *on = op_value(op, P_on_value),
+          *off = op_value(op, P_off_value);
     const DType t = op->out[0]->type->dtype;
     (void)l;
     if (!out || !shape_of_value(indices)) return NULL;
-    const int axis = axis_of(op, "axis", -1, out->rank);
+    const int axis = axis_of(op, P_axis, -1, out->rank);
     if (axis < 0 || out->dim[axis] > COMPUTED_MAX / 4) return NULL;
     Shape s = *out;
     s.dim[axis] = 1;
     indices = make_shape(b, uncast(b, indices, out->dim[axis]), &s);
-    Value *hot = make2(b, "equal", indices,
+    Value *hot = make2(b, OP_equal, indices,
                        make_counting(b, indices->type->dtype, s.rank, axis, out->dim[axis]));
     return make_select(b, hot, on ? on : one_element(b, t, 1),
                        off ? off : one_element(b, t, 0));
@@ -106,14 +107,14 @@ static int64_t extents(const Shape *s, int from, int to)
 /* gather of the rows: the axes that an index vector names are one axis first. */
 Value *gather_nd_by_gather(const Legal *l, Builder *b, Op *op)
 {
-    Value *x = op_value(op, "x");
+    Value *x = op_value(op, P_x);
     const Shape *s = shape_of_value(x), *out = shape_of_value(op->out[0]);
     int64_t batch;
     Tensor ix;
     (void)l;
-    if (!s || !out || !known_tensor(b, op_value(op, "indices"), &ix) || ix.shape.rank < 1)
+    if (!s || !out || !known_tensor(b, op_value(op, P_indices), &ix) || ix.shape.rank < 1)
         return NULL;
-    if (!int_of(op, "batch_dims", 0, &batch) || batch) return NULL;
+    if (!int_of(op, P_batch_dims, 0, &batch) || batch) return NULL;
     const int lead = ix.shape.rank - 1, depth = (int)ix.shape.dim[lead];
     const int64_t n = extents(&ix.shape, 0, lead);
     int64_t *row = arena_alloc(&b->m->arena, ix.count * sizeof *row + 1);
@@ -122,8 +123,8 @@ Value *gather_nd_by_gather(const Legal *l, Builder *b, Op *op)
     merged.dim[0] = extents(s, 0, depth);
     for (int i = 1; i < merged.rank; i++) merged.dim[i] = s->dim[depth + i - 1];
     Value *rows = build_const(b, "rows", const_ints(&b->m->arena, DT_INT32, (int)n, row));
-    Value *y = build(b, "gather", "gather", "x", make_shape(b, x, &merged), "indices", rows,
-                     "axis", build_int(b, 0), NULL);
+    Value *y = mil_gather(b, "gather", .x = make_shape(b, x, &merged), .indices = rows,
+                          .axis = build_int(b, 0));
     return make_shape(b, y, out);
 }
 
@@ -133,16 +134,17 @@ typedef struct {
     Value *data, *updates;
     int axis;
     int64_t n, *row;
-    const char *by; /* what joins the two; NULL: the update alone */
+    int by; /* the op that joins the two; OP_NONE: the update alone */
 } Scatter;
 
-static bool joined_by(const char *mode, const char **by)
+static bool joined_by(const char *mode, int *by)
 {
     static const struct {
-        const char *mode, *op;
-    } modes[] = { { "add", "add" },      { "sub", "sub" },     { "mul", "mul" },
-                  { "div", "real_div" }, { "max", "maximum" }, { "min", "minimum" },
-                  { "update", NULL } };
+        const char *mode;
+        int op;
+    } modes[] = { { "add", OP_add },      { "sub", OP_sub },     { "mul", OP_mul },
+                  { "div", OP_real_div }, { "max", OP_maximum }, { "min", OP_minimum },
+                  { "update", OP_NONE } };
     for (size_t i = 0; i < COUNT(modes); i++)
         if (!strcmp(mode, modes[i].mode)) {
             *by = modes[i].op;
@@ -153,7 +155,7 @@ static bool joined_by(const char *mode, const char **by)
 
 static Value *joined(Builder *b, const Scatter *s, Value *old, Value *update)
 {
-    return s->by ? make2(b, s->by, old, update) : update;
+    return s->by != OP_NONE ? make2(b, s->by, old, update) : update;
 }
 
 static bool in_a_row(const Scatter *s)
@@ -234,7 +236,7 @@ static bool plan_nd(Builder *b, const Tensor *ix, Scatter *s)
 static bool plan_axis(Op *op, const Tensor *ix, Scatter *s)
 {
     const Shape *data = &s->data->type->shape;
-    s->axis = axis_of(op, "axis", 0, data->rank);
+    s->axis = axis_of(op, P_axis, 0, data->rank);
     const bool along = op->kind == OP_scatter_along_axis;
     if (s->axis < 0 || (!along && ix->shape.rank != 1)) return false;
     s->n = along ? ix->shape.dim[s->axis] : ix->shape.dim[0];
@@ -249,11 +251,11 @@ static bool plan_axis(Op *op, const Tensor *ix, Scatter *s)
 
 Value *scatter_by_slices(const Legal *l, Builder *b, Op *op)
 {
-    Scatter s = { .data = op_value(op, "data"), .updates = op_value(op, "updates") };
-    const char *mode = op_value(op, "mode") ? op_const_string(op, "mode") : "add";
+    Scatter s = { .data = op_value(op, P_data), .updates = op_value(op, P_updates) };
+    const char *mode = op_value(op, P_mode) ? op_const_string(op, P_mode) : "add";
     Tensor ix;
     (void)l;
-    if (!mode || !joined_by(mode, &s.by) || !known_tensor(b, op_value(op, "indices"), &ix))
+    if (!mode || !joined_by(mode, &s.by) || !known_tensor(b, op_value(op, P_indices), &ix))
         return NULL;
     if (!shape_of_value(s.data) || !shape_of_value(s.updates) || !ix.count) return NULL;
     s.row = arena_alloc(&b->m->arena, ix.count * sizeof *s.row);
@@ -270,22 +272,22 @@ static Value *reversed_start(Builder *b, Value *x, int axis, int64_t n)
     const int64_t all = x->type->shape.dim[axis];
     if (n < 2) return x;
     Value *part[2] = { n < all ? make_slice(b, x, axis, 0, n) : x };
-    part[0] = build(b, "reverse", "reverse", "x", part[0], "axes",
-                    build_ints(b, 1, (int64_t[]){ axis }), NULL);
+    part[0] = mil_reverse(b, "reverse", .x = part[0],
+                          .axes = build_ints(b, 1, (int64_t[]){ axis }));
     if (n < all) part[1] = make_slice(b, x, axis, n, all - n);
     return n < all ? make_concat(b, part, 2, axis) : part[0];
 }
 
 Value *reverse_sequence_by_reverse(const Legal *l, Builder *b, Op *op)
 {
-    Value *x = op_value(op, "x"), *part[MAX_PARTS];
+    Value *x = op_value(op, P_x), *part[MAX_PARTS];
     const Shape *s = shape_of_value(x);
     Tensor lengths;
     (void)l;
-    if (!s || !known_tensor(b, op_value(op, "lengths"), &lengths) || lengths.count < 1)
+    if (!s || !known_tensor(b, op_value(op, P_lengths), &lengths) || lengths.count < 1)
         return NULL;
-    const int along = axis_of(op, "seq_axis", 0, s->rank),
-              batch = axis_of(op, "batch_axis", 0, s->rank);
+    const int along = axis_of(op, P_seq_axis, 0, s->rank),
+              batch = axis_of(op, P_batch_axis, 0, s->rank);
     if (along < 0 || batch < 0 || along == batch || (int64_t)lengths.count != s->dim[batch])
         return NULL;
     if (lengths.count > MAX_PARTS) return NULL;
@@ -309,21 +311,21 @@ static Value *strided(Builder *b, Value *x, int axis, int64_t from, int64_t stri
     begin[axis] = from;
     step[axis] = stride;
     end.dim[axis] = from + (n - 1) * stride + 1;
-    return build(b, "slice", "slice_by_index", "x", x, "begin", build_ints(b, end.rank, begin),
-                 "end", build_ints(b, end.rank, end.dim), "stride",
-                 build_ints(b, end.rank, step), NULL);
+    return mil_slice_by_index(b, "slice", .x = x, .begin = build_ints(b, end.rank, begin),
+                              .end = build_ints(b, end.rank, end.dim),
+                              .stride = build_ints(b, end.rank, step));
 }
 
 /* The windows one after the other, or their first entries, their second ones ..: the fewer. */
 Value *windows_by_slices(const Legal *l, Builder *b, Op *op)
 {
-    Value *x = op_value(op, "x"), *part[MAX_PARTS];
+    Value *x = op_value(op, P_x), *part[MAX_PARTS];
     const Shape *s = shape_of_value(x), *out = shape_of_value(op->out[0]);
     int64_t size, stride;
     (void)l;
-    if (!s || !out || !int_of(op, "size", 1, &size) || !int_of(op, "stride", 1, &stride))
+    if (!s || !out || !int_of(op, P_size, 1, &size) || !int_of(op, P_stride, 1, &stride))
         return NULL;
-    const int axis = axis_of(op, "axis", 0, s->rank);
+    const int axis = axis_of(op, P_axis, 0, s->rank);
     if (axis < 0 || stride < 1 || size < 1 || out->dim[axis] < 1) return NULL;
     const int64_t windows = out->dim[axis];
     const bool whole = windows <= size;

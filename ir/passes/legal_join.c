@@ -17,9 +17,9 @@ static Value *repeat_along(Builder *b, Value *x, int axis, int64_t times)
 static Value *tile(Builder *b, const Op *op)
 {
     int64_t reps[MAX_RANK * 2];
-    Value *x = op_value(op, "x");
+    Value *x = op_value(op, P_x);
     const Shape *s = shape_of_value(x);
-    if (!s || value_ints(op_value(op, "reps"), reps) != s->rank) return NULL;
+    if (!s || value_ints(op_value(op, P_reps), reps) != s->rank) return NULL;
     const bool spread = dtype_is_float(x->type->dtype);
     Shape ones = { .rank = s->rank };
     bool any = false, changed = false;
@@ -38,29 +38,29 @@ static Value *tile(Builder *b, const Op *op)
                   .kind = CONST_INIT,
                   .init = INIT_FILL,
                   .a = 1 };
-    return make2(b, "mul", x, build_const(b, "ones", c));
+    return make2(b, OP_mul, x, build_const(b, "ones", c));
 }
 
 static Value *stack(Builder *b, const Op *op)
 {
     Value *part[MOST_COPIES];
-    const Arg *values = op_find_arg(op, "values");
+    const Arg *values = op_find_arg(op, P_values);
     const Shape *s = values && values->count ? shape_of_value(values->val[0]) : NULL;
     if (!s || values->count > MOST_COPIES) return NULL;
-    const int axis = axis_of(op, "axis", 0, s->rank + 1);
+    const int axis = axis_of(op, P_axis, 0, s->rank + 1);
     if (axis < 0) return NULL;
     const int64_t at[] = { axis };
     Value *axes = build_ints(b, 1, at);
     for (int i = 0; i < values->count; i++)
-        part[i] = build(b, "part", "expand_dims", "x", values->val[i], "axes", axes, NULL);
+        part[i] = mil_expand_dims(b, "part", .x = values->val[i], .axes = axes);
     return make_concat(b, part, values->count, axis);
 }
 
 static bool split(Builder *b, const Op *op, Value **out)
 {
-    Value *x = op_value(op, "x");
+    Value *x = op_value(op, P_x);
     const Shape *s = shape_of_value(x);
-    const int axis = s ? axis_of(op, "axis", 0, s->rank) : -1;
+    const int axis = s ? axis_of(op, P_axis, 0, s->rank) : -1;
     for (int i = 0; i < op->nout; i++)
         if (axis < 0 || !shape_of_value(op->out[i])) return false;
     int64_t from = 0;
@@ -79,18 +79,17 @@ static Value *padded(Builder *b, Value *x, int axis, int64_t before, int64_t beh
     if (!before && !behind) return x;
     pad[2 * axis] = before;
     pad[2 * axis + 1] = behind;
-    return build(b, "pad", "pad", "x", x, "pad", build_ints(b, 2 * x->type->shape.rank, pad),
-                 "mode", build_string(b, "constant"), "constant_val", make_number(b, x, 0),
-                 NULL);
+    return mil_pad(b, "pad", .x = x, .pad = build_ints(b, 2 * x->type->shape.rank, pad),
+                   .mode = build_string(b, "constant"), .constant_val = make_number(b, x, 0));
 }
 
 /* The sum of the parts, each among zeros in its place: of numbers alone, and not by turns. */
 static Value *concat(Builder *b, const Op *op)
 {
-    const Arg *values = op_find_arg(op, "values");
+    const Arg *values = op_find_arg(op, P_values);
     const Shape *out = shape_of_value(op->out[0]);
-    const int axis = out ? axis_of(op, "axis", 0, out->rank) : -1;
-    if (axis < 0 || !values || values->count < 2 || flag_of(op, "interleave")) return NULL;
+    const int axis = out ? axis_of(op, P_axis, 0, out->rank) : -1;
+    if (axis < 0 || !values || values->count < 2 || flag_of(op, P_interleave)) return NULL;
     if (!dtype_is_float(op->out[0]->type->dtype)) return NULL;
     for (int i = 0; i < values->count; i++)
         if (!shape_of_value(values->val[i])) return NULL;
@@ -99,7 +98,7 @@ static Value *concat(Builder *b, const Op *op)
     for (int i = 0; i < values->count; i++) {
         const int64_t n = values->val[i]->type->shape.dim[axis];
         Value *part = padded(b, values->val[i], axis, from, out->dim[axis] - from - n);
-        sum = sum ? make2(b, "add", sum, part) : part;
+        sum = sum ? make2(b, OP_add, sum, part) : part;
         from += n;
     }
     return sum;
@@ -132,13 +131,13 @@ int pass_join(Module *m, const PassOptions *o, Diag *d)
 static Value *concat_in_groups(const Legal *l, Builder *b, Op *op)
 {
     enum { MOST = 1024 };
-    const Arg *values = op->kind == OP_concat ? op_find_arg(op, "values") : NULL;
+    const Arg *values = op->kind == OP_concat ? op_find_arg(op, P_values) : NULL;
     const int64_t most = rule_limit(l->rules, LIMIT_fan_in) - 1;
     const Shape *out = shape_of_value(op->out[0]);
     if (!values || !out || most < 2 || values->count <= most || values->count > MOST)
         return NULL;
-    const int axis = axis_of(op, "axis", 0, out->rank);
-    if (axis < 0 || flag_of(op, "interleave") || !rule_heals(l->rules, RULE_fan_in))
+    const int axis = axis_of(op, P_axis, 0, out->rank);
+    if (axis < 0 || flag_of(op, P_interleave) || !rule_heals(l->rules, RULE_fan_in))
         return NULL;
     Value *part[MOST];
     int64_t n = values->count;

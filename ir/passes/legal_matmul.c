@@ -39,7 +39,7 @@ static Value *matrix_of(const Legal *l, Builder *b, Value *v, bool turn)
 
 static Value *constant_side(const Legal *l, Builder *b, const Op *op, Value *x, Value *y)
 {
-    const bool tx = flag_of(op, "transpose_x"), ty = flag_of(op, "transpose_y");
+    const bool tx = flag_of(op, P_transpose_x), ty = flag_of(op, P_transpose_y);
     const Shape *out = shape_of_value(op->out[0]);
     if (!out || (value_is_const(x) && value_is_const(y))) return NULL;
     if (value_is_const(x) && y->type->shape.rank > 1) { /* (y^T x^T)^T */
@@ -57,9 +57,9 @@ static Value *two_halves(Builder *b, const Op *op, Value *x, Value *y)
 {
     enum { ROWS = 128, INNER = 8192 };
     const int64_t n = extent_of(y, 1);
-    if (!value_is_const(y) || y->type->shape.rank != 2 || !flag_of(op, "transpose_y"))
+    if (!value_is_const(y) || y->type->shape.rank != 2 || !flag_of(op, P_transpose_y))
         return NULL;
-    if (flag_of(op, "transpose_x") || extent_of(x, 1) != ROWS || extent_of(x, 0) != INNER)
+    if (flag_of(op, P_transpose_x) || extent_of(x, 1) != ROWS || extent_of(x, 0) != INNER)
         return NULL;
     if (n != 2048 && n != 4096 && n != 8192) return NULL;
     Value *half[2];
@@ -71,7 +71,7 @@ static Value *two_halves(Builder *b, const Op *op, Value *x, Value *y)
 }
 
 /* A compressed side is to be turned: it becomes the weight itself first. */
-static void decompress_side(const Legal *l, Op *op, const char *side, bool fits)
+static void decompress_side(const Legal *l, Op *op, ParamId side, bool fits)
 {
     Value *v = op_value(op, side);
     if (v->lit || !value_is_const(v) || (fits && v->type->shape.rank == 2)) return;
@@ -82,10 +82,10 @@ static Value *constants(const Legal *l, Builder *b, Op *op)
 {
     if (op->kind != OP_matmul) return NULL;
     if (rule_heals(l->rules, RULE_matmul_constant)) {
-        decompress_side(l, op, "x", false);
-        decompress_side(l, op, "y", flag_of(op, "transpose_y"));
+        decompress_side(l, op, P_x, false);
+        decompress_side(l, op, P_y, flag_of(op, P_transpose_y));
     }
-    Value *x = op_value(op, "x"), *y = op_value(op, "y"), *r = NULL;
+    Value *x = op_value(op, P_x), *y = op_value(op, P_y), *r = NULL;
     if (rule_heals(l->rules, RULE_matmul_constant)) r = constant_side(l, b, op, x, y);
     return r || !rule_heals(l->rules, RULE_matmul_shape) ? r : two_halves(b, op, x, y);
 }

@@ -44,14 +44,14 @@ static Value *make_pool(Builder *b, const PoolOp *p, Value *x, const Window *w, 
                        build_string(b, "custom"),
                        build_padding(b, w),
                        build_bool(b, inside) };
-    static const char *const names[] = { "x",       "kernel_sizes",
-                                         "strides", "pad_type",
-                                         "pad",     "exclude_padding_from_average" };
+    static const ParamId names[] = {
+        P_x, P_kernel_sizes, P_strides, P_pad_type, P_pad, P_exclude_padding_from_average
+    };
     Arg arg[COUNT(names)];
     for (size_t i = 0; i < COUNT(names); i++)
-        arg[i] = (Arg){ .name = names[i], .val = &given[i], .count = 1 };
+        arg[i] = (Arg){ .param = (uint8_t)names[i], .val = &given[i], .count = 1 };
     const int n = (int)COUNT(names) - (p->op->kind != OP_avg_pool);
-    return build_op(b, p->op->name, p->op->name, arg, n)->out[0];
+    return build_op(b, p->op->name, p->op->kind, arg, n)->out[0];
 }
 
 /* ---- two steps --------------------------------------------------------------------------- */
@@ -183,8 +183,9 @@ static Value *root_of(Builder *b, Value **part, int n, const Shape *out)
     if (s.rank == 5) s = SHAPE(s.dim[0], s.dim[1], s.dim[2] * s.dim[3], s.dim[4]);
     s.dim[s.rank++] = 1;
     for (int i = 0; i < n; i++) part[i] = make_shape(b, part[i], &s);
-    Value *y = build(b, "root", "reduce_l2_norm", "x", make_concat(b, part, n, s.rank - 1),
-                     "axes", build_ints(b, 1, &last), "keep_dims", build_bool(b, true), NULL);
+    Value *y = mil_reduce_l2_norm(b, "root", .x = make_concat(b, part, n, s.rank - 1),
+                                  .axes = build_ints(b, 1, &last),
+                                  .keep_dims = build_bool(b, true));
     return make_shape(b, y, out);
 }
 
@@ -207,7 +208,7 @@ static Value *piece(Builder *b, const PoolOp *p, Value *x, const int64_t *pieces
         s.dim[axis] = (w.out[i] - 1) * w.stride[i] + w.kernel[i];
     }
     Value *y = make_pool(b, p, make_box(b, x, begin, s.dim), &w, false);
-    return p->op->kind == OP_avg_pool ? make_with(b, "mul", y, share) : y;
+    return p->op->kind == OP_avg_pool ? make_with(b, OP_mul, y, share) : y;
 }
 
 static Value *in_pieces(Builder *b, const PoolOp *p)
@@ -229,7 +230,7 @@ static Value *in_pieces(Builder *b, const PoolOp *p)
     for (int64_t k = 0; k < all; k++) part[k] = piece(b, p, x, pieces, k);
     if (!mean) return root_of(b, part, (int)all, &p->op->out[0]->type->shape);
     Value *y = make_sum(b, part, (int)all);
-    return whole ? y : make2(b, "mul", y, by);
+    return whole ? y : make2(b, OP_mul, y, by);
 }
 
 /* ---- the pass ---------------------------------------------------------------------------- */
@@ -239,8 +240,8 @@ static Value *pool(const Legal *l, Builder *b, Op *op)
     if (op->kind != OP_avg_pool && op->kind != OP_max_pool && op->kind != OP_l2_pool)
         return NULL;
     PoolOp p = { .op = op,
-                 .x = op_value(op, "x"),
-                 .inside = flag_of(op, "exclude_padding_from_average"),
+                 .x = op_value(op, P_x),
+                 .inside = flag_of(op, P_exclude_padding_from_average),
                  .most = rule_limit(l->rules, LIMIT_pool_window) };
     bool over = false;
     if (p.most < 2 || !rule_heals(l->rules, RULE_pool_window) || !pool_read(op, &p))

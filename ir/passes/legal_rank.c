@@ -103,24 +103,24 @@ static Value *rank_reduction(const Legal *l, Builder *b, Op *op, Value *x, const
 static Value *rank_axis(const Legal *l, Builder *b, Op *op, Value *x, const Shape *s)
 {
     bool touched[MAX_RANK] = { false };
-    const int axis = axis_of(op, "axis", -1, s->rank);
+    const int axis = axis_of(op, P_axis, -1, s->rank);
     if (axis < 0) return NULL;
     touched[axis] = true;
     const Merge m = merge_axes(s, touched, alike_untouched, touched);
     const Shape to = merged(&m, s);
     Value *at = build_int(b, m.of[axis]);
     if (!fits(l, m.n)) return NULL;
-    Value *y = build(b, op->name, op->name, "x", make_shape(b, x, &to), "axis", at, NULL);
+    Value *y = build_of(b, op->name, op->kind, P_x, make_shape(b, x, &to), P_axis, at, P_NONE);
     return make_shape(b, y, &op->out[0]->type->shape);
 }
 
 static Value *rank_concat(const Legal *l, Builder *b, Op *op)
 {
     bool touched[MAX_RANK] = { false };
-    const Arg *values = op_find_arg(op, "values");
+    const Arg *values = op_find_arg(op, P_values);
     const Shape *out = shape_of_value(op->out[0]);
-    const int axis = axis_of(op, "axis", 0, out->rank);
-    if (!values || axis < 0 || flag_of(op, "interleave")) return NULL;
+    const int axis = axis_of(op, P_axis, 0, out->rank);
+    if (!values || axis < 0 || flag_of(op, P_interleave)) return NULL;
     for (int i = 0; i < values->count; i++)
         if (!shape_of_value(values->val[i])) return NULL;
     touched[axis] = true;
@@ -147,7 +147,7 @@ static Value *rank_transpose(const Legal *l, Builder *b, Op *op, Value *x, const
 {
     int64_t perm[MAX_RANK * 2], to_perm[MAX_RANK];
     int place[MAX_RANK] = { 0 }, n = 0;
-    if (value_ints(op_value(op, "perm"), perm) != s->rank) return NULL;
+    if (value_ints(op_value(op, P_perm), perm) != s->rank) return NULL;
     for (int i = 0; i < s->rank; i++) {
         if (perm[i] < 0) perm[i] += s->rank;
         if (s->dim[perm[i]] != 1) place[perm[i]] = n++;
@@ -174,7 +174,8 @@ typedef struct {
     int64_t begin[MAX_RANK * 2], stride[MAX_RANK * 2], count[MAX_RANK];
 } Cut;
 
-static bool ints_or(const Op *op, const char *arg, int n, int64_t other, int64_t *out)
+/* `other` each where the argument is absent. */
+static bool ints_or(const Op *op, ParamId arg, int n, int64_t other, int64_t *out)
 {
     for (int i = 0; i < n; i++) out[i] = other;
     return !op_value(op, arg) || value_ints(op_value(op, arg), out) == n;
@@ -186,11 +187,10 @@ static bool cut_of(const Op *op, const Shape *s, const Shape *out, Cut *c)
 {
     int64_t masked[MAX_RANK * 2], dropped[MAX_RANK * 2];
     int at = 0;
-    if (!ints_or(op, "begin", s->rank, 0, c->begin)) return false;
-    const bool by_index = op->kind == OP_slice_by_index;
-    if (!ints_or(op, by_index ? "stride" : "", s->rank, 1, c->stride)) return false;
-    if (!ints_or(op, by_index ? "begin_mask" : "", s->rank, 0, masked)) return false;
-    if (!ints_or(op, by_index ? "squeeze_mask" : "", s->rank, 0, dropped)) return false;
+    if (!ints_or(op, P_begin, s->rank, 0, c->begin)) return false;
+    if (!ints_or(op, P_stride, s->rank, 1, c->stride)) return false;
+    if (!ints_or(op, P_begin_mask, s->rank, 0, masked)) return false;
+    if (!ints_or(op, P_squeeze_mask, s->rank, 0, dropped)) return false;
     for (int i = 0; i < s->rank; i++) {
         if (c->begin[i] < 0) c->begin[i] += s->dim[i];
         if (masked[i] && !dropped[i]) c->begin[i] = 0;
@@ -224,9 +224,9 @@ static Value *rank_slice(const Legal *l, Builder *b, Op *op, Value *x, const Sha
         stride[m.of[i]] = c.stride[i];
         end[m.of[i]] = c.begin[i] + (c.count[i] - 1) * c.stride[i] + 1;
     }
-    Value *y = build(b, "slice", "slice_by_index", "x", make_shape(b, x, &to), "begin",
-                     build_ints(b, m.n, begin), "end", build_ints(b, m.n, end), "stride",
-                     build_ints(b, m.n, stride), NULL);
+    Value *y = mil_slice_by_index(
+        b, "slice", .x = make_shape(b, x, &to), .begin = build_ints(b, m.n, begin),
+        .end = build_ints(b, m.n, end), .stride = build_ints(b, m.n, stride));
     return make_shape(b, y, out);
 }
 
@@ -255,15 +255,15 @@ static Value *one_batch(Builder *b, Value *v, const Shape *out)
     reps[out->rank - 2] = reps[out->rank - 1] = 1;
     Shape full = { .rank = out->rank };
     for (int i = 0; i < out->rank; i++) full.dim[i] = i < lacks ? 1 : s->dim[i - lacks];
-    Value *y = build(b, "tile", "tile", "x", make_shape(b, v, &full), "reps",
-                     build_ints(b, out->rank, reps), NULL);
+    Value *y = mil_tile(b, "tile", .x = make_shape(b, v, &full),
+                        .reps = build_ints(b, out->rank, reps));
     to.dim[0] = all;
     return make_shape(b, y, &to);
 }
 
 static Value *rank_matmul(const Legal *l, Builder *b, Op *op)
 {
-    Value *x = op_value(op, "x"), *y = op_value(op, "y");
+    Value *x = op_value(op, P_x), *y = op_value(op, P_y);
     const Shape *sx = shape_of_value(x), *sy = shape_of_value(y),
                 *out = shape_of_value(op->out[0]);
     if (!sx || !sy || !out || sx->rank < 2 || sy->rank < 2) return NULL;
@@ -271,23 +271,21 @@ static Value *rank_matmul(const Legal *l, Builder *b, Op *op)
                         && over_limit(l->rules, LIMIT_matmul_rank, out->rank);
     if (!long_rank && fits(l, out->rank)) return NULL;
     Value *product = make_matmul(b, one_batch(b, x, out), one_batch(b, y, out),
-                                 flag_of(op, "transpose_x"), flag_of(op, "transpose_y"));
+                                 flag_of(op, P_transpose_x), flag_of(op, P_transpose_y));
     return make_shape(b, product, out);
 }
 
 static Value *rank_linear(const Legal *l, Builder *b, Op *op)
 {
-    Value *x = op_value(op, "x"), *weight = op_value(op, "weight"),
-          *bias = op_value(op, "bias");
+    Value *x = op_value(op, P_x), *weight = op_value(op, P_weight),
+          *bias = op_value(op, P_bias);
     const Shape *s = shape_of_value(x), *out = shape_of_value(op->out[0]);
     if (!s || !out || !over_limit(l->rules, LIMIT_linear_rank, s->rank)) return NULL;
     if (!rule_heals(l->rules, RULE_linear_rank)) return NULL;
     Shape to = SHAPE(1, s->dim[s->rank - 1]);
     for (int i = 0; i < s->rank - 1; i++) to.dim[0] *= s->dim[i];
     Value *rows = make_shape(b, x, &to);
-    Value *y = bias
-                 ? build(b, "linear", "linear", "x", rows, "weight", weight, "bias", bias, NULL)
-                 : build(b, "linear", "linear", "x", rows, "weight", weight, NULL);
+    Value *y = mil_linear(b, "linear", .x = rows, .weight = weight, .bias = bias);
     return make_shape(b, y, out);
 }
 
@@ -297,7 +295,7 @@ static Value *lower_rank(const Legal *l, Builder *b, Op *op)
 {
     if (op->kind == OP_matmul) return rank_matmul(l, b, op);
     if (op->kind == OP_linear) return rank_linear(l, b, op);
-    Value *x = op_value(op, "x");
+    Value *x = op_value(op, P_x);
     const Shape *s = shape_of_value(x), *out = shape_of_value(op->out[0]);
     if (!rule_heals(l->rules, RULE_rank) || !out
         || (fits(l, out->rank) && (!s || fits(l, s->rank))))

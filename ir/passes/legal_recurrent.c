@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
     MAX_STEPS = 1024,
@@ -24,27 +25,22 @@ struct Unroll {
     int gates, ways;
     /* direction "reverse", output_sequence, gru's reset_after */
     bool backward, sequence, after;
-    const char *gate, *cell, *out; /* activations */
-    double clip;                   /* INFINITY: none */
-    Value *input;                  /* [steps, batch, gates * hidden]: W x + b */
-    Value *state, *state_bias;     /* weights; NULL: no bias */
-    Value *candidate;              /* gru: the rows of the state's weights for the candidate */
+    int gate, cell, out;       /* activations: kinds of ops */
+    double clip;               /* INFINITY: none */
+    Value *input;              /* [steps, batch, gates * hidden]: W x + b */
+    Value *state, *state_bias; /* weights; NULL: no bias */
+    Value *candidate;          /* gru: the rows of the state's weights for the candidate */
     Value *peephole[3];
     Value *h, *c; /* [batch, 1, hidden] */
 };
 
 /* ---- constants --------------------------------------------------------------------------- */
 
-static const char *argument(const Unroll *u, const char *name, int way)
-{
-    return way ? arena_printf(&u->b->m->arena, "%s_back", name) : name;
-}
-
 /* Elements from .. from + n of a constant argument, of the type that is computed in; NULL: it
  * is absent, or cannot be read, which was reported. */
-static Value *part_of(const Unroll *u, const char *name, int64_t from, Shape s)
+static Value *part_of(const Unroll *u, ParamId param, int64_t from, Shape s)
 {
-    const Value *v = op_value(u->op, name);
+    const Value *v = op_value(u->op, param);
     Tensor all;
     size_t n;
     if (!v || !shape_count(&s, &n) || !value_tensor(v, u->b->diag, &all)) return NULL;
@@ -54,32 +50,30 @@ static Value *part_of(const Unroll *u, const char *name, int64_t from, Shape s)
     for (size_t i = 0; i < n; i++)
         tensor_set_float(&to, i, tensor_float(&all, (size_t)from + i));
     tensor_free(&all);
-    return build_const(u->b, name, const_data(&u->b->m->arena, t, data));
+    return build_const(u->b, param_names[param], const_data(&u->b->m->arena, t, data));
 }
 
 /* A weight or bias of all gates. */
-static Value *whole(const Unroll *u, const char *name)
+static Value *whole(const Unroll *u, ParamId param)
 {
-    const Shape *s = shape_of_value(op_value(u->op, name));
-    return s ? part_of(u, name, 0, *s) : NULL;
+    const Shape *s = shape_of_value(op_value(u->op, param));
+    return s ? part_of(u, param, 0, *s) : NULL;
 }
 
 /* ---- cells ------------------------------------------------------------------------------- */
 
-static Value *activate(Builder *b, const char *how, Value *x)
+static Value *activate(Builder *b, int kind, Value *x)
 {
-    if (!strcmp(how, "linear")) return x;
-    if (!strcmp(how, "hard_sigmoid"))
-        return build(b, "gate", "sigmoid_hard", "x", x, "alpha", make_number(b, x, 0.2), "beta",
-                     make_number(b, x, 0.5), NULL);
-    if (!strcmp(how, "scaled_tanh")) how = "tanh"; /* both of its factors are 1 here */
-    return make1(b, how, x);
+    if (kind == OP_identity) return x;
+    if (kind == OP_sigmoid_hard)
+        return mil_sigmoid_hard(b, "gate", .x = x, .alpha = make_number(b, x, 0.2),
+                                .beta = make_number(b, x, 0.5));
+    return make1(b, kind, x);
 }
 
 static Value *product(const Unroll *u, Value *x, Value *weight, Value *bias)
 {
-    if (!bias) return build(u->b, "linear", "linear", "x", x, "weight", weight, NULL);
-    return build(u->b, "linear", "linear", "x", x, "weight", weight, "bias", bias, NULL);
+    return mil_linear(u->b, "linear", .x = x, .weight = weight, .bias = bias);
 }
 
 /* [batch, 1, gates * hidden] as [batch, gates, hidden] */
@@ -95,14 +89,14 @@ static Value *gate_of(const Unroll *u, Value *x, int gate)
 
 static void step_rnn(Unroll *u, Value *input)
 {
-    Value *sum = make2(u->b, "add", input, product(u, u->h, u->state, NULL));
+    Value *sum = make2(u->b, OP_add, input, product(u, u->h, u->state, NULL));
     u->h = activate(u->b, u->out, sum);
 }
 
 static Value *with_peephole(const Unroll *u, Value *x, int gate)
 {
     return u->peephole[gate]
-             ? make2(u->b, "add", x, make2(u->b, "mul", u->c, u->peephole[gate]))
+             ? make2(u->b, OP_add, x, make2(u->b, OP_mul, u->c, u->peephole[gate]))
              : x;
 }
 
@@ -110,16 +104,16 @@ static void step_lstm(Unroll *u, Value *input)
 {
     enum { IN, FORGET, OUT };
     Builder *b = u->b;
-    Value *all = gates_apart(u, make2(b, "add", input, product(u, u->h, u->state, NULL)));
+    Value *all = gates_apart(u, make2(b, OP_add, input, product(u, u->h, u->state, NULL)));
     Value *in = activate(b, u->gate, with_peephole(u, gate_of(u, all, IN), IN));
     Value *forget = activate(b, u->gate, with_peephole(u, gate_of(u, all, FORGET), FORGET));
     Value *content = activate(b, u->cell, gate_of(u, all, CELL));
-    u->c = make2(b, "add", make2(b, "mul", forget, u->c), make2(b, "mul", in, content));
+    u->c = make2(b, OP_add, make2(b, OP_mul, forget, u->c), make2(b, OP_mul, in, content));
     if (!isinf(u->clip))
-        u->c = build(b, "clip", "clip", "x", u->c, "alpha", make_number(b, u->c, -u->clip),
-                     "beta", make_number(b, u->c, u->clip), NULL);
+        u->c = mil_clip(b, "clip", .x = u->c, .alpha = make_number(b, u->c, -u->clip),
+                        .beta = make_number(b, u->c, u->clip));
     Value *open = activate(b, u->gate, with_peephole(u, gate_of(u, all, OUT), OUT));
-    u->h = make2(b, "mul", open, activate(b, u->out, u->c));
+    u->h = make2(b, OP_mul, open, activate(b, u->out, u->c));
 }
 
 static void step_gru(Unroll *u, Value *input)
@@ -128,22 +122,22 @@ static void step_gru(Unroll *u, Value *input)
     Builder *b = u->b;
     Value *given = gates_apart(u, input),
           *from_state = gates_apart(u, product(u, u->h, u->state, u->state_bias));
-    Value *sum = make2(b, "add", given, from_state);
+    Value *sum = make2(b, OP_add, given, from_state);
     Value *reset = activate(b, u->gate, gate_of(u, sum, RESET));
     Value *update = activate(b, u->gate, gate_of(u, sum, UPDATE));
-    Value *kept = u->after ? make2(b, "mul", reset, gate_of(u, from_state, NEW_STATE))
-                           : product(u, make2(b, "mul", reset, u->h), u->candidate, NULL);
-    Value *fresh = activate(b, u->out, make2(b, "add", gate_of(u, given, NEW_STATE), kept));
+    Value *kept = u->after ? make2(b, OP_mul, reset, gate_of(u, from_state, NEW_STATE))
+                           : product(u, make2(b, OP_mul, reset, u->h), u->candidate, NULL);
+    Value *fresh = activate(b, u->out, make2(b, OP_add, gate_of(u, given, NEW_STATE), kept));
     /* (1 - z) o + z h */
-    u->h = make2(b, "add", fresh, make2(b, "mul", update, make2(b, "sub", u->h, fresh)));
+    u->h = make2(b, OP_add, fresh, make2(b, OP_mul, update, make2(b, OP_sub, u->h, fresh)));
 }
 
 /* ---- one direction ----------------------------------------------------------------------- */
 
 /* This direction's part of a [batch, ways * hidden] state, as [batch, 1, hidden]. */
-static Value *first_state(const Unroll *u, const char *name, int way)
+static Value *first_state(const Unroll *u, ParamId param, int way)
 {
-    Value *v = make_cast(u->b, op_value(u->op, name), u->type);
+    Value *v = make_cast(u->b, op_value(u->op, param), u->type);
     v = make_as(u->b, v, SHAPE(u->batch, u->ways, u->hidden));
     return u->ways == 1 ? v : make_slice(u->b, v, 1, way, 1);
 }
@@ -153,23 +147,23 @@ static Value *first_state(const Unroll *u, const char *name, int way)
 static bool load(Unroll *u, int way)
 {
     const int errors = u->b->diag->errors + u->b->diag->fails;
-    Value *w = whole(u, argument(u, "weight_ih", way)),
-          *bias = whole(u, argument(u, "bias", way));
-    Value *x = make_cast(u->b, op_value(u->op, "x"), u->type);
-    u->state = whole(u, argument(u, "weight_hh", way));
+    Value *w = whole(u, way ? P_weight_ih_back : P_weight_ih),
+          *bias = whole(u, way ? P_bias_back : P_bias);
+    Value *x = make_cast(u->b, op_value(u->op, P_x), u->type);
+    u->state = whole(u, way ? P_weight_hh_back : P_weight_hh);
     if (!w || !u->state) return false;
-    Value *input_bias = u->gates == 3 ? whole(u, "input_bias") : NULL;
+    Value *input_bias = u->gates == 3 ? whole(u, P_input_bias) : NULL;
     u->state_bias = u->after ? bias : NULL;
     u->input = product(u, x, w, input_bias);
-    if (bias && !u->after) u->input = make2(u->b, "add", u->input, bias);
+    if (bias && !u->after) u->input = make2(u->b, OP_add, u->input, bias);
     if (u->gates == 3)
-        u->candidate = part_of(u, "weight_hh", u->hidden * u->hidden,
+        u->candidate = part_of(u, P_weight_hh, u->hidden * u->hidden,
                                SHAPE(u->hidden, u->hidden));
     for (int i = 0; i < 3 && u->gates == MAX_GATES; i++)
-        u->peephole[i] = part_of(u, argument(u, "peephole", way), i * u->hidden,
+        u->peephole[i] = part_of(u, way ? P_peephole_back : P_peephole, i * u->hidden,
                                  SHAPE(1, 1, u->hidden));
-    u->h = first_state(u, "initial_h", way);
-    if (u->gates == MAX_GATES) u->c = first_state(u, "initial_c", way);
+    u->h = first_state(u, P_initial_h, way);
+    if (u->gates == MAX_GATES) u->c = first_state(u, P_initial_c, way);
     return errors == u->b->diag->errors + u->b->diag->fails;
 }
 
@@ -191,33 +185,51 @@ static bool one_way(Unroll *u, int way, Value **part)
 
 /* ---- the statement ----------------------------------------------------------------------- */
 
-static bool text_of(const Op *op, const char *arg, const char *other, const char **out)
+/* The op that an activation is; false: it is not known. */
+static bool activation_of(const Op *op, ParamId arg, int other, int *out)
 {
-    *out = op_value(op, arg) ? op_const_string(op, arg) : other;
-    return *out != NULL;
+    static const struct {
+        const char *name;
+        int kind;
+    } all[] = {
+        { "hard_sigmoid", OP_sigmoid_hard },
+        { "linear", OP_identity },
+        { "relu", OP_relu },
+        { "scaled_tanh", OP_tanh }, /* by 1 and 1 */
+        { "sigmoid", OP_sigmoid },
+        { "sigmoid_hard", OP_sigmoid_hard },
+        { "tanh", OP_tanh },
+    };
+    *out = other;
+    if (!op_value(op, arg)) return true;
+    const char *how = op_const_string(op, arg);
+    for (size_t i = 0; how && i < COUNT(all); i++) {
+        *out = all[i].kind;
+        if (!strcasecmp(how, all[i].name)) return true;
+    }
+    return false;
 }
 
 static bool plan(Unroll *u)
 {
     const Op *op = u->op;
-    const Shape *x = shape_of_value(op_value(op, "x")),
-                *hh = shape_of_value(op_value(op, "weight_hh"));
-    const char *way;
+    const Shape *x = shape_of_value(op_value(op, P_x)),
+                *hh = shape_of_value(op_value(op, P_weight_hh));
+    const char *way = op_value(op, P_direction) ? op_const_string(op, P_direction) : "forward";
     if (!x || !hh || x->rank != 3 || hh->rank != 2) return false;
     u->steps = x->dim[0], u->batch = x->dim[1], u->hidden = hh->dim[1];
     if (u->steps < 1 || u->steps > MAX_STEPS || u->batch < 1 || u->hidden < 1) return false;
     u->gates = op->kind == OP_lstm ? MAX_GATES : op->kind == OP_gru ? 3 : 1;
-    if (!text_of(op, "direction", "forward", &way)
-        || !text_of(op, "activation", "tanh", &u->out)
-        || !text_of(op, "recurrent_activation", "sigmoid", &u->gate)
-        || !text_of(op, "cell_activation", "tanh", &u->cell)
-        || !float_of(op, "clip", INFINITY, &u->clip))
+    if (!way || !activation_of(op, P_activation, OP_tanh, &u->out)
+        || !activation_of(op, P_recurrent_activation, OP_sigmoid, &u->gate)
+        || !activation_of(op, P_cell_activation, OP_tanh, &u->cell)
+        || !float_of(op, P_clip, INFINITY, &u->clip))
         return false;
     u->clip = fabs(u->clip);
     u->ways = !strcmp(way, "bidirectional") ? 2 : 1;
     u->backward = !strcmp(way, "reverse");
-    u->sequence = flag_of(op, "output_sequence");
-    u->after = flag_of(op, "reset_after");
+    u->sequence = flag_of(op, P_output_sequence);
+    u->after = flag_of(op, P_reset_after);
     for (int i = 0; i < op->narg; i++) { /* what is constant is also there */
         const Value *v = op->arg[i].val[0];
         if (value_is_const(v) && !value_at_hand(v)) return false;

@@ -20,15 +20,10 @@ static Value *mean_as_sum(Builder *b, const Op *op, Value *x)
         || all < left)
         return NULL;
     const double n = (double)all / (double)left, root = exp2(ceil(log2(n) / 2));
-    Value *axes = op_value(op, "axes"), *keep = op_value(op, "keep_dims");
-    Value *part = make_with(b, "mul", x, 1 / root);
-    Arg arg[] = {
-        { .name = "x", .val = &part, .count = 1 },
-        { .name = "axes", .val = &axes, .count = axes != NULL },
-        { .name = "keep_dims", .val = &keep, .count = keep != NULL },
-    };
-    return make_with(b, "mul", build_op(b, "sum", "reduce_sum", arg, (int)COUNT(arg))->out[0],
-                     root / n);
+    Value *axes = op_value(op, P_axes), *keep = op_value(op, P_keep_dims);
+    Value *part = make_with(b, OP_mul, x, 1 / root);
+    part = mil_reduce_sum(b, "sum", .x = part, .axes = axes, .keep_dims = keep);
+    return make_with(b, OP_mul, part, root / n);
 }
 
 /* Over the channels: brought to the last axis, where the mean is taken. */
@@ -36,15 +31,15 @@ static Value *mean_of_last(Builder *b, const Op *op, Value *x)
 {
     int64_t axes[MAX_RANK * 2], perm[MAX_RANK], last[] = { -1 };
     const Shape *s = shape_of_value(x), *out = shape_of_value(op->out[0]);
-    if (!s || !out || s->rank < 3 || value_ints(op_value(op, "axes"), axes) != 1) return NULL;
+    if (!s || !out || s->rank < 3 || value_ints(op_value(op, P_axes), axes) != 1) return NULL;
     if ((axes[0] != 1 && axes[0] != 1 - s->rank) || s->dim[1] != 512 || extent_of(x, 0) != 32)
         return NULL;
     for (int i = 0; i < s->rank; i++) perm[i] = i;
     perm[1] = s->rank - 1;
     perm[s->rank - 1] = 1;
     Value *turned = make_transpose(b, x, s->rank, perm);
-    Value *mean = build(b, "mean", "reduce_mean", "x", turned, "axes", build_ints(b, 1, last),
-                        "keep_dims", build_bool(b, true), NULL);
+    Value *mean = mil_reduce_mean(b, "mean", .x = turned, .axes = build_ints(b, 1, last),
+                                  .keep_dims = build_bool(b, true));
     return make_shape(b, make_transpose(b, mean, s->rank, perm), out);
 }
 
@@ -56,7 +51,7 @@ typedef struct {
 } Best;
 
 typedef struct {
-    const char *arg, *reduce, *better; /* reduce_argmax, reduce_max, greater */
+    int arg, reduce, better; /* kinds: reduce_argmax, reduce_max, greater */
     int axis;
 } Search;
 
@@ -64,10 +59,10 @@ static Best search(Builder *b, const Search *s, Value *x, int axis)
 {
     const int64_t at = axis;
     Value *keep = build_bool(b, true);
-    return (Best){ build(b, "best", s->reduce, "x", x, "axes", build_ints(b, 1, &at),
-                         "keep_dims", keep, NULL),
-                   build(b, "place", s->arg, "x", x, "axis", build_int(b, axis), "keep_dims",
-                         keep, NULL) };
+    return (Best){ build_of(b, "best", s->reduce, P_x, x, P_axes, build_ints(b, 1, &at),
+                            P_keep_dims, keep, P_NONE),
+                   build_of(b, "place", s->arg, P_x, x, P_axis, build_int(b, axis), P_keep_dims,
+                            keep, P_NONE) };
 }
 
 /* Of equals the one in front: it comes first in the axis. */
@@ -94,7 +89,7 @@ enum { MOST_PARTS = 64 };
 
 static Best shifted(Builder *b, Best part, int64_t by)
 {
-    if (by) part.place = make2(b, "add", part.place, build_int(b, by));
+    if (by) part.place = make2(b, OP_add, part.place, build_int(b, by));
     return part;
 }
 
@@ -130,11 +125,11 @@ static Value *places_in_parts(const Legal *l, Builder *b, Op *op)
 {
     const bool largest = op->kind == OP_reduce_argmax;
     Best part[MOST_PARTS];
-    Value *x = op_value(op, "x");
+    Value *x = op_value(op, P_x);
     const Shape *in = shape_of_value(x), *out = shape_of_value(op->out[0]);
-    Search s = { op->name, largest ? "reduce_max" : "reduce_min", largest ? "greater" : "less",
-                 0 };
-    s.axis = in && out ? axis_of(op, "axis", -1, in->rank) : -1;
+    Search s = { op->kind, largest ? OP_reduce_max : OP_reduce_min,
+                 largest ? OP_greater : OP_less, 0 };
+    s.axis = in && out ? axis_of(op, P_axis, -1, in->rank) : -1;
     if (s.axis < 0 || !over_limit(l->rules, LIMIT_arg_axis, in->dim[s.axis])) return NULL;
     const int64_t least = piece_count(in->dim[s.axis], rule_limit(l->rules, LIMIT_arg_axis));
     int64_t n = over_limit(l->rules, LIMIT_rank, in->rank + 1) ? MOST_PARTS + 1 : least;
@@ -152,7 +147,7 @@ static Value *reduce(const Legal *l, Builder *b, Op *op)
     if (op->kind == OP_reduce_argmax || op->kind == OP_reduce_argmin)
         return rule_heals(l->rules, RULE_arg_axis) ? places_in_parts(l, b, op) : NULL;
     if (op->kind != OP_reduce_mean || !dtype_is_float(op->out[0]->type->dtype)) return NULL;
-    Value *x = op_value(op, "x");
+    Value *x = op_value(op, P_x);
     if (rule_heals(l->rules, RULE_reduce_mean)) return mean_as_sum(b, op, x);
     return rule_heals(l->rules, RULE_channel_reduce) ? mean_of_last(b, op, x) : NULL;
 }

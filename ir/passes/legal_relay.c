@@ -23,16 +23,16 @@ Value *make_relaid(Builder *b, Op *op, Relayout *to, const void *ctx)
             const Shape new_shape = to(ctx, s);
             val[i] = make_relabel(b, val[i], &new_shape);
         }
-        arg[i] = (Arg){ .name = op->arg[i].name, .val = &val[i], .count = 1 };
+        arg[i] = (Arg){ .param = op->arg[i].param, .val = &val[i], .count = 1 };
     }
-    Value *y = build_op(b, op->name, op->name, arg, op->narg)->out[0];
+    Value *y = build_op(b, op->name, op->kind, arg, op->narg)->out[0];
     return make_shape(b, y, &op->out[0]->type->shape);
 }
 
 bool reduced_axes(const Op *op, int rank, bool *reduced)
 {
     int64_t axes[MAX_RANK * 2];
-    const Value *given = op_value(op, "axes");
+    const Value *given = op_value(op, P_axes);
     const int n = given ? value_ints(given, axes) : 0;
     for (int i = 0; i < rank; i++) reduced[i] = !given;
     for (int i = 0; i < n; i++) {
@@ -45,7 +45,7 @@ bool reduced_axes(const Op *op, int rank, bool *reduced)
 
 Value *make_reduced(Builder *b, Op *op, Value *x, int n, const int64_t *axes)
 {
-    Value *y = build(b, op->name, op->name, "x", x, "axes", build_ints(b, n, axes), "keep_dims",
-                     build_bool(b, true), NULL);
+    Value *y = build_of(b, op->name, op->kind, P_x, x, P_axes, build_ints(b, n, axes),
+                        P_keep_dims, build_bool(b, true), P_NONE);
     return make_shape(b, y, &op->out[0]->type->shape);
 }

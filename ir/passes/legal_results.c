@@ -15,8 +15,8 @@ static bool can_add(const Value *v)
 
 static Value *add_zero(Builder *b, Value *v)
 {
-    if (v->type->dtype == DT_INT32) return make2(b, "add", v, build_int(b, 0));
-    return make_with(b, "add", v, 0);
+    if (v->type->dtype == DT_INT32) return make2(b, OP_add, v, build_int(b, 0));
+    return make_with(b, OP_add, v, 0);
 }
 
 /* Every place of the result v among the results becomes `with`; other uses stay. */
@@ -55,7 +55,7 @@ static int of_function(Legal *l)
     if (def && def->kind == OP_identity && can_add(def->out[0])
         && rule_heals(l->rules, RULE_identity_result)) {
         Builder b = before_op(def, l->diag);
-        legal_replace(def, add_zero(&b, op_value(def, "x")));
+        legal_replace(def, add_zero(&b, op_value(def, P_x)));
         changes++;
     }
     return changes;
@@ -72,7 +72,7 @@ static bool is_conv_or_norm(const Op *op)
  * row at the end. */
 static Value *followed(const Legal *l, Builder *b, Op *op)
 {
-    Value *x = op_value(op, "x");
+    Value *x = op_value(op, P_x);
     const Block *body = l->func->body;
     bool between = false;
     if (!can_add(op->out[0])) return NULL;
@@ -84,8 +84,8 @@ static Value *followed(const Legal *l, Builder *b, Op *op)
                && x->def->kind == OP_matmul;
     if (!between) return NULL;
     Arg arg[MAX_PARAM];
-    const int n = args_with(op, arg, op->narg, "x", &x);
-    return add_zero(b, build_op(b, op->name, op->name, arg, n)->out[0]);
+    const int n = args_with(op, arg, op->narg, P_x, &x);
+    return add_zero(b, build_op(b, op->name, op->kind, arg, n)->out[0]);
 }
 
 int pass_results(Module *m, const PassOptions *o, Diag *d)

@@ -12,8 +12,8 @@ Value *make_box(Builder *b, Value *x, const int64_t *begin, const int64_t *size)
     bool whole = true;
     for (int i = 0; i < s->rank; i++) whole = whole && begin[i] == 0 && size[i] == s->dim[i];
     if (whole) return x;
-    return build(b, "slice", "slice_by_size", "x", x, "begin", build_ints(b, s->rank, begin),
-                 "size", build_ints(b, s->rank, size), NULL);
+    return mil_slice_by_size(b, "slice", .x = x, .begin = build_ints(b, s->rank, begin),
+                             .size = build_ints(b, s->rank, size));
 }
 
 Value *make_zeros(Builder *b, Value *x, const int64_t *before, const int64_t *after)
@@ -27,8 +27,8 @@ Value *make_zeros(Builder *b, Value *x, const int64_t *before, const int64_t *af
         none = none && !before[i] && !after[i];
     }
     if (none) return x;
-    return build(b, "pad", "pad", "x", x, "pad", build_ints(b, 2 * rank, pad), "mode",
-                 build_string(b, "constant"), "constant_val", make_number(b, x, 0), NULL);
+    return mil_pad(b, "pad", .x = x, .pad = build_ints(b, 2 * rank, pad),
+                   .mode = build_string(b, "constant"), .constant_val = make_number(b, x, 0));
 }
 
 /* By pairs, so that rounding grows with the logarithm of n. */
@@ -36,7 +36,7 @@ Value *make_sum(Builder *b, Value **v, int n)
 {
     while (n > 1) {
         int left = 0;
-        for (int i = 0; i + 1 < n; i += 2) v[left++] = make2(b, "add", v[i], v[i + 1]);
+        for (int i = 0; i + 1 < n; i += 2) v[left++] = make2(b, OP_add, v[i], v[i + 1]);
         if (n % 2) v[left++] = v[n - 1];
         n = left;
     }
@@ -46,7 +46,7 @@ Value *make_sum(Builder *b, Value **v, int n)
 Value *make_expand(Builder *b, Value *x, int axis)
 {
     const int64_t at = axis;
-    return build(b, "expand_dims", "expand_dims", "x", x, "axes", build_ints(b, 1, &at), NULL);
+    return mil_expand_dims(b, "expand_dims", .x = x, .axes = build_ints(b, 1, &at));
 }
 
 int64_t piece_count(int64_t n, int64_t most)
@@ -148,9 +148,9 @@ bool conv_read(Op *op, ConvOp *v)
     Arena scratch = { 0 };
     Diag quiet = { .quiet = true };
     Call *c = NEW(&scratch, Call);
-    *v = (ConvOp){ .x = op_value(op, "x"),
-                   .weight = op_value(op, "weight"),
-                   .bias = op_value(op, "bias") };
+    *v = (ConvOp){ .x = op_value(op, P_x),
+                   .weight = op_value(op, P_weight),
+                   .bias = op_value(op, P_bias) };
     bool ok = op->kind == OP_conv || op->kind == OP_conv_transpose;
     ok = ok && shape_of_value(v->x) && shape_of_value(v->weight) && shape_of_value(op->out[0]);
     ok = ok && call_of_op(c, op, &scratch, &quiet) && call_check(c);
@@ -223,7 +223,7 @@ static Value *cut_out(Builder *b, Value *x, Value *weight, Value *bias, int64_t 
     }
     if (plain) return NULL;
     Value *y = make_span(b, make_conv(b, true, x, weight, NULL, groups, &whole), w, w->before);
-    return y && bias ? make2(b, "add", y, make_bias(b, bias, w->n + 2)) : y;
+    return y && bias ? make2(b, OP_add, y, make_bias(b, bias, w->n + 2)) : y;
 }
 
 Value *make_conv(Builder *b, bool transposed, Value *x, Value *weight, Value *bias,
@@ -240,11 +240,11 @@ Value *make_conv(Builder *b, bool transposed, Value *x, Value *weight, Value *bi
                        build_ints(b, w->n, w->dilation + first),
                        build_int(b, groups),
                        bias };
-    static const char *const names[] = { "x",   "weight",    "strides", "pad_type",
-                                         "pad", "dilations", "groups",  "bias" };
+    static const ParamId names[] = { P_x,   P_weight,    P_strides, P_pad_type,
+                                     P_pad, P_dilations, P_groups,  P_bias };
     Arg arg[COUNT(names)];
     for (size_t i = 0; i < COUNT(names); i++)
-        arg[i] = (Arg){ .name = names[i], .val = &given[i], .count = 1 };
-    const char *op = transposed ? "conv_transpose" : "conv";
-    return build_op(b, op, op, arg, (int)COUNT(names) - !bias)->out[0];
+        arg[i] = (Arg){ .param = (uint8_t)names[i], .val = &given[i], .count = 1 };
+    const int kind = transposed ? OP_conv_transpose : OP_conv;
+    return build_op(b, ops[kind].name, kind, arg, (int)COUNT(names) - !bias)->out[0];
 }

@@ -9,7 +9,7 @@ typedef struct {
 } Bounds;
 
 /* An argument of n numbers, `other` each when it is absent. */
-static bool numbers(const Op *op, const char *arg, int n, int64_t other, int64_t *out)
+static bool numbers(const Op *op, ParamId arg, int n, int64_t other, int64_t *out)
 {
     const Value *v = op_value(op, arg);
     for (int i = 0; !v && i < n; i++) out[i] = other;
@@ -45,10 +45,11 @@ static Value *build_flags(Builder *b, int n, const int64_t *v)
 
 static Value *build_slice(Builder *b, Value *x, int n, const Bounds *s)
 {
-    return build(b, "slice", "slice_by_index", "x", x, "begin", build_ints(b, n, s->begin),
-                 "end", build_ints(b, n, s->end), "stride", build_ints(b, n, s->stride),
-                 "begin_mask", build_flags(b, n, s->from_start), "end_mask",
-                 build_flags(b, n, s->to_end), NULL);
+    return mil_slice_by_index(b, "slice", .x = x, .begin = build_ints(b, n, s->begin),
+                              .end = build_ints(b, n, s->end),
+                              .stride = build_ints(b, n, s->stride),
+                              .begin_mask = build_flags(b, n, s->from_start),
+                              .end_mask = build_flags(b, n, s->to_end));
 }
 
 static void take_all(Bounds *s, int axis)
@@ -70,11 +71,11 @@ static Value *slice_others(Builder *b, Value *x, int n, Bounds *s)
 static Value *slice_index(Builder *b, Op *op, Value *x, int n)
 {
     Bounds s;
-    if (!numbers(op, "begin", n, 0, s.begin) || !numbers(op, "end", n, 0, s.end)
-        || !numbers(op, "stride", n, 1, s.stride)
-        || !numbers(op, "begin_mask", n, 0, s.from_start)
-        || !numbers(op, "end_mask", n, 0, s.to_end)
-        || !numbers(op, "squeeze_mask", n, 0, s.squeezed))
+    if (!numbers(op, P_begin, n, 0, s.begin) || !numbers(op, P_end, n, 0, s.end)
+        || !numbers(op, P_stride, n, 1, s.stride)
+        || !numbers(op, P_begin_mask, n, 0, s.from_start)
+        || !numbers(op, P_end_mask, n, 0, s.to_end)
+        || !numbers(op, P_squeeze_mask, n, 0, s.squeezed))
         return NULL;
     if (s.from_start[n - 1] || s.begin[n - 1] == 0 || s.begin[n - 1] == -extent_of(x, 0))
         return NULL;
@@ -88,7 +89,7 @@ static Value *slice_index(Builder *b, Op *op, Value *x, int n)
 static Value *slice_size(Builder *b, Op *op, Value *x, int n)
 {
     int64_t begin[MAX_RANK * 2], size[MAX_RANK * 2];
-    if (!numbers(op, "begin", n, 0, begin) || !numbers(op, "size", n, 0, size)) return NULL;
+    if (!numbers(op, P_begin, n, 0, begin) || !numbers(op, P_size, n, 0, size)) return NULL;
     if (begin[n - 1] == 0 || begin[n - 1] == -extent_of(x, 0)) return NULL;
     if (begin[n - 2] != 0) {
         const int64_t at = begin[n - 2] < 0 ? begin[n - 2] + extent_of(x, 1) : begin[n - 2];
@@ -98,8 +99,8 @@ static Value *slice_size(Builder *b, Op *op, Value *x, int n)
     }
     swap_last(begin, n);
     swap_last(size, n);
-    return build(b, "slice", "slice_by_size", "x", make_swap(b, x), "begin",
-                 build_ints(b, n, begin), "size", build_ints(b, n, size), NULL);
+    return mil_slice_by_size(b, "slice", .x = make_swap(b, x), .begin = build_ints(b, n, begin),
+                             .size = build_ints(b, n, size));
 }
 
 static Value *slice(const Legal *l, Builder *b, Op *op)
@@ -108,7 +109,7 @@ static Value *slice(const Legal *l, Builder *b, Op *op)
     if (!rule_heals(l->rules, RULE_width_slice)
         && !rule_heals(l->rules, RULE_width_slices_joined))
         return NULL;
-    Value *x = op_value(op, "x");
+    Value *x = op_value(op, P_x);
     const Shape *out = shape_of_value(op->out[0]), *in = shape_of_value(x);
     if (!in || !out || in->rank < 2) return NULL;
     Value *y = op->kind == OP_slice_by_index ? slice_index(b, op, x, in->rank)

@@ -11,21 +11,21 @@
  * element. */
 static const struct {
     int op;
-    const char *arg;
+    ParamId arg;
     int rule;
 } filed[] = {
-    { OP_add, "x", RULE_inline_constant },      { OP_add, "y", RULE_inline_constant },
-    { OP_sub, "x", RULE_inline_constant },      { OP_sub, "y", RULE_inline_constant },
-    { OP_mul, "x", RULE_inline_constant },      { OP_mul, "y", RULE_inline_constant },
-    { OP_real_div, "x", RULE_inline_constant }, { OP_real_div, "y", RULE_inline_constant },
-    { OP_maximum, "x", RULE_inline_constant },  { OP_maximum, "y", RULE_inline_constant },
-    { OP_minimum, "x", RULE_inline_constant },  { OP_minimum, "y", RULE_inline_constant },
-    { OP_pow, "x", RULE_inline_constant },      { OP_pow, "y", RULE_inline_constant },
-    { OP_conv, "bias", RULE_conv_bias },        { OP_matmul, "y", RULE_matmul_constant },
+    { OP_add, P_x, RULE_inline_constant },      { OP_add, P_y, RULE_inline_constant },
+    { OP_sub, P_x, RULE_inline_constant },      { OP_sub, P_y, RULE_inline_constant },
+    { OP_mul, P_x, RULE_inline_constant },      { OP_mul, P_y, RULE_inline_constant },
+    { OP_real_div, P_x, RULE_inline_constant }, { OP_real_div, P_y, RULE_inline_constant },
+    { OP_maximum, P_x, RULE_inline_constant },  { OP_maximum, P_y, RULE_inline_constant },
+    { OP_minimum, P_x, RULE_inline_constant },  { OP_minimum, P_y, RULE_inline_constant },
+    { OP_pow, P_x, RULE_inline_constant },      { OP_pow, P_y, RULE_inline_constant },
+    { OP_conv, P_bias, RULE_conv_bias },        { OP_matmul, P_y, RULE_matmul_constant },
 };
 
 /* Puts the literal of a value into the weight file; whether it was in the text. */
-static bool file_literal(Legal *l, Op *op, const char *arg)
+static bool file_literal(Legal *l, Op *op, ParamId arg)
 {
     Value *v = op_value(op, arg);
     size_t n;
@@ -41,7 +41,7 @@ static bool file_literal(Legal *l, Op *op, const char *arg)
         v->lit = c;
     } else {
         Builder b = before_op(op, l->diag);
-        op_set_arg(l->m, op, arg, build_const(&b, arg, c));
+        op_set_arg(l->m, op, arg, build_const(&b, param_names[arg], c));
     }
     return true;
 }
@@ -79,15 +79,15 @@ int pass_literals(Module *m, const PassOptions *o, Diag *d)
 /* What the engine's compiler does not fill in by itself. */
 static const struct {
     int op;
-    const char *param;
+    ParamId param;
 } needed[] = {
-    { OP_concat, "interleave" }, { OP_gelu, "mode" },       { OP_log, "epsilon" },
-    { OP_rsqrt, "epsilon" },     { OP_inverse, "epsilon" },
+    { OP_concat, P_interleave }, { OP_gelu, P_mode },       { OP_log, P_epsilon },
+    { OP_rsqrt, P_epsilon },     { OP_inverse, P_epsilon },
 };
 
 static Value *default_value(Builder *b, const Op *op, const Param *p)
 {
-    const Value *x = op_value(op, "x");
+    const Value *x = op_value(op, P_x);
     if (!strcmp(p->def, "true") || !strcmp(p->def, "false"))
         return build_bool(b, !strcmp(p->def, "true"));
     if (p->dom == DOM_STRING) return build_string(b, p->def);
@@ -100,7 +100,7 @@ static bool visit_explicit(void *ctx, Op *op)
     for (size_t i = 0; i < COUNT(needed) && rule_heals(l->rules, RULE_missing_argument); i++) {
         if (op->kind != needed[i].op || op_find_arg(op, needed[i].param)) continue;
         Builder b = before_op(op, l->diag);
-        Value *v = default_value(&b, op, op_param(&ops[op->kind], needed[i].param));
+        Value *v = default_value(&b, op, op_param_of(&ops[op->kind], needed[i].param));
         if (!v) continue;
         op_set_arg(l->m, op, needed[i].param, v);
         l->changes++;

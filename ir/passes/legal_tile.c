@@ -88,28 +88,28 @@ static Value *tile_reduction(Builder *b, Op *op, Value *x, const Fold *f)
     return n ? make_reduced(b, op, make_shape(b, x, &s), n, axes) : NULL;
 }
 
-static Value *over_axes(Builder *b, const char *op, Value *x, int n, const int64_t *axes)
+static Value *over_axes(Builder *b, int kind, Value *x, int n, const int64_t *axes)
 {
-    return build(b, op, op, "x", x, "axes", build_ints(b, n, axes), "keep_dims",
-                 build_bool(b, true), NULL);
+    return build_of(b, ops[kind].name, kind, P_x, x, P_axes, build_ints(b, n, axes),
+                    P_keep_dims, build_bool(b, true), P_NONE);
 }
 
 /* Over the folded axis in steps, as no softmax is over two axes. */
 static Value *tile_softmax(Builder *b, Op *op, Value *x, const Fold *f)
 {
-    const int axis = axis_of(op, "axis", -1, f->rank);
+    const int axis = axis_of(op, P_axis, -1, f->rank);
     const Shape s = folded(f, &x->type->shape);
     const int shift = s.rank - f->rank;
     if (axis < 0) return NULL;
     Value *y = make_shape(b, x, &s);
     const int64_t at[] = { axis + shift - 1, axis + shift };
     if (axis == f->axis) {
-        Value *e = make1(b, "exp", make2(b, "sub", y, over_axes(b, "reduce_max", y, 2, at)));
-        y = make2(b, "real_div", e, over_axes(b, "reduce_sum", e, 2, at));
+        Value *e = make1(b, OP_exp, make2(b, OP_sub, y, over_axes(b, OP_reduce_max, y, 2, at)));
+        y = make2(b, OP_real_div, e, over_axes(b, OP_reduce_sum, e, 2, at));
     } else {
         const int64_t other = axis + shift - (axis < f->axis);
         if (other < 0) return NULL;
-        y = build(b, "softmax", "softmax", "x", y, "axis", build_int(b, other), NULL);
+        y = mil_softmax(b, "softmax", .x = y, .axis = build_int(b, other));
     }
     return make_shape(b, y, &op->out[0]->type->shape);
 }
@@ -120,7 +120,7 @@ static Value *tile_pointwise(const Legal *l, Builder *b, Op *op)
     const Shape *out = shape_of_value(op->out[0]);
     if (out && (ops[op->kind].flags & F_ELEMENTWISE) && fold_of(l->rules, out, &f))
         return make_relaid(b, op, folded, &f);
-    Value *x = op_value(op, "x");
+    Value *x = op_value(op, P_x);
     const Shape *s = shape_of_value(x);
     if (!s || !out || !fold_of(l->rules, s, &f)) return NULL;
     if (op->kind == OP_softmax) return tile_softmax(b, op, x, &f);
@@ -157,15 +157,14 @@ enum { MOST_PIECES = 256 };
 
 static Value *linear_of(Builder *b, Value *x, Value *weight, Value *bias)
 {
-    if (!bias) return build(b, "linear", "linear", "x", x, "weight", weight, NULL);
-    return build(b, "linear", "linear", "x", x, "weight", weight, "bias", bias, NULL);
+    return mil_linear(b, "linear", .x = x, .weight = weight, .bias = bias);
 }
 
 static Value *tile_linear(const Legal *l, Builder *b, Op *op)
 {
     Fold fx, fw;
-    Value *part[MOST_PIECES], *x = op_value(op, "x"), *w = op_value(op, "weight"),
-                              *bias = op_value(op, "bias");
+    Value *part[MOST_PIECES], *x = op_value(op, P_x), *w = op_value(op, P_weight),
+                              *bias = op_value(op, P_bias);
     const Shape *sx = shape_of_value(x), *sw = shape_of_value(w),
                 *out = shape_of_value(op->out[0]);
     if (!sx || !sw || !out || sw->rank != 2 || !can_cut(w)) return NULL;
@@ -199,10 +198,10 @@ static Value *tile_linear(const Legal *l, Builder *b, Op *op)
 static Value *tile_matmul(const Legal *l, Builder *b, Op *op)
 {
     Fold fx, fy;
-    Value *part[MOST_PIECES], *x = op_value(op, "x"), *y = op_value(op, "y");
+    Value *part[MOST_PIECES], *x = op_value(op, P_x), *y = op_value(op, P_y);
     const Shape *sx = shape_of_value(x), *sy = shape_of_value(y),
                 *out = shape_of_value(op->out[0]);
-    const bool tx = flag_of(op, "transpose_x"), ty = flag_of(op, "transpose_y");
+    const bool tx = flag_of(op, P_transpose_x), ty = flag_of(op, P_transpose_y);
     if (!sx || !sy || !out || sx->rank < 2 || sy->rank < 2) return NULL;
     const int kx = sx->rank - 1 - tx, ky = sy->rank - 2 + ty, ny = sy->rank - 1 - ty;
     const int64_t inner = rule_heals(l->rules, RULE_matmul_inner)

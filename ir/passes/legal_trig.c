@@ -7,21 +7,21 @@
 
 Value *make_polynomial(Builder *b, Value *x, int n, const double *c)
 {
-    Value *p = make_with(b, "mul", x, c[n - 1]);
-    for (int i = n - 2; i > 0; i--) p = make2(b, "mul", make_with(b, "add", p, c[i]), x);
-    return make_with(b, "add", p, c[0]);
+    Value *p = make_with(b, OP_mul, x, c[n - 1]);
+    for (int i = n - 2; i > 0; i--) p = make2(b, OP_mul, make_with(b, OP_add, p, c[i]), x);
+    return make_with(b, OP_add, p, c[0]);
 }
 
 /* x * P(x^2), the form of an odd function near 0: relative accuracy is kept there. */
 static Value *odd_polynomial(Builder *b, Value *x, int n, const double *c)
 {
-    return make2(b, "mul", make_polynomial(b, make2(b, "mul", x, x), n, c), x);
+    return make2(b, OP_mul, make_polynomial(b, make2(b, OP_mul, x, x), n, c), x);
 }
 
 /* near where |x| < edge, else far */
 static Value *by_size(Builder *b, Value *x, double edge, Value *near, Value *far)
 {
-    return make_select(b, make_with(b, "less", make1(b, "abs", x), edge), near, far);
+    return make_select(b, make_with(b, OP_less, make1(b, OP_abs, x), edge), near, far);
 }
 
 /* ---- angles ------------------------------------------------------------------------------ */
@@ -33,58 +33,58 @@ static Value *turned_sine(Builder *b, Value *x, double shift)
 {
     static const double part[] = { 3.125, 0.015625, 9.6765358979e-4 };
     static const double sine[] = { 0.9999966, -0.16664824, 0.00830629, -0.00018363 };
-    Value *turns = make_with(b, "add", make_with(b, "mul", x, 0.31830988618), 0.5 - shift);
-    Value *k = make1(b, "floor", turns);
-    Value *from = shift != 0 ? make_with(b, "add", k, shift) : k;
+    Value *turns = make_with(b, OP_add, make_with(b, OP_mul, x, 0.31830988618), 0.5 - shift);
+    Value *k = make1(b, OP_floor, turns);
+    Value *from = shift != 0 ? make_with(b, OP_add, k, shift) : k;
     for (size_t i = 0; i < COUNT(part); i++)
-        x = make2(b, "sub", x, make_with(b, "mul", from, part[i]));
-    Value *twice = make_with(b, "mul", make1(b, "floor", make_with(b, "mul", k, 0.5)), 2);
-    Value *odd = make2(b, "sub", k, twice);
-    Value *sign = make_with(b, "add", make_with(b, "mul", odd, -2), 1);
-    return make2(b, "mul", sign, odd_polynomial(b, x, (int)COUNT(sine), sine));
+        x = make2(b, OP_sub, x, make_with(b, OP_mul, from, part[i]));
+    Value *twice = make_with(b, OP_mul, make1(b, OP_floor, make_with(b, OP_mul, k, 0.5)), 2);
+    Value *odd = make2(b, OP_sub, k, twice);
+    Value *sign = make_with(b, OP_add, make_with(b, OP_mul, odd, -2), 1);
+    return make2(b, OP_mul, sign, odd_polynomial(b, x, (int)COUNT(sine), sine));
 }
 
 Value *sin_by_polynomial(const Legal *l, Builder *b, Op *op)
 {
     (void)l;
-    return turned_sine(b, op_value(op, "x"), 0);
+    return turned_sine(b, op_value(op, P_x), 0);
 }
 
 /* cos(k pi + pi / 2 + r) is (-1)^k times -sin(r) */
 Value *cos_by_polynomial(const Legal *l, Builder *b, Op *op)
 {
     (void)l;
-    return make_with(b, "mul", turned_sine(b, op_value(op, "x"), 0.5), -1);
+    return make_with(b, OP_mul, turned_sine(b, op_value(op, P_x), 0.5), -1);
 }
 
 Value *tan_by_quotient(const Legal *l, Builder *b, Op *op)
 {
-    return make2(b, "real_div", sin_by_polynomial(l, b, op), cos_by_polynomial(l, b, op));
+    return make2(b, OP_real_div, sin_by_polynomial(l, b, op), cos_by_polynomial(l, b, op));
 }
 
 /* ---- hyperbolic functions ---------------------------------------------------------------- */
 
 static Value *half_exp(Builder *b, Value *x)
 {
-    return make_with(b, "mul", make1(b, "exp", x), 0.5);
+    return make_with(b, OP_mul, make1(b, OP_exp, x), 0.5);
 }
 
-static Value *negated(Builder *b, Value *x) { return make_with(b, "mul", x, -1); }
+static Value *negated(Builder *b, Value *x) { return make_with(b, OP_mul, x, -1); }
 
 Value *sinh_by_exp(const Legal *l, Builder *b, Op *op)
 {
     static const double series[] = { 1, 1.0 / 6, 1.0 / 120, 1.0 / 5040 };
     (void)l;
-    Value *x = op_value(op, "x");
-    Value *far = make2(b, "sub", half_exp(b, x), half_exp(b, negated(b, x)));
+    Value *x = op_value(op, P_x);
+    Value *far = make2(b, OP_sub, half_exp(b, x), half_exp(b, negated(b, x)));
     return by_size(b, x, 1, odd_polynomial(b, x, (int)COUNT(series), series), far);
 }
 
 Value *cosh_by_exp(const Legal *l, Builder *b, Op *op)
 {
     (void)l;
-    Value *x = op_value(op, "x");
-    return make2(b, "add", half_exp(b, x), half_exp(b, negated(b, x)));
+    Value *x = op_value(op, P_x);
+    return make2(b, OP_add, half_exp(b, x), half_exp(b, negated(b, x)));
 }
 
 /* sign(x) * log((1 + |x|) / (1 - |x|)) / 2. The epsilon is the least that the engine's
@@ -93,12 +93,11 @@ Value *atanh_by_log(const Legal *l, Builder *b, Op *op)
 {
     static const double series[] = { 1, 1.0 / 3, 1.0 / 5, 1.0 / 7, 1.0 / 9 };
     (void)l;
-    Value *x = op_value(op, "x"), *size = make1(b, "abs", x);
-    Value *below = make_with(b, "add", negated(b, size), 1);
-    Value *ratio = make2(b, "real_div", make_with(b, "add", size, 1), below);
-    Value *log = build(b, "log", "log", "x", ratio, "epsilon", make_number(b, x, 0x1.1p-17),
-                       NULL);
-    Value *far = make2(b, "mul", make_with(b, "mul", log, 0.5), make1(b, "sign", x));
+    Value *x = op_value(op, P_x), *size = make1(b, OP_abs, x);
+    Value *below = make_with(b, OP_add, negated(b, size), 1);
+    Value *ratio = make2(b, OP_real_div, make_with(b, OP_add, size, 1), below);
+    Value *log = mil_log(b, "log", .x = ratio, .epsilon = make_number(b, x, 0x1.1p-17));
+    Value *far = make2(b, OP_mul, make_with(b, OP_mul, log, 0.5), make1(b, OP_sign, x));
     return by_size(b, x, 0.5, odd_polynomial(b, x, (int)COUNT(series), series), far);
 }
 
@@ -109,25 +108,25 @@ Value *atanh_by_log(const Legal *l, Builder *b, Op *op)
 static Value *arc_of_size(Builder *b, Value *x)
 {
     static const double c[] = { 1.5707288, -0.2121144, 0.0742610, -0.0187293 };
-    Value *size = make1(b, "abs", x);
-    Value *root = make_with(b, "pow", make_with(b, "add", negated(b, size), 1), 0.5);
-    return make2(b, "mul", root, make_polynomial(b, size, (int)COUNT(c), c));
+    Value *size = make1(b, OP_abs, x);
+    Value *root = make_with(b, OP_pow, make_with(b, OP_add, negated(b, size), 1), 0.5);
+    return make2(b, OP_mul, root, make_polynomial(b, size, (int)COUNT(c), c));
 }
 
 Value *acos_by_polynomial(const Legal *l, Builder *b, Op *op)
 {
     (void)l;
-    Value *x = op_value(op, "x"), *arc = arc_of_size(b, x);
-    Value *other = make_with(b, "add", negated(b, arc), 3.14159265359);
-    return make_select(b, make_with(b, "less", x, 0), other, arc);
+    Value *x = op_value(op, P_x), *arc = arc_of_size(b, x);
+    Value *other = make_with(b, OP_add, negated(b, arc), 3.14159265359);
+    return make_select(b, make_with(b, OP_less, x, 0), other, arc);
 }
 
 Value *asin_by_polynomial(const Legal *l, Builder *b, Op *op)
 {
     static const double series[] = { 1, 1.0 / 6, 3.0 / 40, 15.0 / 336, 105.0 / 3456 };
     (void)l;
-    Value *x = op_value(op, "x");
-    Value *arc = make_with(b, "add", negated(b, arc_of_size(b, x)), 1.57079632679);
-    Value *far = make2(b, "mul", arc, make1(b, "sign", x));
+    Value *x = op_value(op, P_x);
+    Value *arc = make_with(b, OP_add, negated(b, arc_of_size(b, x)), 1.57079632679);
+    Value *far = make2(b, OP_mul, arc, make1(b, OP_sign, x));
     return by_size(b, x, 0.5, odd_polynomial(b, x, (int)COUNT(series), series), far);
 }

@@ -54,9 +54,9 @@ static Value *forward_tap(Builder *b, const Volume *v, Value *x, int64_t tap, Va
     Shape end = x->type->shape;
     begin[1] = tap * w->dilation[0];
     end.dim[1] = begin[1] + (w->out[0] - 1) * w->stride[0] + 1;
-    Value *met = build(b, "slice", "slice_by_index", "x", x, "begin", build_ints(b, 5, begin),
-                       "end", build_ints(b, 5, end.dim), "stride", build_ints(b, 5, step),
-                       NULL);
+    Value *met = mil_slice_by_index(b, "slice", .x = x, .begin = build_ints(b, 5, begin),
+                                    .end = build_ints(b, 5, end.dim),
+                                    .stride = build_ints(b, 5, step));
     return conv_planes(b, v, planes(b, met), tap, bias);
 }
 
@@ -121,7 +121,7 @@ static Value *transposed(Builder *b, const Volume *v, Value **part)
         if ((part[n] = transposed_tap(b, v, x, i))) n++;
     if (!n) return NULL;
     Value *sum = make_sum(b, part, n);
-    return v->conv->bias ? make2(b, "add", sum, make_bias(b, v->conv->bias, 4)) : sum;
+    return v->conv->bias ? make2(b, OP_add, sum, make_bias(b, v->conv->bias, 4)) : sum;
 }
 
 /* A result that output_shape makes longer or shorter than its window is another than planes

@@ -10,10 +10,10 @@
 /* ---- dense ------------------------------------------------------------------------------- */
 
 /* The literal of a parameter, an argument or (up to ios17) an attribute. */
-static const Const *literal_of(const Op *op, const char *name)
+static const Const *literal_of(const Op *op, ParamId p)
 {
-    const Value *v = op_value(op, name);
-    return v ? v->lit : attr_get(&op->attrs, name);
+    const Value *v = op_value(op, p);
+    return v ? v->lit : attr_get(&op->attrs, param_names[p]);
 }
 
 /* The elements that a constexpr decodes, as a literal of their own. */
@@ -80,8 +80,8 @@ static int block_axis(const Shape *data, const Shape *blocks)
 
 bool legal_as_affine(Module *m, Op *op, Opset to, Diag *d)
 {
-    const Const *data = literal_of(op, "data"), *scale = literal_of(op, "scale"),
-                *offset = literal_of(op, "offset");
+    const Const *data = literal_of(op, P_data), *scale = literal_of(op, P_scale),
+                *offset = literal_of(op, P_offset);
     if (op->kind != OP_constexpr_blockwise_shift_scale || !data || !scale
         || !data->type->shape.rank)
         return false;
@@ -96,12 +96,12 @@ bool legal_as_affine(Module *m, Op *op, Opset to, Diag *d)
     const Shape s = n > 1 ? SHAPE(n) : (Shape){ .rank = 0 };
     Builder b = before_op(op, d);
     b.opset = to;
-    Op *affine = op_new(m, op->parent, op, "constexpr_affine_dequantize", op->loc);
-    attr_set(m, &affine->attrs, "axis", const_int(&m->arena, DT_INT32, axis));
+    Op *affine = op_new_of(m, op->parent, op, OP_constexpr_affine_dequantize, op->loc);
+    attr_set(m, &affine->attrs, param_names[P_axis], const_int(&m->arena, DT_INT32, axis));
     op_set_name(m, affine, op->out[0]->name);
-    attr_set(m, &affine->attrs, "quantized_data", data);
-    attr_set(m, &affine->attrs, "scale", relabelled(m, scale, s));
-    attr_set(m, &affine->attrs, "zero_point",
+    attr_set(m, &affine->attrs, param_names[P_quantized_data], data);
+    attr_set(m, &affine->attrs, param_names[P_scale], relabelled(m, scale, s));
+    attr_set(m, &affine->attrs, param_names[P_zero_point],
              offset ? relabelled(m, offset, s) : const_int(&m->arena, t, 0));
     if (!build_infer(&b, op->out[0]->name, affine)) return false;
     affine->keep = op->keep;

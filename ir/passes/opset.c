@@ -83,7 +83,7 @@ static void variables(const Level *l, const Op *op, DType want[128])
     bool computed[128] = { false };
     for (int i = 0; ops[op->kind].param[i].name; i++) {
         const Param *p = &ops[op->kind].param[i];
-        const Value *v = op_value(op, p->name);
+        const Value *v = op_value(op, p->id);
         const int var = param_var(p, l->to) & 127;
         if (!v || !var || v->type->kind != TY_TENSOR) continue;
         const DType t = taken(l, p, v->type->dtype);
@@ -101,7 +101,7 @@ static void variables(const Level *l, const Op *op, DType want[128])
 
 static void set_value(Level *l, Op *op, int arg, int k, Value *v)
 {
-    if (op->arg[arg].count == 1) op_set_arg(l->m, op, op->arg[arg].name, v);
+    if (op->arg[arg].count == 1) op_set_arg(l->m, op, op->arg[arg].param, v);
     else op_put_arg(op, arg, k, v);
     l->changes++;
 }
@@ -115,7 +115,7 @@ static void fit_types(Level *l, Builder *b, Op *op)
     if (ops[op->kind].since > l->to) return; /* what is written in its place asks itself */
     variables(l, op, want);
     for (int i = 0; i < op->narg; i++) {
-        const Param *p = op_param(&ops[op->kind], op->arg[i].name);
+        const Param *p = op_param_of(&ops[op->kind], op->arg[i].param);
         const int var = p ? param_var(p, l->to) & 127 : 0;
         for (int k = 0; p && k < op->arg[i].count; k++) {
             Value *v = op->arg[i].val[k];
@@ -135,12 +135,12 @@ static void fit_types(Level *l, Builder *b, Op *op)
 
 /* Parameters that never change a result that is defined: checks, the order of what has none,
  * and the width of indices, which int32 can hold too. */
-static bool may_go(const char *param)
+static bool may_go(ParamId p)
 {
-    static const char *const names[] = { "validate_indices", "sort", "return_indices",
-                                         "output_dtype", "output_indices_dtype" };
-    for (size_t i = 0; i < COUNT(names); i++)
-        if (!strcmp(param, names[i])) return true;
+    static const ParamId all[] = { P_validate_indices, P_sort, P_return_indices, P_output_dtype,
+                                   P_output_indices_dtype };
+    for (size_t i = 0; i < COUNT(all); i++)
+        if (p == all[i]) return true;
     return false;
 }
 
@@ -161,11 +161,11 @@ static bool is_default(const Param *p, const Value *v)
 static bool says_nothing(const Op *op, const Param *p, const Value *v)
 {
     bool half, align = true;
-    if (is_default(p, v) || may_go(p->name)) return true;
-    if (!strcmp(p->name, "reset_after"))
-        return value_bool(v, &half) && !half && !op_value(op, "input_bias");
-    if (strcmp(p->name, "half_pixel_centers") != 0 || !value_bool(v, &half)) return false;
-    return (!op_value(op, "align_corners") || value_bool(op_value(op, "align_corners"), &align))
+    if (is_default(p, v) || may_go(p->id)) return true;
+    if (p->id == P_reset_after)
+        return value_bool(v, &half) && !half && !op_value(op, P_input_bias);
+    if (p->id != P_half_pixel_centers || !value_bool(v, &half)) return false;
+    return (!op_value(op, P_align_corners) || value_bool(op_value(op, P_align_corners), &align))
         && half != align;
 }
 
@@ -174,9 +174,9 @@ static void drop_arguments(Level *l, Op *op)
 {
     for (int i = op->narg; i-- > 0;) {
         const Arg *a = &op->arg[i];
-        const Param *p = op_param(&ops[op->kind], a->name);
+        const Param *p = op_param_of(&ops[op->kind], a->param);
         if (!p || param_in(p, l->to) || !says_nothing(op, p, a->val[0])) continue;
-        op_set_arg(l->m, op, a->name, NULL);
+        op_set_arg(l->m, op, a->param, NULL);
         l->changes++;
     }
 }
@@ -186,7 +186,7 @@ static void drop_arguments(Level *l, Op *op)
 static bool spell_reshape(Level *l, Builder *b, Op *op)
 {
     int64_t shape[MAX_RANK * 2];
-    int n = op->kind == OP_reshape ? value_ints(op_value(op, "shape"), shape) : -1;
+    int n = op->kind == OP_reshape ? value_ints(op_value(op, P_shape), shape) : -1;
     bool zero = false;
     for (int i = 0; i < n; i++) zero = zero || shape[i] == 0;
     if (!zero || (l->from >= OPSET_IOS17) == (l->to >= OPSET_IOS17)) return true;
@@ -196,7 +196,7 @@ static bool spell_reshape(Level *l, Builder *b, Op *op)
                    opset_text(l->to));
         return false;
     }
-    op_set_arg(l->m, op, "shape", build_ints(b, s->rank, s->dim));
+    op_set_arg(l->m, op, P_shape, build_ints(b, s->rank, s->dim));
     l->changes++;
     return true;
 }
@@ -204,18 +204,18 @@ static bool spell_reshape(Level *l, Builder *b, Op *op)
 /* pad_type "same_lower", which ios15 lacks, as the padding that it makes. */
 static void spell_padding(Level *l, Builder *b, Op *op)
 {
-    const char *type = op_const_string(op, "pad_type");
-    const Shape *x = shape_of_value(op_value(op, "x")),
-                *w = shape_of_value(op_value(op, "weight"));
+    const char *type = op_const_string(op, P_pad_type);
+    const Shape *x = shape_of_value(op_value(op, P_x)),
+                *w = shape_of_value(op_value(op, P_weight));
     int64_t kernel[MAX_RANK * 2], stride[MAX_RANK * 2], hole[MAX_RANK * 2], pad[MAX_RANK * 2];
     int n, nstride, nhole, spatial = x ? x->rank - 2 : 0;
     if (l->to >= OPSET_IOS16 || !type || strcmp(type, "same_lower") != 0 || spatial < 1
         || spatial > 3)
         return;
     if (w) memcpy(kernel, w->dim + 2, (size_t)(n = w->rank - 2) * sizeof *kernel);
-    else if (!ints_of(op, "kernel_sizes", kernel, &n)) return;
-    if (n != spatial || !ints_of(op, "strides", stride, &nstride)
-        || !ints_of(op, "dilations", hole, &nhole))
+    else if (!ints_of(op, P_kernel_sizes, kernel, &n)) return;
+    if (n != spatial || !ints_of(op, P_strides, stride, &nstride)
+        || !ints_of(op, P_dilations, hole, &nhole))
         return;
     for (int i = 0; i < spatial; i++) {
         const int64_t s = i < nstride ? stride[i] : 1,
@@ -227,8 +227,8 @@ static void spell_padding(Level *l, Builder *b, Op *op)
         pad[2 * i + 1] = all / 2;
         pad[2 * i] = all - all / 2;
     }
-    op_set_arg(l->m, op, "pad_type", build_string(b, "custom"));
-    op_set_arg(l->m, op, "pad", build_ints(b, 2 * spatial, pad));
+    op_set_arg(l->m, op, P_pad_type, build_string(b, "custom"));
+    op_set_arg(l->m, op, P_pad, build_ints(b, 2 * spatial, pad));
     l->changes++;
 }
 
@@ -254,7 +254,7 @@ static void cast_back(Level *l, Op *op, int i, DType now)
     Value *r = make_cast(&b, v, was);
     const char *name = v->name;
     take_place(l, v, r);
-    op_set_arg(l->m, r->def, "x", v);
+    op_set_arg(l->m, r->def, P_x, v);
     v->name = func_unique_name(l->func,
                                arena_printf(&l->scratch, "%s_to_%s", name, dtypes[now].name));
     v->tag = NULL;
@@ -315,7 +315,7 @@ OpsetForm *opset_form(const Op *op)
 static const char *lacking(const Level *l, const Op *op)
 {
     for (const Param *p = ops[op->kind].param; p->name; p++) {
-        const Arg *a = op_find_arg(op, p->name);
+        const Arg *a = op_find_arg(op, p->id);
         const bool there = a && a->count;
         if (there && !param_in(p, l->to)) return p->name;
         if (!there && param_in(p, l->to) && !param_in(p, l->from) && !(p->flags & P_OPT))
@@ -331,7 +331,7 @@ static const char *lacking(const Level *l, const Op *op)
 /* Whether the new opset has the statement under other rules about shapes. */
 static bool other_rules(const Level *l, const Op *op)
 {
-    const char *dtype = op->kind == OP_cast ? op_const_string(op, "dtype") : NULL;
+    const char *dtype = op->kind == OP_cast ? op_const_string(op, P_dtype) : NULL;
     if (dtype) return !opset_computes(l->to, dtype_find(dtype, strlen(dtype)));
     return op->kind == OP_non_maximum_suppression
         && (l->from >= OPSET_IOS17) != (l->to >= OPSET_IOS17);

@@ -38,7 +38,7 @@ static void reach(const Value *v, int64_t n)
 /* The entries of the longest axis that indices of a statement may point into. */
 static int64_t longest_axis(const Op *op)
 {
-    const Shape *x = shape_of_value(op_value(op, "x"));
+    const Shape *x = shape_of_value(op_value(op, P_x));
     int64_t most = 0;
     if (!x) return INT64_MAX;
     for (int i = 0; i < x->rank; i++) most = x->dim[i] > most ? x->dim[i] : most;

@@ -6,12 +6,12 @@
 
 static Value *cast_to(Builder *b, Value *x, DType t)
 {
-    return build(b, "cast", "cast", "x", x, "dtype", build_string(b, dtypes[t].name), NULL);
+    return mil_cast(b, "cast", .x = x, .dtype = build_string(b, dtypes[t].name));
 }
 
-static Value *int_op(Builder *b, const char *op, Value *x, int64_t y)
+static Value *int_op(Builder *b, int kind, Value *x, int64_t y)
 {
-    return make2(b, op, x, build_int(b, y));
+    return make2(b, kind, x, build_int(b, y));
 }
 
 /* ---- integers of fewer bits -------------------------------------------------------------- */
@@ -39,7 +39,7 @@ static bool holds(DType t, DType all)
 static bool places_within(const Value *v, int64_t last)
 {
     static const int kinds[] = { OP_reduce_argmax, OP_reduce_argmin, OP_argsort, OP_topk };
-    const Shape *x = v->def ? shape_of_value(op_value(v->def, "x")) : NULL;
+    const Shape *x = v->def ? shape_of_value(op_value(v->def, P_x)) : NULL;
     bool place = false;
     for (size_t i = 0; x && i < COUNT(kinds); i++) place = place || v->def->kind == kinds[i];
     for (int i = 0; place && i < x->rank; i++) place = x->dim[i] - 1 <= last;
@@ -49,8 +49,8 @@ static bool places_within(const Value *v, int64_t last)
 /* A cast to a type that is int32 now: floats go into its range, ints wrap around in it. */
 bool form_cast(Level *l, Builder *b, Op *op, Value **out)
 {
-    Value *x = op_value(op, "x");
-    const char *name = op_const_string(op, "dtype");
+    Value *x = op_value(op, P_x);
+    const char *name = op_const_string(op, P_dtype);
     const DType t = dtype_find(name, strlen(name)), wide = dtype_wider(t), from = narrow(x);
     const Was *w = op->out[0]->tag;
     (void)l;
@@ -58,13 +58,13 @@ bool form_cast(Level *l, Builder *b, Op *op, Value **out)
     if ((w && w->reach <= most(t) + 1) || holds(t, from) || places_within(x, most(t))) {
         *out = cast_to(b, x, wide);
     } else if (dtype_is_float(from)) {
-        Value *v = int_op(b, "maximum", cast_to(b, x, wide), least(t));
-        *out = int_op(b, "minimum", v, most(t));
+        Value *v = int_op(b, OP_maximum, cast_to(b, x, wide), least(t));
+        *out = int_op(b, OP_minimum, v, most(t));
     } else {
         Value *v = make_cast(b, x, wide);
-        if (least(t)) v = int_op(b, "sub", v, least(t));
-        v = int_op(b, "mod", v, (int64_t)1 << dtypes[t].bits);
-        *out = least(t) ? int_op(b, "add", v, least(t)) : v;
+        if (least(t)) v = int_op(b, OP_sub, v, least(t));
+        v = int_op(b, OP_mod, v, (int64_t)1 << dtypes[t].bits);
+        *out = least(t) ? int_op(b, OP_add, v, least(t)) : v;
     }
     return true;
 }
@@ -72,12 +72,12 @@ bool form_cast(Level *l, Builder *b, Op *op, Value **out)
 /* ---- quantisation ------------------------------------------------------------------------ */
 
 /* A number or one an element of the axis, so that it broadcasts against x; NULL: not known. */
-static Value *along(Builder *b, const Op *op, const char *arg, const Value *x, DType t)
+static Value *along(Builder *b, const Op *op, ParamId arg, const Value *x, DType t)
 {
     Value *v = opset_as(b, op_value(op, arg), t);
     Shape s = { .rank = x->type->shape.rank };
     if (!v->type->shape.rank) return v;
-    const int axis = axis_of(op, "axis", 0, s.rank);
+    const int axis = axis_of(op, P_axis, 0, s.rank);
     if (axis < 0 || v->type->shape.rank != 1) return NULL;
     for (int i = 0; i < s.rank; i++) s.dim[i] = 1;
     s.dim[axis] = v->type->shape.dim[0];
@@ -88,18 +88,18 @@ static Value *along(Builder *b, const Op *op, const char *arg, const Value *x, D
 bool form_quantize(Level *l, Builder *b, Op *op, Value **out)
 {
     const DType t = op->out[0]->type->dtype;
-    Value *x = opset_as(b, op_value(op, "input"), DT_FP32),
-          *scale = along(b, op, "scale", x, DT_FP32);
+    Value *x = opset_as(b, op_value(op, P_input), DT_FP32),
+          *scale = along(b, op, P_scale, x, DT_FP32);
     (void)l;
     if (!scale) return false;
-    Value *v = make1(b, "round", make2(b, "real_div", x, scale));
-    if (op_value(op, "zero_point")) {
-        Value *zero = along(b, op, "zero_point", x, DT_FP32);
+    Value *v = make1(b, OP_round, make2(b, OP_real_div, x, scale));
+    if (op_value(op, P_zero_point)) {
+        Value *zero = along(b, op, P_zero_point, x, DT_FP32);
         if (!zero) return false;
-        v = make2(b, "add", v, zero);
+        v = make2(b, OP_add, v, zero);
     }
-    v = build(b, "clip", "clip", "x", v, "alpha", make_number(b, v, (double)least(t)), "beta",
-              make_number(b, v, (double)most(t)), NULL);
+    v = mil_clip(b, "clip", .x = v, .alpha = make_number(b, v, (double)least(t)),
+                 .beta = make_number(b, v, (double)most(t)));
     Was *w = op->out[0]->tag;
     if (w) w->real = v;
     *out = cast_to(b, v, dtype_wider(t));
@@ -108,18 +108,18 @@ bool form_quantize(Level *l, Builder *b, Op *op, Value **out)
 
 bool form_dequantize(Level *l, Builder *b, Op *op, Value **out)
 {
-    Value *x = op_value(op, "input");
+    Value *x = op_value(op, P_input);
     const Was *w = x->tag;
     const DType t = op->out[0]->type->dtype;
-    Value *v = opset_as(b, w && w->real ? w->real : x, t), *scale = along(b, op, "scale", x, t);
+    Value *v = opset_as(b, w && w->real ? w->real : x, t), *scale = along(b, op, P_scale, x, t);
     (void)l;
     if (!scale) return false;
-    if (op_value(op, "zero_point")) {
-        Value *zero = along(b, op, "zero_point", x, t);
+    if (op_value(op, P_zero_point)) {
+        Value *zero = along(b, op, P_zero_point, x, t);
         if (!zero) return false;
-        v = make2(b, "sub", v, zero);
+        v = make2(b, OP_sub, v, zero);
     }
-    *out = make2(b, "mul", v, scale);
+    *out = make2(b, OP_mul, v, scale);
     return true;
 }
 
@@ -144,46 +144,46 @@ bool form_bias(Level *l, Builder *b, Op *op, Value **out)
 {
     Arg arg[MAX_PARAM];
     int n = 0;
-    Value *bias = op_value(op, "bias");
+    Value *bias = op_value(op, P_bias);
     const Shape *s = shape_of_value(bias);
-    const Value *weight = op_value(op, "weight");
+    const Value *weight = op_value(op, P_weight);
     (void)l;
     if (!s || s->rank != 1 || value_is_const(bias)
         || (op->kind == OP_conv_transpose && !value_is_const(weight)))
         return false;
     for (int i = 0; i < op->narg; i++)
-        if (strcmp(op->arg[i].name, "bias") != 0) arg[n++] = op->arg[i];
-    Value *y = build_op(b, op->name, op->name, arg, n)->out[0];
+        if (op->arg[i].param != P_bias) arg[n++] = op->arg[i];
+    Value *y = build_op(b, op->name, op->kind, arg, n)->out[0];
     Shape wide = { .rank = y->type->shape.rank };
     for (int i = 0; i < wide.rank; i++) wide.dim[i] = i == 1 ? s->dim[0] : 1;
-    *out = make2(b, "add", y, make_shape(b, bias, &wide));
+    *out = make2(b, OP_add, y, make_shape(b, bias, &wide));
     return true;
 }
 
 /* Blocks into channels channel major: block major, and the channels exchanged. */
 bool form_pixel_unshuffle(Level *l, Builder *b, Op *op, Value **out)
 {
-    Value *x = op_value(op, "x");
+    Value *x = op_value(op, P_x);
     const Shape *s = shape_of_value(x);
     int64_t r;
     (void)l;
-    if (!s || s->rank != 4 || !int_of(op, "downscale_factor", 1, &r)) return false;
-    Value *v = build(b, "depth", "space_to_depth", "x", x, "block_size", build_int(b, r), NULL);
+    if (!s || s->rank != 4 || !int_of(op, P_downscale_factor, 1, &r)) return false;
+    Value *v = mil_space_to_depth(b, "depth", .x = x, .block_size = build_int(b, r));
     const Shape t = v->type->shape;
     v = make_as(b, v, SHAPE(t.dim[0], r * r, s->dim[1], t.dim[2], t.dim[3]));
     v = make_transpose(b, v, 5, (const int64_t[]){ 0, 2, 1, 3, 4 });
-    *out = build(b, "reshape", "reshape", "x", v, "shape", build_ints(b, 4, t.dim), NULL);
+    *out = mil_reshape(b, "reshape", .x = v, .shape = build_ints(b, 4, t.dim));
     return true;
 }
 
 bool form_fill_like(Level *l, Builder *b, Op *op, Value **out)
 {
-    Value *like = op_value(op, "ref_tensor"), *value = op_value(op, "value");
+    Value *like = op_value(op, P_ref_tensor), *value = op_value(op, P_value);
     const Shape *s = shape_of_value(like);
     (void)l;
-    Value *shape = s ? build_ints(b, s->rank, s->dim) : make1(b, "shape", like);
+    Value *shape = s ? build_ints(b, s->rank, s->dim) : make1(b, OP_shape, like);
     if (!value) value = build_float(b, DT_FP32, 0);
-    *out = build(b, "fill", "fill", "shape", shape, "value", value, NULL);
+    *out = mil_fill(b, "fill", .shape = shape, .value = value);
     return true;
 }
 
@@ -192,7 +192,7 @@ bool form_reshape_like(Level *l, Builder *b, Op *op, Value **out)
     const Shape *s = shape_of_value(op->out[0]);
     (void)l;
     if (!s) return false;
-    *out = build(b, "reshape", "reshape", "x", op_value(op, "x"), "shape",
-                 build_ints(b, s->rank, s->dim), NULL);
+    *out = mil_reshape(b, "reshape", .x = op_value(op, P_x),
+                       .shape = build_ints(b, s->rank, s->dim));
     return true;
 }

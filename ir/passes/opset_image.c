@@ -6,7 +6,7 @@
 
 static Value *reshape(Builder *b, Value *x, Shape s)
 {
-    return build(b, "reshape", "reshape", "x", x, "shape", build_ints(b, s.rank, s.dim), NULL);
+    return mil_reshape(b, "reshape", .x = x, .shape = build_ints(b, s.rank, s.dim));
 }
 
 /* ---- resize ------------------------------------------------------------------------------ */
@@ -22,25 +22,24 @@ static Value *picked(Builder *b, const Op *op, int64_t from, int64_t to)
     for (int64_t i = 0; i < from; i++) ramp[i] = (float)i;
     const int32_t want = (int32_t)to;
     const uint32_t dims = 1;
-    const char *mode = op_const_string(op, "sampling_mode"), *near = "NEAREST_NEIGHBOR";
+    const char *mode = op_const_string(op, P_sampling_mode), *near = "NEAREST_NEIGHBOR";
     if (!mode) mode = "DEFAULT";
     const Tensor t[] = { tensor_view(DT_FP32, &line, ramp), tensor_view(DT_INT32, &one, &want),
                          tensor_view(DT_UINT32, &scalar, &dims),
                          tensor_view(DT_STRING, &scalar, &near),
                          tensor_view(DT_STRING, &scalar, &mode) };
-    static const char *const names[] = { "x", "shape", "resized_dims", "interpolation_mode",
-                                         "sampling_mode" };
+    static const ParamId names[] = { P_x, P_shape, P_resized_dims, P_interpolation_mode,
+                                     P_sampling_mode };
     CallArg arg[COUNT(names)];
     Tensor res[1] = { { 0 } };
     call_init(c, &ops[OP_resize], OPSET_IOS18, &scratch, d, op->loc);
-    bool ok = true;
     for (size_t i = 0; i < COUNT(names); i++) {
         arg[i] = (CallArg){ .type = type_tensor(&scratch, t[i].dtype, t[i].shape),
                             .val = &t[i],
                             .constant = true };
-        ok = ok && call_set(c, names[i], 1, &arg[i], false);
+        call_give(c, names[i], 1, &arg[i], false);
     }
-    ok = ok && call_run(c, res, 1);
+    const bool ok = call_run(c, res, 1);
     Value *v = NULL;
     if (ok) {
         int32_t *index = arena_array(&b->m->arena, (size_t)to, sizeof *index);
@@ -57,7 +56,7 @@ static Value *picked(Builder *b, const Op *op, int64_t from, int64_t to)
 /* The last two axes, which a line gets one more for. */
 static Value *bilinear(Builder *b, const Op *op, Value *x, const Shape *s)
 {
-    const char *mode = op_const_string(op, "sampling_mode");
+    const char *mode = op_const_string(op, P_sampling_mode);
     Value *v = x;
     for (int i = 0; i < s->rank - 2; i++)
         if (s->dim[i] != x->type->shape.dim[i]) return NULL;
@@ -66,17 +65,17 @@ static Value *bilinear(Builder *b, const Op *op, Value *x, const Shape *s)
         v = reshape(
             b, x,
             SHAPE(1, s->rank > 1 ? x->type->shape.dim[0] : 1, x->type->shape.dim[s->rank - 1]));
-    v = build(b, "resize", "resize_bilinear", "x", v, "target_size_height", build_int(b, h),
-              "target_size_width", build_int(b, w), "sampling_mode",
-              build_string(b, mode ? mode : "DEFAULT"), NULL);
+    v = mil_resize_bilinear(b, "resize", .x = v, .target_size_height = build_int(b, h),
+                            .target_size_width = build_int(b, w),
+                            .sampling_mode = build_string(b, mode ? mode : "DEFAULT"));
     return s->rank < 3 ? reshape(b, v, *s) : v;
 }
 
 bool form_resize(Level *l, Builder *b, Op *op, Value **out)
 {
-    Value *x = op_value(op, "x"), *v = x;
+    Value *x = op_value(op, P_x), *v = x;
     const Shape *from = shape_of_value(x), *to = shape_of_value(op->out[0]);
-    const char *how = op_const_string(op, "interpolation_mode");
+    const char *how = op_const_string(op, P_interpolation_mode);
     (void)l;
     if (!from || !to || !from->rank) return false;
     if (!how || !strcmp(how, "LINEAR")) {
@@ -88,16 +87,13 @@ bool form_resize(Level *l, Builder *b, Op *op, Value **out)
         if (from->dim[i] == to->dim[i]) continue;
         Value *index = from->dim[i] > 0 ? picked(b, op, from->dim[i], to->dim[i]) : NULL;
         if (!index) return false;
-        v = build(b, "picked", "gather", "x", v, "indices", index, "axis", build_int(b, i),
-                  NULL);
+        v = mil_gather(b, "picked", .x = v, .indices = index, .axis = build_int(b, i));
     }
-    *out = v == x ? build(b, "same", "identity", "x", x, NULL) : v;
+    *out = v == x ? mil_identity(b, "same", .x = x) : v;
     return true;
 }
 
 /* ---- crop_resize ------------------------------------------------------------------------- */
-
-static const char *const box_arguments[] = { "roi", "boxes", "box_indices" };
 
 /* The statement with other boxes. */
 static Value *cropped(Builder *b, const Op *op, Value *boxes, Value *indices)
@@ -105,14 +101,12 @@ static Value *cropped(Builder *b, const Op *op, Value *boxes, Value *indices)
     Arg arg[MAX_PARAM];
     int n = 0;
     for (int i = 0; i < op->narg; i++) {
-        bool box = false;
-        for (size_t k = 0; k < COUNT(box_arguments); k++)
-            box = box || !strcmp(op->arg[i].name, box_arguments[k]);
-        if (!box) arg[n++] = op->arg[i];
+        const ParamId p = op->arg[i].param;
+        if (p != P_roi && p != P_boxes && p != P_box_indices) arg[n++] = op->arg[i];
     }
-    arg[n++] = (Arg){ .name = indices ? "boxes" : "roi", .val = &boxes, .count = 1 };
-    if (indices) arg[n++] = (Arg){ .name = "box_indices", .val = &indices, .count = 1 };
-    return build_op(b, "crop", "crop_resize", arg, n)->out[0];
+    arg[n++] = (Arg){ .param = indices ? P_boxes : P_roi, .val = &boxes, .count = 1 };
+    if (indices) arg[n++] = (Arg){ .param = P_box_indices, .val = &indices, .count = 1 };
+    return build_op(b, "crop", OP_crop_resize, arg, n)->out[0];
 }
 
 static Value *counted(Builder *b, int64_t boxes, int64_t images)
@@ -128,7 +122,7 @@ static Value *counted(Builder *b, int64_t boxes, int64_t images)
  * image. */
 static bool from_roi(Builder *b, const Op *op, Value *roi, Value **out)
 {
-    const Shape *s = shape_of_value(roi), *x = shape_of_value(op_value(op, "x")),
+    const Shape *s = shape_of_value(roi), *x = shape_of_value(op_value(op, P_x)),
                 *y = shape_of_value(op->out[0]);
     if (!s || !x || !y || s->rank != 5 || s->dim[0] > 1 << 20 || x->dim[0] > 1 << 10)
         return false;
@@ -141,8 +135,8 @@ static bool from_roi(Builder *b, const Op *op, Value *roi, Value **out)
         index = counted(b, n, images);
         if (images > 1) {
             const int64_t reps[] = { 1, images, 1 };
-            v = build(b, "tile", "tile", "x", reshape(b, v, SHAPE(n, 1, 4)), "reps",
-                      build_ints(b, 3, reps), NULL);
+            v = mil_tile(b, "tile", .x = reshape(b, v, SHAPE(n, 1, 4)),
+                         .reps = build_ints(b, 3, reps));
             v = reshape(b, v, SHAPE(n * images, 4));
         }
     }
@@ -152,9 +146,9 @@ static bool from_roi(Builder *b, const Op *op, Value *roi, Value **out)
 
 static bool to_roi(Builder *b, const Op *op, Value *boxes, Value **out)
 {
-    const DType t = op_value(op, "x")->type->dtype;
+    const DType t = op_value(op, P_x)->type->dtype;
     const Shape *s = shape_of_value(boxes), *y = shape_of_value(op->out[0]);
-    Value *index = op_value(op, "box_indices");
+    Value *index = op_value(op, P_box_indices);
     if (!s || !y) return false;
     if (!index) index = counted(b, 1, s->dim[0]);
     Value *both[] = { reshape(b, opset_as(b, index, t), SHAPE(s->dim[0], 1)),
@@ -166,10 +160,10 @@ static bool to_roi(Builder *b, const Op *op, Value *boxes, Value **out)
 
 bool form_crop_resize(Level *l, Builder *b, Op *op, Value **out)
 {
-    Value *roi = op_value(op, "roi"), *boxes = op_value(op, "boxes");
+    Value *roi = op_value(op, P_roi), *boxes = op_value(op, P_boxes);
     for (int i = 0; i < op->narg; i++) { /* pad_value, which ios15 lacks, is no box */
-        const Param *p = op_param(&ops[op->kind], op->arg[i].name);
-        if (!strcmp(p->name, "pad_value") && !param_in(p, l->to)) return false;
+        const Param *p = op_param_of(&ops[op->kind], op->arg[i].param);
+        if (p->id == P_pad_value && !param_in(p, l->to)) return false;
     }
     if (roi) return from_roi(b, op, roi, out);
     return boxes && to_roi(b, op, boxes, out);
@@ -181,30 +175,31 @@ bool form_crop_resize(Level *l, Builder *b, Op *op, Value **out)
 static Op *suppressed(Builder *b, const Op *op, Value *threshold)
 {
     Arg arg[MAX_PARAM];
-    Value *turned[2] = { make_swap(b, op_value(op, "boxes")),
-                         make_swap(b, op_value(op, "scores")) };
+    Value *turned[2] = { make_swap(b, op_value(op, P_boxes)),
+                         make_swap(b, op_value(op, P_scores)) };
     int n = 0;
     for (int i = 0; i < op->narg; i++) {
-        const char *name = op->arg[i].name;
-        if (!strcmp(name, "score_threshold")) continue;
+        const ParamId p = op->arg[i].param;
+        if (p == P_score_threshold) continue;
         arg[n] = op->arg[i];
-        if (!strcmp(name, "boxes")) arg[n].val = &turned[0];
-        if (!strcmp(name, "scores")) arg[n].val = &turned[1];
+        if (p == P_boxes) arg[n].val = &turned[0];
+        if (p == P_scores) arg[n].val = &turned[1];
         n++;
     }
-    if (threshold) arg[n++] = (Arg){ .name = "score_threshold", .val = &threshold, .count = 1 };
-    return build_op(b, "nms", op->name, arg, n);
+    if (threshold)
+        arg[n++] = (Arg){ .param = P_score_threshold, .val = &threshold, .count = 1 };
+    return build_op(b, "nms", op->kind, arg, n);
 }
 
 static bool suppress_down(Builder *b, const Op *op, Value **out)
 {
-    const DType t = op_value(op, "scores")->type->dtype;
+    const DType t = op_value(op, P_scores)->type->dtype;
     const Op *to = suppressed(b, op,
                               build_float(b, t, t == DT_FP16 ? -65504 : -(double)FLT_MAX));
     if (to->nout < 4) return false;
     out[0] = make_swap(b, to->out[0]);
     out[1] = make_swap(b, to->out[1]);
-    out[2] = build(b, "same", "identity", "x", to->out[2], NULL);
+    out[2] = mil_identity(b, "same", .x = to->out[2]);
     return true;
 }
 
@@ -213,7 +208,7 @@ static bool suppress_down(Builder *b, const Op *op, Value **out)
 static bool suppress_up(Builder *b, const Op *op, Value **out)
 {
     const Op *to = suppressed(b, op, NULL);
-    const Value *threshold = op_value(op, "score_threshold");
+    const Value *threshold = op_value(op, P_score_threshold);
     double above;
     if (to->nout < 3 || !threshold || !value_float(threshold, &above)) return false;
     Value *boxes = make_swap(b, to->out[0]), *scores = make_swap(b, to->out[1]),
@@ -221,21 +216,22 @@ static bool suppress_up(Builder *b, const Op *op, Value **out)
     const Shape *s = shape_of_value(index);
     const int64_t last = -1, axis = 1;
     if (!s) return false;
-    Value *best = build(b, "best", "reduce_max", "x", scores, "axes", build_ints(b, 1, &last),
-                        "keep_dims", build_bool(b, false), NULL);
-    Value *keep = make_with(b, "greater", best, above);
+    Value *best = mil_reduce_max(b, "best", .x = scores, .axes = build_ints(b, 1, &last),
+                                 .keep_dims = build_bool(b, false));
+    Value *keep = make_with(b, OP_greater, best, above);
     bool *first = arena_array(&b->m->arena, (size_t)s->dim[1] + 1, sizeof *first);
     if (s->dim[1]) first[0] = true;
-    keep = make2(b, "logical_or", keep,
+    keep = make2(b, OP_logical_or, keep,
                  build_const(b, "first", const_bools(&b->m->arena, (int)s->dim[1], first)));
-    keep = make2(b, "logical_and", keep, make2(b, "greater_equal", index, build_int(b, 0)));
+    keep = make2(b, OP_logical_and, keep, make2(b, OP_greater_equal, index, build_int(b, 0)));
     Value *wide = reshape(b, keep, SHAPE(s->dim[0], s->dim[1], 1));
     out[0] = make_select(b, wide, boxes, make_number(b, boxes, 0));
     out[1] = make_select(b, wide, scores, make_number(b, scores, 0));
     out[2] = make_select(b, keep, index, build_int(b, -1));
     if (op->nout > 3)
-        out[3] = build(b, "count", "reduce_sum", "x", make_cast(b, keep, DT_INT32), "axes",
-                       build_ints(b, 1, &axis), "keep_dims", build_bool(b, false), NULL);
+        out[3] = mil_reduce_sum(b, "count", .x = make_cast(b, keep, DT_INT32),
+                                .axes = build_ints(b, 1, &axis),
+                                .keep_dims = build_bool(b, false));
     return true;
 }
 

@@ -51,7 +51,7 @@ static bool placed(const Update *u, int i)
 {
     int64_t begin[MAX_RANK * 2];
     if (u->axis[i].count == DIM_ANY) return false;
-    return !u->axis[i].squeeze || value_ints(op_value(u->op, "begin"), begin) == u->x.rank;
+    return !u->axis[i].squeeze || value_ints(op_value(u->op, P_begin), begin) == u->x.rank;
 }
 
 static bool joins(const Update *u)
@@ -65,9 +65,9 @@ static bool joins(const Update *u)
 
 /* ---- gathered ---------------------------------------------------------------------------- */
 
-static Value *int_op(Builder *b, const char *op, Value *x, int64_t y)
+static Value *int_op(Builder *b, int kind, Value *x, int64_t y)
 {
-    return make2(b, op, x, build_int(b, y));
+    return make2(b, kind, x, build_int(b, y));
 }
 
 /* Where the slice begins along an axis: a constant, or [1]. */
@@ -76,14 +76,14 @@ static Value *begin_of(const Update *u, int i)
     Builder *b = u->b;
     const int64_t at = i, one = 1;
     if (placed(u, i)) return build_int(b, u->axis[i].start);
-    Value *mask = op_value(u->op, "begin_mask");
+    Value *mask = op_value(u->op, P_begin_mask);
     int64_t masks[MAX_RANK * 2];
     if (mask && value_ints(mask, masks) == u->x.rank && masks[i])
         return build_int(b, u->axis[i].step > 0 ? 0 : u->x.dim[i] - 1);
-    Value *v = make_cast(b, op_value(u->op, "begin"), DT_INT32);
-    v = build(b, "begin", "slice_by_size", "x", v, "begin", build_ints(b, 1, &at), "size",
-              build_ints(b, 1, &one), NULL);
-    return make_select(b, int_op(b, "less", v, 0), int_op(b, "add", v, u->x.dim[i]), v);
+    Value *v = make_cast(b, op_value(u->op, P_begin), DT_INT32);
+    v = mil_slice_by_size(b, "begin", .x = v, .begin = build_ints(b, 1, &at),
+                          .size = build_ints(b, 1, &one));
+    return make_select(b, int_op(b, OP_less, v, 0), int_op(b, OP_add, v, u->x.dim[i]), v);
 }
 
 static Value *places(Builder *b, int64_t n)
@@ -101,18 +101,17 @@ static Value *spread(const Update *u, Value *update, int i, Value **in)
     const int64_t n = update->type->shape.dim[i], step = u->axis[i].step,
                   by = step < 0 ? -step : step;
     Value *at = places(b, u->x.dim[i]), *begin = begin_of(u, i);
-    Value *way = step > 0 ? make2(b, "sub", at, begin) : make2(b, "sub", begin, at);
-    Value *entry = int_op(b, "floor_div", way, by);
-    Value *hit = make2(b, "equal", int_op(b, "mul", entry, by), way);
-    hit = make2(b, "logical_and", hit, int_op(b, "greater_equal", entry, 0));
-    hit = make2(b, "logical_and", hit, int_op(b, "less", entry, n));
-    entry = int_op(b, "minimum", int_op(b, "maximum", entry, 0), n - 1);
+    Value *way = step > 0 ? make2(b, OP_sub, at, begin) : make2(b, OP_sub, begin, at);
+    Value *entry = int_op(b, OP_floor_div, way, by);
+    Value *hit = make2(b, OP_equal, int_op(b, OP_mul, entry, by), way);
+    hit = make2(b, OP_logical_and, hit, int_op(b, OP_greater_equal, entry, 0));
+    hit = make2(b, OP_logical_and, hit, int_op(b, OP_less, entry, n));
+    entry = int_op(b, OP_minimum, int_op(b, OP_maximum, entry, 0), n - 1);
     Shape s = { .rank = u->x.rank };
     for (int k = 0; k < s.rank; k++) s.dim[k] = k == i ? u->x.dim[i] : 1;
     hit = make_shape(b, hit, &s);
-    *in = *in ? make2(b, "logical_and", *in, hit) : hit;
-    return build(b, "entry", "gather", "x", update, "indices", entry, "axis", build_int(b, i),
-                 NULL);
+    *in = *in ? make2(b, OP_logical_and, *in, hit) : hit;
+    return mil_gather(b, "entry", .x = update, .indices = entry, .axis = build_int(b, i));
 }
 
 static Value *gathered(const Update *u, Value *x, Value *update)
@@ -153,7 +152,7 @@ static bool plan(Update *u)
 
 bool form_slice_update(Level *l, Builder *b, Op *op, Value **out)
 {
-    Value *x = op_value(op, "x"), *update = op_value(op, "update");
+    Value *x = op_value(op, P_x), *update = op_value(op, P_update);
     const Shape *s = shape_of_value(x);
     Update u = { .b = b, .op = op };
     (void)l;
@@ -165,8 +164,8 @@ bool form_slice_update(Level *l, Builder *b, Op *op, Value **out)
     const bool nothing = shape_count(&update->type->shape, &n) && n == 0;
     if (!nothing) v = joins(&u) ? join(&u, x, update, 0) : gathered(&u, x, update);
     if (!nothing && !v) return false;
-    if (nothing || v == update || v == op_value(op, "update"))
-        v = build(b, "same", "identity", "x", nothing ? x : v, NULL);
+    if (nothing || v == update || v == op_value(op, P_update))
+        v = mil_identity(b, "same", .x = nothing ? x : v);
     *out = v;
     return true;
 }

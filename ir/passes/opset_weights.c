@@ -7,10 +7,10 @@
 
 #include <string.h>
 
-static const Const *literal(const Op *op, const char *name)
+static const Const *literal(const Op *op, ParamId p)
 {
-    const Value *v = op_value(op, name);
-    return v ? v->lit : attr_get(&op->attrs, name);
+    const Value *v = op_value(op, p);
+    return v ? v->lit : attr_get(&op->attrs, param_names[p]);
 }
 
 /* The packed bytes of c as another type; NULL: they are not at hand. */
@@ -59,27 +59,27 @@ static bool one_table(const Const *indices, const Const *lut)
 
 static bool lut_to_bytes(Level *l, Op *op, Op *to)
 {
-    const Const *indices = literal(op, "indices"), *lut = literal(op, "lut");
+    const Const *indices = literal(op, P_indices), *lut = literal(op, P_lut);
     if (!indices || !lut || !one_table(indices, lut)) return false;
     const Const *bytes = as_bytes(l, indices);
     if (!bytes) return false;
-    attr_set(l->m, &to->attrs, "indices", bytes);
-    attr_set(l->m, &to->attrs, "lut",
+    attr_set(l->m, &to->attrs, param_names[P_indices], bytes);
+    attr_set(l->m, &to->attrs, param_names[P_lut],
              reshaped(l, lut, SHAPE(lut->type->shape.dim[lut->type->shape.rank - 2])));
-    attr_set(l->m, &to->attrs, "shape", shape_const(l, &indices->type->shape));
+    attr_set(l->m, &to->attrs, param_names[P_shape], shape_const(l, &indices->type->shape));
     return true;
 }
 
 static bool sparse_to_bytes(Level *l, Op *op, Op *to)
 {
-    const Const *mask = literal(op, "mask"), *data = literal(op, "nonzero_data");
-    const Param *p = op_param(&ops[op->kind], "nonzero_data");
+    const Const *mask = literal(op, P_mask), *data = literal(op, P_nonzero_data);
+    const Param *p = op_param_of(&ops[op->kind], P_nonzero_data);
     if (!mask || !data || !(domain_types(p->dom, l->to) >> data->type->dtype & 1)) return false;
     const Const *bytes = as_bytes(l, mask);
     if (!bytes) return false;
-    attr_set(l->m, &to->attrs, "mask", bytes);
-    attr_set(l->m, &to->attrs, "nonzero_data", data);
-    attr_set(l->m, &to->attrs, "shape", shape_const(l, &mask->type->shape));
+    attr_set(l->m, &to->attrs, param_names[P_mask], bytes);
+    attr_set(l->m, &to->attrs, param_names[P_nonzero_data], data);
+    attr_set(l->m, &to->attrs, param_names[P_shape], shape_const(l, &mask->type->shape));
     return true;
 }
 
@@ -91,9 +91,9 @@ static const Const *as_packed(Level *l, const Op *op, const Const *c, DType t)
     return repacked(l, c, type_tensor(&l->m->arena, t, op->out[0]->type->shape));
 }
 
-static void give(Level *l, Op *to, const char *name, const Const *c)
+static void give(Level *l, Op *to, ParamId p, const Const *c)
 {
-    op_arg(l->m, to, name, value_literal(l->m, c, to->loc));
+    op_arg(l->m, to, p, value_literal(l->m, c, to->loc));
 }
 
 static DType index_type(int64_t entries)
@@ -106,7 +106,7 @@ static DType index_type(int64_t entries)
 
 static bool lut_from_bytes(Level *l, Op *op, Op *to)
 {
-    const Const *indices = literal(op, "indices"), *lut = literal(op, "lut");
+    const Const *indices = literal(op, P_indices), *lut = literal(op, P_lut);
     Shape table = { .rank = op->out[0]->type->shape.rank };
     if (!indices || !lut || lut->type->shape.rank != 1 || !table.rank
         || table.rank > MAX_RANK - 2)
@@ -117,18 +117,18 @@ static bool lut_from_bytes(Level *l, Op *op, Op *to)
     for (int i = 0; i < table.rank; i++) table.dim[i] = 1;
     table.dim[table.rank++] = lut->type->shape.dim[0];
     table.dim[table.rank++] = 1;
-    give(l, to, "indices", packed);
-    give(l, to, "lut", reshaped(l, lut, table));
+    give(l, to, P_indices, packed);
+    give(l, to, P_lut, reshaped(l, lut, table));
     return true;
 }
 
 static bool sparse_from_bytes(Level *l, Op *op, Op *to)
 {
-    const Const *mask = literal(op, "mask"), *data = literal(op, "nonzero_data");
+    const Const *mask = literal(op, P_mask), *data = literal(op, P_nonzero_data);
     const Const *packed = mask && data ? as_packed(l, op, mask, DT_UINT1) : NULL;
     if (!packed) return false;
-    give(l, to, "mask", packed);
-    give(l, to, "nonzero_data", data);
+    give(l, to, P_mask, packed);
+    give(l, to, P_nonzero_data, data);
     return true;
 }
 
@@ -137,7 +137,7 @@ static bool sparse_from_bytes(Level *l, Op *op, Op *to)
 static bool other_form(Level *l, Op *op)
 {
     const bool down = l->to < OPSET_IOS18;
-    Op *to = op_new(l->m, op->parent, op, op->name, op->loc);
+    Op *to = op_new_of(l->m, op->parent, op, op->kind, op->loc);
     Builder b = builder_at(op->parent, op, l->diag, op->loc);
     bool ok = false;
     if (op->kind == OP_constexpr_lut_to_dense)
@@ -169,10 +169,9 @@ static void arguments_to_attributes(Level *l, Op *op)
 {
     for (int i = op->narg; i-- > 0;) {
         const Value *v = op->arg[i].val[0];
-        const char *name = op->arg[i].name;
         if (!v->lit) continue;
-        attr_set(l->m, &op->attrs, name, v->lit);
-        op_set_arg(l->m, op, name, NULL);
+        attr_set(l->m, &op->attrs, op->arg[i].name, v->lit);
+        op_set_arg(l->m, op, op->arg[i].param, NULL);
         l->changes++;
     }
 }

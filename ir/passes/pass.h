@@ -20,6 +20,6 @@ void replace_op(Op *op, Value *with);
 bool fold_op(Module *m, Op *op, Diag *d, Value **with);
 /* Lays the same elements out anew; the last one of a row of them decides. */
 bool is_relabel(const Op *op);
-const char *op_const_string(const Op *op, const char *arg);
+const char *op_const_string(const Op *op, ParamId arg);
 
 #endif

@@ -113,7 +113,7 @@ void replace_op(Op *op, Value *with)
     op_unlink(op);
 }
 
-const char *op_const_string(const Op *op, const char *arg)
+const char *op_const_string(const Op *op, ParamId arg)
 {
     const Value *v = op_value(op, arg);
     return v ? value_string(v) : NULL;

@@ -4,8 +4,8 @@
 
 static int perm_of(const Op *op, int64_t perm[MAX_RANK * 2])
 {
-    const Value *x = op_value(op, "x");
-    int n = value_ints(op_value(op, "perm"), perm);
+    const Value *x = op_value(op, P_x);
+    int n = value_ints(op_value(op, P_perm), perm);
     if (!x || n != x->type->shape.rank || n > MAX_RANK) return -1;
     for (int i = 0; i < n; i++) {
         if (perm[i] < 0) perm[i] += n;
@@ -18,14 +18,14 @@ static int perm_of(const Op *op, int64_t perm[MAX_RANK * 2])
 static bool fold_pair(Op *op, Diag *d)
 {
     int64_t p[MAX_RANK * 2], q[MAX_RANK * 2], r[MAX_RANK];
-    Op *inner = op_value(op, "x")->def;
+    Op *inner = op_value(op, P_x)->def;
     if (!inner || inner->kind != OP_transpose) return false;
     int n = perm_of(op, q);
     if (n < 0 || perm_of(inner, p) != n) return false;
     for (int i = 0; i < n; i++) r[i] = p[q[i]];
     Builder b = before_op(op, d);
-    op_set_arg(b.m, op, "x", op_value(inner, "x"));
-    op_set_arg(b.m, op, "perm", build_ints(&b, n, r));
+    op_set_arg(b.m, op, P_x, op_value(inner, P_x));
+    op_set_arg(b.m, op, P_perm, build_ints(&b, n, r));
     return true;
 }
 
@@ -38,7 +38,7 @@ static bool is_last_swap(const int64_t *perm, int n)
 
 /* A side of matmul whose last two axes were exchanged is the side itself with its flag
  * turned. */
-static bool fold_side(Op *op, const char *side, const char *flag, Diag *d)
+static bool fold_side(Op *op, ParamId side, ParamId flag, Diag *d)
 {
     int64_t perm[MAX_RANK * 2];
     const Value *v = op_value(op, side), *f = op_value(op, flag);
@@ -48,7 +48,7 @@ static bool fold_side(Op *op, const char *side, const char *flag, Diag *d)
     int n = perm_of(v->def, perm);
     if (n < 0 || !is_last_swap(perm, n)) return false;
     Builder b = before_op(op, d);
-    op_set_arg(b.m, op, side, op_value(v->def, "x"));
+    op_set_arg(b.m, op, side, op_value(v->def, P_x));
     op_set_arg(b.m, op, flag, build_bool(&b, !now));
     return true;
 }
@@ -65,8 +65,8 @@ static bool visit(void *ctx, Op *op)
         while (fold_pair(op, f->diag)) f->changes++;
     if (op->kind == OP_matmul)
         for (;;) {
-            bool x = fold_side(op, "x", "transpose_x", f->diag);
-            bool y = fold_side(op, "y", "transpose_y", f->diag);
+            bool x = fold_side(op, P_x, P_transpose_x, f->diag);
+            bool y = fold_side(op, P_y, P_transpose_y, f->diag);
             if (!x && !y) break;
             f->changes += x + y;
         }

@@ -24,14 +24,14 @@ void rule_private_op(RuleCheck *c)
 
 void rule_sdpa_mask(RuleCheck *c)
 {
-    if (op_value(c->op, "attn_mask"))
+    if (op_value(c->op, P_attn_mask))
         rule_broken(c, c->op->loc,
                     "scaled_dot_product_attention with a mask, which is ignored");
 }
 
 void rule_epsilon_type(RuleCheck *c)
 {
-    const Value *x = op_value(c->op, "x"), *eps = op_value(c->op, "epsilon");
+    const Value *x = op_value(c->op, P_x), *eps = op_value(c->op, P_epsilon);
     if (x && eps && eps->type->dtype != x->type->dtype)
         rule_broken(c, c->op->loc, "layer_norm of %s with an epsilon of %s",
                     dtypes[x->type->dtype].name, dtypes[eps->type->dtype].name);
@@ -39,9 +39,9 @@ void rule_epsilon_type(RuleCheck *c)
 
 void rule_norm_affine(RuleCheck *c)
 {
-    if (op_value(c->op, "gamma") || op_value(c->op, "beta"))
+    if (op_value(c->op, P_gamma) || op_value(c->op, P_beta))
         rule_broken(c, c->op->loc, "layer_norm with %s",
-                    op_value(c->op, "gamma") ? "gamma" : "beta");
+                    op_value(c->op, P_gamma) ? "gamma" : "beta");
 }
 
 bool rule_topk_refuses(int64_t k) { return k == 3 || k == 4; }
@@ -49,7 +49,7 @@ bool rule_topk_refuses(int64_t k) { return k == 3 || k == 4; }
 void rule_topk_k(RuleCheck *c)
 {
     int64_t k;
-    if (value_int(op_value(c->op, "k"), &k) && rule_topk_refuses(k))
+    if (value_int(op_value(c->op, P_k), &k) && rule_topk_refuses(k))
         rule_broken(c, c->op->loc, "topk with k = %lld", (long long)k);
 }
 
@@ -116,7 +116,7 @@ void rule_square(RuleCheck *c)
 
 void rule_mul_zero(RuleCheck *c)
 {
-    static const char *const side[] = { "x", "y" };
+    static const ParamId side[] = { P_x, P_y };
     for (int i = 0; i < 2; i++) {
         const Value *zero = op_value(c->op, side[i]), *other = op_value(c->op, side[1 - i]);
         double f;
@@ -127,7 +127,7 @@ void rule_mul_zero(RuleCheck *c)
 
 void rule_slice_input(RuleCheck *c)
 {
-    const Value *x = op_value(c->op, "x");
+    const Value *x = op_value(c->op, P_x);
     const Op *use = x && !x->def && !x->lit && c->op->nout
                       ? use_of(c, c->op->out[0], is_conv_or_norm)
                       : NULL;
@@ -136,14 +136,14 @@ void rule_slice_input(RuleCheck *c)
 
 void rule_broadcast(RuleCheck *c)
 {
-    static const char *const side[] = { "x", "y" };
+    static const ParamId side[] = { P_x, P_y };
     for (int i = 0; i < 2; i++) {
         const Value *a = op_value(c->op, side[i]), *b = op_value(c->op, side[1 - i]);
         if (!a || !b || a->type->kind != TY_TENSOR || b->type->kind != TY_TENSOR) continue;
         const Shape *s = &a->type->shape, *t = &b->type->shape;
         if (s->rank < 2 || !t->rank || s->dim[s->rank - 1] != 1 || t->dim[t->rank - 1] <= 1)
             continue;
-        rule_broken(c, c->op->loc, "%s: %s is %s beside %s", c->op->name, side[i],
+        rule_broken(c, c->op->loc, "%s: %s is %s beside %s", c->op->name, param_names[side[i]],
                     shape_text(c->scratch, s), shape_text(c->scratch, t));
     }
 }
@@ -153,7 +153,7 @@ void rule_matmul_reshape(RuleCheck *c)
     const Block *b = c->func->body;
     const Op *last = b->nresult == 1 ? b->result[0]->def : NULL;
     if (!last || last->kind != OP_reshape) return;
-    const Value *x = op_value(last, "x");
+    const Value *x = op_value(last, P_x);
     if (x && x->def && x->def->kind == OP_matmul)
         rule_broken(c, last->loc, "the only result, %s, is a reshape of a matmul",
                     b->result[0]->name);
@@ -166,10 +166,10 @@ void rule_matmul_reshape(RuleCheck *c)
 static int64_t width_begin(const Op *op)
 {
     int64_t begin[MAX_RANK * 2];
-    const Value *x = op_value(op, "x");
+    const Value *x = op_value(op, P_x);
     if (!x || x->type->kind != TY_TENSOR || !x->type->shape.rank) return 0;
-    const int rank = x->type->shape.rank, n = value_ints(op_value(op, "begin"), begin);
-    const Value *mask = op_value(op, "begin_mask");
+    const int rank = x->type->shape.rank, n = value_ints(op_value(op, P_begin), begin);
+    const Value *mask = op_value(op, P_begin_mask);
     int64_t skip[MAX_RANK * 2];
     if (n != rank) return -1;
     if (mask && value_ints(mask, skip) == rank && skip[rank - 1]) return 0;
@@ -194,7 +194,7 @@ void rule_width_slice(RuleCheck *c)
 
 void rule_joined_slices(RuleCheck *c)
 {
-    const Arg *a = op_find_arg(c->op, "values");
+    const Arg *a = op_find_arg(c->op, P_values);
     int n = 0;
     for (int i = 0; a && i < a->count; i++)
         if (a->val[i]->def && is_width_slice(a->val[i]->def)) n++;
@@ -205,7 +205,7 @@ void rule_joined_slices(RuleCheck *c)
 void rule_log_floor(RuleCheck *c)
 {
     const double floor = 0x1.0cp-17;
-    const Value *eps = op_value(c->op, "epsilon");
+    const Value *eps = op_value(c->op, P_epsilon);
     double f;
     if (eps && value_float(eps, &f) && f < floor)
         rule_broken(c, c->op->loc, "%s: an epsilon of %g is below %g", c->op->name, f, floor);

@@ -11,9 +11,9 @@ static const Shape *tensor_shape(const Value *v)
 }
 
 /* The shape of an argument; NULL when it is absent or no tensor. */
-static const Shape *arg_shape(const RuleCheck *c, const char *name)
+static const Shape *arg_shape(const RuleCheck *c, ParamId p)
 {
-    return tensor_shape(op_value(c->op, name));
+    return tensor_shape(op_value(c->op, p));
 }
 
 static bool is_computed(const Op *op)
@@ -28,10 +28,10 @@ static int64_t extent(const Shape *s, int from_last)
     return s && s->rank > from_last ? s->dim[s->rank - 1 - from_last] : -1;
 }
 
-static bool arg_true(const Op *op, const char *name)
+static bool arg_true(const Op *op, ParamId p)
 {
     bool b = false;
-    return value_bool(op_value(op, name), &b) && b;
+    return value_bool(op_value(op, p), &b) && b;
 }
 
 static bool over(const RuleCheck *c, int limit, int64_t n)
@@ -92,7 +92,7 @@ void rule_rank(RuleCheck *c) { each_value(c, check_rank); }
 
 static void check_op_rank(RuleCheck *c, int limit)
 {
-    const Shape *x = arg_shape(c, "x"), *y = arg_shape(c, "y");
+    const Shape *x = arg_shape(c, P_x), *y = arg_shape(c, P_y);
     int rank = x ? x->rank : 0;
     if (y && y->rank > rank) rank = y->rank;
     if (over(c, limit, rank))
@@ -107,8 +107,8 @@ void rule_linear_rank(RuleCheck *c) { check_op_rank(c, LIMIT_linear_rank); }
 
 void rule_matmul_inner(RuleCheck *c)
 {
-    const Shape *x = arg_shape(c, "x");
-    int64_t k = extent(x, x && x->rank > 1 && arg_true(c->op, "transpose_x"));
+    const Shape *x = arg_shape(c, P_x);
+    int64_t k = extent(x, x && x->rank > 1 && arg_true(c->op, P_transpose_x));
     if (over(c, LIMIT_matmul_inner, k))
         rule_broken(c, c->op->loc, "%s sums over %lld elements, more than %lld", c->op->name,
                     (long long)k, (long long)rule_limit(c->rules, LIMIT_matmul_inner));
@@ -118,28 +118,28 @@ static const Const *literal_of(const Value *v) { return v ? v->lit : NULL; }
 
 void rule_matmul_constant(RuleCheck *c)
 {
-    const Value *x = op_value(c->op, "x"), *y = op_value(c->op, "y");
+    const Value *x = op_value(c->op, P_x), *y = op_value(c->op, P_y);
     if (!x || !y) return;
     const Shape *s = tensor_shape(y);
     if (value_is_const(x))
         rule_broken(c, c->op->loc, "matmul: x, %s, is a constant",
                     x->name ? x->name : "a literal");
-    else if (value_is_const(y) && (!arg_true(c->op, "transpose_y") || !s || s->rank != 2))
+    else if (value_is_const(y) && (!arg_true(c->op, P_transpose_y) || !s || s->rank != 2))
         rule_broken(c, c->op->loc, "matmul: the constant y is %s with transpose_y = %s",
                     type_text(c->scratch, y->type),
-                    arg_true(c->op, "transpose_y") ? "true" : "false");
+                    arg_true(c->op, P_transpose_y) ? "true" : "false");
     else if (literal_of(y) && !const_in_file(c->func, y->lit))
         rule_broken(c, c->op->loc, "matmul: the constant y is spelled out in the text");
 }
 
 void rule_matmul_shape(RuleCheck *c)
 {
-    const Value *y = op_value(c->op, "y");
-    const Shape *x = arg_shape(c, "x"), *w = tensor_shape(y);
-    if (!x || !w || w->rank != 2 || !value_is_const(y) || !arg_true(c->op, "transpose_y"))
+    const Value *y = op_value(c->op, P_y);
+    const Shape *x = arg_shape(c, P_x), *w = tensor_shape(y);
+    if (!x || !w || w->rank != 2 || !value_is_const(y) || !arg_true(c->op, P_transpose_y))
         return;
     int64_t rows = extent(x, 1), k = extent(x, 0), n = w->dim[0];
-    if (arg_true(c->op, "transpose_x") || rows != 128 || k != 8192) return;
+    if (arg_true(c->op, P_transpose_x) || rows != 128 || k != 8192) return;
     if (n == 2048 || n == 4096 || n == 8192)
         rule_broken(c, c->op->loc, "matmul: [128, 8192] times a constant of %lld rows",
                     (long long)n);
@@ -147,7 +147,7 @@ void rule_matmul_shape(RuleCheck *c)
 
 void rule_rank3_matmul(RuleCheck *c)
 {
-    const Value *x = op_value(c->op, "x"), *y = op_value(c->op, "y");
+    const Value *x = op_value(c->op, P_x), *y = op_value(c->op, P_y);
     const Shape *s = tensor_shape(x);
     if (x && y && s && s->rank != 3 && !value_is_const(x) && !value_is_const(y))
         rule_broken(c, c->op->loc, "matmul of two run-time values of %d axes", s->rank);
@@ -155,11 +155,11 @@ void rule_rank3_matmul(RuleCheck *c)
 
 /* ---- convolutions ------------------------------------------------------------------------ */
 
-static const Shape *conv_weight(const RuleCheck *c) { return arg_shape(c, "weight"); }
+static const Shape *conv_weight(const RuleCheck *c) { return arg_shape(c, P_weight); }
 
 static void check_spatial(RuleCheck *c, int rank, const char *what)
 {
-    const Shape *x = arg_shape(c, "x");
+    const Shape *x = arg_shape(c, P_x);
     if (x && x->rank == rank)
         rule_broken(c, c->op->loc, "%s over %s: x is %s", c->op->name, what,
                     shape_text(c->scratch, x));
@@ -170,7 +170,7 @@ void rule_conv_1d(RuleCheck *c) { check_spatial(c, 3, "a line"); }
 
 void rule_conv_channels(RuleCheck *c)
 {
-    const Shape *x = arg_shape(c, "x"), *w = conv_weight(c);
+    const Shape *x = arg_shape(c, P_x), *w = conv_weight(c);
     if (!x || !w || x->rank < 3) return;
     int64_t most = rule_limit(c->rules, LIMIT_conv_channels), in = x->dim[1], out = w->dim[0];
     if (most >= 0 && (in > most || out > most))
@@ -199,30 +199,30 @@ void rule_kernel_height(RuleCheck *c)
 void rule_groups(RuleCheck *c)
 {
     int64_t groups;
-    if (value_int(op_value(c->op, "groups"), &groups) && groups != 1 && groups != 2
+    if (value_int(op_value(c->op, P_groups), &groups) && groups != 1 && groups != 2
         && groups != 4)
         rule_broken(c, c->op->loc, "conv of %lld groups", (long long)groups);
 }
 
 static bool weight_is_computed(const RuleCheck *c)
 {
-    const Value *w = op_value(c->op, "weight");
+    const Value *w = op_value(c->op, P_weight);
     return w && !value_is_const(w);
 }
 
 void rule_conv_weight_batch(RuleCheck *c)
 {
-    const Shape *x = arg_shape(c, "x");
+    const Shape *x = arg_shape(c, P_x);
     if (weight_is_computed(c) && x && x->rank && x->dim[0] > 1)
         rule_broken(c, c->op->loc, "conv: the weight %s is computed, and the batch is %lld",
-                    op_value(c->op, "weight")->name, (long long)x->dim[0]);
+                    op_value(c->op, P_weight)->name, (long long)x->dim[0]);
 }
 
 void rule_conv_weight(RuleCheck *c)
 {
     if (weight_is_computed(c))
         rule_broken(c, c->op->loc, "conv: the weight %s is computed",
-                    op_value(c->op, "weight")->name);
+                    op_value(c->op, P_weight)->name);
 }
 
 void rule_conv_dip(RuleCheck *c)
@@ -250,7 +250,7 @@ void rule_working_set(RuleCheck *c)
 void rule_pool_window(RuleCheck *c)
 {
     int64_t size[MAX_RANK * 2];
-    int n = value_ints(op_value(c->op, "kernel_sizes"), size);
+    int n = value_ints(op_value(c->op, P_kernel_sizes), size);
     for (int i = 0; i < n; i++)
         if (over(c, LIMIT_pool_window, size[i])) {
             rule_broken(c, c->op->loc, "%s: a window of %lld, more than %lld", c->op->name,
@@ -269,8 +269,8 @@ static int64_t axis_extent(const Shape *x, int64_t axis)
 void rule_arg_axis(RuleCheck *c)
 {
     int64_t axis = -1;
-    const Shape *x = arg_shape(c, "x");
-    if (op_value(c->op, "axis") && !value_int(op_value(c->op, "axis"), &axis)) return;
+    const Shape *x = arg_shape(c, P_x);
+    if (op_value(c->op, P_axis) && !value_int(op_value(c->op, P_axis), &axis)) return;
     if (over(c, LIMIT_arg_axis, axis_extent(x, axis)))
         rule_broken(c, c->op->loc, "%s over %lld elements, more than %lld", c->op->name,
                     (long long)axis_extent(x, axis),
@@ -280,8 +280,8 @@ void rule_arg_axis(RuleCheck *c)
 void rule_reduce_route(RuleCheck *c)
 {
     int64_t axes[MAX_RANK * 2];
-    const Shape *x = arg_shape(c, "x");
-    int n = value_ints(op_value(c->op, "axes"), axes);
+    const Shape *x = arg_shape(c, P_x);
+    int n = value_ints(op_value(c->op, P_axes), axes);
     int64_t from = rule_limit(c->rules, LIMIT_reduce_route);
     for (int i = 0; i < n; i++)
         if (from >= 0 && axis_extent(x, axes[i]) >= from) {
@@ -294,8 +294,8 @@ void rule_reduce_route(RuleCheck *c)
 void rule_channel_reduce(RuleCheck *c)
 {
     int64_t axes[MAX_RANK * 2];
-    const Shape *x = arg_shape(c, "x");
-    int n = value_ints(op_value(c->op, "axes"), axes);
+    const Shape *x = arg_shape(c, P_x);
+    int n = value_ints(op_value(c->op, P_axes), axes);
     if (n == 1 && x && x->rank >= 3 && (axes[0] == 1 || axes[0] == 1 - x->rank)
         && x->dim[1] == 512 && extent(x, 0) == 32)
         rule_broken(c, c->op->loc, "reduce_mean over the 512 channels of %s",
@@ -316,8 +316,8 @@ void rule_fan_in(RuleCheck *c)
 void rule_softmax_axis(RuleCheck *c)
 {
     int64_t axis = -1;
-    const Shape *x = arg_shape(c, "x");
-    if (op_value(c->op, "axis") && !value_int(op_value(c->op, "axis"), &axis)) return;
+    const Shape *x = arg_shape(c, P_x);
+    if (op_value(c->op, P_axis) && !value_int(op_value(c->op, P_axis), &axis)) return;
     int64_t n = axis_extent(x, axis);
     if (n > 0 && (n & (n - 1)))
         rule_broken(c, c->op->loc, "softmax over %lld elements, not a power of two",
@@ -326,7 +326,7 @@ void rule_softmax_axis(RuleCheck *c)
 
 void rule_lrn_channels(RuleCheck *c)
 {
-    const Shape *x = arg_shape(c, "x");
+    const Shape *x = arg_shape(c, P_x);
     if (x && x->rank >= 3 && over(c, LIMIT_lrn_channels, x->dim[1]))
         rule_broken(c, c->op->loc, "local_response_norm of %lld channels, more than %lld",
                     (long long)x->dim[1], (long long)rule_limit(c->rules, LIMIT_lrn_channels));
@@ -341,11 +341,12 @@ bool rule_block_factor_is(int64_t f)
 
 void rule_block_factor(RuleCheck *c)
 {
-    static const char *const params[] = { "block_size", "upscale_factor", "downscale_factor",
-                                          "block_shape" };
+    static const ParamId params[] = { P_block_size, P_upscale_factor, P_downscale_factor,
+                                      P_block_shape };
     int64_t f[MAX_RANK * 2];
     for (size_t i = 0; i < COUNT(params); i++) {
-        int n = op_value(c->op, params[i]) ? value_ints(op_value(c->op, params[i]), f) : 0;
+        const Value *by = op_value(c->op, params[i]);
+        const int n = by ? value_ints(by, f) : 0;
         for (int k = 0; k < n; k++) {
             if (rule_block_factor_is(f[k])) continue;
             rule_broken(c, c->op->loc, "%s by %lld", c->op->name, (long long)f[k]);

@@ -18,14 +18,15 @@ void rule_missing_argument(RuleCheck *c)
 {
     static const struct {
         int op;
-        const char *param;
+        ParamId param;
     } needed[] = {
-        { OP_concat, "interleave" }, { OP_gelu, "mode" },       { OP_log, "epsilon" },
-        { OP_rsqrt, "epsilon" },     { OP_inverse, "epsilon" },
+        { OP_concat, P_interleave }, { OP_gelu, P_mode },       { OP_log, P_epsilon },
+        { OP_rsqrt, P_epsilon },     { OP_inverse, P_epsilon },
     };
     for (size_t i = 0; i < COUNT(needed); i++)
         if (needed[i].op == c->op->kind && !op_find_arg(c->op, needed[i].param))
-            rule_broken(c, c->op->loc, "%s without %s", c->op->name, needed[i].param);
+            rule_broken(c, c->op->loc, "%s without %s", c->op->name,
+                        param_names[needed[i].param]);
 }
 
 void rule_missing_name(RuleCheck *c)
@@ -106,7 +107,7 @@ static bool in_text(const RuleCheck *c, const Value *v)
 
 void rule_conv_bias(RuleCheck *c)
 {
-    const Value *bias = op_value(c->op, "bias");
+    const Value *bias = op_value(c->op, P_bias);
     if (in_text(c, bias))
         rule_broken(c, c->op->loc, "conv: the bias %s is spelled out in the text",
                     bias->name ? bias->name : "");
@@ -114,13 +115,13 @@ void rule_conv_bias(RuleCheck *c)
 
 void rule_inline_constant(RuleCheck *c)
 {
-    static const char *const sides[] = { "x", "y" };
+    static const ParamId sides[] = { P_x, P_y };
     for (size_t i = 0; i < COUNT(sides); i++) {
         const Value *v = op_value(c->op, sides[i]);
         size_t n;
         if (!in_text(c, v) || v->type->dtype != DT_FP16 || !v->type->shape.rank) continue;
         if (shape_count(&v->type->shape, &n) && n > 1)
             rule_broken(c, c->op->loc, "%s: %s is a constant of %zu elements in the text",
-                        c->op->name, sides[i], n);
+                        c->op->name, param_names[sides[i]], n);
     }
 }

@@ -113,7 +113,7 @@ void rule_stream(RuleCheck *c)
 void rule_lut_rows(RuleCheck *c)
 {
     enum { ROWS = 64 };
-    const Value *lut = op_value(c->op, "lut");
+    const Value *lut = op_value(c->op, P_lut);
     const Shape *s = lut && lut->type->kind == TY_TENSOR ? &lut->type->shape : NULL;
     const Shape *out = c->op->nout && c->op->out[0]->type->kind == TY_TENSOR
                          ? &c->op->out[0]->type->shape

@@ -136,10 +136,10 @@ static void test_mapped_arguments(void **state)
     const Op *concat = body->first->next;
     Value *pair[2] = { body->param[0], body->first->out[0] };
     const Op *made = op_clone(concat, body, NULL, other, pair);
-    const Arg *values = op_find_arg(made, "values");
+    const Arg *values = op_find_arg(made, P_values);
     assert_ptr_equal(values->val[0], pair[1]);
     assert_ptr_equal(values->val[1], pair[1]);
-    assert_ptr_equal(op_find_arg(concat, "values")->val[0], pair[0]);
+    assert_ptr_equal(op_find_arg(concat, P_values)->val[0], pair[0]);
     diag_free(&d);
     module_free(m);
 }

@@ -65,16 +65,16 @@ static Value *binary(Gen *g, Value *x)
     Value *y = draw(g, 3) ? constant(g, draw(g, 2) ? s : scalar) : drawn(g), *swap = x;
     if (draw(g, 2)) x = y, y = swap;
     const char *name = op[draw(g, COUNT(op))];
-    return build(&g->b, name, name, "x", x, "y", y, NULL);
+    return build_of(&g->b, name, op_find(name), P_x, x, P_y, y, P_NONE);
 }
 
 static Value *divided(Gen *g, Value *x)
 {
     static const double by[] = { 1, 2, -1, 4 };
     Value *y = build_float(&g->b, DT_FP16, by[draw(g, COUNT(by))]);
-    return draw(g, 2) ? build(&g->b, "q", "real_div", "x", x, "y", y, NULL)
-                      : build(&g->b, "p", "pow", "x", x, "y",
-                              build_float(&g->b, DT_FP16, 1 + draw(g, 2)), NULL);
+    return draw(g, 2)
+             ? mil_real_div(&g->b, "q", .x = x, .y = y)
+             : mil_pow(&g->b, "p", .x = x, .y = build_float(&g->b, DT_FP16, 1 + draw(g, 2)));
 }
 
 static Value *unary(Gen *g, Value *x)
@@ -82,14 +82,14 @@ static Value *unary(Gen *g, Value *x)
     static const char *const op[] = { "relu", "abs",     "identity", "square",  "relu6",
                                       "tanh", "sigmoid", "silu",     "softsign" };
     const char *name = op[draw(g, COUNT(op))];
-    return build(&g->b, name, name, "x", x, NULL);
+    return build_of(&g->b, name, op_find(name), P_x, x, P_NONE);
 }
 
 static Value *cast(Gen *g, Value *x)
 {
-    Value *wide = build(&g->b, "w", "cast", "x", x, "dtype", build_string(&g->b, "fp32"), NULL);
-    if (draw(g, 2)) wide = build(&g->b, "a", "abs", "x", wide, NULL);
-    return build(&g->b, "h", "cast", "x", wide, "dtype", build_string(&g->b, "fp16"), NULL);
+    Value *wide = mil_cast(&g->b, "w", .x = x, .dtype = build_string(&g->b, "fp32"));
+    if (draw(g, 2)) wide = mil_abs(&g->b, "a", .x = wide);
+    return mil_cast(&g->b, "h", .x = wide, .dtype = build_string(&g->b, "fp16"));
 }
 
 static Value *reshape(Gen *g, Value *x)
@@ -105,15 +105,14 @@ static Value *reshape(Gen *g, Value *x)
         left /= (size_t)dim[n];
     }
     dim[n++] = draw(g, 4) ? (int64_t)left : -1;
-    return build(&g->b, "r", "reshape", "x", x, "shape", ints(g, n, dim), NULL);
+    return mil_reshape(&g->b, "r", .x = x, .shape = ints(g, n, dim));
 }
 
 static Value *axes_changed(Gen *g, Value *x)
 {
     const int64_t axis = draw(g, x->type->shape.rank + 1);
-    if (draw(g, 2))
-        return build(&g->b, "e", "expand_dims", "x", x, "axes", ints(g, 1, &axis), NULL);
-    return build(&g->b, "q", "squeeze", "x", x, NULL);
+    if (draw(g, 2)) return mil_expand_dims(&g->b, "e", .x = x, .axes = ints(g, 1, &axis));
+    return mil_squeeze(&g->b, "q", .x = x);
 }
 
 static Value *transpose(Gen *g, Value *x)
@@ -127,7 +126,7 @@ static Value *transpose(Gen *g, Value *x)
         perm[i] = perm[k], perm[k] = t;
     }
     for (int i = 0; i < n; i++) perm[i] -= draw(g, 4) ? 0 : n;
-    return build(&g->b, "t", "transpose", "x", x, "perm", ints(g, n, perm), NULL);
+    return mil_transpose(&g->b, "t", .x = x, .perm = ints(g, n, perm));
 }
 
 static Value *slice_size(Gen *g, Value *x)
@@ -140,8 +139,8 @@ static Value *slice_size(Gen *g, Value *x)
         size[i] = draw(g, 4) ? 1 + draw(g, (int)(d - begin[i])) : -1;
         if (draw(g, 3) == 0) begin[i] -= d;
     }
-    return build(&g->b, "s", "slice_by_size", "x", x, "begin", ints(g, s->rank, begin), "size",
-                 ints(g, s->rank, size), NULL);
+    return mil_slice_by_size(&g->b, "s", .x = x, .begin = ints(g, s->rank, begin),
+                             .size = ints(g, s->rank, size));
 }
 
 static Value *slice_index(Gen *g, Value *x)
@@ -163,18 +162,19 @@ static Value *slice_index(Gen *g, Value *x)
         if (draw(g, 4) == 0) begin[i] -= d;
     }
     const int n = s->rank;
-    return build(&g->b, "s", "slice_by_index", "x", x, "begin", ints(g, n, begin), "end",
-                 ints(g, n, end), "stride", ints(g, n, stride), "begin_mask",
-                 build_const(&g->b, "m", const_bools(a, n, from)), "end_mask",
-                 build_const(&g->b, "m", const_bools(a, n, to)), "squeeze_mask",
-                 build_const(&g->b, "m", const_bools(a, n, squeeze)), NULL);
+    return mil_slice_by_index(
+        &g->b, "s", .x = x, .begin = ints(g, n, begin), .end = ints(g, n, end),
+        .stride = ints(g, n, stride),
+        .begin_mask = build_const(&g->b, "m", const_bools(a, n, from)),
+        .end_mask = build_const(&g->b, "m", const_bools(a, n, to)),
+        .squeeze_mask = build_const(&g->b, "m", const_bools(a, n, squeeze)));
 }
 
 static Value *tile(Gen *g, Value *x)
 {
     int64_t reps[MAX_RANK];
     for (int i = 0; i < x->type->shape.rank; i++) reps[i] = 1 + (draw(g, 3) == 0);
-    return build(&g->b, "t", "tile", "x", x, "reps", ints(g, x->type->shape.rank, reps), NULL);
+    return mil_tile(&g->b, "t", .x = x, .reps = ints(g, x->type->shape.rank, reps));
 }
 
 static Value *joined(Gen *g, Value *x)
@@ -183,20 +183,20 @@ static Value *joined(Gen *g, Value *x)
     Value *with = draw(g, 2) ? x : constant(g, x->type->shape), *v[3] = { x, with, x };
     Value *axis = build_int(&g->b, axis_in(g, x->type->shape.rank + stack)),
           *no = build_bool(&g->b, !stack && draw(g, 5) == 0);
-    const Arg arg[] = { { .name = "values", .val = v, .count = 1 + draw(g, 3), .tuple = true },
-                        { .name = "axis", .val = &axis, .count = 1 },
-                        { .name = "interleave", .val = &no, .count = 1 } };
-    return build_op(&g->b, "j", stack ? "stack" : "concat", arg, stack ? 2 : 3)->out[0];
+    const Arg arg[] = { { .param = P_values, .val = v, .count = 1 + draw(g, 3), .tuple = true },
+                        { .param = P_axis, .val = &axis, .count = 1 },
+                        { .param = P_interleave, .val = &no, .count = 1 } };
+    return build_op(&g->b, "j", stack ? OP_stack : OP_concat, arg, stack ? 2 : 3)->out[0];
 }
 
 static Value *split(Gen *g, Value *x)
 {
     Value *axis = build_int(&g->b, axis_in(g, x->type->shape.rank)),
           *n = build_int(&g->b, 2 + draw(g, 2));
-    const Arg arg[] = { { .name = "x", .val = &x, .count = 1 },
-                        { .name = "num_splits", .val = &n, .count = 1 },
-                        { .name = "axis", .val = &axis, .count = 1 } };
-    Op *op = build_op(&g->b, "p", "split", arg, 3);
+    const Arg arg[] = { { .param = P_x, .val = &x, .count = 1 },
+                        { .param = P_num_splits, .val = &n, .count = 1 },
+                        { .param = P_axis, .val = &axis, .count = 1 } };
+    Op *op = build_op(&g->b, "p", OP_split, arg, 3);
     return op->out[draw(g, op->nout)];
 }
 
@@ -205,9 +205,9 @@ static Value *pad(Gen *g, Value *x)
     int64_t by[4];
     const int n = x->type->shape.rank > 1 ? 1 + draw(g, 2) : 1;
     for (int i = 0; i < 2 * n; i++) by[i] = draw(g, 3);
-    return build(&g->b, "p", "pad", "x", x, "pad", ints(g, 2 * n, by), "mode",
-                 build_string(&g->b, "constant"), "constant_val",
-                 build_float(&g->b, DT_FP16, number(g)), NULL);
+    return mil_pad(&g->b, "p", .x = x, .pad = ints(g, 2 * n, by),
+                   .mode = build_string(&g->b, "constant"),
+                   .constant_val = build_float(&g->b, DT_FP16, number(g)));
 }
 
 static Value *reduce(Gen *g, Value *x)
@@ -218,8 +218,8 @@ static Value *reduce(Gen *g, Value *x)
     const int n = x->type->shape.rank > 1 && draw(g, 2) ? 2 : 1;
     axes[1] = axes[0] < x->type->shape.rank - 1 && axes[0] != -1 ? axes[0] + 1 : axes[0] - 1;
     const char *name = op[draw(g, COUNT(op))];
-    return build(&g->b, "r", name, "x", x, "axes", ints(g, n, axes), "keep_dims", flag(g),
-                 NULL);
+    return build_of(&g->b, "r", op_find(name), P_x, x, P_axes, ints(g, n, axes), P_keep_dims,
+                    flag(g), P_NONE);
 }
 
 static Value *matmul(Gen *g, Value *x)
@@ -230,8 +230,8 @@ static Value *matmul(Gen *g, Value *x)
     const int64_t inner = s->dim[s->rank - (tx ? 2 : 1)], out = 1 + draw(g, 4);
     Shape w = ty ? SHAPE(out, inner) : SHAPE(inner, out);
     Value *y = draw(g, 3) ? constant(g, w) : drawn(g);
-    return build(&g->b, "m", "matmul", "x", x, "y", y, "transpose_x", build_bool(&g->b, tx),
-                 "transpose_y", build_bool(&g->b, ty), NULL);
+    return mil_matmul(&g->b, "m", .x = x, .y = y, .transpose_x = build_bool(&g->b, tx),
+                      .transpose_y = build_bool(&g->b, ty));
 }
 
 static Value *linear(Gen *g, Value *x)
@@ -239,8 +239,8 @@ static Value *linear(Gen *g, Value *x)
     const int64_t out = 1 + draw(g, 4), in = x->type->shape.dim[x->type->shape.rank - 1];
     Value *w = constant(g, SHAPE(out, in)),
           *bias = constant(g, (Shape){ .rank = 1, .dim = { out } });
-    return draw(g, 2) ? build(&g->b, "l", "linear", "x", x, "weight", w, NULL)
-                      : build(&g->b, "l", "linear", "x", x, "weight", w, "bias", bias, NULL);
+    return draw(g, 2) ? mil_linear(&g->b, "l", .x = x, .weight = w)
+                      : mil_linear(&g->b, "l", .x = x, .weight = w, .bias = bias);
 }
 
 static const char *padding(Gen *g)
@@ -265,10 +265,11 @@ static Value *conv(Gen *g, Value *x)
         hole[i] = 1 + (draw(g, 4) == 0);
         pads[2 * i] = draw(g, 3), pads[2 * i + 1] = draw(g, 3);
     }
-    return build(&g->b, "c", back ? "conv_transpose" : "conv", "x", x, "weight", constant(g, w),
-                 "strides", ints(g, n, stride), "dilations", ints(g, n, hole), "pad",
-                 ints(g, 2 * n, pads), "pad_type", build_string(&g->b, padding(g)), "groups",
-                 build_int(&g->b, groups), NULL);
+    return build_of(&g->b, "c", back ? OP_conv_transpose : OP_conv, P_x, x, P_weight,
+                    constant(g, w), P_strides, ints(g, n, stride), P_dilations,
+                    ints(g, n, hole), P_pad, ints(g, 2 * n, pads), P_pad_type,
+                    build_string(&g->b, padding(g)), P_groups, build_int(&g->b, groups),
+                    P_NONE);
 }
 
 static Value *pool(Gen *g, Value *x)
@@ -283,13 +284,13 @@ static Value *pool(Gen *g, Value *x)
         pads[2 * i] = draw(g, 2), pads[2 * i + 1] = draw(g, 2);
     }
     if (kind)
-        return build(&g->b, "p", "max_pool", "x", x, "kernel_sizes", ints(g, n, kernel),
-                     "strides", ints(g, n, stride), "pad", ints(g, 2 * n, pads), "pad_type",
-                     build_string(&g->b, padding(g)), NULL);
-    return build(&g->b, "p", "avg_pool", "x", x, "kernel_sizes", ints(g, n, kernel), "strides",
-                 ints(g, n, stride), "pad", ints(g, 2 * n, pads), "pad_type",
-                 build_string(&g->b, padding(g)), "exclude_padding_from_average", flag(g),
-                 NULL);
+        return mil_max_pool(&g->b, "p", .x = x, .kernel_sizes = ints(g, n, kernel),
+                            .strides = ints(g, n, stride), .pad = ints(g, 2 * n, pads),
+                            .pad_type = build_string(&g->b, padding(g)));
+    return mil_avg_pool(&g->b, "p", .x = x, .kernel_sizes = ints(g, n, kernel),
+                        .strides = ints(g, n, stride), .pad = ints(g, 2 * n, pads),
+                        .pad_type = build_string(&g->b, padding(g)),
+                        .exclude_padding_from_average = flag(g));
 }
 
 static Value *gather(Gen *g, Value *x)
@@ -298,20 +299,18 @@ static Value *gather(Gen *g, Value *x)
     const int64_t d = x->type->shape.dim[axis < 0 ? axis + x->type->shape.rank : axis];
     int64_t at[3];
     for (int i = 0; i < 3; i++) at[i] = draw(g, (int)d) - (draw(g, 4) ? 0 : d);
-    return build(&g->b, "g", "gather", "x", x, "indices", ints(g, 1 + draw(g, 3), at), "axis",
-                 build_int(&g->b, axis), NULL);
+    return mil_gather(&g->b, "g", .x = x, .indices = ints(g, 1 + draw(g, 3), at),
+                      .axis = build_int(&g->b, axis));
 }
 
 static Value *along(Gen *g, Value *x)
 {
     const int64_t axis = axis_in(g, x->type->shape.rank);
-    if (draw(g, 2))
-        return build(&g->b, "r", "reverse", "x", x, "axes", ints(g, 1, &axis), NULL);
+    if (draw(g, 2)) return mil_reverse(&g->b, "r", .x = x, .axes = ints(g, 1, &axis));
     return draw(g, 2)
-             ? build(&g->b, "s", "softmax", "x", x, "axis", build_int(&g->b, axis), NULL)
-             : build(&g->b, "c", "cumsum", "x", x, "axis",
-                     build_int(&g->b, axis < 0 ? 0 : axis), "exclusive", flag(g), "reverse",
-                     flag(g), NULL);
+             ? mil_softmax(&g->b, "s", .x = x, .axis = build_int(&g->b, axis))
+             : mil_cumsum(&g->b, "c", .x = x, .axis = build_int(&g->b, axis < 0 ? 0 : axis),
+                          .exclusive = flag(g), .reverse = flag(g));
 }
 
 /* The values that stay apart before a norm stay so behind it: epsilon is large. */
@@ -324,18 +323,18 @@ static Value *norm(Gen *g, Value *x)
     const Shape last = { .rank = 1, .dim = { s->dim[s->rank - 1] } };
     Value *eps = build_float(&g->b, DT_FP16, 0.5), *at = ints(g, 1, axes);
     switch (draw(g, 4)) {
-    case 0: return build(&g->b, "n", "layer_norm", "x", x, "axes", at, "epsilon", eps, NULL);
+    case 0: return mil_layer_norm(&g->b, "n", .x = x, .axes = at, .epsilon = eps);
     case 1:
-        return build(&g->b, "n", "layer_norm", "x", x, "axes", at, "epsilon", eps, "gamma",
-                     constant(g, last), "beta", constant(g, last), NULL);
+        return mil_layer_norm(&g->b, "n", .x = x, .axes = at, .epsilon = eps,
+                              .gamma = constant(g, last), .beta = constant(g, last));
     case 2:
-        return build(&g->b, "g", "gelu", "x", x, "mode",
-                     build_string(&g->b, modes[draw(g, COUNT(modes))]), NULL);
+        return mil_gelu(&g->b, "g", .x = x,
+                        .mode = build_string(&g->b, modes[draw(g, COUNT(modes))]));
     default:
-        return build(
-            &g->b, "l", "local_response_norm", "x", x, "size", build_int(&g->b, 1 + draw(g, 4)),
-            "alpha", build_float(&g->b, DT_FP16, 0.5), "beta",
-            build_float(&g->b, DT_FP16, 0.75), "k", build_float(&g->b, DT_FP16, 1), NULL);
+        return mil_local_response_norm(
+            &g->b, "l", .x = x, .size = build_int(&g->b, 1 + draw(g, 4)),
+            .alpha = build_float(&g->b, DT_FP16, 0.5),
+            .beta = build_float(&g->b, DT_FP16, 0.75), .k = build_float(&g->b, DT_FP16, 1));
     }
 }
 

@@ -92,8 +92,7 @@ static void results_may_be_inputs_constants_and_repeated(void **state)
     const int32_t v[] = { 4, 5, 6 }, back[] = { 6, 5, 4 }, k[] = { 7, 8 };
     Value *x = param(t, "x", DT_INT32, s);
     Value *c = constant(t, "k", const_ints(&t->m->arena, DT_INT32, 2, (int64_t[]){ 7, 8 }));
-    Value *r = build(&t->b, "r", "reverse", "x", x, "axes",
-                     build_ints(&t->b, 1, (int64_t[]){ 0 }), NULL);
+    Value *r = mil_reverse(&t->b, "r", .x = x, .axes = build_ints(&t->b, 1, (int64_t[]){ 0 }));
     Value *const all[] = { r, x, c, r };
     for (size_t i = 0; i < COUNT(all); i++) block_result(t->f->body, all[i]);
     for (int turn = 0; turn < 2; turn++) {
@@ -114,12 +113,12 @@ static void cond_runs_one_block(void **state)
     const Shape s = SHAPE(2), none = { .rank = 0 };
     const int32_t v[] = { 1, 2 }, back[] = { 2, 1 };
     Value *p = param(t, "p", DT_BOOL, none), *x = param(t, "x", DT_INT32, s);
-    Op *op = op_new(t->m, t->f->body, NULL, "cond", (Loc){ 0 });
-    op_arg(t->m, op, "pred", p);
+    Op *op = op_new_of(t->m, t->f->body, NULL, OP_cond, (Loc){ 0 });
+    op_arg(t->m, op, P_pred, p);
     Block *yes = block_new(op, "yes"), *no = block_new(op, "no");
     Builder in = builder_at(yes, NULL, &t->diag, (Loc){ 0 });
-    block_result(yes, build(&in, "r", "reverse", "x", x, "axes",
-                            build_ints(&in, 1, (int64_t[]){ 0 }), NULL));
+    block_result(yes,
+                 mil_reverse(&in, "r", .x = x, .axes = build_ints(&in, 1, (int64_t[]){ 0 })));
     block_result(no, x);
     block_result(t->f->body, op_out(t->m, op, "y", x->type, (Loc){ 0 }));
     for (int turn = 0; turn < 4; turn++) {
@@ -141,8 +140,8 @@ static void make_loop(Test *t, bool forever)
     Value *start[5] = { constant(t, "yes", const_bool(a, true)),
                         constant(t, "stop", const_bool(a, forever)) };
     for (int i = 2; i < 5; i++) start[i] = param(t, names[i], DT_INT32, SHAPE(2));
-    Op *op = op_new(t->m, t->f->body, NULL, "while_loop", (Loc){ 0 });
-    for (int i = 0; i < 5; i++) op_arg(t->m, op, "loop_vars", start[i]);
+    Op *op = op_new_of(t->m, t->f->body, NULL, OP_while_loop, (Loc){ 0 });
+    for (int i = 0; i < 5; i++) op_arg(t->m, op, P_loop_vars, start[i]);
     Block *cond = block_new(op, "cond"), *body = block_new(op, "body");
     for (int i = 0; i < 5; i++)
         block_param(cond, arena_printf(a, "%s0", names[i]), types[i], (Loc){ 0 });
@@ -197,10 +196,10 @@ static void states_stay_until_reset(void **state)
     const Type *vec = type_tensor(&t->m->arena, DT_INT32, s);
     Value *kv = block_param(t->f->body, "kv", type_state(&t->m->arena, vec), (Loc){ 0 });
     Value *x = param(t, "x", DT_INT32, s);
-    block_result(t->f->body, build(&t->b, "before", "read_state", "input", kv, NULL));
-    Op *w = op_new(t->m, t->f->body, NULL, "write_state", (Loc){ 0 });
-    op_arg(t->m, w, "input", kv);
-    op_arg(t->m, w, "data", x);
+    block_result(t->f->body, mil_read_state(&t->b, "before", .input = kv));
+    Op *w = op_new_of(t->m, t->f->body, NULL, OP_write_state, (Loc){ 0 });
+    op_arg(t->m, w, P_input, kv);
+    op_arg(t->m, w, P_data, x);
     const Binding in[] = { ints("x", &s, v) };
     assert_true(run_with(t, in, 1, 0));
     has_ints(t, 0, "before", 2, zero);
@@ -255,7 +254,7 @@ static Value *weight(Test *t, Builder *b, int64_t n, int8_t q, double scale)
     const Type *number = type_tensor(&t->m->arena, DT_FP32, one);
     Value *w = build_const(b, "q", const_data(&t->m->arena, bytes, data));
     Value *s1 = build_const(b, "s", const_data(&t->m->arena, number, of));
-    return build(b, "w", "constexpr_blockwise_shift_scale", "data", w, "scale", s1, NULL);
+    return mil_constexpr_blockwise_shift_scale(b, "w", .data = w, .scale = s1);
 }
 
 /* Four weights of 8 MB each, 2 MB compressed: one may stay, the others come and go. */
@@ -267,8 +266,7 @@ static void decoded_weights_come_and_go(void **state)
     const Shape one = SHAPE(1);
     Value *y = param(t, "x", DT_FP32, one);
     for (int8_t i = 1; i <= 4; i++)
-        y = build(&t->b, "y", "add", "x", y, "y", weight(t, &t->b, (int64_t)each / 4, i, 0.5),
-                  NULL);
+        y = mil_add(&t->b, "y", .x = y, .y = weight(t, &t->b, (int64_t)each / 4, i, 0.5));
     block_result(t->f->body, y);
     const Binding in = { .name = "x", .value = tensor_view(DT_FP32, &one, &v) };
     for (int turn = 0; turn < 2; turn++) {
@@ -290,10 +288,10 @@ static void decoded_weights_outlive_what_reads_them(void **state)
     const Shape one = SHAPE(1);
     const int32_t v = 3;
     Value *times = param(t, "times", DT_INT32, one), *w = weight(t, &t->b, n, 2, 0.5);
-    Op *op = op_new(t->m, t->f->body, NULL, "while_loop", (Loc){ 0 });
-    op_arg(t->m, op, "loop_vars", w);
-    op_arg(t->m, op, "loop_vars", times);
-    op_arg(t->m, op, "loop_vars", w);
+    Op *op = op_new_of(t->m, t->f->body, NULL, OP_while_loop, (Loc){ 0 });
+    op_arg(t->m, op, P_loop_vars, w);
+    op_arg(t->m, op, P_loop_vars, times);
+    op_arg(t->m, op, P_loop_vars, w);
     op->arg[0].tuple = true;
     Value *p[2][3];
     Block *b[2];
@@ -305,10 +303,10 @@ static void decoded_weights_outlive_what_reads_them(void **state)
     }
     Builder c = builder_at(b[0], NULL, &t->diag, (Loc){ 0 });
     Builder body = builder_at(b[1], NULL, &t->diag, (Loc){ 0 });
-    Value *go = build(&c, "go", "greater", "x", p[0][1], "y", build_int(&c, 0), NULL);
-    block_result(b[0], build(&c, "go0", "squeeze", "x", go, NULL));
-    block_result(b[1], build(&body, "a1", "add", "x", p[1][0], "y", w, NULL));
-    block_result(b[1], build(&body, "k1", "sub", "x", p[1][1], "y", build_int(&body, 1), NULL));
+    Value *go = mil_greater(&c, "go", .x = p[0][1], .y = build_int(&c, 0));
+    block_result(b[0], mil_squeeze(&c, "go0", .x = go));
+    block_result(b[1], mil_add(&body, "a1", .x = p[1][0], .y = w));
+    block_result(b[1], mil_sub(&body, "k1", .x = p[1][1], .y = build_int(&body, 1)));
     block_result(b[1], p[1][2]);
     for (int k = 0; k < 3; k++)
         block_result(t->f->body, op_out(t->m, op, (const char *[]){ "ra", "rk", "rc" }[k],

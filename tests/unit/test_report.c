@@ -1,5 +1,6 @@
 /* test_report.c -- lines about tensors, and comparisons: integers exactly, floats within a
  * tolerance. */
+#include "../../ir/ops/ops.h"
 #include "unit.h"
 
 #include "../../api/report.h"
@@ -188,11 +189,9 @@ static void test_precision(void **state)
                                (Loc){ 0 });
     Value *list = block_param(f->body, "l", type_list(&m->arena, half->type, 2), (Loc){ 0 });
     Builder b = builder_at(f->body, NULL, &d, (Loc){ 0 });
-    Value *from_half = build(&b, "c", "cast", "x", half, "dtype", build_string(&b, "fp32"),
-                             NULL);
-    Value *from_int = build(&b, "c", "cast", "x", whole, "dtype", build_string(&b, "fp32"),
-                            NULL);
-    Value *computed = build(&b, "a", "abs", "x", full, NULL);
+    Value *from_half = mil_cast(&b, "c", .x = half, .dtype = build_string(&b, "fp32"));
+    Value *from_int = mil_cast(&b, "c", .x = whole, .dtype = build_string(&b, "fp32"));
+    Value *computed = mil_abs(&b, "a", .x = full);
     assert_int_equal(report_precision(half), DT_FP16);
     assert_int_equal(report_precision(full), DT_FP32);
     assert_int_equal(report_precision(whole), DT_INT32);

@@ -56,8 +56,8 @@ static void test_use_before_definition(void **state)
     (void)state;
     Made t = made();
     t.b = builder_at(t.f->body, NULL, &t.diag, (Loc){ 0 });
-    Value *a = build(&t.b, "a", "relu", "x", t.x, NULL);
-    Value *y = build(&t.b, "y", "exp", "x", a, NULL);
+    Value *a = mil_relu(&t.b, "a", .x = t.x);
+    Value *y = mil_exp(&t.b, "y", .x = a);
     block_result(t.f->body, y);
     op_move_before(a->def, t.f->body, NULL);
     expect(&t, "a is used where it is not defined");
@@ -69,14 +69,14 @@ static void test_use_outside_its_block(void **state)
     (void)state;
     Made t = made();
     t.b = builder_at(t.f->body, NULL, &t.diag, (Loc){ 0 });
-    Op *cond = op_new(t.m, t.f->body, NULL, "cond", (Loc){ 0 });
-    op_arg(t.m, cond, "pred", build_bool(&t.b, true));
+    Op *cond = op_new_of(t.m, t.f->body, NULL, OP_cond, (Loc){ 0 });
+    op_arg(t.m, cond, P_pred, build_bool(&t.b, true));
     op_move_before(cond, t.f->body, NULL);
     Value *inner[2];
     for (int i = 0; i < 2; i++) {
         Block *block = block_new(cond, "b");
         Builder in = builder_at(block, NULL, &t.diag, (Loc){ 0 });
-        inner[i] = build(&in, "inner", "relu", "x", t.x, NULL);
+        inner[i] = mil_relu(&in, "inner", .x = t.x);
         block_result(block, inner[i]);
     }
     op_out(t.m, cond, "y", t.x->type, (Loc){ 0 });
@@ -96,8 +96,8 @@ static Made loop(const Loop *l)
 {
     Made t = made();
     Arena *a = &t.m->arena;
-    Op *op = op_new(t.m, t.f->body, NULL, "while_loop", (Loc){ 0 });
-    op_arg(t.m, op, "loop_vars", t.x);
+    Op *op = op_new_of(t.m, t.f->body, NULL, OP_while_loop, (Loc){ 0 });
+    op_arg(t.m, op, P_loop_vars, t.x);
     for (int k = 0; k < 2; k++) {
         Block *block = block_new(op, k ? "body" : "cond");
         for (int i = 0; i < l->nparam[k]; i++)
@@ -346,7 +346,7 @@ static bool abs_for_relu(void *ctx, Op *op)
     Made *t = ctx;
     if (strcmp(op->name, "relu") != 0) return true;
     t->b = builder_at(op->parent, op, &t->diag, (Loc){ 0 });
-    Value *y = build(&t->b, "a", "abs", "x", op_value(op, "x"), NULL);
+    Value *y = mil_abs(&t->b, "a", .x = op_value(op, P_x));
     const int uses = func_count_uses(t->f, op->out[0]);
     assert_int_equal(func_replace_uses(t->f, op->out[0], y), uses);
     assert_int_equal(func_count_uses(t->f, op->out[0]), 0);
@@ -362,11 +362,11 @@ static void test_replacing_while_walking(void **state)
     Value *y = t.x;
     t.b = builder_at(t.f->body, NULL, &t.diag, (Loc){ 0 });
     for (int i = 0; i < 300; i++) {
-        Value *r = build(&t.b, "r", "relu", "x", y, NULL);
-        y = build(&t.b, "y", "add", "x", r, "y", i % 2 ? r : y, NULL);
+        Value *r = mil_relu(&t.b, "r", .x = y);
+        y = mil_add(&t.b, "y", .x = r, .y = i % 2 ? r : y);
     }
     block_result(t.f->body, y);
-    block_result(t.f->body, op_value(y->def, "x")); /* a relu, which is a result too */
+    block_result(t.f->body, op_value(y->def, P_x)); /* a relu, which is a result too */
     assert_true(func_walk(t.f, abs_for_relu, &t));
     assert_null(t.f->uses);
     assert_true(module_verify(t.m, &t.diag, "the test"));
