@@ -113,11 +113,9 @@ static void copy_fixed(Func *to, const Func *f)
                                        f->fixed[i].dtype };
 }
 
-Module *func_extract(const Func *f)
+static void copy_func(Cloning *c, const Func *f)
 {
-    Module *m = module_new();
-    Cloning c = { .m = m, .whole = true };
-    copy_head(m, f);
+    Module *m = c->m;
     Func *to = func_new(m, f->name, f->opset);
     to->opset_name = f->opset_name;
     to->loc = f->loc;
@@ -126,15 +124,25 @@ Module *func_extract(const Func *f)
     copy_fixed(to, f);
     for (int i = 0; i < f->body->nparam; i++) {
         const Value *p = f->body->param[i];
-        ptrmap_set(&c.made, p,
-                   block_param(to->body, name_for(&c, to, p->name), p->type, p->loc));
+        ptrmap_set(&c->made, p,
+                   block_param(to->body, name_for(c, to, p->name), p->type, p->loc));
     }
     for (const Op *op = f->body->first; op; op = op->next) {
-        const Op *made = copy_op(&c, op, to->body, NULL);
-        for (int i = 0; i < op->nout; i++) ptrmap_set(&c.made, op->out[i], made->out[i]);
+        const Op *made = copy_op(c, op, to->body, NULL);
+        for (int i = 0; i < op->nout; i++) ptrmap_set(&c->made, op->out[i], made->out[i]);
     }
     for (int i = 0; i < f->body->nresult; i++)
-        block_result(to->body, mapped(&c, f->body->result[i]));
+        block_result(to->body, mapped(c, f->body->result[i]));
+}
+
+Module *func_extract_all(const Func *f, int n)
+{
+    Module *m = module_new();
+    Cloning c = { .m = m, .whole = true };
+    copy_head(m, f);
+    for (; n--; f = f->next) copy_func(&c, f);
     ptrmap_free(&c.made);
     return m;
 }
+
+Module *func_extract(const Func *f) { return func_extract_all(f, 1); }

@@ -495,6 +495,8 @@ Op *op_clone(const Op *op, Block *b, Op *before, ValueMap *map, void *ctx);
  * f's module, which must outlive the copy; of what a container says beyond the program it has
  * nothing. */
 Module *func_extract(const Func *f);
+/* The same of n functions, f and those that follow it; f is the default one. */
+Module *func_extract_all(const Func *f, int n);
 
 /* High level, for C: builders.h (ir/ops/ops.h), whose parameters the compiler checks.
  *   Value *y = mil_matmul(&b, "y", .x = x, .y = w, .transpose_y = build_bool(&b, true));

@@ -1,5 +1,6 @@
 /* ane.c -- the backend: programs whose inputs and results are surfaces of the engine. */
 #include "ane.h"
+#include "helper.h"
 #include "model.h"
 
 #include <stdlib.h>
@@ -74,7 +75,8 @@ static void guess_ports(AneProgram *p, Value *const *v, int n, Port **out)
 static bool guess_layout(AneProgram *p, const Func *f, const char *why, Diag *d)
 {
     Layout *l = &p->layout;
-    if (f->module->first != f || f->next)
+    const Module *m = ane_module(p->model);
+    if (m->first->next)
         return diag_fail(
             d, "%s, and the program has several functions: where %s is bound cannot be guessed",
             why, f->name);
@@ -258,9 +260,12 @@ static bool make_request(AneProgram *p, Diag *d)
             if (p->out[i].port.symbol == p->layout.out[k].symbol) out[k] = p->out[i].surface;
     p->request = engine_request_new(engine(p), &p->layout, in, out);
     mem_follow(p, p->request);
+    const char *why = p->request ? NULL : raise_text(engine(p)->objc, &a);
+    if (!p->request)
+        diag_fail(d, "the framework does not take these surfaces for the program%s%s",
+                  why ? ": " : "", why ? why : "");
     arena_free(&a);
-    return p->request
-        || diag_fail(d, "the framework does not take these surfaces for the program");
+    return p->request != NULL;
 }
 
 /* Inputs that are results take over the surfaces. */
@@ -444,10 +449,16 @@ const Backend *ane_open(const BackendOptions *o, Arena *a, const char **why)
 bool ane_compile_folder(const char *dir, Buf *answer)
 {
     Arena a = { 0 };
-    const char *none = NULL;
+    const char *none = NULL, *asks = getenv(HELPER_FOR);
     Weights *w = NEW(&a, Weights);
     Engine *e = engine_open(&a, &none);
     Trouble why = { .text = none };
+    if (e && asks && e->identity && strcmp(asks, e->identity) != 0) {
+        buf_printf(answer, "another identity: %s\n", e->identity);
+        engine_close(e);
+        arena_free(&a);
+        return false;
+    }
     Id model = e ? ane_folder_model(e, &a, dir, w, &why) : NULL;
     const char *expected = model ? engine_model_dir(e, &a, model) : NULL;
     if (expected && strcmp(expected, dir) != 0)

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC "anec cache 2\n"
+#define MAGIC "anec cache 3\n"
 enum { MAX_SAME = 1000 }; /* users of one program at once */
 
 /* What was said, without what kind of message it was. */
@@ -215,26 +215,45 @@ static void copy_end(Copy *c)
     arena_free(&c->arena);
 }
 
-/* Copies a file, where there is a place to, and adds its line to the manifest. */
-static bool copy_file(void *ctx, const char *rel)
+/* Where the bytes of a file lie that has this beginning of a line, "DIGEST SIZE ": in the first
+ * file of the manifest so far that has the same, else in itself. */
+static const char *stored_as(Copy *c, const char *sum, size_t n, const char *rel)
 {
-    Copy *c = ctx;
+    const char *at = c->manifest.s;
+    for (; at && *at; at += strcspn(at, "\n"), at += *at == '\n')
+        if (!strncmp(at, sum, n))
+            return arena_strndup(&c->arena, at + n, strcspn(at + n, "\n"));
+    return rel;
+}
+
+/* Copies a file, where there is a place to, and adds its line to the manifest. What an entry
+ * has already, as the engine's compiler leaves text and weights a second time, is stored once:
+ * its bytes lie in the file `stored`, which is rel for all others. */
+static bool copy_as(Copy *c, const char *stored, const char *rel)
+{
     Mapped m;
     char digest[65];
-    const char *from = arena_printf(&c->arena, "%s/%s", c->from, rel);
+    const char *from = arena_printf(&c->arena, "%s/%s", c->from, stored);
     const char *to = arena_printf(&c->arena, "%s/%s", c->to ? c->to : "", rel);
-    if (!strcmp(rel, "MANIFEST") || strchr(rel, '\n')) return true;
     if (c->out && !c->closed && why_not(&c->arena, from, false)) return false;
     if (!file_map(&c->diag, from, &m)) return false;
     sum_file(c->cache, from, c->out, &m, digest);
-    buf_printf(&c->manifest, "%s %zu %s\n", digest, m.size, rel);
-    bool ok = !c->to
+    const char *sum = arena_printf(&c->arena, "%s %zu ", digest, m.size);
+    const bool there = !c->out && stored_as(c, sum, strlen(sum), NULL);
+    buf_printf(&c->manifest, "%s%s\n", sum, rel);
+    bool ok = !c->to || there
            || (file_make_dirs(&c->diag, file_dir(&c->arena, to))
                && ((c->out && m.size >= SUM_LARGE && !link(from, to))
                    || file_write_all(&c->diag, to, m.data, m.size)));
     ok = ok && file_stayed(&c->diag, &m);
     file_unmap(&m);
     return ok;
+}
+
+/* Of a folder that becomes an entry. */
+static bool copy_file(void *ctx, const char *rel)
+{
+    return !strcmp(rel, "MANIFEST") || strchr(rel, '\n') || copy_as(ctx, rel, rel);
 }
 
 /* The first lines of a manifest: what it is, and of which entry. */
@@ -313,8 +332,10 @@ static bool get_files(Copy *c, const char *head, const char *text)
                              : NULL;
         if (!name) return false;
         const char *rel = arena_strndup(&c->arena, name + 1, line - (size_t)(name + 1 - at));
-        if (!file_join_inside(&c->arena, &c->diag, (Loc){ 0 }, c->from, rel)
-            || !copy_file(c, rel))
+        const char *stored = stored_as(c, at, (size_t)(name + 1 - at), rel);
+        if (!strcmp(rel, "MANIFEST")
+            || !file_join_inside(&c->arena, &c->diag, (Loc){ 0 }, c->from, rel)
+            || !copy_as(c, stored, rel))
             return false;
     }
     return false; /* no end */

@@ -7,10 +7,10 @@
  * found out about a program: a small text
  *
  * Entries appear whole by a rename; MANIFEST names the key, and each file with its size and
- * SHA-256; what does not agree with it is removed and made again. What lies in a cache is run:
- * a folder that is a link, or that others own or may write to, is none. Nothing here fails a
- * run: without a folder that can be written there is no cache, and `off` says why. Processes
- * may share a cache. */
+ * SHA-256; of several with the same bytes the first alone is stored. What does not agree with
+ * it is removed and made again. What lies in a cache is run: a folder that is a link, or that
+ * others own or may write to, is none. Nothing here fails a run: without a folder that can be
+ * written there is no cache, and `off` says why. Processes may share a cache. */
 #ifndef ANEC_CACHE_H
 #define ANEC_CACHE_H
 

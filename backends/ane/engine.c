@@ -7,6 +7,7 @@
     "/System/Library/PrivateFrameworks/AppleNeuralEngine.framework/AppleNeuralEngine"
 /* QOS_CLASS_DEFAULT, 0x15; users measured no difference between any two values */
 enum { QOS = 21 };
+#define SECURITY "/System/Library/Frameworks/Security.framework/Security"
 
 /* ---- opening ----------------------------------------------------------------------------- */
 
@@ -29,6 +30,23 @@ static void read_device(Engine *e, Arena *a)
         if (!strncmp(e->arch, chips[i].prefix, strlen(chips[i].prefix)))
             e->chip = chips[i].target;
     objc_pool_end(o, pool);
+}
+
+/* The signing identifier, by public functions of the Security framework, where it is. */
+static void read_identity(Engine *e, Arena *a)
+{
+    Objc *o = e->objc;
+    const char *ignored;
+    Id (*self)(Id allocator) = NULL;
+    Id (*name_of)(Id task, Id * error) = NULL;
+    if (!objc_library(o, a, SECURITY, &ignored)) return;
+    if (!objc_function(o, "SecTaskCreateFromSelf", &self, sizeof self)
+        || !objc_function(o, "SecTaskCopySigningIdentifier", &name_of, sizeof name_of))
+        return;
+    Id task = objc_own(o, self(NULL)), name = task ? objc_own(o, name_of(task, NULL)) : NULL;
+    e->identity = string_text(o, a, name);
+    objc_drop(o, &name);
+    objc_drop(o, &task);
 }
 
 static bool has_engine(Engine *e)
@@ -59,10 +77,12 @@ Engine *engine_open(Arena *a, const char **why)
     }
     ok = ok && objc_check(e->objc, a, PART_ENGINE, why);
     if (ok && !has_engine(e)) {
-        *why = "this machine has no Neural Engine";
+        const char *exception = raise_text(e->objc, a);
+        *why = exception ? exception : "this machine has no Neural Engine";
         ok = false;
     }
     if (ok) read_device(e, a);
+    if (ok) read_identity(e, a);
     if (ok) attributes_open(e);
     if (ok) return e;
     objc_close(e->objc);
@@ -111,6 +131,8 @@ Id engine_model_new(Engine *e, Arena *a, const char *text, size_t len, const Eng
         *why = (Trouble){ .text = "the framework gives no model for its descriptor" };
         model = SEND(o, Id, (Id), e->model, SEL_model, descriptor);
     }
+    const char *exception = model ? NULL : raise_text(o, a);
+    if (exception) why->text = exception;
     objc_keep(o, model);
     objc_pool_end(o, pool);
     objc_drop(o, &mil);
@@ -149,6 +171,12 @@ static bool model_step(Engine *e, Arena *a, Id model, Selector selector, Trouble
 bool engine_compile(Engine *e, Arena *a, Id model, Trouble *why)
 {
     return model_step(e, a, model, SEL_compile, why);
+}
+
+int engine_has_compiled(Engine *e, Id model)
+{
+    if (!e->objc->may[SEL_isCompiled]) return -1;
+    return SEND0(e->objc, Flag, model, SEL_isCompiled) != 0;
 }
 
 bool engine_load(Engine *e, Arena *a, Id model, Trouble *why)

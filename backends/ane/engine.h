@@ -23,6 +23,9 @@ typedef struct {
     const char *chip;
     const char *arch;  /* as the framework names it: "h13g" */
     const char *build; /* of the system: "25F84" */
+    /* what this process is signed as, by which the system keeps what it compiled; NULL: it has
+     * no signature, or the system does not tell */
+    const char *identity;
 } Engine;
 
 /* Everything lives in the arena. NULL: no engine here, and `why` says what is missing. */
@@ -43,6 +46,9 @@ Id engine_model_new(Engine *e, Arena *a, const char *text, size_t len, const Eng
  * name. */
 char *engine_model_dir(Engine *e, Arena *a, Id model);
 bool engine_compile(Engine *e, Arena *a, Id model, Trouble *why);
+/* Whether the system has the compiled program, so that loading it compiles nothing: 1 or 0; -1:
+ * this system does not tell. */
+int engine_has_compiled(Engine *e, Id model);
 bool engine_load(Engine *e, Arena *a, Id model, Trouble *why);
 bool engine_unload(Engine *e, Arena *a, Id model, Trouble *why); /* why NULL: needs no memory */
 

@@ -13,6 +13,7 @@ extern char **environ;
 enum { MOST_SAID = 1 << 16 };
 #define COMPILED "compiled\n"
 #define REFUSED "refused: "
+#define OTHER "another identity: "
 
 static bool trouble(Trouble *why, const char *text)
 {
@@ -20,8 +21,22 @@ static bool trouble(Trouble *why, const char *text)
     return false;
 }
 
+/* This process's environment, with who asks. */
+static char **environment(const char *identity, Arena *a)
+{
+    size_t n = 0, kept = 0;
+    while (environ[n]) n++;
+    char **all = NEW_ARRAY(a, n + 2, char *);
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(environ[i], HELPER_FOR "=", sizeof HELPER_FOR) != 0)
+            all[kept++] = environ[i];
+    if (identity) all[kept] = arena_printf(a, HELPER_FOR "=%s", identity);
+    return all;
+}
+
 /* The process, whose standard output is `out`; false: errno. Its input is empty. */
-static bool start(const char *const *argv, const char *dir, Arena *a, int out, pid_t *child)
+static bool start(const char *const *argv, const char *dir, char *const *env, Arena *a, int out,
+                  pid_t *child)
 {
     posix_spawn_file_actions_t act;
     size_t n = 0;
@@ -32,7 +47,7 @@ static bool start(const char *const *argv, const char *dir, Arena *a, int out, p
     if ((errno = posix_spawn_file_actions_init(&act))) return false;
     errno = posix_spawn_file_actions_addopen(&act, 0, "/dev/null", O_RDONLY, 0);
     if (!errno) errno = posix_spawn_file_actions_adddup2(&act, out, 1);
-    if (!errno) errno = posix_spawnp(child, all[0], &act, NULL, all, environ);
+    if (!errno) errno = posix_spawnp(child, all[0], &act, NULL, all, env);
     const int error = errno;
     posix_spawn_file_actions_destroy(&act);
     errno = error;
@@ -56,14 +71,15 @@ static char *hear(int in, pid_t child, Arena *a)
     return said;
 }
 
-bool helper_compile(const char *const *argv, const char *dir, Arena *a, Trouble *why)
+bool helper_compile(const char *const *argv, const char *dir, const char *identity, Arena *a,
+                    const char **other, Trouble *why)
 {
     int ends[2];
     pid_t child;
     if (pipe(ends))
         return trouble(why, arena_printf(a, "no pipe can be made: %s", strerror(errno)));
     for (int i = 0; i < 2; i++) fcntl(ends[i], F_SETFD, FD_CLOEXEC);
-    const bool started = start(argv, dir, a, ends[1], &child);
+    const bool started = start(argv, dir, environment(identity, a), a, ends[1], &child);
     const int error = errno;
     close(ends[1]);
     if (!started) close(ends[0]);
@@ -72,6 +88,11 @@ bool helper_compile(const char *const *argv, const char *dir, Arena *a, Trouble 
                                          strerror(error)));
     char *said = hear(ends[0], child, a);
     if (!strcmp(said, COMPILED)) return true;
+    if (!strncmp(said, OTHER, strlen(OTHER))) {
+        said[strcspn(said, "\n")] = 0;
+        *other = said + strlen(OTHER);
+        return trouble(why, "the helper is signed as another");
+    }
     if (strncmp(said, REFUSED, strlen(REFUSED)) != 0)
         return trouble(why, arena_printf(a, "the helper %s ended without an answer", argv[0]));
     said[strcspn(said, "\n")] = 0;

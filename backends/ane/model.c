@@ -1,46 +1,22 @@
 /* model.c -- programs on the engine: the forms that are tried, the cache, and whose turn it is
  * to be loaded. One lock covers it all: the system's compiler does one thing at a time too. */
-#include "model.h"
+#include "load.h"
 
 #include "../../base/lock.h"
 #include "../../ir/mil/mil.h"
 #include "../forms.h"
-#include "helper.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define SCHEMA "anec ane 1" /* of what is cached: changes when older entries are of no use */
 
-enum {
-    /* programs loaded at once; the system has about 127 places for all */
-    BUDGET = 120,
-    TRIES = 6,           /* to load, and to run */
-    FIRST_WAIT_MS = 100, /* doubled with each try */
-    MAX_PACE_MS = 15000, /* a failed compilation restarts the system's compiler */
-    COMPILES_SAFE = 100, /* after which a helper compiles, where there is one */
-    /* reported: later ones fail without a reason, and the process may crash */
-    COMPILES_MOST = 119
-};
-
-struct Ane {
-    Arena arena;
-    Engine *engine;
-    Cache cache;
-    pthread_mutex_t lock;
-    AneModel *first;
-    bool as_given; /* the program's own form alone is offered */
-    PhaseHook phase;
-    const char *const *helper; /* NULL: none */
-    uint64_t clock;
-    int loaded, compiles, failures; /* failures: compilations in a row */
-    bool outside; /* the last program failed for a reason that is not the engine's */
-    bool told;    /* that its chip is not known */
-};
-
 Engine *ane_engine(const AneModel *model) { return model->ane->engine; }
+
+const Module *ane_module(const AneModel *model)
+{
+    return model->part ? model->part : model->module;
+}
 
 Ane *ane_new(const BackendOptions *o, Arena *a, const char **why)
 {
@@ -75,110 +51,6 @@ const PhaseHook *ane_phase(const Ane *s) { return &s->phase; }
 const Target *ane_target(const Ane *s)
 {
     return s->engine->chip ? target_find(s->engine->chip) : NULL;
-}
-
-static void wait_ms(int64_t ms)
-{
-    struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
-    while (nanosleep(&t, &t)) continue;
-}
-
-/* ---- loading ----------------------------------------------------------------------------- */
-
-static void unload(AneModel *m)
-{
-    if (!m->loaded) return;
-    (void)!rename(m->dir, m->aside);                  /* the framework removes what it finds */
-    engine_unload(m->ane->engine, NULL, m->id, NULL); /* its place counts as free either way */
-    m->loaded = false;
-    m->ane->loaded--;
-}
-
-/* Takes the place of the program that ran longest ago; false: all are running. */
-static bool unload_oldest(Ane *s)
-{
-    AneModel *oldest = NULL;
-    for (AneModel *m = s->first; m; m = m->next)
-        if (m->loaded && !m->running && (!oldest || m->used < oldest->used)) oldest = m;
-    if (oldest) unload(oldest);
-    return oldest != NULL;
-}
-
-/* The files are where the framework looks for them. */
-static bool put_back(AneModel *m, Trouble *why)
-{
-    if (file_exists(m->dir) || !rename(m->aside, m->dir)) return true;
-    *why = (Trouble){ .text = "its files are not there any more" };
-    return false;
-}
-
-/* A load may fail once right after compiling; what is transient gets longer to pass. */
-static bool load_tried(AneModel *m, Arena *a, Trouble *why)
-{
-    Ane *s = m->ane;
-    int64_t wait = FIRST_WAIT_MS;
-    if (s->loaded >= BUDGET) unload_oldest(s);
-    for (int i = 0; i < TRIES; i++, wait *= 2) {
-        if (engine_load(s->engine, a, m->id, why)) {
-            m->loaded = m->settled = true;
-            m->used = ++s->clock;
-            s->loaded++;
-            return true;
-        }
-        if (why->full && unload_oldest(s)) continue;
-        if (i && !why->transient) break;
-        if (why->full) break;
-        wait_ms(wait);
-    }
-    return false;
-}
-
-static bool load(AneModel *m, const PhaseHook *phase, Arena *a, Trouble *why)
-{
-    enum { NOT_FOUND = 23 }; /* trouble.def */
-    phase_begin(phase, "load");
-    bool ok = put_back(m, why) && load_tried(m, a, why);
-    phase_end(phase, "load");
-    if (ok || !m->settled || why->code != NOT_FOUND || m->ane->compiles >= COMPILES_MOST)
-        return ok;
-    phase_begin(phase, "compile"); /* the system keeps what it compiled for a day at most */
-    m->ane->compiles++;
-    ok = engine_compile(m->ane->engine, a, m->id, why);
-    phase_end(phase, "compile");
-    return ok && load_tried(m, a, why);
-}
-
-bool ane_model_begin(AneModel *m, const PhaseHook *phase, Diag *d)
-{
-    Arena a = { 0 };
-    Trouble why;
-    GuardTask lost;
-    guard_lock(&lost, &m->ane->lock);
-    bool ok = m->loaded || load(m, phase, &a, &why);
-    if (!ok)
-        diag_fail(d, "the engine cannot load the program again: %s", trouble_text(&a, &why));
-    m->running += ok;
-    m->used = ++m->ane->clock;
-    guard_unlock(&lost, &m->ane->lock);
-    arena_free(&a);
-    return ok;
-}
-
-bool ane_model_run(AneModel *m, Arena *a, Id request, Trouble *why)
-{
-    int64_t wait = FIRST_WAIT_MS;
-    for (int i = 1; !engine_run(m->ane->engine, a, m->id, request, why); i++, wait *= 2) {
-        if (!why->transient || i == TRIES) return false;
-        wait_ms(wait);
-    }
-    return true;
-}
-
-void ane_model_end(AneModel *m)
-{
-    pthread_mutex_lock(&m->ane->lock);
-    m->running--;
-    pthread_mutex_unlock(&m->ane->lock);
 }
 
 /* ---- one form ---------------------------------------------------------------------------- */
@@ -252,7 +124,7 @@ static bool open_folder(Attempt *t, const char *dir, Trouble *why)
     buf_free(&aside);
     temp_tree_hold(m->aside);
     if (file_remove_tree(m->dir)) temp_tree_hold(m->dir);
-    if (!rename(dir, m->dir)) return true;
+    if (ane_move(t->arena, dir, m->dir)) return true;
     *why = (Trouble){ .text = arena_printf(t->arena, "the folder %s cannot be made", m->dir) };
     t->outside = true;
     return false;
@@ -261,29 +133,12 @@ static bool open_folder(Attempt *t, const char *dir, Trouble *why)
 /* Needs no memory. */
 static void close_folder(AneModel *m)
 {
-    unload(m);
+    ane_unload(m);
     objc_drop(m->ane->engine->objc, &m->id);
     if (m->weights) ane_weights_free(m->weights);
     temp_tree_end(m->dir);
     temp_tree_end(m->aside);
     m->dir = m->aside = NULL;
-}
-
-static bool from_cache(Attempt *t)
-{
-    Trouble why;
-    const char *dir = arena_printf(t->arena, "%s/hit", t->work);
-    AneModel *m = t->model;
-    phase_begin(&t->ane->phase, "read cache");
-    bool got = cache_get(&t->ane->cache, &m->slot, dir);
-    phase_end(&t->ane->phase, "read cache");
-    if (!got) return false;
-    if (open_folder(t, dir, &why) && load(m, &t->ane->phase, t->arena, &why)) return true;
-    t->outside = false;
-    close_folder(m);
-    file_remove_tree(dir);
-    cache_drop(&m->slot); /* it is made again, once */
-    return false;
 }
 
 static bool refuse(Attempt *t, const Form *f, const char *text)
@@ -302,30 +157,49 @@ static bool fail(Attempt *t, const char *what, const char *text)
     return diag_fail(t->diag, "%s: %s", what, text);
 }
 
+static const char spent[] = "this process has compiled as often as the system allows";
+
+static bool from_cache(Attempt *t)
+{
+    Trouble why;
+    const char *dir = arena_printf(t->arena, "%s/hit", t->work);
+    AneModel *m = t->model;
+    phase_begin(&t->ane->phase, "read cache");
+    bool got = cache_get(&t->ane->cache, &m->slot, dir);
+    phase_end(&t->ane->phase, "read cache");
+    if (!got) return false;
+    if (open_folder(t, dir, &why) && ane_load(m, &t->ane->phase, t->arena, &why)) {
+        if (m->again) m->as.cache = "recompiled";
+        return true;
+    }
+    t->outside = false;
+    if (m->spent) return fail(t, spent, why.text);
+    close_folder(m);
+    file_remove_tree(dir);
+    cache_drop(&m->slot); /* it is made again, once */
+    return false;
+}
+
+enum { MAX_PACE_MS = 15000 }; /* a failed compilation restarts the system's compiler */
+
 /* After failures in a row the compiler is given time to come back. */
 static void pace(const Ane *s)
 {
     int64_t wait = s->failures < 2
                      ? 0
                      : (int64_t)FIRST_WAIT_MS << (s->failures < 12 ? s->failures - 2 : 10);
-    if (wait) wait_ms(wait < MAX_PACE_MS ? wait : MAX_PACE_MS);
+    if (wait) ane_wait_ms(wait < MAX_PACE_MS ? wait : MAX_PACE_MS);
 }
 
 static bool compile(Attempt *t, const Form *f, Trouble *why)
 {
     Ane *s = t->ane;
-    const bool apart = s->helper && s->compiles >= COMPILES_SAFE;
-    if (!apart && s->compiles >= COMPILES_MOST)
-        return fail(
-            t, "this process has compiled as often as the system allows",
-            "what is in the cache still loads; start again, or name a helper that compiles");
     phase_begin(&s->phase, "compile");
     pace(s);
-    bool ok = apart ? helper_compile(s->helper, t->model->dir, t->arena, why)
-                    : engine_compile(s->engine, t->arena, t->model->id, why);
+    const bool ok = ane_compile_model(t->model, t->arena, why);
     phase_end(&s->phase, "compile");
+    if (t->model->spent) return fail(t, spent, why->text);
     s->failures = ok ? 0 : s->failures + 1;
-    s->compiles += !apart;
     return ok || refuse(t, f, trouble_text(t->arena, why));
 }
 
@@ -368,7 +242,7 @@ static bool from_scratch(Attempt *t, const Form *f)
         return t->outside ? fail(t, "the program cannot be written", why.text)
                           : refuse(t, f, why.text);
     if (!compile(t, f, &why)) return false;
-    if (!load(m, &t->ane->phase, t->arena, &why))
+    if (!ane_load(m, &t->ane->phase, t->arena, &why))
         return fail(t, "the engine does not load the program", trouble_text(t->arena, &why));
     phase_begin(&t->ane->phase, "write cache");
     m->as.cache = cache_put(&t->ane->cache, &m->slot, m->dir) ? "miss" : "off";
@@ -399,7 +273,7 @@ static bool try_form(Attempt *t, const Form *f)
             m->slot.kept = true;
     m->as =
         (RunsAs){ .io = f->io, .dialect = arena_strdup(&m->arena, f->dialect), .cache = "hit" };
-    if (from_cache(t) || from_scratch(t, f)) return true;
+    if (from_cache(t) || (!t->world && from_scratch(t, f))) return true;
     close_folder(m);
     cache_leave(&m->slot);
     return false;
@@ -499,14 +373,18 @@ static AneModel *model_new(Ane *s, Module *m, Func *f, Diag *d)
     t->arena = &scratch;
     t->diag = d;
     guard_task(&lost, attempt_lost, t);
+    model->part = ane_part(f, ane_target(s));
     t->nform = forms_of(f, ane_target(s), t->form);
     if (s->as_given) t->nform = 1; /* the first is the program's own */
     phase_begin(&s->phase, "key");
-    bool ok = stage(t, m);
+    bool ok = (!model->part || module_verify(model->part, d, "part"))
+           && stage(t, model->part ? model->part : m);
     phase_end(&s->phase, "key");
     ok = ok && try_forms(t);
     tell(s, d);
     s->outside = !ok && t->outside;
+    if (ok && s->no_helper)
+        buf_printf(&t->refused, "%s%s", t->refused.len ? "; " : "", s->no_helper);
     if (ok && t->refused.len) model->as.why = arena_strdup(&model->arena, t->refused.s);
     temp_tree_end(t->work);
     guard_task_end(&lost);
@@ -517,9 +395,15 @@ static AneModel *model_new(Ane *s, Module *m, Func *f, Diag *d)
         s->first = model;
         return model;
     }
+    module_free(model->part);
     arena_free(&model->arena);
     mem_free(model);
     return NULL;
+}
+
+static bool is_for(const AneModel *model, const Module *m, const Func *f)
+{
+    return model->module == m && (!model->part || module_func(model->part, f->name));
 }
 
 AneModel *ane_model(Ane *s, Module *m, Func *f, Diag *d)
@@ -527,7 +411,7 @@ AneModel *ane_model(Ane *s, Module *m, Func *f, Diag *d)
     GuardTask lost;
     guard_lock(&lost, &s->lock);
     AneModel *model = s->first;
-    while (model && model->module != m) model = model->next;
+    while (model && !is_for(model, m, f)) model = model->next;
     if (model) model->refs++;
     else model = model_new(s, m, f, d);
     guard_unlock(&lost, &s->lock);
@@ -563,6 +447,7 @@ void ane_model_free(AneModel *m)
     if (last) {
         close_folder(m);
         cache_leave(&m->slot);
+        module_free(m->part);
         arena_free(&m->arena);
         mem_free(m);
     }

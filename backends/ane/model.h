@@ -43,6 +43,7 @@ struct AneModel {
     Ane *ane;
     Arena arena;
     Module *module; /* whose program it is */
+    Module *part;   /* its own, of those functions that fit into one (part.c); NULL: all do */
     int refs, running;
     Id id;
     char *dir;        /* where the framework looks for its files */
@@ -51,6 +52,9 @@ struct AneModel {
     CacheSlot slot;
     /* settled: it was loaded once, so that it can be compiled again as it is */
     bool loaded, settled;
+    bool fresh;    /* it was compiled and not loaded since */
+    bool again;    /* its last load had to compile */
+    bool spent;    /* it was to be compiled, and this process may not any more */
     uint64_t used; /* when, by Ane.clock */
     RunsAs as;
 };
@@ -69,6 +73,13 @@ bool ane_model_begin(AneModel *model, const PhaseHook *phase, Diag *d);
 bool ane_model_run(AneModel *model, Arena *a, Id request, Trouble *why);
 void ane_model_end(AneModel *model);
 Engine *ane_engine(const AneModel *model);
+/* The module that was compiled: all functions of the program given, or those of its part. */
+const Module *ane_module(const AneModel *model);
+
+/* A program takes so many functions, and so many symbols over all of them. NULL: all functions
+ * of f's module fit into one; else a module of f and its neighbours, the same for each of them,
+ * which is the caller's and must not outlive f's. chip NULL: one that no row knows. */
+Module *ane_part(const Func *f, const Target *chip);
 
 /* The sum of a program whose weights all lie in files, by their remembered sums: nothing is
  * written and little read. False: some are made, or not there: the program has to be written

@@ -151,6 +151,7 @@ Objc *objc_open(Arena *a, const char **why)
     if (missing) *why = arena_printf(a, "this system's libraries have no %s", missing);
     for (int i = 0; ok && !missing && i < SEL_COUNT; i++)
         o->selector[i] = o->sel_registerName(selector_names[i]);
+    if (ok && !missing) raise_guard(o);
     if (ok && !missing && objc_check(o, a, PART_BASE, why)) return o;
     objc_close(o);
     return NULL;
@@ -158,6 +159,7 @@ Objc *objc_open(Arena *a, const char **why)
 
 void objc_close(Objc *o)
 {
+    if (o) raise_forget(o);
     for (int i = 0; o && i < o->nlib; i++) {
         mem_disown(o->handle[i]);
         dlclose(o->handle[i]);
@@ -168,6 +170,13 @@ void objc_close(Objc *o)
 bool objc_library(Objc *o, Arena *a, const char *path, const char **why)
 {
     return open_library(o, a, path, why) != NULL;
+}
+
+bool objc_function(Objc *o, const char *name, void *to, size_t size)
+{
+    for (int i = 0; i < o->nlib; i++)
+        if (look_up(o->handle[i], name, to, size)) return true;
+    return false;
 }
 
 Id objc_key_new(Objc *o, const char *symbol, const char *text)
@@ -191,6 +200,7 @@ static void lost_pool(void *pool, size_t objc)
 
 void *objc_pool(Objc *o)
 {
+    raise_forget(o);
     void *pool = o->objc_autoreleasePoolPush();
     mem_own(pool, (size_t)(uintptr_t)o, lost_pool);
     return pool;

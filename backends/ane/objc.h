@@ -31,6 +31,9 @@ typedef struct {
     int nlib;
     Sel selector[SEL_COUNT];
     bool may[SEL_COUNT]; /* it was asked for, and may be sent */
+    /* of the Objective-C runtime, where exceptions are caught (raise.c) */
+    Id (*begin_catch)(void *exception);
+    void (*end_catch)(void);
 #define FN(lib, ret, name, args) ret(*name) args;
 #define DATA(lib, name) const void *name;
 #include "objc.def"
@@ -41,6 +44,8 @@ Objc *objc_open(Arena *a, const char **why);
 void objc_close(Objc *o);
 /* One more library, of classes; false: it is not on this system (`why`). */
 bool objc_library(Objc *o, Arena *a, const char *path, const char **why);
+/* A function of an opened library that a system may lack: false, and `to` stays as it is. */
+bool objc_function(Objc *o, const char *name, void *to, size_t size);
 /* Asks all classes of a part for what is sent to them; false: `why` names the system and the
  * first that lacks. */
 bool objc_check(Objc *o, Arena *a, ObjcPart part, const char **why);
@@ -59,7 +64,13 @@ Id objc_key_new(Objc *o, const char *symbol, const char *text);
                                                          __VA_ARGS__))
 #define SEND_LIST(...) __VA_ARGS__
 
-void *objc_pool(Objc *o);
+/* Exceptions (raise.c). From raise_guard on a send in which one is raised gives nil, or NO. */
+void raise_guard(Objc *o);
+/* What this thread's last sends raised, as a text; NULL: nothing, or it was told before. */
+const char *raise_text(Objc *o, Arena *a);
+void raise_forget(Objc *o);
+
+void *objc_pool(Objc *o); /* what was raised before it and nobody asked for is forgotten */
 void objc_pool_end(Objc *o, void *pool);
 void objc_drop(Objc *o, Id *object); /* releases unless NULL, and clears */
 Id objc_keep(Objc *o, Id object);    /* retains: it is the caller's too; NULL is allowed */

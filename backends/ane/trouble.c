@@ -67,7 +67,8 @@ static void read_error(Objc *o, Arena *a, Id error, Trouble *t, int *best, int d
     enum { DEEPEST = 3 };
     const char *name = string_text(o, a, o->CFErrorGetDomain(error));
     const int64_t code = o->CFErrorGetCode(error);
-    Id said = o->CFErrorCopyDescription(error), info = o->CFErrorCopyUserInfo(error);
+    Id said = objc_own(o, o->CFErrorCopyDescription(error));
+    Id info = objc_own(o, o->CFErrorCopyUserInfo(error));
     const char *words = string_text(o, a, said);
     const char *text = arena_printf(a, "%s %lld: %s", name ? name : "error", (long long)code,
                                     words ? words : "no words");
@@ -87,7 +88,9 @@ void trouble_read(Objc *o, Arena *a, Id error, Trouble *out)
 {
     int best = -1;
     *out = (Trouble){ .text = "no reason is given" };
-    if (!error) return;
+    const char *exception = raise_text(o, a);
+    if (exception) out->text = exception;
+    if (exception || !error) return;
     read_error(o, a, error, out, &best, 0);
     if (out->stage)
         out->text = arena_printf(a, "%s (loading stage %lld)", out->text,

@@ -3,21 +3,22 @@
 
 #include <string.h>
 
+#define HEAD                                                                                   \
+    "program(1.3)\n[buildInfo = dict<string, string>({{\"coremlc-version\", \"3505.4.1\"}})]\n{\n"
+
 static const char *program(Arena *a, const char *text)
 {
     const char *body = strchr(text, '|'), *results = body ? strrchr(text, '|') : NULL;
     if (!results) bug("a micro-program is inputs | statements | results: %s", text);
-    return arena_printf(
-        a,
-        "program(1.3)\n[buildInfo = dict<string, string>({{\"coremlc-version\", "
-        "\"3505.4.1\"}})]\n{\n    func main<ios18>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
-        (int)(body - text), text, (int)(results - body - 1), body + 1, results + 1);
+    return arena_printf(a, HEAD "    func main<ios18>(%.*s) {\n%.*s\n    } -> (%s);\n}\n",
+                        (int)(body - text), text, (int)(results - body - 1), body + 1,
+                        results + 1);
 }
 
 /* One input more than buffers may be, with the result. */
 static void many_buffers(Buf *b)
 {
-    for (int i = 0; i < 128; i++) buf_printf(b, "%stensor<fp16, [64]> a%d", i ? ", " : "", i);
+    for (int i = 0; i < 255; i++) buf_printf(b, "%stensor<fp16, [64]> a%d", i ? ", " : "", i);
     buf_puts(b, " | tensor<fp16, [64]> r = relu(x = a0)[name = string(\"r\")]; | r");
 }
 
@@ -49,14 +50,30 @@ static void one_record(Buf *b)
            "add(x = a, y = w)[name = string(\"r\")]; | r");
 }
 
+/* Programs of several functions: n of them, with `nin` inputs each. */
+static void functions(Buf *b, int n, int nin)
+{
+    buf_puts(b, HEAD);
+    for (int i = 0; i < n; i++) {
+        buf_puts(b, "    func ");
+        buf_printf(b, i ? "f%d<ios18>(" : "main<ios18>(", i);
+        for (int k = 0; k < nin; k++)
+            buf_printf(b, "%stensor<fp16, [64]> a%d", k ? ", " : "", k);
+        buf_puts(b, ") {\n        tensor<fp16, [64]> r = relu(x = a0)[name = string(\"r\")];\n"
+                    "    } -> (r);\n");
+    }
+    buf_puts(b, "}\n");
+}
+
+static void many_symbols(Buf *b) { functions(b, 2, 128); }
+static void many_procedures(Buf *b) { functions(b, 130, 1); }
+
 static const struct {
     const char *word;
     void (*make)(Buf *b);
 } made[] = {
-    { "buffers", many_buffers },
-    { "files", many_files },
-    { "record", one_record },
-    { "sound", one_record },
+    { "buffers", many_buffers }, { "files", many_files },  { "procedures", many_procedures },
+    { "symbols", many_symbols }, { "record", one_record }, { "sound", one_record },
 };
 
 const char *micro_text(Arena *a, const char *text)
@@ -66,7 +83,8 @@ const char *micro_text(Arena *a, const char *text)
         if (strcmp(text, made[i].word) != 0) continue;
         Buf b = { 0 };
         made[i].make(&b);
-        const char *whole = program(a, b.s);
+        const bool all = !strncmp(b.s, "program(", 8);
+        const char *whole = all ? arena_strdup(a, b.s) : program(a, b.s);
         buf_free(&b);
         return whole;
     }

@@ -35,7 +35,7 @@ static void report(RuleCheck *c, const RuleBreak *b)
     const char *more = finding_text(c->scratch, r);
     const bool once = b->level
                    == LEVEL_WARNING; /* a doubt about an operation need not be said of each */
-    if (once && c->said[c->rule] == c->func) return;
+    if (once && c->func && c->said[c->rule] == c->func) return;
     c->said[c->rule] = c->func;
     if (b->level == LEVEL_ERROR)
         diag_error(c->diag, b->loc, "%s [%s: %s%s]", b->message, c->rules->target->name,

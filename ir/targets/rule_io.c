@@ -173,6 +173,44 @@ void rule_buffers(RuleCheck *c)
                     c->func->name, n, (long long)most);
 }
 
+void rule_no_input(RuleCheck *c)
+{
+    const Edges e = edges_of(c);
+    if (!e.nin) rule_broken(c, c->func->loc, "function %s has no input", c->func->name);
+    if (!e.nout) rule_broken(c, c->func->loc, "function %s has no result", c->func->name);
+}
+
+/* ---- all functions of a program ---------------------------------------------------------- */
+
+/* Inputs and results are numbered over all functions, each on their own. */
+void rule_symbols(RuleCheck *c)
+{
+    const int64_t most = rule_limit(c->rules, LIMIT_symbols);
+    const char *const what[2] = { "inputs", "results" };
+    int64_t n[2] = { 0, 0 };
+    int nfunc = 0;
+    for (const Func *f = c->module->first; f; f = f->next, nfunc++) {
+        const Value **v;
+        n[0] += func_engine_inputs(f, c->scratch, &v);
+        n[1] += func_engine_results(f, c->scratch, &v);
+    }
+    for (int k = 0; k < 2; k++)
+        if (most >= 0 && n[k] > most && nfunc > 1)
+            rule_broken(c, c->module->first->loc,
+                        "the %d functions have together %lld %s, more than %lld", nfunc,
+                        (long long)n[k], what[k], (long long)most);
+}
+
+void rule_procedures(RuleCheck *c)
+{
+    const int64_t most = rule_limit(c->rules, LIMIT_procedures);
+    int64_t n = 0;
+    for (const Func *f = c->module->first; f; f = f->next) n++;
+    if (most >= 0 && n > most)
+        rule_broken(c, c->module->first->loc, "the program has %lld functions, more than %lld",
+                    (long long)n, (long long)most);
+}
+
 /* ---- flexible extents and states --------------------------------------------------------- */
 
 static void edge_flexible(RuleCheck *c, const Value *v, const char *what)

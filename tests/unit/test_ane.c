@@ -5,6 +5,7 @@
 #include "../../ir/mil/mil.h"
 #include "standin.h"
 
+#include <sys/stat.h>
 #include <time.h>
 
 static char *top;
@@ -387,6 +388,7 @@ static void test_not_broken(void **state)
 
 enum { MANY = 124 };
 static const char *const *use_helper;
+static const char *use_faults;
 static const char *anerun;
 
 static Program *numbered(const Backend *b, Module **m, int i, Diag *d)
@@ -402,6 +404,12 @@ static Program *numbered(const Backend *b, Module **m, int i, Diag *d)
     return program_new(b, *m, module_main(*m), d);
 }
 
+/* The system's store is another, with nothing in it at first. */
+static void vault_is(const char *name)
+{
+    setenv("ANESIM_VAULT", arena_printf(&arena, "%s/%s", top, name), 1);
+}
+
 /* In a process of its own: the stand-in counts, as the system does. */
 static void compile_many(void)
 {
@@ -414,11 +422,12 @@ static void compile_many(void)
     int n = 0;
     fill(w, 1);
     fill(x, 1);
-    set_machine("m4", "");
+    set_machine("m4", use_faults);
     const Backend *b = backend_open("ane", &o, &d);
     for (; n < MANY && (p[n] = numbered(b, &m[n], n, &d)); n++) continue;
     if (d.text.s) fputs(d.text.s, stderr);
-    fprintf(stderr, "%d programs\n", n);
+    fprintf(stderr, "%d programs, cache=%s\n", n, p[0]->as.cache);
+    if (p[n - 1]->as.why) fprintf(stderr, "%s\n", p[n - 1]->as.why);
     for (int i = 0; i < n; i++) assert_float_equal(run(p[i], &d, w, x), (float)(1 + i), 0);
     if (use_helper) { /* what it refuses is refused */
         set_machine("m4", "refuse:all");
@@ -440,26 +449,70 @@ static void many(const char *const *helper, const char *count, const char *says)
 {
     char said[8192];
     use_helper = helper;
-    assert_true(file_remove_tree(arena_printf(&arena, "%s/many", top)));
     const int status = run_apart(compile_many, said, sizeof said);
     fputs(said, stdout);
     assert_int_equal(status, 0);
-    assert_non_null(strstr(said, count));
-    assert_non_null(strstr(said, says));
+    if (!strstr(said, count) || !strstr(said, says)) fail_msg("no `%s`, `%s`", count, says);
 }
+
+/* The same, and nothing is kept from before. */
+static void many_anew(const char *const *helper, const char *count, const char *says)
+{
+    assert_true(file_remove_tree(arena_printf(&arena, "%s/many", top)));
+    many(helper, count, says);
+}
+
+#define SPENT "error: this process has compiled as often as the system allows: "
 
 static void test_compile_limit(void **state)
 {
+    const char *const ours[] = { anerun, "--compile-only", NULL };
     (void)state;
-    many((const char *const[]){ anerun, "--compile-only", NULL }, "124 programs",
-         "FAILED: InvalidMILProgram (all, by ANESIM_FAULT)");
-    many(NULL, "119 programs",
-         "error: this process has compiled as often as the system allows: what is in the cache "
-         "still loads; start again, or name a helper that compiles");
-    many((const char *const[]){ "/nowhere/anerun", NULL }, "100 programs",
-         "the helper /nowhere/anerun cannot be started: No such file or directory");
-    many((const char *const[]){ "true", NULL }, "100 programs",
-         "the helper true ended without an answer");
+    use_faults = "";
+    many_anew(NULL, "119 programs, cache=miss",
+              SPENT "what the system has compiled before still loads; start again, or name a "
+                    "helper that compiles");
+    many_anew((const char *const[]){ "/nowhere/anerun", NULL }, "100 programs",
+              "the helper /nowhere/anerun cannot be started: No such file or directory");
+    many_anew((const char *const[]){ "true", NULL }, "100 programs",
+              "the helper true ended without an answer");
+    many_anew(ours, "124 programs, cache=miss",
+              "FAILED: InvalidMILProgram (all, by ANESIM_FAULT)");
+}
+
+/* What is in our cache and not in the system's store any more is compiled when it is loaded.
+ * That counts, goes to the helper in time, and where nobody may any more the entry stays. */
+static void test_hits_that_compile(void **state)
+{
+    const char *const ours[] = { anerun, "--compile-only", NULL };
+    (void)state;
+    use_faults = "purge"; /* the programs of the test before */
+    many(NULL, "119 programs, cache=recompiled", SPENT "what the system has compiled before");
+    use_faults = "";
+    many(ours, "124 programs, cache=hit", "FAILED: InvalidMILProgram (all, by ANESIM_FAULT)");
+    vault_is("vault of one");
+    many(ours, "124 programs, cache=recompiled", "FAILED: InvalidMILProgram");
+    unsetenv("ANESIM_VAULT");
+}
+
+/* A helper of another identity is found out before it compiles, by name where systems tell, and
+ * is not asked again; what it would have done is done here as long as that may be. */
+static void test_helper_of_another(void **state)
+{
+    const char *const other[] = { "env", "ANESIM_FAULT=identity:2", anerun, "--compile-only",
+                                  NULL };
+    const char *const nobody[] = { "env", "ANESIM_FAULT=unsigned", anerun, "--compile-only",
+                                   NULL };
+    (void)state;
+    use_faults = "";
+    many_anew(
+        other, "119 programs",
+        SPENT
+        "the helper env is signed as anesim.signed.2, and this process as anesim.signed.0");
+    vault_is("vault of two"); /* the programs have the names of those before */
+    many_anew(nobody, "119 programs",
+              "the helper env compiles the system keeps apart from this process");
+    unsetenv("ANESIM_VAULT");
 }
 
 /* ---- the cache behind programs ----------------------------------------------------------- */
@@ -490,20 +543,142 @@ static void test_cache(void **state)
     /* a hit that does not load is made again */
     assert_string_equal(cache_word("load-never"), "miss");
     assert_string_equal(cache_word(""), "hit");
-    assert_true(file_walk(dir, break_file, &(Break){ dir, "data" }));
+    assert_true(file_walk(dir, break_file, &(Break){ dir, "model.mil" }));
     assert_string_equal(cache_word(""), "miss");
     assert_string_equal(cache_word(""), "hit");
     assert_string_equal(cache_word("uncompiled"), "hit");
+    /* the system has lost what it compiled, and compiles while it loads; without a word for it
+     * time tells */
+    assert_string_equal(cache_word("purge"), "recompiled");
+    assert_string_equal(cache_word(""), "hit");
+    assert_string_equal(cache_word("purge,no-selector:compiledModelExists"), "hit");
+    assert_string_equal(cache_word("purge,slow:150,no-selector:compiledModelExists"),
+                        "recompiled");
+    assert_string_equal(cache_word("identity:7"), "recompiled");
+    assert_string_equal(cache_word("identity:7"), "hit");
     Cache c;
     cache_open(&c, &arena, dir);
     cache_count(&c, true);
-    /* nothing that a load could use is kept .. */
+    vault_is("vault"); /* it knows nothing yet, and compiling leaves nothing there .. */
     assert_string_equal(cache_word("uncompiled"), "miss");
-    /* .. so the hit fails, and is made again */
-    assert_string_equal(cache_word(""), "miss");
+    assert_string_equal(cache_word(""), "recompiled"); /* .. so a load compiles */
+    assert_string_equal(cache_word(""), "hit");
+    unsetenv("ANESIM_VAULT");
     setenv("ANEC_CACHE_LIMIT", "1", 1);
     assert_string_equal(cache_word(""), "hit");
     unsetenv("ANEC_CACHE_LIMIT");
+}
+
+/* Text and weights are in an entry once, though the compiler leaves each a second time; a hit
+ * has all files again. */
+static void test_stored_once(void **state)
+{
+    const char *dir = arena_printf(&arena, "%s/once", top);
+    Cache c;
+    Diag d = { 0 };
+    Arena a = { 0 };
+    char *weights = arena_alloc(&a, 100000);
+    (void)state;
+    memset(weights, 'w', 100000);
+    cache_open(&c, &a, dir);
+    const char *from = arena_printf(&a, "%s/from", top), *to = arena_printf(&a, "%s/to", top);
+    const char *const file[] = { "model.mil", "net.plist", "weights/weight.bin", "data" };
+    for (int i = 0; i < 4; i++) {
+        const char *path = arena_printf(&a, "%s/%s", from, file[i]);
+        assert_true(file_make_dirs(&d, file_dir(&a, path)));
+        assert_true(
+            file_write_all(&d, path, i < 2 ? "program(1.0)" : weights, i < 2 ? 12 : 100000));
+    }
+    CacheSlot s = cache_slot(&c, &a, "k");
+    assert_true(cache_put(&c, &s, from));
+    assert_in_range(cache_count(&c, false).bytes, 100000, 102000);
+    assert_true(cache_get(&c, &s, to));
+    for (int i = 0; i < 4; i++) {
+        Mapped m;
+        assert_true(file_map(&d, arena_printf(&a, "%s/%s", to, file[i]), &m));
+        assert_int_equal(m.size, i < 2 ? 12 : 100000);
+        assert_memory_equal(m.data, i < 2 ? "program(1.0)" : weights, m.size);
+        file_unmap(&m);
+    }
+    cache_leave(&s);
+    assert_int_equal(cache_count(&c, true).entries, 1);
+    diag_free(&d);
+    arena_free(&a);
+}
+
+/* ---- files that are gone, and volumes ---------------------------------------------------- */
+
+static void empty_folder(const char *dir)
+{
+    assert_true(file_remove_tree(dir));
+    assert_int_equal(mkdir(dir, 0700), 0);
+}
+
+/* All that lay in the framework's folder is gone while a program waits for its place: it is
+ * made again from our entry, and loaded, or compiled where the system has nothing either. */
+static void lose_files(const char *faults, bool cached, const char *says)
+{
+    Bench t, u;
+    float w[6], x[6];
+    const char *temp = arena_printf(&arena, "%s/temp", top);
+    fill(w, 1);
+    fill(x, 2);
+    empty_folder(temp);
+    setenv("ANESIM_TEMP", temp, 1);
+    set_machine("m4", "slots:1");
+    open_bench(&t, "ane", one);
+    if (!cached) {
+        backend_close(t.b);
+        t.b = backend_open("ane", &(BackendOptions){ .cache_dir = "/dev/null/none" }, &t.d);
+    }
+    u = t;
+    u.m = mil_read(&u.d, &u.src, ".");
+    Program *p = new_program(&t, "main"), *q = new_program(&u, "main");
+    empty_folder(temp);
+    set_machine("m4", faults);
+    Binding in[2] = { { .name = "w", .value = tensor_view(DT_FP32, &shape, w) },
+                      { .name = "x", .value = tensor_view(DT_FP32, &shape, x) } };
+    if (says) {
+        assert_false(program_run(p, &t.d, in, 2, &(RunOptions){ 0 }));
+        expect_says(&t.d, says);
+    } else assert_float_equal(run(p, &t.d, w, x), 3, 0);
+    program_free(q);
+    program_free(p);
+    module_free(u.m);
+    close_bench(&t);
+    unsetenv("ANESIM_TEMP");
+}
+
+static void test_files_gone(void **state)
+{
+    (void)state;
+    lose_files("slots:1", true, NULL);
+    lose_files("slots:1,purge", true, NULL);
+    lose_files("slots:1", false, NULL); /* the system still has it */
+    lose_files(
+        "slots:1,purge", false,
+        "error: the engine cannot load the program again: its files are not there any more");
+}
+
+/* TMPDIR may be on another volume than the folder where the framework looks. */
+static void test_volumes(void **state)
+{
+    struct stat a, b;
+    const char *other = "/tmp/anec-volume-test";
+    const char *const word[] = { "miss", "hit" };
+    (void)state;
+    if (file_is_dir(other)) file_remove_tree(other);
+    if (mkdir(other, 0700) || stat(other, &a) || stat(getenv("TMPDIR"), &b)
+        || a.st_dev == b.st_dev) {
+        print_message("skipped: TMPDIR and /tmp are one volume\n");
+        file_remove_tree(other);
+        return;
+    }
+    file_remove_tree(arena_printf(&arena, "%s/cache", top));
+    setenv("ANESIM_TEMP", other, 1);
+    for (int i = 0; i < 2; i++) assert_string_equal(cache_word(""), word[i]);
+    unsetenv("ANESIM_TEMP");
+    assert_int_equal(rmdir(other), 0); /* nothing is left there */
 }
 
 /* What was refused is not compiled again: the note says which form is taken. */
@@ -611,14 +786,27 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_compile_limit), /* first: nothing is compiled yet */
-        cmocka_unit_test(test_wires),          cmocka_unit_test(test_wire_errors),
-        cmocka_unit_test(test_places),         cmocka_unit_test(test_no_place),
-        cmocka_unit_test(test_loaded_again),   cmocka_unit_test(test_cache),
-        cmocka_unit_test(test_remembered),     cmocka_unit_test(test_not_for_the_engine),
-        cmocka_unit_test(test_wrong_input),    cmocka_unit_test(test_many_compilations),
-        cmocka_unit_test(test_runs_that_fail), cmocka_unit_test(test_one_of_two_fails),
-        cmocka_unit_test(test_run_alone),      cmocka_unit_test(test_not_broken),
-        cmocka_unit_test(test_told),           cmocka_unit_test(test_not_own),
+        cmocka_unit_test(test_hits_that_compile),
+        cmocka_unit_test(test_helper_of_another),
+        cmocka_unit_test(test_stored_once),
+        cmocka_unit_test(test_files_gone),
+        cmocka_unit_test(test_wires),
+        cmocka_unit_test(test_wire_errors),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_no_place),
+        cmocka_unit_test(test_loaded_again),
+        cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_remembered),
+        cmocka_unit_test(test_not_for_the_engine),
+        cmocka_unit_test(test_wrong_input),
+        cmocka_unit_test(test_many_compilations),
+        cmocka_unit_test(test_runs_that_fail),
+        cmocka_unit_test(test_one_of_two_fails),
+        cmocka_unit_test(test_run_alone),
+        cmocka_unit_test(test_not_broken),
+        cmocka_unit_test(test_volumes),
+        cmocka_unit_test(test_told),
+        cmocka_unit_test(test_not_own),
     };
     (void)argc;
     if (!access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1);

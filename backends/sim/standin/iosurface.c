@@ -47,7 +47,8 @@ EXPORTED(Id, IOSurfaceCreate, (Id description))
     size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = size_of(d, "kIOSurfaceAllocSize");
     size_t row = size_of(d, "kIOSurfaceBytesPerRow"), height = size_of(d, "kIOSurfaceHeight");
     size_t line = size_of(d, "kIOSurfaceWidth") * size_of(d, "kIOSurfaceBytesPerElement");
-    if (!bytes || fault("no-surface") || row < line || bytes < (height - 1) * row + line)
+    if (!bytes || fault("no-surface") || gives_nil("IOSurfaceCreate") || row < line
+        || bytes < (height - 1) * row + line)
         return NULL;
     Surface *s = object_new(&surface_class);
     s->bytes = bytes;

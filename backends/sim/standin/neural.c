@@ -31,7 +31,7 @@ static Id descriptor_make(Id class, Sel sel, Id text, Id weights, Id plist)
     (void)class;
     expect(text, &data_class, sel);
     expect_or_nil(plist, &data_class, sel);
-    if (!weights || fault("nil-descriptor")) return NULL;
+    if (!weights || fault("nil-descriptor") || gives_nil(sel)) return NULL;
     const Dict *w = expect(weights, &dict_class, sel);
     for (size_t i = 0; i < w->count; i++) {
         const Dict *entry = expect(w->value[i], &dict_class, sel);
@@ -63,9 +63,11 @@ typedef struct {
 typedef struct {
     Object object;
     pthread_mutex_t lock;
-    char name[64]; /* of its folder: hashes of text and weights */
-    bool compiled, tried, purged;
+    char name[200]; /* of its folder: hashes of text, weights and options */
+    bool compiled, fresh, tried, purged;
     Compiled *loaded;
+    Compiled *kept; /* by the system, while the model is not loaded */
+    const Descriptor *descriptor;
     Inner *inner;
 } Model;
 
@@ -77,7 +79,8 @@ enum { COMPILATIONS = 119, SLOTS = 127 };
 static void leave_slot(Model *m)
 {
     if (!m->loaded) return;
-    compiled_free(m->loaded);
+    compiled_free(m->kept);
+    m->kept = m->loaded;
     m->loaded = NULL;
     pthread_mutex_lock(&counts);
     slots_taken--;
@@ -87,8 +90,7 @@ static void leave_slot(Model *m)
 static void destroy_inner(Id o) { object_release(((Inner *)o)->attributes); }
 static Id inner_attributes(Id self, Sel sel)
 {
-    (void)sel;
-    return ((Inner *)self)->attributes;
+    return gives_nil(sel) ? NULL : ((Inner *)self)->attributes;
 }
 static const Method inner_methods[] = { METHOD("modelAttributes", inner_attributes),
                                         { NULL, NULL } };
@@ -98,38 +100,68 @@ static void destroy_model(Id o)
 {
     Model *m = (Model *)o;
     if (m->loaded) standin_abort("a model is released while it is loaded");
+    compiled_free(m->kept);
     object_release(m->inner ? &m->inner->object : NULL);
+    object_release((Id)(uintptr_t)m->descriptor);
     pthread_mutex_destroy(&m->lock);
 }
 
-static uint64_t hash(uint64_t h, const void *p, size_t n)
+static int by_key(const void *a, const void *b)
 {
-    for (const unsigned char *s = p; n--; s++) h = (h ^ *s) * 0x100000001b3u;
-    return h;
+    const Id *x = a, *y = b; /* a key and its value */
+    return strcmp(((const String *)x[0])->text, ((const String *)y[0])->text);
+}
+
+static void add_hash(char *to, Sha256 *sha)
+{
+    sha256_end(sha, to);
+    for (; *to; to++)
+        if (*to >= 'a') *to = (char)(*to - 'a' + 'A');
+}
+
+/* SHA-256 of the text, of four zero bytes and all weights in the order of their keys, and of
+ * the options (facts 10.3): content counts, paths do not. */
+static void name_model(Model *m, const Descriptor *d)
+{
+    const Dict *w = d->weights;
+    Id *pair = calloc(2 * w->count + 1, sizeof *pair);
+    Sha256 text = sha256_start(), weights = sha256_start(), options = sha256_start();
+    if (!pair) standin_abort("no memory for the weights' keys");
+    for (size_t i = 0; i < w->count; i++) {
+        pair[2 * i] = w->key[i];
+        pair[2 * i + 1] = w->value[i];
+    }
+    qsort(pair, w->count, 2 * sizeof *pair, by_key);
+    sha256_add(&text, d->text->bytes, d->text->size);
+    sha256_add(&weights, "\0\0\0", 4);
+    for (size_t i = 0; i < w->count; i++) {
+        const Data *data = (Data *)dict_find((Dict *)pair[2 * i + 1], "data");
+        sha256_add(&weights, data->bytes, data->size);
+    }
+    free(pair);
+    add_hash(m->name, &text);
+    m->name[64] = '_';
+    add_hash(m->name + 65, &weights);
+    m->name[129] = '_';
+    add_hash(m->name + 130, &options);
 }
 
 static Id model_make(Id class, Sel sel, Id descriptor)
 {
     const Descriptor *d = expect(descriptor, &descriptor_class, sel);
-    const uint64_t start = 0xcbf29ce484222325u;
-    uint64_t weights = start;
     (void)class;
-    for (size_t i = 0; i < d->weights->count; i++) {
-        const Data *data = (Data *)dict_find((Dict *)d->weights->value[i], "data");
-        weights = hash(weights, data->bytes, data->size);
-    }
+    if (gives_nil(sel)) return NULL;
     Model *m = object_new(&model_class);
     pthread_mutex_init(&m->lock, NULL);
-    snprintf(m->name, sizeof m->name, "%016llx_%016llx_0",
-             (unsigned long long)hash(start, d->text->bytes, d->text->size),
-             (unsigned long long)weights);
+    object_retain(descriptor);
+    m->descriptor = d;
+    name_model(m, d);
     return object_autorelease(&m->object);
 }
 
 static Id model_name(Id self, Sel sel)
 {
-    (void)sel;
-    return object_autorelease(standin_string(((Model *)self)->name));
+    return gives_nil(sel) ? NULL : object_autorelease(standin_string(((Model *)self)->name));
 }
 
 static Id model_path(Id self, Sel sel)
@@ -138,47 +170,38 @@ static Id model_path(Id self, Sel sel)
     return NULL; /* as before compiling */
 }
 
+static Flag model_exists(Id self, Sel sel)
+{
+    const Model *m = (Model *)self;
+    (void)sel;
+    return !m->purged && !(fault("purge") && !m->fresh) && (m->fresh || vault_has(m->name));
+}
+
 static char *folder(const Model *m, Arena *a)
 {
-    const char *temp = getenv("TMPDIR");
-    return arena_printf(a, "%s/%s", temp && *temp ? temp : "/tmp", m->name);
+    return arena_printf(a, "%s/%s", standin_temp(), m->name);
 }
 
-/* ---- compiling: leaves net.plist and data in the folder ---------------------------------- */
+/* ---- compiling: leaves net.plist, the text again, and data, the last weights again ---------
+ */
 
-static char *stamp(Arena *a, const char *dir)
+static bool leave_files(const Model *m, Arena *a, const char *dir)
 {
     Diag d = { .quiet = true };
-    Mapped text;
-    if (!file_map(&d, arena_printf(a, "%s/model.mil", dir), &text)) {
-        diag_free(&d);
-        return NULL;
+    const Data *text = m->descriptor->text, *last = NULL;
+    const Dict *w = m->descriptor->weights;
+    const char *key = "";
+    for (size_t i = 0; i < w->count; i++) {
+        const char *name = ((String *)w->key[i])->text;
+        if (strcmp(name, key) < 0) continue;
+        key = name;
+        last = (Data *)dict_find((Dict *)w->value[i], "data");
     }
-    char *s = arena_printf(a, "anesim %s %s %016llx\n", machine()->chip, machine()->build,
-                           (unsigned long long)hash(1, text.data, text.size));
-    file_unmap(&text);
-    return s;
-}
-
-static bool leave_files(Arena *a, const char *dir)
-{
-    Diag d = { .quiet = true };
-    const char *s = stamp(a, dir);
-    bool ok = s && file_write_all(&d, arena_printf(a, "%s/net.plist", dir), "{}\n", 3)
-           && file_write_all(&d, arena_printf(a, "%s/data", dir), s, strlen(s));
+    bool ok = file_write_all(&d, arena_printf(a, "%s/net.plist", dir), text->bytes, text->size)
+           && file_write_all(&d, arena_printf(a, "%s/data", dir), last ? last->bytes : NULL,
+                             last ? last->size : 0);
     diag_free(&d);
-    return ok;
-}
-
-static bool files_match(Arena *a, const char *dir)
-{
-    Diag d = { .quiet = true };
-    Mapped data = { 0 };
-    const char *s = stamp(a, dir);
-    bool ok = s && file_map(&d, arena_printf(a, "%s/data", dir), &data)
-           && data.size == strlen(s) && !memcmp(data.data, s, data.size);
-    file_unmap(&data);
-    diag_free(&d);
+    if (ok) vault_put(m->name);
     return ok;
 }
 
@@ -202,10 +225,11 @@ static Flag model_compile(Id self, Sel sel, unsigned qos, Id options, Id *error)
     usleep((useconds_t)fault("slow") * 1000);
     const char *dir = folder(m, &a);
     Compiled *c = may_compile() ? compiled_new(dir, &why) : NULL;
-    bool ok = c && (fault("uncompiled") || leave_files(&a, dir));
+    bool ok = c && (fault("uncompiled") || leave_files(m, &a, dir));
     compiled_free(c);
     pthread_mutex_lock(&m->lock);
     m->compiled |= ok;
+    m->fresh = ok;
     m->purged &= !ok;
     pthread_mutex_unlock(&m->lock);
     const char *text = why.s ? why.s : "", *own = strstr(text, "_ANECompiler")
@@ -278,6 +302,20 @@ static Flag take_slot(Id *error)
     return 1;
 }
 
+/* What the system has not kept it compiles as needed, from the folder, where that still is. */
+static Flag find_compiled(Model *m, Arena *a, const char *dir, Id *error)
+{
+    if (fault("purge") && !m->fresh) vault_drop(m->name);
+    if (m->fresh || vault_has(m->name)) return 1;
+    if (!file_exists(arena_printf(a, "%s/model.mil", dir)))
+        return refuse(error, NOT_FOUND, "Program load failure: it is not there");
+    if (!may_compile())
+        return refuse(error, LOAD, "Program load failure: must re-compile (0x20004)");
+    usleep((useconds_t)fault("slow") * 1000);
+    if (!fault("uncompiled")) vault_put(m->name);
+    return 1;
+}
+
 static Flag load(Model *m, Id *error)
 {
     Arena a = { 0 };
@@ -290,10 +328,16 @@ static Flag load(Model *m, Id *error)
     if (ok && first && fault("load-once")) ok = refuse(error, LOAD, "Program load failure");
     if (ok && fault("load-error"))
         ok = refuse(error, fault("load-error"), "Program load failure");
-    if (ok && !m->compiled && (fault("load-never") || !files_match(&a, dir)))
+    if (ok && !m->compiled && fault("load-never"))
         ok = refuse(error, LOAD, "Program load failure: must re-compile (0x20004)");
+    if (ok) ok = find_compiled(m, &a, dir, error);
     if (ok) ok = take_slot(error);
-    if (ok && !(m->loaded = compiled_new(dir, &why))) {
+    m->fresh &= !ok;
+    if (ok)
+        m->loaded = file_exists(arena_printf(&a, "%s/model.mil", dir)) ? compiled_new(dir, &why)
+                                                                       : m->kept;
+    if (m->loaded && m->loaded == m->kept) m->kept = NULL;
+    if (ok && !m->loaded) {
         pthread_mutex_lock(&counts);
         slots_taken--;
         pthread_mutex_unlock(&counts);
@@ -337,8 +381,7 @@ static Flag model_unload(Id self, Sel sel, unsigned qos, Id *error)
 
 static Id model_inner(Id self, Sel sel)
 {
-    (void)sel;
-    Inner *inner = ((Model *)self)->inner;
+    Inner *inner = gives_nil(sel) ? NULL : ((Model *)self)->inner;
     return inner ? &inner->object : NULL;
 }
 
@@ -360,6 +403,7 @@ static Id wrapper_make(Id class, Sel sel, Id surface)
 {
     (void)class;
     expect(surface, &surface_class, sel);
+    if (gives_nil(sel)) return NULL;
     Wrapper *w = object_new(&wrapper_class);
     w->surface = (Surface *)object_retain(surface);
     return object_autorelease(&w->object);
@@ -390,6 +434,7 @@ static Id request_make(Id class, Sel sel, Id in, Id in_index, Id out, Id out_ind
 {
     (void)class;
     if (weights || statistics) standin_abort("%s: a weights buffer or statistics", sel);
+    if (gives_nil(sel)) return NULL;
     Request *r = object_new(&request_class);
     r->in = take_array(in, &wrapper_class, sel);
     r->in_index = take_array(in_index, &number_class, sel);
@@ -399,12 +444,30 @@ static Id request_make(Id class, Sel sel, Id in, Id in_index, Id out, Id out_ind
     return object_autorelease(&r->object);
 }
 
+/* What the framework checks of each request (facts 10.2). */
+enum { MOST_BUFFERS = 255, LAST_SYMBOL = 254, LAST_PROCEDURE = 128 };
+
+static bool indices_fit(const Array *surface, const Array *index)
+{
+    bool ok = surface->count && surface->count == index->count;
+    for (size_t i = 0; i < index->count; i++) {
+        const int64_t at = ((Number *)index->item[i])->value;
+        ok = ok && at >= 0 && at <= LAST_SYMBOL;
+    }
+    return ok;
+}
+
+static bool request_fits(const Request *r)
+{
+    return r->in->count + r->out->count <= MOST_BUFFERS && indices_fit(r->in, r->in_index)
+        && indices_fit(r->out, r->out_index) && r->procedure >= 0
+        && r->procedure <= LAST_PROCEDURE;
+}
+
 static Flag request_validate(Id self, Sel sel)
 {
-    const Request *r = (Request *)self;
     (void)sel;
-    return !fault("no-request") && r->in->count == r->in_index->count
-        && r->out->count == r->out_index->count && r->out->count;
+    return !fault("no-request") && request_fits((Request *)self);
 }
 
 static const Method request_methods[] = { METHOD("validate", request_validate),
@@ -471,6 +534,7 @@ static Flag evaluate(Model *m, const Request *r, Id *error)
     Surface *in[256], *out[256];
     Buf why = { 0 };
     if (!m->loaded) return refuse(error, NOT_FOUND, "the model is not loaded");
+    if (!request_fits(r)) return refuse(error, BAD_ARGUMENT, "the request is not valid");
     if (r->procedure < 0 || r->procedure >= n) return processing_failed(error, 0x2);
     p += r->procedure;
     const unsigned status = status_of_fault();
@@ -503,6 +567,7 @@ static Flag model_evaluate(Id self, Sel sel, unsigned qos, Id options, Id reques
 static const Method model_methods[] = {
     METHOD("hexStringIdentifier", model_name),
     METHOD("localModelPath", model_path),
+    METHOD("compiledModelExists", model_exists),
     METHOD("compileWithQoS:options:error:", model_compile),
     METHOD("loadWithQoS:options:error:", model_load),
     METHOD("unloadWithQoS:error:", model_unload),

@@ -59,6 +59,9 @@ struct Class {
 
 _Noreturn void standin_abort(const char *fmt, ...) PRINTF(1, 2);
 
+/* What a method does that raises (exceptions.c): it does not return. */
+void standin_raise(Id self, Sel sel);
+
 void *object_new(Class *c); /* zeroed, count 1 */
 Id object_retain(Id o);
 void object_release(Id o);
@@ -146,12 +149,24 @@ void surface_give(Surface *s);
 long fault(const char *name);
 /* "refuse:fp32": name refuse, what fp32 */
 bool fault_names(const char *name, const char *what);
+/* This call makes nothing: faults nil and nil-from. */
+bool gives_nil(const char *constructor);
 
 typedef struct {
     const char *chip, *arch, *build;
     bool by_size; /* the compiler orders inputs by size; otherwise by name */
 } Machine;
 const Machine *machine(void);
+const char *standin_temp(
+    void); /* NSTemporaryDirectory, without a slash: ANESIM_TEMP, else TMPDIR */
+
+/* ---- what the system keeps of what it compiled (vault.c) --------------------------------- */
+
+/* name: hexStringIdentifier of the model. Each is the vault of this process's identity. */
+bool vault_has(const char *name);
+void vault_put(const char *name);
+void vault_drop(const char *name);
+const char *vault_identity(Arena *a); /* NULL: the process has no signature */
 
 /* ---- Core ML's arrays -------------------------------------------------------------------- */
 

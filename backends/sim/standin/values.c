@@ -219,7 +219,7 @@ EXPORTED(Id, CFStringCreateWithCString, (Id allocator, const char *s, uint32_t e
         if (text_code_point(at, end, &len) == TEXT_NOT_UTF8) return NULL;
         at += len;
     }
-    return standin_string(s);
+    return gives_nil("CFStringCreateWithCString") ? NULL : standin_string(s);
 }
 
 EXPORTED(long, CFStringGetLength, (Id s))
@@ -248,7 +248,7 @@ EXPORTED(Id, CFNumberCreate, (Id allocator, long type, const void *v))
         standin_abort("CFNumberCreate: wrong arguments");
     if (type == NUMBER_INT64) memcpy(&n, v, sizeof n);
     else memcpy(&small, v, sizeof small), n = small;
-    return standin_number(n);
+    return gives_nil("CFNumberCreate") ? NULL : standin_number(n);
 }
 
 EXPORTED(Flag, CFNumberGetValue, (Id n, long type, void *to))
@@ -262,6 +262,7 @@ EXPORTED(Flag, CFNumberGetValue, (Id n, long type, void *to))
 EXPORTED(Id, CFDataCreate, (Id allocator, const uint8_t *p, long n))
 {
     if (allocator || n < 0 || (n && !p)) standin_abort("CFDataCreate: wrong arguments");
+    if (gives_nil("CFDataCreate")) return NULL;
     Data *d = object_new(&data_class);
     d->bytes = copy(p, (size_t)n);
     d->size = (size_t)n;
@@ -274,6 +275,7 @@ EXPORTED(Id, CFDataCreateWithBytesNoCopy,
 {
     if (allocator || n < 0 || (n && !p) || deallocator != kCFAllocatorNull)
         standin_abort("CFDataCreateWithBytesNoCopy: wrong arguments");
+    if (gives_nil("CFDataCreateWithBytesNoCopy")) return NULL;
     Data *d = object_new(&data_class);
     d->bytes = (unsigned char *)(uintptr_t)p;
     d->size = (size_t)n;
@@ -285,6 +287,7 @@ EXPORTED(Id, CFArrayCreate, (Id allocator, const void **item, long n, const void
 {
     if (allocator || n < 0 || calls != kCFTypeArrayCallBacks)
         standin_abort("CFArrayCreate: wrong arguments");
+    if (gives_nil("CFArrayCreate")) return NULL;
     Array *a = object_new(&array_class);
     a->item = copy(item, (size_t)n * sizeof *a->item);
     a->count = (size_t)n;
@@ -314,6 +317,7 @@ EXPORTED(Id, CFDictionaryCreate,
     if (allocator || n < 0 || key_calls != kCFTypeDictionaryKeyCallBacks
         || value_calls != kCFTypeDictionaryValueCallBacks)
         standin_abort("CFDictionaryCreate: wrong arguments");
+    if (gives_nil("CFDictionaryCreate")) return NULL;
     Dict *d = object_new(&dict_class);
     d->count = (size_t)n;
     d->key = copy(key, (size_t)n * sizeof *d->key);
@@ -349,19 +353,29 @@ EXPORTED(unsigned long, CFErrorGetTypeID, (void))
 
 EXPORTED(Id, CFErrorCopyUserInfo, (Id e))
 {
+    if (gives_nil("CFErrorCopyUserInfo")) return NULL;
     return object_retain(
         &((Error *)expect(e, &error_class, "CFErrorCopyUserInfo"))->info->object);
 }
 
 EXPORTED(Id, CFErrorCopyDescription, (Id e))
 {
+    if (gives_nil("CFErrorCopyDescription")) return NULL;
     return standin_string(((Error *)expect(e, &error_class, "CFErrorCopyDescription"))->text);
+}
+
+/* Where the framework looks; TMPDIR is where its users work, which is the same on most Macs. */
+const char *standin_temp(void)
+{
+    const char *own = getenv("ANESIM_TEMP"), *temp = own && *own ? own : getenv("TMPDIR");
+    return temp && *temp ? temp : "/tmp";
 }
 
 EXPORTED(Id, NSTemporaryDirectory, (void))
 {
-    const char *temp = getenv("TMPDIR");
+    const char *temp = standin_temp();
     char path[4096];
-    snprintf(path, sizeof path, "%s/", temp && *temp ? temp : "/tmp");
+    if (gives_nil("NSTemporaryDirectory")) return NULL;
+    snprintf(path, sizeof path, "%s/", temp);
     return object_autorelease(standin_string(path));
 }

@@ -1,0 +1,104 @@
+/* vault.c -- where the system keeps what it compiled (facts 10.3): apart by build of the
+ * system, by code identity of the process and by what the model is called, which is a hash over
+ * its text, its weights and its options. Entries are a day old at most. A folder of empty files
+ * stands for it: ANESIM_VAULT, else one beside this library. */
+#include "standin.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { DAY = 24 * 60 * 60 };
+
+static const char *folder(Arena *a)
+{
+    const char *named = getenv("ANESIM_VAULT");
+    Dl_info self;
+    if (named && *named) return named;
+    if (!dladdr((void *)(uintptr_t)&vault_has, &self)) standin_abort("where does this lie?");
+    return arena_printf(a, "%s/anesim-vault", file_dir(a, self.dli_fname));
+}
+
+const char *vault_identity(Arena *a)
+{
+    if (fault("unsigned")) return NULL;
+    return arena_printf(a, "anesim.signed.%ld", fault("identity"));
+}
+
+static const char *entry_path(Arena *a, const char *name)
+{
+    const char *identity = vault_identity(a);
+    return arena_printf(a, "%s/%s_%s_%s_%s", folder(a), machine()->build, machine()->chip,
+                        identity ? identity : "nobody", name);
+}
+
+bool vault_has(const char *name)
+{
+    Arena a = { 0 };
+    struct stat st;
+    const bool has = !stat(entry_path(&a, name), &st) && time(NULL) - st.st_mtime < DAY;
+    arena_free(&a);
+    return has;
+}
+
+/* Once a process, what is too old goes. */
+static void sweep(void)
+{
+    Arena a = { 0 };
+    struct stat st;
+    DIR *dir = opendir(folder(&a));
+    for (const struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
+        const char *path = arena_printf(&a, "%s/%s", folder(&a), e->d_name);
+        if (*e->d_name != '.' && !stat(path, &st) && time(NULL) - st.st_mtime >= DAY)
+            unlink(path);
+    }
+    if (dir) closedir(dir);
+    arena_free(&a);
+}
+
+void vault_put(const char *name)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    Arena a = { 0 };
+    Diag d = { .quiet = true };
+    if (file_make_dirs(&d, folder(&a))) {
+        pthread_once(&once, sweep);
+        FILE *f = fopen(entry_path(&a, name), "w");
+        if (f) fclose(f);
+    }
+    diag_free(&d);
+    arena_free(&a);
+}
+
+void vault_drop(const char *name)
+{
+    Arena a = { 0 };
+    unlink(entry_path(&a, name));
+    arena_free(&a);
+}
+
+/* ---- what a process is signed as --------------------------------------------------------- */
+
+EXPORT Id SecTaskCreateFromSelf(Id allocator);
+EXPORT Id SecTaskCreateFromSelf(Id allocator)
+{
+    if (allocator) standin_abort("SecTaskCreateFromSelf: wrong arguments");
+    return standin_string("a task");
+}
+
+EXPORT Id SecTaskCopySigningIdentifier(Id task, Id *error);
+EXPORT Id SecTaskCopySigningIdentifier(Id task, Id *error)
+{
+    Arena a = { 0 };
+    if (error) standin_abort("SecTaskCopySigningIdentifier: wrong arguments");
+    expect(task, &string_class, "SecTaskCopySigningIdentifier");
+    const char *identity = vault_identity(&a);
+    Id name = identity ? standin_string(identity) : NULL;
+    arena_free(&a);
+    return name;
+}
