@@ -22,6 +22,8 @@ else
 say = @echo '  $(1)';
 endif
 
+comma := ,
+
 # ---- flags ----------------------------------------------------------------------------------------
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wconversion
@@ -98,9 +100,14 @@ STANDIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard backends/sim/standin/*.c))
 STANDIN := $(BUILD)/libanesim.so
 
 # The library to link with, which shows what include/anec.h declares and nothing else.
-ifeq ($(shell uname -s),Darwin)
+FOR_MAC := $(or $(filter Darwin,$(shell uname -s)),$(findstring macos,$(CC)))
+ifneq ($(FOR_MAC),)
+# Nothing is exported but what include/anec.h marks so. Who links with it says where it looks; anec.pc does.
+override CFLAGS += -fvisibility=hidden
+# Room for the signature's load command (.ci/macho.c).
+override LDFLAGS += $(if $(CROSS),-Wl$(comma)-headerpad$(comma)0x100)
 SHARED := $(BUILD)/libanec.dylib
-EXPORTS = -Wl,-exported_symbol,_anec_*
+EXPORTS = -Wl,-install_name,@rpath/libanec.dylib
 else
 SHARED := $(BUILD)/libanec.so
 EXPORTS = -Wl,--version-script=include/anec.map -Wl,-soname,libanec.so.0
@@ -108,7 +115,7 @@ endif
 
 .PHONY: all deps objects clean help
 .SECONDARY: $(GENERATED)
-all: $(PROGRAMS) $(LIB) $(if $(findstring macos,$(CC)),,$(SHARED) $(STANDIN))
+all: $(PROGRAMS) $(LIB) $(SHARED) $(if $(findstring macos,$(CC)),,$(STANDIN))
 objects: $(OBJ) $(STANDIN_OBJ) $(SHARED_OBJ) $(PROGRAM_SRC:%.c=$(BUILD)/%.o)
 
 deps:
@@ -186,7 +193,7 @@ $(SHARED): $(OBJ) include/anec.map
 # too keeps its own.
 $(STANDIN_OBJ): override CFLAGS += -fvisibility=hidden
 $(STANDIN): $(STANDIN_OBJ) $(LIB)
-	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(STANDIN_OBJ) $(LIB) -Wl,--version-script=backends/sim/standin/exports.map -Wl,-Bsymbolic $(LDLIBS) -o $@
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(STANDIN_OBJ) $(LIB) $(if $(FOR_MAC),,-Wl$(comma)--version-script=backends/sim/standin/exports.map -Wl$(comma)-Bsymbolic) $(LDLIBS) -o $@
 
 $(filter-out $(BUILD)/anerun,$(PROGRAMS)): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(SHARED_OBJ) $(LIB) $(LDLIBS) -o $@
@@ -285,7 +292,7 @@ install: all man $(BUILD)/install/libanec.a
 	install -m 755 $(SHARED) $(DESTDIR)$(PREFIX)/lib/$(notdir $(SHARED))$(if $(filter %.so,$(SHARED)),.0)
 	$(if $(filter %.so,$(SHARED)),ln -sf libanec.so.0 $(DESTDIR)$(PREFIX)/lib/libanec.so)
 	install -m 755 $(STANDIN) $(DESTDIR)$(PREFIX)/lib
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LDLIBS)|' include/anec.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/anec.pc
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LDLIBS)|; s|@RPATH@|$(if $(FOR_MAC),-Wl$(comma)-rpath$(comma)$${libdir})|' include/anec.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/anec.pc
 	install -m 644 $(PROGRAMS:%=%.1) $(DESTDIR)$(PREFIX)/share/man/man1
 
 $(BUILD)/install/libanec.a: $(OBJ)
@@ -333,14 +340,30 @@ $(FUZZERS): $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) $< $(FUZZ_MAIN) $(LIB) $(LDLIBS) -o $@
 
 # ---- other machines ---------------------------------------------------------------------------------
-# .ci/cross brings a compiler for other machines, pinned. `make macos` builds the tools for both
-# processors of a Mac; they need nothing but its C library. The same code for Linux on arm64 is what
-# the tests run, under qemu.
+# .ci/cross brings a compiler for other machines, pinned. `make macos` builds the tools and the library for
+# both processors of a Mac, signed ad hoc, and files that have both in one (.ci/macho.c); they need nothing
+# but its C library. The same code for Linux on arm64 is what the tests run, under qemu.
 
 ZIG := $(CURDIR)/.tools/compiler/node_modules/.bin/zig
 CROSS_BUILDS := $(BUILD)/macos-arm64 $(BUILD)/macos-x86_64 $(BUILD)/linux-arm64
+MAC_SIGNED := $(PROGRAMS:$(BUILD)/%=%) libanec.dylib
+MAC_FAT := $(MAC_SIGNED) libanec.a
+MACHO := $(BUILD)/.ci/macho
 .PHONY: macos cross-deps $(CROSS_BUILDS)
-macos: $(BUILD)/macos-arm64 $(BUILD)/macos-x86_64
+macos: $(BUILD)/macos-universal
+
+# The linker has signed what is for arm64.
+.PHONY: $(BUILD)/macos-universal
+$(BUILD)/macos-universal: $(BUILD)/macos-arm64 $(BUILD)/macos-x86_64 $(MACHO)
+	@mkdir -p $@
+	@$(MACHO) sign $(MAC_SIGNED:%=$(BUILD)/macos-arm64/%) $(MAC_SIGNED:%=$(BUILD)/macos-x86_64/%)
+	@for f in $(MAC_FAT); do $(MACHO) fat $@/$$f $(BUILD)/macos-arm64/$$f $(BUILD)/macos-x86_64/$$f || exit 1; done
+	@cd $@ && chmod +x $(MAC_SIGNED)
+
+$(MACHO): $(BUILD)/.ci/macho.o $(filter $(BUILD)/base/%,$(OBJ))
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+$(BUILD)/.ci/macho.o: | deps
+
 $(BUILD)/macos-arm64: TRIPLE := aarch64-macos.13.0
 $(BUILD)/macos-x86_64: TRIPLE := x86_64-macos.13.0 -mcpu=haswell # every Mac of macOS 13 has it
 $(BUILD)/linux-arm64: TRIPLE := aarch64-linux-gnu.2.31
@@ -391,7 +414,7 @@ help:
 	@echo 'make mutate     whether the tests notice what is changed in the sources, COUNT=160 places of SEED=1'
 	@echo 'make fuzz       the fuzzer on every reader of input, SECONDS=60 each'
 	@echo 'make install    programs, library, header, man pages below PREFIX (/usr/local), for packagers in DESTDIR'
-	@echo 'make macos      the tools for Macs, $(BUILD)/macos-arm64 and $(BUILD)/macos-x86_64, by a cross compiler'
+	@echo 'make macos      tools and library for Macs, $(BUILD)/macos-arm64, -x86_64 and -universal, by a cross compiler'
 	@echo 'make man        man pages, $(BUILD)/anec.1 and $(BUILD)/anerun.1'
 	@echo 'make docs       the pages of docs/ that are written from the tables'
 	@echo 'make clean      removes $(BUILD)'

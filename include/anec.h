@@ -44,6 +44,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
 
 typedef enum {
     ANEC_OK = 0,
@@ -402,6 +405,9 @@ typedef struct {
 void anec_compare(const anec_tensor *a, const anec_tensor *b, const char *precision,
                   const anec_tolerance *tolerance, anec_difference *out);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

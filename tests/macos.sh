@@ -1,6 +1,7 @@
 #!/bin/sh
-# macos.sh -- builds the tools for both processors of a Mac and looks at what came out; then runs the
-# same code, built for Linux on arm64, under qemu: unit tests of numbers and kernels, golden cases.
+# macos.sh -- builds tools and library for both processors of a Mac and looks at what came out
+# (tests/macho.py); then runs the same code, built for Linux on arm64, under qemu: unit tests of numbers
+# and kernels, golden cases.
 # Ends with `macos: N passed, N failed`. Where the compiler cannot be fetched a line says so.
 # usage: macos.sh BUILD
 set -u
@@ -21,21 +22,14 @@ esac
 # A warning of this third compiler counts too.
 $make -s WERROR=1 BUILD="$build" macos "$build/linux-arm64" || { bad "it does not build"; finish; }
 
-check_program() { # check_program FILE KIND: of this kind, and in need of the C library alone
-    kind=$(file -b "$1")
-    needs=$(llvm-objdump --macho --dylibs-used "$1" | sed 1d | sed 's/^[[:space:]]*//; s/ (.*//')
-    case $kind in
-    "Mach-O 64-bit $2 executable"*) ;;
-    *) bad "$1 is: $kind"; return ;;
-    esac
-    [ "$needs" = /usr/lib/libSystem.B.dylib ] || { bad "$1 needs: $needs"; return; }
-    good
+count() { # count LINE: the sum that another suite ended with
+    set -- $(echo "$1" | sed -nE 's/^[a-z]+: ([0-9]+) passed, ([0-9]+) failed$/\1 \2/p')
+    [ $# = 2 ] && [ "$1" -gt 0 ] || { bad "a suite did not run"; return; }
+    passed=$((passed + $1)) failed=$((failed + $2))
 }
-for source in tools/ane*.c; do
-    tool=$(basename "$source" .c)
-    check_program "$build/macos-arm64/$tool" arm64
-    check_program "$build/macos-x86_64/$tool" x86_64
-done
+python3 tests/macho.py "$build" >"$build/macho.log" 2>&1
+grep -v '^macho: [0-9]* passed' "$build/macho.log"
+count "$(tail -n 1 "$build/macho.log")"
 
 # ---- arm64 under qemu -------------------------------------------------------------------------------
 
@@ -47,11 +41,6 @@ for source in tools/ane*.c; do
     printf '#!/bin/sh\nexec %s %s "$@"\n' "$qemu" "$here/$tool" >"$here/qemu/$tool"
     chmod +x "$here/qemu/$tool"
 done
-count() { # count LINE: the sum that another suite ended with
-    set -- $(echo "$1" | sed -nE 's/^[a-z]+: ([0-9]+) passed, ([0-9]+) failed$/\1 \2/p')
-    [ $# = 2 ] && [ "$1" -gt 0 ] || { bad "a suite under qemu did not run"; return; }
-    passed=$((passed + $1)) failed=$((failed + $2))
-}
 for test in "$here"/unit/test_*; do
     case $test in *.log) continue ;; esac
     if $qemu "$test" >"$test.log" 2>&1; then good; else bad "$test under qemu:"; cat "$test.log"; fi
