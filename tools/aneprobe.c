@@ -1,16 +1,12 @@
 /* aneprobe.c -- measures the rules on an engine and writes what it found as a profile. */
 #include "../backends/probe/probe.h"
-#include "tool.h"
+#include "probe_tool.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum {
-#define OPT(id, ...) PROBE_##id,
-#include "aneprobe.def"
-};
 static const Option options[] = {
 #define OPT OPTION_ROW
 #include "aneprobe.def"
@@ -22,6 +18,9 @@ static const Example examples[] = {
     { "aneprobe --backend sim:m1", "measure a simulated one" },
     { "aneprobe --only width-slice,sdpa-mask,sin", "some rules and operations" },
     { "aneprobe --limits --only tensor-width,buffers", "search for some numbers" },
+    { "aneprobe --bisect model.mlpackage -o part.mil",
+      "which statements this machine's engine refuses or gets wrong" },
+    { "aneprobe --backend sim:m1 --bisect model.mil", "or a simulated one" },
     { "anec --target m1 --profile my.profile -o m.mil m.anedsl",
       "compile by what was measured" },
 };
@@ -33,7 +32,7 @@ static const Tool tool = {
         "For each rule (anec --list-rules) two small programs are run, one that breaks it and "
         "one that keeps "
         "it, and compared with the reference. Only what they give decides. With --limits programs "
-        "grow until one is refused or wrong. The report goes to the standard "
+        "grow until one is refused or wrong. With --bisect a model is cut down to what of it fails. The report goes to the standard "
         "output: please attach it to an issue of the project.",
     TOOL_TABLES,
 };
@@ -144,16 +143,11 @@ static bool resume(Job *j)
 
 /* ---- measuring --------------------------------------------------------------------------- */
 
-static double pause_of(const Job *j)
-{
-    const OptValue *o = opt(j, PROBE_pause);
-    return o->count ? o->real : j->prober.engine->pause;
-}
-
 /* A compiler service that failed restarts; bursts stall every compilation of the machine. */
 static void pace(Job *j, int before)
 {
-    const double seconds = j->prober.failures > before ? pause_of(j) : 0;
+    const double seconds = j->prober.failures > before ? probe_pause(j->args, j->prober.engine)
+                                                       : 0;
     const struct timespec t = { .tv_sec = (time_t)seconds,
                                 .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9) };
     if (seconds > 0) nanosleep(&t, NULL);
@@ -185,8 +179,7 @@ static void report(Job *j, const char *kind, const char *name, Verdict v, Standi
 /* False: this process has compiled enough. What is measured is saved. */
 static bool may_compile(Job *j)
 {
-    const OptValue *o = opt(j, PROBE_compiles);
-    const int most = o->count ? (int)o->real : j->prober.engine->compiles;
+    const int most = probe_compiles(j->args, j->prober.engine);
     if (most <= 0 || j->prober.compiles < most) return true;
     return diag_fail(
         j->diag,
@@ -372,21 +365,11 @@ static bool find_chip(Job *j)
 
 static int prepare(Job *j)
 {
-    const OptValue *b = opt(j, PROBE_backend);
-    const BackendOptions as_given = { .as_given = true };
+    int code = EXIT_DONE;
     if (!check_only(j)) return EXIT_USAGE;
     j->prober.reference = backend_find("ref");
-    j->prober.engine = backend_open(b->count ? b->text : "ane", &as_given, j->diag);
-    if (!j->prober.engine && diag_ok(j->diag))
-        usage_error(
-            &tool,
-            "there is no backend %s; ane is this machine's engine, sim:m1 .. sim:m5 are simulated",
-            b->text);
-    if (!j->prober.engine) {
-        diag_note(j->diag, (Loc){ 0 },
-                  "--backend sim:m1 measures a simulated engine, on any machine");
-        return diag_ok(j->diag) ? EXIT_USAGE : diag_exit(j->diag);
-    }
+    j->prober.engine = probe_backend(j->args, j->diag, &code);
+    if (!j->prober.engine) return code;
     if (!find_chip(j)) return EXIT_USAGE;
     if (opt(j, PROBE_resume)->count && !opt(j, PROBE_output)->count) {
         usage_error(&tool, "--resume goes with -o PROFILE");
@@ -425,6 +408,7 @@ static int run(Args *args, Diag *d, Progress *progress)
 {
     Job job = { .args = args, .diag = d, .progress = progress, .cut = { .row = -1 } };
     tool_warnings(d, args);
+    if (probe_opt(args, PROBE_bisect)->count) return probe_bisect(args, d, progress);
     int code = run_job(&job);
     progress_clear(progress);
     backend_close(job.prober.engine);

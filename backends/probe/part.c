@@ -1,0 +1,300 @@
+/* part.c -- some statements of a function as a program of their own. */
+#include "bisect.h"
+
+#include "../../ir/ops/ops.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what the whole program computes -------------------------------------------------------
+ */
+
+typedef struct {
+    Record *r;
+    const Block *body;
+    Diag *d;
+} Recording;
+
+static bool keep_value(void *ctx, const Value *v, const Tensor *t)
+{
+    Recording *k = ctx;
+    Record *r = k->r;
+    if (t->is_list || !v->name || !v->def || v->def->parent->owner) return true;
+    if (r->n == r->room) {
+        r->room = r->room ? 2 * r->room : 64;
+        r->at = mem_resize(r->at, (size_t)r->room * sizeof *r->at);
+        if (!r->at) mem_out((size_t)r->room * sizeof *r->at);
+    }
+    r->at[r->n] = (struct Recorded){ .name = v->name };
+    return tensor_copy(&r->at[r->n++].value, k->d, t);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct Recorded *)a)->name, ((const struct Recorded *)b)->name);
+}
+
+bool record_run(Record *r, const Backend *reference, const Func *f, const Binding *in, int nin,
+                uint64_t max_steps, Diag *d)
+{
+    Recording k = { .r = r, .d = d };
+    Module *m = func_extract(f); /* the reference takes composites apart */
+    Program *p = program_new(reference, m, m->first, d);
+    const RunOptions opt = { .max_steps = max_steps, .each = keep_value, .ctx = &k };
+    bool ok = p && program_run(p, d, in, nin, &opt);
+    program_free(p);
+    qsort(r->at, (size_t)r->n, sizeof *r->at, by_name);
+    /* names are the copy's */
+    for (int i = 0; i < r->n; i++) {
+        const size_t size = strlen(r->at[i].name) + 1;
+        char *name = mem_alloc(size);
+        if (!name) mem_out(size);
+        r->at[i].name = memcpy(name, r->at[i].name, size);
+    }
+    module_free(m);
+    return ok;
+}
+
+const Tensor *record_find(const Record *r, const char *name)
+{
+    const struct Recorded key = { .name = name };
+    const struct Recorded *found = r->n
+                                     ? bsearch(&key, r->at, (size_t)r->n, sizeof key, by_name)
+                                     : NULL;
+    return found ? &found->value : NULL;
+}
+
+void record_free(Record *r)
+{
+    for (int i = 0; i < r->n; i++) {
+        tensor_free(&r->at[i].value);
+        mem_free((void *)(uintptr_t)r->at[i].name);
+    }
+    mem_free(r->at);
+    *r = (Record){ .n = 0 };
+}
+
+/* ---- statements -----------------------------------------------------------------------------
+ */
+
+/* A constant, or what is computed from constants for the program's whole life: a weight. */
+static bool is_constant(const Op *op)
+{
+    return op->kind == OP_const || (op->nout && value_is_const(op->out[0]));
+}
+
+int part_statements(const Func *f, Arena *a, const Op ***out)
+{
+    int n = 0, all = 0;
+    for (const Op *op = f->body->first; op; op = op->next) all++;
+    *out = NEW_ARRAY(a, all + 1, const Op *);
+    for (const Op *op = f->body->first; op; op = op->next)
+        if (!is_constant(op)) (*out)[n++] = op;
+    return n;
+}
+
+/* ---- cutting --------------------------------------------------------------------------------
+ */
+
+enum { USED_INSIDE = 1, USED_OUTSIDE = 2 };
+
+static void mark(Value *v, uintptr_t how) { v->tag = (void *)((uintptr_t)v->tag | how); }
+
+static bool marked(const Value *v, uintptr_t how) { return ((uintptr_t)v->tag & how) != 0; }
+
+static void clear_op(const Op *op)
+{
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++) op->arg[i].val[k]->tag = NULL;
+    for (int i = 0; i < op->nout; i++) op->out[i]->tag = NULL;
+    for (int i = 0; i < op->nblock; i++) {
+        const Block *b = op->block[i];
+        for (int k = 0; k < b->nresult; k++) b->result[k]->tag = NULL;
+        for (const Op *inner = b->first; inner; inner = inner->next) clear_op(inner);
+    }
+}
+
+static void mark_uses(const Op *op, uintptr_t how)
+{
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++) mark(op->arg[i].val[k], how);
+    for (int i = 0; i < op->nblock; i++) {
+        const Block *b = op->block[i];
+        for (int k = 0; k < b->nresult; k++) mark(b->result[k], how);
+        for (const Op *inner = b->first; inner; inner = inner->next) mark_uses(inner, how);
+    }
+}
+
+static void mark_all(Func *g, Op *const *op, int n, const bool *in)
+{
+    for (Op *o = g->body->first; o; o = o->next) clear_op(o);
+    for (int i = 0; i < g->body->nparam; i++) g->body->param[i]->tag = NULL;
+    for (int i = 0; i < n; i++) mark_uses(op[i], in[i] ? USED_INSIDE : USED_OUTSIDE);
+    for (int i = 0; i < g->body->nresult; i++) mark(g->body->result[i], USED_OUTSIDE);
+}
+
+/* What others take; of a statement that nobody takes anything of, all. */
+static bool make_results(Func *g, Op *const *op, int n, const bool *in)
+{
+    func_drop_results(g, 0);
+    for (int i = 0; i < n; i++) {
+        bool used = false;
+        for (int k = 0; k < op[i]->nout; k++)
+            used = used || marked(op[i]->out[k], USED_INSIDE | USED_OUTSIDE);
+        for (int k = 0; in[i] && k < op[i]->nout; k++) {
+            Value *v = op[i]->out[k];
+            if (used && !marked(v, USED_OUTSIDE)) continue;
+            if (v->type->kind == TY_TENSOR) block_result(g->body, v);
+            else if (used) return false;
+        }
+    }
+    return g->body->nresult > 0;
+}
+
+static bool make_parameter(Func *g, Value *v, const Record *r)
+{
+    const Tensor *t = record_find(r, v->name);
+    if (!t || v->type->kind != TY_TENSOR) return false;
+    Value *p = block_param(g->body, v->name, module_tensor(g->module, t->dtype, &t->shape),
+                           v->loc);
+    func_replace_uses(g, v, p);
+    return true;
+}
+
+/* From the last to the first: who uses a statement that goes has gone, or stays. */
+static bool drop_statements(Func *g, Op *const *op, int n, const bool *in, const Record *r)
+{
+    bool ok = true;
+    for (int i = n - 1; ok && i >= 0; i--) {
+        if (in[i]) continue;
+        for (int k = 0; ok && k < op[i]->nout; k++)
+            if (marked(op[i]->out[k], USED_INSIDE)) ok = make_parameter(g, op[i]->out[k], r);
+        if (ok) op_unlink(op[i]);
+    }
+    return ok;
+}
+
+/* Constants and parameters that no statement takes any more. */
+static void drop_unused(Func *g)
+{
+    Block *b = g->body;
+    int n = 0;
+    for (Op *op = b->first; op; op = op->next) clear_op(op);
+    for (int i = 0; i < b->nparam; i++) b->param[i]->tag = NULL;
+    for (Op *op = b->last, *before; op; op = before) {
+        bool used = !is_constant(op);
+        before = op->prev;
+        for (int k = 0; k < op->nout; k++) used = used || marked(op->out[k], USED_INSIDE);
+        if (used) mark_uses(op, USED_INSIDE);
+        else op_unlink(op);
+    }
+    for (int i = 0; i < b->nparam; i++)
+        if (marked(b->param[i], USED_INSIDE)) b->param[n++] = b->param[i];
+    b->nparam = n;
+}
+
+/* Parameters of flexible shape get that which the program was run with. */
+static bool bind_shapes(Func *g, const Binding *in, int nin)
+{
+    bool bound = false, ok = true;
+    for (int i = 0; i < g->body->nparam; i++) {
+        Value *v = g->body->param[i];
+        if (v->type->kind != TY_TENSOR || shape_known(&v->type->shape)) continue;
+        for (int k = 0; k < nin; k++)
+            if (!strcmp(in[k].name, v->name))
+                v->type = module_tensor(g->module, in[k].value.dtype, &in[k].value.shape);
+        bound = true;
+    }
+    if (!bound) return true;
+    Diag quiet = { .quiet = true };
+    attr_set(g->module, &g->attrs, "FlexibleShapeInformation", NULL);
+    ok = func_infer(g, &quiet, true);
+    diag_free(&quiet);
+    return ok;
+}
+
+static bool is_sound(Module *m)
+{
+    Diag quiet = { .quiet = true };
+    const bool ok = module_verify(m, &quiet, NULL);
+    diag_free(&quiet);
+    return ok;
+}
+
+Module *part_new(const Func *f, const bool *in, const Record *r, const Binding *given,
+                 int ngiven)
+{
+    Arena a = { 0 };
+    GuardTask lost;
+    Module *m = func_extract(f);
+    Func *g = m->first;
+    const Op **op;
+    const int n = part_statements(g, &a, &op);
+    mark_all(g, (Op *const *)op, n, in);
+    bool ok = make_results(g, (Op *const *)op, n, in);
+    func_walk_begin(g, &lost);
+    ok = ok && drop_statements(g, (Op *const *)op, n, in, r);
+    func_walk_end(g, &lost);
+    if (ok) drop_unused(g);
+    ok = ok && bind_shapes(g, given, ngiven) && is_sound(m);
+    arena_free(&a);
+    if (ok) return m;
+    module_free(m);
+    return NULL;
+}
+
+int part_inputs(const Func *part, Arena *a, const Record *r, const Binding *in, int nin,
+                Binding **out)
+{
+    const Block *b = part->body;
+    int n = 0;
+    *out = NEW_ARRAY(a, b->nparam + 1, Binding);
+    for (int i = 0; i < b->nparam; i++) {
+        const Value *v = b->param[i];
+        if (param_is_state(v)) continue;
+        const Tensor *t = record_find(r, v->name);
+        for (int k = 0; !t && k < nin; k++)
+            if (!strcmp(in[k].name, v->name)) t = &in[k].value;
+        if (!t) continue;
+        (*out)[n] = (Binding){ .name = v->name, .value = *t };
+        (*out)[n++].value.owned = false;
+    }
+    return n;
+}
+
+/* ---- a type by itself
+ * ------------------------------------------------------------------------- */
+
+/* Statements that take two equal tensors, or one, and give such a one: one of them must run. */
+static const struct {
+    DClass cls;
+    const char *op;
+    bool two;
+} controls[] = {
+    { CLASS_FLOAT, "relu", false }, { CLASS_FLOAT, "add", true },
+    { CLASS_FLOAT, "mul", true },   { CLASS_INT, "add", true },
+    { CLASS_UINT, "add", true },    { CLASS_BOOL, "logical_not", false },
+};
+
+Module *part_control(const Func *f, const Type *t, int i)
+{
+    Diag quiet = { .quiet = true };
+    size_t row = 0;
+    while (row < COUNT(controls) && (controls[row].cls != dtypes[t->dtype].cls || i-- > 0))
+        row++;
+    if (row == COUNT(controls)) return NULL;
+    Module *m = func_extract(f);
+    Func *g = m->first;
+    func_drop_results(g, 0);
+    while (g->body->last) op_unlink(g->body->last);
+    g->body->nparam = 0;
+    Value *x = block_param(g->body, "x", module_tensor(m, t->dtype, &t->shape), (Loc){ 0 });
+    Builder b = builder_at(g->body, NULL, &quiet, (Loc){ 0 });
+    Value *y = controls[row].two ? build(&b, "y", controls[row].op, "x", x, "y", x, NULL)
+                                 : build(&b, "y", controls[row].op, "x", x, NULL);
+    if (y) block_result(g->body, y);
+    diag_free(&quiet);
+    if (y && is_sound(m)) return m;
+    module_free(m);
+    return NULL;
+}

@@ -1,0 +1,2 @@
+# aneprobe --backend sim:m1 --bisect five.mil -f other
+# exit: 2

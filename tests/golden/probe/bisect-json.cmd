@@ -1,0 +1,2 @@
+# aneprobe --backend sim:m1 --bisect five.mil --json
+# exit: 1

@@ -1,0 +1,2 @@
+# aneprobe --backend sim:m1 --bisect nothing.mil
+# exit: 3

@@ -1,0 +1,1 @@
+# aneprobe --backend sim:m4 --bisect five.mil

@@ -1,0 +1,273 @@
+/* probe_bisect.c -- aneprobe --bisect: reads a model, finds what of it fails, prints that. */
+#include "../backends/probe/bisect.h"
+#include "../api/values.h"
+#include "../ir/mil/flexible.h"
+#include "probe_tool.h"
+
+#include <cjson/cJSON.h>
+
+#include <string.h>
+#include <unistd.h>
+
+typedef struct {
+    const Args *args;
+    Diag *diag;
+    Progress *progress;
+    Arena arena;
+    Model model;
+    const Backend *engine;
+    Func *func;
+    Binding *in;
+    int nin;
+    BisectResult found;
+} Job;
+
+static const OptValue *opt(const Job *j, int id) { return probe_opt(j->args, id); }
+
+/* ---- the model
+ * -------------------------------------------------------------------------------- */
+
+/* A .mil as it is, unless the options say otherwise; a program of the language for the engine.
+ */
+static int read_model(Job *j)
+{
+    const char *path = opt(j, PROBE_bisect)->text;
+    Pipeline p;
+    int code = (int)read_open(&j->model, j->args->config, j->diag, path);
+    j->model.target = j->engine->target;
+    if (!code) code = model_parse(&j->model, j->args, j->diag);
+    if (!code && !j->model.dsl) code = model_check(&j->model, j->diag);
+    if (code == ANEC_USAGE && j->model.usage) usage_error(j->args->tool, "%s", j->model.usage);
+    if (code || !model_wants_passes(&j->model, j->args)) return code;
+    code = model_pipeline(&j->model, j->args, j->diag, &p);
+    if (!code && !passes_run(j->model.module, &p.pass, j->diag)) code = diag_exit(j->diag);
+    return code;
+}
+
+static int find_function(Job *j)
+{
+    const OptValue *o = opt(j, PROBE_function);
+    j->func = o->count ? module_func(j->model.module, o->text) : module_main(j->model.module);
+    if (j->func) return EXIT_DONE;
+    usage_error(j->args->tool, "%s has no function %s", j->model.path,
+                o->count ? o->text : "main");
+    return EXIT_USAGE;
+}
+
+/* ---- inputs: given, or random as anerun's --random
+ * --------------------------------------------- */
+
+/* The text of -i NAME=TEXT; NULL: it is not given. */
+static const char *given_text(const Job *j, const char *name)
+{
+    const OptValue *o = opt(j, PROBE_input);
+    const size_t n = strlen(name);
+    for (int i = 0; i < o->count; i++)
+        if (!strncmp(o->all[i], name, n) && o->all[i][n] == '=') return o->all[i] + n + 1;
+    return NULL;
+}
+
+static bool make_input(Job *j, int p)
+{
+    const Value *v = j->func->body->param[p];
+    Binding *b = &j->in[j->nin++];
+    const char *text = given_text(j, v->name);
+    const OptValue *seed = opt(j, PROBE_random);
+    Flex flex;
+    Shape s = v->type->shape;
+    *b = (Binding){ .name = v->name };
+    if (v->type->kind != TY_TENSOR)
+        return diag_error(j->diag, v->loc, "input %s is a %s; only tensors can be given",
+                          v->name, type_text(&j->arena, v->type));
+    if (text)
+        return tensor_given(&b->value, j->diag, text,
+                            &(Place){ .name = v->name, .want = v->type });
+    if (!shape_known(&s)
+        && (!flex_read(j->func, j->diag, &j->arena, &flex)
+            || !flex_default(j->func, &flex, p, &s)))
+        return diag_error(j->diag, v->loc,
+                          "input %s has no default shape for %s: give it with -i", v->name,
+                          type_text(&j->arena, v->type));
+    return tensor_random(&b->value, j->diag, seed->count ? seed->number : 1, v->name,
+                         v->type->dtype, &s);
+}
+
+static int make_inputs(Job *j)
+{
+    const OptValue *o = opt(j, PROBE_input);
+    const Block *b = j->func->body;
+    for (int i = 0; i < o->count; i++) {
+        const char *name = arena_strndup(&j->arena, o->all[i], strcspn(o->all[i], "="));
+        int at = 0;
+        if (param_find(j->func, name, &at) < 0 || !strchr(o->all[i], '=')) {
+            usage_error(j->args->tool, "-i NAME=FILE.npy: %s has no input %s", j->func->name,
+                        name);
+            return EXIT_USAGE;
+        }
+    }
+    j->in = NEW_ARRAY(&j->arena, b->nparam + 1, Binding);
+    for (int i = 0; i < b->nparam; i++)
+        if (!param_is_state(b->param[i]) && !make_input(j, i)) return diag_exit(j->diag);
+    return inputs_check(j->func, j->diag, j->in, j->nin) ? EXIT_DONE : diag_exit(j->diag);
+}
+
+/* ---- what was found
+ * ----------------------------------------------------------------------------- */
+
+static const char *verdict_text(PartVerdict v)
+{
+    return v == PART_REFUSED ? "refused" : v == PART_WRONG ? "wrong" : "runs";
+}
+
+/* PART.mil, and PART-NAME.npy for each of its inputs: false after an error. */
+static bool save_part(Job *j)
+{
+    const char *path = opt(j, PROBE_output)->text;
+    const size_t n = strlen(path);
+    const bool mil = n > 4 && !strcmp(path + n - 4, ".mil");
+    bool ok = file_make_dirs(j->diag, file_dir(&j->arena, path))
+           && container_save(j->found.module, j->diag, path);
+    for (int i = 0; ok && i < j->found.nin; i++)
+        ok = tensor_save(&j->found.in[i].value, j->diag,
+                         arena_printf(&j->arena, "%.*s-%s.npy", (int)(mil ? n - 4 : n), path,
+                                      j->found.in[i].name));
+    return ok;
+}
+
+static void put_statements(Job *j, cJSON *to)
+{
+    const Op **op;
+    const int n = part_statements(j->found.module->first, &j->arena, &op);
+    for (int i = 0; i < n; i++) {
+        cJSON *one = json_item(to, NULL, cJSON_CreateObject());
+        json_item(one, "op", cJSON_CreateString(op[i]->name));
+        json_item(one, "name", cJSON_CreateString(op[i]->nout ? op[i]->out[0]->name : ""));
+    }
+}
+
+static void print_json(Job *j)
+{
+    const BisectResult *r = &j->found;
+    const OptValue *o = opt(j, PROBE_output);
+    cJSON *root = json_root(cJSON_CreateObject());
+    json_item(root, "model", cJSON_CreateString(j->model.path));
+    json_item(root, "backend", cJSON_CreateString(j->engine->name));
+    json_item(root, "function", cJSON_CreateString(j->func->name));
+    json_item(root, "verdict", cJSON_CreateString(verdict_text(r->verdict)));
+    json_item(root, "statements", cJSON_CreateNumber(r->all));
+    json_item(root, "compilations", cJSON_CreateNumber(r->compiles));
+    if (r->module) {
+        json_item(root, "said", cJSON_CreateString(r->said));
+        json_item(root, "smallest", cJSON_CreateBool(!r->stopped));
+        put_statements(j, json_item(root, "part", cJSON_CreateArray()));
+        if (o->count) json_item(root, "file", cJSON_CreateString(o->text));
+        Buf text = { 0 };
+        if (!o->count && !mil_needs_weights(r->module, false)) mil_print(r->module, &text);
+        if (text.len) json_item(root, "mil", cJSON_CreateString(text.s));
+        buf_free(&text);
+    }
+    char *text = json_text(root, true);
+    puts(text);
+    json_text_free(text);
+    json_free(root);
+}
+
+static void print_part(Job *j)
+{
+    BisectResult *r = &j->found;
+    const char *what = r->verdict == PART_REFUSED ? "refuses" : "gets wrong";
+    fprintf(stderr, "aneprobe: %s %s %d of %d statement%s: %s\n", j->engine->name, what,
+            r->statements, r->all, r->all == 1 ? "" : "s", r->said[0] ? r->said : "no words");
+    if (r->stopped)
+        fprintf(
+            stderr,
+            "aneprobe: stopped after %d compilations, as many as one process should make: a "
+            "smaller part may fail too; --bisect of the part that was written goes on\n",
+            r->compiles);
+    else if (r->uncut && r->statements > 1)
+        fprintf(
+            stderr,
+            "aneprobe: %d smaller parts could not be tried, because of what would have been "
+            "their inputs or results\n",
+            r->uncut);
+}
+
+static int report(Job *j)
+{
+    BisectResult *r = &j->found;
+    const bool json = opt(j, PROBE_json)->count > 0, out = opt(j, PROBE_output)->count > 0;
+    if (r->module && out && !save_part(j)) return diag_exit(j->diag);
+    if (json) print_json(j);
+    if (!r->module) {
+        if (!json)
+            printf("aneprobe: %s runs %s as the reference does: nothing to find\n",
+                   j->engine->name, j->model.path);
+        return EXIT_DONE;
+    }
+    if (json) return EXIT_WRONG;
+    print_part(j);
+    if (!out && mil_needs_weights(r->module, false)) {
+        usage_error(j->args->tool,
+                    "the part has weights, which a text alone cannot hold: give -o PART.mil");
+        return EXIT_USAGE;
+    }
+    if (!out) {
+        mil_hoist(r->module);
+        Buf text = { 0 };
+        mil_print(r->module, &text);
+        puts(text.s);
+        buf_free(&text);
+    }
+    return EXIT_WRONG;
+}
+
+/* ---- the command
+ * -------------------------------------------------------------------------------- */
+
+static void step(void *ctx, int n, int all)
+{
+    Job *j = ctx;
+    progress_count(j->progress, "statements", (uint64_t)n, (uint64_t)all);
+}
+
+static int find(Job *j)
+{
+    const OptValue *rtol = opt(j, PROBE_rtol), *atol = opt(j, PROBE_atol);
+    const Bisect b = { .engine = j->engine,
+                       .reference = backend_find("ref"),
+                       .diag = j->diag,
+                       .rtol = rtol->count ? rtol->real : 1e-2,
+                       .atol = atol->count ? atol->real : 5e-3,
+                       .most = probe_compiles(j->args, j->engine),
+                       .pause = probe_pause(j->args, j->engine),
+                       .step = step,
+                       .ctx = j,
+                       .max_steps = 1000000 };
+    if (!bisect(&b, j->func, j->in, j->nin, &j->found)) return diag_exit(j->diag);
+    progress_clear(j->progress);
+    if (j->found.verdict == PART_UNKNOWN) {
+        diag_error(j->diag, (Loc){ 0 },
+                   "the reference does not run %s, so that nothing can be compared; anerun "
+                   "--backend ref says why",
+                   j->model.path);
+        return diag_exit(j->diag);
+    }
+    return report(j);
+}
+
+int probe_bisect(const Args *a, Diag *d, Progress *progress)
+{
+    Job j = { .args = a, .diag = d, .progress = progress };
+    int code = EXIT_DONE;
+    j.engine = probe_backend(a, d, &code);
+    if (j.engine) code = read_model(&j);
+    if (!code) code = find_function(&j);
+    if (!code) code = make_inputs(&j);
+    if (!code) code = find(&j);
+    bisect_free(&j.found);
+    for (int i = 0; i < j.nin; i++) tensor_free(&j.in[i].value);
+    model_free(&j.model);
+    backend_close(j.engine);
+    arena_free(&j.arena);
+    return code;
+}

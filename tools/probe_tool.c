@@ -1,0 +1,30 @@
+/* probe_tool.c -- the engine that aneprobe looks at, and how gently. */
+#include "probe_tool.h"
+
+double probe_pause(const Args *a, const Backend *b)
+{
+    const OptValue *o = probe_opt(a, PROBE_pause);
+    return o->count ? o->real : b->pause;
+}
+
+int probe_compiles(const Args *a, const Backend *b)
+{
+    const OptValue *o = probe_opt(a, PROBE_compiles);
+    return o->count ? (int)o->real : b->compiles;
+}
+
+const Backend *probe_backend(const Args *a, Diag *d, int *code)
+{
+    const OptValue *b = probe_opt(a, PROBE_backend);
+    const BackendOptions as_given = { .as_given = true };
+    const Backend *found = backend_open(b->count ? b->text : "ane", &as_given, d);
+    if (found) return found;
+    if (diag_ok(d))
+        usage_error(
+            a->tool,
+            "there is no backend %s; ane is this machine's engine, sim:m1 .. sim:m5 are simulated",
+            b->text);
+    diag_note(d, (Loc){ 0 }, "--backend sim:m1 measures a simulated engine, on any machine");
+    *code = diag_ok(d) ? EXIT_USAGE : diag_exit(d);
+    return NULL;
+}
