@@ -278,7 +278,6 @@ static const struct {
 
 Module *part_control(const Func *f, const Type *t, int i)
 {
-    Diag quiet = { .quiet = true };
     size_t row = 0;
     while (row < COUNT(controls) && (controls[row].cls != dtypes[t->dtype].cls || i-- > 0))
         row++;
@@ -289,12 +288,13 @@ Module *part_control(const Func *f, const Type *t, int i)
     while (g->body->last) op_unlink(g->body->last);
     g->body->nparam = 0;
     Value *x = block_param(g->body, "x", module_tensor(m, t->dtype, &t->shape), (Loc){ 0 });
-    Builder b = builder_at(g->body, NULL, &quiet, (Loc){ 0 });
-    Value *y = controls[row].two ? build(&b, "y", controls[row].op, "x", x, "y", x, NULL)
-                                 : build(&b, "y", controls[row].op, "x", x, NULL);
-    if (y) block_result(g->body, y);
-    diag_free(&quiet);
-    if (y && is_sound(m)) return m;
+    Op *op = op_new(m, g->body, NULL, module_name(m, controls[row].op), (Loc){ 0 });
+    op_arg_add(m, op, op_arg_new(m, op, module_name(m, "x")), x);
+    if (controls[row].two) op_arg_add(m, op, op_arg_new(m, op, module_name(m, "y")), x);
+    Value *y = op_out(m, op, module_name(m, "y"), x->type, (Loc){ 0 });
+    op_set_name(m, op, y->name);
+    block_result(g->body, y);
+    if (is_sound(m)) return m;
     module_free(m);
     return NULL;
 }
