@@ -28,5 +28,9 @@ page() { # page FILE COMMAND..
 
 page docs/ops.md "$build/ops-doc"
 page docs/targets.md "$build/anec" --doc-targets
+first_run() { # the page but for the list, and the list
+    sed '/^| trial |/,$d' docs/first-run-on-a-mac.md && "$build/aneprobe" --doc-first
+}
+page docs/first-run-on-a-mac.md first_run
 echo "pages: $passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -14,6 +14,8 @@ static const Option options[] = {
 
 static const Example examples[] = {
     { "aneprobe -o my.profile", "measure this machine's engine" },
+    { "aneprobe --first-run -o report.json",
+      "on a Mac that is new to the project: is it as we think?" },
     { "aneprobe -o my.profile --resume", "go on after an interruption" },
     { "aneprobe --backend sim:m1", "measure a simulated one" },
     { "aneprobe --only width-slice,sdpa-mask,sin", "some rules and operations" },
@@ -409,6 +411,12 @@ static int run(Args *args, Diag *d, Progress *progress)
     Job job = { .args = args, .diag = d, .progress = progress, .cut = { .row = -1 } };
     tool_warnings(d, args);
     if (probe_opt(args, PROBE_bisect)->count) return probe_bisect(args, d, progress);
+    if (probe_opt(args, PROBE_first_run)->count) return probe_first(args, d, progress);
+    if (probe_opt(args, PROBE_trial)->count) return probe_trial_one(args, d);
+    if (probe_opt(args, PROBE_doc_first)->count) {
+        probe_first_doc();
+        return EXIT_DONE;
+    }
     int code = run_job(&job);
     progress_clear(progress);
     backend_close(job.prober.engine);

@@ -20,6 +20,10 @@ const Backend *probe_backend(const Args *a, Diag *d, int *code);
 double probe_pause(const Args *a, const Backend *b);
 int probe_compiles(const Args *a, const Backend *b);
 
-int probe_bisect(const Args *a, Diag *d, Progress *progress); /* --bisect: the exit code */
+/* --bisect, --first-run and --trial: the exit code */
+int probe_bisect(const Args *a, Diag *d, Progress *progress);
+int probe_first(const Args *a, Diag *d, Progress *progress);
+int probe_trial_one(const Args *a, Diag *d);
+void probe_first_doc(void);
 
 #endif

@@ -1,0 +1,21 @@
+/* first.h -- what is taken for granted of the engine's private framework, tried one by one.
+ *
+ * Each trial opens the framework anew and leaves it as it was; who calls gives it a process of
+ * its own, since what is wrong may be an exception or a call that does not come back. */
+#ifndef ANEC_PROBE_FIRST_H
+#define ANEC_PROBE_FIRST_H
+
+#include "../../base/base.h"
+
+typedef enum { FIRST_HOLDS, FIRST_DIFFERS, FIRST_UNKNOWN } FirstVerdict;
+
+typedef struct {
+    const char *name, *what, *how, *otherwise;
+} Assumption;
+
+const Assumption *first_at(int i); /* NULL: past the last */
+int first_find(const char *name);  /* -1: there is none of that name */
+/* `said` has what was seen, without names of folders. */
+FirstVerdict first_try(int i, Diag *d, char *said, size_t room);
+
+#endif

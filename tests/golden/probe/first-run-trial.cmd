@@ -1,0 +1,2 @@
+# aneprobe --trial nothing
+# exit: 2

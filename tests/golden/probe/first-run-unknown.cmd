@@ -1,0 +1,2 @@
+# aneprobe --first-run --only nothing
+# exit: 2

@@ -1,0 +1,282 @@
+/* probe_first.c -- aneprobe --first-run: tries on a Mac what nobody has seen there, each thing
+ * in a process of its own, and writes one report. */
+#include "../backends/probe/first.h"
+#include "../backends/probe/probe.h"
+#include "probe_tool.h"
+
+#include <cjson/cJSON.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *const verdicts[] = { "holds", "differs", "unknown" };
+
+typedef struct {
+    const Args *args;
+    Diag *diag;
+    Progress *progress;
+    Arena arena;
+    char *dir; /* where the trials have their files */
+    cJSON *root;
+    const char *stopped; /* why the rest is not tried; NULL: it is */
+    int count[3];
+} Job;
+
+/* ---- in the child
+ * ------------------------------------------------------------------------------- */
+
+static FirstVerdict try_rule(const Args *a, Diag *d, int rule, char *said, size_t room)
+{
+    int code = 0;
+    Prober p = { .diag = d, .reference = backend_find("ref"), .dir = getenv("TMPDIR") };
+    p.engine = probe_backend(a, d, &code);
+    if (!p.engine || !p.dir || !probe_start(&p)) {
+        snprintf(said, room, "the engine runs nothing");
+        backend_close(p.engine);
+        return FIRST_UNKNOWN;
+    }
+    const Verdict v = probe_rule(&p, rule);
+    snprintf(said, room, "%s", p.said);
+    backend_close(p.engine);
+    return v == VERDICT_HOLDS  ? FIRST_HOLDS
+         : v == VERDICT_ABSENT ? FIRST_DIFFERS
+                               : FIRST_UNKNOWN;
+}
+
+static int trial_rule(const char *name)
+{
+    for (int i = 0; i < RULE_COUNT; i++)
+        if (probe_has_rule(i) && rules[i].effect != FX_CRASH && !strcmp(rules[i].name, name))
+            return i;
+    return -1;
+}
+
+int probe_trial_one(const Args *a, Diag *d)
+{
+    const char *name = probe_opt(a, PROBE_trial)->text;
+    const int first = first_find(name), rule = trial_rule(name);
+    char said[256] = "";
+    Diag quiet = { .quiet = true };
+    (void)d;
+    if (first < 0 && rule < 0) {
+        usage_error(a->tool, "--trial: there is nothing called %s to try", name);
+        return EXIT_USAGE;
+    }
+    const FirstVerdict v = first >= 0 ? first_try(first, &quiet, said, sizeof said)
+                                      : try_rule(a, &quiet, rule, said, sizeof said);
+    diag_free(&quiet);
+    printf("%s %s\n", verdicts[v], said);
+    return EXIT_DONE;
+}
+
+/* ---- one trial
+ * ----------------------------------------------------------------------------------- */
+
+static void be_trial(Job *j, const char *name, int out)
+{
+    const OptValue *b = probe_opt(j->args, PROBE_backend);
+    char *argv[] = { (char *)(uintptr_t)j->args->program,
+                     "--trial",
+                     (char *)(uintptr_t)name,
+                     b->count ? "--backend" : NULL,
+                     (char *)(uintptr_t)b->text,
+                     NULL };
+    setenv("TMPDIR", j->dir, 1);
+    if (dup2(out, STDOUT_FILENO) >= 0) execvp(argv[0], argv);
+    _exit(127);
+}
+
+/* What the child prints until it ends; false: it took too long. */
+static bool hear(int from, char *to, size_t room, int limit_ms)
+{
+    size_t n = 0;
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    const int64_t end = t.tv_sec * 1000 + t.tv_nsec / 1000000 + limit_ms;
+    for (;;) {
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        const int64_t left = end - (t.tv_sec * 1000 + t.tv_nsec / 1000000);
+        struct pollfd p = { .fd = from, .events = POLLIN };
+        if (left <= 0) return false;
+        const int ready = poll(&p, 1, (int)left);
+        if (ready < 0 && errno == EINTR) continue;
+        if (ready <= 0) return false;
+        const ssize_t got = read(from, to + n, room - 1 - n);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0 || n + (size_t)got >= room - 1) return true;
+        to[n += (size_t)got] = 0;
+    }
+}
+
+/* Names of folders are the user's own business. */
+static const char *without_paths(Job *j, const char *text)
+{
+    const char *hide[] = { j->dir, getenv("TMPDIR"), getenv("HOME") };
+    for (size_t i = 0; i < COUNT(hide); i++) {
+        const char *at;
+        if (!hide[i] || strlen(hide[i]) < 2) continue;
+        while ((at = strstr(text, hide[i])) != NULL)
+            text = arena_printf(&j->arena, "%.*s(folder)%s", (int)(at - text), text,
+                                at + strlen(hide[i]));
+    }
+    return text;
+}
+
+/* A process that dies or does not come back is the first sign of trouble, and the last trial.
+ */
+static FirstVerdict try_one(Job *j, const char *name, const char **seen)
+{
+    char said[1024] = "";
+    int pipes[2], status = 0;
+    const OptValue *limit = probe_opt(j->args, PROBE_limit_seconds);
+    const int ms = limit->count ? (int)(limit->real * 1000) : 60000;
+    *seen = "not tried";
+    if (j->stopped) return FIRST_UNKNOWN;
+    fflush(stdout);
+    const pid_t child = pipe(pipes) ? -1 : fork();
+    if (!child) be_trial(j, name, pipes[1]);
+    if (child < 0) {
+        j->stopped = "no process can be made";
+        return FIRST_UNKNOWN;
+    }
+    close(pipes[1]);
+    const bool ended = hear(pipes[0], said, sizeof said, ms);
+    close(pipes[0]);
+    if (!ended) kill(child, SIGKILL);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    said[strcspn(said, "\n")] = 0;
+    const char *space = strchr(said, ' ');
+    *seen = without_paths(j, arena_strdup(&j->arena, space ? space + 1 : said));
+    if (!ended) j->stopped = arena_printf(&j->arena, "%s did not come back", name);
+    else if (WIFSIGNALED(status))
+        j->stopped = arena_printf(&j->arena, "%s was ended by signal %d", name,
+                                  WTERMSIG(status));
+    else if (WEXITSTATUS(status))
+        j->stopped = arena_printf(&j->arena, "%s ended with exit %d", name,
+                                  WEXITSTATUS(status));
+    if (j->stopped) {
+        *seen = j->stopped;
+        return FIRST_DIFFERS;
+    }
+    for (int i = 0; i < 3; i++)
+        if (space && (size_t)(space - said) == strlen(verdicts[i])
+            && !strncmp(said, verdicts[i], strlen(verdicts[i])))
+            return (FirstVerdict)i;
+    return FIRST_UNKNOWN;
+}
+
+/* ---- the report
+ * ---------------------------------------------------------------------------------- */
+
+static bool wanted(const Job *j, const char *name)
+{
+    const OptValue *only = probe_opt(j->args, PROBE_only);
+    const size_t n = strlen(name);
+    for (const char *s = only->count ? only->text : NULL; s; s = list_next(s))
+        if (strcspn(s, ",") == n && !memcmp(s, name, n)) return true;
+    return !only->count;
+}
+
+static void try_and_note(Job *j, cJSON *list, const char *name, const char *assumed,
+                         const char *otherwise)
+{
+    const char *seen;
+    if (!wanted(j, name)) return;
+    const FirstVerdict v = try_one(j, name, &seen);
+    cJSON *one = json_item(list, NULL, cJSON_CreateObject());
+    json_item(one, "name", cJSON_CreateString(name));
+    json_item(one, "assumed", cJSON_CreateString(assumed));
+    json_item(one, "verdict", cJSON_CreateString(verdicts[v]));
+    json_item(one, "seen", cJSON_CreateString(seen));
+    if (v == FIRST_DIFFERS && otherwise) json_item(one, "then", cJSON_CreateString(otherwise));
+    j->count[v]++;
+    progress_clear(j->progress);
+    printf("%-8s %-20s %s\n", verdicts[v], name, seen);
+}
+
+static void begin_report(Job *j)
+{
+    struct utsname u;
+    char date[32];
+    const time_t now = time(NULL);
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    strftime(date, sizeof date, "%Y-%m-%d", &tm);
+    j->root = json_root(cJSON_CreateObject());
+    json_item(j->root, "report", cJSON_CreateString("aneprobe --first-run 1"));
+    json_item(j->root, "date", cJSON_CreateString(date));
+    if (uname(&u) < 0) return;
+    json_item(j->root, "system",
+              cJSON_CreateString(
+                  arena_printf(&j->arena, "%s %s %s", u.sysname, u.release, u.machine)));
+}
+
+static void try_all(Job *j)
+{
+    cJSON *list = json_item(j->root, "assumptions", cJSON_CreateArray());
+    for (int i = 0; first_at(i); i++)
+        try_and_note(j, list, first_at(i)->name, first_at(i)->what, first_at(i)->otherwise);
+    list = json_item(j->root, "rules", cJSON_CreateArray());
+    for (int i = 0; i < RULE_COUNT; i++)
+        if (trial_rule(rules[i].name) >= 0) {
+            progress_count(j->progress, "rule", (uint64_t)i, RULE_COUNT);
+            try_and_note(j, list, rules[i].name, rules[i].says, NULL);
+        }
+    if (j->stopped) json_item(j->root, "stopped", cJSON_CreateString(j->stopped));
+}
+
+static int finish_report(Job *j)
+{
+    const OptValue *o = probe_opt(j->args, PROBE_output);
+    char *text = json_text(j->root, true);
+    printf("%d as assumed, %d otherwise, %d unknown\n", j->count[FIRST_HOLDS],
+           j->count[FIRST_DIFFERS], j->count[FIRST_UNKNOWN]);
+    if (o->count && file_write_all(j->diag, o->text, text, strlen(text)))
+        printf("the report is %s: please attach it to an issue of the project\n", o->text);
+    json_text_free(text);
+    json_free(j->root);
+    if (j->stopped)
+        diag_fail(j->diag, "stopped at the first sign of trouble: %s; the rest was not tried",
+                  j->stopped);
+    return diag_exit(j->diag);
+}
+
+int probe_first(const Args *a, Diag *d, Progress *progress)
+{
+    Job j = { .args = a, .diag = d, .progress = progress };
+    const OptValue *only = probe_opt(a, PROBE_only);
+    for (const char *s = only->count ? only->text : NULL; s; s = list_next(s)) {
+        const char *name = arena_strndup(&j.arena, s, strcspn(s, ","));
+        if (first_find(name) >= 0 || trial_rule(name) >= 0) continue;
+        usage_error(a->tool, "--only: there is nothing called %s to try", name);
+        arena_free(&j.arena);
+        return EXIT_USAGE;
+    }
+    int code = EXIT_WORLD;
+    j.dir = temp_folder(&j.arena, d);
+    if (j.dir) {
+        begin_report(&j);
+        try_all(&j);
+        code = finish_report(&j);
+        temp_tree_end(j.dir);
+    }
+    arena_free(&j.arena);
+    return code;
+}
+
+/* docs/first-run-on-a-mac.md has this list: tests/pages.sh. */
+void probe_first_doc(void)
+{
+    puts(
+        "| trial | what is assumed | how a Mac tells | when it is otherwise |\n|---|---|---|---|");
+    for (int i = 0; first_at(i); i++)
+        printf("| `%s` | %s | %s | %s |\n", first_at(i)->name, first_at(i)->what,
+               first_at(i)->how, first_at(i)->otherwise);
+}
