@@ -94,7 +94,7 @@ static void test_options(void **state)
         { "zzzzzzzz", "m1", "there is no option zzzzzzzz" },
         { "io", "fp8", "io takes one of auto|fp16|fp32, not 'fp8'" },
         { "io", "fp16|fp32", "io takes one of auto|fp16|fp32, not 'fp16|fp32'" },
-        { "target", NULL, "target needs CHIP[,os]" },
+        { "target", NULL, "target needs CHIP[,OS]" },
         { "W", NULL, "W needs [no-]NAME" },
         { "W", "error=missing-weight", "did you mean missing-weights?" },
         { "W", "no-qqqqqqqqqqqq",

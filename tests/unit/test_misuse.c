@@ -90,7 +90,7 @@ static void test_null_objects(void **state)
     IS_NULL(b, anec_compile_on(b->model, b->device, NULL, NULL, &b->e), "out");
     anec_config *c = anec_config_new();
     IS_NULL(b, anec_config_set(c, NULL, NULL, &b->e), "name");
-    GIVES(b, anec_config_set(c, "target", NULL, &b->e), ANEC_USAGE, "target needs CHIP[,os]");
+    GIVES(b, anec_config_set(c, "target", NULL, &b->e), ANEC_USAGE, "target needs CHIP[,OS]");
     anec_config_free(c);
     close_bench(b);
 }
