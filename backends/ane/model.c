@@ -117,6 +117,7 @@ static bool open_folder(Attempt *t, const char *dir, Trouble *why)
     if (!m->weights) m->weights = NEW(&m->arena, Weights);
     m->id = ane_folder_model(e, t->arena, dir, m->weights, why);
     m->dir = m->id ? engine_model_dir(e, &m->arena, m->id) : NULL;
+    if (m->id && !m->dir) *why = (Trouble){ .text = "the framework names no folder for it" };
     if (!m->dir) return false;
     Buf aside = { 0 };
     temp_name(&aside, m->dir, (size_t)(file_base(m->dir) - m->dir), 0);
