@@ -16,3 +16,7 @@ t eval-fails:1 result
 t no-request result
 t no-lock result
 t purged reload
+t nil-descriptor compile
+t refuse:all files
+t load-error:6 layout
+t other-shape result
