@@ -3,7 +3,9 @@
 #include "lower.h"
 #include "grammar.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* The MIL op of each operator, for tensors. */
 static const struct {
@@ -58,10 +60,22 @@ static Val *find_imported(Lower *l, const File *f, const Node *name, bool *clash
     return found;
 }
 
+/* Small letters before large ones. */
+static int by_text(const void *a, const void *b)
+{
+    const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+    const int way = strcasecmp(x, y);
+    return way ? way : strcmp(y, x);
+}
+
+/* In an order that is the same in each run: where they stand in the table depends on where
+ * their text is in memory. */
 static void add_names(const Env *e, const char **known, size_t *n, size_t max)
 {
+    const size_t first = *n;
     for (int i = 0; i < e->cap && *n < max; i++)
         if (e->slot[i].name) known[(*n)++] = e->slot[i].name;
+    qsort(known + first, *n - first, sizeof *known, by_text);
 }
 
 static Val unknown_name(Lower *l, const Node *name)

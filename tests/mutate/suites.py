@@ -58,8 +58,9 @@ def finished(args, timeout, **more):
 
 
 class Suites:
-    def __init__(self, tree, jobs, slow):
+    def __init__(self, tree, jobs, slow, without=""):
         self.tree, self.jobs = tree, jobs
+        self.without = re.compile(without) if without else None
         self.temp = os.path.join(os.path.dirname(tree), "temp")
         shutil.rmtree(self.temp, ignore_errors=True)
         os.makedirs(self.temp, mode=0o777)
@@ -181,7 +182,7 @@ class Suites:
         subprocess.run(["chmod", "-R", "a+rX", self.tree])
         if os.getuid() == 0:  # tests write beside what they test
             shutil.chown(self.tree + "/build", "nobody")
-        every = list(self.tests())
+        every = [t for t in self.tests() if not (self.without and self.without.search(t.name))]
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
             passes = list(pool.map(lambda t: self.reach(t, numbers), every))
             # What needs the tests before it runs with them.
