@@ -3,6 +3,7 @@
 
 #include "../backends/ane/ane.h"
 #include "../backends/ane/cache.h"
+#include "../ir/passes/autodiff.h"
 #include "describe.h"
 
 #include <stdlib.h>
@@ -161,13 +162,19 @@ static anec_status retarget(anec_model *m, ApiCall *c)
     return passes_run(m->m.module, &p.pass, &c->d) ? ANEC_OK : read_failed(&c->d);
 }
 
-/* What follows once there is a text or a container, and ends the call. */
-static anec_status finish(anec_model *m, ApiCall *c, anec_status s, anec_model **out)
+/* What follows once there is a text or a container, and ends the call. grad: NULL, or the
+ * gradients that the model gets before the passes. */
+static anec_status finish_with(anec_model *m, ApiCall *c, anec_status s, GradOptions *grad,
+                               anec_model **out)
 {
     if (!s) s = read_parse(&m->m, c->config, &c->d);
     stage(c, "verify");
     if (!s && !m->m.dsl) s = read_check(&m->m, &c->d);
     stage(c, "compile");
+    if (!s && grad) {
+        grad->declared = m->m.dsl;
+        if (!autodiff_module(m->m.module, grad, &c->d)) s = read_failed(&c->d);
+    }
     if (!s) {
         keep_declared(m);
         s = retarget(m, c);
@@ -181,6 +188,11 @@ static anec_status finish(anec_model *m, ApiCall *c, anec_status s, anec_model *
     if (s) model_release(m);
     else *out = m;
     return s == ANEC_USAGE ? s : end;
+}
+
+static anec_status finish(anec_model *m, ApiCall *c, anec_status s, anec_model **out)
+{
+    return finish_with(m, c, s, NULL, out);
 }
 
 /* A thread that has the lock and asks again is told so. */
@@ -244,6 +256,41 @@ anec_status anec_load_text(anec_device *device, const char *text, size_t size,
     const Setting *from = config_get(c.config, CONFIG_from);
     m->m.dsl = from->count && strcmp(from->text, "mil") != 0;
     return finish(m, &c, ANEC_OK, out);
+}
+
+/* The text of another model, as it was read. */
+static void copy_text(anec_model *m, const Model *from)
+{
+    const size_t size = from->src.len;
+    char *copy = mem_alloc(size + 1);
+    if (!copy) mem_out(size + 1);
+    memcpy(copy, from->src.text, size);
+    copy[size] = 0;
+    m->m.file = (Mapped){ .data = (const unsigned char *)copy, .size = size };
+    m->m.path = arena_strdup(&m->m.arena, from->path);
+    m->m.dir = from->dir ? arena_strdup(&m->m.arena, from->dir) : NULL;
+    m->m.src = (Source){ .name = m->m.path, .text = copy, .len = size };
+    m->m.dsl = from->dsl;
+    m->m.beside = from->beside;
+}
+
+anec_status anec_grad(anec_model *model, const char *names, int only, anec_model **out,
+                      anec_error *error)
+{
+    ApiCall c;
+    GIVEN(out);
+    *out = NULL;
+    GIVEN(model);
+    if (model->given_up) return say(error, ANEC_WRONG, "the model was freed");
+    if (model->device->given_up) return say(error, ANEC_WRONG, "the device was closed");
+    if (call_start(&c, model->device->config, error)) return call_status(&c);
+    GradOptions o = { .names = names, .only = only != 0 };
+    anec_model *m = model_new(model->device);
+    anec_status s = ANEC_OK;
+    stage(&c, "load");
+    if (model->m.container) s = read_open(&m->m, c.config, &c.d, model->m.path);
+    else copy_text(m, &model->m);
+    return finish_with(m, &c, s, &o, out);
 }
 
 void model_release(anec_model *m)

@@ -298,6 +298,13 @@ const Builtin *builtin_find(const char *name);
 /* abs, cos, .. of numbers */
 bool fold_math(const char *op, int n, const NamedVal *arg, Val *out);
 
+/* lower_grad.c */
+Val builtin_grad(Lower *l, Loc loc, Val *a, int n);
+Val builtin_stop(Lower *l, Loc loc, Val *a, int n);
+Val builtin_weights(Lower *l, Loc loc, Val *a, int n);
+Val builtin_paths(Lower *l, Loc loc, Val *a, int n);
+Val builtin_zip(Lower *l, Loc loc, Val *a, int n);
+
 /* std.c, generated from std.anedsl */
 extern const unsigned char std_text[];
 extern const size_t std_size;

@@ -129,6 +129,11 @@ const Builtin builtins[] = {
     { "sum", 1, 1000, b_sum },
     { "prod", 1, 1000, b_prod },
     { "is_const", 1, 1, b_is_const },
+    { "grad", 2, 3, builtin_grad },
+    { "stop", 1, 1, builtin_stop },
+    { "weights", 0, 1, builtin_weights },
+    { "paths", 0, 1, builtin_paths },
+    { "zip", 2, 16, builtin_zip },
     { NULL, 0, 0, NULL },
 };
 

@@ -166,6 +166,18 @@ anec_status anec_load(anec_device *device, const char *path, anec_model **out,
  * none). The text is copied. */
 anec_status anec_load_text(anec_device *device, const char *text, size_t size,
                            const char *folder, anec_model **out, anec_error *error);
+/* The same model once more, as it was written and before it is rewritten for a target, whose
+ * main function computes gradients too. names: what is differentiated by, "x,blocks.0.wq":
+ * inputs, weights by path, or other floats of the program; NULL: all float inputs and weights
+ * (of MIL: float constants of more than one element). Its inputs are the model's, then
+ * d_<result> for each float result that is no scalar, what that is multiplied with; a scalar
+ * has 1. Its results are the model's (with `only`: none of them), then d_<name> of the type and
+ * extents of what it is the gradient of, _ standing for what a name may not have. What no
+ * result depends on has zeros, and the warning zero-gradient. An operation without a gradient
+ * on the way, extents that are not known and names that are taken are errors (ANEC_WRONG). The
+ * model stays as it is; of a container the files are read again. */
+anec_status anec_grad(anec_model *model, const char *names, int only, anec_model **out,
+                      anec_error *error);
 void anec_model_free(anec_model *model);
 
 /* The i-th function's name, or NULL. The one that is meant by NULL is anec_main_function's. */

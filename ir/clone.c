@@ -66,6 +66,7 @@ static Op *copy_op(Cloning *c, const Op *op, Block *b, Op *before)
     Op *to = op_new(c->m, b, before, op->name, op->loc);
     to->opset = op->opset;
     to->keep = op->keep;
+    to->stop = op->stop;
     copy_attrs(c, to, op);
     copy_args(c, to, op);
     for (int i = 0; i < op->nblock; i++) copy_block(c, to, op->block[i]);

@@ -325,6 +325,7 @@ struct Op {
     int narg, nout, nblock;
     int16_t kind;  /* index into ops[] (ir/ops/ops.h); OP_NONE: a name the table lacks */
     uint8_t opset; /* an Opset: the statement's own, or OPSET_NONE */
+    bool stop : 1; /* no gradient flows back through it, whatever its row says */
     bool keep : 1; /* a weight that was declared: dce leaves it although nothing uses it */
     /* its attribute `name` is the name of its first result, and not among attrs */
     bool named : 1;

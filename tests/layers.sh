@@ -18,7 +18,7 @@ BEGIN {
     allow("ir/mil", "base ir ir/ops")
     allow("ir/targets", "base ir ir/ops")
     allow("ir/passes", "base ir ir/ops ir/targets ir/mil")
-    allow("frontend", "base ir ir/ops ir/mil")
+    allow("frontend", "base ir ir/ops ir/mil ir/passes")
     allow("include", "")
     allow("backends", "base ir ir/ops ir/mil ir/targets ir/passes backends/cpu backends/ane backends/sim")
     allow("backends/cpu", "base ir ir/ops backends")

@@ -1,4 +1,5 @@
 /* anec.c -- compiles a program to MIL, for a target or as it is. */
+#include "../ir/passes/autodiff.h"
 #include "graph.h"
 #include "lists.h"
 #include "rules_view.h"
@@ -31,6 +32,8 @@ static const Example examples[] = {
     { "anec --emit dot model.mil | dot -Tsvg > model.svg", "draw it, with graphviz" },
     { "anec --dump-after cse model.anedsl > y.mil",
       "the text after a pass, which anec and anerun read again" },
+    { "anec --grad=x,w1 model.anedsl -o step.mil",
+      "a program that computes d_x and d_w1 beside the model's results" },
     { "anec -o model.mlpackage model.mlmodelc", "another container, the same program" },
     { "anec -o copy.mil model.mil",
       "copy: without --target, --io, --opset or --passes nothing changes" },
@@ -167,6 +170,8 @@ static bool check_usage(const Job *j)
         return usage_error(&tool,
                            "--json goes with --stats, --check, --list-rules or --explain; "
                            "--emit json prints the program");
+    if (opt(j, ANEC_grad_only)->count && !opt(j, ANEC_grad)->count)
+        return usage_error(&tool, "--grad-only goes with --grad");
     return check_output(j) && check_passes(j);
 }
 
@@ -196,6 +201,20 @@ static void tell_target(const Job *j)
     fprintf(stderr, "anec: target=%s precision=%s io=%s opset=%s\n",
             j->pipeline.pass.target->name, precision_text(f), boundary_text(f),
             opset_text(f->opset));
+}
+
+/* Before any pass: what a target made of a statement is not differentiated. */
+static int add_gradients(Job *j)
+{
+    const OptValue *grad = opt(j, ANEC_grad);
+    if (!grad->count) return EXIT_DONE;
+    const GradOptions o = { .names = grad->text,
+                            .only = opt(j, ANEC_grad_only)->count > 0,
+                            .declared = j->model.dsl };
+    const int code = j->model.dsl ? EXIT_DONE : model_check(&j->model, j->diag);
+    if (code) return code;
+    autodiff_module(j->model.module, &o, j->diag);
+    return diag_exit(j->diag);
 }
 
 static int run_passes(Job *j)
@@ -340,7 +359,8 @@ static int run_job(Job *j)
     if (emits(j, "tokens") || emits(j, "ast")) return emit_front(j);
     code = model_parse(&j->model, j->args, j->diag);
     if (code) return code;
-    code = emits(j, "ir") ? EXIT_DONE : run_passes(j);
+    code = add_gradients(j);
+    if (!code && !emits(j, "ir")) code = run_passes(j);
     if (!code) code = produce(j);
     if (code == EXIT_WRONG && j->model.dsl && !j->pipeline.named)
         diag_note(

@@ -50,6 +50,10 @@ static void put_spelling(Buf *out, const Option *o)
     if (o->letter && o->name) buf_puts(out, ", ");
     if (o->name) buf_printf(out, "%s--%s", o->letter ? "" : "    ", o->name);
     if (!o->arg) return;
+    if (o->kind == OPT_MAYBE) {
+        buf_printf(out, "[=%s]", o->arg);
+        return;
+    }
     buf_putc(out, ' ');
     if (o->choices) choices_text(out, o->choices);
     else buf_puts(out, o->arg);

@@ -125,6 +125,7 @@ static bool set_option(Args *a, int i, const char *text)
     case OPT_LIST: v->all[v->count - 1] = text; return true;
     case OPT_FLAG:
     case OPT_HIDDEN:
+    case OPT_MAYBE:
     case OPT_TEXT: return true;
     }
     return true;
@@ -141,7 +142,7 @@ static bool take_argument(Args *a, Cursor *c, int i, const char *joined)
 {
     const Option *o = &a->tool->option[i];
     if (!o->arg && joined) return usage_error(a->tool, "%s takes no argument", spelled(a, o));
-    if (o->arg && !joined && o->kind != OPT_LATER) {
+    if (o->arg && !joined && o->kind != OPT_LATER && o->kind != OPT_MAYBE) {
         if (c->at + 1 >= c->argc)
             return usage_error(a->tool, "%s needs %s", spelled(a, o), o->arg);
         joined = c->argv[++c->at];

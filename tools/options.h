@@ -11,6 +11,7 @@
 typedef enum {
     OPT_FLAG,
     OPT_TEXT,   /* the last one given holds */
+    OPT_MAYBE,  /* the same; its argument may be missing (text is NULL), and stands behind = */
     OPT_LIST,   /* may be repeated; all hold */
     OPT_COUNT,  /* a whole number from 0 */
     OPT_NUMBER, /* a number from 0 */

@@ -3,7 +3,7 @@
  * Engines compute in fp16, whose range ends at 65504: what is squared is divided by its largest
  * magnitude before, and differences are taken of halves, so that nothing on the way overflows
  * or vanishes where inputs and results do not. */
-#include "ops.h"
+#include "composite.h"
 
 #include <math.h>
 
@@ -46,10 +46,10 @@ static Value *times(Builder *b, const char *name, Value *x, Value *y)
 
 /* With s the larger of root = sqrt(epsilon) and the largest magnitude of x:
  * x / s / sqrt(mean((x / s)^2) + (root / s)^2). */
-bool expand_rms_norm(Builder *b, Op *op, Value **results)
+RmsParts composite_rms(Builder *b, const Op *op)
 {
-    Value *x = op_value(op, P_x), *gamma = op_value(op, P_gamma);
-    Value *axes = op_value(op, P_axes), *root = root_of_epsilon(b, op, x->type->dtype);
+    Value *x = op_value(op, P_x), *axes = op_value(op, P_axes);
+    Value *root = root_of_epsilon(b, op, x->type->dtype);
     Value *most = magnitude(b, x, axes, root), *keep = build_bool(b, true);
     Value *unit = mil_real_div(b, "unit", .x = x, .y = most);
     Value *small = mil_real_div(b, "small", .x = root, .y = most);
@@ -57,7 +57,14 @@ bool expand_rms_norm(Builder *b, Op *op, Value **results)
                                   .keep_dims = keep);
     Value *sum = mil_add(b, "sum", .x = mean, .y = times(b, "small", small, small));
     Value *scale = mil_pow(b, "scale", .x = sum, .y = build_float(b, x->type->dtype, -0.5));
-    results[0] = times(b, op->out[0]->name, unit, scale);
+    return (RmsParts){ .unit = unit, .scale = scale, .most = most };
+}
+
+bool expand_rms_norm(Builder *b, Op *op, Value **results)
+{
+    Value *gamma = op_value(op, P_gamma);
+    const RmsParts r = composite_rms(b, op);
+    results[0] = times(b, op->out[0]->name, r.unit, r.scale);
     if (gamma) results[0] = times(b, op->out[0]->name, results[0], gamma);
     return true;
 }

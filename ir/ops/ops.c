@@ -57,6 +57,18 @@ DType dtype_wider(DType t)
 #define OV(n) PAR(n, "", ALL, P_VARIADIC | P_OPT, NULL, 0, 0)
 #define L(n) PAR(n, "", ALL, 0, NULL, 0, 0)
 #define NONE NULL
+#define ZERO grad_zero
+#define NO NULL
+#define EXPANSION grad_expansion
+#define BLOCKS grad_blocks
+
+/* A row that does not say what its gradient is does not compile. */
+#define OP(name, ...) enum { name##_says_its_gradient =
+#define GRAD(f)                                                                                \
+    1                                                                                          \
+    }                                                                                          \
+    ;
+#include "ops.def"
 
 const OpInfo ops[OP_COUNT] = {
 #define OP(n, f, s, fl, d)                                                                     \
@@ -71,6 +83,7 @@ const OpInfo ops[OP_COUNT] = {
 #define EVAL(f) .eval = f,
 #define EXPAND(f) .expand = f,
 #define MACS(f) .macs = f,
+#define GRAD(f) .grad = f,
 #define EX(o, a, r)                                                                            \
     .example = a, .expect = r, .example_opset = o                                              \
     }                                                                                          \

@@ -65,6 +65,7 @@ enum { /* OpInfo.flags */
 };
 
 typedef struct Call Call;
+typedef struct Grad Grad;
 
 typedef struct {
     const char *name;
@@ -80,6 +81,9 @@ typedef struct {
     bool (*expand)(Builder *, Op *, Value **results); /* composites */
     /* multiply-adds of a checked call; -1: not known. NULL: none */
     double (*macs)(Call *);
+    /* what flows back (grad.h); NULL: the op has no gradient. grad_zero: nothing does,
+     * grad_expansion, grad_blocks: it does by what the op stands for or holds. */
+    bool (*grad)(Grad *);
     const char *example, *expect; /* an argument list, and the literals it results in: a test */
     int example_opset;
 } OpInfo;
@@ -254,8 +258,17 @@ Op *build_args_op(Builder *b, const char *wish, int kind, const void *args);
 #define EVAL(f) bool f(Call *c);
 #define EXPAND(f) bool f(Builder *b, Op *op, Value **results);
 #define MACS(f) double f(Call *c);
+#define GRAD(f) bool f(Grad *g);
 #define NONE op_none_
+#define ZERO grad_zero
+#define NO grad_none_
+#define EXPANSION grad_expansion
+#define BLOCKS grad_blocks
 #include "ops.def"
 #undef NONE
+#undef ZERO
+#undef NO
+#undef EXPANSION
+#undef BLOCKS
 
 #endif

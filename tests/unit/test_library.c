@@ -83,6 +83,44 @@ static void close_bench(Bench *t)
     buf_free(&t->said);
 }
 
+/* ---- gradients --------------------------------------------------------------------------- */
+
+static void test_grad(void **state)
+{
+    static const char cube[] = "model main(x: fp32[2]) -> y {\n"
+                               "    weight w: [2] = [2, 3]\n"
+                               "    y = reduce_sum(w * x ** 3.0, axes = [0])\n}\n";
+    static const float x[] = { 1, -2 }, want[2][2] = { { 6, 36 }, { 1, -8 } };
+    anec_model *grad = NULL;
+    Bench t;
+    (void)state;
+    open_bench(&t, "ref");
+    GOOD(&t, anec_config_set(t.config, "from", "anedsl", &t.error));
+    GOOD(&t, anec_load_text(t.device, cube, strlen(cube), NULL, &t.model, &t.error));
+    refused(anec_grad(t.model, "z", 1, &grad, &t.error), ANEC_WRONG, &t.error,
+            "main has no input, weight or value z");
+    refused(anec_grad(t.model, NULL, 1, NULL, &t.error), ANEC_WRONG, &t.error, "out is NULL");
+    refused(anec_grad(NULL, NULL, 1, &grad, &t.error), ANEC_WRONG, &t.error, "model is NULL");
+    GOOD(&t, anec_grad(t.model, NULL, 1, &grad, &t.error));
+    GOOD(&t, anec_compile(grad, NULL, &t.kernel, &t.error));
+    const anec_tensor in = { .dtype = "fp32",
+                             .rank = 1,
+                             .shape = { 2 },
+                             .data = (void *)(uintptr_t)x,
+                             .bytes = sizeof x };
+    GOOD(&t, anec_bind(t.kernel, "x", &in, &t.error));
+    GOOD(&t, anec_run(t.kernel, &t.error));
+    for (int i = 0; i < 2; i++) {
+        anec_tensor got;
+        GOOD(&t, anec_result(t.kernel, i ? "d_w" : "d_x", &got, &t.error));
+        assert_int_equal(got.bytes, sizeof want[i]);
+        for (int k = 0; k < 2; k++)
+            assert_true(fabsf(((const float *)got.data)[k] - want[i][k]) < 1e-5f);
+    }
+    anec_model_free(grad);
+    close_bench(&t);
+}
+
 /* ---- options and messages ---------------------------------------------------------------- */
 
 static void test_options(void **state)
@@ -590,14 +628,14 @@ static void test_no_classes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_options),    cmocka_unit_test(test_usage),
-        cmocka_unit_test(test_messages),   cmocka_unit_test(test_language),
-        cmocka_unit_test(test_describe),   cmocka_unit_test(test_backends),
-        cmocka_unit_test(test_cache),      cmocka_unit_test(test_run),
-        cmocka_unit_test(test_ports),      cmocka_unit_test(test_two_devices),
-        cmocka_unit_test(test_macs),       cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_threads),    cmocka_unit_test(test_classes),
-        cmocka_unit_test(test_no_classes),
+        cmocka_unit_test(test_grad),        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_usage),       cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_language),    cmocka_unit_test(test_describe),
+        cmocka_unit_test(test_backends),    cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_run),         cmocka_unit_test(test_ports),
+        cmocka_unit_test(test_two_devices), cmocka_unit_test(test_macs),
+        cmocka_unit_test(test_compare),     cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_classes),     cmocka_unit_test(test_no_classes),
     };
     top = make_folder(&arena);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

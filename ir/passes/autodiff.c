@@ -1,0 +1,322 @@
+/* autodiff.c -- reverse mode: what flows back through the statements between y and x.
+ *
+ * Forward, it is noted which values depend on x; backward, statement by statement, what each
+ * result has collected goes to its arguments by the GRAD of its row. A value's gradient is
+ * complete when its own statement is reached: then it gets its name. */
+#include "autodiff.h"
+#include "../ops/grad.h"
+#include "legal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    Op **op;
+    size_t n, cap;
+} OpList;
+
+typedef struct {
+    Builder *at;
+    Func *func;
+    GuardTask lost;
+    Arena scratch;
+    OpList ops;     /* of the function, what a block holds before its owner */
+    PtrMap old;     /* those, and what they define: not ours to rename */
+    PtrMap depends; /* on x: by value */
+    PtrMap from_x;  /* the values of x */
+    PtrMap flow;    /* by value: its gradient so far */
+    PtrMap toward;  /* by value: the result through which it reaches y */
+    PtrMap twin;    /* by result of a statement that was expanded: what it is in that */
+} Auto;
+
+static void release(void *ctx)
+{
+    Auto *a = ctx;
+    PtrMap *const maps[] = { &a->old, &a->depends, &a->from_x, &a->flow, &a->toward, &a->twin };
+    for (size_t i = 0; i < COUNT(maps); i++) ptrmap_free(maps[i]);
+    arena_free(&a->scratch);
+}
+
+static void *mark(void) { return (void *)(uintptr_t)1; }
+
+static bool is_float(const Value *v)
+{
+    return v->type->kind == TY_TENSOR && dtype_is_float(v->type->dtype);
+}
+
+/* ---- forward ----------------------------------------------------------------------------- */
+
+static void add_op(Auto *a, Op *op)
+{
+    if (a->ops.n == a->ops.cap) {
+        const size_t cap = a->ops.cap ? 2 * a->ops.cap : 64;
+        Op **more = NEW_ARRAY(&a->scratch, cap, Op *);
+        if (a->ops.n) memcpy(more, a->ops.op, a->ops.n * sizeof(*more));
+        a->ops.op = more;
+        a->ops.cap = cap;
+    }
+    a->ops.op[a->ops.n++] = op;
+    ptrmap_set(&a->old, op, mark());
+}
+
+static void list_block(Auto *a, const Block *b)
+{
+    for (Op *op = b->first; op; op = op->next) {
+        for (int i = 0; i < op->nblock; i++) list_block(a, op->block[i]);
+        add_op(a, op);
+    }
+}
+
+static bool any_depends(const Auto *a, Value *const *v, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (ptrmap_get(&a->depends, v[i])) return true;
+    return false;
+}
+
+/* Whether something flows through op: an argument depends on x, or what a block of it yields.
+ */
+static bool flows(const Auto *a, const Op *op)
+{
+    if (op->stop || (op->kind != OP_NONE && ops[op->kind].grad == grad_zero)) return false;
+    for (int i = 0; i < op->narg; i++)
+        if (any_depends(a, op->arg[i].val, op->arg[i].count)) return true;
+    for (int i = 0; i < op->nblock; i++)
+        if (any_depends(a, op->block[i]->result, op->block[i]->nresult)) return true;
+    return false;
+}
+
+static void note_dependence(Auto *a)
+{
+    a->ops.n = 0;
+    list_block(a, a->func->body);
+    for (size_t i = 0; i < a->ops.n; i++) {
+        const Op *op = a->ops.op[i];
+        if (!flows(a, op)) continue;
+        for (int k = 0; k < op->nout; k++)
+            if (is_float(op->out[k]) || op->out[k]->type->kind != TY_TENSOR)
+                ptrmap_set(&a->depends, op->out[k], mark());
+    }
+}
+
+/* ---- saying why not ---------------------------------------------------------------------- */
+
+enum { PATH_NAMES = 12 };
+
+static bool add_name(Buf *b, int *n, const char *name)
+{
+    if (++*n == PATH_NAMES) buf_puts(b, " -> ..");
+    if (*n < PATH_NAMES) buf_printf(b, "%s%s", b->len ? " -> " : "", name);
+    return *n < PATH_NAMES;
+}
+
+static const Value *first_dependent(const Auto *a, const Op *op)
+{
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++)
+            if (ptrmap_get(&a->depends, op->arg[i].val[k])) return op->arg[i].val[k];
+    for (int i = 0; i < op->nblock; i++)
+        for (int k = 0; k < op->block[i]->nresult; k++)
+            if (ptrmap_get(&a->depends, op->block[i]->result[k]))
+                return op->block[i]->result[k];
+    return NULL;
+}
+
+/* "x -> h -> argsort (line 4) -> y" */
+static void put_path(const Auto *a, const Op *op, Buf *b)
+{
+    const char *before[PATH_NAMES];
+    int n = 0, names = 0, line, column;
+    for (const Value *v = first_dependent(a, op); v && n < PATH_NAMES;) {
+        before[n++] = v->name ? v->name : "a literal";
+        if (ptrmap_get(&a->from_x, v) || !v->def) break;
+        v = first_dependent(a, v->def);
+    }
+    while (n) add_name(b, &names, before[--n]);
+    names = 0;
+    buf_printf(b, "%s%s", b->len ? " -> " : "", op->name);
+    loc_line_col(op->loc, &line, &column);
+    if (op->loc.src) buf_printf(b, " (line %d)", line);
+    const Value *v = NULL;
+    for (int i = 0; i < op->nout && !v; i++)
+        if (ptrmap_get(&a->flow, op->out[i])) v = op->out[i];
+    for (; v && add_name(b, &names, v->name); v = ptrmap_get(&a->toward, v)) continue;
+}
+
+static const char *way_out(const Op *op)
+{
+    if (op->kind == OP_NONE) return "this build does not know it";
+    if (ops[op->kind].flags & F_CONSTEXPR)
+        return "decompress it first: anec --passes decompress";
+    if (op->kind == OP_while_loop) return "write the steps out: a `for` of the language does";
+    return "stop(..) in the language lets nothing through, if that is meant";
+}
+
+static bool has_none(const Auto *a, const Op *op, const char *arg)
+{
+    Buf path = { 0 };
+    put_path(a, op, &path);
+    diag_error(a->at->diag, op->loc, "%s has no gradient%s%s: %s; %s", op->name,
+               arg ? " by " : "", arg ? arg : "", path.s ? path.s : "", way_out(op));
+    buf_free(&path);
+    return false;
+}
+
+static bool extents_known(const Auto *a, const Op *op, const Value *v)
+{
+    if (!v || v->type->kind != TY_TENSOR || shape_known(&v->type->shape)) return true;
+    diag_error(a->at->diag, op->loc,
+               "gradient of %s: the extents of %s are not known; a model of fixed shapes is "
+               "needed",
+               op->name, v->name ? v->name : "an argument");
+    return false;
+}
+
+/* ---- expansions -------------------------------------------------------------------------- */
+
+static bool expand_one(Op *op, Diag *d, Value **out)
+{
+    Builder b = before_op(op, d);
+    if (ops[op->kind].expand) return ops[op->kind].expand(&b, op, out);
+    return legal_unroll(&b, op, op->out[0]->type->dtype, out);
+}
+
+static bool is_argument(const Op *op, const Value *v)
+{
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++)
+            if (op->arg[i].val[k] == v) return true;
+    return false;
+}
+
+/* Whether the statements that op was expanded into take all that flows into op: parts of a
+ * weight that were cut out of its literal do not depend on it any more. */
+static bool takes_all(const Auto *a, const Op *op)
+{
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++) {
+            const Value *v = op->arg[i].val[k];
+            bool taken = !ptrmap_get(&a->depends, v);
+            for (const Op *at = op->prev; at && !taken && !ptrmap_get(&a->old, at);
+                 at = at->prev)
+                taken = is_argument(at, v);
+            if (!taken) return has_none(a, op, op->arg[i].name);
+        }
+    return true;
+}
+
+/* What a row expands into stands before its statement, which stays: others may have its
+ * results. */
+static bool expand(Auto *a)
+{
+    bool any = false;
+    for (size_t i = 0; i < a->ops.n; i++) {
+        Op *op = a->ops.op[i];
+        Value *out[MAX_RESULT] = { NULL };
+        if (op->kind == OP_NONE || ops[op->kind].grad != grad_expansion || !flows(a, op))
+            continue;
+        if (!expand_one(op, a->at->diag, out)) return has_none(a, op, NULL);
+        if (!takes_all(a, op)) return false;
+        for (int k = 0; k < op->nout; k++) ptrmap_set(&a->twin, op->out[k], out[k]);
+        any = true;
+    }
+    if (any) note_dependence(a);
+    return true;
+}
+
+/* ---- backward ---------------------------------------------------------------------------- */
+
+static void add_flow(Auto *a, Builder *b, Value *v, Value *dx, Value *toward)
+{
+    if (dx->type->kind == TY_POISON) return;
+    if (dx->type->dtype != v->type->dtype) dx = make_cast(b, dx, v->type->dtype);
+    if (!shape_equal(&dx->type->shape, &v->type->shape))
+        bug("the gradient of %s, %s, is of shape %s", v->name,
+            shape_text(&a->scratch, &v->type->shape),
+            shape_text(&a->scratch, &dx->type->shape));
+    Value *sum = ptrmap_get(&a->flow, v);
+    ptrmap_set(&a->flow, v, sum ? make2(b, OP_add, sum, dx) : dx);
+    if (!sum && toward) ptrmap_set(&a->toward, v, toward);
+}
+
+/* The complete gradient of v takes its name, where it is a value of our own that has none. */
+static Value *complete(Auto *a, const Value *v)
+{
+    Value *d = ptrmap_get(&a->flow, v);
+    if (!d || !d->def || ptrmap_get(&a->old, d->def) || d->def->nout != 1) return d;
+    ptrmap_set(&a->old, d->def, mark());
+    const char *wish = arena_printf(&a->scratch, "d_%s", v->name ? v->name : "x");
+    d->name = func_unique_name(a->func, wish);
+    op_set_name(a->at->m, d->def, d->name);
+    return d;
+}
+
+static bool give(Auto *a, Builder *b, const Op *op, const bool *wanted, Value *const *dx)
+{
+    int at = 0;
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++, at++) {
+            if (!wanted[at]) continue;
+            if (!dx[at]) return has_none(a, op, op->arg[i].name);
+            Value *through = NULL;
+            for (int o = 0; o < op->nout && !through; o++)
+                if (ptrmap_get(&a->flow, op->out[o])) through = op->out[o];
+            add_flow(a, b, op->arg[i].val[k], dx[at], through);
+        }
+    return true;
+}
+
+static bool differentiate(Auto *a, const Op *op)
+{
+    Value *dy[MAX_RESULT] = { NULL };
+    bool any = false, known = true;
+    for (int i = 0; i < op->nout && i < MAX_RESULT; i++) {
+        dy[i] = complete(a, op->out[i]);
+        any = any || dy[i];
+    }
+    if (!any || !flows(a, op)) return true;
+    Builder b = *a->at;
+    b.loc = op->loc;
+    if (op->opset) b.opset = op->opset;
+    if (op->nout && ptrmap_get(&a->twin, op->out[0])) {
+        for (int i = 0; i < op->nout; i++)
+            if (dy[i]) add_flow(a, &b, ptrmap_get(&a->twin, op->out[i]), dy[i], op->out[i]);
+        return true;
+    }
+    if (op->kind == OP_NONE || !ops[op->kind].grad) return has_none(a, op, NULL);
+    int count = 0, at = 0;
+    for (int i = 0; i < op->narg; i++) count += op->arg[i].count;
+    bool *wanted = NEW_ARRAY(&a->scratch, count + 1, bool);
+    Value **dx = NEW_ARRAY(&a->scratch, count + 1, Value *);
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++, at++) {
+            Value *v = op->arg[i].val[k];
+            wanted[at] = is_float(v) && ptrmap_get(&a->depends, v);
+            known = known && extents_known(a, op, v);
+        }
+    for (int i = 0; i < op->nout; i++) known = known && extents_known(a, op, op->out[i]);
+    Grad g = { .b = &b, .op = op, .dy = dy, .wanted = wanted, .dx = dx };
+    const int errors = b.diag->errors + b.diag->fails;
+    return known && ops[op->kind].grad(&g) && errors == b.diag->errors + b.diag->fails
+        && give(a, &b, op, wanted, dx);
+}
+
+bool autodiff(Builder *at, Value *const *y, Value *const *seed, int ny, Value *const *x, int nx,
+              Value **dx)
+{
+    Auto a = { .at = at, .func = at->block->func };
+    guard_task(&a.lost, release, &a);
+    for (int i = 0; i < nx; i++) {
+        ptrmap_set(&a.from_x, x[i], mark());
+        ptrmap_set(&a.depends, x[i], mark());
+    }
+    note_dependence(&a);
+    bool ok = expand(&a);
+    for (int i = 0; ok && i < ny; i++)
+        if (ptrmap_get(&a.depends, y[i])) add_flow(&a, at, y[i], seed[i], NULL);
+    for (size_t i = a.ops.n; ok && i-- > 0;) ok = differentiate(&a, a.ops.op[i]);
+    for (int i = 0; i < nx; i++) dx[i] = ok ? complete(&a, x[i]) : NULL;
+    guard_task_end(&a.lost);
+    release(&a);
+    return ok;
+}

@@ -1,0 +1,227 @@
+/* autodiff_module.c -- a model whose gradients are results: what --grad and anec_grad do. */
+#include "autodiff.h"
+#include "legal.h"
+
+#include <ctype.h>
+#include <string.h>
+
+typedef struct {
+    Module *m;
+    Func *func;
+    Diag *diag;
+    const GradOptions *options;
+    Arena scratch;
+    Value **x;
+    const char **name; /* of the result: d_<path> */
+    int nx, cap;
+} Work;
+
+static bool is_float(const Value *v)
+{
+    return v->type->kind == TY_TENSOR && dtype_is_float(v->type->dtype);
+}
+
+/* A path as a name of MIL has it. */
+static const char *as_name(Arena *a, const char *text, size_t n)
+{
+    char *s = arena_strndup(a, text, n);
+    for (char *c = s; *c; c++)
+        if (!isalnum((unsigned char)*c) && *c != '_') *c = '_';
+    return s;
+}
+
+static void add_x(Work *w, Value *v)
+{
+    for (int i = 0; i < w->nx; i++)
+        if (w->x[i] == v) return;
+    if (w->nx == w->cap) {
+        w->cap = w->cap ? 2 * w->cap : 32;
+        Value **x = NEW_ARRAY(&w->scratch, w->cap, Value *);
+        const char **name = NEW_ARRAY(&w->scratch, w->cap, const char *);
+        for (int i = 0; i < w->nx; i++) x[i] = w->x[i], name[i] = w->name[i];
+        w->x = x;
+        w->name = name;
+    }
+    w->name[w->nx] = arena_printf(&w->scratch, "d_%s", v->name);
+    w->x[w->nx++] = v;
+}
+
+/* ---- what is differentiated by ----------------------------------------------------------- */
+
+static bool feeds_only_decoders(Func *f, const Value *v)
+{
+    bool any = false;
+    for (const Op *op = f->body->first; op; op = op->next)
+        for (int i = 0; i < op->narg; i++)
+            for (int k = 0; k < op->arg[i].count; k++) {
+                if (op->arg[i].val[k] != v) continue;
+                if (op->kind == OP_NONE || !(ops[op->kind].flags & F_CONSTEXPR)) return false;
+                any = true;
+            }
+    return any;
+}
+
+/* A declared weight, or without declarations a constant of more than one float. */
+static bool is_weight(const Work *w, const Op *op)
+{
+    size_t n;
+    if (op->kind != OP_const || !is_float(op->out[0])) return false;
+    if (w->options->declared) return op->keep;
+    return shape_count(&op->out[0]->type->shape, &n) && n > 1
+        && !feeds_only_decoders(w->func, op->out[0]);
+}
+
+static void add_all(Work *w)
+{
+    for (int i = 0; i < w->func->body->nparam; i++)
+        if (is_float(w->func->body->param[i])) add_x(w, w->func->body->param[i]);
+    for (Op *op = w->func->body->first; op; op = op->next)
+        if (is_weight(w, op)) add_x(w, op->out[0]);
+}
+
+static Value *find_value(const Func *f, const char *name)
+{
+    for (int i = 0; i < f->body->nparam; i++)
+        if (!strcmp(f->body->param[i]->name, name)) return f->body->param[i];
+    for (const Op *op = f->body->first; op; op = op->next)
+        for (int i = 0; i < op->nout; i++)
+            if (op->out[i]->name && !strcmp(op->out[i]->name, name)) return op->out[i];
+    return NULL;
+}
+
+static bool unknown(Work *w, const char *name)
+{
+    Work all = { .m = w->m, .func = w->func, .options = w->options };
+    add_all(&all);
+    const char **known = NEW_ARRAY(&all.scratch, all.nx + 1, const char *);
+    for (int i = 0; i < all.nx; i++) known[i] = all.x[i]->name;
+    const char *near = name_nearest(name, known, (size_t)all.nx);
+    diag_error(w->diag, (Loc){ 0 }, "%s has no input, weight or value %s%s%s%s", w->func->name,
+               name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    arena_free(&all.scratch);
+    return false;
+}
+
+static bool add_named(Work *w)
+{
+    for (const char *s = w->options->names; s; s = list_next(s)) {
+        const size_t n = strcspn(s, ",");
+        const char *name = as_name(&w->scratch, s, n);
+        Value *v = find_value(w->func, name);
+        if (!v) return unknown(w, arena_strndup(&w->scratch, s, n));
+        if (!is_float(v))
+            return diag_error(w->diag, v->loc, "%s is %s: only floats have a gradient", name,
+                              type_text(&w->scratch, v->type));
+        add_x(w, v);
+    }
+    return true;
+}
+
+/* ---- seeds ------------------------------------------------------------------------------- */
+
+/* The float results and what each is multiplied with; -1 after an error. */
+static int add_seeds(Work *w, Builder *b, Value **y, Value **seed)
+{
+    int n = 0;
+    const int results = w->func->body->nresult;
+    for (int i = 0; i < results; i++) {
+        Value *v = w->func->body->result[i];
+        if (!is_float(v)) continue;
+        if (!v->type->shape.rank) seed[n] = build_float(b, v->type->dtype, 1);
+        else {
+            const char *name = arena_printf(&w->scratch, "d_%s", v->name);
+            if (find_value(w->func, name) && is_result(find_value(w->func, name)))
+                return diag_error(w->diag, v->loc,
+                                  "%s is a result already; the gradient of %s cannot come in "
+                                  "under that name",
+                                  name, v->name)
+                         ? 0
+                         : -1;
+            Value *taken = find_value(w->func, name);
+            if (taken && !taken->def)
+                return diag_error(w->diag, v->loc,
+                                  "%s is an input already; the gradient of %s cannot come in "
+                                  "under that name",
+                                  name, v->name)
+                         ? 0
+                         : -1;
+            if (taken) value_rename(taken, func_unique_name(w->func, name));
+            name = module_name(w->m, name);
+            func_claim_name(w->func, name);
+            seed[n] = block_param(w->func->body, name, v->type, v->loc);
+        }
+        y[n++] = v;
+    }
+    if (n) return n;
+    diag_error(w->diag, w->func->loc, "no result of %s is a float: nothing has a gradient",
+               w->func->name);
+    return -1;
+}
+
+/* ---- results ----------------------------------------------------------------------------- */
+
+/* A value of our own under that name, which another one may have to give up. */
+static bool add_result(Work *w, Builder *b, Value *v, const char *wish)
+{
+    const char *name = module_name(w->m, wish);
+    Value *taken = find_value(w->func, name);
+    const bool own = v->def && v->def->kind != OP_const && v->def->nout == 1 && !is_result(v)
+                  && taken == v;
+    if (taken && taken != v && (is_result(taken) || !taken->def))
+        return diag_error(w->diag, taken->loc,
+                          "%s is the name of an input or result already; a gradient cannot "
+                          "have it",
+                          name);
+    if (!own) {
+        if (taken) value_rename(taken, func_unique_name(w->func, name));
+        func_claim_name(w->func, name);
+        v = mil_identity(b, wish, .x = v);
+        v->name = name;
+        op_set_name(w->m, v->def, name);
+    }
+    block_result(w->func->body, v);
+    return true;
+}
+
+static Value *zeros(Work *w, Builder *b, const Value *x)
+{
+    diag_warn(w->diag, WARN_ZERO_GRADIENT, x->loc, "no result depends on %s: its gradient is 0",
+              x->name);
+    Const *c = NEW(&w->m->arena, Const);
+    *c = (Const){ .type = x->type, .kind = CONST_INIT, .init = INIT_FILL };
+    return build_const(b, "zeros", c);
+}
+
+static bool differentiate(Work *w)
+{
+    Func *f = w->func;
+    const int results = f->body->nresult;
+    Value **y = NEW_ARRAY(&w->scratch, results + 1, Value *);
+    Value **seed = NEW_ARRAY(&w->scratch, results + 1, Value *);
+    if (w->options->names) {
+        if (!add_named(w)) return false;
+    } else add_all(w);
+    Value **dx = NEW_ARRAY(&w->scratch, w->nx + 1, Value *);
+    Builder b = builder_at(f->body, NULL, w->diag, f->loc);
+    const int n = add_seeds(w, &b, y, seed);
+    if (n < 0 || !autodiff(&b, y, seed, n, w->x, w->nx, dx)) return false;
+    b = builder_at(f->body, NULL, w->diag, f->loc);
+    if (w->options->only) func_drop_results(f, 0);
+    for (int i = 0; i < w->nx; i++)
+        if (!add_result(w, &b, dx[i] ? dx[i] : zeros(w, &b, w->x[i]), w->name[i])) return false;
+    return true;
+}
+
+bool autodiff_module(Module *m, const GradOptions *o, Diag *d)
+{
+    Work w = { .m = m, .func = module_main(m), .diag = d, .options = o };
+    bool ok = w.func ? differentiate(&w)
+                     : diag_error(d, (Loc){ 0 }, "the program has no function");
+    if (ok) {
+        PassOptions none = { .only = "dce" };
+        pass_dce(m, &none, d);
+        module_verify(m, d, "autodiff");
+    }
+    arena_free(&w.scratch);
+    return ok;
+}

@@ -1,2 +1,0 @@
-# anec --target 'M5 Ultra' runs.anedsl
-# exit: 2

@@ -1,2 +1,0 @@
-# anec --target m7 runs.anedsl
-# exit: 2

@@ -1,2 +1,0 @@
-# anec --target m5,20 runs.anedsl
-# exit: 2

@@ -1,2 +1,0 @@
-# anec --target m5,tahoe runs.anedsl
-# exit: 2
