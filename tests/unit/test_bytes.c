@@ -131,14 +131,20 @@ static bool read_beside(Diag *d, const unsigned char *data, size_t size, Buf *ou
     return ok;
 }
 
+/* What the profile changes, by name: new rules and limits are none of it. */
 static bool read_profile(Diag *d, const unsigned char *data, size_t size, Buf *out)
 {
-    RuleSet rs;
+    RuleSet rs, was;
     const Source src = { .name = "profile", .text = (const char *)data, .len = size };
+    ruleset_init(&was, target_find("m1"), NULL);
     ruleset_init(&rs, target_find("m1"), NULL);
     if (!profile_parse(&rs, d, &src)) return false;
-    for (int i = 0; i < RULE_COUNT; i++) buf_printf(out, "%d %d ", rs.stand[i], rs.profiled[i]);
-    for (int i = 0; i < LIMIT_COUNT; i++) buf_printf(out, "%lld ", (long long)rs.limit[i]);
+    for (int i = 0; i < RULE_COUNT; i++)
+        if (rs.stand[i] != was.stand[i] || rs.profiled[i] != was.profiled[i])
+            buf_printf(out, "%s %d %d ", rules[i].name, rs.stand[i], rs.profiled[i]);
+    for (int i = 0; i < LIMIT_COUNT; i++)
+        if (rs.limit[i] != was.limit[i])
+            buf_printf(out, "%s %lld ", limits[i].name, (long long)rs.limit[i]);
     return true;
 }
 
