@@ -94,12 +94,8 @@ anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path)
 
 static bool find_target(Model *m, const char *name, const Target **out)
 {
-    const char *known[TARGET_COUNT];
     if ((*out = target_find(name))) return true;
-    for (int i = 0; i < TARGET_COUNT; i++) known[i] = targets[i].name;
-    const char *near = name_nearest(name, known, COUNT(known));
-    if (near) usage(m, "there is no target %s; did you mean %s?", name, near);
-    else usage(m, "there is no target %s; anec --list-targets shows all", name);
+    usage(m, "%s", target_wrong(&m->arena, name));
     return false;
 }
 

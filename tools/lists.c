@@ -52,7 +52,9 @@ void list_targets(Buf *out)
         const Target *t = &targets[i];
         buf_printf(out, "%-8s program(%s) %s, %s: %s\n         %s%s\n", t->name, t->version,
                    opset_text(t->opset), io_text(t->io), t->doc,
-                   target_has_rules(t) ? "reported, not verified on a device: " : "",
+                   t->base[0]            ? "unknown: "
+                   : target_has_rules(t) ? "reported, not verified on a device: "
+                                         : "",
                    t->evidence);
     }
 }

@@ -37,7 +37,7 @@ static void put_intro(Buf *out)
         "several, `m` by one,\n"
         "`d` derived from the compiler's tables or the generation, `r` reported, `c` contradicted, `.` seen not to "
         "hold, `?` nothing\n"
-        "known. `generic` takes the strongest of them. A pass takes the way out where the rule stands as reported or "
+        "known; behind them the releases of macOS it was seen on, `27.2+`: it holds from that one on. `generic` takes the strongest of them. A pass takes the way out where the rule stands as reported or "
         "better; `*`: where\n"
         "it is contradicted too, because that costs little; `**`: only where a profile measured it. `no pass`: the user has to, and why.\n");
 }
@@ -54,9 +54,15 @@ static void put_targets(Buf *out)
         put_cell(out, t->version);
         put_cell(out, opset_text(t->opset));
         put_cell(out, t->io == IO_FP32 ? "fp32" : t->io == IO_FP16 ? "fp16" : "as declared");
-        put_cell(out, t->evidence);
-        buf_puts(out, "|\n");
+        buf_puts(out, t->base[0] ? "| unknown: " : "| ");
+        buf_printf(out, "%s |\n", t->evidence);
     }
+    buf_printf(
+        out,
+        "\nA target may name a release of macOS, `--target m5,26.5`: rules and numbers that hold from some release on, or "
+        "before one, are\nthose of that release. Without one it is the newest that is known, %s. A chip that nobody has measured "
+        "(`m5ultra`, `m6`) has the\nrules of the chip it is taken for, each at most derived.\n",
+        release_newest());
 }
 
 static void put_pass(Buf *out, const Rule *r)
@@ -74,22 +80,40 @@ static void put_pass(Buf *out, const Rule *r)
 
 static void put_rules(Buf *out, bool checked)
 {
-    buf_puts(out,
-             "| rule | says | happens | m1-m5 | way out | evidence | against | findings |\n"
-             "|---|---|---|---|---|---|---|---|\n");
+    buf_puts(
+        out,
+        "| rule | says | happens | m1-m5, macOS | way out | evidence | against | findings |\n"
+        "|---|---|---|---|---|---|---|---|\n");
     for (int i = 0; i < RULE_COUNT; i++) {
         const Rule *r = &rules[i];
         if ((r->on != ON_RUN) != checked) continue;
         buf_printf(out, "| `%s` (%s) ", r->name, effect_names[r->effect]);
         put_cell(out, r->says);
         put_cell(out, r->happens);
-        buf_printf(out, "| `%s` ", r->standing);
+        buf_printf(out, "| `%s`%s%s ", r->standing, r->os[0] ? " " : "", r->os);
         put_pass(out, r);
         put_cell(out, r->evidence);
         put_cell(out, r->against);
         put_cell(out, r->finding);
         buf_puts(out, "|\n");
     }
+}
+
+static void put_numbers(Buf *out, const int64_t *by_chip)
+{
+    for (int c = 0; c < CHIP_COUNT; c++) {
+        if (by_chip[c] < 0) buf_puts(out, "| ? ");
+        else buf_printf(out, "| %lld ", (long long)by_chip[c]);
+    }
+}
+
+static void put_change(Buf *out, const LimitChange *c)
+{
+    buf_printf(out, "| %s, macOS %s on ", limits[c->limit].name, c->from);
+    put_cell(out, limits[c->limit].unit);
+    put_numbers(out, c->by_chip);
+    put_cell(out, c->evidence);
+    buf_puts(out, "| |\n");
 }
 
 static void put_limits(Buf *out)
@@ -102,13 +126,12 @@ static void put_limits(Buf *out)
         const Limit *l = &limits[i];
         put_cell(out, l->name);
         put_cell(out, l->unit);
-        for (int c = 0; c < CHIP_COUNT; c++) {
-            if (l->by_chip[c] < 0) buf_puts(out, "| ? ");
-            else buf_printf(out, "| %lld ", (long long)l->by_chip[c]);
-        }
+        put_numbers(out, l->by_chip);
         put_cell(out, l->evidence);
         put_cell(out, l->against);
         buf_puts(out, "|\n");
+        for (int k = 0; k < limit_change_count; k++)
+            if (limit_changes[k].limit == i) put_change(out, &limit_changes[k]);
     }
 }
 

@@ -109,14 +109,16 @@ static void explain_rule(Buf *out, const Rule *r, const RuleSet *rs)
     put_field(out, "no pass", r->left);
     if (r->pass) buf_printf(out, "  %-12s %s, %s\n", "pass", r->pass, healed[r->heal]);
     if (rs) {
-        buf_printf(out, "  %-12s %s%s\n", rs->target->name,
-                   standing_names[rule_stands(rs, (int)(r - rules))],
-                   rs->profiled[r - rules] ? " (by the profile)" : "");
+        const int i = (int)(r - rules);
+        buf_printf(out, "  %-12s %s", rs->target->name, standing_names[rule_stands(rs, i)]);
+        if (rs->profiled[i]) buf_puts(out, " (by the profile)");
+        else if (!rule_on_release(i, rs->os)) buf_printf(out, " on macOS %s", rs->os);
+        buf_putc(out, '\n');
     } else {
         for (int i = 0; i < CHIP_COUNT; i++)
             put_field(out, chip_target(i)->name, standing_names[standing_on(r, NULL, i)]);
     }
-    put_field(out, "seen on", r->os[0] ? r->os : NULL);
+    put_field(out, "macOS", r->os[0] ? r->os : NULL);
     put_field(out, "evidence", r->evidence);
     put_field(out, "against", r->against);
     put_field(out, "findings", r->finding);

@@ -34,6 +34,8 @@ void numbers_of(Numbers *n, const RuleSet *rs)
         const Numeric *row = &numerics[i];
         const int rule = row->rule[0] ? rule_find(row->rule) : -1;
         n->v[i] = row->by_chip[chip];
+        if (rule >= 0 && !rs->profiled[rule] && !rule_on_release(rule, rs->os))
+            n->v[i] = row->plain;
         if (rule >= 0 && rs->profiled[rule])
             n->v[i] = rule_holds(rs, rule) ? where_it_holds(row, chip) : row->plain;
     }

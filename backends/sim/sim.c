@@ -170,13 +170,17 @@ Engine *sim_engine(Program *p) { return &((Sim *)p)->engine; }
 static Program *sim_compile(const Backend *self, Module *m, Func *f, Diag *d)
 {
     RuleSet rs;
-    const char *profile = getenv("ANESIM_PROFILE");
+    const char *profile = getenv("ANESIM_PROFILE"), *os = getenv("ANESIM_OS");
     Sim *s = mem_zero(1, sizeof *s);
     if (!s) {
         diag_fail(d, "no memory for a program");
         return NULL;
     }
     ruleset_init(&rs, self->row, NULL);
+    if (os && release_number(os, strlen(os)) > 0) {
+        ruleset_release(&rs, os);
+        rs.os_asked = true;
+    }
     bool ok = (!profile || !*profile || profile_read(&rs, d, profile));
     numbers_of(&s->engine.numbers, &rs);
     engine_init(&s->engine);
@@ -196,7 +200,7 @@ static Program *sim_compile(const Backend *self, Module *m, Func *f, Diag *d)
  * ------------------------------------------------------------------------------ / */
 
 const Backend backend_sim[] = {
-#define TARGET(n, v, o, i, p, ti, tv, text, e)                                                 \
+#define TARGET(n, of, v, o, i, p, ti, tv, text, e)                                             \
     { .name = "sim:" #n,                                                                       \
       .doc = "simulated: " text,                                                               \
       .target = &targets[TARGET_##n],                                                          \

@@ -66,6 +66,17 @@ static void read_chip(Profile *p)
                (int)p->len[1], p->word[1], p->rs->target->name);
 }
 
+/* Measured there: rules that the profile does not name are those of that release, unless the
+ * target says another. */
+static void read_os(Profile *p)
+{
+    char os[16];
+    if (p->rs->os_asked || p->len[1] >= sizeof os || release_number(p->word[1], p->len[1]) < 0)
+        return;
+    snprintf(os, sizeof os, "%.*s", (int)p->len[1], p->word[1]);
+    ruleset_release(p->rs, os);
+}
+
 static int named(const Profile *p, const char *name)
 {
     return strlen(name) == p->len[1] && !memcmp(name, p->word[1], p->len[1]);
@@ -110,7 +121,7 @@ static void read_limit(Profile *p)
     if (is(p, 2, "unknown")) return;
     long long n = p->nword == 3 ? strtoll(p->word[2], &end, 10) : -1;
     if (n < 0 || end != p->word[2] + p->len[2]) wrong(p, 2, "a number from 0, or unknown");
-    else p->rs->limit[at] = n;
+    else p->rs->limit[at] = n, p->rs->limit_profiled[at] = true;
 }
 
 static const struct {
@@ -120,7 +131,7 @@ static const struct {
 } lines[] = {
     { "anec-profile", 2, read_version },
     { "chip", 2, read_chip },
-    { "os", 2, NULL },
+    { "os", 2, read_os },
     { "date", 2, NULL },
     { "rule", 3, read_rule },
     { "limit", 3, read_limit },

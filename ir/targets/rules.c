@@ -50,6 +50,14 @@ const Limit limits[LIMIT_COUNT] = {
 #include "limits.def"
 };
 
+const LimitChange limit_changes[] = {
+#define LIMIT(...)
+#define LIMIT_FROM(id, r, m1, m2, m3, m4, m5, ev)                                              \
+    { .limit = LIMIT_##id, .from = r, .by_chip = { m1, m2, m3, m4, m5 }, .evidence = ev },
+#include "limits.def"
+};
+const int limit_change_count = (int)COUNT(limit_changes);
+
 const Support op_support[SUPPORT_COUNT] = {
 #define SUPPORT(o, s, n, ev, ag)                                                               \
     { .op = #o, .standing = s, .note = n, .evidence = ev, .against = ag },
@@ -62,8 +70,9 @@ enum { GENERIC = 1 }; /* rows of targets.def: generic, then the chips, then host
 
 int chip_index(const Target *t)
 {
+    const char *name = t->base && t->base[0] ? t->base : t->name;
     for (int i = 0; i < CHIP_COUNT; i++)
-        if (!strcmp(t->name, chip_target(i)->name)) return i;
+        if (!strcmp(name, chip_target(i)->name)) return i;
     return -1;
 }
 
@@ -94,30 +103,73 @@ static Standing standing_for(const char *letters, int chip)
     return s;
 }
 
-static int64_t limit_for(const Limit *l, int chip)
+/* What was measured on the base, or seen not to hold there, is not so of the chip itself. */
+static Standing standing_on(const RuleSet *rs, const char *letters)
+{
+    const Standing s = standing_for(letters, chip_index(rs->target));
+    if (!rs->target->base || !rs->target->base[0]) return s;
+    return s > STAND_DERIVED ? STAND_DERIVED : s == STAND_NOT ? STAND_UNKNOWN : s;
+}
+
+static int64_t limit_for(const int64_t *by_chip, int chip)
 {
     int64_t least = -1;
-    if (chip >= 0) return l->by_chip[chip];
+    if (chip >= 0) return by_chip[chip];
     for (int i = 0; i < CHIP_COUNT; i++)
-        if (l->by_chip[i] >= 0 && (least < 0 || l->by_chip[i] < least)) least = l->by_chip[i];
+        if (by_chip[i] >= 0 && (least < 0 || by_chip[i] < least)) least = by_chip[i];
     return least;
+}
+
+/* ---- releases ---------------------------------------------------------------------------- */
+
+/* Words of a row's `os`: "27.2+" bounds from below, "<27" from above, others bound nothing. */
+bool rule_on_release(int rule, const char *os)
+{
+    const int at = release_number(os, strlen(os));
+    for (const char *s = rules[rule].os; *s; s += strspn(s, " ")) {
+        const size_t n = strcspn(s, " ");
+        if (s[n - 1] == '+' && at < release_number(s, n - 1)) return false;
+        if (s[0] == '<' && at >= release_number(s + 1, n - 1)) return false;
+        s += n;
+    }
+    return true;
+}
+
+static void change_limits(RuleSet *rs, int chip)
+{
+    const int at = release_number(rs->os, strlen(rs->os));
+    for (int i = 0; i < limit_change_count; i++) {
+        const LimitChange *c = &limit_changes[i];
+        const int64_t most = limit_for(c->by_chip, chip);
+        if (!rs->limit_profiled[c->limit] && most >= 0
+            && at >= release_number(c->from, strlen(c->from)))
+            rs->limit[c->limit] = most;
+    }
+}
+
+void ruleset_release(RuleSet *rs, const char *os)
+{
+    const int chip = chip_index(rs->target);
+    snprintf(rs->os, sizeof rs->os, "%s", os);
+    if (!target_has_rules(rs->target)) return;
+    for (int i = 0; i < RULE_COUNT; i++)
+        if (!rs->profiled[i])
+            rs->stand[i] = (unsigned char)(rule_on_release(i, rs->os)
+                                               ? standing_on(rs, rules[i].standing)
+                                               : STAND_UNKNOWN);
+    for (int i = 0; i < LIMIT_COUNT; i++)
+        if (!rs->limit_profiled[i]) rs->limit[i] = limit_for(limits[i].by_chip, chip);
+    change_limits(rs, chip);
 }
 
 void ruleset_init(RuleSet *rs, const Target *target, const char *asked)
 {
     *rs = (RuleSet){ .target = target };
-    const int chip = chip_index(target);
-    const char *os = asked ? strchr(asked, ',') : NULL;
-    if (os) snprintf(rs->os, sizeof rs->os, "%s", os + 1);
-    if (!target_has_rules(target)) {
-        ruleset_clear(rs);
-        return;
-    }
-    for (int i = 0; i < RULE_COUNT; i++)
-        rs->stand[i] = (unsigned char)standing_for(rules[i].standing, chip);
-    for (int i = 0; i < SUPPORT_COUNT; i++)
-        rs->op_stand[i] = (unsigned char)standing_for(op_support[i].standing, chip);
-    for (int i = 0; i < LIMIT_COUNT; i++) rs->limit[i] = limit_for(&limits[i], chip);
+    rs->os_asked = asked && strchr(asked, ',');
+    ruleset_clear(rs);
+    ruleset_release(rs, release_asked(asked));
+    for (int i = 0; i < SUPPORT_COUNT && target_has_rules(target); i++)
+        rs->op_stand[i] = (unsigned char)standing_on(rs, op_support[i].standing);
 }
 
 void ruleset_clear(RuleSet *rs)

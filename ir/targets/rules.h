@@ -58,7 +58,9 @@ typedef struct {
     const char *name;     /* "kernel-width": -W, --explain, profiles */
     const char *finding;  /* numbers of the catalogue of findings: "C26 C43" */
     const char *standing; /* a letter a chip */
-    const char *os;       /* releases it was seen on: "26.3", "15-26.5", "" when not said */
+    /* releases it was seen on: "26.3", "15-26.5", "" when not said; "27.2+": it holds from that
+     * one on, "<27": before that one */
+    const char *os;
     Effect effect;
     RuleOn on;
     /* ON_OP: names between blanks: " conv conv_transpose "; "*": all */
@@ -97,6 +99,16 @@ enum {
 };
 extern const Limit limits[LIMIT_COUNT];
 
+/* A limit that is another from some release on; of several the last one that has begun. */
+typedef struct {
+    int limit;
+    const char *from; /* "27" */
+    int64_t by_chip[8];
+    const char *evidence;
+} LimitChange;
+extern const LimitChange limit_changes[];
+extern const int limit_change_count;
+
 /* ---- operations by chip
  * ------------------------------------------------------------------------- / */
 
@@ -119,25 +131,32 @@ int support_index(const char *op); /* -1: the table lacks it */
 
 typedef struct {
     const Target *target;
-    char os[16];                     /* release asked for, "" for any */
+    char os[16]; /* the release of macOS, asked for or the newest that is known */
+    bool os_asked;
     unsigned char stand[RULE_COUNT]; /* Standing */
     unsigned char op_stand[SUPPORT_COUNT];
     int64_t limit[LIMIT_COUNT];     /* -1: not known; of `generic` the smallest of all chips */
     unsigned char wish[RULE_COUNT]; /* Wish: what -W said of it */
     bool doubts; /* what is contradicted, slow or loses accuracy is reported too (--check) */
-    bool profiled[RULE_COUNT];
+    bool profiled[RULE_COUNT], limit_profiled[LIMIT_COUNT];
     const char *profile; /* where measured values came from, or NULL */
 } RuleSet;
 
 typedef enum { WISH_NONE, WISH_ON, WISH_OFF, WISH_ERROR, WISH_WARNING } Wish;
 
 /* `host`, and a target that is no row of the table (a model's own), have no rules. `asked` is
- * the --target text ("m1,15") or NULL. */
+ * the --target text ("m1,15") or NULL: the newest release that is known. */
 void ruleset_init(RuleSet *rs, const Target *target, const char *asked);
+/* The same rules on another release; what a profile measured stays. */
+void ruleset_release(RuleSet *rs, const char *os);
+/* Whether the rule is said to hold on that release: its row bounds none, or this is within. */
+bool rule_on_release(int rule, const char *os);
 void ruleset_clear(RuleSet *rs); /* nothing holds: what runs takes everything */
 enum { CHIP_COUNT = 5 };         /* columns of the tables */
-int chip_index(const Target *t); /* -1: no chip (generic, host) */
-const Target *chip_target(int chip);
+/* The column of a chip, which one without any shares with its base; -1: no chip (generic,
+ * host). */
+int chip_index(const Target *t);
+const Target *chip_target(int chip);    /* whose own column it is */
 bool target_has_rules(const Target *t); /* a chip, or generic */
 int rule_find(const char *name);        /* by name; -1 */
 /* Rules by name or by finding ("C26", "c26"); fills up to max indices, returns the count. */

@@ -164,6 +164,86 @@ static void levels_follow_the_evidence(void **state)
     assert_int_equal(op_refused(&m4, "nothing"), STAND_UNKNOWN);
 }
 
+static void releases_are_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *why; /* NULL: it names a target */
+    } asked[] = {
+        { "m1,15", NULL },
+        { "m5,27.2", NULL },
+        { "m5,26.6.2", NULL },
+        { "m6", NULL },
+        { "m5,99", NULL }, /* newer than what is known */
+        { "m5,", "behind the comma stands a release of macOS" },
+        { "m5,20", "there is no macOS 20: after 15 Apple went on with 27.2" },
+        { "m5,9", "macOS 9 is older than any Mac with an engine" },
+        { "m5,27..2", "behind the comma stands a release of macOS, as in m5,27.2" },
+        { "m5,1.2.3.4", "behind the comma stands a release of macOS" },
+        { "m5,x", "behind the comma stands a release of macOS" },
+        { "m5,100", "behind the comma stands a release of macOS" },
+        { "m7", "there is no target m7; did you mean m6?" },
+        { "m10,27", "there is no target m10,27; did you mean m6,27?" },
+        { "M5 Ultra", "there is no target M5 Ultra; did you mean m5ultra?" },
+        { "m4max", "there is no target m4max; did you mean m4?" },
+        { "genric", "there is no target genric; did you mean generic?" },
+        { "pentium", "there is no target pentium; anec --list-targets shows all" },
+    };
+    Arena a = { 0 };
+    for (size_t i = 0; i < COUNT(asked); i++) {
+        const char *why = target_wrong(&a, asked[i].text);
+        if ((why == NULL) != (asked[i].why == NULL)) fail_msg("%s: %s", asked[i].text, why);
+        if (why && !strstr(why, asked[i].why)) fail_msg("%s: %s", asked[i].text, why);
+    }
+    arena_free(&a);
+    assert_true(release_number("26.6.2", 6) > release_number("26.6", 4));
+    assert_true(release_number("26.10", 5) > release_number("26.6", 4));
+    assert_int_equal(release_number("27", 2), release_number("27.0", 4));
+    assert_string_equal(release_asked(NULL), release_newest());
+    assert_string_equal(release_asked("m1"), release_newest());
+    for (int i = 0; i < RULE_COUNT; i++) /* bounds that nobody could meet */
+        for (const char *s = rules[i].os; *s; s += strspn(s, " ")) {
+            const size_t n = strcspn(s, " ");
+            if (s[n - 1] == '+') assert_true(release_number(s, n - 1) > 0);
+            if (s[0] == '<') assert_true(release_number(s + 1, n - 1) > 0);
+            s += n;
+        }
+}
+
+static void limits_change_with_releases(void **state)
+{
+    (void)state;
+    RuleSet rs;
+    ruleset_init(&rs, target_find("m2"), "m2,26.6.2");
+    assert_int_equal(rule_limit(&rs, LIMIT_coreml_weights), INT64_C(2) << 30);
+    ruleset_release(&rs, "27");
+    assert_int_equal(rule_limit(&rs, LIMIT_coreml_weights), INT64_C(1) << 30);
+    rs.limit[LIMIT_coreml_weights] = 7;
+    rs.limit_profiled[LIMIT_coreml_weights] = true;
+    ruleset_release(&rs, "27.2");
+    assert_int_equal(rule_limit(&rs, LIMIT_coreml_weights), 7);
+    ruleset_init(&rs, target_find("generic"), NULL);
+    assert_int_equal(rule_limit(&rs, LIMIT_coreml_weights), INT64_C(1) << 30);
+}
+
+/* A chip that nobody has measured: no column, the base's facts, none of them measured. */
+static void chips_without_facts_have_those_of_their_base(void **state)
+{
+    (void)state;
+    RuleSet is, base;
+    ruleset_init(&is, target_find("m6"), NULL);
+    ruleset_init(&base, target_find("m5"), NULL);
+    assert_int_equal(chip_index(is.target), chip_index(base.target));
+    for (int i = 0; i < RULE_COUNT; i++) {
+        const Standing s = rule_stands(&base, i), t = rule_stands(&is, i);
+        if (s == STAND_NOT) assert_int_equal(t, STAND_UNKNOWN);
+        else assert_int_equal(t, s > STAND_DERIVED ? STAND_DERIVED : s);
+    }
+    assert_int_equal(rule_limit(&is, LIMIT_width), rule_limit(&base, LIMIT_width));
+    assert_int_equal(op_refused(&is, "sinh"), STAND_DERIVED);
+    assert_int_equal(op_refused(&is, "sin"), STAND_UNKNOWN);
+}
+
 static void passes_heal_as_the_table_says(void **state)
 {
     (void)state;
@@ -315,6 +395,9 @@ int main(void)
         cmocka_unit_test(every_rule_has_a_case),
         cmocka_unit_test(records_of_files),
         cmocka_unit_test(levels_follow_the_evidence),
+        cmocka_unit_test(releases_are_numbers),
+        cmocka_unit_test(limits_change_with_releases),
+        cmocka_unit_test(chips_without_facts_have_those_of_their_base),
         cmocka_unit_test(passes_heal_as_the_table_says),
         cmocka_unit_test(tables_are_sound),
         cmocka_unit_test(rules_are_found_by_finding),

@@ -1,0 +1,2 @@
+# anec --target 'M5 Ultra' runs.anedsl
+# exit: 2

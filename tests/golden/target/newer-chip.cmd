@@ -1,0 +1,2 @@
+# anec --target m7 runs.anedsl
+# exit: 2

@@ -1,0 +1,2 @@
+# anec --target m5,20 runs.anedsl
+# exit: 2

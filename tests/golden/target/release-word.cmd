@@ -1,0 +1,2 @@
+# anec --target m5,tahoe runs.anedsl
+# exit: 2
