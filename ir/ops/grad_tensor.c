@@ -120,7 +120,7 @@ bool grad_pad_op(Grad *g)
     const Shape s = x->type->shape;
     const char *mode = grad_str(g, P_mode);
     const int n = value_ints(grad_arg(g, P_pad), pad), first = s.rank - n / 2;
-    if (n < 0) return grad_error(g, "pad must be known when compiling");
+    if (n < 0) bug("pad makes known extents of what is not known");
     if (grad_wants(g, P_constant_val) && !strcmp(mode, "constant")) {
         bool axes[MAX_RANK];
         for (int i = 0; i < MAX_RANK; i++) axes[i] = true;
