@@ -119,7 +119,7 @@ static bool remove_one(char *p)
     return gone;
 }
 
-/* Needs no memory, and nothing that a handler of signals may not call. top NULL: all. */
+/* Needs no memory. top NULL: all, as a handler of signals asks for: it may not free. */
 static void remove_places(const char *top)
 {
     enum { DEEP = 8 };
@@ -128,6 +128,7 @@ static void remove_places(const char *top)
             char *p = atomic_exchange(&place[i], NULL);
             const bool ours = p && (!top || below(p, top));
             if (p && (!ours || !remove_one(p))) atomic_store(&place[i], p);
+            else if (top) free(p);
         }
 }
 

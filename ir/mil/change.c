@@ -82,10 +82,11 @@ bool beside_open(Beside *b, const Module *m, Diag *d, const char *path, int form
     diag_free(&quiet);
     quiet = (Diag){ .quiet = true };
     if (b->now && there && !ours) {
+        diag_error(d, (Loc){ .src = NULL },
+                   "%s is another's file: there is no place for what %s cannot hold", b->file,
+                   file_base(path));
         beside_close(b);
-        return diag_error(d, (Loc){ .src = NULL },
-                          "%s is another's file: there is no place for what %s cannot hold",
-                          b->file, file_base(path));
+        return false;
     }
     b->replaces = file_exists(b->model) && beside_sum(&quiet, b->model, b->old_sum);
     diag_free(&quiet);

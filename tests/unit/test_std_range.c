@@ -377,7 +377,8 @@ static void start(Compiled *k, const Case *c, const Backend *b)
     Source src = { .name = c->name, .text = text.s, .len = text.len };
     DslOptions o = { .opset = b->target->opset };
     PassOptions pass = { .target = b->target };
-    *k = (Compiled){ .m = dsl_compile(&k->diag, &src, &o) };
+    *k = (Compiled){ 0 };
+    k->m = dsl_compile(&k->diag, &src, &o);
     if (!k->m || !passes_run(k->m, &pass, &k->diag)) fail_msg("%s", k->diag.text.s);
     k->p = program_new(b, k->m, module_main(k->m), &k->diag);
     if (!k->p) fail_msg("%s on %s: %s", c->name, b->name, k->diag.text.s);
