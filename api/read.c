@@ -79,16 +79,18 @@ anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path)
     m->dir = in ? "." : file_dir(&m->arena, path);
     m->beside = !in && !m->dsl;
     if (in) m->path = "<stdin>";
-    if (!(in ? file_read_stdin(d, FILE_MAX_TEXT, &m->file) : file_read(d, path, &m->file)))
-        return read_failed(d);
+    const bool read = in     ? file_read_stdin(d, FILE_MAX_TEXT, &m->file)
+                    : m->dsl ? file_read(d, path, &m->file)
+                             : file_map(d, path, &m->file);
+    if (!read) return read_failed(d);
     if (m->file.size > FILE_MAX_TEXT) {
         diag_error(d, (Loc){ 0 }, "%s is larger than the 1 GiB that a program may have",
                    m->path);
         return read_failed(d);
     }
     if (!m->dsl && container_is_zip(d, m->path, &m->file)) return read_failed(d);
-    const char *text = m->file.data ? (const char *)m->file.data : "";
-    m->src = (Source){ .name = m->path, .text = text, .len = m->file.size };
+    m->src = (Source){ .name = m->path };
+    file_as_text(&m->file, &m->src);
     return ANEC_OK;
 }
 
@@ -165,6 +167,7 @@ anec_status read_parse(Model *m, const anec_config *c, Diag *d)
         m->module = container_read_as(d, m->path, &how);
     } else {
         m->module = mil_read_as(d, &m->src, m->dir, &how);
+        if (!file_stayed(d, &m->file)) return read_failed(d);
         if (m->module && m->beside && !container_beside(m->module, d, m->path))
             return read_failed(d);
     }

@@ -146,9 +146,12 @@ uint64_t hash_bytes(uint64_t h, const void *p, size_t n); /* eight at a time */
 
 typedef struct {
     Arena *arena;
-    const char **slot; /* NULL: a free one */
-    uint16_t *high;
+    uint32_t *slot; /* where a name is, 0: free; */
+    uint8_t *high;  /* and some bits of its hash */
     size_t cap, count;
+    char **page; /* what the names are in: names.c */
+    size_t pages, page_cap;
+    uint32_t next, end; /* free room in the last page */
 } Names; /* { .arena = a } is an empty set: names live in the arena, the table until names_free
           */
 
@@ -236,6 +239,7 @@ typedef struct {
     const char *name; /* as the user gave it; "<stdin>" */
     const char *text; /* not owned; may be NULL when a file has no text (a container, a .npy) */
     size_t len;
+    bool mapped; /* text is of a mapped file: what was read of it may be given back */
 } Source;
 
 /* A span of a source. {0} means nowhere: the message is printed with no place. */
@@ -324,6 +328,10 @@ bool file_read(Diag *d, const char *path, Mapped *out);
 /* False, a failure that names the file: it is not any more what was mapped; what was read from
  * it is of no use. True for what is not mapped. */
 bool file_stayed(Diag *d, const Mapped *m);
+/* All of it as the text of src, whose name is left; the file must outlive it. */
+void file_as_text(const Mapped *m, Source *src);
+/* What lies between these in a mapped file takes no memory until it is read again. */
+void file_let_go(const void *from, const void *to);
 bool file_read_stdin(Diag *d, size_t max, Mapped *out); /* all of stdin, malloc'd */
 void file_unmap(Mapped *m);
 bool file_id(const char *path, FileId *out); /* quietly false */

@@ -150,6 +150,13 @@ void file_unmap(Mapped *m)
     *m = (Mapped){ 0 };
 }
 
+void file_as_text(const Mapped *m, Source *src)
+{
+    src->text = m->data ? (const char *)m->data : "";
+    src->len = m->size;
+    src->mapped = m->mapped;
+}
+
 /* ---- folders and names ------------------------------------------------------------------- */
 
 bool file_exists(const char *path)

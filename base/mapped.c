@@ -205,6 +205,14 @@ void mapped_close(Mapped *m)
     drop(m->file, (void *)(uintptr_t)m->data, m->size);
 }
 
+void file_let_go(const void *from, const void *to)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t first = ((uintptr_t)from + page - 1) / page * page,
+                    last = (uintptr_t)to / page * page;
+    if (last > first) (void)madvise((void *)first, last - first, MADV_DONTNEED); /* a wish */
+}
+
 bool file_stayed(Diag *d, const Mapped *m)
 {
     struct stat st;

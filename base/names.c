@@ -29,27 +29,74 @@ static NameNote *note_of(const char *name) { return (NameNote *)(uintptr_t)name 
 
 NameNote *name_note(const char *name) { return note_of(name); }
 
+/* Names lie in pages at multiples of UNIT bytes, so that a slot says in four bytes where one
+ * is: a program has more names than anything else. A longer name has as many pages' places as
+ * it needs, of which the first is used. */
+enum { UNIT = 8, PAGE_UNITS = 4096 };
+
+static const char *name_at(const Names *n, uint32_t place)
+{
+    return n->page[place / PAGE_UNITS] + (size_t)(place % PAGE_UNITS) * UNIT + sizeof(NameNote);
+}
+
+static void add_pages(Names *n, size_t count)
+{
+    const size_t wanted = n->pages + count;
+    if (wanted > UINT32_MAX / PAGE_UNITS) mem_out(SIZE_MAX);
+    char *room = arena_array(n->arena, count, (size_t)PAGE_UNITS * UNIT);
+    if (wanted > n->page_cap) {
+        size_t cap = n->page_cap ? n->page_cap : 4;
+        while (cap < wanted) cap *= 2;
+        char **more = mem_zero(cap, sizeof *more);
+        if (!more) mem_out(cap * sizeof *more);
+        if (n->pages) memcpy(more, n->page, n->pages * sizeof *more);
+        mem_follow(n->arena->chunk, more);
+        mem_free(n->page);
+        n->page = more;
+        n->page_cap = cap;
+    }
+    for (size_t i = 0; i < count; i++) n->page[n->pages + i] = room + i * PAGE_UNITS * UNIT;
+    n->next = (uint32_t)(n->pages * PAGE_UNITS);
+    if (!n->pages) n->next = 1; /* 0 is a free slot */
+    n->pages = wanted;
+    n->end = (uint32_t)(wanted * PAGE_UNITS);
+}
+
+/* Room for a name of so many letters, and a NUL. */
+static uint32_t new_place(Names *n, size_t len)
+{
+    size_t size;
+    if (!size_add(len, sizeof(NameNote) + 1 + UNIT - 1, &size)) mem_out(len);
+    const size_t units = size / UNIT;
+    if (units > n->end - n->next) add_pages(n, (units + 1 + PAGE_UNITS - 1) / PAGE_UNITS);
+    const uint32_t place = n->next;
+    n->next += (uint32_t)units;
+    return place;
+}
+
 /* Where the name is, or would go. At most three slots of four are taken, so the search ends.
- * The upper half of the hash stands beside a slot: names that differ are seldom looked at. */
+ * Bits of the hash stand beside a slot: names that differ are seldom looked at. Letters that
+ * change meanwhile, which those of a mapped text may, lead to no place outside of a name. */
 static size_t find(const Names *n, const char *s, size_t len, uint32_t h)
 {
     size_t at = h & (n->cap - 1);
     for (; n->slot[at]; at = (at + 1) & (n->cap - 1)) {
-        const char *k = n->slot[at];
-        if (n->high[at] == h >> 16 && !strncmp(k, s, len) && !k[len]) break;
+        if (n->high[at] != h >> 24) continue;
+        const char *k = name_at(n, n->slot[at]);
+        if (!strncmp(k, s, len) && strlen(k) == len) break;
     }
     return at;
 }
 
-static void put(Names *n, const char *s, uint32_t h)
+static void put(Names *n, uint32_t place, uint32_t h)
 {
     size_t at = h & (n->cap - 1);
     while (n->slot[at]) at = (at + 1) & (n->cap - 1);
-    n->slot[at] = s;
-    n->high[at] = (uint16_t)(h >> 16);
+    n->slot[at] = place;
+    n->high[at] = (uint8_t)(h >> 24);
 }
 
-/* The table is one block: the slots, and behind them the halves of the hashes. It belongs to
+/* The table is one block: the slots, and behind them the bits of the hashes. It belongs to
  * whom the arena belongs to. */
 static void grow(Names *n)
 {
@@ -57,10 +104,14 @@ static void grow(Names *n)
                  each = sizeof *n->slot + sizeof *n->high;
     void *block = mem_zero(cap, each);
     if (!block) mem_out(cap * each);
-    Names more = { .arena = n->arena, .slot = block, .cap = cap, .count = n->count };
-    more.high = (uint16_t *)(void *)(more.slot + cap);
-    for (size_t i = 0; i < n->cap; i++)
-        if (n->slot[i]) put(&more, n->slot[i], hash(n->slot[i], strlen(n->slot[i])));
+    Names more = *n;
+    more.slot = block;
+    more.cap = cap;
+    more.high = (uint8_t *)(more.slot + cap);
+    for (size_t i = 0; i < n->cap; i++) {
+        const char *name = n->slot[i] ? name_at(n, n->slot[i]) : NULL;
+        if (name) put(&more, n->slot[i], hash(name, strlen(name)));
+    }
     mem_follow(n->arena->chunk, block);
     mem_free(n->slot);
     *n = more;
@@ -72,15 +123,14 @@ const char *name_intern(Names *n, const char *s, size_t len)
     if (!len) s = "";
     const uint32_t h = hash(s, len);
     if (n->cap) {
-        const char *known = n->slot[find(n, s, len, h)];
-        if (known) return known;
+        const uint32_t known = n->slot[find(n, s, len, h)];
+        if (known) return name_at(n, known);
     }
-    size_t size;
-    if (!size_add(len, sizeof(NameNote) + 1, &size)) mem_out(len);
-    char *name = (char *)arena_alloc(n->arena, size) + sizeof(NameNote);
+    const uint32_t place = new_place(n, len);
+    char *name = (char *)(uintptr_t)name_at(n, place);
     memcpy(name, s, len);
     if (n->count * 4 >= n->cap * 3) grow(n);
-    put(n, name, h);
+    put(n, place, h);
     n->count++;
     return name;
 }
@@ -88,7 +138,8 @@ const char *name_intern(Names *n, const char *s, size_t len)
 const char *name_find(const Names *n, const char *s)
 {
     const size_t len = strlen(s);
-    return n->cap ? n->slot[find(n, s, len, hash(s, len))] : NULL;
+    const uint32_t place = n->cap ? n->slot[find(n, s, len, hash(s, len))] : 0;
+    return place ? name_at(n, place) : NULL;
 }
 
 const char *name_intern_z(Names *n, const char *s) { return name_intern(n, s, strlen(s)); }
@@ -96,13 +147,14 @@ const char *name_intern_z(Names *n, const char *s) { return name_intern(n, s, st
 const char *name_each(const Names *n, size_t *at)
 {
     while (*at < n->cap)
-        if (n->slot[(*at)++]) return n->slot[*at - 1];
+        if (n->slot[(*at)++]) return name_at(n, n->slot[*at - 1]);
     return NULL;
 }
 
 void names_free(Names *n)
 {
     mem_free(n->slot);
+    mem_free(n->page);
     *n = (Names){ .arena = n->arena };
 }
 

@@ -283,16 +283,19 @@ struct Value {
     Op *def;          /* NULL: a parameter or an inline literal */
     const Const *lit; /* the literal of a const op or of an inline literal, else NULL */
     void *tag;        /* scratch of the pass at work; garbage at its start */
+    Value *self; /* the list of one value that arguments and statements share; in use, itself */
     Loc loc;
     int index; /* which result of def */
     /* places where the function returns it: block_result, func_set_result */
-    unsigned returned : 31;
-    bool bare : 1; /* inline literal written without its type (warning bare-literal) */
+    unsigned returned : 30;
+    bool noted : 1; /* an index of who uses what has it: ir/uses.c */
+    bool bare : 1;  /* inline literal written without its type (warning bare-literal) */
 };
 
 typedef struct {
     const char *name;
-    Value **val; /* one, or a variadic's */
+    /* one, or a variadic's; written by arg_put and arg_add alone: one is the value's `self` */
+    Value *const *val;
     int count;
     bool tuple;    /* written in parentheses; one value without them is the same */
     uint8_t param; /* a ParamId; P_NONE: the op's row has no parameter of this name */
@@ -305,10 +308,12 @@ typedef struct {
     const Const *val;
 } Attr;
 
+/* Of 12 bytes, since every statement has one. What `at` points to may be shared: attr_set
+ * changes a copy. */
 typedef struct {
     Attr *at;
     int count;
-} Attrs;
+} __attribute__((packed, aligned(4))) Attrs;
 
 /* A program may have a million, so nothing is said twice, and lists have no spare room noted:
  * arrays of n elements have room up to the next power of two. */
@@ -317,11 +322,11 @@ struct Op {
     Block *parent;
     Op *prev, *next;
     Arg *arg;
-    Value **out;
+    Value *const *out;
     Block **block; /* cond, while_loop */
+    Loc loc;
     /* a const's `val`, a constexpr's data, what we do not know; `name`: op_said_name */
     Attrs attrs;
-    Loc loc;
     int narg, nout, nblock;
     int16_t kind;  /* index into ops[] (ir/ops/ops.h); OP_NONE: a name the table lacks */
     uint8_t opset; /* an Opset: the statement's own, or OPSET_NONE */
@@ -478,6 +483,12 @@ Arg *op_arg_new(Module *m, Op *op, const char *name);
 void op_arg_add(Module *m, Op *op, Arg *a, Value *v);
 /* Appends a value to an argument; its row has the parameter, which is a bug otherwise. */
 void op_arg(Module *m, Op *op, ParamId p, Value *v);
+/* An argument without values gets n, each to be put; one more; value k of those it has. Of
+ * these the statement's function takes no note: for who makes statements and who redirects all.
+ */
+void arg_reserve(Module *m, Arg *a, int n);
+void arg_add(Module *m, Arg *a, Value *v);
+void arg_put(Arg *a, int k, Value *v);
 /* replaces it; NULL removes it */
 void op_set_arg(Module *m, Op *op, ParamId p, Value *v);
 /* value k of its argument arg */

@@ -58,13 +58,13 @@ static bool copy_args(Making *g, Op *to, const Op *op)
     for (int i = 0; i < op->narg; i++) {
         const Arg *from = &op->arg[i];
         to->arg[i] = *from;
-        to->arg[i].val = NEW_ARRAY(&g->m->arena, from->count ? from->count : 1, Value *);
+        arg_reserve(g->m, &to->arg[i], from->count);
         for (int k = 0; k < from->count; k++) {
             const Const *c = literal_of(g, from->val[k]);
             if (!c || g->cost > MOST) return false;
             Value *v = NEW(&g->m->arena, Value);
             *v = (Value){ .type = c->type, .lit = c, .loc = from->val[k]->loc };
-            to->arg[i].val[k] = v;
+            arg_put(&to->arg[i], k, v);
         }
     }
     return true;

@@ -183,6 +183,7 @@ void attr_set(Module *m, Attrs *a, const char *name, const Const *val)
 {
     for (int i = 0; i < a->count; i++) {
         if (strcmp(a->at[i].name, name)) continue;
+        a->at = grown(m, a->at, a->count, sizeof *a->at, true);
         if (val) a->at[i].val = val;
         else memmove(&a->at[i], &a->at[i + 1], (size_t)(--a->count - i) * sizeof *a->at);
         return;
@@ -321,6 +322,40 @@ static Arg *op_arg_slot(const Op *op, ParamId p)
     return NULL;
 }
 
+/* One value's list is in the value, so that it takes no room in whoever has it. */
+static Value *const *list_of_one(Value *v)
+{
+    if (v->self != v) v->self = v; /* copies of a function share literals, and threads copies */
+    return &v->self;
+}
+
+/* count: of those in list. */
+static Value *const *list_with(Module *m, Value *const *list, int count, Value *v)
+{
+    if (!count) return list_of_one(v);
+    Value **all = grown(m, (void *)(uintptr_t)list, count, sizeof *all, false);
+    all[count] = v;
+    return all;
+}
+
+void arg_reserve(Module *m, Arg *a, int n)
+{
+    a->val = n > 1 ? NEW_ARRAY(&m->arena, room_for((size_t)n), Value *) : NULL;
+    a->count = n;
+}
+
+void arg_add(Module *m, Arg *a, Value *v)
+{
+    a->val = list_with(m, a->val, a->count, v);
+    a->count++;
+}
+
+void arg_put(Arg *a, int k, Value *v)
+{
+    if (a->count == 1) a->val = list_of_one(v);
+    else ((Value **)(uintptr_t)a->val)[k] = v;
+}
+
 static Arg *op_arg_more(Module *m, Op *op, const char *name, ParamId p)
 {
     op->arg = grown(m, op->arg, op->narg, sizeof *op->arg, op->tight);
@@ -339,8 +374,7 @@ Arg *op_arg_new(Module *m, Op *op, const char *name)
 
 void op_arg_add(Module *m, Op *op, Arg *a, Value *v)
 {
-    a->val = appended(m, a->val, a->count, v);
-    a->count++;
+    arg_add(m, a, v);
     a->tuple = a->count > 1;
     func_note_use(op->parent->func, v, op);
 }
@@ -364,6 +398,7 @@ void op_set_arg(Module *m, Op *op, ParamId p, Value *v)
         memmove(a, a + 1, (size_t)(op->arg + op->narg - a - 1) * sizeof *a);
         op->narg--;
     } else if (a) {
+        a->val = NULL;
         a->count = 0;
         a->tuple = false;
     }
@@ -372,7 +407,7 @@ void op_set_arg(Module *m, Op *op, ParamId p, Value *v)
 
 void op_put_arg(Op *op, int arg, int k, Value *v)
 {
-    op->arg[arg].val[k] = v;
+    arg_put(&op->arg[arg], k, v);
     func_note_use(op->parent->func, v, op);
 }
 
@@ -384,7 +419,7 @@ Value *op_out(Module *m, Op *op, const char *name, const Type *t, Loc loc)
     };
     if (op->kind == OP_const) v->lit = attr_get(&op->attrs, "val");
     func_claim_name(op->parent->func, v->name);
-    op->out = appended(m, op->out, op->nout, v);
+    op->out = list_with(m, op->out, op->nout, v);
     op->nout++;
     return v;
 }

@@ -4,7 +4,11 @@
  * A pass that rewrites statements replaces one result after the other; looking through the
  * whole function for each made passes quadratic. The first replacement of a walk makes an index
  * of users, which the doors of module.c keep up (func_note_use) until the walk ends. An entry
- * only says where to look: an op that does not use the value any more is no harm. */
+ * only says where to look: an op that does not use the value any more is no harm.
+ *
+ * What a pass replaces was mostly there before it: values that are made after the index are not
+ * in it, so that what an expansion builds costs nothing here. When one of them is replaced all
+ * the same the index is made anew; where that happens again and again it takes in all. */
 #include "uses.h"
 
 #include <stdlib.h>
@@ -18,10 +22,14 @@ struct User {
 struct Uses {
     Arena arena;    /* of the users */
     PtrMap user_of; /* the first User of a Value */
+    int made;       /* how often */
 };
 
-static void add(Uses *u, const Value *v, Op *op)
+enum { MADE_MOST = 4 }; /* from then on values are in the index whenever they are made */
+
+static void add(Uses *u, Value *v, Op *op)
 {
+    if (v->name) v->noted = true; /* copies of a function share literals, and threads copies */
     User *first = ptrmap_get(&u->user_of, v), *user;
     if (first && first->op == op) return;
     user = NEW(&u->arena, User);
@@ -29,9 +37,9 @@ static void add(Uses *u, const Value *v, Op *op)
     ptrmap_set(&u->user_of, v, user);
 }
 
-void func_note_use(Func *f, const Value *v, Op *op)
+void func_note_use(Func *f, Value *v, Op *op)
 {
-    if (f->uses) add(f->uses, v, op);
+    if (f->uses && (v->noted || f->uses->made >= MADE_MOST)) add(f->uses, v, op);
 }
 
 /* ---- one op, and all ops ----------------------------------------------------------------- */
@@ -51,16 +59,33 @@ static void look_in(Look *l, Value **list, int n)
         }
 }
 
+static void look_in_arg(Look *l, Arg *a)
+{
+    for (int k = 0; k < a->count; k++)
+        if (a->val[k] == l->from) {
+            l->count++;
+            if (l->to) arg_put(a, k, l->to);
+        }
+}
+
 static bool look_at(void *ctx, Op *op)
 {
-    for (int i = 0; i < op->narg; i++) look_in(ctx, op->arg[i].val, op->arg[i].count);
+    for (int i = 0; i < op->narg; i++) look_in_arg(ctx, &op->arg[i]);
     for (int i = 0; i < op->nblock; i++)
         look_in(ctx, op->block[i]->result, op->block[i]->nresult);
     return true;
 }
 
+static void note(Value *const *val, int n)
+{
+    for (int i = 0; i < n; i++) val[i]->noted = true;
+}
+
+/* Values that nothing uses yet are in the index too. */
 static bool index_op(void *ctx, Op *op)
 {
+    note(op->out, op->nout);
+    for (int i = 0; i < op->nblock; i++) note(op->block[i]->param, op->block[i]->nparam);
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < op->arg[i].count; k++) add(ctx, op->arg[i].val[k], op);
     for (int i = 0; i < op->nblock; i++)
@@ -70,23 +95,39 @@ static bool index_op(void *ctx, Op *op)
 
 /* ---- the doors --------------------------------------------------------------------------- */
 
+static void forget(Uses *u)
+{
+    arena_free(&u->arena);
+    ptrmap_free(&u->user_of);
+}
+
 static void drop_index(Func *f)
 {
     if (!f->uses) return;
-    arena_free(&f->uses->arena);
-    ptrmap_free(&f->uses->user_of);
+    forget(f->uses);
     mem_free(f->uses);
     f->uses = NULL;
 }
 
-/* The index, made where a walk is at work; NULL: there is none. */
-static const Uses *index_of(Func *f)
+static void make_index(Func *f, Uses *u)
+{
+    f->uses = NULL; /* until it is whole */
+    u->made++;
+    note(f->body->param, f->body->nparam);
+    func_visit(f, index_op, u);
+    f->uses = u;
+}
+
+/* An index that has v, made where a walk is at work; NULL: there is none. */
+static const Uses *index_of(Func *f, const Value *v)
 {
     if (f->walks && !f->uses) {
         Uses *u = mem_zero(1, sizeof *u);
         if (!u) mem_out(sizeof *u);
-        func_visit(f, index_op, u);
-        f->uses = u;
+        make_index(f, u);
+    } else if (f->uses && !v->noted && f->uses->made < MADE_MOST) {
+        forget(f->uses);
+        make_index(f, f->uses);
     }
     return f->uses;
 }
@@ -112,12 +153,12 @@ void func_walk_end(Func *f, GuardTask *lost)
 int func_replace_uses(Func *f, Value *from, Value *to)
 {
     Look l = { .from = from, .to = to };
-    if (index_of(f)) {
+    if (index_of(f, from)) {
         for (User *user = ptrmap_get(&f->uses->user_of, from), *next; user; user = next) {
             const int before = l.count;
             next = user->next;
             if (user->op->parent) look_at(&l, user->op); /* else it was taken out */
-            if (l.count > before) add(f->uses, to, user->op);
+            if (l.count > before) func_note_use(f, to, user->op);
         }
     } else func_visit(f, look_at, &l);
     for (int i = 0; is_result(from); i++)
@@ -131,7 +172,7 @@ int func_replace_uses(Func *f, Value *from, Value *to)
 int func_count_uses(Func *f, const Value *v)
 {
     Look l = { .from = v };
-    const Uses *u = index_of(f);
+    const Uses *u = index_of(f, v);
     for (User *user = u ? ptrmap_get(&u->user_of, v) : NULL; user; user = user->next)
         if (user->op->parent) look_at(&l, user->op);
     if (!u) func_visit(f, look_at, &l);

@@ -7,7 +7,7 @@
 typedef struct Uses Uses;
 
 /* op has v among its arguments, or a block of it yields v, from now on. */
-void func_note_use(Func *f, const Value *v, Op *op);
+void func_note_use(Func *f, Value *v, Op *op);
 bool func_visit(Func *f, OpVisitor *fn, void *ctx); /* func_walk, without an index at its end */
 
 #endif

@@ -57,14 +57,13 @@ static bool unknown(Diag *d, const char *path)
 static Module *read_text(Diag *d, const char *path, const MilReading *how)
 {
     Mapped map;
-    if (!file_read(d, path, &map)) return NULL;
+    if (!file_map(d, path, &map)) return NULL;
     Module *m = module_new();
     m->follow_links = how && how->follow_links;
     Source *src = module_source(m, path, &map);
-    src->text = map.data ? (const char *)map.data : "";
-    src->len = map.size;
-    if (mil_read_into(m, d, src, file_dir(&m->arena, path)) && beside_read(m, d, path))
-        return m;
+    file_as_text(&map, src);
+    const bool ok = mil_read_into(m, d, src, file_dir(&m->arena, path));
+    if (module_stayed(m, d) && ok && beside_read(m, d, path)) return m;
     module_free(m);
     return NULL;
 }

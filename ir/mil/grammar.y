@@ -268,6 +268,7 @@ void mil_parse(MilReader *r, bool literal)
     for (int code = 1; code && !r->stop;) {
         code = mil_lex(r, &t);
         MilParse(p, code, t);
+        mil_let_go(r, r->at);
     }
     MilParseFree(p, mem_free);
 }

@@ -18,8 +18,8 @@ static bool hoist(void *ctx, Op *op)
                 continue;
             Builder b = builder_at(op->parent, op, &quiet, op->loc);
             const char *of = op->nout ? op->out[0]->name : op->name;
-            op->arg[i].val[k] = build_const(
-                &b, arena_printf(&m->arena, "%s_%s", of, op->arg[i].name), v->lit);
+            const char *name = arena_printf(&m->arena, "%s_%s", of, op->arg[i].name);
+            op_put_arg(op, i, k, build_const(&b, name, v->lit));
         }
     diag_free(&quiet);
     return true;

@@ -247,12 +247,12 @@ Module *mlmodelc_read(Diag *d, const char *path, const MilReading *how)
     }
     if (!ok) foreign_compiled(d, path);
     else if (how && how->part) ok = foreign_no_pipeline(d, path, how->part);
-    ok = ok && file_read(d, file, &map);
+    ok = ok && file_map(d, file, &map);
     if (ok) {
         Source *src = module_source(m, file, &map);
-        src->text = map.data ? (const char *)map.data : "";
-        src->len = map.size;
-        ok = mil_read_into(m, d, src, path) && read_about(m, d, path);
+        file_as_text(&map, src);
+        ok = mil_read_into(m, d, src, path);
+        ok = module_stayed(m, d) && ok && read_about(m, d, path);
     }
     if (ok) return m;
     module_free(m);

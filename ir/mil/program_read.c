@@ -88,13 +88,7 @@ static void read_attr(ProgramReader *r, PbIn in, Attrs *a)
 
 /* ---- statements -------------------------------------------------------------------------- */
 
-static void use(ProgramReader *r, Arg *a, int *cap, Value *v)
-{
-    a->val = about_grow(r->m, a->val, a->count, cap, sizeof *a->val);
-    a->val[a->count++] = v;
-}
-
-static void read_binding(ProgramReader *r, PbIn in, Op *op, Arg *a, int *cap)
+static void read_binding(ProgramReader *r, PbIn in, Op *op, Arg *a)
 {
     PbField f;
     Value *v = NULL;
@@ -111,14 +105,13 @@ static void read_binding(ProgramReader *r, PbIn in, Op *op, Arg *a, int *cap)
             v = value_literal(r->m, program_value(r, pb_sub(&in, &f)), op->loc);
         }
     }
-    if (v) use(r, a, cap, v);
+    if (v) arg_add(r->m, a, v);
     else if (!r->failed) pb_wrong(&in, in.at, "an argument is bound to nothing");
 }
 
 static void read_arg(ProgramReader *r, PbIn in, Op *op)
 {
     PbField f;
-    int cap = 0;
     Entry e = read_entry(r, in);
     if (in.file->wrong) return;
     if (op_named_arg(op, e.key)) {
@@ -127,7 +120,7 @@ static void read_arg(ProgramReader *r, PbIn in, Op *op)
     }
     Arg *a = op_arg_new(r->m, op, e.key);
     while (pb_next(&e.value, &f))
-        if (f.num == 1) read_binding(r, pb_sub(&e.value, &f), op, a, &cap);
+        if (f.num == 1) read_binding(r, pb_sub(&e.value, &f), op, a);
     const Param *p = a->param ? op_param_of(&ops[op->kind], a->param) : NULL;
     a->tuple = a->count != 1 || (p && p->flags & P_VARIADIC);
 }

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SYNTAX_ERRORS = 3 }; /* what follows is mostly their echo */
+enum {
+    MAX_SYNTAX_ERRORS = 3, /* what follows is mostly their echo */
+    TEXT_WINDOW = 1 << 20, /* bytes of a mapped text that are held */
+};
 
 /* ---- small things ------------------------------------------------------------------------ */
 
@@ -26,6 +29,13 @@ void *mil_grow(void *array, int count, int *cap, size_t size)
     array = mem_resize(array, (size_t)*cap * size);
     if (!array) mem_out((size_t)*cap * size);
     return array;
+}
+
+void mil_let_go(MilReader *r, const char *at)
+{
+    if (!r->src->mapped || at - r->held < TEXT_WINDOW) return;
+    file_let_go(r->held, at);
+    r->held = at;
 }
 
 #define PUSH(array, count, cap, ...)                                                           \
@@ -170,6 +180,28 @@ static bool says_result(const MilReader *r, MilToken t, const Const *c)
     return said && is_word(r->out[0].name, said);
 }
 
+/* What statements `const` of a few whole numbers or truths say is mostly what one before said:
+ * a model has `false` and `1` hundreds of times. Of floats each keeps its own place, which
+ * warnings about their range show. */
+static Attrs *place_of_shared(MilReader *r, MilToken t, const Const *c)
+{
+    const Type *type = c->type;
+    if (r->attrs.count || !is_word(t, "val") || c->kind != CONST_DATA || c->data != c->near
+        || type->kind != TY_TENSOR
+        || (!dtype_is_int(type->dtype) && dtypes[type->dtype].cls != CLASS_BOOL))
+        return NULL;
+    uint64_t h = hash_mix((uint64_t)(uintptr_t)type, c->near[0]);
+    h = hash_mix(h, c->near[1]);
+    return &r->shared[(size_t)(h >> 32) % COUNT(r->shared)];
+}
+
+static bool is_shared(const Attrs *a, const Const *c)
+{
+    const Const *other = a->count ? a->at[0].val : NULL;
+    return other && other->type == c->type && other->nelem == c->nelem
+        && !memcmp(other->near, c->near, sizeof c->near);
+}
+
 void mil_read_attr(MilReader *r, MilToken t, const Const *c)
 {
     if (!r->named && !attr_get(&r->attrs, "name") && says_result(r, t, c)) {
@@ -177,10 +209,17 @@ void mil_read_attr(MilReader *r, MilToken t, const Const *c)
         arena_back(&r->m->arena, r->lit.mark);
         return;
     }
+    Attrs *shared = place_of_shared(r, t, c);
+    if (shared && is_shared(shared, c)) {
+        r->attrs = *shared;
+        arena_back(&r->m->arena, r->lit.mark);
+        return;
+    }
     const char *name = mil_name(r, t);
     if (attr_get(&r->attrs, name) || (r->named && is_word(t, "name")))
         mil_error(r, t, "the attribute %s is given twice", name);
     else attr_set(r->m, &r->attrs, name, c);
+    if (shared) *shared = r->attrs;
 }
 
 static Attrs taken_attrs(MilReader *r)
@@ -374,14 +413,6 @@ static Value *bare_value(MilReader *r, const Op *op, const char *name, const Par
 
 /* ---- a statement is complete ------------------------------------------------------------- */
 
-/* Room for the values of an argument, and up to the next power of two as op_arg wants it. */
-static Value **values_for(Module *m, int count)
-{
-    int room = 1;
-    while (room < count) room *= 2;
-    return NEW_ARRAY(&m->arena, room, Value *);
-}
-
 static void add_args(MilReader *r, Op *op)
 {
     if (r->narg) op->arg = NEW_ARRAY(&r->m->arena, r->narg, Arg);
@@ -397,12 +428,14 @@ static void add_args(MilReader *r, Op *op)
         const Param *p = op->kind == OP_NONE ? NULL : op_param(&ops[op->kind], name);
         *a = (Arg){ .name = name, .param = p ? (uint8_t)p->id : P_NONE, .tuple = from->tuple };
         arg_set_loc(op, a, mil_loc(r, from->at));
-        a->val = values_for(r->m, from->count);
+        arg_reserve(r->m, a, from->count);
+        int n = 0;
         for (int k = 0; k < from->count; k++) {
             const MilItem *item = &r->item[from->first + k];
             Value *v = item->bare ? bare_value(r, op, name, p, item) : item->val;
-            if (v) a->val[a->count++] = v;
+            if (v) arg_put(a, n++, v);
         }
+        a->count = n; /* what is not defined was reported */
     }
     r->narg = r->nitem = 0;
 }
@@ -460,6 +493,23 @@ static const char *utf8_end(const char *s, const char *end)
     return end;
 }
 
+/* The same of the whole text, in pieces that end with a character. */
+static const char *all_utf8(MilReader *r)
+{
+    const char *at = r->src->text, *next;
+    for (; at < r->end; at = next) {
+        next = r->end - at > TEXT_WINDOW ? at + TEXT_WINDOW : r->end;
+        for (int i = 0; i < 3 && next < r->end && ((unsigned char)*next & 0xc0) == 0x80; i++)
+            next--;
+        const char *end = utf8_end(at, next);
+        if (end < next) return end;
+        mil_let_go(r, at);
+    }
+    if (r->src->mapped) file_let_go(r->held, r->end);
+    r->held = r->src->text;
+    return r->end;
+}
+
 /* After blanks and comments, the word that MIL text begins with. */
 static bool begins_like_mil(const MilReader *r)
 {
@@ -484,7 +534,7 @@ static bool check_text(MilReader *r)
         return diag_error(r->d, (Loc){ .src = r->src, .len = 1 }, "%s%s", not_mil,
                           dump ? "; what coremltools prints is another language" : "");
     }
-    const char *end = utf8_end(text, r->end);
+    const char *end = all_utf8(r);
     return end == r->end
         || mil_error(r, ((MilToken){ .s = end, .len = 1 }), "the text is not UTF-8 here");
 }
@@ -516,6 +566,7 @@ static MilReader reader_at(Module *m, Diag *d, const Source *src)
                         .src = src,
                         .at = src->text,
                         .end = src->text + src->len,
+                        .held = src->text,
                         .errors = d->errors + d->fails };
 }
 

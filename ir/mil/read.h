@@ -82,6 +82,7 @@ typedef struct {
     Diag *d;
     const Source *src;
     const char *at, *end; /* the lexer's place */
+    const char *held;     /* of a mapped text: what lies before it was given back */
     int errors;           /* of the diagnostics, when reading began */
     int syntax;           /* syntax errors so far */
     bool stop;
@@ -105,6 +106,8 @@ typedef struct {
     int nname, name_cap;
     Attrs attrs;
     bool has_attrs, named; /* named: Op.named of the statement to come */
+    /* small constants that statements share, each where its bytes lead to */
+    Attrs shared[64];
 
     /* Of values in scope, which stand in the notes of names: `undo` restores what nested blocks
      * hid. */
@@ -133,6 +136,8 @@ Loc mil_loc(const MilReader *r, MilToken t);
                                                         */
 const char *mil_name(MilReader *r, MilToken t);        /* interned */
 void *mil_grow(void *array, int count, int *cap, size_t size);
+/* Of a mapped text what lies before `at` is given back, now and then. */
+void mil_let_go(MilReader *r, const char *at);
 void mil_syntax_error(MilReader *r, MilToken found, const char *found_as, const char *expected,
                       const char *hint);
 void mil_too_deep(MilReader *r);

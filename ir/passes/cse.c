@@ -104,7 +104,9 @@ static void redirect(Value **val, int n)
 
 static void redirect_op(Op *op)
 {
-    for (int i = 0; i < op->narg; i++) redirect(op->arg[i].val, op->arg[i].count);
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++)
+            if (op->arg[i].val[k]->tag) arg_put(&op->arg[i], k, op->arg[i].val[k]->tag);
     for (int b = 0; b < op->nblock; b++) {
         for (Op *in = op->block[b]->first; in; in = in->next) redirect_op(in);
         redirect(op->block[b]->result, op->block[b]->nresult);

@@ -197,7 +197,7 @@ static void keep_full(Halving *h, Op *op)
             Pair *p = v->tag;
             if (!p || !p->full) continue;
             if (p->full == v) p->full = cast_at(h, op->parent, op, v, DT_FP32);
-            op->arg[i].val[k] = p->full;
+            op_put_arg(op, i, k, p->full);
         }
 }
 
@@ -225,7 +225,7 @@ static void halve_op(Halving *h, Op *op)
         for (int k = 0; k < op->arg[i].count; k++) {
             Value *half = half_of(h, op->arg[i].val[k], op->parent);
             touched = touched || half != op->arg[i].val[k];
-            op->arg[i].val[k] = half;
+            op_put_arg(op, i, k, half);
         }
     Builder b = before_op(op, h->diag);
     if (is_cast_to_full(op)) op_set_arg(h->m, op, P_dtype, build_string(&b, "fp16"));

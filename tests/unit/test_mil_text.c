@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <math.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "../../ir/mil/mil.h"
 
@@ -372,6 +373,76 @@ static void made_literals_print_in_runs(void **state)
     arena_free(&a);
 }
 
+/* A text that is mapped: its pages were given back while it was read, and a message shows the
+ * line all the same. Then it is cut before it is read: nothing but errors comes of that. */
+static void a_large_text_is_mapped(void **state)
+{
+    (void)state;
+    enum { LINES = 100000 };
+    Arena a = { 0 };
+    Diag d = { 0 };
+    Buf text = { 0 };
+    Mapped map;
+    FileUse use;
+    const char *folder = make_folder(&a), *path = arena_printf(&a, "%s/t.mil", folder);
+    buf_puts(&text, "program(1.3)\n{\n    func main<ios18>(tensor<fp16, [1, 2]> x) {\n");
+    for (int i = 0; i < LINES; i++)
+        buf_puts(&text,
+                 "        // \xc3\xa9 comments take most of the place that texts have\n");
+    buf_puts(&text, "        tensor<fp16, [1, 2]> y = relu(x = z);\n    } -> (y);\n}\n");
+    assert_true(file_write_all(&d, path, text.s, text.len));
+    file_use_begin(&use);
+    assert_true(file_map(&d, path, &map) && map.mapped);
+    Source src = { .name = "t.mil" };
+    file_as_text(&map, &src);
+    assert_null(mil_read(&d, &src, NULL));
+    expect_said(&d, "t.mil:100004:43: error: z is not defined\n"
+                    "        tensor<fp16, [1, 2]> y = relu(x = z);\n"
+                    "                                          ^\n");
+    assert_true(file_stayed(&d, &map));
+    assert_int_equal(truncate(path, 1 << 20), 0);
+    assert_null(mil_read(&d, &src, NULL));
+    assert_false(file_stayed(&d, &map));
+    expect_says(&d, "was cut to 1048576 bytes while its");
+    file_unmap(&map);
+    file_use_end(&use);
+    buf_free(&text);
+    remove_folder(folder);
+    arena_free(&a);
+}
+
+/* Statements that say the same small constant share it: who gives one another value changes
+ * that one alone. */
+static void shared_constants_are_changed_one_at_a_time(void **state)
+{
+    (void)state;
+    static const char text[] = PROGRAM(
+        "1.3", "ios18",
+        LINE "bool a = const()[name = string(\"a\"), val = bool(false)];\n" LINE
+             "bool b = const()[name = string(\"b\"), val = bool(false)];\n" LINE
+             "bool c = const()[name = string(\"c\"), val = bool(true)];\n" LINE
+             "int8 e = const()[name = string(\"e\"), val = int8(0)];\n",
+        "x");
+    const Source src = { .name = "text", .text = text, .len = strlen(text) };
+    Diag d = { 0 };
+    Buf out = { 0 };
+    Module *m = mil_read(&d, &src, NULL);
+    assert_non_null(m);
+    Op *a = m->first->body->first;
+    assert_ptr_equal(a->out[0]->lit, a->next->out[0]->lit);
+    attr_set(m, &a->attrs, "val", const_bool(&m->arena, true));
+    attr_set(m, &a->attrs, "more", const_bool(&m->arena, true));
+    attr_set(m, &a->next->attrs, "val", NULL);
+    mil_print(m, &out);
+    assert_non_null(strstr(out.s, "a = const()[more = bool(true), name = string(\"a\"), "
+                                  "val = bool(true)];"));
+    assert_non_null(strstr(out.s, "b = const()[name = string(\"b\")];"));
+    assert_non_null(strstr(out.s, "c = const()[name = string(\"c\"), val = bool(true)];"));
+    assert_non_null(strstr(out.s, "e = const()[name = string(\"e\"), val = int8(0)];"));
+    buf_free(&out);
+    module_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -386,6 +457,8 @@ int main(void)
         cmocka_unit_test(rejected_syntax_is_refused_at_its_place),
         cmocka_unit_test(one_literal_is_read_alone),
         cmocka_unit_test(made_literals_print_in_runs),
+        cmocka_unit_test(a_large_text_is_mapped),
+        cmocka_unit_test(shared_constants_are_changed_one_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
