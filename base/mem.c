@@ -164,8 +164,7 @@ void *mem_resize(void *p, size_t size)
     const bool list = now && (p ? take(now, p) : may_hold(now));
     if (now && !p && !list) return NULL;
     void *q = realloc(p, size ? size : 1);
-    if (list && q) add(now, q, 0, NULL);
-    else if (list && p) add(now, p, 0, NULL);
+    if (list && (q || p)) add(now, q ? q : p, 0, NULL);
     return q;
 }
 

@@ -126,6 +126,8 @@ struct Tensor {
 
 /* zeroed; fail when too large */
 bool tensor_alloc(Tensor *t, Diag *d, DType dtype, const Shape *s);
+/* The same for one that is not empty: in its memory where that has the size. */
+bool tensor_again(Tensor *t, Diag *d, DType dtype, const Shape *s);
 void tensor_free(Tensor *t); /* t is {0} again */
 /* mem_follow for all that it has */
 void tensor_follow(const void *owner, const Tensor *t);

@@ -28,6 +28,25 @@ bool tensor_alloc(Tensor *t, Diag *d, DType dtype, const Shape *s)
     return true;
 }
 
+bool tensor_again(Tensor *t, Diag *d, DType dtype, const Shape *s)
+{
+    const Type type = { .kind = TY_TENSOR, .dtype = dtype, .shape = *s };
+    size_t n;
+    if (!t->owned || t->is_list || dtype == DT_STRING || t->dtype == DT_STRING || !t->bytes
+        || !shape_count(s, &n) || type_bytes(&type) != t->bytes) {
+        tensor_free(t);
+        return tensor_alloc(t, d, dtype, s);
+    }
+    memset(t->data, 0, t->bytes);
+    *t = (Tensor){ .dtype = dtype,
+                   .shape = *s,
+                   .count = n,
+                   .bytes = t->bytes,
+                   .data = t->data,
+                   .owned = true };
+    return true;
+}
+
 void tensor_free(Tensor *t)
 {
     for (int64_t i = 0; i < t->nitem; i++)

@@ -64,6 +64,7 @@ conformance() {
 suite clang clang_builds
 suite format tests/format.sh
 suite layers tests/layers.sh
+suite params tests/params.sh "$build"
 suite units tests/units.sh "$build"
 [ ! -d tests/golden ] || [ ! -x "$build/anec" ] || suite golden tests/golden.sh "$build"
 suite tsan tsan

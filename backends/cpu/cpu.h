@@ -31,7 +31,7 @@ typedef struct {
 } SlotInfo;
 
 typedef struct {
-    const char *name;
+    ParamId param;
     int n;
     bool tuple;
     int *slot;

@@ -46,10 +46,11 @@ static int slot_use(Plan *p, Steps *b, int at, Value *v)
 
 /* ---- steps ------------------------------------------------------------------------------- */
 
-static StepArg *add_arg(Step *s, const char *name, int n, bool tuple, Arena *a)
+static StepArg *add_arg(Step *s, ParamId param, int n, bool tuple, Arena *a)
 {
     StepArg *arg = &s->arg[s->narg++];
-    *arg = (StepArg){ .name = name, .n = n, .tuple = tuple, .slot = NEW_ARRAY(a, n + 1, int) };
+    *arg =
+        (StepArg){ .param = param, .n = n, .tuple = tuple, .slot = NEW_ARRAY(a, n + 1, int) };
     return arg;
 }
 
@@ -59,10 +60,11 @@ static void add_attrs(Plan *p, Steps *b, Step *s)
     const Op *op = s->op;
     for (int i = 0; i < op->attrs.count; i++) {
         const Attr *at = &op->attrs.at[i];
-        if (!op_param(&ops[op->kind], at->name)) continue;
+        const Param *param = op_param(&ops[op->kind], at->name);
+        if (!param) continue;
         Value *lit = NEW(p->arena, Value);
         *lit = (Value){ .type = at->val->type, .lit = at->val, .loc = at->val->loc };
-        add_arg(s, at->name, 1, false, p->arena)->slot[0] = slot_use(p, b, b->nstep, lit);
+        add_arg(s, param->id, 1, false, p->arena)->slot[0] = slot_use(p, b, b->nstep, lit);
     }
 }
 
@@ -87,7 +89,7 @@ static bool make_step(Plan *p, Steps *b, Op *op, int depth, Diag *d)
     s->arg = NEW_ARRAY(p->arena, op->narg + (decodes ? op->attrs.count : 0) + 1, StepArg);
     for (int i = 0; i < op->narg; i++) {
         const Arg *from = &op->arg[i];
-        StepArg *to = add_arg(s, from->name, from->count, from->tuple, p->arena);
+        StepArg *to = add_arg(s, from->param, from->count, from->tuple, p->arena);
         for (int k = 0; k < from->count; k++) {
             to->slot[k] = slot_use(p, b, b->nstep, from->val[k]);
             const SlotInfo *si = &p->slot[to->slot[k]];

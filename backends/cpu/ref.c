@@ -8,8 +8,16 @@
 /* What a slot holds during a run. */
 typedef struct {
     Tensor t;
-    bool set, mine; /* mine: t is this slot's to free; else a view of what another owns */
+    /* mine: t is this slot's to free; else a view of what another owns. mine, but not set:
+     * memory that the value of the next run may have (spare) */
+    bool set, mine;
 } Held;
+
+enum {
+    ROOM = 32 << 10,      /* bytes that a statement has without asking the system for any */
+    SPARE_ONE = 16 << 10, /* the largest result whose memory stays for the next run */
+    SPARE_ALL = 4 << 20   /* and what of it stays together */
+};
 
 typedef struct {
     Program base; /* first */
@@ -24,6 +32,10 @@ typedef struct {
     uint64_t epoch; /* counts resets */
     CallHook hook;  /* run NULL: call_run */
     DecodedBytes decoded;
+    size_t spare; /* bytes that slots keep for the next run */
+    char *room;   /* ROOM bytes, zero but for the statement at work */
+    Tensor *res;  /* MAX_RESULT of that statement, empty otherwise */
+    bool busy;    /* room and res are in use */
 } Ref;
 
 typedef struct {
@@ -35,17 +47,43 @@ typedef struct {
 
 /* ---- slots ------------------------------------------------------------------------------- */
 
-static void drop(Held *h)
+static void release(Ref *r, Held *h)
 {
+    if (h->mine && !h->set) r->spare -= h->t.bytes;
     if (h->mine) tensor_free(&h->t);
     *h = (Held){ 0 };
+}
+
+/* The value goes; small memory stays for what the statement results in next. Another's meanings
+ * (CallHook) allocate for themselves. */
+static void drop(Ref *r, Held *h)
+{
+    const size_t bytes = h->t.bytes;
+    if (!h->set || !h->mine || !h->t.owned || h->t.is_list || r->hook.run || bytes > SPARE_ONE
+        || r->spare + bytes > SPARE_ALL) {
+        if (h->set) release(r, h);
+        return;
+    }
+    h->set = false;
+    r->spare += bytes;
+}
+
+/* That memory, or nothing. */
+static Tensor spare_of(Ref *r, Held *h)
+{
+    Tensor t = { 0 };
+    if (h->set || !h->mine) return t;
+    r->spare -= h->t.bytes;
+    t = h->t;
+    *h = (Held){ 0 };
+    return t;
 }
 
 /* Frees what slots [first, end) hold, but for what is constant. */
 static void drop_range(Ref *r, int first, int end)
 {
     for (int i = first; i < end; i++)
-        if (!r->plan.slot[i].lit && !r->plan.slot[i].constant) drop(&r->held[i]);
+        if (!r->plan.slot[i].lit && !r->plan.slot[i].constant) drop(r, &r->held[i]);
 }
 
 static bool load_group(Diag *d, const Const *c, Tensor *out)
@@ -105,7 +143,7 @@ static const Tensor *slot_value(Run *run, int slot)
 static void let_go(Ref *r, const Step *s)
 {
     if (s->decoded->pins || s->decoded->kept) return;
-    for (int i = 0; i < s->op->nout; i++) drop(&r->held[s->out[i]]);
+    for (int i = 0; i < s->op->nout; i++) release(r, &r->held[s->out[i]]);
     r->decoded.now -= s->decoded->bytes;
     s->decoded->bytes = 0;
 }
@@ -122,20 +160,18 @@ static void pin(Ref *r, const Step *s, int by)
         }
 }
 
-static bool run_call(Run *run, const Step *s, Arena *scratch);
+static bool run_call(Run *run, const Step *s);
 
 static bool decode(Run *run, const Step *s)
 {
     Ref *r = run->ref;
-    Arena scratch = { 0 };
     if (run->opt->begin) run->opt->begin(run->opt->ctx, s->op);
     run->decoding++;
     pin(r, s, 1);
-    bool ok = run_call(run, s, &scratch);
+    bool ok = run_call(run, s);
     pin(r, s, -1);
     run->decoding--;
     if (run->opt->end) run->opt->end(run->opt->ctx, s->op, ok ? &r->held[s->out[0]].t : NULL);
-    arena_free(&scratch);
     for (int i = 0; ok && i < s->op->nout; i++) s->decoded->bytes += r->held[s->out[i]].t.bytes;
     DecodedBytes *d = &r->decoded;
     d->now += s->decoded->bytes;
@@ -170,7 +206,7 @@ static bool take_result(Run *run, const Steps *b, int i, Tensor *out)
     int slot = b->result[i];
     const SlotInfo *s = &run->ref->plan.slot[slot];
     Held *h = &run->ref->held[slot];
-    bool move = h->mine && s->owner == b && !s->lit && !s->constant;
+    bool move = h->set && h->mine && s->owner == b && !s->lit && !s->constant;
     for (int k = i + 1; k < b->block->nresult; k++) move = move && b->result[k] != slot;
     if (move) {
         *out = h->t;
@@ -199,7 +235,7 @@ static bool check_declared(Run *run, const Step *s, int i, const Tensor *t, Aren
 static bool store(Run *run, const Step *s, int i, Tensor *t, Arena *scratch)
 {
     Held *h = &run->ref->held[s->out[i]];
-    drop(h);
+    release(run->ref, h);
     *h = (Held){ .t = *t, .set = true, .mine = true };
     *t = (Tensor){ 0 };
     return check_declared(run, s, i, &h->t, scratch)
@@ -222,17 +258,16 @@ static bool set_args(Run *run, const Step *s, Call *c)
                               .val = t,
                               .constant = info->lit || info->constant };
         }
-        if (!call_set(c, a->name, a->n, v, a->tuple)) return false;
+        call_give(c, a->param, a->n, v, a->tuple);
     }
     return true;
 }
 
-static bool run_call(Run *run, const Step *s, Arena *scratch)
+static bool call_with(Run *run, const Step *s, Arena *scratch, Tensor *res)
 {
     Ref *r = run->ref;
     const OpInfo *info = &ops[s->op->kind];
     Call *c = NEW(scratch, Call);
-    Tensor *res = NEW_ARRAY(scratch, MAX_RESULT, Tensor);
     call_init(c, info, s->opset, scratch, run->diag, s->op->loc);
     c->random_seed = run->opt->random_seed;
     if (info->flags & F_IMPURE) {
@@ -240,39 +275,62 @@ static bool run_call(Run *run, const Step *s, Arena *scratch)
         c->random_draw = s->drawn->times++;
         c->random_serial = r->draws++;
     }
-    if (!set_args(run, s, c)
-        || !(r->hook.run ? r->hook.run(r->hook.ctx, s->op, c, res, MAX_RESULT)
-                         : call_run(c, res, MAX_RESULT)))
+    if (!set_args(run, s, c)) return false;
+    for (int i = 0; i < s->op->nout; i++) res[i] = spare_of(r, &r->held[s->out[i]]);
+    if (!(r->hook.run ? r->hook.run(r->hook.ctx, s->op, c, res, MAX_RESULT)
+                      : call_run(c, res, MAX_RESULT))) {
+        for (int i = 0; i < s->op->nout; i++) tensor_free(&res[i]);
         return false;
+    }
     bool ok = c->nout == s->op->nout
            || diag_error(run->diag, s->op->loc, "%s resulted in %d values; %d are named",
                          s->op->name, c->nout, s->op->nout);
     for (int i = 0; i < c->nout; i++)
         if (ok) ok = store(run, s, i, &res[i], scratch);
         else tensor_free(&res[i]);
+    for (int i = c->nout; i < s->op->nout; i++) tensor_free(&res[i]);
+    return ok;
+}
+
+/* A call in the program's own room, which is made zero again; one inside another, as the
+ * decoding of its operand is, in memory of its own. */
+static bool run_call(Run *run, const Step *s)
+{
+    Ref *r = run->ref;
+    const bool own = !r->busy;
+    Arena scratch = { .at = own ? r->room : NULL, .end = own ? r->room + ROOM : NULL };
+    Tensor *res = own ? r->res : NEW_ARRAY(&scratch, MAX_RESULT, Tensor);
+    r->busy = true;
+    const bool ok = call_with(run, s, &scratch, res);
+    if (own) {
+        const bool in_room = scratch.end == r->room + ROOM;
+        memset(r->room, 0, in_room ? (size_t)(scratch.at - r->room) : ROOM);
+        r->busy = false;
+    }
+    if (scratch.chunk) arena_free(&scratch);
     return ok;
 }
 
 /* ---- states ------------------------------------------------------------------------------ */
 
-static int step_slot(const Step *s, const char *name)
+static int step_slot(const Step *s, ParamId p)
 {
     for (int i = 0; i < s->narg; i++)
-        if (!strcmp(s->arg[i].name, name) && s->arg[i].n) return s->arg[i].slot[0];
-    bug("%s has no %s", s->op->name, name);
+        if (s->arg[i].param == p && s->arg[i].n) return s->arg[i].slot[0];
+    bug("%s has no %s", s->op->name, param_names[p]);
 }
 
 static bool run_read_state(Run *run, const Step *s, Arena *scratch)
 {
     Tensor t;
-    const Tensor *state = slot_value(run, step_slot(s, "input"));
+    const Tensor *state = slot_value(run, step_slot(s, P_input));
     return state && tensor_copy(&t, run->diag, state) && store(run, s, 0, &t, scratch);
 }
 
 static bool run_write_state(Run *run, const Step *s, Arena *scratch)
 {
-    const Tensor *state = slot_value(run, step_slot(s, "input"));
-    const Tensor *data = slot_value(run, step_slot(s, "data"));
+    const Tensor *state = slot_value(run, step_slot(s, P_input));
+    const Tensor *data = slot_value(run, step_slot(s, P_data));
     if (!state || !data) return false;
     if (state->dtype != data->dtype || !shape_equal(&state->shape, &data->shape))
         return diag_error(run->diag, s->op->loc, "%s: the state holds %s %s, data is %s %s",
@@ -289,7 +347,7 @@ static bool run_steps(Run *run, const Steps *b);
 
 static bool run_cond(Run *run, const Step *s, Arena *scratch)
 {
-    const Tensor *pred = slot_value(run, step_slot(s, "pred"));
+    const Tensor *pred = slot_value(run, step_slot(s, P_pred));
     if (!pred) return false;
     if (pred->count != 1)
         return diag_error(run->diag, s->op->loc, "cond: pred must be one bool");
@@ -307,7 +365,7 @@ static void bind_vars(Run *run, const Steps *b, const Held *var)
 {
     for (int i = 0; i < b->block->nparam; i++) {
         Held *h = &run->ref->held[b->param[i]];
-        drop(h);
+        release(run->ref, h);
         *h = (Held){ .t = var[i].t, .set = true };
     }
 }
@@ -339,7 +397,7 @@ static bool loop_step(Run *run, const Steps *body, Held *var, int n, Arena *scra
     drop_range(run->ref, body->first, body->end);
     for (int i = 0; i < n; i++) {
         if (!next[i].set) continue;
-        drop(&var[i]);
+        release(run->ref, &var[i]);
         var[i] = next[i];
     }
     return ok;
@@ -375,43 +433,37 @@ static bool run_while(Run *run, const Step *s, Arena *scratch)
         arena_free(&turn);
     }
     for (int i = 0; ok && i < n; i++) ok = loop_end(run, s, var, i, scratch);
-    for (int i = 0; i < n; i++) drop(&var[i]);
+    for (int i = 0; i < n; i++) release(run->ref, &var[i]);
     return ok;
 }
 
 /* Statements that are not calls: their meaning is in the run itself. */
-static const struct {
-    const char *name;
-    bool (*run)(Run *run, const Step *s, Arena *scratch);
-} special[] = {
-    { "cond", run_cond },
-    { "while_loop", run_while },
-    { "read_state", run_read_state },
-    { "write_state", run_write_state },
-    { "coreml_update_state", run_write_state },
+static bool (*const special[OP_COUNT])(Run *, const Step *, Arena *) = {
+    [OP_cond] = run_cond,
+    [OP_while_loop] = run_while,
+    [OP_read_state] = run_read_state,
+    [OP_write_state] = run_write_state,
 };
 
-static bool (*special_of(const char *name))(Run *, const Step *, Arena *)
+static bool run_special(Run *run, const Step *s)
 {
-    for (size_t i = 0; i < COUNT(special); i++)
-        if (!strcmp(special[i].name, name)) return special[i].run;
-    return NULL;
+    Arena scratch = { 0 };
+    const bool ok = special[s->op->kind](run, s, &scratch);
+    arena_free(&scratch);
+    return ok;
 }
 
 static bool run_step(Run *run, const Step *s)
 {
     Ref *r = run->ref;
     if (s->decoded) return show_decoded(run, s);
-    bool (*fn)(Run *, const Step *, Arena *) = special_of(s->op->name);
-    Arena scratch = { 0 };
     if (run->opt->begin) run->opt->begin(run->opt->ctx, s->op);
     pin(r, s, 1);
-    bool ok = fn ? fn(run, s, &scratch) : run_call(run, s, &scratch);
+    bool ok = special[s->op->kind] ? run_special(run, s) : run_call(run, s);
     pin(r, s, -1);
-    arena_free(&scratch);
     if (run->opt->end)
         run->opt->end(run->opt->ctx, s->op, ok && s->op->nout ? &r->held[s->out[0]].t : NULL);
-    for (int i = 0; i < s->ndrop; i++) drop(&r->held[s->drop[i]]);
+    for (int i = 0; i < s->ndrop; i++) drop(r, &r->held[s->drop[i]]);
     return ok;
 }
 
@@ -428,7 +480,7 @@ static bool check_op(void *ctx, Op *op)
 {
     Diag *d = ctx;
     const OpInfo *info = &ops[op->kind];
-    if (op->kind == OP_const || info->eval || special_of(op->name)) return true;
+    if (op->kind == OP_const || info->eval || special[op->kind]) return true;
     diag_error(d, op->loc,
                info->flags & F_UNSUPPORTED
                    ? "%s is read and printed, but cannot be run"
@@ -483,7 +535,7 @@ static bool make_states(Ref *r, Diag *d)
 static void ref_free(Program *p)
 {
     Ref *r = (Ref *)p;
-    for (int i = 0; r->held && i < r->plan.nslot; i++) drop(&r->held[i]);
+    for (int i = 0; r->held && i < r->plan.nslot; i++) release(r, &r->held[i]);
     for (int i = 0; i < r->nresult; i++) tensor_free(&r->result[i].value);
     for (int i = 0; i < r->nstate; i++) tensor_free(&r->state[i].value);
     arena_free(&r->arena);
@@ -505,6 +557,8 @@ static Program *ref_compile(const Backend *self, Module *m, Func *f, Diag *d)
     if (d->errors + d->fails == before && plan_make(&r->plan, f, d) && plan_fits(&r->plan, d)
         && check_weights(r, d) && make_states(r, d)) {
         r->held = NEW_ARRAY(&r->arena, r->plan.nslot + 1, Held);
+        r->room = arena_alloc(&r->arena, ROOM);
+        r->res = NEW_ARRAY(&r->arena, MAX_RESULT, Tensor);
         const size_t quarter = r->plan.compressed / 4;
         r->decoded.keep = quarter > DECODED_KEEP ? quarter : DECODED_KEEP;
         r->result = NEW_ARRAY(&r->arena, f->body->nresult + 1, Binding);
@@ -535,10 +589,15 @@ static void run_lost(void *ref)
     Ref *r = ref;
     for (int i = 0; i < r->plan.nslot; i++) {
         const Step *from = r->plan.slot[i].decoder;
-        drop(&r->held[i]);
+        release(r, &r->held[i]);
         if (from) *from->decoded = (struct Decoded){ 0 };
     }
     r->decoded.now = r->decoded.kept = 0;
+    if (r->busy) {
+        for (int i = 0; i < MAX_RESULT; i++) tensor_free(&r->res[i]);
+        memset(r->room, 0, ROOM);
+        r->busy = false;
+    }
     for (int i = 0; i < r->nresult; i++) tensor_free(&r->result[i].value);
     r->nresult = 0;
 }

@@ -311,7 +311,8 @@ bool call_run(Call *c, Tensor *res, int max)
         const Type *t = c->out[i];
         c->res[i] = &res[i];
         if (t->kind == TY_TENSOR && shape_known(&t->shape))
-            ok = tensor_alloc(&res[i], c->diag, t->dtype, &t->shape);
+            ok = tensor_again(&res[i], c->diag, t->dtype, &t->shape);
+        else tensor_free(&res[i]);
     }
     ok = ok && c->info->eval(c);
     if (!ok)

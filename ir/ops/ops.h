@@ -194,7 +194,8 @@ void call_give(Call *c, ParamId p, int n, CallArg *v, bool tuple);
 bool call_set(Call *c, const char *name, int n, CallArg *v, bool tuple);
 /* Presence, types, type variables, constness and scalars of the arguments against the row. */
 bool call_check(Call *c);
-/* Checks, infers, allocates, evaluates: res[] must point to nout_max empty tensors. */
+/* Checks, infers, allocates, evaluates. res[] are `max` empty tensors, or what such a call has
+ * made before, whose memory is used again where it fits. */
 bool call_run(Call *c, Tensor *res, int max);
 /* The call that an op of the IR is: arguments by name, values of literals filled in. */
 bool call_of_op(Call *c, const Op *op, Arena *scratch, Diag *d);

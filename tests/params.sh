@@ -1,0 +1,35 @@
+#!/bin/sh
+# params.sh -- what C says of an op's parameters is held by the compiler: right lines compile, and
+# misspelt parameters, parameters of another op, unknown ops and values of another type do not.
+# usage: params.sh BUILD      from the top folder
+set -u
+build=$1
+cc=$(command -v gcc || command -v cc || command -v clang)
+passed=0 failed=0
+
+# compiles LINE: as a statement of a function that has a builder, values, an op and a call
+compiles() {
+    printf '#include "ir/ops/ops.h"\nvoid f(Builder *b, Value *x, Value *y, Op *op, Call *c);\n%s%s%s' \
+        'void f(Builder *b, Value *x, Value *y, Op *op, Call *c) { (void)b, (void)x, (void)y, (void)op, (void)c; ' \
+        "$1" ' }' |
+        "$cc" -std=c11 -D_GNU_SOURCE -I. -I"$build/gen/ir" -I"$build/gen/ir/ops" -Wall -Wextra -Werror \
+            -fsyntax-only -x c - 2>/dev/null
+}
+right() { if compiles "$1"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "does not compile: $1"; fi; }
+wrong() { if compiles "$1"; then failed=$((failed + 1)); echo "compiles: $1"; else passed=$((passed + 1)); fi; }
+
+right 'mil_matmul(b, "y", .x = x, .y = y, .transpose_y = build_bool(b, true));'
+right 'mil_concat(b, "y", .values = &(Values){ 1, &x }, .axis = y);'
+right 'op_set_arg(b->m, op, P_transpose_x, op_value(op, P_x));'
+right 'call_shape(c, P_x);'
+wrong 'mil_matmul(b, "y", .x = x, .y = y, .transpose_Y = build_bool(b, true));'
+wrong 'mil_matmul(b, "y", .x = x, .y = y, .axis = y);'
+wrong 'mil_matmul(b, "y", .x = x, .y = "y");'
+wrong 'mil_concat(b, "y", .values = x, .axis = y);'
+wrong 'mil_matmull(b, "y", .x = x, .y = y);'
+wrong 'op_set_arg(b->m, op, P_transpose_X, x);'
+wrong 'op_value(op, "x");'
+wrong 'call_shape(c, P_xx);'
+wrong 'call_shape(c, "x");'
+echo "params: $passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
