@@ -102,6 +102,7 @@ static Broken broken_by(const Flip *f, const char *text)
     for (int r = 0; r < RULE_COUNT; r++)
         if (!rule_holds(&rs, r) || rules[r].effect == FX_SLOW || rules[r].effect == FX_NUMERIC)
             rs.wish[r] = WISH_OFF;
+    rs.wish[RULE_short_scalars] = WISH_OFF; /* the prober writes as this engine reads */
     for (int i = 0; i < SUPPORT_COUNT; i++)
         if (rs.op_stand[i] == STAND_CONTRADICTED) rs.op_stand[i] = STAND_NOT;
     const char *s = micro_text(&a, text);
