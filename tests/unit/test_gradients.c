@@ -1,0 +1,305 @@
+/* test_gradients.c -- each gradient function of the op table against central differences of the
+ * row's own example, so that a new row is covered without being named here.
+ *
+ * Float arguments of the example become inputs, constant ones constants, all moved away from
+ * whole numbers, where functions have their kinks. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../ir/mil/mil.h"
+#include "../../ir/ops/grad.h"
+#include "../../ir/passes/autodiff.h"
+#include "../../ir/passes/passes.h"
+
+enum { MOST_X = MAX_PARAM * 4 };
+
+typedef struct {
+    const OpInfo *row;
+    Arena arena;
+    Diag diag;
+    Module *from, *m;
+    Func *f;
+    Value *x[MOST_X], *y[MAX_RESULT], *seed[MAX_RESULT], *dx[MOST_X];
+    Tensor value[MOST_X];
+    int nx, ny;
+    Op *last; /* the statement of the example */
+    Tensor *made[4096];
+    int nmade;
+} Case;
+
+/* ---- the example ------------------------------------------------------------------------- */
+
+/* Arguments of composites, which have no example in the table. */
+static const struct {
+    const char *op, *args, *result;
+} composites[] = {
+    { "rms_norm",
+      "axes = tensor<int32, [1]>([1]), gamma = tensor<fp32, [3]>([1, 2, 3]), x = tensor<fp32, [2, "
+      "3]>([[1, -2, 3], [0.5, 4, -1]])",
+      "tensor<fp32, [2, 3]>" },
+    { "mse_loss", "x = tensor<fp32, [2, 2]>([[1, 2], [3, 4]]), y = tensor<fp32, [2]>([0, 5])",
+      "tensor<fp32, []>" },
+};
+
+static bool put_program(Buf *b, const OpInfo *row)
+{
+    const char *args = row->example, *expect = row->expect;
+    for (size_t i = 0; !args && i < COUNT(composites); i++)
+        if (!strcmp(composites[i].op, row->name))
+            args = composites[i].args, expect = composites[i].result;
+    if (!args) return false;
+    buf_printf(b, "program(1.0)\n{\n    func main<ios%d>() {\n        ",
+               row->example_opset ? row->example_opset : 16);
+    /* types alone: "TYPE(" .. "), TYPE(" .. */
+    int depth = 0, n = 0;
+    bool type = true;
+    for (const char *s = expect; *s; s++) {
+        if (*s == '(' && !depth++) {
+            buf_printf(b, " y%d", n++);
+            type = false;
+        }
+        if (type) buf_putc(b, *s);
+        if (*s == ')' && !--depth && s[1]) {
+            buf_puts(b, ", ");
+            type = true;
+            s++;
+        }
+    }
+    if (!n) buf_puts(b, " y0");
+    buf_printf(b, " = %s(%s)[name = tensor<string, []>(\"y0\")];\n    } -> (y0);\n}\n",
+               row->name, args);
+    return true;
+}
+
+/* Whether an argument of this type may be a float: then it is made one. */
+static bool may_be_float(const Case *c, const Param *p, const Value *v)
+{
+    const DType t = v->type->kind == TY_TENSOR ? v->type->dtype : DT_NONE;
+    const bool number = dtype_is_float(t) || dtype_is_int(t);
+    const bool variadic = (p->flags & P_VARIADIC) != 0;
+    (void)c;
+    return number && (domain_types(p->dom, OPSET_IOS18) >> DT_FP32 & 1)
+        && (!variadic || strcmp(p->name, "begins"));
+}
+
+/* The literal's elements as fp32, moved by a sixth and a little more for each; what is huge or
+ * no number, by which ends of integers are shown, is made small. */
+static Tensor moved(Case *c, const Value *v, bool scalar)
+{
+    Tensor from, to = { 0 };
+    assert_true(value_tensor(v, &c->diag, &from));
+    assert_true(tensor_alloc(&to, &c->diag, DT_FP32, &from.shape));
+    for (size_t i = 0; i < to.count; i++) {
+        double x = tensor_float(&from, i);
+        if (!(fabs(x) <= 1000)) x = x < 0 ? -3 : 3;
+        tensor_set_float(&to, i, x + (scalar ? 0 : 0.17 + 0.011 * (double)(i * 7 % 11)));
+    }
+    tensor_free(&from);
+    return to;
+}
+
+static Value *as_input(Case *c, Builder *b, const Param *p, const Value *v)
+{
+    const bool constant = (param_flags(p, b->opset) & P_CONST) != 0;
+    const bool scalar = constant && (p->flags & P_SCALAR);
+    Tensor t = moved(c, v, scalar);
+    const Type *type = module_tensor(c->m, DT_FP32, &t.shape);
+    Value *made;
+    assert_true(c->nx < MOST_X);
+    if (constant) {
+        void *data;
+        Const *k = const_room(&c->m->arena, type, t.bytes, &data);
+        memcpy(data, t.data, t.bytes);
+        made = build_const(b, p->name, k);
+    } else {
+        Buf name = { 0 };
+        buf_printf(&name, "x%d", c->nx);
+        made = block_param(c->f->body, module_name(c->m, name.s), type, (Loc){ 0 });
+        buf_free(&name);
+    }
+    if (scalar) tensor_free(&t);
+    else {
+        c->value[c->nx] = t;
+        c->x[c->nx++] = made;
+    }
+    return made;
+}
+
+/* The same statement with inputs; false: there is nothing to differentiate. */
+static bool open_case(Case *c, const OpInfo *row)
+{
+    Buf text = { 0 };
+    *c = (Case){ .row = row };
+    if (!put_program(&text, row)) {
+        buf_free(&text);
+        return false;
+    }
+    Source src = { .name = row->name, .text = text.s, .len = text.len };
+    c->from = mil_read(&c->diag, &src, NULL);
+    if (!c->from) fail_msg("%s\n%s", text.s, c->diag.text.s);
+    const Op *op = module_main(c->from)->body->last;
+    c->m = module_new();
+    c->f = func_new(c->m, "main", module_main(c->from)->opset);
+    Builder b = builder_at(c->f->body, NULL, &c->diag, (Loc){ 0 });
+    Arg arg[MAX_PARAM];
+    for (int i = 0; i < op->narg; i++) {
+        const Param *p = op_param(row, op->arg[i].name);
+        arg[i] = op->arg[i];
+        arg_reserve(c->m, &arg[i], op->arg[i].count);
+        for (int k = 0; k < arg[i].count; k++) {
+            const Value *v = op->arg[i].val[k];
+            arg_put(&arg[i], k,
+                    may_be_float(c, p, v) ? as_input(c, &b, p, v)
+                                          : value_literal(c->m, v->lit, (Loc){ 0 }));
+        }
+    }
+    c->last = build_op(&b, "y", op->kind, arg, op->narg);
+    if (c->diag.errors) fail_msg("%s: %s", row->name, c->diag.text.s);
+    for (int i = 0; i < c->last->nout; i++)
+        if (dtype_is_float(c->last->out[i]->type->dtype)) c->y[c->ny++] = c->last->out[i];
+    buf_free(&text);
+    return c->ny && c->nx;
+}
+
+static void close_case(Case *c)
+{
+    for (int i = 0; i < c->nmade; i++) tensor_free(c->made[i]);
+    for (int i = 0; i < c->nx; i++) tensor_free(&c->value[i]);
+    module_free(c->m);
+    module_free(c->from);
+    diag_free(&c->diag);
+    arena_free(&c->arena);
+}
+
+/* ---- running ----------------------------------------------------------------------------- */
+
+static void run_op(Case *c, const Op *op)
+{
+    if (op->kind == OP_const) return;
+    Call *call = NEW(&c->arena, Call);
+    Tensor *out = NEW_ARRAY(&c->arena, MAX_RESULT, Tensor);
+    assert_true(call_of_op(call, op, &c->arena, &c->diag));
+    for (int i = 0; i < op->narg; i++) {
+        const Param *p = op_param(call->info, op->arg[i].name);
+        for (int k = 0; k < op->arg[i].count; k++) {
+            const Value *v = op->arg[i].val[k];
+            if (v->tag) call->p[p - call->info->param].v[k].val = v->tag;
+        }
+    }
+    if (!call_run(call, out, MAX_RESULT)) fail_msg("%s: %s", c->row->name, c->diag.text.s);
+    for (int i = 0; i < op->nout; i++) {
+        op->out[i]->tag = &out[i];
+        assert_true(c->nmade < (int)COUNT(c->made));
+        c->made[c->nmade++] = &out[i];
+    }
+}
+
+/* All statements, with the values of x as they are. */
+static void run_all(Case *c)
+{
+    for (int i = 0; i < c->nmade; i++) tensor_free(c->made[i]);
+    c->nmade = 0;
+    for (const Op *op = c->f->body->first; op; op = op->next)
+        for (int i = 0; i < op->nout; i++) op->out[i]->tag = NULL;
+    for (int i = 0; i < c->nx; i++) c->x[i]->tag = &c->value[i];
+    for (const Op *op = c->f->body->first; op; op = op->next) run_op(c, op);
+}
+
+/* The weights of the results: no two alike. */
+static double weight(size_t i) { return 0.5 + 0.25 * (double)(i * 5 % 7); }
+
+static double loss(const Case *c)
+{
+    double sum = 0;
+    for (int i = 0; i < c->ny; i++) {
+        const Tensor *t = c->y[i]->tag;
+        for (size_t k = 0; k < t->count; k++) sum += weight(k) * tensor_float(t, k);
+    }
+    return sum;
+}
+
+static void add_gradients(Case *c)
+{
+    Builder b = builder_at(c->f->body, NULL, &c->diag, (Loc){ 0 });
+    for (int i = 0; i < c->ny; i++) {
+        Tensor room;
+        const Const *k = grad_table(&b, DT_FP32, c->y[i]->type->shape, &room);
+        for (size_t n = 0; n < room.count; n++) tensor_set_float(&room, n, weight(n));
+        c->seed[i] = build_const(&b, "seed", k);
+    }
+    for (int i = 0; i < c->ny; i++) block_result(c->f->body, c->y[i]);
+    if (!autodiff(&b, c->y, c->seed, c->ny, c->x, c->nx, c->dx)) return;
+    for (int i = 0; i < c->nx; i++)
+        if (c->dx[i]) block_result(c->f->body, c->dx[i]);
+    assert_true(module_verify(c->m, &c->diag, "autodiff"));
+    /* composites have no meaning of their own */
+    static const Target *host = &targets[TARGET_generic];
+    const PassOptions o = { .target = host, .only = "composites" };
+    assert_true(passes_run(c->m, &o, &c->diag));
+    int at = 0;
+    for (int i = 0; i < c->ny; i++) c->y[i] = c->f->body->result[at++];
+    for (int i = 0; i < c->nx; i++)
+        if (c->dx[i]) c->dx[i] = c->f->body->result[at++];
+}
+
+static void compare(Case *c, int i)
+{
+    const double h = 0x1p-9;
+    Tensor *x = &c->value[i];
+    double most = 0, *want = NEW_ARRAY(&c->arena, x->count + 1, double);
+    for (size_t k = 0; k < x->count; k++) {
+        const double v = tensor_float(x, k);
+        double y[2];
+        for (int side = 0; side < 2; side++) {
+            tensor_set_float(x, k, side ? v + h : v - h);
+            run_all(c);
+            y[side] = loss(c);
+        }
+        tensor_set_float(x, k, v);
+        want[k] = (y[1] - y[0]) / (2 * h);
+        if (isfinite(want[k])) most = fmax(most, fabs(want[k]));
+    }
+    run_all(c);
+    Tensor got = { 0 };
+    if (c->dx[i]->tag)
+        got = tensor_view(DT_FP32, &x->shape, ((const Tensor *)c->dx[i]->tag)->data);
+    else assert_true(value_tensor(c->dx[i], &c->diag, &got)); /* a seed as it is */
+    for (size_t k = 0; k < x->count; k++) /* a root of what is negative has no slope */
+        if (isfinite(want[k]) && !(fabs(tensor_float(&got, k) - want[k]) <= 1e-2 * most + 2e-3))
+            fail_msg("%s: by argument %d, element %zu: %.6g, by differences %.6g", c->row->name,
+                     i, k, tensor_float(&got, k), want[k]);
+}
+
+static void test_differences(void **state)
+{
+    static Case c;
+    int rows = 0;
+    (void)state;
+    for (int i = 0; i < OP_COUNT; i++) {
+        const OpInfo *row = &ops[i];
+        if (!row->grad || row->grad == grad_zero || row->grad == grad_blocks) continue;
+        if (!row->example && !(row->flags & F_COMPOSITE))
+            fail_msg("%s has a gradient and no example", row->name);
+        if (open_case(&c, row)) {
+            add_gradients(&c);
+            if (c.diag.errors) print_message("%s: %s", row->name, c.diag.text.s);
+            for (int k = 0; k < c.nx && !c.diag.errors; k++)
+                if (c.dx[k]) compare(&c, k);
+            rows += !c.diag.errors;
+        } else print_message("%s: no float result\n", row->name);
+        close_case(&c);
+    }
+    print_message("%d rows by differences\n", rows);
+    assert_true(rows > 90);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_differences) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
