@@ -19,8 +19,8 @@ typedef struct {
     Arena arena;
 } File;
 
-/* ---- numbers in files ----------------------------------------------------------------------
- */
+/* ---- numbers in files
+ * ---------------------------------------------------------------------- */
 
 static uint64_t get_le(const unsigned char *p, int bytes)
 {
@@ -46,8 +46,8 @@ static bool wrong(const File *f, const char *what)
     return diag_error(f->d, (Loc){ 0 }, "%s: %s", f->path, what);
 }
 
-/* ---- Mach-O: header, then load commands (mach-o/loader.h) ----------------------------------
- */
+/* ---- Mach-O: header, then load commands (mach-o/loader.h)
+ * ---------------------------------- */
 
 #define MAGIC_64 0xfeedfacfu
 enum {
@@ -216,8 +216,7 @@ static bool sign_one(File *f)
     return file_write_all(f->d, f->path, p, whole); /* which keeps that it may be run */
 }
 
-/* ---- one file of two
- * ------------------------------------------------------------------------- */
+/* ---- one file of two --------------------------------------------------------------------- */
 
 #define FAT_MAGIC 0xcafebabeu
 enum { ARCHES = 2, FAT_ALIGN = 14, FAT_HEADER = 8, FAT_ENTRY = 20 };
@@ -284,8 +283,7 @@ static bool fat(Diag *d, const char *out, char *const *path)
     return ok;
 }
 
-/* ---- the command
- * ----------------------------------------------------------------------------- */
+/* ---- the command ------------------------------------------------------------------------- */
 
 int main(int argc, char **argv)
 {

@@ -39,8 +39,7 @@ static bool is_choice(const char *choices, const char *value)
     return false;
 }
 
-/* ---- -W
- * ---------------------------------------------------------------------------------------- / */
+/* ---- -W ---------------------------------------------------------------------------------- */
 
 static const char *no_such_warning(anec_config *c, const char *name)
 {
@@ -84,8 +83,7 @@ static const char *set_warning(anec_config *c, const char *word)
     return NULL;
 }
 
-/* ---- setting
- * ----------------------------------------------------------------------------------- / */
+/* ---- setting ----------------------------------------------------------------------------- */
 
 const char *config_set(anec_config *c, int row, const char *value)
 {

@@ -6,8 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- what is said of a port
- * -------------------------------------------------------------------- / */
+/* ---- what is said of a port -------------------------------------------------------------- */
 
 static const Value *port_value(const anec_kernel *k, anec_kind kind, int i)
 {
@@ -46,8 +45,7 @@ int anec_port_feature(const anec_kernel *kernel, anec_kind kind, int i, anec_fea
     return 1;
 }
 
-/* ---- classes
- * ----------------------------------------------------------------------------------- / */
+/* ---- classes ----------------------------------------------------------------------------- */
 
 const char *anec_classifier(const anec_kernel *kernel, const char **probabilities)
 {
@@ -129,8 +127,7 @@ int anec_best(anec_kernel *kernel, anec_class *out, int n)
     return have;
 }
 
-/* ---- images
- * ------------------------------------------------------------------------------------ / */
+/* ---- images ------------------------------------------------------------------------------ */
 
 anec_status anec_image_save(anec_kernel *kernel, const char *result, const char *path,
                             anec_error *error)

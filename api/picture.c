@@ -68,7 +68,7 @@ static void write_bytes(png_structp png, png_bytep from, size_t n)
 static void no_flush(png_structp png) { (void)png; }
 
 /* Samples of 8 bits, or of 16 where the image has more; grey or colours, and alpha if there is
- * one. / */
+ * one. */
 static void ask_samples(Work *w)
 {
     const int type = png_get_color_type(w->png, w->info),

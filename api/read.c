@@ -109,7 +109,7 @@ bool read_target(Model *m, const anec_config *c, const Target **out)
 }
 
 /* The opset of the compile holds from the start: a program is checked against what its target
- * has. / */
+ * has. */
 static anec_status read_dsl(Model *m, const anec_config *c, Diag *d)
 {
     const Target *target;

@@ -35,7 +35,7 @@ anec_status read_check(Model *m, Diag *d);
 void read_free(Model *m);
 
 /* Whether the options ask for passes: an .anedsl always, a .mil with target, io, opset or
- * profile. / */
+ * profile. */
 bool read_wants_passes(const Model *m, const anec_config *c);
 
 /* The target that the options name, or that the .anedsl is for without; *out is NULL where a
@@ -49,8 +49,7 @@ typedef struct {
     RuleSet rules; /* of the target, as profile and -W have it */
     bool named;    /* the options name the target */
     bool enforced; /* there is a target, named or that of an .anedsl: what stays illegal is an
-                    * error
-                    */
+                    * error */
 } Pipeline;
 
 anec_status read_pipeline(Model *m, const anec_config *c, Diag *d, Pipeline *p);

@@ -85,7 +85,7 @@ static Value *input_for(void *ctx, Value *v)
 }
 
 /* The processor's: the statements that choose, whose inputs have the names of the engine's
- * results. / */
+ * results. */
 static Module *make_back(const Func *f)
 {
     Module *m = module_new();

@@ -2,11 +2,11 @@
  *
  * Nothing here knows of compilers. Conventions of the whole project:
  *   - A function that can fail returns bool (false: failed and reported to the Diag it was
- * given) or a pointer (NULL: the same). Nothing in a library calls exit or prints.
+ *     given) or a pointer (NULL: the same). Nothing in a library calls exit or prints.
  *   - Memory has three kinds of owner: an Arena (freed at once, never piecemeal), a Buf
- * (buf_free), or a Mapped file (file_unmap). A header says which.
+ *     (buf_free), or a Mapped file (file_unmap). A header says which.
  *   - Running out of memory is a condition of the world: arena and buf calls return to the
- * Guard of the call that is under way, which releases what the call has allocated.
+ *     Guard of the call that is under way, which releases what the call has allocated.
  *   - Sizes are size_t bytes, extents int64_t elements, products checked by size_mul(). */
 #ifndef ANEC_BASE_H
 #define ANEC_BASE_H
@@ -31,8 +31,7 @@
 _Noreturn void bug_at(const char *file, int line, const char *fmt, ...) PRINTF(3, 4);
 #define bug(...) bug_at(__FILE__, __LINE__, __VA_ARGS__)
 
-/* ---- memory, and where it is not to be had
- * -----------------------------------------------------
+/* ---- memory, and where it is not to be had --------------------------------------------------
  *
  * A call of the library and the main of a tool have a guard:
  *
@@ -49,7 +48,7 @@ _Noreturn void bug_at(const char *file, int line, const char *fmt, ...) PRINTF(3
  *   - what is no memory (a lock, a temporary file): a task, or mem_own with its own release;
  *   - what it hangs into an object that is older than the call, and would be released under it:
  *     mem_follow, or a task that takes it off there. An arena that has memory from before the
- * call keeps what it gets in it. */
+ *     call keeps what it gets in it. */
 typedef struct GuardTask GuardTask;
 struct GuardTask { /* in the frame or object that it is about */
     void (*run)(void *ctx);
@@ -152,8 +151,8 @@ typedef struct {
     char **page; /* what the names are in: names.c */
     size_t pages, page_cap;
     uint32_t next, end; /* free room in the last page */
-} Names; /* { .arena = a } is an empty set: names live in the arena, the table until names_free
-          */
+} Names; /* { .arena = a } is an empty set: names live in the arena, the table until
+          * names_free */
 
 const char *name_intern(Names *n, const char *s, size_t len);
 const char *name_intern_z(Names *n, const char *s);

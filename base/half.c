@@ -89,8 +89,7 @@ double bf16_to_double(uint16_t h) { return widen(&bf16, h); }
 
 uint16_t bf16_from_double(double v) { return narrow(&bf16, v); }
 
-/* ---- many at once
- * ------------------------------------------------------------------------------
+/* ---- many at once ---------------------------------------------------------------------------
  *
  * Each fast function does a whole number of vectors and returns how many elements it did; the
  * portable loop does the rest, so that both are exercised everywhere and agree bit for bit. */

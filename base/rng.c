@@ -1,11 +1,14 @@
 /* rng.c -- counter-based random numbers: element i of a stream is a function of (seed, i)
  * alone.
  *
- *   mix(x):     x ^= x >> 30; x *= bf58476d1ce4e5b9; x ^= x >> 27; x *= 94d049bb133111eb; x ^=
- * x >> 31 u64(s, i):  mix(mix(s + G) + (i + 1) * G), G = 9e3779b97f4a7c15 (all hexadecimal,
- * modulo 2^64) unit(s, i): the upper 53 bits of u64, times 2^-53 normal:     elements 2k and 2k
- * + 1 are the two results of one Box-Muller step on u64(s, k): r = sqrt(-2 ln((h + 1/2)
- * 2^-40)), h its upper 40 bits; t = 2 pi l 2^-24, l the rest; r cos t and r sin t
+ *   mix(x):     x ^= x >> 30; x *= bf58476d1ce4e5b9; x ^= x >> 27; x *= 94d049bb133111eb;
+ *               x ^= x >> 31
+ *   u64(s, i):  mix(mix(s + G) + (i + 1) * G), G = 9e3779b97f4a7c15 (all hexadecimal, modulo
+ *               2^64)
+ *   unit(s, i): the upper 53 bits of u64, times 2^-53
+ *   normal:     elements 2k and 2k + 1 are the two results of one Box-Muller step on
+ *               u64(s, k): r = sqrt(-2 ln((h + 1/2) 2^-40)), h its upper 40 bits;
+ *               t = 2 pi l 2^-24, l the rest; r cos t and r sin t
  *
  * Logarithm, sine and cosine are sums written out below, of additions, multiplications, one
  * division and one square root, all of which IEEE 754 defines exactly: every platform makes the

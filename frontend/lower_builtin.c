@@ -1,5 +1,5 @@
 /* lower_builtin.c -- functions of compile-time values, and the arithmetic of ops on plain
- * numbers. / */
+ * numbers. */
 #include "lower.h"
 #include "grammar.h"
 

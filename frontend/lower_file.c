@@ -8,7 +8,7 @@
 /* ---- imports ----------------------------------------------------------------------------- */
 
 /* dir/path with `.` and `..` worked out; what would leave the root keeps its `..`, to be
- * refused. / */
+ * refused. */
 static const char *normal_path(Lower *l, const char *dir, const char *path)
 {
     const char *all = path[0] == '/' || !*dir ? path : text_arg(l, "%s/%s", dir, path);

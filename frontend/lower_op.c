@@ -10,7 +10,7 @@
 /* ---- constants --------------------------------------------------------------------------- */
 
 /* Joins what an element is with what those before it were: bool, string, int, or float above
- * int. / */
+ * int. */
 static bool join_leaf(ValKind *leaf, ValKind kind)
 {
     if (*leaf == V_NONE || kind == *leaf) *leaf = kind;

@@ -1,5 +1,5 @@
 /* lower_stmt.c -- statements: loops and conditions are walked now, so that nothing of them
- * remains. / */
+ * remains. */
 #include "lower.h"
 
 #include <string.h>

@@ -70,8 +70,7 @@ typedef struct anec_kernel anec_kernel;
 
 const char *anec_version(void);
 
-/* ---- options and messages
- * -----------------------------------------------------------------------
+/* ---- options and messages ----------------------------------------------------------------
  *
  *   anec_config *c = anec_config_new();
  *   anec_config_set(c, "target", "m1", &e);
@@ -82,14 +81,22 @@ const char *anec_version(void);
  * what `anerun --help` tells of these holds here.
  *
  *   from             anedsl | mil: what a model is, whatever its name says; for text, mil
- * without it target           CHIP[,os]: rewrite for generic, m1 .. m5, or host io auto | fp16
- * | fp32: type of float inputs and results opset            ios15 .. ios18 set NAME=VALUE:
- * another value for a parameter of an .anedsl; every one that is set holds profile FILE: rules
- * of the target as aneprobe measured them passes           a,b: only these missing-weights zero
- * | random[:SEED]: what stands for weight files that are absent W                [no-]NAME,
- * error, error=NAME, no-error=NAME: warnings and rules, in this order strict           (value
- * NULL) a .npy of floats or integers of another width is not converted quiet            (value
- * NULL) neither warnings nor notes cache-dir        as anec_options.cache
+ *                    without it
+ *   target           CHIP[,OS]: rewrite for a chip (anec --list-targets), generic or host; OS
+ *                    is a release of macOS, the newest that is known without it
+ *   io               auto | fp16 | fp32: type of float inputs and results
+ *   opset            ios15 .. ios18
+ *   set              NAME=VALUE: another value for a parameter of an .anedsl; every one that
+ *                    is set holds
+ *   profile          FILE: rules of the target as aneprobe measured them
+ *   passes           a,b: only these
+ *   missing-weights  zero | random[:SEED]: what stands for weight files that are absent
+ *   W                [no-]NAME, error, error=NAME, no-error=NAME: warnings and rules, in this
+ *                    order
+ *   strict           (value NULL) a .npy of floats or integers of another width is not
+ *                    converted
+ *   quiet            (value NULL) neither warnings nor notes
+ *   cache-dir        as anec_options.cache
  *
  * A .mil without target, io, opset, profile and passes stays as it is. An .anedsl is compiled
  * for the target, else for what runs it: the chip of an engine or a simulated one (generic
@@ -328,8 +335,7 @@ anec_status anec_set_state(anec_kernel *kernel, const char *name, const anec_ten
                            const char *origin, anec_error *error);
 anec_status anec_reset(anec_kernel *kernel, anec_error *error); /* states to zero */
 
-/* ---- what the description says: optional inputs, images, classes
- * ---------------------------------
+/* ---- what the description says: optional inputs, images, classes ----------------------------
  *
  * An input that is optional and has a value is that in every element where nothing is bound or
  * given. A classifier's label is a result of type "string" or "int64" without dimensions; its
@@ -368,8 +374,7 @@ anec_status anec_image_save(anec_kernel *kernel, const char *result, const char 
                             anec_error *error);
 int anec_has_png(void); /* not 0: this build reads and writes PNG */
 
-/* ---- tensors: files, made-up ones, elements, comparing
- * ---------------------------------------------
+/* ---- tensors: files, made-up ones, elements, comparing --------------------------------------
  *
  * These tensors have memory of their own: anec_tensor_free. */
 

@@ -486,8 +486,8 @@ void op_arg_add(Module *m, Op *op, Arg *a, Value *v);
 /* Appends a value to an argument; its row has the parameter, which is a bug otherwise. */
 void op_arg(Module *m, Op *op, ParamId p, Value *v);
 /* An argument without values gets n, each to be put; one more; value k of those it has. Of
- * these the statement's function takes no note: for who makes statements and who redirects all.
- */
+ * these the statement's function takes no note: for who makes statements and who redirects
+ * all. */
 void arg_reserve(Module *m, Arg *a, int n);
 void arg_add(Module *m, Arg *a, Value *v);
 void arg_put(Arg *a, int k, Value *v);
@@ -606,8 +606,7 @@ bool func_walk(Func *f, OpVisitor *fn, void *ctx);
 void func_walk_begin(Func *f, GuardTask *lost); /* lost: the caller's, until the end */
 void func_walk_end(Func *f, GuardTask *lost);
 
-/* ---- the engine's part of a function
- * ---------------------------------------------------------
+/* ---- the engine's part of a function --------------------------------------------------------
  *
  * What the processor does around it is the choice of a class behind it, and casts of images. */
 

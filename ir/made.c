@@ -152,7 +152,7 @@ static void give_up(struct MadeRoom *room)
 
 /* What was computed last is taken out of its place while it is used, so that no lock is needed;
  * whoever finds nothing there computes it himself. It is no guarded memory: it outlives the
- * call. / */
+ * call. */
 static struct MadeRoom *swap(Module *m, struct MadeRoom *room)
 {
     return __atomic_exchange_n(&m->made, room, __ATOMIC_ACQ_REL);

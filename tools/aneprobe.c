@@ -55,8 +55,7 @@ typedef struct {
 
 static const OptValue *opt(const Job *j, int id) { return &j->args->value[id]; }
 
-/* ---- the profile
- * ------------------------------------------------------------------------------- / */
+/* ---- the profile ------------------------------------------------------------------------- */
 
 static const char *const words[][2] = {
     [VERDICT_UNKNOWN] = { "unknown", "unknown" },

@@ -61,8 +61,7 @@ static bool tool_answers(const Args *a)
     return answered;
 }
 
-/* ---- options of the library
- * ------------------------------------------------------------------- / */
+/* ---- options of the library -------------------------------------------------------------- */
 
 /* What the rows that are the library's were given goes to it; false: usage, and said. */
 static bool configure(Args *a)

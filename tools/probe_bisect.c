@@ -24,11 +24,10 @@ typedef struct {
 
 static const OptValue *opt(const Job *j, int id) { return probe_opt(j->args, id); }
 
-/* ---- the model
- * -------------------------------------------------------------------------------- */
+/* ---- the model --------------------------------------------------------------------------- */
 
-/* A .mil as it is, unless the options say otherwise; a program of the language for the engine.
- */
+/* A .mil as it is, unless the options say otherwise; a program of the language for the
+ * engine. */
 static int read_model(Job *j)
 {
     const char *path = opt(j, PROBE_bisect)->text;
@@ -54,8 +53,7 @@ static int find_function(Job *j)
     return EXIT_USAGE;
 }
 
-/* ---- inputs: given, or random as anerun's --random
- * --------------------------------------------- */
+/* ---- inputs: given, or random as anerun's --random --------------------------------------- */
 
 /* The text of -i NAME=TEXT; NULL: it is not given. */
 static const char *given_text(const Job *j, const char *name)
@@ -111,8 +109,7 @@ static int make_inputs(Job *j)
     return inputs_check(j->func, j->diag, j->in, j->nin) ? EXIT_DONE : diag_exit(j->diag);
 }
 
-/* ---- what was found
- * ----------------------------------------------------------------------------- */
+/* ---- what was found ---------------------------------------------------------------------- */
 
 static const char *verdict_text(PartVerdict v)
 {
@@ -221,8 +218,7 @@ static int report(Job *j)
     return EXIT_WRONG;
 }
 
-/* ---- the command
- * -------------------------------------------------------------------------------- */
+/* ---- the command ------------------------------------------------------------------------- */
 
 static void step(void *ctx, int n, int all)
 {

@@ -29,8 +29,7 @@ typedef struct {
     int count[3];
 } Job;
 
-/* ---- in the child
- * ------------------------------------------------------------------------------- */
+/* ---- in the child ------------------------------------------------------------------------ */
 
 static FirstVerdict try_rule(const Args *a, Diag *d, int rule, char *said, size_t room)
 {
@@ -76,8 +75,7 @@ int probe_trial_one(const Args *a, Diag *d)
     return EXIT_DONE;
 }
 
-/* ---- one trial
- * ----------------------------------------------------------------------------------- */
+/* ---- one trial --------------------------------------------------------------------------- */
 
 static void be_trial(Job *j, const char *name, int out)
 {
@@ -129,8 +127,8 @@ static const char *without_paths(Job *j, const char *text)
     return text;
 }
 
-/* A process that dies or does not come back is the first sign of trouble, and the last trial.
- */
+/* A process that dies or does not come back is the first sign of trouble, and the last
+ * trial. */
 static FirstVerdict try_one(Job *j, const char *name, const char **seen)
 {
     char said[1024] = "";
@@ -172,8 +170,7 @@ static FirstVerdict try_one(Job *j, const char *name, const char **seen)
     return FIRST_UNKNOWN;
 }
 
-/* ---- the report
- * ---------------------------------------------------------------------------------- */
+/* ---- the report -------------------------------------------------------------------------- */
 
 static bool wanted(const Job *j, const char *name)
 {

@@ -3,8 +3,9 @@
  *   DIR/v1/KEY.N/           an entry: MANIFEST, and the files that the engine's compiler left,
  *                           or a Core ML model
  *   DIR/v1/KEY.N.lock       held by who uses the entry: N is the first that is free. Of one
- * program N 0 is kept, others for a process that has it more than once DIR/v1/KEY.note what was
- * found out about a program: a small text
+ *                           program N 0 is kept, others for a process that has it more than
+ *                           once
+ *   DIR/v1/KEY.note         what was found out about a program: a small text
  *
  * Entries appear whole by a rename; MANIFEST names the key, and each file with its size and
  * SHA-256; of several with the same bytes the first alone is stored. What does not agree with

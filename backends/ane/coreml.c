@@ -59,8 +59,7 @@ typedef struct {
     GuardTask lost; /* gives it up when memory runs out in the call that makes it */
 } MlProgram;
 
-/* ---- what Core ML takes
- * ------------------------------------------------------------------------- / */
+/* ---- what Core ML takes ------------------------------------------------------------------ */
 
 typedef enum {
 #define NEED(id, since, what) NEED_##id,
@@ -83,7 +82,7 @@ static bool check_need(const CoreMl *c, Need need, Diag *d)
 }
 
 /* What no container says: types that are younger than the system or the function's opset,
- * scalars. / */
+ * scalars. */
 static bool check_value(const CoreMl *c, const Func *f, const Value *v, bool input, Diag *d)
 {
     const Type *t = param_type(v);

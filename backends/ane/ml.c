@@ -7,8 +7,7 @@
 
 enum { CPU_AND_ENGINE = 3 }; /* MLComputeUnitsCPUAndNeuralEngine */
 
-/* ---- opening
- * ---------------------------------------------------------------------------------- / */
+/* ---- opening ----------------------------------------------------------------------------- */
 
 static const char *look_up_classes(Ml *ml)
 {
@@ -35,8 +34,7 @@ void ml_close(Ml *ml) { objc_close(ml->objc); }
 
 bool ml_system(Ml *ml, int major) { return objc_system(ml->objc, major); }
 
-/* ---- models
- * ------------------------------------------------------------------------------------ / */
+/* ---- models ------------------------------------------------------------------------------ */
 
 /* Autoreleased. */
 static Id url_of(Ml *ml, const char *path)
@@ -92,8 +90,7 @@ char *ml_compile(Ml *ml, Arena *a, const char *path, Trouble *why)
     return to;
 }
 
-/* ---- arrays
- * ------------------------------------------------------------------------------------ / */
+/* ---- arrays ------------------------------------------------------------------------------ */
 
 static const struct {
     DType dtype;
@@ -179,8 +176,7 @@ bool ml_array_layout(Ml *ml, Id array, MlLayout *out)
     return ok;
 }
 
-/* ---- elements of arrays
- * ------------------------------------------------------------------------ / */
+/* ---- elements of arrays ------------------------------------------------------------------ */
 
 typedef struct {
     Objc *objc;
@@ -273,8 +269,7 @@ bool ml_array_write(Ml *ml, Id array, const void *from)
     return copy_array(ml, array, &(Copying){ .from = from });
 }
 
-/* ---- predictions
- * ------------------------------------------------------------------------------- / */
+/* ---- predictions ------------------------------------------------------------------------- */
 
 /* A dictionary of the arrays, or of feature values that hold them; NULL: one of these is not
  * made. */
@@ -345,8 +340,7 @@ Id ml_feature_new(Ml *ml, Id features, const char *name)
     return array;
 }
 
-/* ---- states
- * ------------------------------------------------------------------------------------ / */
+/* ---- states ------------------------------------------------------------------------------ */
 
 Id ml_state_new(Ml *ml, Id model)
 {

@@ -21,8 +21,7 @@ void ml_close(Ml *ml);
 /* The system is macOS `major` or later. */
 bool ml_system(Ml *ml, int major);
 
-/* ---- models
- * ------------------------------------------------------------------------------------ / */
+/* ---- models ------------------------------------------------------------------------------ */
 
 /* The compiled model in the folder `path` (.mlmodelc), for the processor and the engine.
  * function NULL: the one that the model runs by itself; another needs macOS 15. NULL:
@@ -32,8 +31,7 @@ Id ml_model_new(Ml *ml, Arena *a, const char *path, const char *function, Troubl
  * choice, which the caller removes. NULL: refused. */
 char *ml_compile(Ml *ml, Arena *a, const char *path, Trouble *why);
 
-/* ---- arrays
- * ------------------------------------------------------------------------------------ / */
+/* ---- arrays ------------------------------------------------------------------------------ */
 
 typedef struct {
     DType dtype;
@@ -52,8 +50,7 @@ bool ml_array_layout(Ml *ml, Id array, MlLayout *out);
 bool ml_array_read(Ml *ml, Id array, void *to);
 bool ml_array_write(Ml *ml, Id array, const void *from);
 
-/* ---- predictions
- * ------------------------------------------------------------------------------- / */
+/* ---- predictions ------------------------------------------------------------------------- */
 
 typedef struct {
     const char *name;
@@ -69,12 +66,11 @@ Id ml_predict(Ml *ml, Arena *a, Id model, Id features, Id state, Id options, Tro
 /* The array of a feature; NULL: there is no such feature, or it is no array. */
 Id ml_feature_new(Ml *ml, Id features, const char *name);
 
-/* ---- states
- * ------------------------------------------------------------------------------------ / */
+/* ---- states ------------------------------------------------------------------------------ */
 
 Id ml_state_new(Ml *ml, Id model); /* all zero; needs macOS 15. NULL: none is made */
 /* The state's elements from or to a tensor; false: its array does not have the tensor's
- * elements. / */
+ * elements. */
 bool ml_state_read(Ml *ml, Id state, const char *name, Tensor *to);
 bool ml_state_write(Ml *ml, Id state, const char *name, const Tensor *from);
 

@@ -133,12 +133,12 @@ static const Tensor *slot_value(Run *run, int slot)
     return &h->t;
 }
 
-/* ---- decoded weights
- * -------------------------------------------------------------------------- What a constexpr
- * statement results in lives while a step reads it, and longer where it may stay (cpu.h says
- * how much may): so memory stays near the size of the compressed weights. Those that came first
- * stay. Evicting the oldest would decode every weight in every run, since each run asks for all
- * in the same order. */
+/* ---- decoded weights ---------------------------------------------------------------------
+ *
+ * What a constexpr statement results in lives while a step reads it, and longer where it may
+ * stay (cpu.h says how much may): so memory stays near the size of the compressed weights.
+ * Those that came first stay. Evicting the oldest would decode every weight in every run, since
+ * each run asks for all in the same order. */
 
 static void let_go(Ref *r, const Step *s)
 {

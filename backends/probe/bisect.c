@@ -25,8 +25,8 @@ typedef struct {
     BisectResult *out;
 } Search;
 
-/* ---- one program on both --------------------------------------------------------------------
- */
+/* ---- one program on both
+ * -------------------------------------------------------------------- */
 
 typedef struct {
     Tensor *t;
@@ -130,8 +130,7 @@ static PartVerdict try_module(Search *s, Module *m, const Binding *in, int nin, 
 
 static bool spent(const Search *s) { return s->b->most > 0 && s->out->compiles >= s->b->most; }
 
-/* ---- what stands at the cut
- * -------------------------------------------------------------------- */
+/* ---- what stands at the cut -------------------------------------------------------------- */
 
 /* Random numbers as everywhere: zeros would be right by chance. */
 static void fill(Tensor *t)
@@ -200,8 +199,8 @@ static bool cut_is_taken(Search *s, const Func *part)
     return true;
 }
 
-/* ---- parts ----------------------------------------------------------------------------------
- */
+/* ---- parts
+ * ---------------------------------------------------------------------------------- */
 
 static int count(const bool *in, int n)
 {
@@ -242,8 +241,7 @@ static bool fails(Search *s, const bool *in)
     return true;
 }
 
-/* ---- delta debugging
- * ------------------------------------------------------------------------- */
+/* ---- delta debugging --------------------------------------------------------------------- */
 
 /* Of the statements in `in` the k-th of `of` runs alone, or all without it. */
 static void choose(const bool *in, int n, int k, int of, bool without, bool *out)
@@ -283,8 +281,7 @@ static void minimize(Search *s, bool *in)
     }
 }
 
-/* ---- the whole
- * -------------------------------------------------------------------------------- */
+/* ---- the whole --------------------------------------------------------------------------- */
 
 static bool look_at_whole(Search *s, bool *in)
 {

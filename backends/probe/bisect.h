@@ -49,13 +49,13 @@ typedef struct {
     struct Record *record;
 } BisectResult;
 
-/* f has been verified, in are its inputs; both outlive the result. False: an error, reported.
- */
+/* f has been verified, in are its inputs; both outlive the result. False: an error,
+ * reported. */
 bool bisect(const Bisect *b, const Func *f, const Binding *in, int nin, BisectResult *out);
 void bisect_free(BisectResult *r);
 
-/* ---- parts (part.c; not for outside) ------------------------------------------------------
- */
+/* ---- parts (part.c; not for outside)
+ * ------------------------------------------------------ */
 
 /* The values that a run of the whole program computed, by name. */
 typedef struct Record {
@@ -71,8 +71,8 @@ bool record_run(Record *r, const Backend *reference, const Func *f, const Bindin
 const Tensor *record_find(const Record *r, const char *name); /* NULL: it was not recorded */
 void record_free(Record *r);
 
-/* Statements of f's body that compute something at run time, in order; in the arena, the count.
- */
+/* Statements of f's body that compute something at run time, in order; in the arena, the
+ * count. */
 int part_statements(const Func *f, Arena *a, const Op ***out);
 /* Only the statements that `in` says, by their place in that order; `given` are the inputs of
  * the whole. NULL: what comes to stand at the cut is no tensor, or the part is no program. */

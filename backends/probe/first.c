@@ -37,8 +37,7 @@ static FirstVerdict say(Trial *t, FirstVerdict v, const char *fmt, ...)
     return v;
 }
 
-/* ---- the program, as far as a trial needs it
- * ------------------------------------------------- */
+/* ---- the program, as far as a trial needs it --------------------------------------------- */
 
 static bool make(Trial *t, const char *text)
 {
@@ -86,8 +85,7 @@ static bool read_layout(Trial *t, Layout *l)
     return false;
 }
 
-/* ---- trials
- * ------------------------------------------------------------------------------------- */
+/* ---- trials ------------------------------------------------------------------------------ */
 
 static FirstVerdict try_classes(Trial *t)
 {
@@ -198,8 +196,7 @@ static FirstVerdict try_rows(Trial *t)
     return say(t, FIRST_HOLDS, "rows of %zu bytes for 40 elements", l.in[0].row);
 }
 
-/* ---- a run
- * --------------------------------------------------------------------------------------- */
+/* ---- a run ------------------------------------------------------------------------------- */
 
 enum {
     BATCHES = 2,
@@ -278,8 +275,7 @@ static FirstVerdict try_result(Trial *t)
     return v;
 }
 
-/* ---- the folder's life
- * ------------------------------------------------------------------------- */
+/* ---- the folder's life ------------------------------------------------------------------- */
 
 static bool unload(Trial *t, Trouble *why)
 {
@@ -329,8 +325,7 @@ static FirstVerdict try_unloading_twice(Trial *t)
     return say(t, FIRST_HOLDS, "%s", why.text);
 }
 
-/* ---- the list
- * -------------------------------------------------------------------------------------- */
+/* ---- the list ---------------------------------------------------------------------------- */
 
 static const struct {
     Assumption is;

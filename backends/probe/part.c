@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what the whole program computes -------------------------------------------------------
- */
+/* ---- what the whole program computes
+ * ------------------------------------------------------- */
 
 typedef struct {
     Record *r;
@@ -74,8 +74,8 @@ void record_free(Record *r)
     *r = (Record){ .n = 0 };
 }
 
-/* ---- statements -----------------------------------------------------------------------------
- */
+/* ---- statements
+ * ----------------------------------------------------------------------------- */
 
 /* A constant, or what is computed from constants for the program's whole life: a weight. */
 static bool is_constant(const Op *op)
@@ -93,8 +93,8 @@ int part_statements(const Func *f, Arena *a, const Op ***out)
     return n;
 }
 
-/* ---- cutting --------------------------------------------------------------------------------
- */
+/* ---- cutting
+ * -------------------------------------------------------------------------------- */
 
 enum { USED_INSIDE = 1, USED_OUTSIDE = 2 };
 
@@ -262,8 +262,7 @@ int part_inputs(const Func *part, Arena *a, const Record *r, const Binding *in, 
     return n;
 }
 
-/* ---- a type by itself
- * ------------------------------------------------------------------------- */
+/* ---- a type by itself -------------------------------------------------------------------- */
 
 /* Statements that take two equal tensors, or one, and give such a one: one of them must run. */
 static const struct {

@@ -1,5 +1,5 @@
 /* probe.c -- runs micro-programs on an engine and on the reference, and decides from the
- * results. / */
+ * results. */
 #include "probe.h"
 
 #include "../../ir/mil/mil.h"
@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the table
- * -------------------------------------------------------------------------------- / */
+/* ---- the table --------------------------------------------------------------------------- */
 
 typedef struct {
     int rule;
@@ -53,8 +52,7 @@ static const char *fill_of(int rule)
     return "";
 }
 
-/* ---- inputs
- * ------------------------------------------------------------------------------------- / */
+/* ---- inputs ------------------------------------------------------------------------------ */
 
 typedef struct {
     double rest, first, last;

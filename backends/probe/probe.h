@@ -31,8 +31,7 @@ bool probe_has_rule(int rule); /* some program can tell */
 const char *probe_op_name(int i);
 Verdict probe_op(Prober *p, int i); /* HOLDS: refused */
 
-/* ---- limits: numbers of ir/targets/limits.def, searched for
- * ------------------------------------------
+/* ---- limits: numbers of ir/targets/limits.def, searched for ---------------------------------
  *
  *   Search s;
  *   for (search_begin(&s, i); search_next(&s) > 0 && search_step(&s, &prober);) ..save s..

@@ -18,8 +18,7 @@ typedef struct {
     int nresult;
 } Sim;
 
-/* ---- surfaces
- * ---------------------------------------------------------------------------------- / */
+/* ---- surfaces ---------------------------------------------------------------------------- */
 
 /* The surfaces of one side of a function, by symbol; those of tensors without one are NULL. */
 typedef struct {
@@ -56,8 +55,7 @@ static bool side_make(Side *s, Arena *a, Diag *d, const Binding *b, int n)
     return true;
 }
 
-/* ---- running
- * ----------------------------------------------------------------------------------- / */
+/* ---- running ----------------------------------------------------------------------------- */
 
 static void drop_results(Sim *s)
 {
@@ -153,8 +151,7 @@ static int sim_states(Program *p, Binding **out)
 }
 static void sim_reset(Program *p) { program_reset(((Sim *)p)->inner); }
 
-/* ---- compiling
- * --------------------------------------------------------------------------------- / */
+/* ---- compiling --------------------------------------------------------------------------- */
 
 static void sim_free(Program *p)
 {
@@ -196,8 +193,7 @@ static Program *sim_compile(const Backend *self, Module *m, Func *f, Diag *d)
     return &s->base;
 }
 
-/* ---- the backends
- * ------------------------------------------------------------------------------ / */
+/* ---- the backends ------------------------------------------------------------------------ */
 
 const Backend backend_sim[] = {
 #define TARGET(n, of, v, o, i, p, ti, tv, text, e)                                             \

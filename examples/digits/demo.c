@@ -1,8 +1,8 @@
 /* demo.c -- classifies the 1,000 real test digits with a compiled model for each chip given.
  *
- * usage: digits-demo FOLDER CHIP=MODEL.mil ..   (FOLDER holds test_images.npy and
- * test_labels.npy) Prints a line a chip: `m1 accuracy 97.3% of 1000, 12 ms`; exit 1 when any is
- * below 95 %. */
+ * usage: digits-demo FOLDER CHIP=MODEL.mil ..
+ * FOLDER holds test_images.npy and test_labels.npy. Prints a line a chip:
+ * `m1 accuracy 97.3% of 1000, 12 ms`; exit 1 when any is below 95 %. */
 #include "../../backends/backend.h"
 #include "../../ir/mil/mil.h"
 

@@ -3,7 +3,7 @@
  *   header, 64 bytes:  u32 count of records, u32 version = 2, zeros
  *   record, 64-aligned: u32 sentinel, u32 type code, u64 bytes of data, u64 offset of the data,
  *                      u64 bits of padding at its end (types below a byte), zeros; the data
- * follow
+ *                      follow
  *
  * A BLOBFILE's offset is that of the record. What writers in the field get wrong and can still
  * be read (a count that stayed 1, records without alignment, data elsewhere) is the warning

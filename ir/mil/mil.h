@@ -40,11 +40,12 @@ void mil_hoist(Module *m);
  * is changed but what mil_hoist does.
  *   - A BLOBFILE of a file that is in PATH's folder stays as it is, offset and all.
  *   - When the only other weights are BLOBFILEs of another folder, their files are copied
- * whole, so that paths and offsets stay.
+ *     whole, so that paths and offsets stay.
  *   - Otherwise these, literals that are made (CONST_INIT) or mapped (CONST_FILE), and literals
- * of at least 10 elements that no text spelled out go to weights/weight.bin, if a weight file
- * can hold their type in the function's opset; identical ones share a record. Where weight.bin
- * has other bytes and another .mil of the folder uses it, to weights/<stem>.bin, with a note.
+ *     of at least 10 elements that no text spelled out go to weights/weight.bin, if a weight
+ *     file can hold their type in the function's opset; identical ones share a record. Where
+ *     weight.bin has other bytes and another .mil of the folder uses it, to
+ *     weights/<stem>.bin, with a note.
  *   - BLOBFILEs of absent files stay references, unless --missing-weights stands in for them.
  * Paths that leave the folder are refused. */
 bool mil_save(Module *m, Diag *d, const char *path);

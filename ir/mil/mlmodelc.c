@@ -7,11 +7,11 @@
 
 #include <cjson/cJSON.h>
 
-/* ---- coremldata.bin
- * --------------------------------------------------------------------------- As 20 files of
- * Apple's compiler have it, all of one function and one opset below ios18: a head of 83 bytes,
- * the ModelDescription message, a tail of 16. All is little endian; what the tables leave out
- * is 0 in all files, and what the constants mean is not known. */
+/* ---- coremldata.bin ----------------------------------------------------------------------
+ *
+ * As 20 files of Apple's compiler have it, all of one function and one opset below ios18: a
+ * head of 83 bytes, the ModelDescription message, a tail of 16. All is little endian; what the
+ * tables leave out is 0 in all files, and what the constants mean is not known. */
 
 enum { HEAD = 83, TAIL = 16, AT_SPEC = 43, AT_LENGTH = 75 };
 static const struct {

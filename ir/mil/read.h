@@ -131,10 +131,9 @@ void mil_parse(MilReader *r, bool literal); /* all of the text; a program, or on
 /* ---- read.c: the program's frame --------------------------------------------------------- */
 
 Loc mil_loc(const MilReader *r, MilToken t);
-#define mil_error(r, token, ...)                                                               \
-    diag_error((r)->d, mil_loc(r, token), __VA_ARGS__) /* false                                \
-                                                        */
-const char *mil_name(MilReader *r, MilToken t);        /* interned */
+/* Always false. */
+#define mil_error(r, token, ...) diag_error((r)->d, mil_loc(r, token), __VA_ARGS__)
+const char *mil_name(MilReader *r, MilToken t); /* interned */
 void *mil_grow(void *array, int count, int *cap, size_t size);
 /* Of a mapped text what lies before `at` is given back, now and then. */
 void mil_let_go(MilReader *r, const char *at);

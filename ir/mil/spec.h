@@ -145,8 +145,8 @@ bool beside_parse(Module *m, Diag *d, const char *file, const void *json); /* of
 bool json_write(Diag *d, const char *path, const void *json);              /* a cJSON */
 void *json_read(Diag *d, const char *path); /* freed by the caller */
 
-/* ---- what is no ML program: foreign.c; each reports and is false, where nothing else is said
- */
+/* ---- what is no ML program: foreign.c; each reports and is false, where nothing else is
+ * said */
 
 bool foreign_is_kind(uint32_t num); /* a field of a Model message is what kind of model it is */
 bool foreign_is_pipeline(uint32_t num);

@@ -13,7 +13,7 @@ const int spec_dtypes[DT_COUNT] = {
 };
 
 /* What is not here is in `bytes`: Core ML reads fp16, 8-bit, uint32 and packed elements from
- * there. / */
+ * there. */
 static const uint32_t fields[DT_COUNT] = {
     [DT_BOOL] = TV_BOOLS,   [DT_STRING] = TV_STRINGS, [DT_FP32] = TV_FLOATS,
     [DT_FP64] = TV_DOUBLES, [DT_INT16] = TV_INTS,     [DT_UINT16] = TV_INTS,

@@ -1,11 +1,13 @@
 /* eval_conv.c -- convolution as a product of matrices: patches of x times weights, both as
  * doubles.
  *
- * conv:           out[cout, positions] = weight[cout, cin * taps] * patches[cin * taps,
- * positions] conv_transpose: spread[cout * taps, in] = weight'[cout * taps, cin] * x[cin, in],
- * and every element of spread is added to the position that it lands on Both go by groups, and
- * by slices of the positions so that memory stays bounded. Sums are doubles throughout and are
- * rounded once, with the bias. */
+ * conv:           out[cout, positions] =
+ *                 weight[cout, cin * taps] * patches[cin * taps, positions]
+ * conv_transpose: spread[cout * taps, in] = weight'[cout * taps, cin] * x[cin, in], and every
+ *                 element of spread is added to the position that it lands on
+ *
+ * Both go by groups, and by slices of the positions so that memory stays bounded. Sums are
+ * doubles throughout and are rounded once, with the bias. */
 #include "conv.h"
 #include "eval.h"
 

@@ -24,7 +24,7 @@ static bool read_index(Call *c, const Tensor *ix, size_t i, int64_t dim, int axi
 }
 
 /* gather, scatter: for each entry of the batch, of the axes before `axis`, of the indices: one
- * row. / */
+ * row. */
 static bool rows_axis(Call *c, const RowPlan *p, const Shape *data, const Tensor *ix, Rows *r)
 {
     int64_t batch = shape_elements(data, 0, p->batch),

@@ -3,10 +3,12 @@
  * With W the input's weights, R the state's and b the bias, rows of each stacked by gates:
  *   rnn   h' = f(W x + R h + b)
  *   gru   gates r, o, z:     r, z = g(W x + R h + b),  o = f(Wo x + Ro (r h) + bo),
- *                            h' = (1 - z) o + z h;  reset_after: o = f(Wo x + bi + r (Ro h +
- * bo)) lstm  gates i, f, o, z:  z = k(..), c' = clip(f c + i z), h' = o f(c'); a peephole adds
- * p c to what i and f are made of, and p c' to o States stay doubles from step to step and are
- * rounded where they are results. */
+ *                            h' = (1 - z) o + z h;
+ *                            reset_after: o = f(Wo x + bi + r (Ro h + bo))
+ *   lstm  gates i, f, o, z:  z = k(..), c' = clip(f c + i z), h' = o f(c'); a peephole adds p c
+ *                            to what i and f are made of, and p c' to o
+ *
+ * States stay doubles from step to step and are rounded where they are results. */
 #include "eval.h"
 #include "recurrent.h"
 

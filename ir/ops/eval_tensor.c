@@ -8,7 +8,7 @@
 /* ---- joining and cutting ----------------------------------------------------------------- */
 
 /* A whole tensor against a part of a larger one along `axis`: from entry `at` on, every
- * `step`-th. / */
+ * `step`-th. */
 static Move along(const Shape *part, const Shape *whole, int axis, int64_t at, int64_t step,
                   bool out)
 {
@@ -26,7 +26,7 @@ static Move along(const Shape *part, const Shape *whole, int axis, int64_t at, i
 }
 
 /* values[i] is seen with the axes it has in the result: scalars, and the values of stack, gain
- * one. / */
+ * one. */
 static bool join(Call *c, bool stack)
 {
     const Shape *whole = &c->res[0]->shape;
@@ -97,7 +97,7 @@ static void copy_slab(Tensor *t, int axis, int64_t to, int64_t from)
 }
 
 /* The edges of one axis, from its `n` middle entries. Done axis after axis, the corners come
- * right. / */
+ * right. */
 static void pad_edges(Tensor *t, int axis, int64_t before, int64_t n, int64_t after,
                       bool reflect)
 {

@@ -72,8 +72,8 @@ bool grad_clamped_relu(Grad *g)
     return done(g, grad_where(a.b, below, d, NULL));
 }
 
-/* Below 0 the result is alpha * (exp(x) - 1): its slope is that and alpha, and never overflows.
- */
+/* Below 0 the result is alpha * (exp(x) - 1): its slope is that and alpha, and never
+ * overflows. */
 bool grad_elu(Grad *g)
 {
     Act a;

@@ -193,8 +193,8 @@ bool grad_conv_transpose(Grad *g)
 
 /* ---- pools ------------------------------------------------------------------------------- */
 
-/* The windows of a pool. What ceil_mode lets a window reach beyond the padding is padding too.
- */
+/* The windows of a pool. What ceil_mode lets a window reach beyond the padding is padding
+ * too. */
 static bool open_pool(Grad *g, Slide *s)
 {
     Arena scratch = { 0 };

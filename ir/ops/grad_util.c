@@ -1,5 +1,5 @@
-/* grad_util.c -- what the functions of the gradient column share: asking, answering, building.
- */
+/* grad_util.c -- what the functions of the gradient column share: asking, answering,
+ * building. */
 #include "grad.h"
 
 #include <stdarg.h>

@@ -18,7 +18,7 @@ bool infer_rms_norm(Call *c)
 }
 
 /* The smallest number of fp16, which is in every float type: what is divided by is at least
- * that. / */
+ * that. */
 static const double tiny = 0x1p-24;
 
 /* The root of the optional argument or its default, and not 0. */

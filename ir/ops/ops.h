@@ -6,9 +6,10 @@
  *
  * Both column functions take a Call, which is an op about to happen, seen from no IR at all:
  *   infer  sets the result types from the argument types and from those argument values that
- * are known; at run time all values are, so shapes come out exact eval   the reference meaning:
- * reads argument tensors, fills result tensors that were allocated by the inferred type. Floats
- * accumulate in double and round once into the result. */
+ *          are known; at run time all values are, so shapes come out exact
+ *   eval   the reference meaning: reads argument tensors, fills result tensors that were
+ *          allocated by the inferred type. Floats accumulate in double and round once into the
+ *          result. */
 #ifndef ANEC_OPS_H
 #define ANEC_OPS_H
 

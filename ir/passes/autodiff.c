@@ -74,8 +74,8 @@ static bool any_depends(const Auto *a, Value *const *v, int n)
     return false;
 }
 
-/* Whether something flows through op: an argument depends on x, or what a block of it yields.
- */
+/* Whether something flows through op: an argument depends on x, or what a block of it
+ * yields. */
 static bool flows(const Auto *a, const Op *op)
 {
     if (op->stop || (op->kind != OP_NONE && ops[op->kind].grad == grad_zero)) return false;

@@ -94,7 +94,7 @@ static Value *cropped(Builder *b, Value *x, const int64_t *edge, int m)
 }
 
 /* The factors of the axes from the third on; false when they are not known, or all as they may
- * be. / */
+ * be. */
 static bool factors(const Op *op, const BlockOp *o, int64_t *f, int *m)
 {
     bool needed = false;

@@ -2,8 +2,7 @@
  * behind where it is spelled out, and with kernels that fit. */
 #include "legal_shape.h"
 
-/* ---- conv-shape: a line becomes a row, a volume planes, the bias goes behind
- * ------------------------------------- / */
+/* ---- conv-shape: a line becomes a row, a volume planes, the bias goes behind ------------- */
 
 /* A bias of fp16 goes to the weight file (literals), except where a machine was seen to refuse
  * that. */

@@ -103,7 +103,7 @@ static Value *argmin(const Legal *l, Builder *b, Op *op)
 }
 
 /* The product along one axis: halves by each other, what is over on the way into the last
- * product. / */
+ * product. */
 static Value *product(Builder *b, Value *x, int axis)
 {
     Value *over = NULL;

@@ -116,7 +116,7 @@ static int statements(const Block *b)
 }
 
 /* Whether every value is of the type of its loop variable, so that the next step is as the
- * first. / */
+ * first. */
 static bool same_types(const Op *op, Value *const *v)
 {
     for (int i = 0; i < op->nout; i++)

@@ -90,8 +90,7 @@ static Value *two_steps(Builder *b, const PoolOp *p)
     return make_pool(b, p, x, &two, p->inside);
 }
 
-/* ---- the largest, in steps
- * --------------------------------------------------------------------- / */
+/* ---- the largest, in steps --------------------------------------------------------------- */
 
 /* Windows of k1, and of k2 such ones a step apart, are windows of k1 + k2 - 1. Each step takes
  * as much of the padding as leaves an element of x in every window: what the first one's
@@ -130,8 +129,7 @@ static Value *overlapping(Builder *b, const PoolOp *p)
     return x;
 }
 
-/* ---- means and roots, in pieces
- * ---------------------------------------------------------------- / */
+/* ---- means and roots, in pieces ---------------------------------------------------------- */
 
 /* How many elements of window o a mean divides by, along an axis. */
 static int64_t counted(const PoolOp *p, int i, int64_t o)

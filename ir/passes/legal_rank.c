@@ -182,7 +182,7 @@ static bool ints_or(const Op *op, ParamId arg, int n, int64_t other, int64_t *ou
 }
 
 /* What a slice takes, as many elements of each axis from begin on; false: backwards or not
- * known. / */
+ * known. */
 static bool cut_of(const Op *op, const Shape *s, const Shape *out, Cut *c)
 {
     int64_t masked[MAX_RANK * 2], dropped[MAX_RANK * 2];

@@ -11,7 +11,7 @@
  * is below 6.1e-5 * n: a denormal is 0 on its way into products of some chips. A sum of x
  * itself would overflow from a mean of 65504 / n on. This way n = 4096 keeps 0.004 and more
  * exactly (k is 6, and x / 2^k has no rounding of its own), and the sum is 64 times the mean:
- * it overflows from 1023 on. / */
+ * it overflows from 1023 on. */
 static Value *mean_as_sum(Builder *b, const Op *op, Value *x)
 {
     const Shape *in = shape_of_value(x), *out = shape_of_value(op->out[0]);
@@ -43,8 +43,7 @@ static Value *mean_of_last(Builder *b, const Op *op, Value *x)
     return make_shape(b, make_transpose(b, mean, s->rank, perm), out);
 }
 
-/* ---- places of the largest and the smallest
- * --------------------------------------------------- / */
+/* ---- places of the largest and the smallest ---------------------------------------------- */
 
 typedef struct {
     Value *best, *place; /* along the axis of length 1, the place in the whole axis */

@@ -1,5 +1,5 @@
 /* legal_relay.c -- the same statement over other axes, between reshapes that algebra then
- * merges. / */
+ * merges. */
 #include "legal_shape.h"
 
 #include <string.h>

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* ---- pieces of values
- * --------------------------------------------------------------------------- / */
+/* ---- pieces of values -------------------------------------------------------------------- */
 
 Value *make_box(Builder *b, Value *x, const int64_t *begin, const int64_t *size)
 {

@@ -6,8 +6,7 @@
 #include "../ops/conv.h"
 #include "legal.h"
 
-/* ---- pieces: x is of a known shape
- * ------------------------------------------------------------ / */
+/* ---- pieces: x is of a known shape ------------------------------------------------------- */
 
 /* The box of x from begin on; x itself when that is all of it. */
 Value *make_box(Builder *b, Value *x, const int64_t *begin, const int64_t *size);
@@ -29,8 +28,7 @@ int64_t piece_count(int64_t n, int64_t most);
 /* The elements of piece i of so many, which differ by one at most; *from is where it begins. */
 int64_t piece_size(int64_t n, int64_t pieces, int64_t i, int64_t *from);
 
-/* ---- the same statement over other axes
- * --------------------------------------------------------- / */
+/* ---- the same statement over other axes -------------------------------------------------- */
 
 /* The shape that a value of shape s takes; ctx is the caller's. */
 typedef Shape Relayout(const void *ctx, const Shape *s);
@@ -43,8 +41,7 @@ Value *make_reduced(Builder *b, Op *op, Value *x, int n, const int64_t *axes);
 bool reduced_axes(const Op *op, int rank, bool *reduced);
 bool is_family(const Op *op, const char *family);
 
-/* ---- convolutions
- * ------------------------------------------------------------------------------ / */
+/* ---- convolutions ------------------------------------------------------------------------ */
 
 typedef struct {
     Value *x, *weight, *bias; /* bias may be NULL */

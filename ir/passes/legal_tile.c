@@ -24,7 +24,7 @@ static int64_t most_of_axis(const RuleSet *rs, int from_last)
 }
 
 /* The smallest p that divides n, leaves no more than most, and is not above most_p itself; 0:
- * none. / */
+ * none. */
 static int64_t divisor(int64_t n, int64_t most, int64_t most_p)
 {
     for (int64_t p = piece_count(n, most); p <= most_p && p <= n / 2; p++)
@@ -53,7 +53,7 @@ static bool fold_of(const RuleSet *rs, const Shape *s, Fold *f)
 }
 
 /* s, which broadcasts with the shape that f is of; axes of 1 in front go where there are too
- * many. / */
+ * many. */
 static Shape folded(const void *ctx, const Shape *s)
 {
     const Fold *f = ctx;

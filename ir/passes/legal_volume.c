@@ -125,7 +125,7 @@ static Value *transposed(Builder *b, const Volume *v, Value **part)
 }
 
 /* A result that output_shape makes longer or shorter than its window is another than planes
- * give. / */
+ * give. */
 static bool as_computed(const Window *w)
 {
     for (int i = 0; i < MAX_SPATIAL; i++)

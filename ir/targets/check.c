@@ -92,7 +92,7 @@ static bool applies(const Rule *r, const char *op)
 }
 
 /* For each kind of op the rules that look at it, found once: programs have thousands of
- * statements. / */
+ * statements. */
 typedef struct {
     /* rule_of[at[k] .. at[k + 1]): of op kind k; the last is for OP_NONE */
     int at[OP_COUNT + 2];

@@ -1,5 +1,5 @@
 /* rule_io.c -- rules about what goes in and comes out of a function: types, sizes, order,
- * states. / */
+ * states. */
 #include "rules.h"
 
 #include <stdlib.h>
@@ -61,8 +61,7 @@ void rule_cast_int32(RuleCheck *c)
         rule_broken(c, c->op->loc, "cast to int32: %s", c->op->out[0]->name);
 }
 
-/* ---- what is returned
- * ------------------------------------------------------------------------- / */
+/* ---- what is returned -------------------------------------------------------------------- */
 
 void rule_returned_input(RuleCheck *c)
 {
@@ -90,8 +89,7 @@ void rule_identity_result(RuleCheck *c)
         rule_broken(c, def->loc, "the only result, %s, is an identity", e.out[0]->name);
 }
 
-/* ---- order, count and sizes
- * --------------------------------------------------------------------- / */
+/* ---- order, count and sizes -------------------------------------------------------------- */
 
 /* Names that a caller who binds by position relies on, and whose alphabet says otherwise. */
 static void check_order(RuleCheck *c, const Value *const *v, int n, const char *what)

@@ -1,5 +1,5 @@
 /* rule_op.c -- rules about operations: which there are, what may follow what, what loses its
- * value. / */
+ * value. */
 #include "rules.h"
 
 #include <string.h>

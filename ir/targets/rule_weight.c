@@ -104,7 +104,7 @@ void rule_weight_record(RuleCheck *c)
 void rule_present(RuleCheck *c) { rule_broken(c, c->op->loc, "%s", c->op->name); }
 
 /* Blockwise folds on both chips without a stream for it, int8 on the one without a stream for
- * int8. / */
+ * int8. */
 void rule_stream(RuleCheck *c)
 {
     rule_broken(c, c->op->loc, "%s is expanded to fp16 before it is read", c->op->name);

@@ -15,8 +15,7 @@
 #include "../ops/ops.h"
 #include "targets.h"
 
-/* ---- how well a rule is known to hold
- * ---------------------------------------------------------- / */
+/* ---- how well a rule is known to hold ---------------------------------------------------- */
 
 typedef enum { /* in rules.def a letter a chip, in the order of the chips in targets.def */
                STAND_UNKNOWN,      /* '?' nothing is known */
@@ -40,8 +39,7 @@ typedef enum {
     HEAL_HOLDS,  /* where the rule stands as reported or better */
     HEAL_DOUBT,  /* where it is contradicted too: the way out costs little */
     HEAL_PROFILE /* only where a profile measured it: the way out costs much, and reports
-                  * disagree
-                  */
+                  * disagree */
 } Heal;
 
 typedef struct RuleCheck RuleCheck;
@@ -83,8 +81,7 @@ enum {
 };
 extern const Rule rules[RULE_COUNT];
 
-/* ---- numbers by chip
- * ---------------------------------------------------------------------------- / */
+/* ---- numbers by chip --------------------------------------------------------------------- */
 
 typedef struct {
     const char *name, *unit;
@@ -109,8 +106,7 @@ typedef struct {
 extern const LimitChange limit_changes[];
 extern const int limit_change_count;
 
-/* ---- operations by chip
- * ------------------------------------------------------------------------- / */
+/* ---- operations by chip ------------------------------------------------------------------ */
 
 typedef struct {
     const char *op;
@@ -126,8 +122,7 @@ enum {
 extern const Support op_support[SUPPORT_COUNT];
 int support_index(const char *op); /* -1: the table lacks it */
 
-/* ---- the rules of a target
- * ---------------------------------------------------------------------- / */
+/* ---- the rules of a target --------------------------------------------------------------- */
 
 typedef struct {
     const Target *target;

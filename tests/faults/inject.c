@@ -4,7 +4,7 @@
  *   INJECT_KILL=N    at the N-th the process is killed instead
  *   INJECT_OLD=1     files without a name, and folders that are exchanged, are not to be had
  *   INJECT_LOG=FILE  how many there were is written there at the end; without INJECT it counts
- * alone
+ *                    alone
  *
  * Counted are calls that may write or make something: open and openat for writing or of a
  * folder, write, fsync, rename, renameat2, linkat, mkdir. */

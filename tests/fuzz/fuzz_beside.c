@@ -1,5 +1,5 @@
 /* fuzz_beside.c -- any bytes as the .json beside a model: errors, or a module that can be
- * written. / */
+ * written. */
 #include "../../ir/mil/read.h"
 #include "../../ir/mil/spec.h"
 

@@ -2,9 +2,10 @@
  * request for memory failing in the n-th run, until a run asks for less than n.
  *
  *   NOMEM_DIR=folder  where the program writes; emptied before each run. Its standard output
- * goes there. NOMEM_NAME=text   what the line of the verdict calls it NOMEM_ON=1        every
- * request from the n-th on fails, else that one alone NOMEM_AT=n        one run alone, with the
- * program's own exit code: for a debugger
+ *                     goes there.
+ *   NOMEM_NAME=text   what the line of the verdict calls it
+ *   NOMEM_ON=1        every request from the n-th on fails, else that one alone
+ *   NOMEM_AT=n        one run alone, with the program's own exit code: for a debugger
  *
  * A run must end with exit 3 and say so, or with 0 and the very files of a run in which nothing
  * failed; whatever it leaves must be one of these files. The program's own exit code never

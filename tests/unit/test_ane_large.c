@@ -20,7 +20,7 @@ static Arena arena;
 #define HUGE_DIR "huge"
 
 /* Where the limit is one: a sanitizer's own memory counts too, and other systems count
- * otherwise. / */
+ * otherwise. */
 #if defined(__linux__) && !defined(ANEC_SANITIZED)
 enum { LIMITED = 1 };
 #else

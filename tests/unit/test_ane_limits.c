@@ -1,6 +1,6 @@
 /* test_ane_limits.c -- what a request of the engine holds: rules at the bound and one beyond it
- * on every chip, the stand-in's own refusals, and programs of more functions than fit into one.
- */
+ * on every chip, the stand-in's own refusals, and programs of more functions than fit into
+ * one. */
 #include "../../backends/ane/engine.h"
 #include "../../backends/backend.h"
 #include "../../ir/mil/mil.h"
@@ -141,8 +141,8 @@ static void test_messages(void **state)
 
 /* ---- the stand-in's own limits ----------------------------------------------------------- */
 
-/* Whether the framework takes a request of so many surfaces, whose last input has that symbol.
- */
+/* Whether the framework takes a request of so many surfaces, whose last input has that
+ * symbol. */
 static bool takes(Engine *e, int nin, int nout, int last, int procedure)
 {
     Port *in = NEW_ARRAY(&arena, nin + 1, Port), *out = NEW_ARRAY(&arena, nout + 1, Port);

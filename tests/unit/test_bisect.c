@@ -138,8 +138,7 @@ static const char *with_noise(Arena *a, const char *micro)
                         results + 1);
 }
 
-/* ---- every rule that a statement breaks
- * ------------------------------------------------------- */
+/* ---- every rule that a statement breaks -------------------------------------------------- */
 
 typedef struct {
     int refused, wrong;
@@ -189,8 +188,7 @@ static void each_rule_is_cut_out(void **state)
     }
 }
 
-/* ---- operations
- * --------------------------------------------------------------------------------- */
+/* ---- operations -------------------------------------------------------------------------- */
 
 static const struct {
     const char *op, *program;
@@ -237,8 +235,8 @@ static void what_tries_a_type_may_be_refused_itself(void **state)
     hunt_close(&h);
 }
 
-/* Two statements that are refused only together stay together: this rule looks at a function.
- */
+/* Two statements that are refused only together stay together: this rule looks at a
+ * function. */
 static void what_cannot_stand_at_a_cut_is_not_cut(void **state)
 {
     (void)state;

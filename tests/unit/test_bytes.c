@@ -13,8 +13,8 @@
 
 #include <cjson/cJSON.h>
 
-/* Puts what was read into *out; false: refused, with an error in d. Behind the data is a NUL.
- */
+/* Puts what was read into *out; false: refused, with an error in d. Behind the data is a
+ * NUL. */
 typedef bool Reader(Diag *d, const unsigned char *data, size_t size, Buf *out);
 
 /* ---- readers ----------------------------------------------------------------------------- */
@@ -206,8 +206,8 @@ static void ask(Answers *w, const unsigned char *data, size_t size, uint64_t cha
     diag_free(&d);
 }
 
-/* The file in memory of just its size and the NUL, so that a sanitizer sees what lies beyond.
- */
+/* The file in memory of just its size and the NUL, so that a sanitizer sees what lies
+ * beyond. */
 static void ask_all(Answers *w, const unsigned char *was, size_t size)
 {
     static const unsigned char to[] = { 0, '-', '0', '9', ']', ' ', 0xff };

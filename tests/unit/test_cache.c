@@ -233,15 +233,17 @@ static void store_once(void)
     _exit(put ? 1 : 0);
 }
 
-/* .. and those that only read it have it together. */
+/* .. and those that only read it have it together. While others look for it nobody may get to
+ * make it: who comes again has it. */
 static void share_one(void)
 {
+    enum { TRIES = 100 };
     CacheSlot s, made;
-    if (!cache_share(&bench.cache, &bench.arena, "shared", &s)) {
+    for (int i = 0; !cache_share(&bench.cache, &bench.arena, "shared", &s); i++) {
+        if (i == TRIES) _exit(2);
         made = cache_slot(&bench.cache, &bench.arena, "shared");
         cache_put(&bench.cache, &made, bench.from);
         cache_leave(&made);
-        if (!cache_share(&bench.cache, &bench.arena, "shared", &s)) _exit(2);
     }
     _exit(strcmp(s.name, "shared.0") ? 3 : 1);
 }

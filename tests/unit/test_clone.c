@@ -145,7 +145,7 @@ static void test_mapped_arguments(void **state)
 }
 
 /* Names too, also one that a block has as well, and that of a statement which is not its
- * result's. / */
+ * result's. */
 static void test_a_function_alone(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* test_legal_shapes.c -- the passes about shapes: each program breaks a rule of its chip, keeps
  * it behind the passes, and gives the same results there. Limits are made small, so that
- * programs are. / */
+ * programs are. */
 #include "rewritten.h"
 #include "unit.h"
 
@@ -55,8 +55,7 @@ static const Case cases[] = {
 #include "legal_shapes.def"
 };
 
-/* ---- programs
- * ----------------------------------------------------------------------------------- / */
+/* ---- programs ---------------------------------------------------------------------------- */
 
 typedef struct {
     Source src;

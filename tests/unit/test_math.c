@@ -302,8 +302,7 @@ static void test_attention(void **state)
             "error: need [batch" });
 }
 
-/* ---- einsum against its definition
- * ------------------------------------------------------------ */
+/* ---- einsum against its definition ------------------------------------------------------- */
 
 enum { NAMES = 5, TERMS = 4 };
 

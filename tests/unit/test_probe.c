@@ -1,5 +1,5 @@
 /* test_probe.c -- aneprobe's verdicts against simulated engines whose rules were flipped by
- * chance. / */
+ * chance. */
 #include "unit.h"
 
 #include "../../backends/probe/probe.h"
@@ -102,13 +102,13 @@ static Broken broken_by(const Flip *f, const char *text)
     for (int r = 0; r < RULE_COUNT; r++)
         if (!rule_holds(&rs, r) || rules[r].effect == FX_SLOW || rules[r].effect == FX_NUMERIC)
             rs.wish[r] = WISH_OFF;
-    rs.wish[RULE_short_scalars] = WISH_OFF; /* the prober writes as this engine reads */
     for (int i = 0; i < SUPPORT_COUNT; i++)
         if (rs.op_stand[i] == STAND_CONTRADICTED) rs.op_stand[i] = STAND_NOT;
     const char *s = micro_text(&a, text);
     const Source src = { .name = "case.mil", .text = s, .len = strlen(s) };
     Module *m = mil_read(&d, &src, "/nowhere");
     assert_non_null(m);
+    if (strncmp(text, "program(", 8) != 0) m->version = module_name(m, f->prober.version);
     rules_check(m, &rs, &d, note_break, &n);
     module_free(m);
     diag_free(&d);
@@ -133,7 +133,7 @@ static Verdict truth_of(const Flip *f, int rule, bool *either)
 }
 
 /* The verdict on a rule must be the engine's truth; it may be unknown where another flip hides
- * it. / */
+ * it. */
 static bool judge(Flip *f, int rule, bool must_know)
 {
     if (rule_stands(&f->truth, rule) == STAND_UNKNOWN)

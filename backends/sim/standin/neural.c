@@ -182,8 +182,8 @@ static char *folder(const Model *m, Arena *a)
     return arena_printf(a, "%s/%s", standin_temp(), m->name);
 }
 
-/* ---- compiling: leaves net.plist, the text again, and data, the last weights again ---------
- */
+/* ---- compiling: leaves net.plist, the text again, and data, the last weights again
+ * --------- */
 
 static bool leave_files(const Model *m, Arena *a, const char *dir)
 {
