@@ -12,9 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA                                                                                 \
-    "anec coreml 1" /* of what is cached: changes when older entries are of no use             \
-                     */
+/* Of what is cached: it changes when older entries are of no use. */
+#define SCHEMA "anec coreml 1"
 
 typedef struct CoreMl CoreMl;
 
