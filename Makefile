@@ -193,7 +193,7 @@ $(SHARED): $(OBJ) include/anec.map
 # too keeps its own.
 $(STANDIN_OBJ): override CFLAGS += -fvisibility=hidden
 $(STANDIN): $(STANDIN_OBJ) $(LIB)
-	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(STANDIN_OBJ) $(LIB) $(if $(FOR_MAC),,-Wl$(comma)--version-script=backends/sim/standin/exports.map -Wl$(comma)-Bsymbolic) $(LDLIBS) -o $@
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(STANDIN_OBJ) $(LIB) $(if $(FOR_MAC),,-Wl$(comma)--version-script=backends/sim/standin/exports.map -Wl$(comma)-Bsymbolic) $(LDLIBS) $(if $(CROSS),$(if $(FOR_MAC),,-lunwind)) -o $@
 
 $(filter-out $(BUILD)/anerun,$(PROGRAMS)): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(SHARED_OBJ) $(LIB) $(LDLIBS) -o $@

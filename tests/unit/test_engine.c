@@ -467,6 +467,16 @@ static bool use(Bench *b)
     return ok;
 }
 
+/* The unwinder is found where the libraries bring it as one: one that was linked into the
+ * stand-in, as a cross compiler does, shows nothing of itself. */
+static bool has_unwinder(void)
+{
+    void *lib = dlopen(getenv("ANEC_ANE_LIB"), RTLD_NOW);
+    const bool found = lib && dlsym(lib, "_Unwind_SetGR");
+    if (lib) dlclose(lib);
+    return found;
+}
+
 /* An exception in any method that is sent to becomes a refusal, or what can be done without. */
 static void test_exceptions(void **state)
 {
@@ -477,6 +487,7 @@ static void test_exceptions(void **state)
     };
     int told = 0;
     (void)state;
+    if (!has_unwinder()) skip();
     for (size_t i = 0; i < COUNT(sent); i++) {
         Bench b;
         Arena a = { 0 };
