@@ -170,7 +170,11 @@ int main(void)
         "([language.md](language.md)). A *constant* must be\nknown at compile time, a *value* need not. "
         "Parameters with the same letter before their types have the same element type; letters\nthat "
         "differ are independent. The number, types and shapes of the results follow from the "
-        "arguments; an example shows them.\n\n");
+        "arguments; an example shows them.\n\n"
+        "Opsets are `ios15` to `ios18`, and `ios26`, which brought no operation, parameter or type of a "
+        "parameter: what is\nsaid of `ios18` holds for it. It brought inputs and results of int8, and "
+        "tables of integers that are scaled after they were\nlooked up ([containers.md]"
+        "(containers.md)).\n\n");
     put_contents(&out);
     for (int i = 0; i < OP_COUNT; i++)
         if (first_of_family(i)) put_family(&out, i);

@@ -85,7 +85,7 @@ const char *anec_version(void);
  *   target           CHIP[,OS]: rewrite for a chip (anec --list-targets), generic or host; OS
  *                    is a release of macOS, the newest that is known without it
  *   io               auto | fp16 | fp32: type of float inputs and results
- *   opset            ios15 .. ios18
+ *   opset            ios15 .. ios18, ios26
  *   set              NAME=VALUE: another value for a parameter of an .anedsl; every one that
  *                    is set holds
  *   profile          FILE: rules of the target as aneprobe measured them

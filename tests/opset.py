@@ -4,7 +4,7 @@
 usage: opset.py BUILD [part of a case's path]
 
 Each case of ../shared/conformance and ../shared/packages (a folder with case.json, a model, inputs and
-expected results) is written for ios15 to ios18: what comes out computes what the case expects, or one
+expected results) is written for ios15 to ios18 and ios26: what comes out computes what the case expects, or one
 error names the opset and the way out. For each chip it is written, or refused with exit 1. A crash,
 which is how a pass that leaves a wrong program ends, is a failure everywhere.
 Every EVERY-th case is taken, which is 40; EVERY=1 takes all."""
@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHARED = os.path.join(HERE, "..", "..", "shared")
-OPSETS = ["ios15", "ios16", "ios17", "ios18"]
+OPSETS = ["ios15", "ios16", "ios17", "ios18", "ios26"]
 CHIPS = ["m1", "m2", "m3", "m4", "m5"]
 CODES = {"f2": "e", "f4": "f", "b1": "?", "i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I"}
 DTYPES = {"int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "fp16": "f2", "fp32": "f4",

@@ -9,16 +9,26 @@
 
 /* What is an image outside keeps the type that pixels have: the cast behind it is the
  * processor's. */
-static DType boundary_type(const Func *f, const Value *v, IoMode io)
+static DType float_type(void *ctx, const Func *f, const Value *v)
 {
-    const DType fixed = func_fixed(f, v);
-    return fixed ? fixed : io == IO_FP32 ? DT_FP32 : DT_FP16;
+    const IoMode *io = ctx;
+    const DType fixed = func_fixed(f, v), is = v->type->dtype;
+    if (is != DT_FP16 && is != DT_FP32) return DT_NONE;
+    return fixed ? fixed : *io == IO_FP32 ? DT_FP32 : DT_FP16;
 }
 
-static bool is_other_float(const Type *t, DType want)
+static bool is_other(const Type *t, DType want) { return want != DT_NONE && t->dtype != want; }
+
+typedef struct {
+    Func *f;
+    Diag *diag;
+    EdgeType *wanted;
+    void *ctx;
+} Edges;
+
+static DType wanted_of(const Edges *e, const Value *v)
 {
-    return t->kind == TY_TENSOR && t->dtype != want
-        && (t->dtype == DT_FP16 || t->dtype == DT_FP32);
+    return v->type->kind == TY_TENSOR ? e->wanted(e->ctx, e->f, v) : DT_NONE;
 }
 
 static const Type *retyped(Module *m, const Type *t, DType want)
@@ -31,18 +41,19 @@ static const char *with_dtype(Module *m, const char *name, DType t)
     return arena_printf(&m->arena, "%s_to_%s", name, dtypes[t].name);
 }
 
-static int convert_inputs(Func *f, IoMode io, Diag *d)
+static int convert_inputs(const Edges *e)
 {
+    Func *f = e->f;
     Module *m = f->module;
     int changes = 0;
     for (int i = 0; i < f->body->nparam; i++) {
         Value *p = f->body->param[i];
-        const DType want = boundary_type(f, p, io);
-        if (!is_other_float(p->type, want)) continue;
+        const DType want = wanted_of(e, p);
+        if (!is_other(p->type, want)) continue;
         DType inside = p->type->dtype;
         p->type = retyped(m, p->type, want);
         changes++;
-        Builder b = builder_at(f->body, f->body->first, d, p->loc);
+        Builder b = builder_at(f->body, f->body->first, e->diag, p->loc);
         Value *dtype = build_string(&b, dtypes[inside].name);
         Value *v = mil_cast(&b, with_dtype(m, p->name, inside), .x = p, .dtype = dtype);
         const bool result = is_result(p);
@@ -54,16 +65,17 @@ static int convert_inputs(Func *f, IoMode io, Diag *d)
     return changes;
 }
 
-static int convert_results(Func *f, IoMode io, Diag *d)
+static int convert_results(const Edges *e)
 {
+    Func *f = e->f;
     Module *m = f->module;
     int changes = 0;
     for (int i = 0; i < f->body->nresult; i++) {
         Value *r = f->body->result[i];
-        const DType want = boundary_type(f, r, io);
-        if (!is_other_float(r->type, want) || !r->def) continue;
+        const DType want = wanted_of(e, r);
+        if (!is_other(r->type, want) || !r->def) continue;
         const char *name = r->name;
-        Builder b = builder_at(f->body, NULL, d, r->loc);
+        Builder b = builder_at(f->body, NULL, e->diag, r->loc);
         value_rename(r, func_unique_name(f, with_dtype(m, name, r->type->dtype)));
         Value *dtype = build_string(&b, dtypes[want].name);
         Value *v = mil_cast(&b, "result", .x = r, .dtype = dtype);
@@ -76,16 +88,21 @@ static int convert_results(Func *f, IoMode io, Diag *d)
     return changes;
 }
 
+int edges_take(Func *f, Diag *d, EdgeType *wanted, void *ctx)
+{
+    const Edges e = { .f = f, .diag = d, .wanted = wanted, .ctx = ctx };
+    GuardTask lost;
+    func_walk_begin(f, &lost);
+    const int changes = convert_inputs(&e) + convert_results(&e);
+    func_walk_end(f, &lost);
+    return changes;
+}
+
 int pass_boundary(Module *m, const PassOptions *o, Diag *d)
 {
-    const IoMode io = pass_io(o);
+    IoMode io = pass_io(o);
     int changes = 0;
     if (io == IO_AUTO) return 0; /* the types stay as they are declared */
-    for (Func *f = m->first; f; f = f->next) {
-        GuardTask lost;
-        func_walk_begin(f, &lost);
-        changes += convert_inputs(f, io, d) + convert_results(f, io, d);
-        func_walk_end(f, &lost);
-    }
+    for (Func *f = m->first; f; f = f->next) changes += edges_take(f, d, float_type, &io);
     return changes;
 }

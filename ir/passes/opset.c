@@ -423,6 +423,18 @@ static bool visit(void *ctx, Op *op)
 
 /* ---- functions --------------------------------------------------------------------------- */
 
+void opset_say_input(const Level *l, const Value *v, DType is)
+{
+    diag_warn(l->diag, WARN_IO_TYPE, v->loc, "%s has no input of %s: %s takes %s",
+              opset_text(l->to), dtypes[v->type->dtype].name, v->name, dtypes[is].name);
+}
+
+void opset_say_result(const Level *l, const Value *v, DType was, DType is)
+{
+    diag_warn(l->diag, WARN_IO_TYPE, v->loc, "%s has no result of %s: %s is %s",
+              opset_text(l->to), dtypes[was].name, v->name, dtypes[is].name);
+}
+
 /* Inputs of a type that no statement of the opset computes are given in the wider one. */
 static void take_inputs(Level *l)
 {
@@ -435,9 +447,7 @@ static void take_inputs(Level *l)
             l->failed = true;
         }
         if (!lost(l, p->type)) continue;
-        diag_warn(l->diag, WARN_IO_TYPE, p->loc, "%s has no input of %s: %s takes %s",
-                  opset_text(l->to), dtypes[p->type->dtype].name, p->name,
-                  dtypes[dtype_wider(p->type->dtype)].name);
+        opset_say_input(l, p, dtype_wider(p->type->dtype));
         p->type = retyped(l, p->type, dtype_wider(p->type->dtype));
         l->changes++;
     }
@@ -460,8 +470,7 @@ static void give_results(Level *l, const DType *was)
                 if (body->result[k] == r) func_set_result(l->func, k, v);
             r = v;
         }
-        diag_warn(l->diag, WARN_IO_TYPE, r->loc, "%s has no result of %s: %s is %s",
-                  opset_text(l->to), dtypes[was[i]].name, r->name, dtypes[r->type->dtype].name);
+        opset_say_result(l, r, was[i], r->type->dtype);
     }
 }
 
@@ -470,11 +479,13 @@ static void take_function(Level *l)
     Block *body = l->func->body;
     DType *was = NEW_ARRAY(&l->scratch, body->nresult, DType);
     for (int i = 0; i < body->nresult; i++) was[i] = body->result[i]->type->dtype;
+    opset_scale_tables(l);
     opset_flow(l);
     take_inputs(l);
     l->func->opset = l->to;
     func_walk(l->func, visit, l);
     if (!l->failed) give_results(l, was);
+    if (!l->failed) opset_arrays(l);
     l->changes++;
 }
 
@@ -487,9 +498,9 @@ static bool is_of(void *ctx, Op *op)
 
 /* To the opset `to`, or where that is none, each function's statements to the function's
  * own. */
-static int take_module(Module *m, Opset to, Diag *d)
+static int take_module(Module *m, Opset to, bool arrays, Diag *d)
 {
-    Level l = { .m = m, .diag = d };
+    Level l = { .m = m, .diag = d, .arrays = arrays };
     const int errors = d->errors + d->fails;
     for (l.func = m->first; l.func; l.func = l.func->next) {
         l.from = l.func->opset;
@@ -502,11 +513,13 @@ static int take_module(Module *m, Opset to, Diag *d)
 
 int pass_opset(Module *m, const PassOptions *o, Diag *d)
 {
-    return take_module(m, o->opset ? o->opset : o->target->opset, d);
+    /* a chip takes int8 whatever the opset; who asks for the opset alone means Core ML's */
+    const bool arrays = o->opset && !target_has_rules(o->target);
+    return take_module(m, o->opset ? o->opset : o->target->opset, arrays, d);
 }
 
 int pass_opset_own(Module *m, const PassOptions *o, Diag *d)
 {
     (void)o;
-    return take_module(m, OPSET_NONE, d);
+    return take_module(m, OPSET_NONE, false, d);
 }

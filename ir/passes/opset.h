@@ -16,7 +16,8 @@ typedef struct {
     Arena scratch;
     int changes;
     bool failed;
-    bool lost; /* the function has values of types that the new opset cannot compute */
+    bool arrays; /* inputs and results are to be of types that Core ML has in the new opset */
+    bool lost;   /* the function has values of types that the new opset cannot compute */
 } Level;
 
 /* What is known of an integer value. Value.tag of each named value points at one, or is
@@ -51,5 +52,13 @@ void opset_flow(Level *l);
 /* A compressed weight whose form the opset does not have: in the other form, or decompressed.
  * True: the statement is gone, or was reported. */
 bool opset_weight(Level *l, Op *op);
+/* What ios26 brought, for l->func when it leaves it (opset_ios26.c): tables that are scaled
+ * after they were looked up are scaled before; inputs and results of int8 become int32, by
+ * casts at the edge. */
+void opset_scale_tables(Level *l);
+void opset_arrays(Level *l);
+/* Warn that an input or result has another type now. */
+void opset_say_input(const Level *l, const Value *v, DType is);
+void opset_say_result(const Level *l, const Value *v, DType was, DType is);
 
 #endif

@@ -11,6 +11,11 @@
 bool pass_listed(const char *list, const char *name); /* name is one of "a,b,c" */
 /* the option's or the target's */
 IoMode pass_io(const PassOptions *o);
+/* The type that an input or result, a tensor, is to have outside; DT_NONE: it stays. */
+typedef DType EdgeType(void *ctx, const Func *f, const Value *v);
+/* Inputs and results take those types; casts join them to what is inside, and names stay
+ * outside. The number of changes. (boundary.c) */
+int edges_take(Func *f, Diag *d, EdgeType *wanted, void *ctx);
 Builder before_op(Op *op, Diag *d); /* builds in front of op */
 /* Uses of the only result of op become `with`; op goes. The name of a function's result must
  * stay what it is: callers check is_result first. */
