@@ -112,7 +112,7 @@ bool form_write(const Form *form, const char *tag, const char *from, const char 
     const PassOptions o = { .target = &form->target };
     bool ok = m && module_verify(m, d, NULL) && (form->own || passes_run(m, &o, d));
     if (ok) set_tag(m, tag);
-    ok = ok && mil_save(m, d, to);
+    ok = ok && (form->scattered || weights_join(m, d)) && mil_save(m, d, to);
     module_free(m);
     return ok;
 }

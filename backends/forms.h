@@ -8,6 +8,7 @@
 typedef struct {
     const char *io, *dialect; /* "fp16", "1.0": as told to the user */
     bool own;                 /* the program as it was given */
+    bool scattered;           /* its weights stay in as many files as they are in */
     Target target;            /* otherwise: what passes rewrite it for */
 } Form;
 
@@ -16,7 +17,8 @@ enum { MAX_FORMS = 8 };
  * chip NULL: one that no row knows; generic's forms are tried. */
 int forms_of(const Func *f, const Target *chip, Form out[MAX_FORMS]);
 /* Reads the program at `from` and writes it to `to` in a form, both .mil with weights beside
- * them. `tag` becomes part of the text (buildInfo), so that no other program has the same. */
+ * them. Its weights come to lie in one file: macOS 27.2 takes no more. `tag` becomes part of the
+ * text (buildInfo), so that no other program has the same. */
 bool form_write(const Form *form, const char *tag, const char *from, const char *to, Diag *d);
 
 bool boundary_has(const Func *f, DType t);

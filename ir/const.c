@@ -127,9 +127,9 @@ static void read_init(const Const *c, size_t first, size_t n, Tensor *out)
 
 static void read_file(const Const *c, size_t first, size_t n, Tensor *out)
 {
-    const size_t each = (size_t)dtypes[c->src].bits / 8;
-    const unsigned char *from = (const unsigned char *)c->src_data + first * each;
-    if (c->src == out->dtype) {
+    const size_t bits = (size_t)dtypes[c->src].bits, each = bits / 8;
+    const unsigned char *from = (const unsigned char *)c->src_data + first * bits / 8;
+    if (c->src == out->dtype) { /* packed below a byte too */
         memcpy(out->data, from, out->bytes);
         return;
     }

@@ -6,6 +6,7 @@
 
 #include "../../base/lock.h"
 #include "../../ir/mil/mil.h"
+#include "../../ir/targets/rules.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -106,7 +107,27 @@ static bool check_value(const CoreMl *c, const Func *f, const Value *v, bool inp
     return true;
 }
 
-static bool check_func(const CoreMl *c, const Func *f, Diag *d)
+/* Core ML says nothing of it: it runs all of such a model on the processor. */
+static bool check_size(const CoreMl *c, Func *f, Diag *d)
+{
+    RuleSet rs;
+    char release[16];
+    int major = atoi(release_newest());
+    while (major > 11 && !ml_system(c->ml, major)) major--;
+    snprintf(release, sizeof release, "%d", major);
+    ruleset_init(&rs, &targets[TARGET_generic], NULL);
+    ruleset_release(&rs, release);
+    const double bytes = func_weight_bytes(f);
+    const int64_t most = rule_limit(&rs, LIMIT_coreml_weights);
+    if (most < 0 || bytes <= (double)most) return true;
+    return diag_error(d, f->loc,
+                      "function %s has %.0f bytes of weights; above %lld Core ML on macOS %d "
+                      "runs all of a model on the processor without a word: smaller weights "
+                      "or several models, or --backend cpu",
+                      f->name, bytes, (long long)most, major);
+}
+
+static bool check_func(const CoreMl *c, Func *f, Diag *d)
 {
     const Block *b = f->body;
     bool ok = check_need(c, NEED_UNITS, d), states = false;
@@ -117,7 +138,7 @@ static bool check_func(const CoreMl *c, const Func *f, Diag *d)
     for (int i = 0; i < b->nresult; i++) ok = check_value(c, f, b->result[i], false, d) && ok;
     if (states) ok = check_need(c, NEED_STATES, d) && ok;
     if (f != module_main(f->module)) ok = check_need(c, NEED_FUNCTIONS, d) && ok;
-    return ok;
+    return check_size(c, f, d) && ok;
 }
 
 /* ---- the folder -------------------------------------------------------------------------- */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCHEMA "anec ane 1" /* of what is cached: changes when older entries are of no use */
+#define SCHEMA "anec ane 2" /* of what is cached: changes when older entries are of no use */
 
 Engine *ane_engine(const AneModel *model) { return model->ane->engine; }
 
@@ -266,7 +266,8 @@ static bool try_form(Attempt *t, const Form *f)
     AneModel *m = t->model;
     /* Locks are of one cache, but folders of the whole machine: each cache has its own
      * names. */
-    const char *const part[] = { t->key, f->io, f->dialect, t->ane->cache.dir };
+    const char *const part[] = { t->key, f->io, f->dialect, t->ane->cache.dir,
+                                 f->scattered ? "scattered" : NULL };
     m->slot = cache_slot(&t->ane->cache, &m->arena, digest_of(t->arena, part, COUNT(part)));
     /* it is this process that has it already */
     for (const AneModel *k = t->ane->first; k; k = k->next)
@@ -376,6 +377,7 @@ static AneModel *model_new(Ane *s, Module *m, Func *f, Diag *d)
     guard_task(&lost, attempt_lost, t);
     model->part = ane_part(f, ane_target(s));
     t->nform = forms_of(f, ane_target(s), t->form);
+    t->form[0].scattered = s->as_given;
     if (s->as_given) t->nform = 1; /* the first is the program's own */
     phase_begin(&s->phase, "key");
     bool ok = (!model->part || module_verify(model->part, d, "part"))

@@ -1,78 +1,106 @@
-/* legal_files.c -- weights that lie in more files than a target takes: as arrays of their own,
- * which the writer puts into one file. Their bytes stay mapped and are not touched. */
+/* legal_files.c -- weights that would lie in more files than a target takes: as arrays of
+ * their own, which the writer puts into one file. Their bytes stay mapped and are not
+ * touched. */
 #include "legal.h"
 
 #include <string.h>
 
+enum { MOST = 256 };
+
 typedef struct {
-    Legal legal;
-    const WeightFile **file;
-    int count, most;
+    Module *m;
+    Diag *diag;
+    const Func *func;
+    const WeightFile *file[MOST];
+    int count;
+    bool fresh; /* some that the writer puts into a file, which is then another one */
+    int changes;
 } Files;
 
-static void count_file(Files *f, const WeightFile *w)
-{
-    for (int i = 0; i < f->count; i++)
-        if (f->file[i] == w) return;
-    if (f->count < f->most) f->file[f->count] = w;
-    f->count++;
-}
+/* What stands for the literal c, or c itself. */
+typedef const Const *EachConst(Files *f, const Const *c);
 
-static bool count_files(void *ctx, Op *op)
+typedef struct {
+    Files *files;
+    EachConst *fn;
+} Walk;
+
+static bool visit(void *ctx, Op *op)
 {
-    Files *f = ctx;
+    const Walk *w = ctx;
     for (int i = 0; i < op->attrs.count; i++) {
-        const Const *c = op->attrs.at[i].val;
-        if (c->kind == CONST_BLOB && c->file) count_file(f, c->file);
+        const Const *c = w->fn(w->files, op->attrs.at[i].val);
+        op->attrs.at[i].val = c;
+        if (op->kind == OP_const && op->nout && op->out[0]->lit) op->out[0]->lit = c;
     }
-    return true;
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++) {
+            Value *v = op->arg[i].val[k];
+            if (!v->name && v->lit) v->lit = w->fn(w->files, v->lit);
+        }
+    return !w->files->diag->errors;
 }
 
-/* A weight of an absent file stays what it is, as do types that are packed below a byte. */
+static void each_const(Files *f, EachConst *fn)
+{
+    Walk w = { f, fn };
+    for (Func *g = f->m->first; g; g = g->next) {
+        f->func = g;
+        func_walk(g, visit, &w);
+    }
+}
+
+static const Const *count_file(Files *f, const Const *c)
+{
+    if (c->kind != CONST_BLOB || !c->file) {
+        f->fresh |= c->kind != CONST_BLOB && const_in_file(f->func, c);
+        return c;
+    }
+    for (int i = 0; i < f->count && i < MOST; i++)
+        if (f->file[i] == c->file) return c;
+    if (f->count < MOST) f->file[f->count] = c->file;
+    f->count++;
+    return c;
+}
+
+/* A weight of an absent file stays what it is. */
 static const Const *loose(Files *f, const Const *c)
 {
     size_t n;
-    if (c->kind != CONST_BLOB || !c->file || c->file->absent || dtypes[c->type->dtype].bits < 8)
-        return NULL;
-    if (!shape_count(&c->type->shape, &n)) return NULL;
-    const void *data = weight_data(c->file, f->legal.diag, c->loc, c->offset, c->type->dtype,
-                                   n);
-    if (!data) return NULL;
-    Const *out = NEW(&f->legal.m->arena, Const);
-    *out = (Const){ .type = c->type,
-                    .kind = CONST_FILE,
-                    .loc = c->loc,
-                    .file = c->file,
-                    .src = c->type->dtype,
-                    .src_data = data,
-                    .in_file = true };
+    if (c->kind != CONST_BLOB || !c->file || c->file->absent) return c;
+    if (!shape_count(&c->type->shape, &n)) return c;
+    const void *data = weight_data(c->file, f->diag, c->loc, c->offset, c->type->dtype, n);
+    if (!data) return c;
+    const Const as = { .type = c->type,
+                       .kind = CONST_FILE,
+                       .loc = c->loc,
+                       .file = c->file,
+                       .src = c->type->dtype,
+                       .src_data = data,
+                       .in_file = true };
+    if (!const_in_file(f->func, &as)) return c; /* it would be spelled out instead */
+    Const *out = NEW(&f->m->arena, Const);
+    *out = as;
+    f->changes++;
     return out;
 }
 
-static bool loosen(void *ctx, Op *op)
+/* The number of weights that moved; -1 after an error. */
+static int join(Module *m, Diag *d, int64_t most)
 {
-    Files *f = ctx;
-    for (int i = 0; i < op->attrs.count; i++) {
-        const Const *out = loose(f, op->attrs.at[i].val);
-        if (!out) continue;
-        op->attrs.at[i].val = out;
-        if (op->kind == OP_const && op->nout) op->out[0]->lit = out;
-        f->legal.changes++;
-    }
-    return !f->legal.diag->errors;
+    Files f = { .m = m, .diag = d };
+    const int errors = d->errors + d->fails;
+    each_const(&f, count_file);
+    if (!f.count || f.count + f.fresh <= most) return 0;
+    each_const(&f, loose);
+    return errors == d->errors + d->fails ? f.changes : -1;
 }
+
+bool weights_join(Module *m, Diag *d) { return join(m, d, 1) >= 0; }
 
 int pass_weights(Module *m, const PassOptions *o, Diag *d)
 {
-    enum { MOST = 256 };
-    const WeightFile *file[MOST];
-    Files f = { .legal = { .m = m, .options = o, .rules = o->rules, .diag = d },
-                .file = file,
-                .most = MOST };
-    const int errors = d->errors + d->fails;
-    if (!rule_heals(o->rules, RULE_weight_files)) return 0;
-    for (Func *g = m->first; g; g = g->next) func_walk(g, count_files, &f);
-    if (!over_limit(o->rules, LIMIT_weight_files, f.count)) return 0;
-    for (Func *g = m->first; g; g = g->next) func_walk(g, loosen, &f);
-    return errors == d->errors + d->fails ? f.legal.changes : -1;
+    const int64_t most = rule_limit(o->rules, LIMIT_weight_files);
+    if (!rule_heals(o->rules, RULE_weight_files) || most < 0) return 0;
+    return join(m, d, most);
 }

@@ -31,4 +31,8 @@ extern const int pass_count;
  * verifies after each pass: a failure there is a bug of the pass, which ends the process. */
 bool passes_run(Module *m, const PassOptions *o, Diag *d);
 
+/* Weights that would lie in several files when m is written come to lie in one; those of
+ * absent files stay where they are said to be. False: a record of them cannot be read. */
+bool weights_join(Module *m, Diag *d);
+
 #endif

@@ -40,6 +40,14 @@ static void add_weight(void *ctx, const Const *c)
     if (w->nfile < w->most) w->file[w->nfile++] = path;
 }
 
+double func_weight_bytes(Func *f)
+{
+    Weights w = { .func = f };
+    EachConst e = { add_weight, &w };
+    func_walk(f, visit, &e);
+    return w.bytes;
+}
+
 static Weights weights_of(RuleCheck *c)
 {
     enum { MOST = 4096 };

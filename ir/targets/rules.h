@@ -166,6 +166,8 @@ Standing op_refused(const RuleSet *rs, const char *op); /* of support.def */
 bool rule_name_taken(const char *name);
 bool rule_block_factor_is(int64_t f); /* the rule `block-factor` takes it */
 bool rule_topk_refuses(int64_t k);    /* the rule `topk-k` is about it */
+/* of the constants of f that lie in files, or will */
+double func_weight_bytes(Func *f);
 static inline int64_t rule_limit(const RuleSet *rs, int limit) { return rs->limit[limit]; }
 
 /* Errors are what is measured or derived, and refused, crashing or wrong; what is reported is a

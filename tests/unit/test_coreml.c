@@ -367,6 +367,34 @@ static void test_refused(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) check_refused(&cases[i]);
 }
 
+#define HEAVY                                                                                  \
+    HEAD "    func main<ios18>(tensor<fp16, [1, 16384]> x) {\n"                                \
+         "        tensor<fp16, [32769, 16384]> w = const()[name = string(\"w\"), val = "       \
+         "tensor<fp16, [32769, 16384]>(BLOBFILE(path = string(\"@model_path/none.bin\"), "     \
+         "offset = uint64(64)))];\n"                                                           \
+         "        tensor<fp16, [1, 32769]> y = linear(x = x, weight = w)[name = "              \
+         "string(\"y\")];\n    } -> (y);\n}\n"
+
+/* Above the limit of the release Core ML would leave the engine alone and say nothing; below
+ * it what is said is that there is no such file. */
+static void test_weights_too_large(void **state)
+{
+    (void)state;
+    for (int macos = 26; macos <= 27; macos++) {
+        Bench t;
+        char faults[16];
+        snprintf(faults, sizeof faults, "macos:%d", macos);
+        set_machine("m2", faults);
+        if (open_bench(&t, "coreml", HEAVY, NULL)) fail_msg("1 GiB and more is taken");
+        expect_says(&t.d, macos == 27 ? "function main has 1073774592 bytes of weights; above "
+                                        "1073741824 Core ML on macOS 27 runs all of a model on "
+                                        "the processor without a word: "
+                                      : "none.bin is absent");
+        close_bench(&t);
+        assert_int_equal(folders(), 0);
+    }
+}
+
 /* Later systems have what the older ones lack; models of one function need nothing new. */
 static void test_systems(void **state)
 {
@@ -565,14 +593,14 @@ static void test_lost_states(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lost_states), cmocka_unit_test(test_cache),
-        cmocka_unit_test(test_results),     cmocka_unit_test(test_taken),
-        cmocka_unit_test(test_functions),   cmocka_unit_test(test_flexible),
-        cmocka_unit_test(test_types),       cmocka_unit_test(test_scalar_result),
-        cmocka_unit_test(test_refused),     cmocka_unit_test(test_systems),
-        cmocka_unit_test(test_fails),       cmocka_unit_test(test_input_arrays),
-        cmocka_unit_test(test_no_folder),   cmocka_unit_test(test_states),
-        cmocka_unit_test(test_two_states),
+        cmocka_unit_test(test_lost_states),  cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_results),      cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_functions),    cmocka_unit_test(test_flexible),
+        cmocka_unit_test(test_types),        cmocka_unit_test(test_scalar_result),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_weights_too_large),
+        cmocka_unit_test(test_systems),      cmocka_unit_test(test_fails),
+        cmocka_unit_test(test_input_arrays), cmocka_unit_test(test_no_folder),
+        cmocka_unit_test(test_states),       cmocka_unit_test(test_two_states),
     };
     (void)argc;
     use_standin(argv[0]);

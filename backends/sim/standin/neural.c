@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 /* The engine's codes (facts 10.4). */
-enum { LOAD = 6, INFERENCE = 8, NOT_FOUND = 23, BAD_ARGUMENT = 26 };
+enum { LOAD = 6, INFERENCE = 8, INVALID = 10, NOT_FOUND = 23, BAD_ARGUMENT = 26 };
 
 /* ---- descriptors ------------------------------------------------------------------------- */
 
@@ -215,6 +215,14 @@ static bool may_compile(void)
     return ok;
 }
 
+/* What macOS 27.2 says of several weight files (N16). */
+static bool files_refused(const Model *m, Id *error)
+{
+    if (m->descriptor->weights->count < 2 || !fault("one-file")) return false;
+    refuse(error, INVALID, "verifyBundleAtPath: invalid model");
+    return true;
+}
+
 static Flag model_compile(Id self, Sel sel, unsigned qos, Id options, Id *error)
 {
     Model *m = (Model *)self;
@@ -222,6 +230,7 @@ static Flag model_compile(Id self, Sel sel, unsigned qos, Id options, Id *error)
     Buf why = { 0 };
     (void)qos;
     expect(options, &dict_class, sel);
+    if (files_refused(m, error)) return 0;
     usleep((useconds_t)fault("slow") * 1000);
     const char *dir = folder(m, &a);
     Compiled *c = may_compile() ? compiled_new(dir, &why) : NULL;
@@ -305,6 +314,7 @@ static Flag take_slot(Id *error)
 /* What the system has not kept it compiles as needed, from the folder, where that still is. */
 static Flag find_compiled(Model *m, Arena *a, const char *dir, Id *error)
 {
+    if (files_refused(m, error)) return 0;
     if (fault("purge") && !m->fresh) vault_drop(m->name);
     if (m->fresh || vault_has(m->name)) return 1;
     if (!file_exists(arena_printf(a, "%s/model.mil", dir)))
