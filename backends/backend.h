@@ -13,6 +13,7 @@
 
 #include "../ir/targets/targets.h"
 #include "../ir/mil/flexible.h"
+#include "placing.h"
 
 typedef struct Backend Backend;
 
@@ -109,6 +110,8 @@ struct Backend {
     /* The value that a parameter whose memory is shared had in a run that broke;
      * tensor_free's. */
     bool (*given)(Program *p, int param, Diag *d, Tensor *out);
+    /* where the system would run p's statements; in the arena */
+    bool (*place)(Program *p, Arena *a, Diag *d, Placings *out);
     void (*close)(const Backend *self); /* of one that backend_open made */
 };
 
@@ -158,6 +161,9 @@ int program_states(Program *p, Binding **out);
  * given; after, it need not be. from NULL: the input is given again. Types must be equal (an
  * error). */
 bool program_wire(Program *to, const char *input, Program *from, const char *result, Diag *d);
+/* Where the statements would run, as the system plans it; false: reported, as it is of a backend
+ * that has no such plans. */
+bool program_place(Program *p, Arena *a, Diag *d, Placings *out);
 void program_reset(Program *p); /* states to zero, random draws anew */
 void program_free(Program *p);  /* NULL is allowed */
 

@@ -258,6 +258,14 @@ Program *program_new(const Backend *b, Module *m, Func *f, Diag *d)
 /* Itself, or what runs in its place. */
 static Program *now(Program *p) { return p->instead ? p->instead : p; }
 
+bool program_place(Program *p, Arena *a, Diag *d, Placings *out)
+{
+    const Backend *b = program_backend(p);
+    if (b->place) return b->place(now(p), a, d, out);
+    return diag_error(d, (Loc){ 0 },
+                      "%s does not say where operations run; --backend coreml does", b->name);
+}
+
 const Backend *program_backend(const Program *p)
 {
     return p->instead ? p->instead->backend : p->backend;

@@ -197,6 +197,12 @@ static bool make_parts(Split *s, const Backend *b, const Func *f, Diag *d)
     return s->chooser != NULL;
 }
 
+/* Of what is the engine's; the choice of a class is nobody else's business. */
+static bool split_place(Program *p, Arena *a, Diag *d, Placings *out)
+{
+    return program_place(((Split *)p)->engine, a, d, out);
+}
+
 Program *split_compile(const Backend *b, Module *m, Func *f, Diag *d)
 {
     Split *s = mem_zero(1, sizeof *s);
@@ -213,6 +219,7 @@ Program *split_compile(const Backend *b, Module *m, Func *f, Diag *d)
                           .results = split_results,
                           .states = split_states,
                           .reset = split_reset,
+                          .place = split_place,
                           .free = split_free };
     s->base.backend = &s->calls;
     s->base.func = f;

@@ -197,6 +197,11 @@ anec_status anec_describe(const anec_model *model, const char *format, char **ou
                           anec_error *error);
 void anec_text_free(char *text);
 
+/* Where the system would run each operation of the kernel's function, as it plans it itself;
+ * format: "text" or "json" (docs/runtime.md). Of the backend coreml alone, from macOS 14.4 on.
+ * *out is for anec_text_free. */
+anec_status anec_plan(anec_kernel *kernel, const char *format, char **out, anec_error *error);
+
 /* What is kept of compiled programs in the config's cache-dir; with `clear`, what was, and is
  * removed. */
 typedef struct {

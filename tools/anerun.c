@@ -24,6 +24,8 @@ static const Example examples[] = {
       "run on made-up inputs and print a summary of each result" },
     { "anerun --random 1 --trace t.json model.mil",
       "how long each statement took, for chrome://tracing or Perfetto" },
+    { "anerun --backend coreml --plan model.mlpackage",
+      "where Core ML would run each operation" },
     { "anerun --describe --json model.mil",
       "what the model takes and gives, for another program" },
     { "anerun --random 1 --compare sim:m1 -b ref model.mil",
@@ -531,8 +533,10 @@ static bool check_usage(Job *j)
         return usage_error(&tool, "--bench takes a number from 1 to 100000000");
     if (bench->count && (n->count || opt(j, RUN_compare)->count))
         return usage_error(&tool, "--bench goes neither with --iterations nor with --compare");
-    if (opt(j, RUN_json)->count && !opt(j, RUN_describe)->count)
-        return usage_error(&tool, "--json goes with --describe");
+    if (opt(j, RUN_json)->count && !opt(j, RUN_describe)->count && !opt(j, RUN_plan)->count)
+        return usage_error(&tool, "--json goes with --describe or --plan");
+    if (opt(j, RUN_plan)->count && !opt(j, RUN_backend)->count)
+        return usage_error(&tool, "--plan goes with --backend coreml");
     if (opt(j, RUN_trace)->count && (bench->count || opt(j, RUN_describe)->count))
         return usage_error(&tool, "--trace goes neither with --bench nor with --describe");
     if (!opt(j, RUN_compare)->count && (opt(j, RUN_rtol)->count || opt(j, RUN_atol)->count))
@@ -579,6 +583,19 @@ static int describe(Job *j)
     return diag_exit(j->diag);
 }
 
+/* --plan */
+static int plan(Job *j)
+{
+    char *text = NULL;
+    anec_error e;
+    if (start(j, j->device, &j->kernel)
+        && good(j, anec_plan(j->kernel, opt(j, RUN_json)->count ? "json" : "text", &text, &e),
+                &e))
+        fputs(text, stdout);
+    anec_text_free(text);
+    return diag_exit(j->diag);
+}
+
 static int load(Job *j)
 {
     const OptValue *trace = opt(j, RUN_trace);
@@ -601,6 +618,7 @@ static int run_job(Job *j, Args *a)
     if ((code = load(j))) return code;
     if (!has_function(j)) return diag_exit(j->diag);
     if (opt(j, RUN_describe)->count) return describe(j);
+    if (opt(j, RUN_plan)->count) return plan(j);
     set_run_options(j);
     if (!start(j, j->device, &j->kernel)
         || (j->reference && !start(j, j->reference, &j->other)))

@@ -573,6 +573,14 @@ static void ml_reset(Program *program)
     for (int i = 0; i < p->nkept; i++) memset(p->kept[i].value.data, 0, p->kept[i].value.bytes);
 }
 
+static bool ml_place(Program *program, Arena *a, Diag *d, Placings *out)
+{
+    MlProgram *p = (MlProgram *)program;
+    Trouble why;
+    if (ml_plan(p->c->ml, a, p->folder->path, program->func->name, out, &why)) return true;
+    return diag_fail(d, "Core ML does not say where operations run: %s", trouble_text(a, &why));
+}
+
 /* ---- the backend ------------------------------------------------------------------------- */
 
 static void coreml_close(const Backend *self)
@@ -613,6 +621,7 @@ const Backend *coreml_open(const BackendOptions *o, Arena *a, const char **why)
                     .reset = ml_reset,
                     .free = ml_program_free,
                     .take = ml_take,
+                    .place = ml_place,
                     .close = coreml_close };
     return b;
 }

@@ -1,4 +1,4 @@
-/* ml.c -- the one file that knows Core ML's selectors. */
+/* ml.c -- the one file that knows Core ML's selectors, but for those of plans (ml_plan.c). */
 #include "ml.h"
 
 #include <string.h>
@@ -36,8 +36,7 @@ bool ml_system(Ml *ml, int major) { return objc_system(ml->objc, major); }
 
 /* ---- models ------------------------------------------------------------------------------ */
 
-/* Autoreleased. */
-static Id url_of(Ml *ml, const char *path)
+Id ml_url(Ml *ml, const char *path)
 {
     Objc *o = ml->objc;
     Id text = string_new(o, path);
@@ -53,7 +52,7 @@ static Id make(Ml *ml, Id class)
     return objc_own(ml->objc, o);
 }
 
-static Id configuration_new(Ml *ml, const char *function)
+Id ml_configuration_new(Ml *ml, const char *function)
 {
     Objc *o = ml->objc;
     Id c = make(ml, ml->configuration), name = function ? string_new(o, function) : NULL;
@@ -67,7 +66,7 @@ Id ml_model_new(Ml *ml, Arena *a, const char *path, const char *function, Troubl
 {
     Objc *o = ml->objc;
     void *pool = objc_pool(o);
-    Id url = url_of(ml, path), configuration = configuration_new(ml, function), error = NULL,
+    Id url = ml_url(ml, path), configuration = ml_configuration_new(ml, function), error = NULL,
        model = NULL;
     if (url)
         model = SEND(o, Id, (Id, Id, Id *), ml->model, SEL_mlModel, url, configuration, &error);
@@ -82,7 +81,7 @@ char *ml_compile(Ml *ml, Arena *a, const char *path, Trouble *why)
 {
     Objc *o = ml->objc;
     void *pool = objc_pool(o);
-    Id url = url_of(ml, path), error = NULL;
+    Id url = ml_url(ml, path), error = NULL;
     Id made = url ? SEND(o, Id, (Id, Id *), ml->model, SEL_compileModel, url, &error) : NULL;
     char *to = made ? string_text(o, a, SEND0(o, Id, made, SEL_path)) : NULL;
     if (!to) trouble_read(o, a, error, why);

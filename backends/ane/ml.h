@@ -8,6 +8,7 @@
 
 #include "objc.h"
 #include "../../ir/ir.h"
+#include "../placing.h"
 
 typedef struct {
     Objc *objc;
@@ -27,9 +28,17 @@ bool ml_system(Ml *ml, int major);
  * function NULL: the one that the model runs by itself; another needs macOS 15. NULL:
  * refused. */
 Id ml_model_new(Ml *ml, Arena *a, const char *path, const char *function, Trouble *why);
+/* Of a path: autoreleased. Of that choice of processor and engine: the caller's. */
+Id ml_url(Ml *ml, const char *path);
+Id ml_configuration_new(Ml *ml, const char *function);
 /* Compiles a package; the path, in the arena, of a .mlmodelc in a folder of the system's
  * choice, which the caller removes. NULL: refused. */
 char *ml_compile(Ml *ml, Arena *a, const char *path, Trouble *why);
+
+/* Where it would run each operation of a function of the compiled model (ml_plan.c); in the
+ * arena. Needs macOS 14.4. False: refused. */
+bool ml_plan(Ml *ml, Arena *a, const char *path, const char *function, Placings *out,
+             Trouble *why);
 
 /* ---- arrays ------------------------------------------------------------------------------ */
 

@@ -115,7 +115,7 @@ bool objc_system(Objc *o, int major)
     return ok;
 }
 
-static const char *system_name(Objc *o, Arena *a)
+const char *objc_system_name(Objc *o, Arena *a)
 {
     if (!o->may[SEL_systemName]) return "this system";
     void *pool = objc_pool(o);
@@ -133,9 +133,10 @@ bool objc_check(Objc *o, Arena *a, ObjcPart part, const char **why)
         o->may[r->id] = understands(o, r);
         if (o->may[r->id] || r->need == MAY) continue;
         *why = o->objc_getClass(r->class)
-                 ? arena_printf(a, "%s has no %c[%s %s], which is sent here", system_name(o, a),
-                                r->kind, r->class, selector_names[r->id])
-                 : arena_printf(a, "%s has no class %s", system_name(o, a), r->class);
+                 ? arena_printf(a, "%s has no %c[%s %s], which is sent here",
+                                objc_system_name(o, a), r->kind, r->class,
+                                selector_names[r->id])
+                 : arena_printf(a, "%s has no class %s", objc_system_name(o, a), r->class);
         return false;
     }
     return true;

@@ -24,7 +24,7 @@ typedef enum {
 #include "selectors.def"
     SEL_COUNT
 } Selector;
-typedef enum { PART_BASE, PART_ENGINE, PART_ML } ObjcPart; /* of selectors.def */
+typedef enum { PART_BASE, PART_ENGINE, PART_ML, PART_PLAN } ObjcPart; /* of selectors.def */
 
 typedef struct {
     void *handle[8];
@@ -51,6 +51,8 @@ bool objc_function(Objc *o, const char *name, void *to, size_t size);
 bool objc_check(Objc *o, Arena *a, ObjcPart part, const char **why);
 /* This system is macOS `major` or later. */
 bool objc_system(Objc *o, int major);
+/* "macOS Version 26.1 (Build 25B78)", or "this system" where it does not say. */
+const char *objc_system_name(Objc *o, Arena *a);
 /* The value of a constant NSString that a library may export; else `text` itself, as an
  * object. */
 Id objc_key_new(Objc *o, const char *symbol, const char *text);

@@ -405,10 +405,11 @@ static const struct {
 /* Opens what this part of selectors.def belongs to. */
 static bool opens(Arena *a, const char *part, const char **why)
 {
-    if (!strcmp(part, "ML")) {
+    if (!strcmp(part, "ML") || !strcmp(part, "PLAN")) {
         Ml *ml = ml_open(a, why);
+        const bool ok = ml && (*part == 'M' || objc_check(ml->objc, a, PART_PLAN, why));
         if (ml) ml_close(ml);
-        return ml != NULL;
+        return ok;
     }
     Engine *e = engine_open(a, why);
     if (e) engine_close(e);
@@ -491,7 +492,9 @@ static void test_exceptions(void **state)
     for (size_t i = 0; i < COUNT(sent); i++) {
         Bench b;
         Arena a = { 0 };
-        if (!strcmp(sent[i].part, "ML") || !strcmp(sent[i].class, "NSException")) continue;
+        if (!strcmp(sent[i].part, "ML") || !strcmp(sent[i].part, "PLAN")
+            || !strcmp(sent[i].class, "NSException"))
+            continue;
         set_machine("m4", arena_printf(&a, "raise:%s", sent[i].selector));
         const bool ok = use(&b);
         printf("%s: %s\n", sent[i].selector, ok ? "does without" : b.why.text);

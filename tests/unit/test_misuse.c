@@ -82,6 +82,11 @@ static void test_null_objects(void **state)
     IS_NULL(b, anec_describe(NULL, "text", &s, &b->e), "model");
     IS_NULL(b, anec_describe(b->model, NULL, &s, &b->e), "format");
     IS_NULL(b, anec_describe(b->model, "text", NULL, &b->e), "out");
+    IS_NULL(b, anec_plan(NULL, "text", &s, &b->e), "kernel");
+    IS_NULL(b, anec_plan(b->kernel, NULL, &s, &b->e), "format");
+    IS_NULL(b, anec_plan(b->kernel, "text", NULL, &b->e), "out");
+    GIVES(b, anec_plan(b->kernel, "xml", &s, &b->e), ANEC_WRONG,
+          "a plan is told as text or as json");
     IS_NULL(b, anec_cache(NULL, 0, NULL, &b->e), "out");
     IS_NULL(b, anec_compile(NULL, NULL, &k, &b->e), "model");
     IS_NULL(b, anec_compile(b->model, NULL, NULL, &b->e), "out");

@@ -35,7 +35,7 @@ typedef struct {
     Tensor *value;
     int n;
 } State;
-extern Class ml_configuration_class, ml_model_class, ml_state_class;
+extern Class ml_model_class, ml_state_class;
 
 /* ---- configuration ----------------------------------------------------------------------- */
 

@@ -25,7 +25,10 @@ _Noreturn void standin_abort(const char *fmt, ...)
     X(model_class) X(inner_class) X(request_class) X(wrapper_class) \
     X(device_class) X(url_class) X(process_class) X(ml_array_class) \
     X(ml_value_class) X(ml_provider_class) X(ml_options_class) X(ml_configuration_class) \
-    X(ml_model_class) X(ml_state_class) X(exception_class)
+    X(ml_model_class) X(ml_state_class) X(exception_class) \
+    X(plan_class) X(plan_structure_class) X(plan_program_class) X(plan_function_class) \
+    X(plan_block_class) X(plan_operation_class) X(plan_value_class) X(plan_usage_class) \
+    X(plan_cost_class) X(plan_engine_class) X(plan_gpu_class) X(plan_cpu_class)
 /* clang-format on */
 #define DECLARE(c) extern Class c;
 CLASSES(DECLARE)
@@ -37,6 +40,8 @@ EXPORT Class *objc_getClass(const char *name)
 {
     if (fault("ml-class") && !strcmp(name, "MLModel")) return NULL;
     if (fault_names("no-class", name)) return NULL;
+    if (system_major() < 14 && !strncmp(name, "MLComputePlan", strlen("MLComputePlan")))
+        return NULL;
     for (size_t i = 0; i < COUNT(classes); i++)
         if (!strcmp(classes[i]->name, name)) return classes[i];
     return NULL;
@@ -87,7 +92,14 @@ static Id method_autorelease(Id self, Sel sel)
     return object_autorelease(self);
 }
 
+static Flag method_is_kind(Id self, Sel sel, const Class *c)
+{
+    if (!c || !c->meta) standin_abort("%s takes a class", sel);
+    return self->isa == c; /* nothing here is below another class */
+}
+
 static const Method root[] = {
+    METHOD("isKindOfClass:", method_is_kind),
     METHOD("retain", method_retain),
     METHOD("release", method_release),
     METHOD("autorelease", method_autorelease),
@@ -103,7 +115,8 @@ static Imp *find_in(const Method *m, Sel sel)
 
 static Imp *answer(const Class *c, Sel sel)
 {
-    Imp *fn = fault_names("no-selector", sel) ? NULL : find_in(c->method, sel);
+    if (fault_names("no-selector", sel)) return NULL;
+    Imp *fn = find_in(c->method, sel);
     return !fn && c->meta ? find_in(root, sel) : fn; /* instances alone are counted */
 }
 
@@ -279,7 +292,6 @@ Id object_autorelease(Id o)
     return pool->item[pool->count++] = o;
 }
 
-EXPORT void *objc_autoreleasePoolPush(void);
 EXPORT void *objc_autoreleasePoolPush(void)
 {
     Pool *p = calloc(1, sizeof *p);
@@ -288,7 +300,6 @@ EXPORT void *objc_autoreleasePoolPush(void)
     return pool = p;
 }
 
-EXPORT void objc_autoreleasePoolPop(void *token);
 EXPORT void objc_autoreleasePoolPop(void *token)
 {
     if (!pool || token != pool) standin_abort("a pool is closed that is not the innermost");
@@ -304,6 +315,7 @@ EXPORT void objc_autoreleasePoolPop(void *token)
 __attribute__((destructor)) static void look_for_leaks(void)
 {
     bool any = false;
+    standin_join();
     for (size_t i = 0; i < COUNT(classes); i++) {
         if (!classes[i]->live) continue;
         fprintf(stderr, "anesim: %d objects of %s are left\n", classes[i]->live,

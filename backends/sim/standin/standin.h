@@ -62,6 +62,8 @@ _Noreturn void standin_abort(const char *fmt, ...) PRINTF(1, 2);
 /* What a method does that raises (exceptions.c): it does not return. */
 void standin_raise(Id self, Sel sel);
 
+EXPORT void *objc_autoreleasePoolPush(void);
+EXPORT void objc_autoreleasePoolPop(void *token);
 void *object_new(Class *c); /* zeroed, count 1 */
 Id object_retain(Id o);
 void object_release(Id o);
@@ -207,6 +209,10 @@ MultiArray *multi_new(long type, int rank, const int64_t *dim);
 void multi_copy(MultiArray *m, void *packed, bool to_array); /* elements in C order */
 Id value_made(MultiArray *m);                                /* takes the array over */
 long system_major(void);                                     /* macOS */
+
+extern Class ml_configuration_class;
+/* Waits for the thread that makes a compute plan (plan.c). */
+void standin_join(void);
 
 /* ---- programs ---------------------------------------------------------------------------- */
 

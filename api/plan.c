@@ -1,0 +1,130 @@
+/* plan.c -- where a kernel's operations would run, as text and as JSON. */
+#include "api.h"
+#include "json.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *device(const char *name) { return name ? name : "not said"; }
+
+static const char *can_text(Arena *a, const Placing *p)
+{
+    const char *all = "";
+    for (int i = 0; i < p->ncan; i++)
+        all = arena_printf(a, "%s%s%s", all, i ? ", " : "", p->can[i]);
+    return p->ncan ? all : "not said";
+}
+
+/* How many of them each device is preferred for, in the order in which they are met. */
+typedef struct {
+    const char *name;
+    int n;
+} Count;
+enum { MOST_DEVICES = 8 };
+
+static int count_devices(const Placings *p, Count *out)
+{
+    int n = 0;
+    for (int i = 0; i < p->n; i++) {
+        const char *name = device(p->at[i].prefers);
+        int k = 0;
+        while (k < n && strcmp(out[k].name, name) != 0) k++;
+        if (k == n && n < MOST_DEVICES) out[n++] = (Count){ .name = name };
+        if (k < n) out[k].n++;
+    }
+    return n;
+}
+
+/* ---- text -------------------------------------------------------------------------------- */
+
+static void put_head(Buf *out, const char *func, const Placings *p)
+{
+    Count count[MOST_DEVICES];
+    const int n = count_devices(p, count);
+    buf_printf(out, "func %s, %d operation%s", func, p->n, p->n == 1 ? "" : "s");
+    for (int i = 0; i < n; i++)
+        buf_printf(out, "%s %d %s", i ? "," : ":", count[i].n, count[i].name);
+    buf_putc(out, '\n');
+}
+
+static void put_text(Buf *out, Arena *a, const char *func, const Placings *p)
+{
+    int op = (int)strlen("operation"), name = (int)strlen("result");
+    put_head(out, func, p);
+    for (int i = 0; i < p->n; i++) {
+        const int wide = 2 * p->at[i].depth + (int)strlen(p->at[i].op),
+                  long_ = (int)strlen(p->at[i].name);
+        if (wide > op) op = wide;
+        if (long_ > name) name = long_;
+    }
+    if (p->n)
+        buf_printf(out, "  %-*s  %-*s  %-14s  %7s  %s\n", op, "operation", name, "result",
+                   "prefers", "cost", "can run on");
+    for (int i = 0; i < p->n; i++) {
+        const Placing *x = &p->at[i];
+        const char *cost = isnan(x->cost) ? "?" : arena_printf(a, "%.1f %%", 100 * x->cost);
+        buf_printf(out, "  %*s%-*s  ", 2 * x->depth, "", op - 2 * x->depth, x->op);
+        buf_message(out, "%-*s", name, x->name);
+        buf_printf(out, "  %-14s  %7s  %s\n", device(x->prefers), cost, can_text(a, x));
+    }
+}
+
+/* ---- JSON -------------------------------------------------------------------------------- */
+
+static cJSON *text_or_null(const char *s)
+{
+    return s ? cJSON_CreateString(s) : cJSON_CreateNull();
+}
+
+static void json_placing(cJSON *list, const Placing *p)
+{
+    cJSON *o = json_item(list, NULL, cJSON_CreateObject());
+    json_item(o, "op", cJSON_CreateString(p->op));
+    json_item(o, "result", cJSON_CreateString(p->name));
+    if (p->depth) json_item(o, "depth", json_int(p->depth));
+    json_item(o, "prefers", text_or_null(p->prefers));
+    cJSON *can = json_item(o, "can", cJSON_CreateArray());
+    for (int i = 0; i < p->ncan; i++) json_item(can, NULL, cJSON_CreateString(p->can[i]));
+    json_item(o, "cost", isnan(p->cost) ? cJSON_CreateNull() : json_real(p->cost));
+}
+
+static void put_json(Buf *out, const char *func, const Placings *p)
+{
+    Count count[MOST_DEVICES];
+    const int n = count_devices(p, count);
+    cJSON *root = json_root(cJSON_CreateObject());
+    json_item(root, "function", cJSON_CreateString(func));
+    cJSON *sums = json_item(root, "prefers", cJSON_CreateObject());
+    for (int i = 0; i < n; i++) json_item(sums, count[i].name, json_int(count[i].n));
+    cJSON *list = json_item(root, "operations", cJSON_CreateArray());
+    for (int i = 0; i < p->n; i++) json_placing(list, &p->at[i]);
+    json_put(out, root);
+}
+
+/* ---- the call ---------------------------------------------------------------------------- */
+
+anec_status anec_plan(anec_kernel *kernel, const char *format, char **out, anec_error *error)
+{
+    ApiCall c;
+    Arena a = { 0 };
+    Buf text = { 0 };
+    Placings p = { 0 };
+    GIVEN(out);
+    *out = NULL;
+    GIVEN(kernel);
+    GIVEN(format);
+    const bool json = !strcmp(format, "json");
+    if (!json && strcmp(format, "text") != 0)
+        return say(error, ANEC_WRONG, "a plan is told as text or as json");
+    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
+    const anec_status busy = call_enter(&c, kernel, false);
+    if (busy) return busy;
+    join(kernel);
+    const bool ok = program_place(kernel->program, &a, &c.d, &p);
+    if (ok && json) put_json(&text, kernel->func->name, &p);
+    else if (ok) put_text(&text, &a, kernel->func->name, &p);
+    arena_free(&a);
+    const anec_status s = call_end(&c, ok);
+    *out = text.s;
+    return s;
+}

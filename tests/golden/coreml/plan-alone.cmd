@@ -1,0 +1,2 @@
+# anerun --plan ../../../examples/mlp.anedsl
+# exit: 2

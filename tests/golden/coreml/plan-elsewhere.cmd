@@ -1,0 +1,2 @@
+# anerun -b cpu --plan ../../../examples/mlp.anedsl
+# exit: 1
