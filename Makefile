@@ -213,7 +213,7 @@ $(BUILD)/anerun-shared: $(CLIENT_OBJ) $(filter $(BUILD)/base/%,$(OBJ)) $(SHARED)
 
 .PHONY: check units golden san memcheck san-gcc san-clang test-deps
 check: test-deps
-	@+$(MAKE) WERROR=1 all $(BUILD)/vad $(BUILD)/digits-demo $(BUILD)/pair $(BUILD)/ops-doc $(UNITS) $(FUZZERS) \
+	@+$(MAKE) WERROR=1 all $(BUILD)/vad $(BUILD)/digits-demo $(BUILD)/pair $(BUILD)/side $(BUILD)/ops-doc $(UNITS) $(FUZZERS) \
 	  $(NOMEM) $(INJECT)
 	@+MAKE="$(MAKE)" tests/check.sh $(BUILD)
 
@@ -313,11 +313,14 @@ $(BUILD)/digits-demo: $(BUILD)/examples/digits/demo.o $(LIB)
 $(BUILD)/vad: $(BUILD)/examples/vad/vad.o $(BUILD)/examples/vad/wav.o $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(LIB) $(LDLIBS) -o $@
 
-bench: all $(BUILD)/pair
+bench: all $(BUILD)/pair $(BUILD)/side
 	@tests/bench/run.sh $(BUILD)
 
 $(BUILD)/pair: $(BUILD)/tests/bench/pair.o
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< -o $@
+
+$(BUILD)/side: $(BUILD)/tests/bench/side.o $(LIB)
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
 
 # ---- fuzzing --------------------------------------------------------------------------------------
 # tests/fuzz/fuzz_NAME.c is a target, tests/fuzz/NAME its inputs, which make check replays. make fuzz

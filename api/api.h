@@ -31,8 +31,6 @@ struct anec_model {
     const char *target; /* that it was compiled or rewritten for; NULL: it is as it was given */
     Declared *declared; /* by function */
     int ndeclared;
-    pthread_mutex_t lock; /* weights are opened when they are first needed: one run at a time.
-                             It tells a thread that has it already */
 };
 
 struct anec_kernel {
@@ -40,7 +38,7 @@ struct anec_kernel {
     atomic_bool given_up;
     anec_model *model;
     anec_device *device; /* that it was compiled on */
-    Func *func;
+    const Func *func;
     Program *program; /* NULL: unloaded */
     atomic_bool busy;
     _Atomic(anec_kernel *) holder; /* whose run entered this one, as what it is wired to */
@@ -53,7 +51,11 @@ struct anec_kernel {
     anec_kernel **source; /* by parameter: what it is wired to */
     char *how, *how_now;  /* as compiled; after a run failed on the engine, as since then */
     _Atomic(const char *) said_how;
-    bool started; /* a thread is to be joined */
+    /* What anec_fact tells, which may be asked while a run changes it. */
+    pthread_mutex_t facts_lock;
+    RunsAs as;
+    const Backend *by; /* NULL: unloaded */
+    bool started;      /* a thread is to be joined */
     pthread_t thread;
     anec_done done;
     void *ctx;
@@ -71,8 +73,6 @@ typedef struct {
     const anec_config *config;
     Buf text; /* errors so far */
     anec_error *error;
-    pthread_mutex_t *lock;  /* held, or NULL */
-    bool busy;              /* it cannot be held: this thread does already, and called back */
     anec_kernel *kernel[2]; /* entered, or NULL: left when the call ends */
     bool sources;           /* and what feeds the first */
     FileUse use;
@@ -94,9 +94,6 @@ anec_status call_status(const ApiCall *c); /* ANEC_WORLD, or ANEC_BUG */
 /* Until the call ends the kernel, and those that feed it when `sources`, are this thread's;
  * else a status, with which the call has ended. A second kernel has no sources. */
 anec_status call_enter(ApiCall *c, anec_kernel *k, bool sources);
-/* Holds the model until the call ends. False: the call is made from inside of one that does,
- * and ends with ANEC_BUSY. */
-bool call_lock(ApiCall *c, anec_model *m);
 /* Ends it: its messages go to the caller, its status is theirs. */
 anec_status call_end(ApiCall *c, bool ok);
 /* Ends it with a text alone. */

@@ -46,7 +46,6 @@ void call_begin(ApiCall *c, const anec_config *config, anec_error *error)
 /* Gives back what is held: the guard sees to memory. */
 static void let_go(ApiCall *c)
 {
-    if (c->lock) pthread_mutex_unlock(c->lock);
     if (c->kernel[1]) leave(c->kernel[1], false);
     if (c->kernel[0]) leave(c->kernel[0], c->sources);
 }
@@ -68,17 +67,6 @@ bool call_lost(ApiCall *c)
     return true;
 }
 
-bool call_lock(ApiCall *c, anec_model *m)
-{
-    if (pthread_mutex_lock(&m->lock)) {
-        c->busy = true;
-        return diag_error(&c->d, (Loc){ 0 },
-                          "the model is at work in the call that calls back");
-    }
-    c->lock = &m->lock;
-    return true;
-}
-
 anec_status say(anec_error *error, anec_status status, const char *text)
 {
     size_t n = strlen(text);
@@ -91,10 +79,7 @@ anec_status say(anec_error *error, anec_status status, const char *text)
 anec_status call_end(ApiCall *c, bool ok)
 {
     file_use_end(&c->use);
-    const anec_status status = ok         ? ANEC_OK
-                             : c->busy    ? ANEC_BUSY
-                             : c->d.fails ? ANEC_WORLD
-                                          : ANEC_WRONG;
+    const anec_status status = ok ? ANEC_OK : c->d.fails ? ANEC_WORLD : ANEC_WRONG;
     diag_free(&c->d);
     const char *text = c->text.s ? c->text.s : "";
     say(c->error, status, ok ? "" : !strncmp(text, "error: ", 7) ? text + 7 : text);

@@ -83,9 +83,18 @@ void join(anec_kernel *k)
 
 /* ---- compiling --------------------------------------------------------------------------- */
 
+static void set_facts(anec_kernel *k, const RunsAs *as, const Backend *by)
+{
+    pthread_mutex_lock(&k->facts_lock);
+    k->as = *as;
+    k->by = by;
+    pthread_mutex_unlock(&k->facts_lock);
+}
+
 void describe_kernel(anec_kernel *k, char **out)
 {
     const RunsAs *as = &k->program->as;
+    set_facts(k, as, program_backend(k->program));
     Buf b = { 0 };
     buf_printf(&b, "backend=%s io=%s dialect=%s", program_backend(k->program)->name, as->io,
                as->dialect);
@@ -116,7 +125,7 @@ static void list_ports(anec_kernel *k)
 
 static bool make_kernel(anec_kernel *k, const char *function, ApiCall *c)
 {
-    Module *m = k->model->m.module;
+    const Module *m = k->model->m.module;
     k->func = function ? module_func(m, function) : module_main(m);
     if (!k->func)
         return wrong(&c->d, "the model has no function %s%s", function ? function : "at all",
@@ -127,8 +136,7 @@ static bool make_kernel(anec_kernel *k, const char *function, ApiCall *c)
     k->source = mem_zero(n, sizeof(anec_kernel *));
     if (!k->bound || !k->own || !k->source) mem_out(n * sizeof *k->bound);
     list_ports(k);
-    k->program = call_lock(c, k->model) ? program_new(k->device->backend, m, k->func, &c->d)
-                                        : NULL;
+    k->program = program_new(k->device->backend, m, k->func, &c->d);
     if (k->program) describe_kernel(k, &k->how);
     return k->program != NULL;
 }
@@ -148,6 +156,7 @@ static anec_kernel *kernel_new(anec_model *model, anec_device *device)
     k->model = model;
     k->device = device;
     k->refs = 1;
+    pthread_mutex_init(&k->facts_lock, NULL);
     return k;
 }
 
@@ -173,13 +182,12 @@ anec_status anec_compile_on(anec_model *model, anec_device *device, const char *
     return s;
 }
 
-static bool unload(ApiCall *c, anec_kernel *k)
+static void unload(anec_kernel *k)
 {
-    if (!call_lock(c, k->model)) return false;
     Program *p = k->program;
     k->program = NULL; /* whatever becomes of it */
+    set_facts(k, &(RunsAs){ 0 }, NULL);
     program_free(p);
-    return true;
 }
 
 anec_status anec_unload(anec_kernel *kernel, anec_error *error)
@@ -190,7 +198,8 @@ anec_status anec_unload(anec_kernel *kernel, anec_error *error)
     anec_status s = call_enter(&c, kernel, false);
     if (s) return s;
     join(kernel);
-    return call_end(&c, unload(&c, kernel));
+    unload(kernel);
+    return call_end(&c, true);
 }
 
 /* The inputs from `first` on are wired to nothing any more. */
@@ -213,6 +222,7 @@ void kernel_release(anec_kernel *k)
     for (size_t i = 0; i < COUNT(k->port); i++) mem_free(k->port[i]);
     mem_free(k->how);
     mem_free(k->how_now);
+    pthread_mutex_destroy(&k->facts_lock);
     device_release(k->device);
     model_release(k->model);
     mem_free(k);
@@ -225,7 +235,7 @@ void anec_free(anec_kernel *k)
     if (!k || atomic_exchange(&k->given_up, true)) return;
     join(k);
     if (!call_start(&c, k->model->device->config, NULL)) {
-        unload(&c, k);
+        unload(k);
         call_end(&c, true);
     }
     cut_wires(k);
@@ -238,10 +248,11 @@ const char *anec_fact(const anec_kernel *k, const char *part)
 {
     if (!k || !part) return NULL;
     /* A run that fails on the engine changes what there is to say. */
-    const bool locked = !pthread_mutex_lock((pthread_mutex_t *)(uintptr_t)&k->model->lock);
-    const RunsAs as = k->program ? k->program->as : (RunsAs){ 0 };
-    const Backend *b = k->program ? program_backend(k->program) : NULL;
-    if (locked) pthread_mutex_unlock(&k->model->lock);
+    pthread_mutex_t *const lock = (pthread_mutex_t *)(uintptr_t)&k->facts_lock;
+    pthread_mutex_lock(lock);
+    const RunsAs as = k->as;
+    const Backend *b = k->by;
+    pthread_mutex_unlock(lock);
     const struct {
         const char *part, *text;
     } facts[] = {

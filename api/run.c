@@ -125,7 +125,6 @@ static anec_status run(ApiCall *c, anec_kernel *k, const anec_input *input, int 
     int nin = 0;
     if (!in) mem_out(room * sizeof *in);
     bool ok = gather(k, input, inputs, in, &nin, &c->d);
-    ok = ok && call_lock(c, k->model);
     if (ok) {
         ok = program_run(k->program, &c->d, in, nin, opt);
         if (!k->how_now && k->program->instead) describe_kernel(k, &k->how_now);
@@ -198,10 +197,9 @@ void anec_macs(const anec_kernel *kernel, const anec_input *input, int inputs,
     if (!kernel || inputs < 0 || !inputs_given(input, inputs)) return;
     if (call_start(&c, kernel->model->device->config, NULL)) return;
     const Type **type = types_of(kernel, input, inputs, &a);
-    const bool locked = call_lock(&c, kernel->model); /* it marks values */
-    const Macs m = locked ? func_macs(kernel->func, type) : (Macs){ 0 };
+    const Macs m = func_macs(kernel->func, type);
     arena_free(&a);
-    call_end(&c, locked);
+    call_end(&c, true);
     r.count = m.count;
     r.blocks = m.blocks;
     if (m.open) r.open = anec_statement_name((const anec_statement *)m.open);

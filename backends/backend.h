@@ -1,9 +1,10 @@
 /* backend.h -- the door to what runs programs.
  *
  * A Backend compiles one function of a verified Module into a Program; a Program runs with
- * named tensors, as often as wanted. The module must outlive its programs. Tensors given stay
- * the caller's; results are the Program's until its next run. States start at zero and stay
- * between runs.
+ * named tensors, as often as wanted. The module must outlive its programs, which read it and
+ * change nothing in it: several threads may compile one module, and run its programs, at once;
+ * one program is one thread's at a time. Tensors given stay the caller's; results are the
+ * Program's until its next run. States start at zero and stay between runs.
  *
  *   Program *p = program_new(backend_find("ref"), m, f, d);
  *   if (p && program_run(p, d, in, nin, &(RunOptions){ 0 })) n = program_results(p, &out);
@@ -31,8 +32,9 @@ typedef struct {
 typedef struct Program Program;
 struct Program {
     const Backend *backend;
-    Module *module;
-    Func *func;
+    const Module *module;
+    const Func *func;
+    Module *own; /* a copy without composites, which is `module` then; NULL: there were none */
     RunsAs as;
     struct Wire *wire; /* by parameter, or NULL (program_wire) */
     /* by parameter: what an optional input is when it is not given, or NULL */
@@ -95,7 +97,7 @@ struct Backend {
     bool engine;          /* runs no statement that is the processor's (split.h) */
     const void *row;      /* what sets it apart from others with the same calls: the Target of a
                              sim:CHIP; of      an opened one, its own */
-    Program *(*compile)(const Backend *self, Module *m, Func *f, Diag *d);
+    Program *(*compile)(const Backend *self, const Module *m, const Func *f, Diag *d);
     bool (*run)(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt);
     int (*results)(Program *p, const Binding **out);
     int (*states)(Program *p, Binding **out);
@@ -142,7 +144,7 @@ const char *backend_opened_at(int i);
 /* NULL after an error: an op that the backend lacks, weights that are absent. */
 /* composite ops become what they mean; program_new does it too */
 bool program_expand(Module *m, Diag *d);
-Program *program_new(const Backend *b, Module *m, Func *f, Diag *d);
+Program *program_new(const Backend *b, const Module *m, const Func *f, Diag *d);
 /* Checks the inputs (inputs_check), then runs. An input that the description makes optional and
  * that is neither given nor wired has its default value. */
 bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt);

@@ -32,7 +32,7 @@ typedef struct {
     bool half, full;
 } Computed;
 
-static bool visit_computed(void *ctx, Op *op)
+static bool visit_computed(void *ctx, const Op *op)
 {
     Computed *c = ctx;
     if (op->kind == OP_const || op->kind == OP_cast) return true;
@@ -44,10 +44,10 @@ static bool visit_computed(void *ctx, Op *op)
     return true;
 }
 
-const char *precision_text(Func *f)
+const char *precision_text(const Func *f)
 {
     Computed c = { 0 };
-    func_walk(f, visit_computed, &c);
+    func_read(f, visit_computed, &c);
     return types_text(c.half, c.full);
 }
 

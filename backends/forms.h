@@ -25,6 +25,6 @@ bool boundary_has(const Func *f, DType t);
 /* "fp16", "fp32", "mixed" or "none": the float types of a function's inputs and results. */
 const char *boundary_text(const Func *f);
 /* The same of what its statements compute; casts, which compute nothing, do not count. */
-const char *precision_text(Func *f);
+const char *precision_text(const Func *f);
 
 #endif

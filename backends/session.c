@@ -44,13 +44,13 @@ typedef struct {
 } Auto;
 
 /* As the backend itself, and what is the processor's behind an engine too. */
-static Program *compile_whole(const Backend *b, Module *m, Func *f, Diag *d)
+static Program *compile_whole(const Backend *b, const Module *m, const Func *f, Diag *d)
 {
     return b->engine && split_wanted(f) ? split_compile(b, m, f, d) : b->compile(b, m, f, d);
 }
 
 /* The processor's program, which says why it is not the engine's. */
-static Program *fall_back(Module *m, Func *f, Diag *d, const char *why)
+static Program *fall_back(const Module *m, const Func *f, Diag *d, const char *why)
 {
     Program *p = backend_cpu.compile(&backend_cpu, m, f, d);
     if (!p) return NULL;
@@ -67,7 +67,7 @@ static const char *first_error(Arena *a, const Diag *d, const char *other)
     return arena_strndup(a, said, strcspn(said, "\n"));
 }
 
-static Program *auto_compile(const Backend *self, Module *m, Func *f, Diag *d)
+static Program *auto_compile(const Backend *self, const Module *m, const Func *f, Diag *d)
 {
     Auto *a = (Auto *)(uintptr_t)self->row;
     Diag quiet = { .quiet = true };
@@ -168,13 +168,14 @@ struct LeftOut {
     Tensor tensor; /* made when it is first needed */
 };
 
-static void note_optional(Program *p)
+/* By the function as it was given: a copy has no description. */
+static void note_optional(Program *p, const Func *f)
 {
-    const Block *b = p->func->body;
+    const Block *b = f->body;
     Arena a = { 0 };
     Described say;
     for (int i = 0; i < b->nparam; i++) {
-        described(p->func, b->param[i], true, &a, &say);
+        described(f, b->param[i], true, &a, &say);
         if (!say.optional || !say.has_default || b->param[i]->type->kind != TY_TENSOR) continue;
         if (!p->left_out) p->left_out = mem_zero((size_t)b->nparam, sizeof *p->left_out);
         if (!p->left_out) mem_out((size_t)b->nparam * sizeof *p->left_out);
@@ -223,7 +224,7 @@ static bool add_defaults(Program *p, Diag *d, Binding *all, int *n)
 
 /* ---- programs ---------------------------------------------------------------------------- */
 
-static Program *compile_for(const Backend *b, Module *m, Func *f, Diag *d)
+static Program *compile_for(const Backend *b, const Module *m, const Func *f, Diag *d)
 {
     Program *p = compile_whole(b, m, f, d);
     if (!p) return NULL;
@@ -233,24 +234,50 @@ static Program *compile_for(const Backend *b, Module *m, Func *f, Diag *d)
     if (!p->as.io) p->as.io = boundary_text(f);
     p->as.precision = precision_text(f);
     if (!p->as.dialect) p->as.dialect = m->version;
-    note_optional(p);
     return p;
+}
+
+static bool no_composite(void *ctx, const Op *op)
+{
+    (void)ctx;
+    return op->kind == OP_NONE || !(ops[op->kind].flags & F_COMPOSITE);
+}
+
+static bool is_expanded(const Module *m)
+{
+    for (const Func *f = m->first; f; f = f->next)
+        if (!func_read(f, no_composite, NULL)) return false;
+    return true;
 }
 
 /* The meaning of an op that MIL does not have is its expansion, whatever runs it. */
 bool program_expand(Module *m, Diag *d)
 {
     const PassOptions expand = { .target = &targets[TARGET_host], .only = "composites" };
-    if (m->broken)
-        return diag_fail(
-            d, "memory ran out while the model was rewritten: it has to be loaded again");
     return passes_run(m, &expand, d);
 }
 
-Program *program_new(const Backend *b, Module *m, Func *f, Diag *d)
+/* Of a copy that has no composites, which is the program's. */
+static Program *compile_expanded(const Backend *b, const Module *m, const Func *f, Diag *d)
 {
-    Program *p = program_expand(m, d) ? compile_for(b, m, f, d) : NULL;
-    if (!p || module_stayed(m, d)) return p;
+    Module *own = module_clone(m);
+    Program *p = program_expand(own, d) ? compile_for(b, own, module_func(own, f->name), d)
+                                        : NULL;
+    if (p) p->own = own;
+    else module_free(own);
+    return p;
+}
+
+Program *program_new(const Backend *b, const Module *m, const Func *f, Diag *d)
+{
+    if (m->broken) {
+        diag_fail(d, "memory ran out while the model was rewritten: it has to be loaded again");
+        return NULL;
+    }
+    Program *p = is_expanded(m) ? compile_for(b, m, f, d) : compile_expanded(b, m, f, d);
+    if (!p) return NULL;
+    note_optional(p, f);
+    if (module_stayed(m, d)) return p;
     program_free(p);
     return NULL;
 }
@@ -492,5 +519,7 @@ void program_free(Program *p)
     mem_free(p->left_out);
     program_free(p->instead);
     mem_free(p->broke_why);
+    Module *own = p->own;
     p->backend->free(p);
+    if (own) module_free(own);
 }

@@ -203,7 +203,7 @@ static bool split_place(Program *p, Arena *a, Diag *d, Placings *out)
     return program_place(((Split *)p)->engine, a, d, out);
 }
 
-Program *split_compile(const Backend *b, Module *m, Func *f, Diag *d)
+Program *split_compile(const Backend *b, const Module *m, const Func *f, Diag *d)
 {
     Split *s = mem_zero(1, sizeof *s);
     const size_t n = (size_t)f->body->nresult;

@@ -7,6 +7,6 @@
 /* Whether f ends in what is the processor's: the choice of a class. */
 bool split_wanted(const Func *f);
 /* b's program of what is before that, with `ref` behind it. As Backend.compile. */
-Program *split_compile(const Backend *b, Module *m, Func *f, Diag *d);
+Program *split_compile(const Backend *b, const Module *m, const Func *f, Diag *d);
 
 #endif

@@ -23,8 +23,9 @@
  * else may grow has no struct, but names (anec_config_set, anec_fact).
  *
  * Threads: any call may be made from any thread; a config is not changed any more once a device
- * has it. Kernels of one model run one after the other, those of different models at once. A
- * kernel that is at work answers every other thread with ANEC_BUSY.
+ * has it. Kernels run side by side, those of one model too: what is computed with is the
+ * kernel's own, and the model stays as it was loaded. A kernel that is at work answers every
+ * other thread with ANEC_BUSY.
  *
  * Signals: files of 4 MiB and more are mapped. While a call is at work and something is mapped,
  * SIGBUS has a handler of the library's, which passes on what is not in one of these files; a

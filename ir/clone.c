@@ -147,3 +147,12 @@ Module *func_extract_all(const Func *f, int n)
 }
 
 Module *func_extract(const Func *f) { return func_extract_all(f, 1); }
+
+Module *module_clone(const Module *m)
+{
+    int n = 0;
+    for (const Func *f = m->first; f; f = f->next) n++;
+    Module *to = func_extract_all(m->first, n);
+    to->default_func = m->default_func ? module_name(to, m->default_func) : NULL;
+    return to;
+}

@@ -53,7 +53,7 @@ typedef struct {
     bool other; /* something else reads it */
 } Readers;
 
-static bool visit_reader(void *ctx, Op *op)
+static bool visit_reader(void *ctx, const Op *op)
 {
     Readers *r = ctx;
     for (int i = 0; i < op->narg; i++)
@@ -71,7 +71,7 @@ int func_engine_inputs(const Func *f, Arena *a, const Value ***out)
     const Value **v = NEW_ARRAY(a, b->nparam + 1, const Value *);
     for (int i = 0; i < b->nparam; i++) {
         Readers r = { .v = b->param[i], .other = is_result(b->param[i]) };
-        if (func_fixed(f, r.v)) func_walk((Func *)(uintptr_t)f, visit_reader, &r);
+        if (func_fixed(f, r.v)) func_read(f, visit_reader, &r);
         v[i] = r.cast && !r.other ? r.cast : r.v;
     }
     *out = v;

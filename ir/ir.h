@@ -511,6 +511,8 @@ Op *op_clone(const Op *op, Block *b, Op *before, ValueMap *map, void *ctx);
 Module *func_extract(const Func *f);
 /* The same of n functions, f and those that follow it; f is the default one. */
 Module *func_extract_all(const Func *f, int n);
+/* The same of all functions of a module that has one. */
+Module *module_clone(const Module *m);
 
 /* High level, for C: builders.h (ir/ops/ops.h), whose parameters the compiler checks.
  *   Value *y = mil_matmul(&b, "y", .x = x, .y = w, .transpose_y = build_bool(&b, true));
@@ -601,6 +603,10 @@ bool is_result(const Value *v);
  * doors above alone. */
 typedef bool OpVisitor(void *ctx, Op *op); /* false stops the walk */
 bool func_walk(Func *f, OpVisitor *fn, void *ctx);
+/* The same of a function that stays as it is: it marks nothing in it, so that several threads may
+ * read one function at once. */
+typedef bool OpReader(void *ctx, const Op *op);
+bool func_read(const Func *f, OpReader *fn, void *ctx);
 /* Around a loop of other kinds that replaces many uses by func_replace_uses: as in a walk, each
  * then costs what it changes and not the size of f. */
 void func_walk_begin(Func *f, GuardTask *lost); /* lost: the caller's, until the end */

@@ -147,6 +147,18 @@ static bool block_walk(Block *b, OpVisitor *fn, void *ctx)
     return true;
 }
 
+static bool block_read(const Block *b, OpReader *fn, void *ctx)
+{
+    for (const Op *op = b->first; op; op = op->next) {
+        if (!fn(ctx, op)) return false;
+        for (int i = 0; i < op->nblock; i++)
+            if (!block_read(op->block[i], fn, ctx)) return false;
+    }
+    return true;
+}
+
+bool func_read(const Func *f, OpReader *fn, void *ctx) { return block_read(f->body, fn, ctx); }
+
 bool func_visit(Func *f, OpVisitor *fn, void *ctx) { return block_walk(f->body, fn, ctx); }
 
 bool func_walk(Func *f, OpVisitor *fn, void *ctx)

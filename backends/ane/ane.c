@@ -176,7 +176,7 @@ void ane_tell(const Backend *ane, Diag *d) { ane_tell_cache((Ane *)(uintptr_t)an
 static void model_lost(void *model) { ane_model_free(model); }
 static void program_lost(void *program) { ane_program_free(program); }
 
-static Program *ane_compile(const Backend *self, Module *m, Func *f, Diag *d)
+static Program *ane_compile(const Backend *self, const Module *m, const Func *f, Diag *d)
 {
     Ane *s = (Ane *)(uintptr_t)self->row;
     const Block *b = f->body;

@@ -108,7 +108,7 @@ static bool check_value(const CoreMl *c, const Func *f, const Value *v, bool inp
 }
 
 /* Core ML says nothing of it: it runs all of such a model on the processor. */
-static bool check_size(const CoreMl *c, Func *f, Diag *d)
+static bool check_size(const CoreMl *c, const Func *f, Diag *d)
 {
     RuleSet rs;
     char release[16];
@@ -127,7 +127,7 @@ static bool check_size(const CoreMl *c, Func *f, Diag *d)
                       f->name, bytes, (long long)most, major);
 }
 
-static bool check_func(const CoreMl *c, Func *f, Diag *d)
+static bool check_func(const CoreMl *c, const Func *f, Diag *d)
 {
     const Block *b = f->body;
     bool ok = check_need(c, NEED_UNITS, d), states = false;
@@ -182,33 +182,17 @@ static bool keep(CoreMl *c, Folder *f, const char *own, Diag *d)
     return !kept || file_remove_tree(own);
 }
 
-typedef struct {
-    Module *m;
-    struct About *about;
-} Hidden;
-
-static void show_again(void *hidden)
+/* Described by its program alone, which is what a clone has: images go in and out as the arrays
+ * that they are inside, and what is optional is always given. */
+static bool save_plainly(const Module *m, Diag *d, const char *path)
 {
-    const Hidden *h = hidden;
-    h->m->about = h->about;
-}
-
-/* Described by its program alone: images go in and out as the arrays that they are inside, and
- * what is optional is always given. Nobody else asks for the description meanwhile: the caller
- * has the model. */
-static bool save_plainly(Module *m, Diag *d, const char *path)
-{
-    Hidden h = { m, m->about };
-    GuardTask task;
-    guard_task(&task, show_again, &h);
-    m->about = NULL;
-    const bool ok = container_save(m, d, path);
-    guard_task_end(&task);
-    show_again(&h);
+    Module *plain = module_clone(m);
+    const bool ok = container_save(plain, d, path);
+    module_free(plain);
     return ok;
 }
 
-static Folder *folder_new(CoreMl *c, Module *m, Diag *d)
+static Folder *folder_new(CoreMl *c, const Module *m, Diag *d)
 {
     Folder *f = mem_zero(1, sizeof *f);
     if (!f) mem_out(sizeof *f);
@@ -223,7 +207,7 @@ static Folder *folder_new(CoreMl *c, Module *m, Diag *d)
     return NULL;
 }
 
-static Folder *folder_of(CoreMl *c, Module *m, Diag *d)
+static Folder *folder_of(CoreMl *c, const Module *m, Diag *d)
 {
     Folder *f = c->first;
     while (f && f->module != m) f = f->next;
@@ -248,7 +232,8 @@ static void folder_leave(CoreMl *c, Folder *f)
 
 /* Has Core ML compile the module as a package: its own compiler knows more than we do of the
  * files that describe a compiled model. False: it does not, `why`. */
-static bool compile_package(CoreMl *c, Folder *f, Module *m, const Trouble *first, Trouble *why)
+static bool compile_package(CoreMl *c, Folder *f, const Module *m, const Trouble *first,
+                            Trouble *why)
 {
     Diag quiet = { .quiet = true };
     const char *package = arena_printf(&f->arena, "%s/model.mlpackage", f->top);
@@ -338,7 +323,7 @@ static bool make_states(MlProgram *p, Diag *d)
 
 static void program_lost(void *program) { ml_program_free(program); }
 
-static Program *ml_compile_program(const Backend *self, Module *m, Func *f, Diag *d)
+static Program *ml_compile_program(const Backend *self, const Module *m, const Func *f, Diag *d)
 {
     CoreMl *c = (CoreMl *)(uintptr_t)self->row;
     if (!check_func(c, f, d)) return NULL;

@@ -9,7 +9,6 @@
 
 typedef struct {
     const Cache *cache;
-    Module *module;
     Diag *diag;
     Sha256 sha;
     const WeightFile *seen[256];
@@ -32,12 +31,11 @@ static void add_file(Key *k, const WeightFile *w)
 
 static void add_const(Key *k, const Const *c)
 {
-    if (c->kind == CONST_BLOB)
-        add_file(k, c->file ? c->file : weight_file(k->module, k->diag, c->loc, c->path));
+    if (c->kind == CONST_BLOB) add_file(k, c->file);
     for (int64_t i = 0; c->kind == CONST_GROUP && i < c->nelem; i++) add_const(k, c->elem[i]);
 }
 
-static bool add_op(void *ctx, Op *op)
+static bool add_op(void *ctx, const Op *op)
 {
     Key *k = ctx;
     for (int i = 0; i < op->attrs.count; i++) add_const(k, op->attrs.at[i].val);
@@ -49,18 +47,16 @@ static bool add_op(void *ctx, Op *op)
     return k->ok;
 }
 
-bool ane_key(const Cache *c, Module *m, char hex[65])
+bool ane_key(const Cache *c, const Module *m, char hex[65])
 {
     Diag quiet = { .quiet = true };
     Buf text = { 0 };
-    Key k = { .cache = c,
-              .module = m,
-              .diag = &quiet,
-              .sha = sha256_start(),
-              .ok = !mil_needs_weights(m, true) };
-    for (Func *f = m->first; k.ok && f; f = f->next) {
+    Key k = {
+        .cache = c, .diag = &quiet, .sha = sha256_start(), .ok = !mil_needs_weights(m, true)
+    };
+    for (const Func *f = m->first; k.ok && f; f = f->next) {
         for (int i = 0; i < f->attrs.count; i++) add_const(&k, f->attrs.at[i].val);
-        func_walk(f, add_op, &k);
+        func_read(f, add_op, &k);
     }
     if (k.ok) mil_print(m, &text);
     sha256_add(&k.sha, text.s ? text.s : "", text.len);

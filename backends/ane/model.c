@@ -58,11 +58,11 @@ const Target *ane_target(const Ane *s)
 typedef struct {
     Ane *ane;
     AneModel *model;
-    Arena *arena;      /* of the attempt */
-    const char *work;  /* a folder of its own: temp_folder */
-    const char *own;   /* the program as it was given: work/own/model.mil, */
-    Module *unwritten; /* which is still to be written; NULL: it is there */
-    const char *key;   /* of program, chip and system */
+    Arena *arena;            /* of the attempt */
+    const char *work;        /* a folder of its own: temp_folder */
+    const char *own;         /* the program as it was given: work/own/model.mil, */
+    const Module *unwritten; /* which is still to be written; NULL: it is there */
+    const char *key;         /* of program, chip and system */
     Form form[MAX_FORMS];
     int nform;
     Buf refused;  /* "fp32 refused: Apple's words; .." */
@@ -216,10 +216,12 @@ static const char *first_line(Arena *a, const Diag *d)
 static bool write_own(Attempt *t)
 {
     Diag *d = t->diag;
-    Module *m = t->unwritten;
+    if (!t->unwritten) return true;
+    Module *m = module_clone(t->unwritten); /* writing hoists literals */
     t->unwritten = NULL;
-    if (!m) return true;
-    return file_make_dirs(d, file_dir(t->arena, t->own)) && mil_save(m, d, t->own);
+    const bool ok = file_make_dirs(d, file_dir(t->arena, t->own)) && mil_save(m, d, t->own);
+    module_free(m);
+    return ok;
 }
 
 static bool from_scratch(Attempt *t, const Form *f)
@@ -335,7 +337,7 @@ static bool try_forms(Attempt *t)
 }
 
 /* A work folder, and the program's key. */
-static bool stage(Attempt *t, Module *m)
+static bool stage(Attempt *t, const Module *m)
 {
     char hex[65];
     const Engine *e = t->ane->engine;
@@ -362,7 +364,7 @@ static void attempt_lost(void *attempt)
     cache_leave(&m->slot);
 }
 
-static AneModel *model_new(Ane *s, Module *m, Func *f, Diag *d)
+static AneModel *model_new(Ane *s, const Module *m, const Func *f, Diag *d)
 {
     GuardTask lost;
     AneModel *model = mem_zero(1, sizeof *model);
@@ -409,7 +411,7 @@ static bool is_for(const AneModel *model, const Module *m, const Func *f)
     return model->module == m && (!model->part || module_func(model->part, f->name));
 }
 
-AneModel *ane_model(Ane *s, Module *m, Func *f, Diag *d)
+AneModel *ane_model(Ane *s, const Module *m, const Func *f, Diag *d)
 {
     GuardTask lost;
     guard_lock(&lost, &s->lock);

@@ -42,8 +42,9 @@ struct AneModel {
     AneModel *next;
     Ane *ane;
     Arena arena;
-    Module *module; /* whose program it is */
-    Module *part;   /* its own, of those functions that fit into one (part.c); NULL: all do */
+    const Module *module; /* whose program it is */
+    /* its own, of those functions that fit into one (part.c); NULL: all do */
+    Module *part;
     int refs, running;
     Id id;
     char *dir;        /* where the framework looks for its files */
@@ -61,7 +62,7 @@ struct AneModel {
 
 /* Compiles the module, or finds it compiled: from the cache, or shared with another function of
  * it. f is the function whose boundary decides about forms. NULL after an error. */
-AneModel *ane_model(Ane *s, Module *m, Func *f, Diag *d);
+AneModel *ane_model(Ane *s, const Module *m, const Func *f, Diag *d);
 void ane_tell_cache(Ane *s, Diag *d); /* cache_tell of its cache */
 /* the last ane_model did, for a reason that is not the engine's */
 bool ane_failed_outside(Ane *s);
@@ -84,7 +85,7 @@ Module *ane_part(const Func *f, const Target *chip);
 /* The sum of a program whose weights all lie in files, by their remembered sums: nothing is
  * written and little read. False: some are made, or not there: the program has to be written
  * out to be known. */
-bool ane_key(const Cache *c, Module *m, char hex[65]);
+bool ane_key(const Cache *c, const Module *m, char hex[65]);
 
 /* A model of the framework from a folder with model.mil and weights/.., which go to w; NULL:
  * refused. */

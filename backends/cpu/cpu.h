@@ -74,11 +74,12 @@ typedef struct {
     SlotInfo *slot;
     int nslot, cap;
     Steps *body;
+    PtrMap slot_of;    /* by Value: its number + 1, while the plan is made */
     size_t compressed; /* bytes of the literals that constexpr statements decode */
 } Plan;
 
-/* Makes the steps of a verified function; everything lives in p->arena. Uses Value.tag. */
-bool plan_make(Plan *p, Func *f, Diag *d);
+/* Makes the steps of a verified function, which live in p->arena. */
+bool plan_make(Plan *p, const Func *f, Diag *d);
 /* Whether the values of known shape that are needed at once fit into mem_most(); a failure
  * names the op. */
 bool plan_fits(const Plan *p, Diag *d);

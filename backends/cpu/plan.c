@@ -6,9 +6,9 @@
 
 enum { MAX_DEPTH = 100 }; /* blocks inside blocks */
 
-/* ---- slots: Value.tag is the slot's number + 1 while the plan is made -------------------- */
+/* ---- slots ------------------------------------------------------------------------------- */
 
-static int slot_new(Plan *p, Steps *owner, Value *v)
+static int slot_new(Plan *p, Steps *owner, const Value *v)
 {
     if (p->nslot == p->cap) {
         int cap = p->cap ? 2 * p->cap : 64;
@@ -21,20 +21,20 @@ static int slot_new(Plan *p, Steps *owner, Value *v)
     return p->nslot++;
 }
 
-static int slot_define(Plan *p, Steps *owner, Value *v)
+static int slot_define(Plan *p, Steps *owner, const Value *v)
 {
     int s = slot_new(p, owner, v);
-    v->tag = (void *)(uintptr_t)(s + 1);
+    ptrmap_set(&p->slot_of, v, (void *)(uintptr_t)(s + 1));
     return s;
 }
 
 /* A use at step `at` of block b: in nested blocks it counts for the statement that owns
  * them. */
-static int slot_use(Plan *p, Steps *b, int at, Value *v)
+static int slot_use(Plan *p, Steps *b, int at, const Value *v)
 {
-    int s = !v->def && v->lit ? slot_new(p, b, v) : (int)(uintptr_t)v->tag - 1;
-    if (s < 0 || s >= p->nslot || p->slot[s].value != v)
-        bug("%s is used before it is defined", v->name ? v->name : "(a literal)");
+    int s = !v->def && v->lit ? slot_new(p, b, v)
+                              : (int)(uintptr_t)ptrmap_get(&p->slot_of, v) - 1;
+    if (s < 0) bug("%s is used before it is defined", v->name ? v->name : "(a literal)");
     while (b && b != p->slot[s].owner) {
         at = b->at;
         b = b->parent;
@@ -80,7 +80,7 @@ static void add_decoder(Plan *p, Step *s)
 
 static bool make_block(Plan *p, Steps *b, int depth, Diag *d);
 
-static bool make_step(Plan *p, Steps *b, Op *op, int depth, Diag *d)
+static bool make_step(Plan *p, Steps *b, const Op *op, int depth, Diag *d)
 {
     Step *s = &b->step[b->nstep];
     const OpInfo *info = &ops[op->kind];
@@ -128,7 +128,7 @@ static bool make_block(Plan *p, Steps *b, int depth, Diag *d)
     b->first = p->nslot;
     b->param = NEW_ARRAY(p->arena, block->nparam + 1, int);
     for (int i = 0; i < block->nparam; i++) b->param[i] = slot_define(p, b, block->param[i]);
-    for (Op *op = block->first; op; op = op->next)
+    for (const Op *op = block->first; op; op = op->next)
         if (op->kind == OP_const) slot_define(p, b, op->out[0]);
         else if (!make_step(p, b, op, depth, d)) return false;
     b->result = NEW_ARRAY(p->arena, block->nresult + 1, int);
@@ -164,11 +164,12 @@ static void place_drops(Plan *p)
     }
 }
 
-bool plan_make(Plan *p, Func *f, Diag *d)
+bool plan_make(Plan *p, const Func *f, Diag *d)
 {
     p->body = NEW(p->arena, Steps);
     p->body->block = f->body;
-    if (!make_block(p, p->body, 0, d)) return false;
-    place_drops(p);
-    return true;
+    const bool ok = make_block(p, p->body, 0, d);
+    ptrmap_free(&p->slot_of);
+    if (ok) place_drops(p);
+    return ok;
 }

@@ -476,7 +476,7 @@ static bool run_steps(Run *run, const Steps *b)
 
 /* ---- compiling --------------------------------------------------------------------------- */
 
-static bool check_op(void *ctx, Op *op)
+static bool check_op(void *ctx, const Op *op)
 {
     Diag *d = ctx;
     const OpInfo *info = &ops[op->kind];
@@ -542,7 +542,7 @@ static void ref_free(Program *p)
     mem_free(r);
 }
 
-static Program *ref_compile(const Backend *self, Module *m, Func *f, Diag *d)
+static Program *ref_compile(const Backend *self, const Module *m, const Func *f, Diag *d)
 {
     (void)self;
     Ref *r = mem_zero(1, sizeof *r);
@@ -553,7 +553,7 @@ static Program *ref_compile(const Backend *self, Module *m, Func *f, Diag *d)
     int before = d->errors + d->fails;
     r->base = (Program){ .module = m, .func = f };
     r->plan.arena = &r->arena;
-    func_walk(f, check_op, d);
+    func_read(f, check_op, d);
     if (d->errors + d->fails == before && plan_make(&r->plan, f, d) && plan_fits(&r->plan, d)
         && check_weights(r, d) && make_states(r, d)) {
         r->held = NEW_ARRAY(&r->arena, r->plan.nslot + 1, Held);

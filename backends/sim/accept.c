@@ -16,7 +16,6 @@ typedef struct {
     Diag *diag;
     Arena *arena;
     Engine *engine;
-    Module *module;
     int broken; /* rules that refuse */
     bool ok;
 } Judge;
@@ -27,7 +26,7 @@ static void check_literal(Judge *j, const Const *c)
 {
     size_t n;
     if (!c || c->kind != CONST_BLOB || !shape_count(&c->type->shape, &n)) return;
-    WeightFile *w = weight_file(j->module, j->diag, c->loc, c->path);
+    const WeightFile *w = c->file;
     if (!w) j->ok = false;
     if (!w || w->absent || weight_data(w, j->diag, c->loc, c->offset, c->type->dtype, n))
         return;
@@ -39,7 +38,7 @@ static void check_literal(Judge *j, const Const *c)
     j->ok = false;
 }
 
-static bool check_weights(void *ctx, Op *op)
+static bool check_weights(void *ctx, const Op *op)
 {
     Judge *j = ctx;
     for (int i = 0; i < op->attrs.count; i++) check_literal(j, op->attrs.at[i].val);
@@ -97,10 +96,11 @@ static void judge(void *ctx, const RuleBreak *b)
     else if (b->rule->effect == FX_WRONG && !simulated(b->rule->name)) spoil(j, b->op);
 }
 
-bool sim_accepts(Module *m, Func *f, const RuleSet *rs, Diag *d, Arena *a, Engine *e)
+bool sim_accepts(const Module *m, const Func *f, const RuleSet *rs, Diag *d, Arena *a,
+                 Engine *e)
 {
-    Judge j = { .rules = rs, .diag = d, .arena = a, .engine = e, .module = m, .ok = true };
-    func_walk(f, check_weights, &j);
+    Judge j = { .rules = rs, .diag = d, .arena = a, .engine = e, .ok = true };
+    func_read(f, check_weights, &j);
     if (!j.ok || rules_check(m, rs, d, judge, &j) < 0) return false;
     if (!j.broken) return true;
     if (j.broken > MAX_NOTES)

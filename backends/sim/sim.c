@@ -164,7 +164,7 @@ static void sim_free(Program *p)
 
 Engine *sim_engine(Program *p) { return &((Sim *)p)->engine; }
 
-static Program *sim_compile(const Backend *self, Module *m, Func *f, Diag *d)
+static Program *sim_compile(const Backend *self, const Module *m, const Func *f, Diag *d)
 {
     RuleSet rs;
     const char *profile = getenv("ANESIM_PROFILE"), *os = getenv("ANESIM_OS");

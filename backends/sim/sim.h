@@ -97,7 +97,8 @@ bool engine_call(void *engine, const Op *op, Call *c, Tensor *res, int max);
 
 /* False: refused, and reported as its users see it, with the rules as notes. Fills
  * e->spoiled. */
-bool sim_accepts(Module *m, Func *f, const RuleSet *rs, Diag *d, Arena *a, Engine *e);
+bool sim_accepts(const Module *m, const Func *f, const RuleSet *rs, Diag *d, Arena *a,
+                 Engine *e);
 
 /* The engine of a program made by a sim:CHIP, for tests that change its numbers between
  * runs. */

@@ -60,7 +60,7 @@ static void visit_const(const Visit *v, const Func *f, const Const *c)
         for (int64_t i = 0; i < c->nelem; i++) visit_const(v, f, c->elem[i]);
 }
 
-static bool visit_op(void *ctx, Op *op)
+static bool visit_op(void *ctx, const Op *op)
 {
     const Visit *v = ctx;
     const Func *f = op->parent->func;
@@ -76,9 +76,9 @@ static bool visit_op(void *ctx, Op *op)
 static void each_const(const Module *m, ConstVisitor *fn, void *ctx)
 {
     Visit v = { .fn = fn, .ctx = ctx };
-    for (Func *f = m->first; f; f = f->next) {
+    for (const Func *f = m->first; f; f = f->next) {
         for (int i = 0; i < f->attrs.count; i++) visit_const(&v, f, f->attrs.at[i].val);
-        func_walk(f, visit_op, &v);
+        func_read(f, visit_op, &v);
     }
 }
 

@@ -236,9 +236,8 @@ typedef struct {
     bool blocks;    /* there are loops or conds: what runs may be more or less */
 } Macs;
 /* Of a verified function whose parameters have the types of `param` (of full extents; NULL,
- * or NULL in it: as declared): what they bind is followed through the statements. Uses
- * Value.tag. */
-Macs func_macs(Func *f, const Type *const *param);
+ * or NULL in it: as declared): what they bind is followed through the statements. */
+Macs func_macs(const Func *f, const Type *const *param);
 
 /* ---- building ---------------------------------------------------------------------------- */
 

@@ -134,7 +134,7 @@ static void ask(RuleCheck *c, int rule)
     arena_free(&scratch);
 }
 
-static bool visit(void *ctx, Op *op)
+static bool visit(void *ctx, const Op *op)
 {
     Walk *w = ctx;
     const int k = op->kind == OP_NONE ? OP_COUNT : op->kind;
@@ -152,7 +152,7 @@ static void ask_all(RuleCheck *c, RuleOn on)
         if (rules[i].on == on && asked(c, i)) ask(c, i);
 }
 
-int rules_check(Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, void *ctx)
+int rules_check(const Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, void *ctx)
 {
     const Func *said[RULE_COUNT] = { NULL };
     RuleCheck c = {
@@ -164,7 +164,7 @@ int rules_check(Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, void *ctx
     ask_all(&c, ON_MODULE);
     for (c.func = m->first; c.func; c.func = c.func->next) {
         ask_all(&c, ON_FUNC);
-        func_walk(c.func, visit, &w);
+        func_read(c.func, visit, &w);
     }
     arena_free(&a);
     return d->fails ? -1 : c.errors;

@@ -61,7 +61,7 @@ typedef struct {
     const Op *found;
 } Uses;
 
-static bool visit_use(void *ctx, Op *op)
+static bool visit_use(void *ctx, const Op *op)
 {
     Uses *u = ctx;
     if (!u->is(op)) return true;
@@ -75,7 +75,7 @@ static bool visit_use(void *ctx, Op *op)
 static const Op *use_of(const RuleCheck *c, const Value *v, bool (*is)(const Op *))
 {
     Uses u = { .v = v, .is = is };
-    func_walk(c->func, visit_use, &u);
+    func_read(c->func, visit_use, &u);
     return u.found;
 }
 

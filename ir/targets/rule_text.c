@@ -74,7 +74,7 @@ bool rule_name_taken(const char *name)
 static const char interface_names[] =
     "inputs and results keep their names; rename it where it is written";
 
-static bool visit_names(void *ctx, Op *op)
+static bool visit_names(void *ctx, const Op *op)
 {
     RuleCheck *c = ctx;
     for (int i = 0; i < op->nout; i++) {
@@ -95,7 +95,7 @@ void rule_names(RuleCheck *c)
             rule_broken(c, c->func->body->param[i]->loc, "an input is called %s",
                         c->func->body->param[i]->name);
     c->left = NULL;
-    func_walk(c->func, visit_names, c);
+    func_read(c->func, visit_names, c);
 }
 
 /* ---- constants beside operations --------------------------------------------------------- */

@@ -10,7 +10,7 @@ typedef struct {
     void *ctx;
 } EachConst;
 
-static bool visit(void *ctx, Op *op)
+static bool visit(void *ctx, const Op *op)
 {
     const EachConst *e = ctx;
     for (int i = 0; i < op->attrs.count; i++) e->fn(e->ctx, op->attrs.at[i].val);
@@ -40,11 +40,11 @@ static void add_weight(void *ctx, const Const *c)
     if (w->nfile < w->most) w->file[w->nfile++] = path;
 }
 
-double func_weight_bytes(Func *f)
+double func_weight_bytes(const Func *f)
 {
     Weights w = { .func = f };
     EachConst e = { add_weight, &w };
-    func_walk(f, visit, &e);
+    func_read(f, visit, &e);
     return w.bytes;
 }
 
@@ -55,7 +55,7 @@ static Weights weights_of(RuleCheck *c)
                   .file = NEW_ARRAY(c->scratch, MOST, const char *),
                   .most = MOST };
     EachConst e = { add_weight, &w };
-    func_walk(c->func, visit, &e);
+    func_read(c->func, visit, &e);
     return w;
 }
 

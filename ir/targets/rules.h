@@ -167,7 +167,7 @@ bool rule_name_taken(const char *name);
 bool rule_block_factor_is(int64_t f); /* the rule `block-factor` takes it */
 bool rule_topk_refuses(int64_t k);    /* the rule `topk-k` is about it */
 /* of the constants of f that lie in files, or will */
-double func_weight_bytes(Func *f);
+double func_weight_bytes(const Func *f);
 static inline int64_t rule_limit(const RuleSet *rs, int limit) { return rs->limit[limit]; }
 
 /* Errors are what is measured or derived, and refused, crashing or wrong; what is reported is a
@@ -205,9 +205,9 @@ typedef void RuleSink(void *ctx, const RuleBreak *b);
 struct RuleCheck {
     const RuleSet *rules;
     int rule;
-    Module *module;
-    Func *func;   /* ON_FUNC, ON_OP */
-    const Op *op; /* ON_OP */
+    const Module *module;
+    const Func *func; /* ON_FUNC, ON_OP */
+    const Op *op;     /* ON_OP */
     Diag *diag;
     Arena *scratch;
     RuleSink *sink;
@@ -227,7 +227,7 @@ void rule_broken_as(RuleCheck *c, Standing s, Loc loc, const char *fmt, ...) PRI
 /* Checks a verified module against every rule of the set. Every break goes to sink, or, when
  * that is NULL, to d with notes: errors each at its statement, the warnings of a rule once a
  * function. The number of rules broken as errors; -1 after another failure. */
-int rules_check(Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, void *ctx);
+int rules_check(const Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, void *ctx);
 
 /* ---- shared by checks (not for outside) -------------------------------------------------- */
 

@@ -45,6 +45,10 @@ awk 'BEGIN {
     "wc -w" "exec wc -w < $work/text/million.mil > /dev/null" | rate "$(size "$work/text/million.mil")"
 rm -f "$work/text/million.mil"
 
+echo "two kernels of one model in two threads, against one in one: 1.0 where two cores are free"
+"$pair" 5 "two threads" "exec $build/side examples/llama_block.anedsl 200 2" \
+    "one" "exec $build/side examples/llama_block.anedsl 200 1"
+
 echo "growth: twice and four times as many of what a program has, against as many"
 tests/growth.sh --bench "$build"
 

@@ -539,6 +539,46 @@ static void *use_model(void *model)
     return NULL;
 }
 
+/* Runs a kernel of its own; what other threads compute with the same model is not seen in it. */
+static void *run_own(void *kernel)
+{
+    anec_error e;
+    anec_tensor x, y;
+    for (int i = 0; i < 20; i++) {
+        if (anec_tensor_random(kernel, "x", (uint64_t)i + 1, &x, &e)) return kernel;
+        const anec_input in = { .name = "x", .tensor = &x };
+        if (anec_run_with(kernel, &in, 1, NULL, &e) || anec_result(kernel, "y", &y, &e))
+            return kernel;
+        const float *a = x.data, *b = y.data;
+        for (size_t k = 0; k < y.bytes / sizeof *b; k++)
+            if (b[k] != 2 * a[k]) return kernel;
+        anec_tensor_free(&x);
+    }
+    return NULL;
+}
+
+static void test_kernels_side_by_side(void **state)
+{
+    anec_kernel *k[4];
+    pthread_t id[4];
+    void *wrong = NULL;
+    Bench t;
+    (void)state;
+    open_bench(&t, "cpu");
+    GOOD(&t, anec_config_set(t.config, "from", "anedsl", &t.error));
+    GOOD(&t, anec_load_text(t.device, dsl, strlen(dsl), NULL, &t.model, &t.error));
+    GOOD(&t, anec_compile(t.model, NULL, &t.kernel, &t.error));
+    for (int i = 0; i < 4; i++) GOOD(&t, anec_compile(t.model, "main", &k[i], &t.error));
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&id[i], NULL, run_own, k[i]), 0);
+    for (int i = 0; i < 4; i++) {
+        pthread_join(id[i], &wrong);
+        assert_null(wrong);
+        anec_free(k[i]);
+    }
+    close_bench(&t);
+}
+
 static void test_threads(void **state)
 {
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -628,14 +668,23 @@ static void test_no_classes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grad),        cmocka_unit_test(test_options),
-        cmocka_unit_test(test_usage),       cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_language),    cmocka_unit_test(test_describe),
-        cmocka_unit_test(test_backends),    cmocka_unit_test(test_cache),
-        cmocka_unit_test(test_run),         cmocka_unit_test(test_ports),
-        cmocka_unit_test(test_two_devices), cmocka_unit_test(test_macs),
-        cmocka_unit_test(test_compare),     cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_classes),     cmocka_unit_test(test_no_classes),
+        cmocka_unit_test(test_grad),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_language),
+        cmocka_unit_test(test_describe),
+        cmocka_unit_test(test_backends),
+        cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_run),
+        cmocka_unit_test(test_ports),
+        cmocka_unit_test(test_two_devices),
+        cmocka_unit_test(test_macs),
+        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_kernels_side_by_side),
+        cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_no_classes),
     };
     top = make_folder(&arena);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
