@@ -132,6 +132,14 @@ $(BUILD)/%.o: %.c | $(PARAM_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,$<)$(COMPILE) $(WARN) -I$(GEN)/$(<D) -c $< -o $@
 
+# Kernels are compiled once for each kind of processor, from the same text (backends/vector).
+X86 := $(if $(CROSS),$(findstring x86_64,$(CC)),$(filter x86_64,$(shell uname -m)))
+$(BUILD)/backends/vector/isa_%.o: override CFLAGS += -O3
+ifneq ($(X86),)
+$(BUILD)/backends/vector/isa_avx2.o: override CFLAGS += -mavx2 -mfma -mf16c
+$(BUILD)/backends/vector/isa_avx512.o: override CFLAGS += -mavx512f -mavx512dq -mavx512vl -mfma -mf16c -mprefer-vector-width=512
+endif
+
 # gcc 12 makes vectors of the loops that normal numbers come from only so: 3.6 ns each instead of 9.9.
 $(BUILD)/base/rng.o: override CFLAGS += -O3
 

@@ -74,6 +74,7 @@ static inline void phase_end(const PhaseHook *h, const char *phase)
 typedef struct {
     uint64_t random_seed; /* what MIL's seed -1 stands for */
     uint64_t max_steps;   /* of one while_loop; 0: no bound */
+    int threads;          /* of the processor's; 0: as many as it has */
     /* called with every value computed; false ends the run; may be NULL */
     bool (*each)(void *ctx, const Value *v, const Tensor *t);
     /* bracket each statement that runs, those of nested blocks inside their owner's; result is

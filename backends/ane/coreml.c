@@ -201,10 +201,8 @@ static Folder *folder_new(CoreMl *c, const Module *m, Diag *d)
     const char *own = f->top ? arena_printf(&f->arena, "%s/own", f->top) : NULL;
     if (f->top && file_make_dirs(d, own)
         && save_plainly(m, d, arena_printf(&f->arena, "%s/model.mlmodelc", own))
-        && keep(c, f, own, d)) {
-        cache_count_one(&c->cache, f->cache);
+        && keep(c, f, own, d))
         return f;
-    }
     folder_free(f);
     return NULL;
 }

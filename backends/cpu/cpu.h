@@ -93,5 +93,6 @@ typedef struct {
     size_t now, peak, kept, keep;
 } DecodedBytes;
 DecodedBytes ref_decoded(const Program *p);
+const Plan *ref_plan(const Program *p); /* of a program of ref */
 
 #endif

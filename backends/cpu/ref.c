@@ -195,6 +195,8 @@ static bool show_decoded(Run *run, const Step *s)
     return ok;
 }
 
+const Plan *ref_plan(const Program *p) { return &((const Ref *)p)->plan; }
+
 DecodedBytes ref_decoded(const Program *p) { return ((const Ref *)p)->decoded; }
 
 /* ---- results of blocks ------------------------------------------------------------------- */
@@ -667,16 +669,14 @@ static void ref_reset(Program *p)
     r->epoch++;
 }
 
-#define REF_CALLS                                                                              \
-    .target = &targets[TARGET_host], .compile = ref_compile, .run = ref_run,                   \
-    .results = ref_results, .states = ref_states, .reset = ref_reset, .free = ref_free,        \
-    .take = ref_take
-
-const Backend backend_ref = {
-    .name = "ref",
-    .doc = "the meaning of every op, one after the other; floats in double",
-    REF_CALLS
-};
-const Backend backend_cpu = { .name = "cpu",
-                              .doc = "the processor; in this build it computes as ref does",
-                              REF_CALLS };
+const Backend backend_ref = { .name = "ref",
+                              .doc = "the meaning of every op, one after the other; floats in "
+                                     "double",
+                              .target = &targets[TARGET_host],
+                              .compile = ref_compile,
+                              .run = ref_run,
+                              .results = ref_results,
+                              .states = ref_states,
+                              .reset = ref_reset,
+                              .free = ref_free,
+                              .take = ref_take };

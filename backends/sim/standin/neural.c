@@ -31,7 +31,7 @@ static Id descriptor_make(Id class, Sel sel, Id text, Id weights, Id plist)
     (void)class;
     expect(text, &data_class, sel);
     expect_or_nil(plist, &data_class, sel);
-    if (!weights || fault("nil-descriptor")) return NULL;
+    if (!weights || fault("nil-descriptor") || gives_nil(sel)) return NULL;
     const Dict *w = expect(weights, &dict_class, sel);
     for (size_t i = 0; i < w->count; i++) {
         const Dict *entry = expect(w->value[i], &dict_class, sel);
@@ -90,8 +90,7 @@ static void leave_slot(Model *m)
 static void destroy_inner(Id o) { object_release(((Inner *)o)->attributes); }
 static Id inner_attributes(Id self, Sel sel)
 {
-    (void)sel;
-    return ((Inner *)self)->attributes;
+    return gives_nil(sel) ? NULL : ((Inner *)self)->attributes;
 }
 static const Method inner_methods[] = { METHOD("modelAttributes", inner_attributes),
                                         { NULL, NULL } };
@@ -151,6 +150,7 @@ static Id model_make(Id class, Sel sel, Id descriptor)
 {
     const Descriptor *d = expect(descriptor, &descriptor_class, sel);
     (void)class;
+    if (gives_nil(sel)) return NULL;
     Model *m = object_new(&model_class);
     pthread_mutex_init(&m->lock, NULL);
     object_retain(descriptor);
@@ -161,8 +161,7 @@ static Id model_make(Id class, Sel sel, Id descriptor)
 
 static Id model_name(Id self, Sel sel)
 {
-    (void)sel;
-    return object_autorelease(standin_string(((Model *)self)->name));
+    return gives_nil(sel) ? NULL : object_autorelease(standin_string(((Model *)self)->name));
 }
 
 static Id model_path(Id self, Sel sel)
@@ -392,8 +391,7 @@ static Flag model_unload(Id self, Sel sel, unsigned qos, Id *error)
 
 static Id model_inner(Id self, Sel sel)
 {
-    Inner *inner = ((Model *)self)->inner;
-    (void)sel;
+    Inner *inner = gives_nil(sel) ? NULL : ((Model *)self)->inner;
     return inner ? &inner->object : NULL;
 }
 
@@ -415,6 +413,7 @@ static Id wrapper_make(Id class, Sel sel, Id surface)
 {
     (void)class;
     expect(surface, &surface_class, sel);
+    if (gives_nil(sel)) return NULL;
     Wrapper *w = object_new(&wrapper_class);
     w->surface = (Surface *)object_retain(surface);
     return object_autorelease(&w->object);
@@ -445,6 +444,7 @@ static Id request_make(Id class, Sel sel, Id in, Id in_index, Id out, Id out_ind
 {
     (void)class;
     if (weights || statistics) standin_abort("%s: a weights buffer or statistics", sel);
+    if (gives_nil(sel)) return NULL;
     Request *r = object_new(&request_class);
     r->in = take_array(in, &wrapper_class, sel);
     r->in_index = take_array(in_index, &number_class, sel);

@@ -1,0 +1,496 @@
+/* flat.c -- a function of known shapes as steps: what is known beforehand is computed, views are
+ * places, elementwise statements join the step that makes what they read. */
+#include "flat.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- memory of the plan -------------------------------------------------------------------- */
+
+/* A tensor that the plan frees. */
+static Tensor *hold(FlatPlan *p)
+{
+    if (p->nheld == p->held_cap) {
+        const int cap = p->held_cap ? 2 * p->held_cap : 32;
+        Tensor **more = NEW_ARRAY(&p->arena, cap, Tensor *);
+        if (p->nheld) memcpy(more, p->held, (size_t)p->nheld * sizeof(Tensor *));
+        p->held = more;
+        p->held_cap = cap;
+    }
+    return p->held[p->nheld++] = NEW(&p->arena, Tensor);
+}
+
+enum { ALIGN = 64, SLACK = 256 }; /* kernels read whole vectors */
+
+void *flat_big(FlatPlan *p, size_t bytes)
+{
+    if (p->nbig == p->big_cap) {
+        const int cap = p->big_cap ? 2 * p->big_cap : 32;
+        char **more = NEW_ARRAY(&p->arena, cap, char *);
+        if (p->nbig) memcpy(more, p->big, (size_t)p->nbig * sizeof(char *));
+        p->big = more;
+        p->big_cap = cap;
+    }
+    char *m = mem_alloc(bytes + ALIGN + SLACK);
+    if (!m) mem_out(bytes);
+    mem_follow(p->owner, m);
+    p->big[p->nbig++] = m;
+    p->packed += bytes;
+    return m + (ALIGN - (uintptr_t)m % ALIGN) % ALIGN;
+}
+
+void flat_floats(const Tensor *t, size_t first, size_t n, float *dst)
+{
+    if (t->dtype == DT_FP32) memcpy(dst, (const float *)t->data + first, n * sizeof *dst);
+    else if (t->dtype == DT_FP16) f16_to_floats((const uint16_t *)t->data + first, dst, n);
+    else
+        for (size_t i = 0; i < n; i++) dst[i] = (float)tensor_float(t, first + i);
+}
+
+/* ---- what is known ------------------------------------------------------------------------- */
+
+typedef struct {
+    FlatPlan *p;
+    const Func *f;
+    Diag quiet; /* what cannot be lowered is said by the run that walks it */
+    int nstep, cap;
+    Arena scratch;
+} Make;
+
+/* The literal of a slot, at first use. */
+static bool know_literal(Make *m, int slot)
+{
+    const SlotInfo *info = &m->p->plan->slot[slot];
+    FlatSlot *s = &m->p->slot[slot];
+    if (s->type || !info->lit) return true;
+    if (info->lit->kind == CONST_GROUP || info->value->type->kind != TY_TENSOR) return false;
+    Tensor *t = hold(m->p);
+    if (!const_tensor(info->lit, &m->quiet, t)) return false;
+    tensor_follow(m->p->owner, t);
+    s->known = t;
+    s->kind = ROOT_CONST;
+    s->type = type_tensor(&m->p->arena, t->dtype, t->shape);
+    return true;
+}
+
+static bool give_args(Make *m, const Step *s, Call *c)
+{
+    for (int i = 0; i < s->narg; i++) {
+        const StepArg *a = &s->arg[i];
+        CallArg *v = NEW_ARRAY(c->arena, a->n + 1, CallArg);
+        for (int k = 0; k < a->n; k++) {
+            if (!know_literal(m, a->slot[k])) return false;
+            const FlatSlot *f = &m->p->slot[a->slot[k]];
+            const SlotInfo *info = &m->p->plan->slot[a->slot[k]];
+            if (!f->type) return false;
+            v[k] = (CallArg){ .type = f->type,
+                              .val = f->known,
+                              .constant = info->lit || info->constant };
+        }
+        call_give(c, a->param, a->n, v, a->tuple);
+    }
+    return true;
+}
+
+static bool all_known(const Make *m, const Step *s)
+{
+    for (int i = 0; i < s->narg; i++)
+        for (int k = 0; k < s->arg[i].n; k++)
+            if (!m->p->slot[s->arg[i].slot[k]].known) return false;
+    return true;
+}
+
+static bool outs_known(const Make *m, const Step *s, const Call *c)
+{
+    if (c->nout != s->op->nout) return false;
+    for (int i = 0; i < c->nout; i++) {
+        const Type *t = c->out[i];
+        if (t->kind != TY_TENSOR || !shape_known(&t->shape) || t->dtype == DT_STRING
+            || dtypes[t->dtype].bits < 8 || !type_fits(s->op->out[i]->type, t))
+            return false;
+    }
+    (void)m;
+    return true;
+}
+
+enum { KNOWN_MOST = 1 << 20 }; /* bytes of a result that is computed beforehand */
+
+static bool worth_knowing(const Step *s, const Call *c)
+{
+    size_t bytes = 0;
+    if (ops[s->op->kind].flags & F_CONSTEXPR) return true;
+    for (int i = 0; i < c->nout; i++) bytes += type_bytes(c->out[i]);
+    return bytes <= KNOWN_MOST;
+}
+
+/* Results of what is known, computed now by their reference meaning. */
+static bool know_results(Make *m, const Step *s, Call *c)
+{
+    Tensor res[MAX_RESULT] = { { 0 } };
+    Call again = *c;
+    again.nout = 0;
+    if (!call_run(&again, res, MAX_RESULT)) return false;
+    for (int i = 0; i < again.nout; i++) {
+        FlatSlot *f = &m->p->slot[s->out[i]];
+        Tensor *t = hold(m->p);
+        *t = res[i];
+        tensor_follow(m->p->owner, t);
+        f->known = t;
+        f->kind = ROOT_CONST;
+        f->type = type_tensor(&m->p->arena, t->dtype, t->shape);
+    }
+    return true;
+}
+
+/* ---- views --------------------------------------------------------------------------------- */
+
+/* Bytes from where x begins; -1: it is no view. */
+static int64_t view_offset(const Lower *l)
+{
+    const OpInfo *info = l->c->info;
+    const Type *y = l->c->out[0];
+    int64_t at[MAX_RANK] = { 0 };
+    if (info->eval == eval_same_bytes || info->eval == eval_identity) return 0;
+    if (l->s->op->kind != OP_slice_by_size) return -1;
+    const Shape *x = call_shape(l->c, P_x);
+    if (!lower_known(l, P_begin) || call_ints(l->c, P_begin, at, MAX_RANK) != x->rank)
+        return -1;
+    int64_t stride[MAX_RANK], first = 0;
+    bool whole = true; /* all that is further in is taken whole */
+    shape_strides(x, stride);
+    for (int i = x->rank - 1; i >= 0; i--) {
+        if (!whole && y->shape.dim[i] != 1) return -1;
+        if (y->shape.dim[i] != x->dim[i]) whole = false;
+        first += (at[i] < 0 ? at[i] + x->dim[i] : at[i]) * stride[i];
+    }
+    return first * dtypes[y->dtype].bits / 8;
+}
+
+static bool make_view(Lower *l)
+{
+    const OpInfo *info = l->c->info;
+    const ParamId from = P_x;
+    if (!(info->flags & F_MOVES) || !info->place[P_x]) return false;
+    const int64_t offset = view_offset(l);
+    const int x = offset < 0 ? -1 : lower_slot(l, from);
+    if (x < 0) return false;
+    const FlatSlot *src = &l->p->slot[x];
+    FlatSlot *dst = &l->p->slot[l->s->out[0]];
+    dst->type = l->c->out[0];
+    if (src->known) {
+        Tensor *t = hold(l->p);
+        *t = tensor_view(dst->type->dtype, &dst->type->shape,
+                         (const char *)src->known->data + offset);
+        dst->known = t;
+        dst->kind = ROOT_CONST;
+        return true;
+    }
+    dst->root = src->root;
+    dst->offset = src->offset + offset;
+    return true;
+}
+
+/* ---- steps --------------------------------------------------------------------------------- */
+
+int lower_slot(const Lower *l, ParamId p)
+{
+    for (int i = 0; i < l->s->narg; i++)
+        if (l->s->arg[i].param == p && l->s->arg[i].n) return l->s->arg[i].slot[0];
+    return -1;
+}
+
+const Tensor *lower_known(const Lower *l, ParamId p)
+{
+    const int slot = lower_slot(l, p);
+    return slot < 0 ? NULL : l->p->slot[slot].known;
+}
+
+static FlatStep *add_step(Make *m, const Step *s, int at)
+{
+    FlatPlan *p = m->p;
+    if (m->nstep == m->cap) {
+        const int cap = m->cap ? 2 * m->cap : 64;
+        FlatStep *more = NEW_ARRAY(&p->arena, cap, FlatStep);
+        if (m->nstep) memcpy(more, p->step, (size_t)m->nstep * sizeof *more);
+        p->step = more;
+        m->cap = cap;
+    }
+    FlatStep *f = &p->step[m->nstep++];
+    *f = (FlatStep){ .step = s, .at = at };
+    return f;
+}
+
+/* The open step that makes all of the slot's value, as element i for element i; -1: none. */
+static int open_maker(const Make *m, int slot, size_t count)
+{
+    const FlatPlan *p = m->p;
+    const FlatSlot *s = &p->slot[slot], *root = &p->slot[s->root];
+    size_t whole, part;
+    if (root->maker < 0 || !p->step[root->maker].open || s->offset) return -1;
+    if (!shape_count(&root->type->shape, &whole) || !shape_count(&s->type->shape, &part))
+        return -1;
+    return whole == part && part == count ? root->maker : -1;
+}
+
+typedef struct {
+    const Make *m;
+    int step; /* that is joined */
+} Joining;
+
+static int reg_of(void *ctx, int slot)
+{
+    const Joining *j = ctx;
+    const FlatPlan *p = j->m->p;
+    const int root = p->slot[slot].root;
+    if (j->step < 0 || p->slot[root].maker != j->step) return -1;
+    const ElemProgram *e = p->step[j->step].elem;
+    for (int i = 0; i < e->nout; i++)
+        if (e->out[i].slot == root) return e->out[i].reg;
+    return -1;
+}
+
+/* What reads a value that an open step makes ends that step, unless it joins. */
+static void close_makers(Make *m, const Step *s, int but)
+{
+    for (int i = 0; i < s->narg; i++)
+        for (int k = 0; k < s->arg[i].n; k++) {
+            const int maker = m->p->slot[m->p->slot[s->arg[i].slot[k]].root].maker;
+            if (maker >= 0 && maker != but) m->p->step[maker].open = false;
+        }
+}
+
+/* The step that an elementwise statement joins; -1: none. A value of it that is seen otherwise
+ * than whole would have to be there before. */
+static int joined(const Make *m, const Step *s, size_t count)
+{
+    int best = -1;
+    for (int i = 0; i < s->narg && m->p->fused; i++)
+        for (int k = 0; k < s->arg[i].n; k++) {
+            const int at = open_maker(m, s->arg[i].slot[k], count);
+            if (at > best) best = at;
+        }
+    for (int i = 0; i < s->narg && best >= 0; i++)
+        for (int k = 0; k < s->arg[i].n; k++) {
+            const int slot = s->arg[i].slot[k];
+            if (m->p->slot[m->p->slot[slot].root].maker == best
+                && open_maker(m, slot, count) != best)
+                return -1;
+        }
+    return best;
+}
+
+static void make_outs(Make *m, const Step *s, const Call *c, int maker)
+{
+    for (int i = 0; i < c->nout; i++) {
+        FlatSlot *f = &m->p->slot[s->out[i]];
+        f->type = c->out[i];
+        f->kind = ROOT_ARENA;
+        f->bytes = type_bytes(c->out[i]);
+        f->maker = maker;
+    }
+}
+
+static ElemProgram *new_program(Make *m, size_t count)
+{
+    ElemProgram *e = NEW(&m->p->arena, ElemProgram);
+    e->count = (int64_t)count;
+    return e;
+}
+
+static bool make_elementwise(Make *m, Lower *l, int at)
+{
+    size_t count;
+    if (!elem_is(l->s->op) || !shape_count(&l->c->out[0]->shape, &count)) return false;
+    Joining j = { m, joined(m, l->s, count) };
+    if (j.step >= 0 && elem_add(l, m->p->step[j.step].elem, reg_of, &j)) {
+        FlatStep *f = &m->p->step[j.step];
+        close_makers(m, l->s, j.step);
+        f->step = l->s;
+        f->at = at;
+        make_outs(m, l->s, l->c, j.step);
+        return true;
+    }
+    j.step = -1;
+    ElemProgram *e = new_program(m, count);
+    if (!elem_add(l, e, reg_of, &j)) return false;
+    close_makers(m, l->s, -1);
+    FlatStep *f = add_step(m, l->s, at);
+    f->elem = e;
+    f->open = true;
+    f->how = "elementwise";
+    make_outs(m, l->s, l->c, m->nstep - 1);
+    return true;
+}
+
+static LowerFn *const kernels[OP_COUNT] = {
+    [OP_matmul] = lower_matmul,
+    [OP_linear] = lower_linear,
+    [OP_conv] = lower_conv,
+    [OP_max_pool] = lower_pool,
+    [OP_avg_pool] = lower_pool,
+    [OP_softmax] = lower_softmax,
+    [OP_layer_norm] = lower_layer_norm,
+    [OP_reduce_sum] = lower_reduce,
+    [OP_reduce_mean] = lower_reduce,
+    [OP_reduce_max] = lower_reduce,
+    [OP_reduce_min] = lower_reduce,
+    [OP_reduce_l1_norm] = lower_reduce,
+    [OP_reduce_l2_norm] = lower_reduce,
+    [OP_reduce_sum_square] = lower_reduce,
+};
+
+/* A kernel that makes its one result in the order of its elements, for what follows to join. */
+static bool make_kernel(Make *m, Lower *l, int at)
+{
+    LowerFn *lower = kernels[l->s->op->kind];
+    size_t count;
+    if (!lower || l->c->nout != 1 || !shape_count(&l->c->out[0]->shape, &count) || !count)
+        return false;
+    FlatStep f = { .step = l->s, .at = at, .open = true };
+    f.elem = l->elem = new_program(m, count);
+    f.elem->nreg = 1;
+    l->reg = 0;
+    if (!lower(l, &f)) return false;
+    if (!lower_result(l, 0)) return false;
+    f.macs = op_macs(l->s->op);
+    close_makers(m, l->s, -1);
+    *add_step(m, l->s, at) = f;
+    make_outs(m, l->s, l->c, m->nstep - 1);
+    return true;
+}
+
+static void make_reference(Make *m, Lower *l, int at)
+{
+    close_makers(m, l->s, -1);
+    FlatStep *f = add_step(m, l->s, at);
+    make_outs(m, l->s, l->c, m->nstep - 1);
+    f->how = "reference";
+    flat_refer(l, f);
+}
+
+static bool make_step(Make *m, const Step *s, int at)
+{
+    const OpInfo *info = &ops[s->op->kind];
+    if (!info->eval || s->op->nblock || !s->op->nout) return false;
+    Call *c = NEW(&m->p->arena, Call);
+    call_init(c, info, s->opset, &m->p->arena, &m->quiet, s->op->loc);
+    if (!give_args(m, s, c) || !call_check(c) || (info->infer && !info->infer(c))
+        || !outs_known(m, s, c))
+        return false;
+    Lower l = { .p = m->p, .s = s, .c = c };
+    if (make_view(&l)) return true;
+    if (all_known(m, s) && !(info->flags & F_IMPURE) && worth_knowing(s, c))
+        return know_results(m, s, c);
+    if (make_elementwise(m, &l, at) || make_kernel(m, &l, at)) return true;
+    make_reference(m, &l, at);
+    return true;
+}
+
+/* ---- the whole ----------------------------------------------------------------------------- */
+
+static bool make_inputs(Make *m, const Shape *in)
+{
+    const Block *b = m->f->body;
+    m->p->in = NEW_ARRAY(&m->p->arena, b->nparam + 1, Shape);
+    for (int i = 0; i < b->nparam; i++) {
+        const Value *v = b->param[i];
+        FlatSlot *s = &m->p->slot[m->p->plan->body->param[i]];
+        if (v->type->kind != TY_TENSOR || v->type->dtype == DT_STRING) return false;
+        m->p->in[i] = in[i];
+        s->type = type_tensor(&m->p->arena, v->type->dtype, in[i]);
+        s->kind = ROOT_INPUT;
+        s->index = i;
+        s->bytes = type_bytes(s->type);
+    }
+    return true;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const FlatStep *x = a, *y = b;
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* Results of elementwise programs that nothing reads outside are no more than registers. */
+static void drop_outs(FlatPlan *p, const bool *read)
+{
+    for (int i = 0; i < p->nstep; i++) {
+        ElemProgram *e = p->step[i].elem;
+        int n = 0;
+        for (int k = 0; e && k < e->nout; k++)
+            if (read[e->out[k].slot]) e->out[n++] = e->out[k];
+            else p->slot[e->out[k].slot].kind = ROOT_NONE;
+        if (e) e->nout = n;
+    }
+}
+
+static void note_reads(const FlatPlan *p, bool *read)
+{
+    for (int i = 0; i < p->nstep; i++) {
+        const FlatStep *s = &p->step[i];
+        for (int k = 0; k < s->nread; k++) read[p->slot[s->read[k]].root] = true;
+        for (int k = 0; s->elem && k < s->elem->nin; k++)
+            if (s->elem->in[k].slot >= 0) read[p->slot[s->elem->in[k].slot].root] = true;
+    }
+    for (int i = 0; i < p->plan->body->block->nresult; i++)
+        read[p->slot[p->plan->body->result[i]].root] = true;
+}
+
+static bool make_all(Make *m, const Shape *in)
+{
+    FlatPlan *p = m->p;
+    const Steps *body = p->plan->body;
+    if (!make_inputs(m, in)) return false;
+    for (int i = 0; i < body->nstep; i++)
+        if (!make_step(m, &body->step[i], i)) return false;
+    for (int i = 0; i < body->block->nresult; i++)
+        if (!know_literal(m, body->result[i]) || !p->slot[body->result[i]].type
+            || p->slot[body->result[i]].type->dtype == DT_STRING)
+            return false;
+    p->nstep = m->nstep;
+    for (int i = 0; i < p->nstep; i++) p->macs += p->step[i].macs;
+    bool *read = NEW_ARRAY(&m->scratch, p->plan->nslot + 1, bool);
+    note_reads(p, read);
+    if (p->fused) drop_outs(p, read);
+    if (p->nstep) qsort(p->step, (size_t)p->nstep, sizeof *p->step, by_place);
+    flat_place(p);
+    return true;
+}
+
+bool flat_new(FlatPlan **out, const void *owner, const Plan *plan, const Func *f,
+              const Kernels *k, const Shape *in, bool fused)
+{
+    FlatPlan *p = mem_zero(1, sizeof *p);
+    if (!p) mem_out(sizeof *p);
+    mem_follow(owner, p);
+    *out = p;
+    p->owner = owner;
+    p->plan = plan;
+    p->kernels = k;
+    p->fused = fused;
+    p->slot = NEW_ARRAY(&p->arena, plan->nslot + 1, FlatSlot);
+    mem_follow(owner, p->arena.chunk);
+    p->base = NEW_ARRAY(&p->arena, plan->nslot + 1, char *);
+    for (int i = 0; i < plan->nslot; i++)
+        p->slot[i] = (FlatSlot){ .root = i, .first = INT_MAX, .last = -1, .maker = -1 };
+    Make m = { .p = p, .f = f, .quiet = { .quiet = true } };
+    const bool ok = make_all(&m, in);
+    diag_free(&m.quiet);
+    arena_free(&m.scratch);
+    if (ok) return true;
+    flat_free(p);
+    *out = NULL;
+    return false;
+}
+
+void flat_free(FlatPlan *p)
+{
+    if (!p) return;
+    for (int i = 0; i < p->nheld; i++) tensor_free(p->held[i]);
+    for (int i = 0; i < p->nbig; i++) mem_free(p->big[i]);
+    mem_free(p->memory);
+    mem_free(p->scratch);
+    arena_free(&p->arena);
+    mem_free(p);
+}

@@ -1,0 +1,198 @@
+/* flat.h -- how `cpu` runs a function: steps over memory whose places are known beforehand.
+ *
+ *   FlatPlan   a function whose inputs have the shapes of one run, lowered: what can be computed
+ *              from constants is, views are places in what they view, elementwise statements are
+ *              one pass together, or the end of the step before them; everything else is a
+ *              kernel's step or the op's reference meaning
+ *   FlatStep   a kernel, what it reads and writes, and an ElemProgram for its results
+ *   FlatRun    a run under way: where each value is, the threads, room for the kernels
+ *
+ * Values are slots of a Plan (cpu.h). A value of an fp16 tensor is fp16 in memory and fp32 in
+ * registers, rounded where its statement's result is: a fused pass gives what its statements
+ * would, one after the other. */
+#ifndef ANEC_FLAT_H
+#define ANEC_FLAT_H
+
+#include "../../ir/ops/eval.h"
+#include "../vector/kernels.h"
+#include "cpu.h"
+
+/* ---- elementwise programs ---------------------------------------------------------------- */
+
+enum { ELEM_REGS = 48, ELEM_STEPS = 64, ELEM_INS = 24, ELEM_OUTS = 8 };
+
+/* Where a register is loaded from. Dimensions are those of the statement that reads it, merged
+ * where they can be; rank 0: one number for all. */
+typedef struct {
+    int slot;           /* -1: `table` */
+    const float *table; /* a constant of the plan: ELEM_BLOCK times where rank is 0 */
+    DType dtype;
+    int reg;
+    bool dense; /* element i is element i of the slot */
+    int rank;
+    int64_t dim[MAX_RANK], stride[MAX_RANK];
+} ElemIn;
+
+typedef struct {
+    uint8_t op, z, x, y, w;
+    float a, b;
+} ElemStep;
+
+typedef struct {
+    int slot;
+    DType dtype;
+    int reg;
+} ElemOut;
+
+/* Register 0 is what the step before it hands over, where there is one. */
+typedef struct {
+    int nin, nstep, nout, nreg;
+    int64_t count; /* elements of all results */
+    ElemIn in[ELEM_INS];
+    ElemStep step[ELEM_STEPS];
+    ElemOut out[ELEM_OUTS];
+} ElemProgram;
+
+/* ---- steps ------------------------------------------------------------------------------- */
+
+typedef struct FlatPlan FlatPlan;
+typedef struct FlatStep FlatStep;
+typedef struct FlatRun FlatRun;
+
+struct FlatStep {
+    const Step *step; /* the last statement in it */
+    int at;           /* its number in the body */
+    /* NULL: the elementwise program alone */
+    void (*run)(const FlatStep *s, FlatRun *r);
+    const void *data;  /* the kernel's own */
+    ElemProgram *elem; /* NULL: there is none */
+    Call *refers;      /* the op's reference meaning: its call; NULL: kernels */
+    bool open;         /* while the plan is made: what follows may join elem */
+    const char *how;   /* the algorithm, for --plan */
+    int nread, *read;  /* roots that it reads and writes */
+    int nwrite, *write;
+    size_t lane_room, room; /* bytes of scratch: of each lane, of all together */
+    double macs;
+};
+
+typedef enum { ROOT_NONE, ROOT_ARENA, ROOT_CONST, ROOT_INPUT, ROOT_RESULT } RootKind;
+
+/* What is known of a slot. A view has the place of its root. */
+typedef struct {
+    const Type *type;    /* NULL: it is not in this plan */
+    int root;            /* itself, or what it is a view of */
+    int64_t offset;      /* bytes from there */
+    const Tensor *known; /* computed beforehand, or a literal; NULL: it is of a run */
+    /* of roots: */
+    RootKind kind;
+    int index;           /* INPUT: the parameter; RESULT: the result */
+    size_t bytes, place; /* ARENA: where */
+    int first, last;     /* steps of its life */
+    int maker;           /* the step (or group under way) that makes it, -1: none */
+} FlatSlot;
+
+struct FlatPlan {
+    Arena arena;
+    const Plan *plan;
+    const Kernels *kernels;
+    const void *owner;
+    FlatSlot *slot;
+    FlatStep *step;
+    int nstep;
+    size_t arena_bytes, lane_room, room;
+    double macs;
+    size_t packed; /* bytes of weights in the kernels' order */
+    bool fused;
+    Tensor **held; /* tensors that are the plan's to free */
+    int nheld, held_cap;
+    Shape *in;    /* by parameter: what it was made for */
+    void *memory; /* arena_bytes, kept between runs */
+    void *scratch;
+    size_t scratch_bytes;
+    char **base; /* by slot: where it is in the run under way */
+    char **big;  /* weights in the kernels' order: memory of the plan */
+    int nbig, big_cap;
+};
+
+struct FlatRun {
+    FlatPlan *p;
+    const Kernels *k;
+    Team *team;
+    Diag *diag;
+    char *lanes, *room;           /* scratch */
+    uint64_t seed, epoch, *draws; /* of random statements: cpu.h */
+};
+
+static inline char *flat_at(const FlatRun *r, int slot) { return r->p->base[slot]; }
+static inline void *flat_lane(const FlatRun *r, int lane)
+{
+    return r->lanes + (size_t)lane * r->p->lane_room;
+}
+
+/* ---- lowering ---------------------------------------------------------------------------- */
+
+/* A statement about to be lowered: its call, inferred, with all that is known of its
+ * arguments. */
+typedef struct {
+    FlatPlan *p;
+    const Step *s;
+    Call *c;
+    ElemProgram *elem; /* of what the kernel makes: it may add to it */
+    int reg;           /* the register of elem that has the result so far */
+} Lower;
+
+/* The slot of an argument; -1: it is absent. */
+int lower_slot(const Lower *l, ParamId p);
+/* Its value, where it is known before the run; NULL: it is not */
+const Tensor *lower_known(const Lower *l, ParamId p);
+static inline bool dtype_fast(DType t) { return t == DT_FP32 || t == DT_FP16; }
+/* Memory of the plan that weights are packed into, counted as such. */
+void *flat_big(FlatPlan *p, size_t bytes);
+/* n floats of a known tensor from element `first` on */
+void flat_floats(const Tensor *t, size_t first, size_t n, float *dst);
+
+/* Kernels: each fills in run, data and room, and says whether it can. What they make goes
+ * through the elementwise program, register 0. */
+typedef bool LowerFn(Lower *l, FlatStep *s);
+LowerFn lower_matmul, lower_linear, lower_conv, lower_pool, lower_softmax, lower_reduce,
+    lower_layer_norm;
+
+/* Adds an elementwise statement to e. False: it is none, or there is no room; e is then as it
+ * was. reg_of(ctx, slot): a register of e that has the value, or -1. */
+bool elem_add(Lower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot), void *ctx);
+/* A register that is loaded from a table of the plan, [outer, n, inner] repeated: element i is
+ * table[i / inner % n]. */
+int elem_table(FlatPlan *p, ElemProgram *e, const float *table, int64_t n, int64_t inner);
+bool elem_is(const Op *op); /* elem_add may take it */
+/* l->reg becomes op of itself and register y (-1: there was no room), not rounded. */
+bool lower_then(Lower *l, ElemOp op, int y);
+/* Ends what a kernel makes: rounded, it is result `index` of the statement. */
+bool lower_result(Lower *l, int index);
+/* Runs e for elements first .. first + n - 1, n up to ELEM_BLOCK. given: what register 0 holds;
+ * it is overwritten. */
+void elem_run(const ElemProgram *e, const FlatRun *r, int64_t first, size_t n, float *given);
+/* All n, in blocks. */
+void elem_run_row(const ElemProgram *e, const FlatRun *r, int64_t first, int64_t n,
+                  float *given);
+void elem_run_all(const FlatStep *s, FlatRun *r);
+
+/* n floats from element `first` of a slot of dtype t, into room where they are not floats that
+ * lie there. */
+const float *flat_row(const FlatRun *r, int slot, DType t, int64_t first, size_t n,
+                      float *room);
+
+/* ---- plans ------------------------------------------------------------------------------- */
+
+/* False, and nothing is reported: this function is none of straight statements of known shapes.
+ * `in`: shapes of the parameters. *out holds the plan from the start, so that it can be freed
+ * when memory runs out under it; owner: what memory of it follows (mem_follow). */
+bool flat_new(FlatPlan **out, const void *owner, const Plan *plan, const Func *f,
+              const Kernels *k, const Shape *in, bool fused);
+void flat_free(FlatPlan *p);
+/* Gives roots of the arena their places, by the steps that read and write them. */
+void flat_place(FlatPlan *p);
+/* The reference meaning of a statement as a step, and running it. */
+void flat_refer(Lower *l, FlatStep *s);
+bool flat_call(const FlatStep *s, FlatRun *r);
+
+#endif

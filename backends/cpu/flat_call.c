@@ -1,0 +1,83 @@
+/* flat_call.c -- a step that is an op's reference meaning: the same call as ref's, on values where
+ * the plan has them. */
+#include "flat.h"
+
+#include <string.h>
+
+void flat_refer(Lower *l, FlatStep *f)
+{
+    const Step *s = l->s;
+    int n = 0;
+    for (int i = 0; i < s->narg; i++) n += s->arg[i].n;
+    f->read = NEW_ARRAY(&l->p->arena, n + 1, int);
+    for (int i = 0; i < s->narg; i++)
+        for (int k = 0; k < s->arg[i].n; k++)
+            if (!l->p->slot[s->arg[i].slot[k]].known) f->read[f->nread++] = s->arg[i].slot[k];
+    f->write = s->out;
+    f->nwrite = s->op->nout;
+    f->refers = l->c;
+}
+
+/* The tensors of arguments that a run makes, at their places. */
+static void set_values(const FlatStep *f, const FlatRun *r, Call *c, Arena *scratch)
+{
+    const Step *s = f->step;
+    for (int i = 0; i < s->narg; i++)
+        for (int k = 0; k < s->arg[i].n; k++) {
+            const int slot = s->arg[i].slot[k];
+            const FlatSlot *from = &r->p->slot[slot];
+            if (from->known) continue;
+            Tensor *t = NEW(scratch, Tensor);
+            *t = tensor_view(from->type->dtype, &from->type->shape, flat_at(r, slot));
+            c->p[c->info->place[s->arg[i].param] - 1].v[k].val = t;
+        }
+}
+
+static void set_results(const FlatStep *f, const FlatRun *r, Call *c, Arena *scratch)
+{
+    for (int i = 0; i < c->nout; i++) {
+        Tensor *t = NEW(scratch, Tensor);
+        *t = tensor_view(c->out[i]->dtype, &c->out[i]->shape, flat_at(r, f->step->out[i]));
+        if (t->bytes) memset(t->data, 0, t->bytes);
+        c->res[i] = t;
+    }
+}
+
+/* A meaning may have put a result into memory of its own. */
+static void take_results(const FlatStep *f, const FlatRun *r, Call *c)
+{
+    for (int i = 0; i < c->nout; i++) {
+        Tensor *t = c->res[i];
+        char *at = flat_at(r, f->step->out[i]);
+        if (t->bytes != type_bytes(c->out[i]))
+            bug("%s resulted in another shape than was inferred", c->info->name);
+        if (t->bytes && t->data != at) memcpy(at, t->data, t->bytes);
+        tensor_free(t);
+        c->res[i] = NULL;
+    }
+}
+
+bool flat_call(const FlatStep *f, FlatRun *r)
+{
+    Arena scratch = { 0 };
+    Call *c = f->refers;
+    struct Drawn *drawn = f->step->drawn;
+    Arena *const planned = c->arena;
+    c->arena = &scratch;
+    c->diag = r->diag;
+    c->random_seed = r->seed;
+    if (c->info->flags & F_IMPURE) {
+        if (drawn->epoch != r->epoch) *drawn = (struct Drawn){ .epoch = r->epoch };
+        c->random_draw = drawn->times++;
+        c->random_serial = (*r->draws)++;
+    }
+    set_values(f, r, c, &scratch);
+    set_results(f, r, c, &scratch);
+    const bool ok = c->info->eval(c);
+    if (ok) take_results(f, r, c);
+    for (int i = 0; i < c->nout && !ok; i++)
+        if (c->res[i]) tensor_free(c->res[i]);
+    c->arena = planned;
+    arena_free(&scratch);
+    return ok;
+}

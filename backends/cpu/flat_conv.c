@@ -1,0 +1,338 @@
+/* flat_conv.c -- convolutions and pools over x in the order of its windows (flat_window.h).
+ *
+ * A convolution is a product of the weights, rows of which are channels of the result, and x,
+ * whose row for an input channel and a tap is that channel from the tap's place on. Nothing is
+ * spread out into patches but a block of columns at a time, which all rows of weights then
+ * share. A convolution of one channel into one, and a pool, is a window that slides. */
+#include "flat_pack.h"
+#include "flat_window.h"
+#include "../../ir/ops/conv.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { DEPTH = 256, COLUMNS = 256, PANELS = 8 };
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* ---- products ------------------------------------------------------------------------------ */
+
+typedef struct {
+    Staged g;
+    int x_slot;
+    DType type;
+    int64_t batch, cin, cout, groups, gin, gout;
+    int64_t depth;       /* gin * taps */
+    const float *weight; /* by group, in panels of rows */
+    const int64_t *off;  /* by row of x of a group */
+    int64_t rows, mparts, nparts;
+} Conv2;
+
+typedef struct {
+    const FlatStep *s;
+    const FlatRun *r;
+    const Conv2 *c;
+    const float *x; /* of this image, staged or itself */
+    int64_t image;
+} ConvWork;
+
+static size_t size_of(const Conv2 *c) { return c->type == DT_FP16 ? 2 : 4; }
+
+static void stage_part(void *ctx, int64_t ch, int lane)
+{
+    const ConvWork *w = ctx;
+    const Conv2 *c = w->c;
+    const int64_t from = (w->image * c->cin + ch) * window_in(&c->g.w);
+    stage_channel(&c->g, w->r->k, flat_at(w->r, c->x_slot) + (size_t)from * size_of(c), c->type,
+                  0, (float *)(void *)w->r->room + ch * c->g.channel, flat_lane(w->r, lane));
+}
+
+/* Columns [first, first + nr) of rows l .. l + depth - 1 of x side by side. */
+static void gather(const ConvWork *w, int64_t group, int64_t first, int64_t l, int64_t depth,
+                   float *to)
+{
+    const Conv2 *c = w->c;
+    const int nr = w->r->k->nr;
+    const float *x = w->x + group * c->gin * c->g.channel + first;
+    for (int64_t i = l; i < l + depth; i++, to += nr)
+        memcpy(to, x + c->off[i], (size_t)nr * sizeof *to);
+}
+
+static void conv_block(const ConvWork *w, int64_t group, int64_t row, int64_t rows,
+                       int64_t first, int64_t cols, int64_t l, int64_t depth, float *c,
+                       float *b)
+{
+    const Conv2 *v = w->c;
+    const Kernels *k = w->r->k;
+    const float *a = v->weight + group * pack_panels(v->gout, k->mr) * k->mr * v->depth;
+    const bool gathered = rows > 2 * k->mr;
+    for (int64_t j = 0; j < cols; j += k->nr) {
+        GemmTile t = { .depth = depth, .add = l > 0, .ldc = COLUMNS };
+        if (gathered) {
+            gather(w, group, first + j, l, depth, b);
+            t.b = b;
+            t.ldb = k->nr;
+        } else {
+            t.b = w->x + group * v->gin * v->g.channel + first + j;
+            t.off = v->off + l;
+        }
+        for (int64_t i = 0; i < rows; i += k->mr) {
+            t.a = a + (row + i) * v->depth + l * k->mr;
+            t.rows = (int)least(k->mr, rows - i);
+            t.c = c + i * COLUMNS + j;
+            k->tile(&t);
+        }
+    }
+}
+
+static void conv_part(void *ctx, int64_t part, int lane)
+{
+    const ConvWork *w = ctx;
+    const Conv2 *v = w->c;
+    float *c = flat_lane(w->r, lane), *b = c + v->rows * COLUMNS;
+    const int64_t group = part / (v->mparts * v->nparts);
+    const int64_t row = part % v->mparts * v->rows;
+    const int64_t first = part / v->mparts % v->nparts * COLUMNS;
+    const int64_t rows = least(v->rows, v->gout - row),
+                  cols = least(COLUMNS, v->g.span - first);
+    for (int64_t l = 0; l < v->depth; l += DEPTH)
+        conv_block(w, group, row, rows, first, cols, l, least(DEPTH, v->depth - l), c, b);
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t at;
+        const int64_t n = stage_valid(&v->g, first, cols, c + i * COLUMNS, &at);
+        const int64_t ch = w->image * v->cout + group * v->gout + row + i;
+        if (n)
+            elem_run_row(w->s->elem, w->r, ch * window_out(&v->g.w) + at, n, c + i * COLUMNS);
+    }
+}
+
+static void conv_run(const FlatStep *s, FlatRun *r)
+{
+    const Conv2 *c = s->data;
+    ConvWork w = { .s = s, .r = r, .c = c };
+    for (w.image = 0; w.image < c->batch; w.image++) {
+        const int64_t from = w.image * c->cin * window_in(&c->g.w);
+        w.x = (const float *)(void *)flat_at(r, c->x_slot) + from;
+        if (s->room) {
+            team_run(r->team, stage_part, &w, c->cin);
+            w.x = (const float *)(void *)r->room;
+        }
+        team_run(r->team, conv_part, &w, c->groups * c->mparts * c->nparts);
+    }
+}
+
+/* ---- a channel at a time: depthwise convolutions and pools ---------------------------------- */
+
+typedef struct {
+    Staged g;
+    int x_slot;
+    DType type;
+    int64_t planes, channels; /* of the result: channel n is of x's channel n / per */
+    int64_t per;
+    const float *weight; /* by channel of the result; NULL: the largest element */
+    bool shared;         /* one weight for all channels */
+    float rest;
+} Slide;
+
+typedef struct {
+    const FlatStep *s;
+    const FlatRun *r;
+    const Slide *c;
+} SlideWork;
+
+static void slide_part(void *ctx, int64_t part, int lane)
+{
+    const SlideWork *w = ctx;
+    const Slide *c = w->c;
+    const Kernels *k = w->r->k;
+    const size_t size = c->type == DT_FP16 ? 2 : 4;
+    float *v = flat_lane(w->r, lane), *room = v + COLUMNS + ELEM_PAD,
+          *x = room + stage_line(&c->g);
+    const int64_t from = part / c->per;
+    stage_channel(&c->g, k,
+                  flat_at(w->r, c->x_slot) + (size_t)(from * window_in(&c->g.w)) * size,
+                  c->type, c->rest, x, room);
+    const float *weight = c->weight;
+    if (weight && !c->shared) weight += part % c->channels * c->g.taps;
+    for (int64_t p = 0; p < c->g.span; p += COLUMNS) {
+        const int64_t n = least(COLUMNS, c->g.span - p);
+        int64_t at;
+        if (weight) k->window_sum(v, x + p, weight, c->g.off, c->g.taps, (size_t)n);
+        else k->window_max(v, x + p, c->g.off, c->g.taps, (size_t)n);
+        const int64_t kept = stage_valid(&c->g, p, n, v, &at);
+        if (kept) elem_run_row(w->s->elem, w->r, part * window_out(&c->g.w) + at, kept, v);
+    }
+}
+
+static void slide_run(const FlatStep *s, FlatRun *r)
+{
+    const Slide *c = s->data;
+    SlideWork w = { s, r, c };
+    team_run(r->team, slide_part, &w, c->planes);
+}
+
+static void finish_slide(Lower *l, FlatStep *s, const Slide *c)
+{
+    Slide *kept = NEW(&l->p->arena, Slide);
+    *kept = *c;
+    s->data = kept;
+    s->run = slide_run;
+    s->read = NEW_ARRAY(&l->p->arena, 1, int);
+    s->read[s->nread++] = c->x_slot;
+    s->lane_room = (size_t)(COLUMNS + 4 * ELEM_PAD + stage_line(&c->g) + c->g.channel + 64)
+                 * sizeof(float);
+}
+
+/* ---- lowering ------------------------------------------------------------------------------ */
+
+static bool add_bias(Lower *l, int64_t n, int64_t inner)
+{
+    const Tensor *bias = lower_known(l, P_bias);
+    if (!bias) return true;
+    float *table = NEW_ARRAY(&l->p->arena, n + 1, float);
+    flat_floats(bias, 0, (size_t)n, table);
+    return lower_then(l, ELEM_add, elem_table(l->p, l->elem, table, n, inner));
+}
+
+static void pack_weights(Lower *l, Conv2 *c, const Tensor *weight)
+{
+    const Kernels *k = l->p->kernels;
+    const int64_t panels = pack_panels(c->gout, k->mr) * k->mr * c->depth;
+    float *to = flat_big(l->p, (size_t)(c->groups * panels) * sizeof *to);
+    for (int64_t g = 0; g < c->groups; g++)
+        for (int64_t i = 0; i < c->gout; i += k->mr) {
+            const Matrix all = { weight->data, weight->dtype, c->depth, 1 };
+            pack_panel(k, matrix_at(all, g * c->gout + i, 0), least(k->mr, c->gout - i),
+                       c->depth, k->mr, to + g * panels + i * c->depth);
+        }
+    c->weight = to;
+}
+
+static void table_of_rows(Lower *l, Conv2 *c)
+{
+    int64_t *off = NEW_ARRAY(&l->p->arena, c->depth + 1, int64_t);
+    for (int64_t ch = 0; ch < c->gin; ch++)
+        for (int t = 0; t < c->g.taps; t++)
+            off[ch * c->g.taps + t] = ch * c->g.channel + c->g.off[t];
+    c->off = off;
+}
+
+static bool lower_depthwise(Lower *l, FlatStep *s, const Conv *v, const Tensor *weight)
+{
+    Slide c = { .x_slot = lower_slot(l, P_x),
+                .type = call_dtype(l->c, P_x),
+                .planes = v->batch * v->cout,
+                .channels = v->cout,
+                .per = v->cout / v->cin };
+    stage_init(&c.g, &v->window, &l->p->arena);
+    const size_t n = (size_t)(v->cout * c.g.taps);
+    float *w = flat_big(l->p, n * sizeof *w);
+    flat_floats(weight, 0, n, w);
+    c.weight = w;
+    finish_slide(l, s, &c);
+    s->how = "conv, depthwise";
+    return true;
+}
+
+static bool lower_product(Lower *l, FlatStep *s, const Conv *v, const Tensor *weight)
+{
+    Conv2 c = { .x_slot = lower_slot(l, P_x),
+                .type = call_dtype(l->c, P_x),
+                .batch = v->batch,
+                .cin = v->cin,
+                .cout = v->cout,
+                .groups = v->groups,
+                .gin = v->cin / v->groups,
+                .gout = v->cout / v->groups };
+    const Kernels *k = l->p->kernels;
+    stage_init(&c.g, &v->window, &l->p->arena);
+    c.depth = c.gin * c.g.taps;
+    c.rows = c.gout < PANELS * k->mr ? pack_panels(c.gout, k->mr) * k->mr : PANELS * k->mr;
+    c.mparts = (c.gout + c.rows - 1) / c.rows;
+    c.nparts = (c.g.span + COLUMNS - 1) / COLUMNS;
+    pack_weights(l, &c, weight);
+    table_of_rows(l, &c);
+    /* x itself has no room past its end where it is the caller's */
+    const bool own = l->p->slot[l->p->slot[c.x_slot].root].kind == ROOT_ARENA;
+    if (!c.g.direct || c.type != DT_FP32 || !own)
+        s->room = (size_t)(c.cin * c.g.channel + 64) * sizeof(float);
+    Conv2 *kept = NEW(&l->p->arena, Conv2);
+    *kept = c;
+    s->data = kept;
+    s->run = conv_run;
+    s->how = "conv, direct";
+    s->read = NEW_ARRAY(&l->p->arena, 1, int);
+    s->read[s->nread++] = c.x_slot;
+    const int64_t line = stage_line(&c.g), work = c.rows * COLUMNS + DEPTH * k->nr + ELEM_PAD;
+    s->lane_room = (size_t)(line > work ? line : work) * sizeof(float);
+    return true;
+}
+
+bool lower_conv(Lower *l, FlatStep *s)
+{
+    Conv v;
+    const Tensor *weight = lower_known(l, P_weight);
+    const int x = lower_slot(l, P_x);
+    if (!weight || !dtype_fast(call_dtype(l->c, P_x)) || !dtype_fast(weight->dtype)
+        || l->p->slot[x].known || !conv_of(l->c, false, &v)
+        || (call_has(l->c, P_bias) && !lower_known(l, P_bias)))
+        return false;
+    if (!add_bias(l, v.cout, window_out(&v.window))) return false;
+    if (v.groups == v.cin && v.cout % v.cin == 0 && v.groups > 1)
+        return lower_depthwise(l, s, &v, weight);
+    return lower_product(l, s, &v, weight);
+}
+
+/* How many elements a mean at each position is of; 0 becomes 1: their sum is 0. */
+static int64_t reach_of(const Window *w, int i, int64_t out, bool inside)
+{
+    const int64_t from = out * w->stride[i] - w->before[i], to = from + w->kernel[i];
+    const int64_t edge = inside ? w->in[i] : w->in[i] + w->after[i];
+    const int64_t n = least(to, edge) - (inside && from < 0 ? 0 : from);
+    return n < 0 ? 0 : n;
+}
+
+static float *reaches(Lower *l, const Window *w, bool inside)
+{
+    float *n = NEW_ARRAY(&l->p->arena, window_out(w) + 1, float), *to = n;
+    for (int64_t i = 0; i < w->out[0]; i++)
+        for (int64_t j = 0; j < w->out[1]; j++)
+            for (int64_t k = 0; k < w->out[2]; k++) {
+                const int64_t all = reach_of(w, 0, i, inside) * reach_of(w, 1, j, inside)
+                                  * reach_of(w, 2, k, inside);
+                *to++ = all > 0 ? (float)all : 1;
+            }
+    return n;
+}
+
+bool lower_pool(Lower *l, FlatStep *s)
+{
+    const Shape *x = call_shape(l->c, P_x);
+    int64_t kernel[MAX_SPATIAL];
+    Window w;
+    const bool mean = l->s->op->kind == OP_avg_pool;
+    if (!dtype_fast(call_dtype(l->c, P_x))
+        || !call_ints_or(l->c, P_kernel_sizes, x->rank - 2, 1, kernel)
+        || !window_of(l->c, WINDOW_POOL, x, kernel, &w))
+        return false;
+    Slide c = { .x_slot = lower_slot(l, P_x),
+                .type = call_dtype(l->c, P_x),
+                .planes = x->dim[0] * x->dim[1],
+                .channels = x->dim[1],
+                .per = 1,
+                .shared = true,
+                .rest = mean ? 0 : -INFINITY };
+    stage_init(&c.g, &w, &l->p->arena);
+    if (mean) {
+        float *ones = NEW_ARRAY(&l->p->arena, c.g.taps + 1, float);
+        for (int i = 0; i < c.g.taps; i++) ones[i] = 1;
+        c.weight = ones;
+        const bool inside = call_bool(l->c, P_exclude_padding_from_average);
+        const float *n = reaches(l, &w, inside);
+        if (!lower_then(l, ELEM_div, elem_table(l->p, l->elem, n, window_out(&w), 1)))
+            return false;
+    }
+    finish_slide(l, s, &c);
+    s->how = "pool";
+    return true;
+}

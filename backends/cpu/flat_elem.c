@@ -1,0 +1,463 @@
+/* flat_elem.c -- elementwise programs: what their statements are, and running them block by
+ * block. */
+#include "flat.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- which statements ---------------------------------------------------------------------
+ *
+ * x, y and z are the parameters that are operands; a and b those that are numbers. `exact`: the
+ * result of fp16 operands needs no rounding. */
+
+typedef struct {
+    uint8_t op; /* 1 + an ElemOp; 0: none */
+    ParamId x, y, w, a, b;
+    bool exact;
+} ElemRow;
+
+/* clang-format off */
+static const ElemRow rows[OP_COUNT] = {
+#define BINARY(id, elem, ...) [OP_##id] = { .op = 1 + ELEM_##elem, .x = P_x, .y = P_y, __VA_ARGS__ },
+#define UNARY(id, elem, ...) [OP_##id] = { .op = 1 + ELEM_##elem, .x = P_x, __VA_ARGS__ },
+    BINARY(add, add, .exact = false)
+    BINARY(sub, sub, .exact = false)
+    BINARY(mul, mul, .exact = false)
+    BINARY(real_div, div, .exact = false)
+    BINARY(maximum, max, .exact = true)
+    BINARY(minimum, min, .exact = true)
+    BINARY(equal, equal, .exact = true)
+    BINARY(not_equal, not_equal, .exact = true)
+    BINARY(less, less, .exact = true)
+    BINARY(less_equal, less_equal, .exact = true)
+    BINARY(greater, greater, .exact = true)
+    BINARY(greater_equal, greater_equal, .exact = true)
+    BINARY(logical_and, and, .exact = true)
+    BINARY(logical_or, or, .exact = true)
+    BINARY(logical_xor, xor, .exact = true)
+    [OP_select] = { .op = 1 + ELEM_select, .x = P_cond, .y = P_a, .w = P_b, .exact = true },
+    [OP_pow] = { .op = 1 + ELEM_copy, .x = P_x },
+    [OP_cast] = { .op = 1 + ELEM_copy, .x = P_x },
+    UNARY(logical_not, not, .exact = true)
+    UNARY(abs, abs, .exact = true)
+    UNARY(ceil, ceil, .exact = true)
+    UNARY(floor, floor, .exact = true)
+    UNARY(round, round, .exact = true)
+    UNARY(sign, sign, .exact = true)
+    UNARY(relu, at_least, .exact = true)
+    UNARY(relu6, clip, .exact = true)
+    UNARY(clip, clip, .a = P_alpha, .b = P_beta, .exact = true)
+    UNARY(threshold, at_least, .a = P_alpha, .exact = true)
+    UNARY(thresholded_relu, thresholded_relu, .a = P_alpha, .exact = true)
+    UNARY(sqrt, sqrt, .exact = false)
+    UNARY(rsqrt, rsqrt, .a = P_epsilon)
+    UNARY(inverse, inverse, .a = P_epsilon)
+    UNARY(square, square, .exact = false)
+    UNARY(exp, exp, .exact = false)
+    UNARY(exp2, exp2, .exact = false)
+    UNARY(log, log, .a = P_epsilon)
+    UNARY(tanh, tanh, .exact = false)
+    UNARY(erf, erf, .exact = false)
+    UNARY(sigmoid, sigmoid, .exact = false)
+    UNARY(silu, silu, .exact = false)
+    UNARY(gelu, gelu, .exact = false)
+    UNARY(elu, elu, .a = P_alpha)
+    UNARY(leaky_relu, leaky_relu, .a = P_alpha)
+    UNARY(softplus, softplus, .exact = false)
+    UNARY(softsign, softsign, .exact = false)
+    UNARY(linear_activation, linear, .a = P_alpha, .b = P_beta)
+    UNARY(sigmoid_hard, sigmoid_hard, .a = P_alpha, .b = P_beta)
+    UNARY(clamped_relu, clamped_relu, .a = P_alpha, .b = P_beta)
+    UNARY(scaled_tanh, scaled_tanh, .a = P_alpha, .b = P_beta)
+    [OP_prelu] = { .op = 1 + ELEM_prelu, .x = P_x },
+    [OP_batch_norm] = { .op = 1 + ELEM_standard, .x = P_x },
+};
+/* clang-format on */
+
+bool elem_is(const Op *op) { return rows[op->kind].op != 0; }
+
+static bool dtype_elem(DType t) { return dtype_fast(t) || t == DT_BOOL; }
+
+/* ---- registers ---------------------------------------------------------------------------- */
+
+static int new_reg(ElemProgram *e) { return e->nreg < ELEM_REGS ? e->nreg++ : -1; }
+
+static int add_step(ElemProgram *e, ElemOp op, int x, int y, int w, float a, float b)
+{
+    const int z = new_reg(e);
+    if (z < 0 || e->nstep == ELEM_STEPS || x < 0 || y < 0 || w < 0) return -1;
+    e->step[e->nstep++] = (ElemStep){ (uint8_t)op, (uint8_t)z, (uint8_t)x, (uint8_t)y,
+                                      (uint8_t)w,  a,          b };
+    return z;
+}
+
+/* Rounded as an element of t, where that is not what it is. */
+static int rounded(ElemProgram *e, int reg, DType t)
+{
+    return t == DT_FP16 ? add_step(e, ELEM_half, reg, reg, reg, 0, 0) : reg;
+}
+
+/* Merges dimensions that are walked as one; drops those of extent 1. */
+static void merge_dims(ElemIn *in)
+{
+    int n = 0;
+    for (int i = 0; i < in->rank; i++) {
+        if (in->dim[i] == 1) continue;
+        if (n && in->stride[n - 1] == in->stride[i] * in->dim[i]) {
+            in->dim[n - 1] *= in->dim[i];
+            in->stride[n - 1] = in->stride[i];
+        } else {
+            in->dim[n] = in->dim[i];
+            in->stride[n++] = in->stride[i];
+        }
+    }
+    in->rank = n;
+}
+
+static bool is_scalar(const ElemIn *in)
+{
+    for (int i = 0; i < in->rank; i++)
+        if (in->stride[i]) return false;
+    return true;
+}
+
+static const float *splat(FlatPlan *p, float v)
+{
+    float *t = NEW_ARRAY(&p->arena, ELEM_BLOCK + ELEM_PAD, float);
+    for (int i = 0; i < ELEM_BLOCK + ELEM_PAD; i++) t[i] = v;
+    return t;
+}
+
+static bool same_in(const ElemIn *a, const ElemIn *b)
+{
+    if (a->slot != b->slot || a->rank != b->rank || a->slot < 0) return false;
+    return !memcmp(a->dim, b->dim, (size_t)a->rank * sizeof a->dim[0])
+        && !memcmp(a->stride, b->stride, (size_t)a->rank * sizeof a->stride[0]);
+}
+
+/* The register of a slot of shape s, seen as `as`. */
+static int load(FlatPlan *p, ElemProgram *e, int slot, const Shape *as)
+{
+    const Type *t = p->slot[slot].type;
+    const Tensor *known = p->slot[slot].known;
+    if (e->nin == ELEM_INS) return -1;
+    ElemIn in = { .slot = slot, .dtype = t->dtype, .rank = as->rank };
+    shape_strides_as(&t->shape, as, in.stride);
+    memcpy(in.dim, as->dim, (size_t)as->rank * sizeof in.dim[0]);
+    merge_dims(&in);
+    if (is_scalar(&in)) {
+        in.rank = 0;
+        if (known) {
+            in.table = splat(p, (float)tensor_float(known, 0));
+            in.slot = -1;
+        }
+    }
+    in.dense = in.rank == 1 && in.stride[0] == 1;
+    for (int i = 0; i < e->nin; i++)
+        if (same_in(&e->in[i], &in)) return e->in[i].reg;
+    in.reg = new_reg(e);
+    if (in.reg < 0) return -1;
+    e->in[e->nin++] = in;
+    return in.reg;
+}
+
+int elem_table(FlatPlan *p, ElemProgram *e, const float *table, int64_t n, int64_t inner)
+{
+    ElemIn in = { .slot = -1, .table = table, .dtype = DT_FP32, .rank = 3 };
+    if (e->nin == ELEM_INS) return -1;
+    in.dim[0] = n > 0 && inner > 0 ? e->count / (n * inner) : 0;
+    in.dim[1] = n;
+    in.dim[2] = inner;
+    in.stride[1] = 1;
+    merge_dims(&in);
+    if (is_scalar(&in)) {
+        in.rank = 0;
+        in.table = splat(p, table[0]);
+    }
+    in.reg = new_reg(e);
+    if (in.reg < 0) return -1;
+    e->in[e->nin++] = in;
+    return in.reg;
+}
+
+bool lower_then(Lower *l, ElemOp op, int y)
+{
+    l->reg = add_step(l->elem, op, l->reg, y, y, 0, 0);
+    return l->reg >= 0;
+}
+
+bool lower_result(Lower *l, int index)
+{
+    ElemProgram *e = l->elem;
+    const DType t = l->c->out[index]->dtype;
+    const int z = rounded(e, l->reg, t);
+    if (z < 0) return false;
+    e->out[e->nout++] = (ElemOut){ .slot = l->s->out[index], .dtype = t, .reg = z };
+    return true;
+}
+
+/* ---- statements ---------------------------------------------------------------------------- */
+
+/* x to the power of a constant that is made of multiplications and roots. */
+static bool power_of(const Lower *l, ElemOp *op)
+{
+    const Tensor *y = lower_known(l, P_y);
+    if (!y || y->count != 1 || call_shape(l->c, P_y)->rank > call_shape(l->c, P_x)->rank)
+        return false;
+    const double v = tensor_float(y, 0);
+    *op = v == 1 ? ELEM_copy : v == 2 ? ELEM_square : ELEM_cube;
+    return v == 1 || v == 2 || v == 3;
+}
+
+static bool gelu_of(const Lower *l, ElemOp *op)
+{
+    const char *mode = call_str(l->c, P_mode);
+    if (!strcmp(mode, "TANH_APPROXIMATION")) *op = ELEM_gelu_tanh;
+    if (!strcmp(mode, "SIGMOID_APPROXIMATION")) *op = ELEM_gelu_sigmoid;
+    return true;
+}
+
+static bool cast_of(const Lower *l, ElemOp *op)
+{
+    const DType from = call_dtype(l->c, P_x), to = l->c->out[0]->dtype;
+    if (to == DT_BOOL && from != DT_BOOL) *op = ELEM_truth;
+    return true;
+}
+
+/* A parameter of a number for each channel, as floats; `fill` where it is absent; NULL: it is
+ * not known. */
+static const float *channel_table(const Lower *l, ParamId p, int64_t n, float fill)
+{
+    float *v = NEW_ARRAY(&l->p->arena, n + 1, float);
+    const Tensor *t = lower_known(l, p);
+    if (call_has(l->c, p) && !t) return NULL;
+    for (int64_t i = 0; i < n; i++) v[i] = fill;
+    if (t) flat_floats(t, 0, (size_t)n, v);
+    return v;
+}
+
+/* (x - mean) / root, then gamma * that + beta, without a rounding in between */
+static int add_batch_norm(const Lower *l, ElemProgram *e, int x)
+{
+    const Shape *s = call_shape(l->c, P_x);
+    const int64_t n = s->dim[1], inner = shape_elements(s, 2, s->rank);
+    const float *mean = channel_table(l, P_mean, n, 0);
+    const float *gamma = channel_table(l, P_gamma, n, 1),
+                *beta = channel_table(l, P_beta, n, 0);
+    const Tensor *variance = lower_known(l, P_variance);
+    float *root = NEW_ARRAY(&l->p->arena, n + 1, float);
+    if (!mean || !gamma || !beta || !variance) return -1;
+    for (int64_t i = 0; i < n; i++)
+        root[i] = (float)sqrt(tensor_float(variance, (size_t)i) + call_float(l->c, P_epsilon));
+    const int m = elem_table(l->p, e, mean, n, inner), r = elem_table(l->p, e, root, n, inner);
+    int z = add_step(e, ELEM_standard, x, m, r, 0, 0);
+    if (!call_has(l->c, P_gamma) && !call_has(l->c, P_beta)) return z;
+    const int g = elem_table(l->p, e, gamma, n, inner), b = elem_table(l->p, e, beta, n, inner);
+    return add_step(e, ELEM_scale, z, g, b, 0, 0);
+}
+
+static int add_prelu(const Lower *l, ElemProgram *e, int x)
+{
+    const Shape *s = call_shape(l->c, P_x);
+    const float *alpha = channel_table(l, P_alpha, s->dim[1], 0);
+    if (!alpha) return -1;
+    const int y = elem_table(l->p, e, alpha, s->dim[1], shape_elements(s, 2, s->rank));
+    return add_step(e, ELEM_prelu, x, y, y, 0, 0);
+}
+
+static float number(const Lower *l, ParamId p)
+{
+    return p ? (float)call_float_like(l->c, p, P_x) : 0;
+}
+
+/* Whether the row is what the statement means, of these types. */
+static bool lower_row(const Lower *l, const ElemRow *row, ElemOp *op)
+{
+    const int kind = l->s->op->kind;
+    *op = (ElemOp)(row->op - 1);
+    if (!dtype_elem(l->c->out[0]->dtype)) return false;
+    if (kind == OP_pow) return power_of(l, op);
+    if (kind == OP_gelu) return gelu_of(l, op);
+    if (kind == OP_cast) return cast_of(l, op);
+    return true;
+}
+
+static bool add_statement(Lower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot),
+                          void *ctx)
+{
+    const int kind = l->s->op->kind;
+    const ElemRow *row = &rows[kind];
+    const ParamId from[] = { row->x, row->y, row->w };
+    const Type *out = l->c->out[0];
+    int reg[3] = { 0 };
+    ElemOp op;
+    if (!row->op || !lower_row(l, row, &op)) return false;
+    for (int i = 0; i < 3; i++) {
+        if (!from[i]) {
+            reg[i] = reg[0];
+            continue;
+        }
+        const int slot = lower_slot(l, from[i]);
+        if (slot < 0 || !dtype_elem(l->p->slot[slot].type->dtype)) return false;
+        /* sums and products of truths are whole numbers */
+        if (l->p->slot[slot].type->dtype == DT_BOOL && kind != OP_cast && !row->exact)
+            return false;
+        reg[i] = reg_of(ctx, slot);
+        if (reg[i] < 0) reg[i] = load(l->p, e, slot, &out->shape);
+        if (reg[i] < 0) return false;
+    }
+    float a = kind == OP_relu6 ? 0 : number(l, row->a),
+          b = kind == OP_relu6 ? 6 : number(l, row->b);
+    int z = kind == OP_batch_norm ? add_batch_norm(l, e, reg[0])
+          : kind == OP_prelu      ? add_prelu(l, e, reg[0])
+                                  : add_step(e, op, reg[0], reg[1], reg[2], a, b);
+    if (z >= 0 && !row->exact) z = rounded(e, z, out->dtype);
+    if (z < 0 || e->nout == ELEM_OUTS) return false;
+    e->out[e->nout++] = (ElemOut){ .slot = l->s->out[0], .dtype = out->dtype, .reg = z };
+    return true;
+}
+
+bool elem_add(Lower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot), void *ctx)
+{
+    const int nin = e->nin, nstep = e->nstep, nout = e->nout, nreg = e->nreg;
+    if (add_statement(l, e, reg_of, ctx)) return true;
+    e->nin = nin;
+    e->nstep = nstep;
+    e->nout = nout;
+    e->nreg = nreg;
+    return false;
+}
+
+/* ---- running ------------------------------------------------------------------------------- */
+
+static void copy_in(const Kernels *k, float *dst, const char *src, DType t, int64_t at,
+                    size_t n)
+{
+    if (t == DT_FP32) memcpy(dst, src + at * 4, n * 4);
+    else if (t == DT_FP16) k->widen(dst, (const uint16_t *)(const void *)src + at, n);
+    else
+        for (size_t i = 0; i < n; i++) dst[i] = src[(size_t)at + i] != 0;
+}
+
+static float one_of(const Kernels *k, const char *src, DType t, int64_t at)
+{
+    float v;
+    copy_in(k, &v, src, t, at, 1);
+    return v;
+}
+
+static void fill(float *dst, float v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) dst[i] = v;
+}
+
+/* Element `first` on of what is not dense, a run of the last dimension at a time. */
+static void walk_in(const ElemIn *in, const Kernels *k, const char *src, int64_t first,
+                    size_t n, float *dst)
+{
+    int64_t index[MAX_RANK], at = 0, rest = first;
+    const int last = in->rank - 1;
+    for (int i = last; i >= 0; i--) {
+        index[i] = rest % in->dim[i];
+        rest /= in->dim[i];
+        at += index[i] * in->stride[i];
+    }
+    while (n) {
+        const int64_t left = in->dim[last] - index[last], step = in->stride[last];
+        const size_t run = (size_t)left < n ? (size_t)left : n;
+        if (step == 1) copy_in(k, dst, src, in->dtype, at, run);
+        else if (!step) fill(dst, one_of(k, src, in->dtype, at), run);
+        else
+            for (size_t i = 0; i < run; i++)
+                dst[i] = one_of(k, src, in->dtype, at + (int64_t)i * step);
+        dst += run;
+        n -= run;
+        index[last] += (int64_t)run;
+        at += (int64_t)run * step;
+        for (int i = last; i > 0 && index[i] == in->dim[i]; i--) {
+            at += in->stride[i - 1] - in->stride[i] * in->dim[i];
+            index[i] = 0;
+            index[i - 1]++;
+        }
+    }
+}
+
+typedef float ElemRoom[ELEM_BLOCK + ELEM_PAD];
+
+static const float *load_in(const ElemIn *in, const FlatRun *r, int64_t first, size_t n,
+                            float *room)
+{
+    if (in->slot < 0 && !in->rank) return in->table;
+    const char *src = in->slot < 0 ? (const char *)in->table : flat_at(r, in->slot);
+    if (!in->rank) fill(room, one_of(r->k, src, in->dtype, 0), n + ELEM_PAD);
+    else if (!in->dense) walk_in(in, r->k, src, first, n, room);
+    else if (in->dtype == DT_FP32 && n % ELEM_PAD == 0)
+        return (const float *)(const void *)src + first;
+    else copy_in(r->k, room, src, in->dtype, first, n);
+    return room;
+}
+
+static void store_out(const ElemOut *o, const FlatRun *r, int64_t first, size_t n,
+                      const float *v)
+{
+    char *dst = flat_at(r, o->slot);
+    if (o->dtype == DT_FP16) r->k->narrow((uint16_t *)(void *)dst + first, v, n);
+    else if (o->dtype == DT_FP32) memcpy(dst + first * 4, v, n * 4);
+    else
+        for (size_t i = 0; i < n; i++) dst[(size_t)first + i] = v[i] != 0;
+}
+
+void elem_run(const ElemProgram *e, const FlatRun *r, int64_t first, size_t n, float *given)
+{
+    ElemRoom room[ELEM_REGS];
+    const float *reg[ELEM_REGS];
+    const size_t padded = (n + ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD;
+    reg[0] = given;
+    for (int i = 0; i < e->nin; i++)
+        reg[e->in[i].reg] = load_in(&e->in[i], r, first, n, room[e->in[i].reg]);
+    for (int i = 0; i < e->nstep; i++) {
+        const ElemStep *s = &e->step[i];
+        reg[s->z] = room[s->z];
+        r->k->elem[s->op](room[s->z], reg[s->x], reg[s->y], reg[s->w], s->a, s->b, padded);
+    }
+    for (int i = 0; i < e->nout; i++) store_out(&e->out[i], r, first, n, reg[e->out[i].reg]);
+}
+
+/* A row that is handed over is read to the next multiple of ELEM_PAD. */
+void elem_run_row(const ElemProgram *e, const FlatRun *r, int64_t first, int64_t n,
+                  float *given)
+{
+    for (int64_t i = 0; i < n; i += ELEM_BLOCK) {
+        const int64_t part = n - i < ELEM_BLOCK ? n - i : ELEM_BLOCK;
+        elem_run(e, r, first + i, (size_t)part, given ? given + i : NULL);
+    }
+}
+
+enum { ELEM_GRAIN = 64 * ELEM_BLOCK };
+
+typedef struct {
+    const ElemProgram *e;
+    const FlatRun *r;
+} ElemWork;
+
+static void elem_part(void *ctx, int64_t part, int lane)
+{
+    const ElemWork *w = ctx;
+    const int64_t first = part * ELEM_GRAIN, rest = w->e->count - first;
+    (void)lane;
+    elem_run_row(w->e, w->r, first, rest < ELEM_GRAIN ? rest : ELEM_GRAIN, NULL);
+}
+
+void elem_run_all(const FlatStep *s, FlatRun *r)
+{
+    ElemWork w = { s->elem, r };
+    team_run(r->team, elem_part, &w, (s->elem->count + ELEM_GRAIN - 1) / ELEM_GRAIN);
+}
+
+const float *flat_row(const FlatRun *r, int slot, DType t, int64_t first, size_t n, float *room)
+{
+    const char *src = flat_at(r, slot);
+    if (t == DT_FP32) return (const float *)(const void *)src + first;
+    copy_in(r->k, room, src, t, first, n);
+    return room;
+}

@@ -1,0 +1,304 @@
+/* flat_gemm.c -- matmul and linear: products of matrices by tiles.
+ *
+ * The result's rows and columns are cut into parts, which threads take; a part's sums stay in a
+ * piece of scratch memory while the summed index goes by in blocks, and then pass through the
+ * elementwise program row by row. A constant right matrix is in panels from the start, fp16 where
+ * it is fp16; a left matrix, and a right one that a run makes, are packed as they are needed. */
+#include "flat_pack.h"
+#include "../../ir/ops/linear.h"
+
+#include <string.h>
+
+enum { DEPTH = 256, COLUMNS = 256, PANELS = 8, FEW = 4 };
+
+typedef struct {
+    int64_t batch, m, n, k;
+    int a_slot, b_slot;   /* of what a run makes; -1: known */
+    Matrix a, b;          /* data of what is known; else of the slot */
+    int64_t *a_at, *b_at; /* by batch: elements from there */
+    const void *packed;   /* b in panels of all of k; NULL: it is packed by who needs it */
+    bool half;
+    int64_t rows, columns; /* of a part */
+    int64_t mparts, nparts;
+} Gemm;
+
+/* ---- a part -------------------------------------------------------------------------------- */
+
+typedef struct {
+    const FlatStep *s;
+    const FlatRun *r;
+    const Gemm *g;
+    Matrix a, b;       /* where they are in this run */
+    const float *left; /* a in panels of all of k, when it was packed beforehand */
+} GemmWork;
+
+typedef struct {
+    int64_t row, rows, col, cols, batch;
+    float *c, *left, *right; /* scratch */
+    int64_t ldc;
+} GemmPart;
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static GemmPart part_of(const GemmWork *w, int64_t part, int lane)
+{
+    const Gemm *g = w->g;
+    const Kernels *k = w->r->k;
+    GemmPart p = { .batch = part / (g->mparts * g->nparts) };
+    part %= g->mparts * g->nparts;
+    p.row = part % g->mparts * g->rows;
+    p.col = part / g->mparts * g->columns;
+    p.rows = least(g->rows, g->m - p.row);
+    p.cols = least(g->columns, g->n - p.col);
+    p.ldc = pack_panels(g->columns, k->nr) * k->nr;
+    p.c = flat_lane(w->r, lane);
+    p.left = p.c + (pack_panels(g->rows, k->mr) * k->mr) * p.ldc;
+    p.right = p.left + pack_panels(g->rows, k->mr) * k->mr * DEPTH;
+    return p;
+}
+
+static size_t part_bytes(const Gemm *g, const Kernels *k)
+{
+    const int64_t rows = pack_panels(g->rows, k->mr) * k->mr;
+    const int64_t cols = pack_panels(g->columns, k->nr) * k->nr;
+    return (size_t)(rows * cols + rows * DEPTH + cols * DEPTH + ELEM_PAD) * sizeof(float);
+}
+
+/* Columns [j, j + nr) of rows [l, l + depth) of b: where the tile reads them. */
+static void right_of(const GemmWork *w, const GemmPart *p, int64_t j, int64_t l, int64_t depth,
+                     GemmTile *t)
+{
+    const Gemm *g = w->g;
+    const int nr = w->r->k->nr;
+    t->ldb = nr;
+    if (g->packed) {
+        const int64_t at = ((p->col + j) / nr * g->k + l) * nr;
+        t->half = g->half;
+        t->b = g->half ? (const void *)((const uint16_t *)g->packed + at)
+                       : (const void *)((const float *)g->packed + at);
+        return;
+    }
+    Matrix b = matrix_at(w->b, l, p->col + j);
+    b.data = (const char *)b.data + g->b_at[p->batch] * (b.dtype == DT_FP16 ? 2 : 4);
+    /* a panel of columns is a panel of rows of the turned matrix */
+    const Matrix turned = { b.data, b.dtype, b.cols, b.rows };
+    pack_panel(w->r->k, turned, least(nr, p->cols - j), depth, nr, p->right);
+    t->b = p->right;
+}
+
+static void left_of(const GemmWork *w, const GemmPart *p, int64_t l, int64_t depth)
+{
+    const Gemm *g = w->g;
+    const int mr = w->r->k->mr;
+    Matrix a = matrix_at(w->a, p->row, l);
+    if (w->left) return;
+    a.data = (const char *)a.data + g->a_at[p->batch] * (a.dtype == DT_FP16 ? 2 : 4);
+    for (int64_t i = 0; i < p->rows; i += mr)
+        pack_panel(w->r->k, matrix_at(a, i, 0), least(mr, p->rows - i), depth, mr,
+                   p->left + i * depth);
+}
+
+/* The products of rows [l, l + depth) are added to the sums. */
+static void add_block(const GemmWork *w, const GemmPart *p, int64_t l, int64_t depth)
+{
+    const Kernels *k = w->r->k;
+    left_of(w, p, l, depth);
+    for (int64_t j = 0; j < p->cols; j += k->nr) {
+        GemmTile t = { .depth = depth, .add = l > 0, .ldc = p->ldc };
+        right_of(w, p, j, l, depth, &t);
+        for (int64_t i = 0; i < p->rows; i += k->mr) {
+            t.a = w->left ? w->left + (p->row + i) * w->g->k + l * k->mr : p->left + i * depth;
+            t.rows = (int)least(k->mr, p->rows - i);
+            t.c = p->c + i * p->ldc + j;
+            k->tile(&t);
+        }
+    }
+}
+
+static void gemm_part(void *ctx, int64_t part, int lane)
+{
+    const GemmWork *w = ctx;
+    const Gemm *g = w->g;
+    const GemmPart p = part_of(w, part, lane);
+    for (int64_t l = 0; l < g->k; l += DEPTH) add_block(w, &p, l, least(DEPTH, g->k - l));
+    for (int64_t i = 0; i < p.rows; i++)
+        elem_run_row(w->s->elem, w->r, (p.batch * g->m + p.row + i) * g->n + p.col, p.cols,
+                     p.c + i * p.ldc);
+}
+
+static void pack_left(void *ctx, int64_t part, int lane)
+{
+    const GemmWork *w = ctx;
+    const Gemm *g = w->g;
+    const int mr = w->r->k->mr;
+    (void)lane;
+    pack_panel(w->r->k, matrix_at(w->a, part * mr, 0), least(mr, g->m - part * mr), g->k, mr,
+               (float *)(uintptr_t)w->left + part * mr * g->k);
+}
+
+static void gemm_run(const FlatStep *s, FlatRun *r)
+{
+    const Gemm *g = s->data;
+    GemmWork w = { .s = s, .r = r, .g = g, .a = g->a, .b = g->b };
+    if (g->a_slot >= 0) w.a.data = flat_at(r, g->a_slot);
+    if (g->b_slot >= 0) w.b.data = flat_at(r, g->b_slot);
+    if (s->room) {
+        w.left = (const float *)(void *)r->room;
+        w.a.data = (const char *)w.a.data + g->a_at[0] * (w.a.dtype == DT_FP16 ? 2 : 4);
+        team_run(r->team, pack_left, &w, pack_panels(g->m, r->k->mr));
+    }
+    team_run(r->team, gemm_part, &w, g->batch * g->mparts * g->nparts);
+}
+
+/* ---- lowering ------------------------------------------------------------------------------ */
+
+static void pack_right(FlatPlan *p, Gemm *g)
+{
+    const int nr = p->kernels->nr;
+    const int64_t panels = pack_panels(g->n, nr), each = g->k * nr;
+    g->half = g->b.dtype == DT_FP16;
+    char *to = flat_big(p, (size_t)(panels * each) * (g->half ? 2 : 4));
+    for (int64_t i = 0; i < panels; i++) {
+        const Matrix b = matrix_at(g->b, 0, i * nr),
+                     turned = { b.data, b.dtype, b.cols, b.rows };
+        const int64_t n = least(nr, g->n - i * nr);
+        if (g->half) pack_panel_half(turned, n, g->k, nr, (uint16_t *)(void *)to + i * each);
+        else pack_panel(p->kernels, turned, n, g->k, nr, (float *)(void *)to + i * each);
+    }
+    g->packed = to;
+}
+
+/* One row or column of many is not worth a part of its own. */
+static void cut(Gemm *g, const Kernels *k)
+{
+    g->rows = g->m < PANELS * k->mr ? g->m : PANELS * k->mr;
+    g->columns = g->n < COLUMNS ? g->n : COLUMNS;
+    g->mparts = (g->m + g->rows - 1) / g->rows;
+    g->nparts = (g->n + g->columns - 1) / g->columns;
+}
+
+static void swap_sides(Gemm *g)
+{
+    const Gemm was = *g;
+    g->m = was.n;
+    g->n = was.m;
+    g->a_slot = was.b_slot;
+    g->b_slot = was.a_slot;
+    g->a = (Matrix){ was.b.data, was.b.dtype, was.b.cols, was.b.rows };
+    g->b = (Matrix){ was.a.data, was.a.dtype, was.a.cols, was.a.rows };
+    g->a_at = was.b_at;
+    g->b_at = was.a_at;
+}
+
+static bool finish(Lower *l, FlatStep *s, Gemm *g)
+{
+    FlatPlan *p = l->p;
+    if (!g->m || !g->n || !g->k || !g->batch) return false;
+    if (g->n == 1) swap_sides(g); /* a column is a row */
+    if (g->b_slot < 0 && g->batch == 1) pack_right(p, g);
+    cut(g, p->kernels);
+    Gemm *kept = NEW(&p->arena, Gemm);
+    *kept = *g;
+    s->data = kept;
+    s->run = gemm_run;
+    s->how = g->packed ? g->m <= FEW ? "gemv, packed weights" : "gemm, packed weights" : "gemm";
+    s->read = NEW_ARRAY(&p->arena, 2, int);
+    if (g->a_slot >= 0) s->read[s->nread++] = g->a_slot;
+    if (g->b_slot >= 0) s->read[s->nread++] = g->b_slot;
+    s->lane_room = part_bytes(g, p->kernels);
+    if (g->batch == 1 && g->nparts > 1 && g->m > FEW)
+        s->room = (size_t)(pack_panels(g->m, p->kernels->mr) * p->kernels->mr * g->k)
+                * sizeof(float);
+    return true;
+}
+
+/* A slot as an operand; false: it is of no type that kernels know. */
+static bool operand(const Lower *l, ParamId p, int *slot, Matrix *m)
+{
+    const int at = lower_slot(l, p);
+    const Tensor *known = at < 0 ? NULL : l->p->slot[at].known;
+    if (at < 0 || !dtype_fast(l->p->slot[at].type->dtype)) return false;
+    *slot = known ? -1 : at;
+    m->data = known ? known->data : NULL;
+    m->dtype = l->p->slot[at].type->dtype;
+    return true;
+}
+
+bool lower_linear(Lower *l, FlatStep *s)
+{
+    const Shape *x = call_shape(l->c, P_x), *w = call_shape(l->c, P_weight);
+    Gemm g = {
+        .batch = 1, .m = shape_elements(x, 0, x->rank - 1), .n = w->dim[0], .k = w->dim[1]
+    };
+    if (!dtype_fast(l->c->out[0]->dtype) || !operand(l, P_x, &g.a_slot, &g.a)
+        || !operand(l, P_weight, &g.b_slot, &g.b))
+        return false;
+    g.a.rows = g.k;
+    g.a.cols = 1;
+    g.b.rows = 1;
+    g.b.cols = g.k;
+    g.a_at = g.b_at = NEW_ARRAY(&l->p->arena, 1, int64_t);
+    const Tensor *bias = lower_known(l, P_bias);
+    if (call_has(l->c, P_bias) && !bias) return false;
+    if (bias) {
+        float *table = NEW_ARRAY(&l->p->arena, g.n + 1, float);
+        flat_floats(bias, 0, (size_t)g.n, table);
+        if (!lower_then(l, ELEM_add, elem_table(l->p, l->elem, table, g.n, 1))) return false;
+    }
+    return finish(l, s, &g);
+}
+
+/* By batch: where the matrices of a tensor begin, of leading dimensions that broadcast to
+ * `lead`. */
+static int64_t *batch_places(Lower *l, const Shape *s, const Shape *lead)
+{
+    Shape own = *s;
+    own.rank -= 2;
+    const int64_t size = s->dim[s->rank - 2] * s->dim[s->rank - 1];
+    const int64_t n = shape_elements(lead, 0, lead->rank);
+    int64_t stride[MAX_RANK], *at = NEW_ARRAY(&l->p->arena, n + 1, int64_t);
+    shape_strides_as(&own, lead, stride);
+    for (int64_t b = 0; b < n; b++) {
+        int64_t rest = b;
+        for (int i = lead->rank - 1; i >= 0; i--) {
+            at[b] += rest % lead->dim[i] * stride[i] * size;
+            rest /= lead->dim[i];
+        }
+    }
+    return at;
+}
+
+/* Rows of all matrices are one matrix's where the right side is the same for all. */
+static void merge_batch(Gemm *g, const Shape *x, const Shape *y, bool turned)
+{
+    if (turned || shape_elements(y, 0, y->rank - 2) != 1) return;
+    if (shape_elements(x, 0, x->rank - 2) != g->batch) return;
+    g->m *= g->batch;
+    g->batch = 1;
+}
+
+bool lower_matmul(Lower *l, FlatStep *s)
+{
+    const Shape *x = call_shape(l->c, P_x), *y = call_shape(l->c, P_y);
+    const bool tx = call_bool(l->c, P_transpose_x), ty = call_bool(l->c, P_transpose_y);
+    Gemm g = { 0 };
+    if (x->rank < 2 || y->rank < 2 || !dtype_fast(l->c->out[0]->dtype)
+        || !operand(l, P_x, &g.a_slot, &g.a) || !operand(l, P_y, &g.b_slot, &g.b))
+        return false;
+    Shape lead = l->c->out[0]->shape;
+    const int64_t xr = x->dim[x->rank - 2], xc = x->dim[x->rank - 1];
+    const int64_t yr = y->dim[y->rank - 2], yc = y->dim[y->rank - 1];
+    g.m = tx ? xc : xr;
+    g.k = tx ? xr : xc;
+    g.n = ty ? yr : yc;
+    lead.rank -= 2;
+    g.batch = shape_elements(&lead, 0, lead.rank);
+    g.a.rows = tx ? 1 : xc;
+    g.a.cols = tx ? xc : 1;
+    g.b.rows = ty ? 1 : yc;
+    g.b.cols = ty ? yc : 1;
+    g.a_at = batch_places(l, x, &lead);
+    g.b_at = batch_places(l, y, &lead);
+    merge_batch(&g, x, y, tx);
+    return finish(l, s, &g);
+}

@@ -1,0 +1,71 @@
+/* flat_pack.c -- putting matrices into panels. */
+#include "flat_pack.h"
+
+#include <string.h>
+
+enum { STRIP = 64 }; /* of the summed index that is widened at a time */
+
+/* One row's elements j .. j + n - 1 as floats. */
+static const float *row_of(const Kernels *k, Matrix a, int64_t i, int64_t j, size_t n,
+                           float *room)
+{
+    const Matrix at = matrix_at(a, i, j);
+    const float *f = at.data;
+    const uint16_t *h = at.data;
+    if (a.cols == 1 && a.dtype == DT_FP32) return f;
+    if (a.cols == 1) {
+        k->widen(room, h, n);
+        return room;
+    }
+    for (size_t x = 0; x < n; x++)
+        if (a.dtype == DT_FP32) room[x] = f[(int64_t)x * a.cols];
+        else k->widen(room + x, h + (int64_t)x * a.cols, 1);
+    return room;
+}
+
+/* Where neighbours in memory are neighbours in the panel. */
+static void pack_along(const Kernels *k, Matrix a, int64_t n, int64_t depth, int width,
+                       float *to)
+{
+    for (int64_t j = 0; j < depth; j++, to += width) {
+        const Matrix at = matrix_at(a, 0, j);
+        if (a.dtype == DT_FP32) memcpy(to, at.data, (size_t)n * sizeof *to);
+        else k->widen(to, at.data, (size_t)n);
+        for (int64_t i = n; i < width; i++) to[i] = 0;
+    }
+}
+
+/* Where they are not: a square at a time, so that each line of memory is read once. */
+static void pack_across(const Kernels *k, Matrix a, int64_t n, int64_t depth, int width,
+                        float *to)
+{
+    float room[STRIP];
+    for (int64_t j = 0; j < depth; j += STRIP) {
+        const int64_t m = depth - j < STRIP ? depth - j : STRIP;
+        float *at = to + j * width;
+        for (int64_t i = 0; i < n; i++) {
+            const float *row = row_of(k, a, i, j, (size_t)m, room);
+            for (int64_t x = 0; x < m; x++) at[x * width + i] = row[x];
+        }
+        for (int64_t i = n; i < width; i++)
+            for (int64_t x = 0; x < m; x++) at[x * width + i] = 0;
+    }
+}
+
+void pack_panel(const Kernels *k, Matrix a, int64_t n, int64_t depth, int width, float *to)
+{
+    if (a.rows == 1) pack_along(k, a, n, depth, width, to);
+    else pack_across(k, a, n, depth, width, to);
+}
+
+void pack_panel_half(Matrix a, int64_t n, int64_t depth, int width, uint16_t *to)
+{
+    for (int64_t j = 0; j < depth; j += STRIP) {
+        const int64_t m = depth - j < STRIP ? depth - j : STRIP;
+        uint16_t *at = to + j * width;
+        for (int64_t i = 0; i < width; i++) {
+            const uint16_t *row = i < n ? matrix_at(a, i, j).data : NULL;
+            for (int64_t x = 0; x < m; x++) at[x * width + i] = row ? row[x * a.cols] : 0;
+        }
+    }
+}

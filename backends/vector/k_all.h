@@ -1,0 +1,34 @@
+/* k_all.h -- all kernels of one kind of processor. Who includes it has defined VEC_NAME and what
+ * vec.h asks for, and VEC_ROWS: how many rows of sums fit into its registers. */
+#include "kernels.h"
+
+#include "vec_math.h"
+
+#include "k_elem.h"
+#include "k_gemm.h"
+#include "k_rows.h"
+#include "k_window.h"
+
+#define KERNELS_PASTE(a, b) a##b
+#define KERNELS_NAME(name) KERNELS_PASTE(kernels_, name)
+#define KERNELS_TEXT_OF(name) #name
+#define KERNELS_TEXT(name) KERNELS_TEXT_OF(name)
+
+extern const Kernels KERNELS_NAME(VEC_NAME);
+const Kernels KERNELS_NAME(VEC_NAME) = {
+    .name = KERNELS_TEXT(VEC_NAME),
+    .lanes = VEC_LANES,
+    .mr = VEC_ROWS,
+    .nr = NR,
+    .tile = gemm_tile,
+    .elem = elem_loops,
+    .widen = widen,
+    .narrow = narrow,
+    .row = { row_sum, row_squares, row_abs, row_max, row_min },
+    .fold = { fold_sum, fold_squares, fold_abs, fold_max, fold_min },
+    .softmax = row_softmax,
+    .standardise = row_standardise,
+    .dot = row_dot,
+    .window_sum = window_sum,
+    .window_max = window_max,
+};

@@ -1,0 +1,112 @@
+/* k_gemm.h -- a tile of a product of matrices, whose sums stay in registers. */
+
+enum { NR = 2 * VEC_LANES };
+
+/* The two vectors of row l of b. */
+INLINE void gemm_row(const GemmTile *t, bool half, bool table, int64_t l, V *b0, V *b1)
+{
+    const int64_t at = table ? t->off[l] : l * t->ldb;
+    if (half) {
+        const uint16_t *p = (const uint16_t *)t->b + at;
+        *b0 = v_load16(p);
+        *b1 = v_load16(p + VEC_LANES);
+    } else {
+        const float *p = (const float *)t->b + at;
+        *b0 = v_load(p);
+        *b1 = v_load(p + VEC_LANES);
+    }
+}
+
+/* `rows` is a constant wherever this is inlined, so that the sums are registers. */
+INLINE void gemm_rows(const GemmTile *t, const int rows, bool half, bool table)
+{
+    V sum[VEC_ROWS][2];
+    const float *a = t->a;
+    _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
+    {
+        sum[i][0] = t->add ? v_load(t->c + i * t->ldc) : v_set(0);
+        sum[i][1] = t->add ? v_load(t->c + i * t->ldc + VEC_LANES) : v_set(0);
+    }
+    for (int64_t l = 0; l < t->depth; l++, a += VEC_ROWS) {
+        V b0, b1;
+        gemm_row(t, half, table, l, &b0, &b1);
+        _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
+        {
+            const V v = v_set(a[i]);
+            sum[i][0] = v_fma(v, b0, sum[i][0]);
+            sum[i][1] = v_fma(v, b1, sum[i][1]);
+        }
+    }
+    _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
+    {
+        v_store(t->c + i * t->ldc, sum[i][0]);
+        v_store(t->c + i * t->ldc + VEC_LANES, sum[i][1]);
+    }
+}
+
+/* One row alone: four sums of every fourth product each, since one would wait for itself. */
+INLINE void gemm_one(const GemmTile *t, bool half, bool table)
+{
+    V s[4][2];
+    const float *a = t->a;
+    _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++) s[i][0] = s[i][1] = v_set(0);
+    int64_t l = 0;
+    for (; l + 4 <= t->depth; l += 4) _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++)
+        {
+            V b0, b1;
+            gemm_row(t, half, table, l + i, &b0, &b1);
+            const V v = v_set(a[(l + i) * VEC_ROWS]);
+            s[i][0] = v_fma(v, b0, s[i][0]);
+            s[i][1] = v_fma(v, b1, s[i][1]);
+        }
+    for (; l < t->depth; l++) {
+        V b0, b1;
+        gemm_row(t, half, table, l, &b0, &b1);
+        const V v = v_set(a[l * VEC_ROWS]);
+        s[0][0] = v_fma(v, b0, s[0][0]);
+        s[0][1] = v_fma(v, b1, s[0][1]);
+    }
+    const V r0 = (s[0][0] + s[1][0]) + (s[2][0] + s[3][0]);
+    const V r1 = (s[0][1] + s[1][1]) + (s[2][1] + s[3][1]);
+    v_store(t->c, t->add ? v_load(t->c) + r0 : r0);
+    v_store(t->c + VEC_LANES, t->add ? v_load(t->c + VEC_LANES) + r1 : r1);
+}
+
+#define GEMM_CASE(n)                                                                           \
+    case n:                                                                                    \
+        if (n <= VEC_ROWS) gemm_rows(t, n <= VEC_ROWS ? n : 1, half, table);                   \
+        break;
+
+INLINE void gemm_of(const GemmTile *t, bool half, bool table)
+{
+    switch (t->rows) {
+    case 1:
+        gemm_one(t, half, table);
+        break;
+        GEMM_CASE(2)
+        GEMM_CASE(3)
+        GEMM_CASE(4)
+        GEMM_CASE(5)
+        GEMM_CASE(6)
+        GEMM_CASE(7)
+        GEMM_CASE(8)
+        GEMM_CASE(9)
+        GEMM_CASE(10)
+        GEMM_CASE(11)
+        GEMM_CASE(12)
+        GEMM_CASE(13)
+        GEMM_CASE(14)
+    }
+}
+
+static void gemm_half(const GemmTile *t) { gemm_of(t, true, false); }
+static void gemm_full(const GemmTile *t) { gemm_of(t, false, false); }
+static void gemm_table(const GemmTile *t) { gemm_of(t, false, true); }
+
+/* b by a table is always fp32. */
+static void gemm_tile(const GemmTile *t)
+{
+    if (t->off) gemm_table(t);
+    else if (t->half) gemm_half(t);
+    else gemm_full(t);
+}

@@ -1,0 +1,111 @@
+/* k_rows.h -- sums, extremes, softmax and deviations of rows of floats. */
+
+INLINE V row_first(RowOp op)
+{
+    return v_set(op == ROW_MAX ? -__builtin_inff() : op == ROW_MIN ? __builtin_inff() : 0);
+}
+
+INLINE V row_step(RowOp op, V acc, V x)
+{
+    switch (op) {
+    case ROW_SQUARES: return v_fma(x, x, acc);
+    case ROW_ABS: return acc + v_abs(x);
+    case ROW_MAX: return v_max(x, acc);
+    case ROW_MIN: return v_min(x, acc);
+    default: return acc + x;
+    }
+}
+
+INLINE float row_end(RowOp op, V a)
+{
+    if (op == ROW_MAX) return v_most(a);
+    if (op == ROW_MIN) return -v_most(-a);
+    return v_sum(a);
+}
+
+INLINE V row_join(RowOp op, V a, V b)
+{
+    return op == ROW_MAX ? v_max(a, b) : op == ROW_MIN ? v_min(a, b) : a + b;
+}
+
+INLINE float row_of(RowOp op, const float *x, size_t n)
+{
+    V acc[4];
+    size_t i = 0;
+    for (int k = 0; k < 4; k++) acc[k] = row_first(op);
+    for (; i + 4 * VEC_LANES <= n; i += 4 * VEC_LANES)
+        _Pragma("GCC unroll 4") for (int k = 0; k < 4; k++)
+            acc[k] = row_step(op, acc[k], v_load(x + i + (size_t)k * VEC_LANES));
+    for (; i + VEC_LANES <= n; i += VEC_LANES) acc[0] = row_step(op, acc[0], v_load(x + i));
+    if (i < n) acc[1] = row_step(op, acc[1], v_load_part(x + i, n - i, row_first(op)[0]));
+    return row_end(op,
+                   row_join(op, row_join(op, acc[0], acc[1]), row_join(op, acc[2], acc[3])));
+}
+
+INLINE void fold_of(RowOp op, float *acc, const float *x, size_t n)
+{
+    size_t i = 0;
+    for (; i + VEC_LANES <= n; i += VEC_LANES)
+        v_store(acc + i, row_step(op, v_load(acc + i), v_load(x + i)));
+    if (i < n)
+        v_store_part(acc + i,
+                     row_step(op, v_load_part(acc + i, n - i, 0), v_load_part(x + i, n - i, 0)),
+                     n - i);
+}
+
+#define ROW(name, op)                                                                          \
+    static float row_##name(const float *x, size_t n) { return row_of(op, x, n); }             \
+    static void fold_##name(float *acc, const float *x, size_t n) { fold_of(op, acc, x, n); }
+ROW(sum, ROW_SUM)
+ROW(squares, ROW_SQUARES)
+ROW(abs, ROW_ABS)
+ROW(max, ROW_MAX)
+ROW(min, ROW_MIN)
+#undef ROW
+
+/* The largest is taken off first, so that exp cannot overflow. */
+static void row_softmax(float *x, size_t n)
+{
+    const V top = v_set(row_max(x, n));
+    V sum = v_set(0);
+    size_t i = 0;
+    for (; i + VEC_LANES <= n; i += VEC_LANES) {
+        const V e = v_exp(v_load(x + i) - top);
+        v_store(x + i, e);
+        sum += e;
+    }
+    if (i < n) {
+        const V e = v_exp(v_load_part(x + i, n - i, -__builtin_inff()) - top);
+        v_store_part(x + i, e, n - i);
+        sum += v_load_part(x + i, n - i, 0);
+    }
+    const V by = v_set(v_sum(sum));
+    for (i = 0; i + VEC_LANES <= n; i += VEC_LANES) v_store(x + i, v_load(x + i) / by);
+    if (i < n) v_store_part(x + i, v_load_part(x + i, n - i, 0) / by, n - i);
+}
+
+static void row_standardise(float *x, size_t n, float eps)
+{
+    const V mean = v_set(row_sum(x, n) / (float)n);
+    size_t i = 0;
+    for (; i + VEC_LANES <= n; i += VEC_LANES) v_store(x + i, v_load(x + i) - mean);
+    if (i < n) v_store_part(x + i, v_load_part(x + i, n - i, 0) - mean, n - i);
+    const V root = v_set(__builtin_sqrtf(row_squares(x, n) / (float)n + eps));
+    for (i = 0; i + VEC_LANES <= n; i += VEC_LANES) v_store(x + i, v_load(x + i) / root);
+    if (i < n) v_store_part(x + i, v_load_part(x + i, n - i, 0) / root, n - i);
+}
+
+static float row_dot(const float *x, const float *y, size_t n)
+{
+    V acc[2] = { v_set(0), v_set(0) };
+    size_t i = 0;
+    for (; i + 2 * VEC_LANES <= n; i += 2 * VEC_LANES) {
+        acc[0] = v_fma(v_load(x + i), v_load(y + i), acc[0]);
+        acc[1] = v_fma(v_load(x + i + VEC_LANES), v_load(y + i + VEC_LANES), acc[1]);
+    }
+    for (; i < n; i += VEC_LANES) {
+        const size_t k = n - i < VEC_LANES ? n - i : VEC_LANES;
+        acc[0] = v_fma(v_load_part(x + i, k, 0), v_load_part(y + i, k, 0), acc[0]);
+    }
+    return v_sum(acc[0] + acc[1]);
+}

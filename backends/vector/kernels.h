@@ -1,0 +1,100 @@
+/* kernels.h -- the door to this room: loops over floats, compiled for each kind of processor, and
+ * threads to run them. It knows of no program and no tensor.
+ *
+ *   const Kernels *k = kernels_here(NULL, d);          // the best that this machine has
+ *   k->tile(&t);                                       // a tile of a product of matrices
+ *   k->elem[ELEM_add](z, x, y, NULL, 0, 0, n);
+ *
+ * Sums of one kind of processor are formed in one order, whatever the number of threads; between
+ * kinds they may differ in the last places. No function allocates, fails or keeps anything. */
+#ifndef ANEC_KERNELS_H
+#define ANEC_KERNELS_H
+
+#include "../../base/base.h"
+
+/* ---- element by element ------------------------------------------------------------------ */
+
+/* ELEM_BLOCK is how many elements a caller keeps in a row of room; functions may read and write
+ * up to the next multiple of ELEM_PAD of them. */
+enum { ELEM_BLOCK = 256, ELEM_PAD = 16 };
+
+typedef enum {
+#define ELEM(name, args, value) ELEM_##name,
+#include "elem.def"
+    ELEM_COUNT
+} ElemOp;
+
+/* z[i] = op(x[i], y[i], w[i]; a, b); what the op does not take may be NULL */
+typedef void ElemFn(float *z, const float *x, const float *y, const float *w, float a, float b,
+                    size_t n);
+/* how many of x, y and w it takes */
+extern const unsigned char elem_args[ELEM_COUNT];
+
+/* ---- products of matrices ---------------------------------------------------------------- */
+
+/* c[i][j] (+)= the sum over l < depth of a[l * mr + i] * b(l)[j], of i < rows and j < nr; b(l) is
+ * b + off[l], or b + l * ldb where off is NULL, in elements. All nr columns of b and c are read
+ * and written. */
+typedef struct {
+    int64_t depth;
+    int rows;
+    bool half; /* b is fp16 */
+    bool add;
+    const float *a;
+    const void *b;
+    const int64_t *off;
+    int64_t ldb;
+    float *c;
+    int64_t ldc;
+} GemmTile;
+
+/* ---- rows -------------------------------------------------------------------------------- */
+
+typedef enum { ROW_SUM, ROW_SQUARES, ROW_ABS, ROW_MAX, ROW_MIN, ROW_COUNT } RowOp;
+
+typedef struct Kernels {
+    const char *name;
+    int lanes;
+    int mr, nr; /* of a GemmTile: the most rows, and the columns */
+    void (*tile)(const GemmTile *t);
+    ElemFn *const *elem;
+    void (*widen)(float *dst, const uint16_t *src, size_t n);  /* fp16 to fp32 */
+    void (*narrow)(uint16_t *dst, const float *src, size_t n); /* rounded to nearest even */
+    float (*row[ROW_COUNT])(const float *x, size_t n);
+    void (*softmax)(float *x, size_t n); /* in place */
+    /* acc[i] op= x[i] for reductions over what is not the last axis */
+    void (*fold[ROW_COUNT])(float *acc, const float *x, size_t n);
+    /* (x - mean) / sqrt(variance + eps), in place */
+    void (*standardise)(float *x, size_t n, float eps);
+    float (*dot)(const float *x, const float *y, size_t n);
+    /* z[i] = the sum of w[t] * x[off[t] + i] over t < taps, or the largest x[off[t] + i]; reads
+     * and writes up to the next multiple of ELEM_PAD */
+    void (*window_sum)(float *z, const float *x, const float *w, const int64_t *off, int taps,
+                       size_t n);
+    void (*window_max)(float *z, const float *x, const int64_t *off, int taps, size_t n);
+} Kernels;
+
+/* NULL, reported: `name` is none, or not for this processor; the message lists what is. NULL for
+ * name: ANEC_CPU in the environment, else the best. */
+const Kernels *kernels_here(const char *name, Diag *d);
+/* the i-th that this machine has, the best first; NULL: past them */
+const Kernels *kernels_at(int i);
+
+/* ---- threads ----------------------------------------------------------------------------- */
+
+/* Runs part 0 .. count - 1 of some work, each once, by whoever is free; returns when all are
+ * done. Parts must not depend on who does them: `lane` is below team_lanes and tells those apart
+ * that run at once, for their scratch memory. */
+typedef struct Team Team;
+typedef void TeamWork(void *ctx, int64_t part, int lane);
+
+enum { TEAM_MOST = 64 };
+/* of `threads` lanes, of which the caller is one; fewer where the system gives no more */
+Team *team_new(int threads);
+void team_free(Team *t); /* NULL is allowed; ends its threads */
+int team_lanes(const Team *t);
+/* t may be NULL: the caller alone */
+void team_run(Team *t, TeamWork *work, void *ctx, int64_t count);
+int team_processors(void); /* that this process may use */
+
+#endif

@@ -1,0 +1,204 @@
+/* vec.h -- the vector layer that kernels are written over, once for all processors.
+ *
+ * Who includes it defines VEC_LANES, and one of VEC_AVX512, VEC_AVX2 and VEC_NEON where the file
+ * is compiled for such a processor; without one it is C that every compiler turns into something.
+ *
+ *   V       VEC_LANES floats; + - * / and comparisons of C work on them, lane by lane
+ *   VI      as many int32_t; a comparison gives -1 where it holds, else 0
+ *
+ * Functions are v_: loads and stores need no alignment, n lanes of memory are theirs whole. */
+#ifndef ANEC_VEC_H
+#define ANEC_VEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../base/base.h"
+
+#if defined(VEC_AVX512) || defined(VEC_AVX2)
+#include <immintrin.h>
+#elif defined(VEC_NEON)
+#include <arm_neon.h>
+#endif
+
+typedef float V __attribute__((vector_size(VEC_LANES * 4)));
+typedef int32_t VI __attribute__((vector_size(VEC_LANES * 4)));
+typedef uint32_t VU __attribute__((vector_size(VEC_LANES * 4)));
+typedef float VLoose __attribute__((vector_size(VEC_LANES * 4), aligned(4), may_alias));
+
+#define INLINE static inline __attribute__((always_inline, unused))
+
+INLINE V v_load(const float *p) { return *(const VLoose *)p; }
+INLINE void v_store(float *p, V v) { *(VLoose *)p = v; }
+INLINE V v_set(float f) { return f - (V){ 0 }; }
+INLINE VI v_ints(int32_t i) { return i - (VI){ 0 }; }
+INLINE V v_from_bits(VI i) { return (V)i; }
+INLINE VI v_bits(V v) { return (VI)v; }
+
+/* ---- what C has no operator for ---------------------------------------------------------- */
+
+#if defined(VEC_AVX512)
+
+INLINE V v_fma(V a, V b, V c) { return (V)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+INLINE V v_sqrt(V a) { return (V)_mm512_sqrt_ps((__m512)a); }
+INLINE V v_nearest(V a) { return (V)_mm512_roundscale_ps((__m512)a, 8); }
+INLINE V v_floor(V a) { return (V)_mm512_roundscale_ps((__m512)a, 9); }
+INLINE V v_ceil(V a) { return (V)_mm512_roundscale_ps((__m512)a, 10); }
+INLINE V v_pick(VI mask, V yes, V no)
+{
+    const __mmask16 m = _mm512_movepi32_mask((__m512i)mask);
+    return (V)_mm512_mask_blend_ps(m, (__m512)no, (__m512)yes);
+}
+INLINE V v_load16(const uint16_t *p)
+{
+    return (V)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+INLINE void v_store16(uint16_t *p, V v)
+{
+    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtps_ph((__m512)v, 8));
+}
+INLINE V v_round16(V v) { return (V)_mm512_cvtph_ps(_mm512_cvtps_ph((__m512)v, 8)); }
+INLINE VI v_to_ints(V v) { return (VI)_mm512_cvtps_epi32((__m512)v); }
+INLINE V v_of_ints(VI v) { return (V)_mm512_cvtepi32_ps((__m512i)v); }
+
+#elif defined(VEC_AVX2)
+
+INLINE V v_fma(V a, V b, V c) { return (V)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+INLINE V v_sqrt(V a) { return (V)_mm256_sqrt_ps((__m256)a); }
+INLINE V v_nearest(V a) { return (V)_mm256_round_ps((__m256)a, 8); }
+INLINE V v_floor(V a) { return (V)_mm256_round_ps((__m256)a, 9); }
+INLINE V v_ceil(V a) { return (V)_mm256_round_ps((__m256)a, 10); }
+INLINE V v_pick(VI mask, V yes, V no)
+{
+    return (V)_mm256_blendv_ps((__m256)no, (__m256)yes, (__m256)mask);
+}
+INLINE V v_load16(const uint16_t *p)
+{
+    return (V)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+INLINE void v_store16(uint16_t *p, V v)
+{
+    _mm_storeu_si128((__m128i *)(void *)p, _mm256_cvtps_ph((__m256)v, 0));
+}
+INLINE V v_round16(V v) { return (V)_mm256_cvtph_ps(_mm256_cvtps_ph((__m256)v, 0)); }
+INLINE VI v_to_ints(V v) { return (VI)_mm256_cvtps_epi32((__m256)v); }
+INLINE V v_of_ints(VI v) { return (V)_mm256_cvtepi32_ps((__m256i)v); }
+
+#elif defined(VEC_NEON)
+
+INLINE V v_fma(V a, V b, V c)
+{
+    return (V)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+INLINE V v_sqrt(V a) { return (V)vsqrtq_f32((float32x4_t)a); }
+INLINE V v_nearest(V a) { return (V)vrndnq_f32((float32x4_t)a); }
+INLINE V v_floor(V a) { return (V)vrndmq_f32((float32x4_t)a); }
+INLINE V v_ceil(V a) { return (V)vrndpq_f32((float32x4_t)a); }
+INLINE V v_pick(VI mask, V yes, V no)
+{
+    return (V)vbslq_f32((uint32x4_t)mask, (float32x4_t)yes, (float32x4_t)no);
+}
+INLINE V v_load16(const uint16_t *p)
+{
+    return (V)vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
+}
+INLINE void v_store16(uint16_t *p, V v)
+{
+    vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32((float32x4_t)v)));
+}
+INLINE V v_round16(V v) { return (V)vcvt_f32_f16(vcvt_f16_f32((float32x4_t)v)); }
+INLINE VI v_to_ints(V v) { return (VI)vcvtnq_s32_f32((float32x4_t)v); }
+INLINE V v_of_ints(VI v) { return (V)vcvtq_f32_s32((int32x4_t)v); }
+
+#else
+
+/* Two roundings, where the processor may have no instruction for one. */
+INLINE V v_fma(V a, V b, V c) { return a * b + c; }
+
+/* Each lane by a function of C's. */
+#define BY_LANE(name, f)                                                                       \
+    INLINE V name(V a)                                                                         \
+    {                                                                                          \
+        for (int i = 0; i < VEC_LANES; i++) a[i] = f(a[i]);                                    \
+        return a;                                                                              \
+    }
+BY_LANE(v_sqrt, __builtin_sqrtf)
+BY_LANE(v_nearest, __builtin_rintf)
+BY_LANE(v_floor, __builtin_floorf)
+BY_LANE(v_ceil, __builtin_ceilf)
+#undef BY_LANE
+
+INLINE V v_pick(VI mask, V yes, V no) { return (V)((mask & (VI)yes) | (~mask & (VI)no)); }
+INLINE V v_load16(const uint16_t *p)
+{
+    V v;
+    f16_to_floats(p, (float *)&v, VEC_LANES);
+    return v;
+}
+INLINE void v_store16(uint16_t *p, V v) { f16_from_floats((const float *)&v, p, VEC_LANES); }
+INLINE V v_round16(V v)
+{
+    uint16_t h[VEC_LANES];
+    v_store16(h, v);
+    return v_load16(h);
+}
+INLINE VI v_to_ints(V v)
+{
+    VI n;
+    for (int i = 0; i < VEC_LANES; i++) n[i] = (int32_t)__builtin_rintf(v[i]);
+    return n;
+}
+INLINE V v_of_ints(VI v)
+{
+    V f;
+    for (int i = 0; i < VEC_LANES; i++) f[i] = (float)v[i];
+    return f;
+}
+
+#endif
+
+/* ---- made of those ----------------------------------------------------------------------- */
+
+INLINE V v_abs(V a) { return (V)((VI)a & 0x7fffffff); }
+INLINE V v_signed(V size, V sign)
+{
+    return (V)(((VI)size & 0x7fffffff) | ((VI)sign & (VI)v_set(-0.0f)));
+}
+/* The larger (smaller), and NaN when either is. */
+INLINE V v_max(V a, V b) { return v_pick((VI)(a > b) | (VI)(a != a), a, b); }
+INLINE V v_min(V a, V b) { return v_pick((VI)(a < b) | (VI)(a != a), a, b); }
+INLINE V v_truth(VI mask) { return (V)(mask & (VI)v_set(1)); }
+
+/* Sums and extremes of the lanes, in one order for all who have as many. */
+INLINE float v_sum(V a)
+{
+    float t[VEC_LANES];
+    v_store(t, a);
+    for (int n = VEC_LANES / 2; n; n /= 2)
+        for (int i = 0; i < n; i++) t[i] += t[i + n];
+    return t[0];
+}
+INLINE float v_most(V a)
+{
+    float t[VEC_LANES], m;
+    v_store(t, a);
+    m = t[0];
+    for (int i = 1; i < VEC_LANES; i++) m = t[i] != t[i] || t[i] > m ? t[i] : m;
+    return m;
+}
+
+/* The first n lanes of memory, `rest` in the others. */
+INLINE V v_load_part(const float *p, size_t n, float rest)
+{
+    float t[VEC_LANES];
+    for (size_t i = 0; i < VEC_LANES; i++) t[i] = i < n ? p[i] : rest;
+    return v_load(t);
+}
+INLINE void v_store_part(float *p, V v, size_t n)
+{
+    float t[VEC_LANES];
+    v_store(t, v);
+    for (size_t i = 0; i < n; i++) p[i] = t[i];
+}
+
+#endif

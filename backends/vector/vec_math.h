@@ -1,0 +1,155 @@
+/* vec_math.h -- functions of vectors that no processor has: exp, log, tanh, erf and what is made
+ * of them. Each is within 2 units in the last place of an fp32 (tests/unit/test_vector.c), keeps
+ * infinities and NaN, and flushes nothing to zero that is not below the smallest number. */
+#ifndef ANEC_VEC_MATH_H
+#define ANEC_VEC_MATH_H
+
+#include "vec.h"
+
+/* 2^n of whole n from -252 to 254, by two factors, so that results below the normal numbers are
+ * rounded once. */
+INLINE V v_scale(V x, VI n)
+{
+    const VI half = n >> 1;
+    const V a = v_from_bits((half + 127) << 23), b = v_from_bits((n - half + 127) << 23);
+    return x * a * b;
+}
+
+/* exp(x + low), where low is what x lost to rounding. */
+INLINE V v_exp_of(V x, V low)
+{
+    const V most = v_set(89), least = v_set(-104);
+    const V in = v_pick((VI)(x > most), most, v_pick((VI)(x < least), least, x));
+    const V n = v_nearest(in * 1.44269504f);
+    V r = v_fma(n, v_set(-0.693145752f), in);
+    r = v_fma(n, v_set(-1.42860677e-6f), r) + low;
+    V p = v_set(1.38203244e-3f);
+    p = v_fma(p, r, v_set(8.37312452e-3f));
+    p = v_fma(p, r, v_set(4.16695364e-2f));
+    p = v_fma(p, r, v_set(1.66664720e-1f));
+    p = v_fma(p, r, v_set(4.99999851e-1f));
+    p = v_fma(p, r, v_set(1));
+    p = v_fma(p, r, v_set(1));
+    const V y = v_scale(p, v_to_ints(v_pick((VI)(n == n), n, v_set(0))));
+    return v_pick((VI)(x != x), x, y);
+}
+
+INLINE V v_exp(V x) { return v_exp_of(x, v_set(0)); }
+
+/* exp(x) - 1 of x up to 0: near it by a polynomial, where the difference would lose its digits. */
+INLINE V v_expm1(V x)
+{
+    V p = v_set(1.98412698e-4f);
+    p = v_fma(p, x, v_set(1.38888889e-3f));
+    p = v_fma(p, x, v_set(8.33333333e-3f));
+    p = v_fma(p, x, v_set(4.16666667e-2f));
+    p = v_fma(p, x, v_set(1.66666667e-1f));
+    p = v_fma(p, x, v_set(0.5f));
+    return v_pick((VI)(x > v_set(-0.35f)), v_fma(p * x, x, x), v_exp(x) - 1);
+}
+
+INLINE V v_exp2(V x)
+{
+    const V most = v_set(129), least = v_set(-151);
+    const V in = v_pick((VI)(x > most), most, v_pick((VI)(x < least), least, x));
+    const V n = v_nearest(in), r = in - n;
+    const V e = v_exp_of(r * 0.693147182f, v_fma(r, v_set(0.693147182f), -(r * 0.693147182f))
+                                               + r * -1.90465421e-9f);
+    const V y = v_scale(e, v_to_ints(v_pick((VI)(n == n), n, v_set(0))));
+    return v_pick((VI)(x != x), x, y);
+}
+
+/* log(x), of a number above 0; low is what x lost to rounding, small beside it. */
+INLINE V v_log_of(V x, V low)
+{
+    const VI small = (VI)(x < v_set(1.17549435e-38f));
+    const V big = v_pick(small, x * 8388608.0f, x);
+    const VI bits = v_bits(big);
+    VI e = ((bits - 0x3f3504f3) >> 23);
+    const V m = v_from_bits(bits - (e << 23));
+    e = e - (VI)(small & 23);
+    const V f = m - 1, s = f / (m + 1), z = s * s;
+    V p = v_set(0.24279078f);
+    p = v_fma(p, z, v_set(0.28498787f));
+    p = v_fma(p, z, v_set(0.40000972f));
+    p = v_fma(p, z, v_set(0.66666662f));
+    const V half = f * f * 0.5f, n = v_of_ints(e);
+    /* log(1 + f) = f - f^2/2 + s (f^2/2 + z p) */
+    const V r = v_fma(s, half + z * p, n * 9.05800061e-6f + low / x);
+    V y = v_fma(n, v_set(0.693138123f), f - (half - r));
+    y = v_pick((VI)(x == v_set(0)), v_set(-__builtin_inff()), y);
+    y = v_pick((VI)(x < v_set(0)), v_set(__builtin_nanf("")), y);
+    y = v_pick((VI)(x == v_set(__builtin_inff())), x, y);
+    return v_pick((VI)(x != x), x, y);
+}
+
+INLINE V v_log(V x) { return v_log_of(x, v_set(0)); }
+
+/* log(1 + t) of t from 0 to 1 */
+INLINE V v_log1p(V t)
+{
+    const V u = t + 1;
+    const V y = v_log_of(u, t - (u - 1));
+    return v_pick((VI)(t < v_set(1e-4f)), t - 0.5f * t * t, y);
+}
+
+/* y / (1 + exp(-x)), without an exp that overflows */
+INLINE V v_by_sigmoid(V y, V x)
+{
+    const V e = v_exp(-v_abs(x));
+    return v_pick((VI)(x < v_set(0)), y * e, y) / (1 + e);
+}
+
+INLINE V v_sigmoid(V x) { return v_by_sigmoid(v_set(1), x); }
+
+INLINE V v_tanh(V x)
+{
+    const V t = v_abs(x), z = x * x;
+    V p = v_set(-5.70498872745e-3f);
+    p = v_fma(p, z, v_set(2.06390887954e-2f));
+    p = v_fma(p, z, v_set(-5.37397155531e-2f));
+    p = v_fma(p, z, v_set(1.33314422036e-1f));
+    p = v_fma(p, z, v_set(-3.33332819422e-1f));
+    const V near = v_fma(p * z, x, x);
+    const V far = v_signed(1 - 2 / (v_exp(t + t) + 1), x);
+    return v_pick((VI)(t < v_set(0.625f)) | (VI)(x != x), near, far);
+}
+
+/* exp(this) is erfc(t), of t from 0.92 to 4 */
+INLINE V v_log_erfc(V t)
+{
+    const V s = t * t;
+    V r = v_fma(v_set(-1.72853470e-5f), t, v_set(3.83197126e-4f));
+    const V u = v_fma(v_set(-3.88396438e-3f), t, v_set(2.42546219e-2f));
+    r = v_fma(r, s, u);
+    r = v_fma(r, t, v_set(-1.06777877e-1f));
+    r = v_fma(r, t, v_set(-6.34846687e-1f));
+    r = v_fma(r, t, v_set(-1.28717512e-1f));
+    return v_fma(r, t, -t);
+}
+
+INLINE V v_erf(V x)
+{
+    const V t = v_abs(x), s = x * x;
+    const V far = v_signed(1 - v_exp(v_log_erfc(v_pick((VI)(t > v_set(4)), v_set(4), t))), x);
+    V r = v_set(-5.96761703e-4f);
+    r = v_fma(r, s, v_set(4.99119423e-3f));
+    r = v_fma(r, s, v_set(-2.67681349e-2f));
+    r = v_fma(r, s, v_set(1.12819925e-1f));
+    r = v_fma(r, s, v_set(-3.76125336e-1f));
+    r = v_fma(r, s, v_set(1.28379166e-1f));
+    const V near = v_fma(r, x, x);
+    return v_pick((VI)(t > v_set(0.927734375f)), far, near);
+}
+
+/* Half of x times erfc(-x / sqrt 2): of x below 0, where 1 + erf would lose its digits, by exp. */
+INLINE V v_gelu(V x)
+{
+    const V u = x * 0.707106769f, t = v_abs(u);
+    const V tail = 0.5f * x * v_exp(v_log_erfc(v_pick((VI)(t > v_set(10)), v_set(10), t)));
+    const V whole = v_fma(0.5f * x, v_erf(u), 0.5f * x);
+    return v_pick((VI)(u < v_set(-0.927734375f)) & (VI)(t < v_set(__builtin_inff())), tail,
+                  whole);
+}
+
+#endif

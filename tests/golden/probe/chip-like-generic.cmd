@@ -1,2 +1,0 @@
-# aneprobe --backend ref --chip generic
-# exit: 2

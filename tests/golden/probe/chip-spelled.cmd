@@ -1,2 +1,0 @@
-# aneprobe --backend ref --chip "M5 Ultra"
-# exit: 2
