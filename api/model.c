@@ -104,11 +104,15 @@ anec_status anec_cache(const anec_config *config, int clear, anec_cache_info *ou
     cache_open(&c, &a, config_get(call.config, CONFIG_cache)->text);
     bool ok = !c.off || diag_fail(&call.d, "there is no cache: %s", c.off);
     if (ok) {
+        const CacheTally tally = cache_tally(&c);
         const CacheCount n = cache_count(&c, clear != 0);
         info.programs = n.entries;
         info.busy = n.busy;
         info.bytes = n.bytes;
         info.limit = c.limit;
+        info.hits = tally.n[TALLY_HIT] + tally.n[TALLY_RECOMPILED];
+        info.recompiled = tally.n[TALLY_RECOMPILED];
+        info.misses = tally.n[TALLY_MISS];
         snprintf(info.folder, sizeof info.folder, "%s", c.top);
     }
     info.size = size;

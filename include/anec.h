@@ -210,6 +210,9 @@ typedef struct {
     int programs, busy; /* busy: in use, and not removed */
     uint64_t bytes, limit;
     char folder[1024];
+    /* programs since it was cleared: found, found and compiled all the same, since the system
+     * had not kept what it had compiled, and not found */
+    uint64_t hits, recompiled, misses;
 } anec_cache_info;
 anec_status anec_cache(const anec_config *config, int clear, anec_cache_info *out,
                        anec_error *error);

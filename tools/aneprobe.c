@@ -351,6 +351,19 @@ static bool check_only(const Job *j)
     return true;
 }
 
+/* With the nearest that there is; false. */
+static bool no_chip(const char *name)
+{
+    Arena a = { 0 };
+    const char *near = target_nearest(&a, name);
+    const Target *t = near ? target_find(near) : NULL;
+    if (t && chip_index(t) >= 0)
+        usage_error(&tool, "there is no chip %s; did you mean %s?", name, t->name);
+    else usage_error(&tool, "there is no chip %s; anec --list-targets shows all", name);
+    arena_free(&a);
+    return false;
+}
+
 static bool find_chip(Job *j)
 {
     const OptValue *o = opt(j, PROBE_chip);
@@ -358,10 +371,7 @@ static bool find_chip(Job *j)
     if (!o->count && (!known || chip_index(known) < 0))
         return usage_error(&tool, "--chip says which chip this is: m1 .. m5");
     j->chip = o->count ? target_find(o->text) : known;
-    if (!j->chip || chip_index(j->chip) < 0)
-        return usage_error(&tool, "there is no chip %s; anec --list-targets shows all",
-                           o->count ? o->text : known->name);
-    return true;
+    return (j->chip && chip_index(j->chip) >= 0) || no_chip(o->text);
 }
 
 static int prepare(Job *j)

@@ -511,6 +511,11 @@ static int answer_cache(Job *j)
     printf("%s: %d programs, %.1f MB %s; at most %.1f MB are kept\n", c.folder, c.programs,
            (double)c.bytes * 1e-6, clear ? "removed" : "used", (double)c.limit * 1e-6);
     if (c.busy) printf("%d programs are in use and stay\n", c.busy);
+    if (c.hits || c.misses)
+        printf(
+            "%llu found since it was cleared, of which the system compiled %llu all the same; %llu not found\n",
+            (unsigned long long)c.hits, (unsigned long long)c.recompiled,
+            (unsigned long long)c.misses);
     return EXIT_DONE;
 }
 

@@ -506,7 +506,7 @@ static void remove_notes(const Cache *c, Arena *a)
 {
     DIR *dir = dir_open(c->dir);
     for (const struct dirent *e; dir && (e = readdir(dir)) != NULL;)
-        if (file_has_suffix(e->d_name, ".note"))
+        if (file_has_suffix(e->d_name, ".note") || !strcmp(e->d_name, "tally"))
             unlink(arena_printf(a, "%s/%s", c->dir, e->d_name));
     dir_close(dir);
 }

@@ -6,6 +6,7 @@
  *                           program N 0 is kept, others for a process that has it more than
  *                           once
  *   DIR/v1/KEY.note         what was found out about a program: a small text
+ *   DIR/v1/tally            how often programs were found (tally.c)
  *
  * Entries appear whole by a rename; MANIFEST names the key, and each file with its size and
  * SHA-256; of several with the same bytes the first alone is stored. What does not agree with
@@ -64,6 +65,17 @@ void cache_tell(Cache *c, Diag *d); /* warns, once, of what was refused */
 
 char *cache_note(const Cache *c, Arena *a, const char *key); /* NULL: none */
 void cache_set_note(const Cache *c, const char *key, const char *text);
+
+/* What became of the programs that were looked for since the cache was cleared: compiled and
+ * stored, found, found and compiled all the same, since the system had not kept what it had
+ * compiled (tally.c). */
+typedef enum { TALLY_MISS, TALLY_HIT, TALLY_RECOMPILED, TALLY_COUNT } Tally;
+typedef struct {
+    uint64_t n[TALLY_COUNT];
+} CacheTally;
+CacheTally cache_tally(const Cache *c);
+/* word: RunsAs.cache of one that was compiled or found */
+void cache_count_one(const Cache *c, const char *word);
 
 typedef struct {
     int entries, notes, busy; /* busy: in use, which clear leaves */

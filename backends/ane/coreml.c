@@ -201,8 +201,10 @@ static Folder *folder_new(CoreMl *c, const Module *m, Diag *d)
     const char *own = f->top ? arena_printf(&f->arena, "%s/own", f->top) : NULL;
     if (f->top && file_make_dirs(d, own)
         && save_plainly(m, d, arena_printf(&f->arena, "%s/model.mlmodelc", own))
-        && keep(c, f, own, d))
+        && keep(c, f, own, d)) {
+        cache_count_one(&c->cache, f->cache);
         return f;
+    }
     folder_free(f);
     return NULL;
 }

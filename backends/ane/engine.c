@@ -215,8 +215,9 @@ Id engine_surface_new(Engine *e, const Port *p)
     for (int i = 0; i < 6; i++) {
         /* the symbol is a variable that holds it */
         memcpy(&key[i], rows[i].key, sizeof key[i]);
-        value[i] = number_new(o, (int64_t)rows[i].value);
+        if (!key[i]) return NULL;
     }
+    for (int i = 0; i < 6; i++) value[i] = number_new(o, (int64_t)rows[i].value);
     description = dict_new(o, key, value, 6);
     Id s = objc_own(o, o->IOSurfaceCreate(description));
     objc_drop(o, &description);
@@ -227,7 +228,9 @@ Id engine_surface_new(Engine *e, const Port *p)
 void *engine_lock(Engine *e, Id surface, int how)
 {
     if (e->objc->IOSurfaceLock(surface, (uint32_t)how, NULL)) return NULL;
-    return e->objc->IOSurfaceGetBaseAddress(surface);
+    void *base = e->objc->IOSurfaceGetBaseAddress(surface);
+    if (!base) engine_unlock(e, surface, how);
+    return base;
 }
 
 void engine_unlock(Engine *e, Id surface, int how)

@@ -25,7 +25,11 @@ Ml *ml_open(Arena *a, const char **why)
     const bool here = objc_library(ml->objc, a, FRAMEWORK, why);
     const char *missing = here ? look_up_classes(ml) : NULL;
     if (missing) *why = arena_printf(a, "this system has no class %s", missing);
-    if (here && !missing && objc_check(ml->objc, a, PART_ML, why)) return ml;
+    Closure block;
+    const bool blocks = here && !missing && closure_make(ml->objc, &block, NULL, NULL);
+    if (here && !missing && !blocks)
+        *why = "this system's libraries have no _NSConcreteStackBlock";
+    if (blocks && objc_check(ml->objc, a, PART_ML, why)) return ml;
     objc_close(ml->objc);
     return NULL;
 }
@@ -225,7 +229,7 @@ static void copy_rows(Copying *c, char *array)
 
 static void copy_bytes(Copying *c, void *bytes, long n)
 {
-    c->ok = inside(&c->layout, (size_t)dtypes[c->layout.dtype].bits / 8, n);
+    c->ok = bytes && inside(&c->layout, (size_t)dtypes[c->layout.dtype].bits / 8, n);
     if (c->ok) copy_rows(c, bytes);
 }
 

@@ -390,6 +390,7 @@ static AneModel *model_new(Ane *s, const Module *m, const Func *f, Diag *d)
     s->outside = !ok && t->outside;
     if (ok && s->no_helper)
         buf_printf(&t->refused, "%s%s", t->refused.len ? "; " : "", s->no_helper);
+    if (ok) cache_count_one(&s->cache, model->as.cache);
     if (ok && t->refused.len) model->as.why = arena_strdup(&model->arena, t->refused.s);
     temp_tree_end(t->work);
     guard_task_end(&lost);

@@ -263,6 +263,7 @@ Id data_view(Objc *o, const void *p, size_t n)
 {
     Id nobody; /* frees it: the symbol is a variable that holds the allocator */
     memcpy(&nobody, o->kCFAllocatorNull, sizeof nobody);
+    if (!nobody) return data_new(o, p, n); /* NULL would be somebody */
     Id data = n ? o->CFDataCreateWithBytesNoCopy(NULL, p, (long)n, nobody)
                 : o->CFDataCreate(NULL, p, 0);
     return made(o, data, 1);

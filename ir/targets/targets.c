@@ -136,6 +136,11 @@ static const char *nearest(Arena *a, const char *name)
     return like ? like : name_nearest(small, known, COUNT(known));
 }
 
+const char *target_nearest(Arena *a, const char *name)
+{
+    return nearest(a, arena_strndup(a, name, strcspn(name, ",")));
+}
+
 static const char *release_wrong(Arena *a, const char *name, const char *os)
 {
     const int number = release_number(os, strlen(os)), before = missing_major(os);
@@ -152,7 +157,7 @@ const char *target_wrong(Arena *a, const char *name)
     const size_t len = strcspn(name, ",");
     if (target_find(name)) return NULL;
     if (row_find(name, len)) return release_wrong(a, name, name + len + 1);
-    const char *near = nearest(a, arena_strndup(a, name, len));
+    const char *near = target_nearest(a, name);
     if (near)
         return arena_printf(a, "there is no target %s; did you mean %s%s?", name, near,
                             name[len] ? name + len : "");

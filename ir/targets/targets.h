@@ -38,5 +38,7 @@ const char *release_asked(const char *target);
 /* Why a --target names no target, as a message without its place, with the nearest that there
  * is; NULL: it names one. A release of a major version that Apple left out is no release. */
 const char *target_wrong(Arena *a, const char *name);
+/* The row that a name which is none may have meant; NULL: none is near. */
+const char *target_nearest(Arena *a, const char *name);
 
 #endif

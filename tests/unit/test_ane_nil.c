@@ -63,6 +63,14 @@ static void test_nil(void **state)
               "requestWithInputs:inputIndices:outputs:outputIndices:weightsBuffer:perfStats:"
               "procedureIndex:",
           .says = "does not take these surfaces" },
+        { .what = "IOSurfaceGetBaseAddress", .says = "the surface of x cannot be locked" },
+        { .what = "CFNumberGetValue", .without = true },
+        { .what = "CFStringGetCString", .says = "names no folder" },
+        { .what = "CFArrayGetValueAtIndex", .without = true },
+        { .what = "CFDictionaryGetValue", .without = true },
+        { .what = "processInfo", .without = true },
+        { .what = "operatingSystemVersionString", .without = true },
+        { .what = "localModelPath", .without = true },
         { .what = "model", .without = true },
         { .what = "modelAttributes", .without = true },
     };
@@ -94,7 +102,8 @@ static void test_nil(void **state)
 /* An error that neither says what it is nor carries anything is a refusal all the same. */
 static void test_bare_errors(void **state)
 {
-    static const char *const what[] = { "CFErrorCopyDescription", "CFErrorCopyUserInfo" };
+    static const char *const what[] = { "CFErrorCopyDescription", "CFErrorCopyUserInfo",
+                                        "CFErrorGetDomain" };
     char said[4096];
     (void)state;
     for (size_t i = 0; i < COUNT(what); i++) {
@@ -103,6 +112,7 @@ static void test_bare_errors(void **state)
         assert_int_equal(run_apart(use, said, sizeof said), 0);
         assert_non_null(strstr(said, "status 1 "));
         assert_non_null(strstr(said, i ? "InvalidMILProgram" : "no words"));
+        if (i == 2) assert_non_null(strstr(said, "error 1: "));
     }
 }
 

@@ -397,6 +397,58 @@ static void fill_disk(void)
     _exit(cache_put(&bench.cache, &s, bench.from) ? 1 : 7);
 }
 
+static void tally_is(uint64_t miss, uint64_t hit, uint64_t recompiled)
+{
+    const CacheTally t = cache_tally(&bench.cache);
+    assert_int_equal(t.n[TALLY_MISS], miss);
+    assert_int_equal(t.n[TALLY_HIT], hit);
+    assert_int_equal(t.n[TALLY_RECOMPILED], recompiled);
+}
+
+/* Processes that count at once lose nothing; a file that is none of ours counts as nothing, and
+ * clearing begins anew. */
+static void test_tally(void **state)
+{
+    enum { CHILDREN = 4, EACH = 25 };
+    static const char *const broken[] = {
+        "",
+        "anec tally 2\nmiss 1\nhit 1\nrecompiled 1\nend\n",
+        "anec tally 1\nmiss 1\nhit -1\nrecompiled 1\nend\n",
+        "anec tally 1\nmiss 1\nhit 1\nrecompiled 1\n",
+        "anec tally 1\nmiss 1\nhit 1\nrecompiled 1 \nend\n",
+        "anec tally 1\nhit 1\nmiss 1\nrecompiled 1\nend\n",
+        "anec tally 1\nmiss 1\nhit 1\nrecompiled 1\nend\nmore",
+    };
+    (void)state;
+    tally_is(0, 0, 0);
+    cache_count_one(&bench.cache, "miss");
+    cache_count_one(&bench.cache, "hit");
+    cache_count_one(&bench.cache, "recompiled");
+    cache_count_one(&bench.cache, "hit");
+    cache_count_one(&bench.cache, "off");
+    tally_is(1, 2, 1);
+    for (int i = 0; i < CHILDREN; i++)
+        if (!fork()) {
+            for (int k = 0; k < EACH; k++) cache_count_one(&bench.cache, "hit");
+            _exit(0);
+        }
+    while (wait(NULL) > 0) {}
+    tally_is(1, 2 + CHILDREN * EACH, 1);
+    for (size_t i = 0; i < COUNT(broken); i++) {
+        put_file(bench.cache.dir, "tally", broken[i]);
+        tally_is(0, 0, 0);
+    }
+    put_file(bench.cache.dir, "tally", "anec tally 1\nmiss 5\nhit 6\nrecompiled 7\nend\n");
+    tally_is(5, 6, 7);
+    cache_count_one(&bench.cache, "recompiled");
+    tally_is(5, 6, 8);
+    cache_count(&bench.cache, true);
+    tally_is(0, 0, 0);
+    Cache none = { .off = "nowhere", .arena = &bench.arena };
+    cache_count_one(&none, "hit");
+    assert_int_equal(cache_tally(&none).n[TALLY_HIT], 0);
+}
+
 static void test_full_disk(void **state)
 {
     char said[1000];
@@ -483,6 +535,7 @@ int main(void)
         TEST(test_limit_below_one),
         TEST(test_limit_of_all),
         TEST(test_notes),
+        TEST(test_tally),
         TEST(test_swapped),
         TEST(test_others),
         TEST(test_others_entries),

@@ -543,6 +543,18 @@ static void test_no_library(void **state)
     setenv("ANEC_ANE_LIB", "/nowhere.so", 1);
     assert_null(engine_open(&a, &why));
     assert_non_null(strstr(why, "/nowhere.so is not on this system"));
+    /* one that is there and is no library: the loader's reason is told */
+    char *dir = make_folder(&a), *file = arena_printf(&a, "%s/text.so", dir);
+    Diag d = { 0 };
+    assert_true(file_write_all(&d, file, "no library\n", 11));
+    setenv("ANEC_ANE_LIB", file, 1);
+    assert_null(engine_open(&a, &why));
+    printf("%s\n", why);
+    const char *said = strstr(why, "cannot be opened: ");
+    if (!said || strncmp(why, file, strlen(file)) != 0 || strlen(said) < 30)
+        fail_msg("%s", why);
+    diag_free(&d);
+    remove_folder(dir);
     setenv("ANEC_ANE_LIB", was, 1);
     arena_free(&a);
 }

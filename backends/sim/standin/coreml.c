@@ -300,6 +300,10 @@ static void state_array(Id self, Sel sel, Id name, BlockObject *handler)
     int k = 0;
     while (k < n && strcmp(b[k].name, key) != 0) k++;
     if (k == n) standin_abort("%s: there is no state %s", sel, key);
+    if (fault("ml-state-nil")) {
+        fn(handler, NULL);
+        return;
+    }
     MultiArray *m = array_of(&s->value[k], fault("ml-state"));
     if (!fault("ml-state")) multi_copy(m, s->value[k].data, true);
     fn(handler, &m->object);

@@ -142,18 +142,20 @@ static long told_bytes(const MultiArray *m)
     return (long)(fault("ml-short") ? m->bytes / 2 : m->bytes);
 }
 
+static void *bytes_of(const MultiArray *m) { return fault("ml-no-bytes") ? NULL : m->base; }
+
 static void array_bytes(Id self, Sel sel, BlockObject *handler)
 {
     const MultiArray *m = ready(self, sel);
     typedef void Handler(BlockObject *, const void *, long);
-    ((Handler *)block_function(handler, sel))(handler, m->base, told_bytes(m));
+    ((Handler *)block_function(handler, sel))(handler, bytes_of(m), told_bytes(m));
 }
 
 static void array_mutable_bytes(Id self, Sel sel, BlockObject *handler)
 {
     const MultiArray *m = ready(self, sel);
     typedef void Handler(BlockObject *, void *, long, Id);
-    ((Handler *)block_function(handler, sel))(handler, m->base, told_bytes(m),
+    ((Handler *)block_function(handler, sel))(handler, bytes_of(m), told_bytes(m),
                                               array_numbers(m->stride, m->rank));
 }
 

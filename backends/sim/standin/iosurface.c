@@ -97,6 +97,7 @@ EXPORTED(void *, IOSurfaceGetBaseAddress, (Id o))
     const Surface *s = expect(o, &surface_class, "IOSurfaceGetBaseAddress");
     if (!s->readers && !s->writers)
         standin_abort("the address of a surface that is not locked");
+    if (gives_nil("IOSurfaceGetBaseAddress")) return NULL;
     return s->base;
 }
 

@@ -31,7 +31,7 @@ static Id descriptor_make(Id class, Sel sel, Id text, Id weights, Id plist)
     (void)class;
     expect(text, &data_class, sel);
     expect_or_nil(plist, &data_class, sel);
-    if (!weights || fault("nil-descriptor") || gives_nil(sel)) return NULL;
+    if (!weights || fault("nil-descriptor")) return NULL;
     const Dict *w = expect(weights, &dict_class, sel);
     for (size_t i = 0; i < w->count; i++) {
         const Dict *entry = expect(w->value[i], &dict_class, sel);
@@ -90,7 +90,8 @@ static void leave_slot(Model *m)
 static void destroy_inner(Id o) { object_release(((Inner *)o)->attributes); }
 static Id inner_attributes(Id self, Sel sel)
 {
-    return gives_nil(sel) ? NULL : ((Inner *)self)->attributes;
+    (void)sel;
+    return ((Inner *)self)->attributes;
 }
 static const Method inner_methods[] = { METHOD("modelAttributes", inner_attributes),
                                         { NULL, NULL } };
@@ -150,7 +151,6 @@ static Id model_make(Id class, Sel sel, Id descriptor)
 {
     const Descriptor *d = expect(descriptor, &descriptor_class, sel);
     (void)class;
-    if (gives_nil(sel)) return NULL;
     Model *m = object_new(&model_class);
     pthread_mutex_init(&m->lock, NULL);
     object_retain(descriptor);
@@ -161,7 +161,8 @@ static Id model_make(Id class, Sel sel, Id descriptor)
 
 static Id model_name(Id self, Sel sel)
 {
-    return gives_nil(sel) ? NULL : object_autorelease(standin_string(((Model *)self)->name));
+    (void)sel;
+    return object_autorelease(standin_string(((Model *)self)->name));
 }
 
 static Id model_path(Id self, Sel sel)
@@ -391,7 +392,8 @@ static Flag model_unload(Id self, Sel sel, unsigned qos, Id *error)
 
 static Id model_inner(Id self, Sel sel)
 {
-    Inner *inner = gives_nil(sel) ? NULL : ((Model *)self)->inner;
+    Inner *inner = ((Model *)self)->inner;
+    (void)sel;
     return inner ? &inner->object : NULL;
 }
 
@@ -413,7 +415,6 @@ static Id wrapper_make(Id class, Sel sel, Id surface)
 {
     (void)class;
     expect(surface, &surface_class, sel);
-    if (gives_nil(sel)) return NULL;
     Wrapper *w = object_new(&wrapper_class);
     w->surface = (Surface *)object_retain(surface);
     return object_autorelease(&w->object);
@@ -444,7 +445,6 @@ static Id request_make(Id class, Sel sel, Id in, Id in_index, Id out, Id out_ind
 {
     (void)class;
     if (weights || statistics) standin_abort("%s: a weights buffer or statistics", sel);
-    if (gives_nil(sel)) return NULL;
     Request *r = object_new(&request_class);
     r->in = take_array(in, &wrapper_class, sel);
     r->in_index = take_array(in_index, &number_class, sel);

@@ -126,6 +126,21 @@ EXPORT Class *object_getClass(Id o) { return o ? o->isa : NULL; }
 EXPORT Flag class_respondsToSelector(const Class *c, Sel sel);
 EXPORT Flag class_respondsToSelector(const Class *c, Sel sel) { return c && answer(c, sel); }
 
+/* A method that makes nothing: nil, and an initialiser gives back what it was sent to. */
+static Id give_nil(Id self, Sel sel)
+{
+    if (self->isa->meta && !strncmp(sel, "init", 4)) object_release(self);
+    return NULL;
+}
+
+/* Faults name a selector, or one of a class: "MLMultiArray.alloc". */
+static bool makes_nothing(const Class *c, Sel sel)
+{
+    char name[256];
+    snprintf(name, sizeof name, "%s.%s", c->name, sel);
+    return gives_nil(sel) || gives_nil(name);
+}
+
 /* Called by objc_msgSend: the function that answers. */
 Imp *standin_find(Id self, Sel sel);
 __attribute__((used, visibility("hidden"))) Imp *standin_find(Id self, Sel sel)
@@ -134,6 +149,7 @@ __attribute__((used, visibility("hidden"))) Imp *standin_find(Id self, Sel sel)
     if (fn && fault_names("raise", sel)) return (Imp *)(void (*)(void))standin_raise;
     if (!fn || self->isa == &released)
         standin_abort("%s does not understand %s", self->isa->name, sel);
+    if (makes_nothing(self->isa, sel)) return (Imp *)(void (*)(void))give_nil;
     return fn;
 }
 

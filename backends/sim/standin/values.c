@@ -235,6 +235,7 @@ EXPORTED(long, CFStringGetMaximumSizeForEncoding, (long n, uint32_t encoding))
 EXPORTED(Flag, CFStringGetCString, (Id s, char *to, long room, uint32_t encoding))
 {
     const char *text = ((String *)expect(s, &string_class, "CFStringGetCString"))->text;
+    if (gives_nil("CFStringGetCString")) return 0;
     if (encoding != UTF8 || (size_t)room < strlen(text) + 1) return 0;
     strcpy(to, text);
     return 1;
@@ -255,6 +256,7 @@ EXPORTED(Flag, CFNumberGetValue, (Id n, long type, void *to))
 {
     const Number *number = expect(n, &number_class, "CFNumberGetValue");
     if (type != NUMBER_INT64) standin_abort("CFNumberGetValue: type %ld", type);
+    if (gives_nil("CFNumberGetValue")) return 0;
     memcpy(to, &number->value, sizeof number->value);
     return 1;
 }
@@ -307,7 +309,7 @@ EXPORTED(Id, CFArrayGetValueAtIndex, (Id a, long i))
 {
     const Array *array = expect(a, &array_class, "CFArrayGetValueAtIndex");
     if (i < 0 || (size_t)i >= array->count) standin_abort("index %ld beyond an array's end", i);
-    return array->item[i];
+    return gives_nil("CFArrayGetValueAtIndex") ? NULL : array->item[i];
 }
 
 EXPORTED(Id, CFDictionaryCreate,
@@ -333,12 +335,14 @@ EXPORTED(Id, CFDictionaryCreate,
 EXPORTED(Id, CFDictionaryGetValue, (Id d, Id key))
 {
     const String *k = expect(key, &string_class, "CFDictionaryGetValue");
-    return dict_find(expect(d, &dict_class, "CFDictionaryGetValue"), k->text);
+    const Dict *dict = expect(d, &dict_class, "CFDictionaryGetValue");
+    return gives_nil("CFDictionaryGetValue") ? NULL : dict_find(dict, k->text);
 }
 
 EXPORTED(Id, CFErrorGetDomain, (Id e))
 {
-    return &((Error *)expect(e, &error_class, "CFErrorGetDomain"))->domain->object;
+    const Error *error = expect(e, &error_class, "CFErrorGetDomain");
+    return gives_nil("CFErrorGetDomain") ? NULL : &error->domain->object;
 }
 
 EXPORTED(long, CFErrorGetCode, (Id e))

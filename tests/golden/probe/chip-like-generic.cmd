@@ -1,0 +1,2 @@
+# aneprobe --backend ref --chip generic
+# exit: 2

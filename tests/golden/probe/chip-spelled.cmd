@@ -1,0 +1,2 @@
+# aneprobe --backend ref --chip "M5 Ultra"
+# exit: 2

@@ -1,0 +1,163 @@
+/* test_ml_nil.c -- what makes an object of Core ML's makes none, from its n-th call on, for all n:
+ * the library says so by a status, and whatever was made is given back. */
+#include "../../include/anec.h"
+#include "ml_programs.h"
+#include "standin.h"
+
+static char *top;
+static Arena arena;
+
+/* In a process of its own, which the stand-in ends where an object is left: a program with a
+ * state, run twice, whose state is read and written between. */
+static void use(void)
+{
+    anec_device *dev = NULL;
+    anec_model *m = NULL;
+    anec_kernel *k = NULL;
+    anec_error e = { .text = "" };
+    static uint16_t x[6];
+    char *plan = NULL;
+    const anec_tensor in = { "fp16", 2, { 2, 3 }, x, sizeof x };
+    anec_tensor held;
+    anec_options o = { .cache = arena_printf(&arena, "%s/cache", top) };
+    anec_status s = anec_open("coreml", &o, &dev, &e);
+    if (!s) s = anec_load_text(dev, counts, strlen(counts), NULL, &m, &e);
+    if (!s) s = anec_compile(m, NULL, &k, &e);
+    if (!s) s = anec_bind(k, "x", &in, &e);
+    if (!s) s = anec_run(k, &e);
+    if (!s) s = anec_state(k, "acc", &held, &e);
+    if (!s) s = anec_set_state(k, "acc", &in, NULL, &e);
+    if (!s) s = anec_run(k, &e);
+    if (!s && getenv("WITH_PLAN")) s = anec_plan(k, "text", &plan, &e);
+    fprintf(stderr, "status %d %s\n%s", (int)s, e.text, plan ? plan : "");
+    anec_text_free(plan);
+    anec_free(k);
+    anec_model_free(m);
+    anec_close(dev);
+}
+
+typedef struct {
+    const char *what;
+    const char *says; /* at the first call; NULL: it can be done without */
+    const char *with; /* another fault that leads there */
+} Maker;
+
+static void check_calls(const Maker *t)
+{
+    char said[4096];
+    bool ran = false;
+    int n = 1;
+    for (; !ran && n < 100; n++) {
+        assert_true(file_remove_tree(arena_printf(&arena, "%s/cache", top)));
+        set_machine("m4", arena_printf(&arena, "nil:%s,nil-from:%d%s%s", t->what, n,
+                                       t->with ? "," : "", t->with ? t->with : ""));
+        const int status = run_apart(use, said, sizeof said);
+        if (status) fail_msg("%s, call %d: ended with %x, said %s", t->what, n, status, said);
+        ran = strstr(said, "status 0") != NULL;
+        if (n == 1) printf("%s: %s", t->what, said);
+        if (n == 1 && !strstr(said, t->says ? t->says : "status 0"))
+            fail_msg("%s: %s", t->what, said);
+        if (!ran && !strstr(said, "status 3 ") && !strstr(said, "status 1 "))
+            fail_msg("%s, call %d: %s", t->what, n, said);
+    }
+    assert_true(ran); /* later calls than there are harm nothing */
+}
+
+static void test_models(void **state)
+{
+    static const Maker makers[] = {
+        { .what = "CFStringCreateWithCString", .says = "memory" },
+        { .what = "CFNumberCreate", .says = "memory" },
+        { .what = "CFArrayCreate", .says = "memory" },
+        { .what = "CFDictionaryCreate", .says = "memory" },
+        { .what = "CFArrayGetValueAtIndex", .says = "Core ML has another state acc" },
+        { .what = "CFNumberGetValue", .says = "Core ML has another state acc" },
+        { .what = "fileURLWithPath:isDirectory:", .says = "does not load the program" },
+        { .what = "path", .says = "no reason is given", .with = "ml-written" },
+        { .what = "compileModelAtURL:error:",
+          .says = "no reason is given",
+          .with = "ml-written" },
+        { .what = "modelWithContentsOfURL:configuration:error:",
+          .says = "Core ML does not load the program: no reason is given" },
+        { .what = "MLModelConfiguration.alloc", .says = "memory" },
+        { .what = "MLModelConfiguration.init", .says = "memory" },
+        { .what = "MLPredictionOptions.alloc", .says = "memory" },
+        { .what = "MLPredictionOptions.init", .says = "memory" },
+        { .what = "MLMultiArray.alloc", .says = "Core ML makes no array of" },
+        { .what = "initWithDataPointer:shape:dataType:strides:deallocator:error:",
+          .says = "Core ML makes no array of" },
+        { .what = "shape", .says = "Core ML has another state acc" },
+        { .what = "strides", .says = "Core ML has another state acc" },
+        { .what = "featureValueWithMultiArray:",
+          .says = "Core ML does not take the inputs: no reason is given" },
+        { .what = "MLDictionaryFeatureProvider.alloc",
+          .says = "Core ML does not take the inputs: no reason is given" },
+        { .what = "initWithDictionary:error:",
+          .says = "Core ML does not take the inputs: no reason is given" },
+        { .what = "predictionFromFeatures:usingState:options:error:",
+          .says = "Core ML did not run the program: no reason is given" },
+        { .what = "featureValueForName:", .says = "Core ML gave no array for the result" },
+        { .what = "multiArrayValue", .says = "Core ML gave no array for the result" },
+        { .what = "newState", .says = "Core ML makes no states for the program" },
+        { .what = "processInfo", .says = "this system is older" },
+        { .what = "operatingSystemVersionString" },
+    };
+    (void)state;
+    unsetenv("WITH_PLAN");
+    for (size_t i = 0; i < COUNT(makers); i++) check_calls(&makers[i]);
+}
+
+static void test_plans(void **state)
+{
+    static const Maker makers[] = {
+        { .what = "modelStructure", .says = "its plan is of no program" },
+        { .what = "program", .says = "its plan is of no program" },
+        { .what = "functions", .says = "its plan has no function main" },
+        { .what = "block", .says = "func main, 0 operations" },
+        { .what = "operations", .says = "func main, 0 operations" },
+        { .what = "operatorName" },
+        { .what = "outputs" },
+        { .what = "blocks" },
+        { .what = "name" },
+        { .what = "computeDeviceUsageForMLProgramOperation:", .says = "not said" },
+        { .what = "estimatedCostOfMLProgramOperation:", .says = "?" },
+        { .what = "preferredComputeDevice", .says = "not said" },
+        { .what = "supportedComputeDevices", .says = "not said" },
+    };
+    (void)state;
+    setenv("WITH_PLAN", "1", 1);
+    for (size_t i = 0; i < COUNT(makers); i++) check_calls(&makers[i]);
+}
+
+/* Blocks that are called without what they are to show. */
+static void test_blocks(void **state)
+{
+    static const struct {
+        const char *fault, *says;
+    } cases[] = {
+        { "ml-no-bytes", "status 3 Core ML has another state acc than the program" },
+        { "ml-state-nil", "status 3 Core ML has another state acc than the program" },
+    };
+    char said[4096];
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        set_machine("m4", cases[i].fault);
+        const int status = run_apart(use, said, sizeof said);
+        if (status || !strstr(said, cases[i].says)) fail_msg("%s: %s", cases[i].fault, said);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_models),
+                                        cmocka_unit_test(test_plans),
+                                        cmocka_unit_test(test_blocks) };
+    (void)argc;
+    if (!access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1);
+    use_standin(argv[0]);
+    top = make_folder(&arena);
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    remove_folder(top);
+    arena_free(&arena);
+    return failed;
+}
