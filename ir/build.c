@@ -209,6 +209,6 @@ Value *build_ints(Builder *b, int n, const int64_t *v)
 Value *value_literal(Module *m, const Const *c, Loc loc)
 {
     Value *v = NEW(&m->arena, Value);
-    *v = (Value){ .type = c->type, .lit = c, .loc = loc };
+    *v = (Value){ .type = c->type, .lit = c, .loc = loc, .id = ++m->nvalue };
     return v;
 }

@@ -17,11 +17,15 @@ static const char *name_for(const Cloning *c, Func *f, const char *name)
     return name;
 }
 
-static Value *mapped(const Cloning *c, Value *v)
+static Value *mapped(Cloning *c, Value *v)
 {
     Value *made = ptrmap_get(&c->made, v);
     if (made) return made;
-    return c->map ? c->map(c->ctx, v) : v;
+    if (!c->whole) return c->map ? c->map(c->ctx, v) : v;
+    made = value_literal(c->m, v->lit, v->loc); /* all else was made before */
+    made->bare = v->bare;
+    ptrmap_set(&c->made, v, made);
+    return made;
 }
 
 /* ---- statements -------------------------------------------------------------------------- */

@@ -284,10 +284,10 @@ struct Value {
     const Type *type;
     Op *def;          /* NULL: a parameter or an inline literal */
     const Const *lit; /* the literal of a const op or of an inline literal, else NULL */
-    void *tag;        /* scratch of the pass at work; garbage at its start */
     Value *self; /* the list of one value that arguments and statements share; in use, itself */
     Loc loc;
-    int index; /* which result of def */
+    uint32_t id; /* of the module's values, from 1: what ValueTable finds it by; 0: none */
+    int index;   /* which result of def */
     /* places where the function returns it: block_result, func_set_result */
     unsigned returned : 30;
     bool noted : 1; /* an index of who uses what has it: ir/uses.c */
@@ -403,6 +403,7 @@ struct Module {
     uint64_t missing_seed;
     struct MadeRoom *made; /* the CONST_MADE that was computed last, or NULL */
     uint64_t links;        /* counts ops that were linked in or out */
+    uint32_t nvalue;       /* the id that was given last */
     /* memory ran out while passes had changed a part of it: it is only good to be freed */
     bool broken;
     bool follow_links; /* --follow-links: weights may be links that leave the folder */
@@ -464,6 +465,25 @@ typedef struct BuiltScalars {
         Value *made;
     } at[BUILT_SCALARS];
 } BuiltScalars;
+
+/* ---- what somebody knows of values ------------------------------------------------------- */
+
+/* A pointer for each value of one module; {0} has none. Whoever works on a program keeps what he
+ * finds out about values here, and not in the program: pages of pointers by id, so that a table
+ * for a few values of a large module is small. */
+enum { VALUE_PAGE = 256 };
+typedef struct {
+    void ***page;
+    uint32_t npage;
+} ValueTable;
+
+static inline void *values_get(const ValueTable *t, const Value *v) /* NULL: nothing was set */
+{
+    const uint32_t page = v->id / VALUE_PAGE;
+    return page < t->npage && t->page[page] ? t->page[page][v->id % VALUE_PAGE] : NULL;
+}
+void values_set(ValueTable *t, const Value *v, void *p); /* of a value that has an id */
+void values_free(ValueTable *t);
 
 Builder builder_at(Block *b, Op *before, Diag *d, Loc loc);
 

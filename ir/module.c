@@ -237,7 +237,11 @@ Value *block_param(Block *b, const char *name, const Type *t, Loc loc)
 {
     Module *m = b->func->module;
     Value *v = NEW(&m->arena, Value);
-    *v = (Value){ .name = module_name(m, name), .type = t, .index = b->nparam, .loc = loc };
+    *v = (Value){ .name = module_name(m, name),
+                  .type = t,
+                  .index = b->nparam,
+                  .loc = loc,
+                  .id = ++m->nvalue };
     func_claim_name(b->func, v->name);
     b->param = appended(m, b->param, b->nparam, v);
     b->nparam++;
@@ -415,7 +419,12 @@ Value *op_out(Module *m, Op *op, const char *name, const Type *t, Loc loc)
 {
     Value *v = NEW(&m->arena, Value);
     *v = (Value){
-        .name = module_name(m, name), .type = t, .def = op, .index = op->nout, .loc = loc
+        .name = module_name(m, name),
+        .type = t,
+        .def = op,
+        .index = op->nout,
+        .loc = loc,
+        .id = ++m->nvalue,
     };
     if (op->kind == OP_const) v->lit = attr_get(&op->attrs, "val");
     func_claim_name(op->parent->func, v->name);

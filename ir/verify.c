@@ -11,30 +11,22 @@ typedef struct {
     bool retype; /* store inferred types instead of comparing */
     bool doubt;  /* warn of what Core ML is known to get wrong */
     bool ok;
+    ValueTable scope; /* set of a value while it may be used */
 } Verify;
 
 static bool wrong(Verify *v) { return v->ok = false; }
 
-/* ---- scopes: Value.tag is set while the value may be used -------------------------------- */
+/* ---- scopes ------------------------------------------------------------------------------ */
 
-static void scope_enter(Value *const *val, int n, void *mark)
+/* They may be used from now on; block NULL: not any more. */
+static void scope_set(Verify *v, Value *const *val, int n, Block *block)
 {
-    for (int i = 0; i < n; i++) val[i]->tag = mark;
-}
-
-static bool clear_tags(void *ctx, Op *op)
-{
-    (void)ctx;
-    scope_enter(op->out, op->nout, NULL);
-    for (int i = 0; i < op->nblock; i++)
-        scope_enter(op->block[i]->param, op->block[i]->nparam, NULL);
-    for (int i = 0; i < op->narg; i++) scope_enter(op->arg[i].val, op->arg[i].count, NULL);
-    return true;
+    for (int i = 0; i < n; i++) values_set(&v->scope, val[i], block);
 }
 
 static void check_use(Verify *v, const Value *val, Loc loc)
 {
-    if (val->tag || !val->name) return;
+    if (!val->name || values_get(&v->scope, val)) return;
     diag_error(v->diag, loc, "%s is used where it is not defined", val->name);
     if (val->loc.src) diag_note(v->diag, val->loc, "it is defined here");
     wrong(v);
@@ -234,17 +226,17 @@ static void check_op(Verify *v, Op *op)
 
 static void check_block(Verify *v, Block *b)
 {
-    scope_enter(b->param, b->nparam, b);
+    scope_set(v, b->param, b->nparam, b);
     for (Op *op = b->first; op; op = op->next) {
         check_op(v, op);
-        scope_enter(op->out, op->nout, b);
+        scope_set(v, op->out, op->nout, b);
     }
     for (int i = 0; i < b->nresult; i++)
         check_use(v, b->result[i], b->owner ? b->owner->loc : v->func->loc);
     check_names(v, b);
     if (!b->owner) return;
-    for (Op *op = b->first; op; op = op->next) scope_enter(op->out, op->nout, NULL);
-    scope_enter(b->param, b->nparam, NULL);
+    for (Op *op = b->first; op; op = op->next) scope_set(v, op->out, op->nout, NULL);
+    scope_set(v, b->param, b->nparam, NULL);
 }
 
 /* ---- functions --------------------------------------------------------------------------- */
@@ -262,9 +254,6 @@ static void check_func(Verify *v)
         diag_error(v->diag, f->loc, "function %s has no result", f->name);
         wrong(v);
     }
-    scope_enter(f->body->result, f->body->nresult, NULL);
-    scope_enter(f->body->param, f->body->nparam, NULL);
-    func_walk(f, clear_tags, NULL);
     check_block(v, f->body);
 }
 
@@ -275,6 +264,7 @@ static bool verify_func(Func *f, Diag *d, bool retype, bool doubt)
         .func = f, .diag = d, .scratch = &scratch, .retype = retype, .doubt = doubt, .ok = true
     };
     check_func(&v);
+    values_free(&v.scope);
     arena_free(&scratch);
     return v.ok;
 }

@@ -16,7 +16,7 @@ typedef enum { DIFF_SAME, DIFF_OTHER, DIFF_FAILED } Verdict; /* FAILED: reported
 /* Walks both programs in step and describes the first thing that differs, with both places.
  * Weights are compared by their bytes, or by their reference where a file is absent; where they
  * lie is not compared. names: values and the attribute `name` may differ, if they do so
- * consistently. Uses Value.tag. */
+ * consistently. */
 Verdict diff_models(Buf *out, Diag *d, const Side *a, const Side *b, bool ignore_names);
 
 /* Compares the .npy files of two folders, in the order in which `order` computes their values

@@ -10,6 +10,7 @@ typedef struct {
     Diag *diag;
     const Side *a, *b;
     bool ignore_names, failed;
+    ValueTable pairs; /* of a's values: the one of b that stands where it stands */
     Arena arena;
 } Diff;
 
@@ -194,11 +195,10 @@ static Attrs all_attrs(Diff *d, const Op *op)
 
 /* ---- values ------------------------------------------------------------------------------ */
 
-/* Value.tag of a's values: the one of b that stands where it stands. */
-static bool pair(Diff *d, const char *what, Value *a, Value *b)
+/* b stands where a stands. */
+static bool pair(Diff *d, const char *what, const Value *a, Value *b)
 {
-    a->tag = b;
-    b->tag = a;
+    values_set(&d->pairs, a, b);
     if (!d->ignore_names && !same_text(a->name, b->name))
         return differ(d, a->loc, b->loc, "%s is called %s against %s", what, a->name, b->name);
     if (!type_equal(a->type, b->type))
@@ -214,7 +214,8 @@ static bool same_use(Diff *d, Loc la, Loc lb, const char *what, const Value *a, 
                       a->name ? a->name : "an inline literal",
                       b->name ? b->name : "an inline literal");
     if (!a->name) return same_const(d, &(At){ la, lb, what }, a->lit, b->lit);
-    return a->tag == b || differ(d, la, lb, "%s: %s against %s", what, a->name, b->name);
+    return values_get(&d->pairs, a) == b
+        || differ(d, la, lb, "%s: %s against %s", what, a->name, b->name);
 }
 
 static const char *label_of(Diff *d, const Op *op)
@@ -325,6 +326,7 @@ Verdict diff_models(Buf *out, Diag *diag, const Side *a, const Side *b, bool ign
 {
     Diff d = { .out = out, .diag = diag, .a = a, .b = b, .ignore_names = ignore_names };
     bool same = same_module(&d, a->module, b->module);
+    values_free(&d.pairs);
     arena_free(&d.arena);
     return d.failed ? DIFF_FAILED : same ? DIFF_SAME : DIFF_OTHER;
 }

@@ -8,11 +8,19 @@ typedef struct {
     Arena arena;
     int next; /* number of the next node */
     int depth;
+    /* the number of the node that makes a value; consts are drawn where they are used */
+    ValueTable nodes;
 } Dot;
 
-/* Value.tag: the number of the node that makes it; consts are drawn where they are used. */
-static int node_of(const Value *v) { return (int)(intptr_t)v->tag; }
-static void set_node(Value *v, int node) { v->tag = (void *)(intptr_t)node; }
+static int node_of(const Dot *d, const Value *v)
+{
+    return (int)(intptr_t)values_get(&d->nodes, v);
+}
+
+static void set_node(Dot *d, const Value *v, int node)
+{
+    values_set(&d->nodes, v, (void *)(intptr_t)node);
+}
 
 static void indent(Dot *d) { buf_printf(d->out, "%*s", 2 * d->depth, ""); }
 
@@ -88,8 +96,8 @@ static int put_weight(Dot *d, const Value *v)
 static int weight_node(Dot *d, Value *v)
 {
     if (!v->name) return put_weight(d, v);
-    if (!node_of(v)) set_node(v, put_weight(d, v));
-    return node_of(v);
+    if (!node_of(d, v)) set_node(d, v, put_weight(d, v));
+    return node_of(d, v);
 }
 
 static bool is_small(const Value *v) { return v->lit && literal_is_small(v->lit); }
@@ -126,7 +134,7 @@ static void put_inner(Dot *d, Op *op, int node)
         put_label(d->out, b->name ? b->name : op->name);
         buf_puts(d->out, "\";\n");
         for (int k = 0; k < b->nparam; k++)
-            set_node(b->param[k],
+            set_node(d, b->param[k],
                      put_node(d, "shape=plaintext",
                               arena_printf(&d->arena, "%s\n%s", b->param[k]->name,
                                            short_type(&d->arena, b->param[k]->type))));
@@ -135,20 +143,20 @@ static void put_inner(Dot *d, Op *op, int node)
         indent(d);
         buf_puts(d->out, "}\n");
         for (int k = 0; k < b->nresult; k++)
-            if (node_of(b->result[k]))
-                put_edge(d, node_of(b->result[k]), node, b->result[k]->name);
+            if (node_of(d, b->result[k]))
+                put_edge(d, node_of(d, b->result[k]), node, b->result[k]->name);
     }
 }
 
 static void put_op(Dot *d, Op *op)
 {
     int node = put_node(d, "shape=box", op_label(d, op));
-    for (int i = 0; i < op->nout; i++) set_node(op->out[i], node);
+    for (int i = 0; i < op->nout; i++) set_node(d, op->out[i], node);
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < op->arg[i].count; k++) {
             Value *v = op->arg[i].val[k];
             if (is_small(v)) continue;
-            int from = v->lit ? weight_node(d, v) : node_of(v);
+            int from = v->lit ? weight_node(d, v) : node_of(d, v);
             put_edge(d, from, node, v->lit ? op->arg[i].name : short_type(&d->arena, v->type));
         }
     put_inner(d, op, node);
@@ -157,7 +165,7 @@ static void put_op(Dot *d, Op *op)
 static void put_block(Dot *d, Block *b)
 {
     for (Op *op = b->first; op; op = op->next)
-        if (op->kind == OP_const) set_node(op->out[0], 0);
+        if (op->kind == OP_const) set_node(d, op->out[0], 0);
         else put_op(d, op);
     for (int i = 0; i < b->nresult; i++) /* a block may yield a constant */
         if (b->result[i]->lit) weight_node(d, b->result[i]);
@@ -172,7 +180,7 @@ static void put_func(Dot *d, const Func *f)
     d->depth = 2;
     for (int i = 0; i < b->nparam; i++) {
         const bool state = b->param[i]->type->kind == TY_STATE;
-        set_node(b->param[i],
+        set_node(d, b->param[i],
                  put_node(d, state ? "shape=cylinder" : "shape=invhouse, style=bold",
                           arena_printf(&d->arena, "%s\n%s", b->param[i]->name,
                                        short_type(&d->arena, b->param[i]->type))));
@@ -183,7 +191,7 @@ static void put_func(Dot *d, const Func *f)
         const char *type = short_type(&d->arena, v->type);
         int node = put_node(d, "shape=house, style=bold",
                             arena_printf(&d->arena, "%s\n%s", v->name, type));
-        put_edge(d, node_of(v), node, type);
+        put_edge(d, node_of(d, v), node, type);
     }
     buf_puts(d->out, "  }\n");
 }
@@ -197,5 +205,6 @@ void graph_dot(Buf *out, const char *path, const Module *m)
                   "fontsize=9];\n");
     for (const Func *f = m->first; f; f = f->next) put_func(&d, f);
     buf_puts(out, "}\n");
+    values_free(&d.nodes);
     arena_free(&d.arena);
 }

@@ -17,10 +17,11 @@ typedef struct {
     Frame *frame;
     size_t last;
     double bytes;
-} Life; /* Value.tag; NULL: a value that takes no room */
+} Life;
 
 typedef struct {
     Arena arena;
+    ValueTable life; /* a Life of each value that takes room */
     Peak peak;
 } Run;
 
@@ -30,20 +31,20 @@ static double bytes_of(const Type *t)
 }
 
 /* A value begins to live at statement `at`, and dies there unless something reads it later. */
-static double define(Run *r, Frame *f, size_t at, Value *v)
+static double define(Run *r, Frame *f, size_t at, const Value *v)
 {
     double bytes = bytes_of(v->type);
     Life *l = NEW(&r->arena, Life);
     if (bytes < 0 && !r->peak.open) r->peak.open = v;
     *l = (Life){ .frame = f, .last = at, .bytes = bytes < 0 ? 0 : bytes };
-    v->tag = l;
+    values_set(&r->life, v, l);
     f->dies[at] += l->bytes;
     return l->bytes;
 }
 
-static void use(Frame *f, size_t at, const Value *v)
+static void use(const Run *r, Frame *f, size_t at, const Value *v)
 {
-    Life *l = !v->name ? NULL : v->tag;
+    Life *l = values_get(&r->life, v);
     if (!l) return;
     for (; f != l->frame; f = f->parent) at = f->at;
     if (at <= l->last) return;
@@ -69,12 +70,11 @@ static Frame *survey(Run *r, Block *b, Frame *parent, size_t at)
     for (int k = 0; k < b->nparam; k++) f->first += define(r, f, 0, b->param[k]);
     for (Op *op = b->first; op; op = op->next, i++) {
         for (int k = 0; k < op->nout; k++)
-            if (takes_no_room(op)) op->out[k]->tag = NULL;
-            else define(r, f, i, op->out[k]);
+            if (!takes_no_room(op)) define(r, f, i, op->out[k]);
         for (int a = 0; a < op->narg; a++)
-            for (int k = 0; k < op->arg[a].count; k++) use(f, i, op->arg[a].val[k]);
+            for (int k = 0; k < op->arg[a].count; k++) use(r, f, i, op->arg[a].val[k]);
     }
-    for (int k = 0; k < b->nresult; k++) use(f, n, b->result[k]);
+    for (int k = 0; k < b->nresult; k++) use(r, f, n, b->result[k]);
     return f;
 }
 
@@ -116,6 +116,7 @@ Peak liveness_peak(const Func *f)
     Peak peak = { 0 };
     block_peak(&r, f->body, NULL, 0, &peak);
     if (r.peak.open) peak = (Peak){ .bytes = -1, .open = r.peak.open };
+    values_free(&r.life);
     arena_free(&r.arena);
     return peak;
 }

@@ -30,6 +30,7 @@ typedef struct {
     size_t nweight, cap;
     double elements, bytes; /* of the weights */
     double state_bytes;
+    ValueTable decoded; /* of what a constexpr op takes: no parameter itself */
     Peak peak;
 } Stats;
 
@@ -69,26 +70,19 @@ static bool decodes(const Op *op)
     return op->kind != OP_NONE && (ops[op->kind].flags & F_CONSTEXPR);
 }
 
-/* Value.tag of constants: set where a constexpr op takes it, so that it is no parameter
- * itself. */
-static bool clear_tags(void *ctx, Op *op)
+static bool mark_decoded(void *ctx, const Op *op)
 {
-    (void)ctx;
-    for (int i = 0; i < op->nout; i++) op->out[i]->tag = NULL;
-    return true;
-}
-
-static bool mark_decoded(void *ctx, Op *op)
-{
+    Stats *s = ctx;
     for (int i = 0; decodes(op) && i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) op->arg[i].val[k]->tag = ctx;
+        for (int k = 0; k < op->arg[i].count; k++)
+            values_set(&s->decoded, op->arg[i].val[k], s);
     return true;
 }
 
 static void add_decoded(Stats *s, const Op *op)
 {
     for (int i = 0; i < op->nout; i++)
-        if (!op->out[i]->tag)
+        if (!values_get(&s->decoded, op->out[i]))
             add_weight(
                 s, (Weight){ .origin = op->out[i], .elements = elements_of(op->out[i]->type) });
     for (int i = 0; i < op->attrs.count; i++)
@@ -128,7 +122,7 @@ static void add_macs(Stats *s, Kind *kind, const Op *op)
     }
 }
 
-static bool add_op(void *ctx, Op *op)
+static bool add_op(void *ctx, const Op *op)
 {
     Stats *s = ctx;
     Kind *kind = &s->kind[op->kind == OP_NONE ? OP_COUNT : op->kind];
@@ -138,7 +132,8 @@ static bool add_op(void *ctx, Op *op)
             if (!op->arg[i].val[k]->name && op->arg[i].val[k]->lit)
                 add_literal(s, op->arg[i].val[k]->lit, decodes(op));
     if (op->kind == OP_const) {
-        if (op->out[0]->lit) add_literal(s, op->out[0]->lit, op->out[0]->tag != NULL);
+        if (op->out[0]->lit)
+            add_literal(s, op->out[0]->lit, values_get(&s->decoded, op->out[0]) != NULL);
         return true;
     }
     s->nop++;
@@ -149,11 +144,10 @@ static bool add_op(void *ctx, Op *op)
 
 static void stats_of(Stats *s, const Func *f)
 {
-    Func *walk = (Func *)(uintptr_t)f;
     *s = (Stats){ 0 };
-    func_walk(walk, clear_tags, NULL);
-    func_walk(walk, mark_decoded, s);
-    func_walk(walk, add_op, s);
+    func_read(f, mark_decoded, s);
+    func_read(f, add_op, s);
+    values_free(&s->decoded);
     for (int i = 0; i < f->body->nparam; i++) {
         const Type *t = f->body->param[i]->type;
         if (t->kind == TY_STATE) s->state_bytes += (double)type_bytes(t->sub[0]);

@@ -12,7 +12,7 @@ typedef struct {
 } Peak;
 
 /* The largest sum of values that are still needed, statement by statement in the order written;
- * a loop counts with the larger of its blocks. Uses Value.tag. */
+ * a loop counts with the larger of its blocks. */
 Peak liveness_peak(const Func *f);
 
 void stats_text(Buf *out, const char *path, const Module *m);

@@ -74,8 +74,7 @@ void record_free(Record *r)
     *r = (Record){ .n = 0 };
 }
 
-/* ---- statements
- * ----------------------------------------------------------------------------- */
+/* ---- statements -------------------------------------------------------------------------- */
 
 /* A constant, or what is computed from constants for the program's whole life: a weight. */
 static bool is_constant(const Op *op)
@@ -93,57 +92,49 @@ int part_statements(const Func *f, Arena *a, const Op ***out)
     return n;
 }
 
-/* ---- cutting
- * -------------------------------------------------------------------------------- */
+/* ---- cutting ----------------------------------------------------------------------------- */
 
 enum { USED_INSIDE = 1, USED_OUTSIDE = 2 };
 
-static void mark(Value *v, uintptr_t how) { v->tag = (void *)((uintptr_t)v->tag | how); }
+static bool marked(const ValueTable *marks, const Value *v, uintptr_t how)
+{
+    return ((uintptr_t)values_get(marks, v) & how) != 0;
+}
 
-static bool marked(const Value *v, uintptr_t how) { return ((uintptr_t)v->tag & how) != 0; }
+static void mark(ValueTable *marks, const Value *v, uintptr_t how)
+{
+    values_set(marks, v, (void *)((uintptr_t)values_get(marks, v) | how));
+}
 
-static void clear_op(const Op *op)
+static void mark_uses(ValueTable *marks, const Op *op, uintptr_t how)
 {
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) op->arg[i].val[k]->tag = NULL;
-    for (int i = 0; i < op->nout; i++) op->out[i]->tag = NULL;
+        for (int k = 0; k < op->arg[i].count; k++) mark(marks, op->arg[i].val[k], how);
     for (int i = 0; i < op->nblock; i++) {
         const Block *b = op->block[i];
-        for (int k = 0; k < b->nresult; k++) b->result[k]->tag = NULL;
-        for (const Op *inner = b->first; inner; inner = inner->next) clear_op(inner);
+        for (int k = 0; k < b->nresult; k++) mark(marks, b->result[k], how);
+        for (const Op *inner = b->first; inner; inner = inner->next)
+            mark_uses(marks, inner, how);
     }
 }
 
-static void mark_uses(const Op *op, uintptr_t how)
+static void mark_all(ValueTable *marks, const Func *g, Op *const *op, int n, const bool *in)
 {
-    for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) mark(op->arg[i].val[k], how);
-    for (int i = 0; i < op->nblock; i++) {
-        const Block *b = op->block[i];
-        for (int k = 0; k < b->nresult; k++) mark(b->result[k], how);
-        for (const Op *inner = b->first; inner; inner = inner->next) mark_uses(inner, how);
-    }
-}
-
-static void mark_all(Func *g, Op *const *op, int n, const bool *in)
-{
-    for (Op *o = g->body->first; o; o = o->next) clear_op(o);
-    for (int i = 0; i < g->body->nparam; i++) g->body->param[i]->tag = NULL;
-    for (int i = 0; i < n; i++) mark_uses(op[i], in[i] ? USED_INSIDE : USED_OUTSIDE);
-    for (int i = 0; i < g->body->nresult; i++) mark(g->body->result[i], USED_OUTSIDE);
+    for (int i = 0; i < n; i++) mark_uses(marks, op[i], in[i] ? USED_INSIDE : USED_OUTSIDE);
+    for (int i = 0; i < g->body->nresult; i++) mark(marks, g->body->result[i], USED_OUTSIDE);
 }
 
 /* What others take; of a statement that nobody takes anything of, all. */
-static bool make_results(Func *g, Op *const *op, int n, const bool *in)
+static bool make_results(const ValueTable *marks, Func *g, Op *const *op, int n, const bool *in)
 {
     func_drop_results(g, 0);
     for (int i = 0; i < n; i++) {
         bool used = false;
         for (int k = 0; k < op[i]->nout; k++)
-            used = used || marked(op[i]->out[k], USED_INSIDE | USED_OUTSIDE);
+            used = used || marked(marks, op[i]->out[k], USED_INSIDE | USED_OUTSIDE);
         for (int k = 0; in[i] && k < op[i]->nout; k++) {
             Value *v = op[i]->out[k];
-            if (used && !marked(v, USED_OUTSIDE)) continue;
+            if (used && !marked(marks, v, USED_OUTSIDE)) continue;
             if (v->type->kind == TY_TENSOR) block_result(g->body, v);
             else if (used) return false;
         }
@@ -162,13 +153,15 @@ static bool make_parameter(Func *g, Value *v, const Record *r)
 }
 
 /* From the last to the first: who uses a statement that goes has gone, or stays. */
-static bool drop_statements(Func *g, Op *const *op, int n, const bool *in, const Record *r)
+static bool drop_statements(const ValueTable *marks, Func *g, Op *const *op, int n,
+                            const bool *in, const Record *r)
 {
     bool ok = true;
     for (int i = n - 1; ok && i >= 0; i--) {
         if (in[i]) continue;
         for (int k = 0; ok && k < op[i]->nout; k++)
-            if (marked(op[i]->out[k], USED_INSIDE)) ok = make_parameter(g, op[i]->out[k], r);
+            if (marked(marks, op[i]->out[k], USED_INSIDE))
+                ok = make_parameter(g, op[i]->out[k], r);
         if (ok) op_unlink(op[i]);
     }
     return ok;
@@ -178,19 +171,20 @@ static bool drop_statements(Func *g, Op *const *op, int n, const bool *in, const
 static void drop_unused(Func *g)
 {
     Block *b = g->body;
+    ValueTable marks = { 0 };
     int n = 0;
-    for (Op *op = b->first; op; op = op->next) clear_op(op);
-    for (int i = 0; i < b->nparam; i++) b->param[i]->tag = NULL;
     for (Op *op = b->last, *before; op; op = before) {
         bool used = !is_constant(op);
         before = op->prev;
-        for (int k = 0; k < op->nout; k++) used = used || marked(op->out[k], USED_INSIDE);
-        if (used) mark_uses(op, USED_INSIDE);
+        for (int k = 0; k < op->nout; k++)
+            used = used || marked(&marks, op->out[k], USED_INSIDE);
+        if (used) mark_uses(&marks, op, USED_INSIDE);
         else op_unlink(op);
     }
     for (int i = 0; i < b->nparam; i++)
-        if (marked(b->param[i], USED_INSIDE)) b->param[n++] = b->param[i];
+        if (marked(&marks, b->param[i], USED_INSIDE)) b->param[n++] = b->param[i];
     b->nparam = n;
+    values_free(&marks);
 }
 
 /* Parameters of flexible shape get that which the program was run with. */
@@ -226,17 +220,19 @@ Module *part_new(const Func *f, const bool *in, const Record *r, const Binding *
 {
     Arena a = { 0 };
     GuardTask lost;
+    ValueTable marks = { 0 };
     Module *m = func_extract(f);
     Func *g = m->first;
     const Op **op;
     const int n = part_statements(g, &a, &op);
-    mark_all(g, (Op *const *)op, n, in);
-    bool ok = make_results(g, (Op *const *)op, n, in);
+    mark_all(&marks, g, (Op *const *)op, n, in);
+    bool ok = make_results(&marks, g, (Op *const *)op, n, in);
     func_walk_begin(g, &lost);
-    ok = ok && drop_statements(g, (Op *const *)op, n, in, r);
+    ok = ok && drop_statements(&marks, g, (Op *const *)op, n, in, r);
     func_walk_end(g, &lost);
     if (ok) drop_unused(g);
     ok = ok && bind_shapes(g, given, ngiven) && is_sound(m);
+    values_free(&marks);
     arena_free(&a);
     if (ok) return m;
     module_free(m);

@@ -13,6 +13,7 @@ typedef struct {
 typedef struct {
     Slot *slot;
     size_t cap;
+    ValueTable kept; /* of a value that was merged: the one that stays */
 } Table;
 
 static uint64_t hash_op(const Op *op)
@@ -95,41 +96,33 @@ static Op *find_or_add(Table *t, Op *op)
     }
 }
 
-/* Values redirected so far keep their replacement in tag, so that one walk suffices. */
-static void redirect(Value **val, int n)
+/* What was merged so far is followed, so that one walk suffices. */
+static void redirect(const Table *t, Value **val, int n)
 {
-    for (int i = 0; i < n; i++)
-        if (val[i]->tag) val[i] = val[i]->tag;
-}
-
-static void redirect_op(Op *op)
-{
-    for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++)
-            if (op->arg[i].val[k]->tag) arg_put(&op->arg[i], k, op->arg[i].val[k]->tag);
-    for (int b = 0; b < op->nblock; b++) {
-        for (Op *in = op->block[b]->first; in; in = in->next) redirect_op(in);
-        redirect(op->block[b]->result, op->block[b]->nresult);
+    for (int i = 0; i < n; i++) {
+        Value *kept = values_get(&t->kept, val[i]);
+        if (kept) val[i] = kept;
     }
 }
 
-static bool clear_and_count(void *ctx, Op *op)
+static void redirect_op(const Table *t, Op *op)
 {
-    ++*(size_t *)ctx;
-    for (int i = 0; i < op->nout; i++) op->out[i]->tag = NULL;
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) op->arg[i].val[k]->tag = NULL;
-    for (int i = 0; i < op->nblock; i++)
-        for (int k = 0; k < op->block[i]->nparam; k++) op->block[i]->param[k]->tag = NULL;
-    return true;
+        for (int k = 0; k < op->arg[i].count; k++) {
+            Value *kept = values_get(&t->kept, op->arg[i].val[k]);
+            if (kept) arg_put(&op->arg[i], k, kept);
+        }
+    for (int b = 0; b < op->nblock; b++) {
+        for (Op *in = op->block[b]->first; in; in = in->next) redirect_op(t, in);
+        redirect(t, op->block[b]->result, op->block[b]->nresult);
+    }
 }
 
 /* The function's own statements; those in nested blocks are left as they are. */
 static int merge(Func *f)
 {
     size_t count = 0;
-    func_walk(f, clear_and_count, &count);
-    for (int i = 0; i < f->body->nparam; i++) f->body->param[i]->tag = NULL;
+    for (const Op *op = f->body->first; op; op = op->next) count++;
     Table t = { .cap = 16 };
     while (t.cap < 2 * count + 2) t.cap *= 2;
     t.slot = mem_zero(t.cap, sizeof *t.slot);
@@ -137,14 +130,15 @@ static int merge(Func *f)
     int merged = 0;
     for (Op *op = f->body->first, *next; op; op = next) {
         next = op->next;
-        redirect_op(op);
+        redirect_op(&t, op);
         Op *same = may_merge(op) ? find_or_add(&t, op) : NULL;
         if (!same) continue;
-        for (int i = 0; i < op->nout; i++) op->out[i]->tag = same->out[i];
+        for (int i = 0; i < op->nout; i++) values_set(&t.kept, op->out[i], same->out[i]);
         op_unlink(op);
         merged++;
     }
     mem_free(t.slot);
+    values_free(&t.kept);
     return merged;
 }
 

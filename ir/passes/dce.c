@@ -1,17 +1,9 @@
 /* dce.c -- drops statements whose results nothing needs. */
 #include "pass.h"
 
-/* A value is live when its tag is itself. */
-static bool clear_tag(void *ctx, Op *op)
+static void mark(ValueTable *live, Value *const *val, int n)
 {
-    (void)ctx;
-    for (int i = 0; i < op->nout; i++) op->out[i]->tag = NULL;
-    return true;
-}
-
-static void mark(Value *const *val, int n)
-{
-    for (int i = 0; i < n; i++) val[i]->tag = val[i];
+    for (int i = 0; i < n; i++) values_set(live, val[i], val[i]);
 }
 
 /* Of what table rows do not say anything is assumed; effects are kept. */
@@ -30,30 +22,30 @@ static bool block_has_effect(const Block *b)
     return false;
 }
 
-static bool is_live(const Op *op)
+static bool is_live(const ValueTable *live, const Op *op)
 {
     if (has_effect(op)) return true;
     for (int i = 0; i < op->nout; i++)
-        if (op->out[i]->tag) return true;
+        if (values_get(live, op->out[i])) return true;
     for (int i = 0; i < op->nblock; i++)
         if (block_has_effect(op->block[i])) return true;
     return false;
 }
 
 /* Backward through a block, one sweep is enough: uses follow definitions. */
-static int sweep(Block *b)
+static int sweep(ValueTable *live, Block *b)
 {
     int dropped = 0;
-    mark(b->result, b->nresult);
+    mark(live, b->result, b->nresult);
     for (Op *op = b->last, *prev; op; op = prev) {
         prev = op->prev;
-        if (!is_live(op)) {
+        if (!is_live(live, op)) {
             op_unlink(op);
             dropped++;
             continue;
         }
-        for (int i = 0; i < op->narg; i++) mark(op->arg[i].val, op->arg[i].count);
-        for (int i = op->nblock; i-- > 0;) dropped += sweep(op->block[i]);
+        for (int i = 0; i < op->narg; i++) mark(live, op->arg[i].val, op->arg[i].count);
+        for (int i = op->nblock; i-- > 0;) dropped += sweep(live, op->block[i]);
     }
     return dropped;
 }
@@ -62,9 +54,8 @@ int pass_dce(Module *m, const PassOptions *o, Diag *d)
 {
     (void)o, (void)d;
     int dropped = 0;
-    for (Func *f = m->first; f; f = f->next) {
-        func_walk(f, clear_tag, NULL);
-        dropped += sweep(f->body);
-    }
+    ValueTable live = { 0 };
+    for (Func *f = m->first; f; f = f->next) dropped += sweep(&live, f->body);
+    values_free(&live);
     return dropped;
 }

@@ -84,6 +84,7 @@ typedef struct {
     PtrMap
         /* literals by result, of statements of this function that constants alone go into */
         made;
+    ValueTable used; /* of those: what is used where the program runs */
     int changes;
 } Folding;
 
@@ -114,7 +115,8 @@ static bool note_uses(void *ctx, Op *op)
     if (op->nout && ptrmap_get(&f->made, op->out[0])) return true;
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < op->arg[i].count; k++)
-            if (ptrmap_get(&f->made, op->arg[i].val[k])) op->arg[i].val[k]->tag = f;
+            if (ptrmap_get(&f->made, op->arg[i].val[k]))
+                values_set(&f->used, op->arg[i].val[k], f);
     return true;
 }
 
@@ -127,7 +129,7 @@ static bool is_worth(const Folding *f, const Op *op)
         if (!c || is_result(op->out[i])) return false;
         if (type_bytes(c->type) > SMALL && type_bytes(c->type) > GROWTH * const_made_from(c))
             return false;
-        used = used || op->out[i]->tag == f;
+        used = used || values_get(&f->used, op->out[i]);
     }
     return used;
 }
@@ -144,23 +146,16 @@ static bool put_made(void *ctx, Op *op)
     return true;
 }
 
-static bool clear_tags(void *ctx, Op *op)
-{
-    (void)ctx;
-    for (int i = 0; i < op->nout; i++) op->out[i]->tag = NULL;
-    return true;
-}
-
 /* Those that others are computed from go when nothing else uses them: the pass dce. */
 static void fold_weights(Folding *f)
 {
-    func_walk(f->func, clear_tags, f);
     func_walk(f->func, note_made, f);
     if (f->made.count) {
         func_walk(f->func, note_uses, f);
         func_walk(f->func, put_made, f);
     }
     ptrmap_free(&f->made);
+    values_free(&f->used);
 }
 
 static bool visit(void *ctx, Op *op)

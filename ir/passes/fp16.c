@@ -10,13 +10,14 @@
 typedef struct Pair {
     Value *half; /* the fp16 value of an fp32 one */
     Value *full; /* the fp32 value of one that was fp32 and is fp16 now */
-} Pair;          /* Value.tag points at it */
+} Pair;
 
 typedef struct {
     Module *m;
     Func *func;
     Diag *diag;
     Arena scratch;
+    ValueTable pairs; /* a Pair of each value that has one */
     int changes;
 } Halving;
 
@@ -29,8 +30,9 @@ static bool is_full(const Value *v)
 
 static Pair *pair_of(Halving *h, Value *v)
 {
-    if (!v->tag) v->tag = NEW(&h->scratch, Pair);
-    return v->tag;
+    Pair *p = values_get(&h->pairs, v);
+    if (!p) values_set(&h->pairs, v, p = NEW(&h->scratch, Pair));
+    return p;
 }
 
 static Value *cast_at(Halving *h, Block *b, Op *before, Value *v, DType t)
@@ -40,7 +42,6 @@ static Value *cast_at(Halving *h, Block *b, Op *before, Value *v, DType t)
     const char *name = arena_printf(&h->scratch, "%s_to_%s", v->name ? v->name : "c",
                                     dtypes[t].name);
     Value *r = mil_cast(&at, name, .x = v, .dtype = dtype);
-    r->tag = dtype->tag = NULL;
     h->changes++;
     return r;
 }
@@ -106,8 +107,8 @@ static Value *half_of_cast(Halving *h, Value *v)
 
 static Value *its_half(void *ctx, Value *v)
 {
-    const Pair *p = v->tag;
-    (void)ctx;
+    const Halving *h = ctx;
+    const Pair *p = values_get(&h->pairs, v);
     return p && p->half ? p->half : v;
 }
 
@@ -126,15 +127,12 @@ static Value *half_of_coded(Halving *h, Value *v)
     const char *of = arena_printf(&h->scratch, "%s of %s", param_names[param], v->name);
     if (given) half_of(h, given, op->parent);
     else if (!(data = const_convert(h->m, attr, DT_FP16, of, h->diag))) return NULL;
-    Op *half = op_clone(op, op->parent, op->next, its_half, NULL);
+    Op *half = op_clone(op, op->parent, op->next, its_half, h);
     take_keep(half, op);
     if (data) attr_set(h->m, &half->attrs, param_names[param], data);
     Builder at = before_op(half, h->diag);
     build_infer(&at, NULL, half);
-    for (int i = 0; i < op->nout; i++) {
-        half->out[i]->tag = NULL;
-        pair_of(h, op->out[i])->half = half->out[i];
-    }
+    for (int i = 0; i < op->nout; i++) pair_of(h, op->out[i])->half = half->out[i];
     h->changes++;
     return half->out[v->index];
 }
@@ -156,7 +154,6 @@ static Value *half_of(Halving *h, Value *v, Block *here)
         Block *owner = v->lit ? here : owner_of(v, here);
         half = cast_at(h, owner, v->lit ? here->first : owner->first, v, DT_FP16);
     }
-    half->tag = NULL;
     return p->half = half;
 }
 
@@ -194,7 +191,7 @@ static void keep_full(Halving *h, Op *op)
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < op->arg[i].count; k++) {
             Value *v = op->arg[i].val[k];
-            Pair *p = v->tag;
+            Pair *p = values_get(&h->pairs, v);
             if (!p || !p->full) continue;
             if (p->full == v) p->full = cast_at(h, op->parent, op, v, DT_FP32);
             op_put_arg(op, i, k, p->full);
@@ -255,17 +252,6 @@ static void halve_block(Halving *h, Block *b)
     }
 }
 
-static bool clear_tags(void *ctx, Op *op)
-{
-    (void)ctx;
-    for (int i = 0; i < op->nout; i++) op->out[i]->tag = NULL;
-    for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) op->arg[i].val[k]->tag = NULL;
-    for (int i = 0; i < op->nblock; i++)
-        for (int k = 0; k < op->block[i]->nparam; k++) op->block[i]->param[k]->tag = NULL;
-    return true;
-}
-
 /* A result that was fp32 stays fp32 under its name; the fp16 value behind it is renamed. */
 static void restore_results(Halving *h, const bool *was_full)
 {
@@ -287,12 +273,7 @@ static void halve_func(Halving *h)
 {
     Func *f = h->func;
     bool *was_full = NEW_ARRAY(&h->scratch, f->body->nresult, bool);
-    func_walk(f, clear_tags, NULL);
-    for (int i = 0; i < f->body->nparam; i++) f->body->param[i]->tag = NULL;
-    for (int i = 0; i < f->body->nresult; i++) {
-        was_full[i] = is_full(f->body->result[i]);
-        f->body->result[i]->tag = NULL;
-    }
+    for (int i = 0; i < f->body->nresult; i++) was_full[i] = is_full(f->body->result[i]);
     halve_block(h, f->body);
     restore_results(h, was_full);
 }
@@ -303,6 +284,7 @@ int pass_fp16(Module *m, const PassOptions *o, Diag *d)
     Halving h = { .m = m, .diag = d };
     int errors = d->errors + d->fails;
     for (h.func = m->first; h.func; h.func = h.func->next) halve_func(&h);
+    values_free(&h.pairs);
     arena_free(&h.scratch);
     return errors == d->errors + d->fails ? h.changes : -1;
 }

@@ -76,36 +76,35 @@ static bool flatten_cond(Legal *l, Op *op)
 
 /* ---- while_loop -------------------------------------------------------------------------- */
 
-/* Where a value of the block that is being copied is in the copy; what is not of it is
- * itself. */
-static Value *copied(void *from, Value *v)
+/* Where a value of the blocks that are being copied is in the copy that was made last; what is
+ * not of them is itself. */
+static Value *copied(void *copies, Value *v)
 {
-    const Block *b = from;
-    if (v->def) return v->def->parent == b ? v->tag : v;
-    for (int i = 0; i < b->nparam; i++)
-        if (b->param[i] == v) return v->tag;
-    return v;
+    Value *copy = values_get(copies, v);
+    return copy ? copy : v;
 }
 
 /* Constants of a body are one for all steps. */
 static bool is_constant(const Op *op) { return op->nout && value_is_const(op->out[0]); }
 
-static void copy_statement(Builder *b, Op *op)
+static void copy_statement(Builder *b, ValueTable *copies, Op *op)
 {
     Value *with[MAX_RESULT];
-    Op *made = op_clone(op, b->block, b->before, copied, op->parent);
+    Op *made = op_clone(op, b->block, b->before, copied, copies);
     if (!is_constant(op)) build_infer(b, NULL, made); /* of what is known by now */
     const bool folded = fold_op(b->m, made, b->diag, with);
-    for (int i = 0; i < op->nout; i++) op->out[i]->tag = folded ? with[i] : made->out[i];
+    for (int i = 0; i < op->nout; i++)
+        values_set(copies, op->out[i], folded ? with[i] : made->out[i]);
 }
 
 /* Copies a block with the values `in` as its parameters; its results to out. */
-static void copy_block(Builder *b, Block *from, int step, Value *const *in, Value **out)
+static void copy_block(Builder *b, ValueTable *copies, const Block *from, int step,
+                       Value *const *in, Value **out)
 {
-    for (int i = 0; i < from->nparam; i++) from->param[i]->tag = in[i];
+    for (int i = 0; i < from->nparam; i++) values_set(copies, from->param[i], in[i]);
     for (Op *op = from->first; op; op = op->next)
-        if (!step || !is_constant(op)) copy_statement(b, op);
-    for (int i = 0; i < from->nresult; i++) out[i] = copied(from, from->result[i]);
+        if (!step || !is_constant(op)) copy_statement(b, copies, op);
+    for (int i = 0; i < from->nresult; i++) out[i] = copied(copies, from->result[i]);
 }
 
 static int statements(const Block *b)
@@ -125,20 +124,28 @@ static bool same_types(const Op *op, Value *const *v)
 }
 
 /* The steps in front of op; false when it cannot be said how many there are. */
-static bool unroll(Legal *l, Op *op, Value **v)
+static bool unroll_into(Legal *l, Op *op, ValueTable *copies, Value **v)
 {
     const int each = statements(op->block[0]) + statements(op->block[1]);
     Value *next[MAX_RESULT];
     for (int step = 0;; step++) {
         bool more;
         Builder b = before_op(op, l->diag);
-        copy_block(&b, op->block[0], step, v, next);
+        copy_block(&b, copies, op->block[0], step, v, next);
         if (!same_types(op, v) || !value_bool(next[0], &more)) return false;
         if (!more) return true;
         if (step == MOST_STEPS || (step + 1) * each > MOST_STATEMENTS) return false;
-        copy_block(&b, op->block[1], step, v, next);
+        copy_block(&b, copies, op->block[1], step, v, next);
         for (int i = 0; i < op->nout; i++) v[i] = next[i];
     }
+}
+
+static bool unroll(Legal *l, Op *op, Value **v)
+{
+    ValueTable copies = { 0 };
+    const bool ok = unroll_into(l, op, &copies, v);
+    values_free(&copies);
+    return ok;
 }
 
 static bool flatten_loop(Legal *l, Op *op)

@@ -239,7 +239,7 @@ static void take_place(Level *l, Value *from, Value *with)
 {
     func_replace_uses(l->func, from, with);
     with->name = from->name;
-    with->tag = from->tag;
+    values_set(&l->was, with, values_get(&l->was, from));
     op_set_name(l->m, with->def, with->name);
 }
 
@@ -257,7 +257,7 @@ static void cast_back(Level *l, Op *op, int i, DType now)
     op_set_arg(l->m, r->def, P_x, v);
     v->name = func_unique_name(l->func,
                                arena_printf(&l->scratch, "%s_to_%s", name, dtypes[now].name));
-    v->tag = NULL;
+    values_set(&l->was, v, NULL);
     if (i == 0) op_set_name(l->m, op, v->name);
 }
 
@@ -507,6 +507,7 @@ static int take_module(Module *m, Opset to, bool arrays, Diag *d)
         l.to = to ? to : l.from;
         if (l.from != l.to || !func_walk(l.func, is_of, &l.to)) take_function(&l);
     }
+    values_free(&l.was);
     arena_free(&l.scratch);
     return l.failed || errors != d->errors + d->fails ? -1 : l.changes;
 }

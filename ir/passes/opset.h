@@ -18,10 +18,10 @@ typedef struct {
     bool failed;
     bool arrays; /* inputs and results are to be of types that Core ML has in the new opset */
     bool lost;   /* the function has values of types that the new opset cannot compute */
+    ValueTable was; /* a Was of each integer value of the function that has a name */
 } Level;
 
-/* What is known of an integer value. Value.tag of each named value points at one, or is
- * NULL. */
+/* What is known of an integer value. */
 typedef struct {
     DType dtype; /* its type in the old opset where the new one cannot compute it: it has the
                     next wider one now; else DT_NONE */
@@ -47,7 +47,7 @@ OpsetForm *opset_form(const Op *op);
 Value *opset_as(Builder *b, Value *v, DType t);
 /* Whether a statement can result in this element type. */
 bool opset_computes(Opset o, DType t);
-/* Sets the tags of all values of l->func (opset_flow.c). */
+/* Sets l->was for all values of l->func (opset_flow.c). */
 void opset_flow(Level *l);
 /* A compressed weight whose form the opset does not have: in the other form, or decompressed.
  * True: the statement is gone, or was reported. */

@@ -20,18 +20,17 @@ static bool counts(const Value *v)
 
 static void remember(Level *l, Value *v)
 {
-    v->tag = NULL;
     if (!v->name || !counts(v)) return;
     Was *w = NEW(&l->scratch, Was);
     const bool lost = !opset_computes(l->to, v->type->dtype);
     *w = (Was){ .dtype = lost ? v->type->dtype : DT_NONE };
-    v->tag = w;
+    values_set(&l->was, v, w);
     l->lost = l->lost || lost;
 }
 
-static void reach(const Value *v, int64_t n)
+static void reach(const Level *l, const Value *v, int64_t n)
 {
-    Was *w = v->name ? v->tag : NULL;
+    Was *w = values_get(&l->was, v);
     if (w && w->reach < n) w->reach = n;
 }
 
@@ -59,29 +58,26 @@ static bool passes_on(int kind)
     return false;
 }
 
-static int64_t reach_of(const Op *op, const char *arg)
+static int64_t reach_of(const Level *l, const Op *op, const char *arg)
 {
     const bool gathers = op->kind == OP_gather || op->kind == OP_gather_along_axis
                       || op->kind == OP_gather_nd;
     if (gathers && !strcmp(arg, "indices")) return longest_axis(op);
-    const Was *w = op->nout == 1 ? op->out[0]->tag : NULL;
+    const Was *w = op->nout == 1 ? values_get(&l->was, op->out[0]) : NULL;
     return passes_on(op->kind) && w ? w->reach : INT64_MAX;
 }
 
-static void use(const Op *op, bool inside)
+static void use(const Level *l, const Op *op, bool inside)
 {
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < op->arg[i].count; k++)
-            reach(op->arg[i].val[k], inside ? INT64_MAX : reach_of(op, op->arg[i].name));
+            reach(l, op->arg[i].val[k], inside ? INT64_MAX : reach_of(l, op, op->arg[i].name));
 }
 
 static bool look(void *ctx, Op *op)
 {
     Level *l = ctx;
     for (int i = 0; i < op->nout; i++) remember(l, op->out[i]);
-    for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++)
-            if (!op->arg[i].val[k]->name) op->arg[i].val[k]->tag = NULL;
     for (int i = 0; i < op->nblock; i++)
         for (int k = 0; k < op->block[i]->nparam; k++) remember(l, op->block[i]->param[k]);
     return true;
@@ -90,12 +86,13 @@ static bool look(void *ctx, Op *op)
 /* What blocks do with values is not followed. */
 static bool look_inside(void *ctx, Op *op)
 {
-    (void)ctx;
-    if (op->parent->owner) use(op, true);
+    const Level *l = ctx;
+    if (op->parent->owner) use(l, op, true);
     for (int i = 0; i < op->nblock; i++) {
-        for (int k = 0; k < op->block[i]->nparam; k++) reach(op->block[i]->param[k], INT64_MAX);
+        for (int k = 0; k < op->block[i]->nparam; k++)
+            reach(l, op->block[i]->param[k], INT64_MAX);
         for (int k = 0; k < op->block[i]->nresult; k++)
-            reach(op->block[i]->result[k], INT64_MAX);
+            reach(l, op->block[i]->result[k], INT64_MAX);
     }
     return true;
 }
@@ -107,6 +104,6 @@ void opset_flow(Level *l)
     func_walk(l->func, look, l);
     if (!l->lost) return;
     func_walk(l->func, look_inside, l);
-    for (int i = 0; i < body->nresult; i++) reach(body->result[i], INT64_MAX);
-    for (const Op *op = body->last; op; op = op->prev) use(op, false);
+    for (int i = 0; i < body->nresult; i++) reach(l, body->result[i], INT64_MAX);
+    for (const Op *op = body->last; op; op = op->prev) use(l, op, false);
 }

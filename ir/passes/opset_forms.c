@@ -16,9 +16,9 @@ static Value *int_op(Builder *b, int kind, Value *x, int64_t y)
 
 /* ---- integers of fewer bits -------------------------------------------------------------- */
 
-static DType narrow(const Value *v)
+static DType narrow(const Level *l, const Value *v)
 {
-    const Was *w = v->tag;
+    const Was *w = values_get(&l->was, v);
     return w && w->dtype != DT_NONE ? w->dtype : v->type->dtype;
 }
 
@@ -51,9 +51,8 @@ bool form_cast(Level *l, Builder *b, Op *op, Value **out)
 {
     Value *x = op_value(op, P_x);
     const char *name = op_const_string(op, P_dtype);
-    const DType t = dtype_find(name, strlen(name)), wide = dtype_wider(t), from = narrow(x);
-    const Was *w = op->out[0]->tag;
-    (void)l;
+    const DType t = dtype_find(name, strlen(name)), wide = dtype_wider(t), from = narrow(l, x);
+    const Was *w = values_get(&l->was, op->out[0]);
     if (wide != DT_INT32) return false;
     if ((w && w->reach <= most(t) + 1) || holds(t, from) || places_within(x, most(t))) {
         *out = cast_to(b, x, wide);
@@ -100,7 +99,7 @@ bool form_quantize(Level *l, Builder *b, Op *op, Value **out)
     }
     v = mil_clip(b, "clip", .x = v, .alpha = make_number(b, v, (double)least(t)),
                  .beta = make_number(b, v, (double)most(t)));
-    Was *w = op->out[0]->tag;
+    Was *w = values_get(&l->was, op->out[0]);
     if (w) w->real = v;
     *out = cast_to(b, v, dtype_wider(t));
     return true;
@@ -109,7 +108,7 @@ bool form_quantize(Level *l, Builder *b, Op *op, Value **out)
 bool form_dequantize(Level *l, Builder *b, Op *op, Value **out)
 {
     Value *x = op_value(op, P_input);
-    const Was *w = x->tag;
+    const Was *w = values_get(&l->was, x);
     const DType t = op->out[0]->type->dtype;
     Value *v = opset_as(b, w && w->real ? w->real : x, t), *scale = along(b, op, P_scale, x, t);
     (void)l;

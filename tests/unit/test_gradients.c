@@ -30,6 +30,7 @@ typedef struct {
     Op *last; /* the statement of the example */
     Tensor *made[4096];
     int nmade;
+    ValueTable value_of;
 } Case;
 
 /* ---- the example ------------------------------------------------------------------------- */
@@ -170,6 +171,7 @@ static void close_case(Case *c)
 {
     for (int i = 0; i < c->nmade; i++) tensor_free(c->made[i]);
     for (int i = 0; i < c->nx; i++) tensor_free(&c->value[i]);
+    values_free(&c->value_of);
     module_free(c->m);
     module_free(c->from);
     diag_free(&c->diag);
@@ -188,12 +190,13 @@ static void run_op(Case *c, const Op *op)
         const Param *p = op_param(call->info, op->arg[i].name);
         for (int k = 0; k < op->arg[i].count; k++) {
             const Value *v = op->arg[i].val[k];
-            if (v->tag) call->p[p - call->info->param].v[k].val = v->tag;
+            const Tensor *t = values_get(&c->value_of, v);
+            if (t) call->p[p - call->info->param].v[k].val = t;
         }
     }
     if (!call_run(call, out, MAX_RESULT)) fail_msg("%s: %s", c->row->name, c->diag.text.s);
     for (int i = 0; i < op->nout; i++) {
-        op->out[i]->tag = &out[i];
+        values_set(&c->value_of, op->out[i], &out[i]);
         assert_true(c->nmade < (int)COUNT(c->made));
         c->made[c->nmade++] = &out[i];
     }
@@ -204,9 +207,8 @@ static void run_all(Case *c)
 {
     for (int i = 0; i < c->nmade; i++) tensor_free(c->made[i]);
     c->nmade = 0;
-    for (const Op *op = c->f->body->first; op; op = op->next)
-        for (int i = 0; i < op->nout; i++) op->out[i]->tag = NULL;
-    for (int i = 0; i < c->nx; i++) c->x[i]->tag = &c->value[i];
+    values_free(&c->value_of);
+    for (int i = 0; i < c->nx; i++) values_set(&c->value_of, c->x[i], &c->value[i]);
     for (const Op *op = c->f->body->first; op; op = op->next) run_op(c, op);
 }
 
@@ -217,7 +219,7 @@ static double loss(const Case *c)
 {
     double sum = 0;
     for (int i = 0; i < c->ny; i++) {
-        const Tensor *t = c->y[i]->tag;
+        const Tensor *t = values_get(&c->value_of, c->y[i]);
         for (size_t k = 0; k < t->count; k++) sum += weight(k) * tensor_float(t, k);
     }
     return sum;
@@ -266,8 +268,8 @@ static void compare(Case *c, int i)
     }
     run_all(c);
     Tensor got = { 0 };
-    if (c->dx[i]->tag)
-        got = tensor_view(DT_FP32, &x->shape, ((const Tensor *)c->dx[i]->tag)->data);
+    const Tensor *dx = values_get(&c->value_of, c->dx[i]);
+    if (dx) got = tensor_view(DT_FP32, &x->shape, dx->data);
     else assert_true(value_tensor(c->dx[i], &c->diag, &got)); /* a seed as it is */
     for (size_t k = 0; k < x->count; k++) /* a root of what is negative has no slope */
         if (isfinite(want[k]) && !(fabs(tensor_float(&got, k) - want[k]) <= 1e-2 * most + 2e-3))

@@ -19,7 +19,8 @@ typedef struct {
     Module *m;
     bool seen[OP_COUNT]; /* ops that some example runs */
     Tensor out[MOST_STATEMENTS][MAX_RESULT];
-    int nout; /* statements run */
+    int nout;          /* statements run */
+    ValueTable values; /* of a statement's first result: the Tensors of all */
 } Example;
 
 /* ---- text -------------------------------------------------------------------------------- */
@@ -78,13 +79,13 @@ static void put_program(Buf *b, const OpInfo *op)
 /* ---- running ----------------------------------------------------------------------------- */
 
 /* Arguments that are results of earlier statements have their values. */
-static void fill_values(Call *c, const Op *op)
+static void fill_values(const Example *e, Call *c, const Op *op)
 {
     for (int i = 0; i < op->narg; i++) {
         const Param *p = op_param(c->info, op->arg[i].name);
         for (int k = 0; k < op->arg[i].count; k++) {
             const Value *v = op->arg[i].val[k];
-            Tensor *values = v->def ? v->def->out[0]->tag : NULL;
+            Tensor *values = v->def ? values_get(&e->values, v->def->out[0]) : NULL;
             if (values) c->p[p - c->info->param].v[k].val = &values[v->index];
         }
     }
@@ -96,14 +97,13 @@ static void run_statement(Example *e, const Op *op)
     if (op->kind == OP_const) return;
     assert_true(e->nout < MOST_STATEMENTS);
     Tensor *out = e->out[e->nout++];
-    for (int i = 0; i < op->nout; i++) op->out[i]->tag = NULL;
     if (call_of_op(c, op, &e->arena, &e->diag)) {
-        fill_values(c, op);
+        fill_values(e, c, op);
         call_run(c, out, MAX_RESULT);
     }
     if (e->diag.errors || e->diag.fails) fail_msg("%s: %s", e->op->name, e->diag.text.s);
     assert_int_equal(c->nout, op->nout);
-    op->out[0]->tag = out;
+    values_set(&e->values, op->out[0], out);
     e->seen[op->kind] = true;
 }
 
@@ -162,6 +162,7 @@ static void run_example(Example *e)
     compare_all(e);
     for (int i = 0; i < e->nout; i++)
         for (int k = 0; k < MAX_RESULT; k++) tensor_free(&e->out[i][k]);
+    values_free(&e->values);
     module_free(e->m);
     diag_free(&e->diag);
     arena_free(&e->arena);
