@@ -323,6 +323,12 @@ static bool make_elementwise(Make *m, Lower *l, int at)
     return true;
 }
 
+static double info_macs(const Lower *l)
+{
+    const double n = l->c->info->macs ? l->c->info->macs(l->c) : 0;
+    return n < 0 ? 0 : n;
+}
+
 static LowerFn *const kernels[OP_COUNT] = {
     [OP_matmul] = lower_matmul,
     [OP_linear] = lower_linear,
@@ -353,7 +359,26 @@ static bool make_kernel(Make *m, Lower *l, int at)
     l->reg = 0;
     if (!lower(l, &f)) return false;
     if (!lower_result(l, 0)) return false;
-    f.macs = op_macs(l->s->op);
+    f.macs = info_macs(l);
+    close_makers(m, l->s, -1);
+    *add_step(m, l->s, at) = f;
+    make_outs(m, l->s, l->c, m->nstep - 1);
+    return true;
+}
+
+static LowerFn *const wholes[OP_COUNT] = {
+    [OP_lstm] = lower_lstm,          [OP_transpose] = lower_move,
+    [OP_slice_by_size] = lower_move, [OP_slice_by_index] = lower_move,
+    [OP_concat] = lower_move,        [OP_split] = lower_move,
+};
+
+/* A kernel that writes its results where they are. */
+static bool make_whole(Make *m, Lower *l, int at)
+{
+    LowerFn *lower = wholes[l->s->op->kind];
+    FlatStep f = { .step = l->s, .at = at };
+    if (!lower || !lower(l, &f)) return false;
+    f.macs = info_macs(l);
     close_makers(m, l->s, -1);
     *add_step(m, l->s, at) = f;
     make_outs(m, l->s, l->c, m->nstep - 1);
@@ -382,7 +407,8 @@ static bool make_step(Make *m, const Step *s, int at)
     if (make_view(&l)) return true;
     if (all_known(m, s) && !(info->flags & F_IMPURE) && worth_knowing(s, c))
         return know_results(m, s, c);
-    if (make_elementwise(m, &l, at) || make_kernel(m, &l, at)) return true;
+    if (make_elementwise(m, &l, at) || make_kernel(m, &l, at) || make_whole(m, &l, at))
+        return true;
     make_reference(m, &l, at);
     return true;
 }

@@ -156,6 +156,8 @@ void flat_floats(const Tensor *t, size_t first, size_t n, float *dst);
 typedef bool LowerFn(Lower *l, FlatStep *s);
 LowerFn lower_matmul, lower_linear, lower_conv, lower_pool, lower_softmax, lower_reduce,
     lower_layer_norm;
+/* The same for what has several results, or none in order: they fill in write, and no program. */
+LowerFn lower_lstm, lower_move;
 
 /* Adds an elementwise statement to e. False: it is none, or there is no room; e is then as it
  * was. reg_of(ctx, slot): a register of e that has the value, or -1. */

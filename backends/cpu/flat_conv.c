@@ -47,17 +47,6 @@ static void stage_part(void *ctx, int64_t ch, int lane)
                   0, (float *)(void *)w->r->room + ch * c->g.channel, flat_lane(w->r, lane));
 }
 
-/* Columns [first, first + nr) of rows l .. l + depth - 1 of x side by side. */
-static void gather(const ConvWork *w, int64_t group, int64_t first, int64_t l, int64_t depth,
-                   float *to)
-{
-    const Conv2 *c = w->c;
-    const int nr = w->r->k->nr;
-    const float *x = w->x + group * c->gin * c->g.channel + first;
-    for (int64_t i = l; i < l + depth; i++, to += nr)
-        memcpy(to, x + c->off[i], (size_t)nr * sizeof *to);
-}
-
 static void conv_block(const ConvWork *w, int64_t group, int64_t row, int64_t rows,
                        int64_t first, int64_t cols, int64_t l, int64_t depth, float *c,
                        float *b)
@@ -68,12 +57,13 @@ static void conv_block(const ConvWork *w, int64_t group, int64_t row, int64_t ro
     const bool gathered = rows > 2 * k->mr;
     for (int64_t j = 0; j < cols; j += k->nr) {
         GemmTile t = { .depth = depth, .add = l > 0, .ldc = COLUMNS };
+        const float *x = w->x + group * v->gin * v->g.channel + first + j;
         if (gathered) {
-            gather(w, group, first + j, l, depth, b);
+            k->gather(b, x, v->off + l, depth);
             t.b = b;
             t.ldb = k->nr;
         } else {
-            t.b = w->x + group * v->gin * v->g.channel + first + j;
+            t.b = x;
             t.off = v->off + l;
         }
         for (int64_t i = 0; i < rows; i += k->mr) {

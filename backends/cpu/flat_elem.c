@@ -346,7 +346,7 @@ static float one_of(const Kernels *k, const char *src, DType t, int64_t at)
     return v;
 }
 
-static void fill(float *dst, float v, size_t n)
+static void fill_part(float *dst, float v, size_t n)
 {
     for (size_t i = 0; i < n; i++) dst[i] = v;
 }
@@ -366,7 +366,8 @@ static void walk_in(const ElemIn *in, const Kernels *k, const char *src, int64_t
         const int64_t left = in->dim[last] - index[last], step = in->stride[last];
         const size_t run = (size_t)left < n ? (size_t)left : n;
         if (step == 1) copy_in(k, dst, src, in->dtype, at, run);
-        else if (!step) fill(dst, one_of(k, src, in->dtype, at), run);
+        else if (!step && run == n) k->fill(dst, one_of(k, src, in->dtype, at), run);
+        else if (!step) fill_part(dst, one_of(k, src, in->dtype, at), run);
         else
             for (size_t i = 0; i < run; i++)
                 dst[i] = one_of(k, src, in->dtype, at + (int64_t)i * step);
@@ -389,7 +390,7 @@ static const float *load_in(const ElemIn *in, const FlatRun *r, int64_t first, s
 {
     if (in->slot < 0 && !in->rank) return in->table;
     const char *src = in->slot < 0 ? (const char *)in->table : flat_at(r, in->slot);
-    if (!in->rank) fill(room, one_of(r->k, src, in->dtype, 0), n + ELEM_PAD);
+    if (!in->rank) r->k->fill(room, one_of(r->k, src, in->dtype, 0), n);
     else if (!in->dense) walk_in(in, r->k, src, first, n, room);
     else if (in->dtype == DT_FP32 && n % ELEM_PAD == 0)
         return (const float *)(const void *)src + first;

@@ -67,3 +67,9 @@ static void narrow(uint16_t *dst, const float *src, size_t n)
         for (size_t k = i; k < n; k++) dst[k] = rest[k - i];
     }
 }
+
+/* Up to the next multiple of ELEM_PAD. */
+static void fill(float *dst, float v, size_t n)
+{
+    for (size_t i = 0; i < n; i += VEC_LANES) v_store(dst + i, v_set(v));
+}

@@ -110,3 +110,13 @@ static void gemm_tile(const GemmTile *t)
     else if (t->half) gemm_half(t);
     else gemm_full(t);
 }
+
+/* Rows off[0] .. off[depth - 1] of x, NR columns of each, side by side. */
+static void gemm_gather(float *to, const float *x, const int64_t *off, int64_t depth)
+{
+    for (int64_t l = 0; l < depth; l++, to += NR) {
+        const V a = v_load(x + off[l]), b = v_load(x + off[l] + VEC_LANES);
+        v_store(to, a);
+        v_store(to + VEC_LANES, b);
+    }
+}

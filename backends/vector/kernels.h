@@ -58,6 +58,9 @@ typedef struct Kernels {
     int mr, nr; /* of a GemmTile: the most rows, and the columns */
     void (*tile)(const GemmTile *t);
     ElemFn *const *elem;
+    /* rows x + off[l] of nr columns, side by side */
+    void (*gather)(float *to, const float *x, const int64_t *off, int64_t depth);
+    void (*fill)(float *dst, float v, size_t n); /* up to the next multiple of ELEM_PAD */
     void (*widen)(float *dst, const uint16_t *src, size_t n);  /* fp16 to fp32 */
     void (*narrow)(uint16_t *dst, const float *src, size_t n); /* rounded to nearest even */
     float (*row[ROW_COUNT])(const float *x, size_t n);

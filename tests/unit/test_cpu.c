@@ -258,11 +258,45 @@ static Value *channels(Gen *g, Value *x)
                           .epsilon = real(g, 1));
 }
 
+static Value *recurrent(Gen *g, Value *x)
+{
+    if (x->type->shape.rank != 3) x = shaped(g, x, 3);
+    const Shape *s = &x->type->shape;
+    const int64_t batch = s->dim[1], width = s->dim[2], n = extent(g), ways = 1 + draw(g, 2);
+    if (s->dim[0] * batch > 64) return NULL;
+    Value *w[4], *bias[2];
+    for (int i = 0; i < 2; i++) {
+        w[2 * i] = constant(g, SHAPE(4 * n, width), 1 / sqrt((double)width));
+        w[2 * i + 1] = constant(g, SHAPE(4 * n, n), 1 / sqrt((double)n));
+        bias[i] = draw(g, 2) ? constant(g, SHAPE(4 * n), 0.5) : NULL;
+    }
+    const char *way = ways == 2 ? "bidirectional" : draw(g, 2) ? "forward" : "reverse";
+    const Shape state = SHAPE(batch, n * ways);
+    Value *y = mil_lstm(
+        &g->b, "l", .x = x, .initial_h = constant(g, state, 1),
+        .initial_c = constant(g, state, 1), .weight_ih = w[0], .weight_hh = w[1],
+        .bias = bias[0], .direction = build_string(&g->b, way),
+        .weight_ih_back = ways == 2 ? w[2] : NULL, .weight_hh_back = ways == 2 ? w[3] : NULL,
+        .bias_back = ways == 2 ? bias[1] : NULL, .output_sequence = flag(g));
+    return y ? y->def->out[draw(g, 4) ? 0 : 2] : NULL;
+}
+
+static Value *parts(Gen *g, Value *x)
+{
+    const Shape *s = &x->type->shape;
+    const int64_t axis = s->rank ? draw(g, s->rank) : 0;
+    if (!s->rank || s->dim[axis] < 2) return NULL;
+    const int64_t first = 1 + draw(g, (int)s->dim[axis] - 1),
+                  size[] = { first, s->dim[axis] - first };
+    Value *y = mil_split(&g->b, "h", .x = x, .split_sizes = ints(g, 2, size),
+                         .axis = build_int(&g->b, axis));
+    return y ? y->def->out[draw(g, 2)] : NULL;
+}
+
 typedef Value *Statement(Gen *g, Value *x);
-static Statement *const statements[] = {
-    unary, binary, unary, binary, chosen, linear,   matmul,
-    conv,  pool,   rows,  moved,  conv,   channels, binary
-};
+static Statement *const statements[] = { unary,    binary, unary,     binary, chosen, linear,
+                                         matmul,   conv,   pool,      rows,   moved,  conv,
+                                         channels, binary, recurrent, parts };
 
 static void make_program(Gen *g, uint64_t seed, DType type)
 {

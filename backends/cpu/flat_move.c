@@ -1,0 +1,268 @@
+/* flat_move.c -- transposes, slices, joins and parts: elements copied from strides to strides. */
+#include "flat.h"
+
+#include <string.h>
+
+/* A copy: elements of a shape, merged, from `from` on in a slot to `to` on in another. */
+typedef struct {
+    int src, dst;
+    size_t size;
+    int rank;
+    int64_t dim[MAX_RANK], from[MAX_RANK], to[MAX_RANK]; /* strides */
+    int64_t first, at;
+} Copy;
+
+typedef struct {
+    int n;
+    Copy *copy;
+} Moves;
+
+/* ---- running ------------------------------------------------------------------------------- */
+
+#define TURN(name, T)                                                                          \
+    /* rows of dst from columns of src, a square at a time */                                  \
+    static void name(T *dst, const T *src, int64_t rows, int64_t cols, int64_t to,             \
+                     int64_t from)                                                             \
+    {                                                                                          \
+        enum { SIDE = 16 };                                                                    \
+        for (int64_t i = 0; i < rows; i += SIDE)                                               \
+            for (int64_t j = 0; j < cols; j += SIDE)                                           \
+                for (int64_t x = i; x < i + SIDE && x < rows; x++)                             \
+                    for (int64_t y = j; y < j + SIDE && y < cols; y++)                         \
+                        dst[x * to + y] = src[y * from + x];                                   \
+    }
+TURN(turn1, uint8_t)
+TURN(turn2, uint16_t)
+TURN(turn4, uint32_t)
+TURN(turn8, uint64_t)
+
+static void turn(const Copy *c, char *dst, const char *src)
+{
+    const int r = c->rank;
+    const int64_t rows = c->dim[r - 2], cols = c->dim[r - 1], to = c->to[r - 2],
+                  from = c->from[r - 1];
+    if (c->size == 1)
+        turn1((uint8_t *)(void *)dst, (const uint8_t *)(const void *)src, rows, cols, to, from);
+    else if (c->size == 2)
+        turn2((uint16_t *)(void *)dst, (const uint16_t *)(const void *)src, rows, cols, to,
+              from);
+    else if (c->size == 4)
+        turn4((uint32_t *)(void *)dst, (const uint32_t *)(const void *)src, rows, cols, to,
+              from);
+    else
+        turn8((uint64_t *)(void *)dst, (const uint64_t *)(const void *)src, rows, cols, to,
+              from);
+}
+
+static void line_of(const Copy *c, char *dst, const char *src)
+{
+    const int last = c->rank - 1;
+    const int64_t n = c->dim[last], from = c->from[last], to = c->to[last];
+    if (from == 1 && to == 1) {
+        memcpy(dst, src, (size_t)n * c->size);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        memcpy(dst + i * to * (int64_t)c->size, src + i * from * (int64_t)c->size, c->size);
+}
+
+/* The last two dimensions are a matrix turned over: read along one, written along the other. */
+static bool is_turned(const Copy *c)
+{
+    const int r = c->rank;
+    return r >= 2 && c->to[r - 1] == 1 && c->from[r - 2] == 1 && c->from[r - 1] > 1;
+}
+
+static void copy_run(const Copy *c, const FlatRun *r)
+{
+    int64_t index[MAX_RANK] = { 0 };
+    const int outer = c->rank - (is_turned(c) ? 2 : 1);
+    const int64_t size = (int64_t)c->size;
+    const char *src = flat_at(r, c->src) + c->first * size;
+    char *dst = flat_at(r, c->dst) + c->at * size;
+    for (;;) {
+        if (outer == c->rank - 2) turn(c, dst, src);
+        else line_of(c, dst, src);
+        int i = outer - 1;
+        for (; i >= 0; i--) {
+            src += c->from[i] * size;
+            dst += c->to[i] * size;
+            if (++index[i] < c->dim[i]) break;
+            src -= c->from[i] * c->dim[i] * size;
+            dst -= c->to[i] * c->dim[i] * size;
+            index[i] = 0;
+        }
+        if (i < 0) return;
+    }
+}
+
+static void move_run(const FlatStep *s, FlatRun *r)
+{
+    const Moves *m = s->data;
+    for (int i = 0; i < m->n; i++) copy_run(&m->copy[i], r);
+}
+
+/* ---- lowering ------------------------------------------------------------------------------ */
+
+/* Dimensions of extent 1 go, and neighbours that both sides walk as one are one. */
+static void merge(Copy *c)
+{
+    int n = 0;
+    for (int i = 0; i < c->rank; i++) {
+        if (c->dim[i] == 1) continue;
+        if (n && c->from[n - 1] == c->from[i] * c->dim[i]
+            && c->to[n - 1] == c->to[i] * c->dim[i]) {
+            c->dim[n - 1] *= c->dim[i];
+            c->from[n - 1] = c->from[i];
+            c->to[n - 1] = c->to[i];
+            continue;
+        }
+        c->dim[n] = c->dim[i];
+        c->from[n] = c->from[i];
+        c->to[n++] = c->to[i];
+    }
+    if (!n) {
+        c->dim[0] = c->from[0] = c->to[0] = 1;
+        n = 1;
+    }
+    c->rank = n;
+}
+
+/* All of `shape` from a slot that has it, to one that has it too; strides are changed after. */
+static Copy copy_of(const Lower *l, int src, int dst, const Shape *shape)
+{
+    Copy c = { .src = src, .dst = dst, .rank = shape->rank };
+    c.size = (size_t)dtypes[l->p->slot[src].type->dtype].bits / 8;
+    memcpy(c.dim, shape->dim, sizeof c.dim);
+    shape_strides(shape, c.from);
+    shape_strides(shape, c.to);
+    return c;
+}
+
+static bool transposed(Lower *l, Copy *c)
+{
+    int64_t perm[MAX_RANK], stride[MAX_RANK];
+    const Shape *x = call_shape(l->c, P_x);
+    if (!lower_known(l, P_perm) || call_ints(l->c, P_perm, perm, MAX_RANK) != x->rank)
+        return false;
+    shape_strides(x, stride);
+    for (int i = 0; i < x->rank; i++)
+        c->from[i] = stride[perm[i] < 0 ? perm[i] + x->rank : perm[i]];
+    return true;
+}
+
+static bool sliced_by_size(Lower *l, Copy *c)
+{
+    int64_t begin[MAX_RANK], stride[MAX_RANK];
+    const Shape *x = call_shape(l->c, P_x);
+    if (!lower_known(l, P_begin) || call_ints(l->c, P_begin, begin, MAX_RANK) != x->rank)
+        return false;
+    shape_strides(x, stride);
+    for (int i = 0; i < x->rank; i++) {
+        c->from[i] = stride[i];
+        c->first += (begin[i] < 0 ? begin[i] + x->dim[i] : begin[i]) * stride[i];
+    }
+    return true;
+}
+
+/* With steps of 1 and no dimension dropped; the rest is the reference's. */
+static bool sliced_by_index(Lower *l, Copy *c)
+{
+    int64_t begin[MAX_RANK], by[MAX_RANK], stride[MAX_RANK];
+    bool from_start[MAX_RANK] = { false }, dropped[MAX_RANK] = { false };
+    const Shape *x = call_shape(l->c, P_x);
+    if (!lower_known(l, P_begin) || call_ints(l->c, P_begin, begin, MAX_RANK) != x->rank
+        || !call_ints_or(l->c, P_stride, x->rank, 1, by))
+        return false;
+    if (call_has(l->c, P_begin_mask)) call_bools(l->c, P_begin_mask, from_start, MAX_RANK);
+    if (call_has(l->c, P_squeeze_mask)) call_bools(l->c, P_squeeze_mask, dropped, MAX_RANK);
+    shape_strides(x, stride);
+    for (int i = 0; i < x->rank; i++) {
+        if (by[i] != 1 || dropped[i]) return false;
+        int64_t b = begin[i] < 0 ? begin[i] + x->dim[i] : begin[i];
+        if (from_start[i] || b < 0) b = 0;
+        if (b > x->dim[i]) return false;
+        c->from[i] = stride[i];
+        c->first += b * stride[i];
+    }
+    return true;
+}
+
+static bool finish(Lower *l, FlatStep *s, Copy *copy, int n)
+{
+    Moves *m = NEW(&l->p->arena, Moves);
+    *m = (Moves){ n, copy };
+    s->read = NEW_ARRAY(&l->p->arena, n + 1, int);
+    for (int i = 0; i < n; i++) {
+        merge(&copy[i]);
+        s->read[s->nread++] = copy[i].src;
+    }
+    s->data = m;
+    s->run = move_run;
+    s->how = "move";
+    s->write = l->s->out;
+    s->nwrite = l->s->op->nout;
+    return true;
+}
+
+static bool lower_concat(Lower *l, FlatStep *s)
+{
+    int axis;
+    const Type *z = l->c->out[0];
+    const StepArg *values = NULL;
+    for (int i = 0; i < l->s->narg; i++)
+        if (l->s->arg[i].param == P_values) values = &l->s->arg[i];
+    if (!values || call_bool(l->c, P_interleave)
+        || !call_axis(l->c, P_axis, z->shape.rank, &axis))
+        return false;
+    Copy *copy = NEW_ARRAY(&l->p->arena, values->n + 1, Copy);
+    int64_t at = 0;
+    int n = 0;
+    for (int i = 0; i < values->n; i++) {
+        const Shape *x = &l->p->slot[values->slot[i]].type->shape;
+        if (!shape_elements(x, 0, x->rank)) continue;
+        Copy c = copy_of(l, values->slot[i], l->s->out[0], x);
+        shape_strides(&z->shape, c.to);
+        c.at = at * c.to[axis];
+        at += x->dim[axis];
+        copy[n++] = c;
+    }
+    return finish(l, s, copy, n);
+}
+
+static bool lower_split(Lower *l, FlatStep *s)
+{
+    int axis;
+    const Shape *x = call_shape(l->c, P_x);
+    const int slot = lower_slot(l, P_x), n = l->c->nout;
+    if (!call_axis(l->c, P_axis, x->rank, &axis)) return false;
+    Copy *copy = NEW_ARRAY(&l->p->arena, n + 1, Copy);
+    int64_t at = 0;
+    int kept = 0;
+    for (int i = 0; i < n; i++) {
+        const Shape *z = &l->c->out[i]->shape;
+        if (!shape_elements(z, 0, z->rank)) continue;
+        Copy c = copy_of(l, slot, l->s->out[i], z);
+        shape_strides(x, c.from);
+        c.first = at * c.from[axis];
+        at += z->dim[axis];
+        copy[kept++] = c;
+    }
+    return finish(l, s, copy, kept);
+}
+
+bool lower_move(Lower *l, FlatStep *s)
+{
+    const int kind = l->s->op->kind;
+    const Type *z = l->c->out[0];
+    if (dtypes[z->dtype].bits < 8 || z->dtype == DT_STRING) return false;
+    if (kind == OP_concat) return lower_concat(l, s);
+    if (kind == OP_split) return lower_split(l, s);
+    if (!shape_elements(&z->shape, 0, z->shape.rank)) return false;
+    Copy *c = NEW(&l->p->arena, Copy);
+    *c = copy_of(l, lower_slot(l, P_x), l->s->out[0], &z->shape);
+    const bool ok = kind == OP_transpose     ? transposed(l, c)
+                  : kind == OP_slice_by_size ? sliced_by_size(l, c)
+                                             : sliced_by_index(l, c);
+    return ok && finish(l, s, c, 1);
+}
