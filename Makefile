@@ -87,6 +87,9 @@ PROGRAM_SRC := $(wildcard tools/ane*.c)
 PROGRAMS := $(PROGRAM_SRC:tools/%.c=$(BUILD)/%)
 # anerun is a client of the library: include/anec.h is all that it knows of it (tests/layers.sh).
 CLIENT_OBJ := $(patsubst %,$(BUILD)/tools/%.o,anerun given times trace watch main options help progress)
+# So is anetrain, whose work is train/.
+TRAIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard train/*.c))
+TRAIN_LIB := $(BUILD)/libtrain.a
 SHARED_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(PROGRAM_SRC),$(wildcard tools/*.c)))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNITS := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
@@ -116,7 +119,7 @@ endif
 .PHONY: all deps objects clean help
 .SECONDARY: $(GENERATED)
 all: $(PROGRAMS) $(LIB) $(SHARED) $(if $(findstring macos,$(CC)),,$(STANDIN))
-objects: $(OBJ) $(STANDIN_OBJ) $(SHARED_OBJ) $(PROGRAM_SRC:%.c=$(BUILD)/%.o)
+objects: $(OBJ) $(STANDIN_OBJ) $(SHARED_OBJ) $(TRAIN_OBJ) $(PROGRAM_SRC:%.c=$(BUILD)/%.o)
 
 deps:
 	@.ci/deps build
@@ -125,7 +128,7 @@ deps:
 # Token numbers come from the grammar: generated headers are there before anything is compiled.
 # A file sees its own folder's generated headers, a generated file its own folder.
 
-$(OBJ) $(STANDIN_OBJ) $(SHARED_OBJ) $(PROGRAM_SRC:%.c=$(BUILD)/%.o): | deps $(LEMON:%.y=$(GEN)/%.h)
+$(OBJ) $(STANDIN_OBJ) $(SHARED_OBJ) $(TRAIN_OBJ) $(PROGRAM_SRC:%.c=$(BUILD)/%.o): | deps $(LEMON:%.y=$(GEN)/%.h)
 $(UNIT_SRC:%.c=$(BUILD)/%.o) $(UNIT_SHARED): | deps test-deps
 
 $(BUILD)/%.o: %.c | $(PARAM_HEADERS)
@@ -203,7 +206,14 @@ $(STANDIN_OBJ): override CFLAGS += -fvisibility=hidden
 $(STANDIN): $(STANDIN_OBJ) $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(STANDIN_OBJ) $(LIB) $(if $(FOR_MAC),,-Wl$(comma)--version-script=backends/sim/standin/exports.map -Wl$(comma)-Bsymbolic) $(LDLIBS) $(if $(CROSS),$(if $(FOR_MAC),,-lunwind)) -o $@
 
-$(filter-out $(BUILD)/anerun,$(PROGRAMS)): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)
+$(TRAIN_LIB): $(TRAIN_OBJ)
+	@rm -f $@
+	$(call say,$@)$(AR) rcs $@ $(TRAIN_OBJ)
+
+$(BUILD)/anetrain: $(BUILD)/tools/anetrain.o $(patsubst %,$(BUILD)/tools/%.o,main options help progress) $(TRAIN_LIB) $(LIB)
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(filter-out $(BUILD)/anerun $(BUILD)/anetrain,$(PROGRAMS)): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(SHARED_OBJ) $(LIB) $(LDLIBS) -o $@
 
 # The archive is linked in, so that the program runs wherever it is copied to, and on a Mac from the
@@ -282,8 +292,8 @@ $(UNIT_LIB): $(UNIT_SHARED)
 	@rm -f $@
 	$(call say,$@)$(AR) rcs $@ $(UNIT_SHARED)
 
-$(UNITS): $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_LIB) $(LIB)
-	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(UNIT_LIB) $(LIB) $(CMOCKA) $(LDLIBS) -o $@
+$(UNITS): $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_LIB) $(TRAIN_LIB) $(LIB)
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(UNIT_LIB) $(TRAIN_LIB) $(LIB) $(CMOCKA) $(LDLIBS) -o $@
 
 # ---- installing ---------------------------------------------------------------------------------------
 # make install PREFIX=/usr/local DESTDIR=: programs, library, header, pkg-config file, man pages. The
@@ -346,9 +356,9 @@ fuzz: test-deps
 	@+$(MAKE) BUILD=build-fuzz CC=clang FUZZ=1 fuzzers
 	@tests/fuzz/run.sh build-fuzz $(SECONDS)
 
-$(FUZZERS): $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(LIB)
+$(FUZZERS): $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(TRAIN_LIB) $(LIB)
 	@mkdir -p $(@D)
-	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) $< $(FUZZ_MAIN) $(LIB) $(LDLIBS) -o $@
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) $< $(FUZZ_MAIN) $(TRAIN_LIB) $(LIB) $(LDLIBS) -o $@
 
 # ---- other machines ---------------------------------------------------------------------------------
 # .ci/cross brings a compiler for other machines, pinned. `make macos` builds the tools and the library for

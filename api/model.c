@@ -166,6 +166,27 @@ static anec_status retarget(anec_model *m, ApiCall *c)
     return passes_run(m->m.module, &p.pass, &c->d) ? ANEC_OK : read_failed(&c->d);
 }
 
+/* A step is differentiated by the weights that became inputs. */
+static anec_status step_weights(anec_model *m, ApiCall *c, GradOptions *grad)
+{
+    Buf names = { 0 };
+    const Module *module = m->m.module;
+    if (!module_func(module, m->m.promote)) {
+        wrong(&c->d, "%s has no function %s", m->m.path, m->m.promote);
+        return ANEC_WRONG;
+    }
+    if (!m->m.weights.count) {
+        wrong(&c->d, "%s declares no weight of floats that %s uses: nothing can be trained",
+              m->m.path, m->m.promote);
+        return ANEC_WRONG;
+    }
+    for (int i = 0; i < m->m.weights.count; i++)
+        buf_printf(&names, "%s%s", i ? "," : "", m->m.weights.at[i].input);
+    if (grad) grad->names = arena_strdup(&m->m.arena, names.s);
+    buf_free(&names);
+    return ANEC_OK;
+}
+
 /* What follows once there is a text or a container, and ends the call. grad: NULL, or the
  * gradients that the model gets before the passes. */
 static anec_status finish_with(anec_model *m, ApiCall *c, anec_status s, GradOptions *grad,
@@ -175,6 +196,7 @@ static anec_status finish_with(anec_model *m, ApiCall *c, anec_status s, GradOpt
     stage(c, "verify");
     if (!s && !m->m.dsl) s = read_check(&m->m, &c->d);
     stage(c, "compile");
+    if (!s && m->m.promote) s = step_weights(m, c, grad);
     if (!s && grad) {
         grad->declared = m->m.dsl;
         if (!autodiff_module(m->m.module, grad, &c->d)) s = read_failed(&c->d);
@@ -284,6 +306,40 @@ anec_status anec_grad(anec_model *model, const char *names, int only, anec_model
     if (model->m.container) s = read_open(&m->m, c.config, &c.d, model->m.path);
     else copy_text(m, &model->m);
     return finish_with(m, &c, s, &o, out);
+}
+
+anec_status anec_step(anec_model *model, const anec_step_options *options, anec_model **out,
+                      anec_error *error)
+{
+    ApiCall c;
+    anec_step_options how = { 0 };
+    GIVEN(out);
+    *out = NULL;
+    GIVEN(model);
+    GIVEN(options);
+    memcpy(&how, options, options->size < sizeof how ? options->size : sizeof how);
+    if (model->given_up) return say(error, ANEC_WRONG, "the model was freed");
+    if (model->device->given_up) return say(error, ANEC_WRONG, "the device was closed");
+    if (!model->m.dsl)
+        return say(error, ANEC_WRONG,
+                   "a step of training is made of an .anedsl, whose weights have paths");
+    if (call_start(&c, model->device->config, error)) return call_status(&c);
+    anec_model *m = model_new(model->device);
+    stage(&c, "load");
+    copy_text(m, &model->m);
+    const char *function = how.function ? how.function : "main";
+    m->m.promote = arena_strdup(&m->m.arena, function);
+    GradOptions o = { .function = m->m.promote,
+                      .last = true,
+                      .seed = how.scaled ? "loss_scale" : NULL };
+    return finish_with(m, &c, ANEC_OK, how.forward ? NULL : &o, out);
+}
+
+const char *anec_weight(const anec_model *step, int i, const char **input)
+{
+    const bool there = step && i >= 0 && i < step->m.weights.count;
+    if (input) *input = there ? step->m.weights.at[i].input : NULL;
+    return there ? step->m.weights.at[i].path : NULL;
 }
 
 void model_release(anec_model *m)

@@ -118,7 +118,9 @@ static anec_status read_dsl(Model *m, const anec_config *c, Diag *d)
     DslOptions o = { .nset = set->count,
                      .opset = target->opset,
                      .dir = m->dir ? m->dir : ".",
-                     .follow_links = config_get(c, CONFIG_links)->count > 0 };
+                     .follow_links = config_get(c, CONFIG_links)->count > 0,
+                     .promote = m->promote,
+                     .weights = &m->weights };
     DslSet *list = NEW_ARRAY(&m->arena, set->count + 1, DslSet);
     if (opset->count) o.opset = opset_find(opset->text);
     for (int i = 0; i < set->count; i++) {

@@ -22,6 +22,8 @@ typedef struct {
     Module *module;
     const Target *target; /* that an .anedsl is for where the options name none: its backend's;
                              NULL: generic */
+    const char *promote;  /* of an .anedsl: the model whose weights are inputs (frontend.h) */
+    DslWeights weights;   /* these */
     const char *usage;    /* in the arena */
     Arena arena;
 } Model;

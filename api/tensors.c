@@ -91,6 +91,22 @@ anec_status anec_tensor_random(anec_kernel *kernel, const char *input, uint64_t 
     return hand_over(&c, ok, &t, out);
 }
 
+anec_status anec_weight_value(anec_model *step, int i, anec_tensor *out, anec_error *error)
+{
+    ApiCall c;
+    Tensor t = { 0 }, view = { 0 };
+    GIVEN(out);
+    *out = (anec_tensor){ 0 };
+    GIVEN(step);
+    if (!anec_weight(step, i, NULL)) return say(error, ANEC_WRONG, "there is no such weight");
+    if (step->given_up) return say(error, ANEC_WRONG, "the model was freed");
+    if (call_start(&c, step->device->config, error)) return call_status(&c);
+    bool ok = call_lock(&c, step) && const_tensor(step->m.weights.at[i].value, &c.d, &view)
+           && tensor_copy(&t, &c.d, &view) && module_stayed(step->m.module, &c.d);
+    tensor_free(&view);
+    return hand_over(&c, ok, &t, out);
+}
+
 anec_status anec_tensor_load(const anec_config *config, const char *path, anec_tensor *out,
                              anec_error *error)
 {

@@ -11,6 +11,17 @@ typedef struct {
     const char *name, *value; /* --set NAME=VALUE, as typed */
 } DslSet;
 
+/* A declared weight that became an input. */
+typedef struct {
+    const char *path, *input; /* "blocks.0.wq", and as an input is called: "blocks_0_wq" */
+    const Const *value;       /* what it begins as */
+} DslWeight;
+
+typedef struct {
+    DslWeight *at;
+    int count;
+} DslWeights;
+
 typedef struct {
     const DslSet *set;
     int nset;
@@ -19,6 +30,10 @@ typedef struct {
     /* imports and weight files are found below it; NULL: the folder of src */
     const char *dir;
     bool follow_links; /* --follow-links: these may be links that leave it */
+    /* The float weights of this model are inputs behind its own, no constants; they are told in
+     * *weights, in the module's arena and in the order of their paths. NULL: of none. */
+    const char *promote;
+    DslWeights *weights;
 } DslOptions;
 
 /* Compiles the text. Float types are compute types; the boundary is a target's business

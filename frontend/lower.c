@@ -196,6 +196,7 @@ static void compile_model(Lower *l, const Node *decl)
     f->loc = decl->loc;
     l->func = f;
     l->b = builder_at(f->body, NULL, l->diag, decl->loc);
+    l->promote = l->opt->promote && !strcmp(l->opt->promote, decl->name);
     l->model_path = strcmp(decl->name, "main") ? decl->name : "";
     Frame top = {
         .file = l->entry, .env = &l->entry->env, .what = decl->name, .path = "", .prefix = ""
@@ -204,7 +205,9 @@ static void compile_model(Lower *l, const Node *decl)
     if (add_inputs(l, decl, args) && claim_results(l, decl)) {
         add_results(l, decl, call_entry(l, &c, args));
         keep_weights(l, false);
+        if (l->promote) tell_promoted(l, l->opt->weights);
     }
+    l->promote = false;
     l->frame = NULL;
 }
 

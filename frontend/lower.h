@@ -187,7 +187,8 @@ typedef struct {
     const char *model_path;
     unsigned pass;
     int depth, call_depth;
-    PtrMap made; /* literals by value, of those that depend on constants alone */
+    bool promote; /* weights of the model at work are inputs */
+    PtrMap made;  /* literals by value, of those that depend on constants alone */
     int64_t steps, ops;
     int wrong;              /* errors so far */
     const char *last_error; /* what was said last, and where: it is not said twice */
@@ -283,6 +284,8 @@ Op *emit_blocks(Lower *l, Loc loc, const OpInfo *info, const char *wish, const A
 /* lower_weight.c */
 Val declare_weight(Lower *l, const Node *n);
 Value *weight_value(Lower *l, const View *v);
+bool weight_promoted(const Lower *l, const Weight *w); /* it is an input */
+Value *weight_whole(Lower *l, Weight *w);              /* in the shape that was declared */
 void keep_weights(Lower *l, bool of_file); /* the declared ones that the function did not use */
 void set_weight_source(Lower *l, const Node *n);
 void tell_unread(Lower *l); /* tensors of `weights from` that no weight reads */
@@ -304,6 +307,8 @@ Val builtin_stop(Lower *l, Loc loc, Val *a, int n);
 Val builtin_weights(Lower *l, Loc loc, Val *a, int n);
 Val builtin_paths(Lower *l, Loc loc, Val *a, int n);
 Val builtin_zip(Lower *l, Loc loc, Val *a, int n);
+/* Weights that are inputs of the function, in the order of their paths. */
+void tell_promoted(Lower *l, DslWeights *out);
 
 /* std.c, generated from std.anedsl */
 extern const unsigned char std_text[];

@@ -114,7 +114,8 @@ static Val b_prod(Lower *l, Loc loc, Val *a, int n)
 static Val b_is_const(Lower *l, Loc loc, Val *a, int n)
 {
     (void)l, (void)loc, (void)n;
-    return val_bool(a->kind != V_TENSOR || value_is_const(a->u.tensor));
+    const bool input = a->kind == V_WEIGHT && weight_promoted(l, a->u.view->weight);
+    return val_bool(!input && (a->kind != V_TENSOR || value_is_const(a->u.tensor)));
 }
 
 const Builtin builtins[] = {

@@ -47,6 +47,8 @@ static bool add_x(Lower *l, Loc loc, Wrt *w, Val x, int of)
         return lower_error(l, loc, "grad: x is %s: only floats have a gradient",
                            dtypes[val_dtype(x)].name);
     if (x.kind == V_TENSOR) add_value(l, w, x.u.tensor, of);
+    else if (weight_promoted(l, x.u.view->weight))
+        add_value(l, w, weight_whole(l, x.u.view->weight), of);
     else
         for (const struct Made *m = x.u.view->weight->made; m; m = m->next)
             if (m->func == l->func) add_value(l, w, m->value, of);
@@ -210,6 +212,26 @@ static Weight **chosen(Lower *l, Loc loc, const Val *pattern, const char *what, 
         lower_error(l, loc, "%s: no weight has a path like %s; the first is %s", what,
                     pattern ? pattern->u.s : "*", l->first_weight->path);
     return NULL;
+}
+
+void tell_promoted(Lower *l, DslWeights *out)
+{
+    int n = 0;
+    for (const Weight *w = l->first_weight; w; w = w->next) n++;
+    Weight **list = NEW_ARRAY(&l->arena, n + 1, Weight *);
+    n = 0;
+    for (Weight *w = l->first_weight; w; w = w->next)
+        for (const struct Made *m = w->made; m && weight_promoted(l, w); m = m->next)
+            if (m->func == l->func) {
+                list[n++] = w;
+                break;
+            }
+    if (n) qsort(list, (size_t)n, sizeof(*list), by_path);
+    *out = (DslWeights){ .at = NEW_ARRAY(&l->m->arena, n + 1, DslWeight), .count = n };
+    for (int i = 0; i < n; i++)
+        out->at[i] = (DslWeight){ .path = list[i]->path,
+                                  .input = weight_whole(l, list[i])->name,
+                                  .value = list[i]->value };
 }
 
 Val builtin_weights(Lower *l, Loc loc, Val *a, int n)

@@ -430,11 +430,54 @@ Val declare_weight(Lower *l, const Node *n)
 
 /* ---- in a function ----------------------------------------------------------------------- */
 
+static struct Made *made_of(const Lower *l, const Weight *w, const Shape *s)
+{
+    for (struct Made *m = w->made; m; m = m->next)
+        if (m->func == l->func && shape_equal(&m->shape, s)) return m;
+    return NULL;
+}
+
+static Value *note_made(Lower *l, Weight *w, const Shape *s, Value *v)
+{
+    struct Made *m = NEW(&l->arena, struct Made);
+    *m = (struct Made){ .next = w->made, .func = l->func, .shape = *s, .value = v };
+    w->made = m;
+    w->used = true;
+    return v;
+}
+
+bool weight_promoted(const Lower *l, const Weight *w)
+{
+    return l->promote && w->value && dtype_is_float(w->value->type->dtype);
+}
+
+/* The input that stands for it; another shape is one statement more each time, since inner
+ * blocks may be where it is asked for. */
+static Value *promoted_value(Lower *l, const View *v)
+{
+    Weight *w = v->weight;
+    const Shape *whole = &w->value->type->shape;
+    const struct Made *m = made_of(l, w, whole);
+    Value *in = m ? m->value : NULL;
+    if (!in) {
+        char *name = arena_strdup(&l->arena, w->path);
+        for (char *c = name; *c; c++)
+            if (*c == '.') *c = '_';
+        in = block_param(l->func->body, func_unique_name(l->func, name), w->value->type,
+                         w->loc);
+        note_made(l, w, whole, in);
+    }
+    if (shape_equal(whole, &v->shape)) return in;
+    return mil_reshape(&l->b, w->path, .x = in,
+                       .shape = build_ints(&l->b, v->shape.rank, v->shape.dim));
+}
+
 Value *weight_value(Lower *l, const View *v)
 {
     Weight *w = v->weight;
-    for (const struct Made *m = w->made; m; m = m->next)
-        if (m->func == l->func && shape_equal(&m->shape, &v->shape)) return m->value;
+    if (weight_promoted(l, w)) return promoted_value(l, v);
+    const struct Made *old = made_of(l, w, &v->shape);
+    if (old) return old->value;
     Const *c = NEW(&l->m->arena, Const);
     *c = *w->value;
     c->type = type_tensor(&l->m->arena, w->value->type->dtype, v->shape);
@@ -442,31 +485,31 @@ Value *weight_value(Lower *l, const View *v)
     Builder b = l->b; /* outside of all blocks, for whoever uses the weight later */
     b.loc = lower_blame(l, w->loc);
     for (; b.block->owner; b.block = b.before->parent) b.before = b.block->owner;
-    struct Made *m = NEW(&l->arena, struct Made);
-    *m = (struct Made){ .next = w->made,
-                        .func = l->func,
-                        .shape = v->shape,
-                        .value = build_const(&b, w->path, c) };
-    m->value->def->keep = true;
-    w->made = m;
-    w->used = true;
-    return m->value;
+    Value *value = build_const(&b, w->path, c);
+    value->def->keep = true;
+    return note_made(l, w, &v->shape, value);
+}
+
+Value *weight_whole(Lower *l, Weight *w)
+{
+    const View whole = { .weight = w, .shape = w->value->type->shape };
+    return weight_value(l, &whole);
 }
 
 void keep_weights(Lower *l, bool of_file)
 {
     for (Weight *w = l->first_weight; w; w = w->next) {
         bool made = false;
+        if (weight_promoted(l, w)) continue; /* what is not used is no input */
         if (!w->value || w->of_file != of_file || (of_file && w->used)) continue;
         if (!of_file && w->pass != l->pass) continue;
         for (const struct Made *m = w->made; m; m = m->next) made = made || m->func == l->func;
-        View whole = { .weight = w, .shape = w->value->type->shape };
         if (made) continue;
         /* a statement that failed may be the one that uses it */
         if (!w->told && !l->diag->errors)
             diag_warn(l->diag, WARN_UNUSED_WEIGHT, w->loc, "no statement uses the weight %s",
                       w->path);
         w->told = true;
-        weight_value(l, &whole);
+        weight_whole(l, w);
     }
 }

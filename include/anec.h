@@ -186,6 +186,22 @@ anec_status anec_load_text(anec_device *device, const char *text, size_t size,
  * model stays as it is; of a container the files are read again. */
 anec_status anec_grad(anec_model *model, const char *names, int only, anec_model **out,
                       anec_error *error);
+/* A model of the language once more as a step of training: its declared weights of floats are
+ * inputs, behind its own, called by their paths with _ for dots; the function's last result,
+ * which has one element, is differentiated by them. Results are the function's, then d_<input>
+ * for each weight. A weight that the function does not use is none. */
+typedef struct {
+    size_t size;          /* set by the caller: sizeof (anec_step_options) */
+    const char *function; /* NULL: main */
+    int scaled;  /* not 0: the gradients are multiplied with one more input, loss_scale, of the
+                    type and extents of that result */
+    int forward; /* not 0: no gradients, weights are inputs and that is all */
+} anec_step_options;
+anec_status anec_step(anec_model *model, const anec_step_options *options, anec_model **out,
+                      anec_error *error);
+/* The path of the i-th weight of a step, in the order of the paths ("blocks.2.w" before
+ * "blocks.10.w"), and its input (may be NULL). NULL: there are no more. */
+const char *anec_weight(const anec_model *step, int i, const char **input);
 void anec_model_free(anec_model *model);
 
 /* The i-th function's name, or NULL. The one that is meant by NULL is anec_main_function's. */
@@ -399,6 +415,8 @@ anec_status anec_tensor_read(anec_kernel *kernel, const char *port, const char *
  * extent. */
 anec_status anec_tensor_random(anec_kernel *kernel, const char *input, uint64_t seed,
                                anec_tensor *out, anec_error *error);
+/* What the i-th weight of a step (anec_step) begins as, in the type that it was declared in. */
+anec_status anec_weight_value(anec_model *step, int i, anec_tensor *out, anec_error *error);
 /* Any .npy file, in its own type. */
 anec_status anec_tensor_load(const anec_config *config, const char *path, anec_tensor *out,
                              anec_error *error);

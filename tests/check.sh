@@ -99,6 +99,7 @@ suite growth tests/growth.sh "$build"
 suite macos tests/macos.sh "$build"
 suite conformance conformance
 suite training training
+suite train tests/train.sh "$build"
 suite opset tests/opset.py "$build"
 suite mutate tests/mutate/selftest.py
 echo "$passed passed, $failed failed"

@@ -23,6 +23,9 @@ typedef struct {
     const char *names;
     bool only;     /* the gradients are all results */
     bool declared; /* weights are those that were declared, else all floats of more elements */
+    const char *function; /* NULL: the main one */
+    bool last;            /* the last result alone is differentiated, which has one element */
+    const char *seed;     /* with `last`: an input of this name is what it is multiplied with */
 } GradOptions;
 
 /* Makes the main function of a verified module one that computes gradients too: inputs, then

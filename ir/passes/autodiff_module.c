@@ -119,11 +119,35 @@ static bool add_named(Work *w)
 
 /* ---- seeds ------------------------------------------------------------------------------- */
 
+/* The last result, which is multiplied with 1 or with an input; -1 after an error. */
+static int add_last(Work *w, Builder *b, Value **y, Value **seed)
+{
+    size_t n;
+    const Block *body = w->func->body;
+    Value *v = body->nresult ? body->result[body->nresult - 1] : NULL;
+    if (v && is_float(v) && shape_count(&v->type->shape, &n) && n == 1) {
+        const char *name = w->options->seed;
+        y[0] = v;
+        if (!name) seed[0] = build_float(b, v->type->dtype, 1);
+        else {
+            name = func_unique_name(w->func, name);
+            seed[0] = block_param(w->func->body, name, v->type, v->loc);
+        }
+        return 1;
+    }
+    diag_error(w->diag, v ? v->loc : w->func->loc,
+               "the last result of %s is what is to become small: a float of one element is "
+               "needed, and it is %s",
+               w->func->name, v ? type_text(&w->scratch, v->type) : "none");
+    return -1;
+}
+
 /* The float results and what each is multiplied with; -1 after an error. */
 static int add_seeds(Work *w, Builder *b, Value **y, Value **seed)
 {
     int n = 0;
     const int results = w->func->body->nresult;
+    if (w->options->last) return add_last(w, b, y, seed);
     for (int i = 0; i < results; i++) {
         Value *v = w->func->body->result[i];
         if (!is_float(v)) continue;
@@ -214,7 +238,8 @@ static bool differentiate(Work *w)
 
 bool autodiff_module(Module *m, const GradOptions *o, Diag *d)
 {
-    Work w = { .m = m, .func = module_main(m), .diag = d, .options = o };
+    Func *f = o->function ? module_func(m, o->function) : module_main(m);
+    Work w = { .m = m, .func = f, .diag = d, .options = o };
     bool ok = w.func ? differentiate(&w)
                      : diag_error(d, (Loc){ 0 }, "the program has no function");
     if (ok) {

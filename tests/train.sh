@@ -1,0 +1,129 @@
+#!/bin/sh
+# train.sh -- runs of anetrain as a whole: one that is resumed, stopped or killed ends with the bytes of one
+# that never was; and, where ../shared/training is, with the numbers of another implementation.
+# usage: train.sh BUILD      ends with `train: N passed, N failed`
+set -u
+tools=$(cd "${1:-build}" && pwd) || exit 1
+top=$(cd "$(dirname "$0")/.." && pwd)
+temp=$(mktemp -d "${TMPDIR:-/tmp}/train.XXXXXX")
+trap 'rm -rf "$temp"' EXIT
+passed=0 failed=0
+net=$top/tests/golden/train
+PATH=$tools:$PATH
+cd "$temp" || exit 1
+cp "$net"/*.npy "$net"/net.anedsl .
+
+check() { # check NAME COMMAND..
+    name=$1
+    shift
+    if "$@" >said 2>&1; then passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED train $name"
+        tail -n 4 said
+    fi
+}
+train() { anetrain -q --data x.npy,t.npy --lr 0.05 --save-every 7 --seed 3 "$@"; }
+start() { exec anetrain -q --data x.npy,t.npy --lr 0.05 --save-every 7 --seed 3 "$@"; } # for the background
+same() { cmp "$1/step-$3.safetensors" "$2/step-$3.safetensors"; }
+columns() { cut -d, -f1-7,13- "$1/log.csv"; }
+same_log() { columns "$1" >a.log; columns "$2" >b.log; cmp a.log b.log; }
+
+# ---- never having stopped ---------------------------------------------------------------------------
+
+for backend in ref cpu sim:m1 sim:m3; do
+    rm -rf whole part
+    case $backend in
+    sim*) what="$top/examples/tiny_train.anedsl --data built-in:tiny --optimizer momentum" ;;
+    *) what="net.anedsl --eval x5.npy,t5.npy --batch 3 --accum 3" ;;
+    esac
+    check "$backend whole" train $what -b $backend --steps 30 -o whole
+    start $what -b $backend --steps 30 -o part >said 2>&1 &
+    anetrain=$!
+    while [ ! -e part/step-00000014.safetensors ] && kill -0 $anetrain 2>/dev/null; do sleep 0.01; done
+    kill -9 $anetrain 2>/dev/null
+    wait $anetrain 2>/dev/null
+    check "$backend resumed after a kill" anetrain -q -b $backend --resume part
+    check "$backend resumed equals whole" same whole part 00000030
+    check "$backend its log too" same_log whole part
+done
+
+# SIGINT ends after a step, with a checkpoint, and exit 130; SIGTERM with 143.
+for signal in INT:130 TERM:143; do
+    rm -rf part
+    start net.anedsl -b ref --steps 1000000 --save-every 1000000 -o part >said 2>&1 &
+    anetrain=$!
+    while ! grep -q '^3,' part/log.csv 2>/dev/null && kill -0 $anetrain 2>/dev/null; do sleep 0.01; done
+    kill -"${signal%:*}" $anetrain
+    wait $anetrain
+    check "SIG${signal%:*} exit" [ $? = "${signal#*:}" ]
+    check "SIG${signal%:*} checkpoint" [ -s part/last ]
+done
+
+# ---- killed while it writes ---------------------------------------------------------------------------
+# A checkpoint every step: most of the time goes into writing. Whenever it is killed, the run goes on from a
+# step that was saved before, and nothing else is left.
+
+rm -rf whole part
+train net.anedsl -b ref --steps 90 --save-every 1 -o whole >said 2>&1
+n=0
+while [ $n -lt "${KILLS:-5}" ]; do
+    n=$((n + 1))
+    rm -rf part
+    start net.anedsl -b ref --steps 90 --save-every 1 -o part >said 2>&1 &
+    anetrain=$!
+    while [ ! -e part/last ] && kill -0 $anetrain 2>/dev/null; do :; done
+    sleep "0.0$((n * 17 % 90 + 10))"
+    kill -9 $anetrain 2>/dev/null
+    wait $anetrain 2>/dev/null
+    [ ! -e part/step-00000090.safetensors ] || continue
+    logged=$(tail -n 1 part/log.csv | cut -d, -f1)
+    last=$(sed 's/step-0*//; s/\..*//' part/last)
+    check "kill $n loses one step at most" [ "$last" -ge "$((${logged:-0} - 1))" ]
+    check "kill $n resumed" anetrain -q --resume part
+    check "kill $n equals" same whole part 00000090
+    check "kill $n leaves nothing" [ "$(find part -name '.tmp*' | wc -l)" = 0 ]
+done
+
+# ---- two in one folder ----------------------------------------------------------------------------------
+
+rm -rf part
+start net.anedsl -b ref --steps 1000000 -o part >said 2>&1 &
+anetrain=$!
+while [ ! -s part/log.csv ] && kill -0 $anetrain 2>/dev/null; do sleep 0.01; done
+train net.anedsl -b ref --steps 3 -o part >second 2>&1
+check "lock exit" [ $? = 3 ]
+check "lock said" grep -q 'another anetrain runs in part' second
+kill -9 $anetrain
+wait $anetrain 2>/dev/null
+
+# ---- another model, another optimizer ---------------------------------------------------------------------
+
+rm -rf part
+train net.anedsl -b ref --steps 3 -o part
+sed 's/\[3, 3\]/[4, 3]/; s/b: \[3\]/b: [4]/' net.anedsl >other.anedsl
+anetrain -q other.anedsl --resume part --steps 5 >second 2>&1
+check "another model exit" [ $? = 1 ]
+check "another model said" grep -q 'is of another model (sha256 .*): b is \[3\], here it is \[4\]' second
+anetrain -q --resume part --optimizer sgd --steps 5 >second 2>&1
+check "another optimizer" grep -q 'has 2 states a weight, the optimizer sgd has 0' second
+anetrain --resume part --seed 5 --steps 5 >second 2>&1
+check "another seed is noted" grep -q 'note: --seed 5: the run had 3 so far' second
+
+
+anetrain --resume part --data x5.npy,t5.npy --batch 5 --steps 7 >second 2>&1
+check "other data is noted" grep -q 'note: the data is not what the run had so far' second
+rm -f part/step-*
+anetrain -q --resume part >second 2>&1
+check "no checkpoint" grep -q 'there is no checkpoint in part' second
+
+# ---- the numbers of another implementation ------------------------------------------------------------------
+
+shared=$top/../shared/training
+if [ -d "$shared/curves" ]; then
+    check "curves on cpu" python3 "$top/tests/train/curves.py" "$top" "$shared/curves" cpu
+else
+    echo "train: curves skipped, there is no $shared/curves"
+fi
+echo "train: $passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""curves.py -- runs of anetrain beside those of an implementation in double precision.
+
+usage: curves.py TOP CURVES BACKEND [NAME..]      anetrain is found by PATH
+
+NAME: tiny_train, digits. CURVES has NAME.csv, with the loss of each step, and the weights that each run begins
+with. Bars: on ref and cpu the losses themselves; on a simulated engine, where fp16 computes, what
+comes out in the end.
+"""
+import array
+import csv
+import json
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+
+
+def npy(path):
+    data = path.read_bytes()
+    size = struct.unpack("<H", data[8:10])[0]
+    return eval(data[10:10 + size]), data[10 + size:]
+
+
+def write_npy(path, descr, shape, data):
+    head = "{'descr': '%s', 'fortran_order': False, 'shape': %s, }" % (descr, tuple(shape))
+    head += " " * ((64 - (11 + len(head)) % 64) % 64) + "\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + data)
+
+
+def write_weights(path, folder):
+    """The files init_*.npy of a folder as one .safetensors."""
+    head, data = {}, b""
+    for file in sorted(folder.glob("init_*.npy")):
+        what, bytes_ = npy(file)
+        head[file.stem[5:]] = {"dtype": "F32", "shape": list(what["shape"]),
+                               "data_offsets": [len(data), len(data) + len(bytes_)]}
+        data += bytes_
+    text = json.dumps(head).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def run(folder, *args):
+    subprocess.run(["anetrain", "-q", "-o", str(folder / "run"), *args], check=True, cwd=folder)
+    return list(csv.DictReader(open(folder / "run" / "log.csv")))
+
+
+def worst(rows, want, relative=True):
+    pairs = [(float(a["loss"]), float(b["loss"])) for a, b in zip(rows, want)]
+    return max(abs(a - b) / (abs(b) if relative else 1) for a, b in pairs)
+
+
+def tiny_train(top, curves, backend, folder):
+    want = list(csv.DictReader(open(curves / "tiny_train.csv")))
+    write_weights(folder / "init.safetensors", curves / "tiny_train")
+    said = subprocess.run(
+        ["anetrain", str(top / "examples/tiny_train.anedsl"), "--data", "built-in:tiny", "--init", "init.safetensors",
+         "--optimizer", "sgd", "--lr", "1", "--steps", "2000", "-b", backend, "-o", "run"],
+        check=True, cwd=folder, stderr=subprocess.PIPE, text=True).stderr
+    rows = list(csv.DictReader(open(folder / "run" / "log.csv")))
+    last = float(said.split("steps, loss ")[1].split()[0])
+    print(f"tiny_train {backend}: first 50 {worst(rows[:50], want):.2g} relative, all {worst(rows, want, False):.2g} "
+          f"absolute, last {last:g}")
+    if backend.startswith("sim"):
+        return last < 4.78e-5
+    return worst(rows[:50], want) < 1e-4 and worst(rows, want, False) < 2e-4 and last <= 6e-6
+
+
+def digits(top, curves, backend, folder):
+    want = list(csv.DictReader(open(curves / "digits.csv")))
+    write_weights(folder / "init.safetensors", curves / "digits")
+    images = npy(top / "examples/digits/test_images.npy")[1]
+    labels = npy(top / "examples/digits/test_labels.npy")[1]
+    for name, first, end in (("train", 0, 800), ("test", 800, 1000)):
+        pixels = array.array("f", [v / 255 for v in images[first * 784:end * 784]])
+        write_npy(folder / f"{name}_x.npy", "<f4", (end - first, 784), pixels.tobytes())
+        write_npy(folder / f"{name}_t.npy", "|u1", (end - first,), labels[first:end])
+    rows = run(folder, str(top / "tests/train/digits.anedsl"), "--data", "train_x.npy,train_t.npy", "--eval",
+               "test_x.npy,test_t.npy", "--eval-every", "375", "--init", "init.safetensors", "--lr", "2e-3",
+               "--schedule", "constant", "--beta2", "0.999", "--decay", "0", "--clip", "0", "--seed", "7",
+               "--epochs", "15", "-b", backend)
+    accuracy = float(rows[-1]["eval_metric"])
+    last = sum(float(r["loss"]) for r in rows[-25:]) / sum(float(r["loss"]) for r in want[-25:])
+    print(f"digits {backend}: {worst(rows, want):.2g} relative, accuracy {accuracy:g}, last 25 losses {last:.3f} of the "
+          "reference")
+    if backend.startswith("sim"):
+        return abs(accuracy - .87) <= .0201 and last <= 1.3
+    return worst(rows, want) < 1e-4 and abs(accuracy - .87) < 1e-6
+
+
+def main():
+    top, curves = (pathlib.Path(p).resolve() for p in sys.argv[1:3])
+    ok = True
+    for name in sys.argv[4:] or ("tiny_train", "digits"):
+        with tempfile.TemporaryDirectory() as folder:
+            ok &= globals()[name](top, curves, sys.argv[3], pathlib.Path(folder))
+    sys.exit(not ok)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,368 @@
+/* test_train.c -- training without a program: the order of samples, rates, the loss scale, and
+ * checkpoints, of which every byte is changed once. */
+#include "../../train/train.h"
+#include "unit.h"
+
+#include <math.h>
+#include <unistd.h>
+
+/* ---- order, rates, scale ----------------------------------------------------------------- */
+
+/* Every sample once, another order each epoch, the same one for the same seed. */
+static void test_order(void **state)
+{
+    enum { N = 800 };
+    static uint32_t a[N], b[N];
+    char seen[N] = { 0 };
+    (void)state;
+    order_shuffle(7, 0, N, a);
+    for (int i = 0; i < N; i++) seen[a[i]]++;
+    for (int i = 0; i < N; i++) assert_int_equal(seen[i], 1);
+    order_shuffle(7, 0, N, b);
+    assert_memory_equal(a, b, sizeof a);
+    order_shuffle(7, 1, N, b);
+    assert_memory_not_equal(a, b, sizeof a);
+    order_shuffle(7, 0, 1, b);
+    assert_int_equal(b[0], 0);
+}
+
+static void put(TrainSettings *s, int id, const char *text)
+{
+    assert_true(settings_put(s, id, text));
+}
+
+static void test_rates(void **state)
+{
+    TrainSettings s;
+    (void)state;
+    settings_init(&s);
+    put(&s, SET_lr, "1");
+    put(&s, SET_warmup, "10");
+    assert_float_equal(schedule_lr(&s, 0, 110), .1, 1e-12);
+    assert_float_equal(schedule_lr(&s, 9, 110), 1, 1e-12);
+    assert_float_equal(schedule_lr(&s, 10, 110), 1, 1e-12);
+    assert_float_equal(schedule_lr(&s, 60, 110), .55, 1e-12);
+    assert_float_equal(schedule_lr(&s, 110, 110), .1, 1e-12);
+    put(&s, SET_min_lr, "0");
+    put(&s, SET_schedule, "linear");
+    assert_float_equal(schedule_lr(&s, 35, 110), .75, 1e-12);
+    put(&s, SET_schedule, "constant");
+    assert_float_equal(schedule_lr(&s, 100, 110), 1, 1e-12);
+    settings_init(&s);
+    put(&s, SET_optimizer, "sgd");
+    assert_float_equal(schedule_lr(&s, 99, 100), 1e-3, 1e-12);
+}
+
+static void test_settings(void **state)
+{
+    TrainSettings s;
+    (void)state;
+    settings_init(&s);
+    assert_false(settings_put(&s, SET_steps, "-1"));
+    assert_false(settings_put(&s, SET_steps, "1.5"));
+    assert_false(settings_put(&s, SET_lr, "fast"));
+    assert_false(settings_put(&s, SET_lr, "1e999"));
+    assert_false(settings_put(&s, SET_schedule, "lin"));
+    assert_true(settings_put(&s, SET_schedule, "linear"));
+    assert_true(settings_put(&s, SET_decay_all, "yes"));
+}
+
+static void test_scale(void **state)
+{
+    Diag d = { 0 };
+    TrainScale s;
+    (void)state;
+    assert_true(scale_open(&s, &d, NULL, false) && !s.on);
+    assert_true(scale_open(&s, &d, NULL, true) && s.dynamic);
+    assert_float_equal(s.value, 1024, 0);
+    assert_true(scale_after(&s, false));
+    assert_float_equal(s.value, 512, 0);
+    for (int i = 0; i < 1000; i++) assert_true(scale_after(&s, true));
+    assert_float_equal(s.value, 1024, 0);
+    for (int i = 0; i < 100000; i++) scale_after(&s, true);
+    assert_float_equal(s.value, 16384, 0);
+    for (int i = 0; i < 19; i++) assert_true(scale_after(&s, false));
+    assert_false(scale_after(&s, false));
+    assert_float_equal(s.value, 1, 0);
+    assert_int_equal(s.skipped, 21);
+    assert_true(scale_open(&s, &d, "512", true) && !s.dynamic && s.on);
+    assert_false(scale_after(&s, false));
+    assert_false(scale_open(&s, &d, "big", true));
+    expect_said(&d, "error: --loss-scale takes dynamic, off, or a number from 1 to 65536, not "
+                    "'big'\n");
+}
+
+/* ---- checkpoints ------------------------------------------------------------------------- */
+
+typedef struct {
+    float number[3][10];
+    TrainParam param[2];
+    TrainState state;
+} Case;
+
+static void make_case(Case *c)
+{
+    *c = (Case){ .state = { .step = 12,
+                            .best_loss = .25,
+                            .loss = 1 / 3.,
+                            .settings = "{}",
+                            .options = "[]",
+                            .data_sha256 = "d",
+                            .backend = "cpu",
+                            .io = "fp32",
+                            .chip = "host",
+                            .why = "",
+                            .anec_version = "0.1",
+                            .model_path = "m.anedsl",
+                            .model_sha256 = "0123456789abcdef",
+                            .model = "model \"m\"\n",
+                            .states = 1 } };
+    for (int k = 0; k < 3; k++)
+        for (int i = 0; i < 10; i++) c->number[k][i] = (float)(10 * k + i);
+    c->param[0] = (TrainParam){ .path = "a.w", .rank = 2, .shape = { 2, 5 }, .count = 10 };
+    c->param[0].master = c->number[0];
+    c->param[0].state[0] = c->number[1];
+    c->param[1] = (TrainParam){ .path = "b", .rank = 0, .count = 1 };
+    c->param[1].master = c->number[2];
+    c->param[1].state[0] = c->number[2] + 5;
+}
+
+static void test_whole(void **state)
+{
+    Arena a = { 0 };
+    Diag d = { 0 };
+    TrainCheckpoint c;
+    Case from, to;
+    (void)state;
+    char *dir = make_folder(&a), *path = arena_printf(&a, "%s/c.safetensors", dir);
+    make_case(&from);
+    make_case(&to);
+    memset(to.number, 0, sizeof to.number);
+    assert_true(checkpoint_write(&d, path, &from.state, from.param, 2));
+    assert_true(checkpoint_open(&c, &d, path));
+    assert_int_equal(c.state.step, 12);
+    assert_true(c.state.loss == from.state.loss);
+    assert_string_equal(c.state.model, from.state.model);
+    assert_true(checkpoint_fill(&c, &d, to.param, 2, "0"));
+    assert_memory_equal(to.number[0], from.number[0], sizeof to.number[0]);
+    assert_memory_equal(to.number[1], from.number[1], sizeof to.number[1]);
+    assert_true(to.number[2][0] == 20 && to.number[2][5] == 25);
+    to.param[0].shape[0] = 5;
+    to.param[0].shape[1] = 2;
+    assert_false(checkpoint_fill(&c, &d, to.param, 2, "fedcba9876543210"));
+    expect_says(&d,
+                "is of another model (sha256 0123456789ab, here fedcba987654): a.w is [2, 5], "
+                "here it is [5, 2]");
+    to.param[0].path = "a.v";
+    assert_false(checkpoint_fill(&c, &d, to.param, 2, "0"));
+    expect_says(&d, "which has no weight a.w");
+    assert_false(weights_fill(&d, path, to.param, 2));
+    expect_says(&d, "a.v is not there, the weight is [5, 2]");
+    assert_true(weights_fill(&d, path, from.param, 2));
+    checkpoint_close(&c);
+    remove_folder(dir);
+    arena_free(&a);
+}
+
+/* Each byte changed in two ways, and the file cut there: an error each time, and nothing else. */
+static void test_every_byte(void **state)
+{
+    Arena a = { 0 };
+    Diag d = { 0 };
+    Case from;
+    Mapped whole;
+    TrainCheckpoint c;
+    (void)state;
+    char *dir = make_folder(&a), *path = arena_printf(&a, "%s/c.safetensors", dir);
+    make_case(&from);
+    assert_true(checkpoint_write(&d, path, &from.state, from.param, 2));
+    assert_true(file_read(&d, path, &whole));
+    unsigned char *copy = arena_alloc(&a, whole.size + 1);
+    for (size_t i = 0; i < whole.size; i++)
+        for (int how = 0; how < 3; how++) {
+            FILE *f = fopen(path, "wb");
+            memcpy(copy, whole.data, whole.size);
+            copy[i] ^= how ? 0x20 : 1;
+            assert_int_equal(fwrite(copy, 1, how < 2 ? whole.size : i, f),
+                             how < 2 ? whole.size : i);
+            fclose(f);
+            if (checkpoint_open(&c, &d, path)) fail_msg("byte %zu, change %d", i, how);
+            assert_int_equal(d.errors, 1);
+            buf_free(&d.text);
+            d = (Diag){ 0 };
+        }
+    file_unmap(&whole);
+    remove_folder(dir);
+    arena_free(&a);
+}
+
+/* A checkpoint whose header was written by somebody else, with the right sum. */
+static void wrong_header(const char *path, const char *old, const char *new)
+{
+    static const char start[] = "{\"__metadata__\":{\"header\":\"";
+    Diag d = { 0 };
+    Mapped m;
+    assert_true(file_read(&d, path, &m));
+    Buf b = { 0 };
+    const char *text = (const char *)m.data, *at = NULL;
+    const size_t n = strlen(old), length = m.data[0] | (size_t)m.data[1] << 8;
+    for (size_t i = 8; !at && i + n <= m.size; i++)
+        if (!memcmp(text + i, old, n)) at = text + i;
+    assert_non_null(at);
+    buf_add(&b, text, (size_t)(at - text));
+    buf_puts(&b, new);
+    buf_add(&b, at + n, m.size - (size_t)(at - text) - n);
+    const size_t now_is = length + strlen(new) - n;
+    b.s[0] = (char)(now_is & 255);
+    b.s[1] = (char)(now_is >> 8);
+    memcpy(b.s + 8 + strlen(start), "00000000", 8);
+    char sum[16];
+    snprintf(sum, sizeof sum, "%08x", crc32c(0, b.s, 8 + now_is));
+    memcpy(b.s + 8 + strlen(start), sum, 8);
+    file_unmap(&m);
+    assert_true(file_write_all(&d, path, b.s, b.len));
+    buf_free(&b);
+}
+
+static void test_headers(void **state)
+{
+    static const struct {
+        const char *old, *new, *says;
+    } rows[] = {
+        { "\"step\":\"12\"", "\"sleep\":\"12\"",
+          "its metadata has no step: it is no checkpoint of anetrain" },
+        { "\"step\":\"12\"", "\"step\":\"-2\"",
+          "step is -2 in its metadata: a whole number is needed" },
+        { "\"scale\":\"0\"", "\"scale\":\"x\"",
+          "scale is x in its metadata: a number is needed" },
+        { "\"states\":\"1\"", "\"states\":\"9\"", "it has 9 states a weight, 8 are the most" },
+        { "\"version\":\"1\"", "\"version\":\"2\"",
+          "is anec-train of version 2, this anetrain reads anec-train of version 1" },
+        { "[0,40]", "[1,41]", "tensor 'a.w' does not begin where the one before it ends" },
+    };
+    Arena a = { 0 };
+    Diag d = { 0 };
+    Case from;
+    TrainCheckpoint c;
+    (void)state;
+    char *dir = make_folder(&a), *path = arena_printf(&a, "%s/c.safetensors", dir);
+    make_case(&from);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        assert_true(checkpoint_write(&d, path, &from.state, from.param, 2));
+        wrong_header(path, rows[i].old, rows[i].new);
+        assert_false(checkpoint_open(&c, &d, path));
+        expect_says(&d, rows[i].says);
+    }
+    assert_true(checkpoint_write(&d, path, &from.state, from.param, 2));
+    FILE *f = fopen(path, "ab");
+    fputs("more", f);
+    fclose(f);
+    assert_false(checkpoint_open(&c, &d, path));
+    expect_says(&d, "its tensors end at byte");
+    remove_folder(dir);
+    arena_free(&a);
+}
+
+static void test_bytes_said(void **state)
+{
+    static const struct {
+        size_t at;
+        const char *says;
+    } rows[] = {
+        { 3, "cut off, or changed: its header has" },
+        { 40, "was changed" },
+        { 200, "it was changed" },
+    };
+    Arena a = { 0 };
+    Diag d = { 0 };
+    Case from;
+    Mapped m;
+    TrainCheckpoint c;
+    (void)state;
+    char *dir = make_folder(&a), *path = arena_printf(&a, "%s/c.safetensors", dir);
+    make_case(&from);
+    for (size_t i = 0; i <= COUNT(rows); i++) {
+        assert_true(checkpoint_write(&d, path, &from.state, from.param, 2));
+        assert_true(file_read(&d, path, &m));
+        unsigned char *copy = arena_alloc(&a, m.size);
+        memcpy(copy, m.data, m.size);
+        copy[i < COUNT(rows) ? rows[i].at : m.size - 70] ^= 4;
+        const size_t size = m.size;
+        file_unmap(&m);
+        assert_true(file_write_all(&d, path, copy, size));
+        assert_false(checkpoint_open(&c, &d, path));
+        expect_says(&d, i < COUNT(rows) ? rows[i].says : "its data has the sum");
+    }
+    assert_true(file_write_all(&d, path, "nothing", 7));
+    assert_false(checkpoint_open(&c, &d, path));
+    expect_says(&d, "is no checkpoint of anetrain");
+    remove_folder(dir);
+    arena_free(&a);
+}
+
+/* ---- the folder -------------------------------------------------------------------------- */
+
+static void save(TrainFolder *f, Case *c, uint64_t step, bool best)
+{
+    c->state.step = step;
+    assert_true(folder_save(f, &c->state, c->param, 2, 2, best));
+}
+
+static void test_folder(void **state)
+{
+    Arena a = { 0 };
+    Diag d = { 0 };
+    Case c;
+    TrainFolder f, other;
+    TrainCheckpoint got;
+    (void)state;
+    char *dir = make_folder(&a), *path = arena_printf(&a, "%s/deep/run", dir);
+    make_case(&c);
+    assert_true(folder_open(&f, &d, path));
+    assert_false(folder_open(&other, &d, path));
+    folder_close(&other);
+    expect_says(&d, "another anetrain runs in");
+    assert_false(folder_newest(&f, &got));
+    expect_says(&d, "there is no checkpoint in");
+    for (uint64_t s = 10; s <= 50; s += 10) save(&f, &c, s, s == 20);
+    assert_false(file_exists(folder_checkpoint(&f, 10)));
+    assert_true(file_exists(folder_checkpoint(&f, 20))); /* the best */
+    assert_false(file_exists(folder_checkpoint(&f, 30)));
+    assert_true(folder_newest(&f, &got));
+    assert_int_equal(got.state.step, 50);
+    checkpoint_close(&got);
+    assert_true(file_write_all(&d, folder_checkpoint(&f, 50), "x", 1));
+    assert_true(folder_newest(&f, &got));
+    expect_says(&d, "cannot be used, and the checkpoint before it is taken");
+    assert_int_equal(got.state.step, 40);
+    checkpoint_close(&got);
+    assert_true(folder_log(&f, 0));
+    assert_true(folder_line(&f, "0,a\n") && folder_line(&f, "1,b\n") && folder_line(&f, "2,"));
+    fclose(f.log);
+    assert_true(folder_log(&f, 1));
+    const char *log = arena_printf(&a, "%s/log.csv", path);
+    Mapped m;
+    assert_true(file_read(&d, log, &m));
+    assert_non_null(strstr((const char *)m.data, "eval_metric\n0,a\n"));
+    assert_null(strstr((const char *)m.data, "1,b"));
+    file_unmap(&m);
+    fclose(f.log);
+    f.log = fopen("/dev/full", "w");
+    assert_false(folder_line(&f, "0\n"));
+    expect_says(&d, "log.csv: No space left on device");
+    folder_close(&f);
+    remove_folder(dir);
+    arena_free(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order),    cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_settings), cmocka_unit_test(test_scale),
+        cmocka_unit_test(test_whole),    cmocka_unit_test(test_every_byte),
+        cmocka_unit_test(test_headers),  cmocka_unit_test(test_bytes_said),
+        cmocka_unit_test(test_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,197 @@
+/* anetrain.c -- trains a program of the language; the work is train/. */
+#include "../train/train.h"
+#include "main.h"
+
+#include <stdlib.h>
+
+enum {
+#define OPT(id, ...) TRAIN_##id,
+#include "anetrain.def"
+};
+static const Option options[] = {
+#define OPT OPTION_ROW
+#include "anetrain.def"
+};
+
+static const Example examples[] = {
+    { "anetrain examples/tiny_train.anedsl --data built-in:tiny --optimizer sgd --lr 1 "
+      "--schedule constant --steps 2000 -o run",
+      "2,000 steps, with a line every 100 and a checkpoint every 1,000" },
+    { "anetrain --resume run --steps 3000", "1,000 more, as if it had never stopped" },
+    { "anetrain net.anedsl --data x.npy,t.npy --eval x1.npy,t1.npy --patience 5 -o run",
+      "until five evaluations in a row were no better" },
+    { "anetrain net.anedsl --data x.npy,t.npy -b sim:m1 --dry-run",
+      "whether the step can run on an M1, and in which form" },
+};
+
+static const Tool tool = {
+    .name = "anetrain",
+    .summary = "trains a program of the language",
+    .operand = "MODEL.anedsl",
+    .about =
+        "The last result of the model is made small: a float of one element. Its gradient by all "
+        "declared weights is computed as one program with the loss, on the engine where there is "
+        "one; weights and what the optimizer keeps stay in fp32, and are updated on the processor.\n\n"
+        "Which samples a step takes follows from --seed and the step alone. A run that was stopped "
+        "(Ctrl-C writes a checkpoint) and resumed ends with the same bytes as one that was not.",
+    TOOL_TABLES,
+};
+
+typedef struct {
+    Diag *diag;
+    Progress *progress;
+    bool terminal;
+} Said;
+
+/* The library's messages are counted with the tool's own, from which the exit code is. */
+static void take_message(void *ctx, anec_severity severity, const char *text)
+{
+    static const DiagKind kind[] = { [ANEC_NOTE] = DIAG_NOTE,
+                                     [ANEC_WARNING] = DIAG_WARNING,
+                                     [ANEC_ERROR] = DIAG_ERROR,
+                                     [ANEC_FAILURE] = DIAG_FAIL };
+    Diag *d = ctx;
+    d->errors += severity == ANEC_ERROR;
+    d->fails += severity == ANEC_FAILURE;
+    d->emit(d->ctx, kind[severity], text);
+}
+
+/* Steps between those that are logged are shown on a terminal alone, in one line. */
+static void put_line(void *ctx, const char *text, bool over)
+{
+    const Said *s = ctx;
+    if (s->diag->quiet) return;
+    if (over && s->progress->on) {
+        fprintf(stderr, "\r\033[K%s", text);
+        s->progress->drawn = true;
+    } else if (!over) {
+        progress_clear(s->progress);
+        fprintf(stderr, "%s\n", text);
+    }
+}
+
+/* ---- signals ----------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t stopped;
+
+/* The first ends the run after its step, the second at once. */
+static void on_stop(int sig)
+{
+    if (stopped) {
+        temp_remove_all();
+        signal(sig, SIG_DFL);
+        raise(sig);
+    }
+    stopped = sig;
+}
+
+static void catch_stop(void)
+{
+    struct sigaction act = { .sa_handler = on_stop };
+    sigemptyset(&act.sa_mask);
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGTERM, &act, NULL);
+}
+
+/* ---- the command ------------------------------------------------------------------------- */
+
+static const OptValue *opt(const Args *a, int id) { return &a->value[id]; }
+
+static bool take_settings(const Args *a, TrainJob *job)
+{
+    settings_init(&job->set);
+    for (int i = 0; i < SET_COUNT; i++) {
+        const OptValue *v = opt(a, i);
+        if (!v->count) continue;
+        settings_put(&job->set, i, v->text ? v->text : "yes");
+        job->set.at[i].given = true;
+    }
+    return true;
+}
+
+/* What a model is read with goes to the processor's programs too; what it is rewritten with does
+ * not. All of it is kept. */
+static bool take_options(Args *a, TrainJob *job)
+{
+    static const char *const kept[] = { "set",   "target",  "io",
+                                        "opset", "profile", "missing-weights" };
+    anec_error e;
+    int n = 0;
+    for (int i = 0; i < a->tool->noption; i++) n += a->value[i].count;
+    job->option = NEW_ARRAY(&a->arena, n + 2, const char *);
+    for (int i = 0; i < a->tool->noption; i++)
+        for (size_t k = 0; k < COUNT(kept); k++) {
+            const OptValue *v = &a->value[i];
+            const char *name = a->tool->option[i].name;
+            if (!name || strcmp(name, kept[k]) != 0) continue;
+            for (int at = 0; at < v->count; at++) {
+                const char *text = v->all ? v->all[at] : v->text;
+                job->option[job->noption++] = arena_printf(&a->arena, "%s=%s", name, text);
+                if (!k
+                    && (anec_config_set(job->host, "set", text, &e)
+                        || anec_config_set(job->rest, "set", text, &e)))
+                    return usage_error(&tool, "%s", e.text);
+            }
+        }
+    if (job->backend)
+        job->option[job->noption++] = arena_printf(&a->arena, "backend=%s", job->backend);
+    return true;
+}
+
+static bool check_command(const Args *a)
+{
+    if (!a->operand && !opt(a, TRAIN_resume)->count)
+        return usage_error(&tool, "no MODEL.anedsl is given, and no --resume RUN");
+    if (a->operand && !file_has_suffix(a->operand, ".anedsl"))
+        return usage_error(&tool,
+                           "%s is no .anedsl: weights of a program of the language are "
+                           "what is trained",
+                           a->operand);
+    if (opt(a, TRAIN_init)->count && opt(a, TRAIN_resume)->count)
+        return usage_error(&tool,
+                           "--init and --resume do not go together: a run that is resumed "
+                           "has its weights");
+    return true;
+}
+
+static int run_job(Args *a, TrainJob *job, Diag *d)
+{
+    anec_error e;
+    anec_config *const all[] = { job->config, job->host, job->rest, job->plain };
+    for (size_t i = 0; i < COUNT(all); i++) {
+        if (!all[i]) mem_out(1);
+        anec_config_messages(all[i], take_message, d);
+        anec_config_set(all[i], "from", "anedsl", &e);
+        if (d->quiet) anec_config_set(all[i], "quiet", NULL, &e);
+    }
+    if (!take_settings(a, job) || !take_options(a, job)) return EXIT_USAGE;
+    catch_stop();
+    if (!train_run(job, d)) return diag_exit(d);
+    return stopped ? 128 + stopped : EXIT_DONE;
+}
+
+static int run(Args *a, Diag *d, Progress *p)
+{
+    Said said = { .diag = d, .progress = p };
+    if (!check_command(a)) return EXIT_USAGE;
+    TrainJob job = { .model = a->operand,
+                     .folder = opt(a, TRAIN_output)->text,
+                     .resume = opt(a, TRAIN_resume)->text,
+                     .init = opt(a, TRAIN_init)->text,
+                     .backend = opt(a, TRAIN_backend)->text,
+                     .dry = opt(a, TRAIN_dry)->count > 0,
+                     .config = a->config,
+                     .host = anec_config_new(),
+                     .rest = anec_config_new(),
+                     .plain = anec_config_new(),
+                     .line = put_line,
+                     .ctx = &said,
+                     .stop = &stopped };
+    const int code = run_job(a, &job, d);
+    anec_config_free(job.host);
+    anec_config_free(job.rest);
+    anec_config_free(job.plain);
+    return code;
+}
+
+int main(int argc, char **argv) { return tool_main(&tool, argc, argv, run); }

@@ -1,0 +1,222 @@
+/* loop.c -- a run: steps, evaluations, checkpoints. */
+#include "run.h"
+
+#include <math.h>
+
+/* ---- gradients --------------------------------------------------------------------------- */
+
+static void move_gradients(TrainRun *r, float *sum, bool back, bool add)
+{
+    size_t at = 0;
+    for (int i = 0; i < r->programs.nparam; i++) {
+        TrainParam *p = &r->programs.param[i];
+        float *from = back ? sum + at : p->grad, *to = back ? p->grad : sum + at;
+        if (add)
+            for (size_t k = 0; k < p->count; k++) to[k] = from[k] + to[k];
+        else memcpy(to, from, p->count * sizeof *to);
+        at += p->count;
+    }
+}
+
+/* The sum over batches first .. first + n - 1 as a tree of halves, into each weight's grad. */
+static bool add_batches(TrainRun *r, uint64_t first, uint64_t n, int level, double *loss)
+{
+    if (n == 1) {
+        double start = run_now(), one = 0;
+        data_batch(&r->data, run_set(r, SET_seed)->count, first);
+        r->ms_data += 1000 * (run_now() - start);
+        start = run_now();
+        const bool ok = data_finite(&r->data)
+                     && programs_gradients(&r->programs, &r->data, (float)r->scale.value, &one);
+        r->ms_run += 1000 * (run_now() - start);
+        *loss += one;
+        return ok;
+    }
+    if (!add_batches(r, first, n / 2, level + 1, loss)) return false;
+    move_gradients(r, r->sum[level], false, false);
+    if (!add_batches(r, first + n / 2, n - n / 2, level + 1, loss)) return false;
+    move_gradients(r, r->sum[level], true, true);
+    return true;
+}
+
+/* A gradient that vanishes all at once is what an M3 makes of one that is too large. */
+static const TrainParam *vanished(TrainRun *r)
+{
+    const TrainParam *found = NULL;
+    for (int i = 0; r->programs.half && i < r->programs.nparam; i++) {
+        const TrainParam *p = &r->programs.param[i];
+        bool zero = true;
+        for (size_t k = 0; zero && k < p->count; k++) zero = p->grad[k] == 0;
+        if (zero && !r->was_zero[i] && r->state.updates) found = p;
+        r->was_zero[i] = zero;
+    }
+    return found;
+}
+
+static bool update(TrainRun *r, double factor)
+{
+    const TrainStep h = rule_step(&r->rule, r->lr, r->state.updates + 1, factor);
+    for (int i = 0; i < r->programs.nparam; i++) {
+        TrainParam *p = &r->programs.param[i];
+        if (!rule_update(&r->rule, p, &h)) return false;
+        for (size_t k = 0; k < p->count; k++)
+            if (!isfinite(p->master[k]))
+                return diag_error(r->diag, (Loc){ 0 },
+                                  "step %llu: the weight %s has an element that is no finite "
+                                  "number after the update",
+                                  (unsigned long long)r->state.step, p->path);
+    }
+    r->state.updates++;
+    return true;
+}
+
+/* ---- a step ------------------------------------------------------------------------------ */
+
+static bool make_step(TrainRun *r)
+{
+    const uint64_t step = r->state.step, n = run_set(r, SET_accum)->count;
+    const TrainParam *bad;
+    double loss = 0;
+    r->ms_data = r->ms_run = r->ms_update = 0;
+    r->lr = schedule_lr(&r->job->set, step, r->steps);
+    if (!add_batches(r, step * n, n, 0, &loss)) return false;
+    if (r->programs.half && (step % run_set(r, SET_log_every)->count == 0)
+        && !programs_loss(&r->programs, &r->data, &loss, &r->eval_metric))
+        return false;
+    else if (r->programs.half && step % run_set(r, SET_log_every)->count == 0)
+        loss *= (double)n;
+    r->state.loss = loss / (double)n;
+    const double factor = 1 / (r->scale.value * (double)n);
+    r->norm = scale_norm(r->programs.param, r->programs.nparam, &bad) * factor;
+    if (!bad) bad = vanished(r);
+    r->skipped = bad != NULL;
+    if (bad && !r->scale.dynamic)
+        return diag_error(r->diag, (Loc){ 0 },
+                          "step %llu: the gradient of %s is not finite (loss %g)",
+                          (unsigned long long)step, bad->path, r->state.loss);
+    if (!scale_after(&r->scale, !bad))
+        return diag_error(r->diag, (Loc){ 0 },
+                          "step %llu: the gradient of %s was not finite 20 steps in a row, and "
+                          "the loss scale is down to %g",
+                          (unsigned long long)step, bad->path, r->scale.value);
+    const double clip = run_set(r, SET_clip)->real, start = run_now();
+    const double less = clip > 0 && r->norm > clip ? clip / r->norm : 1;
+    if (!bad && !update(r, factor * less)) return false;
+    r->ms_update = 1000 * (run_now() - start);
+    r->state.step++;
+    r->state.samples += n * r->data.batch;
+    return true;
+}
+
+/* ---- evaluations and checkpoints --------------------------------------------------------- */
+
+static bool due(const TrainRun *r, int id)
+{
+    const uint64_t every = run_set(r, id)->text ? run_set(r, id)->count : 0;
+    return every && r->state.step % every == 0;
+}
+
+/* One that comes at the end of a command alone says something and changes nothing: the run may go
+ * on. True in *best: none was better. */
+static bool evaluate(TrainRun *r, bool counts, bool *best)
+{
+    TrainState *s = &r->state;
+    const char *metric = r->programs.metric;
+    if (!programs_evaluate(&r->programs, &r->eval, &r->eval_loss, &r->eval_metric))
+        return false;
+    r->evaluated = true;
+    run_line(r, false, "step %llu  eval_loss=%s%s", (unsigned long long)s->step,
+             run_loss_text(r, r->eval_loss),
+             metric ? arena_printf(&r->arena, "  %s=%.4g", metric, r->eval_metric) : "");
+    if (!counts) return true;
+    *best = r->eval_loss < s->best_loss;
+    s->stale = *best ? 0 : s->stale + 1;
+    if (*best) s->best_loss = r->eval_loss, s->best_step = s->step;
+    const uint64_t patience = run_set(r, SET_patience)->count;
+    r->ended = r->ended || (patience && s->stale >= patience);
+    return true;
+}
+
+/* Without evaluations the loss of a step tells, which is of the weights before it. */
+static void note_loss(TrainRun *r, uint64_t step)
+{
+    if (r->has_eval || !(r->state.loss < r->state.best_loss)) return;
+    r->state.best_loss = r->state.loss;
+    r->state.best_step = step;
+}
+
+static bool save(TrainRun *r, bool best)
+{
+    TrainState *s = &r->state;
+    s->good = r->scale.good;
+    s->skipped = r->scale.skipped;
+    s->scale = r->scale.value;
+    s->states = r->rule.states;
+    s->settings = run_settings_json(r);
+    s->options = run_options_json(r);
+    s->backend = run_fact(r, "backend");
+    s->io = run_fact(r, "io");
+    s->chip = run_fact(r, "target");
+    s->why = run_fact(r, "why");
+    s->anec_version = anec_version();
+    return folder_save(&r->folder, s, r->programs.param, r->programs.nparam,
+                       run_set(r, SET_keep)->count, best);
+}
+
+/* The loss with the weights that the run ends with, of the batch that would be next. */
+static bool end_loss(TrainRun *r)
+{
+    double metric;
+    data_batch(&r->data, run_set(r, SET_seed)->count,
+               r->state.step * run_set(r, SET_accum)->count);
+    return programs_loss(&r->programs, &r->data, &r->end_loss, &metric);
+}
+
+static bool one_step(TrainRun *r)
+{
+    const double start = run_now();
+    const uint64_t step = r->state.step;
+    bool best = false;
+    r->evaluated = false;
+    if (!make_step(r)) return false;
+    const double ms = 1000 * (run_now() - start);
+    r->ended = r->state.step >= r->steps || *r->job->stop;
+    const bool look = due(r,
+                          run_set(r, SET_eval_every)->text ? SET_eval_every : SET_save_every);
+    run_say_step(r, step, ms);
+    note_loss(r, step);
+    if (r->has_eval && (look || r->ended) && !evaluate(r, look, &best)) return false;
+    if (!run_log_step(r, step, ms)) return false;
+    if (best || r->ended || due(r, SET_save_every))
+        if (!save(r, best)) return false;
+    return !r->ended || end_loss(r);
+}
+
+static bool run_steps(TrainRun *r)
+{
+    bool ok = true;
+    r->started = run_now();
+    if (!r->resumed) r->state.best_loss = INFINITY;
+    if (r->state.step >= r->steps) {
+        run_line(r, false, "the run has %llu steps already: --steps says where it ends",
+                 (unsigned long long)r->state.step);
+        return true;
+    }
+    while (ok && !r->ended) ok = one_step(r);
+    if (ok) run_say_end(r);
+    return ok;
+}
+
+bool train_run(TrainJob *job, Diag *d)
+{
+    TrainRun r = { .job = job, .diag = d, .folder.lock = -1 };
+    const bool ok = run_open(&r) && (run_say_start(&r), job->dry || run_steps(&r));
+    if (r.has_data) data_close(&r.data);
+    if (r.has_eval) data_close(&r.eval);
+    rule_close(&r.rule);
+    programs_close(&r.programs);
+    if (r.from.path) checkpoint_close(&r.from);
+    folder_close(&r.folder);
+    arena_free(&r.arena);
+    return ok;
+}

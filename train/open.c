@@ -1,0 +1,287 @@
+/* open.c -- what a run begins with: its settings, those of the checkpoint that it goes on from, its
+ * programs, its data. */
+#include "run.h"
+
+#include <cjson/cJSON.h>
+
+/* ---- what a checkpoint keeps of the command ---------------------------------------------- */
+
+const char *run_settings_json(TrainRun *r)
+{
+    cJSON *root = json_root(cJSON_CreateObject());
+    for (int i = 0; i < SET_COUNT; i++)
+        if (run_set(r, i)->text)
+            json_item(root, train_setting_names[i], cJSON_CreateString(run_set(r, i)->text));
+    char *text = json_text(root, false);
+    const char *s = arena_strdup(&r->arena, text);
+    json_text_free(text);
+    json_free(root);
+    return s;
+}
+
+const char *run_options_json(TrainRun *r)
+{
+    cJSON *root = json_root(cJSON_CreateArray());
+    for (int i = 0; i < r->job->noption; i++)
+        json_item(root, NULL, cJSON_CreateString(r->job->option[i]));
+    char *text = json_text(root, false);
+    const char *s = arena_strdup(&r->arena, text);
+    json_text_free(text);
+    json_free(root);
+    return s;
+}
+
+/* Settings that the checkpoint has and the command does not; what the command has and is
+ * another is named. */
+static bool take_settings(TrainRun *r)
+{
+    const char *text = r->from.state.settings;
+    cJSON *root = json_parse(text, strlen(text));
+    bool ok = cJSON_IsObject(root);
+    for (int i = 0; ok && i < SET_COUNT; i++) {
+        const cJSON *v = cJSON_GetObjectItemCaseSensitive(root, train_setting_names[i]);
+        const TrainSetting *now_is = run_set(r, i);
+        if (now_is->given && i != SET_steps && i != SET_epochs && v && v->valuestring
+            && strcmp(v->valuestring, now_is->text) != 0)
+            diag_note(r->diag, (Loc){ 0 }, "--%s %s: the run had %s so far",
+                      train_setting_names[i], now_is->text, v->valuestring);
+        if (now_is->given || !cJSON_IsString(v)) continue;
+        ok = settings_put(&r->job->set, i, arena_strdup(&r->arena, v->valuestring));
+    }
+    json_free(root);
+    return ok
+        || diag_error(r->diag, (Loc){ 0 }, "%s: its settings are not understood", r->from.path);
+}
+
+/* Options of the library, as the run was started with; what the command gives comes after. */
+static bool take_options(TrainRun *r)
+{
+    const char *text = r->from.state.options;
+    TrainJob *job = r->job;
+    cJSON *root = json_parse(text, strlen(text));
+    const int n = cJSON_IsArray(root) ? cJSON_GetArraySize(root) : 0;
+    const char **all = NEW_ARRAY(&r->arena, n + job->noption + 1, const char *);
+    int count = 0;
+    anec_error e;
+    bool ok = cJSON_IsArray(root);
+    for (int i = 0; ok && i < n; i++) {
+        const cJSON *v = cJSON_GetArrayItem(root, i);
+        const char *option = cJSON_IsString(v) ? arena_strdup(&r->arena, v->valuestring) : "";
+        bool again = false;
+        const size_t name = strcspn(option, "=");
+        const bool many = !strncmp(option, "set=", 4);
+        for (int k = 0; k < job->noption; k++)
+            again = again || (!many && !strncmp(job->option[k], option, name + 1))
+                 || !strcmp(job->option[k], option);
+        if (again || !option[name]) continue;
+        all[count++] = option;
+        const char *key = arena_strndup(&r->arena, option, name);
+        if (!strcmp(key, "backend")) {
+            job->backend = option + name + 1;
+            continue;
+        }
+        anec_config *const to[] = { job->config, job->host, job->rest };
+        for (size_t k = 0; ok && k < (many ? COUNT(to) : 1); k++)
+            ok = !anec_config_set(to[k], key, option + name + 1, &e);
+    }
+    json_free(root);
+    for (int i = 0; i < job->noption; i++) all[count++] = job->option[i];
+    job->option = all;
+    job->noption = count;
+    return ok
+        || diag_error(r->diag, (Loc){ 0 }, "%s: its options are not understood", r->from.path);
+}
+
+/* ---- opening ----------------------------------------------------------------------------- */
+
+static bool open_resumed(TrainRun *r)
+{
+    const char *what = r->job->resume;
+    const bool folder = file_is_dir(what);
+    if (!folder && !file_exists(what))
+        return diag_fail(r->diag, "there is no run or checkpoint %s", what);
+    const char *path = r->job->folder ? r->job->folder
+                     : folder         ? what
+                                      : file_dir(&r->arena, what);
+    r->resumed = true;
+    if (!folder)
+        return checkpoint_open(&r->from, r->diag, what)
+            && folder_open(&r->folder, r->diag, path);
+    if (!folder_open(&r->folder, r->diag, path)) return false;
+    if (!strcmp(path, what)) return folder_newest(&r->folder, &r->from);
+    TrainFolder other = { .diag = r->diag, .path = what, .lock = -1 };
+    const bool ok = folder_newest(&other, &r->from);
+    arena_free(&other.arena);
+    return ok;
+}
+
+static bool read_model(TrainRun *r)
+{
+    TrainState *s = &r->state;
+    Mapped file;
+    Sha256 sum = sha256_start();
+    char *hex = arena_alloc(&r->arena, 65);
+    if (!r->job->model) {
+        s->model = r->from.state.model;
+        s->model_path = r->from.state.model_path;
+    } else {
+        if (!file_read(r->diag, r->job->model, &file)) return false;
+        s->model = arena_strndup(&r->arena, file.data ? (const char *)file.data : "",
+                                 file.size);
+        file_unmap(&file);
+        char *real = file_real(r->job->model);
+        s->model_path = arena_strdup(&r->arena, real ? real : r->job->model);
+        mem_free(real);
+    }
+    sha256_add(&sum, s->model, strlen(s->model));
+    sha256_end(&sum, hex);
+    s->model_sha256 = hex;
+    if (r->resumed && strcmp(hex, r->from.state.model_sha256) != 0)
+        diag_note(r->diag, (Loc){ 0 },
+                  "the model has the sha256 %.12s, that of the run so far %.12s", hex,
+                  r->from.state.model_sha256);
+    return true;
+}
+
+/* Whether it has a parameter `batch`. */
+static bool has_batch(const char *text)
+{
+    for (const char *s = text; (s = strstr(s, "param")); s += 5) {
+        const size_t n = strcspn(s, "\n");
+        const char *at = s;
+        while ((at = strstr(at, "batch")) && at < s + n) {
+            if (at[-1] == ' ' && (at[5] == ' ' || at[5] == '=')) return true;
+            at += 5;
+        }
+    }
+    return false;
+}
+
+static bool use_batch(TrainRun *r)
+{
+    anec_error e;
+    const TrainSetting *b = run_set(r, SET_batch);
+    r->job->batches = has_batch(r->state.model);
+    if (!b->text) return true;
+    if (!r->job->batches)
+        return diag_error(r->diag, (Loc){ 0 },
+                          "--batch %s: the program has no parameter `batch` that says how many "
+                          "samples a step takes",
+                          b->text);
+    const char *value = arena_printf(&r->arena, "batch=%s", b->text);
+    return !anec_config_set(r->job->config, "set", value, &e)
+        && !anec_config_set(r->job->host, "set", value, &e);
+}
+
+/* What a chip refused once is not asked of it again: the run goes on in its form. */
+static bool use_mode(TrainRun *r)
+{
+    anec_error e;
+    const TrainState *s = &r->from.state;
+    if (!r->resumed || strcmp(s->backend, "ane") != 0 || strcmp(s->io, "fp16") != 0)
+        return true;
+    for (int i = 0; i < r->job->noption; i++)
+        if (!strncmp(r->job->option[i], "io=", 3)) return true;
+    return !anec_config_set(r->job->config, "io", "fp16", &e);
+}
+
+static bool restore(TrainRun *r)
+{
+    TrainPrograms *e = &r->programs;
+    const TrainState *s = &r->from.state;
+    for (int i = 0; i < e->nparam; i++)
+        for (int k = 0; k < r->rule.states; k++)
+            e->param[i].state[k] = arena_array(&r->arena, e->param[i].count + 1, sizeof(float));
+    if (!r->resumed) data_first_weights(&r->data, e->param, e->nparam);
+    if (!r->resumed)
+        return !r->job->init || weights_fill(r->diag, r->job->init, e->param, e->nparam);
+    if (s->states != r->rule.states)
+        return diag_error(r->diag, (Loc){ 0 },
+                          "%s has %d states a weight, the optimizer %s has %d", r->from.path,
+                          s->states, run_set(r, SET_optimizer)->text, r->rule.states);
+    if (!checkpoint_fill(&r->from, r->diag, e->param, e->nparam, r->state.model_sha256))
+        return false;
+    const TrainState mine = r->state;
+    r->state = *s;
+    r->state.model = mine.model;
+    r->state.model_path = mine.model_path;
+    r->state.model_sha256 = mine.model_sha256;
+    r->scale.skipped = s->skipped;
+    if (r->scale.dynamic && s->scale > 1) r->scale.value = s->scale, r->scale.good = s->good;
+    return true;
+}
+
+static bool open_data(TrainRun *r)
+{
+    const char *text = run_set(r, SET_data)->text;
+    if (!text)
+        return diag_error(r->diag, (Loc){ 0 },
+                          "--data is missing: x.npy,t.npy, or built-in:tiny");
+    r->has_data = true;
+    if (!data_open(&r->data, r->diag, text, r->programs.kernel, r->programs.step)) return false;
+    if (r->resumed && strcmp(r->data.sha256, r->from.state.data_sha256) != 0)
+        diag_note(r->diag, (Loc){ 0 },
+                  "the data is not what the run had so far (sha256 %.12s, "
+                  "now %.12s)",
+                  r->from.state.data_sha256, r->data.sha256);
+    r->state.data_sha256 = r->data.sha256;
+    r->steps = run_set(r, SET_steps)->count;
+    if (run_set(r, SET_epochs)->text && !run_set(r, SET_steps)->given)
+        r->steps = run_set(r, SET_epochs)->count * (r->data.samples / r->data.batch)
+                 / run_set(r, SET_accum)->count;
+    if (!run_set(r, SET_eval)->text) return true;
+    r->has_eval = true;
+    return data_open(&r->eval, r->diag, run_set(r, SET_eval)->text, r->programs.kernel,
+                     r->programs.step);
+}
+
+/* Gradients of several batches are added as the leaves of a tree. */
+static void open_sums(TrainRun *r)
+{
+    for (uint64_t k = run_set(r, SET_accum)->count; k > 1; k = (k + 1) / 2) r->sums++;
+    r->sum = NEW_ARRAY(&r->arena, r->sums + 1, float *);
+    for (int i = 0; i < r->sums; i++)
+        r->sum[i] = arena_array(&r->arena, r->programs.numbers + 1, sizeof(float));
+}
+
+static bool open_programs(TrainRun *r)
+{
+    TrainPrograms *e = &r->programs;
+    const char *text = r->job->model ? NULL : r->state.model;
+    if (!programs_open(e, r->diag, r->job, text,
+                       r->job->model ? r->job->model : r->state.model_path)
+        || !rule_open(&r->rule, r->diag, e->plain, &r->job->set)
+        || !scale_open(&r->scale, r->diag, run_set(r, SET_scale)->text, e->half)
+        || !open_data(r) || !restore(r))
+        return false;
+    for (int i = 0; i < e->nparam; i++)
+        if (!rule_prepare(&r->rule, &e->param[i])) return false;
+    open_sums(r);
+    r->was_zero = arena_alloc(&r->arena, (size_t)e->nparam + 1);
+    return true;
+}
+
+static bool check_settings(TrainRun *r)
+{
+    static const int least_one[] = { SET_accum, SET_save_every, SET_log_every };
+    for (size_t i = 0; i < COUNT(least_one); i++)
+        if (!run_set(r, least_one[i])->count)
+            return diag_error(r->diag, (Loc){ 0 }, "--%s must be at least 1",
+                              train_setting_names[least_one[i]]);
+    return true;
+}
+
+bool run_open(TrainRun *r)
+{
+    const double start = run_now();
+    if (r->job->resume && !open_resumed(r)) return false;
+    if (r->resumed && (!take_settings(r) || !take_options(r))) return false;
+    if (!check_settings(r) || !read_model(r) || !use_batch(r) || !use_mode(r)
+        || !open_programs(r))
+        return false;
+    if (!r->resumed && !r->job->dry
+        && !folder_open(&r->folder, r->diag, r->job->folder ? r->job->folder : "run"))
+        return false;
+    r->compiled = run_now() - start;
+    return r->job->dry || folder_log(&r->folder, r->state.step);
+}

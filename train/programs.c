@@ -1,0 +1,286 @@
+/* programs.c-- the programs of a run: what computes gradients on the device, and what computes
+ * the loss alone, in fp32 on the processor where the device does so in fp16. */
+#include "train.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+bool programs_said(const TrainPrograms *e, anec_status s, const anec_error *error)
+{
+    if (s && diag_ok(e->diag)) return diag_fail(e->diag, "%s", error->text);
+    return s == ANEC_OK;
+}
+
+/* ---- opening ----------------------------------------------------------------------------- */
+
+static bool load_model(TrainPrograms *e, anec_device *device, anec_model **out)
+{
+    anec_error error;
+    const char *text = e->text, *path = e->path, *folder = file_dir(&e->arena, path);
+    return programs_said(e,
+                         text ? anec_load_text(device, text, strlen(text), folder, out, &error)
+                              : anec_load(device, path, out, &error),
+                         &error);
+}
+
+/* A step of the model, compiled. */
+static bool make_step(TrainPrograms *e, anec_model *model, bool forward, anec_model **step,
+                      anec_kernel **kernel)
+{
+    anec_error error;
+    const anec_step_options o = { .size = sizeof o,
+                                  .function = e->job->set.at[SET_loss].text,
+                                  .scaled = 1,
+                                  .forward = forward };
+    return programs_said(e, anec_step(model, &o, step, &error), &error)
+        && programs_said(e, anec_compile(*step, o.function, kernel, &error), &error);
+}
+
+static bool read_weight(TrainPrograms *e, int i, TrainParam *p)
+{
+    anec_tensor t;
+    anec_error error;
+    p->path = anec_weight(e->step, i, &p->input);
+    p->gradient = arena_printf(&e->arena, "d_%s", p->input);
+    if (!programs_said(e, anec_weight_value(e->step, i, &t, &error), &error)) return false;
+    p->rank = t.rank;
+    memcpy(p->shape, t.shape, sizeof p->shape);
+    p->count = 1;
+    for (int k = 0; k < t.rank; k++) p->count *= (size_t)t.shape[k];
+    p->master = arena_array(&e->arena, p->count + 1, sizeof(float));
+    p->grad = arena_array(&e->arena, p->count + 1, sizeof(float));
+    bool ok = true;
+    for (size_t k = 0; ok && k < p->count; k++) {
+        double v;
+        ok = anec_doubles(&t, k, 1, &v);
+        p->master[k] = (float)v;
+    }
+    anec_tensor_free(&t);
+    e->numbers += p->count;
+    return ok;
+}
+
+static bool read_weights(TrainPrograms *e)
+{
+    while (anec_weight(e->step, e->nparam, NULL)) e->nparam++;
+    e->param = NEW_ARRAY(&e->arena, e->nparam + 1, TrainParam);
+    for (int i = 0; i < e->nparam; i++)
+        if (!read_weight(e, i, &e->param[i])) return false;
+    return true;
+}
+
+static bool is_one(const anec_tensor *t)
+{
+    for (int i = 0; i < t->rank; i++)
+        if (t->shape[i] != 1) return false;
+    return !strncmp(t->dtype, "fp", 2);
+}
+
+/* The loss is the last result; another one of one float is what evaluations tell too. */
+static void find_results(TrainPrograms *e)
+{
+    anec_tensor t;
+    const char *name;
+    for (int i = 0; (name = anec_port(e->look, ANEC_RESULT, i, &t)); i++) {
+        if (e->loss && !e->metric && is_one(&t)) e->metric = e->loss;
+        if (is_one(&t) || e->loss) e->loss = name;
+    }
+}
+
+bool programs_open(TrainPrograms *e, Diag *d, const TrainJob *job, const char *text,
+                   const char *path)
+{
+    anec_error error;
+    *e = (TrainPrograms){ .diag = d, .job = job, .text = text, .path = path };
+    const char *backend = job->backend ? job->backend : "auto";
+    if (!programs_said(e, anec_open_with(backend, job->config, &e->device, &error), &error)
+        || !programs_said(e, anec_open_with("cpu", job->host, &e->host, &error), &error)
+        || !programs_said(e, anec_open_with("cpu", job->plain, &e->plain, &error), &error)
+        || !load_model(e, e->device, &e->model)
+        || !make_step(e, e->model, false, &e->step, &e->kernel))
+        return false;
+    const char *precision = anec_fact(e->kernel, "precision");
+    e->half = precision && !strcmp(precision, "fp16");
+    if (e->half && !load_model(e, e->host, &e->host_model)) return false;
+    if (!make_step(e, e->half ? e->host_model : e->model, true, &e->forward, &e->look))
+        return false;
+    find_results(e);
+    return read_weights(e);
+}
+
+void programs_close(TrainPrograms *e)
+{
+    anec_kernel *const kernels[] = { e->rest_look, e->look, e->kernel };
+    anec_model *const models[] = { e->rest,       e->rest_model, e->forward,
+                                   e->host_model, e->step,       e->model };
+    for (size_t i = 0; i < COUNT(kernels); i++) anec_free(kernels[i]);
+    for (size_t i = 0; i < COUNT(models); i++) anec_model_free(models[i]);
+    anec_close(e->rest_device);
+    anec_close(e->plain);
+    anec_close(e->host);
+    anec_close(e->device);
+    arena_free(&e->arena);
+}
+
+/* ---- running ----------------------------------------------------------------------------- */
+
+static anec_tensor weight_tensor(const TrainParam *p)
+{
+    anec_tensor t = {
+        .dtype = "fp32", .rank = p->rank, .data = p->master, .bytes = p->count * sizeof(float)
+    };
+    memcpy(t.shape, p->shape, sizeof t.shape);
+    return t;
+}
+
+/* The inputs of a run, while they are gathered. */
+typedef struct {
+    Arena arena;
+    anec_kernel *kernel;
+    anec_input *at;
+    anec_tensor *tensor;
+    int n;
+} Inputs;
+
+/* Floats as the program takes them: an engine's may be fp16. */
+static void give(Inputs *in, const char *name, const char *origin, const anec_tensor *t)
+{
+    anec_tensor port, *to = &in->tensor[in->n];
+    const char *other;
+    *to = *t;
+    in->at[in->n++] = (anec_input){ name, origin, to };
+    for (int i = 0; (other = anec_port(in->kernel, ANEC_INPUT, i, &port)); i++)
+        if (!strcmp(other, name)) break;
+    if (!other || strcmp(port.dtype, "fp16") != 0 || strcmp(t->dtype, "fp32") != 0) return;
+    const size_t n = t->bytes / sizeof(float);
+    uint16_t *half = arena_array(&in->arena, n + 1, sizeof *half);
+    f16_from_floats(t->data, half, n);
+    to->dtype = "fp16";
+    to->data = half;
+    to->bytes = n * sizeof *half;
+}
+
+/* Of a scalar that is the loss's, in its extents. */
+static void give_scale(Inputs *in, const float *scale)
+{
+    anec_tensor port;
+    const char *name;
+    for (int i = 0; (name = anec_port(in->kernel, ANEC_INPUT, i, &port)); i++) {
+        if (strcmp(name, "loss_scale") != 0) continue;
+        port.dtype = "fp32";
+        port.data = (float *)(uintptr_t)scale;
+        port.bytes = sizeof *scale;
+        give(in, name, "the scale", &port);
+        return;
+    }
+}
+
+/* Columns, weights, and with `scale` the loss's. */
+static bool run(TrainPrograms *e, anec_kernel *kernel, const TrainData *t, const float *scale,
+                size_t batch)
+{
+    const int room = t->ncolumn + e->nparam + 1;
+    Inputs in = { .kernel = kernel };
+    anec_run_options o = { .size = sizeof o };
+    anec_error error;
+    in.at = NEW_ARRAY(&in.arena, room, anec_input);
+    in.tensor = NEW_ARRAY(&in.arena, room, anec_tensor);
+    for (int i = 0; i < t->ncolumn; i++) {
+        anec_tensor v = t->column[i].tensor;
+        if (batch != t->batch) {
+            v.bytes = v.bytes / t->batch * batch;
+            v.shape[0] = (int64_t)batch;
+        }
+        give(&in, t->column[i].input, t->column[i].file, &v);
+    }
+    for (int i = 0; i < e->nparam; i++) {
+        const anec_tensor v = weight_tensor(&e->param[i]);
+        give(&in, e->param[i].input, "a weight", &v);
+    }
+    if (scale) give_scale(&in, scale);
+    const bool ok = programs_said(e, anec_run_with(kernel, in.at, in.n, &o, &error), &error);
+    arena_free(&in.arena);
+    return ok;
+}
+
+static bool one_result(TrainPrograms *e, anec_kernel *kernel, const char *name, double *out)
+{
+    anec_tensor t;
+    anec_error error;
+    return programs_said(e, anec_result(kernel, name, &t, &error), &error)
+        && anec_doubles(&t, 0, 1, out);
+}
+
+static bool take_gradient(TrainPrograms *e, const TrainParam *p)
+{
+    anec_tensor t;
+    anec_error error;
+    if (!programs_said(e, anec_result(e->kernel, p->gradient, &t, &error), &error))
+        return false;
+    if (!strcmp(t.dtype, "fp16") && t.bytes == 2 * p->count)
+        f16_to_floats(t.data, p->grad, p->count);
+    else if (!strcmp(t.dtype, "fp32") && t.bytes == 4 * p->count)
+        memcpy(p->grad, t.data, t.bytes);
+    else bug("the gradient of %s is %zu bytes of %s", p->path, t.bytes, t.dtype);
+    return true;
+}
+
+bool programs_gradients(TrainPrograms *e, const TrainData *t, float scale, double *loss)
+{
+    bool ok = run(e, e->kernel, t, &scale, t->batch) && one_result(e, e->kernel, e->loss, loss);
+    for (int i = 0; ok && i < e->nparam; i++) ok = take_gradient(e, &e->param[i]);
+    return ok;
+}
+
+static bool look(TrainPrograms *e, anec_kernel *kernel, const TrainData *t, size_t batch,
+                 double *loss, double *metric)
+{
+    return run(e, kernel, t, NULL, batch) && one_result(e, kernel, e->loss, loss)
+        && (!e->metric || one_result(e, kernel, e->metric, metric));
+}
+
+bool programs_loss(TrainPrograms *e, const TrainData *t, double *loss, double *metric)
+{
+    return look(e, e->look, t, t->batch, loss, metric);
+}
+
+/* ---- evaluation -------------------------------------------------------------------------- */
+
+/* The same program for `batch` samples; its device has a config of its own. */
+static bool open_rest(TrainPrograms *e, size_t batch)
+{
+    anec_error error;
+    char set[40];
+    snprintf(set, sizeof set, "batch=%zu", batch);
+    anec_config *c = e->job->rest;
+    return programs_said(e, anec_config_set(c, "set", set, &error), &error)
+        && programs_said(e, anec_open_with("cpu", c, &e->rest_device, &error), &error)
+        && load_model(e, e->rest_device, &e->rest_model)
+        && make_step(e, e->rest_model, true, &e->rest, &e->rest_look);
+}
+
+bool programs_evaluate(TrainPrograms *e, TrainData *t, double *loss, double *metric)
+{
+    const size_t rest = t->samples % t->batch;
+    double sum = 0, sum_metric = 0;
+    size_t n = 0;
+    for (; n + t->batch <= t->samples; n += t->batch) {
+        double a = 0, b = 0;
+        data_range(t, n, t->batch);
+        if (!programs_loss(e, t, &a, &b)) return false;
+        sum += a * (double)t->batch;
+        sum_metric += b * (double)t->batch;
+    }
+    if (rest && e->job->batches) {
+        double a = 0, b = 0;
+        data_range(t, n, rest);
+        if (!e->rest_look && !open_rest(e, rest)) return false;
+        if (!look(e, e->rest_look, t, rest, &a, &b)) return false;
+        sum += a * (double)rest;
+        sum_metric += b * (double)rest;
+        n += rest;
+    }
+    *loss = sum / (double)n;
+    *metric = e->metric ? sum_metric / (double)n : NAN;
+    return true;
+}

@@ -1,0 +1,51 @@
+/* run.h -- a run at work: what open.c, tell.c and loop.c share. */
+#ifndef ANEC_TRAIN_RUN_H
+#define ANEC_TRAIN_RUN_H
+
+#include "train.h"
+
+typedef struct {
+    TrainJob *job;
+    Diag *diag;
+    Arena arena;
+    TrainFolder folder;
+    TrainCheckpoint from; /* that it was resumed from */
+    bool resumed;
+    TrainPrograms programs;
+    TrainRule rule;
+    TrainScale scale;
+    TrainData data, eval;
+    bool has_data, has_eval;
+    TrainState state;
+    uint64_t steps; /* the run ends there */
+    float **sum;    /* of gradients of several batches: a level of the tree each */
+    int sums;
+    char *was_zero; /* by weight: its gradient was all zeros */
+    double started, compiled, norm, lr, end_loss, eval_loss, eval_metric;
+    double ms_data, ms_run, ms_update;
+    bool evaluated, ended, skipped;
+} TrainRun;
+
+static inline const TrainSetting *run_set(const TrainRun *r, int id)
+{
+    return &r->job->set.at[id];
+}
+
+/* open.c */
+bool run_open(TrainRun *r);
+/* Of a checkpoint's metadata: what the run and the library were told. */
+const char *run_settings_json(TrainRun *r);
+const char *run_options_json(TrainRun *r);
+
+/* tell.c */
+double run_now(void); /* seconds */
+void run_line(TrainRun *r, bool over, const char *fmt, ...) PRINTF(3, 4);
+const char *run_loss_text(TrainRun *r, double v);
+/* A part of what anec_fact says of the gradients' program, or "". */
+const char *run_fact(const TrainRun *r, const char *part);
+void run_say_start(TrainRun *r);
+void run_say_step(TrainRun *r, uint64_t step, double ms);
+void run_say_end(TrainRun *r);
+bool run_log_step(TrainRun *r, uint64_t step, double ms);
+
+#endif

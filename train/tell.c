@@ -1,0 +1,135 @@
+/* tell.c -- what is said of a run: lines for people, log.csv for programs. */
+#include "run.h"
+
+#include <math.h>
+#include <time.h>
+
+double run_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void run_line(TrainRun *r, bool over, const char *fmt, ...)
+{
+    va_list ap;
+    Buf b = { 0 };
+    va_start(ap, fmt);
+    buf_vmessage(&b, fmt, ap);
+    va_end(ap);
+    r->job->line(r->job->ctx, b.s, over);
+    buf_free(&b);
+}
+
+/* Small numbers with three digits, others with four places. */
+const char *run_loss_text(TrainRun *r, double v)
+{
+    return arena_printf(&r->arena, fabs(v) < .01 ? "%.3g" : "%.4f", v);
+}
+
+static const char *with_commas(TrainRun *r, size_t n)
+{
+    char digits[32];
+    Buf b = { 0 };
+    const int len = snprintf(digits, sizeof digits, "%zu", n);
+    for (int i = 0; i < len; i++) {
+        if (i && (len - i) % 3 == 0) buf_putc(&b, ',');
+        buf_putc(&b, digits[i]);
+    }
+    const char *s = arena_strdup(&r->arena, b.s);
+    buf_free(&b);
+    return s;
+}
+
+/* ---- what is said ------------------------------------------------------------------------ */
+
+const char *run_fact(const TrainRun *r, const char *part)
+{
+    const char *s = anec_fact(r->programs.kernel, part);
+    return s ? s : "";
+}
+
+void run_say_start(TrainRun *r)
+{
+    const TrainPrograms *e = &r->programs;
+    const char *file = file_base(r->state.model_path), *why = run_fact(r, "why");
+    const int stem = (int)strcspn(file, ".");
+    if (r->resumed
+        && (strcmp(r->from.state.backend, run_fact(r, "backend")) != 0
+            || strcmp(r->from.state.io, run_fact(r, "io")) != 0))
+        run_line(r, false,
+                 "anetrain: run was backend=%s io=%s; here %s: io=%s%s%s%s; masters stay "
+                 "fp32; scale=%s",
+                 r->from.state.backend, r->from.state.io, run_fact(r, "backend"),
+                 run_fact(r, "io"), *why ? " (" : "", why, *why ? ")" : "",
+                 r->scale.on ? arena_printf(&r->arena, "%g", r->scale.value) : "off");
+    run_line(
+        r, false,
+        "anetrain: %.*s: %d weight%s, %s parameters; 1 segment, 1 program; backend=%s io=%s"
+        "%s%s%s; data %zu sample%s; checkpoint every %s steps in %s",
+        stem, file, e->nparam, e->nparam == 1 ? "" : "s", with_commas(r, e->numbers),
+        run_fact(r, "backend"), run_fact(r, "io"), *why ? " (" : "", why, *why ? ")" : "",
+        r->data.samples, r->data.samples == 1 ? "" : "s", run_set(r, SET_save_every)->text,
+        r->folder.path ? r->folder.path : "no folder (--dry-run)");
+}
+
+static const char *time_text(TrainRun *r, double seconds)
+{
+    const int s = (int)seconds;
+    return arena_printf(&r->arena, "%dm%02ds", s / 60, s % 60);
+}
+
+void run_say_step(TrainRun *r, uint64_t step, double ms)
+{
+    const bool logs = step % run_set(r, SET_log_every)->count == 0;
+    Arena before = r->arena;
+    r->arena = (Arena){ 0 };
+    const double left = (double)(r->steps - step) * ms / 1000;
+    run_line(r, !logs, "step %llu  loss=%s  lr=%.2e  %.1fms/step  |g|=%.3g  scale=%s%s%s%s",
+             (unsigned long long)step, run_loss_text(r, r->state.loss), r->lr, ms, r->norm,
+             r->scale.on ? arena_printf(&r->arena, "%g", r->scale.value) : "off",
+             left >= 60 ? "  eta=" : "", left >= 60 ? time_text(r, left) : "",
+             r->skipped ? "  skip" : "");
+    arena_free(&r->arena);
+    r->arena = before;
+}
+
+bool run_log_step(TrainRun *r, uint64_t step, double ms)
+{
+    Buf b = { 0 };
+    char text[512];
+    snprintf(text, sizeof text, "%llu,,%.9g,%.9g,%.9g,%.9g,%llu,%.3f,%.3f,,%.3f,%.3f,",
+             (unsigned long long)step, r->state.loss, r->lr, r->norm, r->scale.value,
+             (unsigned long long)r->scale.skipped, ms, r->ms_data, r->ms_run, r->ms_update);
+    buf_puts(&b, text);
+    if (r->evaluated) {
+        snprintf(text, sizeof text, "%.9g,", r->eval_loss);
+        buf_puts(&b, text);
+        if (r->programs.metric) {
+            snprintf(text, sizeof text, "%.9g", r->eval_metric);
+            buf_puts(&b, text);
+        }
+    } else buf_puts(&b, ",");
+    buf_puts(&b, "\n");
+    const bool ok = folder_line(&r->folder, b.s);
+    buf_free(&b);
+    return ok;
+}
+
+void run_say_end(TrainRun *r)
+{
+    const TrainState *s = &r->state;
+    const double took = run_now() - r->started;
+    const bool better = !r->has_eval && r->end_loss < s->best_loss;
+    run_line(
+        r, false,
+        "%s: %llu steps, loss %s (best %s at %llu), %llu skipped, compile %.2f s, train %.1f s; "
+        "%s",
+        *r->job->stop ? "stopped" : "done", (unsigned long long)s->step,
+        arena_printf(&r->arena, "%.2e", r->end_loss),
+        arena_printf(&r->arena, "%.2e", better ? r->end_loss : s->best_loss),
+        (unsigned long long)(better ? s->step : s->best_step),
+        (unsigned long long)r->scale.skipped, r->compiled, took,
+        folder_checkpoint(&r->folder, s->step));
+}

@@ -1,0 +1,281 @@
+/* train.h -- training: a client of the public library that computes a loss and its gradients as
+ * a program of the model's (anec_step), keeps weights and moments in fp32, and updates them by
+ * rules that are programs too.
+ *
+ *   order.c       which samples a step takes: a function of seed and step alone
+ *   data.c        samples from files, laid into the inputs of a step
+ *   schedule.c    settings of a run, and the learning rate of a step
+ *   rule.c        optimizers, compiled from the language
+ *   scale.c       the loss scale, and how large gradients are
+ *   checkpoint.c  a run in a file, written whole or not at all
+ *   restore.c     the same read, where every byte is doubted
+ *   folder.c      the run's folder: its lock, its checkpoints, log.csv
+ *   programs.c    the programs of a run, on the device and on the host
+ *   open.c        what a run begins with: its programs, its data, its checkpoint
+ *   tell.c        what is said of it
+ *   loop.c        the run
+ *
+ * A step s takes what order.c says of s, so that a run which is resumed needs no other memory
+ * than its checkpoint, and equals one that never stopped, bit for bit. */
+#ifndef ANEC_TRAIN_H
+#define ANEC_TRAIN_H
+
+#include "../base/base.h"
+#include "../include/anec.h"
+
+/* ---- settings ---------------------------------------------------------------------------- */
+
+enum {
+#define SET(id, ...) SET_##id,
+#include "settings.def"
+    SET_COUNT
+};
+
+typedef struct {
+    const char *text; /* as given, or the default; NULL: neither */
+    bool given;       /* on the command line */
+    uint64_t count;
+    double real;
+} TrainSetting;
+
+typedef struct {
+    TrainSetting at[SET_COUNT];
+} TrainSettings;
+
+extern const char *const train_setting_names[SET_COUNT];
+void settings_init(TrainSettings *s);
+/* text must outlive it. False: it does not take this value. */
+bool settings_put(TrainSettings *s, int id, const char *text);
+/* the learning rate of step s of n */
+double schedule_lr(const TrainSettings *s, uint64_t step, uint64_t steps);
+
+/* ---- order ------------------------------------------------------------------------------- */
+
+/* The samples 0 .. n - 1 in the order of an epoch. */
+void order_shuffle(uint64_t seed, uint64_t epoch, size_t n, uint32_t *out);
+
+/* ---- what is trained --------------------------------------------------------------------- */
+
+enum { MAX_STATES = 8 };
+
+typedef struct {
+    const char *path, *input, *gradient;
+    int rank;
+    int64_t shape[ANEC_MAX_RANK];
+    size_t count;
+    float *master, *grad, *state[MAX_STATES];
+    struct TrainUpdate *update;
+} TrainParam;
+
+/* ---- data -------------------------------------------------------------------------------- */
+
+/* One input of a step. */
+typedef struct {
+    const char *input, *file; /* file: for messages */
+    NpyArray array;
+    size_t sample;      /* elements of one */
+    bool whole;         /* a sample is all of the input: it has no axis for them */
+    void *room;         /* what the step is given: fp32, or int32 */
+    anec_tensor tensor; /* that */
+} TrainColumn;
+
+typedef struct {
+    Diag *diag;
+    Arena arena;
+    const char *text; /* as given */
+    TrainColumn *column;
+    int ncolumn;
+    size_t samples, batch;
+    uint64_t epoch; /* of `order` */
+    uint32_t *order;
+    uint64_t bytes;
+    char sha256[65]; /* of all elements */
+} TrainData;
+
+/* Opens what `text` names for the inputs of a step's kernel, which are all but weights. */
+bool data_open(TrainData *t, Diag *d, const char *text, const anec_kernel *kernel,
+               const anec_model *step);
+/* built-in:tiny brings the weights that its run begins with, where the model's are two, w1 and
+ * w2; other data changes nothing. */
+void data_first_weights(const TrainData *t, TrainParam *p, int n);
+void data_close(TrainData *t);
+/* Lays batch `index` of the run into the tensors of the columns. */
+void data_batch(TrainData *t, uint64_t seed, uint64_t index);
+/* n samples from `first` on, in the order of the file. */
+void data_range(TrainData *t, size_t first, size_t n);
+/* False, said: a float that is none. */
+bool data_finite(TrainData *t);
+
+/* ---- rules ------------------------------------------------------------------------------- */
+
+typedef struct TrainUpdate TrainUpdate;
+struct TrainUpdate { /* compiled for the weights of one shape */
+    TrainUpdate *next;
+    int rank;
+    int64_t shape[ANEC_MAX_RANK];
+    bool decays;
+    anec_model *model;
+    anec_kernel *kernel;
+};
+
+typedef struct {
+    Diag *diag;
+    Arena arena;
+    anec_device *host;
+    const TrainSettings *set;
+    const char *name, *file, *function; /* file, function: the user's own */
+    int states, kind;
+    TrainUpdate *first;
+    int programs;
+} TrainRule;
+
+/* What a step is made with. */
+typedef struct {
+    float lr, correct1, correct2, factor, step;
+} TrainStep;
+
+bool rule_open(TrainRule *r, Diag *d, anec_device *host, const TrainSettings *s);
+void rule_close(TrainRule *r);
+bool rule_prepare(TrainRule *r, TrainParam *p); /* compiles what updates it */
+bool rule_update(TrainRule *r, TrainParam *p, const TrainStep *h);
+TrainStep rule_step(const TrainRule *r, double lr, uint64_t t, double factor);
+
+/* ---- scale ------------------------------------------------------------------------------- */
+
+typedef struct {
+    bool dynamic, on;
+    double value;
+    uint64_t good, skipped, in_a_row;
+} TrainScale;
+
+bool scale_open(TrainScale *s, Diag *d, const char *text, bool half);
+/* After a step whose gradients were finite or not. False: it cannot fall any more. */
+bool scale_after(TrainScale *s, bool finite);
+/* Norm of all gradients; *bad: the first that has one which is not finite, or NULL. */
+double scale_norm(const TrainParam *p, int n, const TrainParam **bad);
+
+/* ---- checkpoints ------------------------------------------------------------------------- */
+
+/* What a run knows of itself beside its tensors; state.def lists it. */
+typedef struct {
+    /* steps done, those of them that changed weights, samples seen; of the loss scale: good
+     * steps in a row, and all that were skipped; evaluations since the best one */
+    uint64_t step, updates, samples, good, skipped, stale;
+    double scale, loss, best_loss;
+    uint64_t best_step;
+    const char *settings, *options; /* JSON: TrainSettings, and what the library was told */
+    const char *data_sha256;
+    const char *backend, *io, *chip, *why, *anec_version; /* the mode that it ran in */
+    const char *model_path, *model_sha256, *model;        /* model: the program's text */
+    int states;                                           /* tensors a weight beside itself */
+} TrainState;
+
+/* Writes the run as path, whole or not at all. */
+bool checkpoint_write(Diag *d, const char *path, const TrainState *s, const TrainParam *p,
+                      int n);
+
+typedef struct {
+    const char *path;
+    Arena arena;
+    Mapped file;
+    SafeTensors tensors;
+    TrainState state;
+} TrainCheckpoint;
+
+/* Reads and checks all that does not need the model; when it fails there is nothing to close. */
+bool checkpoint_open(TrainCheckpoint *c, Diag *d, const char *path);
+/* The same of a file that is mapped already, which is the checkpoint's from then on. */
+bool checkpoint_parse(TrainCheckpoint *c, Diag *d, const char *path, const Mapped *file);
+void checkpoint_close(TrainCheckpoint *c);
+/* The tensors into weights and states of these shapes; false: another model's, whose hash is
+ * not this one. */
+bool checkpoint_fill(const TrainCheckpoint *c, Diag *d, TrainParam *p, int n,
+                     const char *model_sha256);
+/* Weights alone, from a checkpoint or any .safetensors with their paths as names. */
+bool weights_fill(Diag *d, const char *path, TrainParam *p, int n);
+uint32_t crc32c(uint32_t crc, const void *p, size_t n);
+
+/* ---- the folder of a run ----------------------------------------------------------------- */
+
+typedef struct {
+    Diag *diag;
+    Arena arena;
+    const char *path;
+    int lock; /* its descriptor */
+    FILE *log;
+} TrainFolder;
+
+bool folder_open(TrainFolder *f, Diag *d, const char *path);
+void folder_close(TrainFolder *f);
+/* log.csv from here on: lines of steps from `step` on are cut. */
+bool folder_log(TrainFolder *f, uint64_t step);
+bool folder_line(TrainFolder *f, const char *line);
+/* The newest checkpoint of a folder that can be read, or of a file that is one. */
+bool folder_newest(TrainFolder *f, TrainCheckpoint *c);
+/* Saves, and removes what is older than the last `keep`; `best`: it is the best so far. */
+bool folder_save(TrainFolder *f, const TrainState *s, const TrainParam *p, int n, uint64_t keep,
+                 bool best);
+const char *folder_checkpoint(TrainFolder *f, uint64_t step); /* its path */
+
+/* ---- programs ---------------------------------------------------------------------------- */
+
+typedef struct TrainJob TrainJob;
+typedef struct {
+    Diag *diag;
+    Arena arena;
+    const TrainJob *job;
+    const char *text, *path; /* of the model: NULL, it is read from path; where it was */
+    anec_device *device, *host, *plain, *rest_device;
+    anec_model *model, *step; /* on the device */
+    anec_kernel *kernel;
+    anec_model *host_model, *forward; /* the loss alone, on the host where fp16 computes */
+    anec_kernel *look;
+    anec_model *rest_model, *rest; /* the same of fewer samples, for the last of a set */
+    anec_kernel *rest_look;
+    TrainParam *param;
+    int nparam;
+    size_t numbers;            /* of all weights */
+    const char *loss, *metric; /* results; metric may be NULL */
+    bool half;                 /* fp16 computes the gradients */
+} TrainPrograms;
+
+bool programs_open(TrainPrograms *e, Diag *d, const TrainJob *job, const char *text,
+                   const char *path);
+void programs_close(TrainPrograms *e);
+/* One batch: the gradients, multiplied with `scale`, go into each weight's grad. */
+bool programs_gradients(TrainPrograms *e, const TrainData *t, float scale, double *loss);
+/* The loss of a batch with the masters in fp32; metric is left where the model has none. */
+bool programs_loss(TrainPrograms *e, const TrainData *t, double *loss, double *metric);
+/* Their means over all samples; what is left behind the last batch counts where the program has
+ * a parameter `batch`. metric: NaN where there is none. */
+bool programs_evaluate(TrainPrograms *e, TrainData *t, double *loss, double *metric);
+bool programs_said(const TrainPrograms *e, anec_status s, const anec_error *error);
+
+/* ---- a run ------------------------------------------------------------------------------- */
+
+/* What the tool tells of a run. */
+struct TrainJob {
+    const char *model;   /* NULL: that of the checkpoint */
+    const char *folder;  /* NULL: that of the checkpoint, else `run` */
+    const char *resume;  /* a folder or a checkpoint, or NULL */
+    const char *init;    /* weights that it begins with, or NULL */
+    const char *backend; /* NULL: auto */
+    bool dry;            /* say what would run, and end */
+    anec_config *config; /* of the device */
+    anec_config *host;   /* of what runs on the processor */
+    anec_config *rest;   /* the same once more, which is given another batch */
+    anec_config *plain;  /* of the optimizer's programs */
+    bool batches;        /* the program has a parameter `batch` */
+    const char **option; /* NAME=VALUE that both were told, */
+    int noption;         /* which a checkpoint keeps */
+    TrainSettings set;
+    /* a line for people; over: the next one may replace it */
+    void (*line)(void *ctx, const char *text, bool over);
+    void *ctx;
+    volatile sig_atomic_t *stop; /* not 0: end after this step, with a checkpoint */
+};
+
+/* False: failed and said. */
+bool train_run(TrainJob *job, Diag *d);
+
+#endif
