@@ -101,7 +101,7 @@ anec_status anec_weight_value(anec_model *step, int i, anec_tensor *out, anec_er
     if (!anec_weight(step, i, NULL)) return say(error, ANEC_WRONG, "there is no such weight");
     if (step->given_up) return say(error, ANEC_WRONG, "the model was freed");
     if (call_start(&c, step->device->config, error)) return call_status(&c);
-    bool ok = call_lock(&c, step) && const_tensor(step->m.weights.at[i].value, &c.d, &view)
+    bool ok = const_tensor(step->m.weights.at[i].value, &c.d, &view)
            && tensor_copy(&t, &c.d, &view) && module_stayed(step->m.module, &c.d);
     tensor_free(&view);
     return hand_over(&c, ok, &t, out);

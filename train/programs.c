@@ -11,6 +11,12 @@ bool programs_said(const TrainPrograms *e, anec_status s, const anec_error *erro
     return s == ANEC_OK;
 }
 
+/* What runs on the processor: where the reference was asked for, it does all. */
+static const char *host_of(const TrainJob *job)
+{
+    return job->backend && !strcmp(job->backend, "ref") ? "ref" : "cpu";
+}
+
 /* ---- opening ----------------------------------------------------------------------------- */
 
 static bool load_model(TrainPrograms *e, anec_device *device, anec_model **out)
@@ -94,8 +100,10 @@ bool programs_open(TrainPrograms *e, Diag *d, const TrainJob *job, const char *t
     *e = (TrainPrograms){ .diag = d, .job = job, .text = text, .path = path };
     const char *backend = job->backend ? job->backend : "auto";
     if (!programs_said(e, anec_open_with(backend, job->config, &e->device, &error), &error)
-        || !programs_said(e, anec_open_with("cpu", job->host, &e->host, &error), &error)
-        || !programs_said(e, anec_open_with("cpu", job->plain, &e->plain, &error), &error)
+        || !programs_said(e, anec_open_with(host_of(e->job), job->host, &e->host, &error),
+                          &error)
+        || !programs_said(e, anec_open_with(host_of(e->job), job->plain, &e->plain, &error),
+                          &error)
         || !load_model(e, e->device, &e->model)
         || !make_step(e, e->model, false, &e->step, &e->kernel))
         return false;
@@ -254,7 +262,7 @@ static bool open_rest(TrainPrograms *e, size_t batch)
     snprintf(set, sizeof set, "batch=%zu", batch);
     anec_config *c = e->job->rest;
     return programs_said(e, anec_config_set(c, "set", set, &error), &error)
-        && programs_said(e, anec_open_with("cpu", c, &e->rest_device, &error), &error)
+        && programs_said(e, anec_open_with(host_of(e->job), c, &e->rest_device, &error), &error)
         && load_model(e, e->rest_device, &e->rest_model)
         && make_step(e, e->rest_model, true, &e->rest, &e->rest_look);
 }

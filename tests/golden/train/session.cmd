@@ -1,4 +1,4 @@
-# mask() { sed -E 's/[0-9.]+ms/Tms/; s/(compile|train) [0-9.]+ s/\1 T s/g; s/  eta=[0-9ms]*//; s/ \(no engine: [^)]*\)//' >&2; }
+# mask() { sed -E 's/[0-9.]+ms/Tms/; s/(compile|train) [0-9.]+ s/\1 T s/g; s/\(best [^)]*/(best B/; s/  eta=[0-9ms]*//; s/ \(no engine: [^)]*\)//' >&2; }
 cd %t
 model=$OLDPWD/../../../examples/tiny_train.anedsl
 anetrain $model --data built-in:tiny --optimizer sgd --lr 1 --steps 2000 --log-every 500 -o run 2>&1 | mask
