@@ -726,24 +726,15 @@ static void test_no_classes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grad),
-        cmocka_unit_test(test_step),
-        cmocka_unit_test(test_options),
-        cmocka_unit_test(test_usage),
-        cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_language),
-        cmocka_unit_test(test_describe),
-        cmocka_unit_test(test_backends),
-        cmocka_unit_test(test_cache),
-        cmocka_unit_test(test_run),
-        cmocka_unit_test(test_ports),
-        cmocka_unit_test(test_two_devices),
-        cmocka_unit_test(test_macs),
-        cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_kernels_side_by_side),
-        cmocka_unit_test(test_classes),
-        cmocka_unit_test(test_no_classes),
+        cmocka_unit_test(test_grad),     cmocka_unit_test(test_step),
+        cmocka_unit_test(test_options),  cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_messages), cmocka_unit_test(test_language),
+        cmocka_unit_test(test_describe), cmocka_unit_test(test_backends),
+        cmocka_unit_test(test_cache),    cmocka_unit_test(test_run),
+        cmocka_unit_test(test_ports),    cmocka_unit_test(test_two_devices),
+        cmocka_unit_test(test_macs),     cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_threads),  cmocka_unit_test(test_kernels_side_by_side),
+        cmocka_unit_test(test_classes),  cmocka_unit_test(test_no_classes),
     };
     top = make_folder(&arena);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
