@@ -62,20 +62,20 @@ static void refuse(Judge *j, const RuleBreak *b)
                   b->rule->name, b->rule->effect == FX_CRASH ? "; its compiler crashes" : "");
 }
 
-static void spoil(Judge *j, const Op *op)
+static void spoil(Judge *j, const RuleBreak *b)
 {
     Engine *e = j->engine;
-    if (!op) {
+    if (!b->op) {
         e->all_spoiled = true;
         return;
     }
     if (e->nspoiled == e->cap) {
         e->cap = e->cap ? 2 * e->cap : 16;
-        const Op **more = NEW_ARRAY(j->arena, e->cap, const Op *);
+        Spoiled *more = NEW_ARRAY(j->arena, e->cap, Spoiled);
         if (e->nspoiled) memcpy(more, e->spoiled, (size_t)e->nspoiled * sizeof *more);
         e->spoiled = more;
     }
-    e->spoiled[e->nspoiled++] = op;
+    e->spoiled[e->nspoiled++] = (Spoiled){ b->op, (int)(b->rule - rules) };
 }
 
 /* Silent faults that are simulated as what they are, or that running through surfaces
@@ -93,7 +93,7 @@ static void judge(void *ctx, const RuleBreak *b)
     Judge *j = ctx;
     if (b->standing < STAND_REPORTED) return;
     if (b->rule->effect == FX_REFUSED || b->rule->effect == FX_CRASH) refuse(j, b);
-    else if (b->rule->effect == FX_WRONG && !simulated(b->rule->name)) spoil(j, b->op);
+    else if (b->rule->effect == FX_WRONG && !simulated(b->rule->name)) spoil(j, b);
 }
 
 bool sim_accepts(const Module *m, const Func *f, const RuleSet *rs, Diag *d, Arena *a,

@@ -78,13 +78,18 @@ double table_at(const Table *t, double x);
 
 /* ---- statements -------------------------------------------------------------------------- */
 
+typedef struct {
+    const Op *op;
+    int rule;
+} Spoiled;
+
 /* What a program's statements need; `spoiled` holds the statements that rules say go wrong
  * silently. */
 typedef struct {
     Numbers numbers;
     MacProducts mac, single; /* single: of convolutions of one product an element */
     Table table[TABLE_COUNT];
-    const Op **spoiled;
+    Spoiled *spoiled;
     int nspoiled, cap;
     bool all_spoiled;
 } Engine;

@@ -1,5 +1,5 @@
 /* legal_accurate.c -- activations and norms in forms that a target computes well: silu and gelu
- * without their tables, layer_norm without gamma and beta, roots where products follow. */
+ * without their tables, softplus where it falls to 0, layer_norm without gamma and beta, roots where products follow. */
 #include "legal.h"
 
 #include <string.h>
@@ -28,6 +28,9 @@ static Value *gelu(Builder *b, const Op *op, Value *x)
 static Value *accurate(const Legal *l, Builder *b, Op *op)
 {
     Value *x = op_value(op, P_x);
+    if (op->kind == OP_softplus && rule_heals(l->rules, RULE_softplus_range)
+        && rule_softplus_is_bare(l->func, op))
+        return make2(b, OP_maximum, make1(b, OP_softplus, x), x);
     if (!rule_heals(l->rules, RULE_silu_table)) return NULL;
     return op->kind == OP_silu ? gated(b, x, x) : op->kind == OP_gelu ? gelu(b, op, x) : NULL;
 }
@@ -55,12 +58,21 @@ static Value *along_axes(Builder *b, const Op *op, Value *v, const Shape *x)
     return n < 0 ? NULL : make_shape(b, v, &s);
 }
 
+/* Whether gamma and beta go behind. */
+static bool affine_apart(const RuleSet *rs, const Op *op)
+{
+    return rule_heals(rs, RULE_norm_affine)
+        || (rule_heals(rs, RULE_norm_rows) && rule_norm_rows_is(op))
+        || (rule_heals(rs, RULE_norm_wide) && rule_norm_wide_is(rs, op))
+        || (rule_heals(rs, RULE_norm_values) && rule_norm_values_is(op));
+}
+
 static Value *norm(const Legal *l, Builder *b, Op *op)
 {
     Value *x = op_value(op, P_x), *gamma = op_value(op, P_gamma), *beta = op_value(op, P_beta);
     Value *eps = op_value(op, P_epsilon), *axes = op_value(op, P_axes);
     const Shape *s = op->kind == OP_layer_norm ? shape_of_value(x) : NULL;
-    const bool split = (gamma || beta) && rule_heals(l->rules, RULE_norm_affine);
+    const bool split = (gamma || beta) && affine_apart(l->rules, op);
     const bool retype = eps && eps->type->dtype != x->type->dtype
                      && rule_heals(l->rules, RULE_epsilon_type);
     double e;

@@ -122,9 +122,50 @@ static int64_t pieces_along(const Legal *l, const Window *w, int i)
     return piece_count(w->kernel[i], rule_limit(l->rules, axes[i].limit));
 }
 
+enum { MOST = 1024 };
+
+/* The results n from `from` on along a row: of x what they see, and the zeros at its ends. */
+static Value *row_piece(Builder *b, const ConvOp *v, int64_t from, int64_t n)
+{
+    const int last = MAX_SPATIAL - 1, axis = v->conv.window.n + 1;
+    Window w = v->conv.window;
+    int64_t begin[MAX_RANK] = { 0 };
+    Shape s = v->x->type->shape;
+    int64_t start = from * w.stride[last] - w.before[last];
+    int64_t end = start + (n - 1) * w.stride[last] + window_span(&w, last);
+    w.before[last] = start < 0 ? -start : 0;
+    w.after[last] = end > w.in[last] ? end - w.in[last] : 0;
+    if (start < 0) start = 0;
+    if (end > w.in[last]) end = w.in[last];
+    if (end <= start) return NULL;
+    begin[axis] = start;
+    s.dim[axis] = end - start;
+    w.out[last] = n;
+    w.in[last] = end - start;
+    return make_conv(b, false, make_box(b, v->x, begin, s.dim), v->weight, v->bias,
+                     v->conv.groups, &w);
+}
+
+/* A row that is too long with its zeros: in pieces side by side. */
+static Value *split_row(const Legal *l, Builder *b, const ConvOp *v)
+{
+    const int last = MAX_SPATIAL - 1;
+    const Window *w = &v->conv.window;
+    const int64_t room = rule_limit(l->rules, LIMIT_width) - window_span(w, last);
+    if (room < 0) return NULL;
+    const int64_t pieces = piece_count(w->out[last], room / w->stride[last] + 1);
+    Value *part[MOST];
+    if (pieces > MOST) return NULL;
+    for (int64_t i = 0; i < pieces; i++) {
+        int64_t from;
+        const int64_t n = piece_size(w->out[last], pieces, i, &from);
+        if (!(part[i] = row_piece(b, v, from, n))) return NULL;
+    }
+    return make_concat(b, part, (int)pieces, w->n + 1);
+}
+
 static Value *split_conv(const Legal *l, Builder *b, Op *op)
 {
-    enum { MOST = 1024 };
     ConvOp v;
     Value *part[MOST];
     int64_t pieces[MAX_SPATIAL];
@@ -133,6 +174,8 @@ static Value *split_conv(const Legal *l, Builder *b, Op *op)
     const Window *w = &v.conv.window;
     for (int i = 0; i < MAX_SPATIAL; i++) pieces[i] = pieces_along(l, w, i);
     const int64_t all = pieces[1] * pieces[2];
+    if (all == 1 && rule_heals(l->rules, RULE_conv_padded) && rule_conv_padded_is(l->rules, op))
+        return split_row(l, b, &v);
     if (all == 1 || all > MOST || !conv_can_cut(&v)) return NULL;
     v.weight = make_dense(b, v.weight);
     int n = 0;

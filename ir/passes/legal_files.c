@@ -100,7 +100,9 @@ bool weights_join(Module *m, Diag *d) { return join(m, d, 1) >= 0; }
 
 int pass_weights(Module *m, const PassOptions *o, Diag *d)
 {
-    const int64_t most = rule_limit(o->rules, LIMIT_weight_files);
-    if (!rule_heals(o->rules, RULE_weight_files) || most < 0) return 0;
+    const bool few = rule_heals(o->rules, RULE_weight_files),
+               one = rule_heals(o->rules, RULE_one_weight_file);
+    const int64_t most = one ? 1 : few ? rule_limit(o->rules, LIMIT_weight_files) : -1;
+    if (most < 0) return 0;
     return join(m, d, most);
 }

@@ -1,5 +1,5 @@
 /* legal_slice.c -- slices that begin inside of the last axis, where the engine multiplies what
- * it moves: they are taken along the second last axis, between two transpositions. Those of one
+ * it moves, or takes another column where products follow: they are taken along the second last axis, between two transpositions. Those of one
  * value share the first (cse), and the second goes into what follows (transpose). */
 #include "legal.h"
 
@@ -103,12 +103,9 @@ static Value *slice_size(Builder *b, Op *op, Value *x, int n)
                              .size = build_ints(b, n, size));
 }
 
-static Value *slice(const Legal *l, Builder *b, Op *op)
+/* op along the second last axis; NULL: it begins at 0, or what it takes is not known. */
+static Value *moved(Builder *b, Op *op)
 {
-    if (op->kind != OP_slice_by_index && op->kind != OP_slice_by_size) return NULL;
-    if (!rule_heals(l->rules, RULE_width_slice)
-        && !rule_heals(l->rules, RULE_width_slices_joined))
-        return NULL;
     Value *x = op_value(op, P_x);
     const Shape *out = shape_of_value(op->out[0]), *in = shape_of_value(x);
     if (!in || !out || in->rank < 2) return NULL;
@@ -117,7 +114,40 @@ static Value *slice(const Legal *l, Builder *b, Op *op)
     return y ? make_shape(b, make_swap(b, y), out) : NULL;
 }
 
+static Value *slice(const Legal *l, Builder *b, Op *op)
+{
+    (void)l;
+    return op->kind == OP_slice_by_index || op->kind == OP_slice_by_size ? moved(b, op) : NULL;
+}
+
+/* Those alone that products take at different places. */
+static int move_for_products(Func *f, Diag *d)
+{
+    Arena scratch = { 0 };
+    GuardTask lost;
+    Op **at;
+    int changes = 0;
+    const int n = rule_sliced_for_products(f, &scratch, &at);
+    func_walk_begin(f, &lost);
+    for (int i = 0; i < n; i++) {
+        Builder b = before_op(at[i], d);
+        Value *with = moved(&b, at[i]);
+        if (with) legal_replace(at[i], with);
+        changes += with != NULL;
+    }
+    func_walk_end(f, &lost);
+    arena_free(&scratch);
+    return changes;
+}
+
 int pass_width_slice(Module *m, const PassOptions *o, Diag *d)
 {
-    return legal_rewrite(m, o, d, slice);
+    const int errors = d->errors + d->fails;
+    int changes = 0;
+    if (rule_heals(o->rules, RULE_width_slice)
+        || rule_heals(o->rules, RULE_width_slices_joined))
+        return legal_rewrite(m, o, d, slice);
+    if (!rule_heals(o->rules, RULE_sliced_products)) return 0;
+    for (Func *f = m->first; f; f = f->next) changes += move_for_products(f, d);
+    return errors == d->errors + d->fails ? changes : -1;
 }

@@ -111,9 +111,17 @@ bool legal_as_affine(Module *m, Op *op, Opset to, Diag *d)
 
 /* ---- the pass ---------------------------------------------------------------------------- */
 
+/* A convolution's weight that the engine decodes wrongly. */
+static void ungroup(Legal *l, const Op *op)
+{
+    if (!rule_heals(l->rules, RULE_grouped_palettes) || !rule_palettes_are_grouped(op)) return;
+    if (legal_decompress(l->m, op_value(op, P_weight)->def, l->diag)) l->changes++;
+}
+
 static bool visit(void *ctx, Op *op)
 {
     Legal *l = ctx;
+    ungroup(l, op);
     const int rule = op->kind == OP_constexpr_affine_dequantize     ? RULE_constexpr_affine
                    : op->kind == OP_constexpr_blockwise_shift_scale ? RULE_constexpr_blockwise
                                                                     : -1;

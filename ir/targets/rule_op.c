@@ -161,9 +161,7 @@ void rule_matmul_reshape(RuleCheck *c)
 
 /* ---- slices of the last axis ------------------------------------------------------------- */
 
-/* Where a slice begins along the last axis of x: 0 when it takes it from the start. Unknown:
- * -1. */
-static int64_t width_begin(const Op *op)
+int64_t rule_width_begin(const Op *op)
 {
     int64_t begin[MAX_RANK * 2];
     const Value *x = op_value(op, P_x);
@@ -180,7 +178,7 @@ static int64_t width_begin(const Op *op)
 static bool is_width_slice(const Op *op)
 {
     return (op->kind == OP_slice_by_index || op->kind == OP_slice_by_size)
-        && width_begin(op) != 0;
+        && rule_width_begin(op) != 0;
 }
 
 void rule_width_slice(RuleCheck *c)
@@ -189,7 +187,7 @@ void rule_width_slice(RuleCheck *c)
     int64_t most = rule_limit(c->rules, LIMIT_slice_max);
     rule_broken(
         c, c->op->loc, "%s begins at %lld of the last axis: above %lld values become infinite",
-        c->op->name, (long long)width_begin(c->op), (long long)(most < 0 ? 4094 : most));
+        c->op->name, (long long)rule_width_begin(c->op), (long long)(most < 0 ? 4094 : most));
 }
 
 void rule_joined_slices(RuleCheck *c)

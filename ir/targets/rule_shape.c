@@ -1,4 +1,5 @@
 /* rule_shape.c -- rules about extents, ranks and kernels. */
+#include "../ops/conv.h"
 #include "rules.h"
 
 #include <string.h>
@@ -194,6 +195,38 @@ void rule_kernel_height(RuleCheck *c)
         rule_broken(c, c->op->loc, "%s: the kernel is %lld high, more than %lld", c->op->name,
                     (long long)extent(w, 1),
                     (long long)rule_limit(c->rules, LIMIT_kernel_height));
+}
+
+/* The width of a convolution's input with its zeros; -1: it is not known. */
+static int64_t padded_width(const Op *op)
+{
+    Arena scratch = { 0 };
+    Diag quiet = { .quiet = true };
+    Call *call = NEW(&scratch, Call);
+    Conv conv;
+    const int last = MAX_SPATIAL - 1;
+    const bool ok = op->kind == OP_conv && call_of_op(call, op, &scratch, &quiet)
+                 && call_check(call) && conv_of(call, false, &conv);
+    const Window *w = &conv.window;
+    const bool known = ok && w->in[last] >= 0 && w->before[last] >= 0 && w->after[last] >= 0;
+    const int64_t width = known ? w->in[last] + w->before[last] + w->after[last] : -1;
+    diag_free(&quiet);
+    arena_free(&scratch);
+    return width;
+}
+
+bool rule_conv_padded_is(const RuleSet *rs, const Op *op)
+{
+    const int64_t most = rule_limit(rs, LIMIT_width);
+    return most >= 0 && padded_width(op) > most;
+}
+
+void rule_conv_padded(RuleCheck *c)
+{
+    if (rule_conv_padded_is(c->rules, c->op))
+        rule_broken(
+            c, c->op->loc, "conv: its input is %lld wide with its padding, more than %lld",
+            (long long)padded_width(c->op), (long long)rule_limit(c->rules, LIMIT_width));
 }
 
 void rule_groups(RuleCheck *c)

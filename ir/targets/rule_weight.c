@@ -78,6 +78,14 @@ void rule_weight_files(RuleCheck *c)
                     w.nfile, (long long)most);
 }
 
+void rule_one_weight_file(RuleCheck *c)
+{
+    const Weights w = weights_of(c);
+    if (w.nfile > 1)
+        rule_broken(c, c->func->loc, "the weights of function %s lie in %d files",
+                    c->func->name, w.nfile);
+}
+
 /* ---- records ----------------------------------------------------------------------------- */
 
 /* What is wrong with a record is the reader's to say; here only that something is. */
@@ -116,6 +124,35 @@ void rule_present(RuleCheck *c) { rule_broken(c, c->op->loc, "%s", c->op->name);
 void rule_stream(RuleCheck *c)
 {
     rule_broken(c, c->op->loc, "%s is expanded to fp16 before it is read", c->op->name);
+}
+
+/* One palette a group: the tables of ios16 are single ones. */
+static bool is_grouped(const Value *lut)
+{
+    const Shape *s = lut && lut->type->kind == TY_TENSOR ? &lut->type->shape : NULL;
+    for (int i = 0; s && i < s->rank - 2; i++)
+        if (s->dim[i] > 1) return true;
+    return false;
+}
+
+bool rule_palettes_are_grouped(const Op *op)
+{
+    const Value *w = op->kind == OP_conv || op->kind == OP_conv_transpose
+                       ? op_value(op, P_weight)
+                       : NULL;
+    if (w && w->def && w->def->kind == OP_constexpr_blockwise_shift_scale)
+        w = op_value(w->def, P_data); /* scaled behind the table */
+    return w && w->def && w->def->kind == OP_constexpr_lut_to_dense
+        && is_grouped(op_value(w->def, P_lut));
+}
+
+void rule_grouped_palettes(RuleCheck *c)
+{
+    if (!rule_palettes_are_grouped(c->op)) return;
+    const Value *w = op_value(c->op, P_weight);
+    c->left = value_at_hand(w) ? NULL : "its bytes are not at hand";
+    rule_broken(c, c->op->loc, "%s: the weight %s has a palette a group", c->op->name, w->name);
+    c->left = NULL;
 }
 
 void rule_lut_rows(RuleCheck *c)

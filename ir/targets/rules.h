@@ -168,6 +168,24 @@ bool rule_block_factor_is(int64_t f); /* the rule `block-factor` takes it */
 bool rule_topk_refuses(int64_t k);    /* the rule `topk-k` is about it */
 /* of the constants of f that lie in files, or will */
 double func_weight_bytes(const Func *f);
+/* What rules look for that a pass rewrites too. rounded-scale: op multiplies what was rounded by
+ * one number. hard-swish-rank: op is a product of two axes times its own sigmoid_hard.
+ * softplus-range: something but the larger of it and its argument uses it. */
+bool rule_scales_rounded(const Op *op, Value **rounded, Value **number);
+bool rule_hard_swish(const Op *op, Value **product);
+bool rule_softplus_is_bare(const Func *f, const Op *op);
+/* conv-padded: the input of a convolution with its zeros is wider than the limit */
+bool rule_conv_padded_is(const RuleSet *rs, const Op *op);
+bool rule_norm_rows_is(const Op *op); /* norm-rows, norm-wide, norm-values */
+bool rule_norm_wide_is(const RuleSet *rs, const Op *op);
+bool rule_norm_values_is(const Op *op);
+bool rule_palettes_are_grouped(const Op *op); /* grouped-palettes: those of a conv's weight */
+/* Where a slice begins along the last axis of x: 0 when it takes it from the start; -1: that is
+ * not known. */
+int64_t rule_width_begin(const Op *op);
+/* sliced-products: where slices of the last axis that begin at different places feed products,
+ * those that do not begin at 0, in order; out is in a. The count. */
+int rule_sliced_for_products(const Func *f, Arena *a, Op ***out);
 static inline int64_t rule_limit(const RuleSet *rs, int limit) { return rs->limit[limit]; }
 
 /* Errors are what is measured or derived, and refused, crashing or wrong; what is reported is a

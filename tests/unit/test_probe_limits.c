@@ -120,11 +120,14 @@ static void expect_found(Machine *m, int change)
 
 /* ---- tests ------------------------------------------------------------------------------- */
 
+/* macOS 27.2 would hide how many weight files a chip takes. */
+static const char plain_text[] = "anec-profile 1\nrule one-weight-file absent\n";
+
 static void the_table_is_found_on_a_chip_as_it_is(void **state)
 {
     (void)state;
     static const char *const chips[] = { "m1", "m4", "m5" };
-    const Buf plain = { .s = (char *)(uintptr_t) "anec-profile 1\n", .len = 15 };
+    const Buf plain = { .s = (char *)(uintptr_t)plain_text, .len = sizeof plain_text - 1 };
     for (size_t c = 0; c < COUNT(chips); c++) {
         Machine m;
         machine_open(&m, chips[c]);
@@ -150,7 +153,7 @@ static void limits_changed_by_chance_are_found(void **state)
         Machine m;
         Buf b = { 0 };
         machine_open(&m, chip_target((int)(seed % CHIP_COUNT))->name);
-        buf_puts(&b, "anec-profile 1\n");
+        buf_puts(&b, plain_text);
         printf("seed %d on %s:", (int)seed, m.truth.target->name);
         for (int i = 0; i < HIDING; i++) {
             if (rng_u64(seed, (uint64_t)i + CHANGES) & 1) continue;
