@@ -105,6 +105,8 @@ resultlist(L) ::= result(X).                   { L = ast_first(X); }
 resultlist(L) ::= resultlist(M) COMMA result(X). { L = ast_append(M, X); }
 result(X) ::= NAME(N).                         { X = ast_leaf(p, N_RESULT, N); }
 result(X) ::= NAME(N) COLON type(T).           { X = ast_decl(p, N_RESULT, N, T, NULL, NULL); }
+result(X) ::= NAME(N) LBRACK WEIGHTS(W) RBRACK.
+    { X = ast_decl(p, N_RESULT, N, NULL, ast_leaf(p, N_NAME, W), NULL); }
 
 type(X) ::= NAME(N).                           { X = ast_leaf(p, N_TYPE, N); }
 type(X) ::= NAME(N) LBRACK opt_exprs(L) RBRACK(R).

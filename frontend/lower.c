@@ -133,20 +133,55 @@ static void rename_value(Lower *l, Value *v, const char *name)
 
 /* The value that the function gives out under this name: the op's own result where it may be
  * renamed, else a copy. */
-static Value *result_value(Lower *l, const Node *r, Val v)
+static Value *result_value(Lower *l, const char *name, Loc loc, Val v)
 {
     Func *f = l->func;
-    Value *value = to_value(l, v, l->float_type, r->name, r->loc);
+    Value *value = to_value(l, v, l->float_type, name, loc);
     if (!value) return NULL;
     bool own = value->def && value->def->kind != OP_const;
     for (int i = 0; i < f->body->nresult; i++)
         if (f->body->result[i] == value) own = false;
     if (!own) {
-        l->b.loc = r->loc;
-        value = mil_identity(&l->b, r->name, .x = value);
+        l->b.loc = loc;
+        value = mil_identity(&l->b, name, .x = value);
     }
-    rename_value(l, value, r->name);
+    rename_value(l, value, name);
     return value;
+}
+
+static void add_result(Lower *l, const char *name, Loc loc, Val v)
+{
+    if (v.kind == V_POISON) return;
+    if (!val_is_tensor(v) && v.kind != V_LIST && !val_is_number(v) && v.kind != V_BOOL) {
+        lower_error(l, loc, "result %s is %s, not a tensor", name, val_kind(l, v));
+        return;
+    }
+    Value *value = result_value(l, name, loc, v);
+    if (value) block_result(l->func->body, value);
+}
+
+/* A list with a tensor for each weight: new[weights] is new_w1, new_blocks_0_wq .. */
+static void add_list(Lower *l, const Node *r, Val v)
+{
+    int n;
+    const char *const *paths = weight_paths(l, r->loc, &n);
+    if (!paths || v.kind == V_POISON) return;
+    if (v.kind != V_LIST || v.u.list->n != n) {
+        lower_error(l, r->loc,
+                    "result %s[weights] is a list of a tensor for each of %d weights, not %s%s",
+                    r->name, n, v.kind == V_LIST ? "of " : "",
+                    v.kind == V_LIST ? text_arg(l, "%lld", (long long)v.u.list->n)
+                                     : val_kind(l, v));
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        char *name = arena_printf(&l->arena, "%s_%s", r->name, paths[i]);
+        for (char *c = name; *c; c++)
+            if (*c == '.') *c = '_';
+        if (func_claim_name(l->func, module_name(l->m, name)))
+            add_result(l, name, r->loc, v.u.list->at[i]);
+        else lower_error(l, r->loc, "%s is the name of two inputs or results", name);
+    }
 }
 
 static void add_results(Lower *l, const Node *decl, Val out)
@@ -162,16 +197,9 @@ static void add_results(Lower *l, const Node *decl, Val out)
     }
     int i = 0;
     for (const Node *r = decl->b; r; r = r->next, i++) {
-        Val v = n == 1 && out.kind != V_LIST ? out
-              : out.kind == V_LIST && n > 1  ? out.u.list->at[i]
-                                             : out;
-        if (v.kind == V_POISON) continue;
-        if (!val_is_tensor(v) && v.kind != V_LIST && !val_is_number(v) && v.kind != V_BOOL) {
-            lower_error(l, r->loc, "result %s is %s, not a tensor", r->name, val_kind(l, v));
-            continue;
-        }
-        Value *value = result_value(l, r, v);
-        if (value) block_result(l->func->body, value);
+        const Val v = n == 1 ? out : out.u.list->at[i];
+        if (r->b) add_list(l, r, v);
+        else add_result(l, r->name, r->loc, v);
     }
 }
 
@@ -181,7 +209,7 @@ static bool claim_results(Lower *l, const Node *decl)
         return lower_error(l, decl->loc, "model %s names no result: `model %s(..) -> y`",
                            decl->name, decl->name);
     for (const Node *r = decl->b; r; r = r->next)
-        if (!func_claim_name(l->func, module_name(l->m, r->name)))
+        if (!r->b && !func_claim_name(l->func, module_name(l->m, r->name)))
             return lower_error(l, r->loc, "%s is the name of two inputs or results", r->name);
     return true;
 }

@@ -307,6 +307,8 @@ Val builtin_stop(Lower *l, Loc loc, Val *a, int n);
 Val builtin_weights(Lower *l, Loc loc, Val *a, int n);
 Val builtin_paths(Lower *l, Loc loc, Val *a, int n);
 Val builtin_zip(Lower *l, Loc loc, Val *a, int n);
+/* Those that weights() gives; NULL after an error. */
+const char *const *weight_paths(Lower *l, Loc loc, int *n);
 /* Weights that are inputs of the function, in the order of their paths. */
 void tell_promoted(Lower *l, DslWeights *out);
 

@@ -214,6 +214,14 @@ static Weight **chosen(Lower *l, Loc loc, const Val *pattern, const char *what, 
     return NULL;
 }
 
+const char *const *weight_paths(Lower *l, Loc loc, int *n)
+{
+    Weight **list = chosen(l, loc, NULL, "weights", n);
+    const char **path = NEW_ARRAY(&l->arena, *n + 1, const char *);
+    for (int i = 0; i < *n; i++) path[i] = list[i]->path;
+    return list ? path : NULL;
+}
+
 void tell_promoted(Lower *l, DslWeights *out)
 {
     int n = 0;
