@@ -106,11 +106,11 @@ static void set_tag(Module *m, const char *tag)
     m->has_attrs = true;
 }
 
-bool form_write(const Form *form, const char *tag, const char *from, const char *to, Diag *d)
+bool form_write(const Form *form, const char *tag, const Module *from, const char *to, Diag *d)
 {
-    Module *m = container_read(d, from);
+    Module *m = module_clone(from);
     const PassOptions o = { .target = &form->target };
-    bool ok = m && module_verify(m, d, NULL) && (form->own || passes_run(m, &o, d));
+    bool ok = form->own || passes_run(m, &o, d);
     if (ok) set_tag(m, tag);
     ok = ok && (form->scattered || weights_join(m, d)) && mil_save(m, d, to);
     module_free(m);

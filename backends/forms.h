@@ -16,10 +16,9 @@ enum { MAX_FORMS = 8 };
 /* The program's own form first, then those of the chip's row that differ from it; the count.
  * chip NULL: one that no row knows; generic's forms are tried. */
 int forms_of(const Func *f, const Target *chip, Form out[MAX_FORMS]);
-/* Reads the program at `from` and writes it to `to` in a form, both .mil with weights beside
- * them. Its weights come to lie in one file: macOS 27.2 takes no more. `tag` becomes part of the
+/* Writes a copy of the program in a form to `to`, .mil with weights beside it. Its weights come to lie in one file: macOS 27.2 takes no more. `tag` becomes part of the
  * text (buildInfo), so that no other program has the same. */
-bool form_write(const Form *form, const char *tag, const char *from, const char *to, Diag *d);
+bool form_write(const Form *form, const char *tag, const Module *from, const char *to, Diag *d);
 
 bool boundary_has(const Func *f, DType t);
 /* "fp16", "fp32", "mixed" or "none": the float types of a function's inputs and results. */

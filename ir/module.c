@@ -64,6 +64,7 @@ bool module_stayed(const Module *m, Diag *d)
 {
     for (int i = 0; i < m->nmaps; i++)
         if (!file_stayed(d, &m->maps[i])) return false;
+    if (m->origin) return module_stayed(m->origin, d);
     for (const WeightFile *w = module_files(m); w; w = w->next)
         if (!file_stayed(d, &w->map)) return false;
     return true;

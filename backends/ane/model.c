@@ -58,11 +58,10 @@ const Target *ane_target(const Ane *s)
 typedef struct {
     Ane *ane;
     AneModel *model;
-    Arena *arena;            /* of the attempt */
-    const char *work;        /* a folder of its own: temp_folder */
-    const char *own;         /* the program as it was given: work/own/model.mil, */
-    const Module *unwritten; /* which is still to be written; NULL: it is there */
-    const char *key;         /* of program, chip and system */
+    Arena *arena;         /* of the attempt */
+    const char *work;     /* a folder of its own: temp_folder */
+    const Module *module; /* the program as it was given */
+    const char *key;      /* of program, chip and system */
     Form form[MAX_FORMS];
     int nform;
     Buf refused;  /* "fp32 refused: Apple's words; .." */
@@ -212,16 +211,16 @@ static const char *first_line(Arena *a, const Diag *d)
     return arena_strndup(a, said, strcspn(said, "\n"));
 }
 
-/* Puts the program as it is into the work folder. */
-static bool write_own(Attempt *t)
+/* Writes the program as it is, for its bytes to be its name. */
+static bool digest_whole(Attempt *t, char hex[65])
 {
-    Diag *d = t->diag;
-    if (!t->unwritten) return true;
-    Module *m = module_clone(t->unwritten); /* writing hoists literals */
-    t->unwritten = NULL;
-    const bool ok = file_make_dirs(d, file_dir(t->arena, t->own)) && mil_save(m, d, t->own);
+    const char *own = arena_printf(t->arena, "%s/own/model.mil", t->work),
+               *dir = file_dir(t->arena, own);
+    Module *m = module_clone(t->module); /* writing hoists literals */
+    const bool ok = file_make_dirs(t->diag, dir) && mil_save(m, t->diag, own)
+                 && cache_digest(t->diag, dir, hex);
     module_free(m);
-    return ok;
+    return file_remove_tree(dir) && ok;
 }
 
 static bool from_scratch(Attempt *t, const Form *f)
@@ -229,12 +228,10 @@ static bool from_scratch(Attempt *t, const Form *f)
     AneModel *m = t->model;
     Trouble why;
     Diag d = { .quiet = true };
-    t->world = t->outside = !write_own(t);
-    if (t->world) return false;
     const char *dir = arena_printf(t->arena, "%s/form", t->work);
     const char *path = arena_printf(t->arena, "%s/model.mil", dir);
     bool ok = file_remove_tree(dir) && file_make_dirs(&d, dir)
-           && form_write(f, m->slot.name, t->own, path, &d);
+           && form_write(f, m->slot.name, t->module, path, &d);
     t->outside = !ok && !d.errors; /* a full disk is no refusal */
     if (t->outside)
         fail(t, "the program cannot be written", d.fails ? first_line(t->arena, &d) : dir);
@@ -344,11 +341,9 @@ static bool stage(Attempt *t, const Module *m)
     t->work = temp_folder(t->arena, t->diag);
     t->world = t->outside = !t->work;
     if (!t->work) return false;
-    t->own = arena_printf(t->arena, "%s/own/model.mil", t->work);
-    t->unwritten = m;
+    t->module = m;
     const bool whole = !ane_key(&t->ane->cache, m, hex);
-    t->outside = whole
-              && (!write_own(t) || !cache_digest(t->diag, file_dir(t->arena, t->own), hex));
+    t->outside = whole && !digest_whole(t, hex);
     if (t->outside) return false;
     const char *const part[] = { SCHEMA, whole ? "written" : "as it lies", hex, e->arch,
                                  e->build };
