@@ -122,6 +122,10 @@ check "no checkpoint" grep -q 'there is no checkpoint in part' second
 shared=$top/../shared/training
 if [ -d "$shared/curves" ]; then
     check "curves on cpu" python3 "$top/tests/train/curves.py" "$top" "$shared/curves" cpu
+    for chip in m1 m3 m5; do
+        check "tiny_train on sim:$chip" python3 "$top/tests/train/curves.py" "$top" "$shared/curves" sim:$chip tiny_train
+    done
+    check "digits on sim:m1" python3 "$top/tests/train/curves.py" "$top" "$shared/curves" sim:m1 digits
 else
     echo "train: curves skipped, there is no $shared/curves"
 fi

@@ -80,6 +80,10 @@ static bool take_options(TrainRun *r)
             job->backend = option + name + 1;
             continue;
         }
+        if (!strcmp(key, "io") && !strcmp(r->from.state.backend, "ane")) {
+            ok = !anec_config_set(job->config, key, r->from.state.io, &e);
+            continue; /* what a chip refused once is not asked of it again */
+        }
         anec_config *const to[] = { job->config, job->host, job->rest };
         for (size_t k = 0; ok && k < (many ? COUNT(to) : 1); k++)
             ok = !anec_config_set(to[k], key, option + name + 1, &e);
@@ -173,7 +177,7 @@ static bool use_batch(TrainRun *r)
         && !anec_config_set(r->job->host, "set", value, &e);
 }
 
-/* What a chip refused once is not asked of it again: the run goes on in its form. */
+/* On the engine the run goes on in the form that it had there. */
 static bool use_mode(TrainRun *r)
 {
     anec_error e;
