@@ -140,7 +140,7 @@ X86 := $(if $(CROSS),$(findstring x86_64,$(CC)),$(filter x86_64,$(shell uname -m
 $(BUILD)/backends/vector/isa_%.o: override CFLAGS += -O3
 ifneq ($(X86),)
 $(BUILD)/backends/vector/isa_avx2.o: override CFLAGS += -mavx2 -mfma -mf16c
-$(BUILD)/backends/vector/isa_avx512.o: override CFLAGS += -mavx512f -mavx512dq -mavx512vl -mfma -mf16c -mprefer-vector-width=512
+$(BUILD)/backends/vector/isa_avx512.o: override CFLAGS += -mavx512f -mavx512dq -mfma -mf16c
 endif
 
 # gcc 12 makes vectors of the loops that normal numbers come from only so: 3.6 ns each instead of 9.9.

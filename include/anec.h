@@ -327,6 +327,10 @@ typedef struct {
     void (*end)(void *ctx, const anec_statement *statement, const anec_tensor *result);
     void *ctx;
     anec_phase phase; /* of the backend; with it results are copied out before the run ends */
+    /* Of the backend cpu, the calling one among them: 0: as many as there are processors, where
+     * the program has work for them. Results are the same for any number. They belong to the
+     * kernel and end with it. */
+    int threads;
 } anec_run_options;   /* all 0 but size: as anec_run */
 anec_status anec_run_with(anec_kernel *kernel, const anec_input *input, int inputs,
                           const anec_run_options *options, anec_error *error);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
 #define OPT(id, ...) RUN_##id,
@@ -554,6 +555,16 @@ static bool make_dir(Job *j, const OptValue *dir)
     return !dir->count || file_make_dirs(j->diag, dir->text);
 }
 
+/* No more than there are processors for: others would only wait. */
+static int threads_of(const OptValue *v)
+{
+    const long here = sysconf(_SC_NPROCESSORS_ONLN), most = here < 1 ? 1 : here;
+    if (!v->count || (v->number && v->number <= (uint64_t)most)) return (int)v->number;
+    fprintf(stderr, "anerun: --threads %llu: it runs with %ld\n", (unsigned long long)v->number,
+            v->number ? most : 1);
+    return v->number ? (int)most : 1;
+}
+
 static void set_run_options(Job *j)
 {
     const OptValue *steps = opt(j, RUN_max_steps), *rtol = opt(j, RUN_rtol),
@@ -562,6 +573,7 @@ static void set_run_options(Job *j)
                                  .seed = opt(j, RUN_random)->number,
                                  .max_steps = steps->count ? steps->number : 1000000 };
     j->run.ctx = j;
+    j->run.threads = threads_of(opt(j, RUN_threads));
     if (opt(j, RUN_trace)->count) {
         j->run.begin = trace_op_begins;
         j->run.end = trace_op_ends;

@@ -92,7 +92,6 @@ static void put_laters(Buf *out, const Tool *t)
 {
     for (int i = 0; i < t->noption; i++) {
         const Option *o = &t->option[i];
-        if (o->kind == OPT_LATER) put_later(out, o->name, NULL, 0);
         for (const char *s = o->choices ? o->choices : ""; *s; s += *s == '|') {
             size_t n = strcspn(s, "|");
             if (*s == '-') put_later(out, o->name, s + 1, n - 1);
@@ -116,8 +115,7 @@ void tool_help(const Tool *t, Buf *out)
     }
     buf_puts(out, "\noptions:\n");
     for (int i = 0; i < t->noption; i++)
-        if (t->option[i].kind != OPT_LATER && t->option[i].kind != OPT_HIDDEN)
-            put_option(out, &t->option[i]);
+        if (t->option[i].kind != OPT_HIDDEN) put_option(out, &t->option[i]);
     Buf later = { 0 };
     put_laters(&later, t);
     if (later.len) {
@@ -181,8 +179,7 @@ void tool_man(const Tool *t, Buf *out)
     }
     buf_puts(out, ".SH OPTIONS\n");
     for (int i = 0; i < t->noption; i++)
-        if (t->option[i].kind != OPT_LATER && t->option[i].kind != OPT_HIDDEN)
-            put_man_option(out, &t->option[i]);
+        if (t->option[i].kind != OPT_HIDDEN) put_man_option(out, &t->option[i]);
     buf_puts(out, ".SH EXAMPLES\n");
     for (int i = 0; i < t->nexample; i++) {
         buf_puts(out, ".TP\n.B ");

@@ -113,7 +113,6 @@ static bool set_option(Args *a, int i, const char *text)
     v->text = text;
     v->count++;
     switch (o->kind) {
-    case OPT_LATER: return usage_error(a->tool, "%s is not in this build yet", spelled(a, o));
     case OPT_COUNT:
         if (parse_count(text, &v->number)) return true;
         return usage_error(a->tool, "%s takes a whole number from 0, not '%s'", spelled(a, o),
@@ -142,7 +141,7 @@ static bool take_argument(Args *a, Cursor *c, int i, const char *joined)
 {
     const Option *o = &a->tool->option[i];
     if (!o->arg && joined) return usage_error(a->tool, "%s takes no argument", spelled(a, o));
-    if (o->arg && !joined && o->kind != OPT_LATER && o->kind != OPT_MAYBE) {
+    if (o->arg && !joined && o->kind != OPT_MAYBE) {
         if (c->at + 1 >= c->argc)
             return usage_error(a->tool, "%s needs %s", spelled(a, o), o->arg);
         joined = c->argv[++c->at];

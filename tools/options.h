@@ -16,7 +16,6 @@ typedef enum {
     OPT_COUNT,  /* a whole number from 0 */
     OPT_NUMBER, /* a number from 0 */
     OPT_CHOICE, /* one of `choices` */
-    OPT_LATER,  /* documented, and not in this build: giving it is an error that says so */
     OPT_HIDDEN  /* a flag that --help leaves out */
 } OptKind;
 

@@ -137,7 +137,7 @@ static char *aligned(void *m) { return (char *)m + (64 - (uintptr_t)m % 64) % 64
 static Team *team_of(Fast *f, const FlatPlan *p, int wanted)
 {
     const double ENOUGH = 4e6; /* multiply-adds: tenths of a millisecond */
-    const int n = wanted ? wanted : p->macs < ENOUGH ? 1 : team_processors();
+    const int n = wanted > 0 ? wanted : p->macs < ENOUGH ? 1 : team_processors();
     if (n < 2) return NULL;
     if (f->team && f->threads == n) return f->team;
     team_free(f->team);

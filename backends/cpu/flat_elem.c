@@ -383,6 +383,12 @@ static void walk_in(const ElemIn *in, const Kernels *k, const char *src, int64_t
     }
 }
 
+/* Kernels work on whole vectors: what is there past the last element is 0. */
+static void pad(float *v, size_t n, size_t padded)
+{
+    for (; n < padded; n++) v[n] = 0;
+}
+
 typedef float ElemRoom[ELEM_BLOCK + ELEM_PAD];
 
 static const float *load_in(const ElemIn *in, const FlatRun *r, int64_t first, size_t n,
@@ -414,8 +420,12 @@ void elem_run(const ElemProgram *e, const FlatRun *r, int64_t first, size_t n, f
     const float *reg[ELEM_REGS];
     const size_t padded = (n + ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD;
     reg[0] = given;
-    for (int i = 0; i < e->nin; i++)
-        reg[e->in[i].reg] = load_in(&e->in[i], r, first, n, room[e->in[i].reg]);
+    if (given) pad(given, n, padded);
+    for (int i = 0; i < e->nin; i++) {
+        float *own = room[e->in[i].reg];
+        reg[e->in[i].reg] = load_in(&e->in[i], r, first, n, own);
+        if (reg[e->in[i].reg] == own) pad(own, n, padded);
+    }
     for (int i = 0; i < e->nstep; i++) {
         const ElemStep *s = &e->step[i];
         reg[s->z] = room[s->z];

@@ -40,6 +40,13 @@ typedef struct {
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
+/* A row of sums: whole panels, and whole blocks of the elementwise program. */
+static int64_t line_of(const Gemm *g, const Kernels *k)
+{
+    const int64_t n = pack_panels(g->columns, k->nr) * k->nr;
+    return (n + ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD;
+}
+
 static GemmPart part_of(const GemmWork *w, int64_t part, int lane)
 {
     const Gemm *g = w->g;
@@ -50,7 +57,7 @@ static GemmPart part_of(const GemmWork *w, int64_t part, int lane)
     p.col = part / g->mparts * g->columns;
     p.rows = least(g->rows, g->m - p.row);
     p.cols = least(g->columns, g->n - p.col);
-    p.ldc = pack_panels(g->columns, k->nr) * k->nr;
+    p.ldc = line_of(g, k);
     p.c = flat_lane(w->r, lane);
     p.left = p.c + (pack_panels(g->rows, k->mr) * k->mr) * p.ldc;
     p.right = p.left + pack_panels(g->rows, k->mr) * k->mr * DEPTH;
@@ -60,7 +67,7 @@ static GemmPart part_of(const GemmWork *w, int64_t part, int lane)
 static size_t part_bytes(const Gemm *g, const Kernels *k)
 {
     const int64_t rows = pack_panels(g->rows, k->mr) * k->mr;
-    const int64_t cols = pack_panels(g->columns, k->nr) * k->nr;
+    const int64_t cols = line_of(g, k);
     return (size_t)(rows * cols + rows * DEPTH + cols * DEPTH + ELEM_PAD) * sizeof(float);
 }
 

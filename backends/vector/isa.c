@@ -19,20 +19,36 @@ static bool always(void) { return true; }
 #if defined(__x86_64__)
 extern const Kernels kernels_avx2, kernels_avx512;
 
-/* The compiler's question asks the system too, whether it keeps the registers. */
-static bool has_avx512(void)
+enum { /* bits of cpuid's leaves 1 (ecx) and 7 (ebx), and of what the system keeps */
+       FMA = 1 << 12,
+       XSAVE = 1 << 27,
+       AVX = 1 << 28,
+       F16C = 1 << 29,
+       AVX2 = 1 << 5,
+       AVX512F = 1 << 16,
+       AVX512DQ = 1 << 17,
+       KEEPS_YMM = 0x06,
+       KEEPS_ZMM = 0xe6
+};
+
+/* Whether the system keeps these registers when it changes threads. */
+static bool system_keeps(uint32_t what)
 {
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
-        && __builtin_cpu_supports("fma");
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (low & what) == what;
 }
-static bool has_avx2(void)
+
+static bool has(uint32_t leaf1, uint32_t leaf7, uint32_t kept)
 {
-    __builtin_cpu_init();
-    unsigned a, b, c = 0, d;
-    const bool half = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
-    return half && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    uint32_t a, b, c, d, wide;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & leaf1) != leaf1) return false;
+    if (!__get_cpuid_count(7, 0, &a, &wide, &c, &d)) return false;
+    return (wide & leaf7) == leaf7 && system_keeps(kept);
 }
+
+static bool has_avx2(void) { return has(FMA | XSAVE | AVX | F16C, AVX2, KEEPS_YMM); }
+static bool has_avx512(void) { return has_avx2() && has(XSAVE, AVX512F | AVX512DQ, KEEPS_ZMM); }
 #endif
 #if defined(__aarch64__)
 extern const Kernels kernels_neon;
