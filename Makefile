@@ -141,6 +141,10 @@ $(BUILD)/backends/vector/isa_%.o: override CFLAGS += -O3
 ifneq ($(X86),)
 $(BUILD)/backends/vector/isa_avx2.o: override CFLAGS += -mavx2 -mfma -mf16c
 $(BUILD)/backends/vector/isa_avx512.o: override CFLAGS += -mavx512f -mavx512dq -mfma -mf16c
+# Sanitizers see the plain kernels; with them in vectors, compiling takes minutes.
+ifneq ($(SAN)$(TSAN)$(FUZZ),)
+$(BUILD)/backends/vector/isa_avx%.o: override CFLAGS += -fno-sanitize=all
+endif
 endif
 
 # gcc 12 makes vectors of the loops that normal numbers come from only so: 3.6 ns each instead of 9.9.
