@@ -331,7 +331,7 @@ typedef struct {
      * the program has work for them. Results are the same for any number. They belong to the
      * kernel and end with it. */
     int threads;
-} anec_run_options;   /* all 0 but size: as anec_run */
+} anec_run_options; /* all 0 but size: as anec_run */
 anec_status anec_run_with(anec_kernel *kernel, const anec_input *input, int inputs,
                           const anec_run_options *options, anec_error *error);
 
