@@ -92,6 +92,7 @@ suite memory tests/memory.sh "$build"
 suite api tests/api.sh "$build"
 suite faults tests/faults.py "$build"
 suite writers tests/writers.sh "$build"
+suite first tests/first.sh "$build"
 suite vad tests/vad.sh "$build"
 suite legal tests/legal.sh "$build"
 suite constants tests/constants.py "$build" ../shared/packages/cases

@@ -16,7 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *const verdicts[] = { "holds", "differs", "unknown" };
+static const char *const verdicts[FIRST_VERDICTS] = { "holds", "differs", "unknown",
+                                                      "unclaimed" };
 
 typedef struct {
     const Args *args;
@@ -26,33 +27,53 @@ typedef struct {
     char *dir; /* where the trials have their files */
     cJSON *root;
     const char *stopped; /* why the rest is not tried; NULL: it is */
-    int count[3];
+    int count[FIRST_VERDICTS];
 } Job;
 
 /* ---- in the child ------------------------------------------------------------------------ */
+
+/* What was measured against what the table says of this chip. A rule that holds on some
+ * releases alone is claimed of the one that --os names. */
+static FirstVerdict against_table(const Args *a, const Target *chip, int rule, Verdict v)
+{
+    RuleSet table;
+    const OptValue *os = probe_opt(a, PROBE_os);
+    if (v == VERDICT_UNKNOWN) return FIRST_UNKNOWN;
+    if (!chip || chip_index(chip) < 0 || (*rules[rule].os && !os->count))
+        return FIRST_UNCLAIMED;
+    ruleset_init(&table, chip, NULL);
+    if (os->count) ruleset_release(&table, os->text);
+    const Standing s = rule_stands(&table, rule);
+    if (s == STAND_UNKNOWN || s == STAND_CONTRADICTED) return FIRST_UNCLAIMED;
+    return (s != STAND_NOT) == (v == VERDICT_HOLDS) ? FIRST_HOLDS : FIRST_DIFFERS;
+}
 
 static FirstVerdict try_rule(const Args *a, Diag *d, int rule, char *said, size_t room)
 {
     int code = 0;
     Prober p = { .diag = d, .reference = backend_find("ref"), .dir = getenv("TMPDIR") };
     p.engine = probe_backend(a, d, &code);
-    if (!p.engine || !p.dir || !probe_start(&p)) {
+    const bool raw = p.engine && p.dir && probe_is_raw(rule) && !backend_find(p.engine->name);
+    if (!p.engine || !p.dir || (!raw && !probe_start(&p))) {
         snprintf(said, room, "the engine runs nothing");
         backend_close(p.engine);
         return FIRST_UNKNOWN;
     }
-    const Verdict v = probe_rule(&p, rule);
-    snprintf(said, room, "%s", p.said);
+    const Verdict v = raw ? first_rule(rule, d, p.dir, p.said, sizeof p.said)
+                          : probe_rule(&p, rule);
+    const FirstVerdict as = against_table(a, p.engine->target, rule, v);
+    const char *seen = v == VERDICT_HOLDS ? "the engine has it" : "the engine does not have it";
+    if (v == VERDICT_UNKNOWN) snprintf(said, room, "%s", p.said);
+    else snprintf(said, room, "%s%s%s", seen, p.said[0] ? ": " : "", p.said);
     backend_close(p.engine);
-    return v == VERDICT_HOLDS  ? FIRST_HOLDS
-         : v == VERDICT_ABSENT ? FIRST_DIFFERS
-                               : FIRST_UNKNOWN;
+    return as;
 }
 
 static int trial_rule(const char *name)
 {
     for (int i = 0; i < RULE_COUNT; i++)
-        if (probe_has_rule(i) && rules[i].effect != FX_CRASH && !strcmp(rules[i].name, name))
+        if (probe_has_rule(i) && !probe_is_heavy(i) && rules[i].effect != FX_CRASH
+            && !strcmp(rules[i].name, name))
             return i;
     return -1;
 }
@@ -61,7 +82,7 @@ int probe_trial_one(const Args *a, Diag *d)
 {
     const char *name = probe_opt(a, PROBE_trial)->text;
     const int first = first_find(name), rule = trial_rule(name);
-    char said[256] = "";
+    char said[320] = "";
     Diag quiet = { .quiet = true };
     (void)d;
     if (first < 0 && rule < 0) {
@@ -79,15 +100,13 @@ int probe_trial_one(const Args *a, Diag *d)
 
 static void be_trial(Job *j, const char *name, int out)
 {
-    const OptValue *b = probe_opt(j->args, PROBE_backend);
-    char *argv[] = { (char *)(uintptr_t)j->args->program,
-                     "--trial",
-                     (char *)(uintptr_t)name,
-                     b->count ? "--backend" : NULL,
-                     (char *)(uintptr_t)b->text,
-                     NULL };
+    const OptValue *b = probe_opt(j->args, PROBE_backend), *os = probe_opt(j->args, PROBE_os);
+    const char *argv[8] = { j->args->program, "--trial", name };
+    int n = 3;
+    if (b->count) argv[n++] = "--backend", argv[n++] = b->text;
+    if (os->count) argv[n++] = "--os", argv[n++] = os->text;
     setenv("TMPDIR", j->dir, 1);
-    if (dup2(out, STDOUT_FILENO) >= 0) execvp(argv[0], argv);
+    if (dup2(out, STDOUT_FILENO) >= 0) execvp(argv[0], (char *const *)(uintptr_t)argv);
     _exit(127);
 }
 
@@ -163,7 +182,7 @@ static FirstVerdict try_one(Job *j, const char *name, const char **seen)
         *seen = j->stopped;
         return FIRST_DIFFERS;
     }
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < FIRST_VERDICTS; i++)
         if (space && (size_t)(space - said) == strlen(verdicts[i])
             && !strncmp(said, verdicts[i], strlen(verdicts[i])))
             return (FirstVerdict)i;
@@ -195,7 +214,7 @@ static void try_and_note(Job *j, cJSON *list, const char *name, const char *assu
     if (v == FIRST_DIFFERS && otherwise) json_item(one, "then", cJSON_CreateString(otherwise));
     j->count[v]++;
     progress_clear(j->progress);
-    printf("%-8s %-20s %s\n", verdicts[v], name, seen);
+    printf("%-9s %-20s %s\n", verdicts[v], name, seen);
 }
 
 static void begin_report(Job *j)
@@ -233,8 +252,8 @@ static int finish_report(Job *j)
 {
     const OptValue *o = probe_opt(j->args, PROBE_output);
     char *text = json_text(j->root, true);
-    printf("%d as assumed, %d otherwise, %d unknown\n", j->count[FIRST_HOLDS],
-           j->count[FIRST_DIFFERS], j->count[FIRST_UNKNOWN]);
+    printf("%d as assumed, %d otherwise, %d unclaimed, %d unknown\n", j->count[FIRST_HOLDS],
+           j->count[FIRST_DIFFERS], j->count[FIRST_UNCLAIMED], j->count[FIRST_UNKNOWN]);
     if (o->count && file_write_all(j->diag, o->text, text, strlen(text)))
         printf("the report is %s: please attach it to an issue of the project\n", o->text);
     json_text_free(text);

@@ -5,10 +5,13 @@
 
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct {
     Arena arena;
     Diag *diag;
+    EngineWeight *weight; /* files beside the text */
+    int nweight;
     Engine *engine; /* NULL: it does not open, and why says so */
     const char *why;
     Id model;
@@ -16,7 +19,7 @@ typedef struct {
     bool loaded;
     char *said;
     size_t room;
-} Trial;
+} FirstTrial;
 
 /* Rows of 80 bytes, which are padded; two batches, channels, lines. */
 #define TENSOR "tensor<fp16, [2, 2, 2, 40]>"
@@ -27,8 +30,8 @@ static const char program[] =
     "        " TENSOR " r = sub(x = a, y = b)[name = tensor<string, []>(\"r\")];\n"
     "    } -> (r);\n}\n";
 
-static FirstVerdict say(Trial *t, FirstVerdict v, const char *fmt, ...) PRINTF(3, 4);
-static FirstVerdict say(Trial *t, FirstVerdict v, const char *fmt, ...)
+static FirstVerdict say(FirstTrial *t, FirstVerdict v, const char *fmt, ...) PRINTF(3, 4);
+static FirstVerdict say(FirstTrial *t, FirstVerdict v, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -39,24 +42,40 @@ static FirstVerdict say(Trial *t, FirstVerdict v, const char *fmt, ...)
 
 /* ---- the program, as far as a trial needs it --------------------------------------------- */
 
-static bool make(Trial *t, const char *text)
+static const char model_path[] = "@model_path/";
+
+static bool put_weights(FirstTrial *t)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < t->nweight; i++) {
+        const EngineWeight *w = &t->weight[i];
+        const char *to = arena_printf(&t->arena, "%s/%s", t->dir, w->path + strlen(model_path));
+        ok = file_make_dirs(t->diag, file_dir(&t->arena, to))
+          && file_write_all(t->diag, to, w->data, w->size);
+    }
+    return ok;
+}
+
+static bool make(FirstTrial *t, const char *text)
 {
     Trouble why;
     if (!t->engine) return say(t, FIRST_UNKNOWN, "%s", t->why) == FIRST_HOLDS;
-    t->model = engine_model_new(t->engine, &t->arena, text, strlen(text), NULL, 0, &why);
+    t->model = engine_model_new(t->engine, &t->arena, text, strlen(text), t->weight, t->nweight,
+                                &why);
     t->dir = t->model ? engine_model_dir(t->engine, &t->arena, t->model) : NULL;
     if (!t->dir) {
         say(t, FIRST_UNKNOWN, "no model is made of the text");
         return false;
     }
     const char *path = arena_printf(&t->arena, "%s/model.mil", t->dir);
-    if (file_make_dirs(t->diag, t->dir) && file_write_all(t->diag, path, text, strlen(text)))
+    if (file_make_dirs(t->diag, t->dir) && file_write_all(t->diag, path, text, strlen(text))
+        && put_weights(t))
         return true;
     say(t, FIRST_UNKNOWN, "the model's folder cannot be written");
     return false;
 }
 
-static bool compiled(Trial *t)
+static bool compiled(FirstTrial *t)
 {
     Trouble why;
     if (!make(t, program)) return false;
@@ -65,7 +84,7 @@ static bool compiled(Trial *t)
     return false;
 }
 
-static bool loaded(Trial *t)
+static bool loaded(FirstTrial *t)
 {
     Trouble why;
     if (!compiled(t)) return false;
@@ -75,7 +94,7 @@ static bool loaded(Trial *t)
     return t->loaded;
 }
 
-static bool read_layout(Trial *t, Layout *l)
+static bool read_layout(FirstTrial *t, Layout *l)
 {
     const char *why = NULL;
     if (!loaded(t)) return false;
@@ -87,14 +106,14 @@ static bool read_layout(Trial *t, Layout *l)
 
 /* ---- trials ------------------------------------------------------------------------------ */
 
-static FirstVerdict try_classes(Trial *t)
+static FirstVerdict try_classes(FirstTrial *t)
 {
     return t->engine
              ? say(t, FIRST_HOLDS, "system %s", t->engine->build ? t->engine->build : "?")
              : say(t, FIRST_DIFFERS, "%s", t->why);
 }
 
-static FirstVerdict try_chip(Trial *t)
+static FirstVerdict try_chip(FirstTrial *t)
 {
     const Engine *e = t->engine;
     if (!e) return say(t, FIRST_UNKNOWN, "%s", t->why);
@@ -102,7 +121,7 @@ static FirstVerdict try_chip(Trial *t)
                e->arch ? e->arch : "no name", e->chip ? e->chip : "not known");
 }
 
-static FirstVerdict try_keys(Trial *t)
+static FirstVerdict try_keys(FirstTrial *t)
 {
     static const struct {
         const char *constant, *text;
@@ -124,7 +143,7 @@ static FirstVerdict try_keys(Trial *t)
 }
 
 /* The byte itself, which engine_compile makes a bool of. */
-static FirstVerdict compile_raw(Trial *t, Flag want)
+static FirstVerdict compile_raw(FirstTrial *t, Flag want)
 {
     Objc *o = t->engine->objc;
     Id options = dict_new(o, NULL, NULL, 0), error = NULL;
@@ -140,17 +159,17 @@ static FirstVerdict compile_raw(Trial *t, Flag want)
     return say(t, FIRST_HOLDS, "BOOL is %d%s%s", got, *why.text ? ": " : "", why.text);
 }
 
-static FirstVerdict try_compile(Trial *t)
+static FirstVerdict try_compile(FirstTrial *t)
 {
     return make(t, program) ? compile_raw(t, 1) : FIRST_UNKNOWN;
 }
 
-static FirstVerdict try_refusal(Trial *t)
+static FirstVerdict try_refusal(FirstTrial *t)
 {
     return make(t, "program(1.0)\n{\n}\n") ? compile_raw(t, 0) : FIRST_UNKNOWN;
 }
 
-static FirstVerdict try_files(Trial *t)
+static FirstVerdict try_files(FirstTrial *t)
 {
     if (!compiled(t)) return FIRST_UNKNOWN;
     const bool plist = file_exists(arena_printf(&t->arena, "%s/net.plist", t->dir)),
@@ -159,7 +178,7 @@ static FirstVerdict try_files(Trial *t)
                plist ? "there" : "missing", data ? "there" : "missing");
 }
 
-static FirstVerdict try_layout(Trial *t)
+static FirstVerdict try_layout(FirstTrial *t)
 {
     Layout l;
     const char *why = NULL;
@@ -169,7 +188,7 @@ static FirstVerdict try_layout(Trial *t)
     return say(t, FIRST_HOLDS, "%d inputs, %d results", l.nin, l.nout);
 }
 
-static FirstVerdict try_ports(Trial *t)
+static FirstVerdict try_ports(FirstTrial *t)
 {
     Layout l;
     if (!read_layout(t, &l)) return FIRST_UNKNOWN;
@@ -179,7 +198,42 @@ static FirstVerdict try_ports(Trial *t)
                l.nin > 1 ? l.in[1].name : "-", l.nout ? l.out[0].name : "-");
 }
 
-static FirstVerdict try_rows(Trial *t)
+/* The first entry of a list that the compiled model has of its only network. */
+static Id first_port(Engine *e, Id attributes, int list)
+{
+    Objc *o = e->objc;
+    Id network = array_at(o, dict_get(o, attributes, e->attribute[ATTRIBUTE_NETWORKS]), 0);
+    return array_at(o, dict_get(o, network, e->attribute[list]), 0);
+}
+
+static const char *name_in(FirstTrial *t, Id port, int key)
+{
+    Objc *o = t->engine->objc;
+    const char *name = string_text(o, &t->arena, dict_get(o, port, t->engine->attribute[key]));
+    return name ? name : "nothing";
+}
+
+static FirstVerdict try_suffix(FirstTrial *t)
+{
+    if (!loaded(t)) return FIRST_UNKNOWN;
+    Objc *o = t->engine->objc;
+    const bool may = o->may[SEL_innerModel] && o->may[SEL_attributes];
+    void *pool = objc_pool(o);
+    Id inner = may ? SEND0(o, Id, t->model, SEL_innerModel) : NULL;
+    Id all = inner ? SEND0(o, Id, inner, SEL_attributes) : NULL;
+    Id in = first_port(t->engine, all, ATTRIBUTE_LIVE_INPUTS),
+       out = first_port(t->engine, all, ATTRIBUTE_LIVE_OUTPUTS);
+    const char *input = name_in(t, in, ATTRIBUTE_SYMBOL),
+               *symbol = name_in(t, out, ATTRIBUTE_SYMBOL),
+               *name = name_in(t, out, ATTRIBUTE_NAME);
+    objc_pool_end(o, pool);
+    const bool ok = (!strcmp(input, "a") || !strcmp(input, "b")) && !strcmp(symbol, "r@output")
+                 && !strcmp(name, "r@output");
+    return say(t, ok ? FIRST_HOLDS : FIRST_DIFFERS, "the result is %s by symbol, %s by name",
+               symbol, name);
+}
+
+static FirstVerdict try_rows(FirstTrial *t)
 {
     enum { ROW = 64 };
     Layout l;
@@ -222,7 +276,7 @@ static bool fits(const Port *p)
 }
 
 /* a is 2 i, b is i / 2, so that r is 1.5 i: exchanged they are seen. */
-static bool fill(Trial *t, Id surface, const Port *p)
+static bool fill(FirstTrial *t, Id surface, const Port *p)
 {
     void *base = surface && fits(p) ? engine_lock(t->engine, surface, 0) : NULL;
     for (int i = 0; base && i < ALL; i++)
@@ -231,7 +285,7 @@ static bool fill(Trial *t, Id surface, const Port *p)
     return base != NULL;
 }
 
-static FirstVerdict look(Trial *t, Id surface, const Port *p)
+static FirstVerdict look(FirstTrial *t, Id surface, const Port *p)
 {
     void *base = engine_lock(t->engine, surface, SURFACE_READ);
     if (!base) return say(t, FIRST_UNKNOWN, "the result's surface cannot be read");
@@ -245,7 +299,7 @@ static FirstVerdict look(Trial *t, Id surface, const Port *p)
     return v;
 }
 
-static FirstVerdict run(Trial *t, const Layout *l, const Id *in, const Id *out)
+static FirstVerdict run(FirstTrial *t, const Layout *l, const Id *in, const Id *out)
 {
     Trouble why;
     Objc *o = t->engine->objc;
@@ -257,7 +311,7 @@ static FirstVerdict run(Trial *t, const Layout *l, const Id *in, const Id *out)
               : say(t, FIRST_DIFFERS, "it does not run: %s", trouble_text(&t->arena, &why));
 }
 
-static FirstVerdict try_result(Trial *t)
+static FirstVerdict try_result(FirstTrial *t)
 {
     Layout l;
     Id in[2], out[1];
@@ -277,13 +331,13 @@ static FirstVerdict try_result(Trial *t)
 
 /* ---- the folder's life ------------------------------------------------------------------- */
 
-static bool unload(Trial *t, Trouble *why)
+static bool unload(FirstTrial *t, Trouble *why)
 {
     t->loaded = false;
     return engine_unload(t->engine, &t->arena, t->model, why);
 }
 
-static FirstVerdict try_unloaded(Trial *t)
+static FirstVerdict try_unloaded(FirstTrial *t)
 {
     Trouble why;
     if (!loaded(t)) return FIRST_UNKNOWN;
@@ -293,7 +347,7 @@ static FirstVerdict try_unloaded(Trial *t)
                there ? "there still" : "gone");
 }
 
-static FirstVerdict try_reload(Trial *t)
+static FirstVerdict try_reload(FirstTrial *t)
 {
     static const char *const names[] = { "model.mil", "net.plist", "data" };
     Mapped kept[COUNT(names)];
@@ -316,7 +370,7 @@ static FirstVerdict try_reload(Trial *t)
                      : say(t, FIRST_DIFFERS, "it does not: %s", trouble_text(&t->arena, &why));
 }
 
-static FirstVerdict try_unloading_twice(Trial *t)
+static FirstVerdict try_unloading_twice(FirstTrial *t)
 {
     Trouble why;
     if (!loaded(t)) return FIRST_UNKNOWN;
@@ -325,11 +379,32 @@ static FirstVerdict try_unloading_twice(Trial *t)
     return say(t, FIRST_HOLDS, "%s", why.text);
 }
 
+/* ---- errors ------------------------------------------------------------------------------ */
+
+/* A text of this process alone, which nobody has compiled. */
+static FirstVerdict try_codes(FirstTrial *t)
+{
+    Trouble load, unloading;
+    const char *at = strstr(program, "3500.14.1");
+    const char *own = arena_printf(&t->arena, "%.*s%ld%s", (int)(at - program), program,
+                                   (long)getpid(), at + strlen("3500.14.1"));
+    if (!make(t, own) || !file_remove_tree(t->dir)) return FIRST_UNKNOWN;
+    t->loaded = engine_load(t->engine, &t->arena, t->model, &load);
+    if (t->loaded) return say(t, FIRST_DIFFERS, "it loads");
+    if (engine_unload(t->engine, &t->arena, t->model, &unloading))
+        return say(t, FIRST_DIFFERS, "what is not loaded is unloaded without an error");
+    const bool known = load.meaning && unloading.meaning;
+    return say(t, known ? FIRST_HOLDS : FIRST_DIFFERS,
+               "loading: code %lld, %s; unloading: code %lld, %s", (long long)load.code,
+               load.meaning ? load.meaning : load.text, (long long)unloading.code,
+               unloading.meaning ? unloading.meaning : unloading.text);
+}
+
 /* ---- the list ---------------------------------------------------------------------------- */
 
 static const struct {
     Assumption is;
-    FirstVerdict (*try)(Trial *);
+    FirstVerdict (*try)(FirstTrial *);
 } rows[] = {
 #define ASSUMPTION(id, name, what, how, otherwise) { { name, what, how, otherwise }, try_##id },
 #include "assumptions.def"
@@ -344,15 +419,117 @@ int first_find(const char *name)
     return -1;
 }
 
+static void end_model(FirstTrial *t)
+{
+    if (t->loaded) engine_unload(t->engine, &t->arena, t->model, NULL);
+    if (t->dir) file_remove_tree(t->dir);
+    if (t->model) objc_drop(t->engine->objc, &t->model);
+    t->loaded = false;
+    t->dir = NULL;
+}
+
 FirstVerdict first_try(int i, Diag *d, char *said, size_t room)
 {
-    Trial t = { .diag = d, .said = said, .room = room };
+    FirstTrial t = { .diag = d, .said = said, .room = room };
     *said = 0;
     t.engine = engine_open(&t.arena, &t.why);
     const FirstVerdict v = rows[i].try(&t);
-    if (t.loaded) engine_unload(t.engine, &t.arena, t.model, NULL);
-    if (t.dir) file_remove_tree(t.dir);
-    if (t.model) objc_drop(t.engine->objc, &t.model);
+    end_model(&t);
+    if (t.engine) engine_close(t.engine);
+    arena_free(&t.arena);
+    return v;
+}
+
+/* ---- rules, by texts as they stand ------------------------------------------------------- */
+
+/* Every weight file that the text names is the same sound one. */
+static bool name_weights(FirstTrial *t, const char *text, const char *dir)
+{
+    enum { MOST = 64, SIZE = 128 };
+    Mapped m;
+    t->weight = NEW_ARRAY(&t->arena, MOST, EngineWeight);
+    t->nweight = 0;
+    if (!strstr(text, model_path)) return true;
+    if (!micro_record(t->diag, dir, SIZE, SIZE)
+        || !file_read(t->diag, arena_printf(&t->arena, "%s/w.bin", dir), &m))
+        return false;
+    const void *data = memcpy(arena_alloc(&t->arena, m.size + 1), m.data, m.size);
+    for (const char *s = text; t->nweight < MOST && (s = strstr(s, model_path)) != NULL; s++)
+        t->weight[t->nweight++] = (EngineWeight){
+            .path = arena_strndup(&t->arena, s, strcspn(s, "\"")), .data = data, .size = m.size
+        };
+    file_unmap(&m);
+    return true;
+}
+
+static const char *last_function(Arena *a, const char *text)
+{
+    const char *at = text, *last = text;
+    while ((at = strstr(at, "func ")) != NULL) last = at += strlen("func ");
+    return arena_strndup(a, last, strcspn(last, "<("));
+}
+
+/* The last function of the loaded program runs: its symbols and its procedure are the highest.
+ * UNKNOWN: for another reason than the engine's. */
+static Ran run_last(FirstTrial *t, const char *text)
+{
+    Layout l;
+    Trouble trouble;
+    const char *why = NULL;
+    if (engine_layout(t->engine, &t->arena, t->model, last_function(&t->arena, text), &l, &why)
+        != LAYOUT_READ) {
+        say(t, FIRST_UNKNOWN, "%s", why ? why : "no layout");
+        return RAN_UNKNOWN;
+    }
+    Id *all = NEW_ARRAY(&t->arena, l.nin + l.nout + 1, Id);
+    bool ok = true;
+    for (int i = 0; i < l.nin + l.nout; i++) {
+        all[i] = engine_surface_new(t->engine, i < l.nin ? &l.in[i] : &l.out[i - l.nin]);
+        ok = ok && all[i];
+    }
+    Id request = ok ? engine_request_new(t->engine, &l, all, all + l.nin) : NULL;
+    const bool ran = request && engine_run(t->engine, &t->arena, t->model, request, &trouble);
+    if (ok && !ran)
+        say(t, FIRST_UNKNOWN, "%s",
+            request ? trouble_text(&t->arena, &trouble)
+                    : "the framework does not take a request");
+    objc_drop(t->engine->objc, &request);
+    for (int i = 0; i < l.nin + l.nout; i++) objc_drop(t->engine->objc, &all[i]);
+    return !ok ? RAN_UNKNOWN : ran ? RAN_SAME : RAN_NOT;
+}
+
+static Ran run_text(FirstTrial *t, const char *micro, const char *dir)
+{
+    Trouble why;
+    const char *text = micro_text(&t->arena, micro);
+    if (!t->engine || !name_weights(t, text, dir)) return RAN_UNKNOWN;
+    Ran ran = RAN_NOT;
+    if (!make(t, text)) {
+        if (t->model) ran = RAN_UNKNOWN; /* its files */
+    } else if (!engine_compile(t->engine, &t->arena, t->model, &why)
+               || !(t->loaded = engine_load(t->engine, &t->arena, t->model, &why))) {
+        say(t, FIRST_UNKNOWN, "%s", trouble_text(&t->arena, &why));
+    } else {
+        ran = run_last(t, text);
+    }
+    end_model(t);
+    return ran;
+}
+
+Verdict first_rule(int rule, Diag *d, const char *dir, char *said, size_t room)
+{
+    FirstTrial t = { .diag = d, .said = said, .room = room };
+    Verdict v = VERDICT_UNKNOWN;
+    const char *breaks, *keeps;
+    *said = 0;
+    t.engine = engine_open(&t.arena, &t.why);
+    if (!t.engine) say(&t, FIRST_UNKNOWN, "%s", t.why);
+    for (int i = 0; v != VERDICT_HOLDS && probe_texts(rule, i, &breaks, &keeps); i++) {
+        if (run_text(&t, keeps, dir) != RAN_SAME) continue;
+        *said = 0;
+        const Ran ran = run_text(&t, breaks, dir);
+        v = ran == RAN_NOT ? VERDICT_HOLDS : ran == RAN_SAME ? VERDICT_ABSENT : v;
+    }
     if (t.engine) engine_close(t.engine);
     arena_free(&t.arena);
     return v;

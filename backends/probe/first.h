@@ -5,9 +5,11 @@
 #ifndef ANEC_PROBE_FIRST_H
 #define ANEC_PROBE_FIRST_H
 
-#include "../../base/base.h"
+#include "probe.h"
 
-typedef enum { FIRST_HOLDS, FIRST_DIFFERS, FIRST_UNKNOWN } FirstVerdict;
+/* UNCLAIMED: it was seen, and nothing was said of it. */
+typedef enum { FIRST_HOLDS, FIRST_DIFFERS, FIRST_UNKNOWN, FIRST_UNCLAIMED } FirstVerdict;
+enum { FIRST_VERDICTS = FIRST_UNCLAIMED + 1 };
 
 typedef struct {
     const char *name, *what, *how, *otherwise;
@@ -17,5 +19,8 @@ const Assumption *first_at(int i); /* NULL: past the last */
 int first_find(const char *name);  /* -1: there is none of that name */
 /* `said` has what was seen, without names of folders. */
 FirstVerdict first_try(int i, Diag *d, char *said, size_t room);
+/* A rule of which only texts tell that go to the framework as they stand (probe_is_raw): the
+ * one that keeps it runs, and the other is refused, or runs as well. `dir`: for weights. */
+Verdict first_rule(int rule, Diag *d, const char *dir, char *said, size_t room);
 
 #endif

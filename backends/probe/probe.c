@@ -312,6 +312,42 @@ static Verdict stronger(Verdict a, Verdict b)
 /* What costs speed alone cannot be told from results. */
 static bool shows(int rule) { return rules[rule].effect != FX_SLOW; }
 
+static bool among(const int *all, size_t n, int rule)
+{
+    for (size_t i = 0; i < n; i++)
+        if (all[i] == rule) return true;
+    return false;
+}
+
+bool probe_is_heavy(int rule)
+{
+    static const int heavy[] = {
+#define HEAVY(id) RULE_##id,
+#include "probes.def"
+    };
+    return among(heavy, COUNT(heavy), rule);
+}
+
+bool probe_is_raw(int rule)
+{
+    static const int raw[] = {
+#define RAW(id) RULE_##id,
+#include "probes.def"
+    };
+    return among(raw, COUNT(raw), rule);
+}
+
+bool probe_texts(int rule, int i, const char **breaks, const char **keeps)
+{
+    for (size_t k = 0; k < COUNT(pairs); k++) {
+        if (pairs[k].rule != rule || i--) continue;
+        *breaks = pairs[k].breaks;
+        *keeps = pairs[k].keeps;
+        return true;
+    }
+    return false;
+}
+
 bool probe_has_rule(int rule)
 {
     for (size_t i = 0; i < COUNT(pairs); i++)

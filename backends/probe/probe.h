@@ -27,6 +27,10 @@ typedef struct {
 bool probe_start(Prober *p);
 Verdict probe_rule(Prober *p, int rule);
 bool probe_has_rule(int rule); /* some program can tell */
+bool probe_is_raw(int rule);   /* only its texts as they stand can tell (first.h) */
+/* The i-th pair of texts of a rule, as micro_text takes them; false: past the last. */
+bool probe_texts(int rule, int i, const char **breaks, const char **keeps);
+bool probe_is_heavy(int rule); /* its programs have weights of gigabytes */
 /* Programs of one operation, from 0; NULL past the last. */
 const char *probe_op_name(int i);
 Verdict probe_op(Prober *p, int i); /* HOLDS: refused */

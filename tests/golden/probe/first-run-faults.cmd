@@ -20,3 +20,11 @@ t nil-descriptor compile
 t refuse:all files
 t load-error:6 layout
 t other-shape result
+t raise:compileWithQoS:options:error: refusal
+t nil:IOSurfaceGetBaseAddress result
+t nil:IOSurfaceGetBaseAddress,nil-from:3 result
+t symbols-only suffix
+t names-only suffix
+t no-attributes suffix
+t load-error:99 error-codes
+t other-shape rows
