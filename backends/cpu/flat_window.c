@@ -49,10 +49,18 @@ int64_t stage_line(const Staged *g) { return g->w.in[2] + ELEM_PAD; }
 static void stage_row(const Staged *g, const float *x, float rest, float *to)
 {
     const Window *w = &g->w;
+    const int64_t by = w->stride[2], n = g->size[2];
     for (int64_t p = 0; p < g->phases[2]; p++, to += g->plane) {
-        int64_t from = p - w->before[2];
-        for (int64_t i = 0; i < g->size[2]; i++, from += w->stride[2])
-            to[i] = x && from >= 0 && from < w->in[2] ? x[from] : rest;
+        const int64_t from = p - w->before[2];
+        int64_t i = 0, first = from < 0 ? (by - 1 - from) / by : 0;
+        int64_t end = x && w->in[2] > from ? (w->in[2] - from + by - 1) / by : 0;
+        if (first > n) first = n;
+        if (end > n) end = n;
+        for (; i < first; i++) to[i] = rest;
+        if (by == 2)
+            for (; i < end; i++) to[i] = x[from + i * 2];
+        for (; i < end; i++) to[i] = x[from + i * by];
+        for (; i < n; i++) to[i] = rest;
     }
 }
 
@@ -95,6 +103,8 @@ int64_t stage_valid(const Staged *g, int64_t first, int64_t n, float *v, int64_t
 {
     const int64_t *out = g->w.out, end = first + n;
     int64_t kept = 0;
+    *at = first;
+    if (g->size[1] == out[1] && g->size[2] == out[2]) return n; /* there is nothing between */
     *at = -1;
     for (int64_t p = first; p < end;) {
         const int64_t line = p / g->size[2], i2 = p % g->size[2];

@@ -52,6 +52,12 @@ echo "two kernels of one model in two threads, against one in one: 1.0 where two
 echo "growth: twice and four times as many of what a program has, against as many"
 tests/growth.sh --bench "$build"
 
+echo "examples by the backend cpu, 50 runs and their loading, against ref"
+for model in mlp convnet llama_block; do
+    "$pair" 3 "$model" "exec $build/anerun -q -b cpu --threads 1 --random 1 --bench 50 examples/$model.anedsl > /dev/null" \
+        "ref" "exec $build/anerun -q -b ref --random 1 --bench 50 examples/$model.anedsl > /dev/null"
+done
+
 cases=../shared/conformance runner=../shared/tools/conform.py
 if [ -d "$cases" ]; then
     echo "the conformance set, a process a case, against as many processes that do nothing"
