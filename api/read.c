@@ -198,7 +198,7 @@ bool read_wants_passes(const Model *m, const anec_config *c)
 {
     return m->dsl || config_get(c, CONFIG_target)->count || config_get(c, CONFIG_io)->count
         || config_get(c, CONFIG_opset)->count || config_get(c, CONFIG_profile)->count
-        || config_get(c, CONFIG_passes)->count;
+        || config_get(c, CONFIG_passes)->count || config_get(c, CONFIG_states_as_io)->count;
 }
 
 /* A target that asks for what the model already is. */
@@ -258,8 +258,10 @@ anec_status read_pipeline(Model *m, const anec_config *c, Diag *d, Pipeline *p)
                                           : IO_AUTO;
     if (opset->count) o->opset = opset_find(opset->text);
     o->only = config_get(c, CONFIG_passes)->text;
-    /* An opset alone changes no precision and makes nothing legal. */
-    if (o->target == &p->own && opset->count && !io->count) p->own.passes = "composites,names";
+    o->states_as_io = config_get(c, CONFIG_states_as_io)->count > 0;
+    /* An opset alone changes no precision and makes nothing legal; nor do states. */
+    if (o->target == &p->own && (opset->count || o->states_as_io) && !io->count)
+        p->own.passes = "composites,names";
     ruleset_init(&p->rules, o->target, target->text);
     if (profile->count && !profile_read(&p->rules, d, profile->text)) return read_failed(d);
     apply_wishes(&p->rules, config_get(c, CONFIG_warn));

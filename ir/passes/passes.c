@@ -49,7 +49,8 @@ static bool is_wanted(const PassOptions *o, const char *name)
     if (o->only) return pass_listed(o->only, name);
     return !o->target->passes || pass_listed(o->target->passes, name)
         || (o->io != IO_AUTO && pass_listed(io_passes, name))
-        || (o->opset != OPSET_NONE && pass_listed(opset_passes, name));
+        || (o->opset != OPSET_NONE && pass_listed(opset_passes, name))
+        || (o->states_as_io && !strcmp(name, "states"));
 }
 
 typedef struct {

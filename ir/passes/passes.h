@@ -9,10 +9,11 @@ typedef struct {
     const Target *target; /* never NULL; which passes run is its say */
     /* as they stand for the target; NULL: as its row of the tables says */
     const RuleSet *rules;
-    IoMode io;        /* IO_AUTO: the target's */
-    Opset opset;      /* OPSET_NONE: the target's */
-    const char *only; /* "a,b": run just these, in table order; NULL: the target's */
-    const char *dump; /* "NAME" or "all": text after that pass to `dump_to`; NULL: none */
+    IoMode io;         /* IO_AUTO: the target's */
+    Opset opset;       /* OPSET_NONE: the target's */
+    bool states_as_io; /* states become inputs and results */
+    const char *only;  /* "a,b": run just these, in table order; NULL: the target's */
+    const char *dump;  /* "NAME" or "all": text after that pass to `dump_to`; NULL: none */
     void (*dump_to)(void *ctx, const char *pass, int changes, const Module *m);
     void *ctx;
 } PassOptions;
