@@ -173,43 +173,59 @@ static bool open_files(TrainData *t, const anec_kernel *kernel, const anec_model
     return ok && all_given(t, kernel, step);
 }
 
-static bool open_built_in(TrainData *t, const anec_kernel *kernel, const anec_model *step)
+/* A column for each input, which is not of a file of its own. */
+static void all_columns(TrainData *t, const anec_kernel *kernel, const anec_model *step)
 {
     anec_tensor port;
     const char *name;
-    for (int i = 0; (name = data_input(kernel, step, i, &port)); i++) {
-        TrainColumn *c = &t->column[t->ncolumn++];
-        *c = (TrainColumn){ .input = name };
-        if (!open_tiny(t, c, &port)) return false;
+    for (int i = 0; (name = data_input(kernel, step, i, &port)); i++)
+        t->column[t->ncolumn++] = (TrainColumn){ .input = name, .tensor = port };
+}
+
+static bool open_built_in(TrainData *t)
+{
+    for (int i = 0; i < t->ncolumn; i++) {
+        const anec_tensor port = t->column[i].tensor;
+        if (!open_tiny(t, &t->column[i], &port)) return false;
     }
     return true;
 }
 
+static void hash(TrainData *t)
+{
+    Sha256 sum = sha256_start();
+    if (t->token) sha256_add(&sum, t->token, t->tokens * sizeof *t->token);
+    for (int i = 0; i < t->ncolumn; i++) {
+        const TrainColumn *c = &t->column[i];
+        if (c->array.data) sha256_add(&sum, c->array.data, c->array.bytes);
+        else if (!t->token) sha256_add(&sum, c->tensor.data, c->tensor.bytes);
+    }
+    sha256_end(&sum, t->sha256);
+}
+
 bool data_open(TrainData *t, Diag *d, const char *text, const anec_kernel *kernel,
-               const anec_model *step)
+               const anec_model *step, const TrainData *vocabulary)
 {
     anec_tensor port;
     int n = 0;
-    *t = (TrainData){ .diag = d, .text = text };
+    *t = (TrainData){ .diag = d, .text = text, .chars = t->chars };
     while (data_input(kernel, step, n, &port)) n++;
     t->column = NEW_ARRAY(&t->arena, n + 1, TrainColumn);
-    const bool tiny = !strcmp(text, "built-in:tiny");
-    if (!(tiny ? open_built_in : open_files)(t, kernel, step)) return false;
+    const bool tiny = !strcmp(text, "built-in:tiny"), tokens = tokens_named(text);
+    if (tiny || tokens) all_columns(t, kernel, step);
+    const bool ok = tokens ? tokens_open(t, vocabulary)
+                  : tiny   ? open_built_in(t)
+                           : open_files(t, kernel, step);
+    if (!ok) return false;
     if (t->samples < t->batch || !t->samples)
         return diag_error(d, (Loc){ 0 }, "%s has %zu samples, a step takes %zu", text,
                           t->samples, t->batch);
     if (t->samples > UINT32_MAX)
         return diag_error(d, (Loc){ 0 }, "%s has %zu samples: 4294967295 at most", text,
                           t->samples);
-    t->order = NEW_ARRAY(&t->arena, t->samples, uint32_t);
+    if (!tokens) t->order = NEW_ARRAY(&t->arena, t->samples, uint32_t);
     t->epoch = UINT64_MAX;
-    Sha256 sum = sha256_start();
-    for (int i = 0; i < t->ncolumn; i++) {
-        const TrainColumn *c = &t->column[i];
-        if (tiny) sha256_add(&sum, c->tensor.data, c->tensor.bytes);
-        else sha256_add(&sum, c->array.data, c->array.bytes);
-    }
-    sha256_end(&sum, t->sha256);
+    hash(t);
     return true;
 }
 
@@ -270,6 +286,10 @@ static void lay(TrainData *t, size_t k, size_t sample)
 
 void data_batch(TrainData *t, uint64_t seed, uint64_t index)
 {
+    if (t->token) {
+        tokens_batch(t, seed, index);
+        return;
+    }
     const size_t batches = t->samples / t->batch;
     const uint64_t epoch = index / batches;
     if (t->epoch != epoch) order_shuffle(seed, epoch, t->samples, t->order);
@@ -280,7 +300,8 @@ void data_batch(TrainData *t, uint64_t seed, uint64_t index)
 
 void data_range(TrainData *t, size_t first, size_t n)
 {
-    for (size_t k = 0; k < n; k++) lay(t, k, first + k);
+    if (t->token) tokens_range(t, first, n);
+    for (size_t k = 0; !t->token && k < n; k++) lay(t, k, first + k);
 }
 
 bool data_finite(TrainData *t)

@@ -222,7 +222,9 @@ static bool open_data(TrainRun *r)
         return diag_error(r->diag, (Loc){ 0 },
                           "--data is missing: x.npy,t.npy, or built-in:tiny");
     r->has_data = true;
-    if (!data_open(&r->data, r->diag, text, r->programs.kernel, r->programs.step)) return false;
+    r->data.chars = r->eval.chars = !strcmp(run_set(r, SET_vocab)->text, "chars");
+    if (!data_open(&r->data, r->diag, text, r->programs.kernel, r->programs.step, NULL))
+        return false;
     if (r->resumed && strcmp(r->data.sha256, r->from.state.data_sha256) != 0)
         diag_note(r->diag, (Loc){ 0 },
                   "the data is not what the run had so far (sha256 %.12s, "
@@ -236,7 +238,7 @@ static bool open_data(TrainRun *r)
     if (!run_set(r, SET_eval)->text) return true;
     r->has_eval = true;
     return data_open(&r->eval, r->diag, run_set(r, SET_eval)->text, r->programs.kernel,
-                     r->programs.step);
+                     r->programs.step, r->data.token ? &r->data : NULL);
 }
 
 /* Gradients of several batches are added as the leaves of a tree. */

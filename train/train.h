@@ -4,6 +4,7 @@
  *
  *   order.c       which samples a step takes: a function of seed and step alone
  *   data.c        samples from files, laid into the inputs of a step
+ *   tokens.c      texts as samples
  *   schedule.c    settings of a run, and the learning rate of a step
  *   rule.c        optimizers, compiled from the language
  *   scale.c       the loss scale, and how large gradients are
@@ -53,6 +54,7 @@ double schedule_lr(const TrainSettings *s, uint64_t step, uint64_t steps);
 
 /* The samples 0 .. n - 1 in the order of an epoch. */
 void order_shuffle(uint64_t seed, uint64_t epoch, size_t n, uint32_t *out);
+uint64_t order_below(uint64_t u, uint64_t n); /* floor(u * n / 2^64) */
 
 /* ---- what is trained --------------------------------------------------------------------- */
 
@@ -90,11 +92,21 @@ typedef struct {
     uint32_t *order;
     uint64_t bytes;
     char sha256[65]; /* of all elements */
+    uint16_t *token; /* of a text, or NULL: samples are windows of these */
+    size_t tokens, window;
+    bool chars;    /* --vocab chars */
+    int rank[256]; /* what a byte is as a token; -1: none */
 } TrainData;
 
-/* Opens what `text` names for the inputs of a step's kernel, which are all but weights. */
+/* Opens what `text` names for the inputs of a step's kernel, which are all but weights. t->chars
+ * is the caller's; vocabulary: other data whose characters count, or NULL. */
 bool data_open(TrainData *t, Diag *d, const char *text, const anec_kernel *kernel,
-               const anec_model *step);
+               const anec_model *step, const TrainData *vocabulary);
+/* tokens.c: whether data of this name is one, and the same for it, with the columns' ports. */
+bool tokens_named(const char *text);
+bool tokens_open(TrainData *t, const TrainData *vocabulary);
+void tokens_batch(TrainData *t, uint64_t seed, uint64_t index);
+void tokens_range(TrainData *t, size_t first, size_t n);
 /* built-in:tiny brings the weights that its run begins with, where the model's are two, w1 and
  * w2; other data changes nothing. */
 void data_first_weights(const TrainData *t, TrainParam *p, int n);

@@ -3,7 +3,7 @@
 
 usage: curves.py TOP CURVES BACKEND [NAME..]      anetrain is found by PATH
 
-NAME: tiny_train, digits. CURVES has NAME.csv, with the loss of each step, and the weights that each run begins
+NAME: tiny_train, digits, llama. CURVES has NAME.csv, with the loss of each step, and the weights that each run begins
 with. Bars: on ref and cpu the losses themselves; on a simulated engine, where fp16 computes, what
 comes out in the end.
 """
@@ -96,10 +96,31 @@ def digits(top, curves, backend, folder):
     return worst(rows, want) < 1e-4 and abs(accuracy - .87) < 1e-6
 
 
+def llama(top, curves, backend, folder):
+    text = pathlib.Path("/usr/share/common-licenses/GPL-3")
+    want = list(csv.DictReader(open(curves / "llama.csv")))
+    if not text.exists():
+        print("llama: skipped, there is no", text)
+        return True
+    write_weights(folder / "init.safetensors", curves / "llama")
+    data = text.read_bytes()
+    rank = {c: i for i, c in enumerate(sorted(set(data)))}
+    cut = len(data) * 9 // 10
+    for name, part in (("train", data[:cut]), ("test", data[cut:cut + 8 * 64 + 1])):
+        (folder / f"{name}.bin").write_bytes(array.array("H", [rank[c] for c in part]).tobytes())
+    rows = run(folder, str(top / "examples/text/char_llama.anedsl"), "--data", "train.bin", "--eval", "test.bin",
+               "--eval-every", "50", "--init", "init.safetensors", "--lr", "3e-3", "--warmup", "20", "--seed", "11",
+               "--steps", "300", "-b", backend)
+    held = max(abs(float(a["eval_loss"]) / float(b["heldout_loss"]) - 1)
+               for a, b in zip(rows, want) if b["heldout_loss"] != "nan")
+    print(f"llama {backend}: {worst(rows, want):.2g} relative, held-out {held:.2g}")
+    return worst(rows, want) < 2e-4 and held < 2e-4
+
+
 def main():
     top, curves = (pathlib.Path(p).resolve() for p in sys.argv[1:3])
     ok = True
-    for name in sys.argv[4:] or ("tiny_train", "digits"):
+    for name in sys.argv[4:] or ("tiny_train", "digits", "llama"):
         with tempfile.TemporaryDirectory() as folder:
             ok &= globals()[name](top, curves, sys.argv[3], pathlib.Path(folder))
     sys.exit(not ok)
