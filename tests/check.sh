@@ -80,6 +80,7 @@ training() {
 suite clang clang_builds
 suite format tests/format.sh
 suite layers tests/layers.sh
+suite order tests/order.py
 suite params tests/params.sh "$build"
 suite units tests/units.sh "$build"
 [ ! -d tests/golden ] || [ ! -x "$build/anec" ] || suite golden tests/golden.sh "$build"

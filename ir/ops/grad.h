@@ -65,8 +65,12 @@ Value *grad_slice(Builder *b, Value *x, int axis, int64_t from, int64_t n);
 Value *grad_concat(Builder *b, Value **v, int n, int axis);
 Value *grad_transpose(Builder *b, Value *x, const int64_t *perm);
 Value *grad_matmul(Builder *b, Value *x, Value *y, bool transpose_x, bool transpose_y);
+/* x among the value: pad is before and after, axis by axis */
+Value *grad_padded(Builder *b, Value *x, const int64_t *pad, double value);
 /* zeros around x, before and after it along each axis */
 Value *grad_pad(Builder *b, Value *x, const int64_t *before, const int64_t *after);
+/* data, with v added where the indices lie along the axis */
+Value *grad_scatter_sum(Builder *b, Value *data, Value *at, Value *v, int axis);
 /* A constant of element type t and shape s, whose elements the caller sets. */
 Const *grad_table(Builder *b, DType t, Shape s, Tensor *room);
 /* Along an axis of x, the product with the constant matrix [from, to] whose elements m are. */

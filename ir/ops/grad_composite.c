@@ -14,9 +14,9 @@ bool grad_rms_norm(Grad *g)
     if (grad_wants(g, P_gamma)) grad_give_sum(g, P_gamma, grad_times(b, d, n));
     if (!grad_wants(g, P_x)) return true;
     Value *h = gamma ? grad_times(b, d, gamma) : d;
-    Value *mean = mil_reduce_mean(b, "mean", .x = grad_times(b, h, n),
-                                  .axes = grad_arg(g, P_axes),
-                                  .keep_dims = build_bool(b, true));
+    Value *share = grad_times(b, h, n), *keep = build_bool(b, true);
+    Value *mean = mil_reduce_mean(b, "mean", .x = share, .axes = grad_arg(g, P_axes),
+                                  .keep_dims = keep);
     Value *root = grad_two(b, OP_real_div, p.scale, p.most);
     grad_give(g, P_x, grad_times(b, root, grad_two(b, OP_sub, h, grad_times(b, n, mean))));
     return true;

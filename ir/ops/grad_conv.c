@@ -63,20 +63,22 @@ static Value *pads(const Slide *s)
 static Value *forward(const Slide *s, Value *x, Value *weight, int64_t groups)
 {
     Builder *b = s->b;
-    return mil_conv(b, "conv", .x = x, .weight = weight, .strides = spatial(s, s->w.stride),
-                    .pad_type = build_string(b, "custom"), .pad = pads(s),
-                    .dilations = spatial(s, s->w.dilation), .groups = build_int(b, groups));
+    Value *step = spatial(s, s->w.stride), *type = build_string(b, "custom");
+    Value *pad = pads(s), *spread = spatial(s, s->w.dilation);
+    return mil_conv(b, "conv", .x = x, .weight = weight, .strides = step, .pad_type = type,
+                    .pad = pad, .dilations = spread, .groups = build_int(b, groups));
 }
 
 /* What the places hold, back in an image. */
 static Value *backward(const Slide *s, Value *d, Value *weight, int64_t groups)
 {
     Builder *b = s->b;
-    return mil_conv_transpose(
-        b, "conv_transpose", .x = d, .weight = weight, .strides = spatial(s, s->w.stride),
-        .pad_type = build_string(b, "custom"), .pad = pads(s),
-        .dilations = spatial(s, s->w.dilation), .groups = build_int(b, groups),
-        .output_shape = build_ints(b, s->image.rank, s->image.dim));
+    Value *step = spatial(s, s->w.stride), *type = build_string(b, "custom");
+    Value *pad = pads(s), *spread = spatial(s, s->w.dilation), *parts = build_int(b, groups);
+    return mil_conv_transpose(b, "conv_transpose", .x = d, .weight = weight, .strides = step,
+                              .pad_type = type, .pad = pad, .dilations = spread,
+                              .groups = parts,
+                              .output_shape = build_ints(b, s->image.rank, s->image.dim));
 }
 
 /* A kernel of one element that takes each element once. */
@@ -111,8 +113,8 @@ static Value *weight_gradient(const Slide *s, Value *x, Value *d, const Value *w
 {
     Builder *b = s->b;
     const int64_t outputs = weight->type->shape.dim[0];
-    Value *product = grad_matmul(b, by_groups(s, d, groups, outputs / groups),
-                                 patches(s, x, groups), false, true);
+    d = by_groups(s, d, groups, outputs / groups);
+    Value *product = grad_matmul(b, d, patches(s, x, groups), false, true);
     bool batch[MAX_RANK] = { true };
     if (s->batch != 1) product = grad_reduce(b, OP_reduce_sum, product, batch, false);
     return grad_like(b, product, weight);
@@ -295,10 +297,7 @@ bool grad_max_pool(Grad *g)
     }
     const int rank = s.image.rank;
     for (int i = 0; i < rank; i++) pad[2 * i] = before[i], pad[2 * i + 1] = after[i];
-    if (padded)
-        x = mil_pad(b, "pad", .x = x, .pad = build_ints(b, 2 * rank, pad),
-                    .mode = build_string(b, "constant"),
-                    .constant_val = grad_number(b, x, LOW));
+    if (padded) x = grad_padded(b, x, pad, LOW);
     Value *all = grad_as(b, patches(&inner, x, 1),
                          SHAPE(s.batch * s.channels, s.taps, s.places));
     Value *y = grad_as(b, g->op->out[0], SHAPE(s.batch * s.channels, 1, s.places));

@@ -36,8 +36,9 @@ static Value *blocks_summed(Builder *b, Value *d, int64_t high, int64_t wide)
 {
     const int64_t size[] = { high, wide }, none[] = { 0, 0, 0, 0 };
     Value *kernel = build_ints(b, 2, size);
+    Value *type = build_string(b, "valid");
     d = mil_avg_pool(b, "avg_pool", .x = d, .kernel_sizes = kernel, .strides = kernel,
-                     .pad_type = build_string(b, "valid"), .pad = build_ints(b, 4, none));
+                     .pad_type = type, .pad = build_ints(b, 4, none));
     return grad_scaled(b, d, (double)(high * wide));
 }
 

@@ -73,8 +73,10 @@ bool grad_linear_op(Grad *g)
                                 false);
         grad_give(g, P_x, grad_like(b, dx, x));
     }
-    if (grad_wants(g, P_weight))
-        grad_give(g, P_weight, grad_matmul(b, rows_of(b, d), rows_of(b, x), true, false));
+    if (grad_wants(g, P_weight)) {
+        Value *rows = rows_of(b, d);
+        grad_give(g, P_weight, grad_matmul(b, rows, rows_of(b, x), true, false));
+    }
     if (grad_wants(g, P_bias)) grad_give_sum(g, P_bias, d);
     return true;
 }
@@ -174,7 +176,8 @@ static Value *contract(Builder *b, Value *d, const Labels *ld, Value *y, const L
     ds.dim[n + 1] = extent(d, r, left.rank);
     ys.dim[n] = extent(y, n, k);
     ys.dim[n + 1] = extent(y, k, right.rank);
-    Value *z = grad_matmul(b, grad_as(b, d, ds), grad_as(b, y, ys), false, false);
+    d = grad_as(b, d, ds);
+    Value *z = grad_matmul(b, d, grad_as(b, y, ys), false, false);
     z = align(b, grad_as(b, z, whole), &made, lx);
     return grad_spread(b, grad_sum_to(b, z, &x->type->shape), &x->type->shape);
 }

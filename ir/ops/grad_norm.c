@@ -154,7 +154,8 @@ bool grad_local_response_norm(Grad *g)
     Value *sum = grad_along(b, grad_times(b, n.x, n.x), 1, c, c, near);
     sum = grad_with(b, OP_add, grad_scaled(b, sum, alpha / (double)size), grad_float(g, P_k));
     Value *scale = grad_with(b, OP_pow, sum, -beta);
-    Value *part = grad_times(b, grad_times(b, n.d, n.x), grad_with(b, OP_pow, sum, -beta - 1));
+    Value *part = grad_times(b, n.d, n.x);
+    part = grad_times(b, part, grad_with(b, OP_pow, sum, -beta - 1));
     for (int64_t i = 0; i < c; i++)
         for (int64_t k = 0; k < c; k++) near[i * c + k] = i - k <= before && k - i <= after;
     part = grad_along(b, part, 1, c, c, near);

@@ -144,10 +144,9 @@ static Value *scatter_back(Grad *g)
                          .init = INIT_FILL };
     Const *zeros = NEW(&b->m->arena, Const);
     *zeros = zero;
-    Value *sum = mil_scatter_along_axis(
-        b, "scatter", .data = build_const(b, "zeros", zeros), .indices = grad_as(b, at, picked),
-        .updates = grad_as(b, g->dy[0], picked), .axis = build_int(b, 0),
-        .mode = build_string(b, "add"));
+    Value *none = build_const(b, "zeros", zeros);
+    at = grad_as(b, at, picked);
+    Value *sum = grad_scatter_sum(b, none, at, grad_as(b, g->dy[0], picked), 0);
     return grad_as(b, sum, shape);
 }
 

@@ -85,10 +85,12 @@ bool grad_cumsum(Grad *g)
     if (!grad_wants(g, P_x)) return true;
     Builder *b = g->b;
     const int axis = grad_axis(g, P_axis, g->dy[0]->type->shape.rank);
+    Value *along = build_int(b, axis);
+    Value *exclusive = build_bool(b, grad_bool(g, P_exclusive));
+    Value *back = build_bool(b, !grad_bool(g, P_reverse));
     grad_give(g, P_x,
-              mil_cumsum(b, "cumsum", .x = g->dy[0], .axis = build_int(b, axis),
-                         .exclusive = build_bool(b, grad_bool(g, P_exclusive)),
-                         .reverse = build_bool(b, !grad_bool(g, P_reverse))));
+              mil_cumsum(b, "cumsum", .x = g->dy[0], .axis = along, .exclusive = exclusive,
+                         .reverse = back));
     return true;
 }
 
@@ -161,10 +163,7 @@ bool grad_topk(Grad *g)
     if (places->type->dtype != DT_INT32)
         places = mil_cast(b, "cast", .x = places, .dtype = build_string(b, "int32"));
     const int axis = grad_axis(g, P_axis, x->type->shape.rank);
-    grad_give(g, P_x,
-              mil_scatter_along_axis(b, "scatter", .data = grad_zeros(b, x), .indices = places,
-                                     .updates = g->dy[0], .axis = build_int(b, axis),
-                                     .mode = build_string(b, "add")));
+    grad_give(g, P_x, grad_scatter_sum(b, grad_zeros(b, x), places, g->dy[0], axis));
     return true;
 }
 

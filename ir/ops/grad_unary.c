@@ -31,7 +31,8 @@ static Value *square(const One *o, Value *v) { return grad_times(o->b, v, v); }
 /* 1 - v * v, 1 + v * v */
 static Value *one_less(const One *o, Value *v)
 {
-    return grad_two(o->b, OP_sub, grad_number(o->b, v, 1), square(o, v));
+    Value *one = grad_number(o->b, v, 1);
+    return grad_two(o->b, OP_sub, one, square(o, v));
 }
 static Value *one_more(const One *o, Value *v)
 {

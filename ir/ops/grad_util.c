@@ -169,8 +169,8 @@ Value *grad_reduce(Builder *b, int kind, Value *x, const bool *axes, bool keep)
     for (int i = 0; i < x->type->shape.rank; i++)
         if (axes[i]) list[n++] = i;
     if (!n) return x;
-    return build_of(b, ops[kind].name, kind, P_x, x, P_axes, build_ints(b, n, list),
-                    P_keep_dims, build_bool(b, keep), P_NONE);
+    Value *over = build_ints(b, n, list), *kept = build_bool(b, keep);
+    return build_of(b, ops[kind].name, kind, P_x, x, P_axes, over, P_keep_dims, kept, P_NONE);
 }
 
 Value *grad_reduce_axis(Builder *b, int kind, Value *x, int axis)
@@ -222,8 +222,8 @@ Value *grad_slice(Builder *b, Value *x, int axis, int64_t from, int64_t n)
     if (!from && n == s.dim[axis]) return x;
     begin[axis] = from;
     s.dim[axis] = n;
-    return mil_slice_by_size(b, "slice", .x = x, .begin = build_ints(b, s.rank, begin),
-                             .size = build_ints(b, s.rank, s.dim));
+    Value *first = build_ints(b, s.rank, begin), *size = build_ints(b, s.rank, s.dim);
+    return mil_slice_by_size(b, "slice", .x = x, .begin = first, .size = size);
 }
 
 Value *grad_concat(Builder *b, Value **v, int n, int axis)
@@ -241,8 +241,16 @@ Value *grad_transpose(Builder *b, Value *x, const int64_t *perm)
 
 Value *grad_matmul(Builder *b, Value *x, Value *y, bool transpose_x, bool transpose_y)
 {
-    return mil_matmul(b, "matmul", .x = x, .y = y, .transpose_x = build_bool(b, transpose_x),
-                      .transpose_y = build_bool(b, transpose_y));
+    Value *turn_x = build_bool(b, transpose_x), *turn_y = build_bool(b, transpose_y);
+    return mil_matmul(b, "matmul", .x = x, .y = y, .transpose_x = turn_x,
+                      .transpose_y = turn_y);
+}
+
+Value *grad_padded(Builder *b, Value *x, const int64_t *pad, double value)
+{
+    Value *widths = build_ints(b, 2 * x->type->shape.rank, pad);
+    Value *mode = build_string(b, "constant"), *fill = grad_number(b, x, value);
+    return mil_pad(b, "pad", .x = x, .pad = widths, .mode = mode, .constant_val = fill);
 }
 
 Value *grad_pad(Builder *b, Value *x, const int64_t *before, const int64_t *after)
@@ -255,9 +263,14 @@ Value *grad_pad(Builder *b, Value *x, const int64_t *before, const int64_t *afte
         pad[2 * i + 1] = after[i];
         any = any || before[i] || after[i];
     }
-    if (!any) return x;
-    return mil_pad(b, "pad", .x = x, .pad = build_ints(b, 2 * rank, pad),
-                   .mode = build_string(b, "constant"), .constant_val = grad_number(b, x, 0));
+    return any ? grad_padded(b, x, pad, 0) : x;
+}
+
+Value *grad_scatter_sum(Builder *b, Value *data, Value *at, Value *v, int axis)
+{
+    Value *along = build_int(b, axis), *mode = build_string(b, "add");
+    return mil_scatter_along_axis(b, "scatter", .data = data, .indices = at, .updates = v,
+                                  .axis = along, .mode = mode);
 }
 
 /* ---- constants --------------------------------------------------------------------------- */

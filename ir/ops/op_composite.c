@@ -84,15 +84,16 @@ bool expand_mse_loss(Builder *b, Op *op, Value **results)
     Value *x = op_value(op, P_x), *y = op_value(op, P_y);
     const DType t = x->type->dtype;
     Value *half = build_float(b, t, 0.5), *keep = build_bool(b, true);
-    Value *d = mil_sub(b, "difference", .x = times(b, "half", x, half),
-                       .y = times(b, "half", y, half));
+    x = times(b, "half", x, half);
+    y = times(b, "half", y, half);
+    Value *d = mil_sub(b, "difference", .x = x, .y = y);
     Value *most = magnitude(b, d, NULL, build_float(b, t, tiny));
     Value *unit = mil_real_div(b, "unit", .x = d, .y = most);
     Value *mean = mil_reduce_mean(b, "mean", .x = times(b, "square", unit, unit),
                                   .keep_dims = keep);
-    Value *part = times(b, "part", times(b, "part", mean, most),
-                        build_float(b, t, 4)); /* of halves */
-    results[0] = mil_reduce_mean(b, op->out[0]->name, .x = times(b, "whole", part, most),
-                                 .keep_dims = build_bool(b, false));
+    Value *part = times(b, "part", mean, most);
+    part = times(b, "part", part, build_float(b, t, 4)); /* of halves */
+    Value *whole = times(b, "whole", part, most), *no = build_bool(b, false);
+    results[0] = mil_reduce_mean(b, op->out[0]->name, .x = whole, .keep_dims = no);
     return true;
 }

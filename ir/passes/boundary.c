@@ -93,7 +93,8 @@ int edges_take(Func *f, Diag *d, EdgeType *wanted, void *ctx)
     const Edges e = { .f = f, .diag = d, .wanted = wanted, .ctx = ctx };
     GuardTask lost;
     func_walk_begin(f, &lost);
-    const int changes = convert_inputs(&e) + convert_results(&e);
+    int changes = convert_inputs(&e);
+    changes += convert_results(&e);
     func_walk_end(f, &lost);
     return changes;
 }

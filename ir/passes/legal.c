@@ -238,8 +238,36 @@ Value *make_slice(Builder *b, Value *x, int axis, int64_t from, int64_t n)
     Shape s = x->type->shape;
     begin[axis] = from;
     s.dim[axis] = n;
-    return mil_slice_by_size(b, "slice", .x = x, .begin = build_ints(b, s.rank, begin),
-                             .size = build_ints(b, s.rank, s.dim));
+    Value *first = build_ints(b, s.rank, begin), *size = build_ints(b, s.rank, s.dim);
+    return mil_slice_by_size(b, "slice", .x = x, .begin = first, .size = size);
+}
+
+Value *make_strided(Builder *b, Value *x, const int64_t *begin, const int64_t *end,
+                    const int64_t *stride)
+{
+    const int rank = x->type->shape.rank;
+    Value *from = build_ints(b, rank, begin), *to = build_ints(b, rank, end);
+    Value *step = build_ints(b, rank, stride);
+    return mil_slice_by_index(b, "slice", .x = x, .begin = from, .end = to, .stride = step);
+}
+
+Value *make_pad(Builder *b, Value *x, const int64_t *pad, double value)
+{
+    Value *widths = build_ints(b, 2 * x->type->shape.rank, pad);
+    Value *mode = build_string(b, "constant"), *fill = make_number(b, x, value);
+    return mil_pad(b, "pad", .x = x, .pad = widths, .mode = mode, .constant_val = fill);
+}
+
+Value *make_clip(Builder *b, Value *x, double low, double high)
+{
+    Value *least = make_number(b, x, low), *most = make_number(b, x, high);
+    return mil_clip(b, "clip", .x = x, .alpha = least, .beta = most);
+}
+
+Value *make_over(Builder *b, const char *wish, int kind, Value *x, int n, const int64_t *axes)
+{
+    Value *over = build_ints(b, n, axes), *keep = build_bool(b, true);
+    return build_of(b, wish, kind, P_x, x, P_axes, over, P_keep_dims, keep, P_NONE);
 }
 
 Value *make_concat(Builder *b, Value **v, int n, int axis)
@@ -250,6 +278,7 @@ Value *make_concat(Builder *b, Value **v, int n, int axis)
 
 Value *make_matmul(Builder *b, Value *x, Value *y, bool transpose_x, bool transpose_y)
 {
-    return mil_matmul(b, "matmul", .x = x, .y = y, .transpose_x = build_bool(b, transpose_x),
-                      .transpose_y = build_bool(b, transpose_y));
+    Value *turn_x = build_bool(b, transpose_x), *turn_y = build_bool(b, transpose_y);
+    return mil_matmul(b, "matmul", .x = x, .y = y, .transpose_x = turn_x,
+                      .transpose_y = turn_y);
 }

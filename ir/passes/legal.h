@@ -87,6 +87,14 @@ Value *make_transpose(Builder *b, Value *x, int n, const int64_t *perm);
 /* its last two axes exchanged */
 Value *make_swap(Builder *b, Value *x);
 Value *make_slice(Builder *b, Value *x, int axis, int64_t from, int64_t n);
+/* slice_by_index, with a begin, an end and a stride for each axis of x */
+Value *make_strided(Builder *b, Value *x, const int64_t *begin, const int64_t *end,
+                    const int64_t *stride);
+/* x among the value: pad is before and after, axis by axis */
+Value *make_pad(Builder *b, Value *x, const int64_t *pad, double value);
+Value *make_clip(Builder *b, Value *x, double low, double high);
+/* a reduction over n axes, which it keeps */
+Value *make_over(Builder *b, const char *wish, int kind, Value *x, int n, const int64_t *axes);
 Value *make_concat(Builder *b, Value **v, int n, int axis);
 Value *make_matmul(Builder *b, Value *x, Value *y, bool transpose_x, bool transpose_y);
 

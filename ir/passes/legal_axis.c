@@ -10,9 +10,7 @@ static Value *longer(Builder *b, Value *x, int axis, int64_t more, double value)
 {
     int64_t pad[2 * MAX_RANK] = { 0 };
     pad[2 * axis + 1] = more;
-    return mil_pad(b, "pad", .x = x, .pad = build_ints(b, 2 * x->type->shape.rank, pad),
-                   .mode = build_string(b, "constant"),
-                   .constant_val = make_number(b, x, value));
+    return make_pad(b, x, pad, value);
 }
 
 /* ---- topk -------------------------------------------------------------------------------- */
@@ -92,8 +90,8 @@ Value *softmax_of_more(const Legal *l, Builder *b, Op *op)
     if (axis < 0 || s->dim[axis] < 1 || s->dim[axis] > INT32_MAX) return NULL;
     while (n < s->dim[axis]) n *= 2;
     if (n == s->dim[axis]) return NULL;
-    Value *y = mil_softmax(b, "softmax", .x = longer(b, x, axis, n - s->dim[axis], -65504),
-                           .axis = build_int(b, axis));
+    x = longer(b, x, axis, n - s->dim[axis], -65504);
+    Value *y = mil_softmax(b, "softmax", .x = x, .axis = build_int(b, axis));
     return make_slice(b, y, axis, 0, s->dim[axis]);
 }
 

@@ -92,8 +92,8 @@ static Value *forward_piece(Builder *b, const ConvOp *v, const Taps *t, Value *b
         begin[axis] = start;
         s.dim[axis] = end - start;
     }
-    return make_conv(b, false, make_box(b, v->x, begin, s.dim), weight_taps(b, v, t), bias,
-                     v->conv.groups, &w);
+    Value *x = make_box(b, v->x, begin, s.dim);
+    return make_conv(b, false, x, weight_taps(b, v, t), bias, v->conv.groups, &w);
 }
 
 /* The taps' result lies in the whole one, which padding then crops, at from * dilation. */

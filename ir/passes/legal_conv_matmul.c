@@ -63,9 +63,7 @@ static Value *seen_by(const Products *p, const int64_t *tap)
     }
     for (int i = 0; !steps && i < s->rank; i++) end[i] -= begin[i];
     if (!steps) return make_box(p->b, p->padded, begin, end);
-    return mil_slice_by_index(
-        p->b, "slice", .x = p->padded, .begin = build_ints(p->b, s->rank, begin),
-        .end = build_ints(p->b, s->rank, end), .stride = build_ints(p->b, s->rank, stride));
+    return make_strided(p->b, p->padded, begin, end, stride);
 }
 
 static Value *product_of_tap(const Products *p, int64_t index, const int64_t *tap)

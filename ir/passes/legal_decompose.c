@@ -44,8 +44,8 @@ static Value *l2_norm(const Legal *l, Builder *b, Op *op)
     (void)l;
     if (!float_of(op, P_epsilon, 1e-6, &epsilon) || extent_of(x, 2) < 0) return NULL;
     Value *axes = build_ints(b, 3, (int64_t[]){ -3, -2, -1 });
-    Value *sum = mil_reduce_sum(b, "sum", .x = make2(b, OP_mul, x, x), .axes = axes,
-                                .keep_dims = build_bool(b, true));
+    Value *square = make2(b, OP_mul, x, x), *keep = build_bool(b, true);
+    Value *sum = mil_reduce_sum(b, "sum", .x = square, .axes = axes, .keep_dims = keep);
     return make2(b, OP_mul, x, reciprocal_root(b, sum, epsilon));
 }
 
@@ -71,8 +71,8 @@ static Value *logical_or(const Legal *l, Builder *b, Op *op)
 static Value *logical_xor(const Legal *l, Builder *b, Op *op)
 {
     (void)l;
-    return make2(b, OP_not_equal, make_cast(b, op_value(op, P_x), DT_FP16),
-                 make_cast(b, op_value(op, P_y), DT_FP16));
+    Value *x = make_cast(b, op_value(op, P_x), DT_FP16);
+    return make2(b, OP_not_equal, x, make_cast(b, op_value(op, P_y), DT_FP16));
 }
 
 /* ---- arithmetic -------------------------------------------------------------------------- */
@@ -110,8 +110,8 @@ static Value *product(Builder *b, Value *x, int axis)
     for (int64_t n; (n = x->type->shape.dim[axis]) > 1;) {
         const int64_t half = n / 2;
         Value *last = n % 2 ? make_slice(b, x, axis, n - 1, 1) : NULL;
-        x = make2(b, OP_mul, make_slice(b, x, axis, 0, half),
-                  make_slice(b, x, axis, half, half));
+        Value *front = make_slice(b, x, axis, 0, half);
+        x = make2(b, OP_mul, front, make_slice(b, x, axis, half, half));
         if (last) over = over ? make2(b, OP_mul, over, last) : last;
     }
     return over ? make2(b, OP_mul, x, over) : x;

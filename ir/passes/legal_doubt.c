@@ -23,8 +23,9 @@ static Value *matmul_of_three(Builder *b, const Op *op)
     if (s->rank != t->rank || s->rank < 2 || s->rank == 3) return NULL;
     for (int i = 0; i < s->rank - 2; i++)
         if (s->dim[i] != t->dim[i]) return NULL;
-    Value *r = make_matmul(b, as_three(b, x), as_three(b, y), flag_of(op, P_transpose_x),
-                           flag_of(op, P_transpose_y));
+    x = as_three(b, x);
+    y = as_three(b, y);
+    Value *r = make_matmul(b, x, y, flag_of(op, P_transpose_x), flag_of(op, P_transpose_y));
     return make_shape(b, r, out);
 }
 

@@ -44,8 +44,8 @@ static Value *uncast(Builder *b, Value *v, int64_t n)
     Value *from = v->def && v->def->kind == OP_cast ? op_value(v->def, P_x) : NULL;
     if (!from || n > FP16_WHOLE || from->type->dtype == DT_BOOL) return v;
     if (!dtype_is_float(from->type->dtype)) return make_cast(b, from, DT_FP16);
-    return make2(b, OP_mul, make1(b, OP_floor, make1(b, OP_abs, from)),
-                 make1(b, OP_sign, from));
+    Value *size = make1(b, OP_floor, make1(b, OP_abs, from));
+    return make2(b, OP_mul, size, make1(b, OP_sign, from));
 }
 
 Value *make_counting(Builder *b, DType t, int rank, int axis, int64_t n)
@@ -74,8 +74,9 @@ Value *one_hot_by_equal(const Legal *l, Builder *b, Op *op)
     indices = make_shape(b, uncast(b, indices, out->dim[axis]), &s);
     Value *hot = make2(b, OP_equal, indices,
                        make_counting(b, indices->type->dtype, s.rank, axis, out->dim[axis]));
-    return make_select(b, hot, on ? on : one_element(b, t, 1),
-                       off ? off : one_element(b, t, 0));
+    if (!on) on = one_element(b, t, 1);
+    if (!off) off = one_element(b, t, 0);
+    return make_select(b, hot, on, off);
 }
 
 /* ---- rows that indices name -------------------------------------------------------------- */
@@ -123,8 +124,8 @@ Value *gather_nd_by_gather(const Legal *l, Builder *b, Op *op)
     merged.dim[0] = extents(s, 0, depth);
     for (int i = 1; i < merged.rank; i++) merged.dim[i] = s->dim[depth + i - 1];
     Value *rows = build_const(b, "rows", const_ints(&b->m->arena, DT_INT32, (int)n, row));
-    Value *y = mil_gather(b, "gather", .x = make_shape(b, x, &merged), .indices = rows,
-                          .axis = build_int(b, 0));
+    x = make_shape(b, x, &merged);
+    Value *y = mil_gather(b, "gather", .x = x, .indices = rows, .axis = build_int(b, 0));
     return make_shape(b, y, out);
 }
 
@@ -311,9 +312,7 @@ static Value *strided(Builder *b, Value *x, int axis, int64_t from, int64_t stri
     begin[axis] = from;
     step[axis] = stride;
     end.dim[axis] = from + (n - 1) * stride + 1;
-    return mil_slice_by_index(b, "slice", .x = x, .begin = build_ints(b, end.rank, begin),
-                              .end = build_ints(b, end.rank, end.dim),
-                              .stride = build_ints(b, end.rank, step));
+    return make_strided(b, x, begin, end.dim, step);
 }
 
 /* The windows one after the other, or their first entries, their second ones ..: the fewer. */

@@ -79,8 +79,7 @@ static Value *padded(Builder *b, Value *x, int axis, int64_t before, int64_t beh
     if (!before && !behind) return x;
     pad[2 * axis] = before;
     pad[2 * axis + 1] = behind;
-    return mil_pad(b, "pad", .x = x, .pad = build_ints(b, 2 * x->type->shape.rank, pad),
-                   .mode = build_string(b, "constant"), .constant_val = make_number(b, x, 0));
+    return make_pad(b, x, pad, 0);
 }
 
 /* The sum of the parts, each among zeros in its place: of numbers alone, and not by turns. */

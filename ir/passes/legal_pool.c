@@ -38,12 +38,10 @@ static int64_t reached(const Window *w, int i)
 static Value *make_pool(Builder *b, const PoolOp *p, Value *x, const Window *w, bool inside)
 {
     const int first = MAX_SPATIAL - w->n;
-    Value *given[] = { x,
-                       build_ints(b, w->n, w->kernel + first),
-                       build_ints(b, w->n, w->stride + first),
-                       build_string(b, "custom"),
-                       build_padding(b, w),
-                       build_bool(b, inside) };
+    Value *size = build_ints(b, w->n, w->kernel + first);
+    Value *step = build_ints(b, w->n, w->stride + first);
+    Value *type = build_string(b, "custom"), *pad = build_padding(b, w);
+    Value *given[] = { x, size, step, type, pad, build_bool(b, inside) };
     static const ParamId names[] = {
         P_x, P_kernel_sizes, P_strides, P_pad_type, P_pad, P_exclude_padding_from_average
     };
@@ -181,9 +179,9 @@ static Value *root_of(Builder *b, Value **part, int n, const Shape *out)
     if (s.rank == 5) s = SHAPE(s.dim[0], s.dim[1], s.dim[2] * s.dim[3], s.dim[4]);
     s.dim[s.rank++] = 1;
     for (int i = 0; i < n; i++) part[i] = make_shape(b, part[i], &s);
-    Value *y = mil_reduce_l2_norm(b, "root", .x = make_concat(b, part, n, s.rank - 1),
-                                  .axes = build_ints(b, 1, &last),
-                                  .keep_dims = build_bool(b, true));
+    Value *all = make_concat(b, part, n, s.rank - 1);
+    Value *axes = build_ints(b, 1, &last), *keep = build_bool(b, true);
+    Value *y = mil_reduce_l2_norm(b, "root", .x = all, .axes = axes, .keep_dims = keep);
     return make_shape(b, y, out);
 }
 

@@ -224,9 +224,7 @@ static Value *rank_slice(const Legal *l, Builder *b, Op *op, Value *x, const Sha
         stride[m.of[i]] = c.stride[i];
         end[m.of[i]] = c.begin[i] + (c.count[i] - 1) * c.stride[i] + 1;
     }
-    Value *y = mil_slice_by_index(
-        b, "slice", .x = make_shape(b, x, &to), .begin = build_ints(b, m.n, begin),
-        .end = build_ints(b, m.n, end), .stride = build_ints(b, m.n, stride));
+    Value *y = make_strided(b, make_shape(b, x, &to), begin, end, stride);
     return make_shape(b, y, out);
 }
 
@@ -255,8 +253,8 @@ static Value *one_batch(Builder *b, Value *v, const Shape *out)
     reps[out->rank - 2] = reps[out->rank - 1] = 1;
     Shape full = { .rank = out->rank };
     for (int i = 0; i < out->rank; i++) full.dim[i] = i < lacks ? 1 : s->dim[i - lacks];
-    Value *y = mil_tile(b, "tile", .x = make_shape(b, v, &full),
-                        .reps = build_ints(b, out->rank, reps));
+    v = make_shape(b, v, &full);
+    Value *y = mil_tile(b, "tile", .x = v, .reps = build_ints(b, out->rank, reps));
     to.dim[0] = all;
     return make_shape(b, y, &to);
 }
@@ -270,8 +268,10 @@ static Value *rank_matmul(const Legal *l, Builder *b, Op *op)
     const bool long_rank = rule_heals(l->rules, RULE_matmul_rank)
                         && over_limit(l->rules, LIMIT_matmul_rank, out->rank);
     if (!long_rank && fits(l, out->rank)) return NULL;
-    Value *product = make_matmul(b, one_batch(b, x, out), one_batch(b, y, out),
-                                 flag_of(op, P_transpose_x), flag_of(op, P_transpose_y));
+    x = one_batch(b, x, out);
+    y = one_batch(b, y, out);
+    Value *product = make_matmul(b, x, y, flag_of(op, P_transpose_x),
+                                 flag_of(op, P_transpose_y));
     return make_shape(b, product, out);
 }
 

@@ -65,9 +65,10 @@ static Value *whole(const Unroll *u, ParamId param)
 static Value *activate(Builder *b, int kind, Value *x)
 {
     if (kind == OP_identity) return x;
-    if (kind == OP_sigmoid_hard)
-        return mil_sigmoid_hard(b, "gate", .x = x, .alpha = make_number(b, x, 0.2),
-                                .beta = make_number(b, x, 0.5));
+    if (kind == OP_sigmoid_hard) {
+        Value *slope = make_number(b, x, 0.2), *middle = make_number(b, x, 0.5);
+        return mil_sigmoid_hard(b, "gate", .x = x, .alpha = slope, .beta = middle);
+    }
     return make1(b, kind, x);
 }
 
@@ -108,10 +109,9 @@ static void step_lstm(Unroll *u, Value *input)
     Value *in = activate(b, u->gate, with_peephole(u, gate_of(u, all, IN), IN));
     Value *forget = activate(b, u->gate, with_peephole(u, gate_of(u, all, FORGET), FORGET));
     Value *content = activate(b, u->cell, gate_of(u, all, CELL));
-    u->c = make2(b, OP_add, make2(b, OP_mul, forget, u->c), make2(b, OP_mul, in, content));
-    if (!isinf(u->clip))
-        u->c = mil_clip(b, "clip", .x = u->c, .alpha = make_number(b, u->c, -u->clip),
-                        .beta = make_number(b, u->c, u->clip));
+    Value *kept = make2(b, OP_mul, forget, u->c);
+    u->c = make2(b, OP_add, kept, make2(b, OP_mul, in, content));
+    if (!isinf(u->clip)) u->c = make_clip(b, u->c, -u->clip, u->clip);
     Value *open = activate(b, u->gate, with_peephole(u, gate_of(u, all, OUT), OUT));
     u->h = make2(b, OP_mul, open, activate(b, u->out, u->c));
 }

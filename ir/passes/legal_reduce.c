@@ -38,8 +38,8 @@ static Value *mean_of_last(Builder *b, const Op *op, Value *x)
     perm[1] = s->rank - 1;
     perm[s->rank - 1] = 1;
     Value *turned = make_transpose(b, x, s->rank, perm);
-    Value *mean = mil_reduce_mean(b, "mean", .x = turned, .axes = build_ints(b, 1, last),
-                                  .keep_dims = build_bool(b, true));
+    Value *over = build_ints(b, 1, last), *keep = build_bool(b, true);
+    Value *mean = mil_reduce_mean(b, "mean", .x = turned, .axes = over, .keep_dims = keep);
     return make_shape(b, make_transpose(b, mean, s->rank, perm), out);
 }
 
@@ -57,19 +57,21 @@ typedef struct {
 static Best search(Builder *b, const Search *s, Value *x, int axis)
 {
     const int64_t at = axis;
-    Value *keep = build_bool(b, true);
-    return (Best){ build_of(b, "best", s->reduce, P_x, x, P_axes, build_ints(b, 1, &at),
-                            P_keep_dims, keep, P_NONE),
-                   build_of(b, "place", s->arg, P_x, x, P_axis, build_int(b, axis), P_keep_dims,
-                            keep, P_NONE) };
+    Value *keep = build_bool(b, true), *axes = build_ints(b, 1, &at);
+    Value *best = build_of(b, "best", s->reduce, P_x, x, P_axes, axes, P_keep_dims, keep,
+                           P_NONE);
+    Value *along = build_int(b, axis);
+    Value *place = build_of(b, "place", s->arg, P_x, x, P_axis, along, P_keep_dims, keep,
+                            P_NONE);
+    return (Best){ best, place };
 }
 
 /* Of equals the one in front: it comes first in the axis. */
 static Best better(Builder *b, const Search *s, Best front, Best behind, bool last)
 {
     Value *is = make2(b, s->better, behind.best, front.best);
-    return (Best){ last ? NULL : make_select(b, is, behind.best, front.best),
-                   make_select(b, is, behind.place, front.place) };
+    Value *best = last ? NULL : make_select(b, is, behind.best, front.best);
+    return (Best){ best, make_select(b, is, behind.place, front.place) };
 }
 
 static Value *first_of(Builder *b, const Search *s, Best *part, int n)
@@ -104,8 +106,8 @@ static bool equal_parts(Builder *b, const Search *s, Value *x, int64_t n, Best *
     two.dim[s->axis + 1] = all / n;
     const Best both = search(b, s, make_shape(b, x, &two), s->axis + 1);
     for (int64_t i = 0; i < n; i++) {
-        const Best one = { make_slice(b, both.best, s->axis, i, 1),
-                           make_slice(b, both.place, s->axis, i, 1) };
+        Value *best = make_slice(b, both.best, s->axis, i, 1);
+        const Best one = { best, make_slice(b, both.place, s->axis, i, 1) };
         part[i] = shifted(b, one, i * (all / n));
     }
     return true;

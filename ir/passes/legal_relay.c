@@ -45,7 +45,6 @@ bool reduced_axes(const Op *op, int rank, bool *reduced)
 
 Value *make_reduced(Builder *b, Op *op, Value *x, int n, const int64_t *axes)
 {
-    Value *y = build_of(b, op->name, op->kind, P_x, x, P_axes, build_ints(b, n, axes),
-                        P_keep_dims, build_bool(b, true), P_NONE);
+    Value *y = make_over(b, op->name, op->kind, x, n, axes);
     return make_shape(b, y, &op->out[0]->type->shape);
 }

@@ -11,8 +11,8 @@ Value *make_box(Builder *b, Value *x, const int64_t *begin, const int64_t *size)
     bool whole = true;
     for (int i = 0; i < s->rank; i++) whole = whole && begin[i] == 0 && size[i] == s->dim[i];
     if (whole) return x;
-    return mil_slice_by_size(b, "slice", .x = x, .begin = build_ints(b, s->rank, begin),
-                             .size = build_ints(b, s->rank, size));
+    Value *from = build_ints(b, s->rank, begin), *extent = build_ints(b, s->rank, size);
+    return mil_slice_by_size(b, "slice", .x = x, .begin = from, .size = extent);
 }
 
 Value *make_zeros(Builder *b, Value *x, const int64_t *before, const int64_t *after)
@@ -25,9 +25,7 @@ Value *make_zeros(Builder *b, Value *x, const int64_t *before, const int64_t *af
         pad[2 * i + 1] = after[i];
         none = none && !before[i] && !after[i];
     }
-    if (none) return x;
-    return mil_pad(b, "pad", .x = x, .pad = build_ints(b, 2 * rank, pad),
-                   .mode = build_string(b, "constant"), .constant_val = make_number(b, x, 0));
+    return none ? x : make_pad(b, x, pad, 0);
 }
 
 /* By pairs, so that rounding grows with the logarithm of n. */
@@ -231,14 +229,9 @@ Value *make_conv(Builder *b, bool transposed, Value *x, Value *weight, Value *bi
     const int first = MAX_SPATIAL - w->n;
     Value *cut = transposed ? cut_out(b, x, weight, bias, groups, w) : NULL;
     if (cut) return cut;
-    Value *given[] = { x,
-                       weight,
-                       build_ints(b, w->n, w->stride + first),
-                       build_string(b, "custom"),
-                       build_padding(b, w),
-                       build_ints(b, w->n, w->dilation + first),
-                       build_int(b, groups),
-                       bias };
+    Value *step = build_ints(b, w->n, w->stride + first), *type = build_string(b, "custom");
+    Value *pad = build_padding(b, w), *spread = build_ints(b, w->n, w->dilation + first);
+    Value *given[] = { x, weight, step, type, pad, spread, build_int(b, groups), bias };
     static const ParamId names[] = { P_x,   P_weight,    P_strides, P_pad_type,
                                      P_pad, P_dilations, P_groups,  P_bias };
     Arg arg[COUNT(names)];

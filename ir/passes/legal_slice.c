@@ -45,11 +45,12 @@ static Value *build_flags(Builder *b, int n, const int64_t *v)
 
 static Value *build_slice(Builder *b, Value *x, int n, const Bounds *s)
 {
-    return mil_slice_by_index(b, "slice", .x = x, .begin = build_ints(b, n, s->begin),
-                              .end = build_ints(b, n, s->end),
-                              .stride = build_ints(b, n, s->stride),
-                              .begin_mask = build_flags(b, n, s->from_start),
-                              .end_mask = build_flags(b, n, s->to_end));
+    Value *begin = build_ints(b, n, s->begin), *end = build_ints(b, n, s->end);
+    Value *stride = build_ints(b, n, s->stride);
+    Value *from_start = build_flags(b, n, s->from_start);
+    Value *to_end = build_flags(b, n, s->to_end);
+    return mil_slice_by_index(b, "slice", .x = x, .begin = begin, .end = end, .stride = stride,
+                              .begin_mask = from_start, .end_mask = to_end);
 }
 
 static void take_all(Bounds *s, int axis)
@@ -99,8 +100,9 @@ static Value *slice_size(Builder *b, Op *op, Value *x, int n)
     }
     swap_last(begin, n);
     swap_last(size, n);
-    return mil_slice_by_size(b, "slice", .x = make_swap(b, x), .begin = build_ints(b, n, begin),
-                             .size = build_ints(b, n, size));
+    x = make_swap(b, x);
+    Value *from = build_ints(b, n, begin), *extent = build_ints(b, n, size);
+    return mil_slice_by_size(b, "slice", .x = x, .begin = from, .size = extent);
 }
 
 /* op along the second last axis; NULL: it begins at 0, or what it takes is not known. */

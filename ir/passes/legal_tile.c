@@ -88,10 +88,9 @@ static Value *tile_reduction(Builder *b, Op *op, Value *x, const Fold *f)
     return n ? make_reduced(b, op, make_shape(b, x, &s), n, axes) : NULL;
 }
 
-static Value *over_axes(Builder *b, int kind, Value *x, int n, const int64_t *axes)
+static Value *over_both(Builder *b, int kind, Value *x, const int64_t *axes)
 {
-    return build_of(b, ops[kind].name, kind, P_x, x, P_axes, build_ints(b, n, axes),
-                    P_keep_dims, build_bool(b, true), P_NONE);
+    return make_over(b, ops[kind].name, kind, x, 2, axes);
 }
 
 /* Over the folded axis in steps, as no softmax is over two axes. */
@@ -104,8 +103,8 @@ static Value *tile_softmax(Builder *b, Op *op, Value *x, const Fold *f)
     Value *y = make_shape(b, x, &s);
     const int64_t at[] = { axis + shift - 1, axis + shift };
     if (axis == f->axis) {
-        Value *e = make1(b, OP_exp, make2(b, OP_sub, y, over_axes(b, OP_reduce_max, y, 2, at)));
-        y = make2(b, OP_real_div, e, over_axes(b, OP_reduce_sum, e, 2, at));
+        Value *e = make1(b, OP_exp, make2(b, OP_sub, y, over_both(b, OP_reduce_max, y, at)));
+        y = make2(b, OP_real_div, e, over_both(b, OP_reduce_sum, e, at));
     } else {
         const int64_t other = axis + shift - (axis < f->axis);
         if (other < 0) return NULL;
@@ -176,9 +175,10 @@ static Value *tile_linear(const Legal *l, Builder *b, Op *op)
             || !fold_axis(l->rules, sw, 1, fx.q, &fw) || fw.p != fx.p || fx.p > MOST_PIECES)
             return NULL;
         w = make_dense(b, w);
-        for (int64_t i = 0; i < fx.p; i++)
-            part[i] = linear_of(b, folded_piece(b, x, &fx, i), folded_piece(b, w, &fw, i),
-                                i ? NULL : bias);
+        for (int64_t i = 0; i < fx.p; i++) {
+            Value *from = folded_piece(b, x, &fx, i);
+            part[i] = linear_of(b, from, folded_piece(b, w, &fw, i), i ? NULL : bias);
+        }
         return make_sum(b, part, (int)fx.p);
     }
     if (!rule_heals(l->rules, RULE_extent) || !fold_of(l->rules, out, &fx)
@@ -189,9 +189,10 @@ static Value *tile_linear(const Legal *l, Builder *b, Op *op)
     if (fx.p > MOST_PIECES || (bias && !can_cut(bias))) return NULL;
     w = make_dense(b, w);
     bias = make_dense(b, bias);
-    for (int64_t i = 0; i < fx.p; i++)
-        part[i] = linear_of(b, x, folded_piece(b, w, &fw, i),
-                            bias ? folded_piece(b, bias, &fb, i) : NULL);
+    for (int64_t i = 0; i < fx.p; i++) {
+        Value *rows = folded_piece(b, w, &fw, i);
+        part[i] = linear_of(b, x, rows, bias ? folded_piece(b, bias, &fb, i) : NULL);
+    }
     return join_folded(b, part, &fx, out);
 }
 
@@ -212,9 +213,10 @@ static Value *tile_matmul(const Legal *l, Builder *b, Op *op)
         x = make_dense(b, x);
         y = make_dense(b, y);
         fy = (Fold){ .rank = sy->rank, .axis = ky, .p = fx.p, .q = fx.q };
-        for (int64_t i = 0; i < fx.p; i++)
-            part[i] = make_matmul(b, folded_piece(b, x, &fx, i), folded_piece(b, y, &fy, i), tx,
-                                  ty);
+        for (int64_t i = 0; i < fx.p; i++) {
+            Value *left = folded_piece(b, x, &fx, i);
+            part[i] = make_matmul(b, left, folded_piece(b, y, &fy, i), tx, ty);
+        }
         return make_sum(b, part, (int)fx.p);
     }
     if (!rule_heals(l->rules, RULE_extent) || !fold_of(l->rules, out, &fx)

@@ -59,7 +59,8 @@ Value *cos_by_polynomial(const Legal *l, Builder *b, Op *op)
 
 Value *tan_by_quotient(const Legal *l, Builder *b, Op *op)
 {
-    return make2(b, OP_real_div, sin_by_polynomial(l, b, op), cos_by_polynomial(l, b, op));
+    Value *sine = sin_by_polynomial(l, b, op);
+    return make2(b, OP_real_div, sine, cos_by_polynomial(l, b, op));
 }
 
 /* ---- hyperbolic functions ---------------------------------------------------------------- */
@@ -76,7 +77,8 @@ Value *sinh_by_exp(const Legal *l, Builder *b, Op *op)
     static const double series[] = { 1, 1.0 / 6, 1.0 / 120, 1.0 / 5040 };
     (void)l;
     Value *x = op_value(op, P_x);
-    Value *far = make2(b, OP_sub, half_exp(b, x), half_exp(b, negated(b, x)));
+    Value *far = half_exp(b, x);
+    far = make2(b, OP_sub, far, half_exp(b, negated(b, x)));
     return by_size(b, x, 1, odd_polynomial(b, x, (int)COUNT(series), series), far);
 }
 
@@ -84,7 +86,8 @@ Value *cosh_by_exp(const Legal *l, Builder *b, Op *op)
 {
     (void)l;
     Value *x = op_value(op, P_x);
-    return make2(b, OP_add, half_exp(b, x), half_exp(b, negated(b, x)));
+    Value *half = half_exp(b, x);
+    return make2(b, OP_add, half, half_exp(b, negated(b, x)));
 }
 
 /* sign(x) * log((1 + |x|) / (1 - |x|)) / 2. The epsilon is the least that the engine's
@@ -97,7 +100,8 @@ Value *atanh_by_log(const Legal *l, Builder *b, Op *op)
     Value *below = make_with(b, OP_add, negated(b, size), 1);
     Value *ratio = make2(b, OP_real_div, make_with(b, OP_add, size, 1), below);
     Value *log = mil_log(b, "log", .x = ratio, .epsilon = make_number(b, x, 0x1.1p-17));
-    Value *far = make2(b, OP_mul, make_with(b, OP_mul, log, 0.5), make1(b, OP_sign, x));
+    Value *far = make_with(b, OP_mul, log, 0.5);
+    far = make2(b, OP_mul, far, make1(b, OP_sign, x));
     return by_size(b, x, 0.5, odd_polynomial(b, x, (int)COUNT(series), series), far);
 }
 

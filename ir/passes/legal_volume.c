@@ -54,9 +54,7 @@ static Value *forward_tap(Builder *b, const Volume *v, Value *x, int64_t tap, Va
     Shape end = x->type->shape;
     begin[1] = tap * w->dilation[0];
     end.dim[1] = begin[1] + (w->out[0] - 1) * w->stride[0] + 1;
-    Value *met = mil_slice_by_index(b, "slice", .x = x, .begin = build_ints(b, 5, begin),
-                                    .end = build_ints(b, 5, end.dim),
-                                    .stride = build_ints(b, 5, step));
+    Value *met = make_strided(b, x, begin, end.dim, step);
     return conv_planes(b, v, planes(b, met), tap, bias);
 }
 

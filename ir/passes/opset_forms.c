@@ -97,8 +97,7 @@ bool form_quantize(Level *l, Builder *b, Op *op, Value **out)
         if (!zero) return false;
         v = make2(b, OP_add, v, zero);
     }
-    v = mil_clip(b, "clip", .x = v, .alpha = make_number(b, v, (double)least(t)),
-                 .beta = make_number(b, v, (double)most(t)));
+    v = make_clip(b, v, (double)least(t), (double)most(t));
     Was *w = values_get(&l->was, op->out[0]);
     if (w) w->real = v;
     *out = cast_to(b, v, dtype_wider(t));

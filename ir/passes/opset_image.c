@@ -65,8 +65,9 @@ static Value *bilinear(Builder *b, const Op *op, Value *x, const Shape *s)
         v = reshape(
             b, x,
             SHAPE(1, s->rank > 1 ? x->type->shape.dim[0] : 1, x->type->shape.dim[s->rank - 1]));
-    v = mil_resize_bilinear(b, "resize", .x = v, .target_size_height = build_int(b, h),
-                            .target_size_width = build_int(b, w),
+    Value *high = build_int(b, h), *wide = build_int(b, w);
+    v = mil_resize_bilinear(b, "resize", .x = v, .target_size_height = high,
+                            .target_size_width = wide,
                             .sampling_mode = build_string(b, mode ? mode : "DEFAULT"));
     return s->rank < 3 ? reshape(b, v, *s) : v;
 }
@@ -135,8 +136,8 @@ static bool from_roi(Builder *b, const Op *op, Value *roi, Value **out)
         index = counted(b, n, images);
         if (images > 1) {
             const int64_t reps[] = { 1, images, 1 };
-            v = mil_tile(b, "tile", .x = reshape(b, v, SHAPE(n, 1, 4)),
-                         .reps = build_ints(b, 3, reps));
+            v = reshape(b, v, SHAPE(n, 1, 4));
+            v = mil_tile(b, "tile", .x = v, .reps = build_ints(b, 3, reps));
             v = reshape(b, v, SHAPE(n * images, 4));
         }
     }
@@ -151,8 +152,8 @@ static bool to_roi(Builder *b, const Op *op, Value *boxes, Value **out)
     Value *index = op_value(op, P_box_indices);
     if (!s || !y) return false;
     if (!index) index = counted(b, 1, s->dim[0]);
-    Value *both[] = { reshape(b, opset_as(b, index, t), SHAPE(s->dim[0], 1)),
-                      opset_as(b, boxes, t) };
+    index = reshape(b, opset_as(b, index, t), SHAPE(s->dim[0], 1));
+    Value *both[] = { index, opset_as(b, boxes, t) };
     Value *roi = reshape(b, make_concat(b, both, 2, 1), SHAPE(s->dim[0], 1, 5, 1, 1));
     *out = reshape(b, cropped(b, op, roi, NULL), *y);
     return true;
@@ -175,8 +176,8 @@ bool form_crop_resize(Level *l, Builder *b, Op *op, Value **out)
 static Op *suppressed(Builder *b, const Op *op, Value *threshold)
 {
     Arg arg[MAX_PARAM];
-    Value *turned[2] = { make_swap(b, op_value(op, P_boxes)),
-                         make_swap(b, op_value(op, P_scores)) };
+    Value *boxes = make_swap(b, op_value(op, P_boxes));
+    Value *turned[2] = { boxes, make_swap(b, op_value(op, P_scores)) };
     int n = 0;
     for (int i = 0; i < op->narg; i++) {
         const ParamId p = op->arg[i].param;
@@ -216,8 +217,8 @@ static bool suppress_up(Builder *b, const Op *op, Value **out)
     const Shape *s = shape_of_value(index);
     const int64_t last = -1, axis = 1;
     if (!s) return false;
-    Value *best = mil_reduce_max(b, "best", .x = scores, .axes = build_ints(b, 1, &last),
-                                 .keep_dims = build_bool(b, false));
+    Value *axes = build_ints(b, 1, &last), *no = build_bool(b, false);
+    Value *best = mil_reduce_max(b, "best", .x = scores, .axes = axes, .keep_dims = no);
     Value *keep = make_with(b, OP_greater, best, above);
     bool *first = arena_array(&b->m->arena, (size_t)s->dim[1] + 1, sizeof *first);
     if (s->dim[1]) first[0] = true;
@@ -228,10 +229,12 @@ static bool suppress_up(Builder *b, const Op *op, Value **out)
     out[0] = make_select(b, wide, boxes, make_number(b, boxes, 0));
     out[1] = make_select(b, wide, scores, make_number(b, scores, 0));
     out[2] = make_select(b, keep, index, build_int(b, -1));
-    if (op->nout > 3)
-        out[3] = mil_reduce_sum(b, "count", .x = make_cast(b, keep, DT_INT32),
-                                .axes = build_ints(b, 1, &axis),
-                                .keep_dims = build_bool(b, false));
+    if (op->nout > 3) {
+        keep = make_cast(b, keep, DT_INT32);
+        axes = build_ints(b, 1, &axis);
+        no = build_bool(b, false);
+        out[3] = mil_reduce_sum(b, "count", .x = keep, .axes = axes, .keep_dims = no);
+    }
     return true;
 }
 

@@ -81,9 +81,10 @@ static Value *begin_of(const Update *u, int i)
     if (mask && value_ints(mask, masks) == u->x.rank && masks[i])
         return build_int(b, u->axis[i].step > 0 ? 0 : u->x.dim[i] - 1);
     Value *v = make_cast(b, op_value(u->op, P_begin), DT_INT32);
-    v = mil_slice_by_size(b, "begin", .x = v, .begin = build_ints(b, 1, &at),
-                          .size = build_ints(b, 1, &one));
-    return make_select(b, int_op(b, OP_less, v, 0), int_op(b, OP_add, v, u->x.dim[i]), v);
+    Value *begin = build_ints(b, 1, &at), *size = build_ints(b, 1, &one);
+    v = mil_slice_by_size(b, "begin", .x = v, .begin = begin, .size = size);
+    Value *below = int_op(b, OP_less, v, 0);
+    return make_select(b, below, int_op(b, OP_add, v, u->x.dim[i]), v);
 }
 
 static Value *places(Builder *b, int64_t n)
