@@ -8,7 +8,7 @@ printf 'abcabxabc' >x.txt
 printf 'abc' >short.txt
 printf 'a\0b\0c\0a\0b\0c\0a\0b\0c\0a\0b\0' >a.bin
 printf 'a\0b\0c\0a\0b\0c' >odd.bin
-{ printf '\230\330\064\001'; head -c 1020 /dev/zero; cat a.bin; } >llmc.bin
+{ printf '\210\330\064\001'; head -c 1020 /dev/zero; cat a.bin; } >llmc.bin
 cp $model words.anedsl
 cp $net net.anedsl
 try words.anedsl --data a.txt --eval b.txt --batch 1
