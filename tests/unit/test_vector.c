@@ -1,0 +1,171 @@
+/* test_vector.c -- functions of vectors against C's in double precision, by each kind of kernels
+ * that this processor has: how many units in the last place of an fp32 they are off, over all
+ * magnitudes and both signs, and what infinities and NaN give. */
+#include "unit.h"
+
+#include "../../backends/vector/kernels.h"
+
+#include <math.h>
+
+/* ---- what they should give --------------------------------------------------------------- */
+
+static double exactly_square(double x) { return x * x; }
+static double exactly_sigmoid(double x) { return 1 / (1 + exp(-x)); }
+static double exactly_silu(double x) { return x / (1 + exp(-x)); }
+static double exactly_gelu(double x) { return 0.5 * x * erfc(-x / sqrt(2)); }
+static double exactly_softplus(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)); }
+static double exactly_softsign(double x) { return x / (1 + fabs(x)); }
+static double exactly_inverse(double x) { return 1 / x; }
+static double exactly_rsqrt(double x) { return 1 / sqrt(x); }
+static double exactly_elu(double x) { return x < 0 ? expm1(x) : x; }
+
+static double exactly_gelu_tanh(double x)
+{
+    return exactly_sigmoid(2 * sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)) * x;
+}
+
+/* Off by at most `ulps` units of the result, or of `floor`, where a smaller one counts as that. 1 +
+ * erf(x / sqrt 2) loses digits below 0, and exp makes the error of gelu_tanh's argument large. at_inf: what -inf and inf give; NaN gives NaN. */
+static const struct {
+    ElemOp op;
+    const char *name;
+    double (*exactly)(double x);
+    float least, most; /* what is swept */
+    double ulps, floor, at_inf[2];
+} functions[] = {
+    { ELEM_sqrt, "sqrt", sqrt, 0, INFINITY, 0.5, 0, { NAN, INFINITY } },
+    { ELEM_square, "square", exactly_square, -1e19f, 1e19f, 0.5, 0, { INFINITY, INFINITY } },
+    { ELEM_inverse, "inverse", exactly_inverse, -1e38f, 1e38f, 0.5, 1e-37, { 0, 0 } },
+    { ELEM_rsqrt, "rsqrt", exactly_rsqrt, 1e-38f, INFINITY, 1.5, 0, { NAN, 0 } },
+    { ELEM_exp, "exp", exp, -103, 88.7f, 1.5, 0, { 0, INFINITY } },
+    { ELEM_exp2, "exp2", exp2, -149, 127.9f, 2, 0, { 0, INFINITY } },
+    { ELEM_log, "log", log, 0, INFINITY, 2, 0, { NAN, INFINITY } },
+    { ELEM_tanh, "tanh", tanh, -INFINITY, INFINITY, 2, 0, { -1, 1 } },
+    { ELEM_erf, "erf", erf, -INFINITY, INFINITY, 2, 0, { -1, 1 } },
+    { ELEM_sigmoid, "sigmoid", exactly_sigmoid, -87, INFINITY, 3, 0, { 0, 1 } },
+    { ELEM_silu, "silu", exactly_silu, -87, 1e38f, 3, 0, { NAN, INFINITY } },
+    { ELEM_gelu, "gelu", exactly_gelu, -13, 1e38f, 9, 0, { NAN, INFINITY } },
+    { ELEM_gelu_tanh, "gelu_tanh", exactly_gelu_tanh, -12, 1e38f, 24, 1e-6, { NAN, INFINITY } },
+    { ELEM_softplus, "softplus", exactly_softplus, -87, INFINITY, 3, 0, { 0, INFINITY } },
+    { ELEM_softsign, "softsign", exactly_softsign, -1e38f, 1e38f, 2, 0, { NAN, NAN } },
+    { ELEM_elu, "elu", exactly_elu, -INFINITY, INFINITY, 3, 0, { -1, INFINITY } },
+};
+
+/* ---- how far they are off ---------------------------------------------------------------- */
+
+static double ulp_of(double want)
+{
+    int e;
+    frexp(want, &e);
+    return ldexp(1, (e < -125 ? -125 : e) - 24);
+}
+
+static float float_of(uint32_t bits)
+{
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+/* Numbers of a block: every 9,973rd float from `bits` on, whatever it is. */
+static void block_from(uint32_t bits, float x[ELEM_BLOCK])
+{
+    for (int i = 0; i < ELEM_BLOCK; i++) x[i] = float_of(bits + (uint32_t)i * 9973);
+}
+
+static double worst_of(const Kernels *k, size_t f, float *at)
+{
+    double worst = 0;
+    for (uint64_t bits = 0; bits < UINT32_MAX; bits += (uint64_t)ELEM_BLOCK * 9973) {
+        float x[ELEM_BLOCK], z[ELEM_BLOCK];
+        block_from((uint32_t)bits, x);
+        k->elem[functions[f].op](z, x, NULL, NULL, functions[f].op == ELEM_elu, 0, ELEM_BLOCK);
+        for (int i = 0; i < ELEM_BLOCK; i++) {
+            if (!(x[i] >= functions[f].least && x[i] <= functions[f].most)) continue;
+            const double want = functions[f].exactly((double)x[i]);
+            const bool beyond = isinf((float)want); /* then so is the result */
+            const double off = beyond ? ((double)z[i] == (double)(float)want ? 0 : INFINITY)
+                                      : fabs((double)z[i] - want)
+                                            / ulp_of(fmax(fabs(want), functions[f].floor));
+            if (isfinite(x[i]) && !(off <= worst)) {
+                worst = off;
+                *at = x[i];
+            }
+        }
+    }
+    return worst;
+}
+
+static void test_within_units(void **state)
+{
+    const Kernels *k;
+    (void)state;
+    for (int i = 0; (k = kernels_at(i)); i++)
+        for (size_t f = 0; f < COUNT(functions); f++) {
+            float at = 0;
+            const double worst = worst_of(k, f, &at);
+            printf("%s %s: %.2f units at %g\n", k->name, functions[f].name, worst, (double)at);
+            if (!(worst <= functions[f].ulps))
+                fail_msg("%s by %s is %.2f units off at %.9g, more than %g", functions[f].name,
+                         k->name, worst, (double)at, functions[f].ulps);
+        }
+}
+
+static void same(const Kernels *k, size_t f, float x, double want)
+{
+    float in[ELEM_BLOCK], z[ELEM_BLOCK];
+    for (int i = 0; i < ELEM_BLOCK; i++) in[i] = x;
+    k->elem[functions[f].op](z, in, NULL, NULL, functions[f].op == ELEM_elu, 0, ELEM_BLOCK);
+    if (isnan(want) ? !isnan(z[0]) : (double)z[0] != want)
+        fail_msg("%s of %g by %s is %g, not %g", functions[f].name, (double)x, k->name,
+                 (double)z[0], want);
+}
+
+static void test_infinities(void **state)
+{
+    const Kernels *k;
+    (void)state;
+    for (int i = 0; (k = kernels_at(i)); i++)
+        for (size_t f = 0; f < COUNT(functions); f++) {
+            same(k, f, -INFINITY, functions[f].at_inf[0]);
+            same(k, f, INFINITY, functions[f].at_inf[1]);
+            same(k, f, NAN, (double)NAN);
+        }
+}
+
+/* ---- fp16 -------------------------------------------------------------------------------- */
+
+/* Every fp16 goes through fp32 and back; between two of them the nearest is taken, the even one in
+ * the middle. */
+static void test_halves(void **state)
+{
+    const Kernels *k;
+    (void)state;
+    for (int i = 0; (k = kernels_at(i)); i++)
+        for (uint32_t h = 0; h < 0x7c00; h++) {
+            uint16_t in[ELEM_PAD] = { (uint16_t)h, (uint16_t)(h + 1) }, out[ELEM_PAD];
+            float x[ELEM_PAD];
+            k->widen(x, in, 2);
+            assert_true((double)x[0]
+                        == ldexp(h < 0x400 ? h : 0x400 | (h & 0x3ff),
+                                 (h < 0x400 ? 1 : (int)(h >> 10)) - 25));
+            if (h + 1 == 0x7c00) x[1] = 65536; /* what follows the largest, were there one */
+            x[2] = x[0] + (x[1] - x[0]) / 2;
+            x[3] = x[0] + (x[1] - x[0]) / 4;
+            k->narrow(out, x, 4);
+            assert_int_equal(out[0], h);
+            assert_int_equal(out[1], h + 1);
+            assert_int_equal(out[2], h % 2 ? h + 1 : h);
+            assert_int_equal(out[3], h);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_within_units),
+        cmocka_unit_test(test_infinities),
+        cmocka_unit_test(test_halves),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
