@@ -1,4 +1,4 @@
-/* plan.c -- where a kernel's operations would run, as text and as JSON. */
+/* plan.c -- where a kernel's operations would run, or by which steps, as text and as JSON. */
 #include "api.h"
 #include "json.h"
 
@@ -69,6 +69,32 @@ static void put_text(Buf *out, Arena *a, const char *func, const Placings *p)
     }
 }
 
+static void put_steps(Buf *out, Arena *a, const char *func, const Placings *p)
+{
+    int how = (int)strlen("step"), name = (int)strlen("result");
+    buf_printf(out, "func %s, %d step%s", func, p->nstep, p->nstep == 1 ? "" : "s");
+    if (p->why) buf_printf(out, ": %s", p->why);
+    else
+        buf_printf(out, " by %s: values %zu bytes, packed weights %zu bytes", p->kernels,
+                   p->arena, p->packed);
+    buf_putc(out, '\n');
+    for (int i = 0; i < p->nstep; i++) {
+        const int one = (int)strlen(p->step[i].how), other = (int)strlen(p->step[i].name);
+        if (one > how) how = one;
+        if (other > name) name = other;
+    }
+    if (p->nstep)
+        buf_printf(out, "  %-*s  %-*s  %12s  %9s  %s\n", how, "step", name, "result", "bytes",
+                   "MFLOP", "operations");
+    for (int i = 0; i < p->nstep; i++) {
+        const PlanStep *s = &p->step[i];
+        const char *flop = s->flop > 0 ? arena_printf(a, "%.3f", s->flop / 1e6) : "";
+        buf_printf(out, "  %-*s  ", how, s->how);
+        buf_message(out, "%-*s", name, s->name);
+        buf_printf(out, "  %12.0f  %9s  %s\n", s->bytes, flop, s->ops);
+    }
+}
+
 /* ---- JSON -------------------------------------------------------------------------------- */
 
 static cJSON *text_or_null(const char *s)
@@ -88,12 +114,37 @@ static void json_placing(cJSON *list, const Placing *p)
     json_item(o, "cost", isnan(p->cost) ? cJSON_CreateNull() : json_real(p->cost));
 }
 
+static void json_steps(cJSON *root, const Placings *p)
+{
+    if (p->why) json_item(root, "why", cJSON_CreateString(p->why));
+    if (p->kernels) {
+        json_item(root, "kernels", cJSON_CreateString(p->kernels));
+        json_item(root, "values", json_int((int64_t)p->arena));
+        json_item(root, "packed", json_int((int64_t)p->packed));
+    }
+    cJSON *list = json_item(root, "steps", cJSON_CreateArray());
+    for (int i = 0; i < p->nstep; i++) {
+        const PlanStep *s = &p->step[i];
+        cJSON *o = json_item(list, NULL, cJSON_CreateObject());
+        json_item(o, "step", cJSON_CreateString(s->how));
+        json_item(o, "result", cJSON_CreateString(s->name));
+        json_item(o, "operations", cJSON_CreateString(s->ops));
+        json_item(o, "bytes", json_real(s->bytes));
+        json_item(o, "flop", json_real(s->flop));
+    }
+}
+
 static void put_json(Buf *out, const char *func, const Placings *p)
 {
     Count count[MOST_DEVICES];
     const int n = count_devices(p, count);
     cJSON *root = json_root(cJSON_CreateObject());
     json_item(root, "function", cJSON_CreateString(func));
+    if (p->kernels || p->why) {
+        json_steps(root, p);
+        json_put(out, root);
+        return;
+    }
     cJSON *sums = json_item(root, "prefers", cJSON_CreateObject());
     for (int i = 0; i < n; i++) json_item(sums, count[i].name, json_int(count[i].n));
     cJSON *list = json_item(root, "operations", cJSON_CreateArray());
@@ -122,6 +173,7 @@ anec_status anec_plan(anec_kernel *kernel, const char *format, char **out, anec_
     join(kernel);
     const bool ok = program_place(kernel->program, &a, &c.d, &p);
     if (ok && json) put_json(&text, kernel->func->name, &p);
+    else if (ok && (p.kernels || p.why)) put_steps(&text, &a, kernel->func->name, &p);
     else if (ok) put_text(&text, &a, kernel->func->name, &p);
     arena_free(&a);
     const anec_status s = call_end(&c, ok);

@@ -290,7 +290,9 @@ bool program_place(Program *p, Arena *a, Diag *d, Placings *out)
     const Backend *b = program_backend(p);
     if (b->place) return b->place(now(p), a, d, out);
     return diag_error(d, (Loc){ 0 },
-                      "%s does not say where operations run; --backend coreml does", b->name);
+                      "%s has no plan; --backend coreml says where operations would run, "
+                      "and cpu by which steps",
+                      b->name);
 }
 
 const Backend *program_backend(const Program *p)

@@ -214,8 +214,9 @@ anec_status anec_describe(const anec_model *model, const char *format, char **ou
                           anec_error *error);
 void anec_text_free(char *text);
 
-/* Where the system would run each operation of the kernel's function, as it plans it itself;
- * format: "text" or "json" (docs/runtime.md). Of the backend coreml alone, from macOS 14.4 on.
+/* Where the system would run each operation of the kernel's function, as it plans it itself: on
+ * the backend coreml, from macOS 14.4 on. By which steps cpu runs it, for the shapes of the last
+ * run where they are not known before. format: "text" or "json" (docs/runtime.md).
  * *out is for anec_text_free. */
 anec_status anec_plan(anec_kernel *kernel, const char *format, char **out, anec_error *error);
 

@@ -542,7 +542,7 @@ static bool check_usage(Job *j)
     if (opt(j, RUN_json)->count && !opt(j, RUN_describe)->count && !opt(j, RUN_plan)->count)
         return usage_error(&tool, "--json goes with --describe or --plan");
     if (opt(j, RUN_plan)->count && !opt(j, RUN_backend)->count)
-        return usage_error(&tool, "--plan goes with --backend coreml");
+        return usage_error(&tool, "--plan goes with --backend coreml or cpu");
     if (opt(j, RUN_trace)->count && (bench->count || opt(j, RUN_describe)->count))
         return usage_error(&tool, "--trace goes neither with --bench nor with --describe");
     if (!opt(j, RUN_compare)->count && (opt(j, RUN_rtol)->count || opt(j, RUN_atol)->count))

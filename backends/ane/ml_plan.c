@@ -202,6 +202,6 @@ bool ml_plan(Ml *ml, Arena *a, const char *path, const char *function, Placings 
     const bool ok = r.plan && read_plan(&r, function, why);
     objc_drop(o, &r.plan);
     objc_pool_end(o, pool);
-    *out = (Placings){ r.at, r.n };
+    *out = (Placings){ .at = r.at, .n = r.n };
     return ok;
 }

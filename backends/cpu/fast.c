@@ -347,6 +347,34 @@ static void fast_reset(Program *p)
     f->epoch++;
 }
 
+static const char *why_none(const Func *f)
+{
+    for (int i = 0; i < f->body->nparam; i++) {
+        const Type *t = f->body->param[i]->type;
+        if (t->kind == TY_TENSOR && !shape_known(&t->shape))
+            return "it is planned in a run, for the shapes that are given";
+    }
+    return "it runs as ref does, since it has blocks, states, lists or strings";
+}
+
+/* The plan that was used last. */
+static bool fast_place(Program *prog, Arena *a, Diag *d, Placings *out)
+{
+    Fast *f = (Fast *)prog;
+    const FlatPlan *p = NULL;
+    uint64_t used = 0;
+    (void)d;
+    for (int i = 0; i < PLANS; i++) {
+        if (!f->flat[i].plan || !f->flat[i].plan->fused || (p && f->flat[i].used < used))
+            continue;
+        p = f->flat[i].plan;
+        used = f->flat[i].used;
+    }
+    *out = (Placings){ .why = why_none(prog->func) };
+    if (p) flat_tell(p, a, out);
+    return true;
+}
+
 const Backend backend_cpu = { .name = "cpu",
                               .doc = "the processor, by its own vector instructions",
                               .target = &targets[TARGET_host],
@@ -356,4 +384,5 @@ const Backend backend_cpu = { .name = "cpu",
                               .states = fast_states,
                               .reset = fast_reset,
                               .free = fast_free,
-                              .take = fast_take };
+                              .take = fast_take,
+                              .place = fast_place };

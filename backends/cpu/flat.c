@@ -217,7 +217,7 @@ static FlatStep *add_step(Make *m, const Step *s, int at)
         m->cap = cap;
     }
     FlatStep *f = &p->step[m->nstep++];
-    *f = (FlatStep){ .step = s, .at = at };
+    *f = (FlatStep){ .step = s, .at = at, .ops = s->op->name };
     return f;
 }
 
@@ -308,6 +308,7 @@ static bool make_elementwise(Make *m, Lower *l, int at)
         close_makers(m, l->s, j.step);
         f->step = l->s;
         f->at = at;
+        f->ops = arena_printf(&m->p->arena, "%s %s", f->ops, l->s->op->name);
         make_outs(m, l->s, l->c, j.step);
         return true;
     }
@@ -353,7 +354,7 @@ static bool make_kernel(Make *m, Lower *l, int at)
     size_t count;
     if (!lower || l->c->nout != 1 || !shape_count(&l->c->out[0]->shape, &count) || !count)
         return false;
-    FlatStep f = { .step = l->s, .at = at, .open = true };
+    FlatStep f = { .step = l->s, .at = at, .ops = l->s->op->name, .open = true };
     f.elem = l->elem = new_program(m, count);
     f.elem->nreg = 1;
     l->reg = 0;
@@ -376,7 +377,7 @@ static LowerFn *const wholes[OP_COUNT] = {
 static bool make_whole(Make *m, Lower *l, int at)
 {
     LowerFn *lower = wholes[l->s->op->kind];
-    FlatStep f = { .step = l->s, .at = at };
+    FlatStep f = { .step = l->s, .at = at, .ops = l->s->op->name };
     if (!lower || !lower(l, &f)) return false;
     f.macs = info_macs(l);
     close_makers(m, l->s, -1);

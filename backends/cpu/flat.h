@@ -68,7 +68,8 @@ struct FlatStep {
     ElemProgram *elem; /* NULL: there is none */
     Call *refers;      /* the op's reference meaning: its call; NULL: kernels */
     bool open;         /* while the plan is made: what follows may join elem */
-    const char *how;   /* the algorithm, for --plan */
+    const char *how;   /* the algorithm, for --plan, */
+    const char *ops;   /* and the statements in it */
     int nread, *read;  /* roots that it reads and writes */
     int nwrite, *write;
     size_t lane_room, room; /* bytes of scratch: of each lane, of all together */
@@ -191,6 +192,8 @@ const float *flat_row(const FlatRun *r, int slot, DType t, int64_t first, size_t
 bool flat_new(FlatPlan **out, const void *owner, const Plan *plan, const Func *f,
               const Kernels *k, const Shape *in, bool fused);
 void flat_free(FlatPlan *p);
+/* Its steps, in the arena. */
+void flat_tell(const FlatPlan *p, Arena *a, Placings *out);
 /* Gives roots of the arena their places, by the steps that read and write them. */
 void flat_place(FlatPlan *p);
 /* The reference meaning of a statement as a step, and running it. */

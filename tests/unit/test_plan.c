@@ -1,5 +1,5 @@
 /* test_plan.c -- where Core ML would run operations, as the stand-in plans it, and what goes wrong
- * in which words. */
+ * in which words; and by which steps the processor does. */
 #include "../../include/anec.h"
 #include "standin.h"
 
@@ -140,16 +140,14 @@ static void test_refused(void **state)
 
 static void test_others(void **state)
 {
-    static const char *const backends[] = { "cpu", "ref", "sim:m4", "ane" };
+    static const char *const backends[] = { "ref", "sim:m4", "ane" };
     (void)state;
     set_machine("m4", "");
     for (size_t i = 0; i < COUNT(backends); i++) {
         Bench b;
         open_bench(&b, backends[i], plain, NULL);
         assert_int_equal(anec_plan(b.kernel, "text", &b.text, &b.e), ANEC_WRONG);
-        const char *want = arena_printf(&arena,
-                                        "%s does not say where operations run; --backend "
-                                        "coreml does",
+        const char *want = arena_printf(&arena, "%s has no plan; --backend coreml says where ",
                                         backends[i]);
         if (!strstr(b.e.text, want)) fail_msg("%s", b.e.text);
         close_bench(&b);
@@ -170,13 +168,44 @@ static void test_unloaded(void **state)
     close_bench(&b);
 }
 
+static void plan_has(Bench *b, const char *want)
+{
+    anec_text_free(b->text);
+    if (anec_plan(b->kernel, "text", &b->text, &b->e)) fail_msg("%s", b->e.text);
+    if (!strstr(b->text, want)) fail_msg("not \"%s\" in:\n%s", want, b->text);
+}
+
+/* The processor's steps are those of the shapes that were run last. */
+static void test_steps(void **state)
+{
+    static const char open[] =
+        "program(1.3)\n{\n    func main<ios18>(tensor<fp32, [?, 8]> x) {\n"
+        "        tensor<fp32, [?, 8]> y = abs(x = x)[name = string(\"y\")];\n    } -> (y);\n}\n";
+    static float data[16 * 8];
+    Bench b;
+    (void)state;
+    open_bench(&b, "cpu", open, NULL);
+    plan_has(&b, "func main, 0 steps: it is planned in a run, for the shapes that are given\n");
+    for (int rows = 2; rows <= 16; rows *= 8) {
+        anec_tensor x = { .dtype = "fp32",
+                          .rank = 2,
+                          .shape = { rows, 8 },
+                          .data = data,
+                          .bytes = (size_t)rows * 32 };
+        const anec_input given = { .name = "x", .tensor = &x };
+        if (anec_run_with(b.kernel, &given, 1, NULL, &b.e)) fail_msg("%s", b.e.text);
+        plan_has(&b, rows == 2 ? "elementwise  y                128             abs\n"
+                               : "elementwise  y               1024             abs\n");
+    }
+    close_bench(&b);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plans),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_others),
-        cmocka_unit_test(test_unloaded),
+        cmocka_unit_test(test_plans),  cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_others), cmocka_unit_test(test_unloaded),
+        cmocka_unit_test(test_steps),
     };
     (void)argc;
     use_standin(argv[0]);

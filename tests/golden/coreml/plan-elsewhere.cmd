@@ -1,2 +1,2 @@
-# anerun -b cpu --plan ../../../examples/mlp.anedsl
+# anerun -b ref --plan ../../../examples/mlp.anedsl
 # exit: 1
