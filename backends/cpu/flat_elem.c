@@ -198,15 +198,25 @@ bool lower_result(Lower *l, int index)
 
 /* ---- statements ---------------------------------------------------------------------------- */
 
-/* x to the power of a constant that is made of multiplications and roots. */
+/* x to the power of a constant that is made of products, quotients and roots. The roots are those
+ * of pow: of -0 they are as of 0, and of an infinity below 0 as of one above. */
 static bool power_of(const Lower *l, ElemOp *op)
 {
+    static const struct {
+        double power;
+        ElemOp op;
+    } powers[] = { { 1, ELEM_copy },  { 2, ELEM_square }, { 3, ELEM_cube },
+                   { -1, ELEM_over }, { 0.5, ELEM_root }, { -0.5, ELEM_over_root } };
     const Tensor *y = lower_known(l, P_y);
     if (!y || y->count != 1 || call_shape(l->c, P_y)->rank > call_shape(l->c, P_x)->rank)
         return false;
     const double v = tensor_float(y, 0);
-    *op = v == 1 ? ELEM_copy : v == 2 ? ELEM_square : ELEM_cube;
-    return v == 1 || v == 2 || v == 3;
+    for (size_t i = 0; i < COUNT(powers); i++)
+        if (powers[i].power == v) {
+            *op = powers[i].op;
+            return true;
+        }
+    return false;
 }
 
 static bool gelu_of(const Lower *l, ElemOp *op)

@@ -97,6 +97,11 @@ static Value *unary(Gen *g, Value *x)
         return mil_clip(&g->b, "c", .x = x, .alpha = real(g, -0.5), .beta = real(g, 0.75));
     if (draw(g, 6) == 0) return mil_leaky_relu(&g->b, "l", .x = x, .alpha = real(g, 0.25));
     if (draw(g, 6) == 0) return mil_pow(&g->b, "p", .x = x, .y = real(g, 1 + draw(g, 3)));
+    if (draw(g, 6) == 0) { /* quotients and roots of what is above 0 */
+        static const double powers[] = { -1, 0.5, -0.5, 1.5 };
+        Value *above = mil_clip(&g->b, "a", .x = x, .alpha = real(g, 0.25), .beta = real(g, 8));
+        return mil_pow(&g->b, "p", .x = above, .y = real(g, powers[draw(g, COUNT(powers))]));
+    }
     if (draw(g, 8) == 0) /* roots of what is above 0 */
         return mil_rsqrt(&g->b, "q", .x = mil_square(&g->b, "s", .x = x),
                          .epsilon = real(g, 0.5));

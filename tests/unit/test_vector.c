@@ -17,6 +17,8 @@ static double exactly_softplus(double x) { return x > 0 ? x + log1p(exp(-x)) : l
 static double exactly_softsign(double x) { return x / (1 + fabs(x)); }
 static double exactly_inverse(double x) { return 1 / x; }
 static double exactly_rsqrt(double x) { return 1 / sqrt(x); }
+static double exactly_root(double x) { return pow(x, 0.5); }
+static double exactly_over_root(double x) { return pow(x, -0.5); }
 static double exactly_elu(double x) { return x < 0 ? expm1(x) : x; }
 
 static double exactly_gelu_tanh(double x)
@@ -37,6 +39,9 @@ static const struct {
     { ELEM_square, "square", exactly_square, -1e19f, 1e19f, 0.5, 0, { INFINITY, INFINITY } },
     { ELEM_inverse, "inverse", exactly_inverse, -1e38f, 1e38f, 0.5, 1e-37, { 0, 0 } },
     { ELEM_rsqrt, "rsqrt", exactly_rsqrt, 1e-38f, INFINITY, 1.5, 0, { NAN, 0 } },
+    { ELEM_over, "over", exactly_inverse, -1e38f, 1e38f, 0.5, 1e-37, { 0, 0 } },
+    { ELEM_root, "root", exactly_root, 0, INFINITY, 0.5, 0, { INFINITY, INFINITY } },
+    { ELEM_over_root, "over_root", exactly_over_root, 0, INFINITY, 1.5, 0, { 0, 0 } },
     { ELEM_exp, "exp", exp, -103, 88.7f, 1.5, 0, { 0, INFINITY } },
     { ELEM_exp2, "exp2", exp2, -149, 127.9f, 2, 0, { 0, INFINITY } },
     { ELEM_log, "log", log, 0, INFINITY, 2, 0, { NAN, INFINITY } },
@@ -130,6 +135,7 @@ static void test_infinities(void **state)
             same(k, f, -INFINITY, functions[f].at_inf[0]);
             same(k, f, INFINITY, functions[f].at_inf[1]);
             same(k, f, NAN, (double)NAN);
+            if (functions[f].op == ELEM_over_root) same(k, f, -0.0f, INFINITY);
         }
 }
 
