@@ -223,7 +223,7 @@ bool rule_update(TrainRule *r, TrainParam *p, const TrainStep *h)
     static const char *const scalar[] = { "lr", "c1", "c2", "scale", "step" };
     anec_tensor one[COUNT(number)];
     anec_input in[2 + MAX_STATES + COUNT(number)];
-    char name[MAX_STATES][8];
+    char name[MAX_STATES][16];
     anec_run_options o = { .size = sizeof o };
     anec_error e;
     int n = 0;
@@ -241,7 +241,7 @@ bool rule_update(TrainRule *r, TrainParam *p, const TrainStep *h)
     if (!said(r, anec_run_with(p->update->kernel, in, n, &o, &e), &e)) return false;
     bool ok = take_back(r, p, "next_w", p->master);
     for (int i = 0; ok && i < r->states; i++) {
-        char next[16];
+        char next[24];
         snprintf(next, sizeof next, "next_s%d", i);
         ok = take_back(r, p, next, p->state[i]);
     }

@@ -65,9 +65,9 @@ INLINE V v_log_of(V x, V low)
 {
     const VI small = (VI)(x < v_set(1.17549435e-38f));
     const V big = v_pick(small, x * 8388608.0f, x);
-    const VI bits = v_bits(big);
-    VI e = ((bits - 0x3f3504f3) >> 23);
-    const V m = v_from_bits(bits - (e << 23));
+    const VU bits = (VU)v_bits(big); /* of any x: numbers below 0 end in NaN */
+    VI e = (VI)(bits - 0x3f3504f3) >> 23;
+    const V m = v_from_bits((VI)(bits - ((VU)e << 23)));
     e = e - (VI)(small & 23);
     const V f = m - 1, s = f / (m + 1), z = s * s;
     V p = v_set(0.24279078f);
