@@ -28,17 +28,6 @@ int config_find(const char *name)
     return -1;
 }
 
-static bool is_choice(const char *choices, const char *value)
-{
-    const size_t len = strlen(value);
-    for (const char *s = choices; *s; s += *s == '|') {
-        size_t n = strcspn(s, "|");
-        if (n == len && !memcmp(s, value, n)) return true;
-        s += n;
-    }
-    return false;
-}
-
 /* ---- -W ---------------------------------------------------------------------------------- */
 
 static const char *no_such_warning(anec_config *c, const char *name)
@@ -91,7 +80,7 @@ const char *config_set(anec_config *c, int row, const char *value)
     if (!value && rows[row].kind != OPT_FLAG)
         return arena_printf(&c->arena, "%s needs %s", rows[row].name ? rows[row].name : "W",
                             rows[row].argument);
-    if (rows[row].kind == OPT_CHOICE && !is_choice(rows[row].choices, value))
+    if (rows[row].kind == OPT_CHOICE && !name_is_choice(rows[row].choices, value))
         return arena_printf(&c->arena, "%s takes one of %s, not '%s'", rows[row].name,
                             rows[row].choices, value);
     const char *wrong = row == CONFIG_warn ? set_warning(c, value) : NULL;

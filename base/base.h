@@ -172,6 +172,7 @@ NameNote *name_note(const char *name); /* of an interned name */
  * suggest. */
 const char *name_nearest(const char *want, const char *const *candidates, size_t count);
 
+bool name_is_choice(const char *choices, const char *name); /* one of "a|b|c" */
 /* What follows the first name of a list "a,b"; NULL: nothing. */
 const char *list_next(const char *list);
 

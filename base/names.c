@@ -185,6 +185,17 @@ static size_t distance(const char *a, const char *b)
     return prev[lb];
 }
 
+bool name_is_choice(const char *choices, const char *name)
+{
+    const size_t len = strlen(name);
+    for (const char *s = choices; *s; s += *s == '|') {
+        const size_t n = strcspn(s, "|");
+        if (n == len && !memcmp(s, name, n)) return true;
+        s += n;
+    }
+    return false;
+}
+
 const char *name_nearest(const char *want, const char *const *candidates, size_t count)
 {
     const char *best = NULL;

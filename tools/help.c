@@ -30,20 +30,6 @@ static void wrap(Buf *out, const char *s, size_t n, size_t at, size_t indent)
     buf_putc(out, '\n');
 }
 
-void choices_text(Buf *out, const char *choices)
-{
-    const char *sep = "";
-    for (const char *s = choices; *s; s += *s == '|') {
-        size_t n = strcspn(s, "|");
-        if (*s != '-') {
-            buf_puts(out, sep);
-            buf_add(out, s, n);
-            sep = "|";
-        }
-        s += n;
-    }
-}
-
 static void put_spelling(Buf *out, const Option *o)
 {
     if (o->letter) buf_printf(out, "-%c", o->letter);
@@ -55,8 +41,7 @@ static void put_spelling(Buf *out, const Option *o)
         return;
     }
     buf_putc(out, ' ');
-    if (o->choices) choices_text(out, o->choices);
-    else buf_puts(out, o->arg);
+    buf_puts(out, o->choices ? o->choices : o->arg);
 }
 
 static void put_option(Buf *out, const Option *o)
@@ -80,26 +65,6 @@ static const char *const exits[][2] = {
     { "3", "the world: a file that cannot be opened, memory, a device" },
 };
 
-static const char *const laters = "Not in this build yet:";
-
-static void put_later(Buf *out, const char *name, const char *choice, size_t n)
-{
-    buf_printf(out, "%s--%s", out->len ? ", " : "", name);
-    if (n) buf_printf(out, " %.*s", (int)n, choice);
-}
-
-static void put_laters(Buf *out, const Tool *t)
-{
-    for (int i = 0; i < t->noption; i++) {
-        const Option *o = &t->option[i];
-        for (const char *s = o->choices ? o->choices : ""; *s; s += *s == '|') {
-            size_t n = strcspn(s, "|");
-            if (*s == '-') put_later(out, o->name, s + 1, n - 1);
-            s += n;
-        }
-    }
-}
-
 void tool_help(const Tool *t, Buf *out)
 {
     buf_printf(out, "usage: %s [options]%s%s\n", t->name, t->operand ? " " : "",
@@ -116,13 +81,6 @@ void tool_help(const Tool *t, Buf *out)
     buf_puts(out, "\noptions:\n");
     for (int i = 0; i < t->noption; i++)
         if (t->option[i].kind != OPT_HIDDEN) put_option(out, &t->option[i]);
-    Buf later = { 0 };
-    put_laters(&later, t);
-    if (later.len) {
-        buf_printf(out, "\n%s ", laters);
-        wrap(out, later.s, later.len, strlen(laters) + 1, 2);
-    }
-    buf_free(&later);
     buf_puts(out, "\nexamples:\n");
     for (int i = 0; i < t->nexample; i++)
         buf_printf(out, "  %s\n      %s\n", t->example[i].command, t->example[i].text);

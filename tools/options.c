@@ -78,32 +78,10 @@ static bool parse_real(const char *text, double *out)
     return end != text && !*end;
 }
 
-/* 1: a choice; 0: none of them; -1: one that this build lacks. */
-static int find_choice(const char *choices, const char *text)
-{
-    size_t len = strlen(text);
-    for (const char *s = choices; *s; s += *s == '|') {
-        bool lacks = *s == '-';
-        s += lacks;
-        size_t n = strcspn(s, "|");
-        if (n == len && !memcmp(s, text, n)) return lacks ? -1 : 1;
-        s += n;
-    }
-    return 0;
-}
-
 static bool check_choice(Args *a, const Option *o, const char *text)
 {
-    switch (find_choice(o->choices, text)) {
-    case 1: return true;
-    case -1: return usage_error(a->tool, "%s %s is not in this build yet", spelled(a, o), text);
-    default: break;
-    }
-    Buf list = { 0 };
-    choices_text(&list, o->choices);
-    usage_error(a->tool, "%s takes %s, not '%s'", spelled(a, o), list.s, text);
-    buf_free(&list);
-    return false;
+    return name_is_choice(o->choices, text)
+        || usage_error(a->tool, "%s takes %s, not '%s'", spelled(a, o), o->choices, text);
 }
 
 static bool set_option(Args *a, int i, const char *text)

@@ -24,7 +24,7 @@ typedef struct {
     char letter;      /* 0: none */
     OptKind kind;
     const char *arg;     /* what --help calls the argument; NULL for flags */
-    const char *choices; /* CHOICE: "a|b|-c", with - before what this build lacks */
+    const char *choices; /* CHOICE: "a|b|c" */
     const char *help;
 } Option;
 
@@ -79,7 +79,6 @@ bool usage_error(const Tool *t, const char *fmt, ...) PRINTF(2, 3);
 /* Reads a whole number from 0 that fills all of `text`. */
 bool parse_count(const char *text, uint64_t *out);
 
-void choices_text(Buf *out, const char *choices); /* those that this build has: "a|b" */
 void tool_help(const Tool *t, Buf *out);
 void tool_man(const Tool *t, Buf *out);
 
