@@ -29,9 +29,9 @@ static bool visit(void *ctx, Op *op)
 {
     const Walk *w = ctx;
     for (int i = 0; i < op->attrs.count; i++) {
-        const Const *c = w->fn(w->files, op->attrs.at[i].val);
+        const Const *was = op->attrs.at[i].val, *c = w->fn(w->files, was);
         op->attrs.at[i].val = c;
-        if (op->kind == OP_const && op->nout && op->out[0]->lit) op->out[0]->lit = c;
+        if (op->nout && op->out[0]->lit == was) op->out[0]->lit = c; /* a const's val */
     }
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < op->arg[i].count; k++) {
