@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "../../ir/mil/mil.h"
+#include "../../ir/passes/passes.h"
 
 /* ---- folders, files, modules ------------------------------------------------------------- */
 
@@ -440,6 +441,32 @@ static void large_literals_go_to_the_weight_file(void **state)
     leave(&p);
 }
 
+/* Packages have a const's name behind its value, and another one than the value's. */
+static void joining_files_changes_values_alone(void **state)
+{
+    (void)state;
+    Place p = place();
+    Const *c[] = { made(&p.a, 10, 0.5), made(&p.a, 12, 2), made(&p.a, 2, 3) };
+    Module *m = module_of(COUNT(c), c);
+    assert_true(mil_save(m, &p.d, in(&p, "m.mil")));
+    Loaded l = load(&p, "m.mil");
+    for (Op *op = module_main(l.m)->body->first; op; op = op->next) {
+        op_set_name(l.m, op, "another");
+        const Const *name = const_string(&l.m->arena, "another");
+        attr_set(l.m, &op->attrs, "name", NULL);
+        attr_set(l.m, &op->attrs, "name", name);
+        assert_string_equal(op->attrs.at[op->attrs.count - 1].name, "name");
+    }
+    assert_true(weights_join(l.m, &p.d));
+    for (const Op *op = module_main(l.m)->body->first; op; op = op->next) {
+        assert_ptr_equal(op->out[0]->lit, attr_get(&op->attrs, "val"));
+        assert_string_equal(op_said_name(op), "another");
+    }
+    unload(&l);
+    module_free(m);
+    leave(&p);
+}
+
 static void literals_spelled_out_stay_in_the_text(void **state)
 {
     (void)state;
@@ -619,6 +646,7 @@ int main(void)
         cmocka_unit_test(absent_files_can_be_stood_in_for),
         cmocka_unit_test(a_link_out_of_the_folder_is_refused),
         cmocka_unit_test(large_literals_go_to_the_weight_file),
+        cmocka_unit_test(joining_files_changes_values_alone),
         cmocka_unit_test(literals_spelled_out_stay_in_the_text),
         cmocka_unit_test(weights_of_another_text_are_left_alone),
         cmocka_unit_test(references_stay_in_their_folder),
