@@ -53,7 +53,6 @@ def main():
          uses(r"\bop_\w+\([^;\"]{0,60}, \"\w+\"\)", bare)),
         ("calls that ask by name: call_*(c, \"..\")", None, uses(r"\bcall_\w+\(c, \"\w+\"", bare)),
         ("statements built by name: build_*(.., \"..\")", None, uses(r"\b(?:build|make)\w*\([^;\"]{0,40}\"\w+\"", bare)),
-        ("uses of Value.tag", None, uses(r"(?:->|\.)tag\b[^;]{0,20}", bare)),
     ]
     for title, number, what in figures:
         print(f"{number if what is None else len(what):8}  {title}")
