@@ -101,5 +101,11 @@ cases "$@" | tr '\n' '\0' |
     xargs -0 -P "$jobs" -n 1 "$here/golden.sh" --one "$write" "$tools" "$timeout" "$results"
 passed=$(cat "$results"/* 2>/dev/null | grep -c passed)
 failed=$(cat "$results"/* 2>/dev/null | grep -c failed)
+# What is expected of a case that is gone.
+[ $# -gt 0 ] || find tests/golden -type f \( -name '*.out' -o -name '*.err' \) >"$results.orphans"
+[ $# -gt 0 ] || while IFS= read -r f; do
+    [ -e "${f%.*}" ] || [ -e "${f%.*}.cmd" ] || { echo "FAILED $f belongs to no case"; failed=$((failed + 1)); }
+done <"$results.orphans"
+rm -f "$results.orphans"
 echo "golden: $passed passed, $failed failed"
 [ "$failed" = 0 ]
