@@ -1,7 +1,6 @@
 /* test_ane_nil.c -- what makes an object of Apple's makes none, from its n-th call on, for all
  * n: the library says so by a status, and whatever was made is given back. */
-#include "../../include/anec.h"
-#include "standin.h"
+#include "nil.h"
 
 static char *top;
 static Arena arena;
@@ -17,36 +16,22 @@ static const char text[] =
     "    } -> (y);\n"
     "}\n";
 
-/* In a process of its own, which the stand-in ends where an object is left. */
+static const char *cache_of(void) { return arena_printf(&arena, "%s/cache", top); }
+
 static void use(void)
 {
-    anec_device *dev = NULL;
-    anec_model *m = NULL;
-    anec_kernel *k = NULL;
-    anec_error e = { .text = "" };
     static uint16_t x[6];
-    const anec_tensor in = { "fp16", 4, { 1, 2, 1, 3 }, x, sizeof x };
-    anec_options o = { .cache = arena_printf(&arena, "%s/cache", top) };
-    anec_status s = anec_open("ane", &o, &dev, &e);
-    if (!s) s = anec_load(dev, arena_printf(&arena, "%s/model.mil", top), &m, &e);
-    if (!s) s = anec_compile(m, NULL, &k, &e);
-    if (!s) s = anec_bind(k, "x", &in, &e);
-    if (!s) s = anec_run(k, &e);
-    anec_free(k);
-    anec_model_free(m);
-    anec_close(dev);
-    fprintf(stderr, "status %d %s\n", (int)s, e.text);
+    Used u;
+    used_open(&u, "ane", cache_of());
+    if (!u.s)
+        u.s = anec_load(u.device, arena_printf(&arena, "%s/model.mil", top), &u.model, &u.e);
+    used_run(&u, &(anec_tensor){ "fp16", 4, { 1, 2, 1, 3 }, x, sizeof x });
+    used_end(&u, "");
 }
-
-typedef struct {
-    const char *what;
-    const char *says; /* at the first call */
-    bool without;     /* it can be done without: everything runs */
-} Maker;
 
 static void test_nil(void **state)
 {
-    static const Maker makers[] = {
+    static const NilCall calls[] = {
         { .what = "CFStringCreateWithCString", .says = "memory" },
         { .what = "CFNumberCreate", .says = "memory" },
         { .what = "CFDataCreate", .says = "memory" },
@@ -64,39 +49,19 @@ static void test_nil(void **state)
               "procedureIndex:",
           .says = "does not take these surfaces" },
         { .what = "IOSurfaceGetBaseAddress", .says = "the surface of x cannot be locked" },
-        { .what = "CFNumberGetValue", .without = true },
+        { .what = "CFNumberGetValue", .says = NULL },
         { .what = "CFStringGetCString", .says = "names no folder" },
-        { .what = "CFArrayGetValueAtIndex", .without = true },
-        { .what = "CFDictionaryGetValue", .without = true },
-        { .what = "processInfo", .without = true },
-        { .what = "operatingSystemVersionString", .without = true },
-        { .what = "localModelPath", .without = true },
-        { .what = "model", .without = true },
-        { .what = "modelAttributes", .without = true },
+        { .what = "CFArrayGetValueAtIndex", .says = NULL },
+        { .what = "CFDictionaryGetValue", .says = NULL },
+        { .what = "processInfo", .says = NULL },
+        { .what = "operatingSystemVersionString", .says = NULL },
+        { .what = "localModelPath", .says = NULL },
+        { .what = "model", .says = NULL },
+        { .what = "modelAttributes", .says = NULL },
     };
-    char said[4096];
     (void)state;
-    for (size_t i = 0; i < COUNT(makers); i++) {
-        const Maker *t = &makers[i];
-        bool ran = false;
-        int n = 1;
-        for (; !ran && n < 100; n++) {
-            assert_true(file_remove_tree(arena_printf(&arena, "%s/cache", top)));
-            set_machine("m1", arena_printf(&arena, "nil:%s,nil-from:%d", t->what, n));
-            const int status = run_apart(use, said, sizeof said);
-            if (status)
-                fail_msg("%s, call %d: ended with %x, said %s", t->what, n, status, said);
-            ran = strstr(said, "status 0") != NULL;
-            if (n == 1) printf("%s: %s", t->what, said);
-            if (ran) continue;
-            if (n == 1 && !strstr(said, t->without ? "status 0" : t->says))
-                fail_msg("%s: %s", t->what, said);
-            if (!strstr(said, "status 3 ") && !strstr(said, "status 1 "))
-                fail_msg("%s, call %d: %s", t->what, n, said);
-        }
-        assert_true(ran); /* later calls than there are harm nothing */
-        assert_int_equal(n == 2, t->without);
-    }
+    for (size_t i = 0; i < COUNT(calls); i++)
+        nil_each_call(&arena, &calls[i], use, "m1", cache_of());
 }
 
 /* An error that neither says what it is nor carries anything is a refusal all the same. */
@@ -107,7 +72,7 @@ static void test_bare_errors(void **state)
     char said[4096];
     (void)state;
     for (size_t i = 0; i < COUNT(what); i++) {
-        assert_true(file_remove_tree(arena_printf(&arena, "%s/cache", top)));
+        assert_true(file_remove_tree(cache_of()));
         set_machine("m1", arena_printf(&arena, "refuse:all,nil:%s", what[i]));
         assert_int_equal(run_apart(use, said, sizeof said), 0);
         assert_non_null(strstr(said, "status 1 "));

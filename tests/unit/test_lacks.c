@@ -4,8 +4,7 @@
  * and shows an empty variable for a constant that is to be nil. */
 #include "../../backends/ane/engine.h"
 #include "../../backends/ane/ml.h"
-#include "../../include/anec.h"
-#include "standin.h"
+#include "nil.h"
 
 #include <dlfcn.h>
 
@@ -110,22 +109,12 @@ static const char text[] =
 
 static void use(void)
 {
-    anec_device *dev = NULL;
-    anec_model *m = NULL;
-    anec_kernel *k = NULL;
-    anec_error e = { .text = "" };
     static uint16_t x[6];
-    const anec_tensor in = { "fp16", 4, { 1, 2, 1, 3 }, x, sizeof x };
-    anec_options o = { .cache = arena_printf(&arena, "%s/cache", top) };
-    anec_status s = anec_open("ane", &o, &dev, &e);
-    if (!s) s = anec_load_text(dev, text, strlen(text), NULL, &m, &e);
-    if (!s) s = anec_compile(m, NULL, &k, &e);
-    if (!s) s = anec_bind(k, "x", &in, &e);
-    if (!s) s = anec_run(k, &e);
-    anec_free(k);
-    anec_model_free(m);
-    anec_close(dev);
-    fprintf(stderr, "status %d %s\n", (int)s, e.text);
+    Used u;
+    used_open(&u, "ane", arena_printf(&arena, "%s/cache", top));
+    if (!u.s) u.s = anec_load_text(u.device, text, strlen(text), NULL, &u.model, &u.e);
+    used_run(&u, &(anec_tensor){ "fp16", 4, { 1, 2, 1, 3 }, x, sizeof x });
+    used_end(&u, "");
 }
 
 /* Constants that hold objects: nil where one is expected makes no surface, and an allocator that

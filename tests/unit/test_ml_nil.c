@@ -1,71 +1,35 @@
 /* test_ml_nil.c -- what makes an object of Core ML's makes none, from its n-th call on, for all n:
  * the library says so by a status, and whatever was made is given back. */
-#include "../../include/anec.h"
 #include "ml_programs.h"
-#include "standin.h"
+#include "nil.h"
 
 static char *top;
 static Arena arena;
 
-/* In a process of its own, which the stand-in ends where an object is left: a program with a
- * state, run twice, whose state is read and written between. */
+static const char *cache_of(void) { return arena_printf(&arena, "%s/cache", top); }
+
+/* A program with a state, run twice, whose state is read and written between. */
 static void use(void)
 {
-    anec_device *dev = NULL;
-    anec_model *m = NULL;
-    anec_kernel *k = NULL;
-    anec_error e = { .text = "" };
     static uint16_t x[6];
-    char *plan = NULL;
     const anec_tensor in = { "fp16", 2, { 2, 3 }, x, sizeof x };
     anec_tensor held;
-    anec_options o = { .cache = arena_printf(&arena, "%s/cache", top) };
-    anec_status s = anec_open("coreml", &o, &dev, &e);
-    if (!s) s = anec_load_text(dev, counts, strlen(counts), NULL, &m, &e);
-    if (!s) s = anec_compile(m, NULL, &k, &e);
-    if (!s) s = anec_bind(k, "x", &in, &e);
-    if (!s) s = anec_run(k, &e);
-    if (!s) s = anec_state(k, "acc", &held, &e);
-    if (!s) s = anec_set_state(k, "acc", &in, NULL, &e);
-    if (!s) s = anec_run(k, &e);
-    if (!s && getenv("WITH_PLAN")) s = anec_plan(k, "text", &plan, &e);
-    fprintf(stderr, "status %d %s\n%s", (int)s, e.text, plan ? plan : "");
+    char *plan = NULL;
+    Used u;
+    used_open(&u, "coreml", cache_of());
+    if (!u.s) u.s = anec_load_text(u.device, counts, strlen(counts), NULL, &u.model, &u.e);
+    used_run(&u, &in);
+    if (!u.s) u.s = anec_state(u.kernel, "acc", &held, &u.e);
+    if (!u.s) u.s = anec_set_state(u.kernel, "acc", &in, NULL, &u.e);
+    if (!u.s) u.s = anec_run(u.kernel, &u.e);
+    if (!u.s && getenv("WITH_PLAN")) u.s = anec_plan(u.kernel, "text", &plan, &u.e);
+    used_end(&u, plan ? plan : "");
     anec_text_free(plan);
-    anec_free(k);
-    anec_model_free(m);
-    anec_close(dev);
-}
-
-typedef struct {
-    const char *what;
-    const char *says; /* at the first call; NULL: it can be done without */
-    const char *with; /* another fault that leads there */
-} Maker;
-
-static void check_calls(const Maker *t)
-{
-    char said[4096];
-    bool ran = false;
-    int n = 1;
-    for (; !ran && n < 100; n++) {
-        assert_true(file_remove_tree(arena_printf(&arena, "%s/cache", top)));
-        set_machine("m4", arena_printf(&arena, "nil:%s,nil-from:%d%s%s", t->what, n,
-                                       t->with ? "," : "", t->with ? t->with : ""));
-        const int status = run_apart(use, said, sizeof said);
-        if (status) fail_msg("%s, call %d: ended with %x, said %s", t->what, n, status, said);
-        ran = strstr(said, "status 0") != NULL;
-        if (n == 1) printf("%s: %s", t->what, said);
-        if (n == 1 && !strstr(said, t->says ? t->says : "status 0"))
-            fail_msg("%s: %s", t->what, said);
-        if (!ran && !strstr(said, "status 3 ") && !strstr(said, "status 1 "))
-            fail_msg("%s, call %d: %s", t->what, n, said);
-    }
-    assert_true(ran); /* later calls than there are harm nothing */
 }
 
 static void test_models(void **state)
 {
-    static const Maker makers[] = {
+    static const NilCall makers[] = {
         { .what = "CFStringCreateWithCString", .says = "memory" },
         { .what = "CFNumberCreate", .says = "memory" },
         { .what = "CFArrayCreate", .says = "memory" },
@@ -104,12 +68,13 @@ static void test_models(void **state)
     };
     (void)state;
     unsetenv("WITH_PLAN");
-    for (size_t i = 0; i < COUNT(makers); i++) check_calls(&makers[i]);
+    for (size_t i = 0; i < COUNT(makers); i++)
+        nil_each_call(&arena, &makers[i], use, "m4", cache_of());
 }
 
 static void test_plans(void **state)
 {
-    static const Maker makers[] = {
+    static const NilCall makers[] = {
         { .what = "modelStructure", .says = "its plan is of no program" },
         { .what = "program", .says = "its plan is of no program" },
         { .what = "functions", .says = "its plan has no function main" },
@@ -126,7 +91,8 @@ static void test_plans(void **state)
     };
     (void)state;
     setenv("WITH_PLAN", "1", 1);
-    for (size_t i = 0; i < COUNT(makers); i++) check_calls(&makers[i]);
+    for (size_t i = 0; i < COUNT(makers); i++)
+        nil_each_call(&arena, &makers[i], use, "m4", cache_of());
 }
 
 /* Blocks that are called without what they are to show. */
