@@ -162,11 +162,13 @@ bool folder_newest(TrainFolder *f, TrainCheckpoint *c)
         const char *why = quiet.text.s ? strstr(quiet.text.s, ": ") : NULL;
         if (!found)
             diag_warn(f->diag, WARN_CHECKPOINT, (Loc){ 0 },
-                      "%s cannot be used, and the checkpoint before it is taken: %.*s", path,
+                      "%s cannot be used, so one before it is looked for: %.*s", path,
                       why ? (int)strcspn(why + 2, "\n") : 0, why ? why + 2 : "");
         diag_free(&quiet);
     }
     if (found) return true;
-    return diag_error(f->diag, (Loc){ 0 },
-                      "there is no checkpoint in %s that a run could be resumed from", f->path);
+    return diag_error(
+        f->diag, (Loc){ 0 },
+        "there is no checkpoint in %s that a run could be resumed from; without --resume one begins anew",
+        f->path);
 }
