@@ -26,8 +26,8 @@ from suites import Suites
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 SHARE = {  # of a hundred, about as there are lines and as much as a fault there costs
-    "base": 10, "ir": 10, "ir/ops": 15, "ir/mil": 12, "ir/passes": 18, "ir/targets": 6,
-    "frontend": 11, "backends": 9, "api": 5, "tools": 4,
+    "base": 10, "ir": 10, "ir/ops": 15, "ir/mil": 12, "ir/passes": 17, "ir/targets": 6,
+    "frontend": 11, "backends": 8, "api": 5, "tools": 3, "train": 3,
 }
 LIMIT = 0.03
 SPARE = 1.3  # so many more are written than are wanted: some do not compile
