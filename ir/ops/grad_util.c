@@ -17,10 +17,7 @@ bool grad_zero(Grad *g)
 
 /* ir/passes/autodiff.c has put what these stand for in their place before. */
 bool grad_expansion(Grad *g) { bug("%s was not expanded", g->op->name); }
-bool grad_blocks(Grad *g)
-{
-    return grad_error(g, "branches have none; compute both and choose with select");
-}
+bool grad_blocks(Grad *g) { bug("%s is not given to its row", g->op->name); }
 
 /* ---- asking and answering ---------------------------------------------------------------- */
 

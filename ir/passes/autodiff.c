@@ -18,6 +18,7 @@ typedef struct {
 typedef struct {
     Builder *at;
     Func *func;
+    Block *block; /* whose statements are walked */
     GuardTask lost;
     Arena scratch;
     OpList ops;     /* of the function, what a block holds before its owner */
@@ -89,7 +90,7 @@ static bool flows(const Auto *a, const Op *op)
 static void note_dependence(Auto *a)
 {
     a->ops.n = 0;
-    list_block(a, a->func->body);
+    list_block(a, a->block);
     for (size_t i = 0; i < a->ops.n; i++) {
         const Op *op = a->ops.op[i];
         if (!flows(a, op)) continue;
@@ -215,6 +216,7 @@ static bool expand(Auto *a)
         Value *out[MAX_RESULT] = { NULL };
         if (op->kind == OP_NONE || ops[op->kind].grad != grad_expansion || !flows(a, op))
             continue;
+        if (op->parent != a->block) continue; /* it is made again (autodiff_cond.c) */
         if (!expand_one(op, a->at->diag, out)) return has_none(a, op, NULL);
         if (!takes_all(a, op)) return false;
         for (int k = 0; k < op->nout; k++) ptrmap_set(&a->twin, op->out[k], out[k]);
@@ -251,6 +253,13 @@ static Value *complete(Auto *a, const Value *v)
     return d;
 }
 
+static Value *through(const Auto *a, const Op *op)
+{
+    for (int i = 0; i < op->nout; i++)
+        if (ptrmap_get(&a->flow, op->out[i])) return op->out[i];
+    return NULL;
+}
+
 static bool give(Auto *a, Builder *b, const Op *op, const bool *wanted, Value *const *dx)
 {
     int at = 0;
@@ -258,11 +267,17 @@ static bool give(Auto *a, Builder *b, const Op *op, const bool *wanted, Value *c
         for (int k = 0; k < op->arg[i].count; k++, at++) {
             if (!wanted[at]) continue;
             if (!dx[at]) return has_none(a, op, op->arg[i].name);
-            Value *through = NULL;
-            for (int o = 0; o < op->nout && !through; o++)
-                if (ptrmap_get(&a->flow, op->out[o])) through = op->out[o];
-            add_flow(a, b, op->arg[i].val[k], dx[at], through);
+            add_flow(a, b, op->arg[i].val[k], dx[at], through(a, op));
         }
+    return true;
+}
+
+static bool differentiate_cond(Auto *a, Builder *b, const Op *op, Value *const *dy)
+{
+    CondFlow flow = { .depends = &a->depends };
+    if (!autodiff_cond(b, op, dy, &a->scratch, &flow)) return false;
+    for (int i = 0; i < flow.n; i++)
+        if (flow.dx[i]) add_flow(a, b, flow.x[i], flow.dx[i], through(a, op));
     return true;
 }
 
@@ -284,6 +299,7 @@ static bool differentiate(Auto *a, const Op *op)
         return true;
     }
     if (op->kind == OP_NONE || !ops[op->kind].grad) return has_none(a, op, NULL);
+    if (ops[op->kind].grad == grad_blocks) return differentiate_cond(a, &b, op, dy);
     int count = 0, at = 0;
     for (int i = 0; i < op->narg; i++) count += op->arg[i].count;
     bool *wanted = NEW_ARRAY(&a->scratch, count + 1, bool);
@@ -301,11 +317,13 @@ static bool differentiate(Auto *a, const Op *op)
         && give(a, &b, op, wanted, dx);
 }
 
-bool autodiff(Builder *at, Value *const *y, Value *const *seed, int ny, Value *const *x, int nx,
-              Value **dx)
+bool autodiff_within(Builder *at, Block *block, Value *const *y, Value *const *seed, int ny,
+                     Value *const *x, int nx, Value **dx)
 {
-    Auto a = { .at = at, .func = at->block->func };
+    Auto a = { .at = at, .func = at->block->func, .block = block };
     guard_task(&a.lost, release, &a);
+    for (int i = 0; block->owner && i < ny; i++) /* of outside, where they have their names */
+        if (seed[i]->def) ptrmap_set(&a.old, seed[i]->def, mark());
     for (int i = 0; i < nx; i++) {
         ptrmap_set(&a.from_x, x[i], mark());
         ptrmap_set(&a.depends, x[i], mark());
@@ -315,8 +333,18 @@ bool autodiff(Builder *at, Value *const *y, Value *const *seed, int ny, Value *c
     for (int i = 0; ok && i < ny; i++)
         if (ptrmap_get(&a.depends, y[i])) add_flow(&a, at, y[i], seed[i], NULL);
     for (size_t i = a.ops.n; ok && i-- > 0;) ok = differentiate(&a, a.ops.op[i]);
-    for (int i = 0; i < nx; i++) dx[i] = ok ? complete(&a, x[i]) : NULL;
+    for (int i = 0; i < nx; i++) {
+        Value *d = ok ? ptrmap_get(&a.flow, x[i]) : NULL;
+        dx[i] = d && !block->owner ? complete(&a, x[i])
+                                   : d; /* a branch's has no name outside */
+    }
     guard_task_end(&a.lost);
     release(&a);
     return ok;
+}
+
+bool autodiff(Builder *at, Value *const *y, Value *const *seed, int ny, Value *const *x, int nx,
+              Value **dx)
+{
+    return autodiff_within(at, at->block->func->body, y, seed, ny, x, nx, dx);
 }

@@ -17,6 +17,21 @@
 bool autodiff(Builder *at, Value *const *y, Value *const *seed, int ny, Value *const *x, int nx,
               Value **dx);
 
+/* The same of the statements of one block, which is being built and yields nothing yet: all of x
+ * are of outside. */
+bool autodiff_within(Builder *at, Block *block, Value *const *y, Value *const *seed, int ny,
+                     Value *const *x, int nx, Value **dx);
+
+/* What flows back through a cond, to what its blocks take from outside and `depends` has:
+ * dx[i] by x[i], NULL for nothing. Both are the arena's. */
+typedef struct {
+    const PtrMap *depends;
+    Value **x, **dx;
+    int n;
+} CondFlow;
+/* dy: what flows back into its results, NULL for nothing. Builds with b. False: an error. */
+bool autodiff_cond(Builder *b, const Op *op, Value *const *dy, Arena *arena, CondFlow *flow);
+
 typedef struct {
     /* "x,w1,blocks.0.wq": what is differentiated by, inputs, weights (by path) or other floats;
      * NULL: all float inputs and weights */
