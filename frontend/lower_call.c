@@ -366,9 +366,9 @@ static Val call_builtin(Lower *l, const Node *n, const Builtin *b)
         v[i] = a.at[i].val;
     }
     if (a.n < b->min || a.n > b->max) {
-        lower_error(l, n->loc, "%s takes %d%s argument%s, not %d", b->name, b->min,
-                    b->max > b->min ? " or more" : "", b->min == 1 && b->max == 1 ? "" : "s",
-                    a.n);
+        const char *most = b->max > b->min ? text_arg(l, " to %d", b->max) : "";
+        lower_error(l, n->loc, "%s takes %d%s argument%s, not %d", b->name, b->min, most,
+                    b->min == 1 && b->max == 1 ? "" : "s", a.n);
         return val_poison();
     }
     return b->call(l, n->loc, v, a.n);

@@ -1,8 +1,7 @@
 /* test_rewrite_bounds.c -- how much each rewrite takes: at its bound the rewrite is made, one
  * beyond the program stays, or the other way round. */
+#include "places.h"
 #include "unit.h"
-
-#include <ctype.h>
 
 #include "../../ir/mil/mil.h"
 #include "../../ir/ops/ops.h"
@@ -21,22 +20,6 @@ static const Bound bounds[] = {
 #include "rewrite_bounds.def"
 };
 
-/* What {2N+1}, {N:x} or {N#3} stands for; behind the brace. */
-static const char *put_place(Buf *b, const char *s, long n)
-{
-    const long times = isdigit((unsigned char)*s) ? strtol(s, (char **)&s, 10) : 1;
-    assert_int_equal(*s++, 'N');
-    const size_t len = strcspn(s, "}");
-    const long step = *s == '#' ? strtol(s + 1, NULL, 10) : 0;
-    for (long i = 0; (*s == ':' || *s == '#') && i < n; i++) {
-        if (i) buf_puts(b, ", ");
-        if (*s == ':') buf_add(b, s + 1, len - 1);
-        else buf_printf(b, "%ld", i * step);
-    }
-    if (*s != ':' && *s != '#') buf_printf(b, "%ld", times * n + strtol(s, NULL, 10));
-    return s + len + 1;
-}
-
 static Buf program_text(const char *text, long n)
 {
     const char *const behind[] = { ") {\n", "\n} -> (", ");\n}\n" };
@@ -44,10 +27,12 @@ static Buf program_text(const char *text, long n)
     int part = 0;
     buf_puts(&b, "program(1.3)\n{\nfunc main<ios18>(");
     for (const char *s = text; *s;) {
-        if (*s == '{' && (s[1] == 'N' || (isdigit((unsigned char)s[1]) && s[2] == 'N')))
-            s = put_place(&b, s + 1, n);
-        else if (*s == '|') buf_puts(&b, behind[part++]), s++;
-        else buf_putc(&b, *s++);
+        if (*s != '|') {
+            s = places_add(&b, s, n);
+            continue;
+        }
+        buf_puts(&b, behind[part++]);
+        s++;
     }
     assert_int_equal(part, 2);
     buf_puts(&b, behind[part]);
