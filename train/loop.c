@@ -94,7 +94,9 @@ static bool make_step(TrainRun *r)
         return diag_error(r->diag, (Loc){ 0 },
                           "step %llu: the gradient of %s is not finite (loss %g)",
                           (unsigned long long)step, bad->path, r->state.loss);
-    if (!scale_after(&r->scale, !bad))
+    const bool small = r->scale.dynamic && !bad
+                    && scale_small(r->programs.param, r->programs.nparam);
+    if (!scale_after(&r->scale, !bad, small))
         return diag_error(r->diag, (Loc){ 0 },
                           "step %llu: the gradient of %s was not finite 20 steps in a row, and "
                           "the loss scale is down to %g",

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 enum { START = 1024, MOST = 16384, GROWS_AFTER = 1000, SKIPS = 20 };
+#define SMALL 0x1p-8 /* 64 times the least normal number of fp16 */
 
 bool scale_open(TrainScale *s, Diag *d, const char *text, bool half)
 {
@@ -22,11 +23,11 @@ bool scale_open(TrainScale *s, Diag *d, const char *text, bool half)
                       text);
 }
 
-bool scale_after(TrainScale *s, bool finite)
+bool scale_after(TrainScale *s, bool finite, bool small)
 {
     if (finite) {
         s->in_a_row = 0;
-        if (!s->dynamic || ++s->good < GROWS_AFTER) return true;
+        if (!s->dynamic || ++s->good < GROWS_AFTER || !small) return true;
         s->good = 0;
         if (s->value < MOST) s->value *= 2;
         return true;
@@ -49,4 +50,14 @@ double scale_norm(const TrainParam *p, int n, const TrainParam **bad)
         all += sum;
     }
     return sqrt(all);
+}
+
+bool scale_small(const TrainParam *p, int n)
+{
+    for (int i = 0; i < n; i++) {
+        double sum = 0;
+        for (size_t k = 0; k < p[i].count; k++) sum += (double)p[i].grad[k] * p[i].grad[k];
+        if (sum > 0 && sum < SMALL * SMALL * (double)p[i].count) return true;
+    }
+    return false;
 }

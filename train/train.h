@@ -161,8 +161,13 @@ typedef struct {
 } TrainScale;
 
 bool scale_open(TrainScale *s, Diag *d, const char *text, bool half);
-/* After a step whose gradients were finite or not. False: it cannot fall any more. */
-bool scale_after(TrainScale *s, bool finite);
+/* After a step whose gradients were finite or not, and small or not: it rises where they are,
+ * since elsewhere that would gain nothing and bring the end of fp16 nearer. False: it cannot
+ * fall any more. */
+bool scale_after(TrainScale *s, bool finite, bool small);
+/* Whether the elements of some weight's gradient, as they came from the device, are so small in
+ * the mean square that fp16 may lose many of them. */
+bool scale_small(const TrainParam *p, int n);
 /* Norm of all gradients; *bad: the first that has one which is not finite, or NULL. */
 double scale_norm(const TrainParam *p, int n, const TrainParam **bad);
 

@@ -64,7 +64,7 @@ def tiny_train(top, curves, backend, folder):
     print(f"tiny_train {backend}: first 50 {worst(rows[:50], want):.2g} relative, all {worst(rows, want, False):.2g} "
           f"absolute, last {last:g}")
     if backend.startswith("sim"):
-        return last < 4.78e-5
+        return last <= (1e-5 if backend != "sim:m5" else 2e-5)  # docs/training.md tells why
     return worst(rows[:50], want) < 1e-4 and worst(rows, want, False) < 2e-4 and last <= 6e-6
 
 

@@ -75,21 +75,38 @@ static void test_scale(void **state)
     assert_true(scale_open(&s, &d, NULL, false) && !s.on);
     assert_true(scale_open(&s, &d, NULL, true) && s.dynamic);
     assert_float_equal(s.value, 1024, 0);
-    assert_true(scale_after(&s, false));
+    assert_true(scale_after(&s, false, false));
     assert_float_equal(s.value, 512, 0);
-    for (int i = 0; i < 1000; i++) assert_true(scale_after(&s, true));
+    for (int i = 0; i < 2000; i++) assert_true(scale_after(&s, true, false));
+    assert_float_equal(s.value, 512, 0);
+    assert_true(scale_after(&s, true, true));
     assert_float_equal(s.value, 1024, 0);
-    for (int i = 0; i < 100000; i++) scale_after(&s, true);
+    for (int i = 0; i < 999; i++) assert_true(scale_after(&s, true, true));
+    assert_float_equal(s.value, 1024, 0);
+    for (int i = 0; i < 100000; i++) scale_after(&s, true, true);
     assert_float_equal(s.value, 16384, 0);
-    for (int i = 0; i < 19; i++) assert_true(scale_after(&s, false));
-    assert_false(scale_after(&s, false));
+    for (int i = 0; i < 19; i++) assert_true(scale_after(&s, false, false));
+    assert_false(scale_after(&s, false, false));
     assert_float_equal(s.value, 1, 0);
     assert_int_equal(s.skipped, 21);
     assert_true(scale_open(&s, &d, "512", true) && !s.dynamic && s.on);
-    assert_false(scale_after(&s, false));
+    assert_false(scale_after(&s, false, false));
     assert_false(scale_open(&s, &d, "big", true));
     expect_said(&d, "error: --loss-scale takes dynamic, off, or a number from 1 to 65536, not "
                     "'big'\n");
+}
+
+/* Small: a weight whose elements are below 2^-8 in the mean square, unless all of them are 0. */
+static void test_small(void **state)
+{
+    float g[3][4] = { { 1, 1, 1, 1 }, { 0 }, { 0x1p-7f, 0, 0, 0 } };
+    TrainParam p[3];
+    (void)state;
+    for (int i = 0; i < 3; i++) p[i] = (TrainParam){ .count = 4, .grad = g[i] };
+    assert_false(scale_small(p, 3));
+    g[2][0] = 0x1.fep-8f;
+    assert_true(scale_small(p, 3));
+    assert_false(scale_small(p, 2));
 }
 
 /* ---- checkpoints ------------------------------------------------------------------------- */
@@ -358,11 +375,11 @@ static void test_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),    cmocka_unit_test(test_rates),
-        cmocka_unit_test(test_settings), cmocka_unit_test(test_scale),
-        cmocka_unit_test(test_whole),    cmocka_unit_test(test_every_byte),
-        cmocka_unit_test(test_headers),  cmocka_unit_test(test_bytes_said),
-        cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_order),      cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_settings),   cmocka_unit_test(test_scale),
+        cmocka_unit_test(test_small),      cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_every_byte), cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_bytes_said), cmocka_unit_test(test_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
