@@ -2,6 +2,7 @@
 #include "ops/ops.h"
 #include "uses.h"
 
+#include <math.h>
 #include <string.h>
 
 const Arg *op_find_arg(const Op *op, ParamId p)
@@ -80,6 +81,13 @@ bool value_bool(const Value *v, bool *out)
     return true;
 }
 
+/* Element k is that number, and none that only rounds to it. */
+static bool is_number(const Tensor *t, size_t k, double first)
+{
+    if (dtype_is_float(t->dtype) || t->dtype == DT_BOOL) return tensor_float(t, k) == first;
+    return fabs(first) < 0x1p63 && tensor_int(t, k) == (int64_t)first;
+}
+
 /* Few literals of more than one element are all equal: most end with the first run. */
 static bool all_equal(const Const *c, double *out)
 {
@@ -93,7 +101,7 @@ static bool all_equal(const Const *c, double *out)
         const Tensor t = tensor_view(c->type->dtype, &s, room);
         ok = const_read(c, &quiet, i, t.count, room);
         if (ok && !i) *out = tensor_float(&t, 0);
-        for (size_t k = 0; ok && k < t.count; k++) ok = tensor_float(&t, k) == *out;
+        for (size_t k = 0; ok && k < t.count; k++) ok = is_number(&t, k, *out);
     }
     diag_free(&quiet);
     return ok;

@@ -118,7 +118,8 @@ static void compare(const Test *was, const Test *is, const Case *c, const char *
         assert_true(shape_equal(&a->shape, &b->shape));
         for (size_t k = 0; k < a->count; k++) {
             const double x = tensor_float(a, k), y = tensor_float(b, k);
-            if (x != y && !(fabs(x - y) <= c->tolerance * fmax(c->least, fabs(x))))
+            if (!dtype_is_float(a->dtype)) assert_int_equal(tensor_int(a, k), tensor_int(b, k));
+            else if (x != y && !(fabs(x - y) <= c->tolerance * fmax(c->least, fabs(x))))
                 fail_msg("result %d [%zu] is %g, and was %g: %s\n%s", i, k, y, x, c->text,
                          text);
         }

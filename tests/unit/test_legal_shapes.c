@@ -144,6 +144,7 @@ static double difference(const Tensor *a, const Tensor *b)
     for (size_t i = 0; i < a->count; i++) {
         const double x = tensor_float(a, i), y = tensor_float(b, i),
                      by = fabs(x - y) / (1 + fabs(x));
+        if (!dtype_is_float(a->dtype) && tensor_int(a, i) != tensor_int(b, i)) return INFINITY;
         if (x == y || (isnan(x) && isnan(y))) continue;
         if (!(by <= most)) most = by;
     }

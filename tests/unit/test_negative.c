@@ -83,6 +83,8 @@ static void run(Arena *a, Diag *d, Module *m, const char *text, Tensor *out, int
 static bool same_element(const Tensor *a, const Tensor *b, size_t i)
 {
     const double x = tensor_float(a, i), y = tensor_float(b, i);
+    if (!dtype_is_float(a->dtype) && !dtype_is_float(b->dtype))
+        return tensor_int(a, i) == tensor_int(b, i);
     if (a->dtype == b->dtype) return x == y || (x != x && y != y);
     return f16_from_double(x) == f16_from_double(y);
 }
