@@ -80,6 +80,8 @@ typedef struct {
 
 /* Makes the steps of a verified function, which live in p->arena. */
 bool plan_make(Plan *p, const Func *f, Diag *d);
+/* Whether a while_loop may make turn `turn`, of at most `most` (0: as many as it wants). */
+bool plan_turns(const Op *op, uint64_t turn, uint64_t most, Diag *d);
 /* Whether the values of known shape that are needed at once fit into mem_most(); a failure
  * names the op. */
 bool plan_fits(const Plan *p, Diag *d);

@@ -1,5 +1,5 @@
-/* fast.c -- `cpu`: a function as a plan of kernels where its statements are straight and its shapes
- * known (flat.h), and else as ref walks it.
+/* fast.c -- `cpu`: a function as a plan of kernels where its values are tensors and their shapes
+ * known (flat.h), and else as ref walks it, as it does blocks that are watched.
  *
  * A program keeps a plan for each of the last shapes that it was run with, and one whose values
  * can all be seen when someone watches. Memory of a plan is asked for in its first run. */
@@ -36,7 +36,8 @@ static bool suits(const FlatPlan *p, const Fast *f, bool fused)
 {
     if (!p || p->fused != fused) return false;
     for (int i = 0; i < f->base.func->body->nparam; i++)
-        if (!shape_equal(&p->in[i], &f->in[i])) return false;
+        if (!param_is_state(f->base.func->body->param[i]) && !shape_equal(&p->in[i], &f->in[i]))
+            return false;
     return true;
 }
 
@@ -86,8 +87,8 @@ static bool shapes_known(const Fast *f)
 {
     const Block *b = f->base.func->body;
     for (int i = 0; i < b->nparam; i++) {
-        if (b->param[i]->type->kind != TY_TENSOR) return false;
-        f->in[i] = b->param[i]->type->shape;
+        if (param_type(b->param[i])->kind != TY_TENSOR) return false;
+        f->in[i] = param_type(b->param[i])->shape;
         if (!shape_known(&f->in[i])) return false;
     }
     return true;
@@ -184,22 +185,34 @@ static char *root_at(const Going *g, const FlatSlot *s)
     switch (s->kind) {
     case ROOT_ARENA: return aligned(g->p->memory) + s->place;
     case ROOT_RESULT: return g->f->result[s->index].value.data;
-    case ROOT_INPUT: return g->p->base[g->p->plan->body->param[s->index]];
+    case ROOT_INPUT:
+    case ROOT_STATE: return g->p->base[g->p->plan->body->param[s->index]];
     default: return s->known ? s->known->data : NULL;
     }
+}
+
+static void place_states(const Going *g)
+{
+    Binding *state;
+    const Block *b = g->f->base.func->body;
+    backend_ref.states(g->f->walk, &state);
+    for (int i = 0; i < b->nparam; i++)
+        if (param_is_state(b->param[i]))
+            g->p->base[g->p->plan->body->param[i]] = (state++)->value.data;
 }
 
 static void place_slots(Going *g)
 {
     int at = 0;
     FlatPlan *p = g->p;
+    place_states(g);
     for (int i = 0; i < g->nin; i++) {
         const int k = param_find(g->f->base.func, g->in[i].name, &at);
         if (k >= 0) p->base[p->plan->body->param[k]] = g->in[i].value.data;
     }
     for (int i = 0; i < p->plan->nslot; i++) {
         const FlatSlot *s = &p->slot[i];
-        if (!s->type || s->kind == ROOT_INPUT) continue;
+        if (!s->type || s->kind == ROOT_INPUT || s->kind == ROOT_STATE) continue;
         char *at_root = root_at(g, &p->slot[s->root]);
         p->base[i] = at_root ? at_root + s->offset : NULL;
     }
@@ -224,10 +237,24 @@ static bool run_step(Going *g, const FlatStep *s)
     return true;
 }
 
+/* *next: the step that comes after this one. */
+static bool take_way(const Going *g, const FlatStep *s, int *next)
+{
+    uint64_t *turns = s->turns < 0 ? NULL : &g->p->turns[s->turns];
+    if (s->way == GO_TO) *next = s->to;
+    if (s->way == GO_FIRST) *turns = 0;
+    if (s->way != GO_UNLESS) return true;
+    if (!*flat_at(&g->r, s->test)) *next = s->to;
+    else if (turns) return plan_turns(s->step->op, (*turns)++, g->opt->max_steps, g->r.diag);
+    return true;
+}
+
 static bool run_fast(Going *g)
 {
-    for (int i = 0; i < g->p->nstep; i++)
-        if (!run_step(g, &g->p->step[i])) return false;
+    for (int i = 0; i < g->p->nstep;) {
+        const FlatStep *s = &g->p->step[i++];
+        if (s->way ? !take_way(g, s, &i) : !run_step(g, s)) return false;
+    }
     return true;
 }
 
@@ -292,7 +319,7 @@ static bool fast_run(Program *prog, Diag *d, const Binding *in, int nin, const R
 {
     Fast *f = (Fast *)prog;
     GuardTask lost;
-    int at = 0, given = 0;
+    int at = 0, given = 0, wanted = 0;
     guard_task(&lost, run_lost, f);
     f->runs++;
     f->nresult = 0;
@@ -303,8 +330,10 @@ static bool fast_run(Program *prog, Diag *d, const Binding *in, int nin, const R
         f->in[k] = in[i].value.shape;
         given++;
     }
+    for (int i = 0; i < prog->func->body->nparam; i++)
+        wanted += !param_is_state(prog->func->body->param[i]);
     const bool shown = opt->each || opt->begin || opt->end;
-    FlatPlan *p = given == prog->func->body->nparam ? find_plan(f, !shown) : NULL;
+    FlatPlan *p = given == wanted ? find_plan(f, !shown) : NULL;
     bool ok;
     if (p) ok = run_flat(f, p, d, in, nin, opt);
     else {
@@ -354,7 +383,7 @@ static const char *why_none(const Func *f)
         if (t->kind == TY_TENSOR && !shape_known(&t->shape))
             return "it is planned in a run, for the shapes that are given";
     }
-    return "it runs as ref does, since it has blocks, states, lists or strings";
+    return "it runs as ref does, since it has lists, strings or values of unknown shapes";
 }
 
 /* The plan that was used last. */

@@ -1,6 +1,6 @@
 /* flat.c -- a function of known shapes as steps: what is known beforehand is computed, views are
  * places, elementwise statements join the step that makes what they read. */
-#include "flat.h"
+#include "flat_make.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -50,16 +50,8 @@ void flat_floats(const Tensor *t, size_t first, size_t n, float *dst)
 
 /* ---- what is known ------------------------------------------------------------------------- */
 
-typedef struct {
-    FlatPlan *p;
-    const Func *f;
-    Diag quiet; /* what cannot be lowered is said by the run that walks it */
-    int nstep, cap;
-    Arena scratch;
-} Make;
-
 /* The literal of a slot, at first use. */
-static bool know_literal(Make *m, int slot)
+bool make_literal(Make *m, int slot)
 {
     const SlotInfo *info = &m->p->plan->slot[slot];
     FlatSlot *s = &m->p->slot[slot];
@@ -80,7 +72,7 @@ static bool give_args(Make *m, const Step *s, Call *c)
         const StepArg *a = &s->arg[i];
         CallArg *v = NEW_ARRAY(c->arena, a->n + 1, CallArg);
         for (int k = 0; k < a->n; k++) {
-            if (!know_literal(m, a->slot[k])) return false;
+            if (!make_literal(m, a->slot[k])) return false;
             const FlatSlot *f = &m->p->slot[a->slot[k]];
             const SlotInfo *info = &m->p->plan->slot[a->slot[k]];
             if (!f->type) return false;
@@ -101,16 +93,16 @@ static bool all_known(const Make *m, const Step *s)
     return true;
 }
 
-static bool outs_known(const Make *m, const Step *s, const Call *c)
+static bool outs_known(const Step *s, const Call *c)
 {
     if (c->nout != s->op->nout) return false;
     for (int i = 0; i < c->nout; i++) {
         const Type *t = c->out[i];
         if (t->kind != TY_TENSOR || !shape_known(&t->shape) || t->dtype == DT_STRING
-            || dtypes[t->dtype].bits < 8 || !type_fits(s->op->out[i]->type, t))
+            || (dtypes[t->dtype].bits < 8 && !(c->info->flags & F_CONSTEXPR))
+            || !type_fits(s->op->out[i]->type, t))
             return false;
     }
-    (void)m;
     return true;
 }
 
@@ -206,7 +198,7 @@ const Tensor *lower_known(const Lower *l, ParamId p)
     return slot < 0 ? NULL : l->p->slot[slot].known;
 }
 
-static FlatStep *add_step(Make *m, const Step *s, int at)
+FlatStep *make_step(Make *m, const Step *s)
 {
     FlatPlan *p = m->p;
     if (m->nstep == m->cap) {
@@ -217,7 +209,7 @@ static FlatStep *add_step(Make *m, const Step *s, int at)
         m->cap = cap;
     }
     FlatStep *f = &p->step[m->nstep++];
-    *f = (FlatStep){ .step = s, .at = at, .ops = s->op->name };
+    *f = (FlatStep){ .step = s, .at = m->now, .ops = s->op->name };
     return f;
 }
 
@@ -251,7 +243,7 @@ static int reg_of(void *ctx, int slot)
 }
 
 /* What reads a value that an open step makes ends that step, unless it joins. */
-static void close_makers(Make *m, const Step *s, int but)
+void make_close(Make *m, const Step *s, int but)
 {
     for (int i = 0; i < s->narg; i++)
         for (int k = 0; k < s->arg[i].n; k++) {
@@ -280,15 +272,18 @@ static int joined(const Make *m, const Step *s, size_t count)
     return best;
 }
 
+void make_out(Make *m, int slot, const Type *t, int maker)
+{
+    FlatSlot *f = &m->p->slot[slot];
+    f->type = t;
+    f->kind = ROOT_ARENA;
+    f->bytes = type_bytes(t);
+    f->maker = maker;
+}
+
 static void make_outs(Make *m, const Step *s, const Call *c, int maker)
 {
-    for (int i = 0; i < c->nout; i++) {
-        FlatSlot *f = &m->p->slot[s->out[i]];
-        f->type = c->out[i];
-        f->kind = ROOT_ARENA;
-        f->bytes = type_bytes(c->out[i]);
-        f->maker = maker;
-    }
+    for (int i = 0; i < c->nout; i++) make_out(m, s->out[i], c->out[i], maker);
 }
 
 static ElemProgram *new_program(Make *m, size_t count)
@@ -298,16 +293,16 @@ static ElemProgram *new_program(Make *m, size_t count)
     return e;
 }
 
-static bool make_elementwise(Make *m, Lower *l, int at)
+static bool make_elementwise(Make *m, Lower *l)
 {
     size_t count;
     if (!elem_is(l->s->op) || !shape_count(&l->c->out[0]->shape, &count)) return false;
     Joining j = { m, joined(m, l->s, count) };
     if (j.step >= 0 && elem_add(l, m->p->step[j.step].elem, reg_of, &j)) {
         FlatStep *f = &m->p->step[j.step];
-        close_makers(m, l->s, j.step);
+        make_close(m, l->s, j.step);
         f->step = l->s;
-        f->at = at;
+        f->at = m->now;
         f->ops = arena_printf(&m->p->arena, "%s %s", f->ops, l->s->op->name);
         make_outs(m, l->s, l->c, j.step);
         return true;
@@ -315,8 +310,8 @@ static bool make_elementwise(Make *m, Lower *l, int at)
     j.step = -1;
     ElemProgram *e = new_program(m, count);
     if (!elem_add(l, e, reg_of, &j)) return false;
-    close_makers(m, l->s, -1);
-    FlatStep *f = add_step(m, l->s, at);
+    make_close(m, l->s, -1);
+    FlatStep *f = make_step(m, l->s);
     f->elem = e;
     f->open = true;
     f->how = "elementwise";
@@ -348,21 +343,21 @@ static LowerFn *const kernels[OP_COUNT] = {
 };
 
 /* A kernel that makes its one result in the order of its elements, for what follows to join. */
-static bool make_kernel(Make *m, Lower *l, int at)
+static bool make_kernel(Make *m, Lower *l)
 {
     LowerFn *lower = kernels[l->s->op->kind];
     size_t count;
     if (!lower || l->c->nout != 1 || !shape_count(&l->c->out[0]->shape, &count) || !count)
         return false;
-    FlatStep f = { .step = l->s, .at = at, .ops = l->s->op->name, .open = true };
+    FlatStep f = { .step = l->s, .at = m->now, .ops = l->s->op->name, .open = true };
     f.elem = l->elem = new_program(m, count);
     f.elem->nreg = 1;
     l->reg = 0;
     if (!lower(l, &f)) return false;
     if (!lower_result(l, 0)) return false;
     f.macs = info_macs(l);
-    close_makers(m, l->s, -1);
-    *add_step(m, l->s, at) = f;
+    make_close(m, l->s, -1);
+    *make_step(m, l->s) = f;
     make_outs(m, l->s, l->c, m->nstep - 1);
     return true;
 }
@@ -374,43 +369,51 @@ static LowerFn *const wholes[OP_COUNT] = {
 };
 
 /* A kernel that writes its results where they are. */
-static bool make_whole(Make *m, Lower *l, int at)
+static bool make_whole(Make *m, Lower *l)
 {
     LowerFn *lower = wholes[l->s->op->kind];
-    FlatStep f = { .step = l->s, .at = at, .ops = l->s->op->name };
+    FlatStep f = { .step = l->s, .at = m->now, .ops = l->s->op->name };
     if (!lower || !lower(l, &f)) return false;
     f.macs = info_macs(l);
-    close_makers(m, l->s, -1);
-    *add_step(m, l->s, at) = f;
+    make_close(m, l->s, -1);
+    *make_step(m, l->s) = f;
     make_outs(m, l->s, l->c, m->nstep - 1);
     return true;
 }
 
-static void make_reference(Make *m, Lower *l, int at)
+static void make_reference(Make *m, Lower *l)
 {
-    close_makers(m, l->s, -1);
-    FlatStep *f = add_step(m, l->s, at);
+    make_close(m, l->s, -1);
+    FlatStep *f = make_step(m, l->s);
     make_outs(m, l->s, l->c, m->nstep - 1);
     f->how = "reference";
     flat_refer(l, f);
 }
 
-static bool make_step(Make *m, const Step *s, int at)
+static bool make_call(Make *m, const Step *s)
 {
     const OpInfo *info = &ops[s->op->kind];
     if (!info->eval || s->op->nblock || !s->op->nout) return false;
     Call *c = NEW(&m->p->arena, Call);
     call_init(c, info, s->opset, &m->p->arena, &m->quiet, s->op->loc);
     if (!give_args(m, s, c) || !call_check(c) || (info->infer && !info->infer(c))
-        || !outs_known(m, s, c))
+        || !outs_known(s, c))
         return false;
     Lower l = { .p = m->p, .s = s, .c = c };
     if (make_view(&l)) return true;
     if (all_known(m, s) && !(info->flags & F_IMPURE) && worth_knowing(s, c))
         return know_results(m, s, c);
-    if (make_elementwise(m, &l, at) || make_kernel(m, &l, at) || make_whole(m, &l, at))
-        return true;
-    make_reference(m, &l, at);
+    if (make_elementwise(m, &l) || make_kernel(m, &l) || make_whole(m, &l)) return true;
+    make_reference(m, &l);
+    return true;
+}
+
+bool make_block(Make *m, const Steps *b)
+{
+    for (int i = 0; i < b->nstep; i++, m->now++) {
+        MakeFn *other = make_others[b->step[i].op->kind];
+        if (other ? !other(m, b, i) : !make_call(m, &b->step[i])) return false;
+    }
     return true;
 }
 
@@ -423,10 +426,11 @@ static bool make_inputs(Make *m, const Shape *in)
     for (int i = 0; i < b->nparam; i++) {
         const Value *v = b->param[i];
         FlatSlot *s = &m->p->slot[m->p->plan->body->param[i]];
-        if (v->type->kind != TY_TENSOR || v->type->dtype == DT_STRING) return false;
-        m->p->in[i] = in[i];
-        s->type = type_tensor(&m->p->arena, v->type->dtype, in[i]);
-        s->kind = ROOT_INPUT;
+        const Type *t = param_type(v);
+        if (t->kind != TY_TENSOR || t->dtype == DT_STRING) return false;
+        m->p->in[i] = param_is_state(v) ? t->shape : in[i];
+        s->type = type_tensor(&m->p->arena, t->dtype, m->p->in[i]);
+        s->kind = param_is_state(v) ? ROOT_STATE : ROOT_INPUT;
         s->index = i;
         s->bytes = type_bytes(s->type);
     }
@@ -464,15 +468,37 @@ static void note_reads(const FlatPlan *p, bool *read)
         read[p->slot[p->plan->body->result[i]].root] = true;
 }
 
+/* Numbers of statements become those of steps: the first that is not before. */
+static int step_at(const FlatPlan *p, int at)
+{
+    int low = 0, high = p->nstep;
+    while (low < high) {
+        const int mid = low + (high - low) / 2;
+        if (p->step[mid].at < at) low = mid + 1;
+        else high = mid;
+    }
+    return low;
+}
+
+static void order_steps(FlatPlan *p)
+{
+    if (p->nstep) qsort(p->step, (size_t)p->nstep, sizeof *p->step, by_place);
+    for (int i = 0; i < p->nstep; i++)
+        if (p->step[i].way) p->step[i].to = step_at(p, p->step[i].to);
+    for (int i = 0; i < p->nloop; i++) {
+        p->loop[i].first = step_at(p, p->loop[i].first);
+        p->loop[i].end = step_at(p, p->loop[i].end) - 1;
+    }
+    p->turns = NEW_ARRAY(&p->arena, p->nloop + 1, uint64_t);
+}
+
 static bool make_all(Make *m, const Shape *in)
 {
     FlatPlan *p = m->p;
     const Steps *body = p->plan->body;
-    if (!make_inputs(m, in)) return false;
-    for (int i = 0; i < body->nstep; i++)
-        if (!make_step(m, &body->step[i], i)) return false;
+    if (!make_inputs(m, in) || !make_block(m, body)) return false;
     for (int i = 0; i < body->block->nresult; i++)
-        if (!know_literal(m, body->result[i]) || !p->slot[body->result[i]].type
+        if (!make_literal(m, body->result[i]) || !p->slot[body->result[i]].type
             || p->slot[body->result[i]].type->dtype == DT_STRING)
             return false;
     p->nstep = m->nstep;
@@ -480,7 +506,7 @@ static bool make_all(Make *m, const Shape *in)
     bool *read = NEW_ARRAY(&m->scratch, p->plan->nslot + 1, bool);
     note_reads(p, read);
     if (p->fused) drop_outs(p, read);
-    if (p->nstep) qsort(p->step, (size_t)p->nstep, sizeof *p->step, by_place);
+    order_steps(p);
     flat_place(p);
     return true;
 }

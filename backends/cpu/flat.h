@@ -59,6 +59,15 @@ typedef struct FlatPlan FlatPlan;
 typedef struct FlatStep FlatStep;
 typedef struct FlatRun FlatRun;
 
+/* Blocks are steps in a row: a branch goes past those of the block that is not taken, a loop from
+ * its end back to its condition. */
+typedef enum {
+    GO_ON,
+    GO_TO,     /* always */
+    GO_UNLESS, /* unless the slot is true; in a loop each truth is a turn, and they have a limit */
+    GO_FIRST /* no turn was made yet */
+} FlatWay;
+
 struct FlatStep {
     const Step *step; /* the last statement in it */
     int at;           /* its number in the body */
@@ -67,6 +76,9 @@ struct FlatStep {
     const void *data;  /* the kernel's own */
     ElemProgram *elem; /* NULL: there is none */
     Call *refers;      /* the op's reference meaning: its call; NULL: kernels */
+    FlatWay way;       /* GO_ON: what is above; else where the run goes on */
+    int test, turns;   /* slot whose truth it asks; number of the loop, -1: none */
+    int to;            /* statement, and after ordering step, that it goes to */
     bool open;         /* while the plan is made: what follows may join elem */
     const char *how;   /* the algorithm, for --plan, */
     const char *ops;   /* and the statements in it */
@@ -76,7 +88,14 @@ struct FlatStep {
     double macs;
 };
 
-typedef enum { ROOT_NONE, ROOT_ARENA, ROOT_CONST, ROOT_INPUT, ROOT_RESULT } RootKind;
+typedef enum {
+    ROOT_NONE,
+    ROOT_ARENA,
+    ROOT_CONST,
+    ROOT_INPUT,
+    ROOT_STATE,
+    ROOT_RESULT
+} RootKind;
 
 /* What is known of a slot. A view has the place of its root. */
 typedef struct {
@@ -86,11 +105,16 @@ typedef struct {
     const Tensor *known; /* computed beforehand, or a literal; NULL: it is of a run */
     /* of roots: */
     RootKind kind;
-    int index;           /* INPUT: the parameter; RESULT: the result */
+    int index;           /* INPUT, STATE: the parameter; RESULT: the result */
     size_t bytes, place; /* ARENA: where */
     int first, last;     /* steps of its life */
     int maker;           /* the step (or group under way) that makes it, -1: none */
 } FlatSlot;
+
+/* What is there when a loop begins and read in it stays until it ends. */
+typedef struct {
+    int first, end; /* statements, and after ordering steps */
+} FlatLoop;
 
 struct FlatPlan {
     Arena arena;
@@ -100,6 +124,9 @@ struct FlatPlan {
     FlatSlot *slot;
     FlatStep *step;
     int nstep;
+    FlatLoop *loop; /* those inside others before them */
+    int nloop;
+    uint64_t *turns; /* by loop, of the run under way */
     size_t arena_bytes, lane_room, room;
     double macs;
     size_t packed; /* bytes of weights in the kernels' order */
@@ -186,7 +213,8 @@ const float *flat_row(const FlatRun *r, int slot, DType t, int64_t first, size_t
 
 /* ---- plans ------------------------------------------------------------------------------- */
 
-/* False, and nothing is reported: this function is none of straight statements of known shapes.
+/* False, and nothing is reported: this function has values of unknown shapes, lists or strings, or
+ * blocks and is wanted statement by statement (not fused).
  * `in`: shapes of the parameters. *out holds the plan from the start, so that it can be freed
  * when memory runs out under it; owner: what memory of it follows (mem_follow). */
 bool flat_new(FlatPlan **out, const void *owner, const Plan *plan, const Func *f,

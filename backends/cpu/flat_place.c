@@ -29,6 +29,15 @@ static void live_in(FlatPlan *p, int i)
     for (int k = 0; s->elem && k < s->elem->nout; k++) live_at(p, s->elem->out[k].slot, i);
 }
 
+/* What was made before a loop is read in it again in its next turn. */
+static void outlive(FlatPlan *p, const FlatLoop *l)
+{
+    for (int i = 0; i < p->plan->nslot; i++) {
+        FlatSlot *s = &p->slot[i];
+        if (s->first < l->first && s->last >= l->first && s->last < l->end) s->last = l->end;
+    }
+}
+
 /* A result that nothing else is, and that a step makes, is made in the result's own memory. */
 static void place_results(FlatPlan *p)
 {
@@ -84,6 +93,7 @@ void flat_place(FlatPlan *p)
     Placed all = { .slot = NEW_ARRAY(&a, n + 1, FlatSlot *) };
     int count = 0;
     for (int i = 0; i < p->nstep; i++) live_in(p, i);
+    for (int i = 0; i < p->nloop; i++) outlive(p, &p->loop[i]);
     for (int i = 0; i < n && !p->fused; i++) p->slot[i].last = p->nstep; /* all are shown */
     place_results(p);
     for (int i = 0; i < n; i++)

@@ -23,7 +23,8 @@ void flat_tell(const FlatPlan *p, Arena *a, Placings *out)
     for (int i = 0; i < p->nstep; i++) {
         const FlatStep *s = &p->step[i];
         to[i] = (PlanStep){ .how = s->how,
-                            .name = arena_strdup(a, s->step->op->out[0]->name),
+                            .name = arena_strdup(
+                                a, s->step->op->nout ? s->step->op->out[0]->name : ""),
                             .ops = arena_strdup(a, s->ops),
                             .bytes = step_bytes(p, s),
                             .flop = 2 * s->macs };

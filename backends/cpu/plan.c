@@ -173,3 +173,10 @@ bool plan_make(Plan *p, const Func *f, Diag *d)
     if (ok) place_drops(p);
     return ok;
 }
+
+bool plan_turns(const Op *op, uint64_t turn, uint64_t most, Diag *d)
+{
+    return !most || turn != most
+        || diag_error(d, op->loc, "while_loop has not ended after %llu steps",
+                      (unsigned long long)turn);
+}

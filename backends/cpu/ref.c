@@ -428,10 +428,8 @@ static bool run_while(Run *run, const Step *s, Arena *scratch)
         Arena turn = { 0 };
         ok = loop_goes_on(run, s->block[0], var, &yes);
         if (ok && !yes) break;
-        if (ok && run->opt->max_steps && step == run->opt->max_steps)
-            ok = diag_error(run->diag, s->op->loc, "while_loop has not ended after %llu steps",
-                            (unsigned long long)step);
-        ok = ok && loop_step(run, s->block[1], var, n, &turn);
+        ok = ok && plan_turns(s->op, step, run->opt->max_steps, run->diag)
+          && loop_step(run, s->block[1], var, n, &turn);
         arena_free(&turn);
     }
     for (int i = 0; ok && i < n; i++) ok = loop_end(run, s, var, i, scratch);

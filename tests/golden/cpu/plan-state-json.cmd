@@ -1,1 +1,0 @@
-# anerun --backend cpu --plan --json plan-state.mil

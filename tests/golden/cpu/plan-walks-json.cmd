@@ -1,0 +1,1 @@
+# anerun --backend cpu --plan --json plan-walks.mil
