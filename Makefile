@@ -170,7 +170,7 @@ $(LEMON:%.y=$(GEN)/%.h): $(GEN)/%.h: $(GEN)/%.c
 # The op table as C sees it, by a program that runs where the build does.
 HOSTCC ?= $(if $(CROSS),$(firstword $(shell command -v gcc cc clang)),$(CC))
 WRITE_PARAMS := $(GEN)/ir/ops/params
-$(WRITE_PARAMS): ir/ops/table/params.c ir/ops/ops.def | deps
+$(WRITE_PARAMS): ir/ops/table/params.c $(wildcard ir/ops/*.def) | deps
 	@mkdir -p $(@D)
 	$(call say,$<)$(HOSTCC) -std=c11 -O1 -Wall -Wextra $(if $(WERROR),-Werror) $< -o $@
 

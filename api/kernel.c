@@ -297,7 +297,7 @@ void tell_tensor(const Tensor *t, anec_tensor *out)
 /* The vector of its values. */
 static void tell_dictionary(const Value *v, anec_tensor *out)
 {
-    const Value *p = v->def && v->def->kind == OP_classify ? op_value(v->def, P_classes) : NULL;
+    const Value *p = v->def && op_chooses(v->def) ? op_value(v->def, P_classes) : NULL;
     *out = (anec_tensor){ .dtype = dtypes[DT_FP64].name, .rank = 1, .shape = { DIM_ANY } };
     if (!p || p->type->kind != TY_LIST || p->type->length < 0) return;
     out->shape[0] = p->type->length;

@@ -25,7 +25,7 @@ typedef struct {
     Binding *result;
 } Split;
 
-static bool is_choice(const Value *v) { return v->def && v->def->kind == OP_classify; }
+static bool is_choice(const Value *v) { return value_chosen_from(v) != NULL; }
 
 bool split_wanted(const Func *f)
 {
@@ -35,8 +35,6 @@ bool split_wanted(const Func *f)
 }
 
 /* ---- two functions ----------------------------------------------------------------------- */
-
-static Value *probabilities_of(const Op *op) { return op_value(op, P_probabilities); }
 
 static int index_of(Value *const *v, int n, const Value *x)
 {
@@ -52,13 +50,13 @@ static void cut_front(Func *f)
     const int n = b->nresult;
     int kept = 0;
     for (int i = 0; i < n; i++) {
-        Value *v = is_choice(b->result[i]) ? probabilities_of(b->result[i]->def) : b->result[i];
+        Value *from = value_chosen_from(b->result[i]), *v = from ? from : b->result[i];
         if (index_of(b->result, kept, v) < 0) func_set_result(f, kept++, v);
     }
     func_drop_results(f, kept);
     for (Op *op = b->last, *before; op; op = before) {
         before = op->prev;
-        if (op->kind != OP_classify) continue;
+        if (!op_chooses(op)) continue;
         Op *classes = op_value(op, P_classes)->def; /* a list, which no engine's text has */
         op_unlink(op);
         if (classes && !func_count_uses(f, classes->out[0])) op_unlink(classes);

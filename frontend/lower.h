@@ -250,6 +250,7 @@ void run_weight(Lower *l, const Node *n);
 /* lower_call.c */
 typedef struct {
     const char *name; /* NULL: given by position */
+    ParamId param;    /* of what is not written in a program */
     Val val;
     Loc loc;
     Loc name_loc;
@@ -259,7 +260,7 @@ typedef struct {
     NamedVal *at;
     bool ok; /* false: an error was reported */
 } Args;
-NamedVal named(const char *name, Val v, Loc loc);
+NamedVal given(ParamId p, Val v, Loc loc); /* to an op, by an operator or an index */
 Args eval_args(Lower *l, const Node *args);
 Val eval_call(Lower *l, const Node *n, const char *hint);
 Val call_closure(Lower *l, Closure *c, const Node *args, Loc loc, const char *hint);
@@ -270,8 +271,8 @@ Val instantiate(Lower *l, Closure *c, const Node *args, Loc loc, const char *pat
 bool check_type(Lower *l, const Node *type, const char *what, Loc loc, Val *v);
 const char *frame_path(Lower *l, Frame *f);
 
-/* lower_op.c */
-Val emit(Lower *l, Loc loc, const char *hint, const char *op, const NamedVal *arg, int narg);
+/* lower_op.c; the arguments are `given` */
+Val emit(Lower *l, Loc loc, const char *hint, int op, const NamedVal *arg, int narg);
 Val emit_call(Lower *l, const Node *n, int op, const char *hint);
 Value *to_value(Lower *l, Val v, DType t, const char *name, Loc loc); /* NULL after an error */
 /* of numbers; NULL after an error */

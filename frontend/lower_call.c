@@ -114,9 +114,9 @@ bool check_type(Lower *l, const Node *type, const char *what, Loc loc, Val *v)
 
 /* ---- arguments --------------------------------------------------------------------------- */
 
-NamedVal named(const char *name, Val v, Loc loc)
+NamedVal given(ParamId p, Val v, Loc loc)
 {
-    return (NamedVal){ .name = name, .val = v, .loc = loc, .name_loc = loc };
+    return (NamedVal){ .param = p, .val = v, .loc = loc, .name_loc = loc };
 }
 
 Args eval_args(Lower *l, const Node *args)

@@ -7,34 +7,20 @@
 #include <string.h>
 #include <strings.h>
 
-/* The MIL op of each operator, for tensors. */
-static const struct {
-    int token;
-    const char *op;
-} infix[] = {
-    { TK_PLUS, "add" },
-    { TK_MINUS, "sub" },
-    { TK_STAR, "mul" },
-    { TK_SLASH, "real_div" },
-    { TK_FLOORDIV, "floor_div" },
-    { TK_PERCENT, "mod" },
-    { TK_POWER, "pow" },
-    { TK_AT, "matmul" },
-    { TK_EQ, "equal" },
-    { TK_NE, "not_equal" },
-    { TK_LT, "less" },
-    { TK_LE, "less_equal" },
-    { TK_GT, "greater" },
-    { TK_GE, "greater_equal" },
-    { TK_AND, "logical_and" },
-    { TK_OR, "logical_or" },
+/* The op of each operator, for tensors: the column SIGN of the op table. */
+static const int signs[OP_COUNT] = {
+#define TK_NONE 0
+#define OP(name, ...) [OP_##name] =
+#define SIGN(token) TK_##token,
+#include "../ir/ops/ops.def"
+#undef TK_NONE
 };
 
-static const char *infix_op(int token)
+static int infix_op(int token)
 {
-    for (size_t i = 0; i < COUNT(infix); i++)
-        if (infix[i].token == token) return infix[i].op;
-    return NULL;
+    for (int i = 0; i < OP_COUNT; i++)
+        if (signs[i] == token) return i;
+    bug("no op stands for %s", ast_token_name(token));
 }
 
 /* ---- names ------------------------------------------------------------------------------- */
@@ -267,10 +253,10 @@ static Val operator_value(Lower *l, const Node *n, Val a, const char *hint)
         return val_bool((a.kind == b.kind) == (n->op == TK_EQ));
     bool text = n->op == TK_PLUS && (a.kind == V_STRING || b.kind == V_STRING);
     if (text || (!val_is_tensor(a) && !val_is_tensor(b))) return values_op(l, n, a, b);
-    const char *op = infix_op(n->op);
-    NamedVal arg[] = { named("x", a, n->a->loc), named("y", b, n->b->loc) };
+    const int op = infix_op(n->op);
+    NamedVal arg[] = { given(P_x, a, n->a->loc), given(P_y, b, n->b->loc) };
     /* constants stand second */
-    if (!val_is_tensor(a) && (ops[op_find(op)].flags & F_COMMUTES)) {
+    if (!val_is_tensor(a) && (ops[op].flags & F_COMMUTES)) {
         arg[0].val = b;
         arg[1].val = a;
     }
@@ -301,9 +287,9 @@ static Val unary_value(Lower *l, const Node *n, const char *hint)
     if (n->op == TK_MINUS && a.kind == V_INT)
         return number_op(l, n->loc, TK_MINUS, val_int(0), a);
     if (val_is_tensor(a)) {
-        NamedVal arg[] = { named("x", a, n->a->loc), named("y", val_int(-1), n->loc) };
-        return n->op == TK_NOT ? emit(l, n->loc, hint, "logical_not", arg, 1)
-                               : emit(l, n->loc, hint, "mul", arg, 2);
+        NamedVal arg[] = { given(P_x, a, n->a->loc), given(P_y, val_int(-1), n->loc) };
+        return n->op == TK_NOT ? emit(l, n->loc, hint, OP_logical_not, arg, 1)
+                               : emit(l, n->loc, hint, OP_mul, arg, 2);
     }
     lower_error(l, n->loc, "%s does not take %s", ast_token_name(n->op), val_kind(l, a));
     return val_poison();

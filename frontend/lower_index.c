@@ -146,14 +146,14 @@ static Val emit_slice(Cut *c, Loc loc, const char *hint, Val x)
     if (!c->strided) {
         int64_t size[MAX_RANK];
         for (int i = 0; i < rank; i++) size[i] = c->end[i] - c->begin[i];
-        NamedVal arg[] = { named("x", x, loc), named("begin", int_list(l, rank, c->begin), loc),
-                           named("size", int_list(l, rank, size), loc) };
-        return emit(l, loc, hint, "slice_by_size", arg, 3);
+        NamedVal arg[] = { given(P_x, x, loc), given(P_begin, int_list(l, rank, c->begin), loc),
+                           given(P_size, int_list(l, rank, size), loc) };
+        return emit(l, loc, hint, OP_slice_by_size, arg, 3);
     }
-    NamedVal arg[] = { named("x", x, loc), named("begin", int_list(l, rank, c->begin), loc),
-                       named("end", int_list(l, rank, c->end), loc),
-                       named("stride", int_list(l, rank, c->step), loc) };
-    return emit(l, loc, hint, "slice_by_index", arg, 4);
+    NamedVal arg[] = { given(P_x, x, loc), given(P_begin, int_list(l, rank, c->begin), loc),
+                       given(P_end, int_list(l, rank, c->end), loc),
+                       given(P_stride, int_list(l, rank, c->step), loc) };
+    return emit(l, loc, hint, OP_slice_by_index, arg, 4);
 }
 
 static Val emit_squeeze(Cut *c, Loc loc, const char *hint, Val x)
@@ -162,8 +162,8 @@ static Val emit_squeeze(Cut *c, Loc loc, const char *hint, Val x)
     int n = 0;
     for (int i = 0; i < c->shape->rank; i++)
         if (c->squeeze[i]) axes[n++] = i;
-    NamedVal arg[] = { named("x", x, loc), named("axes", int_list(c->l, n, axes), loc) };
-    return emit(c->l, loc, hint, "squeeze", arg, 2);
+    NamedVal arg[] = { given(P_x, x, loc), given(P_axes, int_list(c->l, n, axes), loc) };
+    return emit(c->l, loc, hint, OP_squeeze, arg, 2);
 }
 
 static Val cut_tensor(Cut *c, const Node *n, const char *hint, Val x)
@@ -171,14 +171,14 @@ static Val cut_tensor(Cut *c, const Node *n, const char *hint, Val x)
     if (c->any || c->strided)
         x = emit_slice(c, n->loc, c->squeezed || c->gather_axis >= 0 ? NULL : hint, x);
     if (c->gather_axis >= 0 && x.kind != V_POISON) {
-        NamedVal arg[] = { named("x", x, n->loc), named("indices", c->indices, c->indices_loc),
-                           named("axis", val_int(c->gather_axis), n->loc) };
+        NamedVal arg[] = { given(P_x, x, n->loc), given(P_indices, c->indices, c->indices_loc),
+                           given(P_axis, val_int(c->gather_axis), n->loc) };
         if (c->squeezed) {
             lower_error(c->l, n->loc,
                         "an int and a tensor cannot index together; use [i:i+1] for the int");
             return val_poison();
         }
-        x = emit(c->l, n->loc, hint, "gather", arg, 3);
+        x = emit(c->l, n->loc, hint, OP_gather, arg, 3);
     }
     return c->squeezed && x.kind != V_POISON ? emit_squeeze(c, n->loc, hint, x) : x;
 }

@@ -359,7 +359,7 @@ static bool may_emit(Lower *l, Loc loc, const OpInfo *info)
     if (!l->func)
         return lower_error(l, loc, "%s makes a tensor, which only a model can hold",
                            info->name);
-    if (!strcmp(info->name, "const") || (info->flags & F_PRIVATE))
+    if (info == &ops[OP_const] || (info->flags & F_PRIVATE))
         return lower_error(l, loc, "%s is not called in a program", info->name);
     if (++l->ops <= MAX_OPS) return true;
     l->stopped = true;
@@ -417,13 +417,13 @@ static int param_index(const OpInfo *info, const char *name)
     return -1;
 }
 
-Val emit(Lower *l, Loc loc, const char *hint, const char *op, const NamedVal *arg, int narg)
+Val emit(Lower *l, Loc loc, const char *hint, int op, const NamedVal *arg, int narg)
 {
-    OpCall o = begin(l, loc, hint, &ops[op_find(op)]);
+    OpCall o = begin(l, loc, hint, &ops[op]);
     if (!may_emit(l, loc, o.info)) return val_poison();
     for (int i = 0; i < narg; i++) {
-        int at = param_index(o.info, arg[i].name);
-        if (at < 0) bug("%s has no parameter %s", op, arg[i].name);
+        const int at = o.info->place[arg[i].param] - 1;
+        if (at < 0) bug("%s has no parameter %s", o.info->name, param_names[arg[i].param]);
         o.p[at].n = 1;
         o.p[at].v = &arg[i];
     }

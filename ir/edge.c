@@ -21,14 +21,22 @@ static bool is_float_cast(const Op *op)
         && op->out[0]->type->kind == TY_TENSOR && dtype_is_float(op->out[0]->type->dtype);
 }
 
+bool op_chooses(const Op *op)
+{
+    return op->kind != OP_NONE && (ops[op->kind].flags & F_CHOICE);
+}
+
+Value *value_chosen_from(const Value *v)
+{
+    return v->def && op_chooses(v->def) ? op_value(v->def, P_probabilities) : NULL;
+}
+
 /* ---- results ----------------------------------------------------------------------------- */
 
 /* The value that the engine hands over for a result of the function. */
 static const Value *engine_result(const Func *f, const Value *r)
 {
-    const Op *def = r->def;
-    const Value *v = def && def->kind == OP_classify ? op_value(def, P_probabilities) : r;
-    if (!v) return r;
+    const Value *from = value_chosen_from(r), *v = from ? from : r;
     return (v != r || func_fixed(f, r)) && is_float_cast(v->def) ? op_value(v->def, P_x) : v;
 }
 
@@ -84,16 +92,14 @@ bool op_on_processor(const Op *op)
 {
     const Func *f = op->parent->func;
     const Block *b = f->body;
-    if (op->kind == OP_classify) return true;
+    if (op_chooses(op)) return true;
     if (!is_float_cast(op) || op->parent != b) return false;
     const Value *x = op_value(op, P_x);
     if (!x->def && func_fixed(f, x)) return true;
     for (int i = 0; i < b->nresult; i++) {
         const Value *r = b->result[i];
-        const bool label = r->def && r->def->kind == OP_classify;
-        if (label ? op_value(r->def, P_probabilities) == op->out[0]
-                  : r == op->out[0] && func_fixed(f, r))
-            return true;
+        const Value *from = value_chosen_from(r);
+        if (from ? from == op->out[0] : r == op->out[0] && func_fixed(f, r)) return true;
     }
     return false;
 }

@@ -640,6 +640,9 @@ void func_walk_end(Func *f, GuardTask *lost);
  * DT_NONE. */
 DType func_fixed(const Func *f, const Value *v);
 bool op_on_processor(const Op *op);
+bool op_chooses(const Op *op); /* a class by its probabilities */
+/* What v, a label or the probabilities by label, was chosen from; NULL: it is no choice. */
+Value *value_chosen_from(const Value *v);
 /* What goes into the engine's part, in the function's order (states too), and what comes out of
  * it: the probabilities in the place of label and dictionary. In the arena; the count. */
 int func_engine_inputs(const Func *f, Arena *a, const Value ***out);

@@ -11,6 +11,7 @@ A function makes statements, or takes names, when it calls one that does; ROOTS 
 row, and calls through pointers whose type takes one of CONTEXTS. `;`, `&&`, `||`, `?:` and the commas of
 declarations are sequenced; arguments of a call, elements of an initializer, and what other operators join
 are not."""
+import glob
 import re
 import subprocess
 import sys
@@ -286,7 +287,7 @@ def main():
                            capture_output=True, text=True, check=True).stdout.split()
     asked = sys.argv[1:] or files
     sources = [Source(f, open(f, encoding='utf-8').read()) for f in sorted(set(files) | set(asked))]
-    ops = re.findall(r'^OP\((\w+)', open('ir/ops/ops.def', encoding='utf-8').read(), re.M)
+    ops = re.findall(r'^OP\((\w+)', ''.join(open(f, encoding='utf-8').read() for f in sorted(glob.glob('ir/ops/*.def'))), re.M)
     wrong = failed = 0
     for path, lines in findings(sources, ops):
         if path in asked:

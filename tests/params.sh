@@ -1,6 +1,7 @@
 #!/bin/sh
 # params.sh -- what C says of an op's parameters is held by the compiler: right lines compile, and
-# misspelt parameters, parameters of another op, unknown ops and values of another type do not.
+# misspelt parameters, parameters of another op, unknown ops and values of another type do not. Nor does
+# a row of the op table that lacks a column, or has one with nothing in it.
 # usage: params.sh BUILD      from the top folder
 set -u
 build=$1
@@ -31,5 +32,36 @@ wrong 'op_set_arg(b->m, op, P_transpose_X, x);'
 wrong 'op_value(op, "x");'
 wrong 'call_shape(c, P_xx);'
 wrong 'call_shape(c, "x");'
+
+# The row of atan, which is NONE in most columns, in a copy of the sources.
+copy=$(mktemp -d) && trap 'rm -rf "$copy"' EXIT
+cp -R base ir backends frontend "$copy"
+row() { sed "/^OP(atan,/,/ EX(/s/\\b$1(\([^)]*\))/$2/" ir/ops/unary.def >"$copy/ir/ops/unary.def"; }
+# builds FILE: the copy of it
+builds() {
+    "$cc" -std=c11 -D_GNU_SOURCE '-DLACKS(...)=' -I"$build/gen/ir" -I"$build/gen/ir/ops" -I"$build/gen/frontend" \
+        -Wall -Wextra -Wpedantic -Werror -fsyntax-only "$copy/$1" 2>/dev/null
+}
+same() { row "$1" "$1(\\1)"; if builds "$2"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "$2 does not build"; fi; }
+differs() {
+    row "$1" "$2"
+    if cmp -s ir/ops/unary.def "$copy/ir/ops/unary.def" || builds "$3"; then
+        failed=$((failed + 1)); echo "builds although $1 is \"$2\": $3"
+    else passed=$((passed + 1)); fi
+}
+same LAWS ir/ops/ops.c
+for column in IR EVAL GRAD MACS RUN LAWS SIGN FORM OPSETS SIM FAST; do differs $column "LACKS()" ir/ops/ops.c; done
+while read -r column file; do
+    same $column $file
+    differs $column "$column()" $file
+done <<END
+LAWS ir/ops/ops.c
+RUN backends/cpu/ref.c
+SIGN frontend/lower_expr.c
+FORM ir/passes/legal_forms.c
+OPSETS ir/passes/opset.c
+SIM backends/sim/call.c
+FAST backends/cpu/flat.c
+END
 echo "params: $passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -6,6 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- what is fast ---------------------------------------------------------------------------- */
+
+const FastRow *fast_of(const Op *op)
+{
+#define NONE 0
+#define ELEM(id) 1 + ELEM_##id
+    static const FastRow fast[OP_COUNT] = {
+#define OP(name, ...) [OP_##name] =
+#define FAST(...) { __VA_ARGS__ },
+#include "../../ir/ops/ops.def"
+    };
+#undef NONE
+#undef ELEM
+    return &fast[op->kind];
+}
+
 /* ---- memory of the plan -------------------------------------------------------------------- */
 
 /* A tensor that the plan frees. */
@@ -296,7 +312,7 @@ static ElemProgram *new_program(Make *m, size_t count)
 static bool make_elementwise(Make *m, Lower *l)
 {
     size_t count;
-    if (!elem_is(l->s->op) || !shape_count(&l->c->out[0]->shape, &count)) return false;
+    if (!fast_of(l->s->op)->elem || !shape_count(&l->c->out[0]->shape, &count)) return false;
     Joining j = { m, joined(m, l->s, count) };
     if (j.step >= 0 && elem_add(l, m->p->step[j.step].elem, reg_of, &j)) {
         FlatStep *f = &m->p->step[j.step];
@@ -325,27 +341,10 @@ static double info_macs(const Lower *l)
     return n < 0 ? 0 : n;
 }
 
-static LowerFn *const kernels[OP_COUNT] = {
-    [OP_matmul] = lower_matmul,
-    [OP_linear] = lower_linear,
-    [OP_conv] = lower_conv,
-    [OP_max_pool] = lower_pool,
-    [OP_avg_pool] = lower_pool,
-    [OP_softmax] = lower_softmax,
-    [OP_layer_norm] = lower_layer_norm,
-    [OP_reduce_sum] = lower_reduce,
-    [OP_reduce_mean] = lower_reduce,
-    [OP_reduce_max] = lower_reduce,
-    [OP_reduce_min] = lower_reduce,
-    [OP_reduce_l1_norm] = lower_reduce,
-    [OP_reduce_l2_norm] = lower_reduce,
-    [OP_reduce_sum_square] = lower_reduce,
-};
-
 /* A kernel that makes its one result in the order of its elements, for what follows to join. */
 static bool make_kernel(Make *m, Lower *l)
 {
-    LowerFn *lower = kernels[l->s->op->kind];
+    LowerFn *lower = fast_of(l->s->op)->rows;
     size_t count;
     if (!lower || l->c->nout != 1 || !shape_count(&l->c->out[0]->shape, &count) || !count)
         return false;
@@ -362,16 +361,10 @@ static bool make_kernel(Make *m, Lower *l)
     return true;
 }
 
-static LowerFn *const wholes[OP_COUNT] = {
-    [OP_lstm] = lower_lstm,          [OP_transpose] = lower_move,
-    [OP_slice_by_size] = lower_move, [OP_slice_by_index] = lower_move,
-    [OP_concat] = lower_move,        [OP_split] = lower_move,
-};
-
 /* A kernel that writes its results where they are. */
 static bool make_whole(Make *m, Lower *l)
 {
-    LowerFn *lower = wholes[l->s->op->kind];
+    LowerFn *lower = fast_of(l->s->op)->whole;
     FlatStep f = { .step = l->s, .at = m->now, .ops = l->s->op->name };
     if (!lower || !lower(l, &f)) return false;
     f.macs = info_macs(l);

@@ -187,13 +187,35 @@ LowerFn lower_matmul, lower_linear, lower_conv, lower_pool, lower_softmax, lower
 /* The same for what has several results, or none in order: they fill in write, and no program. */
 LowerFn lower_lstm, lower_move;
 
+/* ---- what is fast: the column FAST of the op table ----------------------------------------
+ *
+ * One of elem, rows and whole, or none of them: the reference meaning is run. */
+typedef struct {
+    int elem;        /* 1 + the ElemOp that it is, element by element; 0: none */
+    ParamId x, y, w; /* the operands of that */
+    ParamId a, b;    /* and its numbers; P_NONE: 0 and high */
+    float high;
+    bool exact;  /* the result of fp16 operands needs no rounding */
+    bool truths; /* of bools too, though it is not exact */
+    bool (*choose)(const Lower *l, ElemOp *op); /* by the settings; false: it is none */
+    int (*add)(const Lower *l, ElemProgram *e,
+               int x); /* more steps than one; a register or -1 */
+    LowerFn *rows; /* makes its result in the order of its elements, for what follows to join */
+    LowerFn *whole; /* writes its results where they are */
+} FastRow;
+const FastRow *fast_of(const Op *op);
+bool power_of(const Lower *l, ElemOp *op);
+bool gelu_of(const Lower *l, ElemOp *op);
+bool cast_of(const Lower *l, ElemOp *op);
+int add_batch_norm(const Lower *l, ElemProgram *e, int x);
+int add_prelu(const Lower *l, ElemProgram *e, int x);
+
 /* Adds an elementwise statement to e. False: it is none, or there is no room; e is then as it
  * was. reg_of(ctx, slot): a register of e that has the value, or -1. */
 bool elem_add(Lower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot), void *ctx);
 /* A register that is loaded from a table of the plan, [outer, n, inner] repeated: element i is
  * table[i / inner % n]. */
 int elem_table(FlatPlan *p, ElemProgram *e, const float *table, int64_t n, int64_t inner);
-bool elem_is(const Op *op); /* elem_add may take it */
 /* l->reg becomes op of itself and register y (-1: there was no room), not rounded. */
 bool lower_then(Lower *l, ElemOp op, int y);
 /* Ends what a kernel makes: rounded, it is result `index` of the statement. */

@@ -5,77 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- which statements ---------------------------------------------------------------------
- *
- * x, y and z are the parameters that are operands; a and b those that are numbers. `exact`: the
- * result of fp16 operands needs no rounding. */
-
-typedef struct {
-    uint8_t op; /* 1 + an ElemOp; 0: none */
-    ParamId x, y, w, a, b;
-    bool exact;
-} ElemRow;
-
-/* clang-format off */
-static const ElemRow rows[OP_COUNT] = {
-#define BINARY(id, elem, ...) [OP_##id] = { .op = 1 + ELEM_##elem, .x = P_x, .y = P_y, __VA_ARGS__ },
-#define UNARY(id, elem, ...) [OP_##id] = { .op = 1 + ELEM_##elem, .x = P_x, __VA_ARGS__ },
-    BINARY(add, add, .exact = false)
-    BINARY(sub, sub, .exact = false)
-    BINARY(mul, mul, .exact = false)
-    BINARY(real_div, div, .exact = false)
-    BINARY(maximum, max, .exact = true)
-    BINARY(minimum, min, .exact = true)
-    BINARY(equal, equal, .exact = true)
-    BINARY(not_equal, not_equal, .exact = true)
-    BINARY(less, less, .exact = true)
-    BINARY(less_equal, less_equal, .exact = true)
-    BINARY(greater, greater, .exact = true)
-    BINARY(greater_equal, greater_equal, .exact = true)
-    BINARY(logical_and, and, .exact = true)
-    BINARY(logical_or, or, .exact = true)
-    BINARY(logical_xor, xor, .exact = true)
-    [OP_select] = { .op = 1 + ELEM_select, .x = P_cond, .y = P_a, .w = P_b, .exact = true },
-    [OP_pow] = { .op = 1 + ELEM_copy, .x = P_x },
-    [OP_cast] = { .op = 1 + ELEM_copy, .x = P_x },
-    UNARY(logical_not, not, .exact = true)
-    UNARY(abs, abs, .exact = true)
-    UNARY(ceil, ceil, .exact = true)
-    UNARY(floor, floor, .exact = true)
-    UNARY(round, round, .exact = true)
-    UNARY(sign, sign, .exact = true)
-    UNARY(relu, at_least, .exact = true)
-    UNARY(relu6, clip, .exact = true)
-    UNARY(clip, clip, .a = P_alpha, .b = P_beta, .exact = true)
-    UNARY(threshold, at_least, .a = P_alpha, .exact = true)
-    UNARY(thresholded_relu, thresholded_relu, .a = P_alpha, .exact = true)
-    UNARY(sqrt, sqrt, .exact = false)
-    UNARY(rsqrt, rsqrt, .a = P_epsilon)
-    UNARY(inverse, inverse, .a = P_epsilon)
-    UNARY(square, square, .exact = false)
-    UNARY(exp, exp, .exact = false)
-    UNARY(exp2, exp2, .exact = false)
-    UNARY(log, log, .a = P_epsilon)
-    UNARY(tanh, tanh, .exact = false)
-    UNARY(erf, erf, .exact = false)
-    UNARY(sigmoid, sigmoid, .exact = false)
-    UNARY(silu, silu, .exact = false)
-    UNARY(gelu, gelu, .exact = false)
-    UNARY(elu, elu, .a = P_alpha)
-    UNARY(leaky_relu, leaky_relu, .a = P_alpha)
-    UNARY(softplus, softplus, .exact = false)
-    UNARY(softsign, softsign, .exact = false)
-    UNARY(linear_activation, linear, .a = P_alpha, .b = P_beta)
-    UNARY(sigmoid_hard, sigmoid_hard, .a = P_alpha, .b = P_beta)
-    UNARY(clamped_relu, clamped_relu, .a = P_alpha, .b = P_beta)
-    UNARY(scaled_tanh, scaled_tanh, .a = P_alpha, .b = P_beta)
-    [OP_prelu] = { .op = 1 + ELEM_prelu, .x = P_x },
-    [OP_batch_norm] = { .op = 1 + ELEM_standard, .x = P_x },
-};
-/* clang-format on */
-
-bool elem_is(const Op *op) { return rows[op->kind].op != 0; }
-
 static bool dtype_elem(DType t) { return dtype_fast(t) || t == DT_BOOL; }
 
 /* ---- registers ---------------------------------------------------------------------------- */
@@ -200,7 +129,7 @@ bool lower_result(Lower *l, int index)
 
 /* x to the power of a constant that is made of products, quotients and roots. The roots are those
  * of pow: of -0 they are as of 0, and of an infinity below 0 as of one above. */
-static bool power_of(const Lower *l, ElemOp *op)
+bool power_of(const Lower *l, ElemOp *op)
 {
     static const struct {
         double power;
@@ -219,7 +148,7 @@ static bool power_of(const Lower *l, ElemOp *op)
     return false;
 }
 
-static bool gelu_of(const Lower *l, ElemOp *op)
+bool gelu_of(const Lower *l, ElemOp *op)
 {
     const char *mode = call_str(l->c, P_mode);
     if (!strcmp(mode, "TANH_APPROXIMATION")) *op = ELEM_gelu_tanh;
@@ -227,7 +156,7 @@ static bool gelu_of(const Lower *l, ElemOp *op)
     return true;
 }
 
-static bool cast_of(const Lower *l, ElemOp *op)
+bool cast_of(const Lower *l, ElemOp *op)
 {
     const DType from = call_dtype(l->c, P_x), to = l->c->out[0]->dtype;
     if (to == DT_BOOL && from != DT_BOOL) *op = ELEM_truth;
@@ -247,7 +176,7 @@ static const float *channel_table(const Lower *l, ParamId p, int64_t n, float fi
 }
 
 /* (x - mean) / root, then gamma * that + beta, without a rounding in between */
-static int add_batch_norm(const Lower *l, ElemProgram *e, int x)
+int add_batch_norm(const Lower *l, ElemProgram *e, int x)
 {
     const Shape *s = call_shape(l->c, P_x);
     const int64_t n = s->dim[1], inner = shape_elements(s, 2, s->rank);
@@ -266,7 +195,7 @@ static int add_batch_norm(const Lower *l, ElemProgram *e, int x)
     return add_step(e, ELEM_scale, z, g, b, 0, 0);
 }
 
-static int add_prelu(const Lower *l, ElemProgram *e, int x)
+int add_prelu(const Lower *l, ElemProgram *e, int x)
 {
     const Shape *s = call_shape(l->c, P_x);
     const float *alpha = channel_table(l, P_alpha, s->dim[1], 0);
@@ -280,28 +209,16 @@ static float number(const Lower *l, ParamId p)
     return p ? (float)call_float_like(l->c, p, P_x) : 0;
 }
 
-/* Whether the row is what the statement means, of these types. */
-static bool lower_row(const Lower *l, const ElemRow *row, ElemOp *op)
-{
-    const int kind = l->s->op->kind;
-    *op = (ElemOp)(row->op - 1);
-    if (!dtype_elem(l->c->out[0]->dtype)) return false;
-    if (kind == OP_pow) return power_of(l, op);
-    if (kind == OP_gelu) return gelu_of(l, op);
-    if (kind == OP_cast) return cast_of(l, op);
-    return true;
-}
-
 static bool add_statement(Lower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot),
                           void *ctx)
 {
-    const int kind = l->s->op->kind;
-    const ElemRow *row = &rows[kind];
+    const FastRow *row = fast_of(l->s->op);
     const ParamId from[] = { row->x, row->y, row->w };
     const Type *out = l->c->out[0];
     int reg[3] = { 0 };
-    ElemOp op;
-    if (!row->op || !lower_row(l, row, &op)) return false;
+    ElemOp op = (ElemOp)(row->elem - 1);
+    if (!row->elem || !dtype_elem(out->dtype) || (row->choose && !row->choose(l, &op)))
+        return false;
     for (int i = 0; i < 3; i++) {
         if (!from[i]) {
             reg[i] = reg[0];
@@ -310,17 +227,14 @@ static bool add_statement(Lower *l, ElemProgram *e, int (*reg_of)(void *ctx, int
         const int slot = lower_slot(l, from[i]);
         if (slot < 0 || !dtype_elem(l->p->slot[slot].type->dtype)) return false;
         /* sums and products of truths are whole numbers */
-        if (l->p->slot[slot].type->dtype == DT_BOOL && kind != OP_cast && !row->exact)
+        if (l->p->slot[slot].type->dtype == DT_BOOL && !row->truths && !row->exact)
             return false;
         reg[i] = reg_of(ctx, slot);
         if (reg[i] < 0) reg[i] = load(l->p, e, slot, &out->shape);
         if (reg[i] < 0) return false;
     }
-    float a = kind == OP_relu6 ? 0 : number(l, row->a),
-          b = kind == OP_relu6 ? 6 : number(l, row->b);
-    int z = kind == OP_batch_norm ? add_batch_norm(l, e, reg[0])
-          : kind == OP_prelu      ? add_prelu(l, e, reg[0])
-                                  : add_step(e, op, reg[0], reg[1], reg[2], a, b);
+    const float a = number(l, row->a), b = row->b ? number(l, row->b) : row->high;
+    int z = row->add ? row->add(l, e, reg[0]) : add_step(e, op, reg[0], reg[1], reg[2], a, b);
     if (z >= 0 && !row->exact) z = rounded(e, z, out->dtype);
     if (z < 0 || e->nout == ELEM_OUTS) return false;
     e->out[e->nout++] = (ElemOut){ .slot = l->s->out[0], .dtype = out->dtype, .reg = z };

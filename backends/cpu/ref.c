@@ -439,10 +439,12 @@ static bool run_while(Run *run, const Step *s, Arena *scratch)
 
 /* Statements that are not calls: their meaning is in the run itself. */
 static bool (*const special[OP_COUNT])(Run *, const Step *, Arena *) = {
-    [OP_cond] = run_cond,
-    [OP_while_loop] = run_while,
-    [OP_read_state] = run_read_state,
-    [OP_write_state] = run_write_state,
+#define run_CALL NULL
+#define run_LITERAL NULL
+#define run_NONE NULL
+#define OP(name, ...) [OP_##name] =
+#define RUN(how) run_##how,
+#include "../../ir/ops/ops.def"
 };
 
 static bool run_special(Run *run, const Step *s)

@@ -3,8 +3,8 @@
  * Operands become what the engine reads (fp16 numbers, no NaN), the op's reference meaning
  * computes in double with sums of products formed by mac.c, and each element of the result is
  * set right by what numerics.def says of the op and rounded once, as the engine rounds. Ops
- * that copy elements, and those whose meaning rounds on its own way (the list `wide` lacks
- * their family), are rounded after. */
+ * that copy elements, and those whose meaning rounds on its own way (they are not `wide` in the
+ * op table), are rounded after. */
 #include "sim.h"
 
 #include <math.h>
@@ -78,48 +78,22 @@ static double fix_round(const Engine *e, const Table *t, double x, double y)
 
 static bool attention(Engine *e, Call *c, Tensor *res);
 
+/* The column SIM of the op table. */
 static const struct Own {
+    /* the meaning writes its results element by element as numbers, of whatever float type */
+    bool wide;
     Fix *fix;
     ParamId divisor; /* the operand whose -0 divides as +0 */
     bool mac, slice;
     bool (*instead)(Engine *e, Call *c, Tensor *res);
 } own[OP_COUNT] = {
-    [OP_sigmoid] = { .fix = fix_table },
-    [OP_tanh] = { .fix = fix_table },
-    [OP_gelu] = { .fix = fix_table },
-    [OP_silu] = { .fix = fix_table },
-    [OP_exp] = { .fix = fix_exp },
-    [OP_square] = { .fix = fix_square },
-    [OP_log] = { .fix = fix_log },
-    [OP_rsqrt] = { .fix = fix_rsqrt },
-    [OP_softplus] = { .fix = fix_softplus },
-    [OP_softsign] = { .fix = fix_softsign },
-    [OP_round] = { .fix = fix_round },
-    [OP_real_div] = { .divisor = P_y },
-    [OP_inverse] = { .divisor = P_x },
-    [OP_matmul] = { .mac = true },
-    [OP_linear] = { .mac = true },
-    [OP_einsum] = { .mac = true },
-    [OP_conv] = { .mac = true },
-    [OP_conv_transpose] = { .mac = true },
-    [OP_slice_by_index] = { .slice = true },
-    [OP_slice_by_size] = { .slice = true },
-    [OP_scaled_dot_product_attention] = { .instead = attention },
+#define OP(name, ...) [OP_##name] =
+#define SIM(...) { __VA_ARGS__ },
+#include "../../ir/ops/ops.def"
 };
 
 static int kind_of(const Call *c) { return (int)(c->info - ops); }
 static bool moves(const Call *c) { return (c->info->flags & F_MOVES) != 0; }
-
-/* Families whose meanings write their results element by element as numbers, of whatever float
- * type. */
-static bool wide(const Call *c)
-{
-    static const char *const families[] = { "unary", "binary", "activation", "reduce",
-                                            "norm",  "linear", "conv",       "pool" };
-    for (size_t i = 0; i < COUNT(families); i++)
-        if (!strcmp(c->info->family, families[i])) return !moves(c);
-    return false;
-}
 
 /* ---- operands ---------------------------------------------------------------------------- */
 
@@ -286,7 +260,7 @@ static bool run(Engine *e, Call *c, Tensor *res, int max)
 {
     read_operands(e, c);
     c->products = free_of_limit(e, c) ? &e->single.products : &e->mac.products;
-    if (!wide(c) && !own[kind_of(c)].instead) return run_plain(e, c, res, max);
+    if (!own[kind_of(c)].wide && !own[kind_of(c)].instead) return run_plain(e, c, res, max);
     if (!call_check(c) || !c->info->infer(c)) return false;
     const Type *t = c->out[0];
     if (own[kind_of(c)].instead) return own[kind_of(c)].instead(e, c, res);

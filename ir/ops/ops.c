@@ -56,19 +56,41 @@ DType dtype_wider(DType t)
 #define V(n) PAR(n, "", ALL, P_VARIADIC, NULL, 0, 0)
 #define OV(n) PAR(n, "", ALL, P_VARIADIC | P_OPT, NULL, 0, 0)
 #define L(n) PAR(n, "", ALL, 0, NULL, 0, 0)
-#define NONE NULL
+#define NONE 0
 #define ZERO grad_zero
 #define NO NULL
 #define EXPANSION grad_expansion
 #define BLOCKS grad_blocks
 
-/* A row that does not say what its gradient is does not compile. */
-#define OP(name, ...) enum { name##_says_its_gradient =
-#define GRAD(f)                                                                                \
-    1                                                                                          \
+/* A row that lacks a column does not compile: the sum is not that of all, and 1 is divided by
+ * 0 in a constant that has the op's name. */
+#define OP(name, ...) enum { name##_says_all = 1 / (0
+#define ARGS(...) +1
+#define IR(...) +2
+#define EVAL(...) +4
+#define GRAD(...) +8
+#define MACS(...) +16
+#define RUN(...) +32
+#define LAWS(...) +64
+#define SIGN(...) +128
+#define FORM(...) +256
+#define OPSETS(...) +512
+#define SIM(...) +1024
+#define FAST(...) +2048
+#define EX(...)                                                                                \
+    == 4095)                                                                                   \
     }                                                                                          \
     ;
 #include "ops.def"
+
+#define NEUTRAL(v)                                                                             \
+    {                                                                                          \
+        true, v                                                                                \
+    }
+#define WHERE(...)                                                                             \
+    {                                                                                          \
+        IDLE_##__VA_ARGS__                                                                     \
+    }
 
 const OpInfo ops[OP_COUNT] = {
 #define OP(n, f, s, fl, d)                                                                     \
@@ -82,8 +104,9 @@ const OpInfo ops[OP_COUNT] = {
 #define IR(f) .infer = f,
 #define EVAL(f) .eval = f,
 #define EXPAND(f) .expand = f,
-#define MACS(f) .macs = f,
 #define GRAD(f) .grad = f,
+#define MACS(f) .macs = f,
+#define LAWS(...) .laws = { __VA_ARGS__ },
 #define EX(o, a, r)                                                                            \
     .example = a, .expect = r, .example_opset = o                                              \
     }                                                                                          \

@@ -62,11 +62,31 @@ enum { /* OpInfo.flags */
        F_BLOCKS = 32,       /* has nested blocks */
        F_COMPOSITE = 64,    /* not MIL's: expands into MIL ops */
        F_UNSUPPORTED = 128, /* read and printed; running it is an error that says so */
-       F_PRIVATE = 256      /* of the E5 dialect, not of public Core ML */
+       F_PRIVATE = 256,     /* of the E5 dialect, not of public Core ML */
+       F_CHOICE = 512 /* names what was chosen: the processor's part, behind the engine's */
 };
 
 typedef struct Call Call;
 typedef struct Grad Grad;
+
+/* What an op is sure to do (the column LAWS). */
+typedef struct {
+    bool relabels; /* x's elements in x's order, in another shape */
+    /* y (x) that is this number everywhere leaves x (y) as it is */
+    struct {
+        bool is;
+        double number;
+    } right, left;
+    /* It is its x where its result has x's type, and .. */
+    struct {
+        enum { IDLE_NEVER, IDLE_SAME_TYPE, IDLE_SAME_SHAPE, IDLE_COUNTS_UP, IDLE_ALL_ARE } when;
+        ParamId
+            param; /* .. of known extents; or this one counts up from 0; or is this number */
+        int64_t number;
+    } idle;
+    bool round_trip; /* twice, by way of a type that holds all values, it is its x */
+    bool of_one;     /* of one value it is that value */
+} Laws;
 
 typedef struct {
     const char *name;
@@ -82,6 +102,7 @@ typedef struct {
     bool (*expand)(Builder *, Op *, Value **results); /* composites */
     /* multiply-adds of a checked call; -1: not known. NULL: none */
     double (*macs)(Call *);
+    Laws laws;
     /* what flows back (grad.h); NULL: the op has no gradient. grad_zero: nothing does,
      * grad_expansion, grad_blocks: it does by what the op stands for or holds. */
     bool (*grad)(Grad *);
@@ -258,13 +279,16 @@ Op *build_args_op(Builder *b, const char *wish, int kind, const void *args);
 #define IR(f) bool f(Call *c);
 #define EVAL(f) bool f(Call *c);
 #define EXPAND(f) bool f(Builder *b, Op *op, Value **results);
-#define MACS(f) double f(Call *c);
 #define GRAD(f) bool f(Grad *g);
 #define NONE op_none_
 #define ZERO grad_zero
 #define NO grad_none_
 #define EXPANSION grad_expansion
 #define BLOCKS grad_blocks
+#include "ops.def"
+#undef NONE
+#define NONE op_no_macs_
+#define MACS(f) double f(Call *c);
 #include "ops.def"
 #undef NONE
 #undef ZERO

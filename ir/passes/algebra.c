@@ -5,26 +5,19 @@
 
 /* ---- ops with a neutral element ---------------------------------------------------------- */
 
-static const struct {
-    int op;
-    ParamId arg; /* when this argument is `neutral` everywhere .. */
-    double neutral;
-    ParamId is; /* .. the op is its other argument */
-} neutrals[] = {
-    { OP_add, P_y, 0, P_x }, { OP_add, P_x, 0, P_y }, { OP_sub, P_y, 0, P_x },
-    { OP_mul, P_y, 1, P_x }, { OP_mul, P_x, 1, P_y }, { OP_real_div, P_y, 1, P_x },
-    { OP_pow, P_y, 1, P_x },
-};
+static bool is_number(const Op *op, ParamId p, double number)
+{
+    double v;
+    return value_float(op_value(op, p), &v) && v == number;
+}
 
 /* Adding zero may turn -0 into 0 and nothing else, so this is kept to within equality of
  * numbers. */
 static Value *without_neutral(const Op *op)
 {
-    double v;
-    for (size_t i = 0; i < COUNT(neutrals); i++)
-        if (op->kind == neutrals[i].op && value_float(op_value(op, neutrals[i].arg), &v)
-            && v == neutrals[i].neutral)
-            return op_value(op, neutrals[i].is);
+    const Laws *l = &ops[op->kind].laws;
+    if (l->right.is && is_number(op, P_y, l->right.number)) return op_value(op, P_x);
+    if (l->left.is && is_number(op, P_x, l->left.number)) return op_value(op, P_y);
     return NULL;
 }
 
@@ -48,44 +41,19 @@ static bool all_equal(const Value *v, int64_t want)
     return n >= 0;
 }
 
-static bool same_type(const Op *op, const Value *x)
-{
-    return type_equal(op->out[0]->type, x->type);
-}
-
-static bool idle_identity(const Op *op, const Value *x) { return same_type(op, x); }
-static bool idle_shape(const Op *op, const Value *x)
-{
-    return same_type(op, x) && shape_known(&x->type->shape);
-}
-static bool idle_transpose(const Op *op, const Value *x)
-{
-    return same_type(op, x) && counts_up(op_value(op, P_perm));
-}
-static bool idle_tile(const Op *op, const Value *x)
-{
-    return same_type(op, x) && all_equal(op_value(op, P_reps), 1);
-}
-static bool idle_slice(const Op *op, const Value *x)
-{
-    return idle_shape(op, x) && all_equal(op_value(op, P_begin), 0);
-}
-
-static const struct {
-    int op;
-    bool (*idle)(const Op *op, const Value *x);
-} idles[] = {
-    { OP_identity, idle_identity },   { OP_cast, idle_identity },
-    { OP_reshape, idle_shape },       { OP_squeeze, idle_shape },
-    { OP_transpose, idle_transpose }, { OP_tile, idle_tile },
-    { OP_slice_by_size, idle_slice },
-};
-
 static Value *when_idle(const Op *op)
 {
+    const Laws *l = &ops[op->kind].laws;
     Value *x = op_value(op, P_x);
-    for (size_t i = 0; x && i < COUNT(idles); i++)
-        if (op->kind == idles[i].op && idles[i].idle(op, x)) return x;
+    if (!l->idle.when || !x || !type_equal(op->out[0]->type, x->type)) return NULL;
+    const Value *by = op_value(op, l->idle.param);
+    switch (l->idle.when) {
+    case IDLE_NEVER: return NULL;
+    case IDLE_SAME_TYPE: return x;
+    case IDLE_SAME_SHAPE: return shape_known(&x->type->shape) ? x : NULL;
+    case IDLE_COUNTS_UP: return counts_up(by) ? x : NULL;
+    case IDLE_ALL_ARE: return all_equal(by, l->idle.number) ? x : NULL;
+    }
     return NULL;
 }
 
@@ -109,10 +77,10 @@ static bool widens(DType from, DType to)
 }
 
 /* cast(cast(x, wide), type of x) is x: a round trip through a wider type. */
-static Value *cast_pair(const Op *op)
+static Value *round_trip(const Op *op)
 {
-    const Op *inner = op->kind == OP_cast ? op_value(op, P_x)->def : NULL;
-    if (!inner || inner->kind != OP_cast) return NULL;
+    const Op *inner = ops[op->kind].laws.round_trip ? op_value(op, P_x)->def : NULL;
+    if (!inner || inner->kind != op->kind) return NULL;
     Value *x = op_value(inner, P_x);
     if (!type_equal(x->type, op->out[0]->type)) return NULL;
     return widens(x->type->dtype, inner->out[0]->type->dtype) ? x : NULL;
@@ -140,16 +108,16 @@ static bool skip_inner_reshape(Op *op, Module *m)
     return true;
 }
 
-static Value *one_concat(const Op *op)
+static Value *the_only_one(const Op *op)
 {
-    const Arg *values = op->kind == OP_concat ? op_find_arg(op, P_values) : NULL;
+    const Arg *values = ops[op->kind].laws.of_one ? op_find_arg(op, P_values) : NULL;
     return values && values->count == 1 ? values->val[0] : NULL;
 }
 
 /* ---- the pass ---------------------------------------------------------------------------- */
 
 static Value *(*const simplers[])(const Op *) = {
-    without_neutral, when_idle, cast_pair, relabel_pair, one_concat,
+    without_neutral, when_idle, round_trip, relabel_pair, the_only_one,
 };
 
 /* A function's result keeps its name, so its statement stays, unless its argument is computed

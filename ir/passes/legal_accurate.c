@@ -1,6 +1,6 @@
 /* legal_accurate.c -- activations and norms in forms that a target computes well: silu and gelu
  * without their tables, softplus where it falls to 0, layer_norm without gamma and beta, roots where products follow. */
-#include "legal.h"
+#include "legal_ops.h"
 
 #include <string.h>
 
@@ -13,10 +13,19 @@ static Value *gated(Builder *b, Value *x, Value *u)
     return make2(b, OP_real_div, x, make_with(b, OP_add, e, 1));
 }
 
-/* The exact mode is computed as the one with tanh, which is within 5e-4 of it. */
-static Value *gelu(Builder *b, const Op *op, Value *x)
+Value *silu_by_exp(const Legal *l, Builder *b, Op *op)
 {
+    Value *x = op_value(op, P_x);
+    (void)l;
+    return gated(b, x, x);
+}
+
+/* The exact mode is computed as the one with tanh, which is within 5e-4 of it. */
+Value *gelu_by_exp(const Legal *l, Builder *b, Op *op)
+{
+    Value *x = op_value(op, P_x);
     const char *mode = op_value(op, P_mode) ? op_const_string(op, P_mode) : "EXACT";
+    (void)l;
     if (!mode) return NULL;
     if (!strcmp(mode, "SIGMOID_APPROXIMATION"))
         return gated(b, x, make_with(b, OP_mul, x, 1.702));
@@ -25,19 +34,11 @@ static Value *gelu(Builder *b, const Op *op, Value *x)
     return gated(b, x, make_with(b, OP_mul, make2(b, OP_mul, x, cubic), 1.59576912));
 }
 
-static Value *accurate(const Legal *l, Builder *b, Op *op)
+Value *softplus_by_maximum(const Legal *l, Builder *b, Op *op)
 {
     Value *x = op_value(op, P_x);
-    if (op->kind == OP_softplus && rule_heals(l->rules, RULE_softplus_range)
-        && rule_softplus_is_bare(l->func, op))
-        return make2(b, OP_maximum, make1(b, OP_softplus, x), x);
-    if (!rule_heals(l->rules, RULE_silu_table)) return NULL;
-    return op->kind == OP_silu ? gated(b, x, x) : op->kind == OP_gelu ? gelu(b, op, x) : NULL;
-}
-
-int pass_accurate(Module *m, const PassOptions *o, Diag *d)
-{
-    return legal_rewrite(m, o, d, accurate);
+    if (!rule_softplus_is_bare(l->func, op)) return NULL;
+    return make2(b, OP_maximum, make1(b, OP_softplus, x), x);
 }
 
 /* ---- layer_norm -------------------------------------------------------------------------- */
@@ -67,11 +68,11 @@ static bool affine_apart(const RuleSet *rs, const Op *op)
         || (rule_heals(rs, RULE_norm_values) && rule_norm_values_is(op));
 }
 
-static Value *norm(const Legal *l, Builder *b, Op *op)
+Value *norm_apart(const Legal *l, Builder *b, Op *op)
 {
     Value *x = op_value(op, P_x), *gamma = op_value(op, P_gamma), *beta = op_value(op, P_beta);
     Value *eps = op_value(op, P_epsilon), *axes = op_value(op, P_axes);
-    const Shape *s = op->kind == OP_layer_norm ? shape_of_value(x) : NULL;
+    const Shape *s = shape_of_value(x);
     const bool split = (gamma || beta) && affine_apart(l->rules, op);
     const bool retype = eps && eps->type->dtype != x->type->dtype
                      && rule_heals(l->rules, RULE_epsilon_type);
@@ -88,18 +89,13 @@ static Value *norm(const Legal *l, Builder *b, Op *op)
     return y;
 }
 
-int pass_norm(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, norm); }
-
 /* ---- roots ------------------------------------------------------------------------------- */
 
 static bool is_product(const Op *op) { return op->kind == OP_mul || op->kind == OP_real_div; }
 
-static Value *root(const Legal *l, Builder *b, Op *op)
+Value *sqrt_by_pow(const Legal *l, Builder *b, Op *op)
 {
-    if (op->kind != OP_sqrt || !rule_heals(l->rules, RULE_sqrt)) return NULL;
     return used_by(l->func, op->out[0], is_product)
              ? make_with(b, OP_pow, op_value(op, P_x), 0.5)
              : NULL;
 }
-
-int pass_sqrt(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, root); }

@@ -1,6 +1,5 @@
-/* legal_decompose.c -- what an engine refuses, in operations that it has: the table of
- * rewrites, and those of single operations. What depends on constants alone becomes a
- * constant. */
+/* legal_decompose.c -- what an engine refuses, in operations that it has: rewrites of single
+ * operations. */
 #include "legal_ops.h"
 #include "legal_shape.h"
 
@@ -13,7 +12,7 @@ static Value *reciprocal_root(Builder *b, Value *x, double epsilon)
     return make_with(b, OP_pow, make_with(b, OP_add, x, epsilon), -0.5);
 }
 
-static Value *rsqrt(const Legal *l, Builder *b, Op *op)
+Value *rsqrt_by_pow(const Legal *l, Builder *b, Op *op)
 {
     double epsilon;
     (void)l;
@@ -28,7 +27,7 @@ static bool is_activation(const Op *op)
 }
 
 /* Where the rule looks: an activation follows, and the width is above 64 modulo 128. */
-static Value *square(const Legal *l, Builder *b, Op *op)
+Value *square_by_mul(const Legal *l, Builder *b, Op *op)
 {
     const int64_t width = extent_of(op->out[0], 0);
     Value *x = op_value(op, P_x);
@@ -37,7 +36,7 @@ static Value *square(const Legal *l, Builder *b, Op *op)
              : NULL;
 }
 
-static Value *l2_norm(const Legal *l, Builder *b, Op *op)
+Value *l2_norm_by_sum(const Legal *l, Builder *b, Op *op)
 {
     double epsilon;
     Value *x = op_value(op, P_x);
@@ -59,16 +58,16 @@ static Value *logic(Builder *b, Op *op, int by)
     return make_with(b, OP_not_equal, make2(b, by, x, y), 0);
 }
 
-static Value *logical_and(const Legal *l, Builder *b, Op *op)
+Value *and_by_product(const Legal *l, Builder *b, Op *op)
 {
     return (void)l, logic(b, op, OP_mul);
 }
-static Value *logical_or(const Legal *l, Builder *b, Op *op)
+Value *or_by_maximum(const Legal *l, Builder *b, Op *op)
 {
     return (void)l, logic(b, op, OP_maximum);
 }
 
-static Value *logical_xor(const Legal *l, Builder *b, Op *op)
+Value *xor_by_difference(const Legal *l, Builder *b, Op *op)
 {
     (void)l;
     Value *x = make_cast(b, op_value(op, P_x), DT_FP16);
@@ -79,7 +78,7 @@ static Value *logical_xor(const Legal *l, Builder *b, Op *op)
 
 /* x - y * floor(x / y). A quotient just below a whole number may be rounded up to it; the
  * remainder has the wrong sign then, and y is added. */
-static Value *mod(const Legal *l, Builder *b, Op *op)
+Value *mod_by_quotient(const Legal *l, Builder *b, Op *op)
 {
     Value *x = op_value(op, P_x), *y = op_value(op, P_y);
     (void)l;
@@ -91,7 +90,7 @@ static Value *mod(const Legal *l, Builder *b, Op *op)
     return make_select(b, below, make2(b, OP_add, rest, y), rest);
 }
 
-static Value *argmin(const Legal *l, Builder *b, Op *op)
+Value *argmin_by_argmax(const Legal *l, Builder *b, Op *op)
 {
     Value *x = op_value(op, P_x);
     (void)l;
@@ -117,7 +116,7 @@ static Value *product(Builder *b, Value *x, int axis)
     return over ? make2(b, OP_mul, x, over) : x;
 }
 
-static Value *reduce_prod(const Legal *l, Builder *b, Op *op)
+Value *prod_by_halves(const Legal *l, Builder *b, Op *op)
 {
     int64_t axes[MAX_RANK * 2];
     int n;
@@ -138,7 +137,7 @@ static Value *reduce_prod(const Legal *l, Builder *b, Op *op)
 
 /* The product of a reduction and 0, as a constant. What is not finite would give NaN, which the
  * engine has not: 0 there, too. */
-static Value *zero_product(const Legal *l, Builder *b, Op *op)
+Value *product_of_zero(const Legal *l, Builder *b, Op *op)
 {
     static const ParamId side[] = { P_x, P_y };
     const Type *t = op->out[0]->type;
@@ -157,7 +156,7 @@ static Value *zero_product(const Legal *l, Builder *b, Op *op)
 
 /* A product with a mask of ones: what is not a finite number outside of the band becomes
  * NaN. */
-static Value *band_part(const Legal *l, Builder *b, Op *op)
+Value *band_by_mask(const Legal *l, Builder *b, Op *op)
 {
     int64_t lower, upper;
     Value *x = op_value(op, P_x);
@@ -178,101 +177,9 @@ static Value *band_part(const Legal *l, Builder *b, Op *op)
 
 /* ---- what is known ----------------------------------------------------------------------- */
 
-static Value *shape_as_const(const Legal *l, Builder *b, Op *op)
+Value *shape_as_const(const Legal *l, Builder *b, Op *op)
 {
     const Shape *s = shape_of_value(op_value(op, P_x));
     (void)l;
     return s && s->rank ? build_ints(b, s->rank, s->dim) : NULL;
-}
-
-static bool all_known(const Op *op)
-{
-    for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++)
-            if (!value_at_hand(op->arg[i].val[k]) || op->arg[i].val[k]->type->kind != TY_TENSOR)
-                return false;
-    return op_is_computable(op);
-}
-
-/* The results of a statement of constants alone, by its reference meaning. */
-static bool compute(Builder *b, Op *op, Value **out)
-{
-    const Const *c[MAX_RESULT];
-    size_t bytes = 0;
-    for (int i = 0; i < op->nout; i++) bytes += type_bytes(op->out[i]->type);
-    if (bytes > COMPUTED_MAX || !all_known(op)
-        || !op_literals(b->m, op, COMPUTED_MAX, b->diag, c))
-        return false;
-    for (int i = 0; i < op->nout; i++) {
-        if (!type_equal(c[i]->type, op->out[i]->type)) return false;
-        out[i] = build_const(b, op->out[i]->name, c[i]);
-    }
-    return true;
-}
-
-/* ---- the table --------------------------------------------------------------------------- */
-
-static const struct {
-    int op, rule; /* RULE_op_refused: where support.def says that the engine refuses it */
-    Rewrite *one;
-    RewriteAll *all;
-} rewrites[] = {
-    { OP_rsqrt, RULE_rsqrt, rsqrt, NULL },
-    { OP_square, RULE_square, square, NULL },
-    { OP_l2_norm, RULE_l2_norm, l2_norm, NULL },
-    { OP_sin, RULE_op_refused, sin_by_polynomial, NULL },
-    { OP_cos, RULE_op_refused, cos_by_polynomial, NULL },
-    { OP_tan, RULE_op_refused, tan_by_quotient, NULL },
-    { OP_sinh, RULE_op_refused, sinh_by_exp, NULL },
-    { OP_cosh, RULE_op_refused, cosh_by_exp, NULL },
-    { OP_asin, RULE_op_refused, asin_by_polynomial, NULL },
-    { OP_acos, RULE_op_refused, acos_by_polynomial, NULL },
-    { OP_atanh, RULE_op_refused, atanh_by_log, NULL },
-    { OP_logical_and, RULE_op_refused, logical_and, NULL },
-    { OP_logical_or, RULE_op_refused, logical_or, NULL },
-    { OP_logical_xor, RULE_op_refused, logical_xor, NULL },
-    { OP_mod, RULE_op_refused, mod, NULL },
-    { OP_reduce_argmin, RULE_op_refused, argmin, NULL },
-    { OP_reduce_prod, RULE_op_refused, reduce_prod, NULL },
-    { OP_band_part, RULE_op_refused, band_part, NULL },
-    { OP_shape, RULE_op_refused, shape_as_const, NULL },
-    { OP_one_hot, RULE_op_refused, one_hot_by_equal, NULL },
-    { OP_gather_nd, RULE_op_refused, gather_nd_by_gather, NULL },
-    { OP_scatter, RULE_op_refused, scatter_by_slices, NULL },
-    { OP_scatter_nd, RULE_op_refused, scatter_by_slices, NULL },
-    { OP_scatter_along_axis, RULE_op_refused, scatter_by_slices, NULL },
-    { OP_reverse_sequence, RULE_op_refused, reverse_sequence_by_reverse, NULL },
-    { OP_sliding_windows, RULE_op_refused, windows_by_slices, NULL },
-    { OP_mul, RULE_mul_zero, zero_product, NULL },
-    { OP_softmax, RULE_softmax_axis, softmax_of_more, NULL },
-    { OP_local_response_norm, RULE_lrn_channels, lrn_by_groups, NULL },
-    { OP_topk, RULE_topk_k, NULL, topk_as_taken },
-    { OP_space_to_depth, RULE_block_factor, blocks_by_transpose, NULL },
-    { OP_depth_to_space, RULE_block_factor, blocks_by_transpose, NULL },
-    { OP_pixel_shuffle, RULE_block_factor, blocks_by_transpose, NULL },
-    { OP_pixel_unshuffle, RULE_block_factor, blocks_by_transpose, NULL },
-    { OP_space_to_batch, RULE_block_factor, blocks_by_transpose, NULL },
-    { OP_batch_to_space, RULE_block_factor, blocks_by_transpose, NULL },
-    { OP_lstm, RULE_op_refused, NULL, unroll },
-    { OP_gru, RULE_op_refused, NULL, unroll },
-    { OP_rnn, RULE_op_refused, NULL, unroll },
-};
-
-static bool decompose(const Legal *l, Builder *b, Op *op, Value **out)
-{
-    const bool refused = op_refused(l->rules, op->name) >= STAND_REPORTED;
-    if (refused && compute(b, op, out)) return true;
-    for (size_t i = 0; i < COUNT(rewrites); i++) {
-        if (rewrites[i].op != op->kind) continue;
-        const int rule = rewrites[i].rule;
-        if (!refused && (rule == RULE_op_refused || !rule_heals(l->rules, rule))) return false;
-        if (rewrites[i].all) return rewrites[i].all(l, b, op, out);
-        return (out[0] = rewrites[i].one(l, b, op)) != NULL;
-    }
-    return false;
-}
-
-int pass_decompose(Module *m, const PassOptions *o, Diag *d)
-{
-    return legal_rewrite_all(m, o, d, decompose);
 }

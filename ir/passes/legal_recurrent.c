@@ -249,7 +249,7 @@ static Value *result(const Unroll *u, int i, Value *v)
     return make_cast(u->b, make_shape(u->b, v, &t->shape), t->dtype);
 }
 
-bool unroll(const Legal *l, Builder *b, Op *op, Value **out)
+bool recurrent_by_steps(const Legal *l, Builder *b, Op *op, Value **out)
 {
     (void)l;
     return legal_unroll(b, op, DT_FP16, out);

@@ -4,7 +4,7 @@
  * no statement of the opset can result in becomes the next wider one, int32, throughout. Where
  * a statement's own parameters take a type no more (lstm of fp16 before ios17), they are cast
  * to the wider one and the results back. What the opset lacks altogether is written in other
- * words (opset_forms.def). Each statement is inferred by the new opset's rules, and what does
+ * words (the column OPSETS). Each statement is inferred by the new opset's rules, and what does
  * not fit is an error at the statement. */
 #include "opset.h"
 
@@ -304,8 +304,11 @@ static bool infer_anew(Level *l, Op *op)
 OpsetForm *opset_form(const Op *op)
 {
     static OpsetForm *const forms[OP_COUNT] = {
-#define FORM(name, f) [OP_##name] = f,
-#include "opset_forms.def"
+#define NONE 0
+#define OP(name, ...) [OP_##name] =
+#define OPSETS(f) f,
+#include "../ops/ops.def"
+#undef NONE
     };
     return forms[op->kind];
 }

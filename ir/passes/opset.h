@@ -35,12 +35,14 @@ typedef struct {
  * the one that this type is widened to; each is the only result of a new statement. False:
  * there are no such words, which was not reported. */
 typedef bool OpsetForm(Level *l, Builder *b, Op *op, Value **out);
-/* The row of opset_forms.def of this statement, which the new opset does not have as it is; or
+/* The column OPSETS of this statement, which the new opset does not have as it is; or
  * NULL. */
 OpsetForm *opset_form(const Op *op);
 
-#define FORM(name, f) bool f(Level *l, Builder *b, Op *op, Value **out);
-#include "opset_forms.def"
+#define NONE opset_none_
+#define OPSETS(f) bool f(Level *l, Builder *b, Op *op, Value **out);
+#include "../ops/ops.def"
+#undef NONE
 
 /* v in another element type, in front of the builder: a constant is converted when its bytes
  * are at hand, what is computed is cast. */

@@ -120,7 +120,4 @@ const char *op_const_string(const Op *op, ParamId arg)
     return v ? value_string(v) : NULL;
 }
 
-bool is_relabel(const Op *op)
-{
-    return op->kind == OP_reshape || op->kind == OP_expand_dims || op->kind == OP_squeeze;
-}
+bool is_relabel(const Op *op) { return op->kind != OP_NONE && ops[op->kind].laws.relabels; }

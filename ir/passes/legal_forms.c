@@ -1,0 +1,103 @@
+/* legal_forms.c -- the forms of the column FORM of the op table: which one a statement takes for
+ * its target, and the passes that bring them about. What an engine refuses and depends on
+ * constants alone becomes a constant. */
+#include "legal_ops.h"
+
+enum { FORM_never, FORM_accurate, FORM_norm, FORM_decompose, FORM_sqrt }; /* passes */
+enum { RULE_OWN = -1 }; /* the rewrite asks which rules hold */
+
+static const struct {
+    int pass;
+    int rule; /* RULE_op_refused: where the table says that the engine refuses the op */
+    Rewrite *one;
+    RewriteAll *all;
+} forms[OP_COUNT] = {
+#define NONE FORM_never
+#define INSTEAD(p, r, f) .pass = FORM_##p, .rule = RULE_##r, .one = f
+#define INSTEAD_ALL(p, r, f) .pass = FORM_##p, .rule = RULE_##r, .all = f
+#define OP(name, ...) [OP_##name] =
+#define FORM(...) { __VA_ARGS__ },
+#include "../ops/ops.def"
+};
+
+/* ---- what is known ----------------------------------------------------------------------- */
+
+static bool all_known(const Op *op)
+{
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++)
+            if (!value_at_hand(op->arg[i].val[k]) || op->arg[i].val[k]->type->kind != TY_TENSOR)
+                return false;
+    return op_is_computable(op);
+}
+
+/* The results of a statement of constants alone, by its reference meaning. */
+static bool compute(Builder *b, Op *op, Value **out)
+{
+    const Const *c[MAX_RESULT];
+    size_t bytes = 0;
+    for (int i = 0; i < op->nout; i++) bytes += type_bytes(op->out[i]->type);
+    if (bytes > COMPUTED_MAX || !all_known(op)
+        || !op_literals(b->m, op, COMPUTED_MAX, b->diag, c))
+        return false;
+    for (int i = 0; i < op->nout; i++) {
+        if (!type_equal(c[i]->type, op->out[i]->type)) return false;
+        out[i] = build_const(b, op->out[i]->name, c[i]);
+    }
+    return true;
+}
+
+/* ---- the passes -------------------------------------------------------------------------- */
+
+static bool heals(const Legal *l, int rule)
+{
+    return rule == RULE_OWN || (rule != RULE_op_refused && rule_heals(l->rules, rule));
+}
+
+static bool take_form(const Legal *l, Builder *b, Op *op, int pass, Value **out)
+{
+    const bool refused = pass == FORM_decompose
+                      && op_refused(l->rules, op->name) >= STAND_REPORTED;
+    if (refused && compute(b, op, out)) return true;
+    if (forms[op->kind].pass != pass || (!refused && !heals(l, forms[op->kind].rule)))
+        return false;
+    if (forms[op->kind].all) return forms[op->kind].all(l, b, op, out);
+    return (out[0] = forms[op->kind].one(l, b, op)) != NULL;
+}
+
+static Value *accurate(const Legal *l, Builder *b, Op *op)
+{
+    Value *out = NULL;
+    return take_form(l, b, op, FORM_accurate, &out) ? out : NULL;
+}
+
+int pass_accurate(Module *m, const PassOptions *o, Diag *d)
+{
+    return legal_rewrite(m, o, d, accurate);
+}
+
+static Value *norm(const Legal *l, Builder *b, Op *op)
+{
+    Value *out = NULL;
+    return take_form(l, b, op, FORM_norm, &out) ? out : NULL;
+}
+
+int pass_norm(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, norm); }
+
+static bool decompose(const Legal *l, Builder *b, Op *op, Value **out)
+{
+    return take_form(l, b, op, FORM_decompose, out);
+}
+
+int pass_decompose(Module *m, const PassOptions *o, Diag *d)
+{
+    return legal_rewrite_all(m, o, d, decompose);
+}
+
+static Value *root(const Legal *l, Builder *b, Op *op)
+{
+    Value *out = NULL;
+    return take_form(l, b, op, FORM_sqrt, &out) ? out : NULL;
+}
+
+int pass_sqrt(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, root); }
