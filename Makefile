@@ -87,7 +87,7 @@ PROGRAM_SRC := $(wildcard tools/ane*.c)
 PROGRAMS := $(PROGRAM_SRC:tools/%.c=$(BUILD)/%)
 # anerun is a client of the library: include/anec.h is all that it knows of it (tests/layers.sh).
 CLIENT_OBJ := $(patsubst %,$(BUILD)/tools/%.o,anerun given times trace watch main options help progress)
-# So is anetrain, whose work is train/.
+# So are anetrain and anegen, whose work is train/.
 TRAIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard train/*.c))
 TRAIN_LIB := $(BUILD)/libtrain.a
 SHARED_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(PROGRAM_SRC),$(wildcard tools/*.c)))
@@ -214,10 +214,10 @@ $(TRAIN_LIB): $(TRAIN_OBJ)
 	@rm -f $@
 	$(call say,$@)$(AR) rcs $@ $(TRAIN_OBJ)
 
-$(BUILD)/anetrain: $(BUILD)/tools/anetrain.o $(patsubst %,$(BUILD)/tools/%.o,main options help progress) $(TRAIN_LIB) $(LIB)
+$(BUILD)/anetrain $(BUILD)/anegen: $(BUILD)/%: $(BUILD)/tools/%.o $(patsubst %,$(BUILD)/tools/%.o,main options help progress) $(TRAIN_LIB) $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
-$(filter-out $(BUILD)/anerun $(BUILD)/anetrain,$(PROGRAMS)): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)
+$(filter-out $(addprefix $(BUILD)/,anerun anetrain anegen),$(PROGRAMS)): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(SHARED_OBJ) $(LIB) $(LDLIBS) -o $@
 
 # The archive is linked in, so that the program runs wherever it is copied to, and on a Mac from the

@@ -204,16 +204,16 @@ static void hash(TrainData *t)
 }
 
 bool data_open(TrainData *t, Diag *d, const char *text, const anec_kernel *kernel,
-               const anec_model *step, const TrainData *vocabulary)
+               const anec_model *step, const char *saved)
 {
     anec_tensor port;
     int n = 0;
-    *t = (TrainData){ .diag = d, .text = text, .chars = t->chars };
+    *t = (TrainData){ .diag = d, .text = text, .vocab_name = t->vocab_name };
     while (data_input(kernel, step, n, &port)) n++;
     t->column = NEW_ARRAY(&t->arena, n + 1, TrainColumn);
     const bool tiny = !strcmp(text, "built-in:tiny"), tokens = tokens_named(text);
     if (tiny || tokens) all_columns(t, kernel, step);
-    const bool ok = tokens ? tokens_open(t, vocabulary)
+    const bool ok = tokens ? tokens_open(t, saved)
                   : tiny   ? open_built_in(t)
                            : open_files(t, kernel, step);
     if (!ok) return false;
@@ -242,6 +242,7 @@ void data_close(TrainData *t)
 {
     for (int i = 0; i < t->ncolumn; i++)
         if (t->column[i].array.data) npy_close(&t->column[i].array);
+    vocab_free(&t->vocab);
     arena_free(&t->arena);
 }
 

@@ -210,6 +210,7 @@ static bool restore(TrainRun *r)
     r->state.model = mine.model;
     r->state.model_path = mine.model_path;
     r->state.model_sha256 = mine.model_sha256;
+    r->state.vocab = mine.vocab;
     r->scale.skipped = s->skipped;
     if (r->scale.dynamic && s->scale > 1) r->scale.value = s->scale, r->scale.good = s->good;
     return true;
@@ -222,9 +223,12 @@ static bool open_data(TrainRun *r)
         return diag_error(r->diag, (Loc){ 0 },
                           "--data is missing: x.npy,t.npy, or built-in:tiny");
     r->has_data = true;
-    r->data.chars = r->eval.chars = !strcmp(run_set(r, SET_vocab)->text, "chars");
-    if (!data_open(&r->data, r->diag, text, r->programs.kernel, r->programs.step, NULL))
+    const bool same = r->resumed && *r->from.state.vocab && !run_set(r, SET_vocab)->given;
+    r->data.vocab_name = r->eval.vocab_name = run_set(r, SET_vocab)->text;
+    if (!data_open(&r->data, r->diag, text, r->programs.kernel, r->programs.step,
+                   same ? r->from.state.vocab : NULL))
         return false;
+    r->state.vocab = vocab_save(&r->data.vocab, &r->arena);
     if (r->resumed && strcmp(r->data.sha256, r->from.state.data_sha256) != 0)
         diag_note(r->diag, (Loc){ 0 },
                   "the data is not what the run had so far (sha256 %.12s, "
@@ -238,7 +242,7 @@ static bool open_data(TrainRun *r)
     if (!run_set(r, SET_eval)->text) return true;
     r->has_eval = true;
     return data_open(&r->eval, r->diag, run_set(r, SET_eval)->text, r->programs.kernel,
-                     r->programs.step, r->data.token ? &r->data : NULL);
+                     r->programs.step, *r->state.vocab ? r->state.vocab : NULL);
 }
 
 /* Gradients of several batches are added as the leaves of a tree. */

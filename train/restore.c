@@ -68,7 +68,9 @@ static bool read_state(Restore *r)
             if (!real_of(r, rows[i].name, rows[i].at)) return false;
             break;
         default: {
-            const char *text = text_of(r, rows[i].name);
+            const bool lacks = rows[i].kind == 'o'
+                            && !cJSON_HasObjectItem(r->meta, rows[i].name);
+            const char *text = lacks ? "" : text_of(r, rows[i].name);
             if (!text) return false;
             *(const char **)rows[i].at = text;
         }

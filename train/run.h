@@ -26,6 +26,24 @@ typedef struct {
     bool evaluated, ended, skipped;
 } TrainRun;
 
+/* A text at work (write.c). */
+typedef struct {
+    Diag *diag;
+    Arena arena;
+    TrainCheckpoint from;
+    TrainVocab vocab;
+    TrainWriter writer;
+    const char **option;
+    int noption;
+    uint16_t *token;
+    size_t n, read, room; /* tokens, those that the model has read, those that will be made */
+    Buf text;
+    size_t prompt, given; /* bytes of the prompt, and those that were given out */
+    bool open, moved;
+    uint64_t made;
+    double seconds_prompt, seconds;
+} TrainWriting;
+
 static inline const TrainSetting *run_set(const TrainRun *r, int id)
 {
     return &r->job->set.at[id];

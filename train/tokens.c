@@ -33,28 +33,34 @@ static bool read_bin(TrainData *t, const Mapped *m)
     return true;
 }
 
-/* Bytes as they are, or by their rank among those that the text of the training has. */
-static bool read_text(TrainData *t, const Mapped *m, const TrainData *vocabulary)
+/* --vocab bytes, chars, or the file of a tokenizer. */
+static bool open_vocabulary(TrainData *t, const Mapped *text, const char *saved)
 {
-    t->tokens = m->size;
-    t->token = NEW_ARRAY(&t->arena, t->tokens + 1, uint16_t);
-    if (vocabulary) memcpy(t->rank, vocabulary->rank, sizeof t->rank);
+    Mapped m;
+    const char *name = t->vocab_name;
+    if (saved) return vocab_load(&t->vocab, t->diag, t->text, saved);
+    if (!strcmp(name, "bytes")) vocab_bytes(&t->vocab);
+    else if (!strcmp(name, "chars")) vocab_chars(&t->vocab, text->data, text->size);
     else {
-        bool there[256] = { false };
-        for (size_t i = 0; i < m->size; i++) there[m->data[i]] = true;
-        int next = 0;
-        for (int c = 0; c < 256; c++) t->rank[c] = t->chars ? there[c] ? next++ : -1 : c;
-    }
-    for (size_t i = 0; i < m->size; i++) {
-        const int rank = t->rank[m->data[i]];
-        if (rank < 0)
-            return diag_error(t->diag, (Loc){ 0 },
-                              "%s has the byte 0x%02x at %zu, which the text that is learned "
-                              "from does not have",
-                              t->text, m->data[i], i);
-        t->token[i] = (uint16_t)rank;
+        if (!file_read(t->diag, name, &m)) return false;
+        const bool ok = vocab_parse(&t->vocab, t->diag, name, m.data, m.size);
+        file_unmap(&m);
+        return ok;
     }
     return true;
+}
+
+static bool read_text(TrainData *t, const Mapped *m, const char *saved)
+{
+    if (!open_vocabulary(t, m, saved)) return false;
+    const int begin = vocab_begin(&t->vocab);
+    t->token = NEW_ARRAY(&t->arena, m->size + 2, uint16_t);
+    if (begin >= 0) t->token[t->tokens++] = (uint16_t)begin;
+    size_t n = 0;
+    const bool ok = vocab_encode(&t->vocab, t->diag, t->text, m->data, m->size,
+                                 t->token + t->tokens, &n);
+    t->tokens += n;
+    return ok;
 }
 
 /* One input of whole windows, or two: tokens, and the token behind each. */
@@ -74,12 +80,19 @@ static bool check_ports(TrainData *t)
                       t->text);
 }
 
-bool tokens_open(TrainData *t, const TrainData *vocabulary)
+bool tokens_open(TrainData *t, const char *saved)
 {
     Mapped m;
     if (!check_ports(t) || !file_read(t->diag, t->text, &m)) return false;
-    const bool ok = file_has_suffix(t->text, ".bin") ? read_bin(t, &m)
-                                                     : read_text(t, &m, vocabulary);
+    const bool bin = file_has_suffix(t->text, ".bin");
+    const bool named = strcmp(t->vocab_name, "bytes") != 0
+                    && strcmp(t->vocab_name, "chars") != 0;
+    /* tokens are what a tokenizer's file says, if one is named */
+    if (bin && (saved || named) && !open_vocabulary(t, NULL, saved)) {
+        file_unmap(&m);
+        return false;
+    }
+    const bool ok = bin ? read_bin(t, &m) : read_text(t, &m, saved);
     t->bytes = m.size;
     file_unmap(&m);
     if (!ok) return false;

@@ -5,6 +5,7 @@
  *   order.c       which samples a step takes: a function of seed and step alone
  *   data.c        samples from files, laid into the inputs of a step
  *   tokens.c      texts as samples
+ *   vocab.c       what tokens stand for
  *   schedule.c    settings of a run, and the learning rate of a step
  *   rule.c        optimizers, compiled from the language
  *   scale.c       the loss scale, and how large gradients are
@@ -15,6 +16,9 @@
  *   open.c        what a run begins with: its programs, its data, its checkpoint
  *   tell.c        what is said of it
  *   loop.c        the run
+ *   sample.c      which token comes next
+ *   generate.c    a model that goes on with tokens
+ *   write.c       and with a text
  *
  * A step s takes what order.c says of s, so that a run which is resumed needs no other memory
  * than its checkpoint, and equals one that never stopped, bit for bit. */
@@ -69,6 +73,43 @@ typedef struct {
     struct TrainUpdate *update;
 } TrainParam;
 
+/* ---- what tokens stand for ---------------------------------------------------------------- */
+
+typedef struct {
+    const char *text;
+    uint32_t len;
+    float score;
+} TrainPiece;
+
+typedef struct {
+    enum { VOCAB_NONE, VOCAB_BYTES, VOCAB_CHARS, VOCAB_PIECES } kind;
+    Arena arena;
+    int n;                   /* tokens */
+    int rank[256];           /* what a byte is as a token; -1: none */
+    unsigned char byte[256]; /* the other way */
+    TrainPiece *piece;       /* of a tokenizer */
+    int *sorted;             /* its tokens by their text */
+    const char *file;        /* its bytes */
+    size_t bytes;
+} TrainVocab;
+
+void vocab_bytes(TrainVocab *v);
+void vocab_chars(TrainVocab *v, const unsigned char *text, size_t n); /* its bytes */
+/* A tokenizer.bin of llama2.c; path is for messages. */
+bool vocab_parse(TrainVocab *v, Diag *d, const char *path, const unsigned char *data,
+                 size_t size);
+void vocab_free(TrainVocab *v);
+/* As many tokens as bytes are the most. what: for messages. False, said: no token is this. */
+bool vocab_encode(const TrainVocab *v, Diag *d, const char *what, const unsigned char *s,
+                  size_t n, uint16_t *out, size_t *count);
+/* What a token is as text, no character perhaps but a part of one; room: of one byte. */
+const char *vocab_text(const TrainVocab *v, int token, size_t *len, unsigned char *room);
+int vocab_begin(const TrainVocab *v); /* the token that texts begin with; -1: there is none */
+bool vocab_ends(const TrainVocab *v, int token); /* texts end with this one */
+/* The same as a text, for a checkpoint. */
+const char *vocab_save(const TrainVocab *v, Arena *a);
+bool vocab_load(TrainVocab *v, Diag *d, const char *path, const char *saved);
+
 /* ---- data -------------------------------------------------------------------------------- */
 
 /* One input of a step. */
@@ -94,17 +135,17 @@ typedef struct {
     char sha256[65]; /* of all elements */
     uint16_t *token; /* of a text, or NULL: samples are windows of these */
     size_t tokens, window;
-    bool chars;    /* --vocab chars */
-    int rank[256]; /* what a byte is as a token; -1: none */
+    const char *vocab_name; /* --vocab */
+    TrainVocab vocab;       /* of a text */
 } TrainData;
 
-/* Opens what `text` names for the inputs of a step's kernel, which are all but weights. t->chars
- * is the caller's; vocabulary: other data whose characters count, or NULL. */
+/* Opens what `text` names for the inputs of a step's kernel, which are all but weights.
+ * t->vocab_name is the caller's; saved: a vocabulary that counts in its place, or NULL. */
 bool data_open(TrainData *t, Diag *d, const char *text, const anec_kernel *kernel,
-               const anec_model *step, const TrainData *vocabulary);
+               const anec_model *step, const char *saved);
 /* tokens.c: whether data of this name is one, and the same for it, with the columns' ports. */
 bool tokens_named(const char *text);
-bool tokens_open(TrainData *t, const TrainData *vocabulary);
+bool tokens_open(TrainData *t, const char *saved);
 void tokens_batch(TrainData *t, uint64_t seed, uint64_t index);
 void tokens_range(TrainData *t, size_t first, size_t n);
 /* built-in:tiny brings the weights that its run begins with, where the model's are two, w1 and
@@ -184,6 +225,7 @@ typedef struct {
     const char *data_sha256;
     const char *backend, *io, *chip, *why, *anec_version; /* the mode that it ran in */
     const char *model_path, *model_sha256, *model;        /* model: the program's text */
+    const char *vocab;                                    /* of tokens (vocab_save), or "" */
     int states;                                           /* tensors a weight beside itself */
 } TrainState;
 
@@ -294,5 +336,79 @@ struct TrainJob {
 
 /* False: failed and said. */
 bool train_run(TrainJob *job, Diag *d);
+
+/* ---- writing ----------------------------------------------------------------------------- */
+
+typedef struct {
+    double temperature, top_p, min_p;
+    uint64_t top_k, seed; /* top_k 0: all */
+} TrainSampling;
+/* The token that comes as number `index`; temperature 0: the largest logit, the first of
+ * equals. */
+int sample_token(const TrainSampling *s, const float *logit, size_t n, uint64_t index);
+
+typedef struct {
+    const char *text, *folder; /* of the program */
+    const char **option;       /* NAME=VALUE of its parameters */
+    int noption;
+    const char *backend;
+    size_t block; /* tokens of a run while a prompt is read: 512 at most */
+    anec_message message;
+    void *ctx;
+} TrainWriterOptions;
+
+typedef struct { /* `next` for so many tokens a run */
+    size_t block;
+    anec_config *config;
+    anec_device *device;
+    anec_model *model, *step;
+    anec_kernel *kernel;
+    int wired; /* what it takes over: of which half */
+} TrainHalf;
+
+typedef struct { /* what a run hands on to the next one */
+    const char *input, *result;
+    anec_tensor zero;
+} TrainKept;
+
+typedef struct {
+    Diag *diag;
+    Arena arena;
+    TrainHalf half[2]; /* of one token, of a block */
+    TrainKept *kept;
+    int nkept, last; /* the half that ran last; -1: none since the beginning */
+    int threads;
+    const char *logits;
+    size_t vocabulary, places, at; /* places: for tokens; at: those that are taken */
+} TrainWriter;
+
+/* The tensors must stay as long as it does. After an error it is to be closed all the same. */
+bool writer_open(TrainWriter *w, Diag *d, const TrainWriterOptions *o, const SafeTensors *s);
+void writer_close(TrainWriter *w);
+void writer_restart(TrainWriter *w); /* forgets all tokens */
+/* n more tokens, for which there must be places; the logits of what comes behind them are valid
+ * until the next call. */
+bool writer_push(TrainWriter *w, const uint16_t *token, size_t n, const float **logits);
+
+typedef struct {
+    const char *from;   /* a run's folder, or a checkpoint */
+    const char *prompt; /* comes out first */
+    const char *stop;   /* the text ends before this; NULL: nowhere */
+    const char *backend;
+    uint64_t tokens, block; /* as many as are made; of a run over the prompt */
+    int threads;
+    TrainSampling sampling;
+    anec_message message;
+    void *message_ctx;
+    /* the text as it is made, in whole characters */
+    void (*put)(void *ctx, const char *text, size_t n);
+    void *put_ctx;
+    volatile sig_atomic_t *stop_now; /* not 0: end after this token */
+} TrainWritingJob;
+typedef struct {
+    size_t prompt, made; /* tokens */
+    double seconds_prompt, seconds;
+} TrainWritten;
+bool writing_run(const TrainWritingJob *job, Diag *d, TrainWritten *out);
 
 #endif

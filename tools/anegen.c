@@ -1,0 +1,129 @@
+/* anegen.c -- writes text by a model that anetrain trained; the work is train/write.c. */
+#include "../train/train.h"
+
+#define TOOL_WITHOUT_MODEL
+#include "main.h"
+
+enum {
+#define OPT(id, ...) GEN_##id,
+#include "anegen.def"
+};
+static const Option options[] = {
+#define OPT OPTION_ROW
+#include "anegen.def"
+};
+
+static const Example examples[] = {
+    { "anegen run --prompt \"The licenses for most\" -n 80", "80 tokens more" },
+    { "anegen run/step-00000300.safetensors -t 0", "always the most probable token" },
+    { "anegen run --seed 2 --top-k 40 --stop \"END\"",
+      "of the 40 most probable ones, up to END" },
+};
+
+static const Tool tool = {
+    .name = "anegen",
+    .summary = "writes text by a model that anetrain trained",
+    .operand = "RUN",
+    .about =
+        "RUN is the folder of a run over text, whose newest checkpoint counts, or a checkpoint. The "
+        "program has a model `next` beside the one that was trained: it takes tokens and their places, "
+        "and hands on keys and values of all tokens from run to run.\n\n"
+        "The text goes to the standard output as it is written, in whole characters. The same seed "
+        "gives the same text, whatever --block and --threads are.",
+    TOOL_TABLES,
+};
+
+static const OptValue *opt(const Args *a, int id) { return &a->value[id]; }
+
+static double real(const Args *a, int id, double otherwise)
+{
+    return opt(a, id)->count ? opt(a, id)->real : otherwise;
+}
+
+static uint64_t count(const Args *a, int id, uint64_t otherwise)
+{
+    return opt(a, id)->count ? opt(a, id)->number : otherwise;
+}
+
+/* The library's messages are counted with the tool's own, from which the exit code is. */
+static void take_message(void *ctx, anec_severity severity, const char *text)
+{
+    static const DiagKind kind[] = { [ANEC_NOTE] = DIAG_NOTE,
+                                     [ANEC_WARNING] = DIAG_WARNING,
+                                     [ANEC_ERROR] = DIAG_ERROR,
+                                     [ANEC_FAILURE] = DIAG_FAIL };
+    Diag *d = ctx;
+    d->errors += severity == ANEC_ERROR;
+    d->fails += severity == ANEC_FAILURE;
+    if (severity == ANEC_ERROR || severity == ANEC_FAILURE)
+        d->emit(d->ctx, kind[severity], text);
+}
+
+static void put(void *ctx, const char *text, size_t n)
+{
+    (void)ctx;
+    fwrite(text, 1, n, stdout);
+    fflush(stdout);
+}
+
+static volatile sig_atomic_t stopped;
+static void on_stop(int sig)
+{
+    stopped = sig;
+    signal(sig, SIG_DFL);
+}
+
+static void say_time(const TrainWritten *w)
+{
+    const double rest = w->seconds - w->seconds_prompt;
+    fprintf(stderr,
+            "anegen: %zu tokens read in %.1f ms, %zu written, %.2f ms each, %.0f tok/s\n",
+            w->prompt, 1000 * w->seconds_prompt, w->made,
+            w->made > 1 ? 1000 * rest / (double)(w->made - 1) : 0,
+            w->made > 1 && rest > 0 ? (double)(w->made - 1) / rest : 0);
+}
+
+static bool check_command(const Args *a, const TrainWritingJob *job)
+{
+    if (!a->operand)
+        return usage_error(&tool, "no RUN is given: a run's folder or a checkpoint");
+    if (job->block < 1 || job->block > 512)
+        return usage_error(&tool, "--block %s: 1 to 512 tokens are read at once",
+                           opt(a, GEN_block)->text);
+    if (job->tokens > 1u << 24)
+        return usage_error(&tool, "--tokens %s: 16777216 at most", opt(a, GEN_tokens)->text);
+    return true;
+}
+
+static int run(Args *a, Diag *d, Progress *p)
+{
+    TrainWritten written;
+    const char *prompt = opt(a, GEN_prompt)->text;
+    const TrainWritingJob job = { .from = a->operand,
+                                  .prompt = prompt ? prompt : "\n",
+                                  .stop = opt(a, GEN_stop)->text,
+                                  .backend = opt(a, GEN_backend)->text,
+                                  .tokens = count(a, GEN_tokens, 256),
+                                  .block = count(a, GEN_block, 16),
+                                  .threads = (int)count(a, GEN_threads, 0),
+                                  .sampling = { .temperature = real(a, GEN_temperature, .8),
+                                                .top_p = real(a, GEN_top_p, .9),
+                                                .min_p = real(a, GEN_min_p, 0),
+                                                .top_k = count(a, GEN_top_k, 0),
+                                                .seed = count(a, GEN_seed, 0) },
+                                  .message = take_message,
+                                  .message_ctx = d,
+                                  .put = put,
+                                  .stop_now = &stopped };
+    (void)p;
+    if (!check_command(a, &job)) return EXIT_USAGE;
+    signal(SIGINT, on_stop);
+    signal(SIGTERM, on_stop);
+    const bool ok = writing_run(&job, d, &written);
+    if (!ok) return diag_exit(d);
+    putchar('\n');
+    if (opt(a, GEN_bench)->count) say_time(&written);
+    return stopped ? 128 + stopped : EXIT_DONE;
+}
+
+int main(int argc, char **argv) { return tool_main(&tool, argc, argv, run); }
