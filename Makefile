@@ -81,6 +81,10 @@ EMBED := frontend/std.anedsl
 GENERATED := $(RE:%.re=$(GEN)/%.c) $(LEMON:%.y=$(GEN)/%.c) $(EMBED:%.anedsl=$(GEN)/%.c) $(GEN)/ir/ops/params.c
 # What C sees of the op table's parameters: ir/ops.
 PARAM_HEADERS := $(GEN)/ir/ops/params.h $(GEN)/ir/ops/builders.h
+# Chips: a row each.
+CHIP_FILES := $(sort $(wildcard ir/targets/chips/*.def))
+CHIP_NAMES := sed -n 's/^CHIP(\([a-z0-9]*\),.*/CHIP_NAME(\1)/p'
+CHIP_TABLES := $(GEN)/ir/chip_names.def $(GEN)/ir/targets/chip_rows.def
 OBJ := $(SRC:%.c=$(BUILD)/%.o) $(GENERATED:.c=.o) $(if $(CROSS),$(BUILD)/.tools/cjson/cJSON.o)
 
 PROGRAM_SRC := $(wildcard tools/ane*.c)
@@ -131,7 +135,7 @@ deps:
 $(OBJ) $(STANDIN_OBJ) $(SHARED_OBJ) $(TRAIN_OBJ) $(PROGRAM_SRC:%.c=$(BUILD)/%.o): | deps $(LEMON:%.y=$(GEN)/%.h)
 $(UNIT_SRC:%.c=$(BUILD)/%.o) $(UNIT_SHARED): | deps test-deps
 
-$(BUILD)/%.o: %.c | $(PARAM_HEADERS)
+$(BUILD)/%.o: %.c | $(PARAM_HEADERS) $(CHIP_TABLES)
 	@mkdir -p $(@D)
 	$(call say,$<)$(COMPILE) $(WARN) -I$(GEN)/$(<D) -c $< -o $@
 
@@ -150,7 +154,7 @@ endif
 # gcc 12 makes vectors of the loops that normal numbers come from only so: 3.6 ns each instead of 9.9.
 $(BUILD)/base/rng.o: override CFLAGS += -O3
 
-$(GEN)/%.o: $(GEN)/%.c | $(PARAM_HEADERS)
+$(GEN)/%.o: $(GEN)/%.c | $(PARAM_HEADERS) $(CHIP_TABLES)
 	@mkdir -p $(@D)
 	$(call say,$<)$(COMPILE) -Wall $(if $(WERROR),-Werror) -I$(@D) -I$(@D:$(GEN)/%=%) -c $< -o $@
 
@@ -180,6 +184,14 @@ $(GEN)/ir/ops/builders.h: $(WRITE_PARAMS)
 	@$< builders > $@
 $(GEN)/ir/ops/params.c: $(WRITE_PARAMS)
 	@$< slots > $@
+
+# The chips' names alone, for facts about them (ir/chips.h), and their rows, for the table (ir/targets/targets.c).
+$(GEN)/ir/chip_names.def: $(CHIP_FILES)
+	@mkdir -p $(@D)
+	@{ cat $(CHIP_FILES) | $(CHIP_NAMES); echo '#undef CHIP_NAME'; } > $@
+$(GEN)/ir/targets/chip_rows.def: $(CHIP_FILES)
+	@mkdir -p $(@D)
+	@{ for f in $(CHIP_FILES); do echo "#line 1 \"$$f\""; cat $$f; done; echo '#undef CHIP'; } > $@
 
 # A text as bytes (the language's library, the dump that the stand-in answers by): a string literal would
 # end where ISO C lets it.
@@ -235,7 +247,7 @@ $(BUILD)/anerun-shared: $(CLIENT_OBJ) $(filter $(BUILD)/base/%,$(OBJ)) $(SHARED)
 
 .PHONY: check units golden san memcheck san-gcc san-clang test-deps
 check: test-deps
-	@+$(MAKE) WERROR=1 all $(BUILD)/vad $(BUILD)/digits-demo $(BUILD)/pair $(BUILD)/side $(BUILD)/ops-doc $(UNITS) $(FUZZERS) \
+	@+$(MAKE) WERROR=1 all $(if $(filter Linux,$(shell uname -s)),m9) $(BUILD)/vad $(BUILD)/digits-demo $(BUILD)/pair $(BUILD)/side $(BUILD)/ops-doc $(UNITS) $(FUZZERS) \
 	  $(NOMEM) $(INJECT)
 	@+MAKE="$(MAKE)" tests/check.sh $(BUILD)
 
@@ -298,6 +310,28 @@ $(UNIT_LIB): $(UNIT_SHARED)
 
 $(UNITS): $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_LIB) $(TRAIN_LIB) $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(UNIT_LIB) $(TRAIN_LIB) $(LIB) $(CMOCKA) $(LDLIBS) -o $@
+
+# The tools with one chip more, a made-up one: all that is compiled anew is what holds the table of chips and
+# the list of their names, which stand before the library's own.
+M9 := $(BUILD)/m9
+M9_OBJ := $(M9)/ir/targets/targets.o $(M9)/backends/sim/sim.o
+M9_GEN := $(M9)/gen
+M9_TOOLS := $(M9)/anec $(M9)/anerun $(M9)/aneprobe $(M9)/libanesim.so
+.PHONY: m9
+m9: $(M9_TOOLS)
+$(M9_GEN)/chip_names.def $(M9_GEN)/chip_rows.def: $(CHIP_FILES) tests/chips/m9.def
+	@mkdir -p $(@D)
+	@cat $(CHIP_FILES) tests/chips/m9.def | $(if $(findstring names,$(@F)),$(CHIP_NAMES),cat) > $@
+	@echo '#undef $(if $(findstring names,$(@F)),CHIP_NAME,CHIP)' >> $@
+$(M9_OBJ): $(M9)/%.o: %.c $(M9_GEN)/chip_names.def $(M9_GEN)/chip_rows.def | $(PARAM_HEADERS)
+	@mkdir -p $(@D)
+	$(call say,$< with m9)$(CC) -I$(M9_GEN) $(wordlist 2,99,$(COMPILE)) $(WARN) -c $< -o $@
+$(M9)/anec $(M9)/aneprobe: $(M9)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(M9_OBJ) $(LIB)
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+$(M9)/anerun: $(CLIENT_OBJ) $(M9_OBJ) $(LIB)
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+$(M9)/libanesim.so: $(STANDIN_OBJ) $(M9_OBJ) $(LIB)
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(STANDIN_OBJ) $(M9_OBJ) $(LIB) -Wl,--version-script=backends/sim/standin/exports.map -Wl,-Bsymbolic $(LDLIBS) -o $@
 
 # ---- installing ---------------------------------------------------------------------------------------
 # make install PREFIX=/usr/local DESTDIR=: programs, library, header, pkg-config file, man pages. The

@@ -116,7 +116,7 @@ static anec_status read_dsl(Model *m, const anec_config *c, Diag *d)
     const Setting *set = config_get(c, CONFIG_set), *opset = config_get(c, CONFIG_opset);
     if (!read_target(m, c, &target)) return ANEC_USAGE;
     DslOptions o = { .nset = set->count,
-                     .opset = target->opset,
+                     .opset = target_opset(target),
                      .dir = m->dir ? m->dir : ".",
                      .follow_links = config_get(c, CONFIG_links)->count > 0,
                      .promote = m->promote,

@@ -56,10 +56,10 @@ const char *precision_text(const Func *f)
 /* The opset that goes with a spelling is that of the first target which is written so. */
 static Opset opset_of(const char *version, const Target *chip)
 {
-    if (!strcmp(chip->version, version)) return chip->opset;
-    for (int i = 0; i < TARGET_COUNT; i++)
-        if (!strcmp(targets[i].version, version)) return targets[i].opset;
-    return chip->opset;
+    if (!strcmp(target_version(chip), version)) return target_opset(chip);
+    for (int i = 0; i < target_count; i++)
+        if (!strcmp(target_version(&targets[i]), version)) return target_opset(&targets[i]);
+    return target_opset(chip);
 }
 
 static void add_form(Form *out, int *n, const Target *chip, IoMode io, const char *version)
@@ -79,9 +79,10 @@ int forms_of(const Func *f, const Target *chip, Form out[MAX_FORMS])
     int n = 1;
     if (!chip) chip = target_find("generic");
     out[0] = (Form){ .io = boundary_text(f), .dialect = f->module->version, .own = true };
-    for (int i = 0; chip->try_io[i] != IO_AUTO; i++)
-        for (int k = 0; chip->try_version[k]; k++)
-            add_form(out, &n, chip, chip->try_io[i], chip->try_version[k]);
+    const IoMode *io = target_try_io(chip);
+    const char *const *version = target_try_version(chip);
+    for (int i = 0; io[i] != IO_AUTO; i++)
+        for (int k = 0; version[k]; k++) add_form(out, &n, chip, io[i], version[k]);
     return n;
 }
 

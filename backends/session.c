@@ -13,14 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Chips that are rows of targets.def; `generic` and `host` are none. */
-static const Backend *sim_at(int i)
-{
-    for (int k = 0; k < TARGET_COUNT; k++)
-        if (sim_is_chip(&backend_sim[k]) && !i--) return &backend_sim[k];
-    return NULL;
-}
-
 const Backend *backend_at(int i)
 {
     static const Backend *const first[] = { &backend_ref, &backend_cpu };

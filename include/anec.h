@@ -74,7 +74,7 @@ const char *anec_version(void);
 /* ---- options and messages ----------------------------------------------------------------
  *
  *   anec_config *c = anec_config_new();
- *   anec_config_set(c, "target", "m1", &e);
+ *   anec_config_set(c, "target", "generic", &e);
  *   anec_config_set(c, "set", "width=64", &e);
  *   anec_open_with("cpu", c, &dev, &e), anec_load(dev, "net.anedsl", &m, &e) ..
  *
@@ -150,7 +150,7 @@ typedef struct {
 } anec_options;
 
 /* backend: "auto" (the engine, else the processor), "ane", "coreml" (Core ML, which apps may
- * ship with), "cpu", "ref", "sim:m1" .. "sim:m5" (a simulated engine). options may be NULL. */
+ * ship with), "cpu", "ref", "sim:CHIP" (the simulated engine of a chip). options may be NULL. */
 anec_status anec_open(const char *backend, const anec_options *options, anec_device **out,
                       anec_error *error);
 /* The same with options, which hold for the device's models and kernels. config may be NULL. */

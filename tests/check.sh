@@ -104,6 +104,7 @@ suite writers tests/writers.sh "$build"
 suite first tests/first.sh "$build"
 suite vad tests/vad.sh "$build"
 suite legal tests/legal.sh "$build"
+[ ! -x "$build/m9/anec" ] || suite chips tests/chips/run.sh "$build"
 suite constants tests/constants.py "$build" ../shared/packages/cases
 suite growth tests/growth.sh "$build"
 suite macos tests/macos.sh "$build"

@@ -9,11 +9,13 @@ a constant, --check finds no error, and `ref` gives what the original gives. The
 ops; so have pairs of PACKAGES (folders of ../shared/packages/cases that differ in precision alone). Then what must not
 happen. The last line is `constants: N passed, N failed`.
 """
-import math, os, re, struct, subprocess, sys, tempfile, zipfile
+import json, math, os, re, struct, subprocess, sys, tempfile, zipfile
 
 BUILD = os.path.abspath(sys.argv[1])
-CHIPS = {'m1': 16, 'm2': 16, 'm3': 18, 'm4': 18, 'm5': 18}
-HALF_IO = ('m1', 'm2')
+TARGETS = [t for t in json.loads(subprocess.check_output([os.path.join(BUILD, 'anec'), '--list-targets', '--json']))
+           if t['chip'] and 'engine' in t]
+CHIPS = {t['target']: int(t['opset'][3:]) for t in TARGETS}
+HALF_IO = [t['target'] for t in TARGETS if t['io'] == 'fp16']
 passed = failed = 0
 
 

@@ -16,11 +16,12 @@ trap 'rm -rf "$temp"' EXIT
 unset ANESIM_FAULT
 export ANEC_ANE_LIB="$build/libanesim.so" ANESIM_VAULT="$temp/vault"
 
-# shellcheck disable=SC2016
-printf '%s\n' m1 m2 m3 m4 m5 | xargs -P "${JOBS:-2}" -I % sh -c '
+chips=$("$here/chips.sh" "$build")
+# shellcheck disable=SC2016,SC2086
+printf '%s\n' $chips | xargs -P "${JOBS:-2}" -I % sh -c '
     ANESIM_CHIP=% "$1/aneprobe" --first-run --limit-seconds 300 -o "$2/%.json" >"$2/%" 2>&1
     echo "exit $?" >>"$2/%"' sh "$build" "$temp"
-for chip in m1 m2 m3 m4 m5; do
+for chip in $chips; do
     if grep -q '^exit 0$' "$temp/$chip"; then good; else bad "$chip: $(tail -n 2 "$temp/$chip")"; fi
     if grep '^differs' "$temp/$chip" | grep -v "$unseen" >"$temp/other"; then
         bad "$chip:"

@@ -25,7 +25,7 @@ BEGIN {
     allow("backends/cpu", "base ir ir/ops backends backends/vector")
     allow("backends/ane", "base ir ir/ops ir/mil ir/targets backends")
     allow("backends/sim", "base ir ir/ops ir/mil ir/targets backends backends/cpu")
-    allow("backends/sim/standin", "base ir ir/mil backends")
+    allow("backends/sim/standin", "base ir ir/mil ir/targets backends")
     allow("backends/probe", "base ir ir/ops ir/mil ir/targets backends backends/ane")
     allow("api", "include base ir ir/ops ir/mil ir/targets ir/passes frontend backends backends/ane")
     allow("client", "include base train")

@@ -79,7 +79,7 @@ if [ "${1:-}" = --one ]; then
     case $4 in
     "$here"/legal/*) one_case "$4" ;;
     *)
-        for chip in m1 m2 m3 m4 m5; do for_chip "$4" "${4##*/}" "$chip"; done
+        for chip in $("$here/chips.sh" "$build"); do for_chip "$4" "${4##*/}" "$chip"; done
         round_trip "$4" "${4##*/}"
         ;;
     esac

@@ -37,7 +37,7 @@ done
 
 # Whatever compresses their weights, they are rewritten for every chip, break no rule of it, and give the same.
 for model in "$models"/*unified*; do
-    for chip in m1 m2 m3 m4 m5; do
+    for chip in $(tests/chips.sh "$build"); do
         for tool in "anec -q --target $chip -o $temp/$chip.mil $model/model.mil" \
             "anec -q --check --target $chip $temp/$chip.mil" \
             "anerun -q --random 1 -b ref -O $temp/want $model/model.mil" \

@@ -20,13 +20,13 @@ static const Option options[] = {
 };
 
 static const Example examples[] = {
-    { "anec --target m1 -o model.mil model.anedsl",
-      "compile for an M1: model.mil and weights/weight.bin" },
+    { "anec --target CHIP -o model.mil model.anedsl",
+      "compile for that chip: model.mil and weights/weight.bin" },
     { "anec --set layers=2 model.anedsl", "compile with another parameter, text to stdout" },
-    { "anec --target m4 -o new.mil old.mil", "rewrite MIL for another chip" },
+    { "anec --target CHIP -o new.mil old.mil", "rewrite MIL for another chip" },
     { "anec --check model.mil", "say what is wrong with a program" },
-    { "anec --check --target m1 model.mil",
-      "say what an M1 would refuse or get wrong, and the way out" },
+    { "anec --check --target CHIP model.mil",
+      "say what that chip would refuse or get wrong, and the way out" },
     { "anec --explain kernel-width", "what a rule says, and who saw it on which chip" },
     { "anec --stats model.mil", "what it computes and how much room it takes" },
     { "anec --emit dot model.mil | dot -Tsvg > model.svg", "draw it, with graphviz" },
@@ -54,8 +54,24 @@ static const Tool tool = {
     TOOL_TABLES,
 };
 
+/* What one call makes. Options choose it in choose_mode; whoever works asks the mode alone. */
+typedef enum {
+    MODE_MIL, /* the program, to -o or as text */
+    MODE_TOKENS,
+    MODE_AST,
+    MODE_IR, /* as it was read or lowered, before the passes */
+    MODE_DOT,
+    MODE_JSON,
+    MODE_DUMP,  /* the text after passes; with -o the program too */
+    MODE_CHECK, /* what is wrong with it */
+    MODE_STATS, /* what it computes; with -o the program too */
+    MODE_LISTS, /* tables, without a program */
+    MODE_RULES  /* rules, without a program */
+} Mode;
+
 typedef struct {
     const Args *args;
+    Mode mode;
     Diag *diag;
     Model model;
     Pipeline pipeline;
@@ -85,15 +101,21 @@ static int put_rules(Job *j)
     return EXIT_USAGE;
 }
 
-static bool lists(Job *j)
+static bool given(const Job *j, int id) { return opt(j, id)->count > 0; }
+
+static bool lists_passes(const Job *j)
 {
-    if (opt(j, ANEC_list_ops)->count) list_ops(&j->out);
-    if (opt(j, ANEC_list_targets)->count) list_targets(&j->out);
     const OptValue *some = opt(j, ANEC_passes);
-    if (opt(j, ANEC_list_passes)->count || (some->count && !strcmp(some->text, "list")))
-        list_passes(&j->out);
-    if (opt(j, ANEC_doc_targets)->count) rules_markdown(&j->out);
-    return j->out.len > 0;
+    return given(j, ANEC_list_passes) || (some->count && !strcmp(some->text, "list"));
+}
+
+static int put_lists(Job *j)
+{
+    if (given(j, ANEC_list_ops)) list_ops(&j->out);
+    if (given(j, ANEC_list_targets)) (json(j) ? list_targets_json : list_targets)(&j->out);
+    if (lists_passes(j)) list_passes(&j->out);
+    if (given(j, ANEC_doc_targets)) rules_markdown(&j->out);
+    return EXIT_DONE;
 }
 
 static bool check_pass(const char *name, size_t len, const char *option)
@@ -122,55 +144,85 @@ static bool check_passes(const Job *j)
     const OptValue *list = opt(j, ANEC_passes), *dump = opt(j, ANEC_dump_after);
     for (const char *s = list->count ? list->text : NULL; s; s = list_next(s))
         if (!check_pass(s, strcspn(s, ","), "--passes")) return false;
-    if (dump->count && strcmp(dump->text, "all") != 0
-        && !check_pass(dump->text, strlen(dump->text), "--dump-after"))
-        return false;
-    return true;
-}
-
-static bool emits(const Job *j, const char *what)
-{
-    const OptValue *e = opt(j, ANEC_emit);
-    return e->count && !strcmp(e->text, what);
+    return j->mode != MODE_DUMP || !strcmp(dump->text, "all")
+        || check_pass(dump->text, strlen(dump->text), "--dump-after");
 }
 
 /* Text about the program, which a file of any name can hold. */
-static bool emits_view(const Job *j) { return emits(j, "dot") || emits(j, "json"); }
+static bool is_view(Mode m) { return m == MODE_DOT || m == MODE_JSON; }
 
 static bool check_output(const Job *j)
 {
     const OptValue *o = opt(j, ANEC_output);
     if (!o->count) return true;
-    if (emits_view(j) && container_writes(o->text))
-        return usage_error(&tool, "-o %s: %s is no program; another ending is needed", o->text,
+    const bool program = container_writes(o->text);
+    if (is_view(j->mode))
+        return !program
+            || usage_error(&tool, "-o %s: %s is no program; another ending is needed", o->text,
                            opt(j, ANEC_emit)->text);
-    if (emits_view(j)) return true;
-    if (!container_writes(o->text))
+    if (!program)
         return usage_error(&tool, "-o %s: the name must end in .mil, .mlmodelc or .mlpackage",
                            o->text);
-    if (opt(j, ANEC_check)->count || emits(j, "tokens") || emits(j, "ast"))
+    if (j->mode == MODE_CHECK || j->mode == MODE_TOKENS || j->mode == MODE_AST)
         return usage_error(&tool, "-o goes neither with --check nor with --emit tokens or ast");
+    return true;
+}
+
+/* The mode of --emit WHAT, whose choices the option's row has. */
+static Mode emit_mode(const char *what)
+{
+    static const struct {
+        const char *what;
+        Mode mode;
+    } modes[] = {
+        { "tokens", MODE_TOKENS }, { "ast", MODE_AST }, { "ir", MODE_IR },
+        { "mil", MODE_MIL },       { "dot", MODE_DOT }, { "json", MODE_JSON },
+    };
+    size_t i = 0;
+    while (i < COUNT(modes) && strcmp(modes[i].what, what) != 0) i++;
+    if (i == COUNT(modes)) bug("--emit %s has no mode", what);
+    return modes[i].mode;
+}
+
+/* Answers without a program go before all else. */
+static bool asks_tables(Job *j)
+{
+    if (given(j, ANEC_list_ops) || given(j, ANEC_list_targets) || given(j, ANEC_doc_targets)
+        || lists_passes(j))
+        j->mode = MODE_LISTS;
+    else if (given(j, ANEC_list_rules) || given(j, ANEC_explain)) j->mode = MODE_RULES;
+    return j->mode == MODE_LISTS || j->mode == MODE_RULES;
+}
+
+/* Two options that each choose the mode are a contradiction; false: usage, and said. */
+static bool choose_mode(Job *j)
+{
+    if (asks_tables(j)) return true;
+    const bool emit = given(j, ANEC_emit), dump = given(j, ANEC_dump_after),
+               check = given(j, ANEC_check), stats = given(j, ANEC_stats);
+    if (check && (emit || dump))
+        return usage_error(
+            &tool, "--check prints nothing: it goes neither with --emit nor with --dump-after");
+    if (emit && dump)
+        return usage_error(
+            &tool, "--emit and --dump-after: one of them can go to the standard output");
+    if (stats && (emit || dump || check))
+        return usage_error(&tool, "--stats goes neither with --emit, --dump-after nor --check");
+    if (check) j->mode = MODE_CHECK;
+    else if (stats) j->mode = MODE_STATS;
+    else if (dump) j->mode = MODE_DUMP;
+    else j->mode = emit ? emit_mode(opt(j, ANEC_emit)->text) : MODE_MIL;
     return true;
 }
 
 static bool check_usage(const Job *j)
 {
-    if (opt(j, ANEC_check)->count
-        && (opt(j, ANEC_emit)->count || opt(j, ANEC_dump_after)->count))
+    if (json(j) && j->mode != MODE_STATS && j->mode != MODE_CHECK)
         return usage_error(
-            &tool, "--check prints nothing: it goes neither with --emit nor with --dump-after");
-    if (opt(j, ANEC_emit)->count && opt(j, ANEC_dump_after)->count)
-        return usage_error(
-            &tool, "--emit and --dump-after: one of them can go to the standard output");
-    if (opt(j, ANEC_stats)->count
-        && (opt(j, ANEC_emit)->count || opt(j, ANEC_dump_after)->count
-            || opt(j, ANEC_check)->count))
-        return usage_error(&tool, "--stats goes neither with --emit, --dump-after nor --check");
-    if (json(j) && !opt(j, ANEC_stats)->count && !opt(j, ANEC_check)->count)
-        return usage_error(&tool,
-                           "--json goes with --stats, --check, --list-rules or --explain; "
-                           "--emit json prints the program");
-    if (opt(j, ANEC_grad_only)->count && !opt(j, ANEC_grad)->count)
+            &tool,
+            "--json goes with --stats, --check, --list-rules, --list-targets or --explain; "
+            "--emit json prints the program");
+    if (given(j, ANEC_grad_only) && !given(j, ANEC_grad))
         return usage_error(&tool, "--grad-only goes with --grad");
     return check_output(j) && check_passes(j);
 }
@@ -192,7 +244,7 @@ static void dump_pass(void *ctx, const char *pass, int changes, const Module *m)
 /* --check takes MIL as it is given; a program of the language is what it compiles to. */
 static bool checks_as_given(const Job *j)
 {
-    return opt(j, ANEC_check)->count && !j->model.dsl && !opt(j, ANEC_passes)->count;
+    return j->mode == MODE_CHECK && !j->model.dsl && !given(j, ANEC_passes);
 }
 
 static void tell_target(const Job *j)
@@ -220,8 +272,8 @@ static int add_gradients(Job *j)
 static int run_passes(Job *j)
 {
     PassOptions *o = &j->pipeline.pass;
-    const bool wants = model_wants_passes(&j->model, j->args) || opt(j, ANEC_passes)->count;
-    if (!wants && !opt(j, ANEC_dump_after)->count) return EXIT_DONE;
+    const bool wants = model_wants_passes(&j->model, j->args) || given(j, ANEC_passes);
+    if (!wants && j->mode != MODE_DUMP) return EXIT_DONE;
     if (!j->model.dsl && !wants) {
         usage_error(&tool,
                     "--dump-after: no pass runs on a .mil without --target, --io, --opset or "
@@ -230,8 +282,8 @@ static int run_passes(Job *j)
     }
     int code = model_pipeline(&j->model, j->args, j->diag, &j->pipeline);
     if (code || checks_as_given(j)) return code;
-    if (opt(j, ANEC_passes)->count) o->only = opt(j, ANEC_passes)->text;
-    if (opt(j, ANEC_dump_after)->count) o->dump = opt(j, ANEC_dump_after)->text;
+    if (given(j, ANEC_passes)) o->only = opt(j, ANEC_passes)->text;
+    if (j->mode == MODE_DUMP) o->dump = opt(j, ANEC_dump_after)->text;
     o->dump_to = dump_pass;
     o->ctx = j;
     code = j->model.dsl ? EXIT_DONE : model_check(&j->model, j->diag);
@@ -247,7 +299,7 @@ static int run_passes(Job *j)
 static int check_copy(Job *j)
 {
     if (j->verified || j->model.dsl) return EXIT_DONE;
-    if (!opt(j, ANEC_force)->count) return model_check(&j->model, j->diag);
+    if (!given(j, ANEC_force)) return model_check(&j->model, j->diag);
     Diag found = { .quiet = true };
     if (!module_verify(j->model.module, &found, NULL))
         diag_warn(j->diag, WARN_FORCED, (Loc){ .src = NULL },
@@ -274,13 +326,12 @@ static int check_rules(Job *j, bool check)
 /* Tokens and syntax tree: of a text that need not be a program. */
 static int emit_front(Job *j)
 {
-    const char *what = opt(j, ANEC_emit)->text;
     if (!j->model.dsl) {
-        usage_error(&tool, "--emit %s is for .anedsl", what);
+        usage_error(&tool, "--emit %s is for .anedsl", opt(j, ANEC_emit)->text);
         return EXIT_USAGE;
     }
-    bool tokens = !strcmp(what, "tokens");
-    (tokens ? dsl_print_tokens : dsl_print_ast)(j->diag, &j->model.src, &j->out);
+    (j->mode == MODE_TOKENS ? dsl_print_tokens : dsl_print_ast)(j->diag, &j->model.src,
+                                                                &j->out);
     return diag_exit(j->diag);
 }
 
@@ -312,7 +363,9 @@ static int put_view(Job *j)
 {
     const OptValue *o = opt(j, ANEC_output);
     const Module *m = j->model.module;
-    if (emits(j, "dot")) graph_dot(&j->out, j->model.path, m);
+    const int code = model_check(&j->model, j->diag);
+    if (code) return code;
+    if (j->mode == MODE_DOT) graph_dot(&j->out, j->model.path, m);
     else graph_json(&j->out, j->model.path, m);
     if (!o->count || !diag_ok(j->diag)) return diag_exit(j->diag);
     if (file_make_dirs(j->diag, file_dir(&j->model.arena, o->text)))
@@ -321,52 +374,66 @@ static int put_view(Job *j)
     return diag_exit(j->diag);
 }
 
+/* The program to -o, after what a mode has printed of it. */
+static int save(Job *j)
+{
+    const char *path = opt(j, ANEC_output)->text;
+    const int code = j->mode == MODE_DUMP ? EXIT_DONE : check_copy(j);
+    if (!code && file_make_dirs(j->diag, file_dir(&j->model.arena, path)))
+        container_save(j->model.module, j->diag, path);
+    return code ? code : diag_exit(j->diag);
+}
+
+static int put_stats(Job *j)
+{
+    const int code = model_check(&j->model, j->diag);
+    if (code) return code;
+    (json(j) ? stats_json : stats_text)(&j->out, j->model.path, j->model.module);
+    return given(j, ANEC_output) ? save(j) : diag_exit(j->diag);
+}
+
+static int put_program(Job *j)
+{
+    if (given(j, ANEC_output)) return save(j);
+    const int code = check_copy(j);
+    return code ? code : print_module(j);
+}
+
 static int produce(Job *j)
 {
-    const OptValue *o = opt(j, ANEC_output);
-    int code;
-    if (opt(j, ANEC_check)->count) {
+    int code = EXIT_DONE;
+    if (j->mode == MODE_CHECK) {
         code = model_check(&j->model, j->diag);
         return code ? code : check_rules(j, true);
     }
-    if (!opt(j, ANEC_dump_after)->count && !opt(j, ANEC_passes)->count
-        && (code = check_rules(j, false)))
-        return code;
-    if ((emits_view(j) || opt(j, ANEC_stats)->count)
-        && (code = model_check(&j->model, j->diag)))
-        return code;
-    if (emits_view(j)) return put_view(j);
-    if (opt(j, ANEC_stats)->count)
-        (json(j) ? stats_json : stats_text)(&j->out, j->model.path, j->model.module);
-    if (opt(j, ANEC_stats)->count && !o->count) return diag_exit(j->diag);
-    if (!opt(j, ANEC_dump_after)->count && (code = check_copy(j))) return code;
-    if (o->count) {
-        if (file_make_dirs(j->diag, file_dir(&j->model.arena, o->text)))
-            container_save(j->model.module, j->diag, o->text);
-        return diag_exit(j->diag);
-    }
-    if (opt(j, ANEC_dump_after)->count) return diag_exit(j->diag);
-    return print_module(j);
+    if (j->mode != MODE_DUMP && !given(j, ANEC_passes)) code = check_rules(j, false);
+    if (code) return code;
+    if (is_view(j->mode)) return put_view(j);
+    if (j->mode == MODE_STATS) return put_stats(j);
+    if (j->mode != MODE_DUMP) return put_program(j);
+    return given(j, ANEC_output) ? save(j) : diag_exit(j->diag);
 }
 
 static int run_job(Job *j)
 {
-    if (lists(j)) return EXIT_DONE;
-    if (opt(j, ANEC_list_rules)->count || opt(j, ANEC_explain)->count) return put_rules(j);
+    if (!choose_mode(j)) return EXIT_USAGE;
+    if (j->mode == MODE_LISTS) return put_lists(j);
+    if (j->mode == MODE_RULES) return put_rules(j);
     if (!check_usage(j)) return EXIT_USAGE;
     int code = model_open(&j->model, j->args, j->diag);
     if (code) return code;
-    if (emits(j, "tokens") || emits(j, "ast")) return emit_front(j);
+    if (j->mode == MODE_TOKENS || j->mode == MODE_AST) return emit_front(j);
     code = model_parse(&j->model, j->args, j->diag);
     if (code) return code;
     code = add_gradients(j);
-    if (!code && !emits(j, "ir")) code = run_passes(j);
+    if (!code && j->mode != MODE_IR) code = run_passes(j);
     if (!code) code = produce(j);
     if (code == EXIT_WRONG && j->model.dsl && !j->pipeline.named)
         diag_note(
             j->diag, (Loc){ 0 },
-            "without --target a program is compiled for %s, which is what every chip takes; --target m1 .. "
-            "m5 compiles it for one, --target host as it is written, for ref and cpu",
+            "without --target a program is compiled for %s, which is what every chip takes; "
+            "--target CHIP compiles it for one (--list-targets), --target host as it is "
+            "written, for ref and cpu",
             targets[TARGET_generic].name);
     return code;
 }

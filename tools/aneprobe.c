@@ -17,13 +17,13 @@ static const Example examples[] = {
     { "aneprobe --first-run -o report.json",
       "on a Mac that is new to the project: is it as we think?" },
     { "aneprobe -o my.profile --resume", "go on after an interruption" },
-    { "aneprobe --backend sim:m1", "measure a simulated one" },
+    { "aneprobe --backend sim:CHIP", "measure a simulated one" },
     { "aneprobe --only width-slice,sdpa-mask,sin", "some rules and operations" },
     { "aneprobe --limits --only tensor-width,buffers", "search for some numbers" },
     { "aneprobe --bisect model.mlpackage -o part.mil",
       "which statements this machine's engine refuses or gets wrong" },
-    { "aneprobe --backend sim:m1 --bisect model.mil", "or a simulated one" },
-    { "anec --target m1 --profile my.profile -o m.mil m.anedsl",
+    { "aneprobe --backend sim:CHIP --bisect model.mil", "or a simulated one" },
+    { "anec --target CHIP --profile my.profile -o m.mil m.anedsl",
       "compile by what was measured" },
 };
 
@@ -357,7 +357,7 @@ static bool no_chip(const char *name)
     Arena a = { 0 };
     const char *near = target_nearest(&a, name);
     const Target *t = near ? target_find(near) : NULL;
-    if (t && chip_index(t) >= 0)
+    if (t && t->chip >= 0)
         usage_error(&tool, "there is no chip %s; did you mean %s?", name, t->name);
     else usage_error(&tool, "there is no chip %s; anec --list-targets shows all", name);
     arena_free(&a);
@@ -368,10 +368,14 @@ static bool find_chip(Job *j)
 {
     const OptValue *o = opt(j, PROBE_chip);
     const Target *known = j->prober.engine->target;
-    if (!o->count && (!known || chip_index(known) < 0))
-        return usage_error(&tool, "--chip says which chip this is: m1 .. m5");
+    if (!o->count && (!known || known->chip < 0)) {
+        Arena a = { 0 };
+        usage_error(&tool, "--chip says which chip this is: %s", chip_list(&a));
+        arena_free(&a);
+        return false;
+    }
     j->chip = o->count ? target_find(o->text) : known;
-    return (j->chip && chip_index(j->chip) >= 0) || no_chip(o->text);
+    return (j->chip && j->chip->chip >= 0) || no_chip(o->text);
 }
 
 static int prepare(Job *j)

@@ -29,7 +29,7 @@ static const Example examples[] = {
       "where Core ML would run each operation" },
     { "anerun --describe --json model.mil",
       "what the model takes and gives, for another program" },
-    { "anerun --random 1 --compare sim:m1 -b ref model.mil",
+    { "anerun --random 1 --compare sim:CHIP -b ref model.mil",
       "where an M1 would overflow or lose accuracy: the first statement that does" },
     { "anerun --iterations 2 -i x@0=a.npy -i x@1=b.npy -O out model.mil",
       "two steps of a model with states: out/it0_NAME.npy, out/it1_NAME.npy" },

@@ -20,7 +20,7 @@ static const Example examples[] = {
     { "anetrain --resume run --steps 3000", "1,000 more, as if it had never stopped" },
     { "anetrain net.anedsl --data x.npy,t.npy --eval x1.npy,t1.npy --patience 5 -o run",
       "until five evaluations in a row were no better" },
-    { "anetrain net.anedsl --data x.npy,t.npy -b sim:m1 --dry-run",
+    { "anetrain net.anedsl --data x.npy,t.npy -b sim:CHIP --dry-run",
       "whether the step can run on an M1, and in which form" },
 };
 

@@ -1,4 +1,5 @@
 /* help.c -- --help and the man page, written from an option table. */
+#include "../include/anec.h"
 #include "options.h"
 
 #include <string.h>
@@ -58,6 +59,17 @@ static void put_option(Buf *out, const Option *o)
     wrap(out, o->help, strlen(o->help), INDENT, INDENT);
 }
 
+/* An example as it can be run: CHIP in it is a chip of which there is a simulated engine. */
+static char *example_command(Arena *a, const char *command)
+{
+    const char *at = strstr(command, "CHIP"), *backend;
+    for (int i = 0; at && (backend = anec_backend(i, NULL)); i++)
+        if (!strncmp(backend, "sim:", 4))
+            return arena_printf(a, "%.*s%s%s", (int)(at - command), command, backend + 4,
+                                at + 4);
+    return arena_strdup(a, command);
+}
+
 static const char *const exits[][2] = {
     { "0", "done" },
     { "1", "what was given is wrong: a program, a model, an input" },
@@ -82,8 +94,11 @@ void tool_help(const Tool *t, Buf *out)
     for (int i = 0; i < t->noption; i++)
         if (t->option[i].kind != OPT_HIDDEN) put_option(out, &t->option[i]);
     buf_puts(out, "\nexamples:\n");
+    Arena a = { 0 };
     for (int i = 0; i < t->nexample; i++)
-        buf_printf(out, "  %s\n      %s\n", t->example[i].command, t->example[i].text);
+        buf_printf(out, "  %s\n      %s\n", example_command(&a, t->example[i].command),
+                   t->example[i].text);
+    arena_free(&a);
     buf_puts(out, "\nexit status:\n");
     for (size_t i = 0; i < COUNT(exits); i++)
         buf_printf(out, "  %s  %s\n", exits[i][0], exits[i][1]);
@@ -138,14 +153,16 @@ void tool_man(const Tool *t, Buf *out)
     buf_puts(out, ".SH OPTIONS\n");
     for (int i = 0; i < t->noption; i++)
         if (t->option[i].kind != OPT_HIDDEN) put_man_option(out, &t->option[i]);
+    Arena a = { 0 };
     buf_puts(out, ".SH EXAMPLES\n");
     for (int i = 0; i < t->nexample; i++) {
         buf_puts(out, ".TP\n.B ");
-        put_roff_z(out, t->example[i].command);
+        put_roff_z(out, example_command(&a, t->example[i].command));
         buf_putc(out, '\n');
         put_roff_z(out, t->example[i].text);
         buf_putc(out, '\n');
     }
+    arena_free(&a);
     buf_puts(out, ".SH EXIT STATUS\n");
     for (size_t i = 0; i < COUNT(exits); i++) {
         buf_printf(out, ".TP\n.B %s\n", exits[i][0]);

@@ -1,6 +1,7 @@
 /* lists.c -- the tables of operations, targets and passes as text. */
 #include "lists.h"
 
+#include "../api/json.h"
 #include "../ir/ops/ops.h"
 #include "../ir/passes/passes.h"
 
@@ -46,17 +47,43 @@ static const char *io_text(IoMode io)
                          : "inputs and results as declared";
 }
 
+static const char *io_name(IoMode io)
+{
+    return io == IO_FP32 ? "fp32" : io == IO_FP16 ? "fp16" : "as declared";
+}
+
 void list_targets(Buf *out)
 {
-    for (int i = 0; i < TARGET_COUNT; i++) {
+    for (int i = 0; i < target_count; i++) {
         const Target *t = &targets[i];
-        buf_printf(out, "%-8s program(%s) %s, %s: %s\n         %s%s\n", t->name, t->version,
-                   opset_text(t->opset), io_text(t->io), t->doc,
-                   t->base[0]            ? "unknown: "
-                   : target_has_rules(t) ? "reported, not verified on a device: "
-                                         : "",
+        buf_printf(out, "%-8s program(%s) %s, %s: %s\n         %s%s\n", t->name,
+                   target_version(t), opset_text(target_opset(t)), io_text(target_io(t)),
+                   t->doc,
+                   t->base >= 0 && !t->arch ? "as its base; of itself: "
+                   : target_has_rules(t)    ? "reported, not verified on a device: "
+                                            : "",
                    t->evidence);
     }
+}
+
+void list_targets_json(Buf *out)
+{
+    cJSON *all = json_root(cJSON_CreateArray());
+    for (int i = 0; i < target_count; i++) {
+        const Target *t = &targets[i], *base = target_base(t);
+        cJSON *o = json_item(all, NULL, cJSON_CreateObject());
+        json_item(o, "target", cJSON_CreateString(t->name));
+        json_item(o, "what", cJSON_CreateString(t->doc));
+        json_item(o, "chip", cJSON_CreateBool(t->chip >= 0));
+        if (base) json_item(o, "base", cJSON_CreateString(base->name));
+        if (t->arch) json_item(o, "engine", cJSON_CreateString(t->arch));
+        json_item(o, "program", cJSON_CreateString(target_version(t)));
+        json_item(o, "opset", cJSON_CreateString(opset_text(target_opset(t))));
+        json_item(o, "io", cJSON_CreateString(io_name(target_io(t))));
+        json_item(o, "evidence", cJSON_CreateString(t->evidence));
+        json_item(o, "verified_on_a_device", cJSON_CreateBool(false));
+    }
+    json_put(out, all);
 }
 
 void list_passes(Buf *out)

@@ -6,6 +6,7 @@
 
 void list_ops(Buf *out);
 void list_targets(Buf *out);
+void list_targets_json(Buf *out); /* a list of objects */
 void list_passes(Buf *out);
 
 #endif

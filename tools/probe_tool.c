@@ -22,9 +22,10 @@ const Backend *probe_backend(const Args *a, Diag *d, int *code)
     if (diag_ok(d))
         usage_error(
             a->tool,
-            "there is no backend %s; ane is this machine's engine, sim:m1 .. sim:m5 are simulated",
+            "there is no backend %s; ane is this machine's engine, sim:CHIP a simulated one",
             b->text);
-    diag_note(d, (Loc){ 0 }, "--backend sim:m1 measures a simulated engine, on any machine");
+    diag_note(d, (Loc){ 0 }, "--backend sim:%s measures a simulated engine, on any machine",
+              chip_at(0)->name);
     *code = diag_ok(d) ? EXIT_USAGE : diag_exit(d);
     return NULL;
 }

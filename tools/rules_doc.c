@@ -16,7 +16,9 @@ static void put_cell(Buf *out, const char *text)
 
 static void put_intro(Buf *out)
 {
-    buf_puts(
+    Arena a = { 0 };
+    const char *chip = generation_at(0)->name;
+    buf_printf(
         out,
         "# Chips, and what they refuse or get wrong\n\n"
         "Written by `make docs` from `ir/targets/*.def`; change those. **Nothing here was verified on a device "
@@ -24,22 +26,24 @@ static void put_intro(Buf *out)
         "what others reported, with who saw it where, and what contradicts it. A machine of your own can settle "
         "it: `aneprobe`\n"
         "measures rules and writes a profile that `anec --profile` uses instead of the tables.\n\n"
-        "    anec --check --target m1 model.mil     what an M1 would refuse or get wrong, and the way out\n"
-        "    anec --target m1 -o m1.mil model.mil   the ways out taken\n"
+        "    anec --check --target %s model.mil     what that chip would refuse or get wrong, and the way out\n"
+        "    anec --target %s -o new.mil model.mil  the ways out taken\n"
         "    anec --explain width-slice             one rule, a finding (C100) or an operation, with its evidence\n"
-        "    anec --list-rules --target m1          those of one chip; --json for tools\n"
+        "    anec --list-rules --target %s          those of one chip; --json for tools\n"
         "    anec -Wno-RULE, -Werror=RULE           silence or promote one; -Wno-error=RULE makes it a warning\n\n"
         "A rule that is measured, or derived from the compiler's own tables, is an error when it is broken, unless "
         "it costs speed or\n"
         "accuracy alone; what is reported by one is a warning. Contradicted rules, and those about speed and "
         "accuracy, are warnings of\n"
-        "`--check` and are not mentioned while compiling. Letters, a chip each from m1 to m5: `M` measured by "
+        "`--check` and are not mentioned while compiling. Letters, a chip each, %s: `M` measured by "
         "several, `m` by one,\n"
         "`d` derived from the compiler's tables or the generation, `r` reported, `c` contradicted, `.` seen not to "
         "hold, `?` nothing\n"
         "known; behind them the releases of macOS it was seen on, `27.2+`: it holds from that one on. `generic` takes the strongest of them. A pass takes the way out where the rule stands as reported or "
         "better; `*`: where\n"
-        "it is contradicted too, because that costs little; `**`: only where a profile measured it. `no pass`: the user has to, and why.\n");
+        "it is contradicted too, because that costs little; `**`: only where a profile measured it. `no pass`: the user has to, and why.\n",
+        chip, chip, chip, generation_list(&a));
+    arena_free(&a);
 }
 
 static void put_targets(Buf *out)
@@ -47,21 +51,23 @@ static void put_targets(Buf *out)
     buf_puts(
         out,
         "\n## Targets\n\n| target | chips | program | opset | boundary | reported |\n|---|---|---|---|---|---|\n");
-    for (int i = 0; i < TARGET_COUNT; i++) {
+    for (int i = 0; i < target_count; i++) {
         const Target *t = &targets[i];
         put_cell(out, t->name);
         put_cell(out, t->doc);
-        put_cell(out, t->version);
-        put_cell(out, opset_text(t->opset));
-        put_cell(out, t->io == IO_FP32 ? "fp32" : t->io == IO_FP16 ? "fp16" : "as declared");
-        buf_puts(out, t->base[0] ? "| unknown: " : "| ");
+        put_cell(out, target_version(t));
+        put_cell(out, opset_text(target_opset(t)));
+        put_cell(out, target_io(t) == IO_FP32   ? "fp32"
+                      : target_io(t) == IO_FP16 ? "fp16"
+                                                : "as declared");
+        buf_puts(out, t->base >= 0 && !t->arch ? "| as its base; of itself: " : "| ");
         buf_printf(out, "%s |\n", t->evidence);
     }
     buf_printf(
         out,
-        "\nA target may name a release of macOS, `--target m5,26.5`: rules and numbers that hold from some release on, or "
+        "\nA target may name a release of macOS, `--target CHIP,26.5`: rules and numbers that hold from some release on, or "
         "before one, are\nthose of that release. Without one it is the newest that is known, %s. A chip that nobody has measured "
-        "(`m5ultra`, `m6`) has the\nrules of the chip it is taken for, each at most derived.\n",
+        "has the\nrules of the chip it is taken for, each at most derived.\n",
         release_newest());
 }
 
@@ -82,7 +88,7 @@ static void put_rules(Buf *out, bool checked)
 {
     buf_puts(
         out,
-        "| rule | says | happens | m1-m5, macOS | way out | evidence | against | findings |\n"
+        "| rule | says | happens | chips, macOS | way out | evidence | against | findings |\n"
         "|---|---|---|---|---|---|---|---|\n");
     for (int i = 0; i < RULE_COUNT; i++) {
         const Rule *r = &rules[i];
@@ -99,11 +105,14 @@ static void put_rules(Buf *out, bool checked)
     }
 }
 
-static void put_numbers(Buf *out, const int64_t *by_chip)
+/* A column a generation: its number, or another one from some release of macOS on. */
+static void put_numbers(Buf *out, int limit, const LimitChange *c)
 {
-    for (int c = 0; c < CHIP_COUNT; c++) {
-        if (by_chip[c] < 0) buf_puts(out, "| ? ");
-        else buf_printf(out, "| %lld ", (long long)by_chip[c]);
+    const Target *chip;
+    for (int i = 0; (chip = generation_at(i)); i++) {
+        const int64_t own = chip_limit(chip, limit), n = c && own >= 0 ? c->number : own;
+        if (n < 0) buf_puts(out, "| ? ");
+        else buf_printf(out, "| %lld ", (long long)n);
     }
 }
 
@@ -111,22 +120,24 @@ static void put_change(Buf *out, const LimitChange *c)
 {
     buf_printf(out, "| %s, macOS %s on ", limits[c->limit].name, c->from);
     put_cell(out, limits[c->limit].unit);
-    put_numbers(out, c->by_chip);
+    put_numbers(out, c->limit, c);
     put_cell(out, c->evidence);
     buf_puts(out, "| |\n");
 }
 
 static void put_limits(Buf *out)
 {
-    buf_puts(
-        out,
-        "\n## Numbers\n\n`?`: nobody said.\n\n| limit | unit | m1 | m2 | m3 | m4 | m5 | evidence | against |\n"
-        "|---|---|---|---|---|---|---|---|---|\n");
+    const Target *chip;
+    buf_puts(out, "\n## Numbers\n\n`?`: nobody said.\n\n| limit | unit |");
+    for (int i = 0; (chip = generation_at(i)); i++) buf_printf(out, " %s |", chip->name);
+    buf_puts(out, " evidence | against |\n|---|---|");
+    for (int i = 0; generation_at(i); i++) buf_puts(out, "---|");
+    buf_puts(out, "---|---|\n");
     for (int i = 0; i < LIMIT_COUNT; i++) {
         const Limit *l = &limits[i];
         put_cell(out, l->name);
         put_cell(out, l->unit);
-        put_numbers(out, l->by_chip);
+        put_numbers(out, i, NULL);
         put_cell(out, l->evidence);
         put_cell(out, l->against);
         buf_puts(out, "|\n");
@@ -140,7 +151,7 @@ static void put_operations(Buf *out)
     buf_puts(
         out,
         "\n## Operations\n\nHow \"the engine refuses it as it is written\" stands; `.`: it runs there.\n\n"
-        "| operation | m1-m5 | note | evidence | against |\n|---|---|---|---|---|\n");
+        "| operation | chips | note | evidence | against |\n|---|---|---|---|---|\n");
     for (int i = 0; i < SUPPORT_COUNT; i++) {
         const Support *s = &op_support[i];
         put_cell(out, s->op);

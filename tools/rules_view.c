@@ -5,11 +5,10 @@
 
 #include <string.h>
 
-static Standing standing_on(const Rule *r, const RuleSet *rs, int chip)
+static Standing standing_on(const Rule *r, const Target *chip)
 {
-    if (rs) return rule_stands(rs, (int)(r - rules));
     RuleSet one;
-    ruleset_init(&one, chip_target(chip), NULL);
+    ruleset_init(&one, chip, NULL);
     return rule_stands(&one, (int)(r - rules));
 }
 
@@ -43,8 +42,9 @@ static void add_chips(cJSON *o, const Rule *r, const RuleSet *rs)
         return;
     }
     cJSON *by = json_item(o, "standing", cJSON_CreateObject());
-    for (int i = 0; i < CHIP_COUNT; i++)
-        add_text(by, chip_target(i)->name, standing_names[standing_on(r, NULL, i)]);
+    const Target *chip;
+    for (int i = 0; (chip = generation_at(i)); i++)
+        add_text(by, chip->name, standing_names[standing_on(r, chip)]);
 }
 
 static cJSON *rule_json(const Rule *r, const RuleSet *rs)
@@ -69,16 +69,19 @@ static cJSON *rule_json(const Rule *r, const RuleSet *rs)
 
 void rules_list(Buf *out, const RuleSet *rs, bool json)
 {
+    Arena a = { 0 };
     cJSON *all = json ? json_root(cJSON_CreateArray()) : NULL;
     if (!json)
         buf_puts(out, "Reported by others, not verified on a device by this project; anec "
                       "--explain RULE has the "
                       "evidence.\n");
     if (!json && !rs)
-        buf_puts(
+        buf_printf(
             out,
-            "A letter a chip, m1 to m5: M measured by several, m by one, d derived, r reported, c "
-            "contradicted, . not so, ? unknown.\n");
+            "A letter a chip, %s: M measured by several, m by one, d derived, r reported, c "
+            "contradicted, . not so, ? unknown.\n",
+            generation_list(&a));
+    arena_free(&a);
     for (int i = 0; i < RULE_COUNT; i++) {
         if (!stands(&rules[i], rs)) continue;
         if (json) json_item(all, NULL, rule_json(&rules[i], rs));
@@ -115,8 +118,9 @@ static void explain_rule(Buf *out, const Rule *r, const RuleSet *rs)
         else if (!rule_on_release(i, rs->os)) buf_printf(out, " on macOS %s", rs->os);
         buf_putc(out, '\n');
     } else {
-        for (int i = 0; i < CHIP_COUNT; i++)
-            put_field(out, chip_target(i)->name, standing_names[standing_on(r, NULL, i)]);
+        const Target *chip;
+        for (int i = 0; (chip = generation_at(i)); i++)
+            put_field(out, chip->name, standing_names[standing_on(r, chip)]);
     }
     put_field(out, "macOS", r->os[0] ? r->os : NULL);
     put_field(out, "evidence", r->evidence);
@@ -134,10 +138,11 @@ static cJSON *support_json(int row)
     cJSON *o = json_root(cJSON_CreateObject()), *by;
     add_text(o, "operation", s->op);
     by = json_item(o, "refused", cJSON_CreateObject());
-    for (int i = 0; i < CHIP_COUNT; i++) {
+    const Target *chip;
+    for (int i = 0; (chip = generation_at(i)); i++) {
         RuleSet rs;
-        ruleset_init(&rs, chip_target(i), NULL);
-        add_text(by, chip_target(i)->name, standing_names[op_refused(&rs, s->op)]);
+        ruleset_init(&rs, chip, NULL);
+        add_text(by, chip->name, standing_names[op_refused(&rs, s->op)]);
     }
     add_text(o, "note", s->note);
     add_text(o, "evidence", s->evidence);
@@ -150,14 +155,15 @@ static void explain_op(Buf *out, int row)
 {
     const Support *s = &op_support[row];
     buf_printf(out, "%s, an operation, on the engine:\n", s->op);
-    for (int i = 0; i < CHIP_COUNT; i++) {
+    const Target *chip;
+    for (int i = 0; (chip = generation_at(i)); i++) {
         RuleSet rs;
-        ruleset_init(&rs, chip_target(i), NULL);
+        ruleset_init(&rs, chip, NULL);
         Standing st = op_refused(&rs, s->op);
         const char *says = st == STAND_NOT     ? "runs"
                          : st == STAND_UNKNOWN ? "nothing known"
                                                : "refused, ";
-        buf_printf(out, "  %-12s %s%s\n", chip_target(i)->name, says,
+        buf_printf(out, "  %-12s %s%s\n", chip->name, says,
                    st >= STAND_CONTRADICTED ? standing_names[st] : "");
     }
     put_field(out, "note", s->note);

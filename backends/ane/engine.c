@@ -11,13 +11,6 @@ enum { QOS = 21 };
 
 /* ---- opening ----------------------------------------------------------------------------- */
 
-static const struct {
-    const char *prefix, *target;
-} chips[] = {
-#define ARCH(p, t) { p, t },
-#include "chips.def"
-};
-
 static void read_device(Engine *e, Arena *a)
 {
     Objc *o = e->objc;
@@ -26,9 +19,8 @@ static void read_device(Engine *e, Arena *a)
     void *pool = objc_pool(o);
     e->arch = string_text(o, a, SEND0(o, Id, info, SEL_subType));
     e->build = string_text(o, a, SEND0(o, Id, info, SEL_buildVersion));
-    for (size_t i = 0; e->arch && i < COUNT(chips); i++)
-        if (!strncmp(e->arch, chips[i].prefix, strlen(chips[i].prefix)))
-            e->chip = chips[i].target;
+    const Target *chip = e->arch ? chip_of_arch(e->arch) : NULL;
+    e->chip = chip ? chip->name : NULL;
     objc_pool_end(o, pool);
 }
 

@@ -19,7 +19,7 @@ typedef struct {
     Objc *objc;
     Id attribute[ATTRIBUTE_COUNT];          /* the keys as objects */
     Id descriptor, model, request, surface; /* classes */
-    /* the row of targets.def: "m1"; NULL: an architecture we do not know */
+    /* the row of ir/targets/chips; NULL: an architecture we do not know */
     const char *chip;
     const char *arch;  /* as the framework names it: "h13g" */
     const char *build; /* of the system: "25F84" */

@@ -16,7 +16,7 @@ enum { CHUNK = 1024 };
 
 typedef double Fix(const Engine *e, const Table *t, double x, double y);
 
-static double num(const Engine *e, Number i) { return e->numbers.v[i]; }
+static double num(const Engine *e, int i) { return e->numbers.v[i]; }
 
 static double fix_table(const Engine *e, const Table *t, double x, double y)
 {

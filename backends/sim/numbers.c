@@ -5,40 +5,41 @@
 #include <string.h>
 
 const Numeric numerics[NUM_COUNT] = {
-#define NUMERIC(id, u, p, m1, m2, m3, m4, m5, s, r, d, e)                                      \
-    { .name = #id,                                                                             \
-      .unit = u,                                                                               \
-      .plain = p,                                                                              \
-      .by_chip = { m1, m2, m3, m4, m5 },                                                       \
-      .standing = s,                                                                           \
-      .rule = r,                                                                               \
-      .doc = d,                                                                                \
-      .evidence = e },
-#include "numerics.def"
+#define NUMERIC(id, u, p, r, d, e)                                                             \
+    { .name = #id, .unit = u, .plain = p, .rule = r, .doc = d, .evidence = e },
+#include "../../ir/targets/numerics.def"
 };
+
+/* A number that neither the chip nor those it is told from say is as MIL defines it. */
+static double of_chip(const Target *chip, int n)
+{
+    const ChipNumber said = chip_number(chip, n);
+    return said.standing == STAND_UNNAMED ? numerics[n].plain : said.value;
+}
 
 /* What the rule says where it holds: the chip's own value, or that of the first chip it is
  * known of. */
-static double where_it_holds(const Numeric *n, int chip)
+static double where_it_holds(const Target *chip, int n)
 {
-    if (n->by_chip[chip] != n->plain) return n->by_chip[chip];
-    for (size_t i = 0; i < COUNT(n->by_chip); i++)
-        if (n->by_chip[i] != n->plain) return n->by_chip[i];
-    return n->plain;
+    const double own = of_chip(chip, n);
+    for (int i = 0; own == numerics[n].plain && i < chip_count; i++)
+        if (of_chip(chip_at(i), n) != own) return of_chip(chip_at(i), n);
+    return own;
+}
+
+static double number_of(const RuleSet *rs, int n)
+{
+    const Numeric *row = &numerics[n];
+    const int rule = row->rule[0] ? rule_find(row->rule) : -1;
+    if (rule >= 0 && rs->profiled[rule])
+        return rule_holds(rs, rule) ? where_it_holds(rs->target, n) : row->plain;
+    if (rule >= 0 && !rule_on_release(rule, rs->os)) return row->plain;
+    return of_chip(rs->target, n);
 }
 
 void numbers_of(Numbers *n, const RuleSet *rs)
 {
-    const int chip = chip_index(rs->target);
-    for (int i = 0; i < NUM_COUNT; i++) {
-        const Numeric *row = &numerics[i];
-        const int rule = row->rule[0] ? rule_find(row->rule) : -1;
-        n->v[i] = row->by_chip[chip];
-        if (rule >= 0 && !rs->profiled[rule] && !rule_on_release(rule, rs->os))
-            n->v[i] = row->plain;
-        if (rule >= 0 && rs->profiled[rule])
-            n->v[i] = rule_holds(rs, rule) ? where_it_holds(row, chip) : row->plain;
-    }
+    for (int i = 0; i < NUM_COUNT; i++) n->v[i] = number_of(rs, i);
     /* Whoever says which value passes last says the gain. */
     const double largest = 65504;
     const int64_t last = rule_limit(rs, LIMIT_slice_max);

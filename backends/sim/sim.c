@@ -195,19 +195,25 @@ static Program *sim_compile(const Backend *self, const Module *m, const Func *f,
 
 /* ---- the backends ------------------------------------------------------------------------ */
 
-const Backend backend_sim[] = {
-#define TARGET(n, of, v, o, i, p, ti, tv, text, e)                                             \
+enum {
+#define CHIP_NAME(n) ROW_##n,
+    BEFORE_CHIPS = TARGET_FIRST_CHIP - 1,
+#include "chip_names.def"
+};
+
+static const Backend engines[] = {
+#define CHIP_NAME(n)                                                                           \
     { .name = "sim:" #n,                                                                       \
-      .doc = "simulated: " text,                                                               \
-      .target = &targets[TARGET_##n],                                                          \
-      .row = &targets[TARGET_##n],                                                             \
+      .doc = "simulated: the engine of " #n,                                                   \
+      .target = &targets[ROW_##n],                                                             \
+      .row = &targets[ROW_##n],                                                                \
       .compile = sim_compile,                                                                  \
       .run = sim_run,                                                                          \
       .results = sim_results,                                                                  \
       .states = sim_states,                                                                    \
       .reset = sim_reset,                                                                      \
       .free = sim_free },
-#include "../../ir/targets/targets.def"
+#include "chip_names.def"
 };
 
-bool sim_is_chip(const Backend *b) { return chip_index(b->row) >= 0; }
+const Backend *sim_at(int chip) { return chip < (int)COUNT(engines) ? &engines[chip] : NULL; }

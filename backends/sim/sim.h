@@ -1,6 +1,6 @@
 /* sim.h -- the simulated engine, from inside: what a chip's numbers are and who uses them.
  *
- *   numbers.c   a chip's numbers from numerics.def, as a profile leaves them
+ *   numbers.c   a chip's numbers, as a profile leaves them
  *   mac.c       sums of products as the engine forms them
  *   tables.c    activations that are looked up
  *   call.c      one statement: operands and result as the engine has them
@@ -8,7 +8,7 @@
  *   layout.c    surfaces
  *   sim.c       the Backend
  *
- * Nothing here knows a chip by name: all of it reads numerics.def, tables.def and the rules. */
+ * Nothing here knows a chip by name: all of it reads chips by their rows, tables.def and the rules. */
 #ifndef ANEC_SIM_H
 #define ANEC_SIM_H
 
@@ -16,22 +16,15 @@
 #include "../../ir/targets/rules.h"
 #include "../backend.h"
 
-/* One for each row of targets.def, in its order; backend.h shows those of chips. */
-extern const Backend backend_sim[];
-bool sim_is_chip(const Backend *b);
+/* The simulated engine of a chip, by the chip's number; NULL: there are not so many. */
+const Backend *sim_at(int chip);
 
 /* ---- numbers ----------------------------------------------------------------------------- */
 
-typedef enum {
-#define NUMERIC(id, ...) NUM_##id,
-#include "numerics.def"
-    NUM_COUNT
-} Number;
-
 typedef struct {
     const char *name, *unit;
-    double plain, by_chip[5];
-    const char *standing, *rule, *doc, *evidence;
+    double plain;
+    const char *rule, *doc, *evidence;
 } Numeric;
 extern const Numeric numerics[NUM_COUNT];
 

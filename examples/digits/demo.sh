@@ -5,7 +5,7 @@ set -eu
 build=$1
 here=$(cd "$(dirname "$0")" && pwd)
 out=$build/demo
-chips="m1 m2 m3 m4 m5"
+chips=$("$here/../../tests/chips.sh" "$build")
 models=
 
 for chip in $chips; do

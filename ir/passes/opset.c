@@ -519,7 +519,7 @@ int pass_opset(Module *m, const PassOptions *o, Diag *d)
 {
     /* a chip takes int8 whatever the opset; who asks for the opset alone means Core ML's */
     const bool arrays = o->opset && !target_has_rules(o->target);
-    return take_module(m, o->opset ? o->opset : o->target->opset, arrays, d);
+    return take_module(m, o->opset ? o->opset : target_opset(o->target), arrays, d);
 }
 
 int pass_opset_own(Module *m, const PassOptions *o, Diag *d)

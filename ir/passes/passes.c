@@ -47,7 +47,8 @@ static const char io_passes[] = "boundary,algebra", opset_passes[] = "opset,dce,
 static bool is_wanted(const PassOptions *o, const char *name)
 {
     if (o->only) return pass_listed(o->only, name);
-    return !o->target->passes || pass_listed(o->target->passes, name)
+    const char *listed = target_passes(o->target);
+    return !listed || pass_listed(listed, name)
         || (o->io != IO_AUTO && pass_listed(io_passes, name))
         || (o->opset != OPSET_NONE && pass_listed(opset_passes, name))
         || (o->states_as_io && !strcmp(name, "states"));
@@ -99,7 +100,7 @@ static bool run_all(Module *m, const PassOptions *given, Diag *d)
 
 /* ---- shared by passes -------------------------------------------------------------------- */
 
-IoMode pass_io(const PassOptions *o) { return o->io != IO_AUTO ? o->io : o->target->io; }
+IoMode pass_io(const PassOptions *o) { return o->io != IO_AUTO ? o->io : target_io(o->target); }
 
 Builder before_op(Op *op, Diag *d)
 {

@@ -37,7 +37,7 @@ static const Const *make_build_info(Module *m)
 int pass_spelling(Module *m, const PassOptions *o, Diag *d)
 {
     (void)d;
-    const char *version = o->target->version;
+    const char *version = target_version(o->target);
     int changes = 0;
     Opset newest = OPSET_NONE;
     for (const Func *f = m->first; f; f = f->next)

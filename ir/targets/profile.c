@@ -60,7 +60,7 @@ static void read_version(Profile *p)
 
 static void read_chip(Profile *p)
 {
-    if (chip_index(p->rs->target) < 0 || is(p, 1, p->rs->target->name)) return;
+    if (p->rs->target->chip < 0 || is(p, 1, p->rs->target->name)) return;
     p->failed = true;
     diag_error(p->diag, loc_of(p, 1), "this profile was measured on %.*s, the target is %s",
                (int)p->len[1], p->word[1], p->rs->target->name);

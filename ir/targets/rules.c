@@ -43,17 +43,15 @@ const Rule rules[RULE_COUNT] = {
 };
 
 const Limit limits[LIMIT_COUNT] = {
-#define LIMIT(id, n, u, m1, m2, m3, m4, m5, ev, ag)                                            \
-    [LIMIT_##id] = {                                                                           \
-        .name = n, .unit = u, .by_chip = { m1, m2, m3, m4, m5 }, .evidence = ev, .against = ag \
-    },
+#define LIMIT(id, n, u, ev, ag)                                                                \
+    [LIMIT_##id] = { .name = n, .unit = u, .evidence = ev, .against = ag },
 #include "limits.def"
 };
 
 const LimitChange limit_changes[] = {
 #define LIMIT(...)
-#define LIMIT_FROM(id, r, m1, m2, m3, m4, m5, ev)                                              \
-    { .limit = LIMIT_##id, .from = r, .by_chip = { m1, m2, m3, m4, m5 }, .evidence = ev },
+#define LIMIT_FROM(id, r, n, ev)                                                               \
+    { .limit = LIMIT_##id, .from = r, .number = n, .evidence = ev },
 #include "limits.def"
 };
 const int limit_change_count = (int)COUNT(limit_changes);
@@ -64,59 +62,44 @@ const Support op_support[SUPPORT_COUNT] = {
 #include "support.def"
 };
 
-/* ---- the tables' columns ----------------------------------------------------------------- */
-
-enum { GENERIC = 1 }; /* rows of targets.def: generic, then the chips, then host */
-
-int chip_index(const Target *t)
-{
-    const char *name = t->base && t->base[0] ? t->base : t->name;
-    for (int i = 0; i < CHIP_COUNT; i++)
-        if (!strcmp(name, chip_target(i)->name)) return i;
-    return -1;
-}
-
-const Target *chip_target(int chip) { return &targets[GENERIC + chip]; }
+/* ---- chips ------------------------------------------------------------------------------- */
 
 bool target_has_rules(const Target *t)
 {
-    return chip_index(t) >= 0 || !strcmp(t->name, targets[TARGET_generic].name);
+    return t->chip >= 0 || !strcmp(t->name, targets[TARGET_generic].name);
 }
 
 static Standing standing_of_letter(char c)
 {
-    static const char letters[] = "?.crdmM"; /* in the order of Standing */
+    static const char letters[] =
+        "?.crdmM"; /* in the order of Standing from STAND_UNKNOWN on */
     const char *at = c ? strchr(letters, c) : NULL;
     if (!at) bug("the letter '%c' stands for no standing", c);
-    return (Standing)(at - letters);
+    return (Standing)(at - letters + STAND_UNKNOWN);
 }
 
-/* For one chip its letter; for all of them the strongest, since `generic` must run on each. */
-static Standing standing_for(const char *letters, int chip)
+static ChipFacts facts_of_letters(const char *letters)
 {
-    Standing s = STAND_UNKNOWN;
-    if (chip >= 0) return standing_of_letter(letters[chip]);
-    for (int i = 0; i < CHIP_COUNT; i++) {
-        Standing one = standing_of_letter(letters[i]);
-        if (one > s) s = one;
+    ChipFacts f = { .of = { 0 } };
+    for (int i = 0; letters[i]; i++)
+        f.of[generation_at(i)->chip] = (unsigned char)standing_of_letter(letters[i]);
+    return f;
+}
+
+static Standing standing_on(const Target *t, const char *letters)
+{
+    const ChipFacts f = facts_of_letters(letters);
+    return target_standing(t, &f);
+}
+
+/* Of generic the least that is known of any chip. */
+static int64_t limit_for(const Target *t, int limit)
+{
+    int64_t least = chip_limit(t, limit);
+    for (int i = 0; t->chip < 0 && i < chip_count; i++) {
+        const int64_t one = chip_limit(chip_at(i), limit);
+        if (one >= 0 && (least < 0 || one < least)) least = one;
     }
-    return s;
-}
-
-/* What was measured on the base, or seen not to hold there, is not so of the chip itself. */
-static Standing standing_on(const RuleSet *rs, const char *letters)
-{
-    const Standing s = standing_for(letters, chip_index(rs->target));
-    if (!rs->target->base || !rs->target->base[0]) return s;
-    return s > STAND_DERIVED ? STAND_DERIVED : s == STAND_NOT ? STAND_UNKNOWN : s;
-}
-
-static int64_t limit_for(const int64_t *by_chip, int chip)
-{
-    int64_t least = -1;
-    if (chip >= 0) return by_chip[chip];
-    for (int i = 0; i < CHIP_COUNT; i++)
-        if (by_chip[i] >= 0 && (least < 0 || by_chip[i] < least)) least = by_chip[i];
     return least;
 }
 
@@ -135,31 +118,29 @@ bool rule_on_release(int rule, const char *os)
     return true;
 }
 
-static void change_limits(RuleSet *rs, int chip)
+static void change_limits(RuleSet *rs)
 {
     const int at = release_number(rs->os, strlen(rs->os));
     for (int i = 0; i < limit_change_count; i++) {
         const LimitChange *c = &limit_changes[i];
-        const int64_t most = limit_for(c->by_chip, chip);
-        if (!rs->limit_profiled[c->limit] && most >= 0
+        if (!rs->limit_profiled[c->limit] && rs->limit[c->limit] >= 0
             && at >= release_number(c->from, strlen(c->from)))
-            rs->limit[c->limit] = most;
+            rs->limit[c->limit] = c->number;
     }
 }
 
 void ruleset_release(RuleSet *rs, const char *os)
 {
-    const int chip = chip_index(rs->target);
     snprintf(rs->os, sizeof rs->os, "%s", os);
     if (!target_has_rules(rs->target)) return;
     for (int i = 0; i < RULE_COUNT; i++)
         if (!rs->profiled[i])
             rs->stand[i] = (unsigned char)(rule_on_release(i, rs->os)
-                                               ? standing_on(rs, rules[i].standing)
+                                               ? standing_on(rs->target, rules[i].standing)
                                                : STAND_UNKNOWN);
     for (int i = 0; i < LIMIT_COUNT; i++)
-        if (!rs->limit_profiled[i]) rs->limit[i] = limit_for(limits[i].by_chip, chip);
-    change_limits(rs, chip);
+        if (!rs->limit_profiled[i]) rs->limit[i] = limit_for(rs->target, i);
+    change_limits(rs);
 }
 
 void ruleset_init(RuleSet *rs, const Target *target, const char *asked)
@@ -169,7 +150,7 @@ void ruleset_init(RuleSet *rs, const Target *target, const char *asked)
     ruleset_clear(rs);
     ruleset_release(rs, release_asked(asked));
     for (int i = 0; i < SUPPORT_COUNT && target_has_rules(target); i++)
-        rs->op_stand[i] = (unsigned char)standing_on(rs, op_support[i].standing);
+        rs->op_stand[i] = (unsigned char)standing_on(rs->target, op_support[i].standing);
 }
 
 void ruleset_clear(RuleSet *rs)

@@ -17,17 +17,6 @@
 
 /* ---- how well a rule is known to hold ---------------------------------------------------- */
 
-typedef enum { /* in rules.def a letter a chip, in the order of the chips in targets.def */
-               STAND_UNKNOWN,      /* '?' nothing is known */
-               STAND_NOT,          /* '.' seen not to hold */
-               STAND_CONTRADICTED, /* 'c' seen both ways */
-               STAND_REPORTED,     /* 'r' somebody says so */
-               STAND_DERIVED,      /* 'd' read out of the compiler's own tables, or of the same
-                                      generation */
-               STAND_MEASURED,     /* 'm' measured by one */
-               STAND_MEASURED_OFTEN, /* 'M' measured by several */
-               STAND_COUNT
-} Standing;
 extern const char *const standing_names[STAND_COUNT]; /* "measured by one" .. */
 
 typedef enum { FX_REFUSED, FX_CRASH, FX_WRONG, FX_NUMERIC, FX_SLOW, FX_COUNT } Effect;
@@ -55,7 +44,7 @@ typedef enum {
 typedef struct {
     const char *name;     /* "kernel-width": -W, --explain, profiles */
     const char *finding;  /* numbers of the catalogue of findings: "C26 C43" */
-    const char *standing; /* a letter a chip */
+    const char *standing; /* a letter a generation, in their order */
     /* releases it was seen on: "26.3", "15-26.5", "" when not said; "27.2+": it holds from that
      * one on, "<27": before that one */
     const char *os;
@@ -85,22 +74,16 @@ extern const Rule rules[RULE_COUNT];
 
 typedef struct {
     const char *name, *unit;
-    int64_t by_chip[8]; /* in the order of the chips in targets.def; -1: not known */
     const char *evidence, *against;
 } Limit;
 
-enum {
-#define LIMIT(id, ...) LIMIT_##id,
-#include "limits.def"
-    LIMIT_COUNT
-};
 extern const Limit limits[LIMIT_COUNT];
 
 /* A limit that is another from some release on; of several the last one that has begun. */
 typedef struct {
     int limit;
     const char *from; /* "27" */
-    int64_t by_chip[8];
+    int64_t number;
     const char *evidence;
 } LimitChange;
 extern const LimitChange limit_changes[];
@@ -110,7 +93,7 @@ extern const int limit_change_count;
 
 typedef struct {
     const char *op;
-    const char *standing; /* of "the engine refuses it": a letter a chip; '.': it runs */
+    const char *standing; /* of "the engine refuses it": a letter a generation; '.': it runs */
     const char *note, *evidence, *against; /* "" when there is none */
 } Support;
 
@@ -140,18 +123,13 @@ typedef struct {
 typedef enum { WISH_NONE, WISH_ON, WISH_OFF, WISH_ERROR, WISH_WARNING } Wish;
 
 /* `host`, and a target that is no row of the table (a model's own), have no rules. `asked` is
- * the --target text ("m1,15") or NULL: the newest release that is known. */
+ * the --target text (NAME or "NAME,15") or NULL: the newest release that is known. */
 void ruleset_init(RuleSet *rs, const Target *target, const char *asked);
 /* The same rules on another release; what a profile measured stays. */
 void ruleset_release(RuleSet *rs, const char *os);
 /* Whether the rule is said to hold on that release: its row bounds none, or this is within. */
 bool rule_on_release(int rule, const char *os);
-void ruleset_clear(RuleSet *rs); /* nothing holds: what runs takes everything */
-enum { CHIP_COUNT = 5 };         /* columns of the tables */
-/* The column of a chip, which one without any shares with its base; -1: no chip (generic,
- * host). */
-int chip_index(const Target *t);
-const Target *chip_target(int chip);    /* whose own column it is */
+void ruleset_clear(RuleSet *rs);        /* nothing holds: what runs takes everything */
 bool target_has_rules(const Target *t); /* a chip, or generic */
 int rule_find(const char *name);        /* by name; -1 */
 /* Rules by name or by finding ("C26", "c26"); fills up to max indices, returns the count. */
@@ -197,7 +175,7 @@ RuleLevel rule_level(const RuleSet *rs, int rule, Standing s);
 
 enum { PROFILE_VERSION = 1 };
 
-/* Text, a line each: `anec-profile 1`, `chip m1`, `os 26.3`, `rule NAME holds|absent|unknown`,
+/* Text, a line each: `anec-profile 1`, `chip NAME`, `os 26.3`, `rule NAME holds|absent|unknown`,
  * `limit NAME NUMBER|unknown`, `op NAME refused|runs`; # begins a comment. Overrides rs (except
  * `chip`, which must fit its target); unknown names are warned of and skipped. False after an
  * error. */

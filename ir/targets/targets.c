@@ -1,22 +1,46 @@
-/* targets.c -- the table of targets.def, and looking a chip up in it. */
+/* targets.c -- the table of targets.def and chips/, what its rows leave out, and looking a chip up. */
 #include "targets.h"
 
+#include <math.h>
 #include <string.h>
 
-const Target targets[] = {
-#define TARGET(n, of, v, o, i, p, ti, tv, d, e)                                                \
-    { .name = #n,                                                                              \
-      .doc = d,                                                                                \
-      .base = of,                                                                              \
-      .version = v,                                                                            \
-      .opset = OPSET_##o,                                                                      \
-      .io = i,                                                                                 \
-      .passes = p,                                                                             \
-      .try_io = ti,                                                                            \
-      .try_version = tv,                                                                       \
-      .evidence = e },
-#include "targets.def"
+enum {
+#define CHIP_NAME(name) CHIP_##name,
+#include "chip_names.def"
+    CHIP_COUNT,
+    CHIP_NONE = -1
 };
+_Static_assert((int)CHIP_COUNT <= (int)CHIPS_MOST, "ir/chips.h has room for CHIPS_MOST chips");
+
+/* Where a row stands. */
+enum {
+#define CHIP_NAME(name) ROW_##name = TARGET_FIRST_CHIP + CHIP_##name,
+#include "chip_names.def"
+    ROW_NONE = -1
+};
+
+/* clang-format off */
+#define ABOUT(...)   __VA_ARGS__
+#define LIMITS(...)  .limits = { { __VA_ARGS__ } },
+#define NUMBERS(...) .numbers = { { __VA_ARGS__ } },
+#define SAME
+#define FP16_ONLY    { IO_FP16, IO_AUTO }
+#define FP32_FIRST   { IO_FP32, IO_FP16, IO_AUTO }
+#define FP16_FIRST   { IO_FP16, IO_FP32, IO_AUTO }
+#define LONG_FIRST   { "1.0", "1.3", NULL }
+#define SHORT_FIRST  { "1.3", "1.0", NULL }
+/* clang-format on */
+#define TARGET(n, of, about, l, v)                                                             \
+    [TARGET_##n] = { .name = #n, .base = ROW_##of, .chip = CHIP_NONE, about, l v },
+#define CHIP(n, of, about, l, v)                                                               \
+    [ROW_##n] = { .name = #n, .base = ROW_##of, .chip = CHIP_##n, about, l v },
+
+const Target targets[] = {
+#include "targets.def"
+#include "chip_rows.def"
+};
+const int target_count = (int)COUNT(targets);
+const int chip_count = CHIP_COUNT;
 
 static const struct {
     int major;
@@ -78,11 +102,139 @@ static bool is_release(const char *text)
                >= release_number(releases[0].last, strcspn(releases[0].last, "."));
 }
 
+/* ---- what a row leaves out --------------------------------------------------------------- */
+
+const Target *target_base(const Target *t) { return t->base < 0 ? NULL : &targets[t->base]; }
+
+/* The row that says `field`: t itself, or the nearest base. */
+#define SAYS(t, field)                                                                         \
+    while (!(t)->field && (t)->base >= 0) (t) = &targets[(t)->base]
+
+const char *target_version(const Target *t)
+{
+    SAYS(t, version);
+    return t->version;
+}
+
+Opset target_opset(const Target *t)
+{
+    SAYS(t, opset);
+    return t->opset;
+}
+
+IoMode target_io(const Target *t)
+{
+    SAYS(t, io);
+    return t->io;
+}
+
+const char *target_passes(const Target *t)
+{
+    SAYS(t, passes);
+    return t->passes;
+}
+
+const IoMode *target_try_io(const Target *t)
+{
+    SAYS(t, try_io[0]);
+    return t->try_io;
+}
+
+const char *const *target_try_version(const Target *t)
+{
+    SAYS(t, try_version[0]);
+    return t->try_version;
+}
+
+InputOrder target_order(const Target *t)
+{
+    SAYS(t, order);
+    return t->order;
+}
+
+/* ---- chips ------------------------------------------------------------------------------- */
+
+const Target *chip_at(int chip)
+{
+    return chip < 0 || chip >= chip_count ? NULL : &targets[TARGET_FIRST_CHIP + chip];
+}
+
+const Target *generation_at(int i)
+{
+    for (int chip = 0; chip < chip_count; chip++)
+        if (chip_at(chip)->arch && !i--) return chip_at(chip);
+    return NULL;
+}
+
+int generation_count(void)
+{
+    int n = 0;
+    while (generation_at(n)) n++;
+    return n;
+}
+
+const Target *chip_of_arch(const char *arch)
+{
+    const Target *t;
+    for (int i = 0; (t = generation_at(i)); i++)
+        if (!strncmp(arch, t->arch, strlen(t->arch))) return t;
+    return NULL;
+}
+
+static const char *list_names(Arena *a, const Target *(*at)(int))
+{
+    const char *list = "";
+    const Target *t;
+    for (int i = 0; (t = at(i)); i++)
+        list = arena_printf(a, "%s%s%s", list, i ? ", " : "", t->name);
+    return list;
+}
+
+const char *chip_list(Arena *a) { return list_names(a, chip_at); }
+const char *generation_list(Arena *a) { return list_names(a, generation_at); }
+
+int64_t chip_limit(const Target *t, int limit)
+{
+    SAYS(t, limits.of[limit]);
+    return t->limits.of[limit] ? t->limits.of[limit] : UNSAID;
+}
+
+ChipNumber chip_number(const Target *t, int number)
+{
+    const Target *of = t;
+    SAYS(of, numbers.of[number].standing);
+    ChipNumber said = of->numbers.of[number];
+    if (of != t && said.standing) said.standing = STAND_UNKNOWN;
+    return said;
+}
+
+/* What was measured on the base, or seen not to hold there, is not so of the chip itself. */
+static Standing derived(Standing s)
+{
+    return s > STAND_DERIVED ? STAND_DERIVED : s == STAND_NOT ? STAND_UNKNOWN : s;
+}
+
+Standing chip_standing(const Target *t, const ChipFacts *f)
+{
+    if (t->chip >= 0 && f->of[t->chip]) return (Standing)f->of[t->chip];
+    return t->base < 0 ? STAND_UNKNOWN : derived(chip_standing(&targets[t->base], f));
+}
+
+Standing target_standing(const Target *t, const ChipFacts *f)
+{
+    Standing most = chip_standing(t, f);
+    for (int i = 0; t == &targets[TARGET_generic] && i < chip_count; i++) {
+        const Standing one = chip_standing(chip_at(i), f);
+        if (one > most) most = one;
+    }
+    return most;
+}
+
 /* ---- targets ----------------------------------------------------------------------------- */
 
 static const Target *row_find(const char *name, size_t len)
 {
-    for (int i = 0; i < TARGET_COUNT; i++)
+    for (int i = 0; i < target_count; i++)
         if (strlen(targets[i].name) == len && !memcmp(targets[i].name, name, len))
             return &targets[i];
     return NULL;
@@ -94,11 +246,11 @@ const Target *target_find(const char *name)
     return !name[len] || is_release(name + len + 1) ? row_find(name, len) : NULL;
 }
 
-/* The generation in a chip's name, "m5ultra": 5; -1: it has none. */
+/* The generation in a chip's name, its number behind the first letter; -1: it has none. */
 static int generation(const char *name)
 {
     int n = 0, digits = 0;
-    if (name[0] != targets[TARGET_m1].name[0]) return -1;
+    if (name[0] != chip_at(0)->name[0]) return -1;
     for (const char *s = name + 1; *s >= '0' && *s <= '9' && digits < 6; s++, digits++)
         n = 10 * n + (*s - '0');
     return digits ? n : -1;
@@ -110,7 +262,7 @@ static const char *generation_like(const char *name)
     const char *like = NULL;
     const int asked = generation(name);
     int newest = 0;
-    for (int i = 0; i < TARGET_COUNT; i++) {
+    for (int i = 0; i < target_count; i++) {
         const int n = generation(targets[i].name);
         if (asked <= 0 || n > asked || n <= newest) continue;
         newest = n;
@@ -123,8 +275,8 @@ static const char *generation_like(const char *name)
  * nearest name, the newest of those that are as near. */
 static const char *nearest(Arena *a, const char *name)
 {
-    const char *known[TARGET_COUNT];
-    for (int i = 0; i < TARGET_COUNT; i++) known[i] = targets[TARGET_COUNT - 1 - i].name;
+    const char *known[COUNT(targets)];
+    for (int i = 0; i < target_count; i++) known[i] = targets[target_count - 1 - i].name;
     char *small = arena_strdup(a, name);
     size_t n = 0;
     for (const char *s = name; *s; s++)
@@ -148,8 +300,9 @@ static const char *release_wrong(Arena *a, const char *name, const char *os)
         return arena_printf(a, "there is no macOS %s: after %d Apple went on with %s", os,
                             before, release_newest());
     if (number > 0) return arena_printf(a, "macOS %s is older than any Mac with an engine", os);
-    return arena_printf(a, "target %s: behind the comma stands a release of macOS, as in m5,%s",
-                        name, release_newest());
+    return arena_printf(a,
+                        "target %s: behind the comma stands a release of macOS, as in %.*s,%s",
+                        name, (int)strcspn(name, ","), name, release_newest());
 }
 
 const char *target_wrong(Arena *a, const char *name)

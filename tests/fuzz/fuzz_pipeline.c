@@ -114,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Module *m = read_text(&d, &src);
     if (m) {
         run(m);
-        rewrite(m, &targets[size % (size_t)TARGET_COUNT]);
+        rewrite(m, &targets[size % (size_t)target_count]);
     }
     module_free(m);
     diag_free(&d);

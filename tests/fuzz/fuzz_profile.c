@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(text, data, size);
     text[size] = 0; /* as mapped files have it */
     const Source src = { .name = "profile", .text = text, .len = size };
-    ruleset_init(&rs, chip_target((int)(size % CHIP_COUNT)), NULL);
+    ruleset_init(&rs, generation_at((int)size % generation_count()), NULL);
     const bool ok = profile_parse(&rs, &d, &src);
     if (ok == (d.errors > 0)) bug("%d errors, and it is %s", d.errors, ok ? "read" : "refused");
     for (int i = 0; i < RULE_COUNT; i++)

@@ -9,7 +9,6 @@
 
 static char *top;
 static Arena arena;
-static const char *const chips[] = { "m1", "m2", "m3", "m4", "m5" };
 
 /* ---- programs ---------------------------------------------------------------------------- */
 
@@ -93,17 +92,17 @@ static void test_rules(void **state)
     static const int all[] = { RULE_buffers, RULE_no_input, RULE_symbols, RULE_procedures };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++)
-        for (size_t c = 0; c < COUNT(chips); c++) {
+        for (int c = 0; c < generation_count(); c++) {
             Given g;
             RuleSet rs;
             int broken[RULE_COUNT] = { 0 };
             read_given(&g, cases[i].n, cases[i].in, cases[i].out);
-            ruleset_init(&rs, target_find(chips[c]), NULL);
+            ruleset_init(&rs, generation_at(c), NULL);
             assert_true(rules_check(g.m, &rs, &g.d, count_break, broken) >= 0);
             for (size_t k = 0; k < COUNT(all); k++)
                 if ((broken[all[k]] > 0) != (all[k] == cases[i].rule))
                     fail_msg("%d functions, %d inputs, %d results on %s: %s is broken %d times",
-                             cases[i].n, cases[i].in, cases[i].out, chips[c],
+                             cases[i].n, cases[i].in, cases[i].out, generation_at(c)->name,
                              rules[all[k]].name, broken[all[k]]);
             give_back(&g);
         }
@@ -176,9 +175,9 @@ static bool takes(Engine *e, int nin, int nout, int last, int procedure)
 static void test_requests(void **state)
 {
     (void)state;
-    for (size_t c = 0; c < COUNT(chips); c++) {
+    for (int c = 0; c < generation_count(); c++) {
         const char *why = "";
-        set_machine(chips[c], "");
+        set_machine(generation_at(c)->name, "");
         Engine *e = engine_open(&arena, &why);
         if (!e) fail_msg("%s", why);
         assert_true(takes(e, 1, 1, 0, 0));
@@ -242,13 +241,14 @@ static void test_split(void **state)
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++)
-        for (size_t c = 0; c < COUNT(chips); c++) {
+        for (int c = 0; c < generation_count(); c++) {
             if (cases[i].n > 100 && c % 3)
                 continue; /* m1 and m4: one order by size, one by name */
             Given g;
-            set_machine(chips[c], "");
+            set_machine(generation_at(c)->name, "");
             read_given(&g, cases[i].n, cases[i].in, cases[i].out);
-            const char *cache = arena_printf(&arena, "%s/%zu-%s", top, i, chips[c]);
+            const char *cache = arena_printf(&arena, "%s/%zu-%s", top, i,
+                                             generation_at(c)->name);
             const Backend *b = backend_open("ane", &(BackendOptions){ .cache_dir = cache },
                                             &g.d);
             if (!b) fail_msg("%s", g.d.text.s);

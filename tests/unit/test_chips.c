@@ -50,13 +50,13 @@ static Buf compiled(const Target *t, const RuleSet *rs)
 static void no_code_asks_which_chip_it_is(void **state)
 {
     (void)state;
-    for (int i = 0; i < CHIP_COUNT; i++) {
+    for (int i = 0; i < chip_count; i++) {
         RuleSet rs;
-        Target nameless = *chip_target(i);
-        ruleset_init(&rs, chip_target(i), NULL);
+        Target nameless = *chip_at(i);
+        ruleset_init(&rs, chip_at(i), NULL);
         nameless.name = "no chip";
         nameless.doc = nameless.evidence = "";
-        Buf a = compiled(chip_target(i), &rs), b = compiled(&nameless, &rs);
+        Buf a = compiled(chip_at(i), &rs), b = compiled(&nameless, &rs);
         assert_string_equal(a.s, b.s);
         buf_free(&a);
         buf_free(&b);
@@ -67,14 +67,14 @@ static void no_code_asks_which_chip_it_is(void **state)
 static void chips_differ_by_their_rows_alone(void **state)
 {
     (void)state;
-    for (int i = 0; i < CHIP_COUNT; i++)
-        for (int k = 0; k < CHIP_COUNT; k++) {
+    for (int i = 0; i < generation_count(); i++)
+        for (int k = 0; k < generation_count(); k++) {
             RuleSet of_k;
-            Target like = *chip_target(k);
-            ruleset_init(&of_k, chip_target(k), NULL);
-            like.name = chip_target(i)->name;
+            Target like = *generation_at(k);
+            ruleset_init(&of_k, generation_at(k), NULL);
+            like.name = generation_at(i)->name;
             of_k.target = &like;
-            Buf a = compiled(&like, &of_k), b = compiled(chip_target(k), NULL);
+            Buf a = compiled(&like, &of_k), b = compiled(generation_at(k), NULL);
             assert_string_equal(a.s, b.s);
             buf_free(&a);
             buf_free(&b);

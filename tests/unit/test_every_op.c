@@ -288,10 +288,23 @@ static uint64_t sum_of(uint64_t h, const char *s)
     return h;
 }
 
-/* Of the chips those that differ most. */
-static bool is_apart(int target)
+/* Each second one of the chips that have an engine of their own. */
+static bool is_apart(const Target *t)
 {
-    return target == TARGET_m1 || target == TARGET_m3 || target == TARGET_m5;
+    for (int i = 0; i < generation_count(); i += 2)
+        if (generation_at(i) == t) return true;
+    return false;
+}
+
+static void compile_for_targets(Made *p, bool all)
+{
+    for (int i = 0; i < target_count; i++) {
+        const Target *t = &targets[i];
+        if (all ? i == TARGET_generic || t->arch : is_apart(t))
+            compile(p, &(PassOptions){ .target = t }, t->name);
+    }
+    const Target *host = &targets[TARGET_host];
+    if (all) compile(p, &(PassOptions){ .target = host }, host->name);
 }
 
 static void one_variant(Buf *out, const Seed *s, const OpInfo *info, const Variant *how)
@@ -299,9 +312,7 @@ static void one_variant(Buf *out, const Seed *s, const OpInfo *info, const Varia
     Made p = { .n = 0 };
     uint64_t sum = UINT64_C(14695981039346656037);
     p.text = program_text(&p.arena, s, info, how);
-    for (int i = 0; p.text && i < TARGET_COUNT; i++)
-        if (how == variants ? !targets[i].base[0] : is_apart(i))
-            compile(&p, &(PassOptions){ .target = &targets[i] }, targets[i].name);
+    if (p.text) compile_for_targets(&p, how == variants);
     for (int i = OPSET_IOS15; p.text && i <= OPSET_IOS18; i += how == variants ? 1 : 2)
         compile(&p, &(PassOptions){ .target = target_find("host"), .opset = (Opset)i },
                 opset_text((Opset)i));

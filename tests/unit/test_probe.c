@@ -195,7 +195,7 @@ static void flips_by_chance_are_discovered(void **state)
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         Flip f;
         int n = 0, known = 0, all = 0;
-        flip_open(&f, chip_target((int)(seed % CHIP_COUNT))->name);
+        flip_open(&f, generation_at((int)seed % generation_count())->name);
         for (uint64_t k = 0; n < (int)COUNT(f.flipped); k++) {
             const int r = (int)(rng_u64(seed, k) % RULE_COUNT);
             bool taken = unseen(r) || hidden(&f.truth, r);

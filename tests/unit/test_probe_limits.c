@@ -152,7 +152,7 @@ static void limits_changed_by_chance_are_found(void **state)
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         Machine m;
         Buf b = { 0 };
-        machine_open(&m, chip_target((int)(seed % CHIP_COUNT))->name);
+        machine_open(&m, generation_at((int)seed % generation_count())->name);
         buf_puts(&b, plain_text);
         printf("seed %d on %s:", (int)seed, m.truth.target->name);
         for (int i = 0; i < HIDING; i++) {

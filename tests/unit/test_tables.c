@@ -68,27 +68,29 @@ static void put_passes(void)
 static void put_targets(void)
 {
     title("targets.def: base, spelling, opset, io, passes, types to try, spellings to try");
-    for (int i = 0; i < TARGET_COUNT; i++) {
-        const Target *t = &targets[i];
-        LINE("%s \"%s\" %s %s %d %s, %d %d %d, %s %s %s\n", t->name, t->base,
-             or_none(t->version), opset_text(t->opset), (int)t->io, or_none(t->passes),
-             (int)t->try_io[0], (int)t->try_io[1], (int)t->try_io[2],
-             or_none(t->try_version[0]), or_none(t->try_version[1]),
-             or_none(t->try_version[2]));
+    for (int i = 0; i < target_count; i++) {
+        const Target *t = &targets[i], *base = target_base(t);
+        const IoMode *io = target_try_io(t);
+        const char *const *version = target_try_version(t);
+        LINE("%s \"%s\" %s %s %d %s, %d %d %d, %s %s %s\n", t->name, base ? base->name : "",
+             or_none(target_version(t)), opset_text(target_opset(t)), (int)target_io(t),
+             or_none(target_passes(t)), (int)io[0], (int)io[1], (int)io[2], or_none(version[0]),
+             or_none(version[1]), or_none(version[2]));
     }
     title("releases.def: a day before each, and each");
     LINE("%s\n", release_newest());
     for (int i = 10; i < 30; i++) {
         char name[16];
-        snprintf(name, sizeof name, "m1,%d.1", i);
+        snprintf(name, sizeof name, "%s,%d.1", chip_at(0)->name, i);
         LINE("%s %s\n", name, target_find(name) ? "is known" : "is none");
     }
 }
 
-static void put_numbers(const int64_t by_chip[])
+static void put_numbers(int limit)
 {
-    for (int k = 0; k < CHIP_COUNT; k++)
-        buf_printf(&tables.text, " %lld", (long long)by_chip[k]);
+    const Target *chip;
+    for (int k = 0; (chip = generation_at(k)); k++)
+        buf_printf(&tables.text, " %lld", (long long)chip_limit(chip, limit));
     buf_putc(&tables.text, '\n');
 }
 
@@ -97,11 +99,11 @@ static void put_rules(void)
     title("limits.def: by chip");
     for (int i = 0; i < LIMIT_COUNT; i++) {
         LINE("%s", limits[i].name);
-        put_numbers(limits[i].by_chip);
+        put_numbers(i);
     }
     for (int i = 0; i < limit_change_count; i++) {
-        LINE("%s from %s", limits[limit_changes[i].limit].name, limit_changes[i].from);
-        put_numbers(limit_changes[i].by_chip);
+        LINE("%s from %s %lld\n", limits[limit_changes[i].limit].name, limit_changes[i].from,
+             (long long)limit_changes[i].number);
     }
     title("support.def: standing by chip");
     for (int i = 0; i < SUPPORT_COUNT; i++)
@@ -124,9 +126,13 @@ static void put_numerics(void)
     for (int i = 0; i < NUM_COUNT; i++) {
         const Numeric *n = &numerics[i];
         LINE("%s %.17g,", n->name, n->plain);
-        for (size_t k = 0; k < COUNT(n->by_chip); k++)
-            buf_printf(&tables.text, " %.17g", n->by_chip[k]);
-        buf_printf(&tables.text, " %s %s\n", n->standing, n->rule[0] ? n->rule : "-");
+        const Target *chip;
+        for (int k = 0; (chip = generation_at(k)); k++)
+            buf_printf(&tables.text, " %.17g", chip_number(chip, i).value);
+        buf_putc(&tables.text, ' ');
+        for (int k = 0; (chip = generation_at(k)); k++) /* by the letter of its Standing */
+            buf_putc(&tables.text, "?a.crdmM"[chip_number(chip, i).standing]);
+        buf_printf(&tables.text, " %s\n", n->rule[0] ? n->rule : "-");
     }
     Table t[TABLE_COUNT];
     tables_make(t);
@@ -151,9 +157,10 @@ static void put_texts(void)
 #include "../../backends/ane/selectors.def"
 #undef SELECTOR
 #undef ALSO
-    title("chips.def");
-#define ARCH(prefix, target) LINE(prefix " " target "\n");
-#include "../../backends/ane/chips.def"
+    title("chips: architectures, order of inputs");
+    for (int i = 0; generation_at(i); i++)
+        LINE("%s %s %s %d\n", generation_at(i)->arch, generation_at(i)->arch_one,
+             generation_at(i)->name, (int)target_order(generation_at(i)));
     title("ml.def");
 #define CLASS(id, name) LINE(#id " " name "\n");
 #define TYPE(dtype, number, since) LINE(#dtype " %d %d\n", number, since);
@@ -211,8 +218,8 @@ static void facts_stand_in_the_tables(void **state)
         { LIMIT_norm_width, 10239, 10239 },
     };
     for (size_t i = 0; i < COUNT(facts); i++) {
-        assert_int_equal(limits[facts[i].limit].by_chip[0], facts[i].m1);
-        assert_int_equal(limits[facts[i].limit].by_chip[4], facts[i].m5);
+        assert_int_equal(chip_limit(target_find("m1"), facts[i].limit), facts[i].m1);
+        assert_int_equal(chip_limit(target_find("m5"), facts[i].limit), facts[i].m5);
     }
 }
 

@@ -1,6 +1,8 @@
 /* faults.c -- which machine is stood in for, and what is to go wrong on it. */
 #include "standin.h"
 
+#include "../../../ir/targets/targets.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,19 +56,25 @@ bool gives_nil(const char *name)
     return ++calls >= (from ? from : 1);
 }
 
-static const Machine machines[] = {
-    { .chip = "m1", .arch = "h13g", .build = "25D125", .by_size = true },
-    { .chip = "m2", .arch = "h14g", .build = "25D125", .by_size = true },
-    { .chip = "m3", .arch = "h15g", .build = "25D125" },
-    { .chip = "m4", .arch = "h16g", .build = "25D125" },
-    { .chip = "m5", .arch = "h17s", .build = "25D125" },
-};
+/* The system's build, of macOS 26.3. */
+static const char build[] = "25D125";
 
-const Machine *machine(void)
+static const Target *chip_meant(void)
 {
-    const char *chip = getenv("ANESIM_CHIP");
-    if (!chip || !*chip) return &machines[0];
-    for (size_t i = 0; i < COUNT(machines); i++)
-        if (!strcmp(machines[i].chip, chip)) return &machines[i];
-    standin_abort("ANESIM_CHIP: there is no chip %s; m1 to m5 are known", chip);
+    const char *name = getenv("ANESIM_CHIP");
+    const Target *t = name && *name ? target_find(name) : chip_at(0);
+    if (t && t->chip >= 0) return t;
+    Arena a = { 0 };
+    standin_abort("ANESIM_CHIP: there is no chip %s; there are %s", name, chip_list(&a));
+}
+
+/* The architecture is that of the chip, or of the nearest that it is told from. */
+Machine machine(void)
+{
+    const Target *chip = chip_meant(), *engine = chip;
+    while (!engine->arch_one) engine = target_base(engine);
+    return (Machine){ .chip = chip->name,
+                      .arch = engine->arch_one,
+                      .build = build,
+                      .by_size = target_order(chip) == ORDER_BY_SIZE };
 }

@@ -314,7 +314,7 @@ static Id process_system(Id self, Sel sel)
 {
     char text[80];
     (void)self, (void)sel;
-    snprintf(text, sizeof text, "Version %ld.0 (Build %s)", system_major(), machine()->build);
+    snprintf(text, sizeof text, "Version %ld.0 (Build %s)", system_major(), machine().build);
     return object_autorelease(standin_string(text));
 }
 

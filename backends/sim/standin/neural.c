@@ -600,13 +600,13 @@ static Flag device_has(Id class, Sel sel)
 static Id device_type(Id class, Sel sel)
 {
     (void)class, (void)sel;
-    return object_autorelease(standin_string(fault("unknown-arch") ? "h99x" : machine()->arch));
+    return object_autorelease(standin_string(fault("unknown-arch") ? "h99x" : machine().arch));
 }
 
 static Id device_build(Id class, Sel sel)
 {
     (void)class, (void)sel;
-    return object_autorelease(standin_string(machine()->build));
+    return object_autorelease(standin_string(machine().build));
 }
 
 static const Method device_methods[] = {

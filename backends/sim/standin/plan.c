@@ -243,7 +243,7 @@ static ComputePlan *plan_made(const char *path)
 {
     Diag d = { .quiet = true };
     char name[32];
-    snprintf(name, sizeof name, "sim:%s", machine()->chip);
+    snprintf(name, sizeof name, "sim:%s", machine().chip);
     Module *m = container_read(&d, path);
     ComputePlan *plan = m ? object_new(&plan_class) : NULL;
     if (plan) {

@@ -83,7 +83,7 @@ static bool place_all(Compiled *c, Procedure *p, const Func *f, int first[2], Bu
             place(&place_of[k][i], values[k][i]);
         }
         qsort(place_of[k], (size_t)n[k], sizeof **place_of,
-              machine()->by_size ? by_size : by_name);
+              machine().by_size ? by_size : by_name);
         for (int i = 0; i < n[k]; i++) place_of[k][i].symbol = first[k]++;
     }
     *p = (Procedure){
@@ -116,7 +116,7 @@ static bool refused(const Module *m, const Func *f, Buf *why)
 static const Backend *engine(void)
 {
     char name[32];
-    snprintf(name, sizeof name, "sim:%s", machine()->chip);
+    snprintf(name, sizeof name, "sim:%s", machine().chip);
     return backend_find(name);
 }
 

@@ -2,7 +2,7 @@
  *
  * It exports what backends/ane looks up by name: the Objective-C runtime, CoreFoundation,
  * IOSurface, the engine's private classes, Core ML. Behind them programs are compiled and run
- * for the chip that ANESIM_CHIP names (m1 to m5; m1 without it). It is stricter than Apple's:
+ * for the chip that ANESIM_CHIP names (any of ir/targets/chips; the oldest without it). It is stricter than Apple's:
  * an unknown selector, a message to a released object, a release too many, an argument of the
  * wrong class, a surface touched while it is not locked, an object that is left at the end:
  * each aborts with a line that says so. ANESIM_FAULT, a list of rows of faults.def, makes it
@@ -158,7 +158,7 @@ typedef struct {
     const char *chip, *arch, *build;
     bool by_size; /* the compiler orders inputs by size; otherwise by name */
 } Machine;
-const Machine *machine(void);
+Machine machine(void);
 const char *standin_temp(
     void); /* NSTemporaryDirectory, without a slash: ANESIM_TEMP, else TMPDIR */
 

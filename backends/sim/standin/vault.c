@@ -33,7 +33,7 @@ const char *vault_identity(Arena *a)
 static const char *entry_path(Arena *a, const char *name)
 {
     const char *identity = vault_identity(a);
-    return arena_printf(a, "%s/%s_%s_%s_%s", folder(a), machine()->build, machine()->chip,
+    return arena_printf(a, "%s/%s_%s_%s_%s", folder(a), machine().build, machine().chip,
                         identity ? identity : "nobody", name);
 }
 
