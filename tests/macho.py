@@ -38,7 +38,7 @@ class MachO:
         magic, self.cpu, _, self.kind, count, size, _, _ = struct.unpack_from("<8I", data, 0)
         assert magic == 0xFEEDFACF, hex(magic)
         self.needs, self.id, self.minimum, self.platform, self.signature = [], None, None, None, None
-        self.segments, at = {}, 32
+        self.segments, self.sections, at = {}, {}, 32
         for _ in range(count):
             cmd, length = struct.unpack_from("<2I", data, at)
             body = data[at:at + length]
@@ -53,6 +53,8 @@ class MachO:
                 self.signature = struct.unpack_from("<2I", body, 8)
             elif cmd == 0x19:
                 self.segments[text(body[8:24])] = struct.unpack_from("<4Q", body, 24)
+                for i in range(struct.unpack_from("<I", body, 64)[0]):  # address, size, offset
+                    self.sections[text(body[72 + 80 * i:][:16])] = struct.unpack_from("<2QI", body, 104 + 80 * i)
             at += length
         assert at == 32 + size, "sizeofcmds"
 
@@ -95,6 +97,59 @@ def signature_fault(m, name):
     return None
 
 
+def unwinding_of(m, function):
+    """The compact encoding of how the function at this address is unwound, and where its personality is."""
+    base = m.segments["__TEXT"][0]
+    at = m.sections["__unwind_info"][2]
+    word = lambda i: struct.unpack_from("<I", m.data, at + i)[0]
+    common, ncommon, people, _, index, nindex = struct.unpack_from("<6I", m.data, at + 4)
+    for i in range(nindex - 1):
+        first, page = word(index + 12 * i), word(index + 12 * i + 4)
+        if not first <= function - base < word(index + 12 * (i + 1)):
+            continue
+        if word(page) == 2:  # each function with its encoding
+            begin, count = struct.unpack_from("<2H", m.data, at + page + 4)
+            rows = [(word(page + begin + 8 * k), word(page + begin + 8 * k + 4)) for k in range(count)]
+        else:  # each with a number of one
+            begin, count, codes = struct.unpack_from("<3H", m.data, at + page + 4)
+            packed = [word(page + begin + 4 * k) for k in range(count)]
+            code = lambda k: word(common + 4 * k) if k < ncommon else word(page + codes + 4 * (k - ncommon))
+            rows = [(first + (p & 0xFFFFFF), code(p >> 24)) for p in packed]
+        encoding = max(r for r in rows if r[0] <= function - base)[1]
+        person = encoding >> 28 & 3
+        return encoding, base + word(people + 4 * (person - 1)) if person else None
+    return None, None
+
+
+def at_address(m, address):
+    for start, room, offset, size in m.segments.values():
+        if start <= address < start + size:
+            return struct.unpack_from("<Q", m.data, offset + address - start)[0]
+    return 0
+
+
+def addresses(path):
+    out = subprocess.run(["llvm-nm", path], capture_output=True, text=True, check=True).stdout
+    return {line.split()[2]: int(line.split()[0], 16) for line in out.splitlines() if len(line.split()) == 3}
+
+
+def frame_fault(m, path):
+    """What is wrong with how raise_frame (backends/ane/raise.c) is unwound in the file, or None."""
+    names = addresses(path)
+    frame, catches = names.get("_raise_frame"), names.get("_raise_personality")
+    if not frame or not catches:
+        return "it has no frame that catches"
+    encoding, slot = unwinding_of(m, frame)
+    if slot is None or at_address(m, slot) & (1 << 43) - 1 != catches:
+        return f"{encoding:#x}: another personality than ours" if encoding else "nothing tells how it is unwound"
+    if encoding >> 24 & 15 != (3 if m.cpu == CPUS["arm64"] else 4):
+        return None  # by the encoding alone
+    address, _, offset = m.sections["__eh_frame"]
+    entry = encoding & 0xFFFFFF
+    begin = struct.unpack_from("<q", m.data, offset + entry + 8)[0] + address + entry + 8
+    return None if begin == frame else f"its entry of __eh_frame is of {begin:#x}, not {frame:#x}"
+
+
 def exported(path, *how):
     out = subprocess.run(["nm" if "-D" in how else "llvm-nm", *how, "--defined-only", path], capture_output=True,
                          text=True, check=True).stdout
@@ -122,6 +177,9 @@ for arch, cpu in CPUS.items():
         check(f"{path} may be run", os.access(path, os.X_OK))
         fault = signature_fault(m, name)
         check(f"the signature of {path}", fault is None, fault or "")
+        if name in ("anerun", "aneprobe", library):
+            fault = frame_fault(m, path)
+            check(f"exceptions in {path}", fault is None, fault or "")
     path = f"{build}/macos-{arch}/{library}"
     ours = {n[1:] for n in exported(path, "-g") if n not in ("___dso_handle", "__mh_dylib_header")}
     theirs = {n for n in exported(f"{build}/libanec.so", "-D") if n.startswith("anec_")}
@@ -135,6 +193,17 @@ for at in (40, 0x8000, -1):
     changed[at] ^= 1
     m.data = bytes(changed)
     check("a changed byte is not seen", signature_fault(m, "anerun") is not None)
+
+# So does the reader of what catches exceptions: without a personality, and with another one.
+path = f"{build}/macos-arm64/anerun"
+m = MachO(thin["arm64", "anerun"])
+slot = unwinding_of(m, addresses(path)["_raise_frame"])[1]
+_, _, offset, _ = next(s for s in m.segments.values() if s[0] <= slot < s[0] + s[1])
+start = next(s[0] for s in m.segments.values() if s[0] <= slot < s[0] + s[1])
+changed = bytearray(m.data)
+changed[offset + slot - start] ^= 16
+m.data = bytes(changed)
+check("another personality is not seen", frame_fault(m, path) is not None)
 
 # ---- files of both ----------------------------------------------------------------------------
 

@@ -29,13 +29,11 @@ static void read_identity(Engine *e, Arena *a)
 {
     Objc *o = e->objc;
     const char *ignored;
-    Id (*self)(Id allocator) = NULL;
-    Id (*name_of)(Id task, Id * error) = NULL;
     if (!objc_library(o, a, SECURITY, &ignored)) return;
-    if (!objc_function(o, "SecTaskCreateFromSelf", &self, sizeof self)
-        || !objc_function(o, "SecTaskCopySigningIdentifier", &name_of, sizeof name_of))
-        return;
-    Id task = objc_own(o, self(NULL)), name = task ? objc_own(o, name_of(task, NULL)) : NULL;
+    objc_look_again(o);
+    if (!o->SecTaskCreateFromSelf || !o->SecTaskCopySigningIdentifier) return;
+    Id task = objc_own(o, o->SecTaskCreateFromSelf(NULL));
+    Id name = task ? objc_own(o, o->SecTaskCopySigningIdentifier(task, NULL)) : NULL;
     e->identity = string_text(o, a, name);
     objc_drop(o, &name);
     objc_drop(o, &task);
@@ -219,7 +217,8 @@ Id engine_surface_new(Engine *e, const Port *p)
 
 void *engine_lock(Engine *e, Id surface, int how)
 {
-    if (e->objc->IOSurfaceLock(surface, (uint32_t)how, NULL)) return NULL;
+    raise_forget(e->objc);
+    if (e->objc->IOSurfaceLock(surface, (uint32_t)how, NULL) || raise_any()) return NULL;
     void *base = e->objc->IOSurfaceGetBaseAddress(surface);
     if (!base) engine_unlock(e, surface, how);
     return base;

@@ -62,7 +62,9 @@ Id ml_configuration_new(Ml *ml, const char *function)
     Id c = make(ml, ml->configuration), name = function ? string_new(o, function) : NULL;
     SEND(o, void, (long), c, SEL_setUnits, CPU_AND_ENGINE);
     if (name) SEND(o, void, (Id), c, SEL_setFunction, name);
+    const bool set = !raise_any(); /* else it would be another function, or the GPU */
     objc_drop(o, &name);
+    if (!set) objc_drop(o, &c);
     return c;
 }
 
@@ -72,7 +74,7 @@ Id ml_model_new(Ml *ml, Arena *a, const char *path, const char *function, Troubl
     void *pool = objc_pool(o);
     Id url = ml_url(ml, path), configuration = ml_configuration_new(ml, function), error = NULL,
        model = NULL;
-    if (url)
+    if (url && configuration)
         model = SEND(o, Id, (Id, Id, Id *), ml->model, SEL_mlModel, url, configuration, &error);
     if (model) objc_keep(o, model);
     else trouble_read(o, a, error, why);
@@ -357,19 +359,24 @@ typedef struct {
     Ml *ml;
     Tensor *to;
     const Tensor *from;
-    bool ok;
+    bool ok, lost; /* lost: memory has run out */
 } StateCopy;
 
-/* void (^)(MLMultiArray *buffer) */
+/* void (^)(MLMultiArray *buffer). The system's frames lie between, which nothing may leave but
+ * by returning: also where memory runs out. */
 static void on_state(Closure *self, Id array)
 {
     StateCopy *c = self->ctx;
     const Tensor *t = c->to ? c->to : c->from;
     MlLayout l;
+    Guard here;
+    c->lost = guard_begin(&here);
+    if (c->lost) return;
     c->ok = ml_array_layout(c->ml, array, &l) && l.dtype == t->dtype
          && shape_equal(&l.shape, &t->shape)
          && (c->to ? ml_array_read(c->ml, array, t->data)
                    : ml_array_write(c->ml, array, t->data));
+    guard_end(&here);
 }
 
 static bool copy_state(StateCopy c, Id state, const char *name)
@@ -383,6 +390,7 @@ static bool copy_state(StateCopy c, Id state, const char *name)
     SEND(o, void, (Id, Closure *), state, SEL_stateArray, key, &handler);
     objc_pool_end(o, pool);
     objc_drop(o, &key);
+    if (c.lost) mem_out(1);
     return c.ok;
 }
 

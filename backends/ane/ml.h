@@ -28,7 +28,8 @@ bool ml_system(Ml *ml, int major);
  * function NULL: the one that the model runs by itself; another needs macOS 15. NULL:
  * refused. */
 Id ml_model_new(Ml *ml, Arena *a, const char *path, const char *function, Trouble *why);
-/* Of a path: autoreleased. Of that choice of processor and engine: the caller's. */
+/* Of a path: autoreleased. Of that choice of processor and engine: the caller's. NULL: an
+ * exception, which raise_text tells. */
 Id ml_url(Ml *ml, const char *path);
 Id ml_configuration_new(Ml *ml, const char *function);
 /* Compiles a package; the path, in the arena, of a .mlmodelc in a folder of the system's

@@ -54,10 +54,11 @@ static Id plan_new(Ml *ml, Arena *a, Id class, const char *path, Trouble *why)
     pthread_mutex_init(&w.lock, NULL);
     pthread_cond_init(&w.over, NULL);
     const char *raised = NULL;
-    if (url)
+    const bool asks = url && configuration;
+    if (asks)
         SEND(o, void, (Id, Id, Closure *), class, SEL_loadPlan, url, configuration, &handler);
-    if (url) raised = raise_text(o, a);
-    if (url && !raised) wait_for(&w); /* who raises has called no handler */
+    raised = raise_text(o, a);
+    if (asks && !raised) wait_for(&w); /* who raises has called no handler */
     pthread_cond_destroy(&w.over);
     pthread_mutex_destroy(&w.lock);
     if (raised) *why = (Trouble){ .text = raised };
@@ -160,8 +161,10 @@ static void read_block(Reading *r, Id block, int depth)
 {
     Objc *o = r->ml->objc;
     Id all = block ? SEND0(o, Id, block, SEL_operations) : NULL;
-    for (long i = 0; i < array_count(o, all); i++)
-        read_operation(r, array_at(o, all, i), depth);
+    for (long i = 0; i < array_count(o, all); i++) {
+        Id operation = array_at(o, all, i);
+        if (operation) read_operation(r, operation, depth);
+    }
 }
 
 static bool read_plan(Reading *r, const char *function, Trouble *why)

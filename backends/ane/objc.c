@@ -64,6 +64,13 @@ static const char *look_up_all(Objc *o)
     return NULL;
 }
 
+void objc_look_again(Objc *o)
+{
+#define MAY(ret, name, args) objc_function(o, #name, &o->name, sizeof o->name);
+#include "objc.def"
+    raise_guard(o);
+}
+
 /* ---- selectors --------------------------------------------------------------------------- */
 
 typedef enum { MAY, NEED } Need;
@@ -132,6 +139,8 @@ bool objc_check(Objc *o, Arena *a, ObjcPart part, const char **why)
         if (r->part != part || (r->since && !objc_system(o, r->since))) continue;
         o->may[r->id] = understands(o, r);
         if (o->may[r->id] || r->need == MAY) continue;
+        *why = raise_text(o, a); /* one that cannot be asked */
+        if (*why) return false;
         *why = o->objc_getClass(r->class)
                  ? arena_printf(a, "%s has no %c[%s %s], which is sent here",
                                 objc_system_name(o, a), r->kind, r->class,
@@ -142,6 +151,27 @@ bool objc_check(Objc *o, Arena *a, ObjcPart part, const char **why)
     return true;
 }
 
+/* False: `why` says which name has no selector. */
+static bool register_selectors(Objc *o, Arena *a, const char **why)
+{
+    for (int i = 0; i < SEL_COUNT; i++) {
+        o->selector[i] = o->sel_registerName(selector_names[i]);
+        if (o->selector[i]) continue;
+        const char *raised = raise_text(o, a);
+        *why = arena_printf(a, "this system has no selector %s%s%s", selector_names[i],
+                            raised ? ": " : "", raised ? raised : "");
+        return false;
+    }
+    return true;
+}
+
+/* Memory has run out while it was opened: before the libraries are given back. */
+static void lost_objc(void *o, size_t size)
+{
+    (void)size;
+    raise_forget(o);
+}
+
 Objc *objc_open(Arena *a, const char **why)
 {
     Objc *o = NEW(a, Objc);
@@ -150,10 +180,10 @@ Objc *objc_open(Arena *a, const char **why)
         ok = open_library(o, a, lib_paths[i], why) != NULL;
     const char *missing = ok ? look_up_all(o) : NULL;
     if (missing) *why = arena_printf(a, "this system's libraries have no %s", missing);
-    for (int i = 0; ok && !missing && i < SEL_COUNT; i++)
-        o->selector[i] = o->sel_registerName(selector_names[i]);
-    if (ok && !missing) raise_guard(o);
-    if (ok && !missing && objc_check(o, a, PART_BASE, why)) return o;
+    ok = ok && !missing;
+    if (ok) raise_guard(o);
+    mem_own(o, 0, lost_objc);
+    if (ok && register_selectors(o, a, why) && objc_check(o, a, PART_BASE, why)) return o;
     objc_close(o);
     return NULL;
 }
@@ -161,6 +191,7 @@ Objc *objc_open(Arena *a, const char **why)
 void objc_close(Objc *o)
 {
     if (o) raise_forget(o);
+    if (o) mem_disown(o);
     for (int i = 0; o && i < o->nlib; i++) {
         mem_disown(o->handle[i]);
         dlclose(o->handle[i]);
@@ -203,6 +234,7 @@ void *objc_pool(Objc *o)
 {
     raise_forget(o);
     void *pool = o->objc_autoreleasePoolPush();
+    if (!pool) mem_out(1); /* it has nothing else to refuse */
     mem_own(pool, (size_t)(uintptr_t)o, lost_pool);
     return pool;
 }
@@ -219,7 +251,12 @@ Id objc_own(Objc *o, Id object)
     return object;
 }
 
-Id objc_keep(Objc *o, Id object) { return object ? objc_own(o, o->objc_retain(object)) : NULL; }
+Id objc_keep(Objc *o, Id object)
+{
+    Id kept = object ? o->objc_retain(object) : NULL;
+    if (object && !kept) mem_out(1); /* who goes on with it would hold what is not its own */
+    return objc_own(o, kept);
+}
 
 void objc_drop(Objc *o, Id *object)
 {
@@ -269,8 +306,7 @@ Id data_view(Objc *o, const void *p, size_t n)
     return made(o, data, 1);
 }
 
-/* A nil among the items is an exception of the system's, which C cannot catch: it ends the
- * process. */
+/* A nil among the items ends the process: the system retains each without a look. */
 static const void **items_of(const Id *v, size_t n, const void **item)
 {
     for (size_t i = 0; i < n; i++) {

@@ -31,10 +31,13 @@ typedef struct {
     int nlib;
     Sel selector[SEL_COUNT];
     bool may[SEL_COUNT]; /* it was asked for, and may be sent */
-    /* of the Objective-C runtime, where exceptions are caught (raise.c) */
+    /* of the runtime, where exceptions are caught (raise.c) */
     Id (*begin_catch)(void *exception);
     void (*end_catch)(void);
+    void (*delete_foreign)(void *exception); /* NULL: there is none */
+    const void *objc_types; /* what the type of every exception of Objective-C begins with */
 #define FN(lib, ret, name, args) ret(*name) args;
+#define MAY(ret, name, args) ret(*name) args;
 #define DATA(lib, name) const void *name;
 #include "objc.def"
 } Objc;
@@ -46,6 +49,8 @@ void objc_close(Objc *o);
 bool objc_library(Objc *o, Arena *a, const char *path, const char **why);
 /* A function of an opened library that a system may lack: false, and `to` stays as it is. */
 bool objc_function(Objc *o, const char *name, void *to, size_t size);
+/* Looks up the rows MAY of objc.def in the libraries that are open by now. */
+void objc_look_again(Objc *o);
 /* Asks all classes of a part for what is sent to them; false: `why` names the system and the
  * first that lacks. */
 bool objc_check(Objc *o, Arena *a, ObjcPart part, const char **why);
@@ -66,10 +71,13 @@ Id objc_key_new(Objc *o, const char *symbol, const char *text);
                                                          __VA_ARGS__))
 #define SEND_LIST(...) __VA_ARGS__
 
-/* Exceptions (raise.c). From raise_guard on a send in which one is raised gives nil, or NO. */
+/* Exceptions (raise.c). From raise_guard on a send, or a call of a function of objc.def, in which
+ * one is raised gives nil, NO or 0. It may be called again when more functions are known. */
 void raise_guard(Objc *o);
-/* What this thread's last sends raised, as a text; NULL: nothing, or it was told before. */
+/* What this thread's last calls raised, as a text; NULL: nothing, or it was told before. */
 const char *raise_text(Objc *o, Arena *a);
+/* Something was: for a function whose 0 means that it worked. */
+bool raise_any(void);
 void raise_forget(Objc *o);
 
 void *objc_pool(Objc *o); /* what was raised before it and nobody asked for is forgotten */

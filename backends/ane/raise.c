@@ -3,15 +3,17 @@
  * An exception is raised by unwinding: the system's unwinder walks the frames above, asks for
  * each a function that belongs to it, its personality, whether it catches, and if one does lets
  * those below it clean up, each by its own code: locks are given back and pools closed as under
- * @catch. So every message goes through one small frame (objc_guarded), made by hand, whose
- * personality catches everything. The send then ends as if the method had returned nil, or NO,
- * which every caller here takes for a refusal, and raise_text tells what was raised.
+ * @catch. So every message, and every call of a function of the system's (objc.def), goes
+ * through one small frame, raise_frame, made by hand, whose personality catches everything. The
+ * call then ends as if it had returned 0: nil or NO, which every caller here takes for a
+ * refusal, and raise_text tells what was raised.
  *
  * Nothing is linked for it: the unwinder's functions are those of the libraries that were
- * opened. Where they are missing, and on other processors, messages are sent as they are.
+ * opened. Where they are missing, and on other processors, everything is called as it is.
  *
- * What stands at file scope is so because a personality can be given nothing: the addresses are
- * the same for all who open the libraries, and what was raised belongs to its thread. */
+ * What stands at file scope is so because neither a frame nor a personality can be given
+ * anything: the addresses are the same for all who open the libraries, and what was raised
+ * belongs to its thread. */
 #include "objc.h"
 
 #include <stdatomic.h>
@@ -19,49 +21,67 @@
 
 typedef void Method(void);
 typedef struct Context Context; /* the unwinder's */
+#define HIDDEN __attribute__((visibility("hidden")))
 
 /* Of the unwinder's interface, as the Itanium ABI for C++ has it, on both processors. */
 enum { HANDLER_FOUND = 6, INSTALL_CONTEXT = 7, CONTINUE_UNWIND = 8 };
 enum { SEARCH_PHASE = 1, HANDLER_FRAME = 4, FORCE_UNWIND = 8 };
 enum { RETURNED = 0 }; /* the register of what a function returns */
 
-extern Method *_Atomic objc_guarded_method __attribute__((visibility("hidden")));
-Method *_Atomic objc_guarded_method;
 static void (*_Atomic set_register)(Context *c, int index, uintptr_t value);
 /* Those that nobody has asked for yet; beyond so many they are not given back. */
 static _Thread_local struct {
-    void *exception[8];
+    struct {
+        void *exception;
+        uint64_t kind; /* which language raised it */
+    } at[64];
     int n;
 } raised;
 
-int objc_guarded_personality(int version, int actions, uint64_t kind, void *exception,
-                             Context *c);
-__attribute__((used, visibility("hidden"))) int objc_guarded_personality(
-    int version, int actions, uint64_t kind, void *exception, Context *c)
+int raise_personality(int version, int actions, uint64_t kind, void *exception, Context *c);
+__attribute__((used)) HIDDEN int raise_personality(int version, int actions, uint64_t kind,
+                                                   void *exception, Context *c)
 {
-    (void)kind;
     if (version != 1 || actions & FORCE_UNWIND) return CONTINUE_UNWIND;
     if (actions & SEARCH_PHASE) return HANDLER_FOUND;
     if (!(actions & HANDLER_FRAME)) return CONTINUE_UNWIND;
-    if (raised.n < (int)COUNT(raised.exception)) raised.exception[raised.n++] = exception;
+    if (raised.n < (int)COUNT(raised.at)) {
+        raised.at[raised.n].exception = exception;
+        raised.at[raised.n++].kind = kind;
+    }
     set_register(c, RETURNED, 0);
-    return INSTALL_CONTEXT; /* where the method would have returned to */
+    return INSTALL_CONTEXT; /* where the function would have returned to */
 }
 
-/* The frame: registers go through as they are, and so do the first eight words on the stack, of
- * which no method here has more than three. */
+/* ---- the frame --------------------------------------------------------------------------- */
+
+/* Each function has a stub that is called in its place. It leaves the place where the
+ * function's address is in a register that no argument is in, and goes on in the frame. There
+ * registers go through as they are, and so do the first eight words on the stack, of which no
+ * function here has more than three. */
 #if defined(__APPLE__)
-#define SYMBOL(s) "_" #s
-#define BEGIN ".text\n.p2align 2\n.private_extern _objc_guarded\n_objc_guarded:\n"
-#define PERSONALITY "    .cfi_personality 155, _objc_guarded_personality\n"
+#define SYMBOL "_"
+#define BEGIN ".text\n.p2align 2\n.private_extern _raise_frame\n_raise_frame:\n"
+#define PERSONALITY "    .cfi_personality 155, _raise_personality\n"
 #define END "    .cfi_endproc\n"
+#define STUB_BEGIN(name)                                                                       \
+    ".text\n.p2align 2\n.private_extern _raise_stub_" name "\n_raise_stub_" name ":\n"
+#define STUB_END(name) ""
+#define HIGH(name) "_raise_target_" name "@PAGE"
+#define LOW(name) "_raise_target_" name "@PAGEOFF"
 #else
-#define SYMBOL(s) #s
+#define SYMBOL ""
 #define BEGIN                                                                                  \
-    ".text\n.p2align 4\n.globl objc_guarded\n.hidden objc_guarded\n"                           \
-    ".type objc_guarded, %function\nobjc_guarded:\n"
-#define PERSONALITY "    .cfi_personality 27, objc_guarded_personality\n"
-#define END "    .cfi_endproc\n    .size objc_guarded, . - objc_guarded\n"
+    ".text\n.p2align 4\n.globl raise_frame\n.hidden raise_frame\n"                             \
+    ".type raise_frame, %function\nraise_frame:\n"
+#define PERSONALITY "    .cfi_personality 27, raise_personality\n"
+#define END "    .cfi_endproc\n    .size raise_frame, . - raise_frame\n"
+#define STUB_BEGIN(name)                                                                       \
+    ".text\n.p2align 2\n.globl raise_stub_" name "\n.hidden raise_stub_" name "\n"             \
+    ".type raise_stub_" name ", %function\nraise_stub_" name ":\n"
+#define STUB_END(name) "    .size raise_stub_" name ", . - raise_stub_" name "\n"
+#define HIGH(name) "raise_target_" name
+#define LOW(name) ":lo12:raise_target_" name
 #endif
 
 /* clang-format off */
@@ -75,22 +95,17 @@ __asm__(BEGIN
         "    .cfi_def_cfa_register %rbp\n"
         "    pushq 72(%rbp)\n    pushq 64(%rbp)\n    pushq 56(%rbp)\n    pushq 48(%rbp)\n"
         "    pushq 40(%rbp)\n    pushq 32(%rbp)\n    pushq 24(%rbp)\n    pushq 16(%rbp)\n"
-        "    call *" SYMBOL(objc_guarded_method) "(%rip)\n"
+        "    call *(%r11)\n"
         "    movq %rbp, %rsp\n"
         "    popq %rbp\n"
         "    .cfi_def_cfa %rsp, 8\n"
         "    ret\n" END);
+#define STUB(name)                                                                             \
+    STUB_BEGIN(name)                                                                           \
+    "    leaq " SYMBOL "raise_target_" name "(%rip), %r11\n"                                   \
+    "    jmp " SYMBOL "raise_frame\n" STUB_END(name)
 #define GUARDED 1
 #elif defined(__aarch64__)
-#if defined(__APPLE__)
-#define ADDRESS                                                                                \
-    "    adrp x16, _objc_guarded_method@PAGE\n"                                                \
-    "    ldr x16, [x16, _objc_guarded_method@PAGEOFF]\n"
-#else
-#define ADDRESS                                                                                \
-    "    adrp x16, objc_guarded_method\n"                                                      \
-    "    ldr x16, [x16, :lo12:objc_guarded_method]\n"
-#endif
 __asm__(BEGIN
         "    .cfi_startproc\n" PERSONALITY
         "    stp x29, x30, [sp, #-16]!\n"
@@ -99,68 +114,145 @@ __asm__(BEGIN
         "    .cfi_offset w29, -16\n"
         "    mov x29, sp\n"
         "    .cfi_def_cfa w29, 16\n"
+        "    ldr x9, [x9]\n"
         "    sub sp, sp, #64\n"
         "    ldp x16, x17, [x29, #16]\n    stp x16, x17, [sp]\n"
         "    ldp x16, x17, [x29, #32]\n    stp x16, x17, [sp, #16]\n"
         "    ldp x16, x17, [x29, #48]\n    stp x16, x17, [sp, #32]\n"
         "    ldp x16, x17, [x29, #64]\n    stp x16, x17, [sp, #48]\n"
-        ADDRESS
-        "    blr x16\n"
+        "    blr x9\n"
         "    mov sp, x29\n"
         "    ldp x29, x30, [sp], #16\n"
         "    ret\n" END);
+#define STUB(name)                                                                             \
+    STUB_BEGIN(name)                                                                           \
+    "    adrp x9, " HIGH(name) "\n"                                                            \
+    "    add x9, x9, " LOW(name) "\n"                                                          \
+    "    b " SYMBOL "raise_frame\n" STUB_END(name)
 #define GUARDED 1
 #endif
 /* clang-format on */
 
+/* ---- every function ---------------------------------------------------------------------- */
+
+#if defined(GUARDED)
+#define MAY(ret, name, args)                                                                   \
+    extern Method *_Atomic raise_target_##name HIDDEN;                                         \
+    Method *_Atomic raise_target_##name;                                                       \
+    void raise_stub_##name(void) HIDDEN;                                                       \
+    __asm__(STUB(#name));
+#define FN(lib, ret, name, args) MAY(ret, name, args)
+#include "objc.def"
+
+/* function: a pointer to a function, of whatever type, that is called through its stub from here
+ * on; NULL stays NULL. */
+static void guard_function(void *function, Method *stub, Method *_Atomic *target)
+{
+    Method *now;
+    memcpy(&now, function, sizeof now);
+    if (!now || now == stub) return;
+    atomic_store(target, now);
+    memcpy(function, &stub, sizeof stub);
+}
+#endif
+
 void raise_guard(Objc *o)
 {
 #if defined(GUARDED)
-    extern void objc_guarded(void) __attribute__((visibility("hidden")));
     void (*set)(Context * c, int index, uintptr_t value) = NULL;
     const bool can = objc_function(o, "_Unwind_SetGR", &set, sizeof set)
                   && objc_function(o, "objc_begin_catch", &o->begin_catch,
                                    sizeof o->begin_catch)
                   && objc_function(o, "objc_end_catch", &o->end_catch, sizeof o->end_catch);
     if (!can) return;
+    objc_function(o, "_Unwind_DeleteException", &o->delete_foreign, sizeof o->delete_foreign);
+    objc_function(o, "objc_ehtype_vtable", &o->objc_types, sizeof o->objc_types);
     atomic_store(&set_register, set);
-    atomic_store(&objc_guarded_method, o->objc_msgSend);
-    o->objc_msgSend = objc_guarded;
+#define MAY(ret, name, args) guard_function(&o->name, raise_stub_##name, &raise_target_##name);
+#define FN(lib, ret, name, args) MAY(ret, name, args)
+#include "objc.def"
 #else
     (void)o;
 #endif
 }
 
+/* ---- what was raised --------------------------------------------------------------------- */
+
+/* What is raised by Objective-C and C++, whose exceptions are of one kind: "CLNGC++", and a byte
+ * that is 0 for the exception itself. */
+#define KIND_MASK 0xffffffffffffff00u
+#define KIND 0x434c4e47432b2b00u
+
+/* What lies behind the unwinder's part of an exception, which is 32 bytes. Of C++ it is the
+ * object that was thrown, of which this much may be read. */
+typedef struct {
+    Id object;
+    const void *type; /* of Objective-C: the third word of objc_types */
+} Thrown;
+
+/* Words of these addresses may be signed in their upper bits. */
+static bool same_address(const void *a, const void *b)
+{
+    return !(((uintptr_t)a ^ (uintptr_t)b) & (((uintptr_t)1 << 47) - 1));
+}
+
+/* The exception's object, which lives as long as it does; NULL: it is none of Objective-C. The
+ * runtime gives the object to who catches by its own personality, and nothing to others, so it
+ * is taken from where it lies. */
+static Id object_of(const Objc *o, const void *exception, uint64_t kind)
+{
+    Thrown t;
+    if (kind != KIND || !o->objc_types) return NULL;
+    memcpy(&t, (const char *)exception + 32, sizeof t);
+    return same_address(t.type, (const char *)o->objc_types + 2 * sizeof(void *)) ? t.object
+                                                                                  : NULL;
+}
+
+static void give_back(Objc *o, void *exception, uint64_t kind)
+{
+    if ((kind & KIND_MASK) == KIND) {
+        o->begin_catch(exception);
+        o->end_catch();
+    } else if (o->delete_foreign) {
+        o->delete_foreign(exception);
+    }
+}
+
 /* What a text of the exception says; NULL: it is none of that kind. */
 static const char *text_of(Objc *o, Arena *a, Id exception, Selector selector)
 {
-    if (!exception
-        || !o->class_respondsToSelector(o->object_getClass(exception), o->selector[selector]))
-        return NULL;
+    const Sel sel = o->selector[selector]; /* NULL: it could not be registered */
+    if (!sel || !o->class_respondsToSelector(o->object_getClass(exception), sel)) return NULL;
     return string_text(o, a, SEND0(o, Id, exception, selector));
 }
+
+bool raise_any(void) { return raised.n > 0; }
 
 void raise_forget(Objc *o)
 {
     while (raised.n) {
-        o->begin_catch(raised.exception[--raised.n]);
-        o->end_catch();
+        const int last = --raised.n;
+        give_back(o, raised.at[last].exception, raised.at[last].kind);
     }
 }
 
 const char *raise_text(Objc *o, Arena *a)
 {
     if (!raised.n) return NULL;
-    void *last = raised.exception[--raised.n];
+    void *last = raised.at[--raised.n].exception;
+    const uint64_t kind = raised.at[raised.n].kind;
     raise_forget(o);
-    Id exception = o->begin_catch(last);
-    void *pool = objc_pool(o);
-    const char *name = text_of(o, a, exception, SEL_exceptionName);
-    const char *reason = text_of(o, a, exception, SEL_exceptionReason);
-    const char *text = arena_printf(a, "the framework raised %s: %s",
-                                    name ? name : "an exception",
-                                    reason ? reason : "no reason is given");
-    objc_pool_end(o, pool);
-    o->end_catch();
+    Id exception = object_of(o, last, kind);
+    const char *text = "the framework raised an exception that is none of Objective-C";
+    if (exception) {
+        void *pool = objc_pool(o);
+        const char *name = text_of(o, a, exception, SEL_exceptionName);
+        const char *reason = text_of(o, a, exception, SEL_exceptionReason);
+        text = arena_printf(a, "the framework raised %s: %s", name ? name : "an exception",
+                            reason ? reason : "no reason is given");
+        objc_pool_end(o, pool);
+    }
+    give_back(o, last, kind);
+    raise_forget(o); /* what was raised meanwhile */
     return text;
 }

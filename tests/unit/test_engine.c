@@ -443,80 +443,6 @@ static void test_selectors(void **state)
     }
 }
 
-/* One whole use of the engine, as far as it comes. */
-static bool use(Bench *b)
-{
-    Layout l;
-    Id in[2] = { NULL, NULL }, out[1] = { NULL }, request = NULL;
-    bool ok = set_up(b, text) && engine_compile(b->engine, &b->arena, b->model, &b->why)
-           && engine_load(b->engine, &b->arena, b->model, &b->why);
-    if (!ok) return false;
-    ok = engine_layout(b->engine, &b->arena, b->model, "main", &l, &b->why.text) == LAYOUT_READ;
-    for (int i = 0; ok && i < 2; i++) in[i] = engine_surface_new(b->engine, &l.in[i]);
-    if (ok) out[0] = engine_surface_new(b->engine, &l.out[0]);
-    if (ok) request = engine_request_new(b->engine, &l, in, out);
-    if (ok && !request) b->why.text = "no request";
-    ok = request && engine_run(b->engine, &b->arena, b->model, request, &b->why);
-    objc_drop(b->engine->objc, &request);
-    for (int i = 0; i < 2; i++) objc_drop(b->engine->objc, &in[i]);
-    objc_drop(b->engine->objc, &out[0]);
-    Trouble ignored;
-    if (!engine_unload(b->engine, &b->arena, b->model, &ignored) && ok) {
-        b->why = ignored;
-        ok = false;
-    }
-    return ok;
-}
-
-/* The unwinder is found where the libraries bring it as one: one that was linked into the
- * stand-in, as a cross compiler does, shows nothing of itself. */
-static bool has_unwinder(void)
-{
-    void *lib = dlopen(getenv("ANEC_ANE_LIB"), RTLD_NOW);
-    const bool found = lib && dlsym(lib, "_Unwind_SetGR");
-    if (lib) dlclose(lib);
-    return found;
-}
-
-/* An exception in any method that is sent to becomes a refusal, or what can be done without. */
-static void test_exceptions(void **state)
-{
-    static const char *const says[] = {
-        "compileWithQoS:options:error:", "loadWithQoS:options:error:",
-        "evaluateWithQoS:options:request:error:", "modelWithMILText:weights:optionsPlist:",
-        "inMemoryModelWithDescriptor:"
-    };
-    int told = 0;
-    (void)state;
-    if (!has_unwinder()) skip();
-    for (size_t i = 0; i < COUNT(sent); i++) {
-        Bench b;
-        Arena a = { 0 };
-        if (!strcmp(sent[i].part, "ML") || !strcmp(sent[i].part, "PLAN")
-            || !strcmp(sent[i].class, "NSException"))
-            continue;
-        set_machine("m4", arena_printf(&a, "raise:%s", sent[i].selector));
-        const bool ok = use(&b);
-        printf("%s: %s\n", sent[i].selector, ok ? "does without" : b.why.text);
-        if (!ok) assert_non_null(b.why.text);
-        for (size_t k = 0; k < COUNT(says); k++) {
-            if (strcmp(sent[i].selector, says[k]) != 0) continue;
-            told++;
-            const char *want = arena_printf(
-                &a, "the framework raised NSInvalidArgumentException: *** %s", says[k]);
-            if (ok || !strstr(b.why.text, want)) fail_msg("%s", ok ? "it ran" : b.why.text);
-        }
-        set_machine("m4", ""); /* a model that could not be unloaded is, now */
-        if (b.engine && b.model) {
-            Trouble ignored;
-            engine_unload(b.engine, &b.arena, b.model, &ignored);
-        }
-        tear_down(&b);
-        arena_free(&a);
-    }
-    assert_int_equal(told, COUNT(says));
-}
-
 static void test_runs_without(void **state)
 {
     (void)state;
@@ -566,7 +492,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_wrong_layout), cmocka_unit_test(test_strict),
         cmocka_unit_test(test_no_library),   cmocka_unit_test(test_codes),
         cmocka_unit_test(test_decoded),      cmocka_unit_test(test_selectors),
-        cmocka_unit_test(test_runs_without), cmocka_unit_test(test_exceptions),
+        cmocka_unit_test(test_runs_without),
     };
     (void)argc;
     use_standin(argv[0]);

@@ -90,7 +90,11 @@ static void test_blocks(void **state)
  * identity is not known. */
 static void test_without(void **state)
 {
-    static const char *const all[] = { "_Unwind_SetGR", "objc_begin_catch", "objc_end_catch",
+    static const char *const all[] = { "_Unwind_SetGR",
+                                       "objc_begin_catch",
+                                       "objc_end_catch",
+                                       "_Unwind_DeleteException",
+                                       "objc_ehtype_vtable",
                                        "SecTaskCreateFromSelf",
                                        "SecTaskCopySigningIdentifier" };
     (void)state;

@@ -1,13 +1,20 @@
-/* exceptions.c -- exceptions of Objective-C: raised by the unwinder, as Apple's are; one that
- * nobody catches ends the process. */
+/* exceptions.c -- exceptions, raised by the unwinder as Apple's are; one that nobody catches ends
+ * the process.
+ *
+ * They lie in memory as the C++ runtime of a Mac has them, on which Objective-C's are built: a
+ * header, the unwinder's part, and behind that what was thrown, which for Objective-C is the
+ * object and a type. Who catches by the personality of such a language finds the object noted in
+ * the header, and objc_begin_catch gives what is noted; who has a personality of its own is
+ * given nothing. */
 #include "standin.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <unwind.h>
 
 typedef struct {
     Object object;
-    Sel sel;
-    struct _Unwind_Exception raised;
+    const char *by;
 } Exception;
 
 static Id exception_name(Id self, Sel sel)
@@ -20,8 +27,7 @@ static Id exception_reason(Id self, Sel sel)
 {
     (void)sel;
     Arena a = { 0 };
-    Id s = standin_string(
-        arena_printf(&a, "*** %s: by ANESIM_FAULT", ((Exception *)self)->sel));
+    Id s = standin_string(arena_printf(&a, "*** %s: by ANESIM_FAULT", ((Exception *)self)->by));
     arena_free(&a);
     return object_autorelease(s);
 }
@@ -34,32 +40,109 @@ static const Method methods[] = {
 extern Class exception_class;
 CLASS(exception_class, "NSException", Exception, NULL, methods, NULL);
 
-void standin_raise(Id self, Sel sel)
+/* ---- raising ----------------------------------------------------------------------------- */
+
+typedef struct {
+    Id held; /* released with it, so that one that is not given back is seen */
+    Id noted;
+    bool caught;
+    struct _Unwind_Exception raised;
+    struct {
+        Id object;
+        const void *vtable;
+        const char *name;
+        const Class *class;
+    } thrown;
+} Raised;
+_Static_assert(offsetof(Raised, thrown) == offsetof(Raised, raised) + 32,
+               "what was thrown lies right behind the unwinder's part");
+
+EXPORT const void *const objc_ehtype_vtable[3];
+const void *const objc_ehtype_vtable[3] = { NULL, NULL, NULL };
+
+enum { OBJECTIVE_C, CPLUSPLUS, FOREIGN }; /* what is raised: fault raise-kind */
+#define KIND UINT64_C(0x434c4e47432b2b00)
+
+static Raised *raised_of(struct _Unwind_Exception *e)
 {
-    Exception *e = object_new(&exception_class);
-    (void)self;
-    e->sel = sel;
-    e->raised.exception_class = 0x414e4553494d0000u;
-    _Unwind_RaiseException(&e->raised);
-    standin_abort("%s raises an exception that nobody catches", sel);
+    return (Raised *)(void *)((char *)e - offsetof(Raised, raised));
 }
 
-static _Thread_local Exception *caught;
+static void destroy(Raised *r)
+{
+    object_release(r->held);
+    free(r);
+}
+
+static void clean_up(_Unwind_Reason_Code reason, struct _Unwind_Exception *e)
+{
+    (void)reason;
+    destroy(raised_of(e));
+}
+
+static _Noreturn void raise_by(const char *by)
+{
+    const long kind = fault("raise-kind");
+    Raised *r = calloc(1, sizeof *r);
+    Exception *e = object_new(&exception_class);
+    if (!r) standin_abort("no memory for an exception");
+    e->by = by;
+    r->held = &e->object;
+    r->raised.exception_class = kind == FOREIGN ? UINT64_C(0x414e4553494d0000) : KIND;
+    r->raised.exception_cleanup = clean_up;
+    r->thrown.object = &e->object;
+    r->thrown.vtable = objc_ehtype_vtable + 2;
+    r->thrown.name = e->object.isa->name;
+    r->thrown.class = e->object.isa;
+    if (kind != OBJECTIVE_C) { /* numbers of its own */
+        r->thrown.object = (Id)(uintptr_t)0x10;
+        r->thrown.vtable = (const void *)(uintptr_t)0x20;
+    }
+    if (fault("raise-told")) fprintf(stderr, "anesim: %s raises\n", by);
+    _Unwind_RaiseException(&r->raised);
+    standin_abort("%s raises an exception that nobody catches", by);
+}
+
+/* An initialiser has given up what it was sent to. */
+void standin_raise(Id self, Sel sel)
+{
+    if (self->isa->meta && !strncmp(sel, "init", 4)) object_release(self);
+    raise_by(sel);
+}
+
+bool raises(const char *name)
+{
+    static atomic_long calls; /* one name is asked for at a time */
+    if (!fault_names("raise", name)) return false;
+    const long from = fault("raise-from");
+    return ++calls >= (from ? from : 1);
+}
+
+void may_raise(const char *function)
+{
+    if (raises(function)) raise_by(function);
+}
+
+/* ---- catching ---------------------------------------------------------------------------- */
+
+static _Thread_local Raised *caught;
 
 EXPORT Id objc_begin_catch(void *raised);
 EXPORT Id objc_begin_catch(void *raised)
 {
+    Raised *r = raised_of(raised);
     if (caught) standin_abort("an exception is caught inside of another");
-    caught = (Exception *)(void *)((char *)raised - offsetof(Exception, raised));
-    expect(caught, &exception_class, "objc_begin_catch");
-    return &caught->object;
+    if (r->raised.exception_class != KIND)
+        standin_abort("an exception of another language is caught as Objective-C's");
+    caught = r;
+    return r->noted;
 }
 
 EXPORT void objc_end_catch(void);
 EXPORT void objc_end_catch(void)
 {
     if (!caught) standin_abort("no exception is caught");
-    Id done = &caught->object;
+    Raised *done = caught;
     caught = NULL;
-    object_release(done);
+    destroy(done);
 }

@@ -43,6 +43,7 @@ static size_t size_of(const Dict *d, const char *key)
 
 EXPORTED(Id, IOSurfaceCreate, (Id description))
 {
+    may_raise(__func__);
     const Dict *d = expect(description, &dict_class, "IOSurfaceCreate");
     size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = size_of(d, "kIOSurfaceAllocSize");
     size_t row = size_of(d, "kIOSurfaceBytesPerRow"), height = size_of(d, "kIOSurfaceHeight");
@@ -69,6 +70,7 @@ static void protect(const Surface *s)
 
 EXPORTED(int, IOSurfaceLock, (Id o, uint32_t how, uint32_t *seed))
 {
+    may_raise(__func__);
     Surface *s = expect(o, &surface_class, "IOSurfaceLock");
     (void)seed;
     if (fault("no-lock")) return 1;
@@ -89,11 +91,13 @@ EXPORTED(int, IOSurfaceUnlock, (Id o, uint32_t how, uint32_t *seed))
         standin_abort("a surface is unlocked that is not locked so");
     protect(s);
     pthread_mutex_unlock(&lock);
+    may_raise(__func__);
     return 0;
 }
 
 EXPORTED(void *, IOSurfaceGetBaseAddress, (Id o))
 {
+    may_raise(__func__);
     const Surface *s = expect(o, &surface_class, "IOSurfaceGetBaseAddress");
     if (!s->readers && !s->writers)
         standin_abort("the address of a surface that is not locked");
@@ -103,6 +107,7 @@ EXPORTED(void *, IOSurfaceGetBaseAddress, (Id o))
 
 EXPORTED(size_t, IOSurfaceGetAllocSize, (Id o))
 {
+    may_raise(__func__);
     const Surface *s = expect(o, &surface_class, "IOSurfaceGetAllocSize");
     return fault("small-surface") ? 1 : s->mapped;
 }

@@ -266,13 +266,13 @@ static void *make_apart(void *ctx)
 {
     typedef void Handler(BlockObject *, Id, Id);
     Making *m = ctx;
-    void *pool = objc_autoreleasePoolPush();
+    void *pool = pool_push();
     Id plan = NULL, error = NULL;
     if (fault("ml-plan")) ml_refuse(&error, 0, "Failed to load the compute plan");
     else if (!fault("ml-plan-nil")) plan = (Id)plan_made(m->path);
     if (plan) object_autorelease(plan);
     ((Handler *)m->handler->invoke)(m->handler, plan, error);
-    objc_autoreleasePoolPop(pool);
+    pool_pop(pool);
     free(m->handler);
     free(m->path);
     free(m);

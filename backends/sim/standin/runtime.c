@@ -38,6 +38,7 @@ static Class *const classes[] = { CLASSES(LIST) };
 EXPORT Class *objc_getClass(const char *name);
 EXPORT Class *objc_getClass(const char *name)
 {
+    may_raise(__func__);
     if (fault("ml-class") && !strcmp(name, "MLModel")) return NULL;
     if (fault_names("no-class", name)) return NULL;
     if (system_major() < 14 && !strncmp(name, "MLComputePlan", strlen("MLComputePlan")))
@@ -58,6 +59,7 @@ static struct Selector {
 EXPORT Sel sel_registerName(const char *name);
 EXPORT Sel sel_registerName(const char *name)
 {
+    may_raise(__func__);
     pthread_mutex_lock(&selectors_lock);
     struct Selector *s = selectors;
     while (s && strcmp(s->name, name) != 0) s = s->next;
@@ -121,10 +123,18 @@ static Imp *answer(const Class *c, Sel sel)
 }
 
 EXPORT Class *object_getClass(Id o);
-EXPORT Class *object_getClass(Id o) { return o ? o->isa : NULL; }
+EXPORT Class *object_getClass(Id o)
+{
+    may_raise(__func__);
+    return o ? o->isa : NULL;
+}
 
 EXPORT Flag class_respondsToSelector(const Class *c, Sel sel);
-EXPORT Flag class_respondsToSelector(const Class *c, Sel sel) { return c && answer(c, sel); }
+EXPORT Flag class_respondsToSelector(const Class *c, Sel sel)
+{
+    may_raise(__func__);
+    return c && answer(c, sel);
+}
 
 /* A method that makes nothing: nil, and an initialiser gives back what it was sent to. */
 static Id give_nil(Id self, Sel sel)
@@ -146,7 +156,8 @@ Imp *standin_find(Id self, Sel sel);
 __attribute__((used, visibility("hidden"))) Imp *standin_find(Id self, Sel sel)
 {
     Imp *fn = answer(self->isa, sel);
-    if (fn && fault_names("raise", sel)) return (Imp *)(void (*)(void))standin_raise;
+    if (fn && (raises(sel) || raises("objc_msgSend")))
+        return (Imp *)(void (*)(void))standin_raise;
     if (!fn || self->isa == &released)
         standin_abort("%s does not understand %s", self->isa->name, sel);
     if (makes_nothing(self->isa, sel)) return (Imp *)(void (*)(void))give_nil;
@@ -242,9 +253,17 @@ void object_release(Id o)
 }
 
 EXPORT Id objc_retain(Id o);
-EXPORT Id objc_retain(Id o) { return object_retain(o); }
+EXPORT Id objc_retain(Id o)
+{
+    may_raise(__func__);
+    return object_retain(o);
+}
 EXPORT void objc_release(Id o);
-EXPORT void objc_release(Id o) { object_release(o); }
+EXPORT void objc_release(Id o)
+{
+    object_release(o);
+    may_raise(__func__);
+}
 
 void *expect_or_nil(const void *o, const Class *c, const char *where)
 {
@@ -308,7 +327,7 @@ Id object_autorelease(Id o)
     return pool->item[pool->count++] = o;
 }
 
-EXPORT void *objc_autoreleasePoolPush(void)
+void *pool_push(void)
 {
     Pool *p = calloc(1, sizeof *p);
     if (!p) standin_abort("no memory for a pool");
@@ -316,7 +335,7 @@ EXPORT void *objc_autoreleasePoolPush(void)
     return pool = p;
 }
 
-EXPORT void objc_autoreleasePoolPop(void *token)
+void pool_pop(void *token)
 {
     if (!pool || token != pool) standin_abort("a pool is closed that is not the innermost");
     Pool *p = pool;
@@ -324,6 +343,20 @@ EXPORT void objc_autoreleasePoolPop(void *token)
     pool = p->outer;
     free(p->item);
     free(p);
+}
+
+EXPORT void *objc_autoreleasePoolPush(void);
+EXPORT void *objc_autoreleasePoolPush(void)
+{
+    may_raise(__func__);
+    return pool_push();
+}
+
+EXPORT void objc_autoreleasePoolPop(void *token);
+EXPORT void objc_autoreleasePoolPop(void *token)
+{
+    pool_pop(token);
+    may_raise(__func__);
 }
 
 /* ---- the end ----------------------------------------------------------------------------- */

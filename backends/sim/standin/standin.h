@@ -61,9 +61,12 @@ _Noreturn void standin_abort(const char *fmt, ...) PRINTF(1, 2);
 
 /* What a method does that raises (exceptions.c): it does not return. */
 void standin_raise(Id self, Sel sel);
+bool raises(
+    const char *name); /* this call of the function or selector: faults raise, raise-from */
+void may_raise(const char *function);
 
-EXPORT void *objc_autoreleasePoolPush(void);
-EXPORT void objc_autoreleasePoolPop(void *token);
+void *pool_push(void); /* of a thread of the stand-in's own */
+void pool_pop(void *token);
 void *object_new(Class *c); /* zeroed, count 1 */
 Id object_retain(Id o);
 void object_release(Id o);

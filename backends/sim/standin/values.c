@@ -189,29 +189,35 @@ EXPORTED(void, CFRelease, (Id o))
 
 EXPORTED(unsigned long, CFGetTypeID, (Id o))
 {
+    may_raise(__func__);
     if (!o) standin_abort("CFGetTypeID of nil");
     return (unsigned long)(uintptr_t)o->isa;
 }
 
 EXPORTED(unsigned long, CFStringGetTypeID, (void))
 {
+    may_raise(__func__);
     return (unsigned long)(uintptr_t)&string_class;
 }
 EXPORTED(unsigned long, CFNumberGetTypeID, (void))
 {
+    may_raise(__func__);
     return (unsigned long)(uintptr_t)&number_class;
 }
 EXPORTED(unsigned long, CFArrayGetTypeID, (void))
 {
+    may_raise(__func__);
     return (unsigned long)(uintptr_t)&array_class;
 }
 EXPORTED(unsigned long, CFDictionaryGetTypeID, (void))
 {
+    may_raise(__func__);
     return (unsigned long)(uintptr_t)&dict_class;
 }
 
 EXPORTED(Id, CFStringCreateWithCString, (Id allocator, const char *s, uint32_t encoding))
 {
+    may_raise(__func__);
     if (allocator || !s || (encoding != UTF8 && encoding != LATIN1))
         standin_abort("CFStringCreateWithCString: wrong arguments");
     for (const char *at = s, *end = s + strlen(s); encoding == UTF8 && at < end;) {
@@ -224,16 +230,19 @@ EXPORTED(Id, CFStringCreateWithCString, (Id allocator, const char *s, uint32_t e
 
 EXPORTED(long, CFStringGetLength, (Id s))
 {
+    may_raise(__func__);
     return (long)strlen(((String *)expect(s, &string_class, "CFStringGetLength"))->text);
 }
 
 EXPORTED(long, CFStringGetMaximumSizeForEncoding, (long n, uint32_t encoding))
 {
+    may_raise(__func__);
     return encoding == UTF8 ? 3 * n : -1;
 }
 
 EXPORTED(Flag, CFStringGetCString, (Id s, char *to, long room, uint32_t encoding))
 {
+    may_raise(__func__);
     const char *text = ((String *)expect(s, &string_class, "CFStringGetCString"))->text;
     if (gives_nil("CFStringGetCString")) return 0;
     if (encoding != UTF8 || (size_t)room < strlen(text) + 1) return 0;
@@ -243,6 +252,7 @@ EXPORTED(Flag, CFStringGetCString, (Id s, char *to, long room, uint32_t encoding
 
 EXPORTED(Id, CFNumberCreate, (Id allocator, long type, const void *v))
 {
+    may_raise(__func__);
     int32_t small;
     int64_t n;
     if (allocator || !v || (type != NUMBER_INT32 && type != NUMBER_INT64))
@@ -254,6 +264,7 @@ EXPORTED(Id, CFNumberCreate, (Id allocator, long type, const void *v))
 
 EXPORTED(Flag, CFNumberGetValue, (Id n, long type, void *to))
 {
+    may_raise(__func__);
     const Number *number = expect(n, &number_class, "CFNumberGetValue");
     if (type != NUMBER_INT64) standin_abort("CFNumberGetValue: type %ld", type);
     if (gives_nil("CFNumberGetValue")) return 0;
@@ -263,6 +274,7 @@ EXPORTED(Flag, CFNumberGetValue, (Id n, long type, void *to))
 
 EXPORTED(Id, CFDataCreate, (Id allocator, const uint8_t *p, long n))
 {
+    may_raise(__func__);
     if (allocator || n < 0 || (n && !p)) standin_abort("CFDataCreate: wrong arguments");
     if (gives_nil("CFDataCreate")) return NULL;
     Data *d = object_new(&data_class);
@@ -275,6 +287,7 @@ EXPORTED(Id, CFDataCreate, (Id allocator, const uint8_t *p, long n))
 EXPORTED(Id, CFDataCreateWithBytesNoCopy,
          (Id allocator, const uint8_t *p, long n, Id deallocator))
 {
+    may_raise(__func__);
     if (allocator || n < 0 || (n && !p) || deallocator != kCFAllocatorNull)
         standin_abort("CFDataCreateWithBytesNoCopy: wrong arguments");
     if (gives_nil("CFDataCreateWithBytesNoCopy")) return NULL;
@@ -287,6 +300,7 @@ EXPORTED(Id, CFDataCreateWithBytesNoCopy,
 
 EXPORTED(Id, CFArrayCreate, (Id allocator, const void **item, long n, const void *calls))
 {
+    may_raise(__func__);
     if (allocator || n < 0 || calls != kCFTypeArrayCallBacks)
         standin_abort("CFArrayCreate: wrong arguments");
     if (gives_nil("CFArrayCreate")) return NULL;
@@ -302,11 +316,13 @@ EXPORTED(Id, CFArrayCreate, (Id allocator, const void **item, long n, const void
 
 EXPORTED(long, CFArrayGetCount, (Id a))
 {
+    may_raise(__func__);
     return (long)((Array *)expect(a, &array_class, "CFArrayGetCount"))->count;
 }
 
 EXPORTED(Id, CFArrayGetValueAtIndex, (Id a, long i))
 {
+    may_raise(__func__);
     const Array *array = expect(a, &array_class, "CFArrayGetValueAtIndex");
     if (i < 0 || (size_t)i >= array->count) standin_abort("index %ld beyond an array's end", i);
     return gives_nil("CFArrayGetValueAtIndex") ? NULL : array->item[i];
@@ -316,6 +332,7 @@ EXPORTED(Id, CFDictionaryCreate,
          (Id allocator, const void **key, const void **value, long n, const void *key_calls,
           const void *value_calls))
 {
+    may_raise(__func__);
     if (allocator || n < 0 || key_calls != kCFTypeDictionaryKeyCallBacks
         || value_calls != kCFTypeDictionaryValueCallBacks)
         standin_abort("CFDictionaryCreate: wrong arguments");
@@ -334,6 +351,7 @@ EXPORTED(Id, CFDictionaryCreate,
 
 EXPORTED(Id, CFDictionaryGetValue, (Id d, Id key))
 {
+    may_raise(__func__);
     const String *k = expect(key, &string_class, "CFDictionaryGetValue");
     const Dict *dict = expect(d, &dict_class, "CFDictionaryGetValue");
     return gives_nil("CFDictionaryGetValue") ? NULL : dict_find(dict, k->text);
@@ -341,22 +359,26 @@ EXPORTED(Id, CFDictionaryGetValue, (Id d, Id key))
 
 EXPORTED(Id, CFErrorGetDomain, (Id e))
 {
+    may_raise(__func__);
     const Error *error = expect(e, &error_class, "CFErrorGetDomain");
     return gives_nil("CFErrorGetDomain") ? NULL : &error->domain->object;
 }
 
 EXPORTED(long, CFErrorGetCode, (Id e))
 {
+    may_raise(__func__);
     return ((Error *)expect(e, &error_class, "CFErrorGetCode"))->code;
 }
 
 EXPORTED(unsigned long, CFErrorGetTypeID, (void))
 {
+    may_raise(__func__);
     return (unsigned long)(uintptr_t)&error_class;
 }
 
 EXPORTED(Id, CFErrorCopyUserInfo, (Id e))
 {
+    may_raise(__func__);
     if (gives_nil("CFErrorCopyUserInfo")) return NULL;
     return object_retain(
         &((Error *)expect(e, &error_class, "CFErrorCopyUserInfo"))->info->object);
@@ -364,6 +386,7 @@ EXPORTED(Id, CFErrorCopyUserInfo, (Id e))
 
 EXPORTED(Id, CFErrorCopyDescription, (Id e))
 {
+    may_raise(__func__);
     if (gives_nil("CFErrorCopyDescription")) return NULL;
     return standin_string(((Error *)expect(e, &error_class, "CFErrorCopyDescription"))->text);
 }
@@ -377,6 +400,7 @@ const char *standin_temp(void)
 
 EXPORTED(Id, NSTemporaryDirectory, (void))
 {
+    may_raise(__func__);
     const char *temp = standin_temp();
     char path[4096];
     if (gives_nil("NSTemporaryDirectory")) return NULL;

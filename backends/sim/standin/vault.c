@@ -87,6 +87,7 @@ void vault_drop(const char *name)
 EXPORT Id SecTaskCreateFromSelf(Id allocator);
 EXPORT Id SecTaskCreateFromSelf(Id allocator)
 {
+    may_raise(__func__);
     if (allocator) standin_abort("SecTaskCreateFromSelf: wrong arguments");
     return standin_string("a task");
 }
@@ -94,6 +95,7 @@ EXPORT Id SecTaskCreateFromSelf(Id allocator)
 EXPORT Id SecTaskCopySigningIdentifier(Id task, Id *error);
 EXPORT Id SecTaskCopySigningIdentifier(Id task, Id *error)
 {
+    may_raise(__func__);
     Arena a = { 0 };
     if (error) standin_abort("SecTaskCopySigningIdentifier: wrong arguments");
     expect(task, &string_class, "SecTaskCopySigningIdentifier");
