@@ -249,7 +249,7 @@ static bool is_read_in_time(Make *m, const Steps *b, int i, int state, int slot)
     return true;
 }
 
-static bool make_read(Make *m, const Steps *b, int i)
+static bool make_read_state(Make *m, const Steps *b, int i)
 {
     const Step *s = &b->step[i];
     const int state = slot_of(s, P_input);
@@ -279,7 +279,7 @@ static void close_readers(Make *m, int root)
     }
 }
 
-static bool make_write(Make *m, const Steps *b, int i)
+static bool make_write_state(Make *m, const Steps *b, int i)
 {
     const Step *s = &b->step[i];
     const int state = slot_of(s, P_input), data = slot_of(s, P_data);
@@ -290,8 +290,10 @@ static bool make_write(Make *m, const Steps *b, int i)
 }
 
 MakeFn *const make_others[OP_COUNT] = {
-    [OP_cond] = make_cond,
-    [OP_while_loop] = make_while,
-    [OP_read_state] = make_read,
-    [OP_write_state] = make_write,
+#define make_CALL NULL
+#define make_LITERAL NULL
+#define make_NONE NULL
+#define OP(name, ...) [OP_##name] =
+#define RUN(how) make_##how,
+#include "../../ir/ops/ops.def"
 };
