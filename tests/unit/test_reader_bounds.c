@@ -1,0 +1,145 @@
+/* test_reader_bounds.c -- how much of each thing what is read may have: at the bound it is read,
+ * one beyond is an error that says so. Bounds of the language are in test_language_bounds.c,
+ * those of rewrites in test_rewrite_bounds.c. */
+#include "places.h"
+#include "unit.h"
+
+#include "../../ir/mil/mil.h"
+#include "../../ir/mil/proto.h"
+#include "../../ir/ops/ops.h"
+#include "../../ir/targets/rules.h"
+#include "calls.h"
+
+typedef struct {
+    long n;
+    const char *text, *beyond;
+} Bound;
+
+#define PROGRAM(inputs, statements, result)                                                    \
+    "program(1.3)\n{\nfunc main<ios18>(" inputs ") {\n" statements "\n} -> (" result ");\n}\n"
+
+static const Bound bounds[] = {
+    { 16, PROGRAM("tensor<fp16, [{N:1}]> x", "", "x"), "16" },
+    { 16,
+      PROGRAM("bool b",
+              "tensor<fp16, [{N:1}]> y = const()[name = string(\"y\"), val = tensor<fp16, "
+              "[{N:1}]>({N=[}1{N=]})];",
+              "y"),
+      "16" },
+};
+
+static bool is_read(Diag *d, const char *text)
+{
+    const Source src = { .name = "bound.mil", .text = text, .len = strlen(text) };
+    Module *m = mil_read(d, &src, NULL);
+    const bool ok = m && module_verify(m, d, NULL);
+    module_free(m);
+    return ok;
+}
+
+static void programs_end_at_their_bounds(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(bounds); i++) {
+        const Bound *c = &bounds[i];
+        Diag d = { .quiet = true }, e = { .quiet = true };
+        Buf at = places_text(c->text, c->n), over = places_text(c->text, c->n + 1);
+        const bool fits = is_read(&d, at.s), too = is_read(&e, over.s);
+        if (!fits || too || !strstr(e.text.s, c->beyond))
+            fail_msg("%ld of %.80s: %.300s\n and beyond: %.300s\n", c->n, c->text,
+                     d.text.s ? d.text.s : "is read", e.text.s ? e.text.s : "is read");
+        buf_free(&at);
+        buf_free(&over);
+        diag_free(&d);
+        diag_free(&e);
+    }
+}
+
+/* n messages, each the only field of the one before. */
+static const char *wrong_with_messages(int n)
+{
+    Buf b = { 0 };
+    for (int i = 0; i < n; i++) {
+        Buf around = { 0 };
+        pb_put_bytes(&around, 1, b.s, b.len);
+        buf_free(&b);
+        b = around;
+    }
+    PbFile file = { .data = (const unsigned char *)b.s, .size = b.len };
+    PbIn in = pb_open(&file);
+    PbField f;
+    for (int i = 0; i < n && pb_next(&in, &f); i++) in = pb_sub(&in, &f);
+    buf_free(&b);
+    return file.wrong;
+}
+
+static void messages_are_nested_so_deep(void **state)
+{
+    (void)state;
+    assert_int_equal(PB_DEPTH, 200);
+    assert_null(wrong_with_messages(PB_DEPTH));
+    assert_string_equal(wrong_with_messages(PB_DEPTH + 1), "messages are nested too deeply");
+}
+
+static void a_profile_is_a_mebibyte(void **state)
+{
+    (void)state;
+    Arena a = { 0 };
+    Diag d = { .quiet = true };
+    RuleSet rs;
+    char *dir = make_folder(&a), *path = arena_printf(&a, "%s/p", dir);
+    for (int more = 0; more < 2; more++) {
+        FILE *f = fopen(path, "w");
+        int n = fprintf(f, "anec-profile 1\nchip m1\n#");
+        for (; n < (1 << 20) - 1 + more; n++) fputc('x', f);
+        fputc('\n', f);
+        assert_int_equal(fclose(f), 0);
+        ruleset_init(&rs, target_find("m1"), NULL);
+        assert_int_equal(profile_read(&rs, &d, path), !more);
+    }
+    expect_says(&d, "is larger than the 1 MiB that a profile may have");
+    remove_folder(dir);
+    arena_free(&a);
+}
+
+/* Extents of windows, lists, products. */
+static void calls_end_at_their_bounds(void **state)
+{
+    CHECK(
+        { "max_pool", 15,
+          "x=fp32[1,1,1073741824]; kernel_sizes=int32[1] 1; strides=int32[1] 1; pad_type=string[] valid; "
+          "pad=int32[2] 0; ceil_mode=bool[] 0",
+          "fp32[1,1,1073741824]" },
+        { "max_pool", 15,
+          "x=fp32[1,1,1073741825]; kernel_sizes=int32[1] 1; strides=int32[1] 1; pad_type=string[] valid; "
+          "pad=int32[2] 0; ceil_mode=bool[] 0",
+          "error: x is [1, 1, 1073741825]; extents above 2^30 are not supported" },
+        { "max_pool", 15,
+          "x=fp32[1,1,1073741824]; kernel_sizes=int32[1] 1073741824; strides=int32[1] 1; "
+          "pad_type=string[] valid; pad=int32[2] 0; ceil_mode=bool[] 0",
+          "fp32[1,1,1]" },
+        { "max_pool", 15,
+          "x=fp32[1,1,4]; kernel_sizes=int32[1] 1073741825; strides=int32[1] 1; "
+          "pad_type=string[] same; pad=int32[2] 0; ceil_mode=bool[] 0",
+          "error: the kernel has extent 1073741825; it must be 1 to 2^30" },
+        { "max_pool", 15,
+          "x=fp32[1,1,4]; kernel_sizes=int32[1] 0; strides=int32[1] 1; pad_type=string[] valid; "
+          "pad=int32[2] 0; ceil_mode=bool[] 0",
+          "error: max_pool: kernel_sizes has 0 where at least 1 is needed" },
+        { "make_list", 15,
+          "init_length=int32[] 16777217; elem_shape=int32[1] 1; dtype=string[] fp32",
+          "error: a list of 16777217 elements is too long" },
+        { "make_list", 15, "init_length=int32[] -1; elem_shape=int32[1] 1; dtype=string[] fp32",
+          "error: " });
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(programs_end_at_their_bounds),
+        cmocka_unit_test(messages_are_nested_so_deep),
+        cmocka_unit_test(a_profile_is_a_mebibyte),
+        cmocka_unit_test(calls_end_at_their_bounds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
