@@ -165,6 +165,72 @@ static void the_nearest_name_is_suggested(void **state)
     assert_null(name_nearest("relu", names + 2, 1)); /* it is there: nothing to suggest */
 }
 
+/* What is so long is no slip of a finger, and would take long to look for. */
+static void long_names_are_not_searched(void **state)
+{
+    (void)state;
+    char want[101], other[101];
+    for (size_t n = 98; n <= 100; n++) {
+        memset(want, 'a', n);
+        want[n] = 0;
+        memcpy(other, want, n + 1);
+        other[n / 2] = 'b';
+        const char *const known[] = { other };
+        if (n < 100) assert_ptr_equal(name_nearest(want, known, 1), other);
+        else assert_null(name_nearest(want, known, 1));
+    }
+    other[99] = 0;
+    want[99] = 0;
+    memcpy(other + 99, "c", 2);
+    assert_null(name_nearest(want, (const char *const[]){ other }, 1));
+    assert_non_null(name_nearest("abc", (const char *const[]){ "abd" }, 1));
+    assert_null(name_nearest("abc", (const char *const[]){ "ade" }, 1));
+    assert_non_null(name_nearest("abcde", (const char *const[]){ "abcxy" }, 1));
+    assert_null(name_nearest("abcde", (const char *const[]){ "abxyz" }, 1));
+    assert_null(name_nearest("abcde", (const char *const[]){ "abcdefgh" }, 1));
+    assert_non_null(name_nearest("abcde", (const char *const[]){ "abcdefg" }, 1));
+    assert_string_equal(
+        name_nearest("abcd", (const char *const[]){ "axyd", "abxd", "abcx" }, 3), "abxd");
+}
+
+/* ---- characters -------------------------------------------------------------------------- */
+
+static size_t encode(uint32_t c, char *s)
+{
+    const int more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+    static const unsigned char head[] = { 0, 0xc0, 0xe0, 0xf0 };
+    s[0] = (char)(head[more] | c >> 6 * more);
+    for (int i = 1; i <= more; i++) s[i] = (char)(0x80 | (c >> 6 * (more - i) & 0x3f));
+    return (size_t)more + 1;
+}
+
+/* Every code point is read as itself or, half of a pair, not; those that are shown as numbers
+ * are as many as the standard has of them. */
+static void every_code_point_is_itself(void **state)
+{
+    (void)state;
+    int odd = 0;
+    for (uint32_t c = 0; c <= 0x10ffff; c++) {
+        char s[5] = { 0 };
+        int len;
+        const size_t n = encode(c, s);
+        const bool half = c >= 0xd800 && c <= 0xdfff;
+        const uint32_t got = text_code_point(s, s + n, &len);
+        if (got != (half ? TEXT_NOT_UTF8 : c) || (size_t)len != (half ? 1 : n))
+            fail_msg("%x is read as %x of %d bytes", c, got, len);
+        if (n > 1) assert_int_equal(text_code_point(s, s + n - 1, &len), TEXT_NOT_UTF8);
+        odd += !half && text_is_odd(c);
+    }
+    assert_int_equal(odd,
+                     32 + 33 + 2 + 5 + 4 + 2); /* C0, C1, lines, embeddings, isolates, marks */
+    static const uint32_t edges[] = { 0x1f,   0x7f,   0x9f,   0x2028, 0x2029, 0x202a,
+                                      0x202e, 0x2066, 0x2069, 0x200e, 0x200f },
+                          beside[] = { 0x20,   0x7e,   0xa0,   0x2027, 0x202f,
+                                       0x2065, 0x206a, 0x200d, 0x2010 };
+    for (size_t i = 0; i < COUNT(edges); i++) assert_true(text_is_odd(edges[i]));
+    for (size_t i = 0; i < COUNT(beside); i++) assert_false(text_is_odd(beside[i]));
+}
+
 /* ---- diagnostics ------------------------------------------------------------------------- */
 
 static Source source(const char *text)
@@ -334,6 +400,22 @@ static void twenty_errors_and_a_count_of_the_rest(void **state)
     diag_error(&d, (Loc){ 0 }, "b");
     diag_end(&d);
     expect_said(&d, "error: a\n1 more error\n");
+    for (int quiet = 0; quiet < 2; quiet++) {
+        d = (Diag){ .max_errors = 1, .quiet = quiet };
+        for (int i = 0; i < 3; i++) diag_warn(&d, WARN_UNUSED, (Loc){ 0 }, "w");
+        diag_end(&d);
+        expect_said(&d, quiet ? "" : "warning: w [-Wunused]\n2 more warnings\n");
+    }
+    d = (Diag){ .max_errors = 1 };
+    diag_fail(&d, "a");
+    diag_fail(&d, "b");
+    diag_error(&d, (Loc){ 0 }, "c");
+    diag_error(&d, (Loc){ 0 }, "d");
+    diag_end(&d);
+    assert_int_equal(diag_exit(&d), 3);
+    assert_false(diag_ok(&d));
+    assert_non_null(strstr(d.text.s, "2 more errors\n"));
+    diag_free(&d);
 }
 
 static void warnings_are_named_silenced_and_promoted(void **state)
@@ -406,6 +488,8 @@ int main(void)
         cmocka_unit_test(buf_grows_and_quotes),
         cmocka_unit_test(equal_names_are_equal_pointers),
         cmocka_unit_test(the_nearest_name_is_suggested),
+        cmocka_unit_test(long_names_are_not_searched),
+        cmocka_unit_test(every_code_point_is_itself),
         cmocka_unit_test(an_error_shows_line_and_caret),
         cmocka_unit_test(carets_stand_under_tabs_and_wide_letters),
         cmocka_unit_test(text_of_others_is_escaped),
