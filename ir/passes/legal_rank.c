@@ -241,7 +241,7 @@ static Value *one_batch(Builder *b, Value *v, const Shape *out)
         const int64_t n = i < lacks ? 1 : s->dim[i - lacks];
         all *= out->dim[i];
         own *= n;
-        reps[i] = out->dim[i] / n;
+        reps[i] = n ? out->dim[i] / n : 1; /* of none there is none */
     }
     Shape to = SHAPE(own, s->dim[s->rank - 2], s->dim[s->rank - 1]);
     if (s->rank == 2) return v;

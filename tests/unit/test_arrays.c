@@ -83,6 +83,33 @@ static void versions_orders_and_spellings_are_read(void **state)
                  1, s6, c, 6);
     expect_array(npy(1, " {'fortran_order':False,'shape':( 2L ,3L, ),\n'descr':'<u1'} ", c, 6),
                  "|u1", 2, s23, c, 6);
+    expect_array(
+        npy(1,
+            "\t{\r\n'fortran_order'\t:\rFalse ,\t'shape'\n:\r(\t2\n,\t3\r)\n,'descr':\t'|u1'\r}\t\n",
+            c, 6),
+        "|u1", 2, s23, c, 6);
+    int64_t ones[16];
+    for (int i = 0; i < 16; i++) ones[i] = 1;
+    expect_array(npy(1, DICT("|u1", "False", "(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)"), c, 1), "|u1",
+                 16, ones, c, 1);
+    expect_wrong(npy(1, DICT("|u1", "False", "(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)"), c, 1),
+                 "more than 16 dimensions");
+    expect_wrong(npy(1, DICT("|u1", "False", "(9223372036854775808,)"), c, 1),
+                 "an extent of the array is too large");
+    expect_wrong(npy(1, DICT("|u1", "False", "(92233720368547758070,)"), c, 1),
+                 "an extent of the array is too large");
+    expect_wrong(npy(1, DICT("|u1", "False", "(9223372036854775807,)"), c, 6),
+                 "the file is cut off: 6 bytes of elements");
+    expect_wrong(npy(1, DICT("|u1", "False", "(7,)"), c, 6),
+                 "the file is cut off: 6 bytes of elements");
+    expect_wrong(npy(1, DICT("|u2", "False", "(3,)"), c, 6),
+                 "element type '|u2' cannot be read");
+    expect_wrong(npy(1, DICT("<f1", "False", "(3,)"), c, 6),
+                 "element type '<f1' cannot be read");
+    expect_wrong(npy(1, DICT("<u12", "False", "(3,)"), c, 6),
+                 "element type '<u12' cannot be read");
+    expect_wrong(npy(1, DICT("?u1", "False", "(3,)"), c, 6),
+                 "element type '?u1' cannot be read");
     expect_array(npy(1, DICT("=u1", "False", "()"), c, 1), "|u1", 0, NULL, c, 1);
     expect_array(npy(1, DICT("|u1", "False", "(6,)"), "\1\2\3\4\5\6 tail", 11), "|u1", 1, s6, c,
                  6);
