@@ -1,6 +1,7 @@
 /* test_legal_ops.c -- each rewrite of operations that makes a program legal for a chip: the
  * rule is broken before and not after, nothing else is broken as an error, and `ref` computes
  * the same from random inputs. */
+#include "near.h"
 #include "rewritten.h"
 #include "unit.h"
 
@@ -171,8 +172,24 @@ static void test_rewrites(void **state)
     rewritten_end(&statements);
 }
 
+static void test_near(void **state)
+{
+    Rewritten r = { .path = "tests/unit/legal_ops_near.txt" };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        Test t = { .diag = { .quiet = true } };
+        if (strstr(cases[i].text, "shape = s")) continue; /* whose numbers belong together */
+        rules_for(&t, &cases[i]);
+        const PassOptions o = { .target = t.rules.target, .rules = &t.rules };
+        near_case(&r.text, rules[cases[i].rule].name, "ios18", cases[i].text, &o);
+        test_end(&t);
+    }
+    rewritten_end(&r);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rewrites) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rewrites),
+                                        cmocka_unit_test(test_near) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* test_negative.c -- what no pass may take: beside each program that a rewrite applies to,
  * those that lack one of its conditions. The statements that are left are counted out, and both
  * compute the same to the last bit. */
+#include "near.h"
 #include "rewritten.h"
 #include "unit.h"
 
@@ -140,10 +141,22 @@ static void test_cases(void **state)
     rewritten_end(&statements);
 }
 
+static void test_near(void **state)
+{
+    Rewritten r = { .path = "tests/unit/negative_near.txt" };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const PassOptions o = { .target = target_find(cases[i].chip), .only = cases[i].passes };
+        near_case(&r.text, cases[i].passes, "ios18", cases[i].text, &o);
+    }
+    rewritten_end(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_near),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* test_opset.c -- programs taken to every opset compute the same there, or are refused with a
  * way out. */
+#include "near.h"
 #include "rewritten.h"
 #include "unit.h"
 
@@ -178,10 +179,24 @@ static void test_words(void **state)
          OPSET_IOS16, "reshape: a 0 in its shape means another thing in ios16");
 }
 
+static void test_near(void **state)
+{
+    Rewritten r = { .path = "tests/unit/opset_near.txt" };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        for (int to = OPSET_IOS15; to <= OPSET_IOS18; to++) {
+            const PassOptions o = { .target = target_find("host"), .opset = (Opset)to };
+            near_case(&r.text, opset_text((Opset)to), opset_text(cases[i].from), cases[i].text,
+                      &o);
+        }
+    rewritten_end(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_near),
         cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,7 +61,13 @@ static bool put_program(Diag *d, const Source *src, Buf *out)
     Module *m = mil_read(d, src, NULL);
     const bool ok = m && module_verify(m, d, NULL);
     if (ok) {
+        Buf copy = { 0 };
+        Module *clone = module_clone(m);
         mil_print(m, out);
+        mil_print(clone, &copy);
+        assert_string_equal(copy.s, out->s);
+        buf_free(&copy);
+        module_free(clone);
         mlmodel_write(m, &cannot, NULL, out);
         coremldata_write(m, &cannot, out);
         for (const Func *f = m->first; f; f = f->next) put_flexible(out, f);
