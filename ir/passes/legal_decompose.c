@@ -177,9 +177,34 @@ Value *band_by_mask(const Legal *l, Builder *b, Op *op)
 
 /* ---- what is known ----------------------------------------------------------------------- */
 
+typedef struct {
+    Value *known;
+    Diag *diag;
+} Known;
+
+/* Says so where the statement does not take what has become known. */
+static bool take_known(void *ctx, Op *op)
+{
+    const Known *k = ctx;
+    bool uses = false;
+    for (int i = 0; i < op->narg; i++)
+        for (int n = 0; n < op->arg[i].count; n++) uses = uses || op->arg[i].val[n] == k->known;
+    if (!uses || op->kind == OP_NONE) return true;
+    Arena scratch = { 0 };
+    Call *c = NEW(&scratch, Call);
+    const bool ok = op_infer(op, c, &scratch, k->diag);
+    arena_free(&scratch);
+    return ok;
+}
+
+/* Its uses have the constant at once: one of them may not fit it, which is the program's fault
+ * and could not be told while the shape was computed. */
 Value *shape_as_const(const Legal *l, Builder *b, Op *op)
 {
     const Shape *s = shape_of_value(op_value(op, P_x));
-    (void)l;
-    return s && s->rank ? build_ints(b, s->rank, s->dim) : NULL;
+    if (!s || !s->rank) return NULL;
+    Known k = { build_ints(b, s->rank, s->dim), b->diag };
+    func_replace_uses(l->func, op->out[0], k.known);
+    func_walk(l->func, take_known, &k);
+    return k.known;
 }
