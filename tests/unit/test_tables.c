@@ -50,6 +50,11 @@ static void put_ops(void)
         LINE("%s %s %s %x%s%s%s%s%s\n", o->name, o->family, opset_text(o->since), o->flags,
              o->infer ? " infer" : "", o->eval ? " eval" : "", o->expand ? " expand" : "",
              o->macs ? " macs" : "", o->grad ? " grad" : "");
+        const Laws *l = &o->laws;
+        LINE("  laws %d, %d %g, %d %g, %d %s %lld, %d %d\n", l->relabels, l->right.is,
+             l->right.number, l->left.is, l->left.number, (int)l->idle.when,
+             param_names[l->idle.param] ? param_names[l->idle.param] : "-",
+             (long long)l->idle.number, l->round_trip, l->of_one);
         for (const Param *p = o->param; p->name; p++)
             LINE("  %s \"%s\" %x %x %x %s %d %d\n", p->name, p->var,
                  domain_types(p->dom, OPSET_IOS26), domain_types(p->dom, OPSET_IOS15), p->flags,
