@@ -16,6 +16,8 @@ static const Option options[] = {
 static const Example examples[] = {
     { "anegen run --prompt \"The licenses for most\" -n 80", "80 tokens more" },
     { "anegen run/step-00000300.safetensors -t 0", "always the most probable token" },
+    { "anegen stories.bin --model llama.anedsl --vocab tokenizer.bin -p \"Once\"",
+      "weights of llama2.c, and a program of the same extents" },
     { "anegen run --seed 2 --top-k 40 --stop \"END\"",
       "of the 40 most probable ones, up to END" },
 };
@@ -87,6 +89,8 @@ static bool check_command(const Args *a, const TrainWritingJob *job)
 {
     if (!a->operand)
         return usage_error(&tool, "no RUN is given: a run's folder or a checkpoint");
+    if (!job->model && (job->vocab || job->noption))
+        return usage_error(&tool, "--vocab and --set go with --model: a run has its own");
     if (job->block < 1 || job->block > 512)
         return usage_error(&tool, "--block %s: 1 to 512 tokens are read at once",
                            opt(a, GEN_block)->text);
@@ -102,6 +106,10 @@ static int run(Args *a, Diag *d, Progress *p)
     const TrainWritingJob job = { .from = a->operand,
                                   .prompt = prompt ? prompt : "\n",
                                   .stop = opt(a, GEN_stop)->text,
+                                  .model = opt(a, GEN_model)->text,
+                                  .vocab = opt(a, GEN_vocab)->text,
+                                  .option = opt(a, GEN_set)->all,
+                                  .noption = opt(a, GEN_set)->count,
                                   .backend = opt(a, GEN_backend)->text,
                                   .tokens = count(a, GEN_tokens, 256),
                                   .block = count(a, GEN_block, 16),

@@ -178,6 +178,7 @@ static int run(Args *a, Diag *d, Progress *p)
                      .folder = opt(a, TRAIN_output)->text,
                      .resume = opt(a, TRAIN_resume)->text,
                      .init = opt(a, TRAIN_init)->text,
+                     .export = opt(a, TRAIN_export)->text,
                      .backend = opt(a, TRAIN_backend)->text,
                      .dry = opt(a, TRAIN_dry)->count > 0,
                      .config = a->config,

@@ -194,6 +194,16 @@ static bool one_step(TrainRun *r)
     return !r->ended || end_loss(r);
 }
 
+static bool export_weights(TrainRun *r)
+{
+    TrainExport o = { 0 };
+    TrainPrograms *e = &r->programs;
+    if (!r->job->export) return true;
+    return programs_param(e, r->state.model, "heads", &o.heads)
+        && programs_param(e, r->state.model, "positions", &o.positions)
+        && export_write(&o, r->diag, r->job->export, e->param, e->nparam);
+}
+
 static bool run_steps(TrainRun *r)
 {
     bool ok = true;
@@ -212,7 +222,8 @@ static bool run_steps(TrainRun *r)
 bool train_run(TrainJob *job, Diag *d)
 {
     TrainRun r = { .job = job, .diag = d, .folder.lock = -1 };
-    const bool ok = run_open(&r) && (run_say_start(&r), job->dry || run_steps(&r));
+    const bool ok = run_open(&r) && (run_say_start(&r), job->dry || run_steps(&r))
+                 && (job->dry || export_weights(&r));
     if (r.has_data) data_close(&r.data);
     if (r.has_eval) data_close(&r.eval);
     rule_close(&r.rule);

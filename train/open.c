@@ -147,25 +147,11 @@ static bool read_model(TrainRun *r)
     return true;
 }
 
-/* Whether it has a parameter `batch`. */
-static bool has_batch(const char *text)
-{
-    for (const char *s = text; (s = strstr(s, "param")); s += 5) {
-        const size_t n = strcspn(s, "\n");
-        const char *at = s;
-        while ((at = strstr(at, "batch")) && at < s + n) {
-            if (at[-1] == ' ' && (at[5] == ' ' || at[5] == '=')) return true;
-            at += 5;
-        }
-    }
-    return false;
-}
-
 static bool use_batch(TrainRun *r)
 {
     anec_error e;
     const TrainSetting *b = run_set(r, SET_batch);
-    r->job->batches = has_batch(r->state.model);
+    r->job->batches = program_has_param(r->state.model, "batch");
     if (!b->text) return true;
     if (!r->job->batches)
         return diag_error(r->diag, (Loc){ 0 },

@@ -292,3 +292,46 @@ bool programs_evaluate(TrainPrograms *e, TrainData *t, double *loss, double *met
     *metric = e->metric ? sum_metric / (double)n : NAN;
     return true;
 }
+
+/* ---- parameters -------------------------------------------------------------------------- */
+
+bool program_has_param(const char *text, const char *name)
+{
+    const size_t len = strlen(name);
+    for (const char *s = text; (s = strstr(s, "param")); s += 5) {
+        const size_t n = strcspn(s, "\n");
+        for (const char *at = s; (at = strstr(at, name)) && at < s + n; at += len)
+            if (at[-1] == ' ' && (at[len] == ' ' || at[len] == '=')) return true;
+    }
+    return false;
+}
+
+/* The program tells it, by one more model that results in it. */
+bool programs_param(TrainPrograms *e, const char *text, const char *name, int64_t *out)
+{
+    anec_error error;
+    anec_model *m = NULL;
+    anec_kernel *k = NULL;
+    anec_tensor t = { 0 };
+    Buf b = { 0 };
+    float zero = 0;
+    double v = 0;
+    const anec_tensor in = { .dtype = "fp32", .data = &zero, .bytes = 4 };
+    *out = 0;
+    if (!program_has_param(text, name)) return true;
+    buf_printf(&b, "%s\nmodel told__(x: fp32[]) -> n = x + %s * 1.0\n", text, name);
+    const bool ok = programs_said(e,
+                                  anec_load_text(e->host, b.s, b.len,
+                                                 file_dir(&e->arena, e->path), &m, &error),
+                                  &error)
+                 && programs_said(e, anec_compile(m, "told__", &k, &error), &error)
+                 && programs_said(e, anec_bind(k, "x", &in, &error), &error)
+                 && programs_said(e, anec_run(k, &error), &error)
+                 && programs_said(e, anec_result(k, "n", &t, &error), &error)
+                 && anec_doubles(&t, 0, 1, &v);
+    anec_free(k);
+    anec_model_free(m);
+    buf_free(&b);
+    *out = (int64_t)v;
+    return ok;
+}

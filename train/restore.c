@@ -258,12 +258,18 @@ bool checkpoint_fill(const TrainCheckpoint *c, Diag *d, TrainParam *p, int n,
     return ok && file_stayed(d, &c->file);
 }
 
+bool tensors_parse(Arena *a, Diag *d, const char *path, const Mapped *file, SafeTensors *out)
+{
+    return import_named(path) ? import_parse(a, d, path, file, out)
+                              : safetensors_parse(a, d, (Loc){ 0 }, path, file, out);
+}
+
 bool weights_fill(Diag *d, const char *path, TrainParam *p, int n)
 {
     Arena a = { 0 };
     Mapped file = { 0 };
     SafeTensors s;
-    bool ok = file_map(d, path, &file) && safetensors_parse(&a, d, (Loc){ 0 }, path, &file, &s);
+    bool ok = file_map(d, path, &file) && tensors_parse(&a, d, path, &file, &s);
     for (int i = 0; ok && i < n; i++) {
         const SafeTensor *t = find(&s, p[i].path);
         const char *why = unlike(&a, t, &p[i]);

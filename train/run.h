@@ -31,6 +31,8 @@ typedef struct {
     Diag *diag;
     Arena arena;
     TrainCheckpoint from;
+    Mapped weights; /* of others */
+    SafeTensors tensors;
     TrainVocab vocab;
     TrainWriter writer;
     const char **option;

@@ -10,6 +10,8 @@
  *   rule.c        optimizers, compiled from the language
  *   scale.c       the loss scale, and how large gradients are
  *   checkpoint.c  a run in a file, written whole or not at all
+ *   import.c      weights from files of others
+ *   export.c      and for them
  *   restore.c     the same read, where every byte is doubted
  *   folder.c      the run's folder: its lock, its checkpoints, log.csv
  *   programs.c    the programs of a run, on the device and on the host
@@ -250,7 +252,17 @@ void checkpoint_close(TrainCheckpoint *c);
  * not this one. */
 bool checkpoint_fill(const TrainCheckpoint *c, Diag *d, TrainParam *p, int n,
                      const char *model_sha256);
-/* Weights alone, from a checkpoint or any .safetensors with their paths as names. */
+/* The tensors of a mapped file, which must outlive them: a .safetensors, or what import.c takes. */
+bool tensors_parse(Arena *a, Diag *d, const char *path, const Mapped *file, SafeTensors *out);
+bool import_named(const char *path);
+bool import_parse(Arena *a, Diag *d, const char *path, const Mapped *file, SafeTensors *out);
+/* What was trained as FILE.safetensors, weights alone, or FILE.bin, for llama2.c. */
+typedef struct {
+    int64_t heads, positions; /* of the program, 0: it does not say */
+} TrainExport;
+bool export_write(const TrainExport *o, Diag *d, const char *path, const TrainParam *p, int n);
+/* Weights alone, from a checkpoint or any .safetensors with their paths as names, or the files
+ * of others. */
 bool weights_fill(Diag *d, const char *path, TrainParam *p, int n);
 uint32_t crc32c(uint32_t crc, const void *p, size_t n);
 
@@ -308,6 +320,10 @@ bool programs_loss(TrainPrograms *e, const TrainData *t, double *loss, double *m
 /* Their means over all samples; what is left behind the last batch counts where the program has
  * a parameter `batch`. metric: NaN where there is none. */
 bool programs_evaluate(TrainPrograms *e, TrainData *t, double *loss, double *metric);
+/* The value of a parameter of the program, which is this text; 0: it has none of this name. */
+bool programs_param(TrainPrograms *e, const char *text, const char *name, int64_t *out);
+/* Whether a program has a parameter of this name. */
+bool program_has_param(const char *text, const char *name);
 bool programs_said(const TrainPrograms *e, anec_status s, const anec_error *error);
 
 /* ---- a run ------------------------------------------------------------------------------- */
@@ -318,6 +334,7 @@ struct TrainJob {
     const char *folder;  /* NULL: that of the checkpoint, else `run` */
     const char *resume;  /* a folder or a checkpoint, or NULL */
     const char *init;    /* weights that it begins with, or NULL */
+    const char *export;  /* a file that gets the weights at the end, or NULL */
     const char *backend; /* NULL: auto */
     bool dry;            /* say what would run, and end */
     anec_config *config; /* of the device */
@@ -391,7 +408,11 @@ void writer_restart(TrainWriter *w); /* forgets all tokens */
 bool writer_push(TrainWriter *w, const uint16_t *token, size_t n, const float **logits);
 
 typedef struct {
-    const char *from;   /* a run's folder, or a checkpoint */
+    const char *from;    /* a run's folder, or a checkpoint; with `model` any file of weights */
+    const char *model;   /* NULL: the checkpoint's */
+    const char *vocab;   /* with `model`: bytes, or a tokenizer's file */
+    const char **option; /* with `model`: NAME=VALUE of its parameters */
+    int noption;
     const char *prompt; /* comes out first */
     const char *stop;   /* the text ends before this; NULL: nowhere */
     const char *backend;

@@ -35,7 +35,28 @@ static bool open_checkpoint(TrainWriting *t, const char *what)
     return ok;
 }
 
-static bool open_all(TrainWriting *t, const TrainWritingJob *job)
+/* Weights of others, and the program that they are for. */
+static bool open_with_model(TrainWriting *t, const TrainWritingJob *job, TrainWriterOptions *o)
+{
+    Mapped text, vocab;
+    if (!file_read(t->diag, job->model, &text)) return false;
+    o->text = arena_strndup(&t->arena, text.data ? (const char *)text.data : "", text.size);
+    o->folder = file_dir(&t->arena, job->model);
+    o->option = job->option;
+    o->noption = job->noption;
+    file_unmap(&text);
+    if (!job->vocab || !strcmp(job->vocab, "bytes")) vocab_bytes(&t->vocab);
+    else {
+        if (!file_read(t->diag, job->vocab, &vocab)) return false;
+        const bool ok = vocab_parse(&t->vocab, t->diag, job->vocab, vocab.data, vocab.size);
+        file_unmap(&vocab);
+        if (!ok) return false;
+    }
+    return file_map(t->diag, job->from, &t->weights)
+        && tensors_parse(&t->arena, t->diag, job->from, &t->weights, &t->tensors);
+}
+
+static bool open_run(TrainWriting *t, const TrainWritingJob *job, TrainWriterOptions *o)
 {
     if (!open_checkpoint(t, job->from)) return false;
     const TrainState *s = &t->from.state;
@@ -46,16 +67,23 @@ static bool open_all(TrainWriting *t, const TrainWritingJob *job)
                           t->from.path);
     if (!vocab_load(&t->vocab, t->diag, t->from.path, s->vocab) || !take_options(t))
         return false;
-    const TrainWriterOptions o = { .text = s->model,
-                                   .folder = file_dir(&t->arena, s->model_path),
-                                   .option = t->option,
-                                   .noption = t->noption,
-                                   .backend = job->backend ? job->backend : "cpu",
-                                   .block = (size_t)job->block,
-                                   .message = job->message,
-                                   .ctx = job->message_ctx };
+    o->text = s->model;
+    o->folder = file_dir(&t->arena, s->model_path);
+    o->option = t->option;
+    o->noption = t->noption;
+    t->tensors = t->from.tensors;
+    return true;
+}
+
+static bool open_all(TrainWriting *t, const TrainWritingJob *job)
+{
+    TrainWriterOptions o = { .backend = job->backend ? job->backend : "cpu",
+                             .block = (size_t)job->block,
+                             .message = job->message,
+                             .ctx = job->message_ctx };
+    if (!(job->model ? open_with_model : open_run)(t, job, &o)) return false;
     t->open = true;
-    return writer_open(&t->writer, t->diag, &o, &t->from.tensors);
+    return writer_open(&t->writer, t->diag, &o, &t->tensors);
 }
 
 /* ---- text goes out ----------------------------------------------------------------------- */
@@ -185,6 +213,7 @@ bool writing_run(const TrainWritingJob *job, Diag *d, TrainWritten *out)
     buf_free(&t.text);
     if (t.open) writer_close(&t.writer);
     vocab_free(&t.vocab);
+    file_unmap(&t.weights);
     if (t.from.path) checkpoint_close(&t.from);
     arena_free(&t.arena);
     return ok;
