@@ -191,7 +191,8 @@ static bool one_step(TrainRun *r)
     if (!run_log_step(r, step, ms)) return false;
     if (best || r->ended || due(r, SET_save_every))
         if (!save(r, best)) return false;
-    return !r->ended || end_loss(r);
+    if (r->evaluated && !run_put_pages(r, false)) return false;
+    return !r->ended || (end_loss(r) && run_put_pages(r, true));
 }
 
 static bool export_weights(TrainRun *r)

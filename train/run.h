@@ -68,4 +68,7 @@ void run_say_step(TrainRun *r, uint64_t step, double ms);
 void run_say_end(TrainRun *r);
 bool run_log_step(TrainRun *r, uint64_t step, double ms);
 
+/* page.c: loss.svg and, with `whole`, report.html from what log.csv has. */
+bool run_put_pages(TrainRun *r, bool whole);
+
 #endif

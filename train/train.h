@@ -17,6 +17,7 @@
  *   programs.c    the programs of a run, on the device and on the host
  *   open.c        what a run begins with: its programs, its data, its checkpoint
  *   tell.c        what is said of it
+ *   page.c        its curve, as a drawing and a page
  *   loop.c        the run
  *   sample.c      which token comes next
  *   generate.c    a model that goes on with tokens

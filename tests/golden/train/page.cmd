@@ -1,0 +1,1 @@
+# anetrain -q net.anedsl --data x.npy,t.npy --batch 3 --eval x5.npy,t5.npy --eval-every 2 --steps 5 -b ref -o %t/run && cat %t/run/loss.svg && grep -E '^<(tr|h1|h2|title|p)' %t/run/report.html | grep -v '<th>model<' && grep -c '^[0-9],' %t/run/report.html && ! grep -E 'https?://' %t/run/report.html | grep -v w3.org
