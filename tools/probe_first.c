@@ -30,6 +30,29 @@ typedef struct {
     int count[FIRST_VERDICTS];
 } Job;
 
+/* ---- being stopped ----------------------------------------------------------------------- */
+
+static volatile sig_atomic_t asked; /* to stop: the signal; 0: not yet */
+static const int stops[] = { SIGINT, SIGTERM, SIGHUP };
+static struct sigaction before[COUNT(stops)];
+
+static void on_stop(int sig) { asked = sig; }
+
+/* One signal ends the trial under way, and what was seen is written; the next one ends this
+ * process. */
+static void catch_stops(void)
+{
+    const struct sigaction act = { .sa_handler = on_stop };
+    for (size_t i = 0; i < COUNT(stops); i++)
+        if (!sigaction(stops[i], NULL, &before[i]) && before[i].sa_handler != SIG_IGN)
+            sigaction(stops[i], &act, NULL);
+}
+
+static void let_stops(void)
+{
+    for (size_t i = 0; i < COUNT(stops); i++) sigaction(stops[i], &before[i], NULL);
+}
+
 /* ---- in the child ------------------------------------------------------------------------ */
 
 /* What was measured against what the table says of this chip. A rule that holds on some
@@ -109,7 +132,8 @@ static void be_trial(Job *j, const char *name, int out)
     _exit(127);
 }
 
-/* What the child prints until it ends; false: it took too long. */
+/* What the child prints until it ends; false: it took too long, or this process was asked to
+ * stop. */
 static bool hear(int from, char *to, size_t room, int limit_ms)
 {
     size_t n = 0;
@@ -122,6 +146,7 @@ static bool hear(int from, char *to, size_t room, int limit_ms)
         struct pollfd p = { .fd = from, .events = POLLIN };
         if (left <= 0) return false;
         const int ready = poll(&p, 1, (int)left);
+        if (asked) return false;
         if (ready < 0 && errno == EINTR) continue;
         if (ready <= 0) return false;
         const ssize_t got = read(from, to + n, room - 1 - n);
@@ -145,6 +170,23 @@ static const char *without_paths(Job *j, const char *text)
     return text;
 }
 
+/* Ends a child that did not end: first as a user would, so that it removes its files; it may
+ * hang in what ignores that. */
+static int end_child(pid_t child)
+{
+    enum { PATIENCE_MS = 2000, STEP_MS = 20 };
+    int status = 0;
+    kill(child, SIGTERM);
+    for (int ms = 0; ms < PATIENCE_MS; ms += STEP_MS) {
+        const struct timespec step = { .tv_nsec = STEP_MS * 1000000l };
+        if (waitpid(child, &status, WNOHANG) == child) return status;
+        nanosleep(&step, NULL);
+    }
+    kill(child, SIGKILL);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    return status;
+}
+
 /* A process that dies or does not come back is the first sign of trouble, and the last
  * trial. */
 static FirstVerdict try_one(Job *j, const char *name, const char **seen)
@@ -165,11 +207,17 @@ static FirstVerdict try_one(Job *j, const char *name, const char **seen)
     close(pipes[1]);
     const bool ended = hear(pipes[0], said, sizeof said, ms);
     close(pipes[0]);
-    if (!ended) kill(child, SIGKILL);
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    if (!ended) status = end_child(child);
+    else
+        while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
     said[strcspn(said, "\n")] = 0;
     const char *space = strchr(said, ' ');
     *seen = without_paths(j, arena_strdup(&j->arena, space ? space + 1 : said));
+    if (asked) {
+        j->stopped = arena_printf(&j->arena, "it was interrupted during %s", name);
+        *seen = "interrupted";
+        return FIRST_UNKNOWN;
+    }
     if (!ended) j->stopped = arena_printf(&j->arena, "%s did not come back", name);
     else if (WIFSIGNALED(status))
         j->stopped = arena_printf(&j->arena, "%s was ended by signal %d", name,
@@ -258,8 +306,8 @@ static int finish_report(Job *j)
     json_text_free(text);
     json_free(j->root);
     if (j->stopped)
-        diag_fail(j->diag, "stopped at the first sign of trouble: %s; the rest was not tried",
-                  j->stopped);
+        diag_fail(j->diag, "stopped%s: %s; the rest was not tried",
+                  asked ? "" : " at the first sign of trouble", j->stopped);
     return diag_exit(j->diag);
 }
 
@@ -278,7 +326,9 @@ int probe_first(const Args *a, Diag *d, Progress *progress)
     j.dir = temp_folder(&j.arena, d);
     if (j.dir) {
         begin_report(&j);
+        catch_stops();
         try_all(&j);
+        let_stops();
         code = finish_report(&j);
         temp_tree_end(j.dir);
     }

@@ -67,6 +67,7 @@ static bool make(FirstTrial *t, const char *text)
         say(t, FIRST_UNKNOWN, "no model is made of the text");
         return false;
     }
+    temp_tree_hold(t->dir); /* whoever ends this process has it removed */
     const char *path = arena_printf(&t->arena, "%s/model.mil", t->dir);
     if (file_make_dirs(t->diag, t->dir) && file_write_all(t->diag, path, text, strlen(text))
         && put_weights(t))
@@ -422,7 +423,7 @@ int first_find(const char *name)
 static void end_model(FirstTrial *t)
 {
     if (t->loaded) engine_unload(t->engine, &t->arena, t->model, NULL);
-    if (t->dir) file_remove_tree(t->dir);
+    temp_tree_end(t->dir);
     if (t->model) objc_drop(t->engine->objc, &t->model);
     t->loaded = false;
     t->dir = NULL;
