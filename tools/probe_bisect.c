@@ -155,6 +155,7 @@ static void print_json(Job *j)
     json_item(root, "compilations", cJSON_CreateNumber(r->compiles));
     if (r->module) {
         json_item(root, "said", cJSON_CreateString(r->said));
+        if (r->spelling) json_item(root, "spelling", cJSON_CreateBool(true));
         json_item(root, "smallest", cJSON_CreateBool(!r->stopped));
         put_statements(j, json_item(root, "part", cJSON_CreateArray()));
         if (o->count) json_item(root, "file", cJSON_CreateString(o->text));
@@ -175,6 +176,9 @@ static void print_part(Job *j)
     const char *what = r->verdict == PART_REFUSED ? "refuses" : "gets wrong";
     fprintf(stderr, "aneprobe: %s %s %d of %d statement%s: %s\n", j->engine->name, what,
             r->statements, r->all, r->all == 1 ? "" : "s", r->said[0] ? r->said : "no words");
+    if (r->spelling)
+        fprintf(stderr, "aneprobe: as it is printed it runs: what is refused is how the model "
+                        "writes its text\n");
     if (r->stopped)
         fprintf(
             stderr,

@@ -2,6 +2,8 @@
  * smaller ones. */
 #include "bisect.h"
 
+#include "../../ir/mil/mil.h"
+
 #include <math.h>
 #include <string.h>
 #include <time.h>
@@ -281,6 +283,30 @@ static void minimize(Search *s, bool *in)
     }
 }
 
+/* ---- as text ----------------------------------------------------------------------------- */
+
+/* A part is printed in one spelling, whatever the model's was: literals with their types, every
+ * statement with its name. What was refused for its spelling does not fail so. */
+static bool runs_as_printed(Search *s)
+{
+    BisectResult *out = s->out;
+    if (s->whole != PART_REFUSED || mil_needs_weights(out->module, false) || spent(s))
+        return false;
+    char said[256];
+    Buf text = { 0 };
+    Diag quiet = { .quiet = true };
+    mil_print(out->module, &text);
+    const Source src = { .name = "part.mil", .text = text.s, .len = text.len };
+    Module *m = mil_read(&quiet, &src, ".");
+    if (m) m->missing = out->module->missing;
+    const bool runs = m && module_verify(m, &quiet, NULL)
+                   && try_module(s, m, out->in, out->nin, said, sizeof said) == PART_RUNS;
+    module_free(m);
+    buf_free(&text);
+    diag_free(&quiet);
+    return runs;
+}
+
 /* ---- the whole --------------------------------------------------------------------------- */
 
 static bool look_at_whole(Search *s, bool *in)
@@ -313,6 +339,7 @@ bool bisect(const Bisect *b, const Func *f, const Binding *in, int nin, BisectRe
     if (!out->module) return true;
     minimize(&s, kept);
     out->nin = part_inputs(out->module->first, &out->arena, out->record, in, nin, &out->in);
+    out->spelling = runs_as_printed(&s);
     return true;
 }
 

@@ -43,6 +43,7 @@ typedef struct {
     int statements, all; /* of the part and of the whole, constants left out */
     int compiles;        /* programs that the engine was asked to compile */
     int uncut;           /* parts that were not tried because of what would stand at the cut */
+    bool spelling;       /* printed it is not refused: how the model writes its text is */
     bool stopped;        /* after `most` compilations: a smaller part may fail too */
     char said[256];      /* what the engine says of the part, or which element differs */
     Arena arena;

@@ -89,7 +89,7 @@ DType dtype_wider(DType t)
     }
 #define WHERE(...)                                                                             \
     {                                                                                          \
-        IDLE_##__VA_ARGS__                                                                     \
+        .when = IDLE_##__VA_ARGS__                                                             \
     }
 
 const OpInfo ops[OP_COUNT] = {
