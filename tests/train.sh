@@ -48,6 +48,12 @@ for backend in ref cpu sim:m1 sim:m3; do
     check "$backend its log too" same_log whole part
 done
 
+# Threads change nothing.
+rm -rf one two
+check "one thread" train net.anedsl -b cpu --batch 3 --steps 9 --threads 1 -o one
+check "two threads" train net.anedsl -b cpu --batch 3 --steps 9 --threads 2 -o two
+check "threads equal" same one two 00000009
+
 # SIGINT ends after a step, with a checkpoint, and exit 130; SIGTERM with 143.
 for signal in INT:130 TERM:143; do
     rm -rf part

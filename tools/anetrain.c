@@ -147,6 +147,8 @@ static bool check_command(const Args *a)
                            "%s is no .anedsl: weights of a program of the language are "
                            "what is trained",
                            a->operand);
+    if (opt(a, TRAIN_threads)->number > 1024)
+        return usage_error(&tool, "--threads %s: 1024 at most", opt(a, TRAIN_threads)->text);
     if (opt(a, TRAIN_init)->count && opt(a, TRAIN_resume)->count)
         return usage_error(&tool,
                            "--init and --resume do not go together: a run that is resumed "
@@ -180,6 +182,7 @@ static int run(Args *a, Diag *d, Progress *p)
                      .init = opt(a, TRAIN_init)->text,
                      .export = opt(a, TRAIN_export)->text,
                      .backend = opt(a, TRAIN_backend)->text,
+                     .threads = opt(a, TRAIN_threads)->number,
                      .dry = opt(a, TRAIN_dry)->count > 0,
                      .config = a->config,
                      .host = anec_config_new(),

@@ -161,6 +161,7 @@ static bool save(TrainRun *r, bool best)
     s->chip = run_fact(r, "target");
     s->why = run_fact(r, "why");
     s->anec_version = anec_version();
+    s->machine = run_machine(r);
     return folder_save(&r->folder, s, r->programs.param, r->programs.nparam,
                        run_set(r, SET_keep)->count, best);
 }

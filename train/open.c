@@ -2,6 +2,8 @@
  * programs, its data. */
 #include "run.h"
 
+#include <sys/utsname.h>
+
 #include <cjson/cJSON.h>
 
 /* ---- what a checkpoint keeps of the command ---------------------------------------------- */
@@ -53,6 +55,20 @@ static bool take_settings(TrainRun *r)
         || diag_error(r->diag, (Loc){ 0 }, "%s: its settings are not understood", r->from.path);
 }
 
+const char *run_machine(TrainRun *r)
+{
+    struct utsname u;
+    if (uname(&u)) return "";
+    return arena_printf(&r->arena, "%s %s %s", u.machine, u.sysname, u.release);
+}
+
+/* What an engine refused is kept for the machine and the system that it was refused by. */
+static bool same_machine(TrainRun *r)
+{
+    const char *then = r->from.state.machine;
+    return !*then || !strcmp(then, run_machine(r));
+}
+
 /* Options of the library, as the run was started with; what the command gives comes after. */
 static bool take_options(TrainRun *r)
 {
@@ -80,7 +96,7 @@ static bool take_options(TrainRun *r)
             job->backend = option + name + 1;
             continue;
         }
-        if (!strcmp(key, "io") && !strcmp(r->from.state.backend, "ane")) {
+        if (!strcmp(key, "io") && !strcmp(r->from.state.backend, "ane") && same_machine(r)) {
             ok = !anec_config_set(job->config, key, r->from.state.io, &e);
             continue; /* what a chip refused once is not asked of it again */
         }
@@ -170,6 +186,13 @@ static bool use_mode(TrainRun *r)
     const TrainState *s = &r->from.state;
     if (!r->resumed || strcmp(s->backend, "ane") != 0 || strcmp(s->io, "fp16") != 0)
         return true;
+    if (!same_machine(r)) {
+        diag_note(
+            r->diag, (Loc){ 0 },
+            "the run was on %s, this is %s: the engine is asked again which form it takes",
+            s->machine, run_machine(r));
+        return true;
+    }
     for (int i = 0; i < r->job->noption; i++)
         if (!strncmp(r->job->option[i], "io=", 3)) return true;
     return !anec_config_set(r->job->config, "io", "fp16", &e);

@@ -189,7 +189,7 @@ static bool run(TrainPrograms *e, anec_kernel *kernel, const TrainData *t, const
 {
     const int room = t->ncolumn + e->nparam + 1;
     Inputs in = { .kernel = kernel };
-    anec_run_options o = { .size = sizeof o };
+    anec_run_options o = { .size = sizeof o, .threads = (int)e->job->threads };
     anec_error error;
     in.at = NEW_ARRAY(&in.arena, room, anec_input);
     in.tensor = NEW_ARRAY(&in.arena, room, anec_tensor);

@@ -57,6 +57,9 @@ bool run_open(TrainRun *r);
 const char *run_settings_json(TrainRun *r);
 const char *run_options_json(TrainRun *r);
 
+/* "x86_64 Linux 6.1.0", of the machine that this runs on. */
+const char *run_machine(TrainRun *r);
+
 /* tell.c */
 double run_now(void); /* seconds */
 void run_line(TrainRun *r, bool over, const char *fmt, ...) PRINTF(3, 4);

@@ -227,9 +227,10 @@ typedef struct {
     const char *settings, *options; /* JSON: TrainSettings, and what the library was told */
     const char *data_sha256;
     const char *backend, *io, *chip, *why, *anec_version; /* the mode that it ran in */
-    const char *model_path, *model_sha256, *model;        /* model: the program's text */
-    const char *vocab;                                    /* of tokens (vocab_save), or "" */
-    int states;                                           /* tensors a weight beside itself */
+    const char *machine;                           /* processor and system of that, or "" */
+    const char *model_path, *model_sha256, *model; /* model: the program's text */
+    const char *vocab;                             /* of tokens (vocab_save), or "" */
+    int states;                                    /* tensors a weight beside itself */
 } TrainState;
 
 /* Writes the run as path, whole or not at all. */
@@ -338,6 +339,7 @@ struct TrainJob {
     const char *export;  /* a file that gets the weights at the end, or NULL */
     const char *backend; /* NULL: auto */
     bool dry;            /* say what would run, and end */
+    uint64_t threads;    /* of what the processor computes; 0: as many as there are */
     anec_config *config; /* of the device */
     anec_config *host;   /* of what runs on the processor */
     anec_config *rest;   /* the same once more, which is given another batch */
