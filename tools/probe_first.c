@@ -62,7 +62,7 @@ static FirstVerdict against_table(const Args *a, const Target *chip, int rule, V
     RuleSet table;
     const OptValue *os = probe_opt(a, PROBE_os);
     if (v == VERDICT_UNKNOWN) return FIRST_UNKNOWN;
-    if (!chip || chip->chip < 0 || (*rules[rule].os && !os->count)) return FIRST_UNCLAIMED;
+    if (!chip || chip->chip < 0 || (rules[rule].os && !os->count)) return FIRST_UNCLAIMED;
     ruleset_init(&table, chip, NULL);
     if (os->count) ruleset_release(&table, os->text);
     const Standing s = rule_stands(&table, rule);

@@ -7,7 +7,7 @@
 static void put_cell(Buf *out, const char *text)
 {
     buf_puts(out, "| ");
-    for (const char *s = text; *s; s++) {
+    for (const char *s = text; s && *s; s++) {
         if (*s == '|') buf_puts(out, "\\|");
         else buf_putc(out, *s);
     }
@@ -96,7 +96,9 @@ static void put_rules(Buf *out, bool checked)
         buf_printf(out, "| `%s` (%s) ", r->name, effect_names[r->effect]);
         put_cell(out, r->says);
         put_cell(out, r->happens);
-        buf_printf(out, "| `%s`%s%s ", r->standing, r->os[0] ? " " : "", r->os);
+        buf_puts(out, "| `");
+        rules_letters(out, &r->facts);
+        buf_printf(out, "`%s%s ", r->os ? " " : "", r->os ? r->os : "");
         put_pass(out, r);
         put_cell(out, r->evidence);
         put_cell(out, r->against);

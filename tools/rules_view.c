@@ -12,6 +12,12 @@ static Standing standing_on(const Rule *r, const Target *chip)
     return rule_stands(&one, (int)(r - rules));
 }
 
+void rules_letters(Buf *out, const ChipFacts *f)
+{
+    for (int i = 0; generation_at(i); i++)
+        buf_putc(out, standing_letters[chip_standing(generation_at(i), f)]);
+}
+
 /* Whether a rule is worth a line: it stands for the target, or no target was named. */
 static bool stands(const Rule *r, const RuleSet *rs)
 {
@@ -22,9 +28,12 @@ static void list_line(Buf *out, const Rule *r, const RuleSet *rs)
 {
     buf_printf(out, "%-18s %-8s ", r->name, effect_names[r->effect]);
     if (rs) buf_printf(out, "%-20s ", standing_names[rule_stands(rs, (int)(r - rules))]);
-    else buf_printf(out, "%-6s ", r->standing);
-    buf_printf(out, "%s%s%s%s\n", r->says, r->finding[0] ? " (" : "", r->finding,
-               r->finding[0] ? ")" : "");
+    else {
+        rules_letters(out, &r->facts);
+        buf_puts(out, "  ");
+    }
+    buf_printf(out, "%s%s%s%s\n", r->says, r->finding ? " (" : "", r->finding ? r->finding : "",
+               r->finding ? ")" : "");
 }
 
 /* ---- JSON -------------------------------------------------------------------------------- */
@@ -122,7 +131,7 @@ static void explain_rule(Buf *out, const Rule *r, const RuleSet *rs)
         for (int i = 0; (chip = generation_at(i)); i++)
             put_field(out, chip->name, standing_names[standing_on(r, chip)]);
     }
-    put_field(out, "macOS", r->os[0] ? r->os : NULL);
+    put_field(out, "macOS", r->os);
     put_field(out, "evidence", r->evidence);
     put_field(out, "against", r->against);
     put_field(out, "findings", r->finding);

@@ -138,28 +138,6 @@ int args_with(const Op *op, Arg *arg, int n, ParamId p, Value **with)
     return n + 1;
 }
 
-typedef struct {
-    const Value *v;
-    bool (*is)(const Op *);
-    bool found;
-} Uses;
-
-static bool visit_use(void *ctx, Op *op)
-{
-    Uses *u = ctx;
-    for (int i = 0; i < op->narg && !u->found; i++)
-        for (int k = 0; k < op->arg[i].count; k++)
-            if (op->arg[i].val[k] == u->v && u->is(op)) u->found = true;
-    return !u->found;
-}
-
-bool used_by(Func *f, const Value *v, bool (*is)(const Op *))
-{
-    Uses u = { .v = v, .is = is };
-    func_walk(f, visit_use, &u);
-    return u.found;
-}
-
 bool over_limit(const RuleSet *rs, int limit, int64_t n)
 {
     const int64_t most = rule_limit(rs, limit);

@@ -37,7 +37,7 @@ Value *gelu_by_exp(const Legal *l, Builder *b, Op *op)
 Value *softplus_by_maximum(const Legal *l, Builder *b, Op *op)
 {
     Value *x = op_value(op, P_x);
-    if (!rule_softplus_is_bare(l->func, op)) return NULL;
+    if (!rule_matches(l->rules, RULE_softplus_range, l->m, l->func, op)) return NULL;
     return make2(b, OP_maximum, make1(b, OP_softplus, x), x);
 }
 
@@ -60,12 +60,12 @@ static Value *along_axes(Builder *b, const Op *op, Value *v, const Shape *x)
 }
 
 /* Whether gamma and beta go behind. */
-static bool affine_apart(const RuleSet *rs, const Op *op)
+static bool affine_apart(const Legal *l, const Op *op)
 {
-    return rule_heals(rs, RULE_norm_affine)
-        || (rule_heals(rs, RULE_norm_rows) && rule_norm_rows_is(op))
-        || (rule_heals(rs, RULE_norm_wide) && rule_norm_wide_is(rs, op))
-        || (rule_heals(rs, RULE_norm_values) && rule_norm_values_is(op));
+    return rule_asks(l->rules, RULE_norm_affine, l->m, l->func, op)
+        || rule_asks(l->rules, RULE_norm_rows, l->m, l->func, op)
+        || rule_asks(l->rules, RULE_norm_wide, l->m, l->func, op)
+        || rule_asks(l->rules, RULE_norm_values, l->m, l->func, op);
 }
 
 Value *norm_apart(const Legal *l, Builder *b, Op *op)
@@ -73,9 +73,8 @@ Value *norm_apart(const Legal *l, Builder *b, Op *op)
     Value *x = op_value(op, P_x), *gamma = op_value(op, P_gamma), *beta = op_value(op, P_beta);
     Value *eps = op_value(op, P_epsilon), *axes = op_value(op, P_axes);
     const Shape *s = shape_of_value(x);
-    const bool split = (gamma || beta) && affine_apart(l->rules, op);
-    const bool retype = eps && eps->type->dtype != x->type->dtype
-                     && rule_heals(l->rules, RULE_epsilon_type);
+    const bool split = affine_apart(l, op);
+    const bool retype = rule_asks(l->rules, RULE_epsilon_type, l->m, l->func, op);
     double e;
     if (!s || (!split && !retype) || !float_of(op, P_epsilon, 1e-5, &e)) return NULL;
     const DType t = x->type->dtype;
@@ -91,11 +90,9 @@ Value *norm_apart(const Legal *l, Builder *b, Op *op)
 
 /* ---- roots ------------------------------------------------------------------------------- */
 
-static bool is_product(const Op *op) { return op->kind == OP_mul || op->kind == OP_real_div; }
-
 Value *sqrt_by_pow(const Legal *l, Builder *b, Op *op)
 {
-    return used_by(l->func, op->out[0], is_product)
+    return rule_matches(l->rules, RULE_sqrt, l->m, l->func, op)
              ? make_with(b, OP_pow, op_value(op, P_x), 0.5)
              : NULL;
 }

@@ -174,7 +174,7 @@ static Value *split_conv(const Legal *l, Builder *b, Op *op)
     const Window *w = &v.conv.window;
     for (int i = 0; i < MAX_SPATIAL; i++) pieces[i] = pieces_along(l, w, i);
     const int64_t all = pieces[1] * pieces[2];
-    if (all == 1 && rule_heals(l->rules, RULE_conv_padded) && rule_conv_padded_is(l->rules, op))
+    if (all == 1 && rule_asks(l->rules, RULE_conv_padded, l->m, l->func, op))
         return split_row(l, b, &v);
     if (all == 1 || all > MOST || !conv_can_cut(&v)) return NULL;
     v.weight = make_dense(b, v.weight);

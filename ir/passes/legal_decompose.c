@@ -21,19 +21,11 @@ Value *rsqrt_by_pow(const Legal *l, Builder *b, Op *op)
              : NULL;
 }
 
-static bool is_activation(const Op *op)
-{
-    return op->kind != OP_NONE && !strcmp(ops[op->kind].family, "activation");
-}
-
-/* Where the rule looks: an activation follows, and the width is above 64 modulo 128. */
 Value *square_by_mul(const Legal *l, Builder *b, Op *op)
 {
-    const int64_t width = extent_of(op->out[0], 0);
     Value *x = op_value(op, P_x);
-    return width % 128 > 64 && used_by(l->func, op->out[0], is_activation)
-             ? make2(b, OP_mul, x, x)
-             : NULL;
+    return rule_matches(l->rules, RULE_square, l->m, l->func, op) ? make2(b, OP_mul, x, x)
+                                                                  : NULL;
 }
 
 Value *l2_norm_by_sum(const Legal *l, Builder *b, Op *op)

@@ -51,9 +51,9 @@ static int of_function(Legal *l)
             && rule_heals(l->rules, RULE_constant_result))
             changes += compute_result(l, v);
     }
-    Op *def = body->nresult == 1 ? body->result[0]->def : NULL;
-    if (def && def->kind == OP_identity && can_add(def->out[0])
-        && rule_heals(l->rules, RULE_identity_result)) {
+    if (rule_asks(l->rules, RULE_identity_result, l->m, l->func, NULL)
+        && can_add(body->result[0])) {
+        Op *def = body->result[0]->def;
         Builder b = before_op(def, l->diag);
         legal_replace(def, add_zero(&b, op_value(def, P_x)));
         changes++;
@@ -63,26 +63,16 @@ static int of_function(Legal *l)
 
 /* ---- a statement between ----------------------------------------------------------------- */
 
-static bool is_conv_or_norm(const Op *op)
-{
-    return is_family(op, "conv") || is_family(op, "norm");
-}
-
 /* The statement with a sum behind it: a slice of an input before a convolution, a product as a
  * row at the end. */
 static Value *followed(const Legal *l, Builder *b, Op *op)
 {
     Value *x = op_value(op, P_x);
     const Block *body = l->func->body;
-    bool between = false;
-    if (!can_add(op->out[0])) return NULL;
-    if ((op->kind == OP_slice_by_index || op->kind == OP_slice_by_size) && !x->def && !x->lit)
-        between = rule_heals(l->rules, RULE_slice_input)
-               && used_by(l->func, op->out[0], is_conv_or_norm);
-    if (op->kind == OP_reshape && body->nresult == 1 && body->result[0] == op->out[0])
-        between = rule_heals(l->rules, RULE_matmul_reshape) && x->def
-               && x->def->kind == OP_matmul;
-    if (!between) return NULL;
+    const bool slice = op->nout && rule_asks(l->rules, RULE_slice_input, l->m, l->func, op),
+               last = op->nout && body->nresult == 1 && body->result[0] == op->out[0]
+                   && rule_asks(l->rules, RULE_matmul_reshape, l->m, l->func, NULL);
+    if ((!slice && !last) || !can_add(op->out[0])) return NULL;
     Arg arg[MAX_PARAM];
     const int n = args_with(op, arg, op->narg, P_x, &x);
     return add_zero(b, build_op(b, op->name, op->kind, arg, n)->out[0]);

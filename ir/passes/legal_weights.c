@@ -114,7 +114,7 @@ bool legal_as_affine(Module *m, Op *op, Opset to, Diag *d)
 /* A convolution's weight that the engine decodes wrongly. */
 static void ungroup(Legal *l, const Op *op)
 {
-    if (!rule_heals(l->rules, RULE_grouped_palettes) || !rule_palettes_are_grouped(op)) return;
+    if (!rule_asks(l->rules, RULE_grouped_palettes, l->m, l->func, op)) return;
     if (legal_decompress(l->m, op_value(op, P_weight)->def, l->diag)) l->changes++;
 }
 

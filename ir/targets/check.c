@@ -8,7 +8,7 @@
 
 static const char *finding_text(Arena *a, const Rule *r)
 {
-    return r->finding[0] ? arena_printf(a, ", %s", r->finding) : "";
+    return r->finding ? arena_printf(a, ", %s", r->finding) : "";
 }
 
 /* How it stands, for which chip, and where that is from. */
@@ -50,6 +50,7 @@ static void broken(RuleCheck *c, Standing s, Loc loc, const char *fmt, va_list a
 {
     RuleLevel level = rule_level(c->rules, c->rule, s);
     c->broken++;
+    if (c->silent) return;
     if (level == LEVEL_OFF) return;
     if (level == LEVEL_ERROR) c->errors++;
     RuleBreak b = { .rule = &rules[c->rule],
@@ -84,7 +85,7 @@ void rule_broken_as(RuleCheck *c, Standing s, Loc loc, const char *fmt, ...)
 
 static bool applies(const Rule *r, const char *op)
 {
-    if (!strcmp(r->ops, "*")) return true;
+    if (!r->ops || !strcmp(r->ops, "*")) return true;
     const size_t n = strlen(op);
     for (const char *s = n ? r->ops : NULL; s && (s = strstr(s, op)); s += n)
         if (s > r->ops && s[-1] == ' ' && s[n] == ' ') return true;
@@ -102,7 +103,7 @@ typedef struct {
 static bool asked(const RuleCheck *c, int rule)
 {
     const Rule *r = &rules[rule];
-    return r->check && rule_level(c->rules, rule, rule_stands(c->rules, rule));
+    return r->match && rule_level(c->rules, rule, rule_stands(c->rules, rule));
 }
 
 static void make_index(RuleCheck *c, Index *x, Arena *a)
@@ -129,7 +130,7 @@ static void ask(RuleCheck *c, int rule)
     Arena scratch = { 0 };
     c->rule = rule;
     c->scratch = &scratch;
-    rules[rule].check(c);
+    rules[rule].match(c);
     c->scratch = NULL;
     arena_free(&scratch);
 }
@@ -168,4 +169,20 @@ int rules_check(const Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, voi
     }
     arena_free(&a);
     return d->fails ? -1 : c.errors;
+}
+
+/* ---- for passes --------------------------------------------------------------------------- */
+
+bool rule_matches(const RuleSet *rs, int rule, const Module *m, const Func *f, const Op *op)
+{
+    RuleCheck c = { .rules = rs, .module = m, .func = f, .op = op, .silent = true };
+    const Rule *r = &rules[rule];
+    if (!r->match || (op && !applies(r, op->name))) return false;
+    ask(&c, rule);
+    return c.broken > 0;
+}
+
+bool rule_asks(const RuleSet *rs, int rule, const Module *m, const Func *f, const Op *op)
+{
+    return rule_heals(rs, rule) && rule_matches(rs, rule, m, f, op);
 }

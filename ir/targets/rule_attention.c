@@ -95,7 +95,7 @@ static bool norm_of(const Op *op, Norm *n)
 }
 
 /* The widths that were seen to be wrong at these rows. */
-bool rule_norm_rows_is(const Op *op)
+static bool norm_rows_is(const Op *op)
 {
     static const size_t rows = 512, widths[] = { 1024, 1536, 2560, 4096 };
     Norm n;
@@ -105,14 +105,14 @@ bool rule_norm_rows_is(const Op *op)
     return false;
 }
 
-bool rule_norm_wide_is(const RuleSet *rs, const Op *op)
+static bool norm_wide_is(const RuleSet *rs, const Op *op)
 {
     Norm n;
     const int64_t from = rule_limit(rs, LIMIT_norm_width);
     return from >= 0 && norm_of(op, &n) && n.width > (size_t)from;
 }
 
-bool rule_norm_values_is(const Op *op)
+static bool norm_values_is(const Op *op)
 {
     static const ParamId affine[] = { P_gamma, P_beta };
     double same;
@@ -130,11 +130,11 @@ static void broken_norm(RuleCheck *c, bool is)
                     n.width);
 }
 
-void rule_norm_rows(RuleCheck *c) { broken_norm(c, rule_norm_rows_is(c->op)); }
-void rule_norm_wide(RuleCheck *c) { broken_norm(c, rule_norm_wide_is(c->rules, c->op)); }
+void rule_norm_rows(RuleCheck *c) { broken_norm(c, norm_rows_is(c->op)); }
+void rule_norm_wide(RuleCheck *c) { broken_norm(c, norm_wide_is(c->rules, c->op)); }
 
 void rule_norm_values(RuleCheck *c)
 {
-    if (rule_norm_values_is(c->op))
+    if (norm_values_is(c->op))
         rule_broken(c, c->op->loc, "layer_norm with a gamma or beta of unequal elements");
 }

@@ -230,7 +230,7 @@ static bool visit_bare(void *ctx, const Op *op)
     return !s->bare;
 }
 
-bool rule_softplus_is_bare(const Func *f, const Op *op)
+static bool softplus_is_bare(const Func *f, const Op *op)
 {
     Bare s = { .v = op->out[0], .x = op_value(op, P_x), .bare = op->out[0]->returned > 0 };
     if (!s.bare) func_read(f, visit_bare, &s);
@@ -239,7 +239,7 @@ bool rule_softplus_is_bare(const Func *f, const Op *op)
 
 void rule_softplus_range(RuleCheck *c)
 {
-    if (rule_softplus_is_bare(c->func, c->op))
+    if (softplus_is_bare(c->func, c->op))
         rule_broken(c, c->op->loc, "softplus of %s, which may be above 10.4",
                     op_value(c->op, P_x)->name ? op_value(c->op, P_x)->name : "a literal");
 }

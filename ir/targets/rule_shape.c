@@ -215,7 +215,7 @@ static int64_t padded_width(const Op *op)
     return width;
 }
 
-bool rule_conv_padded_is(const RuleSet *rs, const Op *op)
+static bool conv_padded_is(const RuleSet *rs, const Op *op)
 {
     const int64_t most = rule_limit(rs, LIMIT_width);
     return most >= 0 && padded_width(op) > most;
@@ -223,7 +223,7 @@ bool rule_conv_padded_is(const RuleSet *rs, const Op *op)
 
 void rule_conv_padded(RuleCheck *c)
 {
-    if (rule_conv_padded_is(c->rules, c->op))
+    if (conv_padded_is(c->rules, c->op))
         rule_broken(
             c, c->op->loc, "conv: its input is %lld wide with its padding, more than %lld",
             (long long)padded_width(c->op), (long long)rule_limit(c->rules, LIMIT_width));

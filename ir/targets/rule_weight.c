@@ -135,7 +135,7 @@ static bool is_grouped(const Value *lut)
     return false;
 }
 
-bool rule_palettes_are_grouped(const Op *op)
+static bool palettes_are_grouped(const Op *op)
 {
     const Value *w = op->kind == OP_conv || op->kind == OP_conv_transpose
                        ? op_value(op, P_weight)
@@ -148,7 +148,7 @@ bool rule_palettes_are_grouped(const Op *op)
 
 void rule_grouped_palettes(RuleCheck *c)
 {
-    if (!rule_palettes_are_grouped(c->op)) return;
+    if (!palettes_are_grouped(c->op)) return;
     const Value *w = op_value(c->op, P_weight);
     c->left = value_at_hand(w) ? NULL : "its bytes are not at hand";
     rule_broken(c, c->op->loc, "%s: the weight %s has a palette a group", c->op->name, w->name);

@@ -14,32 +14,16 @@ const char *const standing_names[STAND_COUNT] = {
     [STAND_MEASURED_OFTEN] = "measured by several",
 };
 
+const char standing_letters[] = "??.crdmM";
+
 const char *const effect_names[FX_COUNT] = {
     [FX_REFUSED] = "refused", [FX_CRASH] = "crash", [FX_WRONG] = "wrong",
     [FX_NUMERIC] = "numeric", [FX_SLOW] = "slow",
 };
 
 const Rule rules[RULE_COUNT] = {
-#define NONE NULL
-#define RULE(id, n, f, s, o, fx, k, list, c, h, p, say, hap, way, ev, ag)                      \
-    [RULE_##id] = { .name = n,                                                                 \
-                    .finding = f,                                                              \
-                    .standing = s,                                                             \
-                    .os = o,                                                                   \
-                    .effect = FX_##fx,                                                         \
-                    .on = ON_##k,                                                              \
-                    .ops = list,                                                               \
-                    .check = c,                                                                \
-                    .heal = HEAL_##h,                                                          \
-                    .pass = HEAL_##h == HEAL_NEVER ? NULL : p,                                 \
-                    .left = HEAL_##h == HEAL_NEVER ? p : NULL,                                 \
-                    .says = say,                                                               \
-                    .happens = hap,                                                            \
-                    .way_out = way,                                                            \
-                    .evidence = ev,                                                            \
-                    .against = ag },
+#define RULE(id, n, ...) [RULE_##id] = { .name = n, __VA_ARGS__ },
 #include "rules.def"
-#undef NONE
 };
 
 const Limit limits[LIMIT_COUNT] = {
@@ -109,7 +93,7 @@ static int64_t limit_for(const Target *t, int limit)
 bool rule_on_release(int rule, const char *os)
 {
     const int at = release_number(os, strlen(os));
-    for (const char *s = rules[rule].os; *s; s += strspn(s, " ")) {
+    for (const char *s = rules[rule].os; s && *s; s += strspn(s, " ")) {
         const size_t n = strcspn(s, " ");
         if (s[n - 1] == '+' && at < release_number(s, n - 1)) return false;
         if (s[0] == '<' && at >= release_number(s + 1, n - 1)) return false;
@@ -136,7 +120,7 @@ void ruleset_release(RuleSet *rs, const char *os)
     for (int i = 0; i < RULE_COUNT; i++)
         if (!rs->profiled[i])
             rs->stand[i] = (unsigned char)(rule_on_release(i, rs->os)
-                                               ? standing_on(rs->target, rules[i].standing)
+                                               ? target_standing(rs->target, &rules[i].facts)
                                                : STAND_UNKNOWN);
     for (int i = 0; i < LIMIT_COUNT; i++)
         if (!rs->limit_profiled[i]) rs->limit[i] = limit_for(rs->target, i);
@@ -179,7 +163,7 @@ static bool same_word(const char *a, size_t n, const char *b)
 
 static bool has_finding(const Rule *r, const char *text)
 {
-    for (const char *s = r->finding; *s; s += strspn(s, " ")) {
+    for (const char *s = r->finding; s && *s; s += strspn(s, " ")) {
         size_t n = strcspn(s, " ");
         if (same_word(s, n, text)) return true;
         s += n;

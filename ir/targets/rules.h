@@ -18,6 +18,8 @@
 /* ---- how well a rule is known to hold ---------------------------------------------------- */
 
 extern const char *const standing_names[STAND_COUNT]; /* "measured by one" .. */
+extern const char
+    standing_letters[]; /* one each, where there is room for no more: "?", "m" .. */
 
 typedef enum { FX_REFUSED, FX_CRASH, FX_WRONG, FX_NUMERIC, FX_SLOW, FX_COUNT } Effect;
 extern const char *const effect_names[FX_COUNT]; /* "refused", .. as -W groups and JSON say */
@@ -42,17 +44,17 @@ typedef enum {
 } RuleOn; /* ON_RUN: nothing in a program shows it */
 
 typedef struct {
-    const char *name;     /* "kernel-width": -W, --explain, profiles */
-    const char *finding;  /* numbers of the catalogue of findings: "C26 C43" */
-    const char *standing; /* a letter a generation, in their order */
-    /* releases it was seen on: "26.3", "15-26.5", "" when not said; "27.2+": it holds from that
+    const char *name;    /* "kernel-width": -W, --explain, profiles */
+    const char *finding; /* numbers of the catalogue of findings: "C26 C43", or NULL */
+    ChipFacts facts;     /* that it holds */
+    /* releases it was seen on: "26.3", "15-26.5", NULL when not said; "27.2+": it holds from that
      * one on, "<27": before that one */
     const char *os;
     Effect effect;
     RuleOn on;
-    /* ON_OP: names between blanks: " conv conv_transpose "; "*": all */
+    /* ON_OP: names between blanks: " conv conv_transpose "; "*": all; else NULL */
     const char *ops;
-    void (*check)(RuleCheck *); /* NULL for ON_RUN */
+    void (*match)(RuleCheck *); /* NULL for ON_RUN */
     Heal heal;
     const char *pass;    /* that takes the way out, or NULL: */
     const char *left;    /* why none does */
@@ -60,7 +62,7 @@ typedef struct {
     const char *happens; /* on the engine */
     const char *way_out;
     const char *evidence; /* who saw what on which chip */
-    const char *against;  /* what contradicts it, or "" */
+    const char *against;  /* what contradicts it, or NULL */
 } Rule;
 
 enum {
@@ -135,6 +137,12 @@ int rule_find(const char *name);        /* by name; -1 */
 /* Rules by name or by finding ("C26", "c26"); fills up to max indices, returns the count. */
 int rule_lookup(const char *text, int *out, int max);
 
+/* Whether the rule's match finds it broken: at op, or in f or m where it looks at these. What the
+ * check reports and a pass rewrites is then one condition. Nothing is reported. */
+bool rule_matches(const RuleSet *rs, int rule, const Module *m, const Func *f, const Op *op);
+/* The same of a rule whose pass is to take the way out. */
+bool rule_asks(const RuleSet *rs, int rule, const Module *m, const Func *f, const Op *op);
+
 Standing rule_stands(const RuleSet *rs, int rule);
 /* reported or better: an engine that does as said */
 bool rule_holds(const RuleSet *rs, int rule);
@@ -147,17 +155,9 @@ bool rule_topk_refuses(int64_t k);    /* the rule `topk-k` is about it */
 /* of the constants of f that lie in files, or will */
 double func_weight_bytes(const Func *f);
 /* What rules look for that a pass rewrites too. rounded-scale: op multiplies what was rounded by
- * one number. hard-swish-rank: op is a product of two axes times its own sigmoid_hard.
- * softplus-range: something but the larger of it and its argument uses it. */
+ * one number. hard-swish-rank: op is a product of two axes times its own sigmoid_hard. */
 bool rule_scales_rounded(const Op *op, Value **rounded, Value **number);
 bool rule_hard_swish(const Op *op, Value **product);
-bool rule_softplus_is_bare(const Func *f, const Op *op);
-/* conv-padded: the input of a convolution with its zeros is wider than the limit */
-bool rule_conv_padded_is(const RuleSet *rs, const Op *op);
-bool rule_norm_rows_is(const Op *op); /* norm-rows, norm-wide, norm-values */
-bool rule_norm_wide_is(const RuleSet *rs, const Op *op);
-bool rule_norm_values_is(const Op *op);
-bool rule_palettes_are_grouped(const Op *op); /* grouped-palettes: those of a conv's weight */
 /* Where a slice begins along the last axis of x: 0 when it takes it from the start; -1: that is
  * not known. */
 int64_t rule_width_begin(const Op *op);
@@ -211,6 +211,7 @@ struct RuleCheck {
     const Func **said; /* by rule: the function in which its warning was said last */
     /* of the next break: why the pass leaves this one; a check sets and clears it */
     const char *left;
+    bool silent; /* only whether it is broken is asked */
     int errors, broken;
 };
 
@@ -227,11 +228,13 @@ int rules_check(const Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, voi
 
 /* ---- shared by checks (not for outside) -------------------------------------------------- */
 
-#define RULE_CHECK(f) void f(RuleCheck *c);
-#define RULE(id, name, finding, standing, os, effect, on, ops, check, ...) RULE_CHECK(check)
-#define NONE rule_none_
+#define RULE(id, ...) void rule_##id(RuleCheck *c);
 #include "rules.def"
-#undef NONE
-#undef RULE_CHECK
+/* Those that several rules have. */
+void rule_present(RuleCheck *c);
+void rule_conv_1d(RuleCheck *c);
+void rule_conv_3d(RuleCheck *c);
+void rule_joined_slices(RuleCheck *c);
+void rule_groups(RuleCheck *c);
 
 #endif

@@ -117,9 +117,13 @@ static void put_rules(void)
         "rules.def: standing by chip, releases, effect, what it looks at, way out, pass, ops");
     for (int i = 0; i < RULE_COUNT; i++) {
         const Rule *r = &rules[i];
-        LINE("%s %s \"%s\" %s %d %d %s |%s|\n", r->name, r->standing, r->os,
-             effect_names[r->effect], (int)r->on, (int)r->heal, or_none(r->pass),
-             or_none(r->ops));
+        LINE("%s ", r->name);
+        for (int k = 0; generation_at(k); k++)
+            buf_putc(&tables.text,
+                     standing_letters[chip_standing(generation_at(k), &r->facts)]);
+        buf_printf(&tables.text, " \"%s\" %s %d %d %s |%s|\n", r->os ? r->os : "",
+                   effect_names[r->effect], (int)r->on, (int)r->heal, or_none(r->pass),
+                   r->ops ? r->ops : "");
     }
 }
 
