@@ -1,31 +1,25 @@
 /* config.c -- options by name. */
 #include "api.h"
 
+#include "../base/option.h"
 #include "../ir/targets/rules.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum { OPT_FLAG, OPT_TEXT, OPT_LIST, OPT_CHOICE } Kind;
-
-static const struct {
-    const char *name;
-    char letter;
-    Kind kind;
-    const char *argument, *choices;
-} rows[] = {
+static const Option rows[] = {
 #define ONLY_OF_LIBRARY
-#define OPT(id, n, l, k, a, c, h) [CONFIG_##id] = { n, l, OPT_##k, a, c },
+#define OPT OPTION_ROW
 #include "../include/options.def"
 #undef OPT
 };
 
+/* Rows without a name are called by their letter. */
 int config_find(const char *name)
 {
-    for (int i = 0; i < CONFIG_COUNT; i++)
-        if (rows[i].name ? !strcmp(rows[i].name, name) : name[0] == rows[i].letter && !name[1])
-            return i;
-    return -1;
+    const int row = option_find(rows, CONFIG_COUNT, name, strlen(name));
+    const int letter = name[0] && !name[1] ? option_find_letter(rows, CONFIG_COUNT, *name) : -1;
+    return row >= 0 || letter < 0 || rows[letter].name ? row : letter;
 }
 
 /* ---- -W ---------------------------------------------------------------------------------- */
@@ -77,13 +71,12 @@ static const char *set_warning(anec_config *c, const char *word)
 const char *config_set(anec_config *c, int row, const char *value)
 {
     Setting *s = &c->value[row];
+    const char letter[] = { rows[row].letter, 0 };
+    const char *name = rows[row].name ? rows[row].name : letter;
     if (!value && rows[row].kind != OPT_FLAG)
-        return arena_printf(&c->arena, "%s needs %s", rows[row].name ? rows[row].name : "W",
-                            rows[row].argument);
-    if (rows[row].kind == OPT_CHOICE && !name_is_choice(rows[row].choices, value))
-        return arena_printf(&c->arena, "%s takes one of %s, not '%s'", rows[row].name,
-                            rows[row].choices, value);
-    const char *wrong = row == CONFIG_warn ? set_warning(c, value) : NULL;
+        return arena_printf(&c->arena, "%s needs %s", name, rows[row].arg);
+    const char *wrong = row == CONFIG_warn ? set_warning(c, value)
+                                           : option_wrong(&c->arena, &rows[row], name, value);
     if (wrong) return wrong;
     if (value) s->text = arena_strdup(&c->arena, value);
     if (rows[row].kind == OPT_LIST) {
@@ -130,11 +123,7 @@ void anec_config_free(anec_config *c)
 
 static const char *no_such_option(anec_config *c, const char *name)
 {
-    const char *known[CONFIG_COUNT];
-    size_t n = 0;
-    for (int i = 0; i < CONFIG_COUNT; i++)
-        if (rows[i].name) known[n++] = rows[i].name;
-    const char *near = name_nearest(name, known, n);
+    const char *near = option_nearest(&c->arena, rows, CONFIG_COUNT, name, strlen(name));
     return near ? arena_printf(&c->arena, "there is no option %s; did you mean %s?", name, near)
                 : arena_printf(&c->arena, "there is no option %s", name);
 }

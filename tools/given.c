@@ -14,7 +14,7 @@ static bool parse_one(Given *g, Args *a, const char *s, uint64_t iterations)
     *g = (Given){ .name = name, .text = s + n + 1, .each = at != NULL };
     if (!at) return true;
     *at = 0;
-    if (!*name || !parse_count(at + 1, &g->iteration))
+    if (!*name || !option_count(at + 1, &g->iteration))
         return usage_error(a->tool, "-i NAME@k takes the number of an iteration, not '%s'", s);
     if (g->iteration < iterations) return true;
     return usage_error(a->tool,

@@ -66,26 +66,22 @@ static bool tool_answers(const Args *a)
 /* What the rows that are the library's were given goes to it; false: usage, and said. */
 static bool configure(Args *a)
 {
-    static const struct {
-        const char *name;
-        char letter;
-    } rows[] = {
-#define OPT(id, n, l, ...) { n, l },
+    static const Option rows[] = {
+#define OPT OPTION_ROW
 #include "../include/options.def"
 #undef OPT
     };
+    const int n = (int)COUNT(rows);
     anec_error e;
     for (int i = 0; i < a->tool->noption; i++) {
         const Option *o = &a->tool->option[i];
         const OptValue *v = &a->value[i];
-        bool takes = false;
-        for (size_t k = 0; k < COUNT(rows); k++)
-            takes |= rows[k].name ? o->name && !strcmp(o->name, rows[k].name)
-                                  : !o->name && o->letter == rows[k].letter;
+        const bool takes = o->name ? option_find(rows, n, o->name, strlen(o->name)) >= 0
+                                   : option_find_letter(rows, n, o->letter) >= 0;
         const char letter[] = { o->letter, 0 };
-        for (int n = 0; takes && n < v->count; n++)
+        for (int k = 0; takes && k < v->count; k++)
             switch (anec_config_set(a->config, o->name ? o->name : letter,
-                                    v->all ? v->all[n] : v->text, &e)) {
+                                    v->all ? v->all[k] : v->text, &e)) {
             case ANEC_OK: break;
             case ANEC_WORLD: mem_out(1);
             default: return usage_error(a->tool, "%s", e.text);

@@ -1,8 +1,6 @@
 /* options.c -- reads a command line by a table of options. */
 #include "options.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 bool usage_error(const Tool *t, const char *fmt, ...)
@@ -20,31 +18,10 @@ bool usage_error(const Tool *t, const char *fmt, ...)
 
 /* ---- finding ----------------------------------------------------------------------------- */
 
-static int find_long(const Tool *t, const char *name, size_t len)
-{
-    for (int i = 0; i < t->noption; i++) {
-        const char *s = t->option[i].name;
-        if (s && strlen(s) == len && !memcmp(s, name, len)) return i;
-    }
-    return -1;
-}
-
-static int find_letter(const Tool *t, char letter)
-{
-    for (int i = 0; i < t->noption; i++)
-        if (t->option[i].letter && t->option[i].letter == letter) return i;
-    return -1;
-}
-
 static bool unknown_option(Args *a, const char *name, size_t len)
 {
     const Tool *t = a->tool;
-    const char **known = NEW_ARRAY(&a->arena, t->noption + 1, const char *);
-    size_t n = 0;
-    for (int i = 0; i < t->noption; i++)
-        if (t->option[i].name && t->option[i].kind != OPT_HIDDEN)
-            known[n++] = t->option[i].name;
-    const char *near = name_nearest(arena_strndup(&a->arena, name, len), known, n);
+    const char *near = option_nearest(&a->arena, t->option, t->noption, name, len);
     if (near)
         return usage_error(t, "there is no option --%.*s; did you mean --%s?", (int)len, name,
                            near);
@@ -60,51 +37,17 @@ static const char *spelled(Args *a, const Option *o)
 
 /* ---- values ------------------------------------------------------------------------------ */
 
-bool parse_count(const char *text, uint64_t *out)
-{
-    char *end;
-    if (*text < '0' || *text > '9') return false;
-    errno = 0;
-    unsigned long long v = strtoull(text, &end, 10);
-    *out = v;
-    return !*end && !errno;
-}
-
-static bool parse_real(const char *text, double *out)
-{
-    char *end;
-    if ((*text < '0' || *text > '9') && *text != '.') return false;
-    *out = strtod(text, &end);
-    return end != text && !*end;
-}
-
-static bool check_choice(Args *a, const Option *o, const char *text)
-{
-    return name_is_choice(o->choices, text)
-        || usage_error(a->tool, "%s takes %s, not '%s'", spelled(a, o), o->choices, text);
-}
-
 static bool set_option(Args *a, int i, const char *text)
 {
     const Option *o = &a->tool->option[i];
     OptValue *v = &a->value[i];
+    const char *wrong = option_wrong(&a->arena, o, spelled(a, o), text);
+    if (wrong) return usage_error(a->tool, "%s", wrong);
     v->text = text;
     v->count++;
-    switch (o->kind) {
-    case OPT_COUNT:
-        if (parse_count(text, &v->number)) return true;
-        return usage_error(a->tool, "%s takes a whole number from 0, not '%s'", spelled(a, o),
-                           text);
-    case OPT_NUMBER:
-        if (parse_real(text, &v->real)) return true;
-        return usage_error(a->tool, "%s takes a number from 0, not '%s'", spelled(a, o), text);
-    case OPT_CHOICE: return check_choice(a, o, text);
-    case OPT_LIST: v->all[v->count - 1] = text; return true;
-    case OPT_FLAG:
-    case OPT_HIDDEN:
-    case OPT_MAYBE:
-    case OPT_TEXT: return true;
-    }
+    if (o->kind == OPT_LIST) v->all[v->count - 1] = text;
+    if (o->kind == OPT_COUNT) option_count(text, &v->number);
+    if (o->kind == OPT_NUMBER) option_number(text, &v->real);
     return true;
 }
 
@@ -130,7 +73,7 @@ static bool take_argument(Args *a, Cursor *c, int i, const char *joined)
 static bool parse_long(Args *a, Cursor *c, const char *s)
 {
     size_t len = strcspn(s, "=");
-    int i = find_long(a->tool, s, len);
+    int i = option_find(a->tool->option, a->tool->noption, s, len);
     return i < 0 ? unknown_option(a, s, len)
                  : take_argument(a, c, i, s[len] ? s + len + 1 : NULL);
 }
@@ -138,7 +81,7 @@ static bool parse_long(Args *a, Cursor *c, const char *s)
 static bool parse_letters(Args *a, Cursor *c, const char *s)
 {
     for (; *s; s++) {
-        int i = find_letter(a->tool, *s);
+        int i = option_find_letter(a->tool->option, a->tool->noption, *s);
         if (i < 0) return usage_error(a->tool, "there is no option -%c", *s);
         if (a->tool->option[i].arg) return take_argument(a, c, i, s[1] ? s + 1 : NULL);
         if (!take_argument(a, c, i, NULL)) return false;

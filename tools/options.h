@@ -6,31 +6,7 @@
 #ifndef ANEC_OPTIONS_H
 #define ANEC_OPTIONS_H
 
-#include "../base/base.h"
-
-typedef enum {
-    OPT_FLAG,
-    OPT_TEXT,   /* the last one given holds */
-    OPT_MAYBE,  /* the same; its argument may be missing (text is NULL), and stands behind = */
-    OPT_LIST,   /* may be repeated; all hold */
-    OPT_COUNT,  /* a whole number from 0 */
-    OPT_NUMBER, /* a number from 0 */
-    OPT_CHOICE, /* one of `choices` */
-    OPT_HIDDEN  /* a flag that --help leaves out */
-} OptKind;
-
-typedef struct {
-    const char *name; /* without the dashes; NULL: the letter alone */
-    char letter;      /* 0: none */
-    OptKind kind;
-    const char *arg;     /* what --help calls the argument; NULL for flags */
-    const char *choices; /* CHOICE: "a|b|c" */
-    const char *help;
-} Option;
-
-/* A row of a tool's .def file: OPT(id, name, letter, kind, argument, choices, help). */
-#define OPTION_ROW(id, n, l, k, a, c, h)                                                       \
-    { .name = n, .letter = l, .kind = OPT_##k, .arg = a, .choices = c, .help = h },
+#include "../base/option.h"
 
 typedef struct {
     const char *command, *text;
@@ -76,8 +52,6 @@ void args_free(Args *a);
 /* Reports wrong usage to stderr as "anec: ..", with a line that points at --help; always
  * false. */
 bool usage_error(const Tool *t, const char *fmt, ...) PRINTF(2, 3);
-/* Reads a whole number from 0 that fills all of `text`. */
-bool parse_count(const char *text, uint64_t *out);
 
 void tool_help(const Tool *t, Buf *out);
 void tool_man(const Tool *t, Buf *out);

@@ -1,17 +1,18 @@
 /* schedule.c -- what a run is told, and the learning rate that follows for a step. */
 #include "train.h"
 
+#include "../base/option.h"
+
 #include <math.h>
-#include <stdlib.h>
 
-typedef enum { SETTING_TEXT, SETTING_COUNT, SETTING_NUMBER, SETTING_CHOICE, SETTING_FLAG } Kind;
-
-static const struct {
-    Kind kind;
-    const char *choices, *otherwise;
-} rows[] = {
+static const Option rows[] = {
 #define SET(id, name, kind, arg, choices, otherwise, help)                                     \
-    { SETTING_##kind, choices, otherwise },
+    OPTION_ROW(id, name, 0, kind, arg, choices, help)
+#include "settings.def"
+};
+
+static const char *const otherwise_of[] = {
+#define SET(id, name, kind, arg, choices, otherwise, help) otherwise,
 #include "settings.def"
 };
 
@@ -20,39 +21,24 @@ const char *const train_setting_names[SET_COUNT] = {
 #include "settings.def"
 };
 
-static bool is_choice(const char *choices, const char *text)
-{
-    const size_t n = strlen(text);
-    for (const char *s = choices; s; s = strchr(s, '|') ? strchr(s, '|') + 1 : NULL)
-        if (strcspn(s, "|") == n && !memcmp(s, text, n)) return true;
-    return false;
-}
-
 bool settings_put(TrainSettings *s, int id, const char *text)
 {
+    Arena a = { 0 };
     TrainSetting *v = &s->at[id];
-    char *end = NULL;
-    const bool number = (*text >= '0' && *text <= '9') || *text == '.';
+    const bool wrong = option_wrong(&a, &rows[id], rows[id].name, text) != NULL;
+    arena_free(&a);
     *v = (TrainSetting){ .text = text };
-    switch (rows[id].kind) {
-    case SETTING_COUNT:
-        v->count = number ? strtoull(text, &end, 10) : 0;
-        return number && end != text && !*end;
-    case SETTING_NUMBER:
-        v->real = number ? strtod(text, &end) : 0;
-        return number && end != text && !*end && isfinite(v->real);
-    case SETTING_CHOICE: return is_choice(rows[id].choices, text);
-    case SETTING_TEXT:
-    case SETTING_FLAG: break;
-    }
-    return true;
+    if (wrong) return false;
+    if (rows[id].kind == OPT_COUNT) option_count(text, &v->count);
+    if (rows[id].kind == OPT_NUMBER) option_number(text, &v->real);
+    return isfinite(v->real);
 }
 
 void settings_init(TrainSettings *s)
 {
     *s = (TrainSettings){ 0 };
     for (int i = 0; i < SET_COUNT; i++)
-        if (rows[i].otherwise) settings_put(s, i, rows[i].otherwise);
+        if (otherwise_of[i]) settings_put(s, i, otherwise_of[i]);
 }
 
 /* Up to the whole rate over the warm-up, then down to the least one at the last step. */

@@ -188,8 +188,8 @@ static void test_options(void **state)
     } wrong[] = {
         { "tarket", "m1", "there is no option tarket; did you mean target?" },
         { "zzzzzzzz", "m1", "there is no option zzzzzzzz" },
-        { "io", "fp8", "io takes one of auto|fp16|fp32, not 'fp8'" },
-        { "io", "fp16|fp32", "io takes one of auto|fp16|fp32, not 'fp16|fp32'" },
+        { "io", "fp8", "io takes auto|fp16|fp32, not 'fp8'" },
+        { "io", "fp16|fp32", "io takes auto|fp16|fp32, not 'fp16|fp32'" },
         { "target", NULL, "target needs CHIP[,OS]" },
         { "W", NULL, "W needs [no-]NAME" },
         { "W", "error=missing-weight", "did you mean missing-weights?" },
