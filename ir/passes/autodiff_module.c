@@ -211,6 +211,12 @@ static Value *zeros(Work *w, Builder *b, const Value *x)
 {
     diag_warn(w->diag, WARN_ZERO_GRADIENT, x->loc, "no result depends on %s: its gradient is 0",
               x->name);
+    if (!shape_known(&x->type->shape)) {
+        diag_error(w->diag, x->loc,
+                   "the gradient of %s is zeros of its shape, %s, whose extents must be known",
+                   x->name, shape_text(&w->scratch, &x->type->shape));
+        return NULL;
+    }
     Const *c = NEW(&w->m->arena, Const);
     *c = (Const){ .type = x->type, .kind = CONST_INIT, .init = INIT_FILL };
     return build_const(b, "zeros", c);
@@ -225,14 +231,22 @@ static bool differentiate(Work *w)
     if (w->options->names) {
         if (!add_named(w)) return false;
     } else add_all(w);
+    if (w->options->only && !w->nx)
+        return diag_error(
+            w->diag, f->loc,
+            "no input or weight of %s is a float: it would have no results, since "
+            "gradients are to be all that it has",
+            f->name);
     Value **dx = NEW_ARRAY(&w->scratch, w->nx + 1, Value *);
     Builder b = builder_at(f->body, NULL, w->diag, f->loc);
     const int n = add_seeds(w, &b, y, seed);
     if (n < 0 || !autodiff(&b, y, seed, n, w->x, w->nx, dx)) return false;
     b = builder_at(f->body, NULL, w->diag, f->loc);
     if (w->options->only) func_drop_results(f, 0);
-    for (int i = 0; i < w->nx; i++)
-        if (!add_result(w, &b, dx[i] ? dx[i] : zeros(w, &b, w->x[i]), w->name[i])) return false;
+    for (int i = 0; i < w->nx; i++) {
+        Value *g = dx[i] ? dx[i] : zeros(w, &b, w->x[i]);
+        if (!g || !add_result(w, &b, g, w->name[i])) return false;
+    }
     return true;
 }
 

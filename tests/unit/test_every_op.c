@@ -1,6 +1,6 @@
 /* test_every_op.c -- what becomes of each op for each chip and in each opset: the examples of
  * the op table, and the calls of perturbed.def, as programs, with more and with less of them
- * known. What the whole pipeline makes of them, or why it does not, is held against
+ * known. What the whole pipeline makes of them, or why it does not, and their gradients, is held against
  * every_op.txt: of a call as it is a line for all targets that agree, of the others the sum of
  * such lines. `make golden` writes that anew. */
 #include "rewritten.h"
@@ -8,6 +8,7 @@
 
 #include "../../ir/mil/mil.h"
 #include "../../ir/ops/ops.h"
+#include "../../ir/passes/autodiff.h"
 #include "../../ir/passes/passes.h"
 
 typedef struct {
@@ -288,6 +289,21 @@ static uint64_t sum_of(uint64_t h, const char *s)
     return h;
 }
 
+/* The statements of its gradients, or why it has none. */
+static void differentiate(Made *p)
+{
+    Diag d = { .quiet = true };
+    Buf b = { 0 };
+    Module *m = read_text(&p->arena, &d, p->text);
+    if (!m || !module_verify(m, &d, NULL)) fail_msg("%s\n%s", d.text.s, p->text);
+    if (autodiff_module(m, &(GradOptions){ .only = true }, &d)) put_statements(&b, m);
+    put_said(&b, d.text.s ? strstr(d.text.s, "error: ") : NULL);
+    note(p, "gradient", b.s ? b.s : "");
+    module_free(m);
+    buf_free(&b);
+    diag_free(&d);
+}
+
 /* Each second one of the chips that have an engine of their own. */
 static bool is_apart(const Target *t)
 {
@@ -316,6 +332,7 @@ static void one_variant(Buf *out, const Seed *s, const OpInfo *info, const Varia
     for (int i = OPSET_IOS15; p.text && i <= OPSET_IOS18; i += how == variants ? 1 : 2)
         compile(&p, &(PassOptions){ .target = target_find("host"), .opset = (Opset)i },
                 opset_text((Opset)i));
+    if (p.text && !how->unknown) differentiate(&p);
     for (int i = 0; i < p.n; i++)
         if (how == variants) buf_printf(out, "  %s:%s\n", p.answer[i].of, p.answer[i].text);
         else sum = sum_of(sum_of(sum, p.answer[i].of), p.answer[i].text);
