@@ -2,6 +2,7 @@
 #include "ane.h"
 #include "helper.h"
 #include "model.h"
+#include "../engine_limits.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -432,7 +433,7 @@ const Backend *ane_open(const BackendOptions *o, Arena *a, const char **why)
     *b = (Backend){ .name = "ane",
                     .doc = "the Apple Neural Engine through its private framework",
                     .pause = 15,
-                    .compiles = 100,
+                    .compiles = ENGINE_COMPILES_SAFE,
                     .target = ane_target(s),
                     .row = s,
                     .compile = ane_compile,

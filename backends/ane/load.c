@@ -1,6 +1,7 @@
 /* load.c -- whose turn it is to be loaded, and what loading costs: most loads find what the
  * system has compiled, but where it has not, loading compiles, and compilations are few. */
 #include "load.h"
+#include "../engine_limits.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,8 +9,8 @@
 #include <time.h>
 
 enum {
-    /* programs loaded at once; the system has about 127 places for all */
-    BUDGET = 120,
+    /* programs loaded at once; some of the system's places are others' */
+    BUDGET = ENGINE_PLACES - 7,
     TRIES = 6, /* to load, and to run */
     /* Loads that compile nothing were seen to take 1 to 66 ms; where the system does not tell
      * whether it has compiled, one that takes longer counts as a compilation. */
@@ -76,8 +77,8 @@ static bool put_back(AneModel *m, Arena *a)
 
 static Compiler compiler_of(const Ane *s)
 {
-    if (s->helper && !s->no_helper && s->compiles >= COMPILES_SAFE) return BY_HELPER;
-    return s->compiles < COMPILES_MOST ? BY_US : BY_NOBODY;
+    if (s->helper && !s->no_helper && s->compiles >= ENGINE_COMPILES_SAFE) return BY_HELPER;
+    return s->compiles < ENGINE_COMPILES ? BY_US : BY_NOBODY;
 }
 
 /* Another identity's compilations are kept apart by the system: such a helper is of no use. */

@@ -10,10 +10,7 @@
 #include <pthread.h>
 
 enum {
-    FIRST_WAIT_MS = 100, /* doubled with each try */
-    COMPILES_SAFE = 100, /* after which a helper compiles, where there is one */
-    /* reported: later ones fail without a reason, and the process may crash */
-    COMPILES_MOST = 119
+    FIRST_WAIT_MS = 100 /* doubled with each try */
 };
 
 struct Ane {

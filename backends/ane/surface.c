@@ -1,9 +1,8 @@
 /* surface.c -- tensors in and out of surfaces: rows with a stride, float types that differ. */
 #include "model.h"
+#include "../engine_limits.h"
 
 #include <string.h>
-
-enum { ROW = 64 };
 
 static int64_t elements(const Port *p) { return p->channels * p->height * p->width; }
 static int64_t rows(const Port *p) { return p->batch * p->channels * p->height; }
@@ -39,7 +38,7 @@ void port_guess(Port *p, const char *name, const Type *t, int element)
                  .element = element,
                  .width = n ? s->dim[n - 1] : 1 };
     for (int i = 0; i + 1 < n; i++) p->channels *= s->dim[i];
-    p->row = ((size_t)p->width * (size_t)element + ROW - 1) / ROW * ROW;
+    p->row = ((size_t)p->width * (size_t)element + ENGINE_ROW - 1) / ENGINE_ROW * ENGINE_ROW;
     p->plane = p->row;
     p->batch_stride = p->bytes = p->plane * (size_t)p->channels;
 }

@@ -2,6 +2,7 @@
 #include "first.h"
 
 #include "../ane/engine.h"
+#include "../engine_limits.h"
 
 #include <math.h>
 #include <string.h>
@@ -236,12 +237,12 @@ static FirstVerdict try_suffix(FirstTrial *t)
 
 static FirstVerdict try_rows(FirstTrial *t)
 {
-    enum { ROW = 64 };
     Layout l;
     if (!read_layout(t, &l)) return FIRST_UNKNOWN;
     for (int i = 0; i < l.nin + l.nout; i++) {
         const Port *p = i < l.nin ? &l.in[i] : &l.out[i - l.nin];
-        const size_t row = ((size_t)p->width * (size_t)p->element + ROW - 1) / ROW * ROW;
+        const size_t row = ((size_t)p->width * (size_t)p->element + ENGINE_ROW - 1) / ENGINE_ROW
+                         * ENGINE_ROW;
         if (p->row != row || p->plane != row * (size_t)p->height
             || p->batch_stride != p->plane * (size_t)p->channels)
             return say(t, FIRST_DIFFERS,

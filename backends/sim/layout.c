@@ -2,6 +2,7 @@
 #include "layout.h"
 
 #include "../../ir/ops/eval.h"
+#include "../engine_limits.h"
 
 #include <string.h>
 
@@ -22,9 +23,9 @@ bool layout_of(const char *name, DType t, const Shape *s, Layout *out)
     if (dtypes[t].bits < 8) return false;
     if (s->rank > 3) out->batch = shape_elements(s, 0, s->rank - 3);
     if (!size_mul((size_t)out->width, (size_t)dtypes[t].bits / 8, &out->row)
-        || !size_add(out->row, ROW_BYTES - 1, &padded))
+        || !size_add(out->row, ENGINE_ROW - 1, &padded))
         return false;
-    out->row_stride = padded / ROW_BYTES * ROW_BYTES;
+    out->row_stride = padded / ENGINE_ROW * ENGINE_ROW;
     return size_mul(out->row_stride, (size_t)out->height, &out->plane_stride)
         && size_mul((size_t)out->batch, (size_t)out->channels, &planes)
         && size_mul(out->plane_stride, planes, &out->bytes);

@@ -14,7 +14,6 @@
 
 #include "../../ir/ir.h"
 
-enum { ROW_BYTES = 64 };
 
 typedef struct {
     const char *name;

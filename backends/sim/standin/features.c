@@ -1,11 +1,12 @@
 /* features.c -- what goes into a prediction of Core ML and comes out: arrays, values,
  * providers; and what of Foundation it takes. */
 #include "standin.h"
+#include "../../engine_limits.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLOAT_KIND = 0x10000, INT_KIND = 0x20000, ROW = 64 };
+enum { FLOAT_KIND = 0x10000, INT_KIND = 0x20000 };
 
 long system_major(void) { return fault("macos") ? fault("macos") : 26; }
 
@@ -43,7 +44,7 @@ MultiArray *multi_new(long type, int rank, const int64_t *dim)
         m->dim[i] = dim[i];
         m->stride[i] = step;
         step *= dim[i];
-        const int64_t row = ROW / (int64_t)element_size(m);
+        const int64_t row = ENGINE_ROW / (int64_t)element_size(m);
         if (i == rank - 1 && rank > 1) step = (step + row - 1) / row * row;
     }
     measure(m);

@@ -1,5 +1,6 @@
 /* neural.c -- the classes of the engine's private framework. */
 #include "standin.h"
+#include "../../engine_limits.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -73,8 +74,6 @@ typedef struct {
 
 static pthread_mutex_t counts = PTHREAD_MUTEX_INITIALIZER;
 static long compilations, slots_taken, busy_loads, evaluations, busy_evaluations;
-
-enum { COMPILATIONS = 119, SLOTS = 127 };
 
 static void leave_slot(Model *m)
 {
@@ -208,7 +207,7 @@ static bool leave_files(const Model *m, Arena *a, const char *dir)
 
 static bool may_compile(void)
 {
-    const long most = fault("compiles") ? fault("compiles") : COMPILATIONS;
+    const long most = fault("compiles") ? fault("compiles") : ENGINE_COMPILES;
     pthread_mutex_lock(&counts);
     bool ok = compilations < most;
     if (ok) compilations++;
@@ -301,7 +300,7 @@ static Id describe(const Compiled *c)
 
 static Flag take_slot(Id *error)
 {
-    const long asked = fault("slots"), most = asked < 0 ? 0 : asked ? asked : SLOTS;
+    const long asked = fault("slots"), most = asked < 0 ? 0 : asked ? asked : ENGINE_PLACES;
     pthread_mutex_lock(&counts);
     bool busy = busy_loads < fault("load-busy"), full = slots_taken >= most;
     if (busy) busy_loads++;

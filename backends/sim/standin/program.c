@@ -4,6 +4,7 @@
 
 #include "../../../ir/mil/mil.h"
 #include "../../backend.h"
+#include "../../engine_limits.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -18,8 +19,6 @@ struct Compiled {
     Procedure *procedure;
     Program **program;
 };
-
-enum { ROW = 64 }; /* rows begin at multiples of so many bytes */
 
 /* ---- layout ------------------------------------------------------------------------------ */
 
@@ -42,7 +41,7 @@ static void place(Place *p, const Value *v)
                   .height = of_last[1],
                   .width = of_last[0],
                   .element = dtypes[t->dtype].bits / 8 };
-    p->row = ((size_t)p->width * (size_t)p->element + ROW - 1) / ROW * ROW;
+    p->row = ((size_t)p->width * (size_t)p->element + ENGINE_ROW - 1) / ENGINE_ROW * ENGINE_ROW;
     p->plane = p->row * (size_t)p->height;
     p->batch_stride = p->plane * (size_t)p->channels + (fault("batch-stride") ? 2 * p->row : 0);
     p->bytes = p->batch_stride * (size_t)batch;
