@@ -1,6 +1,8 @@
 /* read.c -- a model as the options have it: its text read, checked, rewritten. */
 #include "read.h"
 
+#include "../ir/mil/container.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,21 +27,9 @@ static Kind kind_of(const anec_config *c, const char *path)
 {
     const Setting *from = config_get(c, CONFIG_from);
     if (from->count) return !strcmp(from->text, "mil") ? KIND_MIL : KIND_DSL;
-    size_t n = strlen(path);
-    while (n > 1 && path[n - 1] == '/') n--;
-    static const struct {
-        const char *suffix;
-        Kind kind;
-    } kinds[] = {
-        { ".anedsl", KIND_DSL },         { ".mil", KIND_MIL },
-        { ".mlmodelc", KIND_CONTAINER }, { ".mlpackage", KIND_CONTAINER },
-        { ".mlmodel", KIND_CONTAINER },
-    };
-    for (size_t i = 0; i < COUNT(kinds); i++) {
-        size_t k = strlen(kinds[i].suffix);
-        if (n >= k && !memcmp(path + n - k, kinds[i].suffix, k)) return kinds[i].kind;
-    }
-    return KIND_UNKNOWN;
+    if (file_has_suffix(path, ".anedsl")) return KIND_DSL;
+    const Container *container = container_find(path);
+    return !container ? KIND_UNKNOWN : container->text ? KIND_MIL : KIND_CONTAINER;
 }
 
 static anec_status refuse_kind(Model *m, const char *path)
@@ -48,12 +38,11 @@ static anec_status refuse_kind(Model *m, const char *path)
         return usage(m, "the standard input can be .anedsl or .mil: --from says which");
     if (file_is_dir(path))
         return usage(m,
-                     "the folder %s is no .mlmodelc or .mlpackage by its name: give it that "
+                     "the folder %s is no %s by its name: give it that "
                      "ending, or give the .mil in it",
-                     path);
-    return usage(
-        m, "%s is no .anedsl, .mil, .mlmodelc or .mlpackage by its name; --from says which",
-        path);
+                     path, container_endings(&m->arena, true));
+    return usage(m, "%s is no .anedsl, %s by its name; --from says which", path,
+                 container_endings(&m->arena, false));
 }
 
 /* ---- reading ----------------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
 /* anec.c -- compiles a program to MIL, for a target or as it is. */
+#include "../ir/mil/container.h"
 #include "../ir/passes/autodiff.h"
 #include "graph.h"
 #include "lists.h"
@@ -160,9 +161,13 @@ static bool check_output(const Job *j)
         return !program
             || usage_error(&tool, "-o %s: %s is no program; another ending is needed", o->text,
                            opt(j, ANEC_emit)->text);
-    if (!program)
-        return usage_error(&tool, "-o %s: the name must end in .mil, .mlmodelc or .mlpackage",
-                           o->text);
+    if (!program) {
+        Arena a = { 0 };
+        usage_error(&tool, "-o %s: the name must end in %s", o->text,
+                    container_endings(&a, false));
+        arena_free(&a);
+        return false;
+    }
     if (j->mode == MODE_CHECK || j->mode == MODE_TOKENS || j->mode == MODE_AST)
         return usage_error(&tool, "-o goes neither with --check nor with --emit tokens or ast");
     return true;

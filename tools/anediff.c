@@ -1,4 +1,5 @@
 /* anediff.c -- says the first thing in which two programs, or two folders of arrays, differ. */
+#include "../ir/mil/container.h"
 #include "diff.h"
 #include "tool.h"
 
@@ -46,9 +47,8 @@ static const OptValue *opt(const Job *j, int id) { return &j->args->value[id]; }
 /* A model is a file, or a folder that its name tells apart. */
 static bool is_folder(const char *path)
 {
-    return file_is_dir(path) && !file_has_suffix(path, ".mlmodelc")
-        && !file_has_suffix(path, ".mlpackage") && !file_has_suffix(path, ".mlmodelc/")
-        && !file_has_suffix(path, ".mlpackage/");
+    const Container *container = container_find(path);
+    return file_is_dir(path) && !(container && container->folder);
 }
 
 static bool check_usage(const Job *j, bool folders)

@@ -14,7 +14,6 @@
 
 #include "../../ir/ir.h"
 
-
 typedef struct {
     const char *name;
     int symbol; /* its place in the engine's order; layouts_order sets it */

@@ -1,20 +1,10 @@
-/* container.c -- a model by its path: text, compiled folder or package. */
+/* container.c -- a model by its path: what an ending means, a row each (text, compiled folder,
+ * package, the file inside of one). */
+#include "container.h"
 #include "read.h"
 #include "spec.h"
 
 #include <string.h>
-
-typedef enum { FORM_NONE, FORM_MIL, FORM_COMPILED, FORM_PACKAGE, FORM_SPEC } Form;
-
-static const struct {
-    const char *ending;
-    Form form;
-} endings[] = {
-    { ".mil", FORM_MIL },
-    { ".mlmodelc", FORM_COMPILED },
-    { ".mlpackage", FORM_PACKAGE },
-    { ".mlmodel", FORM_SPEC },
-};
 
 /* The path without what follows the name of a folder. */
 static char *trimmed(Arena *a, const char *path)
@@ -24,35 +14,12 @@ static char *trimmed(Arena *a, const char *path)
     return arena_strndup(a, path, n);
 }
 
-static Form form_of(const char *path)
-{
-    Arena a = { 0 };
-    Form form = FORM_NONE;
-    const char *name = trimmed(&a, path);
-    for (size_t i = 0; i < COUNT(endings); i++)
-        if (file_has_suffix(name, endings[i].ending)) form = endings[i].form;
-    arena_free(&a);
-    return form;
-}
-
-bool container_writes(const char *path)
-{
-    const Form form = form_of(path);
-    return form != FORM_NONE && form != FORM_SPEC;
-}
-
 bool container_is_zip(Diag *d, const char *path, const Mapped *file)
 {
     return foreign_zip(d, path, file);
 }
 
 bool container_beside(Module *m, Diag *d, const char *path) { return beside_read(m, d, path); }
-
-static bool unknown(Diag *d, const char *path)
-{
-    return diag_error(d, (Loc){ .src = NULL },
-                      "%s: the name must end in .mil, .mlmodelc or .mlpackage", path);
-}
 
 static Module *read_text(Diag *d, const char *path, const MilReading *how)
 {
@@ -66,24 +33,6 @@ static Module *read_text(Diag *d, const char *path, const MilReading *how)
     if (module_stayed(m, d) && ok && beside_read(m, d, path)) return m;
     module_free(m);
     return NULL;
-}
-
-Module *container_read(Diag *d, const char *path) { return container_read_as(d, path, NULL); }
-
-Module *container_read_as(Diag *d, const char *path, const MilReading *how)
-{
-    Arena a = { 0 };
-    Module *m = NULL;
-    const char *name = trimmed(&a, path);
-    switch (form_of(path)) {
-    case FORM_MIL: m = read_text(d, name, how); break;
-    case FORM_COMPILED: m = mlmodelc_read(d, name, how); break;
-    case FORM_PACKAGE: m = mlpackage_read(d, name, how); break;
-    case FORM_SPEC: m = mlmodel_read(d, name, how); break;
-    case FORM_NONE: unknown(d, path); break;
-    }
-    arena_free(&a);
-    return m;
 }
 
 /* ---- writing ----------------------------------------------------------------------------- */
@@ -150,18 +99,67 @@ static bool save_package(Module *m, Diag *d, const char *path)
     return ok;
 }
 
+/* ---- the containers ---------------------------------------------------------------------- */
+
+static const Container containers[] = {
+    { .ending = ".mil", .text = true, .read = read_text, .write = save_text },
+    { .ending = ".mlmodelc", .folder = true, .read = mlmodelc_read, .write = save_compiled },
+    { .ending = ".mlpackage", .folder = true, .read = mlpackage_read, .write = save_package },
+    { .ending = ".mlmodel", .read = mlmodel_read },
+};
+
+const Container *container_find(const char *path)
+{
+    Arena a = { 0 };
+    const Container *found = NULL;
+    const char *name = trimmed(&a, path);
+    for (size_t i = 0; i < COUNT(containers); i++)
+        if (file_has_suffix(name, containers[i].ending)) found = &containers[i];
+    arena_free(&a);
+    return found;
+}
+
+const char *container_endings(Arena *a, bool folders)
+{
+    const char *list = "", *last = NULL;
+    for (size_t i = 0; i < COUNT(containers); i++) {
+        if (!containers[i].write || (folders && !containers[i].folder)) continue;
+        if (last) list = arena_printf(a, "%s%s%s", list, *list ? ", " : "", last);
+        last = containers[i].ending;
+    }
+    return *list ? arena_printf(a, "%s or %s", list, last) : last;
+}
+
+bool container_writes(const char *path)
+{
+    const Container *c = container_find(path);
+    return c && c->write;
+}
+
+static void unknown(Diag *d, Arena *a, const char *path)
+{
+    diag_error(d, (Loc){ .src = NULL }, "%s: the name must end in %s", path,
+               container_endings(a, false));
+}
+
+Module *container_read(Diag *d, const char *path) { return container_read_as(d, path, NULL); }
+
+Module *container_read_as(Diag *d, const char *path, const MilReading *how)
+{
+    Arena a = { 0 };
+    const Container *c = container_find(path);
+    Module *m = c ? c->read(d, trimmed(&a, path), how) : NULL;
+    if (!c) unknown(d, &a, path);
+    arena_free(&a);
+    return m;
+}
+
 bool container_save(Module *m, Diag *d, const char *path)
 {
     Arena a = { 0 };
-    bool ok = false;
-    const char *name = trimmed(&a, path);
-    switch (form_of(path)) {
-    case FORM_MIL: ok = save_text(m, d, name); break;
-    case FORM_COMPILED: ok = save_compiled(m, d, name); break;
-    case FORM_PACKAGE: ok = save_package(m, d, name); break;
-    case FORM_SPEC:
-    case FORM_NONE: unknown(d, path); break;
-    }
+    const Container *c = container_find(path);
+    const bool known = c && c->write, ok = known && c->write(m, d, trimmed(&a, path));
+    if (!known) unknown(d, &a, path);
     arena_free(&a);
     return ok;
 }
