@@ -78,10 +78,11 @@ static void spoil(Judge *j, const RuleBreak *b)
     e->spoiled[e->nspoiled++] = (Spoiled){ b->op, (int)(b->rule - rules) };
 }
 
-/* Silent faults that are simulated as what they are, or that running through surfaces
- * avoids. */
+/* Silent faults that are simulated as what they are, or that running through surfaces avoids.
+ * A number about the statements that a rule names is for them alone (call.c). */
 static bool simulated(const char *rule)
 {
+    if (rule_find(rule) == RULE_transposed_products) return false;
     static const char *const elsewhere[] = { "slot-order", "weight-record" };
     for (size_t i = 0; i < COUNT(elsewhere); i++)
         if (!strcmp(elsewhere[i], rule)) return true;

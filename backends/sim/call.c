@@ -350,10 +350,19 @@ static void scale(Tensor *res, double by)
     for (size_t i = 0; i < res->count; i++) tensor_set_float(res, i, tensor_float(res, i) * by);
 }
 
+static void overflow_from(double at, Tensor *res)
+{
+    for (size_t i = 0; i < res->count; i++) {
+        const double y = tensor_float(res, i);
+        if (fabs(y) >= at) tensor_set_float(res, i, copysign(INFINITY, y));
+    }
+}
+
 /* What a silent fault gives is seldom known: zeros stand for it. */
-static void spoil_by(int rule, const Call *c, Tensor *res, int n)
+static void spoil_by(const Engine *e, int rule, const Call *c, Tensor *res, int n)
 {
     if (rule == RULE_rounded_scale) drop_product(c, res);
+    else if (rule == RULE_transposed_products) overflow_from(num(e, NUM_fed_overflow_at), res);
     else if (rule == RULE_hard_swish_rank) scale(res, 1 - 0.039);
     else if (rule == RULE_quantized_scale) scale(res, 2);
     else
@@ -365,7 +374,7 @@ static void spoil_by(int rule, const Call *c, Tensor *res, int n)
 static void spoil(const Engine *e, const Op *op, const Call *c, Tensor *res)
 {
     for (int i = 0; i < e->nspoiled; i++)
-        if (e->spoiled[i].op == op) spoil_by(e->spoiled[i].rule, c, res, c->nout);
+        if (e->spoiled[i].op == op) spoil_by(e, e->spoiled[i].rule, c, res, c->nout);
 }
 
 /* ---- the door ---------------------------------------------------------------------------- */

@@ -109,9 +109,11 @@ static bool count_fed(void *ctx, const Op *op)
         if (made_by(op_value(op, sides[i]), OP_transpose)) by = op_value(op, sides[i]);
     if (!by || ++f->fed < 2) return true;
     f->check->left = goes_into_flags(by->def) ? NULL : "more than the last two axes move";
+    f->check->op = op;
     rule_broken(f->check, op->loc, "matmul is number %d of those that a transpose feeds: %s",
                 f->fed, by->name);
     f->check->left = NULL;
+    f->check->op = NULL;
     return true;
 }
 

@@ -11,11 +11,9 @@
  * is known of what goes wrong. */
 static bool unseen(int rule)
 {
-    static const int list[] = { RULE_slot_order, RULE_row_padding,
-                                RULE_names,      RULE_rank3_matmul,
-                                RULE_tile,       RULE_identity_result,
-                                RULE_broadcast,  RULE_weight_record,
-                                RULE_private_op, RULE_transposed_products };
+    static const int list[] = { RULE_slot_order,   RULE_row_padding,   RULE_names,
+                                RULE_rank3_matmul, RULE_tile,          RULE_identity_result,
+                                RULE_broadcast,    RULE_weight_record, RULE_private_op };
     for (size_t i = 0; i < COUNT(list); i++)
         if (list[i] == rule) return true;
     return !probe_has_rule(rule);

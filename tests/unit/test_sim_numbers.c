@@ -49,6 +49,13 @@ typedef struct {
 #define BINARY(op)                                                                             \
     .params = H("[1]") " a, " H("[1]") " b", .body = Y("[1]", op "(x = a, y = b)")
 #define LOG(op) .params = H("[1]") " a", .body = Y("[1]", op "(epsilon = fp16(0x0p+0), x = a)")
+/* t is a, transposed; the second product is of the first and x. */
+#define FED(x)                                                                                                                                                                                                                \
+    .params = H("[1, 1]") " a, " H("[1, 1]") " b",                                                                                                                                                                            \
+    .body =                                                                                                                                                                                                                   \
+        H("[1, 1]") " t = transpose(perm = tensor<int32, [2]>([1, 0]), x = a)[name = string(\"t\")];" H("[1, 1]") " p = matmul(transpose_x = bool(false), transpose_y = bool(false), x = t, y = b)[name = string(\"p\")];" Y( \
+            "[1, 1]",                                                                                                                                                                                                         \
+            "matmul(transpose_x = bool(false), transpose_y = bool(false), x = p, y = " x ")")
 #define SLICE                                                                                  \
     .params = H("[1, 4]") " a",                                                                \
     .body = Y(                                                                                 \
@@ -214,6 +221,11 @@ static const Case cases[] = {
     { "round(1024)", UNARY("round"), .in = { ONE(1024) }, .want = ALL(0) },
     { "the mask of attention", ATTENTION,
       .in = { ONE(0), MANY(5, 1, 1, 1, 1, 3), MANY(2, 0, -60000) }, .want = ALL(2) },
+    { "the second product of a transpose", FED("t"), .in = { ONE(2), ONE(2000) },
+      .want = ALL(INFINITY) },
+    { "4000 of such a product", FED("t"), .in = { ONE(2), ONE(1000) }, .want = ALL(4000) },
+    { "20000 where the first alone is fed", FED("b"), .in = { ONE(50), ONE(20) },
+      .want = ALL(20000) },
     { "fp32 inside of a program",
       H("[1]") " a, " H("[1]") " b",
       F("[1]") " p = cast(dtype = string(\"fp32\"), x = a)[name = string(\"p\")];" F("[1]") " q = cast(dtype = string(\"fp32\"), x = b)[name = string(\"q\")];" F(
