@@ -8,6 +8,7 @@
 #include <string.h>
 
 typedef struct {
+    const Func *func;
     const char *key, *title; /* in JSON, in text */
     Value *const *val;
     int n;
@@ -19,14 +20,16 @@ enum { GROUPS = 3 };
 static void groups_of(const Func *f, Group g[GROUPS])
 {
     const Block *b = f->body;
-    g[0] = (Group){ "inputs", "inputs", b->param, b->nparam, .inputs = true };
-    g[1] = (Group){ "states", "states", b->param, b->nparam, .states = true };
-    g[2] = (Group){ "outputs", "results", b->result, b->nresult, .states = false };
+    g[0] = (Group){ f, "inputs", "inputs", b->param, b->nparam, .inputs = true };
+    g[1] = (Group){ f, "states", "states", b->param, b->nparam, .states = true };
+    g[2] = (Group){ f, "outputs", "results", b->result, b->nresult, .states = false };
 }
 
 static bool in_group(const Group *g, const Value *v)
 {
-    return g->states ? param_is_state(v) : g->inputs ? !param_is_state(v) : true;
+    return g->states ? param_is_kept(g->func, v)
+         : g->inputs ? !param_is_kept(g->func, v)
+                     : true;
 }
 
 /* ---- text -------------------------------------------------------------------------------- */

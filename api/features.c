@@ -14,7 +14,8 @@ static const Value *port_value(const anec_kernel *k, anec_kind kind, int i)
     Value *const *v = kind == ANEC_RESULT ? b->result : b->param;
     const int n = kind == ANEC_RESULT ? b->nresult : b->nparam;
     for (int p = 0; p < n; p++)
-        if ((kind == ANEC_RESULT || param_is_state(v[p]) == (kind == ANEC_STATE)) && !i--)
+        if ((kind == ANEC_RESULT || param_is_kept(k->func, v[p]) == (kind == ANEC_STATE))
+            && !i--)
             return v[p];
     return NULL;
 }

@@ -117,7 +117,7 @@ static void list_ports(anec_kernel *k)
         if (!k->port[i]) mem_out(((size_t)count[i] + 1) * sizeof(int));
     }
     for (int i = 0; i < b->nparam; i++) {
-        const anec_kind kind = param_is_state(b->param[i]) ? ANEC_STATE : ANEC_INPUT;
+        const anec_kind kind = param_is_kept(k->func, b->param[i]) ? ANEC_STATE : ANEC_INPUT;
         k->port[kind][k->nport[kind]++] = i;
     }
     for (int i = 0; i < b->nresult; i++) k->port[ANEC_RESULT][k->nport[ANEC_RESULT]++] = i;
@@ -345,7 +345,7 @@ static bool bind(anec_kernel *k, const char *input, const anec_tensor *t, Diag *
 {
     const int p = param_of(k, input);
     Tensor view;
-    if (p < 0 || param_is_state(k->func->body->param[p]))
+    if (p < 0 || param_is_kept(k->func, k->func->body->param[p]))
         return wrong(d, "%s has no input %s", k->func->name, input);
     if (!view_tensor(d, input, t, false, &view)) return false;
     k->bound[p] = (Binding){ .name = k->func->body->param[p]->name, .value = view };
@@ -367,7 +367,7 @@ anec_status anec_bind(anec_kernel *kernel, const char *input, const anec_tensor 
 static bool own_buffer(anec_kernel *k, const char *input, anec_tensor *out, Diag *d)
 {
     const int p = param_of(k, input);
-    if (p < 0 || param_is_state(k->func->body->param[p]))
+    if (p < 0 || param_is_kept(k->func, k->func->body->param[p]))
         return wrong(d, "%s has no input %s", k->func->name, input);
     const Type *t = k->func->body->param[p]->type;
     if (t->kind != TY_TENSOR || !shape_known(&t->shape))

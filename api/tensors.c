@@ -45,7 +45,7 @@ anec_status anec_tensor_read(anec_kernel *kernel, const char *port, const char *
         Arena a = { 0 };
         Place to = { .name = port,
                      .want = param_type(v),
-                     .own = param_is_state(v) ? NULL : declared_type(k, p),
+                     .own = param_is_kept(k->func, v) ? NULL : declared_type(k, p),
                      .strict = config_get(c.config, CONFIG_strict)->count > 0 };
         described(k->func, v, true, &a, &to.described);
         ok = tensor_given(&t, &c.d, text, &to);
@@ -85,7 +85,7 @@ anec_status anec_tensor_random(anec_kernel *kernel, const char *input, uint64_t 
     GIVEN(input);
     const int p = param_of(k, input);
     if (call_start(&c, k->model->device->config, error)) return call_status(&c);
-    bool ok = p >= 0 && !param_is_state(k->func->body->param[p]);
+    bool ok = p >= 0 && !param_is_kept(k->func, k->func->body->param[p]);
     if (!ok) wrong(&c.d, "%s has no input %s", k->func->name, input);
     ok = ok && make_random(k, p, seed, &t, &c.d);
     return hand_over(&c, ok, &t, out);

@@ -17,6 +17,7 @@
 #include "placing.h"
 
 typedef struct Backend Backend;
+struct RuleSet; /* ir/targets/rules.h */
 
 /* How a program came to run, for messages; texts live as long as the program. */
 typedef struct {
@@ -105,6 +106,8 @@ struct Backend {
     void (*reset)(Program *p);
     void (*free)(Program *p);
     /* The rest may be NULL. */
+    /* what it refuses or gets wrong; NULL: nothing; false after an error */
+    bool (*rules)(const Backend *self, struct RuleSet *out, Diag *d);
     /* a result of the last run, no longer p's */
     bool (*take)(Program *p, int result, Tensor *out);
     /* Makes parameter `param` of `to` the memory of a result of `from`; false: it cannot be
@@ -146,13 +149,15 @@ const char *backend_opened_at(int i);
 /* composite ops become what they mean; program_new does it too */
 bool program_expand(Module *m, Diag *d);
 Program *program_new(const Backend *b, const Module *m, const Func *f, Diag *d);
+/* Offers f to b as it is: whoever measures b wants to see it refused. program_new keeps the
+ * states that b lacks. */
+Program *program_new_as_given(const Backend *b, const Module *m, const Func *f, Diag *d);
 /* Checks the inputs (inputs_check), then runs. An input that the description makes optional and
  * that is neither given nor wired has its default value. */
 bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt);
 /* What runs it: not the one it was made for after a run broke and auto went on with the
  * processor (warning `fallback`, once; as.why says it too). Such a run has the inputs of the
- * one that broke; a program with states never goes to the engine, so that none is
- * half-updated. */
+ * one that broke, and states as they were before it. */
 const Backend *program_backend(const Program *p);
 /* Of the last run, in the function's order; the count. */
 int program_results(Program *p, const Binding **out);
@@ -173,13 +178,16 @@ void program_free(Program *p);  /* NULL is allowed */
 /* ---- what a function takes --------------------------------------------------------------- */
 
 bool param_is_state(const Value *v);
+/* Whether a program of f keeps it from run to run: a state, or an input that stands for one
+ * (ir/build_info.h). It is among program_states, and not given. */
+bool param_is_kept(const Func *f, const Value *v);
 /* The parameter of that name, or -1. The search begins at *at, goes round, and leaves *at
  * behind what it found: whoever asks in the function's order pays one comparison each. */
 int param_find(const Func *f, const char *name, int *at);
 /* The type of a parameter's tensor: of a state, what it holds. */
 const Type *param_type(const Value *v);
 
-/* Every input of f is there, none twice, none unknown, each of its dtype and a shape that fits
+/* Every input of f that is not kept is there, none twice, none unknown, each of its dtype and a shape that fits
  * the declared one and the flexible ranges. Reports all that is wrong. */
 bool inputs_check(const Func *f, Diag *d, const Binding *in, int nin);
 

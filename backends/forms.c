@@ -1,6 +1,7 @@
 /* forms.c -- rewriting a program into the forms that an engine may take. */
 #include "forms.h"
 
+#include "../ir/build_info.h"
 #include "../ir/mil/mil.h"
 #include "../ir/ops/ops.h"
 #include "../ir/passes/passes.h"
@@ -88,31 +89,12 @@ int forms_of(const Func *f, const Target *chip, Form out[MAX_FORMS])
 
 /* ---- writing ----------------------------------------------------------------------------- */
 
-static void set_tag(Module *m, const char *tag)
-{
-    static const char key[] = "anec-program-tag";
-    const Const *old = attr_get(&m->attrs, "buildInfo");
-    bool keep = old && old->kind == CONST_GROUP && old->type->kind == TY_DICT;
-    const Type *string = type_scalar(DT_STRING);
-    Const *c = NEW(&m->arena, Const);
-    int64_t n = keep ? old->nelem : 0;
-    c->kind = CONST_GROUP;
-    c->type = type_dict(&m->arena, string, string);
-    c->elem = NEW_ARRAY(&m->arena, n + 2, const Const *);
-    if (n) memcpy(c->elem, old->elem, (size_t)n * sizeof(const Const *));
-    c->elem[n++] = const_string(&m->arena, key);
-    c->elem[n++] = const_string(&m->arena, tag);
-    c->nelem = n;
-    attr_set(m, &m->attrs, "buildInfo", c);
-    m->has_attrs = true;
-}
-
 bool form_write(const Form *form, const char *tag, const Module *from, const char *to, Diag *d)
 {
     Module *m = module_clone(from);
     const PassOptions o = { .target = &form->target };
     bool ok = form->own || passes_run(m, &o, d);
-    if (ok) set_tag(m, tag);
+    if (ok) build_info_set(m, "anec-program-tag", tag);
     ok = ok && (form->scattered || weights_join(m, d)) && mil_save(m, d, to);
     module_free(m);
     return ok;

@@ -1,11 +1,17 @@
 /* inputs.c -- what a function takes: whether the tensors given fit. */
 #include "backend.h"
 
+#include "../ir/build_info.h"
 #include "../ir/mil/described.h"
 
 #include <string.h>
 
 bool param_is_state(const Value *v) { return v->type->kind == TY_STATE; }
+
+bool param_is_kept(const Func *f, const Value *v)
+{
+    return param_is_state(v) || carried_is(f, v);
+}
 
 const Type *param_type(const Value *v) { return param_is_state(v) ? v->type->sub[0] : v->type; }
 
@@ -44,7 +50,7 @@ static void check_name(Check *c, const Binding *b)
     Buf list = { 0 };
     size_t n = 0;
     for (int i = 0; i < body->nparam; i++) {
-        if (param_is_state(body->param[i])) continue;
+        if (param_is_kept(c->func, body->param[i])) continue;
         buf_printf(&list, "%s%s", n ? ", " : "", body->param[i]->name);
         known[n++] = body->param[i]->name;
     }
@@ -64,7 +70,7 @@ static void bind_names(Check *c, const Binding *in, int nin)
     int at = 0;
     for (int k = 0; k < nin; k++) {
         int p = param_find(c->func, in[k].name, &at);
-        if (p < 0 || param_is_state(c->func->body->param[p])) {
+        if (p < 0 || param_is_kept(c->func, c->func->body->param[p])) {
             check_name(c, &in[k]);
         } else if (c->given[p]) {
             c->ok = diag_error(c->diag, (Loc){ 0 }, "input %s is given twice", in[k].name);
@@ -154,7 +160,7 @@ bool inputs_check(const Func *f, Diag *d, const Binding *in, int nin)
     bind_names(&c, in, nin);
     for (int p = 0; p < n; p++) {
         const Value *v = f->body->param[p];
-        if (param_is_state(v)) continue;
+        if (param_is_kept(f, v)) continue;
         if (c.given[p]) check_type(&c, v, c.given[p]);
         else check_absent(&c, v);
     }

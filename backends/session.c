@@ -5,10 +5,13 @@
 #include "ane/ane.h"
 #include "ane/coreml.h"
 #include "backend.h"
+#include "carry.h"
 #include "cpu/cpu.h"
 #include "forms.h"
 #include "sim/sim.h"
+#include "row.h"
 #include "split.h"
+#include "under.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,18 +38,32 @@ typedef struct {
     const char *why;       /* for this reason */
 } Auto;
 
-/* As the backend itself, and what is the processor's behind an engine too. */
+bool backend_rules(const Backend *b, RuleSet *out, Diag *d)
+{
+    return b->rules && b->rules(b, out, d);
+}
+
+/* As the backend itself, in parts where it is too deep, and what is the processor's behind an
+ * engine too. */
+static Program *compile_stateless(const Backend *b, const Module *m, const Func *f, Diag *d)
+{
+    Program *p;
+    if (row_compile(b, m, f, d, &p)) return p;
+    return b->engine && split_wanted(f) ? split_compile(b, m, f, d) : b->compile(b, m, f, d);
+}
+
+/* And with the states that it lacks. */
 static Program *compile_whole(const Backend *b, const Module *m, const Func *f, Diag *d)
 {
-    return b->engine && split_wanted(f) ? split_compile(b, m, f, d) : b->compile(b, m, f, d);
+    return carry_wanted(b, f, d) ? carry_compile(b, m, f, d) : compile_stateless(b, m, f, d);
 }
 
 /* The processor's program, which says why it is not the engine's. */
 static Program *fall_back(const Module *m, const Func *f, Diag *d, const char *why)
 {
-    Program *p = backend_cpu.compile(&backend_cpu, m, f, d);
+    Program *p = compile_whole(&backend_cpu, m, f, d);
     if (!p) return NULL;
-    p->backend = &backend_cpu;
+    if (!p->backend) p->backend = &backend_cpu;
     p->as.why = why;
     return p;
 }
@@ -216,9 +233,13 @@ static bool add_defaults(Program *p, Diag *d, Binding *all, int *n)
 
 /* ---- programs ---------------------------------------------------------------------------- */
 
-static Program *compile_for(const Backend *b, const Module *m, const Func *f, Diag *d)
+/* How a backend makes a program of a function. */
+typedef Program *Compile(const Backend *b, const Module *m, const Func *f, Diag *d);
+
+static Program *compile_by(Compile *how, const Backend *b, const Module *m, const Func *f,
+                           Diag *d)
 {
-    Program *p = compile_whole(b, m, f, d);
+    Program *p = how(b, m, f, d);
     if (!p) return NULL;
     if (!p->backend) p->backend = b;
     p->module = m;
@@ -227,6 +248,17 @@ static Program *compile_for(const Backend *b, const Module *m, const Func *f, Di
     p->as.precision = precision_text(f);
     if (!p->as.dialect) p->as.dialect = m->version;
     return p;
+}
+
+/* The one that chooses leaves states to what it chooses. */
+static Program *compile_for(const Backend *b, const Module *m, const Func *f, Diag *d)
+{
+    return compile_by(b->compile == auto_compile ? auto_compile : compile_whole, b, m, f, d);
+}
+
+Program *program_under(const Backend *b, const Module *m, const Func *f, Diag *d)
+{
+    return compile_by(compile_stateless, b, m, f, d);
 }
 
 static bool no_composite(void *ctx, const Op *op)
@@ -250,28 +282,44 @@ bool program_expand(Module *m, Diag *d)
 }
 
 /* Of a copy that has no composites, which is the program's. */
-static Program *compile_expanded(const Backend *b, const Module *m, const Func *f, Diag *d)
+static Program *compile_expanded(Compile *how, const Backend *b, const Module *m, const Func *f,
+                                 Diag *d)
 {
     Module *own = module_clone(m);
-    Program *p = program_expand(own, d) ? compile_for(b, own, module_func(own, f->name), d)
-                                        : NULL;
+    Program *p = program_expand(own, d) ? how(b, own, module_func(own, f->name), d) : NULL;
     if (p) p->own = own;
     else module_free(own);
     return p;
 }
 
-Program *program_new(const Backend *b, const Module *m, const Func *f, Diag *d)
+static Program *as_given(const Backend *b, const Module *m, const Func *f, Diag *d)
+{
+    return compile_by(b->compile, b, m, f, d);
+}
+
+static Program *new_program(Compile *how, const Backend *b, const Module *m, const Func *f,
+                            Diag *d)
 {
     if (m->broken) {
         diag_fail(d, "memory ran out while the model was rewritten: it has to be loaded again");
         return NULL;
     }
-    Program *p = is_expanded(m) ? compile_for(b, m, f, d) : compile_expanded(b, m, f, d);
+    Program *p = is_expanded(m) ? how(b, m, f, d) : compile_expanded(how, b, m, f, d);
     if (!p) return NULL;
     note_optional(p, f);
     if (module_stayed(m, d)) return p;
     program_free(p);
     return NULL;
+}
+
+Program *program_new(const Backend *b, const Module *m, const Func *f, Diag *d)
+{
+    return new_program(compile_for, b, m, f, d);
+}
+
+Program *program_new_as_given(const Backend *b, const Module *m, const Func *f, Diag *d)
+{
+    return new_program(as_given, b, m, f, d);
 }
 
 /* Itself, or what runs in its place. */
@@ -337,7 +385,8 @@ bool program_wire(Program *to, const char *input, Program *from, const char *res
 {
     const Block *b = to->func->body;
     const int param = index_of(b->param, b->nparam, input);
-    if (param < 0) return no_such(d, to->func, "input", input);
+    if (param < 0 || param_is_kept(to->func, b->param[param]))
+        return no_such(d, to->func, "input", input);
     if (!to->wire) to->wire = mem_zero((size_t)b->nparam, sizeof *to->wire);
     if (!to->wire) mem_out((size_t)b->nparam * sizeof *to->wire);
     mem_follow(to, to->wire);
@@ -385,6 +434,17 @@ static bool wire_value(Program *to, int param, Diag *d, Tensor *out)
 
 /* ---- runs that break --------------------------------------------------------------------- */
 
+/* States of the same names, in the same order. */
+static void hand_states_over(Program *from, Program *to)
+{
+    Binding *old, *kept;
+    const int n = program_states(from, &old);
+    if (program_states(to, &kept) != n) bug("%s has other states", to->backend->name);
+    for (int i = 0; i < n; i++)
+        if (kept[i].value.bytes)
+            memcpy(kept[i].value.data, old[i].value.data, kept[i].value.bytes);
+}
+
 /* `other` compiles the program anew, and tells why it runs there. */
 static bool fall(Program *p, Diag *d, const Diag *said)
 {
@@ -398,6 +458,7 @@ static bool fall(Program *p, Diag *d, const Diag *said)
     Program *q = compile_for(p->other, p->module, p->func, d);
     p->broke_why = why.s;
     if (!q) return false;
+    hand_states_over(p, q);
     q->as.why = p->broke_why;
     p->as = q->as;
     p->instead = q;

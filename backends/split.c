@@ -23,6 +23,7 @@ typedef struct {
     Program *engine, *chooser;
     Origin *source; /* by result of the function */
     Binding *result;
+    char *why; /* what base.as says, until a run breaks */
 } Split;
 
 static bool is_choice(const Value *v) { return value_chosen_from(v) != NULL; }
@@ -171,7 +172,7 @@ static void split_free(Program *p)
     module_free(s->back);
     mem_free(s->source);
     mem_free(s->result);
-    mem_free((char *)(uintptr_t)p->as.why);
+    mem_free(s->why);
     mem_free(s);
 }
 
@@ -226,6 +227,6 @@ Program *split_compile(const Backend *b, const Module *m, const Func *f, Diag *d
         return NULL;
     }
     s->base.as = s->engine->as;
-    s->base.as.why = also(s->engine->as.why);
+    s->base.as.why = s->why = also(s->engine->as.why);
     return &s->base;
 }

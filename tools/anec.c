@@ -227,6 +227,8 @@ static bool check_usage(const Job *j)
             &tool,
             "--json goes with --stats, --check, --list-rules, --list-targets or --explain; "
             "--emit json prints the program");
+    if (given(j, ANEC_cut) && (!given(j, ANEC_output) || !common(j->args, COM_target)->count))
+        return usage_error(&tool, "--cut goes with --target CHIP and -o FILE");
     if (given(j, ANEC_grad_only) && !given(j, ANEC_grad))
         return usage_error(&tool, "--grad-only goes with --grad");
     return check_output(j) && check_passes(j);
@@ -379,11 +381,59 @@ static int put_view(Job *j)
     return diag_exit(j->diag);
 }
 
+/* Names of values, "a, b". */
+static void put_names(Buf *out, Value *const *v, int n)
+{
+    for (int i = 0; i < n; i++) buf_printf(out, "%s%s", i ? ", " : "", v[i]->name);
+}
+
+/* "x.mil": "x-2.mil" */
+static const char *part_path(Job *j, const char *path, int part)
+{
+    const char *dot = strrchr(path, '.');
+    return arena_printf(&j->model.arena, "%.*s-%d%s", (int)(dot - path), path, part, dot);
+}
+
+static bool save_part(Job *j, Module *m, int part)
+{
+    const Block *b = module_main(m)->body;
+    const char *path = part_path(j, opt(j, ANEC_output)->text, part);
+    buf_printf(&j->out, "%s: ", path);
+    put_names(&j->out, b->param, b->nparam);
+    buf_puts(&j->out, " -> ");
+    put_names(&j->out, b->result, b->nresult);
+    buf_putc(&j->out, '\n');
+    return file_make_dirs(j->diag, file_dir(&j->model.arena, path))
+        && container_save(m, j->diag, path);
+}
+
+/* --cut: the program in parts; false: it need not be cut. */
+static bool save_parts(Job *j)
+{
+    Module **part, *m = j->model.module;
+    const Func *f = module_main(m);
+    const RuleSet *rs = &j->pipeline.rules;
+    if (!given(j, ANEC_cut) || !func_is_deep(f, rs)) return false;
+    const int n = func_cut(f, rs, &j->model.arena, &part, j->diag);
+    if (!n)
+        diag_error(j->diag, f->loc,
+                   "%s cannot be cut: at each place something goes over that is no fp16 "
+                   "tensor of known shape",
+                   f->name);
+    bool ok = true;
+    for (int i = 0; i < n; i++) {
+        ok = ok && save_part(j, part[i], i + 1);
+        module_free(part[i]);
+    }
+    return true;
+}
+
 /* The program to -o, after what a mode has printed of it. */
 static int save(Job *j)
 {
     const char *path = opt(j, ANEC_output)->text;
     const int code = j->mode == MODE_DUMP ? EXIT_DONE : check_copy(j);
+    if (!code && save_parts(j)) return diag_exit(j->diag);
     if (!code && file_make_dirs(j->diag, file_dir(&j->model.arena, path)))
         container_save(j->model.module, j->diag, path);
     return code ? code : diag_exit(j->diag);

@@ -4,6 +4,8 @@
 #include "../ir/mil/flexible.h"
 #include "probe_tool.h"
 
+#include "../ir/build_info.h"
+
 #include <cjson/cJSON.h>
 
 #include <string.h>
@@ -46,6 +48,7 @@ static int read_model(Job *j)
 static int find_function(Job *j)
 {
     const OptValue *o = opt(j, PROBE_function);
+    carried_forget(j->model.module); /* it is offered as it stands */
     j->func = o->count ? module_func(j->model.module, o->text) : module_main(j->model.module);
     if (j->func) return EXIT_DONE;
     usage_error(j->args->tool, "%s has no function %s", j->model.path,

@@ -4,6 +4,8 @@
 #include "model.h"
 #include "../engine_limits.h"
 
+#include "../../ir/targets/rules.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -418,6 +420,13 @@ static bool ane_given(Program *program, int param, Diag *d, Tensor *out)
 
 /* ---- the backend ------------------------------------------------------------------------- */
 
+static bool ane_rules(const Backend *self, RuleSet *out, Diag *d)
+{
+    (void)d;
+    ruleset_init(out, self->target ? self->target : target_find("generic"), NULL);
+    return true;
+}
+
 static void ane_close(const Backend *self)
 {
     ane_free((Ane *)(uintptr_t)self->row);
@@ -437,6 +446,7 @@ const Backend *ane_open(const BackendOptions *o, Arena *a, const char **why)
                     .target = ane_target(s),
                     .row = s,
                     .compile = ane_compile,
+                    .rules = ane_rules,
                     .engine = true,
                     .run = ane_run,
                     .results = ane_results,

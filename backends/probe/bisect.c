@@ -61,7 +61,7 @@ static PartVerdict run_on(const Search *s, const Backend *b, Module *m, const Bi
 {
     Diag aside = { .quiet = true };
     Module *own = func_extract(m->first);
-    Program *p = program_new(b, own, own->first, &aside);
+    Program *p = program_new_as_given(b, own, own->first, &aside);
     const bool ok = p && run_program(p, in, nin, s->b->max_steps, out, &aside);
     const char *why = aside.text.s ? strstr(aside.text.s, "error: ") : NULL;
     if (!ok)

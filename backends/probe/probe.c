@@ -184,7 +184,7 @@ static Outcome run_on(Prober *p, const Backend *b, const Trial *t, Results *out)
     Program *program = NULL;
     if (micro_open(&x, p, &aside, t) && sound(&x, t->text)) {
         if (b == p->engine) p->compiles++;
-        program = program_new(b, x.m, module_main(x.m), &aside);
+        program = program_new_as_given(b, x.m, module_main(x.m), &aside);
         const RunOptions opt = { .max_steps = 1000 };
         bool ok = program && program_run(program, &aside, x.in, x.nin, &opt)
                && keep_results(program, out, &aside);

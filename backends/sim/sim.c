@@ -164,21 +164,26 @@ static void sim_free(Program *p)
 
 Engine *sim_engine(Program *p) { return &((Sim *)p)->engine; }
 
+static bool sim_rules(const Backend *self, RuleSet *out, Diag *d)
+{
+    const char *profile = getenv("ANESIM_PROFILE"), *os = getenv("ANESIM_OS");
+    ruleset_init(out, self->row, NULL);
+    if (os && release_number(os, strlen(os)) > 0) {
+        ruleset_release(out, os);
+        out->os_asked = true;
+    }
+    return !profile || !*profile || profile_read(out, d, profile);
+}
+
 static Program *sim_compile(const Backend *self, const Module *m, const Func *f, Diag *d)
 {
     RuleSet rs;
-    const char *profile = getenv("ANESIM_PROFILE"), *os = getenv("ANESIM_OS");
     Sim *s = mem_zero(1, sizeof *s);
     if (!s) {
         diag_fail(d, "no memory for a program");
         return NULL;
     }
-    ruleset_init(&rs, self->row, NULL);
-    if (os && release_number(os, strlen(os)) > 0) {
-        ruleset_release(&rs, os);
-        rs.os_asked = true;
-    }
-    bool ok = (!profile || !*profile || profile_read(&rs, d, profile));
+    bool ok = sim_rules(self, &rs, d);
     numbers_of(&s->engine.numbers, &rs);
     engine_init(&s->engine);
     ok = ok && sim_accepts(m, f, &rs, d, &s->arena, &s->engine);
@@ -208,6 +213,7 @@ static const Backend engines[] = {
       .target = &targets[ROW_##n],                                                             \
       .row = &targets[ROW_##n],                                                                \
       .compile = sim_compile,                                                                  \
+      .rules = sim_rules,                                                                      \
       .run = sim_run,                                                                          \
       .results = sim_results,                                                                  \
       .states = sim_states,                                                                    \

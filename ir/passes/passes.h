@@ -32,6 +32,14 @@ extern const int pass_count;
  * verifies after each pass: a failure there is a bug of the pass, which ends the process. */
 bool passes_run(Module *m, const PassOptions *o, Diag *d);
 
+/* Whether f has more layers of attention in a row than rs says that a program may have. */
+bool func_is_deep(const Func *f, const RuleSet *rs);
+/* A deep f as several programs of a function of its name, to be run in order: what a part
+ * takes are inputs of f and results of the parts before it, by name; what it gives are results of f
+ * and what parts behind it take. The count, each the caller's to free, the array in a; 0: it
+ * need not be, or there is no place where what goes over is all tensors that an engine takes. */
+int func_cut(const Func *f, const RuleSet *rs, Arena *a, Module ***part, Diag *d);
+
 /* Weights that would lie in several files when m is written come to lie in one; those of
  * absent files stay where they are said to be. False: a record of them cannot be read. */
 bool weights_join(Module *m, Diag *d);

@@ -1,26 +1,20 @@
 /* states.c -- states as inputs and results: what a state holds comes in under its name, and what
  * it holds at the end goes out as NAME_out. Engines have no states, and neither have opsets
- * before ios18; the caller binds both to one buffer, or gives each run what the last one left.
+ * before ios18. A state that is never written is an input alone.
  *
- * A state that is never written is an input alone. */
+ * Who asks for it binds both, or gives each run what the last one left. A target without states
+ * has it by itself, and the program then says which input stands for which state
+ * (build_info.h), so that whoever runs it keeps them as states are kept. */
 #include "pass.h"
+
+#include "../build_info.h"
 
 typedef struct {
     Func *func;
     Diag *diag;
     Value *state, *now; /* now: what it holds at this place */
     int changes;
-    bool inside; /* some statement of a nested block has it */
 } Carry;
-
-static bool find_inside(void *ctx, Op *op)
-{
-    Carry *c = ctx;
-    if (op->parent == c->func->body) return true;
-    for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) c->inside |= op->arg[i].val[k] == c->state;
-    return !c->inside;
-}
 
 /* A result keeps its name, so that something has to make it. */
 static Value *copied(Builder *b, const char *name, Value *v)
@@ -55,11 +49,12 @@ static bool carry(void *ctx, Op *op)
     return true;
 }
 
-/* What it holds at the end, under a name of its own. */
-static void give_out(Carry *c)
+/* What it holds at the end, under a name of its own; NULL: what it did at the start. */
+static const char *give_out(Carry *c)
 {
     Func *f = c->func;
     Value *v = c->now;
+    if (v == c->state) return NULL;
     const char *name = func_unique_name(
         f, arena_printf(&f->module->arena, "%s_out", c->state->name));
     Builder b = builder_at(f->body, NULL, c->diag, c->state->loc);
@@ -70,22 +65,51 @@ static void give_out(Carry *c)
         if (v->def->nout == 1) op_set_name(f->module, v->def, name);
     }
     block_result(f->body, v);
+    return name;
 }
 
-static bool state_as_io(Func *f, Value *state, Diag *d, int *changes)
+/* The number of changes; result: what it holds at the end, or NULL. */
+static int state_as_io(Func *f, Value *state, Diag *d, const char **result)
 {
     Carry c = { .func = f, .diag = d, .state = state, .now = state };
-    func_walk(f, find_inside, &c);
-    if (c.inside)
-        return diag_error(
-            d, state->loc,
-            "the state %s is used inside of a cond or while_loop: it cannot become "
-            "an input and a result",
-            state->name);
     state->type = state->type->sub[0];
     func_walk(f, carry, &c);
-    if (c.now != state) give_out(&c);
-    *changes += c.changes + 1;
+    *result = give_out(&c);
+    return c.changes + 1;
+}
+
+/* Nobody asked for another interface. */
+static void tell(const PassOptions *o, const Value *state, const char *result, Diag *d)
+{
+    if (result)
+        diag_warn(d, WARN_IO_TYPE, state->loc,
+                  "%s has no states: %s becomes an input, and what it holds at the end the "
+                  "result %s",
+                  o->target->name, state->name, result);
+    else
+        diag_warn(d, WARN_IO_TYPE, state->loc, "%s has no states: %s becomes an input",
+                  o->target->name, state->name);
+    diag_note(
+        d, (Loc){ 0 },
+        "anerun and the library keep it from run to run, as a state; who runs the program "
+        "otherwise begins with zeros%s. --states-as-io says that this is meant",
+        result ? " and gives each run what the last one left" : "");
+}
+
+/* False: it cannot be, which is an error where it was asked for. */
+static bool take_state(Func *f, Value *state, const PassOptions *o, Diag *d, int *changes)
+{
+    const char *result;
+    if (rule_state_is_inside(f, state))
+        return !o->states_as_io
+            || diag_error(d, state->loc,
+                          "the state %s is written inside of a cond or while_loop: it cannot "
+                          "become an input and a result",
+                          state->name);
+    *changes += state_as_io(f, state, d, &result);
+    if (o->states_as_io) return true;
+    carried_add(f, state->name, result);
+    tell(o, state, result, d);
     return true;
 }
 
@@ -93,9 +117,10 @@ int pass_states(Module *m, const PassOptions *o, Diag *d)
 {
     int changes = 0;
     bool ok = true;
-    for (Func *f = m->first; f && o->states_as_io; f = f->next)
+    if (!o->states_as_io && !rule_heals(o->rules, RULE_state)) return 0;
+    for (Func *f = m->first; f; f = f->next)
         for (int i = 0; i < f->body->nparam; i++)
             if (f->body->param[i]->type->kind == TY_STATE)
-                ok = state_as_io(f, f->body->param[i], d, &changes) && ok;
+                ok = take_state(f, f->body->param[i], o, d, &changes) && ok;
     return ok ? changes : -1;
 }

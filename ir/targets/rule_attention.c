@@ -12,14 +12,8 @@ static bool is_attention(const Op *op)
         || (x && x->def && x->def->kind == OP_softmax);
 }
 
-typedef struct {
-    PtrMap depth; /* of values behind attention: how many of them lie in a row */
-    uintptr_t most;
-} Layers;
-
-static bool count_layers(void *ctx, const Op *op)
+void layers_count(Layers *l, const Op *op)
 {
-    Layers *l = ctx;
     uintptr_t depth = 0;
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < op->arg[i].count; k++) {
@@ -30,19 +24,31 @@ static bool count_layers(void *ctx, const Op *op)
     for (int i = 0; depth && i < op->nout; i++)
         ptrmap_set(&l->depth, op->out[i], (void *)depth);
     if (depth > l->most) l->most = depth;
+}
+
+void layers_free(Layers *l) { ptrmap_free(&l->depth); }
+
+static bool count_layers(void *ctx, const Op *op)
+{
+    layers_count(ctx, op);
     return true;
+}
+
+int64_t func_layers(const Func *f)
+{
+    Layers l = { .most = 0 };
+    func_read(f, count_layers, &l);
+    layers_free(&l);
+    return (int64_t)l.most;
 }
 
 void rule_deep_program(RuleCheck *c)
 {
-    Layers l = { .most = 0 };
-    const int64_t most = rule_limit(c->rules, LIMIT_layers);
-    func_read(c->func, count_layers, &l);
-    ptrmap_free(&l.depth);
-    if (most >= 0 && (int64_t)l.most > most)
+    const int64_t most = rule_limit(c->rules, LIMIT_layers), n = func_layers(c->func);
+    if (most >= 0 && n > most)
         rule_broken(c, c->func->loc,
                     "function %s has %lld layers of attention in a row, more than %lld",
-                    c->func->name, (long long)l.most, (long long)most);
+                    c->func->name, (long long)n, (long long)most);
 }
 
 /* The extent of x along its last axis, or the one before; -1: not known. */

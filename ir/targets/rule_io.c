@@ -220,11 +220,39 @@ static void edge_flexible(RuleCheck *c, const Value *v, const char *what)
 
 void rule_flexible(RuleCheck *c) { each_edge(c, edge_flexible); }
 
+typedef struct {
+    const Func *func;
+    const Value *state;
+    bool inside;
+} Nested;
+
+/* Reading there is reading what it held before. */
+static bool find_nested(void *ctx, const Op *op)
+{
+    Nested *n = ctx;
+    if (op->parent == n->func->body || op->kind == OP_read_state) return true;
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++) n->inside |= op->arg[i].val[k] == n->state;
+    return !n->inside;
+}
+
+bool rule_state_is_inside(const Func *f, const Value *state)
+{
+    Nested n = { .func = f, .state = state };
+    func_read(f, find_nested, &n);
+    return n.inside;
+}
+
 void rule_state(RuleCheck *c)
 {
     const Block *b = c->func->body;
-    for (int i = 0; i < b->nparam; i++)
-        if (b->param[i]->type->kind == TY_STATE)
-            rule_broken(c, b->param[i]->loc, "%s is a state: %s", b->param[i]->name,
-                        type_text(c->scratch, b->param[i]->type));
+    for (int i = 0; i < b->nparam; i++) {
+        if (b->param[i]->type->kind != TY_STATE) continue;
+        c->left = rule_state_is_inside(c->func, b->param[i])
+                    ? "a cond or while_loop writes it inside"
+                    : NULL;
+        rule_broken(c, b->param[i]->loc, "%s is a state: %s", b->param[i]->name,
+                    type_text(c->scratch, b->param[i]->type));
+    }
+    c->left = NULL;
 }

@@ -109,7 +109,7 @@ int support_index(const char *op); /* -1: the table lacks it */
 
 /* ---- the rules of a target --------------------------------------------------------------- */
 
-typedef struct {
+typedef struct RuleSet {
     const Target *target;
     char os[16]; /* the release of macOS, asked for or the newest that is known */
     bool os_asked;
@@ -164,6 +164,16 @@ int64_t rule_width_begin(const Op *op);
 /* sliced-products: where slices of the last axis that begin at different places feed products,
  * those that do not begin at 0, in order; out is in a. The count. */
 int rule_sliced_for_products(const Func *f, Arena *a, Op ***out);
+/* deep-program: how many layers of attention lie in a row, over statements in their order */
+typedef struct {
+    PtrMap depth; /* of values behind attention; {0}: of none */
+    uintptr_t most;
+} Layers;
+void layers_count(Layers *l, const Op *op);
+void layers_free(Layers *l);
+int64_t func_layers(const Func *f);
+/* state: a nested block writes it, so that it cannot become an input and a result */
+bool rule_state_is_inside(const Func *f, const Value *state);
 static inline int64_t rule_limit(const RuleSet *rs, int limit) { return rs->limit[limit]; }
 
 /* Errors are what is measured or derived, and refused, crashing or wrong; what is reported is a

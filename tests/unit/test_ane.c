@@ -770,7 +770,7 @@ static void test_not_for_the_engine(void **state)
         &t, "ane",
         "program(1.3)\n{\n    func main<ios18>(state<tensor<fp16, [4]>> s, tensor<fp16, [?]> x) {\n"
         "        tensor<fp16, [?]> y = relu(x = x)[name = string(\"y\")];\n    } -> (y);\n}\n");
-    assert_null(program_new(t.b, t.m, module_main(t.m), &t.d));
+    assert_null(program_new_as_given(t.b, t.m, module_main(t.m), &t.d));
     const char *said = t.d.text.s;
     assert_non_null(strstr(said, "the engine keeps no states, and s is one"));
     assert_non_null(strstr(said, "the engine takes tensors of known shape; x is none"));

@@ -168,7 +168,7 @@ static bool start(CoreModel *m, Diag *d)
     Diag quiet = { .quiet = true };
     char name[32];
     snprintf(name, sizeof name, "sim:%s", machine().chip);
-    m->program = program_new(backend_find(name), m->module, m->func, &quiet);
+    m->program = program_new_as_given(backend_find(name), m->module, m->func, &quiet);
     diag_free(&quiet);
     if (!m->program) m->program = program_new(backend_find("cpu"), m->module, m->func, d);
     return m->program != NULL;

@@ -249,7 +249,7 @@ static ComputePlan *plan_made(const char *path)
     if (plan) {
         plan->module = m;
         func_walk(module_main(m), counts, plan);
-        Program *p = program_new(backend_find(name), m, module_main(m), &d);
+        Program *p = program_new_as_given(backend_find(name), m, module_main(m), &d);
         plan->engine = p != NULL;
         program_free(p);
     }

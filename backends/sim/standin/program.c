@@ -147,7 +147,7 @@ static bool compile(Compiled *c, const char *dir, Diag *d, Buf *why)
     for (Func *f = c->module->first; f; f = f->next, c->n++) {
         if (refused(c->module, f, why) || !place_all(c, &c->procedure[c->n], f, first, why))
             return false;
-        c->program[c->n] = program_new(engine(), c->module, f, d);
+        c->program[c->n] = program_new_as_given(engine(), c->module, f, d);
         if (!c->program[c->n]) return false;
     }
     return n > 0;

@@ -1,0 +1,207 @@
+/* carry.c -- states on an engine, which has none: they are memory of the program's, which a run
+ * takes in as inputs, and into which it writes what became of them.
+ *
+ * The engine's program is a copy in which each state is an input and a result (ir/passes/
+ * states.c). A function that came so, with a note that says which input stands for a state
+ * (ir/build_info.h), is taken in the same way. A run that fails leaves the states alone. */
+#include "carry.h"
+#include "under.h"
+
+#include "../ir/build_info.h"
+#include "../ir/passes/passes.h"
+
+#include <string.h>
+
+typedef struct {
+    Program base;  /* first */
+    Backend calls; /* what base.backend points at: the engine's name, and these calls */
+    Module *own;   /* the copy without states */
+    Program *inner;
+    Binding *state;
+    int *result; /* by state: which result of the copy it becomes; -1: it stays */
+    int nstate;
+    char *why;
+} Carried;
+
+static Carried *carried_of(Program *p) { return (Carried *)p; }
+
+/* ---- whether ----------------------------------------------------------------------------- */
+
+static bool has_state(const Func *f)
+{
+    for (int i = 0; i < f->body->nparam; i++)
+        if (param_is_state(f->body->param[i])) return true;
+    return false;
+}
+
+/* One that is written inside of a cond cannot be carried: the engine refuses it. */
+static bool can_carry(const Func *f)
+{
+    for (int i = 0; i < f->body->nparam; i++)
+        if (param_is_state(f->body->param[i]) && rule_state_is_inside(f, f->body->param[i]))
+            return false;
+    return true;
+}
+
+bool carry_wanted(const Backend *b, const Func *f, Diag *d)
+{
+    RuleSet rs;
+    for (int i = 0; i < f->body->nparam; i++)
+        if (carried_is(f, f->body->param[i])) return true;
+    return has_state(f) && backend_rules(b, &rs, d) && rule_heals(&rs, RULE_state)
+        && can_carry(f);
+}
+
+/* ---- the calls of a backend -------------------------------------------------------------- */
+
+/* What became of the states. */
+static void keep_states(Carried *c)
+{
+    const Binding *from;
+    program_results(c->inner, &from);
+    for (int i = 0; i < c->nstate; i++) {
+        Tensor *t = &c->state[i].value;
+        if (c->result[i] >= 0 && t->bytes)
+            memcpy(t->data, from[c->result[i]].value.data, t->bytes);
+    }
+}
+
+static bool carry_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+{
+    Carried *c = carried_of(p);
+    Arena a = { 0 };
+    Binding *all = NEW_ARRAY(&a, nin + c->nstate + 1, Binding);
+    memcpy(all, in, (size_t)nin * sizeof *all);
+    for (int i = 0; i < c->nstate; i++) {
+        all[nin + i] = c->state[i];
+        all[nin + i].value.owned = false;
+    }
+    const bool ok = program_run(c->inner, d, all, nin + c->nstate, opt);
+    p->broke = c->inner->broke;
+    if (ok) keep_states(c);
+    arena_free(&a);
+    return ok;
+}
+
+/* Those of the function, before those that are states. */
+static int carry_results(Program *p, const Binding **out)
+{
+    const int n = program_results(carried_of(p)->inner, out);
+    return n < p->func->body->nresult ? n : p->func->body->nresult;
+}
+
+static int carry_states(Program *p, Binding **out)
+{
+    *out = carried_of(p)->state;
+    return carried_of(p)->nstate;
+}
+
+static void carry_reset(Program *p)
+{
+    Carried *c = carried_of(p);
+    for (int i = 0; i < c->nstate; i++)
+        if (c->state[i].value.bytes) memset(c->state[i].value.data, 0, c->state[i].value.bytes);
+    program_reset(c->inner);
+}
+
+static bool carry_place(Program *p, Arena *a, Diag *d, Placings *out)
+{
+    return program_place(carried_of(p)->inner, a, d, out);
+}
+
+static void carry_free(Program *p)
+{
+    Carried *c = carried_of(p);
+    program_free(c->inner);
+    module_free(c->own);
+    for (int i = 0; i < c->nstate; i++) tensor_free(&c->state[i].value);
+    mem_free(c->state);
+    mem_free(c->result);
+    mem_free(c->why);
+    mem_free(c);
+}
+
+/* ---- compiling --------------------------------------------------------------------------- */
+
+/* It cannot fail: what is written inside of a cond is not carried. */
+static bool take_states(Module *m, const Backend *b, Diag *d)
+{
+    RuleSet rs;
+    Diag quiet = { .quiet = true };
+    bool ok = backend_rules(b, &rs, d);
+    const PassOptions o = { .target = rs.target, .rules = &rs, .only = "states" };
+    ok = ok && passes_run(m, &o, &quiet);
+    diag_free(&quiet);
+    return ok;
+}
+
+static bool add_state(Carried *c, const Func *f, const Value *v, Diag *d)
+{
+    Binding *s = &c->state[c->nstate];
+    const Type *t = v->type;
+    Arena a = { 0 };
+    const bool known = shape_known(&t->shape)
+                    || diag_error(d, v->loc, "the state %s has an unknown extent: %s", v->name,
+                                  shape_text(&a, &t->shape));
+    arena_free(&a);
+    if (!known || !tensor_alloc(&s->value, d, t->dtype, &t->shape)) return false;
+    s->name = v->name;
+    c->result[c->nstate++] = carried_result(f, v);
+    return true;
+}
+
+static bool make_states(Carried *c, const Func *f, Diag *d)
+{
+    const Block *b = f->body;
+    const size_t n = (size_t)b->nparam + 1;
+    if (!(c->state = mem_zero(n, sizeof *c->state))
+        || !(c->result = mem_zero(n, sizeof *c->result)))
+        mem_out(n * sizeof *c->state);
+    bool ok = true;
+    for (int i = 0; ok && i < b->nparam; i++)
+        if (carried_is(f, b->param[i])) ok = add_state(c, f, b->param[i], d);
+    carried_forget(c->own); /* for what runs it they are inputs */
+    return ok;
+}
+
+static char *also(const char *why)
+{
+    Buf b = { 0 };
+    buf_printf(&b, "%s%sits states are kept outside", why ? why : "", why ? "; " : "");
+    return b.s;
+}
+
+static bool make_inner(Carried *c, const Backend *b, const Func *f, Diag *d)
+{
+    c->own = func_extract(f);
+    Func *g = module_main(c->own);
+    if ((has_state(f) && !take_states(c->own, b, d)) || !make_states(c, g, d)) return false;
+    c->inner = program_under(b, c->own, g, d);
+    return c->inner != NULL;
+}
+
+Program *carry_compile(const Backend *b, const Module *m, const Func *f, Diag *d)
+{
+    Carried *c = mem_zero(1, sizeof *c);
+    if (!c) mem_out(sizeof *c);
+    (void)m;
+    c->calls = (Backend){ .name = b->name,
+                          .doc = b->doc,
+                          .target = b->target,
+                          .row = b->row,
+                          .run = carry_run,
+                          .results = carry_results,
+                          .states = carry_states,
+                          .reset = carry_reset,
+                          .free = carry_free };
+    if (b->place) c->calls.place = carry_place;
+    c->base.backend = &c->calls;
+    c->base.func = f;
+    if (!make_inner(c, b, f, d)) {
+        carry_free(&c->base);
+        return NULL;
+    }
+    c->base.as = c->inner->as;
+    c->base.as.why = c->why = also(c->inner->as.why);
+    return &c->base;
+}

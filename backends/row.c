@@ -1,0 +1,185 @@
+/* row.c -- several programs in a row that are one: each is wired to those before it, so that on
+ * an engine what goes from one to the next stays in its surfaces. */
+#include "row.h"
+#include "under.h"
+
+#include "../ir/passes/passes.h"
+
+#include <string.h>
+
+typedef struct {
+    int part, result;
+} Origin;
+
+typedef struct {
+    Program base;  /* first */
+    Backend calls; /* what base.backend points at: the engine's name, and these calls */
+    Arena arena;
+    Module **module;
+    Program **part; /* NULL: not yet compiled */
+    int n;
+    Origin *source; /* by result of the function */
+    Binding *result;
+    int nresult;
+    char *why;
+} Row;
+
+static Row *row_of(Program *p) { return (Row *)p; }
+
+/* ---- running ----------------------------------------------------------------------------- */
+
+/* Of what is given, what the part takes. */
+static int given_to(const Program *part, const Binding *in, int nin, Binding *out)
+{
+    int n = 0, at = 0;
+    for (int i = 0; i < nin; i++)
+        if (param_find(part->func, in[i].name, &at) >= 0) out[n++] = in[i];
+    return n;
+}
+
+static void find_results(Row *r)
+{
+    for (int i = 0; i < r->base.func->body->nresult; i++) {
+        const Binding *from;
+        program_results(r->part[r->source[i].part], &from);
+        r->result[i].value = from[r->source[i].result].value;
+        r->result[i].value.owned = false;
+    }
+    r->nresult = r->base.func->body->nresult;
+}
+
+static bool row_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
+{
+    Row *r = row_of(p);
+    Arena a = { 0 };
+    Binding *some = NEW_ARRAY(&a, nin + 1, Binding);
+    bool ok = true;
+    r->nresult = 0;
+    for (int i = 0; ok && i < r->n; i++) {
+        ok = program_run(r->part[i], d, some, given_to(r->part[i], in, nin, some), opt);
+        p->broke = r->part[i]->broke;
+    }
+    if (ok) find_results(r);
+    arena_free(&a);
+    return ok;
+}
+
+static int row_results(Program *p, const Binding **out)
+{
+    *out = row_of(p)->result;
+    return row_of(p)->nresult;
+}
+
+static int row_states(Program *p, Binding **out)
+{
+    (void)p;
+    *out = NULL;
+    return 0;
+}
+
+static void row_reset(Program *p)
+{
+    for (int i = 0; i < row_of(p)->n; i++) program_reset(row_of(p)->part[i]);
+}
+
+static void row_free(Program *p)
+{
+    Row *r = row_of(p);
+    for (int i = r->n; r->part && i-- > 0;) program_free(r->part[i]);
+    for (int i = 0; i < r->n; i++) module_free(r->module[i]);
+    arena_free(&r->arena);
+    mem_free(r->why);
+    mem_free(r);
+}
+
+/* ---- compiling --------------------------------------------------------------------------- */
+
+static int result_of(const Program *p, const char *name)
+{
+    for (int i = 0; i < p->func->body->nresult; i++)
+        if (!strcmp(p->func->body->result[i]->name, name)) return i;
+    return -1;
+}
+
+/* The part of the first n that makes a value of that name. */
+static bool find_origin(const Row *r, int n, const char *name, Origin *out)
+{
+    for (int i = 0; i < n; i++) {
+        const int k = result_of(r->part[i], name);
+        if (k < 0) continue;
+        *out = (Origin){ i, k };
+        return true;
+    }
+    return false;
+}
+
+static bool wire(Row *r, int part, Diag *d)
+{
+    const Block *b = r->part[part]->func->body;
+    Origin from;
+    bool ok = true;
+    for (int i = 0; ok && i < b->nparam; i++)
+        if (find_origin(r, part, b->param[i]->name, &from))
+            ok = program_wire(r->part[part], b->param[i]->name, r->part[from.part],
+                              b->param[i]->name, d);
+    return ok;
+}
+
+static void name_results(Row *r, const Func *f)
+{
+    const int n = f->body->nresult;
+    r->source = NEW_ARRAY(&r->arena, n + 1, Origin);
+    r->result = NEW_ARRAY(&r->arena, n + 1, Binding);
+    for (int i = 0; i < n; i++) {
+        r->result[i].name = f->body->result[i]->name;
+        if (!find_origin(r, r->n, r->result[i].name, &r->source[i]))
+            bug("no part makes %s", r->result[i].name);
+    }
+}
+
+static bool compile_parts(Row *r, const Backend *b, const Func *f, Diag *d)
+{
+    Buf why = { 0 };
+    r->part = NEW_ARRAY(&r->arena, r->n + 1, Program *);
+    for (int i = 0; i < r->n; i++) {
+        r->part[i] = program_under(b, r->module[i], module_main(r->module[i]), d);
+        if (!r->part[i] || !wire(r, i, d)) return false;
+    }
+    name_results(r, f);
+    r->base.as = r->part[0]->as;
+    const char *first = r->base.as.why;
+    buf_printf(&why, "%s%s%d programs in a row", first ? first : "", first ? "; " : "", r->n);
+    r->base.as.why = r->why = why.s;
+    return true;
+}
+
+static Row *row_new(const Backend *b, const Func *f)
+{
+    Row *r = mem_zero(1, sizeof *r);
+    if (!r) mem_out(sizeof *r);
+    r->calls = (Backend){ .name = b->name,
+                          .doc = b->doc,
+                          .target = b->target,
+                          .row = b->row,
+                          .run = row_run,
+                          .results = row_results,
+                          .states = row_states,
+                          .reset = row_reset,
+                          .free = row_free };
+    r->base.backend = &r->calls;
+    r->base.func = f;
+    return r;
+}
+
+bool row_compile(const Backend *b, const Module *m, const Func *f, Diag *d, Program **out)
+{
+    RuleSet rs;
+    (void)m;
+    if (!backend_rules(b, &rs, d) || !func_is_deep(f, &rs)) return false;
+    Row *r = row_new(b, f);
+    const int n = func_cut(f, &rs, &r->arena, &r->module, d);
+    r->n = n;
+    *out = n && compile_parts(r, b, f, d) ? &r->base : NULL;
+    if (!*out) row_free(&r->base);
+    return n > 0;
+}

@@ -1,0 +1,11 @@
+/* row.h -- programs that are too deep for an engine, as several in a row. */
+#ifndef ANEC_ROW_H
+#define ANEC_ROW_H
+
+#include "backend.h"
+
+/* b's programs of the parts of f (func_cut), run one after the other; *out NULL after an error, as
+ * Backend.compile has it. False: f is not too deep for b, or cannot be cut. */
+bool row_compile(const Backend *b, const Module *m, const Func *f, Diag *d, Program **out);
+
+#endif

@@ -1,0 +1,231 @@
+/* segments.c -- a function that is too deep for a target, as several that run one after the
+ * other (rule deep-program).
+ *
+ * A place between two statements is good when little goes over it: between the layers of a
+ * model that is one tensor. What goes over becomes a result of one part and an input, of the
+ * same name, of those behind it; constants are in each part that uses them. */
+#include "../ops/ops.h"
+#include "passes.h"
+
+typedef struct {
+    const Func *func;
+    const RuleSet *rules;
+    Arena arena;
+    const Op **op; /* by place */
+    int n;
+    PtrMap place;  /* of a statement, plus 1 */
+    PtrMap last;   /* of a value that is computed: behind its last use, plus 1 */
+    double *bytes; /* by place: of what goes over it */
+    int *odd;      /* by place: values that no engine hands over */
+} Cut;
+
+/* Known before anything runs: each part has its own. */
+static bool is_fixed(const Op *op)
+{
+    return op->kind == OP_const
+        || (op->kind != OP_NONE && (ops[op->kind].flags & F_CONSTEXPR) != 0);
+}
+
+/* ---- what goes over each place ----------------------------------------------------------- */
+
+static int place_of(const Cut *c, const Op *op)
+{
+    while (op->parent != c->func->body) op = op->parent->owner;
+    return (int)((uintptr_t)ptrmap_get(&c->place, op) - 1);
+}
+
+static void use(Cut *c, const Value *v, int before)
+{
+    if (!v->def || v->def->parent != c->func->body || is_fixed(v->def)) return;
+    const uintptr_t was = (uintptr_t)ptrmap_get(&c->last, v);
+    if (was < (uintptr_t)before + 1) ptrmap_set(&c->last, v, (void *)((uintptr_t)before + 1));
+}
+
+static bool note_uses(void *ctx, const Op *op)
+{
+    Cut *c = ctx;
+    const int at = place_of(c, op);
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++) use(c, op->arg[i].val[k], at);
+    for (int i = 0; i < op->nblock; i++)
+        for (int k = 0; k < op->block[i]->nresult; k++) use(c, op->block[i]->result[k], at);
+    return true;
+}
+
+/* The last place that v goes over; -1: none. */
+static int last_of(const Cut *c, const Value *v)
+{
+    return (int)((uintptr_t)ptrmap_get(&c->last, v) - 1);
+}
+
+/* False: as an input it would be refused. */
+static bool can_cross(const Cut *c, const Value *v)
+{
+    const Type *t = v->type;
+    if (t->kind != TY_TENSOR || !shape_known(&t->shape)) return false;
+    return t->dtype == DT_FP16 || (t->dtype == DT_FP32 && !rule_holds(c->rules, RULE_io_fp32));
+}
+
+static void weigh(Cut *c)
+{
+    c->bytes = NEW_ARRAY(&c->arena, c->n + 1, double);
+    c->odd = NEW_ARRAY(&c->arena, c->n + 1, int);
+    for (int i = 0; i < c->n; i++)
+        for (int k = 0; k < c->op[i]->nout; k++) {
+            const Value *v = c->op[i]->out[k];
+            const int last = last_of(c, v);
+            if (last <= i) continue;
+            const bool ok = can_cross(c, v);
+            const double bytes = ok ? (double)type_bytes(v->type) : 0;
+            c->bytes[i + 1] += bytes;
+            c->odd[i + 1] += !ok;
+            if (last == c->n) continue;
+            c->bytes[last + 1] -= bytes;
+            c->odd[last + 1] -= !ok;
+        }
+    for (int i = 1; i <= c->n; i++) {
+        c->bytes[i] += c->bytes[i - 1];
+        c->odd[i] += c->odd[i - 1];
+    }
+}
+
+static void cut_open(Cut *c)
+{
+    const Block *b = c->func->body;
+    for (const Op *op = b->first; op; op = op->next) c->n++;
+    c->op = NEW_ARRAY(&c->arena, c->n + 1, const Op *);
+    int i = 0;
+    for (const Op *op = b->first; op; op = op->next) {
+        c->op[i++] = op;
+        ptrmap_set(&c->place, op, (void *)(uintptr_t)i);
+    }
+    func_read(c->func, note_uses, c);
+    for (int k = 0; k < b->nresult; k++) use(c, b->result[k], c->n);
+    weigh(c);
+}
+
+static void cut_close(Cut *c)
+{
+    ptrmap_free(&c->place);
+    ptrmap_free(&c->last);
+    arena_free(&c->arena);
+}
+
+/* ---- where ------------------------------------------------------------------------------- */
+
+/* Where the part that begins at `from` ends: at the lightest of the places behind half of the
+ * layers that it may have, the last of those that are as light. c->n: nothing is left; -1:
+ * there is no such place. */
+static int end_of(const Cut *c, int from, int64_t most)
+{
+    Layers l = { .most = 0 };
+    int end = -1, i = from;
+    for (; i < c->n; i++) {
+        layers_count(&l, c->op[i]);
+        if ((int64_t)l.most > most) break;
+        const int at = i + 1;
+        if ((int64_t)l.most * 2 < most || c->odd[at]) continue;
+        if (end < 0 || c->bytes[at] <= c->bytes[end]) end = at;
+    }
+    layers_free(&l);
+    return i == c->n ? c->n : end;
+}
+
+/* ---- parts ------------------------------------------------------------------------------- */
+
+typedef struct {
+    const Cut *cut;
+    Module *m;
+    Func *func;
+    Op **op; /* by place, as in the whole */
+    int from, to;
+} Part;
+
+/* Its results: what others read, or the caller. */
+static void give_results(Part *p)
+{
+    func_drop_results(p->func, 0);
+    for (int i = p->from; i < p->to; i++)
+        for (int k = 0; k < p->op[i]->nout; k++) {
+            const int last = last_of(p->cut, p->cut->op[i]->out[k]);
+            if (last >= p->to) block_result(p->func->body, p->op[i]->out[k]);
+        }
+}
+
+/* What comes from parts before is an input of the same name. */
+static void take_inputs(Part *p)
+{
+    for (int i = 0; i < p->from; i++)
+        for (int k = 0; k < p->op[i]->nout; k++) {
+            Value *v = p->op[i]->out[k];
+            if (last_of(p->cut, p->cut->op[i]->out[k]) < p->from) continue;
+            func_replace_uses(p->func, v, block_param(p->func->body, v->name, v->type, v->loc));
+        }
+}
+
+static void drop_others(Part *p)
+{
+    for (int i = p->cut->n; i-- > 0;) {
+        p->op[i]->keep = false;
+        if ((i < p->from || i >= p->to) && !is_fixed(p->op[i])) op_unlink(p->op[i]);
+    }
+}
+
+static void drop_unused(Part *p)
+{
+    Block *b = p->func->body;
+    int n = 0;
+    for (int i = 0; i < b->nparam; i++)
+        if (func_count_uses(p->func, b->param[i])) b->param[n++] = b->param[i];
+    b->nparam = n;
+}
+
+static Module *make_part(const Cut *c, int from, int to, Diag *d)
+{
+    Part p = { .cut = c, .from = from, .to = to, .m = func_extract(c->func) };
+    const PassOptions dead = { .target = &targets[TARGET_host], .only = "dce" };
+    p.func = module_main(p.m);
+    p.func->attrs.count = 0; /* of inputs that it may not have */
+    p.op = NEW_ARRAY(&p.m->arena, c->n + 1, Op *);
+    int i = 0;
+    for (Op *op = p.func->body->first; op; op = op->next) p.op[i++] = op;
+    give_results(&p);
+    take_inputs(&p);
+    drop_others(&p);
+    passes_run(p.m, &dead, d);
+    drop_unused(&p);
+    module_verify(p.m, d, "cut");
+    return p.m;
+}
+
+/* A result that no statement of any part makes has no part to come from. */
+static bool results_are_computed(const Func *f)
+{
+    for (int i = 0; i < f->body->nresult; i++) {
+        const Value *v = f->body->result[i];
+        if (!v->def || is_fixed(v->def)) return false;
+    }
+    return true;
+}
+
+bool func_is_deep(const Func *f, const RuleSet *rs)
+{
+    const int64_t most = rule_limit(rs, LIMIT_layers);
+    return rule_holds(rs, RULE_deep_program) && most > 0 && func_layers(f) > most;
+}
+
+int func_cut(const Func *f, const RuleSet *rs, Arena *a, Module ***out, Diag *d)
+{
+    Cut c = { .func = f, .rules = rs };
+    int n = 0, *end;
+    if (!func_is_deep(f, rs) || !results_are_computed(f)) return 0;
+    cut_open(&c);
+    end = NEW_ARRAY(&c.arena, c.n + 1, int);
+    for (int at = 0; at >= 0 && at < c.n;)
+        at = end[n++] = end_of(&c, at, rule_limit(rs, LIMIT_layers));
+    if (end[n - 1] < 0) n = 0;
+    *out = NEW_ARRAY(a, n + 1, Module *);
+    for (int i = 0; i < n; i++) (*out)[i] = make_part(&c, i ? end[i - 1] : 0, end[i], d);
+    cut_close(&c);
+    return n;
+}

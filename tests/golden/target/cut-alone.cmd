@@ -1,0 +1,2 @@
+# anec --cut -o %t/x.mil deep.anedsl
+# exit: 2

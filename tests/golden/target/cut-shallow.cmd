@@ -1,0 +1,1 @@
+# anec --target m5 --cut -o %t/x.mil runs.anedsl && ls %t
