@@ -183,7 +183,7 @@ void flat_floats(const Tensor *t, size_t first, size_t n, float *dst);
  * through the elementwise program, register 0. */
 typedef bool LowerFn(Lower *l, FlatStep *s);
 LowerFn lower_matmul, lower_linear, lower_conv, lower_pool, lower_softmax, lower_reduce,
-    lower_layer_norm;
+    lower_layer_norm, lower_attention, lower_conv_transpose;
 /* The same for what has several results, or none in order: they fill in write, and no program. */
 LowerFn lower_lstm, lower_move;
 
@@ -218,6 +218,8 @@ bool elem_add(Lower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot), void
 int elem_table(FlatPlan *p, ElemProgram *e, const float *table, int64_t n, int64_t inner);
 /* l->reg becomes op of itself and register y (-1: there was no room), not rounded. */
 bool lower_then(Lower *l, ElemOp op, int y);
+/* The same for the parameter bias, [n] along [outer, n, inner]; false: it is not known. */
+bool lower_bias(Lower *l, int64_t n, int64_t inner);
 /* Ends what a kernel makes: rounded, it is result `index` of the statement. */
 bool lower_result(Lower *l, int index);
 /* Runs e for elements first .. first + n - 1, n up to ELEM_BLOCK. given: what register 0 holds;

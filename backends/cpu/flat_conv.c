@@ -5,8 +5,7 @@
  * spread out into patches but a block of columns at a time, which all rows of weights then
  * share. A convolution of one channel into one, and a pool, is a window that slides. */
 #include "flat_pack.h"
-#include "flat_window.h"
-#include "../../ir/ops/conv.h"
+#include "flat_wino.h"
 
 #include <math.h>
 #include <string.h>
@@ -175,15 +174,6 @@ static void finish_slide(Lower *l, FlatStep *s, const Slide *c)
 
 /* ---- lowering ------------------------------------------------------------------------------ */
 
-static bool add_bias(Lower *l, int64_t n, int64_t inner)
-{
-    const Tensor *bias = lower_known(l, P_bias);
-    if (!bias) return true;
-    float *table = NEW_ARRAY(&l->p->arena, n + 1, float);
-    flat_floats(bias, 0, (size_t)n, table);
-    return lower_then(l, ELEM_add, elem_table(l->p, l->elem, table, n, inner));
-}
-
 static void pack_weights(Lower *l, Conv2 *c, const Tensor *weight)
 {
     const Kernels *k = l->p->kernels;
@@ -264,13 +254,12 @@ bool lower_conv(Lower *l, FlatStep *s)
     const Tensor *weight = lower_known(l, P_weight);
     const int x = lower_slot(l, P_x);
     if (!weight || !dtype_fast(call_dtype(l->c, P_x)) || !dtype_fast(weight->dtype)
-        || l->p->slot[x].known || !conv_of(l->c, false, &v)
-        || (call_has(l->c, P_bias) && !lower_known(l, P_bias)))
+        || l->p->slot[x].known || !conv_of(l->c, false, &v))
         return false;
-    if (!add_bias(l, v.cout, window_out(&v.window))) return false;
+    if (!lower_bias(l, v.cout, window_out(&v.window))) return false;
     if (v.groups == v.cin && v.cout % v.cin == 0 && v.groups > 1)
         return lower_depthwise(l, s, &v, weight);
-    return lower_product(l, s, &v, weight);
+    return lower_wino(l, s, &v, weight) || lower_product(l, s, &v, weight);
 }
 
 /* How many elements a mean at each position is of; 0 becomes 1: their sum is 0. */

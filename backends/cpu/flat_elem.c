@@ -115,6 +115,16 @@ bool lower_then(Lower *l, ElemOp op, int y)
     return l->reg >= 0;
 }
 
+bool lower_bias(Lower *l, int64_t n, int64_t inner)
+{
+    const Tensor *bias = lower_known(l, P_bias);
+    if (!call_has(l->c, P_bias)) return true;
+    if (!bias) return false;
+    float *table = NEW_ARRAY(&l->p->arena, n + 1, float);
+    flat_floats(bias, 0, (size_t)n, table);
+    return lower_then(l, ELEM_add, elem_table(l->p, l->elem, table, n, inner));
+}
+
 bool lower_result(Lower *l, int index)
 {
     ElemProgram *e = l->elem;

@@ -245,14 +245,7 @@ bool lower_linear(Lower *l, FlatStep *s)
     g.b.rows = 1;
     g.b.cols = g.k;
     g.a_at = g.b_at = NEW_ARRAY(&l->p->arena, 1, int64_t);
-    const Tensor *bias = lower_known(l, P_bias);
-    if (call_has(l->c, P_bias) && !bias) return false;
-    if (bias) {
-        float *table = NEW_ARRAY(&l->p->arena, g.n + 1, float);
-        flat_floats(bias, 0, (size_t)g.n, table);
-        if (!lower_then(l, ELEM_add, elem_table(l->p, l->elem, table, g.n, 1))) return false;
-    }
-    return finish(l, s, &g);
+    return lower_bias(l, g.n, 1) && finish(l, s, &g);
 }
 
 /* By batch: where the matrices of a tensor begin, of leading dimensions that broadcast to

@@ -43,7 +43,18 @@ void stage_init(Staged *g, const Window *w, Arena *a)
             for (tap[2] = 0; tap[2] < w->kernel[2]; tap[2]++) g->off[n++] = tap_place(g, tap);
 }
 
-int64_t stage_line(const Staged *g) { return g->w.in[2] + ELEM_PAD; }
+/* Whether a line with its padding is made first, and then split by what the stride leaves over. */
+static bool is_split(const Staged *g)
+{
+    const int64_t by = g->w.stride[2];
+    return (by == 2 || by == 4) && g->phases[2] == by;
+}
+
+int64_t stage_line(const Staged *g)
+{
+    const int64_t line = is_split(g) ? g->size[2] * g->w.stride[2] : 0;
+    return line + g->w.in[2] + 2 * ELEM_PAD;
+}
 
 /* Line (i0, i1) of the planes of phase (p0, p1), all phases of the last dimension. */
 static void stage_row(const Staged *g, const float *x, float rest, float *to)
@@ -57,11 +68,22 @@ static void stage_row(const Staged *g, const float *x, float rest, float *to)
         if (first > n) first = n;
         if (end > n) end = n;
         for (; i < first; i++) to[i] = rest;
-        if (by == 2)
-            for (; i < end; i++) to[i] = x[from + i * 2];
         for (; i < end; i++) to[i] = x[from + i * by];
         for (; i < n; i++) to[i] = rest;
     }
+}
+
+static void stage_row_split(const Staged *g, const Kernels *k, const float *x, float rest,
+                            float *to, float *line)
+{
+    const Window *w = &g->w;
+    const int64_t by = w->stride[2], n = g->size[2] * by;
+    const int64_t before = w->before[2] < n ? w->before[2] : n;
+    const int64_t mid = x ? (w->in[2] < n - before ? w->in[2] : n - before) : 0;
+    for (int64_t i = 0; i < before; i++) line[i] = rest;
+    if (mid) memcpy(line + before, x, (size_t)mid * sizeof *line);
+    for (int64_t i = before + mid; i < n; i++) line[i] = rest;
+    k->split(to, g->plane, line, (int)by, (size_t)g->size[2]);
 }
 
 /* The same where nothing is left over: a copy between two paddings. */
@@ -79,7 +101,8 @@ void stage_channel(const Staged *g, const Kernels *k, const void *x, DType t, fl
                    float *to, float *line)
 {
     const Window *w = &g->w;
-    const bool whole = w->stride[2] == 1;
+    const bool whole = w->stride[2] == 1, split = is_split(g);
+    float *padded = line + w->in[2] + ELEM_PAD;
     int64_t at[2], p[2];
     for (p[0] = 0; p[0] < g->phases[0]; p[0]++)
         for (p[1] = 0; p[1] < g->phases[1]; p[1]++)
@@ -95,6 +118,7 @@ void stage_channel(const Staged *g, const Kernels *k, const void *x, DType t, fl
                     float *dst = to + (p[0] * g->phases[1] + p[1]) * g->phases[2] * g->plane
                                + (at[0] * g->size[1] + at[1]) * g->size[2];
                     if (whole) stage_row_whole(g, src, rest, dst);
+                    else if (split) stage_row_split(g, k, src, rest, dst, padded);
                     else stage_row(g, src, rest, dst);
                 }
 }

@@ -8,6 +8,7 @@
 #include "k_gemm.h"
 #include "k_rows.h"
 #include "k_window.h"
+#include "k_wino.h"
 
 #define KERNELS_PASTE(a, b) a##b
 #define KERNELS_NAME(name) KERNELS_PASTE(kernels_, name)
@@ -33,4 +34,8 @@ const Kernels KERNELS_NAME(VEC_NAME) = {
     .dot = row_dot,
     .window_sum = window_sum,
     .window_max = window_max,
+    .split = split,
+    .join4 = join4,
+    .wino_in = wino_in,
+    .wino_out = wino_out,
 };

@@ -103,10 +103,44 @@ static void gemm_half(const GemmTile *t) { gemm_of(t, true, false); }
 static void gemm_full(const GemmTile *t) { gemm_of(t, false, false); }
 static void gemm_table(const GemmTile *t) { gemm_of(t, false, true); }
 
+/* Half as many columns: one vector of each row. */
+INLINE void gemm_rows_narrow(const GemmTile *t, const int rows)
+{
+    V sum[VEC_ROWS];
+    const float *a = t->a, *b = t->b;
+    _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
+        sum[i] = t->add ? v_load(t->c + i * t->ldc) : v_set(0);
+    for (int64_t l = 0; l < t->depth; l++, a += VEC_ROWS, b += t->ldb) {
+        const V v = v_load(b);
+        _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
+            sum[i] = v_fma(v_set(a[i]), v, sum[i]);
+    }
+    _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++) v_store(t->c + i * t->ldc, sum[i]);
+}
+
+/* Rows that are there are computed with those that fill a panel up. */
+static void gemm_narrow(const GemmTile *t)
+{
+    GemmTile whole = *t;
+    float c[VEC_ROWS * VEC_LANES];
+    if (t->rows == VEC_ROWS) {
+        gemm_rows_narrow(t, VEC_ROWS);
+        return;
+    }
+    for (int i = 0; i < VEC_ROWS; i++)
+        v_store(c + i * VEC_LANES,
+                t->add && i < t->rows ? v_load(t->c + i * t->ldc) : v_set(0));
+    whole.c = c;
+    whole.ldc = VEC_LANES;
+    gemm_rows_narrow(&whole, VEC_ROWS);
+    for (int i = 0; i < t->rows; i++) v_store(t->c + i * t->ldc, v_load(c + i * VEC_LANES));
+}
+
 /* b by a table is always fp32. */
 static void gemm_tile(const GemmTile *t)
 {
-    if (t->off) gemm_table(t);
+    if (t->narrow) gemm_narrow(t);
+    else if (t->off) gemm_table(t);
     else if (t->half) gemm_half(t);
     else gemm_full(t);
 }

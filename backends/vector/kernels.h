@@ -38,7 +38,8 @@ extern const unsigned char elem_args[ELEM_COUNT];
 typedef struct {
     int64_t depth;
     int rows;
-    bool half; /* b is fp16 */
+    bool half;   /* b is fp16 */
+    bool narrow; /* j < nr / 2; b is fp32, by ldb */
     bool add;
     const float *a;
     const void *b;
@@ -75,6 +76,15 @@ typedef struct Kernels {
     void (*window_sum)(float *z, const float *x, const float *w, const int64_t *off, int taps,
                        size_t n);
     void (*window_max)(float *z, const float *x, const int64_t *off, int taps, size_t n);
+    /* to[p * plane + i] = x[by * i + p] of i < n and p < by, which is 2 or 4; and back, of 4 */
+    void (*split)(float *to, int64_t plane, const float *x, int by, size_t n);
+    void (*join4)(float *to, const float *x, int64_t plane, size_t n);
+    /* Winograd's transforms: of tile t of line i, t < wide, number p < 36 is
+     * to[p * step + i * wide + t], of x[off[6 i + j] + i * apart + t]; whole vectors are written.
+     * And of n tiles to[(4 i + j) * line + t] from 36 m[p * step + t]; n is rounded up. */
+    void (*wino_in)(float *to, int64_t step, const float *x, const int64_t *off, size_t wide,
+                    int64_t apart, int64_t lines);
+    void (*wino_out)(float *to, int64_t line, const float *m, int64_t step, size_t n);
 } Kernels;
 
 /* NULL, reported: `name` is none, or not for this processor; the message lists what is. NULL for

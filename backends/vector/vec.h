@@ -157,6 +157,39 @@ INLINE V v_of_ints(VI v)
 
 #endif
 
+/* Every second lane of a and b, from the first or the second on; and lanes of both by turns, of
+ * their first or second half. */
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#if VEC_LANES == 16
+INLINE V v_even(V a, V b)
+{
+    return SHUFFLE(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+}
+INLINE V v_odd(V a, V b)
+{
+    return SHUFFLE(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+}
+INLINE V v_turns_low(V a, V b)
+{
+    return SHUFFLE(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+INLINE V v_turns_high(V a, V b)
+{
+    return SHUFFLE(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+#elif VEC_LANES == 8
+INLINE V v_even(V a, V b) { return SHUFFLE(a, b, 0, 2, 4, 6, 8, 10, 12, 14); }
+INLINE V v_odd(V a, V b) { return SHUFFLE(a, b, 1, 3, 5, 7, 9, 11, 13, 15); }
+INLINE V v_turns_low(V a, V b) { return SHUFFLE(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
+INLINE V v_turns_high(V a, V b) { return SHUFFLE(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
+#else
+INLINE V v_even(V a, V b) { return SHUFFLE(a, b, 0, 2, 4, 6); }
+INLINE V v_odd(V a, V b) { return SHUFFLE(a, b, 1, 3, 5, 7); }
+INLINE V v_turns_low(V a, V b) { return SHUFFLE(a, b, 0, 4, 1, 5); }
+INLINE V v_turns_high(V a, V b) { return SHUFFLE(a, b, 2, 6, 3, 7); }
+#endif
+#undef SHUFFLE
+
 /* ---- made of those ----------------------------------------------------------------------- */
 
 INLINE V v_abs(V a) { return (V)((VI)a & 0x7fffffff); }
@@ -164,9 +197,29 @@ INLINE V v_signed(V size, V sign)
 {
     return (V)(((VI)size & 0x7fffffff) | ((VI)sign & (VI)v_set(-0.0f)));
 }
-/* The larger (smaller), and NaN when either is. */
+/* The larger (smaller), and NaN when either is. Intel's instructions give the second operand where
+ * one is NaN, and where both are 0. */
+#if defined(VEC_AVX512)
+INLINE V v_nan_of(V a, V m)
+{
+    const __mmask16 nan = _mm512_cmp_ps_mask((__m512)a, (__m512)a, _CMP_UNORD_Q);
+    return (V)_mm512_mask_mov_ps((__m512)m, nan, (__m512)a);
+}
+INLINE V v_max(V a, V b) { return v_nan_of(a, (V)_mm512_max_ps((__m512)a, (__m512)b)); }
+INLINE V v_min(V a, V b) { return v_nan_of(a, (V)_mm512_min_ps((__m512)a, (__m512)b)); }
+#elif defined(VEC_AVX2)
+INLINE V v_max(V a, V b)
+{
+    return v_pick((VI)(a != a), a, (V)_mm256_max_ps((__m256)a, (__m256)b));
+}
+INLINE V v_min(V a, V b)
+{
+    return v_pick((VI)(a != a), a, (V)_mm256_min_ps((__m256)a, (__m256)b));
+}
+#else
 INLINE V v_max(V a, V b) { return v_pick((VI)(a > b) | (VI)(a != a), a, b); }
 INLINE V v_min(V a, V b) { return v_pick((VI)(a < b) | (VI)(a != a), a, b); }
+#endif
 INLINE V v_truth(VI mask) { return (V)(mask & (VI)v_set(1)); }
 
 /* Sums and extremes of the lanes, in one order for all who have as many. */

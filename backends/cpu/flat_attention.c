@@ -1,0 +1,250 @@
+/* flat_attention.c -- scaled_dot_product_attention as one step.
+ *
+ * Keys and values are put into panels once for each head; then some rows of the query at a time
+ * have their scores, softmax and products with the values in scratch memory, so that no matrix of
+ * all scores is ever there. What a known mask shuts out behind the last key of all rows of a part,
+ * as one that looks back alone does for half of them, is not computed. */
+#include "flat_pack.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { DEPTH = 256, PANELS = 4 };
+
+typedef struct {
+    int query, key, value, mask; /* slots; mask -1: none */
+    DType type, mask_type;
+    int64_t batch, rows, keys, size, width;
+    int64_t *mask_at; /* by batch: its first element */
+    int64_t mask_row;
+    const int64_t *end; /* by part: keys that count; NULL: all */
+    float scale;
+    int64_t part, parts;         /* rows of a part, parts of a head */
+    int64_t key_room, head_room; /* floats of a head's panels */
+} Attention;
+
+typedef struct {
+    const FlatStep *s;
+    const FlatRun *r;
+    const Attention *g;
+    float *panels;
+} AttentionWork;
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* A row of n sums: whole panels, and whole blocks of elementwise functions. */
+static int64_t line_of(int64_t n, const Kernels *k)
+{
+    const int64_t wide = pack_panels(n, k->nr) * k->nr;
+    return (wide + ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD;
+}
+
+static Matrix matrix_of(const AttentionWork *w, int slot, int64_t head, int64_t n, int64_t cols)
+{
+    const Matrix all = { flat_at(w->r, slot), w->g->type, cols, 1 };
+    return matrix_at(all, head * n, 0);
+}
+
+/* ---- a head's keys and values in panels ---------------------------------------------------- */
+
+static void pack_head(void *ctx, int64_t head, int lane)
+{
+    const AttentionWork *w = ctx;
+    const Attention *g = w->g;
+    const Kernels *k = w->r->k;
+    const int nr = k->nr;
+    const Matrix keys = matrix_of(w, g->key, head, g->keys, g->size),
+                 values = matrix_of(w, g->value, head, g->keys, g->width),
+                 turned = { values.data, values.dtype, 1, g->width };
+    float *to = w->panels + head * g->head_room;
+    (void)lane;
+    for (int64_t j = 0; j < g->keys; j += nr)
+        pack_panel(k, matrix_at(keys, j, 0), least(nr, g->keys - j), g->size, nr,
+                   to + j * g->size);
+    to += g->key_room;
+    for (int64_t j = 0; j < g->width; j += nr)
+        pack_panel(k, matrix_at(turned, j, 0), least(nr, g->width - j), g->keys, nr,
+                   to + j * g->keys);
+}
+
+/* ---- some rows of the query ---------------------------------------------------------------- */
+
+typedef struct {
+    int64_t head, first, rows, keys; /* keys: that count */
+    int64_t lds, ldo;                /* of scores and results */
+    float *score, *left, *out, *mask;
+} AttentionPart;
+
+/* c = a b, of rows of a that lie lda apart and panels of b of all of `all`. */
+static void product(const Kernels *k, Matrix a, int64_t rows, int64_t depth, const float *b,
+                    int64_t all, int64_t cols, float *left, float *c, int64_t ldc)
+{
+    for (int64_t l = 0; l < depth; l += DEPTH) {
+        const int64_t d = least(DEPTH, depth - l);
+        for (int64_t i = 0; i < rows; i += k->mr)
+            pack_panel(k, matrix_at(a, i, l), least(k->mr, rows - i), d, k->mr, left + i * d);
+        for (int64_t j = 0; j < cols; j += k->nr)
+            for (int64_t i = 0; i < rows; i += k->mr) {
+                const GemmTile t = { .depth = d,
+                                     .rows = (int)least(k->mr, rows - i),
+                                     .add = l > 0,
+                                     .a = left + i * d,
+                                     .b = b + j * all + l * k->nr,
+                                     .ldb = k->nr,
+                                     .c = c + i * ldc + j,
+                                     .ldc = ldc };
+                k->tile(&t);
+            }
+    }
+}
+
+/* Scores of a row become its probabilities. */
+static void weigh(const AttentionWork *w, const AttentionPart *p, int64_t row, float *score)
+{
+    const Attention *g = w->g;
+    const Kernels *k = w->r->k;
+    const size_t n = (size_t)p->keys, all = (n + ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD;
+    k->elem[ELEM_linear](score, score, NULL, NULL, g->scale, 0, all);
+    if (g->mask >= 0) {
+        const int64_t at = g->mask_at[p->head] + (p->first + row) * g->mask_row;
+        if (g->mask_type == DT_BOOL) {
+            const char *m = flat_at(w->r, g->mask) + at;
+            for (size_t i = 0; i < n; i++) score[i] = m[i] ? score[i] : -INFINITY;
+        } else {
+            const float *m = flat_row(w->r, g->mask, g->mask_type, at, n, p->mask);
+            if (m != p->mask) memcpy(p->mask, m, n * sizeof *m);
+            k->elem[ELEM_add](score, score, p->mask, NULL, 0, 0, all);
+        }
+    }
+    k->softmax(score, n);
+}
+
+static void attend_part(void *ctx, int64_t at, int lane)
+{
+    const AttentionWork *w = ctx;
+    const Attention *g = w->g;
+    const Kernels *k = w->r->k;
+    AttentionPart p = { .head = at / g->parts, .first = at % g->parts * g->part };
+    const float *panels = w->panels + p.head * g->head_room;
+    p.rows = least(g->part, g->rows - p.first);
+    p.keys = g->end ? g->end[at] : g->keys;
+    p.lds = line_of(g->keys, k);
+    p.ldo = line_of(g->width, k);
+    p.score = flat_lane(w->r, lane);
+    p.out = p.score + g->part * p.lds;
+    p.mask = p.out + g->part * p.ldo + ELEM_PAD;
+    p.left = p.mask + g->keys + ELEM_PAD;
+    const Matrix query = matrix_of(w, g->query, p.head, g->rows, g->size);
+    product(k, matrix_at(query, p.first, 0), p.rows, g->size, panels, g->size, p.keys, p.left,
+            p.score, p.lds);
+    for (int64_t i = 0; i < p.rows; i++) weigh(w, &p, i, p.score + i * p.lds);
+    const Matrix weights = { p.score, DT_FP32, p.lds, 1 };
+    product(k, weights, p.rows, p.keys, panels + g->key_room, g->keys, g->width, p.left, p.out,
+            p.ldo);
+    for (int64_t i = 0; i < p.rows; i++)
+        elem_run_row(w->s->elem, w->r, (p.head * g->rows + p.first + i) * g->width, g->width,
+                     p.out + i * p.ldo);
+}
+
+static void attention_run(const FlatStep *s, FlatRun *r)
+{
+    const Attention *g = s->data;
+    AttentionWork w = { s, r, g, (float *)(void *)r->room };
+    team_run(r->team, pack_head, &w, g->batch);
+    team_run(r->team, attend_part, &w, g->batch * g->parts);
+}
+
+/* ---- lowering ------------------------------------------------------------------------------ */
+
+/* Strides of the mask through [batch.., rows, keys]. */
+static bool place_mask(Lower *l, Attention *g, const Shape *lead)
+{
+    const Shape *s = call_shape(l->c, P_attn_mask);
+    int64_t stride[MAX_RANK];
+    Shape as = *lead;
+    g->mask = lower_slot(l, P_attn_mask);
+    g->mask_at = NEW_ARRAY(&l->p->arena, g->batch + 1, int64_t);
+    if (!s) return true;
+    g->mask_type = call_dtype(l->c, P_attn_mask);
+    if ((!dtype_fast(g->mask_type) && g->mask_type != DT_BOOL) || as.rank + 2 > MAX_RANK
+        || s->rank > as.rank + 2)
+        return false;
+    as.dim[as.rank++] = g->rows;
+    as.dim[as.rank++] = g->keys;
+    shape_strides_as(s, &as, stride);
+    g->mask_row = stride[as.rank - 2];
+    for (int64_t b = 0; b < g->batch; b++) {
+        int64_t rest = b;
+        for (int i = as.rank - 3; i >= 0; i--) {
+            g->mask_at[b] += rest % as.dim[i] * stride[i];
+            rest /= as.dim[i];
+        }
+    }
+    return true;
+}
+
+/* The keys that count for a row by a known mask: up to the last that is let pass; all where
+ * none is. */
+static int64_t keys_of(const Attention *g, const Tensor *mask, int64_t at)
+{
+    for (int64_t i = g->keys; i > 0; i--) {
+        const double v = tensor_float(mask, (size_t)(at + i - 1));
+        if (mask->dtype == DT_BOOL ? v != 0 : !(v == -INFINITY)) return i;
+    }
+    return g->keys;
+}
+
+static const int64_t *ends_of(Lower *l, const Attention *g, const Tensor *mask)
+{
+    if (!mask) return NULL;
+    int64_t *end = NEW_ARRAY(&l->p->arena, g->batch * g->parts + 1, int64_t);
+    for (int64_t b = 0; b < g->batch; b++)
+        for (int64_t i = 0; i < g->rows; i++) {
+            const int64_t n = keys_of(g, mask, g->mask_at[b] + i * g->mask_row);
+            int64_t *to = &end[b * g->parts + i / g->part];
+            if (n > *to) *to = n;
+        }
+    return end;
+}
+
+bool lower_attention(Lower *l, FlatStep *s)
+{
+    const Shape *q = call_shape(l->c, P_query), *key = call_shape(l->c, P_key),
+                *v = call_shape(l->c, P_value);
+    const Kernels *k = l->p->kernels;
+    Shape lead = l->c->out[0]->shape;
+    lead.rank -= 2;
+    Attention g = { .query = lower_slot(l, P_query),
+                    .key = lower_slot(l, P_key),
+                    .value = lower_slot(l, P_value),
+                    .type = call_dtype(l->c, P_query),
+                    .batch = shape_elements(&lead, 0, lead.rank),
+                    .rows = q->dim[q->rank - 2],
+                    .keys = key->dim[key->rank - 2],
+                    .size = q->dim[q->rank - 1],
+                    .width = v->dim[v->rank - 1] };
+    if (!dtype_fast(g.type) || !g.batch || !g.rows || !g.keys || !g.size || !g.width
+        || !place_mask(l, &g, &lead))
+        return false;
+    g.scale = (float)(1 / sqrt((double)g.size));
+    g.part = least(PANELS * k->mr, g.rows);
+    g.parts = (g.rows + g.part - 1) / g.part;
+    if (g.mask >= 0) g.end = ends_of(l, &g, l->p->slot[g.mask].known);
+    g.key_room = pack_panels(g.keys, k->nr) * k->nr * g.size;
+    g.head_room = g.key_room + pack_panels(g.width, k->nr) * k->nr * g.keys;
+    Attention *kept = NEW(&l->p->arena, Attention);
+    *kept = g;
+    s->data = kept;
+    s->run = attention_run;
+    s->how = "attention";
+    const int slots[] = { g.query, g.key, g.value, g.mask };
+    s->read = NEW_ARRAY(&l->p->arena, COUNT(slots), int);
+    for (size_t i = 0; i < COUNT(slots); i++)
+        if (slots[i] >= 0) s->read[s->nread++] = slots[i];
+    const int64_t wide = line_of(g.keys, k) + line_of(g.width, k);
+    s->room = (size_t)(g.batch * g.head_room) * sizeof(float);
+    s->lane_room = (size_t)(g.part * wide + g.keys + 4 * ELEM_PAD
+                            + pack_panels(g.part, k->mr) * k->mr * DEPTH)
+                 * sizeof(float);
+    return true;
+}
