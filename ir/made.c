@@ -34,10 +34,27 @@ typedef struct {
     size_t leaves;
 } Making;
 
+static bool is_decoded(const Value *v)
+{
+    return v->def && v->def->kind != OP_NONE && ops[v->def->kind].flags & F_CONSTEXPR;
+}
+
+/* Whether all arguments have literals, which nearly all statements lack: asked before anything
+ * is made. */
+static bool has_literals(const Making *g, const Op *op)
+{
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++) {
+            const Value *v = op->arg[i].val[k];
+            if (!v->lit && !is_decoded(v) && !g->made(g->ctx, v)) return false;
+        }
+    return true;
+}
+
 static const Const *literal_of(Making *g, const Value *v)
 {
     const Const *c = v->lit ? v->lit : g->made(g->ctx, v);
-    if (!c && v->def && (ops[v->def->kind].flags & F_CONSTEXPR) && value_at_hand(v))
+    if (!c && is_decoded(v) && value_at_hand(v))
         c = const_made(g->m, v->def, v->index, g->made, g->ctx);
     if (!c || !const_at_hand(c) || !shape_known(&c->type->shape)) return NULL;
     const Const *of = c->kind == CONST_OF ? c->of : c;
@@ -81,7 +98,7 @@ const Const *const_made(Module *m, const Op *op, int index, MadeLookup *made, vo
 {
     Making g = { .m = m, .made = made, .ctx = ctx, .cost = 1 };
     if (!op_is_computable(op) && !(ops[op->kind].flags & F_CONSTEXPR)) return NULL;
-    if (!may_be_read(op->out[index]->type)) return NULL;
+    if (!may_be_read(op->out[index]->type) || !has_literals(&g, op)) return NULL;
     Op *own = NEW(&m->arena, Op);
     const Opset o = op->opset ? op->opset : op->parent->func->opset;
     *own = (Op){ .kind = op->kind,

@@ -361,9 +361,17 @@ void arg_put(Arg *a, int k, Value *v)
     else ((Value **)(uintptr_t)a->val)[k] = v;
 }
 
+/* Room for one more; most that are built have two, so the first has room for another. */
+static Arg *arg_room(Module *m, const Op *op)
+{
+    if (!op->narg) return NEW_ARRAY(&m->arena, 2, Arg);
+    if (op->narg == 1 && !op->tight) return op->arg;
+    return grown(m, op->arg, op->narg, sizeof *op->arg, op->tight);
+}
+
 static Arg *op_arg_more(Module *m, Op *op, const char *name, ParamId p)
 {
-    op->arg = grown(m, op->arg, op->narg, sizeof *op->arg, op->tight);
+    op->arg = arg_room(m, op);
     op->tight = false;
     op->arg[op->narg] = (Arg){ .name = name, .param = (uint8_t)p };
     return &op->arg[op->narg++];

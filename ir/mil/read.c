@@ -180,26 +180,67 @@ static bool says_result(const MilReader *r, MilToken t, const Const *c)
     return said && is_word(r->out[0].name, said);
 }
 
-/* What statements `const` of a few whole numbers or truths say is mostly what one before said:
- * a model has `false` and `1` hundreds of times. Of floats each keeps its own place, which
- * warnings about their range show. */
+/* ---- literals that many statements say --------------------------------------------------- */
+
+/* fp16 has all of them, so no warning about their range will show where they stand. */
+static bool fits_half(const Const *c)
+{
+    size_t n;
+    if (!shape_count(&c->type->shape, &n)) return false;
+    const Tensor t = tensor_view(c->type->dtype, &c->type->shape, c->near);
+    for (size_t i = 0; i < n; i++) {
+        const double v = tensor_float(&t, i);
+        if (f16_to_double(f16_from_double(v)) != v) return false;
+    }
+    return true;
+}
+
+/* What a few whole numbers, truths, floats or a string say is mostly what was said before: a
+ * model has `false` and `1` hundreds of times. */
+static bool may_be_shared(const Const *c)
+{
+    const Type *t = c->type;
+    if (c->kind != CONST_DATA || c->data != c->near || t->kind != TY_TENSOR) return false;
+    if (t->dtype == DT_STRING) return !t->shape.rank;
+    return !dtype_is_float(t->dtype) || fits_half(c);
+}
+
+static uint64_t hash_of_shared(const Const *c)
+{
+    const char *text = c->type->dtype == DT_STRING ? *(const char *const *)c->data : NULL;
+    const uint64_t h = hash_mix((uint64_t)(uintptr_t)c->type, text ? 0 : c->near[0]);
+    return text ? hash_bytes(h, text, strlen(text)) : hash_mix(h, c->near[1]);
+}
+
+static bool is_same(const Const *a, const Const *b)
+{
+    if (a->type != b->type || a->nelem != b->nelem) return false;
+    if (a->type->dtype != DT_STRING) return !memcmp(a->near, b->near, sizeof a->near);
+    return !strcmp(*(const char *const *)a->data, *(const char *const *)b->data);
+}
+
+/* An inline literal, or one that was read before and says the same: then c is gone. */
+static const Const *shared_inline(MilReader *r, const Const *c)
+{
+    if (!may_be_shared(c)) return c;
+    const Const **known = &r->said[(size_t)(hash_of_shared(c) >> 32) % COUNT(r->said)];
+    if (*known && is_same(*known, c)) {
+        arena_back(&r->m->arena, r->lit.mark);
+        return *known;
+    }
+    return *known = c;
+}
+
+/* The same of the attributes of a statement `const`. */
 static Attrs *place_of_shared(MilReader *r, MilToken t, const Const *c)
 {
-    const Type *type = c->type;
-    if (r->attrs.count || !is_word(t, "val") || c->kind != CONST_DATA || c->data != c->near
-        || type->kind != TY_TENSOR
-        || (!dtype_is_int(type->dtype) && dtypes[type->dtype].cls != CLASS_BOOL))
-        return NULL;
-    uint64_t h = hash_mix((uint64_t)(uintptr_t)type, c->near[0]);
-    h = hash_mix(h, c->near[1]);
-    return &r->shared[(size_t)(h >> 32) % COUNT(r->shared)];
+    if (r->attrs.count || !is_word(t, "val") || !may_be_shared(c)) return NULL;
+    return &r->shared[(size_t)(hash_of_shared(c) >> 32) % COUNT(r->shared)];
 }
 
 static bool is_shared(const Attrs *a, const Const *c)
 {
-    const Const *other = a->count ? a->at[0].val : NULL;
-    return other && other->type == c->type && other->nelem == c->nelem
-        && !memcmp(other->near, c->near, sizeof c->near);
+    return a->count && is_same(a->at[0].val, c);
 }
 
 void mil_read_attr(MilReader *r, MilToken t, const Const *c)
@@ -344,7 +385,9 @@ void mil_read_use(MilReader *r, MilToken name)
 
 void mil_read_inline(MilReader *r, const Const *c)
 {
-    add_item(r, (MilItem){ .val = value_literal(r->m, c, c->loc), .at = r->lit.at });
+    const Loc loc = c->loc;
+    c = shared_inline(r, c);
+    add_item(r, (MilItem){ .val = value_literal(r->m, c, loc), .at = r->lit.at });
 }
 
 void mil_read_bare(MilReader *r, MilBare kind, MilToken t)

@@ -443,6 +443,38 @@ static void shared_constants_are_changed_one_at_a_time(void **state)
     module_free(m);
 }
 
+/* Of inline literals too, each of which keeps its own place; a float that fp16 has not is shared
+ * by none, since warnings show where it stands. */
+static void inline_literals_are_shared(void **state)
+{
+    (void)state;
+    static const char text[] = PROGRAM(
+        "1.3", "ios18",
+        LINE
+        "tensor<fp32, [1, 2]> a = cast(x = x, dtype = string(\"fp32\"));\n" LINE
+        "tensor<fp32, [1, 2]> b = clip(x = a, alpha = fp32(0x1p-1), beta = fp32(1e9));\n" LINE
+        "tensor<fp32, [1, 2]> c = clip(x = b, alpha = fp32(0x1p-1), beta = fp32(1e9));\n" LINE
+        "tensor<fp32, [1, 2]> e = cast(x = c, dtype = string(\"fp32\"));\n" LINE
+        "tensor<int32, [1, 2]> f = cast(x = e, dtype = string(\"int32\"));\n",
+        "x");
+    const Source src = { .name = "text", .text = text, .len = strlen(text) };
+    Diag d = { 0 };
+    Module *m = mil_read(&d, &src, NULL);
+    assert_non_null(m);
+    const Op *a = m->first->body->first, *b = a->next, *c = b->next, *e = c->next;
+    const Value *low = op_value(b, P_alpha), *same = op_value(c, P_alpha);
+    assert_ptr_equal(low->lit, same->lit);
+    assert_int_equal(low->loc.at, strstr(text, "fp32(0x1p-1)") - text);
+    assert_int_equal(same->loc.at, strstr(strchr(strstr(text, "1e9"), ';'), "fp32(0x") - text);
+    assert_int_equal(same->loc.len, strlen("fp32(0x1p-1)"));
+    assert_ptr_not_equal(op_value(b, P_beta)->lit, op_value(c, P_beta)->lit);
+    assert_ptr_equal(op_value(a, P_dtype)->lit, op_value(e, P_dtype)->lit);
+    assert_string_equal(value_string(op_value(e, P_dtype)), "fp32");
+    assert_string_equal(value_string(op_value(e->next, P_dtype)), "int32");
+    module_free(m);
+    diag_free(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -459,6 +491,7 @@ int main(void)
         cmocka_unit_test(made_literals_print_in_runs),
         cmocka_unit_test(a_large_text_is_mapped),
         cmocka_unit_test(shared_constants_are_changed_one_at_a_time),
+        cmocka_unit_test(inline_literals_are_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
