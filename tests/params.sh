@@ -43,14 +43,17 @@ builds() {
         -Wall -Wextra -Wpedantic -Werror -fsyntax-only "$copy/$1" 2>/dev/null
 }
 same() { row "$1" "$1(\\1)"; if builds "$2"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "$2 does not build"; fi; }
-differs() {
-    row "$1" "$2"
+differs() { row "$1" "$2"; fails "$@"; }
+fails() {
     if cmp -s ir/ops/unary.def "$copy/ir/ops/unary.def" || builds "$3"; then
         failed=$((failed + 1)); echo "builds although $1 is \"$2\": $3"
     else passed=$((passed + 1)); fi
 }
 same LAWS ir/ops/ops.c
-for column in IR EVAL GRAD MACS RUN LAWS SIGN FORM OPSETS SIM FAST; do differs $column "LACKS()" ir/ops/ops.c; done
+for column in IR EVAL GRAD MACS RUN LAWS SIGN FORM OPSETS SIM FAST CHIPS; do
+    sed "/^OP(atan,/,/ EX(/s/\\b$column(/LACKS(/" ir/ops/unary.def >"$copy/ir/ops/unary.def"
+    fails $column LACKS ir/ops/ops.c
+done
 while read -r column file; do
     same $column $file
     differs $column "$column()" $file

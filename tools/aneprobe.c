@@ -238,7 +238,8 @@ static bool measure_ops(Job *j, const RuleSet *table)
     bool ok = true;
     for (int i = 0; ok && probe_op_name(i); i++)
         if (wanted(j, probe_op_name(i)))
-            ok = measure(j, "op", probe_op_name(i), i, op_refused(table, probe_op_name(i)));
+            ok = measure(j, "op", probe_op_name(i), i,
+                         op_refused(table, op_find(probe_op_name(i))));
     return ok;
 }
 

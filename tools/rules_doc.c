@@ -154,10 +154,14 @@ static void put_operations(Buf *out)
         out,
         "\n## Operations\n\nHow \"the engine refuses it as it is written\" stands; `.`: it runs there.\n\n"
         "| operation | chips | note | evidence | against |\n|---|---|---|---|---|\n");
-    for (int i = 0; i < SUPPORT_COUNT; i++) {
+    for (int i = 0; i < OP_COUNT; i++) {
         const Support *s = &op_support[i];
-        put_cell(out, s->op);
-        buf_printf(out, "| `%s` ", s->standing);
+        const Target *chip;
+        put_cell(out, ops[i].name);
+        buf_puts(out, "| `");
+        for (int k = 0; (chip = generation_at(k)); k++)
+            buf_putc(out, standing_letters[target_standing(chip, &s->refused)]);
+        buf_puts(out, "` ");
         put_cell(out, s->note);
         put_cell(out, s->evidence);
         put_cell(out, s->against);

@@ -145,13 +145,13 @@ static cJSON *support_json(int row)
 {
     const Support *s = &op_support[row];
     cJSON *o = json_root(cJSON_CreateObject()), *by;
-    add_text(o, "operation", s->op);
+    add_text(o, "operation", ops[row].name);
     by = json_item(o, "refused", cJSON_CreateObject());
     const Target *chip;
     for (int i = 0; (chip = generation_at(i)); i++) {
         RuleSet rs;
         ruleset_init(&rs, chip, NULL);
-        add_text(by, chip->name, standing_names[op_refused(&rs, s->op)]);
+        add_text(by, chip->name, standing_names[op_refused(&rs, row)]);
     }
     add_text(o, "note", s->note);
     add_text(o, "evidence", s->evidence);
@@ -163,12 +163,12 @@ static cJSON *support_json(int row)
 static void explain_op(Buf *out, int row)
 {
     const Support *s = &op_support[row];
-    buf_printf(out, "%s, an operation, on the engine:\n", s->op);
+    buf_printf(out, "%s, an operation, on the engine:\n", ops[row].name);
     const Target *chip;
     for (int i = 0; (chip = generation_at(i)); i++) {
         RuleSet rs;
         ruleset_init(&rs, chip, NULL);
-        Standing st = op_refused(&rs, s->op);
+        Standing st = op_refused(&rs, row);
         const char *says = st == STAND_NOT     ? "runs"
                          : st == STAND_UNKNOWN ? "nothing known"
                                                : "refused, ";
@@ -184,7 +184,7 @@ static void explain_op(Buf *out, int row)
 bool rules_explain(Buf *out, const RuleSet *rs, const char *what, bool json)
 {
     int found[RULE_COUNT];
-    const int n = rule_lookup(what, found, RULE_COUNT), row = support_index(what);
+    const int n = rule_lookup(what, found, RULE_COUNT), row = op_find(what);
     if (!n && row < 0) return false;
     cJSON *all = json ? json_root(cJSON_CreateArray()) : NULL;
     for (int i = 0; i < n; i++) {

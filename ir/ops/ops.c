@@ -77,8 +77,9 @@ DType dtype_wider(DType t)
 #define OPSETS(...) +512
 #define SIM(...) +1024
 #define FAST(...) +2048
+#define CHIPS(...) +4096
 #define EX(...)                                                                                \
-    == 4095)                                                                                   \
+    == 8191)                                                                                   \
     }                                                                                          \
     ;
 #include "ops.def"

@@ -72,7 +72,7 @@ bool topk_as_taken(const Legal *l, Builder *b, Op *op, Value **out)
     const Shape *s = shape_of_value(x);
     const int axis = s ? axis_of(op, P_axis, -1, s->rank) : -1;
     if (axis < 0 || !int_of(op, P_k, 1, &k)) return false;
-    if (op_refused(l->rules, "topk") >= STAND_REPORTED)
+    if (op_refused(l->rules, OP_topk) >= STAND_REPORTED)
         return topk_by_reductions(b, op, x, axis, k == -1 ? s->dim[axis] : k, out);
     return rule_topk_refuses(k) && topk_of_more(b, op, x, axis, k, out);
 }

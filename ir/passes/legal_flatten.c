@@ -176,7 +176,7 @@ static bool flatten_loop(Legal *l, Op *op)
 static bool heals(const Legal *l, const Op *op)
 {
     return rule_heals(l->rules, RULE_op_refused)
-        && op_refused(l->rules, op->name) >= STAND_REPORTED;
+        && op_refused(l->rules, op->kind) >= STAND_REPORTED;
 }
 
 /* Inner blocks first, so that what holds them is free of blocks where that can be. */

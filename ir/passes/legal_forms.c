@@ -57,7 +57,7 @@ static bool heals(const Legal *l, int rule)
 static bool take_form(const Legal *l, Builder *b, Op *op, int pass, Value **out)
 {
     const bool refused = pass == FORM_decompose
-                      && op_refused(l->rules, op->name) >= STAND_REPORTED;
+                      && op_refused(l->rules, op->kind) >= STAND_REPORTED;
     if (refused && compute(b, op, out)) return true;
     if (forms[op->kind].pass != pass || (!refused && !heals(l, forms[op->kind].rule)))
         return false;

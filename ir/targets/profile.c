@@ -100,8 +100,8 @@ static void read_rule(Profile *p)
 static void read_op(Profile *p)
 {
     int at = -1;
-    for (int i = 0; i < SUPPORT_COUNT; i++)
-        if (named(p, op_support[i].op)) at = i;
+    for (int i = 0; i < OP_COUNT; i++)
+        if (named(p, ops[i].name)) at = i;
     if (at < 0) unknown(p, "operation");
     else if (is(p, 2, "refused")) p->rs->op_stand[at] = STAND_MEASURED;
     else if (is(p, 2, "runs")) p->rs->op_stand[at] = STAND_NOT;

@@ -4,13 +4,13 @@
 
 #include <string.h>
 
+/* What an op of the E5 dialect has no form for, private-op says. */
 void rule_op_refused(RuleCheck *c)
 {
-    Standing s = op_refused(c->rules, c->op->name);
-    int row = support_index(c->op->name);
-    if (s >= STAND_CONTRADICTED)
+    const Standing s = op_refused(c->rules, c->op->kind);
+    if (s >= STAND_CONTRADICTED && !(ops[c->op->kind].flags & F_PRIVATE))
         rule_broken_as(c, s, c->op->loc, "%s has no form on the engine: %s", c->op->name,
-                       op_support[row].note);
+                       op_support[c->op->kind].note);
 }
 
 void rule_private_op(RuleCheck *c)

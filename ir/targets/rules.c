@@ -40,10 +40,10 @@ const LimitChange limit_changes[] = {
 };
 const int limit_change_count = (int)COUNT(limit_changes);
 
-const Support op_support[SUPPORT_COUNT] = {
-#define SUPPORT(o, s, n, ev, ag)                                                               \
-    { .op = #o, .standing = s, .note = n, .evidence = ev, .against = ag },
-#include "support.def"
+const Support op_support[OP_COUNT] = {
+#define OP(name, ...) [OP_##name] =
+#define CHIPS(f, n, ev, ag) { .refused = f, .note = n, .evidence = ev, .against = ag },
+#include "../ops/ops.def"
 };
 
 /* ---- chips ------------------------------------------------------------------------------- */
@@ -53,27 +53,18 @@ bool target_has_rules(const Target *t)
     return t->chip >= 0 || !strcmp(t->name, targets[TARGET_generic].name);
 }
 
-static Standing standing_of_letter(char c)
+static bool names_chip(const Target *t, const ChipFacts *f)
 {
-    static const char letters[] =
-        "?.crdmM"; /* in the order of Standing from STAND_UNKNOWN on */
-    const char *at = c ? strchr(letters, c) : NULL;
-    if (!at) bug("the letter '%c' stands for no standing", c);
-    return (Standing)(at - letters + STAND_UNKNOWN);
+    while (f->of[t->chip] == STAND_UNNAMED && target_base(t)) t = target_base(t);
+    return f->of[t->chip] != STAND_UNNAMED;
 }
 
-static ChipFacts facts_of_letters(const char *letters)
+Standing op_standing(const Target *t, const ChipFacts *refused)
 {
-    ChipFacts f = { .of = { 0 } };
-    for (int i = 0; letters[i]; i++)
-        f.of[generation_at(i)->chip] = (unsigned char)standing_of_letter(letters[i]);
-    return f;
-}
-
-static Standing standing_on(const Target *t, const char *letters)
-{
-    const ChipFacts f = facts_of_letters(letters);
-    return target_standing(t, &f);
+    for (int i = 0; i < chip_count; i++)
+        if ((t->chip < 0 || t->chip == i) && !names_chip(chip_at(i), refused))
+            return STAND_DERIVED;
+    return target_standing(t, refused);
 }
 
 /* Of generic the least that is known of any chip. */
@@ -133,8 +124,8 @@ void ruleset_init(RuleSet *rs, const Target *target, const char *asked)
     rs->os_asked = asked && strchr(asked, ',');
     ruleset_clear(rs);
     ruleset_release(rs, release_asked(asked));
-    for (int i = 0; i < SUPPORT_COUNT && target_has_rules(target); i++)
-        rs->op_stand[i] = (unsigned char)standing_on(rs->target, op_support[i].standing);
+    for (int i = 0; i < OP_COUNT && target_has_rules(target); i++)
+        rs->op_stand[i] = (unsigned char)op_standing(rs->target, &op_support[i].refused);
 }
 
 void ruleset_clear(RuleSet *rs)
@@ -180,13 +171,6 @@ int rule_lookup(const char *text, int *out, int max)
     return n;
 }
 
-int support_index(const char *op)
-{
-    for (int i = 0; i < SUPPORT_COUNT; i++)
-        if (!strcmp(op_support[i].op, op)) return i;
-    return -1;
-}
-
 /* ---- how a rule stands ------------------------------------------------------------------- */
 
 Standing rule_stands(const RuleSet *rs, int rule) { return (Standing)rs->stand[rule]; }
@@ -204,10 +188,9 @@ bool rule_heals(const RuleSet *rs, int rule)
     bug("rule %s heals at %d", rules[rule].name, (int)rules[rule].heal);
 }
 
-Standing op_refused(const RuleSet *rs, const char *op)
+Standing op_refused(const RuleSet *rs, int op)
 {
-    int i = support_index(op);
-    return i < 0 ? STAND_UNKNOWN : (Standing)rs->op_stand[i];
+    return op == OP_NONE ? STAND_UNKNOWN : (Standing)rs->op_stand[op];
 }
 
 static RuleLevel level_of(const RuleSet *rs, int rule, Standing s)

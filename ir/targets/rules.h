@@ -1,5 +1,5 @@
 /* rules.h -- what the engines of the chips refuse or get wrong, as data (rules.def, limits.def,
- * support.def), and checking a program against it.
+ * the column CHIPS of the op table), and checking a program against it.
  *
  *   Rule      a row of rules.def: what it forbids, what happens, the way out, the evidence
  *   Standing  how well a rule is known to hold for one chip
@@ -93,19 +93,13 @@ extern const int limit_change_count;
 
 /* ---- operations by chip ------------------------------------------------------------------ */
 
+/* The column CHIPS of the op table. */
 typedef struct {
-    const char *op;
-    const char *standing; /* of "the engine refuses it": a letter a generation; '.': it runs */
+    ChipFacts refused;                     /* that the engine refuses it */
     const char *note, *evidence, *against; /* "" when there is none */
 } Support;
 
-enum {
-#define SUPPORT(op, ...) SUPPORT_##op,
-#include "support.def"
-    SUPPORT_COUNT
-};
-extern const Support op_support[SUPPORT_COUNT];
-int support_index(const char *op); /* -1: the table lacks it */
+extern const Support op_support[OP_COUNT];
 
 /* ---- the rules of a target --------------------------------------------------------------- */
 
@@ -114,7 +108,7 @@ typedef struct RuleSet {
     char os[16]; /* the release of macOS, asked for or the newest that is known */
     bool os_asked;
     unsigned char stand[RULE_COUNT]; /* Standing */
-    unsigned char op_stand[SUPPORT_COUNT];
+    unsigned char op_stand[OP_COUNT];
     int64_t limit[LIMIT_COUNT];     /* -1: not known; of `generic` the smallest of all chips */
     unsigned char wish[RULE_COUNT]; /* Wish: what -W said of it */
     bool doubts; /* what is contradicted, slow or loses accuracy is reported too (--check) */
@@ -146,8 +140,11 @@ bool rule_asks(const RuleSet *rs, int rule, const Module *m, const Func *f, cons
 Standing rule_stands(const RuleSet *rs, int rule);
 /* reported or better: an engine that does as said */
 bool rule_holds(const RuleSet *rs, int rule);
-bool rule_heals(const RuleSet *rs, int rule); /* whether its pass is to take the way out */
-Standing op_refused(const RuleSet *rs, const char *op); /* of support.def */
+bool rule_heals(const RuleSet *rs, int rule);   /* whether its pass is to take the way out */
+Standing op_refused(const RuleSet *rs, int op); /* a row of the op table, or OP_NONE */
+/* How a row's facts stand on a target that has rules. An op of which they have no word about a
+ * chip, and those that it is told from, is refused there: it is unknown. */
+Standing op_standing(const Target *t, const ChipFacts *refused);
 /* the rule `names` is about it; capitals are the same */
 bool rule_name_taken(const char *name);
 bool rule_block_factor_is(int64_t f); /* the rule `block-factor` takes it */
@@ -228,7 +225,7 @@ struct RuleCheck {
 /* For checks: the rule is broken at loc; the message says what of the program breaks it, in
  * numbers. */
 void rule_broken(RuleCheck *c, Loc loc, const char *fmt, ...) PRINTF(3, 4);
-/* The same where the standing is not the rule's own: of one operation of support.def. */
+/* The same where the standing is not the rule's own: of one operation. */
 void rule_broken_as(RuleCheck *c, Standing s, Loc loc, const char *fmt, ...) PRINTF(4, 5);
 
 /* Checks a verified module against every rule of the set. Every break goes to sink, or, when

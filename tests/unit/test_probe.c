@@ -102,7 +102,7 @@ static Broken broken_by(const Flip *f, const char *text)
     for (int r = 0; r < RULE_COUNT; r++)
         if (!rule_holds(&rs, r) || rules[r].effect == FX_SLOW || rules[r].effect == FX_NUMERIC)
             rs.wish[r] = WISH_OFF;
-    for (int i = 0; i < SUPPORT_COUNT; i++)
+    for (int i = 0; i < OP_COUNT; i++)
         if (rs.op_stand[i] == STAND_CONTRADICTED) rs.op_stand[i] = STAND_NOT;
     const char *s = micro_text(&a, text);
     const Source src = { .name = "case.mil", .text = s, .len = strlen(s) };
@@ -152,8 +152,8 @@ static bool judge(Flip *f, int rule, bool must_know)
 /* What hides a rule even alone: its programs need something that this chip refuses. */
 static bool hidden(const RuleSet *rs, int rule)
 {
-    return (rule == RULE_topk_k && op_refused(rs, "topk") >= STAND_REPORTED)
-        || (rule == RULE_arg_axis && op_refused(rs, "reduce_argmax") >= STAND_REPORTED);
+    return (rule == RULE_topk_k && op_refused(rs, OP_topk) >= STAND_REPORTED)
+        || (rule == RULE_arg_axis && op_refused(rs, OP_reduce_argmax) >= STAND_REPORTED);
 }
 
 static void each_rule_is_found_alone(void **state)
@@ -225,7 +225,8 @@ static void operations_are_found(void **state)
         flip_open(&f, chips[c]);
         assert_true(probe_start(&f.prober));
         for (int i = 0; probe_op_name(i); i++) {
-            const Verdict want = op_refused(&f.truth, probe_op_name(i)) >= STAND_REPORTED
+            const Verdict want = op_refused(&f.truth, op_find(probe_op_name(i)))
+                                      >= STAND_REPORTED
                                    ? VERDICT_HOLDS
                                    : VERDICT_ABSENT;
             if (probe_op(&f.prober, i) != want)

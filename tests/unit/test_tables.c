@@ -110,9 +110,14 @@ static void put_rules(void)
         LINE("%s from %s %lld\n", limits[limit_changes[i].limit].name, limit_changes[i].from,
              (long long)limit_changes[i].number);
     }
-    title("support.def: standing by chip");
-    for (int i = 0; i < SUPPORT_COUNT; i++)
-        LINE("%s %s\n", op_support[i].op, op_support[i].standing);
+    title("ops.def: standing by chip");
+    for (int i = 0; i < OP_COUNT; i++) {
+        char letters[32] = { 0 };
+        const Target *chip;
+        for (int k = 0; (chip = generation_at(k)) && k < 31; k++)
+            letters[k] = standing_letters[target_standing(chip, &op_support[i].refused)];
+        LINE("%s %s\n", ops[i].name, letters);
+    }
     title(
         "rules.def: standing by chip, releases, effect, what it looks at, way out, pass, ops");
     for (int i = 0; i < RULE_COUNT; i++) {
