@@ -97,7 +97,8 @@ static void all_news(void **state)
 {
     (void)state;
     for (int r = 0; r < RULE_COUNT; r++) {
-        bool found = rules[r].on == ON_RUN || !strchr(rules[r].finding, 'N')
+        const char *finding = rules[r].finding;
+        bool found = rules[r].on == ON_RUN || !finding || !strchr(finding, 'N')
                   || r == RULE_extent; /* whose limits have tests of their own */
         for (size_t i = 0; i < COUNT(cases); i++) found = found || cases[i].rule == r;
         if (!found) fail_msg("%s has no case", rules[r].name);
