@@ -41,7 +41,7 @@ static void put_be(unsigned char *p, uint64_t v, int bytes)
 
 static uint64_t round_up(uint64_t n, uint64_t to) { return (n + to - 1) / to * to; }
 
-static bool wrong(const File *f, const char *what)
+static bool macho_wrong(const File *f, const char *what)
 {
     return diag_error(f->d, (Loc){ 0 }, "%s: %s", f->path, what);
 }
@@ -86,7 +86,7 @@ static bool read_commands(const File *f, MachO *m)
 {
     *m = (MachO){ .first_content = f->size };
     if (f->size < HEADER || get_le(f->p, 4) != MAGIC_64)
-        return wrong(f, "is no 64-bit Mach-O file");
+        return macho_wrong(f, "is no 64-bit Mach-O file");
     m->cpu = (uint32_t)get_le(f->p + 4, 4);
     m->filetype = (uint32_t)get_le(f->p + 12, 4);
     m->ncmds = (uint32_t)get_le(f->p + 16, 4);
@@ -94,7 +94,8 @@ static bool read_commands(const File *f, MachO *m)
     size_t at = HEADER;
     for (uint32_t i = 0; i < m->ncmds; i++) {
         const uint64_t size = end <= f->size && at + 8 <= end ? get_le(f->p + at + 4, 4) : 0;
-        if (size < 8 || at + size > end) return wrong(f, "its load commands are cut short");
+        if (size < 8 || at + size > end)
+            return macho_wrong(f, "its load commands are cut short");
         const uint64_t kind = get_le(f->p + at, 4);
         if (kind == LC_SEGMENT_64 && size >= SEGMENT) look_at_segment(f, at, (size_t)size, m);
         if (kind == LC_CODE_SIGNATURE) m->signature = at;
@@ -186,12 +187,12 @@ static void put_command(File *f, const MachO *m, size_t limit, size_t size)
 
 static bool signable(const File *f, const MachO *m)
 {
-    if (!m->linkedit) return wrong(f, "has no segment __LINKEDIT");
+    if (!m->linkedit) return macho_wrong(f, "has no segment __LINKEDIT");
     if (m->commands_end + SIGNATURE > m->first_content)
-        return wrong(f, "has no room for one more load command: link it with -headerpad");
+        return macho_wrong(f, "has no room for one more load command: link it with -headerpad");
     const unsigned char *last = f->p + m->linkedit;
     if (get_le(last + 40, 8) + get_le(last + 48, 8) != f->size)
-        return wrong(f, "does not end with its segment __LINKEDIT");
+        return macho_wrong(f, "does not end with its segment __LINKEDIT");
     return true;
 }
 
@@ -206,7 +207,7 @@ static bool sign_one(File *f)
                  pages = (size_t)round_up(limit, 1 << PAGE_BITS) >> PAGE_BITS,
                  size = BLOB_HEADER + DIRECTORY + strlen(name) + 1 + SUM * pages;
     const size_t whole = limit + (size_t)round_up(size, 16);
-    if (whole > UINT32_MAX) return wrong(f, "is too large");
+    if (whole > UINT32_MAX) return macho_wrong(f, "is too large");
     unsigned char *p = arena_alloc(&f->arena, whole);
     memset(p, 0, whole);
     memcpy(p, f->p, f->size);
@@ -239,9 +240,9 @@ static bool cpu_of(const File *f, uint32_t *cpu)
     const unsigned char *p = f->p, magic[4] = { 0xcf, 0xfa, 0xed, 0xfe };
     if (f->size > 8 && !memcmp(p, "!<arch>\n", 8)) {
         p = memmem(p, f->size - 8, magic, sizeof magic);
-        if (!p) return wrong(f, "has no Mach-O file in it");
+        if (!p) return macho_wrong(f, "has no Mach-O file in it");
     } else if (f->size < HEADER || memcmp(p, magic, sizeof magic) != 0)
-        return wrong(f, "is no 64-bit Mach-O file");
+        return macho_wrong(f, "is no 64-bit Mach-O file");
     *cpu = (uint32_t)get_le(p + 4, 4);
     return true;
 }
@@ -260,7 +261,7 @@ static bool fat(Diag *d, const char *out, char *const *path)
         uint32_t cpu = 0;
         ok = file_open(&f[i], d, path[i]) && ok;
         ok = ok && cpu_of(&f[i], &cpu)
-          && (cpu == want[i] || wrong(&f[i], "is for another processor"));
+          && (cpu == want[i] || macho_wrong(&f[i], "is for another processor"));
         at = round_up(at, 1 << FAT_ALIGN);
         unsigned char *e = head + FAT_HEADER + i * FAT_ENTRY;
         put_be(e, want[i], 4);

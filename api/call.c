@@ -5,7 +5,7 @@
 
 const anec_config config_none;
 
-static void emit(void *call, DiagKind kind, const char *message)
+static void call_emit(void *call, DiagKind kind, const char *message)
 {
     static const anec_severity severity[] = {
         [DIAG_NOTE] = ANEC_NOTE,
@@ -20,7 +20,7 @@ static void emit(void *call, DiagKind kind, const char *message)
     guard_resume(g);
 }
 
-static void written(void *call, const char *path, uint64_t bytes)
+static void call_written(void *call, const char *path, uint64_t bytes)
 {
     const anec_config *g = ((ApiCall *)call)->config;
     Guard *call_guard = guard_pause();
@@ -33,8 +33,8 @@ void call_begin(ApiCall *c, const anec_config *config, anec_error *error)
     if (!config) config = &config_none;
     *c = (ApiCall){ .config = config, .error = error };
     file_use_begin(&c->use);
-    c->d = (Diag){ .emit = emit,
-                   .progress = written,
+    c->d = (Diag){ .emit = call_emit,
+                   .progress = call_written,
                    .ctx = c,
                    .off = config->off,
                    .promoted = config->promoted };

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* A number that fills all of s: 3, -0.5, 0x1p-3, inf, nan, true, false. */
-static bool number(const char *s, double *v, bool *whole)
+static bool given_number(const char *s, double *v, bool *whole)
 {
     char *end;
     if (!strcmp(s, "true") || !strcmp(s, "false")) {
@@ -180,7 +180,7 @@ bool tensor_given(Tensor *t, Diag *d, const char *text, const Place *p)
     const bool file = png || !strcmp(text, "-") || file_has_suffix(text, ".npy");
     *t = (Tensor){ 0 };
     if (!file && p->want->dtype == DT_STRING) return load_text(p->name, text, t, d, p->want);
-    if (!file && number(text, &v, &whole))
+    if (!file && given_number(text, &v, &whole))
         return load_number(p->name, text, t, d, p->want, v, whole);
     if (png) return load_png(t, d, text, p);
     return tensor_load(t, d, text) && take_pixels(t, d, text, p) && check_size(t, d, text, p)

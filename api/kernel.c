@@ -33,7 +33,8 @@ void leave(anec_kernel *k, bool sources)
     k->busy = false;
 }
 
-static anec_status entered(ApiCall *c, anec_kernel *k, anec_status status, const char *text)
+static anec_status kernel_entered(ApiCall *c, anec_kernel *k, anec_status status,
+                                  const char *text)
 {
     k->busy = false;
     return call_say(c, status, text);
@@ -63,13 +64,13 @@ anec_status call_enter(ApiCall *c, anec_kernel *k, bool sources)
 {
     anec_status status = ANEC_UNLOADED;
     if (atomic_exchange(&k->busy, true)) return call_say(c, ANEC_BUSY, "the kernel is at work");
-    if (k->given_up) return entered(c, k, status, "the kernel was freed");
-    if (k->model->given_up) return entered(c, k, status, "the kernel's model was freed");
+    if (k->given_up) return kernel_entered(c, k, status, "the kernel was freed");
+    if (k->model->given_up) return kernel_entered(c, k, status, "the kernel's model was freed");
     if (k->model->device->given_up || k->device->given_up)
-        return entered(c, k, status, "the kernel's device was closed");
-    if (!k->program) return entered(c, k, status, "the kernel is unloaded");
+        return kernel_entered(c, k, status, "the kernel's device was closed");
+    if (!k->program) return kernel_entered(c, k, status, "the kernel is unloaded");
     const char *why = sources ? enter_sources(k, &status) : NULL;
-    if (why) return entered(c, k, status, why);
+    if (why) return kernel_entered(c, k, status, why);
     c->kernel[c->kernel[0] != NULL] = k;
     c->sources |= sources;
     return ANEC_OK;
@@ -182,7 +183,7 @@ anec_status anec_compile_on(anec_model *model, anec_device *device, const char *
     return s;
 }
 
-static void unload(anec_kernel *k)
+static void kernel_unload(anec_kernel *k)
 {
     Program *p = k->program;
     k->program = NULL; /* whatever becomes of it */
@@ -198,7 +199,7 @@ anec_status anec_unload(anec_kernel *kernel, anec_error *error)
     anec_status s = call_enter(&c, kernel, false);
     if (s) return s;
     join(kernel);
-    unload(kernel);
+    kernel_unload(kernel);
     return call_end(&c, true);
 }
 
@@ -235,7 +236,7 @@ void anec_free(anec_kernel *k)
     if (!k || atomic_exchange(&k->given_up, true)) return;
     join(k);
     if (!call_start(&c, k->model->device->config, NULL)) {
-        unload(k);
+        kernel_unload(k);
         call_end(&c, true);
     }
     cut_wires(k);
@@ -341,7 +342,7 @@ bool view_tensor(Diag *d, const char *name, const anec_tensor *t, bool strings, 
     return (t->data || !t->bytes) || wrong(d, "%s: the tensor has no data%s", name, "");
 }
 
-static bool bind(anec_kernel *k, const char *input, const anec_tensor *t, Diag *d)
+static bool kernel_bind(anec_kernel *k, const char *input, const anec_tensor *t, Diag *d)
 {
     const int p = param_of(k, input);
     Tensor view;
@@ -361,7 +362,7 @@ anec_status anec_bind(anec_kernel *kernel, const char *input, const anec_tensor 
     GIVEN(tensor);
     if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
     const anec_status s = call_enter(&c, kernel, false);
-    return s ? s : call_end(&c, bind(kernel, input, tensor, &c.d));
+    return s ? s : call_end(&c, kernel_bind(kernel, input, tensor, &c.d));
 }
 
 static bool own_buffer(anec_kernel *k, const char *input, anec_tensor *out, Diag *d)

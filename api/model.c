@@ -136,7 +136,7 @@ int anec_compile_only(const char *folder, char **answer)
 
 /* ---- models: loading --------------------------------------------------------------------- */
 
-static void stage(const ApiCall *c, const char *name)
+static void model_stage(const ApiCall *c, const char *name)
 {
     Guard *g = guard_pause();
     if (c->config->stage) c->config->stage(c->config->stage_ctx, name);
@@ -156,7 +156,7 @@ static void keep_declared(anec_model *m)
     }
 }
 
-static anec_status retarget(anec_model *m, ApiCall *c)
+static anec_status model_retarget(anec_model *m, ApiCall *c)
 {
     Pipeline p;
     if (!read_wants_passes(&m->m, c->config)) return ANEC_OK;
@@ -193,9 +193,9 @@ static anec_status finish_with(anec_model *m, ApiCall *c, anec_status s, GradOpt
                                anec_model **out)
 {
     if (!s) s = read_parse(&m->m, c->config, &c->d);
-    stage(c, "verify");
+    model_stage(c, "verify");
     if (!s && !m->m.dsl) s = read_check(&m->m, &c->d);
-    stage(c, "compile");
+    model_stage(c, "compile");
     if (!s && m->m.promote) s = step_weights(m, c, grad);
     if (!s && grad) {
         grad->declared = m->m.dsl;
@@ -203,7 +203,7 @@ static anec_status finish_with(anec_model *m, ApiCall *c, anec_status s, GradOpt
     }
     if (!s) {
         keep_declared(m);
-        s = retarget(m, c);
+        s = model_retarget(m, c);
     }
     /* Now, as an older model would be left half rewritten where memory runs out in the middle
      * of it. */
@@ -216,7 +216,7 @@ static anec_status finish_with(anec_model *m, ApiCall *c, anec_status s, GradOpt
     return s == ANEC_USAGE ? s : end;
 }
 
-static anec_status finish(anec_model *m, ApiCall *c, anec_status s, anec_model **out)
+static anec_status model_finish(anec_model *m, ApiCall *c, anec_status s, anec_model **out)
 {
     return finish_with(m, c, s, NULL, out);
 }
@@ -242,8 +242,8 @@ anec_status anec_load(anec_device *device, const char *path, anec_model **out,
     if (device->given_up) return say(error, ANEC_WRONG, "the device was closed");
     if (call_start(&c, device->config, error)) return call_status(&c);
     anec_model *m = model_new(device);
-    stage(&c, "load");
-    return finish(m, &c, read_open(&m->m, c.config, &c.d, path), out);
+    model_stage(&c, "load");
+    return model_finish(m, &c, read_open(&m->m, c.config, &c.d, path), out);
 }
 
 anec_status anec_load_text(anec_device *device, const char *text, size_t size,
@@ -263,14 +263,14 @@ anec_status anec_load_text(anec_device *device, const char *text, size_t size,
     if (!copy) mem_out(size + 1);
     memcpy(copy, text, size);
     copy[size] = 0;
-    stage(&c, "load");
+    model_stage(&c, "load");
     m->m.file = (Mapped){ .data = (const unsigned char *)copy, .size = size };
     m->m.path = "<text>";
     m->m.dir = folder ? arena_strdup(&m->m.arena, folder) : NULL;
     m->m.src = (Source){ .name = m->m.path, .text = copy, .len = size };
     const Setting *from = config_get(c.config, CONFIG_from);
     m->m.dsl = from->count && strcmp(from->text, "mil") != 0;
-    return finish(m, &c, ANEC_OK, out);
+    return model_finish(m, &c, ANEC_OK, out);
 }
 
 /* The text of another model, as it was read. */
@@ -302,7 +302,7 @@ anec_status anec_grad(anec_model *model, const char *names, int only, anec_model
     GradOptions o = { .names = names, .only = only != 0 };
     anec_model *m = model_new(model->device);
     anec_status s = ANEC_OK;
-    stage(&c, "load");
+    model_stage(&c, "load");
     if (model->m.container) s = read_open(&m->m, c.config, &c.d, model->m.path);
     else copy_text(m, &model->m);
     return finish_with(m, &c, s, &o, out);
@@ -325,7 +325,7 @@ anec_status anec_step(anec_model *model, const anec_step_options *options, anec_
                    "a step of training is made of an .anedsl, whose weights have paths");
     if (call_start(&c, model->device->config, error)) return call_status(&c);
     anec_model *m = model_new(model->device);
-    stage(&c, "load");
+    model_stage(&c, "load");
     copy_text(m, &model->m);
     const char *function = how.function ? how.function : "main";
     m->m.promote = arena_strdup(&m->m.arena, function);

@@ -27,11 +27,11 @@ typedef struct {
     bool other_size;
     int alpha; /* samples of a pixel, with alpha; 0: none has */
     char why[160];
-} Work;
+} PictureWork;
 
 static void on_error(png_structp png, png_const_charp text)
 {
-    Work *w = png_get_error_ptr(png);
+    PictureWork *w = png_get_error_ptr(png);
     snprintf(w->why, sizeof w->why, "%s", text);
     png_longjmp(png, 1);
 }
@@ -53,7 +53,7 @@ static void give_memory(png_structp png, png_voidp p)
 
 static void read_bytes(png_structp png, png_bytep to, size_t n)
 {
-    Work *w = png_get_io_ptr(png);
+    PictureWork *w = png_get_io_ptr(png);
     if (n > (size_t)(w->end - w->at)) png_error(png, "the file is cut off");
     memcpy(to, w->at, n);
     w->at += n;
@@ -61,7 +61,7 @@ static void read_bytes(png_structp png, png_bytep to, size_t n)
 
 static void write_bytes(png_structp png, png_bytep from, size_t n)
 {
-    Work *w = png_get_io_ptr(png);
+    PictureWork *w = png_get_io_ptr(png);
     buf_add(&w->out, from, n);
 }
 
@@ -69,7 +69,7 @@ static void no_flush(png_structp png) { (void)png; }
 
 /* Samples of 8 bits, or of 16 where the image has more; grey or colours, and alpha if there is
  * one. */
-static void ask_samples(Work *w)
+static void ask_samples(PictureWork *w)
 {
     const int type = png_get_color_type(w->png, w->info),
               depth = png_get_bit_depth(w->png, w->info);
@@ -85,7 +85,7 @@ static void ask_samples(Work *w)
     w->alpha = samples > w->picture->channels ? samples : 0;
 }
 
-static bool make_rows(Work *w)
+static bool make_rows(PictureWork *w)
 {
     Picture *p = w->picture;
     const size_t each = png_get_rowbytes(w->png, w->info), n = (size_t)p->size[SIDE_HEIGHT];
@@ -98,7 +98,7 @@ static bool make_rows(Work *w)
     return true;
 }
 
-static bool decode(Work *w)
+static bool picture_decode(PictureWork *w)
 {
     w->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, w, on_error, on_warning, NULL,
                                       take_memory, give_memory);
@@ -120,7 +120,7 @@ static bool decode(Work *w)
     return true;
 }
 
-static bool encode(Work *w)
+static bool picture_encode(PictureWork *w)
 {
     const Picture *p = w->picture;
     w->png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, w, on_error, on_warning, NULL,
@@ -143,7 +143,7 @@ static bool encode(Work *w)
 }
 
 /* Takes the alpha channel off; false: a pixel is not opaque. */
-static bool drop_alpha(Work *w)
+static bool drop_alpha(PictureWork *w)
 {
     Picture *p = w->picture;
     const size_t size = (size_t)p->bits / 8, from = (size_t)w->alpha * size,
@@ -163,8 +163,8 @@ bool picture_has_png(void) { return true; }
 bool picture_write(const Picture *p, Diag *d, const char *path)
 {
     Picture copy = *p;
-    Work w = { .picture = &copy };
-    bool ok = encode(&w);
+    PictureWork w = { .picture = &copy };
+    bool ok = picture_encode(&w);
     if (!ok) diag_fail(d, "%s cannot be made: %s", path, w.why);
     if (w.png) png_destroy_write_struct(&w.png, &w.info);
     ok = ok && file_write_all(d, path, w.out.s, w.out.len);
@@ -172,13 +172,13 @@ bool picture_write(const Picture *p, Diag *d, const char *path)
     return ok;
 }
 
-static bool read_png(Work *w, Diag *d, const char *path)
+static bool read_png(PictureWork *w, Diag *d, const char *path)
 {
     Mapped map;
     if (!file_map(d, path, &map)) return false;
     w->at = map.data;
     w->end = map.data ? map.data + map.size : NULL;
-    const bool ok = decode(w);
+    const bool ok = picture_decode(w);
     if (w->png) png_destroy_read_struct(&w->png, &w->info, NULL);
     mem_free(w->row);
     file_unmap(&map);
@@ -231,7 +231,7 @@ bool picture_other_size(Diag *d, const char *path, const char *name, const int64
     return false;
 }
 
-static double sample(const Picture *p, size_t i)
+static double picture_sample(const Picture *p, size_t i)
 {
     return p->bits == 16 ? ((const uint16_t *)p->data)[i] / 257.0
                          : ((const uint8_t *)p->data)[i];
@@ -256,7 +256,7 @@ static bool make_grey(Picture *p)
 bool picture_read(Picture *p, Diag *d, const char *path, const char *name,
                   const Described *want)
 {
-    Work w = { .want = want, .picture = p };
+    PictureWork w = { .want = want, .picture = p };
     *p = (Picture){ 0 };
     bool ok = read_png(&w, d, path);
     if (ok && w.other_size) ok = picture_other_size(d, path, name, p->size, want);
@@ -280,7 +280,7 @@ bool picture_to_tensor(const Picture *p, Diag *d, const Described *want, DType a
         const int turned = want->pixels == PIXELS_BGR ? n - 1 - c : c;
         const size_t from = p->channels == 1 ? 0 : (size_t)turned, step = (size_t)p->channels;
         for (size_t i = 0; i < plane; i++)
-            tensor_set_float(out, (size_t)c * plane + i, sample(p, i * step + from));
+            tensor_set_float(out, (size_t)c * plane + i, picture_sample(p, i * step + from));
     }
     return true;
 }
@@ -308,7 +308,7 @@ bool pixels_to_tensor(const Tensor *t, Diag *d, const char *origin, const char *
 
 /* ---- results ----------------------------------------------------------------------------- */
 
-static unsigned whole(double v, unsigned most)
+static unsigned picture_whole(double v, unsigned most)
 {
     if (!(v > 0)) return 0;
     return v >= most ? most : (unsigned)nearbyint(v);
@@ -332,8 +332,8 @@ bool picture_of_tensor(Picture *p, Diag *d, const char *name, const Described *i
         for (size_t i = 0; i < plane; i++) {
             const double v = tensor_float(t, (size_t)c * plane + i);
             const size_t to = i * (size_t)n + (size_t)turned;
-            if (deep) ((uint16_t *)p->data)[to] = (uint16_t)whole(257 * v, 65535);
-            else ((uint8_t *)p->data)[to] = (uint8_t)whole(v, 255);
+            if (deep) ((uint16_t *)p->data)[to] = (uint16_t)picture_whole(257 * v, 65535);
+            else ((uint8_t *)p->data)[to] = (uint8_t)picture_whole(v, 255);
         }
     }
     return true;

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-static const char *device(const char *name) { return name ? name : "not said"; }
+static const char *plan_device(const char *name) { return name ? name : "not said"; }
 
 static const char *can_text(Arena *a, const Placing *p)
 {
@@ -19,17 +19,17 @@ static const char *can_text(Arena *a, const Placing *p)
 typedef struct {
     const char *name;
     int n;
-} Count;
+} PlanCount;
 enum { MOST_DEVICES = 8 };
 
-static int count_devices(const Placings *p, Count *out)
+static int count_devices(const Placings *p, PlanCount *out)
 {
     int n = 0;
     for (int i = 0; i < p->n; i++) {
-        const char *name = device(p->at[i].prefers);
+        const char *name = plan_device(p->at[i].prefers);
         int k = 0;
         while (k < n && strcmp(out[k].name, name) != 0) k++;
-        if (k == n && n < MOST_DEVICES) out[n++] = (Count){ .name = name };
+        if (k == n && n < MOST_DEVICES) out[n++] = (PlanCount){ .name = name };
         if (k < n) out[k].n++;
     }
     return n;
@@ -39,7 +39,7 @@ static int count_devices(const Placings *p, Count *out)
 
 static void put_head(Buf *out, const char *func, const Placings *p)
 {
-    Count count[MOST_DEVICES];
+    PlanCount count[MOST_DEVICES];
     const int n = count_devices(p, count);
     buf_printf(out, "func %s, %d operation%s", func, p->n, p->n == 1 ? "" : "s");
     for (int i = 0; i < n; i++)
@@ -65,7 +65,7 @@ static void put_text(Buf *out, Arena *a, const char *func, const Placings *p)
         const char *cost = isnan(x->cost) ? "?" : arena_printf(a, "%.1f %%", 100 * x->cost);
         buf_printf(out, "  %*s%-*s  ", 2 * x->depth, "", op - 2 * x->depth, x->op);
         buf_message(out, "%-*s", name, x->name);
-        buf_printf(out, "  %-14s  %7s  %s\n", device(x->prefers), cost, can_text(a, x));
+        buf_printf(out, "  %-14s  %7s  %s\n", plan_device(x->prefers), cost, can_text(a, x));
     }
 }
 
@@ -136,7 +136,7 @@ static void json_steps(cJSON *root, const Placings *p)
 
 static void put_json(Buf *out, const char *func, const Placings *p)
 {
-    Count count[MOST_DEVICES];
+    PlanCount count[MOST_DEVICES];
     const int n = count_devices(p, count);
     cJSON *root = json_root(cJSON_CreateObject());
     json_item(root, "function", cJSON_CreateString(func));

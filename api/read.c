@@ -9,8 +9,8 @@
 
 anec_status read_failed(const Diag *d) { return d->fails ? ANEC_WORLD : ANEC_WRONG; }
 
-static anec_status usage(Model *m, const char *fmt, ...) PRINTF(2, 3);
-static anec_status usage(Model *m, const char *fmt, ...)
+static anec_status read_misuse(Model *m, const char *fmt, ...) PRINTF(2, 3);
+static anec_status read_misuse(Model *m, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -35,14 +35,14 @@ static Kind kind_of(const anec_config *c, const char *path)
 static anec_status refuse_kind(Model *m, const char *path)
 {
     if (!strcmp(path, "-"))
-        return usage(m, "the standard input can be .anedsl or .mil: --from says which");
+        return read_misuse(m, "the standard input can be .anedsl or .mil: --from says which");
     if (file_is_dir(path))
-        return usage(m,
-                     "the folder %s is no %s by its name: give it that "
-                     "ending, or give the .mil in it",
-                     path, container_endings(&m->arena, true));
-    return usage(m, "%s is no .anedsl, %s by its name; --from says which", path,
-                 container_endings(&m->arena, false));
+        return read_misuse(m,
+                           "the folder %s is no %s by its name: give it that "
+                           "ending, or give the .mil in it",
+                           path, container_endings(&m->arena, true));
+    return read_misuse(m, "%s is no .anedsl, %s by its name; --from says which", path,
+                       container_endings(&m->arena, false));
 }
 
 /* ---- reading ----------------------------------------------------------------------------- */
@@ -59,10 +59,10 @@ anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path)
     if (kind == KIND_UNKNOWN) return refuse_kind(m, path);
     m->dsl = kind == KIND_DSL;
     if (!m->dsl && config_get(c, CONFIG_set)->count)
-        return usage(m, "--set is for .anedsl; a .mil has no parameters");
+        return read_misuse(m, "--set is for .anedsl; a .mil has no parameters");
     m->container = kind == KIND_CONTAINER;
     if (!m->container && config_get(c, CONFIG_part)->count)
-        return usage(
+        return read_misuse(
             m, "--part is for pipelines, which a .mlpackage, .mlmodel or .mlmodelc may be");
     if (m->container) return ANEC_OK; /* read_parse reads its files */
     m->dir = in ? "." : file_dir(&m->arena, path);
@@ -86,7 +86,7 @@ anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path)
 static bool find_target(Model *m, const char *name, const Target **out)
 {
     if ((*out = target_find(name))) return true;
-    usage(m, "%s", target_wrong(&m->arena, name));
+    read_misuse(m, "%s", target_wrong(&m->arena, name));
     return false;
 }
 
@@ -115,7 +115,7 @@ static anec_status read_dsl(Model *m, const anec_config *c, Diag *d)
     for (int i = 0; i < set->count; i++) {
         size_t n = strcspn(set->all[i], "=");
         if (!n || !set->all[i][n])
-            return usage(m, "--set takes NAME=VALUE, not '%s'", set->all[i]);
+            return read_misuse(m, "--set takes NAME=VALUE, not '%s'", set->all[i]);
         list[i] = (DslSet){ .name = arena_strndup(&m->arena, set->all[i], n),
                             .value = set->all[i] + n + 1 };
     }
@@ -144,7 +144,8 @@ static anec_status set_missing(Model *m, const anec_config *c)
     bool seeded = m->module->missing == 2 && v->text[6];
     if (m->module->missing && (!seeded || whole_number(v->text + 7, &m->module->missing_seed)))
         return ANEC_OK;
-    return usage(m, "--missing-weights takes random, random:SEED or zero, not '%s'", v->text);
+    return read_misuse(m, "--missing-weights takes random, random:SEED or zero, not '%s'",
+                       v->text);
 }
 
 anec_status read_parse(Model *m, const anec_config *c, Diag *d)
@@ -239,8 +240,8 @@ anec_status read_pipeline(Model *m, const anec_config *c, Diag *d, Pipeline *p)
         o->target = &p->own;
     }
     if (profile->count && !target_has_rules(o->target))
-        return usage(m,
-                     "--profile goes with --target CHIP: it says which chip the rules are of");
+        return read_misuse(
+            m, "--profile goes with --target CHIP: it says which chip the rules are of");
     if (io->count)
         o->io = !strcmp(io->text, "fp16") ? IO_FP16
               : !strcmp(io->text, "fp32") ? IO_FP32

@@ -12,11 +12,11 @@ enum { SHOWN = 6 };
 typedef struct {
     double min, max, sum;
     size_t finite, nan, inf;
-} Stats;
+} ReportStats;
 
-static Stats stats_of(const Tensor *t)
+static ReportStats stats_of(const Tensor *t)
 {
-    Stats s = { .min = INFINITY, .max = -INFINITY };
+    ReportStats s = { .min = INFINITY, .max = -INFINITY };
     for (size_t i = 0; i < t->count; i++) {
         double v = tensor_float(t, i);
         if (isnan(v)) {
@@ -67,7 +67,7 @@ void report_tensor(Buf *out, const Tensor *t)
     buf_printf(out, "%s ", dtypes[t->dtype].name);
     put_shape(out, &t->shape);
     if (t->dtype != DT_STRING && t->dtype != DT_BOOL && t->count > 1) {
-        Stats s = stats_of(t);
+        ReportStats s = stats_of(t);
         if (s.nan < t->count) buf_printf(out, "  min %.6g  max %.6g", s.min, s.max);
         if (s.finite) buf_printf(out, "  mean %.6g", s.sum / (double)s.finite);
         if (s.nan) buf_printf(out, "  nan %zu", s.nan);
@@ -97,7 +97,7 @@ typedef struct {
 } Difference;
 
 /* NaN equals NaN, an infinity equals itself. */
-static double distance(double a, double b)
+static double report_distance(double a, double b)
 {
     if (a == b || (isnan(a) && isnan(b))) return 0;
     double d = fabs(a - b);
@@ -114,11 +114,11 @@ static double int_distance(DType t, int64_t a, int64_t b)
 static double element_distance(const Tensor *a, const Tensor *b, size_t i)
 {
     return dtype_is_float(a->dtype)
-             ? distance(tensor_float(a, i), tensor_float(b, i))
+             ? report_distance(tensor_float(a, i), tensor_float(b, i))
              : int_distance(a->dtype, tensor_int(a, i), tensor_int(b, i));
 }
 
-static bool within(double distance_ab, double b, double rtol, double atol)
+static bool report_within(double distance_ab, double b, double rtol, double atol)
 {
     return distance_ab == 0 || (isfinite(distance_ab) && distance_ab <= atol + rtol * fabs(b));
 }
@@ -141,7 +141,7 @@ void report_parting(const Tolerance *tol, DType as, const Tensor *a, const Tenso
         double x = tensor_float(a, i), y = tensor_float(b, i);
         if (isfinite(x) != isfinite(y)) {
             if (*overflow < 0) *overflow = (int64_t)i;
-        } else if (*loss < 0 && !within(element_distance(a, b, i), y, rtol, atol))
+        } else if (*loss < 0 && !report_within(element_distance(a, b, i), y, rtol, atol))
             *loss = (int64_t)i;
     }
 }
@@ -157,7 +157,7 @@ static Difference difference_of(const Tensor *a, const Tensor *b, double rtol, d
             r.at = i;
         }
         if (rel > r.rel) r.rel = rel;
-        if (!within(d, y, rtol, atol)) r.bad++;
+        if (!report_within(d, y, rtol, atol)) r.bad++;
     }
     return r;
 }

@@ -93,8 +93,8 @@ static void see_phase(void *ctx, const char *phase, bool begins)
 /* ---- running ----------------------------------------------------------------------------- */
 
 /* What is bound, and instead of it what is given for this run. */
-static bool gather(anec_kernel *k, const anec_input *input, int inputs, Binding *in, int *nin,
-                   Diag *d)
+static bool kernel_gather(anec_kernel *k, const anec_input *input, int inputs, Binding *in,
+                          int *nin, Diag *d)
 {
     const int n = k->func->body->nparam;
     bool ok = true;
@@ -117,14 +117,14 @@ static bool gather(anec_kernel *k, const anec_input *input, int inputs, Binding 
 }
 
 /* Of an entered kernel; ends the call. */
-static anec_status run(ApiCall *c, anec_kernel *k, const anec_input *input, int inputs,
-                       const RunOptions *opt)
+static anec_status kernel_run(ApiCall *c, anec_kernel *k, const anec_input *input, int inputs,
+                              const RunOptions *opt)
 {
     const size_t room = (size_t)k->func->body->nparam + (size_t)inputs + 1;
     Binding *in = mem_zero(room, sizeof *in);
     int nin = 0;
     if (!in) mem_out(room * sizeof *in);
-    bool ok = gather(k, input, inputs, in, &nin, &c->d);
+    bool ok = kernel_gather(k, input, inputs, in, &nin, &c->d);
     if (ok) {
         ok = program_run(k->program, &c->d, in, nin, opt);
         if (!k->how_now && k->program->instead) describe_kernel(k, &k->how_now);
@@ -162,7 +162,7 @@ anec_status anec_run_with(anec_kernel *kernel, const anec_input *input, int inpu
     const anec_status s = call_enter(&c, kernel, true);
     if (s) return s;
     join(kernel);
-    return run(&c, kernel, input, n, &opt);
+    return kernel_run(&c, kernel, input, n, &opt);
 }
 
 /* The types that the inputs have, in the arena. */
@@ -222,7 +222,7 @@ static void *run_apart(void *kernel)
     c.kernel[0] = k;
     c.sources = true;
     if (_setjmp(c.guard.back) && call_lost(&c)) k->status = call_status(&c);
-    else k->status = run(&c, k, NULL, 0, &(RunOptions){ 0 });
+    else k->status = kernel_run(&c, k, NULL, 0, &(RunOptions){ 0 });
     if (k->done) k->done(k->ctx, k->status, k->error.text);
     return NULL;
 }
@@ -255,7 +255,7 @@ anec_status anec_wait(anec_kernel *kernel, anec_error *error)
 
 /* The search begins behind the last one's find: whoever asks in order pays one comparison
  * each. */
-static Tensor *find(anec_kernel *k, const Binding *b, int n, const char *name)
+static Tensor *kernel_find(anec_kernel *k, const Binding *b, int n, const char *name)
 {
     for (int i = 0, at = k->found; i < n; i++, at++) {
         if (at >= n) at = 0;
@@ -267,8 +267,8 @@ static Tensor *find(anec_kernel *k, const Binding *b, int n, const char *name)
 }
 
 /* Ends the call. */
-static anec_status tell(ApiCall *c, const anec_kernel *k, const Tensor *t, const char *kind,
-                        const char *name, anec_tensor *out)
+static anec_status kernel_tell(ApiCall *c, const anec_kernel *k, const Tensor *t,
+                               const char *kind, const char *name, anec_tensor *out)
 {
     if (t) tell_tensor(t, out);
     else diag_error(&c->d, (Loc){ 0 }, "%s has no %s %s", k->func->name, kind, name);
@@ -288,7 +288,7 @@ anec_status anec_result(anec_kernel *kernel, const char *name, anec_tensor *out,
     if (s) return s;
     if (!kernel->program->ran) return call_say(&c, ANEC_EMPTY, "there are no results of a run");
     const int n = program_results(kernel->program, &b);
-    return tell(&c, kernel, find(kernel, b, n, name), "result", name, out);
+    return kernel_tell(&c, kernel, kernel_find(kernel, b, n, name), "result", name, out);
 }
 
 anec_status anec_state(anec_kernel *kernel, const char *name, anec_tensor *out,
@@ -303,7 +303,7 @@ anec_status anec_state(anec_kernel *kernel, const char *name, anec_tensor *out,
     const anec_status s = call_enter(&c, kernel, false);
     if (s) return s;
     const int n = program_states(kernel->program, &b);
-    return tell(&c, kernel, find(kernel, b, n, name), "state", name, out);
+    return kernel_tell(&c, kernel, kernel_find(kernel, b, n, name), "state", name, out);
 }
 
 static bool set_state(anec_kernel *k, const char *name, const anec_tensor *tensor,
@@ -311,7 +311,7 @@ static bool set_state(anec_kernel *k, const char *name, const anec_tensor *tenso
 {
     Binding *b;
     const int n = program_states(k->program, &b);
-    Tensor from, *to = find(k, b, n, name);
+    Tensor from, *to = kernel_find(k, b, n, name);
     if (!to) return wrong(d, "%s has no state %s", k->func->name, name);
     if (!view_tensor(d, name, tensor, false, &from)) return false;
     if (from.dtype == to->dtype && shape_equal(&from.shape, &to->shape)) {

@@ -176,8 +176,8 @@ char *anec_summary(const anec_tensor *tensor)
     return out.s;
 }
 
-static void compare(const anec_tensor *a, const anec_tensor *b, const char *precision,
-                    const Tolerance *tol, anec_difference *r)
+static void tensor_compare(const anec_tensor *a, const anec_tensor *b, const char *precision,
+                           const Tolerance *tol, anec_difference *r)
 {
     Tensor x, y;
     Buf line = { 0 };
@@ -209,7 +209,7 @@ void anec_compare(const anec_tensor *a, const anec_tensor *b, const char *precis
                            .has_atol = tolerance->atol >= 0,
                            .atol = tolerance->atol };
     if (call_start(&c, NULL, NULL)) return;
-    compare(a, b, precision, &tol, &r);
+    tensor_compare(a, b, precision, &tol, &r);
     call_end(&c, true);
     memcpy(out, &r, size);
 }

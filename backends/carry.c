@@ -164,7 +164,7 @@ static bool make_states(Carried *c, const Func *f, Diag *d)
     return ok;
 }
 
-static char *also(const char *why)
+static char *carry_also(const char *why)
 {
     Buf b = { 0 };
     buf_printf(&b, "%s%sits states are kept outside", why ? why : "", why ? "; " : "");
@@ -202,6 +202,6 @@ Program *carry_compile(const Backend *b, const Module *m, const Func *f, Diag *d
         return NULL;
     }
     c->base.as = c->inner->as;
-    c->base.as.why = c->why = also(c->inner->as.why);
+    c->base.as.why = c->why = carry_also(c->inner->as.why);
     return &c->base;
 }

@@ -38,7 +38,7 @@ typedef struct {
     bool ok;
 } Check;
 
-static const char *origin(const Binding *b)
+static const char *inputs_origin(const Binding *b)
 {
     return b->origin ? b->origin : "the tensor given";
 }
@@ -91,8 +91,9 @@ static void check_type(Check *c, const Value *v, const Binding *b)
     if (v->type->dtype == t->dtype && shape_fits(&v->type->shape, &t->shape)) return;
     const char *want = dtypes[v->type->dtype].name;
     c->ok = diag_error(c->diag, (Loc){ 0 }, "input %s is %s %s, but %s holds %s %s%s%s",
-                       v->name, want, shape_text(&c->scratch, &v->type->shape), origin(b),
-                       dtypes[t->dtype].name, shape_text(&c->scratch, &t->shape),
+                       v->name, want, shape_text(&c->scratch, &v->type->shape),
+                       inputs_origin(b), dtypes[t->dtype].name,
+                       shape_text(&c->scratch, &t->shape),
                        v->type->dtype == t->dtype ? "" : ": convert it to ",
                        v->type->dtype == t->dtype ? "" : want);
 }
@@ -118,7 +119,7 @@ static void check_range(Check *c, int p)
         if (in->hi[i] >= 0) buf_printf(&upto, " to %lld", (long long)in->hi[i]);
         c->ok = diag_error(c->diag, (Loc){ 0 },
                            "input %s: dimension %d of %s is %lld; the model takes %lld%s",
-                           v->name, i, origin(c->given[p]), (long long)s->dim[i],
+                           v->name, i, inputs_origin(c->given[p]), (long long)s->dim[i],
                            (long long)in->lo[i], upto.s ? upto.s : " and more");
         buf_free(&upto);
     }

@@ -9,7 +9,7 @@
 
 typedef struct {
     int part, result;
-} Origin;
+} RowOrigin;
 
 typedef struct {
     Program base;  /* first */
@@ -18,7 +18,7 @@ typedef struct {
     Module **module;
     Program **part; /* NULL: not yet compiled */
     int n;
-    Origin *source; /* by result of the function */
+    RowOrigin *source; /* by result of the function */
     Binding *result;
     int nresult;
     char *why;
@@ -102,21 +102,21 @@ static int result_of(const Program *p, const char *name)
 }
 
 /* The part of the first n that makes a value of that name. */
-static bool find_origin(const Row *r, int n, const char *name, Origin *out)
+static bool find_origin(const Row *r, int n, const char *name, RowOrigin *out)
 {
     for (int i = 0; i < n; i++) {
         const int k = result_of(r->part[i], name);
         if (k < 0) continue;
-        *out = (Origin){ i, k };
+        *out = (RowOrigin){ i, k };
         return true;
     }
     return false;
 }
 
-static bool wire(Row *r, int part, Diag *d)
+static bool row_wire(Row *r, int part, Diag *d)
 {
     const Block *b = r->part[part]->func->body;
-    Origin from;
+    RowOrigin from;
     bool ok = true;
     for (int i = 0; ok && i < b->nparam; i++)
         if (find_origin(r, part, b->param[i]->name, &from))
@@ -128,7 +128,7 @@ static bool wire(Row *r, int part, Diag *d)
 static void name_results(Row *r, const Func *f)
 {
     const int n = f->body->nresult;
-    r->source = NEW_ARRAY(&r->arena, n + 1, Origin);
+    r->source = NEW_ARRAY(&r->arena, n + 1, RowOrigin);
     r->result = NEW_ARRAY(&r->arena, n + 1, Binding);
     for (int i = 0; i < n; i++) {
         r->result[i].name = f->body->result[i]->name;
@@ -143,7 +143,7 @@ static bool compile_parts(Row *r, const Backend *b, const Func *f, Diag *d)
     r->part = NEW_ARRAY(&r->arena, r->n + 1, Program *);
     for (int i = 0; i < r->n; i++) {
         r->part[i] = program_under(b, r->module[i], module_main(r->module[i]), d);
-        if (!r->part[i] || !wire(r, i, d)) return false;
+        if (!r->part[i] || !row_wire(r, i, d)) return false;
     }
     name_results(r, f);
     r->base.as = r->part[0]->as;

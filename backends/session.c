@@ -36,7 +36,7 @@ typedef struct {
     Arena arena;
     const Backend *engine; /* NULL: there is none, */
     const char *why;       /* for this reason */
-} Auto;
+} AutoRunner;
 
 bool backend_rules(const Backend *b, RuleSet *out, Diag *d)
 {
@@ -78,7 +78,7 @@ static const char *first_error(Arena *a, const Diag *d, const char *other)
 
 static Program *auto_compile(const Backend *self, const Module *m, const Func *f, Diag *d)
 {
-    Auto *a = (Auto *)(uintptr_t)self->row;
+    AutoRunner *a = (AutoRunner *)(uintptr_t)self->row;
     Diag quiet = { .quiet = true };
     if (!a->engine) return fall_back(m, f, d, arena_printf(&a->arena, "no engine: %s", a->why));
     Program *p = compile_whole(a->engine, m, f, &quiet);
@@ -96,7 +96,7 @@ static Program *auto_compile(const Backend *self, const Module *m, const Func *f
 
 static void auto_close(const Backend *self)
 {
-    Auto *a = (Auto *)(uintptr_t)self->row;
+    AutoRunner *a = (AutoRunner *)(uintptr_t)self->row;
     backend_close(a->engine);
     arena_free(&a->arena);
     mem_free(a);
@@ -106,7 +106,7 @@ static void auto_close(const Backend *self)
 static const Backend *auto_open(const BackendOptions *o, Diag *d)
 {
     Backend *b = mem_zero(1, sizeof *b);
-    Auto *a = mem_zero(1, sizeof *a);
+    AutoRunner *a = mem_zero(1, sizeof *a);
     if (!a || !b) mem_out(sizeof *b);
     (void)d;
     a->engine = ane_open(o, &a->arena, &a->why);
@@ -323,12 +323,12 @@ Program *program_new_as_given(const Backend *b, const Module *m, const Func *f, 
 }
 
 /* Itself, or what runs in its place. */
-static Program *now(Program *p) { return p->instead ? p->instead : p; }
+static Program *session_now(Program *p) { return p->instead ? p->instead : p; }
 
 bool program_place(Program *p, Arena *a, Diag *d, Placings *out)
 {
     const Backend *b = program_backend(p);
-    if (b->place) return b->place(now(p), a, d, out);
+    if (b->place) return b->place(session_now(p), a, d, out);
     return diag_error(d, (Loc){ 0 },
                       "%s has no plan; --backend coreml says where operations would run, "
                       "and cpu by which steps",
@@ -349,7 +349,7 @@ struct Wire {
     Tensor held; /* a value of the run before, that this run would free */
 };
 
-static void unshare(Program *to, int param)
+static void session_unshare(Program *to, int param)
 {
     struct Wire *w = &to->wire[param];
     if (w->shared) to->backend->wire(to, param, NULL, 0);
@@ -392,7 +392,7 @@ bool program_wire(Program *to, const char *input, Program *from, const char *res
     mem_follow(to, to->wire);
     struct Wire *w = &to->wire[param];
     if (!from) {
-        unshare(to, param);
+        session_unshare(to, param);
         tensor_free(&w->held);
         *w = (struct Wire){ 0 };
         return true;
@@ -414,7 +414,7 @@ static bool wire_value(Program *to, int param, Diag *d, Tensor *out)
     const Binding *result;
     struct Wire *w = &to->wire[param];
     const Backend *b = program_backend(to);
-    if (w->from->instead) unshare(to, param);
+    if (w->from->instead) session_unshare(to, param);
     if (w->shared) {
         const Type *t = w->from->func->body->result[w->result]->type;
         *out = tensor_view(t->dtype, &t->shape, NULL);
@@ -425,7 +425,7 @@ static bool wire_value(Program *to, int param, Diag *d, Tensor *out)
     *out = result[w->result].value;
     if (w->from != to) return true;
     tensor_free(&w->held);
-    if (!b->take || !b->take(now(to), w->result, &w->held))
+    if (!b->take || !b->take(session_now(to), w->result, &w->held))
         if (!tensor_copy(&w->held, d, out)) return false;
     tensor_follow(to, &w->held);
     *out = w->held;
@@ -446,7 +446,7 @@ static void hand_states_over(Program *from, Program *to)
 }
 
 /* `other` compiles the program anew, and tells why it runs there. */
-static bool fall(Program *p, Diag *d, const Diag *said)
+static bool session_fall(Program *p, Diag *d, const Diag *said)
 {
     Arena a = { 0 };
     Buf why = { 0 };
@@ -485,14 +485,14 @@ static bool run_again(Program *p, Diag *d, const Binding *in, int nin, const Run
         const int param = index_of(b->param, b->nparam, in[i].name);
         if (!p->wire || !p->wire[param].shared) continue;
         tensor_free(&all[i].value);
-        unshare(p, param);
+        session_unshare(p, param);
     }
     arena_free(&a);
     return ok;
 }
 
 /* What a run that failed by what it was given had to say. */
-static void retell(Diag *d, const Diag *said)
+static void session_retell(Diag *d, const Diag *said)
 {
     Arena a = { 0 };
     if (said->fails) diag_fail(d, "%s", first_error(&a, said, "no reason given"));
@@ -504,11 +504,12 @@ static void retell(Diag *d, const Diag *said)
 static bool run_or_fall(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
 {
     Diag said = { .quiet = true };
-    if (p->instead || !p->other) return program_backend(p)->run(now(p), d, in, nin, opt);
+    if (p->instead || !p->other)
+        return program_backend(p)->run(session_now(p), d, in, nin, opt);
     bool ok = p->backend->run(p, &said, in, nin, opt);
     if (!ok && p->broke && !p->broke_why)
-        ok = fall(p, d, &said) && run_again(p, d, in, nin, opt);
-    else if (!ok) retell(d, &said);
+        ok = session_fall(p, d, &said) && run_again(p, d, in, nin, opt);
+    else if (!ok) session_retell(d, &said);
     diag_free(&said);
     return ok;
 }
@@ -556,13 +557,13 @@ bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptio
 
 int program_results(Program *p, const Binding **out)
 {
-    return program_backend(p)->results(now(p), out);
+    return program_backend(p)->results(session_now(p), out);
 }
 int program_states(Program *p, Binding **out)
 {
-    return program_backend(p)->states(now(p), out);
+    return program_backend(p)->states(session_now(p), out);
 }
-void program_reset(Program *p) { program_backend(p)->reset(now(p)); }
+void program_reset(Program *p) { program_backend(p)->reset(session_now(p)); }
 
 void program_free(Program *p)
 {

@@ -176,7 +176,7 @@ static void split_free(Program *p)
     mem_free(s);
 }
 
-static char *also(const char *why)
+static char *split_also(const char *why)
 {
     Buf b = { 0 };
     buf_printf(&b, "%s%sthe processor chooses the class", why ? why : "", why ? "; " : "");
@@ -227,6 +227,6 @@ Program *split_compile(const Backend *b, const Module *m, const Func *f, Diag *d
         return NULL;
     }
     s->base.as = s->engine->as;
-    s->base.as.why = s->why = also(s->engine->as.why);
+    s->base.as.why = s->why = split_also(s->engine->as.why);
     return &s->base;
 }

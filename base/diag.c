@@ -57,7 +57,7 @@ void loc_line_col(Loc loc, int *line, int *col)
 }
 
 /* Columns that a terminal gives a code point. */
-static int width(uint32_t c)
+static int diag_width(uint32_t c)
 {
     static const struct {
         uint32_t first, last;
@@ -76,14 +76,14 @@ static int width(uint32_t c)
 /* ---- the source line and its caret ------------------------------------------------------- */
 
 /* Moves p by n code points, not past end. */
-static const char *forward(const char *p, const char *end, int n)
+static const char *diag_forward(const char *p, const char *end, int n)
 {
     for (int len; n > 0 && p < end; n--, p += len) text_code_point(p, end, &len);
     return p;
 }
 
 /* Bytes that are not UTF-8 count alone, as they do forwards. */
-static const char *backward(const char *p, const char *start, int n)
+static const char *diag_backward(const char *p, const char *start, int n)
 {
     for (; n > 0 && p > start; n--) {
         int back = 1, len = 0;
@@ -112,13 +112,13 @@ static void add_caret(Buf *out, const char *p, const char *at, const char *span_
     for (int n; p < at; p += n) {
         uint32_t c = text_code_point(p, end, &n);
         if (c == '\t') buf_putc(out, '\t');
-        else buf_printf(out, "%*s", width(c), "");
+        else buf_printf(out, "%*s", diag_width(c), "");
     }
     buf_putc(out, '^');
     int wide = 0;
     for (int n; at < span_end; at += n) {
         uint32_t c = text_code_point(at, end, &n);
-        wide += width(c);
+        wide += diag_width(c);
     }
     for (; wide > 1; wide--) buf_putc(out, '~');
     buf_putc(out, '\n');
@@ -134,10 +134,10 @@ static void add_source(Buf *out, Loc loc)
     if (!stop) stop = end;
     if (stop > at && stop[-1] == '\r') stop--;
     if (start == stop) return;
-    const char *first = start, *last = forward(start, stop, WINDOW);
+    const char *first = start, *last = diag_forward(start, stop, WINDOW);
     if (last < stop) {
-        first = backward(at, start, WINDOW_BEFORE);
-        last = forward(first, stop, WINDOW);
+        first = diag_backward(at, start, WINDOW_BEFORE);
+        last = diag_forward(first, stop, WINDOW);
         if (last < at) last = at; /* a place inside of a character */
     }
     const char *span = (size_t)(last - at) < loc.len ? last : at + loc.len;
@@ -156,7 +156,7 @@ static void add_source(Buf *out, Loc loc)
 
 /* ---- messages ---------------------------------------------------------------------------- */
 
-static int limit(const Diag *d) { return d->max_errors > 0 ? d->max_errors : MAX_ERRORS; }
+static int diag_limit(const Diag *d) { return d->max_errors > 0 ? d->max_errors : MAX_ERRORS; }
 
 static void add_message(Buf *out, const char *fmt, va_list ap)
 {
@@ -169,15 +169,15 @@ static void add_message(Buf *out, const char *fmt, va_list ap)
     }
 }
 
-static void deliver(Diag *d, DiagKind kind, Buf *m)
+static void diag_deliver(Diag *d, DiagKind kind, Buf *m)
 {
     if (d->emit) d->emit(d->ctx, kind, m->s);
     else buf_add(&d->text, m->s, m->len);
     buf_free(m);
 }
 
-static void report(Diag *d, DiagKind kind, Loc loc, const char *suffix, const char *fmt,
-                   va_list ap)
+static void diag_report(Diag *d, DiagKind kind, Loc loc, const char *suffix, const char *fmt,
+                        va_list ap)
 {
     static const char *const word[] = {
         [DIAG_NOTE] = "note",
@@ -197,14 +197,14 @@ static void report(Diag *d, DiagKind kind, Loc loc, const char *suffix, const ch
     add_message(&m, fmt, ap);
     buf_printf(&m, "%s\n", suffix);
     add_source(&m, loc);
-    deliver(d, kind, &m);
+    diag_deliver(d, kind, &m);
 }
 
 static void count_error(Diag *d, Loc loc, const char *suffix, const char *fmt, va_list ap)
 {
     d->last = DIAG_ERROR;
-    d->dropped = ++d->errors > limit(d);
-    if (!d->dropped) report(d, DIAG_ERROR, loc, suffix, fmt, ap);
+    d->dropped = ++d->errors > diag_limit(d);
+    if (!d->dropped) diag_report(d, DIAG_ERROR, loc, suffix, fmt, ap);
 }
 
 bool diag_error(Diag *d, Loc loc, const char *fmt, ...)
@@ -234,8 +234,8 @@ bool diag_fail(Diag *d, const char *fmt, ...)
     va_list ap;
     va_start(ap, fmt);
     d->last = DIAG_FAIL;
-    d->dropped = ++d->fails > limit(d);
-    if (!d->dropped) report(d, DIAG_FAIL, (Loc){ 0 }, "", fmt, ap);
+    d->dropped = ++d->fails > diag_limit(d);
+    if (!d->dropped) diag_report(d, DIAG_FAIL, (Loc){ 0 }, "", fmt, ap);
     va_end(ap);
     return false;
 }
@@ -254,8 +254,8 @@ void diag_warn(Diag *d, Warning w, Loc loc, const char *fmt, ...)
     if (promoted) {
         count_error(d, loc, suffix.s, fmt, ap);
     } else {
-        d->dropped = ++d->warnings > limit(d) || d->quiet;
-        if (!d->dropped) report(d, DIAG_WARNING, loc, suffix.s, fmt, ap);
+        d->dropped = ++d->warnings > diag_limit(d) || d->quiet;
+        if (!d->dropped) diag_report(d, DIAG_WARNING, loc, suffix.s, fmt, ap);
     }
     va_end(ap);
     buf_free(&suffix);
@@ -266,18 +266,18 @@ void diag_note(Diag *d, Loc loc, const char *fmt, ...)
     if (d->dropped || d->quiet) return;
     va_list ap;
     va_start(ap, fmt);
-    report(d, DIAG_NOTE, loc, "", fmt, ap);
+    diag_report(d, DIAG_NOTE, loc, "", fmt, ap);
     va_end(ap);
 }
 
-bool diag_full(const Diag *d) { return d->errors >= limit(d); }
+bool diag_full(const Diag *d) { return d->errors >= diag_limit(d); }
 
-static int more(int count, int max) { return count > max ? count - max : 0; }
+static int diag_more(int count, int max) { return count > max ? count - max : 0; }
 
 void diag_end(Diag *d)
 {
-    int errors = more(d->errors, limit(d)) + more(d->fails, limit(d));
-    int warnings = d->quiet ? 0 : more(d->warnings, limit(d));
+    int errors = diag_more(d->errors, diag_limit(d)) + diag_more(d->fails, diag_limit(d));
+    int warnings = d->quiet ? 0 : diag_more(d->warnings, diag_limit(d));
     Buf m = { 0 };
     if (d->ended || errors + warnings == 0) return;
     d->ended = true;
@@ -286,7 +286,7 @@ void diag_end(Diag *d)
         buf_printf(&m, "%s%d more warning%s", errors ? ", " : "", warnings,
                    warnings > 1 ? "s" : "");
     buf_puts(&m, "\n");
-    deliver(d, DIAG_NOTE, &m);
+    diag_deliver(d, DIAG_NOTE, &m);
 }
 
 int diag_exit(const Diag *d) { return d->fails ? 3 : d->errors ? 1 : 0; }

@@ -19,7 +19,7 @@
 #define CTIME st_ctim
 #endif
 
-static int64_t nanoseconds(struct timespec t)
+static int64_t file_nanoseconds(struct timespec t)
 {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
@@ -29,8 +29,8 @@ FileId file_id_of(const struct stat *st)
     return (FileId){ .device = (uint64_t)st->st_dev,
                      .inode = (uint64_t)st->st_ino,
                      .size = (uint64_t)st->st_size,
-                     .written = nanoseconds(st->MTIME),
-                     .changed = nanoseconds(st->CTIME) };
+                     .written = file_nanoseconds(st->MTIME),
+                     .changed = file_nanoseconds(st->CTIME) };
 }
 
 /* Names and rights of the file may change. */
@@ -49,7 +49,7 @@ bool file_id(const char *path, FileId *out)
     return true;
 }
 
-static bool regular(Diag *d, const char *path, int fd, struct stat *st)
+static bool file_regular(Diag *d, const char *path, int fd, struct stat *st)
 {
     if (fstat(fd, st)) return diag_fail(d, "cannot read %s: %s", path, strerror(errno));
     if (S_ISDIR(st->st_mode)) return diag_fail(d, "cannot read %s: it is a folder", path);
@@ -95,7 +95,7 @@ static bool open_file(Diag *d, const char *path, bool whole, Mapped *out)
     *out = (Mapped){ 0 };
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not block */
     if (fd < 0) return diag_fail(d, "cannot open %s: %s", path, strerror(errno));
-    bool ok = regular(d, path, fd, &st), mapped = false;
+    bool ok = file_regular(d, path, fd, &st), mapped = false;
     if (ok && st.st_size) {
         out->size = (size_t)st.st_size;
         out->id = file_id_of(&st);
@@ -237,7 +237,7 @@ static bool is_inside(const char *dir, const char *path)
 }
 
 /* The path of rel in dir, which neither is absolute nor has a "..". */
-static char *join(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel)
+static char *file_join(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel)
 {
     if (!*rel) return diag_error(d, loc, "the path is empty"), NULL;
     if (*rel == '/')
@@ -253,8 +253,8 @@ static char *join(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel)
 }
 
 /* Whether the path that `join` gave stays inside of dir when its links are followed. */
-static bool stays(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel,
-                  const char *joined, bool read)
+static bool file_stays(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel,
+                       const char *joined, bool read)
 {
     char *real_dir = file_real(*dir ? dir : "."),
          *real = real_dir ? real_place(a, joined) : NULL;
@@ -274,15 +274,15 @@ static bool stays(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel,
 
 char *file_join_inside(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel)
 {
-    char *joined = join(a, d, loc, dir, rel);
-    return joined && stays(a, d, loc, dir, rel, joined, false) ? joined : NULL;
+    char *joined = file_join(a, d, loc, dir, rel);
+    return joined && file_stays(a, d, loc, dir, rel, joined, false) ? joined : NULL;
 }
 
 char *file_join_linked(Arena *a, Diag *d, Loc loc, const char *dir, const char *rel,
                        bool follow)
 {
-    char *joined = join(a, d, loc, dir, rel);
-    return joined && (follow || stays(a, d, loc, dir, rel, joined, true)) ? joined : NULL;
+    char *joined = file_join(a, d, loc, dir, rel);
+    return joined && (follow || file_stays(a, d, loc, dir, rel, joined, true)) ? joined : NULL;
 }
 
 char *file_dir(Arena *a, const char *path)

@@ -42,7 +42,7 @@ static uint64_t shift_nearest_even(uint64_t v, int shift)
     return q + (rest > half || (rest == half && (q & 1)));
 }
 
-static inline uint16_t narrow(const Narrow *t, double v)
+static inline uint16_t half_narrow(const Narrow *t, double v)
 {
     uint64_t u = bits_of(v), abs = u & (UINT64_MAX >> 1);
     uint16_t sign = (uint16_t)(u >> 48 & 0x8000);
@@ -65,7 +65,7 @@ static inline uint16_t narrow(const Narrow *t, double v)
     return (uint16_t)(sign | (r < t->inf ? r : t->inf));
 }
 
-static inline double widen(const Narrow *t, uint16_t h)
+static inline double half_widen(const Narrow *t, uint16_t h)
 {
     uint64_t sign = (uint64_t)(h & 0x8000) << 48, abs = h & 0x7fff;
     int drop = DOUBLE_MANT - t->mant;
@@ -81,13 +81,13 @@ static inline double widen(const Narrow *t, uint16_t h)
         sign | ((abs << drop) + ((uint64_t)(DOUBLE_BIAS + t->min_exp - 1) << DOUBLE_MANT)));
 }
 
-double f16_to_double(uint16_t h) { return widen(&f16, h); }
+double f16_to_double(uint16_t h) { return half_widen(&f16, h); }
 
-uint16_t f16_from_double(double v) { return narrow(&f16, v); }
+uint16_t f16_from_double(double v) { return half_narrow(&f16, v); }
 
-double bf16_to_double(uint16_t h) { return widen(&bf16, h); }
+double bf16_to_double(uint16_t h) { return half_widen(&bf16, h); }
 
-uint16_t bf16_from_double(double v) { return narrow(&bf16, v); }
+uint16_t bf16_from_double(double v) { return half_narrow(&bf16, v); }
 
 /* ---- many at once ---------------------------------------------------------------------------
  *
@@ -199,20 +199,21 @@ static size_t fast_from_doubles(const double *src, uint16_t *dst, size_t n)
 
 void f16_to_doubles(const uint16_t *src, double *dst, size_t n)
 {
-    for (size_t i = FAST(fast_to_doubles); i < n; i++) dst[i] = widen(&f16, src[i]);
+    for (size_t i = FAST(fast_to_doubles); i < n; i++) dst[i] = half_widen(&f16, src[i]);
 }
 
 void f16_from_doubles(const double *src, uint16_t *dst, size_t n)
 {
-    for (size_t i = FAST(fast_from_doubles); i < n; i++) dst[i] = narrow(&f16, src[i]);
+    for (size_t i = FAST(fast_from_doubles); i < n; i++) dst[i] = half_narrow(&f16, src[i]);
 }
 
 void f16_to_floats(const uint16_t *src, float *dst, size_t n)
 {
-    for (size_t i = FAST(fast_to_floats); i < n; i++) dst[i] = (float)widen(&f16, src[i]);
+    for (size_t i = FAST(fast_to_floats); i < n; i++) dst[i] = (float)half_widen(&f16, src[i]);
 }
 
 void f16_from_floats(const float *src, uint16_t *dst, size_t n)
 {
-    for (size_t i = FAST(fast_from_floats); i < n; i++) dst[i] = narrow(&f16, (double)src[i]);
+    for (size_t i = FAST(fast_from_floats); i < n; i++)
+        dst[i] = half_narrow(&f16, (double)src[i]);
 }

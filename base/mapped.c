@@ -77,7 +77,7 @@ static bool is_ours(const struct sigaction *a)
 }
 
 /* Under the lock: the handler is there when it is needed, and only then. */
-static void settle(void)
+static void mapped_settle(void)
 {
     struct sigaction now, mine = { .sa_flags = SA_SIGINFO | SA_ONSTACK };
     const bool want = users && mapped;
@@ -100,7 +100,7 @@ void file_use_begin(FileUse *u)
     pthread_sigmask(SIG_UNBLOCK, &set, &u->before);
     pthread_mutex_lock(&lock);
     users++;
-    settle();
+    mapped_settle();
     pthread_mutex_unlock(&lock);
 }
 
@@ -108,7 +108,7 @@ void file_use_end(const FileUse *u)
 {
     pthread_mutex_lock(&lock);
     users--;
-    settle();
+    mapped_settle();
     pthread_mutex_unlock(&lock);
     if (sigismember(&u->before, SIGBUS)) pthread_sigmask(SIG_SETMASK, &u->before, NULL);
 }
@@ -140,7 +140,7 @@ static int take_place(void)
         if (!atomic_load(&place[i].to)) free = i;
     if (free >= 0) atomic_store(&place[free].to, 1);
     mapped += free >= 0;
-    settle();
+    mapped_settle();
     pthread_mutex_unlock(&lock);
     return free;
 }
@@ -152,11 +152,11 @@ static void leave_place(int i)
     atomic_store(&place[i].to, 0);
     atomic_store(&place[i].torn, false);
     mapped--;
-    settle();
+    mapped_settle();
     pthread_mutex_unlock(&lock);
 }
 
-static void drop(MappedFile *g, void *data, size_t size)
+static void mapped_drop(MappedFile *g, void *data, size_t size)
 {
     leave_place(g->place);
     munmap(data, with_nul(size));
@@ -169,7 +169,7 @@ static void release_map(void *data, size_t size)
 {
     for (int i = 0; i < PLACES; i++)
         if (atomic_load(&place[i].from) == (uintptr_t)data) {
-            drop(place[i].file, data, size);
+            mapped_drop(place[i].file, data, size);
             return;
         }
 }
@@ -202,7 +202,7 @@ bool mapped_open(const char *path, int fd, Mapped *out)
 void mapped_close(Mapped *m)
 {
     mem_disown(m->data);
-    drop(m->file, (void *)(uintptr_t)m->data, m->size);
+    mapped_drop(m->file, (void *)(uintptr_t)m->data, m->size);
 }
 
 void file_let_go(const void *from, const void *to)

@@ -24,21 +24,21 @@ static _Thread_local Guard *now;
 
 /* ---- the list: a hash table, at most half full ------------------------------------------- */
 
-static size_t place(const Guard *g, const void *p)
+static size_t mem_place(const Guard *g, const void *p)
 {
     return (size_t)(((uintptr_t)p >> 4) * UINT64_C(0x9E3779B97F4A7C15) >> 24) & (g->cap - 1);
 }
 
-static struct Owned *find(const Guard *g, const void *p)
+static struct Owned *mem_find(const Guard *g, const void *p)
 {
-    size_t i = place(g, p);
+    size_t i = mem_place(g, p);
     while (g->slot[i].p && g->slot[i].p != p) i = (i + 1) & (g->cap - 1);
     return g->slot[i].p ? &g->slot[i] : NULL;
 }
 
-static void put(Guard *g, struct Owned o)
+static void mem_put(Guard *g, struct Owned o)
 {
-    size_t i = place(g, o.p);
+    size_t i = mem_place(g, o.p);
     while (g->slot[i].p) i = (i + 1) & (g->cap - 1);
     g->slot[i] = o;
 }
@@ -53,7 +53,7 @@ static bool make_room(Guard *g)
     g->slot = more;
     g->cap = 2 * cap;
     for (size_t i = 0; i < cap; i++)
-        if (old[i].p) put(g, old[i]);
+        if (old[i].p) mem_put(g, old[i]);
     if (old != (struct Owned *)g->first) free(old);
     return true;
 }
@@ -62,22 +62,22 @@ static bool make_room(Guard *g)
  * full. */
 static bool may_hold(Guard *g) { return make_room(g) || g->released; }
 
-static void add(Guard *g, void *p, size_t size, MemRelease *release)
+static void mem_add(Guard *g, void *p, size_t size, MemRelease *release)
 {
     if (2 * (g->count + 1) > g->cap) return;
-    put(g, (struct Owned){ p, size, release, g->serial++ });
+    mem_put(g, (struct Owned){ p, size, release, g->serial++ });
     g->count++;
 }
 
 /* What stood behind it in a row moves up, so that searches still end at a free slot. */
-static bool take(Guard *g, const void *p)
+static bool mem_take(Guard *g, const void *p)
 {
-    struct Owned *o = g && g->count ? find(g, p) : NULL;
+    struct Owned *o = g && g->count ? mem_find(g, p) : NULL;
     if (!o) return false;
     const size_t mask = g->cap - 1;
     size_t hole = (size_t)(o - g->slot);
     for (size_t i = (hole + 1) & mask; g->slot[i].p; i = (i + 1) & mask)
-        if (((i - place(g, g->slot[i].p)) & mask) >= ((i - hole) & mask)) {
+        if (((i - mem_place(g, g->slot[i].p)) & mask) >= ((i - hole) & mask)) {
             g->slot[hole] = g->slot[i];
             hole = i;
         }
@@ -86,20 +86,20 @@ static bool take(Guard *g, const void *p)
     return true;
 }
 
-bool mem_owned(const void *p) { return now && now->count && find(now, p); }
+bool mem_owned(const void *p) { return now && now->count && mem_find(now, p); }
 
 void mem_own(void *p, size_t size, MemRelease *release)
 {
     if (!now || !p) return;
     if (may_hold(now)) {
-        add(now, p, size, release);
+        mem_add(now, p, size, release);
         return;
     }
     release(p, size);
     mem_out(sizeof *now->slot);
 }
 
-bool mem_disown(const void *p) { return take(now, p); }
+bool mem_disown(const void *p) { return mem_take(now, p); }
 
 void mem_follow(const void *owner, const void *p)
 {
@@ -145,7 +145,7 @@ void *mem_zero(size_t count, size_t size)
     if (!size_mul(count, size, &bytes) || is_too_much(bytes) || (now && !may_hold(now)))
         return NULL;
     void *p = calloc(count ? count : 1, size ? size : 1);
-    if (p && now) add(now, p, 0, NULL);
+    if (p && now) mem_add(now, p, 0, NULL);
     return p;
 }
 
@@ -153,7 +153,7 @@ void *mem_alloc(size_t size)
 {
     if (is_too_much(size) || (now && !may_hold(now))) return NULL;
     void *p = malloc(size ? size : 1);
-    if (p && now) add(now, p, 0, NULL);
+    if (p && now) mem_add(now, p, 0, NULL);
     return p;
 }
 
@@ -161,10 +161,10 @@ void *mem_alloc(size_t size)
 void *mem_resize(void *p, size_t size)
 {
     if (is_too_much(size)) return NULL;
-    const bool list = now && (p ? take(now, p) : may_hold(now));
+    const bool list = now && (p ? mem_take(now, p) : may_hold(now));
     if (now && !p && !list) return NULL;
     void *q = realloc(p, size ? size : 1);
-    if (list && (q || p)) add(now, q ? q : p, 0, NULL);
+    if (list && (q || p)) mem_add(now, q ? q : p, 0, NULL);
     return q;
 }
 
@@ -177,7 +177,7 @@ char *mem_strdup(const char *s)
 
 void mem_free(void *p)
 {
-    if (p) take(now, p);
+    if (p) mem_take(now, p);
     free(p);
 }
 
@@ -267,9 +267,9 @@ static void release_all(Guard *g)
         else free(g->slot[i].p);
 }
 
-static void release(Guard *g)
+static void mem_release(Guard *g)
 {
-    if (g->paused) release(g->paused);
+    if (g->paused) mem_release(g->paused);
     now = g;
     g->released = true;
     run_tasks(g);
@@ -286,7 +286,7 @@ _Noreturn void mem_out(size_t wanted)
     }
     if (g->released) longjmp(g->next_task, 1);
     g->wanted = wanted;
-    release(g);
+    mem_release(g);
     longjmp(g->back, 1);
 }
 
@@ -303,7 +303,7 @@ _Noreturn void bug_at(const char *file, int line, const char *fmt, ...)
     if (g && g->keeps && !g->released) {
         snprintf(g->said, sizeof g->said, "a bug of anec's own, please report it: %s:%d: %s",
                  file, line, what);
-        release(g);
+        mem_release(g);
         longjmp(g->back, 1);
     }
     fprintf(stderr, "%s:%d: bug: %s\n", file, line, what);

@@ -19,7 +19,7 @@ uint64_t hash_bytes(uint64_t h, const void *bytes, size_t n)
     return n ? hash_mix(h, part) : h;
 }
 
-static uint32_t hash(const char *s, size_t len)
+static uint32_t name_hash(const char *s, size_t len)
 {
     return (uint32_t)(hash_bytes(len, s, len) >> 32);
 }
@@ -77,7 +77,7 @@ static uint32_t new_place(Names *n, size_t len)
 /* Where the name is, or would go. At most three slots of four are taken, so the search ends.
  * Bits of the hash stand beside a slot: names that differ are seldom looked at. Letters that
  * change meanwhile, which those of a mapped text may, lead to no place outside of a name. */
-static size_t find(const Names *n, const char *s, size_t len, uint32_t h)
+static size_t names_find(const Names *n, const char *s, size_t len, uint32_t h)
 {
     size_t at = h & (n->cap - 1);
     for (; n->slot[at]; at = (at + 1) & (n->cap - 1)) {
@@ -88,7 +88,7 @@ static size_t find(const Names *n, const char *s, size_t len, uint32_t h)
     return at;
 }
 
-static void put(Names *n, uint32_t place, uint32_t h)
+static void name_put(Names *n, uint32_t place, uint32_t h)
 {
     size_t at = h & (n->cap - 1);
     while (n->slot[at]) at = (at + 1) & (n->cap - 1);
@@ -98,7 +98,7 @@ static void put(Names *n, uint32_t place, uint32_t h)
 
 /* The table is one block: the slots, and behind them the bits of the hashes. It belongs to
  * whom the arena belongs to. */
-static void grow(Names *n)
+static void name_grow(Names *n)
 {
     const size_t cap = n->cap ? n->cap * 2 : FIRST_CAP,
                  each = sizeof *n->slot + sizeof *n->high;
@@ -110,7 +110,7 @@ static void grow(Names *n)
     more.high = (uint8_t *)(more.slot + cap);
     for (size_t i = 0; i < n->cap; i++) {
         const char *name = n->slot[i] ? name_at(n, n->slot[i]) : NULL;
-        if (name) put(&more, n->slot[i], hash(name, strlen(name)));
+        if (name) name_put(&more, n->slot[i], name_hash(name, strlen(name)));
     }
     mem_follow(n->arena->chunk, block);
     mem_free(n->slot);
@@ -121,16 +121,16 @@ const char *name_intern(Names *n, const char *s, size_t len)
 {
     if (len && memchr(s, 0, len)) len = strlen(s); /* a name is a C string */
     if (!len) s = "";
-    const uint32_t h = hash(s, len);
+    const uint32_t h = name_hash(s, len);
     if (n->cap) {
-        const uint32_t known = n->slot[find(n, s, len, h)];
+        const uint32_t known = n->slot[names_find(n, s, len, h)];
         if (known) return name_at(n, known);
     }
     const uint32_t place = new_place(n, len);
     char *name = (char *)(uintptr_t)name_at(n, place);
     memcpy(name, s, len);
-    if (n->count * 4 >= n->cap * 3) grow(n);
-    put(n, place, h);
+    if (n->count * 4 >= n->cap * 3) name_grow(n);
+    name_put(n, place, h);
     n->count++;
     return name;
 }
@@ -138,7 +138,7 @@ const char *name_intern(Names *n, const char *s, size_t len)
 const char *name_find(const Names *n, const char *s)
 {
     const size_t len = strlen(s);
-    const uint32_t place = n->cap ? n->slot[find(n, s, len, hash(s, len))] : 0;
+    const uint32_t place = n->cap ? n->slot[names_find(n, s, len, name_hash(s, len))] : 0;
     return place ? name_at(n, place) : NULL;
 }
 
@@ -158,7 +158,7 @@ void names_free(Names *n)
     *n = (Names){ .arena = n->arena };
 }
 
-static size_t min3(size_t a, size_t b, size_t c)
+static size_t name_min3(size_t a, size_t b, size_t c)
 {
     size_t ab = a < b ? a : b;
     return ab < c ? ab : c;
@@ -166,7 +166,7 @@ static size_t min3(size_t a, size_t b, size_t c)
 
 /* Edits that make b of a: insert, delete, replace, swap of neighbours. Lengths below
  * NEAR_MAX. */
-static size_t distance(const char *a, const char *b)
+static size_t name_distance(const char *a, const char *b)
 {
     size_t row[3][NEAR_MAX + 1], la = strlen(a), lb = strlen(b);
     size_t *before = row[0], *prev = row[1], *cur = row[2];
@@ -174,7 +174,8 @@ static size_t distance(const char *a, const char *b)
     for (size_t i = 1; i <= la; i++) {
         cur[0] = i;
         for (size_t j = 1; j <= lb; j++) {
-            cur[j] = min3(prev[j] + 1, cur[j - 1] + 1, prev[j - 1] + (a[i - 1] != b[j - 1]));
+            cur[j] = name_min3(prev[j] + 1, cur[j - 1] + 1,
+                               prev[j - 1] + (a[i - 1] != b[j - 1]));
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]
                 && before[j - 2] + 1 < cur[j])
                 cur[j] = before[j - 2] + 1;
@@ -207,7 +208,7 @@ const char *name_nearest(const char *want, const char *const *candidates, size_t
         if (!n || n >= NEAR_MAX || !strcmp(c, want)) continue;
         if (!strcasecmp(c, want)) return c;
         if ((n > len ? n - len : len - n) > limit) continue;
-        size_t d = distance(want, c);
+        size_t d = name_distance(want, c);
         if (d > limit || d >= len) continue; /* nothing of what was written would be left */
         best = c;
         limit = d - 1;

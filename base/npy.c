@@ -39,7 +39,7 @@ static void skip_space(Header *h)
         h->at++;
 }
 
-static bool take(Header *h, char c)
+static bool npy_take(Header *h, char c)
 {
     skip_space(h);
     if (h->at == h->end || *h->at != c) return false;
@@ -47,9 +47,10 @@ static bool take(Header *h, char c)
     return true;
 }
 
-static bool want(Header *h, char c)
+static bool npy_want(Header *h, char c)
 {
-    return take(h, c) || WRONG(h, "the .npy header is malformed: no '%c' where one belongs", c);
+    return npy_take(h, c)
+        || WRONG(h, "the .npy header is malformed: no '%c' where one belongs", c);
 }
 
 static bool take_word(Header *h, const char *word)
@@ -117,14 +118,14 @@ static bool read_shape(Header *h)
 {
     NpyArray *out = h->out;
     bool comma = true;
-    if (!want(h, '(')) return false;
-    for (out->rank = 0; !take(h, ')'); out->rank++) {
-        if (!comma) return want(h, ')');
+    if (!npy_want(h, '(')) return false;
+    for (out->rank = 0; !npy_take(h, ')'); out->rank++) {
+        if (!comma) return npy_want(h, ')');
         if (out->rank == ARRAY_MAX_RANK)
             return WRONG(h, "the array has more than %d dimensions", ARRAY_MAX_RANK);
         if (!read_extent(h, &out->shape[out->rank])) return false;
-        comma = take(h, ',');
-        if (!out->rank && !comma) return want(h, ','); /* (3) is a number, (3,) a tuple */
+        comma = npy_take(h, ',');
+        if (!out->rank && !comma) return npy_want(h, ','); /* (3) is a number, (3,) a tuple */
     }
     return true;
 }
@@ -152,12 +153,12 @@ static bool read_header(Header *h)
     const char *key;
     int len;
     bool comma = true;
-    if (!want(h, '{')) return false;
-    while (!take(h, '}')) {
-        if (!comma) return want(h, '}');
-        if (!want_string(h, &key, &len) || !want(h, ':') || !read_value(h, key, len))
+    if (!npy_want(h, '{')) return false;
+    while (!npy_take(h, '}')) {
+        if (!comma) return npy_want(h, '}');
+        if (!want_string(h, &key, &len) || !npy_want(h, ':') || !read_value(h, key, len))
             return false;
-        comma = take(h, ',');
+        comma = npy_take(h, ',');
     }
     skip_space(h);
     if (h->at != h->end) return WRONG(h, "the .npy header is malformed: more follows its end");
@@ -195,7 +196,7 @@ static void put_element(unsigned char *dst, const unsigned char *src, int item, 
         for (int i = 0; i < item; i++) dst[i] = src[item - 1 - i];
 }
 
-static void convert(const Header *h, const unsigned char *src, unsigned char *dst)
+static void npy_convert(const Header *h, const unsigned char *src, unsigned char *dst)
 {
     const NpyArray *n = h->out;
     int64_t index[ARRAY_MAX_RANK] = { 0 };
@@ -245,7 +246,7 @@ static bool set_data(const Header *h, const unsigned char *data, size_t left)
     unsigned char *copy = mem_alloc(n->bytes);
     if (!copy)
         return diag_fail(h->d, "no memory for the %zu bytes of %s", n->bytes, h->loc.src->name);
-    convert(h, data, copy);
+    npy_convert(h, data, copy);
     for (size_t i = 0; is_bool(n) && i < n->count; i++) copy[i] = copy[i] != 0;
     n->data = n->copy = copy;
     return true;

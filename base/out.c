@@ -15,14 +15,14 @@
 
 enum { TRIES = 100, ROOM = 1 << 16 };
 
-static bool failed(OutFile *o, const char *what, int error)
+static bool out_failed(OutFile *o, const char *what, int error)
 {
     if (!o->failed) diag_fail(o->diag, "cannot %s %s: %s", what, o->path, strerror(error));
     o->failed = true;
     return false;
 }
 
-static char *copy(const char *s)
+static char *out_copy(const char *s)
 {
     char *p = mem_strdup(s);
     if (!p) mem_out(strlen(s) + 1);
@@ -86,7 +86,7 @@ static int open_named(OutFile *o)
     }
 }
 
-static void lost(void *out) { out_abort(out); }
+static void out_lost(void *out) { out_abort(out); }
 
 static int open_temp(OutFile *o)
 {
@@ -107,8 +107,8 @@ bool out_open(OutFile *o, Diag *d, const char *path)
     *o = (OutFile){ .diag = d, .fd = -1, .place = -1 };
     bool there = !stat(path, &st);
     char *real = there ? file_real(path) : NULL;
-    o->path = real && there && !lstat(path, &st) && S_ISLNK(st.st_mode) ? copy(real)
-                                                                        : copy(path);
+    o->path = real && there && !lstat(path, &st) && S_ISLNK(st.st_mode) ? out_copy(real)
+                                                                        : out_copy(path);
     mem_free(real);
     there = !stat(o->path, &st);
     o->device = there && !S_ISREG(st.st_mode);
@@ -116,24 +116,24 @@ bool out_open(OutFile *o, Diag *d, const char *path)
     o->fd = there && S_ISDIR(st.st_mode) ? -1
           : o->device                    ? open(o->path, O_WRONLY | O_CLOEXEC)
                                          : open_temp(o);
-    guard_task(&o->lost, lost, o);
+    guard_task(&o->lost, out_lost, o);
     if (o->fd >= 0 && there && !o->device)
         (void)!fchmod(o->fd, st.st_mode & 0777); /* the old file's, where allowed */
     if (o->fd >= 0 && !(o->room = mem_alloc(ROOM))) mem_out(ROOM);
     if (o->room) return true;
-    failed(o, "write", errno);
+    out_failed(o, "write", errno);
     out_abort(o);
     return false;
 }
 
 /* ---- writing ----------------------------------------------------------------------------- */
 
-static bool put(OutFile *o, const void *p, size_t n)
+static bool out_put(OutFile *o, const void *p, size_t n)
 {
     for (const char *at = p; n;) {
         const ssize_t k = write(o->fd, at, n);
         if (k < 0 && errno == EINTR) continue;
-        if (k <= 0) return failed(o, "write", k ? errno : EIO);
+        if (k <= 0) return out_failed(o, "write", k ? errno : EIO);
         at += k;
         n -= (size_t)k;
     }
@@ -144,7 +144,7 @@ bool out_flush(OutFile *o)
 {
     const size_t n = o->used;
     o->used = 0;
-    return !o->failed && put(o, o->room, n);
+    return !o->failed && out_put(o, o->room, n);
 }
 
 bool out_write(OutFile *o, const void *p, size_t n)
@@ -152,7 +152,7 @@ bool out_write(OutFile *o, const void *p, size_t n)
     if (o->failed) return false;
     if (n > ROOM - o->used && !out_flush(o)) return false;
     if (n >= ROOM) {
-        if (!put(o, p, n)) return false;
+        if (!out_put(o, p, n)) return false;
     } else if (n) {
         memcpy(o->room + o->used, p, n);
         o->used += n;
@@ -166,9 +166,9 @@ bool out_write(OutFile *o, const void *p, size_t n)
 bool out_seek(OutFile *o, uint64_t at)
 {
     if (o->failed) return false;
-    if (at > INT64_MAX) return failed(o, "seek in", EINVAL);
+    if (at > INT64_MAX) return out_failed(o, "seek in", EINVAL);
     if (!out_flush(o)) return false;
-    if (lseek(o->fd, (off_t)at, SEEK_SET) < 0) return failed(o, "seek in", errno);
+    if (lseek(o->fd, (off_t)at, SEEK_SET) < 0) return out_failed(o, "seek in", errno);
     o->at = at;
     return true;
 }
@@ -179,7 +179,7 @@ bool out_read(OutFile *o, uint64_t at, void *p, size_t n)
     for (char *to = p; n;) {
         const ssize_t k = pread(o->fd, to, n, (off_t)at);
         if (k < 0 && errno == EINTR) continue;
-        if (k <= 0) return failed(o, "read", k ? errno : EIO);
+        if (k <= 0) return out_failed(o, "read", k ? errno : EIO);
         to += k;
         at += (uint64_t)k;
         n -= (size_t)k;
@@ -208,7 +208,7 @@ bool out_same(OutFile *o, const char *path)
 void out_name(OutFile *o, const char *path)
 {
     char *old = o->path;
-    o->path = copy(path);
+    o->path = out_copy(path);
     mem_free(old);
 }
 
@@ -221,7 +221,7 @@ static bool give_name(OutFile *o, bool *done)
     snprintf(self, sizeof self, "/proc/self/fd/%d", o->fd);
     *done = !linkat(AT_FDCWD, self, AT_FDCWD, o->path, AT_SYMLINK_FOLLOW);
     for (int i = 0; !*done; i++) {
-        if (errno != EEXIST || i == TRIES) return failed(o, "write", errno);
+        if (errno != EEXIST || i == TRIES) return out_failed(o, "write", errno);
         next_temp(o, i);
         if (!linkat(AT_FDCWD, self, AT_FDCWD, o->temp, AT_SYMLINK_FOLLOW)) return true;
         const int e = errno;
@@ -238,9 +238,10 @@ static bool put_in_place(OutFile *o)
     bool done = o->device;
     const bool inside = !o->device && temp_covers(o->path);
     const int inner = inside ? temp_add(o->path) : -1;
-    if (inside && inner < 0) return failed(o, "write", ENOMEM);
+    if (inside && inner < 0) return out_failed(o, "write", ENOMEM);
     if (o->unnamed && !give_name(o, &done)) return temp_drop(inner), false;
-    if (!done && rename(o->temp, o->path)) return temp_drop(inner), failed(o, "replace", errno);
+    if (!done && rename(o->temp, o->path))
+        return temp_drop(inner), out_failed(o, "replace", errno);
     if (o->temp) drop_temp(o);
     return true;
 }
@@ -248,9 +249,9 @@ static bool put_in_place(OutFile *o)
 bool out_commit(OutFile *o)
 {
     bool ok = out_flush(o);
-    if (ok && !o->device && fsync(o->fd)) ok = failed(o, "write", errno);
+    if (ok && !o->device && fsync(o->fd)) ok = out_failed(o, "write", errno);
     ok = ok && put_in_place(o);
-    if (o->fd >= 0 && close(o->fd) && ok && o->device) ok = failed(o, "write", errno);
+    if (o->fd >= 0 && close(o->fd) && ok && o->device) ok = out_failed(o, "write", errno);
     o->fd = -1;
     out_abort(o);
     return ok;

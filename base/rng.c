@@ -20,7 +20,7 @@
 
 #define GOLDEN 0x9e3779b97f4a7c15u
 
-static uint64_t mix(uint64_t x)
+static uint64_t rng_mix(uint64_t x)
 {
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
     x = (x ^ x >> 27) * 0x94d049bb133111ebu;
@@ -29,7 +29,7 @@ static uint64_t mix(uint64_t x)
 
 uint64_t rng_u64(uint64_t seed, uint64_t index)
 {
-    return mix(mix(seed + GOLDEN) + (index + 1) * GOLDEN);
+    return rng_mix(rng_mix(seed + GOLDEN) + (index + 1) * GOLDEN);
 }
 
 double rng_unit(uint64_t seed, uint64_t index)
@@ -39,9 +39,9 @@ double rng_unit(uint64_t seed, uint64_t index)
 
 uint64_t rng_key(uint64_t seed, const char *name)
 {
-    uint64_t k = mix(seed + GOLDEN);
-    for (; *name; name++) k = mix(k ^ (unsigned char)*name);
-    return mix(k ^ GOLDEN);
+    uint64_t k = rng_mix(seed + GOLDEN);
+    for (; *name; name++) k = rng_mix(k ^ (unsigned char)*name);
+    return rng_mix(k ^ GOLDEN);
 }
 
 /* What follows is free of branches and of 64-bit conversions, so that compilers do several
@@ -84,7 +84,7 @@ static inline double minus_log(uint64_t h)
 
 /* Sine and cosine of l / 2^24 turns: of at most an eighth turn by Taylor's sum, then exchanged
  * and signed as its quadrant asks. */
-static inline void turn(uint64_t l, double *sine, double *cosine)
+static inline void rng_turn(uint64_t l, double *sine, double *cosine)
 {
     uint64_t moved = l + (1u << 21), quadrant = moved >> 22;
     double x = (small_to_double(moved & 0x3fffff) - 0x1p21) * (0x1.921fb54442d18p+2 * 0x1p-24);
@@ -103,9 +103,9 @@ static inline void turn(uint64_t l, double *sine, double *cosine)
 
 static inline void normal_pair(uint64_t start, uint64_t k, double *even, double *odd)
 {
-    uint64_t u = mix(start + (k + 1) * GOLDEN);
+    uint64_t u = rng_mix(start + (k + 1) * GOLDEN);
     double r = sqrt(2 * minus_log(u >> 24)), sine, cosine;
-    turn(u & 0xffffff, &sine, &cosine);
+    rng_turn(u & 0xffffff, &sine, &cosine);
     *even = r * cosine;
     *odd = r * sine;
 }
@@ -113,7 +113,7 @@ static inline void normal_pair(uint64_t start, uint64_t k, double *even, double 
 double rng_normal(uint64_t seed, uint64_t index)
 {
     double even, odd;
-    normal_pair(mix(seed + GOLDEN), index / 2, &even, &odd);
+    normal_pair(rng_mix(seed + GOLDEN), index / 2, &even, &odd);
     return index & 1 ? odd : even;
 }
 
@@ -146,7 +146,7 @@ __attribute__((target("avx2"))) static void block_avx2(uint64_t start, uint64_t 
 void rng_normals(uint64_t seed, uint64_t first, size_t n, double *dst)
 {
     void (*block)(uint64_t, uint64_t, double *) = HAVE_AVX2 ? block_avx2 : block_plain;
-    uint64_t start = mix(seed + GOLDEN);
+    uint64_t start = rng_mix(seed + GOLDEN);
     size_t i = 0;
     if (n && (first & 1)) dst[i++] = rng_normal(seed, first);
     for (; i + 2 * PAIRS <= n; i += 2 * PAIRS) block(start, (first + i) / 2, dst + i);

@@ -27,12 +27,12 @@ typedef struct {
     const char *path;
     const unsigned char *data; /* what offsets count from */
     size_t size;
-} Reader;
+} SafetensorsReader;
 
 #define WRONG(r, ...) diag_error((r)->d, (r)->loc, __VA_ARGS__)
 
 /* JSON numbers are doubles here: whole ones are exact below 2^53, and no file is larger. */
-static bool whole(const cJSON *v, int64_t *out)
+static bool safetensors_whole(const cJSON *v, int64_t *out)
 {
     double x = cJSON_IsNumber(v) ? v->valuedouble : -1;
     if (!(x >= 0 && x < 0x1p53) || floor(x) != x) return false;
@@ -47,7 +47,7 @@ static size_t bytes_of(const char *dtype)
     return 0;
 }
 
-static bool read_shape(const Reader *r, const cJSON *shape, SafeTensor *t)
+static bool read_shape(const SafetensorsReader *r, const cJSON *shape, SafeTensor *t)
 {
     const cJSON *dim;
     if (!cJSON_IsArray(shape))
@@ -57,14 +57,14 @@ static bool read_shape(const Reader *r, const cJSON *shape, SafeTensor *t)
         if (t->rank == ARRAY_MAX_RANK)
             return WRONG(r, "%s: tensor '%s' has more than %d dimensions", r->path, t->name,
                          ARRAY_MAX_RANK);
-        if (!whole(dim, &t->shape[t->rank++]))
+        if (!safetensors_whole(dim, &t->shape[t->rank++]))
             return WRONG(r, "%s: an extent of tensor '%s' is no whole number", r->path,
                          t->name);
     }
     return true;
 }
 
-static bool read_place(const Reader *r, const cJSON *offsets, SafeTensor *t)
+static bool read_place(const SafetensorsReader *r, const cJSON *offsets, SafeTensor *t)
 {
     int64_t from, to;
     size_t want = bytes_of(t->dtype);
@@ -74,8 +74,9 @@ static bool read_place(const Reader *r, const cJSON *offsets, SafeTensor *t)
     for (int i = 0; i < t->rank; i++)
         if (!size_mul(want, (size_t)t->shape[i], &want))
             return WRONG(r, "%s: tensor '%s' is too large", r->path, t->name);
-    if (cJSON_GetArraySize(offsets) != 2 || !whole(cJSON_GetArrayItem(offsets, 0), &from)
-        || !whole(cJSON_GetArrayItem(offsets, 1), &to) || from > to)
+    if (cJSON_GetArraySize(offsets) != 2
+        || !safetensors_whole(cJSON_GetArrayItem(offsets, 0), &from)
+        || !safetensors_whole(cJSON_GetArrayItem(offsets, 1), &to) || from > to)
         return WRONG(r, "%s: tensor '%s' has no data_offsets", r->path, t->name);
     if ((uint64_t)to > r->size)
         return WRONG(r, "%s: tensor '%s' ends at byte %lld of %zu: the file is cut off",
@@ -88,7 +89,7 @@ static bool read_place(const Reader *r, const cJSON *offsets, SafeTensor *t)
     return true;
 }
 
-static bool read_tensor(const Reader *r, const cJSON *item, SafeTensor *t)
+static bool read_tensor(const SafetensorsReader *r, const cJSON *item, SafeTensor *t)
 {
     const cJSON *dtype = cJSON_GetObjectItemCaseSensitive(item, "dtype");
     *t = (SafeTensor){ .name = arena_strdup(r->arena, item->string) };
@@ -99,7 +100,7 @@ static bool read_tensor(const Reader *r, const cJSON *item, SafeTensor *t)
         && read_place(r, cJSON_GetObjectItemCaseSensitive(item, "data_offsets"), t);
 }
 
-static bool read_all(const Reader *r, const cJSON *root, SafeTensors *out)
+static bool read_all(const SafetensorsReader *r, const cJSON *root, SafeTensors *out)
 {
     const cJSON *item;
     if (!cJSON_IsObject(root))
@@ -117,7 +118,7 @@ static bool read_all(const Reader *r, const cJSON *root, SafeTensors *out)
 bool safetensors_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mapped *file,
                        SafeTensors *out)
 {
-    Reader r = { .arena = a, .d = d, .loc = loc, .path = path };
+    SafetensorsReader r = { .arena = a, .d = d, .loc = loc, .path = path };
     uint64_t len = 0;
     *out = (SafeTensors){ .path = arena_strdup(a, path) };
     if (file->size < LENGTH_BYTES)

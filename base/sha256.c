@@ -16,9 +16,9 @@ static const uint32_t rounds[64] = {
     0xc67178f2,
 };
 
-static uint32_t turn(uint32_t x, int n) { return x >> n | x << (32 - n); }
+static uint32_t sha256_turn(uint32_t x, int n) { return x >> n | x << (32 - n); }
 
-static void block(Sha256 *s, const unsigned char *p)
+static void sha256_block(Sha256 *s, const unsigned char *p)
 {
     uint32_t w[64], v[8];
     for (int i = 0; i < 16; i++)
@@ -26,15 +26,15 @@ static void block(Sha256 *s, const unsigned char *p)
              | (uint32_t)p[4 * i + 2] << 8 | p[4 * i + 3];
     for (int i = 16; i < 64; i++) {
         uint32_t a = w[i - 15], b = w[i - 2];
-        w[i] = w[i - 16] + (turn(a, 7) ^ turn(a, 18) ^ a >> 3) + w[i - 7]
-             + (turn(b, 17) ^ turn(b, 19) ^ b >> 10);
+        w[i] = w[i - 16] + (sha256_turn(a, 7) ^ sha256_turn(a, 18) ^ a >> 3) + w[i - 7]
+             + (sha256_turn(b, 17) ^ sha256_turn(b, 19) ^ b >> 10);
     }
     memcpy(v, s->state, sizeof v);
     for (int i = 0; i < 64; i++) {
         uint32_t e = v[4], a = v[0];
-        uint32_t t = v[7] + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25))
+        uint32_t t = v[7] + (sha256_turn(e, 6) ^ sha256_turn(e, 11) ^ sha256_turn(e, 25))
                    + ((e & v[5]) ^ (~e & v[6])) + rounds[i] + w[i];
-        uint32_t u = (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22))
+        uint32_t u = (sha256_turn(a, 2) ^ sha256_turn(a, 13) ^ sha256_turn(a, 22))
                    + ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
         memmove(v + 1, v, 7 * sizeof *v);
         v[4] += t;
@@ -56,12 +56,12 @@ void sha256_add(Sha256 *s, const void *p, size_t n)
     s->bytes += n;
     if (have && have + n >= 64) {
         memcpy(s->part + have, at, 64 - have);
-        block(s, s->part);
+        sha256_block(s, s->part);
         at += 64 - have;
         n -= 64 - have;
         have = 0;
     }
-    for (; !have && n >= 64; at += 64, n -= 64) block(s, at);
+    for (; !have && n >= 64; at += 64, n -= 64) sha256_block(s, at);
     if (n) memcpy(s->part + have, at, n);
 }
 

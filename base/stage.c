@@ -13,7 +13,7 @@
 
 enum { TRIES = 100 };
 
-static bool failed(Stage *s, const char *what)
+static bool stage_failed(Stage *s, const char *what)
 {
     diag_fail(s->diag, "cannot %s the folder %s: %s", what, s->path, strerror(errno));
     stage_abort(s);
@@ -33,42 +33,42 @@ static bool make_folder(Stage *s)
         temp_drop(s->place);
         s->at = NULL;
         errno = e;
-        if (e != EEXIST || i == TRIES) return failed(s, "make");
+        if (e != EEXIST || i == TRIES) return stage_failed(s, "make");
     }
 }
 
 /* Where the old folder is while neither stands in its place; a system that can exchange has
  * none. */
-static const char *aside(Stage *s)
+static const char *stage_aside(Stage *s)
 {
     const size_t n = (size_t)(file_base(s->path) - s->path);
     return arena_printf(&s->arena, "%.*s.tmp-old-%s", (int)n, s->path, s->path + n);
 }
 
-static void lost(void *stage) { stage_abort(stage); }
+static void stage_lost(void *stage) { stage_abort(stage); }
 
 bool stage_open(Stage *s, Diag *d, const char *path)
 {
     struct stat st;
     *s = (Stage){ .diag = d, .place = -1 };
-    guard_task(&s->lost, lost, s);
+    guard_task(&s->lost, stage_lost, s);
     char *real = file_real(path);
     const bool link = !lstat(path, &st) && S_ISLNK(st.st_mode);
     s->path = arena_strdup(&s->arena, real && link ? real : path); /* a link stays a link */
     mem_free(real);
-    const char *old = aside(s), *parent = file_dir(&s->arena, s->path);
+    const char *old = stage_aside(s), *parent = file_dir(&s->arena, s->path);
     temp_sweep(parent);
     if (file_exists(s->path)) file_remove_tree(old); /* what was ended in between */
     else (void)!rename(old, s->path);
     const bool there = !stat(s->path, &st);
     errno = ENOTDIR;
-    if (there && !S_ISDIR(st.st_mode)) return failed(s, "make");
+    if (there && !S_ISDIR(st.st_mode)) return stage_failed(s, "make");
     if (!make_folder(s)) return false;
     if (there) (void)!chmod(s->at, st.st_mode & 0777);
     return true;
 }
 
-static int exchange(const char *a, const char *b)
+static int stage_exchange(const char *a, const char *b)
 {
 #if defined(__linux__) && defined(SYS_renameat2) && defined(RENAME_EXCHANGE)
     return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
@@ -83,10 +83,10 @@ static int exchange(const char *a, const char *b)
 }
 
 /* Where folders cannot be exchanged at once the old one is moved away for the moment. */
-static bool replace(Stage *s)
+static bool stage_replace(Stage *s)
 {
-    const char *old = aside(s);
-    if (!exchange(s->at, s->path)) return true;
+    const char *old = stage_aside(s);
+    if (!stage_exchange(s->at, s->path)) return true;
     if (errno != ENOSYS && errno != EINVAL && errno != ENOTSUP && errno != EOPNOTSUPP)
         return false;
     file_remove_tree(old);
@@ -136,8 +136,9 @@ static bool put_in_place(Stage *s, bool *there)
     Sync sync = { .stage = s, .last = "" };
     *there = file_is_dir(s->path);
     errno = EIO;
-    if (!file_walk(s->at, sync_parent, &sync) || !sync_folder(s->at)) return failed(s, "write");
-    if (*there ? !replace(s) : rename(s->at, s->path)) return failed(s, "replace");
+    if (!file_walk(s->at, sync_parent, &sync) || !sync_folder(s->at))
+        return stage_failed(s, "write");
+    if (*there ? !stage_replace(s) : rename(s->at, s->path)) return stage_failed(s, "replace");
     return true;
 }
 

@@ -61,7 +61,7 @@ bool temp_is_stale(const char *dir, const char *name)
 
 /* ---- what this process has open ---------------------------------------------------------- */
 
-static int add(char *copy)
+static int temps_add(char *copy)
 {
     for (int i = 0; copy && i < PLACES; i++) {
         char *none = NULL;
@@ -73,14 +73,14 @@ static int add(char *copy)
     return -1;
 }
 
-int temp_add(const char *path) { return add(strdup(path)); }
+int temp_add(const char *path) { return temps_add(strdup(path)); }
 
 void temp_drop(int at)
 {
     if (at >= 0) free(atomic_exchange(&place[at], NULL));
 }
 
-static bool below(const char *path, const char *top)
+static bool temp_below(const char *path, const char *top)
 {
     const size_t n = strlen(top);
     return !strncmp(path, top, n) && path[n] == '/';
@@ -92,7 +92,7 @@ bool temp_covers(const char *path)
 {
     for (int i = 0, n = used; i < n; i++) {
         char *p = atomic_exchange(&place[i], NULL);
-        const bool found = p && below(path, p);
+        const bool found = p && temp_below(path, p);
         if (p) atomic_store(&place[i], p);
         if (found) return true;
     }
@@ -103,7 +103,7 @@ void temp_drop_below(const char *top)
 {
     for (int i = 0, n = used; i < n; i++) {
         char *p = atomic_exchange(&place[i], NULL);
-        if (p && below(p, top)) free(p);
+        if (p && temp_below(p, top)) free(p);
         else if (p) atomic_store(&place[i], p);
     }
 }
@@ -126,7 +126,7 @@ static void remove_places(const char *top)
     for (int round = 0; round < DEEP; round++) /* what is in a folder goes before it */
         for (int i = used; i-- > 0;) {
             char *p = atomic_exchange(&place[i], NULL);
-            const bool ours = p && (!top || below(p, top));
+            const bool ours = p && (!top || temp_below(p, top));
             if (p && (!ours || !remove_one(p))) atomic_store(&place[i], p);
             else if (top) free(p);
         }
@@ -167,7 +167,7 @@ void temp_tree_hold(const char *path)
         memcpy(copy, path, n);
         memcpy(copy + n, "/", 2);
     }
-    add(copy);
+    temps_add(copy);
     mem_own((void *)(uintptr_t)path, 0, lost_tree);
 }
 
@@ -207,7 +207,7 @@ char *temp_folder(Arena *a, Diag *d)
     return NULL;
 }
 
-static void let(void *hold)
+static void temp_let(void *hold)
 {
     pthread_sigmask(SIG_SETMASK, &((SignalHold *)hold)->before, NULL);
 }
@@ -220,13 +220,13 @@ void temp_hold_signals(SignalHold *h)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, &h->before);
-    guard_task(&h->lost, let, h);
+    guard_task(&h->lost, temp_let, h);
 }
 
 void temp_let_signals(SignalHold *h)
 {
     guard_task_end(&h->lost);
-    let(h);
+    temp_let(h);
 }
 
 /* ---- what others left -------------------------------------------------------------------- */

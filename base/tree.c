@@ -75,8 +75,8 @@ static const char **names_in(Arena *a, const char *dir, size_t *n)
     return name;
 }
 
-static bool walk(Arena *a, const char *top, const char *rel, int depth, FileVisitor *fn,
-                 void *ctx)
+static bool tree_walk(Arena *a, const char *top, const char *rel, int depth, FileVisitor *fn,
+                      void *ctx)
 {
     size_t n;
     const char **name = names_in(a, arena_printf(a, "%s/%s", top, rel), &n);
@@ -85,7 +85,7 @@ static bool walk(Arena *a, const char *top, const char *rel, int depth, FileVisi
         struct stat st;
         const char *inner = arena_printf(a, "%s%s%s", rel, *rel ? "/" : "", name[i]);
         if (lstat(arena_printf(a, "%s/%s", top, inner), &st)) continue; /* gone meanwhile */
-        if (S_ISDIR(st.st_mode)) ok = walk(a, top, inner, depth + 1, fn, ctx);
+        if (S_ISDIR(st.st_mode)) ok = tree_walk(a, top, inner, depth + 1, fn, ctx);
         else if (S_ISREG(st.st_mode)) ok = fn(ctx, inner);
     }
     return ok;
@@ -94,7 +94,7 @@ static bool walk(Arena *a, const char *top, const char *rel, int depth, FileVisi
 bool file_walk(const char *dir, FileVisitor *fn, void *ctx)
 {
     Arena a = { 0 };
-    bool ok = walk(&a, dir, "", 0, fn, ctx);
+    bool ok = tree_walk(&a, dir, "", 0, fn, ctx);
     arena_free(&a);
     return ok;
 }

@@ -46,7 +46,7 @@ static void put_domain(Buf *out, const OpInfo *o, const Param *p)
 
 /* ---- parameters -------------------------------------------------------------------------- */
 
-static const char *kind(const OpInfo *o, const Param *p)
+static const char *page_kind(const OpInfo *o, const Param *p)
 {
     if (p->flags & P_VARIADIC) return "tuple of values";
     if (p->flags & P_CONST_UNTIL_17)
@@ -65,7 +65,7 @@ static void put_var(Buf *out, const Param *p)
 
 static void put_param(Buf *out, const OpInfo *o, const Param *p)
 {
-    buf_printf(out, "| `%s` | %s | ", p->name, kind(o, p));
+    buf_printf(out, "| `%s` | %s | ", p->name, page_kind(o, p));
     put_var(out, p);
     put_domain(out, o, p);
     buf_puts(out, " | ");

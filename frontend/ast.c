@@ -51,7 +51,7 @@ void ast_too_deep(Ast *p, Loc loc) { parse_error(p, loc, "the program is nested 
 
 /* ---- nodes ------------------------------------------------------------------------------- */
 
-static int deepest(const Node *list)
+static int ast_deepest(const Node *list)
 {
     int depth = 0;
     for (const Node *n = list; n; n = n->next)
@@ -67,7 +67,7 @@ Node *ast_node(Ast *p, NodeKind kind, Loc loc, Node *a, Node *b, Node *c)
 {
     Node *n = NEW(p->arena, Node);
     const bool chain = kind == N_BINARY && goes_on(a);
-    int depth = chain ? a->depth - 1 : deepest(a), db = deepest(b), dc = deepest(c);
+    int depth = chain ? a->depth - 1 : ast_deepest(a), db = ast_deepest(b), dc = ast_deepest(c);
     if (db > depth) depth = db;
     if (dc > depth) depth = dc;
     *n = (Node){ .kind = kind, .loc = loc, .a = a, .b = b, .c = c, .depth = depth + 1 };
@@ -204,7 +204,7 @@ int ast_chain(Arena *a, const Node *n, const Node ***out)
 
 /* ---- the driver -------------------------------------------------------------------------- */
 
-static Node *parse(Lexer *lx, Arena *a, Names *names, Diag *d)
+static Node *ast_parse_text(Lexer *lx, Arena *a, Names *names, Diag *d)
 {
     Ast p = { .arena = a, .names = names, .diag = d, .src = lx->src };
     Token t;
@@ -221,13 +221,13 @@ static Node *parse(Lexer *lx, Arena *a, Names *names, Diag *d)
 Node *ast_parse(Arena *a, Names *names, Diag *d, const Source *src)
 {
     Lexer lx;
-    return lexer_open(&lx, d, src) ? parse(&lx, a, names, d) : NULL;
+    return lexer_open(&lx, d, src) ? ast_parse_text(&lx, a, names, d) : NULL;
 }
 
 Node *ast_parse_part(Arena *a, Names *names, Diag *d, const Source *src, size_t at, size_t len)
 {
     Lexer lx = { .src = src, .at = src->text + at, .end = src->text + at + len };
-    return parse(&lx, a, names, d);
+    return ast_parse_text(&lx, a, names, d);
 }
 
 /* ---- the tree as text -------------------------------------------------------------------- */

@@ -307,7 +307,7 @@ static File *entry_file(Lower *l, const Source *src)
     return f->root ? f : NULL;
 }
 
-static bool compile(Lower *l, const Source *src)
+static bool lower_compile(Lower *l, const Source *src)
 {
     if (!entry_file(l, src)) return false;
     l->float_type = main_float(l->entry->root);
@@ -328,7 +328,7 @@ Module *dsl_compile(Diag *d, const Source *src, const DslOptions *opt)
                ? l.opt->dir
                : file_dir(&l.arena, src->name && src->name[0] != '<' ? src->name : "x");
     l.set_used = NEW_ARRAY(&l.arena, l.opt->nset, bool);
-    bool ok = compile(&l, src) && outer->errors + outer->fails == before;
+    bool ok = lower_compile(&l, src) && outer->errors + outer->fails == before;
     ptrmap_free(&l.made);
     arena_free(&l.arena);
     if (ok) return l.m;

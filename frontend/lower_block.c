@@ -28,7 +28,7 @@ typedef struct {
     Args given; /* a cond's functions get these */
 } BlockCall;
 
-static bool place(BlockCall *b, const char *const *name, const Args *a)
+static bool block_place(BlockCall *b, const char *const *name, const Args *a)
 {
     int plain = 0;
     b->given = (Args){ .at = NEW_ARRAY(&b->l->arena, a->n + 1, NamedVal), .ok = true };
@@ -133,7 +133,7 @@ static bool are_functions(BlockCall *b, int first)
     return true;
 }
 
-static bool make(BlockCall *b, Op *op, const char *wish)
+static bool block_make(BlockCall *b, Op *op, const char *wish)
 {
     Lower *l = b->l;
     int fn = b->loop ? 0 : 1;
@@ -159,13 +159,14 @@ Op *emit_blocks(Lower *l, Loc loc, const OpInfo *info, const char *wish, const A
     while (strcmp(forms[form].op, info->name) != 0)
         if (++form == COUNT(forms)) bug("%s has no form", info->name);
     b.loop = forms[form].loop;
-    if (!place(&b, forms[form].name, a) || !are_functions(&b, b.loop ? 0 : 1)) return NULL;
+    if (!block_place(&b, forms[form].name, a) || !are_functions(&b, b.loop ? 0 : 1))
+        return NULL;
     Value *pred = b.loop ? NULL : value_of(&b, b.part[0].val);
     if (b.loop ? !values_of(&b, b.part[2].val, &b.var, &b.nvar) : !pred) return NULL;
     Op *op = op_new(l->m, l->b.block, l->b.before, info->name, lower_blame(l, loc));
     if (pred) op_arg(l->m, op, P_pred, pred);
     for (int i = 0; i < b.nvar; i++) op_arg(l->m, op, P_loop_vars, b.var[i]);
-    if (make(&b, op, wish)) return op;
+    if (block_make(&b, op, wish)) return op;
     op_unlink(op);
     return NULL;
 }

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-static Val wrong(Lower *l, Loc loc, const char *what, Val v)
+static Val builtin_wrong(Lower *l, Loc loc, const char *what, Val v)
 {
     lower_error(l, loc, "%s, not %s", what, val_kind(l, v));
     return val_poison();
@@ -17,20 +17,21 @@ static Val b_len(Lower *l, Loc loc, Val *a, int n)
     (void)n;
     if (a->kind == V_LIST) return val_int(a->u.list->n);
     if (a->kind == V_STRING) return val_int((int64_t)strlen(a->u.s));
-    if (!val_is_tensor(*a)) return wrong(l, loc, "len takes a list", *a);
-    return wrong(l, loc, "len takes a list, x.shape for example", *a);
+    if (!val_is_tensor(*a)) return builtin_wrong(l, loc, "len takes a list", *a);
+    return builtin_wrong(l, loc, "len takes a list, x.shape for example", *a);
 }
 
 static Val b_range(Lower *l, Loc loc, Val *a, int n)
 {
     int64_t v[3] = { 0, 0, 1 };
     for (int i = 0; i < n; i++)
-        if (a[i].kind != V_INT) return wrong(l, loc, "range takes ints", a[i]);
+        if (a[i].kind != V_INT) return builtin_wrong(l, loc, "range takes ints", a[i]);
     if (n == 1) v[1] = a[0].u.i;
     for (int i = 0; n > 1 && i < n; i++) v[i] = a[i].u.i;
-    if (v[2] == 0) return wrong(l, loc, "the step of a range must differ from 0", a[2]);
+    if (v[2] == 0) return builtin_wrong(l, loc, "the step of a range must differ from 0", a[2]);
     double span = ceil(((double)v[1] - (double)v[0]) / (double)v[2]);
-    if (span > MAX_LIST) return wrong(l, loc, "a range has at most 4000000 elements", a[n - 1]);
+    if (span > MAX_LIST)
+        return builtin_wrong(l, loc, "a range has at most 4000000 elements", a[n - 1]);
     Val list = val_list(l, span > 0 ? (int64_t)span : 0);
     for (int64_t i = 0; i < list.u.list->n; i++) list.u.list->at[i] = val_int(v[0] + i * v[2]);
     return list;
@@ -39,7 +40,7 @@ static Val b_range(Lower *l, Loc loc, Val *a, int n)
 static Val b_enumerate(Lower *l, Loc loc, Val *a, int n)
 {
     (void)n;
-    if (a->kind != V_LIST) return wrong(l, loc, "enumerate takes a list", *a);
+    if (a->kind != V_LIST) return builtin_wrong(l, loc, "enumerate takes a list", *a);
     Val list = val_list(l, a->u.list->n);
     for (int64_t i = 0; i < a->u.list->n; i++) {
         Val pair = val_list(l, 2);
@@ -56,14 +57,14 @@ static Val b_int(Lower *l, Loc loc, Val *a, int n)
     if (a->kind == V_INT) return *a;
     if (a->kind == V_BOOL) return val_int(a->u.b);
     if (a->kind == V_FLOAT && fabs(a->u.f) < 9e18) return val_int((int64_t)a->u.f);
-    return wrong(l, loc, "int takes a number that fits 64 bits", *a);
+    return builtin_wrong(l, loc, "int takes a number that fits 64 bits", *a);
 }
 
 static Val b_float(Lower *l, Loc loc, Val *a, int n)
 {
     (void)n;
     return val_is_number(*a) ? val_float(val_double(*a))
-                             : wrong(l, loc, "float takes a number", *a);
+                             : builtin_wrong(l, loc, "float takes a number", *a);
 }
 
 static Val b_str(Lower *l, Loc loc, Val *a, int n)
@@ -73,7 +74,7 @@ static Val b_str(Lower *l, Loc loc, Val *a, int n)
 }
 
 /* min, max, sum, prod: of their arguments, or of one list. */
-static Val reduce(Lower *l, Loc loc, Val *a, int n, int token, Val start)
+static Val builtin_reduce(Lower *l, Loc loc, Val *a, int n, int token, Val start)
 {
     Val *at = a, out = start;
     int64_t count = n;
@@ -82,7 +83,7 @@ static Val reduce(Lower *l, Loc loc, Val *a, int n, int token, Val start)
         count = a->u.list->n;
     }
     for (int64_t i = 0; i < count; i++) {
-        if (!val_is_number(at[i])) return wrong(l, loc, "a number is needed", at[i]);
+        if (!val_is_number(at[i])) return builtin_wrong(l, loc, "a number is needed", at[i]);
         if (out.kind == V_NONE) out = at[i];
         else if (token == TK_LT || token == TK_GT)
             out = number_op(l, loc, token, at[i], out).u.b ? at[i] : out;
@@ -96,19 +97,19 @@ static Val reduce(Lower *l, Loc loc, Val *a, int n, int token, Val start)
 
 static Val b_min(Lower *l, Loc loc, Val *a, int n)
 {
-    return reduce(l, loc, a, n, TK_LT, (Val){ .kind = V_NONE });
+    return builtin_reduce(l, loc, a, n, TK_LT, (Val){ .kind = V_NONE });
 }
 static Val b_max(Lower *l, Loc loc, Val *a, int n)
 {
-    return reduce(l, loc, a, n, TK_GT, (Val){ .kind = V_NONE });
+    return builtin_reduce(l, loc, a, n, TK_GT, (Val){ .kind = V_NONE });
 }
 static Val b_sum(Lower *l, Loc loc, Val *a, int n)
 {
-    return reduce(l, loc, a, n, TK_PLUS, val_int(0));
+    return builtin_reduce(l, loc, a, n, TK_PLUS, val_int(0));
 }
 static Val b_prod(Lower *l, Loc loc, Val *a, int n)
 {
-    return reduce(l, loc, a, n, TK_STAR, val_int(1));
+    return builtin_reduce(l, loc, a, n, TK_STAR, val_int(1));
 }
 
 static Val b_is_const(Lower *l, Loc loc, Val *a, int n)
@@ -147,20 +148,20 @@ const Builtin *builtin_find(const char *name)
 
 /* ---- ops on numbers ---------------------------------------------------------------------- */
 
-static double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
+static double builtin_sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
 static double one_over_sqrt(double x) { return 1 / sqrt(x); }
 
 static const struct {
     const char *op;
     double (*f)(double);
 } unary[] = {
-    { "sqrt", sqrt }, { "rsqrt", one_over_sqrt },
-    { "exp", exp },   { "exp2", exp2 },
-    { "log", log },   { "sin", sin },
-    { "cos", cos },   { "tan", tan },
-    { "tanh", tanh }, { "erf", erf },
-    { "sign", sign }, { "floor", floor },
-    { "ceil", ceil }, { "round", nearbyint },
+    { "sqrt", sqrt },         { "rsqrt", one_over_sqrt },
+    { "exp", exp },           { "exp2", exp2 },
+    { "log", log },           { "sin", sin },
+    { "cos", cos },           { "tan", tan },
+    { "tanh", tanh },         { "erf", erf },
+    { "sign", builtin_sign }, { "floor", floor },
+    { "ceil", ceil },         { "round", nearbyint },
 };
 
 bool fold_math(const char *op, int n, const NamedVal *arg, Val *out)

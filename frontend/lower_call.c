@@ -42,7 +42,7 @@ static bool refuse_recursion(Lower *l, const Closure *c, Loc loc, const char *wh
     return false;
 }
 
-static bool push(Lower *l, Frame *f, const Closure *c, Loc loc)
+static bool call_push(Lower *l, Frame *f, const Closure *c, Loc loc)
 {
     for (const Frame *g = l->frame; g; g = g->up)
         if (g->decl == c->decl && (g->self == c->self || c->decl->kind == N_LAYERDEF))
@@ -58,7 +58,7 @@ static bool push(Lower *l, Frame *f, const Closure *c, Loc loc)
     return true;
 }
 
-static void pop(Lower *l)
+static void call_pop(Lower *l)
 {
     l->frame = l->frame->up;
     l->call_depth--;
@@ -286,11 +286,11 @@ Val call_with(Lower *l, const Closure *c, const Args *a, Loc loc, const char *hi
     f.prefix = anonymous ? c->self->path
                          : join_path(l, c->self ? c->self->path : l->frame->prefix, f.what);
     if (c->self && !anonymous) f.path = c->self->path;
-    if (!push(l, &f, c, loc)) return val_poison();
+    if (!call_push(l, &f, c, loc)) return val_poison();
     Val v = val_poison();
     if (bind_args(l, c->decl->a, a, loc, f.what))
         v = c->decl->kind == N_MODEL ? run_model_body(l, c) : run_body(l, c->decl);
-    pop(l);
+    call_pop(l);
     return v;
 }
 
@@ -313,14 +313,14 @@ Val call_entry(Lower *l, Closure *c, const Val *args)
     Env env = { 0 };
     Frame f = { .env = &env, .what = c->decl->name, .prefix = "", .path = l->model_path };
     Val v = val_poison();
-    if (!push(l, &f, c, (Loc){ 0 })) return v;
+    if (!call_push(l, &f, c, (Loc){ 0 })) return v;
     int n = 0;
     for (const Node *p = c->decl->a; p; p = p->next) env_set(l, &env, p->name, args[n++]);
     for (const Node *r = c->decl->b; r && !r->next; r = r->next) f.hint = r->name;
     l->uses = (Env){ 0 };
     l->pass++;
     v = run_body(l, c->decl);
-    pop(l);
+    call_pop(l);
     return v;
 }
 
@@ -334,10 +334,10 @@ Val instantiate(Lower *l, Closure *c, const Node *args, Loc loc, const char *pat
     Frame f = {
         .env = &self->env, .self = self, .what = c->decl->name, .path = path, .prefix = path
     };
-    if (!a.ok || !push(l, &f, c, loc)) return val_poison();
+    if (!a.ok || !call_push(l, &f, c, loc)) return val_poison();
     bool ok = bind_args(l, c->decl->a, &a, loc, f.what);
     if (ok) run_block(l, c->decl->b);
-    pop(l);
+    call_pop(l);
     return ok ? (Val){ .kind = V_INSTANCE, .u.self = self } : val_poison();
 }
 

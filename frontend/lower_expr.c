@@ -233,7 +233,7 @@ static Val range_value(Lower *l, const Node *n)
 }
 
 /* `and`, `or`: of bools known now the second is evaluated only where it matters. */
-static bool shortcut(const Node *n, Val a, Val *out)
+static bool expr_shortcut(const Node *n, Val a, Val *out)
 {
     if (a.kind != V_BOOL || (n->op != TK_AND && n->op != TK_OR)) return false;
     if (a.u.b != (n->op == TK_OR)) return false;
@@ -245,7 +245,7 @@ static bool shortcut(const Node *n, Val a, Val *out)
 static Val operator_value(Lower *l, const Node *n, Val a, const char *hint)
 {
     Val out;
-    if (shortcut(n, a, &out)) return out;
+    if (expr_shortcut(n, a, &out)) return out;
     Val b = eval(l, n->b, NULL);
     if (a.kind == V_POISON || b.kind == V_POISON) return val_poison();
     if ((n->op == TK_AND || n->op == TK_OR) && a.kind == V_BOOL && b.kind == V_BOOL) return b;

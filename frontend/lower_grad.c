@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static Val fails(Lower *l, Loc loc, const char *text)
+static Val grad_fails(Lower *l, Loc loc, const char *text)
 {
     lower_error(l, loc, "%s", text);
     return val_poison();
@@ -110,7 +110,7 @@ Val builtin_grad(Lower *l, Loc loc, Val *a, int n)
     const int count = list ? (int)a[1].u.list->n : 1;
     const Val *x = list ? a[1].u.list->at : &a[1];
     Wrt w = { 0 };
-    if (!l->func) return fails(l, loc, "grad: there is no model here");
+    if (!l->func) return grad_fails(l, loc, "grad: there is no model here");
     if (!val_is_tensor(a[0])) {
         lower_error(l, loc, "grad: y must be a tensor, not %s", val_kind(l, a[0]));
         return val_poison();
@@ -155,7 +155,7 @@ Val builtin_stop(Lower *l, Loc loc, Val *a, int n)
 /* ---- weights ----------------------------------------------------------------------------- */
 
 /* * stands for any characters. */
-static bool matches(const char *pattern, const char *path)
+static bool grad_matches(const char *pattern, const char *path)
 {
     const char *star = NULL, *again = NULL;
     while (*path) {
@@ -188,7 +188,7 @@ static int by_path(const void *a, const void *b)
 
 /* The float weights that are declared so far, of this model and of files, in the order of their
  * paths; NULL after an error. */
-static Weight **chosen(Lower *l, Loc loc, const Val *pattern, const char *what, int *n)
+static Weight **grad_chosen(Lower *l, Loc loc, const Val *pattern, const char *what, int *n)
 {
     int all = 0;
     *n = 0;
@@ -202,7 +202,7 @@ static Weight **chosen(Lower *l, Loc loc, const Val *pattern, const char *what, 
     for (Weight *w = l->first_weight; w; w = w->next) {
         const bool here = w->of_file || w->pass == l->pass;
         if (here && w->value && dtype_is_float(w->value->type->dtype)
-            && (!pattern || matches(pattern->u.s, w->path)))
+            && (!pattern || grad_matches(pattern->u.s, w->path)))
             list[(*n)++] = w;
     }
     if (*n) qsort(list, (size_t)*n, sizeof(*list), by_path);
@@ -216,7 +216,7 @@ static Weight **chosen(Lower *l, Loc loc, const Val *pattern, const char *what, 
 
 const char *const *weight_paths(Lower *l, Loc loc, int *n)
 {
-    Weight **list = chosen(l, loc, NULL, "weights", n);
+    Weight **list = grad_chosen(l, loc, NULL, "weights", n);
     const char **path = NEW_ARRAY(&l->arena, *n + 1, const char *);
     for (int i = 0; i < *n; i++) path[i] = list[i]->path;
     return list ? path : NULL;
@@ -245,7 +245,7 @@ void tell_promoted(Lower *l, DslWeights *out)
 Val builtin_weights(Lower *l, Loc loc, Val *a, int n)
 {
     int count;
-    Weight **list = chosen(l, loc, n ? a : NULL, "weights", &count);
+    Weight **list = grad_chosen(l, loc, n ? a : NULL, "weights", &count);
     if (!list) return val_poison();
     Val out = val_list(l, count);
     for (int i = 0; i < count; i++) {
@@ -259,7 +259,7 @@ Val builtin_weights(Lower *l, Loc loc, Val *a, int n)
 Val builtin_paths(Lower *l, Loc loc, Val *a, int n)
 {
     int count;
-    Weight **list = chosen(l, loc, n ? a : NULL, "paths", &count);
+    Weight **list = grad_chosen(l, loc, n ? a : NULL, "paths", &count);
     if (!list) return val_poison();
     Val out = val_list(l, count);
     for (int i = 0; i < count; i++) out.u.list->at[i] = val_string(list[i]->path);

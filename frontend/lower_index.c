@@ -53,15 +53,15 @@ typedef struct {
     int gather_axis;             /* -1: no index is a tensor */
     Val indices;
     Loc indices_loc;
-} Cut;
+} IndexCut;
 
-static bool axis_error(Cut *c, Loc loc, int64_t at, int axis)
+static bool axis_error(IndexCut *c, Loc loc, int64_t at, int axis)
 {
     return lower_error(c->l, loc, "index %lld is outside axis %d of a tensor %s", (long long)at,
                        axis, shape_text(&c->l->arena, c->shape));
 }
 
-static bool cut_bound(Cut *c, const Node *n, int axis, int64_t otherwise, int64_t *out)
+static bool cut_bound(IndexCut *c, const Node *n, int axis, int64_t otherwise, int64_t *out)
 {
     int64_t size = c->shape->dim[axis];
     *out = otherwise;
@@ -73,7 +73,7 @@ static bool cut_bound(Cut *c, const Node *n, int axis, int64_t otherwise, int64_
     return true;
 }
 
-static bool cut_slice(Cut *c, const Node *p, int axis)
+static bool cut_slice(IndexCut *c, const Node *p, int axis)
 {
     int64_t size = c->shape->dim[axis], step = 1;
     if (p->c && !eval_int(c->l, p->c, &step)) return false;
@@ -95,7 +95,7 @@ static bool cut_slice(Cut *c, const Node *p, int axis)
     return true;
 }
 
-static bool cut_index(Cut *c, const Node *p, int axis)
+static bool cut_index(IndexCut *c, const Node *p, int axis)
 {
     int64_t size = c->shape->dim[axis];
     Val v = eval(c->l, p, NULL);
@@ -118,7 +118,7 @@ static bool cut_index(Cut *c, const Node *p, int axis)
     return true;
 }
 
-static bool read_positions(Cut *c, const Node *n)
+static bool read_positions(IndexCut *c, const Node *n)
 {
     int axis = 0;
     for (const Node *p = n->b; p; p = p->next, axis++) {
@@ -139,7 +139,7 @@ static Val int_list(Lower *l, int n, const int64_t *v)
 }
 
 /* slice_by_size where it says all that is meant: it is what engines take most readily. */
-static Val emit_slice(Cut *c, Loc loc, const char *hint, Val x)
+static Val emit_slice(IndexCut *c, Loc loc, const char *hint, Val x)
 {
     Lower *l = c->l;
     int rank = c->shape->rank;
@@ -156,7 +156,7 @@ static Val emit_slice(Cut *c, Loc loc, const char *hint, Val x)
     return emit(l, loc, hint, OP_slice_by_index, arg, 4);
 }
 
-static Val emit_squeeze(Cut *c, Loc loc, const char *hint, Val x)
+static Val emit_squeeze(IndexCut *c, Loc loc, const char *hint, Val x)
 {
     int64_t axes[MAX_RANK];
     int n = 0;
@@ -166,7 +166,7 @@ static Val emit_squeeze(Cut *c, Loc loc, const char *hint, Val x)
     return emit(c->l, loc, hint, OP_squeeze, arg, 2);
 }
 
-static Val cut_tensor(Cut *c, const Node *n, const char *hint, Val x)
+static Val cut_tensor(IndexCut *c, const Node *n, const char *hint, Val x)
 {
     if (c->any || c->strided)
         x = emit_slice(c, n->loc, c->squeezed || c->gather_axis >= 0 ? NULL : hint, x);
@@ -192,7 +192,7 @@ Val eval_index(Lower *l, const Node *n, const char *hint)
         lower_error(l, n->loc, "%s cannot be indexed", val_kind(l, x));
         return val_poison();
     }
-    Cut c = { .l = l, .shape = val_shape(x), .gather_axis = -1 };
+    IndexCut c = { .l = l, .shape = val_shape(x), .gather_axis = -1 };
     if (!shape_known(c.shape)) {
         lower_error(l, n->loc, "a tensor of unknown extents, %s, cannot be indexed",
                     shape_text(&l->arena, c.shape));

@@ -245,7 +245,7 @@ static DType first_of(DTypes set)
     return DT_NONE;
 }
 
-static bool has(DTypes set, DType t) { return set >> t & 1; }
+static bool op_has(DTypes set, DType t) { return set >> t & 1; }
 
 /* The element type that numbers, bools or strings take as this argument. */
 static DType pick_type(OpCall *o, const Param *p, ValKind leaf)
@@ -253,14 +253,14 @@ static DType pick_type(OpCall *o, const Param *p, ValKind leaf)
     DTypes set = domain_types(p->dom, o->l->b.opset);
     int var = var_of(o, p), first = p->var[0] & 127;
     DType bound = var && o->var[var] ? o->var[var] : first ? o->var[first] : DT_NONE;
-    if (leaf == V_STRING && has(set, DT_STRING)) return DT_STRING;
-    if (leaf == V_BOOL && has(set, DT_BOOL) && !bound) return DT_BOOL;
-    if (bound && has(set, bound)) return bound;
-    if (leaf != V_FLOAT && has(set, DT_INT32)) return DT_INT32;
-    if (leaf != V_FLOAT && has(set, DT_UINT32)) return DT_UINT32;
-    if (has(set, o->l->float_type)) return o->l->float_type;
-    if (has(set, DT_FP16)) return DT_FP16;
-    return has(set, DT_FP32) ? DT_FP32 : first_of(set);
+    if (leaf == V_STRING && op_has(set, DT_STRING)) return DT_STRING;
+    if (leaf == V_BOOL && op_has(set, DT_BOOL) && !bound) return DT_BOOL;
+    if (bound && op_has(set, bound)) return bound;
+    if (leaf != V_FLOAT && op_has(set, DT_INT32)) return DT_INT32;
+    if (leaf != V_FLOAT && op_has(set, DT_UINT32)) return DT_UINT32;
+    if (op_has(set, o->l->float_type)) return o->l->float_type;
+    if (op_has(set, DT_FP16)) return DT_FP16;
+    return op_has(set, DT_FP32) ? DT_FP32 : first_of(set);
 }
 
 /* Arguments without tensors that share a variable: a float among them makes all floats. */
@@ -319,7 +319,7 @@ static bool add_arg(OpCall *o, const Param *p, int n, const NamedVal *v)
 static Val default_val(const Param *p, Opset o)
 {
     const char *s = p->def;
-    if (has(domain_types(p->dom, o), DT_STRING)) return val_string(s);
+    if (op_has(domain_types(p->dom, o), DT_STRING)) return val_string(s);
     if (!strcmp(s, "true") || !strcmp(s, "false")) return val_bool(s[0] == 't');
     return strpbrk(s, ".e") ? val_float(strtod(s, NULL)) : val_int(strtoll(s, NULL, 10));
 }
@@ -332,7 +332,7 @@ static bool add_default(OpCall *o, const Param *p)
     if (!p->def || !(param_flags(p, opset) & P_CONST) || !param_in(p, opset)) return true;
     NamedVal v = { .val = default_val(p, opset), .loc = o->loc };
     DTypes set = domain_types(p->dom, opset);
-    if (v.val.kind == V_INT && !has(set, DT_INT32) && !has(set, DT_UINT32))
+    if (v.val.kind == V_INT && !op_has(set, DT_INT32) && !op_has(set, DT_UINT32))
         v.val = val_float((double)v.val.u.i);
     uint64_t off = o->l->diag->off;
     o->l->diag->off |= (uint64_t)1 << WARN_PRECISION;
@@ -377,7 +377,7 @@ static Val op_results(Lower *l, const Op *op)
     return v;
 }
 
-static Val finish(OpCall *o)
+static Val op_finish(OpCall *o)
 {
     Lower *l = o->l;
     const int errors = l->diag->errors + l->diag->fails;
@@ -398,7 +398,7 @@ static Val finish(OpCall *o)
     return op_results(l, op);
 }
 
-static OpCall begin(Lower *l, Loc loc, const char *hint, const OpInfo *info)
+static OpCall op_begin(Lower *l, Loc loc, const char *hint, const OpInfo *info)
 {
     const char *wish = hint ? hint : join_path(l, l->frame->prefix, info->name);
     Buf b = { 0 };
@@ -419,7 +419,7 @@ static int param_index(const OpInfo *info, const char *name)
 
 Val emit(Lower *l, Loc loc, const char *hint, int op, const NamedVal *arg, int narg)
 {
-    OpCall o = begin(l, loc, hint, &ops[op]);
+    OpCall o = op_begin(l, loc, hint, &ops[op]);
     if (!may_emit(l, loc, o.info)) return val_poison();
     for (int i = 0; i < narg; i++) {
         const int at = o.info->place[arg[i].param] - 1;
@@ -427,13 +427,13 @@ Val emit(Lower *l, Loc loc, const char *hint, int op, const NamedVal *arg, int n
         o.p[at].n = 1;
         o.p[at].v = &arg[i];
     }
-    return finish(&o);
+    return op_finish(&o);
 }
 
 /* ---- calls by name ----------------------------------------------------------------------- */
 
 /* Arguments without names go to the required parameters, then to the optional ones. */
-static int positional(const OpInfo *info, int k)
+static int op_positional(const OpInfo *info, int k)
 {
     for (int optional = 0; optional < 2; optional++)
         for (int i = 0; info->param[i].name; i++)
@@ -473,13 +473,13 @@ static bool place_args(OpCall *o, NamedVal *v, int n)
 {
     int plain = 0;
     while (plain < n && !v[plain].name) plain++;
-    int first = positional(o->info, 0);
+    int first = op_positional(o->info, 0);
     if (plain && first >= 0 && (o->info->param[first].flags & P_VARIADIC)
         && (plain == 1 || v[0].val.kind != V_LIST)) {
         set_param(o, first, plain, v);
     } else {
         for (int i = 0; i < plain; i++) {
-            int at = positional(o->info, i);
+            int at = op_positional(o->info, i);
             if (at < 0)
                 return lower_error(o->l, v[i].loc, "%s takes at most %d arguments, not %d",
                                    o->info->name, i, n);
@@ -527,14 +527,14 @@ __attribute__((noinline)) static Val emit_args(Lower *l, Loc loc, int op, const 
                                                Args *a)
 {
     Val out;
-    OpCall o = begin(l, loc, hint, &ops[op]);
+    OpCall o = op_begin(l, loc, hint, &ops[op]);
     if (!may_emit(l, loc, o.info)) return val_poison();
     if (o.info->flags & F_BLOCKS) {
         const Op *made = emit_blocks(l, loc, o.info, o.wish, a);
         return made ? op_results(l, made) : val_poison();
     }
     if (!place_args(&o, a->at, a->n)) return val_poison();
-    return reshape_weight(&o, &out) ? out : finish(&o);
+    return reshape_weight(&o, &out) ? out : op_finish(&o);
 }
 
 Val emit_call(Lower *l, const Node *n, int op, const char *hint)

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static bool begins(const char *line, const char *word)
+static bool std_begins(const char *line, const char *word)
 {
     return !strncmp(line, word, strlen(word));
 }
@@ -20,8 +20,8 @@ static size_t line_length(const char *s, size_t left)
 /* Of an item that begins here the offset of its name, else 0. */
 static size_t item_name(const char *line)
 {
-    if (begins(line, "fn ")) return 3;
-    if (begins(line, "layer ")) return 6;
+    if (std_begins(line, "fn ")) return 3;
+    if (std_begins(line, "layer ")) return 6;
     if (!strchr(" #})\n", *line))
         bug("the library holds more than functions and layers: %.40s", line);
     return 0;

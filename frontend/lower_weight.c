@@ -43,7 +43,7 @@ static bool same_class(Lower *l, Loc loc, const char *path, const Type *t, const
                        where, dtypes[src].name);
 }
 
-static const char *inside(Lower *l, Loc loc, const char *name)
+static const char *weight_inside(Lower *l, Loc loc, const char *name)
 {
     const char *path = file_join_linked(&l->arena, l->diag, loc, l->root, name,
                                         l->opt->follow_links);
@@ -59,7 +59,7 @@ static const Const *from_npy(Lower *l, Loc loc, const char *path, const Type *t,
 {
     NpyArray a;
     DType src = DT_NONE;
-    const char *full = inside(l, loc, name);
+    const char *full = weight_inside(l, loc, name);
     if (!full || !npy_open(l->diag, full, &a)) return NULL;
     for (int i = 1; i < DT_COUNT; i++)
         if (dtypes[i].npy[0] && !strcmp(dtypes[i].npy, a.descr)) src = (DType)i;
@@ -89,7 +89,7 @@ static const struct {
 static bool open_tensors(Lower *l, Loc loc, const char *name, SafeTensors *out)
 {
     Mapped map;
-    const char *full = inside(l, loc, name);
+    const char *full = weight_inside(l, loc, name);
     if (!full || !file_map(l->diag, full, &map)) return false;
     keep_map(l, map);
     return safetensors_parse(&l->arena, l->diag, loc, full, &map, out);
@@ -400,7 +400,7 @@ static Val view_of(Lower *l, Weight *w)
     return (Val){ .kind = V_WEIGHT, .u.view = view };
 }
 
-static Val again(Lower *l, const Node *n, Weight *w)
+static Val weight_again(Lower *l, const Node *n, Weight *w)
 {
     if (w->pass == l->pass || w->loc.at != n->loc.at || w->loc.src != n->loc.src) {
         lower_error(l, n->loc, "there is a weight %s already", w->path);
@@ -416,7 +416,7 @@ Val declare_weight(Lower *l, const Node *n)
     const Type *t = NULL;
     const char *path = module_name(l->m, join_path(l, frame_path(l, l->frame), n->name));
     const Val *old = env_get(&l->weights, path);
-    if (old) return again(l, n, (Weight *)(uintptr_t)old->u.s);
+    if (old) return weight_again(l, n, (Weight *)(uintptr_t)old->u.s);
     if (!weight_type(l, n, &t)) return val_poison();
     Weight *w = NEW(&l->arena, Weight);
     *w = (Weight){ .path = path, .loc = n->loc, .pass = l->pass, .of_file = !l->func };

@@ -40,7 +40,7 @@ DType val_dtype(Val v)
     return v.kind == V_WEIGHT ? v.u.view->weight->value->type->dtype : v.u.tensor->type->dtype;
 }
 
-static bool equal(Lower *l, Loc loc, Val a, Val b, int depth)
+static bool val_alike(Lower *l, Loc loc, Val a, Val b, int depth)
 {
     if (val_is_number(a) && val_is_number(b))
         return a.kind == V_INT && b.kind == V_INT ? a.u.i == b.u.i
@@ -55,14 +55,14 @@ static bool equal(Lower *l, Loc loc, Val a, Val b, int depth)
                                MAX_RANK);
         for (int64_t i = 0; i < a.u.list->n; i++)
             if (!lower_step(l, loc)
-                || !equal(l, loc, a.u.list->at[i], b.u.list->at[i], depth + 1))
+                || !val_alike(l, loc, a.u.list->at[i], b.u.list->at[i], depth + 1))
                 return false;
         return true;
     }
     return a.kind == V_NONE || a.u.s == b.u.s;
 }
 
-bool val_equal(Lower *l, Loc loc, Val a, Val b) { return equal(l, loc, a, b, 0); }
+bool val_equal(Lower *l, Loc loc, Val a, Val b) { return val_alike(l, loc, a, b, 0); }
 
 /* ---- as text ----------------------------------------------------------------------------- */
 
@@ -176,7 +176,7 @@ void env_set(Lower *l, Env *e, const char *name, Val v)
 
 /* ---- arithmetic of numbers --------------------------------------------------------------- */
 
-static Val compare(int token, double order)
+static Val val_compare(int token, double order)
 {
     switch (token) {
     case TK_EQ: return val_bool(order == 0);
@@ -188,7 +188,7 @@ static Val compare(int token, double order)
     }
 }
 
-static Val bad(Lower *l, Loc loc, const char *why)
+static Val val_bad(Lower *l, Loc loc, const char *why)
 {
     lower_error(l, loc, "%s", why);
     return val_poison();
@@ -230,7 +230,7 @@ static Val int_op(Lower *l, Loc loc, int token, int64_t a, int64_t b)
     case TK_SLASH:
     case TK_FLOORDIV:
     case TK_PERCENT:
-        if (!b) return bad(l, loc, "division by zero");
+        if (!b) return val_bad(l, loc, "division by zero");
         if (a == INT64_MIN && b == -1) fits = false;
         else floor_divide(a, b, &out, &rest);
         if (token == TK_SLASH && rest) {
@@ -242,15 +242,15 @@ static Val int_op(Lower *l, Loc loc, int token, int64_t a, int64_t b)
         }
         if (token == TK_PERCENT) out = rest;
         break;
-    default: return compare(token, a < b ? -1 : a > b);
+    default: return val_compare(token, a < b ? -1 : a > b);
     }
-    return fits ? val_int(out) : bad(l, loc, "the result does not fit 64 bits");
+    return fits ? val_int(out) : val_bad(l, loc, "the result does not fit 64 bits");
 }
 
 static Val float_op(Lower *l, Loc loc, int token, double a, double b)
 {
     if ((token == TK_SLASH || token == TK_FLOORDIV || token == TK_PERCENT) && b == 0)
-        return bad(l, loc, "division by zero");
+        return val_bad(l, loc, "division by zero");
     switch (token) {
     case TK_PLUS: return val_float(a + b);
     case TK_MINUS: return val_float(a - b);
@@ -261,7 +261,7 @@ static Val float_op(Lower *l, Loc loc, int token, double a, double b)
     case TK_POWER: return val_float(pow(a, b));
     default:
         return isnan(a) || isnan(b) ? val_bool(token == TK_NE)
-                                    : compare(token, a < b ? -1 : a > b);
+                                    : val_compare(token, a < b ? -1 : a > b);
     }
 }
 

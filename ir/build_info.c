@@ -19,7 +19,7 @@ static const char *const versions[] = {
 /* ---- keys -------------------------------------------------------------------------------- */
 
 /* NULL: it is no dictionary, or there is none. */
-static const Const *dictionary(const Module *m)
+static const Const *build_info_dictionary(const Module *m)
 {
     const Const *c = attr_get(&m->attrs, attribute);
     return c && c->kind == CONST_GROUP && c->type->kind == TY_DICT ? c : NULL;
@@ -31,7 +31,7 @@ static const char *text_of(const Const *c)
     return value_string(&v);
 }
 
-static int64_t find(const Const *c, const char *key)
+static int64_t build_info_find(const Const *c, const char *key)
 {
     for (int64_t i = 0; c && i + 1 < c->nelem; i += 2) {
         const char *s = text_of(c->elem[i]);
@@ -42,12 +42,12 @@ static int64_t find(const Const *c, const char *key)
 
 const char *build_info_get(const Module *m, const char *key)
 {
-    const Const *c = dictionary(m);
-    const int64_t at = find(c, key);
+    const Const *c = build_info_dictionary(m);
+    const int64_t at = build_info_find(c, key);
     return at < 0 ? NULL : text_of(c->elem[at + 1]);
 }
 
-static void put(Module *m, const Const **elem, int64_t n)
+static void build_info_put(Module *m, const Const **elem, int64_t n)
 {
     const Type *string = type_scalar(DT_STRING);
     Const *c = NEW(&m->arena, Const);
@@ -61,8 +61,8 @@ static void put(Module *m, const Const **elem, int64_t n)
 
 void build_info_set(Module *m, const char *key, const char *value)
 {
-    const Const *old = dictionary(m);
-    const int64_t at = find(old, key), had = old ? old->nelem : 0;
+    const Const *old = build_info_dictionary(m);
+    const int64_t at = build_info_find(old, key), had = old ? old->nelem : 0;
     const Const **elem = NEW_ARRAY(&m->arena, had + 2, const Const *);
     int64_t n = 0;
     for (int64_t i = 0; i < had; i++)
@@ -71,7 +71,7 @@ void build_info_set(Module *m, const char *key, const char *value)
         elem[n++] = const_string(&m->arena, key);
         elem[n++] = const_string(&m->arena, value);
     }
-    if (value || at >= 0) put(m, elem, n);
+    if (value || at >= 0) build_info_put(m, elem, n);
 }
 
 bool build_info_make(Module *m)
@@ -79,7 +79,7 @@ bool build_info_make(Module *m)
     if (attr_get(&m->attrs, attribute)) return false;
     const Const **elem = NEW_ARRAY(&m->arena, COUNT(versions), const Const *);
     for (size_t i = 0; i < COUNT(versions); i++) elem[i] = const_string(&m->arena, versions[i]);
-    put(m, elem, (int64_t)COUNT(versions));
+    build_info_put(m, elem, (int64_t)COUNT(versions));
     return true;
 }
 
@@ -105,7 +105,7 @@ static bool next_entry(const char **at, Word word[3])
     return true;
 }
 
-static bool is(Word w, const char *name)
+static bool build_info_is(Word w, const char *name)
 {
     return name && strlen(name) == w.n && !memcmp(name, w.s, w.n);
 }
@@ -113,7 +113,7 @@ static bool is(Word w, const char *name)
 static int result_named(const Func *f, Word name)
 {
     for (int i = 0; i < f->body->nresult; i++)
-        if (is(name, f->body->result[i]->name)) return i;
+        if (build_info_is(name, f->body->result[i]->name)) return i;
     return -1;
 }
 
@@ -123,7 +123,7 @@ static bool entry_of(const Func *f, const Value *param, int *result)
     const char *at = build_info_get(f->module, carried);
     Word word[3];
     while (at && param->type->kind == TY_TENSOR && next_entry(&at, word)) {
-        if (!is(word[0], f->name) || !is(word[1], param->name)) continue;
+        if (!build_info_is(word[0], f->name) || !build_info_is(word[1], param->name)) continue;
         *result = result_named(f, word[2]);
         return !word[2].n
             || (*result >= 0 && type_equal(f->body->result[*result]->type, param->type));

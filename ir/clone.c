@@ -17,7 +17,7 @@ static const char *name_for(const Cloning *c, Func *f, const char *name)
     return name;
 }
 
-static Value *mapped(Cloning *c, Value *v)
+static Value *clone_mapped(Cloning *c, Value *v)
 {
     Value *made = ptrmap_get(&c->made, v);
     if (made) return made;
@@ -42,7 +42,8 @@ static void copy_args(Cloning *c, Op *to, const Op *op)
         const Arg *from = &op->arg[i];
         if (!from->count) continue;
         Arg *a = op_arg_new(c->m, to, from->name);
-        for (int k = 0; k < from->count; k++) op_arg_add(c->m, to, a, mapped(c, from->val[k]));
+        for (int k = 0; k < from->count; k++)
+            op_arg_add(c->m, to, a, clone_mapped(c, from->val[k]));
         a->tuple = from->tuple;
         a->at = from->at;
         a->len = from->len;
@@ -62,7 +63,7 @@ static void copy_block(Cloning *c, Op *to, const Block *from)
         const Op *made = copy_op(c, op, b, NULL);
         for (int i = 0; i < op->nout; i++) ptrmap_set(&c->made, op->out[i], made->out[i]);
     }
-    for (int i = 0; i < from->nresult; i++) block_result(b, mapped(c, from->result[i]));
+    for (int i = 0; i < from->nresult; i++) block_result(b, clone_mapped(c, from->result[i]));
 }
 
 static Op *copy_op(Cloning *c, const Op *op, Block *b, Op *before)
@@ -137,7 +138,7 @@ static void copy_func(Cloning *c, const Func *f)
         for (int i = 0; i < op->nout; i++) ptrmap_set(&c->made, op->out[i], made->out[i]);
     }
     for (int i = 0; i < f->body->nresult; i++)
-        block_result(to->body, mapped(c, f->body->result[i]));
+        block_result(to->body, clone_mapped(c, f->body->result[i]));
 }
 
 Module *func_extract_all(const Func *f, int n)

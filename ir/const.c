@@ -77,7 +77,7 @@ Const *const_bools(Arena *a, int n, const bool *v)
 
 /* ---- reading ----------------------------------------------------------------------------- */
 
-static size_t elements(const Const *c)
+static size_t const_elements(const Const *c)
 {
     size_t n;
     if (c->type->kind != TY_TENSOR || !shape_count(&c->type->shape, &n))
@@ -189,7 +189,8 @@ static bool read_elements(const Const *c, Diag *d, size_t first, size_t n, void 
             read_missing(c, m, first, n, &out);
             return true;
         }
-        const char *p = weight_data(c->file, d, c->loc, c->offset, out.dtype, elements(c));
+        const char *p = weight_data(c->file, d, c->loc, c->offset, out.dtype,
+                                    const_elements(c));
         if (p) memcpy(dst, p + first * bits / 8, out.bytes);
         return p != NULL;
     }
@@ -219,7 +220,7 @@ static const void *in_memory(const Const *c, Diag *d)
 {
     if (c->kind == CONST_DATA) return c->data;
     if (c->kind == CONST_BLOB && !(c->file->absent && c->file->owner->missing))
-        return weight_data(c->file, d, c->loc, c->offset, c->type->dtype, elements(c));
+        return weight_data(c->file, d, c->loc, c->offset, c->type->dtype, const_elements(c));
     if (c->kind != CONST_OF || c->of->type->dtype != c->type->dtype) return NULL;
     const char *whole = in_memory(c->of, d);
     return whole ? whole + c->first * (size_t)dtypes[c->type->dtype].bits / 8 : NULL;
@@ -254,7 +255,7 @@ bool const_at_hand(const Const *c)
 static bool same_strings(const Const *a, const Const *b)
 {
     const char *const *x = a->data, *const *y = b->data;
-    for (size_t i = 0, n = elements(a); i < n; i++)
+    for (size_t i = 0, n = const_elements(a); i < n; i++)
         if (strcmp(x[i], y[i])) return false;
     return true;
 }

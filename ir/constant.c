@@ -33,7 +33,7 @@ bool value_at_hand(const Value *v) { return made_of(v, const_at_hand, 0); }
 /* ---- elements ---------------------------------------------------------------------------- */
 
 /* Where each argument of a call comes from: a value, or (up to ios17) an attribute. */
-static bool load(const Value *v, const Const *attr, Diag *d, Tensor *out)
+static bool constant_load(const Value *v, const Const *attr, Diag *d, Tensor *out)
 {
     return v ? value_tensor(v, d, out) : attr && const_tensor(attr, d, out);
 }
@@ -46,7 +46,7 @@ static bool load_all(Call *c, const Op *op, Diag *d, Tensor *room, int *n)
         const Arg *a = op_find_arg(op, c->info->param[i].id);
         for (int k = 0; k < c->p[i].n; k++) {
             if (c->p[i].v[k].val) continue;
-            if (!load(a ? a->val[k] : NULL, attr_get(&op->attrs, name), d, &room[*n]))
+            if (!constant_load(a ? a->val[k] : NULL, attr_get(&op->attrs, name), d, &room[*n]))
                 return false;
             c->p[i].v[k].val = &room[(*n)++];
         }
@@ -54,7 +54,7 @@ static bool load_all(Call *c, const Op *op, Diag *d, Tensor *room, int *n)
     return true;
 }
 
-static int arguments(const Call *c)
+static int constant_arguments(const Call *c)
 {
     int n = 0;
     for (int i = 0; c->info->param[i].name; i++) n += c->p[i].n;
@@ -67,7 +67,7 @@ bool op_compute(const Op *op, Diag *d, Tensor res[MAX_RESULT], int *n)
     Call *c = NEW(&scratch, Call);
     int loaded = 0;
     bool ok = call_of_op(c, op, &scratch, d);
-    Tensor *room = NEW_ARRAY(&scratch, ok ? arguments(c) + 1 : 1, Tensor);
+    Tensor *room = NEW_ARRAY(&scratch, ok ? constant_arguments(c) + 1 : 1, Tensor);
     ok = ok && load_all(c, op, d, room, &loaded) && call_run(c, res, MAX_RESULT);
     *n = ok ? c->nout : 0;
     for (int i = 0; i < loaded; i++) tensor_free(&room[i]);
@@ -115,7 +115,7 @@ bool op_warn_not_finite(const Op *op, int index, const Tensor *t, Diag *d)
     return true;
 }
 
-static const Const *kept(Module *m, const Tensor *t)
+static const Const *constant_kept(Module *m, const Tensor *t)
 {
     const Type *type = module_tensor(m, t->dtype, &t->shape);
     void *p = arena_alloc(&m->arena, t->bytes + 1);
@@ -139,14 +139,14 @@ bool op_literals(Module *m, const Op *op, size_t most, Diag *d, const Const **ou
     }
     for (int i = 0; ok && i < n; i++) {
         op_warn_not_finite(op, i, &res[i], d);
-        out[i] = kept(m, &res[i]);
+        out[i] = constant_kept(m, &res[i]);
     }
     for (int i = 0; i < MAX_RESULT; i++) tensor_free(&res[i]);
     diag_free(&quiet);
     return ok;
 }
 
-static bool decode(const Op *op, int index, Diag *d, Tensor *out)
+static bool constant_decode(const Op *op, int index, Diag *d, Tensor *out)
 {
     Tensor res[MAX_RESULT] = { { 0 } };
     int n;
@@ -164,5 +164,5 @@ bool value_tensor(const Value *v, Diag *d, Tensor *out)
     if (v->lit)
         return v->lit->kind != CONST_GROUP && v->lit->type->kind == TY_TENSOR
             && const_tensor(v->lit, d, out);
-    return value_is_const(v) && decode(v->def, v->index, d, out);
+    return value_is_const(v) && constant_decode(v->def, v->index, d, out);
 }

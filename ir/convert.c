@@ -38,7 +38,7 @@ typedef struct {
 
 static bool is_beyond(double v) { return !isinf(v) && fabs(v) > F16_MAX; }
 
-static void note(Moved *moved, double v)
+static void convert_note(Moved *moved, double v)
 {
     if (!moved->count++) moved->first = v;
 }
@@ -49,7 +49,7 @@ static double kept_in_f16(double v, Moved *moved)
     const double least = 0x1p-24;
     const bool vanishes = v != 0 && fabs(v) < least;
     if (!vanishes && !is_beyond(v)) return v;
-    note(moved, v);
+    convert_note(moved, v);
     return copysign(vanishes ? least : F16_MAX, v);
 }
 
@@ -80,7 +80,7 @@ static void scan_run(const Tensor *t, Moved *moved)
         beyond += (v > edge) & (v < inf);
     }
     for (size_t i = 0; beyond && i < t->count; i++)
-        if (is_beyond(tensor_float(t, i))) note(moved, tensor_float(t, i));
+        if (is_beyond(tensor_float(t, i))) convert_note(moved, tensor_float(t, i));
 }
 
 /* Whether a rule can give such numbers. No normal one is nine deviations from the mean. */
@@ -132,7 +132,7 @@ static bool convert_now(Module *m, const Const *c, size_t n, const char *name, C
         double v = tensor_float(&from, i);
         if (t == DT_FP16 && n < CONST_FILE_MIN) v = kept_in_f16(v, &moved);
         else if (t == DT_FP16 && is_beyond(v)) {
-            note(&moved, v);
+            convert_note(&moved, v);
             v = copysign(F16_MAX, v);
         }
         tensor_set_float(&to, i, v);

@@ -125,14 +125,14 @@ typedef struct {
     int depth;
 } Behind;
 
-static const Const *behind(void *ctx, const Value *v)
+static const Const *made_behind(void *ctx, const Value *v)
 {
     Behind *b = ctx;
     if (!v->def || v->def->kind == OP_NONE || b->depth == MOST) return NULL;
     const Const *c = ptrmap_get(b->made, v);
     if (c) return c;
     b->depth++;
-    c = const_made(b->m, v->def, v->index, behind, b);
+    c = const_made(b->m, v->def, v->index, made_behind, b);
     b->depth--;
     if (c) ptrmap_set(b->made, v, (void *)(uintptr_t)c);
     return c;
@@ -141,7 +141,7 @@ static const Const *behind(void *ctx, const Value *v)
 const Const *const_of_value(Module *m, const Value *v, PtrMap *made)
 {
     Behind b = { .m = m, .made = made };
-    return v->lit ? v->lit : behind(&b, v);
+    return v->lit ? v->lit : made_behind(&b, v);
 }
 
 void op_let_weights_go(const Op *op, const PtrMap *made)
@@ -170,14 +170,14 @@ static void give_up(struct MadeRoom *room)
 /* What was computed last is taken out of its place while it is used, so that no lock is needed;
  * whoever finds nothing there computes it himself. It is no guarded memory: it outlives the
  * call. */
-static struct MadeRoom *swap(Module *m, struct MadeRoom *room)
+static struct MadeRoom *made_swap(Module *m, struct MadeRoom *room)
 {
     return __atomic_exchange_n(&m->made, room, __ATOMIC_ACQ_REL);
 }
 
-void made_free(Module *m) { give_up(swap(m, NULL)); }
+void made_free(Module *m) { give_up(made_swap(m, NULL)); }
 
-static bool computed(const Const *c, Diag *d, Tensor *out)
+static bool made_computed(const Const *c, Diag *d, Tensor *out)
 {
     Tensor res[MAX_RESULT] = { { 0 } };
     int n = 0;
@@ -195,15 +195,15 @@ static bool computed(const Const *c, Diag *d, Tensor *out)
     return ok;
 }
 
-bool made_tensor(const Const *c, Diag *d, Tensor *out) { return computed(c, d, out); }
+bool made_tensor(const Const *c, Diag *d, Tensor *out) { return made_computed(c, d, out); }
 
 bool made_read(const Const *c, Diag *d, size_t first, size_t n, void *dst)
 {
-    struct MadeRoom *room = swap(c->made->m, NULL);
+    struct MadeRoom *room = made_swap(c->made->m, NULL);
     if (!room || room->of != c) {
         Tensor t;
         give_up(room);
-        if (!computed(c, d, &t)) return false;
+        if (!made_computed(c, d, &t)) return false;
         if (!t.owned) bug("a computed literal is a view");
         mem_disown(t.data);
         room = malloc(sizeof *room);
@@ -215,6 +215,6 @@ bool made_read(const Const *c, Diag *d, size_t first, size_t n, void *dst)
     const size_t bits = (size_t)dtypes[c->type->dtype].bits;
     memcpy(dst, (const char *)room->data + first * bits / 8,
            tensor_view(c->type->dtype, &run, dst).bytes);
-    give_up(swap(c->made->m, room));
+    give_up(made_swap(c->made->m, room));
     return true;
 }

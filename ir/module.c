@@ -165,7 +165,7 @@ static size_t room_for(size_t count)
 }
 
 /* Room for one more element. */
-static void *grown(Module *m, void *array, int count, size_t size, bool tight)
+static void *module_grown(Module *m, void *array, int count, size_t size, bool tight)
 {
     if (!tight && count & (count - 1)) return array;
     void *p = arena_array(&m->arena, room_for((size_t)count + 1), size);
@@ -173,9 +173,9 @@ static void *grown(Module *m, void *array, int count, size_t size, bool tight)
     return p;
 }
 
-static void *appended(Module *m, void *array, int count, void *item)
+static void *module_appended(Module *m, void *array, int count, void *item)
 {
-    void **all = grown(m, array, count, sizeof *all, false);
+    void **all = module_grown(m, array, count, sizeof *all, false);
     all[count] = item;
     return all;
 }
@@ -184,13 +184,13 @@ void attr_set(Module *m, Attrs *a, const char *name, const Const *val)
 {
     for (int i = 0; i < a->count; i++) {
         if (strcmp(a->at[i].name, name)) continue;
-        a->at = grown(m, a->at, a->count, sizeof *a->at, true);
+        a->at = module_grown(m, a->at, a->count, sizeof *a->at, true);
         if (val) a->at[i].val = val;
         else memmove(&a->at[i], &a->at[i + 1], (size_t)(--a->count - i) * sizeof *a->at);
         return;
     }
     if (!val) return;
-    a->at = grown(m, a->at, a->count, sizeof *a->at, false);
+    a->at = module_grown(m, a->at, a->count, sizeof *a->at, false);
     a->at[a->count++] = (Attr){ .name = module_name(m, name), .val = val };
 }
 
@@ -229,7 +229,7 @@ Block *block_new(Op *owner, const char *name)
     b->name = module_name(m, name);
     b->func = owner->parent->func;
     b->owner = owner;
-    owner->block = appended(m, owner->block, owner->nblock, b);
+    owner->block = module_appended(m, owner->block, owner->nblock, b);
     owner->nblock++;
     return b;
 }
@@ -244,14 +244,14 @@ Value *block_param(Block *b, const char *name, const Type *t, Loc loc)
                   .loc = loc,
                   .id = ++m->nvalue };
     func_claim_name(b->func, v->name);
-    b->param = appended(m, b->param, b->nparam, v);
+    b->param = module_appended(m, b->param, b->nparam, v);
     b->nparam++;
     return v;
 }
 
 void block_result(Block *b, Value *v)
 {
-    b->result = appended(b->func->module, b->result, b->nresult, v);
+    b->result = module_appended(b->func->module, b->result, b->nresult, v);
     b->nresult++;
     if (b->owner) func_note_use(b->func, v, b->owner);
     else v->returned++;
@@ -338,7 +338,7 @@ static Value *const *list_of_one(Value *v)
 static Value *const *list_with(Module *m, Value *const *list, int count, Value *v)
 {
     if (!count) return list_of_one(v);
-    Value **all = grown(m, (void *)(uintptr_t)list, count, sizeof *all, false);
+    Value **all = module_grown(m, (void *)(uintptr_t)list, count, sizeof *all, false);
     all[count] = v;
     return all;
 }
@@ -366,7 +366,7 @@ static Arg *arg_room(Module *m, const Op *op)
 {
     if (!op->narg) return NEW_ARRAY(&m->arena, 2, Arg);
     if (op->narg == 1 && !op->tight) return op->arg;
-    return grown(m, op->arg, op->narg, sizeof *op->arg, op->tight);
+    return module_grown(m, op->arg, op->narg, sizeof *op->arg, op->tight);
 }
 
 static Arg *op_arg_more(Module *m, Op *op, const char *name, ParamId p)

@@ -27,7 +27,7 @@ struct Uses {
 
 enum { MADE_MOST = 4 }; /* from then on values are in the index whenever they are made */
 
-static void add(Uses *u, Value *v, Op *op)
+static void uses_add(Uses *u, Value *v, Op *op)
 {
     if (v->name) v->noted = true; /* copies of a function share literals, and threads copies */
     User *first = ptrmap_get(&u->user_of, v), *user;
@@ -39,7 +39,7 @@ static void add(Uses *u, Value *v, Op *op)
 
 void func_note_use(Func *f, Value *v, Op *op)
 {
-    if (f->uses && (v->noted || f->uses->made >= MADE_MOST)) add(f->uses, v, op);
+    if (f->uses && (v->noted || f->uses->made >= MADE_MOST)) uses_add(f->uses, v, op);
 }
 
 /* ---- one op, and all ops ----------------------------------------------------------------- */
@@ -76,7 +76,7 @@ static bool look_at(void *ctx, Op *op)
     return true;
 }
 
-static void note(Value *const *val, int n)
+static void uses_note(Value *const *val, int n)
 {
     for (int i = 0; i < n; i++) val[i]->noted = true;
 }
@@ -84,18 +84,19 @@ static void note(Value *const *val, int n)
 /* Values that nothing uses yet are in the index too. */
 static bool index_op(void *ctx, Op *op)
 {
-    note(op->out, op->nout);
-    for (int i = 0; i < op->nblock; i++) note(op->block[i]->param, op->block[i]->nparam);
+    uses_note(op->out, op->nout);
+    for (int i = 0; i < op->nblock; i++) uses_note(op->block[i]->param, op->block[i]->nparam);
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) add(ctx, op->arg[i].val[k], op);
+        for (int k = 0; k < op->arg[i].count; k++) uses_add(ctx, op->arg[i].val[k], op);
     for (int i = 0; i < op->nblock; i++)
-        for (int k = 0; k < op->block[i]->nresult; k++) add(ctx, op->block[i]->result[k], op);
+        for (int k = 0; k < op->block[i]->nresult; k++)
+            uses_add(ctx, op->block[i]->result[k], op);
     return true;
 }
 
 /* ---- the doors --------------------------------------------------------------------------- */
 
-static void forget(Uses *u)
+static void uses_forget(Uses *u)
 {
     arena_free(&u->arena);
     ptrmap_free(&u->user_of);
@@ -104,7 +105,7 @@ static void forget(Uses *u)
 static void drop_index(Func *f)
 {
     if (!f->uses) return;
-    forget(f->uses);
+    uses_forget(f->uses);
     mem_free(f->uses);
     f->uses = NULL;
 }
@@ -113,7 +114,7 @@ static void make_index(Func *f, Uses *u)
 {
     f->uses = NULL; /* until it is whole */
     u->made++;
-    note(f->body->param, f->body->nparam);
+    uses_note(f->body->param, f->body->nparam);
     func_visit(f, index_op, u);
     f->uses = u;
 }
@@ -126,7 +127,7 @@ static const Uses *index_of(Func *f, const Value *v)
         if (!u) mem_out(sizeof *u);
         make_index(f, u);
     } else if (f->uses && !v->noted && f->uses->made < MADE_MOST) {
-        forget(f->uses);
+        uses_forget(f->uses);
         make_index(f, f->uses);
     }
     return f->uses;

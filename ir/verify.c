@@ -14,7 +14,7 @@ typedef struct {
     ValueTable scope; /* set of a value while it may be used */
 } Verify;
 
-static bool wrong(Verify *v) { return v->ok = false; }
+static bool verify_wrong(Verify *v) { return v->ok = false; }
 
 /* ---- scopes ------------------------------------------------------------------------------ */
 
@@ -29,7 +29,7 @@ static void check_use(Verify *v, const Value *val, Loc loc)
     if (!val->name || values_get(&v->scope, val)) return;
     diag_error(v->diag, loc, "%s is used where it is not defined", val->name);
     if (val->loc.src) diag_note(v->diag, val->loc, "it is defined here");
-    wrong(v);
+    verify_wrong(v);
 }
 
 static bool seen_before(Value *v)
@@ -47,14 +47,14 @@ static void check_names(Verify *v, const Block *b)
         if (seen_before(b->param[i])) {
             diag_error(v->diag, b->param[i]->loc, "%s is the name of two parameters",
                        b->param[i]->name);
-            wrong(v);
+            verify_wrong(v);
         }
     for (const Op *op = b->first; op; op = op->next)
         for (int i = 0; i < op->nout; i++)
             if (seen_before(op->out[i])) {
                 diag_error(v->diag, op->out[i]->loc, "%s is defined a second time",
                            op->out[i]->name);
-                wrong(v);
+                verify_wrong(v);
             }
     for (int i = 0; i < b->nparam; i++) name_note(b->param[i]->name)->tag = NULL;
     for (const Op *op = b->first; op; op = op->next)
@@ -72,7 +72,7 @@ static void check_unknown(Verify *v, const Op *op)
         diag_error(v->diag, op->loc, "there is no op called %s; did you mean %s?", op->name,
                    near);
     else diag_error(v->diag, op->loc, "there is no op called %s", op->name);
-    wrong(v);
+    verify_wrong(v);
 }
 
 static void check_const(Verify *v, const Op *op)
@@ -80,13 +80,13 @@ static void check_const(Verify *v, const Op *op)
     const Const *val = attr_get(&op->attrs, "val");
     if (op->nout != 1 || !val) {
         diag_error(v->diag, op->loc, "const needs one result and the attribute val");
-        wrong(v);
+        verify_wrong(v);
         return;
     }
     if (type_equal(op->out[0]->type, val->type)) return;
     diag_error(v->diag, op->loc, "%s is declared %s, but its value is %s", op->out[0]->name,
                type_text(v->scratch, op->out[0]->type), type_text(v->scratch, val->type));
-    wrong(v);
+    verify_wrong(v);
 }
 
 /* A literal that is computed with has as many elements as its type says: `?` stands in
@@ -99,7 +99,7 @@ static void check_extent(Verify *v, const Const *c, Loc loc)
     diag_error(v->diag, c->loc.src ? c->loc : loc,
                "a constant of type %s: its extents must be known",
                type_text(v->scratch, c->type));
-    wrong(v);
+    verify_wrong(v);
 }
 
 static void check_literals(Verify *v, const Op *op)
@@ -117,7 +117,7 @@ static void check_results(Verify *v, Op *op, const Call *c)
     if (c->nout != op->nout) {
         diag_error(v->diag, op->loc, "%s has %d result%s, but %d %s named", op->name, c->nout,
                    c->nout == 1 ? "" : "s", op->nout, op->nout == 1 ? "is" : "are");
-        wrong(v);
+        verify_wrong(v);
         return;
     }
     for (int i = 0; i < op->nout; i++) {
@@ -130,7 +130,7 @@ static void check_results(Verify *v, Op *op, const Call *c)
                        "%s is declared %s, but %s results in %s", out->name,
                        type_text(v->scratch, out->type), op->name,
                        type_text(v->scratch, c->out[i]));
-            wrong(v);
+            verify_wrong(v);
         }
     }
 }
@@ -153,7 +153,7 @@ static bool block_yields(Verify *v, const Op *op, const Block *b, int n, Value *
     diag_error(v->diag, op->loc, "%s: its %s yields %s where %s is needed", op->name,
                b == op->block[0] ? "first block" : "second block",
                types_of(v->scratch, b->nresult, b->result), types_of(v->scratch, n, like));
-    return wrong(v);
+    return verify_wrong(v);
 }
 
 /* cond: two blocks without parameters that yield the results. while_loop: a condition that
@@ -163,7 +163,7 @@ static void check_block_shape(Verify *v, const Op *op)
     const Arg *vars = op_find_arg(op, P_loop_vars);
     if (op->nblock != 2) {
         diag_error(v->diag, op->loc, "%s needs two blocks, not %d", op->name, op->nblock);
-        wrong(v);
+        verify_wrong(v);
         return;
     }
     const Block *first = op->block[0], *second = op->block[1];
@@ -171,7 +171,7 @@ static void check_block_shape(Verify *v, const Op *op)
     if (first->nparam != nparam || second->nparam != nparam) {
         diag_error(v->diag, op->loc, "%s: its blocks take %d and %d values, not %d", op->name,
                    first->nparam, second->nparam, nparam);
-        wrong(v);
+        verify_wrong(v);
         return;
     }
     if (!block_yields(v, op, second, op->nout, op->out)) return;
@@ -179,7 +179,7 @@ static void check_block_shape(Verify *v, const Op *op)
         block_yields(v, op, first, op->nout, op->out);
     } else if (first->nresult != 1 || first->result[0]->type->dtype != DT_BOOL) {
         diag_error(v->diag, op->loc, "while_loop: its condition must yield one bool");
-        wrong(v);
+        verify_wrong(v);
     } else {
         block_yields(v, op, second, nparam, vars->val);
     }
@@ -202,7 +202,7 @@ static void check_op(Verify *v, Op *op)
     if (ops[op->kind].since > o && !(ops[op->kind].flags & F_PRIVATE)) {
         diag_error(v->diag, op->loc, "%s exists from %s on; this function is %s", op->name,
                    opset_text(ops[op->kind].since), opset_text(o));
-        wrong(v);
+        verify_wrong(v);
         return;
     }
     if (op->kind == OP_const) {
@@ -219,7 +219,7 @@ static void check_op(Verify *v, Op *op)
     } else {
         if (v->retype)
             for (int i = 0; i < op->nout; i++) op->out[i]->type = &type_poison;
-        if (before != v->diag->errors + v->diag->fails || v->retype) wrong(v);
+        if (before != v->diag->errors + v->diag->fails || v->retype) verify_wrong(v);
     }
     arena_free(&scratch);
 }
@@ -247,12 +247,12 @@ static void check_func(Verify *v)
     if (!f->opset) {
         diag_error(v->diag, f->loc, "the opset %s is not known",
                    f->opset_name ? f->opset_name : "(none)");
-        wrong(v);
+        verify_wrong(v);
         return;
     }
     if (!f->body->nresult) {
         diag_error(v->diag, f->loc, "function %s has no result", f->name);
-        wrong(v);
+        verify_wrong(v);
     }
     check_block(v, f->body);
 }

@@ -71,51 +71,62 @@ typedef enum {
 } Mode;
 
 typedef struct {
-    const Args *args;
+    const ToolArgs *args;
     Mode mode;
     Diag *diag;
     Model model;
     Pipeline pipeline;
     bool verified; /* by the passes */
     Buf out;       /* what goes to stdout */
-} Job;
+} CompilerJob;
 
-static const OptValue *opt(const Job *j, int id) { return &j->args->value[id]; }
+static const OptValue *compiler_opt(const CompilerJob *j, int id)
+{
+    return &j->args->value[id];
+}
 
 /* ---- usage ------------------------------------------------------------------------------- */
 
-static bool json(const Job *j) { return opt(j, ANEC_json)->count > 0; }
+static bool compiler_json(const CompilerJob *j)
+{
+    return compiler_opt(j, ANEC_json)->count > 0;
+}
 
 /* Rules by name, finding or operation; with --target as they stand for it. */
-static int put_rules(Job *j)
+static int put_rules(CompilerJob *j)
 {
-    const OptValue *explain = opt(j, ANEC_explain);
+    const OptValue *explain = compiler_opt(j, ANEC_explain);
     j->model.dsl = true; /* the rules are of the target alone */
     int code = model_pipeline(&j->model, j->args, j->diag, &j->pipeline);
     if (code) return code;
     const RuleSet *rs = j->pipeline.named ? &j->pipeline.rules : NULL;
-    if (!explain->count) rules_list(&j->out, rs, json(j));
-    if (!explain->count || rules_explain(&j->out, rs, explain->text, json(j))) return EXIT_DONE;
+    if (!explain->count) rules_list(&j->out, rs, compiler_json(j));
+    if (!explain->count || rules_explain(&j->out, rs, explain->text, compiler_json(j)))
+        return EXIT_DONE;
     const char *near = rules_nearest(explain->text);
     if (near) usage_error(&tool, "there is no rule %s; did you mean %s?", explain->text, near);
     else usage_error(&tool, "there is no rule %s; --list-rules shows all", explain->text);
     return EXIT_USAGE;
 }
 
-static bool given(const Job *j, int id) { return opt(j, id)->count > 0; }
-
-static bool lists_passes(const Job *j)
+static bool compiler_given(const CompilerJob *j, int id)
 {
-    const OptValue *some = opt(j, ANEC_passes);
-    return given(j, ANEC_list_passes) || (some->count && !strcmp(some->text, "list"));
+    return compiler_opt(j, id)->count > 0;
 }
 
-static int put_lists(Job *j)
+static bool lists_passes(const CompilerJob *j)
 {
-    if (given(j, ANEC_list_ops)) list_ops(&j->out);
-    if (given(j, ANEC_list_targets)) (json(j) ? list_targets_json : list_targets)(&j->out);
+    const OptValue *some = compiler_opt(j, ANEC_passes);
+    return compiler_given(j, ANEC_list_passes) || (some->count && !strcmp(some->text, "list"));
+}
+
+static int put_lists(CompilerJob *j)
+{
+    if (compiler_given(j, ANEC_list_ops)) list_ops(&j->out);
+    if (compiler_given(j, ANEC_list_targets))
+        (compiler_json(j) ? list_targets_json : list_targets)(&j->out);
     if (lists_passes(j)) list_passes(&j->out);
-    if (given(j, ANEC_doc_targets)) rules_markdown(&j->out);
+    if (compiler_given(j, ANEC_doc_targets)) rules_markdown(&j->out);
     return EXIT_DONE;
 }
 
@@ -140,9 +151,10 @@ static bool check_pass(const char *name, size_t len, const char *option)
     return found;
 }
 
-static bool check_passes(const Job *j)
+static bool check_passes(const CompilerJob *j)
 {
-    const OptValue *list = opt(j, ANEC_passes), *dump = opt(j, ANEC_dump_after);
+    const OptValue *list = compiler_opt(j, ANEC_passes),
+                   *dump = compiler_opt(j, ANEC_dump_after);
     for (const char *s = list->count ? list->text : NULL; s; s = list_next(s))
         if (!check_pass(s, strcspn(s, ","), "--passes")) return false;
     return j->mode != MODE_DUMP || !strcmp(dump->text, "all")
@@ -152,15 +164,15 @@ static bool check_passes(const Job *j)
 /* Text about the program, which a file of any name can hold. */
 static bool is_view(Mode m) { return m == MODE_DOT || m == MODE_JSON; }
 
-static bool check_output(const Job *j)
+static bool check_output(const CompilerJob *j)
 {
-    const OptValue *o = opt(j, ANEC_output);
+    const OptValue *o = compiler_opt(j, ANEC_output);
     if (!o->count) return true;
     const bool program = container_writes(o->text);
     if (is_view(j->mode))
         return !program
             || usage_error(&tool, "-o %s: %s is no program; another ending is needed", o->text,
-                           opt(j, ANEC_emit)->text);
+                           compiler_opt(j, ANEC_emit)->text);
     if (!program) {
         Arena a = { 0 };
         usage_error(&tool, "-o %s: the name must end in %s", o->text,
@@ -190,21 +202,22 @@ static Mode emit_mode(const char *what)
 }
 
 /* Answers without a program go before all else. */
-static bool asks_tables(Job *j)
+static bool asks_tables(CompilerJob *j)
 {
-    if (given(j, ANEC_list_ops) || given(j, ANEC_list_targets) || given(j, ANEC_doc_targets)
-        || lists_passes(j))
+    if (compiler_given(j, ANEC_list_ops) || compiler_given(j, ANEC_list_targets)
+        || compiler_given(j, ANEC_doc_targets) || lists_passes(j))
         j->mode = MODE_LISTS;
-    else if (given(j, ANEC_list_rules) || given(j, ANEC_explain)) j->mode = MODE_RULES;
+    else if (compiler_given(j, ANEC_list_rules) || compiler_given(j, ANEC_explain))
+        j->mode = MODE_RULES;
     return j->mode == MODE_LISTS || j->mode == MODE_RULES;
 }
 
 /* Two options that each choose the mode are a contradiction; false: usage, and said. */
-static bool choose_mode(Job *j)
+static bool choose_mode(CompilerJob *j)
 {
     if (asks_tables(j)) return true;
-    const bool emit = given(j, ANEC_emit), dump = given(j, ANEC_dump_after),
-               check = given(j, ANEC_check), stats = given(j, ANEC_stats);
+    const bool emit = compiler_given(j, ANEC_emit), dump = compiler_given(j, ANEC_dump_after),
+               check = compiler_given(j, ANEC_check), stats = compiler_given(j, ANEC_stats);
     if (check && (emit || dump))
         return usage_error(
             &tool, "--check prints nothing: it goes neither with --emit nor with --dump-after");
@@ -216,20 +229,21 @@ static bool choose_mode(Job *j)
     if (check) j->mode = MODE_CHECK;
     else if (stats) j->mode = MODE_STATS;
     else if (dump) j->mode = MODE_DUMP;
-    else j->mode = emit ? emit_mode(opt(j, ANEC_emit)->text) : MODE_MIL;
+    else j->mode = emit ? emit_mode(compiler_opt(j, ANEC_emit)->text) : MODE_MIL;
     return true;
 }
 
-static bool check_usage(const Job *j)
+static bool check_usage(const CompilerJob *j)
 {
-    if (json(j) && j->mode != MODE_STATS && j->mode != MODE_CHECK)
+    if (compiler_json(j) && j->mode != MODE_STATS && j->mode != MODE_CHECK)
         return usage_error(
             &tool,
             "--json goes with --stats, --check, --list-rules, --list-targets or --explain; "
             "--emit json prints the program");
-    if (given(j, ANEC_cut) && (!given(j, ANEC_output) || !common(j->args, COM_target)->count))
+    if (compiler_given(j, ANEC_cut)
+        && (!compiler_given(j, ANEC_output) || !common(j->args, COM_target)->count))
         return usage_error(&tool, "--cut goes with --target CHIP and -o FILE");
-    if (given(j, ANEC_grad_only) && !given(j, ANEC_grad))
+    if (compiler_given(j, ANEC_grad_only) && !compiler_given(j, ANEC_grad))
         return usage_error(&tool, "--grad-only goes with --grad");
     return check_output(j) && check_passes(j);
 }
@@ -238,8 +252,8 @@ static bool check_usage(const Job *j)
 
 static void dump_pass(void *ctx, const char *pass, int changes, const Module *m)
 {
-    Job *j = ctx;
-    bool all = !strcmp(opt(j, ANEC_dump_after)->text, "all");
+    CompilerJob *j = ctx;
+    bool all = !strcmp(compiler_opt(j, ANEC_dump_after)->text, "all");
     if (all && !changes) return;
     if (all)
         buf_printf(&j->out, "// after %s: %d change%s\n", pass, changes,
@@ -249,12 +263,12 @@ static void dump_pass(void *ctx, const char *pass, int changes, const Module *m)
 }
 
 /* --check takes MIL as it is given; a program of the language is what it compiles to. */
-static bool checks_as_given(const Job *j)
+static bool checks_as_given(const CompilerJob *j)
 {
-    return j->mode == MODE_CHECK && !j->model.dsl && !given(j, ANEC_passes);
+    return j->mode == MODE_CHECK && !j->model.dsl && !compiler_given(j, ANEC_passes);
 }
 
-static void tell_target(const Job *j)
+static void tell_target(const CompilerJob *j)
 {
     Func *f = module_main(j->model.module);
     fprintf(stderr, "anec: target=%s precision=%s io=%s opset=%s\n",
@@ -263,12 +277,12 @@ static void tell_target(const Job *j)
 }
 
 /* Before any pass: what a target made of a statement is not differentiated. */
-static int add_gradients(Job *j)
+static int add_gradients(CompilerJob *j)
 {
-    const OptValue *grad = opt(j, ANEC_grad);
+    const OptValue *grad = compiler_opt(j, ANEC_grad);
     if (!grad->count) return EXIT_DONE;
     const GradOptions o = { .names = grad->text,
-                            .only = opt(j, ANEC_grad_only)->count > 0,
+                            .only = compiler_opt(j, ANEC_grad_only)->count > 0,
                             .declared = j->model.dsl };
     const int code = j->model.dsl ? EXIT_DONE : model_check(&j->model, j->diag);
     if (code) return code;
@@ -276,10 +290,10 @@ static int add_gradients(Job *j)
     return diag_exit(j->diag);
 }
 
-static int run_passes(Job *j)
+static int run_passes(CompilerJob *j)
 {
     PassOptions *o = &j->pipeline.pass;
-    const bool wants = model_wants_passes(&j->model, j->args) || given(j, ANEC_passes);
+    const bool wants = model_wants_passes(&j->model, j->args) || compiler_given(j, ANEC_passes);
     if (!wants && j->mode != MODE_DUMP) return EXIT_DONE;
     if (!j->model.dsl && !wants) {
         usage_error(&tool,
@@ -289,8 +303,8 @@ static int run_passes(Job *j)
     }
     int code = model_pipeline(&j->model, j->args, j->diag, &j->pipeline);
     if (code || checks_as_given(j)) return code;
-    if (given(j, ANEC_passes)) o->only = opt(j, ANEC_passes)->text;
-    if (j->mode == MODE_DUMP) o->dump = opt(j, ANEC_dump_after)->text;
+    if (compiler_given(j, ANEC_passes)) o->only = compiler_opt(j, ANEC_passes)->text;
+    if (j->mode == MODE_DUMP) o->dump = compiler_opt(j, ANEC_dump_after)->text;
     o->dump_to = dump_pass;
     o->ctx = j;
     code = j->model.dsl ? EXIT_DONE : model_check(&j->model, j->diag);
@@ -303,10 +317,10 @@ static int run_passes(Job *j)
 
 /* What is only copied was not looked at before: what is written is valid, or --force said that
  * it need not be. */
-static int check_copy(Job *j)
+static int check_copy(CompilerJob *j)
 {
     if (j->verified || j->model.dsl) return EXIT_DONE;
-    if (!given(j, ANEC_force)) return model_check(&j->model, j->diag);
+    if (!compiler_given(j, ANEC_force)) return model_check(&j->model, j->diag);
     Diag found = { .quiet = true };
     if (!module_verify(j->model.module, &found, NULL))
         diag_warn(j->diag, WARN_FORCED, (Loc){ .src = NULL },
@@ -318,11 +332,11 @@ static int check_copy(Job *j)
 
 /* The rules of the target. While compiling only what is sure is said: the doubtful is for
  * --check. */
-static int check_rules(Job *j, bool check)
+static int check_rules(CompilerJob *j, bool check)
 {
     if (!j->pipeline.enforced) return EXIT_DONE;
     j->pipeline.rules.doubts = check;
-    if (check && json(j))
+    if (check && compiler_json(j))
         rules_check_json(&j->out, j->diag, j->model.module, &j->pipeline.rules);
     else rules_check(j->model.module, &j->pipeline.rules, j->diag, NULL, NULL);
     return diag_exit(j->diag);
@@ -331,10 +345,10 @@ static int check_rules(Job *j, bool check)
 /* ---- products ---------------------------------------------------------------------------- */
 
 /* Tokens and syntax tree: of a text that need not be a program. */
-static int emit_front(Job *j)
+static int emit_front(CompilerJob *j)
 {
     if (!j->model.dsl) {
-        usage_error(&tool, "--emit %s is for .anedsl", opt(j, ANEC_emit)->text);
+        usage_error(&tool, "--emit %s is for .anedsl", compiler_opt(j, ANEC_emit)->text);
         return EXIT_USAGE;
     }
     (j->mode == MODE_TOKENS ? dsl_print_tokens : dsl_print_ast)(j->diag, &j->model.src,
@@ -349,7 +363,7 @@ static bool put_piece(void *ctx, const void *text, size_t n)
     return fwrite(text, 1, n, stdout) == n;
 }
 
-static int print_module(Job *j)
+static int print_module(CompilerJob *j)
 {
     const Module *m = j->model.module;
     /* A target that is enforced refuses some small constants in the text. */
@@ -366,9 +380,9 @@ static int print_module(Job *j)
 }
 
 /* dot and JSON: to -o or to stdout. */
-static int put_view(Job *j)
+static int put_view(CompilerJob *j)
 {
-    const OptValue *o = opt(j, ANEC_output);
+    const OptValue *o = compiler_opt(j, ANEC_output);
     const Module *m = j->model.module;
     const int code = model_check(&j->model, j->diag);
     if (code) return code;
@@ -388,16 +402,16 @@ static void put_names(Buf *out, Value *const *v, int n)
 }
 
 /* "x.mil": "x-2.mil" */
-static const char *part_path(Job *j, const char *path, int part)
+static const char *part_path(CompilerJob *j, const char *path, int part)
 {
     const char *dot = strrchr(path, '.');
     return arena_printf(&j->model.arena, "%.*s-%d%s", (int)(dot - path), path, part, dot);
 }
 
-static bool save_part(Job *j, Module *m, int part)
+static bool save_part(CompilerJob *j, Module *m, int part)
 {
     const Block *b = module_main(m)->body;
-    const char *path = part_path(j, opt(j, ANEC_output)->text, part);
+    const char *path = part_path(j, compiler_opt(j, ANEC_output)->text, part);
     buf_printf(&j->out, "%s: ", path);
     put_names(&j->out, b->param, b->nparam);
     buf_puts(&j->out, " -> ");
@@ -408,12 +422,12 @@ static bool save_part(Job *j, Module *m, int part)
 }
 
 /* --cut: the program in parts; false: it need not be cut. */
-static bool save_parts(Job *j)
+static bool save_parts(CompilerJob *j)
 {
     Module **part, *m = j->model.module;
     const Func *f = module_main(m);
     const RuleSet *rs = &j->pipeline.rules;
-    if (!given(j, ANEC_cut) || !func_is_deep(f, rs)) return false;
+    if (!compiler_given(j, ANEC_cut) || !func_is_deep(f, rs)) return false;
     const int n = func_cut(f, rs, &j->model.arena, &part, j->diag);
     if (!n)
         diag_error(j->diag, f->loc,
@@ -429,9 +443,9 @@ static bool save_parts(Job *j)
 }
 
 /* The program to -o, after what a mode has printed of it. */
-static int save(Job *j)
+static int compiler_save(CompilerJob *j)
 {
-    const char *path = opt(j, ANEC_output)->text;
+    const char *path = compiler_opt(j, ANEC_output)->text;
     const int code = j->mode == MODE_DUMP ? EXIT_DONE : check_copy(j);
     if (!code && save_parts(j)) return diag_exit(j->diag);
     if (!code && file_make_dirs(j->diag, file_dir(&j->model.arena, path)))
@@ -439,37 +453,37 @@ static int save(Job *j)
     return code ? code : diag_exit(j->diag);
 }
 
-static int put_stats(Job *j)
+static int put_stats(CompilerJob *j)
 {
     const int code = model_check(&j->model, j->diag);
     if (code) return code;
-    (json(j) ? stats_json : stats_text)(&j->out, j->model.path, j->model.module);
-    return given(j, ANEC_output) ? save(j) : diag_exit(j->diag);
+    (compiler_json(j) ? stats_json : stats_text)(&j->out, j->model.path, j->model.module);
+    return compiler_given(j, ANEC_output) ? compiler_save(j) : diag_exit(j->diag);
 }
 
-static int put_program(Job *j)
+static int put_program(CompilerJob *j)
 {
-    if (given(j, ANEC_output)) return save(j);
+    if (compiler_given(j, ANEC_output)) return compiler_save(j);
     const int code = check_copy(j);
     return code ? code : print_module(j);
 }
 
-static int produce(Job *j)
+static int compiler_produce(CompilerJob *j)
 {
     int code = EXIT_DONE;
     if (j->mode == MODE_CHECK) {
         code = model_check(&j->model, j->diag);
         return code ? code : check_rules(j, true);
     }
-    if (j->mode != MODE_DUMP && !given(j, ANEC_passes)) code = check_rules(j, false);
+    if (j->mode != MODE_DUMP && !compiler_given(j, ANEC_passes)) code = check_rules(j, false);
     if (code) return code;
     if (is_view(j->mode)) return put_view(j);
     if (j->mode == MODE_STATS) return put_stats(j);
     if (j->mode != MODE_DUMP) return put_program(j);
-    return given(j, ANEC_output) ? save(j) : diag_exit(j->diag);
+    return compiler_given(j, ANEC_output) ? compiler_save(j) : diag_exit(j->diag);
 }
 
-static int run_job(Job *j)
+static int run_job(CompilerJob *j)
 {
     if (!choose_mode(j)) return EXIT_USAGE;
     if (j->mode == MODE_LISTS) return put_lists(j);
@@ -482,7 +496,7 @@ static int run_job(Job *j)
     if (code) return code;
     code = add_gradients(j);
     if (!code && j->mode != MODE_IR) code = run_passes(j);
-    if (!code) code = produce(j);
+    if (!code) code = compiler_produce(j);
     if (code == EXIT_WRONG && j->model.dsl && !j->pipeline.named)
         diag_note(
             j->diag, (Loc){ 0 },
@@ -494,24 +508,24 @@ static int run_job(Job *j)
 }
 
 /* MIL text ends without a line break, and stays so but for people. */
-static void put_stdout(Job *j)
+static void put_stdout(CompilerJob *j)
 {
     if (isatty(STDOUT_FILENO) && j->out.len && j->out.s[j->out.len - 1] != '\n')
         buf_putc(&j->out, '\n');
     fwrite(j->out.s ? j->out.s : "", 1, j->out.len, stdout);
 }
 
-static int run(Args *args, Diag *d, Progress *progress)
+static int compiler_run(ToolArgs *args, Diag *d, Progress *progress)
 {
-    Job job = { .args = args, .diag = d };
+    CompilerJob job = { .args = args, .diag = d };
     tool_warnings(d, args);
     int code = run_job(&job);
     if (job.model.module && !module_stayed(job.model.module, d)) code = EXIT_WORLD;
     progress_clear(progress);
-    if (code == EXIT_DONE || (code == EXIT_WRONG && json(&job))) put_stdout(&job);
+    if (code == EXIT_DONE || (code == EXIT_WRONG && compiler_json(&job))) put_stdout(&job);
     model_free(&job.model);
     buf_free(&job.out);
     return code;
 }
 
-int main(int argc, char **argv) { return tool_main(&tool, argc, argv, run); }
+int main(int argc, char **argv) { return tool_main(&tool, argc, argv, compiler_run); }

@@ -36,13 +36,13 @@ static const Tool tool = {
 };
 
 typedef struct {
-    const Args *args;
+    const ToolArgs *args;
     Diag *diag;
     Model a, b; /* of folders: a is --model's */
     Buf out;
-} Job;
+} DiffJob;
 
-static const OptValue *opt(const Job *j, int id) { return &j->args->value[id]; }
+static const OptValue *anediff_opt(const DiffJob *j, int id) { return &j->args->value[id]; }
 
 /* A model is a file, or a folder that its name tells apart. */
 static bool is_folder(const char *path)
@@ -51,7 +51,7 @@ static bool is_folder(const char *path)
     return file_is_dir(path) && !(container && container->folder);
 }
 
-static bool check_usage(const Job *j, bool folders)
+static bool check_usage(const DiffJob *j, bool folders)
 {
     const char *a = j->args->operand, *b = j->args->second;
     if (!a) return usage_error(&tool, "no models and no folders are given");
@@ -62,19 +62,20 @@ static bool check_usage(const Job *j, bool folders)
                            is_folder(a) ? a : b, is_folder(a) ? b : a);
     if (!strcmp(a, "-") && !strcmp(b, "-"))
         return usage_error(&tool, "the standard input can be one of the two, not both");
-    if (folders && opt(j, DIFF_ignore)->count)
+    if (folders && anediff_opt(j, DIFF_ignore)->count)
         return usage_error(&tool, "--ignore is for models; %s and %s are folders", a, b);
     if (!folders
-        && (opt(j, DIFF_rtol)->count || opt(j, DIFF_atol)->count || opt(j, DIFF_model)->count))
+        && (anediff_opt(j, DIFF_rtol)->count || anediff_opt(j, DIFF_atol)->count
+            || anediff_opt(j, DIFF_model)->count))
         return usage_error(
             &tool, "--rtol, --atol and --model are for folders; %s and %s are models", a, b);
     return true;
 }
 
-static int read_model(Job *j, Model *m, const char *path)
+static int read_model(DiffJob *j, Model *m, const char *path)
 {
     Pipeline p;
-    Args args = *j->args;
+    ToolArgs args = *j->args;
     args.operand = path;
     int code = model_read(m, &args, j->diag);
     if (code || !model_wants_passes(m, &args)) return code;
@@ -82,47 +83,48 @@ static int read_model(Job *j, Model *m, const char *path)
     return passes_run(m->module, &p.pass, j->diag) ? EXIT_DONE : diag_exit(j->diag);
 }
 
-static int verdict(const Job *j, Verdict v)
+static int anediff_verdict(const DiffJob *j, Verdict v)
 {
     return v == DIFF_SAME  ? diag_exit(j->diag)
          : v == DIFF_OTHER ? EXIT_WRONG
                            : diag_exit(j->diag);
 }
 
-static int compare_folders(Job *j)
+static int compare_folders(DiffJob *j)
 {
-    const OptValue *model = opt(j, DIFF_model);
+    const OptValue *model = anediff_opt(j, DIFF_model);
     const Tolerance tol = { .has_rtol = true,
-                            .rtol = opt(j, DIFF_rtol)->real,
+                            .rtol = anediff_opt(j, DIFF_rtol)->real,
                             .has_atol = true,
-                            .atol = opt(j, DIFF_atol)->real };
+                            .atol = anediff_opt(j, DIFF_atol)->real };
     int code = model->count ? read_model(j, &j->a, model->text) : EXIT_DONE;
     if (code) return code;
-    return verdict(j, diff_folders(&j->out, j->diag, j->args->operand, j->args->second,
-                                   j->a.module, &tol));
+    return anediff_verdict(j, diff_folders(&j->out, j->diag, j->args->operand, j->args->second,
+                                           j->a.module, &tol));
 }
 
-static int compare_models(Job *j)
+static int compare_models(DiffJob *j)
 {
     int code = read_model(j, &j->a, j->args->operand);
     if (!code) code = read_model(j, &j->b, j->args->second);
     if (code) return code;
     const Side a = { j->a.path, j->a.module }, b = { j->b.path, j->b.module };
-    const Verdict v = diff_models(&j->out, j->diag, &a, &b, opt(j, DIFF_ignore)->count > 0);
+    const Verdict v = diff_models(&j->out, j->diag, &a, &b,
+                                  anediff_opt(j, DIFF_ignore)->count > 0);
     const bool stayed = module_stayed(a.module, j->diag) && module_stayed(b.module, j->diag);
-    return stayed ? verdict(j, v) : EXIT_WORLD;
+    return stayed ? anediff_verdict(j, v) : EXIT_WORLD;
 }
 
-static int run_job(Job *j)
+static int run_job(DiffJob *j)
 {
     const bool folders = j->args->operand && is_folder(j->args->operand);
     if (!check_usage(j, folders)) return EXIT_USAGE;
     return folders ? compare_folders(j) : compare_models(j);
 }
 
-static int run(Args *args, Diag *d, Progress *progress)
+static int anediff_run(ToolArgs *args, Diag *d, Progress *progress)
 {
-    Job job = { .args = args, .diag = d };
+    DiffJob job = { .args = args, .diag = d };
     tool_warnings(d, args);
     int code = run_job(&job);
     progress_clear(progress);
@@ -133,4 +135,4 @@ static int run(Args *args, Diag *d, Progress *progress)
     return code;
 }
 
-int main(int argc, char **argv) { return tool_main(&tool, argc, argv, run); }
+int main(int argc, char **argv) { return tool_main(&tool, argc, argv, anediff_run); }

@@ -35,16 +35,16 @@ static const Tool tool = {
     TOOL_TABLES,
 };
 
-static const OptValue *opt(const Args *a, int id) { return &a->value[id]; }
+static const OptValue *anegen_opt(const ToolArgs *a, int id) { return &a->value[id]; }
 
-static double real(const Args *a, int id, double otherwise)
+static double anegen_real(const ToolArgs *a, int id, double otherwise)
 {
-    return opt(a, id)->count ? opt(a, id)->real : otherwise;
+    return anegen_opt(a, id)->count ? anegen_opt(a, id)->real : otherwise;
 }
 
-static uint64_t count(const Args *a, int id, uint64_t otherwise)
+static uint64_t anegen_count(const ToolArgs *a, int id, uint64_t otherwise)
 {
-    return opt(a, id)->count ? opt(a, id)->number : otherwise;
+    return anegen_opt(a, id)->count ? anegen_opt(a, id)->number : otherwise;
 }
 
 /* The library's messages are counted with the tool's own, from which the exit code is. */
@@ -61,7 +61,7 @@ static void take_message(void *ctx, anec_severity severity, const char *text)
         d->emit(d->ctx, kind[severity], text);
 }
 
-static void put(void *ctx, const char *text, size_t n)
+static void anegen_put(void *ctx, const char *text, size_t n)
 {
     (void)ctx;
     fwrite(text, 1, n, stdout);
@@ -85,7 +85,7 @@ static void say_time(const TrainWritten *w)
             w->made > 1 && rest > 0 ? (double)(w->made - 1) / rest : 0);
 }
 
-static bool check_command(const Args *a, const TrainWritingJob *job)
+static bool check_command(const ToolArgs *a, const TrainWritingJob *job)
 {
     if (!a->operand)
         return usage_error(&tool, "no RUN is given: a run's folder or a checkpoint");
@@ -93,35 +93,37 @@ static bool check_command(const Args *a, const TrainWritingJob *job)
         return usage_error(&tool, "--vocab and --set go with --model: a run has its own");
     if (job->block < 1 || job->block > 512)
         return usage_error(&tool, "--block %s: 1 to 512 tokens are read at once",
-                           opt(a, GEN_block)->text);
+                           anegen_opt(a, GEN_block)->text);
     if (job->tokens > 1u << 24)
-        return usage_error(&tool, "--tokens %s: 16777216 at most", opt(a, GEN_tokens)->text);
+        return usage_error(&tool, "--tokens %s: 16777216 at most",
+                           anegen_opt(a, GEN_tokens)->text);
     return true;
 }
 
-static int run(Args *a, Diag *d, Progress *p)
+static int anegen_run(ToolArgs *a, Diag *d, Progress *p)
 {
     TrainWritten written;
-    const char *prompt = opt(a, GEN_prompt)->text;
+    const char *prompt = anegen_opt(a, GEN_prompt)->text;
     const TrainWritingJob job = { .from = a->operand,
                                   .prompt = prompt ? prompt : "\n",
-                                  .stop = opt(a, GEN_stop)->text,
-                                  .model = opt(a, GEN_model)->text,
-                                  .vocab = opt(a, GEN_vocab)->text,
-                                  .option = opt(a, GEN_set)->all,
-                                  .noption = opt(a, GEN_set)->count,
-                                  .backend = opt(a, GEN_backend)->text,
-                                  .tokens = count(a, GEN_tokens, 256),
-                                  .block = count(a, GEN_block, 16),
-                                  .threads = (int)count(a, GEN_threads, 0),
-                                  .sampling = { .temperature = real(a, GEN_temperature, .8),
-                                                .top_p = real(a, GEN_top_p, .9),
-                                                .min_p = real(a, GEN_min_p, 0),
-                                                .top_k = count(a, GEN_top_k, 0),
-                                                .seed = count(a, GEN_seed, 0) },
+                                  .stop = anegen_opt(a, GEN_stop)->text,
+                                  .model = anegen_opt(a, GEN_model)->text,
+                                  .vocab = anegen_opt(a, GEN_vocab)->text,
+                                  .option = anegen_opt(a, GEN_set)->all,
+                                  .noption = anegen_opt(a, GEN_set)->count,
+                                  .backend = anegen_opt(a, GEN_backend)->text,
+                                  .tokens = anegen_count(a, GEN_tokens, 256),
+                                  .block = anegen_count(a, GEN_block, 16),
+                                  .threads = (int)anegen_count(a, GEN_threads, 0),
+                                  .sampling = { .temperature = anegen_real(a, GEN_temperature,
+                                                                           .8),
+                                                .top_p = anegen_real(a, GEN_top_p, .9),
+                                                .min_p = anegen_real(a, GEN_min_p, 0),
+                                                .top_k = anegen_count(a, GEN_top_k, 0),
+                                                .seed = anegen_count(a, GEN_seed, 0) },
                                   .message = take_message,
                                   .message_ctx = d,
-                                  .put = put,
+                                  .put = anegen_put,
                                   .stop_now = &stopped };
     (void)p;
     if (!check_command(a, &job)) return EXIT_USAGE;
@@ -130,8 +132,8 @@ static int run(Args *a, Diag *d, Progress *p)
     const bool ok = writing_run(&job, d, &written);
     if (!ok) return diag_exit(d);
     putchar('\n');
-    if (opt(a, GEN_bench)->count) say_time(&written);
+    if (anegen_opt(a, GEN_bench)->count) say_time(&written);
     return stopped ? 128 + stopped : EXIT_DONE;
 }
 
-int main(int argc, char **argv) { return tool_main(&tool, argc, argv, run); }
+int main(int argc, char **argv) { return tool_main(&tool, argc, argv, anegen_run); }

@@ -40,7 +40,7 @@ static const Tool tool = {
 };
 
 typedef struct {
-    const Args *args;
+    const ToolArgs *args;
     Diag *diag;
     Progress *progress;
     Arena arena;
@@ -51,9 +51,9 @@ typedef struct {
     Search cut;         /* and the search that was cut short, at good and bad; row -1: none */
     int64_t fatal;      /* the extent of it that the process did not come back from; 0: none */
     int holds, absent, unknown, surprises, found;
-} Job;
+} ProbeJob;
 
-static const OptValue *opt(const Job *j, int id) { return &j->args->value[id]; }
+static const OptValue *aneprobe_opt(const ProbeJob *j, int id) { return &j->args->value[id]; }
 
 /* ---- the profile ------------------------------------------------------------------------- */
 
@@ -64,9 +64,9 @@ static const char *const words[][2] = {
 };
 
 /* The whole profile each time: it is small, and a reader sees the old one or the new one. */
-static bool save(Job *j, const char *trying)
+static bool aneprobe_save(ProbeJob *j, const char *trying)
 {
-    const OptValue *o = opt(j, PROBE_output);
+    const OptValue *o = aneprobe_opt(j, PROBE_output);
     if (!o->count) return true;
     Buf all = { 0 };
     buf_add(&all, j->profile.s, j->profile.len);
@@ -76,7 +76,7 @@ static bool save(Job *j, const char *trying)
     return ok;
 }
 
-static void begin_profile(Job *j)
+static void begin_profile(ProbeJob *j)
 {
     char date[32];
     const time_t now = time(NULL);
@@ -85,12 +85,13 @@ static void begin_profile(Job *j)
     strftime(date, sizeof date, "%Y-%m-%d", &tm);
     buf_printf(&j->profile, "anec-profile %d\n# measured by aneprobe on %s\nchip %s\n",
                PROFILE_VERSION, j->prober.engine->name, j->chip->name);
-    if (opt(j, PROBE_os)->count) buf_printf(&j->profile, "os %s\n", opt(j, PROBE_os)->text);
+    if (aneprobe_opt(j, PROBE_os)->count)
+        buf_printf(&j->profile, "os %s\n", aneprobe_opt(j, PROBE_os)->text);
     buf_printf(&j->profile, "date %s\n", date);
 }
 
 /* A line "KIND NAME .." of the profile so far. */
-static bool done_already(const Job *j, const char *kind, const char *name)
+static bool done_already(const ProbeJob *j, const char *kind, const char *name)
 {
     char line[128];
     const int n = snprintf(line, sizeof line, "\n%s %s ", kind, name);
@@ -99,14 +100,14 @@ static bool done_already(const Job *j, const char *kind, const char *name)
 }
 
 /* Where a search stands: "limit NAME EXTENT GOOD BAD", EXTENT being tried or 0. */
-static const char *search_text(Job *j, const Search *s, int64_t extent)
+static const char *search_text(ProbeJob *j, const Search *s, int64_t extent)
 {
     return arena_printf(&j->arena, "limit %s %lld %lld %lld", limits[search_limit(s->row)].name,
                         (long long)extent, (long long)s->good, (long long)s->bad);
 }
 
 /* The extent during which the process died is one that does not run. */
-static void search_resume(Job *j)
+static void search_resume(ProbeJob *j)
 {
     char name[64];
     long long extent, good, bad;
@@ -121,9 +122,9 @@ static void search_resume(Job *j)
 }
 
 /* Takes over a profile that this chip began. */
-static bool resume(Job *j)
+static bool aneprobe_resume(ProbeJob *j)
 {
-    const char *path = opt(j, PROBE_output)->text;
+    const char *path = aneprobe_opt(j, PROBE_output)->text;
     RuleSet rs;
     Mapped map;
     ruleset_init(&rs, j->chip, NULL);
@@ -145,7 +146,7 @@ static bool resume(Job *j)
 /* ---- measuring --------------------------------------------------------------------------- */
 
 /* A compiler service that failed restarts; bursts stall every compilation of the machine. */
-static void pace(Job *j, int before)
+static void aneprobe_pace(ProbeJob *j, int before)
 {
     const double seconds = j->prober.failures > before ? probe_pause(j->args, j->prober.engine)
                                                        : 0;
@@ -154,7 +155,7 @@ static void pace(Job *j, int before)
     if (seconds > 0) nanosleep(&t, NULL);
 }
 
-static void count(Job *j, Verdict v)
+static void aneprobe_count(ProbeJob *j, Verdict v)
 {
     if (v == VERDICT_HOLDS) j->holds++;
     else if (v == VERDICT_ABSENT) j->absent++;
@@ -162,12 +163,13 @@ static void count(Job *j, Verdict v)
 }
 
 /* What the table says and what was seen. */
-static void report(Job *j, const char *kind, const char *name, Verdict v, Standing table)
+static void aneprobe_report(ProbeJob *j, const char *kind, const char *name, Verdict v,
+                            Standing table)
 {
     const bool op = !strcmp(kind, "op"), expected = table >= STAND_REPORTED;
     const bool surprise = v != VERDICT_UNKNOWN && table != STAND_UNKNOWN
                        && table != STAND_CONTRADICTED && expected != (v == VERDICT_HOLDS);
-    count(j, v);
+    aneprobe_count(j, v);
     if (surprise) j->surprises++;
     buf_printf(&j->profile, "%s %s %s%s%s\n", kind, name, words[v][op],
                j->prober.said[0] ? " # " : "", j->prober.said);
@@ -178,7 +180,7 @@ static void report(Job *j, const char *kind, const char *name, Verdict v, Standi
 }
 
 /* False: this process has compiled enough. What is measured is saved. */
-static bool may_compile(Job *j)
+static bool may_compile(ProbeJob *j)
 {
     const int most = probe_compiles(j->args, j->prober.engine);
     if (most <= 0 || j->prober.compiles < most) return true;
@@ -189,7 +191,8 @@ static bool may_compile(Job *j)
         j->prober.compiles);
 }
 
-static bool measure(Job *j, const char *kind, const char *name, int at, Standing table)
+static bool aneprobe_measure(ProbeJob *j, const char *kind, const char *name, int at,
+                             Standing table)
 {
     const int before = j->prober.failures;
     const bool op = !strcmp(kind, "op");
@@ -200,18 +203,18 @@ static bool measure(Job *j, const char *kind, const char *name, int at, Standing
                  "the process did not come back from it");
         v = VERDICT_HOLDS;
     } else {
-        if (!may_compile(j) || !save(j, name)) return false;
+        if (!may_compile(j) || !aneprobe_save(j, name)) return false;
         v = op ? probe_op(&j->prober, at) : probe_rule(&j->prober, at);
     }
-    report(j, kind, name, v, table);
-    if (!save(j, NULL) || !diag_ok(j->diag)) return false;
-    pace(j, before);
+    aneprobe_report(j, kind, name, v, table);
+    if (!aneprobe_save(j, NULL) || !diag_ok(j->diag)) return false;
+    aneprobe_pace(j, before);
     return true;
 }
 
-static bool wanted(const Job *j, const char *name)
+static bool aneprobe_wanted(const ProbeJob *j, const char *name)
 {
-    const OptValue *only = opt(j, PROBE_only);
+    const OptValue *only = aneprobe_opt(j, PROBE_only);
     const size_t n = strlen(name);
     for (const char *s = only->count ? only->text : NULL; s; s = list_next(s))
         if (strcspn(s, ",") == n && !memcmp(s, name, n)) return true;
@@ -220,26 +223,26 @@ static bool wanted(const Job *j, const char *name)
 
 /* Every rule of programs, those said to crash the compiler in a round of their own at the
  * end. */
-static bool measure_rules(Job *j, const RuleSet *table, bool crash)
+static bool measure_rules(ProbeJob *j, const RuleSet *table, bool crash)
 {
     bool ok = true;
     for (int i = 0; ok && i < RULE_COUNT; i++) {
         if ((rules[i].effect == FX_CRASH) != crash || !probe_has_rule(i)
-            || !wanted(j, rules[i].name))
+            || !aneprobe_wanted(j, rules[i].name))
             continue;
         progress_count(j->progress, "rule", (uint64_t)i, RULE_COUNT);
-        ok = measure(j, "rule", rules[i].name, i, rule_stands(table, i));
+        ok = aneprobe_measure(j, "rule", rules[i].name, i, rule_stands(table, i));
     }
     return ok;
 }
 
-static bool measure_ops(Job *j, const RuleSet *table)
+static bool measure_ops(ProbeJob *j, const RuleSet *table)
 {
     bool ok = true;
     for (int i = 0; ok && probe_op_name(i); i++)
-        if (wanted(j, probe_op_name(i)))
-            ok = measure(j, "op", probe_op_name(i), i,
-                         op_refused(table, op_find(probe_op_name(i))));
+        if (aneprobe_wanted(j, probe_op_name(i)))
+            ok = aneprobe_measure(j, "op", probe_op_name(i), i,
+                                  op_refused(table, op_find(probe_op_name(i))));
     return ok;
 }
 
@@ -247,7 +250,7 @@ static bool measure_ops(Job *j, const RuleSet *table)
 
 /* What was found beside what the table says. Where all runs that is tried, it goes into the
  * profile only if the table says less: what is beyond was not seen. */
-static void report_limit(Job *j, const Search *s, int64_t declared)
+static void report_limit(ProbeJob *j, const Search *s, int64_t declared)
 {
     int64_t value = 0;
     char seen[32] = "unknown", says[32] = "nothing known";
@@ -277,7 +280,7 @@ static void report_limit(Job *j, const Search *s, int64_t declared)
            surprise ? " DIFFERS" : "", j->prober.said[0] ? "  " : "", j->prober.said);
 }
 
-static bool search_one(Job *j, int row, int64_t declared)
+static bool search_one(ProbeJob *j, int row, int64_t declared)
 {
     Search s;
     char refusal[sizeof j->prober.said] = "";
@@ -291,44 +294,44 @@ static bool search_one(Job *j, int row, int64_t declared)
                  (long long)j->fatal);
     for (int64_t extent; (extent = search_next(&s)) != 0;) {
         const int before = j->prober.failures;
-        if (!may_compile(j)) return save(j, search_text(j, &s, 0)) && false;
-        if (!save(j, search_text(j, &s, extent))) return false;
+        if (!may_compile(j)) return aneprobe_save(j, search_text(j, &s, 0)) && false;
+        if (!aneprobe_save(j, search_text(j, &s, extent))) return false;
         progress_count(j->progress, name, trials++, (uint64_t)search_trials(row));
         search_step(&s, &j->prober);
         if (j->prober.said[0]) memcpy(refusal, j->prober.said, sizeof refusal);
-        pace(j, before);
+        aneprobe_pace(j, before);
     }
     memcpy(j->prober.said, refusal, sizeof refusal);
     report_limit(j, &s, declared);
-    return save(j, NULL) && diag_ok(j->diag);
+    return aneprobe_save(j, NULL) && diag_ok(j->diag);
 }
 
-static bool search_all(Job *j, const RuleSet *table)
+static bool search_all(ProbeJob *j, const RuleSet *table)
 {
     bool ok = true;
     for (int i = 0; ok && search_limit(i) >= 0; i++)
-        if (wanted(j, limits[search_limit(i)].name)
-            && (!search_is_heavy(i) || opt(j, PROBE_only)->count))
+        if (aneprobe_wanted(j, limits[search_limit(i)].name)
+            && (!search_is_heavy(i) || aneprobe_opt(j, PROBE_only)->count))
             ok = search_one(j, i, rule_limit(table, search_limit(i)));
     return ok;
 }
 
-static bool measure_all(Job *j)
+static bool measure_all(ProbeJob *j)
 {
     RuleSet table;
     ruleset_init(&table, j->chip, NULL);
     if (!probe_start(&j->prober)) return false;
     bool ok = measure_rules(j, &table, false) && measure_ops(j, &table);
-    if (ok && opt(j, PROBE_limits)->count) ok = search_all(j, &table);
-    if (ok && opt(j, PROBE_crash)->count) ok = measure_rules(j, &table, true);
+    if (ok && aneprobe_opt(j, PROBE_limits)->count) ok = search_all(j, &table);
+    if (ok && aneprobe_opt(j, PROBE_crash)->count) ok = measure_rules(j, &table, true);
     return ok;
 }
 
 /* ---- the command ------------------------------------------------------------------------- */
 
-static bool check_only(const Job *j)
+static bool check_only(const ProbeJob *j)
 {
-    const OptValue *only = opt(j, PROBE_only);
+    const OptValue *only = aneprobe_opt(j, PROBE_only);
     for (const char *s = only->count ? only->text : NULL; s; s = list_next(s)) {
         bool known = false;
         const size_t n = strcspn(s, ",");
@@ -343,7 +346,7 @@ static bool check_only(const Job *j)
             number = number
                   || (strlen(limits[search_limit(i)].name) == n
                       && !memcmp(limits[search_limit(i)].name, s, n));
-        if (number && !known && !opt(j, PROBE_limits)->count)
+        if (number && !known && !aneprobe_opt(j, PROBE_limits)->count)
             return usage_error(&tool, "--only: %.*s is a number, which --limits searches for",
                                (int)n, s);
         if (!known && !number)
@@ -365,9 +368,9 @@ static bool no_chip(const char *name)
     return false;
 }
 
-static bool find_chip(Job *j)
+static bool find_chip(ProbeJob *j)
 {
-    const OptValue *o = opt(j, PROBE_chip);
+    const OptValue *o = aneprobe_opt(j, PROBE_chip);
     const Target *known = j->prober.engine->target;
     if (!o->count && (!known || known->chip < 0)) {
         Arena a = { 0 };
@@ -379,7 +382,7 @@ static bool find_chip(Job *j)
     return (j->chip && j->chip->chip >= 0) || no_chip(o->text);
 }
 
-static int prepare(Job *j)
+static int aneprobe_prepare(ProbeJob *j)
 {
     int code = EXIT_DONE;
     if (!check_only(j)) return EXIT_USAGE;
@@ -387,20 +390,20 @@ static int prepare(Job *j)
     j->prober.engine = probe_backend(j->args, j->diag, &code);
     if (!j->prober.engine) return code;
     if (!find_chip(j)) return EXIT_USAGE;
-    if (opt(j, PROBE_resume)->count && !opt(j, PROBE_output)->count) {
+    if (aneprobe_opt(j, PROBE_resume)->count && !aneprobe_opt(j, PROBE_output)->count) {
         usage_error(&tool, "--resume goes with -o PROFILE");
         return EXIT_USAGE;
     }
-    if (opt(j, PROBE_resume)->count && !resume(j)) return diag_exit(j->diag);
+    if (aneprobe_opt(j, PROBE_resume)->count && !aneprobe_resume(j)) return diag_exit(j->diag);
     if (!j->profile.len) begin_profile(j);
     return EXIT_DONE;
 }
 
-static int run_job(Job *j)
+static int run_job(ProbeJob *j)
 {
     const char *top = getenv("TMPDIR");
     char *dir = arena_printf(&j->arena, "%s/aneprobe.XXXXXX", top ? top : "/tmp");
-    int code = prepare(j);
+    int code = aneprobe_prepare(j);
     if (code) return code;
     if (!mkdtemp(dir)) {
         diag_fail(j->diag, "cannot make the folder %s for the weights of micro-programs", dir);
@@ -412,7 +415,7 @@ static int run_job(Job *j)
            j->prober.engine->name, j->chip->name);
     if (measure_all(j)) {
         printf("%d hold or are refused, %d do not, ", j->holds, j->absent);
-        if (opt(j, PROBE_limits)->count) printf("%d numbers found, ", j->found);
+        if (aneprobe_opt(j, PROBE_limits)->count) printf("%d numbers found, ", j->found);
         printf("%d unknown; %d differ from the table\n", j->unknown, j->surprises);
     }
     unlink(arena_printf(&j->arena, "%s/w.bin", dir));
@@ -420,9 +423,9 @@ static int run_job(Job *j)
     return diag_exit(j->diag);
 }
 
-static int run(Args *args, Diag *d, Progress *progress)
+static int aneprobe_run(ToolArgs *args, Diag *d, Progress *progress)
 {
-    Job job = { .args = args, .diag = d, .progress = progress, .cut = { .row = -1 } };
+    ProbeJob job = { .args = args, .diag = d, .progress = progress, .cut = { .row = -1 } };
     tool_warnings(d, args);
     if (probe_opt(args, PROBE_bisect)->count) return probe_bisect(args, d, progress);
     if (probe_opt(args, PROBE_first_run)->count) return probe_first(args, d, progress);
@@ -439,4 +442,4 @@ static int run(Args *args, Diag *d, Progress *progress)
     return code;
 }
 
-int main(int argc, char **argv) { return tool_main(&tool, argc, argv, run); }
+int main(int argc, char **argv) { return tool_main(&tool, argc, argv, aneprobe_run); }

@@ -53,7 +53,7 @@ static const Tool tool = {
 };
 
 typedef struct {
-    const Args *args;
+    const ToolArgs *args;
     Diag *diag;
     Progress *progress;
     Arena arena;
@@ -69,9 +69,9 @@ typedef struct {
     const char *dump, *prefix; /* prefix: "it3_" or "" */
     Watch watch;               /* --compare's, of each statement */
     bool differs, missing;
-} Job;
+} RunJob;
 
-static const OptValue *opt(const Job *j, int id) { return &j->args->value[id]; }
+static const OptValue *anerun_opt(const RunJob *j, int id) { return &j->args->value[id]; }
 
 /* ---- the library's messages -------------------------------------------------------------- */
 
@@ -94,18 +94,18 @@ static void take_message(void *ctx, anec_severity severity, const char *text)
 
 static void take_written(void *ctx, const char *path, uint64_t bytes)
 {
-    Job *j = ctx;
+    RunJob *j = ctx;
     progress_file(j->progress, path, bytes);
 }
 
 static void take_stage(void *ctx, const char *name)
 {
-    Job *j = ctx;
+    RunJob *j = ctx;
     trace_phase(&j->trace, name);
 }
 
 /* Whether a call went well; what no message told is told. */
-static bool good(Job *j, anec_status s, const anec_error *e)
+static bool anerun_good(RunJob *j, anec_status s, const anec_error *e)
 {
     if (s == ANEC_USAGE) return usage_error(&tool, "%s", e->text);
     if (s && diag_ok(j->diag) && *e->text) return diag_fail(j->diag, "%s", e->text);
@@ -114,12 +114,12 @@ static bool good(Job *j, anec_status s, const anec_error *e)
 
 /* ---- output ------------------------------------------------------------------------------ */
 
-static bool save(Job *j, const char *dir, const char *name, const anec_tensor *t)
+static bool anerun_save(RunJob *j, const char *dir, const char *name, const anec_tensor *t)
 {
     Buf path = { 0 };
     anec_error e;
     buf_printf(&path, "%s/%s%s.npy", dir, j->prefix, name);
-    bool ok = good(j, anec_tensor_save(j->args->config, t, path.s, &e), &e);
+    bool ok = anerun_good(j, anec_tensor_save(j->args->config, t, path.s, &e), &e);
     buf_free(&path);
     return ok;
 }
@@ -127,32 +127,33 @@ static bool save(Job *j, const char *dir, const char *name, const anec_tensor *t
 /* A value of the first backend: for --dump, and for --compare. */
 static int take_value(void *ctx, const anec_value *v, const anec_tensor *t)
 {
-    Job *j = ctx;
+    RunJob *j = ctx;
     if (j->other && watch_keep(&j->watch, v, t)) return 1;
-    return j->dump && strcmp(t->dtype, "list") != 0 && !save(j, j->dump, anec_value_name(v), t);
+    return j->dump && strcmp(t->dtype, "list") != 0
+        && !anerun_save(j, j->dump, anec_value_name(v), t);
 }
 
 static void take_inner(void *ctx, const char *name, int begins)
 {
-    Job *j = ctx;
+    RunJob *j = ctx;
     trace_inner(&j->trace, name, begins);
 }
 
 static void trace_op_begins(void *ctx, const anec_statement *s)
 {
-    Job *j = ctx;
+    RunJob *j = ctx;
     (void)s;
     trace_begin(&j->trace);
 }
 
 static void trace_op_ends(void *ctx, const anec_statement *s, const anec_tensor *result)
 {
-    Job *j = ctx;
+    RunJob *j = ctx;
     trace_end(&j->trace, s, result);
 }
 
 /* The labels of a dictionary's values beside them; a result that is an image, as one too. */
-static bool save_more(Job *j, const char *dir, const char *name, anec_kind kind, int i)
+static bool save_more(RunJob *j, const char *dir, const char *name, anec_kind kind, int i)
 {
     const char *probabilities;
     anec_feature f = { .size = sizeof f };
@@ -163,20 +164,20 @@ static bool save_more(Job *j, const char *dir, const char *name, anec_kind kind,
     if (kind != ANEC_RESULT) return true;
     anec_classifier(j->kernel, &probabilities);
     if (probabilities && !strcmp(probabilities, name)) {
-        ok = good(j, anec_classes(j->kernel, &labels, &e), &e);
+        ok = anerun_good(j, anec_classes(j->kernel, &labels, &e), &e);
         buf_printf(&path, "%s.keys", name);
-        ok = ok && save(j, dir, path.s, &labels);
+        ok = ok && anerun_save(j, dir, path.s, &labels);
         anec_tensor_free(&labels);
     } else if (anec_port_feature(j->kernel, kind, i, &f) && f.color && anec_has_png()) {
         buf_printf(&path, "%s/%s%s.png", dir, j->prefix, name);
-        ok = good(j, anec_image_save(j->kernel, name, path.s, &e), &e);
+        ok = anerun_good(j, anec_image_save(j->kernel, name, path.s, &e), &e);
     }
     buf_free(&path);
     return ok;
 }
 
 /* The most probable classes, a line each. */
-static void put_best(Job *j, Buf *out)
+static void put_best(RunJob *j, Buf *out)
 {
     enum { BEST = 5 };
     anec_class best[BEST];
@@ -190,9 +191,9 @@ static void put_best(Job *j, Buf *out)
 }
 
 /* Results or states. */
-static bool put_values(Job *j, anec_kind kind)
+static bool put_values(RunJob *j, anec_kind kind)
 {
-    const OptValue *dir = opt(j, RUN_output);
+    const OptValue *dir = anerun_opt(j, RUN_output);
     const char *name;
     anec_tensor t;
     anec_error e;
@@ -201,9 +202,9 @@ static bool put_values(Job *j, anec_kind kind)
     for (int i = 0; ok && (name = anec_port(j->kernel, kind, i, &t)); i++) {
         const anec_status s = kind == ANEC_STATE ? anec_state(j->kernel, name, &t, &e)
                                                  : anec_result(j->kernel, name, &t, &e);
-        ok = good(j, s, &e);
+        ok = anerun_good(j, s, &e);
         if (ok && dir->count) {
-            ok = save(j, dir->text, name, &t) && save_more(j, dir->text, name, kind, i);
+            ok = anerun_save(j, dir->text, name, &t) && save_more(j, dir->text, name, kind, i);
         } else if (ok) {
             char *line = anec_summary(&t);
             if (!line) mem_out(1);
@@ -219,13 +220,13 @@ static bool put_values(Job *j, anec_kind kind)
     return ok;
 }
 
-static bool put_results(Job *j)
+static bool put_results(RunJob *j)
 {
     return put_values(j, ANEC_RESULT)
-        && (!opt(j, RUN_states)->count || put_values(j, ANEC_STATE));
+        && (!anerun_opt(j, RUN_states)->count || put_values(j, ANEC_STATE));
 }
 
-static bool compare_results(Job *j)
+static bool compare_results(RunJob *j)
 {
     const char *name;
     anec_tensor a, b;
@@ -233,8 +234,8 @@ static bool compare_results(Job *j)
     Buf out = { 0 };
     for (int i = 0; (name = anec_port(j->kernel, ANEC_RESULT, i, &a)); i++) {
         anec_difference d = { .size = sizeof d };
-        if (!good(j, anec_result(j->kernel, name, &a, &e), &e)
-            || !good(j, anec_result(j->other, name, &b, &e), &e))
+        if (!anerun_good(j, anec_result(j->kernel, name, &a, &e), &e)
+            || !anerun_good(j, anec_result(j->other, name, &b, &e), &e))
             return false;
         const char *as = anec_value_precision(anec_result_value(j->kernel, i));
         anec_compare(&a, &b, as, &j->watch.tolerance, &d);
@@ -252,7 +253,7 @@ static bool compare_results(Job *j)
 /* ---- input ------------------------------------------------------------------------------- */
 
 /* The inputs of an iteration. Those of --random are its own: `made` has them. */
-static bool bind_inputs(Job *j, uint64_t k, anec_input *in, int *nin, anec_tensor *made)
+static bool bind_inputs(RunJob *j, uint64_t k, anec_input *in, int *nin, anec_tensor *made)
 {
     const char *name;
     anec_tensor t;
@@ -264,13 +265,15 @@ static bool bind_inputs(Job *j, uint64_t k, anec_input *in, int *nin, anec_tenso
         anec_input *to = &in[*nin];
         *to = (anec_input){ .name = name };
         if (g) {
-            ok = good(j, given_load(g, j->kernel, &e), &e) && ok;
+            ok = anerun_good(j, given_load(g, j->kernel, &e), &e) && ok;
             to->tensor = &g->value;
             to->origin = !strcmp(g->text, "-") ? "<stdin>" : g->text;
-        } else if (opt(j, RUN_random)->count) {
+        } else if (anerun_opt(j, RUN_random)->count) {
             anec_tensor *r = &made[*nin];
-            ok = good(j, anec_tensor_random(j->kernel, name, opt(j, RUN_random)->number, r, &e),
-                      &e)
+            ok = anerun_good(j,
+                             anec_tensor_random(j->kernel, name,
+                                                anerun_opt(j, RUN_random)->number, r, &e),
+                             &e)
               && ok;
             to->tensor = r;
             to->origin = "--random";
@@ -283,7 +286,7 @@ static bool bind_inputs(Job *j, uint64_t k, anec_input *in, int *nin, anec_tenso
     return ok;
 }
 
-static bool is_port(const Job *j, const char *name)
+static bool is_port(const RunJob *j, const char *name)
 {
     const char *port;
     anec_tensor t;
@@ -295,7 +298,7 @@ static bool is_port(const Job *j, const char *name)
 }
 
 /* Inputs of which no parameter has the name: handed on, so that they are reported. */
-static int add_unknown(Job *j, anec_input *in, int nin)
+static int add_unknown(RunJob *j, anec_input *in, int nin)
 {
     for (int i = 0; i < j->given.count; i++) {
         bool known = is_port(j, j->given.item[i].name);
@@ -307,7 +310,7 @@ static int add_unknown(Job *j, anec_input *in, int nin)
 }
 
 /* A state given without an iteration is set before the first; NAME@k before iteration k. */
-static bool set_states(Job *j, anec_kernel *kernel, uint64_t k)
+static bool set_states(RunJob *j, anec_kernel *kernel, uint64_t k)
 {
     const char *name;
     anec_tensor t;
@@ -318,29 +321,29 @@ static bool set_states(Job *j, anec_kernel *kernel, uint64_t k)
         if (!g || !(g->each || k == 0)) continue;
         anec_status s = given_load(g, kernel, &e);
         if (!s) s = anec_set_state(kernel, name, &g->value, g->text, &e);
-        ok = good(j, s, &e) && ok;
+        ok = anerun_good(j, s, &e) && ok;
     }
     return ok;
 }
 
 /* ---- running ----------------------------------------------------------------------------- */
 
-static double now(void)
+static double anerun_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static bool run_kernel(Job *j, anec_kernel *kernel, const anec_input *in, int nin,
+static bool run_kernel(RunJob *j, anec_kernel *kernel, const anec_input *in, int nin,
                        const anec_run_options *o)
 {
     anec_error e;
-    return good(j, anec_run_with(kernel, in, nin, o, &e), &e);
+    return anerun_good(j, anec_run_with(kernel, in, nin, o, &e), &e);
 }
 
 /* The other backend's run, which meets the values of the first. */
-static bool run_other(Job *j, const anec_input *in, int nin, uint64_t k)
+static bool run_other(RunJob *j, const anec_input *in, int nin, uint64_t k)
 {
     anec_run_options o = j->run;
     trace_phase(&j->trace, "compare");
@@ -353,17 +356,17 @@ static bool run_other(Job *j, const anec_input *in, int nin, uint64_t k)
         && compare_results(j);
 }
 
-static bool run_once(Job *j, const anec_input *in, int nin, uint64_t k)
+static bool run_once(RunJob *j, const anec_input *in, int nin, uint64_t k)
 {
     char prefix[32] = "";
-    if (opt(j, RUN_iterations)->count && j->iterations > 1)
+    if (anerun_opt(j, RUN_iterations)->count && j->iterations > 1)
         snprintf(prefix, sizeof prefix, "it%llu_", (unsigned long long)k);
     j->prefix = prefix;
     trace_phase(&j->trace, "run");
     bool ok = set_states(j, j->kernel, k) && run_kernel(j, j->kernel, in, nin, &j->run);
     if (ok && j->other) ok = run_other(j, in, nin, k);
     trace_phase(&j->trace, "write");
-    if (ok && (!j->other || opt(j, RUN_output)->count)) ok = put_results(j);
+    if (ok && (!j->other || anerun_opt(j, RUN_output)->count)) ok = put_results(j);
     j->prefix = "";
     return ok;
 }
@@ -383,7 +386,7 @@ static void put_backend(Buf *out, const anec_kernel *k)
 }
 
 /* How long the runs took, where they ran, and what that makes a second. */
-static void put_times(const Job *j, double *seconds, size_t n, const anec_input *in, int nin)
+static void put_times(const RunJob *j, double *seconds, size_t n, const anec_input *in, int nin)
 {
     anec_macs_info macs = { .size = sizeof macs };
     Buf out = { 0 };
@@ -395,28 +398,28 @@ static void put_times(const Job *j, double *seconds, size_t n, const anec_input 
     buf_free(&out);
 }
 
-static bool run_bench(Job *j, const anec_input *in, int nin)
+static bool run_bench(RunJob *j, const anec_input *in, int nin)
 {
-    const size_t n = (size_t)opt(j, RUN_bench)->number;
+    const size_t n = (size_t)anerun_opt(j, RUN_bench)->number;
     double *seconds = mem_zero(n, sizeof *seconds);
     if (!seconds) return diag_fail(j->diag, "no memory for %zu times", n);
     bool ok = true;
     for (size_t i = 0; ok && i < n + 1; i++) { /* the first warms up */
         anec_error e;
-        ok = good(j, anec_reset(j->kernel, &e), &e) && set_states(j, j->kernel, 0);
-        double start = now();
+        ok = anerun_good(j, anec_reset(j->kernel, &e), &e) && set_states(j, j->kernel, 0);
+        double start = anerun_now();
         ok = ok && run_kernel(j, j->kernel, in, nin, &j->run);
-        if (ok && i) seconds[i - 1] = now() - start;
+        if (ok && i) seconds[i - 1] = anerun_now() - start;
         progress_count(j->progress, "run", i, n);
     }
     progress_clear(j->progress);
     if (ok) put_times(j, seconds, n, in, nin);
-    if (ok && opt(j, RUN_output)->count) ok = put_results(j);
+    if (ok && anerun_opt(j, RUN_output)->count) ok = put_results(j);
     mem_free(seconds);
     return ok;
 }
 
-static bool run_all(Job *j)
+static bool run_all(RunJob *j)
 {
     const char *name;
     anec_tensor t;
@@ -431,7 +434,9 @@ static bool run_all(Job *j)
         trace_phase(&j->trace, "bind");
         ok = bind_inputs(j, k, in, &n, made);
         int all = add_unknown(j, in, n);
-        if (ok) ok = opt(j, RUN_bench)->count ? run_bench(j, in, all) : run_once(j, in, all, k);
+        if (ok)
+            ok = anerun_opt(j, RUN_bench)->count ? run_bench(j, in, all)
+                                                 : run_once(j, in, all, k);
         if (j->missing && !ok)
             diag_note(j->diag, (Loc){ 0 },
                       "-i NAME=FILE.npy gives an input, --random SEED makes up the rest");
@@ -443,9 +448,9 @@ static bool run_all(Job *j)
 
 /* ---- preparing --------------------------------------------------------------------------- */
 
-static bool has_function(Job *j)
+static bool has_function(RunJob *j)
 {
-    const OptValue *name = opt(j, RUN_function);
+    const OptValue *name = anerun_opt(j, RUN_function);
     const char *known[64], *f;
     size_t n = 0;
     j->function = name->count ? name->text : anec_main_function(j->model);
@@ -464,7 +469,7 @@ static bool has_function(Job *j)
 }
 
 /* false: no such backend, or none on this machine; the exit code. */
-static bool open_backend(Job *j, const char *name, anec_device **out, int *code)
+static bool open_backend(RunJob *j, const char *name, anec_device **out, int *code)
 {
     const char *have, *all = "";
     anec_error e;
@@ -473,16 +478,16 @@ static bool open_backend(Job *j, const char *name, anec_device **out, int *code)
         all = arena_printf(&j->arena, "%s%s%s", all, i ? ", " : "", have);
         if (strcmp(have, name) != 0) continue;
         const anec_status s = anec_open_with(name, j->args->config, out, &e);
-        bool ok = good(j, s, &e);
+        bool ok = anerun_good(j, s, &e);
         *code = ok ? EXIT_DONE : diag_exit(j->diag);
         return ok;
     }
     return usage_error(&tool, "there is no backend %s; this build has %s", name, all);
 }
 
-static int open_backends(Job *j)
+static int open_backends(RunJob *j)
 {
-    const OptValue *backend = opt(j, RUN_backend), *compare = opt(j, RUN_compare);
+    const OptValue *backend = anerun_opt(j, RUN_backend), *compare = anerun_opt(j, RUN_compare);
     int code;
     if (open_backend(j, backend->count ? backend->text : "auto", &j->device, &code)
         && compare->count)
@@ -490,10 +495,11 @@ static int open_backends(Job *j)
     return code;
 }
 
-static bool start(Job *j, anec_device *device, anec_kernel **k)
+static bool anerun_start(RunJob *j, anec_device *device, anec_kernel **k)
 {
     anec_error e;
-    if (!good(j, anec_compile_on(j->model, device, j->function, k, &e), &e)) return false;
+    if (!anerun_good(j, anec_compile_on(j->model, device, j->function, k, &e), &e))
+        return false;
     if (!common(j->args, COM_verbose)->count) return true;
     Buf out = { 0 };
     put_backend(&out, *k);
@@ -503,12 +509,13 @@ static bool start(Job *j, anec_device *device, anec_kernel **k)
 }
 
 /* --cache status|clear */
-static int answer_cache(Job *j)
+static int answer_cache(RunJob *j)
 {
-    const bool clear = !strcmp(opt(j, RUN_cache)->text, "clear");
+    const bool clear = !strcmp(anerun_opt(j, RUN_cache)->text, "clear");
     anec_cache_info c = { .size = sizeof c };
     anec_error e;
-    if (!good(j, anec_cache(j->args->config, clear, &c, &e), &e)) return diag_exit(j->diag);
+    if (!anerun_good(j, anec_cache(j->args->config, clear, &c, &e), &e))
+        return diag_exit(j->diag);
     printf("%s: %d programs, %.1f MB %s; at most %.1f MB are kept\n", c.folder, c.programs,
            (double)c.bytes * 1e-6, clear ? "removed" : "used", (double)c.limit * 1e-6);
     if (c.busy) printf("%d programs are in use and stay\n", c.busy);
@@ -521,36 +528,38 @@ static int answer_cache(Job *j)
 }
 
 /* --compile-only DIR */
-static int answer_helper(const Job *j)
+static int answer_helper(const RunJob *j)
 {
     char *answer;
-    const bool ok = anec_compile_only(opt(j, RUN_compile_only)->text, &answer);
+    const bool ok = anec_compile_only(anerun_opt(j, RUN_compile_only)->text, &answer);
     fputs(answer, stdout);
     anec_text_free(answer);
     return ok ? EXIT_DONE : EXIT_WORLD;
 }
 
-static bool check_usage(Job *j)
+static bool check_usage(RunJob *j)
 {
-    const OptValue *n = opt(j, RUN_iterations), *bench = opt(j, RUN_bench);
+    const OptValue *n = anerun_opt(j, RUN_iterations), *bench = anerun_opt(j, RUN_bench);
     j->iterations = n->count ? n->number : 1;
     if (!j->iterations) return usage_error(&tool, "--iterations takes a number from 1");
     if (bench->count && (!bench->number || bench->number > 100000000))
         return usage_error(&tool, "--bench takes a number from 1 to 100000000");
-    if (bench->count && (n->count || opt(j, RUN_compare)->count))
+    if (bench->count && (n->count || anerun_opt(j, RUN_compare)->count))
         return usage_error(&tool, "--bench goes neither with --iterations nor with --compare");
-    if (opt(j, RUN_json)->count && !opt(j, RUN_describe)->count && !opt(j, RUN_plan)->count)
+    if (anerun_opt(j, RUN_json)->count && !anerun_opt(j, RUN_describe)->count
+        && !anerun_opt(j, RUN_plan)->count)
         return usage_error(&tool, "--json goes with --describe or --plan");
-    if (opt(j, RUN_plan)->count && !opt(j, RUN_backend)->count)
+    if (anerun_opt(j, RUN_plan)->count && !anerun_opt(j, RUN_backend)->count)
         return usage_error(&tool, "--plan goes with --backend coreml or cpu");
-    if (opt(j, RUN_trace)->count && (bench->count || opt(j, RUN_describe)->count))
+    if (anerun_opt(j, RUN_trace)->count && (bench->count || anerun_opt(j, RUN_describe)->count))
         return usage_error(&tool, "--trace goes neither with --bench nor with --describe");
-    if (!opt(j, RUN_compare)->count && (opt(j, RUN_rtol)->count || opt(j, RUN_atol)->count))
+    if (!anerun_opt(j, RUN_compare)->count
+        && (anerun_opt(j, RUN_rtol)->count || anerun_opt(j, RUN_atol)->count))
         return usage_error(&tool, "--rtol and --atol go with --compare");
     return true;
 }
 
-static bool make_dir(Job *j, const OptValue *dir)
+static bool make_dir(RunJob *j, const OptValue *dir)
 {
     return !dir->count || file_make_dirs(j->diag, dir->text);
 }
@@ -565,82 +574,89 @@ static int threads_of(const OptValue *v)
     return v->number ? (int)most : 1;
 }
 
-static void set_run_options(Job *j)
+static void set_run_options(RunJob *j)
 {
-    const OptValue *steps = opt(j, RUN_max_steps), *rtol = opt(j, RUN_rtol),
-                   *atol = opt(j, RUN_atol);
+    const OptValue *steps = anerun_opt(j, RUN_max_steps), *rtol = anerun_opt(j, RUN_rtol),
+                   *atol = anerun_opt(j, RUN_atol);
     j->run = (anec_run_options){ .size = sizeof j->run,
-                                 .seed = opt(j, RUN_random)->number,
+                                 .seed = anerun_opt(j, RUN_random)->number,
                                  .max_steps = steps->count ? steps->number : 1000000 };
     j->run.ctx = j;
-    j->run.threads = threads_of(opt(j, RUN_threads));
-    if (opt(j, RUN_trace)->count) {
+    j->run.threads = threads_of(anerun_opt(j, RUN_threads));
+    if (anerun_opt(j, RUN_trace)->count) {
         j->run.begin = trace_op_begins;
         j->run.end = trace_op_ends;
         j->run.phase = take_inner;
     }
-    if (opt(j, RUN_dump)->count) {
-        j->dump = opt(j, RUN_dump)->text;
+    if (anerun_opt(j, RUN_dump)->count) {
+        j->dump = anerun_opt(j, RUN_dump)->text;
         j->run.value = take_value;
     }
-    if (opt(j, RUN_compare)->count) j->run.value = take_value;
+    if (anerun_opt(j, RUN_compare)->count) j->run.value = take_value;
     j->watch.diag = j->diag;
     j->watch.tolerance = (anec_tolerance){ .rtol = rtol->count ? rtol->real : -1,
                                            .atol = atol->count ? atol->real : -1 };
 }
 
-static int describe(Job *j)
+static int anerun_describe(RunJob *j)
 {
     char *text;
     anec_error e;
-    if (good(j, anec_describe(j->model, opt(j, RUN_json)->count ? "json" : "text", &text, &e),
-             &e))
+    if (anerun_good(j,
+                    anec_describe(j->model, anerun_opt(j, RUN_json)->count ? "json" : "text",
+                                  &text, &e),
+                    &e))
         fputs(text, stdout);
     anec_text_free(text);
     return diag_exit(j->diag);
 }
 
 /* --plan */
-static int plan(Job *j)
+static int anerun_plan(RunJob *j)
 {
     char *text = NULL;
     anec_error e;
-    if (start(j, j->device, &j->kernel)
-        && good(j, anec_plan(j->kernel, opt(j, RUN_json)->count ? "json" : "text", &text, &e),
-                &e))
+    if (anerun_start(j, j->device, &j->kernel)
+        && anerun_good(
+            j,
+            anec_plan(j->kernel, anerun_opt(j, RUN_json)->count ? "json" : "text", &text, &e),
+            &e))
         fputs(text, stdout);
     anec_text_free(text);
     return diag_exit(j->diag);
 }
 
-static int load(Job *j)
+static int anerun_load(RunJob *j)
 {
-    const OptValue *trace = opt(j, RUN_trace);
+    const OptValue *trace = anerun_opt(j, RUN_trace);
     anec_error e;
     if (!j->args->operand) usage_error(&tool, "no %s is given", tool.operand);
     if (!j->args->operand) return EXIT_USAGE;
     if (trace->count && !trace_open(&j->trace, j->diag, trace->text)) return diag_exit(j->diag);
     const anec_status s = anec_load(j->device, j->args->operand, &j->model, &e);
-    return good(j, s, &e) ? EXIT_DONE : s == ANEC_USAGE ? EXIT_USAGE : diag_exit(j->diag);
+    return anerun_good(j, s, &e) ? EXIT_DONE
+         : s == ANEC_USAGE       ? EXIT_USAGE
+                                 : diag_exit(j->diag);
 }
 
-static int run_job(Job *j, Args *a)
+static int run_job(RunJob *j, ToolArgs *a)
 {
-    if (!check_usage(j) || !given_parse(&j->given, a, opt(j, RUN_input), j->iterations))
+    if (!check_usage(j) || !given_parse(&j->given, a, anerun_opt(j, RUN_input), j->iterations))
         return EXIT_USAGE;
-    if (opt(j, RUN_cache)->count) return answer_cache(j);
-    if (opt(j, RUN_compile_only)->count) return answer_helper(j);
+    if (anerun_opt(j, RUN_cache)->count) return answer_cache(j);
+    if (anerun_opt(j, RUN_compile_only)->count) return answer_helper(j);
     int code = open_backends(j);
     if (code) return code;
-    if ((code = load(j))) return code;
+    if ((code = anerun_load(j))) return code;
     if (!has_function(j)) return diag_exit(j->diag);
-    if (opt(j, RUN_describe)->count) return describe(j);
-    if (opt(j, RUN_plan)->count) return plan(j);
+    if (anerun_opt(j, RUN_describe)->count) return anerun_describe(j);
+    if (anerun_opt(j, RUN_plan)->count) return anerun_plan(j);
     set_run_options(j);
-    if (!start(j, j->device, &j->kernel)
-        || (j->reference && !start(j, j->reference, &j->other)))
+    if (!anerun_start(j, j->device, &j->kernel)
+        || (j->reference && !anerun_start(j, j->reference, &j->other)))
         return diag_exit(j->diag);
-    if (!make_dir(j, opt(j, RUN_output)) || !make_dir(j, opt(j, RUN_dump)) || !run_all(j))
+    if (!make_dir(j, anerun_opt(j, RUN_output)) || !make_dir(j, anerun_opt(j, RUN_dump))
+        || !run_all(j))
         return diag_exit(j->diag);
     if (!trace_close(&j->trace)) return diag_exit(j->diag);
     return j->differs ? EXIT_WRONG : diag_exit(j->diag);
@@ -648,7 +664,7 @@ static int run_job(Job *j, Args *a)
 
 static void give_back(void *ctx)
 {
-    Job *j = ctx;
+    RunJob *j = ctx;
     anec_free(j->kernel);
     anec_free(j->other);
     anec_model_free(j->model);
@@ -656,9 +672,9 @@ static void give_back(void *ctx)
     anec_close(j->reference);
 }
 
-static int run(Args *args, Diag *d, Progress *progress)
+static int anerun_run(ToolArgs *args, Diag *d, Progress *progress)
 {
-    Job job = { .args = args, .diag = d, .progress = progress, .prefix = "" };
+    RunJob job = { .args = args, .diag = d, .progress = progress, .prefix = "" };
     job.helper[0] = args->program;
     job.helper[1] = "--compile-only";
     if (args->value[RUN_strict].count) anec_config_set(args->config, "strict", NULL, NULL);
@@ -681,4 +697,4 @@ static int run(Args *args, Diag *d, Progress *progress)
     return code;
 }
 
-int main(int argc, char **argv) { return tool_main(&tool, argc, argv, run); }
+int main(int argc, char **argv) { return tool_main(&tool, argc, argv, anerun_run); }

@@ -95,13 +95,13 @@ static void catch_stop(void)
 
 /* ---- the command ------------------------------------------------------------------------- */
 
-static const OptValue *opt(const Args *a, int id) { return &a->value[id]; }
+static const OptValue *anetrain_opt(const ToolArgs *a, int id) { return &a->value[id]; }
 
-static bool take_settings(const Args *a, TrainJob *job)
+static bool take_settings(const ToolArgs *a, TrainJob *job)
 {
     settings_init(&job->set);
     for (int i = 0; i < SET_COUNT; i++) {
-        const OptValue *v = opt(a, i);
+        const OptValue *v = anetrain_opt(a, i);
         if (!v->count) continue;
         settings_put(&job->set, i, v->text ? v->text : "yes");
         job->set.at[i].given = true;
@@ -111,7 +111,7 @@ static bool take_settings(const Args *a, TrainJob *job)
 
 /* What a model is read with goes to the processor's programs too; what it is rewritten with does
  * not. All of it is kept. */
-static bool take_options(Args *a, TrainJob *job)
+static bool take_options(ToolArgs *a, TrainJob *job)
 {
     static const char *const kept[] = { "set",   "target",  "io",
                                         "opset", "profile", "missing-weights" };
@@ -138,25 +138,26 @@ static bool take_options(Args *a, TrainJob *job)
     return true;
 }
 
-static bool check_command(const Args *a)
+static bool check_command(const ToolArgs *a)
 {
-    if (!a->operand && !opt(a, TRAIN_resume)->count)
+    if (!a->operand && !anetrain_opt(a, TRAIN_resume)->count)
         return usage_error(&tool, "no MODEL.anedsl is given, and no --resume RUN");
     if (a->operand && !file_has_suffix(a->operand, ".anedsl"))
         return usage_error(&tool,
                            "%s is no .anedsl: weights of a program of the language are "
                            "what is trained",
                            a->operand);
-    if (opt(a, TRAIN_threads)->number > 1024)
-        return usage_error(&tool, "--threads %s: 1024 at most", opt(a, TRAIN_threads)->text);
-    if (opt(a, TRAIN_init)->count && opt(a, TRAIN_resume)->count)
+    if (anetrain_opt(a, TRAIN_threads)->number > 1024)
+        return usage_error(&tool, "--threads %s: 1024 at most",
+                           anetrain_opt(a, TRAIN_threads)->text);
+    if (anetrain_opt(a, TRAIN_init)->count && anetrain_opt(a, TRAIN_resume)->count)
         return usage_error(&tool,
                            "--init and --resume do not go together: a run that is resumed "
                            "has its weights");
     return true;
 }
 
-static int run_job(Args *a, TrainJob *job, Diag *d)
+static int run_job(ToolArgs *a, TrainJob *job, Diag *d)
 {
     anec_error e;
     anec_config *const all[] = { job->config, job->host, job->rest, job->plain };
@@ -172,18 +173,18 @@ static int run_job(Args *a, TrainJob *job, Diag *d)
     return stopped ? 128 + stopped : EXIT_DONE;
 }
 
-static int run(Args *a, Diag *d, Progress *p)
+static int anetrain_run(ToolArgs *a, Diag *d, Progress *p)
 {
     Said said = { .diag = d, .progress = p };
     if (!check_command(a)) return EXIT_USAGE;
     TrainJob job = { .model = a->operand,
-                     .folder = opt(a, TRAIN_output)->text,
-                     .resume = opt(a, TRAIN_resume)->text,
-                     .init = opt(a, TRAIN_init)->text,
-                     .export = opt(a, TRAIN_export)->text,
-                     .backend = opt(a, TRAIN_backend)->text,
-                     .threads = opt(a, TRAIN_threads)->number,
-                     .dry = opt(a, TRAIN_dry)->count > 0,
+                     .folder = anetrain_opt(a, TRAIN_output)->text,
+                     .resume = anetrain_opt(a, TRAIN_resume)->text,
+                     .init = anetrain_opt(a, TRAIN_init)->text,
+                     .export = anetrain_opt(a, TRAIN_export)->text,
+                     .backend = anetrain_opt(a, TRAIN_backend)->text,
+                     .threads = anetrain_opt(a, TRAIN_threads)->number,
+                     .dry = anetrain_opt(a, TRAIN_dry)->count > 0,
                      .config = a->config,
                      .host = anec_config_new(),
                      .rest = anec_config_new(),
@@ -198,4 +199,4 @@ static int run(Args *a, Diag *d, Progress *p)
     return code;
 }
 
-int main(int argc, char **argv) { return tool_main(&tool, argc, argv, run); }
+int main(int argc, char **argv) { return tool_main(&tool, argc, argv, anetrain_run); }

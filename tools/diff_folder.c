@@ -12,31 +12,31 @@ typedef struct {
     uint64_t iteration; /* of it<k>_NAME */
     size_t place;       /* of the value in the model; what it lacks comes last */
     bool in_a, in_b;
-} File;
+} DiffFile;
 
 typedef struct {
     Arena arena;
-    File *file;
+    DiffFile *file;
     size_t count, cap;
-} Files;
+} DiffFiles;
 
 /* ---- what there is ----------------------------------------------------------------------- */
 
 static int by_name(const void *x, const void *y)
 {
-    const File *a = x, *b = y;
+    const DiffFile *a = x, *b = y;
     return strcmp(a->name, b->name);
 }
 
 static int by_place(const void *x, const void *y)
 {
-    const File *a = x, *b = y;
+    const DiffFile *a = x, *b = y;
     if (a->iteration != b->iteration) return a->iteration < b->iteration ? -1 : 1;
     if (a->place != b->place) return a->place < b->place ? -1 : 1;
     return by_name(x, y);
 }
 
-static void add(Files *f, File file)
+static void diff_folder_add(DiffFiles *f, DiffFile file)
 {
     if (f->count == f->cap) {
         f->cap = f->cap ? 2 * f->cap : 64;
@@ -46,21 +46,21 @@ static void add(Files *f, File file)
     f->file[f->count++] = file;
 }
 
-static bool list(Files *f, Diag *d, const char *dir, bool first)
+static bool diff_folder_list(DiffFiles *f, Diag *d, const char *dir, bool first)
 {
     DIR *handle = dir_open(dir);
     if (!handle) return diag_fail(d, "cannot read %s: %s", dir, strerror(errno));
     for (const struct dirent *e; (e = readdir(handle));) {
         if (!file_has_suffix(e->d_name, ".npy")) continue;
         const char *name = arena_strndup(&f->arena, e->d_name, strlen(e->d_name) - 4);
-        add(f, (File){ .name = name, .in_a = first, .in_b = !first });
+        diff_folder_add(f, (DiffFile){ .name = name, .in_a = first, .in_b = !first });
     }
     dir_close(handle);
     return true;
 }
 
 /* Those of both folders become one. */
-static void merge(Files *f)
+static void diff_folder_merge(DiffFiles *f)
 {
     size_t n = 0;
     if (f->count) qsort(f->file, f->count, sizeof *f->file, by_name);
@@ -78,40 +78,42 @@ static void merge(Files *f)
 
 static int find_name(const void *key, const void *file)
 {
-    return strcmp(key, ((const File *)file)->name);
+    return strcmp(key, ((const DiffFile *)file)->name);
 }
 
 typedef struct {
-    Files known; /* values by name, with their places */
+    DiffFiles known; /* values by name, with their places */
 } Order;
 
 static bool add_results(void *ctx, Op *op)
 {
     Order *o = ctx;
     for (int i = 0; i < op->nout; i++)
-        add(&o->known, (File){ .name = op->out[i]->name, .place = o->known.count });
+        diff_folder_add(&o->known,
+                        (DiffFile){ .name = op->out[i]->name, .place = o->known.count });
     return true;
 }
 
-static const File *place_of(const Order *o, const char *name)
+static const DiffFile *place_of(const Order *o, const char *name)
 {
     return o->known.count
              ? bsearch(name, o->known.file, o->known.count, sizeof *o->known.file, find_name)
              : NULL;
 }
 
-static void put_in_order(Files *f, const Module *m)
+static void put_in_order(DiffFiles *f, const Module *m)
 {
     Order o = { 0 };
     for (Func *fn = m->first; fn; fn = fn->next) {
         for (int i = 0; i < fn->body->nparam; i++)
-            add(&o.known, (File){ .name = fn->body->param[i]->name, .place = o.known.count });
+            diff_folder_add(&o.known, (DiffFile){ .name = fn->body->param[i]->name,
+                                                  .place = o.known.count });
         func_walk(fn, add_results, &o);
     }
     if (o.known.count) qsort(o.known.file, o.known.count, sizeof *o.known.file, by_name);
     for (size_t i = 0; i < f->count; i++) {
-        File *file = &f->file[i];
-        const File *at = place_of(&o, file->name);
+        DiffFile *file = &f->file[i];
+        const DiffFile *at = place_of(&o, file->name);
         if (!at && !strncmp(file->name, "it", 2)) {
             char *end;
             uint64_t k = strtoull(file->name + 2, &end, 10);
@@ -125,8 +127,8 @@ static void put_in_order(Files *f, const Module *m)
 
 /* ---- comparing --------------------------------------------------------------------------- */
 
-static Verdict compare(Buf *out, Diag *d, const char *a, const char *b, const File *f,
-                       const Tolerance *tol)
+static Verdict diff_folder_compare(Buf *out, Diag *d, const char *a, const char *b,
+                                   const DiffFile *f, const Tolerance *tol)
 {
     if (!f->in_a || !f->in_b) {
         buf_message(out, "%s: only in %s\n", f->name, f->in_a ? a : b);
@@ -149,7 +151,7 @@ static Verdict compare(Buf *out, Diag *d, const char *a, const char *b, const Fi
     return v;
 }
 
-static Verdict compare_all(Buf *out, Diag *d, const char *a, const char *b, const Files *f,
+static Verdict compare_all(Buf *out, Diag *d, const char *a, const char *b, const DiffFiles *f,
                            const Tolerance *tol)
 {
     size_t others = 0;
@@ -157,7 +159,7 @@ static Verdict compare_all(Buf *out, Diag *d, const char *a, const char *b, cons
     Verdict v = DIFF_SAME;
     for (size_t i = 0; i < f->count && v != DIFF_FAILED; i++) {
         line.len = 0;
-        v = compare(&line, d, a, b, &f->file[i], tol);
+        v = diff_folder_compare(&line, d, a, b, &f->file[i], tol);
         if (v != DIFF_OTHER) continue;
         if (!others++) buf_add(out, line.s, line.len);
     }
@@ -169,10 +171,10 @@ static Verdict compare_all(Buf *out, Diag *d, const char *a, const char *b, cons
 Verdict diff_folders(Buf *out, Diag *d, const char *a, const char *b, const Module *order,
                      const Tolerance *tol)
 {
-    Files f = { 0 };
+    DiffFiles f = { 0 };
     Verdict v = DIFF_FAILED;
-    if (list(&f, d, a, true) && list(&f, d, b, false)) {
-        merge(&f);
+    if (diff_folder_list(&f, d, a, true) && diff_folder_list(&f, d, b, false)) {
+        diff_folder_merge(&f);
         if (order) put_in_order(&f, order);
         if (f.count) v = compare_all(out, d, a, b, &f, tol);
         else diag_error(d, (Loc){ 0 }, "neither %s nor %s holds a .npy file", a, b);

@@ -26,8 +26,8 @@ static void put_place(Buf *out, const Side *s, Loc loc)
 }
 
 /* "A:3:9 and B:4:9: ..": always false. */
-static bool differ(Diff *d, Loc a, Loc b, const char *fmt, ...) PRINTF(4, 5);
-static bool differ(Diff *d, Loc a, Loc b, const char *fmt, ...)
+static bool diff_model_differ(Diff *d, Loc a, Loc b, const char *fmt, ...) PRINTF(4, 5);
+static bool diff_model_differ(Diff *d, Loc a, Loc b, const char *fmt, ...)
 {
     va_list ap;
     put_place(d->out, d->a, a);
@@ -54,7 +54,7 @@ typedef struct {
     const char *what;
 } At;
 
-static bool absent(const Const *c)
+static bool diff_model_absent(const Const *c)
 {
     return c->kind == CONST_BLOB && (!c->file || c->file->absent);
 }
@@ -86,10 +86,10 @@ static bool differ_in(Diff *d, const At *at, const Tensor *a, const Tensor *b, s
     put_exact(&text, a, i);
     buf_puts(&text, " against ");
     put_exact(&text, b, i);
-    if (count == 1) differ(d, at->a, at->b, "%s: %s", at->what, text.s);
+    if (count == 1) diff_model_differ(d, at->a, at->b, "%s: %s", at->what, text.s);
     else
-        differ(d, at->a, at->b, "%s: element %zu of %zu is %s", at->what, at_all, count,
-               text.s);
+        diff_model_differ(d, at->a, at->b, "%s: element %zu of %zu is %s", at->what, at_all,
+                          count, text.s);
     buf_free(&text);
     return false;
 }
@@ -129,7 +129,7 @@ static bool same_strings(Diff *d, const At *at, const Const *a, const Const *b, 
         buf_quote(&q, x[i]);
         buf_puts(&q, " against ");
         buf_quote(&q, y[i]);
-        differ(d, at->a, at->b, "%s: %s", at->what, q.s);
+        diff_model_differ(d, at->a, at->b, "%s: %s", at->what, q.s);
         buf_free(&q);
         return false;
     }
@@ -140,21 +140,22 @@ static bool same_const(Diff *d, const At *at, const Const *a, const Const *b)
 {
     size_t count;
     if (!type_equal(a->type, b->type))
-        return differ(d, at->a, at->b, "%s: %s against %s", at->what,
-                      type_text(&d->arena, a->type), type_text(&d->arena, b->type));
+        return diff_model_differ(d, at->a, at->b, "%s: %s against %s", at->what,
+                                 type_text(&d->arena, a->type), type_text(&d->arena, b->type));
     if (a->kind == CONST_GROUP || b->kind == CONST_GROUP) {
         if (a->kind != b->kind || a->nelem != b->nelem)
-            return differ(d, at->a, at->b, "%s: %lld against %lld elements", at->what,
-                          (long long)a->nelem, (long long)b->nelem);
+            return diff_model_differ(d, at->a, at->b, "%s: %lld against %lld elements",
+                                     at->what, (long long)a->nelem, (long long)b->nelem);
         for (int64_t i = 0; i < a->nelem; i++)
             if (!same_const(d, at, a->elem[i], b->elem[i])) return false;
         return true;
     }
-    if (absent(a) || absent(b)) {
+    if (diff_model_absent(a) || diff_model_absent(b)) {
         if (a->kind == b->kind && a->offset == b->offset && same_text(a->path, b->path))
             return true;
-        return differ(d, at->a, at->b,
-                      "%s: the weight file is absent, and the references differ", at->what);
+        return diff_model_differ(d, at->a, at->b,
+                                 "%s: the weight file is absent, and the references differ",
+                                 at->what);
     }
     if (same_rule(a, b) || a->type->kind != TY_TENSOR || !shape_count(&a->type->shape, &count))
         return true;
@@ -171,13 +172,13 @@ static bool same_attrs(Diff *d, Loc la, Loc lb, const char *of, const Attrs *a, 
         const Const *other = attr_get(b, a->at[i].name);
         const char *what = arena_printf(&d->arena, "attribute %s of %s", a->at[i].name, of);
         if (skip_name && !strcmp(a->at[i].name, "name")) continue;
-        if (!other) return differ(d, la, lb, "%s: the second lacks it", what);
+        if (!other) return diff_model_differ(d, la, lb, "%s: the second lacks it", what);
         if (!same_const(d, &(At){ la, lb, what }, a->at[i].val, other)) return false;
     }
     for (int i = 0; i < b->count; i++)
         if (!attr_get(a, b->at[i].name) && !(skip_name && !strcmp(b->at[i].name, "name")))
-            return differ(d, la, lb, "attribute %s of %s: the first lacks it", b->at[i].name,
-                          of);
+            return diff_model_differ(d, la, lb, "attribute %s of %s: the first lacks it",
+                                     b->at[i].name, of);
     return true;
 }
 
@@ -196,26 +197,27 @@ static Attrs all_attrs(Diff *d, const Op *op)
 /* ---- values ------------------------------------------------------------------------------ */
 
 /* b stands where a stands. */
-static bool pair(Diff *d, const char *what, const Value *a, Value *b)
+static bool diff_model_pair(Diff *d, const char *what, const Value *a, Value *b)
 {
     values_set(&d->pairs, a, b);
     if (!d->ignore_names && !same_text(a->name, b->name))
-        return differ(d, a->loc, b->loc, "%s is called %s against %s", what, a->name, b->name);
+        return diff_model_differ(d, a->loc, b->loc, "%s is called %s against %s", what, a->name,
+                                 b->name);
     if (!type_equal(a->type, b->type))
-        return differ(d, a->loc, b->loc, "%s %s is %s against %s", what, a->name,
-                      type_text(&d->arena, a->type), type_text(&d->arena, b->type));
+        return diff_model_differ(d, a->loc, b->loc, "%s %s is %s against %s", what, a->name,
+                                 type_text(&d->arena, a->type), type_text(&d->arena, b->type));
     return true;
 }
 
 static bool same_use(Diff *d, Loc la, Loc lb, const char *what, const Value *a, const Value *b)
 {
     if (!a->name != !b->name)
-        return differ(d, la, lb, "%s: %s against %s", what,
-                      a->name ? a->name : "an inline literal",
-                      b->name ? b->name : "an inline literal");
+        return diff_model_differ(d, la, lb, "%s: %s against %s", what,
+                                 a->name ? a->name : "an inline literal",
+                                 b->name ? b->name : "an inline literal");
     if (!a->name) return same_const(d, &(At){ la, lb, what }, a->lit, b->lit);
     return values_get(&d->pairs, a) == b
-        || differ(d, la, lb, "%s: %s against %s", what, a->name, b->name);
+        || diff_model_differ(d, la, lb, "%s: %s against %s", what, a->name, b->name);
 }
 
 static const char *label_of(Diff *d, const Op *op)
@@ -229,17 +231,17 @@ static bool same_args(Diff *d, const Op *a, const Op *b)
         const Arg *x = &a->arg[i], *y = op_same_arg(b, x);
         const char *what = arena_printf(&d->arena, "argument %s of %s", x->name,
                                         label_of(d, a));
-        if (!y) return differ(d, a->loc, b->loc, "%s: the second lacks it", what);
+        if (!y) return diff_model_differ(d, a->loc, b->loc, "%s: the second lacks it", what);
         if (x->count != y->count)
-            return differ(d, a->loc, b->loc, "%s: %d against %d values", what, x->count,
-                          y->count);
+            return diff_model_differ(d, a->loc, b->loc, "%s: %d against %d values", what,
+                                     x->count, y->count);
         for (int k = 0; k < x->count; k++)
             if (!same_use(d, a->loc, b->loc, what, x->val[k], y->val[k])) return false;
     }
     for (int i = 0; i < b->narg; i++)
         if (!op_same_arg(a, &b->arg[i]))
-            return differ(d, a->loc, b->loc, "argument %s of %s: the first lacks it",
-                          b->arg[i].name, label_of(d, a));
+            return diff_model_differ(d, a->loc, b->loc, "argument %s of %s: the first lacks it",
+                                     b->arg[i].name, label_of(d, a));
     return true;
 }
 
@@ -251,12 +253,14 @@ static bool same_op(Diff *d, Op *a, Op *b)
 {
     const char *of = label_of(d, a);
     if (strcmp(a->name, b->name) != 0)
-        return differ(d, a->loc, b->loc, "%s against %s", of, label_of(d, b));
-    if (a->opset != b->opset) return differ(d, a->loc, b->loc, "%s: another opset", of);
+        return diff_model_differ(d, a->loc, b->loc, "%s against %s", of, label_of(d, b));
+    if (a->opset != b->opset)
+        return diff_model_differ(d, a->loc, b->loc, "%s: another opset", of);
     if (a->nout != b->nout)
-        return differ(d, a->loc, b->loc, "%s: %d against %d results", of, a->nout, b->nout);
+        return diff_model_differ(d, a->loc, b->loc, "%s: %d against %d results", of, a->nout,
+                                 b->nout);
     for (int i = 0; i < a->nout; i++)
-        if (!pair(d, "the result", a->out[i], b->out[i])) return false;
+        if (!diff_model_pair(d, "the result", a->out[i], b->out[i])) return false;
     if (!same_args(d, a, b)) return false;
     if (a->kind == OP_const && a->out[0]->lit && b->out[0]->lit
         && !same_const(d, &(At){ a->loc, b->loc, of }, a->out[0]->lit, b->out[0]->lit))
@@ -274,20 +278,23 @@ static bool same_op(Diff *d, Op *a, Op *b)
 static bool same_block(Diff *d, Loc la, Loc lb, const char *of, const Block *a, const Block *b)
 {
     if (!d->ignore_names && !same_text(a->name, b->name))
-        return differ(d, la, lb, "%s is called %s against %s", of,
-                      a->name ? a->name : "nothing", b->name ? b->name : "nothing");
+        return diff_model_differ(d, la, lb, "%s is called %s against %s", of,
+                                 a->name ? a->name : "nothing", b->name ? b->name : "nothing");
     if (a->nparam != b->nparam)
-        return differ(d, la, lb, "%s: %d against %d parameters", of, a->nparam, b->nparam);
+        return diff_model_differ(d, la, lb, "%s: %d against %d parameters", of, a->nparam,
+                                 b->nparam);
     for (int i = 0; i < a->nparam; i++)
-        if (!pair(d, "the parameter", a->param[i], b->param[i])) return false;
+        if (!diff_model_pair(d, "the parameter", a->param[i], b->param[i])) return false;
     Op *x = a->first, *y = b->first;
     for (; x && y; x = x->next, y = y->next)
         if (!same_op(d, x, y)) return false;
     if (x || y)
-        return differ(d, x ? x->loc : la, y ? y->loc : lb, "%s: the %s ends before %s", of,
-                      x ? "second" : "first", label_of(d, x ? x : y));
+        return diff_model_differ(d, x ? x->loc : la, y ? y->loc : lb,
+                                 "%s: the %s ends before %s", of, x ? "second" : "first",
+                                 label_of(d, x ? x : y));
     if (a->nresult != b->nresult)
-        return differ(d, la, lb, "%s: %d against %d results", of, a->nresult, b->nresult);
+        return diff_model_differ(d, la, lb, "%s: %d against %d results", of, a->nresult,
+                                 b->nresult);
     for (int i = 0; i < a->nresult; i++)
         if (!same_use(d, la, lb, arena_printf(&d->arena, "result %d of %s", i, of),
                       a->result[i], b->result[i]))
@@ -299,10 +306,10 @@ static bool same_func(Diff *d, const Func *a, const Func *b)
 {
     const char *of = arena_printf(&d->arena, "function %s", a->name);
     if (strcmp(a->name, b->name) != 0)
-        return differ(d, a->loc, b->loc, "function %s against %s", a->name, b->name);
+        return diff_model_differ(d, a->loc, b->loc, "function %s against %s", a->name, b->name);
     if (a->opset != b->opset || !same_text(a->opset_name, b->opset_name))
-        return differ(d, a->loc, b->loc, "%s: %s against %s", of, opset_text(a->opset),
-                      opset_text(b->opset));
+        return diff_model_differ(d, a->loc, b->loc, "%s: %s against %s", of,
+                                 opset_text(a->opset), opset_text(b->opset));
     return same_attrs(d, a->loc, b->loc, of, &a->attrs, &b->attrs, false)
         && same_block(d, a->loc, b->loc, of, a->body, b->body);
 }
@@ -311,14 +318,16 @@ static bool same_module(Diff *d, const Module *a, const Module *b)
 {
     const Loc none = { 0 };
     if (!same_text(a->version, b->version))
-        return differ(d, none, none, "program(%s) against program(%s)", a->version, b->version);
+        return diff_model_differ(d, none, none, "program(%s) against program(%s)", a->version,
+                                 b->version);
     if (!same_attrs(d, none, none, "the program", &a->attrs, &b->attrs, false)) return false;
     const Func *f = a->first, *g = b->first;
     for (; f && g; f = f->next, g = g->next)
         if (!same_func(d, f, g)) return false;
     if (f || g)
-        return differ(d, f ? f->loc : none, g ? g->loc : none, "the %s lacks function %s",
-                      f ? "second" : "first", f ? f->name : g->name);
+        return diff_model_differ(d, f ? f->loc : none, g ? g->loc : none,
+                                 "the %s lacks function %s", f ? "second" : "first",
+                                 f ? f->name : g->name);
     return true;
 }
 

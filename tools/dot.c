@@ -22,7 +22,7 @@ static void set_node(Dot *d, const Value *v, int node)
     values_set(&d->nodes, v, (void *)(intptr_t)node);
 }
 
-static void indent(Dot *d) { buf_printf(d->out, "%*s", 2 * d->depth, ""); }
+static void dot_indent(Dot *d) { buf_printf(d->out, "%*s", 2 * d->depth, ""); }
 
 /* Text inside a label's quotes; a line of the label ends with \n, as dot has it. */
 static void put_label(Buf *out, const char *s)
@@ -70,7 +70,7 @@ static const char *literal_text(Arena *a, const Const *c)
 
 static int put_node(Dot *d, const char *look, const char *label)
 {
-    indent(d);
+    dot_indent(d);
     buf_printf(d->out, "n%d [%s, label=\"", d->next, look);
     put_label(d->out, label);
     buf_puts(d->out, "\"];\n");
@@ -79,7 +79,7 @@ static int put_node(Dot *d, const char *look, const char *label)
 
 static void put_edge(Dot *d, int from, int to, const char *label)
 {
-    indent(d);
+    dot_indent(d);
     buf_printf(d->out, "n%d -> n%d [label=\"", from, to);
     put_label(d->out, label);
     buf_puts(d->out, "\"];\n");
@@ -126,10 +126,10 @@ static void put_inner(Dot *d, Op *op, int node)
 {
     for (int i = 0; i < op->nblock; i++) {
         Block *b = op->block[i];
-        indent(d);
+        dot_indent(d);
         buf_printf(d->out, "subgraph cluster_%d {\n", d->next++);
         d->depth++;
-        indent(d);
+        dot_indent(d);
         buf_puts(d->out, "label=\"");
         put_label(d->out, b->name ? b->name : op->name);
         buf_puts(d->out, "\";\n");
@@ -140,7 +140,7 @@ static void put_inner(Dot *d, Op *op, int node)
                                            short_type(&d->arena, b->param[k]->type))));
         put_block(d, b);
         d->depth--;
-        indent(d);
+        dot_indent(d);
         buf_puts(d->out, "}\n");
         for (int k = 0; k < b->nresult; k++)
             if (node_of(d, b->result[k]))

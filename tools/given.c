@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static bool parse_one(Given *g, Args *a, const char *s, uint64_t iterations)
+static bool parse_one(Given *g, ToolArgs *a, const char *s, uint64_t iterations)
 {
     size_t n = strcspn(s, "=");
     if (!n || !s[n] || !s[n + 1])
@@ -27,7 +27,7 @@ static bool same_place(const Given *a, const Given *b)
     return !strcmp(a->name, b->name) && a->each == b->each && a->iteration == b->iteration;
 }
 
-bool given_parse(GivenList *g, Args *a, const OptValue *list, uint64_t iterations)
+bool given_parse(GivenList *g, ToolArgs *a, const OptValue *list, uint64_t iterations)
 {
     const Given *in = NULL;
     *g = (GivenList){ .item = NEW_ARRAY(&a->arena, list->count + 1, Given) };

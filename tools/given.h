@@ -18,7 +18,7 @@ typedef struct {
 } GivenList;
 
 /* false: wrong usage, and said. */
-bool given_parse(GivenList *g, Args *a, const OptValue *list, uint64_t iterations);
+bool given_parse(GivenList *g, ToolArgs *a, const OptValue *list, uint64_t iterations);
 void given_free(GivenList *g);
 /* What is given for a name in an iteration; NULL: nothing. */
 Given *given_find(const GivenList *g, const char *name, uint64_t iteration);

@@ -6,7 +6,7 @@
 
 typedef struct {
     Arena arena;
-} Job;
+} GraphJob;
 
 /* ---- literals ---------------------------------------------------------------------------- */
 
@@ -32,7 +32,7 @@ static cJSON *json_init(const Const *c)
     return o;
 }
 
-static cJSON *json_const(Job *j, const Const *c)
+static cJSON *json_const(GraphJob *j, const Const *c)
 {
     cJSON *o = json_root(cJSON_CreateObject());
     json_type(o, &j->arena, c->type);
@@ -54,7 +54,7 @@ static cJSON *json_const(Job *j, const Const *c)
 }
 
 /* `name`: what stands for the attribute of that name; NULL: nothing does. */
-static void json_attrs(Job *j, cJSON *o, const Attrs *attrs, const char *name)
+static void json_attrs(GraphJob *j, cJSON *o, const Attrs *attrs, const char *name)
 {
     cJSON *list = attrs->count || name ? json_item(o, "attributes", cJSON_CreateObject())
                                        : NULL;
@@ -72,7 +72,7 @@ static void json_attrs(Job *j, cJSON *o, const Attrs *attrs, const char *name)
 
 /* ---- statements -------------------------------------------------------------------------- */
 
-static void json_values(Job *j, cJSON *o, const char *key, Value *const *val, int n)
+static void json_values(GraphJob *j, cJSON *o, const char *key, Value *const *val, int n)
 {
     cJSON *list = json_item(o, key, cJSON_CreateArray());
     for (int i = 0; i < n; i++) {
@@ -84,7 +84,7 @@ static void json_values(Job *j, cJSON *o, const char *key, Value *const *val, in
 }
 
 /* Each argument is a list: the name of a value, or an inline literal. */
-static void json_args(Job *j, cJSON *o, const Op *op)
+static void json_args(GraphJob *j, cJSON *o, const Op *op)
 {
     cJSON *args = json_item(o, "arguments", cJSON_CreateObject());
     for (int i = 0; i < op->narg; i++) {
@@ -103,9 +103,9 @@ static void json_names(cJSON *o, const char *key, Value *const *val, int n)
     for (int i = 0; i < n; i++) json_item(list, NULL, cJSON_CreateString(val[i]->name));
 }
 
-static void json_block(Job *j, cJSON *o, const Block *b);
+static void json_block(GraphJob *j, cJSON *o, const Block *b);
 
-static cJSON *json_op(Job *j, const Op *op)
+static cJSON *json_op(GraphJob *j, const Op *op)
 {
     cJSON *o = json_root(cJSON_CreateObject());
     json_item(o, "op", cJSON_CreateString(op->name));
@@ -125,7 +125,7 @@ static cJSON *json_op(Job *j, const Op *op)
     return o;
 }
 
-static void json_block(Job *j, cJSON *o, const Block *b)
+static void json_block(GraphJob *j, cJSON *o, const Block *b)
 {
     json_values(j, o, "parameters", b->param, b->nparam);
     cJSON *list = json_item(o, "statements", cJSON_CreateArray());
@@ -140,7 +140,7 @@ static void json_block(Job *j, cJSON *o, const Block *b)
 
 void graph_json(Buf *out, const char *path, const Module *m)
 {
-    Job j = { 0 };
+    GraphJob j = { 0 };
     cJSON *root = json_root(cJSON_CreateObject());
     json_item(root, "file", cJSON_CreateString(path));
     json_item(root, "version", cJSON_CreateString(m->version));

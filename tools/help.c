@@ -10,7 +10,7 @@ enum { WIDTH = 80, INDENT = 27 };
 
 /* Words of s (n bytes) in lines up to WIDTH; the first begins at column `at`, others at
  * indent. */
-static void wrap(Buf *out, const char *s, size_t n, size_t at, size_t indent)
+static void help_wrap(Buf *out, const char *s, size_t n, size_t at, size_t indent)
 {
     bool first = true;
     for (size_t i = 0; i < n;) {
@@ -56,7 +56,7 @@ static void put_option(Buf *out, const Option *o)
     } else {
         buf_printf(out, "%*s", (int)(INDENT - at), "");
     }
-    wrap(out, o->help, strlen(o->help), INDENT, INDENT);
+    help_wrap(out, o->help, strlen(o->help), INDENT, INDENT);
 }
 
 /* An example as it can be run: CHIP in it is a chip of which there is a simulated engine. */
@@ -81,12 +81,12 @@ void tool_help(const Tool *t, Buf *out)
 {
     buf_printf(out, "usage: %s [options]%s%s\n", t->name, t->operand ? " " : "",
                t->operand ? t->operand : "");
-    wrap(out, t->summary, strlen(t->summary), 0, 0);
+    help_wrap(out, t->summary, strlen(t->summary), 0, 0);
     for (const char *s = t->about; *s;) {
         const char *end = strstr(s, "\n\n");
         size_t n = end ? (size_t)(end - s) : strlen(s);
         buf_putc(out, '\n');
-        wrap(out, s, n, 0, 0);
+        help_wrap(out, s, n, 0, 0);
         s += n;
         while (*s == '\n') s++;
     }

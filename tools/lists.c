@@ -18,7 +18,7 @@ static void put_param(Buf *out, const Param *p)
 }
 
 /* What keeps an op from being run by the reference, in words. */
-static const char *standing(const OpInfo *o)
+static const char *lists_standing(const OpInfo *o)
 {
     if (o->flags & F_UNSUPPORTED) return "  [read and printed only]";
     if (o->flags & F_PRIVATE) return "  [not of public Core ML]";
@@ -36,7 +36,7 @@ void list_ops(Buf *out)
             put_param(out, p);
             sep = ", ";
         }
-        buf_printf(out, ")%s\n", standing(&ops[i]));
+        buf_printf(out, ")%s\n", lists_standing(&ops[i]));
     }
 }
 

@@ -31,7 +31,7 @@ static double bytes_of(const Type *t)
 }
 
 /* A value begins to live at statement `at`, and dies there unless something reads it later. */
-static double define(Run *r, Frame *f, size_t at, const Value *v)
+static double liveness_define(Run *r, Frame *f, size_t at, const Value *v)
 {
     double bytes = bytes_of(v->type);
     Life *l = NEW(&r->arena, Life);
@@ -42,7 +42,7 @@ static double define(Run *r, Frame *f, size_t at, const Value *v)
     return l->bytes;
 }
 
-static void use(const Run *r, Frame *f, size_t at, const Value *v)
+static void liveness_use(const Run *r, Frame *f, size_t at, const Value *v)
 {
     Life *l = values_get(&r->life, v);
     if (!l) return;
@@ -59,7 +59,7 @@ static bool takes_no_room(const Op *op)
 }
 
 /* Definitions and uses. */
-static Frame *survey(Run *r, Block *b, Frame *parent, size_t at)
+static Frame *liveness_survey(Run *r, Block *b, Frame *parent, size_t at)
 {
     size_t n = 0, i = 0;
     for (const Op *op = b->first; op; op = op->next) n++;
@@ -67,14 +67,14 @@ static Frame *survey(Run *r, Block *b, Frame *parent, size_t at)
     *f = (Frame){ .block = b, .parent = parent, .at = at };
     f->dies = NEW_ARRAY(&r->arena, n + 1, double);
     f->inner = NEW_ARRAY(&r->arena, n + 1, double);
-    for (int k = 0; k < b->nparam; k++) f->first += define(r, f, 0, b->param[k]);
+    for (int k = 0; k < b->nparam; k++) f->first += liveness_define(r, f, 0, b->param[k]);
     for (Op *op = b->first; op; op = op->next, i++) {
         for (int k = 0; k < op->nout; k++)
-            if (!takes_no_room(op)) define(r, f, i, op->out[k]);
+            if (!takes_no_room(op)) liveness_define(r, f, i, op->out[k]);
         for (int a = 0; a < op->narg; a++)
-            for (int k = 0; k < op->arg[a].count; k++) use(r, f, i, op->arg[a].val[k]);
+            for (int k = 0; k < op->arg[a].count; k++) liveness_use(r, f, i, op->arg[a].val[k]);
     }
-    for (int k = 0; k < b->nresult; k++) use(r, f, n, b->result[k]);
+    for (int k = 0; k < b->nresult; k++) liveness_use(r, f, n, b->result[k]);
     return f;
 }
 
@@ -94,7 +94,7 @@ static void survey_inner(Run *r, Frame *f)
 
 static void block_peak(Run *r, Block *b, Frame *parent, size_t at, Peak *peak)
 {
-    Frame *f = survey(r, b, parent, at);
+    Frame *f = liveness_survey(r, b, parent, at);
     survey_inner(r, f);
     double live = f->first;
     size_t i = 0;

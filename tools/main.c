@@ -49,7 +49,7 @@ static void put_version(const Tool *t, Buf *out)
     buf_printf(out, "  %-38s %s\n", "PNG (libpng)", anec_has_png() ? "present" : "absent");
 }
 
-static bool tool_answers(const Args *a)
+static bool tool_answers(const ToolArgs *a)
 {
     Buf out = { 0 };
     if (common(a, COM_help)->count) tool_help(a->tool, &out);
@@ -64,7 +64,7 @@ static bool tool_answers(const Args *a)
 /* ---- options of the library -------------------------------------------------------------- */
 
 /* What the rows that are the library's were given goes to it; false: usage, and said. */
-static bool configure(Args *a)
+static bool tool_configure(ToolArgs *a)
 {
     static const Option rows[] = {
 #define OPT OPTION_ROW
@@ -92,7 +92,7 @@ static bool configure(Args *a)
 
 /* ---- main -------------------------------------------------------------------------------- */
 
-static void emit(void *ctx, DiagKind kind, const char *message)
+static void tool_emit(void *ctx, DiagKind kind, const char *message)
 {
     (void)kind;
     progress_clear(ctx);
@@ -101,11 +101,12 @@ static void emit(void *ctx, DiagKind kind, const char *message)
     if (!n || message[n - 1] != '\n') fputc('\n', stderr);
 }
 
-static int guarded(const Tool *t, int argc, char **argv, int (*run)(Args *, Diag *, Progress *))
+static int tool_guarded(const Tool *t, int argc, char **argv,
+                        int (*run)(ToolArgs *, Diag *, Progress *))
 {
-    Args args;
+    ToolArgs args;
     Progress progress = { 0 };
-    Diag diag = { .emit = emit, .progress = progress_file, .ctx = &progress };
+    Diag diag = { .emit = tool_emit, .progress = progress_file, .ctx = &progress };
     int code = EXIT_USAGE;
     FileUse use;
     catch_signals();
@@ -115,7 +116,7 @@ static int guarded(const Tool *t, int argc, char **argv, int (*run)(Args *, Diag
         diag.quiet = common(&args, COM_quiet)->count > 0;
         progress_start(&progress, diag.quiet);
         if (tool_answers(&args)) code = EXIT_DONE;
-        else if (configure(&args)) code = run(&args, &diag, &progress);
+        else if (tool_configure(&args)) code = run(&args, &diag, &progress);
         anec_config_free(args.config);
     }
     progress_clear(&progress);
@@ -125,7 +126,7 @@ static int guarded(const Tool *t, int argc, char **argv, int (*run)(Args *, Diag
     return code;
 }
 
-int tool_main(const Tool *t, int argc, char **argv, int (*run)(Args *, Diag *, Progress *))
+int tool_main(const Tool *t, int argc, char **argv, int (*run)(ToolArgs *, Diag *, Progress *))
 {
     Guard guard;
     if (guard_begin(&guard)) {
@@ -134,7 +135,7 @@ int tool_main(const Tool *t, int argc, char **argv, int (*run)(Args *, Diag *, P
         fputc('\n', stderr);
         return EXIT_WORLD;
     }
-    const int code = guarded(t, argc, argv, run);
+    const int code = tool_guarded(t, argc, argv, run);
     guard_end(&guard);
     if (!fflush(stdout) && !ferror(stdout)) return code;
     fprintf(stderr, "%s: cannot write to the standard output\n", t->name);

@@ -14,7 +14,7 @@ enum {
 #include "common.def"
     COM_COUNT
 };
-static inline const OptValue *common(const Args *a, int id)
+static inline const OptValue *common(const ToolArgs *a, int id)
 {
     return &a->value[a->tool->noption - COM_COUNT + id];
 }
@@ -23,6 +23,6 @@ static inline const OptValue *common(const Args *a, int id)
  * to args.config, and calls run with messages going to stderr; run does the work, clears the
  * progress before it prints, and gives the exit code. Output that could not be written is the
  * world's failure, whatever else went well. */
-int tool_main(const Tool *t, int argc, char **argv, int (*run)(Args *, Diag *, Progress *));
+int tool_main(const Tool *t, int argc, char **argv, int (*run)(ToolArgs *, Diag *, Progress *));
 
 #endif

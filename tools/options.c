@@ -18,7 +18,7 @@ bool usage_error(const Tool *t, const char *fmt, ...)
 
 /* ---- finding ----------------------------------------------------------------------------- */
 
-static bool unknown_option(Args *a, const char *name, size_t len)
+static bool unknown_option(ToolArgs *a, const char *name, size_t len)
 {
     const Tool *t = a->tool;
     const char *near = option_nearest(&a->arena, t->option, t->noption, name, len);
@@ -29,7 +29,7 @@ static bool unknown_option(Args *a, const char *name, size_t len)
 }
 
 /* As it is written on the command line: "--iterations" or "-i". */
-static const char *spelled(Args *a, const Option *o)
+static const char *options_spelled(ToolArgs *a, const Option *o)
 {
     return o->name ? arena_printf(&a->arena, "--%s", o->name)
                    : arena_printf(&a->arena, "-%c", o->letter);
@@ -37,11 +37,11 @@ static const char *spelled(Args *a, const Option *o)
 
 /* ---- values ------------------------------------------------------------------------------ */
 
-static bool set_option(Args *a, int i, const char *text)
+static bool set_option(ToolArgs *a, int i, const char *text)
 {
     const Option *o = &a->tool->option[i];
     OptValue *v = &a->value[i];
-    const char *wrong = option_wrong(&a->arena, o, spelled(a, o), text);
+    const char *wrong = option_wrong(&a->arena, o, options_spelled(a, o), text);
     if (wrong) return usage_error(a->tool, "%s", wrong);
     v->text = text;
     v->count++;
@@ -58,19 +58,20 @@ typedef struct {
     char **argv;
 } Cursor;
 
-static bool take_argument(Args *a, Cursor *c, int i, const char *joined)
+static bool take_argument(ToolArgs *a, Cursor *c, int i, const char *joined)
 {
     const Option *o = &a->tool->option[i];
-    if (!o->arg && joined) return usage_error(a->tool, "%s takes no argument", spelled(a, o));
+    if (!o->arg && joined)
+        return usage_error(a->tool, "%s takes no argument", options_spelled(a, o));
     if (o->arg && !joined && o->kind != OPT_MAYBE) {
         if (c->at + 1 >= c->argc)
-            return usage_error(a->tool, "%s needs %s", spelled(a, o), o->arg);
+            return usage_error(a->tool, "%s needs %s", options_spelled(a, o), o->arg);
         joined = c->argv[++c->at];
     }
     return set_option(a, i, joined);
 }
 
-static bool parse_long(Args *a, Cursor *c, const char *s)
+static bool parse_long(ToolArgs *a, Cursor *c, const char *s)
 {
     size_t len = strcspn(s, "=");
     int i = option_find(a->tool->option, a->tool->noption, s, len);
@@ -78,7 +79,7 @@ static bool parse_long(Args *a, Cursor *c, const char *s)
                  : take_argument(a, c, i, s[len] ? s + len + 1 : NULL);
 }
 
-static bool parse_letters(Args *a, Cursor *c, const char *s)
+static bool parse_letters(ToolArgs *a, Cursor *c, const char *s)
 {
     for (; *s; s++) {
         int i = option_find_letter(a->tool->option, a->tool->noption, *s);
@@ -89,7 +90,7 @@ static bool parse_letters(Args *a, Cursor *c, const char *s)
     return true;
 }
 
-static bool parse_operand(Args *a, const char *s)
+static bool parse_operand(ToolArgs *a, const char *s)
 {
     if (!a->tool->operand)
         return usage_error(a->tool, "'%s' is no option, and nothing else is taken", s);
@@ -106,11 +107,11 @@ static bool parse_operand(Args *a, const char *s)
     return true;
 }
 
-bool args_parse(Args *a, const Tool *t, int argc, char **argv)
+bool args_parse(ToolArgs *a, const Tool *t, int argc, char **argv)
 {
     Cursor c = { .argc = argc, .at = 1, .argv = argv };
     bool ends = false, ok = true;
-    *a = (Args){ .tool = t, .program = argv[0] };
+    *a = (ToolArgs){ .tool = t, .program = argv[0] };
     a->value = NEW_ARRAY(&a->arena, t->noption, OptValue);
     for (int i = 0; i < t->noption; i++)
         if (t->option[i].kind == OPT_LIST)
@@ -124,4 +125,4 @@ bool args_parse(Args *a, const Tool *t, int argc, char **argv)
     return ok;
 }
 
-void args_free(Args *a) { arena_free(&a->arena); }
+void args_free(ToolArgs *a) { arena_free(&a->arena); }

@@ -40,15 +40,16 @@ typedef struct {
     const char *second;         /* of a tool that takes two */
     struct anec_config *config; /* what the library is told (main.c), or NULL */
     Arena arena;
-} Args; /* args_free releases it; texts point into argv */
+} ToolArgs; /* args_free releases it; texts point into argv */
 
 /* The rows of a Tool that are its two tables, `options` and `examples`. */
 #define TOOL_TABLES                                                                            \
     .option = options, .noption = (int)COUNT(options), .example = examples,                    \
     .nexample = (int)COUNT(examples)
 
-bool args_parse(Args *a, const Tool *t, int argc, char **argv); /* false: exit 2, all said */
-void args_free(Args *a);
+bool args_parse(ToolArgs *a, const Tool *t, int argc,
+                char **argv); /* false: exit 2, all said */
+void args_free(ToolArgs *a);
 /* Reports wrong usage to stderr as "anec: ..", with a line that points at --help; always
  * false. */
 bool usage_error(const Tool *t, const char *fmt, ...) PRINTF(2, 3);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 typedef struct {
-    const Args *args;
+    const ToolArgs *args;
     Diag *diag;
     Progress *progress;
     Arena arena;
@@ -22,17 +22,20 @@ typedef struct {
     Binding *in;
     int nin;
     BisectResult found;
-} Job;
+} BisectJob;
 
-static const OptValue *opt(const Job *j, int id) { return probe_opt(j->args, id); }
+static const OptValue *probe_bisect_opt(const BisectJob *j, int id)
+{
+    return probe_opt(j->args, id);
+}
 
 /* ---- the model --------------------------------------------------------------------------- */
 
 /* A .mil as it is, unless the options say otherwise; a program of the language for the
  * engine. */
-static int read_model(Job *j)
+static int read_model(BisectJob *j)
 {
-    const char *path = opt(j, PROBE_bisect)->text;
+    const char *path = probe_bisect_opt(j, PROBE_bisect)->text;
     Pipeline p;
     int code = (int)read_open(&j->model, j->args->config, j->diag, path);
     j->model.target = j->engine->target;
@@ -45,9 +48,9 @@ static int read_model(Job *j)
     return code;
 }
 
-static int find_function(Job *j)
+static int find_function(BisectJob *j)
 {
-    const OptValue *o = opt(j, PROBE_function);
+    const OptValue *o = probe_bisect_opt(j, PROBE_function);
     carried_forget(j->model.module); /* it is offered as it stands */
     j->func = o->count ? module_func(j->model.module, o->text) : module_main(j->model.module);
     if (j->func) return EXIT_DONE;
@@ -59,21 +62,21 @@ static int find_function(Job *j)
 /* ---- inputs: given, or random as anerun's --random --------------------------------------- */
 
 /* The text of -i NAME=TEXT; NULL: it is not given. */
-static const char *given_text(const Job *j, const char *name)
+static const char *given_text(const BisectJob *j, const char *name)
 {
-    const OptValue *o = opt(j, PROBE_input);
+    const OptValue *o = probe_bisect_opt(j, PROBE_input);
     const size_t n = strlen(name);
     for (int i = 0; i < o->count; i++)
         if (!strncmp(o->all[i], name, n) && o->all[i][n] == '=') return o->all[i] + n + 1;
     return NULL;
 }
 
-static bool make_input(Job *j, int p)
+static bool make_input(BisectJob *j, int p)
 {
     const Value *v = j->func->body->param[p];
     Binding *b = &j->in[j->nin++];
     const char *text = given_text(j, v->name);
-    const OptValue *seed = opt(j, PROBE_random);
+    const OptValue *seed = probe_bisect_opt(j, PROBE_random);
     Flex flex;
     Shape s = v->type->shape;
     *b = (Binding){ .name = v->name };
@@ -93,9 +96,9 @@ static bool make_input(Job *j, int p)
                          v->type->dtype, &s);
 }
 
-static int make_inputs(Job *j)
+static int make_inputs(BisectJob *j)
 {
-    const OptValue *o = opt(j, PROBE_input);
+    const OptValue *o = probe_bisect_opt(j, PROBE_input);
     const Block *b = j->func->body;
     for (int i = 0; i < o->count; i++) {
         const char *name = arena_strndup(&j->arena, o->all[i], strcspn(o->all[i], "="));
@@ -120,9 +123,9 @@ static const char *verdict_text(PartVerdict v)
 }
 
 /* PART.mil, and PART-NAME.npy for each of its inputs: false after an error. */
-static bool save_part(Job *j)
+static bool save_part(BisectJob *j)
 {
-    const char *path = opt(j, PROBE_output)->text;
+    const char *path = probe_bisect_opt(j, PROBE_output)->text;
     const size_t n = strlen(path);
     const bool mil = n > 4 && !strcmp(path + n - 4, ".mil");
     bool ok = file_make_dirs(j->diag, file_dir(&j->arena, path))
@@ -134,7 +137,7 @@ static bool save_part(Job *j)
     return ok;
 }
 
-static void put_statements(Job *j, cJSON *to)
+static void put_statements(BisectJob *j, cJSON *to)
 {
     const Op **op;
     const int n = part_statements(j->found.module->first, &j->arena, &op);
@@ -145,10 +148,10 @@ static void put_statements(Job *j, cJSON *to)
     }
 }
 
-static void print_json(Job *j)
+static void print_json(BisectJob *j)
 {
     const BisectResult *r = &j->found;
-    const OptValue *o = opt(j, PROBE_output);
+    const OptValue *o = probe_bisect_opt(j, PROBE_output);
     cJSON *root = json_root(cJSON_CreateObject());
     json_item(root, "model", cJSON_CreateString(j->model.path));
     json_item(root, "backend", cJSON_CreateString(j->engine->name));
@@ -173,7 +176,7 @@ static void print_json(Job *j)
     json_free(root);
 }
 
-static void print_part(Job *j)
+static void print_part(BisectJob *j)
 {
     BisectResult *r = &j->found;
     const char *what = r->verdict == PART_REFUSED ? "refuses" : "gets wrong";
@@ -196,10 +199,11 @@ static void print_part(Job *j)
             r->uncut);
 }
 
-static int report(Job *j)
+static int probe_bisect_report(BisectJob *j)
 {
     BisectResult *r = &j->found;
-    const bool json = opt(j, PROBE_json)->count > 0, out = opt(j, PROBE_output)->count > 0;
+    const bool json = probe_bisect_opt(j, PROBE_json)->count > 0,
+               out = probe_bisect_opt(j, PROBE_output)->count > 0;
     if (r->module && out && !save_part(j)) return diag_exit(j->diag);
     if (json) print_json(j);
     if (!r->module) {
@@ -227,15 +231,16 @@ static int report(Job *j)
 
 /* ---- the command ------------------------------------------------------------------------- */
 
-static void step(void *ctx, int n, int all)
+static void probe_bisect_step(void *ctx, int n, int all)
 {
-    Job *j = ctx;
+    BisectJob *j = ctx;
     progress_count(j->progress, "statements", (uint64_t)n, (uint64_t)all);
 }
 
-static int find(Job *j)
+static int probe_bisect_find(BisectJob *j)
 {
-    const OptValue *rtol = opt(j, PROBE_rtol), *atol = opt(j, PROBE_atol);
+    const OptValue *rtol = probe_bisect_opt(j, PROBE_rtol),
+                   *atol = probe_bisect_opt(j, PROBE_atol);
     const Bisect b = { .engine = j->engine,
                        .reference = backend_find("ref"),
                        .diag = j->diag,
@@ -243,7 +248,7 @@ static int find(Job *j)
                        .atol = atol->count ? atol->real : 5e-3,
                        .most = probe_compiles(j->args, j->engine),
                        .pause = probe_pause(j->args, j->engine),
-                       .step = step,
+                       .step = probe_bisect_step,
                        .ctx = j,
                        .max_steps = 1000000 };
     if (!bisect(&b, j->func, j->in, j->nin, &j->found)) return diag_exit(j->diag);
@@ -255,18 +260,18 @@ static int find(Job *j)
                    j->model.path);
         return diag_exit(j->diag);
     }
-    return report(j);
+    return probe_bisect_report(j);
 }
 
-int probe_bisect(const Args *a, Diag *d, Progress *progress)
+int probe_bisect(const ToolArgs *a, Diag *d, Progress *progress)
 {
-    Job j = { .args = a, .diag = d, .progress = progress };
+    BisectJob j = { .args = a, .diag = d, .progress = progress };
     int code = EXIT_DONE;
     j.engine = probe_backend(a, d, &code);
     if (j.engine) code = read_model(&j);
     if (!code) code = find_function(&j);
     if (!code) code = make_inputs(&j);
-    if (!code) code = find(&j);
+    if (!code) code = probe_bisect_find(&j);
     bisect_free(&j.found);
     for (int i = 0; i < j.nin; i++) tensor_free(&j.in[i].value);
     model_free(&j.model);

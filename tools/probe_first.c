@@ -20,7 +20,7 @@ static const char *const verdicts[FIRST_VERDICTS] = { "holds", "differs", "unkno
                                                       "unclaimed" };
 
 typedef struct {
-    const Args *args;
+    const ToolArgs *args;
     Diag *diag;
     Progress *progress;
     Arena arena;
@@ -28,7 +28,7 @@ typedef struct {
     cJSON *root;
     const char *stopped; /* why the rest is not tried; NULL: it is */
     int count[FIRST_VERDICTS];
-} Job;
+} FirstJob;
 
 /* ---- being stopped ----------------------------------------------------------------------- */
 
@@ -57,7 +57,7 @@ static void let_stops(void)
 
 /* What was measured against what the table says of this chip. A rule that holds on some
  * releases alone is claimed of the one that --os names. */
-static FirstVerdict against_table(const Args *a, const Target *chip, int rule, Verdict v)
+static FirstVerdict against_table(const ToolArgs *a, const Target *chip, int rule, Verdict v)
 {
     RuleSet table;
     const OptValue *os = probe_opt(a, PROBE_os);
@@ -70,7 +70,7 @@ static FirstVerdict against_table(const Args *a, const Target *chip, int rule, V
     return (s != STAND_NOT) == (v == VERDICT_HOLDS) ? FIRST_HOLDS : FIRST_DIFFERS;
 }
 
-static FirstVerdict try_rule(const Args *a, Diag *d, int rule, char *said, size_t room)
+static FirstVerdict try_rule(const ToolArgs *a, Diag *d, int rule, char *said, size_t room)
 {
     int code = 0;
     Prober p = { .diag = d, .reference = backend_find("ref"), .dir = getenv("TMPDIR") };
@@ -100,7 +100,7 @@ static int trial_rule(const char *name)
     return -1;
 }
 
-int probe_trial_one(const Args *a, Diag *d)
+int probe_trial_one(const ToolArgs *a, Diag *d)
 {
     const char *name = probe_opt(a, PROBE_trial)->text;
     const int first = first_find(name), rule = trial_rule(name);
@@ -120,7 +120,7 @@ int probe_trial_one(const Args *a, Diag *d)
 
 /* ---- one trial --------------------------------------------------------------------------- */
 
-static void be_trial(Job *j, const char *name, int out)
+static void be_trial(FirstJob *j, const char *name, int out)
 {
     const OptValue *b = probe_opt(j->args, PROBE_backend), *os = probe_opt(j->args, PROBE_os);
     const char *argv[8] = { j->args->program, "--trial", name };
@@ -134,7 +134,7 @@ static void be_trial(Job *j, const char *name, int out)
 
 /* What the child prints until it ends; false: it took too long, or this process was asked to
  * stop. */
-static bool hear(int from, char *to, size_t room, int limit_ms)
+static bool probe_first_hear(int from, char *to, size_t room, int limit_ms)
 {
     size_t n = 0;
     struct timespec t;
@@ -157,7 +157,7 @@ static bool hear(int from, char *to, size_t room, int limit_ms)
 }
 
 /* Names of folders are the user's own business. */
-static const char *without_paths(Job *j, const char *text)
+static const char *without_paths(FirstJob *j, const char *text)
 {
     const char *hide[] = { j->dir, getenv("TMPDIR"), getenv("HOME") };
     for (size_t i = 0; i < COUNT(hide); i++) {
@@ -189,7 +189,7 @@ static int end_child(pid_t child)
 
 /* A process that dies or does not come back is the first sign of trouble, and the last
  * trial. */
-static FirstVerdict try_one(Job *j, const char *name, const char **seen)
+static FirstVerdict try_one(FirstJob *j, const char *name, const char **seen)
 {
     char said[1024] = "";
     int pipes[2], status = 0;
@@ -205,7 +205,7 @@ static FirstVerdict try_one(Job *j, const char *name, const char **seen)
         return FIRST_UNKNOWN;
     }
     close(pipes[1]);
-    const bool ended = hear(pipes[0], said, sizeof said, ms);
+    const bool ended = probe_first_hear(pipes[0], said, sizeof said, ms);
     close(pipes[0]);
     if (!ended) status = end_child(child);
     else
@@ -238,7 +238,7 @@ static FirstVerdict try_one(Job *j, const char *name, const char **seen)
 
 /* ---- the report -------------------------------------------------------------------------- */
 
-static bool wanted(const Job *j, const char *name)
+static bool probe_first_wanted(const FirstJob *j, const char *name)
 {
     const OptValue *only = probe_opt(j->args, PROBE_only);
     const size_t n = strlen(name);
@@ -247,11 +247,11 @@ static bool wanted(const Job *j, const char *name)
     return !only->count;
 }
 
-static void try_and_note(Job *j, cJSON *list, const char *name, const char *assumed,
+static void try_and_note(FirstJob *j, cJSON *list, const char *name, const char *assumed,
                          const char *otherwise)
 {
     const char *seen;
-    if (!wanted(j, name)) return;
+    if (!probe_first_wanted(j, name)) return;
     const FirstVerdict v = try_one(j, name, &seen);
     cJSON *one = json_item(list, NULL, cJSON_CreateObject());
     json_item(one, "name", cJSON_CreateString(name));
@@ -264,7 +264,7 @@ static void try_and_note(Job *j, cJSON *list, const char *name, const char *assu
     printf("%-9s %-20s %s\n", verdicts[v], name, seen);
 }
 
-static void begin_report(Job *j)
+static void begin_report(FirstJob *j)
 {
     struct utsname u;
     char date[32];
@@ -281,7 +281,7 @@ static void begin_report(Job *j)
                   arena_printf(&j->arena, "%s %s %s", u.sysname, u.release, u.machine)));
 }
 
-static void try_all(Job *j)
+static void try_all(FirstJob *j)
 {
     cJSON *list = json_item(j->root, "assumptions", cJSON_CreateArray());
     for (int i = 0; first_at(i); i++)
@@ -295,7 +295,7 @@ static void try_all(Job *j)
     if (j->stopped) json_item(j->root, "stopped", cJSON_CreateString(j->stopped));
 }
 
-static int finish_report(Job *j)
+static int finish_report(FirstJob *j)
 {
     const OptValue *o = probe_opt(j->args, PROBE_output);
     char *text = json_text(j->root, true);
@@ -311,9 +311,9 @@ static int finish_report(Job *j)
     return diag_exit(j->diag);
 }
 
-int probe_first(const Args *a, Diag *d, Progress *progress)
+int probe_first(const ToolArgs *a, Diag *d, Progress *progress)
 {
-    Job j = { .args = a, .diag = d, .progress = progress };
+    FirstJob j = { .args = a, .diag = d, .progress = progress };
     const OptValue *only = probe_opt(a, PROBE_only);
     for (const char *s = only->count ? only->text : NULL; s; s = list_next(s)) {
         const char *name = arena_strndup(&j.arena, s, strcspn(s, ","));

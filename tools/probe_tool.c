@@ -1,19 +1,19 @@
 /* probe_tool.c -- the engine that aneprobe looks at, and how gently. */
 #include "probe_tool.h"
 
-double probe_pause(const Args *a, const Backend *b)
+double probe_pause(const ToolArgs *a, const Backend *b)
 {
     const OptValue *o = probe_opt(a, PROBE_pause);
     return o->count ? o->real : b->pause;
 }
 
-int probe_compiles(const Args *a, const Backend *b)
+int probe_compiles(const ToolArgs *a, const Backend *b)
 {
     const OptValue *o = probe_opt(a, PROBE_compiles);
     return o->count ? (int)o->real : b->compiles;
 }
 
-const Backend *probe_backend(const Args *a, Diag *d, int *code)
+const Backend *probe_backend(const ToolArgs *a, Diag *d, int *code)
 {
     const OptValue *b = probe_opt(a, PROBE_backend);
     const BackendOptions as_given = { .as_given = true };

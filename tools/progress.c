@@ -5,7 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static double now(void)
+static double progress_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -21,7 +21,7 @@ void progress_start(Progress *p, bool quiet)
 static bool is_due(Progress *p)
 {
     if (!p->on) return false;
-    double t = now();
+    double t = progress_now();
     if (p->due > 0 && t < p->due) return false;
     bool first = p->due <= 0;
     p->due = t + (first ? 0.5 : 0.1);

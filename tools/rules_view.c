@@ -19,7 +19,7 @@ void rules_letters(Buf *out, const ChipFacts *f)
 }
 
 /* Whether a rule is worth a line: it stands for the target, or no target was named. */
-static bool stands(const Rule *r, const RuleSet *rs)
+static bool rules_view_stands(const Rule *r, const RuleSet *rs)
 {
     return !rs || rule_stands(rs, (int)(r - rules)) >= STAND_CONTRADICTED;
 }
@@ -92,7 +92,7 @@ void rules_list(Buf *out, const RuleSet *rs, bool json)
             generation_list(&a));
     arena_free(&a);
     for (int i = 0; i < RULE_COUNT; i++) {
-        if (!stands(&rules[i], rs)) continue;
+        if (!rules_view_stands(&rules[i], rs)) continue;
         if (json) json_item(all, NULL, rule_json(&rules[i], rs));
         else list_line(out, &rules[i], rs);
     }

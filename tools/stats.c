@@ -65,7 +65,7 @@ static void add_literal(Stats *s, const Const *c, bool decoded)
     add_weight(s, w);
 }
 
-static bool decodes(const Op *op)
+static bool stats_decodes(const Op *op)
 {
     return op->kind != OP_NONE && (ops[op->kind].flags & F_CONSTEXPR);
 }
@@ -73,7 +73,7 @@ static bool decodes(const Op *op)
 static bool mark_decoded(void *ctx, const Op *op)
 {
     Stats *s = ctx;
-    for (int i = 0; decodes(op) && i < op->narg; i++)
+    for (int i = 0; stats_decodes(op) && i < op->narg; i++)
         for (int k = 0; k < op->arg[i].count; k++)
             values_set(&s->decoded, op->arg[i].val[k], s);
     return true;
@@ -130,14 +130,14 @@ static bool add_op(void *ctx, const Op *op)
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < op->arg[i].count; k++)
             if (!op->arg[i].val[k]->name && op->arg[i].val[k]->lit)
-                add_literal(s, op->arg[i].val[k]->lit, decodes(op));
+                add_literal(s, op->arg[i].val[k]->lit, stats_decodes(op));
     if (op->kind == OP_const) {
         if (op->out[0]->lit)
             add_literal(s, op->out[0]->lit, values_get(&s->decoded, op->out[0]) != NULL);
         return true;
     }
     s->nop++;
-    if (decodes(op)) add_decoded(s, op);
+    if (stats_decodes(op)) add_decoded(s, op);
     if (op->kind != OP_NONE && ops[op->kind].macs) add_macs(s, kind, op);
     return true;
 }
@@ -247,7 +247,7 @@ static void put_func(Buf *out, Arena *a, const Func *f, const Stats *s)
 }
 
 /* Functions may share weights: those of all are counted anew. */
-static void share(Stats *all, const Stats *s)
+static void stats_share(Stats *all, const Stats *s)
 {
     for (size_t i = 0; i < s->nweight; i++) add_weight(all, s->weight[i]);
 }
@@ -261,7 +261,7 @@ void stats_text(Buf *out, const char *path, const Module *m)
         Stats *s = NEW(&a, Stats);
         stats_of(s, f);
         put_func(out, &a, f, s);
-        share(&all, s);
+        stats_share(&all, s);
         mem_free(s->weight);
     }
     sum_weights(&all);
@@ -319,7 +319,7 @@ void stats_json(Buf *out, const char *path, const Module *m)
         Stats *s = NEW(&a, Stats);
         stats_of(s, f);
         json_item(list, NULL, json_func(f, s));
-        share(&all, s);
+        stats_share(&all, s);
         mem_free(s->weight);
     }
     sum_weights(&all);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-static double now(void)
+static double trace_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -17,7 +17,7 @@ static double now(void)
 bool trace_open(Trace *t, Diag *d, const char *path)
 {
     static const char head[] = "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [";
-    *t = (Trace){ .zero = now() };
+    *t = (Trace){ .zero = trace_now() };
     t->open = out_open(&t->out, d, path);
     return t->open && out_write(&t->out, head, sizeof head - 1);
 }
@@ -48,7 +48,7 @@ static void put_event(Trace *t, const char *name, const char *kind, int thread, 
 void trace_phase(Trace *t, const char *name)
 {
     if (!t->open) return;
-    double at = now();
+    double at = trace_now();
     if (t->phase) put_event(t, t->phase, "phase", 0, t->phase_at, at, NULL);
     t->phase = name;
     t->phase_at = at;
@@ -61,7 +61,7 @@ void trace_begin(Trace *t)
         t->begun = mem_resize(t->begun, (size_t)t->cap * sizeof *t->begun);
         if (!t->begun) mem_out((size_t)t->cap * sizeof *t->begun);
     }
-    t->begun[t->depth++] = now();
+    t->begun[t->depth++] = trace_now();
 }
 
 void trace_inner(void *trace, const char *name, int begins)
@@ -69,12 +69,12 @@ void trace_inner(void *trace, const char *name, int begins)
     Trace *t = trace;
     if (!t->open) return;
     if (begins) trace_begin(t);
-    else put_event(t, name, "backend", 0, t->begun[--t->depth], now(), NULL);
+    else put_event(t, name, "backend", 0, t->begun[--t->depth], trace_now(), NULL);
 }
 
 void trace_end(Trace *t, const anec_statement *s, const anec_tensor *result)
 {
-    double at = now();
+    double at = trace_now();
     cJSON *args = json_root(cJSON_CreateObject());
     json_item(args, "op", cJSON_CreateString(anec_statement_op(s)));
     if (result && strcmp(result->dtype, "list") != 0) {

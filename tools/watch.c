@@ -34,14 +34,14 @@ int watch_keep(void *watch, const anec_value *v, const anec_tensor *t)
     return 0;
 }
 
-static void drop(Watch *w, struct Kept *k)
+static void watch_drop(Watch *w, struct Kept *k)
 {
     w->bytes -= k->t.bytes;
     mem_free(k->t.data);
 }
 
-static void note(Parting *p, const anec_value *v, int64_t at, const anec_tensor *a,
-                 const anec_tensor *b)
+static void watch_note(Parting *p, const anec_value *v, int64_t at, const anec_tensor *a,
+                       const anec_tensor *b)
 {
     if (p->value || at < 0) return;
     *p = (Parting){ .value = v, .at = (size_t)at };
@@ -49,14 +49,15 @@ static void note(Parting *p, const anec_value *v, int64_t at, const anec_tensor 
     anec_doubles(b, p->at, 1, &p->b);
 }
 
-static void compare(Watch *w, const anec_value *v, const anec_tensor *a, const anec_tensor *b)
+static void watch_compare(Watch *w, const anec_value *v, const anec_tensor *a,
+                          const anec_tensor *b)
 {
     anec_difference d = { .size = sizeof d };
     if (w->overflow.value && w->loss.value) return;
     anec_compare(a, b, anec_value_precision(v), &w->tolerance, &d);
     if (d.differs < 0) mem_out(1);
-    note(&w->overflow, v, d.overflow, a, b);
-    note(&w->loss, v, d.loss, a, b);
+    watch_note(&w->overflow, v, d.overflow, a, b);
+    watch_note(&w->loss, v, d.loss, a, b);
 }
 
 /* Both runs compute in the same order; what only the first did is passed over. */
@@ -66,8 +67,8 @@ int watch_meet(void *watch, const anec_value *v, const anec_tensor *t)
     size_t k = w->next;
     while (k < w->count && w->kept[k].value != v) k++;
     if (k == w->count || !is_float(t)) return 0;
-    compare(w, v, &w->kept[k].t, t);
-    while (w->next <= k) drop(w, &w->kept[w->next++]);
+    watch_compare(w, v, &w->kept[k].t, t);
+    while (w->next <= k) watch_drop(w, &w->kept[w->next++]);
     return 0;
 }
 
@@ -98,7 +99,7 @@ void watch_report(Watch *w, Buf *out, const char *prefix, const char *first, con
 
 void watch_free(Watch *w)
 {
-    while (w->next < w->count) drop(w, &w->kept[w->next++]);
+    while (w->next < w->count) watch_drop(w, &w->kept[w->next++]);
     mem_free(w->kept);
     *w = (Watch){ .diag = w->diag, .tolerance = w->tolerance };
 }

@@ -33,7 +33,7 @@ static const char *shape_of_port(Arena *a, int rank, const int64_t *shape)
 
 /* The extents behind the first axis of the file are those of the input, or of one along its
  * first axis. */
-static bool fit(TrainData *t, TrainColumn *c, const anec_tensor *port)
+static bool data_fit(TrainData *t, TrainColumn *c, const anec_tensor *port)
 {
     const NpyArray *a = &c->array;
     const int64_t *rest = a->shape + 1;
@@ -84,7 +84,7 @@ static bool open_column(TrainData *t, TrainColumn *c, const anec_tensor *port)
     if (!c->array.rank)
         return diag_error(t->diag, (Loc){ 0 }, "%s is a scalar: its first axis counts samples",
                           c->file);
-    if (!fit(t, c, port) || !room_of(t, c, port)) return false;
+    if (!data_fit(t, c, port) || !room_of(t, c, port)) return false;
     const size_t n = (size_t)c->array.shape[0];
     if (c != t->column && n != t->samples)
         return diag_error(t->diag, (Loc){ 0 }, "%s has %zu samples, %s %zu", c->file, n,
@@ -191,7 +191,7 @@ static bool open_built_in(TrainData *t)
     return true;
 }
 
-static void hash(TrainData *t)
+static void data_hash(TrainData *t)
 {
     Sha256 sum = sha256_start();
     if (t->token) sha256_add(&sum, t->token, t->tokens * sizeof *t->token);
@@ -225,7 +225,7 @@ bool data_open(TrainData *t, Diag *d, const char *text, const anec_kernel *kerne
                           t->samples);
     if (!tokens) t->order = NEW_ARRAY(&t->arena, t->samples, uint32_t);
     t->epoch = UINT64_MAX;
-    hash(t);
+    data_hash(t);
     return true;
 }
 
@@ -249,7 +249,7 @@ void data_close(TrainData *t)
 /* ---- elements ---------------------------------------------------------------------------- */
 
 /* What a .npy may hold, as the step takes it. */
-static void take(const TrainColumn *c, size_t from, size_t n, size_t to)
+static void data_take(const TrainColumn *c, size_t from, size_t n, size_t to)
 {
     const NpyArray *a = &c->array;
     const size_t size = a->bytes / a->count;
@@ -277,11 +277,12 @@ static void take(const TrainColumn *c, size_t from, size_t n, size_t to)
     }
 }
 
-static void lay(TrainData *t, size_t k, size_t sample)
+static void data_lay(TrainData *t, size_t k, size_t sample)
 {
     for (int i = 0; i < t->ncolumn; i++) {
         const TrainColumn *c = &t->column[i];
-        if (c->array.data && c->sample) take(c, sample * c->sample, c->sample, k * c->sample);
+        if (c->array.data && c->sample)
+            data_take(c, sample * c->sample, c->sample, k * c->sample);
     }
 }
 
@@ -296,13 +297,13 @@ void data_batch(TrainData *t, uint64_t seed, uint64_t index)
     if (t->epoch != epoch) order_shuffle(seed, epoch, t->samples, t->order);
     t->epoch = epoch;
     for (size_t k = 0; k < t->batch; k++)
-        lay(t, k, t->order[(size_t)(index % batches) * t->batch + k]);
+        data_lay(t, k, t->order[(size_t)(index % batches) * t->batch + k]);
 }
 
 void data_range(TrainData *t, size_t first, size_t n)
 {
     if (t->token) tokens_range(t, first, n);
-    for (size_t k = 0; !t->token && k < n; k++) lay(t, k, first + k);
+    for (size_t k = 0; !t->token && k < n; k++) data_lay(t, k, first + k);
 }
 
 bool data_finite(TrainData *t)

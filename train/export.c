@@ -49,7 +49,7 @@ typedef struct {
     Buf head;
 } Llama;
 
-static const TrainParam *find(const Llama *l, const char *path)
+static const TrainParam *export_find(const Llama *l, const char *path)
 {
     for (int i = 0; i < l->n; i++)
         if (!strcmp(l->param[i].path, path)) return &l->param[i];
@@ -60,7 +60,7 @@ static const TrainParam *part_of(const Llama *l, int layer, const char *name)
 {
     char path[64];
     snprintf(path, sizeof path, "blocks.%d.%s", layer, name);
-    return find(l, path);
+    return export_find(l, path);
 }
 
 static bool put_weight(Llama *l, const TrainParam *p)
@@ -82,11 +82,13 @@ static void put_int(Buf *b, int64_t v)
 }
 
 /* All weights that a Llama has, by the names of the examples, and of its shapes. */
-static bool check(Llama *l)
+static bool export_check(Llama *l)
 {
     static const char *const parts[] = { "wq", "wk", "wv", "wo", "w1", "w2", "w3", "g1", "g2" };
-    const char *missing = !find(l, "embedding") ? "embedding" : !find(l, "g") ? "g" : NULL;
-    const int more = find(l, "classifier") ? 3 : 2;
+    const char *missing = !export_find(l, "embedding") ? "embedding"
+                        : !export_find(l, "g")         ? "g"
+                                                       : NULL;
+    const int more = export_find(l, "classifier") ? 3 : 2;
     while (part_of(l, l->layers, "wq")) l->layers++;
     for (int i = 0; !missing && i < l->layers; i++)
         for (size_t k = 0; !missing && k < COUNT(parts); k++)
@@ -117,15 +119,15 @@ static bool put_llama(Llama *l, const TrainExport *o)
 {
     static const char *const first[] = { "g1", "g2" };
     static const char *const rest[] = { "wq", "wk", "wv", "wo", "w1", "w2", "w3" };
-    const TrainParam *own = find(l, "classifier");
+    const TrainParam *own = export_find(l, "classifier");
     put_int(&l->head, 0x616b3432);
     put_int(&l->head, 1);
-    put_shapes(l, o, find(l, "embedding")->shape[0]);
+    put_shapes(l, o, export_find(l, "embedding")->shape[0]);
     buf_putc(&l->head, own ? 0 : 1);
     while (l->head.len < 256) buf_putc(&l->head, 0);
     bool ok = out_write(l->out, l->head.s, l->head.len);
     for (size_t i = 0; ok && i < COUNT(first); i++) ok = put_kind(l, first[i]);
-    ok = ok && put_weight(l, find(l, "g")) && put_weight(l, find(l, "embedding"));
+    ok = ok && put_weight(l, export_find(l, "g")) && put_weight(l, export_find(l, "embedding"));
     for (size_t i = 0; ok && i < COUNT(rest); i++) ok = put_kind(l, rest[i]);
     return ok && (!own || put_weight(l, own));
 }
@@ -139,7 +141,7 @@ bool export_write(const TrainExport *o, Diag *d, const char *path, const TrainPa
         return diag_error(d, (Loc){ 0 },
                           "--export %s: .safetensors and, for llama2.c, .bin are written",
                           path);
-    if (llama && !check(&l)) return false;
+    if (llama && !export_check(&l)) return false;
     if (llama && (o->heads < 1 || o->positions < 1))
         return diag_error(d, (Loc){ 0 },
                           "--export %s: llama2.c has the number of heads and places in its "

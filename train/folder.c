@@ -115,7 +115,7 @@ static size_t steps_there(TrainFolder *f, uint64_t **out)
 }
 
 /* What `last` or `best` names. */
-static bool named(TrainFolder *f, const char *file, uint64_t *step)
+static bool train_folder_named(TrainFolder *f, const char *file, uint64_t *step)
 {
     Mapped text;
     const char *path = arena_printf(&f->arena, "%s/%s", f->path, file);
@@ -140,7 +140,7 @@ bool folder_save(TrainFolder *f, const TrainState *s, const TrainParam *p, int n
     if (!checkpoint_write(f->diag, folder_checkpoint(f, s->step), s, p, n)
         || !put_name(f, "last", s->step) || (best && !put_name(f, "best", s->step)))
         return false;
-    const bool any = named(f, "best", &kept);
+    const bool any = train_folder_named(f, "best", &kept);
     const size_t there = steps_there(f, &step);
     for (size_t i = keep ? keep : 1; i < there; i++)
         if (!any || step[i] != kept) unlink(folder_checkpoint(f, step[i]));
@@ -151,7 +151,7 @@ bool folder_save(TrainFolder *f, const TrainState *s, const TrainParam *p, int n
 bool folder_newest(TrainFolder *f, TrainCheckpoint *c)
 {
     uint64_t *step, last;
-    const bool any = named(f, "last", &last);
+    const bool any = train_folder_named(f, "last", &last);
     const size_t n = steps_there(f, &step);
     bool found = false;
     for (size_t i = 0; i < n && !found; i++) {

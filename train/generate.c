@@ -2,7 +2,7 @@
  * block of tokens and for one, with what it hands on wired from run to run. */
 #include "train.h"
 
-static bool said(TrainWriter *w, anec_status s, const anec_error *e)
+static bool generate_said(TrainWriter *w, anec_status s, const anec_error *e)
 {
     if (s && diag_ok(w->diag)) return diag_fail(w->diag, "%s", e->text);
     return s == ANEC_OK;
@@ -10,7 +10,7 @@ static bool said(TrainWriter *w, anec_status s, const anec_error *e)
 
 /* ---- opening ----------------------------------------------------------------------------- */
 
-static bool load(TrainWriter *w, TrainHalf *h, const TrainWriterOptions *o)
+static bool generate_load(TrainWriter *w, TrainHalf *h, const TrainWriterOptions *o)
 {
     anec_error e;
     char block[40];
@@ -19,16 +19,17 @@ static bool load(TrainWriter *w, TrainHalf *h, const TrainWriterOptions *o)
     h->config = anec_config_new();
     if (!h->config) mem_out(1);
     anec_config_messages(h->config, o->message, o->ctx);
-    bool ok = said(w, anec_config_set(h->config, "from", "anedsl", &e), &e);
+    bool ok = generate_said(w, anec_config_set(h->config, "from", "anedsl", &e), &e);
     for (int i = 0; ok && i < o->noption; i++)
-        ok = said(w, anec_config_set(h->config, "set", o->option[i], &e), &e);
-    if (ok && h->block > 1) ok = said(w, anec_config_set(h->config, "set", block, &e), &e);
-    return ok && said(w, anec_open_with(o->backend, h->config, &h->device, &e), &e)
-        && said(w,
-                anec_load_text(h->device, o->text, strlen(o->text), o->folder, &h->model, &e),
-                &e)
-        && said(w, anec_step(h->model, &step, &h->step, &e), &e)
-        && said(w, anec_compile(h->step, "next", &h->kernel, &e), &e);
+        ok = generate_said(w, anec_config_set(h->config, "set", o->option[i], &e), &e);
+    if (ok && h->block > 1)
+        ok = generate_said(w, anec_config_set(h->config, "set", block, &e), &e);
+    return ok && generate_said(w, anec_open_with(o->backend, h->config, &h->device, &e), &e)
+        && generate_said(
+               w, anec_load_text(h->device, o->text, strlen(o->text), o->folder, &h->model, &e),
+               &e)
+        && generate_said(w, anec_step(h->model, &step, &h->step, &e), &e)
+        && generate_said(w, anec_compile(h->step, "next", &h->kernel, &e), &e);
 }
 
 /* `next` declares anew what the main model does: its own weights are called next.PATH. */
@@ -74,7 +75,7 @@ static bool bind_weights(TrainWriter *w, TrainHalf *h, const SafeTensors *s)
         if (!from) return false;
         t.data = (void *)(uintptr_t)from->data;
         t.bytes = from->bytes;
-        if (!said(w, anec_bind(h->kernel, input, &t, &e), &e)) return false;
+        if (!generate_said(w, anec_bind(h->kernel, input, &t, &e), &e)) return false;
     }
     return true;
 }
@@ -158,7 +159,8 @@ bool writer_open(TrainWriter *w, Diag *d, const TrainWriterOptions *o, const Saf
     w->half[1] = (TrainHalf){ .block = o->block, .wired = -2 };
     for (int i = 0; i < (o->block > 1 ? 2 : 1); i++) {
         TrainHalf *h = &w->half[i];
-        if (!load(w, h, o) || !check_ports(w, h) || !bind_weights(w, h, s)) return false;
+        if (!generate_load(w, h, o) || !check_ports(w, h) || !bind_weights(w, h, s))
+            return false;
     }
     return find_kept(w);
 }
@@ -179,25 +181,26 @@ void writer_close(TrainWriter *w)
 /* ---- running ----------------------------------------------------------------------------- */
 
 /* What the run before handed on comes in; none: zeros. */
-static bool wire(TrainWriter *w, int to)
+static bool generate_wire(TrainWriter *w, int to)
 {
     anec_error e;
     TrainHalf *h = &w->half[to];
     for (int i = 0; i < w->nkept; i++) {
         const TrainKept *k = &w->kept[i];
         const bool first = w->last < 0;
-        if (!said(w,
-                  anec_rewire(h->kernel, k->input, first ? NULL : w->half[w->last].kernel,
-                              first ? NULL : k->result, &e),
-                  &e)
-            || (first && !said(w, anec_bind(h->kernel, k->input, &k->zero, &e), &e)))
+        if (!generate_said(w,
+                           anec_rewire(h->kernel, k->input,
+                                       first ? NULL : w->half[w->last].kernel,
+                                       first ? NULL : k->result, &e),
+                           &e)
+            || (first && !generate_said(w, anec_bind(h->kernel, k->input, &k->zero, &e), &e)))
             return false;
     }
     h->wired = w->last;
     return true;
 }
 
-static bool run(TrainWriter *w, int which, const uint16_t *token)
+static bool generate_run(TrainWriter *w, int which, const uint16_t *token)
 {
     anec_error e;
     TrainHalf *h = &w->half[which];
@@ -211,8 +214,8 @@ static bool run(TrainWriter *w, int which, const uint16_t *token)
         tokens[i] = token[i];
         at[i] = (int32_t)(w->at + i);
     }
-    if ((w->last < 0 || h->wired != w->last) && !wire(w, which)) return false;
-    if (!said(w, anec_run_with(h->kernel, in, 2, &o, &e), &e)) return false;
+    if ((w->last < 0 || h->wired != w->last) && !generate_wire(w, which)) return false;
+    if (!generate_said(w, anec_run_with(h->kernel, in, 2, &o, &e), &e)) return false;
     w->last = which;
     w->at += n;
     return true;
@@ -237,11 +240,12 @@ bool writer_push(TrainWriter *w, const uint16_t *token, size_t n, const float **
     while (n) {
         const int which = w->half[1].block > 1 && n >= w->half[1].block;
         const size_t took = w->half[which].block;
-        if (!run(w, which, token)) return false;
+        if (!generate_run(w, which, token)) return false;
         token += took;
         n -= took;
     }
-    if (!said(w, anec_result(w->half[w->last].kernel, w->logits, &t, &e), &e)) return false;
+    if (!generate_said(w, anec_result(w->half[w->last].kernel, w->logits, &t, &e), &e))
+        return false;
     *logits = t.data;
     return true;
 }

@@ -24,7 +24,7 @@ static int32_t int_at(const Import *in, size_t at)
 }
 
 /* All of it has been taken, or is it cut off or another's? */
-static bool whole(const Import *in, const char *what)
+static bool import_whole(const Import *in, const char *what)
 {
     if (in->at == in->size) return true;
     return diag_error(in->diag, (Loc){ 0 },
@@ -32,7 +32,7 @@ static bool whole(const Import *in, const char *what)
                       what, in->size, in->at);
 }
 
-static bool unknown(const Import *in)
+static bool import_unknown(const Import *in)
 {
     return diag_error(in->diag, (Loc){ 0 },
                       "%s is no file of weights that is understood: .safetensors, and .bin of "
@@ -43,7 +43,7 @@ static bool unknown(const Import *in)
 /* ---- tensors ----------------------------------------------------------------------------- */
 
 /* The next rows x columns floats (columns 0: a vector); name NULL: they are passed over. */
-static void take(Import *in, const char *name, int64_t rows, int64_t columns)
+static void import_take(Import *in, const char *name, int64_t rows, int64_t columns)
 {
     const size_t bytes = 4 * (size_t)rows * (columns ? (size_t)columns : 1);
     if (name && in->at <= in->size) { /* else it is cut off, and only counted */
@@ -86,8 +86,8 @@ static void read_tiny(Import *in)
 {
     const int64_t d = int_at(in, 8), h = int_at(in, 12);
     in->at = in->size - 8 * (size_t)d * (size_t)h;
-    take(in, "w1", h, d);
-    take(in, "w2", d, h);
+    import_take(in, "w1", h, d);
+    import_take(in, "w2", d, h);
 }
 
 /* ---- shapes of a Llama ------------------------------------------------------------------- */
@@ -97,7 +97,7 @@ typedef struct {
     bool shared; /* the classifier is the embedding */
 } Shapes;
 
-static bool sane(const Shapes *s)
+static bool import_sane(const Shapes *s)
 {
     const int64_t all[] = { s->dim, s->hidden,     s->layers,    s->heads,
                             s->kv,  s->vocabulary, s->positions, s->q };
@@ -129,7 +129,7 @@ static void take_part(Import *in, const Shapes *s, int block, int part, bool ski
 {
     int64_t rows, columns;
     part_shape(s, part, &rows, &columns);
-    take(in, skip ? NULL : in_block(in, block, part_name[part]), rows, columns);
+    import_take(in, skip ? NULL : in_block(in, block, part_name[part]), rows, columns);
 }
 
 /* ---- BLZT -------------------------------------------------------------------------------- */
@@ -152,15 +152,15 @@ static bool read_blzt(Import *in)
         return diag_error(in->diag, (Loc){ 0 },
                           "%s is BLZT of version %d: 2, 3 and 4 are understood", in->path,
                           version);
-    if (!sane(&s)) return unknown(in);
+    if (!import_sane(&s)) return import_unknown(in);
     in->at = BLZT_HEADER;
     for (int i = 0; i < s.layers; i++)
         for (int round = 0; round < 3; round++)
             for (int part = 0; part < PARTS; part++) take_part(in, &s, i, part, round > 0);
-    for (int round = 0; round < 3; round++) take(in, round ? NULL : "g", s.dim, 0);
+    for (int round = 0; round < 3; round++) import_take(in, round ? NULL : "g", s.dim, 0);
     for (int round = 0; round < 3; round++)
-        take(in, round ? NULL : "embedding", s.vocabulary, s.dim);
-    return whole(in, "BLZT");
+        import_take(in, round ? NULL : "embedding", s.vocabulary, s.dim);
+    return import_whole(in, "BLZT");
 }
 
 /* ---- llama2.c ---------------------------------------------------------------------------- */
@@ -193,14 +193,14 @@ static bool read_llama(Import *in)
     Shapes s = llama_shapes(in, 0);
     s.shared = s.vocabulary > 0;
     s.vocabulary = s.vocabulary < 0 && s.vocabulary > INT32_MIN ? -s.vocabulary : s.vocabulary;
-    if (!sane(&s)) return unknown(in);
+    if (!import_sane(&s)) return import_unknown(in);
     in->at = OLD_HEADER;
-    take(in, "embedding", s.vocabulary, s.dim);
+    import_take(in, "embedding", s.vocabulary, s.dim);
     for (size_t i = 0; i < COUNT(order); i++) take_kind(in, &s, order[i]);
-    take(in, "g", s.dim, 0);
-    take(in, NULL, s.positions, s.dim / s.heads); /* two tables of angles */
-    if (!s.shared) take(in, "classifier", s.vocabulary, s.dim);
-    return whole(in, "model of llama2.c");
+    import_take(in, "g", s.dim, 0);
+    import_take(in, NULL, s.positions, s.dim / s.heads); /* two tables of angles */
+    if (!s.shared) import_take(in, "classifier", s.vocabulary, s.dim);
+    return import_whole(in, "model of llama2.c");
 }
 
 static bool read_ak42(Import *in)
@@ -213,15 +213,15 @@ static bool read_ak42(Import *in)
                           "%s is llama2.c's version %d: 0 and 1, which have floats, are "
                           "understood",
                           in->path, int_at(in, 4));
-    if (!sane(&s)) return unknown(in);
+    if (!import_sane(&s)) return import_unknown(in);
     in->at = AK42_HEADER;
     take_kind(in, &s, G1);
     take_kind(in, &s, G2);
-    take(in, "g", s.dim, 0);
-    take(in, "embedding", s.vocabulary, s.dim);
+    import_take(in, "g", s.dim, 0);
+    import_take(in, "embedding", s.vocabulary, s.dim);
     for (size_t i = 0; i < COUNT(order); i++) take_kind(in, &s, order[i]);
-    if (!s.shared) take(in, "classifier", s.vocabulary, s.dim);
-    return whole(in, "model of llama2.c");
+    if (!s.shared) import_take(in, "classifier", s.vocabulary, s.dim);
+    return import_whole(in, "model of llama2.c");
 }
 
 /* ---- whichever it is --------------------------------------------------------------------- */
@@ -234,7 +234,7 @@ bool import_parse(Arena *a, Diag *d, const char *path, const Mapped *file, SafeT
     Import in = {
         .diag = d, .arena = a, .path = path, .data = file->data, .size = file->size, .out = out
     };
-    if (in.size < OLD_HEADER) return unknown(&in);
+    if (in.size < OLD_HEADER) return import_unknown(&in);
     if (in.size >= BLZT_HEADER && int_at(&in, 0) == BLZT_MAGIC) return read_blzt(&in);
     if (in.size >= AK42_HEADER && int_at(&in, 0) == AK42) return read_ak42(&in);
     if (!is_tiny(&in)) return read_llama(&in);

@@ -40,7 +40,7 @@ static bool add_batches(TrainRun *r, uint64_t first, uint64_t n, int level, doub
 }
 
 /* A gradient that vanishes all at once is what an M3 makes of one that is too large. */
-static const TrainParam *vanished(TrainRun *r)
+static const TrainParam *loop_vanished(TrainRun *r)
 {
     const TrainParam *found = NULL;
     for (int i = 0; r->programs.half && i < r->programs.nparam; i++) {
@@ -53,7 +53,7 @@ static const TrainParam *vanished(TrainRun *r)
     return found;
 }
 
-static bool update(TrainRun *r, double factor)
+static bool loop_update(TrainRun *r, double factor)
 {
     const TrainStep h = rule_step(&r->rule, r->lr, r->state.updates + 1, factor);
     for (int i = 0; i < r->programs.nparam; i++) {
@@ -88,7 +88,7 @@ static bool make_step(TrainRun *r)
     r->state.loss = loss / (double)n;
     const double factor = 1 / (r->scale.value * (double)n);
     r->norm = scale_norm(r->programs.param, r->programs.nparam, &bad) * factor;
-    if (!bad) bad = vanished(r);
+    if (!bad) bad = loop_vanished(r);
     r->skipped = bad != NULL;
     if (bad && !r->scale.dynamic)
         return diag_error(r->diag, (Loc){ 0 },
@@ -103,7 +103,7 @@ static bool make_step(TrainRun *r)
                           (unsigned long long)step, bad->path, r->scale.value);
     const double clip = run_set(r, SET_clip)->real, start = run_now();
     const double less = clip > 0 && r->norm > clip ? clip / r->norm : 1;
-    if (!bad && !update(r, factor * less)) return false;
+    if (!bad && !loop_update(r, factor * less)) return false;
     r->ms_update = 1000 * (run_now() - start);
     r->state.step++;
     r->state.samples += n * r->data.batch;
@@ -112,7 +112,7 @@ static bool make_step(TrainRun *r)
 
 /* ---- evaluations and checkpoints --------------------------------------------------------- */
 
-static bool due(const TrainRun *r, int id)
+static bool loop_due(const TrainRun *r, int id)
 {
     const uint64_t every = run_set(r, id)->text ? run_set(r, id)->count : 0;
     return every && r->state.step % every == 0;
@@ -120,7 +120,7 @@ static bool due(const TrainRun *r, int id)
 
 /* One that comes at the end of a command alone says something and changes nothing: the run may go
  * on. True in *best: none was better. */
-static bool evaluate(TrainRun *r, bool counts, bool *best)
+static bool loop_evaluate(TrainRun *r, bool counts, bool *best)
 {
     TrainState *s = &r->state;
     const char *metric = r->programs.metric;
@@ -147,7 +147,7 @@ static void note_loss(TrainRun *r, uint64_t step)
     r->state.best_step = step;
 }
 
-static bool save(TrainRun *r, bool best)
+static bool loop_save(TrainRun *r, bool best)
 {
     TrainState *s = &r->state;
     s->good = r->scale.good;
@@ -184,14 +184,14 @@ static bool one_step(TrainRun *r)
     if (!make_step(r)) return false;
     const double ms = 1000 * (run_now() - start);
     r->ended = r->state.step >= r->steps || *r->job->stop;
-    const bool look = due(r,
-                          run_set(r, SET_eval_every)->text ? SET_eval_every : SET_save_every);
+    const bool look = loop_due(r, run_set(r, SET_eval_every)->text ? SET_eval_every
+                                                                   : SET_save_every);
     run_say_step(r, step, ms);
     note_loss(r, step);
-    if (r->has_eval && (look || r->ended) && !evaluate(r, look, &best)) return false;
+    if (r->has_eval && (look || r->ended) && !loop_evaluate(r, look, &best)) return false;
     if (!run_log_step(r, step, ms)) return false;
-    if (best || r->ended || due(r, SET_save_every))
-        if (!save(r, best)) return false;
+    if (best || r->ended || loop_due(r, SET_save_every))
+        if (!loop_save(r, best)) return false;
     if (r->evaluated && !run_put_pages(r, false)) return false;
     return !r->ended || (end_loss(r) && run_put_pages(r, true));
 }

@@ -198,7 +198,7 @@ static bool use_mode(TrainRun *r)
     return !anec_config_set(r->job->config, "io", "fp16", &e);
 }
 
-static bool restore(TrainRun *r)
+static bool train_open_restore(TrainRun *r)
 {
     TrainPrograms *e = &r->programs;
     const TrainState *s = &r->from.state;
@@ -271,7 +271,7 @@ static bool open_programs(TrainRun *r)
                        r->job->model ? r->job->model : r->state.model_path)
         || !rule_open(&r->rule, r->diag, e->plain, &r->job->set)
         || !scale_open(&r->scale, r->diag, run_set(r, SET_scale)->text, e->half)
-        || !open_data(r) || !restore(r))
+        || !open_data(r) || !train_open_restore(r))
         return false;
     for (int i = 0; i < e->nparam; i++)
         if (!rule_prepare(&r->rule, &e->param[i])) return false;

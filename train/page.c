@@ -20,14 +20,14 @@ typedef struct {
     double most, least, last; /* of all losses; of the steps */
 } Curves;
 
-static void add(Curve *c, double step, double loss)
+static void page_add(Curve *c, double step, double loss)
 {
     c->step[c->n] = step;
     c->loss[c->n++] = loss;
 }
 
 /* Field `column` of a line; NaN: it is empty or not there. */
-static double field(const char *line, int column)
+static double page_field(const char *line, int column)
 {
     char *end;
     for (; column && *line && *line != '\n'; line++) column -= *line == ',';
@@ -38,12 +38,12 @@ static double field(const char *line, int column)
 
 static void take_line(Curves *c, const char *line)
 {
-    const double step = field(line, COLUMN_STEP), loss = field(line, COLUMN_LOSS);
-    const double eval = field(line, COLUMN_EVAL);
+    const double step = page_field(line, COLUMN_STEP), loss = page_field(line, COLUMN_LOSS);
+    const double eval = page_field(line, COLUMN_EVAL);
     if (!isfinite(step)) return;
     c->last = fmax(c->last, step);
-    if (isfinite(loss)) add(&c->train, step, loss);
-    if (isfinite(eval)) add(&c->eval, step, eval);
+    if (isfinite(loss)) page_add(&c->train, step, loss);
+    if (isfinite(eval)) page_add(&c->eval, step, eval);
 }
 
 static void read_log(Curves *c, Arena *a, const char *text)
@@ -75,7 +75,7 @@ typedef struct {
     double low, high, last;
 } Axes;
 
-static double scaled(const Axes *a, double loss) { return a->log ? log10(loss) : loss; }
+static double page_scaled(const Axes *a, double loss) { return a->log ? log10(loss) : loss; }
 
 static double x_of(const Axes *a, double step)
 {
@@ -84,7 +84,7 @@ static double x_of(const Axes *a, double step)
 
 static double y_of(const Axes *a, double loss)
 {
-    const double part = (scaled(a, loss) - a->low) / (a->high - a->low);
+    const double part = (page_scaled(a, loss) - a->low) / (a->high - a->low);
     return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * part;
 }
 
@@ -92,8 +92,8 @@ static Axes axes_of(const Curves *c, Buf *out)
 {
     Axes a = { .out = out, .last = c->last };
     a.log = c->least > 0 && c->most / c->least > 50;
-    a.low = scaled(&a, c->least);
-    a.high = scaled(&a, c->most);
+    a.low = page_scaled(&a, c->least);
+    a.high = page_scaled(&a, c->most);
     if (a.log) a.low = floor(a.low), a.high = ceil(a.high);
     if (!(a.high > a.low)) a.low -= .5, a.high += .5;
     return a;
@@ -186,7 +186,7 @@ static void put_row(Buf *b, const char *name, const char *value)
     buf_puts(b, "</td></tr>\n");
 }
 
-static const char *number(TrainRun *r, const char *format, double v)
+static const char *page_number(TrainRun *r, const char *format, double v)
 {
     char text[64];
     snprintf(text, sizeof text, strcmp(format, "g") ? "%.0f" : "%.4g", v);
@@ -198,15 +198,15 @@ static void put_facts(TrainRun *r, Buf *b)
     const TrainState *s = &r->state;
     buf_puts(b, "<h2>Run</h2>\n<table>\n");
     put_row(b, "model", s->model_path);
-    put_row(b, "parameters", number(r, "", (double)r->programs.numbers));
+    put_row(b, "parameters", page_number(r, "", (double)r->programs.numbers));
     put_row(b, "backend", run_fact(r, "backend"));
     put_row(b, "form", run_fact(r, "io"));
     put_row(b, "why", run_fact(r, "why"));
-    put_row(b, "steps", number(r, "", (double)s->step));
-    put_row(b, "loss", number(r, "g", s->loss));
-    if (isfinite(s->best_loss)) put_row(b, "best loss", number(r, "g", s->best_loss));
-    put_row(b, "at step", number(r, "", (double)s->best_step));
-    put_row(b, "skipped", number(r, "", (double)r->scale.skipped));
+    put_row(b, "steps", page_number(r, "", (double)s->step));
+    put_row(b, "loss", page_number(r, "g", s->loss));
+    if (isfinite(s->best_loss)) put_row(b, "best loss", page_number(r, "g", s->best_loss));
+    put_row(b, "at step", page_number(r, "", (double)s->best_step));
+    put_row(b, "skipped", page_number(r, "", (double)r->scale.skipped));
     buf_puts(b, "</table>\n<h2>Settings</h2>\n<table>\n");
     for (int i = 0; i < SET_COUNT; i++) put_row(b, train_setting_names[i], run_set(r, i)->text);
     buf_puts(b, "</table>\n");

@@ -151,7 +151,8 @@ typedef struct {
 } Inputs;
 
 /* Floats as the program takes them: an engine's may be fp16. */
-static void give(Inputs *in, const char *name, const char *origin, const anec_tensor *t)
+static void programs_give(Inputs *in, const char *name, const char *origin,
+                          const anec_tensor *t)
 {
     anec_tensor port, *to = &in->tensor[in->n];
     const char *other;
@@ -178,14 +179,14 @@ static void give_scale(Inputs *in, const float *scale)
         port.dtype = "fp32";
         port.data = (float *)(uintptr_t)scale;
         port.bytes = sizeof *scale;
-        give(in, name, "the scale", &port);
+        programs_give(in, name, "the scale", &port);
         return;
     }
 }
 
 /* Columns, weights, and with `scale` the loss's. */
-static bool run(TrainPrograms *e, anec_kernel *kernel, const TrainData *t, const float *scale,
-                size_t batch)
+static bool programs_run(TrainPrograms *e, anec_kernel *kernel, const TrainData *t,
+                         const float *scale, size_t batch)
 {
     const int room = t->ncolumn + e->nparam + 1;
     Inputs in = { .kernel = kernel };
@@ -199,11 +200,11 @@ static bool run(TrainPrograms *e, anec_kernel *kernel, const TrainData *t, const
             v.bytes = v.bytes / t->batch * batch;
             v.shape[0] = (int64_t)batch;
         }
-        give(&in, t->column[i].input, t->column[i].file, &v);
+        programs_give(&in, t->column[i].input, t->column[i].file, &v);
     }
     for (int i = 0; i < e->nparam; i++) {
         const anec_tensor v = weight_tensor(&e->param[i]);
-        give(&in, e->param[i].input, "a weight", &v);
+        programs_give(&in, e->param[i].input, "a weight", &v);
     }
     if (scale) give_scale(&in, scale);
     const bool ok = programs_said(e, anec_run_with(kernel, in.at, in.n, &o, &error), &error);
@@ -235,21 +236,22 @@ static bool take_gradient(TrainPrograms *e, const TrainParam *p)
 
 bool programs_gradients(TrainPrograms *e, const TrainData *t, float scale, double *loss)
 {
-    bool ok = run(e, e->kernel, t, &scale, t->batch) && one_result(e, e->kernel, e->loss, loss);
+    bool ok = programs_run(e, e->kernel, t, &scale, t->batch)
+           && one_result(e, e->kernel, e->loss, loss);
     for (int i = 0; ok && i < e->nparam; i++) ok = take_gradient(e, &e->param[i]);
     return ok;
 }
 
-static bool look(TrainPrograms *e, anec_kernel *kernel, const TrainData *t, size_t batch,
-                 double *loss, double *metric)
+static bool programs_look(TrainPrograms *e, anec_kernel *kernel, const TrainData *t,
+                          size_t batch, double *loss, double *metric)
 {
-    return run(e, kernel, t, NULL, batch) && one_result(e, kernel, e->loss, loss)
+    return programs_run(e, kernel, t, NULL, batch) && one_result(e, kernel, e->loss, loss)
         && (!e->metric || one_result(e, kernel, e->metric, metric));
 }
 
 bool programs_loss(TrainPrograms *e, const TrainData *t, double *loss, double *metric)
 {
-    return look(e, e->look, t, t->batch, loss, metric);
+    return programs_look(e, e->look, t, t->batch, loss, metric);
 }
 
 /* ---- evaluation -------------------------------------------------------------------------- */
@@ -283,7 +285,7 @@ bool programs_evaluate(TrainPrograms *e, TrainData *t, double *loss, double *met
         double a = 0, b = 0;
         data_range(t, n, rest);
         if (!e->rest_look && !open_rest(e, rest)) return false;
-        if (!look(e, e->rest_look, t, rest, &a, &b)) return false;
+        if (!programs_look(e, e->rest_look, t, rest, &a, &b)) return false;
         sum += a * (double)rest;
         sum_metric += b * (double)rest;
         n += rest;

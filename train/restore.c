@@ -183,7 +183,7 @@ static const char *shape_of_tensor(Arena *a, int rank, const int64_t *shape)
     return arena_printf(a, "%s]", s);
 }
 
-static const SafeTensor *find(const SafeTensors *s, const char *name)
+static const SafeTensor *restore_find(const SafeTensors *s, const char *name)
 {
     for (size_t i = 0; i < s->count; i++)
         if (!strcmp(s->tensor[i].name, name)) return &s->tensor[i];
@@ -191,7 +191,7 @@ static const SafeTensor *find(const SafeTensors *s, const char *name)
 }
 
 /* NULL where t is what a weight of p's shape needs; else what it is in words. */
-static const char *unlike(Arena *a, const SafeTensor *t, const TrainParam *p)
+static const char *restore_unlike(Arena *a, const SafeTensor *t, const TrainParam *p)
 {
     if (!t) return "is not there";
     if (t->rank == p->rank && !memcmp(t->shape, p->shape, (size_t)p->rank * sizeof *p->shape)) {
@@ -201,7 +201,7 @@ static const char *unlike(Arena *a, const SafeTensor *t, const TrainParam *p)
     return arena_printf(a, "is %s", shape_of_tensor(a, t->rank, t->shape));
 }
 
-static void copy(const SafeTensor *t, float *to, size_t n)
+static void restore_copy(const SafeTensor *t, float *to, size_t n)
 {
     if (!strcmp(t->dtype, "F32")) memcpy(to, t->data, n * 4);
     else {
@@ -244,15 +244,15 @@ bool checkpoint_fill(const TrainCheckpoint *c, Diag *d, TrainParam *p, int n,
     for (int k = 0; ok && k < 1 + c->state.states; k++)
         for (int i = 0; ok && i < n; i++) {
             const char *name = checkpoint_name(&a, &p[i], k);
-            const SafeTensor *t = find(&c->tensors, name);
-            const char *why = unlike(&a, t, &p[i]);
+            const SafeTensor *t = restore_find(&c->tensors, name);
+            const char *why = restore_unlike(&a, t, &p[i]);
             if (why)
                 ok = diag_error(d, (Loc){ 0 },
                                 "%s is of another model (sha256 %.12s, here %.12s): %s %s, "
                                 "here it is %s",
                                 c->path, c->state.model_sha256, model_sha256, name, why,
                                 shape_of_tensor(&a, p[i].rank, p[i].shape));
-            else copy(t, (float *)(uintptr_t)checkpoint_part(&p[i], k), p[i].count);
+            else restore_copy(t, (float *)(uintptr_t)checkpoint_part(&p[i], k), p[i].count);
         }
     arena_free(&a);
     return ok && file_stayed(d, &c->file);
@@ -271,12 +271,12 @@ bool weights_fill(Diag *d, const char *path, TrainParam *p, int n)
     SafeTensors s;
     bool ok = file_map(d, path, &file) && tensors_parse(&a, d, path, &file, &s);
     for (int i = 0; ok && i < n; i++) {
-        const SafeTensor *t = find(&s, p[i].path);
-        const char *why = unlike(&a, t, &p[i]);
+        const SafeTensor *t = restore_find(&s, p[i].path);
+        const char *why = restore_unlike(&a, t, &p[i]);
         if (why)
             ok = diag_error(d, (Loc){ 0 }, "--init %s: %s %s, the weight is %s", path,
                             p[i].path, why, shape_of_tensor(&a, p[i].rank, p[i].shape));
-        else copy(t, p[i].master, p[i].count);
+        else restore_copy(t, p[i].master, p[i].count);
     }
     ok = ok && file_stayed(d, &file);
     file_unmap(&file);

@@ -20,7 +20,7 @@ static const struct {
     { "lion", 1, true, "r = lion(w, g * scale, s0, lr, %1, %2, %d)" },
 };
 
-static bool said(TrainRule *r, anec_status s, const anec_error *e)
+static bool optimizer_said(TrainRule *r, anec_status s, const anec_error *e)
 {
     if (s && diag_ok(r->diag)) return diag_fail(r->diag, "%s", e->text);
     return s == ANEC_OK;
@@ -93,12 +93,12 @@ static void put_program(const TrainRule *r, const TrainUpdate *u, Buf *b)
 
 /* ---- opening ----------------------------------------------------------------------------- */
 
-static bool load(TrainRule *r, const Buf *text, const char *folder, anec_model **m,
-                 anec_kernel **k)
+static bool optimizer_load(TrainRule *r, const Buf *text, const char *folder, anec_model **m,
+                           anec_kernel **k)
 {
     anec_error e;
-    return said(r, anec_load_text(r->host, text->s, text->len, folder, m, &e), &e)
-        && said(r, anec_compile(*m, NULL, k, &e), &e);
+    return optimizer_said(r, anec_load_text(r->host, text->s, text->len, folder, m, &e), &e)
+        && optimizer_said(r, anec_compile(*m, NULL, k, &e), &e);
 }
 
 /* What a file says in RULE_states, by a program that results in it. */
@@ -115,8 +115,10 @@ static bool count_states(TrainRule *r)
     buf_printf(&b,
                "import \"%s\" as user\nmodel main(x: fp32[]) -> n = x + user.%s_states * 1.0\n",
                r->file, r->function);
-    const bool ok = load(r, &b, r->name, &m, &k) && said(r, anec_bind(k, "x", &in, &e), &e)
-                 && said(r, anec_run(k, &e), &e) && said(r, anec_result(k, "n", &t, &e), &e)
+    const bool ok = optimizer_load(r, &b, r->name, &m, &k)
+                 && optimizer_said(r, anec_bind(k, "x", &in, &e), &e)
+                 && optimizer_said(r, anec_run(k, &e), &e)
+                 && optimizer_said(r, anec_result(k, "n", &t, &e), &e)
                  && anec_doubles(&t, 0, 1, &n);
     anec_free(k);
     anec_model_free(m);
@@ -178,7 +180,7 @@ bool rule_prepare(TrainRule *r, TrainParam *p)
     r->programs++;
     Buf b = { 0 };
     put_program(r, u, &b);
-    const bool ok = load(r, &b, r->file ? r->name : NULL, &u->model, &u->kernel);
+    const bool ok = optimizer_load(r, &b, r->file ? r->name : NULL, &u->model, &u->kernel);
     buf_free(&b);
     return ok;
 }
@@ -206,7 +208,7 @@ static bool take_back(TrainRule *r, const TrainParam *p, const char *name, float
 {
     anec_tensor t;
     anec_error e;
-    if (!said(r, anec_result(p->update->kernel, name, &t, &e), &e)) return false;
+    if (!optimizer_said(r, anec_result(p->update->kernel, name, &t, &e), &e)) return false;
     if (strcmp(t.dtype, "fp32") != 0 || t.bytes != p->count * 4)
         return diag_error(r->diag, (Loc){ 0 },
                           "the optimizer %s makes %s of the weight %s, which is not its shape",
@@ -238,7 +240,7 @@ bool rule_update(TrainRule *r, TrainParam *p, const TrainStep *h)
         one[i] = (anec_tensor){ .dtype = "fp32", .data = number[i], .bytes = 4 };
         in[n++] = (anec_input){ .name = scalar[i], .tensor = &one[i] };
     }
-    if (!said(r, anec_run_with(p->update->kernel, in, n, &o, &e), &e)) return false;
+    if (!optimizer_said(r, anec_run_with(p->update->kernel, in, n, &o, &e), &e)) return false;
     bool ok = take_back(r, p, "next_w", p->master);
     for (int i = 0; ok && i < r->states; i++) {
         char next[24];

@@ -15,7 +15,7 @@ static int by_chance(const void *a, const void *b)
     return x->p < y->p ? 1 : x->p > y->p ? -1 : x->token - y->token;
 }
 
-static int largest(const float *logit, size_t n)
+static int sample_largest(const float *logit, size_t n)
 {
     size_t best = 0;
     for (size_t i = 1; i < n; i++)
@@ -24,7 +24,7 @@ static int largest(const float *logit, size_t n)
 }
 
 /* How many of the chances, the largest first, are allowed. */
-static size_t allowed(const TrainSampling *s, const Chance *c, size_t n)
+static size_t sample_allowed(const TrainSampling *s, const Chance *c, size_t n)
 {
     double sum = 0;
     if (s->top_k && s->top_k < n) n = (size_t)s->top_k;
@@ -39,10 +39,10 @@ static size_t allowed(const TrainSampling *s, const Chance *c, size_t n)
 
 int sample_token(const TrainSampling *s, const float *logit, size_t n, uint64_t index)
 {
-    if (s->temperature <= 0) return largest(logit, n);
+    if (s->temperature <= 0) return sample_largest(logit, n);
     Arena a = { 0 };
     Chance *c = NEW_ARRAY(&a, n, Chance);
-    const double most = logit[largest(logit, n)];
+    const double most = logit[sample_largest(logit, n)];
     double all = 0, sum = 0;
     for (size_t i = 0; i < n; i++) {
         c[i] = (Chance){ exp((logit[i] - most) / s->temperature), (int)i };
@@ -50,7 +50,7 @@ int sample_token(const TrainSampling *s, const float *logit, size_t n, uint64_t 
     }
     for (size_t i = 0; i < n; i++) c[i].p /= all;
     qsort(c, n, sizeof *c, by_chance);
-    n = allowed(s, c, n);
+    n = sample_allowed(s, c, n);
     for (size_t i = 0; i < n; i++) sum += c[i].p;
     const double u = rng_unit(rng_key(s->seed, "anegen"), index) * sum;
     size_t at = 0;

@@ -39,7 +39,7 @@ void vocab_chars(TrainVocab *v, const unsigned char *text, size_t n)
 
 /* ---- a tokenizer ------------------------------------------------------------------------- */
 
-static uint32_t word(const unsigned char *p)
+static uint32_t vocab_word(const unsigned char *p)
 {
     return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
@@ -48,9 +48,9 @@ typedef struct {
     const char *text;
     uint32_t len;
     int token;
-} Entry;
+} VocabEntry;
 
-static int compare(const char *a, uint32_t na, const char *b, uint32_t nb)
+static int vocab_compare(const char *a, uint32_t na, const char *b, uint32_t nb)
 {
     const int c = memcmp(a, b, na < nb ? na : nb);
     return c ? c : na < nb ? -1 : na > nb;
@@ -59,33 +59,34 @@ static int compare(const char *a, uint32_t na, const char *b, uint32_t nb)
 /* Of two equal pieces the first token counts. */
 static int by_text(const void *a, const void *b)
 {
-    const Entry *x = a, *y = b;
-    const int c = compare(x->text, x->len, y->text, y->len);
+    const VocabEntry *x = a, *y = b;
+    const int c = vocab_compare(x->text, x->len, y->text, y->len);
     return c ? c : x->token - y->token;
 }
 
 static void sort_pieces(TrainVocab *v)
 {
-    Entry *all = NEW_ARRAY(&v->arena, v->n, Entry);
-    for (int i = 0; i < v->n; i++) all[i] = (Entry){ v->piece[i].text, v->piece[i].len, i };
+    VocabEntry *all = NEW_ARRAY(&v->arena, v->n, VocabEntry);
+    for (int i = 0; i < v->n; i++)
+        all[i] = (VocabEntry){ v->piece[i].text, v->piece[i].len, i };
     qsort(all, (size_t)v->n, sizeof *all, by_text);
     v->sorted = NEW_ARRAY(&v->arena, v->n, int);
     for (int i = 0; i < v->n; i++) v->sorted[i] = all[i].token;
 }
 
 /* -1: no piece is this. */
-static int find(const TrainVocab *v, const char *text, uint32_t len)
+static int vocab_find(const TrainVocab *v, const char *text, uint32_t len)
 {
     int low = 0, high = v->n;
     while (low < high) {
         const int mid = (low + high) / 2;
         const TrainPiece *p = &v->piece[v->sorted[mid]];
-        if (compare(p->text, p->len, text, len) < 0) low = mid + 1;
+        if (vocab_compare(p->text, p->len, text, len) < 0) low = mid + 1;
         else high = mid;
     }
     if (low == v->n) return -1;
     const TrainPiece *p = &v->piece[v->sorted[low]];
-    return compare(p->text, p->len, text, len) ? -1 : v->sorted[low];
+    return vocab_compare(p->text, p->len, text, len) ? -1 : v->sorted[low];
 }
 
 /* Pieces <0xNN> are bytes, if they stand where llama2.c has them. */
@@ -114,7 +115,7 @@ bool vocab_parse(TrainVocab *v, Diag *d, const char *path, const unsigned char *
     v->bytes = size;
     v->piece = NEW_ARRAY(&v->arena, cap, TrainPiece);
     while (at + 8 <= size && v->n < MOST_TOKENS) {
-        const uint32_t bits = word(data + at), len = word(data + at + 4);
+        const uint32_t bits = vocab_word(data + at), len = vocab_word(data + at + 4);
         if (len > size - at - 8) break;
         if (v->n == cap) {
             TrainPiece *more = NEW_ARRAY(&v->arena, 2 * cap, TrainPiece);
@@ -149,7 +150,7 @@ void vocab_free(TrainVocab *v)
 /* ---- to tokens --------------------------------------------------------------------------- */
 
 /* Characters of UTF-8; a byte that begins none is one. */
-static size_t character(const unsigned char *s, size_t n)
+static size_t vocab_character(const unsigned char *s, size_t n)
 {
     const size_t want = *s < 0xc0 ? 1 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : 4;
     size_t len = 1;
@@ -166,7 +167,7 @@ typedef struct {
 static bool add_character(const TrainVocab *v, Line *l, const unsigned char *s, size_t n)
 {
     unsigned char same;
-    const int token = find(v, (const char *)s, (uint32_t)n);
+    const int token = vocab_find(v, (const char *)s, (uint32_t)n);
     if (token >= 0) {
         l->token[l->n++] = token;
         return true;
@@ -178,22 +179,22 @@ static bool add_character(const TrainVocab *v, Line *l, const unsigned char *s, 
     return true;
 }
 
-static int joined(const TrainVocab *v, int a, int b)
+static int vocab_joined(const TrainVocab *v, int a, int b)
 {
     char text[512];
     const TrainPiece *x = &v->piece[a], *y = &v->piece[b];
     if (x->len + y->len > sizeof text || x->len > sizeof text) return -1;
     memcpy(text, x->text, x->len);
     memcpy(text + x->len, y->text, y->len);
-    return find(v, text, x->len + y->len);
+    return vocab_find(v, text, x->len + y->len);
 }
 
-static void join(const TrainVocab *v, Line *l)
+static void vocab_join(const TrainVocab *v, Line *l)
 {
     for (;;) {
         int best = -1, at = 0;
         for (int i = 0; i + 1 < l->n; i++) {
-            const int token = joined(v, l->token[i], l->token[i + 1]);
+            const int token = vocab_joined(v, l->token[i], l->token[i + 1]);
             if (token < 0 || (best >= 0 && v->piece[token].score <= v->piece[best].score))
                 continue;
             best = token;
@@ -210,7 +211,7 @@ static size_t line_end(const unsigned char *s, size_t n)
 {
     size_t at = 0;
     while (at < n && at < LINE) {
-        const size_t len = character(s + at, n - at);
+        const size_t len = vocab_character(s + at, n - at);
         if (at + len > LINE) break;
         at += len;
         if (s[at - 1] == '\n') break;
@@ -237,11 +238,11 @@ static bool encode_pieces(const TrainVocab *v, Diag *d, const char *what,
         const size_t end = at + line_end(s + at, n - at);
         l->n = 0;
         while (ok && at < end) {
-            const size_t len = character(s + at, end - at);
+            const size_t len = vocab_character(s + at, end - at);
             ok = add_character(v, l, s + at, len) || no_token(d, what, s, at);
             at += len;
         }
-        if (ok) join(v, l);
+        if (ok) vocab_join(v, l);
         for (int i = 0; ok && i < l->n; i++) out[(*count)++] = (uint16_t)l->token[i];
     }
     mem_free(l);
@@ -308,7 +309,7 @@ const char *vocab_save(const TrainVocab *v, Arena *a)
     return s;
 }
 
-static int digit(char c)
+static int vocab_digit(char c)
 {
     if (c >= '0' && c <= '9') return c - '0';
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
@@ -317,7 +318,7 @@ static int digit(char c)
 static bool read_hex(Buf *out, const char *s)
 {
     for (; s[0] && s[1]; s += 2) {
-        const int high = digit(s[0]), low = digit(s[1]);
+        const int high = vocab_digit(s[0]), low = vocab_digit(s[1]);
         if (high < 0 || low < 0) return false;
         buf_putc(out, (char)(high << 4 | low));
     }

@@ -89,7 +89,7 @@ static bool open_all(TrainWriting *t, const TrainWritingJob *job)
 /* ---- text goes out ----------------------------------------------------------------------- */
 
 /* Bytes at the end of s that begin a character of UTF-8 which is not there in whole. */
-static size_t unfinished(const char *s, size_t n)
+static size_t write_unfinished(const char *s, size_t n)
 {
     for (size_t back = 1; back <= 3 && back <= n; back++) {
         const unsigned char c = (unsigned char)s[n - back];
@@ -101,7 +101,7 @@ static size_t unfinished(const char *s, size_t n)
 }
 
 /* Bytes at its end with which `stop` might begin. */
-static size_t held(const char *s, size_t n, const char *stop)
+static size_t write_held(const char *s, size_t n, const char *stop)
 {
     const size_t len = stop ? strlen(stop) : 0;
     for (size_t k = len < n ? len : n; k > 0; k--)
@@ -115,7 +115,7 @@ static void give_out(TrainWriting *t, const TrainWritingJob *job, bool end)
     size_t n = t->text.len - t->given;
     const char *s = t->text.s ? t->text.s + t->given : "";
     if (!end) {
-        const size_t a = unfinished(s, n), b = held(s, n, job->stop);
+        const size_t a = write_unfinished(s, n), b = write_held(s, n, job->stop);
         n -= a > b ? a : b;
     }
     if (n) job->put(job->put_ctx, s, n);
@@ -123,7 +123,7 @@ static void give_out(TrainWriting *t, const TrainWritingJob *job, bool end)
 }
 
 /* Whether the text has come to `stop`, which it then ends before. */
-static bool stopped(TrainWriting *t, const TrainWritingJob *job, size_t before)
+static bool write_stopped(TrainWriting *t, const TrainWritingJob *job, size_t before)
 {
     const size_t len = job->stop ? strlen(job->stop) : 0;
     if (!len) return false;
@@ -137,7 +137,7 @@ static bool stopped(TrainWriting *t, const TrainWritingJob *job, size_t before)
 
 /* ---- tokens ------------------------------------------------------------------------------ */
 
-static bool encode(TrainWriting *t, const char *prompt)
+static bool write_encode(TrainWriting *t, const char *prompt)
 {
     const size_t n = strlen(prompt);
     size_t count = 0;
@@ -189,7 +189,7 @@ static bool write_tokens(TrainWriting *t, const TrainWritingJob *job)
         buf_add(&t->text, text, len);
         t->token[t->n++] = (uint16_t)token;
         t->made = i + 1;
-        if (stopped(t, job, before)) break;
+        if (write_stopped(t, job, before)) break;
         give_out(t, job, false);
     }
     give_out(t, job, true);
@@ -202,7 +202,7 @@ bool writing_run(const TrainWritingJob *job, Diag *d, TrainWritten *out)
     TrainWriting t = { .diag = d, .room = (size_t)job->tokens };
     bool ok = open_all(&t, job);
     t.writer.threads = job->threads;
-    ok = ok && encode(&t, job->prompt);
+    ok = ok && write_encode(&t, job->prompt);
     const size_t prompt = t.n;
     if (ok) {
         buf_puts(&t.text, job->prompt);

@@ -16,22 +16,22 @@ typedef struct {
     /* an input: whose result it is, once that has run; this program itself: */
     AneProgram *source;
     int result; /* the two surfaces change places before each run */
-} Slot;
+} AneSlot;
 
 struct AneProgram {
     Program base; /* first */
     Arena arena;
     AneModel *model;
     Layout layout;
-    Slot *in, *out; /* by parameter and by result of the function */
-    Id request;     /* NULL: to be made */
+    AneSlot *in, *out; /* by parameter and by result of the function */
+    Id request;        /* NULL: to be made */
     Binding *result;
     bool checked;   /* the first run has shown that results are written */
     bool stale;     /* results are in their surfaces alone */
     GuardTask lost; /* gives it up when memory runs out in the call that makes it */
 };
 
-static Engine *engine(const AneProgram *p) { return ane_engine(p->model); }
+static Engine *ane_open_engine(const AneProgram *p) { return ane_engine(p->model); }
 
 /* ---- compiling --------------------------------------------------------------------------- */
 
@@ -107,7 +107,8 @@ static bool find_layout(AneProgram *p, const Func *f, Diag *d)
 {
     const char *why = NULL;
     Layout *l = &p->layout;
-    LayoutFound found = engine_layout(engine(p), &p->arena, p->model->id, f->name, l, &why);
+    LayoutFound found = engine_layout(ane_open_engine(p), &p->arena, p->model->id, f->name, l,
+                                      &why);
     if (found == LAYOUT_REFUSED)
         return diag_fail(d, "the compiled program cannot be bound: %s", why);
     if (found == LAYOUT_READ
@@ -121,21 +122,21 @@ static bool find_layout(AneProgram *p, const Func *f, Diag *d)
 
 /* The port of each value by its name; the surfaces. */
 static bool make_slots(AneProgram *p, Value *const *v, int n, const Port *port, int nport,
-                       Slot **out, Diag *d)
+                       AneSlot **out, Diag *d)
 {
-    *out = NEW_ARRAY(&p->arena, n + 1, Slot);
+    *out = NEW_ARRAY(&p->arena, n + 1, AneSlot);
     for (int i = 0; i < n; i++) {
-        Slot *s = &(*out)[i];
+        AneSlot *s = &(*out)[i];
         s->port = *port_find(port, nport, v[i]->name);
         if (!port_fit(&s->port, v[i]->type))
             return diag_fail(
                 d, "the compiled program's port %s does not have the elements of the tensor",
                 v[i]->name);
-        s->surface = engine_surface_new(engine(p), &s->port);
+        s->surface = engine_surface_new(ane_open_engine(p), &s->port);
         if (!s->surface)
             return diag_fail(d, "no memory for the surface of %s (%zu bytes)", v[i]->name,
                              s->port.bytes);
-        if (engine_surface_size(engine(p), s->surface) < s->port.bytes)
+        if (engine_surface_size(ane_open_engine(p), s->surface) < s->port.bytes)
             return diag_fail(d, "the surface of %s is smaller than its layout", v[i]->name);
     }
     return true;
@@ -158,7 +159,7 @@ static void ane_program_free(Program *program)
 {
     AneProgram *p = (AneProgram *)program;
     const Block *b = p->base.func->body;
-    Objc *o = engine(p)->objc;
+    Objc *o = ane_open_engine(p)->objc;
     guard_task_end(&p->lost);
     objc_drop(o, &p->request);
     for (int i = 0; p->in && i < b->nparam; i++) objc_drop(o, &p->in[i].surface);
@@ -212,10 +213,10 @@ static bool write_inputs(AneProgram *p, const Binding *in, int nin, Diag *d)
     for (int i = 0; i < b->nparam; i++)
         for (int k = 0; k < nin; k++) {
             if (strcmp(in[k].name, b->param[i]->name) != 0 || !in[k].value.data) continue;
-            void *base = engine_lock(engine(p), p->in[i].surface, 0);
+            void *base = engine_lock(ane_open_engine(p), p->in[i].surface, 0);
             if (!base) return diag_fail(d, "the surface of %s cannot be locked", in[k].name);
             surface_write(base, &p->in[i].port, &in[k].value);
-            engine_unlock(engine(p), p->in[i].surface, 0);
+            engine_unlock(ane_open_engine(p), p->in[i].surface, 0);
         }
     return true;
 }
@@ -223,10 +224,10 @@ static bool write_inputs(AneProgram *p, const Binding *in, int nin, Diag *d)
 static bool poison_results(AneProgram *p, Diag *d)
 {
     for (int i = 0; i < p->base.func->body->nresult; i++) {
-        void *base = engine_lock(engine(p), p->out[i].surface, 0);
+        void *base = engine_lock(ane_open_engine(p), p->out[i].surface, 0);
         if (!base) return diag_fail(d, "the surface of %s cannot be locked", p->result[i].name);
         surface_poison(base, &p->out[i].port);
-        engine_unlock(engine(p), p->out[i].surface, 0);
+        engine_unlock(ane_open_engine(p), p->out[i].surface, 0);
     }
     return true;
 }
@@ -236,11 +237,11 @@ static bool check_written(AneProgram *p, Diag *d)
     bool ok = true;
     for (int i = 0; i < p->base.func->body->nresult; i++) {
         const Port *port = &p->out[i].port;
-        const void *base = engine_lock(engine(p), p->out[i].surface, SURFACE_READ);
+        const void *base = engine_lock(ane_open_engine(p), p->out[i].surface, SURFACE_READ);
         if (!base) return diag_fail(d, "the surface of %s cannot be locked", p->result[i].name);
         const int64_t n = surface_untouched(base, port),
                       all = port->batch * port->channels * port->height;
-        engine_unlock(engine(p), p->out[i].surface, SURFACE_READ);
+        engine_unlock(ane_open_engine(p), p->out[i].surface, SURFACE_READ);
         if (n)
             ok = diag_fail(
                 d,
@@ -262,9 +263,9 @@ static bool make_request(AneProgram *p, Diag *d)
     for (int k = 0; k < p->layout.nout; k++)
         for (int i = 0; i < b->nresult; i++)
             if (p->out[i].port.symbol == p->layout.out[k].symbol) out[k] = p->out[i].surface;
-    p->request = engine_request_new(engine(p), &p->layout, in, out);
+    p->request = engine_request_new(ane_open_engine(p), &p->layout, in, out);
     mem_follow(p, p->request);
-    const char *why = p->request ? NULL : raise_text(engine(p)->objc, &a);
+    const char *why = p->request ? NULL : raise_text(ane_open_engine(p)->objc, &a);
     if (!p->request)
         diag_fail(d, "the framework does not take these surfaces for the program%s%s",
                   why ? ": " : "", why ? why : "");
@@ -276,7 +277,7 @@ static bool make_request(AneProgram *p, Diag *d)
 static void follow_wires(AneProgram *p)
 {
     for (int i = 0; i < p->base.func->body->nparam; i++) {
-        Slot *in = &p->in[i];
+        AneSlot *in = &p->in[i];
         if (!in->source || !in->source->base.ran) continue;
         Id *from = &in->source->out[in->result].surface, was = in->surface;
         if (*from == was) continue;
@@ -284,11 +285,11 @@ static void follow_wires(AneProgram *p)
         if (in->source == p) {
             *from = was;
         } else {
-            objc_keep(engine(p)->objc, in->surface);
+            objc_keep(ane_open_engine(p)->objc, in->surface);
             mem_follow(p, in->surface);
-            objc_drop(engine(p)->objc, &was);
+            objc_drop(ane_open_engine(p)->objc, &was);
         }
-        objc_drop(engine(p)->objc, &p->request);
+        objc_drop(ane_open_engine(p)->objc, &p->request);
     }
 }
 
@@ -297,7 +298,7 @@ static bool bind_surfaces(AneProgram *p, Diag *d)
     return (p->checked || poison_results(p, d)) && (p->request || make_request(p, d));
 }
 
-static bool evaluate(AneProgram *p, Diag *d)
+static bool ane_evaluate(AneProgram *p, Diag *d)
 {
     Arena a = { 0 };
     Trouble why;
@@ -328,7 +329,7 @@ static bool ane_run(Program *program, Diag *d, const Binding *in, int nin,
     ok = ok && bind_surfaces(p, d);
     phase_end(phase, "bind");
     phase_begin(phase, "run");
-    ok = ok && evaluate(p, d) && (p->checked || check_written(p, d));
+    ok = ok && ane_evaluate(p, d) && (p->checked || check_written(p, d));
     phase_end(phase, "run");
     p->checked |= ok;
     p->stale = ok;
@@ -343,11 +344,11 @@ static int ane_results(Program *program, const Binding **out)
     AneProgram *p = (AneProgram *)program;
     const int n = p->base.func->body->nresult;
     for (int i = 0; p->stale && i < n; i++) {
-        const void *base = engine_lock(engine(p), p->out[i].surface, SURFACE_READ);
+        const void *base = engine_lock(ane_open_engine(p), p->out[i].surface, SURFACE_READ);
         /* it was locked when the run ended: the system has no room for it now */
         if (!base) mem_out(p->out[i].port.bytes);
         surface_read(base, &p->out[i].port, &p->result[i].value);
-        engine_unlock(engine(p), p->out[i].surface, SURFACE_READ);
+        engine_unlock(ane_open_engine(p), p->out[i].surface, SURFACE_READ);
     }
     p->stale = false;
     *out = p->result;
@@ -388,16 +389,16 @@ static bool same_place(const Port *a, const Port *b)
 static bool ane_wire(Program *to, int param, Program *from, int result)
 {
     AneProgram *p = (AneProgram *)to, *q = (AneProgram *)from;
-    Slot *in = &p->in[param];
+    AneSlot *in = &p->in[param];
     if (q && !same_place(&in->port, &q->out[result].port)) return false;
     for (int i = 0; q == p && i < to->func->body->nparam; i++) /* it has one to change with */
         if (p->in[i].source == p && p->in[i].result == result) return false;
     if (!q && in->source && in->source != p) {
-        objc_drop(engine(p)->objc, &in->surface);
-        in->surface = engine_surface_new(engine(p), &in->port);
+        objc_drop(ane_open_engine(p)->objc, &in->surface);
+        in->surface = engine_surface_new(ane_open_engine(p), &in->port);
         if (!in->surface) mem_out(in->port.bytes);
         mem_follow(p, in->surface);
-        objc_drop(engine(p)->objc, &p->request);
+        objc_drop(ane_open_engine(p)->objc, &p->request);
     }
     in->source = q;
     in->result = result;
@@ -409,12 +410,12 @@ static bool ane_given(Program *program, int param, Diag *d, Tensor *out)
 {
     AneProgram *p = (AneProgram *)program;
     const Value *v = p->base.func->body->param[param];
-    const Slot *s = &p->in[param];
+    const AneSlot *s = &p->in[param];
     if (!tensor_alloc(out, d, v->type->dtype, &v->type->shape)) return false;
-    const void *base = engine_lock(engine(p), s->surface, SURFACE_READ);
+    const void *base = engine_lock(ane_open_engine(p), s->surface, SURFACE_READ);
     if (!base) return diag_fail(d, "the surface of %s cannot be locked", v->name);
     surface_read(base, &s->port, out);
-    engine_unlock(engine(p), s->surface, SURFACE_READ);
+    engine_unlock(ane_open_engine(p), s->surface, SURFACE_READ);
     return true;
 }
 

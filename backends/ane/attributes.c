@@ -35,19 +35,19 @@ void attributes_close(Engine *e)
     for (int i = 0; i < ATTRIBUTE_COUNT; i++) objc_drop(e->objc, &e->attribute[i]);
 }
 
-static Id get(Engine *e, Id dict, int key)
+static Id attributes_get(Engine *e, Id dict, int key)
 {
     return dict_get(e->objc, dict, e->attribute[key]);
 }
 
-static int64_t number(Engine *e, Id dict, int key, int64_t other)
+static int64_t attributes_number(Engine *e, Id dict, int key, int64_t other)
 {
-    return number_value(e->objc, get(e, dict, key), other);
+    return number_value(e->objc, attributes_get(e, dict, key), other);
 }
 
-static const char *text(Engine *e, Arena *a, Id dict, int key)
+static const char *attributes_text(Engine *e, Arena *a, Id dict, int key)
 {
-    return string_text(e->objc, a, get(e, dict, key));
+    return string_text(e->objc, a, attributes_get(e, dict, key));
 }
 
 /* ---- ports ------------------------------------------------------------------------------- */
@@ -57,7 +57,7 @@ typedef struct {
     Engine *engine;
     Arena *arena;
     const char *why; /* why the layout is refused; NULL: it is not */
-} Reading;
+} AttributesReading;
 
 /* Results are called NAME@output, in Symbol and in Name; inputs as the program calls them. */
 static const char *without_suffix(Arena *a, const char *name)
@@ -67,15 +67,15 @@ static const char *without_suffix(Arena *a, const char *name)
     return arena_strndup(a, name, strlen(name) - strlen(suffix));
 }
 
-static bool refuse(Reading *r, const Port *p, const char *what)
+static bool attributes_refuse(AttributesReading *r, const Port *p, const char *what)
 {
     r->why = arena_printf(r->arena, "its port %s %s", p->name, what);
     return false;
 }
 
-static bool read_element(Reading *r, Id d, Port *p)
+static bool read_element(AttributesReading *r, Id d, Port *p)
 {
-    const char *type = text(r->engine, r->arena, d, ATTRIBUTE_TYPE);
+    const char *type = attributes_text(r->engine, r->arena, d, ATTRIBUTE_TYPE);
     p->element = 2; /* Float16, which all dumps that name no type have */
     if (!type) return true;
     for (size_t i = 0; i < COUNT(types); i++) {
@@ -83,24 +83,26 @@ static bool read_element(Reading *r, Id d, Port *p)
         p->element = types[i].bytes;
         return true;
     }
-    return refuse(r, p, arena_printf(r->arena, "has elements of type %s", type));
+    return attributes_refuse(r, p, arena_printf(r->arena, "has elements of type %s", type));
 }
 
 /* Images, volumes and interleaved channels lie in another order than the tensors that go
  * through. */
-static bool read_order(Reading *r, Id d, Port *p)
+static bool read_order(AttributesReading *r, Id d, Port *p)
 {
     static const struct {
         int key;
         const char *what;
     } one[] = { { ATTRIBUTE_DEPTH, "has a depth of" },
                 { ATTRIBUTE_INTERLEAVE, "has channels interleaved by" } };
-    if (get(r->engine, d, ATTRIBUTE_PIXEL_FORMAT) || get(r->engine, d, ATTRIBUTE_PLANES))
-        return refuse(r, p, "is an image");
+    if (attributes_get(r->engine, d, ATTRIBUTE_PIXEL_FORMAT)
+        || attributes_get(r->engine, d, ATTRIBUTE_PLANES))
+        return attributes_refuse(r, p, "is an image");
     for (size_t i = 0; i < COUNT(one); i++) {
-        const int64_t n = number(r->engine, d, one[i].key, 1);
+        const int64_t n = attributes_number(r->engine, d, one[i].key, 1);
         if (n != 1)
-            return refuse(r, p, arena_printf(r->arena, "%s %lld", one[i].what, (long long)n));
+            return attributes_refuse(
+                r, p, arena_printf(r->arena, "%s %lld", one[i].what, (long long)n));
     }
     return true;
 }
@@ -112,15 +114,15 @@ static bool is_extent(int64_t n)
 }
 
 /* Strides are bytes. Nothing is taken whose rows or planes would overlap. */
-static bool read_extents(Reading *r, Id d, Port *p)
+static bool read_extents(AttributesReading *r, Id d, Port *p)
 {
     Engine *e = r->engine;
-    const int64_t row = number(e, d, ATTRIBUTE_ROW_STRIDE, 0);
-    const int64_t plane = number(e, d, ATTRIBUTE_PLANE_STRIDE, 0);
-    p->batch = number(e, d, ATTRIBUTE_BATCHES, 0);
-    p->channels = number(e, d, ATTRIBUTE_CHANNELS, 0);
-    p->height = number(e, d, ATTRIBUTE_HEIGHT, 1);
-    p->width = number(e, d, ATTRIBUTE_WIDTH, 0);
+    const int64_t row = attributes_number(e, d, ATTRIBUTE_ROW_STRIDE, 0);
+    const int64_t plane = attributes_number(e, d, ATTRIBUTE_PLANE_STRIDE, 0);
+    p->batch = attributes_number(e, d, ATTRIBUTE_BATCHES, 0);
+    p->channels = attributes_number(e, d, ATTRIBUTE_CHANNELS, 0);
+    p->height = attributes_number(e, d, ATTRIBUTE_HEIGHT, 1);
+    p->width = attributes_number(e, d, ATTRIBUTE_WIDTH, 0);
     if (!is_extent(p->channels) || !is_extent(p->height) || !is_extent(p->width)) return false;
     if (p->batch && !is_extent(p->batch)) return false;
     if (row < p->width * p->element || row > INT64_MAX / p->height || row % p->element)
@@ -130,22 +132,22 @@ static bool read_extents(Reading *r, Id d, Port *p)
     p->plane = (size_t)plane;
     size_t least;
     if (!size_mul(p->plane, (size_t)p->channels, &least)) return false;
-    const int64_t told = p->batch > 1 ? number(e, d, ATTRIBUTE_BATCH_STRIDE, 0) : 0;
+    const int64_t told = p->batch > 1 ? attributes_number(e, d, ATTRIBUTE_BATCH_STRIDE, 0) : 0;
     if (told < 0 || (told && (size_t)told < least) || told % row) return false;
     p->batch_stride = told ? (size_t)told : least;
     return size_mul(p->batch_stride, (size_t)(p->batch ? p->batch : 1), &p->bytes);
 }
 
-static bool read_port(Reading *r, Id d, Port *p)
+static bool read_port(AttributesReading *r, Id d, Port *p)
 {
-    const char *symbol = text(r->engine, r->arena, d, ATTRIBUTE_SYMBOL);
-    const char *name = text(r->engine, r->arena, d, ATTRIBUTE_NAME);
+    const char *symbol = attributes_text(r->engine, r->arena, d, ATTRIBUTE_SYMBOL);
+    const char *name = attributes_text(r->engine, r->arena, d, ATTRIBUTE_NAME);
     *p = (Port){ .name = symbol ? symbol : name, .other = symbol ? name : NULL };
     return p->name && read_order(r, d, p) && read_element(r, d, p) && read_extents(r, d, p);
 }
 
 /* Appends the ports of a list. */
-static bool read_ports(Reading *r, Id list, Port *port, int *n)
+static bool read_ports(AttributesReading *r, Id list, Port *port, int *n)
 {
     const long count = array_count(r->engine->objc, list);
     for (long i = 0; i < count; i++)
@@ -155,7 +157,7 @@ static bool read_ports(Reading *r, Id list, Port *port, int *n)
 
 /* symbols: what the ports of all procedures are called; indices: which of them are this
  * procedure's. */
-static bool read_symbols(Reading *r, Id symbols, Id indices, Port *port, int n)
+static bool read_symbols(AttributesReading *r, Id symbols, Id indices, Port *port, int n)
 {
     Objc *o = r->engine->objc;
     if (array_count(o, indices) != n) return false;
@@ -193,7 +195,8 @@ static long find_procedure(Engine *e, Id procedures, int64_t id)
 {
     const long n = array_count(e->objc, procedures);
     for (long i = 0; i < n; i++)
-        if (number(e, array_at(e->objc, procedures, i), ATTRIBUTE_PROCEDURE_ID, -1) == id)
+        if (attributes_number(e, array_at(e->objc, procedures, i), ATTRIBUTE_PROCEDURE_ID, -1)
+            == id)
             return i;
     return -1;
 }
@@ -204,7 +207,7 @@ static Id find_network(Engine *e, Arena *a, Id networks, const char *function, l
     const long n = array_count(e->objc, networks);
     for (long i = 0; i < n; i++) {
         Id network = array_at(e->objc, networks, i);
-        const char *name = text(e, a, network, ATTRIBUTE_NAME);
+        const char *name = attributes_text(e, a, network, ATTRIBUTE_NAME);
         if (name && !strcmp(name, function)) return network;
     }
     return array_at(e->objc, networks, position);
@@ -214,11 +217,11 @@ static Id find_network(Engine *e, Arena *a, Id networks, const char *function, l
 static int64_t procedure_of(Engine *e, Id about, const char *function)
 {
     Id name = string_new(e->objc, function);
-    Id id = dict_get(e->objc, get(e, about, ATTRIBUTE_PROCEDURE_IDS), name);
+    Id id = dict_get(e->objc, attributes_get(e, about, ATTRIBUTE_PROCEDURE_IDS), name);
     objc_drop(e->objc, &name);
-    Id procedures = get(e, about, ATTRIBUTE_PROCEDURES);
+    Id procedures = attributes_get(e, about, ATTRIBUTE_PROCEDURES);
     if (id || array_count(e->objc, procedures) != 1) return number_value(e->objc, id, -1);
-    return number(e, array_at(e->objc, procedures, 0), ATTRIBUTE_PROCEDURE_ID, -1);
+    return attributes_number(e, array_at(e->objc, procedures, 0), ATTRIBUTE_PROCEDURE_ID, -1);
 }
 
 static Port *ports_for(Engine *e, Arena *a, Id first, Id second)
@@ -226,13 +229,13 @@ static Port *ports_for(Engine *e, Arena *a, Id first, Id second)
     return NEW_ARRAY(a, array_count(e->objc, first) + array_count(e->objc, second) + 1, Port);
 }
 
-static bool read_network(Reading *r, Id network, Layout *out)
+static bool read_network(AttributesReading *r, Id network, Layout *out)
 {
     Engine *e = r->engine;
-    Id inputs = get(e, network, ATTRIBUTE_LIVE_INPUTS),
-       outputs = get(e, network, ATTRIBUTE_LIVE_OUTPUTS);
-    Id parameters = get(e, network, ATTRIBUTE_LIVE_PARAMETERS);
-    if (array_count(e->objc, get(e, network, ATTRIBUTE_LIVE_STATES))) {
+    Id inputs = attributes_get(e, network, ATTRIBUTE_LIVE_INPUTS),
+       outputs = attributes_get(e, network, ATTRIBUTE_LIVE_OUTPUTS);
+    Id parameters = attributes_get(e, network, ATTRIBUTE_LIVE_PARAMETERS);
+    if (array_count(e->objc, attributes_get(e, network, ATTRIBUTE_LIVE_STATES))) {
         r->why = "it keeps states, which requests of ours do not bind";
         return false;
     }
@@ -243,7 +246,7 @@ static bool read_network(Reading *r, Id network, Layout *out)
         && read_ports(r, outputs, out->out, &out->nout);
 }
 
-static LayoutFound untold(const char **why, const char *what)
+static LayoutFound attributes_untold(const char **why, const char *what)
 {
     *why = what;
     return LAYOUT_UNTOLD;
@@ -252,30 +255,35 @@ static LayoutFound untold(const char **why, const char *what)
 static LayoutFound read_layout(Engine *e, Arena *a, Id attributes, const char *function,
                                Layout *out, const char **why)
 {
-    Reading r = { .engine = e, .arena = a };
-    Id about = get(e, attributes, ATTRIBUTE_DESCRIPTION);
+    AttributesReading r = { .engine = e, .arena = a };
+    Id about = attributes_get(e, attributes, ATTRIBUTE_DESCRIPTION);
     *out = (Layout){ .procedure = -1 };
-    if (!about) return untold(why, "the compiled model does not describe itself");
+    if (!about) return attributes_untold(why, "the compiled model does not describe itself");
     const int64_t id = procedure_of(e, about, function);
-    Id procedures = get(e, about, ATTRIBUTE_PROCEDURES);
+    Id procedures = attributes_get(e, about, ATTRIBUTE_PROCEDURES);
     const long position = find_procedure(e, procedures, id);
     if (position < 0)
-        return untold(why,
-                      arena_printf(a, "the compiled model names no procedure %s", function));
+        return attributes_untold(
+            why, arena_printf(a, "the compiled model names no procedure %s", function));
     out->procedure = (int)id;
     Id procedure = array_at(e->objc, procedures, position);
-    Id network = find_network(e, a, get(e, attributes, ATTRIBUTE_NETWORKS), function, position);
+    Id network = find_network(e, a, attributes_get(e, attributes, ATTRIBUTE_NETWORKS), function,
+                              position);
     if (!read_network(&r, network, out)) {
         *why = r.why;
         return r.why ? LAYOUT_REFUSED
-                     : untold(why, "the compiled model does not say where its tensors lie");
+                     : attributes_untold(
+                         why, "the compiled model does not say where its tensors lie");
     }
     if (!out->nout
-        || !read_symbols(&r, get(e, about, ATTRIBUTE_INPUT_SYMBOLS),
-                         get(e, procedure, ATTRIBUTE_INPUT_INDICES), out->in, out->nin)
-        || !read_symbols(&r, get(e, about, ATTRIBUTE_OUTPUT_SYMBOLS),
-                         get(e, procedure, ATTRIBUTE_OUTPUT_INDICES), out->out, out->nout))
-        return untold(why, "the compiled model's symbols are not those of its ports");
+        || !read_symbols(&r, attributes_get(e, about, ATTRIBUTE_INPUT_SYMBOLS),
+                         attributes_get(e, procedure, ATTRIBUTE_INPUT_INDICES), out->in,
+                         out->nin)
+        || !read_symbols(&r, attributes_get(e, about, ATTRIBUTE_OUTPUT_SYMBOLS),
+                         attributes_get(e, procedure, ATTRIBUTE_OUTPUT_INDICES), out->out,
+                         out->nout))
+        return attributes_untold(why,
+                                 "the compiled model's symbols are not those of its ports");
     return LAYOUT_READ;
 }
 

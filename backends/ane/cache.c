@@ -103,7 +103,8 @@ static void lost_lock(void *path, size_t lock)
 }
 
 /* A slot whose lock is held. */
-static CacheSlot held(Arena *a, const char *key, int n, char *path, char *lock_path, int lock)
+static CacheSlot cache_held(Arena *a, const char *key, int n, char *path, char *lock_path,
+                            int lock)
 {
     mem_own(lock_path, (size_t)lock, lost_lock);
     CacheSlot s = { .path = path, .lock_path = lock_path, .lock = lock };
@@ -112,7 +113,7 @@ static CacheSlot held(Arena *a, const char *key, int n, char *path, char *lock_p
     return s;
 }
 
-static CacheSlot unshared(Arena *a, const char *key)
+static CacheSlot cache_unshared(Arena *a, const char *key)
 {
     /* An address of this arena is this process's own for as long as the slot is. */
     return (CacheSlot){ .name = arena_printf(a, "%s.%ld.%p", key, (long)getpid(),
@@ -128,26 +129,26 @@ CacheSlot cache_slot(Cache *c, Arena *a, const char *key)
         char *lock_path = arena_printf(a, "%s.lock", path);
         const int lock = lock_file(lock_path, LOCK_EX | LOCK_NB);
         if (lock >= 0) {
-            CacheSlot s = held(a, key, n, path, lock_path, lock);
+            CacheSlot s = cache_held(a, key, n, path, lock_path, lock);
             s.kept = !n;
             return s;
         }
         if (errno != EWOULDBLOCK)
             c->off = arena_printf(a, "%s.lock: %s", path, strerror(errno));
     }
-    return unshared(a, key);
+    return cache_unshared(a, key);
 }
 
 /* Who makes the entry holds the lock alone, for as long as that takes. */
 bool cache_share(Cache *c, Arena *a, const char *key, CacheSlot *out)
 {
-    *out = unshared(a, key);
+    *out = cache_unshared(a, key);
     if (c->off) return false;
     char *path = arena_printf(a, "%s/%s.0", c->dir, key);
     char *lock_path = arena_printf(a, "%s.lock", path);
     const int lock = lock_file(lock_path, LOCK_SH);
     if (lock < 0) return false;
-    *out = held(a, key, 0, path, lock_path, lock);
+    *out = cache_held(a, key, 0, path, lock_path, lock);
     out->shared = true;
     if (cache_get(c, out, NULL)) return true;
     cache_leave(out);
@@ -206,9 +207,9 @@ typedef struct {
     bool closed; /* the entry, to everybody else */
     Buf manifest;
     Diag diag;
-} Copy;
+} CacheCopy;
 
-static void copy_end(Copy *c)
+static void copy_end(CacheCopy *c)
 {
     buf_free(&c->manifest);
     diag_free(&c->diag);
@@ -217,7 +218,7 @@ static void copy_end(Copy *c)
 
 /* Where the bytes of a file lie that has this beginning of a line, "DIGEST SIZE ": in the first
  * file of the manifest so far that has the same, else in itself. */
-static const char *stored_as(Copy *c, const char *sum, size_t n, const char *rel)
+static const char *stored_as(CacheCopy *c, const char *sum, size_t n, const char *rel)
 {
     const char *at = c->manifest.s;
     for (; at && *at; at += strcspn(at, "\n"), at += *at == '\n')
@@ -229,7 +230,7 @@ static const char *stored_as(Copy *c, const char *sum, size_t n, const char *rel
 /* Copies a file, where there is a place to, and adds its line to the manifest. What an entry
  * has already, as the engine's compiler leaves text and weights a second time, is stored once:
  * its bytes lie in the file `stored`, which is rel for all others. */
-static bool copy_as(Copy *c, const char *stored, const char *rel)
+static bool copy_as(CacheCopy *c, const char *stored, const char *rel)
 {
     Mapped m;
     char digest[65];
@@ -264,7 +265,7 @@ static const char *head_of(Arena *a, const CacheSlot *s)
 
 /* What was copied into the entry is as its manifest says: the next to use it need not read
  * it. */
-static void remember_sums(Copy *c, const CacheSlot *s)
+static void remember_sums(CacheCopy *c, const CacheSlot *s)
 {
     const char *entry = s->path;
     for (const char *at = c->manifest.s + strlen(head_of(&c->arena, s));
@@ -294,7 +295,7 @@ static void sync_dir(const char *dir)
 bool cache_put(Cache *c, const CacheSlot *s, const char *from)
 {
     if (!s->path || !s->kept) return false;
-    Copy copy = { .cache = c, .from = from };
+    CacheCopy copy = { .cache = c, .from = from };
     const char *temp = arena_printf(&copy.arena, "%s.tmp", s->path);
     copy.to = temp;
     buf_puts(&copy.manifest, head_of(&copy.arena, s));
@@ -314,7 +315,7 @@ bool cache_put(Cache *c, const CacheSlot *s, const char *from)
 }
 
 /* Every file of the manifest is there and as it says, and no other matters. */
-static bool get_files(Copy *c, const char *head, const char *text)
+static bool get_files(CacheCopy *c, const char *head, const char *text)
 {
     size_t n = strlen(head);
     if (strncmp(text, head, n) != 0) return false;
@@ -342,7 +343,7 @@ static bool get_files(Copy *c, const char *head, const char *text)
 }
 
 /* The entry is this user's alone; else that is to be told. */
-static bool is_own(Cache *c, Copy *copy, const char *entry)
+static bool is_own(Cache *c, CacheCopy *copy, const char *entry)
 {
     struct stat st;
     const char *why = why_not(c->arena, entry, true);
@@ -353,7 +354,7 @@ static bool is_own(Cache *c, Copy *copy, const char *entry)
 
 bool cache_get(Cache *c, const CacheSlot *s, const char *to)
 {
-    Copy copy = { .cache = c, .from = s->path, .to = to, .out = true };
+    CacheCopy copy = { .cache = c, .from = s->path, .to = to, .out = true };
     Mapped manifest = { 0 };
     struct stat st;
     if (!s->path || lstat(s->path, &st)) return false;
@@ -416,11 +417,11 @@ typedef struct {
     char *name, *path;
     uint64_t bytes;
     struct timespec used;
-} Entry;
+} CacheEntry;
 
 static bool add_size(void *ctx, const char *rel)
 {
-    Entry *e = ctx;
+    CacheEntry *e = ctx;
     struct stat st;
     Buf path = { 0 };
     buf_printf(&path, "%s/%s", e->path, rel);
@@ -438,16 +439,16 @@ static struct timespec last_change(const struct stat *st)
 #endif
 }
 
-static Entry *list_entries(const Cache *c, Arena *a, size_t *n, int *notes)
+static CacheEntry *list_entries(const Cache *c, Arena *a, size_t *n, int *notes)
 {
     DIR *dir = c->dir ? dir_open(c->dir) : NULL;
     size_t room = 16;
-    Entry *all = NEW_ARRAY(a, room, Entry);
+    CacheEntry *all = NEW_ARRAY(a, room, CacheEntry);
     *n = 0;
     for (const struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
         struct stat st;
-        Entry it = { .name = arena_strdup(a, e->d_name),
-                     .path = arena_printf(a, "%s/%s", c->dir, e->d_name) };
+        CacheEntry it = { .name = arena_strdup(a, e->d_name),
+                          .path = arena_printf(a, "%s/%s", c->dir, e->d_name) };
         if (*e->d_name == '.' || lstat(it.path, &st)) continue;
         if (!S_ISDIR(st.st_mode)) {
             *notes += file_has_suffix(it.name, ".note");
@@ -456,7 +457,7 @@ static Entry *list_entries(const Cache *c, Arena *a, size_t *n, int *notes)
         if (!stat(arena_printf(a, "%s/MANIFEST", it.path), &st)) it.used = last_change(&st);
         file_walk(it.path, add_size, &it);
         if (*n == room) {
-            Entry *more = NEW_ARRAY(a, room *= 2, Entry);
+            CacheEntry *more = NEW_ARRAY(a, room *= 2, CacheEntry);
             memcpy(more, all, *n * sizeof *all);
             all = more;
         }
@@ -468,13 +469,13 @@ static Entry *list_entries(const Cache *c, Arena *a, size_t *n, int *notes)
 
 static int by_use(const void *a, const void *b)
 {
-    const struct timespec x = ((const Entry *)a)->used, y = ((const Entry *)b)->used;
+    const struct timespec x = ((const CacheEntry *)a)->used, y = ((const CacheEntry *)b)->used;
     return x.tv_sec != y.tv_sec ? (x.tv_sec < y.tv_sec ? -1 : 1)
                                 : (x.tv_nsec > y.tv_nsec) - (x.tv_nsec < y.tv_nsec);
 }
 
 /* False: it is in use. A folder that is being made belongs to the entry's lock. */
-static bool remove_entry(const Entry *e, Arena *a)
+static bool remove_entry(const CacheEntry *e, Arena *a)
 {
     size_t n = strlen(e->path) - (file_has_suffix(e->path, ".tmp") ? 4 : 0);
     const char *path = arena_printf(a, "%.*s.lock", (int)n, e->path);
@@ -494,7 +495,7 @@ static void make_room(const Cache *c)
     size_t n;
     int notes = 0;
     uint64_t total = 0;
-    Entry *all = list_entries(c, &a, &n, &notes);
+    CacheEntry *all = list_entries(c, &a, &n, &notes);
     qsort(all, n, sizeof *all, by_use);
     for (size_t i = 0; i < n; i++) total += all[i].bytes;
     for (size_t i = 0; i < n && total > c->limit; i++)
@@ -516,7 +517,7 @@ CacheCount cache_count(const Cache *c, bool remove)
     Arena a = { 0 };
     CacheCount count = { 0 };
     size_t n;
-    Entry *all = list_entries(c, &a, &n, &count.notes);
+    CacheEntry *all = list_entries(c, &a, &n, &count.notes);
     for (size_t i = 0; i < n; i++) {
         if (remove && !remove_entry(&all[i], &a)) {
             count.busy++;

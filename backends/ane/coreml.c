@@ -165,7 +165,7 @@ static const char *make_entry(CoreMl *c, Folder *f, const char *key, const char 
 }
 
 /* Makes what was written to `own` an entry, unless there is one that is whole. */
-static bool keep(CoreMl *c, Folder *f, const char *own, Diag *d)
+static bool coreml_keep(CoreMl *c, Folder *f, const char *own, Diag *d)
 {
     char hex[65];
     if (!cache_digest(d, own, hex)) return false;
@@ -201,7 +201,7 @@ static Folder *folder_new(CoreMl *c, const Module *m, Diag *d)
     const char *own = f->top ? arena_printf(&f->arena, "%s/own", f->top) : NULL;
     if (f->top && file_make_dirs(d, own)
         && save_plainly(m, d, arena_printf(&f->arena, "%s/model.mlmodelc", own))
-        && keep(c, f, own, d)) {
+        && coreml_keep(c, f, own, d)) {
         cache_count_one(&c->cache, f->cache);
         return f;
     }
@@ -253,7 +253,7 @@ static bool compile_package(CoreMl *c, Folder *f, const Module *m, const Trouble
     return true;
 }
 
-static bool load(MlProgram *p, Diag *d)
+static bool coreml_load(MlProgram *p, Diag *d)
 {
     Arena *a = &p->arena;
     Trouble why, other;
@@ -340,7 +340,7 @@ static Program *ml_compile_program(const Backend *self, const Module *m, const F
     guard_lock(&lost, &c->lock);
     p->folder = folder_of(c, m, d);
     phase_begin(&c->phase, "load");
-    bool ok = p->folder && load(p, d);
+    bool ok = p->folder && coreml_load(p, d);
     phase_end(&c->phase, "load");
     if (ok) p->base.as = (RunsAs){ .why = p->folder->why, .cache = p->folder->cache };
     guard_unlock(&lost, &c->lock);
@@ -426,7 +426,7 @@ static bool make_backings(MlProgram *p, Arena *a, Diag *d)
 }
 
 /* A scalar may come as an array of one element. */
-static bool fits(const MlLayout *l, const Type *t)
+static bool coreml_fits(const MlLayout *l, const Type *t)
 {
     const Type got = { .kind = TY_TENSOR, .dtype = l->dtype, .shape = l->shape };
     size_t n;
@@ -442,7 +442,7 @@ static bool read_result(MlProgram *p, int i, Id array, Arena *a, Diag *d)
     MlLayout l;
     if (!ml_array_layout(p->c->ml, array, &l))
         return diag_fail(d, "Core ML gave an array for %s that no tensor can be", name);
-    if (!fits(&l, t)) {
+    if (!coreml_fits(&l, t)) {
         const Type got = { .kind = TY_TENSOR, .dtype = l.dtype, .shape = l.shape };
         return diag_fail(d, "Core ML gave %s for %s, which is %s", type_text(a, &got), name,
                          type_text(a, t));

@@ -15,14 +15,14 @@ enum { MOST_SAID = 1 << 16 };
 #define REFUSED "refused: "
 #define OTHER "another identity: "
 
-static bool trouble(Trouble *why, const char *text)
+static bool helper_trouble(Trouble *why, const char *text)
 {
     *why = (Trouble){ .text = text };
     return false;
 }
 
 /* This process's environment, with who asks. */
-static char **environment(const char *identity, Arena *a)
+static char **helper_environment(const char *identity, Arena *a)
 {
     size_t n = 0, kept = 0;
     while (environ[n]) n++;
@@ -35,8 +35,8 @@ static char **environment(const char *identity, Arena *a)
 }
 
 /* The process, whose standard output is `out`; false: errno. Its input is empty. */
-static bool start(const char *const *argv, const char *dir, char *const *env, Arena *a, int out,
-                  pid_t *child)
+static bool helper_start(const char *const *argv, const char *dir, char *const *env, Arena *a,
+                         int out, pid_t *child)
 {
     posix_spawn_file_actions_t act;
     size_t n = 0;
@@ -55,7 +55,7 @@ static bool start(const char *const *argv, const char *dir, char *const *env, Ar
 }
 
 /* All that the helper says, up to a limit; then it has ended. */
-static char *hear(int in, pid_t child, Arena *a)
+static char *helper_hear(int in, pid_t child, Arena *a)
 {
     char *said = arena_alloc(a, MOST_SAID + 1);
     size_t n = 0;
@@ -77,24 +77,26 @@ bool helper_compile(const char *const *argv, const char *dir, const char *identi
     int ends[2];
     pid_t child;
     if (pipe(ends))
-        return trouble(why, arena_printf(a, "no pipe can be made: %s", strerror(errno)));
+        return helper_trouble(why, arena_printf(a, "no pipe can be made: %s", strerror(errno)));
     for (int i = 0; i < 2; i++) fcntl(ends[i], F_SETFD, FD_CLOEXEC);
-    const bool started = start(argv, dir, environment(identity, a), a, ends[1], &child);
+    const bool started = helper_start(argv, dir, helper_environment(identity, a), a, ends[1],
+                                      &child);
     const int error = errno;
     close(ends[1]);
     if (!started) close(ends[0]);
     if (!started)
-        return trouble(why, arena_printf(a, "the helper %s cannot be started: %s", argv[0],
-                                         strerror(error)));
-    char *said = hear(ends[0], child, a);
+        return helper_trouble(why, arena_printf(a, "the helper %s cannot be started: %s",
+                                                argv[0], strerror(error)));
+    char *said = helper_hear(ends[0], child, a);
     if (!strcmp(said, COMPILED)) return true;
     if (!strncmp(said, OTHER, strlen(OTHER))) {
         said[strcspn(said, "\n")] = 0;
         *other = said + strlen(OTHER);
-        return trouble(why, "the helper is signed as another");
+        return helper_trouble(why, "the helper is signed as another");
     }
     if (strncmp(said, REFUSED, strlen(REFUSED)) != 0)
-        return trouble(why, arena_printf(a, "the helper %s ended without an answer", argv[0]));
+        return helper_trouble(
+            why, arena_printf(a, "the helper %s ended without an answer", argv[0]));
     said[strcspn(said, "\n")] = 0;
-    return trouble(why, said + strlen(REFUSED));
+    return helper_trouble(why, said + strlen(REFUSED));
 }

@@ -37,11 +37,11 @@ typedef struct {
     Arena *arena;
     const char *from, *to;
     Diag diag;
-} Move;
+} LoadMove;
 
 static bool move_file(void *ctx, const char *rel)
 {
-    Move *m = ctx;
+    LoadMove *m = ctx;
     Mapped map;
     const char *to = arena_printf(m->arena, "%s/%s", m->to, rel);
     if (!file_map(&m->diag, arena_printf(m->arena, "%s/%s", m->from, rel), &map)) return false;
@@ -57,7 +57,7 @@ bool ane_move(Arena *a, const char *from, const char *to)
 {
     if (!rename(from, to)) return true;
     if (errno != EXDEV) return false;
-    Move m = { .arena = a, .from = from, .to = to, .diag = { .quiet = true } };
+    LoadMove m = { .arena = a, .from = from, .to = to, .diag = { .quiet = true } };
     const bool ok = file_walk(from, move_file, &m);
     diag_free(&m.diag);
     if (!ok) file_remove_tree(to);
@@ -82,7 +82,7 @@ static Compiler compiler_of(const Ane *s)
 }
 
 /* Another identity's compilations are kept apart by the system: such a helper is of no use. */
-static bool help(AneModel *m, Arena *a, Trouble *why)
+static bool load_help(AneModel *m, Arena *a, Trouble *why)
 {
     Ane *s = m->ane;
     const char *other = NULL;
@@ -99,7 +99,7 @@ static bool help(AneModel *m, Arena *a, Trouble *why)
 }
 
 /* Nobody may compile any more. */
-static bool spent(AneModel *m, Trouble *why)
+static bool load_spent(AneModel *m, Trouble *why)
 {
     m->spent = true;
     *why = (Trouble){ .text = m->ane->no_helper };
@@ -115,8 +115,9 @@ bool ane_compile_model(AneModel *m, Arena *a, Trouble *why)
     Compiler by;
     do {
         by = compiler_of(s);
-        if (by == BY_NOBODY) return spent(m, why);
-        m->fresh = by == BY_HELPER ? help(m, a, why) : engine_compile(s->engine, a, m->id, why);
+        if (by == BY_NOBODY) return load_spent(m, why);
+        m->fresh = by == BY_HELPER ? load_help(m, a, why)
+                                   : engine_compile(s->engine, a, m->id, why);
     } while (!m->fresh && by == BY_HELPER && s->no_helper);
     s->compiles += by == BY_US;
     return m->fresh;

@@ -49,7 +49,7 @@ Id ml_url(Ml *ml, const char *path)
     return url;
 }
 
-static Id make(Ml *ml, Id class)
+static Id ml_make(Ml *ml, Id class)
 {
     Id o = SEND0(ml->objc, Id, SEND0(ml->objc, Id, class, SEL_alloc), SEL_init);
     if (!o) mem_out(1); /* these have nothing else to refuse */
@@ -59,7 +59,7 @@ static Id make(Ml *ml, Id class)
 Id ml_configuration_new(Ml *ml, const char *function)
 {
     Objc *o = ml->objc;
-    Id c = make(ml, ml->configuration), name = function ? string_new(o, function) : NULL;
+    Id c = ml_make(ml, ml->configuration), name = function ? string_new(o, function) : NULL;
     SEND(o, void, (long), c, SEL_setUnits, CPU_AND_ENGINE);
     if (name) SEND(o, void, (Id), c, SEL_setFunction, name);
     const bool set = !raise_any(); /* else it would be another function, or the GPU */
@@ -192,7 +192,7 @@ typedef struct {
 } Copying;
 
 /* The last element lies within n bytes. */
-static bool inside(const MlLayout *l, size_t size, long n)
+static bool ml_inside(const MlLayout *l, size_t size, long n)
 {
     uint64_t last = 0;
     for (int i = 0; i < l->shape.rank; i++) {
@@ -231,7 +231,7 @@ static void copy_rows(Copying *c, char *array)
 
 static void copy_bytes(Copying *c, void *bytes, long n)
 {
-    c->ok = bytes && inside(&c->layout, (size_t)dtypes[c->layout.dtype].bits / 8, n);
+    c->ok = bytes && ml_inside(&c->layout, (size_t)dtypes[c->layout.dtype].bits / 8, n);
     if (c->ok) copy_rows(c, bytes);
 }
 
@@ -311,7 +311,7 @@ Id ml_features_new(Ml *ml, Arena *a, const MlFeature *f, int n, Trouble *why)
 Id ml_options_new(Ml *ml, Arena *a, const MlFeature *backing, int n)
 {
     Objc *o = ml->objc;
-    Id options = make(ml, ml->options), all = named_new(ml, a, backing, n, false);
+    Id options = ml_make(ml, ml->options), all = named_new(ml, a, backing, n, false);
     SEND(o, void, (Id), options, SEL_setBackings, all);
     objc_drop(o, &all);
     return options;

@@ -118,7 +118,7 @@ static double read_cost(Reading *r, Id operation)
     return weight >= 0 && weight <= 1 ? weight : NAN;
 }
 
-static Placing *more(Reading *r)
+static Placing *ml_plan_more(Reading *r)
 {
     if (r->n == r->room) {
         Placing *was = r->at;
@@ -148,7 +148,7 @@ static void read_operation(Reading *r, Id operation, int depth)
     Id first = array_at(o, SEND0(o, Id, operation, SEL_outputs), 0);
     const char *name = first ? string_text(o, r->arena, SEND0(o, Id, first, SEL_nameOfValue))
                              : NULL;
-    Placing *p = more(r);
+    Placing *p = ml_plan_more(r);
     *p = (Placing){ .op = op, .name = name ? name : "", .depth = depth };
     p->cost = read_cost(r, operation);
     read_usage(r, operation, p);

@@ -141,7 +141,7 @@ static void close_folder(AneModel *m)
     m->dir = m->aside = NULL;
 }
 
-static bool refuse(Attempt *t, const Form *f, const char *text)
+static bool ane_model_refuse(Attempt *t, const Form *f, const char *text)
 {
     const char *name = arena_printf(t->arena, "%s refused", f->io);
     if (t->refused.len && strstr(t->refused.s, name)) /* the other spelling was */
@@ -151,7 +151,7 @@ static bool refuse(Attempt *t, const Form *f, const char *text)
     return false;
 }
 
-static bool fail(Attempt *t, const char *what, const char *text)
+static bool ane_model_fail(Attempt *t, const char *what, const char *text)
 {
     t->world = true;
     return diag_fail(t->diag, "%s: %s", what, text);
@@ -173,7 +173,7 @@ static bool from_cache(Attempt *t)
         return true;
     }
     t->outside = false;
-    if (m->spent) return fail(t, spent, why.text);
+    if (m->spent) return ane_model_fail(t, spent, why.text);
     close_folder(m);
     file_remove_tree(dir);
     cache_drop(&m->slot); /* it is made again, once */
@@ -183,7 +183,7 @@ static bool from_cache(Attempt *t)
 enum { MAX_PACE_MS = 15000 }; /* a failed compilation restarts the system's compiler */
 
 /* After failures in a row the compiler is given time to come back. */
-static void pace(const Ane *s)
+static void ane_model_pace(const Ane *s)
 {
     int64_t wait = s->failures < 2
                      ? 0
@@ -191,16 +191,16 @@ static void pace(const Ane *s)
     if (wait) ane_wait_ms(wait < MAX_PACE_MS ? wait : MAX_PACE_MS);
 }
 
-static bool compile(Attempt *t, const Form *f, Trouble *why)
+static bool ane_model_compile(Attempt *t, const Form *f, Trouble *why)
 {
     Ane *s = t->ane;
     phase_begin(&s->phase, "compile");
-    pace(s);
+    ane_model_pace(s);
     const bool ok = ane_compile_model(t->model, t->arena, why);
     phase_end(&s->phase, "compile");
-    if (t->model->spent) return fail(t, spent, why->text);
+    if (t->model->spent) return ane_model_fail(t, spent, why->text);
     s->failures = ok ? 0 : s->failures + 1;
-    return ok || refuse(t, f, trouble_text(t->arena, why));
+    return ok || ane_model_refuse(t, f, trouble_text(t->arena, why));
 }
 
 /* The first thing that was said, without the word. */
@@ -234,16 +234,18 @@ static bool from_scratch(Attempt *t, const Form *f)
            && form_write(f, m->slot.name, t->module, path, &d);
     t->outside = !ok && !d.errors; /* a full disk is no refusal */
     if (t->outside)
-        fail(t, "the program cannot be written", d.fails ? first_line(t->arena, &d) : dir);
-    else if (!ok) refuse(t, f, d.text.s ? d.text.s : dir);
+        ane_model_fail(t, "the program cannot be written",
+                       d.fails ? first_line(t->arena, &d) : dir);
+    else if (!ok) ane_model_refuse(t, f, d.text.s ? d.text.s : dir);
     diag_free(&d);
     if (!ok) return false;
     if (!open_folder(t, dir, &why))
-        return t->outside ? fail(t, "the program cannot be written", why.text)
-                          : refuse(t, f, why.text);
-    if (!compile(t, f, &why)) return false;
+        return t->outside ? ane_model_fail(t, "the program cannot be written", why.text)
+                          : ane_model_refuse(t, f, why.text);
+    if (!ane_model_compile(t, f, &why)) return false;
     if (!ane_load(m, &t->ane->phase, t->arena, &why))
-        return fail(t, "the engine does not load the program", trouble_text(t->arena, &why));
+        return ane_model_fail(t, "the engine does not load the program",
+                              trouble_text(t->arena, &why));
     phase_begin(&t->ane->phase, "write cache");
     m->as.cache = cache_put(&t->ane->cache, &m->slot, m->dir) ? "miss" : "off";
     phase_end(&t->ane->phase, "write cache");
@@ -282,7 +284,7 @@ static bool try_form(Attempt *t, const Form *f)
 
 /* What the user should hear once, of the cache and of the chip; who does not listen now may do
  * so later. */
-static void tell(Ane *s, Diag *d)
+static void ane_model_tell(Ane *s, Diag *d)
 {
     const Engine *e = s->engine;
     cache_tell(&s->cache, d);
@@ -334,7 +336,7 @@ static bool try_forms(Attempt *t)
 }
 
 /* A work folder, and the program's key. */
-static bool stage(Attempt *t, const Module *m)
+static bool ane_model_stage(Attempt *t, const Module *m)
 {
     char hex[65];
     const Engine *e = t->ane->engine;
@@ -378,10 +380,10 @@ static AneModel *model_new(Ane *s, const Module *m, const Func *f, Diag *d)
     if (s->as_given) t->nform = 1; /* the first is the program's own */
     phase_begin(&s->phase, "key");
     bool ok = (!model->part || module_verify(model->part, d, "part"))
-           && stage(t, model->part ? model->part : m);
+           && ane_model_stage(t, model->part ? model->part : m);
     phase_end(&s->phase, "key");
     ok = ok && try_forms(t);
-    tell(s, d);
+    ane_model_tell(s, d);
     s->outside = !ok && t->outside;
     if (ok && s->no_helper)
         buf_printf(&t->refused, "%s%s", t->refused.len ? "; " : "", s->no_helper);
@@ -423,7 +425,7 @@ void ane_tell_cache(Ane *s, Diag *d)
 {
     GuardTask lost;
     guard_lock(&lost, &s->lock);
-    tell(s, d);
+    ane_model_tell(s, d);
     guard_unlock(&lost, &s->lock);
 }
 

@@ -95,7 +95,7 @@ static const char *const selector_names[] = {
 #include "selectors.def"
 };
 
-static bool understands(Objc *o, const struct Row *r)
+static bool objc_understands(Objc *o, const struct Row *r)
 {
     Id class = o->objc_getClass(r->class);
     if (class && r->kind == '+') class = o->object_getClass(class);
@@ -137,7 +137,7 @@ bool objc_check(Objc *o, Arena *a, ObjcPart part, const char **why)
     for (size_t i = 0; i < COUNT(rows); i++) {
         const struct Row *r = &rows[i];
         if (r->part != part || (r->since && !objc_system(o, r->since))) continue;
-        o->may[r->id] = understands(o, r);
+        o->may[r->id] = objc_understands(o, r);
         if (o->may[r->id] || r->need == MAY) continue;
         *why = raise_text(o, a); /* one that cannot be asked */
         if (*why) return false;
@@ -271,7 +271,7 @@ void objc_drop(Objc *o, Id *object)
 
 /* What is made of good arguments is NULL where the system has no memory, and for nothing
  * else. */
-static Id made(Objc *o, Id v, size_t size)
+static Id objc_made(Objc *o, Id v, size_t size)
 {
     if (!v) mem_out(size);
     return objc_own(o, v);
@@ -283,17 +283,17 @@ Id string_new(Objc *o, const char *utf8)
     /* Names of a program are ASCII; a path is what its owner made it, and one that is no
      * UTF-8 is read as Latin-1, of which no byte is refused: that file is then not found,
      * and named. */
-    return made(o, s ? s : o->CFStringCreateWithCString(NULL, utf8, LATIN1), strlen(utf8));
+    return objc_made(o, s ? s : o->CFStringCreateWithCString(NULL, utf8, LATIN1), strlen(utf8));
 }
 
 Id number_new(Objc *o, int64_t v)
 {
-    return made(o, o->CFNumberCreate(NULL, NUMBER_INT64, &v), sizeof v);
+    return objc_made(o, o->CFNumberCreate(NULL, NUMBER_INT64, &v), sizeof v);
 }
 
 Id data_new(Objc *o, const void *p, size_t n)
 {
-    return made(o, o->CFDataCreate(NULL, p, (long)n), n);
+    return objc_made(o, o->CFDataCreate(NULL, p, (long)n), n);
 }
 
 Id data_view(Objc *o, const void *p, size_t n)
@@ -303,7 +303,7 @@ Id data_view(Objc *o, const void *p, size_t n)
     if (!nobody) return data_new(o, p, n); /* NULL would be somebody */
     Id data = n ? o->CFDataCreateWithBytesNoCopy(NULL, p, (long)n, nobody)
                 : o->CFDataCreate(NULL, p, 0);
-    return made(o, data, 1);
+    return objc_made(o, data, 1);
 }
 
 /* A nil among the items ends the process: the system retains each without a look. */
@@ -322,7 +322,7 @@ Id array_new(Objc *o, const Id *v, size_t n)
     if (!item) mem_out(n * sizeof *item);
     Id a = o->CFArrayCreate(NULL, items_of(v, n, item), (long)n, o->kCFTypeArrayCallBacks);
     mem_free(item);
-    return made(o, a, n * sizeof *item);
+    return objc_made(o, a, n * sizeof *item);
 }
 
 Id dict_new(Objc *o, const Id *key, const Id *value, size_t n)
@@ -335,7 +335,7 @@ Id dict_new(Objc *o, const Id *key, const Id *value, size_t n)
                                  o->kCFTypeDictionaryKeyCallBacks,
                                  o->kCFTypeDictionaryValueCallBacks);
     mem_free(item);
-    return made(o, d, 2 * n * sizeof *item);
+    return objc_made(o, d, 2 * n * sizeof *item);
 }
 
 static bool is_of(Objc *o, Id v, unsigned long type) { return v && o->CFGetTypeID(v) == type; }

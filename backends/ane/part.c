@@ -12,19 +12,19 @@ typedef struct {
     const Func *first;
     int n; /* functions */
     int64_t in, out;
-} Part;
+} EnginePart;
 
-static bool within(int64_t n, int64_t most) { return most < 0 || n <= most; }
+static bool part_within(int64_t n, int64_t most) { return most < 0 || n <= most; }
 
 /* Adds f to the part where it fits; a function that is too large by itself is a part alone,
  * which the engine then refuses by its own words. */
-static bool add_func(Part *p, const Func *f, const RuleSet *rs)
+static bool add_func(EnginePart *p, const Func *f, const RuleSet *rs)
 {
     const int64_t symbols = rule_limit(rs, LIMIT_symbols);
     const int64_t in = p->in + f->body->nparam, out = p->out + f->body->nresult;
     if (p->n
-        && (!within(in, symbols) || !within(out, symbols)
-            || !within(p->n + 1, rule_limit(rs, LIMIT_procedures))))
+        && (!part_within(in, symbols) || !part_within(out, symbols)
+            || !part_within(p->n + 1, rule_limit(rs, LIMIT_procedures))))
         return false;
     if (!p->n) p->first = f;
     p->n++;
@@ -36,13 +36,13 @@ static bool add_func(Part *p, const Func *f, const RuleSet *rs)
 Module *ane_part(const Func *f, const Target *chip)
 {
     RuleSet rs;
-    Part part = { 0 };
+    EnginePart part = { 0 };
     bool found = false;
     ruleset_init(&rs, chip ? chip : target_find("generic"), NULL);
     for (const Func *g = f->module->first; g; g = g->next) {
         if (!add_func(&part, g, &rs)) {
             if (found) break;
-            part = (Part){ 0 };
+            part = (EnginePart){ 0 };
             add_func(&part, g, &rs);
         }
         found |= g == f;

@@ -7,7 +7,7 @@
 #define SETTLED ((int64_t)2000000000) /* file systems keep times to 2 s at worst */
 
 /* What the file is, as text; NULL: it is too small or too new to be remembered. */
-static const char *identity(Arena *a, const FileId *id, bool own)
+static const char *sums_identity(Arena *a, const FileId *id, bool own)
 {
     const int64_t now = (int64_t)time(NULL) * 1000000000;
     const bool settled = now - id->written > SETTLED && now - id->changed > SETTLED;
@@ -28,7 +28,7 @@ static const char *key_of(Arena *a, const char *path)
 }
 
 /* A note: a line of what the file is, and the sum. */
-static bool known(const Cache *c, Arena *a, const char *path, const char *is, char hex[65])
+static bool sums_known(const Cache *c, Arena *a, const char *path, const char *is, char hex[65])
 {
     const char *note = cache_note(c, a, key_of(a, path)),
                *sum = note ? strchr(note, '\n') : NULL;
@@ -43,7 +43,7 @@ static bool known(const Cache *c, Arena *a, const char *path, const char *is, ch
 void sum_remember(const Cache *c, const char *path, const FileId *id, bool own, const char *hex)
 {
     Arena a = { 0 };
-    const char *is = identity(&a, id, own);
+    const char *is = sums_identity(&a, id, own);
     if (is) cache_set_note(c, key_of(&a, path), arena_printf(&a, "%s\n%s\n", is, hex));
     arena_free(&a);
 }
@@ -51,8 +51,8 @@ void sum_remember(const Cache *c, const char *path, const FileId *id, bool own, 
 void sum_file(const Cache *c, const char *path, bool own, const Mapped *m, char hex[65])
 {
     Arena a = { 0 };
-    const char *is = identity(&a, &m->id, own);
-    if (!is || !known(c, &a, path, is, hex)) {
+    const char *is = sums_identity(&a, &m->id, own);
+    if (!is || !sums_known(c, &a, path, is, hex)) {
         Sha256 sha = sha256_start();
         sha256_add(&sha, m->data, m->size);
         sha256_end(&sha, hex);

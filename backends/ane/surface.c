@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-static int64_t elements(const Port *p) { return p->channels * p->height * p->width; }
-static int64_t rows(const Port *p) { return p->batch * p->channels * p->height; }
+static int64_t surface_elements(const Port *p) { return p->channels * p->height * p->width; }
+static int64_t surface_rows(const Port *p) { return p->batch * p->channels * p->height; }
 
 static size_t row_at(const Port *p, int64_t r)
 {
@@ -18,8 +18,9 @@ bool port_fit(Port *p, const Type *t)
 {
     size_t count;
     const bool is_float = t->dtype == DT_FP16 || t->dtype == DT_FP32;
-    if (!shape_count(&t->shape, &count) || !count || count % (size_t)elements(p)) return false;
-    const int64_t batch = (int64_t)(count / (size_t)elements(p));
+    if (!shape_count(&t->shape, &count) || !count || count % (size_t)surface_elements(p))
+        return false;
+    const int64_t batch = (int64_t)(count / (size_t)surface_elements(p));
     if (p->batch > 1 && p->batch != batch) return false;
     p->batch = batch;
     if (!size_mul(p->batch_stride, (size_t)batch, &p->bytes)) return false;
@@ -49,7 +50,7 @@ void surface_write(void *base, const Port *p, const Tensor *t)
 {
     const size_t n = (size_t)p->width;
     const int from = dtypes[t->dtype].bits / 8;
-    for (int64_t r = 0; r < rows(p); r++) {
+    for (int64_t r = 0; r < surface_rows(p); r++) {
         void *to = (char *)base + row_at(p, r);
         const void *src = (const char *)t->data + (size_t)r * n * (size_t)from;
         if (from == p->element) memcpy(to, src, n * (size_t)from);
@@ -62,7 +63,7 @@ void surface_read(const void *base, const Port *p, Tensor *t)
 {
     const size_t n = (size_t)p->width;
     const int to = dtypes[t->dtype].bits / 8;
-    for (int64_t r = 0; r < rows(p); r++) {
+    for (int64_t r = 0; r < surface_rows(p); r++) {
         const void *src = (const char *)base + row_at(p, r);
         void *dst = (char *)t->data + (size_t)r * n * (size_t)to;
         if (to == p->element) memcpy(dst, src, n * (size_t)to);
@@ -93,11 +94,11 @@ int64_t surface_untouched(const void *base, const Port *p)
     const unsigned char *bytes = poison_of(p);
     const size_t line = (size_t)p->width * (size_t)p->element;
     int64_t n = 0;
-    for (int64_t r = 0; r < rows(p); r++) {
+    for (int64_t r = 0; r < surface_rows(p); r++) {
         const unsigned char *row = (const unsigned char *)base + row_at(p, r);
         size_t i = 0;
         while (i < line && row[i] == bytes[i % (size_t)p->element]) i++;
         n += i == line;
     }
-    return p->element == 1 && n < rows(p) ? 0 : n;
+    return p->element == 1 && n < surface_rows(p) ? 0 : n;
 }

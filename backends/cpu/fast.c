@@ -32,7 +32,7 @@ typedef struct {
 
 /* ---- plans --------------------------------------------------------------------------------- */
 
-static bool suits(const FlatPlan *p, const Fast *f, bool fused)
+static bool fast_suits(const FlatPlan *p, const Fast *f, bool fused)
 {
     if (!p || p->fused != fused) return false;
     for (int i = 0; i < f->base.func->body->nparam; i++)
@@ -60,7 +60,7 @@ static FlatPlan *make_plan(Fast *f, bool fused)
 static FlatPlan *find_plan(Fast *f, bool fused)
 {
     for (int i = 0; i < PLANS; i++)
-        if (suits(f->flat[i].plan, f, fused)) {
+        if (fast_suits(f->flat[i].plan, f, fused)) {
             f->flat[i].used = f->runs;
             return f->flat[i].plan;
         }
@@ -124,7 +124,7 @@ typedef struct {
     FlatRun r;
 } Going;
 
-static void *room(const Fast *f, size_t bytes)
+static void *fast_room(const Fast *f, size_t bytes)
 {
     void *m = mem_alloc(bytes + 64);
     if (!m) mem_out(bytes);
@@ -132,7 +132,7 @@ static void *room(const Fast *f, size_t bytes)
     return m;
 }
 
-static char *aligned(void *m) { return (char *)m + (64 - (uintptr_t)m % 64) % 64; }
+static char *fast_aligned(void *m) { return (char *)m + (64 - (uintptr_t)m % 64) % 64; }
 
 /* As many as are wanted, where the plan has work for them. */
 static Team *team_of(Fast *f, const FlatPlan *p, int wanted)
@@ -152,15 +152,15 @@ static Team *team_of(Fast *f, const FlatPlan *p, int wanted)
 static void give_memory(Going *g)
 {
     FlatPlan *p = g->p;
-    if (!p->memory) p->memory = room(g->f, p->arena_bytes);
+    if (!p->memory) p->memory = fast_room(g->f, p->arena_bytes);
     const size_t lanes = (size_t)team_lanes(g->r.team) * p->lane_room, all = lanes + p->room;
     if (!p->scratch || p->scratch_bytes < all) {
         mem_free(p->scratch);
         p->scratch = NULL;
-        p->scratch = room(g->f, all);
+        p->scratch = fast_room(g->f, all);
         p->scratch_bytes = all;
     }
-    g->r.lanes = aligned(p->scratch);
+    g->r.lanes = fast_aligned(p->scratch);
     g->r.room = g->r.lanes + lanes;
 }
 
@@ -183,7 +183,7 @@ static bool give_results(Going *g)
 static char *root_at(const Going *g, const FlatSlot *s)
 {
     switch (s->kind) {
-    case ROOT_ARENA: return aligned(g->p->memory) + s->place;
+    case ROOT_ARENA: return fast_aligned(g->p->memory) + s->place;
     case ROOT_RESULT: return g->f->result[s->index].value.data;
     case ROOT_INPUT:
     case ROOT_STATE: return g->p->base[g->p->plan->body->param[s->index]];
@@ -258,7 +258,7 @@ static bool run_fast(Going *g)
     return true;
 }
 
-static bool show(const Going *g, const Step *s, Tensor *first)
+static bool fast_show(const Going *g, const Step *s, Tensor *first)
 {
     for (int i = 0; i < s->op->nout; i++) {
         const FlatSlot *f = &g->p->slot[s->out[i]];
@@ -280,7 +280,7 @@ static bool run_shown(Going *g)
         Tensor first = { 0 };
         if (o->begin) o->begin(o->ctx, s->op);
         if (k < g->p->nstep && g->p->step[k].at == i) ok = run_step(g, &g->p->step[k++]);
-        ok = ok && show(g, s, &first);
+        ok = ok && fast_show(g, s, &first);
         if (o->end) o->end(o->ctx, s->op, ok && s->op->nout ? &first : NULL);
     }
     return ok;

@@ -25,7 +25,7 @@ const FastRow *fast_of(const Op *op)
 /* ---- memory of the plan -------------------------------------------------------------------- */
 
 /* A tensor that the plan frees. */
-static Tensor *hold(FlatPlan *p)
+static Tensor *flat_hold(FlatPlan *p)
 {
     if (p->nheld == p->held_cap) {
         const int cap = p->held_cap ? 2 * p->held_cap : 32;
@@ -73,7 +73,7 @@ bool make_literal(Make *m, int slot)
     FlatSlot *s = &m->p->slot[slot];
     if (s->type || !info->lit) return true;
     if (info->lit->kind == CONST_GROUP || info->value->type->kind != TY_TENSOR) return false;
-    Tensor *t = hold(m->p);
+    Tensor *t = flat_hold(m->p);
     if (!const_tensor(info->lit, &m->quiet, t)) return false;
     tensor_follow(m->p->owner, t);
     s->known = t;
@@ -141,7 +141,7 @@ static bool know_results(Make *m, const Step *s, Call *c)
     if (!call_run(&again, res, MAX_RESULT)) return false;
     for (int i = 0; i < again.nout; i++) {
         FlatSlot *f = &m->p->slot[s->out[i]];
-        Tensor *t = hold(m->p);
+        Tensor *t = flat_hold(m->p);
         *t = res[i];
         tensor_follow(m->p->owner, t);
         f->known = t;
@@ -154,7 +154,7 @@ static bool know_results(Make *m, const Step *s, Call *c)
 /* ---- views --------------------------------------------------------------------------------- */
 
 /* Bytes from where x begins; -1: it is no view. */
-static int64_t view_offset(const Lower *l)
+static int64_t view_offset(const FlatLower *l)
 {
     const OpInfo *info = l->c->info;
     const Type *y = l->c->out[0];
@@ -175,7 +175,7 @@ static int64_t view_offset(const Lower *l)
     return first * dtypes[y->dtype].bits / 8;
 }
 
-static bool make_view(Lower *l)
+static bool make_view(FlatLower *l)
 {
     const OpInfo *info = l->c->info;
     const ParamId from = P_x;
@@ -187,7 +187,7 @@ static bool make_view(Lower *l)
     FlatSlot *dst = &l->p->slot[l->s->out[0]];
     dst->type = l->c->out[0];
     if (src->known) {
-        Tensor *t = hold(l->p);
+        Tensor *t = flat_hold(l->p);
         *t = tensor_view(dst->type->dtype, &dst->type->shape,
                          (const char *)src->known->data + offset);
         dst->known = t;
@@ -201,14 +201,14 @@ static bool make_view(Lower *l)
 
 /* ---- steps --------------------------------------------------------------------------------- */
 
-int lower_slot(const Lower *l, ParamId p)
+int lower_slot(const FlatLower *l, ParamId p)
 {
     for (int i = 0; i < l->s->narg; i++)
         if (l->s->arg[i].param == p && l->s->arg[i].n) return l->s->arg[i].slot[0];
     return -1;
 }
 
-const Tensor *lower_known(const Lower *l, ParamId p)
+const Tensor *lower_known(const FlatLower *l, ParamId p)
 {
     const int slot = lower_slot(l, p);
     return slot < 0 ? NULL : l->p->slot[slot].known;
@@ -270,7 +270,7 @@ void make_close(Make *m, const Step *s, int but)
 
 /* The step that an elementwise statement joins; -1: none. A value of it that is seen otherwise
  * than whole would have to be there before. */
-static int joined(const Make *m, const Step *s, size_t count)
+static int flat_joined(const Make *m, const Step *s, size_t count)
 {
     int best = -1;
     for (int i = 0; i < s->narg && m->p->fused; i++)
@@ -309,11 +309,11 @@ static ElemProgram *new_program(Make *m, size_t count)
     return e;
 }
 
-static bool make_elementwise(Make *m, Lower *l)
+static bool make_elementwise(Make *m, FlatLower *l)
 {
     size_t count;
     if (!fast_of(l->s->op)->elem || !shape_count(&l->c->out[0]->shape, &count)) return false;
-    Joining j = { m, joined(m, l->s, count) };
+    Joining j = { m, flat_joined(m, l->s, count) };
     if (j.step >= 0 && elem_add(l, m->p->step[j.step].elem, reg_of, &j)) {
         FlatStep *f = &m->p->step[j.step];
         make_close(m, l->s, j.step);
@@ -335,14 +335,14 @@ static bool make_elementwise(Make *m, Lower *l)
     return true;
 }
 
-static double info_macs(const Lower *l)
+static double info_macs(const FlatLower *l)
 {
     const double n = l->c->info->macs ? l->c->info->macs(l->c) : 0;
     return n < 0 ? 0 : n;
 }
 
 /* A kernel that makes its one result in the order of its elements, for what follows to join. */
-static bool make_kernel(Make *m, Lower *l)
+static bool make_kernel(Make *m, FlatLower *l)
 {
     LowerFn *lower = fast_of(l->s->op)->rows;
     size_t count;
@@ -362,7 +362,7 @@ static bool make_kernel(Make *m, Lower *l)
 }
 
 /* A kernel that writes its results where they are. */
-static bool make_whole(Make *m, Lower *l)
+static bool make_whole(Make *m, FlatLower *l)
 {
     LowerFn *lower = fast_of(l->s->op)->whole;
     FlatStep f = { .step = l->s, .at = m->now, .ops = l->s->op->name };
@@ -374,7 +374,7 @@ static bool make_whole(Make *m, Lower *l)
     return true;
 }
 
-static void make_reference(Make *m, Lower *l)
+static void make_reference(Make *m, FlatLower *l)
 {
     make_close(m, l->s, -1);
     FlatStep *f = make_step(m, l->s);
@@ -392,7 +392,7 @@ static bool make_call(Make *m, const Step *s)
     if (!give_args(m, s, c) || !call_check(c) || (info->infer && !info->infer(c))
         || !outs_known(s, c))
         return false;
-    Lower l = { .p = m->p, .s = s, .c = c };
+    FlatLower l = { .p = m->p, .s = s, .c = c };
     if (make_view(&l)) return true;
     if (all_known(m, s) && !(info->flags & F_IMPURE) && worth_knowing(s, c))
         return know_results(m, s, c);

@@ -167,12 +167,12 @@ typedef struct {
     Call *c;
     ElemProgram *elem; /* of what the kernel makes: it may add to it */
     int reg;           /* the register of elem that has the result so far */
-} Lower;
+} FlatLower;
 
 /* The slot of an argument; -1: it is absent. */
-int lower_slot(const Lower *l, ParamId p);
+int lower_slot(const FlatLower *l, ParamId p);
 /* Its value, where it is known before the run; NULL: it is not */
-const Tensor *lower_known(const Lower *l, ParamId p);
+const Tensor *lower_known(const FlatLower *l, ParamId p);
 static inline bool dtype_fast(DType t) { return t == DT_FP32 || t == DT_FP16; }
 /* Memory of the plan that weights are packed into, counted as such. */
 void *flat_big(FlatPlan *p, size_t bytes);
@@ -181,7 +181,7 @@ void flat_floats(const Tensor *t, size_t first, size_t n, float *dst);
 
 /* Kernels: each fills in run, data and room, and says whether it can. What they make goes
  * through the elementwise program, register 0. */
-typedef bool LowerFn(Lower *l, FlatStep *s);
+typedef bool LowerFn(FlatLower *l, FlatStep *s);
 LowerFn lower_matmul, lower_linear, lower_conv, lower_pool, lower_softmax, lower_reduce,
     lower_layer_norm, lower_attention, lower_conv_transpose;
 /* The same for what has several results, or none in order: they fill in write, and no program. */
@@ -197,31 +197,31 @@ typedef struct {
     float high;
     bool exact;  /* the result of fp16 operands needs no rounding */
     bool truths; /* of bools too, though it is not exact */
-    bool (*choose)(const Lower *l, ElemOp *op); /* by the settings; false: it is none */
-    int (*add)(const Lower *l, ElemProgram *e,
+    bool (*choose)(const FlatLower *l, ElemOp *op); /* by the settings; false: it is none */
+    int (*add)(const FlatLower *l, ElemProgram *e,
                int x); /* more steps than one; a register or -1 */
     LowerFn *rows; /* makes its result in the order of its elements, for what follows to join */
     LowerFn *whole; /* writes its results where they are */
 } FastRow;
 const FastRow *fast_of(const Op *op);
-bool power_of(const Lower *l, ElemOp *op);
-bool gelu_of(const Lower *l, ElemOp *op);
-bool cast_of(const Lower *l, ElemOp *op);
-int add_batch_norm(const Lower *l, ElemProgram *e, int x);
-int add_prelu(const Lower *l, ElemProgram *e, int x);
+bool power_of(const FlatLower *l, ElemOp *op);
+bool gelu_of(const FlatLower *l, ElemOp *op);
+bool cast_of(const FlatLower *l, ElemOp *op);
+int add_batch_norm(const FlatLower *l, ElemProgram *e, int x);
+int add_prelu(const FlatLower *l, ElemProgram *e, int x);
 
 /* Adds an elementwise statement to e. False: it is none, or there is no room; e is then as it
  * was. reg_of(ctx, slot): a register of e that has the value, or -1. */
-bool elem_add(Lower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot), void *ctx);
+bool elem_add(FlatLower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot), void *ctx);
 /* A register that is loaded from a table of the plan, [outer, n, inner] repeated: element i is
  * table[i / inner % n]. */
 int elem_table(FlatPlan *p, ElemProgram *e, const float *table, int64_t n, int64_t inner);
 /* l->reg becomes op of itself and register y (-1: there was no room), not rounded. */
-bool lower_then(Lower *l, ElemOp op, int y);
+bool lower_then(FlatLower *l, ElemOp op, int y);
 /* The same for the parameter bias, [n] along [outer, n, inner]; false: it is not known. */
-bool lower_bias(Lower *l, int64_t n, int64_t inner);
+bool lower_bias(FlatLower *l, int64_t n, int64_t inner);
 /* Ends what a kernel makes: rounded, it is result `index` of the statement. */
-bool lower_result(Lower *l, int index);
+bool lower_result(FlatLower *l, int index);
 /* Runs e for elements first .. first + n - 1, n up to ELEM_BLOCK. given: what register 0 holds;
  * it is overwritten. */
 void elem_run(const ElemProgram *e, const FlatRun *r, int64_t first, size_t n, float *given);
@@ -249,7 +249,7 @@ void flat_tell(const FlatPlan *p, Arena *a, Placings *out);
 /* Gives roots of the arena their places, by the steps that read and write them. */
 void flat_place(FlatPlan *p);
 /* The reference meaning of a statement as a step, and running it. */
-void flat_refer(Lower *l, FlatStep *s);
+void flat_refer(FlatLower *l, FlatStep *s);
 bool flat_call(const FlatStep *s, FlatRun *r);
 
 #endif

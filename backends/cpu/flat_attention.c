@@ -21,16 +21,16 @@ typedef struct {
     float scale;
     int64_t part, parts;         /* rows of a part, parts of a head */
     int64_t key_room, head_room; /* floats of a head's panels */
-} Attention;
+} FlatAttention;
 
 typedef struct {
     const FlatStep *s;
     const FlatRun *r;
-    const Attention *g;
+    const FlatAttention *g;
     float *panels;
 } AttentionWork;
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t attention_least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* A row of n sums: whole panels, and whole blocks of elementwise functions. */
 static int64_t line_of(int64_t n, const Kernels *k)
@@ -50,7 +50,7 @@ static Matrix matrix_of(const AttentionWork *w, int slot, int64_t head, int64_t 
 static void pack_head(void *ctx, int64_t head, int lane)
 {
     const AttentionWork *w = ctx;
-    const Attention *g = w->g;
+    const FlatAttention *g = w->g;
     const Kernels *k = w->r->k;
     const int nr = k->nr;
     const Matrix keys = matrix_of(w, g->key, head, g->keys, g->size),
@@ -59,11 +59,11 @@ static void pack_head(void *ctx, int64_t head, int lane)
     float *to = w->panels + head * g->head_room;
     (void)lane;
     for (int64_t j = 0; j < g->keys; j += nr)
-        pack_panel(k, matrix_at(keys, j, 0), least(nr, g->keys - j), g->size, nr,
+        pack_panel(k, matrix_at(keys, j, 0), attention_least(nr, g->keys - j), g->size, nr,
                    to + j * g->size);
     to += g->key_room;
     for (int64_t j = 0; j < g->width; j += nr)
-        pack_panel(k, matrix_at(turned, j, 0), least(nr, g->width - j), g->keys, nr,
+        pack_panel(k, matrix_at(turned, j, 0), attention_least(nr, g->width - j), g->keys, nr,
                    to + j * g->keys);
 }
 
@@ -76,17 +76,19 @@ typedef struct {
 } AttentionPart;
 
 /* c = a b, of rows of a that lie lda apart and panels of b of all of `all`. */
-static void product(const Kernels *k, Matrix a, int64_t rows, int64_t depth, const float *b,
-                    int64_t all, int64_t cols, float *left, float *c, int64_t ldc)
+static void attention_product(const Kernels *k, Matrix a, int64_t rows, int64_t depth,
+                              const float *b, int64_t all, int64_t cols, float *left, float *c,
+                              int64_t ldc)
 {
     for (int64_t l = 0; l < depth; l += DEPTH) {
-        const int64_t d = least(DEPTH, depth - l);
+        const int64_t d = attention_least(DEPTH, depth - l);
         for (int64_t i = 0; i < rows; i += k->mr)
-            pack_panel(k, matrix_at(a, i, l), least(k->mr, rows - i), d, k->mr, left + i * d);
+            pack_panel(k, matrix_at(a, i, l), attention_least(k->mr, rows - i), d, k->mr,
+                       left + i * d);
         for (int64_t j = 0; j < cols; j += k->nr)
             for (int64_t i = 0; i < rows; i += k->mr) {
                 const GemmTile t = { .depth = d,
-                                     .rows = (int)least(k->mr, rows - i),
+                                     .rows = (int)attention_least(k->mr, rows - i),
                                      .add = l > 0,
                                      .a = left + i * d,
                                      .b = b + j * all + l * k->nr,
@@ -99,9 +101,10 @@ static void product(const Kernels *k, Matrix a, int64_t rows, int64_t depth, con
 }
 
 /* Scores of a row become its probabilities. */
-static void weigh(const AttentionWork *w, const AttentionPart *p, int64_t row, float *score)
+static void attention_weigh(const AttentionWork *w, const AttentionPart *p, int64_t row,
+                            float *score)
 {
-    const Attention *g = w->g;
+    const FlatAttention *g = w->g;
     const Kernels *k = w->r->k;
     const size_t n = (size_t)p->keys, all = (n + ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD;
     k->elem[ELEM_linear](score, score, NULL, NULL, g->scale, 0, all);
@@ -122,11 +125,11 @@ static void weigh(const AttentionWork *w, const AttentionPart *p, int64_t row, f
 static void attend_part(void *ctx, int64_t at, int lane)
 {
     const AttentionWork *w = ctx;
-    const Attention *g = w->g;
+    const FlatAttention *g = w->g;
     const Kernels *k = w->r->k;
     AttentionPart p = { .head = at / g->parts, .first = at % g->parts * g->part };
     const float *panels = w->panels + p.head * g->head_room;
-    p.rows = least(g->part, g->rows - p.first);
+    p.rows = attention_least(g->part, g->rows - p.first);
     p.keys = g->end ? g->end[at] : g->keys;
     p.lds = line_of(g->keys, k);
     p.ldo = line_of(g->width, k);
@@ -135,12 +138,12 @@ static void attend_part(void *ctx, int64_t at, int lane)
     p.mask = p.out + g->part * p.ldo + ELEM_PAD;
     p.left = p.mask + g->keys + ELEM_PAD;
     const Matrix query = matrix_of(w, g->query, p.head, g->rows, g->size);
-    product(k, matrix_at(query, p.first, 0), p.rows, g->size, panels, g->size, p.keys, p.left,
-            p.score, p.lds);
-    for (int64_t i = 0; i < p.rows; i++) weigh(w, &p, i, p.score + i * p.lds);
+    attention_product(k, matrix_at(query, p.first, 0), p.rows, g->size, panels, g->size, p.keys,
+                      p.left, p.score, p.lds);
+    for (int64_t i = 0; i < p.rows; i++) attention_weigh(w, &p, i, p.score + i * p.lds);
     const Matrix weights = { p.score, DT_FP32, p.lds, 1 };
-    product(k, weights, p.rows, p.keys, panels + g->key_room, g->keys, g->width, p.left, p.out,
-            p.ldo);
+    attention_product(k, weights, p.rows, p.keys, panels + g->key_room, g->keys, g->width,
+                      p.left, p.out, p.ldo);
     for (int64_t i = 0; i < p.rows; i++)
         elem_run_row(w->s->elem, w->r, (p.head * g->rows + p.first + i) * g->width, g->width,
                      p.out + i * p.ldo);
@@ -148,7 +151,7 @@ static void attend_part(void *ctx, int64_t at, int lane)
 
 static void attention_run(const FlatStep *s, FlatRun *r)
 {
-    const Attention *g = s->data;
+    const FlatAttention *g = s->data;
     AttentionWork w = { s, r, g, (float *)(void *)r->room };
     team_run(r->team, pack_head, &w, g->batch);
     team_run(r->team, attend_part, &w, g->batch * g->parts);
@@ -157,7 +160,7 @@ static void attention_run(const FlatStep *s, FlatRun *r)
 /* ---- lowering ------------------------------------------------------------------------------ */
 
 /* Strides of the mask through [batch.., rows, keys]. */
-static bool place_mask(Lower *l, Attention *g, const Shape *lead)
+static bool place_mask(FlatLower *l, FlatAttention *g, const Shape *lead)
 {
     const Shape *s = call_shape(l->c, P_attn_mask);
     int64_t stride[MAX_RANK];
@@ -185,7 +188,7 @@ static bool place_mask(Lower *l, Attention *g, const Shape *lead)
 
 /* The keys that count for a row by a known mask: up to the last that is let pass; all where
  * none is. */
-static int64_t keys_of(const Attention *g, const Tensor *mask, int64_t at)
+static int64_t keys_of(const FlatAttention *g, const Tensor *mask, int64_t at)
 {
     for (int64_t i = g->keys; i > 0; i--) {
         const double v = tensor_float(mask, (size_t)(at + i - 1));
@@ -194,7 +197,7 @@ static int64_t keys_of(const Attention *g, const Tensor *mask, int64_t at)
     return g->keys;
 }
 
-static const int64_t *ends_of(Lower *l, const Attention *g, const Tensor *mask)
+static const int64_t *ends_of(FlatLower *l, const FlatAttention *g, const Tensor *mask)
 {
     if (!mask) return NULL;
     int64_t *end = NEW_ARRAY(&l->p->arena, g->batch * g->parts + 1, int64_t);
@@ -207,32 +210,32 @@ static const int64_t *ends_of(Lower *l, const Attention *g, const Tensor *mask)
     return end;
 }
 
-bool lower_attention(Lower *l, FlatStep *s)
+bool lower_attention(FlatLower *l, FlatStep *s)
 {
     const Shape *q = call_shape(l->c, P_query), *key = call_shape(l->c, P_key),
                 *v = call_shape(l->c, P_value);
     const Kernels *k = l->p->kernels;
     Shape lead = l->c->out[0]->shape;
     lead.rank -= 2;
-    Attention g = { .query = lower_slot(l, P_query),
-                    .key = lower_slot(l, P_key),
-                    .value = lower_slot(l, P_value),
-                    .type = call_dtype(l->c, P_query),
-                    .batch = shape_elements(&lead, 0, lead.rank),
-                    .rows = q->dim[q->rank - 2],
-                    .keys = key->dim[key->rank - 2],
-                    .size = q->dim[q->rank - 1],
-                    .width = v->dim[v->rank - 1] };
+    FlatAttention g = { .query = lower_slot(l, P_query),
+                        .key = lower_slot(l, P_key),
+                        .value = lower_slot(l, P_value),
+                        .type = call_dtype(l->c, P_query),
+                        .batch = shape_elements(&lead, 0, lead.rank),
+                        .rows = q->dim[q->rank - 2],
+                        .keys = key->dim[key->rank - 2],
+                        .size = q->dim[q->rank - 1],
+                        .width = v->dim[v->rank - 1] };
     if (!dtype_fast(g.type) || !g.batch || !g.rows || !g.keys || !g.size || !g.width
         || !place_mask(l, &g, &lead))
         return false;
     g.scale = (float)(1 / sqrt((double)g.size));
-    g.part = least(PANELS * k->mr, g.rows);
+    g.part = attention_least(PANELS * k->mr, g.rows);
     g.parts = (g.rows + g.part - 1) / g.part;
     if (g.mask >= 0) g.end = ends_of(l, &g, l->p->slot[g.mask].known);
     g.key_room = pack_panels(g.keys, k->nr) * k->nr * g.size;
     g.head_room = g.key_room + pack_panels(g.width, k->nr) * k->nr * g.keys;
-    Attention *kept = NEW(&l->p->arena, Attention);
+    FlatAttention *kept = NEW(&l->p->arena, FlatAttention);
     *kept = g;
     s->data = kept;
     s->run = attention_run;

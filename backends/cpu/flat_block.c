@@ -41,7 +41,7 @@ static bool same_type(const Type *a, const Type *b)
 }
 
 /* Slots from[i] to to[i], as if at once; what is there already stays. */
-static bool bring(Make *m, const Step *s, int n, const int *from, const int *to)
+static bool block_bring(Make *m, const Step *s, int n, const int *from, const int *to)
 {
     FlatPlan *p = m->p;
     Brings *b = NEW(&p->arena, Brings);
@@ -120,7 +120,7 @@ static bool make_branch(Make *m, const Step *s, const Steps *b, bool first)
         make_out(m, s->out[i], p->slot[b->result[i]].type, -1);
     }
     make_settle(m);
-    return bring(m, s, s->op->nout, b->result, s->out);
+    return block_bring(m, s, s->op->nout, b->result, s->out);
 }
 
 static bool make_cond(Make *m, const Steps *b, int i)
@@ -163,8 +163,8 @@ static bool make_vars(Make *m, const Step *s)
     }
     make_close(m, s, -1);
     make_settle(m);
-    return bring(m, s, s->op->nout, s->arg[0].slot, s->out) && name_vars(m, s, s->block[0])
-        && name_vars(m, s, s->block[1]);
+    return block_bring(m, s, s->op->nout, s->arg[0].slot, s->out)
+        && name_vars(m, s, s->block[0]) && name_vars(m, s, s->block[1]);
 }
 
 static int new_loop(FlatPlan *p, FlatLoop v)
@@ -210,10 +210,10 @@ typedef struct {
     bool *seen; /* slots that are the state's memory as it is now, or places in it */
     int state;  /* its slot */
     bool uses, writes;
-} Look;
+} BlockLook;
 
 /* What a statement, and those in its blocks, do with the memory under watch. */
-static void look_at(Look *k, const Step *s)
+static void look_at(BlockLook *k, const Step *s)
 {
     const bool carries = (ops[s->op->kind].flags & F_MOVES) || s->op->kind == OP_write_state;
     bool uses = false;
@@ -233,7 +233,7 @@ static void look_at(Look *k, const Step *s)
  * comes after statement i of the body. */
 static bool is_read_in_time(Make *m, const Steps *b, int i, int state, int slot)
 {
-    Look k = { .p = m->p, .state = state };
+    BlockLook k = { .p = m->p, .state = state };
     bool written = false;
     if (b->parent) return false; /* a loop may come back to it */
     k.seen = NEW_ARRAY(&m->scratch, m->p->plan->nslot + 1, bool);
@@ -262,7 +262,7 @@ static bool make_read_state(Make *m, const Steps *b, int i)
         return true;
     }
     make_out(m, s->out[0], t, -1);
-    return bring(m, s, 1, &state, s->out);
+    return block_bring(m, s, 1, &state, s->out);
 }
 
 /* Steps that read the state as it was are not put off any more. */
@@ -286,7 +286,7 @@ static bool make_write_state(Make *m, const Steps *b, int i)
     if (state < 0 || data < 0 || s->op->nout) return false;
     make_close(m, s, -1);
     close_readers(m, m->p->slot[state].root);
-    return bring(m, s, 1, &data, &state);
+    return block_bring(m, s, 1, &data, &state);
 }
 
 MakeFn *const make_others[OP_COUNT] = {

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-void flat_refer(Lower *l, FlatStep *f)
+void flat_refer(FlatLower *l, FlatStep *f)
 {
     const Step *s = l->s;
     int n = 0;

@@ -12,7 +12,7 @@
 
 enum { DEPTH = 256, COLUMNS = 256, PANELS = 8 };
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t conv_least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* ---- products ------------------------------------------------------------------------------ */
 
@@ -67,7 +67,7 @@ static void conv_block(const ConvWork *w, int64_t group, int64_t row, int64_t ro
         }
         for (int64_t i = 0; i < rows; i += k->mr) {
             t.a = a + (row + i) * v->depth + l * k->mr;
-            t.rows = (int)least(k->mr, rows - i);
+            t.rows = (int)conv_least(k->mr, rows - i);
             t.c = c + i * COLUMNS + j;
             k->tile(&t);
         }
@@ -82,10 +82,10 @@ static void conv_part(void *ctx, int64_t part, int lane)
     const int64_t group = part / (v->mparts * v->nparts);
     const int64_t row = part % v->mparts * v->rows;
     const int64_t first = part / v->mparts % v->nparts * COLUMNS;
-    const int64_t rows = least(v->rows, v->gout - row),
-                  cols = least(COLUMNS, v->g.span - first);
+    const int64_t rows = conv_least(v->rows, v->gout - row),
+                  cols = conv_least(COLUMNS, v->g.span - first);
     for (int64_t l = 0; l < v->depth; l += DEPTH)
-        conv_block(w, group, row, rows, first, cols, l, least(DEPTH, v->depth - l), c, b);
+        conv_block(w, group, row, rows, first, cols, l, conv_least(DEPTH, v->depth - l), c, b);
     for (int64_t i = 0; i < rows; i++) {
         int64_t at;
         const int64_t n = stage_valid(&v->g, first, cols, c + i * COLUMNS, &at);
@@ -144,7 +144,7 @@ static void slide_part(void *ctx, int64_t part, int lane)
     const float *weight = c->weight;
     if (weight && !c->shared) weight += part % c->channels * c->g.taps;
     for (int64_t p = 0; p < c->g.span; p += COLUMNS) {
-        const int64_t n = least(COLUMNS, c->g.span - p);
+        const int64_t n = conv_least(COLUMNS, c->g.span - p);
         int64_t at;
         if (weight) k->window_sum(v, x + p, weight, c->g.off, c->g.taps, (size_t)n);
         else k->window_max(v, x + p, c->g.off, c->g.taps, (size_t)n);
@@ -160,7 +160,7 @@ static void slide_run(const FlatStep *s, FlatRun *r)
     team_run(r->team, slide_part, &w, c->planes);
 }
 
-static void finish_slide(Lower *l, FlatStep *s, const Slide *c)
+static void finish_slide(FlatLower *l, FlatStep *s, const Slide *c)
 {
     Slide *kept = NEW(&l->p->arena, Slide);
     *kept = *c;
@@ -174,7 +174,7 @@ static void finish_slide(Lower *l, FlatStep *s, const Slide *c)
 
 /* ---- lowering ------------------------------------------------------------------------------ */
 
-static void pack_weights(Lower *l, Conv2 *c, const Tensor *weight)
+static void pack_weights(FlatLower *l, Conv2 *c, const Tensor *weight)
 {
     const Kernels *k = l->p->kernels;
     const int64_t panels = pack_panels(c->gout, k->mr) * k->mr * c->depth;
@@ -182,13 +182,13 @@ static void pack_weights(Lower *l, Conv2 *c, const Tensor *weight)
     for (int64_t g = 0; g < c->groups; g++)
         for (int64_t i = 0; i < c->gout; i += k->mr) {
             const Matrix all = { weight->data, weight->dtype, c->depth, 1 };
-            pack_panel(k, matrix_at(all, g * c->gout + i, 0), least(k->mr, c->gout - i),
+            pack_panel(k, matrix_at(all, g * c->gout + i, 0), conv_least(k->mr, c->gout - i),
                        c->depth, k->mr, to + g * panels + i * c->depth);
         }
     c->weight = to;
 }
 
-static void table_of_rows(Lower *l, Conv2 *c)
+static void table_of_rows(FlatLower *l, Conv2 *c)
 {
     int64_t *off = NEW_ARRAY(&l->p->arena, c->depth + 1, int64_t);
     for (int64_t ch = 0; ch < c->gin; ch++)
@@ -197,7 +197,7 @@ static void table_of_rows(Lower *l, Conv2 *c)
     c->off = off;
 }
 
-static bool lower_depthwise(Lower *l, FlatStep *s, const Conv *v, const Tensor *weight)
+static bool lower_depthwise(FlatLower *l, FlatStep *s, const Conv *v, const Tensor *weight)
 {
     Slide c = { .x_slot = lower_slot(l, P_x),
                 .type = call_dtype(l->c, P_x),
@@ -214,7 +214,7 @@ static bool lower_depthwise(Lower *l, FlatStep *s, const Conv *v, const Tensor *
     return true;
 }
 
-static bool lower_product(Lower *l, FlatStep *s, const Conv *v, const Tensor *weight)
+static bool lower_product(FlatLower *l, FlatStep *s, const Conv *v, const Tensor *weight)
 {
     Conv2 c = { .x_slot = lower_slot(l, P_x),
                 .type = call_dtype(l->c, P_x),
@@ -248,7 +248,7 @@ static bool lower_product(Lower *l, FlatStep *s, const Conv *v, const Tensor *we
     return true;
 }
 
-bool lower_conv(Lower *l, FlatStep *s)
+bool lower_conv(FlatLower *l, FlatStep *s)
 {
     Conv v;
     const Tensor *weight = lower_known(l, P_weight);
@@ -267,11 +267,11 @@ static int64_t reach_of(const Window *w, int i, int64_t out, bool inside)
 {
     const int64_t from = out * w->stride[i] - w->before[i], to = from + w->kernel[i];
     const int64_t edge = inside ? w->in[i] : w->in[i] + w->after[i];
-    const int64_t n = least(to, edge) - (inside && from < 0 ? 0 : from);
+    const int64_t n = conv_least(to, edge) - (inside && from < 0 ? 0 : from);
     return n < 0 ? 0 : n;
 }
 
-static float *reaches(Lower *l, const Window *w, bool inside)
+static float *conv_reaches(FlatLower *l, const Window *w, bool inside)
 {
     float *n = NEW_ARRAY(&l->p->arena, window_out(w) + 1, float), *to = n;
     for (int64_t i = 0; i < w->out[0]; i++)
@@ -284,7 +284,7 @@ static float *reaches(Lower *l, const Window *w, bool inside)
     return n;
 }
 
-bool lower_pool(Lower *l, FlatStep *s)
+bool lower_pool(FlatLower *l, FlatStep *s)
 {
     const Shape *x = call_shape(l->c, P_x);
     int64_t kernel[MAX_SPATIAL];
@@ -307,7 +307,7 @@ bool lower_pool(Lower *l, FlatStep *s)
         for (int i = 0; i < c.g.taps; i++) ones[i] = 1;
         c.weight = ones;
         const bool inside = call_bool(l->c, P_exclude_padding_from_average);
-        const float *n = reaches(l, &w, inside);
+        const float *n = conv_reaches(l, &w, inside);
         if (!lower_then(l, ELEM_div, elem_table(l->p, l->elem, n, window_out(&w), 1)))
             return false;
     }

@@ -21,7 +21,7 @@ static int add_step(ElemProgram *e, ElemOp op, int x, int y, int w, float a, flo
 }
 
 /* Rounded as an element of t, where that is not what it is. */
-static int rounded(ElemProgram *e, int reg, DType t)
+static int elem_rounded(ElemProgram *e, int reg, DType t)
 {
     return t == DT_FP16 ? add_step(e, ELEM_half, reg, reg, reg, 0, 0) : reg;
 }
@@ -50,7 +50,7 @@ static bool is_scalar(const ElemIn *in)
     return true;
 }
 
-static const float *splat(FlatPlan *p, float v)
+static const float *elem_splat(FlatPlan *p, float v)
 {
     float *t = NEW_ARRAY(&p->arena, ELEM_BLOCK + ELEM_PAD, float);
     for (int i = 0; i < ELEM_BLOCK + ELEM_PAD; i++) t[i] = v;
@@ -65,7 +65,7 @@ static bool same_in(const ElemIn *a, const ElemIn *b)
 }
 
 /* The register of a slot of shape s, seen as `as`. */
-static int load(FlatPlan *p, ElemProgram *e, int slot, const Shape *as)
+static int elem_load(FlatPlan *p, ElemProgram *e, int slot, const Shape *as)
 {
     const Type *t = p->slot[slot].type;
     const Tensor *known = p->slot[slot].known;
@@ -77,7 +77,7 @@ static int load(FlatPlan *p, ElemProgram *e, int slot, const Shape *as)
     if (is_scalar(&in)) {
         in.rank = 0;
         if (known) {
-            in.table = splat(p, (float)tensor_float(known, 0));
+            in.table = elem_splat(p, (float)tensor_float(known, 0));
             in.slot = -1;
         }
     }
@@ -101,7 +101,7 @@ int elem_table(FlatPlan *p, ElemProgram *e, const float *table, int64_t n, int64
     merge_dims(&in);
     if (is_scalar(&in)) {
         in.rank = 0;
-        in.table = splat(p, table[0]);
+        in.table = elem_splat(p, table[0]);
     }
     in.reg = new_reg(e);
     if (in.reg < 0) return -1;
@@ -109,13 +109,13 @@ int elem_table(FlatPlan *p, ElemProgram *e, const float *table, int64_t n, int64
     return in.reg;
 }
 
-bool lower_then(Lower *l, ElemOp op, int y)
+bool lower_then(FlatLower *l, ElemOp op, int y)
 {
     l->reg = add_step(l->elem, op, l->reg, y, y, 0, 0);
     return l->reg >= 0;
 }
 
-bool lower_bias(Lower *l, int64_t n, int64_t inner)
+bool lower_bias(FlatLower *l, int64_t n, int64_t inner)
 {
     const Tensor *bias = lower_known(l, P_bias);
     if (!call_has(l->c, P_bias)) return true;
@@ -125,11 +125,11 @@ bool lower_bias(Lower *l, int64_t n, int64_t inner)
     return lower_then(l, ELEM_add, elem_table(l->p, l->elem, table, n, inner));
 }
 
-bool lower_result(Lower *l, int index)
+bool lower_result(FlatLower *l, int index)
 {
     ElemProgram *e = l->elem;
     const DType t = l->c->out[index]->dtype;
-    const int z = rounded(e, l->reg, t);
+    const int z = elem_rounded(e, l->reg, t);
     if (z < 0) return false;
     e->out[e->nout++] = (ElemOut){ .slot = l->s->out[index], .dtype = t, .reg = z };
     return true;
@@ -139,7 +139,7 @@ bool lower_result(Lower *l, int index)
 
 /* x to the power of a constant that is made of products, quotients and roots. The roots are those
  * of pow: of -0 they are as of 0, and of an infinity below 0 as of one above. */
-bool power_of(const Lower *l, ElemOp *op)
+bool power_of(const FlatLower *l, ElemOp *op)
 {
     static const struct {
         double power;
@@ -158,7 +158,7 @@ bool power_of(const Lower *l, ElemOp *op)
     return false;
 }
 
-bool gelu_of(const Lower *l, ElemOp *op)
+bool gelu_of(const FlatLower *l, ElemOp *op)
 {
     const char *mode = call_str(l->c, P_mode);
     if (!strcmp(mode, "TANH_APPROXIMATION")) *op = ELEM_gelu_tanh;
@@ -166,7 +166,7 @@ bool gelu_of(const Lower *l, ElemOp *op)
     return true;
 }
 
-bool cast_of(const Lower *l, ElemOp *op)
+bool cast_of(const FlatLower *l, ElemOp *op)
 {
     const DType from = call_dtype(l->c, P_x), to = l->c->out[0]->dtype;
     if (to == DT_BOOL && from != DT_BOOL) *op = ELEM_truth;
@@ -175,7 +175,7 @@ bool cast_of(const Lower *l, ElemOp *op)
 
 /* A parameter of a number for each channel, as floats; `fill` where it is absent; NULL: it is
  * not known. */
-static const float *channel_table(const Lower *l, ParamId p, int64_t n, float fill)
+static const float *channel_table(const FlatLower *l, ParamId p, int64_t n, float fill)
 {
     float *v = NEW_ARRAY(&l->p->arena, n + 1, float);
     const Tensor *t = lower_known(l, p);
@@ -186,7 +186,7 @@ static const float *channel_table(const Lower *l, ParamId p, int64_t n, float fi
 }
 
 /* (x - mean) / root, then gamma * that + beta, without a rounding in between */
-int add_batch_norm(const Lower *l, ElemProgram *e, int x)
+int add_batch_norm(const FlatLower *l, ElemProgram *e, int x)
 {
     const Shape *s = call_shape(l->c, P_x);
     const int64_t n = s->dim[1], inner = shape_elements(s, 2, s->rank);
@@ -205,7 +205,7 @@ int add_batch_norm(const Lower *l, ElemProgram *e, int x)
     return add_step(e, ELEM_scale, z, g, b, 0, 0);
 }
 
-int add_prelu(const Lower *l, ElemProgram *e, int x)
+int add_prelu(const FlatLower *l, ElemProgram *e, int x)
 {
     const Shape *s = call_shape(l->c, P_x);
     const float *alpha = channel_table(l, P_alpha, s->dim[1], 0);
@@ -214,12 +214,12 @@ int add_prelu(const Lower *l, ElemProgram *e, int x)
     return add_step(e, ELEM_prelu, x, y, y, 0, 0);
 }
 
-static float number(const Lower *l, ParamId p)
+static float elem_number(const FlatLower *l, ParamId p)
 {
     return p ? (float)call_float_like(l->c, p, P_x) : 0;
 }
 
-static bool add_statement(Lower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot),
+static bool add_statement(FlatLower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot),
                           void *ctx)
 {
     const FastRow *row = fast_of(l->s->op);
@@ -240,18 +240,18 @@ static bool add_statement(Lower *l, ElemProgram *e, int (*reg_of)(void *ctx, int
         if (l->p->slot[slot].type->dtype == DT_BOOL && !row->truths && !row->exact)
             return false;
         reg[i] = reg_of(ctx, slot);
-        if (reg[i] < 0) reg[i] = load(l->p, e, slot, &out->shape);
+        if (reg[i] < 0) reg[i] = elem_load(l->p, e, slot, &out->shape);
         if (reg[i] < 0) return false;
     }
-    const float a = number(l, row->a), b = row->b ? number(l, row->b) : row->high;
+    const float a = elem_number(l, row->a), b = row->b ? elem_number(l, row->b) : row->high;
     int z = row->add ? row->add(l, e, reg[0]) : add_step(e, op, reg[0], reg[1], reg[2], a, b);
-    if (z >= 0 && !row->exact) z = rounded(e, z, out->dtype);
+    if (z >= 0 && !row->exact) z = elem_rounded(e, z, out->dtype);
     if (z < 0 || e->nout == ELEM_OUTS) return false;
     e->out[e->nout++] = (ElemOut){ .slot = l->s->out[0], .dtype = out->dtype, .reg = z };
     return true;
 }
 
-bool elem_add(Lower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot), void *ctx)
+bool elem_add(FlatLower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot), void *ctx)
 {
     const int nin = e->nin, nstep = e->nstep, nout = e->nout, nreg = e->nreg;
     if (add_statement(l, e, reg_of, ctx)) return true;
@@ -318,7 +318,7 @@ static void walk_in(const ElemIn *in, const Kernels *k, const char *src, int64_t
 }
 
 /* Kernels work on whole vectors: what is there past the last element is 0. */
-static void pad(float *v, size_t n, size_t padded)
+static void elem_pad(float *v, size_t n, size_t padded)
 {
     for (; n < padded; n++) v[n] = 0;
 }
@@ -354,11 +354,11 @@ void elem_run(const ElemProgram *e, const FlatRun *r, int64_t first, size_t n, f
     const float *reg[ELEM_REGS];
     const size_t padded = (n + ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD;
     reg[0] = given;
-    if (given) pad(given, n, padded);
+    if (given) elem_pad(given, n, padded);
     for (int i = 0; i < e->nin; i++) {
         float *own = room[e->in[i].reg];
         reg[e->in[i].reg] = load_in(&e->in[i], r, first, n, own);
-        if (reg[e->in[i].reg] == own) pad(own, n, padded);
+        if (reg[e->in[i].reg] == own) elem_pad(own, n, padded);
     }
     for (int i = 0; i < e->nstep; i++) {
         const ElemStep *s = &e->step[i];

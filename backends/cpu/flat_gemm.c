@@ -38,7 +38,7 @@ typedef struct {
     int64_t ldc;
 } GemmPart;
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t gemm_least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* A row of sums: whole panels, and whole blocks of the elementwise program. */
 static int64_t line_of(const Gemm *g, const Kernels *k)
@@ -55,8 +55,8 @@ static GemmPart part_of(const GemmWork *w, int64_t part, int lane)
     part %= g->mparts * g->nparts;
     p.row = part % g->mparts * g->rows;
     p.col = part / g->mparts * g->columns;
-    p.rows = least(g->rows, g->m - p.row);
-    p.cols = least(g->columns, g->n - p.col);
+    p.rows = gemm_least(g->rows, g->m - p.row);
+    p.cols = gemm_least(g->columns, g->n - p.col);
     p.ldc = line_of(g, k);
     p.c = flat_lane(w->r, lane);
     p.left = p.c + (pack_panels(g->rows, k->mr) * k->mr) * p.ldc;
@@ -89,7 +89,7 @@ static void right_of(const GemmWork *w, const GemmPart *p, int64_t j, int64_t l,
     b.data = (const char *)b.data + g->b_at[p->batch] * (b.dtype == DT_FP16 ? 2 : 4);
     /* a panel of columns is a panel of rows of the turned matrix */
     const Matrix turned = { b.data, b.dtype, b.cols, b.rows };
-    pack_panel(w->r->k, turned, least(nr, p->cols - j), depth, nr, p->right);
+    pack_panel(w->r->k, turned, gemm_least(nr, p->cols - j), depth, nr, p->right);
     t->b = p->right;
 }
 
@@ -101,7 +101,7 @@ static void left_of(const GemmWork *w, const GemmPart *p, int64_t l, int64_t dep
     if (w->left) return;
     a.data = (const char *)a.data + g->a_at[p->batch] * (a.dtype == DT_FP16 ? 2 : 4);
     for (int64_t i = 0; i < p->rows; i += mr)
-        pack_panel(w->r->k, matrix_at(a, i, 0), least(mr, p->rows - i), depth, mr,
+        pack_panel(w->r->k, matrix_at(a, i, 0), gemm_least(mr, p->rows - i), depth, mr,
                    p->left + i * depth);
 }
 
@@ -115,7 +115,7 @@ static void add_block(const GemmWork *w, const GemmPart *p, int64_t l, int64_t d
         right_of(w, p, j, l, depth, &t);
         for (int64_t i = 0; i < p->rows; i += k->mr) {
             t.a = w->left ? w->left + (p->row + i) * w->g->k + l * k->mr : p->left + i * depth;
-            t.rows = (int)least(k->mr, p->rows - i);
+            t.rows = (int)gemm_least(k->mr, p->rows - i);
             t.c = p->c + i * p->ldc + j;
             k->tile(&t);
         }
@@ -127,7 +127,7 @@ static void gemm_part(void *ctx, int64_t part, int lane)
     const GemmWork *w = ctx;
     const Gemm *g = w->g;
     const GemmPart p = part_of(w, part, lane);
-    for (int64_t l = 0; l < g->k; l += DEPTH) add_block(w, &p, l, least(DEPTH, g->k - l));
+    for (int64_t l = 0; l < g->k; l += DEPTH) add_block(w, &p, l, gemm_least(DEPTH, g->k - l));
     for (int64_t i = 0; i < p.rows; i++)
         elem_run_row(w->s->elem, w->r, (p.batch * g->m + p.row + i) * g->n + p.col, p.cols,
                      p.c + i * p.ldc);
@@ -139,8 +139,8 @@ static void pack_left(void *ctx, int64_t part, int lane)
     const Gemm *g = w->g;
     const int mr = w->r->k->mr;
     (void)lane;
-    pack_panel(w->r->k, matrix_at(w->a, part * mr, 0), least(mr, g->m - part * mr), g->k, mr,
-               (float *)(uintptr_t)w->left + part * mr * g->k);
+    pack_panel(w->r->k, matrix_at(w->a, part * mr, 0), gemm_least(mr, g->m - part * mr), g->k,
+               mr, (float *)(uintptr_t)w->left + part * mr * g->k);
 }
 
 static void gemm_run(const FlatStep *s, FlatRun *r)
@@ -168,7 +168,7 @@ static void pack_right(FlatPlan *p, Gemm *g)
     for (int64_t i = 0; i < panels; i++) {
         const Matrix b = matrix_at(g->b, 0, i * nr),
                      turned = { b.data, b.dtype, b.cols, b.rows };
-        const int64_t n = least(nr, g->n - i * nr);
+        const int64_t n = gemm_least(nr, g->n - i * nr);
         if (g->half) pack_panel_half(turned, n, g->k, nr, (uint16_t *)(void *)to + i * each);
         else pack_panel(p->kernels, turned, n, g->k, nr, (float *)(void *)to + i * each);
     }
@@ -176,7 +176,7 @@ static void pack_right(FlatPlan *p, Gemm *g)
 }
 
 /* One row or column of many is not worth a part of its own. */
-static void cut(Gemm *g, const Kernels *k)
+static void gemm_cut(Gemm *g, const Kernels *k)
 {
     g->rows = g->m < PANELS * k->mr ? g->m : PANELS * k->mr;
     g->columns = g->n < COLUMNS ? g->n : COLUMNS;
@@ -197,13 +197,13 @@ static void swap_sides(Gemm *g)
     g->b_at = was.a_at;
 }
 
-static bool finish(Lower *l, FlatStep *s, Gemm *g)
+static bool gemm_finish(FlatLower *l, FlatStep *s, Gemm *g)
 {
     FlatPlan *p = l->p;
     if (!g->m || !g->n || !g->k || !g->batch) return false;
     if (g->n == 1) swap_sides(g); /* a column is a row */
     if (g->b_slot < 0 && g->batch == 1) pack_right(p, g);
-    cut(g, p->kernels);
+    gemm_cut(g, p->kernels);
     Gemm *kept = NEW(&p->arena, Gemm);
     *kept = *g;
     s->data = kept;
@@ -220,7 +220,7 @@ static bool finish(Lower *l, FlatStep *s, Gemm *g)
 }
 
 /* A slot as an operand; false: it is of no type that kernels know. */
-static bool operand(const Lower *l, ParamId p, int *slot, Matrix *m)
+static bool gemm_operand(const FlatLower *l, ParamId p, int *slot, Matrix *m)
 {
     const int at = lower_slot(l, p);
     const Tensor *known = at < 0 ? NULL : l->p->slot[at].known;
@@ -231,26 +231,26 @@ static bool operand(const Lower *l, ParamId p, int *slot, Matrix *m)
     return true;
 }
 
-bool lower_linear(Lower *l, FlatStep *s)
+bool lower_linear(FlatLower *l, FlatStep *s)
 {
     const Shape *x = call_shape(l->c, P_x), *w = call_shape(l->c, P_weight);
     Gemm g = {
         .batch = 1, .m = shape_elements(x, 0, x->rank - 1), .n = w->dim[0], .k = w->dim[1]
     };
-    if (!dtype_fast(l->c->out[0]->dtype) || !operand(l, P_x, &g.a_slot, &g.a)
-        || !operand(l, P_weight, &g.b_slot, &g.b))
+    if (!dtype_fast(l->c->out[0]->dtype) || !gemm_operand(l, P_x, &g.a_slot, &g.a)
+        || !gemm_operand(l, P_weight, &g.b_slot, &g.b))
         return false;
     g.a.rows = g.k;
     g.a.cols = 1;
     g.b.rows = 1;
     g.b.cols = g.k;
     g.a_at = g.b_at = NEW_ARRAY(&l->p->arena, 1, int64_t);
-    return lower_bias(l, g.n, 1) && finish(l, s, &g);
+    return lower_bias(l, g.n, 1) && gemm_finish(l, s, &g);
 }
 
 /* By batch: where the matrices of a tensor begin, of leading dimensions that broadcast to
  * `lead`. */
-static int64_t *batch_places(Lower *l, const Shape *s, const Shape *lead)
+static int64_t *batch_places(FlatLower *l, const Shape *s, const Shape *lead)
 {
     Shape own = *s;
     own.rank -= 2;
@@ -277,13 +277,13 @@ static void merge_batch(Gemm *g, const Shape *x, const Shape *y, bool turned)
     g->batch = 1;
 }
 
-bool lower_matmul(Lower *l, FlatStep *s)
+bool lower_matmul(FlatLower *l, FlatStep *s)
 {
     const Shape *x = call_shape(l->c, P_x), *y = call_shape(l->c, P_y);
     const bool tx = call_bool(l->c, P_transpose_x), ty = call_bool(l->c, P_transpose_y);
     Gemm g = { 0 };
     if (x->rank < 2 || y->rank < 2 || !dtype_fast(l->c->out[0]->dtype)
-        || !operand(l, P_x, &g.a_slot, &g.a) || !operand(l, P_y, &g.b_slot, &g.b))
+        || !gemm_operand(l, P_x, &g.a_slot, &g.a) || !gemm_operand(l, P_y, &g.b_slot, &g.b))
         return false;
     Shape lead = l->c->out[0]->shape;
     const int64_t xr = x->dim[x->rank - 2], xc = x->dim[x->rank - 1];
@@ -300,5 +300,5 @@ bool lower_matmul(Lower *l, FlatStep *s)
     g.a_at = batch_places(l, x, &lead);
     g.b_at = batch_places(l, y, &lead);
     merge_batch(&g, x, y, tx);
-    return finish(l, s, &g);
+    return gemm_finish(l, s, &g);
 }

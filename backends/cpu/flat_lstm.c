@@ -33,8 +33,8 @@ typedef struct {
     float *gate[4], *line;
 } LstmRun;
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t padded(int64_t n) { return (n + 2 * ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD; }
+static int64_t lstm_least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t lstm_padded(int64_t n) { return (n + 2 * ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD; }
 
 /* Rows [0, n) by depth on the left times panels of weights, into rows of pre. */
 static void add_product(const LstmRun *u, Matrix left, int64_t n, int64_t depth,
@@ -42,7 +42,7 @@ static void add_product(const LstmRun *u, Matrix left, int64_t n, int64_t depth,
 {
     const Kernels *k = u->r->k;
     for (int64_t i = 0; i < n; i += k->mr) {
-        const int64_t rows = least(k->mr, n - i);
+        const int64_t rows = lstm_least(k->mr, n - i);
         pack_panel(k, matrix_at(left, i, 0), rows, depth, k->mr, u->panel);
         for (int64_t j = 0; j < u->g->wide; j += k->nr) {
             const size_t at = (size_t)(j * depth) * (u->g->half ? 2 : 4);
@@ -81,7 +81,7 @@ static void lstm_cell(const LstmRun *u, const float *pre, float *h, float *c)
 static void put_state(const LstmRun *u, int result, int64_t first, const float *v)
 {
     const Recurrent *r = &u->g->r;
-    const int64_t n = r->hidden, line = padded(n);
+    const int64_t n = r->hidden, line = lstm_padded(n);
     char *z = flat_at(u->r, u->g->out[result]);
     for (int64_t b = 0; b < r->batch; b++) {
         const int64_t at = (first + b) * n * r->ways + u->at * n;
@@ -94,7 +94,7 @@ static void put_state(const LstmRun *u, int result, int64_t first, const float *
 static void get_state(const LstmRun *u, int slot, float *v)
 {
     const Recurrent *r = &u->g->r;
-    const int64_t n = r->hidden, line = padded(n);
+    const int64_t n = r->hidden, line = lstm_padded(n);
     for (int64_t b = 0; b < r->batch; b++) {
         const int64_t at = b * n * r->ways + u->at * n;
         const float *s = flat_row(u->r, slot, u->g->type, at, (size_t)n, v + b * line);
@@ -106,7 +106,7 @@ static void lstm_way(const LstmRun *u)
 {
     const Lstm *g = u->g;
     const Recurrent *r = &g->r;
-    const int64_t line = padded(r->hidden);
+    const int64_t line = lstm_padded(r->hidden);
     const Matrix x = { flat_at(u->r, g->x), g->type, r->width, 1 };
     const Matrix h = { u->h, DT_FP32, line, 1 };
     get_state(u, g->h, u->h);
@@ -130,13 +130,13 @@ static int64_t room_of(const Lstm *g, const Kernels *k)
     const Recurrent *r = &g->r;
     const int64_t depth = r->width > r->hidden ? r->width : r->hidden;
     return r->steps * r->batch * g->wide + k->mr * depth
-         + (2 * r->batch + 5) * padded(r->hidden) + 8 * ELEM_PAD;
+         + (2 * r->batch + 5) * lstm_padded(r->hidden) + 8 * ELEM_PAD;
 }
 
 static void lstm_run(const FlatStep *s, FlatRun *r)
 {
     const Lstm *g = s->data;
-    const int64_t line = padded(g->r.hidden);
+    const int64_t line = lstm_padded(g->r.hidden);
     for (int way = 0; way < g->r.ways; way++) {
         LstmRun u = {
             .g = g, .w = &g->way[way], .r = r, .at = way, .pre = (float *)(void *)r->room
@@ -153,21 +153,21 @@ static void lstm_run(const FlatStep *s, FlatRun *r)
 
 /* ---- lowering ------------------------------------------------------------------------------ */
 
-static void *pack_weights(const Lower *l, const Lstm *g, const Tensor *w, int64_t depth)
+static void *pack_weights(const FlatLower *l, const Lstm *g, const Tensor *w, int64_t depth)
 {
     const Kernels *k = l->p->kernels;
     const int64_t n = g->r.gates * g->r.hidden;
     char *to = flat_big(l->p, (size_t)(g->wide * depth) * (g->half ? 2 : 4));
     for (int64_t j = 0; j < g->wide; j += k->nr) {
         const Matrix m = matrix_at((Matrix){ w->data, w->dtype, depth, 1 }, j, 0);
-        const int64_t cols = least(k->nr, n - j);
+        const int64_t cols = lstm_least(k->nr, n - j);
         if (g->half) pack_panel_half(m, cols, depth, k->nr, (uint16_t *)(void *)to + j * depth);
         else pack_panel(k, m, cols, depth, k->nr, (float *)(void *)to + j * depth);
     }
     return to;
 }
 
-static bool pack_way(const Lower *l, Lstm *g, int way)
+static bool pack_way(const FlatLower *l, Lstm *g, int way)
 {
     const Tensor *ih = lower_known(l, way ? P_weight_ih_back : P_weight_ih);
     const Tensor *hh = lower_known(l, way ? P_weight_hh_back : P_weight_hh);
@@ -184,7 +184,7 @@ static bool pack_way(const Lower *l, Lstm *g, int way)
 }
 
 /* Activations other than the usual, peepholes and clipping are the reference's. */
-static bool is_usual(const Lower *l)
+static bool is_usual(const FlatLower *l)
 {
     static const struct {
         ParamId p;
@@ -198,7 +198,7 @@ static bool is_usual(const Lower *l)
         && !call_has(l->c, P_peephole_back);
 }
 
-bool lower_lstm(Lower *l, FlatStep *s)
+bool lower_lstm(FlatLower *l, FlatStep *s)
 {
     const Kernels *k = l->p->kernels;
     Lstm g = { .type = call_dtype(l->c, P_x),

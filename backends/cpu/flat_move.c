@@ -36,7 +36,7 @@ TURN(turn2, uint16_t)
 TURN(turn4, uint32_t)
 TURN(turn8, uint64_t)
 
-static void turn(const Copy *c, char *dst, const char *src)
+static void move_turn(const Copy *c, char *dst, const char *src)
 {
     const int r = c->rank;
     const int64_t rows = c->dim[r - 2], cols = c->dim[r - 1], to = c->to[r - 2],
@@ -81,7 +81,7 @@ static void copy_run(const Copy *c, const FlatRun *r)
     const char *src = flat_at(r, c->src) + c->first * size;
     char *dst = flat_at(r, c->dst) + c->at * size;
     for (;;) {
-        if (outer == c->rank - 2) turn(c, dst, src);
+        if (outer == c->rank - 2) move_turn(c, dst, src);
         else line_of(c, dst, src);
         int i = outer - 1;
         for (; i >= 0; i--) {
@@ -105,7 +105,7 @@ static void move_run(const FlatStep *s, FlatRun *r)
 /* ---- lowering ------------------------------------------------------------------------------ */
 
 /* Dimensions of extent 1 go, and neighbours that both sides walk as one are one. */
-static void merge(Copy *c)
+static void move_merge(Copy *c)
 {
     int n = 0;
     for (int i = 0; i < c->rank; i++) {
@@ -129,7 +129,7 @@ static void merge(Copy *c)
 }
 
 /* All of `shape` from a slot that has it, to one that has it too; strides are changed after. */
-static Copy copy_of(const Lower *l, int src, int dst, const Shape *shape)
+static Copy copy_of(const FlatLower *l, int src, int dst, const Shape *shape)
 {
     Copy c = { .src = src, .dst = dst, .rank = shape->rank };
     c.size = (size_t)dtypes[l->p->slot[src].type->dtype].bits / 8;
@@ -139,7 +139,7 @@ static Copy copy_of(const Lower *l, int src, int dst, const Shape *shape)
     return c;
 }
 
-static bool transposed(Lower *l, Copy *c)
+static bool move_transposed(FlatLower *l, Copy *c)
 {
     int64_t perm[MAX_RANK], stride[MAX_RANK];
     const Shape *x = call_shape(l->c, P_x);
@@ -151,7 +151,7 @@ static bool transposed(Lower *l, Copy *c)
     return true;
 }
 
-static bool sliced_by_size(Lower *l, Copy *c)
+static bool sliced_by_size(FlatLower *l, Copy *c)
 {
     int64_t begin[MAX_RANK], stride[MAX_RANK];
     const Shape *x = call_shape(l->c, P_x);
@@ -166,7 +166,7 @@ static bool sliced_by_size(Lower *l, Copy *c)
 }
 
 /* With steps of 1 and no dimension dropped; the rest is the reference's. */
-static bool sliced_by_index(Lower *l, Copy *c)
+static bool sliced_by_index(FlatLower *l, Copy *c)
 {
     int64_t begin[MAX_RANK], by[MAX_RANK], stride[MAX_RANK];
     bool from_start[MAX_RANK] = { false }, dropped[MAX_RANK] = { false };
@@ -188,13 +188,13 @@ static bool sliced_by_index(Lower *l, Copy *c)
     return true;
 }
 
-static bool finish(Lower *l, FlatStep *s, Copy *copy, int n)
+static bool move_finish(FlatLower *l, FlatStep *s, Copy *copy, int n)
 {
     Moves *m = NEW(&l->p->arena, Moves);
     *m = (Moves){ n, copy };
     s->read = NEW_ARRAY(&l->p->arena, n + 1, int);
     for (int i = 0; i < n; i++) {
-        merge(&copy[i]);
+        move_merge(&copy[i]);
         s->read[s->nread++] = copy[i].src;
     }
     s->data = m;
@@ -205,7 +205,7 @@ static bool finish(Lower *l, FlatStep *s, Copy *copy, int n)
     return true;
 }
 
-static bool lower_concat(Lower *l, FlatStep *s)
+static bool lower_concat(FlatLower *l, FlatStep *s)
 {
     int axis;
     const Type *z = l->c->out[0];
@@ -227,10 +227,10 @@ static bool lower_concat(Lower *l, FlatStep *s)
         at += x->dim[axis];
         copy[n++] = c;
     }
-    return finish(l, s, copy, n);
+    return move_finish(l, s, copy, n);
 }
 
-static bool lower_split(Lower *l, FlatStep *s)
+static bool lower_split(FlatLower *l, FlatStep *s)
 {
     int axis;
     const Shape *x = call_shape(l->c, P_x);
@@ -248,10 +248,10 @@ static bool lower_split(Lower *l, FlatStep *s)
         at += z->dim[axis];
         copy[kept++] = c;
     }
-    return finish(l, s, copy, kept);
+    return move_finish(l, s, copy, kept);
 }
 
-bool lower_move(Lower *l, FlatStep *s)
+bool lower_move(FlatLower *l, FlatStep *s)
 {
     const int kind = l->s->op->kind;
     const Type *z = l->c->out[0];
@@ -261,8 +261,8 @@ bool lower_move(Lower *l, FlatStep *s)
     if (!shape_elements(&z->shape, 0, z->shape.rank)) return false;
     Copy *c = NEW(&l->p->arena, Copy);
     *c = copy_of(l, lower_slot(l, P_x), l->s->out[0], &z->shape);
-    const bool ok = kind == OP_transpose     ? transposed(l, c)
+    const bool ok = kind == OP_transpose     ? move_transposed(l, c)
                   : kind == OP_slice_by_size ? sliced_by_size(l, c)
                                              : sliced_by_index(l, c);
-    return ok && finish(l, s, c, 1);
+    return ok && move_finish(l, s, c, 1);
 }

@@ -30,7 +30,7 @@ static void live_in(FlatPlan *p, int i)
 }
 
 /* What was made before a loop is read in it again in its next turn. */
-static void outlive(FlatPlan *p, const FlatLoop *l)
+static void place_outlive(FlatPlan *p, const FlatLoop *l)
 {
     for (int i = 0; i < p->plan->nslot; i++) {
         FlatSlot *s = &p->slot[i];
@@ -71,7 +71,7 @@ static size_t find_gap(const Placed *all, const FlatSlot *s)
     return at;
 }
 
-static void put(Placed *all, FlatSlot *s)
+static void place_put(Placed *all, FlatSlot *s)
 {
     int i = all->n++;
     for (; i && all->slot[i - 1]->place > s->place; i--) all->slot[i] = all->slot[i - 1];
@@ -93,7 +93,7 @@ void flat_place(FlatPlan *p)
     Placed all = { .slot = NEW_ARRAY(&a, n + 1, FlatSlot *) };
     int count = 0;
     for (int i = 0; i < p->nstep; i++) live_in(p, i);
-    for (int i = 0; i < p->nloop; i++) outlive(p, &p->loop[i]);
+    for (int i = 0; i < p->nloop; i++) place_outlive(p, &p->loop[i]);
     for (int i = 0; i < n && !p->fused; i++) p->slot[i].last = p->nstep; /* all are shown */
     place_results(p);
     for (int i = 0; i < n; i++)
@@ -102,7 +102,7 @@ void flat_place(FlatPlan *p)
     if (count) qsort(order, (size_t)count, sizeof(FlatSlot *), larger_first);
     for (int i = 0; i < count; i++) {
         order[i]->place = find_gap(&all, order[i]);
-        put(&all, order[i]);
+        place_put(&all, order[i]);
         if (order[i]->place + room_of(order[i]) > p->arena_bytes)
             p->arena_bytes = order[i]->place + room_of(order[i]);
     }

@@ -27,7 +27,7 @@ typedef struct {
 
 /* ---- rows ---------------------------------------------------------------------------------- */
 
-static float ended(const Rows *g, float v)
+static float rows_ended(const Rows *g, float v)
 {
     v *= g->by;
     return g->root ? sqrtf(v) : v;
@@ -44,7 +44,7 @@ static void rows_part(void *ctx, int64_t part, int lane)
     for (int64_t i = first; i < end; i++) {
         const float *x = flat_row(w->r, g->x_slot, g->type, i * g->n, (size_t)g->n, room);
         if (g->kind == ROWS_REDUCE) {
-            made[i - first] = ended(g, k->row[g->op](x, (size_t)g->n));
+            made[i - first] = rows_ended(g, k->row[g->op](x, (size_t)g->n));
             continue;
         }
         if (x != room) memcpy(room, x, (size_t)g->n * sizeof *room);
@@ -140,7 +140,7 @@ static void columns_part(void *ctx, int64_t part, int lane)
     else if (g->kind == ROWS_NORM) norm_columns(&c, a, b);
     else {
         fold_columns(&c, g->op, a);
-        for (size_t i = 0; i < c.n; i++) a[i] = ended(g, a[i]);
+        for (size_t i = 0; i < c.n; i++) a[i] = rows_ended(g, a[i]);
         elem_run_row(w->s->elem, w->r, o * g->inner + at, (int64_t)c.n, a);
     }
 }
@@ -154,7 +154,7 @@ static void rows_run(const FlatStep *s, FlatRun *r)
 
 /* ---- lowering ------------------------------------------------------------------------------ */
 
-static bool finish(Lower *l, FlatStep *s, Rows *g, const char *how)
+static bool rows_finish(FlatLower *l, FlatStep *s, Rows *g, const char *how)
 {
     enum { GRAIN = 1 << 14 };
     g->x_slot = lower_slot(l, P_x);
@@ -191,7 +191,7 @@ static bool split_at(const Shape *s, const bool *in, Rows *g)
     return true;
 }
 
-bool lower_softmax(Lower *l, FlatStep *s)
+bool lower_softmax(FlatLower *l, FlatStep *s)
 {
     int axis;
     bool in[MAX_RANK] = { false };
@@ -199,10 +199,10 @@ bool lower_softmax(Lower *l, FlatStep *s)
     Rows g = { .kind = ROWS_SOFTMAX };
     if (!x->rank || !call_axis(l->c, P_axis, x->rank, &axis)) return false;
     in[axis] = true;
-    return split_at(x, in, &g) && finish(l, s, &g, "softmax");
+    return split_at(x, in, &g) && rows_finish(l, s, &g, "softmax");
 }
 
-static bool then_table(Lower *l, ElemOp op, ParamId p, const Rows *g)
+static bool then_table(FlatLower *l, ElemOp op, ParamId p, const Rows *g)
 {
     const Tensor *t = lower_known(l, p);
     if (!call_has(l->c, p)) return true;
@@ -212,17 +212,17 @@ static bool then_table(Lower *l, ElemOp op, ParamId p, const Rows *g)
     return lower_then(l, op, elem_table(l->p, l->elem, table, g->n, g->inner));
 }
 
-bool lower_layer_norm(Lower *l, FlatStep *s)
+bool lower_layer_norm(FlatLower *l, FlatStep *s)
 {
     bool in[MAX_RANK];
     const Shape *x = call_shape(l->c, P_x);
     Rows g = { .kind = ROWS_NORM, .eps = (float)call_float(l->c, P_epsilon) };
     return call_axes_or_all(l->c, P_axes, x->rank, in) && split_at(x, in, &g)
         && then_table(l, ELEM_mul, P_gamma, &g) && then_table(l, ELEM_add, P_beta, &g)
-        && finish(l, s, &g, "layer_norm");
+        && rows_finish(l, s, &g, "layer_norm");
 }
 
-bool lower_reduce(Lower *l, FlatStep *s)
+bool lower_reduce(FlatLower *l, FlatStep *s)
 {
     bool in[MAX_RANK];
     const Shape *x = call_shape(l->c, P_x);
@@ -235,5 +235,5 @@ bool lower_reduce(Lower *l, FlatStep *s)
                                                                      : ROW_SUM;
     if (!call_axes_or_all(l->c, P_axes, x->rank, in) || !split_at(x, in, &g)) return false;
     if (kind == OP_reduce_mean) g.by = 1 / (float)g.n;
-    return finish(l, s, &g, "reduce");
+    return rows_finish(l, s, &g, "reduce");
 }

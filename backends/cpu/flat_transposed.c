@@ -28,7 +28,7 @@ typedef struct {
     int64_t image, line; /* line: between rows of x */
 } TurnedWork;
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t transposed_least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* ---- running ------------------------------------------------------------------------------- */
 
@@ -51,7 +51,7 @@ static void add_tap(const Turned *c, const int64_t *tap, int64_t first, int64_t 
     for (int64_t p = first; p < first + n;) {
         const int64_t i2 = p % w->in[2], i1 = p / w->in[2] % w->in[1];
         const int64_t i0 = p / w->in[2] / w->in[1];
-        const int64_t run = least(w->in[2] - i2, first + n - p);
+        const int64_t run = transposed_least(w->in[2] - i2, first + n - p);
         const int64_t o0 = i0 * w->stride[0] + tap[0] * w->dilation[0] - w->before[0];
         const int64_t o1 = i1 * w->stride[1] + tap[1] * w->dilation[1] - w->before[1];
         const int64_t o2 = i2 * w->stride[2] + tap[2] * w->dilation[2] - w->before[2];
@@ -79,16 +79,16 @@ static void add_taps(const Turned *c, int64_t channels, int64_t first, int64_t n
 }
 
 /* Sums of all rows of a part for some positions. */
-static void multiply(const TurnedWork *w, const float *weight, int64_t group, int64_t rows,
-                     int64_t first, int64_t n, float *sums)
+static void transposed_multiply(const TurnedWork *w, const float *weight, int64_t group,
+                                int64_t rows, int64_t first, int64_t n, float *sums)
 {
     const Turned *c = w->c;
     const Kernels *k = w->r->k;
     for (int64_t l = 0; l < c->gin; l += DEPTH)
         for (int64_t j = 0; j < n; j += k->nr)
             for (int64_t i = 0; i < rows; i += k->mr) {
-                const GemmTile t = { .depth = least(DEPTH, c->gin - l),
-                                     .rows = (int)least(k->mr, rows - i),
+                const GemmTile t = { .depth = transposed_least(DEPTH, c->gin - l),
+                                     .rows = (int)transposed_least(k->mr, rows - i),
                                      .add = l > 0,
                                      .a = weight + i * c->gin + l * k->mr,
                                      .b = w->x + (group * c->gin + l) * w->line + first + j,
@@ -104,12 +104,13 @@ static void turned_part(void *ctx, int64_t part, int lane)
     const TurnedWork *w = ctx;
     const Turned *c = w->c;
     const int64_t group = part / c->cparts, from = part % c->cparts * c->channels;
-    const int64_t channels = least(c->channels, c->gout - from);
+    const int64_t channels = transposed_least(c->channels, c->gout - from);
     float *planes = flat_lane(w->r, lane), *sums = planes + c->channels * c->plane;
     memset(planes, 0, (size_t)(channels * c->plane) * sizeof *planes);
     for (int64_t p = 0; p < c->in; p += COLUMNS) {
-        const int64_t n = least(COLUMNS, c->in - p);
-        multiply(w, c->weight + part * c->part_room, group, channels * c->taps, p, n, sums);
+        const int64_t n = transposed_least(COLUMNS, c->in - p);
+        transposed_multiply(w, c->weight + part * c->part_room, group, channels * c->taps, p, n,
+                            sums);
         add_taps(c, channels, p, n, sums, planes);
     }
     for (int64_t i = 0; i < channels; i++)
@@ -132,7 +133,7 @@ static void turned_run(const FlatStep *s, FlatRun *r)
 /* ---- lowering ------------------------------------------------------------------------------ */
 
 /* Weights are [cin, channels of a group, taps]. */
-static void pack_weights(Lower *l, Turned *c, const Tensor *weight)
+static void pack_weights(FlatLower *l, Turned *c, const Tensor *weight)
 {
     const Kernels *k = l->p->kernels;
     const int64_t all = c->gout * c->taps, parts = c->groups * c->cparts;
@@ -140,17 +141,17 @@ static void pack_weights(Lower *l, Turned *c, const Tensor *weight)
     float *to = flat_big(l->p, (size_t)(parts * c->part_room) * sizeof *to);
     for (int64_t p = 0; p < parts; p++) {
         const int64_t from = p % c->cparts * c->channels * c->taps;
-        const int64_t rows = least(c->channels * c->taps, all - from);
+        const int64_t rows = transposed_least(c->channels * c->taps, all - from);
         const Matrix turned = { weight->data, weight->dtype, 1, all };
         for (int64_t i = 0; i < rows; i += k->mr)
             pack_panel(k, matrix_at(turned, from + i, p / c->cparts * c->gin),
-                       least(k->mr, rows - i), c->gin, k->mr,
+                       transposed_least(k->mr, rows - i), c->gin, k->mr,
                        to + p * c->part_room + i * c->gin);
     }
     c->weight = to;
 }
 
-bool lower_conv_transpose(Lower *l, FlatStep *s)
+bool lower_conv_transpose(FlatLower *l, FlatStep *s)
 {
     Conv v;
     const Kernels *k = l->p->kernels;
@@ -174,7 +175,7 @@ bool lower_conv_transpose(Lower *l, FlatStep *s)
     if (!c.batch || !c.gin || !c.gout || !c.in || !c.out || !lower_bias(l, v.cout, c.out))
         return false;
     c.plane = (c.out + ELEM_PAD - 1) / ELEM_PAD * ELEM_PAD;
-    c.channels = least((PANELS * k->mr + c.taps - 1) / c.taps, c.gout);
+    c.channels = transposed_least((PANELS * k->mr + c.taps - 1) / c.taps, c.gout);
     if (c.channels * c.plane > PLANES) c.channels = PLANES / c.plane ? PLANES / c.plane : 1;
     c.cparts = (c.gout + c.channels - 1) / c.channels;
     pack_weights(l, &c, weight);

@@ -38,7 +38,7 @@ typedef struct {
     float *x, *v;
 } WinoWork;
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t wino_least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* ---- running ------------------------------------------------------------------------------- */
 
@@ -73,11 +73,12 @@ static void transform_part(void *ctx, int64_t ch, int lane)
     for (int64_t b = 0; b < w->count; b++) {
         const int64_t left = c->high_tiles - (w->first + b) * c->lines;
         w->r->k->wino_in(matrix_of(w, b, 0) + ch * c->row, c->cin * c->row, tiles_at(w, ch, b),
-                         c->off, (size_t)c->wide_tiles, c->g.size[2], least(c->lines, left));
+                         c->off, (size_t)c->wide_tiles, c->g.size[2],
+                         wino_least(c->lines, left));
     }
 }
 
-static void multiply(const WinoWork *w, int64_t block, int64_t panel, float *sums)
+static void wino_multiply(const WinoWork *w, int64_t block, int64_t panel, float *sums)
 {
     const Wino *c = w->c;
     const Kernels *k = w->r->k;
@@ -85,7 +86,7 @@ static void multiply(const WinoWork *w, int64_t block, int64_t panel, float *sum
     for (int64_t p = 0; p < NUMBERS; p++)
         for (int64_t j = 0; j < c->padded; j += k->nr) {
             const GemmTile t = { .depth = c->cin,
-                                 .rows = (int)least(k->mr, c->cout - panel * k->mr),
+                                 .rows = (int)wino_least(k->mr, c->cout - panel * k->mr),
                                  .a = c->weight + p * each + panel * k->mr * c->cin,
                                  .b = matrix_of(w, block, p) + j,
                                  .ldb = c->row,
@@ -147,8 +148,8 @@ static void multiply_part(void *ctx, int64_t part, int lane)
     const int64_t line = (w->first + block) * c->lines;
     float *sums = flat_lane(w->r, lane), *planes = sums + NUMBERS * k->mr * c->padded,
           *made = planes + SIDE * SIDE * c->padded;
-    multiply(w, block, panel, sums);
-    for (int64_t i = 0; i < least(k->mr, c->cout - panel * k->mr); i++) {
+    wino_multiply(w, block, panel, sums);
+    for (int64_t i = 0; i < wino_least(k->mr, c->cout - panel * k->mr); i++) {
         const int64_t ch = w->image * c->cout + panel * k->mr + i;
         k->wino_out(planes, c->padded, sums + i * c->padded, k->mr * c->padded,
                     (size_t)c->padded);
@@ -169,7 +170,7 @@ static void wino_run(const FlatStep *s, FlatRun *r)
     for (w.image = 0; w.image < c->batch; w.image++) {
         team_run(r->team, stage_part, &w, c->cin);
         for (w.first = 0; w.first < c->blocks; w.first += c->together) {
-            w.count = least(c->together, c->blocks - w.first);
+            w.count = wino_least(c->together, c->blocks - w.first);
             team_run(r->team, transform_part, &w, c->cin);
             team_run(r->team, multiply_part, &w, w.count * c->panels);
         }
@@ -196,7 +197,7 @@ static void wino_numbers(const float *g, double *to)
             to[6 * i + j] = t[i][0] * by[j][0] + t[i][1] * by[j][1] + t[i][2] * by[j][2];
 }
 
-static void pack_numbers(Lower *l, Wino *c, const Tensor *weight)
+static void pack_numbers(FlatLower *l, Wino *c, const Tensor *weight)
 {
     const int64_t mr = l->p->kernels->mr, each = c->panels * mr * c->cin;
     float *to = flat_big(l->p, (size_t)(NUMBERS * each) * sizeof *to);
@@ -232,7 +233,7 @@ static void cut_blocks(Wino *c, const Kernels *k)
     }
     c->row = c->padded + k->lanes;
     const int64_t each = NUMBERS * c->cin * c->row;
-    c->together = ROOM / each ? least(ROOM / each, c->blocks) : 1;
+    c->together = ROOM / each ? wino_least(ROOM / each, c->blocks) : 1;
 }
 
 /* In products: those of the method, or the reading of its weights where that takes longer, and
@@ -246,7 +247,7 @@ static bool is_cheaper(const Wino *c, int64_t direct)
     return (products > reading ? products : reading) + transforms < 0.9 * (double)direct;
 }
 
-static bool suits(const Conv *v)
+static bool wino_suits(const Conv *v)
 {
     const Window *w = &v->window;
     for (int i = 0; i < MAX_SPATIAL; i++)
@@ -267,11 +268,11 @@ static Window tiles_of(const Window *w)
     return t;
 }
 
-bool lower_wino(Lower *l, FlatStep *s, const Conv *v, const Tensor *weight)
+bool lower_wino(FlatLower *l, FlatStep *s, const Conv *v, const Tensor *weight)
 {
     const Kernels *k = l->p->kernels;
     const Window *w = &v->window;
-    if (!suits(v)) return false;
+    if (!wino_suits(v)) return false;
     Wino c = { .x_slot = lower_slot(l, P_x),
                .type = call_dtype(l->c, P_x),
                .batch = v->batch,

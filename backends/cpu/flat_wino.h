@@ -6,6 +6,6 @@
 #include "flat_window.h"
 
 /* As a LowerFn. False: it is not of that kind, or not cheaper so. */
-bool lower_wino(Lower *l, FlatStep *s, const Conv *v, const Tensor *weight);
+bool lower_wino(FlatLower *l, FlatStep *s, const Conv *v, const Tensor *weight);
 
 #endif

@@ -43,11 +43,11 @@ typedef struct {
     Diag *diag;
     const RunOptions *opt;
     int decoding; /* constexpr statements under way, each for the one before it */
-} Run;
+} RefRun;
 
 /* ---- slots ------------------------------------------------------------------------------- */
 
-static void release(Ref *r, Held *h)
+static void ref_release(Ref *r, Held *h)
 {
     if (h->mine && !h->set) r->spare -= h->t.bytes;
     if (h->mine) tensor_free(&h->t);
@@ -56,12 +56,12 @@ static void release(Ref *r, Held *h)
 
 /* The value goes; small memory stays for what the statement results in next. Another's meanings
  * (CallHook) allocate for themselves. */
-static void drop(Ref *r, Held *h)
+static void ref_drop(Ref *r, Held *h)
 {
     const size_t bytes = h->t.bytes;
     if (!h->set || !h->mine || !h->t.owned || h->t.is_list || r->hook.run || bytes > SPARE_ONE
         || r->spare + bytes > SPARE_ALL) {
-        if (h->set) release(r, h);
+        if (h->set) ref_release(r, h);
         return;
     }
     h->set = false;
@@ -83,7 +83,7 @@ static Tensor spare_of(Ref *r, Held *h)
 static void drop_range(Ref *r, int first, int end)
 {
     for (int i = first; i < end; i++)
-        if (!r->plan.slot[i].lit && !r->plan.slot[i].constant) drop(r, &r->held[i]);
+        if (!r->plan.slot[i].lit && !r->plan.slot[i].constant) ref_drop(r, &r->held[i]);
 }
 
 static bool load_group(Diag *d, const Const *c, Tensor *out)
@@ -111,15 +111,15 @@ static bool load_group(Diag *d, const Const *c, Tensor *out)
     return true;
 }
 
-static bool decode(Run *run, const Step *s);
+static bool ref_decode(RefRun *run, const Step *s);
 
 /* The value of a slot; literals are loaded when they are first asked for, weights decoded. */
-static const Tensor *slot_value(Run *run, int slot)
+static const Tensor *slot_value(RefRun *run, int slot)
 {
     Held *h = &run->ref->held[slot];
     const SlotInfo *s = &run->ref->plan.slot[slot];
     if (h->set) return &h->t;
-    if (s->decoder) return decode(run, s->decoder) ? &h->t : NULL;
+    if (s->decoder) return ref_decode(run, s->decoder) ? &h->t : NULL;
     if (!s->lit) bug("%s has no value", s->value->name ? s->value->name : "(an inline value)");
     bool ok = s->lit->kind == CONST_GROUP ? load_group(run->diag, s->lit, &h->t)
                                           : const_tensor(s->lit, run->diag, &h->t);
@@ -143,13 +143,13 @@ static const Tensor *slot_value(Run *run, int slot)
 static void let_go(Ref *r, const Step *s)
 {
     if (s->decoded->pins || s->decoded->kept) return;
-    for (int i = 0; i < s->op->nout; i++) release(r, &r->held[s->out[i]]);
+    for (int i = 0; i < s->op->nout; i++) ref_release(r, &r->held[s->out[i]]);
     r->decoded.now -= s->decoded->bytes;
     s->decoded->bytes = 0;
 }
 
 /* by 1 before a step reads its arguments, -1 after it. */
-static void pin(Ref *r, const Step *s, int by)
+static void ref_pin(Ref *r, const Step *s, int by)
 {
     for (int i = 0; i < s->narg; i++)
         for (int k = 0; k < s->arg[i].n; k++) {
@@ -160,16 +160,16 @@ static void pin(Ref *r, const Step *s, int by)
         }
 }
 
-static bool run_call(Run *run, const Step *s);
+static bool run_call(RefRun *run, const Step *s);
 
-static bool decode(Run *run, const Step *s)
+static bool ref_decode(RefRun *run, const Step *s)
 {
     Ref *r = run->ref;
     if (run->opt->begin) run->opt->begin(run->opt->ctx, s->op);
     run->decoding++;
-    pin(r, s, 1);
+    ref_pin(r, s, 1);
     bool ok = run_call(run, s);
-    pin(r, s, -1);
+    ref_pin(r, s, -1);
     run->decoding--;
     if (run->opt->end) run->opt->end(run->opt->ctx, s->op, ok ? &r->held[s->out[0]].t : NULL);
     for (int i = 0; ok && i < s->op->nout; i++) s->decoded->bytes += r->held[s->out[i]].t.bytes;
@@ -182,7 +182,7 @@ static bool decode(Run *run, const Step *s)
 }
 
 /* Whoever watches values sees each weight once, at its place. */
-static bool show_decoded(Run *run, const Step *s)
+static bool show_decoded(RefRun *run, const Step *s)
 {
     bool ok = true;
     if (!run->opt->each || s->decoded->shown) return true;
@@ -203,7 +203,7 @@ DecodedBytes ref_decoded(const Program *p) { return ((const Ref *)p)->decoded; }
 
 /* Results of a block outlive its slots: moved out where this is the last mention, else
  * copied. */
-static bool take_result(Run *run, const Steps *b, int i, Tensor *out)
+static bool take_result(RefRun *run, const Steps *b, int i, Tensor *out)
 {
     int slot = b->result[i];
     const SlotInfo *s = &run->ref->plan.slot[slot];
@@ -224,7 +224,7 @@ static bool take_result(Run *run, const Steps *b, int i, Tensor *out)
 /* ---- statements -------------------------------------------------------------------------- */
 
 /* A value computed at run time must be of the type that the program declares for it. */
-static bool check_declared(Run *run, const Step *s, int i, const Tensor *t, Arena *scratch)
+static bool check_declared(RefRun *run, const Step *s, int i, const Tensor *t, Arena *scratch)
 {
     const Value *v = s->op->out[i];
     if (t->is_list || v->type->kind != TY_TENSOR) return true;
@@ -234,10 +234,10 @@ static bool check_declared(Run *run, const Step *s, int i, const Tensor *t, Aren
                       type_text(scratch, type_tensor(scratch, t->dtype, t->shape)));
 }
 
-static bool store(Run *run, const Step *s, int i, Tensor *t, Arena *scratch)
+static bool ref_store(RefRun *run, const Step *s, int i, Tensor *t, Arena *scratch)
 {
     Held *h = &run->ref->held[s->out[i]];
-    release(run->ref, h);
+    ref_release(run->ref, h);
     *h = (Held){ .t = *t, .set = true, .mine = true };
     *t = (Tensor){ 0 };
     return check_declared(run, s, i, &h->t, scratch)
@@ -245,7 +245,7 @@ static bool store(Run *run, const Step *s, int i, Tensor *t, Arena *scratch)
             || run->opt->each(run->opt->ctx, s->op->out[i], &h->t));
 }
 
-static bool set_args(Run *run, const Step *s, Call *c)
+static bool set_args(RefRun *run, const Step *s, Call *c)
 {
     for (int i = 0; i < s->narg; i++) {
         const StepArg *a = &s->arg[i];
@@ -265,7 +265,7 @@ static bool set_args(Run *run, const Step *s, Call *c)
     return true;
 }
 
-static bool call_with(Run *run, const Step *s, Arena *scratch, Tensor *res)
+static bool call_with(RefRun *run, const Step *s, Arena *scratch, Tensor *res)
 {
     Ref *r = run->ref;
     const OpInfo *info = &ops[s->op->kind];
@@ -288,7 +288,7 @@ static bool call_with(Run *run, const Step *s, Arena *scratch, Tensor *res)
            || diag_error(run->diag, s->op->loc, "%s resulted in %d values; %d are named",
                          s->op->name, c->nout, s->op->nout);
     for (int i = 0; i < c->nout; i++)
-        if (ok) ok = store(run, s, i, &res[i], scratch);
+        if (ok) ok = ref_store(run, s, i, &res[i], scratch);
         else tensor_free(&res[i]);
     for (int i = c->nout; i < s->op->nout; i++) tensor_free(&res[i]);
     return ok;
@@ -296,7 +296,7 @@ static bool call_with(Run *run, const Step *s, Arena *scratch, Tensor *res)
 
 /* A call in the program's own room, which is made zero again; one inside another, as the
  * decoding of its operand is, in memory of its own. */
-static bool run_call(Run *run, const Step *s)
+static bool run_call(RefRun *run, const Step *s)
 {
     Ref *r = run->ref;
     const bool own = !r->busy;
@@ -322,14 +322,14 @@ static int step_slot(const Step *s, ParamId p)
     bug("%s has no %s", s->op->name, param_names[p]);
 }
 
-static bool run_read_state(Run *run, const Step *s, Arena *scratch)
+static bool run_read_state(RefRun *run, const Step *s, Arena *scratch)
 {
     Tensor t;
     const Tensor *state = slot_value(run, step_slot(s, P_input));
-    return state && tensor_copy(&t, run->diag, state) && store(run, s, 0, &t, scratch);
+    return state && tensor_copy(&t, run->diag, state) && ref_store(run, s, 0, &t, scratch);
 }
 
-static bool run_write_state(Run *run, const Step *s, Arena *scratch)
+static bool run_write_state(RefRun *run, const Step *s, Arena *scratch)
 {
     const Tensor *state = slot_value(run, step_slot(s, P_input));
     const Tensor *data = slot_value(run, step_slot(s, P_data));
@@ -345,9 +345,9 @@ static bool run_write_state(Run *run, const Step *s, Arena *scratch)
 
 /* ---- blocks ------------------------------------------------------------------------------ */
 
-static bool run_steps(Run *run, const Steps *b);
+static bool run_steps(RefRun *run, const Steps *b);
 
-static bool run_cond(Run *run, const Step *s, Arena *scratch)
+static bool run_cond(RefRun *run, const Step *s, Arena *scratch)
 {
     const Tensor *pred = slot_value(run, step_slot(s, P_pred));
     if (!pred) return false;
@@ -357,22 +357,22 @@ static bool run_cond(Run *run, const Step *s, Arena *scratch)
     bool ok = run_steps(run, b);
     for (int i = 0; ok && i < s->op->nout; i++) {
         Tensor t;
-        ok = take_result(run, b, i, &t) && store(run, s, i, &t, scratch);
+        ok = take_result(run, b, i, &t) && ref_store(run, s, i, &t, scratch);
     }
     drop_range(run->ref, b->first, b->end);
     return ok;
 }
 
-static void bind_vars(Run *run, const Steps *b, const Held *var)
+static void bind_vars(RefRun *run, const Steps *b, const Held *var)
 {
     for (int i = 0; i < b->block->nparam; i++) {
         Held *h = &run->ref->held[b->param[i]];
-        release(run->ref, h);
+        ref_release(run->ref, h);
         *h = (Held){ .t = var[i].t, .set = true };
     }
 }
 
-static bool loop_goes_on(Run *run, const Steps *cond, const Held *var, bool *yes)
+static bool loop_goes_on(RefRun *run, const Steps *cond, const Held *var, bool *yes)
 {
     bind_vars(run, cond, var);
     bool ok = run_steps(run, cond);
@@ -386,7 +386,7 @@ static bool loop_goes_on(Run *run, const Steps *cond, const Held *var, bool *yes
     return ok;
 }
 
-static bool loop_step(Run *run, const Steps *body, Held *var, int n, Arena *scratch)
+static bool loop_step(RefRun *run, const Steps *body, Held *var, int n, Arena *scratch)
 {
     Held *next = NEW_ARRAY(scratch, n + 1, Held);
     bind_vars(run, body, var);
@@ -399,22 +399,22 @@ static bool loop_step(Run *run, const Steps *body, Held *var, int n, Arena *scra
     drop_range(run->ref, body->first, body->end);
     for (int i = 0; i < n; i++) {
         if (!next[i].set) continue;
-        release(run->ref, &var[i]);
+        ref_release(run->ref, &var[i]);
         var[i] = next[i];
     }
     return ok;
 }
 
-static bool loop_end(Run *run, const Step *s, Held *var, int i, Arena *scratch)
+static bool loop_end(RefRun *run, const Step *s, Held *var, int i, Arena *scratch)
 {
     Tensor t;
     if (!var[i].mine && !tensor_copy(&t, run->diag, &var[i].t)) return false;
     if (var[i].mine) t = var[i].t;
     var[i] = (Held){ 0 };
-    return store(run, s, i, &t, scratch);
+    return ref_store(run, s, i, &t, scratch);
 }
 
-static bool run_while(Run *run, const Step *s, Arena *scratch)
+static bool run_while(RefRun *run, const Step *s, Arena *scratch)
 {
     const int n = s->op->nout;
     Held *var = NEW_ARRAY(scratch, n + 1, Held);
@@ -433,12 +433,12 @@ static bool run_while(Run *run, const Step *s, Arena *scratch)
         arena_free(&turn);
     }
     for (int i = 0; ok && i < n; i++) ok = loop_end(run, s, var, i, scratch);
-    for (int i = 0; i < n; i++) release(run->ref, &var[i]);
+    for (int i = 0; i < n; i++) ref_release(run->ref, &var[i]);
     return ok;
 }
 
 /* Statements that are not calls: their meaning is in the run itself. */
-static bool (*const special[OP_COUNT])(Run *, const Step *, Arena *) = {
+static bool (*const special[OP_COUNT])(RefRun *, const Step *, Arena *) = {
 #define run_CALL NULL
 #define run_LITERAL NULL
 #define run_NONE NULL
@@ -447,7 +447,7 @@ static bool (*const special[OP_COUNT])(Run *, const Step *, Arena *) = {
 #include "../../ir/ops/ops.def"
 };
 
-static bool run_special(Run *run, const Step *s)
+static bool run_special(RefRun *run, const Step *s)
 {
     Arena scratch = { 0 };
     const bool ok = special[s->op->kind](run, s, &scratch);
@@ -455,21 +455,21 @@ static bool run_special(Run *run, const Step *s)
     return ok;
 }
 
-static bool run_step(Run *run, const Step *s)
+static bool run_step(RefRun *run, const Step *s)
 {
     Ref *r = run->ref;
     if (s->decoded) return show_decoded(run, s);
     if (run->opt->begin) run->opt->begin(run->opt->ctx, s->op);
-    pin(r, s, 1);
+    ref_pin(r, s, 1);
     bool ok = special[s->op->kind] ? run_special(run, s) : run_call(run, s);
-    pin(r, s, -1);
+    ref_pin(r, s, -1);
     if (run->opt->end)
         run->opt->end(run->opt->ctx, s->op, ok && s->op->nout ? &r->held[s->out[0]].t : NULL);
-    for (int i = 0; i < s->ndrop; i++) drop(r, &r->held[s->drop[i]]);
+    for (int i = 0; i < s->ndrop; i++) ref_drop(r, &r->held[s->drop[i]]);
     return ok;
 }
 
-static bool run_steps(Run *run, const Steps *b)
+static bool run_steps(RefRun *run, const Steps *b)
 {
     for (int i = 0; i < b->nstep; i++)
         if (!run_step(run, &b->step[i])) return false;
@@ -537,7 +537,7 @@ static bool make_states(Ref *r, Diag *d)
 static void ref_free(Program *p)
 {
     Ref *r = (Ref *)p;
-    for (int i = 0; r->held && i < r->plan.nslot; i++) release(r, &r->held[i]);
+    for (int i = 0; r->held && i < r->plan.nslot; i++) ref_release(r, &r->held[i]);
     for (int i = 0; i < r->nresult; i++) tensor_free(&r->result[i].value);
     for (int i = 0; i < r->nstate; i++) tensor_free(&r->state[i].value);
     arena_free(&r->arena);
@@ -591,7 +591,7 @@ static void run_lost(void *ref)
     Ref *r = ref;
     for (int i = 0; i < r->plan.nslot; i++) {
         const Step *from = r->plan.slot[i].decoder;
-        release(r, &r->held[i]);
+        ref_release(r, &r->held[i]);
         if (from) *from->decoded = (struct Decoded){ 0 };
     }
     r->decoded.now = r->decoded.kept = 0;
@@ -605,7 +605,7 @@ static void run_lost(void *ref)
 }
 
 /* What stays until the next run is the program's, and no more the call's. */
-static void keep(const Ref *r)
+static void ref_keep(const Ref *r)
 {
     if (mem_owned(r)) return;
     for (int i = 0; i < r->plan.nslot; i++)
@@ -617,7 +617,7 @@ static bool ref_run(Program *p, Diag *d, const Binding *in, int nin, const RunOp
 {
     Ref *r = (Ref *)p;
     const Block *b = p->func->body;
-    Run run = { .ref = r, .diag = d, .opt = opt };
+    RefRun run = { .ref = r, .diag = d, .opt = opt };
     GuardTask lost;
     guard_task(&lost, run_lost, r);
     for (int i = 0; i < r->nresult; i++) tensor_free(&r->result[i].value);
@@ -633,7 +633,7 @@ static bool ref_run(Program *p, Diag *d, const Binding *in, int nin, const RunOp
     for (int i = 0; i < r->plan.nslot; i++)
         if (r->plan.slot[i].decoder) let_go(r, r->plan.slot[i].decoder);
     guard_task_end(&lost);
-    keep(r);
+    ref_keep(r);
     return ok;
 }
 

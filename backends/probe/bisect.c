@@ -25,7 +25,7 @@ typedef struct {
     PartVerdict whole;
     Boundary *boundary;
     BisectResult *out;
-} Search;
+} BisectSearch;
 
 /* ---- one program on both
  * -------------------------------------------------------------------- */
@@ -33,17 +33,17 @@ typedef struct {
 typedef struct {
     Tensor *t;
     int n;
-} Results;
+} BisectResults;
 
-static void results_free(Results *r)
+static void results_free(BisectResults *r)
 {
     for (int i = 0; i < r->n; i++) tensor_free(&r->t[i]);
     mem_free(r->t);
-    *r = (Results){ .n = 0 };
+    *r = (BisectResults){ .n = 0 };
 }
 
 static bool run_program(Program *p, const Binding *in, int nin, uint64_t max_steps,
-                        Results *out, Diag *d)
+                        BisectResults *out, Diag *d)
 {
     const Binding *result;
     const RunOptions opt = { .max_steps = max_steps };
@@ -56,8 +56,8 @@ static bool run_program(Program *p, const Binding *in, int nin, uint64_t max_ste
 }
 
 /* The module stays as it is: a backend may rewrite the one that it is given. */
-static PartVerdict run_on(const Search *s, const Backend *b, Module *m, const Binding *in,
-                          int nin, Results *out, char *said, size_t room)
+static PartVerdict run_on(const BisectSearch *s, const Backend *b, Module *m, const Binding *in,
+                          int nin, BisectResults *out, char *said, size_t room)
 {
     Diag aside = { .quiet = true };
     Module *own = func_extract(m->first);
@@ -73,7 +73,7 @@ static PartVerdict run_on(const Search *s, const Backend *b, Module *m, const Bi
     return v;
 }
 
-static bool differs(const Bisect *b, double got, double want)
+static bool bisect_differs(const Bisect *b, double got, double want)
 {
     if (isnan(got) || isnan(want)) return isnan(got) != isnan(want);
     if (isinf(got) || isinf(want)) return got != want;
@@ -83,8 +83,8 @@ static bool differs(const Bisect *b, double got, double want)
 static bool is_number(const Tensor *t) { return !t->is_list && t->dtype != DT_STRING; }
 
 /* Which element is furthest off is of more use than which is the first. */
-static bool same(const Search *s, Module *m, const Results *got, const Results *want,
-                 char *said, size_t room)
+static bool bisect_same(const BisectSearch *s, Module *m, const BisectResults *got,
+                        const BisectResults *want, char *said, size_t room)
 {
     double worst = -1;
     for (int r = 0; r < got->n && r < want->n; r++) {
@@ -93,7 +93,7 @@ static bool same(const Search *s, Module *m, const Results *got, const Results *
         for (size_t i = 0; i < g->count && g->count == w->count; i++) {
             const double x = tensor_float(g, i), y = tensor_float(w, i);
             const double off = isfinite(x) && isfinite(y) ? fabs(x - y) : INFINITY;
-            if (!differs(s->b, x, y) || off <= worst) continue;
+            if (!bisect_differs(s->b, x, y) || off <= worst) continue;
             worst = off;
             snprintf(said, room, "element %zu of %s is %g, the reference has %g", i,
                      m->first->body->result[r]->name, x, y);
@@ -113,10 +113,10 @@ static void leave_alone(const Bisect *b)
     if (b->pause > 0) nanosleep(&t, NULL);
 }
 
-static PartVerdict try_module(Search *s, Module *m, const Binding *in, int nin, char *said,
-                              size_t room)
+static PartVerdict try_module(BisectSearch *s, Module *m, const Binding *in, int nin,
+                              char *said, size_t room)
 {
-    Results got = { .n = 0 }, want = { .n = 0 };
+    BisectResults got = { .n = 0 }, want = { .n = 0 };
     char aside[256];
     s->out->compiles++;
     PartVerdict v = run_on(s, s->b->engine, m, in, nin, &got, said, room);
@@ -124,18 +124,21 @@ static PartVerdict try_module(Search *s, Module *m, const Binding *in, int nin, 
     if (v == PART_RUNS
         && run_on(s, s->b->reference, m, in, nin, &want, aside, sizeof aside) != PART_RUNS)
         v = PART_UNKNOWN;
-    if (v == PART_RUNS && !same(s, m, &got, &want, said, room)) v = PART_WRONG;
+    if (v == PART_RUNS && !bisect_same(s, m, &got, &want, said, room)) v = PART_WRONG;
     results_free(&got);
     results_free(&want);
     return v;
 }
 
-static bool spent(const Search *s) { return s->b->most > 0 && s->out->compiles >= s->b->most; }
+static bool bisect_spent(const BisectSearch *s)
+{
+    return s->b->most > 0 && s->out->compiles >= s->b->most;
+}
 
 /* ---- what stands at the cut -------------------------------------------------------------- */
 
 /* Random numbers as everywhere: zeros would be right by chance. */
-static void fill(Tensor *t)
+static void bisect_fill(Tensor *t)
 {
     enum { SEED = 1 };
     for (size_t i = 0; i < t->count; i++) {
@@ -146,15 +149,15 @@ static void fill(Tensor *t)
 }
 
 /* The first of its programs that runs shows it. */
-static bool boundary_runs(Search *s, const Type *t)
+static bool boundary_runs(BisectSearch *s, const Type *t)
 {
     bool runs = false;
     char said[256];
     Module *m;
-    for (int i = 0; !runs && !spent(s) && (m = part_control(s->f, t, i)); i++) {
+    for (int i = 0; !runs && !bisect_spent(s) && (m = part_control(s->f, t, i)); i++) {
         Binding x = { .name = "x" };
         if (tensor_alloc(&x.value, s->b->diag, t->dtype, &t->shape)) {
-            fill(&x.value);
+            bisect_fill(&x.value);
             runs = try_module(s, m, &x, 1, said, sizeof said) == PART_RUNS;
         }
         tensor_free(&x.value);
@@ -163,7 +166,7 @@ static bool boundary_runs(Search *s, const Type *t)
     return runs;
 }
 
-static bool boundary_taken(Search *s, const Type *t)
+static bool boundary_taken(BisectSearch *s, const Type *t)
 {
     for (const Boundary *k = s->boundary; k; k = k->next)
         if (k->dtype == t->dtype && shape_equal(&k->shape, &t->shape)) return k->taken;
@@ -183,7 +186,7 @@ static bool is_own(Value *const *v, int n, const char *name)
 
 /* Inputs and results of the whole program are what they were. A part has no inputs only where
  * the program has none, and not many more than it: both are refused for their own sake. */
-static bool cut_is_taken(Search *s, const Func *part)
+static bool cut_is_taken(BisectSearch *s, const Func *part)
 {
     enum { FEW = 32 };
     const Block *whole = s->f->body, *b = part->body;
@@ -204,7 +207,7 @@ static bool cut_is_taken(Search *s, const Func *part)
 /* ---- parts
  * ---------------------------------------------------------------------------------- */
 
-static int count(const bool *in, int n)
+static int bisect_count(const bool *in, int n)
 {
     int k = 0;
     for (int i = 0; i < n; i++) k += in[i];
@@ -212,15 +215,15 @@ static int count(const bool *in, int n)
 }
 
 /* Whether these statements fail as the whole does; what does becomes the result. */
-static bool fails(Search *s, const bool *in)
+static bool bisect_fails(BisectSearch *s, const bool *in)
 {
     BisectResult *out = s->out;
     char said[sizeof out->said] = "";
-    if (spent(s)) {
+    if (bisect_spent(s)) {
         out->stopped = true;
         return false;
     }
-    if (s->b->step) s->b->step(s->b->ctx, count(in, s->n), s->n);
+    if (s->b->step) s->b->step(s->b->ctx, bisect_count(in, s->n), s->n);
     Module *m = part_new(s->f, in, out->record, s->in, s->nin);
     if (!m || !cut_is_taken(s, m->first)) {
         out->uncut++;
@@ -238,7 +241,7 @@ static bool fails(Search *s, const bool *in)
     }
     module_free(out->module);
     out->module = m;
-    out->statements = count(in, s->n);
+    out->statements = bisect_count(in, s->n);
     memcpy(out->said, said, sizeof said);
     return true;
 }
@@ -246,9 +249,9 @@ static bool fails(Search *s, const bool *in)
 /* ---- delta debugging --------------------------------------------------------------------- */
 
 /* Of the statements in `in` the k-th of `of` runs alone, or all without it. */
-static void choose(const bool *in, int n, int k, int of, bool without, bool *out)
+static void bisect_choose(const bool *in, int n, int k, int of, bool without, bool *out)
 {
-    const int all = count(in, n), from = (int)((int64_t)all * k / of),
+    const int all = bisect_count(in, n), from = (int)((int64_t)all * k / of),
               to = (int)((int64_t)all * (k + 1) / of);
     for (int i = 0, at = 0; i < n; i++) {
         const bool inside = in[i] && at >= from && at < to;
@@ -258,13 +261,13 @@ static void choose(const bool *in, int n, int k, int of, bool without, bool *out
 }
 
 /* One round: a piece that fails alone, or what is left without one; false: none does. */
-static bool reduce(Search *s, bool *in, int *of)
+static bool bisect_reduce(BisectSearch *s, bool *in, int *of)
 {
     bool *next = NEW_ARRAY(&s->out->arena, s->n + 1, bool);
     for (int without = 0; without < (*of > 2 ? 2 : 1); without++)
         for (int k = 0; k < *of; k++) {
-            choose(in, s->n, k, *of, without, next);
-            if (!fails(s, next)) continue;
+            bisect_choose(in, s->n, k, *of, without, next);
+            if (!bisect_fails(s, next)) continue;
             memcpy(in, next, (size_t)s->n * sizeof *in);
             *of = without && *of > 2 ? *of - 1 : 2;
             return true;
@@ -272,12 +275,12 @@ static bool reduce(Search *s, bool *in, int *of)
     return false;
 }
 
-static void minimize(Search *s, bool *in)
+static void bisect_minimize(BisectSearch *s, bool *in)
 {
     int of = 2;
-    for (int left; (left = count(in, s->n)) > 1 && !s->out->stopped;) {
+    for (int left; (left = bisect_count(in, s->n)) > 1 && !s->out->stopped;) {
         if (of > left) of = left;
-        if (reduce(s, in, &of)) continue;
+        if (bisect_reduce(s, in, &of)) continue;
         if (of == left) break;
         of = 2 * of < left ? 2 * of : left;
     }
@@ -287,10 +290,10 @@ static void minimize(Search *s, bool *in)
 
 /* A part is printed in one spelling, whatever the model's was: literals with their types, every
  * statement with its name. What was refused for its spelling does not fail so. */
-static bool runs_as_printed(Search *s)
+static bool runs_as_printed(BisectSearch *s)
 {
     BisectResult *out = s->out;
-    if (s->whole != PART_REFUSED || mil_needs_weights(out->module, false) || spent(s))
+    if (s->whole != PART_REFUSED || mil_needs_weights(out->module, false) || bisect_spent(s))
         return false;
     char said[256];
     Buf text = { 0 };
@@ -309,7 +312,7 @@ static bool runs_as_printed(Search *s)
 
 /* ---- the whole --------------------------------------------------------------------------- */
 
-static bool look_at_whole(Search *s, bool *in)
+static bool look_at_whole(BisectSearch *s, bool *in)
 {
     BisectResult *out = s->out;
     Module *m = func_extract(s->f);
@@ -330,14 +333,14 @@ bool bisect(const Bisect *b, const Func *f, const Binding *in, int nin, BisectRe
 {
     const Op **op;
     *out = (BisectResult){ .verdict = PART_UNKNOWN };
-    Search s = { .b = b, .f = f, .in = in, .nin = nin, .out = out };
+    BisectSearch s = { .b = b, .f = f, .in = in, .nin = nin, .out = out };
     out->record = NEW(&out->arena, Record);
     out->all = s.n = part_statements(f, &out->arena, &op);
     if (!record_run(out->record, b->reference, f, in, nin, b->max_steps, b->diag)) return false;
     bool *kept = NEW_ARRAY(&out->arena, s.n + 1, bool);
     if (!look_at_whole(&s, kept)) return false;
     if (!out->module) return true;
-    minimize(&s, kept);
+    bisect_minimize(&s, kept);
     out->nin = part_inputs(out->module->first, &out->arena, out->record, in, nin, &out->in);
     out->spelling = runs_as_printed(&s);
     return true;

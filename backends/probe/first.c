@@ -31,8 +31,8 @@ static const char program[] =
     "        " TENSOR " r = sub(x = a, y = b)[name = tensor<string, []>(\"r\")];\n"
     "    } -> (r);\n}\n";
 
-static FirstVerdict say(FirstTrial *t, FirstVerdict v, const char *fmt, ...) PRINTF(3, 4);
-static FirstVerdict say(FirstTrial *t, FirstVerdict v, const char *fmt, ...)
+static FirstVerdict first_say(FirstTrial *t, FirstVerdict v, const char *fmt, ...) PRINTF(3, 4);
+static FirstVerdict first_say(FirstTrial *t, FirstVerdict v, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -57,15 +57,15 @@ static bool put_weights(FirstTrial *t)
     return ok;
 }
 
-static bool make(FirstTrial *t, const char *text)
+static bool first_make(FirstTrial *t, const char *text)
 {
     Trouble why;
-    if (!t->engine) return say(t, FIRST_UNKNOWN, "%s", t->why) == FIRST_HOLDS;
+    if (!t->engine) return first_say(t, FIRST_UNKNOWN, "%s", t->why) == FIRST_HOLDS;
     t->model = engine_model_new(t->engine, &t->arena, text, strlen(text), t->weight, t->nweight,
                                 &why);
     t->dir = t->model ? engine_model_dir(t->engine, &t->arena, t->model) : NULL;
     if (!t->dir) {
-        say(t, FIRST_UNKNOWN, "no model is made of the text");
+        first_say(t, FIRST_UNKNOWN, "no model is made of the text");
         return false;
     }
     temp_tree_hold(t->dir); /* whoever ends this process has it removed */
@@ -73,36 +73,36 @@ static bool make(FirstTrial *t, const char *text)
     if (file_make_dirs(t->diag, t->dir) && file_write_all(t->diag, path, text, strlen(text))
         && put_weights(t))
         return true;
-    say(t, FIRST_UNKNOWN, "the model's folder cannot be written");
+    first_say(t, FIRST_UNKNOWN, "the model's folder cannot be written");
     return false;
 }
 
-static bool compiled(FirstTrial *t)
+static bool first_compiled(FirstTrial *t)
 {
     Trouble why;
-    if (!make(t, program)) return false;
+    if (!first_make(t, program)) return false;
     if (engine_compile(t->engine, &t->arena, t->model, &why)) return true;
-    say(t, FIRST_UNKNOWN, "it does not compile: %s", trouble_text(&t->arena, &why));
+    first_say(t, FIRST_UNKNOWN, "it does not compile: %s", trouble_text(&t->arena, &why));
     return false;
 }
 
-static bool loaded(FirstTrial *t)
+static bool first_loaded(FirstTrial *t)
 {
     Trouble why;
-    if (!compiled(t)) return false;
+    if (!first_compiled(t)) return false;
     t->loaded = engine_load(t->engine, &t->arena, t->model, &why);
     if (!t->loaded)
-        say(t, FIRST_UNKNOWN, "it does not load: %s", trouble_text(&t->arena, &why));
+        first_say(t, FIRST_UNKNOWN, "it does not load: %s", trouble_text(&t->arena, &why));
     return t->loaded;
 }
 
 static bool read_layout(FirstTrial *t, Layout *l)
 {
     const char *why = NULL;
-    if (!loaded(t)) return false;
+    if (!first_loaded(t)) return false;
     if (engine_layout(t->engine, &t->arena, t->model, "main", l, &why) == LAYOUT_READ)
         return true;
-    say(t, FIRST_UNKNOWN, "%s", why ? why : "no layout");
+    first_say(t, FIRST_UNKNOWN, "%s", why ? why : "no layout");
     return false;
 }
 
@@ -111,16 +111,16 @@ static bool read_layout(FirstTrial *t, Layout *l)
 static FirstVerdict try_classes(FirstTrial *t)
 {
     return t->engine
-             ? say(t, FIRST_HOLDS, "system %s", t->engine->build ? t->engine->build : "?")
-             : say(t, FIRST_DIFFERS, "%s", t->why);
+             ? first_say(t, FIRST_HOLDS, "system %s", t->engine->build ? t->engine->build : "?")
+             : first_say(t, FIRST_DIFFERS, "%s", t->why);
 }
 
 static FirstVerdict try_chip(FirstTrial *t)
 {
     const Engine *e = t->engine;
-    if (!e) return say(t, FIRST_UNKNOWN, "%s", t->why);
-    return say(t, e->chip ? FIRST_HOLDS : FIRST_DIFFERS, "%s is %s",
-               e->arch ? e->arch : "no name", e->chip ? e->chip : "not known");
+    if (!e) return first_say(t, FIRST_UNKNOWN, "%s", t->why);
+    return first_say(t, e->chip ? FIRST_HOLDS : FIRST_DIFFERS, "%s is %s",
+                     e->arch ? e->arch : "no name", e->chip ? e->chip : "not known");
 }
 
 static FirstVerdict try_keys(FirstTrial *t)
@@ -132,16 +132,16 @@ static FirstVerdict try_keys(FirstTrial *t)
 #include "../ane/attributes.def"
     };
     int n = 0;
-    if (!t->engine) return say(t, FIRST_UNKNOWN, "%s", t->why);
+    if (!t->engine) return first_say(t, FIRST_UNKNOWN, "%s", t->why);
     for (size_t i = 0; i < COUNT(keys); i++) {
         const char *got = string_text(t->engine->objc, &t->arena, t->engine->attribute[i]);
         if (!keys[i].constant) continue;
         n++;
         if (!got || strcmp(got, keys[i].text) != 0)
-            return say(t, FIRST_DIFFERS, "%s is %s, not %s", keys[i].constant,
-                       got ? got : "nothing", keys[i].text);
+            return first_say(t, FIRST_DIFFERS, "%s is %s, not %s", keys[i].constant,
+                             got ? got : "nothing", keys[i].text);
     }
-    return say(t, FIRST_HOLDS, "%d constants", n);
+    return first_say(t, FIRST_HOLDS, "%d constants", n);
 }
 
 /* The byte itself, which engine_compile makes a bool of. */
@@ -156,38 +156,39 @@ static FirstVerdict compile_raw(FirstTrial *t, Flag want)
     if (error) trouble_read(o, &t->arena, error, &why);
     objc_pool_end(o, pool);
     objc_drop(o, &options);
-    if (got != want) return say(t, FIRST_DIFFERS, "BOOL is %d: %s", got, why.text);
-    if (!want && !why.code) return say(t, FIRST_DIFFERS, "BOOL is 0, and no code says why");
-    return say(t, FIRST_HOLDS, "BOOL is %d%s%s", got, *why.text ? ": " : "", why.text);
+    if (got != want) return first_say(t, FIRST_DIFFERS, "BOOL is %d: %s", got, why.text);
+    if (!want && !why.code)
+        return first_say(t, FIRST_DIFFERS, "BOOL is 0, and no code says why");
+    return first_say(t, FIRST_HOLDS, "BOOL is %d%s%s", got, *why.text ? ": " : "", why.text);
 }
 
 static FirstVerdict try_compile(FirstTrial *t)
 {
-    return make(t, program) ? compile_raw(t, 1) : FIRST_UNKNOWN;
+    return first_make(t, program) ? compile_raw(t, 1) : FIRST_UNKNOWN;
 }
 
 static FirstVerdict try_refusal(FirstTrial *t)
 {
-    return make(t, "program(1.0)\n{\n}\n") ? compile_raw(t, 0) : FIRST_UNKNOWN;
+    return first_make(t, "program(1.0)\n{\n}\n") ? compile_raw(t, 0) : FIRST_UNKNOWN;
 }
 
 static FirstVerdict try_files(FirstTrial *t)
 {
-    if (!compiled(t)) return FIRST_UNKNOWN;
+    if (!first_compiled(t)) return FIRST_UNKNOWN;
     const bool plist = file_exists(arena_printf(&t->arena, "%s/net.plist", t->dir)),
                data = file_exists(arena_printf(&t->arena, "%s/data", t->dir));
-    return say(t, plist && data ? FIRST_HOLDS : FIRST_DIFFERS, "net.plist %s, data %s",
-               plist ? "there" : "missing", data ? "there" : "missing");
+    return first_say(t, plist && data ? FIRST_HOLDS : FIRST_DIFFERS, "net.plist %s, data %s",
+                     plist ? "there" : "missing", data ? "there" : "missing");
 }
 
 static FirstVerdict try_layout(FirstTrial *t)
 {
     Layout l;
     const char *why = NULL;
-    if (!loaded(t)) return FIRST_UNKNOWN;
+    if (!first_loaded(t)) return FIRST_UNKNOWN;
     if (engine_layout(t->engine, &t->arena, t->model, "main", &l, &why) != LAYOUT_READ)
-        return say(t, FIRST_DIFFERS, "%s", why ? why : "no layout");
-    return say(t, FIRST_HOLDS, "%d inputs, %d results", l.nin, l.nout);
+        return first_say(t, FIRST_DIFFERS, "%s", why ? why : "no layout");
+    return first_say(t, FIRST_HOLDS, "%d inputs, %d results", l.nin, l.nout);
 }
 
 static FirstVerdict try_ports(FirstTrial *t)
@@ -196,8 +197,9 @@ static FirstVerdict try_ports(FirstTrial *t)
     if (!read_layout(t, &l)) return FIRST_UNKNOWN;
     const bool ok = l.nin == 2 && l.nout == 1 && port_find(l.in, l.nin, "a")
                  && port_find(l.in, l.nin, "b") && port_find(l.out, l.nout, "r");
-    return say(t, ok ? FIRST_HOLDS : FIRST_DIFFERS, "%s, %s and %s", l.nin ? l.in[0].name : "-",
-               l.nin > 1 ? l.in[1].name : "-", l.nout ? l.out[0].name : "-");
+    return first_say(t, ok ? FIRST_HOLDS : FIRST_DIFFERS, "%s, %s and %s",
+                     l.nin ? l.in[0].name : "-", l.nin > 1 ? l.in[1].name : "-",
+                     l.nout ? l.out[0].name : "-");
 }
 
 /* The first entry of a list that the compiled model has of its only network. */
@@ -217,7 +219,7 @@ static const char *name_in(FirstTrial *t, Id port, int key)
 
 static FirstVerdict try_suffix(FirstTrial *t)
 {
-    if (!loaded(t)) return FIRST_UNKNOWN;
+    if (!first_loaded(t)) return FIRST_UNKNOWN;
     Objc *o = t->engine->objc;
     const bool may = o->may[SEL_innerModel] && o->may[SEL_attributes];
     void *pool = objc_pool(o);
@@ -231,8 +233,8 @@ static FirstVerdict try_suffix(FirstTrial *t)
     objc_pool_end(o, pool);
     const bool ok = (!strcmp(input, "a") || !strcmp(input, "b")) && !strcmp(symbol, "r@output")
                  && !strcmp(name, "r@output");
-    return say(t, ok ? FIRST_HOLDS : FIRST_DIFFERS, "the result is %s by symbol, %s by name",
-               symbol, name);
+    return first_say(t, ok ? FIRST_HOLDS : FIRST_DIFFERS,
+                     "the result is %s by symbol, %s by name", symbol, name);
 }
 
 static FirstVerdict try_rows(FirstTrial *t)
@@ -245,11 +247,11 @@ static FirstVerdict try_rows(FirstTrial *t)
                          * ENGINE_ROW;
         if (p->row != row || p->plane != row * (size_t)p->height
             || p->batch_stride != p->plane * (size_t)p->channels)
-            return say(t, FIRST_DIFFERS,
-                       "%s has rows of %zu bytes, planes of %zu, batches of %zu", p->name,
-                       p->row, p->plane, p->batch_stride);
+            return first_say(t, FIRST_DIFFERS,
+                             "%s has rows of %zu bytes, planes of %zu, batches of %zu", p->name,
+                             p->row, p->plane, p->batch_stride);
     }
-    return say(t, FIRST_HOLDS, "rows of %zu bytes for 40 elements", l.in[0].row);
+    return first_say(t, FIRST_HOLDS, "rows of %zu bytes for 40 elements", l.in[0].row);
 }
 
 /* ---- a run ------------------------------------------------------------------------------- */
@@ -262,7 +264,7 @@ enum {
     ALL = BATCHES * CHANNELS * LINES * WIDTH
 };
 
-static uint16_t *element(void *base, const Port *p, int i)
+static uint16_t *first_element(void *base, const Port *p, int i)
 {
     const size_t w = (size_t)i % WIDTH, h = (size_t)i / WIDTH % LINES,
                  c = (size_t)i / (WIDTH * LINES) % CHANNELS,
@@ -271,46 +273,47 @@ static uint16_t *element(void *base, const Port *p, int i)
                                 + w * 2);
 }
 
-static bool fits(const Port *p)
+static bool first_fits(const Port *p)
 {
     return p->batch == BATCHES && p->channels == CHANNELS && p->height == LINES
         && p->width == WIDTH && p->element == 2;
 }
 
 /* a is 2 i, b is i / 2, so that r is 1.5 i: exchanged they are seen. */
-static bool fill(FirstTrial *t, Id surface, const Port *p)
+static bool first_fill(FirstTrial *t, Id surface, const Port *p)
 {
-    void *base = surface && fits(p) ? engine_lock(t->engine, surface, 0) : NULL;
+    void *base = surface && first_fits(p) ? engine_lock(t->engine, surface, 0) : NULL;
     for (int i = 0; base && i < ALL; i++)
-        *element(base, p, i) = f16_from_double(!strcmp(p->name, "a") ? 2.0 * i : i / 2.0);
+        *first_element(base, p, i) = f16_from_double(!strcmp(p->name, "a") ? 2.0 * i : i / 2.0);
     if (base) engine_unlock(t->engine, surface, 0);
     return base != NULL;
 }
 
-static FirstVerdict look(FirstTrial *t, Id surface, const Port *p)
+static FirstVerdict first_look(FirstTrial *t, Id surface, const Port *p)
 {
     void *base = engine_lock(t->engine, surface, SURFACE_READ);
-    if (!base) return say(t, FIRST_UNKNOWN, "the result's surface cannot be read");
-    FirstVerdict v = say(t, FIRST_HOLDS, "%d elements are right", ALL);
+    if (!base) return first_say(t, FIRST_UNKNOWN, "the result's surface cannot be read");
+    FirstVerdict v = first_say(t, FIRST_HOLDS, "%d elements are right", ALL);
     for (int i = ALL - 1; i >= 0; i--) {
-        const double got = f16_to_double(*element(base, p, i)), want = 1.5 * i;
+        const double got = f16_to_double(*first_element(base, p, i)), want = 1.5 * i;
         if (!(fabs(got - want) <= 0.5))
-            v = say(t, FIRST_DIFFERS, "element %d is %g, and should be %g", i, got, want);
+            v = first_say(t, FIRST_DIFFERS, "element %d is %g, and should be %g", i, got, want);
     }
     engine_unlock(t->engine, surface, SURFACE_READ);
     return v;
 }
 
-static FirstVerdict run(FirstTrial *t, const Layout *l, const Id *in, const Id *out)
+static FirstVerdict first_run(FirstTrial *t, const Layout *l, const Id *in, const Id *out)
 {
     Trouble why;
     Objc *o = t->engine->objc;
     Id request = engine_request_new(t->engine, l, in, out);
-    if (!request) return say(t, FIRST_DIFFERS, "the framework does not take the request");
+    if (!request) return first_say(t, FIRST_DIFFERS, "the framework does not take the request");
     const bool ok = engine_run(t->engine, &t->arena, t->model, request, &why);
     objc_drop(o, &request);
-    return ok ? look(t, out[0], &l->out[0])
-              : say(t, FIRST_DIFFERS, "it does not run: %s", trouble_text(&t->arena, &why));
+    return ok ? first_look(t, out[0], &l->out[0])
+              : first_say(t, FIRST_DIFFERS, "it does not run: %s",
+                          trouble_text(&t->arena, &why));
 }
 
 static FirstVerdict try_result(FirstTrial *t)
@@ -318,14 +321,14 @@ static FirstVerdict try_result(FirstTrial *t)
     Layout l;
     Id in[2], out[1];
     if (!read_layout(t, &l)) return FIRST_UNKNOWN;
-    if (l.nin != 2 || l.nout != 1 || !fits(&l.out[0]))
-        return say(t, FIRST_UNKNOWN, "the ports are others than the program's");
+    if (l.nin != 2 || l.nout != 1 || !first_fits(&l.out[0]))
+        return first_say(t, FIRST_UNKNOWN, "the ports are others than the program's");
     for (int i = 0; i < 2; i++) in[i] = engine_surface_new(t->engine, &l.in[i]);
     out[0] = engine_surface_new(t->engine, &l.out[0]);
     FirstVerdict v = FIRST_UNKNOWN;
-    if (!fill(t, in[0], &l.in[0]) || !fill(t, in[1], &l.in[1]) || !out[0])
-        say(t, v, "no surface, or it cannot be locked");
-    else v = run(t, &l, in, out);
+    if (!first_fill(t, in[0], &l.in[0]) || !first_fill(t, in[1], &l.in[1]) || !out[0])
+        first_say(t, v, "no surface, or it cannot be locked");
+    else v = first_run(t, &l, in, out);
     for (int i = 0; i < 2; i++) objc_drop(t->engine->objc, &in[i]);
     objc_drop(t->engine->objc, &out[0]);
     return v;
@@ -333,7 +336,7 @@ static FirstVerdict try_result(FirstTrial *t)
 
 /* ---- the folder's life ------------------------------------------------------------------- */
 
-static bool unload(FirstTrial *t, Trouble *why)
+static bool first_unload(FirstTrial *t, Trouble *why)
 {
     t->loaded = false;
     return engine_unload(t->engine, &t->arena, t->model, why);
@@ -342,11 +345,12 @@ static bool unload(FirstTrial *t, Trouble *why)
 static FirstVerdict try_unloaded(FirstTrial *t)
 {
     Trouble why;
-    if (!loaded(t)) return FIRST_UNKNOWN;
-    if (!unload(t, &why)) return say(t, FIRST_UNKNOWN, "it is not unloaded: %s", why.text);
+    if (!first_loaded(t)) return FIRST_UNKNOWN;
+    if (!first_unload(t, &why))
+        return first_say(t, FIRST_UNKNOWN, "it is not unloaded: %s", why.text);
     const bool there = file_exists(t->dir);
-    return say(t, there ? FIRST_DIFFERS : FIRST_HOLDS, "the folder is %s",
-               there ? "there still" : "gone");
+    return first_say(t, there ? FIRST_DIFFERS : FIRST_HOLDS, "the folder is %s",
+                     there ? "there still" : "gone");
 }
 
 static FirstVerdict try_reload(FirstTrial *t)
@@ -354,31 +358,34 @@ static FirstVerdict try_reload(FirstTrial *t)
     static const char *const names[] = { "model.mil", "net.plist", "data" };
     Mapped kept[COUNT(names)];
     Trouble why;
-    bool ok = loaded(t);
+    bool ok = first_loaded(t);
     size_t n = 0;
     if (!ok) return FIRST_UNKNOWN;
     for (; ok && n < COUNT(names); n++)
         ok = file_read(t->diag, arena_printf(&t->arena, "%s/%s", t->dir, names[n]), &kept[n]);
     if (!ok) n--;
-    ok = ok && unload(t, &why) && file_make_dirs(t->diag, t->dir);
+    ok = ok && first_unload(t, &why) && file_make_dirs(t->diag, t->dir);
     for (size_t i = 0; i < n; i++) {
         const char *path = arena_printf(&t->arena, "%s/%s", t->dir, names[i]);
         ok = ok && file_write_all(t->diag, path, kept[i].data, kept[i].size);
         file_unmap(&kept[i]);
     }
-    if (!ok) return say(t, FIRST_UNKNOWN, "its files cannot be kept and put back");
+    if (!ok) return first_say(t, FIRST_UNKNOWN, "its files cannot be kept and put back");
     t->loaded = engine_load(t->engine, &t->arena, t->model, &why);
-    return t->loaded ? say(t, FIRST_HOLDS, "it loads again")
-                     : say(t, FIRST_DIFFERS, "it does not: %s", trouble_text(&t->arena, &why));
+    return t->loaded
+             ? first_say(t, FIRST_HOLDS, "it loads again")
+             : first_say(t, FIRST_DIFFERS, "it does not: %s", trouble_text(&t->arena, &why));
 }
 
 static FirstVerdict try_unloading_twice(FirstTrial *t)
 {
     Trouble why;
-    if (!loaded(t)) return FIRST_UNKNOWN;
-    if (!unload(t, &why)) return say(t, FIRST_UNKNOWN, "it is not unloaded: %s", why.text);
-    if (unload(t, &why)) return say(t, FIRST_DIFFERS, "the second time is no error");
-    return say(t, FIRST_HOLDS, "%s", why.text);
+    if (!first_loaded(t)) return FIRST_UNKNOWN;
+    if (!first_unload(t, &why))
+        return first_say(t, FIRST_UNKNOWN, "it is not unloaded: %s", why.text);
+    if (first_unload(t, &why))
+        return first_say(t, FIRST_DIFFERS, "the second time is no error");
+    return first_say(t, FIRST_HOLDS, "%s", why.text);
 }
 
 /* ---- errors ------------------------------------------------------------------------------ */
@@ -390,16 +397,16 @@ static FirstVerdict try_codes(FirstTrial *t)
     const char *at = strstr(program, "3500.14.1");
     const char *own = arena_printf(&t->arena, "%.*s%ld%s", (int)(at - program), program,
                                    (long)getpid(), at + strlen("3500.14.1"));
-    if (!make(t, own) || !file_remove_tree(t->dir)) return FIRST_UNKNOWN;
+    if (!first_make(t, own) || !file_remove_tree(t->dir)) return FIRST_UNKNOWN;
     t->loaded = engine_load(t->engine, &t->arena, t->model, &load);
-    if (t->loaded) return say(t, FIRST_DIFFERS, "it loads");
+    if (t->loaded) return first_say(t, FIRST_DIFFERS, "it loads");
     if (engine_unload(t->engine, &t->arena, t->model, &unloading))
-        return say(t, FIRST_DIFFERS, "what is not loaded is unloaded without an error");
+        return first_say(t, FIRST_DIFFERS, "what is not loaded is unloaded without an error");
     const bool known = load.meaning && unloading.meaning;
-    return say(t, known ? FIRST_HOLDS : FIRST_DIFFERS,
-               "loading: code %lld, %s; unloading: code %lld, %s", (long long)load.code,
-               load.meaning ? load.meaning : load.text, (long long)unloading.code,
-               unloading.meaning ? unloading.meaning : unloading.text);
+    return first_say(t, known ? FIRST_HOLDS : FIRST_DIFFERS,
+                     "loading: code %lld, %s; unloading: code %lld, %s", (long long)load.code,
+                     load.meaning ? load.meaning : load.text, (long long)unloading.code,
+                     unloading.meaning ? unloading.meaning : unloading.text);
 }
 
 /* ---- the list ---------------------------------------------------------------------------- */
@@ -480,7 +487,7 @@ static Ran run_last(FirstTrial *t, const char *text)
     const char *why = NULL;
     if (engine_layout(t->engine, &t->arena, t->model, last_function(&t->arena, text), &l, &why)
         != LAYOUT_READ) {
-        say(t, FIRST_UNKNOWN, "%s", why ? why : "no layout");
+        first_say(t, FIRST_UNKNOWN, "%s", why ? why : "no layout");
         return RAN_UNKNOWN;
     }
     Id *all = NEW_ARRAY(&t->arena, l.nin + l.nout + 1, Id);
@@ -492,9 +499,9 @@ static Ran run_last(FirstTrial *t, const char *text)
     Id request = ok ? engine_request_new(t->engine, &l, all, all + l.nin) : NULL;
     const bool ran = request && engine_run(t->engine, &t->arena, t->model, request, &trouble);
     if (ok && !ran)
-        say(t, FIRST_UNKNOWN, "%s",
-            request ? trouble_text(&t->arena, &trouble)
-                    : "the framework does not take a request");
+        first_say(t, FIRST_UNKNOWN, "%s",
+                  request ? trouble_text(&t->arena, &trouble)
+                          : "the framework does not take a request");
     objc_drop(t->engine->objc, &request);
     for (int i = 0; i < l.nin + l.nout; i++) objc_drop(t->engine->objc, &all[i]);
     return !ok ? RAN_UNKNOWN : ran ? RAN_SAME : RAN_NOT;
@@ -506,11 +513,11 @@ static Ran run_text(FirstTrial *t, const char *micro, const char *dir)
     const char *text = micro_text(&t->arena, micro);
     if (!t->engine || !name_weights(t, text, dir)) return RAN_UNKNOWN;
     Ran ran = RAN_NOT;
-    if (!make(t, text)) {
+    if (!first_make(t, text)) {
         if (t->model) ran = RAN_UNKNOWN; /* its files */
     } else if (!engine_compile(t->engine, &t->arena, t->model, &why)
                || !(t->loaded = engine_load(t->engine, &t->arena, t->model, &why))) {
-        say(t, FIRST_UNKNOWN, "%s", trouble_text(&t->arena, &why));
+        first_say(t, FIRST_UNKNOWN, "%s", trouble_text(&t->arena, &why));
     } else {
         ran = run_last(t, text);
     }
@@ -525,7 +532,7 @@ Verdict first_rule(int rule, Diag *d, const char *dir, char *said, size_t room)
     const char *breaks, *keeps;
     *said = 0;
     t.engine = engine_open(&t.arena, &t.why);
-    if (!t.engine) say(&t, FIRST_UNKNOWN, "%s", t.why);
+    if (!t.engine) first_say(&t, FIRST_UNKNOWN, "%s", t.why);
     for (int i = 0; v != VERDICT_HOLDS && probe_texts(rule, i, &breaks, &keeps); i++) {
         if (run_text(&t, keeps, dir) != RAN_SAME) continue;
         *said = 0;

@@ -6,7 +6,7 @@
 #define HEAD                                                                                   \
     "program(1.3)\n[buildInfo = dict<string, string>({{\"coremlc-version\", \"3505.4.1\"}})]\n{\n"
 
-static const char *program(Arena *a, const char *text)
+static const char *micro_program(Arena *a, const char *text)
 {
     const char *body = strchr(text, '|'), *results = body ? strrchr(text, '|') : NULL;
     if (!results) bug("a micro-program is inputs | statements | results: %s", text);
@@ -41,7 +41,7 @@ static void many_files(Buf *b)
 }
 
 /* Layers of attention in a row. */
-static void layers(Buf *b, int n)
+static void micro_layers(Buf *b, int n)
 {
     buf_puts(b, "tensor<fp16, [1, 4, 4]> a0 | ");
     for (int i = 0; i < n; i++)
@@ -54,8 +54,8 @@ static void layers(Buf *b, int n)
     buf_printf(b, "| a%d", n);
 }
 
-static void many_layers(Buf *b) { layers(b, 31); }
-static void enough_layers(Buf *b) { layers(b, 30); }
+static void many_layers(Buf *b) { micro_layers(b, 31); }
+static void enough_layers(Buf *b) { micro_layers(b, 30); }
 
 static void one_record(Buf *b)
 {
@@ -68,7 +68,7 @@ static void one_record(Buf *b)
 }
 
 /* Programs of several functions: n of them, with `nin` inputs each. */
-static void functions(Buf *b, int n, int nin)
+static void micro_functions(Buf *b, int n, int nin)
 {
     buf_puts(b, HEAD);
     for (int i = 0; i < n; i++) {
@@ -82,8 +82,8 @@ static void functions(Buf *b, int n, int nin)
     buf_puts(b, "}\n");
 }
 
-static void many_symbols(Buf *b) { functions(b, 2, 128); }
-static void many_procedures(Buf *b) { functions(b, 130, 1); }
+static void many_symbols(Buf *b) { micro_functions(b, 2, 128); }
+static void many_procedures(Buf *b) { micro_functions(b, 130, 1); }
 
 static const struct {
     const char *word;
@@ -102,14 +102,14 @@ const char *micro_text(Arena *a, const char *text)
         Buf b = { 0 };
         made[i].make(&b);
         const bool all = !strncmp(b.s, "program(", 8);
-        const char *whole = all ? arena_strdup(a, b.s) : program(a, b.s);
+        const char *whole = all ? arena_strdup(a, b.s) : micro_program(a, b.s);
         buf_free(&b);
         return whole;
     }
-    return program(a, text);
+    return micro_program(a, text);
 }
 
-static void put(unsigned char *p, uint64_t v, int bytes)
+static void micro_put(unsigned char *p, uint64_t v, int bytes)
 {
     for (int i = 0; i < bytes; i++) p[i] = (unsigned char)(v >> 8 * i);
 }
@@ -119,13 +119,14 @@ bool micro_record(Diag *d, const char *dir, uint64_t size, uint64_t offset)
     enum { HEADER = 64, RECORD = 64, BYTES = 128, FP16 = 1 };
     unsigned char file[HEADER + RECORD + BYTES] = { 0 };
     Arena a = { 0 };
-    put(file, 1, 4);
-    put(file + 4, 2, 4);
-    put(file + HEADER, 0xdeadbeef, 4);
-    put(file + HEADER + 4, FP16, 4);
-    put(file + HEADER + 8, size, 8);
-    put(file + HEADER + 16, offset, 8);
-    for (int i = 0; i < BYTES; i += 2) put(file + HEADER + RECORD + i, 0x3c00, 2); /* ones */
+    micro_put(file, 1, 4);
+    micro_put(file + 4, 2, 4);
+    micro_put(file + HEADER, 0xdeadbeef, 4);
+    micro_put(file + HEADER + 4, FP16, 4);
+    micro_put(file + HEADER + 8, size, 8);
+    micro_put(file + HEADER + 16, offset, 8);
+    for (int i = 0; i < BYTES; i += 2)
+        micro_put(file + HEADER + RECORD + i, 0x3c00, 2); /* ones */
     bool ok = file_write_all(d, arena_printf(&a, "%s/w.bin", dir), file, sizeof file);
     arena_free(&a);
     return ok;

@@ -96,12 +96,12 @@ int part_statements(const Func *f, Arena *a, const Op ***out)
 
 enum { USED_INSIDE = 1, USED_OUTSIDE = 2 };
 
-static bool marked(const ValueTable *marks, const Value *v, uintptr_t how)
+static bool part_marked(const ValueTable *marks, const Value *v, uintptr_t how)
 {
     return ((uintptr_t)values_get(marks, v) & how) != 0;
 }
 
-static void mark(ValueTable *marks, const Value *v, uintptr_t how)
+static void part_mark(ValueTable *marks, const Value *v, uintptr_t how)
 {
     values_set(marks, v, (void *)((uintptr_t)values_get(marks, v) | how));
 }
@@ -109,10 +109,10 @@ static void mark(ValueTable *marks, const Value *v, uintptr_t how)
 static void mark_uses(ValueTable *marks, const Op *op, uintptr_t how)
 {
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) mark(marks, op->arg[i].val[k], how);
+        for (int k = 0; k < op->arg[i].count; k++) part_mark(marks, op->arg[i].val[k], how);
     for (int i = 0; i < op->nblock; i++) {
         const Block *b = op->block[i];
-        for (int k = 0; k < b->nresult; k++) mark(marks, b->result[k], how);
+        for (int k = 0; k < b->nresult; k++) part_mark(marks, b->result[k], how);
         for (const Op *inner = b->first; inner; inner = inner->next)
             mark_uses(marks, inner, how);
     }
@@ -121,7 +121,8 @@ static void mark_uses(ValueTable *marks, const Op *op, uintptr_t how)
 static void mark_all(ValueTable *marks, const Func *g, Op *const *op, int n, const bool *in)
 {
     for (int i = 0; i < n; i++) mark_uses(marks, op[i], in[i] ? USED_INSIDE : USED_OUTSIDE);
-    for (int i = 0; i < g->body->nresult; i++) mark(marks, g->body->result[i], USED_OUTSIDE);
+    for (int i = 0; i < g->body->nresult; i++)
+        part_mark(marks, g->body->result[i], USED_OUTSIDE);
 }
 
 /* What others take; of a statement that nobody takes anything of, all. */
@@ -131,10 +132,10 @@ static bool make_results(const ValueTable *marks, Func *g, Op *const *op, int n,
     for (int i = 0; i < n; i++) {
         bool used = false;
         for (int k = 0; k < op[i]->nout; k++)
-            used = used || marked(marks, op[i]->out[k], USED_INSIDE | USED_OUTSIDE);
+            used = used || part_marked(marks, op[i]->out[k], USED_INSIDE | USED_OUTSIDE);
         for (int k = 0; in[i] && k < op[i]->nout; k++) {
             Value *v = op[i]->out[k];
-            if (used && !marked(marks, v, USED_OUTSIDE)) continue;
+            if (used && !part_marked(marks, v, USED_OUTSIDE)) continue;
             if (v->type->kind == TY_TENSOR) block_result(g->body, v);
             else if (used) return false;
         }
@@ -160,7 +161,7 @@ static bool drop_statements(const ValueTable *marks, Func *g, Op *const *op, int
     for (int i = n - 1; ok && i >= 0; i--) {
         if (in[i]) continue;
         for (int k = 0; ok && k < op[i]->nout; k++)
-            if (marked(marks, op[i]->out[k], USED_INSIDE))
+            if (part_marked(marks, op[i]->out[k], USED_INSIDE))
                 ok = make_parameter(g, op[i]->out[k], r);
         if (ok) op_unlink(op[i]);
     }
@@ -177,12 +178,12 @@ static void drop_unused(Func *g)
         bool used = !is_constant(op);
         before = op->prev;
         for (int k = 0; k < op->nout; k++)
-            used = used || marked(&marks, op->out[k], USED_INSIDE);
+            used = used || part_marked(&marks, op->out[k], USED_INSIDE);
         if (used) mark_uses(&marks, op, USED_INSIDE);
         else op_unlink(op);
     }
     for (int i = 0; i < b->nparam; i++)
-        if (marked(&marks, b->param[i], USED_INSIDE)) b->param[n++] = b->param[i];
+        if (part_marked(&marks, b->param[i], USED_INSIDE)) b->param[n++] = b->param[i];
     b->nparam = n;
     values_free(&marks);
 }

@@ -13,9 +13,9 @@
 typedef struct {
     int rule;
     const char *breaks, *keeps;
-} Pair;
+} ProbePair;
 
-static const Pair pairs[] = {
+static const ProbePair pairs[] = {
 #define CASE(id, chip, breaks, keeps) { RULE_##id, breaks, keeps },
 #include "probes.def"
 };
@@ -60,7 +60,7 @@ typedef struct {
 
 /* "a=8 b=1,4096 c=0,0,1": all of a are 8; of b the first is 4096, the rest 1; of c the last is
  * 1. Others: random in [-1, 1). */
-static bool filled(const char *fill, const char *name, Fill *f)
+static bool probe_filled(const char *fill, const char *name, Fill *f)
 {
     const size_t n = strlen(name);
     for (const char *s = fill; (s = strstr(s, name)); s += n) {
@@ -74,7 +74,7 @@ static bool filled(const char *fill, const char *name, Fill *f)
     return false;
 }
 
-static double element(const Fill *f, size_t i, size_t count)
+static double probe_element(const Fill *f, size_t i, size_t count)
 {
     return i == 0 ? f->first : i + 1 == count ? f->last : f->rest;
 }
@@ -90,9 +90,9 @@ static bool make_input(const Value *v, const Trial *t, Binding *b, Diag *d)
     for (int i = 0; i < shape.rank; i++)
         if (shape.dim[i] == DIM_ANY) shape.dim[i] = ANY;
     if (!tensor_alloc(&b->value, d, v->type->dtype, &shape)) return false;
-    const bool given = filled(t->fill, v->name, &fill);
+    const bool given = probe_filled(t->fill, v->name, &fill);
     for (size_t i = 0; i < b->value.count; i++) {
-        double x = given ? element(&fill, i, b->value.count)
+        double x = given ? probe_element(&fill, i, b->value.count)
                          : floor(rng_unit(key, i) * 2048 - 1024) / 1024;
         if (given && x == PLACE) x = (double)t->extent;
         if (dtype_is_float(b->value.dtype)) tensor_set_float(&b->value, i, x);
@@ -168,7 +168,7 @@ static bool keep_results(Program *program, Results *out, Diag *d)
 
 /* What a backend is given has been verified: a literal without its type is all that may be
  * wrong with it. */
-static bool sound(Micro *x, const char *text)
+static bool probe_sound(Micro *x, const char *text)
 {
     Diag quiet = { .quiet = true };
     bool ok = module_verify(x->m, &quiet, NULL) || strstr(text, "axis = -1");
@@ -182,7 +182,7 @@ static Outcome run_on(Prober *p, const Backend *b, const Trial *t, Results *out)
     Diag aside = { .quiet = true };
     Outcome outcome = RUN_FAILED;
     Program *program = NULL;
-    if (micro_open(&x, p, &aside, t) && sound(&x, t->text)) {
+    if (micro_open(&x, p, &aside, t) && probe_sound(&x, t->text)) {
         if (b == p->engine) p->compiles++;
         program = program_new_as_given(b, x.m, module_main(x.m), &aside);
         const RunOptions opt = { .max_steps = 1000 };
@@ -206,7 +206,7 @@ static Outcome run_on(Prober *p, const Backend *b, const Trial *t, Results *out)
  * a table of 33 points does not at 0, where it is told apart. */
 static double tolerance_of(double want) { return 2e-4 + 4e-3 * fabs(want); }
 
-static bool differ(double got, double want, double tolerance)
+static bool probe_differ(double got, double want, double tolerance)
 {
     if (isnan(got) || isnan(want)) return isnan(got) != isnan(want);
     if (isinf(got) || isinf(want)) return got != want;
@@ -220,7 +220,7 @@ static bool same_results(Prober *p, const Results *got, const Results *want, dou
         if (got->t[r].count != want->t[r].count || got->t[r].is_list) return false;
         for (size_t i = 0; i < got->t[r].count; i++) {
             double g = tensor_float(&got->t[r], i), w = tensor_float(&want->t[r], i);
-            if (!differ(g, w, tolerance)) continue;
+            if (!probe_differ(g, w, tolerance)) continue;
             snprintf(p->said, sizeof p->said, "element %zu is %g, the reference has %g", i, g,
                      w);
             return false;
@@ -247,7 +247,7 @@ Ran probe_trial(Prober *p, const Trial *t)
     return ran;
 }
 
-static Ran compare(Prober *p, const char *text, const char *fill, double tolerance)
+static Ran probe_compare(Prober *p, const char *text, const char *fill, double tolerance)
 {
     return probe_trial(p, &(Trial){ .text = text, .fill = fill, .tolerance = tolerance });
 }
@@ -266,24 +266,24 @@ bool probe_start(Prober *p)
     };
     for (size_t i = 0; i < COUNT(versions) * COUNT(plain); i++) {
         snprintf(p->version, sizeof p->version, "%s", versions[i % COUNT(versions)]);
-        if (compare(p, plain[i / COUNT(versions)], "", 0) == RAN_SAME) return true;
+        if (probe_compare(p, plain[i / COUNT(versions)], "", 0) == RAN_SAME) return true;
     }
     return diag_error(p->diag, (Loc){ 0 }, "%s runs not even relu: %s", p->engine->name,
                       p->said);
 }
 
 /* Only the files of the record rule differ between its two programs. */
-static bool prepare(Prober *p, const char *text)
+static bool probe_prepare(Prober *p, const char *text)
 {
     if (!strcmp(text, "record")) return micro_record(p->diag, p->dir, 0x80000, 0);
     if (!strcmp(text, "sound")) return micro_record(p->diag, p->dir, 128, 128);
     return true;
 }
 
-static Verdict probe_pair(Prober *p, const Pair *k)
+static Verdict probe_pair(Prober *p, const ProbePair *k)
 {
     const char *fill = fill_of(k->rule);
-    if (!prepare(p, k->keeps) || compare(p, k->keeps, fill, 0) != RAN_SAME) {
+    if (!probe_prepare(p, k->keeps) || probe_compare(p, k->keeps, fill, 0) != RAN_SAME) {
         char why[sizeof p->said];
         memcpy(why, p->said, sizeof why);
         snprintf(p->said, sizeof p->said,
@@ -291,8 +291,8 @@ static Verdict probe_pair(Prober *p, const Pair *k)
                  why[0] ? ": " : "", why);
         return VERDICT_UNKNOWN;
     }
-    if (!prepare(p, k->breaks)) return VERDICT_UNKNOWN;
-    switch (compare(p, k->breaks, fill, 0)) {
+    if (!probe_prepare(p, k->breaks)) return VERDICT_UNKNOWN;
+    switch (probe_compare(p, k->breaks, fill, 0)) {
     case RAN_SAME: return VERDICT_ABSENT;
     case RAN_OTHER:
     case RAN_NOT: return VERDICT_HOLDS;
@@ -303,16 +303,16 @@ static Verdict probe_pair(Prober *p, const Pair *k)
 
 /* Order of weight: one program that shows the rule outweighs those that do not, whose limits
  * differ by chip. */
-static Verdict stronger(Verdict a, Verdict b)
+static Verdict probe_stronger(Verdict a, Verdict b)
 {
     if (a == VERDICT_HOLDS || b == VERDICT_HOLDS) return VERDICT_HOLDS;
     return a == VERDICT_ABSENT || b == VERDICT_ABSENT ? VERDICT_ABSENT : VERDICT_UNKNOWN;
 }
 
 /* What costs speed alone cannot be told from results. */
-static bool shows(int rule) { return rules[rule].effect != FX_SLOW; }
+static bool probe_shows(int rule) { return rules[rule].effect != FX_SLOW; }
 
-static bool among(const int *all, size_t n, int rule)
+static bool probe_among(const int *all, size_t n, int rule)
 {
     for (size_t i = 0; i < n; i++)
         if (all[i] == rule) return true;
@@ -325,7 +325,7 @@ bool probe_is_heavy(int rule)
 #define HEAVY(id) RULE_##id,
 #include "probes.def"
     };
-    return among(heavy, COUNT(heavy), rule);
+    return probe_among(heavy, COUNT(heavy), rule);
 }
 
 bool probe_is_raw(int rule)
@@ -334,7 +334,7 @@ bool probe_is_raw(int rule)
 #define RAW(id) RULE_##id,
 #include "probes.def"
     };
-    return among(raw, COUNT(raw), rule);
+    return probe_among(raw, COUNT(raw), rule);
 }
 
 bool probe_texts(int rule, int i, const char **breaks, const char **keeps)
@@ -351,7 +351,7 @@ bool probe_texts(int rule, int i, const char **breaks, const char **keeps)
 bool probe_has_rule(int rule)
 {
     for (size_t i = 0; i < COUNT(pairs); i++)
-        if (pairs[i].rule == rule) return shows(rule);
+        if (pairs[i].rule == rule) return probe_shows(rule);
     for (size_t i = 0; i < COUNT(numbers); i++)
         if (numbers[i].rule == rule) return true;
     return false;
@@ -362,13 +362,13 @@ Verdict probe_rule(Prober *p, int rule)
     Verdict v = VERDICT_UNKNOWN;
     p->said[0] = 0;
     for (size_t i = 0; i < COUNT(pairs) && v != VERDICT_HOLDS; i++)
-        if (pairs[i].rule == rule) v = stronger(v, probe_pair(p, &pairs[i]));
+        if (pairs[i].rule == rule) v = probe_stronger(v, probe_pair(p, &pairs[i]));
     for (size_t i = 0; i < COUNT(numbers); i++) {
         if (numbers[i].rule != rule) continue;
-        Ran ran = compare(p, numbers[i].program, numbers[i].fill, numbers[i].tolerance);
-        v = stronger(v, ran == RAN_SAME    ? VERDICT_ABSENT
-                        : ran == RAN_OTHER ? VERDICT_HOLDS
-                                           : VERDICT_UNKNOWN);
+        Ran ran = probe_compare(p, numbers[i].program, numbers[i].fill, numbers[i].tolerance);
+        v = probe_stronger(v, ran == RAN_SAME    ? VERDICT_ABSENT
+                              : ran == RAN_OTHER ? VERDICT_HOLDS
+                                                 : VERDICT_UNKNOWN);
     }
     return v;
 }
@@ -379,7 +379,7 @@ Verdict probe_op(Prober *p, int i)
 {
     switch (
         /* tables are a rule of their own */
-        compare(p, one_op[i].program, "a=0.5 b=0.5", 0.06)) {
+        probe_compare(p, one_op[i].program, "a=0.5 b=0.5", 0.06)) {
     case RAN_SAME: return VERDICT_ABSENT;
     case RAN_NOT: return VERDICT_HOLDS;
     case RAN_OTHER:

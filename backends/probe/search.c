@@ -166,7 +166,7 @@ bool search_restore(Search *s, int row, int64_t good, int64_t bad)
 }
 
 /* An extent twice or half as large as `from`; 0: there is none. */
-static int64_t farther(int row, int64_t from, bool up)
+static int64_t search_farther(int row, int64_t from, bool up)
 {
     const int64_t to = up ? from * 2 : from / 2, least = table[row].least,
                   most = table[row].most;
@@ -179,8 +179,8 @@ int64_t search_next(const Search *s)
     const bool largest = table[s->row].side == SIDE_LARGEST;
     if (s->stuck) return 0;
     if (!s->good && !s->bad) return table[s->row].first;
-    if (!s->bad) return farther(s->row, s->good, largest);
-    if (!s->good) return farther(s->row, s->bad, !largest);
+    if (!s->bad) return search_farther(s->row, s->good, largest);
+    if (!s->good) return search_farther(s->row, s->bad, !largest);
     const int64_t gap = s->good < s->bad ? s->bad - s->good : s->good - s->bad;
     return gap < 2 ? 0 : (s->good < s->bad ? s->good : s->bad) + gap / 2;
 }
@@ -200,7 +200,7 @@ bool search_step(Search *s, Prober *p)
     return !s->stuck;
 }
 
-static int halvings(int64_t n)
+static int search_halvings(int64_t n)
 {
     int k = 0;
     while (n > 1) {
@@ -214,8 +214,8 @@ static int halvings(int64_t n)
 int search_trials(int row)
 {
     const int64_t first = table[row].first;
-    const int up = halvings(table[row].most / first + 1), down = halvings(first);
-    return 2 + (up > down ? up : down) + halvings(table[row].most);
+    const int up = search_halvings(table[row].most / first + 1), down = search_halvings(first);
+    return 2 + (up > down ? up : down) + search_halvings(table[row].most);
 }
 
 Found search_result(const Search *s, int64_t *value)

@@ -15,7 +15,7 @@ typedef struct {
     const RuleSet *rules;
     Diag *diag;
     Arena *arena;
-    Engine *engine;
+    SimEngine *engine;
     int broken; /* rules that refuse */
     bool ok;
 } Judge;
@@ -50,7 +50,7 @@ static bool check_weights(void *ctx, const Op *op)
 
 /* ---- rules ------------------------------------------------------------------------------- */
 
-static void refuse(Judge *j, const RuleBreak *b)
+static void accept_refuse(Judge *j, const RuleBreak *b)
 {
     if (!j->broken++)
         diag_error(j->diag, b->loc,
@@ -62,9 +62,9 @@ static void refuse(Judge *j, const RuleBreak *b)
                   b->rule->name, b->rule->effect == FX_CRASH ? "; its compiler crashes" : "");
 }
 
-static void spoil(Judge *j, const RuleBreak *b)
+static void accept_spoil(Judge *j, const RuleBreak *b)
 {
-    Engine *e = j->engine;
+    SimEngine *e = j->engine;
     if (!b->op) {
         e->all_spoiled = true;
         return;
@@ -80,7 +80,7 @@ static void spoil(Judge *j, const RuleBreak *b)
 
 /* Silent faults that are simulated as what they are, or that running through surfaces avoids.
  * A number about the statements that a rule names is for them alone (call.c). */
-static bool simulated(const char *rule)
+static bool accept_simulated(const char *rule)
 {
     if (rule_find(rule) == RULE_transposed_products) return false;
     static const char *const elsewhere[] = { "slot-order", "weight-record" };
@@ -89,20 +89,21 @@ static bool simulated(const char *rule)
     return number_has_rule(rule);
 }
 
-static void judge(void *ctx, const RuleBreak *b)
+static void accept_judge(void *ctx, const RuleBreak *b)
 {
     Judge *j = ctx;
     if (b->standing < STAND_REPORTED) return;
-    if (b->rule->effect == FX_REFUSED || b->rule->effect == FX_CRASH) refuse(j, b);
-    else if (b->rule->effect == FX_WRONG && !simulated(b->rule->name)) spoil(j, b);
+    if (b->rule->effect == FX_REFUSED || b->rule->effect == FX_CRASH) accept_refuse(j, b);
+    else if (b->rule->effect == FX_WRONG && !accept_simulated(b->rule->name))
+        accept_spoil(j, b);
 }
 
 bool sim_accepts(const Module *m, const Func *f, const RuleSet *rs, Diag *d, Arena *a,
-                 Engine *e)
+                 SimEngine *e)
 {
     Judge j = { .rules = rs, .diag = d, .arena = a, .engine = e, .ok = true };
     func_read(f, check_weights, &j);
-    if (!j.ok || rules_check(m, rs, d, judge, &j) < 0) return false;
+    if (!j.ok || rules_check(m, rs, d, accept_judge, &j) < 0) return false;
     if (!j.broken) return true;
     if (j.broken > MAX_NOTES)
         diag_note(d, (Loc){ 0 }, "and %d more; anec --check --target %s shows all",

@@ -14,13 +14,13 @@ enum { CHUNK = 1024 };
 
 /* ---- single functions: y is the meaning at x, both in double ----------------------------- */
 
-typedef double Fix(const Engine *e, const Table *t, double x, double y);
+typedef double Fix(const SimEngine *e, const Table *t, double x, double y);
 
-static double num(const Engine *e, int i) { return e->numbers.v[i]; }
+static double sim_num(const SimEngine *e, int i) { return e->numbers.v[i]; }
 
-static double fix_table(const Engine *e, const Table *t, double x, double y)
+static double fix_table(const SimEngine *e, const Table *t, double x, double y)
 {
-    return num(e, NUM_tables) != 0 ? table_at(t, x) : y;
+    return sim_num(e, NUM_tables) != 0 ? table_at(t, x) : y;
 }
 
 /* Infinite from `at` on and finite below, whatever rounding would make of it. */
@@ -30,53 +30,53 @@ static double overflow_at(double at, double x, double y)
     return isfinite(at) && y > 65504 ? 65504 : y;
 }
 
-static double fix_exp(const Engine *e, const Table *t, double x, double y)
+static double fix_exp(const SimEngine *e, const Table *t, double x, double y)
 {
     (void)t;
-    return overflow_at(num(e, NUM_exp_overflow_at), x, y);
+    return overflow_at(sim_num(e, NUM_exp_overflow_at), x, y);
 }
 
-static double fix_square(const Engine *e, const Table *t, double x, double y)
+static double fix_square(const SimEngine *e, const Table *t, double x, double y)
 {
     (void)t;
-    return overflow_at(num(e, NUM_square_overflow_at), fabs(x), y);
+    return overflow_at(sim_num(e, NUM_square_overflow_at), fabs(x), y);
 }
 
-static double fix_log(const Engine *e, const Table *t, double x, double y)
+static double fix_log(const SimEngine *e, const Table *t, double x, double y)
 {
     (void)t;
-    if (x == 0) return num(e, NUM_log_of_zero);
-    if (x == INFINITY) return num(e, NUM_log_of_inf);
-    return x > 0 && x < num(e, NUM_log_floor) ? log(num(e, NUM_log_floor)) : y;
+    if (x == 0) return sim_num(e, NUM_log_of_zero);
+    if (x == INFINITY) return sim_num(e, NUM_log_of_inf);
+    return x > 0 && x < sim_num(e, NUM_log_floor) ? log(sim_num(e, NUM_log_floor)) : y;
 }
 
-static double fix_rsqrt(const Engine *e, const Table *t, double x, double y)
+static double fix_rsqrt(const SimEngine *e, const Table *t, double x, double y)
 {
     (void)t;
-    return x >= 0 && x < num(e, NUM_log_floor) ? 1 / sqrt(num(e, NUM_log_floor)) : y;
+    return x >= 0 && x < sim_num(e, NUM_log_floor) ? 1 / sqrt(sim_num(e, NUM_log_floor)) : y;
 }
 
-static double fix_softplus(const Engine *e, const Table *t, double x, double y)
+static double fix_softplus(const SimEngine *e, const Table *t, double x, double y)
 {
     (void)t;
-    return x > num(e, NUM_softplus_max) ? 0 : y;
+    return x > sim_num(e, NUM_softplus_max) ? 0 : y;
 }
 
-static double fix_softsign(const Engine *e, const Table *t, double x, double y)
+static double fix_softsign(const SimEngine *e, const Table *t, double x, double y)
 {
     (void)t;
-    return x > num(e, NUM_softsign_max) ? 0 : y;
+    return x > sim_num(e, NUM_softsign_max) ? 0 : y;
 }
 
-static double fix_round(const Engine *e, const Table *t, double x, double y)
+static double fix_round(const SimEngine *e, const Table *t, double x, double y)
 {
     (void)t;
-    return fabs(x) >= num(e, NUM_round_max) ? 0 : y;
+    return fabs(x) >= sim_num(e, NUM_round_max) ? 0 : y;
 }
 
 /* ---- what is particular of an op --------------------------------------------------------- */
 
-static bool attention(Engine *e, Call *c, Tensor *res);
+static bool sim_attention(SimEngine *e, Call *c, Tensor *res);
 
 /* The column SIM of the op table. */
 static const struct Own {
@@ -85,7 +85,7 @@ static const struct Own {
     Fix *fix;
     ParamId divisor; /* the operand whose -0 divides as +0 */
     bool mac, slice;
-    bool (*instead)(Engine *e, Call *c, Tensor *res);
+    bool (*instead)(SimEngine *e, Call *c, Tensor *res);
 } own[OP_COUNT] = {
 #define OP(name, ...) [OP_##name] =
 #define SIM(...) { __VA_ARGS__ },
@@ -93,7 +93,7 @@ static const struct Own {
 };
 
 static int kind_of(const Call *c) { return (int)(c->info - ops); }
-static bool moves(const Call *c) { return (c->info->flags & F_MOVES) != 0; }
+static bool sim_moves(const Call *c) { return (c->info->flags & F_MOVES) != 0; }
 
 /* ---- operands ---------------------------------------------------------------------------- */
 
@@ -106,11 +106,12 @@ static bool has_nan(const Tensor *t)
 }
 
 /* The operand as the engine reads it; itself where nothing changes. */
-static const Tensor *as_read(const Engine *e, Call *c, const Tensor *t, bool divisor)
+static const Tensor *as_read(const SimEngine *e, Call *c, const Tensor *t, bool divisor)
 {
-    const bool half = t->dtype == DT_FP16, no_nan = num(e, NUM_nan_to_inf) != 0 && !moves(c);
-    const bool positive = divisor && num(e, NUM_zero_divisor_positive) != 0;
-    if (half ? !(no_nan && has_nan(t)) && !positive : num(e, NUM_half_only) == 0) return t;
+    const bool half = t->dtype == DT_FP16,
+               no_nan = sim_num(e, NUM_nan_to_inf) != 0 && !sim_moves(c);
+    const bool positive = divisor && sim_num(e, NUM_zero_divisor_positive) != 0;
+    if (half ? !(no_nan && has_nan(t)) && !positive : sim_num(e, NUM_half_only) == 0) return t;
     double v[CHUNK];
     Tensor *to = NEW(c->arena, Tensor);
     *to = *t;
@@ -130,7 +131,7 @@ static const Tensor *as_read(const Engine *e, Call *c, const Tensor *t, bool div
 }
 
 /* Constant scalars are settings of an op, not data. */
-static void read_operands(const Engine *e, Call *c)
+static void read_operands(const SimEngine *e, Call *c)
 {
     const ParamId divisor = own[kind_of(c)].divisor;
     for (int i = 0; c->info->param[i].name; i++) {
@@ -148,7 +149,7 @@ static void read_operands(const Engine *e, Call *c)
 /* ---- results ----------------------------------------------------------------------------- */
 
 typedef struct {
-    const Engine *e;
+    const SimEngine *e;
     Fix *fix;
     const Table *table;
     const Tensor *x; /* the operand of fix */
@@ -159,16 +160,16 @@ typedef struct {
 
 static double finish_one(const Finish *f, size_t i, double y)
 {
-    const Engine *e = f->e;
+    const SimEngine *e = f->e;
     if (f->fix) y = f->fix(e, f->table, tensor_float(f->x, i) + f->epsilon, y);
-    if (isnan(y) && num(e, NUM_invalid_to_zero) != 0) return 0;
+    if (isnan(y) && sim_num(e, NUM_invalid_to_zero) != 0) return 0;
     if (f->half) y = sim_half(&e->numbers, y);
-    if (f->limited && fabs(y) >= num(e, NUM_mac_overflow_at))
-        y = copysign(num(e, NUM_mac_overflow_to), y);
+    if (f->limited && fabs(y) >= sim_num(e, NUM_mac_overflow_at))
+        y = copysign(sim_num(e, NUM_mac_overflow_to), y);
     return y;
 }
 
-static void finish(const Finish *f, const Tensor *from, Tensor *to)
+static void sim_finish(const Finish *f, const Tensor *from, Tensor *to)
 {
     double v[CHUNK];
     for (size_t i = 0; i < from->count; i += CHUNK) {
@@ -187,15 +188,17 @@ static bool one_product(const Call *c)
     return shape_elements(w, 1, w->rank) == 1;
 }
 
-static bool free_of_limit(const Engine *e, const Call *c)
+static bool free_of_limit(const SimEngine *e, const Call *c)
 {
-    return num(e, NUM_conv_one_product_free) != 0 && one_product(c);
+    return sim_num(e, NUM_conv_one_product_free) != 0 && one_product(c);
 }
 
-static Finish finish_of(const Engine *e, Call *c, DType t)
+static Finish finish_of(const SimEngine *e, Call *c, DType t)
 {
     const struct Own *o = &own[kind_of(c)];
-    Finish f = { .e = e, .fix = o->fix, .half = t == DT_FP16 || num(e, NUM_half_only) != 0 };
+    Finish f = { .e = e,
+                 .fix = o->fix,
+                 .half = t == DT_FP16 || sim_num(e, NUM_half_only) != 0 };
     f.limited = o->mac && !free_of_limit(e, c);
     if (kind_of(c) == OP_gelu && !strcmp(call_str(c, P_mode), "SIGMOID_APPROXIMATION"))
         f.fix = NULL;
@@ -219,9 +222,9 @@ static bool inside_width(const Call *c)
 }
 
 /* Multiplied on the way in fp16, and divided again. */
-static void pass_width(const Engine *e, const Call *c, Tensor *t)
+static void pass_width(const SimEngine *e, const Call *c, Tensor *t)
 {
-    const double gain = num(e, NUM_width_gain);
+    const double gain = sim_num(e, NUM_width_gain);
     if (!dtype_is_float(t->dtype) || gain == 1 || !inside_width(c)) return;
     for (size_t i = 0; i < t->count; i++)
         tensor_set_float(t, i, sim_half(&e->numbers, tensor_float(t, i) * gain) / gain);
@@ -230,7 +233,7 @@ static void pass_width(const Engine *e, const Call *c, Tensor *t)
 /* ---- running ----------------------------------------------------------------------------- */
 
 /* The meaning into doubles, then each element finished. */
-static bool run_wide(Engine *e, Call *c, Tensor *res)
+static bool run_wide(SimEngine *e, Call *c, Tensor *res)
 {
     Tensor big = { 0 };
     const Type *t = c->out[0];
@@ -238,25 +241,25 @@ static bool run_wide(Engine *e, Call *c, Tensor *res)
     c->res[0] = &big;
     bool ok = tensor_alloc(&big, c->diag, DT_FP64, &t->shape) && c->info->eval(c)
            && tensor_alloc(res, c->diag, t->dtype, &t->shape);
-    if (ok) finish(&f, &big, res);
+    if (ok) sim_finish(&f, &big, res);
     tensor_free(&big);
     return ok;
 }
 
-static bool run_plain(Engine *e, Call *c, Tensor *res, int max)
+static bool run_plain(SimEngine *e, Call *c, Tensor *res, int max)
 {
     if (!call_run(c, res, max)) return false;
-    const bool all = num(e, NUM_half_only) != 0;
+    const bool all = sim_num(e, NUM_half_only) != 0;
     for (int i = 0; i < c->nout; i++) {
         if (res[i].is_list || !dtype_is_float(res[i].dtype)) continue;
         if (own[kind_of(c)].slice) pass_width(e, c, &res[i]);
         const Finish f = { .e = e, .half = all || res[i].dtype == DT_FP16 };
-        if (!moves(c) || (all && res[i].dtype != DT_FP16)) finish(&f, &res[i], &res[i]);
+        if (!sim_moves(c) || (all && res[i].dtype != DT_FP16)) sim_finish(&f, &res[i], &res[i]);
     }
     return true;
 }
 
-static bool run(Engine *e, Call *c, Tensor *res, int max)
+static bool sim_run_call(SimEngine *e, Call *c, Tensor *res, int max)
 {
     read_operands(e, c);
     c->products = free_of_limit(e, c) ? &e->single.products : &e->mac.products;
@@ -276,9 +279,10 @@ static bool run(Engine *e, Call *c, Tensor *res, int max)
 typedef struct {
     ParamId param;
     const Tensor *val;
-} Named;
+} SimNamed;
 
-static bool step(Engine *e, const Call *outer, int op, const Named *arg, int n, Tensor *out)
+static bool sim_step(SimEngine *e, const Call *outer, int op, const SimNamed *arg, int n,
+                     Tensor *out)
 {
     Call *c = NEW(outer->arena, Call);
     call_init(c, &ops[op], outer->opset, outer->arena, outer->diag, outer->loc);
@@ -288,7 +292,7 @@ static bool step(Engine *e, const Call *outer, int op, const Named *arg, int n, 
                         arg[i].val, true };
         call_give(c, arg[i].param, 1, v, false);
     }
-    return run(e, c, out, 1);
+    return sim_run_call(e, c, out, 1);
 }
 
 /* What is added to the scores: a bool mask lets pass where it is true. */
@@ -311,24 +315,27 @@ static Tensor *scalar_of(const Call *c, DType t, double v)
     return x;
 }
 
-static bool attention(Engine *e, Call *c, Tensor *res)
+static bool sim_attention(SimEngine *e, Call *c, Tensor *res)
 {
     const Tensor *q = call_val(c, P_query), *k = call_val(c, P_key), *v = call_val(c, P_value);
-    const Tensor *mask = num(e, NUM_mac_ignores_mask) != 0 ? NULL : call_val(c, P_attn_mask);
+    const Tensor *mask = sim_num(e, NUM_mac_ignores_mask) != 0 ? NULL
+                                                               : call_val(c, P_attn_mask);
     const Tensor *yes = scalar_of(c, DT_BOOL, 1), *last = scalar_of(c, DT_INT32, -1);
     const Tensor *scale = scalar_of(c, q->dtype,
                                     1 / sqrt((double)q->shape.dim[q->shape.rank - 1]));
     Tensor t[6] = { { 0 } };
-    const Named scores[] = { { P_x, q }, { P_y, k }, { P_transpose_y, yes } };
-    const Named scaled[] = { { P_x, &t[0] }, { P_y, scale } },
-                added[] = { { P_x, &t[1] }, { P_y, &t[2] } };
-    const Named soft[] = { { P_x, mask ? &t[3] : &t[1] }, { P_axis, last } };
-    const Named mixed[] = { { P_x, &t[4] }, { P_y, v } };
-    bool ok = step(e, c, OP_matmul, scores, 3, &t[0]) && step(e, c, OP_mul, scaled, 2, &t[1])
+    const SimNamed scores[] = { { P_x, q }, { P_y, k }, { P_transpose_y, yes } };
+    const SimNamed scaled[] = { { P_x, &t[0] }, { P_y, scale } },
+                   added[] = { { P_x, &t[1] }, { P_y, &t[2] } };
+    const SimNamed soft[] = { { P_x, mask ? &t[3] : &t[1] }, { P_axis, last } };
+    const SimNamed mixed[] = { { P_x, &t[4] }, { P_y, v } };
+    bool ok = sim_step(e, c, OP_matmul, scores, 3, &t[0])
+           && sim_step(e, c, OP_mul, scaled, 2, &t[1])
            && (!mask
                || (mask_as_numbers(c, mask, q->dtype, &t[2])
-                   && step(e, c, OP_add, added, 2, &t[3])))
-           && step(e, c, OP_softmax, soft, 2, &t[4]) && step(e, c, OP_matmul, mixed, 2, res);
+                   && sim_step(e, c, OP_add, added, 2, &t[3])))
+           && sim_step(e, c, OP_softmax, soft, 2, &t[4])
+           && sim_step(e, c, OP_matmul, mixed, 2, res);
     for (size_t i = 0; i < COUNT(t); i++) tensor_free(&t[i]);
     return ok;
 }
@@ -345,7 +352,7 @@ static void drop_product(const Call *c, Tensor *res)
 }
 
 /* How large the error is was said, not where: all of it is off by as much. */
-static void scale(Tensor *res, double by)
+static void sim_scale(Tensor *res, double by)
 {
     for (size_t i = 0; i < res->count; i++) tensor_set_float(res, i, tensor_float(res, i) * by);
 }
@@ -359,19 +366,20 @@ static void overflow_from(double at, Tensor *res)
 }
 
 /* What a silent fault gives is seldom known: zeros stand for it. */
-static void spoil_by(const Engine *e, int rule, const Call *c, Tensor *res, int n)
+static void spoil_by(const SimEngine *e, int rule, const Call *c, Tensor *res, int n)
 {
     if (rule == RULE_rounded_scale) drop_product(c, res);
-    else if (rule == RULE_transposed_products) overflow_from(num(e, NUM_fed_overflow_at), res);
-    else if (rule == RULE_hard_swish_rank) scale(res, 1 - 0.039);
-    else if (rule == RULE_quantized_scale) scale(res, 2);
+    else if (rule == RULE_transposed_products)
+        overflow_from(sim_num(e, NUM_fed_overflow_at), res);
+    else if (rule == RULE_hard_swish_rank) sim_scale(res, 1 - 0.039);
+    else if (rule == RULE_quantized_scale) sim_scale(res, 2);
     else
         for (int i = 0; i < n; i++)
             if (res[i].bytes && !res[i].is_list && res[i].dtype != DT_STRING)
                 memset(res[i].data, 0, res[i].bytes);
 }
 
-static void spoil(const Engine *e, const Op *op, const Call *c, Tensor *res)
+static void sim_spoil(const SimEngine *e, const Op *op, const Call *c, Tensor *res)
 {
     for (int i = 0; i < e->nspoiled; i++)
         if (e->spoiled[i].op == op) spoil_by(e, e->spoiled[i].rule, c, res, c->nout);
@@ -379,7 +387,7 @@ static void spoil(const Engine *e, const Op *op, const Call *c, Tensor *res)
 
 /* ---- the door ---------------------------------------------------------------------------- */
 
-void engine_init(Engine *e)
+void engine_init(SimEngine *e)
 {
     Numbers free = e->numbers;
     free.v[NUM_mac_overflow_partial] = 0;
@@ -390,9 +398,9 @@ void engine_init(Engine *e)
 
 bool engine_call(void *engine, const Op *op, Call *c, Tensor *res, int max)
 {
-    Engine *e = engine;
+    SimEngine *e = engine;
     if (op_on_processor(op)) return call_run(c, res, max);
-    if (!run(e, c, res, max)) return false;
-    spoil(e, op, c, res);
+    if (!sim_run_call(e, c, res, max)) return false;
+    sim_spoil(e, op, c, res);
     return true;
 }

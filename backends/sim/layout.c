@@ -6,20 +6,20 @@
 
 #include <string.h>
 
-static int64_t extent(const Shape *s, int from_end)
+static int64_t layout_extent(const Shape *s, int from_end)
 {
     return s->rank >= from_end ? s->dim[s->rank - from_end] : 1;
 }
 
-bool layout_of(const char *name, DType t, const Shape *s, Layout *out)
+bool layout_of(const char *name, DType t, const Shape *s, SimLayout *out)
 {
     size_t planes, padded;
-    *out = (Layout){ .name = name,
-                     .type = t,
-                     .width = extent(s, 1),
-                     .height = extent(s, 2),
-                     .channels = extent(s, 3),
-                     .batch = 1 };
+    *out = (SimLayout){ .name = name,
+                        .type = t,
+                        .width = layout_extent(s, 1),
+                        .height = layout_extent(s, 2),
+                        .channels = layout_extent(s, 3),
+                        .batch = 1 };
     if (dtypes[t].bits < 8) return false;
     if (s->rank > 3) out->batch = shape_elements(s, 0, s->rank - 3);
     if (!size_mul((size_t)out->width, (size_t)dtypes[t].bits / 8, &out->row)
@@ -31,31 +31,31 @@ bool layout_of(const char *name, DType t, const Shape *s, Layout *out)
         && size_mul(out->plane_stride, planes, &out->bytes);
 }
 
-void layout_poison(const Layout *l, void *surface)
+void layout_poison(const SimLayout *l, void *surface)
 {
     if (l->bytes) memset(surface, 0xff, l->bytes);
 }
 
-static int64_t rows_of(const Layout *l)
+static int64_t rows_of(const SimLayout *l)
 {
     return l->row ? l->batch * l->channels * l->height : 0;
 }
 
-void layout_put(const Layout *l, const void *packed, void *surface)
+void layout_put(const SimLayout *l, const void *packed, void *surface)
 {
     for (int64_t i = 0; i < rows_of(l); i++)
         memcpy((char *)surface + (size_t)i * l->row_stride,
                (const char *)packed + (size_t)i * l->row, l->row);
 }
 
-void layout_get(const Layout *l, const void *surface, void *packed)
+void layout_get(const SimLayout *l, const void *surface, void *packed)
 {
     for (int64_t i = 0; i < rows_of(l); i++)
         memcpy((char *)packed + (size_t)i * l->row,
                (const char *)surface + (size_t)i * l->row_stride, l->row);
 }
 
-void layouts_order(Layout *l, int n)
+void layouts_order(SimLayout *l, int n)
 {
     for (int i = 0; i < n; i++) {
         l[i].symbol = 0;

@@ -21,17 +21,18 @@ typedef struct {
     int64_t batch, channels, height, width; /* elements */
     /* bytes of a row's elements; of all of the surface */
     size_t row, row_stride, plane_stride, bytes;
-} Layout;
+} SimLayout;
 
 /* False: strings, types below 8 bits and tensors whose surface is beyond any memory have
  * none. */
-bool layout_of(const char *name, DType t, const Shape *s, Layout *out);
+bool layout_of(const char *name, DType t, const Shape *s, SimLayout *out);
 /* Every byte 0xff: NaN in every float type. What is not written is then seen. */
-void layout_poison(const Layout *l, void *surface);
-void layout_put(const Layout *l, const void *packed, void *surface); /* C order into rows.. */
-void layout_get(const Layout *l, const void *surface, void *packed); /* ..and back */
+void layout_poison(const SimLayout *l, void *surface);
+void layout_put(const SimLayout *l, const void *packed,
+                void *surface); /* C order into rows.. */
+void layout_get(const SimLayout *l, const void *surface, void *packed); /* ..and back */
 /* Symbols by name, in the order of its bytes (C11, C12: reported on m4 and m5, contradicted
  * elsewhere). */
-void layouts_order(Layout *l, int n);
+void layouts_order(SimLayout *l, int n);
 
 #endif

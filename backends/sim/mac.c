@@ -26,22 +26,23 @@ enum {
 #define SIGN 0x80000000u
 #define FLOAT_INF 0x7f800000u
 
-static inline U4 all(uint32_t v) { return (U4){ v, v, v, v }; }
-static inline U4 choose(U4 mask, U4 yes, U4 no) { return (yes & mask) | (no & ~mask); }
+static inline U4 mac_all(uint32_t v) { return (U4){ v, v, v, v }; }
+static inline U4 mac_choose(U4 mask, U4 yes, U4 no) { return (yes & mask) | (no & ~mask); }
 /* Magnitudes of floats compare as their bits do; they are below 2^31. */
-static inline U4 above(U4 a, uint32_t limit) { return (U4)((I4)a > (I4)all(limit)); }
+static inline U4 mac_above(U4 a, uint32_t limit) { return (U4)((I4)a > (I4)mac_all(limit)); }
 
 /* A product as fp16 has it. Below the smallest normal number the step is 2^-24, which is the
  * step of fp32 between 1/2 and 1. */
 static inline F4 half_of(const MacProducts *p, F4 v)
 {
     const F4 magic = { 0.75f, 0.75f, 0.75f, 0.75f };
-    U4 u = (U4)v, mag = u & ~all(SIGN);
+    U4 u = (U4)v, mag = u & ~mac_all(SIGN);
     U4 r = (u + p->product.bias + ((u >> p->product.shift) & p->product.odd)) & p->product.mask;
-    r = choose(above(r & ~all(SIGN), p->big), (u & all(SIGN)) | all(FLOAT_INF), r);
-    U4 small = ~above(mag, p->tiny) & all(p->tiny ? UINT32_MAX : 0);
-    r = choose(small, (U4)((v + magic) - magic) & p->keep, r);
-    return (F4)(r & ~(above(mag, FLOAT_INF) & p->not_nan));
+    r = mac_choose(mac_above(r & ~mac_all(SIGN), p->big),
+                   (u & mac_all(SIGN)) | mac_all(FLOAT_INF), r);
+    U4 small = ~mac_above(mag, p->tiny) & mac_all(p->tiny ? UINT32_MAX : 0);
+    r = mac_choose(small, (U4)((v + magic) - magic) & p->keep, r);
+    return (F4)(r & ~(mac_above(mag, FLOAT_INF) & p->not_nan));
 }
 
 static inline F4 partial_of(const MacProducts *p, F4 v)
@@ -67,23 +68,24 @@ static void strip_sum(const MacProducts *p, int64_t k, const float *a, const flo
         }
         for (int j = 0; j < STRIP / WIDTH; j++) {
             sum[j] += s[j];
-            U4 over = above((U4)sum[j] & ~all(SIGN), p->limit);
-            sum[j] = (F4)choose(over, ((U4)sum[j] & all(SIGN)) | all(FLOAT_INF), (U4)sum[j]);
+            U4 over = mac_above((U4)sum[j] & ~mac_all(SIGN), p->limit);
+            sum[j] = (F4)mac_choose(over, ((U4)sum[j] & mac_all(SIGN)) | mac_all(FLOAT_INF),
+                                    (U4)sum[j]);
         }
     }
 }
 
-static float operand(const MacProducts *p, double v)
+static float mac_operand(const MacProducts *p, double v)
 {
     return fabs(v) < p->flush ? 0 : (float)v;
 }
 
-static void tile(const MacProducts *p, int64_t n, int64_t k, const double *a, const float *b,
-                 double *c)
+static void mac_tile(const MacProducts *p, int64_t n, int64_t k, const double *a,
+                     const float *b, double *c)
 {
     float row[DEPTH], out[STRIP];
     F4 sum[STRIP / WIDTH];
-    for (int64_t l = 0; l < k; l++) row[l] = operand(p, a[l]);
+    for (int64_t l = 0; l < k; l++) row[l] = mac_operand(p, a[l]);
     for (int64_t j = 0; j < STRIP; j++) out[j] = j < n ? (float)c[j] : 0;
     memcpy(sum, out, sizeof out);
     strip_sum(p, k, row, b, sum);
@@ -91,8 +93,8 @@ static void tile(const MacProducts *p, int64_t n, int64_t k, const double *a, co
     for (int64_t j = 0; j < n; j++) c[j] = (double)out[j];
 }
 
-static void gemm(const Products *how, int64_t m, int64_t n, int64_t k, const double *a,
-                 int64_t lda, const double *b, int64_t ldb, double *c, int64_t ldc)
+static void mac_gemm(const Products *how, int64_t m, int64_t n, int64_t k, const double *a,
+                     int64_t lda, const double *b, int64_t ldb, double *c, int64_t ldc)
 {
     const MacProducts *p = (const MacProducts *)how;
     float pack[DEPTH * STRIP];
@@ -101,9 +103,10 @@ static void gemm(const Products *how, int64_t m, int64_t n, int64_t k, const dou
             int64_t depth = k - l < DEPTH ? k - l : DEPTH, cols = n - j < STRIP ? n - j : STRIP;
             for (int64_t i = 0; i < depth; i++)
                 for (int64_t x = 0; x < STRIP; x++)
-                    pack[i * STRIP + x] = x < cols ? operand(p, b[(l + i) * ldb + j + x]) : 0;
+                    pack[i * STRIP + x] = x < cols ? mac_operand(p, b[(l + i) * ldb + j + x])
+                                                   : 0;
             for (int64_t i = 0; i < m; i++)
-                tile(p, cols, depth, a + i * lda + l, pack, c + i * ldc + j);
+                mac_tile(p, cols, depth, a + i * lda + l, pack, c + i * ldc + j);
         }
 }
 
@@ -119,7 +122,7 @@ void mac_init(MacProducts *p, const Numbers *n)
 {
     const bool round = n->v[NUM_product_round] != 0;
     const int drop = 24 - (int)n->v[NUM_mac_bits];
-    *p = (MacProducts){ .products = { gemm }, .lanes = (int)n->v[NUM_mac_lanes] };
+    *p = (MacProducts){ .products = { mac_gemm }, .lanes = (int)n->v[NUM_mac_lanes] };
     p->product.mask = p->partial.mask = UINT32_MAX;
     p->big = p->limit = FLOAT_INF;
     if (round) {

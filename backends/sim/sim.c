@@ -11,7 +11,7 @@
 typedef struct {
     Program base; /* first */
     Arena arena;
-    Engine engine;
+    SimEngine engine;
     Program *inner;  /* of ref, with engine_call as its hook */
     Binding *result; /* its own tensors, except where `lent` */
     bool *lent;      /* a list, or a type that has no surface: the inner program's tensor */
@@ -23,19 +23,19 @@ typedef struct {
 /* The surfaces of one side of a function, by symbol; those of tensors without one are NULL. */
 typedef struct {
     int n;
-    Layout *layout; /* in the order of the bindings */
+    SimLayout *layout; /* in the order of the bindings */
     void **surface;
-} Side;
+} SimSide;
 
-static void side_free(Side *s)
+static void side_free(SimSide *s)
 {
     for (int i = 0; i < s->n; i++) mem_free(s->surface[i]);
 }
 
-static bool side_make(Side *s, Arena *a, Diag *d, const Binding *b, int n)
+static bool side_make(SimSide *s, Arena *a, Diag *d, const Binding *b, int n)
 {
-    *s = (Side){ .n = n };
-    s->layout = NEW_ARRAY(a, n + 1, Layout);
+    *s = (SimSide){ .n = n };
+    s->layout = NEW_ARRAY(a, n + 1, SimLayout);
     s->surface = NEW_ARRAY(a, n + 1, void *);
     bool *has = NEW_ARRAY(a, n + 1, bool);
     for (int i = 0; i < n; i++) {
@@ -45,7 +45,7 @@ static bool side_make(Side *s, Arena *a, Diag *d, const Binding *b, int n)
     }
     layouts_order(s->layout, n);
     for (int i = 0; i < n; i++) {
-        const Layout *l = &s->layout[i];
+        const SimLayout *l = &s->layout[i];
         if (!has[i]) continue;
         void *bytes = mem_alloc(l->bytes + 1);
         if (!bytes) return diag_fail(d, "no memory for a surface of %zu bytes", l->bytes);
@@ -67,7 +67,7 @@ static void drop_results(Sim *s)
 static void run_lost(void *sim) { drop_results(sim); }
 
 /* The inputs as the engine finds them in their surfaces. */
-static bool take_inputs(Diag *d, const Side *side, const Binding *in, Binding *out)
+static bool take_inputs(Diag *d, const SimSide *side, const Binding *in, Binding *out)
 {
     for (int i = 0; i < side->n; i++) {
         const Tensor *t = &in[i].value;
@@ -86,7 +86,7 @@ static bool take_inputs(Diag *d, const Side *side, const Binding *in, Binding *o
 static bool give_results(Sim *s, Diag *d)
 {
     const Binding *from;
-    Side side;
+    SimSide side;
     Arena scratch = { 0 };
     const int n = program_results(s->inner, &from);
     bool ok = side_make(&side, &scratch, d, from, n);
@@ -114,7 +114,7 @@ static bool sim_run(Program *p, Diag *d, const Binding *in, int nin, const RunOp
 {
     Sim *s = (Sim *)p;
     Arena scratch = { 0 };
-    Side side;
+    SimSide side;
     Binding *bound = NEW_ARRAY(&scratch, nin + 1, Binding);
     GuardTask lost;
     guard_task(&lost, run_lost, s);
@@ -162,7 +162,7 @@ static void sim_free(Program *p)
     mem_free(s);
 }
 
-Engine *sim_engine(Program *p) { return &((Sim *)p)->engine; }
+SimEngine *sim_engine(Program *p) { return &((Sim *)p)->engine; }
 
 static bool sim_rules(const Backend *self, RuleSet *out, Diag *d)
 {

@@ -85,10 +85,10 @@ typedef struct {
     Spoiled *spoiled;
     int nspoiled, cap;
     bool all_spoiled;
-} Engine;
+} SimEngine;
 
-void engine_init(Engine *e); /* from e->numbers */
-/* A CallHook's run, with an Engine as ctx. */
+void engine_init(SimEngine *e); /* from e->numbers */
+/* A CallHook's run, with an SimEngine as ctx. */
 bool engine_call(void *engine, const Op *op, Call *c, Tensor *res, int max);
 
 /* ---- acceptance -------------------------------------------------------------------------- */
@@ -96,10 +96,10 @@ bool engine_call(void *engine, const Op *op, Call *c, Tensor *res, int max);
 /* False: refused, and reported as its users see it, with the rules as notes. Fills
  * e->spoiled. */
 bool sim_accepts(const Module *m, const Func *f, const RuleSet *rs, Diag *d, Arena *a,
-                 Engine *e);
+                 SimEngine *e);
 
 /* The engine of a program made by a sim:CHIP, for tests that change its numbers between
  * runs. */
-Engine *sim_engine(Program *p);
+SimEngine *sim_engine(Program *p);
 
 #endif

@@ -14,7 +14,7 @@ const unsigned char elem_args[ELEM_COUNT] = {
 };
 
 extern const Kernels kernels_scalar;
-static bool always(void) { return true; }
+static bool isa_always(void) { return true; }
 
 #if defined(__x86_64__)
 extern const Kernels kernels_avx2, kernels_avx512;
@@ -39,7 +39,7 @@ static bool system_keeps(uint32_t what)
     return (low & what) == what;
 }
 
-static bool has(uint32_t leaf1, uint32_t leaf7, uint32_t kept)
+static bool isa_has(uint32_t leaf1, uint32_t leaf7, uint32_t kept)
 {
     uint32_t a, b, c, d, wide;
     if (!__get_cpuid(1, &a, &b, &c, &d) || (c & leaf1) != leaf1) return false;
@@ -47,8 +47,11 @@ static bool has(uint32_t leaf1, uint32_t leaf7, uint32_t kept)
     return (wide & leaf7) == leaf7 && system_keeps(kept);
 }
 
-static bool has_avx2(void) { return has(FMA | XSAVE | AVX | F16C, AVX2, KEEPS_YMM); }
-static bool has_avx512(void) { return has_avx2() && has(XSAVE, AVX512F | AVX512DQ, KEEPS_ZMM); }
+static bool has_avx2(void) { return isa_has(FMA | XSAVE | AVX | F16C, AVX2, KEEPS_YMM); }
+static bool has_avx512(void)
+{
+    return has_avx2() && isa_has(XSAVE, AVX512F | AVX512DQ, KEEPS_ZMM);
+}
 #endif
 #if defined(__aarch64__)
 extern const Kernels kernels_neon;
@@ -66,7 +69,7 @@ static const struct {
 #if defined(__aarch64__)
     { &kernels_neon, always },
 #endif
-    { &kernels_scalar, always },
+    { &kernels_scalar, isa_always },
 };
 
 const Kernels *kernels_at(int i)
@@ -76,7 +79,7 @@ const Kernels *kernels_at(int i)
     return NULL;
 }
 
-static const Kernels *refuse(const char *name, Diag *d)
+static const Kernels *isa_refuse(const char *name, Diag *d)
 {
     Buf b = { 0 };
     const Kernels *k;
@@ -93,5 +96,5 @@ const Kernels *kernels_here(const char *name, Diag *d)
     if (!name || !*name) return kernels_at(0);
     for (int i = 0; (k = kernels_at(i)); i++)
         if (!strcmp(k->name, name)) return k;
-    return refuse(name, d);
+    return isa_refuse(name, d);
 }

@@ -50,7 +50,7 @@ static int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static void breathe(void)
+static void team_breathe(void)
 {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
@@ -91,7 +91,7 @@ static void await_parts(Team *t)
 {
     const int64_t until = now_ns() + AWAKE_NS;
     while (nothing_left(t)) {
-        for (int i = 0; i < 64 && nothing_left(t); i++) breathe();
+        for (int i = 0; i < 64 && nothing_left(t); i++) team_breathe();
         if (now_ns() < until) continue;
         pthread_mutex_lock(&t->lock);
         atomic_fetch_add(&t->asleep, 1);
@@ -150,7 +150,7 @@ static void await_done(Team *t)
 {
     const int64_t until = now_ns() + AWAKE_NS;
     while (atomic_load(&t->done) < t->count) {
-        for (int i = 0; i < 64 && atomic_load(&t->done) < t->count; i++) breathe();
+        for (int i = 0; i < 64 && atomic_load(&t->done) < t->count; i++) team_breathe();
         if (now_ns() < until) continue;
         pthread_mutex_lock(&t->lock);
         while (atomic_load(&t->done) < t->count) pthread_cond_wait(&t->ready, &t->lock);

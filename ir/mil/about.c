@@ -65,7 +65,8 @@ AboutFunc *about_func(Module *m, About *a, const char *name)
 
 /* ---- reading ----------------------------------------------------------------------------- */
 
-static void keep(Module *m, const void **rest, size_t *len, const PbIn *in, const PbField *f)
+static void about_keep(Module *m, const void **rest, size_t *len, const PbIn *in,
+                       const PbField *f)
 {
     const size_t n = (size_t)(in->at - f->start);
     char *all = arena_alloc(&m->arena, *len + n);
@@ -126,7 +127,7 @@ static void read_function(Module *m, PbIn in)
         const int side = side_of(func_field, f.num);
         if (side >= 0) read_feature(m, pb_sub(&in, &f), &to->side[side]);
         else if (f.num != 1 && !read_predicted(m, func_predicted, &in, &f, to))
-            keep(m, &to->rest, &to->rest_len, &in, &f);
+            about_keep(m, &to->rest, &to->rest_len, &in, &f);
     }
 }
 
@@ -164,7 +165,7 @@ bool about_read(Module *m, Diag *d, PbIn in)
         else if (f.num == DESC_METADATA) read_metadata(m, pb_sub(&in, &f));
         else if (!main
                  || !read_predicted(m, model_predicted, &in, &f, about_func(m, a, main->name)))
-            keep(m, &a->rest, &a->rest_len, &in, &f);
+            about_keep(m, &a->rest, &a->rest_len, &in, &f);
     }
     if (in.file->wrong) return false;
     if (m->first && *m->default_func && strcmp(m->default_func, "main")
@@ -188,7 +189,7 @@ static bool on_side(const Value *v, int side)
 
 /* Values that are still to be shown are the tags of their names: a result that is given twice
  * is shown once. */
-static Value *take(const char *name)
+static Value *about_take(const char *name)
 {
     NameNote *note = name ? name_note(name) : NULL;
     Value *v = note ? note->tag : NULL;
@@ -208,7 +209,7 @@ Shown *about_side(const Module *m, const Func *f, int side, int *count)
         if (on_side(v[k], side)) name_note(v[k]->name)->tag = v[k];
     for (int i = 0; a && i < a->side[side].count; i++) {
         const Feature *x = &a->side[side].at[i];
-        Value *one = take(name_find(&m->names, x->name));
+        Value *one = about_take(name_find(&m->names, x->name));
         if (!one) continue;
         const bool fits = x->type && feature_fits(x->type, x->len, one);
         list[*count] = (Shown){ one, x->doc, fits ? x->type : NULL, fits ? x->len : 0 };
@@ -216,7 +217,7 @@ Shown *about_side(const Module *m, const Func *f, int side, int *count)
         ++*count;
     }
     for (int k = 0; k < n; k++) {
-        Value *one = take(v[k]->name);
+        Value *one = about_take(v[k]->name);
         if (one) list[(*count)++].v = one;
     }
     return list;

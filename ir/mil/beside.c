@@ -185,7 +185,7 @@ static const char *program_version(const Module *m)
     return "1.0";
 }
 
-static void fill(const Module *m, Diag *d, Arena *a, cJSON *root, int form)
+static void beside_fill(const Module *m, Diag *d, Arena *a, cJSON *root, int form)
 {
     if (form == BESIDE_PACKAGE) {
         if (strcmp(m->version, program_version(m)) != 0) text_item(root, "program", m->version);
@@ -233,7 +233,7 @@ void *beside_make(const Module *m, Diag *d, int form)
     Arena a = { 0 };
     cJSON *root = json_root(cJSON_CreateObject());
     json_item(root, "format", cJSON_CreateString(beside_format));
-    fill(m, d, &a, root, form);
+    beside_fill(m, d, &a, root, form);
     arena_free(&a);
     return root;
 }

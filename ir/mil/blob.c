@@ -15,14 +15,14 @@
 enum { HEADER = 64, RECORD = 64, ALIGN = 64, VERSION = 2, CHUNK = 4 << 20 };
 #define SENTINEL UINT32_C(0xDEADBEEF)
 
-static uint64_t get(const unsigned char *p, int bytes)
+static uint64_t blob_get(const unsigned char *p, int bytes)
 {
     uint64_t v = 0;
     for (int i = bytes; i-- > 0;) v = v << 8 | p[i];
     return v;
 }
 
-static void set(unsigned char *p, int bytes, uint64_t v)
+static void blob_set(unsigned char *p, int bytes, uint64_t v)
 {
     for (int i = 0; i < bytes; i++) p[i] = (unsigned char)(v >> 8 * i);
 }
@@ -30,26 +30,26 @@ static void set(unsigned char *p, int bytes, uint64_t v)
 typedef struct {
     uint32_t code;
     uint64_t bytes, offset;
-} Record;
+} BlobRecord;
 
 /* False when no whole record with its sentinel stands at `at`. */
-static bool record_at(const Mapped *map, uint64_t at, Record *r)
+static bool record_at(const Mapped *map, uint64_t at, BlobRecord *r)
 {
     if (map->size < RECORD || at > map->size - RECORD) return false;
     const unsigned char *p = map->data + at;
-    if (get(p, 4) != SENTINEL) return false;
-    *r = (Record){ .code = (uint32_t)get(p + 4, 4),
-                   .bytes = get(p + 8, 8),
-                   .offset = get(p + 16, 8) };
+    if (blob_get(p, 4) != SENTINEL) return false;
+    *r = (BlobRecord){ .code = (uint32_t)blob_get(p + 4, 4),
+                       .bytes = blob_get(p + 8, 8),
+                       .offset = blob_get(p + 16, 8) };
     return true;
 }
 
-static bool in_file(const Mapped *map, const Record *r)
+static bool in_file(const Mapped *map, const BlobRecord *r)
 {
     return r->offset <= map->size && r->bytes <= map->size - r->offset;
 }
 
-static uint64_t aligned(uint64_t at) { return (at + ALIGN - 1) / ALIGN * ALIGN; }
+static uint64_t blob_aligned(uint64_t at) { return (at + ALIGN - 1) / ALIGN * ALIGN; }
 
 /* ---- opening ----------------------------------------------------------------------------- */
 
@@ -59,13 +59,13 @@ void blob_check(const WeightFile *w, Diag *d, Loc loc)
 {
     const Mapped *map = &w->map;
     uint64_t at = HEADER, count = 0;
-    Record r;
+    BlobRecord r;
     if (map->size < HEADER) {
         diag_warn(d, WARN_WEIGHT_FILE, loc, "%s has %zu bytes, less than its header", w->real,
                   map->size);
         return;
     }
-    const uint64_t said = get(map->data, 4), version = get(map->data + 4, 4);
+    const uint64_t said = blob_get(map->data, 4), version = blob_get(map->data + 4, 4);
     if (version != VERSION) {
         diag_warn(d, WARN_WEIGHT_FILE, loc, "%s says version %llu; 2 is known", w->real,
                   (unsigned long long)version);
@@ -82,8 +82,8 @@ void blob_check(const WeightFile *w, Diag *d, Loc loc)
             return;
         }
         const uint64_t end = r.offset + r.bytes;
-        Record next;
-        at = aligned(end);
+        BlobRecord next;
+        at = blob_aligned(end);
         if (at == end || at >= map->size || record_at(map, at, &next)) continue;
         if (!record_at(map, end, &next)) break;
         diag_warn(d, WARN_WEIGHT_FILE, loc, "%s: the record at %llu is not aligned to 64 bytes",
@@ -152,7 +152,7 @@ const void *weight_data(const WeightFile *w, Diag *d, Loc loc, uint64_t offset, 
     const unsigned long long at = offset;
     const size_t each = dtypes[t].bits < 8 ? 1 : (size_t)dtypes[t].bits / 8;
     size_t need;
-    Record r;
+    BlobRecord r;
     if (w->absent)
         return diag_error(d, loc,
                           "the weight file %s is absent; --missing-weights zero or random "
@@ -172,7 +172,7 @@ const void *weight_data(const WeightFile *w, Diag *d, Loc loc, uint64_t offset, 
     if (!record_at(&w->map, offset, &r))
         return diag_error(d, loc,
                           "%s has no record at %llu: 0x%08llx stands there, not 0xdeadbeef",
-                          w->real, at, (unsigned long long)get(w->map.data + offset, 4)),
+                          w->real, at, (unsigned long long)blob_get(w->map.data + offset, 4)),
                NULL;
     const char *name = code_name(r.code);
     if (name && strcmp(name, dtypes[t].name) != 0)
@@ -239,7 +239,7 @@ static Written *written_slot(Written *slot, size_t cap, const Const *c, uint64_t
     return &slot[i];
 }
 
-static Written *written(BlobWriter *b, const Const *c)
+static Written *blob_written(BlobWriter *b, const Const *c)
 {
     if (2 * (size_t)b->count >= b->cap) {
         const size_t cap = b->cap ? 2 * b->cap : 64;
@@ -257,20 +257,20 @@ static Written *written(BlobWriter *b, const Const *c)
 }
 
 /* Zeros up to the next multiple of 64. */
-static bool pad(BlobWriter *b)
+static bool blob_pad(BlobWriter *b)
 {
     static const unsigned char zeros[ALIGN];
-    return out_write(&b->out, zeros, (size_t)(aligned(b->out.written) - b->out.written));
+    return out_write(&b->out, zeros, (size_t)(blob_aligned(b->out.written) - b->out.written));
 }
 
 static bool write_record(BlobWriter *b, DType t, size_t count, size_t bytes)
 {
     unsigned char r[RECORD] = { 0 };
-    set(r, 4, SENTINEL);
-    set(r + 4, 4, (uint64_t)dtypes[t].blob);
-    set(r + 8, 8, bytes);
-    set(r + 16, 8, b->out.written + RECORD);
-    set(r + 24, 8, bytes * 8 - count * (size_t)dtypes[t].bits);
+    blob_set(r, 4, SENTINEL);
+    blob_set(r + 4, 4, (uint64_t)dtypes[t].blob);
+    blob_set(r + 8, 8, bytes);
+    blob_set(r + 16, 8, b->out.written + RECORD);
+    blob_set(r + 24, 8, bytes * 8 - count * (size_t)dtypes[t].bits);
     return out_write(&b->out, r, RECORD);
 }
 
@@ -299,12 +299,12 @@ bool blob_add(BlobWriter *b, const Const *c, uint64_t *offset)
         || !data_bytes(t, count, &bytes))
         return diag_error(b->diag, c->loc, "a literal of type %s cannot be in a weight file",
                           type_text(b->arena, c->type));
-    Written *w = written(b, c);
+    Written *w = blob_written(b, c);
     if (w->c) {
         *offset = w->offset;
         return true;
     }
-    if (!pad(b)) return false;
+    if (!blob_pad(b)) return false;
     *offset = b->out.written;
     if (!write_record(b, t, count, bytes) || !write_elements(b, c, count)) return false;
     w->c = c;
@@ -316,9 +316,9 @@ bool blob_add(BlobWriter *b, const Const *c, uint64_t *offset)
 bool blob_finish(BlobWriter *b)
 {
     unsigned char header[8];
-    set(header, 4, b->count);
-    set(header + 4, 4, VERSION);
-    return pad(b) && out_seek(&b->out, 0) && out_write(&b->out, header, sizeof header);
+    blob_set(header, 4, b->count);
+    blob_set(header + 4, 4, VERSION);
+    return blob_pad(b) && out_seek(&b->out, 0) && out_write(&b->out, header, sizeof header);
 }
 
 bool blob_same(BlobWriter *b, const char *path) { return out_same(&b->out, path); }

@@ -99,12 +99,12 @@ bool beside_open(Beside *b, const Module *m, Diag *d, const char *path, int form
     return true;
 }
 
-static bool put(Beside *b, const char *text)
+static bool change_put(Beside *b, const char *text)
 {
     return file_write_all(b->diag, b->file, text, strlen(text));
 }
 
-static cJSON *half(const char *text, const char *sum)
+static cJSON *change_half(const char *text, const char *sum)
 {
     cJSON *o = text ? json_parse(text, strlen(text)) : json_root(cJSON_CreateObject());
     if (!o) bug("what was written as JSON is none");
@@ -116,12 +116,12 @@ static cJSON *half(const char *text, const char *sum)
 bool beside_prepare(Beside *b, const char *new_sum)
 {
     if (!b->changes) return true;
-    if (!b->replaces) return !b->now || put(b, b->now);
+    if (!b->replaces) return !b->now || change_put(b, b->now);
     if (!strcmp(new_sum, b->old_sum)) return true; /* the model stays: one change is left */
-    cJSON *both = half(b->now, new_sum);
-    json_item(both, before_key, half(b->old, b->old_sum));
+    cJSON *both = change_half(b->now, new_sum);
+    json_item(both, before_key, change_half(b->old, b->old_sum));
     char *text = json_text(both, true);
-    const bool ok = put(b, text);
+    const bool ok = change_put(b, text);
     json_text_free(text);
     json_free(both);
     return ok;
@@ -130,7 +130,7 @@ bool beside_prepare(Beside *b, const char *new_sum)
 bool beside_finish(Beside *b)
 {
     if (!b->changes || (!b->replaces && b->now)) return true;
-    if (b->now) return put(b, b->now);
+    if (b->now) return change_put(b, b->now);
     if (b->was || b->replaces) unlink(b->file);
     return true;
 }
@@ -139,8 +139,8 @@ void beside_undo(Beside *b)
 {
     if (!b->changes) return;
     if (!b->old) unlink(b->file);
-    else if (!put(b, b->old))
-        put(b, b->old); /* else both stay in it, and it reads as the old one */
+    else if (!change_put(b, b->old))
+        change_put(b, b->old); /* else both stay in it, and it reads as the old one */
 }
 
 void beside_close(Beside *b)

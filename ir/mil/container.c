@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* The path without what follows the name of a folder. */
-static char *trimmed(Arena *a, const char *path)
+static char *container_trimmed(Arena *a, const char *path)
 {
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/') n--;
@@ -112,7 +112,7 @@ const Container *container_find(const char *path)
 {
     Arena a = { 0 };
     const Container *found = NULL;
-    const char *name = trimmed(&a, path);
+    const char *name = container_trimmed(&a, path);
     for (size_t i = 0; i < COUNT(containers); i++)
         if (file_has_suffix(name, containers[i].ending)) found = &containers[i];
     arena_free(&a);
@@ -136,7 +136,7 @@ bool container_writes(const char *path)
     return c && c->write;
 }
 
-static void unknown(Diag *d, Arena *a, const char *path)
+static void container_unknown(Diag *d, Arena *a, const char *path)
 {
     diag_error(d, (Loc){ .src = NULL }, "%s: the name must end in %s", path,
                container_endings(a, false));
@@ -148,8 +148,8 @@ Module *container_read_as(Diag *d, const char *path, const MilReading *how)
 {
     Arena a = { 0 };
     const Container *c = container_find(path);
-    Module *m = c ? c->read(d, trimmed(&a, path), how) : NULL;
-    if (!c) unknown(d, &a, path);
+    Module *m = c ? c->read(d, container_trimmed(&a, path), how) : NULL;
+    if (!c) container_unknown(d, &a, path);
     arena_free(&a);
     return m;
 }
@@ -158,8 +158,8 @@ bool container_save(Module *m, Diag *d, const char *path)
 {
     Arena a = { 0 };
     const Container *c = container_find(path);
-    const bool known = c && c->write, ok = known && c->write(m, d, trimmed(&a, path));
-    if (!known) unknown(d, &a, path);
+    const bool known = c && c->write, ok = known && c->write(m, d, container_trimmed(&a, path));
+    if (!known) container_unknown(d, &a, path);
     arena_free(&a);
     return ok;
 }

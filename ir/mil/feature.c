@@ -213,7 +213,7 @@ static int by_name(const void *a, const void *b)
     return strcmp((*(const Feature *const *)a)->name, (*(const Feature *const *)b)->name);
 }
 
-static Const *group(Module *m, const Type *t, int64_t room)
+static Const *feature_group(Module *m, const Type *t, int64_t room)
 {
     Const *c = NEW(&m->arena, Const);
     *c = (Const){ .type = t,
@@ -222,7 +222,7 @@ static Const *group(Module *m, const Type *t, int64_t room)
     return c;
 }
 
-static void add(Const *g, const Const *c) { g->elem[g->nelem++] = c; }
+static void feature_add(Const *g, const Const *c) { g->elem[g->nelem++] = c; }
 
 static const Const *shape_const(Module *m, const Type *t, int n, const int64_t *v)
 {
@@ -250,7 +250,7 @@ static FlexTypes flex_types(Arena *a)
 
 static const Const *default_shapes(const Flexible *x, const FlexTypes *t)
 {
-    Const *dict = group(x->m, t->named, 2 * x->n);
+    Const *dict = feature_group(x->m, t->named, 2 * x->n);
     FeatureInfo o;
     for (int i = 0; i < x->n; i++) {
         feature_info(x->in[i]->type, x->in[i]->len, &o);
@@ -260,26 +260,26 @@ static const Const *default_shapes(const Flexible *x, const FlexTypes *t)
             o.rank = feature_ints(pb_sub(&o.shapes, &f), 1, o.shape);
         }
         if (!o.rank && o.nrange) memcpy(o.shape, o.low, sizeof o.shape);
-        add(dict, const_string(&x->m->arena, x->in[i]->name));
-        add(dict, shape_const(x->m, t->shape, o.rank > 0 ? o.rank : o.nrange, o.shape));
+        feature_add(dict, const_string(&x->m->arena, x->in[i]->name));
+        feature_add(dict, shape_const(x->m, t->shape, o.rank > 0 ? o.rank : o.nrange, o.shape));
     }
     return dict;
 }
 
 static const Const *range_dims(const Flexible *x, const FlexTypes *t)
 {
-    Const *dict = group(x->m, t->ranges, 2 * x->n);
+    Const *dict = feature_group(x->m, t->ranges, 2 * x->n);
     FeatureInfo o;
     for (int i = 0; i < x->n; i++) {
         if (!feature_info(x->in[i]->type, x->in[i]->len, &o) || !o.nrange) continue;
-        Const *list = group(x->m, t->pairs, o.nrange);
+        Const *list = feature_group(x->m, t->pairs, o.nrange);
         for (int k = 0; k < o.nrange; k++) {
             const bool open = o.high[k] < 0 || o.high[k] > INT32_MAX;
-            add(list,
-                shape_const(x->m, t->pair, 2, (int64_t[]){ o.low[k], open ? -1 : o.high[k] }));
+            feature_add(list, shape_const(x->m, t->pair, 2,
+                                          (int64_t[]){ o.low[k], open ? -1 : o.high[k] }));
         }
-        add(dict, const_string(&x->m->arena, x->in[i]->name));
-        add(dict, list);
+        feature_add(dict, const_string(&x->m->arena, x->in[i]->name));
+        feature_add(dict, list);
     }
     return dict;
 }
@@ -309,28 +309,29 @@ static const Const *enumerated_shapes(const Flexible *x, const FlexTypes *t)
     int count = 0, cap = 0;
     const Const **entry = NULL;
     for (int k = 0;; k++) {
-        Const *shapes = group(m, t->named, 2 * x->n);
+        Const *shapes = feature_group(m, t->named, 2 * x->n);
         uint32_t hash = 2166136261u;
         for (int i = 0; i < x->n; i++) {
             int64_t v[MAX_RANK];
             const int n = nth_shape(x->in[i], k, v);
             if (n < 0) continue;
-            add(shapes, const_string(&m->arena, x->in[i]->name));
-            add(shapes, shape_const(m, t->shape, n, v));
+            feature_add(shapes, const_string(&m->arena, x->in[i]->name));
+            feature_add(shapes, shape_const(m, t->shape, n, v));
             for (int j = 0; j < n; j++) hash = (hash ^ (uint32_t)v[j]) * 16777619u;
         }
         if (!shapes->nelem) break;
-        Const *pair = group(m, t->keyed, 2);
-        add(pair, const_string(&m->arena, arena_printf(&m->arena, "%08x", (unsigned)hash)));
-        add(pair, shapes);
+        Const *pair = feature_group(m, t->keyed, 2);
+        feature_add(pair,
+                    const_string(&m->arena, arena_printf(&m->arena, "%08x", (unsigned)hash)));
+        feature_add(pair, shapes);
         entry = about_grow(m, entry, count, &cap, sizeof *entry);
         entry[count++] = pair;
     }
     if (count) qsort(entry, (size_t)count, sizeof *entry, by_key);
-    Const *dict = group(m, t->keyed, 2 * count);
+    Const *dict = feature_group(m, t->keyed, 2 * count);
     for (int i = 0; i < count; i++) {
-        add(dict, entry[i]->elem[0]);
-        add(dict, entry[i]->elem[1]);
+        feature_add(dict, entry[i]->elem[0]);
+        feature_add(dict, entry[i]->elem[1]);
     }
     return dict;
 }
@@ -361,12 +362,12 @@ const Const *flexible_make(Module *m, const AboutFunc *a)
     for (size_t i = 0; i < COUNT(part); i++) {
         if (!part[i].dict->nelem) continue;
         types[n] = type_tuple(&m->arena, 2, (const Type *[]){ t.text, part[i].dict->type });
-        Const *pair = group(m, types[n], 2);
-        add(pair, const_string(&m->arena, part[i].name));
-        add(pair, part[i].dict);
+        Const *pair = feature_group(m, types[n], 2);
+        feature_add(pair, const_string(&m->arena, part[i].name));
+        feature_add(pair, part[i].dict);
         pairs[n++] = pair;
     }
-    Const *all = group(m, type_tuple(&m->arena, n, types), n);
-    for (int i = 0; i < n; i++) add(all, pairs[i]);
+    Const *all = feature_group(m, type_tuple(&m->arena, n, types), n);
+    for (int i = 0; i < n; i++) feature_add(all, pairs[i]);
     return all;
 }

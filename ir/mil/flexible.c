@@ -16,7 +16,7 @@ typedef struct {
     Flex *flex;
 } Reader;
 
-static bool malformed(Reader *r, const Const *at)
+static bool flexible_malformed(Reader *r, const Const *at)
 {
     return diag_error(r->diag, at->loc.src ? at->loc : r->func->loc,
                       "FlexibleShapeInformation of %s is not of the form this attribute has",
@@ -56,7 +56,7 @@ typedef bool EntryReader(Reader *r, int param, const Const *value, void *to);
 /* Each (input, value) of a dict; inputs that the function does not have are passed over. */
 static bool read_dict(Reader *r, const Const *dict, EntryReader *fn, void *to)
 {
-    if (dict->kind != CONST_GROUP || dict->nelem % 2) return malformed(r, dict);
+    if (dict->kind != CONST_GROUP || dict->nelem % 2) return flexible_malformed(r, dict);
     for (int64_t i = 0; i < dict->nelem; i += 2) {
         int p = param_index(r->func, text_of(dict->elem[i]));
         if (p >= 0 && !fn(r, p, dict->elem[i + 1], to)) return false;
@@ -67,7 +67,7 @@ static bool read_dict(Reader *r, const Const *dict, EntryReader *fn, void *to)
 static bool read_shape(Reader *r, const Const *c, Shape *out)
 {
     out->rank = ints_of(c, out->dim, MAX_RANK);
-    return out->rank >= 0 || malformed(r, c);
+    return out->rank >= 0 || flexible_malformed(r, c);
 }
 
 static bool read_default(Reader *r, int p, const Const *c, void *to)
@@ -83,10 +83,10 @@ static bool read_range(Reader *r, int p, const Const *c, void *to)
     FlexInput *in = &r->flex->input[p];
     if (c->kind != CONST_GROUP || c->nelem > MAX_RANK
         || c->nelem != tensor_type(r->func->body->param[p])->shape.rank)
-        return malformed(r, c);
+        return flexible_malformed(r, c);
     for (int64_t i = 0; i < c->nelem; i++) {
         int64_t pair[2];
-        if (ints_of(c->elem[i], pair, 2) != 2) return malformed(r, c);
+        if (ints_of(c->elem[i], pair, 2) != 2) return flexible_malformed(r, c);
         in->lo[i] = pair[0];
         in->hi[i] = pair[1];
     }
@@ -103,7 +103,7 @@ static bool read_config_shape(Reader *r, int p, const Const *c, void *to)
 static bool read_configs(Reader *r, const Const *dict)
 {
     const int n = r->func->body->nparam;
-    if (dict->kind != CONST_GROUP || dict->nelem % 2) return malformed(r, dict);
+    if (dict->kind != CONST_GROUP || dict->nelem % 2) return flexible_malformed(r, dict);
     r->flex->config = NEW_ARRAY(r->arena, dict->nelem / 2 + 1, Shape *);
     for (int64_t i = 1; i < dict->nelem; i += 2) {
         Shape *shape = NEW_ARRAY(r->arena, n + 1, Shape);
@@ -120,14 +120,14 @@ bool flex_read(const Func *f, Diag *d, Arena *a, Flex *out)
     Reader r = { .func = f, .diag = d, .arena = a, .flex = out };
     *out = (Flex){ .input = NEW_ARRAY(a, f->body->nparam + 1, FlexInput) };
     if (!all) return true;
-    if (all->kind != CONST_GROUP) return malformed(&r, all);
+    if (all->kind != CONST_GROUP) return flexible_malformed(&r, all);
     for (int64_t i = 0; i < all->nelem; i++) {
         const Const *part = all->elem[i];
         const char *name = part->kind == CONST_GROUP && part->nelem == 2
                              ? text_of(part->elem[0])
                              : NULL;
         bool ok = true;
-        if (!name) ok = malformed(&r, part);
+        if (!name) ok = flexible_malformed(&r, part);
         else if (!strcmp(name, "DefaultShapes"))
             ok = read_dict(&r, part->elem[1], read_default, NULL);
         else if (!strcmp(name, "RangeDims"))

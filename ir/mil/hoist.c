@@ -5,7 +5,7 @@
  * operations alone; no compiler is known to read it inside of an argument. */
 #include "mil.h"
 
-static bool hoist(void *ctx, Op *op)
+static bool hoist_value(void *ctx, Op *op)
 {
     Module *m = ctx;
     const Func *f = op->parent->func;
@@ -27,5 +27,5 @@ static bool hoist(void *ctx, Op *op)
 
 void mil_hoist(Module *m)
 {
-    for (Func *f = m->first; f; f = f->next) func_walk(f, hoist, m);
+    for (Func *f = m->first; f; f = f->next) func_walk(f, hoist_value, m);
 }

@@ -19,7 +19,7 @@ static void add_dim(MilReader *r, MilToken t, int64_t n)
 }
 
 /* A count in a type: not negative, below 2^63. */
-static int64_t extent(MilReader *r, MilToken t)
+static int64_t literal_extent(MilReader *r, MilToken t)
 {
     uint64_t bits = 0;
     const NumberStatus got = number_parse(t.s, t.len, DT_INT64, &bits);
@@ -29,7 +29,7 @@ static int64_t extent(MilReader *r, MilToken t)
     return 1;
 }
 
-void mil_dim(MilReader *r, MilToken number) { add_dim(r, number, extent(r, number)); }
+void mil_dim(MilReader *r, MilToken number) { add_dim(r, number, literal_extent(r, number)); }
 void mil_dim_any(MilReader *r, MilToken mark) { add_dim(r, mark, DIM_ANY); }
 
 /* ---- types ------------------------------------------------------------------------------- */
@@ -48,7 +48,7 @@ MilType mil_type_tensor(MilReader *r, MilToken at, MilToken elem)
 
 MilType mil_type_list(MilReader *r, MilToken at, MilType of, MilToken length)
 {
-    const int64_t n = *length.s == '?' ? DIM_ANY : extent(r, length);
+    const int64_t n = *length.s == '?' ? DIM_ANY : literal_extent(r, length);
     return (MilType){ .type = type_list(&r->m->arena, of.type, n), .at = at };
 }
 
@@ -105,7 +105,7 @@ MilType mil_type_buffer(MilReader *r, MilToken at, MilToken elem)
 
 /* ---- the literal being read: groups and tensors ------------------------------------------ */
 
-static bool bad(MilReader *r) { return !(r->lit.bad = true); }
+static bool literal_bad(MilReader *r) { return !(r->lit.bad = true); }
 
 static const char *text_of(const MilReader *r, const Type *t)
 {
@@ -127,7 +127,7 @@ static const Type *next_type(MilReader *r, MilToken at)
     if (g->count < g->type->nsub) return g->type->sub[g->count];
     mil_error(r, at, "%s has %d members, but more are given", text_of(r, g->type),
               g->type->nsub);
-    bad(r);
+    literal_bad(r);
     return NULL;
 }
 
@@ -148,12 +148,12 @@ static bool leaf_begin(MilReader *r, const Type *t, MilToken at)
     int open = 0;
     if (t->kind != TY_TENSOR) {
         mil_error(r, at, "%s has no literals of this form", text_of(r, t));
-        return bad(r);
+        return literal_bad(r);
     }
     for (int i = 0; i < t->shape.rank; i++) open += t->shape.dim[i] == DIM_ANY;
     if (open > 1) {
         mil_error(r, at, "a literal of type %s: at most one extent may be ?", text_of(r, t));
-        return bad(r);
+        return literal_bad(r);
     }
     l->leaf = t;
     l->depth = 0;
@@ -162,7 +162,7 @@ static bool leaf_begin(MilReader *r, const Type *t, MilToken at)
     l->known = shape_count(&t->shape, &l->want);
     if (!l->known && !open) {
         mil_error(r, at, "%s has more elements than memory can hold", text_of(r, t));
-        return bad(r);
+        return literal_bad(r);
     }
     memcpy(l->extent, t->shape.dim, sizeof l->extent);
     return true;
@@ -182,7 +182,7 @@ static bool group_begin(MilReader *r, const Type *t, MilToken at)
     if (t->kind >= COUNT(form) || !form[t->kind].open) return leaf_begin(r, t, at);
     if (*at.s != form[t->kind].open) {
         mil_error(r, at, "a value of type %s is written %s", text_of(r, t), form[t->kind].text);
-        return bad(r);
+        return literal_bad(r);
     }
     l->group = mil_grow(l->group, l->ngroup, &l->group_cap, sizeof *l->group);
     l->group[l->ngroup++] = (MilGroup){ .type = t, .at = at };
@@ -200,11 +200,11 @@ static void group_end(MilReader *r, MilToken close)
     if (g->count) memcpy(c->elem, g->elem, (size_t)g->count * sizeof *c->elem);
     if (g->type->kind == TY_LIST && g->type->length != DIM_ANY && g->type->length != g->count) {
         diag_error(r->d, c->loc, "%s has %d elements here", text_of(r, g->type), g->count);
-        bad(r);
+        literal_bad(r);
     } else if (g->type->kind == TY_TUPLE && g->type->nsub != g->count) {
         diag_error(r->d, c->loc, "%s has %d members, but %d are given", text_of(r, g->type),
                    g->type->nsub, g->count);
-        bad(r);
+        literal_bad(r);
     }
     mem_free(g->elem);
     l->ngroup--;
@@ -222,11 +222,11 @@ void mil_open(MilReader *r, MilToken bracket)
     const int rank = l->leaf->shape.rank;
     if (*bracket.s != '[') {
         mil_error(r, bracket, "the elements of %s stand in [ ]", text_of(r, l->leaf));
-        bad(r);
+        literal_bad(r);
     } else if (l->depth == rank || l->flat) {
         mil_error(r, bracket, "%s: [ opens list %d within another, but the rank is %d",
                   text_of(r, l->leaf), l->depth + 1, rank);
-        bad(r);
+        literal_bad(r);
     } else l->seen[l->depth++] = 0;
 }
 
@@ -262,7 +262,7 @@ static void wrong_count(MilReader *r, MilToken at, int64_t has, int axis)
     else
         mil_error(r, at, "%s has extent %lld along axis %d, but this list has %lld",
                   text_of(r, l->leaf), (long long)l->extent[axis], axis, (long long)has);
-    bad(r);
+    literal_bad(r);
 }
 
 void mil_close(MilReader *r, MilToken bracket)
@@ -278,7 +278,7 @@ void mil_close(MilReader *r, MilToken bracket)
     if (l->flat && !l->known) {
         mil_error(r, bracket, "%s: one list for all axes needs every extent known",
                   text_of(r, l->leaf));
-        bad(r);
+        literal_bad(r);
         return;
     }
     if (!l->flat && l->extent[axis] == DIM_ANY) l->extent[axis] = has;
@@ -305,7 +305,7 @@ static bool element_place(MilReader *r, MilToken at)
     if (!l->flat && l->depth < rank && !(l->depth == 0 && l->known && l->want == 1)) {
         mil_error(r, at, "%s: this element is inside %d of %d lists", text_of(r, l->leaf),
                   l->depth, rank);
-        return bad(r);
+        return literal_bad(r);
     }
     if (l->depth) l->seen[l->depth - 1]++;
     if (l->known && l->count >= l->want) {
@@ -353,7 +353,7 @@ static bool wrong_kind(MilReader *r, MilToken at)
 {
     mil_error(r, at, "%.*s is not an element of %s", at.len > 40 ? 40 : (int)at.len, at.s,
               text_of(r, r->lit.leaf));
-    return bad(r);
+    return literal_bad(r);
 }
 
 /* Bits of a number in type t; what cannot be is reported, what becomes infinity is warned
@@ -386,7 +386,7 @@ void mil_number(MilReader *r, MilToken t)
     }
     if (!place) return;
     if (!number_bits(r, t, to, &bits)) {
-        bad(r);
+        literal_bad(r);
         return;
     }
     put_bits(&r->lit, bits);
@@ -407,7 +407,7 @@ void mil_bool(MilReader *r, MilToken t)
 }
 
 /* \n, \t and \r are what they are in C; a backslash before anything else stands for that. */
-static const char *unquoted(MilReader *r, MilToken t)
+static const char *literal_unquoted(MilReader *r, MilToken t)
 {
     char *s = arena_alloc(&r->m->arena, t.len), *to = s;
     for (const char *p = t.s + 1, *end = t.s + t.len - 1; p < end; p++) {
@@ -431,7 +431,7 @@ void mil_string(MilReader *r, MilToken t)
         return;
     }
     if (!place) return;
-    const char *s = unquoted(r, t);
+    const char *s = literal_unquoted(r, t);
     memcpy(r->lit.bytes + r->lit.count * sizeof s, &s, sizeof s);
     element_end(r, t);
 }
@@ -452,7 +452,7 @@ void mil_blob(MilReader *r, MilToken at, MilToken path_name, MilToken path,
     uint64_t where = 0;
     size_t count;
     if (l->bad) return;
-    bad(r);
+    literal_bad(r);
     if (!blob_names(r, at, path_name, offset_name)) return;
     if (*path.s != '"' || *offset.s == '"') {
         mil_error(r, at, "BLOBFILE takes a string and a uint64");
@@ -469,7 +469,7 @@ void mil_blob(MilReader *r, MilToken at, MilToken path_name, MilToken path,
     Const *c = NEW(&r->m->arena, Const);
     *c = (Const){ .type = t, .kind = CONST_BLOB, .loc = mil_loc(r, path), .offset = where };
     c->nelem = (int64_t)count;
-    c->path = unquoted(r, path);
+    c->path = literal_unquoted(r, path);
     c->file = weight_file(r->m, r->d, c->loc, c->path);
     if (!c->file) return;
     l->bad = false;

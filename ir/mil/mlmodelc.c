@@ -25,7 +25,7 @@ static const struct {
 };
 static const unsigned char tail[TAIL] = { 0xf6, 1 };
 
-static uint64_t little(const unsigned char *p)
+static uint64_t mlmodelc_little(const unsigned char *p)
 {
     uint64_t v = 0;
     for (int i = 8; i-- > 0;) v = v << 8 | p[i];
@@ -48,7 +48,8 @@ bool coremldata_read(Module *m, Diag *d, const char *path, const Mapped *file)
     const Loc none = { .src = NULL };
     unsigned char head[HEAD];
     if (file->size < HEAD + TAIL) return diag_error(d, none, "%s is too short", path);
-    const uint64_t spec = little(file->data + AT_SPEC), length = little(file->data + AT_LENGTH);
+    const uint64_t spec = mlmodelc_little(file->data + AT_SPEC),
+                   length = mlmodelc_little(file->data + AT_LENGTH);
     make_head(head, spec, length);
     if (spec > 0xffff || length != file->size - HEAD - TAIL || memcmp(head, file->data, HEAD)
         || memcmp(tail, file->data + HEAD + length, TAIL))

@@ -146,7 +146,7 @@ static bool write_model(const Module *m, Diag *d, const MilPlaces *places, OutFi
 }
 
 /* Identifiers need only differ: the same model gives the same package. */
-static const char *identifier(Arena *a, const char *name, const char *what)
+static const char *mlpackage_identifier(Arena *a, const char *name, const char *what)
 {
     const uint64_t x = rng_key(1, name), y = rng_key(x, what);
     return arena_printf(a, "%08X-%04X-4%03X-8%03X-%012llX", (unsigned)(x >> 32),
@@ -166,13 +166,13 @@ static void add_entry(cJSON *all, const char *id, const char *what, const char *
 
 static bool write_manifest(Arena *a, Diag *d, const char *at, const char *path)
 {
-    const char *base = file_base(path), *id = identifier(a, base, "model");
+    const char *base = file_base(path), *id = mlpackage_identifier(a, base, "model");
     cJSON *root = json_root(cJSON_CreateObject());
     json_item(root, "fileFormatVersion", cJSON_CreateString("1.0.0"));
     cJSON *all = json_item(root, "itemInfoEntries", cJSON_CreateObject());
     add_entry(all, id, "CoreML Model Specification", file_base(model_file), model_file);
     if (file_is_dir(arena_printf(a, "%s/%s/%s", at, data_folder, weights_folder)))
-        add_entry(all, identifier(a, base, "weights"), "CoreML Model Weights",
+        add_entry(all, mlpackage_identifier(a, base, "weights"), "CoreML Model Weights",
                   file_base(weights_folder), weights_folder);
     json_item(root, "rootModelIdentifier", cJSON_CreateString(id));
     const bool ok = json_write(d, arena_printf(a, "%s/Manifest.json", at), root);

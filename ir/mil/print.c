@@ -18,14 +18,14 @@ typedef struct {
     bool failed; /* the sink did */
 } Printer;
 
-static void indent(Printer *p, int n)
+static void print_indent(Printer *p, int n)
 {
     static const char blanks[] = "                                ";
     for (; n > 0; n -= (int)sizeof blanks - 1)
         buf_add(p->out, blanks, n < (int)sizeof blanks ? (size_t)n : sizeof blanks - 1);
 }
 
-static void put(Printer *p, const char *s) { buf_puts(p->out, s); }
+static void print_put(Printer *p, const char *s) { buf_puts(p->out, s); }
 
 static void put_int(Printer *p, int64_t v)
 {
@@ -39,7 +39,7 @@ static void print_dims(Printer *p, const Shape *s)
 {
     buf_putc(p->out, '[');
     for (int i = 0; i < s->rank; i++) {
-        if (i) put(p, ", ");
+        if (i) print_put(p, ", ");
         if (s->dim[i] == DIM_ANY) buf_putc(p->out, '?');
         else put_int(p, s->dim[i]);
     }
@@ -54,28 +54,28 @@ static void print_type(Printer *p, const Type *t)
         [TY_BUFFER] = "tensor_buffer"
     };
     if (t->kind == TY_TENSOR && t->shape.rank == 0 && p->brief) {
-        put(p, dtypes[t->dtype].name);
+        print_put(p, dtypes[t->dtype].name);
         return;
     }
-    put(p, word[t->kind]);
+    print_put(p, word[t->kind]);
     buf_putc(p->out, '<');
     if (t->kind == TY_TENSOR || t->kind == TY_BUFFER) {
-        put(p, dtypes[t->dtype].name);
-        put(p, t->kind == TY_BUFFER ? ", shape=" : ", ");
+        print_put(p, dtypes[t->dtype].name);
+        print_put(p, t->kind == TY_BUFFER ? ", shape=" : ", ");
         print_dims(p, &t->shape);
     }
     for (int i = 0; i < t->nfield; i++) {
-        put(p, ", ");
-        put(p, t->field[i].name);
+        print_put(p, ", ");
+        print_put(p, t->field[i].name);
         buf_putc(p->out, '=');
         print_dims(p, &t->field[i].dims);
     }
     for (int i = 0; i < t->nsub; i++) {
-        if (i) put(p, ", ");
+        if (i) print_put(p, ", ");
         print_type(p, t->sub[i]);
     }
     if (t->kind == TY_LIST) {
-        put(p, ", ");
+        print_put(p, ", ");
         if (t->length == DIM_ANY) buf_putc(p->out, '?');
         else put_int(p, t->length);
     }
@@ -119,7 +119,7 @@ static void print_element(Printer *p, DType t, const void *data, size_t i, bool 
     if (t == DT_STRING) {
         print_string(p->out, ((const char *const *)data)[i]);
     } else if (t == DT_BOOL) {
-        put(p, ((const unsigned char *)data)[i] ? "true" : "false");
+        print_put(p, ((const unsigned char *)data)[i] ? "true" : "false");
     } else {
         const uint64_t bits = element_bits(data, dtypes[t].bits, i);
         double v;
@@ -174,7 +174,7 @@ static void print_axis(Printer *p, Elements *e, const Shape *s, int axis, size_t
     }
     buf_putc(p->out, '[');
     for (int64_t i = 0; i < s->dim[axis]; i++) {
-        if (i) put(p, ", ");
+        if (i) print_put(p, ", ");
         print_axis(p, e, s, axis + 1, at);
     }
     buf_putc(p->out, ']');
@@ -197,11 +197,11 @@ static void print_elements(Printer *p, const Const *c, bool in_dict)
 static void print_blob(Printer *p, const char *path, uint64_t offset)
 {
     char text[NUMBER_TEXT];
-    put(p, p->brief ? "BLOBFILE(path = string(" : "BLOBFILE(path = tensor<string, []>(");
+    print_put(p, p->brief ? "BLOBFILE(path = string(" : "BLOBFILE(path = tensor<string, []>(");
     print_string(p->out, path);
-    put(p, p->brief ? "), offset = uint64(" : "), offset = tensor<uint64, []>(");
+    print_put(p, p->brief ? "), offset = uint64(" : "), offset = tensor<uint64, []>(");
     buf_add(p->out, text, number_print(text, DT_UINT64, offset));
-    put(p, "))");
+    print_put(p, "))");
 }
 
 static void print_literal(Printer *p, const Const *c, bool in_dict)
@@ -224,7 +224,7 @@ static void print_literal(Printer *p, const Const *c, bool in_dict)
     const bool dict = c->type->kind == TY_DICT;
     buf_putc(p->out, open[c->type->kind]);
     for (int64_t i = 0; i < c->nelem; i++) {
-        if (i) put(p, ", ");
+        if (i) print_put(p, ", ");
         if (dict && i % 2 == 0) buf_putc(p->out, '{');
         print_literal(p, c->elem[i], in_dict || dict);
         if (dict && i % 2 == 1) buf_putc(p->out, '}');
@@ -253,8 +253,8 @@ static int by_attr_name(const void *a, const void *b)
 }
 
 /* Pointers to n things of `size` bytes, in alphabetical order; freed by the caller. */
-static const void **sorted(const void *array, int n, size_t size,
-                           int (*by)(const void *, const void *))
+static const void **print_sorted(const void *array, int n, size_t size,
+                                 int (*by)(const void *, const void *))
 {
     const void **p = mem_alloc(((size_t)n + 1) * sizeof *p);
     if (!p) mem_out((size_t)n * sizeof *p);
@@ -266,21 +266,21 @@ static const void **sorted(const void *array, int n, size_t size,
 /* `name`, unless NULL, is the attribute of that name. */
 static void print_attrs(Printer *p, const Attrs *a, const char *name)
 {
-    const void **attr = sorted(a->at, a->count, sizeof *a->at, by_attr_name);
+    const void **attr = print_sorted(a->at, a->count, sizeof *a->at, by_attr_name);
     buf_putc(p->out, '[');
     for (int i = 0; i < a->count || name; i++) {
-        if (i) put(p, ", ");
+        if (i) print_put(p, ", ");
         if (name && (i == a->count || strcmp(((const Attr *)attr[i])->name, "name") > 0)) {
-            put(p, p->brief ? "name = string(" : "name = tensor<string, []>(");
+            print_put(p, p->brief ? "name = string(" : "name = tensor<string, []>(");
             print_string(p->out, name);
             buf_putc(p->out, ')');
             name = NULL;
-            if (i < a->count) put(p, ", ");
+            if (i < a->count) print_put(p, ", ");
         }
         if (i == a->count) break;
         const Attr *x = attr[i];
-        put(p, x->name);
-        put(p, " = ");
+        print_put(p, x->name);
+        print_put(p, " = ");
         print_const(p, x->val);
     }
     buf_putc(p->out, ']');
@@ -289,17 +289,17 @@ static void print_attrs(Printer *p, const Attrs *a, const char *name)
 
 static void print_value(Printer *p, const Value *v)
 {
-    if (v->name) put(p, v->name);
+    if (v->name) print_put(p, v->name);
     else print_const(p, v->lit);
 }
 
 static void print_arg(Printer *p, const Arg *a)
 {
-    put(p, a->name);
-    put(p, " = ");
+    print_put(p, a->name);
+    print_put(p, " = ");
     if (a->count != 1) buf_putc(p->out, '(');
     for (int i = 0; i < a->count; i++) {
-        if (i) put(p, ", ");
+        if (i) print_put(p, ", ");
         print_value(p, a->val[i]);
     }
     if (a->count != 1) buf_putc(p->out, ')');
@@ -308,19 +308,19 @@ static void print_arg(Printer *p, const Arg *a)
 static void print_names(Printer *p, Value *const *v, int n, bool types)
 {
     for (int i = 0; i < n; i++) {
-        if (i) put(p, ", ");
+        if (i) print_put(p, ", ");
         if (types) {
             print_type(p, v[i]->type);
             buf_putc(p->out, ' ');
         }
-        put(p, v[i]->name);
+        print_put(p, v[i]->name);
     }
 }
 
 static void print_opset(Printer *p, const char *text)
 {
     buf_putc(p->out, '<');
-    put(p, text);
+    print_put(p, text);
     buf_putc(p->out, '>');
 }
 
@@ -328,15 +328,15 @@ static void print_block(Printer *p, const Block *b, int at);
 
 static void print_op(Printer *p, const Op *op, int at)
 {
-    indent(p, at);
+    print_indent(p, at);
     print_names(p, op->out, op->nout, true);
-    if (op->nout) put(p, " = ");
-    put(p, op->name);
+    if (op->nout) print_put(p, " = ");
+    print_put(p, op->name);
     if (op->opset) print_opset(p, opset_text(op->opset));
     buf_putc(p->out, '(');
-    const void **arg = sorted(op->arg, op->narg, sizeof *op->arg, by_arg_name);
+    const void **arg = print_sorted(op->arg, op->narg, sizeof *op->arg, by_arg_name);
     for (int i = 0; i < op->narg; i++) {
-        if (i) put(p, ", ");
+        if (i) print_put(p, ", ");
         print_arg(p, arg[i]);
     }
     mem_free(arg);
@@ -345,18 +345,18 @@ static void print_op(Printer *p, const Op *op, int at)
         print_attrs(p, &op->attrs, op->named ? op->out[0]->name : NULL);
     for (int i = 0; i < op->nblock; i++) {
         const Block *b = op->block[i];
-        put(p, i ? ",\n" : "\n");
-        indent(p, at + INDENT_BLOCK);
-        put(p, b->name);
+        print_put(p, i ? ",\n" : "\n");
+        print_indent(p, at + INDENT_BLOCK);
+        print_put(p, b->name);
         buf_putc(p->out, '(');
         print_names(p, b->param, b->nparam, true);
-        put(p, ") {\n");
+        print_put(p, ") {\n");
         print_block(p, b, at + INDENT_BLOCK + INDENT_END);
     }
-    put(p, ";\n");
+    print_put(p, ";\n");
 }
 
-static void drain(Printer *p)
+static void print_drain(Printer *p)
 {
     p->failed = p->failed || !p->sink(p->ctx, p->out->s, p->out->len);
     p->out->len = 0;
@@ -367,47 +367,47 @@ static void print_block(Printer *p, const Block *b, int at)
 {
     for (const Op *op = b->first; op; op = op->next) {
         print_op(p, op, at);
-        if (p->sink && p->out->len >= FULL) drain(p);
+        if (p->sink && p->out->len >= FULL) print_drain(p);
     }
-    indent(p, at - INDENT_BLOCK);
-    put(p, "} -> (");
+    print_indent(p, at - INDENT_BLOCK);
+    print_put(p, "} -> (");
     print_names(p, b->result, b->nresult, false);
     buf_putc(p->out, ')');
 }
 
 static void print_func(Printer *p, const Func *f)
 {
-    indent(p, INDENT_FUNC);
-    put(p, "func ");
-    put(p, f->name);
+    print_indent(p, INDENT_FUNC);
+    print_put(p, "func ");
+    print_put(p, f->name);
     if (f->opset != OPSET_NONE) print_opset(p, opset_text(f->opset));
     else if (f->opset_name) print_opset(p, f->opset_name);
     buf_putc(p->out, '(');
     print_names(p, f->body->param, f->body->nparam, true);
-    put(p, ") ");
+    print_put(p, ") ");
     if (f->attrs.count) {
         print_attrs(p, &f->attrs, NULL);
         buf_putc(p->out, ' ');
     }
-    put(p, "{\n");
+    print_put(p, "{\n");
     print_block(p, f->body, INDENT_OP);
-    put(p, ";\n");
+    print_put(p, ";\n");
 }
 
 /* ---- the door ---------------------------------------------------------------------------- */
 
 static void print_module(Printer *p, const Module *m)
 {
-    put(p, "program(");
-    put(p, m->version);
-    put(p, ")\n");
+    print_put(p, "program(");
+    print_put(p, m->version);
+    print_put(p, ")\n");
     if (m->has_attrs || m->attrs.count) {
         print_attrs(p, &m->attrs, NULL);
-        put(p, "\n");
+        print_put(p, "\n");
     }
-    put(p, "{\n");
+    print_put(p, "{\n");
     for (const Func *f = m->first; f; f = f->next) print_func(p, f);
-    put(p, "}");
+    print_put(p, "}");
 }
 
 void mil_print(const Module *m, Buf *out)
@@ -425,7 +425,7 @@ bool mil_print_placed(const Module *m, const MilPlaces *places, MilSink *sink, v
                   .sink = sink,
                   .ctx = ctx };
     print_module(&p, m);
-    drain(&p);
+    print_drain(&p);
     buf_free(&part);
     return !p.failed;
 }

@@ -13,7 +13,7 @@ static int *chain_of(const ProgramReader *r, const char *name)
     return &r->chain[((uintptr_t)name >> 4) * 0x9E3779B97F4A7C15u >> 40 & (NAME_CHAINS - 1)];
 }
 
-static void bind(ProgramReader *r, Value *v)
+static void program_bind(ProgramReader *r, Value *v)
 {
     if (r->nname == r->name_cap) {
         ProgramName *old = r->name;
@@ -26,7 +26,7 @@ static void bind(ProgramReader *r, Value *v)
     *head = r->nname++;
 }
 
-static Value *lookup(const ProgramReader *r, const char *name)
+static Value *program_lookup(const ProgramReader *r, const char *name)
 {
     for (int i = *chain_of(r, name); i >= 0; i = r->name[i].older)
         if (r->name[i].name == name) return r->name[i].val;
@@ -95,7 +95,7 @@ static void read_binding(ProgramReader *r, PbIn in, Op *op, Arg *a)
     while (pb_next(&in, &f)) {
         if (f.num == 1) {
             const char *name = read_name(r, &in, &f);
-            v = lookup(r, name);
+            v = program_lookup(r, name);
             if (v || r->failed || in.file->wrong) continue;
             r->failed = true;
             diag_error(r->d, op->loc,
@@ -142,7 +142,7 @@ static Named read_named(ProgramReader *r, PbIn in)
     return n;
 }
 
-static bool going(const ProgramReader *r, const PbIn *in)
+static bool program_going(const ProgramReader *r, const PbIn *in)
 {
     return !r->failed && !in->file->wrong;
 }
@@ -151,7 +151,7 @@ static void read_block(ProgramReader *r, PbIn in, Block *b);
 
 /* Fields of one number, which may stand anywhere among the others. */
 #define EACH(in, f, n)                                                                         \
-    for (PbIn each = (in); going(r, &each) && pb_next(&each, &(f));)                           \
+    for (PbIn each = (in); program_going(r, &each) && pb_next(&each, &(f));)                   \
         if ((f).num == (n))
 
 static void read_op(ProgramReader *r, PbIn in, Block *b)
@@ -159,8 +159,8 @@ static void read_op(ProgramReader *r, PbIn in, Block *b)
     PbField f;
     const char *type = NULL;
     EACH(in, f, 1) type = read_name(r, &each, &f);
-    if (!type && going(r, &in)) pb_wrong(&in, in.at, "an operation has no type");
-    if (!going(r, &in)) return;
+    if (!type && program_going(r, &in)) pb_wrong(&in, in.at, "an operation has no type");
+    if (!program_going(r, &in)) return;
     Op *op = op_new(r->m, b, NULL, type, (Loc){ .src = r->m->src });
     EACH(in, f, 5) read_attr(r, pb_sub(&each, &f), &op->attrs);
     EACH(in, f, 2) read_arg(r, pb_sub(&each, &f), op);
@@ -175,7 +175,7 @@ static void read_op(ProgramReader *r, PbIn in, Block *b)
     EACH(in, f, 3)
     {
         const Named n = read_named(r, pb_sub(&each, &f));
-        if (going(r, &each)) bind(r, op_out(r->m, op, n.name, n.type, op->loc));
+        if (program_going(r, &each)) program_bind(r, op_out(r->m, op, n.name, n.type, op->loc));
     }
     const char *said = op_said_name(op);
     if (said) op_set_name(r->m, op, said);
@@ -187,14 +187,15 @@ static void read_block(ProgramReader *r, PbIn in, Block *b)
     EACH(in, f, 1)
     {
         const Named n = read_named(r, pb_sub(&each, &f));
-        if (going(r, &each)) bind(r, block_param(b, n.name, n.type, (Loc){ .src = r->m->src }));
+        if (program_going(r, &each))
+            program_bind(r, block_param(b, n.name, n.type, (Loc){ .src = r->m->src }));
     }
     EACH(in, f, 3) read_op(r, pb_sub(&each, &f), b);
     EACH(in, f, 2)
     {
         const char *name = read_name(r, &each, &f);
-        Value *v = lookup(r, name);
-        if (!going(r, &each)) return;
+        Value *v = program_lookup(r, name);
+        if (!program_going(r, &each)) return;
         if (v) block_result(b, v);
         else {
             r->failed = true;
@@ -213,11 +214,11 @@ static void read_body(ProgramReader *r, PbIn in, const char *opset)
     EACH(in, f, 3)
     {
         const Entry e = read_entry(r, pb_sub(&each, &f));
-        if (!going(r, &each) || found || strcmp(e.key, opset) != 0) continue;
+        if (!program_going(r, &each) || found || strcmp(e.key, opset) != 0) continue;
         found = true;
         read_block(r, e.value, r->func->body);
     }
-    if (found || !going(r, &in)) return;
+    if (found || !program_going(r, &in)) return;
     r->failed = true;
     diag_error(r->d, (Loc){ .src = r->m->src }, "function %s has no block for its opset %s",
                r->func->name, opset);
@@ -228,10 +229,10 @@ static void read_func(ProgramReader *r, PbIn entry)
     PbField f;
     const char *opset = "";
     const Entry e = read_entry(r, entry);
-    if (!going(r, &entry)) return;
+    if (!program_going(r, &entry)) return;
     PbIn in = e.value;
     EACH(in, f, 2) opset = read_name(r, &each, &f);
-    if (!going(r, &in)) return;
+    if (!program_going(r, &in)) return;
     if (module_func(r->m, e.key)) {
         pb_wrong(&in, in.at, "a function is defined twice");
         return;
@@ -244,7 +245,8 @@ static void read_func(ProgramReader *r, PbIn entry)
     EACH(in, f, 1)
     {
         const Named n = read_named(r, pb_sub(&each, &f));
-        if (going(r, &each)) bind(r, block_param(r->func->body, n.name, n.type, r->func->loc));
+        if (program_going(r, &each))
+            program_bind(r, block_param(r->func->body, n.name, n.type, r->func->loc));
     }
     EACH(in, f, 4) read_attr(r, pb_sub(&each, &f), &r->func->attrs);
     read_body(r, in, opset);
@@ -264,7 +266,7 @@ bool program_read(Module *m, Diag *d, PbIn in)
     r->chain = NEW_ARRAY(&r->scratch, NAME_CHAINS, int);
     EACH(in, f, 4) read_attr(r, pb_sub(&each, &f), &m->attrs);
     EACH(in, f, 2) read_func(r, pb_sub(&each, &f));
-    const bool ok = going(r, &in);
+    const bool ok = program_going(r, &in);
     if (ok) set_version(m);
     m->has_attrs = m->attrs.count > 0;
     arena_free(&r->scratch);

@@ -138,7 +138,7 @@ static void set_element(Tensor *t, size_t i, uint32_t field, uint64_t v)
     else tensor_set_int(t, i, field == TV_BOOLS ? v != 0 : (int64_t)v);
 }
 
-static void fill(ProgramReader *r, PbIn in, uint32_t field, Tensor *t)
+static void program_fill(ProgramReader *r, PbIn in, uint32_t field, Tensor *t)
 {
     PbField f;
     uint64_t v;
@@ -158,7 +158,7 @@ static void fill(ProgramReader *r, PbIn in, uint32_t field, Tensor *t)
 }
 
 /* How many elements a type asks for; a single `?` takes what is given. */
-static bool wanted(const Type *t, size_t given, uint32_t field, size_t *count)
+static bool program_wanted(const Type *t, size_t given, uint32_t field, size_t *count)
 {
     Shape s = t->shape;
     int open = -1;
@@ -186,7 +186,7 @@ static Const *read_elements(ProgramReader *r, PbIn in, const Type *t)
         size_t count, bits, want;
         const size_t given = count_elements(list, f.num);
         if (in.file->wrong) break;
-        if (!may_hold(f.num, t->dtype) || !wanted(t, given, f.num, &count)
+        if (!may_hold(f.num, t->dtype) || !program_wanted(t, given, f.num, &count)
             || !size_mul(count, (size_t)dtypes[t->dtype].bits, &bits) || bits > SIZE_MAX - 7) {
             pb_wrong(&in, f.start, "elements are of another type than their literal");
             break;
@@ -200,7 +200,7 @@ static Const *read_elements(ProgramReader *r, PbIn in, const Type *t)
         const Shape flat = SHAPE((int64_t)count);
         void *data = arena_alloc(&r->m->arena, bytes + 1);
         Tensor view = tensor_view(t->dtype, &flat, data);
-        fill(r, list, f.num, &view);
+        program_fill(r, list, f.num, &view);
         Const *c = const_data(&r->m->arena, t, data);
         c->nelem = (int64_t)count;
         return c;

@@ -131,13 +131,13 @@ char *pb_string(PbIn *in, const PbField *f, Arena *a)
     return arena_strdup(a, "");
 }
 
-static size_t width(int wire) { return wire == PB_FIXED64 ? 8 : 4; }
+static size_t proto_width(int wire) { return wire == PB_FIXED64 ? 8 : 4; }
 
 size_t pb_count(const PbField *f, int wire)
 {
     size_t n = 0;
     if (f->wire != PB_BYTES) return 1;
-    if (wire != PB_VARINT) return f->len / width(wire);
+    if (wire != PB_VARINT) return f->len / proto_width(wire);
     for (size_t i = 0; i < f->len; i++) n += f->data[i] < 0x80;
     return n;
 }
@@ -152,7 +152,8 @@ bool pb_item(PbIn *in, PbField *f, int wire, uint64_t *value)
     }
     if (!f->len || in->file->wrong) return false;
     PbIn part = { .file = in->file, .at = f->data, .end = f->data + f->len };
-    if (!(wire == PB_VARINT ? get_varint(&part, value) : get_fixed(&part, width(wire), value)))
+    if (!(wire == PB_VARINT ? get_varint(&part, value)
+                            : get_fixed(&part, proto_width(wire), value)))
         return false;
     f->len = (size_t)(part.end - part.at);
     f->data = part.at;

@@ -85,7 +85,7 @@ void mil_read_skip(MilReader *r)
 /* ---- names in scope ---------------------------------------------------------------------- */
 
 /* The value that a name stands for is in the tag of its note. */
-static void bind(MilReader *r, Value *v)
+static void mil_bind(MilReader *r, Value *v)
 {
     NameNote *note = name_note(v->name);
     if (r->nmark)
@@ -104,7 +104,7 @@ static void scope_end(MilReader *r)
     }
 }
 
-static void unbind(Value *const *val, int n)
+static void mil_unbind(Value *const *val, int n)
 {
     for (int i = 0; i < n; i++) name_note(val[i]->name)->tag = NULL;
 }
@@ -112,8 +112,8 @@ static void unbind(Value *const *val, int n)
 static bool unbind_op(void *ctx, Op *op)
 {
     (void)ctx;
-    unbind(op->out, op->nout);
-    for (int i = 0; i < op->nblock; i++) unbind(op->block[i]->param, op->block[i]->nparam);
+    mil_unbind(op->out, op->nout);
+    for (int i = 0; i < op->nblock; i++) mil_unbind(op->block[i]->param, op->block[i]->nparam);
     return true;
 }
 
@@ -121,7 +121,7 @@ static bool unbind_op(void *ctx, Op *op)
 static void unbind_all(MilReader *r)
 {
     if (!r->func) return;
-    unbind(r->func->body->param, r->func->body->nparam);
+    mil_unbind(r->func->body->param, r->func->body->nparam);
     func_walk(r->func, unbind_op, NULL);
     r->nmark = r->nundo = 0;
 }
@@ -141,7 +141,7 @@ static const char *near_name(const MilReader *r, const char *name)
     return near;
 }
 
-static void undefined(MilReader *r, MilToken t, const char *name)
+static void mil_undefined(MilReader *r, MilToken t, const char *name)
 {
     if (r->syntax) return; /* the statement that defines it may be the one that was skipped */
     const char *near = near_name(r, name);
@@ -150,11 +150,11 @@ static void undefined(MilReader *r, MilToken t, const char *name)
 }
 
 /* NULL after a report. */
-static Value *lookup(MilReader *r, MilToken t)
+static Value *mil_lookup(MilReader *r, MilToken t)
 {
     const char *name = mil_name(r, t);
     Value *v = name_note(name)->tag;
-    if (!v) undefined(r, t, name);
+    if (!v) mil_undefined(r, t, name);
     return v;
 }
 
@@ -314,7 +314,7 @@ static void add_params(MilReader *r)
 {
     for (int i = 0; i < r->nparam; i++) {
         const MilNamed *p = &r->param[i];
-        bind(r, block_param(r->block, mil_name(r, p->name), p->type, mil_loc(r, p->name)));
+        mil_bind(r, block_param(r->block, mil_name(r, p->name), p->type, mil_loc(r, p->name)));
     }
     r->nparam = 0;
 }
@@ -338,7 +338,7 @@ void mil_read_name(MilReader *r, MilToken name) { PUSH(r->name, r->nname, r->nam
 void mil_read_results(MilReader *r)
 {
     for (int i = 0; i < r->nname; i++) {
-        Value *v = lookup(r, r->name[i]);
+        Value *v = mil_lookup(r, r->name[i]);
         if (v) block_result(r->block, v);
     }
     r->nname = 0;
@@ -380,7 +380,7 @@ static void add_item(MilReader *r, MilItem item)
 
 void mil_read_use(MilReader *r, MilToken name)
 {
-    add_item(r, (MilItem){ .val = lookup(r, name), .at = name });
+    add_item(r, (MilItem){ .val = mil_lookup(r, name), .at = name });
 }
 
 void mil_read_inline(MilReader *r, const Const *c)
@@ -505,7 +505,7 @@ Op *mil_read_op(MilReader *r, MilToken name, MilToken opset)
 
 void mil_read_op_end(MilReader *r, Op *op)
 {
-    for (int i = 0; i < op->nout; i++) bind(r, op->out[i]);
+    for (int i = 0; i < op->nout; i++) mil_bind(r, op->out[i]);
 }
 
 /* ---- the door ---------------------------------------------------------------------------- */

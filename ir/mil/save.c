@@ -16,7 +16,7 @@ enum { TEXT_ELEMENTS = 1024 };
 typedef struct {
     const Const *c;
     uint64_t offset;
-} Place;
+} SavePlace;
 
 typedef struct {
     Arena arena;
@@ -24,7 +24,7 @@ typedef struct {
     Diag *d;
     const char *path, *dir;
     MilWriter *write;
-    Place *place; /* literals that leave the text, sorted by address later */
+    SavePlace *place; /* literals that leave the text, sorted by address later */
     int nplace, place_cap;
     bool fresh; /* among them, some that no weight file holds yet */
     /* reference_stays, once per file */
@@ -86,13 +86,13 @@ static void each_const(const Module *m, ConstVisitor *fn, void *ctx)
 
 typedef struct {
     bool marked, found;
-} Look;
+} SaveLook;
 
 /* Small literals that are marked for a file, which a text can hold all the same, count only
  * when asked for. */
 static void look_for_weights(void *ctx, const Func *f, const Const *c)
 {
-    Look *look = ctx;
+    SaveLook *look = ctx;
     Const as_is = *c;
     if (!look->marked) as_is.in_file = false;
     /* of what the user has elsewhere */
@@ -102,7 +102,7 @@ static void look_for_weights(void *ctx, const Func *f, const Const *c)
 
 bool mil_needs_weights(const Module *m, bool marked)
 {
-    Look look = { .marked = marked };
+    SaveLook look = { .marked = marked };
     each_const(m, look_for_weights, &look);
     return look.found;
 }
@@ -117,7 +117,7 @@ static const char *real_path(Arena *a, const char *path)
     return kept;
 }
 
-static void *room(Save *s, void *array, int count, int *cap, size_t size)
+static void *save_room(Save *s, void *array, int count, int *cap, size_t size)
 {
     if (count < *cap) return array;
     *cap = *cap ? 2 * *cap : 32;
@@ -145,7 +145,7 @@ static bool leads_to_same(Save *s, const WeightFile *w)
     const char *here = real_path(&s->arena, w->real);
     if (!there || !here || strcmp(there, here) != 0) return false;
     if (!is_kept(s, here)) {
-        s->kept = room(s, s->kept, s->nkept, &s->kept_cap, sizeof *s->kept);
+        s->kept = save_room(s, s->kept, s->nkept, &s->kept_cap, sizeof *s->kept);
         s->kept[s->nkept++] = here;
     }
     return true;
@@ -158,22 +158,22 @@ static bool reference_stays(Save *s, const Const *c)
     for (int i = s->nasked; i-- > 0;)
         if (s->asked[i].file == c->file) return s->asked[i].stays;
     const bool stays = leads_to_same(s, c->file);
-    s->asked = room(s, s->asked, s->nasked, &s->asked_cap, sizeof *s->asked);
+    s->asked = save_room(s, s->asked, s->nasked, &s->asked_cap, sizeof *s->asked);
     s->asked[s->nasked++] = (struct Asked){ c->file, stays };
     return stays;
 }
 
-static void collect(void *ctx, const Func *f, const Const *c)
+static void save_collect(void *ctx, const Func *f, const Const *c)
 {
     Save *s = ctx;
     const bool blob = c->kind == CONST_BLOB;
     if (blob ? reference_stays(s, c) : !const_leaves_text(f, c, CONST_FILE_MIN)) return;
     if (!blob || c->file->absent) s->fresh = true;
-    s->place = room(s, s->place, s->nplace, &s->place_cap, sizeof *s->place);
-    s->place[s->nplace++] = (Place){ .c = c };
+    s->place = save_room(s, s->place, s->nplace, &s->place_cap, sizeof *s->place);
+    s->place[s->nplace++] = (SavePlace){ .c = c };
 }
 
-static bool mentions(const char *file, const char *ref)
+static bool save_mentions(const char *file, const char *ref)
 {
     Diag quiet = { .quiet = true };
     Mapped map;
@@ -194,7 +194,7 @@ static bool used_by_another(Save *s, const char *rel)
         if (!file_has_suffix(e->d_name, ".mil")) continue;
         const char *file = arena_printf(&s->arena, "%s/%s", s->dir, e->d_name);
         const char *real = real_path(&s->arena, file);
-        found = real && (!own || strcmp(real, own) != 0) && mentions(file, rel);
+        found = real && (!own || strcmp(real, own) != 0) && save_mentions(file, rel);
     }
     dir_close(dir);
     return found;
@@ -210,7 +210,7 @@ static bool is_free(Save *s, const char *rel)
 {
     const char *file = in_folder(s, rel);
     return !file_exists(file)
-        || (!is_kept(s, real_path(&s->arena, file)) && !mentions(s->path, rel)
+        || (!is_kept(s, real_path(&s->arena, file)) && !save_mentions(s->path, rel)
             && !used_by_another(s, rel));
 }
 
@@ -303,7 +303,7 @@ static const char *pick_name(Save *s, BlobWriter *b, bool *there)
     uint64_t sum;
     *there = blob_same(b, in_folder(s, usual));
     if (*there) return usual;
-    if (mentions(s->path, "weights/weight-")) { /* the same again keeps its name */
+    if (save_mentions(s->path, "weights/weight-")) { /* the same again keeps its name */
         if (!blob_sum(b, &sum)) return NULL;
         const char *own = arena_printf(&s->arena, "weights/weight-%016llx.bin",
                                        (unsigned long long)sum);
@@ -317,7 +317,7 @@ static const char *pick_name(Save *s, BlobWriter *b, bool *there)
     const char *rel = own ? "weights/weight"
                           : arena_printf(&s->arena, "weights/%s", stem_of(s));
     const char *plain = arena_printf(&s->arena, "%s.bin", rel);
-    if (!own && (blob_same(b, in_folder(s, plain)) || !mentions(s->path, plain)))
+    if (!own && (blob_same(b, in_folder(s, plain)) || !save_mentions(s->path, plain)))
         return first_free(s, b, rel, there);
     if (!blob_sum(b, &sum)) return NULL;
     return first_free(s, b, arena_printf(&s->arena, "%s-%016llx", rel, (unsigned long long)sum),
@@ -326,16 +326,17 @@ static const char *pick_name(Save *s, BlobWriter *b, bool *there)
 
 static int by_address(const void *a, const void *b)
 {
-    const uintptr_t x = (uintptr_t)((const Place *)a)->c, y = (uintptr_t)((const Place *)b)->c;
+    const uintptr_t x = (uintptr_t)((const SavePlace *)a)->c,
+                    y = (uintptr_t)((const SavePlace *)b)->c;
     return (x > y) - (x < y);
 }
 
 static bool find_place(const void *ctx, const Const *c, uint64_t *offset)
 {
     const Save *s = ctx;
-    const Place want = { .c = c };
+    const SavePlace want = { .c = c };
     if (!s->nplace) return false;
-    const Place *p = bsearch(&want, s->place, (size_t)s->nplace, sizeof want, by_address);
+    const SavePlace *p = bsearch(&want, s->place, (size_t)s->nplace, sizeof want, by_address);
     if (p) *offset = p->offset;
     return p != NULL;
 }
@@ -399,7 +400,7 @@ static void add_references(Save *s, const char *text, Rels *out)
         bool known = !is_ours(s, rel);
         for (int i = 0; i < out->count && !known; i++) known = !strcmp(out->at[i], rel);
         if (known) continue;
-        out->at = room(s, out->at, out->count, &out->cap, sizeof *out->at);
+        out->at = save_room(s, out->at, out->count, &out->cap, sizeof *out->at);
         out->at[out->count++] = rel;
     }
     file_unmap(&map);
@@ -409,13 +410,13 @@ static void add_references(Save *s, const char *text, Rels *out)
 static void remove_unused(Save *s, const Rels *n)
 {
     for (int i = 0; i < n->count; i++)
-        if (!mentions(s->path, n->at[i]) && !used_by_another(s, n->at[i]))
+        if (!save_mentions(s->path, n->at[i]) && !used_by_another(s, n->at[i]))
             unlink(in_folder(s, n->at[i]));
 }
 
 /* A run that was killed between the new weights and the new text left the text under its
  * temporary name, which says what the weights are called. */
-static void sweep(Save *s)
+static void save_sweep(Save *s)
 {
     Rels names = { 0 };
     DIR *dir = dir_open(s->dir);
@@ -464,14 +465,14 @@ static bool commit_weights(Save *s, BlobWriter *b, Rels *made)
         if (!out_commit(&s->copy[i])) return false;
         last = s->copied[i];
         if (there) continue;
-        made->at = room(s, made->at, made->count, &made->cap, sizeof *made->at);
+        made->at = save_room(s, made->at, made->count, &made->cap, sizeof *made->at);
         made->at[made->count++] = last;
     }
     if (b) {
         const bool there = file_exists(s->weights);
         if (!blob_commit(b)) return false;
         last = s->weights;
-        made->at = room(s, made->at, made->count, &made->cap, sizeof *made->at);
+        made->at = save_room(s, made->at, made->count, &made->cap, sizeof *made->at);
         if (!there) made->at[made->count++] = last;
     }
     return !last || file_sync_folder(s->d, file_dir(&s->arena, last));
@@ -489,7 +490,7 @@ static bool commit_text(Save *s, OutFile *text)
 /* Everything is on disk without a name of its own. Weights get theirs first, then what stands
  * beside; the text is what makes both the model's. A signal waits until it is one model or the
  * other. */
-static bool commit(Save *s, BlobWriter *b, OutFile *text)
+static bool save_commit(Save *s, BlobWriter *b, OutFile *text)
 {
     SignalHold hold;
     Rels made = { 0 }, old = { 0 };
@@ -531,18 +532,18 @@ static bool write_all(Save *s, BlobWriter **b)
     BlobWriter *own = there ? NULL : *b;
     if (there) blob_abort(*b);
     if (there) *b = NULL;
-    if (!commit(s, own, &text)) return false;
+    if (!save_commit(s, own, &text)) return false;
     if (own && s->aside)
         diag_note(s->d, (Loc){ .src = NULL }, "%s belongs to others; the weights are in %s",
                   in_folder(s, usual), rel);
     return true;
 }
 
-static bool save(Save *s)
+static bool save_whole(Save *s)
 {
     BlobWriter *b = NULL;
-    sweep(s);
-    each_const(s->m, collect, s);
+    save_sweep(s);
+    each_const(s->m, save_collect, s);
     const bool ok = write_all(s, &b);
     if (b) blob_abort(b);
     for (int i = 0; i < s->ncopy; i++) out_abort(&s->copy[i]);
@@ -569,7 +570,7 @@ bool mil_save_as(Module *m, Diag *d, const char *path, MilWriter *write, Beside 
     s.dir = file_dir(&s.arena, path);
     mil_hoist(m);
     const bool ok = file_is_dir(s.dir)
-                      ? save(&s)
+                      ? save_whole(&s)
                       : diag_fail(d, "cannot write %s: there is no folder %s", path, s.dir);
     arena_free(&s.arena);
     return ok;

@@ -59,8 +59,8 @@ bool infer_gelu(Call *c)
 
 /* ==== meaning =============================================================================== */
 
-static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
-static double softplus(double x) { return num_max(x, 0) + log1p(exp(-fabs(x))); }
+static double activation_sigmoid(double x) { return 1 / (1 + exp(-x)); }
+static double activation_softplus(double x) { return num_max(x, 0) + log1p(exp(-fabs(x))); }
 
 /* ---- of each element alone --------------------------------------------------------------- */
 
@@ -74,10 +74,10 @@ static double softplus(double x) { return num_max(x, 0) + log1p(exp(-fabs(x))); 
     F(relu, P_NONE, P_NONE, num_max(x, 0))                                                             \
     F(relu6, P_NONE, P_NONE, num_min(num_max(x, 0), 6))                                                \
     F(scaled_tanh, P_alpha, P_beta, a * tanh(b * x))                                               \
-    F(sigmoid, P_NONE, P_NONE, sigmoid(x))                                                             \
+    F(sigmoid, P_NONE, P_NONE, activation_sigmoid(x))                                                             \
     F(sigmoid_hard, P_alpha, P_beta, num_min(num_max(a * x + b, 0), 1))                            \
-    F(silu, P_NONE, P_NONE, x * sigmoid(x))                                                            \
-    F(softplus, P_NONE, P_NONE, softplus(x))                                                           \
+    F(silu, P_NONE, P_NONE, x * activation_sigmoid(x))                                                            \
+    F(softplus, P_NONE, P_NONE, activation_softplus(x))                                                           \
     F(softsign, P_NONE, P_NONE, x / (1 + fabs(x)))                                                     \
     F(thresholded_relu, P_alpha, P_NONE, x < a ? 0 : x)
 /* clang-format on */
@@ -114,7 +114,7 @@ static double gelu_tanh(double x, double a, double b)
 static double gelu_sigmoid(double x, double a, double b)
 {
     (void)a, (void)b;
-    return x * sigmoid(1.702 * x);
+    return x * activation_sigmoid(1.702 * x);
 }
 
 bool eval_gelu(Call *c)
@@ -129,7 +129,10 @@ bool eval_gelu(Call *c)
 /* ---- of an element and its channel ------------------------------------------------------- */
 
 static double f_prelu(double x, double a, double b) { return (void)b, x < 0 ? a * x : x; }
-static double f_softplus(double x, double a, double b) { return a * softplus(b * x); }
+static double f_softplus(double x, double a, double b)
+{
+    return a * activation_softplus(b * x);
+}
 
 /* x is [n, channels, ..]; a and b hold a number for each channel. */
 static bool by_channel(Call *c, double (*f)(double, double, double), const double *a,
@@ -197,14 +200,14 @@ static bool open_act(const Grad *g, Act *a)
     return grad_wants(g, P_x);
 }
 
-static bool done(Grad *g, Value *dx)
+static bool activation_done(Grad *g, Value *dx)
 {
     grad_give(g, P_x, dx);
     return true;
 }
 
 /* 1 - v */
-static Value *rest(const Act *a, Value *v)
+static Value *activation_rest(const Act *a, Value *v)
 {
     return grad_two(a->b, OP_sub, grad_number(a->b, v, 1), v);
 }
@@ -213,11 +216,11 @@ bool grad_relu(Grad *g)
 {
     Act a;
     return !open_act(g, &a)
-        || done(g, grad_where(a.b, grad_with(a.b, OP_greater, a.x, 0), a.d, NULL));
+        || activation_done(g, grad_where(a.b, grad_with(a.b, OP_greater, a.x, 0), a.d, NULL));
 }
 
 /* d where low < y < high */
-static Value *inside(const Act *a, Value *y, double low, double high, Value *d)
+static Value *activation_inside(const Act *a, Value *y, double low, double high, Value *d)
 {
     Value *above = grad_with(a->b, OP_greater, y, low),
           *below = grad_with(a->b, OP_less, y, high);
@@ -227,11 +230,11 @@ static Value *inside(const Act *a, Value *y, double low, double high, Value *d)
 bool grad_relu6(Grad *g)
 {
     Act a;
-    return !open_act(g, &a) || done(g, inside(&a, a.x, 0, 6, a.d));
+    return !open_act(g, &a) || activation_done(g, activation_inside(&a, a.x, 0, 6, a.d));
 }
 
 /* d above 0, else by alpha */
-static Value *leaky(const Act *a, Value *alpha)
+static Value *activation_leaky(const Act *a, Value *alpha)
 {
     Value *above = grad_with(a->b, OP_greater_equal, a->x, 0);
     return grad_where(a->b, above, a->d, grad_times(a->b, a->d, alpha));
@@ -241,7 +244,8 @@ bool grad_leaky_relu(Grad *g)
 {
     Act a;
     return !open_act(g, &a)
-        || done(g, leaky(&a, grad_number(a.b, a.x, grad_float(g, P_alpha))));
+        || activation_done(g,
+                           activation_leaky(&a, grad_number(a.b, a.x, grad_float(g, P_alpha))));
 }
 
 bool grad_clamped_relu(Grad *g)
@@ -249,8 +253,8 @@ bool grad_clamped_relu(Grad *g)
     Act a;
     if (!open_act(g, &a)) return true;
     Value *below = grad_with(a.b, OP_less, a.y, grad_float(g, P_beta));
-    Value *d = leaky(&a, grad_number(a.b, a.x, grad_float(g, P_alpha)));
-    return done(g, grad_where(a.b, below, d, NULL));
+    Value *d = activation_leaky(&a, grad_number(a.b, a.x, grad_float(g, P_alpha)));
+    return activation_done(g, grad_where(a.b, below, d, NULL));
 }
 
 /* Below 0 the result is alpha * (exp(x) - 1): its slope is that and alpha, and never
@@ -261,7 +265,7 @@ bool grad_elu(Grad *g)
     if (!open_act(g, &a)) return true;
     Value *above = grad_with(a.b, OP_greater_equal, a.x, 0);
     Value *slope = grad_with(a.b, OP_add, a.y, grad_float(g, P_alpha));
-    return done(g, grad_where(a.b, above, a.d, grad_times(a.b, a.d, slope)));
+    return activation_done(g, grad_where(a.b, above, a.d, grad_times(a.b, a.d, slope)));
 }
 
 /* ---- gelu -------------------------------------------------------------------------------- */
@@ -285,7 +289,7 @@ static Value *gelu_slope_tanh(const Act *a)
     Value *inner = grad_with(a->b, OP_add, grad_scaled(a->b, square, k * c), k);
     Value *t = grad_one(a->b, OP_tanh, grad_times(a->b, a->x, inner));
     Value *slope = grad_with(a->b, OP_add, grad_scaled(a->b, square, 3 * k * c), k);
-    Value *less = grad_times(a->b, rest(a, grad_times(a->b, t, t)), slope);
+    Value *less = grad_times(a->b, activation_rest(a, grad_times(a->b, t, t)), slope);
     Value *sum = grad_two(a->b, OP_add, t, grad_times(a->b, a->x, less));
     return grad_scaled(a->b, grad_with(a->b, OP_add, sum, 1), 0.5);
 }
@@ -294,7 +298,7 @@ static Value *gelu_slope_tanh(const Act *a)
 static Value *gelu_slope_sigmoid(const Act *a)
 {
     Value *scaled = grad_scaled(a->b, a->x, 1.702), *s = grad_one(a->b, OP_sigmoid, scaled);
-    Value *more = grad_with(a->b, OP_add, grad_times(a->b, scaled, rest(a, s)), 1);
+    Value *more = grad_with(a->b, OP_add, grad_times(a->b, scaled, activation_rest(a, s)), 1);
     return grad_times(a->b, s, more);
 }
 
@@ -306,7 +310,7 @@ bool grad_gelu(Grad *g)
     Value *slope = !strcmp(mode, "EXACT")              ? gelu_slope_exact(&a)
                  : !strcmp(mode, "TANH_APPROXIMATION") ? gelu_slope_tanh(&a)
                                                        : gelu_slope_sigmoid(&a);
-    return done(g, grad_times(a.b, a.d, slope));
+    return activation_done(g, grad_times(a.b, a.d, slope));
 }
 
 /* ---- smooth ones ------------------------------------------------------------------------- */
@@ -314,7 +318,8 @@ bool grad_gelu(Grad *g)
 bool grad_linear_activation(Grad *g)
 {
     Act a;
-    return !open_act(g, &a) || done(g, grad_scaled(a.b, a.d, grad_float(g, P_alpha)));
+    return !open_act(g, &a)
+        || activation_done(g, grad_scaled(a.b, a.d, grad_float(g, P_alpha)));
 }
 
 bool grad_scaled_tanh(Grad *g)
@@ -323,22 +328,24 @@ bool grad_scaled_tanh(Grad *g)
     if (!open_act(g, &a)) return true;
     const double alpha = grad_float(g, P_alpha), beta = grad_float(g, P_beta);
     Value *t = grad_one(a.b, OP_tanh, grad_scaled(a.b, a.x, beta));
-    Value *slope = grad_scaled(a.b, rest(&a, grad_times(a.b, t, t)), alpha * beta);
-    return done(g, grad_times(a.b, a.d, slope));
+    Value *slope = grad_scaled(a.b, activation_rest(&a, grad_times(a.b, t, t)), alpha * beta);
+    return activation_done(g, grad_times(a.b, a.d, slope));
 }
 
 bool grad_sigmoid(Grad *g)
 {
     Act a;
     return !open_act(g, &a)
-        || done(g, grad_times(a.b, a.d, grad_times(a.b, a.y, rest(&a, a.y))));
+        || activation_done(
+            g, grad_times(a.b, a.d, grad_times(a.b, a.y, activation_rest(&a, a.y))));
 }
 
 bool grad_sigmoid_hard(Grad *g)
 {
     Act a;
     return !open_act(g, &a)
-        || done(g, inside(&a, a.y, 0, 1, grad_scaled(a.b, a.d, grad_float(g, P_alpha))));
+        || activation_done(
+            g, activation_inside(&a, a.y, 0, 1, grad_scaled(a.b, a.d, grad_float(g, P_alpha))));
 }
 
 bool grad_silu(Grad *g)
@@ -346,8 +353,8 @@ bool grad_silu(Grad *g)
     Act a;
     if (!open_act(g, &a)) return true;
     Value *s = grad_one(a.b, OP_sigmoid, a.x);
-    Value *more = grad_with(a.b, OP_add, grad_times(a.b, a.x, rest(&a, s)), 1);
-    return done(g, grad_times(a.b, a.d, grad_times(a.b, s, more)));
+    Value *more = grad_with(a.b, OP_add, grad_times(a.b, a.x, activation_rest(&a, s)), 1);
+    return activation_done(g, grad_times(a.b, a.d, grad_times(a.b, s, more)));
 }
 
 bool grad_softmax(Grad *g)
@@ -356,13 +363,14 @@ bool grad_softmax(Grad *g)
     if (!open_act(g, &a)) return true;
     const int axis = grad_axis(g, P_axis, a.x->type->shape.rank);
     Value *sum = grad_reduce_axis(a.b, OP_reduce_sum, grad_times(a.b, a.d, a.y), axis);
-    return done(g, grad_times(a.b, a.y, grad_two(a.b, OP_sub, a.d, sum)));
+    return activation_done(g, grad_times(a.b, a.y, grad_two(a.b, OP_sub, a.d, sum)));
 }
 
 bool grad_softplus(Grad *g)
 {
     Act a;
-    return !open_act(g, &a) || done(g, grad_times(a.b, a.d, grad_one(a.b, OP_sigmoid, a.x)));
+    return !open_act(g, &a)
+        || activation_done(g, grad_times(a.b, a.d, grad_one(a.b, OP_sigmoid, a.x)));
 }
 
 bool grad_softsign(Grad *g)
@@ -370,7 +378,7 @@ bool grad_softsign(Grad *g)
     Act a;
     if (!open_act(g, &a)) return true;
     Value *below = grad_with(a.b, OP_add, grad_one(a.b, OP_abs, a.x), 1);
-    return done(g, grad_two(a.b, OP_real_div, a.d, grad_times(a.b, below, below)));
+    return activation_done(g, grad_two(a.b, OP_real_div, a.d, grad_times(a.b, below, below)));
 }
 
 bool grad_thresholded_relu(Grad *g)
@@ -378,7 +386,7 @@ bool grad_thresholded_relu(Grad *g)
     Act a;
     if (!open_act(g, &a)) return true;
     Value *above = grad_with(a.b, OP_greater_equal, a.x, grad_float(g, P_alpha));
-    return done(g, grad_where(a.b, above, a.d, NULL));
+    return activation_done(g, grad_where(a.b, above, a.d, NULL));
 }
 
 /* ---- those with a number for each channel ------------------------------------------------ */
@@ -406,7 +414,7 @@ bool grad_prelu(Grad *g)
 {
     Act a;
     const bool wanted = open_act(g, &a);
-    if (wanted) grad_give(g, P_x, leaky(&a, as_channels(&a, grad_arg(g, P_alpha))));
+    if (wanted) grad_give(g, P_x, activation_leaky(&a, as_channels(&a, grad_arg(g, P_alpha))));
     if (grad_wants(g, P_alpha)) {
         Value *above = grad_with(a.b, OP_greater_equal, a.x, 0);
         Value *dx = grad_where(a.b, above, NULL, grad_times(a.b, a.d, a.x));

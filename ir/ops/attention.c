@@ -7,22 +7,26 @@
 
 /* ==== inference ============================================================================= */
 
-static Shape leading(const Shape *s)
+static Shape attention_leading(const Shape *s)
 {
     Shape b = *s;
     b.rank -= 2;
     return b;
 }
 
-static bool differ(int64_t a, int64_t b) { return a != b && a != DIM_ANY && b != DIM_ANY; }
+static bool attention_differ(int64_t a, int64_t b)
+{
+    return a != b && a != DIM_ANY && b != DIM_ANY;
+}
 
 static bool batch_of(Call *c, const Shape *q, const Shape *k, const Shape *v, Shape *batch)
 {
-    Shape bq = leading(q), bk = leading(k), bv = leading(v);
+    Shape bq = attention_leading(q), bk = attention_leading(k), bv = attention_leading(v);
     bool same = bq.rank == bk.rank && bq.rank == bv.rank;
     for (int i = 0; same && i < bq.rank; i++)
-        same = !differ(bq.dim[i], bk.dim[i]) && !differ(bq.dim[i], bv.dim[i])
-            && !differ(bk.dim[i], bv.dim[i]);
+        same = !attention_differ(bq.dim[i], bk.dim[i])
+            && !attention_differ(bq.dim[i], bv.dim[i])
+            && !attention_differ(bk.dim[i], bv.dim[i]);
     *batch = bq;
     for (int i = 0; same && i < bq.rank; i++)
         if (bq.dim[i] == DIM_ANY) batch->dim[i] = bk.dim[i] != DIM_ANY ? bk.dim[i] : bv.dim[i];
@@ -39,7 +43,7 @@ static bool check_mask(Call *c, const Shape *scores)
     if (!mask->rank)
         return call_error(
             c, "attn_mask is a scalar; it must be at least a vector, as long as key");
-    if (differ(mask->dim[mask->rank - 1], scores->dim[scores->rank - 1]))
+    if (attention_differ(mask->dim[mask->rank - 1], scores->dim[scores->rank - 1]))
         return call_error(c,
                           "attn_mask is %s; its last dimension must be the length of key, %lld",
                           call_text(c, mask), (long long)scores->dim[scores->rank - 1]);
@@ -57,10 +61,10 @@ bool infer_attention(Call *c)
         return call_error(c,
                           "query is %s, key is %s, value is %s; need [batch.., length, size]",
                           call_text(c, q), call_text(c, k), call_text(c, v));
-    if (differ(q->dim[q->rank - 1], k->dim[k->rank - 1]))
+    if (attention_differ(q->dim[q->rank - 1], k->dim[k->rank - 1]))
         return call_error(c, "query and key differ in their last dimension: %s and %s",
                           call_text(c, q), call_text(c, k));
-    if (differ(k->dim[k->rank - 2], v->dim[v->rank - 2]))
+    if (attention_differ(k->dim[k->rank - 2], v->dim[v->rank - 2]))
         return call_error(c, "key and value differ in length: %s and %s", call_text(c, k),
                           call_text(c, v));
     if (!batch_of(c, q, k, v, &out)) return false;
@@ -120,8 +124,8 @@ static void attend_rows(const Attention *a, int64_t first, int64_t n, const doub
                 a->width);
 }
 
-static void attend(const Attention *a, const double *q, const double *k, const double *v,
-                   const double *mask, double *out)
+static void attention_attend(const Attention *a, const double *q, const double *k,
+                             const double *v, const double *mask, double *out)
 {
     for (int64_t j = 0; j < a->keys; j++)
         for (int64_t e = 0; e < a->size; e++) a->turned[e * a->keys + j] = k[j * a->size + e];
@@ -180,10 +184,10 @@ bool eval_attention(Call *c)
     add_batches(&w, mask ? mask : &scalar, &batch, &a.mask_row, &a.mask_key);
     for (bool go = walk_start(&w); go; go = walk_next(&w))
         for (int64_t i = 0; i < w.run; i++)
-            attend(&a, pq + w.at[1] + i * w.step[1], pk + w.at[2] + i * w.step[2],
-                   pv + w.at[3] + i * w.step[3],
-                   a.mask ? a.mask + w.at[4] + i * w.step[4] : NULL,
-                   out + w.at[0] + i * w.step[0]);
+            attention_attend(&a, pq + w.at[1] + i * w.step[1], pk + w.at[2] + i * w.step[2],
+                             pv + w.at[3] + i * w.step[3],
+                             a.mask ? a.mask + w.at[4] + i * w.step[4] : NULL,
+                             out + w.at[0] + i * w.step[0]);
     tensor_put_floats(y, 0, y->count, out);
     return true;
 }

@@ -9,7 +9,7 @@
 /* ==== inference ============================================================================= */
 
 /* The shape that the arguments have in common, after numpy's rules; none is reported. */
-static bool broadcast(Call *c, const char *a, ParamId b, const Shape *x, Shape *out)
+static bool binary_broadcast(Call *c, const char *a, ParamId b, const Shape *x, Shape *out)
 {
     const Shape *y = call_shape(c, b);
     if (shape_broadcast(x, y, out)) return true;
@@ -20,21 +20,21 @@ static bool broadcast(Call *c, const char *a, ParamId b, const Shape *x, Shape *
 bool infer_binary(Call *c)
 {
     Shape out;
-    return broadcast(c, "x", P_y, call_shape(c, P_x), &out)
+    return binary_broadcast(c, "x", P_y, call_shape(c, P_x), &out)
         && call_out(c, call_dtype(c, P_x), out);
 }
 
 bool infer_compare(Call *c)
 {
     Shape out;
-    return broadcast(c, "x", P_y, call_shape(c, P_x), &out) && call_out(c, DT_BOOL, out);
+    return binary_broadcast(c, "x", P_y, call_shape(c, P_x), &out) && call_out(c, DT_BOOL, out);
 }
 
 bool infer_select(Call *c)
 {
     Shape ab, out;
-    return broadcast(c, "a", P_b, call_shape(c, P_a), &ab)
-        && broadcast(c, "the result of a and b", P_cond, &ab, &out)
+    return binary_broadcast(c, "a", P_b, call_shape(c, P_a), &ab)
+        && binary_broadcast(c, "the result of a and b", P_cond, &ab, &out)
         && call_out(c, call_dtype(c, P_a), out);
 }
 
@@ -89,7 +89,7 @@ typedef struct {
     double (*number)(double, double);
     /* of ints below 2^32 and bools; results wrap when stored */
     int64_t (*whole)(int64_t, int64_t);
-} Pair;
+} BinaryPair;
 
 /* F(op, value for floats, value for ints and bools) */
 /* clang-format off */
@@ -120,7 +120,7 @@ typedef struct {
 FUNCTIONS
 #undef F
 
-static const Pair functions[OP_COUNT] = {
+static const BinaryPair functions[OP_COUNT] = {
 #define F(op, number, whole) [OP_##op] = { n_##op, w_##op },
     FUNCTIONS
 #undef F
@@ -141,7 +141,8 @@ static Walk walk_xy(const Tensor *z, const Tensor *x, const Tensor *y)
     return w;
 }
 
-static bool numbers(Call *c, double (*f)(double, double), const Tensor *x, const Tensor *y)
+static bool binary_numbers(Call *c, double (*f)(double, double), const Tensor *x,
+                           const Tensor *y)
 {
     Tensor *t = c->res[0];
     double *a = call_doubles_of(c, x), *b = call_doubles_of(c, y), z[CHUNK];
@@ -155,7 +156,8 @@ static bool numbers(Call *c, double (*f)(double, double), const Tensor *x, const
     return true;
 }
 
-static bool wholes(Call *c, int64_t (*f)(int64_t, int64_t), const Tensor *x, const Tensor *y)
+static bool binary_wholes(Call *c, int64_t (*f)(int64_t, int64_t), const Tensor *x,
+                          const Tensor *y)
 {
     Tensor *t = c->res[0];
     int64_t *a = call_int64s_of(c, x), *b = call_int64s_of(c, y);
@@ -169,9 +171,10 @@ static bool wholes(Call *c, int64_t (*f)(int64_t, int64_t), const Tensor *x, con
 
 bool eval_binary(Call *c)
 {
-    const Pair *f = &functions[c->info - ops];
+    const BinaryPair *f = &functions[c->info - ops];
     const Tensor *x = call_val(c, P_x), *y = call_val(c, P_y);
-    return dtype_is_float(x->dtype) ? numbers(c, f->number, x, y) : wholes(c, f->whole, x, y);
+    return dtype_is_float(x->dtype) ? binary_numbers(c, f->number, x, y)
+                                    : binary_wholes(c, f->whole, x, y);
 }
 
 /* ---- select ------------------------------------------------------------------------------ */
@@ -258,7 +261,7 @@ bool grad_real_div(Grad *g)
 }
 
 /* x has the gradient where it is chosen, ties too; y has the rest. */
-static bool choice(Grad *g, int chosen)
+static bool binary_choice(Grad *g, int chosen)
 {
     const Two t = open_two(g);
     Value *x_is = grad_two(t.b, chosen, t.x, t.y);
@@ -266,8 +269,8 @@ static bool choice(Grad *g, int chosen)
     if (t.wants_y) grad_give_sum(g, P_y, grad_where(t.b, x_is, NULL, t.d));
     return true;
 }
-bool grad_maximum(Grad *g) { return choice(g, OP_greater_equal); }
-bool grad_minimum(Grad *g) { return choice(g, OP_less_equal); }
+bool grad_maximum(Grad *g) { return binary_choice(g, OP_greater_equal); }
+bool grad_minimum(Grad *g) { return binary_choice(g, OP_less_equal); }
 
 /* d * y * x^(y - 1), without a power where y is 1 or 2, so that x may be 0 */
 static Value *power_by_base(const Two *t)

@@ -37,14 +37,14 @@ static Value *root_of_epsilon(Builder *b, const Op *op, DType t)
 }
 
 /* The largest magnitude along the axes (NULL: all), which stay as 1; at least `least`. */
-static Value *magnitude(Builder *b, Value *x, Value *axes, Value *least)
+static Value *composite_magnitude(Builder *b, Value *x, Value *axes, Value *least)
 {
     Value *keep = build_bool(b, true), *size = mil_abs(b, "size", .x = x);
     Value *most = mil_reduce_max(b, "most", .x = size, .axes = axes, .keep_dims = keep);
     return mil_maximum(b, "most", .x = most, .y = least);
 }
 
-static Value *times(Builder *b, const char *name, Value *x, Value *y)
+static Value *composite_times(Builder *b, const char *name, Value *x, Value *y)
 {
     return mil_mul(b, name, .x = x, .y = y);
 }
@@ -55,12 +55,12 @@ RmsParts composite_rms(Builder *b, const Op *op)
 {
     Value *x = op_value(op, P_x), *axes = op_value(op, P_axes);
     Value *root = root_of_epsilon(b, op, x->type->dtype);
-    Value *most = magnitude(b, x, axes, root), *keep = build_bool(b, true);
+    Value *most = composite_magnitude(b, x, axes, root), *keep = build_bool(b, true);
     Value *unit = mil_real_div(b, "unit", .x = x, .y = most);
     Value *small = mil_real_div(b, "small", .x = root, .y = most);
-    Value *mean = mil_reduce_mean(b, "mean", .x = times(b, "square", unit, unit), .axes = axes,
-                                  .keep_dims = keep);
-    Value *sum = mil_add(b, "sum", .x = mean, .y = times(b, "small", small, small));
+    Value *mean = mil_reduce_mean(b, "mean", .x = composite_times(b, "square", unit, unit),
+                                  .axes = axes, .keep_dims = keep);
+    Value *sum = mil_add(b, "sum", .x = mean, .y = composite_times(b, "small", small, small));
     Value *scale = mil_pow(b, "scale", .x = sum, .y = build_float(b, x->type->dtype, -0.5));
     return (RmsParts){ .unit = unit, .scale = scale, .most = most };
 }
@@ -69,8 +69,8 @@ bool expand_rms_norm(Builder *b, Op *op, Value **results)
 {
     Value *gamma = op_value(op, P_gamma);
     const RmsParts r = composite_rms(b, op);
-    results[0] = times(b, op->out[0]->name, r.unit, r.scale);
-    if (gamma) results[0] = times(b, op->out[0]->name, results[0], gamma);
+    results[0] = composite_times(b, op->out[0]->name, r.unit, r.scale);
+    if (gamma) results[0] = composite_times(b, op->out[0]->name, results[0], gamma);
     return true;
 }
 
@@ -89,16 +89,16 @@ bool expand_mse_loss(Builder *b, Op *op, Value **results)
     Value *x = op_value(op, P_x), *y = op_value(op, P_y);
     const DType t = x->type->dtype;
     Value *half = build_float(b, t, 0.5), *keep = build_bool(b, true);
-    x = times(b, "half", x, half);
-    y = times(b, "half", y, half);
+    x = composite_times(b, "half", x, half);
+    y = composite_times(b, "half", y, half);
     Value *d = mil_sub(b, "difference", .x = x, .y = y);
-    Value *most = magnitude(b, d, NULL, build_float(b, t, tiny));
+    Value *most = composite_magnitude(b, d, NULL, build_float(b, t, tiny));
     Value *unit = mil_real_div(b, "unit", .x = d, .y = most);
-    Value *mean = mil_reduce_mean(b, "mean", .x = times(b, "square", unit, unit),
+    Value *mean = mil_reduce_mean(b, "mean", .x = composite_times(b, "square", unit, unit),
                                   .keep_dims = keep);
-    Value *part = times(b, "part", mean, most);
-    part = times(b, "part", part, build_float(b, t, 4)); /* of halves */
-    Value *whole = times(b, "whole", part, most), *no = build_bool(b, false);
+    Value *part = composite_times(b, "part", mean, most);
+    part = composite_times(b, "part", part, build_float(b, t, 4)); /* of halves */
+    Value *whole = composite_times(b, "whole", part, most), *no = build_bool(b, false);
     results[0] = mil_reduce_mean(b, op->out[0]->name, .x = whole, .keep_dims = no);
     return true;
 }

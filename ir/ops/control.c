@@ -98,7 +98,7 @@ bool infer_list_read(Call *c)
 }
 
 /* `count` in front of the element's extents. */
-static bool stacked(Call *c, const Type *elem, int64_t count, Shape *s)
+static bool control_stacked(Call *c, const Type *elem, int64_t count, Shape *s)
 {
     *s = (Shape){ .rank = 0 };
     return shape_append(c, s, count)
@@ -110,7 +110,7 @@ bool infer_list_gather(Call *c)
     const Type *elem = list_elem(c);
     Shape s;
     return elem && check_index(c, P_indices, 1)
-        && stacked(c, elem, call_shape(c, P_indices)->dim[0], &s)
+        && control_stacked(c, elem, call_shape(c, P_indices)->dim[0], &s)
         && call_out(c, elem->dtype, s);
 }
 
@@ -135,7 +135,7 @@ bool infer_list_scatter(Call *c)
     const Type *elem = list_elem(c);
     Shape s;
     return elem && check_index(c, P_indices, 1)
-        && stacked(c, elem, call_shape(c, P_indices)->dim[0], &s)
+        && control_stacked(c, elem, call_shape(c, P_indices)->dim[0], &s)
         && check_element(c, elem->dtype, &s) && call_out_type(c, call_arg(c, P_ls, 0)->type);
 }
 

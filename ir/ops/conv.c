@@ -8,14 +8,14 @@
 
 /* Result types of the convolutions. */
 
-static bool fits(int64_t a, int64_t b) { return a == DIM_ANY || b == DIM_ANY || a == b; }
+static bool conv_fits(int64_t a, int64_t b) { return a == DIM_ANY || b == DIM_ANY || a == b; }
 
 static bool check_channels(Call *c, const Shape *x, const Shape *w, const Conv *v)
 {
     const char *xs = shape_text(c->arena, x), *ws = shape_text(c->arena, w);
     long long g = (long long)v->groups;
     if (v->transposed) {
-        if (!fits(x->dim[1], w->dim[0]))
+        if (!conv_fits(x->dim[1], w->dim[0]))
             return call_error(c,
                               "x is %s and weight is %s: weight's first dimension must be x's "
                               "%lld channels",
@@ -45,7 +45,7 @@ static bool check_bias(Call *c, const Conv *v)
     const Shape *b = call_shape(c, P_bias);
     if (!b) return true;
     const Shape want = SHAPE(v->cout);
-    if (b->rank != 1 || !fits(b->dim[0], v->cout))
+    if (b->rank != 1 || !conv_fits(b->dim[0], v->cout))
         return call_error(c, "bias is %s; it must be one number an output channel: %s",
                           shape_text(c->arena, b), shape_text(c->arena, &want));
     return true;
@@ -97,7 +97,8 @@ bool infer_conv_transpose(Call *c)
     Conv v;
     int64_t wanted[2 + MAX_SPATIAL];
     if (!conv_of(c, true, &v)) return false;
-    if (call_ints(c, P_output_shape, wanted, COUNT(wanted)) > 1 && !fits(wanted[1], v.cout))
+    if (call_ints(c, P_output_shape, wanted, COUNT(wanted)) > 1
+        && !conv_fits(wanted[1], v.cout))
         return call_error(c,
                           "output_shape has %lld channels, weight %s with %lld groups makes "
                           "%lld",
@@ -112,7 +113,7 @@ bool infer_conv_quantized(Call *c) { return infer_conv(c); }
 
 /* Each output (of conv_transpose: each input) element meets a kernel's taps in the channels of
  * its group. Taps that fall on padding are counted too. */
-static double macs(Call *c, bool transposed)
+static double conv_macs(Call *c, bool transposed)
 {
     Conv v;
     if (!shape_known(call_shape(c, P_x)) || !shape_known(call_shape(c, P_weight))) return -1;
@@ -124,8 +125,8 @@ static double macs(Call *c, bool transposed)
          * (double)v.cout / (double)v.groups;
 }
 
-double macs_conv(Call *c) { return macs(c, false); }
-double macs_conv_transpose(Call *c) { return macs(c, true); }
+double macs_conv(Call *c) { return conv_macs(c, false); }
+double macs_conv_transpose(Call *c) { return conv_macs(c, true); }
 
 /* ==== meaning =============================================================================== */
 
@@ -150,16 +151,16 @@ typedef struct {
     int64_t taps, in, out; /* kernel elements; positions of x and of the result */
     int64_t columns;       /* positions in a slice */
     double *weight, *x, *bias, *patch, *acc;
-} Work;
+} ConvRun;
 
-static double *scratch(Work *k, int64_t a, int64_t b)
+static double *conv_scratch(ConvRun *k, int64_t a, int64_t b)
 {
     return call_scratch(k->c, (size_t)a, (size_t)b * sizeof(double));
 }
 
-static bool work_of(Call *c, bool transposed, Work *k)
+static bool work_of(Call *c, bool transposed, ConvRun *k)
 {
-    *k = (Work){ .c = c };
+    *k = (ConvRun){ .c = c };
     if (!conv_of(c, transposed, &k->v)) return false;
     const Window *w = &k->v.window;
     k->gin = k->v.cin / k->v.groups;
@@ -173,20 +174,20 @@ static bool work_of(Call *c, bool transposed, Work *k)
     k->columns = SLICE / (rows > k->gout ? rows : k->gout > 0 ? k->gout : 1);
     if (k->columns < 1) k->columns = 1;
     if (k->columns > most) k->columns = most;
-    k->weight = scratch(k, k->gout * k->gin, k->taps);
-    k->x = scratch(k, k->gin, k->in);
-    k->patch = scratch(k, rows, k->columns);
-    k->acc = scratch(k, k->gout, transposed ? k->out : k->columns);
+    k->weight = conv_scratch(k, k->gout * k->gin, k->taps);
+    k->x = conv_scratch(k, k->gin, k->in);
+    k->patch = conv_scratch(k, rows, k->columns);
+    k->acc = conv_scratch(k, k->gout, transposed ? k->out : k->columns);
     return true;
 }
 
-static void load_x(Work *k, int64_t n, int64_t g)
+static void load_x(ConvRun *k, int64_t n, int64_t g)
 {
     int64_t first = (n * k->v.cin + g * k->gin) * k->in;
     tensor_get_floats(call_val(k->c, P_x), (size_t)first, (size_t)(k->gin * k->in), k->x);
 }
 
-static void add_bias(const Work *k, int64_t g, double *row0, int64_t rows, int64_t len)
+static void add_bias(const ConvRun *k, int64_t g, double *row0, int64_t rows, int64_t len)
 {
     for (int64_t r = 0; k->bias && r < rows; r++)
         for (int64_t i = 0; i < len; i++) row0[r * len + i] += k->bias[g * k->gout + r];
@@ -195,7 +196,7 @@ static void add_bias(const Work *k, int64_t g, double *row0, int64_t rows, int64
 /* ---- conv -------------------------------------------------------------------------------- */
 
 /* Every tap must be x itself for the patches to be x itself. */
-static bool patches_are_x(const Work *k)
+static bool patches_are_x(const ConvRun *k)
 {
     const Window *w = &k->v.window;
     for (int i = 0; i < MAX_SPATIAL; i++)
@@ -221,7 +222,7 @@ static void patch_row(const Window *w, const double *x, const int64_t *tap, int6
     }
 }
 
-static void make_patches(Work *k, int64_t first, int64_t n)
+static void make_patches(ConvRun *k, int64_t first, int64_t n)
 {
     const Window *w = &k->v.window;
     double *row = k->patch;
@@ -233,7 +234,7 @@ static void make_patches(Work *k, int64_t first, int64_t n)
                     patch_row(w, k->x + ch * k->in, tap, first, n, row);
 }
 
-static void conv_slice(Work *k, int64_t batch, int64_t g, int64_t first, int64_t n)
+static void conv_slice(ConvRun *k, int64_t batch, int64_t g, int64_t first, int64_t n)
 {
     int64_t depth = k->gin * k->taps;
     const double *b = k->x + first;
@@ -254,7 +255,7 @@ static void conv_slice(Work *k, int64_t batch, int64_t g, int64_t first, int64_t
 
 bool eval_conv(Call *c)
 {
-    Work k;
+    ConvRun k;
     if (!c->res[0]->count) return true;
     if (!work_of(c, false, &k)) return false;
     int64_t size = k.gout * k.gin * k.taps;
@@ -272,10 +273,10 @@ bool eval_conv(Call *c)
 /* ---- conv_transpose ---------------------------------------------------------------------- */
 
 /* weight[cin, cout * taps] of a group, turned over */
-static void load_turned(Work *k, int64_t g)
+static void load_turned(ConvRun *k, int64_t g)
 {
     int64_t cols = k->gout * k->taps;
-    double *line = scratch(k, 1, cols);
+    double *line = conv_scratch(k, 1, cols);
     for (int64_t i = 0; i < k->gin; i++) {
         int64_t at = (g * k->gin + i) * cols;
         tensor_get_floats(call_val(k->c, P_weight), (size_t)at, (size_t)cols, line);
@@ -297,7 +298,7 @@ static void spread_row(const Window *w, const double *row, const int64_t *tap, i
     }
 }
 
-static void spread_slice(Work *k, int64_t first, int64_t n)
+static void spread_slice(ConvRun *k, int64_t first, int64_t n)
 {
     const Window *w = &k->v.window;
     int64_t rows = k->gout * k->taps, tap[MAX_SPATIAL];
@@ -313,7 +314,7 @@ static void spread_slice(Work *k, int64_t first, int64_t n)
 
 bool eval_conv_transpose(Call *c)
 {
-    Work k;
+    ConvRun k;
     if (!c->res[0]->count) return true;
     if (!work_of(c, true, &k)) return false;
     int64_t size = k.gout * k.out;

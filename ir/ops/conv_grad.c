@@ -16,22 +16,23 @@ typedef struct {
     int64_t batch, channels; /* of the image */
     Shape image;
     int64_t taps, places; /* of the kernel, of the result */
-} Slide;
+} GradSlide;
 
-static void open_slide(Slide *s, Builder *b, const Window *w, const Shape *image)
+static void open_slide(GradSlide *s, Builder *b, const Window *w, const Shape *image)
 {
-    *s = (Slide){ .b = b,
-                  .w = *w,
-                  .image = *image,
-                  .batch = image->dim[0],
-                  .channels = image->dim[1],
-                  .taps = window_taps(w),
-                  .places = window_out(w) };
+    *s = (GradSlide){ .b = b,
+                      .w = *w,
+                      .image = *image,
+                      .batch = image->dim[0],
+                      .channels = image->dim[1],
+                      .taps = window_taps(w),
+                      .places = window_out(w) };
 }
 
 /* kernel [outputs, 1, extents..], each element a function of its output and its place in the
  * window */
-static Value *kernel(const Slide *s, DType t, int64_t outputs, bool one_hot, double v)
+static Value *conv_grad_kernel(const GradSlide *s, DType t, int64_t outputs, bool one_hot,
+                               double v)
 {
     Tensor room;
     Shape shape = { .rank = 2 + s->w.n, .dim = { outputs, 1 } };
@@ -44,12 +45,12 @@ static Value *kernel(const Slide *s, DType t, int64_t outputs, bool one_hot, dou
     return build_const(s->b, "taps", c);
 }
 
-static Value *spatial(const Slide *s, const int64_t *v)
+static Value *conv_grad_spatial(const GradSlide *s, const int64_t *v)
 {
     return build_ints(s->b, s->w.n, v + MAX_SPATIAL - s->w.n);
 }
 
-static Value *pads(const Slide *s)
+static Value *conv_grad_pads(const GradSlide *s)
 {
     int64_t pad[2 * MAX_SPATIAL];
     for (int i = 0; i < s->w.n; i++) {
@@ -60,21 +61,22 @@ static Value *pads(const Slide *s)
 }
 
 /* The image by weight: [batch, outputs, places..]. */
-static Value *forward(const Slide *s, Value *x, Value *weight, int64_t groups)
+static Value *conv_grad_forward(const GradSlide *s, Value *x, Value *weight, int64_t groups)
 {
     Builder *b = s->b;
-    Value *step = spatial(s, s->w.stride), *type = build_string(b, "custom");
-    Value *pad = pads(s), *spread = spatial(s, s->w.dilation);
+    Value *step = conv_grad_spatial(s, s->w.stride), *type = build_string(b, "custom");
+    Value *pad = conv_grad_pads(s), *spread = conv_grad_spatial(s, s->w.dilation);
     return mil_conv(b, "conv", .x = x, .weight = weight, .strides = step, .pad_type = type,
                     .pad = pad, .dilations = spread, .groups = build_int(b, groups));
 }
 
 /* What the places hold, back in an image. */
-static Value *backward(const Slide *s, Value *d, Value *weight, int64_t groups)
+static Value *conv_grad_backward(const GradSlide *s, Value *d, Value *weight, int64_t groups)
 {
     Builder *b = s->b;
-    Value *step = spatial(s, s->w.stride), *type = build_string(b, "custom");
-    Value *pad = pads(s), *spread = spatial(s, s->w.dilation), *parts = build_int(b, groups);
+    Value *step = conv_grad_spatial(s, s->w.stride), *type = build_string(b, "custom");
+    Value *pad = conv_grad_pads(s), *spread = conv_grad_spatial(s, s->w.dilation),
+          *parts = build_int(b, groups);
     return mil_conv_transpose(b, "conv_transpose", .x = d, .weight = weight, .strides = step,
                               .pad_type = type, .pad = pad, .dilations = spread,
                               .groups = parts,
@@ -82,7 +84,7 @@ static Value *backward(const Slide *s, Value *d, Value *weight, int64_t groups)
 }
 
 /* A kernel of one element that takes each element once. */
-static bool is_pointwise(const Slide *s)
+static bool is_pointwise(const GradSlide *s)
 {
     if (s->taps != 1) return false;
     for (int i = 0; i < MAX_SPATIAL; i++)
@@ -91,30 +93,31 @@ static bool is_pointwise(const Slide *s)
 }
 
 /* [batch, groups, rows, places]; without the groups where there is one */
-static Value *by_groups(const Slide *s, Value *v, int64_t groups, int64_t rows)
+static Value *by_groups(const GradSlide *s, Value *v, int64_t groups, int64_t rows)
 {
     if (groups == 1) return grad_as(s->b, v, SHAPE(s->batch, rows, s->places));
     return grad_as(s->b, v, SHAPE(s->batch, groups, rows, s->places));
 }
 
 /* The patches of x, [batch, groups, channels of a group * taps, places]. */
-static Value *patches(const Slide *s, Value *x, int64_t groups)
+static Value *conv_grad_patches(const GradSlide *s, Value *x, int64_t groups)
 {
     if (!is_pointwise(s))
-        x = forward(s, x, kernel(s, x->type->dtype, s->channels * s->taps, true, 1),
-                    s->channels);
+        x = conv_grad_forward(
+            s, x, conv_grad_kernel(s, x->type->dtype, s->channels * s->taps, true, 1),
+            s->channels);
     return by_groups(s, x, groups, s->channels / groups * s->taps);
 }
 
 /* The gradient of weight [outputs, channels / groups, kernel..], which takes the image x to
  * what d is the gradient of. */
-static Value *weight_gradient(const Slide *s, Value *x, Value *d, const Value *weight,
+static Value *weight_gradient(const GradSlide *s, Value *x, Value *d, const Value *weight,
                               int64_t groups)
 {
     Builder *b = s->b;
     const int64_t outputs = weight->type->shape.dim[0];
     d = by_groups(s, d, groups, outputs / groups);
-    Value *product = grad_matmul(b, d, patches(s, x, groups), false, true);
+    Value *product = grad_matmul(b, d, conv_grad_patches(s, x, groups), false, true);
     bool batch[MAX_RANK] = { true };
     if (s->batch != 1) product = grad_reduce(b, OP_reduce_sum, product, batch, false);
     return grad_like(b, product, weight);
@@ -122,18 +125,19 @@ static Value *weight_gradient(const Slide *s, Value *x, Value *d, const Value *w
 
 /* The gradient of the image. A weight that is computed is multiplied with d first: what is then
  * convolved has a constant kernel, which every opset and chip takes. */
-static Value *image_gradient(const Slide *s, Value *d, Value *weight, int64_t groups)
+static Value *image_gradient(const GradSlide *s, Value *d, Value *weight, int64_t groups)
 {
     Builder *b = s->b;
-    if (value_is_const(weight)) return backward(s, d, weight, groups);
+    if (value_is_const(weight)) return conv_grad_backward(s, d, weight, groups);
     const int64_t outputs = weight->type->shape.dim[0], rows = s->channels / groups * s->taps;
     Value *w = grad_as(
         b, weight, groups == 1 ? SHAPE(outputs, rows) : SHAPE(groups, outputs / groups, rows));
     Value *product = grad_matmul(b, w, by_groups(s, d, groups, outputs / groups), true, false);
     if (is_pointwise(s)) return grad_as(b, product, s->image);
     product = grad_as(b, product, window_shape(&s->w, s->batch, s->channels * s->taps));
-    return backward(s, product, kernel(s, d->type->dtype, s->channels * s->taps, true, 1),
-                    s->channels);
+    return conv_grad_backward(
+        s, product, conv_grad_kernel(s, d->type->dtype, s->channels * s->taps, true, 1),
+        s->channels);
 }
 
 static void give_bias(Grad *g)
@@ -149,7 +153,7 @@ bool grad_conv(Grad *g)
 {
     Arena scratch = { 0 };
     Conv v;
-    Slide s;
+    GradSlide s;
     Value *x = grad_arg(g, P_x), *weight = grad_arg(g, P_weight);
     Call *c = grad_call(g, &scratch);
     const bool ok = c && conv_of(c, false, &v);
@@ -170,7 +174,7 @@ bool grad_conv_transpose(Grad *g)
 {
     Arena scratch = { 0 };
     Conv v;
-    Slide s;
+    GradSlide s;
     Value *x = grad_arg(g, P_x), *weight = grad_arg(g, P_weight), *d = g->dy[0];
     Call *c = grad_call(g, &scratch);
     const bool ok = c && conv_of(c, true, &v);
@@ -184,7 +188,7 @@ bool grad_conv_transpose(Grad *g)
                        - w.before[i];
         }
         open_slide(&s, g->b, &w, &d->type->shape);
-        if (grad_wants(g, P_x)) grad_give(g, P_x, forward(&s, d, weight, v.groups));
+        if (grad_wants(g, P_x)) grad_give(g, P_x, conv_grad_forward(&s, d, weight, v.groups));
         if (grad_wants(g, P_weight))
             grad_give(g, P_weight, weight_gradient(&s, d, x, weight, v.groups));
         give_bias(g);
@@ -197,7 +201,7 @@ bool grad_conv_transpose(Grad *g)
 
 /* The windows of a pool. What ceil_mode lets a window reach beyond the padding is padding
  * too. */
-static bool open_pool(Grad *g, Slide *s)
+static bool open_pool(Grad *g, GradSlide *s)
 {
     Arena scratch = { 0 };
     int64_t extents[MAX_SPATIAL];
@@ -216,7 +220,7 @@ static bool open_pool(Grad *g, Slide *s)
 }
 
 /* One over how many elements count in each window, [1, 1, places..]. */
-static Value *counts(const Slide *s, DType t, const Window *given, bool inside)
+static Value *conv_grad_counts(const GradSlide *s, DType t, const Window *given, bool inside)
 {
     Tensor room;
     const Window *w = &s->w;
@@ -241,7 +245,7 @@ static Value *counts(const Slide *s, DType t, const Window *given, bool inside)
 
 bool grad_avg_pool(Grad *g)
 {
-    Slide s;
+    GradSlide s;
     Value *x = grad_arg(g, P_x), *d = g->dy[0];
     if (!grad_wants(g, P_x)) return true;
     if (!open_pool(g, &s)) return false;
@@ -252,17 +256,17 @@ bool grad_avg_pool(Grad *g)
     if (!even) {
         for (int i = 0; i < MAX_SPATIAL; i++) given.after[i] = given.before[i];
         each = 1;
-        d = grad_times(g->b, d, counts(&s, x->type->dtype, &given, inside));
+        d = grad_times(g->b, d, conv_grad_counts(&s, x->type->dtype, &given, inside));
     }
-    Value *ones = kernel(&s, x->type->dtype, s.channels, false, each);
-    grad_give(g, P_x, backward(&s, d, ones, s.channels));
+    Value *ones = conv_grad_kernel(&s, x->type->dtype, s.channels, false, each);
+    grad_give(g, P_x, conv_grad_backward(&s, d, ones, s.channels));
     return true;
 }
 
 /* y is the root of the sum of x^2: x by the sum of d / y over the windows; 0 where y is. */
 bool grad_l2_pool(Grad *g)
 {
-    Slide s;
+    GradSlide s;
     Builder *b = g->b;
     Value *x = grad_arg(g, P_x), *y = g->op->out[0];
     if (!grad_wants(g, P_x)) return true;
@@ -270,8 +274,8 @@ bool grad_l2_pool(Grad *g)
     Value *none = grad_with(b, OP_equal, y, 0);
     Value *root = grad_where(b, none, grad_spread(b, grad_number(b, y, 1), &y->type->shape), y);
     Value *share = grad_where(b, none, NULL, grad_two(b, OP_real_div, g->dy[0], root));
-    Value *ones = kernel(&s, x->type->dtype, s.channels, false, 1);
-    grad_give(g, P_x, grad_times(b, x, backward(&s, share, ones, s.channels)));
+    Value *ones = conv_grad_kernel(&s, x->type->dtype, s.channels, false, 1);
+    grad_give(g, P_x, grad_times(b, x, conv_grad_backward(&s, share, ones, s.channels)));
     return true;
 }
 
@@ -280,14 +284,14 @@ bool grad_l2_pool(Grad *g)
 bool grad_max_pool(Grad *g)
 {
     enum { LOW = -30000 };
-    Slide s;
+    GradSlide s;
     Builder *b = g->b;
     Value *x = grad_arg(g, P_x);
     int64_t before[MAX_RANK] = { 0 }, after[MAX_RANK] = { 0 }, pad[2 * MAX_RANK];
     bool padded = false;
     if (!grad_wants(g, P_x)) return true;
     if (!open_pool(g, &s)) return false;
-    Slide inner = s;
+    GradSlide inner = s;
     for (int i = 0; i < MAX_SPATIAL; i++) {
         const int at = 2 + i - (MAX_SPATIAL - s.w.n);
         if (at >= 2) before[at] = s.w.before[i], after[at] = s.w.after[i];
@@ -298,7 +302,7 @@ bool grad_max_pool(Grad *g)
     const int rank = s.image.rank;
     for (int i = 0; i < rank; i++) pad[2 * i] = before[i], pad[2 * i + 1] = after[i];
     if (padded) x = grad_padded(b, x, pad, LOW);
-    Value *all = grad_as(b, patches(&inner, x, 1),
+    Value *all = grad_as(b, conv_grad_patches(&inner, x, 1),
                          SHAPE(s.batch * s.channels, s.taps, s.places));
     Value *y = grad_as(b, g->op->out[0], SHAPE(s.batch * s.channels, 1, s.places));
     Value *d = grad_as(b, g->dy[0], SHAPE(s.batch * s.channels, 1, s.places));
@@ -307,7 +311,7 @@ bool grad_max_pool(Grad *g)
     Value *n = grad_reduce_axis(b, OP_reduce_sum, mark, 1);
     Value *share = grad_times(b, mark, grad_two(b, OP_real_div, d, n));
     share = grad_as(b, share, window_shape(&s.w, s.batch, s.channels * s.taps));
-    Value *taps = kernel(&s, x->type->dtype, s.channels * s.taps, true, 1);
-    grad_give(g, P_x, backward(&s, share, taps, s.channels));
+    Value *taps = conv_grad_kernel(&s, x->type->dtype, s.channels * s.taps, true, 1);
+    grad_give(g, P_x, conv_grad_backward(&s, share, taps, s.channels));
     return true;
 }

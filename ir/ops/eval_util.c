@@ -66,7 +66,7 @@ static bool can_merge(const Walk *w, int d)
     return true;
 }
 
-static void merge(Walk *w, int d)
+static void eval_merge(Walk *w, int d)
 {
     for (int k = 0; k < w->nop; k++) {
         if (w->dim[d] != 1) w->stride[k][d - 1] = w->stride[k][d];
@@ -83,7 +83,7 @@ bool walk_start(Walk *w)
     for (int i = 0; i < w->rank; i++)
         if (w->dim[i] <= 0) return false;
     for (int d = w->rank - 1; d > 0; d--)
-        if (can_merge(w, d)) merge(w, d);
+        if (can_merge(w, d)) eval_merge(w, d);
     w->run = w->rank ? w->dim[w->rank - 1] : 1;
     for (int k = 0; k < w->nop; k++) w->step[k] = w->rank ? w->stride[k][w->rank - 1] : 0;
     memset(w->index, 0, sizeof w->index);

@@ -153,7 +153,7 @@ typedef struct {
     int64_t size;
     size_t n;
     int64_t *at;
-} Rows;
+} GatherRows;
 
 /* An index, counted from the end when negative. Without validate_indices, which infer obeys,
  * the reference refuses what lies outside too: Core ML leaves that undefined. */
@@ -168,7 +168,8 @@ static bool read_index(Call *c, const Tensor *ix, size_t i, int64_t dim, int axi
 
 /* gather, scatter: for each entry of the batch, of the axes before `axis`, of the indices: one
  * row. */
-static bool rows_axis(Call *c, const RowPlan *p, const Shape *data, const Tensor *ix, Rows *r)
+static bool rows_axis(Call *c, const RowPlan *p, const Shape *data, const Tensor *ix,
+                      GatherRows *r)
 {
     int64_t batch = shape_elements(data, 0, p->batch),
             outer = shape_elements(data, p->batch, p->axis);
@@ -185,7 +186,8 @@ static bool rows_axis(Call *c, const RowPlan *p, const Shape *data, const Tensor
     return true;
 }
 
-static bool rows_along(Call *c, const RowPlan *p, const Shape *data, const Tensor *ix, Rows *r)
+static bool rows_along(Call *c, const RowPlan *p, const Shape *data, const Tensor *ix,
+                       GatherRows *r)
 {
     int64_t outer = shape_elements(data, 0, p->axis), dim = data->dim[p->axis];
     int64_t per = ix->shape.dim[p->axis], inner = shape_elements(data, p->axis + 1, data->rank);
@@ -200,7 +202,8 @@ static bool rows_along(Call *c, const RowPlan *p, const Shape *data, const Tenso
     return true;
 }
 
-static bool rows_nd(Call *c, const RowPlan *p, const Shape *data, const Tensor *ix, Rows *r)
+static bool rows_nd(Call *c, const RowPlan *p, const Shape *data, const Tensor *ix,
+                    GatherRows *r)
 {
     int64_t batch = shape_elements(data, 0, p->batch);
     size_t per = batch ? r->n / (size_t)batch : 0, depth = (size_t)p->depth;
@@ -217,7 +220,7 @@ static bool rows_nd(Call *c, const RowPlan *p, const Shape *data, const Tensor *
     return true;
 }
 
-static bool rows_of(Call *c, ParamId param, Rows *r)
+static bool rows_of(Call *c, ParamId param, GatherRows *r)
 {
     const Shape *data = call_shape(c, param);
     const Tensor *ix = call_val(c, P_indices);
@@ -241,7 +244,7 @@ static bool rows_of(Call *c, ParamId param, Rows *r)
 bool eval_gathers(Call *c)
 {
     const Tensor *x = call_val(c, P_x);
-    Rows r;
+    GatherRows r;
     if (!rows_of(c, P_x, &r)) return false;
     size_t size = tensor_elem_size(x), row = size * (size_t)r.size;
     for (size_t i = 0; i < r.n; i++)
@@ -290,7 +293,7 @@ bool eval_scatters(Call *c)
     Tensor *res = c->res[0];
     bool floats = dtype_is_float(res->dtype);
     char mode = mode_of(call_str(c, P_mode));
-    Rows r;
+    GatherRows r;
     if (!rows_of(c, P_data, &r)) return false;
     move_all(call_val(c, P_data), res);
     for (size_t i = 0, u = 0; i < r.n; i++)
@@ -334,7 +337,7 @@ static Value *add_into(Grad *g, int op, const Value *data, bool has_axis)
 }
 
 /* Without batch_dims, which scatter lacks; with them by the numbers of the places. */
-static bool gathered(Grad *g, int op, bool has_axis)
+static bool gather_gathered(Grad *g, int op, bool has_axis)
 {
     Value *x = grad_arg(g, P_x);
     if (!grad_wants(g, P_x)) return true;
@@ -344,12 +347,12 @@ static bool gathered(Grad *g, int op, bool has_axis)
     grad_give(g, P_x, add_into(g, op, x, has_axis));
     return true;
 }
-bool grad_gather(Grad *g) { return gathered(g, OP_scatter, true); }
-bool grad_gather_along(Grad *g) { return gathered(g, OP_scatter_along_axis, true); }
-bool grad_gather_nd(Grad *g) { return gathered(g, OP_scatter_nd, false); }
+bool grad_gather(Grad *g) { return gather_gathered(g, OP_scatter, true); }
+bool grad_gather_along(Grad *g) { return gather_gathered(g, OP_scatter_along_axis, true); }
+bool grad_gather_nd(Grad *g) { return gather_gathered(g, OP_scatter_nd, false); }
 
 /* mode add: all of d; update: d but where something was put. */
-static bool scattered(Grad *g, int op, int gather, bool has_axis)
+static bool gather_scattered(Grad *g, int op, int gather, bool has_axis)
 {
     Builder *b = g->b;
     Value *const d = g->dy[0];
@@ -372,9 +375,12 @@ static bool scattered(Grad *g, int op, int gather, bool has_axis)
     grad_give(g, P_updates, grad_scaled(b, part, sub ? -1 : 1));
     return true;
 }
-bool grad_scatter(Grad *g) { return scattered(g, OP_scatter, OP_gather, true); }
+bool grad_scatter(Grad *g) { return gather_scattered(g, OP_scatter, OP_gather, true); }
 bool grad_scatter_along(Grad *g)
 {
-    return scattered(g, OP_scatter_along_axis, OP_gather_along_axis, true);
+    return gather_scattered(g, OP_scatter_along_axis, OP_gather_along_axis, true);
 }
-bool grad_scatter_nd(Grad *g) { return scattered(g, OP_scatter_nd, OP_gather_nd, false); }
+bool grad_scatter_nd(Grad *g)
+{
+    return gather_scattered(g, OP_scatter_nd, OP_gather_nd, false);
+}

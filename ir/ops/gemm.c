@@ -12,7 +12,7 @@ typedef struct {
     int64_t rows, cols, k; /* of this tile; rows and cols may be short at the edges */
 } Extent;
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t gemm_min(int64_t a, int64_t b) { return a < b ? a : b; }
 
 #define GEMM(NAME, E, T)                                                                       \
     typedef T NAME##_pair __attribute__((vector_size(2 * sizeof(T))));                         \
@@ -39,7 +39,7 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
     {                                                                                          \
         const E *row[ROWS];                                                                    \
         NAME##_pair sum[ROWS][COLS / 2] = { { { 0 } } };                                       \
-        for (int64_t i = 0; i < ROWS; i++) row[i] = a + least(i, x.rows - 1) * lda;            \
+        for (int64_t i = 0; i < ROWS; i++) row[i] = a + gemm_min(i, x.rows - 1) * lda;         \
         for (int64_t i = 0; i < x.rows; i++)                                                   \
             for (int64_t j = 0; j < x.cols; j++) sum[i][j / 2][j % 2] = (T)c[i * ldc + j];     \
         NAME##_sum(x.k, row, b, sum);                                                          \
@@ -59,11 +59,11 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
         T pack[KC * NC];                                                                       \
         for (int64_t l = 0; l < k; l += KC)                                                    \
             for (int64_t j0 = 0; j0 < n; j0 += NC) {                                           \
-                int64_t kc = least(KC, k - l), nc = least(NC, n - j0);                         \
+                int64_t kc = gemm_min(KC, k - l), nc = gemm_min(NC, n - j0);                   \
                 NAME##_pack(kc, nc, b + l * ldb + j0, ldb, pack);                              \
                 for (int64_t i = 0; i < m; i += ROWS)                                          \
                     for (int64_t j = 0; j < nc; j += COLS) {                                   \
-                        Extent x = { least(ROWS, m - i), least(COLS, nc - j), kc };            \
+                        Extent x = { gemm_min(ROWS, m - i), gemm_min(COLS, nc - j), kc };      \
                         NAME##_tile(x, a + i * lda + l, lda, pack + j * kc,                    \
                                     c + i * ldc + j0 + j, ldc);                                \
                     }                                                                          \

@@ -50,7 +50,7 @@ bool infer_crop(Call *c)
 /* ---- resizing ---------------------------------------------------------------------------- */
 
 /* A target extent; DIM_ANY when the value is not known. */
-static bool target(Call *c, ParamId param, int64_t *out)
+static bool image_target(Call *c, ParamId param, int64_t *out)
 {
     *out = call_known(c, param) ? call_int(c, param) : DIM_ANY;
     if (call_known(c, param) && *out < 1)
@@ -60,7 +60,7 @@ static bool target(Call *c, ParamId param, int64_t *out)
 
 /* The product with a factor of fp32 is one of fp32: 10 by 0.7 makes 7, though 0.7 is stored as
  * less. */
-static bool scaled(Call *c, ParamId param, int64_t in, int64_t *out)
+static bool image_scaled(Call *c, ParamId param, int64_t in, int64_t *out)
 {
     double f = call_float(c, param), v = floor(round_to(call_dtype(c, param), (double)in * f));
     *out = DIM_ANY;
@@ -78,8 +78,8 @@ static bool scaled(Call *c, ParamId param, int64_t in, int64_t *out)
 
 static bool upsample_of(Call *c, Resize *r, int64_t *h, int64_t *w)
 {
-    return scaled(c, P_scale_factor_height, *h, h) && scaled(c, P_scale_factor_width, *w, w)
-        && (r->n = 2);
+    return image_scaled(c, P_scale_factor_height, *h, h)
+        && image_scaled(c, P_scale_factor_width, *w, w) && (r->n = 2);
 }
 
 static bool bilinear_grid(Call *c, Resize *r)
@@ -146,9 +146,9 @@ bool resize_of(Call *c, Resize *r)
         if (!check_rank(c, P_x, 3, MAX_RANK)) return false;
         int64_t *h = &r->out[x->rank - 2], *w = &r->out[x->rank - 1];
         bool by_factor = call_takes(c, P_scale_factor_height);
-        ok = by_factor
-               ? upsample_of(c, r, h, w)
-               : target(c, P_target_size_height, h) && target(c, P_target_size_width, w);
+        ok = by_factor ? upsample_of(c, r, h, w)
+                       : image_target(c, P_target_size_height, h)
+                             && image_target(c, P_target_size_width, w);
         if (call_takes(c, P_align_corners)) ok = ok && bilinear_grid(c, r);
         else if (call_takes(c, P_sampling_mode)) ok = ok && named_grid(c, r);
         else r->pick = PICK_FLOOR;
@@ -181,7 +181,7 @@ bool points_of(Call *c, Points *p)
     return true;
 }
 
-static bool fits(int64_t a, int64_t b) { return a == DIM_ANY || b == DIM_ANY || a == b; }
+static bool image_fits(int64_t a, int64_t b) { return a == DIM_ANY || b == DIM_ANY || a == b; }
 
 static bool not_empty(Call *c, const Shape *x)
 {
@@ -201,7 +201,7 @@ bool infer_resample(Call *c)
     const Shape *x = call_shape(c, P_x), *at = call_shape(c, P_coordinates);
     if (!check_rank(c, P_x, 4, 4) || !check_rank(c, P_coordinates, 4, 4) || !not_empty(c, x))
         return false;
-    if (!fits(at->dim[0], x->dim[0]) || !fits(at->dim[3], 2))
+    if (!image_fits(at->dim[0], x->dim[0]) || !image_fits(at->dim[3], 2))
         return call_error(c,
                           "x is %s and coordinates is %s; coordinates must be [batch of x, "
                           "height, width, 2]",
@@ -235,11 +235,12 @@ bool infer_affine(Call *c)
     if (!check_rank(c, P_x, 4, 4) || !check_rank(c, P_transform_matrix, 2, 2)
         || !not_empty(c, x))
         return false;
-    if (!fits(m->dim[1], 6) || (m->dim[0] != 1 && !fits(m->dim[0], x->dim[0])))
+    if (!image_fits(m->dim[1], 6) || (m->dim[0] != 1 && !image_fits(m->dim[0], x->dim[0])))
         return call_error(c,
                           "x is %s and transform_matrix is %s; it must be [1 or batch of x, 6]",
                           shape_text(c->arena, x), shape_text(c->arena, m));
-    return affine_allowed(c) && target(c, P_output_height, &h) && target(c, P_output_width, &w)
+    return affine_allowed(c) && image_target(c, P_output_height, &h)
+        && image_target(c, P_output_width, &w)
         && call_out(c, call_dtype(c, P_x), SHAPE(x->dim[0], x->dim[1], h, w));
 }
 
@@ -257,8 +258,8 @@ const char *const box_modes[BOX_MODES] = {
 static bool infer_roi(Call *c, const Shape *x, int64_t h, int64_t w)
 {
     const Shape *r = call_shape(c, P_roi);
-    bool good = r->rank == 5 && fits(r->dim[1], 1) && fits(r->dim[3], 1) && fits(r->dim[4], 1)
-             && (fits(r->dim[2], 4) || r->dim[2] == 5);
+    bool good = r->rank == 5 && image_fits(r->dim[1], 1) && image_fits(r->dim[3], 1)
+             && image_fits(r->dim[4], 1) && (image_fits(r->dim[2], 4) || r->dim[2] == 5);
     if (!good)
         return call_error(c, "roi is %s; it must be [boxes, 1, 4 or 5, 1, 1]",
                           shape_text(c->arena, r));
@@ -280,9 +281,9 @@ static bool indices_within(Call *c, const Shape *x)
 static bool infer_boxes(Call *c, const Shape *x, int64_t h, int64_t w)
 {
     const Shape *b = call_shape(c, P_boxes), *at = call_shape(c, P_box_indices);
-    if (b->rank != 2 || !fits(b->dim[1], 4))
+    if (b->rank != 2 || !image_fits(b->dim[1], 4))
         return call_error(c, "boxes is %s; it must be [boxes, 4]", shape_text(c->arena, b));
-    if (at && (at->rank != 1 || !fits(at->dim[0], b->dim[0])))
+    if (at && (at->rank != 1 || !image_fits(at->dim[0], b->dim[0])))
         return call_error(c, "box_indices is %s, boxes is %s; one index a box is needed",
                           shape_text(c->arena, at), shape_text(c->arena, b));
     if (!at && b->dim[0] != DIM_ANY && x->dim[0] != DIM_ANY && b->dim[0] > x->dim[0])
@@ -299,8 +300,8 @@ bool infer_crop_resize(Call *c)
 {
     const Shape *x = call_shape(c, P_x);
     int64_t h, w;
-    if (!check_rank(c, P_x, 4, 4) || !not_empty(c, x) || !target(c, P_target_height, &h)
-        || !target(c, P_target_width, &w)
+    if (!check_rank(c, P_x, 4, 4) || !not_empty(c, x) || !image_target(c, P_target_height, &h)
+        || !image_target(c, P_target_width, &w)
         || call_mode(c, P_sampling_mode, grid_names, GRID_COUNT) < 0
         || call_mode(c, P_box_coordinate_mode, box_modes, BOX_MODES) < 0)
         return false;

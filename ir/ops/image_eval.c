@@ -63,12 +63,13 @@ typedef struct {
     Tap *row, *col;
     double *src, *dst;
     size_t in, out;
-} Work;
+} ImageWork;
 
-static Work work_of(Call *c)
+static ImageWork work_of(Call *c)
 {
     const Shape *x = call_shape(c, P_x), *z = &c->res[0]->shape;
-    Work k = { .in = (size_t)shape_elements(x, 2, 4), .out = (size_t)shape_elements(z, 2, 4) };
+    ImageWork k = { .in = (size_t)shape_elements(x, 2, 4),
+                    .out = (size_t)shape_elements(z, 2, 4) };
     k.row = call_scratch(c, k.out, sizeof *k.row);
     k.col = call_scratch(c, k.out, sizeof *k.col);
     k.src = call_scratch(c, k.in, sizeof *k.src);
@@ -77,7 +78,7 @@ static Work work_of(Call *c)
 }
 
 /* All channels of image n. */
-static void sample_image(Call *c, int64_t n, const Work *k)
+static void sample_image(Call *c, int64_t n, const ImageWork *k)
 {
     const Tensor *x = call_val(c, P_x);
     int64_t channels = x->shape.dim[1];
@@ -105,7 +106,7 @@ bool eval_resample(Call *c)
     if (!points_of(c, &p)) return false;
     const Shape *x = call_shape(c, P_x);
     const double *at = call_doubles(c, P_coordinates);
-    Work k = work_of(c);
+    ImageWork k = work_of(c);
     for (int64_t n = 0; n < x->dim[0]; n++) {
         for (size_t i = 0; i < k.out; i++, at += 2) {
             k.col[i] = point_tap(&p, x->dim[3], at[0]);
@@ -123,7 +124,7 @@ bool eval_affine(Call *c)
     if (!points_of(c, &p)) return false;
     const Shape *x = call_shape(c, P_x), *z = &c->res[0]->shape;
     const double *m = call_doubles(c, P_transform_matrix);
-    Work k = work_of(c);
+    ImageWork k = work_of(c);
     int64_t step = call_shape(c, P_transform_matrix)->dim[0] == 1 ? 0 : 6;
     for (int64_t n = 0; n < x->dim[0]; n++, m += step) {
         for (size_t i = 0; i < k.out; i++) {

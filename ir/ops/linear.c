@@ -5,10 +5,10 @@
 
 /* ---- equations --------------------------------------------------------------------------- */
 
-static void label(Labels *l, int id) { l->label[l->rank++] = id; }
+static void linear_label(Labels *l, int id) { l->label[l->rank++] = id; }
 
 /* Extents that share a label: equal, or 1, or not known. */
-static bool unify(int64_t *extent, int64_t dim)
+static bool linear_unify(int64_t *extent, int64_t dim)
 {
     Shape a = { .rank = 1, .dim = { *extent } }, b = { .rank = 1, .dim = { dim } }, out;
     if (!shape_broadcast(&a, &b, &out)) return false;
@@ -23,7 +23,7 @@ static bool extents_of(const Equation *e, const Shape *const *in, int64_t extent
     for (int t = 0; t < e->n; t++)
         for (int i = 0; i < e->in[t].rank; i++) {
             *bad = e->in[t].label[i];
-            if (!unify(&extent[*bad], in[t]->dim[i])) return false;
+            if (!linear_unify(&extent[*bad], in[t]->dim[i])) return false;
         }
     return true;
 }
@@ -58,9 +58,9 @@ enum { ROW = MAX_RANK, INNER, COLUMN };
 
 static void matrix_labels(Labels *l, int rank, int first, int second, bool transpose)
 {
-    for (int i = 0; i < rank - 2; i++) label(l, rank - 3 - i);
-    label(l, transpose ? second : first);
-    label(l, transpose ? first : second);
+    for (int i = 0; i < rank - 2; i++) linear_label(l, rank - 3 - i);
+    linear_label(l, transpose ? second : first);
+    linear_label(l, transpose ? first : second);
 }
 
 bool equation_matmul(Call *c, Equation *e)
@@ -70,19 +70,19 @@ bool equation_matmul(Call *c, Equation *e)
         return call_error(c, "x is %s and y is %s; a scalar has no matrix product, use mul",
                           call_text(c, x), call_text(c, y));
     *e = (Equation){ .n = 2 };
-    if (x->rank == 1) label(&e->in[0], INNER);
+    if (x->rank == 1) linear_label(&e->in[0], INNER);
     else matrix_labels(&e->in[0], x->rank, ROW, INNER, call_bool(c, P_transpose_x));
-    if (y->rank == 1) label(&e->in[1], INNER);
+    if (y->rank == 1) linear_label(&e->in[1], INNER);
     else matrix_labels(&e->in[1], y->rank, INNER, COLUMN, call_bool(c, P_transpose_y));
     int batch = (x->rank > y->rank ? x->rank : y->rank) - 2;
-    for (int i = 0; i < batch; i++) label(&e->out, batch - 1 - i);
-    if (x->rank > 1) label(&e->out, ROW);
-    if (y->rank > 1) label(&e->out, COLUMN);
+    for (int i = 0; i < batch; i++) linear_label(&e->out, batch - 1 - i);
+    if (x->rank > 1) linear_label(&e->out, ROW);
+    if (y->rank > 1) linear_label(&e->out, COLUMN);
     return true;
 }
 
 /* The inner extent does not broadcast: 1 against n is an error too. */
-static int64_t inner(const Labels *l, const Shape *s)
+static int64_t linear_inner(const Labels *l, const Shape *s)
 {
     for (int i = 0; i < l->rank; i++)
         if (l->label[i] == INNER) return s->dim[i];
@@ -114,7 +114,7 @@ bool infer_matmul(Call *c)
     Equation e;
     const Shape *x = call_shape(c, P_x), *y = call_shape(c, P_y), *in[] = { x, y };
     if (!matmul_types_agree(c) || !equation_matmul(c, &e)) return false;
-    int64_t kx = inner(&e.in[0], x), ky = inner(&e.in[1], y);
+    int64_t kx = linear_inner(&e.in[0], x), ky = linear_inner(&e.in[1], y);
     if (kx != ky && kx != DIM_ANY && ky != DIM_ANY)
         return call_error(c, "inner sizes differ, %lld and %lld: x is %s%s, y is %s%s",
                           (long long)kx, (long long)ky, call_text(c, x),
@@ -139,12 +139,12 @@ void equation_linear(const Call *c, Equation *e)
 {
     const Shape *x = call_shape(c, P_x);
     *e = (Equation){ .n = 2 };
-    for (int i = 0; i < x->rank - 1; i++) label(&e->in[0], i);
+    for (int i = 0; i < x->rank - 1; i++) linear_label(&e->in[0], i);
     e->out = e->in[0];
-    label(&e->in[0], INNER);
-    label(&e->in[1], COLUMN);
-    label(&e->in[1], INNER);
-    label(&e->out, COLUMN);
+    linear_label(&e->in[0], INNER);
+    linear_label(&e->in[1], COLUMN);
+    linear_label(&e->in[1], INNER);
+    linear_label(&e->out, COLUMN);
 }
 
 bool infer_linear(Call *c)
@@ -182,7 +182,7 @@ double macs_linear(Call *c)
  * that the last one always has the same label. */
 enum { DOTS = 52, DOTS_END = DOTS + MAX_RANK };
 
-static int letter(char ch)
+static int linear_letter(char ch)
 {
     return ch >= 'a' && ch <= 'z' ? ch - 'a' : ch >= 'A' && ch <= 'Z' ? 26 + ch - 'A' : -1;
 }
@@ -195,14 +195,14 @@ static bool parse_term(Call *c, const char **at, Labels *l, int dots)
     for (; *s && *s != ',' && *s != '-'; s++) {
         if (*s == ' ') continue;
         bool is_dots = !strncmp(s, "...", 3);
-        if ((!is_dots && letter(*s) < 0) || (is_dots && seen))
+        if ((!is_dots && linear_letter(*s) < 0) || (is_dots && seen))
             return call_error(c, "equation \"%s\": '%c' is no letter", call_str(c, P_equation),
                               *s);
         if (l->rank + (is_dots ? dots : 1) > MAX_RANK)
             return call_error(c, "equation \"%s\": a term has more than %d dimensions",
                               call_str(c, P_equation), MAX_RANK);
-        for (int i = 0; is_dots && i < dots; i++) label(l, DOTS_END - dots + i);
-        if (!is_dots) label(l, letter(*s));
+        for (int i = 0; is_dots && i < dots; i++) linear_label(l, DOTS_END - dots + i);
+        if (!is_dots) linear_label(l, linear_letter(*s));
         seen |= is_dots;
         s += is_dots ? 2 : 0;
     }
@@ -215,7 +215,7 @@ static int count_dots(const char *s, int rank)
 {
     bool dots = false;
     for (; *s && *s != ',' && *s != '-'; s++) {
-        if (letter(*s) >= 0) rank--;
+        if (linear_letter(*s) >= 0) rank--;
         if (*s == '.') dots = true;
     }
     return dots && rank > 0 ? rank : 0;
@@ -235,7 +235,7 @@ static bool implicit_result(Call *c, Equation *e)
         if (!times[id] || (id < DOTS && times[id] > 1)) continue;
         if (e->out.rank == MAX_RANK)
             return call_error(c, "the result has more than %d dimensions", MAX_RANK);
-        label(&e->out, id);
+        linear_label(&e->out, id);
     }
     return true;
 }

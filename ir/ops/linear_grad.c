@@ -85,7 +85,7 @@ bool grad_linear_op(Grad *g)
 
 /* v, whose axes have the labels `from`, in the order of `to` with 1 for labels that it lacks;
  * first summed over those that `to` lacks. */
-static Value *align(Builder *b, Value *v, const Labels *from, const Labels *to)
+static Value *linear_grad_align(Builder *b, Value *v, const Labels *from, const Labels *to)
 {
     bool gone[MAX_RANK] = { false };
     int64_t perm[MAX_RANK];
@@ -131,7 +131,7 @@ static void add_labels(Labels *l, const Labels *from, const Labels *in, const La
             l->label[l->rank++] = from->label[i];
 }
 
-static int64_t extent(const Value *v, int from, int to)
+static int64_t linear_grad_extent(const Value *v, int from, int to)
 {
     int64_t n = 1;
     for (int i = from; i < to; i++) n *= v->type->shape.dim[i];
@@ -141,8 +141,8 @@ static int64_t extent(const Value *v, int from, int to)
 /* d and the other operand y as one product of matrices: labels of x that both have are its
  * batch, those of d alone its rows, those of y alone its columns, and what x lacks is summed
  * over. */
-static Value *contract(Builder *b, Value *d, const Labels *ld, Value *y, const Labels *ly,
-                       const Value *x, const Labels *lx)
+static Value *linear_grad_contract(Builder *b, Value *d, const Labels *ld, Value *y,
+                                   const Labels *ly, const Value *x, const Labels *lx)
 {
     Labels batch = { 0 }, rows = { 0 }, columns = { 0 }, inner = { 0 };
     for (int i = 0; i < lx->rank; i++) {
@@ -159,8 +159,8 @@ static Value *contract(Builder *b, Value *d, const Labels *ld, Value *y, const L
     add_labels(&right, &columns, NULL, NULL);
     add_labels(&made, &rows, NULL, NULL);
     add_labels(&made, &columns, NULL, NULL);
-    d = align(b, d, ld, &left);
-    y = align(b, y, ly, &right);
+    d = linear_grad_align(b, d, ld, &left);
+    y = linear_grad_align(b, y, ly, &right);
     const int n = batch.rank, r = n + rows.rank, k = n + inner.rank;
     Shape whole = { .rank = made.rank };
     for (int i = 0; i < r; i++) whole.dim[i] = d->type->shape.dim[i];
@@ -172,13 +172,13 @@ static Value *contract(Builder *b, Value *d, const Labels *ld, Value *y, const L
         ds.dim[i] = d->type->shape.dim[i];
         ys.dim[i] = y->type->shape.dim[i];
     }
-    ds.dim[n] = extent(d, n, r);
-    ds.dim[n + 1] = extent(d, r, left.rank);
-    ys.dim[n] = extent(y, n, k);
-    ys.dim[n + 1] = extent(y, k, right.rank);
+    ds.dim[n] = linear_grad_extent(d, n, r);
+    ds.dim[n + 1] = linear_grad_extent(d, r, left.rank);
+    ys.dim[n] = linear_grad_extent(y, n, k);
+    ys.dim[n + 1] = linear_grad_extent(y, k, right.rank);
     d = grad_as(b, d, ds);
     Value *z = grad_matmul(b, d, grad_as(b, y, ys), false, false);
-    z = align(b, grad_as(b, z, whole), &made, lx);
+    z = linear_grad_align(b, grad_as(b, z, whole), &made, lx);
     return grad_spread(b, grad_sum_to(b, z, &x->type->shape), &x->type->shape);
 }
 
@@ -198,8 +198,8 @@ bool grad_einsum(Grad *g)
     for (int t = 0; ok && t < 2; t++) {
         const int at = grad_place(g, P_values, t);
         if (g->wanted[at])
-            g->dx[at] = contract(g->b, g->dy[0], &e.out, v->val[!t], &e.in[!t], v->val[t],
-                                 &e.in[t]);
+            g->dx[at] = linear_grad_contract(g->b, g->dy[0], &e.out, v->val[!t], &e.in[!t],
+                                             v->val[t], &e.in[t]);
     }
     arena_free(&scratch);
     return ok;

@@ -79,14 +79,14 @@ bool infer_layer_norm(Call *c)
 
 /* ==== meaning =============================================================================== */
 
-static bool put(Call *c, const double *x)
+static bool norm_put(Call *c, const double *x)
 {
     tensor_put_floats(c->res[0], 0, c->res[0]->count, x);
     return true;
 }
 
 /* gamma * x + beta, where absent ones are 1 and 0. */
-static double scaled(double x, const double *gamma, const double *beta, int64_t i)
+static double norm_scaled(double x, const double *gamma, const double *beta, int64_t i)
 {
     if (gamma) x *= gamma[i];
     return beta ? x + beta[i] : x;
@@ -106,15 +106,15 @@ bool eval_batch_norm(Call *c)
         int64_t ch = r % s->dim[1];
         double root = sqrt(variance[ch] + eps);
         for (int64_t i = r * inner; i < (r + 1) * inner; i++)
-            x[i] = scaled((x[i] - mean[ch]) / root, gamma, beta, ch);
+            x[i] = norm_scaled((x[i] - mean[ch]) / root, gamma, beta, ch);
     }
-    return put(c, x);
+    return norm_put(c, x);
 }
 
 /* ---- statistics of rows ------------------------------------------------------------------ */
 
 /* Takes the mean off n numbers and divides by the deviation, eps under the root. */
-static void standardise(double *x, int64_t n, double eps)
+static void norm_standardise(double *x, int64_t n, double eps)
 {
     double mean = 0, square = 0;
     for (int64_t i = 0; i < n; i++) mean += x[i];
@@ -135,11 +135,11 @@ bool eval_instance_norm(Call *c)
     double eps = call_float(c, P_epsilon);
     int64_t inner = shape_elements(s, 2, s->rank), rows = s->dim[0] * s->dim[1];
     for (int64_t r = 0; r < rows; r++) {
-        standardise(x + r * inner, inner, eps);
+        norm_standardise(x + r * inner, inner, eps);
         for (int64_t i = r * inner; i < (r + 1) * inner; i++)
-            x[i] = scaled(x[i], gamma, beta, r % s->dim[1]);
+            x[i] = norm_scaled(x[i], gamma, beta, r % s->dim[1]);
     }
-    return put(c, x);
+    return norm_put(c, x);
 }
 
 bool eval_layer_norm(Call *c)
@@ -153,11 +153,11 @@ bool eval_layer_norm(Call *c)
     AxisRows r = axis_rows(c, s, in, x);
     for (int64_t k = 0; k < r.count; k++) {
         double *row = (double *)r.word + k * r.length;
-        standardise(row, r.length, eps);
-        for (int64_t i = 0; i < r.length; i++) row[i] = scaled(row[i], gamma, beta, i);
+        norm_standardise(row, r.length, eps);
+        for (int64_t i = 0; i < r.length; i++) row[i] = norm_scaled(row[i], gamma, beta, i);
     }
     axis_rows_put(&r, x);
-    return put(c, x);
+    return norm_put(c, x);
 }
 
 /* Over the last three dimensions together. */
@@ -172,7 +172,7 @@ bool eval_l2_norm(Call *c)
         for (int64_t i = r * n; i < (r + 1) * n; i++) square += x[i] * x[i];
         for (int64_t i = r * n; i < (r + 1) * n; i++) x[i] /= sqrt(square + eps);
     }
-    return put(c, x);
+    return norm_put(c, x);
 }
 
 /* ---- of neighbouring channels ------------------------------------------------------------ */
@@ -180,11 +180,11 @@ bool eval_l2_norm(Call *c)
 typedef struct {
     int64_t size;
     double alpha, beta, k;
-} Window;
+} NormWindow;
 
 /* n channels, `step` apart: x / (k + alpha / size * sum of the window's squares) ^ beta. The
  * window of channel i is [i - size / 2, i + (size - 1) / 2], cut at the ends. */
-static void local_response(const double *x, double *y, int64_t n, int64_t step, Window w)
+static void local_response(const double *x, double *y, int64_t n, int64_t step, NormWindow w)
 {
     for (int64_t i = 0; i < n; i++) {
         int64_t from = i < w.size / 2 ? 0 : i - w.size / 2;
@@ -199,15 +199,15 @@ bool eval_local_response_norm(Call *c)
 {
     const Shape *s = call_shape(c, P_x);
     double *x = call_doubles(c, P_x), *y = call_scratch(c, c->res[0]->count + 1, sizeof *y);
-    Window w = { call_int(c, P_size), call_float(c, P_alpha), call_float(c, P_beta),
-                 call_float(c, P_k) };
+    NormWindow w = { call_int(c, P_size), call_float(c, P_alpha), call_float(c, P_beta),
+                     call_float(c, P_k) };
     int64_t inner = shape_elements(s, 2, s->rank), channels = s->dim[1];
     for (int64_t b = 0; b < s->dim[0]; b++)
         for (int64_t i = 0; i < inner; i++) {
             int64_t at = b * channels * inner + i;
             local_response(x + at, y + at, channels, inner, w);
         }
-    return put(c, y);
+    return norm_put(c, y);
 }
 
 /* ==== gradients ============================================================================= */
@@ -220,25 +220,25 @@ typedef struct {
     Value *x, *d, *gamma; /* gamma so that it broadcasts to x, or NULL */
     bool axes[MAX_RANK];  /* that are normalised over */
     Shape scale;          /* the shape of gamma and beta, with 1 for the axes they lack */
-} Norm;
+} NormGrad;
 
-static void open_norm(Grad *g, Norm *n)
+static void open_norm(Grad *g, NormGrad *n)
 {
-    *n = (Norm){ .b = g->b, .x = grad_arg(g, P_x), .d = g->dy[0] };
+    *n = (NormGrad){ .b = g->b, .x = grad_arg(g, P_x), .d = g->dy[0] };
     n->scale = n->x->type->shape;
 }
 
-static Value *mean(const Norm *n, Value *v)
+static Value *norm_mean(const NormGrad *n, Value *v)
 {
     return grad_reduce(n->b, OP_reduce_mean, v, n->axes, true);
 }
 
-static Value *as_scale(const Norm *n, Value *v)
+static Value *as_scale(const NormGrad *n, Value *v)
 {
     return v ? grad_as(n->b, v, n->scale) : NULL;
 }
 
-static void give_scale(Grad *g, const Norm *n, ParamId name, Value *dx)
+static void give_scale(Grad *g, const NormGrad *n, ParamId name, Value *dx)
 {
     if (!grad_wants(g, name)) return;
     Value *sum = grad_sum_to(n->b, dx, &n->scale);
@@ -246,23 +246,23 @@ static void give_scale(Grad *g, const Norm *n, ParamId name, Value *dx)
 }
 
 /* With unit = (x - mean) * root, or x * root where nothing is subtracted. */
-static void give_norm(Grad *g, const Norm *n, Value *unit, Value *root, bool centred)
+static void give_norm(Grad *g, const NormGrad *n, Value *unit, Value *root, bool centred)
 {
     Builder *b = n->b;
     give_scale(g, n, P_gamma, grad_times(b, n->d, unit));
     give_scale(g, n, P_beta, n->d);
     if (!grad_wants(g, P_x)) return;
     Value *h = n->gamma ? grad_times(b, n->d, n->gamma) : n->d;
-    Value *along = grad_times(b, unit, mean(n, grad_times(b, h, unit)));
-    Value *left = centred ? grad_two(b, OP_sub, h, mean(n, h)) : h;
+    Value *along = grad_times(b, unit, norm_mean(n, grad_times(b, h, unit)));
+    Value *left = centred ? grad_two(b, OP_sub, h, norm_mean(n, h)) : h;
     grad_give(g, P_x, grad_times(b, root, grad_two(b, OP_sub, left, along)));
 }
 
-static void give_centred(Grad *g, const Norm *n)
+static void give_centred(Grad *g, const NormGrad *n)
 {
     Builder *b = n->b;
-    Value *centred = grad_two(b, OP_sub, n->x, mean(n, n->x));
-    Value *variance = mean(n, grad_times(b, centred, centred));
+    Value *centred = grad_two(b, OP_sub, n->x, norm_mean(n, n->x));
+    Value *variance = norm_mean(n, grad_times(b, centred, centred));
     Value *sum = grad_with(b, OP_add, variance, grad_float(g, P_epsilon));
     Value *root = grad_with(b, OP_pow, sum, -0.5);
     give_norm(g, n, grad_times(b, centred, root), root, true);
@@ -270,7 +270,7 @@ static void give_centred(Grad *g, const Norm *n)
 
 bool grad_layer_norm(Grad *g)
 {
-    Norm n;
+    NormGrad n;
     int64_t axes[MAX_RANK * 2];
     open_norm(g, &n);
     const Value *given = grad_arg(g, P_axes);
@@ -284,7 +284,7 @@ bool grad_layer_norm(Grad *g)
     return true;
 }
 
-static void by_channel(Norm *n)
+static void by_channel(NormGrad *n)
 {
     for (int i = 0; i < n->scale.rank; i++)
         if (i != 1) n->scale.dim[i] = 1;
@@ -292,7 +292,7 @@ static void by_channel(Norm *n)
 
 bool grad_instance_norm(Grad *g)
 {
-    Norm n;
+    NormGrad n;
     open_norm(g, &n);
     for (int i = 2; i < n.x->type->shape.rank; i++) n.axes[i] = true;
     by_channel(&n);
@@ -304,7 +304,7 @@ bool grad_instance_norm(Grad *g)
 /* The statistics are given: they are no function of x, and have gradients of their own. */
 bool grad_batch_norm(Grad *g)
 {
-    Norm n;
+    NormGrad n;
     open_norm(g, &n);
     by_channel(&n);
     n.gamma = as_scale(&n, grad_arg(g, P_gamma));
@@ -330,7 +330,7 @@ bool grad_batch_norm(Grad *g)
 /* r * (d - n * sum(d * n)) for n = x * r, r one over the root of the sum of squares */
 bool grad_l2_norm(Grad *g)
 {
-    Norm n;
+    NormGrad n;
     open_norm(g, &n);
     const int rank = n.x->type->shape.rank;
     if (!grad_wants(g, P_x)) return true;
@@ -351,7 +351,7 @@ bool grad_l2_norm(Grad *g)
  * s^(-beta - 1). */
 bool grad_local_response_norm(Grad *g)
 {
-    Norm n;
+    NormGrad n;
     open_norm(g, &n);
     if (!grad_wants(g, P_x)) return true;
     Builder *b = n.b;

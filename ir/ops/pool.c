@@ -89,7 +89,7 @@ static Range range_at(const Window *w, int i, int64_t out)
     return r;
 }
 
-static double reduce(const Window *w, const Pool *p, const double *x, const int64_t *out)
+static double pool_reduce(const Window *w, const Pool *p, const double *x, const int64_t *out)
 {
     Range a = range_at(w, 0, out[0]), b = range_at(w, 1, out[1]), d = range_at(w, 2, out[2]);
     double acc = p->first;
@@ -101,7 +101,7 @@ static double reduce(const Window *w, const Pool *p, const double *x, const int6
     return p->last(acc, inside, a.reach * b.reach * d.reach);
 }
 
-static bool run(Call *c, const Pool *p)
+static bool pool_run(Call *c, const Pool *p)
 {
     const Tensor *x = call_val(c, P_x);
     int64_t kernel[MAX_SPATIAL], at[MAX_SPATIAL];
@@ -119,16 +119,16 @@ static bool run(Call *c, const Pool *p)
         tensor_get_floats(x, (size_t)(n * in), (size_t)in, src);
         for (at[0] = 0; at[0] < w.out[0]; at[0]++)
             for (at[1] = 0; at[1] < w.out[1]; at[1]++)
-                for (at[2] = 0; at[2] < w.out[2]; at[2]++) *z++ = reduce(&w, p, src, at);
+                for (at[2] = 0; at[2] < w.out[2]; at[2]++) *z++ = pool_reduce(&w, p, src, at);
         tensor_put_floats(c->res[0], (size_t)(n * out), (size_t)out, dst);
     }
     return true;
 }
 
-bool eval_max_pool(Call *c) { return run(c, &pool_max); }
-bool eval_l2_pool(Call *c) { return run(c, &pool_l2); }
+bool eval_max_pool(Call *c) { return pool_run(c, &pool_max); }
+bool eval_l2_pool(Call *c) { return pool_run(c, &pool_l2); }
 bool eval_avg_pool(Call *c)
 {
-    return run(c,
-               call_bool(c, P_exclude_padding_from_average) ? &pool_mean_inside : &pool_mean);
+    return pool_run(c, call_bool(c, P_exclude_padding_from_average) ? &pool_mean_inside
+                                                                    : &pool_mean);
 }

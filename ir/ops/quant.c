@@ -8,7 +8,7 @@
 
 /* Result types of quantisation and of the compressed weights. */
 
-static bool fits(int64_t a, int64_t b) { return a == DIM_ANY || b == DIM_ANY || a == b; }
+static bool quant_fits(int64_t a, int64_t b) { return a == DIM_ANY || b == DIM_ANY || a == b; }
 
 /* ---- blocks ------------------------------------------------------------------------------ */
 
@@ -46,7 +46,7 @@ int64_t blocks_at(const Blocks *b, int64_t element)
 }
 
 /* data's extents must be multiples of those of `by`, which has `more` further dimensions. */
-static bool divides(Call *c, ParamId data, const Shape *d, ParamId by, int more)
+static bool quant_divides(Call *c, ParamId data, const Shape *d, ParamId by, int more)
 {
     const Shape *s = call_shape(c, by);
     bool good = s->rank == d->rank + more;
@@ -78,7 +78,7 @@ static bool check_along(Call *c, ParamId param, const Shape *x)
                           shape_text(c->arena, s));
     if (!call_known(c, P_axis)) return true;
     if (!call_axis(c, P_axis, x->rank, &axis)) return false;
-    if (fits(s->dim[0], x->dim[axis])) return true;
+    if (quant_fits(s->dim[0], x->dim[axis])) return true;
     return call_error(c, "%s is %s where dimension %d of %s has %lld elements",
                       param_names[param], shape_text(c->arena, s), axis,
                       shape_text(c->arena, x), (long long)x->dim[axis]);
@@ -148,7 +148,7 @@ bool infer_constexpr_blockwise_shift_scale(Call *c)
 {
     const Shape *x = call_shape(c, P_data);
     if (x->rank == 0) return call_error(c, "data must not be a scalar");
-    return divides(c, P_data, x, P_scale, 0) && check_offset(c, call_dtype(c, P_data))
+    return quant_divides(c, P_data, x, P_scale, 0) && check_offset(c, call_dtype(c, P_data))
         && call_out(c, call_dtype(c, P_scale), *x);
 }
 
@@ -156,7 +156,7 @@ bool infer_constexpr_sparse_blockwise_shift_scale(Call *c)
 {
     Packed p;
     if (!sparse_of(c, P_data_mask, P_nonzero_data, &p)
-        || !divides(c, P_data_mask, &p.shape, P_scale, 0)
+        || !quant_divides(c, P_data_mask, &p.shape, P_scale, 0)
         || !check_offset(c, call_dtype(c, P_nonzero_data)))
         return false;
     call_out(c, DT_UINT1, p.shape);
@@ -186,7 +186,7 @@ int64_t mask_count(const Tensor *mask)
 }
 
 /* Up to ios17 bytes hold the elements of `shape`: makes a view of them as such, when known. */
-static bool unpack(Call *c, ParamId param, DType t, Shape *shape, Tensor *view)
+static bool quant_unpack(Call *c, ParamId param, DType t, Shape *shape, Tensor *view)
 {
     const Shape *bytes = call_shape(c, param);
     int64_t dim[MAX_RANK];
@@ -217,7 +217,7 @@ static bool packed_tensor(Call *c, ParamId param, DType t, Shape *shape, Tensor 
         *out = call_val(c, param);
         return true;
     }
-    if (!unpack(c, param, t, shape, view)) return false;
+    if (!quant_unpack(c, param, t, shape, view)) return false;
     if (call_val(c, param)) *out = view;
     return true;
 }
@@ -278,9 +278,9 @@ static bool check_table(Call *c, ParamId indices, ParamId dense, Packed *p)
     const Shape *lut = call_shape(c, P_lut);
     int64_t entries = (int64_t)1 << dtypes[call_dtype(c, indices)].bits;
     if (p->shape.rank == 0) return call_error(c, "%s must not be a scalar", param_names[dense]);
-    if (!divides(c, dense, &p->shape, P_lut, 2)) return false;
+    if (!quant_divides(c, dense, &p->shape, P_lut, 2)) return false;
     p->vector = lut->dim[lut->rank - 1];
-    if (!fits(lut->dim[lut->rank - 2], entries) || p->vector == 0)
+    if (!quant_fits(lut->dim[lut->rank - 2], entries) || p->vector == 0)
         return call_error(
             c, "lut is %s; with %s indices it must be [.., %lld, values an entry]",
             shape_text(c->arena, lut), dtypes[call_dtype(c, indices)].name, (long long)entries);
@@ -306,7 +306,7 @@ bool lut_of(Call *c, ParamId indices, ParamId mask, Packed *p)
     return t != DT_NONE && packed_tensor(c, indices, t, &p->shape, &p->index_view, &p->index);
 }
 
-static bool widen(Call *c, const Packed *p, Shape *s)
+static bool quant_widen(Call *c, const Packed *p, Shape *s)
 {
     size_t n;
     if (s->dim[p->axis] == DIM_ANY || p->vector == DIM_ANY) s->dim[p->axis] = DIM_ANY;
@@ -319,7 +319,7 @@ static bool widen(Call *c, const Packed *p, Shape *s)
 bool infer_constexpr_lut_to_dense(Call *c)
 {
     Packed p;
-    if (!lut_of(c, P_indices, P_NONE, &p) || !(p.vector == 1 || widen(c, &p, &p.shape)))
+    if (!lut_of(c, P_indices, P_NONE, &p) || !(p.vector == 1 || quant_widen(c, &p, &p.shape)))
         return false;
     return call_out(c, call_dtype(c, P_lut), p.shape);
 }
@@ -330,7 +330,8 @@ bool infer_constexpr_lut_to_sparse(Call *c)
     if (!lut_of(c, P_indices_nonzero_data, P_indices_mask, &p)) return false;
     Shape data = *call_shape(c, P_indices_nonzero_data), mask = p.shape;
     Packed flat = { .vector = p.vector };
-    if (p.vector != 1 && (!widen(c, &p, &mask) || !widen(c, &flat, &data))) return false;
+    if (p.vector != 1 && (!quant_widen(c, &p, &mask) || !quant_widen(c, &flat, &data)))
+        return false;
     call_out(c, DT_UINT1, mask);
     return call_out(c, call_dtype(c, P_lut), data);
 }

@@ -42,7 +42,7 @@ static void rescale_to(double *v, size_t n, double scale, double offset, double 
 }
 
 /* All elements of x, run by run, into z. */
-static void rescale(const Scaling *s, Rescale *f, const Tensor *x, Tensor *z)
+static void quant_rescale(const Scaling *s, Rescale *f, const Tensor *x, Tensor *z)
 {
     double v[CHUNK], low = z->dtype == DT_INT8 ? -128 : 0,
                      high = z->dtype == DT_INT8 ? 127 : 255;
@@ -67,7 +67,7 @@ static bool along_axis(Call *c, ParamId data, Rescale *f)
     int axis = -1;
     if (vector && !call_axis(c, P_axis, x->shape.rank, &axis)) return false;
     blocks_of_axis(&s.blocks, &x->shape, axis);
-    rescale(&s, f, x, c->res[0]);
+    quant_rescale(&s, f, x, c->res[0]);
     return true;
 }
 
@@ -89,11 +89,11 @@ bool eval_constexpr_blockwise_shift_scale(Call *c)
 {
     const Tensor *x = call_val(c, P_data);
     Scaling s = block_scaling(c, &x->shape);
-    rescale(&s, rescale_from, x, c->res[0]);
+    quant_rescale(&s, rescale_from, x, c->res[0]);
     return true;
 }
 
-static bool bit(const Tensor *mask, size_t i)
+static bool quant_bit(const Tensor *mask, size_t i)
 {
     return ((const uint8_t *)mask->data)[i / 8] >> (i % 8) & 1;
 }
@@ -111,7 +111,7 @@ bool eval_constexpr_sparse_blockwise_shift_scale(Call *c)
             scale = number_at(s.scale, block);
             offset = number_at(s.offset, block);
         }
-        if (!bit(mask, i)) continue;
+        if (!quant_bit(mask, i)) continue;
         tensor_set_float(c->res[1], k, scale * (tensor_float(x, k) - offset));
         k++;
     }
@@ -133,7 +133,7 @@ bool eval_constexpr_cast(Call *c)
 /* ---- sparse ------------------------------------------------------------------------------ */
 
 /* One element from one tensor to another of its type. */
-static void move(Tensor *z, size_t to, const Tensor *x, size_t from)
+static void quant_move(Tensor *z, size_t to, const Tensor *x, size_t from)
 {
     if (dtypes[x->dtype].bits < 8) {
         tensor_set_int(z, to, tensor_int(x, from));
@@ -149,7 +149,7 @@ bool eval_constexpr_sparse_to_dense(Call *c)
     size_t k = 0;
     if (!sparse_of(c, P_mask, P_nonzero_data, &p)) return false;
     for (size_t i = 0; i < p.mask->count; i++)
-        if (bit(p.mask, i)) move(c->res[0], i, call_val(c, P_nonzero_data), k++);
+        if (quant_bit(p.mask, i)) quant_move(c->res[0], i, call_val(c, P_nonzero_data), k++);
     return true;
 }
 
@@ -177,9 +177,9 @@ static int64_t expand_row(Expansion *e, int64_t first, int64_t taken)
         for (int64_t i = first; i < first + e->row; i++) {
             if (i == first || i % e->blocks.run == 0)
                 table = blocks_at(&e->blocks, i) * e->entries;
-            if (p->mask && !bit(p->mask, (size_t)i)) continue;
+            if (p->mask && !quant_bit(p->mask, (size_t)i)) continue;
             int64_t entry = table + tensor_int(p->index, (size_t)(p->mask ? taken + used : i));
-            move(e->data, e->next++, e->lut, (size_t)(entry * p->vector + v));
+            quant_move(e->data, e->next++, e->lut, (size_t)(entry * p->vector + v));
             int64_t to = first * p->vector + v * e->row + i - first;
             if (e->mask) tensor_set_int(e->mask, (size_t)to, 1);
             used++;
@@ -188,7 +188,7 @@ static int64_t expand_row(Expansion *e, int64_t first, int64_t taken)
     return used;
 }
 
-static bool expand(Call *c, const Packed *p, Tensor *mask, Tensor *data)
+static bool quant_expand(Call *c, const Packed *p, Tensor *mask, Tensor *data)
 {
     const Tensor *lut = call_val(c, P_lut);
     int rank = p->shape.rank;
@@ -210,12 +210,12 @@ static bool expand(Call *c, const Packed *p, Tensor *mask, Tensor *data)
 bool eval_constexpr_lut_to_dense(Call *c)
 {
     Packed p;
-    return lut_of(c, P_indices, P_NONE, &p) && expand(c, &p, NULL, c->res[0]);
+    return lut_of(c, P_indices, P_NONE, &p) && quant_expand(c, &p, NULL, c->res[0]);
 }
 
 bool eval_constexpr_lut_to_sparse(Call *c)
 {
     Packed p;
     return lut_of(c, P_indices_nonzero_data, P_indices_mask, &p)
-        && expand(c, &p, c->res[0], c->res[1]);
+        && quant_expand(c, &p, c->res[0], c->res[1]);
 }

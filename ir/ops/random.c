@@ -18,7 +18,7 @@ static DType type_of(const Call *c, ParamId a, ParamId b)
     return t == DT_NONE ? DT_FP32 : t;
 }
 
-static bool shaped(Call *c, DType t)
+static bool random_shaped(Call *c, DType t)
 {
     const Shape *s = call_shape(c, P_shape);
     Shape out = { .rank = 0 };
@@ -39,9 +39,9 @@ static bool shaped(Call *c, DType t)
     return call_out(c, t, out);
 }
 
-bool infer_random_bernoulli(Call *c) { return shaped(c, type_of(c, P_prob, P_NONE)); }
-bool infer_random_normal(Call *c) { return shaped(c, type_of(c, P_mean, P_stddev)); }
-bool infer_random_uniform(Call *c) { return shaped(c, type_of(c, P_low, P_high)); }
+bool infer_random_bernoulli(Call *c) { return random_shaped(c, type_of(c, P_prob, P_NONE)); }
+bool infer_random_normal(Call *c) { return random_shaped(c, type_of(c, P_mean, P_stddev)); }
+bool infer_random_uniform(Call *c) { return random_shaped(c, type_of(c, P_low, P_high)); }
 
 bool infer_random_categorical(Call *c)
 {
@@ -108,7 +108,7 @@ static void draw_uniform(uint64_t stream, size_t first, size_t n, double low, do
     for (size_t i = 0; i < n; i++) z[i] = uniform_below(stream, first + i, low, high, t);
 }
 
-static bool fill(Call *c, Draw *draw, double a, double b)
+static bool random_fill(Call *c, Draw *draw, double a, double b)
 {
     enum { CHUNK = 512 };
     Tensor *z = c->res[0];
@@ -124,17 +124,17 @@ static bool fill(Call *c, Draw *draw, double a, double b)
 
 bool eval_random_bernoulli(Call *c)
 {
-    return fill(c, draw_bernoulli, call_float(c, P_prob), 0);
+    return random_fill(c, draw_bernoulli, call_float(c, P_prob), 0);
 }
 
 bool eval_random_normal(Call *c)
 {
-    return fill(c, draw_normal, call_float(c, P_mean), call_float(c, P_stddev));
+    return random_fill(c, draw_normal, call_float(c, P_mean), call_float(c, P_stddev));
 }
 
 bool eval_random_uniform(Call *c)
 {
-    return fill(c, draw_uniform, call_float(c, P_low), call_float(c, P_high));
+    return random_fill(c, draw_uniform, call_float(c, P_low), call_float(c, P_high));
 }
 
 /* ---- categorical ------------------------------------------------------------------------- */

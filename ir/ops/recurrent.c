@@ -46,7 +46,7 @@ Activation *recurrent_activation(Call *c, ParamId param)
 
 /* The argument, when present, is a matrix rows by cols (cols NULL: a vector of rows). What is
  * not known of them is taken from it. */
-static bool expect(Call *c, ParamId param, int64_t *rows, int64_t *cols)
+static bool recurrent_expect(Call *c, ParamId param, int64_t *rows, int64_t *cols)
 {
     const Shape *s = call_shape(c, param);
     int64_t *want[2] = { rows, cols };
@@ -65,7 +65,7 @@ static bool expect(Call *c, ParamId param, int64_t *rows, int64_t *cols)
                       shape_text(c->arena, call_shape(c, P_weight_hh)));
 }
 
-static int64_t times(int64_t a, int64_t b) { return a == DIM_ANY ? DIM_ANY : a * b; }
+static int64_t recurrent_times(int64_t a, int64_t b) { return a == DIM_ANY ? DIM_ANY : a * b; }
 
 static int gates_of(const Call *c)
 {
@@ -82,12 +82,13 @@ static const struct {
 
 static bool check_weights(Call *c, Recurrent *r, int way)
 {
-    int64_t rows = times(r->hidden, r->gates), three = times(r->hidden, 3);
-    return expect(c, weights[way].ih, &rows, &r->width)
-        && expect(c, weights[way].hh, &rows, &r->hidden)
-        && expect(c, weights[way].bias, &rows, NULL)
-        && (!call_takes(c, P_peephole) || expect(c, weights[way].peephole, &three, NULL))
-        && (!call_takes(c, P_input_bias) || expect(c, P_input_bias, &rows, NULL));
+    int64_t rows = recurrent_times(r->hidden, r->gates), three = recurrent_times(r->hidden, 3);
+    return recurrent_expect(c, weights[way].ih, &rows, &r->width)
+        && recurrent_expect(c, weights[way].hh, &rows, &r->hidden)
+        && recurrent_expect(c, weights[way].bias, &rows, NULL)
+        && (!call_takes(c, P_peephole)
+            || recurrent_expect(c, weights[way].peephole, &three, NULL))
+        && (!call_takes(c, P_input_bias) || recurrent_expect(c, P_input_bias, &rows, NULL));
 }
 
 static bool check_names(Call *c)
@@ -118,10 +119,10 @@ bool recurrent_of(Call *c, Recurrent *r)
     if (r->ways == 2 && (!call_has(c, P_weight_ih_back) || !call_has(c, P_weight_hh_back)))
         return call_error(
             c, "direction \"bidirectional\" needs weight_ih_back and weight_hh_back");
-    int64_t wide = times(r->hidden, r->ways);
+    int64_t wide = recurrent_times(r->hidden, r->ways);
     return check_weights(c, r, 0) && (r->ways == 1 || check_weights(c, r, 1))
-        && expect(c, P_initial_h, &r->batch, &wide)
-        && (!call_takes(c, P_initial_c) || expect(c, P_initial_c, &r->batch, &wide));
+        && recurrent_expect(c, P_initial_h, &r->batch, &wide)
+        && (!call_takes(c, P_initial_c) || recurrent_expect(c, P_initial_c, &r->batch, &wide));
 }
 
 bool infer_recurrent(Call *c)
@@ -129,7 +130,7 @@ bool infer_recurrent(Call *c)
     Recurrent r;
     if (!recurrent_of(c, &r)) return false;
     DType t = call_dtype(c, P_x);
-    int64_t wide = times(r.hidden, r.ways);
+    int64_t wide = recurrent_times(r.hidden, r.ways);
     int64_t rows = !call_known(c, P_output_sequence) ? DIM_ANY : r.sequence ? r.steps : 1;
     call_out(c, t, SHAPE(rows, r.batch, wide));
     for (int i = call_takes(c, P_initial_c) ? 2 : 1; i > 0; i--)
@@ -184,7 +185,7 @@ static void add_state(const Walker *k, const double *h, int first, int count, do
                 row);
 }
 
-static double at(const double *v, int64_t i) { return v ? v[i] : 0; }
+static double recurrent_at(const double *v, int64_t i) { return v ? v[i] : 0; }
 
 /* ---- cells ------------------------------------------------------------------------------- */
 
@@ -193,10 +194,10 @@ static void step_rnn(Walker *k)
     int64_t n = k->r.hidden;
     add_state(k, k->h, 0, 1, k->pre);
     for (int64_t i = 0; i < k->r.batch * n; i++)
-        k->h[i] = k->out(k->pre[i] + at(k->bias, i % n));
+        k->h[i] = k->out(k->pre[i] + recurrent_at(k->bias, i % n));
 }
 
-static double clipped(double v, double to) { return v > to ? to : v < -to ? -to : v; }
+static double recurrent_clipped(double v, double to) { return v > to ? to : v < -to ? -to : v; }
 
 static void step_lstm(Walker *k)
 {
@@ -206,12 +207,14 @@ static void step_lstm(Walker *k)
         for (int64_t j = 0; j < n; j++) {
             const double *p = k->pre + b * 4 * n + j;
             double *h = k->h + b * n + j, *c = k->c + b * n + j;
-            double i = k->gate(p[0] + at(k->bias, j) + at(k->peephole, j) * *c);
-            double f = k->gate(p[n] + at(k->bias, n + j) + at(k->peephole, n + j) * *c);
-            double z = k->cell(p[3 * n] + at(k->bias, 3 * n + j));
-            *c = clipped(f * *c + i * z, k->clip);
-            double o = k->gate(p[2 * n] + at(k->bias, 2 * n + j)
-                               + at(k->peephole, 2 * n + j) * *c);
+            double i = k->gate(p[0] + recurrent_at(k->bias, j)
+                               + recurrent_at(k->peephole, j) * *c);
+            double f = k->gate(p[n] + recurrent_at(k->bias, n + j)
+                               + recurrent_at(k->peephole, n + j) * *c);
+            double z = k->cell(p[3 * n] + recurrent_at(k->bias, 3 * n + j));
+            *c = recurrent_clipped(f * *c + i * z, k->clip);
+            double o = k->gate(p[2 * n] + recurrent_at(k->bias, 2 * n + j)
+                               + recurrent_at(k->peephole, 2 * n + j) * *c);
             *h = o * k->out(*c);
         }
 }
@@ -225,8 +228,8 @@ static void step_gru(Walker *k)
     add_state(k, k->h, 0, 3, from_state);
     for (int64_t i = 0; i < k->r.batch * n; i++) {
         int64_t b = i / n, j = i % n;
-        double r = k->gate(k->pre[b * row + j] + from_state[b * row + j] + at(k->bias, j)
-                           + at(k->input_bias, j));
+        double r = k->gate(k->pre[b * row + j] + from_state[b * row + j]
+                           + recurrent_at(k->bias, j) + recurrent_at(k->input_bias, j));
         rh[i] = k->reset_after ? r : r * k->h[i];
     }
     if (!k->reset_after) {
@@ -236,10 +239,10 @@ static void step_gru(Walker *k)
     }
     for (int64_t i = 0; i < k->r.batch * n; i++) {
         int64_t b = i / n, o = b * row + n + i % n, z = o + n, j = i % n;
-        double u = k->gate(k->pre[z] + from_state[z] + at(k->bias, 2 * n + j)
-                           + at(k->input_bias, 2 * n + j));
-        double s = from_state[o] + at(k->bias, n + j);
-        double v = k->out(k->pre[o] + at(k->input_bias, n + j)
+        double u = k->gate(k->pre[z] + from_state[z] + recurrent_at(k->bias, 2 * n + j)
+                           + recurrent_at(k->input_bias, 2 * n + j));
+        double s = from_state[o] + recurrent_at(k->bias, n + j);
+        double v = k->out(k->pre[o] + recurrent_at(k->input_bias, n + j)
                           + (k->reset_after ? rh[i] * s : s));
         k->h[i] = (1 - u) * v + u * k->h[i];
     }
@@ -248,7 +251,7 @@ static void step_gru(Walker *k)
 /* ---- the walk ---------------------------------------------------------------------------- */
 
 /* A matrix turned over, from the call's arena. */
-static double *turned(Call *c, const double *m, int64_t rows, int64_t cols)
+static double *recurrent_turned(Call *c, const double *m, int64_t rows, int64_t cols)
 {
     double *t = call_scratch(c, (size_t)rows, (size_t)cols * sizeof *t);
     for (int64_t i = 0; i < rows; i++)
@@ -284,13 +287,14 @@ static void put_rows(Tensor *z, const Walker *k, const double *v, int64_t first,
         tensor_put_floats(z, (size_t)((first + b) * wide + way * n), (size_t)n, v + b * n);
 }
 
-static void load(Call *c, Walker *k, int way)
+static void recurrent_load(Call *c, Walker *k, int way)
 {
     int64_t n = k->r.hidden, row = n * k->r.gates;
     size_t size = (size_t)k->r.batch * sizeof(double);
-    k->input = turned(c, call_doubles(c, way ? P_weight_ih_back : P_weight_ih), row,
-                      k->r.width);
-    k->state = turned(c, call_doubles(c, way ? P_weight_hh_back : P_weight_hh), row, n);
+    k->input = recurrent_turned(c, call_doubles(c, way ? P_weight_ih_back : P_weight_ih), row,
+                                k->r.width);
+    k->state = recurrent_turned(c, call_doubles(c, way ? P_weight_hh_back : P_weight_hh), row,
+                                n);
     k->bias = call_doubles(c, way ? P_bias_back : P_bias);
     k->h = first_state(c, k, P_initial_h, way);
     k->room = call_scratch(c, (size_t)(row + n), size);
@@ -306,7 +310,7 @@ static void load(Call *c, Walker *k, int way)
 static void one_way(Call *c, Walker *k, int way)
 {
     int64_t steps = k->r.steps;
-    load(c, k, way);
+    recurrent_load(c, k, way);
     for (int64_t t = 0; t < steps; t++) {
         int64_t time = way || k->r.backward ? steps - 1 - t : t;
         take_input(c, k, time);
@@ -318,7 +322,7 @@ static void one_way(Call *c, Walker *k, int way)
     if (k->c) put_rows(c->res[2], k, k->c, 0, way);
 }
 
-static bool run(Call *c, Walker *k)
+static bool recurrent_run(Call *c, Walker *k)
 {
     if (!recurrent_of(c, &k->r)) return false;
     k->out = recurrent_activation(c, P_activation);
@@ -328,17 +332,17 @@ static bool run(Call *c, Walker *k)
     return true;
 }
 
-bool eval_rnn(Call *c) { return run(c, &(Walker){ .step = step_rnn }); }
+bool eval_rnn(Call *c) { return recurrent_run(c, &(Walker){ .step = step_rnn }); }
 
 bool eval_gru(Call *c)
 {
-    return run(c, &(Walker){ .step = step_gru,
-                             .reset_after = call_bool(c, P_reset_after),
-                             .input_bias = call_doubles(c, P_input_bias) });
+    return recurrent_run(c, &(Walker){ .step = step_gru,
+                                       .reset_after = call_bool(c, P_reset_after),
+                                       .input_bias = call_doubles(c, P_input_bias) });
 }
 
 bool eval_lstm(Call *c)
 {
     double clip = call_has(c, P_clip) ? fabs(call_float(c, P_clip)) : INFINITY;
-    return run(c, &(Walker){ .step = step_lstm, .clip = clip });
+    return recurrent_run(c, &(Walker){ .step = step_lstm, .clip = clip });
 }

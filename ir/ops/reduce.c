@@ -20,7 +20,7 @@ bool call_axes_or_all(Call *c, ParamId param, int rank, bool *in)
     return known || call_error(c, "%s must be known at compile time", param_names[param]);
 }
 
-static Shape reduced(const Shape *x, const bool *in, bool keep)
+static Shape reduce_extents(const Shape *x, const bool *in, bool keep)
 {
     Shape s = { .rank = 0 };
     for (int i = 0; i < x->rank; i++)
@@ -33,7 +33,7 @@ bool infer_reduce(Call *c)
     bool in[MAX_RANK];
     const Shape *x = call_shape(c, P_x);
     if (!call_axes_or_all(c, P_axes, x->rank, in)) return false;
-    return call_out(c, call_dtype(c, P_x), reduced(x, in, call_bool(c, P_keep_dims)));
+    return call_out(c, call_dtype(c, P_x), reduce_extents(x, in, call_bool(c, P_keep_dims)));
 }
 
 /* The type of the indices: int32, or from ios17 on what output_dtype names. */
@@ -56,14 +56,14 @@ bool infer_argreduce(Call *c)
         return call_error(c, "x is %s; dimension %d has no element to choose", call_text(c, x),
                           axis);
     in[axis] = true;
-    return call_out(c, t, reduced(x, in, call_bool(c, P_keep_dims)));
+    return call_out(c, t, reduce_extents(x, in, call_bool(c, P_keep_dims)));
 }
 
 /* ==== meaning =============================================================================== */
 
 /* ---- of a row of floats ------------------------------------------------------------------ */
 
-static double sum(const double *x, int64_t n)
+static double reduce_sum(const double *x, int64_t n)
 {
     double s = 0;
     for (int64_t i = 0; i < n; i++) s += x[i];
@@ -84,21 +84,21 @@ static double sum_square(const double *x, int64_t n)
     return s;
 }
 
-static double product(const double *x, int64_t n)
+static double reduce_product(const double *x, int64_t n)
 {
     double p = 1;
     for (int64_t i = 0; i < n; i++) p *= x[i];
     return p;
 }
 
-static double largest(const double *x, int64_t n)
+static double reduce_largest(const double *x, int64_t n)
 {
     double m = -INFINITY;
     for (int64_t i = 0; i < n; i++) m = num_max(x[i], m);
     return m;
 }
 
-static double smallest(const double *x, int64_t n)
+static double reduce_smallest(const double *x, int64_t n)
 {
     double m = INFINITY;
     for (int64_t i = 0; i < n; i++) m = num_min(x[i], m);
@@ -109,7 +109,7 @@ static double smallest(const double *x, int64_t n)
  * answer. */
 static double log_sum_exp(const double *x, int64_t n)
 {
-    double top = largest(x, n), s = 0;
+    double top = reduce_largest(x, n), s = 0;
     if (isinf(top)) return top;
     for (int64_t i = 0; i < n; i++) s += exp(x[i] - top);
     return top + log(s);
@@ -167,23 +167,23 @@ typedef struct {
 } Reduction;
 
 static double l2_norm(const double *x, int64_t n) { return sqrt(sum_square(x, n)); }
-static double log_sum(const double *x, int64_t n) { return log(sum(x, n)); }
-static double mean(const double *x, int64_t n) { return sum(x, n) / (double)n; }
+static double log_sum(const double *x, int64_t n) { return log(reduce_sum(x, n)); }
+static double reduce_mean(const double *x, int64_t n) { return reduce_sum(x, n) / (double)n; }
 
 static const Reduction functions[OP_COUNT] = {
     [OP_reduce_l1_norm] = { sum_abs, int_sum_abs },
     [OP_reduce_l2_norm] = { l2_norm, NULL },
     [OP_reduce_log_sum] = { log_sum, NULL },
     [OP_reduce_log_sum_exp] = { log_sum_exp, NULL },
-    [OP_reduce_max] = { largest, int_largest },
-    [OP_reduce_mean] = { mean, NULL },
-    [OP_reduce_min] = { smallest, int_smallest },
-    [OP_reduce_prod] = { product, int_product },
-    [OP_reduce_sum] = { sum, int_sum },
+    [OP_reduce_max] = { reduce_largest, int_largest },
+    [OP_reduce_mean] = { reduce_mean, NULL },
+    [OP_reduce_min] = { reduce_smallest, int_smallest },
+    [OP_reduce_prod] = { reduce_product, int_product },
+    [OP_reduce_sum] = { reduce_sum, int_sum },
     [OP_reduce_sum_square] = { sum_square, int_sum_square },
 };
 
-static bool wholes(Call *c, const Reduction *f, const bool *in)
+static bool reduce_wholes(Call *c, const Reduction *f, const bool *in)
 {
     const Tensor *x = call_val(c, P_x);
     AxisRows r = axis_rows(c, &x->shape, in, call_int64s_of(c, x));
@@ -193,7 +193,7 @@ static bool wholes(Call *c, const Reduction *f, const bool *in)
     return true;
 }
 
-static bool numbers(Call *c, const Reduction *f, const bool *in)
+static bool reduce_numbers(Call *c, const Reduction *f, const bool *in)
 {
     const Tensor *x = call_val(c, P_x);
     Tensor *y = c->res[0];
@@ -212,8 +212,8 @@ bool eval_reduce(Call *c)
     bool in[MAX_RANK];
     const Reduction *f = &functions[c->info - ops];
     if (!call_axes_or_all(c, P_axes, call_shape(c, P_x)->rank, in)) return false;
-    return f->whole && !dtype_is_float(call_dtype(c, P_x)) ? wholes(c, f, in)
-                                                           : numbers(c, f, in);
+    return f->whole && !dtype_is_float(call_dtype(c, P_x)) ? reduce_wholes(c, f, in)
+                                                           : reduce_numbers(c, f, in);
 }
 
 /* ---- where the largest and the smallest are ---------------------------------------------- */
@@ -276,7 +276,7 @@ static bool open_reduce(Grad *g, Reduce *r)
     return true;
 }
 
-static bool done(Grad *g, const Reduce *r, Value *dx)
+static bool reduce_done(Grad *g, const Reduce *r, Value *dx)
 {
     grad_give(g, P_x, grad_spread(r->b, dx, &r->x->type->shape));
     return true;
@@ -290,13 +290,13 @@ static Value *sum_over(const Reduce *r, Value *v)
 bool grad_reduce_sum(Grad *g)
 {
     Reduce r;
-    return !open_reduce(g, &r) || done(g, &r, r.d);
+    return !open_reduce(g, &r) || reduce_done(g, &r, r.d);
 }
 
 bool grad_reduce_mean(Grad *g)
 {
     Reduce r;
-    return !open_reduce(g, &r) || done(g, &r, grad_scaled(r.b, r.d, 1 / (double)r.n));
+    return !open_reduce(g, &r) || reduce_done(g, &r, grad_scaled(r.b, r.d, 1 / (double)r.n));
 }
 
 /* Elements that are the largest share the gradient. */
@@ -308,7 +308,7 @@ bool grad_reduce_extreme(Grad *g)
     Value *one = grad_spread(r.b, grad_number(r.b, r.x, 1), &r.x->type->shape);
     Value *mark = grad_where(r.b, is, one, NULL);
     Value *share = grad_two(r.b, OP_real_div, mark, sum_over(&r, mark));
-    return done(g, &r, grad_times(r.b, r.d, share));
+    return reduce_done(g, &r, grad_times(r.b, r.d, share));
 }
 
 /* The product of the others: y / x where no factor is 0; where one is, the product of the rest
@@ -327,14 +327,14 @@ bool grad_reduce_prod(Grad *g)
     Value *at_zero = grad_where(b, one, rest, NULL);
     Value *elsewhere = grad_where(b, none, rest, NULL);
     Value *others = grad_two(b, OP_real_div, grad_where(b, zero, at_zero, elsewhere), factor);
-    return done(g, &r, grad_times(b, r.d, others));
+    return reduce_done(g, &r, grad_times(b, r.d, others));
 }
 
 bool grad_reduce_l1_norm(Grad *g)
 {
     Reduce r;
     return !open_reduce(g, &r)
-        || done(g, &r, grad_times(r.b, r.d, grad_one(r.b, OP_sign, r.x)));
+        || reduce_done(g, &r, grad_times(r.b, r.d, grad_one(r.b, OP_sign, r.x)));
 }
 
 /* x over the norm, and 0 where that is 0 */
@@ -345,14 +345,14 @@ bool grad_reduce_l2_norm(Grad *g)
     Value *root = grad_with(r.b, OP_pow, sum_over(&r, grad_times(r.b, r.x, r.x)), -0.5);
     Value *none = grad_with(r.b, OP_equal, r.y, 0);
     Value *scale = grad_times(r.b, r.d, grad_where(r.b, none, NULL, root));
-    return done(g, &r, grad_times(r.b, r.x, scale));
+    return reduce_done(g, &r, grad_times(r.b, r.x, scale));
 }
 
 bool grad_reduce_log_sum(Grad *g)
 {
     Reduce r;
     return !open_reduce(g, &r)
-        || done(g, &r, grad_two(r.b, OP_real_div, r.d, sum_over(&r, r.x)));
+        || reduce_done(g, &r, grad_two(r.b, OP_real_div, r.d, sum_over(&r, r.x)));
 }
 
 bool grad_reduce_log_sum_exp(Grad *g)
@@ -360,11 +360,12 @@ bool grad_reduce_log_sum_exp(Grad *g)
     Reduce r;
     if (!open_reduce(g, &r)) return true;
     Value *share = grad_one(r.b, OP_exp, grad_two(r.b, OP_sub, r.x, r.y));
-    return done(g, &r, grad_times(r.b, r.d, share));
+    return reduce_done(g, &r, grad_times(r.b, r.d, share));
 }
 
 bool grad_reduce_sum_square(Grad *g)
 {
     Reduce r;
-    return !open_reduce(g, &r) || done(g, &r, grad_times(r.b, r.d, grad_scaled(r.b, r.x, 2)));
+    return !open_reduce(g, &r)
+        || reduce_done(g, &r, grad_times(r.b, r.d, grad_scaled(r.b, r.x, 2)));
 }

@@ -299,7 +299,7 @@ static bool slice_runs(Call *c, const Shape *s)
     return true;
 }
 
-static Shape sliced(const Shape *s, const SliceAxis *axis)
+static Shape shape_sliced(const Shape *s, const SliceAxis *axis)
 {
     Shape r = { .rank = 0 };
     for (int i = 0; i < s->rank; i++)
@@ -312,7 +312,7 @@ bool infer_slice_by_index(Call *c)
     SliceAxis axis[MAX_RANK];
     const Shape *x = call_shape(c, P_x);
     return slice_plan(c, x, axis) && slice_runs(c, x)
-        && call_out(c, call_dtype(c, P_x), sliced(x, axis));
+        && call_out(c, call_dtype(c, P_x), shape_sliced(x, axis));
 }
 
 bool infer_slice_update(Call *c)
@@ -320,7 +320,7 @@ bool infer_slice_update(Call *c)
     SliceAxis axis[MAX_RANK];
     const Shape *x = call_shape(c, P_x), *update = call_shape(c, P_update);
     if (!slice_plan(c, x, axis) || !slice_runs(c, x)) return false;
-    Shape part = sliced(x, axis);
+    Shape part = shape_sliced(x, axis);
     if (!update->rank)
         return call_error(c,
                           "update is a scalar; Core ML has no update of rank 0: leave an axis "

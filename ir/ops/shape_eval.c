@@ -202,7 +202,7 @@ static Move deal_place(const Deal *d, int64_t place)
     return m;
 }
 
-static bool deal(Call *c, ParamId edges, bool to_batch)
+static bool shape_deal(Call *c, ParamId edges, bool to_batch)
 {
     const Tensor *x = call_val(c, P_x);
     Deal d = { .space = to_batch ? &x->shape : &c->res[0]->shape,
@@ -237,5 +237,5 @@ static bool deal(Call *c, ParamId edges, bool to_batch)
     return true;
 }
 
-bool eval_space_to_batch(Call *c) { return deal(c, P_paddings, true); }
-bool eval_batch_to_space(Call *c) { return deal(c, P_crops, false); }
+bool eval_space_to_batch(Call *c) { return shape_deal(c, P_paddings, true); }
+bool eval_batch_to_space(Call *c) { return shape_deal(c, P_crops, false); }

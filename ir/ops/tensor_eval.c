@@ -9,8 +9,8 @@
 
 /* A whole tensor against a part of a larger one along `axis`: from entry `at` on, every
  * `step`-th. */
-static Move along(const Shape *part, const Shape *whole, int axis, int64_t at, int64_t step,
-                  bool out)
+static Move tensor_along(const Shape *part, const Shape *whole, int axis, int64_t at,
+                         int64_t step, bool out)
 {
     int64_t p[MAX_RANK], w[MAX_RANK];
     Move m = { 0 };
@@ -27,7 +27,7 @@ static Move along(const Shape *part, const Shape *whole, int axis, int64_t at, i
 
 /* values[i] is seen with the axes it has in the result: scalars, and the values of stack, gain
  * one. */
-static bool join(Call *c, bool stack)
+static bool tensor_join(Call *c, bool stack)
 {
     const Shape *whole = &c->res[0]->shape;
     int axis, n = call_has(c, P_values);
@@ -41,15 +41,16 @@ static bool join(Call *c, bool stack)
             part = *whole;
             part.dim[axis] = 1;
         }
-        Move m = along(&part, whole, axis, interleave ? i : at, interleave ? n : 1, false);
+        Move m = tensor_along(&part, whole, axis, interleave ? i : at, interleave ? n : 1,
+                              false);
         move_run(&m, v, c->res[0]);
         at += part.dim[axis];
     }
     return true;
 }
 
-bool eval_concat(Call *c) { return join(c, false); }
-bool eval_stack(Call *c) { return join(c, true); }
+bool eval_concat(Call *c) { return tensor_join(c, false); }
+bool eval_stack(Call *c) { return tensor_join(c, true); }
 
 bool eval_split(Call *c)
 {
@@ -58,7 +59,7 @@ bool eval_split(Call *c)
     int64_t at = 0;
     if (!call_axis(c, P_axis, x->shape.rank, &axis)) return false;
     for (int i = 0; i < c->nout; i++) {
-        Move m = along(&c->res[i]->shape, &x->shape, axis, at, 1, true);
+        Move m = tensor_along(&c->res[i]->shape, &x->shape, axis, at, 1, true);
         move_run(&m, x, c->res[i]);
         at += c->res[i]->shape.dim[axis];
     }
@@ -251,7 +252,7 @@ static int rank_down(const void *p, const void *q)
     return d ? d : by_index(a, b);
 }
 
-static void rank(Ranked *v, size_t n, bool ascending)
+static void tensor_rank(Ranked *v, size_t n, bool ascending)
 {
     if (n) qsort(v, n, sizeof *v, ascending ? rank_up : rank_down);
 }
@@ -272,7 +273,7 @@ static bool sort_lines(Call *c, Tensor *values, Tensor *places)
         for (int64_t j = 0; j < l.n; j++)
             line[j] = (Ranked){ tensor_float(x, (size_t)(line_start(&l, i) + j * l.stride)),
                                 j };
-        rank(line, (size_t)l.n, ascending);
+        tensor_rank(line, (size_t)l.n, ascending);
         for (int64_t j = 0; j < k.n; j++) {
             size_t to = (size_t)(line_start(&k, i) + j * k.stride);
             size_t from = (size_t)(line_start(&l, i) + line[j].i * l.stride);

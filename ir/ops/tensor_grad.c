@@ -97,19 +97,21 @@ bool grad_cumsum(Grad *g)
 /* ---- pad --------------------------------------------------------------------------------- */
 
 /* Which entry of an axis of n stands at place i of it, which may be outside. */
-static int64_t mirrored(int64_t i, int64_t n, bool reflect)
+static int64_t tensor_grad_mirrored(int64_t i, int64_t n, bool reflect)
 {
     if (i < 0) return reflect ? -i : 0;
     if (i >= n) return reflect ? 2 * (n - 1) - i : n - 1;
     return i;
 }
 
-static Value *unpad(Builder *b, Value *d, int axis, int64_t before, int64_t n, bool reflect)
+static Value *tensor_grad_unpad(Builder *b, Value *d, int axis, int64_t before, int64_t n,
+                                bool reflect)
 {
     Arena scratch = { 0 };
     const int64_t from = d->type->shape.dim[axis];
     double *m = NEW_ARRAY(&scratch, from * n + 1, double);
-    for (int64_t i = 0; i < from; i++) m[i * n + mirrored(i - before, n, reflect)] = 1;
+    for (int64_t i = 0; i < from; i++)
+        m[i * n + tensor_grad_mirrored(i - before, n, reflect)] = 1;
     d = grad_along(b, d, axis, from, n, m);
     arena_free(&scratch);
     return d;
@@ -141,7 +143,7 @@ bool grad_pad_op(Grad *g)
         if (d->type->shape.dim[i] == s.dim[i]) continue;
         d = !strcmp(mode, "constant")
               ? grad_slice(g->b, d, i, before, s.dim[i])
-              : unpad(g->b, d, i, before, s.dim[i], !strcmp(mode, "reflect"));
+              : tensor_grad_unpad(g->b, d, i, before, s.dim[i], !strcmp(mode, "reflect"));
     }
     grad_give(g, P_x, d);
     return true;

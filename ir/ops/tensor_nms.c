@@ -25,7 +25,7 @@ static int by_score(const void *p, const void *q)
     return (a->box > b->box) - (a->box < b->box);
 }
 
-static double overlap(double a, double wa, double b, double wb)
+static double tensor_nms_overlap(double a, double wa, double b, double wb)
 {
     double low = a - wa / 2 > b - wb / 2 ? a - wa / 2 : b - wb / 2;
     double high = a + wa / 2 < b + wb / 2 ? a + wa / 2 : b + wb / 2;
@@ -35,7 +35,8 @@ static double overlap(double a, double wa, double b, double wb)
 /* Intersection over union. */
 static double iou_of(const double *a, const double *b)
 {
-    double both = overlap(a[0], a[2], b[0], b[2]) * overlap(a[1], a[3], b[1], b[3]);
+    double both = tensor_nms_overlap(a[0], a[2], b[0], b[2])
+                * tensor_nms_overlap(a[1], a[3], b[1], b[3]);
     double either = a[2] * a[3] + b[2] * b[3] - both;
     return either > 0 ? both / either : 0;
 }
@@ -52,7 +53,7 @@ static void best_class(const Nms *n, int64_t box, Candidate *out)
 }
 
 /* Fills pick with box numbers, best first, and returns how many. */
-static int64_t suppress(const Nms *n, Candidate *cand, int64_t *pick)
+static int64_t tensor_nms_suppress(const Nms *n, Candidate *cand, int64_t *pick)
 {
     int64_t count = 0, kept = 0;
     for (int64_t i = 0; i < n->boxes; i++) best_class(n, i, &cand[i]);
@@ -71,7 +72,7 @@ static int64_t suppress(const Nms *n, Candidate *cand, int64_t *pick)
 }
 
 /* Where number k of box `row` is in [n, rows, numbers], or [n, numbers, rows]. */
-static size_t place(const Shape *s, bool columns, int64_t b, int64_t row, int64_t k)
+static size_t tensor_nms_place(const Shape *s, bool columns, int64_t b, int64_t row, int64_t k)
 {
     return (size_t)((b * s->dim[1] + (columns ? k : row)) * s->dim[2] + (columns ? row : k));
 }
@@ -81,8 +82,9 @@ static void put_box(Tensor *r, const Tensor *from, bool columns, int64_t b, int6
 {
     const size_t size = tensor_elem_size(r);
     for (int64_t k = 0; k < r->shape.dim[columns ? 1 : 2]; k++)
-        memcpy((char *)r->data + place(&r->shape, columns, b, row, k) * size,
-               (const char *)from->data + place(&from->shape, columns, b, pick, k) * size,
+        memcpy((char *)r->data + tensor_nms_place(&r->shape, columns, b, row, k) * size,
+               (const char *)from->data
+                   + tensor_nms_place(&from->shape, columns, b, pick, k) * size,
                size);
 }
 
@@ -97,7 +99,7 @@ static void load_rows(double *to, const Tensor *t, bool columns, int64_t b)
     const int64_t rows = t->shape.dim[columns ? 2 : 1], n = t->shape.dim[columns ? 1 : 2];
     for (int64_t i = 0; i < rows; i++)
         for (int64_t k = 0; k < n; k++)
-            to[i * n + k] = tensor_float(t, place(&t->shape, columns, b, i, k));
+            to[i * n + k] = tensor_float(t, tensor_nms_place(&t->shape, columns, b, i, k));
 }
 
 bool eval_non_maximum_suppression(Call *c)
@@ -118,7 +120,7 @@ bool eval_non_maximum_suppression(Call *c)
     for (int64_t b = 0; b < boxes->shape.dim[0]; b++) {
         load_rows(n.box, boxes, columns, b);
         load_rows(n.score, scores, columns, b);
-        int64_t kept = n.boxes ? suppress(&n, cand, pick) : 0;
+        int64_t kept = n.boxes ? tensor_nms_suppress(&n, cand, pick) : 0;
         for (int64_t i = 0; i < n.max; i++)
             tensor_set_int(c->res[2], (size_t)(b * n.max + i), i < kept ? pick[i] : -1);
         for (int64_t i = 0; i < kept; i++) {

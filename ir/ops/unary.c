@@ -46,7 +46,7 @@ bool infer_cast(Call *c)
 
 enum { CHUNK = 1024 };
 
-static void numbers(Call *c, const Pointwise *f, const Tensor *x)
+static void unary_numbers(Call *c, const Pointwise *f, const Tensor *x)
 {
     double v[CHUNK];
     double a = f->a ? call_float_like(c, f->a, P_x) : 0;
@@ -59,7 +59,7 @@ static void numbers(Call *c, const Pointwise *f, const Tensor *x)
     }
 }
 
-static void wholes(Call *c, const Pointwise *f, const Tensor *x)
+static void unary_wholes(Call *c, const Pointwise *f, const Tensor *x)
 {
     int64_t a = f->a ? call_int(c, f->a) : 0, b = f->b ? call_int(c, f->b) : 0;
     for (size_t i = 0; i < x->count; i++)
@@ -69,17 +69,20 @@ static void wholes(Call *c, const Pointwise *f, const Tensor *x)
 bool eval_pointwise(Call *c, const Pointwise *f)
 {
     const Tensor *x = call_val(c, P_x);
-    if (dtype_is_float(x->dtype)) numbers(c, f, x);
-    else wholes(c, f, x);
+    if (dtype_is_float(x->dtype)) unary_numbers(c, f, x);
+    else unary_wholes(c, f, x);
     return true;
 }
 
 /* ---- the functions ----------------------------------------------------------------------- */
 
-static int64_t pow2(int64_t x) { return x < 0 || x > 63 ? 0 : (int64_t)((uint64_t)1 << x); }
+static int64_t unary_pow2(int64_t x)
+{
+    return x < 0 || x > 63 ? 0 : (int64_t)((uint64_t)1 << x);
+}
 
 /* NaN stays NaN, -0 becomes 0. */
-static double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x; }
+static double unary_sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x; }
 
 /* F(op, parameter a, parameter b, value for floats, value for ints and bools) */
 /* clang-format off */
@@ -95,14 +98,14 @@ static double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x; }
     F(cosh, P_NONE, P_NONE, cosh(x), 0)                                                                \
     F(erf, P_NONE, P_NONE, erf(x), 0)                                                                  \
     F(exp, P_NONE, P_NONE, exp(x), 0)                                                                  \
-    F(exp2, P_NONE, P_NONE, exp2(x), pow2(w))                                                          \
+    F(exp2, P_NONE, P_NONE, exp2(x), unary_pow2(w))                                                          \
     F(floor, P_NONE, P_NONE, floor(x), w)                                                              \
     F(inverse, P_epsilon, P_NONE, 1 / (x + a), 0)                                                    \
     F(log, P_epsilon, P_NONE, log(x + a), 0)                                                         \
     F(logical_not, P_NONE, P_NONE, x == 0, w == 0)                                                     \
     F(round, P_NONE, P_NONE, rint(x), w)                                                               \
     F(rsqrt, P_epsilon, P_NONE, 1 / sqrt(x + a), 0)                                                  \
-    F(sign, P_NONE, P_NONE, sign(x), (w > 0) - (w < 0))                                                \
+    F(sign, P_NONE, P_NONE, unary_sign(x), (w > 0) - (w < 0))                                                \
     F(sin, P_NONE, P_NONE, sin(x), 0)                                                                  \
     F(sinh, P_NONE, P_NONE, sinh(x), 0)                                                                \
     F(sqrt, P_NONE, P_NONE, sqrt(x), 0)                                                                \
@@ -159,57 +162,59 @@ static bool open_one(const Grad *g, One *o)
     return grad_wants(g, P_x);
 }
 
-static bool done(Grad *g, Value *dx)
+static bool unary_done(Grad *g, Value *dx)
 {
     grad_give(g, P_x, dx);
     return true;
 }
 
 /* d * v */
-static bool times(Grad *g, const One *o, Value *v)
+static bool unary_times(Grad *g, const One *o, Value *v)
 {
-    return done(g, grad_times(o->b, o->d, v));
+    return unary_done(g, grad_times(o->b, o->d, v));
 }
 
-static Value *square(const One *o, Value *v) { return grad_times(o->b, v, v); }
+static Value *unary_square(const One *o, Value *v) { return grad_times(o->b, v, v); }
 /* 1 - v * v, 1 + v * v */
 static Value *one_less(const One *o, Value *v)
 {
     Value *one = grad_number(o->b, v, 1);
-    return grad_two(o->b, OP_sub, one, square(o, v));
+    return grad_two(o->b, OP_sub, one, unary_square(o, v));
 }
 static Value *one_more(const One *o, Value *v)
 {
-    return grad_with(o->b, OP_add, square(o, v), 1);
+    return grad_with(o->b, OP_add, unary_square(o, v), 1);
 }
 
 bool grad_abs(Grad *g)
 {
     One o;
-    return !open_one(g, &o) || times(g, &o, grad_one(o.b, OP_sign, o.x));
+    return !open_one(g, &o) || unary_times(g, &o, grad_one(o.b, OP_sign, o.x));
 }
 
 /* Of asin, by the power of a product that no chip gets wrong as it does some roots. */
-static bool arc(Grad *g, double sign)
+static bool unary_arc(Grad *g, double sign)
 {
     One o;
     if (!open_one(g, &o)) return true;
     Value *slope = grad_with(o.b, OP_pow, one_less(&o, o.x), -0.5);
-    return times(g, &o, grad_scaled(o.b, slope, sign));
+    return unary_times(g, &o, grad_scaled(o.b, slope, sign));
 }
-bool grad_asin(Grad *g) { return arc(g, 1); }
-bool grad_acos(Grad *g) { return arc(g, -1); }
+bool grad_asin(Grad *g) { return unary_arc(g, 1); }
+bool grad_acos(Grad *g) { return unary_arc(g, -1); }
 
 bool grad_atan(Grad *g)
 {
     One o;
-    return !open_one(g, &o) || done(g, grad_two(o.b, OP_real_div, o.d, one_more(&o, o.x)));
+    return !open_one(g, &o)
+        || unary_done(g, grad_two(o.b, OP_real_div, o.d, one_more(&o, o.x)));
 }
 
 bool grad_atanh(Grad *g)
 {
     One o;
-    return !open_one(g, &o) || done(g, grad_two(o.b, OP_real_div, o.d, one_less(&o, o.x)));
+    return !open_one(g, &o)
+        || unary_done(g, grad_two(o.b, OP_real_div, o.d, one_less(&o, o.x)));
 }
 
 bool grad_cast(Grad *g)
@@ -217,8 +222,8 @@ bool grad_cast(Grad *g)
     One o;
     if (!open_one(g, &o)) return true;
     const char *type = dtypes[o.x->type->dtype].name;
-    if (o.d->type->dtype == o.x->type->dtype) return done(g, o.d);
-    return done(g, mil_cast(o.b, "cast", .x = o.d, .dtype = build_string(o.b, type)));
+    if (o.d->type->dtype == o.x->type->dtype) return unary_done(g, o.d);
+    return unary_done(g, mil_cast(o.b, "cast", .x = o.d, .dtype = build_string(o.b, type)));
 }
 
 bool grad_clip(Grad *g)
@@ -227,43 +232,44 @@ bool grad_clip(Grad *g)
     if (!open_one(g, &o)) return true;
     Value *low = grad_two(o.b, OP_greater_equal, o.x, grad_arg(g, P_alpha));
     Value *high = grad_two(o.b, OP_less_equal, o.x, grad_arg(g, P_beta));
-    return done(g, grad_where(o.b, low, grad_where(o.b, high, o.d, NULL), NULL));
+    return unary_done(g, grad_where(o.b, low, grad_where(o.b, high, o.d, NULL), NULL));
 }
 
 bool grad_sin(Grad *g)
 {
     One o;
-    return !open_one(g, &o) || times(g, &o, grad_one(o.b, OP_cos, o.x));
+    return !open_one(g, &o) || unary_times(g, &o, grad_one(o.b, OP_cos, o.x));
 }
 
 bool grad_cos(Grad *g)
 {
     One o;
-    return !open_one(g, &o) || times(g, &o, grad_scaled(o.b, grad_one(o.b, OP_sin, o.x), -1));
+    return !open_one(g, &o)
+        || unary_times(g, &o, grad_scaled(o.b, grad_one(o.b, OP_sin, o.x), -1));
 }
 
 bool grad_tan(Grad *g)
 {
     One o;
-    return !open_one(g, &o) || times(g, &o, one_more(&o, o.y));
+    return !open_one(g, &o) || unary_times(g, &o, one_more(&o, o.y));
 }
 
 bool grad_sinh(Grad *g)
 {
     One o;
-    return !open_one(g, &o) || times(g, &o, grad_one(o.b, OP_cosh, o.x));
+    return !open_one(g, &o) || unary_times(g, &o, grad_one(o.b, OP_cosh, o.x));
 }
 
 bool grad_cosh(Grad *g)
 {
     One o;
-    return !open_one(g, &o) || times(g, &o, grad_one(o.b, OP_sinh, o.x));
+    return !open_one(g, &o) || unary_times(g, &o, grad_one(o.b, OP_sinh, o.x));
 }
 
 bool grad_tanh(Grad *g)
 {
     One o;
-    return !open_one(g, &o) || times(g, &o, one_less(&o, o.y));
+    return !open_one(g, &o) || unary_times(g, &o, one_less(&o, o.y));
 }
 
 bool grad_erf(Grad *g)
@@ -271,27 +277,27 @@ bool grad_erf(Grad *g)
     const double two_by_root_pi = 1.1283791670955126;
     One o;
     if (!open_one(g, &o)) return true;
-    Value *bell = grad_one(o.b, OP_exp, grad_scaled(o.b, square(&o, o.x), -1));
-    return times(g, &o, grad_scaled(o.b, bell, two_by_root_pi));
+    Value *bell = grad_one(o.b, OP_exp, grad_scaled(o.b, unary_square(&o, o.x), -1));
+    return unary_times(g, &o, grad_scaled(o.b, bell, two_by_root_pi));
 }
 
 bool grad_exp(Grad *g)
 {
     One o;
-    return !open_one(g, &o) || times(g, &o, o.y);
+    return !open_one(g, &o) || unary_times(g, &o, o.y);
 }
 
 bool grad_exp2(Grad *g)
 {
     const double ln2 = 0.6931471805599453;
     One o;
-    return !open_one(g, &o) || times(g, &o, grad_scaled(o.b, o.y, ln2));
+    return !open_one(g, &o) || unary_times(g, &o, grad_scaled(o.b, o.y, ln2));
 }
 
 bool grad_inverse(Grad *g)
 {
     One o;
-    return !open_one(g, &o) || times(g, &o, grad_scaled(o.b, square(&o, o.y), -1));
+    return !open_one(g, &o) || unary_times(g, &o, grad_scaled(o.b, unary_square(&o, o.y), -1));
 }
 
 bool grad_log(Grad *g)
@@ -300,7 +306,7 @@ bool grad_log(Grad *g)
     if (!open_one(g, &o)) return true;
     Value *epsilon = grad_arg(g, P_epsilon);
     if (!epsilon) epsilon = grad_number(o.b, o.x, grad_float(g, P_epsilon));
-    return times(g, &o, mil_inverse(o.b, "inverse", .x = o.x, .epsilon = epsilon));
+    return unary_times(g, &o, mil_inverse(o.b, "inverse", .x = o.x, .epsilon = epsilon));
 }
 
 bool grad_rsqrt(Grad *g)
@@ -308,20 +314,20 @@ bool grad_rsqrt(Grad *g)
     One o;
     if (!open_one(g, &o)) return true;
     Value *sum = grad_with(o.b, OP_add, o.x, grad_float(g, P_epsilon));
-    return times(g, &o, grad_scaled(o.b, grad_with(o.b, OP_pow, sum, -1.5), -0.5));
+    return unary_times(g, &o, grad_scaled(o.b, grad_with(o.b, OP_pow, sum, -1.5), -0.5));
 }
 
 bool grad_sqrt(Grad *g)
 {
     One o;
     return !open_one(g, &o)
-        || times(g, &o, grad_scaled(o.b, grad_with(o.b, OP_pow, o.x, -0.5), 0.5));
+        || unary_times(g, &o, grad_scaled(o.b, grad_with(o.b, OP_pow, o.x, -0.5), 0.5));
 }
 
 bool grad_square(Grad *g)
 {
     One o;
-    return !open_one(g, &o) || times(g, &o, grad_scaled(o.b, o.x, 2));
+    return !open_one(g, &o) || unary_times(g, &o, grad_scaled(o.b, o.x, 2));
 }
 
 bool grad_threshold(Grad *g)
@@ -329,5 +335,5 @@ bool grad_threshold(Grad *g)
     One o;
     if (!open_one(g, &o)) return true;
     Value *above = grad_two(o.b, OP_greater, o.x, grad_arg(g, P_alpha));
-    return done(g, grad_where(o.b, above, o.d, NULL));
+    return unary_done(g, grad_where(o.b, above, o.d, NULL));
 }

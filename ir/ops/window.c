@@ -10,15 +10,19 @@ enum { EXTENT_MAX = 1 << 30 }; /* keeps every sum and product of two extents ins
 
 /* ---- modes ------------------------------------------------------------------------------- */
 
-static char lower(char ch) { return ch >= 'A' && ch <= 'Z' ? (char)(ch - 'A' + 'a') : ch; }
+static char window_lower(char ch)
+{
+    return ch >= 'A' && ch <= 'Z' ? (char)(ch - 'A' + 'a') : ch;
+}
 
 static bool same_name(const char *a, const char *b)
 {
-    while (*a && lower(*a) == lower(*b)) a++, b++;
-    return lower(*a) == lower(*b);
+    while (*a && window_lower(*a) == window_lower(*b)) a++, b++;
+    return window_lower(*a) == window_lower(*b);
 }
 
-static int mode(Call *c, ParamId param, const char *const *names, int count, bool any_case)
+static int window_mode(Call *c, ParamId param, const char *const *names, int count,
+                       bool any_case)
 {
     const char *s = call_str(c, param);
     if (!s) s = "";
@@ -34,12 +38,12 @@ static int mode(Call *c, ParamId param, const char *const *names, int count, boo
 
 int call_mode(Call *c, ParamId param, const char *const *names, int count)
 {
-    return mode(c, param, names, count, false);
+    return window_mode(c, param, names, count, false);
 }
 
 int call_mode_any_case(Call *c, ParamId param, const char *const *names, int count)
 {
-    return mode(c, param, names, count, true);
+    return window_mode(c, param, names, count, true);
 }
 
 /* ---- extents ----------------------------------------------------------------------------- */
@@ -53,16 +57,16 @@ bool window_rank(Call *c, const Shape *x)
                       shape_text(c->arena, x));
 }
 
-static int64_t product(const int64_t *v)
+static int64_t window_product(const int64_t *v)
 {
     int64_t n = 1;
     for (int i = 0; i < MAX_SPATIAL; i++) n *= v[i];
     return n;
 }
 
-int64_t window_in(const Window *w) { return product(w->in); }
-int64_t window_out(const Window *w) { return product(w->out); }
-int64_t window_taps(const Window *w) { return product(w->kernel); }
+int64_t window_in(const Window *w) { return window_product(w->in); }
+int64_t window_out(const Window *w) { return window_product(w->out); }
+int64_t window_taps(const Window *w) { return window_product(w->kernel); }
 
 Shape window_shape(const Window *w, int64_t batch, int64_t channels)
 {
@@ -73,8 +77,8 @@ Shape window_shape(const Window *w, int64_t batch, int64_t channels)
 
 /* A vector parameter of n * per numbers, at least `least` each, laid into the last n places;
  * *sure becomes false when it is there but its value is not known. */
-static bool vector(Call *c, ParamId param, int n, int per, int64_t fill, int64_t least,
-                   int64_t *out, bool *sure)
+static bool window_vector(Call *c, ParamId param, int n, int per, int64_t fill, int64_t least,
+                          int64_t *out, bool *sure)
 {
     int64_t *at = out + (MAX_SPATIAL - n) * per;
     for (int i = 0; i < MAX_SPATIAL * per; i++) out[i] = fill;
@@ -202,8 +206,8 @@ static bool ceil_allowed(Call *c, int type, const int64_t *custom)
     return true;
 }
 
-static bool outputs(Call *c, WindowKind kind, const Shape *x, int type, const int64_t *wanted,
-                    Window *w)
+static bool window_outputs(Call *c, WindowKind kind, const Shape *x, int type,
+                           const int64_t *wanted, Window *w)
 {
     bool ceil = kind == WINDOW_POOL && call_bool(c, P_ceil_mode);
     for (int i = 0; i < MAX_SPATIAL; i++) {
@@ -240,9 +244,9 @@ bool window_of(Call *c, WindowKind kind, const Shape *x, const int64_t *kernel, 
         w->in[i] = real ? x->dim[2 + i - MAX_SPATIAL + n] : 1;
         w->kernel[i] = real ? kernel[i - MAX_SPATIAL + n] : 1;
     }
-    if (!extents_fit(c, w, x) || !vector(c, P_strides, n, 1, 1, 1, w->stride, &sure)
-        || !vector(c, P_dilations, n, 1, 1, 1, w->dilation, &sure)
-        || !vector(c, P_pad, n, 2, 0, kind == WINDOW_POOL ? 0 : INT32_MIN, custom, &sure)
+    if (!extents_fit(c, w, x) || !window_vector(c, P_strides, n, 1, 1, 1, w->stride, &sure)
+        || !window_vector(c, P_dilations, n, 1, 1, 1, w->dilation, &sure)
+        || !window_vector(c, P_pad, n, 2, 0, kind == WINDOW_POOL ? 0 : INT32_MIN, custom, &sure)
         || !wanted_shape(c, x, wanted, &sure))
         return false;
     if (kind == WINDOW_POOL && call_bool(c, P_ceil_mode) && !ceil_allowed(c, type, custom))
@@ -251,5 +255,5 @@ bool window_of(Call *c, WindowKind kind, const Shape *x, const int64_t *kernel, 
         if (kind != WINDOW_TRANSPOSE || type == PAD_CUSTOM) pad_one(w, i, type, custom);
         if (!sure && i >= MAX_SPATIAL - n) w->kernel[i] = DIM_ANY;
     }
-    return outputs(c, kind, x, type, wanted, w);
+    return window_outputs(c, kind, x, type, wanted, w);
 }

@@ -60,7 +60,7 @@ static Value *when_idle(const Op *op)
 /* ---- pairs ------------------------------------------------------------------------------- */
 
 /* Every value of `from` is a value of `to`. */
-static bool widens(DType from, DType to)
+static bool algebra_widens(DType from, DType to)
 {
     static const struct {
         DType from, to;
@@ -83,7 +83,7 @@ static Value *round_trip(const Op *op)
     if (!inner || inner->kind != op->kind) return NULL;
     Value *x = op_value(inner, P_x);
     if (!type_equal(x->type, op->out[0]->type)) return NULL;
-    return widens(x->type->dtype, inner->out[0]->type->dtype) ? x : NULL;
+    return algebra_widens(x->type->dtype, inner->out[0]->type->dtype) ? x : NULL;
 }
 
 static Value *relabel_pair(const Op *op)
@@ -138,7 +138,7 @@ typedef struct {
     int changes;
 } Clean;
 
-static bool visit(void *ctx, Op *op)
+static bool algebra_visit(void *ctx, Op *op)
 {
     Clean *c = ctx;
     if (op->kind == OP_NONE || op->nout != 1 || op->nblock
@@ -160,6 +160,6 @@ int pass_algebra(Module *m, const PassOptions *o, Diag *d)
 {
     (void)o, (void)d;
     Clean c = { .m = m };
-    for (Func *f = m->first; f; f = f->next) func_walk(f, visit, &c);
+    for (Func *f = m->first; f; f = f->next) func_walk(f, algebra_visit, &c);
     return c.changes;
 }

@@ -30,7 +30,7 @@ typedef struct {
     PtrMap twin;    /* by result of a statement that was expanded: what it is in that */
 } Auto;
 
-static void release(void *ctx)
+static void autodiff_release(void *ctx)
 {
     Auto *a = ctx;
     PtrMap *const maps[] = { &a->old, &a->depends, &a->from_x, &a->flow, &a->toward, &a->twin };
@@ -38,7 +38,7 @@ static void release(void *ctx)
     arena_free(&a->scratch);
 }
 
-static void *mark(void) { return (void *)(uintptr_t)1; }
+static void *autodiff_mark(void) { return (void *)(uintptr_t)1; }
 
 static bool is_float(const Value *v)
 {
@@ -57,7 +57,7 @@ static void add_op(Auto *a, Op *op)
         a->ops.cap = cap;
     }
     a->ops.op[a->ops.n++] = op;
-    ptrmap_set(&a->old, op, mark());
+    ptrmap_set(&a->old, op, autodiff_mark());
 }
 
 static void list_block(Auto *a, const Block *b)
@@ -77,7 +77,7 @@ static bool any_depends(const Auto *a, Value *const *v, int n)
 
 /* Whether something flows through op: an argument depends on x, or what a block of it
  * yields. */
-static bool flows(const Auto *a, const Op *op)
+static bool autodiff_flows(const Auto *a, const Op *op)
 {
     if (op->stop || (op->kind != OP_NONE && ops[op->kind].grad == grad_zero)) return false;
     for (int i = 0; i < op->narg; i++)
@@ -93,10 +93,10 @@ static void note_dependence(Auto *a)
     list_block(a, a->block);
     for (size_t i = 0; i < a->ops.n; i++) {
         const Op *op = a->ops.op[i];
-        if (!flows(a, op)) continue;
+        if (!autodiff_flows(a, op)) continue;
         for (int k = 0; k < op->nout; k++)
             if (is_float(op->out[k]) || op->out[k]->type->kind != TY_TENSOR)
-                ptrmap_set(&a->depends, op->out[k], mark());
+                ptrmap_set(&a->depends, op->out[k], autodiff_mark());
     }
 }
 
@@ -208,13 +208,14 @@ static bool takes_all(const Auto *a, const Op *op)
 
 /* What a row expands into stands before its statement, which stays: others may have its
  * results. */
-static bool expand(Auto *a)
+static bool autodiff_expand(Auto *a)
 {
     bool any = false;
     for (size_t i = 0; i < a->ops.n; i++) {
         Op *op = a->ops.op[i];
         Value *out[MAX_RESULT] = { NULL };
-        if (op->kind == OP_NONE || ops[op->kind].grad != grad_expansion || !flows(a, op))
+        if (op->kind == OP_NONE || ops[op->kind].grad != grad_expansion
+            || !autodiff_flows(a, op))
             continue;
         if (op->parent != a->block) continue; /* it is made again (autodiff_cond.c) */
         if (!expand_one(op, a->at->diag, out)) return has_none(a, op, NULL);
@@ -242,32 +243,33 @@ static void add_flow(Auto *a, Builder *b, Value *v, Value *dx, Value *toward)
 }
 
 /* The complete gradient of v takes its name, where it is a value of our own that has none. */
-static Value *complete(Auto *a, const Value *v)
+static Value *autodiff_complete(Auto *a, const Value *v)
 {
     Value *d = ptrmap_get(&a->flow, v);
     if (!d || !d->def || ptrmap_get(&a->old, d->def) || d->def->nout != 1) return d;
-    ptrmap_set(&a->old, d->def, mark());
+    ptrmap_set(&a->old, d->def, autodiff_mark());
     const char *wish = arena_printf(&a->scratch, "d_%s", v->name ? v->name : "x");
     d->name = func_unique_name(a->func, wish);
     op_set_name(a->at->m, d->def, d->name);
     return d;
 }
 
-static Value *through(const Auto *a, const Op *op)
+static Value *autodiff_through(const Auto *a, const Op *op)
 {
     for (int i = 0; i < op->nout; i++)
         if (ptrmap_get(&a->flow, op->out[i])) return op->out[i];
     return NULL;
 }
 
-static bool give(Auto *a, Builder *b, const Op *op, const bool *wanted, Value *const *dx)
+static bool autodiff_give(Auto *a, Builder *b, const Op *op, const bool *wanted,
+                          Value *const *dx)
 {
     int at = 0;
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < op->arg[i].count; k++, at++) {
             if (!wanted[at]) continue;
             if (!dx[at]) return has_none(a, op, op->arg[i].name);
-            add_flow(a, b, op->arg[i].val[k], dx[at], through(a, op));
+            add_flow(a, b, op->arg[i].val[k], dx[at], autodiff_through(a, op));
         }
     return true;
 }
@@ -277,19 +279,19 @@ static bool differentiate_cond(Auto *a, Builder *b, const Op *op, Value *const *
     CondFlow flow = { .depends = &a->depends };
     if (!autodiff_cond(b, op, dy, &a->scratch, &flow)) return false;
     for (int i = 0; i < flow.n; i++)
-        if (flow.dx[i]) add_flow(a, b, flow.x[i], flow.dx[i], through(a, op));
+        if (flow.dx[i]) add_flow(a, b, flow.x[i], flow.dx[i], autodiff_through(a, op));
     return true;
 }
 
-static bool differentiate(Auto *a, const Op *op)
+static bool autodiff_differentiate(Auto *a, const Op *op)
 {
     Value *dy[MAX_RESULT] = { NULL };
     bool any = false, known = true;
     for (int i = 0; i < op->nout && i < MAX_RESULT; i++) {
-        dy[i] = complete(a, op->out[i]);
+        dy[i] = autodiff_complete(a, op->out[i]);
         any = any || dy[i];
     }
-    if (!any || !flows(a, op)) return true;
+    if (!any || !autodiff_flows(a, op)) return true;
     Builder b = *a->at;
     b.loc = op->loc;
     if (op->opset) b.opset = op->opset;
@@ -314,32 +316,32 @@ static bool differentiate(Auto *a, const Op *op)
     Grad g = { .b = &b, .op = op, .dy = dy, .wanted = wanted, .dx = dx };
     const int errors = b.diag->errors + b.diag->fails;
     return known && ops[op->kind].grad(&g) && errors == b.diag->errors + b.diag->fails
-        && give(a, &b, op, wanted, dx);
+        && autodiff_give(a, &b, op, wanted, dx);
 }
 
 bool autodiff_within(Builder *at, Block *block, Value *const *y, Value *const *seed, int ny,
                      Value *const *x, int nx, Value **dx)
 {
     Auto a = { .at = at, .func = at->block->func, .block = block };
-    guard_task(&a.lost, release, &a);
+    guard_task(&a.lost, autodiff_release, &a);
     for (int i = 0; block->owner && i < ny; i++) /* of outside, where they have their names */
-        if (seed[i]->def) ptrmap_set(&a.old, seed[i]->def, mark());
+        if (seed[i]->def) ptrmap_set(&a.old, seed[i]->def, autodiff_mark());
     for (int i = 0; i < nx; i++) {
-        ptrmap_set(&a.from_x, x[i], mark());
-        ptrmap_set(&a.depends, x[i], mark());
+        ptrmap_set(&a.from_x, x[i], autodiff_mark());
+        ptrmap_set(&a.depends, x[i], autodiff_mark());
     }
     note_dependence(&a);
-    bool ok = expand(&a);
+    bool ok = autodiff_expand(&a);
     for (int i = 0; ok && i < ny; i++)
         if (ptrmap_get(&a.depends, y[i])) add_flow(&a, at, y[i], seed[i], NULL);
-    for (size_t i = a.ops.n; ok && i-- > 0;) ok = differentiate(&a, a.ops.op[i]);
+    for (size_t i = a.ops.n; ok && i-- > 0;) ok = autodiff_differentiate(&a, a.ops.op[i]);
     for (int i = 0; i < nx; i++) {
         Value *d = ok ? ptrmap_get(&a.flow, x[i]) : NULL;
-        dx[i] = d && !block->owner ? complete(&a, x[i])
+        dx[i] = d && !block->owner ? autodiff_complete(&a, x[i])
                                    : d; /* a branch's has no name outside */
     }
     guard_task_end(&a.lost);
-    release(&a);
+    autodiff_release(&a);
     return ok;
 }
 

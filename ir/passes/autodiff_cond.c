@@ -20,7 +20,7 @@ typedef struct {
 
 /* ---- what the blocks take from outside --------------------------------------------------- */
 
-static void take(Branches *t, Value *v)
+static void autodiff_cond_take(Branches *t, Value *v)
 {
     CondFlow *f = t->flow;
     if (ptrmap_get(&t->inside, v) || ptrmap_get(&t->taken, v)) return;
@@ -43,11 +43,11 @@ static void take_block(Branches *t, const Block *block)
         ptrmap_set(&t->inside, block->param[i], block->param[i]);
     for (const Op *op = block->first; op; op = op->next) {
         for (int i = 0; i < op->narg; i++)
-            for (int k = 0; k < op->arg[i].count; k++) take(t, op->arg[i].val[k]);
+            for (int k = 0; k < op->arg[i].count; k++) autodiff_cond_take(t, op->arg[i].val[k]);
         for (int i = 0; i < op->nblock; i++) take_block(t, op->block[i]);
         for (int i = 0; i < op->nout; i++) ptrmap_set(&t->inside, op->out[i], op->out[i]);
     }
-    for (int i = 0; i < block->nresult; i++) take(t, block->result[i]);
+    for (int i = 0; i < block->nresult; i++) autodiff_cond_take(t, block->result[i]);
 }
 
 /* ---- a block ----------------------------------------------------------------------------- */
@@ -80,7 +80,7 @@ static bool back_through(Branches *t, const Block *from, Block *to, Value **dx)
 }
 
 /* A block yields what it defines itself. */
-static Value *own(Branches *t, Block *block, Value *dx, const Value *x)
+static Value *autodiff_cond_own(Branches *t, Block *block, Value *dx, const Value *x)
 {
     Builder inner = builder_at(block, NULL, t->b->diag, t->b->loc);
     inner.opset = t->b->opset;
@@ -90,7 +90,7 @@ static Value *own(Branches *t, Block *block, Value *dx, const Value *x)
 
 /* ---- the statement ----------------------------------------------------------------------- */
 
-static bool build(Branches *t)
+static bool autodiff_cond_build(Branches *t)
 {
     CondFlow *f = t->flow;
     Value **dx[2] = { NULL };
@@ -107,7 +107,7 @@ static bool build(Branches *t)
         const Value *x = f->x[j];
         if (!dx[0][j] && !dx[1][j]) continue;
         for (int i = 0; i < 2; i++)
-            block_result(made->block[i], own(t, made->block[i], dx[i][j], x));
+            block_result(made->block[i], autodiff_cond_own(t, made->block[i], dx[i][j], x));
         f->dx[j] = op_out(t->b->m, made, func_unique_name(t->b->block->func, "d_cond"), x->type,
                           t->op->loc);
     }
@@ -120,7 +120,7 @@ bool autodiff_cond(Builder *b, const Op *op, Value *const *dy, Arena *arena, Con
 {
     Branches t = { .b = b, .op = op, .dy = dy, .flow = flow, .arena = arena };
     for (int i = 0; i < op->nblock; i++) take_block(&t, op->block[i]);
-    const bool ok = op->nblock == 2 && build(&t);
+    const bool ok = op->nblock == 2 && autodiff_cond_build(&t);
     ptrmap_free(&t.inside);
     ptrmap_free(&t.taken);
     ptrmap_free(&t.copy);

@@ -14,7 +14,7 @@ typedef struct {
     Value **x;
     const char **name; /* of the result: d_<path> */
     int nx, cap;
-} Work;
+} GradWork;
 
 static bool is_float(const Value *v)
 {
@@ -30,7 +30,7 @@ static const char *as_name(Arena *a, const char *text, size_t n)
     return s;
 }
 
-static void add_x(Work *w, Value *v)
+static void add_x(GradWork *w, Value *v)
 {
     for (int i = 0; i < w->nx; i++)
         if (w->x[i] == v) return;
@@ -62,7 +62,7 @@ static bool feeds_only_decoders(Func *f, const Value *v)
 }
 
 /* A declared weight, or without declarations a constant of more than one float. */
-static bool is_weight(const Work *w, const Op *op)
+static bool is_weight(const GradWork *w, const Op *op)
 {
     size_t n;
     if (op->kind != OP_const || !is_float(op->out[0])) return false;
@@ -71,7 +71,7 @@ static bool is_weight(const Work *w, const Op *op)
         && !feeds_only_decoders(w->func, op->out[0]);
 }
 
-static void add_all(Work *w)
+static void add_all(GradWork *w)
 {
     for (int i = 0; i < w->func->body->nparam; i++)
         if (is_float(w->func->body->param[i])) add_x(w, w->func->body->param[i]);
@@ -89,9 +89,9 @@ static Value *find_value(const Func *f, const char *name)
     return NULL;
 }
 
-static bool unknown(Work *w, const char *name)
+static bool autodiff_module_unknown(GradWork *w, const char *name)
 {
-    Work all = { .m = w->m, .func = w->func, .options = w->options };
+    GradWork all = { .m = w->m, .func = w->func, .options = w->options };
     add_all(&all);
     const char **known = NEW_ARRAY(&all.scratch, all.nx + 1, const char *);
     for (int i = 0; i < all.nx; i++) known[i] = all.x[i]->name;
@@ -102,13 +102,13 @@ static bool unknown(Work *w, const char *name)
     return false;
 }
 
-static bool add_named(Work *w)
+static bool add_named(GradWork *w)
 {
     for (const char *s = w->options->names; s; s = list_next(s)) {
         const size_t n = strcspn(s, ",");
         const char *name = as_name(&w->scratch, s, n);
         Value *v = find_value(w->func, name);
-        if (!v) return unknown(w, arena_strndup(&w->scratch, s, n));
+        if (!v) return autodiff_module_unknown(w, arena_strndup(&w->scratch, s, n));
         if (!is_float(v))
             return diag_error(w->diag, v->loc, "%s is %s: only floats have a gradient", name,
                               type_text(&w->scratch, v->type));
@@ -120,7 +120,7 @@ static bool add_named(Work *w)
 /* ---- seeds ------------------------------------------------------------------------------- */
 
 /* The last result, which is multiplied with 1 or with an input; -1 after an error. */
-static int add_last(Work *w, Builder *b, Value **y, Value **seed)
+static int add_last(GradWork *w, Builder *b, Value **y, Value **seed)
 {
     size_t n;
     const Block *body = w->func->body;
@@ -143,7 +143,7 @@ static int add_last(Work *w, Builder *b, Value **y, Value **seed)
 }
 
 /* The float results and what each is multiplied with; -1 after an error. */
-static int add_seeds(Work *w, Builder *b, Value **y, Value **seed)
+static int add_seeds(GradWork *w, Builder *b, Value **y, Value **seed)
 {
     int n = 0;
     const int results = w->func->body->nresult;
@@ -185,7 +185,7 @@ static int add_seeds(Work *w, Builder *b, Value **y, Value **seed)
 /* ---- results ----------------------------------------------------------------------------- */
 
 /* A value of our own under that name, which another one may have to give up. */
-static bool add_result(Work *w, Builder *b, Value *v, const char *wish)
+static bool add_result(GradWork *w, Builder *b, Value *v, const char *wish)
 {
     const char *name = module_name(w->m, wish);
     Value *taken = find_value(w->func, name);
@@ -207,7 +207,7 @@ static bool add_result(Work *w, Builder *b, Value *v, const char *wish)
     return true;
 }
 
-static Value *zeros(Work *w, Builder *b, const Value *x)
+static Value *autodiff_module_zeros(GradWork *w, Builder *b, const Value *x)
 {
     diag_warn(w->diag, WARN_ZERO_GRADIENT, x->loc, "no result depends on %s: its gradient is 0",
               x->name);
@@ -222,7 +222,7 @@ static Value *zeros(Work *w, Builder *b, const Value *x)
     return build_const(b, "zeros", c);
 }
 
-static bool differentiate(Work *w)
+static bool autodiff_module_differentiate(GradWork *w)
 {
     Func *f = w->func;
     const int results = f->body->nresult;
@@ -244,7 +244,7 @@ static bool differentiate(Work *w)
     b = builder_at(f->body, NULL, w->diag, f->loc);
     if (w->options->only) func_drop_results(f, 0);
     for (int i = 0; i < w->nx; i++) {
-        Value *g = dx[i] ? dx[i] : zeros(w, &b, w->x[i]);
+        Value *g = dx[i] ? dx[i] : autodiff_module_zeros(w, &b, w->x[i]);
         if (!g || !add_result(w, &b, g, w->name[i])) return false;
     }
     return true;
@@ -253,8 +253,8 @@ static bool differentiate(Work *w)
 bool autodiff_module(Module *m, const GradOptions *o, Diag *d)
 {
     Func *f = o->function ? module_func(m, o->function) : module_main(m);
-    Work w = { .m = m, .func = f, .diag = d, .options = o };
-    bool ok = w.func ? differentiate(&w)
+    GradWork w = { .m = m, .func = f, .diag = d, .options = o };
+    bool ok = w.func ? autodiff_module_differentiate(&w)
                      : diag_error(d, (Loc){ 0 }, "the program has no function");
     if (ok) {
         PassOptions none = { .only = "dce" };

@@ -24,14 +24,14 @@ typedef struct {
     Diag *diag;
     EdgeType *wanted;
     void *ctx;
-} Edges;
+} BoundaryEdges;
 
-static DType wanted_of(const Edges *e, const Value *v)
+static DType wanted_of(const BoundaryEdges *e, const Value *v)
 {
     return v->type->kind == TY_TENSOR ? e->wanted(e->ctx, e->f, v) : DT_NONE;
 }
 
-static const Type *retyped(Module *m, const Type *t, DType want)
+static const Type *boundary_retyped(Module *m, const Type *t, DType want)
 {
     return type_tensor(&m->arena, want, t->shape);
 }
@@ -41,7 +41,7 @@ static const char *with_dtype(Module *m, const char *name, DType t)
     return arena_printf(&m->arena, "%s_to_%s", name, dtypes[t].name);
 }
 
-static int convert_inputs(const Edges *e)
+static int convert_inputs(const BoundaryEdges *e)
 {
     Func *f = e->f;
     Module *m = f->module;
@@ -51,7 +51,7 @@ static int convert_inputs(const Edges *e)
         const DType want = wanted_of(e, p);
         if (!is_other(p->type, want)) continue;
         DType inside = p->type->dtype;
-        p->type = retyped(m, p->type, want);
+        p->type = boundary_retyped(m, p->type, want);
         changes++;
         Builder b = builder_at(f->body, f->body->first, e->diag, p->loc);
         Value *dtype = build_string(&b, dtypes[inside].name);
@@ -65,7 +65,7 @@ static int convert_inputs(const Edges *e)
     return changes;
 }
 
-static int convert_results(const Edges *e)
+static int convert_results(const BoundaryEdges *e)
 {
     Func *f = e->f;
     Module *m = f->module;
@@ -90,7 +90,7 @@ static int convert_results(const Edges *e)
 
 int edges_take(Func *f, Diag *d, EdgeType *wanted, void *ctx)
 {
-    const Edges e = { .f = f, .diag = d, .wanted = wanted, .ctx = ctx };
+    const BoundaryEdges e = { .f = f, .diag = d, .wanted = wanted, .ctx = ctx };
     GuardTask lost;
     func_walk_begin(f, &lost);
     int changes = convert_inputs(&e);

@@ -7,7 +7,7 @@ typedef struct {
     bool failed;
 } Expanding;
 
-static bool visit(void *ctx, Op *op)
+static bool composites_visit(void *ctx, Op *op)
 {
     Expanding *e = ctx;
     if (op->kind == OP_NONE || !(ops[op->kind].flags & F_COMPOSITE)) return true;
@@ -35,6 +35,6 @@ int pass_composites(Module *m, const PassOptions *o, Diag *d)
     (void)o;
     Expanding e = { .diag = d };
     for (Func *f = m->first; f; f = f->next)
-        if (!func_walk(f, visit, &e)) break;
+        if (!func_walk(f, composites_visit, &e)) break;
     return e.failed ? -1 : e.changes;
 }

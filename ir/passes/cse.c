@@ -8,13 +8,13 @@
 typedef struct {
     uint64_t hash;
     Op *op;
-} Slot;
+} CseSlot;
 
 typedef struct {
-    Slot *slot;
+    CseSlot *slot;
     size_t cap;
     ValueTable kept; /* of a value that was merged: the one that stays */
-} Table;
+} CseTable;
 
 static uint64_t hash_op(const Op *op)
 {
@@ -84,12 +84,12 @@ static bool may_merge(const Op *op)
     return true;
 }
 
-static Op *find_or_add(Table *t, Op *op)
+static Op *find_or_add(CseTable *t, Op *op)
 {
     uint64_t h = hash_op(op);
     for (size_t i = (size_t)h & (t->cap - 1);; i = (i + 1) & (t->cap - 1)) {
         if (!t->slot[i].op) {
-            t->slot[i] = (Slot){ h, op };
+            t->slot[i] = (CseSlot){ h, op };
             return NULL;
         }
         if (t->slot[i].hash == h && same_op(t->slot[i].op, op)) return t->slot[i].op;
@@ -97,7 +97,7 @@ static Op *find_or_add(Table *t, Op *op)
 }
 
 /* What was merged so far is followed, so that one walk suffices. */
-static void redirect(const Table *t, Value **val, int n)
+static void cse_redirect(const CseTable *t, Value **val, int n)
 {
     for (int i = 0; i < n; i++) {
         Value *kept = values_get(&t->kept, val[i]);
@@ -105,7 +105,7 @@ static void redirect(const Table *t, Value **val, int n)
     }
 }
 
-static void redirect_op(const Table *t, Op *op)
+static void redirect_op(const CseTable *t, Op *op)
 {
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < op->arg[i].count; k++) {
@@ -114,16 +114,16 @@ static void redirect_op(const Table *t, Op *op)
         }
     for (int b = 0; b < op->nblock; b++) {
         for (Op *in = op->block[b]->first; in; in = in->next) redirect_op(t, in);
-        redirect(t, op->block[b]->result, op->block[b]->nresult);
+        cse_redirect(t, op->block[b]->result, op->block[b]->nresult);
     }
 }
 
 /* The function's own statements; those in nested blocks are left as they are. */
-static int merge(Func *f)
+static int cse_merge(Func *f)
 {
     size_t count = 0;
     for (const Op *op = f->body->first; op; op = op->next) count++;
-    Table t = { .cap = 16 };
+    CseTable t = { .cap = 16 };
     while (t.cap < 2 * count + 2) t.cap *= 2;
     t.slot = mem_zero(t.cap, sizeof *t.slot);
     if (!t.slot) mem_out(t.cap * sizeof *t.slot);
@@ -146,6 +146,6 @@ int pass_cse(Module *m, const PassOptions *o, Diag *d)
 {
     (void)o, (void)d;
     int merged = 0;
-    for (Func *f = m->first; f; f = f->next) merged += merge(f);
+    for (Func *f = m->first; f; f = f->next) merged += cse_merge(f);
     return merged;
 }

@@ -1,7 +1,7 @@
 /* dce.c -- drops statements whose results nothing needs. */
 #include "pass.h"
 
-static void mark(ValueTable *live, Value *const *val, int n)
+static void dce_mark(ValueTable *live, Value *const *val, int n)
 {
     for (int i = 0; i < n; i++) values_set(live, val[i], val[i]);
 }
@@ -33,10 +33,10 @@ static bool is_live(const ValueTable *live, const Op *op)
 }
 
 /* Backward through a block, one sweep is enough: uses follow definitions. */
-static int sweep(ValueTable *live, Block *b)
+static int dce_sweep(ValueTable *live, Block *b)
 {
     int dropped = 0;
-    mark(live, b->result, b->nresult);
+    dce_mark(live, b->result, b->nresult);
     for (Op *op = b->last, *prev; op; op = prev) {
         prev = op->prev;
         if (!is_live(live, op)) {
@@ -44,8 +44,8 @@ static int sweep(ValueTable *live, Block *b)
             dropped++;
             continue;
         }
-        for (int i = 0; i < op->narg; i++) mark(live, op->arg[i].val, op->arg[i].count);
-        for (int i = op->nblock; i-- > 0;) dropped += sweep(live, op->block[i]);
+        for (int i = 0; i < op->narg; i++) dce_mark(live, op->arg[i].val, op->arg[i].count);
+        for (int i = op->nblock; i-- > 0;) dropped += dce_sweep(live, op->block[i]);
     }
     return dropped;
 }
@@ -55,7 +55,7 @@ int pass_dce(Module *m, const PassOptions *o, Diag *d)
     (void)o, (void)d;
     int dropped = 0;
     ValueTable live = { 0 };
-    for (Func *f = m->first; f; f = f->next) dropped += sweep(&live, f->body);
+    for (Func *f = m->first; f; f = f->next) dropped += dce_sweep(&live, f->body);
     values_free(&live);
     return dropped;
 }

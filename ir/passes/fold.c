@@ -15,7 +15,7 @@ static bool is_small(const Value *v)
         && type_bytes(v->lit->type) <= SMALL && v->lit->kind != CONST_INIT;
 }
 
-static bool foldable(const Op *op)
+static bool fold_foldable(const Op *op)
 {
     if (!op_is_computable(op)) return false;
     for (int i = 0; i < op->narg; i++)
@@ -45,7 +45,7 @@ static Value *stand_in(Module *m, Op *op, int i, const Const *c, Diag *d)
 bool fold_op(Module *m, Op *op, Diag *d, Value **with)
 {
     const Const *c[MAX_RESULT];
-    if (!foldable(op) || !op_literals(m, op, MAX_RESULT * SMALL, d, c)) return false;
+    if (!fold_foldable(op) || !op_literals(m, op, MAX_RESULT * SMALL, d, c)) return false;
     op_let_weights_go(op, NULL);
     for (int i = 0; i < op->nout; i++) {
         Value *v = stand_in(m, op, i, c[i], d);
@@ -158,7 +158,7 @@ static void fold_weights(Folding *f)
     values_free(&f->used);
 }
 
-static bool visit(void *ctx, Op *op)
+static bool fold_visit(void *ctx, Op *op)
 {
     Folding *f = ctx;
     if (relabel_const(f->func, op, f->m)) f->changes++;
@@ -171,7 +171,7 @@ int pass_fold(Module *m, const PassOptions *o, Diag *d)
     (void)o;
     Folding f = { .m = m, .diag = d };
     for (f.func = m->first; f.func; f.func = f.func->next) {
-        func_walk(f.func, visit, &f);
+        func_walk(f.func, fold_visit, &f);
         fold_weights(&f);
     }
     return f.changes;

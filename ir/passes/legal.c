@@ -36,7 +36,7 @@ typedef struct {
     BuiltScalars scalars;
 } Walker;
 
-static bool rewritable(const Op *op)
+static bool legal_rewritable(const Op *op)
 {
     if (op->kind == OP_NONE || op->kind == OP_const || !op->nout || op->nblock) return false;
     for (int i = 0; i < op->nout; i++)
@@ -44,11 +44,11 @@ static bool rewritable(const Op *op)
     return true;
 }
 
-static bool visit(void *ctx, Op *op)
+static bool legal_visit(void *ctx, Op *op)
 {
     Walker *w = ctx;
     Value *with[MAX_RESULT];
-    if (!rewritable(op) || (w->one && op->nout != 1)) return true;
+    if (!legal_rewritable(op) || (w->one && op->nout != 1)) return true;
     Builder b = before_op(op, w->legal.diag);
     b.scalars = &w->scalars;
     if (w->one ? !(with[0] = w->one(&w->legal, &b, op)) : !w->all(&w->legal, &b, op, with))
@@ -64,7 +64,7 @@ static int walk_all(Module *m, const PassOptions *o, Diag *d, Walker *w)
     int errors = d->errors + d->fails;
     for (w->legal.func = m->first; w->legal.func; w->legal.func = w->legal.func->next) {
         w->scalars = (BuiltScalars){ .count = 0 };
-        func_walk(w->legal.func, visit, w);
+        func_walk(w->legal.func, legal_visit, w);
     }
     return errors == d->errors + d->fails ? w->legal.changes : -1;
 }
@@ -178,7 +178,7 @@ Value *make_cast(Builder *b, Value *x, DType t)
 }
 
 /* The same bytes under another shape. */
-static Value *relabelled(Builder *b, const Value *x, const Shape *s)
+static Value *legal_relabelled(Builder *b, const Value *x, const Shape *s)
 {
     Const *c = NEW(&b->m->arena, Const);
     *c = *x->lit;
@@ -190,7 +190,7 @@ Value *make_shape(Builder *b, Value *x, const Shape *s)
 {
     if (shape_equal(&x->type->shape, s)) return x;
     x = make_dense(b, x);
-    if (x->lit && x->lit->kind != CONST_GROUP) return relabelled(b, x, s);
+    if (x->lit && x->lit->kind != CONST_GROUP) return legal_relabelled(b, x, s);
     if (!s->rank) return mil_squeeze(b, "squeeze", .x = x);
     return mil_reshape(b, "reshape", .x = x, .shape = build_ints(b, s->rank, s->dim));
 }

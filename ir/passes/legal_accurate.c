@@ -7,7 +7,7 @@
 /* ---- activations ------------------------------------------------------------------------- */
 
 /* x / (1 + exp(-u)): x times the sigmoid of u. */
-static Value *gated(Builder *b, Value *x, Value *u)
+static Value *accurate_gated(Builder *b, Value *x, Value *u)
 {
     Value *e = make1(b, OP_exp, make_with(b, OP_mul, u, -1));
     return make2(b, OP_real_div, x, make_with(b, OP_add, e, 1));
@@ -17,7 +17,7 @@ Value *silu_by_exp(const Legal *l, Builder *b, Op *op)
 {
     Value *x = op_value(op, P_x);
     (void)l;
-    return gated(b, x, x);
+    return accurate_gated(b, x, x);
 }
 
 /* The exact mode is computed as the one with tanh, which is within 5e-4 of it. */
@@ -28,10 +28,10 @@ Value *gelu_by_exp(const Legal *l, Builder *b, Op *op)
     (void)l;
     if (!mode) return NULL;
     if (!strcmp(mode, "SIGMOID_APPROXIMATION"))
-        return gated(b, x, make_with(b, OP_mul, x, 1.702));
+        return accurate_gated(b, x, make_with(b, OP_mul, x, 1.702));
     Value *cubic = make_with(b, OP_add, make_with(b, OP_mul, make2(b, OP_mul, x, x), 0.044715),
                              1);
-    return gated(b, x, make_with(b, OP_mul, make2(b, OP_mul, x, cubic), 1.59576912));
+    return accurate_gated(b, x, make_with(b, OP_mul, make2(b, OP_mul, x, cubic), 1.59576912));
 }
 
 Value *softplus_by_maximum(const Legal *l, Builder *b, Op *op)

@@ -47,7 +47,7 @@ Value *legal_attention(Builder *b, const Op *op)
     return make_matmul(b, share, v, false, false);
 }
 
-static Value *attend(const Legal *l, Builder *b, Op *op)
+static Value *attention_attend_in_steps(const Legal *l, Builder *b, Op *op)
 {
     if (op->kind != OP_scaled_dot_product_attention) return NULL;
     const bool ignored = op_value(op, P_attn_mask) && rule_heals(l->rules, RULE_sdpa_mask);
@@ -56,5 +56,5 @@ static Value *attend(const Legal *l, Builder *b, Op *op)
 
 int pass_attention(Module *m, const PassOptions *o, Diag *d)
 {
-    return legal_rewrite(m, o, d, attend);
+    return legal_rewrite(m, o, d, attention_attend_in_steps);
 }

@@ -6,7 +6,7 @@
 #include <math.h>
 
 /* x with more entries behind those of the axis, all of the value. */
-static Value *longer(Builder *b, Value *x, int axis, int64_t more, double value)
+static Value *axis_longer(Builder *b, Value *x, int axis, int64_t more, double value)
 {
     int64_t pad[2 * MAX_RANK] = { 0 };
     pad[2 * axis + 1] = more;
@@ -25,7 +25,7 @@ static bool topk_of_more(Builder *b, const Op *op, Value *x, int axis, int64_t k
     const int64_t n = x->type->shape.dim[axis];
     if (n < more && !dtype_is_float(x->type->dtype)) return false;
     if (n < more)
-        x = longer(b, x, axis, more - n, flag_of(op, P_ascending) ? INFINITY : -INFINITY);
+        x = axis_longer(b, x, axis, more - n, flag_of(op, P_ascending) ? INFINITY : -INFINITY);
     Value *count = build_int(b, more), *sorted = build_bool(b, true);
     int narg = args_with(op, arg, op->narg, P_x, &x);
     narg = args_with(NULL, arg, narg, P_k, &count);
@@ -90,7 +90,7 @@ Value *softmax_of_more(const Legal *l, Builder *b, Op *op)
     if (axis < 0 || s->dim[axis] < 1 || s->dim[axis] > INT32_MAX) return NULL;
     while (n < s->dim[axis]) n *= 2;
     if (n == s->dim[axis]) return NULL;
-    x = longer(b, x, axis, n - s->dim[axis], -65504);
+    x = axis_longer(b, x, axis, n - s->dim[axis], -65504);
     Value *y = mil_softmax(b, "softmax", .x = x, .axis = build_int(b, axis));
     return make_slice(b, y, axis, 0, s->dim[axis]);
 }
@@ -98,8 +98,8 @@ Value *softmax_of_more(const Legal *l, Builder *b, Op *op)
 /* ---- local_response_norm ----------------------------------------------------------------- */
 
 /* Channels of x from..to and their neighbours, normalized, without the neighbours. */
-static Value *normalized(Builder *b, const Op *op, Value *x, int64_t from, int64_t to,
-                         int64_t size)
+static Value *axis_normalized(Builder *b, const Op *op, Value *x, int64_t from, int64_t to,
+                              int64_t size)
 {
     Arg arg[MAX_PARAM];
     const int64_t all = x->type->shape.dim[1];
@@ -126,7 +126,7 @@ Value *lrn_by_groups(const Legal *l, Builder *b, Op *op)
     if (groups > MOST) return NULL;
     for (int64_t i = 0; i < groups; i++) {
         const int64_t n = piece_size(s->dim[1], groups, i, &from);
-        part[i] = normalized(b, op, x, from, from + n, size);
+        part[i] = axis_normalized(b, op, x, from, from + n, size);
     }
     return make_concat(b, part, (int)groups, 1);
 }

@@ -58,13 +58,13 @@ static Value *move_axis(Builder *b, Value *x, int from, int to)
 }
 
 /* Each n-th element of the axis side by side in the deep one. */
-static Value *gather(Builder *b, const BlockOp *o, Value *x, int axis, int64_t n)
+static Value *blocks_gather(Builder *b, const BlockOp *o, Value *x, int axis, int64_t n)
 {
     x = move_axis(b, split_axis(b, x, axis, n), axis + 1, o->deep + !o->front);
     return join_axes(b, x, o->deep);
 }
 
-static Value *deal(Builder *b, const BlockOp *o, Value *x, int axis, int64_t n)
+static Value *blocks_deal(Builder *b, const BlockOp *o, Value *x, int axis, int64_t n)
 {
     const int64_t all = x->type->shape.dim[o->deep];
     x = split_axis(b, x, o->deep, o->front ? all / n : n);
@@ -72,7 +72,7 @@ static Value *deal(Builder *b, const BlockOp *o, Value *x, int axis, int64_t n)
 }
 
 /* x between zeros, or without its edges; edge holds two numbers an axis from the third on. */
-static Value *padded(Builder *b, Value *x, const int64_t *edge, int m)
+static Value *blocks_padded(Builder *b, Value *x, const int64_t *edge, int m)
 {
     int64_t before[MAX_RANK] = { 0 }, after[MAX_RANK] = { 0 };
     for (int i = 0; i < m; i++) {
@@ -82,7 +82,7 @@ static Value *padded(Builder *b, Value *x, const int64_t *edge, int m)
     return make_zeros(b, x, before, after);
 }
 
-static Value *cropped(Builder *b, Value *x, const int64_t *edge, int m)
+static Value *blocks_cropped(Builder *b, Value *x, const int64_t *edge, int m)
 {
     int64_t begin[MAX_RANK] = { 0 };
     Shape s = x->type->shape;
@@ -95,7 +95,7 @@ static Value *cropped(Builder *b, Value *x, const int64_t *edge, int m)
 
 /* The factors of the axes from the third on; false when they are not known, or all as they may
  * be. */
-static bool factors(const Op *op, const BlockOp *o, int64_t *f, int *m)
+static bool blocks_factors(const Op *op, const BlockOp *o, int64_t *f, int *m)
 {
     bool needed = false;
     if (!ints_of(op, o->param, f, m) || *m < 1) return false;
@@ -116,13 +116,14 @@ Value *blocks_by_transpose(const Legal *l, Builder *b, Op *op)
     int m, n;
     (void)l;
     while (o->op != op->kind) o++;
-    if (!s || !out || s->rank >= MAX_RANK || !factors(op, o, f, &m)) return NULL;
+    if (!s || !out || s->rank >= MAX_RANK || !blocks_factors(op, o, f, &m)) return NULL;
     if (o->edges && (!ints_of(op, o->edges, edge, &n) || n != 2 * m)) return NULL;
-    if (o->gathers) x = padded(b, x, edge, m);
+    if (o->gathers) x = blocks_padded(b, x, edge, m);
     const bool backwards = o->gathers == o->front; /* the last factor first */
     for (int i = 0; i < m; i++) {
         const int k = backwards ? m - 1 - i : i;
-        x = o->gathers ? gather(b, o, x, 2 + k, f[k]) : deal(b, o, x, 2 + k, f[k]);
+        x = o->gathers ? blocks_gather(b, o, x, 2 + k, f[k])
+                       : blocks_deal(b, o, x, 2 + k, f[k]);
     }
-    return o->gathers ? x : cropped(b, x, edge, m);
+    return o->gathers ? x : blocks_cropped(b, x, edge, m);
 }

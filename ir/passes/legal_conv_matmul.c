@@ -79,7 +79,7 @@ static Value *product_of_tap(const Products *p, int64_t index, const int64_t *ta
     return make_matmul(p->b, a, x, false, false);
 }
 
-static bool heals(const Legal *l, const ConvOp *v)
+static bool conv_matmul_applies(const Legal *l, const ConvOp *v)
 {
     if (value_is_const(v->weight)) return false;
     return rule_heals(l->rules, RULE_conv_weight)
@@ -91,7 +91,7 @@ static Value *conv_as_products(const Legal *l, Builder *b, Op *op)
     enum { MOST = 1024 };
     ConvOp v;
     Value *part[MOST];
-    if (op->kind != OP_conv || !conv_read(op, &v) || !heals(l, &v)) return NULL;
+    if (op->kind != OP_conv || !conv_read(op, &v) || !conv_matmul_applies(l, &v)) return NULL;
     const Window *w = &v.conv.window;
     const int64_t taps = window_taps(w);
     if (taps > MOST) return NULL;

@@ -43,7 +43,7 @@ Value *l2_norm_by_sum(const Legal *l, Builder *b, Op *op)
 /* ---- truth ------------------------------------------------------------------------------- */
 
 /* Both as 0 or 1, joined by `by`, and what that gives other than 0. */
-static Value *logic(Builder *b, Op *op, int by)
+static Value *decompose_logic(Builder *b, Op *op, int by)
 {
     Value *x = make_cast(b, op_value(op, P_x), DT_FP16),
           *y = make_cast(b, op_value(op, P_y), DT_FP16);
@@ -52,11 +52,11 @@ static Value *logic(Builder *b, Op *op, int by)
 
 Value *and_by_product(const Legal *l, Builder *b, Op *op)
 {
-    return (void)l, logic(b, op, OP_mul);
+    return (void)l, decompose_logic(b, op, OP_mul);
 }
 Value *or_by_maximum(const Legal *l, Builder *b, Op *op)
 {
-    return (void)l, logic(b, op, OP_maximum);
+    return (void)l, decompose_logic(b, op, OP_maximum);
 }
 
 Value *xor_by_difference(const Legal *l, Builder *b, Op *op)
@@ -95,7 +95,7 @@ Value *argmin_by_argmax(const Legal *l, Builder *b, Op *op)
 
 /* The product along one axis: halves by each other, what is over on the way into the last
  * product. */
-static Value *product(Builder *b, Value *x, int axis)
+static Value *decompose_product(Builder *b, Value *x, int axis)
 {
     Value *over = NULL;
     for (int64_t n; (n = x->type->shape.dim[axis]) > 1;) {
@@ -122,7 +122,7 @@ Value *prod_by_halves(const Legal *l, Builder *b, Op *op)
     const int rank = s->rank;
     Value *first = x;
     for (int i = 0; i < n; i++)
-        x = product(b, x, (int)(axes[i] < 0 ? axes[i] + rank : axes[i]));
+        x = decompose_product(b, x, (int)(axes[i] < 0 ? axes[i] + rank : axes[i]));
     if (x == first) return make_with(b, OP_mul, make_shape(b, x, &op->out[0]->type->shape), 1);
     return make_shape(b, x, &op->out[0]->type->shape);
 }

@@ -32,7 +32,7 @@ static Value *matmul_of_three(Builder *b, const Op *op)
 /* ---- operands that are one wide ---------------------------------------------------------- */
 
 /* One of them is repeated along the axis. */
-static bool repeats(const Shape *x, const Shape *y, int axis)
+static bool doubt_repeats(const Shape *x, const Shape *y, int axis)
 {
     return (x->dim[axis] == 1) != (y->dim[axis] == 1);
 }
@@ -56,8 +56,8 @@ static Value *repeated_elsewhere(Builder *b, const Op *op)
     const Shape sx = with_rank(s, out->rank), sy = with_rank(t, out->rank);
     const int last = out->rank - 1;
     int axis = last - 1;
-    if (!repeats(&sx, &sy, last)) return NULL;
-    while (axis >= 0 && repeats(&sx, &sy, axis)) axis--;
+    if (!doubt_repeats(&sx, &sy, last)) return NULL;
+    while (axis >= 0 && doubt_repeats(&sx, &sy, axis)) axis--;
     if (axis < 0) return NULL;
     for (int i = 0; i < out->rank; i++) perm[i] = i == last ? axis : i == axis ? last : i;
     x = make_transpose(b, make_shape(b, x, &sx), out->rank, perm);
@@ -67,7 +67,7 @@ static Value *repeated_elsewhere(Builder *b, const Op *op)
 
 /* ---- the pass ---------------------------------------------------------------------------- */
 
-static Value *doubted(const Legal *l, Builder *b, Op *op)
+static Value *doubt_applies(const Legal *l, Builder *b, Op *op)
 {
     switch (op->kind) {
     case OP_matmul:
@@ -83,5 +83,5 @@ static Value *doubted(const Legal *l, Builder *b, Op *op)
 
 int pass_doubt(Module *m, const PassOptions *o, Diag *d)
 {
-    return legal_rewrite(m, o, d, doubted);
+    return legal_rewrite(m, o, d, doubt_applies);
 }

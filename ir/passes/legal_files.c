@@ -23,11 +23,11 @@ typedef const Const *EachConst(Files *f, const Const *c);
 typedef struct {
     Files *files;
     EachConst *fn;
-} Walk;
+} FilesWalk;
 
-static bool visit(void *ctx, Op *op)
+static bool files_visit(void *ctx, Op *op)
 {
-    const Walk *w = ctx;
+    const FilesWalk *w = ctx;
     for (int i = 0; i < op->attrs.count; i++) {
         const Const *was = op->attrs.at[i].val, *c = w->fn(w->files, was);
         op->attrs.at[i].val = c;
@@ -43,10 +43,10 @@ static bool visit(void *ctx, Op *op)
 
 static void each_const(Files *f, EachConst *fn)
 {
-    Walk w = { f, fn };
+    FilesWalk w = { f, fn };
     for (Func *g = f->m->first; g; g = g->next) {
         f->func = g;
-        func_walk(g, visit, &w);
+        func_walk(g, files_visit, &w);
     }
 }
 
@@ -64,7 +64,7 @@ static const Const *count_file(Files *f, const Const *c)
 }
 
 /* A weight of an absent file stays what it is. */
-static const Const *loose(Files *f, const Const *c)
+static const Const *files_loose(Files *f, const Const *c)
 {
     size_t n;
     if (c->kind != CONST_BLOB || !c->file || c->file->absent) return c;
@@ -86,17 +86,17 @@ static const Const *loose(Files *f, const Const *c)
 }
 
 /* The number of weights that moved; -1 after an error. */
-static int join(Module *m, Diag *d, int64_t most)
+static int files_join(Module *m, Diag *d, int64_t most)
 {
     Files f = { .m = m, .diag = d };
     const int errors = d->errors + d->fails;
     each_const(&f, count_file);
     if (!f.count || f.count + f.fresh <= most) return 0;
-    each_const(&f, loose);
+    each_const(&f, files_loose);
     return errors == d->errors + d->fails ? f.changes : -1;
 }
 
-bool weights_join(Module *m, Diag *d) { return join(m, d, 1) >= 0; }
+bool weights_join(Module *m, Diag *d) { return files_join(m, d, 1) >= 0; }
 
 int pass_weights(Module *m, const PassOptions *o, Diag *d)
 {
@@ -104,5 +104,5 @@ int pass_weights(Module *m, const PassOptions *o, Diag *d)
                one = rule_heals(o->rules, RULE_one_weight_file);
     const int64_t most = one ? 1 : few ? rule_limit(o->rules, LIMIT_weight_files) : -1;
     if (most < 0) return 0;
-    return join(m, d, most);
+    return files_join(m, d, most);
 }

@@ -18,7 +18,7 @@ static bool is_pure(const Block *b)
 
 /* Result i of op becomes `with`, which keeps its own name only where the result is nobody's
  * outside. */
-static void give(Legal *l, Builder *b, Op *op, int i, Value *with)
+static void flatten_give(Legal *l, Builder *b, Op *op, int i, Value *with)
 {
     Value *out = op->out[i];
     if (is_result(out)) {
@@ -66,9 +66,9 @@ static bool flatten_cond(Legal *l, Op *op)
     Builder b = before_op(op, l->diag);
     for (int i = 0; i < op->nout; i++) {
         Value *yes = op->block[0]->result[i], *no = op->block[1]->result[i];
-        give(l, &b, op, i,
-             decided ? (*decided ? yes : no)
-                     : mil_select(&b, "select", .cond = pred, .a = yes, .b = no));
+        flatten_give(l, &b, op, i,
+                     decided ? (*decided ? yes : no)
+                             : mil_select(&b, "select", .cond = pred, .a = yes, .b = no));
     }
     op_unlink(op);
     return true;
@@ -78,7 +78,7 @@ static bool flatten_cond(Legal *l, Op *op)
 
 /* Where a value of the blocks that are being copied is in the copy that was made last; what is
  * not of them is itself. */
-static Value *copied(void *copies, Value *v)
+static Value *flatten_copied(void *copies, Value *v)
 {
     Value *copy = values_get(copies, v);
     return copy ? copy : v;
@@ -90,7 +90,7 @@ static bool is_constant(const Op *op) { return op->nout && value_is_const(op->ou
 static void copy_statement(Builder *b, ValueTable *copies, Op *op)
 {
     Value *with[MAX_RESULT];
-    Op *made = op_clone(op, b->block, b->before, copied, copies);
+    Op *made = op_clone(op, b->block, b->before, flatten_copied, copies);
     if (!is_constant(op)) build_infer(b, NULL, made); /* of what is known by now */
     const bool folded = fold_op(b->m, made, b->diag, with);
     for (int i = 0; i < op->nout; i++)
@@ -104,10 +104,10 @@ static void copy_block(Builder *b, ValueTable *copies, const Block *from, int st
     for (int i = 0; i < from->nparam; i++) values_set(copies, from->param[i], in[i]);
     for (Op *op = from->first; op; op = op->next)
         if (!step || !is_constant(op)) copy_statement(b, copies, op);
-    for (int i = 0; i < from->nresult; i++) out[i] = copied(copies, from->result[i]);
+    for (int i = 0; i < from->nresult; i++) out[i] = flatten_copied(copies, from->result[i]);
 }
 
-static int statements(const Block *b)
+static int flatten_statements(const Block *b)
 {
     int n = 0;
     for (const Op *op = b->first; op; op = op->next) n++;
@@ -126,7 +126,7 @@ static bool same_types(const Op *op, Value *const *v)
 /* The steps in front of op; false when it cannot be said how many there are. */
 static bool unroll_into(Legal *l, Op *op, ValueTable *copies, Value **v)
 {
-    const int each = statements(op->block[0]) + statements(op->block[1]);
+    const int each = flatten_statements(op->block[0]) + flatten_statements(op->block[1]);
     Value *next[MAX_RESULT];
     for (int step = 0;; step++) {
         bool more;
@@ -140,7 +140,7 @@ static bool unroll_into(Legal *l, Op *op, ValueTable *copies, Value **v)
     }
 }
 
-static bool unroll(Legal *l, Op *op, Value **v)
+static bool flatten_unroll(Legal *l, Op *op, Value **v)
 {
     ValueTable copies = { 0 };
     const bool ok = unroll_into(l, op, &copies, v);
@@ -161,19 +161,19 @@ static bool flatten_loop(Legal *l, Op *op)
     if (op->block[1]->nresult != op->nout) return false;
     for (int i = 0; i < op->nout; i++) v[i] = vars->val[i];
     Op *last = op->prev;
-    if (!unroll(l, op, v)) {
+    if (!flatten_unroll(l, op, v)) {
         while (op->prev != last) op_unlink(op->prev);
         return false;
     }
     Builder b = before_op(op, l->diag);
-    for (int i = 0; i < op->nout; i++) give(l, &b, op, i, v[i]);
+    for (int i = 0; i < op->nout; i++) flatten_give(l, &b, op, i, v[i]);
     op_unlink(op);
     return true;
 }
 
 /* ---- the pass ---------------------------------------------------------------------------- */
 
-static bool heals(const Legal *l, const Op *op)
+static bool flatten_applies(const Legal *l, const Op *op)
 {
     return rule_heals(l->rules, RULE_op_refused)
         && op_refused(l->rules, op->kind) >= STAND_REPORTED;
@@ -185,8 +185,9 @@ static void flatten_block(Legal *l, Block *b)
     for (Op *op = b->first, *next; op; op = next) {
         next = op->next;
         for (int i = 0; i < op->nblock; i++) flatten_block(l, op->block[i]);
-        if (op->kind == OP_cond && heals(l, op)) l->changes += flatten_cond(l, op);
-        else if (op->kind == OP_while_loop && heals(l, op)) l->changes += flatten_loop(l, op);
+        if (op->kind == OP_cond && flatten_applies(l, op)) l->changes += flatten_cond(l, op);
+        else if (op->kind == OP_while_loop && flatten_applies(l, op))
+            l->changes += flatten_loop(l, op);
     }
 }
 

@@ -32,7 +32,7 @@ static bool all_known(const Op *op)
 }
 
 /* The results of a statement of constants alone, by its reference meaning. */
-static bool compute(Builder *b, Op *op, Value **out)
+static bool forms_compute(Builder *b, Op *op, Value **out)
 {
     const Const *c[MAX_RESULT];
     size_t bytes = 0;
@@ -49,7 +49,7 @@ static bool compute(Builder *b, Op *op, Value **out)
 
 /* ---- the passes -------------------------------------------------------------------------- */
 
-static bool heals(const Legal *l, int rule)
+static bool forms_heals(const Legal *l, int rule)
 {
     return rule == RULE_OWN || (rule != RULE_op_refused && rule_heals(l->rules, rule));
 }
@@ -58,14 +58,14 @@ static bool take_form(const Legal *l, Builder *b, Op *op, int pass, Value **out)
 {
     const bool refused = pass == FORM_decompose
                       && op_refused(l->rules, op->kind) >= STAND_REPORTED;
-    if (refused && compute(b, op, out)) return true;
-    if (forms[op->kind].pass != pass || (!refused && !heals(l, forms[op->kind].rule)))
+    if (refused && forms_compute(b, op, out)) return true;
+    if (forms[op->kind].pass != pass || (!refused && !forms_heals(l, forms[op->kind].rule)))
         return false;
     if (forms[op->kind].all) return forms[op->kind].all(l, b, op, out);
     return (out[0] = forms[op->kind].one(l, b, op)) != NULL;
 }
 
-static Value *accurate(const Legal *l, Builder *b, Op *op)
+static Value *forms_accurate(const Legal *l, Builder *b, Op *op)
 {
     Value *out = NULL;
     return take_form(l, b, op, FORM_accurate, &out) ? out : NULL;
@@ -73,31 +73,37 @@ static Value *accurate(const Legal *l, Builder *b, Op *op)
 
 int pass_accurate(Module *m, const PassOptions *o, Diag *d)
 {
-    return legal_rewrite(m, o, d, accurate);
+    return legal_rewrite(m, o, d, forms_accurate);
 }
 
-static Value *norm(const Legal *l, Builder *b, Op *op)
+static Value *forms_norm(const Legal *l, Builder *b, Op *op)
 {
     Value *out = NULL;
     return take_form(l, b, op, FORM_norm, &out) ? out : NULL;
 }
 
-int pass_norm(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, norm); }
+int pass_norm(Module *m, const PassOptions *o, Diag *d)
+{
+    return legal_rewrite(m, o, d, forms_norm);
+}
 
-static bool decompose(const Legal *l, Builder *b, Op *op, Value **out)
+static bool forms_decompose(const Legal *l, Builder *b, Op *op, Value **out)
 {
     return take_form(l, b, op, FORM_decompose, out);
 }
 
 int pass_decompose(Module *m, const PassOptions *o, Diag *d)
 {
-    return legal_rewrite_all(m, o, d, decompose);
+    return legal_rewrite_all(m, o, d, forms_decompose);
 }
 
-static Value *root(const Legal *l, Builder *b, Op *op)
+static Value *forms_root(const Legal *l, Builder *b, Op *op)
 {
     Value *out = NULL;
     return take_form(l, b, op, FORM_sqrt, &out) ? out : NULL;
 }
 
-int pass_sqrt(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, root); }
+int pass_sqrt(Module *m, const PassOptions *o, Diag *d)
+{
+    return legal_rewrite(m, o, d, forms_root);
+}

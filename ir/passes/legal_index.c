@@ -39,7 +39,7 @@ static Value *one_element(Builder *b, DType t, double v)
 
 /* The indices as they were before a cast to int32, which engines do not take: whole still, and
  * exact as far as n entries tell them apart. Others: as they are. */
-static Value *uncast(Builder *b, Value *v, int64_t n)
+static Value *index_uncast(Builder *b, Value *v, int64_t n)
 {
     Value *from = v->def && v->def->kind == OP_cast ? op_value(v->def, P_x) : NULL;
     if (!from || n > FP16_WHOLE || from->type->dtype == DT_BOOL) return v;
@@ -71,7 +71,7 @@ Value *one_hot_by_equal(const Legal *l, Builder *b, Op *op)
     if (axis < 0 || out->dim[axis] > COMPUTED_MAX / 4) return NULL;
     Shape s = *out;
     s.dim[axis] = 1;
-    indices = make_shape(b, uncast(b, indices, out->dim[axis]), &s);
+    indices = make_shape(b, index_uncast(b, indices, out->dim[axis]), &s);
     Value *hot = make2(b, OP_equal, indices,
                        make_counting(b, indices->type->dtype, s.rank, axis, out->dim[axis]));
     if (!on) on = one_element(b, t, 1);
@@ -98,7 +98,7 @@ static bool flat_rows(const Tensor *ix, const Shape *data, int depth, int64_t n,
 }
 
 /* The product of extents from axis `from` up to `to`. */
-static int64_t extents(const Shape *s, int from, int to)
+static int64_t index_extents(const Shape *s, int from, int to)
 {
     int64_t n = 1;
     for (int i = from; i < to; i++) n *= s->dim[i];
@@ -117,11 +117,11 @@ Value *gather_nd_by_gather(const Legal *l, Builder *b, Op *op)
         return NULL;
     if (!int_of(op, P_batch_dims, 0, &batch) || batch) return NULL;
     const int lead = ix.shape.rank - 1, depth = (int)ix.shape.dim[lead];
-    const int64_t n = extents(&ix.shape, 0, lead);
+    const int64_t n = index_extents(&ix.shape, 0, lead);
     int64_t *row = arena_alloc(&b->m->arena, ix.count * sizeof *row + 1);
     if (depth < 1 || depth > s->rank || !flat_rows(&ix, s, depth, n, row)) return NULL;
     Shape merged = { .rank = s->rank - depth + 1 };
-    merged.dim[0] = extents(s, 0, depth);
+    merged.dim[0] = index_extents(s, 0, depth);
     for (int i = 1; i < merged.rank; i++) merged.dim[i] = s->dim[depth + i - 1];
     Value *rows = build_const(b, "rows", const_ints(&b->m->arena, DT_INT32, (int)n, row));
     x = make_shape(b, x, &merged);
@@ -154,7 +154,7 @@ static bool joined_by(const char *mode, int *by)
     return false;
 }
 
-static Value *joined(Builder *b, const Scatter *s, Value *old, Value *update)
+static Value *index_joined(Builder *b, const Scatter *s, Value *old, Value *update)
 {
     return s->by != OP_NONE ? make2(b, s->by, old, update) : update;
 }
@@ -194,13 +194,13 @@ static Value *scatter_rows(Builder *b, const Scatter *s)
     Value **made = NEW_ARRAY(&b->m->arena, all, Value *);
     if (run) {
         Value *old = make_slice(b, s->data, s->axis, s->row[0], s->n);
-        made[s->row[0]] = joined(b, s, old, s->updates);
+        made[s->row[0]] = index_joined(b, s, old, s->updates);
         return join_parts(b, s, made, s->n);
     }
     for (int64_t i = 0; i < s->n; i++) {
         Value **at = &made[s->row[i]];
         if (!*at && s->by) *at = make_slice(b, s->data, s->axis, s->row[i], 1);
-        *at = joined(b, s, *at, make_slice(b, s->updates, s->axis, i, 1));
+        *at = index_joined(b, s, *at, make_slice(b, s->updates, s->axis, i, 1));
     }
     return join_parts(b, s, made, 1);
 }
@@ -209,7 +209,7 @@ static Value *scatter_rows(Builder *b, const Scatter *s)
 static bool same_in_each_line(const Tensor *ix, Scatter *s)
 {
     const Shape *u = &ix->shape;
-    const int64_t inner = extents(u, s->axis + 1, u->rank);
+    const int64_t inner = index_extents(u, s->axis + 1, u->rank);
     for (int i = 0; i < u->rank; i++)
         if (i != s->axis && u->dim[i] != s->data->type->shape.dim[i]) return false;
     for (size_t i = 0; i < ix->count; i++) {
@@ -226,10 +226,10 @@ static bool plan_nd(Builder *b, const Tensor *ix, Scatter *s)
     const Shape *data = &s->data->type->shape;
     const int lead = ix->shape.rank - 1, depth = lead < 0 ? 0 : (int)ix->shape.dim[lead];
     if (depth < 1 || depth > data->rank) return false;
-    s->n = extents(&ix->shape, 0, lead);
+    s->n = index_extents(&ix->shape, 0, lead);
     if (!flat_rows(ix, data, depth, s->n, s->row)) return false;
-    const int64_t size = extents(data, depth, data->rank);
-    s->data = make_as(b, s->data, SHAPE(extents(data, 0, depth), size));
+    const int64_t size = index_extents(data, depth, data->rank);
+    s->data = make_as(b, s->data, SHAPE(index_extents(data, 0, depth), size));
     s->updates = make_as(b, s->updates, SHAPE(s->n, size));
     return true;
 }
@@ -304,7 +304,8 @@ Value *reverse_sequence_by_reverse(const Legal *l, Builder *b, Op *op)
 }
 
 /* Entries from, from + stride .. along the axis, n of them. */
-static Value *strided(Builder *b, Value *x, int axis, int64_t from, int64_t stride, int64_t n)
+static Value *index_strided(Builder *b, Value *x, int axis, int64_t from, int64_t stride,
+                            int64_t n)
 {
     int64_t begin[MAX_RANK] = { 0 }, step[MAX_RANK];
     Shape end = x->type->shape;
@@ -334,7 +335,7 @@ Value *windows_by_slices(const Legal *l, Builder *b, Op *op)
     one.dim[whole ? axis : axis + 1] = 1;
     for (int64_t i = 0; i < n; i++) {
         part[i] = whole ? make_slice(b, x, axis, i * stride, size)
-                        : strided(b, x, axis, i, stride, windows);
+                        : index_strided(b, x, axis, i, stride, windows);
         part[i] = make_shape(b, part[i], &one);
     }
     return make_concat(b, part, (int)n, whole ? axis : axis + 1);

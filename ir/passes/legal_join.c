@@ -14,7 +14,7 @@ static Value *repeat_along(Builder *b, Value *x, int axis, int64_t times)
 }
 
 /* Axes of one entry broadcast against ones; the others are concatenated. */
-static Value *tile(Builder *b, const Op *op)
+static Value *join_tile(Builder *b, const Op *op)
 {
     int64_t reps[MAX_RANK * 2];
     Value *x = op_value(op, P_x);
@@ -41,7 +41,7 @@ static Value *tile(Builder *b, const Op *op)
     return make2(b, OP_mul, x, build_const(b, "ones", c));
 }
 
-static Value *stack(Builder *b, const Op *op)
+static Value *join_stack(Builder *b, const Op *op)
 {
     Value *part[MOST_COPIES];
     const Arg *values = op_find_arg(op, P_values);
@@ -56,7 +56,7 @@ static Value *stack(Builder *b, const Op *op)
     return make_concat(b, part, values->count, axis);
 }
 
-static bool split(Builder *b, const Op *op, Value **out)
+static bool join_split(Builder *b, const Op *op, Value **out)
 {
     Value *x = op_value(op, P_x);
     const Shape *s = shape_of_value(x);
@@ -73,7 +73,7 @@ static bool split(Builder *b, const Op *op, Value **out)
 }
 
 /* x with zeros before and behind it along the axis. */
-static Value *padded(Builder *b, Value *x, int axis, int64_t before, int64_t behind)
+static Value *join_padded(Builder *b, Value *x, int axis, int64_t before, int64_t behind)
 {
     int64_t pad[2 * MAX_RANK] = { 0 };
     if (!before && !behind) return x;
@@ -83,7 +83,7 @@ static Value *padded(Builder *b, Value *x, int axis, int64_t before, int64_t beh
 }
 
 /* The sum of the parts, each among zeros in its place: of numbers alone, and not by turns. */
-static Value *concat(Builder *b, const Op *op)
+static Value *join_concat(Builder *b, const Op *op)
 {
     const Arg *values = op_find_arg(op, P_values);
     const Shape *out = shape_of_value(op->out[0]);
@@ -96,7 +96,7 @@ static Value *concat(Builder *b, const Op *op)
     int64_t from = 0;
     for (int i = 0; i < values->count; i++) {
         const int64_t n = values->val[i]->type->shape.dim[axis];
-        Value *part = padded(b, values->val[i], axis, from, out->dim[axis] - from - n);
+        Value *part = join_padded(b, values->val[i], axis, from, out->dim[axis] - from - n);
         sum = sum ? make2(b, OP_add, sum, part) : part;
         from += n;
     }
@@ -105,22 +105,23 @@ static Value *concat(Builder *b, const Op *op)
 
 static Value *parts_joined(const Legal *l, Builder *b, Op *op)
 {
-    return op->kind == OP_concat && rule_heals(l->rules, RULE_concat) ? concat(b, op) : NULL;
+    return op->kind == OP_concat && rule_heals(l->rules, RULE_concat) ? join_concat(b, op)
+                                                                      : NULL;
 }
 
-static bool join(const Legal *l, Builder *b, Op *op, Value **out)
+static bool legal_join_join(const Legal *l, Builder *b, Op *op, Value **out)
 {
-    if (op->kind == OP_split) return rule_heals(l->rules, RULE_split) && split(b, op, out);
+    if (op->kind == OP_split) return rule_heals(l->rules, RULE_split) && join_split(b, op, out);
     if (op->kind == OP_tile && rule_heals(l->rules, RULE_tile))
-        return (out[0] = tile(b, op)) != NULL;
+        return (out[0] = join_tile(b, op)) != NULL;
     return op->kind == OP_stack && rule_heals(l->rules, RULE_stack)
-        && (out[0] = stack(b, op)) != NULL;
+        && (out[0] = join_stack(b, op)) != NULL;
 }
 
 /* concat comes second, for those that the others make. */
 int pass_join(Module *m, const PassOptions *o, Diag *d)
 {
-    const int n = legal_rewrite_all(m, o, d, join),
+    const int n = legal_rewrite_all(m, o, d, legal_join_join),
               k = n < 0 ? n : legal_rewrite(m, o, d, parts_joined);
     return k < 0 ? k : n + k;
 }

@@ -78,7 +78,7 @@ static void decompress_side(const Legal *l, Op *op, ParamId side, bool fits)
     legal_decompress(l->m, v->def, l->diag);
 }
 
-static Value *constants(const Legal *l, Builder *b, Op *op)
+static Value *matmul_constants(const Legal *l, Builder *b, Op *op)
 {
     if (op->kind != OP_matmul) return NULL;
     if (rule_heals(l->rules, RULE_matmul_constant)) {
@@ -92,5 +92,5 @@ static Value *constants(const Legal *l, Builder *b, Op *op)
 
 int pass_matmul_const(Module *m, const PassOptions *o, Diag *d)
 {
-    return legal_rewrite(m, o, d, constants);
+    return legal_rewrite(m, o, d, matmul_constants);
 }

@@ -44,7 +44,7 @@ static Value *swish_of_four(const Legal *l, Builder *b, Op *op)
     return make_shape(b, make2(b, OP_mul, gate, p), &op->out[0]->type->shape);
 }
 
-static Value *apart(const Legal *l, Builder *b, Op *op)
+static Value *pairs_apart(const Legal *l, Builder *b, Op *op)
 {
     Value *y = scale_whole(l, b, op);
     return y ? y : swish_of_four(l, b, op);
@@ -52,5 +52,5 @@ static Value *apart(const Legal *l, Builder *b, Op *op)
 
 int pass_pairs(Module *m, const PassOptions *o, Diag *d)
 {
-    return legal_rewrite(m, o, d, apart);
+    return legal_rewrite(m, o, d, pairs_apart);
 }

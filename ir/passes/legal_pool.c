@@ -29,7 +29,7 @@ static bool pool_read(Op *op, PoolOp *p)
 }
 
 /* What the windows reach of padding, or beyond it, behind x. */
-static int64_t reached(const Window *w, int i)
+static int64_t pool_reached(const Window *w, int i)
 {
     const int64_t end = (w->out[i] - 1) * w->stride[i] - w->before[i] + w->kernel[i];
     return end > w->in[i] ? end - w->in[i] : 0;
@@ -55,11 +55,11 @@ static Value *make_pool(Builder *b, const PoolOp *p, Value *x, const Window *w, 
 /* ---- two steps --------------------------------------------------------------------------- */
 
 /* The windows of the first step, which lie side by side, along an axis; 0: there are none. */
-static int64_t factor(const PoolOp *p, int i)
+static int64_t pool_factor(const PoolOp *p, int i)
 {
     const Window *w = &p->w;
     if (w->kernel[i] <= p->most) return 1;
-    if (w->before[i] || reached(w, i)) return 0;
+    if (w->before[i] || pool_reached(w, i)) return 0;
     for (int64_t f = p->most; f > 1; f--)
         if (w->kernel[i] % f == 0 && w->kernel[i] / f <= p->most
             && (w->stride[i] % f == 0 || w->out[i] == 1))
@@ -74,8 +74,8 @@ static Value *two_steps(Builder *b, const PoolOp *p)
     int64_t begin[MAX_RANK] = { 0 };
     Shape s = p->x->type->shape;
     for (int i = 0; i < MAX_SPATIAL; i++) {
-        const int64_t f = factor(p, i);
-        if (!f || reached(&p->w, i) > p->w.after[i]) return NULL;
+        const int64_t f = pool_factor(p, i);
+        if (!f || pool_reached(&p->w, i) > p->w.after[i]) return NULL;
         one.kernel[i] = one.stride[i] = f;
         one.before[i] = one.after[i] = 0;
         if (f == 1) continue;
@@ -93,7 +93,7 @@ static Value *two_steps(Builder *b, const PoolOp *p)
 /* Windows of k1, and of k2 such ones a step apart, are windows of k1 + k2 - 1. Each step takes
  * as much of the padding as leaves an element of x in every window: what the first one's
  * windows in front of x hold, its first window holds, too. */
-static Value *overlapping(Builder *b, const PoolOp *p)
+static Value *pool_overlapping(Builder *b, const PoolOp *p)
 {
     int64_t steps = 1, before[MAX_SPATIAL], after[MAX_SPATIAL], in[MAX_SPATIAL];
     Value *x = p->x;
@@ -101,7 +101,7 @@ static Value *overlapping(Builder *b, const PoolOp *p)
         const int64_t n = piece_count(p->w.kernel[i] - 1, p->most - 1);
         if (n > steps) steps = n;
         before[i] = p->w.before[i];
-        after[i] = reached(&p->w, i);
+        after[i] = pool_reached(&p->w, i);
         in[i] = p->w.in[i];
         /* a window of padding alone has no place in x */
         if (before[i] >= p->w.kernel[i] || after[i] >= p->w.kernel[i]) return NULL;
@@ -130,7 +130,7 @@ static Value *overlapping(Builder *b, const PoolOp *p)
 /* ---- means and roots, in pieces ---------------------------------------------------------- */
 
 /* How many elements of window o a mean divides by, along an axis. */
-static int64_t counted(const PoolOp *p, int i, int64_t o)
+static int64_t pool_counted(const PoolOp *p, int i, int64_t o)
 {
     const Window *w = &p->w;
     int64_t from = o * w->stride[i] - w->before[i], to = from + w->kernel[i];
@@ -144,12 +144,12 @@ static bool counts_all(const PoolOp *p)
 {
     for (int i = 0; i < MAX_SPATIAL; i++)
         for (int64_t o = 0; o < p->w.out[i]; o++)
-            if (counted(p, i, o) != p->w.kernel[i]) return false;
+            if (pool_counted(p, i, o) != p->w.kernel[i]) return false;
     return true;
 }
 
 /* Times means over all of the window: what makes them means of what counts. NULL: too many. */
-static Value *correction(Builder *b, const PoolOp *p)
+static Value *pool_correction(Builder *b, const PoolOp *p)
 {
     enum { MOST_BYTES = 1 << 24 };
     const Window *w = &p->w;
@@ -162,7 +162,7 @@ static Value *correction(Builder *b, const PoolOp *p)
         double f = 1;
         size_t rest = k;
         for (int i = MAX_SPATIAL - 1; i >= 0; i--) {
-            const int64_t n = counted(p, i, (int64_t)(rest % (size_t)w->out[i]));
+            const int64_t n = pool_counted(p, i, (int64_t)(rest % (size_t)w->out[i]));
             f = n ? f * (double)w->kernel[i] / (double)n : 0;
             rest /= (size_t)w->out[i];
         }
@@ -186,7 +186,8 @@ static Value *root_of(Builder *b, Value **part, int n, const Shape *out)
 }
 
 /* Piece k of the window, over x with its padding written out. */
-static Value *piece(Builder *b, const PoolOp *p, Value *x, const int64_t *pieces, int64_t k)
+static Value *pool_piece(Builder *b, const PoolOp *p, Value *x, const int64_t *pieces,
+                         int64_t k)
 {
     Window w = p->w;
     int64_t begin[MAX_RANK] = { 0 };
@@ -211,7 +212,7 @@ static Value *in_pieces(Builder *b, const PoolOp *p)
 {
     enum { MOST = 256 };
     const bool mean = p->op->kind == OP_avg_pool, whole = !mean || counts_all(p);
-    Value *part[MOST], *by = whole ? NULL : correction(b, p);
+    Value *part[MOST], *by = whole ? NULL : pool_correction(b, p);
     int64_t pieces[MAX_SPATIAL], all = 1, before[MAX_RANK] = { 0 }, after[MAX_RANK] = { 0 };
     if (!whole && !by) return NULL;
     for (int i = 0; i < MAX_SPATIAL; i++) {
@@ -220,10 +221,10 @@ static Value *in_pieces(Builder *b, const PoolOp *p)
         if (pieces[i] > MOST || (all *= pieces[i]) > MOST) return NULL;
         if (axis < 0) continue;
         before[axis] = p->w.before[i];
-        after[axis] = reached(&p->w, i);
+        after[axis] = pool_reached(&p->w, i);
     }
     Value *x = make_zeros(b, p->x, before, after);
-    for (int64_t k = 0; k < all; k++) part[k] = piece(b, p, x, pieces, k);
+    for (int64_t k = 0; k < all; k++) part[k] = pool_piece(b, p, x, pieces, k);
     if (!mean) return root_of(b, part, (int)all, &p->op->out[0]->type->shape);
     Value *y = make_sum(b, part, (int)all);
     return whole ? y : make2(b, OP_mul, y, by);
@@ -231,7 +232,7 @@ static Value *in_pieces(Builder *b, const PoolOp *p)
 
 /* ---- the pass ---------------------------------------------------------------------------- */
 
-static Value *pool(const Legal *l, Builder *b, Op *op)
+static Value *legal_pool_pool(const Legal *l, Builder *b, Op *op)
 {
     if (op->kind != OP_avg_pool && op->kind != OP_max_pool && op->kind != OP_l2_pool)
         return NULL;
@@ -246,7 +247,10 @@ static Value *pool(const Legal *l, Builder *b, Op *op)
     if (!over) return NULL;
     Value *y = two_steps(b, &p);
     if (y) return y;
-    return op->kind == OP_max_pool ? overlapping(b, &p) : in_pieces(b, &p);
+    return op->kind == OP_max_pool ? pool_overlapping(b, &p) : in_pieces(b, &p);
 }
 
-int pass_pool(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, pool); }
+int pass_pool(Module *m, const PassOptions *o, Diag *d)
+{
+    return legal_rewrite(m, o, d, legal_pool_pool);
+}

@@ -28,7 +28,7 @@ static Merge merge_axes(const Shape *s, const bool *alone, Alike *alike, const v
 }
 
 /* s, which broadcasts with the shape that was merged: axes that it lacks are 1. */
-static Shape merged(const void *ctx, const Shape *s)
+static Shape rank_merged(const void *ctx, const Shape *s)
 {
     const Merge *m = ctx;
     Shape r = { .rank = m->n };
@@ -37,7 +37,7 @@ static Shape merged(const void *ctx, const Shape *s)
     return r;
 }
 
-static bool fits(const Legal *l, int rank)
+static bool rank_fits(const Legal *l, int rank)
 {
     return rule_limit(l->rules, LIMIT_rank) < 0 || rank <= rule_limit(l->rules, LIMIT_rank);
 }
@@ -45,7 +45,7 @@ static bool fits(const Legal *l, int rank)
 /* ---- elementwise ------------------------------------------------------------------------- */
 
 /* Whether v is repeated along an axis of the result. */
-static bool repeats(const Value *v, const Shape *out, int axis)
+static bool rank_repeats(const Value *v, const Shape *out, int axis)
 {
     const Shape *s = shape_of_value(v);
     const int at = s ? axis - (out->rank - s->rank) : -1;
@@ -58,7 +58,8 @@ static bool alike_for_arguments(const void *ctx, int i, int k)
     const Shape *out = &op->out[0]->type->shape;
     for (int a = 0; a < op->narg; a++)
         for (int j = 0; j < op->arg[a].count; j++)
-            if (repeats(op->arg[a].val[j], out, i) != repeats(op->arg[a].val[j], out, k))
+            if (rank_repeats(op->arg[a].val[j], out, i)
+                != rank_repeats(op->arg[a].val[j], out, k))
                 return false;
     return true;
 }
@@ -69,7 +70,7 @@ static Value *rank_elementwise(const Legal *l, Builder *b, Op *op)
     for (int i = 0; i < op->narg; i++)
         if (op->arg[i].count != 1) return NULL;
     const Merge m = merge_axes(out, NULL, alike_for_arguments, op);
-    return fits(l, m.n) ? make_relaid(b, op, merged, &m) : NULL;
+    return rank_fits(l, m.n) ? make_relaid(b, op, rank_merged, &m) : NULL;
 }
 
 /* ---- what tells axes apart --------------------------------------------------------------- */
@@ -96,8 +97,8 @@ static Value *rank_reduction(const Legal *l, Builder *b, Op *op, Value *x, const
     for (int i = 0; i < s->rank; i++)
         if (reduced[i] && (!n || axes[n - 1] != m.of[i])) axes[n++] = m.of[i];
     /* an axis of 1 that is kept in front of the first group is of it, which changes nothing */
-    const Shape to = merged(&m, s);
-    return n && fits(l, m.n) ? make_reduced(b, op, make_shape(b, x, &to), n, axes) : NULL;
+    const Shape to = rank_merged(&m, s);
+    return n && rank_fits(l, m.n) ? make_reduced(b, op, make_shape(b, x, &to), n, axes) : NULL;
 }
 
 static Value *rank_axis(const Legal *l, Builder *b, Op *op, Value *x, const Shape *s)
@@ -107,9 +108,9 @@ static Value *rank_axis(const Legal *l, Builder *b, Op *op, Value *x, const Shap
     if (axis < 0) return NULL;
     touched[axis] = true;
     const Merge m = merge_axes(s, touched, alike_untouched, touched);
-    const Shape to = merged(&m, s);
+    const Shape to = rank_merged(&m, s);
     Value *at = build_int(b, m.of[axis]);
-    if (!fits(l, m.n)) return NULL;
+    if (!rank_fits(l, m.n)) return NULL;
     Value *y = build_of(b, op->name, op->kind, P_x, make_shape(b, x, &to), P_axis, at, P_NONE);
     return make_shape(b, y, &op->out[0]->type->shape);
 }
@@ -125,10 +126,10 @@ static Value *rank_concat(const Legal *l, Builder *b, Op *op)
         if (!shape_of_value(values->val[i])) return NULL;
     touched[axis] = true;
     const Merge m = merge_axes(out, touched, alike_untouched, touched);
-    if (!fits(l, m.n)) return NULL;
+    if (!rank_fits(l, m.n)) return NULL;
     Value **part = arena_alloc(&l->m->arena, (size_t)values->count * sizeof(Value *));
     for (int i = 0; i < values->count; i++) {
-        const Shape to = merged(&m, &values->val[i]->type->shape);
+        const Shape to = rank_merged(&m, &values->val[i]->type->shape);
         part[i] = make_relabel(b, values->val[i], &to);
     }
     return make_shape(b, make_concat(b, part, values->count, m.of[axis]), out);
@@ -153,7 +154,7 @@ static Value *rank_transpose(const Legal *l, Builder *b, Op *op, Value *x, const
         if (s->dim[perm[i]] != 1) place[perm[i]] = n++;
     }
     const Merge m = merge_axes(s, NULL, alike_neighbours, place);
-    if (!fits(l, m.n) || !n) return NULL;
+    if (!rank_fits(l, m.n) || !n) return NULL;
     bool seen[MAX_RANK] = { false };
     n = 0;
     for (int i = 0; i < s->rank; i++) {
@@ -162,7 +163,7 @@ static Value *rank_transpose(const Legal *l, Builder *b, Op *op, Value *x, const
         seen[group] = true;
         to_perm[n++] = group;
     }
-    const Shape to = merged(&m, s);
+    const Shape to = rank_merged(&m, s);
     if (n != m.n) return NULL; /* a group of axes of 1 alone */
     return make_shape(b, make_transpose(b, make_shape(b, x, &to), n, to_perm),
                       &op->out[0]->type->shape);
@@ -212,8 +213,8 @@ static Value *rank_slice(const Legal *l, Builder *b, Op *op, Value *x, const Sha
     if (!out || !cut_of(op, s, out, &c)) return NULL;
     for (int i = 0; i < s->rank; i++) touched[i] = c.count[i] != s->dim[i];
     const Merge m = merge_axes(s, touched, alike_untouched, touched);
-    const Shape to = merged(&m, s);
-    if (!fits(l, m.n)) return NULL;
+    const Shape to = rank_merged(&m, s);
+    if (!rank_fits(l, m.n)) return NULL;
     for (int i = 0; i < m.n; i++) {
         end[i] = to.dim[i];
         stride[i] = 1;
@@ -267,7 +268,7 @@ static Value *rank_matmul(const Legal *l, Builder *b, Op *op)
     if (!sx || !sy || !out || sx->rank < 2 || sy->rank < 2) return NULL;
     const bool long_rank = rule_heals(l->rules, RULE_matmul_rank)
                         && over_limit(l->rules, LIMIT_matmul_rank, out->rank);
-    if (!long_rank && fits(l, out->rank)) return NULL;
+    if (!long_rank && rank_fits(l, out->rank)) return NULL;
     x = one_batch(b, x, out);
     y = one_batch(b, y, out);
     Value *product = make_matmul(b, x, y, flag_of(op, P_transpose_x),
@@ -298,7 +299,7 @@ static Value *lower_rank(const Legal *l, Builder *b, Op *op)
     Value *x = op_value(op, P_x);
     const Shape *s = shape_of_value(x), *out = shape_of_value(op->out[0]);
     if (!rule_heals(l->rules, RULE_rank) || !out
-        || (fits(l, out->rank) && (!s || fits(l, s->rank))))
+        || (rank_fits(l, out->rank) && (!s || rank_fits(l, s->rank))))
         return NULL;
     if (ops[op->kind].flags & F_ELEMENTWISE) return rank_elementwise(l, b, op);
     if (op->kind == OP_concat) return rank_concat(l, b, op);

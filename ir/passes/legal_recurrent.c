@@ -54,7 +54,7 @@ static Value *part_of(const Unroll *u, ParamId param, int64_t from, Shape s)
 }
 
 /* A weight or bias of all gates. */
-static Value *whole(const Unroll *u, ParamId param)
+static Value *recurrent_whole(const Unroll *u, ParamId param)
 {
     const Shape *s = shape_of_value(op_value(u->op, param));
     return s ? part_of(u, param, 0, *s) : NULL;
@@ -62,7 +62,7 @@ static Value *whole(const Unroll *u, ParamId param)
 
 /* ---- cells ------------------------------------------------------------------------------- */
 
-static Value *activate(Builder *b, int kind, Value *x)
+static Value *recurrent_activate(Builder *b, int kind, Value *x)
 {
     if (kind == OP_identity) return x;
     if (kind == OP_sigmoid_hard) {
@@ -72,7 +72,7 @@ static Value *activate(Builder *b, int kind, Value *x)
     return make1(b, kind, x);
 }
 
-static Value *product(const Unroll *u, Value *x, Value *weight, Value *bias)
+static Value *recurrent_product(const Unroll *u, Value *x, Value *weight, Value *bias)
 {
     return mil_linear(u->b, "linear", .x = x, .weight = weight, .bias = bias);
 }
@@ -90,8 +90,8 @@ static Value *gate_of(const Unroll *u, Value *x, int gate)
 
 static void step_rnn(Unroll *u, Value *input)
 {
-    Value *sum = make2(u->b, OP_add, input, product(u, u->h, u->state, NULL));
-    u->h = activate(u->b, u->out, sum);
+    Value *sum = make2(u->b, OP_add, input, recurrent_product(u, u->h, u->state, NULL));
+    u->h = recurrent_activate(u->b, u->out, sum);
 }
 
 static Value *with_peephole(const Unroll *u, Value *x, int gate)
@@ -105,15 +105,17 @@ static void step_lstm(Unroll *u, Value *input)
 {
     enum { IN, FORGET, OUT };
     Builder *b = u->b;
-    Value *all = gates_apart(u, make2(b, OP_add, input, product(u, u->h, u->state, NULL)));
-    Value *in = activate(b, u->gate, with_peephole(u, gate_of(u, all, IN), IN));
-    Value *forget = activate(b, u->gate, with_peephole(u, gate_of(u, all, FORGET), FORGET));
-    Value *content = activate(b, u->cell, gate_of(u, all, CELL));
+    Value *all = gates_apart(
+        u, make2(b, OP_add, input, recurrent_product(u, u->h, u->state, NULL)));
+    Value *in = recurrent_activate(b, u->gate, with_peephole(u, gate_of(u, all, IN), IN));
+    Value *forget = recurrent_activate(b, u->gate,
+                                       with_peephole(u, gate_of(u, all, FORGET), FORGET));
+    Value *content = recurrent_activate(b, u->cell, gate_of(u, all, CELL));
     Value *kept = make2(b, OP_mul, forget, u->c);
     u->c = make2(b, OP_add, kept, make2(b, OP_mul, in, content));
     if (!isinf(u->clip)) u->c = make_clip(b, u->c, -u->clip, u->clip);
-    Value *open = activate(b, u->gate, with_peephole(u, gate_of(u, all, OUT), OUT));
-    u->h = make2(b, OP_mul, open, activate(b, u->out, u->c));
+    Value *open = recurrent_activate(b, u->gate, with_peephole(u, gate_of(u, all, OUT), OUT));
+    u->h = make2(b, OP_mul, open, recurrent_activate(b, u->out, u->c));
 }
 
 static void step_gru(Unroll *u, Value *input)
@@ -121,13 +123,15 @@ static void step_gru(Unroll *u, Value *input)
     enum { RESET, NEW_STATE, UPDATE };
     Builder *b = u->b;
     Value *given = gates_apart(u, input),
-          *from_state = gates_apart(u, product(u, u->h, u->state, u->state_bias));
+          *from_state = gates_apart(u, recurrent_product(u, u->h, u->state, u->state_bias));
     Value *sum = make2(b, OP_add, given, from_state);
-    Value *reset = activate(b, u->gate, gate_of(u, sum, RESET));
-    Value *update = activate(b, u->gate, gate_of(u, sum, UPDATE));
-    Value *kept = u->after ? make2(b, OP_mul, reset, gate_of(u, from_state, NEW_STATE))
-                           : product(u, make2(b, OP_mul, reset, u->h), u->candidate, NULL);
-    Value *fresh = activate(b, u->out, make2(b, OP_add, gate_of(u, given, NEW_STATE), kept));
+    Value *reset = recurrent_activate(b, u->gate, gate_of(u, sum, RESET));
+    Value *update = recurrent_activate(b, u->gate, gate_of(u, sum, UPDATE));
+    Value *kept = u->after
+                    ? make2(b, OP_mul, reset, gate_of(u, from_state, NEW_STATE))
+                    : recurrent_product(u, make2(b, OP_mul, reset, u->h), u->candidate, NULL);
+    Value *fresh = recurrent_activate(b, u->out,
+                                      make2(b, OP_add, gate_of(u, given, NEW_STATE), kept));
     /* (1 - z) o + z h */
     u->h = make2(b, OP_add, fresh, make2(b, OP_mul, update, make2(b, OP_sub, u->h, fresh)));
 }
@@ -144,17 +148,17 @@ static Value *first_state(const Unroll *u, ParamId param, int way)
 
 /* The input's products carry all biases, but for a gru with reset_after: there `bias` is of the
  * state's products, and input_bias of the input's. */
-static bool load(Unroll *u, int way)
+static bool legal_recurrent_load(Unroll *u, int way)
 {
     const int errors = u->b->diag->errors + u->b->diag->fails;
-    Value *w = whole(u, way ? P_weight_ih_back : P_weight_ih),
-          *bias = whole(u, way ? P_bias_back : P_bias);
+    Value *w = recurrent_whole(u, way ? P_weight_ih_back : P_weight_ih),
+          *bias = recurrent_whole(u, way ? P_bias_back : P_bias);
     Value *x = make_cast(u->b, op_value(u->op, P_x), u->type);
-    u->state = whole(u, way ? P_weight_hh_back : P_weight_hh);
+    u->state = recurrent_whole(u, way ? P_weight_hh_back : P_weight_hh);
     if (!w || !u->state) return false;
-    Value *input_bias = u->gates == 3 ? whole(u, P_input_bias) : NULL;
+    Value *input_bias = u->gates == 3 ? recurrent_whole(u, P_input_bias) : NULL;
     u->state_bias = u->after ? bias : NULL;
-    u->input = product(u, x, w, input_bias);
+    u->input = recurrent_product(u, x, w, input_bias);
     if (bias && !u->after) u->input = make2(u->b, OP_add, u->input, bias);
     if (u->gates == 3)
         u->candidate = part_of(u, P_weight_hh, u->hidden * u->hidden,
@@ -173,7 +177,7 @@ static bool one_way(Unroll *u, int way, Value **part)
     static void (*const step[])(Unroll *,
                                 Value *) = { [1] = step_rnn, [3] = step_gru, [4] = step_lstm };
     const bool back = way || u->backward;
-    if (!load(u, way)) return false;
+    if (!legal_recurrent_load(u, way)) return false;
     for (int64_t t = 0; t < u->steps; t++) {
         Value *input = make_slice(u->b, u->input, 0, back ? u->steps - 1 - t : t, 1);
         input = make_as(u->b, input, SHAPE(u->batch, 1, u->gates * u->hidden));
@@ -210,7 +214,7 @@ static bool activation_of(const Op *op, ParamId arg, int other, int *out)
     return false;
 }
 
-static bool plan(Unroll *u)
+static bool recurrent_plan(Unroll *u)
 {
     const Op *op = u->op;
     const Shape *x = shape_of_value(op_value(op, P_x)),
@@ -238,12 +242,12 @@ static bool plan(Unroll *u)
 }
 
 /* Both directions side by side. */
-static Value *beside(const Unroll *u, Value **v)
+static Value *recurrent_beside(const Unroll *u, Value **v)
 {
     return u->ways == 1 ? v[0] : make_concat(u->b, v, u->ways, v[0]->type->shape.rank - 1);
 }
 
-static Value *result(const Unroll *u, int i, Value *v)
+static Value *recurrent_result(const Unroll *u, int i, Value *v)
 {
     const Type *t = u->op->out[i]->type;
     return make_cast(u->b, make_shape(u->b, v, &t->shape), t->dtype);
@@ -259,7 +263,7 @@ bool legal_unroll(Builder *b, Op *op, DType t, Value **out)
 {
     Unroll u = { .b = b, .op = op, .type = t };
     Value *last[2], *cell[2], *rows[2];
-    if (!plan(&u)) return false;
+    if (!recurrent_plan(&u)) return false;
     Value **part = NEW_ARRAY(&b->m->arena, u.steps, Value *);
     for (int way = 0; way < u.ways; way++) {
         if (!one_way(&u, way, part)) return false;
@@ -267,8 +271,8 @@ bool legal_unroll(Builder *b, Op *op, DType t, Value **out)
         cell[way] = u.c;
         rows[way] = u.sequence ? make_concat(b, part, (int)u.steps, 0) : u.h;
     }
-    out[0] = result(&u, 0, beside(&u, rows));
-    out[1] = result(&u, 1, beside(&u, last));
-    if (op->nout > 2) out[2] = result(&u, 2, beside(&u, cell));
+    out[0] = recurrent_result(&u, 0, recurrent_beside(&u, rows));
+    out[1] = recurrent_result(&u, 1, recurrent_beside(&u, last));
+    if (op->nout > 2) out[2] = recurrent_result(&u, 2, recurrent_beside(&u, cell));
     return true;
 }

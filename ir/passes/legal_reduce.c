@@ -52,9 +52,9 @@ typedef struct {
 typedef struct {
     int arg, reduce, better; /* kinds: reduce_argmax, reduce_max, greater */
     int axis;
-} Search;
+} ReduceSearch;
 
-static Best search(Builder *b, const Search *s, Value *x, int axis)
+static Best reduce_search(Builder *b, const ReduceSearch *s, Value *x, int axis)
 {
     const int64_t at = axis;
     Value *keep = build_bool(b, true), *axes = build_ints(b, 1, &at);
@@ -67,19 +67,19 @@ static Best search(Builder *b, const Search *s, Value *x, int axis)
 }
 
 /* Of equals the one in front: it comes first in the axis. */
-static Best better(Builder *b, const Search *s, Best front, Best behind, bool last)
+static Best reduce_better(Builder *b, const ReduceSearch *s, Best front, Best behind, bool last)
 {
     Value *is = make2(b, s->better, behind.best, front.best);
     Value *best = last ? NULL : make_select(b, is, behind.best, front.best);
     return (Best){ best, make_select(b, is, behind.place, front.place) };
 }
 
-static Value *first_of(Builder *b, const Search *s, Best *part, int n)
+static Value *first_of(Builder *b, const ReduceSearch *s, Best *part, int n)
 {
     while (n > 1) {
         int left = 0;
         for (int i = 0; i + 1 < n; i += 2)
-            part[left++] = better(b, s, part[i], part[i + 1], n == 2);
+            part[left++] = reduce_better(b, s, part[i], part[i + 1], n == 2);
         if (n % 2) part[left++] = part[n - 1];
         n = left;
     }
@@ -88,7 +88,7 @@ static Value *first_of(Builder *b, const Search *s, Best *part, int n)
 
 enum { MOST_PARTS = 64 };
 
-static Best shifted(Builder *b, Best part, int64_t by)
+static Best reduce_shifted(Builder *b, Best part, int64_t by)
 {
     if (by) part.place = make2(b, OP_add, part.place, build_int(b, by));
     return part;
@@ -96,7 +96,7 @@ static Best shifted(Builder *b, Best part, int64_t by)
 
 /* Where the axis falls into equal parts they become an axis of their own, in front of it: both
  * reductions are of all parts at once, and no long axis is sliced. */
-static bool equal_parts(Builder *b, const Search *s, Value *x, int64_t n, Best *part)
+static bool equal_parts(Builder *b, const ReduceSearch *s, Value *x, int64_t n, Best *part)
 {
     const int64_t all = x->type->shape.dim[s->axis];
     Shape two = x->type->shape;
@@ -104,21 +104,21 @@ static bool equal_parts(Builder *b, const Search *s, Value *x, int64_t n, Best *
     for (int i = two.rank++; i > s->axis; i--) two.dim[i] = two.dim[i - 1];
     two.dim[s->axis] = n;
     two.dim[s->axis + 1] = all / n;
-    const Best both = search(b, s, make_shape(b, x, &two), s->axis + 1);
+    const Best both = reduce_search(b, s, make_shape(b, x, &two), s->axis + 1);
     for (int64_t i = 0; i < n; i++) {
         Value *best = make_slice(b, both.best, s->axis, i, 1);
         const Best one = { best, make_slice(b, both.place, s->axis, i, 1) };
-        part[i] = shifted(b, one, i * (all / n));
+        part[i] = reduce_shifted(b, one, i * (all / n));
     }
     return true;
 }
 
-static void any_parts(Builder *b, const Search *s, Value *x, int64_t n, Best *part)
+static void any_parts(Builder *b, const ReduceSearch *s, Value *x, int64_t n, Best *part)
 {
     for (int64_t i = 0, from; i < n; i++) {
         const int64_t size = piece_size(x->type->shape.dim[s->axis], n, i, &from);
-        part[i] = shifted(b, search(b, s, make_slice(b, x, s->axis, from, size), s->axis),
-                          from);
+        part[i] = reduce_shifted(
+            b, reduce_search(b, s, make_slice(b, x, s->axis, from, size), s->axis), from);
     }
 }
 
@@ -128,8 +128,8 @@ static Value *places_in_parts(const Legal *l, Builder *b, Op *op)
     Best part[MOST_PARTS];
     Value *x = op_value(op, P_x);
     const Shape *in = shape_of_value(x), *out = shape_of_value(op->out[0]);
-    Search s = { op->kind, largest ? OP_reduce_max : OP_reduce_min,
-                 largest ? OP_greater : OP_less, 0 };
+    ReduceSearch s = { op->kind, largest ? OP_reduce_max : OP_reduce_min,
+                       largest ? OP_greater : OP_less, 0 };
     s.axis = in && out ? axis_of(op, P_axis, -1, in->rank) : -1;
     if (s.axis < 0 || !over_limit(l->rules, LIMIT_arg_axis, in->dim[s.axis])) return NULL;
     const int64_t least = piece_count(in->dim[s.axis], rule_limit(l->rules, LIMIT_arg_axis));
@@ -143,7 +143,7 @@ static Value *places_in_parts(const Legal *l, Builder *b, Op *op)
 
 /* ---- the pass ---------------------------------------------------------------------------- */
 
-static Value *reduce(const Legal *l, Builder *b, Op *op)
+static Value *reduce_op(const Legal *l, Builder *b, Op *op)
 {
     if (op->kind == OP_reduce_argmax || op->kind == OP_reduce_argmin)
         return rule_heals(l->rules, RULE_arg_axis) ? places_in_parts(l, b, op) : NULL;
@@ -155,5 +155,5 @@ static Value *reduce(const Legal *l, Builder *b, Op *op)
 
 int pass_reduce(Module *m, const PassOptions *o, Diag *d)
 {
-    return legal_rewrite(m, o, d, reduce);
+    return legal_rewrite(m, o, d, reduce_op);
 }

@@ -65,7 +65,7 @@ static int of_function(Legal *l)
 
 /* The statement with a sum behind it: a slice of an input before a convolution, a product as a
  * row at the end. */
-static Value *followed(const Legal *l, Builder *b, Op *op)
+static Value *results_followed(const Legal *l, Builder *b, Op *op)
 {
     Value *x = op_value(op, P_x);
     const Block *body = l->func->body;
@@ -82,6 +82,6 @@ int pass_results(Module *m, const PassOptions *o, Diag *d)
 {
     Legal l = { .m = m, .options = o, .rules = o->rules, .diag = d };
     for (l.func = m->first; l.func; l.func = l.func->next) l.changes += of_function(&l);
-    const int n = legal_rewrite(m, o, d, followed);
+    const int n = legal_rewrite(m, o, d, results_followed);
     return n < 0 ? n : n + l.changes;
 }

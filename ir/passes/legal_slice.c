@@ -9,7 +9,7 @@ typedef struct {
 } Bounds;
 
 /* An argument of n numbers, `other` each when it is absent. */
-static bool numbers(const Op *op, ParamId arg, int n, int64_t other, int64_t *out)
+static bool slice_numbers(const Op *op, ParamId arg, int n, int64_t other, int64_t *out)
 {
     const Value *v = op_value(op, arg);
     for (int i = 0; !v && i < n; i++) out[i] = other;
@@ -72,11 +72,11 @@ static Value *slice_others(Builder *b, Value *x, int n, Bounds *s)
 static Value *slice_index(Builder *b, Op *op, Value *x, int n)
 {
     Bounds s;
-    if (!numbers(op, P_begin, n, 0, s.begin) || !numbers(op, P_end, n, 0, s.end)
-        || !numbers(op, P_stride, n, 1, s.stride)
-        || !numbers(op, P_begin_mask, n, 0, s.from_start)
-        || !numbers(op, P_end_mask, n, 0, s.to_end)
-        || !numbers(op, P_squeeze_mask, n, 0, s.squeezed))
+    if (!slice_numbers(op, P_begin, n, 0, s.begin) || !slice_numbers(op, P_end, n, 0, s.end)
+        || !slice_numbers(op, P_stride, n, 1, s.stride)
+        || !slice_numbers(op, P_begin_mask, n, 0, s.from_start)
+        || !slice_numbers(op, P_end_mask, n, 0, s.to_end)
+        || !slice_numbers(op, P_squeeze_mask, n, 0, s.squeezed))
         return NULL;
     if (s.from_start[n - 1] || s.begin[n - 1] == 0 || s.begin[n - 1] == -extent_of(x, 0))
         return NULL;
@@ -90,7 +90,8 @@ static Value *slice_index(Builder *b, Op *op, Value *x, int n)
 static Value *slice_size(Builder *b, Op *op, Value *x, int n)
 {
     int64_t begin[MAX_RANK * 2], size[MAX_RANK * 2];
-    if (!numbers(op, P_begin, n, 0, begin) || !numbers(op, P_size, n, 0, size)) return NULL;
+    if (!slice_numbers(op, P_begin, n, 0, begin) || !slice_numbers(op, P_size, n, 0, size))
+        return NULL;
     if (begin[n - 1] == 0 || begin[n - 1] == -extent_of(x, 0)) return NULL;
     if (begin[n - 2] != 0) {
         const int64_t at = begin[n - 2] < 0 ? begin[n - 2] + extent_of(x, 1) : begin[n - 2];
@@ -106,7 +107,7 @@ static Value *slice_size(Builder *b, Op *op, Value *x, int n)
 }
 
 /* op along the second last axis; NULL: it begins at 0, or what it takes is not known. */
-static Value *moved(Builder *b, Op *op)
+static Value *slice_moved(Builder *b, Op *op)
 {
     Value *x = op_value(op, P_x);
     const Shape *out = shape_of_value(op->out[0]), *in = shape_of_value(x);
@@ -116,10 +117,11 @@ static Value *moved(Builder *b, Op *op)
     return y ? make_shape(b, make_swap(b, y), out) : NULL;
 }
 
-static Value *slice(const Legal *l, Builder *b, Op *op)
+static Value *slice_op(const Legal *l, Builder *b, Op *op)
 {
     (void)l;
-    return op->kind == OP_slice_by_index || op->kind == OP_slice_by_size ? moved(b, op) : NULL;
+    return op->kind == OP_slice_by_index || op->kind == OP_slice_by_size ? slice_moved(b, op)
+                                                                         : NULL;
 }
 
 /* Those alone that products take at different places. */
@@ -133,7 +135,7 @@ static int move_for_products(Func *f, Diag *d)
     func_walk_begin(f, &lost);
     for (int i = 0; i < n; i++) {
         Builder b = before_op(at[i], d);
-        Value *with = moved(&b, at[i]);
+        Value *with = slice_moved(&b, at[i]);
         if (with) legal_replace(at[i], with);
         changes += with != NULL;
     }
@@ -148,7 +150,7 @@ int pass_width_slice(Module *m, const PassOptions *o, Diag *d)
     int changes = 0;
     if (rule_heals(o->rules, RULE_width_slice)
         || rule_heals(o->rules, RULE_width_slices_joined))
-        return legal_rewrite(m, o, d, slice);
+        return legal_rewrite(m, o, d, slice_op);
     if (!rule_heals(o->rules, RULE_sliced_products)) return 0;
     for (Func *f = m->first; f; f = f->next) changes += move_for_products(f, d);
     return errors == d->errors + d->fails ? changes : -1;

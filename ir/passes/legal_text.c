@@ -62,7 +62,7 @@ static bool visit_literals(void *ctx, Op *op)
     return true;
 }
 
-static int walk(Module *m, const PassOptions *o, Diag *d, OpVisitor *fn)
+static int text_walk(Module *m, const PassOptions *o, Diag *d, OpVisitor *fn)
 {
     Legal l = { .m = m, .options = o, .rules = o->rules, .diag = d };
     for (l.func = m->first; l.func; l.func = l.func->next) func_walk(l.func, fn, &l);
@@ -71,7 +71,7 @@ static int walk(Module *m, const PassOptions *o, Diag *d, OpVisitor *fn)
 
 int pass_literals(Module *m, const PassOptions *o, Diag *d)
 {
-    return walk(m, o, d, visit_literals);
+    return text_walk(m, o, d, visit_literals);
 }
 
 /* ---- arguments and names ----------------------------------------------------------------- */
@@ -114,5 +114,5 @@ static bool visit_explicit(void *ctx, Op *op)
 
 int pass_explicit(Module *m, const PassOptions *o, Diag *d)
 {
-    return walk(m, o, d, visit_explicit);
+    return text_walk(m, o, d, visit_explicit);
 }

@@ -11,7 +11,7 @@ typedef struct {
     int rank, axis; /* of the shape whose axis falls into p times q */
     int64_t p, q;
     int64_t most_rank;
-} Fold;
+} TileFold;
 
 static const int extent_limits[] = { LIMIT_width, LIMIT_height, LIMIT_channels, LIMIT_batch };
 
@@ -25,25 +25,25 @@ static int64_t most_of_axis(const RuleSet *rs, int from_last)
 
 /* The smallest p that divides n, leaves no more than most, and is not above most_p itself; 0:
  * none. */
-static int64_t divisor(int64_t n, int64_t most, int64_t most_p)
+static int64_t tile_divisor(int64_t n, int64_t most, int64_t most_p)
 {
     for (int64_t p = piece_count(n, most); p <= most_p && p <= n / 2; p++)
         if (n % p == 0) return p;
     return 0;
 }
 
-static bool fold_axis(const RuleSet *rs, const Shape *s, int axis, int64_t most, Fold *f)
+static bool fold_axis(const RuleSet *rs, const Shape *s, int axis, int64_t most, TileFold *f)
 {
     enum { PIECES = 4096 };
     const int64_t above = most_of_axis(rs, s->rank - axis);
-    *f = (Fold){ .rank = s->rank, .axis = axis, .most_rank = rule_limit(rs, LIMIT_rank) };
-    f->p = divisor(s->dim[axis], most, above < PIECES ? above : PIECES);
+    *f = (TileFold){ .rank = s->rank, .axis = axis, .most_rank = rule_limit(rs, LIMIT_rank) };
+    f->p = tile_divisor(s->dim[axis], most, above < PIECES ? above : PIECES);
     f->q = f->p ? s->dim[axis] / f->p : 0;
     return f->p != 0;
 }
 
 /* Of the first axis that is too long. */
-static bool fold_of(const RuleSet *rs, const Shape *s, Fold *f)
+static bool fold_of(const RuleSet *rs, const Shape *s, TileFold *f)
 {
     for (int i = 0; i < s->rank; i++) {
         const int64_t most = most_of_axis(rs, s->rank - 1 - i);
@@ -54,9 +54,9 @@ static bool fold_of(const RuleSet *rs, const Shape *s, Fold *f)
 
 /* s, which broadcasts with the shape that f is of; axes of 1 in front go where there are too
  * many. */
-static Shape folded(const void *ctx, const Shape *s)
+static Shape tile_folded(const void *ctx, const Shape *s)
 {
-    const Fold *f = ctx;
+    const TileFold *f = ctx;
     const int at = f->axis - (f->rank - s->rank);
     Shape r = { .rank = 0 };
     for (int i = 0; i < s->rank; i++) {
@@ -72,12 +72,12 @@ static Shape folded(const void *ctx, const Shape *s)
 
 /* ---- elementwise, reductions, softmax ---------------------------------------------------- */
 
-static Value *tile_reduction(Builder *b, Op *op, Value *x, const Fold *f)
+static Value *tile_reduction(Builder *b, Op *op, Value *x, const TileFold *f)
 {
     bool reduced[MAX_RANK];
     int64_t axes[MAX_RANK + 1];
     int n = 0;
-    const Shape s = folded(f, &x->type->shape);
+    const Shape s = tile_folded(f, &x->type->shape);
     const int shift = s.rank - f->rank; /* of the axes behind the folded one, which may be 0 */
     if (!reduced_axes(op, f->rank, reduced)) return NULL;
     for (int i = 0; i < f->rank; i++) {
@@ -94,10 +94,10 @@ static Value *over_both(Builder *b, int kind, Value *x, const int64_t *axes)
 }
 
 /* Over the folded axis in steps, as no softmax is over two axes. */
-static Value *tile_softmax(Builder *b, Op *op, Value *x, const Fold *f)
+static Value *tile_softmax(Builder *b, Op *op, Value *x, const TileFold *f)
 {
     const int axis = axis_of(op, P_axis, -1, f->rank);
-    const Shape s = folded(f, &x->type->shape);
+    const Shape s = tile_folded(f, &x->type->shape);
     const int shift = s.rank - f->rank;
     if (axis < 0) return NULL;
     Value *y = make_shape(b, x, &s);
@@ -115,10 +115,10 @@ static Value *tile_softmax(Builder *b, Op *op, Value *x, const Fold *f)
 
 static Value *tile_pointwise(const Legal *l, Builder *b, Op *op)
 {
-    Fold f;
+    TileFold f;
     const Shape *out = shape_of_value(op->out[0]);
     if (out && (ops[op->kind].flags & F_ELEMENTWISE) && fold_of(l->rules, out, &f))
-        return make_relaid(b, op, folded, &f);
+        return make_relaid(b, op, tile_folded, &f);
     Value *x = op_value(op, P_x);
     const Shape *s = shape_of_value(x);
     if (!s || !out || !fold_of(l->rules, s, &f)) return NULL;
@@ -131,7 +131,7 @@ static Value *tile_pointwise(const Legal *l, Builder *b, Op *op)
 
 /* Piece i of the folded axis of x, cut where x lies as p times q: along an axis in front of
  * it. */
-static Value *folded_piece(Builder *b, Value *x, const Fold *f, int64_t i)
+static Value *folded_piece(Builder *b, Value *x, const TileFold *f, int64_t i)
 {
     int64_t begin[MAX_RANK] = { 0 };
     Shape s = x->type->shape, piece = s;
@@ -139,14 +139,14 @@ static Value *folded_piece(Builder *b, Value *x, const Fold *f, int64_t i)
     piece.dim[f->axis] = f->q;
     Value *literal = make_literal_box(b, x, begin, piece.dim);
     if (literal) return literal;
-    Fold plain = *f;
+    TileFold plain = *f;
     plain.most_rank = -1;
-    const Shape two = folded(&plain, &s);
+    const Shape two = tile_folded(&plain, &s);
     return make_shape(b, make_piece(b, make_shape(b, x, &two), f->axis, i, 1), &piece);
 }
 
 /* Results of pieces side by side: [.., q, ..] p times as one whose axis is p * q. */
-static Value *join_folded(Builder *b, Value **part, const Fold *f, const Shape *out)
+static Value *join_folded(Builder *b, Value **part, const TileFold *f, const Shape *out)
 {
     for (int64_t i = 0; i < f->p; i++) part[i] = make_expand(b, part[i], f->axis);
     return make_shape(b, make_concat(b, part, (int)f->p, f->axis), out);
@@ -161,7 +161,7 @@ static Value *linear_of(Builder *b, Value *x, Value *weight, Value *bias)
 
 static Value *tile_linear(const Legal *l, Builder *b, Op *op)
 {
-    Fold fx, fw;
+    TileFold fx, fw;
     Value *part[MOST_PIECES], *x = op_value(op, P_x), *w = op_value(op, P_weight),
                               *bias = op_value(op, P_bias);
     const Shape *sx = shape_of_value(x), *sw = shape_of_value(w),
@@ -184,8 +184,8 @@ static Value *tile_linear(const Legal *l, Builder *b, Op *op)
     if (!rule_heals(l->rules, RULE_extent) || !fold_of(l->rules, out, &fx)
         || fx.axis != out->rank - 1)
         return NULL;
-    fw = (Fold){ .rank = 2, .axis = 0, .p = fx.p, .q = fx.q };
-    const Fold fb = { .rank = 1, .axis = 0, .p = fx.p, .q = fx.q };
+    fw = (TileFold){ .rank = 2, .axis = 0, .p = fx.p, .q = fx.q };
+    const TileFold fb = { .rank = 1, .axis = 0, .p = fx.p, .q = fx.q };
     if (fx.p > MOST_PIECES || (bias && !can_cut(bias))) return NULL;
     w = make_dense(b, w);
     bias = make_dense(b, bias);
@@ -198,7 +198,7 @@ static Value *tile_linear(const Legal *l, Builder *b, Op *op)
 
 static Value *tile_matmul(const Legal *l, Builder *b, Op *op)
 {
-    Fold fx, fy;
+    TileFold fx, fy;
     Value *part[MOST_PIECES], *x = op_value(op, P_x), *y = op_value(op, P_y);
     const Shape *sx = shape_of_value(x), *sy = shape_of_value(y),
                 *out = shape_of_value(op->out[0]);
@@ -212,7 +212,7 @@ static Value *tile_matmul(const Legal *l, Builder *b, Op *op)
         if (!fold_axis(l->rules, sx, kx, inner, &fx) || fx.p > MOST_PIECES) return NULL;
         x = make_dense(b, x);
         y = make_dense(b, y);
-        fy = (Fold){ .rank = sy->rank, .axis = ky, .p = fx.p, .q = fx.q };
+        fy = (TileFold){ .rank = sy->rank, .axis = ky, .p = fx.p, .q = fx.q };
         for (int64_t i = 0; i < fx.p; i++) {
             Value *left = folded_piece(b, x, &fx, i);
             part[i] = make_matmul(b, left, folded_piece(b, y, &fy, i), tx, ty);
@@ -226,10 +226,10 @@ static Value *tile_matmul(const Legal *l, Builder *b, Op *op)
     const bool columns = fx.axis == out->rank - 1;
     if (columns) y = make_dense(b, y);
     else x = make_dense(b, x);
-    fy = (Fold){ .rank = columns ? sy->rank : sx->rank,
-                 .axis = columns ? ny : sx->rank - 2 + tx,
-                 .p = fx.p,
-                 .q = fx.q };
+    fy = (TileFold){ .rank = columns ? sy->rank : sx->rank,
+                     .axis = columns ? ny : sx->rank - 2 + tx,
+                     .p = fx.p,
+                     .q = fx.q };
     for (int64_t i = 0; i < fx.p; i++)
         part[i] = columns ? make_matmul(b, x, folded_piece(b, y, &fy, i), tx, ty)
                           : make_matmul(b, folded_piece(b, x, &fy, i), y, tx, ty);
@@ -240,7 +240,7 @@ static Value *tile_matmul(const Legal *l, Builder *b, Op *op)
 static Value *tile_conv(const Legal *l, Builder *b, Op *op)
 {
     ConvOp v;
-    Fold f;
+    TileFold f;
     Value *part[MOST_PIECES];
     if (op->kind != OP_conv || !conv_read(op, &v) || v.conv.groups != 1) return NULL;
     const Window *w = &v.conv.window;
@@ -253,9 +253,9 @@ static Value *tile_conv(const Legal *l, Builder *b, Op *op)
     if (!fold_axis(l->rules, s, 1, most, &f) || f.p > MOST_PIECES) return NULL;
     v.weight = make_dense(b, v.weight);
     v.bias = make_dense(b, v.bias);
-    Fold fw = f;
+    TileFold fw = f;
     fw.axis = in;
-    const Fold fb = { .rank = 1, .axis = 0, .p = f.p, .q = f.q };
+    const TileFold fb = { .rank = 1, .axis = 0, .p = f.p, .q = f.q };
     for (int64_t i = 0; i < f.p; i++) {
         Value *weight = folded_piece(b, v.weight, &fw, i);
         Value *bias = !v.bias || (in && i) ? NULL
@@ -268,7 +268,7 @@ static Value *tile_conv(const Legal *l, Builder *b, Op *op)
               : join_folded(b, part, &f, &op->out[0]->type->shape);
 }
 
-static Value *tile(const Legal *l, Builder *b, Op *op)
+static Value *tile_op(const Legal *l, Builder *b, Op *op)
 {
     if (op->kind == OP_linear) return tile_linear(l, b, op);
     if (op->kind == OP_matmul) return tile_matmul(l, b, op);
@@ -276,4 +276,7 @@ static Value *tile(const Legal *l, Builder *b, Op *op)
     return rule_heals(l->rules, RULE_extent) ? tile_pointwise(l, b, op) : NULL;
 }
 
-int pass_tile(Module *m, const PassOptions *o, Diag *d) { return legal_rewrite(m, o, d, tile); }
+int pass_tile(Module *m, const PassOptions *o, Diag *d)
+{
+    return legal_rewrite(m, o, d, tile_op);
+}

@@ -70,7 +70,7 @@ static Value *half_exp(Builder *b, Value *x)
     return make_with(b, OP_mul, make1(b, OP_exp, x), 0.5);
 }
 
-static Value *negated(Builder *b, Value *x) { return make_with(b, OP_mul, x, -1); }
+static Value *trig_negated(Builder *b, Value *x) { return make_with(b, OP_mul, x, -1); }
 
 Value *sinh_by_exp(const Legal *l, Builder *b, Op *op)
 {
@@ -78,7 +78,7 @@ Value *sinh_by_exp(const Legal *l, Builder *b, Op *op)
     (void)l;
     Value *x = op_value(op, P_x);
     Value *far = half_exp(b, x);
-    far = make2(b, OP_sub, far, half_exp(b, negated(b, x)));
+    far = make2(b, OP_sub, far, half_exp(b, trig_negated(b, x)));
     return by_size(b, x, 1, odd_polynomial(b, x, (int)COUNT(series), series), far);
 }
 
@@ -87,7 +87,7 @@ Value *cosh_by_exp(const Legal *l, Builder *b, Op *op)
     (void)l;
     Value *x = op_value(op, P_x);
     Value *half = half_exp(b, x);
-    return make2(b, OP_add, half, half_exp(b, negated(b, x)));
+    return make2(b, OP_add, half, half_exp(b, trig_negated(b, x)));
 }
 
 /* sign(x) * log((1 + |x|) / (1 - |x|)) / 2. The epsilon is the least that the engine's
@@ -97,7 +97,7 @@ Value *atanh_by_log(const Legal *l, Builder *b, Op *op)
     static const double series[] = { 1, 1.0 / 3, 1.0 / 5, 1.0 / 7, 1.0 / 9 };
     (void)l;
     Value *x = op_value(op, P_x), *size = make1(b, OP_abs, x);
-    Value *below = make_with(b, OP_add, negated(b, size), 1);
+    Value *below = make_with(b, OP_add, trig_negated(b, size), 1);
     Value *ratio = make2(b, OP_real_div, make_with(b, OP_add, size, 1), below);
     Value *log = mil_log(b, "log", .x = ratio, .epsilon = make_number(b, x, 0x1.1p-17));
     Value *far = make_with(b, OP_mul, log, 0.5);
@@ -113,7 +113,7 @@ static Value *arc_of_size(Builder *b, Value *x)
 {
     static const double c[] = { 1.5707288, -0.2121144, 0.0742610, -0.0187293 };
     Value *size = make1(b, OP_abs, x);
-    Value *root = make_with(b, OP_pow, make_with(b, OP_add, negated(b, size), 1), 0.5);
+    Value *root = make_with(b, OP_pow, make_with(b, OP_add, trig_negated(b, size), 1), 0.5);
     return make2(b, OP_mul, root, make_polynomial(b, size, (int)COUNT(c), c));
 }
 
@@ -121,7 +121,7 @@ Value *acos_by_polynomial(const Legal *l, Builder *b, Op *op)
 {
     (void)l;
     Value *x = op_value(op, P_x), *arc = arc_of_size(b, x);
-    Value *other = make_with(b, OP_add, negated(b, arc), 3.14159265359);
+    Value *other = make_with(b, OP_add, trig_negated(b, arc), 3.14159265359);
     return make_select(b, make_with(b, OP_less, x, 0), other, arc);
 }
 
@@ -130,7 +130,7 @@ Value *asin_by_polynomial(const Legal *l, Builder *b, Op *op)
     static const double series[] = { 1, 1.0 / 6, 3.0 / 40, 15.0 / 336, 105.0 / 3456 };
     (void)l;
     Value *x = op_value(op, P_x);
-    Value *arc = make_with(b, OP_add, negated(b, arc_of_size(b, x)), 1.57079632679);
+    Value *arc = make_with(b, OP_add, trig_negated(b, arc_of_size(b, x)), 1.57079632679);
     Value *far = make2(b, OP_mul, arc, make1(b, OP_sign, x));
     return by_size(b, x, 0.5, odd_polynomial(b, x, (int)COUNT(series), series), far);
 }

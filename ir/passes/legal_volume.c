@@ -27,14 +27,14 @@ static Value *weight_at(Builder *b, Value *weight, int64_t tap)
 }
 
 /* [batch * depth, channels, rows, columns] */
-static Value *planes(Builder *b, Value *x)
+static Value *volume_planes(Builder *b, Value *x)
 {
     const Shape *s = &x->type->shape;
     return make_as(b, x, SHAPE(s->dim[0] * s->dim[1], s->dim[2], s->dim[3], s->dim[4]));
 }
 
 /* The channels and the depth exchanged; the same there and back. */
-static Value *turned(Builder *b, Value *x)
+static Value *volume_turned(Builder *b, Value *x)
 {
     return make_transpose(b, x, 5, (const int64_t[]){ 0, 2, 1, 3, 4 });
 }
@@ -55,14 +55,14 @@ static Value *forward_tap(Builder *b, const Volume *v, Value *x, int64_t tap, Va
     begin[1] = tap * w->dilation[0];
     end.dim[1] = begin[1] + (w->out[0] - 1) * w->stride[0] + 1;
     Value *met = make_strided(b, x, begin, end.dim, step);
-    return conv_planes(b, v, planes(b, met), tap, bias);
+    return conv_planes(b, v, volume_planes(b, met), tap, bias);
 }
 
-static Value *forward(Builder *b, const Volume *v, Value **part)
+static Value *volume_forward(Builder *b, const Volume *v, Value **part)
 {
     const Window *w = &v->conv->conv.window;
     int64_t before[MAX_RANK] = { 0 }, after[MAX_RANK] = { 0 }, begin[MAX_RANK] = { 0 };
-    Value *x = turned(b, v->conv->x);
+    Value *x = volume_turned(b, v->conv->x);
     Shape s = x->type->shape;
     const int64_t end = end_of(w, w->kernel[0] - 1);
     before[1] = w->before[0] > 0 ? w->before[0] : 0;
@@ -76,7 +76,7 @@ static Value *forward(Builder *b, const Volume *v, Value **part)
 }
 
 /* Entries of the depth `stride` apart, with zeros between them. */
-static Value *spread(Builder *b, Value *y, const Shape *one, int64_t stride)
+static Value *volume_spread(Builder *b, Value *y, const Shape *one, int64_t stride)
 {
     int64_t before[MAX_RANK] = { 0 }, after[MAX_RANK] = { 0 };
     Shape s = *one;
@@ -97,7 +97,7 @@ static Value *transposed_tap(Builder *b, const Volume *v, Value *x, int64_t tap)
     int64_t begin[MAX_RANK] = { 0 }, before[MAX_RANK] = { 0 }, after[MAX_RANK] = { 0 };
     Shape s = v->out;
     s.dim[1] = w->in[0];
-    Value *y = spread(b, conv_planes(b, v, x, tap, NULL), &s, w->stride[0]);
+    Value *y = volume_spread(b, conv_planes(b, v, x, tap, NULL), &s, w->stride[0]);
     s = y->type->shape;
     int64_t start = w->before[0] - tap * w->dilation[0], end = start + w->out[0];
     before[1] = start < 0 ? -start : 0;
@@ -107,13 +107,13 @@ static Value *transposed_tap(Builder *b, const Volume *v, Value *x, int64_t tap)
     if (end <= start) return NULL;
     begin[1] = start;
     s.dim[1] = end - start;
-    return planes(b, make_zeros(b, make_box(b, y, begin, s.dim), before, after));
+    return volume_planes(b, make_zeros(b, make_box(b, y, begin, s.dim), before, after));
 }
 
-static Value *transposed(Builder *b, const Volume *v, Value **part)
+static Value *volume_transposed(Builder *b, const Volume *v, Value **part)
 {
     const int64_t taps = v->conv->conv.window.kernel[0];
-    Value *x = planes(b, turned(b, v->conv->x));
+    Value *x = volume_planes(b, volume_turned(b, v->conv->x));
     int n = 0;
     for (int64_t i = 0; i < taps; i++)
         if ((part[n] = transposed_tap(b, v, x, i))) n++;
@@ -147,6 +147,7 @@ Value *make_planes(Builder *b, const ConvOp *conv)
     v.out = (Shape){
         .rank = 5, .dim = { conv->conv.batch, w->out[0], conv->conv.cout, w->out[1], w->out[2] }
     };
-    Value *y = conv->conv.transposed ? transposed(b, &v, part) : forward(b, &v, part);
-    return y ? turned(b, make_shape(b, y, &v.out)) : NULL;
+    Value *y = conv->conv.transposed ? volume_transposed(b, &v, part)
+                                     : volume_forward(b, &v, part);
+    return y ? volume_turned(b, make_shape(b, y, &v.out)) : NULL;
 }

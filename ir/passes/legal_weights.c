@@ -55,7 +55,7 @@ bool legal_decompress(Module *m, Op *op, Diag *d)
 
 /* ---- affine ------------------------------------------------------------------------------ */
 
-static const Const *relabelled(Module *m, const Const *c, Shape s)
+static const Const *weights_relabelled(Module *m, const Const *c, Shape s)
 {
     Const *r = NEW(&m->arena, Const);
     *r = *c;
@@ -100,9 +100,9 @@ bool legal_as_affine(Module *m, Op *op, Opset to, Diag *d)
     attr_set(m, &affine->attrs, param_names[P_axis], const_int(&m->arena, DT_INT32, axis));
     op_set_name(m, affine, op->out[0]->name);
     attr_set(m, &affine->attrs, param_names[P_quantized_data], data);
-    attr_set(m, &affine->attrs, param_names[P_scale], relabelled(m, scale, s));
+    attr_set(m, &affine->attrs, param_names[P_scale], weights_relabelled(m, scale, s));
     attr_set(m, &affine->attrs, param_names[P_zero_point],
-             offset ? relabelled(m, offset, s) : const_int(&m->arena, t, 0));
+             offset ? weights_relabelled(m, offset, s) : const_int(&m->arena, t, 0));
     if (!build_infer(&b, op->out[0]->name, affine)) return false;
     affine->keep = op->keep;
     legal_replace(op, affine->out[0]);
@@ -112,16 +112,16 @@ bool legal_as_affine(Module *m, Op *op, Opset to, Diag *d)
 /* ---- the pass ---------------------------------------------------------------------------- */
 
 /* A convolution's weight that the engine decodes wrongly. */
-static void ungroup(Legal *l, const Op *op)
+static void weights_ungroup(Legal *l, const Op *op)
 {
     if (!rule_asks(l->rules, RULE_grouped_palettes, l->m, l->func, op)) return;
     if (legal_decompress(l->m, op_value(op, P_weight)->def, l->diag)) l->changes++;
 }
 
-static bool visit(void *ctx, Op *op)
+static bool weights_visit(void *ctx, Op *op)
 {
     Legal *l = ctx;
-    ungroup(l, op);
+    weights_ungroup(l, op);
     const int rule = op->kind == OP_constexpr_affine_dequantize     ? RULE_constexpr_affine
                    : op->kind == OP_constexpr_blockwise_shift_scale ? RULE_constexpr_blockwise
                                                                     : -1;
@@ -134,6 +134,6 @@ int pass_decompress(Module *m, const PassOptions *o, Diag *d)
 {
     Legal l = { .m = m, .options = o, .rules = o->rules, .diag = d };
     int errors = d->errors + d->fails;
-    for (l.func = m->first; l.func; l.func = l.func->next) func_walk(l.func, visit, &l);
+    for (l.func = m->first; l.func; l.func = l.func->next) func_walk(l.func, weights_visit, &l);
     return errors == d->errors + d->fails ? l.changes : -1;
 }

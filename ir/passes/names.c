@@ -42,7 +42,7 @@ static void rename_value(Renaming *r, Value *v)
     if (said && !strcmp(said, was)) op_set_name(m, v->def, v->name);
 }
 
-static bool visit(void *ctx, Op *op)
+static bool rename_visit(void *ctx, Op *op)
 {
     Renaming *r = ctx;
     for (int i = 0; i < op->nout; i++) rename_value(r, op->out[i]);
@@ -55,6 +55,6 @@ int pass_names(Module *m, const PassOptions *o, Diag *d)
 {
     (void)d;
     Renaming r = { .rules = o->rules };
-    for (r.func = m->first; r.func; r.func = r.func->next) func_walk(r.func, visit, &r);
+    for (r.func = m->first; r.func; r.func = r.func->next) func_walk(r.func, rename_visit, &r);
     return r.changes;
 }

@@ -13,7 +13,7 @@
 
 /* ---- saying ------------------------------------------------------------------------------ */
 
-static void refuse(Level *l, const Op *op, const char *what)
+static void opset_refuse(Level *l, const Op *op, const char *what)
 {
     diag_error(l->diag, op->loc, "%s: %s cannot be expressed in %s; --opset %s keeps it",
                op->name, what, opset_text(l->to), opset_text(l->from));
@@ -29,17 +29,17 @@ bool opset_computes(Opset o, DType t)
     return !((ever & ~now) >> t & 1);
 }
 
-static bool lost(const Level *l, const Type *t)
+static bool opset_lost(const Level *l, const Type *t)
 {
     return t->kind == TY_TENSOR && !opset_computes(l->to, t->dtype);
 }
 
-static const Type *retyped(Level *l, const Type *t, DType to)
+static const Type *opset_retyped(Level *l, const Type *t, DType to)
 {
     return type_tensor(&l->m->arena, to, t->shape);
 }
 
-static Value *converted(Builder *b, const Value *v, DType t)
+static Value *opset_converted(Builder *b, const Value *v, DType t)
 {
     const Const *c = v->lit;
     Const *k = const_convert(b->m, c, t, v->name, b->diag);
@@ -61,12 +61,12 @@ Value *opset_as(Builder *b, Value *v, DType t)
     if (v->type->dtype == t) return v;
     /* beside the statement that decodes it, which others may use as it is */
     v = make_dense(b, v);
-    Value *k = v->lit ? converted(b, v, t) : NULL;
+    Value *k = v->lit ? opset_converted(b, v, t) : NULL;
     return k ? k : make_cast(b, v, t);
 }
 
 /* The type that a parameter takes instead of t: t itself, or the nearest wider one; DT_NONE. */
-static DType taken(const Level *l, const Param *p, DType t)
+static DType opset_taken(const Level *l, const Param *p, DType t)
 {
     const DTypes set = domain_types(p->dom, l->to);
     if (set == ~0u) return opset_computes(l->to, t) ? t : dtype_wider(t);
@@ -78,7 +78,7 @@ static bool is_int(DType t) { return dtype_is_int(t); }
 
 /* Which type the arguments of each type variable take: that of the first that is computed, or
  * int32 where ints differ. */
-static void variables(const Level *l, const Op *op, DType want[128])
+static void opset_variables(const Level *l, const Op *op, DType want[128])
 {
     bool computed[128] = { false };
     for (int i = 0; ops[op->kind].param[i].name; i++) {
@@ -86,7 +86,7 @@ static void variables(const Level *l, const Op *op, DType want[128])
         const Value *v = op_value(op, p->id);
         const int var = param_var(p, l->to) & 127;
         if (!v || !var || v->type->kind != TY_TENSOR) continue;
-        const DType t = taken(l, p, v->type->dtype);
+        const DType t = opset_taken(l, p, v->type->dtype);
         if (t == DT_NONE) continue; /* inference will say so */
         const bool now = !value_is_const(v);
         if (want[var] == DT_NONE || (now && !computed[var])) {
@@ -113,14 +113,14 @@ static void fit_types(Level *l, Builder *b, Op *op)
     DType want[128] = { DT_NONE };
     if (ops[op->kind].flags & F_CONSTEXPR || op->kind == OP_const) return;
     if (ops[op->kind].since > l->to) return; /* what is written in its place asks itself */
-    variables(l, op, want);
+    opset_variables(l, op, want);
     for (int i = 0; i < op->narg; i++) {
         const Param *p = op_param_of(&ops[op->kind], op->arg[i].param);
         const int var = p ? param_var(p, l->to) & 127 : 0;
         for (int k = 0; p && k < op->arg[i].count; k++) {
             Value *v = op->arg[i].val[k];
             if (v->type->kind != TY_TENSOR) continue;
-            const DType t = var ? want[var] : taken(l, p, v->type->dtype);
+            const DType t = var ? want[var] : opset_taken(l, p, v->type->dtype);
             /* ints as floats, where both were allowed */
             const bool whole = dtype_is_int(v->type->dtype);
             const bool same = t == v->type->dtype
@@ -250,7 +250,7 @@ static void cast_back(Level *l, Op *op, int i, DType now)
     Value *v = op->out[i];
     const DType was = v->type->dtype;
     Builder b = builder_at(op->parent, op->next, l->diag, op->loc);
-    v->type = retyped(l, v->type, now);
+    v->type = opset_retyped(l, v->type, now);
     Value *r = make_cast(&b, v, was);
     const char *name = v->name;
     take_place(l, v, r);
@@ -274,7 +274,7 @@ static bool take_type(Level *l, Op *op, int i, const Type *t)
     if (t->dtype == old->dtype) return true;
     l->changes++;
     if (opset_computes(l->to, old->dtype)) cast_back(l, op, i, t->dtype);
-    else v->type = retyped(l, old, t->dtype);
+    else v->type = opset_retyped(l, old, t->dtype);
     return true;
 }
 
@@ -289,7 +289,7 @@ static bool infer_anew(Level *l, Op *op)
     /* of topk, which ios15 always gives its indices */
     for (int i = op->nout; ok && i < c->nout; i++)
         op_out(l->m, op, func_unique_name(l->func, op->name),
-               retyped(l, c->out[i], c->out[i]->dtype), op->loc);
+               opset_retyped(l, c->out[i], c->out[i]->dtype), op->loc);
     for (int i = 0; ok && i < op->nout && i < c->nout; i++) ok = take_type(l, op, i, c->out[i]);
     if (!ok && errors != l->diag->errors + l->diag->fails)
         diag_note(l->diag, op->loc,
@@ -315,7 +315,7 @@ OpsetForm *opset_form(const Op *op)
 
 /* The parameter that the new opset lacks, or needs and the statement lacks, or needs as a
  * constant. */
-static const char *lacking(const Level *l, const Op *op)
+static const char *opset_lacking(const Level *l, const Op *op)
 {
     for (const Param *p = ops[op->kind].param; p->name; p++) {
         const Arg *a = op_find_arg(op, p->id);
@@ -349,14 +349,14 @@ static void say_lacking(Level *l, const Op *op, const char *param)
             "%s exists from %s on and has no form in %s: a newer --target, --target host or --opset %s "
             "takes it",
             op->name, opset_text(ops[op->kind].since), opset_text(l->to), opset_text(l->from));
-    else if (param) refuse(l, op, arena_printf(&l->scratch, "parameter %s", param));
-    else refuse(l, op, "this use");
+    else if (param) opset_refuse(l, op, arena_printf(&l->scratch, "parameter %s", param));
+    else opset_refuse(l, op, "this use");
 }
 
 /* True: the statement has gone, or was refused. */
 static bool say_otherwise(Level *l, Builder *b, Op *op)
 {
-    const char *param = lacking(l, op);
+    const char *param = opset_lacking(l, op);
     if (ops[op->kind].since <= l->to && !param && !other_rules(l, op)) return false;
     OpsetForm *form = opset_form(op);
     Value *out[MAX_RESULT] = { NULL };
@@ -377,18 +377,18 @@ static bool say_otherwise(Level *l, Builder *b, Op *op)
 static void enter_blocks(Level *l, Op *op)
 {
     for (int i = 0; i < op->nout; i++)
-        if (lost(l, op->out[i]->type))
-            op->out[i]->type = retyped(l, op->out[i]->type,
-                                       dtype_wider(op->out[i]->type->dtype));
+        if (opset_lost(l, op->out[i]->type))
+            op->out[i]->type = opset_retyped(l, op->out[i]->type,
+                                             dtype_wider(op->out[i]->type->dtype));
     for (int i = 0; i < op->nblock; i++) {
         Block *k = op->block[i];
         Builder b = builder_at(k, NULL, l->diag, op->loc);
         for (int j = 0; j < k->nparam; j++)
-            if (lost(l, k->param[j]->type))
-                k->param[j]->type = retyped(l, k->param[j]->type,
-                                            dtype_wider(k->param[j]->type->dtype));
+            if (opset_lost(l, k->param[j]->type))
+                k->param[j]->type = opset_retyped(l, k->param[j]->type,
+                                                  dtype_wider(k->param[j]->type->dtype));
         for (int j = 0; j < k->nresult; j++)
-            if (k->result[j]->lit && lost(l, k->result[j]->type))
+            if (k->result[j]->lit && opset_lost(l, k->result[j]->type))
                 k->result[j] = opset_as(&b, k->result[j],
                                         dtype_wider(k->result[j]->type->dtype));
     }
@@ -411,7 +411,7 @@ static void take_over(Level *l, Op *op)
     else if (op->kind != OP_const && !infer_anew(l, op)) l->failed = true;
 }
 
-static bool visit(void *ctx, Op *op)
+static bool opset_visit(void *ctx, Op *op)
 {
     Level *l = ctx;
     const Opset own = op->opset, function = l->from;
@@ -449,9 +449,9 @@ static void take_inputs(Level *l)
                        p->name, opset_text(l->from));
             l->failed = true;
         }
-        if (!lost(l, p->type)) continue;
+        if (!opset_lost(l, p->type)) continue;
         opset_say_input(l, p, dtype_wider(p->type->dtype));
-        p->type = retyped(l, p->type, dtype_wider(p->type->dtype));
+        p->type = opset_retyped(l, p->type, dtype_wider(p->type->dtype));
         l->changes++;
     }
 }
@@ -462,7 +462,7 @@ static void give_results(Level *l, const DType *was)
     for (int i = 0; i < body->nresult; i++) {
         Value *r = body->result[i];
         if (r->type->kind != TY_TENSOR || opset_computes(l->to, was[i])) continue;
-        if (lost(l, r->type)) { /* a constant */
+        if (opset_lost(l, r->type)) { /* a constant */
             Builder b = builder_at(body, NULL, l->diag, r->loc);
             Value *v = opset_as(&b, r, dtype_wider(was[i]));
             v->name = r->name;
@@ -486,7 +486,7 @@ static void take_function(Level *l)
     opset_flow(l);
     take_inputs(l);
     l->func->opset = l->to;
-    func_walk(l->func, visit, l);
+    func_walk(l->func, opset_visit, l);
     if (!l->failed) give_results(l, was);
     if (!l->failed) opset_arrays(l);
     l->changes++;

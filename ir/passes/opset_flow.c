@@ -13,14 +13,14 @@ static bool is_flag(const Value *v)
     return v->type->kind == TY_TENSOR && v->type->dtype == DT_BOOL;
 }
 
-static bool counts(const Value *v)
+static bool opset_flow_counts(const Value *v)
 {
     return v->type->kind == TY_TENSOR && (dtype_is_int(v->type->dtype) || is_flag(v));
 }
 
-static void remember(Level *l, Value *v)
+static void opset_flow_remember(Level *l, Value *v)
 {
-    if (!v->name || !counts(v)) return;
+    if (!v->name || !opset_flow_counts(v)) return;
     Was *w = NEW(&l->scratch, Was);
     const bool lost = !opset_computes(l->to, v->type->dtype);
     *w = (Was){ .dtype = lost ? v->type->dtype : DT_NONE };
@@ -28,7 +28,7 @@ static void remember(Level *l, Value *v)
     l->lost = l->lost || lost;
 }
 
-static void reach(const Level *l, const Value *v, int64_t n)
+static void opset_flow_reach(const Level *l, const Value *v, int64_t n)
 {
     Was *w = values_get(&l->was, v);
     if (w && w->reach < n) w->reach = n;
@@ -67,19 +67,21 @@ static int64_t reach_of(const Level *l, const Op *op, const char *arg)
     return passes_on(op->kind) && w ? w->reach : INT64_MAX;
 }
 
-static void use(const Level *l, const Op *op, bool inside)
+static void opset_flow_use(const Level *l, const Op *op, bool inside)
 {
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < op->arg[i].count; k++)
-            reach(l, op->arg[i].val[k], inside ? INT64_MAX : reach_of(l, op, op->arg[i].name));
+            opset_flow_reach(l, op->arg[i].val[k],
+                             inside ? INT64_MAX : reach_of(l, op, op->arg[i].name));
 }
 
-static bool look(void *ctx, Op *op)
+static bool opset_flow_look(void *ctx, Op *op)
 {
     Level *l = ctx;
-    for (int i = 0; i < op->nout; i++) remember(l, op->out[i]);
+    for (int i = 0; i < op->nout; i++) opset_flow_remember(l, op->out[i]);
     for (int i = 0; i < op->nblock; i++)
-        for (int k = 0; k < op->block[i]->nparam; k++) remember(l, op->block[i]->param[k]);
+        for (int k = 0; k < op->block[i]->nparam; k++)
+            opset_flow_remember(l, op->block[i]->param[k]);
     return true;
 }
 
@@ -87,12 +89,12 @@ static bool look(void *ctx, Op *op)
 static bool look_inside(void *ctx, Op *op)
 {
     const Level *l = ctx;
-    if (op->parent->owner) use(l, op, true);
+    if (op->parent->owner) opset_flow_use(l, op, true);
     for (int i = 0; i < op->nblock; i++) {
         for (int k = 0; k < op->block[i]->nparam; k++)
-            reach(l, op->block[i]->param[k], INT64_MAX);
+            opset_flow_reach(l, op->block[i]->param[k], INT64_MAX);
         for (int k = 0; k < op->block[i]->nresult; k++)
-            reach(l, op->block[i]->result[k], INT64_MAX);
+            opset_flow_reach(l, op->block[i]->result[k], INT64_MAX);
     }
     return true;
 }
@@ -100,10 +102,10 @@ static bool look_inside(void *ctx, Op *op)
 void opset_flow(Level *l)
 {
     Block *body = l->func->body;
-    for (int i = 0; i < body->nparam; i++) remember(l, body->param[i]);
-    func_walk(l->func, look, l);
+    for (int i = 0; i < body->nparam; i++) opset_flow_remember(l, body->param[i]);
+    func_walk(l->func, opset_flow_look, l);
     if (!l->lost) return;
     func_walk(l->func, look_inside, l);
-    for (int i = 0; i < body->nresult; i++) reach(l, body->result[i], INT64_MAX);
-    for (const Op *op = body->last; op; op = op->prev) use(l, op, false);
+    for (int i = 0; i < body->nresult; i++) opset_flow_reach(l, body->result[i], INT64_MAX);
+    for (const Op *op = body->last; op; op = op->prev) opset_flow_use(l, op, false);
 }

@@ -16,23 +16,27 @@ static Value *int_op(Builder *b, int kind, Value *x, int64_t y)
 
 /* ---- integers of fewer bits -------------------------------------------------------------- */
 
-static DType narrow(const Level *l, const Value *v)
+static DType opset_forms_narrow(const Level *l, const Value *v)
 {
     const Was *w = values_get(&l->was, v);
     return w && w->dtype != DT_NONE ? w->dtype : v->type->dtype;
 }
 
-static int64_t least(DType t)
+static int64_t opset_forms_least(DType t)
 {
     return dtypes[t].cls == CLASS_INT ? -((int64_t)1 << (dtypes[t].bits - 1)) : 0;
 }
-static int64_t most(DType t) { return least(t) + ((int64_t)1 << dtypes[t].bits) - 1; }
+static int64_t opset_forms_most(DType t)
+{
+    return opset_forms_least(t) + ((int64_t)1 << dtypes[t].bits) - 1;
+}
 
-static bool holds(DType t, DType all)
+static bool opset_forms_holds(DType t, DType all)
 {
     if (all == DT_BOOL) return true;
-    return dtype_is_int(all) && dtypes[all].bits <= 32 && least(all) >= least(t)
-        && most(all) <= most(t);
+    return dtype_is_int(all) && dtypes[all].bits <= 32
+        && opset_forms_least(all) >= opset_forms_least(t)
+        && opset_forms_most(all) <= opset_forms_most(t);
 }
 
 /* Places along axes that are no longer than the type counts. */
@@ -51,19 +55,21 @@ bool form_cast(Level *l, Builder *b, Op *op, Value **out)
 {
     Value *x = op_value(op, P_x);
     const char *name = op_const_string(op, P_dtype);
-    const DType t = dtype_find(name, strlen(name)), wide = dtype_wider(t), from = narrow(l, x);
+    const DType t = dtype_find(name, strlen(name)), wide = dtype_wider(t),
+                from = opset_forms_narrow(l, x);
     const Was *w = values_get(&l->was, op->out[0]);
     if (wide != DT_INT32) return false;
-    if ((w && w->reach <= most(t) + 1) || holds(t, from) || places_within(x, most(t))) {
+    if ((w && w->reach <= opset_forms_most(t) + 1) || opset_forms_holds(t, from)
+        || places_within(x, opset_forms_most(t))) {
         *out = cast_to(b, x, wide);
     } else if (dtype_is_float(from)) {
-        Value *v = int_op(b, OP_maximum, cast_to(b, x, wide), least(t));
-        *out = int_op(b, OP_minimum, v, most(t));
+        Value *v = int_op(b, OP_maximum, cast_to(b, x, wide), opset_forms_least(t));
+        *out = int_op(b, OP_minimum, v, opset_forms_most(t));
     } else {
         Value *v = make_cast(b, x, wide);
-        if (least(t)) v = int_op(b, OP_sub, v, least(t));
+        if (opset_forms_least(t)) v = int_op(b, OP_sub, v, opset_forms_least(t));
         v = int_op(b, OP_mod, v, (int64_t)1 << dtypes[t].bits);
-        *out = least(t) ? int_op(b, OP_add, v, least(t)) : v;
+        *out = opset_forms_least(t) ? int_op(b, OP_add, v, opset_forms_least(t)) : v;
     }
     return true;
 }
@@ -71,7 +77,7 @@ bool form_cast(Level *l, Builder *b, Op *op, Value **out)
 /* ---- quantisation ------------------------------------------------------------------------ */
 
 /* A number or one an element of the axis, so that it broadcasts against x; NULL: not known. */
-static Value *along(Builder *b, const Op *op, ParamId arg, const Value *x, DType t)
+static Value *opset_forms_along(Builder *b, const Op *op, ParamId arg, const Value *x, DType t)
 {
     Value *v = opset_as(b, op_value(op, arg), t);
     Shape s = { .rank = x->type->shape.rank };
@@ -88,16 +94,16 @@ bool form_quantize(Level *l, Builder *b, Op *op, Value **out)
 {
     const DType t = op->out[0]->type->dtype;
     Value *x = opset_as(b, op_value(op, P_input), DT_FP32),
-          *scale = along(b, op, P_scale, x, DT_FP32);
+          *scale = opset_forms_along(b, op, P_scale, x, DT_FP32);
     (void)l;
     if (!scale) return false;
     Value *v = make1(b, OP_round, make2(b, OP_real_div, x, scale));
     if (op_value(op, P_zero_point)) {
-        Value *zero = along(b, op, P_zero_point, x, DT_FP32);
+        Value *zero = opset_forms_along(b, op, P_zero_point, x, DT_FP32);
         if (!zero) return false;
         v = make2(b, OP_add, v, zero);
     }
-    v = make_clip(b, v, (double)least(t), (double)most(t));
+    v = make_clip(b, v, (double)opset_forms_least(t), (double)opset_forms_most(t));
     Was *w = values_get(&l->was, op->out[0]);
     if (w) w->real = v;
     *out = cast_to(b, v, dtype_wider(t));
@@ -109,11 +115,12 @@ bool form_dequantize(Level *l, Builder *b, Op *op, Value **out)
     Value *x = op_value(op, P_input);
     const Was *w = values_get(&l->was, x);
     const DType t = op->out[0]->type->dtype;
-    Value *v = opset_as(b, w && w->real ? w->real : x, t), *scale = along(b, op, P_scale, x, t);
+    Value *v = opset_as(b, w && w->real ? w->real : x, t),
+          *scale = opset_forms_along(b, op, P_scale, x, t);
     (void)l;
     if (!scale) return false;
     if (op_value(op, P_zero_point)) {
-        Value *zero = along(b, op, P_zero_point, x, t);
+        Value *zero = opset_forms_along(b, op, P_zero_point, x, t);
         if (!zero) return false;
         v = make2(b, OP_sub, v, zero);
     }

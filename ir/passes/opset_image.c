@@ -4,7 +4,7 @@
 #include <float.h>
 #include <string.h>
 
-static Value *reshape(Builder *b, Value *x, Shape s)
+static Value *opset_image_reshape(Builder *b, Value *x, Shape s)
 {
     return mil_reshape(b, "reshape", .x = x, .shape = build_ints(b, s.rank, s.dim));
 }
@@ -12,7 +12,7 @@ static Value *reshape(Builder *b, Value *x, Shape s)
 /* ---- resize ------------------------------------------------------------------------------ */
 
 /* Which entry resize picks for each of the new ones: resize itself says it, of 0, 1, .. */
-static Value *picked(Builder *b, const Op *op, int64_t from, int64_t to)
+static Value *opset_image_picked(Builder *b, const Op *op, int64_t from, int64_t to)
 {
     Arena scratch = { 0 };
     Diag *d = b->diag;
@@ -54,7 +54,7 @@ static Value *picked(Builder *b, const Op *op, int64_t from, int64_t to)
 }
 
 /* The last two axes, which a line gets one more for. */
-static Value *bilinear(Builder *b, const Op *op, Value *x, const Shape *s)
+static Value *opset_image_bilinear(Builder *b, const Op *op, Value *x, const Shape *s)
 {
     const char *mode = op_const_string(op, P_sampling_mode);
     Value *v = x;
@@ -62,14 +62,14 @@ static Value *bilinear(Builder *b, const Op *op, Value *x, const Shape *s)
         if (s->dim[i] != x->type->shape.dim[i]) return NULL;
     const int64_t w = s->dim[s->rank - 1], h = s->rank > 1 ? s->dim[s->rank - 2] : 1;
     if (s->rank < 3)
-        v = reshape(
+        v = opset_image_reshape(
             b, x,
             SHAPE(1, s->rank > 1 ? x->type->shape.dim[0] : 1, x->type->shape.dim[s->rank - 1]));
     Value *high = build_int(b, h), *wide = build_int(b, w);
     v = mil_resize_bilinear(b, "resize", .x = v, .target_size_height = high,
                             .target_size_width = wide,
                             .sampling_mode = build_string(b, mode ? mode : "DEFAULT"));
-    return s->rank < 3 ? reshape(b, v, *s) : v;
+    return s->rank < 3 ? opset_image_reshape(b, v, *s) : v;
 }
 
 bool form_resize(Level *l, Builder *b, Op *op, Value **out)
@@ -81,12 +81,13 @@ bool form_resize(Level *l, Builder *b, Op *op, Value **out)
     if (!from || !to || !from->rank) return false;
     if (!how || !strcmp(how, "LINEAR")) {
         if (!dtype_is_float(x->type->dtype)) return false;
-        *out = bilinear(b, op, x, to);
+        *out = opset_image_bilinear(b, op, x, to);
         return *out != NULL;
     }
     for (int i = 0; i < from->rank; i++) {
         if (from->dim[i] == to->dim[i]) continue;
-        Value *index = from->dim[i] > 0 ? picked(b, op, from->dim[i], to->dim[i]) : NULL;
+        Value *index = from->dim[i] > 0 ? opset_image_picked(b, op, from->dim[i], to->dim[i])
+                                        : NULL;
         if (!index) return false;
         v = mil_gather(b, "picked", .x = v, .indices = index, .axis = build_int(b, i));
     }
@@ -97,7 +98,7 @@ bool form_resize(Level *l, Builder *b, Op *op, Value **out)
 /* ---- crop_resize ------------------------------------------------------------------------- */
 
 /* The statement with other boxes. */
-static Value *cropped(Builder *b, const Op *op, Value *boxes, Value *indices)
+static Value *opset_image_cropped(Builder *b, const Op *op, Value *boxes, Value *indices)
 {
     Arg arg[MAX_PARAM];
     int n = 0;
@@ -110,7 +111,7 @@ static Value *cropped(Builder *b, const Op *op, Value *boxes, Value *indices)
     return build_op(b, "crop", OP_crop_resize, arg, n)->out[0];
 }
 
-static Value *counted(Builder *b, int64_t boxes, int64_t images)
+static Value *opset_image_counted(Builder *b, int64_t boxes, int64_t images)
 {
     Arena *a = &b->m->arena;
     int32_t *v = arena_array(a, (size_t)(boxes * images) + 1, sizeof *v);
@@ -128,20 +129,21 @@ static bool from_roi(Builder *b, const Op *op, Value *roi, Value **out)
     if (!s || !x || !y || s->rank != 5 || s->dim[0] > 1 << 20 || x->dim[0] > 1 << 10)
         return false;
     const int64_t n = s->dim[0], k = s->dim[2], images = x->dim[0];
-    Value *v = reshape(b, roi, SHAPE(n, k)), *index;
+    Value *v = opset_image_reshape(b, roi, SHAPE(n, k)), *index;
     if (k == 5) {
-        index = reshape(b, make_cast(b, make_slice(b, v, 1, 0, 1), DT_INT32), SHAPE(n));
+        index = opset_image_reshape(b, make_cast(b, make_slice(b, v, 1, 0, 1), DT_INT32),
+                                    SHAPE(n));
         v = make_slice(b, v, 1, 1, 4);
     } else {
-        index = counted(b, n, images);
+        index = opset_image_counted(b, n, images);
         if (images > 1) {
             const int64_t reps[] = { 1, images, 1 };
-            v = reshape(b, v, SHAPE(n, 1, 4));
+            v = opset_image_reshape(b, v, SHAPE(n, 1, 4));
             v = mil_tile(b, "tile", .x = v, .reps = build_ints(b, 3, reps));
-            v = reshape(b, v, SHAPE(n * images, 4));
+            v = opset_image_reshape(b, v, SHAPE(n * images, 4));
         }
     }
-    *out = reshape(b, cropped(b, op, v, index), *y);
+    *out = opset_image_reshape(b, opset_image_cropped(b, op, v, index), *y);
     return true;
 }
 
@@ -151,11 +153,12 @@ static bool to_roi(Builder *b, const Op *op, Value *boxes, Value **out)
     const Shape *s = shape_of_value(boxes), *y = shape_of_value(op->out[0]);
     Value *index = op_value(op, P_box_indices);
     if (!s || !y) return false;
-    if (!index) index = counted(b, 1, s->dim[0]);
-    index = reshape(b, opset_as(b, index, t), SHAPE(s->dim[0], 1));
+    if (!index) index = opset_image_counted(b, 1, s->dim[0]);
+    index = opset_image_reshape(b, opset_as(b, index, t), SHAPE(s->dim[0], 1));
     Value *both[] = { index, opset_as(b, boxes, t) };
-    Value *roi = reshape(b, make_concat(b, both, 2, 1), SHAPE(s->dim[0], 1, 5, 1, 1));
-    *out = reshape(b, cropped(b, op, roi, NULL), *y);
+    Value *roi = opset_image_reshape(b, make_concat(b, both, 2, 1),
+                                     SHAPE(s->dim[0], 1, 5, 1, 1));
+    *out = opset_image_reshape(b, opset_image_cropped(b, op, roi, NULL), *y);
     return true;
 }
 
@@ -173,7 +176,7 @@ bool form_crop_resize(Level *l, Builder *b, Op *op, Value **out)
 /* ---- non_maximum_suppression ------------------------------------------------------------- */
 
 /* The statement over [n, B, 4] and [n, B, K], or over those transposed. */
-static Op *suppressed(Builder *b, const Op *op, Value *threshold)
+static Op *opset_image_suppressed(Builder *b, const Op *op, Value *threshold)
 {
     Arg arg[MAX_PARAM];
     Value *boxes = make_swap(b, op_value(op, P_boxes));
@@ -195,8 +198,8 @@ static Op *suppressed(Builder *b, const Op *op, Value *threshold)
 static bool suppress_down(Builder *b, const Op *op, Value **out)
 {
     const DType t = op_value(op, P_scores)->type->dtype;
-    const Op *to = suppressed(b, op,
-                              build_float(b, t, t == DT_FP16 ? -65504 : -(double)FLT_MAX));
+    const Op *to = opset_image_suppressed(
+        b, op, build_float(b, t, t == DT_FP16 ? -65504 : -(double)FLT_MAX));
     if (to->nout < 4) return false;
     out[0] = make_swap(b, to->out[0]);
     out[1] = make_swap(b, to->out[1]);
@@ -208,7 +211,7 @@ static bool suppress_down(Builder *b, const Op *op, Value **out)
  * first. */
 static bool suppress_up(Builder *b, const Op *op, Value **out)
 {
-    const Op *to = suppressed(b, op, NULL);
+    const Op *to = opset_image_suppressed(b, op, NULL);
     const Value *threshold = op_value(op, P_score_threshold);
     double above;
     if (to->nout < 3 || !threshold || !value_float(threshold, &above)) return false;
@@ -225,7 +228,7 @@ static bool suppress_up(Builder *b, const Op *op, Value **out)
     keep = make2(b, OP_logical_or, keep,
                  build_const(b, "first", const_bools(&b->m->arena, (int)s->dim[1], first)));
     keep = make2(b, OP_logical_and, keep, make2(b, OP_greater_equal, index, build_int(b, 0)));
-    Value *wide = reshape(b, keep, SHAPE(s->dim[0], s->dim[1], 1));
+    Value *wide = opset_image_reshape(b, keep, SHAPE(s->dim[0], s->dim[1], 1));
     out[0] = make_select(b, wide, boxes, make_number(b, boxes, 0));
     out[1] = make_select(b, wide, scores, make_number(b, scores, 0));
     out[2] = make_select(b, keep, index, build_int(b, -1));

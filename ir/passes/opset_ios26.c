@@ -19,7 +19,7 @@ typedef struct {
     int64_t groups[MAX_RANK]; /* tables along each axis, once each has one scale */
 } Scaled;
 
-static const Const *literal(const Op *op, ParamId p)
+static const Const *opset_ios26_literal(const Op *op, ParamId p)
 {
     const Value *v = op_value(op, p);
     return v ? v->lit : NULL;
@@ -37,16 +37,16 @@ static bool find_lookup(Op *op, Scaled *s)
     const Value *indices = op_value(data->def, sparse ? P_indices_mask : P_indices);
     *s = (Scaled){ .scale = op,
                    .lookup = data->def,
-                   .table = literal(data->def, P_lut),
-                   .by = literal(op, P_scale),
-                   .shift = literal(op, P_offset) };
+                   .table = opset_ios26_literal(data->def, P_lut),
+                   .by = opset_ios26_literal(op, P_scale),
+                   .shift = opset_ios26_literal(op, P_offset) };
     if (!indices || indices->type->kind != TY_TENSOR) return false;
     s->shape = indices->type->shape;
     return s->table && s->by && (s->shift || !op_value(op, P_offset)) && shape_known(&s->shape);
 }
 
 /* The coarsest division of each axis into tables that have one scale; false: there is none. */
-static bool divide(Scaled *s)
+static bool opset_ios26_divide(Scaled *s)
 {
     const Shape *table = &s->table->type->shape, *by = &s->by->type->shape;
     if (by->rank != s->shape.rank || table->rank != by->rank + 2) return false;
@@ -60,7 +60,7 @@ static bool divide(Scaled *s)
 }
 
 /* Each table as often as there are groups that it serves. */
-static const Const *repeat(Level *l, const Scaled *s)
+static const Const *opset_ios26_repeat(Level *l, const Scaled *s)
 {
     Tensor from;
     Blocks of;
@@ -109,7 +109,7 @@ static Op *lookup_in(Builder *b, const Op *op, Value *table)
 
 static void scale_first(Level *l, Scaled *s)
 {
-    const Const *table = divide(s) ? repeat(l, s) : NULL;
+    const Const *table = opset_ios26_divide(s) ? opset_ios26_repeat(l, s) : NULL;
     if (!table) return; /* it is decoded where the opset takes no such statement */
     Builder b = builder_at(s->scale->parent, s->scale, l->diag, s->lookup->loc);
     Value *scaled = mil_constexpr_blockwise_shift_scale(
@@ -136,7 +136,7 @@ static void drop_lookup(Level *l, Op *op)
     op_unlink(op);
 }
 
-static bool visit(void *ctx, Op *op)
+static bool opset_ios26_visit(void *ctx, Op *op)
 {
     Level *l = ctx;
     Scaled s;
@@ -148,7 +148,7 @@ static bool visit(void *ctx, Op *op)
 
 void opset_scale_tables(Level *l)
 {
-    if (l->from >= OPSET_IOS26 && l->to < OPSET_IOS26) func_walk(l->func, visit, l);
+    if (l->from >= OPSET_IOS26 && l->to < OPSET_IOS26) func_walk(l->func, opset_ios26_visit, l);
 }
 
 /* ---- arrays ------------------------------------------------------------------------------ */

@@ -17,7 +17,7 @@ typedef struct {
 
 /* ---- joined ------------------------------------------------------------------------------ */
 
-static bool whole(const Update *u, int i)
+static bool opset_slice_whole(const Update *u, int i)
 {
     return u->axis[i].start == 0 && u->axis[i].count == u->x.dim[i];
 }
@@ -25,39 +25,39 @@ static bool whole(const Update *u, int i)
 static bool whole_from(const Update *u, int first)
 {
     bool all = true;
-    for (int i = first; i < u->x.rank; i++) all = all && whole(u, i);
+    for (int i = first; i < u->x.rank; i++) all = all && opset_slice_whole(u, i);
     return all;
 }
 
 /* x with the update in it, where both agree along the axes before `axis`. */
-static Value *join(const Update *u, Value *x, Value *update, int axis)
+static Value *opset_slice_join(const Update *u, Value *x, Value *update, int axis)
 {
     const SliceAxis *a = &u->axis[axis];
     Value *part[3];
     int n = 0;
     if (whole_from(u, axis)) return update;
-    if (whole(u, axis)) return join(u, x, update, axis + 1);
+    if (opset_slice_whole(u, axis)) return opset_slice_join(u, x, update, axis + 1);
     const int64_t end = a->start + a->count;
     if (a->start > 0) part[n++] = make_slice(u->b, x, axis, 0, a->start);
     Value *inner = whole_from(u, axis + 1) ? x : make_slice(u->b, x, axis, a->start, a->count);
-    part[n++] = join(u, inner, update, axis + 1);
+    part[n++] = opset_slice_join(u, inner, update, axis + 1);
     if (end < u->x.dim[axis]) part[n++] = make_slice(u->b, x, axis, end, u->x.dim[axis] - end);
     return make_concat(u->b, part, n, axis);
 }
 
 /* Whether it is known where the slice begins along an axis, and how long it is there. An axis
  * that squeeze_mask takes away is one long, wherever it begins. */
-static bool placed(const Update *u, int i)
+static bool opset_slice_placed(const Update *u, int i)
 {
     int64_t begin[MAX_RANK * 2];
     if (u->axis[i].count == DIM_ANY) return false;
     return !u->axis[i].squeeze || value_ints(op_value(u->op, P_begin), begin) == u->x.rank;
 }
 
-static bool joins(const Update *u)
+static bool opset_slice_joins(const Update *u)
 {
     for (int i = 0; i < u->x.rank; i++)
-        if (!placed(u, i) || (u->axis[i].step != 1 && u->axis[i].count > 1)
+        if (!opset_slice_placed(u, i) || (u->axis[i].step != 1 && u->axis[i].count > 1)
             || !u->axis[i].count)
             return false;
     return true;
@@ -75,7 +75,7 @@ static Value *begin_of(const Update *u, int i)
 {
     Builder *b = u->b;
     const int64_t at = i, one = 1;
-    if (placed(u, i)) return build_int(b, u->axis[i].start);
+    if (opset_slice_placed(u, i)) return build_int(b, u->axis[i].start);
     Value *mask = op_value(u->op, P_begin_mask);
     int64_t masks[MAX_RANK * 2];
     if (mask && value_ints(mask, masks) == u->x.rank && masks[i])
@@ -87,7 +87,7 @@ static Value *begin_of(const Update *u, int i)
     return make_select(b, below, int_op(b, OP_add, v, u->x.dim[i]), v);
 }
 
-static Value *places(Builder *b, int64_t n)
+static Value *opset_slice_places(Builder *b, int64_t n)
 {
     Arena *a = &b->m->arena;
     int32_t *v = arena_array(a, (size_t)n, sizeof *v);
@@ -96,12 +96,12 @@ static Value *places(Builder *b, int64_t n)
 }
 
 /* The update with an entry for each place of x along the axis; *in: where it belongs. */
-static Value *spread(const Update *u, Value *update, int i, Value **in)
+static Value *opset_slice_spread(const Update *u, Value *update, int i, Value **in)
 {
     Builder *b = u->b;
     const int64_t n = update->type->shape.dim[i], step = u->axis[i].step,
                   by = step < 0 ? -step : step;
-    Value *at = places(b, u->x.dim[i]), *begin = begin_of(u, i);
+    Value *at = opset_slice_places(b, u->x.dim[i]), *begin = begin_of(u, i);
     Value *way = step > 0 ? make2(b, OP_sub, at, begin) : make2(b, OP_sub, begin, at);
     Value *entry = int_op(b, OP_floor_div, way, by);
     Value *hit = make2(b, OP_equal, int_op(b, OP_mul, entry, by), way);
@@ -115,13 +115,13 @@ static Value *spread(const Update *u, Value *update, int i, Value **in)
     return mil_gather(b, "entry", .x = update, .indices = entry, .axis = build_int(b, i));
 }
 
-static Value *gathered(const Update *u, Value *x, Value *update)
+static Value *opset_slice_gathered(const Update *u, Value *x, Value *update)
 {
     Value *in = NULL;
     const bool flags = x->type->dtype == DT_BOOL;
     if (flags) update = make_cast(u->b, update, DT_INT32), x = make_cast(u->b, x, DT_INT32);
     for (int i = 0; i < u->x.rank; i++)
-        if (!whole(u, i)) update = spread(u, update, i, &in);
+        if (!opset_slice_whole(u, i)) update = opset_slice_spread(u, update, i, &in);
     if (!in) return NULL;
     Value *v = make_select(u->b, in, update, x);
     return flags ? make_cast(u->b, v, DT_BOOL) : v;
@@ -142,7 +142,7 @@ static Value *all_axes(const Update *u, Value *update)
     return make_shape(u->b, update, &s);
 }
 
-static bool plan(Update *u)
+static bool opset_slice_plan(Update *u)
 {
     Arena scratch = { 0 };
     Call *c = NEW(&scratch, Call);
@@ -159,11 +159,13 @@ bool form_slice_update(Level *l, Builder *b, Op *op, Value **out)
     (void)l;
     if (!s || !s->rank) return false;
     u.x = *s;
-    if (!plan(&u) || !(update = all_axes(&u, update))) return false;
+    if (!opset_slice_plan(&u) || !(update = all_axes(&u, update))) return false;
     size_t n;
     Value *v = NULL;
     const bool nothing = shape_count(&update->type->shape, &n) && n == 0;
-    if (!nothing) v = joins(&u) ? join(&u, x, update, 0) : gathered(&u, x, update);
+    if (!nothing)
+        v = opset_slice_joins(&u) ? opset_slice_join(&u, x, update, 0)
+                                  : opset_slice_gathered(&u, x, update);
     if (!nothing && !v) return false;
     if (nothing || v == update || v == op_value(op, P_update))
         v = mil_identity(b, "same", .x = nothing ? x : v);

@@ -7,14 +7,14 @@
 
 #include <string.h>
 
-static const Const *literal(const Op *op, ParamId p)
+static const Const *opset_weights_literal(const Op *op, ParamId p)
 {
     const Value *v = op_value(op, p);
     return v ? v->lit : attr_get(&op->attrs, param_names[p]);
 }
 
 /* The packed bytes of c as another type; NULL: they are not at hand. */
-static const Const *repacked(Level *l, const Const *c, const Type *as)
+static const Const *opset_weights_repacked(Level *l, const Const *c, const Type *as)
 {
     Tensor t;
     if (!const_at_hand(c) || !const_tensor(c, l->diag, &t)) return NULL;
@@ -25,7 +25,7 @@ static const Const *repacked(Level *l, const Const *c, const Type *as)
 }
 
 /* The same elements in another shape, wherever they are. */
-static const Const *reshaped(Level *l, const Const *c, Shape s)
+static const Const *opset_weights_reshaped(Level *l, const Const *c, Shape s)
 {
     Const *r = NEW(&l->m->arena, Const);
     *r = *c;
@@ -38,7 +38,7 @@ static const Const *reshaped(Level *l, const Const *c, Shape s)
 static const Const *as_bytes(Level *l, const Const *c)
 {
     const Type *t = type_tensor(&l->m->arena, DT_UINT8, SHAPE((int64_t)type_bytes(c->type)));
-    return repacked(l, c, t);
+    return opset_weights_repacked(l, c, t);
 }
 
 static const Const *shape_const(Level *l, const Shape *s)
@@ -59,20 +59,23 @@ static bool one_table(const Const *indices, const Const *lut)
 
 static bool lut_to_bytes(Level *l, Op *op, Op *to)
 {
-    const Const *indices = literal(op, P_indices), *lut = literal(op, P_lut);
+    const Const *indices = opset_weights_literal(op, P_indices),
+                *lut = opset_weights_literal(op, P_lut);
     if (!indices || !lut || !one_table(indices, lut)) return false;
     const Const *bytes = as_bytes(l, indices);
     if (!bytes) return false;
     attr_set(l->m, &to->attrs, param_names[P_indices], bytes);
-    attr_set(l->m, &to->attrs, param_names[P_lut],
-             reshaped(l, lut, SHAPE(lut->type->shape.dim[lut->type->shape.rank - 2])));
+    attr_set(
+        l->m, &to->attrs, param_names[P_lut],
+        opset_weights_reshaped(l, lut, SHAPE(lut->type->shape.dim[lut->type->shape.rank - 2])));
     attr_set(l->m, &to->attrs, param_names[P_shape], shape_const(l, &indices->type->shape));
     return true;
 }
 
 static bool sparse_to_bytes(Level *l, Op *op, Op *to)
 {
-    const Const *mask = literal(op, P_mask), *data = literal(op, P_nonzero_data);
+    const Const *mask = opset_weights_literal(op, P_mask),
+                *data = opset_weights_literal(op, P_nonzero_data);
     const Param *p = op_param_of(&ops[op->kind], P_nonzero_data);
     if (!mask || !data || !(domain_types(p->dom, l->to) >> data->type->dtype & 1)) return false;
     const Const *bytes = as_bytes(l, mask);
@@ -88,10 +91,10 @@ static bool sparse_to_bytes(Level *l, Op *op, Op *to)
 /* Bytes as a tensor of sub-byte elements of the result's shape. */
 static const Const *as_packed(Level *l, const Op *op, const Const *c, DType t)
 {
-    return repacked(l, c, type_tensor(&l->m->arena, t, op->out[0]->type->shape));
+    return opset_weights_repacked(l, c, type_tensor(&l->m->arena, t, op->out[0]->type->shape));
 }
 
-static void give(Level *l, Op *to, ParamId p, const Const *c)
+static void opset_weights_give(Level *l, Op *to, ParamId p, const Const *c)
 {
     op_arg(l->m, to, p, value_literal(l->m, c, to->loc));
 }
@@ -106,7 +109,8 @@ static DType index_type(int64_t entries)
 
 static bool lut_from_bytes(Level *l, Op *op, Op *to)
 {
-    const Const *indices = literal(op, P_indices), *lut = literal(op, P_lut);
+    const Const *indices = opset_weights_literal(op, P_indices),
+                *lut = opset_weights_literal(op, P_lut);
     Shape table = { .rank = op->out[0]->type->shape.rank };
     if (!indices || !lut || lut->type->shape.rank != 1 || !table.rank
         || table.rank > MAX_RANK - 2)
@@ -117,18 +121,19 @@ static bool lut_from_bytes(Level *l, Op *op, Op *to)
     for (int i = 0; i < table.rank; i++) table.dim[i] = 1;
     table.dim[table.rank++] = lut->type->shape.dim[0];
     table.dim[table.rank++] = 1;
-    give(l, to, P_indices, packed);
-    give(l, to, P_lut, reshaped(l, lut, table));
+    opset_weights_give(l, to, P_indices, packed);
+    opset_weights_give(l, to, P_lut, opset_weights_reshaped(l, lut, table));
     return true;
 }
 
 static bool sparse_from_bytes(Level *l, Op *op, Op *to)
 {
-    const Const *mask = literal(op, P_mask), *data = literal(op, P_nonzero_data);
+    const Const *mask = opset_weights_literal(op, P_mask),
+                *data = opset_weights_literal(op, P_nonzero_data);
     const Const *packed = mask && data ? as_packed(l, op, mask, DT_UINT1) : NULL;
     if (!packed) return false;
-    give(l, to, P_mask, packed);
-    give(l, to, P_nonzero_data, data);
+    opset_weights_give(l, to, P_mask, packed);
+    opset_weights_give(l, to, P_nonzero_data, data);
     return true;
 }
 

@@ -17,7 +17,7 @@ typedef struct {
     PtrMap last;   /* of a value that is computed: behind its last use, plus 1 */
     double *bytes; /* by place: of what goes over it */
     int *odd;      /* by place: values that no engine hands over */
-} Cut;
+} SegmentCut;
 
 /* Known before anything runs: each part has its own. */
 static bool is_fixed(const Op *op)
@@ -28,13 +28,13 @@ static bool is_fixed(const Op *op)
 
 /* ---- what goes over each place ----------------------------------------------------------- */
 
-static int place_of(const Cut *c, const Op *op)
+static int place_of(const SegmentCut *c, const Op *op)
 {
     while (op->parent != c->func->body) op = op->parent->owner;
     return (int)((uintptr_t)ptrmap_get(&c->place, op) - 1);
 }
 
-static void use(Cut *c, const Value *v, int before)
+static void segments_use(SegmentCut *c, const Value *v, int before)
 {
     if (!v->def || v->def->parent != c->func->body || is_fixed(v->def)) return;
     const uintptr_t was = (uintptr_t)ptrmap_get(&c->last, v);
@@ -43,30 +43,31 @@ static void use(Cut *c, const Value *v, int before)
 
 static bool note_uses(void *ctx, const Op *op)
 {
-    Cut *c = ctx;
+    SegmentCut *c = ctx;
     const int at = place_of(c, op);
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) use(c, op->arg[i].val[k], at);
+        for (int k = 0; k < op->arg[i].count; k++) segments_use(c, op->arg[i].val[k], at);
     for (int i = 0; i < op->nblock; i++)
-        for (int k = 0; k < op->block[i]->nresult; k++) use(c, op->block[i]->result[k], at);
+        for (int k = 0; k < op->block[i]->nresult; k++)
+            segments_use(c, op->block[i]->result[k], at);
     return true;
 }
 
 /* The last place that v goes over; -1: none. */
-static int last_of(const Cut *c, const Value *v)
+static int last_of(const SegmentCut *c, const Value *v)
 {
     return (int)((uintptr_t)ptrmap_get(&c->last, v) - 1);
 }
 
 /* False: as an input it would be refused. */
-static bool can_cross(const Cut *c, const Value *v)
+static bool can_cross(const SegmentCut *c, const Value *v)
 {
     const Type *t = v->type;
     if (t->kind != TY_TENSOR || !shape_known(&t->shape)) return false;
     return t->dtype == DT_FP16 || (t->dtype == DT_FP32 && !rule_holds(c->rules, RULE_io_fp32));
 }
 
-static void weigh(Cut *c)
+static void segments_weigh(SegmentCut *c)
 {
     c->bytes = NEW_ARRAY(&c->arena, c->n + 1, double);
     c->odd = NEW_ARRAY(&c->arena, c->n + 1, int);
@@ -89,7 +90,7 @@ static void weigh(Cut *c)
     }
 }
 
-static void cut_open(Cut *c)
+static void cut_open(SegmentCut *c)
 {
     const Block *b = c->func->body;
     for (const Op *op = b->first; op; op = op->next) c->n++;
@@ -100,11 +101,11 @@ static void cut_open(Cut *c)
         ptrmap_set(&c->place, op, (void *)(uintptr_t)i);
     }
     func_read(c->func, note_uses, c);
-    for (int k = 0; k < b->nresult; k++) use(c, b->result[k], c->n);
-    weigh(c);
+    for (int k = 0; k < b->nresult; k++) segments_use(c, b->result[k], c->n);
+    segments_weigh(c);
 }
 
-static void cut_close(Cut *c)
+static void cut_close(SegmentCut *c)
 {
     ptrmap_free(&c->place);
     ptrmap_free(&c->last);
@@ -116,7 +117,7 @@ static void cut_close(Cut *c)
 /* Where the part that begins at `from` ends: at the lightest of the places behind half of the
  * layers that it may have, the last of those that are as light. c->n: nothing is left; -1:
  * there is no such place. */
-static int end_of(const Cut *c, int from, int64_t most)
+static int end_of(const SegmentCut *c, int from, int64_t most)
 {
     Layers l = { .most = 0 };
     int end = -1, i = from;
@@ -134,15 +135,15 @@ static int end_of(const Cut *c, int from, int64_t most)
 /* ---- parts ------------------------------------------------------------------------------- */
 
 typedef struct {
-    const Cut *cut;
+    const SegmentCut *cut;
     Module *m;
     Func *func;
     Op **op; /* by place, as in the whole */
     int from, to;
-} Part;
+} SegmentPart;
 
 /* Its results: what others read, or the caller. */
-static void give_results(Part *p)
+static void give_results(SegmentPart *p)
 {
     func_drop_results(p->func, 0);
     for (int i = p->from; i < p->to; i++)
@@ -153,7 +154,7 @@ static void give_results(Part *p)
 }
 
 /* What comes from parts before is an input of the same name. */
-static void take_inputs(Part *p)
+static void take_inputs(SegmentPart *p)
 {
     for (int i = 0; i < p->from; i++)
         for (int k = 0; k < p->op[i]->nout; k++) {
@@ -163,7 +164,7 @@ static void take_inputs(Part *p)
         }
 }
 
-static void drop_others(Part *p)
+static void drop_others(SegmentPart *p)
 {
     for (int i = p->cut->n; i-- > 0;) {
         p->op[i]->keep = false;
@@ -171,7 +172,7 @@ static void drop_others(Part *p)
     }
 }
 
-static void drop_unused(Part *p)
+static void drop_unused(SegmentPart *p)
 {
     Block *b = p->func->body;
     int n = 0;
@@ -180,9 +181,9 @@ static void drop_unused(Part *p)
     b->nparam = n;
 }
 
-static Module *make_part(const Cut *c, int from, int to, Diag *d)
+static Module *make_part(const SegmentCut *c, int from, int to, Diag *d)
 {
-    Part p = { .cut = c, .from = from, .to = to, .m = func_extract(c->func) };
+    SegmentPart p = { .cut = c, .from = from, .to = to, .m = func_extract(c->func) };
     const PassOptions dead = { .target = &targets[TARGET_host], .only = "dce" };
     p.func = module_main(p.m);
     p.func->attrs.count = 0; /* of inputs that it may not have */
@@ -216,7 +217,7 @@ bool func_is_deep(const Func *f, const RuleSet *rs)
 
 int func_cut(const Func *f, const RuleSet *rs, Arena *a, Module ***out, Diag *d)
 {
-    Cut c = { .func = f, .rules = rs };
+    SegmentCut c = { .func = f, .rules = rs };
     int n = 0, *end;
     if (!func_is_deep(f, rs) || !results_are_computed(f)) return 0;
     cut_open(&c);

@@ -17,7 +17,7 @@ typedef struct {
 } Carry;
 
 /* A result keeps its name, so that something has to make it. */
-static Value *copied(Builder *b, const char *name, Value *v)
+static Value *states_copied(Builder *b, const char *name, Value *v)
 {
     Value *copy = mil_identity(b, "identity", .x = v);
     copy->name = name;
@@ -29,13 +29,13 @@ static void take_read(Carry *c, Op *op)
 {
     Value *old = op->out[0], *with = c->now;
     Builder b = before_op(op, c->diag);
-    if (is_result(old)) with = copied(&b, old->name, c->now);
+    if (is_result(old)) with = states_copied(&b, old->name, c->now);
     func_replace_uses(c->func, old, with);
     op_unlink(op);
     c->changes++;
 }
 
-static bool carry(void *ctx, Op *op)
+static bool states_carry(void *ctx, Op *op)
 {
     Carry *c = ctx;
     if (op_value(op, P_input) != c->state) return true;
@@ -59,7 +59,7 @@ static const char *give_out(Carry *c)
         f, arena_printf(&f->module->arena, "%s_out", c->state->name));
     Builder b = builder_at(f->body, NULL, c->diag, c->state->loc);
     if (is_result(v) || !v->def || v->lit) {
-        v = copied(&b, name, v);
+        v = states_copied(&b, name, v);
     } else {
         value_rename(v, name);
         if (v->def->nout == 1) op_set_name(f->module, v->def, name);
@@ -73,13 +73,13 @@ static int state_as_io(Func *f, Value *state, Diag *d, const char **result)
 {
     Carry c = { .func = f, .diag = d, .state = state, .now = state };
     state->type = state->type->sub[0];
-    func_walk(f, carry, &c);
+    func_walk(f, states_carry, &c);
     *result = give_out(&c);
     return c.changes + 1;
 }
 
 /* Nobody asked for another interface. */
-static void tell(const PassOptions *o, const Value *state, const char *result, Diag *d)
+static void states_tell(const PassOptions *o, const Value *state, const char *result, Diag *d)
 {
     if (result)
         diag_warn(d, WARN_IO_TYPE, state->loc,
@@ -109,7 +109,7 @@ static bool take_state(Func *f, Value *state, const PassOptions *o, Diag *d, int
     *changes += state_as_io(f, state, d, &result);
     if (o->states_as_io) return true;
     carried_add(f, state->name, result);
-    tell(o, state, result, d);
+    states_tell(o, state, result, d);
     return true;
 }
 

@@ -58,7 +58,7 @@ typedef struct {
     int changes;
 } Fold;
 
-static bool visit(void *ctx, Op *op)
+static bool transpose_visit(void *ctx, Op *op)
 {
     Fold *f = ctx;
     if (op->kind == OP_transpose)
@@ -77,6 +77,6 @@ int pass_transpose(Module *m, const PassOptions *o, Diag *d)
 {
     (void)o;
     Fold fold = { .diag = d };
-    for (Func *f = m->first; f; f = f->next) func_walk(f, visit, &fold);
+    for (Func *f = m->first; f; f = f->next) func_walk(f, transpose_visit, &fold);
     return fold.changes;
 }

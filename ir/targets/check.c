@@ -12,7 +12,7 @@ static const char *finding_text(Arena *a, const Rule *r)
 }
 
 /* How it stands, for which chip, and where that is from. */
-static void explain(const RuleCheck *c, const RuleBreak *b)
+static void check_explain(const RuleCheck *c, const RuleBreak *b)
 {
     const Rule *r = b->rule;
     const char *target = c->rules->target->name;
@@ -29,7 +29,7 @@ static void explain(const RuleCheck *c, const RuleBreak *b)
     else diag_note(c->diag, (Loc){ 0 }, "the way out: %s", r->way_out);
 }
 
-static void report(RuleCheck *c, const RuleBreak *b)
+static void check_report(RuleCheck *c, const RuleBreak *b)
 {
     const Rule *r = b->rule;
     const char *more = finding_text(c->scratch, r);
@@ -43,10 +43,10 @@ static void report(RuleCheck *c, const RuleBreak *b)
     else
         diag_warn(c->diag, b->standing == STAND_CONTRADICTED ? WARN_CONTRADICTED : WARN_RULE,
                   b->loc, "%s [%s: %s%s]", b->message, c->rules->target->name, r->name, more);
-    explain(c, b);
+    check_explain(c, b);
 }
 
-static void broken(RuleCheck *c, Standing s, Loc loc, const char *fmt, va_list ap)
+static void check_broken(RuleCheck *c, Standing s, Loc loc, const char *fmt, va_list ap)
 {
     RuleLevel level = rule_level(c->rules, c->rule, s);
     c->broken++;
@@ -62,14 +62,14 @@ static void broken(RuleCheck *c, Standing s, Loc loc, const char *fmt, va_list a
                     .message = arena_vprintf(c->scratch, fmt, ap),
                     .left = c->left ? c->left : rules[c->rule].left };
     if (c->sink) c->sink(c->ctx, &b);
-    else report(c, &b);
+    else check_report(c, &b);
 }
 
 void rule_broken(RuleCheck *c, Loc loc, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    broken(c, rule_stands(c->rules, c->rule), loc, fmt, ap);
+    check_broken(c, rule_stands(c->rules, c->rule), loc, fmt, ap);
     va_end(ap);
 }
 
@@ -77,13 +77,13 @@ void rule_broken_as(RuleCheck *c, Standing s, Loc loc, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    broken(c, s, loc, fmt, ap);
+    check_broken(c, s, loc, fmt, ap);
     va_end(ap);
 }
 
 /* ---- which rules look at what ------------------------------------------------------------ */
 
-static bool applies(const Rule *r, const char *op)
+static bool check_applies(const Rule *r, const char *op)
 {
     if (!r->ops || !strcmp(r->ops, "*")) return true;
     const size_t n = strlen(op);
@@ -100,7 +100,7 @@ typedef struct {
     int *rule_of;
 } Index;
 
-static bool asked(const RuleCheck *c, int rule)
+static bool check_asked(const RuleCheck *c, int rule)
 {
     const Rule *r = &rules[rule];
     return r->match && rule_level(c->rules, rule, rule_stands(c->rules, rule));
@@ -113,8 +113,8 @@ static void make_index(RuleCheck *c, Index *x, Arena *a)
     for (int k = 0; k <= OP_COUNT; k++) {
         x->at[k] = n;
         for (int i = 0; i < RULE_COUNT; i++)
-            if (rules[i].on == ON_OP && asked(c, i)
-                && applies(&rules[i], k < OP_COUNT ? ops[k].name : ""))
+            if (rules[i].on == ON_OP && check_asked(c, i)
+                && check_applies(&rules[i], k < OP_COUNT ? ops[k].name : ""))
                 x->rule_of[n++] = i;
     }
     x->at[OP_COUNT + 1] = n;
@@ -123,9 +123,9 @@ static void make_index(RuleCheck *c, Index *x, Arena *a)
 typedef struct {
     RuleCheck *check;
     Index index;
-} Walk;
+} CheckWalk;
 
-static void ask(RuleCheck *c, int rule)
+static void check_ask(RuleCheck *c, int rule)
 {
     Arena scratch = { 0 };
     c->rule = rule;
@@ -135,14 +135,14 @@ static void ask(RuleCheck *c, int rule)
     arena_free(&scratch);
 }
 
-static bool visit(void *ctx, const Op *op)
+static bool check_visit(void *ctx, const Op *op)
 {
-    Walk *w = ctx;
+    CheckWalk *w = ctx;
     const int k = op->kind == OP_NONE ? OP_COUNT : op->kind;
     if (op_on_processor(op)) return true;
     w->check->op = op;
     for (int i = w->index.at[k]; i < w->index.at[k + 1]; i++)
-        ask(w->check, w->index.rule_of[i]);
+        check_ask(w->check, w->index.rule_of[i]);
     w->check->op = NULL;
     return true;
 }
@@ -150,7 +150,7 @@ static bool visit(void *ctx, const Op *op)
 static void ask_all(RuleCheck *c, RuleOn on)
 {
     for (int i = 0; i < RULE_COUNT; i++)
-        if (rules[i].on == on && asked(c, i)) ask(c, i);
+        if (rules[i].on == on && check_asked(c, i)) check_ask(c, i);
 }
 
 int rules_check(const Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, void *ctx)
@@ -160,12 +160,12 @@ int rules_check(const Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, voi
         .said = said, .rules = rs, .module = m, .diag = d, .sink = sink, .ctx = ctx
     };
     Arena a = { 0 };
-    Walk w = { .check = &c };
+    CheckWalk w = { .check = &c };
     make_index(&c, &w.index, &a);
     ask_all(&c, ON_MODULE);
     for (c.func = m->first; c.func; c.func = c.func->next) {
         ask_all(&c, ON_FUNC);
-        func_read(c.func, visit, &w);
+        func_read(c.func, check_visit, &w);
     }
     arena_free(&a);
     return d->fails ? -1 : c.errors;
@@ -177,8 +177,8 @@ bool rule_matches(const RuleSet *rs, int rule, const Module *m, const Func *f, c
 {
     RuleCheck c = { .rules = rs, .module = m, .func = f, .op = op, .silent = true };
     const Rule *r = &rules[rule];
-    if (!r->match || (op && !applies(r, op->name))) return false;
-    ask(&c, rule);
+    if (!r->match || (op && !check_applies(r, op->name))) return false;
+    check_ask(&c, rule);
     return c.broken > 0;
 }
 

@@ -16,7 +16,7 @@ typedef struct {
     bool versioned, failed;
 } Profile;
 
-static bool is(const Profile *p, int i, const char *text)
+static bool profile_is(const Profile *p, int i, const char *text)
 {
     return i < p->nword && strlen(text) == p->len[i] && !memcmp(text, p->word[i], p->len[i]);
 }
@@ -28,14 +28,14 @@ static Loc loc_of(const Profile *p, int i)
                   .len = (uint32_t)p->len[i] };
 }
 
-static void wrong(Profile *p, int i, const char *expected)
+static void profile_wrong(Profile *p, int i, const char *expected)
 {
     p->failed = true;
     diag_error(p->diag, loc_of(p, i < p->nword ? i : p->nword - 1), "a profile has %s here",
                expected);
 }
 
-static void unknown(Profile *p, const char *what)
+static void profile_unknown(Profile *p, const char *what)
 {
     diag_warn(p->diag, WARN_PROFILE, loc_of(p, 1), "this build knows no %s %.*s", what,
               (int)p->len[1], p->word[1]);
@@ -48,7 +48,7 @@ static void read_version(Profile *p)
     char *end = NULL;
     long version = p->nword == 2 ? strtol(p->word[1], &end, 10) : 0;
     if (end != p->word[1] + (p->nword == 2 ? p->len[1] : 0) || version < 1) {
-        wrong(p, 1, "a version number");
+        profile_wrong(p, 1, "a version number");
     } else if (version > PROFILE_VERSION) {
         p->failed = true;
         diag_error(p->diag, loc_of(p, 1),
@@ -60,7 +60,7 @@ static void read_version(Profile *p)
 
 static void read_chip(Profile *p)
 {
-    if (p->rs->target->chip < 0 || is(p, 1, p->rs->target->name)) return;
+    if (p->rs->target->chip < 0 || profile_is(p, 1, p->rs->target->name)) return;
     p->failed = true;
     diag_error(p->diag, loc_of(p, 1), "this profile was measured on %.*s, the target is %s",
                (int)p->len[1], p->word[1], p->rs->target->name);
@@ -77,7 +77,7 @@ static void read_os(Profile *p)
     ruleset_release(p->rs, os);
 }
 
-static int named(const Profile *p, const char *name)
+static int profile_named(const Profile *p, const char *name)
 {
     return strlen(name) == p->len[1] && !memcmp(name, p->word[1], p->len[1]);
 }
@@ -86,26 +86,26 @@ static void read_rule(Profile *p)
 {
     int at = -1;
     for (int i = 0; i < RULE_COUNT; i++)
-        if (named(p, rules[i].name)) at = i;
+        if (profile_named(p, rules[i].name)) at = i;
     if (at < 0) {
-        unknown(p, "rule");
+        profile_unknown(p, "rule");
         return;
     }
-    if (is(p, 2, "holds")) p->rs->stand[at] = STAND_MEASURED;
-    else if (is(p, 2, "absent")) p->rs->stand[at] = STAND_NOT;
-    else if (!is(p, 2, "unknown")) wrong(p, 2, "holds, absent or unknown");
-    p->rs->profiled[at] = !is(p, 2, "unknown");
+    if (profile_is(p, 2, "holds")) p->rs->stand[at] = STAND_MEASURED;
+    else if (profile_is(p, 2, "absent")) p->rs->stand[at] = STAND_NOT;
+    else if (!profile_is(p, 2, "unknown")) profile_wrong(p, 2, "holds, absent or unknown");
+    p->rs->profiled[at] = !profile_is(p, 2, "unknown");
 }
 
 static void read_op(Profile *p)
 {
     int at = -1;
     for (int i = 0; i < OP_COUNT; i++)
-        if (named(p, ops[i].name)) at = i;
-    if (at < 0) unknown(p, "operation");
-    else if (is(p, 2, "refused")) p->rs->op_stand[at] = STAND_MEASURED;
-    else if (is(p, 2, "runs")) p->rs->op_stand[at] = STAND_NOT;
-    else if (!is(p, 2, "unknown")) wrong(p, 2, "refused, runs or unknown");
+        if (profile_named(p, ops[i].name)) at = i;
+    if (at < 0) profile_unknown(p, "operation");
+    else if (profile_is(p, 2, "refused")) p->rs->op_stand[at] = STAND_MEASURED;
+    else if (profile_is(p, 2, "runs")) p->rs->op_stand[at] = STAND_NOT;
+    else if (!profile_is(p, 2, "unknown")) profile_wrong(p, 2, "refused, runs or unknown");
 }
 
 static void read_limit(Profile *p)
@@ -113,14 +113,15 @@ static void read_limit(Profile *p)
     int at = -1;
     char *end = NULL;
     for (int i = 0; i < LIMIT_COUNT; i++)
-        if (named(p, limits[i].name)) at = i;
+        if (profile_named(p, limits[i].name)) at = i;
     if (at < 0) {
-        unknown(p, "limit");
+        profile_unknown(p, "limit");
         return;
     }
-    if (is(p, 2, "unknown")) return;
+    if (profile_is(p, 2, "unknown")) return;
     long long n = p->nword == 3 ? strtoll(p->word[2], &end, 10) : -1;
-    if (n < 0 || end != p->word[2] + p->len[2]) wrong(p, 2, "a number from 0, or unknown");
+    if (n < 0 || end != p->word[2] + p->len[2])
+        profile_wrong(p, 2, "a number from 0, or unknown");
     else p->rs->limit[at] = n, p->rs->limit_profiled[at] = true;
 }
 
@@ -141,18 +142,19 @@ static const struct {
 static void read_line(Profile *p)
 {
     for (size_t i = 0; i < COUNT(lines); i++) {
-        if (!is(p, 0, lines[i].word)) continue;
-        if (i && !p->versioned) wrong(p, 0, "its first line, anec-profile 1,");
+        if (!profile_is(p, 0, lines[i].word)) continue;
+        if (i && !p->versioned) profile_wrong(p, 0, "its first line, anec-profile 1,");
         else if (p->nword != lines[i].words)
-            wrong(p, p->nword - 1, i < 4 ? "one word after this" : "a name and a value");
+            profile_wrong(p, p->nword - 1,
+                          i < 4 ? "one word after this" : "a name and a value");
         else if (lines[i].read) lines[i].read(p);
         return;
     }
-    wrong(p, 0, p->versioned ? "chip, os, date, rule, limit or op" : "anec-profile 1");
+    profile_wrong(p, 0, p->versioned ? "chip, os, date, rule, limit or op" : "anec-profile 1");
 }
 
 /* Splits [s, end) into words; a line has at most MAX_WORDS of them that matter. */
-static void split(Profile *p, const char *s, const char *end)
+static void profile_split(Profile *p, const char *s, const char *end)
 {
     p->nword = 0;
     while (s < end && *s != '#') {
@@ -176,7 +178,7 @@ bool profile_parse(RuleSet *rs, Diag *d, const Source *src)
     for (const char *s = text, *stop; !p.failed && s < end; s = stop + 1) {
         stop = memchr(s, '\n', (size_t)(end - s));
         if (!stop) stop = end;
-        split(&p, s, stop);
+        profile_split(&p, s, stop);
         if (p.nword) read_line(&p);
     }
     if (!p.failed && !p.versioned)

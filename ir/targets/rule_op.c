@@ -59,11 +59,11 @@ typedef struct {
     const Value *v;
     bool (*is)(const Op *);
     const Op *found;
-} Uses;
+} RuleUses;
 
 static bool visit_use(void *ctx, const Op *op)
 {
-    Uses *u = ctx;
+    RuleUses *u = ctx;
     if (!u->is(op)) return true;
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < op->arg[i].count; k++)
@@ -74,7 +74,7 @@ static bool visit_use(void *ctx, const Op *op)
 /* A statement that uses v and is of the kind; NULL: none. */
 static const Op *use_of(const RuleCheck *c, const Value *v, bool (*is)(const Op *))
 {
-    Uses u = { .v = v, .is = is };
+    RuleUses u = { .v = v, .is = is };
     func_read(c->func, visit_use, &u);
     return u.found;
 }

@@ -135,7 +135,7 @@ typedef struct {
     int count, cap;
 } Slices;
 
-static bool relabels(const Op *op)
+static bool rule_pair_relabels(const Op *op)
 {
     return op->kind == OP_reshape || op->kind == OP_transpose || op->kind == OP_expand_dims
         || op->kind == OP_squeeze;
@@ -143,7 +143,7 @@ static bool relabels(const Op *op)
 
 static void add_slice(Slices *s, const Value *v)
 {
-    while (v && v->def && relabels(v->def)) v = op_value(v->def, P_x);
+    while (v && v->def && rule_pair_relabels(v->def)) v = op_value(v->def, P_x);
     if (!made_by(v, OP_slice_by_index) && !made_by(v, OP_slice_by_size)) return;
     if (s->count == s->cap) {
         struct Sliced *more = NEW_ARRAY(s->arena, 2 * s->cap + 8, struct Sliced);

@@ -24,7 +24,7 @@ static bool is_computed(const Op *op)
 }
 
 /* A dimension counted from the last, -1 when there is none or it is not known. */
-static int64_t extent(const Shape *s, int from_last)
+static int64_t rule_shape_extent(const Shape *s, int from_last)
 {
     return s && s->rank > from_last ? s->dim[s->rank - 1 - from_last] : -1;
 }
@@ -35,7 +35,7 @@ static bool arg_true(const Op *op, ParamId p)
     return value_bool(op_value(op, p), &b) && b;
 }
 
-static bool over(const RuleCheck *c, int limit, int64_t n)
+static bool rule_shape_over(const RuleCheck *c, int limit, int64_t n)
 {
     int64_t most = rule_limit(c->rules, limit);
     return most >= 0 && n > most;
@@ -56,7 +56,7 @@ static void check_extent(RuleCheck *c, const Value *v, Loc loc)
     };
     const Shape *s = tensor_shape(v);
     for (int i = 0; s && i < (int)COUNT(axes); i++) {
-        if (!over(c, axes[i].limit, extent(s, i))) continue;
+        if (!rule_shape_over(c, axes[i].limit, rule_shape_extent(s, i))) continue;
         rule_broken(c, loc, "%s is %s: its %s axis is longer than %lld",
                     v->name ? v->name : "a literal", type_text(c->scratch, v->type),
                     axes[i].axis, (long long)rule_limit(c->rules, axes[i].limit));
@@ -84,7 +84,7 @@ void rule_extent(RuleCheck *c) { each_value(c, check_extent); }
 static void check_rank(RuleCheck *c, const Value *v, Loc loc)
 {
     const Shape *s = tensor_shape(v);
-    if (s && over(c, LIMIT_rank, s->rank))
+    if (s && rule_shape_over(c, LIMIT_rank, s->rank))
         rule_broken(c, loc, "%s has %d axes, more than %lld", v->name, s->rank,
                     (long long)rule_limit(c->rules, LIMIT_rank));
 }
@@ -96,7 +96,7 @@ static void check_op_rank(RuleCheck *c, int limit)
     const Shape *x = arg_shape(c, P_x), *y = arg_shape(c, P_y);
     int rank = x ? x->rank : 0;
     if (y && y->rank > rank) rank = y->rank;
-    if (over(c, limit, rank))
+    if (rule_shape_over(c, limit, rank))
         rule_broken(c, c->op->loc, "%s of tensors of %d axes, more than %lld", c->op->name,
                     rank, (long long)rule_limit(c->rules, limit));
 }
@@ -109,8 +109,8 @@ void rule_linear_rank(RuleCheck *c) { check_op_rank(c, LIMIT_linear_rank); }
 void rule_matmul_inner(RuleCheck *c)
 {
     const Shape *x = arg_shape(c, P_x);
-    int64_t k = extent(x, x && x->rank > 1 && arg_true(c->op, P_transpose_x));
-    if (over(c, LIMIT_matmul_inner, k))
+    int64_t k = rule_shape_extent(x, x && x->rank > 1 && arg_true(c->op, P_transpose_x));
+    if (rule_shape_over(c, LIMIT_matmul_inner, k))
         rule_broken(c, c->op->loc, "%s sums over %lld elements, more than %lld", c->op->name,
                     (long long)k, (long long)rule_limit(c->rules, LIMIT_matmul_inner));
 }
@@ -139,7 +139,7 @@ void rule_matmul_shape(RuleCheck *c)
     const Shape *x = arg_shape(c, P_x), *w = tensor_shape(y);
     if (!x || !w || w->rank != 2 || !value_is_const(y) || !arg_true(c->op, P_transpose_y))
         return;
-    int64_t rows = extent(x, 1), k = extent(x, 0), n = w->dim[0];
+    int64_t rows = rule_shape_extent(x, 1), k = rule_shape_extent(x, 0), n = w->dim[0];
     if (arg_true(c->op, P_transpose_x) || rows != 128 || k != 8192) return;
     if (n == 2048 || n == 4096 || n == 8192)
         rule_broken(c, c->op->loc, "matmul: [128, 8192] times a constant of %lld rows",
@@ -182,18 +182,18 @@ void rule_conv_channels(RuleCheck *c)
 void rule_kernel_width(RuleCheck *c)
 {
     const Shape *w = conv_weight(c);
-    if (w && w->rank >= 3 && over(c, LIMIT_kernel_width, extent(w, 0)))
+    if (w && w->rank >= 3 && rule_shape_over(c, LIMIT_kernel_width, rule_shape_extent(w, 0)))
         rule_broken(c, c->op->loc, "%s: the kernel is %lld wide, more than %lld", c->op->name,
-                    (long long)extent(w, 0),
+                    (long long)rule_shape_extent(w, 0),
                     (long long)rule_limit(c->rules, LIMIT_kernel_width));
 }
 
 void rule_kernel_height(RuleCheck *c)
 {
     const Shape *w = conv_weight(c);
-    if (w && w->rank >= 4 && over(c, LIMIT_kernel_height, extent(w, 1)))
+    if (w && w->rank >= 4 && rule_shape_over(c, LIMIT_kernel_height, rule_shape_extent(w, 1)))
         rule_broken(c, c->op->loc, "%s: the kernel is %lld high, more than %lld", c->op->name,
-                    (long long)extent(w, 1),
+                    (long long)rule_shape_extent(w, 1),
                     (long long)rule_limit(c->rules, LIMIT_kernel_height));
 }
 
@@ -285,7 +285,7 @@ void rule_pool_window(RuleCheck *c)
     int64_t size[MAX_RANK * 2];
     int n = value_ints(op_value(c->op, P_kernel_sizes), size);
     for (int i = 0; i < n; i++)
-        if (over(c, LIMIT_pool_window, size[i])) {
+        if (rule_shape_over(c, LIMIT_pool_window, size[i])) {
             rule_broken(c, c->op->loc, "%s: a window of %lld, more than %lld", c->op->name,
                         (long long)size[i], (long long)rule_limit(c->rules, LIMIT_pool_window));
             return;
@@ -304,7 +304,7 @@ void rule_arg_axis(RuleCheck *c)
     int64_t axis = -1;
     const Shape *x = arg_shape(c, P_x);
     if (op_value(c->op, P_axis) && !value_int(op_value(c->op, P_axis), &axis)) return;
-    if (over(c, LIMIT_arg_axis, axis_extent(x, axis)))
+    if (rule_shape_over(c, LIMIT_arg_axis, axis_extent(x, axis)))
         rule_broken(c, c->op->loc, "%s over %lld elements, more than %lld", c->op->name,
                     (long long)axis_extent(x, axis),
                     (long long)rule_limit(c->rules, LIMIT_arg_axis));
@@ -330,7 +330,7 @@ void rule_channel_reduce(RuleCheck *c)
     const Shape *x = arg_shape(c, P_x);
     int n = value_ints(op_value(c->op, P_axes), axes);
     if (n == 1 && x && x->rank >= 3 && (axes[0] == 1 || axes[0] == 1 - x->rank)
-        && x->dim[1] == 512 && extent(x, 0) == 32)
+        && x->dim[1] == 512 && rule_shape_extent(x, 0) == 32)
         rule_broken(c, c->op->loc, "reduce_mean over the 512 channels of %s",
                     shape_text(c->scratch, x));
 }
@@ -360,7 +360,7 @@ void rule_softmax_axis(RuleCheck *c)
 void rule_lrn_channels(RuleCheck *c)
 {
     const Shape *x = arg_shape(c, P_x);
-    if (x && x->rank >= 3 && over(c, LIMIT_lrn_channels, x->dim[1]))
+    if (x && x->rank >= 3 && rule_shape_over(c, LIMIT_lrn_channels, x->dim[1]))
         rule_broken(c, c->op->loc, "local_response_norm of %lld channels, more than %lld",
                     (long long)x->dim[1], (long long)rule_limit(c->rules, LIMIT_lrn_channels));
 }

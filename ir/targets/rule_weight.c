@@ -10,7 +10,7 @@ typedef struct {
     void *ctx;
 } EachConst;
 
-static bool visit(void *ctx, const Op *op)
+static bool rule_weight_visit(void *ctx, const Op *op)
 {
     const EachConst *e = ctx;
     for (int i = 0; i < op->attrs.count; i++) e->fn(e->ctx, op->attrs.at[i].val);
@@ -26,11 +26,11 @@ typedef struct {
     const char **file;
     int nfile, most;
     double bytes;
-} Weights;
+} RuleWeights;
 
 static void add_weight(void *ctx, const Const *c)
 {
-    Weights *w = ctx;
+    RuleWeights *w = ctx;
     if (!const_in_file(w->func, c)) return;
     w->bytes += (double)type_bytes(c->type);
     /* "": the file that will be written */
@@ -42,27 +42,27 @@ static void add_weight(void *ctx, const Const *c)
 
 double func_weight_bytes(const Func *f)
 {
-    Weights w = { .func = f };
+    RuleWeights w = { .func = f };
     EachConst e = { add_weight, &w };
-    func_read(f, visit, &e);
+    func_read(f, rule_weight_visit, &e);
     return w.bytes;
 }
 
-static Weights weights_of(RuleCheck *c)
+static RuleWeights weights_of(RuleCheck *c)
 {
     enum { MOST = 4096 };
-    Weights w = { .func = c->func,
-                  .file = NEW_ARRAY(c->scratch, MOST, const char *),
-                  .most = MOST };
+    RuleWeights w = { .func = c->func,
+                      .file = NEW_ARRAY(c->scratch, MOST, const char *),
+                      .most = MOST };
     EachConst e = { add_weight, &w };
-    func_read(c->func, visit, &e);
+    func_read(c->func, rule_weight_visit, &e);
     return w;
 }
 
 void rule_weights_total(RuleCheck *c)
 {
     const int64_t most = rule_limit(c->rules, LIMIT_weights_total);
-    const Weights w = weights_of(c);
+    const RuleWeights w = weights_of(c);
     if (most >= 0 && w.bytes > (double)most)
         rule_broken(c, c->func->loc, "function %s has %.0f bytes of weights, more than %lld",
                     c->func->name, w.bytes, (long long)most);
@@ -71,7 +71,7 @@ void rule_weights_total(RuleCheck *c)
 void rule_weight_files(RuleCheck *c)
 {
     const int64_t most = rule_limit(c->rules, LIMIT_weight_files);
-    const Weights w = weights_of(c);
+    const RuleWeights w = weights_of(c);
     if (most >= 0 && w.nfile > most)
         rule_broken(c, c->func->loc,
                     "the weights of function %s lie in %d files, more than %lld", c->func->name,
@@ -80,7 +80,7 @@ void rule_weight_files(RuleCheck *c)
 
 void rule_one_weight_file(RuleCheck *c)
 {
-    const Weights w = weights_of(c);
+    const RuleWeights w = weights_of(c);
     if (w.nfile > 1)
         rule_broken(c, c->func->loc, "the weights of function %s lie in %d files",
                     c->func->name, w.nfile);

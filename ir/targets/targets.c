@@ -209,7 +209,7 @@ ChipNumber chip_number(const Target *t, int number)
 }
 
 /* What was measured on the base, or seen not to hold there, is not so of the chip itself. */
-static Standing derived(Standing s)
+static Standing targets_derived(Standing s)
 {
     return s > STAND_DERIVED ? STAND_DERIVED : s == STAND_NOT ? STAND_UNKNOWN : s;
 }
@@ -217,7 +217,7 @@ static Standing derived(Standing s)
 Standing chip_standing(const Target *t, const ChipFacts *f)
 {
     if (t->chip >= 0 && f->of[t->chip]) return (Standing)f->of[t->chip];
-    return t->base < 0 ? STAND_UNKNOWN : derived(chip_standing(&targets[t->base], f));
+    return t->base < 0 ? STAND_UNKNOWN : targets_derived(chip_standing(&targets[t->base], f));
 }
 
 Standing target_standing(const Target *t, const ChipFacts *f)
@@ -247,7 +247,7 @@ const Target *target_find(const char *name)
 }
 
 /* The generation in a chip's name, its number behind the first letter; -1: it has none. */
-static int generation(const char *name)
+static int targets_generation(const char *name)
 {
     int n = 0, digits = 0;
     if (name[0] != chip_at(0)->name[0]) return -1;
@@ -260,10 +260,10 @@ static int generation(const char *name)
 static const char *generation_like(const char *name)
 {
     const char *like = NULL;
-    const int asked = generation(name);
+    const int asked = targets_generation(name);
     int newest = 0;
     for (int i = 0; i < target_count; i++) {
-        const int n = generation(targets[i].name);
+        const int n = targets_generation(targets[i].name);
         if (asked <= 0 || n > asked || n <= newest) continue;
         newest = n;
         like = targets[i].name;
@@ -273,7 +273,7 @@ static const char *generation_like(const char *name)
 
 /* What was meant: a spelling of a row ("M5 Ultra"), else a chip of its generation, else the
  * nearest name, the newest of those that are as near. */
-static const char *nearest(Arena *a, const char *name)
+static const char *targets_nearest(Arena *a, const char *name)
 {
     const char *known[COUNT(targets)];
     for (int i = 0; i < target_count; i++) known[i] = targets[target_count - 1 - i].name;
@@ -290,7 +290,7 @@ static const char *nearest(Arena *a, const char *name)
 
 const char *target_nearest(Arena *a, const char *name)
 {
-    return nearest(a, arena_strndup(a, name, strcspn(name, ",")));
+    return targets_nearest(a, arena_strndup(a, name, strcspn(name, ",")));
 }
 
 static const char *release_wrong(Arena *a, const char *name, const char *os)

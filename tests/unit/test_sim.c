@@ -234,13 +234,13 @@ static void rows_begin_at_64_bytes(void **state)
         { DT_FP16, { .rank = 2, .dim = { 0, 8 } }, 64, 0, 0 },
     };
     for (size_t i = 0; i < COUNT(want); i++) {
-        Layout l;
+        SimLayout l;
         assert_true(layout_of("x", want[i].type, &want[i].shape, &l));
         assert_int_equal(l.row_stride, want[i].row_stride);
         assert_int_equal(l.plane_stride, want[i].plane_stride);
         assert_int_equal(l.bytes, want[i].bytes);
     }
-    Layout none;
+    SimLayout none;
     const Shape s = SHAPE(4), vast = SHAPE(INT64_MAX / 2, INT64_MAX / 2);
     assert_false(layout_of("x", DT_INT4, &s, &none));
     assert_false(layout_of("x", DT_STRING, &s, &none));
@@ -251,7 +251,7 @@ static void packed_data_come_back_and_poison_stays(void **state)
 {
     (void)state;
     const Shape s = SHAPE(2, 3, 2, 5);
-    Layout l;
+    SimLayout l;
     uint16_t in[60], out[60];
     assert_true(layout_of("x", DT_FP16, &s, &l));
     assert_int_equal(l.bytes, 2 * 3 * 2 * 64);
@@ -270,7 +270,7 @@ static void packed_data_come_back_and_poison_stays(void **state)
 static void symbols_are_alphabetical(void **state)
 {
     (void)state;
-    Layout l[] = { { .name = "x" }, { .name = "W" }, { .name = "a10" }, { .name = "a9" } };
+    SimLayout l[] = { { .name = "x" }, { .name = "W" }, { .name = "a10" }, { .name = "a9" } };
     layouts_order(l, 4);
     assert_int_equal(l[0].symbol, 3);
     assert_int_equal(l[1].symbol, 0);

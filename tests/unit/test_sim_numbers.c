@@ -345,7 +345,7 @@ static bool matters(Made *t, int n, double value)
 {
     bool other = false;
     for (int i = 0; i < CASES && !other; i++) {
-        Engine *e = sim_engine(t[i].p);
+        SimEngine *e = sim_engine(t[i].p);
         double kept = e->numbers.v[n], before = result(&t[i], &cases[i]);
         e->numbers.v[n] = value;
         engine_init(e);

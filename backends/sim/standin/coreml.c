@@ -163,7 +163,7 @@ static bool choose_func(CoreModel *m, const Configuration *c, Buf *why)
     return m->func != NULL;
 }
 
-static bool start(CoreModel *m, Diag *d)
+static bool standin_ml_start(CoreModel *m, Diag *d)
 {
     Diag quiet = { .quiet = true };
     char name[32];
@@ -189,7 +189,7 @@ static Id model_with(Id class, Sel sel, Id url, Id configuration, Id *error)
     else if (fault("ml-written") && !has_file(&a, path, MARK))
         buf_puts(&why, "Unable to load the model");
     bool ok = !why.len && read_folder(m, &a, path, &d, &why) && choose_func(m, c, &why)
-           && start(m, &d);
+           && standin_ml_start(m, &d);
     first_line(&d, &why);
     if (!ok) {
         ml_refuse(error, IO, "%s", why.s ? why.s : "Failed to load the model");
@@ -201,7 +201,7 @@ static Id model_with(Id class, Sel sel, Id url, Id configuration, Id *error)
     return ok ? object_autorelease(&m->object) : NULL;
 }
 
-static bool compile(Arena *a, const char *from, const char *to, Diag *d)
+static bool standin_ml_compile(Arena *a, const char *from, const char *to, Diag *d)
 {
     Module *m = container_read(d, from);
     bool ok = m && module_verify(m, d, NULL) && container_save(m, d, to)
@@ -224,7 +224,7 @@ static Id model_compile(Id class, Sel sel, Id url, Id *error)
     /* A folder that is named as Core ML names one, in no folder of its own: whoever removes it
      * leaves nothing. */
     const char *folder = why.len || !mkdtemp(to) ? NULL : arena_printf(&a, "%s.mlmodelc", to);
-    if (folder && !rename(to, folder) && compile(&a, path, folder, &d)) {
+    if (folder && !rename(to, folder) && standin_ml_compile(&a, path, folder, &d)) {
         made = object_new(&url_class);
         made->path = strdup(folder);
     }
@@ -380,7 +380,7 @@ static bool backing_fits(const MultiArray *m, const Tensor *t)
 }
 
 /* The array of a result, retained. */
-static MultiArray *deliver(Prediction *p, const Binding *r, Id *error)
+static MultiArray *standin_ml_deliver(Prediction *p, const Binding *r, Id *error)
 {
     Tensor copy = { 0 };
     const Tensor *t = &r->value;
@@ -403,7 +403,7 @@ static MultiArray *deliver(Prediction *p, const Binding *r, Id *error)
     return m;
 }
 
-static Id collect(Prediction *p, Id *error)
+static Id standin_ml_collect(Prediction *p, Id *error)
 {
     const Binding *r;
     const int n = program_results(p->model->program, &r), first = fault("ml-missing") ? 1 : 0;
@@ -419,7 +419,7 @@ static Id collect(Prediction *p, Id *error)
     }
     int made = 0;
     for (int i = first; i < n; i++) {
-        MultiArray *m = deliver(p, &r[i], error);
+        MultiArray *m = standin_ml_deliver(p, &r[i], error);
         if (!m) break;
         name[made] = r[i].name;
         value[made++] = value_made(m);
@@ -430,7 +430,7 @@ static Id collect(Prediction *p, Id *error)
     return made == n - first ? &out->object : NULL;
 }
 
-static Id predict(Prediction *p, Id *error)
+static Id standin_ml_predict(Prediction *p, Id *error)
 {
     Binding *b;
     Id out = NULL;
@@ -446,7 +446,7 @@ static Id predict(Prediction *p, Id *error)
         if (program_run(p->model->program, &p->d, p->bind, p->n,
                         &(RunOptions){ .max_steps = 1000000 })) {
             if (p->state) move_states(p, false);
-            out = collect(p, error);
+            out = standin_ml_collect(p, error);
         } else {
             ml_refuse(error, GENERIC, "%s", p->d.text.s ? p->d.text.s : "");
         }
@@ -468,7 +468,7 @@ static Id predict_with(Id self, Sel sel, Id features, Id state, Id options, Id *
                      .d = { .quiet = true } };
     if (!p.in) standin_abort("%s: features without a dictionary", sel);
     pthread_mutex_lock(&m->lock);
-    Id out = predict(&p, error);
+    Id out = standin_ml_predict(&p, error);
     pthread_mutex_unlock(&m->lock);
     diag_free(&p.d);
     return out;

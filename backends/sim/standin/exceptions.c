@@ -68,7 +68,7 @@ static Raised *raised_of(struct _Unwind_Exception *e)
     return (Raised *)(void *)((char *)e - offsetof(Raised, raised));
 }
 
-static void destroy(Raised *r)
+static void exceptions_destroy(Raised *r)
 {
     object_release(r->held);
     free(r);
@@ -77,7 +77,7 @@ static void destroy(Raised *r)
 static void clean_up(_Unwind_Reason_Code reason, struct _Unwind_Exception *e)
 {
     (void)reason;
-    destroy(raised_of(e));
+    exceptions_destroy(raised_of(e));
 }
 
 static _Noreturn void raise_by(const char *by)
@@ -144,5 +144,5 @@ EXPORT void objc_end_catch(void)
     if (!caught) standin_abort("no exception is caught");
     Raised *done = caught;
     caught = NULL;
-    destroy(done);
+    exceptions_destroy(done);
 }

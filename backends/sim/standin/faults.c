@@ -13,7 +13,7 @@ static const struct {
 #include "faults.def"
 };
 
-static bool known(const char *name, size_t n)
+static bool fault_known(const char *name, size_t n)
 {
     for (size_t i = 0; i < COUNT(faults); i++)
         if (strlen(faults[i].name) == n && !memcmp(faults[i].name, name, n)) return true;
@@ -21,13 +21,13 @@ static bool known(const char *name, size_t n)
 }
 
 /* What follows NAME in the list: "", or ":WHAT.."; NULL: it is not there. */
-static const char *find(const char *name)
+static const char *fault_find(const char *name)
 {
     const char *s = getenv("ANESIM_FAULT");
     const char *found = NULL;
     for (; s && *s; s += *s == ',') {
         size_t word = strcspn(s, ",:");
-        if (!known(s, word))
+        if (!fault_known(s, word))
             standin_abort("ANESIM_FAULT: there is no fault %.*s", (int)word, s);
         if (strlen(name) == word && !memcmp(s, name, word)) found = s + word;
         s += strcspn(s, ",");
@@ -37,13 +37,13 @@ static const char *find(const char *name)
 
 long fault(const char *name)
 {
-    const char *s = find(name);
+    const char *s = fault_find(name);
     return !s ? 0 : *s == ':' ? strtol(s + 1, NULL, 10) : 1;
 }
 
 bool fault_names(const char *name, const char *what)
 {
-    const char *s = find(name);
+    const char *s = fault_find(name);
     size_t n = s && *s == ':' ? strcspn(s + 1, ",") : 0;
     return n && strlen(what) == n && !memcmp(s + 1, what, n);
 }

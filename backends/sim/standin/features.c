@@ -21,7 +21,7 @@ static bool known_type(long type)
         || type == (INT_KIND | 32) || (type == (INT_KIND | 8) && system_major() >= 26);
 }
 
-static void measure(MultiArray *m)
+static void feature_measure(MultiArray *m)
 {
     int64_t last = 0;
     for (int i = 0; i < m->rank; i++) last += (m->dim[i] - 1) * m->stride[i];
@@ -47,7 +47,7 @@ MultiArray *multi_new(long type, int rank, const int64_t *dim)
         const int64_t row = ENGINE_ROW / (int64_t)element_size(m);
         if (i == rank - 1 && rank > 1) step = (step + row - 1) / row * row;
     }
-    measure(m);
+    feature_measure(m);
     m->owned = true;
     m->base = calloc(m->bytes, 1);
     if (!m->base) standin_abort("no memory for an array");
@@ -78,7 +78,7 @@ static int take_numbers(Id list, int64_t *v, Sel sel)
     const Array *a = expect(list, &array_class, sel);
     if (!a->count || a->count > ARRAY_RANK) standin_abort("%s: %zu dimensions", sel, a->count);
     for (size_t i = 0; i < a->count; i++) {
-        v[i] = ((Number *)expect(a->item[i], &number_class, sel))->value;
+        v[i] = ((StandinNumber *)expect(a->item[i], &number_class, sel))->value;
         if (v[i] < 1) standin_abort("%s: an extent or stride of %lld", sel, (long long)v[i]);
     }
     return (int)a->count;
@@ -98,7 +98,7 @@ static Id array_init(Id self, Sel sel, void *data, Id shape, long type, Id strid
     for (int i = 0; i + 1 < m->rank; i++)
         if (m->stride[i] < m->stride[i + 1] * m->dim[i + 1])
             standin_abort("%s: rows that overlap", sel);
-    measure(m);
+    feature_measure(m);
     m->base = data;
     /* Memory that is smaller than it is said to be is found here, by a sanitizer at least. */
     const volatile unsigned char *touch = data;
@@ -117,7 +117,7 @@ static Id array_numbers(const int64_t *v, int n)
     return object_autorelease(standin_array((size_t)n, item));
 }
 
-static MultiArray *ready(Id self, Sel sel)
+static MultiArray *feature_ready(Id self, Sel sel)
 {
     MultiArray *m = (MultiArray *)self;
     if (!m->base) standin_abort("%s to an array without memory", sel);
@@ -126,16 +126,16 @@ static MultiArray *ready(Id self, Sel sel)
 
 static long array_type(Id self, Sel sel)
 {
-    return fault("ml-kind") && ready(self, sel)->owned ? FLOAT_KIND | 8
-                                                       : ready(self, sel)->type;
+    return fault("ml-kind") && feature_ready(self, sel)->owned ? FLOAT_KIND | 8
+                                                               : feature_ready(self, sel)->type;
 }
 static Id array_shape(Id self, Sel sel)
 {
-    return array_numbers(ready(self, sel)->dim, ready(self, sel)->rank);
+    return array_numbers(feature_ready(self, sel)->dim, feature_ready(self, sel)->rank);
 }
 static Id array_strides(Id self, Sel sel)
 {
-    return array_numbers(ready(self, sel)->stride, ready(self, sel)->rank);
+    return array_numbers(feature_ready(self, sel)->stride, feature_ready(self, sel)->rank);
 }
 
 static long told_bytes(const MultiArray *m)
@@ -147,14 +147,14 @@ static void *bytes_of(const MultiArray *m) { return fault("ml-no-bytes") ? NULL 
 
 static void array_bytes(Id self, Sel sel, BlockObject *handler)
 {
-    const MultiArray *m = ready(self, sel);
+    const MultiArray *m = feature_ready(self, sel);
     typedef void Handler(BlockObject *, const void *, long);
     ((Handler *)block_function(handler, sel))(handler, bytes_of(m), told_bytes(m));
 }
 
 static void array_mutable_bytes(Id self, Sel sel, BlockObject *handler)
 {
-    const MultiArray *m = ready(self, sel);
+    const MultiArray *m = feature_ready(self, sel);
     typedef void Handler(BlockObject *, void *, long, Id);
     ((Handler *)block_function(handler, sel))(handler, bytes_of(m), told_bytes(m),
                                               array_numbers(m->stride, m->rank));
@@ -186,7 +186,7 @@ Id value_made(MultiArray *m)
 static Id value_with(Id class, Sel sel, Id array)
 {
     (void)class;
-    ready(expect(array, &ml_array_class, sel), sel);
+    feature_ready(expect(array, &ml_array_class, sel), sel);
     return object_autorelease(value_made((MultiArray *)object_retain(array)));
 }
 
@@ -296,7 +296,7 @@ CLASS(url_class, "NSURL", Url, destroy_url, url_methods, url_makers);
 
 typedef struct {
     long major, minor, patch;
-} SystemVersion;
+} StandinVersion;
 extern Class process_class;
 
 static Id process_info(Id class, Sel sel)
@@ -305,7 +305,7 @@ static Id process_info(Id class, Sel sel)
     return object_autorelease(object_new(&process_class));
 }
 
-static Flag process_at_least(Id self, Sel sel, SystemVersion v)
+static Flag process_at_least(Id self, Sel sel, StandinVersion v)
 {
     (void)self, (void)sel;
     return system_major() >= v.major;

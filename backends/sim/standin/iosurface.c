@@ -32,7 +32,7 @@ KEY(kIOSurfacePixelFormat)
 
 static size_t size_of(const Dict *d, const char *key)
 {
-    const Number *n = expect(dict_find(d, key), &number_class, key);
+    const StandinNumber *n = expect(dict_find(d, key), &number_class, key);
     if (n->value < 0) standin_abort("%s is %lld", key, (long long)n->value);
     return (size_t)n->value;
 }
@@ -60,7 +60,7 @@ EXPORTED(Id, IOSurfaceCreate, (Id description))
     return &s->object;
 }
 
-static void protect(const Surface *s)
+static void iosurface_protect(const Surface *s)
 {
     mprotect(s->base, s->mapped,
              s->writers || s->users ? PROT_READ | PROT_WRITE
@@ -77,7 +77,7 @@ EXPORTED(int, IOSurfaceLock, (Id o, uint32_t how, uint32_t *seed))
     pthread_mutex_lock(&lock);
     if (how & 1) s->readers++;
     else s->writers++;
-    protect(s);
+    iosurface_protect(s);
     pthread_mutex_unlock(&lock);
     return 0;
 }
@@ -89,7 +89,7 @@ EXPORTED(int, IOSurfaceUnlock, (Id o, uint32_t how, uint32_t *seed))
     pthread_mutex_lock(&lock);
     if (--*(how & 1 ? &s->readers : &s->writers) < 0)
         standin_abort("a surface is unlocked that is not locked so");
-    protect(s);
+    iosurface_protect(s);
     pthread_mutex_unlock(&lock);
     may_raise(__func__);
     return 0;
@@ -119,7 +119,7 @@ bool surface_take(Surface *s)
     pthread_mutex_lock(&lock);
     bool ok = !s->writers && !s->readers;
     if (ok) s->users++;
-    protect(s);
+    iosurface_protect(s);
     pthread_mutex_unlock(&lock);
     return ok;
 }
@@ -128,6 +128,6 @@ void surface_give(Surface *s)
 {
     pthread_mutex_lock(&lock);
     s->users--;
-    protect(s);
+    iosurface_protect(s);
     pthread_mutex_unlock(&lock);
 }

@@ -32,7 +32,7 @@ typedef struct {
     const char *at, *end;
 } Dump;
 
-static void skip(Dump *d)
+static void dump_skip(Dump *d)
 {
     for (; d->at < d->end; d->at++) {
         if (*d->at == '/') d->at += strcspn(d->at, "\n");
@@ -42,13 +42,13 @@ static void skip(Dump *d)
 
 static bool is_next(Dump *d, char c)
 {
-    skip(d);
+    dump_skip(d);
     if (d->at == d->end || *d->at != c) return false;
     d->at++;
     return true;
 }
 
-static void need(Dump *d, char c)
+static void dump_need(Dump *d, char c)
 {
     if (!is_next(d, c))
         standin_abort("attributes.dump: `%c` is missing before `%.20s`", c, d->at);
@@ -56,7 +56,7 @@ static void need(Dump *d, char c)
 
 static const char *read_word(Dump *d)
 {
-    skip(d);
+    dump_skip(d);
     const char *start = d->at;
     while (d->at < d->end && (isalnum((unsigned char)*d->at) || strchr("$._", *d->at))) d->at++;
     if (d->at == start)
@@ -72,16 +72,16 @@ static Node *read_node(Dump *d, int depth)
         n->kind = NODE_LIST;
         do *tail = read_node(d, depth + 1);
         while (tail = &(*tail)->next, is_next(d, ','));
-        need(d, ')');
+        dump_need(d, ')');
     } else if (is_next(d, '{')) {
         n->kind = NODE_DICT;
         while (!is_next(d, '}')) {
             const char *key = read_word(d);
-            need(d, '=');
+            dump_need(d, '=');
             *tail = read_node(d, depth + 1);
             (*tail)->word = key;
             tail = &(*tail)->next;
-            need(d, ';');
+            dump_need(d, ';');
         }
     } else {
         n->text = read_word(d);
@@ -107,14 +107,14 @@ static const char *const of_names[OF_COUNT] = { "procedure", "input",  "bound",
 typedef struct {
     const Procedure *procedure;
     int id;
-    const Place *place; /* NULL: of a procedure itself */
+    const StandinPlace *place; /* NULL: of a procedure itself */
 } Fact;
 
 typedef struct {
     const Procedure *procedure;
     int n;
     const Fact *chosen[OF_COUNT]; /* NULL: none, so that what speaks of it is repeated */
-} Described;
+} DumpDescription;
 
 /* Parameters are the inputs from the second on where a fault asks for them. */
 static int bound_inputs(const Procedure *p)
@@ -143,7 +143,7 @@ static Id name_of(const Fact *f, Of of, bool symbol)
     return standin_string(name);
 }
 
-static const char *type_of(const Place *p)
+static const char *type_of(const StandinPlace *p)
 {
     if (fault("other-type")) return "BFloat16";
     return p->element == 4 ? "Float32" : p->element == 2 ? "Float16" : "Int8";
@@ -152,7 +152,7 @@ static const char *type_of(const Place *p)
 /* NULL: it means nothing for this program, and its pair is left out. */
 static Id fact_made(const Fact *f, Of of, const char *field)
 {
-    const Place *p = f->place;
+    const StandinPlace *p = f->place;
     if (!strcmp(field, "name")) return name_of(f, of, false);
     if (!strcmp(field, "id")) return standin_number(f->id);
     if (!p) standin_abort("attributes.dump: a procedure has no %s", field);
@@ -206,9 +206,9 @@ typedef struct {
     size_t n;
 } Pairs;
 
-static Id made(const Node *n, Described *p);
+static Id dump_made(const Node *n, DumpDescription *p);
 
-static Id word_made(const char *word, const Described *p)
+static Id word_made(const char *word, const DumpDescription *p)
 {
     for (int of = 0; of < OF_COUNT; of++)
         if (field_of(word, (Of)of))
@@ -216,9 +216,9 @@ static Id word_made(const char *word, const Described *p)
     return standin_string(word);
 }
 
-static void pair_add(Pairs *pairs, const Node *n, Described *p)
+static void pair_add(Pairs *pairs, const Node *n, DumpDescription *p)
 {
-    Id value = made(n, p);
+    Id value = dump_made(n, p);
     if (!value) return;
     if (pairs->n == COUNT(pairs->key))
         standin_abort("more ports than the stand-in has room for");
@@ -230,10 +230,10 @@ static void pair_add(Pairs *pairs, const Node *n, Described *p)
     pairs->value[pairs->n++] = value;
 }
 
-static void repeat(Pairs *pairs, const Node *n, Described *p);
+static void dump_repeat(Pairs *pairs, const Node *n, DumpDescription *p);
 
 /* Once for each thing of this kind, in all procedures where none is chosen. */
-static void repeat_over(Pairs *pairs, const Node *n, Described *p, Of of)
+static void repeat_over(Pairs *pairs, const Node *n, DumpDescription *p, Of of)
 {
     const Fact *within = p->chosen[OF_PROCEDURE];
     for (int i = 0; i < p->n; i++) {
@@ -243,19 +243,19 @@ static void repeat_over(Pairs *pairs, const Node *n, Described *p, Of of)
         if (within && within->procedure != procedure) continue;
         range_of(procedure, of, &first, &end);
         for (int k = first; k < end; k++) {
-            const Place *places = of == OF_OUTPUT ? procedure->out : procedure->in;
+            const StandinPlace *places = of == OF_OUTPUT ? procedure->out : procedure->in;
             const Fact f = { .procedure = procedure,
                              .id = id,
                              .place = of == OF_PROCEDURE || of == OF_STATE ? NULL
                                                                            : &places[k] };
             p->chosen[of] = &f;
-            repeat(pairs, n, p);
+            dump_repeat(pairs, n, p);
             p->chosen[of] = NULL;
         }
     }
 }
 
-static void repeat(Pairs *pairs, const Node *n, Described *p)
+static void dump_repeat(Pairs *pairs, const Node *n, DumpDescription *p)
 {
     for (int of = 0; of < OF_COUNT; of++)
         if (!p->chosen[of] && speaks_of(n, (Of)of)) {
@@ -266,7 +266,7 @@ static void repeat(Pairs *pairs, const Node *n, Described *p)
 }
 
 /* What lies in a dictionary under a fixed key is there once; its lists repeat by themselves. */
-static Id made(const Node *n, Described *p)
+static Id dump_made(const Node *n, DumpDescription *p)
 {
     if (n->kind == NODE_WORD) return word_made(n->text, p);
     Pairs *pairs = calloc(1, sizeof *pairs);
@@ -274,7 +274,7 @@ static Id made(const Node *n, Described *p)
     for (const Node *k = n->first; k; k = k->next) {
         const bool fixed = n->kind == NODE_DICT && *k->word != '$';
         if (fixed) pair_add(pairs, k, p);
-        else repeat(pairs, k, p);
+        else dump_repeat(pairs, k, p);
     }
     Id all = n->kind == NODE_LIST ? standin_array(pairs->n, pairs->value)
                                   : standin_dict_of(pairs->n, pairs->key, pairs->value);
@@ -286,8 +286,8 @@ Id attributes_made(const Procedure *procedure, int n)
 {
     Dump d = { .at = (const char *)attributes_text,
                .end = (const char *)attributes_text + attributes_size };
-    Described p = { .procedure = procedure, .n = n };
-    Id all = made(read_node(&d, 0), &p);
+    DumpDescription p = { .procedure = procedure, .n = n };
+    Id all = dump_made(read_node(&d, 0), &p);
     arena_free(&d.arena);
     return all;
 }

@@ -70,12 +70,12 @@ typedef struct {
     Compiled *kept; /* by the system, while the model is not loaded */
     const Descriptor *descriptor;
     Inner *inner;
-} Model;
+} NeuralModel;
 
 static pthread_mutex_t counts = PTHREAD_MUTEX_INITIALIZER;
 static long compilations, slots_taken, busy_loads, evaluations, busy_evaluations;
 
-static void leave_slot(Model *m)
+static void leave_slot(NeuralModel *m)
 {
     if (!m->loaded) return;
     compiled_free(m->kept);
@@ -98,7 +98,7 @@ CLASS(inner_class, "_ANEModel", Inner, destroy_inner, inner_methods, NULL);
 
 static void destroy_model(Id o)
 {
-    Model *m = (Model *)o;
+    NeuralModel *m = (NeuralModel *)o;
     if (m->loaded) standin_abort("a model is released while it is loaded");
     compiled_free(m->kept);
     object_release(m->inner ? &m->inner->object : NULL);
@@ -121,7 +121,7 @@ static void add_hash(char *to, Sha256 *sha)
 
 /* SHA-256 of the text, of four zero bytes and all weights in the order of their keys, and of
  * the options (facts 10.3): content counts, paths do not. */
-static void name_model(Model *m, const Descriptor *d)
+static void name_model(NeuralModel *m, const Descriptor *d)
 {
     const Dict *w = d->weights;
     Id *pair = calloc(2 * w->count + 1, sizeof *pair);
@@ -150,7 +150,7 @@ static Id model_make(Id class, Sel sel, Id descriptor)
 {
     const Descriptor *d = expect(descriptor, &descriptor_class, sel);
     (void)class;
-    Model *m = object_new(&model_class);
+    NeuralModel *m = object_new(&model_class);
     pthread_mutex_init(&m->lock, NULL);
     object_retain(descriptor);
     m->descriptor = d;
@@ -161,7 +161,7 @@ static Id model_make(Id class, Sel sel, Id descriptor)
 static Id model_name(Id self, Sel sel)
 {
     (void)sel;
-    return object_autorelease(standin_string(((Model *)self)->name));
+    return object_autorelease(standin_string(((NeuralModel *)self)->name));
 }
 
 static Id model_path(Id self, Sel sel)
@@ -172,12 +172,12 @@ static Id model_path(Id self, Sel sel)
 
 static Flag model_exists(Id self, Sel sel)
 {
-    const Model *m = (Model *)self;
+    const NeuralModel *m = (NeuralModel *)self;
     (void)sel;
     return !m->purged && !(fault("purge") && !m->fresh) && (m->fresh || vault_has(m->name));
 }
 
-static char *folder(const Model *m, Arena *a)
+static char *neural_folder(const NeuralModel *m, Arena *a)
 {
     return arena_printf(a, "%s/%s", standin_temp(), m->name);
 }
@@ -185,7 +185,7 @@ static char *folder(const Model *m, Arena *a)
 /* ---- compiling: leaves net.plist, the text again, and data, the last weights again
  * --------- */
 
-static bool leave_files(const Model *m, Arena *a, const char *dir)
+static bool leave_files(const NeuralModel *m, Arena *a, const char *dir)
 {
     Diag d = { .quiet = true };
     const Data *text = m->descriptor->text, *last = NULL;
@@ -216,7 +216,7 @@ static bool may_compile(void)
 }
 
 /* What macOS 27.2 says of several weight files (N16). */
-static bool files_refused(const Model *m, Id *error)
+static bool files_refused(const NeuralModel *m, Id *error)
 {
     if (m->descriptor->weights->count < 2 || !fault("one-file")) return false;
     refuse(error, INVALID, "verifyBundleAtPath: invalid model");
@@ -225,14 +225,14 @@ static bool files_refused(const Model *m, Id *error)
 
 static Flag model_compile(Id self, Sel sel, unsigned qos, Id options, Id *error)
 {
-    Model *m = (Model *)self;
+    NeuralModel *m = (NeuralModel *)self;
     Arena a = { 0 };
     Buf why = { 0 };
     (void)qos;
     expect(options, &dict_class, sel);
     if (files_refused(m, error)) return 0;
     usleep((useconds_t)fault("slow") * 1000);
-    const char *dir = folder(m, &a);
+    const char *dir = neural_folder(m, &a);
     Compiled *c = may_compile() ? compiled_new(dir, &why) : NULL;
     bool ok = c && (fault("uncompiled") || leave_files(m, &a, dir));
     compiled_free(c);
@@ -289,7 +289,7 @@ __attribute__((constructor)) static void make_constants(void)
 #include "constants.def"
 }
 
-static Id describe(const Compiled *c)
+static Id neural_describe(const Compiled *c)
 {
     const Procedure *p;
     const int n = compiled_procedures(c, &p);
@@ -312,7 +312,7 @@ static Flag take_slot(Id *error)
 }
 
 /* What the system has not kept it compiles as needed, from the folder, where that still is. */
-static Flag find_compiled(Model *m, Arena *a, const char *dir, Id *error)
+static Flag find_compiled(NeuralModel *m, Arena *a, const char *dir, Id *error)
 {
     if (files_refused(m, error)) return 0;
     if (fault("purge") && !m->fresh) vault_drop(m->name);
@@ -326,11 +326,11 @@ static Flag find_compiled(Model *m, Arena *a, const char *dir, Id *error)
     return 1;
 }
 
-static Flag load(Model *m, Id *error)
+static Flag neural_load(NeuralModel *m, Id *error)
 {
     Arena a = { 0 };
     Buf why = { 0 };
-    const char *dir = folder(m, &a);
+    const char *dir = neural_folder(m, &a);
     bool first = !m->tried;
     m->tried = true;
     Flag ok = !m->loaded ? 1 : refuse(error, BAD_ARGUMENT, "the model is loaded");
@@ -356,7 +356,7 @@ static Flag load(Model *m, Id *error)
     if (ok && !m->inner) {
         m->inner = object_new(&inner_class);
         m->inner->attributes = fault("no-attributes") ? standin_dict(0, NULL, NULL)
-                                                      : describe(m->loaded);
+                                                      : neural_describe(m->loaded);
     }
     buf_free(&why);
     arena_free(&a);
@@ -365,25 +365,25 @@ static Flag load(Model *m, Id *error)
 
 static Flag model_load(Id self, Sel sel, unsigned qos, Id options, Id *error)
 {
-    Model *m = (Model *)self;
+    NeuralModel *m = (NeuralModel *)self;
     (void)qos;
     expect(options, &dict_class, sel);
     pthread_mutex_lock(&m->lock);
-    Flag ok = load(m, error);
+    Flag ok = neural_load(m, error);
     pthread_mutex_unlock(&m->lock);
     return ok;
 }
 
 static Flag model_unload(Id self, Sel sel, unsigned qos, Id *error)
 {
-    Model *m = (Model *)self;
+    NeuralModel *m = (NeuralModel *)self;
     (void)sel, (void)qos;
     pthread_mutex_lock(&m->lock);
     bool was = m->loaded != NULL;
     leave_slot(m);
     m->purged = was && fault("purged");
     Arena a = { 0 };
-    if (was) file_remove_tree(folder(m, &a)); /* as Apple's does (facts 10.3) */
+    if (was) file_remove_tree(neural_folder(m, &a)); /* as Apple's does (facts 10.3) */
     arena_free(&a);
     pthread_mutex_unlock(&m->lock);
     return was ? 1 : refuse(error, BAD_ARGUMENT, "the model is not loaded");
@@ -391,7 +391,7 @@ static Flag model_unload(Id self, Sel sel, unsigned qos, Id *error)
 
 static Id model_inner(Id self, Sel sel)
 {
-    Inner *inner = ((Model *)self)->inner;
+    Inner *inner = ((NeuralModel *)self)->inner;
     (void)sel;
     return inner ? &inner->object : NULL;
 }
@@ -449,7 +449,7 @@ static Id request_make(Id class, Sel sel, Id in, Id in_index, Id out, Id out_ind
     r->in_index = take_array(in_index, &number_class, sel);
     r->out = take_array(out, &wrapper_class, sel);
     r->out_index = take_array(out_index, &number_class, sel);
-    r->procedure = ((Number *)expect(procedure, &number_class, sel))->value;
+    r->procedure = ((StandinNumber *)expect(procedure, &number_class, sel))->value;
     return object_autorelease(&r->object);
 }
 
@@ -460,7 +460,7 @@ static bool indices_fit(const Array *surface, const Array *index)
 {
     bool ok = surface->count && surface->count == index->count;
     for (size_t i = 0; i < index->count; i++) {
-        const int64_t at = ((Number *)index->item[i])->value;
+        const int64_t at = ((StandinNumber *)index->item[i])->value;
         ok = ok && at >= 0 && at <= LAST_SYMBOL;
     }
     return ok;
@@ -500,14 +500,14 @@ static Flag processing_failed(Id *error, unsigned status)
 }
 
 /* The surface of each place, by its symbol's index. */
-static Flag match(const Array *wrapper, const Array *index, const Place *place, int n,
-                  Surface **out, Id *error)
+static Flag neural_match(const Array *wrapper, const Array *index, const StandinPlace *place,
+                         int n, Surface **out, Id *error)
 {
     if (wrapper->count != (size_t)n) return processing_failed(error, 0x2);
     for (int i = 0; i < n; i++) {
         out[i] = NULL;
         for (int k = 0; k < n; k++)
-            if (((Number *)index->item[k])->value == place[i].symbol)
+            if (((StandinNumber *)index->item[k])->value == place[i].symbol)
                 out[i] = ((Wrapper *)wrapper->item[k])->surface;
         if (!out[i]) return processing_failed(error, 0x2);
         if (out[i]->bytes < place[i].bytes || out[i]->row != place[i].row)
@@ -536,7 +536,7 @@ static unsigned status_of_fault(void)
     return busy ? 0x5 : fails ? 0x2 : 0;
 }
 
-static Flag evaluate(Model *m, const Request *r, Id *error)
+static Flag neural_evaluate(NeuralModel *m, const Request *r, Id *error)
 {
     const Procedure *p;
     const int n = m->loaded ? compiled_procedures(m->loaded, &p) : 0;
@@ -548,8 +548,8 @@ static Flag evaluate(Model *m, const Request *r, Id *error)
     p += r->procedure;
     const unsigned status = status_of_fault();
     if (status) return processing_failed(error, status);
-    if (!match(r->in, r->in_index, p->in, p->nin, in, error)
-        || !match(r->out, r->out_index, p->out, p->nout, out, error))
+    if (!neural_match(r->in, r->in_index, p->in, p->nin, in, error)
+        || !neural_match(r->out, r->out_index, p->out, p->nout, out, error))
         return 0;
     take_all(in, p->nin, true);
     take_all(out, p->nout, true);
@@ -563,12 +563,12 @@ static Flag evaluate(Model *m, const Request *r, Id *error)
 
 static Flag model_evaluate(Id self, Sel sel, unsigned qos, Id options, Id request, Id *error)
 {
-    Model *m = (Model *)self;
+    NeuralModel *m = (NeuralModel *)self;
     (void)qos;
     expect(options, &dict_class, sel);
     const Request *r = expect(request, &request_class, sel);
     pthread_mutex_lock(&m->lock);
-    Flag ok = evaluate(m, r, error);
+    Flag ok = neural_evaluate(m, r, error);
     pthread_mutex_unlock(&m->lock);
     return ok;
 }
@@ -586,7 +586,8 @@ static const Method model_methods[] = {
 };
 static const Method model_makers[] = { METHOD("inMemoryModelWithDescriptor:", model_make),
                                        { NULL, NULL } };
-CLASS(model_class, "_ANEInMemoryModel", Model, destroy_model, model_methods, model_makers);
+CLASS(model_class, "_ANEInMemoryModel", NeuralModel, destroy_model, model_methods,
+      model_makers);
 
 /* ---- the device -------------------------------------------------------------------------- */
 

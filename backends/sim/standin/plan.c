@@ -43,7 +43,7 @@ extern Class plan_class, plan_structure_class, plan_program_class, plan_function
 static void destroy_piece(Id o) { object_release(&((Piece *)o)->plan->object); }
 
 /* Retained. */
-static Id piece(Class *c, ComputePlan *plan, const void *of)
+static Id standin_plan_piece(Class *c, ComputePlan *plan, const void *of)
 {
     Piece *p = object_new(c);
     p->plan = (ComputePlan *)object_retain(&plan->object);
@@ -51,21 +51,23 @@ static Id piece(Class *c, ComputePlan *plan, const void *of)
     return &p->object;
 }
 
-static Id given(Class *c, Id self, const void *of)
+static Id standin_plan_given(Class *c, Id self, const void *of)
 {
-    return object_autorelease(piece(c, ((Piece *)self)->plan, of));
+    return object_autorelease(standin_plan_piece(c, ((Piece *)self)->plan, of));
 }
 
 static Id plan_structure(Id self, Sel sel)
 {
     (void)sel;
-    return object_autorelease(piece(&plan_structure_class, (ComputePlan *)self, NULL));
+    return object_autorelease(
+        standin_plan_piece(&plan_structure_class, (ComputePlan *)self, NULL));
 }
 
 static Id structure_program(Id self, Sel sel)
 {
     (void)sel;
-    return fault("ml-plan-program") ? NULL : given(&plan_program_class, self, NULL);
+    return fault("ml-plan-program") ? NULL
+                                    : standin_plan_given(&plan_program_class, self, NULL);
 }
 
 static Id program_functions(Id self, Sel sel)
@@ -80,7 +82,7 @@ static Id program_functions(Id self, Sel sel)
          f = f->next, n++) {
         if (n == MOST) standin_abort("more than %d functions", MOST);
         name[n] = f->name;
-        value[n] = piece(&plan_function_class, plan, f);
+        value[n] = standin_plan_piece(&plan_function_class, plan, f);
     }
     return object_autorelease(standin_dict(n, name, value));
 }
@@ -88,7 +90,8 @@ static Id program_functions(Id self, Sel sel)
 static Id function_block(Id self, Sel sel)
 {
     (void)sel;
-    return given(&plan_block_class, self, ((const Func *)((Piece *)self)->of)->body);
+    return standin_plan_given(&plan_block_class, self,
+                              ((const Func *)((Piece *)self)->of)->body);
 }
 
 static Id block_operations(Id self, Sel sel)
@@ -102,7 +105,7 @@ static Id block_operations(Id self, Sel sel)
     if (!item) standin_abort("no memory for operations");
     n = 0;
     for (const Op *op = b->first; op; op = op->next)
-        item[n++] = piece(&plan_operation_class, p->plan, op);
+        item[n++] = standin_plan_piece(&plan_operation_class, p->plan, op);
     Id all = standin_array(n, item);
     free(item);
     return object_autorelease(all);
@@ -126,7 +129,8 @@ static Id operation_outputs(Id self, Sel sel)
     Id item[16];
     (void)sel;
     if (op->nout > (int)COUNT(item)) standin_abort("more than %zu outputs", COUNT(item));
-    for (int i = 0; i < op->nout; i++) item[i] = piece(&plan_value_class, p->plan, op->out[i]);
+    for (int i = 0; i < op->nout; i++)
+        item[i] = standin_plan_piece(&plan_value_class, p->plan, op->out[i]);
     return object_autorelease(standin_array((size_t)op->nout, item));
 }
 
@@ -138,7 +142,7 @@ static Id operation_blocks(Id self, Sel sel)
     (void)sel;
     if (op->nblock > (int)COUNT(item)) standin_abort("more than %zu blocks", COUNT(item));
     for (int i = 0; i < op->nblock; i++)
-        item[i] = piece(&plan_block_class, p->plan, op->block[i]);
+        item[i] = standin_plan_piece(&plan_block_class, p->plan, op->block[i]);
     return object_autorelease(standin_array((size_t)op->nblock, item));
 }
 
@@ -160,7 +164,7 @@ static double elements_of(const Op *op)
     return all;
 }
 
-static bool counts(void *ctx, Op *op)
+static bool standin_plan_counts(void *ctx, Op *op)
 {
     ComputePlan *plan = ctx;
     plan->elements += elements_of(op);
@@ -201,8 +205,9 @@ static Id plan_usage(Id self, Sel sel, Id operation)
     if (engine) can[n++] = device_new(&plan_engine_class);
     can[n++] = device_new(&plan_cpu_class);
     Usage *u = object_new(&plan_usage_class);
-    u->prefers = prefers == &plan_value_class ? piece(prefers, (ComputePlan *)self, NULL)
-                                              : device_new(prefers);
+    u->prefers = prefers == &plan_value_class
+                   ? standin_plan_piece(prefers, (ComputePlan *)self, NULL)
+                   : device_new(prefers);
     u->can = (Array *)standin_array(n, can);
     return object_autorelease(&u->object);
 }
@@ -248,7 +253,7 @@ static ComputePlan *plan_made(const char *path)
     ComputePlan *plan = m ? object_new(&plan_class) : NULL;
     if (plan) {
         plan->module = m;
-        func_walk(module_main(m), counts, plan);
+        func_walk(module_main(m), standin_plan_counts, plan);
         Program *p = program_new_as_given(backend_find(name), m, module_main(m), &d);
         plan->engine = p != NULL;
         program_free(p);
@@ -260,12 +265,12 @@ static ComputePlan *plan_made(const char *path)
 typedef struct {
     BlockObject *handler; /* a copy on the heap */
     char *path;
-} Making;
+} PlanMaking;
 
 static void *make_apart(void *ctx)
 {
     typedef void Handler(BlockObject *, Id, Id);
-    Making *m = ctx;
+    PlanMaking *m = ctx;
     void *pool = pool_push();
     Id plan = NULL, error = NULL;
     if (fault("ml-plan")) ml_refuse(&error, 0, "Failed to load the compute plan");
@@ -295,7 +300,7 @@ void standin_join(void)
 static void plan_load(Id class, Sel sel, Id url, Id configuration, BlockObject *handler)
 {
     const char *path = ((Url *)expect(url, &url_class, sel))->path;
-    Making *m = calloc(1, sizeof *m);
+    PlanMaking *m = calloc(1, sizeof *m);
     (void)class;
     expect(configuration, &ml_configuration_class, sel);
     block_function(handler, sel);

@@ -23,7 +23,7 @@ struct Compiled {
 /* ---- layout ------------------------------------------------------------------------------ */
 
 /* The last dimension is a row; the two before are height and channels. */
-static void place(Place *p, const Value *v)
+static void standin_program_place(StandinPlace *p, const Value *v)
 {
     const Type *t = v->type;
     const int rank = t->shape.rank;
@@ -35,12 +35,12 @@ static void place(Place *p, const Value *v)
         if (back < 3) of_last[back] = t->shape.dim[i];
         else batch *= t->shape.dim[i];
     }
-    *p = (Place){ .name = v->name,
-                  .batch = batch,
-                  .channels = of_last[2],
-                  .height = of_last[1],
-                  .width = of_last[0],
-                  .element = dtypes[t->dtype].bits / 8 };
+    *p = (StandinPlace){ .name = v->name,
+                         .batch = batch,
+                         .channels = of_last[2],
+                         .height = of_last[1],
+                         .width = of_last[0],
+                         .element = dtypes[t->dtype].bits / 8 };
     p->row = ((size_t)p->width * (size_t)p->element + ENGINE_ROW - 1) / ENGINE_ROW * ENGINE_ROW;
     p->plane = p->row * (size_t)p->height;
     p->batch_stride = p->plane * (size_t)p->channels + (fault("batch-stride") ? 2 * p->row : 0);
@@ -49,16 +49,16 @@ static void place(Place *p, const Value *v)
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp(((const Place *)a)->name, ((const Place *)b)->name);
+    return strcmp(((const StandinPlace *)a)->name, ((const StandinPlace *)b)->name);
 }
 
 static int by_size(const void *a, const void *b)
 {
-    const Place *x = a, *y = b;
+    const StandinPlace *x = a, *y = b;
     return x->bytes != y->bytes ? (x->bytes < y->bytes ? -1 : 1) : by_name(a, b);
 }
 
-static bool placeable(const Value *v, Buf *why)
+static bool standin_program_placeable(const Value *v, Buf *why)
 {
     const Type *t = v->type;
     size_t n;
@@ -75,12 +75,12 @@ static bool place_all(Compiled *c, Procedure *p, const Func *f, int first[2], Bu
     const Block *b = f->body;
     Value *const *values[2] = { b->param, b->result };
     const int n[2] = { b->nparam, b->nresult };
-    Place *place_of[2];
+    StandinPlace *place_of[2];
     for (int k = 0; k < 2; k++) {
-        place_of[k] = NEW_ARRAY(&c->arena, n[k] + 1, Place);
+        place_of[k] = NEW_ARRAY(&c->arena, n[k] + 1, StandinPlace);
         for (int i = 0; i < n[k]; i++) {
-            if (!placeable(values[k][i], why)) return false;
-            place(&place_of[k][i], values[k][i]);
+            if (!standin_program_placeable(values[k][i], why)) return false;
+            standin_program_place(&place_of[k][i], values[k][i]);
         }
         qsort(place_of[k], (size_t)n[k], sizeof **place_of,
               machine().by_size ? by_size : by_name);
@@ -102,7 +102,7 @@ static bool has_boundary(const Func *f, DType t)
     return has;
 }
 
-static bool refused(const Module *m, const Func *f, Buf *why)
+static bool standin_program_refused(const Module *m, const Func *f, Buf *why)
 {
     const char *what = NULL;
     if (fault_names("refuse", "all")) what = "all";
@@ -113,7 +113,7 @@ static bool refused(const Module *m, const Func *f, Buf *why)
     return what != NULL;
 }
 
-static const Backend *engine(void)
+static const Backend *standin_program_engine(void)
 {
     char name[32];
     snprintf(name, sizeof name, "sim:%s", machine().chip);
@@ -132,7 +132,7 @@ void compiled_free(Compiled *c)
     free(c);
 }
 
-static bool compile(Compiled *c, const char *dir, Diag *d, Buf *why)
+static bool standin_program_compile(Compiled *c, const char *dir, Diag *d, Buf *why)
 {
     const char *path = arena_printf(&c->arena, "%s/model.mil", dir);
     int first[2] = { 0, 0 }, n = 0;
@@ -145,16 +145,17 @@ static bool compile(Compiled *c, const char *dir, Diag *d, Buf *why)
     c->procedure = NEW_ARRAY(&c->arena, n + 1, Procedure);
     c->program = NEW_ARRAY(&c->arena, n + 1, Program *);
     for (Func *f = c->module->first; f; f = f->next, c->n++) {
-        if (refused(c->module, f, why) || !place_all(c, &c->procedure[c->n], f, first, why))
+        if (standin_program_refused(c->module, f, why)
+            || !place_all(c, &c->procedure[c->n], f, first, why))
             return false;
-        c->program[c->n] = program_new_as_given(engine(), c->module, f, d);
+        c->program[c->n] = program_new_as_given(standin_program_engine(), c->module, f, d);
         if (!c->program[c->n]) return false;
     }
     return n > 0;
 }
 
 /* The first message, without its place: what the compiler itself would say. */
-static void tell(const Diag *d, Buf *why)
+static void standin_program_tell(const Diag *d, Buf *why)
 {
     static const char *const before[] = { "refuses this program: ", "error: " };
     const char *s = d->text.s ? d->text.s : "InvalidMILProgram", *found = NULL;
@@ -168,8 +169,8 @@ Compiled *compiled_new(const char *dir, Buf *why)
     Compiled *c = calloc(1, sizeof *c);
     Diag d = { .quiet = true };
     if (!c) standin_abort("no memory for a program");
-    bool ok = compile(c, dir, &d, why);
-    if (!ok && !why->len) tell(&d, why);
+    bool ok = standin_program_compile(c, dir, &d, why);
+    if (!ok && !why->len) standin_program_tell(&d, why);
     diag_free(&d);
     if (ok) return c;
     compiled_free(c);
@@ -185,8 +186,8 @@ int compiled_procedures(const Compiled *c, const Procedure **out)
 /* ---- running ----------------------------------------------------------------------------- */
 
 /* Rows between a tensor and a surface; `rows` bounds how many. */
-static void move(const Place *p, unsigned char *surface, unsigned char *tensor, bool in,
-                 int64_t rows)
+static void standin_program_move(const StandinPlace *p, unsigned char *surface,
+                                 unsigned char *tensor, bool in, int64_t rows)
 {
     const size_t line = (size_t)p->width * (size_t)p->element;
     for (int64_t r = 0; r < p->batch * p->channels * p->height && r < rows; r++) {
@@ -207,7 +208,7 @@ static const Value *value_of(Value *const *v, int n, const char *name)
 }
 
 /* The fault inf-once, counted over all models. */
-static void make_infinite(const Place *p, unsigned char *surface)
+static void make_infinite(const StandinPlace *p, unsigned char *surface)
 {
     static atomic_long evaluations;
     static const uint16_t half = 0x7c00;
@@ -217,7 +218,7 @@ static void make_infinite(const Place *p, unsigned char *surface)
     if (p->element == 4) memcpy(surface, &single, sizeof single);
 }
 
-static bool run(Compiled *c, int k, Binding *in, Surface *const *out, Diag *d)
+static bool standin_program_run(Compiled *c, int k, Binding *in, Surface *const *out, Diag *d)
 {
     const Procedure *p = &c->procedure[k];
     const Binding *result;
@@ -228,7 +229,8 @@ static bool run(Compiled *c, int k, Binding *in, Surface *const *out, Diag *d)
     for (int i = 0; i < p->nout; i++)
         for (int r = 0; r < n; r++)
             if (!strcmp(result[r].name, p->out[i].name))
-                move(&p->out[i], out[i]->base, result[r].value.data, false, rows);
+                standin_program_move(&p->out[i], out[i]->base, result[r].value.data, false,
+                                     rows);
     if (p->nout) make_infinite(&p->out[p->nout - 1], out[p->nout - 1]->base);
     return true;
 }
@@ -244,9 +246,10 @@ bool compiled_run(Compiled *c, int k, Surface *const *in, Surface *const *out, B
         const Value *v = value_of(b->param, b->nparam, p->in[i].name);
         bind[i].name = v->name;
         ok = tensor_alloc(&bind[i].value, &d, v->type->dtype, &v->type->shape);
-        if (ok) move(&p->in[i], in[i]->base, bind[i].value.data, true, INT64_MAX);
+        if (ok)
+            standin_program_move(&p->in[i], in[i]->base, bind[i].value.data, true, INT64_MAX);
     }
-    ok = ok && run(c, k, bind, out, &d);
+    ok = ok && standin_program_run(c, k, bind, out, &d);
     if (!ok) buf_puts(why, d.text.s ? d.text.s : "no memory");
     for (int i = 0; bind && i < p->nin; i++) tensor_free(&bind[i].value);
     free(bind);

@@ -115,7 +115,7 @@ static Imp *find_in(const Method *m, Sel sel)
     return NULL;
 }
 
-static Imp *answer(const Class *c, Sel sel)
+static Imp *standin_answer(const Class *c, Sel sel)
 {
     if (fault_names("no-selector", sel)) return NULL;
     Imp *fn = find_in(c->method, sel);
@@ -133,7 +133,7 @@ EXPORT Flag class_respondsToSelector(const Class *c, Sel sel);
 EXPORT Flag class_respondsToSelector(const Class *c, Sel sel)
 {
     may_raise(__func__);
-    return c && answer(c, sel);
+    return c && standin_answer(c, sel);
 }
 
 /* A method that makes nothing: nil, and an initialiser gives back what it was sent to. */
@@ -155,7 +155,7 @@ static bool makes_nothing(const Class *c, Sel sel)
 Imp *standin_find(Id self, Sel sel);
 __attribute__((used, visibility("hidden"))) Imp *standin_find(Id self, Sel sel)
 {
-    Imp *fn = answer(self->isa, sel);
+    Imp *fn = standin_answer(self->isa, sel);
     if (fn && (raises(sel) || raises("objc_msgSend")))
         return (Imp *)(void (*)(void))standin_raise;
     if (!fn || self->isa == &released)

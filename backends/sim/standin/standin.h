@@ -84,7 +84,7 @@ typedef struct {
 typedef struct {
     Object object;
     int64_t value;
-} Number;
+} StandinNumber;
 typedef struct {
     Object object;
     unsigned char *bytes;
@@ -224,11 +224,11 @@ typedef struct {
     int64_t batch, channels, height, width;
     size_t row, plane, batch_stride, bytes;
     int element, symbol;
-} Place;
+} StandinPlace;
 
 typedef struct {
     const char *name;
-    Place *in, *out; /* in the order of their symbols */
+    StandinPlace *in, *out; /* in the order of their symbols */
     int nin, nout;
 } Procedure;
 

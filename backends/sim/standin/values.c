@@ -36,13 +36,13 @@ static void destroy_dict(Id o)
 }
 
 CLASS(string_class, "NSString", String, destroy_string, NULL, NULL);
-CLASS(number_class, "NSNumber", Number, NULL, NULL, NULL);
+CLASS(number_class, "NSNumber", StandinNumber, NULL, NULL, NULL);
 CLASS(data_class, "NSData", Data, destroy_data, NULL, NULL);
 CLASS(array_class, "NSArray", Array, destroy_array, NULL, NULL);
 CLASS(dict_class, "NSDictionary", Dict, destroy_dict, NULL, NULL);
 CLASS(error_class, "NSError", Error, destroy_error, NULL, NULL);
 
-static void *copy(const void *p, size_t n)
+static void *standin_copy(const void *p, size_t n)
 {
     void *to = malloc(n + 1);
     if (!to) standin_abort("no memory for %zu bytes", n);
@@ -55,13 +55,13 @@ static void *copy(const void *p, size_t n)
 Id standin_string(const char *s)
 {
     String *o = object_new(&string_class);
-    o->text = copy(s, strlen(s) + 1);
+    o->text = standin_copy(s, strlen(s) + 1);
     return &o->object;
 }
 
 Id standin_number(int64_t v)
 {
-    Number *o = object_new(&number_class);
+    StandinNumber *o = object_new(&number_class);
     o->value = v;
     return &o->object;
 }
@@ -70,7 +70,7 @@ Id standin_array(size_t n, const Id *item)
 {
     Array *o = object_new(&array_class);
     o->count = n;
-    o->item = copy(item, n * sizeof *item);
+    o->item = standin_copy(item, n * sizeof *item);
     return &o->object;
 }
 
@@ -86,8 +86,8 @@ Id standin_dict_of(size_t n, const Id *key, const Id *value)
 {
     Dict *o = object_new(&dict_class);
     o->count = n;
-    o->key = copy(key, n * sizeof *o->key);
-    o->value = copy(value, n * sizeof *o->value);
+    o->key = standin_copy(key, n * sizeof *o->key);
+    o->value = standin_copy(value, n * sizeof *o->value);
     return &o->object;
 }
 
@@ -113,7 +113,7 @@ static Error *error_new(String *domain, long code, const char *text, Id info)
     Error *e = object_new(&error_class);
     e->domain = domain;
     e->code = code;
-    e->text = copy(text, strlen(text) + 1);
+    e->text = standin_copy(text, strlen(text) + 1);
     e->info = (Dict *)info;
     return e;
 }
@@ -265,7 +265,7 @@ EXPORTED(Id, CFNumberCreate, (Id allocator, long type, const void *v))
 EXPORTED(Flag, CFNumberGetValue, (Id n, long type, void *to))
 {
     may_raise(__func__);
-    const Number *number = expect(n, &number_class, "CFNumberGetValue");
+    const StandinNumber *number = expect(n, &number_class, "CFNumberGetValue");
     if (type != NUMBER_INT64) standin_abort("CFNumberGetValue: type %ld", type);
     if (gives_nil("CFNumberGetValue")) return 0;
     memcpy(to, &number->value, sizeof number->value);
@@ -278,7 +278,7 @@ EXPORTED(Id, CFDataCreate, (Id allocator, const uint8_t *p, long n))
     if (allocator || n < 0 || (n && !p)) standin_abort("CFDataCreate: wrong arguments");
     if (gives_nil("CFDataCreate")) return NULL;
     Data *d = object_new(&data_class);
-    d->bytes = copy(p, (size_t)n);
+    d->bytes = standin_copy(p, (size_t)n);
     d->size = (size_t)n;
     return &d->object;
 }
@@ -305,7 +305,7 @@ EXPORTED(Id, CFArrayCreate, (Id allocator, const void **item, long n, const void
         standin_abort("CFArrayCreate: wrong arguments");
     if (gives_nil("CFArrayCreate")) return NULL;
     Array *a = object_new(&array_class);
-    a->item = copy(item, (size_t)n * sizeof *a->item);
+    a->item = standin_copy(item, (size_t)n * sizeof *a->item);
     a->count = (size_t)n;
     for (long i = 0; i < n; i++) {
         if (!a->item[i]) standin_abort("CFArrayCreate: item %ld is nil", i);
@@ -339,8 +339,8 @@ EXPORTED(Id, CFDictionaryCreate,
     if (gives_nil("CFDictionaryCreate")) return NULL;
     Dict *d = object_new(&dict_class);
     d->count = (size_t)n;
-    d->key = copy(key, (size_t)n * sizeof *d->key);
-    d->value = copy(value, (size_t)n * sizeof *d->value);
+    d->key = standin_copy(key, (size_t)n * sizeof *d->key);
+    d->value = standin_copy(value, (size_t)n * sizeof *d->value);
     for (long i = 0; i < n; i++) {
         if (!d->key[i] || !d->value[i]) standin_abort("CFDictionaryCreate: nil at %ld", i);
         object_retain(d->key[i]);

@@ -15,7 +15,7 @@
 
 enum { DAY = 24 * 60 * 60 };
 
-static const char *folder(Arena *a)
+static const char *vault_folder(Arena *a)
 {
     const char *named = getenv("ANESIM_VAULT");
     Dl_info self;
@@ -33,7 +33,7 @@ const char *vault_identity(Arena *a)
 static const char *entry_path(Arena *a, const char *name)
 {
     const char *identity = vault_identity(a);
-    return arena_printf(a, "%s/%s_%s_%s_%s", folder(a), machine().build, machine().chip,
+    return arena_printf(a, "%s/%s_%s_%s_%s", vault_folder(a), machine().build, machine().chip,
                         identity ? identity : "nobody", name);
 }
 
@@ -47,13 +47,13 @@ bool vault_has(const char *name)
 }
 
 /* Once a process, what is too old goes. */
-static void sweep(void)
+static void vault_sweep(void)
 {
     Arena a = { 0 };
     struct stat st;
-    DIR *dir = opendir(folder(&a));
+    DIR *dir = opendir(vault_folder(&a));
     for (const struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
-        const char *path = arena_printf(&a, "%s/%s", folder(&a), e->d_name);
+        const char *path = arena_printf(&a, "%s/%s", vault_folder(&a), e->d_name);
         if (*e->d_name != '.' && !stat(path, &st) && time(NULL) - st.st_mtime >= DAY)
             unlink(path);
     }
@@ -66,8 +66,8 @@ void vault_put(const char *name)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     Arena a = { 0 };
     Diag d = { .quiet = true };
-    if (file_make_dirs(&d, folder(&a))) {
-        pthread_once(&once, sweep);
+    if (file_make_dirs(&d, vault_folder(&a))) {
+        pthread_once(&once, vault_sweep);
         FILE *f = fopen(entry_path(&a, name), "w");
         if (f) fclose(f);
     }

@@ -13,14 +13,14 @@
 typedef struct {
     const char *name;
     int optional, variadic;
-} Row;
+} ParamsRow;
 
 enum { MOST = 20 };
 
 typedef struct {
     const char *name, *doc;
-    Row row[MOST + 1]; /* ends with a NULL name */
-} Table;
+    ParamsRow row[MOST + 1]; /* ends with a NULL name */
+} ParamsTable;
 
 #define END                                                                                    \
     {                                                                                          \
@@ -58,7 +58,7 @@ typedef struct {
 #n, 1, 1                                                                               \
     }
 
-static const Table table[] = {
+static const ParamsTable table[] = {
 #define OP(n, family, since, flags, d)                                                         \
     {                                                                                          \
 #n, d,
@@ -82,11 +82,11 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void collect(void)
+static void params_collect(void)
 {
     int all = 0;
     for (int i = 0; i < OPS; i++)
-        for (const Row *r = table[i].row; r->name; r++) names[all++] = r->name;
+        for (const ParamsRow *r = table[i].row; r->name; r++) names[all++] = r->name;
     qsort(names, (size_t)all, sizeof *names, by_text);
     for (int i = 0; i < all; i++)
         if (!count || strcmp(names[count - 1], names[i])) names[count++] = names[i];
@@ -120,10 +120,10 @@ static void write_slots(void)
     puts("};");
 }
 
-static void write_builder(const Table *t)
+static void write_builder(const ParamsTable *t)
 {
     printf("/* %s: %s */\ntypedef struct {\n", t->name, t->doc);
-    for (const Row *r = t->row; r->name; r++)
+    for (const ParamsRow *r = t->row; r->name; r++)
         printf("    %s *%s;%s\n", r->variadic ? "const Values" : "Value", r->name,
                r->optional ? " /* optional */" : "");
     printf("} Mil_%s;\n#define mil_%s(b, wish, ...) \\\n"
@@ -148,7 +148,7 @@ static void write_builders(void)
 int main(int argc, char **argv)
 {
     const char *what = argc == 2 ? argv[1] : "";
-    collect();
+    params_collect();
     if (!strcmp(what, "ids")) write_ids();
     else if (!strcmp(what, "slots")) write_slots();
     else if (!strcmp(what, "builders")) write_builders();
