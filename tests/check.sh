@@ -89,6 +89,7 @@ suite clang clang_builds
 suite format tests/format.sh
 suite layers tests/layers.sh
 suite order tests/order.py
+suite names tests/measure.py --check
 suite params tests/params.sh "$build"
 suite units tests/units.sh "$build"
 [ ! -d tests/golden ] || [ ! -x "$build/anec" ] || suite golden tests/golden.sh "$build"
