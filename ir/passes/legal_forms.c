@@ -12,7 +12,7 @@ static const struct {
     Rewrite *one;
     RewriteAll *all;
 } forms[OP_COUNT] = {
-#define NONE FORM_never
+#define NONE .pass = FORM_never
 #define INSTEAD(p, r, f) .pass = FORM_##p, .rule = RULE_##r, .one = f
 #define INSTEAD_ALL(p, r, f) .pass = FORM_##p, .rule = RULE_##r, .all = f
 #define OP(name, ...) [OP_##name] =

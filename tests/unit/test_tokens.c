@@ -24,7 +24,7 @@ static const char *const sources[] = {
     "tests/golden/mil/utf8-lengths.mil",
     "tests/golden/run/enumerated.mil",
     "tests/golden/run/flexible.mil",
-    "tests/golden/states/as-io-inside.mil",
+    "tests/golden/states/as-io-read-inside.mil",
     "tests/golden/verify/blocks.mil",
 };
 
