@@ -194,7 +194,7 @@ typedef struct {
     const Described *want;
     Picture *picture;
     bool other_size;
-} Work;
+} PictureWork;
 
 bool picture_has_png(void) { return false; }
 
@@ -205,7 +205,7 @@ bool picture_write(const Picture *p, Diag *d, const char *path)
                       path);
 }
 
-static bool read_png(Work *w, Diag *d, const char *path)
+static bool read_png(PictureWork *w, Diag *d, const char *path)
 {
     (void)w;
     return diag_error(

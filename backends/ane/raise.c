@@ -29,12 +29,10 @@ enum { SEARCH_PHASE = 1, HANDLER_FRAME = 4, FORCE_UNWIND = 8 };
 enum { RETURNED = 0 }; /* the register of what a function returns */
 
 static void (*_Atomic set_register)(Context *c, int index, uintptr_t value);
-/* Those that nobody has asked for yet; beyond so many they are not given back. */
+/* Those that nobody has asked for yet; beyond so many they are not given back. A process has little
+ * room for what is a thread's own in libraries that it opens late, so no more is kept of one. */
 static _Thread_local struct {
-    struct {
-        void *exception;
-        uint64_t kind; /* which language raised it */
-    } at[64];
+    void *at[64];
     int n;
 } raised;
 
@@ -45,10 +43,8 @@ __attribute__((used)) HIDDEN int raise_personality(int version, int actions, uin
     if (version != 1 || actions & FORCE_UNWIND) return CONTINUE_UNWIND;
     if (actions & SEARCH_PHASE) return HANDLER_FOUND;
     if (!(actions & HANDLER_FRAME)) return CONTINUE_UNWIND;
-    if (raised.n < (int)COUNT(raised.at)) {
-        raised.at[raised.n].exception = exception;
-        raised.at[raised.n++].kind = kind;
-    }
+    (void)kind;
+    if (raised.n < (int)COUNT(raised.at)) raised.at[raised.n++] = exception;
     set_register(c, RETURNED, 0);
     return INSTALL_CONTEXT; /* where the function would have returned to */
 }
@@ -183,6 +179,14 @@ void raise_guard(Objc *o)
 #define KIND_MASK 0xffffffffffffff00u
 #define KIND 0x434c4e47432b2b00u
 
+/* Which language raised it: the first word of the unwinder's part of an exception. */
+static uint64_t kind_of(const void *exception)
+{
+    uint64_t kind;
+    memcpy(&kind, exception, sizeof kind);
+    return kind;
+}
+
 /* What lies behind the unwinder's part of an exception, which is 32 bytes. Of C++ it is the
  * object that was thrown, of which this much may be read. */
 typedef struct {
@@ -199,18 +203,18 @@ static bool same_address(const void *a, const void *b)
 /* The exception's object, which lives as long as it does; NULL: it is none of Objective-C. The
  * runtime gives the object to who catches by its own personality, and nothing to others, so it
  * is taken from where it lies. */
-static Id object_of(const Objc *o, const void *exception, uint64_t kind)
+static Id object_of(const Objc *o, const void *exception)
 {
     Thrown t;
-    if (kind != KIND || !o->objc_types) return NULL;
+    if (kind_of(exception) != KIND || !o->objc_types) return NULL;
     memcpy(&t, (const char *)exception + 32, sizeof t);
     return same_address(t.type, (const char *)o->objc_types + 2 * sizeof(void *)) ? t.object
                                                                                   : NULL;
 }
 
-static void give_back(Objc *o, void *exception, uint64_t kind)
+static void give_back(Objc *o, void *exception)
 {
-    if ((kind & KIND_MASK) == KIND) {
+    if ((kind_of(exception) & KIND_MASK) == KIND) {
         o->begin_catch(exception);
         o->end_catch();
     } else if (o->delete_foreign) {
@@ -230,19 +234,15 @@ bool raise_any(void) { return raised.n > 0; }
 
 void raise_forget(Objc *o)
 {
-    while (raised.n) {
-        const int last = --raised.n;
-        give_back(o, raised.at[last].exception, raised.at[last].kind);
-    }
+    while (raised.n) give_back(o, raised.at[--raised.n]);
 }
 
 const char *raise_text(Objc *o, Arena *a)
 {
     if (!raised.n) return NULL;
-    void *last = raised.at[--raised.n].exception;
-    const uint64_t kind = raised.at[raised.n].kind;
+    void *last = raised.at[--raised.n];
     raise_forget(o);
-    Id exception = object_of(o, last, kind);
+    Id exception = object_of(o, last);
     const char *text = "the framework raised an exception that is none of Objective-C";
     if (exception) {
         void *pool = objc_pool(o);
@@ -252,7 +252,7 @@ const char *raise_text(Objc *o, Arena *a)
                             reason ? reason : "no reason is given");
         objc_pool_end(o, pool);
     }
-    give_back(o, last, kind);
+    give_back(o, last);
     raise_forget(o); /* what was raised meanwhile */
     return text;
 }

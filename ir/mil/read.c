@@ -205,10 +205,12 @@ static bool may_be_shared(const Const *c)
     return !dtype_is_float(t->dtype) || fits_half(c);
 }
 
+/* Of what is said and nowhere of an address, so that equal runs share equally. */
 static uint64_t hash_of_shared(const Const *c)
 {
     const char *text = c->type->dtype == DT_STRING ? *(const char *const *)c->data : NULL;
-    const uint64_t h = hash_mix((uint64_t)(uintptr_t)c->type, text ? 0 : c->near[0]);
+    const uint64_t type = (uint64_t)c->type->dtype << 32 | (uint32_t)c->nelem;
+    const uint64_t h = hash_mix(type, text ? 0 : c->near[0]);
     return text ? hash_bytes(h, text, strlen(text)) : hash_mix(h, c->near[1]);
 }
 
