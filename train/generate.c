@@ -147,8 +147,8 @@ static bool check_ports(TrainWriter *w, const TrainHalf *h)
         return true;
     }
     return diag_error(w->diag, (Loc){ 0 },
-                      "`next` of %zu tokens needs the inputs tokens: int32[1, %zu] and at: "
-                      "int32[%zu], and as its first result logits, fp32 [vocabulary]",
+                      "`next` of %zu tokens needs the inputs tokens: int32[1, %zu] and "
+                      "at: int32[%zu], and as its first result logits, fp32 [vocabulary]",
                       h->block, h->block, h->block);
 }
 
