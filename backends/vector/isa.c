@@ -67,7 +67,7 @@ static const struct {
     { &kernels_avx2, has_avx2 },
 #endif
 #if defined(__aarch64__)
-    { &kernels_neon, always },
+    { &kernels_neon, isa_always },
 #endif
     { &kernels_scalar, isa_always },
 };
