@@ -78,7 +78,9 @@ SRC := $(foreach d,$(DIRS),$(wildcard $(d)/*.c))
 RE := $(foreach d,$(DIRS),$(wildcard $(d)/*.re))
 LEMON := $(foreach d,$(DIRS),$(wildcard $(d)/*.y))
 EMBED := frontend/std.anedsl
-GENERATED := $(RE:%.re=$(GEN)/%.c) $(LEMON:%.y=$(GEN)/%.c) $(EMBED:%.anedsl=$(GEN)/%.c) $(GEN)/ir/ops/params.c
+# Folders of programs in MIL text, which the library carries: those of rules, limits and operations.
+TEXTS := $(addprefix $(GEN)/,ir/targets/probes backends/probe/limits backends/probe/ops backends/probe/start)
+GENERATED := $(RE:%.re=$(GEN)/%.c) $(LEMON:%.y=$(GEN)/%.c) $(EMBED:%.anedsl=$(GEN)/%.c) $(GEN)/ir/ops/params.c $(TEXTS:=/texts.c)
 # What C sees of the op table's parameters: ir/ops.
 PARAM_HEADERS := $(GEN)/ir/ops/params.h $(GEN)/ir/ops/builders.h
 # Chips: a row each.
@@ -135,7 +137,7 @@ deps:
 $(OBJ) $(STANDIN_OBJ) $(SHARED_OBJ) $(TRAIN_OBJ) $(PROGRAM_SRC:%.c=$(BUILD)/%.o): | deps $(LEMON:%.y=$(GEN)/%.h)
 $(UNIT_SRC:%.c=$(BUILD)/%.o) $(UNIT_SHARED): | deps test-deps
 
-$(BUILD)/%.o: %.c | $(PARAM_HEADERS) $(CHIP_TABLES)
+$(BUILD)/%.o: %.c | $(PARAM_HEADERS) $(CHIP_TABLES) $(TEXTS:=_texts.h)
 	@mkdir -p $(@D)
 	$(call say,$<)$(COMPILE) $(WARN) -I$(GEN)/$(<D) -c $< -o $@
 
@@ -199,6 +201,17 @@ $(GEN)/%.c: %.anedsl
 	$(embed)
 $(GEN)/%.c: %.dump
 	$(embed)
+
+# Texts of a folder, each as bytes for the same reason, and a header that names them: .ci/texts.awk.
+.SECONDEXPANSION:
+$(TEXTS:=_texts.h): $(GEN)/%_texts.h: .ci/texts.awk $$* $$(wildcard $$*/*.mil)
+	@mkdir -p $(@D)
+	@ls $*/*.mil | LC_ALL=C sort | awk -v folder=$(*F) -f $< > $@
+$(TEXTS:=/texts.c): $(GEN)/%/texts.c: $$* $$(wildcard $$*/*.mil) | $(GEN)/%_texts.h
+	@mkdir -p $(@D)
+	$(call say,$*)for f in $(sort $(filter %.mil,$^)); do n=$$(basename $$f .mil | tr .- __); \
+	   echo "extern const char $(*F)_$$n[];"; echo "const char $(*F)_$$n[] = {"; \
+	   od -An -v -tu1 $$f | sed 's/[0-9][0-9]*/&,/g'; echo '0};'; done > $@
 
 define embed
 	@mkdir -p $(@D)

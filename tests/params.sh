@@ -1,7 +1,7 @@
 #!/bin/sh
 # params.sh -- what C says of an op's parameters is held by the compiler: right lines compile, and
 # misspelt parameters, parameters of another op, unknown ops and values of another type do not. Nor does
-# a row of the op table that lacks a column, or has one with nothing in it.
+# a row of the op table that lacks a column, or has one with nothing in it, nor a rule without its programs.
 # usage: params.sh BUILD      from the top folder
 set -u
 build=$1
@@ -66,5 +66,25 @@ OPSETS ir/passes/opset.c
 SIM backends/sim/call.c
 FAST backends/cpu/flat.c
 END
+
+# Rules: as they are; one more without programs; one whose record says why it has none; programs of no rule;
+# one program of a pair alone.
+rules() {
+    "$cc" -std=c11 -D_GNU_SOURCE -I"$build/gen/ir" -I"$build/gen/ir/ops" -I"${1:-$build/gen/ir/targets}" \
+        -Wall -Wextra -Wpedantic -Werror -fsyntax-only "$copy/ir/targets/rules.c" 2>/dev/null
+}
+row='.facts = FACTS(.m1 = MEASURED), .on = ON_RUN, .says = "s", .happens = "h", .way_out = "w", .evidence = "e")'
+add() { { echo "#ifndef UNSHOWN"; echo "#define UNSHOWN(id, name, why, ...) RULE(id, name, __VA_ARGS__)"; echo "#endif"; echo "$1"; cat ir/targets/rules.def; } >"$copy/ir/targets/rules.def"; }
+texts() { mkdir -p "$copy/gen"; printf '%s\n' ir/targets/probes/*.mil $1 | LC_ALL=C sort | awk -v folder=probes -f .ci/texts.awk >"$copy/gen/probes_texts.h" 2>/dev/null; }
+said() { passed=$((passed + 1)); }
+not() { failed=$((failed + 1)); echo "$1"; }
+rules && said || not "rules.c does not build"
+add "RULE(another, \"another\", $row"
+rules && not "a rule without programs builds" || said
+add "UNSHOWN(another, \"another\", \"why\", $row"
+rules && said || not "a rule that no program shows does not build"
+add ""
+texts "another.bad.mil another.ok.mil" && { rules "$copy/gen" && not "programs of no rule build" || said; } || not "texts.awk fails"
+texts "another.bad.mil" && not "one program of a pair is taken" || said
 echo "params: $passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

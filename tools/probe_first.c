@@ -75,7 +75,7 @@ static FirstVerdict try_rule(const ToolArgs *a, Diag *d, int rule, char *said, s
     int code = 0;
     Prober p = { .diag = d, .reference = backend_find("ref"), .dir = getenv("TMPDIR") };
     p.engine = probe_backend(a, d, &code);
-    const bool raw = p.engine && p.dir && probe_is_raw(rule) && !backend_find(p.engine->name);
+    const bool raw = p.engine && p.dir && rules[rule].raw && !backend_find(p.engine->name);
     if (!p.engine || !p.dir || (!raw && !probe_start(&p))) {
         snprintf(said, room, "the engine runs nothing");
         backend_close(p.engine);
@@ -94,7 +94,7 @@ static FirstVerdict try_rule(const ToolArgs *a, Diag *d, int rule, char *said, s
 static int trial_rule(const char *name)
 {
     for (int i = 0; i < RULE_COUNT; i++)
-        if (probe_has_rule(i) && !probe_is_heavy(i) && rules[i].effect != FX_CRASH
+        if (probe_has_rule(i) && !rules[i].heavy && rules[i].effect != FX_CRASH
             && !strcmp(rules[i].name, name))
             return i;
     return -1;

@@ -459,9 +459,8 @@ static bool name_weights(FirstTrial *t, const char *text, const char *dir)
     t->weight = NEW_ARRAY(&t->arena, MOST, EngineWeight);
     t->nweight = 0;
     if (!strstr(text, model_path)) return true;
-    if (!micro_record(t->diag, dir, SIZE, SIZE)
-        || !file_read(t->diag, arena_printf(&t->arena, "%s/w.bin", dir), &m))
-        return false;
+    const char *path = arena_printf(&t->arena, "%s/w.bin", dir);
+    if (!probe_record(t->diag, path, SIZE, SIZE) || !file_read(t->diag, path, &m)) return false;
     const void *data = memcpy(arena_alloc(&t->arena, m.size + 1), m.data, m.size);
     for (const char *s = text; t->nweight < MOST && (s = strstr(s, model_path)) != NULL; s++)
         t->weight[t->nweight++] = (EngineWeight){
@@ -507,10 +506,9 @@ static Ran run_last(FirstTrial *t, const char *text)
     return !ok ? RAN_UNKNOWN : ran ? RAN_SAME : RAN_NOT;
 }
 
-static Ran run_text(FirstTrial *t, const char *micro, const char *dir)
+static Ran run_text(FirstTrial *t, const char *text, const char *dir)
 {
     Trouble why;
-    const char *text = micro_text(&t->arena, micro);
     if (!t->engine || !name_weights(t, text, dir)) return RAN_UNKNOWN;
     Ran ran = RAN_NOT;
     if (!first_make(t, text)) {
@@ -529,14 +527,13 @@ Verdict first_rule(int rule, Diag *d, const char *dir, char *said, size_t room)
 {
     FirstTrial t = { .diag = d, .said = said, .room = room };
     Verdict v = VERDICT_UNKNOWN;
-    const char *breaks, *keeps;
     *said = 0;
     t.engine = engine_open(&t.arena, &t.why);
     if (!t.engine) first_say(&t, FIRST_UNKNOWN, "%s", t.why);
-    for (int i = 0; v != VERDICT_HOLDS && probe_texts(rule, i, &breaks, &keeps); i++) {
-        if (run_text(&t, keeps, dir) != RAN_SAME) continue;
+    for (const RulePrograms *k = rules[rule].programs; k->breaks && v != VERDICT_HOLDS; k++) {
+        if (run_text(&t, k->keeps, dir) != RAN_SAME) continue;
         *said = 0;
-        const Ran ran = run_text(&t, breaks, dir);
+        const Ran ran = run_text(&t, k->breaks, dir);
         v = ran == RAN_NOT ? VERDICT_HOLDS : ran == RAN_SAME ? VERDICT_ABSENT : v;
     }
     if (t.engine) engine_close(t.engine);

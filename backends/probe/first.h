@@ -19,7 +19,7 @@ const Assumption *first_at(int i); /* NULL: past the last */
 int first_find(const char *name);  /* -1: there is none of that name */
 /* `said` has what was seen, without names of folders. */
 FirstVerdict first_try(int i, Diag *d, char *said, size_t room);
-/* A rule of which only texts tell that go to the framework as they stand (probe_is_raw): the
+/* A rule of which only texts tell that go to the framework as they stand (Rule.raw): the
  * one that keeps it runs, and the other is refused, or runs as well. `dir`: for weights. */
 Verdict first_rule(int rule, Diag *d, const char *dir, char *said, size_t room);
 

@@ -3,6 +3,8 @@
 #include "probe.h"
 
 #include "../../ir/mil/mil.h"
+#include "ops_texts.h"
+#include "start_texts.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,47 +12,12 @@
 
 /* ---- the table --------------------------------------------------------------------------- */
 
-typedef struct {
-    int rule;
-    const char *breaks, *keeps;
-} ProbePair;
-
-static const ProbePair pairs[] = {
-#define CASE(id, chip, breaks, keeps) { RULE_##id, breaks, keeps },
-#include "probes.def"
-};
-
-static const struct {
-    int rule;
-    const char *fill;
-} fills[] = {
-#define FILLED(id, fill) { RULE_##id, fill },
-#include "probes.def"
-};
-
-static const struct {
-    int rule;
-    const char *fill;
-    double tolerance;
-    const char *program;
-} numbers[] = {
-#define NUMBERS(id, fill, tolerance, program) { RULE_##id, fill, tolerance, program },
-#include "probes.def"
-};
-
 static const struct {
     const char *op, *program;
 } one_op[] = {
-#define ONE_OP(op, program) { #op, program },
-#include "probes.def"
+#define ONE_OP(op) { #op, ops_##op },
+    ops_TEXTS(ONE_OP)
 };
-
-static const char *fill_of(int rule)
-{
-    for (size_t i = 0; i < COUNT(fills); i++)
-        if (fills[i].rule == rule) return fills[i].fill;
-    return "";
-}
 
 /* ---- inputs ------------------------------------------------------------------------------ */
 
@@ -90,7 +57,7 @@ static bool make_input(const Value *v, const Trial *t, Binding *b, Diag *d)
     for (int i = 0; i < shape.rank; i++)
         if (shape.dim[i] == DIM_ANY) shape.dim[i] = ANY;
     if (!tensor_alloc(&b->value, d, v->type->dtype, &shape)) return false;
-    const bool given = probe_filled(t->fill, v->name, &fill);
+    const bool given = t->fill && probe_filled(t->fill, v->name, &fill);
     for (size_t i = 0; i < b->value.count; i++) {
         double x = given ? probe_element(&fill, i, b->value.count)
                          : floor(rng_unit(key, i) * 2048 - 1024) / 1024;
@@ -128,13 +95,11 @@ static void micro_close(Micro *x)
 static bool micro_open(Micro *x, Prober *p, Diag *d, const Trial *t)
 {
     *x = (Micro){ .nin = 0 };
-    const char *text = t->text, *s = micro_text(&x->arena, text);
-    x->src = (Source){ .name = "micro-program", .text = s, .len = strlen(s) };
+    x->src = (Source){ .name = "micro-program", .text = t->text, .len = strlen(t->text) };
     x->m = mil_read(d, &x->src, p->dir);
     Func *f = x->m ? module_main(x->m) : NULL;
     if (!f) return false;
-    if (strncmp(text, "program(", 8) != 0 && p->version[0])
-        x->m->version = module_name(x->m, p->version);
+    if (!t->spelled && p->version[0]) x->m->version = module_name(x->m, p->version);
     x->m->missing = 2;
     if (t->stretch && !t->stretch(f, t->extent, d)) return false;
     x->in = NEW_ARRAY(&x->arena, f->body->nparam + 1, Binding);
@@ -247,9 +212,26 @@ Ran probe_trial(Prober *p, const Trial *t)
     return ran;
 }
 
-static Ran probe_compare(Prober *p, const char *text, const char *fill, double tolerance)
+/* ---- weight files ------------------------------------------------------------------------ */
+
+static void probe_put(unsigned char *p, uint64_t v, int bytes)
 {
-    return probe_trial(p, &(Trial){ .text = text, .fill = fill, .tolerance = tolerance });
+    for (int i = 0; i < bytes; i++) p[i] = (unsigned char)(v >> 8 * i);
+}
+
+bool probe_record(Diag *d, const char *path, uint64_t size, uint64_t offset)
+{
+    enum { HEADER = 64, RECORD = 64, BYTES = 128, FP16 = 1 };
+    unsigned char file[HEADER + RECORD + BYTES] = { 0 };
+    probe_put(file, 1, 4);
+    probe_put(file + 4, 2, 4);
+    probe_put(file + HEADER, 0xdeadbeef, 4);
+    probe_put(file + HEADER + 4, FP16, 4);
+    probe_put(file + HEADER + 8, size, 8);
+    probe_put(file + HEADER + 16, offset, 8);
+    for (int i = 0; i < BYTES; i += 2)
+        probe_put(file + HEADER + RECORD + i, 0x3c00, 2); /* ones */
+    return file_write_all(d, path, file, sizeof file);
 }
 
 /* ---- verdicts ---------------------------------------------------------------------------- */
@@ -258,32 +240,29 @@ bool probe_start(Prober *p)
 {
     static const char *const versions[] = { "1.3", "1.0" };
     static const char *const plain[] = {
-        /* larger than any surface that was said to be too small */
-        "tensor<fp16, [1, 4, 1, 8192]> a | tensor<fp16, [1, 4, 1, 8192]> r = relu(x = a)[name = "
-        "string(\"r\")]; | r",
-        /* shorter than any axis was said to be allowed */
-        "tensor<fp16, [64]> a | tensor<fp16, [64]> r = relu(x = a)[name = string(\"r\")]; | r",
+        start_wide,  /* larger than any surface that was said to be too small */
+        start_short, /* shorter than any axis was said to be allowed */
     };
     for (size_t i = 0; i < COUNT(versions) * COUNT(plain); i++) {
         snprintf(p->version, sizeof p->version, "%s", versions[i % COUNT(versions)]);
-        if (probe_compare(p, plain[i / COUNT(versions)], "", 0) == RAN_SAME) return true;
+        if (probe_trial(p, &(Trial){ .text = plain[i / COUNT(versions)] }) == RAN_SAME)
+            return true;
     }
     return diag_error(p->diag, (Loc){ 0 }, "%s runs not even relu: %s", p->engine->name,
                       p->said);
 }
 
-/* Only the files of the record rule differ between its two programs. */
-static bool probe_prepare(Prober *p, const char *text)
+static Ran probe_text(Prober *p, const Rule *r, const char *text)
 {
-    if (!strcmp(text, "record")) return micro_record(p->diag, p->dir, 0x80000, 0);
-    if (!strcmp(text, "sound")) return micro_record(p->diag, p->dir, 128, 128);
-    return true;
+    return probe_trial(p, &(Trial){ .text = text,
+                                    .fill = r->fill,
+                                    .tolerance = r->tolerance,
+                                    .spelled = r->spelled });
 }
 
-static Verdict probe_pair(Prober *p, const ProbePair *k)
+static Verdict probe_pair(Prober *p, const Rule *r, const RulePrograms *pair)
 {
-    const char *fill = fill_of(k->rule);
-    if (!probe_prepare(p, k->keeps) || probe_compare(p, k->keeps, fill, 0) != RAN_SAME) {
+    if (probe_text(p, r, pair->keeps) != RAN_SAME) {
         char why[sizeof p->said];
         memcpy(why, p->said, sizeof why);
         snprintf(p->said, sizeof p->said,
@@ -291,8 +270,7 @@ static Verdict probe_pair(Prober *p, const ProbePair *k)
                  why[0] ? ": " : "", why);
         return VERDICT_UNKNOWN;
     }
-    if (!probe_prepare(p, k->breaks)) return VERDICT_UNKNOWN;
-    switch (probe_compare(p, k->breaks, fill, 0)) {
+    switch (probe_text(p, r, pair->breaks)) {
     case RAN_SAME: return VERDICT_ABSENT;
     case RAN_OTHER:
     case RAN_NOT: return VERDICT_HOLDS;
@@ -310,76 +288,47 @@ static Verdict probe_stronger(Verdict a, Verdict b)
 }
 
 /* What costs speed alone cannot be told from results. */
-static bool probe_shows(int rule) { return rules[rule].effect != FX_SLOW; }
-
-static bool probe_among(const int *all, size_t n, int rule)
-{
-    for (size_t i = 0; i < n; i++)
-        if (all[i] == rule) return true;
-    return false;
-}
-
-bool probe_is_heavy(int rule)
-{
-    static const int heavy[] = {
-#define HEAVY(id) RULE_##id,
-#include "probes.def"
-    };
-    return probe_among(heavy, COUNT(heavy), rule);
-}
-
-bool probe_is_raw(int rule)
-{
-    static const int raw[] = {
-#define RAW(id) RULE_##id,
-#include "probes.def"
-    };
-    return probe_among(raw, COUNT(raw), rule);
-}
-
-bool probe_texts(int rule, int i, const char **breaks, const char **keeps)
-{
-    for (size_t k = 0; k < COUNT(pairs); k++) {
-        if (pairs[k].rule != rule || i--) continue;
-        *breaks = pairs[k].breaks;
-        *keeps = pairs[k].keeps;
-        return true;
-    }
-    return false;
-}
-
 bool probe_has_rule(int rule)
 {
-    for (size_t i = 0; i < COUNT(pairs); i++)
-        if (pairs[i].rule == rule) return probe_shows(rule);
-    for (size_t i = 0; i < COUNT(numbers); i++)
-        if (numbers[i].rule == rule) return true;
-    return false;
+    const Rule *r = &rules[rule];
+    return r->alone || (r->programs[0].breaks && r->effect != FX_SLOW);
+}
+
+/* The files that programs name: their one record is as it should be, or claims what is not so. */
+static bool probe_files(Prober *p)
+{
+    Arena a = { 0 };
+    const bool ok = probe_record(p->diag, arena_printf(&a, "%s/sound.bin", p->dir), 128, 128)
+                 && probe_record(p->diag, arena_printf(&a, "%s/wrong.bin", p->dir), 0x80000, 0);
+    arena_free(&a);
+    return ok;
 }
 
 Verdict probe_rule(Prober *p, int rule)
 {
+    const Rule *r = &rules[rule];
     Verdict v = VERDICT_UNKNOWN;
     p->said[0] = 0;
-    for (size_t i = 0; i < COUNT(pairs) && v != VERDICT_HOLDS; i++)
-        if (pairs[i].rule == rule) v = probe_stronger(v, probe_pair(p, &pairs[i]));
-    for (size_t i = 0; i < COUNT(numbers); i++) {
-        if (numbers[i].rule != rule) continue;
-        Ran ran = probe_compare(p, numbers[i].program, numbers[i].fill, numbers[i].tolerance);
-        v = probe_stronger(v, ran == RAN_SAME    ? VERDICT_ABSENT
-                              : ran == RAN_OTHER ? VERDICT_HOLDS
-                                                 : VERDICT_UNKNOWN);
+    if (!probe_files(p)) return v;
+    for (const RulePrograms *k = r->programs; k->breaks && v != VERDICT_HOLDS; k++)
+        v = probe_stronger(v, probe_pair(p, r, k));
+    if (!r->alone) return v;
+    switch (probe_text(p, r, r->alone)) {
+    case RAN_SAME: return VERDICT_ABSENT;
+    case RAN_OTHER: return VERDICT_HOLDS;
+    case RAN_NOT:
+    case RAN_UNKNOWN: break;
     }
-    return v;
+    return VERDICT_UNKNOWN;
 }
 
 const char *probe_op_name(int i) { return i < (int)COUNT(one_op) ? one_op[i].op : NULL; }
 
 Verdict probe_op(Prober *p, int i)
 {
-    switch (
-        /* tables are a rule of their own */
-        probe_compare(p, one_op[i].program, "a=0.5 b=0.5", 0.06)) {
+    /* tables are a rule of their own */
+    const Trial t = { .text = one_op[i].program, .fill = "a=0.5 b=0.5", .tolerance = 0.06 };
+    switch (probe_trial(p, &t)) {
     case RAN_SAME: return VERDICT_ABSENT;
     case RAN_NOT: return VERDICT_HOLDS;
     case RAN_OTHER:

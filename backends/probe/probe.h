@@ -1,7 +1,7 @@
 /* probe.h -- rules measured on an engine, real or simulated, from what programs of it give
  * alone.
  *
- * A rule has two small programs, one that breaks it and one that keeps it (probes.def). The one
+ * A rule has two small programs, one that breaks it and one that keeps it (ir/targets/probes). The one
  * that keeps it must run and give what the reference gives, else nothing is known. Then: the
  * other one is refused, or gives something else: the rule holds; it gives the same: it does
  * not. The rule's own check in ir/targets is never asked. */
@@ -27,10 +27,6 @@ typedef struct {
 bool probe_start(Prober *p);
 Verdict probe_rule(Prober *p, int rule);
 bool probe_has_rule(int rule); /* some program can tell */
-bool probe_is_raw(int rule);   /* only its texts as they stand can tell (first.h) */
-/* The i-th pair of texts of a rule, as micro_text takes them; false: past the last. */
-bool probe_texts(int rule, int i, const char **breaks, const char **keeps);
-bool probe_is_heavy(int rule); /* its programs have weights of gigabytes */
 /* Programs of one operation, from 0; NULL past the last. */
 const char *probe_op_name(int i);
 Verdict probe_op(Prober *p, int i); /* HOLDS: refused */
@@ -77,6 +73,7 @@ enum { PLACE = 77777 }; /* stands in a program's text and fill for the extent */
 
 typedef struct {
     const char *text, *fill;
+    bool spelled;     /* it keeps its version */
     double tolerance; /* absolute; 0: what two orders of summation differ by */
     int64_t extent;
     /* Makes the program as large as n says; NULL: it is as it should be. */
@@ -86,12 +83,7 @@ typedef struct {
 typedef enum { RAN_SAME, RAN_OTHER, RAN_NOT, RAN_UNKNOWN } Ran;
 Ran probe_trial(Prober *p, const Trial *t);
 
-/* ---- micro-programs (tests use them too) ------------------------------------------------- */
-
-/* "inputs | statements | results" as a program; whole ones as they are; "buffers", "files",
- * "record" and "sound" stand for what is too long to write. */
-const char *micro_text(Arena *a, const char *text);
-/* A weight file w.bin in dir of 64 fp16 elements, whose one record claims size and offset. */
-bool micro_record(Diag *d, const char *dir, uint64_t size, uint64_t offset);
+/* A weight file of 64 fp16 elements, whose one record claims size and offset. */
+bool probe_record(Diag *d, const char *path, uint64_t size, uint64_t offset);
 
 #endif

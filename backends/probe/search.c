@@ -1,6 +1,7 @@
-/* search.c -- the numbers of limits.def, found by programs that grow (the rows SEARCH of
- * probes.def). */
+/* search.c -- the numbers of limits.def, found by programs that grow (limits/). */
 #include "probe.h"
+
+#include "limits_texts.h"
 
 #include <string.h>
 
@@ -124,6 +125,16 @@ static bool (*const stretches[])(Func *f, int64_t n, Diag *d) = {
 
 typedef enum { SIDE_LARGEST, SIDE_SMALLEST } Side;
 
+/* Limits of limits.def, each with a program of limits/ at the extents least .. most, the first tried at
+ * `first`. PLACE stands for the extent in its types, int literals and fill; `grows`: EXTENT sets it
+ * there, AXES sets the rank of the inputs, INPUTS their number, FILES the number of weight files,
+ * VALUE the fill alone. `side`: the LARGEST or SMALLEST extent that runs; the limit is scale * extent
+ * + more, a scale of 0 being 1. The first extents fill the largest surface minimum that was reported,
+ * where they can.
+ *
+ * Not here: what costs time alone (reduce-route, working-set, fan-in), what the caller's binding hides
+ * (row-alignment), and what no single program shows (loaded-programs, compiles). */
+// clang-format off
 static const struct {
     int limit;
     Grows grows;
@@ -131,20 +142,36 @@ static const struct {
     int64_t first, least, most, scale, more;
     const char *fill, *program;
 } table[] = {
-#define SEARCH(limit, grows, side, first, least, most, scale, more, fill, program)             \
-    {                                                                                          \
-        LIMIT_##limit, GROWS_##grows, SIDE_##side, first, least,                               \
-        most,          scale,         more,        fill,  program                              \
-    },
-#include "probes.def"
+    { LIMIT_width, GROWS_EXTENT, SIDE_LARGEST, 8192, 1, 131072, .program = limits_width },
+    { LIMIT_height, GROWS_EXTENT, SIDE_LARGEST, 8192, 1, 131072, .program = limits_height },
+    { LIMIT_channels, GROWS_EXTENT, SIDE_LARGEST, 8192, 1, 131072, .program = limits_channels },
+    { LIMIT_batch, GROWS_EXTENT, SIDE_LARGEST, 8192, 1, 131072, .program = limits_batch },
+    { LIMIT_rank, GROWS_AXES, SIDE_LARGEST, 4, 1, 8, .program = limits_rank },
+    { LIMIT_matmul_rank, GROWS_AXES, SIDE_LARGEST, 3, 2, 8, .fill = "a=0,1", .program = limits_matmul_rank },
+    { LIMIT_linear_rank, GROWS_AXES, SIDE_LARGEST, 2, 1, 8, .program = limits_linear_rank },
+    { LIMIT_matmul_inner, GROWS_EXTENT, SIDE_LARGEST, 8192, 1, 131072, .fill = "a=0,1", .program = limits_matmul_inner },
+    { LIMIT_conv_channels, GROWS_EXTENT, SIDE_LARGEST, 8192, 1, 131072, .program = limits_conv_channels },
+    { LIMIT_kernel_width, GROWS_EXTENT, SIDE_LARGEST, 8, 1, 64, .program = limits_kernel_width },
+    { LIMIT_kernel_height, GROWS_EXTENT, SIDE_LARGEST, 16, 1, 64, .program = limits_kernel_height },
+    { LIMIT_pool_window, GROWS_EXTENT, SIDE_LARGEST, 16, 1, 64, .program = limits_pool_window },
+    { LIMIT_arg_axis, GROWS_EXTENT, SIDE_LARGEST, 1024, 1, 16384, .fill = "a=0,0,1", .program = limits_arg_axis },
+    { LIMIT_lrn_channels, GROWS_EXTENT, SIDE_LARGEST, 8, 1, 256, .program = limits_lrn_channels },
+    { LIMIT_weight_files, GROWS_FILES, SIDE_LARGEST, 8, 1, 64, .program = limits_weight_files },
+    { LIMIT_weights_total, GROWS_EXTENT, SIDE_LARGEST, 16, 1, 1536, .scale = 2097152, .program = limits_weights_total },
+    { LIMIT_buffers, GROWS_INPUTS, SIDE_LARGEST, 32, 1, 255, .more = 1, .program = limits_buffers },
+    { LIMIT_slice_max, GROWS_VALUE, SIDE_LARGEST, 1024, 1, 65504, .fill = "a=77777", .program = limits_slice_max },
+    { LIMIT_surface_min, GROWS_EXTENT, SIDE_SMALLEST, 8192, 1, 32768, .scale = 8, .program = limits_surface_min },
 };
+// clang-format on
 
 int search_limit(int row) { return row < (int)COUNT(table) ? table[row].limit : -1; }
 
 bool search_is_smallest(int row) { return table[row].side == SIDE_SMALLEST; }
 
+static int64_t search_scale(int row) { return table[row].scale ? table[row].scale : 1; }
+
 /* An extent of one is megabytes. */
-bool search_is_heavy(int row) { return table[row].scale >= 1 << 20; }
+bool search_is_heavy(int row) { return search_scale(row) >= 1 << 20; }
 
 /* ---- searching --------------------------------------------------------------------------- */
 
@@ -221,6 +248,6 @@ int search_trials(int row)
 Found search_result(const Search *s, int64_t *value)
 {
     if (!s->good || s->stuck) return FOUND_NOTHING;
-    *value = s->good * table[s->row].scale + table[s->row].more;
+    *value = s->good * search_scale(s->row) + table[s->row].more;
     return s->bad ? FOUND_EXACT : FOUND_NO_EDGE;
 }

@@ -1,6 +1,8 @@
 /* rules.c -- the tables of rules, limits and operations, and how they stand for one target. */
 #include "rules.h"
 
+#include "probes_texts.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -22,7 +24,8 @@ const char *const effect_names[FX_COUNT] = {
 };
 
 const Rule rules[RULE_COUNT] = {
-#define RULE(id, n, ...) [RULE_##id] = { .name = n, __VA_ARGS__ },
+#define RULE(id, n, ...) [RULE_##id] = { .name = n, probes_##id, __VA_ARGS__ },
+#define UNSHOWN(id, n, why, ...) [RULE_##id] = { .name = n, .left = why, __VA_ARGS__ },
 #include "rules.def"
 };
 

@@ -43,6 +43,14 @@ typedef enum {
     ON_OP
 } RuleOn; /* ON_RUN: nothing in a program shows it */
 
+/* Two programs in MIL text (ir/targets/probes): where a rule holds, one breaks it, the other, as
+ * near as it gets, does not. */
+typedef struct {
+    const char *breaks, *keeps;
+} RulePrograms;
+
+enum { RULE_PAIRS = 4 }; /* of them at most, the last one NULL */
+
 typedef struct {
     const char *name;    /* "kernel-width": -W, --explain, profiles */
     const char *finding; /* numbers of the catalogue of findings: "C26 C43", or NULL */
@@ -63,6 +71,13 @@ typedef struct {
     const char *way_out;
     const char *evidence; /* who saw what on which chip */
     const char *against;  /* what contradicts it, or NULL */
+
+    /* how an engine shows that it holds: rules.def */
+    RulePrograms programs[RULE_PAIRS];
+    const char *alone; /* or one program, whose results are further off than the tolerance */
+    const char *fill;  /* elements of inputs; NULL: all are random */
+    double tolerance;
+    bool raw, heavy, spelled;
 } Rule;
 
 enum {

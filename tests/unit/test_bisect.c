@@ -1,21 +1,15 @@
 /* test_bisect.c -- parts that simulated engines refuse or get wrong, their rules flipped, found
  * in larger programs. */
+#include "micro.h"
 #include "unit.h"
 
 #include "../../backends/probe/bisect.h"
 #include "../../backends/probe/probe.h"
 #include "../../ir/mil/mil.h"
 #include "../../ir/targets/rules.h"
+#include "../backends/probe/ops_texts.h"
 
 #include <math.h>
-
-static const struct {
-    int rule;
-    const char *breaks;
-} pairs[] = {
-#define CASE(id, chip, breaks, keeps) { RULE_##id, breaks },
-#include "../../backends/probe/probes.def"
-};
 
 /* Statements that every chip runs, around a program that may fail. */
 #define T "tensor<fp16, [1, 64, 1, 64]> "
@@ -176,15 +170,14 @@ typedef struct {
     int refused, wrong, again;
 } Tally;
 
-static void one_rule(int row, const char *chip, Tally *t)
+static void one_rule(int r, const char *breaks, const char *chip, Tally *t)
 {
-    const int r = pairs[row].rule;
-    const char *micro = pairs[row].breaks;
     Hunt h;
     if (r == RULE_matmul_shape || r == RULE_conv_channels || r == RULE_extent)
         return; /* large */
-    if (!strchr(micro, '|') || !strncmp(micro, "program(", 8)) return;
     hunt_open(&h);
+    const char *micro = micro_short(&h.arena, breaks);
+    if (!micro) fail_msg("%s", breaks);
     hunt_profile(&h, chip, arena_printf(&h.arena, "rule %s holds\n", rules[r].name));
     const PartVerdict alone = hunt(&h, chip, micro, 0);
     const int all = h.found.all;
@@ -214,8 +207,9 @@ static void each_rule_is_cut_out(void **state)
     static const char *const chips[] = { "m1", "m5" };
     for (size_t c = 0; c < COUNT(chips); c++) {
         Tally t = { 0 };
-        for (size_t i = 0; i < COUNT(pairs); i++)
-            if (rules[pairs[i].rule].on == ON_OP) one_rule((int)i, chips[c], &t);
+        for (int r = 0; r < RULE_COUNT; r++)
+            for (const RulePrograms *k = rules[r].programs; k->breaks; k++)
+                if (rules[r].on == ON_OP) one_rule(r, k->breaks, chips[c], &t);
         printf("%s: %d refused, %d wrong, of which %d fail again as text\n", chips[c],
                t.refused, t.wrong, t.again);
         assert_true(t.refused >= 15 && t.wrong >= 2 && t.again >= 15);
@@ -227,8 +221,8 @@ static void each_rule_is_cut_out(void **state)
 static const struct {
     const char *op, *program;
 } one_op[] = {
-#define ONE_OP(op, program) { #op, program },
-#include "../../backends/probe/probes.def"
+#define ONE_OP(op) { #op, ops_##op },
+    ops_TEXTS(ONE_OP)
 };
 
 static void an_operation_that_is_refused_is_all_that_is_left(void **state)
@@ -243,7 +237,7 @@ static void an_operation_that_is_refused_is_all_that_is_left(void **state)
             hunt(&h, chips[c], one_op[i].program, 0);
             const int alone = h.found.all; /* with casts of bools, which are no inputs */
             hunt_end(&h);
-            const char *micro = with_noise(&h.arena, one_op[i].program);
+            const char *micro = with_noise(&h.arena, micro_short(&h.arena, one_op[i].program));
             const PartVerdict v = hunt(&h, chips[c], micro, 0);
             if (v != PART_REFUSED || noise_in_part(&h) || h.found.statements > alone)
                 fail_msg("%s on %s: verdict %d, %d statements", one_op[i].op, chips[c], v,

@@ -2,13 +2,13 @@
  * does, on chips and releases of macOS (near_cases.def). */
 #include "unit.h"
 
-#include "../../backends/probe/probe.h"
+#include "micro.h"
 #include "../../ir/mil/mil.h"
 #include "../../ir/passes/passes.h"
 
 #include <string.h>
 
-#include "../../backends/probe/probes.def" /* its macros */
+#include "targets/probes_texts.h"
 
 typedef enum { IS_BROKEN, IS_NEAR, IS_LEFT } Side;
 

@@ -2,33 +2,16 @@
  * number another wherever it stands, the sides of operations exchanged, other types, truths.
  * Which rules these break on the rule's chip, and what the passes make of them for it, is held against near_rules.txt; `make golden`
  * writes that anew. */
+#include "micro.h"
 #include "near.h"
 #include "rewritten.h"
 #include "unit.h"
 
-#include "../../backends/probe/probe.h"
 #include "../../ir/mil/mil.h"
 
 typedef struct {
     int rule;
-    const char *chip, *breaks, *keeps;
-} Case;
-
-static const Case cases[] = {
-#define CASE(id, chip, breaks, keeps) { RULE_##id, #chip, breaks, keeps },
-#define HEAVY(id) { RULE_##id, NULL, NULL, NULL },
-#include "../../backends/probe/probes.def"
-};
-
-static bool is_heavy(int rule)
-{
-    for (size_t i = 0; i < COUNT(cases); i++)
-        if (cases[i].rule == rule && !cases[i].chip) return true;
-    return false;
-}
-
-typedef struct {
-    const Case *c;
+    const Target *chip;
     Buf *out;
     int programs;
 } Near;
@@ -57,7 +40,7 @@ static void check(void *ctx, const char *text, const char *by)
     src->name = "near.mil";
     src->text = micro_text(&a, text);
     src->len = strlen(src->text);
-    ruleset_init(&rs, target_find(n->c->chip), NULL);
+    ruleset_init(&rs, n->chip, NULL);
     rs.doubts = true;
     Module *m = mil_read(&d, src, "/nowhere");
     const bool ok = m && module_verify(m, &d, NULL) && rules_check(m, &rs, &d, note, &f) >= 0;
@@ -68,7 +51,7 @@ static void check(void *ctx, const char *text, const char *by)
     if (ok && f.said != NEAR_START)
         buf_printf(n->out, " %08llx", (unsigned long long)(f.said >> 32));
     if (ok) buf_puts(n->out, "; ");
-    if (ok) near_rewrite(n->out, m, &(PassOptions){ .target = target_find(n->c->chip) });
+    if (ok) near_rewrite(n->out, m, &(PassOptions){ .target = n->chip });
     if (ok) buf_putc(n->out, '\n');
     n->programs += ok;
     module_free(m);
@@ -76,13 +59,14 @@ static void check(void *ctx, const char *text, const char *by)
     arena_free(&a);
 }
 
-static void one_program(Buf *out, const Case *c, const char *text, const char *what)
+static void one_program(Near *n, const char *text, const char *what)
 {
     Arena a = { 0 };
-    Near n = { .c = c, .out = out };
-    if (!strchr(text, '|')) return; /* it is made, or stands in a file */
-    buf_printf(out, "%s on %s %s\n", rules[c->rule].name, c->chip, what);
-    near_each(&a, text, check, &n);
+    const char *micro = micro_short(&a, text);
+    if (micro) {
+        buf_printf(n->out, "%s on %s %s\n", rules[n->rule].name, n->chip->name, what);
+        near_each(&a, micro, check, n);
+    }
     arena_free(&a);
 }
 
@@ -90,10 +74,14 @@ static void programs_beside_break_what_they_broke(void **state)
 {
     Rewritten r = { .path = "tests/unit/near_rules.txt" };
     (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        if (!cases[i].chip || is_heavy(cases[i].rule)) continue;
-        one_program(&r.text, &cases[i], cases[i].breaks, "breaks");
-        one_program(&r.text, &cases[i], cases[i].keeps, "keeps");
+    for (int i = 0; i < RULE_COUNT; i++) {
+        if (rules[i].heavy || rules[i].spelled || i == RULE_weight_record) continue;
+        for (const RulePrograms *k = rules[i].programs; k->breaks; k++) {
+            Near n = { .rule = i, .chip = micro_chip(i, k), .out = &r.text };
+            assert_non_null(n.chip);
+            one_program(&n, k->breaks, "breaks");
+            one_program(&n, k->keeps, "keeps");
+        }
     }
     rewritten_end(&r);
 }

@@ -73,14 +73,6 @@ static void flip_write(Flip *f)
     assert_int_equal(setenv("ANESIM_PROFILE", path, 1), 0);
 }
 
-static const struct {
-    int rule;
-    const char *breaks;
-} pairs[] = {
-#define CASE(id, chip, breaks, keeps) { RULE_##id, breaks },
-#include "../../backends/probe/probes.def"
-};
-
 typedef struct {
     int refused, silent;
 } Broken;
@@ -93,9 +85,8 @@ static void note_break(void *ctx, const RuleBreak *b)
 }
 
 /* What of all that holds on the engine a program breaks. */
-static Broken broken_by(const Flip *f, const char *text)
+static Broken broken_by(const Flip *f, const char *text, bool spelled)
 {
-    Arena a = { 0 };
     Diag d = { .quiet = true };
     Broken n = { 0, 0 };
     RuleSet rs = f->truth;
@@ -104,15 +95,13 @@ static Broken broken_by(const Flip *f, const char *text)
             rs.wish[r] = WISH_OFF;
     for (int i = 0; i < OP_COUNT; i++)
         if (rs.op_stand[i] == STAND_CONTRADICTED) rs.op_stand[i] = STAND_NOT;
-    const char *s = micro_text(&a, text);
-    const Source src = { .name = "case.mil", .text = s, .len = strlen(s) };
+    const Source src = { .name = "case.mil", .text = text, .len = strlen(text) };
     Module *m = mil_read(&d, &src, "/nowhere");
     assert_non_null(m);
-    if (strncmp(text, "program(", 8) != 0) m->version = module_name(m, f->prober.version);
+    if (!spelled) m->version = module_name(m, f->prober.version);
     rules_check(m, &rs, &d, note_break, &n);
     module_free(m);
     diag_free(&d);
-    arena_free(&a);
     return n;
 }
 
@@ -121,9 +110,8 @@ static Broken broken_by(const Flip *f, const char *text)
 static Verdict truth_of(const Flip *f, int rule, bool *either)
 {
     Broken all = { 0, 0 };
-    for (size_t i = 0; i < COUNT(pairs); i++) {
-        if (pairs[i].rule != rule) continue;
-        const Broken n = broken_by(f, pairs[i].breaks);
+    for (const RulePrograms *k = rules[rule].programs; k->breaks; k++) {
+        const Broken n = broken_by(f, k->breaks, rules[rule].spelled);
         all.refused += n.refused;
         all.silent += n.silent;
     }

@@ -1,4 +1,5 @@
 /* test_rules.c -- each rule of the chips broken and kept, and the tables themselves. */
+#include "micro.h"
 #include "unit.h"
 
 #include "../../backends/probe/probe.h"
@@ -52,43 +53,54 @@ static void check_end(Checked *c)
 
 /* ---- each rule --------------------------------------------------------------------------- */
 
-typedef struct {
-    int rule;
-    const char *chip, *breaks, *keeps;
-} Case;
+static bool rule_is_shown(int rule)
+{
+    for (const RulePrograms *k = rules[rule].programs; k->breaks; k++)
+        if (!micro_chip(rule, k)) return false;
+    return rules[rule].programs[0].breaks != NULL;
+}
 
-static const Case cases[] = {
-#define CASE(id, chip, breaks, keeps) { RULE_##id, #chip, breaks, keeps },
-#include "../../backends/probe/probes.def"
-};
-
+/* Each pair tells the rule on one chip at least. Those of one say it of another extent. */
 static void each_rule_breaks_and_keeps(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        const Case *k = &cases[i];
-        Checked c;
-        if (k->rule == RULE_weight_record) continue; /* records_of_files */
-        check_in(&c, k->breaks, k->chip, "/nowhere");
-        if (!c.broken[k->rule])
-            fail_msg("%s on %s is not broken by %s", rules[k->rule].name, k->chip, k->breaks);
-        check_end(&c);
-        check_in(&c, k->keeps, k->chip, "/nowhere");
-        if (c.broken[k->rule])
-            fail_msg("%s on %s is broken by %s", rules[k->rule].name, k->chip, k->keeps);
-        check_end(&c);
+    for (int r = 0; r < RULE_COUNT; r++) {
+        if (r == RULE_weight_record) continue; /* records_of_files */
+        if (rules[r].on != ON_RUN && !rule_is_shown(r))
+            fail_msg("%s is not told by its programs on any chip", rules[r].name);
     }
 }
 
-static void every_rule_has_a_case(void **state)
+/* What a program shows has two that a check can tell, or one that runs; what none shows has none. */
+static void every_rule_has_programs(void **state)
 {
+    int alone = 0, unshown = 0;
     (void)state;
     for (int r = 0; r < RULE_COUNT; r++) {
-        bool found = false;
-        for (size_t i = 0; i < COUNT(cases); i++) found = found || cases[i].rule == r;
-        if (rules[r].on == ON_RUN) assert_false(found);
-        else if (!found) fail_msg("no case for %s", rules[r].name);
+        const Rule *k = &rules[r];
+        assert_int_equal(k->on == ON_RUN, !k->programs[0].breaks);
+        assert_null(k->programs[RULE_PAIRS - 1].breaks);
+        if (k->alone) assert_true(k->tolerance > 0 && k->fill);
+        if (k->on == ON_RUN) assert_non_null(k->left);
+        alone += k->alone != NULL;
+        unshown += k->on == ON_RUN && !k->alone;
     }
+    assert_int_equal(alone, 5);
+    assert_int_equal(unshown, 8);
+}
+
+/* Programs of the engines name no chip, and are read as they stand. */
+static void programs_are_read(void **state)
+{
+    (void)state;
+    for (int r = 0; r < RULE_COUNT; r++)
+        for (const RulePrograms *k = rules[r].programs; k->breaks; k++) {
+            Checked c;
+            check_in(&c, k->breaks, "m1", "/nowhere");
+            check_end(&c);
+            check_in(&c, k->keeps, "m1", "/nowhere");
+            check_end(&c);
+        }
 }
 
 /* ---- weight records ---------------------------------------------------------------------- */
@@ -97,9 +109,8 @@ static int records_broken(Arena *a, const char *dir, uint64_t size, uint64_t off
 {
     Diag d = { 0 };
     Checked c;
-    (void)a;
-    assert_true(micro_record(&d, dir, size, offset));
-    check_in(&c, "record", "m1", dir);
+    assert_true(probe_record(&d, arena_printf(a, "%s/wrong.bin", dir), size, offset));
+    check_in(&c, rules[RULE_weight_record].programs[0].breaks, "m1", dir);
     int n = c.broken[RULE_weight_record];
     check_end(&c);
     return n;
@@ -409,7 +420,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_rule_breaks_and_keeps),
-        cmocka_unit_test(every_rule_has_a_case),
+        cmocka_unit_test(every_rule_has_programs),
+        cmocka_unit_test(programs_are_read),
         cmocka_unit_test(records_of_files),
         cmocka_unit_test(levels_follow_the_evidence),
         cmocka_unit_test(releases_are_numbers),
