@@ -103,6 +103,9 @@ UNIT_SHARED := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(UNIT_SRC),$(wildcard t
 LIB := $(BUILD)/libanec.a
 UNIT_LIB := $(BUILD)/unit/libunit.a
 INJECT := $(BUILD)/inject.so
+NOMEM := $(if $(filter Linux,$(shell uname -s)),$(BUILD)/nomem.so)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZERS := $(FUZZ_SRC:tests/fuzz/fuzz_%.c=$(BUILD)/fuzz/%)
 
 # The stand-in for Apple's libraries: backends/sim/standin, with the library inside it.
 STANDIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard backends/sim/standin/*.c)) $(GEN)/backends/sim/standin/attributes.o
@@ -255,14 +258,16 @@ $(BUILD)/anerun-shared: $(CLIENT_OBJ) $(filter $(BUILD)/base/%,$(OBJ)) $(SHARED)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # ---- tests ----------------------------------------------------------------------------------------
-# tests/check.sh lists the suites. Unit tests are programs, tests/unit/test_*.c, each linked with the
+# tests/check.py lists the suites. Unit tests are programs, tests/unit/test_*.c, each linked with the
 # library. make golden rewrites expected outputs: `git diff` is the review.
 
 .PHONY: check units golden san memcheck san-gcc san-clang test-deps
 check: test-deps
-	@+$(MAKE) WERROR=1 all $(if $(filter Linux,$(shell uname -s)),m9) $(BUILD)/vad $(BUILD)/digits-demo $(BUILD)/pair $(BUILD)/side $(BUILD)/ops-doc $(UNITS) $(FUZZERS) \
-	  $(NOMEM) $(INJECT)
-	@+MAKE="$(MAKE)" tests/check.sh $(BUILD)
+	@+$(MAKE) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(or $(JOBS),$(shell getconf _NPROCESSORS_ONLN))) WERROR=1 check-built
+	@MAKE="$(MAKE)" tests/check.py $(BUILD)
+.PHONY: check-built
+check-built: all $(if $(filter Linux,$(shell uname -s)),m9) $(BUILD)/vad $(BUILD)/digits-demo $(BUILD)/pair \
+  $(BUILD)/side $(BUILD)/ops-doc $(UNITS) $(FUZZERS) $(NOMEM) $(INJECT)
 
 units: $(UNITS)
 	@tests/units.sh $(BUILD)
@@ -285,7 +290,6 @@ san-gcc san-clang: san-%: test-deps
 	@tests/golden.sh build-san-$*
 
 # What makes requests for memory fail: tests/memory.sh. For the C library whose names it takes.
-NOMEM := $(if $(filter Linux,$(shell uname -s)),$(BUILD)/nomem.so)
 $(BUILD)/nomem.so: tests/memory/nomem.c
 	@mkdir -p $(@D)
 	$(call say,$@)$(CC) -O2 -Wall -Wextra $(if $(WERROR),-Werror) -shared -fPIC $< -o $@
@@ -396,8 +400,6 @@ $(BUILD)/side: $(BUILD)/tests/bench/side.o $(LIB)
 # lets clang's fuzzer loose on each for SECONDS, in build-fuzz; what it finds it leaves there.
 
 SECONDS ?= 60
-FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
-FUZZERS := $(FUZZ_SRC:tests/fuzz/fuzz_%.c=$(BUILD)/fuzz/%)
 FUZZ_MAIN := $(if $(FUZZ),,$(BUILD)/tests/fuzz/replay.o)
 $(FUZZ_SRC:%.c=$(BUILD)/%.o) $(FUZZ_MAIN): | deps
 
@@ -476,7 +478,7 @@ clean:
 
 help:
 	@echo 'make            builds the tools (anec, anerun, anediff ..) and the library in $(BUILD)'
-	@echo 'make check      builds, then runs every test (tests/check.sh)'
+	@echo 'make check      builds, then runs every test (tests/check.py)'
 	@echo 'make demo       classifies 1,000 real digits with a model compiled for each chip'
 	@echo 'make bench      times beside named peers'
 	@echo 'make units      the unit tests alone'

@@ -15,7 +15,7 @@ if [ -z "$found" ]; then
 fi
 files=$(git ls-files '*.[ch]' 2>/dev/null || find . -name build -prune -o -name '*.[ch]' -print)
 all=$(printf '%s\n' "$files" | grep -c .)
-wrong=$(printf '%s\n' "$files" | xargs -n 32 -P 2 "$found" --dry-run -Werror 2>&1 \
+wrong=$(printf '%s\n' "$files" | xargs -n 32 -P "${JOBS:-2}" "$found" --dry-run -Werror 2>&1 \
     | sed -n 's/^\([^: ]*\):.*error:.*/\1/p' | LC_ALL=C sort -u)
 failed=$(printf '%s' "$wrong" | grep -c .)
 [ -z "$wrong" ] || printf "%s: not laid out as .clang-format says: $found -i mends it\n" $wrong

@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""check.py -- what `make check` runs: every suite of the table below, several at once.
+
+usage: check.py BUILD [SUITE..]     built, with its unit tests; SUITE: these alone
+       check.py --list              the table
+JOBS suites are at work at once (as many as there are processors, without it); each of them works alone, so
+its own JOBS is 1. Each suite's last line is `NAME: N passed, N failed`; their sum is the last line here.
+Fails when anything failed, or nothing ran."""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+MAKE = os.environ.get("MAKE", "make")
+
+
+class Suite:
+    """A row of the table. `counted`: it prints its own count; otherwise it is one test, by its status.
+    `after`: suites whose outputs it reads."""
+
+    def __init__(self, name, purpose, command, counted=True, after=()):
+        self.name, self.purpose, self.command, self.counted, self.after = name, purpose, command, counted, after
+
+
+# What takes long stands first, so that all end at about the same time; what others wait for stands before it.
+SUITES = [
+    Suite("format", "every C file is laid out as .clang-format says", "tests/format.sh"),
+    Suite("layers", "which folder includes which", "tests/layers.sh"),
+    Suite("order", "no expression makes two statements in an order that C leaves open", "tests/order.py"),
+    Suite("names", "functions and types have names of their own", "tests/measure.py --check"),
+    Suite("params", "what does not fit an op's row does not compile", "tests/params.sh {build}"),
+    Suite("pages", "pages of docs/ that tables write are what the tables say", "tests/pages.sh {build}"),
+    Suite("units", "unit tests", "tests/units.sh {build}"),
+    Suite("golden", "commands and what they print", "tests/golden.sh {build}"),
+    Suite("macos", "both processors of a Mac are built; arm64 code under qemu", "tests/macos.sh {build}"),
+    Suite("clang", "the other compiler's warnings, which do not depend on optimising",
+          "{make} -s objects CC=clang WERROR=1 BUILD={build}-clang CFLAGS=-O0", counted=False),
+    Suite("faults", "a call that fails in the midst of writing leaves the old or the new file", "tests/faults.py {build}"),
+    Suite("conformance", "Apple's and torch's ops, by the reference and by the processor's kernels",
+          "tests/conformance.sh {build}"),
+    Suite("train", "training: curves, resuming, killed runs, bad input", "tests/train.sh {build}"),
+    Suite("opset", "conformance cases in other opsets", "tests/opset.py {build}"),
+    Suite("writers", "equal runs write equal bytes, whatever memory held", "tests/writers.sh {build}"),
+    Suite("memory", "memory that runs out at any request", "tests/memory.sh {build}"),
+    Suite("constants", "both precisions of a net become the same statements",
+          "tests/constants.py {build} ../shared/packages/cases"),
+    Suite("legal", "programs made legal for each chip give the numbers that they gave", "tests/legal.sh {build}"),
+    Suite("vad", "the voice activity example hears speech", "tests/vad.sh {build}"),
+    Suite("docs", "what docs/ and README show is what happens", "tests/docs.sh {build}"),
+    Suite("fuzz", "inputs that fuzzers found, and a few seconds of new ones", "tests/fuzz/run.sh {build}"),
+    Suite("growth", "time and memory in proportion to the input", "tests/growth.sh {build}"),
+    Suite("tsan", "threads that share the library, under the thread sanitizer", "{make} -s tsan", counted=False),
+    Suite("first", "the first run on a Mac, whole, against the stand-in", "tests/first.sh {build}"),
+    Suite("training", "torch's gradients in double precision", "tests/gradients.sh {build}"),
+    Suite("messages", "every message is given by some test", "tests/messages.py {build}", after=("units", "golden")),
+    Suite("chips", "a made-up chip works in every tool", "tests/chips/run.sh {build}"),
+    Suite("api", "what the library exports, and its clients", "tests/api.sh {build}"),
+    Suite("mutate", "the mutation runner itself", "tests/mutate/selftest.py"),
+]
+
+
+class Outcome:
+    def __init__(self, passed, failed, seconds):
+        self.passed, self.failed, self.seconds = passed, failed, seconds
+
+
+def judged(suite, status, text):
+    """How many passed and failed. A suite that ends without its line, or badly without a failure, has failed."""
+    if not suite.counted:
+        return (1, 0) if status == 0 else (0, 1)
+    lines = re.findall(r"^%s: (\d+) passed, (\d+) failed$" % re.escape(suite.name), text, re.M)
+    if not lines:
+        return 0, 1
+    passed, failed = map(int, lines[-1])
+    return passed, failed if failed or status == 0 else 1
+
+
+def run(suite, build):
+    """Runs one suite; its output, to its end, and its outcome."""
+    began = time.monotonic()
+    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    environment["JOBS"] = "1"
+    with tempfile.TemporaryFile() as log:
+        command = suite.command.format(build=build, make=MAKE)
+        status = subprocess.call(command, shell=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        log.seek(0)
+        text = log.read().decode(errors="replace")
+    passed, failed = judged(suite, status, text)
+    if not suite.counted and not failed:
+        text = ""
+    if not suite.counted or not re.search(r"^%s: \d+ passed, %d failed$" % (re.escape(suite.name), failed), text, re.M):
+        text += "%s: %d passed, %d failed%s\n" % (suite.name, passed, failed, " (status %d)" % status if status else "")
+    return text, Outcome(passed, failed, time.monotonic() - began)
+
+
+class Lanes:
+    """Threads that take the next suite whose predecessors are through."""
+
+    def __init__(self, suites, build):
+        self.waiting, self.build = list(suites), build
+        self.names = {s.name for s in suites}
+        self.outcomes = {}
+        self.turn = threading.Condition()
+
+    def next(self):
+        """The next suite; None at the end."""
+        with self.turn:
+            while self.waiting:
+                for suite in self.waiting:
+                    if all(a in self.outcomes for a in suite.after if a in self.names):
+                        self.waiting.remove(suite)
+                        return suite
+                self.turn.wait()
+        return None
+
+    def work(self):
+        while suite := self.next():
+            text, outcome = run(suite, self.build)
+            with self.turn:
+                sys.stdout.write(text)
+                sys.stdout.flush()
+                self.outcomes[suite.name] = outcome
+                self.turn.notify_all()
+
+    def run(self, lanes):
+        threads = [threading.Thread(target=self.work) for _ in range(lanes)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        return self.outcomes
+
+
+def main():
+    if sys.argv[1:] == ["--list"]:
+        for s in SUITES:
+            print("%-12s %s" % (s.name, s.purpose))
+        return 0
+    build, names = sys.argv[1], sys.argv[2:]
+    unknown = set(names) - {s.name for s in SUITES}
+    if unknown:
+        sys.exit("check: there is no suite %s; --list names them" % ", ".join(sorted(unknown)))
+    suites = [s for s in SUITES if not names or s.name in names]
+    outcomes = Lanes(suites, build).run(int(os.environ.get("JOBS") or os.cpu_count() or 1))
+    slow = sorted(outcomes.items(), key=lambda o: -o[1].seconds)
+    print("seconds: " + ", ".join("%s %.0f" % (name, o.seconds) for name, o in slow))
+    bad = [name for name, o in outcomes.items() if o.failed]
+    if bad:
+        print("failed: " + ", ".join(bad))
+    passed, failed = sum(o.passed for o in outcomes.values()), sum(o.failed for o in outcomes.values())
+    print("%d passed, %d failed" % (passed, failed))
+    return 0 if passed and not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
