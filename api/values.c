@@ -13,16 +13,9 @@ DType npy_stand_in(DType t)
 
 /* ---- reading ----------------------------------------------------------------------------- */
 
-static DType dtype_of_descr(const char *descr)
-{
-    for (int i = 1; i < DT_COUNT; i++)
-        if (dtypes[i].npy[0] && !strcmp(dtypes[i].npy, descr)) return (DType)i;
-    return DT_NONE;
-}
-
 static bool take_array(Tensor *t, Diag *d, const char *name, const NpyArray *n)
 {
-    DType type = dtype_of_descr(n->descr);
+    DType type = dtype_of_npy(n->descr);
     if (type == DT_NONE)
         return diag_error(d, (Loc){ 0 }, "%s: elements of type %s are none of MIL's", name,
                           n->descr);

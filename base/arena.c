@@ -135,3 +135,20 @@ void arena_free(Arena *a)
     }
     *a = (Arena){ 0 };
 }
+
+/* ---- growing arrays ---------------------------------------------------------------------- */
+
+void *arena_grow(Arena *a, const void *array, size_t cap, size_t size)
+{
+    void *more = arena_array(a, cap ? 2 * cap : ARRAY_FIRST, size);
+    return cap ? memcpy(more, array, cap * size) : more;
+}
+
+void *mem_grow(void *array, size_t cap, size_t size)
+{
+    size_t bytes = 2 * size;
+    if (!size_mul(bytes, cap ? cap : ARRAY_FIRST / 2, &bytes)) mem_out(SIZE_MAX);
+    void *more = mem_resize(array, bytes);
+    if (!more) mem_out(bytes);
+    return more;
+}

@@ -130,6 +130,31 @@ void arena_back(Arena *a, ArenaMark mark);
 #define NEW(arena, T) ((T *)arena_alloc((arena), sizeof(T)))
 #define NEW_ARRAY(arena, n, T) ((T *)arena_array((arena), (size_t)(n), sizeof(T)))
 
+/* ---- growing arrays ----------------------------------------------------------------------
+ *
+ *   T *item; int count, cap;                        all zero: empty
+ *   ARENA_ROOM(arena, item, count, cap);            room for one more, in an arena
+ *   MEM_ROOM(item, count, cap);                     .. or as mem_resize gives it
+ *   item[count++] = ..;
+ *
+ * Room doubles, from ARRAY_FIRST elements on. */
+
+enum { ARRAY_FIRST = 16 };
+/* An array of twice `cap` elements of that size, which begins as this one does. */
+void *arena_grow(Arena *a, const void *array, size_t cap, size_t size);
+void *mem_grow(void *array, size_t cap, size_t size);
+
+#define ARRAY_ROOM(array, count, cap, more)                                                    \
+    do {                                                                                       \
+        if ((count) < (cap)) break;                                                            \
+        (array) = (more);                                                                      \
+        (cap) = (cap) ? 2 * (cap) : ARRAY_FIRST;                                               \
+    } while (0)
+#define ARENA_ROOM(arena, array, count, cap)                                                   \
+    ARRAY_ROOM(array, count, cap, arena_grow((arena), (array), (size_t)(cap), sizeof *(array)))
+#define MEM_ROOM(array, count, cap)                                                            \
+    ARRAY_ROOM(array, count, cap, mem_grow((array), (size_t)(cap), sizeof *(array)))
+
 /* ---- hashes: of words and bytes, for tables and names of files --------------------------- */
 
 /* One more word. The multiplication carries each bit into all higher ones, the shift into the

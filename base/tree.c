@@ -57,22 +57,18 @@ bool file_is_empty(const char *dir)
 static const char **names_in(Arena *a, const char *dir, size_t *n)
 {
     DIR *open = dir_open(dir);
-    size_t room = 16;
-    const char **name = NEW_ARRAY(a, room, const char *);
+    size_t room = 0;
+    const char **name = NULL;
     *n = 0;
     for (const struct dirent *e; open && (e = readdir(open)) != NULL;) {
         if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) continue;
-        if (*n == room) {
-            const char **more = NEW_ARRAY(a, room *= 2, const char *);
-            memcpy(more, name, *n * sizeof *name);
-            name = more;
-        }
+        ARENA_ROOM(a, name, *n, room);
         name[(*n)++] = arena_strdup(a, e->d_name);
     }
     if (!open) return NULL;
     dir_close(open);
-    qsort(name, *n, sizeof *name, by_name);
-    return name;
+    if (*n) qsort(name, *n, sizeof *name, by_name);
+    return *n ? name : NEW(a, const char *);
 }
 
 static bool tree_walk(Arena *a, const char *top, const char *rel, int depth, FileVisitor *fn,

@@ -25,12 +25,8 @@ typedef struct {
 static void add_value(Lower *l, Wrt *w, Value *v, int of)
 {
     if (w->n == w->cap) {
-        w->cap = w->cap ? 2 * w->cap : 16;
-        Value **value = NEW_ARRAY(&l->arena, w->cap, Value *);
-        int *owner = NEW_ARRAY(&l->arena, w->cap, int);
-        for (int i = 0; i < w->n; i++) value[i] = w->value[i], owner[i] = w->of[i];
-        w->value = value;
-        w->of = owner;
+        w->value = arena_grow(&l->arena, w->value, (size_t)w->cap, sizeof *w->value);
+        ARENA_ROOM(&l->arena, w->of, w->n, w->cap);
     }
     w->value[w->n] = v;
     w->of[w->n++] = of;

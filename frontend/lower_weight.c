@@ -58,11 +58,9 @@ static const Const *from_npy(Lower *l, Loc loc, const char *path, const Type *t,
                              const char *name)
 {
     NpyArray a;
-    DType src = DT_NONE;
     const char *full = weight_inside(l, loc, name);
     if (!full || !npy_open(l->diag, full, &a)) return NULL;
-    for (int i = 1; i < DT_COUNT; i++)
-        if (dtypes[i].npy[0] && !strcmp(dtypes[i].npy, a.descr)) src = (DType)i;
+    const DType src = dtype_of_npy(a.descr);
     /* every type that npy_open gives is in dtypes */
     if (!src) bug("elements of type %s", a.descr);
     if (!same_shape(l, loc, path, t, name, a.rank, a.shape)
@@ -76,16 +74,6 @@ static const Const *from_npy(Lower *l, Loc loc, const char *path, const Type *t,
     return file_const(l, loc, path, t, src, data);
 }
 
-static const struct {
-    const char *name;
-    DType type;
-} safetensors_types[] = {
-    { "F16", DT_FP16 },  { "BF16", DT_BF16 },  { "F32", DT_FP32 },   { "F64", DT_FP64 },
-    { "I8", DT_INT8 },   { "I16", DT_INT16 },  { "I32", DT_INT32 },  { "I64", DT_INT64 },
-    { "U8", DT_UINT8 },  { "U16", DT_UINT16 }, { "U32", DT_UINT32 }, { "U64", DT_UINT64 },
-    { "BOOL", DT_BOOL },
-};
-
 static bool open_tensors(Lower *l, Loc loc, const char *name, SafeTensors *out)
 {
     Mapped map;
@@ -98,12 +86,10 @@ static bool open_tensors(Lower *l, Loc loc, const char *name, SafeTensors *out)
 static const Const *from_tensors(Lower *l, Loc loc, const char *path, const Type *t,
                                  const SafeTensors *file, const char *name)
 {
-    DType src = DT_NONE;
     const SafeTensor *s = safetensors_find(file, l->diag, loc, name);
     if (!s) return NULL;
+    const DType src = dtype_of_safetensors(s->dtype);
     const char *where = text_arg(l, "%s of %s", name, file_base(file->path));
-    for (size_t i = 0; i < COUNT(safetensors_types); i++)
-        if (!strcmp(safetensors_types[i].name, s->dtype)) src = safetensors_types[i].type;
     if (!src) {
         lower_error(l, loc, "%s holds elements of type %s, which cannot be read", where,
                     s->dtype);

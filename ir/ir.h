@@ -37,16 +37,34 @@ typedef enum {
     CLASS_UINT
 } DClass;
 
+/* The fields of TensorValue in MIL.proto. */
+enum {
+    FIELD_FLOATS = 1,
+    FIELD_INTS,
+    FIELD_BOOLS,
+    FIELD_STRINGS,
+    FIELD_LONGS,
+    FIELD_DOUBLES,
+    FIELD_BYTES
+};
+
 typedef struct {
     const char *name; /* as MIL writes it */
     int bits;         /* 0 for strings */
     DClass cls;
-    const char *npy; /* .npy descr, "" when there is none */
-    int blob;        /* code in a weight file, 0 when there is none */
+    /* what containers call it (dtypes.def): "" and 0 where they have no such elements */
+    const char *npy, *safetensors;
+    int blob, spec;
+    uint32_t field, array;
+    const char *schema;
 } DTypeInfo;
 extern const DTypeInfo dtypes[DT_COUNT];
 
 DType dtype_find(const char *name, size_t len); /* DT_NONE when unknown */
+DType dtype_of_npy(const char *descr);
+DType dtype_of_safetensors(const char *name);
+DType dtype_of_spec(uint64_t number);
+DType dtype_of_array(uint64_t number);
 static inline bool dtype_is_float(DType t) { return dtypes[t].cls == CLASS_FLOAT; }
 static inline bool dtype_is_int(DType t)
 {

@@ -4,9 +4,18 @@
 #include <string.h>
 
 const DTypeInfo dtypes[DT_COUNT] = {
-    [DT_NONE] = { .name = "none", .npy = "" },
-#define DT(id, text, bits_, class_, npy_, blob_)                                               \
-    [DT_##id] = { .name = text, .bits = bits_, .cls = class_, .npy = npy_, .blob = blob_ },
+    [DT_NONE] = { .name = "none", .npy = "", .safetensors = "", .schema = "" },
+#define DT(id, text, bits_, class_, npy_, safe_, blob_, spec_, field_, array_, schema_)        \
+    [DT_##id] = { .name = text,                                                                \
+                  .bits = bits_,                                                               \
+                  .cls = class_,                                                               \
+                  .npy = npy_,                                                                 \
+                  .safetensors = safe_,                                                        \
+                  .blob = blob_,                                                               \
+                  .spec = spec_,                                                               \
+                  .field = FIELD_##field_,                                                     \
+                  .array = array_,                                                             \
+                  .schema = schema_ },
 #include "dtypes.def"
 };
 
@@ -17,6 +26,23 @@ DType dtype_find(const char *name, size_t len)
             return (DType)i;
     return DT_NONE;
 }
+
+/* The type of which a column says this; what no type has is nobody's. */
+#define DTYPE_OF(is)                                                                           \
+    for (int i = 1; i < DT_COUNT; i++)                                                         \
+        if (is) return (DType)i;                                                               \
+    return DT_NONE
+
+DType dtype_of_npy(const char *descr) { DTYPE_OF(*descr && !strcmp(dtypes[i].npy, descr)); }
+
+DType dtype_of_safetensors(const char *name)
+{
+    DTYPE_OF(*name && !strcmp(dtypes[i].safetensors, name));
+}
+
+DType dtype_of_spec(uint64_t number) { DTYPE_OF(number && (uint64_t)dtypes[i].spec == number); }
+
+DType dtype_of_array(uint64_t number) { DTYPE_OF(number && dtypes[i].array == number); }
 
 /* ---- shapes ------------------------------------------------------------------------------ */
 

@@ -38,11 +38,7 @@ static int by_place(const void *x, const void *y)
 
 static void diff_folder_add(DiffFiles *f, DiffFile file)
 {
-    if (f->count == f->cap) {
-        f->cap = f->cap ? 2 * f->cap : 64;
-        f->file = mem_resize(f->file, f->cap * sizeof *f->file);
-        if (!f->file) mem_out(f->cap * sizeof *f->file);
-    }
+    MEM_ROOM(f->file, f->count, f->cap);
     f->file[f->count++] = file;
 }
 

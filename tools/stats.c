@@ -38,11 +38,7 @@ typedef struct {
 
 static void add_weight(Stats *s, Weight w)
 {
-    if (s->nweight == s->cap) {
-        s->cap = s->cap ? 2 * s->cap : 64;
-        s->weight = mem_resize(s->weight, s->cap * sizeof *s->weight);
-        if (!s->weight) mem_out(s->cap * sizeof *s->weight);
-    }
+    MEM_ROOM(s->weight, s->nweight, s->cap);
     s->weight[s->nweight++] = w;
 }
 

@@ -56,11 +56,7 @@ void trace_phase(Trace *t, const char *name)
 
 void trace_begin(Trace *t)
 {
-    if (t->depth == t->cap) {
-        t->cap = t->cap ? 2 * t->cap : 16;
-        t->begun = mem_resize(t->begun, (size_t)t->cap * sizeof *t->begun);
-        if (!t->begun) mem_out((size_t)t->cap * sizeof *t->begun);
-    }
+    MEM_ROOM(t->begun, t->depth, t->cap);
     t->begun[t->depth++] = trace_now();
 }
 

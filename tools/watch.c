@@ -17,13 +17,7 @@ int watch_keep(void *watch, const anec_value *v, const anec_tensor *t)
         w->passed++;
         return 0;
     }
-    if (w->count == w->cap) {
-        size_t cap = w->cap ? 2 * w->cap : 64;
-        struct Kept *more = mem_resize(w->kept, cap * sizeof *more);
-        if (!more) return !diag_fail(w->diag, "no memory for %zu values", cap);
-        w->kept = more;
-        w->cap = cap;
-    }
+    MEM_ROOM(w->kept, w->count, w->cap);
     struct Kept *k = &w->kept[w->count];
     *k = (struct Kept){ .value = v, .t = *t };
     k->t.data = mem_alloc(t->bytes + 1);

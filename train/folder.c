@@ -94,18 +94,13 @@ static int by_step(const void *a, const void *b)
 /* The steps of all checkpoints there, the newest first. */
 static size_t steps_there(TrainFolder *f, uint64_t **out)
 {
-    size_t n = 0, cap = 64;
-    uint64_t *at = NEW_ARRAY(&f->arena, cap, uint64_t);
+    size_t n = 0, cap = 0;
+    uint64_t *at = NULL;
     DIR *dir = dir_open(f->path);
     for (const struct dirent *e; dir && (e = readdir(dir));) {
         uint64_t step;
         if (!step_of(e->d_name, &step)) continue;
-        if (n == cap) {
-            uint64_t *more = NEW_ARRAY(&f->arena, 2 * cap, uint64_t);
-            memcpy(more, at, n * sizeof *at);
-            at = more;
-            cap *= 2;
-        }
+        ARENA_ROOM(&f->arena, at, n, cap);
         at[n++] = step;
     }
     if (dir) dir_close(dir);

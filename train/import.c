@@ -47,12 +47,7 @@ static void import_take(Import *in, const char *name, int64_t rows, int64_t colu
 {
     const size_t bytes = 4 * (size_t)rows * (columns ? (size_t)columns : 1);
     if (name && in->at <= in->size) { /* else it is cut off, and only counted */
-        if (in->out->count == in->cap) {
-            in->cap = in->cap ? 2 * in->cap : 64;
-            SafeTensor *more = NEW_ARRAY(in->arena, in->cap, SafeTensor);
-            if (in->out->count) memcpy(more, in->out->tensor, in->out->count * sizeof *more);
-            in->out->tensor = more;
-        }
+        ARENA_ROOM(in->arena, in->out->tensor, in->out->count, in->cap);
         SafeTensor *t = &in->out->tensor[in->out->count++];
         *t = (SafeTensor){ .name = name,
                            .dtype = "F32",

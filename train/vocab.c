@@ -106,23 +106,17 @@ bool vocab_parse(TrainVocab *v, Diag *d, const char *path, const unsigned char *
                  size_t size)
 {
     size_t at = 4;
-    int cap = 1024;
+    int cap = 0;
     *v = (TrainVocab){ .kind = VOCAB_PIECES };
     v->file = arena_strndup(&v->arena, (const char *)data, 0);
     char *copy = arena_alloc(&v->arena, size + 1);
     if (size) memcpy(copy, data, size);
     v->file = copy;
     v->bytes = size;
-    v->piece = NEW_ARRAY(&v->arena, cap, TrainPiece);
     while (at + 8 <= size && v->n < MOST_TOKENS) {
         const uint32_t bits = vocab_word(data + at), len = vocab_word(data + at + 4);
         if (len > size - at - 8) break;
-        if (v->n == cap) {
-            TrainPiece *more = NEW_ARRAY(&v->arena, 2 * cap, TrainPiece);
-            memcpy(more, v->piece, (size_t)cap * sizeof *more);
-            v->piece = more;
-            cap *= 2;
-        }
+        ARENA_ROOM(&v->arena, v->piece, v->n, cap);
         TrainPiece *p = &v->piece[v->n++];
         memcpy(&p->score, &bits, 4);
         p->text = copy + at + 8;

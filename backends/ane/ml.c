@@ -99,10 +99,9 @@ char *ml_compile(Ml *ml, Arena *a, const char *path, Trouble *why)
 
 static const struct {
     DType dtype;
-    long number;
     int since;
 } types[] = {
-#define TYPE(dtype, number, since) { dtype, number, since },
+#define TYPE(dtype, since) { dtype, since },
 #include "ml.def"
 };
 
@@ -115,8 +114,7 @@ int ml_type_since(DType t)
 
 static long number_of(DType t)
 {
-    for (size_t i = 0; i < COUNT(types); i++)
-        if (types[i].dtype == t) return types[i].number;
+    if (dtypes[t].array) return dtypes[t].array;
     bug("an array of %s", dtypes[t].name);
 }
 
@@ -160,9 +158,7 @@ static bool read_layout(Objc *o, Id array, MlLayout *l)
     const long number = SEND0(o, long, array, SEL_dataType);
     Id shape = SEND0(o, Id, array, SEL_shape);
     const long rank = array_count(o, shape);
-    *l = (MlLayout){ .dtype = DT_NONE };
-    for (size_t i = 0; i < COUNT(types); i++)
-        if (types[i].number == number) l->dtype = types[i].dtype;
+    *l = (MlLayout){ .dtype = number > 0 ? dtype_of_array((uint64_t)number) : DT_NONE };
     if (l->dtype == DT_NONE || rank > MAX_RANK) return false;
     l->shape.rank = (int)rank;
     if (!numbers_read(o, shape, l->shape.dim, l->shape.rank)

@@ -120,12 +120,7 @@ static double read_cost(Reading *r, Id operation)
 
 static Placing *ml_plan_more(Reading *r)
 {
-    if (r->n == r->room) {
-        Placing *was = r->at;
-        r->room = r->room ? 2 * r->room : 64;
-        r->at = NEW_ARRAY(r->arena, r->room, Placing);
-        if (was) memcpy(r->at, was, (size_t)r->n * sizeof *was);
-    }
+    ARENA_ROOM(r->arena, r->at, r->n, r->room);
     return &r->at[r->n++];
 }
 

@@ -27,13 +27,7 @@ const FastRow *fast_of(const Op *op)
 /* A tensor that the plan frees. */
 static Tensor *flat_hold(FlatPlan *p)
 {
-    if (p->nheld == p->held_cap) {
-        const int cap = p->held_cap ? 2 * p->held_cap : 32;
-        Tensor **more = NEW_ARRAY(&p->arena, cap, Tensor *);
-        if (p->nheld) memcpy(more, p->held, (size_t)p->nheld * sizeof(Tensor *));
-        p->held = more;
-        p->held_cap = cap;
-    }
+    ARENA_ROOM(&p->arena, p->held, p->nheld, p->held_cap);
     return p->held[p->nheld++] = NEW(&p->arena, Tensor);
 }
 
@@ -41,13 +35,7 @@ enum { ALIGN = 64, SLACK = 256 }; /* kernels read whole vectors */
 
 void *flat_big(FlatPlan *p, size_t bytes)
 {
-    if (p->nbig == p->big_cap) {
-        const int cap = p->big_cap ? 2 * p->big_cap : 32;
-        char **more = NEW_ARRAY(&p->arena, cap, char *);
-        if (p->nbig) memcpy(more, p->big, (size_t)p->nbig * sizeof(char *));
-        p->big = more;
-        p->big_cap = cap;
-    }
+    ARENA_ROOM(&p->arena, p->big, p->nbig, p->big_cap);
     char *m = mem_alloc(bytes + ALIGN + SLACK);
     if (!m) mem_out(bytes);
     mem_follow(p->owner, m);
@@ -217,13 +205,7 @@ const Tensor *lower_known(const FlatLower *l, ParamId p)
 FlatStep *make_step(Make *m, const Step *s)
 {
     FlatPlan *p = m->p;
-    if (m->nstep == m->cap) {
-        const int cap = m->cap ? 2 * m->cap : 64;
-        FlatStep *more = NEW_ARRAY(&p->arena, cap, FlatStep);
-        if (m->nstep) memcpy(more, p->step, (size_t)m->nstep * sizeof *more);
-        p->step = more;
-        m->cap = cap;
-    }
+    ARENA_ROOM(&p->arena, p->step, m->nstep, m->cap);
     FlatStep *f = &p->step[m->nstep++];
     *f = (FlatStep){ .step = s, .at = m->now, .ops = s->op->name };
     return f;

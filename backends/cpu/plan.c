@@ -10,13 +10,7 @@ enum { MAX_DEPTH = 100 }; /* blocks inside blocks */
 
 static int slot_new(Plan *p, Steps *owner, const Value *v)
 {
-    if (p->nslot == p->cap) {
-        int cap = p->cap ? 2 * p->cap : 64;
-        SlotInfo *more = NEW_ARRAY(p->arena, cap, SlotInfo);
-        if (p->nslot) memcpy(more, p->slot, (size_t)p->nslot * sizeof *more);
-        p->slot = more;
-        p->cap = cap;
-    }
+    ARENA_ROOM(p->arena, p->slot, p->nslot, p->cap);
     p->slot[p->nslot] = (SlotInfo){ .value = v, .lit = v->lit, .owner = owner, .last = -1 };
     return p->nslot++;
 }

@@ -20,11 +20,7 @@ static bool keep_value(void *ctx, const Value *v, const Tensor *t)
     Recording *k = ctx;
     Record *r = k->r;
     if (t->is_list || !v->name || !v->def || v->def->parent->owner) return true;
-    if (r->n == r->room) {
-        r->room = r->room ? 2 * r->room : 64;
-        r->at = mem_resize(r->at, (size_t)r->room * sizeof *r->at);
-        if (!r->at) mem_out((size_t)r->room * sizeof *r->at);
-    }
+    MEM_ROOM(r->at, r->n, r->room);
     r->at[r->n] = (struct Recorded){ .name = v->name };
     return tensor_copy(&r->at[r->n++].value, k->d, t);
 }

@@ -69,12 +69,7 @@ static void accept_spoil(Judge *j, const RuleBreak *b)
         e->all_spoiled = true;
         return;
     }
-    if (e->nspoiled == e->cap) {
-        e->cap = e->cap ? 2 * e->cap : 16;
-        Spoiled *more = NEW_ARRAY(j->arena, e->cap, Spoiled);
-        if (e->nspoiled) memcpy(more, e->spoiled, (size_t)e->nspoiled * sizeof *more);
-        e->spoiled = more;
-    }
+    ARENA_ROOM(j->arena, e->spoiled, e->nspoiled, e->cap);
     e->spoiled[e->nspoiled++] = (Spoiled){ b->op, (int)(b->rule - rules) };
 }
 

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "spec_types.h"
-
 const char *const about_texts[ABOUT_TEXTS] = { "shortDescription", "version", "author",
                                                "license" };
 
@@ -16,15 +14,6 @@ const char *const predicted_names[2] = { "predictedFeatureName", "predictedProba
 static const uint32_t model_predicted[2] = { 11, 12 }, func_predicted[2] = { 4, 5 };
 
 enum { DESC_FUNCTIONS = 20, DESC_DEFAULT = 21, DESC_METADATA = 100, META_USER = 100 };
-
-void *about_grow(Module *m, void *array, int count, int *cap, size_t size)
-{
-    if (count < *cap) return array;
-    *cap = *cap ? 2 * *cap : 4;
-    void *more = arena_array(&m->arena, (size_t)*cap, size);
-    if (count) memcpy(more, array, (size_t)count * size);
-    return more;
-}
 
 About *about_of(Module *m)
 {
@@ -57,7 +46,7 @@ AboutFunc *about_func(Module *m, About *a, const char *name)
         a->slot = NEW_ARRAY(&m->arena, a->slots, int);
         for (int i = 0; i < a->nfunc; i++) *slot_of(a, a->func[i].name) = i + 1;
     }
-    a->func = about_grow(m, a->func, a->nfunc, &a->func_cap, sizeof *a->func);
+    ARENA_ROOM(&m->arena, a->func, a->nfunc, a->func_cap);
     a->func[a->nfunc] = (AboutFunc){ .name = name };
     *slot_of(a, name) = ++a->nfunc;
     return &a->func[a->nfunc - 1];
@@ -89,7 +78,7 @@ static void read_feature(Module *m, PbIn in, struct Features *to)
         if (f.len) memcpy(copy, f.data, f.len);
         one.type = copy;
     }
-    to->at = about_grow(m, to->at, to->count, &to->cap, sizeof one);
+    ARENA_ROOM(&m->arena, to->at, to->count, to->cap);
     to->at[to->count++] = one;
 }
 
@@ -145,7 +134,7 @@ static void read_metadata(Module *m, PbIn in)
         while (pb_next(&entry, &g))
             if (g.num == 1 || g.num == 2) pair[g.num - 1] = pb_string(&entry, &g, &m->arena);
         for (int i = 0; i < 2; i++) {
-            a->user = about_grow(m, a->user, a->nuser, &a->user_cap, sizeof *a->user);
+            ARENA_ROOM(&m->arena, a->user, a->nuser, a->user_cap);
             a->user[a->nuser++] = pair[i];
         }
     }
@@ -221,6 +210,38 @@ Shown *about_side(const Module *m, const Func *f, int side, int *count)
         if (one) list[(*count)++].v = one;
     }
     return list;
+}
+
+/* What MIL.proto and a specification call the opsets. */
+static const struct {
+    Opset opset;
+    const char *core;
+    int spec;
+} opsets[] = {
+    { OPSET_IOS15, "CoreML5", 6 },  { OPSET_IOS16, "CoreML6", 7 },
+    { OPSET_IOS17, "CoreML7", 8 },  { OPSET_IOS18, "CoreML8", 9 },
+    { OPSET_IOS26, "CoreML9", 10 },
+};
+
+const char *spec_opset(const Func *f)
+{
+    for (size_t i = 0; i < COUNT(opsets); i++)
+        if (opsets[i].opset == f->opset) return opsets[i].core;
+    return f->opset_name;
+}
+
+Opset opset_of_core(const char *text)
+{
+    for (size_t i = 0; i < COUNT(opsets); i++)
+        if (!strcmp(opsets[i].core, text)) return opsets[i].opset;
+    return OPSET_NONE;
+}
+
+int spec_of_opset(Opset o)
+{
+    for (size_t i = 0; i < COUNT(opsets); i++)
+        if (opsets[i].opset == o) return opsets[i].spec;
+    return opsets[0].spec;
 }
 
 /* The first specificationVersion that knows what a function uses. Versions are those of the

@@ -256,7 +256,7 @@ static void read_side(Module *m, const cJSON *list, struct Features *to)
         const char *type = text_in(m, one, "type");
         if (!f.name) continue;
         if (type) f.type = from_base64(&m->arena, type, &f.len);
-        to->at = about_grow(m, to->at, to->count, &to->cap, sizeof f);
+        ARENA_ROOM(&m->arena, to->at, to->count, to->cap);
         to->at[to->count++] = f;
     }
 }
@@ -325,9 +325,9 @@ static bool read_about(Module *m, Diag *d, const char *file, const cJSON *root)
     cJSON_ArrayForEach(one, user)
     {
         if (!cJSON_IsString(one) || !one->string) continue;
-        a->user = about_grow(m, a->user, a->nuser, &a->user_cap, sizeof *a->user);
+        ARENA_ROOM(&m->arena, a->user, a->nuser, a->user_cap);
         a->user[a->nuser++] = arena_strdup(&m->arena, one->string);
-        a->user = about_grow(m, a->user, a->nuser, &a->user_cap, sizeof *a->user);
+        ARENA_ROOM(&m->arena, a->user, a->nuser, a->user_cap);
         a->user[a->nuser++] = arena_strdup(&m->arena, one->valuestring);
     }
     return !rest || read_rest(m, d, file, rest);

@@ -9,11 +9,6 @@ enum { FT_IMAGE = 4, FT_ARRAY = 5, FT_STATE = 8, FT_OPTIONAL = 1000 };
 enum { MAX_SHAPES = 4096 }; /* Core ML itself takes 128 */
 enum { ARRAY_SHAPE = 1, ARRAY_TYPE = 2, ARRAY_SHAPES = 21, ARRAY_RANGE = 31 };
 
-static const uint32_t array_types[DT_COUNT] = {
-    [DT_FP16] = 65552,  [DT_FP32] = 65568,   [DT_FP64] = 65600,
-    [DT_INT8] = 131080, [DT_INT32] = 131104,
-};
-
 static const Type *tensor_of(const Value *v)
 {
     return v->type->kind == TY_STATE ? v->type->sub[0] : v->type;
@@ -94,7 +89,7 @@ static bool put_flexible(Diag *d, const Func *f, const Value *v, uint32_t dtype,
 bool feature_make(Diag *d, const Func *f, const Value *v, bool input, Buf *out)
 {
     const Type *t = tensor_of(v);
-    const uint32_t dtype = t->kind == TY_TENSOR ? array_types[t->dtype] : 0;
+    const uint32_t dtype = t->kind == TY_TENSOR ? dtypes[t->dtype].array : 0;
     const bool state = v->type->kind == TY_STATE;
     if (!input && feature_label(v, out)) return true;
     if (!dtype)
@@ -188,7 +183,7 @@ bool feature_fits(const void *type, size_t len, const Value *v)
     if (t->kind != TY_TENSOR || t->dtype == DT_STRING || t->dtype == DT_INT64)
         return feature_label_fits(type, len, v);
     if (o.image) return feature_image_fits(type, len, t);
-    if (!o.array || o.state != (v->type->kind == TY_STATE) || o.dtype != array_types[t->dtype])
+    if (!o.array || o.state != (v->type->kind == TY_STATE) || o.dtype != dtypes[t->dtype].array)
         return false;
     const bool flexible = o.nrange || o.nshapes;
     if (!o.rank && !flexible)
@@ -324,7 +319,7 @@ static const Const *enumerated_shapes(const Flexible *x, const FlexTypes *t)
         feature_add(pair,
                     const_string(&m->arena, arena_printf(&m->arena, "%08x", (unsigned)hash)));
         feature_add(pair, shapes);
-        entry = about_grow(m, entry, count, &cap, sizeof *entry);
+        ARENA_ROOM(&m->arena, entry, count, cap);
         entry[count++] = pair;
     }
     if (count) qsort(entry, (size_t)count, sizeof *entry, by_key);

@@ -108,7 +108,7 @@ static Part *parts_of(Module *m, PbIn in, int *count)
     *count = 0;
     for (PbIn all = in; pb_next(&all, &f);) {
         if (f.num != 1) continue;
-        part = about_grow(m, part, *count, &cap, sizeof *part);
+        ARENA_ROOM(&m->arena, part, *count, cap);
         part[*count] = (Part){ .name = arena_printf(&m->arena, "%d", *count),
                                .model = pb_sub(&all, &f) };
         part[*count].kind = kind_of(part[*count].model);

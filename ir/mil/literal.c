@@ -138,7 +138,7 @@ static void element_done(MilReader *r, Const *c)
         r->lit.done = c;
         return;
     }
-    g->elem = mil_grow(g->elem, g->count, &g->cap, sizeof *g->elem);
+    MEM_ROOM(g->elem, g->count, g->cap);
     g->elem[g->count++] = c;
 }
 
@@ -184,7 +184,7 @@ static bool group_begin(MilReader *r, const Type *t, MilToken at)
         mil_error(r, at, "a value of type %s is written %s", text_of(r, t), form[t->kind].text);
         return literal_bad(r);
     }
-    l->group = mil_grow(l->group, l->ngroup, &l->group_cap, sizeof *l->group);
+    MEM_ROOM(l->group, l->ngroup, l->group_cap);
     l->group[l->ngroup++] = (MilGroup){ .type = t, .at = at };
     return true;
 }

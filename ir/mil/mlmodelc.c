@@ -82,14 +82,6 @@ bool coremldata_write(const Module *m, Diag *d, Buf *out)
 
 /* ---- metadata.json ----------------------------------------------------------------------- */
 
-static const struct {
-    uint64_t number;
-    const char *name;
-} array_names[] = {
-    { 65552, "Float16" }, { 65568, "Float32" }, { 65600, "Float64" },
-    { 131080, "Int8" },   { 131104, "Int32" },
-};
-
 static void add_text(cJSON *o, const char *name, const char *s)
 {
     json_item(o, name, cJSON_CreateString(s));
@@ -103,10 +95,8 @@ static void shape_to(Buf *b, const FeatureInfo *o, const char *separator)
 
 static void add_array(cJSON *one, const FeatureInfo *o)
 {
-    const char *dtype = "";
+    const char *dtype = dtypes[dtype_of_array(o->dtype)].schema;
     Buf shape = { 0 }, formatted = { 0 };
-    for (size_t i = 0; i < COUNT(array_names); i++)
-        if (array_names[i].number == o->dtype) dtype = array_names[i].name;
     buf_putc(&shape, '[');
     shape_to(&shape, o, ", ");
     buf_putc(&shape, ']');

@@ -15,12 +15,7 @@ static int *chain_of(const ProgramReader *r, const char *name)
 
 static void program_bind(ProgramReader *r, Value *v)
 {
-    if (r->nname == r->name_cap) {
-        ProgramName *old = r->name;
-        r->name_cap = r->name_cap ? 2 * r->name_cap : 256;
-        r->name = NEW_ARRAY(&r->scratch, r->name_cap, ProgramName);
-        if (r->nname) memcpy(r->name, old, (size_t)r->nname * sizeof *old);
-    }
+    ARENA_ROOM(&r->scratch, r->name, r->nname, r->name_cap);
     int *head = chain_of(r, v->name);
     r->name[r->nname] = (ProgramName){ .name = v->name, .val = v, .older = *head };
     *head = r->nname++;

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "spec_types.h"
-
 /* ---- types ------------------------------------------------------------------------------- */
 
 static bool read_size(PbIn in, int64_t *out)
@@ -39,7 +37,7 @@ static const Type *read_tensor_type(ProgramReader *r, PbIn in)
     Shape s = { .rank = 0 };
     const unsigned char *start = in.at;
     while (pb_next(&in, &f)) {
-        if (f.num == 1 && !(dtype = spec_find_dtype(pb_number(&in, &f))))
+        if (f.num == 1 && !(dtype = dtype_of_spec(pb_number(&in, &f))))
             pb_wrong(&in, f.start, "an element type has no known number");
         if (f.num == 2) rank = (int64_t)pb_number(&in, &f);
         if (f.num == 3 && s.rank == MAX_RANK)
@@ -65,7 +63,7 @@ static const Type *read_group_type(ProgramReader *r, PbIn in, uint32_t kind)
         if (kind == 2 && f.num == 2) {
             length = read_dim(pb_sub(&in, &f));
         } else if (f.num == 1 || (kind == 4 && f.num == 2)) {
-            sub = about_grow(r->m, sub, n, &cap, sizeof *sub);
+            ARENA_ROOM(&r->m->arena, sub, n, cap);
             sub[n++] = program_type(r, pb_sub(&in, &f));
         }
     }
@@ -96,9 +94,9 @@ const Type *program_type(ProgramReader *r, PbIn in)
 /* ---- elements ---------------------------------------------------------------------------- */
 
 static const int wires[] = {
-    [TV_FLOATS] = PB_FIXED32, [TV_INTS] = PB_VARINT,  [TV_BOOLS] = PB_VARINT,
-    [TV_STRINGS] = PB_BYTES,  [TV_LONGS] = PB_VARINT, [TV_DOUBLES] = PB_FIXED64,
-    [TV_BYTES] = PB_BYTES
+    [FIELD_FLOATS] = PB_FIXED32, [FIELD_INTS] = PB_VARINT,  [FIELD_BOOLS] = PB_VARINT,
+    [FIELD_STRINGS] = PB_BYTES,  [FIELD_LONGS] = PB_VARINT, [FIELD_DOUBLES] = PB_FIXED64,
+    [FIELD_BYTES] = PB_BYTES
 };
 
 /* Elements that a list of numbers or texts holds; of raw bytes, their length. */
@@ -108,34 +106,34 @@ static size_t count_elements(PbIn in, uint32_t field)
     size_t n = 0;
     while (pb_next(&in, &f))
         if (f.num == 1)
-            n += field == TV_BYTES   ? f.len
-               : field == TV_STRINGS ? 1
-                                     : pb_count(&f, wires[field]);
+            n += field == FIELD_BYTES   ? f.len
+               : field == FIELD_STRINGS ? 1
+                                        : pb_count(&f, wires[field]);
     return n;
 }
 
 static bool may_hold(uint32_t field, DType t)
 {
     const DClass cls = dtypes[t].cls;
-    return field == TV_FLOATS  ? t == DT_FP32 || t == DT_FP16
-         : field == TV_DOUBLES ? t == DT_FP64
-         : field == TV_STRINGS ? cls == CLASS_STRING
-         : field == TV_BOOLS   ? cls == CLASS_BOOL
-         : field == TV_BYTES   ? cls != CLASS_STRING
-                               : cls == CLASS_INT || cls == CLASS_UINT;
+    return field == FIELD_FLOATS  ? t == DT_FP32 || t == DT_FP16
+         : field == FIELD_DOUBLES ? t == DT_FP64
+         : field == FIELD_STRINGS ? cls == CLASS_STRING
+         : field == FIELD_BOOLS   ? cls == CLASS_BOOL
+         : field == FIELD_BYTES   ? cls != CLASS_STRING
+                                  : cls == CLASS_INT || cls == CLASS_UINT;
 }
 
 static void set_element(Tensor *t, size_t i, uint32_t field, uint64_t v)
 {
     float single;
     const uint32_t low = (uint32_t)v;
-    if (field == TV_FLOATS && t->dtype == DT_FP32) {
+    if (field == FIELD_FLOATS && t->dtype == DT_FP32) {
         memcpy((char *)t->data + 4 * i, &low, 4); /* a NaN's bits too */
-    } else if (field == TV_FLOATS) {
+    } else if (field == FIELD_FLOATS) {
         memcpy(&single, &low, 4);
         tensor_set_float(t, i, single);
-    } else if (field == TV_DOUBLES) memcpy((char *)t->data + 8 * i, &v, 8);
-    else tensor_set_int(t, i, field == TV_BOOLS ? v != 0 : (int64_t)v);
+    } else if (field == FIELD_DOUBLES) memcpy((char *)t->data + 8 * i, &v, 8);
+    else tensor_set_int(t, i, field == FIELD_BOOLS ? v != 0 : (int64_t)v);
 }
 
 static void program_fill(ProgramReader *r, PbIn in, uint32_t field, Tensor *t)
@@ -145,10 +143,10 @@ static void program_fill(ProgramReader *r, PbIn in, uint32_t field, Tensor *t)
     size_t i = 0;
     while (pb_next(&in, &f)) {
         if (f.num != 1) continue;
-        if (field == TV_BYTES) {
+        if (field == FIELD_BYTES) {
             if (f.len) memcpy((char *)t->data + i, f.data, f.len);
             i += f.len;
-        } else if (field == TV_STRINGS) {
+        } else if (field == FIELD_STRINGS) {
             ((char **)t->data)[i++] = pb_string(&in, &f, &r->m->arena);
         } else {
             while (i < t->count && pb_item(&in, &f, wires[field], &v))
@@ -171,7 +169,7 @@ static bool program_wanted(const Type *t, size_t given, uint32_t field, size_t *
     if (!shape_count(&s, count)) return false;
     if (open < 0) return true;
     const size_t bits = (size_t)dtypes[t->dtype].bits;
-    if (field == TV_BYTES) given = bits ? given * 8 / bits : 0;
+    if (field == FIELD_BYTES) given = bits ? given * 8 / bits : 0;
     if (*count && given % *count) return false;
     if (*count) *count = given;
     return true;
@@ -181,7 +179,7 @@ static Const *read_elements(ProgramReader *r, PbIn in, const Type *t)
 {
     PbField f;
     while (pb_next(&in, &f)) {
-        if (f.num < TV_FLOATS || f.num > TV_BYTES) continue;
+        if (f.num < FIELD_FLOATS || f.num > FIELD_BYTES) continue;
         PbIn list = pb_sub(&in, &f);
         size_t count, bits, want;
         const size_t given = count_elements(list, f.num);
@@ -191,12 +189,12 @@ static Const *read_elements(ProgramReader *r, PbIn in, const Type *t)
             pb_wrong(&in, f.start, "elements are of another type than their literal");
             break;
         }
-        want = f.num == TV_BYTES ? (bits + 7) / 8 : count;
+        want = f.num == FIELD_BYTES ? (bits + 7) / 8 : count;
         if (given != want) {
             pb_wrong(&in, f.start, "a literal has another number of elements than its type");
             break;
         }
-        const size_t bytes = f.num == TV_STRINGS ? count * sizeof(char *) : (bits + 7) / 8;
+        const size_t bytes = f.num == FIELD_STRINGS ? count * sizeof(char *) : (bits + 7) / 8;
         const Shape flat = SHAPE((int64_t)count);
         void *data = arena_alloc(&r->m->arena, bytes + 1);
         Tensor view = tensor_view(t->dtype, &flat, data);
@@ -213,7 +211,7 @@ static Const *read_elements(ProgramReader *r, PbIn in, const Type *t)
 
 static void add_value(ProgramReader *r, Const *g, int *cap, const Const *c)
 {
-    g->elem = about_grow(r->m, g->elem, (int)g->nelem, cap, sizeof *g->elem);
+    ARENA_ROOM(&r->m->arena, g->elem, g->nelem, *cap);
     g->elem[g->nelem++] = c;
 }
 

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "../ops/ops.h"
-#include "spec_types.h"
 
 typedef struct {
     const Module *m;
@@ -31,7 +30,7 @@ static void put_type(Writer *w, uint32_t num, const Type *t);
 static void put_tensor_type(Writer *w, const Type *t)
 {
     Buf *b = w->out;
-    pb_put_number(b, 1, (uint64_t)spec_dtypes[t->dtype]);
+    pb_put_number(b, 1, (uint64_t)dtypes[t->dtype].spec);
     if (t->shape.rank) pb_put_number(b, 2, (uint64_t)t->shape.rank);
     for (int i = 0; i < t->shape.rank; i++) put_dim(b, 3, t->shape.dim[i]);
 }
@@ -69,8 +68,8 @@ static void put_le(Buf *b, uint64_t v, int bytes)
 static void put_run(Buf *b, uint32_t field, const Tensor *t, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (field == TV_FLOATS || field == TV_DOUBLES) {
-            const size_t bytes = field == TV_FLOATS ? 4 : 8;
+        if (field == FIELD_FLOATS || field == FIELD_DOUBLES) {
+            const size_t bytes = field == FIELD_FLOATS ? 4 : 8;
             uint64_t bits = 0;
             if (bytes == 4) {
                 uint32_t half;
@@ -85,10 +84,10 @@ static void put_run(Buf *b, uint32_t field, const Tensor *t, size_t n)
 static void put_elements(Writer *w, const Const *c, size_t n)
 {
     const DType t = c->type->dtype;
-    const uint32_t field = spec_field(t);
+    const uint32_t field = dtypes[t].field;
     Buf *b = w->out;
     const size_t at = pb_begin(b, field);
-    if (field == TV_STRINGS) {
+    if (field == FIELD_STRINGS) {
         for (size_t i = 0; i < n; i++) pb_put_string(b, 1, ((const char *const *)c->data)[i]);
     } else if (n) {
         double room[RUN];
@@ -98,7 +97,7 @@ static void put_elements(Writer *w, const Const *c, size_t n)
             const Shape run = SHAPE((int64_t)k);
             const Tensor view = tensor_view(t, &run, room);
             w->ok = const_read(c, w->d, first, k, room);
-            if (field == TV_BYTES) buf_add(b, room, view.bytes);
+            if (field == FIELD_BYTES) buf_add(b, room, view.bytes);
             else put_run(b, field, &view, k);
         }
         pb_end(b, list);

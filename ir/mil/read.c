@@ -22,15 +22,6 @@ Loc mil_loc(const MilReader *r, MilToken t)
 
 const char *mil_name(MilReader *r, MilToken t) { return name_intern(&r->m->names, t.s, t.len); }
 
-void *mil_grow(void *array, int count, int *cap, size_t size)
-{
-    if (count < *cap) return array;
-    *cap = *cap ? 2 * *cap : 16;
-    array = mem_resize(array, (size_t)*cap * size);
-    if (!array) mem_out((size_t)*cap * size);
-    return array;
-}
-
 void mil_let_go(MilReader *r, const char *at)
 {
     if (!r->src->mapped || at - r->held < TEXT_WINDOW) return;
@@ -40,7 +31,7 @@ void mil_let_go(MilReader *r, const char *at)
 
 #define PUSH(array, count, cap, ...)                                                           \
     do {                                                                                       \
-        array = mil_grow(array, count, &cap, sizeof *(array));                                 \
+        MEM_ROOM(array, count, cap);                                                           \
         array[count] = __VA_ARGS__;                                                            \
         count++;                                                                               \
     } while (0)

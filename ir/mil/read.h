@@ -135,7 +135,6 @@ Loc mil_loc(const MilReader *r, MilToken t);
 /* Always false. */
 #define mil_error(r, token, ...) diag_error((r)->d, mil_loc(r, token), __VA_ARGS__)
 const char *mil_name(MilReader *r, MilToken t); /* interned */
-void *mil_grow(void *array, int count, int *cap, size_t size);
 /* Of a mapped text what lies before `at` is given back, now and then. */
 void mil_let_go(MilReader *r, const char *at);
 void mil_syntax_error(MilReader *r, MilToken found, const char *found_as, const char *expected,

@@ -117,15 +117,6 @@ static const char *real_path(Arena *a, const char *path)
     return kept;
 }
 
-static void *save_room(Save *s, void *array, int count, int *cap, size_t size)
-{
-    if (count < *cap) return array;
-    *cap = *cap ? 2 * *cap : 32;
-    void *more = arena_array(&s->arena, (size_t)*cap, size);
-    if (count) memcpy(more, array, (size_t)count * size);
-    return more;
-}
-
 /* The file that a reference would find from the folder that is saved to. */
 static const char *found_from(Save *s, const char *ref)
 {
@@ -145,7 +136,7 @@ static bool leads_to_same(Save *s, const WeightFile *w)
     const char *here = real_path(&s->arena, w->real);
     if (!there || !here || strcmp(there, here) != 0) return false;
     if (!is_kept(s, here)) {
-        s->kept = save_room(s, s->kept, s->nkept, &s->kept_cap, sizeof *s->kept);
+        ARENA_ROOM(&s->arena, s->kept, s->nkept, s->kept_cap);
         s->kept[s->nkept++] = here;
     }
     return true;
@@ -158,7 +149,7 @@ static bool reference_stays(Save *s, const Const *c)
     for (int i = s->nasked; i-- > 0;)
         if (s->asked[i].file == c->file) return s->asked[i].stays;
     const bool stays = leads_to_same(s, c->file);
-    s->asked = save_room(s, s->asked, s->nasked, &s->asked_cap, sizeof *s->asked);
+    ARENA_ROOM(&s->arena, s->asked, s->nasked, s->asked_cap);
     s->asked[s->nasked++] = (struct Asked){ c->file, stays };
     return stays;
 }
@@ -169,7 +160,7 @@ static void save_collect(void *ctx, const Func *f, const Const *c)
     const bool blob = c->kind == CONST_BLOB;
     if (blob ? reference_stays(s, c) : !const_leaves_text(f, c, CONST_FILE_MIN)) return;
     if (!blob || c->file->absent) s->fresh = true;
-    s->place = save_room(s, s->place, s->nplace, &s->place_cap, sizeof *s->place);
+    ARENA_ROOM(&s->arena, s->place, s->nplace, s->place_cap);
     s->place[s->nplace++] = (SavePlace){ .c = c };
 }
 
@@ -400,7 +391,7 @@ static void add_references(Save *s, const char *text, Rels *out)
         bool known = !is_ours(s, rel);
         for (int i = 0; i < out->count && !known; i++) known = !strcmp(out->at[i], rel);
         if (known) continue;
-        out->at = save_room(s, out->at, out->count, &out->cap, sizeof *out->at);
+        ARENA_ROOM(&s->arena, out->at, out->count, out->cap);
         out->at[out->count++] = rel;
     }
     file_unmap(&map);
@@ -465,14 +456,14 @@ static bool commit_weights(Save *s, BlobWriter *b, Rels *made)
         if (!out_commit(&s->copy[i])) return false;
         last = s->copied[i];
         if (there) continue;
-        made->at = save_room(s, made->at, made->count, &made->cap, sizeof *made->at);
+        ARENA_ROOM(&s->arena, made->at, made->count, made->cap);
         made->at[made->count++] = last;
     }
     if (b) {
         const bool there = file_exists(s->weights);
         if (!blob_commit(b)) return false;
         last = s->weights;
-        made->at = save_room(s, made->at, made->count, &made->cap, sizeof *made->at);
+        ARENA_ROOM(&s->arena, made->at, made->count, made->cap);
         if (!there) made->at[made->count++] = last;
     }
     return !last || file_sync_folder(s->d, file_dir(&s->arena, last));

@@ -20,6 +20,8 @@ bool program_read(Module *m, Diag *d, PbIn in);
 /* The module as a Program message, literals that `places` knows as references. */
 bool program_write(const Module *m, Diag *d, const MilPlaces *places, Buf *out);
 Opset opset_of_core(const char *text); /* "CoreML7" is ios17; OPSET_NONE when unknown */
+const char *spec_opset(const Func *f); /* "CoreML7", or NULL */
+int spec_of_opset(Opset o);            /* specificationVersion that brought it */
 
 /* ---- about: ModelDescription ------------------------------------------------------------- */
 
@@ -76,7 +78,6 @@ bool about_read(Module *m, Diag *d, PbIn description); /* after the program was 
  * anew. */
 bool about_write(const Module *m, Diag *d, Buf *out);
 int about_spec(const Module *m); /* specificationVersion */
-void *about_grow(Module *m, void *array, int count, int *cap, size_t size);
 /* The features of one side in the order they are shown in. */
 typedef struct {
     const Value *v;

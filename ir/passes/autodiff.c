@@ -49,13 +49,7 @@ static bool is_float(const Value *v)
 
 static void add_op(Auto *a, Op *op)
 {
-    if (a->ops.n == a->ops.cap) {
-        const size_t cap = a->ops.cap ? 2 * a->ops.cap : 64;
-        Op **more = NEW_ARRAY(&a->scratch, cap, Op *);
-        if (a->ops.n) memcpy(more, a->ops.op, a->ops.n * sizeof(*more));
-        a->ops.op = more;
-        a->ops.cap = cap;
-    }
+    ARENA_ROOM(&a->scratch, a->ops.op, a->ops.n, a->ops.cap);
     a->ops.op[a->ops.n++] = op;
     ptrmap_set(&a->old, op, autodiff_mark());
 }

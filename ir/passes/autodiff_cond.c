@@ -27,12 +27,7 @@ static void autodiff_cond_take(Branches *t, Value *v)
     if (!ptrmap_get(f->depends, v) || v->type->kind != TY_TENSOR
         || !dtype_is_float(v->type->dtype))
         return;
-    if (f->n == t->cap) {
-        t->cap = t->cap ? 2 * t->cap : 16;
-        Value **more = NEW_ARRAY(t->arena, t->cap, Value *);
-        for (int i = 0; i < f->n; i++) more[i] = f->x[i];
-        f->x = more;
-    }
+    ARENA_ROOM(t->arena, f->x, f->n, t->cap);
     f->x[f->n++] = v;
     ptrmap_set(&t->taken, v, v);
 }

@@ -35,12 +35,8 @@ static void add_x(GradWork *w, Value *v)
     for (int i = 0; i < w->nx; i++)
         if (w->x[i] == v) return;
     if (w->nx == w->cap) {
-        w->cap = w->cap ? 2 * w->cap : 32;
-        Value **x = NEW_ARRAY(&w->scratch, w->cap, Value *);
-        const char **name = NEW_ARRAY(&w->scratch, w->cap, const char *);
-        for (int i = 0; i < w->nx; i++) x[i] = w->x[i], name[i] = w->name[i];
-        w->x = x;
-        w->name = name;
+        w->x = arena_grow(&w->scratch, w->x, (size_t)w->cap, sizeof *w->x);
+        ARENA_ROOM(&w->scratch, w->name, w->nx, w->cap);
     }
     w->name[w->nx] = arena_printf(&w->scratch, "d_%s", v->name);
     w->x[w->nx++] = v;

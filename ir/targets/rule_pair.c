@@ -145,12 +145,7 @@ static void add_slice(Slices *s, const Value *v)
 {
     while (v && v->def && rule_pair_relabels(v->def)) v = op_value(v->def, P_x);
     if (!made_by(v, OP_slice_by_index) && !made_by(v, OP_slice_by_size)) return;
-    if (s->count == s->cap) {
-        struct Sliced *more = NEW_ARRAY(s->arena, 2 * s->cap + 8, struct Sliced);
-        for (int i = 0; i < s->count; i++) more[i] = s->at[i];
-        s->at = more;
-        s->cap = 2 * s->cap + 8;
-    }
+    ARENA_ROOM(s->arena, s->at, s->count, s->cap);
     s->at[s->count] = (struct Sliced){ v->def, rule_width_begin(v->def), s->count };
     s->count++;
 }

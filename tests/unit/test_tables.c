@@ -23,10 +23,11 @@ static const char *or_none(const char *text) { return text ? text : "-"; }
 
 static void put_types(void)
 {
-    title("dtypes.def: bits, class, .npy, blob");
+    title("dtypes.def: bits, class, .npy, .safetensors, blob, spec, field, array, schema");
     for (int i = 0; i < DT_COUNT; i++) {
         const DTypeInfo *t = &dtypes[i];
-        LINE("%s %d %d \"%s\" %d\n", t->name, t->bits, (int)t->cls, t->npy, t->blob);
+        LINE("%s %d %d \"%s\" \"%s\" %d %d %u %x \"%s\"\n", t->name, t->bits, (int)t->cls,
+             t->npy, t->safetensors, t->blob, t->spec, t->field, t->array, t->schema);
     }
     title("domains.def: wider types");
     for (int i = 0; i < DT_COUNT; i++)
@@ -177,7 +178,7 @@ static void put_texts(void)
              generation_at(i)->name, (int)target_order(generation_at(i)));
     title("ml.def");
 #define CLASS(id, name) LINE(#id " " name "\n");
-#define TYPE(dtype, number, since) LINE(#dtype " %d %d\n", number, since);
+#define TYPE(dtype, since) LINE(#dtype " %d\n", since);
 #define DEVICE(class, name) LINE(class " " name "\n");
 #define NEED(id, since, what) LINE(#id " %d\n", since);
 #include "../../backends/ane/ml.def"

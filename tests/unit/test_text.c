@@ -476,6 +476,40 @@ static void messages_are_emitted_at_once(void **state)
     buf_free(&b);
 }
 
+/* ---- growing arrays ---------------------------------------------------------------------- */
+
+/* Room doubles, and what was there stays; an arena's old arrays stay as they were. */
+static void arrays_grow(void **state)
+{
+    Arena a = { 0 };
+    int *in_arena = NULL, *in_mem = NULL;
+    int n = 0, cap = 0;
+    size_t count = 0, room = 0;
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        ARENA_ROOM(&a, in_arena, n, cap);
+        in_arena[n++] = i;
+        MEM_ROOM(in_mem, count, room);
+        in_mem[count++] = -i;
+        assert_true(n <= cap && count <= room);
+    }
+    assert_int_equal(cap, 1024);
+    assert_int_equal(room, 1024);
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(in_arena[i], i);
+        assert_int_equal(in_mem[i], -i);
+    }
+    int *first = in_arena;
+    ARENA_ROOM(&a, in_arena, n, cap); /* there is room */
+    assert_ptr_equal(in_arena, first);
+    n = cap;
+    ARENA_ROOM(&a, in_arena, n, cap);
+    assert_ptr_not_equal(in_arena, first);
+    assert_int_equal(first[999], in_arena[999]);
+    mem_free(in_mem);
+    arena_free(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -499,6 +533,7 @@ int main(void)
         cmocka_unit_test(warnings_are_named_silenced_and_promoted),
         cmocka_unit_test(places_join),
         cmocka_unit_test(messages_are_emitted_at_once),
+        cmocka_unit_test(arrays_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

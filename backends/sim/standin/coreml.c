@@ -5,7 +5,6 @@
 #include "standin.h"
 
 #include "../../../ir/mil/spec.h"
-#include "../../../ir/mil/spec_types.h"
 #include "../../backend.h"
 
 #include <pthread.h>
@@ -246,18 +245,9 @@ static void destroy_state(Id o)
     object_release(&s->model->object);
 }
 
-static const struct {
-    DType dtype;
-    long number;
-} types[] = {
-    { DT_FP16, 0x10010 },  { DT_FP32, 0x10020 }, { DT_FP64, 0x10040 },
-    { DT_INT32, 0x20020 }, { DT_INT8, 0x20008 },
-};
-
 static long number_of(DType t)
 {
-    for (size_t i = 0; i < COUNT(types); i++)
-        if (types[i].dtype == t) return types[i].number;
+    if (dtypes[t].array) return dtypes[t].array;
     standin_abort("an array of %s", dtypes[t].name);
 }
 
