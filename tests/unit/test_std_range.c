@@ -11,10 +11,12 @@
 #include "unit.h"
 
 #include "../../backends/backend.h"
-#include "../../frontend/frontend.h"
+#include "../../frontend/lower.h"
 #include "../../ir/passes/passes.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { C = 32, S = 32, N = C * S, MAX_IN = 4 };
 
@@ -185,6 +187,32 @@ static void want_adam(Sum *o)
     }
 }
 
+/* The mean of gradients after one step, from the mean before, c, and its share of the update. A
+ * mean that fp16 cannot hold is a result that it cannot. Each of mu, lr, two products and two sums
+ * is rounded, by half a unit of what is added up: less than 4 units; where all is denormal half a
+ * unit is of 2^-24. */
+static void step_momentum(Sum *o, bool nesterov)
+{
+    for (int i = 0; i < N; i++) {
+        const double g = o->in[1][i], m = 0.9 * o->in[2][i] + g;
+        const double step = nesterov ? g + 0.9 * m : m;
+        o->want[i] = fabs(m) > 65504 ? INFINITY : o->in[0][i] - 0.01 * step;
+        o->size[i] = 4 * 0.01 * (fabs(g) + fabs(o->in[2][i]) + 0x1p-12);
+    }
+}
+
+static void want_momentum(Sum *o) { step_momentum(o, false); }
+static void want_nesterov(Sum *o) { step_momentum(o, true); }
+
+static void want_lion(Sum *o)
+{
+    for (int i = 0; i < N; i++) {
+        const double g = o->in[1][i];
+        o->want[i] = o->in[0][i] - 0.01 * ((g > 0) - (g < 0));
+        o->size[i] = 0.01;
+    }
+}
+
 static void want_rope(Sum *o)
 {
     enum { HALF = C / 4 };
@@ -286,6 +314,10 @@ static const Case cases[] = {
     { "sgd", "r = sgd(a, b, 0.01)", "b", 2, 3, want_sgd },
     { "adam", "m = a * 0.0; r = adam(a, b, m, m, 0.01, correct1 = 10.0, correct2 = 1000.0)[0]",
       "b", 2, 8, want_adam },
+    { "momentum", "r = momentum(a, b, c, 0.01)[0]", "bc", 3, 4, want_momentum },
+    { "momentum, nesterov", "r = momentum(a, b, c, 0.01, nesterov = true)[0]", "bc", 3, 5,
+      want_nesterov },
+    { "lion", "r = lion(a, b, b, 0.01)[0]", "b", 2, 2, want_lion },
     { "rope", "r = rope(a, 2)", "a", 1, 3, want_rope },
     { "linear", KERNEL "r = linear(a, w)", "a", 1, 2, want_linear },
     { "conv2d", KERNEL "r = conv2d(a, reshape(w, [32, 32, 1, 1]))", "a", 1, 2, want_linear },
@@ -296,6 +328,17 @@ static const Case cases[] = {
     { "gelu_tanh", "r = gelu_tanh(a)", "a", 1, 1, want_gelu_tanh },
     { "gelu_sigmoid", "r = gelu_sigmoid(a)", "a", 1, 1, want_gelu_sigmoid },
     { "swiglu", "r = swiglu(a, b)", "ab", 2, 2, want_swiglu },
+};
+
+/* What is not swept under its own name. */
+static const char *const unswept[][2] = {
+    { "feature_axis", "an axis, no numbers" },
+    { "per_feature", "a reshape" },
+    { "split_heads", "a reshape and a transposition" },
+    { "causal_mask", "0 and the number that excludes, no input" },
+    { "Linear", "linear with a weight" },
+    { "SwiGLU", "swiglu between three linear" },
+    { "Attention", "attention between four linear" },
 };
 
 /* ---- what the engines' own numbers make worse -------------------------------------------- */
@@ -489,9 +532,47 @@ static void test_beyond(void **state)
                      beyond[i].why);
 }
 
+/* Whether the body of a case calls or declares it. */
+static bool is_swept(const char *name, size_t len)
+{
+    for (size_t i = 0; i < COUNT(cases); i++)
+        for (const char *at = cases[i].body; (at = strstr(at, name)); at += len)
+            if ((at == cases[i].body || strchr(" (", at[-1])) && at[len] == '(') return true;
+    return false;
+}
+
+static bool is_unswept(const char *name)
+{
+    for (size_t i = 0; i < COUNT(unswept); i++)
+        if (!strcmp(unswept[i][0], name)) return true;
+    return false;
+}
+
+/* Every function and layer of the library, but for those whose names begin with _, which others
+ * are made of, goes through the range or is listed with why not. */
+static void test_whole_library(void **state)
+{
+    (void)state;
+    char *copy = strndup((const char *)std_text, std_size), *line, *rest = copy;
+    int functions = 0;
+    while ((line = strsep(&rest, "\n"))) {
+        const bool fn = !strncmp(line, "fn ", 3);
+        if (!fn && strncmp(line, "layer ", 6)) continue;
+        char *name = line + (fn ? 3 : 6);
+        const size_t len = strcspn(name, "(");
+        name[len] = 0;
+        if (name[0] == '_') continue;
+        functions++;
+        if (is_swept(name, len) == is_unswept(name))
+            fail_msg("%s of std is neither swept nor listed as unswept, or is both", name);
+    }
+    free(copy);
+    assert_true(functions > 25);
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[8];
+    struct CMUnitTest tests[9];
     size_t n = 0;
     const Backend *b;
     for (int i = 0; (b = backend_at(i)); i++) {
@@ -501,5 +582,6 @@ int main(void)
                                           .initial_state = (void *)(uintptr_t)b };
     }
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_beyond);
+    tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_whole_library);
     return _cmocka_run_group_tests("library over fp16's range", tests, n, NULL, NULL);
 }
