@@ -6,6 +6,22 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* The address sanitizer is told where an allocation ends: behind each are bytes that nobody may
+ * touch, as between those of malloc. */
+#if defined __has_feature
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+enum { GAP = 8 };
+#else
+enum { GAP = 0 };
+#define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#endif
+
 /* Chunks grow with what was asked for: a small arena costs little, a large one few calls. The
  * largest are huge pages: 500 faults of 4 KiB cost ten times as long as zeroing the 2 MiB in
  * one. */
@@ -42,8 +58,12 @@ static void *map_huge(void)
 
 static void release_chunk(void *chunk, size_t size)
 {
-    if (((ArenaChunk *)chunk)->mapped) munmap(chunk, size);
-    else free(chunk);
+    if (!((ArenaChunk *)chunk)->mapped) {
+        free(chunk);
+        return;
+    }
+    ASAN_UNPOISON_MEMORY_REGION(chunk, size);
+    munmap(chunk, size);
 }
 
 /* A chunk of its own for a large request leaves the current chunk in use. A guard sees to it
@@ -58,22 +78,28 @@ static char *add_chunk(Arena *a, size_t size, bool huge)
     c->next = a->chunk;
     a->chunk = c;
     a->total += size;
+    ASAN_POISON_MEMORY_REGION((char *)c + HEAD, size - HEAD);
     return (char *)c + HEAD;
 }
 
 void *arena_alloc(Arena *a, size_t size)
 {
-    if (size > SIZE_MAX - 3 * HEAD) mem_out(size);
-    size_t need = size ? (size + ALIGN - 1) & ~(size_t)(ALIGN - 1) : ALIGN;
+    if (size > SIZE_MAX - 4 * HEAD) mem_out(size);
+    size_t need = (size ? (size + ALIGN - 1) & ~(size_t)(ALIGN - 1) : ALIGN) + GAP;
     if (need > (size_t)(a->end - a->at)) {
         size_t chunk = a->total < MIN_CHUNK ? MIN_CHUNK : a->total;
         if (chunk > MAX_CHUNK) chunk = MAX_CHUNK;
-        if (need > chunk / 4) return add_chunk(a, need + HEAD, false);
+        if (need > chunk / 4) {
+            char *own = add_chunk(a, need + HEAD, false);
+            ASAN_UNPOISON_MEMORY_REGION(own, size);
+            return own;
+        }
         a->at = add_chunk(a, chunk, chunk == MAX_CHUNK);
         a->end = a->at - HEAD + chunk;
     }
     void *p = a->at;
     a->at += need;
+    ASAN_UNPOISON_MEMORY_REGION(p, size);
     return p;
 }
 
@@ -122,7 +148,9 @@ ArenaMark arena_mark(const Arena *a) { return (ArenaMark){ .chunk = a->chunk, .a
 void arena_back(Arena *a, ArenaMark mark)
 {
     if (a->chunk != mark.chunk || a->at == mark.at) return;
+    ASAN_UNPOISON_MEMORY_REGION(mark.at, (size_t)(a->at - mark.at));
     memset(mark.at, 0, (size_t)(a->at - mark.at));
+    ASAN_POISON_MEMORY_REGION(mark.at, (size_t)(a->at - mark.at));
     a->at = mark.at;
 }
 

@@ -72,6 +72,29 @@ static void an_arena_of_many_chunks_is_zeroed(void **state)
     assert_null(a.chunk);
 }
 
+int __asan_address_is_poisoned(const volatile void *at) __attribute__((weak));
+
+/* So that make san sees a loop that goes one too far in what an arena has. */
+static void a_sanitizer_knows_where_allocations_end(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = { 0, 1, 7, 8, 9, 24, 1000, 20000, 600000 };
+    if (!__asan_address_is_poisoned) skip();
+    for (size_t before = 0; before < 5 << 20; before = 2 * before + 1) {
+        Arena a = { 0 };
+        arena_alloc(&a, before);
+        for (size_t i = 0; i < COUNT(sizes); i++) {
+            const ArenaMark mark = arena_mark(&a);
+            const char *p = arena_alloc(&a, sizes[i]);
+            assert_true(!sizes[i] || !__asan_address_is_poisoned(p + sizes[i] - 1));
+            assert_true(__asan_address_is_poisoned(p + sizes[i]));
+            arena_back(&a, mark);
+            assert_true(a.at != mark.at || __asan_address_is_poisoned(a.at));
+        }
+        arena_free(&a);
+    }
+}
+
 static void sizes_that_overflow_are_refused(void **state)
 {
     (void)state;
@@ -517,6 +540,7 @@ int main(void)
         cmocka_unit_test(what_came_after_a_mark_is_given_back),
         cmocka_unit_test(large_requests_leave_the_chunk_in_use),
         cmocka_unit_test(an_arena_of_many_chunks_is_zeroed),
+        cmocka_unit_test(a_sanitizer_knows_where_allocations_end),
         cmocka_unit_test(sizes_that_overflow_are_refused),
         cmocka_unit_test(what_a_guard_owns_is_found_until_it_goes),
         cmocka_unit_test(buf_grows_and_quotes),
