@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { MOST = 1 << 16 };
+enum { MOST = 1 << 17 };
 
 static unsigned char unseen[MOST];
 unsigned mutant_on;

@@ -3,19 +3,23 @@
 
 usage: tests/mutate/run.py [--seed S] [--count N] [--jobs N] [--only PATH] [--work DIR] [--log FILE]
 
-The tree is copied to DIR and built there once, with all mutants in it (schemata.py); the environment
-chooses one. Each test runs first without any and notes which it reaches; a mutant then meets those that
-reach it, likely killers first, until one fails or takes ten times its time. `chosen.txt` are mutants by
-hand, which run besides; `equivalent.txt` those that nobody can tell from the program, with the reason:
-they count for nothing. Survivors are printed as a change of lines. Exit 1: 3 % or more survived."""
+The tree is copied to DIR and built there, with all mutants that the sources offer in it (schemata.py); the
+environment chooses one. Each test runs first without any and notes which it reaches; a mutant then meets those
+that reach it, likely killers first, until one fails or takes ten times its time. What is left meets them again
+in a build with the sanitizers. The copy, what compiles and what is reached are kept for the next run.
+`chosen.txt` are mutants by hand, which run besides; `equivalent.txt` those that nobody can tell from the
+program, with the reason: they count for nothing. Survivors are printed as a change of lines. Exit 1: 3 % or
+more survived."""
 import argparse
 import collections
+import concurrent.futures
 import functools
+import hashlib
+import itertools
+import json
 import os
-import queue
 import random
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -30,7 +34,7 @@ SHARE = {  # of a hundred, about as there are lines and as much as a fault there
     "frontend": 11, "backends": 8, "api": 5, "tools": 3, "train": 3,
 }
 LIMIT = 0.03
-SPARE = 1.3  # so many more are written than are wanted: some do not compile
+ROOM = 1 << 17  # as in mutant.c
 
 
 def rows(name):
@@ -61,6 +65,8 @@ def by_hand(table=None):
         if text.count(was) != 1:
             sys.exit(f"mutate: chosen.txt: {path} has {text.count(was)} times: {was}")
         at = text.index(was)
+        if re.match(r"\w\w", text[at - 1:at + 1]):
+            sys.exit(f"mutate: chosen.txt: in {path} a name goes on before: {was}")
         yield schemata.Mutant(path, "by hand", at, at + len(was), instead)
 
 
@@ -75,120 +81,175 @@ def equivalents(table=None):
     return found
 
 
-def planned(seed, count, only):
-    """For each folder its mutants in the order of the seed, and how many of them are wanted."""
+def every(only=""):
+    """All mutants of all sources, numbered: each file has a range, so that a change of one leaves most others'."""
+    hand, number, found = list(by_hand()), 1, {}
+    for folder in SHARE:
+        for path in paths_of(folder):
+            of = schemata.File(path, read(path)).found + [m for m in hand if m.path == path]
+            for i, m in enumerate(of):
+                m.number = number + i
+            number += -(-len(of) // 64) * 64
+            found[path] = of
+    if number > ROOM:
+        sys.exit(f"mutate: {number} mutants are more than there is room for")
+    return found
+
+
+def planned(seed, count, found, alive):
+    """The mutants of a seed: those by hand, and of each folder its share."""
     total = sum(SHARE.values())
+    for path, of in found.items():
+        yield from (m for m in of if m.kind == "by hand" and m.number in alive)
     for folder, share in SHARE.items():
-        files = [schemata.File(p, read(p)) for p in paths_of(folder) if p.startswith(only)]
+        paths = [p for p in paths_of(folder) if p in found]
+        pool = [[m for m in found[p] if m.kind != "by hand"] for p in paths]
         want = (count * share + total - 1) // total
-        some = []
-        for m in schemata.in_order(files, f"{seed} {folder}"):
-            if len(some) >= want * SPARE + 4:
-                break
-            some.append(m)
-        if some:
-            yield want, some
+        some = (m for m in schemata.in_order(pool, f"{seed} {folder}") if m.number in alive)
+        yield from itertools.islice(some, want)
 
 
 # ---- the copy that is built -----------------------------------------------------------------------------------
 
+def digest(*texts):
+    h = hashlib.sha256()
+    for t in texts:
+        h.update(t if isinstance(t, bytes) else t.encode())
+        h.update(b"\0")
+    return h.hexdigest()
+
+
+def bytes_of(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def written_to(path, text):
+    """The file is touched only if it changes, so that make compiles what did."""
+    if os.path.lexists(path) and not os.path.islink(path) and bytes_of(path) == text:
+        return
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if os.path.lexists(path):
+        os.remove(path)
+    with open(path, "wb") as f:
+        f.write(text)
+
+
 class Copy:
     FLAGS = "-O1 -g0 -w"
 
-    def __init__(self, work):
-        self.dir = work
+    def __init__(self, work, jobs, *variables):
+        self.dir, self.jobs, self.variables = work, jobs, variables
+        self.known = os.path.join(os.path.dirname(work), "compiles.json")
 
     def make(self, *goals, **more):
         flags = f"CFLAGS={self.FLAGS} -include {self.dir}/base/mutant.h"
-        return subprocess.run(["make", "-s", "-j2", "BUILD=build", flags, *goals], cwd=self.dir, capture_output=True,
+        return subprocess.run(["make", "-s", f"-j{self.jobs}", "BUILD=build", flags, *self.variables, *goals], cwd=self.dir, capture_output=True,
                               text=True, **more)
 
-    def prepare(self):
-        shutil.rmtree(self.dir, ignore_errors=True)
+    def bring(self, mutated):
+        """The files of the tree as they are now, but for those that mutants are written into."""
         names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True).stdout
-        for name in filter(None, names.split("\0")):
-            to = os.path.join(self.dir, name)
-            os.makedirs(os.path.dirname(to), exist_ok=True)
-            if os.path.exists(os.path.join(ROOT, name)):
-                shutil.copy2(os.path.join(ROOT, name), to, follow_symlinks=False)
-        shutil.copy(os.path.join(HERE, "mutant.c"), os.path.join(self.dir, "base/mutant.c"))
-        shutil.copy(os.path.join(HERE, "mutant.h"), os.path.join(self.dir, "base/mutant.h"))
+        names = [n for n in names.split("\0") if n and os.path.lexists(os.path.join(ROOT, n))]
+        for name in names:
+            at, to = os.path.join(ROOT, name), os.path.join(self.dir, name)
+            if os.path.islink(at):
+                if not os.path.lexists(to):
+                    os.makedirs(os.path.dirname(to), exist_ok=True)
+                    os.symlink(os.readlink(at), to)
+            elif name not in mutated:
+                written_to(to, bytes_of(at))
+                os.chmod(to, os.stat(at).st_mode)
+        kept = set(names) | {"base/mutant.c", "base/mutant.h"}
+        for folder, folders, files in os.walk(self.dir):
+            folders[:] = [f for f in folders if os.path.join(folder, f) != self.dir + "/build"]
+            for f in files:
+                if os.path.relpath(os.path.join(folder, f), self.dir) not in kept:
+                    os.remove(os.path.join(folder, f))
+
+    def prepare(self, found):
+        self.bring(set(found))
+        for name in ("base/mutant.c", "base/mutant.h"):
+            written_to(os.path.join(self.dir, name), bytes_of(os.path.join(HERE, os.path.basename(name))))
+        for path in found:
+            if not os.path.exists(os.path.join(self.dir, path)):
+                self.write(path, [])
         shared, link = os.path.join(ROOT, "..", "shared"), os.path.join(self.dir, "..", "shared")
         if os.path.isdir(shared) and not os.path.exists(link):
             os.symlink(os.path.realpath(shared), link)
         said = self.make("build/gen/ir/mil/grammar.h", "build/gen/frontend/grammar.h",
-                         "build/gen/ir/ops/params.h", "build/gen/ir/ops/builders.h")
+                         "build/gen/ir/ops/params.h", "build/gen/ir/ops/builders.h",
+                         "build/gen/ir/chip_names.def", "build/gen/ir/targets/chip_rows.def")
         if said.returncode:
             sys.exit("mutate: the copy does not build:\n" + said.stderr[-2000:])
         said = self.make("-n", "-B", "V=1", "objects").stdout
         self.compile = dict((m.group(1), l) for l in said.splitlines() for m in [re.search(r" -c (\S+\.c) -o", l)] if m)
 
     def write(self, path, mutants):
-        with open(os.path.join(self.dir, path), "w") as f:
-            f.write(schemata.mutated(read(path), mutants))
+        text, spans = schemata.mutated(read(path), mutants)
+        written_to(os.path.join(self.dir, path), text.encode())
+        return text, spans
 
     def kept(self, path, mutants):
         """Those that the preprocessor leaves in for this machine."""
+        if not re.search(r"^[ \t]*#[ \t]*if", read(path), re.M):
+            return mutants
         line = re.sub(r" -MMD -MP| -o \S+", "", self.compile[path]).replace(" -c ", " -E ")
         said = subprocess.run(["sh", "-c", line], cwd=self.dir, capture_output=True, text=True).stdout
         there = set(map(int, re.findall(r"\bmutant(?:_if)?\((\d+)", said)))
         return [m for m in mutants if m.number in there]
 
-    def errors(self, path):
-        """The lines that the compiler complains of."""
-        line = re.sub(r" -MMD -MP| -o \S+", "", self.compile[path]) + " -fsyntax-only"
-        said = subprocess.run(["sh", "-c", line], cwd=self.dir, capture_output=True, text=True)
-        found = re.findall(rf"^{re.escape(path)}:(\d+):\d+: (?:fatal )?error", said.stderr, re.M)
-        if said.returncode and not found:
-            return [0]
-        return sorted(set(map(int, found)))
+    def wrong(self, path, text, spans):
+        """The mutants that the compiler complains of; all, if it does without saying where."""
+        line = self.compile[path]
+        os.makedirs(os.path.dirname(os.path.join(self.dir, line.split(" -o ")[1].split()[0])), exist_ok=True)
+        said = subprocess.run(["sh", "-c", line], cwd=self.dir, capture_output=True, text=True,
+                              env=dict(os.environ, LC_ALL="C"))
+        if "fatal error" in said.stderr:
+            sys.exit("mutate: the copy does not compile:\n" + said.stderr[-2000:])
+        starts, bad = [0] + [m.end() for m in re.finditer("\n", text)], set()
+        for row, column in re.findall(rf"^{re.escape(path)}:(\d+):(\d+): error", said.stderr, re.M):
+            at = starts[int(row) - 1] + int(column) - 1
+            around = min((s for s in spans if s[0] <= at < s[1]), key=lambda s: s[1] - s[0], default=None)
+            bad.add(around[2] if around else 0)
+        if said.returncode and not bad - {0}:
+            return {n for _, _, n in spans}
+        return bad
 
     def compiled(self, path, mutants):
         """Writes the file with those of the mutants that compile, and returns these."""
-        text = read(path)
         while True:
-            self.write(path, mutants)
-            wrong = self.errors(path)
-            if not wrong or not mutants:
+            bad = self.wrong(path, *self.write(path, mutants))
+            if not bad or not mutants:
                 return self.kept(path, mutants)
-            at = lambda m: range(schemata.line_number(text, m.start), schemata.line_number(text, m.end) + 1)
-            left = [m for m in mutants if not any(w in at(m) for w in wrong)]
-            mutants = left if len(left) < len(mutants) else []
+            mutants = [m for m in mutants if m.number not in bad]
 
-
-def ready(copy, o):
-    """The mutants that are built, numbered."""
-    plan = list(planned(o.seed, o.count, o.only))
-    hand = [] if o.only else list(by_hand())
-    of = collections.defaultdict(list)
-    number = 0
-    for m in hand + [m for _, some in plan for m in some]:
-        number += 1
-        m.number = number
-        of[m.path].append(m)
-    alive = set()
-    for path, mutants in of.items():
-        placed = []
-        for m in schemata.flat(schemata.nest(mutants)):
-            placed.append(m)
-        alive |= {m.number for m in copy.compiled(path, placed)}
-    chosen = [m for m in hand if m.number in alive]
-    if len(chosen) < len(hand):
-        sys.exit("mutate: a mutant of chosen.txt does not compile")
-    for want, some in plan:
-        chosen += [m for m in some if m.number in alive][:want]
-    return chosen
+    def fill(self, found):
+        """Writes all files with what compiles, and returns the numbers. What was found out is kept for the next run."""
+        try:
+            known = json.load(open(self.known))
+        except (OSError, ValueError):
+            known = {}
+        headers = [os.path.join(d, f) for d, _, files in os.walk(self.dir) for f in files if f.endswith((".h", ".def"))]
+        headers = digest(*(bytes_of(h) for h in sorted(headers) if not h.startswith(self.dir + "/tests/")))
+        alive, now = set(), {}
+        for path, of in found.items():
+            placed = list(schemata.flat(schemata.nest(of)))
+            key = digest(path, schemata.mutated(read(path), placed)[0], headers)
+            if key not in known:
+                known[key] = sorted(m.number for m in self.compiled(path, placed))
+            good = set(known[key])
+            now[key] = known[key]
+            with open(self.known, "w") as f:
+                json.dump({**known, **now}, f)
+            self.write(path, [m for m in placed if m.number in good])
+            alive |= good
+        with open(self.known, "w") as f:
+            json.dump(now, f)
+        return alive
 
 
 # ---- running ----------------------------------------------------------------------------------------------------
-
-class Result:
-    def __init__(self):
-        self.lock = threading.Lock()
-        self.killed = self.same = 0
-        self.survivors = []
-        self.by = collections.Counter()
-
 
 def said_of(m):
     text = read(m.path)
@@ -196,67 +257,110 @@ def said_of(m):
     return f"{m.path}:{schemata.line_number(text, m.start)}", was, now
 
 
-def work(todo, suites, result, equivalent, log, budget):
-    while True:
-        try:
-            m = todo.get_nowait()
-        except queue.Empty:
-            return
-        killer = suites.killer(m, budget)
-        place, was, now = said_of(m)
-        with result.lock:
+def left_of(mutants, suites, o, by, stage):
+    """Those that no test kills; what kills the others is counted in `by` and written to the log."""
+    lock, left = threading.Lock(), []
+
+    def met(m):
+        killer = suites.killer(m, o.budget)
+        with lock, open(o.log, "a") as log:
+            print("\t".join(["killed" if killer else "left", stage, killer or "", m.kind, *said_of(m)]), file=log)
             if killer:
-                result.killed += 1
-                result.by[killer.split()[0]] += 1
-                print(f"killed\t{killer}\t{m.kind}\t{place}\t{was}\t{now}", file=log, flush=True)
-            elif (m.path, was, now) in equivalent:
-                result.same += 1
-                print(f"equivalent\t\t{m.kind}\t{place}\t{was}\t{now}", file=log, flush=True)
+                by[f"{stage} {killer.split()[0]}"] += 1
             else:
-                result.survivors.append(m)
-                reached = ", which no test reaches" if not suites.reaching(m) else ", with tests left" if m.left else ""
-                print(f"survived\t{place}: {m.kind}{reached}\n- {was}\n+ {now}", flush=True)
-                print(f"survived\t\t{m.kind}\t{place}\t{was}\t{now}", file=log, flush=True)
+                m.reached |= bool(suites.reaching(m))
+                left.append(m)
+
+    with concurrent.futures.ThreadPoolExecutor(o.jobs) as pool:
+        list(pool.map(met, mutants))
+    return left
 
 
-def main():
+def sanitized(o, found, left, suites):
+    """The tests in a copy that the sanitizers see, as `make san` does, whose mutants are those that are left."""
+    numbers = {m.number for m in left}
+    copy = Copy(os.path.join(os.path.dirname(os.path.abspath(o.work)), "san/tree"), o.jobs, "SAN=1")
+    copy.prepare(found)
+    for path in found:
+        copy.write(path, [m for m in found[path] if m.number in numbers])
+    built = Suites(copy.dir, o.jobs, False, o.without)
+    made(copy, built)
+    built.like(suites)
+    return built
+
+
+def made(copy, suites):
+    said = copy.make("all", *suites.goals())
+    if said.returncode:
+        sys.exit("mutate: the copy does not build:\n" + said.stderr[-3000:])
+
+
+def unreached(found, alive, suites):
+    """By file, what no test reaches: the lines, and what of each."""
+    reached = suites.reached()
+    for path, of in found.items():
+        left = [m for m in of if m.number in alive and m.number not in reached]
+        count = sum(m.number in alive for m in of)
+        print(f"# {path}: {len(left)} of {count}")
+        for line, ms in itertools.groupby(left, lambda m: schemata.line_number(read(path), m.start)):
+            print(f"{path}:{line}: {' '.join(sorted(m.kind for m in ms))}\t{read(path).splitlines()[line - 1].strip()}")
+
+
+def options():
     a = argparse.ArgumentParser()
     a.add_argument("--seed", default="1")
     a.add_argument("--count", type=int, default=160)
-    a.add_argument("--jobs", type=int, default=2)
+    a.add_argument("--jobs", type=int, default=1)
     a.add_argument("--only", default="", help="a folder or a file")
     a.add_argument("--work", default="/tmp/anec-mutate/tree")
     a.add_argument("--log", default="/dev/null")
     a.add_argument("--budget", type=float, default=60, help="seconds of tests for a mutant; what is left then survives")
     a.add_argument("--all", action="store_true", help="the slow suites, too")
     a.add_argument("--without", default="", help="tests whose names this expression matches are left out")
-    o = a.parse_args()
-    equivalent = equivalents()
-    copy = Copy(os.path.abspath(o.work))
-    copy.prepare()
-    mutants = ready(copy, o)
-    print(f"mutate: {len(mutants)} mutants of seed {o.seed}; building", flush=True)
+    a.add_argument("--unreached", action="store_true", help="no mutant runs: what no test reaches, of all places")
+    return a.parse_args()
+
+
+def built(o):
+    """The copy, its mutants by file, the numbers of those that are in it, and the tests, with what they reach."""
+    found = every()
+    copy = Copy(os.path.abspath(o.work), o.jobs)
+    copy.prepare(found)
+    alive = copy.fill(found)
+    print(f"mutate: {len(alive)} mutants are in the copy; building", flush=True)
+    if [m for of in found.values() for m in of if m.kind == "by hand" and m.number not in alive]:
+        sys.exit("mutate: a mutant of chosen.txt does not compile")
     suites = Suites(copy.dir, o.jobs, o.all, o.without)
-    said = copy.make("all", *suites.goals())
-    if said.returncode:
-        sys.exit("mutate: the copy does not build:\n" + said.stderr[-3000:])
-    suites.baseline([m.number for m in mutants])
-    todo = queue.Queue()
+    made(copy, suites)
+    suites.baseline()
+    return found, alive, suites
+
+
+def main():
+    o = options()
+    equivalent = equivalents()
+    found, alive, suites = built(o)
+    if o.unreached:
+        return unreached(found, alive, suites)
+    mutants = [m for m in planned(o.seed, o.count, found, alive) if m.path.startswith(o.only)]
+    if not mutants:
+        sys.exit(f"mutate: there is none in {o.only}")
     random.Random(o.seed).shuffle(mutants)
-    for m in mutants:
-        todo.put(m)
-    result = Result()
-    with open(o.log, "a") as log:
-        threads = [threading.Thread(target=work, args=(todo, suites, result, equivalent, log, o.budget)) for _ in range(o.jobs)]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
-    n = result.killed + len(result.survivors)
-    share = len(result.survivors) / n if n else 1
-    print("mutate: killed by " + ", ".join(f"{k} {v}" for k, v in result.by.most_common(12)))
-    print(f"mutate: {result.killed} killed, {len(result.survivors)} survived ({100 * share:.1f} %), "
-          f"{result.same} listed as equivalent")
+    print(f"mutate: {len(mutants)} mutants of seed {o.seed}", flush=True)
+    by = collections.Counter()
+    left = left_of(mutants, suites, o, by, "plain")
+    same = [m for m in left if (m.path, *said_of(m)[1:]) in equivalent]
+    left = [m for m in left if m not in same]
+    print(f"mutate: {len(left)} are left to the sanitizers", flush=True)
+    left = left_of(left, sanitized(o, found, left, suites), o, by, "san")
+    for m in left:
+        place, was, now = said_of(m)
+        reached = "" if m.reached else ", which no test reaches"
+        print(f"survived\t{place}: {m.kind}{reached}{', with tests left' if m.left else ''}\n- {was}\n+ {now}", flush=True)
+    n = len(mutants) - len(same)
+    share = len(left) / n if n else 1
+    print("mutate: killed by " + ", ".join(f"{k} {v}" for k, v in by.most_common(12)))
+    print(f"mutate: {n - len(left)} killed, {len(left)} survived ({100 * share:.1f} %), {len(same)} listed as equivalent")
     sys.exit(share >= LIMIT)
 
 

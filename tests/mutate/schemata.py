@@ -37,7 +37,9 @@ class Mutant:
     statement: bool = False
     sign: tuple = ()  # of two operands: where the operator begins and ends, and what becomes of it
     number: int = 0
-    inner: list = field(default_factory=list)
+    raw: tuple = ()   # the operands, as they were
+    inner: list = field(default_factory=list, compare=False)
+    reached: bool = False
 
 
 @dataclass
@@ -149,12 +151,26 @@ class File:
         start, end = self.t[a].start, self.t[b].end
         left, right = plain(self.source(start, t.start)), plain(self.source(t.end, end))
         for swap in SWAPS.get(t.text, []):
+            if t.text[0] == swap[0] and self.same_at_bound(left, right, end):
+                continue
             self.add(KINDS.get(t.text, "arithmetic"), start, end, f"{left} {swap} {right}", sign=(t.start, t.end, swap))
         if t.text in ("&&", "||"):
             self.add("drop", start, end, left, sign=(t.start, t.end, "left"))
             self.add("drop", start, end, right, sign=(t.start, t.end, "right"))
         if t.text in ("+", "-"):
             self.add("operand", start, end, left, sign=(t.start, t.end, "left"))
+
+    def same_at_bound(self, left, right, end):
+        """A least or greatest, a difference or zero, by its form: where both are equal either does the same."""
+        rest = plain(self.text[end:end + 200])
+        arms = re.match(r"\)? \? ([^?:;,]+?) : ([^?:;,]+?)\)*[;,]", " " + rest if rest[0] == "?" else rest)
+        both = {left, right}
+        if arms:
+            a, b = arms.groups()
+            gap = lambda x, y: x in (f"{left} - {right}", f"{right} - {left}", "-" + left if right == "0" else "") and y == "0"
+            return {a, b} == both or gap(a, b) or gap(b, a)
+        put = re.match(r"\) ([^=;]+?) = ([^=;]+?);", rest)
+        return bool(put) and set(put.groups()) == both
 
     def number(self, i):
         t = self.t[i]
@@ -246,11 +262,11 @@ class File:
 # ---- choosing -------------------------------------------------------------------------------------------
 
 def in_order(files, seed):
-    """The mutants of some files in the order of a seed: kinds take turns by lot."""
+    """The mutants of some files, a list each, in the order of a seed: kinds take turns by lot."""
     rng = random.Random(seed)
     pool = {}
-    for f in files:
-        for m in f.found:
+    for found in files:
+        for m in found:
             pool.setdefault(m.kind, []).append(m)
     kinds = sorted(pool)
     while kinds:
@@ -263,10 +279,14 @@ def in_order(files, seed):
 # ---- writing --------------------------------------------------------------------------------------------
 
 def nest(mutants):
-    """Those within others, below them; what overlaps otherwise is left out."""
+    """Those within others, below them; what overlaps otherwise is left out, but never one by hand."""
+    hand = [m for m in mutants if m.kind == "by hand"]
+    across = lambda m: any(m.start < h.start < m.end < h.end or h.start < m.start < h.end < m.end for h in hand)
     top, path = [], []
-    for m in sorted(mutants, key=lambda m: (m.start, -m.end, m.statement is False)):
+    for m in sorted(mutants, key=lambda m: (m.start, -m.end, m.statement is False, not m.sign)):
         m.inner = []
+        if across(m):
+            continue
         while path and path[-1].end <= m.start:
             path.pop()
         if path and m.end > path[-1].end:
@@ -282,44 +302,93 @@ def flat(mutants):
         yield from flat(m.inner)
 
 
-def of_operands(m, op, raw, left, right):
-    """Each operand is computed once, and the mutant counts as reached only where the results may differ."""
-    how, n = m.sign[2], m.number
+# In what is written a mutant stands between \x01N\x02 and \x03 until `placed` takes these out.
+def marked(m, text):
+    return f"\x01{m.number}\x02{text}\x03"
+
+
+def placed(text):
+    """The text without marks, and of each place of it that is a mutant's: begin, end, number."""
+    out, at, spans, open_at, size = [], 0, [], [], 0
+    for mark in re.finditer(r"\x01(\d+)\x02|\x03", text):
+        out.append(text[at:mark.start()])
+        size += mark.start() - at
+        at = mark.end()
+        if mark.group(1):
+            open_at.append((size, int(mark.group(1))))
+        else:
+            start, number = open_at.pop()
+            spans.append((start, size, number))
+    out.append(text[at:])
+    return "".join(out), spans
+
+
+def of_connective(same, op, left, right):
+    """`a && b` or `a || b`, and all that becomes of it."""
+    n = same[0].number
+    l, r, decided = f"mutant_l{n}", f"mutant_r{n}", f"!mutant_l{n}" if op == "&&" else f"mutant_l{n}"
+    was, out = f"({decided} ? {l} : !!({right}))", ""
+    for m in same:
+        how = m.sign[2]
+        if how == "right":
+            out += marked(m, f"mutant_if({m.number}, {decided}) ? !!({m.raw[1]}) : ")
+        elif how != "left":
+            out += marked(m, f"mutant({m.number}) ? ({l} {how} ({m.raw[1]})) : ")
+    ends = "".join(f"mutant_if({m.number}, {l} != {r}) ? {l} : " for m in same if m.sign[2] == "left")
+    return f"({{ int {l} = !!({left}); {out}({{ int {r} = {was}; {ends}{r}; }}); }})"
+
+
+def type_of(text):
+    """Of a value, which for a bit field is not that of its place."""
+    return f"__typeof__(1 ? ({text}) : ({text}))"
+
+
+def of_operands(same, op, left, right):
+    """Each operand is computed once, and a mutant counts as reached only where the results may differ."""
+    if op in ("&&", "||"):
+        return of_connective(same, op, left, right)
+    n, raw, out = same[0].number, same[0].raw, ""
     l, r = f"mutant_l{n}", f"mutant_r{n}"
-    if op not in ("&&", "||"):
-        other = l if how == "left" else f"{l} {how} {r}"
-        return (f"({{ __typeof__({raw[0]}) {l} = ({left}); __typeof__({raw[1]}) {r} = ({right}); "
-                f"mutant_if({n}, ({l} {op} {r}) != ({other})) ? ({other}) : ({l} {op} {r}); }})")
-    decided = "!" + l if op == "&&" else l  # without the right operand
-    was = f"({decided} ? {l} : !!({right}))"
-    if how == "left":
-        return f"({{ int {l} = !!({left}), {r} = {was}; mutant_if({n}, {l} != {r}) ? {l} : {r}; }})"
-    if how == "right":
-        return f"({{ int {l} = !!({left}); mutant_if({n}, {decided}) ? !!({plain(right)}) : {was}; }})"
-    return f"({{ int {l} = !!({left}); mutant({n}) ? ({l} {how} ({plain(right)})) : {was}; }})"
+    for m in same:
+        other = l if m.sign[2] == "left" else f"{l} {m.sign[2]} {r}"
+        out += marked(m, f"mutant_if({m.number}, ({l} {op} {r}) != ({other})) ? ({other}) : ")
+    return f"({{ {type_of(raw[0])} {l} = ({left}); {type_of(raw[1])} {r} = ({right}); {out}({l} {op} {r}); }})"
+
+
+def alike(m):
+    """The mutants of one operator, which stand within one another, and what is within the last."""
+    same = [m]
+    while len(same[-1].inner) == 1:
+        i = same[-1].inner[0]
+        if not i.sign or (i.start, i.end, i.sign[:2]) != (m.start, m.end, m.sign[:2]):
+            break
+        same.append(i)
+    return same, same[-1].inner
 
 
 def written(text, start, end, mutants):
     out, at = [], start
     for m in mutants:
         out.append(text[at:m.start])
+        same, inner = alike(m) if m.sign else ([m], m.inner)
         if m.statement:
-            out.append(f"{{ if (!mutant({m.number})) {written(text, m.start, m.end, m.inner)} }}")
-        elif m.sign and not any(i.start < m.sign[1] and i.end > m.sign[0] for i in m.inner):
+            out.append(marked(m, f"{{ if (!mutant({m.number})) {written(text, m.start, m.end, inner)} }}"))
+        elif m.sign and not any(i.start < m.sign[1] and i.end > m.sign[0] for i in inner):
             a, b, _ = m.sign
-            left = written(text, m.start, a, [i for i in m.inner if i.end <= a])
-            right = written(text, b, m.end, [i for i in m.inner if i.start >= b])
-            raw = plain(text[m.start:a]), plain(text[b:m.end])
-            out.append(of_operands(m, text[a:b], raw, left.strip(), right.strip()))
+            left = written(text, m.start, a, [i for i in inner if i.end <= a])
+            right = written(text, b, m.end, [i for i in inner if i.start >= b])
+            for o in same:
+                o.raw = plain(text[m.start:a]), plain(text[b:m.end])
+            out.append(marked(m, of_operands(same, text[a:b], left.strip(), right.strip())))
         else:
-            out.append(f"(mutant({m.number}) ? ({m.instead}) : ({written(text, m.start, m.end, m.inner)}))")
+            out.append(marked(m, f"(mutant({m.number}) ? ({m.instead}) : ({written(text, m.start, m.end, m.inner)}))"))
         at = m.end
     out.append(text[at:end])
     return "".join(out)
 
 
 def mutated(text, mutants):
-    return written(text, 0, len(text), nest(mutants))
+    return placed(written(text, 0, len(text), nest(mutants)))
 
 
 def lines_of(text, m):

@@ -22,14 +22,37 @@ int small_least(int a, int b)
     return least;
 }
 int small_unused(int a) { return a + 1; }
+int small_last(const int *at, int n)
+{
+    int sum = 0;
+    for (int i = 0; i < n; i++) sum |= at[i];
+    return sum & 2;
+}
+int small_bits(Bits b) { return b.few - b.more; }
 """
-HEADER = "extern int small_calls;\nint small_least(int, int);\nint small_unused(int);\n"
+HEADER = """extern int small_calls;
+typedef struct { unsigned few : 3, more : 3; } Bits;
+int small_least(int, int);
+int small_unused(int);
+int small_last(const int *, int);
+int small_bits(Bits);
+"""
 TEST = """#include "../../small.h"
+#include <stdlib.h>
 int small_calls;
+static int last(void)
+{
+    int *at = malloc(sizeof(int)), sum;
+    *at = 2;
+    sum = small_last(at, 1);
+    free(at);
+    return sum;
+}
 int main(void)
 {
     return !(small_least(1, 2) == 1 && small_least(2, 1) == 1 && small_least(3, 3) == 3
-             && small_least(77, 78) == 78 && small_calls == 4);
+             && small_least(77, 78) == 78 && small_calls == 4 && last() == 2
+             && small_bits((Bits){ 1, 3 }) == -2);
 }
 struct CMUnitTest { int (*run)(void); };
 /* cmocka_unit_test(main) */
@@ -46,6 +69,8 @@ EXPECTED = [
     ("negate", "!(a < b && a != 77)", True),
     ("statement", "", True),
     ("arithmetic", "a - 1", False),  # which nothing calls
+    ("arithmetic", "b.few + b.more", True),  # of bit fields
+    ("compare", "i <= n", None),  # one beyond the end, which a sanitizer sees
 ]
 
 passed = wrong = 0
@@ -61,24 +86,34 @@ def check(right, what):
 
 
 def killed(tree):
-    """The mutants of the small tree, each with whether its test fails."""
+    """The mutants of the small tree, each with what its test says, and what it says to the sanitizers."""
     text = {"small.c": SOURCE, "small.h": HEADER, "tests/unit/test_small.c": TEST}
     found = schemata.File("small.c", SOURCE).found
     found = list(schemata.flat(schemata.nest(found)))
     for n, m in enumerate(found):
         m.number = n + 1
-    text["small.c"] = schemata.mutated(SOURCE, found)
+    text["small.c"], spans = schemata.mutated(SOURCE, found)
+    check({n for _, _, n in spans} == {m.number for m in found}, "each has its place in what is written")
     check(text["small.c"].count("\n") == SOURCE.count("\n"), "lines stay where they are")
     for name, what in text.items():
         os.makedirs(os.path.dirname(os.path.join(tree, name)), exist_ok=True)
         with open(os.path.join(tree, name), "w") as f:
             f.write(what)
     os.makedirs(tree + "/build/unit")
-    subprocess.run(["gcc", "-w", "-include", run.HERE + "/mutant.h", "-o", "build/unit/test_small", "small.c",
-                    "tests/unit/test_small.c", run.HERE + "/mutant.c"], cwd=tree, check=True)
+    def build(*flags):
+        subprocess.run(["gcc", "-w", *flags, "-include", run.HERE + "/mutant.h", "-o", "build/unit/test_small", "small.c",
+                        "tests/unit/test_small.c", run.HERE + "/mutant.c"], cwd=tree, check=True)
+
+    build()
     suites = Suites(tree, 1, False)
-    suites.baseline([m.number for m in found])
-    return [(m, suites.killer(m, 60)) for m in found]
+    suites.baseline()
+    plain = [(m, suites.killer(m, 60)) for m in found]
+    suites.like(suites)
+    check(not any(suites.killer(m, 60) for m, killer in plain if not killer), "a second time they are not killed either")
+    build("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+    again = Suites(tree, 1, False)
+    again.like(suites)
+    return [(m, killer, killer or again.killer(m, 60)) for m, killer in plain]
 
 
 def small():
@@ -88,8 +123,22 @@ def small():
         os.mkdir(tree)
         met = killed(tree)
     for kind, instead, seen in EXPECTED:
-        of = [k for m, k in met if (m.kind, m.instead) == (kind, instead)]
-        check(of and all(bool(k) == seen for k in of), f"{kind}: `{instead}` is {'killed' if seen else 'not noticed'}: {of}")
+        of = [(bool(k), bool(s)) for m, k, s in met if (m.kind, m.instead) == (kind, instead)]
+        right = (False, True) if seen is None else (seen, seen)
+        check(of and all(k == right for k in of), f"{kind}: `{instead}` is killed: {right}, with the sanitizers also: {of}")
+
+
+FORMS = [  # a condition, and whether `<` and `<=` are one there, by its form
+    ("x = a < b ? a : b;", True), ("x = (a < b ? b : a);", True), ("if (a < b) a = b;", True),
+    ("x = a < 0 ? -a : 0;", True), ("x = a < b ? b - a : 0;", True), ("x = f(a < 0 ? 0 : a);", True),
+    ("x = a < b ? a : c;", False), ("if (a < b) c = b;", False), ("if (a < b) return b;", False), ("x = a < 1 ? -a : 0;", False),
+]
+
+
+def forms():
+    for text, same in FORMS:
+        found = [m.instead for m in schemata.File("x.c", f"void f(int a)\n{{\n    {text}\n}}\n").found if m.kind == "compare"]
+        check(any(">=" in m for m in found) and same != any("<=" in m for m in found), f"{text}: {found}")
 
 
 def refuses(table, row, *more):
@@ -104,12 +153,14 @@ def refuses(table, row, *more):
 
 def main():
     small()
+    forms()
     for table in run.by_hand, run.equivalents:
         try:
             check(len(list(table())) > 0, table.__name__ + " has no row")
         except SystemExit as e:
             check(False, str(e))
     refuses(run.by_hand, ["base/arena.c", "no such expression", "true"])
+    refuses(run.by_hand, ["ir/passes/algebra.c", "widens(x->type->dtype, inner->out[0]->type->dtype)", "true"])
     refuses(run.equivalents, ["base/arena.c", "no such line;", "another;", "a reason"])
     print(f"mutate: {passed} passed, {wrong} failed")
     sys.exit(wrong != 0)

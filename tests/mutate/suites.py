@@ -5,7 +5,9 @@ without a shell script around each); the other suites run whole. All run as an o
 the copy, so that a mutant that removes or writes the wrong file harms nothing."""
 import concurrent.futures
 import glob
+import hashlib
 import os
+import pickle
 import pwd
 import re
 import resource
@@ -16,8 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 
-ROOM = 1 << 16  # as in mutant.c
+ROOM = 1 << 17  # as in mutant.c
 SLOW = [        # name, command; those that need what is not there say so and pass
     ("legal", "tests/legal.sh build"), ("docs", "tests/docs.sh build"), ("fuzz", "tests/fuzz/run.sh build"),
     ("writers", "tests/writers.sh build"), ("opset", "tests/opset.py build"),
@@ -27,9 +30,14 @@ SLOW = [        # name, command; those that need what is not there say so and pa
 
 
 class Test:
-    def __init__(self, name, run):
-        self.name, self.run = name, run
-        self.seconds, self.reaches, self.kills = 0.0, frozenset(), {}
+    """`files`: what it is made of; while they are what they were it reaches what it did."""
+
+    def __init__(self, name, run, files=()):
+        self.name, self.run, self.files = name, run, files
+        self.seconds, self.passes, self.seen, self.kills = 0.0, False, b"", {}
+
+    def reaches(self, number):
+        return number < len(self.seen) and self.seen[number] != 0
 
 
 def limits():
@@ -100,7 +108,15 @@ class Suites:
             text = f.read()
         names = re.findall(r"(?:cmocka_unit_test\w*|\bTEST)\((\w+)", text.split("struct CMUnitTest", 1)[-1])
         for name in dict.fromkeys(names):
-            yield Test(f"unit {unit} {name}", self.command([f"build/unit/{unit}"], name))
+            yield Test(f"unit {unit} {name}", self.command([f"build/unit/{unit}"], name), self.files_of(unit))
+
+    def files_of(self, unit):
+        """The program, and what stands beside its source that it reads."""
+        folder = self.tree + "/tests/unit/"
+        with open(folder + unit + ".c") as f:
+            names = set(re.findall(r"[\w.]+\.(?:txt|anedsl|mil|dump)\b", f.read()))
+        program = f"{self.tree}/build/unit/{unit}"
+        return [program] * os.path.exists(program) + sorted(folder + n for n in names if os.path.exists(folder + n))
 
     def golden(self, case):
         folder, name = os.path.split(case)
@@ -136,6 +152,7 @@ class Suites:
         return run
 
     def tests(self):
+        programs = sorted(glob.glob(self.tree + "/build/ane*") + glob.glob(self.tree + "/build/lib*.so"))
         for u in self.units:
             yield from self.tests_of(u)
         for dirpath, _, names in sorted(os.walk(self.tree + "/tests/golden")):
@@ -146,9 +163,11 @@ class Suites:
                 with open(path, "rb") as f:
                     first = f.readline()
                 if name.endswith(".cmd") or re.match(rb"(//|#) *[a-z]*.*%s", first):
-                    yield Test("golden " + os.path.relpath(path, self.tree + "/tests/golden"), self.golden(path))
+                    files = programs + sorted(glob.glob(glob.escape(dirpath) + "/*.*"))
+                    yield Test("golden " + os.path.relpath(path, self.tree + "/tests/golden"), self.golden(path), files)
         for name, words in self.slow:
-            yield Test("suite " + name, self.command(words.split()))
+            words = words.split()
+            yield Test("suite " + name, self.command(words), programs + [self.tree + "/" + words[0]])
 
     def owned(self, path):
         """The folder, as that of the user that tests run as."""
@@ -167,31 +186,51 @@ class Suites:
 
     # ---- without a mutant ----
 
-    def reach(self, test, numbers):
-        seen = tempfile.NamedTemporaryFile(dir=self.temp)
-        seen.truncate(ROOM)
-        os.chmod(seen.name, 0o666)
-        start = time.time()
-        passes = self.meet(test, 0, 600, seen.name)
-        test.seconds = time.time() - start
-        bytes_ = open(seen.name, "rb").read()
-        test.reaches = frozenset(n for n in numbers if bytes_[n])
-        return passes
+    def reach(self, test):
+        """What the test reaches, how long it takes and whether it passes, from the run before if nothing changed."""
+        key = self.key(test)
+        if key in self.known:
+            test.seconds, test.passes, seen = self.known[key]
+            test.seen = zlib.decompress(seen)
+        else:
+            seen = tempfile.NamedTemporaryFile(dir=self.temp)
+            seen.truncate(ROOM)
+            os.chmod(seen.name, 0o666)
+            start = time.time()
+            test.passes = self.meet(test, 0, 600, seen.name)
+            test.seconds = time.time() - start
+            test.seen = open(seen.name, "rb").read()
+        test.width = len(test.seen) - test.seen.count(0)
+        self.now[key] = test.seconds, test.passes, zlib.compress(test.seen, 1)
 
-    def baseline(self, numbers):
-        subprocess.run(["chmod", "-R", "a+rX", self.tree])
-        if os.getuid() == 0:  # tests write beside what they test
-            shutil.chown(self.tree + "/build", "nobody")
+    def key(self, test):
+        h = hashlib.sha256(test.name.encode())
+        for f in test.files:
+            if f not in self.digests:
+                with open(f, "rb") as of:
+                    self.digests[f] = hashlib.sha256(of.read()).digest()
+            h.update(self.digests[f])
+        return h.digest()
+
+    def baseline(self):
+        self.ready()
+        kept = os.path.join(os.path.dirname(self.tree), "reached.pickle")
+        self.digests, self.now, self.known = {}, {}, {}
+        if os.path.exists(kept):
+            with open(kept, "rb") as f:
+                self.known = pickle.load(f)
         every = [t for t in self.tests() if not (self.without and self.without.search(t.name))]
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
-            passes = list(pool.map(lambda t: self.reach(t, numbers), every))
+            list(pool.map(self.reach, every))
             # What needs the tests before it runs with them.
-            whole = dict.fromkeys(t.name.split()[1] for t, ok in zip(every, passes) if not ok and t.name.startswith("unit "))
-            more = [Test("unit " + u, self.command(["build/unit/" + u])) for u in whole]
-            passes += list(pool.map(lambda t: self.reach(t, numbers), more))
+            whole = dict.fromkeys(t.name.split()[1] for t in every if not t.passes and t.name.startswith("unit "))
+            more = [Test("unit " + u, self.command(["build/unit/" + u]), self.files_of(u)) for u in whole]
+            list(pool.map(self.reach, more))
             every += more
-        failed = [t.name for t, ok in zip(every, passes) if not ok]
-        self.every = [t for t, ok in zip(every, passes) if ok]
+        with open(kept, "wb") as f:
+            pickle.dump(self.now, f)
+        failed = [t.name for t in every if not t.passes]
+        self.every = [t for t in every if t.passes]
         print(f"mutate: {len(self.every)} tests take {sum(t.seconds for t in self.every):.0f} s", flush=True)
         slowest = sorted(self.every, key=lambda t: -t.seconds)[:8]
         print("mutate: the slowest: " + ", ".join(f"{t.name} {t.seconds:.1f} s" for t in slowest), flush=True)
@@ -200,22 +239,48 @@ class Suites:
         if not self.every:
             sys.exit("mutate: no test passes")
 
+    def like(self, others, slower=4):
+        """The tests reach what they do in another build, and are held to pass without a mutant once one fails."""
+        known = {t.name: t for t in others.every}
+        self.every = [t for t in self.tests() if t.name in known]
+        for t in self.every:
+            of = known[t.name]
+            t.seconds, t.seen, t.width, t.passes = slower * of.seconds, of.seen, of.width, None
+        self.ready()
+
+    def ready(self):
+        """What runs may read the tree, and write beside the programs."""
+        subprocess.run(["chmod", "-R", "a+rX", self.tree])
+        if os.getuid() == 0:
+            shutil.chown(self.tree + "/build", "nobody")
+
+    def fails(self, test, mutant):
+        if self.meet(test, mutant, 10 + 10 * test.seconds):
+            return False
+        if test.passes is None:
+            test.passes = self.meet(test, 0, 10 + 10 * test.seconds)
+        return test.passes
+
+    def reached(self):
+        """The numbers that any test reaches."""
+        return {n for n in range(ROOM) if any(t.reaches(n) for t in self.every)}
+
     # ---- with one ----
 
     def reaching(self, m):
-        return [t for t in self.every if m.number in t.reaches]
+        return [t for t in self.every if t.reaches(m.number)]
 
     def killer(self, m, budget):
         """The test that fails; None: it survives all that reach it, or as many as the budget of seconds has
         time for, the likeliest first, where one that is over ten times its own fails."""
-        cost = lambda t: (0.02 + t.seconds) * (1 + len(t.reaches)) / (1 + 20 * t.kills.get(m.path, 0))
+        cost = lambda t: (0.02 + t.seconds) * (100 + t.width) / (1 + 20 * t.kills.get(m.path, 0))
         start = time.time()
         m.left = False
         for t in sorted(self.reaching(m), key=cost):
             if time.time() - start > budget:
                 m.left = True
                 return None
-            if not self.meet(t, m.number, 10 + 10 * t.seconds):
+            if self.fails(t, m.number):
                 t.kills[m.path] = t.kills.get(m.path, 0) + 1
                 return t.name
         return None
