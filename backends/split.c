@@ -28,6 +28,14 @@ typedef struct {
 
 static bool is_choice(const Value *v) { return value_chosen_from(v) != NULL; }
 
+/* What the engine hands over for a value that a class is chosen from: a cast of it is the
+ * processor's, as the rules have it. */
+static Value *handed_over(Value *v)
+{
+    return v->def && v->def->kind == OP_cast && op_on_processor(v->def) ? op_value(v->def, P_x)
+                                                                        : v;
+}
+
 bool split_wanted(const Func *f)
 {
     for (int i = 0; i < f->body->nresult; i++)
@@ -44,43 +52,69 @@ static int index_of(Value *const *v, int n, const Value *x)
     return -1;
 }
 
+/* The statements that choose, and what they alone need. */
+static void drop_choice(Func *f, Op *op)
+{
+    Op *classes = op_value(op, P_classes)->def; /* a list, which no engine's text has */
+    Op *cast = op_value(op, P_probabilities)->def;
+    op_unlink(op);
+    if (classes && !func_count_uses(f, classes->out[0])) op_unlink(classes);
+    if (cast && cast->kind == OP_cast && !func_count_uses(f, cast->out[0])) op_unlink(cast);
+}
+
 /* The engine's: no statement chooses, and each value that one read is a result. */
 static void cut_front(Func *f)
 {
+    Arena a = { 0 };
     Block *b = f->body;
     const int n = b->nresult;
+    Value **handed = NEW_ARRAY(&a, n, Value *);
     int kept = 0;
     for (int i = 0; i < n; i++) {
-        Value *from = value_chosen_from(b->result[i]), *v = from ? from : b->result[i];
-        if (index_of(b->result, kept, v) < 0) func_set_result(f, kept++, v);
+        Value *v = b->result[i], *from = value_chosen_from(v);
+        handed[i] = from ? handed_over(from) : v;
     }
+    for (int i = 0; i < n; i++)
+        if (index_of(b->result, kept, handed[i]) < 0) func_set_result(f, kept++, handed[i]);
     func_drop_results(f, kept);
-    for (Op *op = b->last, *before; op; op = before) {
-        before = op->prev;
-        if (!op_chooses(op)) continue;
-        Op *classes = op_value(op, P_classes)->def; /* a list, which no engine's text has */
-        op_unlink(op);
-        if (classes && !func_count_uses(f, classes->out[0])) op_unlink(classes);
+    for (Op *op = b->first, *next; op; op = next) {
+        next = op->next;
+        if (op_chooses(op)) drop_choice(f, op);
     }
+    arena_free(&a);
 }
 
 typedef struct {
     Func *func;
-    /* by value of the whole: its input here; by statement that chooses: its copy */
+    /* by value of the whole: its input here, or its cast; by statement that chooses: its copy */
     PtrMap made;
 } Back;
 
-static Value *input_for(void *ctx, Value *v)
+static Value *back_find(void *ctx, Value *v)
 {
-    Back *b = ctx;
-    if (v->lit)
-        return v->def ? op_clone(v->def, b->func->body, NULL, NULL, NULL)->out[0]
-                      : v; /* the classes */
-    Value *input = ptrmap_get(&b->made, v);
-    if (input) return input;
-    input = block_param(b->func->body, func_unique_name(b->func, v->name), v->type, v->loc);
-    ptrmap_set(&b->made, v, input);
-    return input;
+    Value *made = ptrmap_get(&((Back *)ctx)->made, v);
+    return made ? made : v; /* a literal */
+}
+
+static Op *back_copy(Back *b, const Op *op);
+
+/* What stands for v: a constant, a cast of an input, or an input. */
+static void back_bring(Back *b, Value *v)
+{
+    if (ptrmap_get(&b->made, v) || (v->lit && !v->def)) return;
+    Value *made = v->lit || handed_over(v) != v
+                    ? back_copy(b, v->def)->out[0]
+                    : block_param(b->func->body, func_unique_name(b->func, v->name), v->type,
+                                  v->loc);
+    ptrmap_set(&b->made, v, made);
+}
+
+/* Behind what it reads. */
+static Op *back_copy(Back *b, const Op *op)
+{
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < op->arg[i].count; k++) back_bring(b, op->arg[i].val[k]);
+    return op_clone(op, b->func->body, NULL, back_find, b);
 }
 
 /* The processor's: the statements that choose, whose inputs have the names of the engine's
@@ -95,9 +129,7 @@ static Module *make_back(const Func *f)
         const Value *v = f->body->result[i];
         if (!is_choice(v)) continue;
         Op *copy = ptrmap_get(&b.made, v->def);
-        if (!copy)
-            ptrmap_set(&b.made, v->def,
-                       copy = op_clone(v->def, b.func->body, NULL, input_for, &b));
+        if (!copy) ptrmap_set(&b.made, v->def, copy = back_copy(&b, v->def));
         block_result(b.func->body, copy->out[v->index]);
     }
     ptrmap_free(&b.made);
