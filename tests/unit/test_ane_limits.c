@@ -77,17 +77,58 @@ static void count_break(void *ctx, const RuleBreak *b)
     broken[b->rule - rules] += b->standing >= STAND_REPORTED;
 }
 
+/* What no reader lets through: a function of which nothing comes out. */
+static void test_no_result(void **state)
+{
+    (void)state;
+    for (int c = 0; c < generation_count(); c++) {
+        Given g;
+        RuleSet rs;
+        int broken[RULE_COUNT] = { 0 };
+        read_given(&g, 1, 1, 1);
+        ruleset_init(&rs, generation_at(c), NULL);
+        rs.doubts = true;
+        func_drop_results(module_main(g.m), 0);
+        assert_true(rules_check(g.m, &rs, &g.d, count_break, broken) >= 0);
+        assert_int_equal(broken[RULE_no_input], 1);
+        assert_true(rules_check(g.m, &rs, &g.d, NULL, NULL) >= 0);
+        assert_non_null(strstr(g.d.text.s, "function main has no result ["));
+        fputs(g.d.text.s, stdout);
+        give_back(&g);
+    }
+    Diag d = { 0 };
+    Source src = { .name = "t.mil", .text = program_text(1, 1, 0) };
+    src.len = strlen(src.text);
+    Module *m = mil_read(&d, &src, ".");
+    assert_false(m && module_verify(m, &d, NULL));
+    assert_non_null(d.text.s);
+    fputs(d.text.s, stdout);
+    if (m) module_free(m);
+    diag_free(&d);
+}
+
 static void test_rules(void **state)
 {
     static const struct {
         int n, in, out, rule;
     } cases[] = {
-        { 1, 254, 1, -1 }, { 1, 255, 1, RULE_buffers },
-        { 1, 1, 254, -1 }, { 1, 1, 255, RULE_buffers },
-        { 1, 1, 1, -1 },   { 1, 0, 1, RULE_no_input },
-        { 3, 85, 1, -1 },  { 4, 64, 1, RULE_symbols },
-        { 3, 1, 85, -1 },  { 4, 1, 64, RULE_symbols },
-        { 129, 1, 1, -1 }, { 130, 1, 1, RULE_procedures },
+        { 1, 253, 1, -1 },
+        { 1, 254, 1, -1 },
+        { 1, 255, 1, RULE_buffers },
+        { 1, 1, 253, -1 },
+        { 1, 1, 254, -1 },
+        { 1, 1, 255, RULE_buffers },
+        { 1, 1, 1, -1 },
+        { 1, 0, 1, RULE_no_input },
+        { 2, 127, 1, -1 },
+        { 3, 85, 1, -1 },
+        { 2, 128, 1, RULE_symbols },
+        { 2, 1, 127, -1 },
+        { 3, 1, 85, -1 },
+        { 2, 1, 128, RULE_symbols },
+        { 128, 1, 1, -1 },
+        { 129, 1, 1, -1 },
+        { 130, 1, 1, RULE_procedures },
     };
     static const int all[] = { RULE_buffers, RULE_no_input, RULE_symbols, RULE_procedures };
     (void)state;
@@ -183,10 +224,15 @@ static void test_requests(void **state)
         assert_true(takes(e, 1, 1, 0, 0));
         assert_false(takes(e, 0, 1, 0, 0));
         assert_false(takes(e, 1, 0, 0, 0));
+        assert_true(takes(e, 253, 1, 252, 0));
         assert_true(takes(e, 254, 1, 253, 0));
         assert_false(takes(e, 255, 1, 254, 0));
+        assert_true(takes(e, 1, 254, 0, 0));
+        assert_false(takes(e, 1, 255, 0, 0));
+        assert_true(takes(e, 1, 1, 253, 0));
         assert_true(takes(e, 1, 1, 254, 0));
         assert_false(takes(e, 1, 1, 255, 0));
+        assert_true(takes(e, 1, 1, 0, 127));
         assert_true(takes(e, 1, 1, 0, 128));
         assert_false(takes(e, 1, 1, 0, 129));
         engine_close(e);
@@ -233,11 +279,22 @@ static void test_split(void **state)
         int n, in, out, programs;
         const char *func[4];
     } cases[] = {
+        { 128, 1, 1, 1, { "main", "f1", "f127" } },
         { 129, 1, 1, 1, { "main", "f1", "f128" } },
         { 130, 1, 1, 2, { "main", "f128", "f129", "f1" } },
+        { 259, 1, 1, 3, { "main", "f129", "f258", "f128" } },
+        { 2, 127, 1, 1, { "f1", "main" } },
         { 3, 85, 1, 1, { "f2", "main" } },
+        { 2, 128, 1, 2, { "f1", "main" } },
+        { 2, 1, 127, 1, { "f1", "main" } },
+        { 3, 1, 85, 1, { "f2", "main" } },
+        { 2, 1, 128, 2, { "f1", "main" } },
         { 5, 64, 2, 2, { "main", "f2", "f3", "f4" } },
         { 5, 1, 64, 2, { "f4", "main", "f2" } },
+        { 1, 253, 1, 1, { "main" } },
+        { 1, 254, 1, 1, { "main" } },
+        { 1, 1, 253, 1, { "main" } },
+        { 1, 1, 254, 1, { "main" } },
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++)
@@ -269,28 +326,45 @@ static void test_split(void **state)
         }
 }
 
-/* A function that is too large alone is refused, and nothing else is. */
-static void test_too_large(void **state)
+/* What no request can hold is refused on every chip, and nothing else is. */
+static void test_refused(void **state)
 {
-    Given g;
+    static const struct {
+        int in, out;
+        const char *says;
+    } cases[] = {
+        { 255, 1, "function main has 256 inputs, states and results, more than 255" },
+        { 1, 255, "function main has 256 inputs, states and results, more than 255" },
+        { 0, 1, "function main has no input" },
+    };
     (void)state;
-    set_machine("m4", "");
-    read_given(&g, 1, 255, 1);
-    const Backend *b = backend_open(
-        "ane", &(BackendOptions){ .cache_dir = arena_printf(&arena, "%s/large", top) }, &g.d);
-    assert_null(program_new(b, g.m, module_main(g.m), &g.d));
-    assert_non_null(
-        strstr(g.d.text.s, "the engine takes no form of this program: fp16 refused: "));
-    backend_close(b);
-    give_back(&g);
+    for (size_t i = 0; i < COUNT(cases); i++)
+        for (int c = 0; c < generation_count(); c++) {
+            Given g;
+            set_machine(generation_at(c)->name, "");
+            read_given(&g, 1, cases[i].in, cases[i].out);
+            const char *cache = arena_printf(&arena, "%s/refused", top);
+            const Backend *b = backend_open("ane", &(BackendOptions){ .cache_dir = cache },
+                                            &g.d);
+            if (!b) fail_msg("%s", g.d.text.s);
+            assert_null(program_new(b, g.m, module_main(g.m), &g.d));
+            assert_non_null(
+                strstr(g.d.text.s, "the engine takes no form of this program: fp16 refused: "));
+            backend_close(b);
+            const Backend *simulated = backend_find(
+                arena_printf(&arena, "sim:%s", generation_at(c)->name));
+            assert_null(program_new(simulated, g.m, module_main(g.m), &g.d));
+            if (!strstr(g.d.text.s, cases[i].says)) fail_msg("%s", g.d.text.s);
+            give_back(&g);
+        }
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rules),     cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_requests),  cmocka_unit_test(test_split),
-        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_no_result), cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_split),     cmocka_unit_test(test_refused),
     };
     (void)argc;
     if (!access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1);
