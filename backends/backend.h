@@ -47,6 +47,8 @@ struct Program {
     const Backend *other;
     Program *instead; /* other's program, once that has happened */
     char *broke_why;  /* and why it has */
+    RunsAs before;    /* that */
+    GuardTask fell;   /* it has not where memory runs out in the very call */
 };
 
 typedef struct {

@@ -445,6 +445,15 @@ static void hand_states_over(Program *from, Program *to)
             memcpy(kept[i].value.data, old[i].value.data, kept[i].value.bytes);
 }
 
+/* What the call had made goes with it. */
+static void fall_lost(void *program)
+{
+    Program *p = program;
+    p->instead = NULL;
+    p->broke_why = NULL;
+    p->as = p->before;
+}
+
 /* `other` compiles the program anew, and tells why it runs there. */
 static bool session_fall(Program *p, Diag *d, const Diag *said)
 {
@@ -455,8 +464,10 @@ static bool session_fall(Program *p, Diag *d, const Diag *said)
     arena_free(&a);
     diag_warn(d, WARN_FALLBACK, (Loc){ 0 }, "%s does this program from here on: %s",
               p->other->name, why.s);
-    Program *q = compile_for(p->other, p->module, p->func, d);
+    p->before = p->as;
     p->broke_why = why.s;
+    guard_task(&p->fell, fall_lost, p);
+    Program *q = compile_for(p->other, p->module, p->func, d);
     if (!q) return false;
     hand_states_over(p, q);
     q->as.why = p->broke_why;
@@ -568,6 +579,7 @@ void program_reset(Program *p) { program_backend(p)->reset(session_now(p)); }
 void program_free(Program *p)
 {
     if (!p) return;
+    guard_task_end(&p->fell);
     for (int i = 0; p->wire && i < p->func->body->nparam; i++) tensor_free(&p->wire[i].held);
     for (int i = 0; p->left_out && i < p->func->body->nparam; i++)
         tensor_free(&p->left_out[i].tensor);

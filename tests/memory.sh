@@ -28,6 +28,7 @@ step() { # NAME COMMAND..: what it writes goes to o
 
 "$build/anec" -q net.anedsl --target m1 -o net/net.mil || exit 1
 "$build/anec" -q net/net.mil -o pack.mlpackage || exit 1
+"$build/anec" -q deep.anedsl --target m1 -o deep.mil || exit 1
 "$build/anerun" -q -b ref --random 1 -O in net/net.mil || exit 1
 
 step compile        "$build/anec" net.anedsl --target m4 -o o/net.mil
@@ -48,14 +49,26 @@ step compare        "$build/anerun" -b cpu --random 1 --compare sim:m3 net/net.m
 # The stand-in is another process's memory; what is cached is made before, or each run begins without.
 export ANEC_ANE_LIB="$build/libanesim.so" ANESIM_CHIP=m1 TMPDIR="$top/o"
 mkdir -p o
-ANEC_CACHE_DIR=$top/kept "$build/anerun" -q -b ane --random 1 -O in net/net.mil || exit 1
+for model in net/net.mil deep.mil; do
+    ANEC_CACHE_DIR=$top/kept "$build/anerun" -q -b ane --random 1 -O in $model || exit 1
+done
 ANEC_CACHE_DIR=$top/o/cache
 export ANEC_CACHE_DIR
 step engine         "$build/anerun" -b ane --random 1 -O o net/net.mil
+step engine-states  "$build/anerun" -b ane --random 1 --states --iterations 2 -O o state.mil
+step coreml         "$build/anerun" -b coreml --random 1 -O o net/net.mil
 step coreml-states  "$build/anerun" -b coreml --random 1 --states --iterations 2 -O o state.mil
+step coreml-plan    "$build/anerun" -b coreml --plan net/net.mil
 ANEC_CACHE_DIR=$top/kept
 step engine-hit     "$build/anerun" -b ane --random 1 -O o net/net.mil
+export ANESIM_FAULT=purge
+step engine-again   "$build/anerun" -b ane --random 1 -O o net/net.mil
+ANESIM_FAULT=eval-fails
+step engine-falls   "$build/anerun" -q -b auto --random 1 -O o net/net.mil
+unset ANESIM_FAULT
+step engine-row     "$build/anerun" -b ane --random 1 -O o deep.mil
 step classify       "$build/anerun" -b ane --random 1 -O o classify.mil
+step coreml-class   "$build/anerun" -b coreml --random 1 -O o classify.mil
 unset ANEC_ANE_LIB ANESIM_CHIP TMPDIR ANEC_CACHE_DIR
 
 step diff           "$build/anediff" net/net.mil pack.mlpackage

@@ -3,8 +3,10 @@
 
 #include "../../../ir/targets/targets.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
     const char *name, *what;
@@ -13,11 +15,24 @@ static const struct {
 #include "faults.def"
 };
 
-static bool fault_known(const char *name, size_t n)
+static int fault_row(const char *name, size_t n)
 {
-    for (size_t i = 0; i < COUNT(faults); i++)
-        if (strlen(faults[i].name) == n && !memcmp(faults[i].name, name, n)) return true;
-    return false;
+    for (int i = 0; i < (int)COUNT(faults); i++)
+        if (strlen(faults[i].name) == n && !memcmp(faults[i].name, name, n)) return i;
+    return -1;
+}
+
+/* Where ANESIM_STRUCK names a folder, it gets a file for each fault that something met with:
+ * tests/struck.sh holds them against the list. */
+static void fault_strikes(const char *name)
+{
+    static atomic_bool told[COUNT(faults)];
+    const char *dir = getenv("ANESIM_STRUCK");
+    char path[4096];
+    if (!dir || atomic_exchange(&told[fault_row(name, strlen(name))], true)) return;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    const int fd = open(path, O_WRONLY | O_CREAT, 0666);
+    if (fd >= 0) close(fd);
 }
 
 /* What follows NAME in the list: "", or ":WHAT.."; NULL: it is not there. */
@@ -25,9 +40,11 @@ static const char *fault_find(const char *name)
 {
     const char *s = getenv("ANESIM_FAULT");
     const char *found = NULL;
+    if (fault_row(name, strlen(name)) < 0)
+        standin_abort("faults.def has no row for the fault %s, which is asked for", name);
     for (; s && *s; s += *s == ',') {
         size_t word = strcspn(s, ",:");
-        if (!fault_known(s, word))
+        if (fault_row(s, word) < 0)
             standin_abort("ANESIM_FAULT: there is no fault %.*s", (int)word, s);
         if (strlen(name) == word && !memcmp(s, name, word)) found = s + word;
         s += strcspn(s, ",");
@@ -38,6 +55,7 @@ static const char *fault_find(const char *name)
 long fault(const char *name)
 {
     const char *s = fault_find(name);
+    if (s) fault_strikes(name);
     return !s ? 0 : *s == ':' ? strtol(s + 1, NULL, 10) : 1;
 }
 
@@ -45,7 +63,9 @@ bool fault_names(const char *name, const char *what)
 {
     const char *s = fault_find(name);
     size_t n = s && *s == ':' ? strcspn(s + 1, ",") : 0;
-    return n && strlen(what) == n && !memcmp(s + 1, what, n);
+    const bool strikes = n && strlen(what) == n && !memcmp(s + 1, what, n);
+    if (strikes) fault_strikes(name);
+    return strikes;
 }
 
 bool gives_nil(const char *name)

@@ -1,6 +1,8 @@
 /* memory.c -- memory of its own: what stands behind Apple's libraries is another process, so a
  * test that makes the program's requests for memory fail does not make these fail. Where the C
  * library can be named so. */
+#include "standin.h"
+
 #include <dirent.h>
 #include <dlfcn.h>
 #include <limits.h>
@@ -46,17 +48,22 @@ char *realpath(const char *path, char *to)
 /* What the C library asks for by itself is not counted either: tests/memory/nomem.c. */
 extern void nomem_hold(int on) __attribute__((weak));
 
+void standin_hold(bool on)
+{
+    if (nomem_hold) nomem_hold(on);
+}
+
 DIR *opendir(const char *path)
 {
     static DIR *(*real)(const char *path);
-    if (nomem_hold) nomem_hold(1);
+    standin_hold(true);
     void *found = real ? NULL : dlsym(RTLD_NEXT, "opendir");
     if (found) memcpy(&real, &found, sizeof real);
     DIR *dir = real(path);
-    if (nomem_hold) nomem_hold(0);
+    standin_hold(false);
     return dir;
 }
 
 #else
-typedef int SanitizersHaveTheirOwn;
+void standin_hold(bool on) { (void)on; }
 #endif

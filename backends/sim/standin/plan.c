@@ -309,7 +309,9 @@ static void plan_load(Id class, Sel sel, Id url, Id configuration, BlockObject *
     memcpy(m->handler, handler, handler->descriptor->size);
     standin_join();
     pthread_mutex_lock(&making);
+    standin_hold(true); /* a thread's stack is the system's */
     any = !pthread_create(&last, NULL, make_apart, m);
+    standin_hold(false);
     if (!any) standin_abort("no thread for a plan");
     pthread_mutex_unlock(&making);
 }

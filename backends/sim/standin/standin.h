@@ -65,6 +65,8 @@ bool raises(
     const char *name); /* this call of the function or selector: faults raise, raise-from */
 void may_raise(const char *function);
 
+/* What the C library asks for meanwhile is the system's memory, not the program's (memory.c). */
+void standin_hold(bool on);
 void *pool_push(void); /* of a thread of the stand-in's own */
 void pool_pop(void *token);
 void *object_new(Class *c); /* zeroed, count 1 */
