@@ -8,6 +8,7 @@ its own JOBS is 1. Each suite's last line is `NAME: N passed, N failed`; their s
 Fails when anything failed, or nothing ran."""
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -58,6 +59,8 @@ SUITES = [
     Suite("messages", "every message is given by some test", "tests/messages.py {build}", after=("units", "golden")),
     Suite("chips", "a made-up chip works in every tool", "tests/chips/run.sh {build}"),
     Suite("api", "what the library exports, and its clients", "tests/api.sh {build}"),
+    Suite("struck", "what can go wrong on the stand-in: sources, page, and what tests have met with",
+          "tests/struck.sh {build}", after=("units", "golden", "train", "first")),
     Suite("mutate", "the mutation runner itself", "tests/mutate/selftest.py"),
 ]
 
@@ -83,6 +86,7 @@ def run(suite, build):
     began = time.monotonic()
     environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     environment["JOBS"] = "1"
+    environment["ANESIM_STRUCK"] = os.path.join(os.path.abspath(build), "struck")  # struck.sh
     with tempfile.TemporaryFile() as log:
         command = suite.command.format(build=build, make=MAKE)
         status = subprocess.call(command, shell=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
@@ -144,6 +148,9 @@ def main():
     if unknown:
         sys.exit("check: there is no suite %s; --list names them" % ", ".join(sorted(unknown)))
     suites = [s for s in SUITES if not names or s.name in names]
+    if not names:
+        shutil.rmtree(os.path.join(build, "struck"), ignore_errors=True)
+    os.makedirs(os.path.join(build, "struck"), exist_ok=True)
     outcomes = Lanes(suites, build).run(int(os.environ.get("JOBS") or os.cpu_count() or 1))
     slow = sorted(outcomes.items(), key=lambda o: -o[1].seconds)
     print("seconds: " + ", ".join("%s %.0f" % (name, o.seconds) for name, o in slow))
