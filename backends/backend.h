@@ -41,6 +41,9 @@ struct Program {
     /* by parameter: what an optional input is when it is not given, or NULL */
     struct LeftOut *left_out;
     bool ran; /* it has results */
+    /* how many results program_results brings up to date, the first ones; 0: all. The rest are
+     * of no interest to who runs it (carry.c), and may be costly to read. */
+    int told;
     /* the last run failed, and neither by what was given nor by who watched */
     bool broke;
     /* does a run that broke, and all after it; NULL: such a run is an error */

@@ -1,9 +1,14 @@
-/* carry.c -- states on an engine, which has none: they are memory of the program's, which a run
- * takes in as inputs, and into which it writes what became of them.
+/* carry.c -- states on an engine, which has none: a run takes them in as inputs, and what became
+ * of them comes out as results.
  *
  * The engine's program is a copy in which each state is an input and a result (ir/passes/
  * states.c). A function that came so, with a note that says which input stands for a state
- * (ir/build_info.h), is taken in the same way. A run that fails leaves the states alone. */
+ * (ir/build_info.h), is taken in the same way.
+ *
+ * Where the engine can make an input the memory of a result (Backend.wire), the two change
+ * places before each run, and nothing is copied: the states are inside. They come out when
+ * somebody asks for them, who may change them, and go in again with the next run. Elsewhere
+ * each run copies them in and out. A run that fails leaves them as they were. */
 #include "carry.h"
 #include "under.h"
 
@@ -19,7 +24,10 @@ typedef struct {
     Program *inner;
     Binding *state;
     int *result; /* by state: which result of the copy it becomes; -1: it stays */
+    int *param;  /* and which parameter it is */
     int nstate;
+    bool wired;  /* results become inputs without a copy */
+    bool inside; /* what the states are is in the engine's memory alone */
     char *why;
 } Carried;
 
@@ -58,11 +66,40 @@ bool carry_wanted(const Backend *b, const Func *f, Diag *d)
 static void keep_states(Carried *c)
 {
     const Binding *from;
+    const int told = c->inner->told;
+    c->inner->told = 0;
     program_results(c->inner, &from);
+    c->inner->told = told;
     for (int i = 0; i < c->nstate; i++) {
         Tensor *t = &c->state[i].value;
         if (c->result[i] >= 0 && t->bytes)
             memcpy(t->data, from[c->result[i]].value.data, t->bytes);
+    }
+    c->inside = false;
+}
+
+/* Out of the memory that a run has left, where that failed or did not begin. */
+static bool recover_states(Carried *c, Diag *d)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < c->nstate; i++) {
+        Tensor was = { 0 }, *t = &c->state[i].value;
+        if (c->result[i] < 0) continue;
+        ok = c->inner->backend->given(c->inner, c->param[i], d, &was);
+        if (ok && t->bytes) memcpy(t->data, was.data, t->bytes);
+        tensor_free(&was);
+    }
+    c->inside = c->inside && !ok;
+    return ok;
+}
+
+/* All of them go in, or none: without memory it is what is there. */
+static void give_states(const Carried *c, Binding *to)
+{
+    for (int i = 0; i < c->nstate; i++) {
+        to[i] = c->state[i];
+        to[i].value.owned = false;
+        if (c->inside) to[i].value.data = NULL;
     }
 }
 
@@ -72,13 +109,13 @@ static bool carry_run(Program *p, Diag *d, const Binding *in, int nin, const Run
     Arena a = { 0 };
     Binding *all = NEW_ARRAY(&a, nin + c->nstate + 1, Binding);
     memcpy(all, in, (size_t)nin * sizeof *all);
-    for (int i = 0; i < c->nstate; i++) {
-        all[nin + i] = c->state[i];
-        all[nin + i].value.owned = false;
-    }
-    const bool ok = program_run(c->inner, d, all, nin + c->nstate, opt);
+    bool ok = !c->inside || c->inner->ran || recover_states(c, d);
+    give_states(c, all + nin);
+    ok = ok && program_run(c->inner, d, all, nin + c->nstate, opt);
     p->broke = c->inner->broke;
-    if (ok) keep_states(c);
+    if (!ok && c->inside) recover_states(c, d);
+    if (ok) c->inside = c->wired;
+    if (ok && !c->wired) keep_states(c);
     arena_free(&a);
     return ok;
 }
@@ -92,8 +129,14 @@ static int carry_results(Program *p, const Binding **out)
 
 static int carry_states(Program *p, Binding **out)
 {
-    *out = carried_of(p)->state;
-    return carried_of(p)->nstate;
+    Carried *c = carried_of(p);
+    Diag quiet = { .quiet = true };
+    if (c->inside && c->inner->ran) keep_states(c);
+    else if (c->inside && !recover_states(c, &quiet))
+        mem_out(c->state->value.bytes); /* its surfaces cannot be locked any more */
+    diag_free(&quiet);
+    *out = c->state;
+    return c->nstate;
 }
 
 static void carry_reset(Program *p)
@@ -101,6 +144,7 @@ static void carry_reset(Program *p)
     Carried *c = carried_of(p);
     for (int i = 0; i < c->nstate; i++)
         if (c->state[i].value.bytes) memset(c->state[i].value.data, 0, c->state[i].value.bytes);
+    c->inside = false;
     program_reset(c->inner);
 }
 
@@ -117,6 +161,7 @@ static void carry_free(Program *p)
     for (int i = 0; i < c->nstate; i++) tensor_free(&c->state[i].value);
     mem_free(c->state);
     mem_free(c->result);
+    mem_free(c->param);
     mem_free(c->why);
     mem_free(c);
 }
@@ -135,8 +180,9 @@ static bool take_states(Module *m, const Backend *b, Diag *d)
     return ok;
 }
 
-static bool add_state(Carried *c, const Func *f, const Value *v, Diag *d)
+static bool add_state(Carried *c, const Func *f, int param, Diag *d)
 {
+    const Value *v = f->body->param[param];
     Binding *s = &c->state[c->nstate];
     const Type *t = v->type;
     Arena a = { 0 };
@@ -146,6 +192,7 @@ static bool add_state(Carried *c, const Func *f, const Value *v, Diag *d)
     arena_free(&a);
     if (!known || !tensor_alloc(&s->value, d, t->dtype, &t->shape)) return false;
     s->name = v->name;
+    c->param[c->nstate] = param;
     c->result[c->nstate++] = carried_result(f, v);
     return true;
 }
@@ -155,20 +202,37 @@ static bool make_states(Carried *c, const Func *f, Diag *d)
     const Block *b = f->body;
     const size_t n = (size_t)b->nparam + 1;
     if (!(c->state = mem_zero(n, sizeof *c->state))
-        || !(c->result = mem_zero(n, sizeof *c->result)))
+        || !(c->result = mem_zero(n, sizeof *c->result))
+        || !(c->param = mem_zero(n, sizeof *c->param)))
         mem_out(n * sizeof *c->state);
     bool ok = true;
     for (int i = 0; ok && i < b->nparam; i++)
-        if (carried_is(f, b->param[i])) ok = add_state(c, f, b->param[i], d);
+        if (carried_is(f, b->param[i])) ok = add_state(c, f, i, d);
     carried_forget(c->own); /* for what runs it they are inputs */
     return ok;
 }
 
-static char *carry_also(const char *why)
+static char *carry_also(const Carried *c, const char *why)
 {
     Buf b = { 0 };
-    buf_printf(&b, "%s%sits states are kept outside", why ? why : "", why ? "; " : "");
+    buf_printf(&b, "%s%sits states are kept %s", why ? why : "", why ? "; " : "",
+               c->wired ? "in its memory" : "outside");
     return b.s;
+}
+
+/* Each state that is written becomes an input of the next run where it lies; all or none. */
+static void wire_states(Carried *c, int nresult)
+{
+    Program *p = c->inner;
+    int n = 0;
+    if (!p->backend->wire) return;
+    while (n < c->nstate
+           && (c->result[n] < 0 || p->backend->wire(p, c->param[n], p, c->result[n])))
+        n++;
+    c->wired = n == c->nstate;
+    while (!c->wired && n-- > 0)
+        if (c->result[n] >= 0) p->backend->wire(p, c->param[n], NULL, 0);
+    if (c->wired) p->told = nresult;
 }
 
 static bool make_inner(Carried *c, const Backend *b, const Func *f, Diag *d)
@@ -201,7 +265,8 @@ Program *carry_compile(const Backend *b, const Module *m, const Func *f, Diag *d
         carry_free(&c->base);
         return NULL;
     }
+    wire_states(c, f->body->nresult);
     c->base.as = c->inner->as;
-    c->base.as.why = c->why = carry_also(c->inner->as.why);
+    c->base.as.why = c->why = carry_also(c, c->inner->as.why);
     return &c->base;
 }

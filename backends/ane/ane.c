@@ -16,6 +16,7 @@ typedef struct {
     /* an input: whose result it is, once that has run; this program itself: */
     AneProgram *source;
     int result; /* the two surfaces change places before each run */
+    bool stale; /* a result that is in its surface alone */
 } AneSlot;
 
 struct AneProgram {
@@ -27,7 +28,7 @@ struct AneProgram {
     Id request;        /* NULL: to be made */
     Binding *result;
     bool checked;   /* the first run has shown that results are written */
-    bool stale;     /* results are in their surfaces alone */
+    bool ahead;     /* surfaces of results have not changed places since they were written */
     GuardTask lost; /* gives it up when memory runs out in the call that makes it */
 };
 
@@ -284,6 +285,7 @@ static void follow_wires(AneProgram *p)
         in->surface = *from;
         if (in->source == p) {
             *from = was;
+            p->ahead = false;
         } else {
             objc_keep(ane_open_engine(p)->objc, in->surface);
             mem_follow(p, in->surface);
@@ -332,25 +334,28 @@ static bool ane_run(Program *program, Diag *d, const Binding *in, int nin,
     ok = ok && ane_evaluate(p, d) && (p->checked || check_written(p, d));
     phase_end(phase, "run");
     p->checked |= ok;
-    p->stale = ok;
     p->base.broke = !ok;
+    for (int i = 0; i < p->base.func->body->nresult; i++) p->out[i].stale = ok;
     guard_task_end(&lost);
     ane_model_end(p->model);
-    return ok && report_results(p, opt);
+    ok = ok && report_results(p, opt);
+    p->ahead |= ok; /* who watches may have ended it: then inputs stay what they were */
+    return ok;
 }
 
 static int ane_results(Program *program, const Binding **out)
 {
     AneProgram *p = (AneProgram *)program;
-    const int n = p->base.func->body->nresult;
-    for (int i = 0; p->stale && i < n; i++) {
+    const int n = p->base.told ? p->base.told : p->base.func->body->nresult;
+    for (int i = 0; i < n; i++) {
+        if (!p->out[i].stale) continue;
         const void *base = engine_lock(ane_open_engine(p), p->out[i].surface, SURFACE_READ);
         /* it was locked when the run ended: the system has no room for it now */
         if (!base) mem_out(p->out[i].port.bytes);
         surface_read(base, &p->out[i].port, &p->result[i].value);
         engine_unlock(ane_open_engine(p), p->out[i].surface, SURFACE_READ);
+        p->out[i].stale = false;
     }
-    p->stale = false;
     *out = p->result;
     return n;
 }
@@ -405,12 +410,14 @@ static bool ane_wire(Program *to, int param, Program *from, int result)
     return true;
 }
 
-/* A run that broke has left its inputs as they were. */
+/* A run that broke has left its inputs as they were; one that did not begin has left what was
+ * to be its input where it was a result. */
 static bool ane_given(Program *program, int param, Diag *d, Tensor *out)
 {
     AneProgram *p = (AneProgram *)program;
     const Value *v = p->base.func->body->param[param];
     const AneSlot *s = &p->in[param];
+    if (s->source == p && p->ahead) s = &p->out[s->result];
     if (!tensor_alloc(out, d, v->type->dtype, &v->type->shape)) return false;
     const void *base = engine_lock(ane_open_engine(p), s->surface, SURFACE_READ);
     if (!base) return diag_fail(d, "the surface of %s cannot be locked", v->name);

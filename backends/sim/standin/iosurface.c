@@ -74,6 +74,9 @@ EXPORTED(int, IOSurfaceLock, (Id o, uint32_t how, uint32_t *seed))
     Surface *s = expect(o, &surface_class, "IOSurfaceLock");
     (void)seed;
     if (fault("no-lock")) return 1;
+    if (fault("locks-told"))
+        fprintf(stderr, "anesim: locked to %s: %zu bytes\n", how & 1 ? "read" : "write",
+                s->bytes);
     pthread_mutex_lock(&lock);
     if (how & 1) s->readers++;
     else s->writers++;

@@ -23,7 +23,7 @@ struct Compiled {
 /* ---- layout ------------------------------------------------------------------------------ */
 
 /* The last dimension is a row; the two before are height and channels. */
-static void standin_program_place(StandinPlace *p, const Value *v)
+static void standin_program_place(StandinPlace *p, const Value *v, bool result)
 {
     const Type *t = v->type;
     const int rank = t->shape.rank;
@@ -42,6 +42,7 @@ static void standin_program_place(StandinPlace *p, const Value *v)
                          .width = of_last[0],
                          .element = dtypes[t->dtype].bits / 8 };
     p->row = ((size_t)p->width * (size_t)p->element + ENGINE_ROW - 1) / ENGINE_ROW * ENGINE_ROW;
+    if (result && fault("result-rows")) p->row += ENGINE_ROW;
     p->plane = p->row * (size_t)p->height;
     p->batch_stride = p->plane * (size_t)p->channels + (fault("batch-stride") ? 2 * p->row : 0);
     p->bytes = p->batch_stride * (size_t)batch;
@@ -80,7 +81,7 @@ static bool place_all(Compiled *c, Procedure *p, const Func *f, int first[2], Bu
         place_of[k] = NEW_ARRAY(&c->arena, n[k] + 1, StandinPlace);
         for (int i = 0; i < n[k]; i++) {
             if (!standin_program_placeable(values[k][i], why)) return false;
-            standin_program_place(&place_of[k][i], values[k][i]);
+            standin_program_place(&place_of[k][i], values[k][i], k == 1);
         }
         qsort(place_of[k], (size_t)n[k], sizeof **place_of,
               machine().by_size ? by_size : by_name);
