@@ -42,8 +42,9 @@ struct Step {
     Opset opset;
     StepArg *arg;
     int narg;
-    int *out;  /* op->nout slots */
-    int *drop; /* slots that nothing reads after this step */
+    const signed char *choice; /* Call.choice: which words its parameters have */
+    int *out;                  /* op->nout slots */
+    int *drop;                 /* slots that nothing reads after this step */
     int ndrop;
     Steps **block; /* op->nblock */
     /* executions of an impure op since a reset */

@@ -160,9 +160,9 @@ bool power_of(const FlatLower *l, ElemOp *op)
 
 bool gelu_of(const FlatLower *l, ElemOp *op)
 {
-    const char *mode = call_str(l->c, P_mode);
-    if (!strcmp(mode, "TANH_APPROXIMATION")) *op = ELEM_gelu_tanh;
-    if (!strcmp(mode, "SIGMOID_APPROXIMATION")) *op = ELEM_gelu_sigmoid;
+    const int mode = call_chosen(l->c, P_mode);
+    if (mode == GELU_TANH) *op = ELEM_gelu_tanh;
+    if (mode == GELU_SIGMOID) *op = ELEM_gelu_sigmoid;
     return true;
 }
 

@@ -188,12 +188,12 @@ static bool is_usual(const FlatLower *l)
 {
     static const struct {
         ParamId p;
-        const char *name;
-    } usual[] = { { P_recurrent_activation, "sigmoid" },
-                  { P_cell_activation, "tanh" },
-                  { P_activation, "tanh" } };
+        Activation is;
+    } usual[] = { { P_recurrent_activation, ACT_SIGMOID },
+                  { P_cell_activation, ACT_TANH },
+                  { P_activation, ACT_TANH } };
     for (size_t i = 0; i < COUNT(usual); i++)
-        if (strcmp(call_str(l->c, usual[i].p), usual[i].name)) return false;
+        if (call_chosen(l->c, usual[i].p) != (int)usual[i].is) return false;
     return !call_has(l->c, P_clip) && !call_has(l->c, P_peephole)
         && !call_has(l->c, P_peephole_back);
 }

@@ -260,12 +260,12 @@ int part_inputs(const Func *part, Arena *a, const Record *r, const Binding *in, 
 /* Statements that take two equal tensors, or one, and give such a one: one of them must run. */
 static const struct {
     DClass cls;
-    const char *op;
+    int op;
     bool two;
 } controls[] = {
-    { CLASS_FLOAT, "relu", false }, { CLASS_FLOAT, "add", true },
-    { CLASS_FLOAT, "mul", true },   { CLASS_INT, "add", true },
-    { CLASS_UINT, "add", true },    { CLASS_BOOL, "logical_not", false },
+    { CLASS_FLOAT, OP_relu, false }, { CLASS_FLOAT, OP_add, true },
+    { CLASS_FLOAT, OP_mul, true },   { CLASS_INT, OP_add, true },
+    { CLASS_UINT, OP_add, true },    { CLASS_BOOL, OP_logical_not, false },
 };
 
 Module *part_control(const Func *f, const Type *t, int i)
@@ -280,9 +280,9 @@ Module *part_control(const Func *f, const Type *t, int i)
     while (g->body->last) op_unlink(g->body->last);
     g->body->nparam = 0;
     Value *x = block_param(g->body, "x", module_tensor(m, t->dtype, &t->shape), (Loc){ 0 });
-    Op *op = op_new(m, g->body, NULL, module_name(m, controls[row].op), (Loc){ 0 });
-    op_arg_add(m, op, op_arg_new(m, op, module_name(m, "x")), x);
-    if (controls[row].two) op_arg_add(m, op, op_arg_new(m, op, module_name(m, "y")), x);
+    Op *op = op_new(m, g->body, NULL, module_name(m, ops[controls[row].op].name), (Loc){ 0 });
+    op_set_arg(m, op, P_x, x);
+    if (controls[row].two) op_set_arg(m, op, P_y, x);
     Value *y = op_out(m, op, module_name(m, "y"), x->type, (Loc){ 0 });
     op_set_name(m, op, y->name);
     block_result(g->body, y);

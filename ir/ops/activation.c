@@ -47,13 +47,7 @@ bool infer_softmax(Call *c)
 
 bool infer_gelu(Call *c)
 {
-    const char *mode = call_str(c, P_mode);
-    if (call_known(c, P_mode) && strcmp(mode, "EXACT") && strcmp(mode, "TANH_APPROXIMATION")
-        && strcmp(mode, "SIGMOID_APPROXIMATION"))
-        return call_error(c,
-                          "mode \"%s\" is none of EXACT, TANH_APPROXIMATION and "
-                          "SIGMOID_APPROXIMATION",
-                          mode);
+    if (call_known(c, P_mode) && call_choice(c, P_mode) < 0) return false;
     return call_out(c, call_dtype(c, P_x), *call_shape(c, P_x));
 }
 
@@ -119,10 +113,10 @@ static double gelu_sigmoid(double x, double a, double b)
 
 bool eval_gelu(Call *c)
 {
-    const char *mode = call_str(c, P_mode);
-    Pointwise f = { .number = !strcmp(mode, "TANH_APPROXIMATION")    ? gelu_tanh
-                            : !strcmp(mode, "SIGMOID_APPROXIMATION") ? gelu_sigmoid
-                                                                     : gelu_exact };
+    static double (*const meant[GELU_COUNT])(double, double, double) = {
+        [GELU_EXACT] = gelu_exact, [GELU_TANH] = gelu_tanh, [GELU_SIGMOID] = gelu_sigmoid
+    };
+    const Pointwise f = { .number = meant[call_chosen(c, P_mode)] };
     return eval_pointwise(c, &f);
 }
 
@@ -306,10 +300,10 @@ bool grad_gelu(Grad *g)
 {
     Act a;
     if (!open_act(g, &a)) return true;
-    const char *mode = grad_str(g, P_mode);
-    Value *slope = !strcmp(mode, "EXACT")              ? gelu_slope_exact(&a)
-                 : !strcmp(mode, "TANH_APPROXIMATION") ? gelu_slope_tanh(&a)
-                                                       : gelu_slope_sigmoid(&a);
+    const int mode = grad_choice(g, P_mode);
+    Value *slope = mode == GELU_EXACT ? gelu_slope_exact(&a)
+                 : mode == GELU_TANH  ? gelu_slope_tanh(&a)
+                                      : gelu_slope_sigmoid(&a);
     return activation_done(g, grad_times(a.b, a.d, slope));
 }
 

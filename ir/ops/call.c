@@ -82,7 +82,7 @@ bool call_bool(const Call *c, ParamId p)
     const Tensor *t = scalar_of(c, p);
     const char *def = default_of(c, p);
     if (t) return tensor_int(t, 0) != 0;
-    return def && !strcmp(def, "true");
+    return def && *def == 't';
 }
 
 const char *call_str(const Call *c, ParamId p)
@@ -90,6 +90,43 @@ const char *call_str(const Call *c, ParamId p)
     const Tensor *t = scalar_of(c, p);
     if (t && t->dtype == DT_STRING) return ((const char *const *)t->data)[0];
     return default_of(c, p);
+}
+
+int call_chosen(const Call *c, ParamId p)
+{
+    const int at = place_of(c, p);
+    return c->choice ? c->choice[at] : domain_choice(c->info->param[at].dom, call_str(c, p));
+}
+
+int call_choice(Call *c, ParamId p)
+{
+    const int at = call_chosen(c, p);
+    if (at >= 0) return at;
+    const char *s = call_str(c, p);
+    call_error(c, "%s is \"%s\"; it must be %s", param_names[p], s ? s : "",
+               domain_words(c->arena, c->info->param[place_of(c, p)].dom));
+    return -1;
+}
+
+DType call_type_named(const Call *c, ParamId p)
+{
+    const int t = call_chosen(c, p);
+    return t < 0 ? DT_NONE : (DType)t;
+}
+
+const signed char *op_choices(const Op *op, Opset o, Arena *a)
+{
+    const Param *p = ops[op->kind].param;
+    signed char *all = NULL;
+    for (int i = 0; p[i].name; i++) {
+        if (domain_types(p[i].dom, o) != 1u << DT_STRING) continue;
+        const Value *given = op_value(op, p[i].id);
+        const char *word = given ? value_string(given) : p[i].def;
+        if ((given && !word) || ops[op->kind].flags & F_CONSTEXPR) return NULL;
+        if (!all) all = memset(arena_alloc(a, MAX_PARAM), -1, MAX_PARAM);
+        all[i] = (signed char)domain_choice(p[i].dom, word);
+    }
+    return all;
 }
 
 int call_ints(const Call *c, ParamId p, int64_t *out, int max)

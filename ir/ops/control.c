@@ -66,7 +66,7 @@ static bool append_extents(Call *c, Shape *s, const CallArg *a)
 bool infer_make_list(Call *c)
 {
     const char *name = call_str(c, P_dtype);
-    DType t = dtype_find(name, strlen(name));
+    DType t = call_type_named(c, P_dtype);
     Shape s = { .rank = 0 };
     int64_t n = call_int(c, P_init_length);
     if (t == DT_NONE || !(domain_types(DOM_ANY, c->opset) >> t & 1))

@@ -91,11 +91,11 @@ static void doubt_avg_pool(Call *c)
 /* Of the modes but "constant". */
 static void doubt_pad(Call *c)
 {
-    const char *mode = call_str(c, P_mode);
+    const int mode = call_chosen(c, P_mode);
     const Shape *x = call_shape(c, P_x);
     int64_t pad[2 * MAX_RANK];
     const int n = call_ints(c, P_pad, pad, COUNT(pad));
-    if (!strcmp(mode, "constant")) return;
+    if (mode == EXTEND_CONSTANT) return;
     for (int i = 0; i < n; i++) {
         const int axis = x->rank - n / 2 + i / 2;
         const bool outer = pad[i] && axis < x->rank - 2;
@@ -105,13 +105,13 @@ static void doubt_pad(Call *c)
                 c->diag, WARN_UNRELIABLE, c->loc,
                 "pad: mode \"%s\" is asked for at axis %d of x; Core ML is known to refuse it "
                 "but for the last two: transpose, or mirror by slices",
-                mode, axis);
+                call_str(c, P_mode), axis);
         else
             diag_warn(
                 c->diag, WARN_UNRELIABLE, c->loc,
                 "pad: mode \"%s\" is to make %lld entries at axis %d of x, which has %lld; "
                 "Core ML defines at most as many",
-                mode, (long long)pad[i], axis, (long long)x->dim[axis]);
+                call_str(c, P_mode), (long long)pad[i], axis, (long long)x->dim[axis]);
         return;
     }
 }

@@ -122,16 +122,10 @@ bool infer_gathers(Call *c)
 
 bool infer_scatters(Call *c)
 {
-    static const char *const modes[] = { "add", "sub", "mul", "div", "max", "min", "update" };
     const Shape *data = call_shape(c, P_data), *updates = call_shape(c, P_updates);
-    const char *mode = call_str(c, P_mode);
     RowPlan p;
     Shape rows;
-    size_t i = 0;
-    while (i < COUNT(modes) && strcmp(modes[i], mode)) i++;
-    if (i == COUNT(modes))
-        return call_error(c, "mode \"%s\" is none of add, sub, mul, div, max, min, update",
-                          mode);
+    if (call_choice(c, P_mode) < 0) return false;
     if (!row_plan(c, P_data, &p, &rows) || !indices_valid(c, &p, data)) return false;
     if (!shape_fits(&rows, updates))
         return call_error(
@@ -256,35 +250,30 @@ bool eval_gathers(Call *c)
 /* ---- scatter: each update rounds once into the element it changes ------------------------ */
 
 /* As numpy's minimum and maximum: NaN wins. */
-static double fold_float(char mode, double a, double b)
+static double fold_float(ScatterMode mode, double a, double b)
 {
     switch (mode) {
-    case 'a': return a + b;
-    case 's': return a - b;
-    case 'm': return a * b;
-    case 'd': return a / b;
-    case '<': return isnan(a) || a < b ? a : b;
-    case '>': return isnan(a) || a > b ? a : b;
+    case SCATTER_ADD: return a + b;
+    case SCATTER_SUB: return a - b;
+    case SCATTER_MUL: return a * b;
+    case SCATTER_DIV: return a / b;
+    case SCATTER_MIN: return isnan(a) || a < b ? a : b;
+    case SCATTER_MAX: return isnan(a) || a > b ? a : b;
     default: return b;
     }
 }
 
-static int64_t fold_int(char mode, int64_t a, int64_t b)
+static int64_t fold_int(ScatterMode mode, int64_t a, int64_t b)
 {
     switch (mode) {
-    case 'a': return a + b;
-    case 's': return a - b;
-    case 'm': return a * b;
-    case 'd': return a / b;
-    case '<': return a < b ? a : b;
-    case '>': return a > b ? a : b;
+    case SCATTER_ADD: return a + b;
+    case SCATTER_SUB: return a - b;
+    case SCATTER_MUL: return a * b;
+    case SCATTER_DIV: return a / b;
+    case SCATTER_MIN: return a < b ? a : b;
+    case SCATTER_MAX: return a > b ? a : b;
     default: return b;
     }
-}
-
-static char mode_of(const char *mode)
-{
-    return !strcmp(mode, "max") ? '>' : !strcmp(mode, "min") ? '<' : mode[0];
 }
 
 bool eval_scatters(Call *c)
@@ -292,7 +281,7 @@ bool eval_scatters(Call *c)
     const Tensor *updates = call_val(c, P_updates);
     Tensor *res = c->res[0];
     bool floats = dtype_is_float(res->dtype);
-    char mode = mode_of(call_str(c, P_mode));
+    const ScatterMode mode = (ScatterMode)call_chosen(c, P_mode);
     GatherRows r;
     if (!rows_of(c, P_data, &r)) return false;
     move_all(call_val(c, P_data), res);
@@ -305,7 +294,8 @@ bool eval_scatters(Call *c)
                 continue;
             }
             int64_t b = tensor_int(updates, u);
-            if (mode == 'd' && !b) return call_error(c, "updates[%zu] is 0: division by it", u);
+            if (mode == SCATTER_DIV && !b)
+                return call_error(c, "updates[%zu] is 0: division by it", u);
             tensor_set_int(res, at, fold_int(mode, tensor_int(res, at), b));
         }
     return true;
@@ -356,10 +346,11 @@ static bool gather_scattered(Grad *g, int op, int gather, bool has_axis)
 {
     Builder *b = g->b;
     Value *const d = g->dy[0];
-    const char *mode = grad_str(g, P_mode);
-    const bool add = !strcmp(mode, "add"), sub = !strcmp(mode, "sub");
-    if (!add && !sub && strcmp(mode, "update") != 0)
-        return grad_error(g, "mode \"%s\" has none; add, sub and update have", mode);
+    const int mode = grad_choice(g, P_mode);
+    const bool add = mode == SCATTER_ADD, sub = mode == SCATTER_SUB;
+    if (!add && !sub && mode != SCATTER_UPDATE)
+        return grad_error(g, "mode \"%s\" has none; add, sub and update have",
+                          grad_str(g, P_mode));
     if (grad_wants(g, P_data)) {
         Value *none = add || sub ? NULL : grad_zeros(b, grad_arg(g, P_updates));
         const Arg with[] = { { .param = P_data, .val = (Value **)(uintptr_t)&d, .count = 1 },

@@ -36,6 +36,7 @@ double grad_float(const Grad *g, ParamId p);
 int64_t grad_int(const Grad *g, ParamId p);
 bool grad_bool(const Grad *g, ParamId p);
 const char *grad_str(const Grad *g, ParamId p);
+int grad_choice(const Grad *g, ParamId p);         /* as call_chosen */
 int grad_axis(const Grad *g, ParamId p, int rank); /* counted from the start */
 /* The statement as a call, for the plans that inference makes; in scratch. NULL after an
  * error. */

@@ -87,7 +87,7 @@ bool grad_bool(const Grad *g, ParamId name)
 {
     bool v;
     const Value *given = grad_arg(g, name);
-    return given && value_bool(given, &v) ? v : !strcmp(default_of(g, name), "true");
+    return given && value_bool(given, &v) ? v : *default_of(g, name) == 't';
 }
 
 const char *grad_str(const Grad *g, ParamId name)
@@ -95,6 +95,11 @@ const char *grad_str(const Grad *g, ParamId name)
     const Value *given = grad_arg(g, name);
     const char *text = given ? value_string(given) : NULL;
     return text ? text : default_of(g, name);
+}
+
+int grad_choice(const Grad *g, ParamId name)
+{
+    return domain_choice(op_param_of(&ops[g->op->kind], name)->dom, grad_str(g, name));
 }
 
 int grad_axis(const Grad *g, ParamId name, int rank)

@@ -94,7 +94,7 @@ static bool bilinear_grid(Call *c, Resize *r)
 
 static bool named_grid(Call *c, Resize *r)
 {
-    int g = call_mode(c, P_sampling_mode, grid_names, GRID_COUNT);
+    int g = call_choice(c, P_sampling_mode);
     r->grid = g < 0 ? GRID_DEFAULT : (Grid)g;
     return g >= 0;
 }
@@ -126,11 +126,8 @@ static bool target_shape(Call *c, const Shape *x, Resize *r)
 
 static bool resize_any(Call *c, const Shape *x, Resize *r)
 {
-    static const char *const modes[] = {
-        [PICK_LINEAR] = "LINEAR", [PICK_ROUND] = "NEAREST_NEIGHBOR"
-    };
-    int m = call_mode(c, P_interpolation_mode, modes, COUNT(modes));
-    r->pick = m < 0 ? PICK_LINEAR : (Pick)m;
+    int m = call_choice(c, P_interpolation_mode);
+    r->pick = m == RESIZE_ROUND ? PICK_ROUND : PICK_LINEAR;
     return m >= 0 && named_grid(c, r) && target_shape(c, x, r);
 }
 
@@ -171,13 +168,12 @@ bool infer_resize(Call *c)
 
 bool points_of(Call *c, Points *p)
 {
-    static const char *const picks[] = { [PICK_LINEAR] = "bilinear", [PICK_ROUND] = "nearest" };
-    int pick = call_mode_any_case(c, P_sampling_mode, picks, COUNT(picks));
-    int edge = pick < 0 ? -1 : call_mode_any_case(c, P_padding_mode, edge_names, EDGE_COUNT);
-    int coord = edge < 0 ? -1
-                         : call_mode_any_case(c, P_coordinates_mode, coord_names, COORD_COUNT);
+    int pick = call_choice(c, P_sampling_mode);
+    int edge = pick < 0 ? -1 : call_choice(c, P_padding_mode);
+    int coord = edge < 0 ? -1 : call_choice(c, P_coordinates_mode);
     if (coord < 0) return false;
-    *p = (Points){ (Pick)pick, (Edge)edge, (Coord)coord, call_bool(c, P_align_corners) };
+    *p = (Points){ pick == SAMPLE_ROUND ? PICK_ROUND : PICK_LINEAR, (Edge)edge, (Coord)coord,
+                   call_bool(c, P_align_corners) };
     return true;
 }
 
@@ -246,13 +242,6 @@ bool infer_affine(Call *c)
 
 /* ---- crop_resize ------------------------------------------------------------------------- */
 
-const char *const box_modes[BOX_MODES] = {
-    [BOX_CORNERS_HW] = "CORNERS_HEIGHT_FIRST",
-    [BOX_CORNERS_WH] = "CORNERS_WIDTH_FIRST",
-    [BOX_CENTER_HW] = "CENTER_SIZE_HEIGHT_FIRST",
-    [BOX_CENTER_WH] = "CENTER_SIZE_WIDTH_FIRST",
-};
-
 /* Up to ios16: roi is [n, 1, 4 or 5, 1, 1], the result [n, batch or 1, channels, height,
  * width]. */
 static bool infer_roi(Call *c, const Shape *x, int64_t h, int64_t w)
@@ -301,9 +290,8 @@ bool infer_crop_resize(Call *c)
     const Shape *x = call_shape(c, P_x);
     int64_t h, w;
     if (!check_rank(c, P_x, 4, 4) || !not_empty(c, x) || !image_target(c, P_target_height, &h)
-        || !image_target(c, P_target_width, &w)
-        || call_mode(c, P_sampling_mode, grid_names, GRID_COUNT) < 0
-        || call_mode(c, P_box_coordinate_mode, box_modes, BOX_MODES) < 0)
+        || !image_target(c, P_target_width, &w) || call_choice(c, P_sampling_mode) < 0
+        || call_choice(c, P_box_coordinate_mode) < 0)
         return false;
     return call_has(c, P_roi) ? infer_roi(c, x, h, w) : infer_boxes(c, x, h, w);
 }

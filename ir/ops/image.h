@@ -26,15 +26,4 @@ typedef struct {
 
 bool points_of(Call *c, Points *p);
 
-/* ---- boxes of crop_resize ---------------------------------------------------------------- */
-
-typedef enum {
-    BOX_CORNERS_HW,
-    BOX_CORNERS_WH,
-    BOX_CENTER_HW,
-    BOX_CENTER_WH,
-    BOX_MODES
-} BoxMode;
-extern const char *const box_modes[BOX_MODES];
-
 #endif

@@ -248,8 +248,8 @@ bool eval_crop_resize(Call *c)
                .edge = c->opset < OPSET_IOS16 ? EDGE_BORDER : EDGE_CONSTANT,
                .in = { x->dim[2], x->dim[3] },
                .out = { call_int(c, P_target_height), call_int(c, P_target_width) } };
-    int g = call_mode(c, P_sampling_mode, grid_names, GRID_COUNT);
-    int m = call_mode(c, P_box_coordinate_mode, box_modes, BOX_MODES);
+    int g = call_choice(c, P_sampling_mode);
+    int m = call_choice(c, P_box_coordinate_mode);
     if (g < 0 || m < 0 || !c->res[0]->count) return g >= 0 && m >= 0;
     k.grid = (Grid)g;
     k.mode = (BoxMode)m;

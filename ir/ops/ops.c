@@ -16,6 +16,62 @@ DTypes domain_types(Domain d, Opset o)
     return domains[d][step];
 }
 
+/* ---- words ------------------------------------------------------------------------------- */
+
+#define WORD(prefix, name, word) word
+#define CHOICE(type, prefix, any, ...)                                                         \
+    static const char *const words_##type[] = { __VA_ARGS__ };
+#include "choices.def"
+
+static const struct {
+    const char *const *word;
+    int count;
+    bool any_case;
+} choices[DOM_COUNT] = {
+#define CHOICE(type, prefix, any, ...) [DOM_##type] = { words_##type, prefix##_COUNT, any },
+#include "choices.def"
+};
+
+static char domain_lower(char ch)
+{
+    return ch >= 'A' && ch <= 'Z' ? (char)(ch - 'A' + 'a') : ch;
+}
+
+static bool same_in_any_case(const char *a, const char *b)
+{
+    while (*a && domain_lower(*a) == domain_lower(*b)) a++, b++;
+    return domain_lower(*a) == domain_lower(*b);
+}
+
+int domain_choice(Domain d, const char *word)
+{
+    if (!word) return -1;
+    if (d == DOM_TypeName) {
+        const DType t = dtype_find(word, strlen(word));
+        return t == DT_NONE ? -1 : (int)t;
+    }
+    for (int i = 0; i < choices[d].count; i++)
+        if (choices[d].any_case ? same_in_any_case(word, choices[d].word[i])
+                                : !strcmp(word, choices[d].word[i]))
+            return i;
+    return -1;
+}
+
+/* "a", "b" or "c" */
+const char *domain_words(Arena *a, Domain d)
+{
+    Buf b = { 0 };
+    for (int i = 0; i < choices[d].count; i++)
+        buf_printf(&b, "%s\"%s\"",
+                   !i                         ? ""
+                   : i + 1 < choices[d].count ? ", "
+                                              : " or ",
+                   choices[d].word[i]);
+    const char *words = arena_strndup(a, b.s ? b.s : "", b.len);
+    buf_free(&b);
+    return words;
+}
+
 DType dtype_wider(DType t)
 {
     static const DType wider[DT_COUNT] = {

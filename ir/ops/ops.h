@@ -24,6 +24,15 @@ typedef enum {
 #include "domains.def"
     DOM_COUNT
 } Domain;
+
+/* The words that a domain of choices.def has, each an enumerator. */
+#define CHOICE(type, prefix, any, ...) typedef enum { __VA_ARGS__, prefix##_COUNT } type;
+#define WORD(prefix, name, word) prefix##_##name
+#include "choices.def"
+
+/* Which word of the domain this is; -1: none, or the domain has none. Of TypeName a DType. */
+int domain_choice(Domain d, const char *word);
+const char *domain_words(Arena *a, Domain d); /* all of them, for messages */
 DTypes domain_types(Domain d, Opset o);
 /* the type that holds all its values where an opset lacks it; DT_NONE: none */
 DType dtype_wider(DType t);
@@ -164,6 +173,9 @@ struct Call {
     uint64_t random_draw;        /* executions of this statement so far: a loop draws anew */
     /* of all random statements, which seed -1 tells apart by it */
     uint64_t random_serial;
+    /* by index in info->param: which word of its domain a parameter has, its default where it is absent,
+     * -1 where it has none; NULL: not looked up yet, call_choice does then */
+    const signed char *choice;
     /* how sums of products are formed (eval.h); NULL: in double */
     const struct Products *products;
 };
@@ -185,6 +197,14 @@ double call_float(const Call *c, ParamId p);
 bool call_bool(const Call *c, ParamId p);
 /* NULL when absent without default */
 const char *call_str(const Call *c, ParamId p);
+/* Of a parameter whose domain is a list of words (choices.def) which one it has, as its enum; -1:
+ * none of them, which call_choice reports. */
+int call_chosen(const Call *c, ParamId p);
+int call_choice(Call *c, ParamId p);
+/* Of one whose domain is TypeName; DT_NONE: no such type. */
+DType call_type_named(const Call *c, ParamId p);
+/* All of a statement's, for Call.choice; NULL: it has none, or not all are known. */
+const signed char *op_choices(const Op *op, Opset o, Arena *a);
 /* Vectors: count, or -1 when absent or not known. A scalar counts as one element. */
 int call_ints(const Call *c, ParamId p, int64_t *out, int max);
 int call_bools(const Call *c, ParamId p, bool *out, int max);

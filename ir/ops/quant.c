@@ -107,8 +107,7 @@ bool infer_quantize(Call *c)
 {
     const Shape *x = call_shape(c, P_input);
     const char *name = call_str(c, P_output_dtype);
-    DType t = name ? dtype_find(name, strlen(name)) : DT_NONE,
-          zero = call_dtype(c, P_zero_point);
+    DType t = call_type_named(c, P_output_dtype), zero = call_dtype(c, P_zero_point);
     if (!name && zero != DT_NONE) t = zero;
     if (t != DT_INT8 && t != DT_UINT8)
         return call_error(c, "output_dtype is \"%s\"; it must be \"int8\" or \"uint8\"",
@@ -166,7 +165,7 @@ bool infer_constexpr_sparse_blockwise_shift_scale(Call *c)
 bool infer_constexpr_cast(Call *c)
 {
     const char *name = call_str(c, P_output_dtype);
-    DType t = name ? dtype_find(name, strlen(name)) : DT_NONE;
+    DType t = call_type_named(c, P_output_dtype);
     if (t != DT_FP32)
         return call_error(c, "output_dtype is \"%s\"; it must be \"fp32\"",
                           name ? name : "not known");

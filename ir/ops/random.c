@@ -45,11 +45,9 @@ bool infer_random_uniform(Call *c) { return random_shaped(c, type_of(c, P_low, P
 
 bool infer_random_categorical(Call *c)
 {
-    static const char *const modes[] = { "logits", "probs" };
     const Shape *x = call_shape(c, P_x);
     Shape s = *x;
-    if (call_known(c, P_mode) && call_mode_any_case(c, P_mode, modes, COUNT(modes)) < 0)
-        return false;
+    if (call_known(c, P_mode) && call_choice(c, P_mode) < 0) return false;
     if (!s.rank || s.dim[s.rank - 1] == 0)
         return call_error(c, "x is %s; its last dimension must hold the classes",
                           shape_text(c->arena, x));
@@ -168,7 +166,7 @@ bool eval_random_categorical(Call *c)
     Tensor *z = c->res[0];
     size_t classes = (size_t)x->shape.dim[x->shape.rank - 1];
     size_t size = (size_t)z->shape.dim[z->shape.rank - 1];
-    bool logits = (call_str(c, P_mode)[0] | 32) == 'l'; /* or "probs", infer has seen to it */
+    bool logits = call_chosen(c, P_mode) == DRAW_LOGITS;
     uint64_t stream = stream_of(c);
     double *p = call_scratch(c, classes, sizeof *p);
     for (size_t row = 0; row < x->count / classes; row++) {

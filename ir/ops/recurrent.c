@@ -21,25 +21,19 @@ static double act_linear(double v) { return v; }
 static double act_relu(double v) { return v < 0 ? 0 : v; }
 static double act_sigmoid(double v) { return 1 / (1 + exp(-v)); }
 
-static const struct {
-    const char *name;
-    Activation *f;
-} activations[] = {
-    { "hard_sigmoid", act_hard_sigmoid },
-    { "linear", act_linear },
-    { "relu", act_relu },
-    { "scaled_tanh", tanh }, /* both constants are 1 */
-    { "sigmoid", act_sigmoid },
-    { "sigmoid_hard", act_hard_sigmoid }, /* as rnn's documentation has it */
-    { "tanh", tanh },
-};
-
-Activation *recurrent_activation(Call *c, ParamId param)
+RecurrentActivation *recurrent_activation(Call *c, ParamId param)
 {
-    const char *names[COUNT(activations)];
-    for (size_t i = 0; i < COUNT(activations); i++) names[i] = activations[i].name;
-    int i = call_mode_any_case(c, param, names, COUNT(activations));
-    return i < 0 ? NULL : activations[i].f;
+    static RecurrentActivation *const activations[ACT_COUNT] = {
+        [ACT_HARD_SIGMOID] = act_hard_sigmoid,
+        [ACT_LINEAR] = act_linear,
+        [ACT_RELU] = act_relu,
+        [ACT_SCALED_TANH] = tanh, /* both constants are 1 */
+        [ACT_SIGMOID] = act_sigmoid,
+        [ACT_SIGMOID_HARD] = act_hard_sigmoid,
+        [ACT_TANH] = tanh,
+    };
+    const int i = call_choice(c, param);
+    return i < 0 ? NULL : activations[i];
 }
 
 /* ---- shapes ------------------------------------------------------------------------------ */
@@ -103,19 +97,18 @@ static bool check_names(Call *c)
 
 bool recurrent_of(Call *c, Recurrent *r)
 {
-    static const char *const ways[] = { "forward", "reverse", "bidirectional" };
     const Shape *x = call_shape(c, P_x), *hh = call_shape(c, P_weight_hh);
-    int way = call_mode(c, P_direction, ways, call_takes(c, P_weight_ih_back) ? 3 : 2);
+    int way = call_choice(c, P_direction); /* a Way, or OneWay */
     if (way < 0 || !check_names(c)) return false;
     if (x->rank != 3)
         return call_error(c, "x is %s; it must be [steps, batch, features]",
                           shape_text(c->arena, x));
     if (hh->rank != 2)
         return call_error(c, "weight_hh is %s; it must be of rank 2", shape_text(c->arena, hh));
-    *r = (Recurrent){
-        x->dim[0],   x->dim[1],        x->dim[2], hh->dim[1],
-        gates_of(c), way == 2 ? 2 : 1, way == 1,  call_bool(c, P_output_sequence)
-    };
+    *r = (Recurrent){ x->dim[0],          x->dim[1],
+                      x->dim[2],          hh->dim[1],
+                      gates_of(c),        way == WAY_BOTH ? 2 : 1,
+                      way == WAY_REVERSE, call_bool(c, P_output_sequence) };
     if (r->ways == 2 && (!call_has(c, P_weight_ih_back) || !call_has(c, P_weight_hh_back)))
         return call_error(
             c, "direction \"bidirectional\" needs weight_ih_back and weight_hh_back");
@@ -165,9 +158,9 @@ double macs_recurrent(Call *c)
 typedef struct Walker Walker;
 struct Walker {
     Recurrent r;
-    Activation *gate, *cell, *out; /* recurrent_, cell_ and plain activation */
-    double *input, *state;         /* weights turned: width or hidden by gates * hidden */
-    double *x;                     /* a step of x: batch by width */
+    RecurrentActivation *gate, *cell, *out; /* recurrent_, cell_ and plain activation */
+    double *input, *state; /* weights turned: width or hidden by gates * hidden */
+    double *x;             /* a step of x: batch by width */
     double *bias, *input_bias, *peephole;
     double *h, *c; /* batch by hidden */
     double *pre;   /* batch by gates * hidden: what the gates are made of */

@@ -5,8 +5,8 @@
 #include "ops.h"
 
 /* Activations by their names in these ops, with their default constants. */
-typedef double Activation(double);
-Activation *recurrent_activation(Call *c, ParamId param); /* NULL after an error */
+typedef double RecurrentActivation(double);
+RecurrentActivation *recurrent_activation(Call *c, ParamId param); /* NULL after an error */
 
 typedef struct {
     /* x is [steps, batch, width]; DIM_ANY where not known */

@@ -39,9 +39,8 @@ bool infer_reduce(Call *c)
 /* The type of the indices: int32, or from ios17 on what output_dtype names. */
 static bool index_type(Call *c, DType *t)
 {
-    static const char *const names[] = { "int32", "uint16" };
-    int i = call_mode_any_case(c, P_output_dtype, names, COUNT(names));
-    *t = i == 1 ? DT_UINT16 : DT_INT32;
+    const int i = call_choice(c, P_output_dtype);
+    *t = i == INDEX_UINT16 ? DT_UINT16 : DT_INT32;
     return i >= 0;
 }
 

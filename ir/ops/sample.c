@@ -5,14 +5,6 @@
 
 /* ---- grids ------------------------------------------------------------------------------- */
 
-const char *const grid_names[GRID_COUNT] = {
-    [GRID_STRICT] = "STRICT_ALIGN_CORNERS",
-    [GRID_ALIGN] = "ALIGN_CORNERS",
-    [GRID_DEFAULT] = "DEFAULT",
-    [GRID_OFFSET] = "OFFSET_CORNERS",
-    [GRID_UNALIGN] = "UNALIGN_CORNERS",
-};
-
 static double grid_strict(double len, double n, double i)
 {
     return n > 1 ? i * (len - 1) / (n - 1) : 0;
@@ -41,13 +33,6 @@ double grid_point(Grid g, double len, int64_t n, int64_t i)
 
 /* ---- edges ------------------------------------------------------------------------------- */
 
-const char *const edge_names[EDGE_COUNT] = {
-    [EDGE_CONSTANT] = "constant",
-    [EDGE_BORDER] = "border",
-    [EDGE_REFLECTION] = "reflection",
-    [EDGE_SYMMETRIC] = "symmetric",
-};
-
 static int64_t edge_index(Edge e, int64_t i, int64_t len)
 {
     if (i >= 0 && i < len) return i;
@@ -74,12 +59,6 @@ Tap tap_at(Pick p, Edge e, int64_t len, double at)
 }
 
 /* ---- coordinates ------------------------------------------------------------------------- */
-
-const char *const coord_names[COORD_COUNT] = {
-    [COORD_PIXELS] = "unnormalized",
-    [COORD_SIGNED] = "normalized_minus_one_to_one",
-    [COORD_UNIT] = "normalized_zero_to_one",
-};
 
 /* align: the ends of the range are the centres of the outer pixels, otherwise their outer
  * edges. */

@@ -2,7 +2,7 @@
  *
  * Along an axis every result element is a Tap: a mix of two elements, or one. Ops differ in how
  * they come by taps: resizing spreads a grid over the axis (or over a box), resample and affine
- * are given coordinates. Each kind of choice is a table of names and what is behind them. */
+ * are given coordinates. The names of each kind of choice are those of choices.def. */
 #ifndef ANEC_SAMPLE_H
 #define ANEC_SAMPLE_H
 
@@ -15,28 +15,15 @@ typedef struct {
 
 /* ---- how a grid of n points lies over an axis of `len` pixels (0 .. len - 1) ------------- */
 
-typedef enum {
-    GRID_STRICT,
-    GRID_ALIGN,
-    GRID_DEFAULT,
-    GRID_OFFSET,
-    GRID_UNALIGN,
-    GRID_COUNT
-} Grid;
-extern const char *const grid_names[GRID_COUNT];
 double grid_point(Grid g, double len, int64_t n, int64_t i); /* inside [0, len - 1] */
 
 /* ---- which elements a coordinate reads --------------------------------------------------- */
 
 typedef enum { PICK_LINEAR, PICK_ROUND, PICK_FLOOR } Pick;
-typedef enum { EDGE_CONSTANT, EDGE_BORDER, EDGE_REFLECTION, EDGE_SYMMETRIC, EDGE_COUNT } Edge;
-extern const char *const edge_names[EDGE_COUNT];
 Tap tap_at(Pick p, Edge e, int64_t len, double at);
 
 /* ---- what coordinates mean --------------------------------------------------------------- */
 
-typedef enum { COORD_PIXELS, COORD_SIGNED, COORD_UNIT, COORD_COUNT } Coord;
-extern const char *const coord_names[COORD_COUNT];
 double coord_to_pixel(Coord m, bool align, int64_t len, double v);
 double coord_of_pixel(Coord m, bool align, int64_t len, int64_t i);
 

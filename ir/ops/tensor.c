@@ -136,12 +136,11 @@ bool infer_tile(Call *c)
 bool infer_pad(Call *c)
 {
     const Shape *x = call_shape(c, P_x);
-    const char *mode = call_str(c, P_mode);
-    bool reflect = !strcmp(mode, "reflect"), replicate = !strcmp(mode, "replicate");
+    const int mode = call_choice(c, P_mode);
+    const bool reflect = mode == EXTEND_REFLECT, replicate = mode == EXTEND_REPLICATE;
     Shape r = *x;
     Vector p;
-    if (!reflect && !replicate && strcmp(mode, "constant"))
-        return call_error(c, "mode \"%s\" is none of constant, reflect, replicate", mode);
+    if (mode < 0) return false;
     if (!call_vector(c, P_pad, MOVE_RANK, &p)) return false;
     if (p.n >= 0 && (p.n % 2 || p.n / 2 > x->rank))
         return call_error(c,
@@ -161,7 +160,7 @@ bool infer_pad(Call *c)
         if (dim != DIM_ANY && ((reflect && most && most >= dim) || (replicate && most && !dim)))
             return call_error(c,
                               "mode %s cannot make %lld entries from axis %d of x, which is %s",
-                              mode, (long long)most, i, call_text(c, x));
+                              call_str(c, P_mode), (long long)most, i, call_text(c, x));
         if (!dim_add(c, dim, v[0] + v[1], &r.dim[i])) return false;
     }
     return call_out(c, call_dtype(c, P_x), r);
@@ -252,7 +251,7 @@ bool infer_topk(Call *c)
 {
     Shape r = *call_shape(c, P_x);
     const char *name = call_str(c, P_output_indices_dtype);
-    DType t = dtype_find(name, strlen(name));
+    DType t = call_type_named(c, P_output_indices_dtype);
     int64_t k = call_int(c, P_k);
     int axis;
     if (!call_axis(c, P_axis, r.rank, &axis)) return false;

@@ -111,14 +111,14 @@ static void pad_edges(Tensor *t, int axis, int64_t before, int64_t n, int64_t af
 bool eval_pad(Call *c)
 {
     const Tensor *x = call_val(c, P_x), *value = call_val(c, P_constant_val);
-    const char *mode = call_str(c, P_mode);
+    const int mode = call_chosen(c, P_mode);
     Tensor *r = c->res[0];
     int64_t from[MAX_RANK], to[MAX_RANK];
     Vector p;
     Move m = { 0 };
     if (!call_vector(c, P_pad, MOVE_RANK, &p)) return false;
     int first = x->shape.rank - p.n / 2;
-    if (value && mode[0] == 'c' && r->count) move_fill(value, r);
+    if (value && mode == EXTEND_CONSTANT && r->count) move_fill(value, r);
     shape_strides(&x->shape, from);
     shape_strides(&r->shape, to);
     for (int i = 0; i < x->shape.rank; i++) {
@@ -126,9 +126,9 @@ bool eval_pad(Call *c)
         move_axis(&m, x->shape.dim[i], from[i], to[i]);
     }
     move_run(&m, x, r);
-    for (int i = first; i < x->shape.rank && mode[0] == 'r' && r->count; i++)
+    for (int i = first; i < x->shape.rank && mode != EXTEND_CONSTANT && r->count; i++)
         pad_edges(r, i, p.v[2 * (i - first)], x->shape.dim[i], p.v[2 * (i - first) + 1],
-                  !strcmp(mode, "reflect"));
+                  mode == EXTEND_REFLECT);
     return true;
 }
 

@@ -122,10 +122,10 @@ bool grad_pad_op(Grad *g)
     int64_t pad[MAX_RANK * 2];
     Value *x = grad_arg(g, P_x), *d = g->dy[0];
     const Shape s = x->type->shape;
-    const char *mode = grad_str(g, P_mode);
+    const int mode = grad_choice(g, P_mode);
     const int n = value_ints(grad_arg(g, P_pad), pad), first = s.rank - n / 2;
     if (n < 0) bug("pad makes known extents of what is not known");
-    if (grad_wants(g, P_constant_val) && !strcmp(mode, "constant")) {
+    if (grad_wants(g, P_constant_val) && mode == EXTEND_CONSTANT) {
         bool axes[MAX_RANK];
         for (int i = 0; i < MAX_RANK; i++) axes[i] = true;
         Value *inside = d;
@@ -141,9 +141,9 @@ bool grad_pad_op(Grad *g)
     for (int i = first; i < s.rank; i++) {
         const int64_t before = pad[2 * (i - first)];
         if (d->type->shape.dim[i] == s.dim[i]) continue;
-        d = !strcmp(mode, "constant")
+        d = mode == EXTEND_CONSTANT
               ? grad_slice(g->b, d, i, before, s.dim[i])
-              : tensor_grad_unpad(g->b, d, i, before, s.dim[i], !strcmp(mode, "reflect"));
+              : tensor_grad_unpad(g->b, d, i, before, s.dim[i], mode == EXTEND_REFLECT);
     }
     grad_give(g, P_x, d);
     return true;

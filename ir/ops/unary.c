@@ -24,7 +24,7 @@ bool infer_clip(Call *c)
 bool infer_cast(Call *c)
 {
     const char *name = call_known(c, P_dtype) ? call_str(c, P_dtype) : NULL;
-    DType t = name ? dtype_find(name, strlen(name)) : DT_NONE;
+    DType t = name ? call_type_named(c, P_dtype) : DT_NONE;
     if (!name) return call_error(c, "dtype must be a string that is known at compile time");
     const DTypes all = domain_types(DOM_MOVE, OPSET_IOS18),
                  here = domain_types(DOM_MOVE, c->opset);

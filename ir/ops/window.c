@@ -3,48 +3,7 @@
 
 #include <string.h>
 
-enum { PAD_VALID, PAD_SAME, PAD_SAME_LOWER, PAD_CUSTOM, PAD_COUNT };
-static const char *const pad_types[PAD_COUNT] = { "valid", "same", "same_lower", "custom" };
-
 enum { EXTENT_MAX = 1 << 30 }; /* keeps every sum and product of two extents inside int64 */
-
-/* ---- modes ------------------------------------------------------------------------------- */
-
-static char window_lower(char ch)
-{
-    return ch >= 'A' && ch <= 'Z' ? (char)(ch - 'A' + 'a') : ch;
-}
-
-static bool same_name(const char *a, const char *b)
-{
-    while (*a && window_lower(*a) == window_lower(*b)) a++, b++;
-    return window_lower(*a) == window_lower(*b);
-}
-
-static int window_mode(Call *c, ParamId param, const char *const *names, int count,
-                       bool any_case)
-{
-    const char *s = call_str(c, param);
-    if (!s) s = "";
-    for (int i = 0; i < count; i++)
-        if (any_case ? same_name(s, names[i]) : !strcmp(s, names[i])) return i;
-    Buf b = { 0 };
-    for (int i = 0; i < count; i++)
-        buf_printf(&b, "%s\"%s\"", !i ? "" : i + 1 < count ? ", " : " or ", names[i]);
-    call_error(c, "%s is \"%s\"; it must be %s", param_names[param], s, b.s);
-    buf_free(&b);
-    return -1;
-}
-
-int call_mode(Call *c, ParamId param, const char *const *names, int count)
-{
-    return window_mode(c, param, names, count, false);
-}
-
-int call_mode_any_case(Call *c, ParamId param, const char *const *names, int count)
-{
-    return window_mode(c, param, names, count, true);
-}
 
 /* ---- extents ----------------------------------------------------------------------------- */
 
@@ -196,7 +155,7 @@ static bool ceil_allowed(Call *c, int type, const int64_t *custom)
 {
     if (type == PAD_SAME || type == PAD_SAME_LOWER)
         return call_error(c, "ceil_mode goes with pad_type \"valid\" or \"custom\", not \"%s\"",
-                          pad_types[type]);
+                          call_str(c, P_pad_type));
     for (int i = 0; i < MAX_SPATIAL; i++)
         if (custom[2 * i] != custom[2 * i + 1])
             return call_error(c,
@@ -222,8 +181,7 @@ static bool window_outputs(Call *c, WindowKind kind, const Shape *x, int type,
 
 static int pad_type(Call *c, WindowKind kind)
 {
-    int type = kind == WINDOW_POOL ? call_mode_any_case(c, P_pad_type, pad_types, PAD_COUNT)
-                                   : call_mode(c, P_pad_type, pad_types, PAD_COUNT);
+    int type = call_choice(c, P_pad_type); /* a PadType; PoolPadType has the same words */
     if (type != PAD_SAME_LOWER) return type;
     if (kind == WINDOW_TRANSPOSE)
         call_error(c, "pad_type \"same_lower\" goes with conv and the pools alone");

@@ -38,11 +38,4 @@ static inline int64_t window_span(const Window *w, int i)
     return (w->kernel[i] - 1) * w->dilation[i] + 1;
 }
 
-/* ---- named modes, which image ops have too ----------------------------------------------- */
-
-/* Which of the names an argument spells (its default when absent); -1 after an error that lists
- * them. Core ML takes some of them in capitals too. */
-int call_mode(Call *c, ParamId param, const char *const *names, int count);
-int call_mode_any_case(Call *c, ParamId param, const char *const *names, int count);
-
 #endif

@@ -90,7 +90,7 @@ static Value *default_value(Builder *b, const Op *op, const Param *p)
     const Value *x = op_value(op, P_x);
     if (!strcmp(p->def, "true") || !strcmp(p->def, "false"))
         return build_bool(b, !strcmp(p->def, "true"));
-    if (p->dom == DOM_STRING) return build_string(b, p->def);
+    if (domain_types(p->dom, OPSET_IOS18) == 1u << DT_STRING) return build_string(b, p->def);
     return x ? make_number(b, x, strtod(p->def, NULL)) : NULL;
 }
 

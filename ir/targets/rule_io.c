@@ -28,8 +28,8 @@ static Edges edges_of(const RuleCheck *c)
 }
 
 /* Calls fn with every input (states are not one) and result. */
-typedef void Edge(RuleCheck *c, const Value *v, const char *what);
-static void each_edge(RuleCheck *c, Edge *fn)
+typedef void RuleEdge(RuleCheck *c, const Value *v, const char *what);
+static void each_edge(RuleCheck *c, RuleEdge *fn)
 {
     const Edges e = edges_of(c);
     for (int i = 0; i < e.nin; i++)

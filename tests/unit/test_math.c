@@ -105,7 +105,7 @@ static void test_activation(void **state)
         { "gelu", 15, "x=fp32[2] -10 1", "fp32[2] -7.61985e-23 0.841345" },
         { "gelu", 15, "x=fp32[1] 1; mode=string[] SIGMOID_APPROXIMATION", "fp32[1] 0.845796" },
         { "gelu", 15, "x=fp32[1] 1; mode=string[] TANH_APPROXIMATION", "fp32[1] 0.841192" },
-        { "gelu", 15, "x=fp32[1] 1; mode=string[] exact", "error: none of EXACT" },
+        { "gelu", 15, "x=fp32[1] 1; mode=string[] exact", "error: it must be \"EXACT\"" },
         { "prelu", 17, "x=fp16[1,2,1,1] -1 -2; alpha=fp32[2] 0.5 0.25",
           "fp16[1,2,1,1] -0.5 -0.5" },
         { "prelu", 15, "x=fp32[1,2,1] 1; alpha=fp32[3] 1", "error: alpha is [3] where x" },

@@ -197,11 +197,41 @@ static void test_rows(void **state)
     }
 }
 
+/* Words of parameters: a default is one of them, capitals are alike where Core ML reads them so, and what a
+ * statement says is known before it runs. */
+static void words_are_enumerators(void **state)
+{
+    int lists = 0;
+    (void)state;
+    for (int op = 0; op < OP_COUNT; op++)
+        for (const Param *p = ops[op].param; p->name; p++) {
+            Arena a = { 0 };
+            if (*domain_words(&a, p->dom) || p->dom == DOM_TypeName) {
+                lists++;
+                if (p->def) assert_true(domain_choice(p->dom, p->def) >= 0);
+                assert_int_equal(domain_choice(p->dom, "else"), -1);
+                assert_int_equal(domain_choice(p->dom, NULL), -1);
+            } else assert_int_equal(domain_choice(p->dom, p->def), -1);
+            arena_free(&a);
+        }
+    assert_true(lists > 25);
+    assert_int_equal(domain_choice(DOM_PadType, "same_lower"), PAD_SAME_LOWER);
+    assert_int_equal(domain_choice(DOM_PadType, "SAME"), -1);
+    assert_int_equal(domain_choice(DOM_PoolPadType, "SAME"), POOL_PAD_SAME);
+    assert_int_equal(domain_choice(DOM_Activation, "Sigmoid_Hard"), ACT_SIGMOID_HARD);
+    assert_int_equal(domain_choice(DOM_Activation, "sigmoid_har"), -1);
+    assert_int_equal(domain_choice(DOM_TypeName, "bf16"), DT_BF16);
+    /* a pool's words are a convolution's */
+    assert_int_equal((int)POOL_PAD_CUSTOM, (int)PAD_CUSTOM);
+    assert_int_equal((int)ONE_WAY_REVERSE, (int)WAY_REVERSE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_examples),
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(words_are_enumerators),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

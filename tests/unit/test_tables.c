@@ -29,6 +29,13 @@ static void put_types(void)
         LINE("%s %d %d \"%s\" \"%s\" %d %d %u %x \"%s\"\n", t->name, t->bits, (int)t->cls,
              t->npy, t->safetensors, t->blob, t->spec, t->field, t->array, t->schema);
     }
+    Arena a = { 0 };
+    title("choices.def: words");
+    for (int i = 0; i < DOM_COUNT; i++) {
+        const char *words = domain_words(&a, (Domain)i);
+        if (*words) LINE("%d: %s\n", i, words);
+    }
+    arena_free(&a);
     title("domains.def: wider types");
     for (int i = 0; i < DT_COUNT; i++)
         if (dtype_wider((DType)i) != DT_NONE)
