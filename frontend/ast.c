@@ -177,10 +177,9 @@ NodeList ast_share(Ast *p, NodeList l, const char *what)
     Node *from = l.first;
     for (Node *n = l.first; n; n = n->next) {
         if (!n->a) continue;
-        for (; from != n; from = from->next) {
+        for (; from != n; from = from->next) { /* c is the index of a layer, its own */
             from->a = n->a;
             from->b = n->b;
-            from->c = n->c;
         }
         from = n->next;
     }

@@ -166,15 +166,10 @@ weight(X) ::= NAME(N) COLON type(T) ASSIGN expr(E). { X = ast_decl(p, N_WEIGHT, 
 uses(L) ::= use(X).                            { L = ast_first(X); }
 uses(L) ::= uses(M) COMMA use(X).              { L = ast_append(M, X); }
 use(X) ::= NAME(N).                            { X = ast_leaf(p, N_LAYER, N); }
-use(X) ::= NAME(N) COLON layername(T) layerargs(A) layercount(C).
-    { X = ast_decl(p, N_LAYER, N, T, A, C); }
-layername(X) ::= NAME(N).                      { X = ast_leaf(p, N_NAME, N); }
-layername(X) ::= NAME(M) DOT NAME(N).
-    { X = ast_named(p, N_MEMBER, N, loc_join(M.loc, N.loc), ast_leaf(p, N_NAME, M), NULL, NULL); }
-layerargs(X) ::= .                             { X = NULL; }
-layerargs(X) ::= LPAREN(B) callargs(L) RPAREN. { X = ast_list(p, N_LIST, B.loc, L); }
-layercount(X) ::= .                            { X = NULL; }
-layercount(X) ::= LBRACK expr(E) RBRACK.       { X = E; }
+use(X) ::= NAME(N) COLON expr(E).              { X = ast_decl(p, N_LAYER, N, E, NULL, NULL); }
+use(X) ::= NAME(N) LBRACK expr(I) RBRACK.      { X = ast_decl(p, N_LAYER, N, NULL, NULL, I); }
+use(X) ::= NAME(N) LBRACK expr(I) RBRACK COLON expr(E).
+    { X = ast_decl(p, N_LAYER, N, E, NULL, I); }
 
 /* ---- expressions ----------------------------------------------------------------------------- */
 

@@ -86,6 +86,20 @@ bool lower_step(Lower *l, Loc loc)
     return lower_error(l, loc, "the program takes more than %d steps to compile", MAX_STEPS);
 }
 
+/* One step of evaluation more, within those under way; lower_leave ends it. */
+bool lower_enter(Lower *l, Loc loc)
+{
+    if (!lower_step(l, loc)) return false;
+    if (l->depth == MAX_EVAL_DEPTH) {
+        l->stopped = true;
+        return lower_error(l, loc, "the program is nested too deeply");
+    }
+    l->depth++;
+    return true;
+}
+
+void lower_leave(Lower *l) { l->depth--; }
+
 /* ---- models ------------------------------------------------------------------------------ */
 
 static bool input_type(Lower *l, const Node *arg, const Type **out)

@@ -77,6 +77,7 @@ struct List {
     Func *func;         /* the constant it became last: there, of that type */
     DType dtype;
     Value *value;
+    int64_t room; /* of layers declared one by one: elements that `at` has place for */
 };
 
 typedef struct Weight Weight;
@@ -222,6 +223,8 @@ bool lower_error(Lower *l, Loc loc, const char *fmt, ...)
 void lower_notes(Lower *l, Loc loc);
 Loc lower_blame(const Lower *l, Loc loc); /* where the user's part of the chain is */
 bool lower_step(Lower *l, Loc loc);       /* false: the limit is reached */
+bool lower_enter(Lower *l, Loc loc); /* .. and that of nesting; false: do not lower_leave */
+void lower_leave(Lower *l);
 const char *join_path(Lower *l, const char *a, const char *b);
 const char *text_arg(Lower *l, const char *fmt, ...) PRINTF(2, 3);
 void load_items(Lower *l, File *f); /* lower_file.c: runs the top level */
@@ -247,6 +250,10 @@ void run_block(Lower *l, const Node *block);
 void bind_names(Lower *l, const Node *names, Val v, Loc loc);
 void run_weight(Lower *l, const Node *n);
 
+/* lower_layer.c */
+void run_use(Lower *l, const Node *n);
+Val builtin_sequential(Lower *l, Loc loc, Val *a, int n); /* where no layer is declared */
+
 /* lower_call.c */
 typedef struct {
     const char *name; /* NULL: given by position */
@@ -263,8 +270,9 @@ typedef struct {
 NamedVal given(ParamId p, Val v, Loc loc); /* to an op, by an operator or an index */
 Args eval_args(Lower *l, const Node *args);
 Val eval_call(Lower *l, const Node *n, const char *hint);
-Val call_closure(Lower *l, Closure *c, const Node *args, Loc loc, const char *hint);
 Val call_with(Lower *l, const Closure *c, const Args *a, Loc loc, const char *hint);
+bool may_be_called(Val f); /* a function, an op, a layer in use, a list */
+Val call_value(Lower *l, Val f, Args *a, Loc loc, const char *hint);
 /* a model's body, for its own function */
 Val call_entry(Lower *l, Closure *c, const Val *args);
 Val instantiate(Lower *l, Closure *c, const Node *args, Loc loc, const char *path);
@@ -273,7 +281,7 @@ const char *frame_path(Lower *l, Frame *f);
 
 /* lower_op.c; the arguments are `given` */
 Val emit(Lower *l, Loc loc, const char *hint, int op, const NamedVal *arg, int narg);
-Val emit_call(Lower *l, const Node *n, int op, const char *hint);
+Val emit_call(Lower *l, Loc loc, int op, Args *a, const char *hint);
 Value *to_value(Lower *l, Val v, DType t, const char *name, Loc loc); /* NULL after an error */
 /* of numbers; NULL after an error */
 const Const *make_const(Lower *l, Val v, DType t, Loc loc);

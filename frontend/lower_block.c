@@ -88,7 +88,7 @@ static Block *make_block(BlockCall *b, Op *op, const NamedVal *fn, const char *n
     l->b = builder_at(block, NULL, l->diag, b->loc);
     l->b.opset = outside.opset;
     Args args = { .n = b->nvar, .at = arg, .ok = true };
-    Val v = call_with(l, fn->val.u.fn, b->loop ? &args : &b->given, fn->loc, b->op);
+    Val v = call_value(l, fn->val, b->loop ? &args : &b->given, fn->loc, b->op);
     Value **result = NULL;
     int n = 0;
     bool ok = v.kind != V_POISON && values_of(b, v, &result, &n);
@@ -127,7 +127,7 @@ static bool check_blocks(BlockCall *b, const Block *first, const Block *second)
 static bool are_functions(BlockCall *b, int first)
 {
     for (int k = first; k < first + 2; k++)
-        if (b->part[k].val.kind != V_FN)
+        if (!may_be_called(b->part[k].val) || b->part[k].val.kind == V_LIST)
             return lower_error(b->l, b->part[k].loc, "%s: a function is needed here, not %s",
                                b->op, val_kind(b->l, b->part[k].val));
     return true;

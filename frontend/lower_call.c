@@ -105,7 +105,8 @@ bool check_type(Lower *l, const Node *type, const char *what, Loc loc, Val *v)
         if (strcmp(kinds[i].name, type->name) || (kinds[i].kind == V_BOOL && val_is_tensor(*v)))
             continue;
         if (kinds[i].kind == V_FLOAT && v->kind == V_INT) *v = val_float((double)v->u.i);
-        if (v->kind == kinds[i].kind) return true;
+        const bool called = kinds[i].kind == V_FN && (v->kind == V_OP || v->kind == V_BUILTIN);
+        if (v->kind == kinds[i].kind || called) return true;
         return lower_error(l, loc, "%s must be of type %s, but it is %s", what, type->name,
                            val_kind(l, *v));
     }
@@ -294,15 +295,13 @@ Val call_with(Lower *l, const Closure *c, const Args *a, Loc loc, const char *hi
     return v;
 }
 
-Val call_closure(Lower *l, Closure *c, const Node *args, Loc loc, const char *hint)
+static Val call_closure(Lower *l, const Closure *c, const Args *a, Loc loc, const char *hint)
 {
-    Args a = eval_args(l, args);
-    if (!a.ok) return val_poison();
-    const char *key = memo_key(l, c, &a);
+    const char *key = memo_key(l, c, a);
     const Val *known = key ? env_get(&l->memo, key) : NULL;
     if (known) return *known;
     if (!hint) hint = join_path(l, c->self ? c->self->path : l->frame->prefix, c->decl->name);
-    Val v = call_with(l, c, &a, loc, hint);
+    Val v = call_with(l, c, a, loc, hint);
     int64_t left = MAX_LIST;
     if (key && known_now(v, 0, &left)) env_set(l, &l->memo, key, v);
     return v;
@@ -328,7 +327,7 @@ Val call_entry(Lower *l, Closure *c, const Val *args)
 
 Val instantiate(Lower *l, Closure *c, const Node *args, Loc loc, const char *path)
 {
-    Args a = eval_args(l, args ? args->a : NULL);
+    Args a = eval_args(l, args);
     Instance *self = NEW(&l->arena, Instance);
     *self = (Instance){ .decl = c->decl, .file = c->file, .path = path };
     Frame f = {
@@ -341,54 +340,95 @@ Val instantiate(Lower *l, Closure *c, const Node *args, Loc loc, const char *pat
     return ok ? (Val){ .kind = V_INSTANCE, .u.self = self } : val_poison();
 }
 
-static Val call_instance(Lower *l, const Node *n, Instance *self, const char *hint)
+static Val call_instance(Lower *l, Instance *self, const Args *a, Loc loc, const char *hint)
 {
     Val *fn = env_get(&self->env, module_name(l->m, "()"));
     if (fn && fn->kind == V_FN)
-        return call_closure(l, fn->u.fn, n->b, n->loc, hint ? hint : self->path);
-    lower_error(l, n->loc, "layer %s has no `fn (..)`, so it cannot be called",
-                self->decl->name);
+        return call_closure(l, fn->u.fn, a, loc, hint ? hint : self->path);
+    lower_error(l, loc, "layer %s has no `fn (..)`, so it cannot be called", self->decl->name);
     return val_poison();
+}
+
+/* Each takes the result of the one before; the first what was given. `none` is left out. */
+static Val call_list(Lower *l, const List *list, const Args *a, Loc loc, const char *hint)
+{
+    int64_t last = list->n;
+    while (last > 0 && list->at[last - 1].kind == V_NONE) last--;
+    if (!last && a->n != 1) {
+        lower_error(l, loc, "a list without layers gives its one argument back, not %d", a->n);
+        return val_poison();
+    }
+    Args given = *a;
+    NamedVal one = { .loc = loc, .name_loc = loc };
+    if (!last) one.val = a->at[0].val;
+    for (int64_t i = 0; i < last; i++) {
+        const Val f = list->at[i];
+        if (f.kind == V_NONE) continue;
+        if (!may_be_called(f)) {
+            lower_error(l, loc, "a list is called layer by layer, but its element %lld is %s",
+                        (long long)i, val_kind(l, f));
+            return val_poison();
+        }
+        one.val = call_value(l, f, &given, loc, i + 1 == last ? hint : NULL);
+        if (one.val.kind == V_POISON) return one.val;
+        given = (Args){ .n = 1, .at = &one, .ok = true };
+    }
+    return one.val;
 }
 
 /* ---- any call ---------------------------------------------------------------------------- */
 
-static Val call_builtin(Lower *l, const Node *n, const Builtin *b)
+static Val call_builtin(Lower *l, const Builtin *b, const Args *a, Loc loc)
 {
-    Args a = eval_args(l, n->b);
-    if (!a.ok) return val_poison();
-    Val *v = NEW_ARRAY(&l->arena, a.n, Val);
-    for (int i = 0; i < a.n; i++) {
-        if (a.at[i].name) {
-            lower_error(l, a.at[i].name_loc, "the arguments of %s have no names", b->name);
+    Val *v = NEW_ARRAY(&l->arena, a->n, Val);
+    for (int i = 0; i < a->n; i++) {
+        if (a->at[i].name) {
+            lower_error(l, a->at[i].name_loc, "the arguments of %s have no names", b->name);
             return val_poison();
         }
-        v[i] = a.at[i].val;
+        v[i] = a->at[i].val;
     }
-    if (a.n < b->min || a.n > b->max) {
+    if (a->n < b->min || a->n > b->max) {
         const char *most = b->max > b->min ? text_arg(l, " to %d", b->max) : "";
-        lower_error(l, n->loc, "%s takes %d%s argument%s, not %d", b->name, b->min, most,
-                    b->min == 1 && b->max == 1 ? "" : "s", a.n);
+        lower_error(l, loc, "%s takes %d%s argument%s, not %d", b->name, b->min, most,
+                    b->min == 1 && b->max == 1 ? "" : "s", a->n);
         return val_poison();
     }
-    return b->call(l, n->loc, v, a.n);
+    return b->call(l, loc, v, a->n);
+}
+
+bool may_be_called(Val f)
+{
+    return f.kind == V_FN || f.kind == V_MODEL || f.kind == V_INSTANCE || f.kind == V_BUILTIN
+        || f.kind == V_OP || f.kind == V_LIST;
+}
+
+/* Not inlined: evaluating arguments nests, and its frame would be part of each. */
+__attribute__((noinline)) Val call_value(Lower *l, Val f, Args *a, Loc loc, const char *hint)
+{
+    switch (f.kind) {
+    case V_FN:
+    case V_MODEL: return call_closure(l, f.u.fn, a, loc, hint);
+    case V_INSTANCE: return call_instance(l, f.u.self, a, loc, hint);
+    case V_LIST: return call_list(l, f.u.list, a, loc, hint);
+    case V_BUILTIN: return call_builtin(l, f.u.builtin, a, loc);
+    case V_OP: return emit_call(l, loc, f.u.op, a, hint);
+    default: bug("%s is called", val_kind(l, f));
+    }
 }
 
 Val eval_call(Lower *l, const Node *n, const char *hint)
 {
     Val f = eval(l, n->a, NULL);
-    switch (f.kind) {
-    case V_POISON: return f;
-    case V_FN: return call_closure(l, f.u.fn, n->b, n->loc, hint);
-    case V_MODEL: return call_closure(l, f.u.fn, n->b, n->loc, hint);
-    case V_INSTANCE: return call_instance(l, n, f.u.self, hint);
-    case V_BUILTIN: return call_builtin(l, n, f.u.builtin);
-    case V_OP: return emit_call(l, n, f.u.op, hint);
-    case V_LAYER:
+    if (f.kind == V_POISON) return f;
+    if (may_be_called(f)) {
+        Args a = eval_args(l, n->b);
+        return a.ok ? call_value(l, f, &a, n->loc, hint) : val_poison();
+    }
+    if (f.kind == V_LAYER)
         lower_error(l, n->loc,
                     "%s is a layer: declare a use of it, `layer name: %s(..)`, and call that",
                     f.u.fn->decl->name, f.u.fn->decl->name);
-        return val_poison();
-    default: lower_error(l, n->loc, "%s cannot be called", val_kind(l, f)); return val_poison();
-    }
+    else lower_error(l, n->loc, "%s cannot be called", val_kind(l, f));
+    return val_poison();
 }

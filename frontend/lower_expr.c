@@ -359,15 +359,9 @@ static Val eval_kind(Lower *l, const Node *n, const char *hint)
 
 Val eval(Lower *l, const Node *n, const char *hint)
 {
-    if (!lower_step(l, n->loc)) return val_poison();
-    if (l->depth == MAX_EVAL_DEPTH) {
-        l->stopped = true;
-        lower_error(l, n->loc, "the program is nested too deeply");
-        return val_poison();
-    }
-    l->depth++;
+    if (!lower_enter(l, n->loc)) return val_poison();
     Val v = eval_kind(l, n, hint);
-    l->depth--;
+    lower_leave(l);
     return v;
 }
 

@@ -537,10 +537,8 @@ __attribute__((noinline)) static Val emit_args(Lower *l, Loc loc, int op, const 
     return reshape_weight(&o, &out) ? out : op_finish(&o);
 }
 
-Val emit_call(Lower *l, const Node *n, int op, const char *hint)
+Val emit_call(Lower *l, Loc loc, int op, Args *a, const char *hint)
 {
     Val out;
-    Args a = eval_args(l, n->b);
-    if (!a.ok) return val_poison();
-    return fold_math(ops[op].name, a.n, a.at, &out) ? out : emit_args(l, n->loc, op, hint, &a);
+    return fold_math(ops[op].name, a->n, a->at, &out) ? out : emit_args(l, loc, op, hint, a);
 }

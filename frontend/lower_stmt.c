@@ -63,11 +63,6 @@ static void run_assign(Lower *l, const Node *n)
         return;
     }
     Val v = eval(l, n->b, one ? join_path(l, l->frame->prefix, n->a->name) : NULL);
-    if (v.kind == V_OP || v.kind == V_BUILTIN) {
-        lower_error(l, n->b->loc, "%s must be called here: %s(..)", val_kind(l, v),
-                    n->b->name ? n->b->name : "f");
-        v = val_poison();
-    }
     if (!one && l->func) name_results(l, n->a, v);
     bind_names(l, n->a, v, n->loc);
 }
@@ -77,38 +72,6 @@ static void run_assign(Lower *l, const Node *n)
 void run_weight(Lower *l, const Node *n)
 {
     env_set(l, l->frame->env, n->name, declare_weight(l, n));
-}
-
-static Val use_one(Lower *l, const Node *n, Val type, const char *name)
-{
-    return instantiate(l, type.u.fn, n->b, n->loc, join_path(l, frame_path(l, l->frame), name));
-}
-
-static void run_use(Lower *l, const Node *n)
-{
-    Val type = eval(l, n->a, NULL), v = val_poison();
-    int64_t count = 0;
-    if (type.kind != V_LAYER && type.kind != V_POISON) {
-        lower_error(l, n->a->loc, "a layer is needed here, not %s", val_kind(l, type));
-        type = val_poison();
-    }
-    if (type.kind == V_POISON) {
-        env_set(l, l->frame->env, n->name, v);
-        return;
-    }
-    if (!n->c) {
-        v = use_one(l, n, type, n->name);
-    } else if (eval_int(l, n->c, &count)) {
-        if (count < 0 || count > MAX_OPS) {
-            lower_error(l, n->c->loc, "%lld layers cannot be made", (long long)count);
-        } else {
-            v = val_list(l, count);
-            for (int64_t i = 0; i < count && !l->stopped; i++)
-                v.u.list->at[i] = use_one(l, n, type,
-                                          text_arg(l, "%s.%lld", n->name, (long long)i));
-        }
-    }
-    env_set(l, l->frame->env, n->name, v);
 }
 
 static void run_fn(Lower *l, const Node *n)
@@ -174,13 +137,7 @@ static void run_return(Lower *l, const Node *n, const char *hint)
 
 static void run_stmt(Lower *l, const Node *n)
 {
-    if (!lower_step(l, n->loc)) return;
-    if (l->depth == MAX_EVAL_DEPTH) {
-        l->stopped = true;
-        lower_error(l, n->loc, "the program is nested too deeply");
-        return;
-    }
-    l->depth++;
+    if (!lower_enter(l, n->loc)) return;
     switch (n->kind) {
     case N_ASSIGN: run_assign(l, n); break;
     case N_WEIGHT: run_weight(l, n); break;
@@ -192,5 +149,5 @@ static void run_stmt(Lower *l, const Node *n)
     case N_ASSERT: run_assert(l, n); break;
     default: bug("%s is no statement", node_names[n->kind]);
     }
-    l->depth--;
+    lower_leave(l);
 }

@@ -86,7 +86,7 @@ static bool open_tensors(Lower *l, Loc loc, const char *name, SafeTensors *out)
 static const Const *from_tensors(Lower *l, Loc loc, const char *path, const Type *t,
                                  const SafeTensors *file, const char *name)
 {
-    const SafeTensor *s = safetensors_find(file, l->diag, loc, name);
+    const SafeTensor *s = safetensors_find(file, l->diag, lower_blame(l, loc), name);
     if (!s) return NULL;
     const DType src = dtype_of_safetensors(s->dtype);
     const char *where = text_arg(l, "%s of %s", name, file_base(file->path));
@@ -116,6 +116,21 @@ static const char *with_path(Lower *l, const char *pattern, const char *path)
     const char *r = arena_strndup(&l->arena, b.s ? b.s : "", b.len);
     buf_free(&b);
     return r;
+}
+
+/* What checkpoints of torch call the library's weights. */
+static const char *const torch_names[][2] = { { "w", "weight" },
+                                              { "b", "bias" },
+                                              { "g", "weight" } };
+
+/* The path with its last name as torch has it; NULL: torch has none for it. */
+static const char *torch_path(Lower *l, const char *path)
+{
+    const char *dot = strrchr(path, '.'), *last = dot ? dot + 1 : path;
+    for (size_t i = 0; i < COUNT(torch_names); i++)
+        if (!strcmp(torch_names[i][0], last))
+            return text_arg(l, "%.*s%s", (int)(last - path), path, torch_names[i][1]);
+    return NULL;
 }
 
 /* ---- rules ------------------------------------------------------------------------------- */
@@ -301,12 +316,29 @@ void set_weight_source(Lower *l, const Node *n)
     if (!s->failed) s->reader = NEW_ARRAY(&l->arena, s->tensors.count + 1, const char *);
 }
 
+static bool has_tensor(const SafeTensors *s, const char *name)
+{
+    for (size_t i = 0; i < (size_t)s->count; i++)
+        if (!strcmp(s->tensor[i].name, name)) return true;
+    return false;
+}
+
+/* The tensor of this path, or of the path in torch's words where there is only that. */
+static const char *tensor_name(Lower *l, const char *path)
+{
+    const WeightSource *s = &l->source;
+    const char *name = with_path(l, s->as, path), *torch = torch_path(l, path);
+    if (!torch || has_tensor(&s->tensors, name)) return name;
+    torch = with_path(l, s->as, torch);
+    return has_tensor(&s->tensors, torch) ? torch : name;
+}
+
 /* Notes who reads a tensor; two that read one are hardly meant, since each has a path of its
  * own. */
 static const Const *read_tensor(Lower *l, Loc loc, const char *path, const Type *t)
 {
     const WeightSource *s = &l->source;
-    const char *name = with_path(l, s->as, path);
+    const char *name = tensor_name(l, path);
     const Const *c = from_tensors(l, loc, path, t, &s->tensors, name);
     const SafeTensor *tensor = c ? safetensors_find(&s->tensors, l->diag, loc, name) : NULL;
     if (!tensor) return NULL;
@@ -327,6 +359,8 @@ void tell_unread(Lower *l)
     const WeightSource *s = &l->source;
     size_t unread = 0;
     for (size_t i = 0; s->reader && i < (size_t)s->tensors.count; i++) {
+        /* how many batches torch's norm has seen, which no model computes with */
+        if (file_has_suffix(s->tensors.tensor[i].name, ".num_batches_tracked")) continue;
         if (s->reader[i] || unread++ >= NAMED) continue;
         diag_warn(l->diag, WARN_UNREAD_TENSOR, s->decl->loc,
                   "no weight reads the tensor %s of %s", s->tensors.tensor[i].name,

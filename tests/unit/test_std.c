@@ -313,6 +313,79 @@ static void test_conv2d(void **state)
     test_end(t);
 }
 
+static void test_conv2d_layer(void **state)
+{
+    (void)state;
+    Test *t = test_begin();
+    double want[54], ones[108], *x = given(t, "x", SHAPE(1, 4, 5, 6), -1, 2);
+    compute(t,
+            "weights init ones\nmodel main(x: fp32[1, 4, 5, 6]) -> y, z {\n"
+            " layer c: Conv2d(4, 6, 3, 2, pad = 1, groups = 2), d: Conv2d(4, 6, 3, stride = 2,"
+            " pad = 1, groups = 2, bias = true), drop: Dropout(0.1)\n"
+            " y = c(drop(x)); z = d(x) + 1.0 }");
+    for (size_t i = 0; i < COUNT(ones); i++) ones[i] = 1;
+    for (int o = 0; o < 6; o++)
+        for (int i = 0; i < 9; i++)
+            want[o * 9 + i] = conv_at(x, ones, o, i / 3, i % 3, 2, 2, 1, 1);
+    expect_result(t, 0, SHAPE(1, 6, 3, 3), want);
+    for (int i = 0; i < 54; i++) want[i] += 1;
+    expect_result(t, 1, SHAPE(1, 6, 3, 3), want);
+    test_end(t);
+}
+
+/* Of 3 x 3 around every second place of [2, 5, 6]: the largest, or the mean with zeros. */
+static double pool_at(const double *x, int c, int y, int col, bool largest)
+{
+    double most = -INFINITY, sum = 0;
+    for (int i = 0; i < 9; i++) {
+        int r = y * 2 + i / 3 - 1, s = col * 2 + i % 3 - 1;
+        if (r < 0 || r >= 5 || s < 0 || s >= 6) continue;
+        most = fmax(most, x[(c * 5 + r) * 6 + s]);
+        sum += x[(c * 5 + r) * 6 + s];
+    }
+    return largest ? most : sum / 9;
+}
+
+static void test_pools(void **state)
+{
+    (void)state;
+    Test *t = test_begin();
+    double want[18], whole[2] = { 0 }, blocks[12], *x = given(t, "x", SHAPE(1, 2, 5, 6), -1, 2);
+    compute(t, "model main(x: fp32[1, 2, 5, 6]) -> p, q, g, b {\n"
+               " layer m: MaxPool2d(3, 2, pad = 1), a: AvgPool2d(3, stride = 2, pad = 1)\n"
+               " p = m(x); q = a(x); g = global_pool(x); b = max_pool2d(x, 2) }");
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; i < 18; i++) want[i] = pool_at(x, i / 9, i / 3 % 3, i % 3, !k);
+        expect_result(t, k, SHAPE(1, 2, 3, 3), want);
+    }
+    for (int i = 0; i < 60; i++) whole[i / 30] += x[i] / 30;
+    expect_result(t, 2, SHAPE(1, 2, 1, 1), whole);
+    for (int i = 0; i < 12; i++) {
+        const double *at = x + (i / 6 * 5 + i / 3 % 2 * 2) * 6 + i % 3 * 2;
+        blocks[i] = fmax(fmax(at[0], at[1]), fmax(at[6], at[7]));
+    }
+    expect_result(t, 3, SHAPE(1, 2, 2, 3), blocks);
+    test_end(t);
+}
+
+static void test_batch_norm(void **state)
+{
+    (void)state;
+    Test *t = test_begin();
+    double want[6], clipped[6], *x = given(t, "x", SHAPE(1, 2, 1, 3), -10, 20);
+    compute(
+        t,
+        "model main(x: fp32[1, 2, 1, 3]) -> y, z {\n"
+        " layer n: BatchNorm(2, eps = 0.5)\n y = n(x) + reshape(n.running_mean, [1, 2, 1, 1]); z = relu6(x) }");
+    for (int i = 0; i < 6; i++) {
+        want[i] = x[i] / sqrt(1.5);
+        clipped[i] = fmin(fmax(x[i], 0), 6);
+    }
+    expect_result(t, 0, SHAPE(1, 2, 1, 3), want);
+    expect_result(t, 1, SHAPE(1, 2, 1, 3), clipped);
+    test_end(t);
+}
+
 static void test_embedding(void **state)
 {
     (void)state;
@@ -627,6 +700,9 @@ int main(void)
         cmocka_unit_test(test_linear_layer),
         cmocka_unit_test(test_linear_layer_with_bias),
         cmocka_unit_test(test_conv2d),
+        cmocka_unit_test(test_conv2d_layer),
+        cmocka_unit_test(test_pools),
+        cmocka_unit_test(test_batch_norm),
         cmocka_unit_test(test_embedding),
         cmocka_unit_test(test_rms_norm),
         cmocka_unit_test(test_rms_norm_last_axis),
