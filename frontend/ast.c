@@ -156,6 +156,15 @@ Node *ast_unary(Ast *p, Token op, Node *a)
     return n;
 }
 
+Node *ast_effect(Ast *p, Node *call)
+{
+    if (call->kind != N_CALL)
+        parse_error(
+            p, call->loc,
+            "nothing is done with this value; `name = ..` keeps it, and a call stands alone");
+    return call;
+}
+
 Node *ast_list(Ast *p, NodeKind kind, Loc loc, NodeList kids)
 {
     return ast_node(p, kind, loc, kids.first, NULL, NULL);

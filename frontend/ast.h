@@ -93,6 +93,7 @@ Node *ast_decl(Ast *p, NodeKind kind, Token name, Node *a, Node *b, Node *c); /*
 Node *ast_leaf(Ast *p, NodeKind kind, Token name);
 Node *ast_literal(Ast *p, NodeKind kind, Token t);
 Node *ast_binary(Ast *p, Token op, Node *a, Node *b);
+Node *ast_effect(Ast *p, Node *call); /* a statement of its own */
 Node *ast_unary(Ast *p, Token op, Node *a);
 Node *ast_list(Ast *p, NodeKind kind, Loc loc, NodeList kids); /* a = the first of kids */
 NodeList ast_first(Node *n);

@@ -17,6 +17,7 @@
 %type params { NodeList }
 %type weights { NodeList }
 %type uses { NodeList }
+%type states { NodeList }
 %type arguments { NodeList }
 %type arglist { NodeList }
 %type results { NodeList }
@@ -35,7 +36,7 @@
 %start_symbol file
 
 /* Words that are keywords only where the grammar wants them. */
-%fallback NAME FROM AS INIT WEIGHTS PARAM MODEL IMPORT LAYER WEIGHT ASSERT.
+%fallback NAME FROM AS INIT WEIGHTS PARAM MODEL IMPORT LAYER WEIGHT ASSERT STATE.
 
 %left OR.
 %left AND.
@@ -79,6 +80,7 @@ item(L) ::= FN NAME(N) LPAREN arguments(A) RPAREN results(R) body(B).
 item(L) ::= MODEL NAME(N) LPAREN arguments(A) RPAREN results(R) body(B).
     { L = ast_first(ast_decl(p, N_MODEL, N, A.first, R.first, B)); }
 item(L) ::= WEIGHT weights(M).  { L = ast_share(p, M, "weight"); }
+item(L) ::= STATE states(M).    { L = ast_share(p, M, "state"); }
 item(L) ::= assign(X).          { L = ast_first(X); }
 item(L) ::= assertion(X).       { L = ast_first(X); }
 
@@ -131,6 +133,8 @@ stmts(L) ::= stmts(M) SEP stmt(X).             { L = ast_append(M, X.first); }
 stmt(L) ::= assign(X).                         { L = ast_first(X); }
 stmt(L) ::= assertion(X).                      { L = ast_first(X); }
 stmt(L) ::= WEIGHT weights(M).                 { L = ast_share(p, M, "weight"); }
+stmt(L) ::= STATE states(M).                   { L = ast_share(p, M, "state"); }
+stmt(L) ::= primary(X).                        { L = ast_first(ast_effect(p, X)); }
 stmt(L) ::= LAYER uses(M).                     { L = ast_share(p, M, "layer"); }
 stmt(L) ::= RETURN(K) values(E).
     { L = ast_first(ast_node(p, N_RETURN, K.loc, E, NULL, NULL)); }
@@ -162,6 +166,11 @@ weights(L) ::= weights(M) COMMA weight(X).     { L = ast_append(M, X); }
 weight(X) ::= NAME(N).                         { X = ast_leaf(p, N_WEIGHT, N); }
 weight(X) ::= NAME(N) COLON type(T).           { X = ast_decl(p, N_WEIGHT, N, T, NULL, NULL); }
 weight(X) ::= NAME(N) COLON type(T) ASSIGN expr(E). { X = ast_decl(p, N_WEIGHT, N, T, E, NULL); }
+
+states(L) ::= state(X).                        { L = ast_first(X); }
+states(L) ::= states(M) COMMA state(X).        { L = ast_append(M, X); }
+state(X) ::= NAME(N).                          { X = ast_leaf(p, N_STATE, N); }
+state(X) ::= NAME(N) COLON type(T).            { X = ast_decl(p, N_STATE, N, T, NULL, NULL); }
 
 uses(L) ::= use(X).                            { L = ast_first(X); }
 uses(L) ::= uses(M) COMMA use(X).              { L = ast_append(M, X); }

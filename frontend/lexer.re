@@ -57,6 +57,13 @@ bool lexer_open(Lexer *lx, Diag *d, const Source *src)
 
 static bool refuse(Diag *d, Loc loc, const char *why) { return diag_error(d, loc, "%s", why); }
 
+/* A name stands behind on the same line. */
+static bool name_follows(const char *s, const char *end)
+{
+    while (s < end && (*s == ' ' || *s == '\t')) s++;
+    return s < end && (*s == '_' || (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z'));
+}
+
 /* The next token with line ends as SEP, whether they matter or not. */
 static bool scan(Lexer *lx, Diag *d, Token *t)
 {
@@ -104,6 +111,10 @@ static bool scan(Lexer *lx, Diag *d, Token *t)
             "if"      { IS(IF); }       "else"  { IS(ELSE); }     "for"     { IS(FOR); }
             "in"      { IS(IN); }       "and"   { IS(AND); }      "or"      { IS(OR); }
             "not"     { IS(NOT); }      "true"  { IS(TRUE); }     "false"   { IS(FALSE); }
+            "state" { /* a name as well, of many a program */
+                if (name_follows(cur, end)) { IS(STATE); }
+                IS(NAME);
+            }
             letter (letter | digit)*    { IS(NAME); }
 
             digits                            { IS(INT); }

@@ -42,6 +42,7 @@ typedef enum {
     V_FILE,
     V_BUILTIN,
     V_OP,
+    V_STATE,
 } ValKind;
 
 typedef struct List List;
@@ -50,6 +51,7 @@ typedef struct Closure Closure;
 typedef struct Instance Instance;
 typedef struct File File;
 typedef struct Builtin Builtin;
+typedef struct State State;
 
 typedef struct {
     ValKind kind;
@@ -65,6 +67,7 @@ typedef struct {
         Instance *self;
         File *file;
         const Builtin *builtin;
+        State *state;
         int op;
     } u;
 } Val;
@@ -99,6 +102,17 @@ struct Weight {
 struct View {
     Weight *weight;
     Shape shape;
+};
+
+/* What a function keeps from run to run: an input of it, made where it is first asked for. */
+struct State {
+    const char *path;
+    const Type *type; /* of what it holds */
+    Loc loc;
+    unsigned pass;
+    Func *
+        func; /* that `param` belongs to; a file's may belong to several, one after the other */
+    Value *param;
 };
 
 typedef struct {
@@ -183,7 +197,8 @@ typedef struct {
     WeightSource source;
     Env weights; /* path -> Weight */
     Weight *first_weight, *last_weight;
-    Env uses; /* paths given to calls, in this model call */
+    Env states; /* path -> State */
+    Env uses;   /* paths given to calls, in this model call */
     Env memo;
     const char *model_path;
     unsigned pass;
@@ -298,6 +313,12 @@ Value *weight_whole(Lower *l, Weight *w);              /* in the shape that was 
 void keep_weights(Lower *l, bool of_file); /* the declared ones that the function did not use */
 void set_weight_source(Lower *l, const Node *n);
 void tell_unread(Lower *l); /* tensors of `weights from` that no weight reads */
+
+/* lower_state.c */
+void run_state(Lower *l, const Node *n);
+Value *state_value(Lower *l, State *s);
+Val builtin_read(Lower *l, Loc loc, Val *a, int n);
+Val builtin_write(Lower *l, Loc loc, Val *a, int n);
 
 /* lower_builtin.c */
 struct Builtin {

@@ -136,6 +136,8 @@ const Builtin builtins[] = {
     { "weights", 0, 1, builtin_weights },
     { "paths", 0, 1, builtin_paths },
     { "zip", 2, 16, builtin_zip },
+    { "read", 1, 1, builtin_read },
+    { "write", 2, 2, builtin_write },
     { "Sequential", 0, 1000, builtin_sequential },
     { NULL, 0, 0, NULL },
 };

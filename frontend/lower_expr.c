@@ -151,7 +151,7 @@ static Val member_value(Lower *l, const Node *n)
         return mil_member(l, n);
     Val v = eval(l, n->a, NULL);
     if (v.kind == V_POISON) return v;
-    if (val_is_tensor(v)) return tensor_member(l, n, v);
+    if (val_is_tensor(v) || v.kind == V_STATE) return tensor_member(l, n, v);
     if (v.kind == V_FILE && n->name[0] != '_')
         return env_member(l, n, file_get(l, v.u.file, n->name), file_names(v.u.file),
                           v.u.file->name);

@@ -285,8 +285,20 @@ static bool bind_numbers(OpCall *o)
 
 /* ---- arguments --------------------------------------------------------------------------- */
 
+/* What reads and writes them takes a state, and nothing else does. */
+static Value *state_arg(OpCall *o, const NamedVal *v)
+{
+    if (v->val.kind == V_STATE) return state_value(o->l, v->val.u.state);
+    lower_error(o->l, v->loc, "%s takes a state, not %s: `state name: fp16[..]` declares one",
+                o->info->name, val_kind(o->l, v->val));
+    return NULL;
+}
+
 static Value *arg_value(OpCall *o, const Param *p, const NamedVal *v)
 {
+    const int op = (int)(o->info - ops);
+    if (p->id == P_input && (op == OP_read_state || op == OP_write_state))
+        return state_arg(o, v);
     Shape s;
     ValKind leaf = V_NONE;
     DType t = DT_NONE;

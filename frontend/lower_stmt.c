@@ -141,6 +141,8 @@ static void run_stmt(Lower *l, const Node *n)
     switch (n->kind) {
     case N_ASSIGN: run_assign(l, n); break;
     case N_WEIGHT: run_weight(l, n); break;
+    case N_STATE: run_state(l, n); break;
+    case N_CALL: eval_call(l, n, NULL); break;
     case N_LAYER: run_use(l, n); break;
     case N_FN: run_fn(l, n); break;
     case N_RETURN: run_return(l, n, l->frame->hint); break;

@@ -32,11 +32,13 @@ double val_double(Val v) { return v.kind == V_INT ? (double)v.u.i : v.u.f; }
 
 const Shape *val_shape(Val v)
 {
+    if (v.kind == V_STATE) return &v.u.state->type->shape;
     return v.kind == V_WEIGHT ? &v.u.view->shape : &v.u.tensor->type->shape;
 }
 
 DType val_dtype(Val v)
 {
+    if (v.kind == V_STATE) return v.u.state->type->dtype;
     return v.kind == V_WEIGHT ? v.u.view->weight->value->type->dtype : v.u.tensor->type->dtype;
 }
 
@@ -94,6 +96,7 @@ static const char *const kind_names[] = {
     [V_FILE] = "an imported file",
     [V_BUILTIN] = "a built-in function",
     [V_OP] = "an op",
+    [V_STATE] = "a state (read(..) is what it holds)",
 };
 
 static void put_val(Lower *l, Buf *b, Val v, int depth)
