@@ -125,7 +125,7 @@ static bool report_within(double distance_ab, double b, double rtol, double atol
 
 DType report_precision(const Value *v)
 {
-    const Value *x = v->def && !strcmp(v->def->name, "cast") ? op_value(v->def, P_x) : v;
+    const Value *x = v->def && !strcmp(op_name(v->def), "cast") ? op_value(v->def, P_x) : v;
     bool half = x && x->type->kind == TY_TENSOR && x->type->dtype == DT_FP16;
     return half ? DT_FP16 : v->type->kind == TY_TENSOR ? v->type->dtype : DT_NONE;
 }

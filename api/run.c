@@ -15,7 +15,7 @@ const char *anec_value_name(const anec_value *value)
 const char *anec_value_op(const anec_value *value)
 {
     const Op *def = value ? ((const Value *)value)->def : NULL;
-    return def ? def->name : NULL;
+    return def ? op_name(def) : NULL;
 }
 
 const char *anec_value_precision(const anec_value *value)
@@ -26,7 +26,7 @@ const char *anec_value_precision(const anec_value *value)
 void anec_value_where(const anec_value *value, char *out, size_t size)
 {
     const Op *def = value ? ((const Value *)value)->def : NULL;
-    const Loc loc = def ? def->loc : (Loc){ 0 };
+    const Loc loc = def ? op_loc(def) : (Loc){ 0 };
     int line, col;
     if (!out || !size) return;
     *out = 0;
@@ -37,14 +37,14 @@ void anec_value_where(const anec_value *value, char *out, size_t size)
 
 const char *anec_statement_op(const anec_statement *statement)
 {
-    return statement ? ((const Op *)statement)->name : NULL;
+    return statement ? op_name(((const Op *)statement)) : NULL;
 }
 
 const char *anec_statement_name(const anec_statement *statement)
 {
     const Op *op = (const Op *)statement;
     if (!op) return NULL;
-    return op->nout ? op->out[0]->name : op->name;
+    return op->nout ? op->out[0]->name : op_name(op);
 }
 
 const anec_value *anec_result_value(const anec_kernel *kernel, int i)

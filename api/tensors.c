@@ -61,13 +61,14 @@ static bool make_random(const anec_kernel *k, int p, uint64_t seed, Tensor *t, D
     Flex flex;
     Shape s;
     bool ok = v->type->kind == TY_TENSOR
-           || diag_error(d, v->loc, "input %s is a %s; only tensors can be given", v->name,
-                         type_text(&a, v->type));
+           || diag_error(d, value_loc(v), "input %s is a %s; only tensors can be given",
+                         v->name, type_text(&a, v->type));
     s = v->type->shape;
     ok = ok && (shape_known(&s) || flex_read(k->func, d, &a, &flex))
       && (shape_known(&s) || flex_default(k->func, &flex, p, &s)
-          || diag_error(d, v->loc, "input %s has no default shape for %s: give it with -i",
-                        v->name, type_text(&a, v->type)))
+          || diag_error(d, value_loc(v),
+                        "input %s has no default shape for %s: give it with -i", v->name,
+                        type_text(&a, v->type)))
       && tensor_random(t, d, seed, v->name, v->type->dtype, &s);
     arena_free(&a);
     return ok;

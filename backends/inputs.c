@@ -84,7 +84,7 @@ static void check_type(Check *c, const Value *v, const Binding *b)
 {
     const Tensor *t = &b->value;
     if (v->type->kind != TY_TENSOR) {
-        c->ok = diag_error(c->diag, v->loc, "input %s is a %s; only tensors can be given",
+        c->ok = diag_error(c->diag, value_loc(v), "input %s is a %s; only tensors can be given",
                            v->name, type_text(&c->scratch, v->type));
         return;
     }

@@ -105,7 +105,7 @@ static void back_bring(Back *b, Value *v)
     Value *made = v->lit || handed_over(v) != v
                     ? back_copy(b, v->def)->out[0]
                     : block_param(b->func->body, func_unique_name(b->func, v->name), v->type,
-                                  v->loc);
+                                  value_loc(v));
     ptrmap_set(&b->made, v, made);
 }
 
@@ -113,7 +113,7 @@ static void back_bring(Back *b, Value *v)
 static Op *back_copy(Back *b, const Op *op)
 {
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) back_bring(b, op->arg[i].val[k]);
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) back_bring(b, op->arg[i].val[k]);
     return op_clone(op, b->func->body, NULL, back_find, b);
 }
 

@@ -182,7 +182,7 @@ typedef struct {
         const NamedVal *v;
     } p[MAX_PARAM];
     DType var[128]; /* what each type variable stands for */
-    Arg arg[MAX_PARAM];
+    BuildArg arg[MAX_PARAM];
     int narg;
 } OpCall;
 
@@ -322,9 +322,8 @@ static bool add_arg(OpCall *o, const Param *p, int n, const NamedVal *v)
     Value **val = NEW_ARRAY(&o->l->arena, n, Value *);
     for (int i = 0; i < n; i++)
         if (!(val[i] = arg_value(o, p, &v[i]))) return false;
-    o->arg[o->narg++] = (Arg){
-        .param = (uint8_t)p->id, .val = val, .count = n, .tuple = p->flags & P_VARIADIC
-    };
+    o->arg[o->narg++] =
+        (BuildArg){ .param = p->id, .val = val, .count = n, .tuple = p->flags & P_VARIADIC };
     return true;
 }
 

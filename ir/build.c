@@ -52,7 +52,7 @@ const char *func_unique_name(Func *f, const char *wish)
  * while_loop's those of its body. */
 static bool infer_blocks(Call *c, const Op *op)
 {
-    const Block *b = op->nblock ? op->block[op->nblock - 1] : NULL;
+    const Block *b = op_nblock(op) ? op_block(op, op_nblock(op) - 1) : NULL;
     if (!b) return call_error(c, "this op needs nested blocks");
     for (int i = 0; i < b->nresult; i++)
         if (!call_out_type(c, b->result[i]->type)) return false;
@@ -62,9 +62,9 @@ static bool infer_blocks(Call *c, const Op *op)
 bool op_infer(const Op *op, Call *c, Arena *scratch, Diag *d)
 {
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++)
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
             if (op->arg[i].val[k]->type->kind == TY_POISON) {
-                call_init(c, &ops[op->kind], OPSET_IOS15, scratch, d, op->loc);
+                call_init(c, &ops[op->kind], OPSET_IOS15, scratch, d, op_loc(op));
                 return false;
             }
     if (!call_of_op(c, op, scratch, d) || !call_check(c)) return false;
@@ -84,7 +84,7 @@ bool build_infer(Builder *b, const char *name, Op *op)
         const Type *t = ok ? module_type(b->m, c->out[i]) : &type_poison;
         if (i < op->nout) op->out[i]->type = t;
         else
-            op_out(b->m, op, func_unique_name(b->block->func, name ? name : op->name), t,
+            op_out(b->m, op, func_unique_name(b->block->func, name ? name : op_name(op)), t,
                    b->loc);
     }
     arena_free(&scratch);
@@ -96,11 +96,11 @@ bool build_infer(Builder *b, const char *name, Op *op)
 static Op *finish_op(Builder *b, const char *name, Op *op)
 {
     build_infer(b, name, op);
-    op_set_name(b->m, op, op->nout ? op->out[0]->name : op->name);
+    op_set_name(b->m, op, op->nout ? op->out[0]->name : op_name(op));
     return op;
 }
 
-Op *build_op(Builder *b, const char *name, int kind, const Arg *arg, int narg)
+Op *build_op(Builder *b, const char *name, int kind, const BuildArg *arg, int narg)
 {
     Op *op = op_new_of(b->m, b->block, b->before, kind, b->loc);
     for (int i = 0; i < narg; i++) {
@@ -122,7 +122,7 @@ static void add_built(Builder *b, Op *op, const Param *p, const char *field)
     if (several && several->n) op->arg[op->narg - 1].tuple = true;
     if (one) op_arg(b->m, op, p->id, one);
     if (!one && !several && !(p->flags & P_OPT) && param_in(p, b->opset))
-        bug("%s is built without %s", op->name, p->name);
+        bug("%s is built without %s", op_name(op), p->name);
 }
 
 Op *build_args_op(Builder *b, const char *name, int kind, const void *args)
@@ -155,7 +155,7 @@ Value *build_args(Builder *b, const char *name, int kind, const void *args)
 Value *build_const(Builder *b, const char *name, const Const *c)
 {
     Op *op = op_new_of(b->m, b->block, b->before, OP_const, b->loc);
-    attr_set(b->m, &op->attrs, "val", c);
+    op_set_attr(b->m, op, "val", c);
     Value *v = op_out(b->m, op, func_unique_name(b->block->func, name ? name : "const"),
                       c->type, b->loc);
     op->named = true;
@@ -208,7 +208,10 @@ Value *build_ints(Builder *b, int n, const int64_t *v)
 
 Value *value_literal(Module *m, const Const *c, Loc loc)
 {
-    Value *v = NEW(&m->arena, Value);
-    *v = (Value){ .type = c->type, .lit = c, .loc = loc, .id = ++m->nvalue };
+    const bool own = loc.src == c->loc.src && loc.at == c->loc.at && loc.len == c->loc.len;
+    Value *v = own ? NEW(&m->arena, Value) : value_placed(m, loc);
+    v->type = c->type;
+    v->lit = c;
+    v->id = ++m->nvalue;
     return v;
 }

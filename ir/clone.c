@@ -22,7 +22,7 @@ static Value *clone_mapped(Cloning *c, Value *v)
     Value *made = ptrmap_get(&c->made, v);
     if (made) return made;
     if (!c->whole) return c->map ? c->map(c->ctx, v) : v;
-    made = value_literal(c->m, v->lit, v->loc); /* all else was made before */
+    made = value_literal(c->m, v->lit, value_loc(v)); /* all else was made before */
     made->bare = v->bare;
     ptrmap_set(&c->made, v, made);
     return made;
@@ -32,17 +32,19 @@ static Value *clone_mapped(Cloning *c, Value *v)
 
 static void copy_attrs(Cloning *c, Op *to, const Op *op)
 {
-    for (int i = 0; i < op->attrs.count; i++)
-        attr_set(c->m, &to->attrs, op->attrs.at[i].name, op->attrs.at[i].val);
+    Attr one;
+    const Attrs attrs = op_attrs(op, &one);
+    for (int i = 0; i < attrs.count; i++)
+        op_set_attr(c->m, to, attrs.at[i].name, attrs.at[i].val);
 }
 
 static void copy_args(Cloning *c, Op *to, const Op *op)
 {
     for (int i = 0; i < op->narg; i++) {
         const Arg *from = &op->arg[i];
-        if (!from->count) continue;
-        Arg *a = op_arg_new(c->m, to, from->name);
-        for (int k = 0; k < from->count; k++)
+        if (!arg_count(from)) continue;
+        Arg *a = op_arg_new(c->m, to, arg_name(from));
+        for (int k = 0; k < arg_count(from); k++)
             op_arg_add(c->m, to, a, clone_mapped(c, from->val[k]));
         a->tuple = from->tuple;
         a->at = from->at;
@@ -57,7 +59,8 @@ static void copy_block(Cloning *c, Op *to, const Block *from)
     Block *b = block_new(to, from->name);
     for (int i = 0; i < from->nparam; i++) {
         const Value *p = from->param[i];
-        ptrmap_set(&c->made, p, block_param(b, name_for(c, b->func, p->name), p->type, p->loc));
+        ptrmap_set(&c->made, p,
+                   block_param(b, name_for(c, b->func, p->name), p->type, value_loc(p)));
     }
     for (const Op *op = from->first; op; op = op->next) {
         const Op *made = copy_op(c, op, b, NULL);
@@ -68,16 +71,16 @@ static void copy_block(Cloning *c, Op *to, const Block *from)
 
 static Op *copy_op(Cloning *c, const Op *op, Block *b, Op *before)
 {
-    Op *to = op_new(c->m, b, before, op->name, op->loc);
+    Op *to = op_new(c->m, b, before, op_name(op), op_loc(op));
     to->opset = op->opset;
     to->keep = op->keep;
     to->stop = op->stop;
     copy_attrs(c, to, op);
     copy_args(c, to, op);
-    for (int i = 0; i < op->nblock; i++) copy_block(c, to, op->block[i]);
+    for (int i = 0; i < op_nblock(op); i++) copy_block(c, to, op_block(op, i));
     for (int i = 0; i < op->nout; i++) {
         const Value *v = op->out[i];
-        op_out(c->m, to, name_for(c, b->func, v->name), v->type, v->loc);
+        op_out(c->m, to, name_for(c, b->func, v->name), v->type, value_loc(v));
     }
     if (c->whole) to->named = op->named;
     else if (op->nout && op_has_name(op)) op_set_name(c->m, to, to->out[0]->name);
@@ -131,7 +134,7 @@ static void copy_func(Cloning *c, const Func *f)
     for (int i = 0; i < f->body->nparam; i++) {
         const Value *p = f->body->param[i];
         ptrmap_set(&c->made, p,
-                   block_param(to->body, name_for(c, to, p->name), p->type, p->loc));
+                   block_param(to->body, name_for(c, to, p->name), p->type, value_loc(p)));
     }
     for (const Op *op = f->body->first; op; op = op->next) {
         const Op *made = copy_op(c, op, to->body, NULL);

@@ -19,11 +19,12 @@ static bool made_of(const Value *v, Holds *holds, int depth)
     if (!op || op->kind == OP_NONE || !(ops[op->kind].flags & F_CONSTEXPR) || depth == DEEPEST)
         return false;
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++)
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
             if (!made_of(op->arg[i].val[k], holds, depth + 1)) return false;
-    for (int i = 0; i < op->attrs.count; i++)
-        if (op_param(&ops[op->kind], op->attrs.at[i].name) && !holds(op->attrs.at[i].val))
-            return false;
+    Attr one;
+    const Attrs attrs = op_attrs(op, &one);
+    for (int i = 0; i < attrs.count; i++)
+        if (op_param(&ops[op->kind], attrs.at[i].name) && !holds(attrs.at[i].val)) return false;
     return true;
 }
 
@@ -46,7 +47,7 @@ static bool load_all(Call *c, const Op *op, Diag *d, Tensor *room, int *n)
         const Arg *a = op_find_arg(op, c->info->param[i].id);
         for (int k = 0; k < c->p[i].n; k++) {
             if (c->p[i].v[k].val) continue;
-            if (!constant_load(a ? a->val[k] : NULL, attr_get(&op->attrs, name), d, &room[*n]))
+            if (!constant_load(a ? a->val[k] : NULL, op_attr(op, name), d, &room[*n]))
                 return false;
             c->p[i].v[k].val = &room[(*n)++];
         }
@@ -77,7 +78,7 @@ bool op_compute(const Op *op, Diag *d, Tensor res[MAX_RESULT], int *n)
 
 bool op_is_computable(const Op *op)
 {
-    return op->kind != OP_NONE && op->kind != OP_const && !op->nblock && op->nout && op->narg
+    return op->kind != OP_NONE && op->kind != OP_const && !op_nblock(op) && op->nout && op->narg
         && ops[op->kind].eval
         && !(ops[op->kind].flags & (F_IMPURE | F_UNSUPPORTED | F_CONSTEXPR));
 }
@@ -94,7 +95,7 @@ static bool made_of_finite(const Op *op)
     Diag quiet = { .quiet = true };
     bool finite = true;
     for (int i = 0; finite && i < op->narg; i++)
-        for (int k = 0; finite && k < op->arg[i].count; k++) {
+        for (int k = 0; finite && k < arg_count(&op->arg[i]); k++) {
             Tensor arg;
             double other;
             if (!value_tensor(op->arg[i].val[k], &quiet, &arg)) continue;
@@ -110,7 +111,7 @@ bool op_warn_not_finite(const Op *op, int index, const Tensor *t, Diag *d)
     double first;
     if (is_finite(t, &first)) return false;
     if (made_of_finite(op))
-        diag_warn(d, WARN_PRECISION, op->loc, "%s, computed from finite constants, holds %g",
+        diag_warn(d, WARN_PRECISION, op_loc(op), "%s, computed from finite constants, holds %g",
                   op->out[index]->name, first);
     return true;
 }

@@ -65,7 +65,7 @@ static bool visit_reader(void *ctx, const Op *op)
 {
     Readers *r = ctx;
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) {
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             if (op->arg[i].val[k] != r->v) continue;
             if (is_float_cast(op) && !r->cast) r->cast = op->out[0];
             else r->other = true;

@@ -303,51 +303,68 @@ struct Value {
     Op *def;          /* NULL: a parameter or an inline literal */
     const Const *lit; /* the literal of a const op or of an inline literal, else NULL */
     Value *self; /* the list of one value that arguments and statements share; in use, itself */
-    Loc loc;
     uint32_t id; /* of the module's values, from 1: what ValueTable finds it by; 0: none */
-    int index;   /* which result of def */
     /* places where the function returns it: block_result, func_set_result */
-    unsigned returned : 30;
-    bool noted : 1; /* an index of who uses what has it: ir/uses.c */
-    bool bare : 1;  /* inline literal written without its type (warning bare-literal) */
+    unsigned returned : 29;
+    bool noted : 1;  /* an index of who uses what has it: ir/uses.c */
+    bool bare : 1;   /* inline literal written without its type (warning bare-literal) */
+    bool placed : 1; /* the source that it stands in lies before it: value_loc */
+    uint32_t at;     /* value_loc; len 0: nowhere of its own */
+    uint16_t len;
+    uint16_t index; /* which result of def */
 };
 
+/* The values of an argument lie in the value, where it is one, or behind an ArgList. */
 typedef struct {
-    const char *name;
-    /* one, or a variadic's; written by arg_put and arg_add alone: one is the value's `self` */
-    Value *const *val;
-    int count;
-    bool tuple;    /* written in parentheses; one value without them is the same */
-    uint8_t param; /* a ParamId; P_NONE: the op's row has no parameter of this name */
-    /* of the source that its statement is in: arg_loc; len 0: nowhere of its own */
-    uint32_t at, len;
+    Value *const *val;  /* arg_count of them; written by arg_put and arg_add alone */
+    uint32_t at;        /* arg_loc; len 0: nowhere of its own */
+    unsigned param : 8; /* a ParamId; P_NONE: the op's row has no parameter of this name */
+    bool listed : 1;    /* val is behind an ArgList */
+    bool tuple : 1;     /* written in parentheses; one value without them is the same */
+    unsigned len : 22;
 } Arg;
+
+typedef struct {
+    const char *name; /* where param is P_NONE */
+    int count;
+    Value *val[]; /* room up to the next power of two */
+} ArgList;
 
 typedef struct {
     const char *name;
     const Const *val;
 } Attr;
 
-/* Of 12 bytes, since every statement has one. What `at` points to may be shared: attr_set
- * changes a copy. */
+/* What `at` points to may be shared: attr_set changes a copy. */
 typedef struct {
     Attr *at;
     int count;
-} __attribute__((packed, aligned(4))) Attrs;
+} Attrs;
+
+/* What few statements have. */
+typedef struct {
+    const char *name; /* interned, where the table lacks it */
+    Attrs attrs;
+    Block **block; /* cond, while_loop */
+    int nblock;
+} OpMore;
 
 /* A program may have a million, so nothing is said twice, and lists have no spare room noted:
  * arrays of n elements have room up to the next power of two. */
 struct Op {
-    const char *name; /* interned, as written */
-    Block *parent;
+    Block *parent; /* where it is; `gone`: where it was */
     Op *prev, *next;
     Arg *arg;
     Value *const *out;
-    Block **block; /* cond, while_loop */
-    Loc loc;
-    /* a const's `val`, a constexpr's data, what we do not know; `name`: op_said_name */
-    Attrs attrs;
-    int narg, nout, nblock;
+    /* attributes (a const's `val`, a constexpr's data, what we do not know; `name`:
+     * op_said_name), blocks, an unknown name */
+    union {
+        OpMore *more;     /* NULL: none of these */
+        const Const *val; /* plain: the attribute `val`, and nothing else */
+    };
+    uint32_t at; /* op_loc */
+    uint16_t len, source;
+    uint16_t narg, nout;
     int16_t kind;  /* index into ops[] (ir/ops/ops.h); OP_NONE: a name the table lacks */
     uint8_t opset; /* an Opset: the statement's own, or OPSET_NONE */
     bool stop : 1; /* no gradient flows back through it, whatever its row says */
@@ -355,7 +372,10 @@ struct Op {
     /* its attribute `name` is the name of its first result, and not among attrs */
     bool named : 1;
     bool tight : 1; /* arg has room for no more */
+    bool plain : 1; /* has val and no more */
+    bool gone : 1;  /* it was taken out */
 };
+enum { OP_ARGS = 1000, OP_RESULTS = UINT16_MAX }; /* as many as one may have */
 
 struct Block {
     const char *name; /* of a nested block; NULL in a function */
@@ -405,8 +425,10 @@ struct Module {
     Func *first, *last;
     const Type **type; /* tensor types by a hash of them: module_tensor */
     size_t type_cap, type_count;
-    PtrMap func_of;    /* functions by interned name */
-    const Source *src; /* where it was read from, or NULL */
+    PtrMap func_of;       /* functions by interned name */
+    const Source *src;    /* where it was read from, or NULL */
+    const Source **known; /* what the places of statements are in */
+    int nknown;
     const char *dir;   /* folder that @model_path stands for, or NULL */
     WeightFile *files; /* opened so far */
     /* of func_extract: the module whose files the literals are in, or NULL */
@@ -445,6 +467,35 @@ const WeightFile *module_files(const Module *m); /* those that its literals may 
 
 const Const *attr_get(const Attrs *a, const char *name);
 void attr_set(Module *m, Attrs *a, const char *name, const Const *val); /* NULL removes */
+
+/* Those of a statement; `one` is room where it has one alone. */
+Attrs op_attrs(const Op *op, Attr *one);
+const Const *op_attr(const Op *op, const char *name);
+void op_set_attr(Module *m, Op *op, const char *name, const Const *val); /* NULL removes */
+void op_take_attrs(Module *m, Op *op, Attrs attrs); /* of one that has none */
+
+const char *op_name(const Op *op); /* interned or static, as written */
+static inline int op_nblock(const Op *op)
+{
+    return op->plain || !op->more ? 0 : op->more->nblock;
+}
+static inline Block *op_block(const Op *op, int i) { return op->more->block[i]; }
+
+static inline const ArgList *arg_list(const Arg *a) /* of one that is listed */
+{
+    return (const void *)((const char *)a->val - offsetof(ArgList, val));
+}
+static inline int arg_count(const Arg *a)
+{
+    return a->listed ? arg_list(a)->count : a->val ? 1 : 0;
+}
+const char *arg_name(const Arg *a);
+
+/* Where they stand in a source. */
+Loc op_loc(const Op *op);
+Loc value_loc(const Value *v); /* its statement's or literal's where it has none */
+void op_set_loc(Op *op, Loc loc);
+Value *value_placed(Module *m, Loc loc); /* one that is nothing but there */
 
 /* The attribute `name` of a statement. Nearly always it is the first result's name, and follows
  * it; another one is among the attributes. */
@@ -517,16 +568,20 @@ void func_drop_results(Func *f, int n); /* those from n on */
 Op *op_new(Module *m, Block *b, Op *before, const char *name, Loc loc);
 /* The same of a row of the op table. */
 Op *op_new_of(Module *m, Block *b, Op *before, int kind, Loc loc);
+/* An empty one in room that is there already; name is interned. */
+void op_arg_begin(Module *m, Arg *a, const char *name, ParamId p);
 /* One more, empty, under a name that a text has. */
 Arg *op_arg_new(Module *m, Op *op, const char *name);
 /* one more value of it */
 void op_arg_add(Module *m, Op *op, Arg *a, Value *v);
 /* Appends a value to an argument; its row has the parameter, which is a bug otherwise. */
 void op_arg(Module *m, Op *op, ParamId p, Value *v);
-/* An argument without values gets n, each to be put; one more; value k of those it has. Of
- * these the statement's function takes no note: for who makes statements and who redirects
- * all. */
+/* An argument gets n values in the place of what it has, each to be put, before which a single one
+ * does not count; the first n of them
+ * stay; one more; value k of those it has. Of these the statement's function takes no note: for
+ * who makes statements and who redirects all. */
 void arg_reserve(Module *m, Arg *a, int n);
+void arg_cut(Arg *a, int n);
 void arg_add(Module *m, Arg *a, Value *v);
 void arg_put(Arg *a, int k, Value *v);
 /* replaces it; NULL removes it */
@@ -556,7 +611,17 @@ Module *module_clone(const Module *m);
  *   Value *y = mil_matmul(&b, "y", .x = x, .y = w, .transpose_y = build_bool(&b, true));
  * Here with arguments as an array, each by its param; what is missing is reported, since they
  * may come from a text. `name` is a wish: made unique in the function. */
-Op *build_op(Builder *b, const char *name, int kind, const Arg *arg, int narg);
+typedef struct {
+    ParamId param;
+    Value *const *val;
+    int count;
+    bool tuple;
+} BuildArg;
+static inline BuildArg arg_given(const Arg *a) /* what a statement has */
+{
+    return (BuildArg){ (ParamId)a->param, a->val, arg_count(a), a->tuple };
+}
+Op *build_op(Builder *b, const char *name, int kind, const BuildArg *arg, int narg);
 /* Of an op that is not known before: a ParamId and its Value each, until P_NONE. The first
  * result. */
 Value *build_of(Builder *b, const char *name, int kind, ...);

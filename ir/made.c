@@ -44,7 +44,7 @@ static bool is_decoded(const Value *v)
 static bool has_literals(const Making *g, const Op *op)
 {
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) {
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             const Value *v = op->arg[i].val[k];
             if (!v->lit && !is_decoded(v) && !g->made(g->ctx, v)) return false;
         }
@@ -75,12 +75,13 @@ static bool copy_args(Making *g, Op *to, const Op *op)
     for (int i = 0; i < op->narg; i++) {
         const Arg *from = &op->arg[i];
         to->arg[i] = *from;
-        arg_reserve(g->m, &to->arg[i], from->count);
-        for (int k = 0; k < from->count; k++) {
+        arg_reserve(g->m, &to->arg[i], arg_count(from));
+        for (int k = 0; k < arg_count(from); k++) {
             const Const *c = literal_of(g, from->val[k]);
             if (!c || g->cost > MOST) return false;
-            Value *v = NEW(&g->m->arena, Value);
-            *v = (Value){ .type = c->type, .lit = c, .loc = from->val[k]->loc };
+            Value *v = value_placed(g->m, value_loc(from->val[k]));
+            v->type = c->type;
+            v->lit = c;
             arg_put(&to->arg[i], k, v);
         }
     }
@@ -102,16 +103,19 @@ const Const *const_made(Module *m, const Op *op, int index, MadeLookup *made, vo
     Op *own = NEW(&m->arena, Op);
     const Opset o = op->opset ? op->opset : op->parent->func->opset;
     *own = (Op){ .kind = op->kind,
-                 .name = op->name,
                  .opset = (uint8_t)o,
-                 .attrs = op->attrs,
                  .out = op->out,
                  .nout = op->nout,
-                 .loc = op->loc };
+                 .parent = op->parent,
+                 .gone = true };
+    op_set_loc(own, op_loc(op));
     if (!copy_args(&g, own, op)) return NULL;
-    for (int i = 0; i < op->attrs.count; i++)
-        if (op->attrs.at[i].val->type->kind == TY_TENSOR)
-            g.leaves += type_bytes(op->attrs.at[i].val->type);
+    Attr one;
+    const Attrs attrs = op_attrs(op, &one);
+    op_take_attrs(m, own, attrs);
+    for (int i = 0; i < attrs.count; i++)
+        if (attrs.at[i].val->type->kind == TY_TENSOR)
+            g.leaves += type_bytes(attrs.at[i].val->type);
     struct Made *r = NEW(&m->arena, struct Made);
     *r = (struct Made){ .m = m, .op = own, .index = index, .cost = g.cost, .leaves = g.leaves };
     Const *c = NEW(&m->arena, Const);
@@ -147,7 +151,7 @@ const Const *const_of_value(Module *m, const Value *v, PtrMap *made)
 void op_let_weights_go(const Op *op, const PtrMap *made)
 {
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) {
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             Op *def = op->arg[i].val[k]->def;
             if (!def || def->kind == OP_NONE) continue;
             const bool constant = def->kind == OP_const || ops[def->kind].flags & F_CONSTEXPR;
@@ -186,7 +190,7 @@ static bool made_computed(const Const *c, Diag *d, Tensor *out)
         *out = res[c->made->index];
         res[c->made->index] = (Tensor){ 0 };
         if (out->bytes != type_bytes(c->type))
-            bug("%s computed what it was not inferred to", c->made->op->name);
+            bug("%s computed what it was not inferred to", op_name(c->made->op));
         out->shape = c->type->shape; /* which may have been given another one since */
         if (!c->made->told && !d->quiet)
             c->made->told = op_warn_not_finite(c->made->op, c->made->index, out, d);

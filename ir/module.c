@@ -194,7 +194,48 @@ void attr_set(Module *m, Attrs *a, const char *name, const Const *val)
     a->at[a->count++] = (Attr){ .name = module_name(m, name), .val = val };
 }
 
-bool op_has_name(const Op *op) { return op->named || attr_get(&op->attrs, "name"); }
+/* Those of a statement that has other attributes than `val`, or blocks. */
+static OpMore *op_more(Module *m, Op *op)
+{
+    if (!op->plain && op->more) return op->more;
+    const Const *val = op->plain ? op->val : NULL;
+    op->plain = false;
+    op->more = NEW(&m->arena, OpMore);
+    if (val) attr_set(m, &op->more->attrs, "val", val);
+    return op->more;
+}
+
+Attrs op_attrs(const Op *op, Attr *one)
+{
+    if (!op->plain) return op->more ? op->more->attrs : (Attrs){ 0 };
+    *one = (Attr){ .name = "val", .val = op->val };
+    return (Attrs){ .at = one, .count = 1 };
+}
+
+const Const *op_attr(const Op *op, const char *name)
+{
+    Attr one;
+    const Attrs all = op_attrs(op, &one);
+    return attr_get(&all, name);
+}
+
+void op_set_attr(Module *m, Op *op, const char *name, const Const *val)
+{
+    const bool alone = op->plain || !op->more;
+    if (alone && !strcmp(name, "val")) {
+        op->val = val;
+        op->plain = val != NULL;
+    } else if (val || !alone) attr_set(m, &op_more(m, op)->attrs, name, val);
+}
+
+void op_take_attrs(Module *m, Op *op, Attrs attrs)
+{
+    if (attrs.count == 1 && !strcmp(attrs.at->name, "val"))
+        op_set_attr(m, op, "val", attrs.at->val);
+    else if (attrs.count) op_more(m, op)->attrs = attrs;
+}
+
+bool op_has_name(const Op *op) { return op->named || op_attr(op, "name"); }
 
 static const char *text_of(const Const *c)
 {
@@ -203,13 +244,13 @@ static const char *text_of(const Const *c)
 
 const char *op_said_name(const Op *op)
 {
-    return op->named ? op->out[0]->name : text_of(attr_get(&op->attrs, "name"));
+    return op->named ? op->out[0]->name : text_of(op_attr(op, "name"));
 }
 
 void op_set_name(Module *m, Op *op, const char *name)
 {
     op->named = op->nout && !strcmp(op->out[0]->name, name);
-    attr_set(m, &op->attrs, "name", op->named ? NULL : const_string(&m->arena, name));
+    op_set_attr(m, op, "name", op->named ? NULL : const_string(&m->arena, name));
 }
 
 void value_rename(Value *v, const char *name)
@@ -220,7 +261,88 @@ void value_rename(Value *v, const char *name)
         op_set_name(v->def->parent->func->module, v->def, was);
 }
 
-/* ---- blocks and statements --------------------------------------------------------------- */
+/* ---- places ------------------------------------------------------------------------------ */
+
+/* Statements say in two bytes which source they stand in; 0 is none. */
+static uint16_t known_source(Module *m, const Source *src)
+{
+    int i = m->nknown;
+    while (i > 0 && m->known[i - 1] != src) i--;
+    if (i || !src || m->nknown == UINT16_MAX) return (uint16_t)i;
+    m->known = module_appended(m, m->known, m->nknown, (void *)(uintptr_t)src);
+    return (uint16_t)++m->nknown;
+}
+
+static uint16_t short_len(uint32_t len)
+{
+    return len < UINT16_MAX ? (uint16_t)len : UINT16_MAX;
+}
+
+static const Source *op_source(const Op *op)
+{
+    return op->source ? op->parent->func->module->known[op->source - 1] : NULL;
+}
+
+Loc op_loc(const Op *op) { return (Loc){ .src = op_source(op), .at = op->at, .len = op->len }; }
+
+void op_set_loc(Op *op, Loc loc)
+{
+    op->source = known_source(op->parent->func->module, loc.src);
+    op->at = loc.at;
+    op->len = short_len(loc.len);
+}
+
+/* Values without a statement have their source before them. */
+typedef struct {
+    const Source *src;
+    Value v;
+} PlacedValue;
+
+Value *value_placed(Module *m, Loc loc)
+{
+    PlacedValue *p = NEW(&m->arena, PlacedValue);
+    *p = (PlacedValue){ .src = loc.src,
+                        .v = { .placed = true, .at = loc.at, .len = short_len(loc.len) } };
+    return &p->v;
+}
+
+static const Source *source_of_value(const Value *v)
+{
+    if (v->placed)
+        return ((const PlacedValue *)(const void *)((const char *)v - offsetof(PlacedValue, v)))
+            ->src;
+    return v->def ? op_source(v->def) : v->lit ? v->lit->loc.src : NULL;
+}
+
+Loc value_loc(const Value *v)
+{
+    if (v->len || v->placed)
+        return (Loc){ .src = source_of_value(v), .at = v->at, .len = v->len };
+    return v->def ? op_loc(v->def) : v->lit ? v->lit->loc : (Loc){ .src = NULL };
+}
+
+/* Of a value that stands in the source of its statement or literal; else nowhere of its own. */
+static void value_set_loc(Value *v, Loc loc)
+{
+    const bool own = loc.src && loc.src == source_of_value(v);
+    v->at = own ? loc.at : 0;
+    v->len = own ? short_len(loc.len) : 0;
+}
+
+Loc arg_loc(const Op *op, const Arg *a)
+{
+    return a->len ? (Loc){ .src = op_source(op), .at = a->at, .len = a->len } : op_loc(op);
+}
+
+void arg_set_loc(const Op *op, Arg *a, Loc loc)
+{
+    enum { MOST = (1 << 22) - 1 };
+    const bool own = loc.src == op_source(op);
+    a->at = own ? loc.at : 0;
+    a->len = (!own ? 0 : loc.len < MOST ? loc.len : MOST) & MOST;
+}
+
+/* ---- blocks ------------------------------------------------------------------------------ */
 
 Block *block_new(Op *owner, const char *name)
 {
@@ -229,20 +351,19 @@ Block *block_new(Op *owner, const char *name)
     b->name = module_name(m, name);
     b->func = owner->parent->func;
     b->owner = owner;
-    owner->block = module_appended(m, owner->block, owner->nblock, b);
-    owner->nblock++;
+    OpMore *more = op_more(m, owner);
+    more->block = module_appended(m, more->block, more->nblock, b);
+    more->nblock++;
     return b;
 }
 
 Value *block_param(Block *b, const char *name, const Type *t, Loc loc)
 {
     Module *m = b->func->module;
-    Value *v = NEW(&m->arena, Value);
-    *v = (Value){ .name = module_name(m, name),
-                  .type = t,
-                  .index = b->nparam,
-                  .loc = loc,
-                  .id = ++m->nvalue };
+    Value *v = value_placed(m, loc);
+    v->name = module_name(m, name);
+    v->type = t;
+    v->id = ++m->nvalue;
     func_claim_name(b->func, v->name);
     b->param = module_appended(m, b->param, b->nparam, v);
     b->nparam++;
@@ -270,10 +391,13 @@ void func_drop_results(Func *f, int n)
     f->body->nresult = n;
 }
 
+/* ---- statements -------------------------------------------------------------------------- */
+
 static void op_link(Op *op, Block *b, Op *before)
 {
     b->func->module->links++;
     op->parent = b;
+    op->gone = false;
     op->next = before;
     op->prev = before ? before->prev : b->last;
     if (op->prev) op->prev->next = op;
@@ -282,24 +406,30 @@ static void op_link(Op *op, Block *b, Op *before)
     else b->last = op;
 }
 
-Op *op_new(Module *m, Block *b, Op *before, const char *name, Loc loc)
+static Op *op_begin(Module *m, Block *b, Op *before, int kind, Loc loc)
 {
     Op *op = NEW(&m->arena, Op);
-    op->name = module_name(m, name);
-    op->kind = (int16_t)op_find(name);
-    op->loc = loc;
+    op->kind = (int16_t)kind;
     op_link(op, b, before);
+    op_set_loc(op, loc);
+    return op;
+}
+
+Op *op_new(Module *m, Block *b, Op *before, const char *name, Loc loc)
+{
+    Op *op = op_begin(m, b, before, op_find(name), loc);
+    if (op->kind == OP_NONE) op_more(m, op)->name = module_name(m, name);
     return op;
 }
 
 Op *op_new_of(Module *m, Block *b, Op *before, int kind, Loc loc)
 {
-    Op *op = NEW(&m->arena, Op);
-    op->name = module_name(m, ops[kind].name);
-    op->kind = (int16_t)kind;
-    op->loc = loc;
-    op_link(op, b, before);
-    return op;
+    return op_begin(m, b, before, kind, loc);
+}
+
+const char *op_name(const Op *op)
+{
+    return op->kind == OP_NONE ? op->more->name : ops[op->kind].name;
 }
 
 void op_unlink(Op *op)
@@ -311,7 +441,7 @@ void op_unlink(Op *op)
     if (op->next) op->next->prev = op->prev;
     else b->last = op->prev;
     op->prev = op->next = NULL;
-    op->parent = NULL;
+    op->gone = true;
 }
 
 void op_move_before(Op *op, Block *b, Op *before)
@@ -343,22 +473,61 @@ static Value *const *list_with(Module *m, Value *const *list, int count, Value *
     return all;
 }
 
+/* A list of its own with room for n. */
+static ArgList *arg_listed(Module *m, Arg *a, int n)
+{
+    const size_t room = room_for((size_t)n) * sizeof(Value *);
+    ArgList *list = arena_alloc(&m->arena, sizeof *list + room);
+    a->val = list->val;
+    a->listed = true;
+    return list;
+}
+
 void arg_reserve(Module *m, Arg *a, int n)
 {
-    a->val = n > 1 ? NEW_ARRAY(&m->arena, room_for((size_t)n), Value *) : NULL;
-    a->count = n;
+    const char *name = a->listed ? arg_list(a)->name : NULL;
+    a->val = NULL;
+    a->listed = false;
+    if (n <= 1 && !name) return;
+    ArgList *list = arg_listed(m, a, n);
+    list->name = name;
+    list->count = n;
+}
+
+void arg_cut(Arg *a, int n)
+{
+    if (a->listed) ((ArgList *)(uintptr_t)arg_list(a))->count = n;
+    else if (!n) a->val = NULL;
 }
 
 void arg_add(Module *m, Arg *a, Value *v)
 {
-    a->val = list_with(m, a->val, a->count, v);
-    a->count++;
+    const int n = arg_count(a);
+    if (!n && !a->listed) {
+        a->val = list_of_one(v);
+        return;
+    }
+    if (!a->listed || (n && !(n & (n - 1)))) {
+        Value *const *was = a->val;
+        const char *name = a->listed ? arg_list(a)->name : NULL;
+        ArgList *list = arg_listed(m, a, n + 1);
+        list->name = name;
+        if (n) memcpy(list->val, was, (size_t)n * sizeof *was);
+    }
+    ArgList *list = (ArgList *)(uintptr_t)arg_list(a);
+    list->val[list->count = n] = v;
+    list->count++;
 }
 
 void arg_put(Arg *a, int k, Value *v)
 {
-    if (a->count == 1) a->val = list_of_one(v);
-    else ((Value **)(uintptr_t)a->val)[k] = v;
+    if (a->listed) ((Value **)(uintptr_t)a->val)[k] = v;
+    else a->val = list_of_one(v);
+}
+
+const char *arg_name(const Arg *a)
+{
+    return a->param == P_NONE ? arg_list(a)->name : param_names[a->param];
 }
 
 /* Room for one more; most that are built have two, so the first has room for another. */
@@ -369,12 +538,19 @@ static Arg *arg_room(Module *m, const Op *op)
     return module_grown(m, op->arg, op->narg, sizeof *op->arg, op->tight);
 }
 
+void op_arg_begin(Module *m, Arg *a, const char *name, ParamId p)
+{
+    *a = (Arg){ .param = (uint8_t)p };
+    if (p == P_NONE) arg_listed(m, a, 1)->name = name;
+}
+
 static Arg *op_arg_more(Module *m, Op *op, const char *name, ParamId p)
 {
     op->arg = arg_room(m, op);
     op->tight = false;
-    op->arg[op->narg] = (Arg){ .name = name, .param = (uint8_t)p };
-    return &op->arg[op->narg++];
+    Arg *a = &op->arg[op->narg++];
+    op_arg_begin(m, a, name, p);
+    return a;
 }
 
 _Static_assert(PARAM_COUNT <= UINT8_MAX, "Arg.param holds a ParamId");
@@ -388,7 +564,7 @@ Arg *op_arg_new(Module *m, Op *op, const char *name)
 void op_arg_add(Module *m, Op *op, Arg *a, Value *v)
 {
     arg_add(m, a, v);
-    a->tuple = a->count > 1;
+    a->tuple = arg_count(a) > 1;
     func_note_use(op->parent->func, v, op);
 }
 
@@ -396,10 +572,10 @@ void op_arg(Module *m, Op *op, ParamId p, Value *v)
 {
     Arg *a = op_arg_slot(op, p);
     if (op->kind == OP_NONE || !ops[op->kind].place[p])
-        bug("%s has no parameter %s", op->name, param_names[p]);
+        bug("%s has no parameter %s", op_name(op), param_names[p]);
     if (!a) {
         a = op_arg_more(m, op, param_names[p], p);
-        arg_set_loc(op, a, v->loc);
+        arg_set_loc(op, a, value_loc(v));
     }
     op_arg_add(m, op, a, v);
 }
@@ -411,8 +587,7 @@ void op_set_arg(Module *m, Op *op, ParamId p, Value *v)
         memmove(a, a + 1, (size_t)(op->arg + op->narg - a - 1) * sizeof *a);
         op->narg--;
     } else if (a) {
-        a->val = NULL;
-        a->count = 0;
+        arg_reserve(m, a, 0);
         a->tuple = false;
     }
     if (v) op_arg(m, op, p, v);
@@ -427,15 +602,12 @@ void op_put_arg(Op *op, int arg, int k, Value *v)
 Value *op_out(Module *m, Op *op, const char *name, const Type *t, Loc loc)
 {
     Value *v = NEW(&m->arena, Value);
+    if (op->nout == OP_RESULTS) bug("%s has more than %d results", op_name(op), OP_RESULTS);
     *v = (Value){
-        .name = module_name(m, name),
-        .type = t,
-        .def = op,
-        .index = op->nout,
-        .loc = loc,
-        .id = ++m->nvalue,
+        .name = module_name(m, name), .type = t, .def = op, .index = op->nout, .id = ++m->nvalue
     };
-    if (op->kind == OP_const) v->lit = attr_get(&op->attrs, "val");
+    value_set_loc(v, loc);
+    if (op->kind == OP_const) v->lit = op_attr(op, "val");
     func_claim_name(op->parent->func, v->name);
     op->out = list_with(m, op->out, op->nout, v);
     op->nout++;

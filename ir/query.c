@@ -15,34 +15,22 @@ const Arg *op_find_arg(const Op *op, ParamId p)
 const Arg *op_named_arg(const Op *op, const char *name)
 {
     for (int i = 0; i < op->narg; i++)
-        if (!strcmp(op->arg[i].name, name)) return &op->arg[i];
+        if (!strcmp(arg_name(&op->arg[i]), name)) return &op->arg[i];
     return NULL;
 }
 
 const Arg *op_same_arg(const Op *op, const Arg *like)
 {
-    if (like->param == P_NONE) return op_named_arg(op, like->name);
+    if (like->param == P_NONE) return op_named_arg(op, arg_name(like));
     for (int i = 0; i < op->narg; i++)
         if (op->arg[i].param == like->param) return &op->arg[i];
     return NULL;
 }
 
-Loc arg_loc(const Op *op, const Arg *a)
-{
-    return a->len ? (Loc){ .src = op->loc.src, .at = a->at, .len = a->len } : op->loc;
-}
-
-void arg_set_loc(const Op *op, Arg *a, Loc loc)
-{
-    const bool own = loc.src == op->loc.src;
-    a->at = own ? loc.at : 0;
-    a->len = own ? loc.len : 0;
-}
-
 Value *op_value(const Op *op, ParamId p)
 {
     const Arg *a = op_find_arg(op, p);
-    return a && a->count ? a->val[0] : NULL;
+    return a && arg_count(a) ? a->val[0] : NULL;
 }
 
 /* ---- small literals ---------------------------------------------------------------------- */
@@ -147,10 +135,10 @@ static bool block_walk(Block *b, OpVisitor *fn, void *ctx)
 {
     for (Op *op = b->first, *next; op; op = next) {
         next = op->next;
-        int nblock = op->nblock;
+        int nblock = op_nblock(op);
         if (!fn(ctx, op)) return false;
         for (int i = 0; i < nblock; i++)
-            if (!block_walk(op->block[i], fn, ctx)) return false;
+            if (!block_walk(op_block(op, i), fn, ctx)) return false;
     }
     return true;
 }
@@ -159,8 +147,8 @@ static bool block_read(const Block *b, OpReader *fn, void *ctx)
 {
     for (const Op *op = b->first; op; op = op->next) {
         if (!fn(ctx, op)) return false;
-        for (int i = 0; i < op->nblock; i++)
-            if (!block_read(op->block[i], fn, ctx)) return false;
+        for (int i = 0; i < op_nblock(op); i++)
+            if (!block_read(op_block(op, i), fn, ctx)) return false;
     }
     return true;
 }

@@ -61,7 +61,7 @@ static void look_in(Look *l, Value **list, int n)
 
 static void look_in_arg(Look *l, Arg *a)
 {
-    for (int k = 0; k < a->count; k++)
+    for (int k = 0; k < arg_count(a); k++)
         if (a->val[k] == l->from) {
             l->count++;
             if (l->to) arg_put(a, k, l->to);
@@ -71,8 +71,8 @@ static void look_in_arg(Look *l, Arg *a)
 static bool look_at(void *ctx, Op *op)
 {
     for (int i = 0; i < op->narg; i++) look_in_arg(ctx, &op->arg[i]);
-    for (int i = 0; i < op->nblock; i++)
-        look_in(ctx, op->block[i]->result, op->block[i]->nresult);
+    for (int i = 0; i < op_nblock(op); i++)
+        look_in(ctx, op_block(op, i)->result, op_block(op, i)->nresult);
     return true;
 }
 
@@ -85,12 +85,13 @@ static void uses_note(Value *const *val, int n)
 static bool index_op(void *ctx, Op *op)
 {
     uses_note(op->out, op->nout);
-    for (int i = 0; i < op->nblock; i++) uses_note(op->block[i]->param, op->block[i]->nparam);
+    for (int i = 0; i < op_nblock(op); i++)
+        uses_note(op_block(op, i)->param, op_block(op, i)->nparam);
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) uses_add(ctx, op->arg[i].val[k], op);
-    for (int i = 0; i < op->nblock; i++)
-        for (int k = 0; k < op->block[i]->nresult; k++)
-            uses_add(ctx, op->block[i]->result[k], op);
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) uses_add(ctx, op->arg[i].val[k], op);
+    for (int i = 0; i < op_nblock(op); i++)
+        for (int k = 0; k < op_block(op, i)->nresult; k++)
+            uses_add(ctx, op_block(op, i)->result[k], op);
     return true;
 }
 

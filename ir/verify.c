@@ -28,7 +28,7 @@ static void check_use(Verify *v, const Value *val, Loc loc)
 {
     if (!val->name || values_get(&v->scope, val)) return;
     diag_error(v->diag, loc, "%s is used where it is not defined", val->name);
-    if (val->loc.src) diag_note(v->diag, val->loc, "it is defined here");
+    if (value_loc(val).src) diag_note(v->diag, value_loc(val), "it is defined here");
     verify_wrong(v);
 }
 
@@ -45,14 +45,14 @@ static void check_names(Verify *v, const Block *b)
 {
     for (int i = 0; i < b->nparam; i++)
         if (seen_before(b->param[i])) {
-            diag_error(v->diag, b->param[i]->loc, "%s is the name of two parameters",
+            diag_error(v->diag, value_loc(b->param[i]), "%s is the name of two parameters",
                        b->param[i]->name);
             verify_wrong(v);
         }
     for (const Op *op = b->first; op; op = op->next)
         for (int i = 0; i < op->nout; i++)
             if (seen_before(op->out[i])) {
-                diag_error(v->diag, op->out[i]->loc, "%s is defined a second time",
+                diag_error(v->diag, value_loc(op->out[i]), "%s is defined a second time",
                            op->out[i]->name);
                 verify_wrong(v);
             }
@@ -67,24 +67,24 @@ static void check_unknown(Verify *v, const Op *op)
 {
     const char *known[OP_COUNT];
     for (int i = 0; i < OP_COUNT; i++) known[i] = ops[i].name;
-    const char *near = name_nearest(op->name, known, OP_COUNT);
+    const char *near = name_nearest(op_name(op), known, OP_COUNT);
     if (near)
-        diag_error(v->diag, op->loc, "there is no op called %s; did you mean %s?", op->name,
-                   near);
-    else diag_error(v->diag, op->loc, "there is no op called %s", op->name);
+        diag_error(v->diag, op_loc(op), "there is no op called %s; did you mean %s?",
+                   op_name(op), near);
+    else diag_error(v->diag, op_loc(op), "there is no op called %s", op_name(op));
     verify_wrong(v);
 }
 
 static void check_const(Verify *v, const Op *op)
 {
-    const Const *val = attr_get(&op->attrs, "val");
+    const Const *val = op_attr(op, "val");
     if (op->nout != 1 || !val) {
-        diag_error(v->diag, op->loc, "const needs one result and the attribute val");
+        diag_error(v->diag, op_loc(op), "const needs one result and the attribute val");
         verify_wrong(v);
         return;
     }
     if (type_equal(op->out[0]->type, val->type)) return;
-    diag_error(v->diag, op->loc, "%s is declared %s, but its value is %s", op->out[0]->name,
+    diag_error(v->diag, op_loc(op), "%s is declared %s, but its value is %s", op->out[0]->name,
                type_text(v->scratch, op->out[0]->type), type_text(v->scratch, val->type));
     verify_wrong(v);
 }
@@ -105,18 +105,19 @@ static void check_extent(Verify *v, const Const *c, Loc loc)
 static void check_literals(Verify *v, const Op *op)
 {
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++)
-            if (!op->arg[i].val[k]->def) check_extent(v, op->arg[i].val[k]->lit, op->loc);
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
+            if (!op->arg[i].val[k]->def) check_extent(v, op->arg[i].val[k]->lit, op_loc(op));
     bool data = op->kind == OP_const || (op->kind >= 0 && ops[op->kind].flags & F_CONSTEXPR);
-    for (int i = 0; data && i < op->attrs.count; i++)
-        check_extent(v, op->attrs.at[i].val, op->loc);
+    Attr one;
+    const Attrs attrs = op_attrs(op, &one);
+    for (int i = 0; data && i < attrs.count; i++) check_extent(v, attrs.at[i].val, op_loc(op));
 }
 
 static void check_results(Verify *v, Op *op, const Call *c)
 {
     if (c->nout != op->nout) {
-        diag_error(v->diag, op->loc, "%s has %d result%s, but %d %s named", op->name, c->nout,
-                   c->nout == 1 ? "" : "s", op->nout, op->nout == 1 ? "is" : "are");
+        diag_error(v->diag, op_loc(op), "%s has %d result%s, but %d %s named", op_name(op),
+                   c->nout, c->nout == 1 ? "" : "s", op->nout, op->nout == 1 ? "is" : "are");
         verify_wrong(v);
         return;
     }
@@ -126,9 +127,9 @@ static void check_results(Verify *v, Op *op, const Call *c)
             if (!type_equal(out->type, c->out[i]))
                 out->type = module_type(v->func->module, c->out[i]);
         } else if (!type_fits(out->type, c->out[i])) {
-            diag_error(v->diag, out->loc.src ? out->loc : op->loc,
+            diag_error(v->diag, value_loc(out).src ? value_loc(out) : op_loc(op),
                        "%s is declared %s, but %s results in %s", out->name,
-                       type_text(v->scratch, out->type), op->name,
+                       type_text(v->scratch, out->type), op_name(op),
                        type_text(v->scratch, c->out[i]));
             verify_wrong(v);
         }
@@ -150,8 +151,8 @@ static bool block_yields(Verify *v, const Op *op, const Block *b, int n, Value *
     bool same = b->nresult == n;
     for (int i = 0; same && i < n; i++) same = type_fits(b->result[i]->type, like[i]->type);
     if (same) return true;
-    diag_error(v->diag, op->loc, "%s: its %s yields %s where %s is needed", op->name,
-               b == op->block[0] ? "first block" : "second block",
+    diag_error(v->diag, op_loc(op), "%s: its %s yields %s where %s is needed", op_name(op),
+               b == op_block(op, 0) ? "first block" : "second block",
                types_of(v->scratch, b->nresult, b->result), types_of(v->scratch, n, like));
     return verify_wrong(v);
 }
@@ -161,16 +162,17 @@ static bool block_yields(Verify *v, const Op *op, const Block *b, int n, Value *
 static void check_block_shape(Verify *v, const Op *op)
 {
     const Arg *vars = op_find_arg(op, P_loop_vars);
-    if (op->nblock != 2) {
-        diag_error(v->diag, op->loc, "%s needs two blocks, not %d", op->name, op->nblock);
+    if (op_nblock(op) != 2) {
+        diag_error(v->diag, op_loc(op), "%s needs two blocks, not %d", op_name(op),
+                   op_nblock(op));
         verify_wrong(v);
         return;
     }
-    const Block *first = op->block[0], *second = op->block[1];
-    int nparam = vars ? vars->count : 0;
+    const Block *first = op_block(op, 0), *second = op_block(op, 1);
+    int nparam = vars ? arg_count(vars) : 0;
     if (first->nparam != nparam || second->nparam != nparam) {
-        diag_error(v->diag, op->loc, "%s: its blocks take %d and %d values, not %d", op->name,
-                   first->nparam, second->nparam, nparam);
+        diag_error(v->diag, op_loc(op), "%s: its blocks take %d and %d values, not %d",
+                   op_name(op), first->nparam, second->nparam, nparam);
         verify_wrong(v);
         return;
     }
@@ -178,7 +180,7 @@ static void check_block_shape(Verify *v, const Op *op)
     if (!vars) {
         block_yields(v, op, first, op->nout, op->out);
     } else if (first->nresult != 1 || first->result[0]->type->dtype != DT_BOOL) {
-        diag_error(v->diag, op->loc, "while_loop: its condition must yield one bool");
+        diag_error(v->diag, op_loc(op), "while_loop: its condition must yield one bool");
         verify_wrong(v);
     } else {
         block_yields(v, op, second, nparam, vars->val);
@@ -190,18 +192,18 @@ static void check_block(Verify *v, Block *b);
 static void check_op(Verify *v, Op *op)
 {
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++)
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
             check_use(v, op->arg[i].val[k], arg_loc(op, &op->arg[i]));
     if (op->kind == OP_NONE) {
         check_unknown(v, op);
         return;
     }
     check_literals(v, op);
-    for (int i = 0; i < op->nblock; i++) check_block(v, op->block[i]);
+    for (int i = 0; i < op_nblock(op); i++) check_block(v, op_block(op, i));
     Opset o = op->opset ? op->opset : v->func->opset;
     if (ops[op->kind].since > o && !(ops[op->kind].flags & F_PRIVATE)) {
-        diag_error(v->diag, op->loc, "%s exists from %s on; this function is %s", op->name,
-                   opset_text(ops[op->kind].since), opset_text(o));
+        diag_error(v->diag, op_loc(op), "%s exists from %s on; this function is %s",
+                   op_name(op), opset_text(ops[op->kind].since), opset_text(o));
         verify_wrong(v);
         return;
     }
@@ -232,7 +234,7 @@ static void check_block(Verify *v, Block *b)
         scope_set(v, op->out, op->nout, b);
     }
     for (int i = 0; i < b->nresult; i++)
-        check_use(v, b->result[i], b->owner ? b->owner->loc : v->func->loc);
+        check_use(v, b->result[i], b->owner ? op_loc(b->owner) : v->func->loc);
     check_names(v, b);
     if (!b->owner) return;
     for (Op *op = b->first; op; op = op->next) scope_set(v, op->out, op->nout, NULL);

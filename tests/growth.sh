@@ -100,11 +100,11 @@ most() {
 for kind in statements constants; do
     text $kind 1000000 > "$work/many.mil"
     most "$kind: memory" "$(peak "$build/anec -q --check $work/many.mil")" \
-        "$(wc -c < "$work/many.mil" | tr -d ' ')" 37
+        "$(wc -c < "$work/many.mil" | tr -d ' ')" 28
 done
 rm -f "$work/out.mil"
 text sines 8000 > "$work/many.mil"
-most "sines: memory" "$(peak "$build/anec -q --target m1 -o $work/out.mil $work/many.mil")" 8000000 110
+most "sines: memory" "$(peak "$build/anec -q --target m1 -o $work/out.mil $work/many.mil")" 8000000 80
 rm -f "$work/many.mil" "$work/out.mil"
 
 [ "$bench" ] || { echo "growth: $passed passed, $failed failed"; [ "$failed" = 0 ]; }

@@ -185,12 +185,12 @@ static bool same_attrs(Diff *d, Loc la, Loc lb, const char *of, const Attrs *a, 
 /* With the name that is the first result's. */
 static Attrs all_attrs(Diff *d, const Op *op)
 {
-    if (!op->named) return op->attrs;
-    Attrs all = { .at = NEW_ARRAY(&d->arena, op->attrs.count + 1, Attr),
-                  .count = op->attrs.count + 1 };
-    all.at[0] = (Attr){ "name", const_string(&d->arena, op->out[0]->name) };
-    if (op->attrs.count)
-        memcpy(all.at + 1, op->attrs.at, (size_t)op->attrs.count * sizeof *all.at);
+    Attr one;
+    const Attrs own = op_attrs(op, &one);
+    Attrs all = { .at = NEW_ARRAY(&d->arena, own.count + 1, Attr) };
+    if (op->named)
+        all.at[all.count++] = (Attr){ "name", const_string(&d->arena, op->out[0]->name) };
+    for (int i = 0; i < own.count; i++) all.at[all.count++] = own.at[i];
     return all;
 }
 
@@ -201,11 +201,12 @@ static bool diff_model_pair(Diff *d, const char *what, const Value *a, Value *b)
 {
     values_set(&d->pairs, a, b);
     if (!d->ignore_names && !same_text(a->name, b->name))
-        return diff_model_differ(d, a->loc, b->loc, "%s is called %s against %s", what, a->name,
-                                 b->name);
+        return diff_model_differ(d, value_loc(a), value_loc(b), "%s is called %s against %s",
+                                 what, a->name, b->name);
     if (!type_equal(a->type, b->type))
-        return diff_model_differ(d, a->loc, b->loc, "%s %s is %s against %s", what, a->name,
-                                 type_text(&d->arena, a->type), type_text(&d->arena, b->type));
+        return diff_model_differ(d, value_loc(a), value_loc(b), "%s %s is %s against %s", what,
+                                 a->name, type_text(&d->arena, a->type),
+                                 type_text(&d->arena, b->type));
     return true;
 }
 
@@ -222,26 +223,29 @@ static bool same_use(Diff *d, Loc la, Loc lb, const char *what, const Value *a, 
 
 static const char *label_of(Diff *d, const Op *op)
 {
-    return op->nout ? arena_printf(&d->arena, "%s (%s)", op->out[0]->name, op->name) : op->name;
+    return op->nout ? arena_printf(&d->arena, "%s (%s)", op->out[0]->name, op_name(op))
+                    : op_name(op);
 }
 
 static bool same_args(Diff *d, const Op *a, const Op *b)
 {
     for (int i = 0; i < a->narg; i++) {
         const Arg *x = &a->arg[i], *y = op_same_arg(b, x);
-        const char *what = arena_printf(&d->arena, "argument %s of %s", x->name,
+        const char *what = arena_printf(&d->arena, "argument %s of %s", arg_name(x),
                                         label_of(d, a));
-        if (!y) return diff_model_differ(d, a->loc, b->loc, "%s: the second lacks it", what);
-        if (x->count != y->count)
-            return diff_model_differ(d, a->loc, b->loc, "%s: %d against %d values", what,
-                                     x->count, y->count);
-        for (int k = 0; k < x->count; k++)
-            if (!same_use(d, a->loc, b->loc, what, x->val[k], y->val[k])) return false;
+        if (!y)
+            return diff_model_differ(d, op_loc(a), op_loc(b), "%s: the second lacks it", what);
+        if (arg_count(x) != arg_count(y))
+            return diff_model_differ(d, op_loc(a), op_loc(b), "%s: %d against %d values", what,
+                                     arg_count(x), arg_count(y));
+        for (int k = 0; k < arg_count(x); k++)
+            if (!same_use(d, op_loc(a), op_loc(b), what, x->val[k], y->val[k])) return false;
     }
     for (int i = 0; i < b->narg; i++)
         if (!op_same_arg(a, &b->arg[i]))
-            return diff_model_differ(d, a->loc, b->loc, "argument %s of %s: the first lacks it",
-                                     b->arg[i].name, label_of(d, a));
+            return diff_model_differ(d, op_loc(a), op_loc(b),
+                                     "argument %s of %s: the first lacks it",
+                                     arg_name(&b->arg[i]), label_of(d, a));
     return true;
 }
 
@@ -252,25 +256,27 @@ static bool same_block(Diff *d, Loc la, Loc lb, const char *of, const Block *a, 
 static bool same_op(Diff *d, Op *a, Op *b)
 {
     const char *of = label_of(d, a);
-    if (strcmp(a->name, b->name) != 0)
-        return diff_model_differ(d, a->loc, b->loc, "%s against %s", of, label_of(d, b));
+    if (strcmp(op_name(a), op_name(b)) != 0)
+        return diff_model_differ(d, op_loc(a), op_loc(b), "%s against %s", of, label_of(d, b));
     if (a->opset != b->opset)
-        return diff_model_differ(d, a->loc, b->loc, "%s: another opset", of);
+        return diff_model_differ(d, op_loc(a), op_loc(b), "%s: another opset", of);
     if (a->nout != b->nout)
-        return diff_model_differ(d, a->loc, b->loc, "%s: %d against %d results", of, a->nout,
-                                 b->nout);
+        return diff_model_differ(d, op_loc(a), op_loc(b), "%s: %d against %d results", of,
+                                 a->nout, b->nout);
     for (int i = 0; i < a->nout; i++)
         if (!diff_model_pair(d, "the result", a->out[i], b->out[i])) return false;
     if (!same_args(d, a, b)) return false;
     if (a->kind == OP_const && a->out[0]->lit && b->out[0]->lit
-        && !same_const(d, &(At){ a->loc, b->loc, of }, a->out[0]->lit, b->out[0]->lit))
+        && !same_const(d, &(At){ op_loc(a), op_loc(b), of }, a->out[0]->lit, b->out[0]->lit))
         return false;
     const Attrs one = all_attrs(d, a), other = all_attrs(d, b);
-    if (!same_attrs(d, a->loc, b->loc, of, &one, &other, d->ignore_names)) return false;
-    if (a->nblock != b->nblock) bug("%s has %d blocks and %d", a->name, a->nblock, b->nblock);
-    for (int i = 0; i < a->nblock; i++)
-        if (!same_block(d, a->loc, b->loc, arena_printf(&d->arena, "block %d of %s", i, of),
-                        a->block[i], b->block[i]))
+    if (!same_attrs(d, op_loc(a), op_loc(b), of, &one, &other, d->ignore_names)) return false;
+    if (op_nblock(a) != op_nblock(b))
+        bug("%s has %d blocks and %d", op_name(a), op_nblock(a), op_nblock(b));
+    for (int i = 0; i < op_nblock(a); i++)
+        if (!same_block(d, op_loc(a), op_loc(b),
+                        arena_printf(&d->arena, "block %d of %s", i, of), op_block(a, i),
+                        op_block(b, i)))
             return false;
     return true;
 }
@@ -289,7 +295,7 @@ static bool same_block(Diff *d, Loc la, Loc lb, const char *of, const Block *a, 
     for (; x && y; x = x->next, y = y->next)
         if (!same_op(d, x, y)) return false;
     if (x || y)
-        return diff_model_differ(d, x ? x->loc : la, y ? y->loc : lb,
+        return diff_model_differ(d, x ? op_loc(x) : la, y ? op_loc(y) : lb,
                                  "%s: the %s ends before %s", of, x ? "second" : "first",
                                  label_of(d, x ? x : y));
     if (a->nresult != b->nresult)

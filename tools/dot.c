@@ -106,14 +106,15 @@ static bool is_small(const Value *v) { return v->lit && literal_is_small(v->lit)
 static const char *op_label(Dot *d, const Op *op)
 {
     Buf b = { 0 };
-    buf_puts(&b, op->name);
+    buf_puts(&b, op_name(op));
     for (int i = 0; i < op->nout; i++)
         buf_printf(&b, "%s%s", i ? ", " : "\n", op->out[i]->name);
     for (int i = 0; i < op->narg; i++) {
         const Arg *a = &op->arg[i];
-        for (int k = 0; k < a->count; k++)
+        for (int k = 0; k < arg_count(a); k++)
             if (is_small(a->val[k]))
-                buf_printf(&b, "\n%s = %s", a->name, literal_text(&d->arena, a->val[k]->lit));
+                buf_printf(&b, "\n%s = %s", arg_name(a),
+                           literal_text(&d->arena, a->val[k]->lit));
     }
     const char *s = arena_strndup(&d->arena, b.s, b.len);
     buf_free(&b);
@@ -124,14 +125,14 @@ static void put_block(Dot *d, Block *b);
 
 static void put_inner(Dot *d, Op *op, int node)
 {
-    for (int i = 0; i < op->nblock; i++) {
-        Block *b = op->block[i];
+    for (int i = 0; i < op_nblock(op); i++) {
+        Block *b = op_block(op, i);
         dot_indent(d);
         buf_printf(d->out, "subgraph cluster_%d {\n", d->next++);
         d->depth++;
         dot_indent(d);
         buf_puts(d->out, "label=\"");
-        put_label(d->out, b->name ? b->name : op->name);
+        put_label(d->out, b->name ? b->name : op_name(op));
         buf_puts(d->out, "\";\n");
         for (int k = 0; k < b->nparam; k++)
             set_node(d, b->param[k],
@@ -153,11 +154,12 @@ static void put_op(Dot *d, Op *op)
     int node = put_node(d, "shape=box", op_label(d, op));
     for (int i = 0; i < op->nout; i++) set_node(d, op->out[i], node);
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) {
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             Value *v = op->arg[i].val[k];
             if (is_small(v)) continue;
             int from = v->lit ? weight_node(d, v) : node_of(d, v);
-            put_edge(d, from, node, v->lit ? op->arg[i].name : short_type(&d->arena, v->type));
+            put_edge(d, from, node,
+                     v->lit ? arg_name(&op->arg[i]) : short_type(&d->arena, v->type));
         }
     put_inner(d, op, node);
 }

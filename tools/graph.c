@@ -88,8 +88,8 @@ static void json_args(GraphJob *j, cJSON *o, const Op *op)
 {
     cJSON *args = json_item(o, "arguments", cJSON_CreateObject());
     for (int i = 0; i < op->narg; i++) {
-        cJSON *list = json_item(args, op->arg[i].name, cJSON_CreateArray());
-        for (int k = 0; k < op->arg[i].count; k++) {
+        cJSON *list = json_item(args, arg_name(&op->arg[i]), cJSON_CreateArray());
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             const Value *v = op->arg[i].val[k];
             json_item(list, NULL,
                       v->name ? cJSON_CreateString(v->name) : json_const(j, v->lit));
@@ -108,19 +108,20 @@ static void json_block(GraphJob *j, cJSON *o, const Block *b);
 static cJSON *json_op(GraphJob *j, const Op *op)
 {
     cJSON *o = json_root(cJSON_CreateObject());
-    json_item(o, "op", cJSON_CreateString(op->name));
+    json_item(o, "op", cJSON_CreateString(op_name(op)));
     if (op->opset) json_item(o, "opset", cJSON_CreateString(opset_text(op->opset)));
     if (op->kind == OP_const && op->out[0]->lit)
         json_item(o, "value", json_const(j, op->out[0]->lit));
     else json_args(j, o, op);
     json_values(j, o, "results", op->out, op->nout);
-    for (int i = 0; i < op->nblock; i++) {
+    for (int i = 0; i < op_nblock(op); i++) {
         cJSON *list = i ? cJSON_GetObjectItem(o, "blocks")
                         : json_item(o, "blocks", cJSON_CreateArray());
         cJSON *b = json_root(cJSON_CreateObject());
         json_item(list, NULL, b);
-        if (op->block[i]->name) json_item(b, "name", cJSON_CreateString(op->block[i]->name));
-        json_block(j, b, op->block[i]);
+        if (op_block(op, i)->name)
+            json_item(b, "name", cJSON_CreateString(op_block(op, i)->name));
+        json_block(j, b, op_block(op, i));
     }
     return o;
 }
@@ -131,8 +132,9 @@ static void json_block(GraphJob *j, cJSON *o, const Block *b)
     cJSON *list = json_item(o, "statements", cJSON_CreateArray());
     for (const Op *op = b->first; op; op = op->next) {
         cJSON *s = json_op(j, op);
-        if (op->kind != OP_const)
-            json_attrs(j, s, &op->attrs, op->named ? op->out[0]->name : NULL);
+        Attr one;
+        const Attrs attrs = op_attrs(op, &one);
+        if (op->kind != OP_const) json_attrs(j, s, &attrs, op->named ? op->out[0]->name : NULL);
         json_item(list, NULL, s);
     }
     json_names(o, "results", b->result, b->nresult);

@@ -72,7 +72,8 @@ static Frame *liveness_survey(Run *r, Block *b, Frame *parent, size_t at)
         for (int k = 0; k < op->nout; k++)
             if (!takes_no_room(op)) liveness_define(r, f, i, op->out[k]);
         for (int a = 0; a < op->narg; a++)
-            for (int k = 0; k < op->arg[a].count; k++) liveness_use(r, f, i, op->arg[a].val[k]);
+            for (int k = 0; k < arg_count(&op->arg[a]); k++)
+                liveness_use(r, f, i, op->arg[a].val[k]);
     }
     for (int k = 0; k < b->nresult; k++) liveness_use(r, f, n, b->result[k]);
     return f;
@@ -85,9 +86,9 @@ static void survey_inner(Run *r, Frame *f)
 {
     size_t i = 0;
     for (const Op *op = f->block->first; op; op = op->next, i++)
-        for (int k = 0; k < op->nblock; k++) {
+        for (int k = 0; k < op_nblock(op); k++) {
             Peak inner = { 0 };
-            block_peak(r, op->block[k], f, i, &inner);
+            block_peak(r, op_block(op, k), f, i, &inner);
             if (inner.bytes > f->inner[i]) f->inner[i] = inner.bytes;
         }
 }

@@ -81,7 +81,7 @@ static bool make_input(BisectJob *j, int p)
     Shape s = v->type->shape;
     *b = (Binding){ .name = v->name };
     if (v->type->kind != TY_TENSOR)
-        return diag_error(j->diag, v->loc, "input %s is a %s; only tensors can be given",
+        return diag_error(j->diag, value_loc(v), "input %s is a %s; only tensors can be given",
                           v->name, type_text(&j->arena, v->type));
     if (text)
         return tensor_given(&b->value, j->diag, text,
@@ -89,7 +89,7 @@ static bool make_input(BisectJob *j, int p)
     if (!shape_known(&s)
         && (!flex_read(j->func, j->diag, &j->arena, &flex)
             || !flex_default(j->func, &flex, p, &s)))
-        return diag_error(j->diag, v->loc,
+        return diag_error(j->diag, value_loc(v),
                           "input %s has no default shape for %s: give it with -i", v->name,
                           type_text(&j->arena, v->type));
     return tensor_random(&b->value, j->diag, seed->count ? seed->number : 1, v->name,
@@ -143,7 +143,7 @@ static void put_statements(BisectJob *j, cJSON *to)
     const int n = part_statements(j->found.module->first, &j->arena, &op);
     for (int i = 0; i < n; i++) {
         cJSON *one = json_item(to, NULL, cJSON_CreateObject());
-        json_item(one, "op", cJSON_CreateString(op[i]->name));
+        json_item(one, "op", cJSON_CreateString(op_name(op[i])));
         json_item(one, "name", cJSON_CreateString(op[i]->nout ? op[i]->out[0]->name : ""));
     }
 }

@@ -220,7 +220,7 @@ static void add_break(void *ctx, const RuleBreak *b)
     cJSON_DeleteItemFromObject(o, "standing");
     add_text(o, "standing", standing_names[b->standing]);
     if (b->func) add_text(o, "function", b->func->name);
-    if (b->op) add_text(o, "operation", b->op->name);
+    if (b->op) add_text(o, "operation", op_name(b->op));
     if (b->op && b->op->nout) add_text(o, "value", b->op->out[0]->name);
     if (b->loc.src) {
         loc_line_col(b->loc, &line, &col);

@@ -70,7 +70,7 @@ static bool mark_decoded(void *ctx, const Op *op)
 {
     Stats *s = ctx;
     for (int i = 0; stats_decodes(op) && i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++)
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
             values_set(&s->decoded, op->arg[i].val[k], s);
     return true;
 }
@@ -81,9 +81,10 @@ static void add_decoded(Stats *s, const Op *op)
         if (!values_get(&s->decoded, op->out[i]))
             add_weight(
                 s, (Weight){ .origin = op->out[i], .elements = elements_of(op->out[i]->type) });
-    for (int i = 0; i < op->attrs.count; i++)
-        if (op_param(&ops[op->kind], op->attrs.at[i].name))
-            add_literal(s, op->attrs.at[i].val, true);
+    Attr one;
+    const Attrs attrs = op_attrs(op, &one);
+    for (int i = 0; i < attrs.count; i++)
+        if (op_param(&ops[op->kind], attrs.at[i].name)) add_literal(s, attrs.at[i].val, true);
 }
 
 static int by_place(const void *x, const void *y)
@@ -124,7 +125,7 @@ static bool add_op(void *ctx, const Op *op)
     Kind *kind = &s->kind[op->kind == OP_NONE ? OP_COUNT : op->kind];
     kind->count++;
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++)
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
             if (!op->arg[i].val[k]->name && op->arg[i].val[k]->lit)
                 add_literal(s, op->arg[i].val[k]->lit, stats_decodes(op));
     if (op->kind == OP_const) {
@@ -203,7 +204,7 @@ static void put_peak(Buf *out, Arena *a, const Peak *p)
     }
     put_bytes(out, a, p->bytes);
     if (p->at)
-        buf_printf(out, ", at %s of %s", p->at->name,
+        buf_printf(out, ", at %s of %s", op_name(p->at),
                    p->at->nout ? p->at->out[0]->name : "nothing");
     buf_putc(out, '\n');
 }
@@ -228,7 +229,7 @@ static void put_func(Buf *out, Arena *a, const Func *f, const Stats *s)
     if (s->open)
         buf_printf(out,
                    "  not counted     the multiply-adds of %s, whose extents are not known\n",
-                   s->open->nout ? s->open->out[0]->name : s->open->name);
+                   s->open->nout ? s->open->out[0]->name : op_name(s->open));
     buf_printf(out, "  constants       %s\n", number_text(a, s->kind[OP_const].count));
     buf_printf(out, "  parameters      %s\n", number_text(a, s->elements));
     buf_puts(out, "  weights         ");

@@ -40,10 +40,11 @@ static bool check_value(const Value *v, Diag *d)
 {
     const Type *t = v->type;
     if (t->kind == TY_STATE)
-        return diag_error(d, v->loc, "the engine keeps no states, and %s is one", v->name);
-    if (t->kind != TY_TENSOR || !shape_known(&t->shape) || dtypes[t->dtype].bits < 8)
-        return diag_error(d, v->loc, "the engine takes tensors of known shape; %s is none",
+        return diag_error(d, value_loc(v), "the engine keeps no states, and %s is one",
                           v->name);
+    if (t->kind != TY_TENSOR || !shape_known(&t->shape) || dtypes[t->dtype].bits < 8)
+        return diag_error(d, value_loc(v),
+                          "the engine takes tensors of known shape; %s is none", v->name);
     return true;
 }
 

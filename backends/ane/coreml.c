@@ -94,13 +94,13 @@ static bool check_value(const CoreMl *c, const Func *f, const Value *v, bool inp
             dtypes[t->dtype].name, since, v->name);
     if (t->dtype == DT_FP16 && f->opset == OPSET_IOS15)
         return diag_error(
-            d, v->loc,
+            d, value_loc(v),
             "Core ML has inputs and results of fp16 from ios16 on; %s is ios15, and "
             "its %s is fp16: --io fp32 makes it fp32",
             f->name, v->name);
     if (input && !t->shape.rank)
         return diag_error(
-            d, v->loc,
+            d, value_loc(v),
             "Core ML takes no input without dimensions, and %s is one: [1] is a shape "
             "that it takes",
             v->name);

@@ -38,9 +38,11 @@ static void add_const(Key *k, const Const *c)
 static bool add_op(void *ctx, const Op *op)
 {
     Key *k = ctx;
-    for (int i = 0; i < op->attrs.count; i++) add_const(k, op->attrs.at[i].val);
+    Attr one;
+    const Attrs attrs = op_attrs(op, &one);
+    for (int i = 0; i < attrs.count; i++) add_const(k, attrs.at[i].val);
     for (int i = 0; i < op->narg; i++)
-        for (int v = 0; v < op->arg[i].count; v++)
+        for (int v = 0; v < arg_count(&op->arg[i]); v++)
             if (op->arg[i].val[v]->lit) add_const(k, op->arg[i].val[v]->lit);
     for (int i = 0; i < op->nout; i++)
         if (op->out[i]->lit) add_const(k, op->out[i]->lit);

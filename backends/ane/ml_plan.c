@@ -125,7 +125,7 @@ static Placing *ml_plan_more(Reading *r)
 }
 
 /* "ios16.conv" is a conv. */
-static const char *op_name(Reading *r, Id operation)
+static const char *operation_name(Reading *r, Id operation)
 {
     Objc *o = r->ml->objc;
     const char *name = string_text(o, r->arena, SEND0(o, Id, operation, SEL_operatorName));
@@ -138,7 +138,7 @@ static void read_block(Reading *r, Id block, int depth);
 static void read_operation(Reading *r, Id operation, int depth)
 {
     Objc *o = r->ml->objc;
-    const char *op = op_name(r, operation);
+    const char *op = operation_name(r, operation);
     if (!strcmp(op, "const")) return; /* nothing runs */
     Id first = array_at(o, SEND0(o, Id, operation, SEL_outputs), 0);
     const char *name = first ? string_text(o, r->arena, SEND0(o, Id, first, SEL_nameOfValue))

@@ -207,7 +207,7 @@ FlatStep *make_step(Make *m, const Step *s)
     FlatPlan *p = m->p;
     ARENA_ROOM(&p->arena, p->step, m->nstep, m->cap);
     FlatStep *f = &p->step[m->nstep++];
-    *f = (FlatStep){ .step = s, .at = m->now, .ops = s->op->name };
+    *f = (FlatStep){ .step = s, .at = m->now, .ops = op_name(s->op) };
     return f;
 }
 
@@ -301,7 +301,7 @@ static bool make_elementwise(Make *m, FlatLower *l)
         make_close(m, l->s, j.step);
         f->step = l->s;
         f->at = m->now;
-        f->ops = arena_printf(&m->p->arena, "%s %s", f->ops, l->s->op->name);
+        f->ops = arena_printf(&m->p->arena, "%s %s", f->ops, op_name(l->s->op));
         make_outs(m, l->s, l->c, j.step);
         return true;
     }
@@ -330,7 +330,7 @@ static bool make_kernel(Make *m, FlatLower *l)
     size_t count;
     if (!lower || l->c->nout != 1 || !shape_count(&l->c->out[0]->shape, &count) || !count)
         return false;
-    FlatStep f = { .step = l->s, .at = m->now, .ops = l->s->op->name, .open = true };
+    FlatStep f = { .step = l->s, .at = m->now, .ops = op_name(l->s->op), .open = true };
     f.elem = l->elem = new_program(m, count);
     f.elem->nreg = 1;
     l->reg = 0;
@@ -347,7 +347,7 @@ static bool make_kernel(Make *m, FlatLower *l)
 static bool make_whole(Make *m, FlatLower *l)
 {
     LowerFn *lower = fast_of(l->s->op)->whole;
-    FlatStep f = { .step = l->s, .at = m->now, .ops = l->s->op->name };
+    FlatStep f = { .step = l->s, .at = m->now, .ops = op_name(l->s->op) };
     if (!lower || !lower(l, &f)) return false;
     f.macs = info_macs(l);
     make_close(m, l->s, -1);
@@ -368,9 +368,9 @@ static void make_reference(Make *m, FlatLower *l)
 static bool make_call(Make *m, const Step *s)
 {
     const OpInfo *info = &ops[s->op->kind];
-    if (!info->eval || s->op->nblock || !s->op->nout) return false;
+    if (!info->eval || op_nblock(s->op) || !s->op->nout) return false;
     Call *c = NEW(&m->p->arena, Call);
-    call_init(c, info, s->opset, &m->p->arena, &m->quiet, s->op->loc);
+    call_init(c, info, s->opset, &m->p->arena, &m->quiet, op_loc(s->op));
     if (!give_args(m, s, c) || !call_check(c) || (info->infer && !info->infer(c))
         || !outs_known(s, c))
         return false;

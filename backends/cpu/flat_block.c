@@ -127,7 +127,7 @@ static bool make_cond(Make *m, const Steps *b, int i)
 {
     const Step *s = &b->step[i];
     const int pred = slot_of(s, P_pred);
-    if (!m->p->fused || s->op->nblock != 2 || !one_truth(m, pred)) return false;
+    if (!m->p->fused || op_nblock(s->op) != 2 || !one_truth(m, pred)) return false;
     const int branch = m->nstep;
     add_way(m, s, GO_UNLESS, pred, -1);
     m->now++;
@@ -181,7 +181,7 @@ static int new_loop(FlatPlan *p, FlatLoop v)
 static bool make_while(Make *m, const Steps *b, int i)
 {
     const Step *s = &b->step[i];
-    if (!m->p->fused || s->op->nblock != 2 || !make_vars(m, s)) return false;
+    if (!m->p->fused || op_nblock(s->op) != 2 || !make_vars(m, s)) return false;
     const Steps *cond = s->block[0], *body = s->block[1];
     m->now++;
     const int enter = m->nstep;
@@ -222,7 +222,7 @@ static void look_at(BlockLook *k, const Step *s)
     for (int i = 0; uses && carries && i < s->op->nout; i++) k->seen[s->out[i]] = true;
     k->uses = k->uses || uses;
     k->writes = k->writes || (s->op->kind == OP_write_state && slot_of(s, P_input) == k->state);
-    for (int b = 0; b < s->op->nblock; b++) {
+    for (int b = 0; b < op_nblock(s->op); b++) {
         for (int i = 0; i < s->block[b]->nstep; i++) look_at(k, &s->block[b]->step[i]);
         for (int i = 0; i < s->block[b]->block->nresult; i++)
             k->uses = k->uses || k->seen[s->block[b]->result[i]];
@@ -241,7 +241,7 @@ static bool is_read_in_time(Make *m, const Steps *b, int i, int state, int slot)
     for (i++; i < b->nstep; i++) {
         k.uses = k.writes = false;
         look_at(&k, &b->step[i]);
-        if (k.uses && (written || (k.writes && b->step[i].op->nblock))) return false;
+        if (k.uses && (written || (k.writes && op_nblock(b->step[i].op)))) return false;
         written = written || k.writes;
     }
     for (int r = 0; r < b->block->nresult && written; r++)

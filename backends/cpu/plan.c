@@ -52,12 +52,14 @@ static StepArg *add_arg(Step *s, ParamId param, int n, bool tuple, Arena *a)
 static void add_attrs(Plan *p, Steps *b, Step *s)
 {
     const Op *op = s->op;
-    for (int i = 0; i < op->attrs.count; i++) {
-        const Attr *at = &op->attrs.at[i];
+    Attr one;
+    const Attrs attrs = op_attrs(op, &one);
+    for (int i = 0; i < attrs.count; i++) {
+        const Attr *at = &attrs.at[i];
         const Param *param = op_param(&ops[op->kind], at->name);
         if (!param) continue;
         Value *lit = NEW(p->arena, Value);
-        *lit = (Value){ .type = at->val->type, .lit = at->val, .loc = at->val->loc };
+        *lit = (Value){ .type = at->val->type, .lit = at->val };
         add_arg(s, param->id, 1, false, p->arena)->slot[0] = slot_use(p, b, b->nstep, lit);
     }
 }
@@ -80,11 +82,13 @@ static bool make_step(Plan *p, Steps *b, const Op *op, int depth, Diag *d)
     const OpInfo *info = &ops[op->kind];
     bool decodes = (info->flags & F_CONSTEXPR) != 0, constant = decodes;
     *s = (Step){ .op = op, .opset = op->opset ? op->opset : op->parent->func->opset };
-    s->arg = NEW_ARRAY(p->arena, op->narg + (decodes ? op->attrs.count : 0) + 1, StepArg);
+    Attr one;
+    s->arg = NEW_ARRAY(p->arena, op->narg + (decodes ? op_attrs(op, &one).count : 0) + 1,
+                       StepArg);
     for (int i = 0; i < op->narg; i++) {
         const Arg *from = &op->arg[i];
-        StepArg *to = add_arg(s, from->param, from->count, from->tuple, p->arena);
-        for (int k = 0; k < from->count; k++) {
+        StepArg *to = add_arg(s, from->param, arg_count(from), from->tuple, p->arena);
+        for (int k = 0; k < arg_count(from); k++) {
             to->slot[k] = slot_use(p, b, b->nstep, from->val[k]);
             const SlotInfo *si = &p->slot[to->slot[k]];
             constant = constant && (si->lit || si->constant);
@@ -94,10 +98,10 @@ static bool make_step(Plan *p, Steps *b, const Op *op, int depth, Diag *d)
     if (constant) add_decoder(p, s);
     s->choice = op_choices(op, s->opset, p->arena);
     s->drawn = NEW(p->arena, struct Drawn);
-    s->block = NEW_ARRAY(p->arena, op->nblock + 1, Steps *);
-    for (int i = 0; i < op->nblock; i++) {
+    s->block = NEW_ARRAY(p->arena, op_nblock(op) + 1, Steps *);
+    for (int i = 0; i < op_nblock(op); i++) {
         s->block[i] = NEW(p->arena, Steps);
-        *s->block[i] = (Steps){ .block = op->block[i], .parent = b, .at = b->nstep };
+        *s->block[i] = (Steps){ .block = op_block(op, i), .parent = b, .at = b->nstep };
         if (!make_block(p, s->block[i], depth + 1, d)) return false;
     }
     s->out = NEW_ARRAY(p->arena, op->nout + 1, int);
@@ -116,7 +120,7 @@ static bool make_block(Plan *p, Steps *b, int depth, Diag *d)
     const Block *block = b->block;
     size_t count = 0;
     if (depth > MAX_DEPTH)
-        return diag_error(d, block->owner->loc, "blocks are nested more than %d deep",
+        return diag_error(d, op_loc(block->owner), "blocks are nested more than %d deep",
                           MAX_DEPTH);
     for (const Op *op = block->first; op; op = op->next) count++;
     b->step = NEW_ARRAY(p->arena, count + 1, Step);
@@ -172,6 +176,6 @@ bool plan_make(Plan *p, const Func *f, Diag *d)
 bool plan_turns(const Op *op, uint64_t turn, uint64_t most, Diag *d)
 {
     return !most || turn != most
-        || diag_error(d, op->loc, "while_loop has not ended after %llu steps",
+        || diag_error(d, op_loc(op), "while_loop has not ended after %llu steps",
                       (unsigned long long)turn);
 }

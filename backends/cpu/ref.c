@@ -125,7 +125,7 @@ static const Tensor *slot_value(RefRun *run, int slot)
                                           : const_tensor(s->lit, run->diag, &h->t);
     if (!ok) {
         if (s->value->name)
-            diag_note(run->diag, s->value->loc, "it is the value of %s", s->value->name);
+            diag_note(run->diag, value_loc(s->value), "it is the value of %s", s->value->name);
         return NULL;
     }
     h->set = true;
@@ -229,8 +229,8 @@ static bool check_declared(RefRun *run, const Step *s, int i, const Tensor *t, A
     const Value *v = s->op->out[i];
     if (t->is_list || v->type->kind != TY_TENSOR) return true;
     if (v->type->dtype == t->dtype && shape_fits(&v->type->shape, &t->shape)) return true;
-    return diag_error(run->diag, s->op->loc, "%s is declared %s, but %s resulted in %s",
-                      v->name, type_text(scratch, v->type), s->op->name,
+    return diag_error(run->diag, op_loc(s->op), "%s is declared %s, but %s resulted in %s",
+                      v->name, type_text(scratch, v->type), op_name(s->op),
                       type_text(scratch, type_tensor(scratch, t->dtype, t->shape)));
 }
 
@@ -270,7 +270,7 @@ static bool call_with(RefRun *run, const Step *s, Arena *scratch, Tensor *res)
     Ref *r = run->ref;
     const OpInfo *info = &ops[s->op->kind];
     Call *c = NEW(scratch, Call);
-    call_init(c, info, s->opset, scratch, run->diag, s->op->loc);
+    call_init(c, info, s->opset, scratch, run->diag, op_loc(s->op));
     c->random_seed = run->opt->random_seed;
     if (info->flags & F_IMPURE) {
         if (s->drawn->epoch != r->epoch) *s->drawn = (struct Drawn){ .epoch = r->epoch };
@@ -286,8 +286,8 @@ static bool call_with(RefRun *run, const Step *s, Arena *scratch, Tensor *res)
         return false;
     }
     bool ok = c->nout == s->op->nout
-           || diag_error(run->diag, s->op->loc, "%s resulted in %d values; %d are named",
-                         s->op->name, c->nout, s->op->nout);
+           || diag_error(run->diag, op_loc(s->op), "%s resulted in %d values; %d are named",
+                         op_name(s->op), c->nout, s->op->nout);
     for (int i = 0; i < c->nout; i++)
         if (ok) ok = ref_store(run, s, i, &res[i], scratch);
         else tensor_free(&res[i]);
@@ -320,7 +320,7 @@ static int step_slot(const Step *s, ParamId p)
 {
     for (int i = 0; i < s->narg; i++)
         if (s->arg[i].param == p && s->arg[i].n) return s->arg[i].slot[0];
-    bug("%s has no %s", s->op->name, param_names[p]);
+    bug("%s has no %s", op_name(s->op), param_names[p]);
 }
 
 static bool run_read_state(RefRun *run, const Step *s, Arena *scratch)
@@ -336,8 +336,8 @@ static bool run_write_state(RefRun *run, const Step *s, Arena *scratch)
     const Tensor *data = slot_value(run, step_slot(s, P_data));
     if (!state || !data) return false;
     if (state->dtype != data->dtype || !shape_equal(&state->shape, &data->shape))
-        return diag_error(run->diag, s->op->loc, "%s: the state holds %s %s, data is %s %s",
-                          s->op->name, dtypes[state->dtype].name,
+        return diag_error(run->diag, op_loc(s->op), "%s: the state holds %s %s, data is %s %s",
+                          op_name(s->op), dtypes[state->dtype].name,
                           shape_text(scratch, &state->shape), dtypes[data->dtype].name,
                           shape_text(scratch, &data->shape));
     if (data->bytes) memcpy(state->data, data->data, data->bytes);
@@ -353,7 +353,7 @@ static bool run_cond(RefRun *run, const Step *s, Arena *scratch)
     const Tensor *pred = slot_value(run, step_slot(s, P_pred));
     if (!pred) return false;
     if (pred->count != 1)
-        return diag_error(run->diag, s->op->loc, "cond: pred must be one bool");
+        return diag_error(run->diag, op_loc(s->op), "cond: pred must be one bool");
     const Steps *b = s->block[tensor_int(pred, 0) ? 0 : 1];
     bool ok = run_steps(run, b);
     for (int i = 0; ok && i < s->op->nout; i++) {
@@ -380,7 +380,7 @@ static bool loop_goes_on(RefRun *run, const Steps *cond, const Held *var, bool *
     const Tensor *t = ok ? slot_value(run, cond->result[0]) : NULL;
     ok = t != NULL
       && (t->count == 1
-          || diag_error(run->diag, cond->block->owner->loc,
+          || diag_error(run->diag, op_loc(cond->block->owner),
                         "while_loop: its condition must yield one bool"));
     if (ok) *yes = tensor_int(t, 0) != 0;
     drop_range(run->ref, cond->first, cond->end);
@@ -484,11 +484,11 @@ static bool check_op(void *ctx, const Op *op)
     Diag *d = ctx;
     const OpInfo *info = &ops[op->kind];
     if (op->kind == OP_const || info->eval || special[op->kind]) return true;
-    diag_error(d, op->loc,
+    diag_error(d, op_loc(op),
                info->flags & F_UNSUPPORTED
                    ? "%s is read and printed, but cannot be run"
                    : "%s has no reference meaning yet: it cannot be run",
-               op->name);
+               op_name(op));
     return true;
 }
 
@@ -525,7 +525,7 @@ static bool make_states(Ref *r, Diag *d)
         if (!param_is_state(v)) continue;
         const Type *t = param_type(v);
         if (!shape_known(&t->shape))
-            ok = diag_error(d, v->loc, "the state %s has an unknown extent: %s", v->name,
+            ok = diag_error(d, value_loc(v), "the state %s has an unknown extent: %s", v->name,
                             shape_text(&r->arena, &t->shape));
         Binding *s = &r->state[r->nstate];
         s->name = v->name;

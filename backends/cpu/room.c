@@ -17,7 +17,7 @@ static size_t slot_bytes(const Room *r, int slot)
 static bool too_large(const Room *r, const Op *op, const Value *v, size_t bytes)
 {
     Arena a = { 0 };
-    diag_fail(r->diag, "%s: %s is %s, which takes %zu bytes; this machine has %zu", op->name,
+    diag_fail(r->diag, "%s: %s is %s, which takes %zu bytes; this machine has %zu", op_name(op),
               v->name, type_text(&a, v->type), bytes, r->most);
     arena_free(&a);
     return false;
@@ -31,7 +31,8 @@ static bool too_many(const Room *r, const Op *op, size_t bytes)
         r->diag,
         "%s: while it computes %s, %s, values that are still needed take %zu bytes together; "
         "this machine has %zu",
-        op->name, v ? v->name : "nothing", v ? type_text(&a, v->type) : "none", bytes, r->most);
+        op_name(op), v ? v->name : "nothing", v ? type_text(&a, v->type) : "none", bytes,
+        r->most);
     arena_free(&a);
     return false;
 }
@@ -47,7 +48,7 @@ static bool step_fits(const Room *r, const Step *s, size_t *live)
         if (!s->decoded && !size_add(*live, bytes, live)) *live = SIZE_MAX;
     }
     if (*live > r->most) return too_many(r, s->op, *live);
-    for (int i = 0; i < s->op->nblock; i++)
+    for (int i = 0; i < op_nblock(s->op); i++)
         if (!steps_fit(r, s->block[i], *live)) return false;
     for (int i = 0; i < s->ndrop; i++) /* parameters do not count */
         if (r->plan->slot[s->drop[i]].value->def) *live -= slot_bytes(r, s->drop[i]);

@@ -105,9 +105,10 @@ static void part_mark(ValueTable *marks, const Value *v, uintptr_t how)
 static void mark_uses(ValueTable *marks, const Op *op, uintptr_t how)
 {
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) part_mark(marks, op->arg[i].val[k], how);
-    for (int i = 0; i < op->nblock; i++) {
-        const Block *b = op->block[i];
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
+            part_mark(marks, op->arg[i].val[k], how);
+    for (int i = 0; i < op_nblock(op); i++) {
+        const Block *b = op_block(op, i);
         for (int k = 0; k < b->nresult; k++) part_mark(marks, b->result[k], how);
         for (const Op *inner = b->first; inner; inner = inner->next)
             mark_uses(marks, inner, how);
@@ -144,7 +145,7 @@ static bool make_parameter(Func *g, Value *v, const Record *r)
     const Tensor *t = record_find(r, v->name);
     if (!t || v->type->kind != TY_TENSOR) return false;
     Value *p = block_param(g->body, v->name, module_tensor(g->module, t->dtype, &t->shape),
-                           v->loc);
+                           value_loc(v));
     func_replace_uses(g, v, p);
     return true;
 }

@@ -57,10 +57,13 @@ static bool stretch_extent(Func *f, int64_t n, Diag *d)
     Arena *a = &f->module->arena;
     for (int i = 0; i < f->body->nparam; i++) size_value(a, f->body->param[i], n);
     for (Op *op = f->body->first; op; op = op->next) {
-        for (int i = 0; i < op->attrs.count; i++)
-            op->attrs.at[i].val = sized_const(a, op->attrs.at[i].val, n);
+        Attr one;
+        const Attrs attrs = op_attrs(op, &one);
+        for (int i = 0; i < attrs.count; i++)
+            op_set_attr(f->module, op, attrs.at[i].name, sized_const(a, attrs.at[i].val, n));
         for (int i = 0; i < op->narg; i++)
-            for (int k = 0; k < op->arg[i].count; k++) size_value(a, op->arg[i].val[k], n);
+            for (int k = 0; k < arg_count(&op->arg[i]); k++)
+                size_value(a, op->arg[i].val[k], n);
         for (int i = 0; i < op->nout; i++) size_value(a, op->out[i], n);
     }
     return func_infer(f, d, true);
@@ -88,7 +91,7 @@ static bool stretch_inputs(Func *f, int64_t n, Diag *d)
     (void)d;
     Value *first = f->body->param[0];
     for (int64_t i = 1; i < n; i++)
-        block_param(f->body, func_unique_name(f, first->name), first->type, first->loc);
+        block_param(f->body, func_unique_name(f, first->name), first->type, value_loc(first));
     return true;
 }
 

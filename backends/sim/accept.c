@@ -41,9 +41,11 @@ static void check_literal(Judge *j, const Const *c)
 static bool check_weights(void *ctx, const Op *op)
 {
     Judge *j = ctx;
-    for (int i = 0; i < op->attrs.count; i++) check_literal(j, op->attrs.at[i].val);
+    Attr one;
+    const Attrs attrs = op_attrs(op, &one);
+    for (int i = 0; i < attrs.count; i++) check_literal(j, attrs.at[i].val);
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++)
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
             if (!op->arg[i].val[k]->def) check_literal(j, op->arg[i].val[k]->lit);
     return j->ok;
 }

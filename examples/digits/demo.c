@@ -34,8 +34,9 @@ static bool make_input(Diag *d, const Digits *g, const Value *param, Tensor *x)
     const unsigned char *pixel = g->images.data;
     if (!tensor_alloc(x, d, param->type->dtype, &param->type->shape)) return false;
     if (x->count != (size_t)g->images.shape[0] * PIXELS)
-        return diag_error(d, param->loc, "the model takes %zu pixels, the test set has %lld",
-                          x->count, (long long)g->images.shape[0] * PIXELS);
+        return diag_error(d, value_loc(param),
+                          "the model takes %zu pixels, the test set has %lld", x->count,
+                          (long long)g->images.shape[0] * PIXELS);
     for (size_t i = 0; i < x->count; i++) tensor_set_float(x, i, pixel[i] / 255.0);
     return true;
 }

@@ -77,7 +77,7 @@ static bool put_flexible(Diag *d, const Func *f, const Value *v, uint32_t dtype,
     if (listed) put_shapes(out, &flex, p);
     else if (ok && in->has_range) put_range(out, in);
     else if (ok)
-        diag_error(d, v->loc.src ? v->loc : f->loc,
+        diag_error(d, value_loc(v).src ? value_loc(v) : f->loc,
                    "%s of function %s has a `?`, but FlexibleShapeInformation does not say "
                    "which shapes it may have",
                    v->name, f->name);
@@ -94,7 +94,7 @@ bool feature_make(Diag *d, const Func *f, const Value *v, bool input, Buf *out)
     if (!input && feature_label(v, out)) return true;
     if (!dtype)
         return diag_error(
-            d, v->loc.src ? v->loc : f->loc,
+            d, value_loc(v).src ? value_loc(v) : f->loc,
             "%s of function %s is no tensor of fp16, fp32, fp64, int8 or int32, the "
             "types that Core ML "
             "has for inputs and results",

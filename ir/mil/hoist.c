@@ -11,14 +11,14 @@ static bool hoist_value(void *ctx, Op *op)
     const Func *f = op->parent->func;
     Diag quiet = { .quiet = true };
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) {
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             const Value *v = op->arg[i].val[k];
             if (v->name || !v->lit) continue;
             if (v->lit->kind != CONST_BLOB && !const_leaves_text(f, v->lit, CONST_FILE_MIN))
                 continue;
-            Builder b = builder_at(op->parent, op, &quiet, op->loc);
-            const char *of = op->nout ? op->out[0]->name : op->name;
-            const char *name = arena_printf(&m->arena, "%s_%s", of, op->arg[i].name);
+            Builder b = builder_at(op->parent, op, &quiet, op_loc(op));
+            const char *of = op->nout ? op->out[0]->name : op_name(op);
+            const char *name = arena_printf(&m->arena, "%s_%s", of, arg_name(&op->arg[i]));
             op_put_arg(op, i, k, build_const(&b, name, v->lit));
         }
     diag_free(&quiet);

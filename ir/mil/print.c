@@ -244,7 +244,7 @@ static void print_const(Printer *p, const Const *c)
 
 static int by_arg_name(const void *a, const void *b)
 {
-    return strcmp((*(const Arg *const *)a)->name, (*(const Arg *const *)b)->name);
+    return strcmp(arg_name((*(const Arg *const *)a)), arg_name((*(const Arg *const *)b)));
 }
 
 static int by_attr_name(const void *a, const void *b)
@@ -295,14 +295,14 @@ static void print_value(Printer *p, const Value *v)
 
 static void print_arg(Printer *p, const Arg *a)
 {
-    print_put(p, a->name);
+    print_put(p, arg_name(a));
     print_put(p, " = ");
-    if (a->count != 1) buf_putc(p->out, '(');
-    for (int i = 0; i < a->count; i++) {
+    if (arg_count(a) != 1) buf_putc(p->out, '(');
+    for (int i = 0; i < arg_count(a); i++) {
         if (i) print_put(p, ", ");
         print_value(p, a->val[i]);
     }
-    if (a->count != 1) buf_putc(p->out, ')');
+    if (arg_count(a) != 1) buf_putc(p->out, ')');
 }
 
 static void print_names(Printer *p, Value *const *v, int n, bool types)
@@ -331,7 +331,7 @@ static void print_op(Printer *p, const Op *op, int at)
     print_indent(p, at);
     print_names(p, op->out, op->nout, true);
     if (op->nout) print_put(p, " = ");
-    print_put(p, op->name);
+    print_put(p, op_name(op));
     if (op->opset) print_opset(p, opset_text(op->opset));
     buf_putc(p->out, '(');
     const void **arg = print_sorted(op->arg, op->narg, sizeof *op->arg, by_arg_name);
@@ -341,10 +341,11 @@ static void print_op(Printer *p, const Op *op, int at)
     }
     mem_free(arg);
     buf_putc(p->out, ')');
-    if (op->attrs.count || op->named)
-        print_attrs(p, &op->attrs, op->named ? op->out[0]->name : NULL);
-    for (int i = 0; i < op->nblock; i++) {
-        const Block *b = op->block[i];
+    Attr one;
+    const Attrs attrs = op_attrs(op, &one);
+    if (attrs.count || op->named) print_attrs(p, &attrs, op->named ? op->out[0]->name : NULL);
+    for (int i = 0; i < op_nblock(op); i++) {
+        const Block *b = op_block(op, i);
         print_put(p, i ? ",\n" : "\n");
         print_indent(p, at + INDENT_BLOCK);
         print_put(p, b->name);

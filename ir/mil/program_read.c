@@ -93,11 +93,11 @@ static void read_binding(ProgramReader *r, PbIn in, Op *op, Arg *a)
             v = program_lookup(r, name);
             if (v || r->failed || in.file->wrong) continue;
             r->failed = true;
-            diag_error(r->d, op->loc,
+            diag_error(r->d, op_loc(op),
                        "function %s: %s: %s is %s, which nothing before it defines",
-                       r->func->name, op->name, a->name, name);
+                       r->func->name, op_name(op), arg_name(a), name);
         } else if (f.num == 2) {
-            v = value_literal(r->m, program_value(r, pb_sub(&in, &f)), op->loc);
+            v = value_literal(r->m, program_value(r, pb_sub(&in, &f)), op_loc(op));
         }
     }
     if (v) arg_add(r->m, a, v);
@@ -109,6 +109,10 @@ static void read_arg(ProgramReader *r, PbIn in, Op *op)
     PbField f;
     Entry e = read_entry(r, in);
     if (in.file->wrong) return;
+    if (op->narg == OP_ARGS) {
+        pb_wrong(&in, in.at, "a statement has too many arguments");
+        return;
+    }
     if (op_named_arg(op, e.key)) {
         pb_wrong(&in, in.at, "an argument is given twice");
         return;
@@ -117,7 +121,7 @@ static void read_arg(ProgramReader *r, PbIn in, Op *op)
     while (pb_next(&e.value, &f))
         if (f.num == 1) read_binding(r, pb_sub(&e.value, &f), op, a);
     const Param *p = a->param ? op_param_of(&ops[op->kind], a->param) : NULL;
-    a->tuple = a->count != 1 || (p && p->flags & P_VARIADIC);
+    a->tuple = arg_count(a) != 1 || (p && p->flags & P_VARIADIC);
 }
 
 typedef struct {
@@ -157,12 +161,14 @@ static void read_op(ProgramReader *r, PbIn in, Block *b)
     if (!type && program_going(r, &in)) pb_wrong(&in, in.at, "an operation has no type");
     if (!program_going(r, &in)) return;
     Op *op = op_new(r->m, b, NULL, type, (Loc){ .src = r->m->src });
-    EACH(in, f, 5) read_attr(r, pb_sub(&each, &f), &op->attrs);
+    Attrs attrs = { 0 };
+    EACH(in, f, 5) read_attr(r, pb_sub(&each, &f), &attrs);
+    op_take_attrs(r->m, op, attrs);
     EACH(in, f, 2) read_arg(r, pb_sub(&each, &f), op);
     EACH(in, f, 4)
     {
         char name[24];
-        snprintf(name, sizeof name, "block%d", op->nblock);
+        snprintf(name, sizeof name, "block%d", op_nblock(op));
         const int mark = r->nname;
         read_block(r, pb_sub(&each, &f), block_new(op, name));
         scope_end(r, mark);
@@ -170,7 +176,10 @@ static void read_op(ProgramReader *r, PbIn in, Block *b)
     EACH(in, f, 3)
     {
         const Named n = read_named(r, pb_sub(&each, &f));
-        if (program_going(r, &each)) program_bind(r, op_out(r->m, op, n.name, n.type, op->loc));
+        if (program_going(r, &each) && op->nout == OP_RESULTS)
+            pb_wrong(&each, each.at, "a statement has too many results");
+        if (program_going(r, &each))
+            program_bind(r, op_out(r->m, op, n.name, n.type, op_loc(op)));
     }
     const char *said = op_said_name(op);
     if (said) op_set_name(r->m, op, said);

@@ -188,9 +188,9 @@ static void put_arg(Writer *w, const Arg *a)
 {
     Buf *b = w->out;
     const size_t entry = pb_begin(b, 2);
-    pb_put_string(b, 1, a->name);
+    pb_put_string(b, 1, arg_name(a));
     const size_t argument = pb_begin(b, 2);
-    for (int i = 0; i < a->count; i++) {
+    for (int i = 0; i < arg_count(a); i++) {
         const size_t binding = pb_begin(b, 1);
         if (a->val[i]->name) pb_put_string(b, 1, a->val[i]->name);
         else put_value(w, 2, a->val[i]->lit);
@@ -207,15 +207,17 @@ static void put_op(Writer *w, const Op *op)
     Buf *b = w->out;
     const size_t at = pb_begin(b, 3);
     if (op->opset != OPSET_NONE)
-        w->ok = diag_error(w->d, op->loc,
-                           "%s<%s>: a .mlpackage has one opset for a whole function", op->name,
-                           opset_text(op->opset));
-    pb_put_string(b, 1, op->name);
+        w->ok = diag_error(w->d, op_loc(op),
+                           "%s<%s>: a .mlpackage has one opset for a whole function",
+                           op_name(op), opset_text(op->opset));
+    pb_put_string(b, 1, op_name(op));
     for (int i = 0; i < op->narg; i++) put_arg(w, &op->arg[i]);
     put_named(w, 3, op->out, op->nout);
-    for (int i = 0; i < op->nblock; i++) put_block(w, 4, op->block[i]);
+    for (int i = 0; i < op_nblock(op); i++) put_block(w, 4, op_block(op, i));
     if (op->named) put_name(w, 5, op->out[0]->name);
-    put_attrs(w, 5, &op->attrs, NULL);
+    Attr one;
+    const Attrs attrs = op_attrs(op, &one);
+    put_attrs(w, 5, &attrs, NULL);
     pb_end(b, at);
 }
 

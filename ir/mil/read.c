@@ -69,6 +69,7 @@ void mil_read_skip(MilReader *r)
 {
     r->nout = r->narg = r->nitem = r->nparam = r->nname = r->nfield = 0;
     r->attrs = (Attrs){ 0 };
+    r->val = NULL;
     r->named = false;
     if (r->syntax >= MAX_SYNTAX_ERRORS) r->stop = true;
 }
@@ -104,7 +105,8 @@ static bool unbind_op(void *ctx, Op *op)
 {
     (void)ctx;
     mil_unbind(op->out, op->nout);
-    for (int i = 0; i < op->nblock; i++) mil_unbind(op->block[i]->param, op->block[i]->nparam);
+    for (int i = 0; i < op_nblock(op); i++)
+        mil_unbind(op_block(op, i)->param, op_block(op, i)->nparam);
     return true;
 }
 
@@ -154,6 +156,7 @@ static Value *mil_lookup(MilReader *r, MilToken t)
 void mil_read_attrs(MilReader *r)
 {
     r->attrs = (Attrs){ 0 };
+    r->val = NULL;
     r->named = false;
     r->has_attrs = true;
 }
@@ -212,11 +215,16 @@ static bool is_same(const Const *a, const Const *b)
     return !strcmp(*(const char *const *)a->data, *(const char *const *)b->data);
 }
 
-/* An inline literal, or one that was read before and says the same: then c is gone. */
-static const Const *shared_inline(MilReader *r, const Const *c)
+static size_t place_of_shared(const Const *c)
+{
+    return (size_t)(hash_of_shared(c) >> 32) % COUNT(((MilReader *)0)->shared);
+}
+
+/* One that was read before and says the same: then c is gone; else c. */
+static const Const *shared_const(MilReader *r, const Const *c)
 {
     if (!may_be_shared(c)) return c;
-    const Const **known = &r->said[(size_t)(hash_of_shared(c) >> 32) % COUNT(r->said)];
+    const Const **known = &r->shared[place_of_shared(c)];
     if (*known && is_same(*known, c)) {
         arena_back(&r->m->arena, r->lit.mark);
         return *known;
@@ -224,16 +232,30 @@ static const Const *shared_inline(MilReader *r, const Const *c)
     return *known = c;
 }
 
-/* The same of the attributes of a statement `const`. */
-static Attrs *place_of_shared(MilReader *r, MilToken t, const Const *c)
+/* The same of inline literals. One that several statements have stands nowhere: each has it as an
+ * argument, which stands somewhere. */
+static Value *shared_literal(MilReader *r, const Const *c)
 {
-    if (r->attrs.count || !is_word(t, "val") || !may_be_shared(c)) return NULL;
-    return &r->shared[(size_t)(hash_of_shared(c) >> 32) % COUNT(r->shared)];
+    if (!may_be_shared(c)) return value_literal(r->m, c, c->loc);
+    Value **known = &r->said[place_of_shared(c)];
+    if (*known && is_same((*known)->lit, c)) arena_back(&r->m->arena, r->lit.mark);
+    else *known = value_literal(r->m, c, (Loc){ .src = NULL });
+    return *known;
 }
 
-static bool is_shared(const Attrs *a, const Const *c)
+/* ---- attributes, one by one -------------------------------------------------------------- */
+
+static bool has_attr(const MilReader *r, const char *name)
 {
-    return a->count && is_same(a->at[0].val, c);
+    return attr_get(&r->attrs, name) || (r->named && !strcmp(name, "name"))
+        || (r->val && !strcmp(name, "val"));
+}
+
+/* All of them in the list. */
+static void list_attrs(MilReader *r)
+{
+    if (r->val) attr_set(r->m, &r->attrs, "val", r->val);
+    r->val = NULL;
 }
 
 void mil_read_attr(MilReader *r, MilToken t, const Const *c)
@@ -243,21 +265,22 @@ void mil_read_attr(MilReader *r, MilToken t, const Const *c)
         arena_back(&r->m->arena, r->lit.mark);
         return;
     }
-    Attrs *shared = place_of_shared(r, t, c);
-    if (shared && is_shared(shared, c)) {
-        r->attrs = *shared;
-        arena_back(&r->m->arena, r->lit.mark);
+    if (!r->val && !r->attrs.count && is_word(t, "val")) {
+        r->val = shared_const(r, c);
         return;
     }
     const char *name = mil_name(r, t);
-    if (attr_get(&r->attrs, name) || (r->named && is_word(t, "name")))
+    if (has_attr(r, name)) {
         mil_error(r, t, "the attribute %s is given twice", name);
-    else attr_set(r->m, &r->attrs, name, c);
-    if (shared) *shared = r->attrs;
+        return;
+    }
+    list_attrs(r);
+    attr_set(r->m, &r->attrs, name, c);
 }
 
 static Attrs taken_attrs(MilReader *r)
 {
+    list_attrs(r);
     const Attrs a = r->attrs;
     r->attrs = (Attrs){ 0 };
     r->has_attrs = false;
@@ -378,9 +401,7 @@ void mil_read_use(MilReader *r, MilToken name)
 
 void mil_read_inline(MilReader *r, const Const *c)
 {
-    const Loc loc = c->loc;
-    c = shared_inline(r, c);
-    add_item(r, (MilItem){ .val = value_literal(r->m, c, loc), .at = r->lit.at });
+    add_item(r, (MilItem){ .val = shared_literal(r, c), .at = r->lit.at });
 }
 
 void mil_read_bare(MilReader *r, MilBare kind, MilToken t)
@@ -456,13 +477,18 @@ static void add_args(MilReader *r, Op *op)
     for (int i = 0; i < r->narg; i++) {
         const MilArg *from = &r->arg[i];
         const char *name = mil_name(r, from->name);
+        if (op->narg == OP_ARGS) {
+            mil_error(r, from->name, "a statement has %d arguments at the most", OP_ARGS);
+            break;
+        }
         if (op_named_arg(op, name)) {
             diag_error(r->d, mil_loc(r, from->name), "the argument %s is given twice", name);
             continue;
         }
         Arg *a = &op->arg[op->narg++];
         const Param *p = op->kind == OP_NONE ? NULL : op_param(&ops[op->kind], name);
-        *a = (Arg){ .name = name, .param = p ? (uint8_t)p->id : P_NONE, .tuple = from->tuple };
+        op_arg_begin(r->m, a, name, p ? p->id : P_NONE);
+        a->tuple = from->tuple;
         arg_set_loc(op, a, mil_loc(r, from->at));
         arg_reserve(r->m, a, from->count);
         int n = 0;
@@ -471,7 +497,7 @@ static void add_args(MilReader *r, Op *op)
             Value *v = item->bare ? bare_value(r, op, name, p, item) : item->val;
             if (v) arg_put(a, n++, v);
         }
-        a->count = n; /* what is not defined was reported */
+        arg_cut(a, n);
     }
     r->narg = r->nitem = 0;
 }
@@ -486,7 +512,14 @@ Op *mil_read_op(MilReader *r, MilToken name, MilToken opset)
             mil_error(r, opset, "%s is not an opset: ios15 to ios18, ios26", text);
     }
     add_args(r, op);
-    op->attrs = taken_attrs(r);
+    if (r->val) op_set_attr(r->m, op, "val", r->val);
+    r->val = NULL;
+    op_take_attrs(r->m, op, taken_attrs(r));
+    if (r->nout > OP_RESULTS) {
+        mil_error(r, r->out[OP_RESULTS].name, "a statement has %d results at the most",
+                  OP_RESULTS);
+        r->nout = OP_RESULTS;
+    }
     for (int i = 0; i < r->nout; i++)
         op_out(r->m, op, mil_name(r, r->out[i].name), r->out[i].type,
                mil_loc(r, r->out[i].name));

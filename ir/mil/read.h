@@ -105,10 +105,11 @@ typedef struct {
     MilToken *name;
     int nname, name_cap;
     Attrs attrs;
+    const Const *val;      /* the attribute of that name, while it is alone */
     bool has_attrs, named; /* named: Op.named of the statement to come */
     /* small constants that statements share, each where its bytes lead to */
-    Attrs shared[64];
-    const Const *said[64]; /* the same of inline literals */
+    const Const *shared[64];
+    Value *said[64]; /* the same of inline literals */
 
     /* Of values in scope, which stand in the notes of names: `undo` restores what nested blocks
      * hid. */

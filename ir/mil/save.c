@@ -64,9 +64,11 @@ static bool visit_op(void *ctx, const Op *op)
 {
     const Visit *v = ctx;
     const Func *f = op->parent->func;
-    for (int i = 0; i < op->attrs.count; i++) visit_const(v, f, op->attrs.at[i].val);
+    Attr one;
+    const Attrs attrs = op_attrs(op, &one);
+    for (int i = 0; i < attrs.count; i++) visit_const(v, f, attrs.at[i].val);
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) {
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             const Value *val = op->arg[i].val[k];
             if (!val->name && val->lit) visit_const(v, f, val->lit);
         }

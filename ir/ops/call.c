@@ -393,19 +393,21 @@ static CallArg *values_of(Value *const *val, int n, Arena *scratch, Diag *d)
 bool call_of_op(Call *c, const Op *op, Arena *scratch, Diag *d)
 {
     Opset o = op->opset ? op->opset : op->parent ? op->parent->func->opset : OPSET_IOS15;
-    call_init(c, &ops[op->kind], o, scratch, d, op->loc);
+    call_init(c, &ops[op->kind], o, scratch, d, op_loc(op));
     for (int i = 0; i < op->narg; i++) {
         const Arg *a = &op->arg[i];
-        CallArg *v = values_of(a->val, a->count, scratch, d);
-        if (a->param) call_give(c, a->param, a->count, v, a->tuple);
-        else if (!call_set(c, a->name, a->count, v, a->tuple)) return false;
+        CallArg *v = values_of(a->val, arg_count(a), scratch, d);
+        if (a->param) call_give(c, a->param, arg_count(a), v, a->tuple);
+        else if (!call_set(c, arg_name(a), arg_count(a), v, a->tuple)) return false;
     }
     if (!(ops[op->kind].flags & F_CONSTEXPR)) return true;
-    for (int i = 0; i < op->attrs.count; i++) { /* up to ios17 the data are attributes */
-        const Attr *a = &op->attrs.at[i];
+    Attr one;
+    const Attrs attrs = op_attrs(op, &one);
+    for (int i = 0; i < attrs.count; i++) { /* up to ios17 the data are attributes */
+        const Attr *a = &attrs.at[i];
         if (!op_param(c->info, a->name)) continue;
         Value *lit = NEW(scratch, Value);
-        *lit = (Value){ .type = a->val->type, .lit = a->val, .loc = a->val->loc };
+        *lit = (Value){ .type = a->val->type, .lit = a->val };
         if (!call_set(c, a->name, 1, values_of(&lit, 1, scratch, d), false)) return false;
     }
     return true;

@@ -353,8 +353,10 @@ static bool gather_scattered(Grad *g, int op, int gather, bool has_axis)
                           grad_str(g, P_mode));
     if (grad_wants(g, P_data)) {
         Value *none = add || sub ? NULL : grad_zeros(b, grad_arg(g, P_updates));
-        const Arg with[] = { { .param = P_data, .val = (Value **)(uintptr_t)&d, .count = 1 },
-                             { .param = P_updates, .val = &none, .count = 1 } };
+        const BuildArg with[] = {
+            { .param = P_data, .val = (Value **)(uintptr_t)&d, .count = 1 },
+            { .param = P_updates, .val = &none, .count = 1 }
+        };
         grad_give(g, P_data, none ? grad_same(g, op, 2, with) : d);
     }
     if (!grad_wants(g, P_updates)) return true;

@@ -80,6 +80,6 @@ Value *grad_along(Builder *b, Value *x, int axis, int64_t from, int64_t to, cons
 bool grad_picked(Grad *g);
 /* The arguments of g->op, but those in `with`, as build_op takes them; kind is what they are
  * for. */
-Value *grad_same(Grad *g, int kind, int n, const Arg *with);
+Value *grad_same(Grad *g, int kind, int n, const BuildArg *with);
 
 #endif

@@ -16,8 +16,8 @@ bool grad_zero(Grad *g)
 }
 
 /* ir/passes/autodiff.c has put what these stand for in their place before. */
-bool grad_expansion(Grad *g) { bug("%s was not expanded", g->op->name); }
-bool grad_blocks(Grad *g) { bug("%s is not given to its row", g->op->name); }
+bool grad_expansion(Grad *g) { bug("%s was not expanded", op_name(g->op)); }
+bool grad_blocks(Grad *g) { bug("%s is not given to its row", op_name(g->op)); }
 
 /* ---- asking and answering ---------------------------------------------------------------- */
 
@@ -25,8 +25,8 @@ int grad_place(const Grad *g, ParamId name, int k)
 {
     int at = 0;
     for (int i = 0; i < g->op->narg; i++) {
-        if (g->op->arg[i].param == name) return k < g->op->arg[i].count ? at + k : -1;
-        at += g->op->arg[i].count;
+        if (g->op->arg[i].param == name) return k < arg_count(&g->op->arg[i]) ? at + k : -1;
+        at += arg_count(&g->op->arg[i]);
     }
     return -1;
 }
@@ -40,7 +40,7 @@ bool grad_wants(const Grad *g, ParamId name)
 void grad_give(Grad *g, ParamId name, Value *dx)
 {
     const int at = grad_place(g, name, 0);
-    if (at < 0) bug("%s has no argument %s", g->op->name, param_names[name]);
+    if (at < 0) bug("%s has no argument %s", op_name(g->op), param_names[name]);
     g->dx[at] = dx;
 }
 
@@ -56,7 +56,7 @@ bool grad_error(const Grad *g, const char *fmt, ...)
     va_start(ap, fmt);
     const char *text = arena_vprintf(&scratch, fmt, ap);
     va_end(ap);
-    diag_error(g->b->diag, g->op->loc, "gradient of %s: %s", g->op->name, text);
+    diag_error(g->b->diag, op_loc(g->op), "gradient of %s: %s", op_name(g->op), text);
     arena_free(&scratch);
     return false;
 }
@@ -308,15 +308,15 @@ Value *grad_along(Builder *b, Value *x, int axis, int64_t from, int64_t to, cons
     return grad_as(b, grad_matmul(b, matrix, rows, false, false), out);
 }
 
-Value *grad_same(Grad *g, int kind, int n, const Arg *with)
+Value *grad_same(Grad *g, int kind, int n, const BuildArg *with)
 {
-    Arg arg[MAX_PARAM];
+    BuildArg arg[MAX_PARAM];
     int count = 0;
     for (int i = 0; i < g->op->narg; i++) {
         const Arg *a = &g->op->arg[i];
         bool other = false;
         for (int k = 0; k < n; k++) other = other || with[k].param == a->param;
-        if (!other && op_param_of(&ops[kind], (ParamId)a->param)) arg[count++] = *a;
+        if (!other && op_param_of(&ops[kind], (ParamId)a->param)) arg[count++] = arg_given(a);
     }
     for (int k = 0; k < n; k++)
         if (with[k].count) arg[count++] = with[k];

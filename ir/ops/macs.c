@@ -64,7 +64,7 @@ static bool add_op(void *ctx, const Op *op)
 {
     Count *c = ctx;
     double n = count_op(op, c);
-    c->macs.blocks |= op->nblock > 0;
+    c->macs.blocks |= op_nblock(op) > 0;
     if (n > 0) c->macs.count += n;
     if (n < 0 && !c->macs.open) c->macs.open = op;
     return true;

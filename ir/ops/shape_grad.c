@@ -25,7 +25,7 @@ bool grad_transpose_op(Grad *g)
 /* A permutation that is its own inverse: the same statement of what flows back. */
 bool grad_itself(Grad *g)
 {
-    const Arg with = { .param = P_x, .val = (Value **)(uintptr_t)&g->dy[0], .count = 1 };
+    const BuildArg with = { .param = P_x, .val = (Value **)(uintptr_t)&g->dy[0], .count = 1 };
     if (grad_wants(g, P_x)) grad_give(g, P_x, grad_same(g, g->op->kind, 1, &with));
     return true;
 }
@@ -135,7 +135,7 @@ static Value *scatter_back(Grad *g)
     const Const *c = grad_table(b, DT_INT32, shape, &room);
     for (size_t i = 0; i < n; i++) tensor_set_int(&room, i, (int64_t)i);
     Value *numbers = build_const(b, "places", c);
-    const Arg with = { .param = P_x, .val = &numbers, .count = 1 };
+    const BuildArg with = { .param = P_x, .val = &numbers, .count = 1 };
     Value *at = grad_same(g, g->op->kind, 1, &with);
     shape_count(&at->type->shape, &k);
     const Shape flat = SHAPE((int64_t)n), picked = SHAPE((int64_t)k);
@@ -207,15 +207,15 @@ bool grad_slice_update(Grad *g)
     Value *update = grad_arg(g, P_update);
     Value *const d = g->dy[0];
     if (grad_wants(g, P_update)) {
-        const Arg with[] = { { .param = P_x, .val = (Value **)(uintptr_t)&d, .count = 1 },
-                             { .param = P_update } };
+        const BuildArg with[] = { { .param = P_x, .val = (Value **)(uintptr_t)&d, .count = 1 },
+                                  { .param = P_update } };
         Value *part = grad_same(g, OP_slice_by_index, 2, with);
         grad_give(g, P_update, grad_like(g->b, part, update));
     }
     if (grad_wants(g, P_x)) {
         Value *zeros = grad_zeros(g->b, update);
-        const Arg with[] = { { .param = P_x, .val = (Value **)(uintptr_t)&d, .count = 1 },
-                             { .param = P_update, .val = &zeros, .count = 1 } };
+        const BuildArg with[] = { { .param = P_x, .val = (Value **)(uintptr_t)&d, .count = 1 },
+                                  { .param = P_update, .val = &zeros, .count = 1 } };
         grad_give(g, P_x, grad_same(g, OP_slice_update, 2, with));
     }
     return true;

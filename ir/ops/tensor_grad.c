@@ -16,11 +16,11 @@ bool grad_concat_op(Grad *g)
     if (turns) { /* the values take turns: their number is the inner of two axes */
         Shape s = { .rank = out.rank + 1 };
         for (int i = 0; i < out.rank; i++) s.dim[i > axis ? i + 1 : i] = out.dim[i];
-        s.dim[axis] = out.dim[axis] / v->count;
-        s.dim[axis + 1] = v->count;
+        s.dim[axis] = out.dim[axis] / arg_count(v);
+        s.dim[axis + 1] = arg_count(v);
         d = grad_as(b, d, s);
     }
-    for (int k = 0; k < v->count; k++) {
+    for (int k = 0; k < arg_count(v); k++) {
         const Shape *s = &v->val[k]->type->shape;
         const int at = grad_place(g, P_values, k);
         const int64_t n = s->dim[axis];
@@ -36,7 +36,7 @@ bool grad_stack(Grad *g)
 {
     const Arg *v = op_find_arg(g->op, P_values);
     const int axis = grad_axis(g, P_axis, g->dy[0]->type->shape.rank);
-    for (int k = 0; k < v->count; k++) {
+    for (int k = 0; k < arg_count(v); k++) {
         const int at = grad_place(g, P_values, k);
         if (g->wanted[at])
             g->dx[at] = grad_like(g->b, grad_slice(g->b, g->dy[0], axis, k, 1), v->val[k]);
@@ -158,7 +158,7 @@ bool grad_topk(Grad *g)
     if (!grad_wants(g, P_x) || !g->dy[0]) return true;
     Value *places = g->op->nout > 1 ? g->op->out[1] : NULL;
     if (!places) { /* return_indices is false: once more, with them */
-        const Arg with = { .param = P_return_indices };
+        const BuildArg with = { .param = P_return_indices };
         Value *again = grad_same(g, OP_topk, 1, &with);
         places = again->def->out[1];
     }
@@ -172,7 +172,7 @@ bool grad_topk(Grad *g)
 /* The same matrix elements, whose places have no gradient. */
 bool grad_band_part(Grad *g)
 {
-    const Arg with = { .param = P_x, .val = (Value **)(uintptr_t)&g->dy[0], .count = 1 };
+    const BuildArg with = { .param = P_x, .val = (Value **)(uintptr_t)&g->dy[0], .count = 1 };
     if (grad_wants(g, P_x)) grad_give(g, P_x, grad_same(g, OP_band_part, 1, &with));
     return true;
 }

@@ -111,7 +111,7 @@ static bool skip_inner_reshape(Op *op, Module *m)
 static Value *the_only_one(const Op *op)
 {
     const Arg *values = ops[op->kind].laws.of_one ? op_find_arg(op, P_values) : NULL;
-    return values && values->count == 1 ? values->val[0] : NULL;
+    return values && arg_count(values) == 1 ? values->val[0] : NULL;
 }
 
 /* ---- the pass ---------------------------------------------------------------------------- */
@@ -141,7 +141,7 @@ typedef struct {
 static bool algebra_visit(void *ctx, Op *op)
 {
     Clean *c = ctx;
-    if (op->kind == OP_NONE || op->nout != 1 || op->nblock
+    if (op->kind == OP_NONE || op->nout != 1 || op_nblock(op)
         || op->out[0]->type->kind != TY_TENSOR)
         return true;
     if (skip_inner_reshape(op, c->m)) c->changes++;

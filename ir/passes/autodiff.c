@@ -57,7 +57,7 @@ static void add_op(Auto *a, Op *op)
 static void list_block(Auto *a, const Block *b)
 {
     for (Op *op = b->first; op; op = op->next) {
-        for (int i = 0; i < op->nblock; i++) list_block(a, op->block[i]);
+        for (int i = 0; i < op_nblock(op); i++) list_block(a, op_block(op, i));
         add_op(a, op);
     }
 }
@@ -75,9 +75,9 @@ static bool autodiff_flows(const Auto *a, const Op *op)
 {
     if (op->stop || (op->kind != OP_NONE && ops[op->kind].grad == grad_zero)) return false;
     for (int i = 0; i < op->narg; i++)
-        if (any_depends(a, op->arg[i].val, op->arg[i].count)) return true;
-    for (int i = 0; i < op->nblock; i++)
-        if (any_depends(a, op->block[i]->result, op->block[i]->nresult)) return true;
+        if (any_depends(a, op->arg[i].val, arg_count(&op->arg[i]))) return true;
+    for (int i = 0; i < op_nblock(op); i++)
+        if (any_depends(a, op_block(op, i)->result, op_block(op, i)->nresult)) return true;
     return false;
 }
 
@@ -108,12 +108,12 @@ static bool add_name(Buf *b, int *n, const char *name)
 static const Value *first_dependent(const Auto *a, const Op *op)
 {
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++)
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
             if (ptrmap_get(&a->depends, op->arg[i].val[k])) return op->arg[i].val[k];
-    for (int i = 0; i < op->nblock; i++)
-        for (int k = 0; k < op->block[i]->nresult; k++)
-            if (ptrmap_get(&a->depends, op->block[i]->result[k]))
-                return op->block[i]->result[k];
+    for (int i = 0; i < op_nblock(op); i++)
+        for (int k = 0; k < op_block(op, i)->nresult; k++)
+            if (ptrmap_get(&a->depends, op_block(op, i)->result[k]))
+                return op_block(op, i)->result[k];
     return NULL;
 }
 
@@ -129,9 +129,9 @@ static void put_path(const Auto *a, const Op *op, Buf *b)
     }
     while (n) add_name(b, &names, before[--n]);
     names = 0;
-    buf_printf(b, "%s%s", b->len ? " -> " : "", op->name);
-    loc_line_col(op->loc, &line, &column);
-    if (op->loc.src) buf_printf(b, " (line %d)", line);
+    buf_printf(b, "%s%s", b->len ? " -> " : "", op_name(op));
+    loc_line_col(op_loc(op), &line, &column);
+    if (op_loc(op).src) buf_printf(b, " (line %d)", line);
     const Value *v = NULL;
     for (int i = 0; i < op->nout && !v; i++)
         if (ptrmap_get(&a->flow, op->out[i])) v = op->out[i];
@@ -151,7 +151,7 @@ static bool has_none(const Auto *a, const Op *op, const char *arg)
 {
     Buf path = { 0 };
     put_path(a, op, &path);
-    diag_error(a->at->diag, op->loc, "%s has no gradient%s%s: %s; %s", op->name,
+    diag_error(a->at->diag, op_loc(op), "%s has no gradient%s%s: %s; %s", op_name(op),
                arg ? " by " : "", arg ? arg : "", path.s ? path.s : "", way_out(op));
     buf_free(&path);
     return false;
@@ -160,10 +160,10 @@ static bool has_none(const Auto *a, const Op *op, const char *arg)
 static bool extents_known(const Auto *a, const Op *op, const Value *v)
 {
     if (!v || v->type->kind != TY_TENSOR || shape_known(&v->type->shape)) return true;
-    diag_error(a->at->diag, op->loc,
+    diag_error(a->at->diag, op_loc(op),
                "gradient of %s: the extents of %s are not known; a model of fixed shapes is "
                "needed",
-               op->name, v->name ? v->name : "an argument");
+               op_name(op), v->name ? v->name : "an argument");
     return false;
 }
 
@@ -179,7 +179,7 @@ static bool expand_one(Op *op, Diag *d, Value **out)
 static bool is_argument(const Op *op, const Value *v)
 {
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++)
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
             if (op->arg[i].val[k] == v) return true;
     return false;
 }
@@ -189,13 +189,13 @@ static bool is_argument(const Op *op, const Value *v)
 static bool takes_all(const Auto *a, const Op *op)
 {
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) {
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             const Value *v = op->arg[i].val[k];
             bool taken = !ptrmap_get(&a->depends, v);
             for (const Op *at = op->prev; at && !taken && !ptrmap_get(&a->old, at);
                  at = at->prev)
                 taken = is_argument(at, v);
-            if (!taken) return has_none(a, op, op->arg[i].name);
+            if (!taken) return has_none(a, op, arg_name(&op->arg[i]));
         }
     return true;
 }
@@ -260,9 +260,9 @@ static bool autodiff_give(Auto *a, Builder *b, const Op *op, const bool *wanted,
 {
     int at = 0;
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++, at++) {
+        for (int k = 0; k < arg_count(&op->arg[i]); k++, at++) {
             if (!wanted[at]) continue;
-            if (!dx[at]) return has_none(a, op, op->arg[i].name);
+            if (!dx[at]) return has_none(a, op, arg_name(&op->arg[i]));
             add_flow(a, b, op->arg[i].val[k], dx[at], autodiff_through(a, op));
         }
     return true;
@@ -287,7 +287,7 @@ static bool autodiff_differentiate(Auto *a, const Op *op)
     }
     if (!any || !autodiff_flows(a, op)) return true;
     Builder b = *a->at;
-    b.loc = op->loc;
+    b.loc = op_loc(op);
     if (op->opset) b.opset = op->opset;
     if (op->nout && ptrmap_get(&a->twin, op->out[0])) {
         for (int i = 0; i < op->nout; i++)
@@ -297,11 +297,11 @@ static bool autodiff_differentiate(Auto *a, const Op *op)
     if (op->kind == OP_NONE || !ops[op->kind].grad) return has_none(a, op, NULL);
     if (ops[op->kind].grad == grad_blocks) return differentiate_cond(a, &b, op, dy);
     int count = 0, at = 0;
-    for (int i = 0; i < op->narg; i++) count += op->arg[i].count;
+    for (int i = 0; i < op->narg; i++) count += arg_count(&op->arg[i]);
     bool *wanted = NEW_ARRAY(&a->scratch, count + 1, bool);
     Value **dx = NEW_ARRAY(&a->scratch, count + 1, Value *);
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++, at++) {
+        for (int k = 0; k < arg_count(&op->arg[i]); k++, at++) {
             Value *v = op->arg[i].val[k];
             wanted[at] = is_float(v) && ptrmap_get(&a->depends, v);
             known = known && extents_known(a, op, v);

@@ -38,8 +38,9 @@ static void take_block(Branches *t, const Block *block)
         ptrmap_set(&t->inside, block->param[i], block->param[i]);
     for (const Op *op = block->first; op; op = op->next) {
         for (int i = 0; i < op->narg; i++)
-            for (int k = 0; k < op->arg[i].count; k++) autodiff_cond_take(t, op->arg[i].val[k]);
-        for (int i = 0; i < op->nblock; i++) take_block(t, op->block[i]);
+            for (int k = 0; k < arg_count(&op->arg[i]); k++)
+                autodiff_cond_take(t, op->arg[i].val[k]);
+        for (int i = 0; i < op_nblock(op); i++) take_block(t, op_block(op, i));
         for (int i = 0; i < op->nout; i++) ptrmap_set(&t->inside, op->out[i], op->out[i]);
     }
     for (int i = 0; i < block->nresult; i++) autodiff_cond_take(t, block->result[i]);
@@ -89,22 +90,23 @@ static bool autodiff_cond_build(Branches *t)
 {
     CondFlow *f = t->flow;
     Value **dx[2] = { NULL };
-    Op *made = op_new_of(t->b->m, t->b->block, t->b->before, OP_cond, t->op->loc);
+    Op *made = op_new_of(t->b->m, t->b->block, t->b->before, OP_cond, op_loc(t->op));
     made->opset = t->op->opset;
     op_arg(t->b->m, made, P_pred, op_value(t->op, P_pred));
     for (int i = 0; i < 2; i++) {
         dx[i] = NEW_ARRAY(t->arena, f->n + 1, Value *);
-        Block *block = block_new(made, t->op->block[i]->name);
-        if (!back_through(t, t->op->block[i], block, dx[i])) return false;
+        Block *block = block_new(made, op_block(t->op, i)->name);
+        if (!back_through(t, op_block(t->op, i), block, dx[i])) return false;
     }
     f->dx = NEW_ARRAY(t->arena, f->n + 1, Value *);
     for (int j = 0; j < f->n; j++) {
         const Value *x = f->x[j];
         if (!dx[0][j] && !dx[1][j]) continue;
         for (int i = 0; i < 2; i++)
-            block_result(made->block[i], autodiff_cond_own(t, made->block[i], dx[i][j], x));
+            block_result(op_block(made, i),
+                         autodiff_cond_own(t, op_block(made, i), dx[i][j], x));
         f->dx[j] = op_out(t->b->m, made, func_unique_name(t->b->block->func, "d_cond"), x->type,
-                          t->op->loc);
+                          op_loc(t->op));
     }
     if (made->nout) op_set_name(t->b->m, made, made->out[0]->name);
     else op_unlink(made);
@@ -114,8 +116,8 @@ static bool autodiff_cond_build(Branches *t)
 bool autodiff_cond(Builder *b, const Op *op, Value *const *dy, Arena *arena, CondFlow *flow)
 {
     Branches t = { .b = b, .op = op, .dy = dy, .flow = flow, .arena = arena };
-    for (int i = 0; i < op->nblock; i++) take_block(&t, op->block[i]);
-    const bool ok = op->nblock == 2 && autodiff_cond_build(&t);
+    for (int i = 0; i < op_nblock(op); i++) take_block(&t, op_block(op, i));
+    const bool ok = op_nblock(op) == 2 && autodiff_cond_build(&t);
     ptrmap_free(&t.inside);
     ptrmap_free(&t.taken);
     ptrmap_free(&t.copy);

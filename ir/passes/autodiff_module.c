@@ -49,7 +49,7 @@ static bool feeds_only_decoders(Func *f, const Value *v)
     bool any = false;
     for (const Op *op = f->body->first; op; op = op->next)
         for (int i = 0; i < op->narg; i++)
-            for (int k = 0; k < op->arg[i].count; k++) {
+            for (int k = 0; k < arg_count(&op->arg[i]); k++) {
                 if (op->arg[i].val[k] != v) continue;
                 if (op->kind == OP_NONE || !(ops[op->kind].flags & F_CONSTEXPR)) return false;
                 any = true;
@@ -106,8 +106,8 @@ static bool add_named(GradWork *w)
         Value *v = find_value(w->func, name);
         if (!v) return autodiff_module_unknown(w, arena_strndup(&w->scratch, s, n));
         if (!is_float(v))
-            return diag_error(w->diag, v->loc, "%s is %s: only floats have a gradient", name,
-                              type_text(&w->scratch, v->type));
+            return diag_error(w->diag, value_loc(v), "%s is %s: only floats have a gradient",
+                              name, type_text(&w->scratch, v->type));
         add_x(w, v);
     }
     return true;
@@ -127,11 +127,11 @@ static int add_last(GradWork *w, Builder *b, Value **y, Value **seed)
         if (!name) seed[0] = build_float(b, v->type->dtype, 1);
         else {
             name = func_unique_name(w->func, name);
-            seed[0] = block_param(w->func->body, name, v->type, v->loc);
+            seed[0] = block_param(w->func->body, name, v->type, value_loc(v));
         }
         return 1;
     }
-    diag_error(w->diag, v ? v->loc : w->func->loc,
+    diag_error(w->diag, v ? value_loc(v) : w->func->loc,
                "the last result of %s is what is to become small: a float of one element is "
                "needed, and it is %s",
                w->func->name, v ? type_text(&w->scratch, v->type) : "none");
@@ -151,7 +151,7 @@ static int add_seeds(GradWork *w, Builder *b, Value **y, Value **seed)
         else {
             const char *name = arena_printf(&w->scratch, "d_%s", v->name);
             if (find_value(w->func, name) && is_result(find_value(w->func, name)))
-                return diag_error(w->diag, v->loc,
+                return diag_error(w->diag, value_loc(v),
                                   "%s is a result already; the gradient of %s cannot come in "
                                   "under that name",
                                   name, v->name)
@@ -159,7 +159,7 @@ static int add_seeds(GradWork *w, Builder *b, Value **y, Value **seed)
                          : -1;
             Value *taken = find_value(w->func, name);
             if (taken && !taken->def)
-                return diag_error(w->diag, v->loc,
+                return diag_error(w->diag, value_loc(v),
                                   "%s is an input already; the gradient of %s cannot come in "
                                   "under that name",
                                   name, v->name)
@@ -168,7 +168,7 @@ static int add_seeds(GradWork *w, Builder *b, Value **y, Value **seed)
             if (taken) value_rename(taken, func_unique_name(w->func, name));
             name = module_name(w->m, name);
             func_claim_name(w->func, name);
-            seed[n] = block_param(w->func->body, name, v->type, v->loc);
+            seed[n] = block_param(w->func->body, name, v->type, value_loc(v));
         }
         y[n++] = v;
     }
@@ -188,7 +188,7 @@ static bool add_result(GradWork *w, Builder *b, Value *v, const char *wish)
     const bool own = v->def && v->def->kind != OP_const && v->def->nout == 1 && !is_result(v)
                   && taken == v;
     if (taken && taken != v && (is_result(taken) || !taken->def))
-        return diag_error(w->diag, taken->loc,
+        return diag_error(w->diag, value_loc(taken),
                           "%s is the name of an input or result already; a gradient cannot "
                           "have it",
                           name);
@@ -205,10 +205,10 @@ static bool add_result(GradWork *w, Builder *b, Value *v, const char *wish)
 
 static Value *autodiff_module_zeros(GradWork *w, Builder *b, const Value *x)
 {
-    diag_warn(w->diag, WARN_ZERO_GRADIENT, x->loc, "no result depends on %s: its gradient is 0",
-              x->name);
+    diag_warn(w->diag, WARN_ZERO_GRADIENT, value_loc(x),
+              "no result depends on %s: its gradient is 0", x->name);
     if (!shape_known(&x->type->shape)) {
-        diag_error(w->diag, x->loc,
+        diag_error(w->diag, value_loc(x),
                    "the gradient of %s is zeros of its shape, %s, whose extents must be known",
                    x->name, shape_text(&w->scratch, &x->type->shape));
         return NULL;

@@ -53,7 +53,7 @@ static int convert_inputs(const BoundaryEdges *e)
         DType inside = p->type->dtype;
         p->type = boundary_retyped(m, p->type, want);
         changes++;
-        Builder b = builder_at(f->body, f->body->first, e->diag, p->loc);
+        Builder b = builder_at(f->body, f->body->first, e->diag, value_loc(p));
         Value *dtype = build_string(&b, dtypes[inside].name);
         Value *v = mil_cast(&b, with_dtype(m, p->name, inside), .x = p, .dtype = dtype);
         const bool result = is_result(p);
@@ -75,7 +75,7 @@ static int convert_results(const BoundaryEdges *e)
         const DType want = wanted_of(e, r);
         if (!is_other(r->type, want) || !r->def) continue;
         const char *name = r->name;
-        Builder b = builder_at(f->body, NULL, e->diag, r->loc);
+        Builder b = builder_at(f->body, NULL, e->diag, value_loc(r));
         value_rename(r, func_unique_name(f, with_dtype(m, name, r->type->dtype)));
         Value *dtype = build_string(&b, dtypes[want].name);
         Value *v = mil_cast(&b, "result", .x = r, .dtype = dtype);

@@ -22,17 +22,18 @@ static uint64_t hash_op(const Op *op)
     uint64_t h = hash_mix((uint64_t)op->kind, 0);
     for (int i = 0; i < op->narg; i++) {
         uint64_t one = 0; /* arguments count in any order */
-        one = hash_bytes(one, op->arg[i].name, strlen(op->arg[i].name));
-        for (int k = 0; k < op->arg[i].count; k++) {
+        one = hash_bytes(one, arg_name(&op->arg[i]), strlen(arg_name(&op->arg[i])));
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             const Value *v = op->arg[i].val[k];
             one = v->lit && !v->name ? hash_mix(one, const_hash(v->lit))
                                      : hash_mix(one, (uint64_t)(uintptr_t)v);
         }
         h += one;
     }
-    for (int i = 0; i < op->attrs.count; i++)
-        if (strcmp(op->attrs.at[i].name, "name") != 0)
-            h = hash_mix(h, const_hash(op->attrs.at[i].val));
+    Attr one;
+    const Attrs attrs = op_attrs(op, &one);
+    for (int i = 0; i < attrs.count; i++)
+        if (strcmp(attrs.at[i].name, "name") != 0) h = hash_mix(h, const_hash(attrs.at[i].val));
     return h;
 }
 
@@ -46,8 +47,8 @@ static bool same_args(const Op *a, const Op *b)
     if (a->narg != b->narg) return false;
     for (int i = 0; i < a->narg; i++) {
         const Arg *x = &a->arg[i], *y = op_same_arg(b, x);
-        if (!y || x->count != y->count) return false;
-        for (int k = 0; k < x->count; k++)
+        if (!y || arg_count(x) != arg_count(y)) return false;
+        for (int k = 0; k < arg_count(x); k++)
             if (!same_value(x->val[k], y->val[k])) return false;
     }
     return true;
@@ -55,12 +56,14 @@ static bool same_args(const Op *a, const Op *b)
 
 static bool same_attrs(const Op *a, const Op *b)
 {
+    Attr one, another;
+    const Attrs those = op_attrs(a, &one), of_b = op_attrs(b, &another);
     int na = 0, nb = 0;
-    for (int i = 0; i < b->attrs.count; i++) nb += strcmp(b->attrs.at[i].name, "name") != 0;
-    for (int i = 0; i < a->attrs.count; i++) {
-        if (!strcmp(a->attrs.at[i].name, "name")) continue;
-        const Const *other = attr_get(&b->attrs, a->attrs.at[i].name);
-        if (!other || !const_equal(a->attrs.at[i].val, other)) return false;
+    for (int i = 0; i < of_b.count; i++) nb += strcmp(of_b.at[i].name, "name") != 0;
+    for (int i = 0; i < those.count; i++) {
+        if (!strcmp(those.at[i].name, "name")) continue;
+        const Const *other = attr_get(&of_b, those.at[i].name);
+        if (!other || !const_equal(those.at[i].val, other)) return false;
         na++;
     }
     return na == nb;
@@ -77,7 +80,7 @@ static bool same_op(const Op *a, const Op *b)
 /* Declared weights stay apart: two with equal numbers are still two, for who trains them. */
 static bool may_merge(const Op *op)
 {
-    if (op->kind == OP_NONE || op->nblock || op->keep || !op->nout) return false;
+    if (op->kind == OP_NONE || op_nblock(op) || op->keep || !op->nout) return false;
     if (ops[op->kind].flags & F_IMPURE || op->kind == OP_read_state) return false;
     for (int i = 0; i < op->nout; i++)
         if (is_result(op->out[i])) return false;
@@ -108,13 +111,13 @@ static void cse_redirect(const CseTable *t, Value **val, int n)
 static void redirect_op(const CseTable *t, Op *op)
 {
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) {
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             Value *kept = values_get(&t->kept, op->arg[i].val[k]);
             if (kept) arg_put(&op->arg[i], k, kept);
         }
-    for (int b = 0; b < op->nblock; b++) {
-        for (Op *in = op->block[b]->first; in; in = in->next) redirect_op(t, in);
-        cse_redirect(t, op->block[b]->result, op->block[b]->nresult);
+    for (int b = 0; b < op_nblock(op); b++) {
+        for (Op *in = op_block(op, b)->first; in; in = in->next) redirect_op(t, in);
+        cse_redirect(t, op_block(op, b)->result, op_block(op, b)->nresult);
     }
 }
 

@@ -16,8 +16,8 @@ static bool block_has_effect(const Block *b)
 {
     for (const Op *op = b->first; op; op = op->next) {
         if (has_effect(op)) return true;
-        for (int i = 0; i < op->nblock; i++)
-            if (block_has_effect(op->block[i])) return true;
+        for (int i = 0; i < op_nblock(op); i++)
+            if (block_has_effect(op_block(op, i))) return true;
     }
     return false;
 }
@@ -27,8 +27,8 @@ static bool is_live(const ValueTable *live, const Op *op)
     if (has_effect(op)) return true;
     for (int i = 0; i < op->nout; i++)
         if (values_get(live, op->out[i])) return true;
-    for (int i = 0; i < op->nblock; i++)
-        if (block_has_effect(op->block[i])) return true;
+    for (int i = 0; i < op_nblock(op); i++)
+        if (block_has_effect(op_block(op, i))) return true;
     return false;
 }
 
@@ -44,8 +44,9 @@ static int dce_sweep(ValueTable *live, Block *b)
             dropped++;
             continue;
         }
-        for (int i = 0; i < op->narg; i++) dce_mark(live, op->arg[i].val, op->arg[i].count);
-        for (int i = op->nblock; i-- > 0;) dropped += dce_sweep(live, op->block[i]);
+        for (int i = 0; i < op->narg; i++)
+            dce_mark(live, op->arg[i].val, arg_count(&op->arg[i]));
+        for (int i = op_nblock(op); i-- > 0;) dropped += dce_sweep(live, op_block(op, i));
     }
     return dropped;
 }

@@ -19,7 +19,7 @@ static bool fold_foldable(const Op *op)
 {
     if (!op_is_computable(op)) return false;
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++)
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
             if (!is_small(op->arg[i].val[k])) return false;
     for (int i = 0; i < op->nout; i++) {
         size_t n = type_bytes(op->out[i]->type);
@@ -68,7 +68,7 @@ static bool relabel_const(Func *f, Op *op, Module *m)
     Const *c = NEW(&m->arena, Const);
     *c = *x->lit;
     c->type = t;
-    attr_set(m, &x->def->attrs, "val", c);
+    op_set_attr(m, x->def, "val", c);
     x->lit = c;
     x->type = t;
     replace_op(op, x);
@@ -114,7 +114,7 @@ static bool note_uses(void *ctx, Op *op)
     Folding *f = ctx;
     if (op->nout && ptrmap_get(&f->made, op->out[0])) return true;
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++)
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
             if (ptrmap_get(&f->made, op->arg[i].val[k]))
                 values_set(&f->used, op->arg[i].val[k], f);
     return true;

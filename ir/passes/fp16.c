@@ -37,7 +37,7 @@ static Pair *pair_of(Halving *h, Value *v)
 
 static Value *cast_at(Halving *h, Block *b, Op *before, Value *v, DType t)
 {
-    Builder at = builder_at(b, before, h->diag, v->loc);
+    Builder at = builder_at(b, before, h->diag, value_loc(v));
     Value *dtype = build_string(&at, dtypes[t].name);
     const char *name = arena_printf(&h->scratch, "%s_to_%s", v->name ? v->name : "c",
                                     dtypes[t].name);
@@ -68,8 +68,8 @@ static Value *half_literal(Halving *h, Value *v)
 {
     const char *name = v->name ? arena_printf(&h->scratch, "%s_to_fp16", v->name) : NULL;
     const Const *lit = const_convert(h->m, v->lit, DT_FP16, v->name, h->diag);
-    if (!lit || !name) return lit ? value_literal(h->m, lit, v->loc) : NULL;
-    Builder at = builder_at(v->def->parent, v->def->next, h->diag, v->loc);
+    if (!lit || !name) return lit ? value_literal(h->m, lit, value_loc(v)) : NULL;
+    Builder at = builder_at(v->def->parent, v->def->next, h->diag, value_loc(v));
     Value *half = build_const(&at, name, lit);
     take_keep(half->def, v->def);
     h->changes++;
@@ -96,9 +96,9 @@ static Value *half_of_cast(Halving *h, Value *v)
 {
     Op *op = v->def;
     const Value *from = op_value(op, P_source_val);
-    const Const *c = from ? from->lit : attr_get(&op->attrs, "source_val");
+    const Const *c = from ? from->lit : op_attr(op, "source_val");
     if (!c || c->type->kind != TY_TENSOR || c->type->dtype != DT_FP16) return NULL;
-    Builder at = builder_at(op->parent, op->next, h->diag, v->loc);
+    Builder at = builder_at(op->parent, op->next, h->diag, value_loc(v));
     Value *half = build_const(&at, arena_printf(&h->scratch, "%s_to_fp16", v->name), c);
     take_keep(half->def, op);
     h->changes++;
@@ -122,14 +122,14 @@ static Value *half_of_coded(Halving *h, Value *v)
     for (size_t i = 0; i < COUNT(typed_by); i++)
         if (typed_by[i].op == op->kind) param = typed_by[i].param;
     Value *given = param ? op_value(op, param) : NULL;
-    const Const *attr = param ? attr_get(&op->attrs, param_names[param]) : NULL, *data = NULL;
+    const Const *attr = param ? op_attr(op, param_names[param]) : NULL, *data = NULL;
     if (!value_at_hand(v) || (!given && !attr)) return NULL;
     const char *of = arena_printf(&h->scratch, "%s of %s", param_names[param], v->name);
     if (given) half_of(h, given, op->parent);
     else if (!(data = const_convert(h->m, attr, DT_FP16, of, h->diag))) return NULL;
     Op *half = op_clone(op, op->parent, op->next, its_half, h);
     take_keep(half, op);
-    if (data) attr_set(h->m, &half->attrs, param_names[param], data);
+    if (data) op_set_attr(h->m, half, param_names[param], data);
     Builder at = before_op(half, h->diag);
     build_infer(&at, NULL, half);
     for (int i = 0; i < op->nout; i++) pair_of(h, op->out[i])->half = half->out[i];
@@ -164,7 +164,7 @@ static bool has_list(const Op *op)
     for (int i = 0; i < op->nout; i++)
         if (op->out[i]->type->kind != TY_TENSOR) return true;
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++)
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
             if (op->arg[i].val[k]->type->kind != TY_TENSOR) return true;
     return false;
 }
@@ -177,7 +177,7 @@ static bool takes_half(const Halving *h, const Op *op)
         || (ops[op->kind].flags & (F_UNSUPPORTED | F_CONSTEXPR)))
         return false;
     for (int i = 0; i < op->narg; i++) {
-        const Param *p = op_param(&ops[op->kind], op->arg[i].name);
+        const Param *p = op_param(&ops[op->kind], arg_name(&op->arg[i]));
         if (!p) return false;
         if (is_full(op->arg[i].val[0]) && !(domain_types(p->dom, o) >> DT_FP16 & 1))
             return false;
@@ -189,7 +189,7 @@ static bool takes_half(const Halving *h, const Op *op)
 static void keep_full(Halving *h, Op *op)
 {
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) {
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             Value *v = op->arg[i].val[k];
             Pair *p = values_get(&h->pairs, v);
             if (!p || !p->full) continue;
@@ -211,7 +211,7 @@ static void halve_block(Halving *h, Block *b);
 static void halve_op(Halving *h, Op *op)
 {
     bool was_full[MAX_RESULT];
-    bool touched = op->nblock > 0;
+    bool touched = op_nblock(op) > 0;
     for (int i = 0; i < op->nout; i++) touched |= was_full[i] = is_full(op->out[i]);
     if (op->kind == OP_const) return;
     if (!takes_half(h, op)) {
@@ -219,21 +219,22 @@ static void halve_op(Halving *h, Op *op)
         return;
     }
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) {
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             Value *half = half_of(h, op->arg[i].val[k], op->parent);
             touched = touched || half != op->arg[i].val[k];
             op_put_arg(op, i, k, half);
         }
     Builder b = before_op(op, h->diag);
     if (is_cast_to_full(op)) op_set_arg(h->m, op, P_dtype, build_string(&b, "fp16"));
-    for (int i = 0; i < op->nblock; i++) {
-        for (int k = 0; k < op->block[i]->nparam; k++) {
-            Value *p = op->block[i]->param[k];
+    for (int i = 0; i < op_nblock(op); i++) {
+        for (int k = 0; k < op_block(op, i)->nparam; k++) {
+            Value *p = op_block(op, i)->param[k];
             if (is_full(p)) p->type = type_tensor(&h->m->arena, DT_FP16, p->type->shape);
         }
-        halve_block(h, op->block[i]);
-        for (int k = 0; k < op->block[i]->nresult; k++)
-            op->block[i]->result[k] = half_of(h, op->block[i]->result[k], op->block[i]);
+        halve_block(h, op_block(op, i));
+        for (int k = 0; k < op_block(op, i)->nresult; k++)
+            op_block(op, i)->result[k] = half_of(h, op_block(op, i)->result[k],
+                                                 op_block(op, i));
     }
     if (touched) build_infer(&b, NULL, op);
     for (int i = 0; i < op->nout; i++)

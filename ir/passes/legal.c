@@ -38,7 +38,7 @@ typedef struct {
 
 static bool legal_rewritable(const Op *op)
 {
-    if (op->kind == OP_NONE || op->kind == OP_const || !op->nout || op->nblock) return false;
+    if (op->kind == OP_NONE || op->kind == OP_const || !op->nout || op_nblock(op)) return false;
     for (int i = 0; i < op->nout; i++)
         if (op->out[i]->type->kind != TY_TENSOR) return false;
     return true;
@@ -125,17 +125,16 @@ bool ints_of(const Op *op, ParamId arg, int64_t *v, int *n)
     return *n >= 0;
 }
 
-int args_with(const Op *op, Arg *arg, int n, ParamId p, Value **with)
+int args_with(const Op *op, BuildArg *arg, int n, ParamId p, Value **with)
 {
-    const Arg given = { .param = (uint8_t)p, .val = with, .count = 1 };
-    if (op) memcpy(arg, op->arg, (size_t)n * sizeof *arg);
+    const BuildArg given = { .param = p, .val = with, .count = 1 };
+    int at = n;
     for (int i = 0; i < n; i++) {
-        if (arg[i].param != p) continue;
-        arg[i] = given;
-        return n;
+        if (op) arg[i] = arg_given(&op->arg[i]);
+        if (arg[i].param == p) at = i;
     }
-    arg[n] = given;
-    return n + 1;
+    arg[at] = given;
+    return at < n ? n : n + 1;
 }
 
 bool over_limit(const RuleSet *rs, int limit, int64_t n)

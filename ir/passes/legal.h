@@ -66,7 +66,7 @@ int axis_of(const Op *op, ParamId arg, int64_t other, int rank);
 bool ints_of(const Op *op, ParamId arg, int64_t *v, int *n);
 /* The n arguments of op, in arg (MAX_PARAM), where the parameter of that name is *with, which
  * must live on; op NULL: of those that are in arg already. The count. */
-int args_with(const Op *op, Arg *arg, int n, ParamId p, Value **with);
+int args_with(const Op *op, BuildArg *arg, int n, ParamId p, Value **with);
 bool over_limit(const RuleSet *rs, int limit, int64_t n);
 
 /* ---- building: x is of a known shape where shapes matter --------------------------------- */

@@ -19,7 +19,7 @@ static Value *axis_longer(Builder *b, Value *x, int axis, int64_t more, double v
  * short stands behind all else, and behind its equals, since it comes later. */
 static bool topk_of_more(Builder *b, const Op *op, Value *x, int axis, int64_t k, Value **out)
 {
-    Arg arg[MAX_PARAM];
+    BuildArg arg[MAX_PARAM];
     int64_t more = k;
     while (rule_topk_refuses(more)) more++;
     const int64_t n = x->type->shape.dim[axis];
@@ -101,7 +101,7 @@ Value *softmax_of_more(const Legal *l, Builder *b, Op *op)
 static Value *axis_normalized(Builder *b, const Op *op, Value *x, int64_t from, int64_t to,
                               int64_t size)
 {
-    Arg arg[MAX_PARAM];
+    BuildArg arg[MAX_PARAM];
     const int64_t all = x->type->shape.dim[1];
     const int64_t first = from < size / 2 ? 0 : from - size / 2;
     const int64_t end = all - to < (size - 1) / 2 ? all : to + (size - 1) / 2;

@@ -87,7 +87,7 @@ Value *argmin_by_argmax(const Legal *l, Builder *b, Op *op)
     Value *x = op_value(op, P_x);
     (void)l;
     if (!dtype_is_float(x->type->dtype)) return NULL;
-    Arg arg[MAX_PARAM];
+    BuildArg arg[MAX_PARAM];
     Value *negative = make_with(b, OP_mul, x, -1);
     const int n = args_with(op, arg, op->narg, P_x, &negative);
     return build_op(b, "argmax", OP_reduce_argmax, arg, n)->out[0];
@@ -180,7 +180,8 @@ static bool take_known(void *ctx, Op *op)
     const Known *k = ctx;
     bool uses = false;
     for (int i = 0; i < op->narg; i++)
-        for (int n = 0; n < op->arg[i].count; n++) uses = uses || op->arg[i].val[n] == k->known;
+        for (int n = 0; n < arg_count(&op->arg[i]); n++)
+            uses = uses || op->arg[i].val[n] == k->known;
     if (!uses || op->kind == OP_NONE) return true;
     Arena scratch = { 0 };
     Call *c = NEW(&scratch, Call);

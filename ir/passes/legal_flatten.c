@@ -10,7 +10,7 @@ enum { MOST_STEPS = 256, MOST_STATEMENTS = 1 << 16 };
 static bool is_pure(const Block *b)
 {
     for (const Op *op = b->first; op; op = op->next)
-        if (op->kind == OP_NONE || op->nblock
+        if (op->kind == OP_NONE || op_nblock(op)
             || (ops[op->kind].flags & (F_IMPURE | F_UNSUPPORTED)))
             return false;
     return true;
@@ -33,7 +33,7 @@ static void flatten_give(Legal *l, Builder *b, Op *op, int i, Value *with)
 
 static bool can_select(const Op *op, const Value *pred)
 {
-    const Block *yes = op->block[0], *no = op->block[1];
+    const Block *yes = op_block(op, 0), *no = op_block(op, 1);
     size_t n;
     if (!shape_count(&pred->type->shape, &n) || n != 1) return false;
     if (!is_pure(yes) || !is_pure(no) || yes->nresult != op->nout || no->nresult != op->nout)
@@ -59,13 +59,13 @@ static bool flatten_cond(Legal *l, Op *op)
 {
     bool known, *decided = NULL;
     Value *pred = op_value(op, P_pred);
-    if (op->nblock != 2 || !pred || pred->type->kind != TY_TENSOR || !can_select(op, pred))
+    if (op_nblock(op) != 2 || !pred || pred->type->kind != TY_TENSOR || !can_select(op, pred))
         return false;
     if (value_bool(pred, &known)) decided = &known;
-    for (int i = 0; i < 2; i++) move_out(op->block[i], op);
+    for (int i = 0; i < 2; i++) move_out(op_block(op, i), op);
     Builder b = before_op(op, l->diag);
     for (int i = 0; i < op->nout; i++) {
-        Value *yes = op->block[0]->result[i], *no = op->block[1]->result[i];
+        Value *yes = op_block(op, 0)->result[i], *no = op_block(op, 1)->result[i];
         flatten_give(l, &b, op, i,
                      decided ? (*decided ? yes : no)
                              : mil_select(&b, "select", .cond = pred, .a = yes, .b = no));
@@ -126,16 +126,16 @@ static bool same_types(const Op *op, Value *const *v)
 /* The steps in front of op; false when it cannot be said how many there are. */
 static bool unroll_into(Legal *l, Op *op, ValueTable *copies, Value **v)
 {
-    const int each = flatten_statements(op->block[0]) + flatten_statements(op->block[1]);
+    const int each = flatten_statements(op_block(op, 0)) + flatten_statements(op_block(op, 1));
     Value *next[MAX_RESULT];
     for (int step = 0;; step++) {
         bool more;
         Builder b = before_op(op, l->diag);
-        copy_block(&b, copies, op->block[0], step, v, next);
+        copy_block(&b, copies, op_block(op, 0), step, v, next);
         if (!same_types(op, v) || !value_bool(next[0], &more)) return false;
         if (!more) return true;
         if (step == MOST_STEPS || (step + 1) * each > MOST_STATEMENTS) return false;
-        copy_block(&b, copies, op->block[1], step, v, next);
+        copy_block(&b, copies, op_block(op, 1), step, v, next);
         for (int i = 0; i < op->nout; i++) v[i] = next[i];
     }
 }
@@ -152,13 +152,13 @@ static bool flatten_loop(Legal *l, Op *op)
 {
     Value *v[MAX_RESULT];
     const Arg *vars = op_find_arg(op, P_loop_vars);
-    if (op->nblock != 2 || !vars || vars->count != op->nout || op->nout > MAX_RESULT)
+    if (op_nblock(op) != 2 || !vars || arg_count(vars) != op->nout || op->nout > MAX_RESULT)
         return false;
-    if (!is_pure(op->block[0]) || !is_pure(op->block[1]) || op->block[0]->nresult != 1)
+    if (!is_pure(op_block(op, 0)) || !is_pure(op_block(op, 1)) || op_block(op, 0)->nresult != 1)
         return false;
     for (int i = 0; i < 2; i++)
-        if (op->block[i]->nparam != op->nout) return false;
-    if (op->block[1]->nresult != op->nout) return false;
+        if (op_block(op, i)->nparam != op->nout) return false;
+    if (op_block(op, 1)->nresult != op->nout) return false;
     for (int i = 0; i < op->nout; i++) v[i] = vars->val[i];
     Op *last = op->prev;
     if (!flatten_unroll(l, op, v)) {
@@ -184,7 +184,7 @@ static void flatten_block(Legal *l, Block *b)
 {
     for (Op *op = b->first, *next; op; op = next) {
         next = op->next;
-        for (int i = 0; i < op->nblock; i++) flatten_block(l, op->block[i]);
+        for (int i = 0; i < op_nblock(op); i++) flatten_block(l, op_block(op, i));
         if (op->kind == OP_cond && flatten_applies(l, op)) l->changes += flatten_cond(l, op);
         else if (op->kind == OP_while_loop && flatten_applies(l, op))
             l->changes += flatten_loop(l, op);

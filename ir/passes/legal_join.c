@@ -45,15 +45,15 @@ static Value *join_stack(Builder *b, const Op *op)
 {
     Value *part[MOST_COPIES];
     const Arg *values = op_find_arg(op, P_values);
-    const Shape *s = values && values->count ? shape_of_value(values->val[0]) : NULL;
-    if (!s || values->count > MOST_COPIES) return NULL;
+    const Shape *s = values && arg_count(values) ? shape_of_value(values->val[0]) : NULL;
+    if (!s || arg_count(values) > MOST_COPIES) return NULL;
     const int axis = axis_of(op, P_axis, 0, s->rank + 1);
     if (axis < 0) return NULL;
     const int64_t at[] = { axis };
     Value *axes = build_ints(b, 1, at);
-    for (int i = 0; i < values->count; i++)
+    for (int i = 0; i < arg_count(values); i++)
         part[i] = mil_expand_dims(b, "part", .x = values->val[i], .axes = axes);
-    return make_concat(b, part, values->count, axis);
+    return make_concat(b, part, arg_count(values), axis);
 }
 
 static bool join_split(Builder *b, const Op *op, Value **out)
@@ -88,13 +88,13 @@ static Value *join_concat(Builder *b, const Op *op)
     const Arg *values = op_find_arg(op, P_values);
     const Shape *out = shape_of_value(op->out[0]);
     const int axis = out ? axis_of(op, P_axis, 0, out->rank) : -1;
-    if (axis < 0 || !values || values->count < 2 || flag_of(op, P_interleave)) return NULL;
+    if (axis < 0 || !values || arg_count(values) < 2 || flag_of(op, P_interleave)) return NULL;
     if (!dtype_is_float(op->out[0]->type->dtype)) return NULL;
-    for (int i = 0; i < values->count; i++)
+    for (int i = 0; i < arg_count(values); i++)
         if (!shape_of_value(values->val[i])) return NULL;
     Value *sum = NULL;
     int64_t from = 0;
-    for (int i = 0; i < values->count; i++) {
+    for (int i = 0; i < arg_count(values); i++) {
         const int64_t n = values->val[i]->type->shape.dim[axis];
         Value *part = join_padded(b, values->val[i], axis, from, out->dim[axis] - from - n);
         sum = sum ? make2(b, OP_add, sum, part) : part;
@@ -134,13 +134,13 @@ static Value *concat_in_groups(const Legal *l, Builder *b, Op *op)
     const Arg *values = op->kind == OP_concat ? op_find_arg(op, P_values) : NULL;
     const int64_t most = rule_limit(l->rules, LIMIT_fan_in) - 1;
     const Shape *out = shape_of_value(op->out[0]);
-    if (!values || !out || most < 2 || values->count <= most || values->count > MOST)
+    if (!values || !out || most < 2 || arg_count(values) <= most || arg_count(values) > MOST)
         return NULL;
     const int axis = axis_of(op, P_axis, 0, out->rank);
     if (axis < 0 || flag_of(op, P_interleave) || !rule_heals(l->rules, RULE_fan_in))
         return NULL;
     Value *part[MOST];
-    int64_t n = values->count;
+    int64_t n = arg_count(values);
     for (int64_t i = 0; i < n; i++) part[i] = values->val[i];
     while (n > most) {
         const int64_t groups = piece_count(n, most);

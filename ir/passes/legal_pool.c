@@ -45,11 +45,11 @@ static Value *make_pool(Builder *b, const PoolOp *p, Value *x, const Window *w, 
     static const ParamId names[] = {
         P_x, P_kernel_sizes, P_strides, P_pad_type, P_pad, P_exclude_padding_from_average
     };
-    Arg arg[COUNT(names)];
+    BuildArg arg[COUNT(names)];
     for (size_t i = 0; i < COUNT(names); i++)
-        arg[i] = (Arg){ .param = (uint8_t)names[i], .val = &given[i], .count = 1 };
+        arg[i] = (BuildArg){ .param = names[i], .val = &given[i], .count = 1 };
     const int n = (int)COUNT(names) - (p->op->kind != OP_avg_pool);
-    return build_op(b, p->op->name, p->op->kind, arg, n)->out[0];
+    return build_op(b, op_name(p->op), p->op->kind, arg, n)->out[0];
 }
 
 /* ---- two steps --------------------------------------------------------------------------- */

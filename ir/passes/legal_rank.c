@@ -57,7 +57,7 @@ static bool alike_for_arguments(const void *ctx, int i, int k)
     const Op *op = ctx;
     const Shape *out = &op->out[0]->type->shape;
     for (int a = 0; a < op->narg; a++)
-        for (int j = 0; j < op->arg[a].count; j++)
+        for (int j = 0; j < arg_count(&op->arg[a]); j++)
             if (rank_repeats(op->arg[a].val[j], out, i)
                 != rank_repeats(op->arg[a].val[j], out, k))
                 return false;
@@ -68,7 +68,7 @@ static Value *rank_elementwise(const Legal *l, Builder *b, Op *op)
 {
     const Shape *out = shape_of_value(op->out[0]);
     for (int i = 0; i < op->narg; i++)
-        if (op->arg[i].count != 1) return NULL;
+        if (arg_count(&op->arg[i]) != 1) return NULL;
     const Merge m = merge_axes(out, NULL, alike_for_arguments, op);
     return rank_fits(l, m.n) ? make_relaid(b, op, rank_merged, &m) : NULL;
 }
@@ -111,7 +111,8 @@ static Value *rank_axis(const Legal *l, Builder *b, Op *op, Value *x, const Shap
     const Shape to = rank_merged(&m, s);
     Value *at = build_int(b, m.of[axis]);
     if (!rank_fits(l, m.n)) return NULL;
-    Value *y = build_of(b, op->name, op->kind, P_x, make_shape(b, x, &to), P_axis, at, P_NONE);
+    Value *y = build_of(b, op_name(op), op->kind, P_x, make_shape(b, x, &to), P_axis, at,
+                        P_NONE);
     return make_shape(b, y, &op->out[0]->type->shape);
 }
 
@@ -122,17 +123,17 @@ static Value *rank_concat(const Legal *l, Builder *b, Op *op)
     const Shape *out = shape_of_value(op->out[0]);
     const int axis = axis_of(op, P_axis, 0, out->rank);
     if (!values || axis < 0 || flag_of(op, P_interleave)) return NULL;
-    for (int i = 0; i < values->count; i++)
+    for (int i = 0; i < arg_count(values); i++)
         if (!shape_of_value(values->val[i])) return NULL;
     touched[axis] = true;
     const Merge m = merge_axes(out, touched, alike_untouched, touched);
     if (!rank_fits(l, m.n)) return NULL;
-    Value **part = arena_alloc(&l->m->arena, (size_t)values->count * sizeof(Value *));
-    for (int i = 0; i < values->count; i++) {
+    Value **part = arena_alloc(&l->m->arena, (size_t)arg_count(values) * sizeof(Value *));
+    for (int i = 0; i < arg_count(values); i++) {
         const Shape to = rank_merged(&m, &values->val[i]->type->shape);
         part[i] = make_relabel(b, values->val[i], &to);
     }
-    return make_shape(b, make_concat(b, part, values->count, m.of[axis]), out);
+    return make_shape(b, make_concat(b, part, arg_count(values), m.of[axis]), out);
 }
 
 /* ---- transposition ----------------------------------------------------------------------- */

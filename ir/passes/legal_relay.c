@@ -11,11 +11,11 @@ bool is_family(const Op *op, const char *family)
 
 Value *make_relaid(Builder *b, Op *op, Relayout *to, const void *ctx)
 {
-    Arg arg[MAX_PARAM];
+    BuildArg arg[MAX_PARAM];
     Value *val[MAX_PARAM];
     if (op->narg > MAX_PARAM) return NULL;
     for (int i = 0; i < op->narg; i++)
-        if (op->arg[i].count != 1) return NULL;
+        if (arg_count(&op->arg[i]) != 1) return NULL;
     for (int i = 0; i < op->narg; i++) {
         const Shape *s = shape_of_value(op->arg[i].val[0]);
         val[i] = op->arg[i].val[0];
@@ -23,9 +23,9 @@ Value *make_relaid(Builder *b, Op *op, Relayout *to, const void *ctx)
             const Shape new_shape = to(ctx, s);
             val[i] = make_relabel(b, val[i], &new_shape);
         }
-        arg[i] = (Arg){ .param = op->arg[i].param, .val = &val[i], .count = 1 };
+        arg[i] = (BuildArg){ .param = op->arg[i].param, .val = &val[i], .count = 1 };
     }
-    Value *y = build_op(b, op->name, op->kind, arg, op->narg)->out[0];
+    Value *y = build_op(b, op_name(op), op->kind, arg, op->narg)->out[0];
     return make_shape(b, y, &op->out[0]->type->shape);
 }
 
@@ -45,6 +45,6 @@ bool reduced_axes(const Op *op, int rank, bool *reduced)
 
 Value *make_reduced(Builder *b, Op *op, Value *x, int n, const int64_t *axes)
 {
-    Value *y = make_over(b, op->name, op->kind, x, n, axes);
+    Value *y = make_over(b, op_name(op), op->kind, x, n, axes);
     return make_shape(b, y, &op->out[0]->type->shape);
 }

@@ -30,7 +30,7 @@ static void return_instead(Func *f, const Value *v, Value *with)
 static bool compute_result(Legal *l, Value *v)
 {
     Func *f = l->func;
-    Builder b = builder_at(f->body, NULL, l->diag, v->loc);
+    Builder b = builder_at(f->body, NULL, l->diag, value_loc(v));
     const char *name = v->name;
     v->name = func_unique_name(f, arena_printf(&l->m->arena, "%s_value", name));
     op_set_name(l->m, v->def, v->name);
@@ -73,9 +73,9 @@ static Value *results_followed(const Legal *l, Builder *b, Op *op)
                last = op->nout && body->nresult == 1 && body->result[0] == op->out[0]
                    && rule_asks(l->rules, RULE_matmul_reshape, l->m, l->func, NULL);
     if ((!slice && !last) || !can_add(op->out[0])) return NULL;
-    Arg arg[MAX_PARAM];
+    BuildArg arg[MAX_PARAM];
     const int n = args_with(op, arg, op->narg, P_x, &x);
-    return add_zero(b, build_op(b, op->name, op->kind, arg, n)->out[0]);
+    return add_zero(b, build_op(b, op_name(op), op->kind, arg, n)->out[0]);
 }
 
 int pass_results(Module *m, const PassOptions *o, Diag *d)

@@ -234,9 +234,9 @@ Value *make_conv(Builder *b, bool transposed, Value *x, Value *weight, Value *bi
     Value *given[] = { x, weight, step, type, pad, spread, build_int(b, groups), bias };
     static const ParamId names[] = { P_x,   P_weight,    P_strides, P_pad_type,
                                      P_pad, P_dilations, P_groups,  P_bias };
-    Arg arg[COUNT(names)];
+    BuildArg arg[COUNT(names)];
     for (size_t i = 0; i < COUNT(names); i++)
-        arg[i] = (Arg){ .param = (uint8_t)names[i], .val = &given[i], .count = 1 };
+        arg[i] = (BuildArg){ .param = names[i], .val = &given[i], .count = 1 };
     const int kind = transposed ? OP_conv_transpose : OP_conv;
     return build_op(b, ops[kind].name, kind, arg, (int)COUNT(names) - !bias)->out[0];
 }

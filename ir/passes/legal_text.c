@@ -37,7 +37,7 @@ static bool file_literal(Legal *l, Op *op, ParamId arg)
     *c = *v->lit;
     c->in_file = true;
     if (v->def) {
-        attr_set(l->m, &v->def->attrs, "val", c);
+        op_set_attr(l->m, v->def, "val", c);
         v->lit = c;
     } else {
         Builder b = before_op(op, l->diag);
@@ -50,7 +50,7 @@ static bool visit_literals(void *ctx, Op *op)
 {
     Legal *l = ctx;
     for (int i = 0; i < op->narg && rule_heals(l->rules, RULE_bare_literal); i++)
-        for (int k = 0; k < op->arg[i].count; k++) {
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             Value *v = op->arg[i].val[k];
             if (v->bare) l->changes++;
             v->bare = false;

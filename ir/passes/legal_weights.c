@@ -13,7 +13,7 @@
 static const Const *literal_of(const Op *op, ParamId p)
 {
     const Value *v = op_value(op, p);
-    return v ? v->lit : attr_get(&op->attrs, param_names[p]);
+    return v ? v->lit : op_attr(op, param_names[p]);
 }
 
 /* The elements that a constexpr decodes, as a literal of their own. */
@@ -96,13 +96,13 @@ bool legal_as_affine(Module *m, Op *op, Opset to, Diag *d)
     const Shape s = n > 1 ? SHAPE(n) : (Shape){ .rank = 0 };
     Builder b = before_op(op, d);
     b.opset = to;
-    Op *affine = op_new_of(m, op->parent, op, OP_constexpr_affine_dequantize, op->loc);
-    attr_set(m, &affine->attrs, param_names[P_axis], const_int(&m->arena, DT_INT32, axis));
+    Op *affine = op_new_of(m, op->parent, op, OP_constexpr_affine_dequantize, op_loc(op));
+    op_set_attr(m, affine, param_names[P_axis], const_int(&m->arena, DT_INT32, axis));
     op_set_name(m, affine, op->out[0]->name);
-    attr_set(m, &affine->attrs, param_names[P_quantized_data], data);
-    attr_set(m, &affine->attrs, param_names[P_scale], weights_relabelled(m, scale, s));
-    attr_set(m, &affine->attrs, param_names[P_zero_point],
-             offset ? weights_relabelled(m, offset, s) : const_int(&m->arena, t, 0));
+    op_set_attr(m, affine, param_names[P_quantized_data], data);
+    op_set_attr(m, affine, param_names[P_scale], weights_relabelled(m, scale, s));
+    op_set_attr(m, affine, param_names[P_zero_point],
+                offset ? weights_relabelled(m, offset, s) : const_int(&m->arena, t, 0));
     if (!build_infer(&b, op->out[0]->name, affine)) return false;
     affine->keep = op->keep;
     legal_replace(op, affine->out[0]);

@@ -46,8 +46,9 @@ static bool rename_visit(void *ctx, Op *op)
 {
     Renaming *r = ctx;
     for (int i = 0; i < op->nout; i++) rename_value(r, op->out[i]);
-    for (int b = 0; b < op->nblock; b++)
-        for (int i = 0; i < op->block[b]->nparam; i++) rename_value(r, op->block[b]->param[i]);
+    for (int b = 0; b < op_nblock(op); b++)
+        for (int i = 0; i < op_block(op, b)->nparam; i++)
+            rename_value(r, op_block(op, b)->param[i]);
     return true;
 }
 

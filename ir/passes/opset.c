@@ -15,8 +15,8 @@
 
 static void opset_refuse(Level *l, const Op *op, const char *what)
 {
-    diag_error(l->diag, op->loc, "%s: %s cannot be expressed in %s; --opset %s keeps it",
-               op->name, what, opset_text(l->to), opset_text(l->from));
+    diag_error(l->diag, op_loc(op), "%s: %s cannot be expressed in %s; --opset %s keeps it",
+               op_name(op), what, opset_text(l->to), opset_text(l->from));
     l->failed = true;
 }
 
@@ -101,7 +101,7 @@ static void opset_variables(const Level *l, const Op *op, DType want[128])
 
 static void set_value(Level *l, Op *op, int arg, int k, Value *v)
 {
-    if (op->arg[arg].count == 1) op_set_arg(l->m, op, op->arg[arg].param, v);
+    if (arg_count(&op->arg[arg]) == 1) op_set_arg(l->m, op, op->arg[arg].param, v);
     else op_put_arg(op, arg, k, v);
     l->changes++;
 }
@@ -117,7 +117,7 @@ static void fit_types(Level *l, Builder *b, Op *op)
     for (int i = 0; i < op->narg; i++) {
         const Param *p = op_param_of(&ops[op->kind], op->arg[i].param);
         const int var = p ? param_var(p, l->to) & 127 : 0;
-        for (int k = 0; p && k < op->arg[i].count; k++) {
+        for (int k = 0; p && k < arg_count(&op->arg[i]); k++) {
             Value *v = op->arg[i].val[k];
             if (v->type->kind != TY_TENSOR) continue;
             const DType t = var ? want[var] : opset_taken(l, p, v->type->dtype);
@@ -192,7 +192,7 @@ static bool spell_reshape(Level *l, Builder *b, Op *op)
     if (!zero || (l->from >= OPSET_IOS17) == (l->to >= OPSET_IOS17)) return true;
     const Shape *s = &op->out[0]->type->shape;
     if (!shape_known(s)) {
-        diag_error(l->diag, op->loc, "reshape: a 0 in its shape means another thing in %s",
+        diag_error(l->diag, op_loc(op), "reshape: a 0 in its shape means another thing in %s",
                    opset_text(l->to));
         return false;
     }
@@ -249,7 +249,7 @@ static void cast_back(Level *l, Op *op, int i, DType now)
 {
     Value *v = op->out[i];
     const DType was = v->type->dtype;
-    Builder b = builder_at(op->parent, op->next, l->diag, op->loc);
+    Builder b = builder_at(op->parent, op->next, l->diag, op_loc(op));
     v->type = opset_retyped(l, v->type, now);
     Value *r = make_cast(&b, v, was);
     const char *name = v->name;
@@ -267,7 +267,7 @@ static bool take_type(Level *l, Op *op, int i, const Type *t)
     const Type *old = v->type;
     if (t->kind != TY_TENSOR || old->kind != TY_TENSOR) return true;
     if (!shape_fits(&old->shape, &t->shape)) {
-        diag_error(l->diag, op->loc, "%s results in %s in %s, not in %s", op->name,
+        diag_error(l->diag, op_loc(op), "%s results in %s in %s, not in %s", op_name(op),
                    type_text(&l->scratch, t), opset_text(l->to), type_text(&l->scratch, old));
         return false;
     }
@@ -288,13 +288,13 @@ static bool infer_anew(Level *l, Op *op)
     bool ok = op_infer(op, c, &scratch, l->diag) || poisoned;
     /* of topk, which ios15 always gives its indices */
     for (int i = op->nout; ok && i < c->nout; i++)
-        op_out(l->m, op, func_unique_name(l->func, op->name),
-               opset_retyped(l, c->out[i], c->out[i]->dtype), op->loc);
+        op_out(l->m, op, func_unique_name(l->func, op_name(op)),
+               opset_retyped(l, c->out[i], c->out[i]->dtype), op_loc(op));
     for (int i = 0; ok && i < op->nout && i < c->nout; i++) ok = take_type(l, op, i, c->out[i]);
     if (!ok && errors != l->diag->errors + l->diag->fails)
-        diag_note(l->diag, op->loc,
+        diag_note(l->diag, op_loc(op),
                   "that is %s's rule, which %s is taken to; --opset %s keeps it",
-                  opset_text(l->to), op->name, opset_text(l->from));
+                  opset_text(l->to), op_name(op), opset_text(l->from));
     arena_free(&scratch);
     return ok;
 }
@@ -319,7 +319,7 @@ static const char *opset_lacking(const Level *l, const Op *op)
 {
     for (const Param *p = ops[op->kind].param; p->name; p++) {
         const Arg *a = op_find_arg(op, p->id);
-        const bool there = a && a->count;
+        const bool there = a && arg_count(a);
         if (there && !param_in(p, l->to)) return p->name;
         if (!there && param_in(p, l->to) && !param_in(p, l->from) && !(p->flags & P_OPT))
             return p->name;
@@ -345,10 +345,11 @@ static void say_lacking(Level *l, const Op *op, const char *param)
     l->failed = true;
     if (ops[op->kind].since > l->to)
         diag_error(
-            l->diag, op->loc,
+            l->diag, op_loc(op),
             "%s exists from %s on and has no form in %s: a newer --target, --target host or --opset %s "
             "takes it",
-            op->name, opset_text(ops[op->kind].since), opset_text(l->to), opset_text(l->from));
+            op_name(op), opset_text(ops[op->kind].since), opset_text(l->to),
+            opset_text(l->from));
     else if (param) opset_refuse(l, op, arena_printf(&l->scratch, "parameter %s", param));
     else opset_refuse(l, op, "this use");
 }
@@ -380,9 +381,9 @@ static void enter_blocks(Level *l, Op *op)
         if (opset_lost(l, op->out[i]->type))
             op->out[i]->type = opset_retyped(l, op->out[i]->type,
                                              dtype_wider(op->out[i]->type->dtype));
-    for (int i = 0; i < op->nblock; i++) {
-        Block *k = op->block[i];
-        Builder b = builder_at(k, NULL, l->diag, op->loc);
+    for (int i = 0; i < op_nblock(op); i++) {
+        Block *k = op_block(op, i);
+        Builder b = builder_at(k, NULL, l->diag, op_loc(op));
         for (int j = 0; j < k->nparam; j++)
             if (opset_lost(l, k->param[j]->type))
                 k->param[j]->type = opset_retyped(l, k->param[j]->type,
@@ -396,7 +397,7 @@ static void enter_blocks(Level *l, Op *op)
 
 static void take_over(Level *l, Op *op)
 {
-    Builder b = builder_at(op->parent, op, l->diag, op->loc);
+    Builder b = builder_at(op->parent, op, l->diag, op_loc(op));
     if (opset_weight(l, op)) return;
     drop_arguments(l, op);
     fit_types(l, &b, op);
@@ -407,7 +408,7 @@ static void take_over(Level *l, Op *op)
     }
     spell_padding(l, &b, op);
     op->opset = OPSET_NONE;
-    if (op->nblock) enter_blocks(l, op);
+    if (op_nblock(op)) enter_blocks(l, op);
     else if (op->kind != OP_const && !infer_anew(l, op)) l->failed = true;
 }
 
@@ -428,13 +429,13 @@ static bool opset_visit(void *ctx, Op *op)
 
 void opset_say_input(const Level *l, const Value *v, DType is)
 {
-    diag_warn(l->diag, WARN_IO_TYPE, v->loc, "%s has no input of %s: %s takes %s",
+    diag_warn(l->diag, WARN_IO_TYPE, value_loc(v), "%s has no input of %s: %s takes %s",
               opset_text(l->to), dtypes[v->type->dtype].name, v->name, dtypes[is].name);
 }
 
 void opset_say_result(const Level *l, const Value *v, DType was, DType is)
 {
-    diag_warn(l->diag, WARN_IO_TYPE, v->loc, "%s has no result of %s: %s is %s",
+    diag_warn(l->diag, WARN_IO_TYPE, value_loc(v), "%s has no result of %s: %s is %s",
               opset_text(l->to), dtypes[was].name, v->name, dtypes[is].name);
 }
 
@@ -444,7 +445,7 @@ static void take_inputs(Level *l)
     for (int i = 0; i < l->func->body->nparam; i++) {
         Value *p = l->func->body->param[i];
         if (p->type->kind == TY_STATE && l->to < OPSET_IOS18) {
-            diag_error(l->diag, p->loc.src ? p->loc : l->func->loc,
+            diag_error(l->diag, value_loc(p).src ? value_loc(p) : l->func->loc,
                        "%s is a state, which exists from ios18 on; --opset %s keeps it",
                        p->name, opset_text(l->from));
             l->failed = true;
@@ -463,7 +464,7 @@ static void give_results(Level *l, const DType *was)
         Value *r = body->result[i];
         if (r->type->kind != TY_TENSOR || opset_computes(l->to, was[i])) continue;
         if (opset_lost(l, r->type)) { /* a constant */
-            Builder b = builder_at(body, NULL, l->diag, r->loc);
+            Builder b = builder_at(body, NULL, l->diag, value_loc(r));
             Value *v = opset_as(&b, r, dtype_wider(was[i]));
             v->name = r->name;
             r->name = func_unique_name(l->func, r->name);

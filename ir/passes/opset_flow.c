@@ -70,18 +70,18 @@ static int64_t reach_of(const Level *l, const Op *op, const char *arg)
 static void opset_flow_use(const Level *l, const Op *op, bool inside)
 {
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++)
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
             opset_flow_reach(l, op->arg[i].val[k],
-                             inside ? INT64_MAX : reach_of(l, op, op->arg[i].name));
+                             inside ? INT64_MAX : reach_of(l, op, arg_name(&op->arg[i])));
 }
 
 static bool opset_flow_look(void *ctx, Op *op)
 {
     Level *l = ctx;
     for (int i = 0; i < op->nout; i++) opset_flow_remember(l, op->out[i]);
-    for (int i = 0; i < op->nblock; i++)
-        for (int k = 0; k < op->block[i]->nparam; k++)
-            opset_flow_remember(l, op->block[i]->param[k]);
+    for (int i = 0; i < op_nblock(op); i++)
+        for (int k = 0; k < op_block(op, i)->nparam; k++)
+            opset_flow_remember(l, op_block(op, i)->param[k]);
     return true;
 }
 
@@ -90,11 +90,11 @@ static bool look_inside(void *ctx, Op *op)
 {
     const Level *l = ctx;
     if (op->parent->owner) opset_flow_use(l, op, true);
-    for (int i = 0; i < op->nblock; i++) {
-        for (int k = 0; k < op->block[i]->nparam; k++)
-            opset_flow_reach(l, op->block[i]->param[k], INT64_MAX);
-        for (int k = 0; k < op->block[i]->nresult; k++)
-            opset_flow_reach(l, op->block[i]->result[k], INT64_MAX);
+    for (int i = 0; i < op_nblock(op); i++) {
+        for (int k = 0; k < op_block(op, i)->nparam; k++)
+            opset_flow_reach(l, op_block(op, i)->param[k], INT64_MAX);
+        for (int k = 0; k < op_block(op, i)->nresult; k++)
+            opset_flow_reach(l, op_block(op, i)->result[k], INT64_MAX);
     }
     return true;
 }

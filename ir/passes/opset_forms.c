@@ -147,7 +147,7 @@ bool form_gru(Level *l, Builder *b, Op *op, Value **out)
 /* A bias that is computed is added behind the convolution. */
 bool form_bias(Level *l, Builder *b, Op *op, Value **out)
 {
-    Arg arg[MAX_PARAM];
+    BuildArg arg[MAX_PARAM];
     int n = 0;
     Value *bias = op_value(op, P_bias);
     const Shape *s = shape_of_value(bias);
@@ -157,8 +157,8 @@ bool form_bias(Level *l, Builder *b, Op *op, Value **out)
         || (op->kind == OP_conv_transpose && !value_is_const(weight)))
         return false;
     for (int i = 0; i < op->narg; i++)
-        if (op->arg[i].param != P_bias) arg[n++] = op->arg[i];
-    Value *y = build_op(b, op->name, op->kind, arg, n)->out[0];
+        if (op->arg[i].param != P_bias) arg[n++] = arg_given(&op->arg[i]);
+    Value *y = build_op(b, op_name(op), op->kind, arg, n)->out[0];
     Shape wide = { .rank = y->type->shape.rank };
     for (int i = 0; i < wide.rank; i++) wide.dim[i] = i == 1 ? s->dim[0] : 1;
     *out = make2(b, OP_add, y, make_shape(b, bias, &wide));

@@ -32,7 +32,7 @@ static Value *opset_image_picked(Builder *b, const Op *op, int64_t from, int64_t
                                      P_sampling_mode };
     CallArg arg[COUNT(names)];
     Tensor res[1] = { { 0 } };
-    call_init(c, &ops[OP_resize], OPSET_IOS18, &scratch, d, op->loc);
+    call_init(c, &ops[OP_resize], OPSET_IOS18, &scratch, d, op_loc(op));
     for (size_t i = 0; i < COUNT(names); i++) {
         arg[i] = (CallArg){ .type = type_tensor(&scratch, t[i].dtype, t[i].shape),
                             .val = &t[i],
@@ -100,14 +100,14 @@ bool form_resize(Level *l, Builder *b, Op *op, Value **out)
 /* The statement with other boxes. */
 static Value *opset_image_cropped(Builder *b, const Op *op, Value *boxes, Value *indices)
 {
-    Arg arg[MAX_PARAM];
+    BuildArg arg[MAX_PARAM];
     int n = 0;
     for (int i = 0; i < op->narg; i++) {
         const ParamId p = op->arg[i].param;
-        if (p != P_roi && p != P_boxes && p != P_box_indices) arg[n++] = op->arg[i];
+        if (p != P_roi && p != P_boxes && p != P_box_indices) arg[n++] = arg_given(&op->arg[i]);
     }
-    arg[n++] = (Arg){ .param = indices ? P_boxes : P_roi, .val = &boxes, .count = 1 };
-    if (indices) arg[n++] = (Arg){ .param = P_box_indices, .val = &indices, .count = 1 };
+    arg[n++] = (BuildArg){ .param = indices ? P_boxes : P_roi, .val = &boxes, .count = 1 };
+    if (indices) arg[n++] = (BuildArg){ .param = P_box_indices, .val = &indices, .count = 1 };
     return build_op(b, "crop", OP_crop_resize, arg, n)->out[0];
 }
 
@@ -178,20 +178,20 @@ bool form_crop_resize(Level *l, Builder *b, Op *op, Value **out)
 /* The statement over [n, B, 4] and [n, B, K], or over those transposed. */
 static Op *opset_image_suppressed(Builder *b, const Op *op, Value *threshold)
 {
-    Arg arg[MAX_PARAM];
+    BuildArg arg[MAX_PARAM];
     Value *boxes = make_swap(b, op_value(op, P_boxes));
     Value *turned[2] = { boxes, make_swap(b, op_value(op, P_scores)) };
     int n = 0;
     for (int i = 0; i < op->narg; i++) {
         const ParamId p = op->arg[i].param;
         if (p == P_score_threshold) continue;
-        arg[n] = op->arg[i];
+        arg[n] = arg_given(&op->arg[i]);
         if (p == P_boxes) arg[n].val = &turned[0];
         if (p == P_scores) arg[n].val = &turned[1];
         n++;
     }
     if (threshold)
-        arg[n++] = (Arg){ .param = P_score_threshold, .val = &threshold, .count = 1 };
+        arg[n++] = (BuildArg){ .param = P_score_threshold, .val = &threshold, .count = 1 };
     return build_op(b, "nms", op->kind, arg, n);
 }
 

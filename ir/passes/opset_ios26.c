@@ -102,7 +102,7 @@ static Value *for_tables(Level *l, const Const *c, Loc loc)
 /* Looks up in `table` instead, with the arguments that the statement has. */
 static Op *lookup_in(Builder *b, const Op *op, Value *table)
 {
-    Arg arg[MAX_PARAM];
+    BuildArg arg[MAX_PARAM];
     const int n = args_with(op, arg, op->narg, P_lut, &table);
     return build_op(b, op->out[0]->name, op->kind, arg, n);
 }
@@ -111,11 +111,11 @@ static void scale_first(Level *l, Scaled *s)
 {
     const Const *table = opset_ios26_divide(s) ? opset_ios26_repeat(l, s) : NULL;
     if (!table) return; /* it is decoded where the opset takes no such statement */
-    Builder b = builder_at(s->scale->parent, s->scale, l->diag, s->lookup->loc);
+    Builder b = builder_at(s->scale->parent, s->scale, l->diag, op_loc(s->lookup));
     Value *scaled = mil_constexpr_blockwise_shift_scale(
-        &b, "table", .data = value_literal(l->m, table, s->lookup->loc),
-        .scale = for_tables(l, s->by, s->scale->loc),
-        .offset = for_tables(l, s->shift, s->scale->loc));
+        &b, "table", .data = value_literal(l->m, table, op_loc(s->lookup)),
+        .scale = for_tables(l, s->by, op_loc(s->scale)),
+        .offset = for_tables(l, s->shift, op_loc(s->scale)));
     Op *looked = lookup_in(&b, s->lookup, scaled);
     Op *scale = s->scale;
     for (int i = 0; i < scale->nout; i++) {

@@ -10,7 +10,7 @@
 static const Const *opset_weights_literal(const Op *op, ParamId p)
 {
     const Value *v = op_value(op, p);
-    return v ? v->lit : attr_get(&op->attrs, param_names[p]);
+    return v ? v->lit : op_attr(op, param_names[p]);
 }
 
 /* The packed bytes of c as another type; NULL: they are not at hand. */
@@ -64,11 +64,11 @@ static bool lut_to_bytes(Level *l, Op *op, Op *to)
     if (!indices || !lut || !one_table(indices, lut)) return false;
     const Const *bytes = as_bytes(l, indices);
     if (!bytes) return false;
-    attr_set(l->m, &to->attrs, param_names[P_indices], bytes);
-    attr_set(
-        l->m, &to->attrs, param_names[P_lut],
+    op_set_attr(l->m, to, param_names[P_indices], bytes);
+    op_set_attr(
+        l->m, to, param_names[P_lut],
         opset_weights_reshaped(l, lut, SHAPE(lut->type->shape.dim[lut->type->shape.rank - 2])));
-    attr_set(l->m, &to->attrs, param_names[P_shape], shape_const(l, &indices->type->shape));
+    op_set_attr(l->m, to, param_names[P_shape], shape_const(l, &indices->type->shape));
     return true;
 }
 
@@ -80,9 +80,9 @@ static bool sparse_to_bytes(Level *l, Op *op, Op *to)
     if (!mask || !data || !(domain_types(p->dom, l->to) >> data->type->dtype & 1)) return false;
     const Const *bytes = as_bytes(l, mask);
     if (!bytes) return false;
-    attr_set(l->m, &to->attrs, param_names[P_mask], bytes);
-    attr_set(l->m, &to->attrs, param_names[P_nonzero_data], data);
-    attr_set(l->m, &to->attrs, param_names[P_shape], shape_const(l, &mask->type->shape));
+    op_set_attr(l->m, to, param_names[P_mask], bytes);
+    op_set_attr(l->m, to, param_names[P_nonzero_data], data);
+    op_set_attr(l->m, to, param_names[P_shape], shape_const(l, &mask->type->shape));
     return true;
 }
 
@@ -96,7 +96,7 @@ static const Const *as_packed(Level *l, const Op *op, const Const *c, DType t)
 
 static void opset_weights_give(Level *l, Op *to, ParamId p, const Const *c)
 {
-    op_arg(l->m, to, p, value_literal(l->m, c, to->loc));
+    op_arg(l->m, to, p, value_literal(l->m, c, op_loc(to)));
 }
 
 static DType index_type(int64_t entries)
@@ -142,8 +142,8 @@ static bool sparse_from_bytes(Level *l, Op *op, Op *to)
 static bool other_form(Level *l, Op *op)
 {
     const bool down = l->to < OPSET_IOS18;
-    Op *to = op_new_of(l->m, op->parent, op, op->kind, op->loc);
-    Builder b = builder_at(op->parent, op, l->diag, op->loc);
+    Op *to = op_new_of(l->m, op->parent, op, op->kind, op_loc(op));
+    Builder b = builder_at(op->parent, op, l->diag, op_loc(op));
     bool ok = false;
     if (op->kind == OP_constexpr_lut_to_dense)
         ok = down ? lut_to_bytes(l, op, to) : lut_from_bytes(l, op, to);
@@ -175,7 +175,7 @@ static void arguments_to_attributes(Level *l, Op *op)
     for (int i = op->narg; i-- > 0;) {
         const Value *v = op->arg[i].val[0];
         if (!v->lit) continue;
-        attr_set(l->m, &op->attrs, op->arg[i].name, v->lit);
+        op_set_attr(l->m, op, arg_name(&op->arg[i]), v->lit);
         op_set_arg(l->m, op, op->arg[i].param, NULL);
         l->changes++;
     }
@@ -205,10 +205,10 @@ bool opset_weight(Level *l, Op *op)
         return true;
     if (legal_decompress(l->m, op, l->diag)) return true;
     diag_error(
-        l->diag, op->loc,
+        l->diag, op_loc(op),
         "%s: it has no form in %s, and its data, which are not at hand, cannot be decoded; "
         "--opset %s keeps it",
-        op->name, opset_text(l->to), opset_text(l->from));
+        op_name(op), opset_text(l->to), opset_text(l->from));
     l->failed = true;
     return true;
 }

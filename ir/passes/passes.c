@@ -115,7 +115,7 @@ IoMode pass_io(const PassOptions *o) { return o->io != IO_AUTO ? o->io : target_
 
 Builder before_op(Op *op, Diag *d)
 {
-    Builder b = builder_at(op->parent, op, d, op->loc);
+    Builder b = builder_at(op->parent, op, d, op_loc(op));
     if (op->opset) b.opset = op->opset;
     return b;
 }

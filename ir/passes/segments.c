@@ -46,10 +46,10 @@ static bool note_uses(void *ctx, const Op *op)
     SegmentCut *c = ctx;
     const int at = place_of(c, op);
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) segments_use(c, op->arg[i].val[k], at);
-    for (int i = 0; i < op->nblock; i++)
-        for (int k = 0; k < op->block[i]->nresult; k++)
-            segments_use(c, op->block[i]->result[k], at);
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) segments_use(c, op->arg[i].val[k], at);
+    for (int i = 0; i < op_nblock(op); i++)
+        for (int k = 0; k < op_block(op, i)->nresult; k++)
+            segments_use(c, op_block(op, i)->result[k], at);
     return true;
 }
 
@@ -160,7 +160,8 @@ static void take_inputs(SegmentPart *p)
         for (int k = 0; k < p->op[i]->nout; k++) {
             Value *v = p->op[i]->out[k];
             if (last_of(p->cut, p->cut->op[i]->out[k]) < p->from) continue;
-            func_replace_uses(p->func, v, block_param(p->func->body, v->name, v->type, v->loc));
+            func_replace_uses(p->func, v,
+                              block_param(p->func->body, v->name, v->type, value_loc(v)));
         }
 }
 

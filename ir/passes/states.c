@@ -57,7 +57,7 @@ static const char *give_out(Carry *c)
     if (v == c->state) return NULL;
     const char *name = func_unique_name(
         f, arena_printf(&f->module->arena, "%s_out", c->state->name));
-    Builder b = builder_at(f->body, NULL, c->diag, c->state->loc);
+    Builder b = builder_at(f->body, NULL, c->diag, value_loc(c->state));
     if (is_result(v) || !v->def || v->lit) {
         v = states_copied(&b, name, v);
     } else {
@@ -82,12 +82,12 @@ static int state_as_io(Func *f, Value *state, Diag *d, const char **result)
 static void states_tell(const PassOptions *o, const Value *state, const char *result, Diag *d)
 {
     if (result)
-        diag_warn(d, WARN_IO_TYPE, state->loc,
+        diag_warn(d, WARN_IO_TYPE, value_loc(state),
                   "%s has no states: %s becomes an input, and what it holds at the end the "
                   "result %s",
                   o->target->name, state->name, result);
     else
-        diag_warn(d, WARN_IO_TYPE, state->loc, "%s has no states: %s becomes an input",
+        diag_warn(d, WARN_IO_TYPE, value_loc(state), "%s has no states: %s becomes an input",
                   o->target->name, state->name);
     diag_note(
         d, (Loc){ 0 },
@@ -102,7 +102,7 @@ static bool take_state(Func *f, Value *state, const PassOptions *o, Diag *d, int
     const char *result;
     if (rule_state_is_inside(f, state))
         return !o->states_as_io
-            || diag_error(d, state->loc,
+            || diag_error(d, value_loc(state),
                           "the state %s is written inside of a cond or while_loop: it cannot "
                           "become an input and a result",
                           state->name);

@@ -177,7 +177,7 @@ bool rule_matches(const RuleSet *rs, int rule, const Module *m, const Func *f, c
 {
     RuleCheck c = { .rules = rs, .module = m, .func = f, .op = op, .silent = true };
     const Rule *r = &rules[rule];
-    if (!r->match || (op && !check_applies(r, op->name))) return false;
+    if (!r->match || (op && !check_applies(r, op_name(op)))) return false;
     check_ask(&c, rule);
     return c.broken > 0;
 }

@@ -16,7 +16,7 @@ void layers_count(Layers *l, const Op *op)
 {
     uintptr_t depth = 0;
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) {
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             const uintptr_t d = (uintptr_t)ptrmap_get(&l->depth, op->arg[i].val[k]);
             if (d > depth) depth = d;
         }
@@ -66,7 +66,7 @@ void rule_history(RuleCheck *c)
     const int64_t n = whole ? extent_of(op_value(c->op, P_key), 1)
                             : extent_of(op_value(c->op, P_x), 0);
     if (most >= 0 && n > most)
-        rule_broken(c, c->op->loc, "attention over %lld positions, more than %lld",
+        rule_broken(c, op_loc(c->op), "attention over %lld positions, more than %lld",
                     (long long)n, (long long)most);
 }
 
@@ -132,8 +132,8 @@ static void broken_norm(RuleCheck *c, bool is)
 {
     Norm n;
     if (is && norm_of(c->op, &n))
-        rule_broken(c, c->op->loc, "layer_norm of %zu rows of %zu with gamma or beta", n.rows,
-                    n.width);
+        rule_broken(c, op_loc(c->op), "layer_norm of %zu rows of %zu with gamma or beta",
+                    n.rows, n.width);
 }
 
 void rule_norm_rows(RuleCheck *c) { broken_norm(c, norm_rows_is(c->op)); }
@@ -142,5 +142,5 @@ void rule_norm_wide(RuleCheck *c) { broken_norm(c, norm_wide_is(c->rules, c->op)
 void rule_norm_values(RuleCheck *c)
 {
     if (norm_values_is(c->op))
-        rule_broken(c, c->op->loc, "layer_norm with a gamma or beta of unequal elements");
+        rule_broken(c, op_loc(c->op), "layer_norm with a gamma or beta of unequal elements");
 }

@@ -40,7 +40,8 @@ static void each_edge(RuleCheck *c, RuleEdge *fn)
 static void edge_fp32(RuleCheck *c, const Value *v, const char *what)
 {
     if (has_dtype(v->type, DT_FP32))
-        rule_broken(c, v->loc, "%s %s is %s", what, v->name, type_text(c->scratch, v->type));
+        rule_broken(c, value_loc(v), "%s %s is %s", what, v->name,
+                    type_text(c->scratch, v->type));
 }
 
 void rule_io_fp32(RuleCheck *c) { each_edge(c, edge_fp32); }
@@ -50,7 +51,7 @@ static void edge_type(RuleCheck *c, const Value *v, const char *what)
     static const DType taken[] = { DT_FP16, DT_FP32, DT_INT8, DT_UINT8, DT_INT16, DT_UINT16 };
     for (size_t i = 0; i < COUNT(taken); i++)
         if (has_dtype(v->type, taken[i])) return;
-    rule_broken(c, v->loc, "%s %s is %s", what, v->name, type_text(c->scratch, v->type));
+    rule_broken(c, value_loc(v), "%s %s is %s", what, v->name, type_text(c->scratch, v->type));
 }
 
 void rule_io_type(RuleCheck *c) { each_edge(c, edge_type); }
@@ -58,7 +59,7 @@ void rule_io_type(RuleCheck *c) { each_edge(c, edge_type); }
 void rule_cast_int32(RuleCheck *c)
 {
     if (c->op->nout && has_dtype(c->op->out[0]->type, DT_INT32))
-        rule_broken(c, c->op->loc, "cast to int32: %s", c->op->out[0]->name);
+        rule_broken(c, op_loc(c->op), "cast to int32: %s", c->op->out[0]->name);
 }
 
 /* ---- what is returned -------------------------------------------------------------------- */
@@ -69,8 +70,8 @@ void rule_returned_input(RuleCheck *c)
     for (int i = 0; i < e.nout; i++)
         for (int k = 0; k < e.nin; k++)
             if (e.out[i] == e.in[k])
-                rule_broken(c, e.in[k]->loc, "function %s returns its input %s", c->func->name,
-                            e.in[k]->name);
+                rule_broken(c, value_loc(e.in[k]), "function %s returns its input %s",
+                            c->func->name, e.in[k]->name);
 }
 
 void rule_constant_result(RuleCheck *c)
@@ -78,7 +79,7 @@ void rule_constant_result(RuleCheck *c)
     const Edges e = edges_of(c);
     for (int i = 0; i < e.nout; i++)
         if (value_is_const(e.out[i]))
-            rule_broken(c, e.out[i]->loc, "result %s is a constant", e.out[i]->name);
+            rule_broken(c, value_loc(e.out[i]), "result %s is a constant", e.out[i]->name);
 }
 
 void rule_identity_result(RuleCheck *c)
@@ -86,7 +87,7 @@ void rule_identity_result(RuleCheck *c)
     const Edges e = edges_of(c);
     const Op *def = e.nout == 1 ? e.out[0]->def : NULL;
     if (def && def->kind == OP_identity)
-        rule_broken(c, def->loc, "the only result, %s, is an identity", e.out[0]->name);
+        rule_broken(c, op_loc(def), "the only result, %s, is an identity", e.out[0]->name);
 }
 
 /* ---- order, count and sizes -------------------------------------------------------------- */
@@ -96,8 +97,8 @@ static void check_order(RuleCheck *c, const Value *const *v, int n, const char *
 {
     for (int i = 1; i < n; i++)
         if (strcmp(v[i - 1]->name, v[i]->name) > 0) {
-            rule_broken(c, v[i]->loc, "%s %s stands after %s, before it in the alphabet", what,
-                        v[i]->name, v[i - 1]->name);
+            rule_broken(c, value_loc(v[i]), "%s %s stands after %s, before it in the alphabet",
+                        what, v[i]->name, v[i - 1]->name);
             return;
         }
 }
@@ -121,7 +122,7 @@ static void check_sizes(RuleCheck *c, const Value *const *v, int n, const char *
     for (int i = 1; i < n; i++) {
         size_t a = type_bytes(v[0]->type), b = type_bytes(v[i]->type);
         if (!a || !b || a == b) continue;
-        rule_broken(c, v[i]->loc, "%s %s has %zu bytes, %s has %zu", what, v[i]->name, b,
+        rule_broken(c, value_loc(v[i]), "%s %s has %zu bytes, %s has %zu", what, v[i]->name, b,
                     v[0]->name, a);
         return;
     }
@@ -139,8 +140,8 @@ static void edge_minimum(RuleCheck *c, const Value *v, const char *what)
     int64_t least = rule_limit(c->rules, LIMIT_surface_min);
     size_t bytes = type_bytes(v->type);
     if (bytes && least > 0 && bytes < (size_t)least)
-        rule_broken(c, v->loc, "%s %s has %zu bytes, less than %lld", what, v->name, bytes,
-                    (long long)least);
+        rule_broken(c, value_loc(v), "%s %s has %zu bytes, less than %lld", what, v->name,
+                    bytes, (long long)least);
 }
 
 void rule_surface_minimum(RuleCheck *c) { each_edge(c, edge_minimum); }
@@ -153,8 +154,8 @@ static void edge_row(RuleCheck *c, const Value *v, const char *what)
         return;
     int64_t width = t->shape.dim[t->shape.rank - 1], each = dtypes[t->dtype].bits / 8;
     if (width < 0 || width > INT64_MAX / ELEMENT_BYTES || width * each % align == 0) return;
-    rule_broken(c, v->loc, "%s %s has rows of %lld bytes, which the engine pads to %lld", what,
-                v->name, (long long)(width * each),
+    rule_broken(c, value_loc(v), "%s %s has rows of %lld bytes, which the engine pads to %lld",
+                what, v->name, (long long)(width * each),
                 (long long)((width * each + align - 1) / align * align));
 }
 
@@ -214,7 +215,7 @@ void rule_procedures(RuleCheck *c)
 static void edge_flexible(RuleCheck *c, const Value *v, const char *what)
 {
     if (v->type->kind == TY_TENSOR && !shape_known(&v->type->shape))
-        rule_broken(c, v->loc, "%s %s has extents that are not known: %s", what, v->name,
+        rule_broken(c, value_loc(v), "%s %s has extents that are not known: %s", what, v->name,
                     shape_text(c->scratch, &v->type->shape));
 }
 
@@ -232,7 +233,8 @@ static bool find_nested(void *ctx, const Op *op)
     Nested *n = ctx;
     if (op->parent == n->func->body || op->kind == OP_read_state) return true;
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++) n->inside |= op->arg[i].val[k] == n->state;
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
+            n->inside |= op->arg[i].val[k] == n->state;
     return !n->inside;
 }
 
@@ -251,7 +253,7 @@ void rule_state(RuleCheck *c)
         c->left = rule_state_is_inside(c->func, b->param[i])
                     ? "a cond or while_loop writes it inside"
                     : NULL;
-        rule_broken(c, b->param[i]->loc, "%s is a state: %s", b->param[i]->name,
+        rule_broken(c, value_loc(b->param[i]), "%s is a state: %s", b->param[i]->name,
                     type_text(c->scratch, b->param[i]->type));
     }
     c->left = NULL;

@@ -9,7 +9,7 @@ void rule_op_refused(RuleCheck *c)
 {
     const Standing s = op_refused(c->rules, c->op->kind);
     if (s >= STAND_CONTRADICTED && !(ops[c->op->kind].flags & F_PRIVATE))
-        rule_broken_as(c, s, c->op->loc, "%s has no form on the engine: %s", c->op->name,
+        rule_broken_as(c, s, op_loc(c->op), "%s has no form on the engine: %s", op_name(c->op),
                        op_support[c->op->kind].note);
 }
 
@@ -19,13 +19,14 @@ void rule_private_op(RuleCheck *c)
     for (int i = 0; i < c->op->nout; i++)
         private_type = private_type || c->op->out[i]->type->kind == TY_BUFFER;
     if (c->op->kind == OP_NONE || (ops[c->op->kind].flags & F_PRIVATE) || private_type)
-        rule_broken(c, c->op->loc, "%s is not an operation of public Core ML", c->op->name);
+        rule_broken(c, op_loc(c->op), "%s is not an operation of public Core ML",
+                    op_name(c->op));
 }
 
 void rule_sdpa_mask(RuleCheck *c)
 {
     if (op_value(c->op, P_attn_mask))
-        rule_broken(c, c->op->loc,
+        rule_broken(c, op_loc(c->op),
                     "scaled_dot_product_attention with a mask, which is ignored");
 }
 
@@ -33,14 +34,14 @@ void rule_epsilon_type(RuleCheck *c)
 {
     const Value *x = op_value(c->op, P_x), *eps = op_value(c->op, P_epsilon);
     if (x && eps && eps->type->dtype != x->type->dtype)
-        rule_broken(c, c->op->loc, "layer_norm of %s with an epsilon of %s",
+        rule_broken(c, op_loc(c->op), "layer_norm of %s with an epsilon of %s",
                     dtypes[x->type->dtype].name, dtypes[eps->type->dtype].name);
 }
 
 void rule_norm_affine(RuleCheck *c)
 {
     if (op_value(c->op, P_gamma) || op_value(c->op, P_beta))
-        rule_broken(c, c->op->loc, "layer_norm with %s",
+        rule_broken(c, op_loc(c->op), "layer_norm with %s",
                     op_value(c->op, P_gamma) ? "gamma" : "beta");
 }
 
@@ -50,7 +51,7 @@ void rule_topk_k(RuleCheck *c)
 {
     int64_t k;
     if (value_int(op_value(c->op, P_k), &k) && rule_topk_refuses(k))
-        rule_broken(c, c->op->loc, "topk with k = %lld", (long long)k);
+        rule_broken(c, op_loc(c->op), "topk with k = %lld", (long long)k);
 }
 
 /* ---- what follows what ------------------------------------------------------------------- */
@@ -66,7 +67,7 @@ static bool visit_use(void *ctx, const Op *op)
     RuleUses *u = ctx;
     if (!u->is(op)) return true;
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++)
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
             if (op->arg[i].val[k] == u->v) u->found = op;
     return u->found == NULL;
 }
@@ -100,7 +101,8 @@ static bool is_conv_or_norm(const Op *op)
 void rule_sqrt(RuleCheck *c)
 {
     const Op *use = c->op->nout ? use_of(c, c->op->out[0], is_product) : NULL;
-    if (use) rule_broken(c, use->loc, "%s of the sqrt %s", use->name, c->op->out[0]->name);
+    if (use)
+        rule_broken(c, op_loc(use), "%s of the sqrt %s", op_name(use), c->op->out[0]->name);
 }
 
 void rule_square(RuleCheck *c)
@@ -110,8 +112,9 @@ void rule_square(RuleCheck *c)
     int64_t width = s->rank ? s->dim[s->rank - 1] : 1;
     const Op *use = width % 128 > 64 ? use_of(c, c->op->out[0], is_activation) : NULL;
     if (use)
-        rule_broken(c, use->loc, "%s of the square %s, whose width %lld is %lld modulo 128",
-                    use->name, c->op->out[0]->name, (long long)width, (long long)(width % 128));
+        rule_broken(c, op_loc(use), "%s of the square %s, whose width %lld is %lld modulo 128",
+                    op_name(use), c->op->out[0]->name, (long long)width,
+                    (long long)(width % 128));
 }
 
 void rule_mul_zero(RuleCheck *c)
@@ -121,7 +124,7 @@ void rule_mul_zero(RuleCheck *c)
         const Value *zero = op_value(c->op, side[i]), *other = op_value(c->op, side[1 - i]);
         double f;
         if (value_float(zero, &f) && f == 0 && other && other->def && is_reduction(other->def))
-            rule_broken(c, c->op->loc, "the reduction %s times 0", other->name);
+            rule_broken(c, op_loc(c->op), "the reduction %s times 0", other->name);
     }
 }
 
@@ -131,7 +134,8 @@ void rule_slice_input(RuleCheck *c)
     const Op *use = x && !x->def && !x->lit && c->op->nout
                       ? use_of(c, c->op->out[0], is_conv_or_norm)
                       : NULL;
-    if (use) rule_broken(c, use->loc, "%s of a slice of the input %s", use->name, x->name);
+    if (use)
+        rule_broken(c, op_loc(use), "%s of a slice of the input %s", op_name(use), x->name);
 }
 
 void rule_broadcast(RuleCheck *c)
@@ -143,8 +147,8 @@ void rule_broadcast(RuleCheck *c)
         const Shape *s = &a->type->shape, *t = &b->type->shape;
         if (s->rank < 2 || !t->rank || s->dim[s->rank - 1] != 1 || t->dim[t->rank - 1] <= 1)
             continue;
-        rule_broken(c, c->op->loc, "%s: %s is %s beside %s", c->op->name, param_names[side[i]],
-                    shape_text(c->scratch, s), shape_text(c->scratch, t));
+        rule_broken(c, op_loc(c->op), "%s: %s is %s beside %s", op_name(c->op),
+                    param_names[side[i]], shape_text(c->scratch, s), shape_text(c->scratch, t));
     }
 }
 
@@ -155,7 +159,7 @@ void rule_matmul_reshape(RuleCheck *c)
     if (!last || last->kind != OP_reshape) return;
     const Value *x = op_value(last, P_x);
     if (x && x->def && x->def->kind == OP_matmul)
-        rule_broken(c, last->loc, "the only result, %s, is a reshape of a matmul",
+        rule_broken(c, op_loc(last), "the only result, %s, is a reshape of a matmul",
                     b->result[0]->name);
 }
 
@@ -185,19 +189,21 @@ void rule_width_slice(RuleCheck *c)
 {
     if (!is_width_slice(c->op)) return;
     int64_t most = rule_limit(c->rules, LIMIT_slice_max);
-    rule_broken(
-        c, c->op->loc, "%s begins at %lld of the last axis: above %lld values become infinite",
-        c->op->name, (long long)rule_width_begin(c->op), (long long)(most < 0 ? 4094 : most));
+    rule_broken(c, op_loc(c->op),
+                "%s begins at %lld of the last axis: above %lld values become infinite",
+                op_name(c->op), (long long)rule_width_begin(c->op),
+                (long long)(most < 0 ? 4094 : most));
 }
 
 void rule_joined_slices(RuleCheck *c)
 {
     const Arg *a = op_find_arg(c->op, P_values);
     int n = 0;
-    for (int i = 0; a && i < a->count; i++)
+    for (int i = 0; a && i < arg_count(a); i++)
         if (a->val[i]->def && is_width_slice(a->val[i]->def)) n++;
     if (n > 1)
-        rule_broken(c, c->op->loc, "concat of %d slices that begin inside of the last axis", n);
+        rule_broken(c, op_loc(c->op), "concat of %d slices that begin inside of the last axis",
+                    n);
 }
 
 void rule_log_floor(RuleCheck *c)
@@ -206,5 +212,6 @@ void rule_log_floor(RuleCheck *c)
     const Value *eps = op_value(c->op, P_epsilon);
     double f;
     if (eps && value_float(eps, &f) && f < floor)
-        rule_broken(c, c->op->loc, "%s: an epsilon of %g is below %g", c->op->name, f, floor);
+        rule_broken(c, op_loc(c->op), "%s: an epsilon of %g is below %g", op_name(c->op), f,
+                    floor);
 }

@@ -39,8 +39,8 @@ void rule_rounded_scale(RuleCheck *c)
 {
     Value *rounded, *number;
     if (rule_scales_rounded(c->op, &rounded, &number))
-        rule_broken(c, c->op->loc, "mul: the %s %s times a single number", rounded->def->name,
-                    rounded->name);
+        rule_broken(c, op_loc(c->op), "mul: the %s %s times a single number",
+                    op_name(rounded->def), rounded->name);
 }
 
 /* ---- a product and its hard-swish -------------------------------------------------------- */
@@ -64,7 +64,7 @@ void rule_hard_swish_rank(RuleCheck *c)
     if (!rule_hard_swish(c->op, &product)) return;
     c->left = value_is_const(op_value(product->def, P_x)) ? "the first operand is a constant"
                                                           : NULL;
-    rule_broken(c, c->op->loc, "mul: the hard-swish of the matmul %s, which has 2 axes",
+    rule_broken(c, op_loc(c->op), "mul: the hard-swish of the matmul %s, which has 2 axes",
                 product->name);
     c->left = NULL;
 }
@@ -77,7 +77,8 @@ void rule_quantized_scale(RuleCheck *c)
         const Value *v = op_value(c->op, sides[i]);
         if (!made_by(v, OP_dequantize) || !made_by(op_value(v->def, P_input), OP_quantize))
             continue;
-        rule_broken(c, c->op->loc, "mul of %s, which was quantized and dequantized", v->name);
+        rule_broken(c, op_loc(c->op), "mul of %s, which was quantized and dequantized",
+                    v->name);
         return;
     }
 }
@@ -110,7 +111,7 @@ static bool count_fed(void *ctx, const Op *op)
     if (!by || ++f->fed < 2) return true;
     f->check->left = goes_into_flags(by->def) ? NULL : "more than the last two axes move";
     f->check->op = op;
-    rule_broken(f->check, op->loc, "matmul is number %d of those that a transpose feeds: %s",
+    rule_broken(f->check, op_loc(op), "matmul is number %d of those that a transpose feeds: %s",
                 f->fed, by->name);
     f->check->left = NULL;
     f->check->op = NULL;
@@ -200,10 +201,10 @@ void rule_sliced_products(RuleCheck *c)
     const int n = rule_sliced_for_products(c->func, c->scratch, &slice);
     for (int i = 0; i < n; i++) {
         c->op = slice[i];
-        rule_broken(c, c->op->loc,
+        rule_broken(c, op_loc(c->op),
                     "%s begins at %lld of the last axis and feeds a matmul, as another that "
                     "begins elsewhere does",
-                    c->op->name, (long long)rule_width_begin(c->op));
+                    op_name(c->op), (long long)rule_width_begin(c->op));
     }
     c->op = NULL;
 }
@@ -223,7 +224,7 @@ static bool visit_bare(void *ctx, const Op *op)
     const bool guards = op->kind == OP_maximum
                      && ((x == s->v && y == s->x) || (y == s->v && x == s->x));
     for (int i = 0; i < op->narg && !guards; i++)
-        for (int k = 0; k < op->arg[i].count; k++) s->bare |= op->arg[i].val[k] == s->v;
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) s->bare |= op->arg[i].val[k] == s->v;
     return !s->bare;
 }
 
@@ -237,6 +238,6 @@ static bool softplus_is_bare(const Func *f, const Op *op)
 void rule_softplus_range(RuleCheck *c)
 {
     if (softplus_is_bare(c->func, c->op))
-        rule_broken(c, c->op->loc, "softplus of %s, which may be above 10.4",
+        rule_broken(c, op_loc(c->op), "softplus of %s, which may be above 10.4",
                     op_value(c->op, P_x)->name ? op_value(c->op, P_x)->name : "a literal");
 }

@@ -71,10 +71,10 @@ static void each_value(RuleCheck *c, void (*check)(RuleCheck *, const Value *, L
     const Block *b = c->func->body;
     c->left = interface;
     if (c->op == b->first)
-        for (int i = 0; i < b->nparam; i++) check(c, b->param[i], b->param[i]->loc);
+        for (int i = 0; i < b->nparam; i++) check(c, b->param[i], value_loc(b->param[i]));
     for (int i = 0; i < c->op->nout && is_computed(c->op); i++) {
         c->left = is_result(c->op->out[i]) ? interface : NULL;
-        check(c, c->op->out[i], c->op->loc);
+        check(c, c->op->out[i], op_loc(c->op));
     }
     c->left = NULL;
 }
@@ -97,8 +97,8 @@ static void check_op_rank(RuleCheck *c, int limit)
     int rank = x ? x->rank : 0;
     if (y && y->rank > rank) rank = y->rank;
     if (rule_shape_over(c, limit, rank))
-        rule_broken(c, c->op->loc, "%s of tensors of %d axes, more than %lld", c->op->name,
-                    rank, (long long)rule_limit(c->rules, limit));
+        rule_broken(c, op_loc(c->op), "%s of tensors of %d axes, more than %lld",
+                    op_name(c->op), rank, (long long)rule_limit(c->rules, limit));
 }
 
 void rule_matmul_rank(RuleCheck *c) { check_op_rank(c, LIMIT_matmul_rank); }
@@ -111,8 +111,9 @@ void rule_matmul_inner(RuleCheck *c)
     const Shape *x = arg_shape(c, P_x);
     int64_t k = rule_shape_extent(x, x && x->rank > 1 && arg_true(c->op, P_transpose_x));
     if (rule_shape_over(c, LIMIT_matmul_inner, k))
-        rule_broken(c, c->op->loc, "%s sums over %lld elements, more than %lld", c->op->name,
-                    (long long)k, (long long)rule_limit(c->rules, LIMIT_matmul_inner));
+        rule_broken(c, op_loc(c->op), "%s sums over %lld elements, more than %lld",
+                    op_name(c->op), (long long)k,
+                    (long long)rule_limit(c->rules, LIMIT_matmul_inner));
 }
 
 static const Const *literal_of(const Value *v) { return v ? v->lit : NULL; }
@@ -123,14 +124,14 @@ void rule_matmul_constant(RuleCheck *c)
     if (!x || !y) return;
     const Shape *s = tensor_shape(y);
     if (value_is_const(x))
-        rule_broken(c, c->op->loc, "matmul: x, %s, is a constant",
+        rule_broken(c, op_loc(c->op), "matmul: x, %s, is a constant",
                     x->name ? x->name : "a literal");
     else if (value_is_const(y) && (!arg_true(c->op, P_transpose_y) || !s || s->rank != 2))
-        rule_broken(c, c->op->loc, "matmul: the constant y is %s with transpose_y = %s",
+        rule_broken(c, op_loc(c->op), "matmul: the constant y is %s with transpose_y = %s",
                     type_text(c->scratch, y->type),
                     arg_true(c->op, P_transpose_y) ? "true" : "false");
     else if (literal_of(y) && !const_in_file(c->func, y->lit))
-        rule_broken(c, c->op->loc, "matmul: the constant y is spelled out in the text");
+        rule_broken(c, op_loc(c->op), "matmul: the constant y is spelled out in the text");
 }
 
 void rule_matmul_shape(RuleCheck *c)
@@ -142,7 +143,7 @@ void rule_matmul_shape(RuleCheck *c)
     int64_t rows = rule_shape_extent(x, 1), k = rule_shape_extent(x, 0), n = w->dim[0];
     if (arg_true(c->op, P_transpose_x) || rows != 128 || k != 8192) return;
     if (n == 2048 || n == 4096 || n == 8192)
-        rule_broken(c, c->op->loc, "matmul: [128, 8192] times a constant of %lld rows",
+        rule_broken(c, op_loc(c->op), "matmul: [128, 8192] times a constant of %lld rows",
                     (long long)n);
 }
 
@@ -151,7 +152,7 @@ void rule_rank3_matmul(RuleCheck *c)
     const Value *x = op_value(c->op, P_x), *y = op_value(c->op, P_y);
     const Shape *s = tensor_shape(x);
     if (x && y && s && s->rank != 3 && !value_is_const(x) && !value_is_const(y))
-        rule_broken(c, c->op->loc, "matmul of two run-time values of %d axes", s->rank);
+        rule_broken(c, op_loc(c->op), "matmul of two run-time values of %d axes", s->rank);
 }
 
 /* ---- convolutions ------------------------------------------------------------------------ */
@@ -162,7 +163,7 @@ static void check_spatial(RuleCheck *c, int rank, const char *what)
 {
     const Shape *x = arg_shape(c, P_x);
     if (x && x->rank == rank)
-        rule_broken(c, c->op->loc, "%s over %s: x is %s", c->op->name, what,
+        rule_broken(c, op_loc(c->op), "%s over %s: x is %s", op_name(c->op), what,
                     shape_text(c->scratch, x));
 }
 
@@ -175,7 +176,7 @@ void rule_conv_channels(RuleCheck *c)
     if (!x || !w || x->rank < 3) return;
     int64_t most = rule_limit(c->rules, LIMIT_conv_channels), in = x->dim[1], out = w->dim[0];
     if (most >= 0 && (in > most || out > most))
-        rule_broken(c, c->op->loc, "conv of %lld to %lld channels, more than %lld",
+        rule_broken(c, op_loc(c->op), "conv of %lld to %lld channels, more than %lld",
                     (long long)in, (long long)out, (long long)most);
 }
 
@@ -183,8 +184,8 @@ void rule_kernel_width(RuleCheck *c)
 {
     const Shape *w = conv_weight(c);
     if (w && w->rank >= 3 && rule_shape_over(c, LIMIT_kernel_width, rule_shape_extent(w, 0)))
-        rule_broken(c, c->op->loc, "%s: the kernel is %lld wide, more than %lld", c->op->name,
-                    (long long)rule_shape_extent(w, 0),
+        rule_broken(c, op_loc(c->op), "%s: the kernel is %lld wide, more than %lld",
+                    op_name(c->op), (long long)rule_shape_extent(w, 0),
                     (long long)rule_limit(c->rules, LIMIT_kernel_width));
 }
 
@@ -192,8 +193,8 @@ void rule_kernel_height(RuleCheck *c)
 {
     const Shape *w = conv_weight(c);
     if (w && w->rank >= 4 && rule_shape_over(c, LIMIT_kernel_height, rule_shape_extent(w, 1)))
-        rule_broken(c, c->op->loc, "%s: the kernel is %lld high, more than %lld", c->op->name,
-                    (long long)rule_shape_extent(w, 1),
+        rule_broken(c, op_loc(c->op), "%s: the kernel is %lld high, more than %lld",
+                    op_name(c->op), (long long)rule_shape_extent(w, 1),
                     (long long)rule_limit(c->rules, LIMIT_kernel_height));
 }
 
@@ -225,7 +226,7 @@ void rule_conv_padded(RuleCheck *c)
 {
     if (conv_padded_is(c->rules, c->op))
         rule_broken(
-            c, c->op->loc, "conv: its input is %lld wide with its padding, more than %lld",
+            c, op_loc(c->op), "conv: its input is %lld wide with its padding, more than %lld",
             (long long)padded_width(c->op), (long long)rule_limit(c->rules, LIMIT_width));
 }
 
@@ -234,7 +235,7 @@ void rule_groups(RuleCheck *c)
     int64_t groups;
     if (value_int(op_value(c->op, P_groups), &groups) && groups != 1 && groups != 2
         && groups != 4)
-        rule_broken(c, c->op->loc, "conv of %lld groups", (long long)groups);
+        rule_broken(c, op_loc(c->op), "conv of %lld groups", (long long)groups);
 }
 
 static bool weight_is_computed(const RuleCheck *c)
@@ -247,14 +248,14 @@ void rule_conv_weight_batch(RuleCheck *c)
 {
     const Shape *x = arg_shape(c, P_x);
     if (weight_is_computed(c) && x && x->rank && x->dim[0] > 1)
-        rule_broken(c, c->op->loc, "conv: the weight %s is computed, and the batch is %lld",
+        rule_broken(c, op_loc(c->op), "conv: the weight %s is computed, and the batch is %lld",
                     op_value(c->op, P_weight)->name, (long long)x->dim[0]);
 }
 
 void rule_conv_weight(RuleCheck *c)
 {
     if (weight_is_computed(c))
-        rule_broken(c, c->op->loc, "conv: the weight %s is computed",
+        rule_broken(c, op_loc(c->op), "conv: the weight %s is computed",
                     op_value(c->op, P_weight)->name);
 }
 
@@ -262,7 +263,8 @@ void rule_conv_dip(RuleCheck *c)
 {
     const Shape *w = conv_weight(c);
     if (w && w->rank >= 2 && (w->dim[0] == 4096 || w->dim[0] == 5120))
-        rule_broken(c, c->op->loc, "%s to %lld channels", c->op->name, (long long)w->dim[0]);
+        rule_broken(c, op_loc(c->op), "%s to %lld channels", op_name(c->op),
+                    (long long)w->dim[0]);
 }
 
 void rule_working_set(RuleCheck *c)
@@ -270,10 +272,10 @@ void rule_working_set(RuleCheck *c)
     int64_t most = rule_limit(c->rules, LIMIT_working_set);
     for (int i = 0; i < c->op->narg; i++) {
         const Arg *a = &c->op->arg[i];
-        size_t bytes = a->count ? type_bytes(a->val[0]->type) : 0;
+        size_t bytes = arg_count(a) ? type_bytes(a->val[0]->type) : 0;
         if (most < 0 || bytes <= (size_t)most) continue;
-        rule_broken(c, c->op->loc, "%s: %s has %zu bytes, more than %lld", c->op->name, a->name,
-                    bytes, (long long)most);
+        rule_broken(c, op_loc(c->op), "%s: %s has %zu bytes, more than %lld", op_name(c->op),
+                    arg_name(a), bytes, (long long)most);
         return;
     }
 }
@@ -286,8 +288,9 @@ void rule_pool_window(RuleCheck *c)
     int n = value_ints(op_value(c->op, P_kernel_sizes), size);
     for (int i = 0; i < n; i++)
         if (rule_shape_over(c, LIMIT_pool_window, size[i])) {
-            rule_broken(c, c->op->loc, "%s: a window of %lld, more than %lld", c->op->name,
-                        (long long)size[i], (long long)rule_limit(c->rules, LIMIT_pool_window));
+            rule_broken(c, op_loc(c->op), "%s: a window of %lld, more than %lld",
+                        op_name(c->op), (long long)size[i],
+                        (long long)rule_limit(c->rules, LIMIT_pool_window));
             return;
         }
 }
@@ -305,7 +308,7 @@ void rule_arg_axis(RuleCheck *c)
     const Shape *x = arg_shape(c, P_x);
     if (op_value(c->op, P_axis) && !value_int(op_value(c->op, P_axis), &axis)) return;
     if (rule_shape_over(c, LIMIT_arg_axis, axis_extent(x, axis)))
-        rule_broken(c, c->op->loc, "%s over %lld elements, more than %lld", c->op->name,
+        rule_broken(c, op_loc(c->op), "%s over %lld elements, more than %lld", op_name(c->op),
                     (long long)axis_extent(x, axis),
                     (long long)rule_limit(c->rules, LIMIT_arg_axis));
 }
@@ -318,7 +321,7 @@ void rule_reduce_route(RuleCheck *c)
     int64_t from = rule_limit(c->rules, LIMIT_reduce_route);
     for (int i = 0; i < n; i++)
         if (from >= 0 && axis_extent(x, axes[i]) >= from) {
-            rule_broken(c, c->op->loc, "%s over %lld elements, %lld or more", c->op->name,
+            rule_broken(c, op_loc(c->op), "%s over %lld elements, %lld or more", op_name(c->op),
                         (long long)axis_extent(x, axes[i]), (long long)from);
             return;
         }
@@ -331,7 +334,7 @@ void rule_channel_reduce(RuleCheck *c)
     int n = value_ints(op_value(c->op, P_axes), axes);
     if (n == 1 && x && x->rank >= 3 && (axes[0] == 1 || axes[0] == 1 - x->rank)
         && x->dim[1] == 512 && rule_shape_extent(x, 0) == 32)
-        rule_broken(c, c->op->loc, "reduce_mean over the 512 channels of %s",
+        rule_broken(c, op_loc(c->op), "reduce_mean over the 512 channels of %s",
                     shape_text(c->scratch, x));
 }
 
@@ -339,9 +342,9 @@ void rule_fan_in(RuleCheck *c)
 {
     int64_t most = rule_limit(c->rules, LIMIT_fan_in);
     for (int i = 0; i < c->op->narg; i++)
-        if (most >= 0 && c->op->arg[i].count >= most) {
-            rule_broken(c, c->op->loc, "%s: %d values meet, %lld or more", c->op->name,
-                        c->op->arg[i].count, (long long)most);
+        if (most >= 0 && arg_count(&c->op->arg[i]) >= most) {
+            rule_broken(c, op_loc(c->op), "%s: %d values meet, %lld or more", op_name(c->op),
+                        arg_count(&c->op->arg[i]), (long long)most);
             return;
         }
 }
@@ -353,7 +356,7 @@ void rule_softmax_axis(RuleCheck *c)
     if (op_value(c->op, P_axis) && !value_int(op_value(c->op, P_axis), &axis)) return;
     int64_t n = axis_extent(x, axis);
     if (n > 0 && (n & (n - 1)))
-        rule_broken(c, c->op->loc, "softmax over %lld elements, not a power of two",
+        rule_broken(c, op_loc(c->op), "softmax over %lld elements, not a power of two",
                     (long long)n);
 }
 
@@ -361,7 +364,7 @@ void rule_lrn_channels(RuleCheck *c)
 {
     const Shape *x = arg_shape(c, P_x);
     if (x && x->rank >= 3 && rule_shape_over(c, LIMIT_lrn_channels, x->dim[1]))
-        rule_broken(c, c->op->loc, "local_response_norm of %lld channels, more than %lld",
+        rule_broken(c, op_loc(c->op), "local_response_norm of %lld channels, more than %lld",
                     (long long)x->dim[1], (long long)rule_limit(c->rules, LIMIT_lrn_channels));
 }
 
@@ -382,7 +385,7 @@ void rule_block_factor(RuleCheck *c)
         const int n = by ? value_ints(by, f) : 0;
         for (int k = 0; k < n; k++) {
             if (rule_block_factor_is(f[k])) continue;
-            rule_broken(c, c->op->loc, "%s by %lld", c->op->name, (long long)f[k]);
+            rule_broken(c, op_loc(c->op), "%s by %lld", op_name(c->op), (long long)f[k]);
             return;
         }
     }

@@ -7,11 +7,11 @@
 void rule_bare_literal(RuleCheck *c)
 {
     for (int i = 0; i < c->op->narg; i++)
-        for (int k = 0; k < c->op->arg[i].count; k++)
+        for (int k = 0; k < arg_count(&c->op->arg[i]); k++)
             if (c->op->arg[i].val[k]->bare)
                 rule_broken(c, arg_loc(c->op, &c->op->arg[i]),
-                            "%s: the literal of %s has no type", c->op->name,
-                            c->op->arg[i].name);
+                            "%s: the literal of %s has no type", op_name(c->op),
+                            arg_name(&c->op->arg[i]));
 }
 
 void rule_missing_argument(RuleCheck *c)
@@ -25,14 +25,14 @@ void rule_missing_argument(RuleCheck *c)
     };
     for (size_t i = 0; i < COUNT(needed); i++)
         if (needed[i].op == c->op->kind && !op_find_arg(c->op, needed[i].param))
-            rule_broken(c, c->op->loc, "%s without %s", c->op->name,
+            rule_broken(c, op_loc(c->op), "%s without %s", op_name(c->op),
                         param_names[needed[i].param]);
 }
 
 void rule_missing_name(RuleCheck *c)
 {
     if (c->op->nout && !op_has_name(c->op))
-        rule_broken(c, c->op->loc, "%s %s has no name attribute", c->op->name,
+        rule_broken(c, op_loc(c->op), "%s %s has no name attribute", op_name(c->op),
                     c->op->out[0]->name);
 }
 
@@ -80,7 +80,7 @@ static bool visit_names(void *ctx, const Op *op)
     for (int i = 0; i < op->nout; i++) {
         if (!rule_name_taken(op->out[i]->name)) continue;
         c->left = is_result(op->out[i]) ? interface_names : NULL;
-        rule_broken(c, op->loc, "a %s is called %s", c->left ? "result" : "value",
+        rule_broken(c, op_loc(op), "a %s is called %s", c->left ? "result" : "value",
                     op->out[i]->name);
     }
     c->left = NULL;
@@ -92,7 +92,7 @@ void rule_names(RuleCheck *c)
     c->left = interface_names;
     for (int i = 0; i < c->func->body->nparam; i++)
         if (rule_name_taken(c->func->body->param[i]->name))
-            rule_broken(c, c->func->body->param[i]->loc, "an input is called %s",
+            rule_broken(c, value_loc(c->func->body->param[i]), "an input is called %s",
                         c->func->body->param[i]->name);
     c->left = NULL;
     func_read(c->func, visit_names, c);
@@ -109,7 +109,7 @@ void rule_conv_bias(RuleCheck *c)
 {
     const Value *bias = op_value(c->op, P_bias);
     if (in_text(c, bias))
-        rule_broken(c, c->op->loc, "conv: the bias %s is spelled out in the text",
+        rule_broken(c, op_loc(c->op), "conv: the bias %s is spelled out in the text",
                     bias->name ? bias->name : "");
 }
 
@@ -121,7 +121,7 @@ void rule_inline_constant(RuleCheck *c)
         size_t n;
         if (!in_text(c, v) || v->type->dtype != DT_FP16 || !v->type->shape.rank) continue;
         if (shape_count(&v->type->shape, &n) && n > 1)
-            rule_broken(c, c->op->loc, "%s: %s is a constant of %zu elements in the text",
-                        c->op->name, param_names[sides[i]], n);
+            rule_broken(c, op_loc(c->op), "%s: %s is a constant of %zu elements in the text",
+                        op_name(c->op), param_names[sides[i]], n);
     }
 }

@@ -13,9 +13,11 @@ typedef struct {
 static bool rule_weight_visit(void *ctx, const Op *op)
 {
     const EachConst *e = ctx;
-    for (int i = 0; i < op->attrs.count; i++) e->fn(e->ctx, op->attrs.at[i].val);
+    Attr one;
+    const Attrs attrs = op_attrs(op, &one);
+    for (int i = 0; i < attrs.count; i++) e->fn(e->ctx, attrs.at[i].val);
     for (int i = 0; i < op->narg; i++)
-        for (int k = 0; k < op->arg[i].count; k++)
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
             if (!op->arg[i].val[k]->name && op->arg[i].val[k]->lit)
                 e->fn(e->ctx, op->arg[i].val[k]->lit);
     return true;
@@ -99,16 +101,18 @@ static void check_record(RuleCheck *c, const Const *k)
     if (!weight_data(k->file, &aside, k->loc, k->offset, k->type->dtype, n)) {
         const char *text = aside.text.s ? strstr(aside.text.s, "error: ") : NULL;
         const char *said = text ? text + strlen("error: ") : "the record cannot be read";
-        rule_broken(c, c->op->loc, "%.*s", (int)strcspn(said, "\n"), said);
+        rule_broken(c, op_loc(c->op), "%.*s", (int)strcspn(said, "\n"), said);
     }
     diag_free(&aside);
 }
 
 void rule_weight_record(RuleCheck *c)
 {
-    for (int i = 0; i < c->op->attrs.count; i++) check_record(c, c->op->attrs.at[i].val);
+    Attr one;
+    const Attrs attrs = op_attrs(c->op, &one);
+    for (int i = 0; i < attrs.count; i++) check_record(c, attrs.at[i].val);
     for (int i = 0; i < c->op->narg; i++)
-        for (int k = 0; k < c->op->arg[i].count; k++) {
+        for (int k = 0; k < arg_count(&c->op->arg[i]); k++) {
             const Value *v = c->op->arg[i].val[k];
             if (!v->name && v->lit) check_record(c, v->lit);
         }
@@ -117,13 +121,13 @@ void rule_weight_record(RuleCheck *c)
 /* ---- compressed -------------------------------------------------------------------------- */
 
 /* Rules about an operation as such: that it is there breaks them. */
-void rule_present(RuleCheck *c) { rule_broken(c, c->op->loc, "%s", c->op->name); }
+void rule_present(RuleCheck *c) { rule_broken(c, op_loc(c->op), "%s", op_name(c->op)); }
 
 /* Blockwise folds on both chips without a stream for it, int8 on the one without a stream for
  * int8. */
 void rule_stream(RuleCheck *c)
 {
-    rule_broken(c, c->op->loc, "%s is expanded to fp16 before it is read", c->op->name);
+    rule_broken(c, op_loc(c->op), "%s is expanded to fp16 before it is read", op_name(c->op));
 }
 
 /* One palette a group: the tables of ios16 are single ones. */
@@ -151,7 +155,8 @@ void rule_grouped_palettes(RuleCheck *c)
     if (!palettes_are_grouped(c->op)) return;
     const Value *w = op_value(c->op, P_weight);
     c->left = value_at_hand(w) ? NULL : "its bytes are not at hand";
-    rule_broken(c, c->op->loc, "%s: the weight %s has a palette a group", c->op->name, w->name);
+    rule_broken(c, op_loc(c->op), "%s: the weight %s has a palette a group", op_name(c->op),
+                w->name);
     c->left = NULL;
 }
 
@@ -166,6 +171,6 @@ void rule_lut_rows(RuleCheck *c)
     if (!s || !out || s->rank != out->rank + 2 || !out->rank || s->dim[0] <= 0) return;
     int64_t rows = out->dim[0] / s->dim[0];
     if (s->dim[0] > 1 && rows < ROWS)
-        rule_broken(c, c->op->loc, "one palette for %lld rows, fewer than %d", (long long)rows,
-                    ROWS);
+        rule_broken(c, op_loc(c->op), "one palette for %lld rows, fewer than %d",
+                    (long long)rows, ROWS);
 }

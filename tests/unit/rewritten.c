@@ -48,20 +48,21 @@ static bool put_statement(void *ctx, Op *op)
     for (int i = 0; i < op->nout; i++)
         buf_printf(l->out, "%s%s %s", i ? ", " : "  ", type_text(&l->scratch, op->out[i]->type),
                    op->out[i]->name);
-    buf_printf(l->out, " = %s", op->name);
+    buf_printf(l->out, " = %s", op_name(op));
     if (op->opset) buf_printf(l->out, "<%s>", opset_text((Opset)op->opset));
     for (int i = 0; i < op->narg; i++) {
-        buf_printf(l->out, "%s%s =", i ? ", " : "(", op->arg[i].name);
-        for (int k = 0; k < op->arg[i].count; k++) {
+        buf_printf(l->out, "%s%s =", i ? ", " : "(", arg_name(&op->arg[i]));
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             buf_putc(l->out, ' ');
             put_value(l, op->arg[i].val[k]);
         }
     }
     buf_puts(l->out, op->narg ? ")\n" : "()\n");
-    for (int i = 0; i < op->nblock; i++)
-        for (int k = 0; k < op->block[i]->nresult; k++)
+    for (int i = 0; i < op_nblock(op); i++)
+        for (int k = 0; k < op_block(op, i)->nresult; k++)
             buf_printf(l->out, "    block %d yields %s\n", i,
-                       op->block[i]->result[k]->name ? op->block[i]->result[k]->name : "?");
+                       op_block(op, i)->result[k]->name ? op_block(op, i)->result[k]->name
+                                                        : "?");
     l->lines++;
     return true;
 }

@@ -39,9 +39,10 @@ static Module *read_text(Diag *d)
 
 static bool same_values(const Arg *a, const Arg *b)
 {
-    if (a->count != b->count || a->tuple != b->tuple || strcmp(a->name, b->name) != 0)
+    if (arg_count(a) != arg_count(b) || a->tuple != b->tuple
+        || strcmp(arg_name(a), arg_name(b)) != 0)
         return false;
-    for (int i = 0; i < a->count; i++)
+    for (int i = 0; i < arg_count(a); i++)
         if (a->val[i] != b->val[i] && !(a->val[i]->lit && b->val[i]->lit == a->val[i]->lit))
             return false;
     return true;
@@ -50,7 +51,8 @@ static bool same_values(const Arg *a, const Arg *b)
 /* Beside the name, which is the copy's own. */
 static int other_attrs(const Op *op)
 {
-    return op->attrs.count - (attr_get(&op->attrs, "name") != NULL);
+    Attr one;
+    return op_attrs(op, &one).count - (op_attr(op, "name") != NULL);
 }
 
 static void check_copy(const Op *op, const Op *made)
@@ -58,15 +60,16 @@ static void check_copy(const Op *op, const Op *made)
     assert_int_equal(op->kind, made->kind);
     assert_int_equal(op->opset, made->opset);
     assert_int_equal(op->keep, made->keep);
-    assert_int_equal(op->loc.at, made->loc.at);
+    assert_int_equal(op_loc(op).at, op_loc(made).at);
     assert_int_equal(op->narg, made->narg);
     for (int i = 0; i < op->narg; i++) assert_true(same_values(&op->arg[i], &made->arg[i]));
     assert_int_equal(other_attrs(op), other_attrs(made));
     assert_int_equal(op_has_name(op), op_has_name(made));
-    for (int i = 0; i < op->attrs.count; i++)
-        if (strcmp(op->attrs.at[i].name, "name") != 0)
-            assert_true(
-                const_equal(op->attrs.at[i].val, attr_get(&made->attrs, op->attrs.at[i].name)));
+    Attr one;
+    const Attrs attrs = op_attrs(op, &one);
+    for (int i = 0; i < attrs.count; i++)
+        if (strcmp(attrs.at[i].name, "name") != 0)
+            assert_true(const_equal(attrs.at[i].val, op_attr(made, attrs.at[i].name)));
     assert_int_equal(op->nout, made->nout);
     for (int i = 0; i < op->nout; i++) {
         assert_true(type_equal(op->out[i]->type, made->out[i]->type));
@@ -74,7 +77,7 @@ static void check_copy(const Op *op, const Op *made)
         assert_ptr_equal(made->out[i]->def, made);
         assert_int_equal(made->out[i]->index, i);
     }
-    assert_int_equal(op->nblock, made->nblock);
+    assert_int_equal(op_nblock(op), op_nblock(made));
 }
 
 static void test_every_piece(void **state)
@@ -103,8 +106,8 @@ static void test_blocks(void **state)
     Module *m = read_text(&d);
     Block *body = module_main(m)->body;
     const Op *loop = body->last->prev, *made = op_clone(loop, body, NULL, NULL, NULL);
-    for (int i = 0; i < loop->nblock; i++) {
-        const Block *was = loop->block[i], *is = made->block[i];
+    for (int i = 0; i < op_nblock(loop); i++) {
+        const Block *was = op_block(loop, i), *is = op_block(made, i);
         assert_int_equal(was->nparam, is->nparam);
         assert_int_equal(was->nresult, is->nresult);
         for (const Op *a = was->first, *b = is->first; a; a = a->next, b = b->next) {

@@ -70,8 +70,8 @@ static void put_model(Place *p, const Buf *program)
 }
 
 /* main<CoreML6>() { type(arg = name) -> out of fp16; } -> (result); */
-static void put_op(Place *p, const char *key, const char *name, const char *use,
-                   const char *out, const char *result)
+static void put_wide_op(Place *p, const char *key, const char *name, const char *use,
+                        const char *out, const char *result, int nargs, int nouts)
 {
     Buf b = { 0 };
     const size_t entry = pb_begin(&b, 2);
@@ -84,20 +84,31 @@ static void put_op(Place *p, const char *key, const char *name, const char *use,
     pb_put_string(&b, 2, result);
     const size_t op = pb_begin(&b, 3);
     pb_put_string(&b, 1, name);
-    const size_t arg = pb_begin(&b, 2);
-    pb_put_string(&b, 1, "x");
-    const size_t list = pb_begin(&b, 2), binding = pb_begin(&b, 1);
-    pb_put_string(&b, 1, use);
-    pb_end(&b, binding);
-    pb_end(&b, list);
-    pb_end(&b, arg);
-    const size_t named = pb_begin(&b, 3);
-    pb_put_string(&b, 1, out);
-    const size_t type = pb_begin(&b, 2), tensor = pb_begin(&b, 1);
-    pb_put_number(&b, 1, 10);
-    pb_end(&b, tensor);
-    pb_end(&b, type);
-    pb_end(&b, named);
+    for (int i = 0; i < nargs; i++) {
+        const size_t arg = pb_begin(&b, 2);
+        char name_of[16];
+        snprintf(name_of, sizeof name_of, i ? "x%d" : "x", i);
+        pb_put_string(&b, 1, name_of);
+        const size_t list = pb_begin(&b, 2);
+        if (nargs == 1) {
+            const size_t binding = pb_begin(&b, 1);
+            pb_put_string(&b, 1, use);
+            pb_end(&b, binding);
+        }
+        pb_end(&b, list);
+        pb_end(&b, arg);
+    }
+    for (int i = 0; i < nouts; i++) {
+        const size_t named = pb_begin(&b, 3);
+        char name_of[16];
+        snprintf(name_of, sizeof name_of, i ? "%s%d" : "%s", out, i);
+        pb_put_string(&b, 1, name_of);
+        const size_t type = pb_begin(&b, 2), tensor = pb_begin(&b, 1);
+        pb_put_number(&b, 1, 10);
+        pb_end(&b, tensor);
+        pb_end(&b, type);
+        pb_end(&b, named);
+    }
     pb_end(&b, op);
     pb_end(&b, block);
     pb_end(&b, spec);
@@ -105,6 +116,21 @@ static void put_op(Place *p, const char *key, const char *name, const char *use,
     pb_end(&b, entry);
     put_model(p, &b);
     buf_free(&b);
+}
+
+static void put_op(Place *p, const char *key, const char *name, const char *use,
+                   const char *out, const char *result)
+{
+    put_wide_op(p, key, name, use, out, result, 1, 1);
+}
+
+static void a_statement_has_an_end(void **state)
+{
+    Place *p = *state;
+    put_wide_op(p, "CoreML6", "many", "y", "y", "y", 0, OP_RESULTS + 1);
+    expect_path_error(p, at(p, "m.mlmodel"), "a statement has too many results");
+    put_wide_op(p, "CoreML6", "many", "y", "y", "y", OP_ARGS + 1, 1);
+    expect_path_error(p, at(p, "m.mlmodel"), "a statement has too many arguments");
 }
 
 static void references_lead_backwards_only(void **state)
@@ -306,6 +332,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(cut_anywhere_is_one_error),
         TEST(changed_bytes_do_no_harm),
+        TEST(a_statement_has_an_end),
         TEST(references_lead_backwards_only),
         TEST(an_undefined_result_is_named),
         TEST(nesting_has_a_bound),

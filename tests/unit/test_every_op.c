@@ -134,18 +134,20 @@ static void put_arguments(Text *t, const Op *op, Opset o)
 {
     for (int i = 0; i < op->narg; i++) {
         const Arg *arg = &op->arg[i];
-        buf_printf(&t->call, "%s%s = %s", i ? ", " : "", arg->name, arg->tuple ? "(" : "");
-        for (int k = 0; k < arg->count; k++) {
+        buf_printf(&t->call, "%s%s = %s", i ? ", " : "", arg_name(arg), arg->tuple ? "(" : "");
+        for (int k = 0; k < arg_count(arg); k++) {
             if (k) buf_puts(&t->call, ", ");
             put_value(t, op_param_of(&ops[op->kind], arg->param), arg->val[k], o);
         }
         buf_puts(&t->call, arg->tuple ? ")" : "");
     }
     buf_puts(&t->call, ")[");
-    for (int i = 0; i < op->attrs.count; i++) {
-        if (!strcmp(op->attrs.at[i].name, "name")) continue;
-        buf_printf(&t->call, "%s = ", op->attrs.at[i].name);
-        put_lit(&t->call, op->attrs.at[i].val);
+    Attr one;
+    const Attrs attrs = op_attrs(op, &one);
+    for (int i = 0; i < attrs.count; i++) {
+        if (!strcmp(attrs.at[i].name, "name")) continue;
+        buf_printf(&t->call, "%s = ", attrs.at[i].name);
+        put_lit(&t->call, attrs.at[i].val);
         buf_puts(&t->call, ", ");
     }
 }
@@ -171,7 +173,7 @@ static bool results_of(Arena *a, Diag *d, const Parts *p, Buf *types, Buf *names
     Module *m = read_text(a, d, whole_text(a, p, "tensor<fp32, []> y0", "y0"));
     if (!m) return false;
     Op *op = module_main(m)->body->last;
-    Builder b = builder_at(op->parent, NULL, d, op->loc);
+    Builder b = builder_at(op->parent, NULL, d, op_loc(op));
     bool ok = build_infer(&b, "y", op);
     for (int i = 0; ok && i < op->nout; i++) {
         ok = op->out[i]->type->kind == TY_TENSOR;
@@ -224,7 +226,7 @@ static const char *program_text(Arena *a, const Seed *s, const OpInfo *info, con
 
 static bool put_name(void *ctx, Op *op)
 {
-    if (op->kind != OP_const) buf_printf(ctx, " %s", op->name);
+    if (op->kind != OP_const) buf_printf(ctx, " %s", op_name(op));
     return true;
 }
 

@@ -147,17 +147,19 @@ static bool open_case(Case *c, const OpInfo *row)
     c->m = module_new();
     c->f = func_new(c->m, "main", module_main(c->from)->opset);
     Builder b = builder_at(c->f->body, NULL, &c->diag, (Loc){ 0 });
-    Arg arg[MAX_PARAM];
+    Arg own[MAX_PARAM];
+    BuildArg arg[MAX_PARAM];
     for (int i = 0; i < op->narg; i++) {
-        const Param *p = op_param(row, op->arg[i].name);
-        arg[i] = op->arg[i];
-        arg_reserve(c->m, &arg[i], op->arg[i].count);
-        for (int k = 0; k < arg[i].count; k++) {
+        const Param *p = op_param(row, arg_name(&op->arg[i]));
+        own[i] = op->arg[i];
+        arg_reserve(c->m, &own[i], arg_count(&op->arg[i]));
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             const Value *v = op->arg[i].val[k];
-            arg_put(&arg[i], k,
+            arg_put(&own[i], k,
                     may_be_float(c, p, v) ? as_input(c, &b, p, v)
                                           : value_literal(c->m, v->lit, (Loc){ 0 }));
         }
+        arg[i] = arg_given(&own[i]);
     }
     c->last = build_op(&b, "y", op->kind, arg, op->narg);
     if (c->diag.errors) fail_msg("%s: %s", row->name, c->diag.text.s);
@@ -187,8 +189,8 @@ static void run_op(Case *c, const Op *op)
     Tensor *out = NEW_ARRAY(&c->arena, MAX_RESULT, Tensor);
     assert_true(call_of_op(call, op, &c->arena, &c->diag));
     for (int i = 0; i < op->narg; i++) {
-        const Param *p = op_param(call->info, op->arg[i].name);
-        for (int k = 0; k < op->arg[i].count; k++) {
+        const Param *p = op_param(call->info, arg_name(&op->arg[i]));
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             const Value *v = op->arg[i].val[k];
             const Tensor *t = values_get(&c->value_of, v);
             if (t) call->p[p - call->info->param].v[k].val = t;

@@ -453,13 +453,15 @@ static void joining_files_changes_values_alone(void **state)
     for (Op *op = module_main(l.m)->body->first; op; op = op->next) {
         op_set_name(l.m, op, "another");
         const Const *name = const_string(&l.m->arena, "another");
-        attr_set(l.m, &op->attrs, "name", NULL);
-        attr_set(l.m, &op->attrs, "name", name);
-        assert_string_equal(op->attrs.at[op->attrs.count - 1].name, "name");
+        op_set_attr(l.m, op, "name", NULL);
+        op_set_attr(l.m, op, "name", name);
+        Attr one;
+        const Attrs attrs = op_attrs(op, &one);
+        assert_string_equal(attrs.at[attrs.count - 1].name, "name");
     }
     assert_true(weights_join(l.m, &p.d));
     for (const Op *op = module_main(l.m)->body->first; op; op = op->next) {
-        assert_ptr_equal(op->out[0]->lit, attr_get(&op->attrs, "val"));
+        assert_ptr_equal(op->out[0]->lit, op_attr(op, "val"));
         assert_string_equal(op_said_name(op), "another");
     }
     unload(&l);

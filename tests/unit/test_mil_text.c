@@ -329,6 +329,32 @@ static void rejected_syntax_is_refused_at_its_place(void **state)
     arena_free(&a);
 }
 
+/* How many arguments and results a statement may have; one more of either is refused there. */
+static void a_statement_has_an_end(void **state)
+{
+    (void)state;
+    for (int more = 0; more < 2; more++)
+        for (int args = 0; args < 2; args++) {
+            const int n = (args ? OP_ARGS : OP_RESULTS) + more;
+            Buf b = { 0 }, out = { 0 };
+            Diag d = { 0 };
+            buf_puts(&b, "program(1.3)\n{\n    func main<ios18>(int32 x) {\n");
+            for (int i = 0; i < (args ? 1 : n); i++)
+                buf_printf(&b, "%sint32 y%d", i ? ", " : "", i);
+            buf_puts(&b, " = many(");
+            for (int i = 0; i < (args ? n : 1); i++)
+                buf_printf(&b, "%sa%d = x", i ? ", " : "", i);
+            buf_puts(&b, ");\n    } -> (x);\n}\n");
+            assert_int_equal(again(&d, "text", b.s, b.len, &out), !more);
+            if (more)
+                expect_says(&d, args ? "a statement has 1000 arguments at the most"
+                                     : "a statement has 65535 results at the most");
+            buf_free(&b);
+            buf_free(&out);
+            diag_free(&d);
+        }
+}
+
 /* ---- literals ---------------------------------------------------------------------------- */
 
 static void one_literal_is_read_alone(void **state)
@@ -430,9 +456,9 @@ static void shared_constants_are_changed_one_at_a_time(void **state)
     assert_non_null(m);
     Op *a = m->first->body->first;
     assert_ptr_equal(a->out[0]->lit, a->next->out[0]->lit);
-    attr_set(m, &a->attrs, "val", const_bool(&m->arena, true));
-    attr_set(m, &a->attrs, "more", const_bool(&m->arena, true));
-    attr_set(m, &a->next->attrs, "val", NULL);
+    op_set_attr(m, a, "val", const_bool(&m->arena, true));
+    op_set_attr(m, a, "more", const_bool(&m->arena, true));
+    op_set_attr(m, a->next, "val", NULL);
     mil_print(m, &out);
     assert_non_null(strstr(out.s, "a = const()[more = bool(true), name = string(\"a\"), "
                                   "val = bool(true)];"));
@@ -443,7 +469,7 @@ static void shared_constants_are_changed_one_at_a_time(void **state)
     module_free(m);
 }
 
-/* Of inline literals too, each of which keeps its own place; a float that fp16 has not is shared
+/* Of inline literals too, which stand somewhere as arguments; a float that fp16 has not is shared
  * by none, since warnings show where it stands. */
 static void inline_literals_are_shared(void **state)
 {
@@ -462,13 +488,18 @@ static void inline_literals_are_shared(void **state)
     Module *m = mil_read(&d, &src, NULL);
     assert_non_null(m);
     const Op *a = m->first->body->first, *b = a->next, *c = b->next, *e = c->next;
-    const Value *low = op_value(b, P_alpha), *same = op_value(c, P_alpha);
-    assert_ptr_equal(low->lit, same->lit);
-    assert_int_equal(low->loc.at, strstr(text, "fp32(0x1p-1)") - text);
-    assert_int_equal(same->loc.at, strstr(strchr(strstr(text, "1e9"), ';'), "fp32(0x") - text);
-    assert_int_equal(same->loc.len, strlen("fp32(0x1p-1)"));
-    assert_ptr_not_equal(op_value(b, P_beta)->lit, op_value(c, P_beta)->lit);
-    assert_ptr_equal(op_value(a, P_dtype)->lit, op_value(e, P_dtype)->lit);
+    const Arg *low = op_find_arg(b, P_alpha), *same = op_find_arg(c, P_alpha);
+    assert_ptr_equal(low->val[0], same->val[0]);
+    assert_int_equal(arg_loc(b, low).at, strstr(text, "fp32(0x1p-1)") - text);
+    assert_int_equal(arg_loc(c, same).at,
+                     strstr(strchr(strstr(text, "1e9"), ';'), "fp32(0x") - text);
+    assert_int_equal(arg_loc(c, same).len, strlen("fp32"));
+    const Value *high = op_value(b, P_beta), *other = op_value(c, P_beta);
+    assert_ptr_not_equal(high->lit, other->lit);
+    assert_int_equal(value_loc(high).at, strstr(text, "fp32(1e9)") - text);
+    assert_int_equal(value_loc(high).len, strlen("fp32(1e9)"));
+    assert_true(value_loc(other).at > value_loc(high).at);
+    assert_ptr_equal(op_value(a, P_dtype), op_value(e, P_dtype));
     assert_string_equal(value_string(op_value(e, P_dtype)), "fp32");
     assert_string_equal(value_string(op_value(e->next, P_dtype)), "int32");
     module_free(m);
@@ -487,6 +518,7 @@ int main(void)
         cmocka_unit_test(random_programs_come_back),
         cmocka_unit_test(real_programs_come_back),
         cmocka_unit_test(rejected_syntax_is_refused_at_its_place),
+        cmocka_unit_test(a_statement_has_an_end),
         cmocka_unit_test(one_literal_is_read_alone),
         cmocka_unit_test(made_literals_print_in_runs),
         cmocka_unit_test(a_large_text_is_mapped),

@@ -41,7 +41,7 @@ static Module *read_case(Arena *a, Diag *d, const Case *c)
 static bool put_name(void *ctx, Op *op)
 {
     Buf *b = ctx;
-    if (op->kind != OP_const) buf_printf(b, "%s%s", b->len ? " " : "", op->name);
+    if (op->kind != OP_const) buf_printf(b, "%s%s", b->len ? " " : "", op_name(op));
     return true;
 }
 

@@ -82,8 +82,8 @@ static void put_program(Buf *b, const OpInfo *op)
 static void fill_values(const Example *e, Call *c, const Op *op)
 {
     for (int i = 0; i < op->narg; i++) {
-        const Param *p = op_param(c->info, op->arg[i].name);
-        for (int k = 0; k < op->arg[i].count; k++) {
+        const Param *p = op_param(c->info, arg_name(&op->arg[i]));
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             const Value *v = op->arg[i].val[k];
             Tensor *values = v->def ? values_get(&e->values, v->def->out[0]) : NULL;
             if (values) c->p[p - c->info->param].v[k].val = &values[v->index];

@@ -33,8 +33,7 @@ static void spare_bits_of_a_literal_are_zero(void **state)
         file_unmap(&m);
 
         Module *module = must_read(p, at(p, "a.mil"));
-        Const *c = (Const *)(uintptr_t)attr_get(&module->first->body->first->next->attrs,
-                                                "val");
+        Const *c = (Const *)(uintptr_t)op_attr(module->first->body->first->next, "val");
         BlobWriter *b = blob_create(&p->a, &p->d, at(p, "w.bin"));
         uint64_t offset;
         *(unsigned char *)(uintptr_t)((const char *)c->data + bytes.n
@@ -472,7 +471,7 @@ static void a_cut_weight_file_is_one_error(void **state)
         Module *m = must_read(p, at(p, "a.mil"));
         for (const Op *op = m->first->body->first; op; op = op->next) {
             Tensor t;
-            if (const_tensor(attr_get(&op->attrs, "val"), &p->d, &t)) tensor_free(&t);
+            if (const_tensor(op_attr(op, "val"), &p->d, &t)) tensor_free(&t);
         }
         assert_int_equal(p->d.errors + p->d.fails, 1);
         expect_says(&p->d, "the file has");
@@ -519,7 +518,7 @@ static void weights_that_are_links_are_followed_when_asked(void **state)
         if (!m) fail_msg("%s", p->d.text.s);
         Tensor t;
         const Op *last = m->first->body->last;
-        assert_true(const_tensor(attr_get(&last->attrs, "val"), &p->d, &t));
+        assert_true(const_tensor(op_attr(last, "val"), &p->d, &t));
         assert_true(tensor_float(&t, 19) == 2.0);
         tensor_free(&t);
         module_free(m);

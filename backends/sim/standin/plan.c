@@ -111,15 +111,15 @@ static Id block_operations(Id self, Sel sel)
     return object_autorelease(all);
 }
 
-static bool is_const(const Op *op) { return !strcmp(op->name, "const"); }
+static bool is_const(const Op *op) { return !strcmp(op_name(op), "const"); }
 
 static Id operation_name(Id self, Sel sel)
 {
     const Op *op = ((Piece *)self)->of;
     char name[200];
     (void)sel;
-    snprintf(name, sizeof name, "%s.%s", opset_text(op->parent->func->opset), op->name);
-    return object_autorelease(standin_string(is_const(op) ? op->name : name));
+    snprintf(name, sizeof name, "%s.%s", opset_text(op->parent->func->opset), op_name(op));
+    return object_autorelease(standin_string(is_const(op) ? op_name(op) : name));
 }
 
 static Id operation_outputs(Id self, Sel sel)
@@ -140,10 +140,10 @@ static Id operation_blocks(Id self, Sel sel)
     const Op *op = p->of;
     Id item[8];
     (void)sel;
-    if (op->nblock > (int)COUNT(item)) standin_abort("more than %zu blocks", COUNT(item));
-    for (int i = 0; i < op->nblock; i++)
-        item[i] = standin_plan_piece(&plan_block_class, p->plan, op->block[i]);
-    return object_autorelease(standin_array((size_t)op->nblock, item));
+    if (op_nblock(op) > (int)COUNT(item)) standin_abort("more than %zu blocks", COUNT(item));
+    for (int i = 0; i < op_nblock(op); i++)
+        item[i] = standin_plan_piece(&plan_block_class, p->plan, op_block(op, i));
+    return object_autorelease(standin_array((size_t)op_nblock(op), item));
 }
 
 static Id value_name(Id self, Sel sel)
