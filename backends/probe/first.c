@@ -15,6 +15,7 @@ typedef struct {
     int nweight;
     Engine *engine; /* NULL: it does not open, and why says so */
     const char *why;
+    const char *text; /* of the model; NULL: the one below */
     Id model;
     char *dir; /* of the model's files */
     bool loaded;
@@ -80,7 +81,7 @@ static bool first_make(FirstTrial *t, const char *text)
 static bool first_compiled(FirstTrial *t)
 {
     Trouble why;
-    if (!first_make(t, program)) return false;
+    if (!first_make(t, t->text ? t->text : program)) return false;
     if (engine_compile(t->engine, &t->arena, t->model, &why)) return true;
     first_say(t, FIRST_UNKNOWN, "it does not compile: %s", trouble_text(&t->arena, &why));
     return false;
@@ -104,6 +105,23 @@ static bool read_layout(FirstTrial *t, Layout *l)
         return true;
     first_say(t, FIRST_UNKNOWN, "%s", why ? why : "no layout");
     return false;
+}
+
+/* A text of this process alone, which nobody has compiled. */
+static const char *own_text(FirstTrial *t)
+{
+    const char *at = strstr(program, "3500.14.1");
+    return arena_printf(&t->arena, "%.*s%ld%s", (int)(at - program), program, (long)getpid(),
+                        at + strlen("3500.14.1"));
+}
+
+static void end_model(FirstTrial *t)
+{
+    if (t->loaded) engine_unload(t->engine, &t->arena, t->model, NULL);
+    temp_tree_end(t->dir);
+    if (t->model) objc_drop(t->engine->objc, &t->model);
+    t->loaded = false;
+    t->dir = NULL;
 }
 
 /* ---- trials ------------------------------------------------------------------------------ */
@@ -289,13 +307,14 @@ static bool first_fill(FirstTrial *t, Id surface, const Port *p)
     return base != NULL;
 }
 
-static FirstVerdict first_look(FirstTrial *t, Id surface, const Port *p)
+/* Whether element i is `each` times i. */
+static FirstVerdict first_look(FirstTrial *t, Id surface, const Port *p, double each)
 {
     void *base = engine_lock(t->engine, surface, SURFACE_READ);
     if (!base) return first_say(t, FIRST_UNKNOWN, "the result's surface cannot be read");
     FirstVerdict v = first_say(t, FIRST_HOLDS, "%d elements are right", ALL);
     for (int i = ALL - 1; i >= 0; i--) {
-        const double got = f16_to_double(*first_element(base, p, i)), want = 1.5 * i;
+        const double got = f16_to_double(*first_element(base, p, i)), want = each * i;
         if (!(fabs(got - want) <= 0.5))
             v = first_say(t, FIRST_DIFFERS, "element %d is %g, and should be %g", i, got, want);
     }
@@ -303,34 +322,125 @@ static FirstVerdict first_look(FirstTrial *t, Id surface, const Port *p)
     return v;
 }
 
-static FirstVerdict first_run(FirstTrial *t, const Layout *l, const Id *in, const Id *out)
+static bool first_run(FirstTrial *t, const Layout *l, const Id *in, const Id *out)
 {
     Trouble why;
     Objc *o = t->engine->objc;
     Id request = engine_request_new(t->engine, l, in, out);
-    if (!request) return first_say(t, FIRST_DIFFERS, "the framework does not take the request");
-    const bool ok = engine_run(t->engine, &t->arena, t->model, request, &why);
+    const bool ok = request && engine_run(t->engine, &t->arena, t->model, request, &why);
+    if (!request) first_say(t, FIRST_DIFFERS, "the framework does not take the request");
+    else if (!ok)
+        first_say(t, FIRST_DIFFERS, "it does not run: %s", trouble_text(&t->arena, &why));
     objc_drop(o, &request);
-    return ok ? first_look(t, out[0], &l->out[0])
-              : first_say(t, FIRST_DIFFERS, "it does not run: %s",
-                          trouble_text(&t->arena, &why));
+    return ok;
+}
+
+static bool first_ports(FirstTrial *t, Layout *l)
+{
+    if (!read_layout(t, l)) return false;
+    if (l->nin == 2 && l->nout == 1 && first_fits(&l->in[0]) && first_fits(&l->in[1])
+        && first_fits(&l->out[0]))
+        return true;
+    first_say(t, FIRST_UNKNOWN, "the ports are others than the program's");
+    return false;
+}
+
+typedef struct {
+    Id in[2], out[1]; /* in the layout's order */
+} FirstSurfaces;
+
+static bool first_surfaces(FirstTrial *t, const Layout *l, FirstSurfaces *s)
+{
+    for (int i = 0; i < 2; i++) s->in[i] = engine_surface_new(t->engine, &l->in[i]);
+    s->out[0] = engine_surface_new(t->engine, &l->out[0]);
+    if (first_fill(t, s->in[0], &l->in[0]) && first_fill(t, s->in[1], &l->in[1]) && s->out[0])
+        return true;
+    first_say(t, FIRST_UNKNOWN, "no surface, or it cannot be locked");
+    return false;
+}
+
+static void first_drop(FirstTrial *t, FirstSurfaces *s)
+{
+    for (int i = 0; i < 2; i++) objc_drop(t->engine->objc, &s->in[i]);
+    objc_drop(t->engine->objc, &s->out[0]);
 }
 
 static FirstVerdict try_result(FirstTrial *t)
 {
     Layout l;
-    Id in[2], out[1];
-    if (!read_layout(t, &l)) return FIRST_UNKNOWN;
-    if (l.nin != 2 || l.nout != 1 || !first_fits(&l.out[0]))
-        return first_say(t, FIRST_UNKNOWN, "the ports are others than the program's");
-    for (int i = 0; i < 2; i++) in[i] = engine_surface_new(t->engine, &l.in[i]);
-    out[0] = engine_surface_new(t->engine, &l.out[0]);
+    FirstSurfaces s;
     FirstVerdict v = FIRST_UNKNOWN;
-    if (!first_fill(t, in[0], &l.in[0]) || !first_fill(t, in[1], &l.in[1]) || !out[0])
-        first_say(t, v, "no surface, or it cannot be locked");
-    else v = first_run(t, &l, in, out);
-    for (int i = 0; i < 2; i++) objc_drop(t->engine->objc, &in[i]);
-    objc_drop(t->engine->objc, &out[0]);
+    if (!first_ports(t, &l)) return v;
+    if (first_surfaces(t, &l, &s))
+        v = first_run(t, &l, s.in, s.out) ? first_look(t, s.out[0], &l.out[0], 1.5)
+                                          : FIRST_DIFFERS;
+    first_drop(t, &s);
+    return v;
+}
+
+/* ---- surfaces that are result and input -------------------------------------------------- */
+
+static int place_of_a(const Layout *l) { return !strcmp(l->in[0].name, "a") ? 0 : 1; }
+
+/* What was the result is a then, and r - b is i. */
+static FirstVerdict look_again(FirstTrial *t, FirstTrial *next, const Layout *l, Id *in,
+                               const Id *out)
+{
+    if (!first_run(next, l, in, out)) return FIRST_DIFFERS;
+    return first_look(t, out[0], &l->out[0], 1.0);
+}
+
+static FirstVerdict try_turns(FirstTrial *t)
+{
+    Layout l;
+    FirstSurfaces s;
+    FirstVerdict v = FIRST_UNKNOWN;
+    if (!first_ports(t, &l)) return v;
+    const int a = place_of_a(&l);
+    if (l.in[a].row != l.out[0].row || l.in[a].bytes != l.out[0].bytes)
+        return first_say(t, FIRST_DIFFERS, "a result lies otherwise than an input");
+    if (first_surfaces(t, &l, &s)) {
+        v = FIRST_DIFFERS;
+        if (first_run(t, &l, s.in, s.out)) {
+            const Id was = s.in[a];
+            s.in[a] = s.out[0];
+            s.out[0] = was;
+            v = look_again(t, t, &l, s.in, s.out);
+        }
+    }
+    first_drop(t, &s);
+    return v;
+}
+
+/* Another program of the same meaning, loaded beside the first. */
+static FirstVerdict hand_on(FirstTrial *t, FirstTrial *next)
+{
+    Layout l, k;
+    FirstSurfaces s, u;
+    FirstVerdict v = FIRST_UNKNOWN;
+    if (!first_ports(t, &l) || !first_ports(next, &k)) return v;
+    const bool ok = first_surfaces(t, &l, &s);
+    if (first_surfaces(next, &k, &u) && ok) {
+        Id in[2] = { u.in[0], u.in[1] };
+        in[place_of_a(&k)] = s.out[0];
+        v = first_run(t, &l, s.in, s.out) ? look_again(t, next, &k, in, u.out) : FIRST_DIFFERS;
+    }
+    first_drop(t, &s);
+    first_drop(t, &u);
+    return v;
+}
+
+static FirstVerdict try_handed_on(FirstTrial *t)
+{
+    FirstTrial next = { .diag = t->diag,
+                        .engine = t->engine,
+                        .why = t->why,
+                        .text = own_text(t),
+                        .said = t->said,
+                        .room = t->room };
+    const FirstVerdict v = hand_on(t, &next);
+    end_model(&next);
+    arena_free(&next.arena);
     return v;
 }
 
@@ -390,14 +500,10 @@ static FirstVerdict try_unloading_twice(FirstTrial *t)
 
 /* ---- errors ------------------------------------------------------------------------------ */
 
-/* A text of this process alone, which nobody has compiled. */
 static FirstVerdict try_codes(FirstTrial *t)
 {
     Trouble load, unloading;
-    const char *at = strstr(program, "3500.14.1");
-    const char *own = arena_printf(&t->arena, "%.*s%ld%s", (int)(at - program), program,
-                                   (long)getpid(), at + strlen("3500.14.1"));
-    if (!first_make(t, own) || !file_remove_tree(t->dir)) return FIRST_UNKNOWN;
+    if (!first_make(t, own_text(t)) || !file_remove_tree(t->dir)) return FIRST_UNKNOWN;
     t->loaded = engine_load(t->engine, &t->arena, t->model, &load);
     if (t->loaded) return first_say(t, FIRST_DIFFERS, "it loads");
     if (engine_unload(t->engine, &t->arena, t->model, &unloading))
@@ -426,15 +532,6 @@ int first_find(const char *name)
     for (int i = 0; i < (int)COUNT(rows); i++)
         if (!strcmp(rows[i].is.name, name)) return i;
     return -1;
-}
-
-static void end_model(FirstTrial *t)
-{
-    if (t->loaded) engine_unload(t->engine, &t->arena, t->model, NULL);
-    temp_tree_end(t->dir);
-    if (t->model) objc_drop(t->engine->objc, &t->model);
-    t->loaded = false;
-    t->dir = NULL;
 }
 
 FirstVerdict first_try(int i, Diag *d, char *said, size_t room)

@@ -551,6 +551,9 @@ static Flag neural_evaluate(NeuralModel *m, const Request *r, Id *error)
     if (!neural_match(r->in, r->in_index, p->in, p->nin, in, error)
         || !neural_match(r->out, r->out_index, p->out, p->nout, out, error))
         return 0;
+    for (int i = 0; i < p->nin; i++)
+        if (in[i]->was_result && fault("result-kept")) return processing_failed(error, 0x1d);
+    for (int i = 0; i < p->nout; i++) out[i]->was_result = true;
     take_all(in, p->nin, true);
     take_all(out, p->nout, true);
     bool ok = compiled_run(m->loaded, (int)r->procedure, in, out, &why);

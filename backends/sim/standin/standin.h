@@ -143,6 +143,7 @@ typedef struct {
     unsigned char *base;
     size_t mapped, bytes, row;
     int readers, writers, users; /* locks of the processor; uses by the engine */
+    bool was_result;
 } Surface;
 extern Class surface_class;
 /* The engine's own access; false: the processor holds a lock. */

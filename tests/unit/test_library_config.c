@@ -1,0 +1,140 @@
+/* test_library_config.c -- the public library's options, its messages, and the language through it. */
+#include "library_bench.h"
+
+/* ---- options and messages ---------------------------------------------------------------- */
+
+static void test_options(void **state)
+{
+    static const struct {
+        const char *name, *value, *says;
+    } wrong[] = {
+        { "tarket", "m1", "there is no option tarket; did you mean target?" },
+        { "zzzzzzzz", "m1", "there is no option zzzzzzzz" },
+        { "io", "fp8", "io takes auto|fp16|fp32, not 'fp8'" },
+        { "io", "fp16|fp32", "io takes auto|fp16|fp32, not 'fp16|fp32'" },
+        { "target", NULL, "target needs CHIP[,OS]" },
+        { "W", NULL, "W needs [no-]NAME" },
+        { "W", "error=missing-weight", "did you mean missing-weights?" },
+        { "W", "no-qqqqqqqqqqqq",
+          "there is no warning or rule called qqqqqqqqqqqq; anec --list-rules" },
+    };
+    anec_config *c = anec_config_new();
+    anec_error e;
+    (void)state;
+    for (size_t i = 0; i < COUNT(wrong); i++)
+        refused(anec_config_set(c, wrong[i].name, wrong[i].value, &e), ANEC_USAGE, &e,
+                wrong[i].says);
+    assert_int_equal(anec_config_set(c, "quiet", NULL, &e), ANEC_OK);
+    assert_string_equal(e.text, "");
+    anec_config_free(c);
+}
+
+/* What does not go with the model, or with other options. */
+static void test_usage(void **state)
+{
+    static const struct {
+        const char *name, *value, *says;
+    } wrong[] = {
+        { "target", "m99", "there is no target m99" },
+        { "profile", "none", "--profile goes with --target" },
+        { "missing-weights", "one",
+          "--missing-weights takes random, random:SEED or zero, not 'one'" },
+        { "missing-weights", "random:x", "not 'random:x'" },
+    };
+    Bench t;
+    (void)state;
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        open_bench(&t, "ref");
+        GOOD(&t, anec_config_set(t.config, wrong[i].name, wrong[i].value, &t.error));
+        refused(anec_load_text(t.device, text, strlen(text), NULL, &t.model, &t.error),
+                ANEC_USAGE, &t.error, wrong[i].says);
+        assert_null(t.model);
+        assert_int_equal(t.said.len, 0);
+        close_bench(&t);
+    }
+    open_bench(&t, "ref");
+    refused(anec_load(t.device, "model.onnx", &t.model, &t.error), ANEC_USAGE, &t.error,
+            "by its name");
+    refused(anec_load(t.device, "-", &t.model, &t.error), ANEC_USAGE, &t.error,
+            "the standard input");
+    GOOD(&t, anec_config_set(t.config, "set", "a=1", &t.error));
+    refused(anec_load(t.device, "a.mil", &t.model, &t.error), ANEC_USAGE, &t.error,
+            "--set is for .anedsl");
+    close_bench(&t);
+}
+
+static void test_messages(void **state)
+{
+    static const char bad[] =
+        "program(1.3)\n{\n    func main<ios18>(tensor<fp32, [2]> x) {\n"
+        "        tensor<fp32, [3]> y = relu(x = x)[name = string(\"y\")];\n    } -> (y);\n}\n";
+    Bench t;
+    (void)state;
+    open_bench(&t, "ref");
+    refused(anec_load_text(t.device, bad, strlen(bad), NULL, &t.model, &t.error), ANEC_WRONG,
+            &t.error, "<text>:4:");
+    assert_non_null(strstr(t.said.s, "2 <text>:4:"));
+    assert_non_null(strstr(t.said.s, "error: "));
+    assert_non_null(strstr(t.said.s, "^")); /* the caret */
+    t.said.len = 0;
+    refused(anec_load(t.device, "none.mil", &t.model, &t.error), ANEC_WORLD, &t.error,
+            "none.mil");
+    assert_true(!strncmp(t.said.s, "3 error: ", 9));
+    close_bench(&t);
+}
+
+/* ---- the language ------------------------------------------------------------------------ */
+
+static void stages(void *ctx, const char *name) { buf_printf(ctx, "%s ", name); }
+
+static void test_language(void **state)
+{
+    Bench t;
+    Buf seen = { 0 };
+    anec_tensor p;
+    (void)state;
+    open_bench(&t, "cpu");
+    anec_config_stages(t.config, stages, &seen);
+    GOOD(&t, anec_config_set(t.config, "from", "anedsl", &t.error));
+    GOOD(&t, anec_config_set(t.config, "target", "m4", &t.error));
+    GOOD(&t, anec_config_set(t.config, "set", "width=4", &t.error));
+    GOOD(&t, anec_load_text(t.device, dsl, strlen(dsl), NULL, &t.model, &t.error));
+    assert_string_equal(seen.s, "load verify compile ");
+    GOOD(&t, anec_compile(t.model, NULL, &t.kernel, &t.error));
+    assert_string_equal(anec_port(t.kernel, ANEC_INPUT, 0, &p), "x");
+    assert_int_equal(p.shape[1], 4);
+    assert_string_equal(p.dtype, "fp32"); /* m4's boundary */
+    anec_free(t.kernel), anec_model_free(t.model);
+    GOOD(&t, anec_config_set(t.config, "io", "fp16", &t.error));
+    GOOD(&t, anec_load_text(t.device, dsl, strlen(dsl), NULL, &t.model, &t.error));
+    GOOD(&t, anec_compile(t.model, "main", &t.kernel, &t.error));
+    assert_string_equal(anec_fact(t.kernel, "io"), "fp16");
+    /* An array of the type that the program itself declares is rounded. */
+    const float x[4 * 32] = { 1.0f / 3 };
+    const anec_tensor own = { "fp32", 4, { 1, 4, 1, 32 }, (void *)(uintptr_t)x, sizeof x };
+    anec_tensor got;
+    double v;
+    const char *path = arena_printf(&arena, "%s/x.npy", top);
+    GOOD(&t, anec_tensor_save(t.config, &own, path, &t.error));
+    GOOD(&t, anec_tensor_read(t.kernel, "x", path, &got, &t.error));
+    assert_string_equal(got.dtype, "fp16");
+    assert_true(anec_doubles(&got, 0, 1, &v));
+    assert_float_equal(v, 0.333251953125, 0);
+    anec_tensor_free(&got);
+    GOOD(&t, anec_tensor_load(NULL, path, &got, &t.error)); /* as it is */
+    assert_string_equal(got.dtype, "fp32");
+    anec_tensor_free(&got);
+    buf_free(&seen);
+    close_bench(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_language),
+    };
+    return bench_main(tests, COUNT(tests));
+}
