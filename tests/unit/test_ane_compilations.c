@@ -105,6 +105,8 @@ static void test_hits_that_compile(void **state)
     (void)state;
     use_faults = "purge"; /* the programs of the test before */
     many(NULL, "119 programs, cache=recompiled", SPENT "what the system has compiled before");
+    use_faults = "purge,slow:110,no-selector:compiledModelExists"; /* where time alone tells */
+    many(NULL, "119 programs, cache=recompiled", SPENT "what the system has compiled before");
     use_faults = "";
     many(ours, "124 programs, cache=hit", "FAILED: InvalidMILProgram (all, by ANESIM_FAULT)");
     vault_is("vault of one");
