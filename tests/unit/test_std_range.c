@@ -62,6 +62,16 @@ static void want_sigmoid(Sum *o)
     for (int i = 0; i < N; i++) o->want[i] = sigmoid_of(o->in[0][i]);
 }
 
+static void want_relu6(Sum *o)
+{
+    for (int i = 0; i < N; i++) o->want[i] = fmin(fmax(o->in[0][i], 0), 6);
+}
+
+static void want_batch_norm(Sum *o)
+{
+    for (int i = 0; i < N; i++) o->want[i] = o->in[0][i] / sqrt(1 + 1e-5);
+}
+
 static void want_silu(Sum *o)
 {
     for (int i = 0; i < N; i++) o->want[i] = o->in[0][i] * sigmoid_of(o->in[0][i]);
@@ -323,6 +333,8 @@ static const Case cases[] = {
     { "conv2d", KERNEL "r = conv2d(a, reshape(w, [32, 32, 1, 1]))", "a", 1, 2, want_linear },
     { "attention", "r = attention(a, b, c, 2)", "c", 3, 8, want_attention },
     { "sigmoid", "r = sigmoid(a)", "a", 1, 1, want_sigmoid },
+    { "relu6", "r = relu6(a)", "a", 1, 0, want_relu6 },
+    { "BatchNorm", "layer n: BatchNorm(32); r = n(a)", "a", 1, 2, want_batch_norm },
     { "silu", "r = silu(a)", "a", 1, 1, want_silu },
     { "gelu", "r = gelu(a)", "a", 1, 1, want_gelu },
     { "gelu_tanh", "r = gelu_tanh(a)", "a", 1, 1, want_gelu_tanh },
@@ -336,7 +348,16 @@ static const char *const unswept[][2] = {
     { "per_feature", "a reshape" },
     { "split_heads", "a reshape and a transposition" },
     { "causal_mask", "0 and the number that excludes, no input" },
+    { "places", "0 and 1, of positions up to 2048" },
     { "Linear", "linear with a weight" },
+    { "Conv2d", "conv2d with a weight" },
+    { "max_pool2d", "picks one of what it is given" },
+    { "MaxPool2d", "max_pool2d" },
+    { "avg_pool2d", "the mean of a window by the op itself" },
+    { "AvgPool2d", "avg_pool2d" },
+    { "global_pool", "a mean, as `mean` over all axes is" },
+    { "Dropout", "its input" },
+    { "CachedAttention", "attention between four linear, sums with 0 and products with 1" },
     { "SwiGLU", "swiglu between three linear" },
     { "Attention", "attention between four linear" },
 };
