@@ -254,6 +254,8 @@ class File:
                 stop = self.t[stop + 1].match if self.t[stop + 1].text in ("(", "[") else stop + 1
             if self.t[stop].text == "(":
                 stop = self.t[stop].match
+                while self.t[stop + 1].text in ("->", ".", "(", "["):
+                    stop = self.t[stop + 1].match if self.t[stop + 1].text in ("(", "[") else stop + 2
             self.add("negate", t.start, self.t[stop].end, plain(self.source(t.end, self.t[stop].end)))
         if t.text in BINDS and self.is_binary(i):
             self.binary(i)

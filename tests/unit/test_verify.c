@@ -191,6 +191,79 @@ static void test_constants_in_another_type(void **state)
     diag_free(&d);
 }
 
+/* Constants of each kind, as long ones are made. */
+static int consts_of_each_kind(Module *m, Diag *d, const Const **all)
+{
+    static const InitKind inits[] = { INIT_FILL, INIT_NORMAL, INIT_UNIFORM };
+    static const DType types[] = { DT_FP32, DT_FP16, DT_INT32 }, from[] = { DT_FP32, DT_INT8 };
+    static unsigned char bytes[LONG * 4 + 1];
+    const char **words = arena_array(&m->arena, LONG, sizeof *words);
+    int n = 0;
+    for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)(i * 7 % 61);
+    for (int i = 0; i < LONG; i++) words[i] = arena_printf(&m->arena, "w%d", i);
+    for (size_t t = 0; t < COUNT(types); t++) {
+        const Type *type = type_tensor(&m->arena, types[t], SHAPE(LONG));
+        for (size_t k = 0; k < COUNT(inits) && dtype_is_float(types[t]); k++) {
+            Const *c = NEW(&m->arena, Const);
+            *c = (Const){ .type = type, .kind = CONST_INIT, .init = inits[k] };
+            c->a = 1.5, c->b = 3, c->seed = 9;
+            all[n++] = c;
+        }
+        for (size_t k = 0; k < COUNT(from); k++) { /* at any address */
+            Const *c = NEW(&m->arena, Const);
+            *c = (Const){ .type = type, .kind = CONST_FILE, .src = from[k] };
+            c->src_data = bytes + 1;
+            all[n++] = c;
+        }
+        all[n] = const_part(m, all[n - 1], 0, SHAPE(LONG)), n++;
+    }
+    Const *c = NEW(&m->arena, Const);
+    *c = (Const){ .type = type_tensor(&m->arena, DT_INT4, SHAPE(LONG)), .kind = CONST_FILE };
+    c->src = DT_INT4, c->src_data = bytes;
+    all[n++] = c;
+    all[n++] = const_data(&m->arena, type_tensor(&m->arena, DT_UINT4, SHAPE(LONG)), bytes);
+    all[n++] = const_data(&m->arena, type_tensor(&m->arena, DT_STRING, SHAPE(LONG)), words);
+    all[n++] = const_convert(m, all[0], DT_FP16, NULL, d);
+    all[n++] = const_convert(m, all[3], DT_FP16, NULL, d);
+    all[n++] = const_convert(m, all[6], DT_FP32, NULL, d);
+    return n;
+}
+
+/* Read in pieces, a constant of each kind has the elements that it has as a whole, and is equal
+ * to itself alone. */
+static void test_constants_in_pieces(void **state)
+{
+    (void)state;
+    enum { MOST = 32, CONVERTED = 3 }; /* the last ones, which may be of another's kind */
+    Module *m = module_new();
+    Diag d = { 0 };
+    const Const *all[MOST];
+    static char whole[LONG * 8], part[LONG * 8];
+    const int n = consts_of_each_kind(m, &d, all);
+    assert_true(n < MOST && !d.errors);
+    for (int i = 0; i < n; i++) {
+        const size_t bits = all[i]->type->dtype == DT_STRING
+                              ? 64
+                              : (size_t)dtypes[all[i]->type->dtype].bits;
+        assert_true(const_read(all[i], &d, 0, LONG, whole));
+        for (size_t first = 0; first < LONG; first += 102)
+            for (size_t k = 2; first + k <= LONG; k += 254) {
+                memset(part, 0x55, sizeof part);
+                assert_true(const_read(all[i], &d, first, k, part));
+                assert_memory_equal(part, whole + first * bits / 8, k * bits / 8);
+                assert_int_equal(part[k * bits / 8], 0x55);
+            }
+        Tensor t;
+        assert_true(const_tensor(all[i], &d, &t));
+        assert_memory_equal(t.data, whole, LONG * bits / 8);
+        tensor_free(&t);
+        for (int k = 0; k < n && i < n - CONVERTED && k < n - CONVERTED; k++)
+            assert_int_equal(const_equal(all[i], all[k]), i == k);
+    }
+    module_free(m);
+    diag_free(&d);
+}
+
 /* What a weight file holds is at hand while it is there, or while something stands in for
  * it. */
 static void test_constants_at_hand(void **state)
@@ -385,6 +458,7 @@ int main(void)
         cmocka_unit_test(test_use_outside_its_block),
         cmocka_unit_test(test_replacing_while_walking),
         cmocka_unit_test(test_constants_in_another_type),
+        cmocka_unit_test(test_constants_in_pieces),
         cmocka_unit_test(test_constants_at_hand),
         cmocka_unit_test(test_texts_of_types),
         cmocka_unit_test(test_packed_elements),
