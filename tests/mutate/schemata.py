@@ -162,7 +162,8 @@ class File:
 
     def same_at_bound(self, left, right, end):
         """A least or greatest, a difference or zero, by its form: where both are equal either does the same."""
-        rest = plain(self.text[end:end + 200])
+        bare = lambda x: re.sub(r"\((?:int|long|double|float|size_t|u?int\d+_t)\)", "", x)
+        left, right, rest = bare(left), bare(right), bare(plain(self.text[end:end + 200]))
         arms = re.match(r"\)? \? ([^?:;,]+?) : ([^?:;,]+?)\)*[;,]", " " + rest if rest[0] == "?" else rest)
         both = {left, right}
         if arms:

@@ -152,7 +152,8 @@ class Suites:
         return run
 
     def tests(self):
-        programs = sorted(glob.glob(self.tree + "/build/ane*") + glob.glob(self.tree + "/build/lib*.so"))
+        programs = glob.glob(self.tree + "/build/ane*") + glob.glob(self.tree + "/build/lib*.so")
+        programs = sorted(filter(os.path.isfile, programs))
         for u in self.units:
             yield from self.tests_of(u)
         for dirpath, _, names in sorted(os.walk(self.tree + "/tests/golden")):

@@ -630,10 +630,63 @@ static void two_writers_never_mix(void **state)
     assert_int_equal(entries(w->dir), 1);
 }
 
+/* What a process that is gone left, a day and more ago, and nothing else. */
+static void only_the_temporaries_of_the_dead_are_stale(void **state)
+{
+    World *w = *state;
+    enum { DAY = 24 * 60 * 60 };
+    const long alive = (long)getppid(), gone = (long)fork();
+    if (!gone) _exit(0);
+    assert_int_equal(waitpid((pid_t)gone, NULL, 0), gone);
+    const struct {
+        const char *format; /* with the number of a process */
+        long pid, age;
+        bool stale;
+    } names[] = {
+        { ".tmp-%ld-0123456789abcdef", gone, DAY + 9, true },
+        { ".tmp-%ld-0123456789abcdef", gone, 9 * DAY, true },
+        { ".tmp-%ld-0123456789abcdef", gone, DAY - 9, false },
+        { ".tmp-%ld-0123456789abcdef", gone, 0, false },
+        { ".tmp-%ld-0123456789abcdef", alive, 9 * DAY, false },
+        { ".tmp-%ld-0123456789abcdef", 0, 9 * DAY, false },
+        { ".tmp-00%ld-0123456789abcdef", 0, 9 * DAY, false },
+        { ".tmp-99999999999999999%ld-0123456789abcdef", gone, 9 * DAY, false },
+        { ".tmp-%ld-0123456789abcde", gone, 9 * DAY, false },
+        { ".tmp-%ld-0123456789abcdef0", gone, 9 * DAY, false },
+        { ".tmp-%ld-0123456789abcdeg", gone, 9 * DAY, false },
+        { ".tmp-%ld-0123456789ABCDEF", gone, 9 * DAY, false },
+        { ".tmp-%ld-0123456789abcdef.mil", gone, 9 * DAY, false },
+        { ".tmp-%ld+0123456789abcdef", gone, 9 * DAY, false },
+        { ".tmp-+%ld-0123456789abcdef", gone, 9 * DAY, false },
+        { ".tmp--%ld-0123456789abcdef", gone, 9 * DAY, false },
+        { ".tmp- %ld-0123456789abcdef", gone, 9 * DAY, false },
+        { ".tmp%ld-0123456789abcdef", gone, 9 * DAY, false },
+        { "tmp-%ld-0123456789abcdef", gone, 9 * DAY, false },
+        { "a.tmp-%ld-0123456789abcdef", gone, 9 * DAY, false },
+    };
+    for (size_t i = 0; i < COUNT(names); i++) {
+        char name[80];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        snprintf(name, sizeof name, names[i].format, names[i].pid);
+#pragma GCC diagnostic pop
+        const struct timespec at[2] = { { .tv_sec = time(NULL) - names[i].age },
+                                        { .tv_sec = time(NULL) - names[i].age } };
+        assert_false(temp_is_stale(w->dir, name)); /* it is not there */
+        put(in(w, name), "x");
+        assert_int_equal(utimensat(AT_FDCWD, in(w, name), at, 0), 0);
+        if (temp_is_stale(w->dir, name) != names[i].stale)
+            fail_msg("%s, %ld s old, is %sstale", name, names[i].age,
+                     names[i].stale ? "not " : "");
+        assert_int_equal(unlink(in(w, name)), 0);
+    }
+}
+
 int main(void)
 {
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
+        CASE(only_the_temporaries_of_the_dead_are_stale),
         CASE(a_mapping_ends_with_a_nul),
         CASE(what_is_no_file_is_not_mapped),
         CASE(stdin_is_read_up_to_a_bound),

@@ -55,6 +55,105 @@ static void programs_end_at_their_bounds(void **state)
     }
 }
 
+/* A word of a text that is too long for a message. */
+typedef struct {
+    int most; /* so much of it is said */
+    const char *before, *head, *fill, *tail, *after, *said_before, *said_after;
+} LongWord;
+
+#define IN_CONST(type)                                                                         \
+    "program(1.3)\n{\nfunc main<ios18>(bool b) {\n" type                                       \
+    " y = const()[name = string(\"y\"), val = " type "("
+#define ENDS ")];\n} -> (b);\n}\n"
+#define BARE                                                                                   \
+    "program(1.3)\n{\nfunc main<ios18>(tensor<fp32, [2]> x) {\ntensor<fp32, [2]> y = add(x = x, y = "
+
+static const LongWord long_words[] = {
+    { 40, "program(1.3)\n{\nfunc main<ios18>(tensor<fp16, [", "9", "9", "",
+      "]> b) {\n} -> (b);\n}\n", "error: ", " is not an extent" },
+    { 40, IN_CONST("int32"), "\"a", "b", "\"", ENDS, "error: ", " is not an element of int32" },
+    { 60, IN_CONST("int32"), "9", "8", "", ENDS, "error: ", " does not fit int32" },
+    { 60, IN_CONST("fp16"), "9", "8", "", ENDS, "warning: ", " is infinite in fp16" },
+    { 60, IN_CONST("int32"), "1.", "2", "", ENDS, "int32 wants a whole number, not ", "\n" },
+    { 20, "", "2", "1", "", ")\n{\nfunc main<ios18>(bool b) {\n} -> (b);\n}\n", "program(",
+      ") is not a version of MIL" },
+    { 40, BARE, "1.", "0", "", ")[name = string(\"y\")];\n} -> (y);\n}\n",
+      "warning: y = ", " has no type; read as fp32(" },
+    { 40, BARE, "1.", "0", "", ")[name = string(\"y\")];\n} -> (y);\n}\n",
+      " has no type; read as fp32(", ")" },
+};
+
+static void said_of_long_word(const LongWord *w, int n)
+{
+    Diag d = { 0 };
+    Buf word = { 0 }, text = { 0 }, want = { 0 };
+    buf_puts(&word, w->head);
+    while ((int)(word.len + strlen(w->tail)) < n) buf_puts(&word, w->fill);
+    buf_puts(&word, w->tail);
+    buf_printf(&text, "%s%s%s%s", *w->before ? "" : "program(", w->before, word.s, w->after);
+    buf_printf(&want, "%s%.*s%s", w->said_before, w->most, word.s, w->said_after);
+    is_read(&d, text.s);
+    if (!d.text.s || !strstr(d.text.s, want.s))
+        fail_msg("a word of %d: %s\nsays not: %s", n, d.text.s ? d.text.s : "nothing", want.s);
+    buf_free(&word);
+    buf_free(&text);
+    buf_free(&want);
+    diag_free(&d);
+}
+
+static void messages_have_the_beginning_of_long_words(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(long_words); i++)
+        for (int more = -1; more < 3; more++)
+            said_of_long_word(&long_words[i], long_words[i].most + more);
+}
+
+/* The first and the last character of each length, and what is beside them and none. */
+static void characters_end_at_their_bounds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        bool one;
+    } characters[] = {
+        { "\x7f", true },
+        { "\x80", false },
+        { "\xbf", false },
+        { "\xc1\xbf", false },
+        { "\xc2\x80", true },
+        { "\xc2\x7f", false },
+        { "\xc2\xc0", false },
+        { "\xdf\xbf", true },
+        { "\xe0\x9f\xbf", false },
+        { "\xe0\xa0\x80", true },
+        { "\xe1\x80\x80", true },
+        { "\xe0\xa0", false },
+        { "\xed\x9f\xbf", true },
+        { "\xed\xa0\x80", false },
+        { "\xed\xbf\xbf", false },
+        { "\xee\x80\x80", true },
+        { "\xef\xbf\xbf", true },
+        { "\xf0\x8f\xbf\xbf", false },
+        { "\xf0\x90\x80\x80", true },
+        { "\xf1\x80\x80\x80", true },
+        { "\xf4\x8f\xbf\xbf", true },
+        { "\xf4\x90\x80\x80", false },
+        { "\xf5\x80\x80\x80", false },
+        { "\xf4\x8f\xbf\x7f", false },
+        { "\xff", false },
+    };
+    for (size_t i = 0; i < COUNT(characters); i++) {
+        Diag d = { .quiet = true };
+        Buf b = { 0 };
+        buf_printf(&b, "// %s\n" PROGRAM("bool b", "", "b"), characters[i].bytes);
+        if (is_read(&d, b.s) != characters[i].one)
+            fail_msg("row %zu: %s", i, d.text.s ? d.text.s : "is read");
+        buf_free(&b);
+        diag_free(&d);
+    }
+}
+
 /* n messages, each the only field of the one before. */
 static const char *wrong_with_messages(int n)
 {
@@ -137,6 +236,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(programs_end_at_their_bounds),
+        cmocka_unit_test(messages_have_the_beginning_of_long_words),
+        cmocka_unit_test(characters_end_at_their_bounds),
         cmocka_unit_test(messages_are_nested_so_deep),
         cmocka_unit_test(a_profile_is_a_mebibyte),
         cmocka_unit_test(calls_end_at_their_bounds),
