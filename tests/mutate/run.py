@@ -345,7 +345,7 @@ def main():
     mutants = [m for m in planned(o.seed, o.count, found, alive) if m.path.startswith(o.only)]
     if not mutants:
         sys.exit(f"mutate: there is none in {o.only}")
-    suites.about([m.number for m in mutants])
+    suites.about(mutants, {path: [m.number for m in of] for path, of in found.items()})
     random.Random(o.seed).shuffle(mutants)
     print(f"mutate: {len(mutants)} mutants of seed {o.seed}", flush=True)
     by = collections.Counter()

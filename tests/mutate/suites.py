@@ -34,7 +34,7 @@ class Test:
 
     def __init__(self, name, run, files=()):
         self.name, self.run, self.files = name, run, files
-        self.seconds, self.passes, self.seen, self.kills = 0.0, False, b"", {}
+        self.seconds, self.passes, self.seen, self.kills, self.share = 0.0, False, b"", {}, {}
 
     def reaches(self, number):
         return number in self.seen if isinstance(self.seen, frozenset) else number < len(self.seen) and self.seen[number] != 0
@@ -201,7 +201,6 @@ class Suites:
             test.passes = self.meet(test, 0, 600, seen.name)
             test.seconds = time.time() - start
             test.seen = open(seen.name, "rb").read()
-        test.width = len(test.seen) - test.seen.count(0)
         self.now[key] = test.seconds, test.passes, zlib.compress(test.seen, 1)
 
     def key(self, test):
@@ -246,7 +245,7 @@ class Suites:
         self.every = [t for t in self.tests() if t.name in known]
         for t in self.every:
             of = known[t.name]
-            t.seconds, t.seen, t.width, t.passes = slower * of.seconds, of.seen, of.width, None
+            t.seconds, t.seen, t.share, t.passes = slower * of.seconds, of.seen, of.share, None
         self.ready()
 
     def ready(self):
@@ -255,10 +254,14 @@ class Suites:
         if os.getuid() == 0:
             shutil.chown(self.tree + "/build", "nobody")
 
-    def about(self, numbers):
-        """Only these mutants are asked for from here on: a process with less to it begins others sooner."""
+    def about(self, mutants, places):
+        """Only these mutants are asked for from here on: a process with less to it begins others sooner.
+        What a test reaches of all `places` of a file says how likely it sees a change there."""
+        files = {m.path: (min(places[m.path]), max(places[m.path]) + 1) for m in mutants}
         for t in self.every:
-            t.seen = frozenset(n for n in numbers if t.reaches(n))
+            reached = lambda a, b: (b - a - t.seen[a:b].count(0)) / (b - a)
+            t.share = {path: reached(*ends) for path, ends in files.items()}
+            t.seen = frozenset(m.number for m in mutants if t.reaches(m.number))
         self.known = self.now = {}
 
     def fails(self, test, mutant):
@@ -283,7 +286,7 @@ class Suites:
     def killer(self, m, budget):
         """The test that fails; None: it survives all that reach it, or as many as the budget of seconds has
         time for, the likeliest first, where one that is over ten times its own fails."""
-        cost = lambda t: (0.02 + t.seconds) * (100 + t.width) / (1 + 20 * t.kills.get(m.path, 0))
+        cost = lambda t: (0.02 + t.seconds) / (t.share.get(m.path, 1) ** 2 + 1e-3) / (1 + 20 * t.kills.get(m.path, 0))
         start = time.time()
         m.left = False
         for t in sorted(self.reaching(m), key=cost):
