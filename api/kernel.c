@@ -183,6 +183,21 @@ anec_status anec_compile_on(anec_model *model, anec_device *device, const char *
     return s;
 }
 
+/* The backends know a model's program again, so that it is compiled no second time. */
+anec_status anec_instance(anec_kernel *kernel, anec_kernel **out, anec_error *error)
+{
+    ApiCall c;
+    GIVEN(out);
+    *out = NULL;
+    GIVEN(kernel);
+    if (call_start(&c, kernel->model->device->config, error)) return call_status(&c);
+    anec_status s = call_enter(&c, kernel, false);
+    if (s) return s;
+    s = call_end(&c, true);
+    return s ? s
+             : anec_compile_on(kernel->model, kernel->device, kernel->func->name, out, error);
+}
+
 static void kernel_unload(anec_kernel *k)
 {
     Program *p = k->program;

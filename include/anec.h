@@ -244,6 +244,11 @@ anec_status anec_compile(anec_model *model, const char *function, anec_kernel **
  * comparison. */
 anec_status anec_compile_on(anec_model *model, anec_device *device, const char *function,
                             anec_kernel **out, anec_error *error);
+/* The same compiled program once more, with inputs, results, states and wires of its own: layers
+ * that are alike are one program with an instance each. On the engine it is compiled and loaded
+ * once for all of them; on the processor each has its own plan and memory. An instance does not
+ * need the kernel that it is of any more. */
+anec_status anec_instance(anec_kernel *kernel, anec_kernel **out, anec_error *error);
 /* What it takes when it runs is given back; the handle stays, and answers ANEC_UNLOADED. */
 anec_status anec_unload(anec_kernel *kernel, anec_error *error);
 void anec_free(anec_kernel *kernel); /* waits for a run that was started */

@@ -228,6 +228,7 @@ bool train_run(TrainJob *job, Diag *d)
                  && (job->dry || export_weights(&r));
     if (r.has_data) data_close(&r.data);
     if (r.has_eval) data_close(&r.eval);
+    for (int i = 0; i < r.programs.nparam; i++) rule_release(&r.programs.param[i]);
     rule_close(&r.rule);
     programs_close(&r.programs);
     if (r.from.path) checkpoint_close(&r.from);

@@ -54,7 +54,7 @@ static bool read_weight(TrainPrograms *e, int i, TrainParam *p)
     p->count = 1;
     for (int k = 0; k < t.rank; k++) p->count *= (size_t)t.shape[k];
     p->master = arena_array(&e->arena, p->count + 1, sizeof(float));
-    p->grad = arena_array(&e->arena, p->count + 1, sizeof(float));
+    p->grad = p->room = arena_array(&e->arena, p->count + 1, sizeof(float));
     bool ok = true;
     for (size_t k = 0; ok && k < p->count; k++) {
         double v;
@@ -220,17 +220,20 @@ static bool one_result(TrainPrograms *e, anec_kernel *kernel, const char *name, 
         && anec_doubles(&t, 0, 1, out);
 }
 
-static bool take_gradient(TrainPrograms *e, const TrainParam *p)
+/* One of fp32 is read where it is, unless it is to be added to others. */
+static bool take_gradient(TrainPrograms *e, TrainParam *p)
 {
     anec_tensor t;
     anec_error error;
     if (!programs_said(e, anec_result(e->kernel, p->gradient, &t, &error), &error))
         return false;
+    p->grad = p->room;
     if (!strcmp(t.dtype, "fp16") && t.bytes == 2 * p->count)
         f16_to_floats(t.data, p->grad, p->count);
-    else if (!strcmp(t.dtype, "fp32") && t.bytes == 4 * p->count)
-        memcpy(p->grad, t.data, t.bytes);
-    else bug("the gradient of %s is %zu bytes of %s", p->path, t.bytes, t.dtype);
+    else if (strcmp(t.dtype, "fp32") != 0 || t.bytes != 4 * p->count)
+        bug("the gradient of %s is %zu bytes of %s", p->path, t.bytes, t.dtype);
+    else if (e->job->set.at[SET_accum].count > 1) memcpy(p->grad, t.data, t.bytes);
+    else p->grad = t.data;
     return true;
 }
 

@@ -20,6 +20,8 @@ static const struct {
     { "lion", 1, true, "r = lion(w, g * scale, s0, lr, %1, %2, %d)" },
 };
 
+static const char *const scalars[RULE_NUMBERS] = { "lr", "c1", "c2", "scale", "step" };
+
 static bool optimizer_said(TrainRule *r, anec_status s, const anec_error *e)
 {
     if (s && diag_ok(r->diag)) return diag_fail(r->diag, "%s", e->text);
@@ -64,7 +66,6 @@ static void put_type(const TrainUpdate *u, Buf *b)
 
 static void put_program(const TrainRule *r, const TrainUpdate *u, Buf *b)
 {
-    static const char *const scalars[] = { "lr", "c1", "c2", "scale", "step" };
     if (r->file) buf_printf(b, "import \"%s\" as user\n", r->file);
     else buf_puts(b, "import \"std\"\n");
     buf_puts(b, "model main(w");
@@ -75,7 +76,7 @@ static void put_program(const TrainRule *r, const TrainUpdate *u, Buf *b)
         buf_printf(b, ", s%d", i);
         put_type(u, b);
     }
-    for (size_t i = 0; i < COUNT(scalars); i++) buf_printf(b, ", %s: fp32[]", scalars[i]);
+    for (int i = 0; i < RULE_NUMBERS; i++) buf_printf(b, ", %s: fp32[]", scalars[i]);
     buf_puts(b, ") -> next_w");
     for (int i = 0; i < r->states; i++) buf_printf(b, ", next_s%d", i);
     buf_puts(b, " {\n");
@@ -163,26 +164,88 @@ void rule_close(TrainRule *r)
     arena_free(&r->arena);
 }
 
-bool rule_prepare(TrainRule *r, TrainParam *p)
+static anec_tensor rule_tensor(const TrainParam *p, float *data)
 {
-    const bool may = r->file || rules[r->kind].decays;
-    const bool decays = may && (p->rank >= 2 || r->set->at[SET_decay_all].text);
-    for (TrainUpdate *u = r->first; u; u = u->next)
-        if (u->decays == decays && u->rank == p->rank
-            && !memcmp(u->shape, p->shape, (size_t)p->rank * sizeof *p->shape)) {
-            p->update = u;
-            return true;
-        }
-    TrainUpdate *u = NEW(&r->arena, TrainUpdate);
+    anec_tensor t = { .dtype = "fp32", .rank = p->rank, .data = data, .bytes = p->count * 4 };
+    memcpy(t.shape, p->shape, sizeof t.shape);
+    return t;
+}
+
+/* The names of a state and of what becomes of it; -1 is the weight. */
+static void rule_names(int state, char in[16], char out[24])
+{
+    if (state < 0) snprintf(in, 16, "w");
+    else snprintf(in, 16, "s%d", state);
+    snprintf(out, 24, "next_%s", in);
+}
+
+static float **rule_part(TrainParam *p, int state)
+{
+    return state < 0 ? &p->master : &p->state[state];
+}
+
+/* A part as it begins, and from then on as the run before has left it. */
+static bool wire_part(TrainRule *r, TrainParam *p, int state)
+{
+    char in[16], out[24];
+    anec_error e;
+    anec_tensor t = rule_tensor(p, *rule_part(p, state)), made;
+    rule_names(state, in, out);
+    const char *name;
+    for (int i = 0; (name = anec_port(p->own, ANEC_RESULT, i, &made)); i++)
+        if (!strcmp(name, out)
+            && (made.bytes != t.bytes || strcmp(made.dtype, "fp32") != 0))
+            return diag_error(r->diag, (Loc){ 0 },
+                              "the optimizer %s makes %s of the weight %s, which is not its shape",
+                              r->set->at[SET_optimizer].text, out, p->path);
+    return optimizer_said(r, anec_bind(p->own, in, &t, &e), &e)
+        && optimizer_said(r, anec_rewire(p->own, in, p->own, out, &e), &e);
+}
+
+static bool wire_all(TrainRule *r, TrainParam *p)
+{
+    anec_error e;
+    bool ok = true;
+    for (int i = -1; ok && i < r->states; i++) ok = wire_part(r, p, i);
+    for (int i = 0; ok && i < RULE_NUMBERS; i++) {
+        const anec_tensor one = { .dtype = "fp32", .data = &r->number[i], .bytes = 4 };
+        ok = optimizer_said(r, anec_bind(p->own, scalars[i], &one, &e), &e);
+    }
+    return ok;
+}
+
+static bool rule_compile(TrainRule *r, const TrainParam *p, bool decays, TrainUpdate **out)
+{
+    TrainUpdate *u = *out = NEW(&r->arena, TrainUpdate);
     *u = (TrainUpdate){ .next = r->first, .rank = p->rank, .decays = decays };
     memcpy(u->shape, p->shape, sizeof u->shape);
-    r->first = p->update = u;
+    r->first = u;
     r->programs++;
     Buf b = { 0 };
     put_program(r, u, &b);
     const bool ok = optimizer_load(r, &b, r->file ? r->name : NULL, &u->model, &u->kernel);
     buf_free(&b);
     return ok;
+}
+
+bool rule_prepare(TrainRule *r, TrainParam *p)
+{
+    anec_error e;
+    const bool may = r->file || rules[r->kind].decays;
+    const bool decays = may && (p->rank >= 2 || r->set->at[SET_decay_all].text);
+    TrainUpdate *u = r->first;
+    while (u
+           && (u->decays != decays || u->rank != p->rank
+               || memcmp(u->shape, p->shape, (size_t)p->rank * sizeof *p->shape) != 0))
+        u = u->next;
+    return (u || rule_compile(r, p, decays, &u))
+        && optimizer_said(r, anec_instance(u->kernel, &p->own, &e), &e) && wire_all(r, p);
+}
+
+void rule_release(TrainParam *p)
+{
+    anec_free(p->own);
+    p->own = NULL;
 }
 
 /* ---- a step ------------------------------------------------------------------------------ */
@@ -197,55 +260,23 @@ TrainStep rule_step(const TrainRule *r, double lr, uint64_t t, double factor)
                         .step = (float)t };
 }
 
-static anec_tensor tensor_of(const TrainParam *p, float *data)
-{
-    anec_tensor t = { .dtype = "fp32", .rank = p->rank, .data = data, .bytes = p->count * 4 };
-    memcpy(t.shape, p->shape, sizeof t.shape);
-    return t;
-}
-
-static bool take_back(TrainRule *r, const TrainParam *p, const char *name, float *to)
-{
-    anec_tensor t;
-    anec_error e;
-    if (!optimizer_said(r, anec_result(p->update->kernel, name, &t, &e), &e)) return false;
-    if (strcmp(t.dtype, "fp32") != 0 || t.bytes != p->count * 4)
-        return diag_error(r->diag, (Loc){ 0 },
-                          "the optimizer %s makes %s of the weight %s, which is not its shape",
-                          r->set->at[SET_optimizer].text, name, p->path);
-    memcpy(to, t.data, t.bytes);
-    return true;
-}
-
+/* Nothing is copied: the gradient is read where it is, and what was made stays where it was
+ * made. */
 bool rule_update(TrainRule *r, TrainParam *p, const TrainStep *h)
 {
-    TrainStep own = *h;
-    anec_tensor w = tensor_of(p, p->master), g = tensor_of(p, p->grad), s[MAX_STATES];
-    float *const number[] = { &own.lr, &own.correct1, &own.correct2, &own.factor, &own.step };
-    static const char *const scalar[] = { "lr", "c1", "c2", "scale", "step" };
-    anec_tensor one[COUNT(number)];
-    anec_input in[2 + MAX_STATES + COUNT(number)];
-    char name[MAX_STATES][16];
-    anec_run_options o = { .size = sizeof o };
+    const float now[RULE_NUMBERS] = { h->lr, h->correct1, h->correct2, h->factor, h->step };
+    const anec_tensor g = rule_tensor(p, p->grad);
+    const anec_input in = { .name = "g", .tensor = &g };
+    const anec_run_options o = { .size = sizeof o };
     anec_error e;
-    int n = 0;
-    in[n++] = (anec_input){ .name = "w", .tensor = &w };
-    in[n++] = (anec_input){ .name = "g", .tensor = &g };
-    for (int i = 0; i < r->states; i++) {
-        snprintf(name[i], sizeof name[i], "s%d", i);
-        s[i] = tensor_of(p, p->state[i]);
-        in[n++] = (anec_input){ .name = name[i], .tensor = &s[i] };
-    }
-    for (size_t i = 0; i < COUNT(number); i++) {
-        one[i] = (anec_tensor){ .dtype = "fp32", .data = number[i], .bytes = 4 };
-        in[n++] = (anec_input){ .name = scalar[i], .tensor = &one[i] };
-    }
-    if (!optimizer_said(r, anec_run_with(p->update->kernel, in, n, &o, &e), &e)) return false;
-    bool ok = take_back(r, p, "next_w", p->master);
-    for (int i = 0; ok && i < r->states; i++) {
-        char next[24];
-        snprintf(next, sizeof next, "next_s%d", i);
-        ok = take_back(r, p, next, p->state[i]);
+    memcpy(r->number, now, sizeof now);
+    bool ok = optimizer_said(r, anec_run_with(p->own, &in, 1, &o, &e), &e);
+    for (int i = -1; ok && i < r->states; i++) {
+        char name[16], next[24];
+        anec_tensor t;
+        rule_names(i, name, next);
+        ok = optimizer_said(r, anec_result(p->own, next, &t, &e), &e);
+        if (ok) *rule_part(p, i) = t.data;
     }
     return ok;
 }

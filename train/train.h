@@ -72,8 +72,10 @@ typedef struct {
     int rank;
     int64_t shape[ANEC_MAX_RANK];
     size_t count;
+    /* as they begin memory of the run's; after an update results of `own` */
     float *master, *grad, *state[MAX_STATES];
-    struct TrainUpdate *update;
+    float *room;      /* of a gradient that is no result of fp32, or has to be kept */
+    anec_kernel *own; /* of the program that updates weights of its shape, an instance */
 } TrainParam;
 
 /* ---- what tokens stand for ---------------------------------------------------------------- */
@@ -164,6 +166,8 @@ bool data_finite(TrainData *t);
 
 /* ---- rules ------------------------------------------------------------------------------- */
 
+enum { RULE_NUMBERS = 5 };
+
 typedef struct TrainUpdate TrainUpdate;
 struct TrainUpdate { /* compiled for the weights of one shape */
     TrainUpdate *next;
@@ -171,7 +175,7 @@ struct TrainUpdate { /* compiled for the weights of one shape */
     int64_t shape[ANEC_MAX_RANK];
     bool decays;
     anec_model *model;
-    anec_kernel *kernel;
+    anec_kernel *kernel; /* the instances are of it */
 };
 
 typedef struct {
@@ -183,6 +187,8 @@ typedef struct {
     int states, kind;
     TrainUpdate *first;
     int programs;
+    /* what a step is made with, which all instances are bound to: lr, c1, c2, scale, step */
+    float number[RULE_NUMBERS];
 } TrainRule;
 
 /* What a step is made with. */
@@ -192,7 +198,10 @@ typedef struct {
 
 bool rule_open(TrainRule *r, Diag *d, anec_device *host, const TrainSettings *s);
 void rule_close(TrainRule *r);
-bool rule_prepare(TrainRule *r, TrainParam *p); /* compiles what updates it */
+/* Compiles what updates a weight, where none of its shape was compiled before, and wires it: what
+ * it makes of weight and states is what it takes in its next run. r must stay where it is. */
+bool rule_prepare(TrainRule *r, TrainParam *p);
+void rule_release(TrainParam *p);
 bool rule_update(TrainRule *r, TrainParam *p, const TrainStep *h);
 TrainStep rule_step(const TrainRule *r, double lr, uint64_t t, double factor);
 

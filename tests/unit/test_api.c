@@ -287,6 +287,57 @@ static void test_fallback(void **state)
     close_bench(&t);
 }
 
+static void count_compiles(void *ctx, const char *name, int begins)
+{
+    *(int *)ctx += begins && !strcmp(name, "compile");
+}
+
+/* Two of one program, each with its own wires and results, which neither reads of the other; the
+ * engine's compiler is asked once. The first may go. */
+static void test_instances(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(backends); i++) {
+        Bench t;
+        anec_kernel *k;
+        int compiles = 0;
+        float w[6] = { 100, 100, 100, 100, 100, 100 };
+        set_machine("m1", "");
+        t = (Bench){ .x = { 0, 1, 2, 3, 4, 5 } };
+        anec_config *c = anec_config_new();
+        GOOD(&t, anec_config_set(c, "cache-dir", arena_printf(&arena, "%s/own%zu", top, i),
+                                 &t.error));
+        anec_config_phases(c, count_compiles, &compiles);
+        GOOD(&t, anec_open_with(backends[i], c, &t.device, &t.error));
+        GOOD(&t, anec_load_text(t.device, text, strlen(text), NULL, &t.model, &t.error));
+        GOOD(&t, anec_compile(t.model, NULL, &t.kernel, &t.error));
+        const int first = compiles;
+        GOOD(&t, anec_instance(t.kernel, &k, &t.error));
+        assert_int_equal(compiles, first);
+        if (!strcmp(backends[i], "ane")) assert_true(first > 0);
+        GOOD(&t, anec_bind(t.kernel, "w", FP32(t.x), &t.error));
+        GOOD(&t, anec_bind(t.kernel, "x", FP32(t.x), &t.error));
+        refused(anec_run(k, &t.error), ANEC_WRONG, &t.error, "input w");
+        GOOD(&t, anec_bind(k, "w", FP32(w), &t.error));
+        GOOD(&t, anec_bind(k, "x", FP32(t.x), &t.error));
+        GOOD(&t, anec_rewire(k, "w", k, "v", &t.error));
+        for (int n = 0; n < 3; n++) GOOD(&t, anec_run(k, &t.error));
+        GOOD(&t, anec_run(t.kernel, &t.error));
+        assert_float_equal(result(k, "v", 5), 115, 0);
+        assert_float_equal(result(t.kernel, "v", 5), 10, 0);
+        GOOD(&t, anec_unload(t.kernel, &t.error));
+        anec_kernel *none = t.kernel;
+        refused(anec_instance(t.kernel, &none, &t.error), ANEC_UNLOADED, &t.error,
+                "the kernel is unloaded");
+        assert_null(none);
+        GOOD(&t, anec_run(k, &t.error));
+        assert_float_equal(result(k, "v", 5), 120, 0);
+        anec_free(k);
+        close_bench(&t);
+        anec_config_free(c);
+    }
+}
+
 static void test_async(void **state)
 {
     Bench t;
@@ -392,7 +443,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_runs),     cmocka_unit_test(test_refused),
         cmocka_unit_test(test_no_shape), cmocka_unit_test(test_threads),
         cmocka_unit_test(test_fallback), cmocka_unit_test(test_async),
-        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_cut),      cmocka_unit_test(test_instances),
     };
     (void)argc;
     if (!access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1);

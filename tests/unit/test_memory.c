@@ -207,6 +207,7 @@ static anec_status compile_sim(void)
 {
     return anec_compile_on(t.weights, t.sim, NULL, &t.compiled, &t.e);
 }
+static anec_status make_instance(void) { return anec_instance(t.kernel, &t.compiled, &t.e); }
 static void free_compiled(void) { anec_free(t.compiled); }
 static anec_status run(void) { return anec_run(t.kernel, &t.e); }
 static anec_status run_heavy(void) { return anec_run(t.heavy, &t.e); }
@@ -274,6 +275,7 @@ static const struct Step {
     { "anec_compile", compile, free_compiled, true },
     { "anec_compile, weights", compile_weights, free_compiled, true },
     { "anec_compile_on, simulated", compile_sim, free_compiled, true },
+    { "anec_instance", make_instance, free_compiled, true },
     { "anec_run", run, NULL, true },
     { "anec_run, weights", run_heavy, NULL, true },
     { "anec_run, simulated", run_sim, NULL, true },

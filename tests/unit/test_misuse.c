@@ -109,6 +109,9 @@ static void test_null_in_calls_of_kernels(void **state)
     open_bench(b);
     anec_kernel *k = b->kernel;
     IS_NULL(b, anec_unload(NULL, &b->e), "kernel");
+    IS_NULL(b, anec_instance(NULL, &k, &b->e), "kernel");
+    k = b->kernel;
+    IS_NULL(b, anec_instance(k, NULL, &b->e), "out");
     IS_NULL(b, anec_bind(NULL, "x", &b->tensor, &b->e), "kernel");
     IS_NULL(b, anec_bind(k, NULL, &b->tensor, &b->e), "input");
     IS_NULL(b, anec_bind(k, "x", NULL, &b->e), "tensor");
