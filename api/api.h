@@ -28,6 +28,7 @@ struct anec_model {
     atomic_bool given_up;
     anec_device *device;
     Model m;
+    anec_model *of;     /* whose memory m.given is in, or NULL */
     const char *target; /* that it was compiled or rewritten for; NULL: it is as it was given */
     Declared *declared; /* by function */
     int ndeclared;
@@ -111,6 +112,16 @@ void kernel_release(anec_kernel *k);
 void join(anec_kernel *k);
 
 void describe_kernel(anec_kernel *k, char **out); /* what anec_how says from now on */
+
+/* ---- models (model.c) ---------------------------------------------------------------------- */
+
+/* A model of the text of another, whose given weights it goes on to use. */
+anec_model *model_again(anec_model *model);
+/* What follows once there is a text or a container; ends the call. */
+anec_status model_finish(anec_model *m, ApiCall *c, anec_status s, anec_model **out);
+void model_stage(const ApiCall *c, const char *name); /* begins */
+/* weights.c: inputs that stand for weights become what those are */
+void model_bake(anec_model *m);
 
 /* ---- tensors ----------------------------------------------------------------------------- */
 

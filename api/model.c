@@ -136,7 +136,7 @@ int anec_compile_only(const char *folder, char **answer)
 
 /* ---- models: loading --------------------------------------------------------------------- */
 
-static void model_stage(const ApiCall *c, const char *name)
+void model_stage(const ApiCall *c, const char *name)
 {
     Guard *g = guard_pause();
     if (c->config->stage) c->config->stage(c->config->stage_ctx, name);
@@ -201,6 +201,7 @@ static anec_status finish_with(anec_model *m, ApiCall *c, anec_status s, GradOpt
         grad->declared = m->m.dsl;
         if (!autodiff_module(m->m.module, grad, &c->d)) s = read_failed(&c->d);
     }
+    if (!s && m->m.baked) model_bake(m);
     if (!s) {
         keep_declared(m);
         s = model_retarget(m, c);
@@ -216,7 +217,7 @@ static anec_status finish_with(anec_model *m, ApiCall *c, anec_status s, GradOpt
     return s == ANEC_USAGE ? s : end;
 }
 
-static anec_status model_finish(anec_model *m, ApiCall *c, anec_status s, anec_model **out)
+anec_status model_finish(anec_model *m, ApiCall *c, anec_status s, anec_model **out)
 {
     return finish_with(m, c, s, NULL, out);
 }
@@ -287,6 +288,18 @@ static void copy_text(anec_model *m, const Model *from)
     m->m.src = (Source){ .name = m->m.path, .text = copy, .len = size };
     m->m.dsl = from->dsl;
     m->m.beside = from->beside;
+    m->m.given = from->given;
+    m->m.ngiven = from->ngiven;
+}
+
+/* A model of the text of another, whose given weights it goes on to use. */
+anec_model *model_again(anec_model *model)
+{
+    anec_model *m = model_new(model->device);
+    copy_text(m, &model->m);
+    m->of = model;
+    model->refs++;
+    return m;
 }
 
 anec_status anec_grad(anec_model *model, const char *names, int only, anec_model **out,
@@ -300,11 +313,10 @@ anec_status anec_grad(anec_model *model, const char *names, int only, anec_model
     if (model->device->given_up) return say(error, ANEC_WRONG, "the device was closed");
     if (call_start(&c, model->device->config, error)) return call_status(&c);
     GradOptions o = { .names = names, .only = only != 0 };
-    anec_model *m = model_new(model->device);
+    anec_model *m = model->m.container ? model_new(model->device) : model_again(model);
     anec_status s = ANEC_OK;
     model_stage(&c, "load");
     if (model->m.container) s = read_open(&m->m, c.config, &c.d, model->m.path);
-    else copy_text(m, &model->m);
     return finish_with(m, &c, s, &o, out);
 }
 
@@ -324,9 +336,9 @@ anec_status anec_step(anec_model *model, const anec_step_options *options, anec_
         return say(error, ANEC_WRONG,
                    "a step of training is made of an .anedsl, whose weights have paths");
     if (call_start(&c, model->device->config, error)) return call_status(&c);
-    anec_model *m = model_new(model->device);
+    anec_model *m = model_again(model);
     model_stage(&c, "load");
-    copy_text(m, &model->m);
+    m->m.baked = how.baked != 0;
     const char *function = how.function ? how.function : "main";
     m->m.promote = arena_strdup(&m->m.arena, function);
     GradOptions o = { .function = m->m.promote,
@@ -345,9 +357,11 @@ const char *anec_weight(const anec_model *step, int i, const char **input)
 void model_release(anec_model *m)
 {
     if (--m->refs) return;
+    anec_model *of = m->of;
     read_free(&m->m);
     device_release(m->device);
     mem_free(m);
+    if (of) model_release(of);
 }
 
 void anec_model_free(anec_model *model)

@@ -109,6 +109,9 @@ static anec_status read_dsl(Model *m, const anec_config *c, Diag *d)
                      .dir = m->dir ? m->dir : ".",
                      .follow_links = config_get(c, CONFIG_links)->count > 0,
                      .promote = m->promote,
+                     .promoted = m->promoted,
+                     .given = m->given,
+                     .ngiven = m->ngiven,
                      .weights = &m->weights };
     DslSet *list = NEW_ARRAY(&m->arena, set->count + 1, DslSet);
     if (opset->count) o.opset = opset_find(opset->text);

@@ -20,11 +20,15 @@ typedef struct {
     Source src;
     Mapped file;
     Module *module;
-    const Target *target; /* that an .anedsl is for where the options name none: its backend's;
+    const Target *target;  /* that an .anedsl is for where the options name none: its backend's;
                              NULL: generic */
-    const char *promote;  /* of an .anedsl: the model whose weights are inputs (frontend.h) */
-    DslWeights weights;   /* these */
-    const char *usage;    /* in the arena */
+    const char *promote;   /* of an .anedsl: the model whose weights are inputs (frontend.h) */
+    bool baked;            /* constants again once there are gradients */
+    const char *promoted;  /* those of them that are (frontend.h) */
+    DslWeights weights;    /* these */
+    const DslGiven *given; /* of an .anedsl: weights in place of its own */
+    int ngiven;
+    const char *usage; /* in the arena */
     Arena arena;
 } Model;
 

@@ -200,6 +200,8 @@ const char *name_nearest(const char *want, const char *const *candidates, size_t
 bool name_is_choice(const char *choices, const char *name); /* one of "a|b|c" */
 /* What follows the first name of a list "a,b"; NULL: nothing. */
 const char *list_next(const char *list);
+/* pattern, of n characters, in which * stands for any characters */
+bool name_matches(const char *pattern, size_t n, const char *name);
 
 /* ---- ptrmap: pointers by pointer, like values by interned name --------------------------- */
 

@@ -222,3 +222,20 @@ const char *list_next(const char *list)
     const char *comma = strchr(list, ',');
     return comma ? comma + 1 : NULL;
 }
+
+bool name_matches(const char *pattern, size_t n, const char *name)
+{
+    const char *end = pattern + n, *star = NULL, *again = NULL;
+    while (*name) {
+        if (pattern < end && *pattern == '*') {
+            star = pattern++;
+            again = name;
+        } else if (pattern < end && *pattern == *name) pattern++, name++;
+        else if (star) {
+            pattern = star + 1;
+            name = ++again;
+        } else return false;
+    }
+    while (pattern < end && *pattern == '*') pattern++;
+    return pattern == end;
+}

@@ -22,17 +22,26 @@ typedef struct {
     int count;
 } DslWeights;
 
+/* What a declared weight is, in place of what the program says. */
+typedef struct {
+    const char *path;
+    const Const *value;
+} DslGiven;
+
 typedef struct {
     const DslSet *set;
     int nset;
+    const DslGiven *given; /* a path that no weight of the program has is an error */
+    int ngiven;
     Opset opset; /* of the target: of the module made, and what calls of ops are checked
                     against; OPSET_IOS16 by default */
     /* imports and weight files are found below it; NULL: the folder of src */
     const char *dir;
     bool follow_links; /* --follow-links: these may be links that leave it */
-    /* The float weights of this model are inputs behind its own, no constants; they are told in
-     * *weights, in the module's arena and in the order of their paths. NULL: of none. */
+    /* The float weights of this model (*: of each) are inputs behind its own, no constants; they are
+     * told in *weights, in the module's arena and in the order of their paths. NULL: of none. */
     const char *promote;
+    const char *promoted; /* those alone that this list of patterns has; NULL: all */
     DslWeights *weights;
 } DslOptions;
 

@@ -238,7 +238,8 @@ static void compile_model(Lower *l, const Node *decl)
     f->loc = decl->loc;
     l->func = f;
     l->b = builder_at(f->body, NULL, l->diag, decl->loc);
-    l->promote = l->opt->promote && !strcmp(l->opt->promote, decl->name);
+    l->promote = l->opt->promote
+              && (*l->opt->promote == '*' || !strcmp(l->opt->promote, decl->name));
     l->model_path = strcmp(decl->name, "main") ? decl->name : "";
     Frame top = {
         .file = l->entry, .env = &l->entry->env, .what = decl->name, .path = "", .prefix = ""
@@ -306,6 +307,7 @@ static void compile_models(Lower *l)
     l->func = module_func(l->m, "main");
     l->b = builder_at(l->func->body, NULL, l->diag, main_model->loc);
     keep_weights(l, true);
+    if (diag_ok(l->diag)) check_given(l);
     if (diag_ok(l->diag)) tell_unread(l);
 }
 
@@ -342,6 +344,7 @@ Module *dsl_compile(Diag *d, const Source *src, const DslOptions *opt)
                ? l.opt->dir
                : file_dir(&l.arena, src->name && src->name[0] != '<' ? src->name : "x");
     l.set_used = NEW_ARRAY(&l.arena, l.opt->nset, bool);
+    l.given_used = NEW_ARRAY(&l.arena, l.opt->ngiven + 1, bool);
     bool ok = lower_compile(&l, src) && outer->errors + outer->fails == before;
     ptrmap_free(&l.made);
     arena_free(&l.arena);

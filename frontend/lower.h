@@ -189,7 +189,7 @@ typedef struct {
     const DslOptions *opt;
     const char *root; /* imports and weight files lie below it */
     File *files, *entry;
-    bool *set_used;
+    bool *set_used, *given_used;
     Frame *frame;
     Func *func;
     Builder b;
@@ -312,6 +312,7 @@ bool weight_promoted(const Lower *l, const Weight *w); /* it is an input */
 Value *weight_whole(Lower *l, Weight *w);              /* in the shape that was declared */
 void keep_weights(Lower *l, bool of_file); /* the declared ones that the function did not use */
 void set_weight_source(Lower *l, const Node *n);
+void check_given(Lower *l); /* weights that were given and are not declared */
 void tell_unread(Lower *l); /* tensors of `weights from` that no weight reads */
 
 /* lower_state.c */

@@ -150,24 +150,6 @@ Val builtin_stop(Lower *l, Loc loc, Val *a, int n)
 
 /* ---- weights ----------------------------------------------------------------------------- */
 
-/* * stands for any characters. */
-static bool grad_matches(const char *pattern, const char *path)
-{
-    const char *star = NULL, *again = NULL;
-    while (*path) {
-        if (*pattern == '*') {
-            star = pattern++;
-            again = path;
-        } else if (*pattern == *path) pattern++, path++;
-        else if (star) {
-            pattern = star + 1;
-            path = ++again;
-        } else return false;
-    }
-    while (*pattern == '*') pattern++;
-    return !*pattern;
-}
-
 /* Numbers in paths by their size: blocks.2 before blocks.10. */
 static int by_path(const void *a, const void *b)
 {
@@ -198,7 +180,7 @@ static Weight **grad_chosen(Lower *l, Loc loc, const Val *pattern, const char *w
     for (Weight *w = l->first_weight; w; w = w->next) {
         const bool here = w->of_file || w->pass == l->pass;
         if (here && w->value && dtype_is_float(w->value->type->dtype)
-            && (!pattern || grad_matches(pattern->u.s, w->path)))
+            && (!pattern || name_matches(pattern->u.s, strlen(pattern->u.s), w->path)))
             list[(*n)++] = w;
     }
     if (*n) qsort(list, (size_t)*n, sizeof(*list), by_path);

@@ -1,6 +1,7 @@
 /* lower_op.c -- operations: arguments meet the op's row, numbers become constants of the right
  * type. */
 #include "lower.h"
+#include "../ir/passes/promote.h"
 #include "grammar.h"
 
 #include <math.h>
@@ -395,18 +396,21 @@ static Val op_finish(OpCall *o)
     const Opset own = l->b.opset;
     l->b.opset = call_opset(o);
     Op *op = NULL;
+    Value *promoted = NULL;
     if (add_args(o)) {
         l->b.loc = lower_blame(l, o->loc);
-        op = build_op(&l->b, o->wish, (int)(o->info - ops), o->arg, o->narg);
-        if (l->b.opset != own) op->opset = (uint8_t)l->b.opset;
+        if (l->promote)
+            promoted = promoted_form(&l->b, o->wish, (int)(o->info - ops), o->arg, o->narg);
+        if (!promoted) op = build_op(&l->b, o->wish, (int)(o->info - ops), o->arg, o->narg);
+        if (op && l->b.opset != own) op->opset = (uint8_t)l->b.opset;
     }
     l->b.opset = own;
-    if (!op) return val_poison();
+    if (!op && !promoted) return val_poison();
     if (l->diag->errors + l->diag->fails != errors) {
         lower_notes(l, o->loc);
         return val_poison();
     }
-    return op_results(l, op);
+    return promoted ? val_tensor(promoted) : op_results(l, op);
 }
 
 static OpCall op_begin(Lower *l, Loc loc, const char *hint, const OpInfo *info)

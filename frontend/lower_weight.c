@@ -2,6 +2,7 @@
  * a rule or a place in a mapped file until its model is written or run. Wider numbers are
  * looked at once, for those that fp16 cannot hold. */
 #include "lower.h"
+#include "../ir/passes/promote.h"
 
 #include <string.h>
 
@@ -399,6 +400,35 @@ static const Const *choose_const(Lower *l, const Node *n, const Type *t, const c
     return NULL;
 }
 
+/* Which of the weights that are given from outside has this path; -1: none. */
+static int weight_given(const Lower *l, const char *path)
+{
+    for (int i = 0; i < l->opt->ngiven; i++)
+        if (!strcmp(l->opt->given[i].path, path)) return i;
+    return -1;
+}
+
+static const Const *given_const(Lower *l, const Node *n, const Type *t, int given)
+{
+    const Const *from = l->opt->given[given].value;
+    const Shape *s = &from->type->shape;
+    const char *path = l->opt->given[given].path;
+    l->given_used[given] = true;
+    if (!same_shape(l, n->loc, path, t, "what is given for it", s->rank, s->dim)
+        || !same_class(l, n->loc, path, t, "what is given for it", from->type->dtype))
+        return NULL;
+    return t->dtype == from->type->dtype ? from
+                                         : const_convert(l->m, from, t->dtype, path, l->diag);
+}
+
+void check_given(Lower *l)
+{
+    for (int i = 0; i < l->opt->ngiven; i++)
+        if (!l->given_used[i])
+            diag_error(l->diag, (Loc){ 0 }, "the program declares no weight %s, which is given",
+                       l->opt->given[i].path);
+}
+
 /* ---- declarations ------------------------------------------------------------------------ */
 
 static bool weight_type(Lower *l, const Node *n, const Type **out)
@@ -440,7 +470,8 @@ Val declare_weight(Lower *l, const Node *n)
     if (!weight_type(l, n, &t)) return val_poison();
     Weight *w = NEW(&l->arena, Weight);
     *w = (Weight){ .path = path, .loc = n->loc, .pass = l->pass, .of_file = !l->func };
-    w->value = choose_const(l, n, t, path);
+    const int given = weight_given(l, path);
+    w->value = given < 0 ? choose_const(l, n, t, path) : given_const(l, n, t, given);
     env_set(l, &l->weights, path, (Val){ .kind = V_NONE, .u.s = (const char *)(void *)w });
     if (l->last_weight) l->last_weight->next = w;
     else l->first_weight = w;
@@ -468,7 +499,9 @@ static Value *note_made(Lower *l, Weight *w, const Shape *s, Value *v)
 
 bool weight_promoted(const Lower *l, const Weight *w)
 {
-    return l->promote && w->value && dtype_is_float(w->value->type->dtype);
+    const char *some = l->opt->promoted;
+    return l->promote && w->value && dtype_is_float(w->value->type->dtype)
+        && (!some || promote_listed(some, w->path));
 }
 
 /* The input that stands for it; another shape is one statement more each time, since inner

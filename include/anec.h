@@ -196,6 +196,8 @@ typedef struct {
     int scaled;  /* not 0: the gradients are multiplied with one more input, loss_scale, of the
                     type and extents of that result */
     int forward; /* not 0: no gradients, weights are inputs and that is all */
+    int baked;   /* not 0: the weights are constants all the same: what they are now is compiled
+                    into the program, of which anec_weight tells the paths and gradients */
 } anec_step_options;
 anec_status anec_step(anec_model *model, const anec_step_options *options, anec_model **out,
                       anec_error *error);
@@ -427,6 +429,13 @@ anec_status anec_tensor_random(anec_kernel *kernel, const char *input, uint64_t 
                                anec_tensor *out, anec_error *error);
 /* What the i-th weight of a step (anec_step) begins as, in the type that it was declared in. */
 anec_status anec_weight_value(anec_model *step, int i, anec_tensor *out, anec_error *error);
+/* A model of the language once more with other numbers for its declared weights of floats, each by
+ * its path; they are copied. A weight that is not named has what the program says. */
+anec_status anec_with_weights(anec_model *model, const anec_input *weights, int n,
+                              anec_model **out, anec_error *error);
+/* Writes the model as its device's options have it: .mil with its weights beside it, .mlmodelc or
+ * .mlpackage, whole or not at all. */
+anec_status anec_save(const anec_model *model, const char *path, anec_error *error);
 /* Any .npy file, in its own type. */
 anec_status anec_tensor_load(const anec_config *config, const char *path, anec_tensor *out,
                              anec_error *error);

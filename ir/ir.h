@@ -559,6 +559,8 @@ Builder builder_at(Block *b, Op *before, Diag *d, Loc loc);
 /* a nested block of owner */
 Block *block_new(Op *owner, const char *name);
 Value *block_param(Block *b, const char *name, const Type *t, Loc loc);
+/* one that nothing uses */
+void block_drop_param(Block *b, const Value *v);
 /* yields one more value */
 void block_result(Block *b, Value *v);
 /* returns v in that place */

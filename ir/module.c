@@ -370,6 +370,18 @@ Value *block_param(Block *b, const char *name, const Type *t, Loc loc)
     return v;
 }
 
+void block_drop_param(Block *b, const Value *v)
+{
+    int n = 0;
+    for (int i = 0; i < b->nparam; i++)
+        if (b->param[i] != v) {
+            b->param[n] = b->param[i];
+            b->param[n]->index = (uint16_t)n;
+            n++;
+        }
+    b->nparam = n;
+}
+
 void block_result(Block *b, Value *v)
 {
     b->result = module_appended(b->func->module, b->result, b->nresult, v);

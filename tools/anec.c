@@ -1,6 +1,7 @@
 /* anec.c -- compiles a program to MIL, for a target or as it is. */
 #include "../ir/mil/container.h"
 #include "../ir/passes/autodiff.h"
+#include "../ir/passes/promote.h"
 #include "graph.h"
 #include "lists.h"
 #include "rules_view.h"
@@ -276,6 +277,21 @@ static void tell_target(const CompilerJob *j)
             opset_text(f->opset));
 }
 
+/* Before any pass. Of an .anedsl the weights are inputs already. */
+static int promote_weights(CompilerJob *j)
+{
+    const OptValue *names = compiler_opt(j, ANEC_promote);
+    if (!names->count) return EXIT_DONE;
+    if (j->model.dsl && j->model.weights.count) return EXIT_DONE;
+    if (j->model.dsl)
+        diag_error(j->diag, (Loc){ 0 }, "%s declares no weight of floats%s%s", j->model.path,
+                   names->text ? " that is called like " : "", names->text ? names->text : "");
+    if (!diag_ok(j->diag)) return diag_exit(j->diag);
+    const int code = model_check(&j->model, j->diag);
+    if (!code) promote_module(j->model.module, names->text, j->diag);
+    return code ? code : diag_exit(j->diag);
+}
+
 /* Before any pass: what a target made of a statement is not differentiated. */
 static int add_gradients(CompilerJob *j)
 {
@@ -492,7 +508,12 @@ static int run_job(CompilerJob *j)
     int code = model_open(&j->model, j->args, j->diag);
     if (code) return code;
     if (j->mode == MODE_TOKENS || j->mode == MODE_AST) return emit_front(j);
+    if (compiler_given(j, ANEC_promote)) {
+        j->model.promote = "*";
+        j->model.promoted = compiler_opt(j, ANEC_promote)->text;
+    }
     code = model_parse(&j->model, j->args, j->diag);
+    if (!code) code = promote_weights(j);
     if (code) return code;
     code = add_gradients(j);
     if (!code && j->mode != MODE_IR) code = run_passes(j);

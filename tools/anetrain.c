@@ -185,6 +185,7 @@ static int anetrain_run(ToolArgs *a, Diag *d, Progress *p)
                      .backend = anetrain_opt(a, TRAIN_backend)->text,
                      .threads = anetrain_opt(a, TRAIN_threads)->number,
                      .dry = anetrain_opt(a, TRAIN_dry)->count > 0,
+                     .bake = anetrain_opt(a, TRAIN_bake)->count > 0,
                      .config = a->config,
                      .host = anec_config_new(),
                      .rest = anec_config_new(),

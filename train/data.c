@@ -134,7 +134,8 @@ static bool name_column(TrainData *t, const char *part, int at, const anec_kerne
     TrainColumn *c = &t->column[t->ncolumn];
     for (int i = 0; (name = data_input(kernel, step, i, &port)); i++)
         if (part[equal] ? strlen(name) == equal && !memcmp(name, part, equal) : i == at) {
-            *c = (TrainColumn){ .input = name, .file = part[equal] ? part + equal + 1 : part };
+            *c = (TrainColumn){ .input = arena_strdup(&t->arena, name),
+                                .file = part[equal] ? part + equal + 1 : part };
             for (int k = 0; k < t->ncolumn; k++)
                 if (!strcmp(t->column[k].input, name))
                     return diag_error(t->diag, (Loc){ 0 }, "--data gives the input %s twice",
@@ -179,7 +180,8 @@ static void all_columns(TrainData *t, const anec_kernel *kernel, const anec_mode
     anec_tensor port;
     const char *name;
     for (int i = 0; (name = data_input(kernel, step, i, &port)); i++)
-        t->column[t->ncolumn++] = (TrainColumn){ .input = name, .tensor = port };
+        t->column[t->ncolumn++] = (TrainColumn){ .input = arena_strdup(&t->arena, name),
+                                                 .tensor = port };
 }
 
 static bool open_built_in(TrainData *t)

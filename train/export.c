@@ -132,15 +132,25 @@ static bool put_llama(Llama *l, const TrainExport *o)
     return ok && (!own || put_weight(l, own));
 }
 
+bool export_is_program(const char *path)
+{
+    static const char *const endings[] = { ".mil", ".mlpackage", ".mlmodelc" };
+    for (size_t i = 0; i < COUNT(endings); i++)
+        if (file_has_suffix(path, endings[i])) return true;
+    return false;
+}
+
 bool export_write(const TrainExport *o, Diag *d, const char *path, const TrainParam *p, int n)
 {
     OutFile out;
     Llama l = { .diag = d, .path = path, .param = p, .n = n, .out = &out };
     const bool llama = file_has_suffix(path, ".bin");
     if (!llama && !file_has_suffix(path, ".safetensors"))
-        return diag_error(d, (Loc){ 0 },
-                          "--export %s: .safetensors and, for llama2.c, .bin are written",
-                          path);
+        return diag_error(
+            d, (Loc){ 0 },
+            "--export %s: weights are written as .safetensors and, for llama2.c, .bin, the "
+            "trained program as .mil, .mlpackage or .mlmodelc",
+            path);
     if (llama && !export_check(&l)) return false;
     if (llama && (o->heads < 1 || o->positions < 1))
         return diag_error(d, (Loc){ 0 },

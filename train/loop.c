@@ -201,6 +201,7 @@ static bool export_weights(TrainRun *r)
     TrainExport o = { 0 };
     TrainPrograms *e = &r->programs;
     if (!r->job->export) return true;
+    if (export_is_program(r->job->export)) return programs_save(e, r->job->export);
     return programs_param(e, r->state.model, "heads", &o.heads)
         && programs_param(e, r->state.model, "positions", &o.positions)
         && export_write(&o, r->diag, r->job->export, e->param, e->nparam);

@@ -37,6 +37,7 @@ static bool make_step(TrainPrograms *e, anec_model *model, bool forward, anec_mo
     const anec_step_options o = { .size = sizeof o,
                                   .function = e->job->set.at[SET_loss].text,
                                   .scaled = 1,
+                                  .baked = e->job->bake && !forward,
                                   .forward = forward };
     return programs_said(e, anec_step(model, &o, step, &error), &error)
         && programs_said(e, anec_compile(*step, o.function, kernel, &error), &error);
@@ -46,7 +47,9 @@ static bool read_weight(TrainPrograms *e, int i, TrainParam *p)
 {
     anec_tensor t;
     anec_error error;
-    p->path = anec_weight(e->step, i, &p->input);
+    const char *input;
+    p->path = arena_strdup(&e->arena, anec_weight(e->step, i, &input));
+    p->input = arena_strdup(&e->arena, input);
     p->gradient = arena_printf(&e->arena, "d_%s", p->input);
     if (!programs_said(e, anec_weight_value(e->step, i, &t, &error), &error)) return false;
     p->rank = t.rank;
@@ -184,6 +187,48 @@ static void give_scale(Inputs *in, const float *scale)
     }
 }
 
+/* The model with the masters for its weights. */
+static bool with_masters(TrainPrograms *e, anec_model *model, anec_model **out)
+{
+    Arena a = { 0 };
+    anec_error error;
+    anec_input *in = NEW_ARRAY(&a, e->nparam + 1, anec_input);
+    anec_tensor *t = NEW_ARRAY(&a, e->nparam + 1, anec_tensor);
+    for (int i = 0; i < e->nparam; i++) {
+        t[i] = weight_tensor(&e->param[i]);
+        in[i] = (anec_input){ .name = e->param[i].path, .tensor = &t[i] };
+    }
+    const bool ok = programs_said(e, anec_with_weights(model, in, e->nparam, out, &error),
+                                  &error);
+    arena_free(&a);
+    return ok;
+}
+
+/* --bake: the step's program with the weights as they are now. */
+static bool programs_bake(TrainPrograms *e)
+{
+    anec_model *now = NULL;
+    anec_free(e->kernel);
+    anec_model_free(e->step);
+    e->kernel = NULL;
+    e->step = NULL;
+    const bool ok = with_masters(e, e->model, &now)
+                 && make_step(e, now, false, &e->step, &e->kernel);
+    anec_model_free(now);
+    return ok;
+}
+
+bool programs_save(TrainPrograms *e, const char *path)
+{
+    anec_error error;
+    anec_model *now = NULL;
+    if (!e->host_model && !load_model(e, e->host, &e->host_model)) return false;
+    const bool ok = with_masters(e, e->host_model, &now)
+                 && programs_said(e, anec_save(now, path, &error), &error);
+    anec_model_free(now);
+    return ok;
+}
+
 /* Columns, weights, and with `scale` the loss's. */
 static bool programs_run(TrainPrograms *e, anec_kernel *kernel, const TrainData *t,
                          const float *scale, size_t batch)
@@ -202,7 +247,7 @@ static bool programs_run(TrainPrograms *e, anec_kernel *kernel, const TrainData 
         }
         programs_give(&in, t->column[i].input, t->column[i].file, &v);
     }
-    for (int i = 0; i < e->nparam; i++) {
+    for (int i = 0; i < e->nparam && (!e->job->bake || kernel != e->kernel); i++) {
         const anec_tensor v = weight_tensor(&e->param[i]);
         programs_give(&in, e->param[i].input, "a weight", &v);
     }
@@ -239,7 +284,8 @@ static bool take_gradient(TrainPrograms *e, TrainParam *p)
 
 bool programs_gradients(TrainPrograms *e, const TrainData *t, float scale, double *loss)
 {
-    bool ok = programs_run(e, e->kernel, t, &scale, t->batch)
+    bool ok = (!e->job->bake || programs_bake(e))
+           && programs_run(e, e->kernel, t, &scale, t->batch)
            && one_result(e, e->kernel, e->loss, loss);
     for (int i = 0; ok && i < e->nparam; i++) ok = take_gradient(e, &e->param[i]);
     return ok;

@@ -193,11 +193,11 @@ static bool wire_part(TrainRule *r, TrainParam *p, int state)
     rule_names(state, in, out);
     const char *name;
     for (int i = 0; (name = anec_port(p->own, ANEC_RESULT, i, &made)); i++)
-        if (!strcmp(name, out)
-            && (made.bytes != t.bytes || strcmp(made.dtype, "fp32") != 0))
-            return diag_error(r->diag, (Loc){ 0 },
-                              "the optimizer %s makes %s of the weight %s, which is not its shape",
-                              r->set->at[SET_optimizer].text, out, p->path);
+        if (!strcmp(name, out) && (made.bytes != t.bytes || strcmp(made.dtype, "fp32") != 0))
+            return diag_error(
+                r->diag, (Loc){ 0 },
+                "the optimizer %s makes %s of the weight %s, which is not its shape",
+                r->set->at[SET_optimizer].text, out, p->path);
     return optimizer_said(r, anec_bind(p->own, in, &t, &e), &e)
         && optimizer_said(r, anec_rewire(p->own, in, p->own, out, &e), &e);
 }

@@ -271,6 +271,8 @@ bool import_parse(Arena *a, Diag *d, const char *path, const Mapped *file, SafeT
 typedef struct {
     int64_t heads, positions; /* of the program, 0: it does not say */
 } TrainExport;
+/* A name that the library writes programs under. */
+bool export_is_program(const char *path);
 bool export_write(const TrainExport *o, Diag *d, const char *path, const TrainParam *p, int n);
 /* Weights alone, from a checkpoint or any .safetensors with their paths as names, or the files
  * of others. */
@@ -333,6 +335,8 @@ bool programs_loss(TrainPrograms *e, const TrainData *t, double *loss, double *m
 bool programs_evaluate(TrainPrograms *e, TrainData *t, double *loss, double *metric);
 /* The value of a parameter of the program, which is this text; 0: it has none of this name. */
 bool programs_param(TrainPrograms *e, const char *text, const char *name, int64_t *out);
+/* The program with the weights as they are, as a container that the library writes. */
+bool programs_save(TrainPrograms *e, const char *path);
 /* Whether a program has a parameter of this name. */
 bool program_has_param(const char *text, const char *name);
 bool programs_said(const TrainPrograms *e, anec_status s, const anec_error *error);
@@ -348,6 +352,7 @@ struct TrainJob {
     const char *export;  /* a file that gets the weights at the end, or NULL */
     const char *backend; /* NULL: auto */
     bool dry;            /* say what would run, and end */
+    bool bake;           /* weights are constants, and each step's program is another */
     uint64_t threads;    /* of what the processor computes; 0: as many as there are */
     anec_config *config; /* of the device */
     anec_config *host;   /* of what runs on the processor */

@@ -169,13 +169,12 @@ bool grad_conv(Grad *g)
     return ok;
 }
 
-/* The roles exchanged: the result is the image, and x lies at the places of the kernel. */
-bool grad_conv_transpose(Grad *g)
+/* The windows of a conv_transpose with the roles exchanged: its result is the image, and x lies at
+ * the places of the kernel. False after an error. */
+static bool open_transposed(GradSlide *s, const Grad *g, const Shape *image, int64_t *groups)
 {
     Arena scratch = { 0 };
     Conv v;
-    GradSlide s;
-    Value *x = grad_arg(g, P_x), *weight = grad_arg(g, P_weight), *d = g->dy[0];
     Call *c = grad_call(g, &scratch);
     const bool ok = c && conv_of(c, true, &v);
     if (ok) {
@@ -187,14 +186,57 @@ bool grad_conv_transpose(Grad *g)
             w.after[i] = (w.out[i] - 1) * w.stride[i] + window_span(&w, i) - w.in[i]
                        - w.before[i];
         }
-        open_slide(&s, g->b, &w, &d->type->shape);
-        if (grad_wants(g, P_x)) grad_give(g, P_x, conv_grad_forward(&s, d, weight, v.groups));
-        if (grad_wants(g, P_weight))
-            grad_give(g, P_weight, weight_gradient(&s, d, x, weight, v.groups));
-        give_bias(g);
+        open_slide(s, g->b, &w, image);
+        *groups = v.groups;
     }
     arena_free(&scratch);
     return ok;
+}
+
+bool grad_conv_transpose(Grad *g)
+{
+    GradSlide s;
+    int64_t groups;
+    Value *x = grad_arg(g, P_x), *weight = grad_arg(g, P_weight), *d = g->dy[0];
+    if (!open_transposed(&s, g, &d->type->shape, &groups)) return false;
+    if (grad_wants(g, P_x)) grad_give(g, P_x, conv_grad_forward(&s, d, weight, groups));
+    if (grad_wants(g, P_weight))
+        grad_give(g, P_weight, weight_gradient(&s, d, x, weight, groups));
+    give_bias(g);
+    return true;
+}
+
+/* The patches of x by a weight: what a convolution is. */
+static Value *conv_grad_product(const GradSlide *s, Value *x, Value *weight, int64_t groups)
+{
+    const int64_t outputs = weight->type->shape.dim[0], rows = s->channels / groups * s->taps;
+    Value *w = grad_as(s->b, weight,
+                       groups == 1 ? SHAPE(outputs, rows)
+                                   : SHAPE(groups, outputs / groups, rows));
+    return grad_matmul(s->b, w, conv_grad_patches(s, x, groups), false, false);
+}
+
+Value *grad_by_taps(Builder *b, const Op *op, Value *weight)
+{
+    Arena scratch = { 0 };
+    GradSlide s;
+    Conv v;
+    int64_t groups;
+    Value *y = NULL;
+    const Grad g = { .b = b, .op = op };
+    Value *x = grad_arg(&g, P_x);
+    if (op->kind == OP_conv_transpose) {
+        if (open_transposed(&s, &g, &op->out[0]->type->shape, &groups))
+            y = image_gradient(&s, x, weight, groups);
+        return y;
+    }
+    Call *c = grad_call(&g, &scratch);
+    if (c && conv_of(c, false, &v)) {
+        open_slide(&s, b, &v.window, &x->type->shape);
+        y = grad_like(b, conv_grad_product(&s, x, weight, v.groups), op->out[0]);
+    }
+    arena_free(&scratch);
+    return y;
 }
 
 /* ---- pools ------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* opset_forms.c -- statements in the words of another opset: casts, quantisation, and single
  * ops. */
 #include "opset.h"
+#include "promote.h"
 
 #include <string.h>
 
@@ -144,25 +145,15 @@ bool form_gru(Level *l, Builder *b, Op *op, Value **out)
     return legal_unroll(b, op, op->out[0]->type->dtype, out);
 }
 
-/* A bias that is computed is added behind the convolution. */
+/* A bias that is computed is added behind the convolution, a computed weight of a transposed one
+ * multiplied before it. */
 bool form_bias(Level *l, Builder *b, Op *op, Value **out)
 {
     BuildArg arg[MAX_PARAM];
-    int n = 0;
-    Value *bias = op_value(op, P_bias);
-    const Shape *s = shape_of_value(bias);
-    const Value *weight = op_value(op, P_weight);
     (void)l;
-    if (!s || s->rank != 1 || value_is_const(bias)
-        || (op->kind == OP_conv_transpose && !value_is_const(weight)))
-        return false;
-    for (int i = 0; i < op->narg; i++)
-        if (op->arg[i].param != P_bias) arg[n++] = arg_given(&op->arg[i]);
-    Value *y = build_op(b, op_name(op), op->kind, arg, n)->out[0];
-    Shape wide = { .rank = y->type->shape.rank };
-    for (int i = 0; i < wide.rank; i++) wide.dim[i] = i == 1 ? s->dim[0] : 1;
-    *out = make2(b, OP_add, y, make_shape(b, bias, &wide));
-    return true;
+    for (int i = 0; i < op->narg; i++) arg[i] = arg_given(&op->arg[i]);
+    *out = promoted_form(b, op_name(op), op->kind, arg, op->narg);
+    return *out != NULL;
 }
 
 /* Blocks into channels channel major: block major, and the channels exchanged. */

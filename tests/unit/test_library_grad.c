@@ -99,11 +99,61 @@ static void test_step(void **state)
     close_bench(&t);
 }
 
+/* Weights that are given count in place of the program's, in what is made of the model too, and when
+ * it has gone: baked into a step they are constants of it. */
+static void test_given(void **state)
+{
+    static const char net[] = "model main(x: fp32[2]) -> loss {\n"
+                              "    weight w: [2] = [2, 3], v: [2] = 1\n"
+                              "    loss = reduce_sum(x * w * v, axes = [0])\n}\n";
+    static float x[] = { 1, -2 }, w[] = { 5, 7 }, scale = 10, far[] = { 1, 2, 3 };
+    const float want[] = { 50, -140 };
+    const anec_step_options baked = { .size = sizeof baked, .scaled = 1, .baked = 1 };
+    anec_tensor wt = { "fp32", 1, { 2 }, w, sizeof w },
+                bad = { "fp32", 1, { 3 }, far, sizeof far },
+                whole = { "int32", 1, { 2 }, w, sizeof w }, got;
+    anec_input one = { "w", NULL, &wt };
+    anec_model *other = NULL, *step = NULL;
+    Bench t;
+    (void)state;
+    open_bench(&t, "ref");
+    GOOD(&t, anec_config_set(t.config, "from", "anedsl", &t.error));
+    GOOD(&t, anec_load_text(t.device, net, strlen(net), NULL, &t.model, &t.error));
+    one.tensor = &bad;
+    refused(anec_with_weights(t.model, &one, 1, &other, &t.error), ANEC_WRONG, &t.error,
+            "weight w is [2], but what is given for it holds [3]");
+    one.tensor = &whole;
+    refused(anec_with_weights(t.model, &one, 1, &other, &t.error), ANEC_WRONG, &t.error,
+            "w is given as int32: weights of floats are given");
+    one = (anec_input){ "u", NULL, &wt };
+    refused(anec_with_weights(t.model, &one, 1, &other, &t.error), ANEC_WRONG, &t.error,
+            "the program declares no weight u, which is given");
+    one.name = "w";
+    GOOD(&t, anec_with_weights(t.model, &one, 1, &other, &t.error));
+    GOOD(&t, anec_step(other, &baked, &step, &t.error));
+    anec_model_free(other);
+    assert_string_equal(anec_weight(step, 1, NULL), "w");
+    GOOD(&t, anec_compile(step, NULL, &t.kernel, &t.error));
+    const anec_tensor in = { "fp32", 1, { 2 }, x, sizeof x },
+                      s = { "fp32", 0, { 0 }, &scale, 4 };
+    GOOD(&t, anec_bind(t.kernel, "x", &in, &t.error));
+    GOOD(&t, anec_bind(t.kernel, "loss_scale", &s, &t.error));
+    refused(anec_bind(t.kernel, "w", &wt, &t.error), ANEC_WRONG, &t.error, "w");
+    GOOD(&t, anec_run(t.kernel, &t.error));
+    GOOD(&t, anec_result(t.kernel, "loss", &got, &t.error));
+    assert_float_equal(*(float *)got.data, 5 - 14, 0);
+    GOOD(&t, anec_result(t.kernel, "d_v", &got, &t.error));
+    assert_memory_equal(got.data, want, sizeof want);
+    anec_model_free(step);
+    close_bench(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grad),
         cmocka_unit_test(test_step),
+        cmocka_unit_test(test_given),
     };
     return bench_main(tests, COUNT(tests));
 }

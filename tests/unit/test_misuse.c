@@ -88,6 +88,19 @@ static void test_null_objects(void **state)
     GIVES(b, anec_plan(b->kernel, "xml", &s, &b->e), ANEC_WRONG,
           "a plan is told as text or as json");
     IS_NULL(b, anec_cache(NULL, 0, NULL, &b->e), "out");
+    anec_model *more;
+    anec_input none = { NULL, NULL, NULL };
+    IS_NULL(b, anec_with_weights(NULL, NULL, 0, &more, &b->e), "model");
+    IS_NULL(b, anec_with_weights(b->model, NULL, 1, &more, &b->e), "weights");
+    IS_NULL(b, anec_with_weights(b->model, NULL, 0, NULL, &b->e), "out");
+    GIVES(b, anec_with_weights(b->model, &none, 1, &more, &b->e), ANEC_WRONG,
+          "a weight or its name is NULL");
+    GIVES(b, anec_with_weights(b->model, NULL, 0, &more, &b->e), ANEC_WRONG,
+          "weights are given to an .anedsl, where they have paths");
+    IS_NULL(b, anec_save(NULL, "x.mil", &b->e), "model");
+    IS_NULL(b, anec_save(b->model, NULL, &b->e), "path");
+    GIVES(b, anec_save(b->model, "x.txt", &b->e), ANEC_WRONG,
+          "x.txt: the name must end in .mil, .mlmodelc or .mlpackage");
     IS_NULL(b, anec_compile(NULL, NULL, &k, &b->e), "model");
     IS_NULL(b, anec_compile(b->model, NULL, NULL, &b->e), "out");
     IS_NULL(b, anec_compile_on(NULL, b->device, NULL, &k, &b->e), "model");
