@@ -58,6 +58,7 @@ typedef struct {
     Progress *progress;
     Arena arena;
     GivenList given;
+    FeedList feed;
     const char *function;            /* that runs */
     const char *helper[3];           /* this program, as one that compiles for it */
     anec_device *device, *reference; /* reference: --compare's */
@@ -263,6 +264,7 @@ static bool bind_inputs(RunJob *j, uint64_t k, anec_input *in, int *nin, anec_te
     for (int i = 0; (name = anec_port(j->kernel, ANEC_INPUT, i, &t)); i++) {
         Given *g = given_find(&j->given, name, k);
         anec_input *to = &in[*nin];
+        if (k && feed_has(&j->feed, name) && !(g && g->each)) continue; /* wired */
         *to = (anec_input){ .name = name };
         if (g) {
             ok = anerun_good(j, given_load(g, j->kernel, &e), &e) && ok;
@@ -335,6 +337,12 @@ static double anerun_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+static bool wire_feeds(RunJob *j, anec_kernel *kernel, uint64_t k)
+{
+    anec_error e;
+    return anerun_good(j, feed_wire(&j->feed, &j->given, kernel, k, &e), &e);
+}
+
 static bool run_kernel(RunJob *j, anec_kernel *kernel, const anec_input *in, int nin,
                        const anec_run_options *o)
 {
@@ -352,8 +360,8 @@ static bool run_other(RunJob *j, const anec_input *in, int nin, uint64_t k)
     o.begin = NULL;
     o.end = NULL;
     o.phase = NULL;
-    return set_states(j, j->other, k) && run_kernel(j, j->other, in, nin, &o)
-        && compare_results(j);
+    return set_states(j, j->other, k) && wire_feeds(j, j->other, k)
+        && run_kernel(j, j->other, in, nin, &o) && compare_results(j);
 }
 
 static bool run_once(RunJob *j, const anec_input *in, int nin, uint64_t k)
@@ -363,7 +371,8 @@ static bool run_once(RunJob *j, const anec_input *in, int nin, uint64_t k)
         snprintf(prefix, sizeof prefix, "it%llu_", (unsigned long long)k);
     j->prefix = prefix;
     trace_phase(&j->trace, "run");
-    bool ok = set_states(j, j->kernel, k) && run_kernel(j, j->kernel, in, nin, &j->run);
+    bool ok = set_states(j, j->kernel, k) && wire_feeds(j, j->kernel, k)
+           && run_kernel(j, j->kernel, in, nin, &j->run);
     if (ok && j->other) ok = run_other(j, in, nin, k);
     trace_phase(&j->trace, "write");
     if (ok && (!j->other || anerun_opt(j, RUN_output)->count)) ok = put_results(j);
@@ -544,6 +553,8 @@ static bool check_usage(RunJob *j)
     if (!j->iterations) return usage_error(&tool, "--iterations takes a number from 1");
     if (bench->count && (!bench->number || bench->number > 100000000))
         return usage_error(&tool, "--bench takes a number from 1 to 100000000");
+    if (anerun_opt(j, RUN_feed)->count && j->iterations < 2)
+        return usage_error(&tool, "--feed goes with --iterations, from 2 on");
     if (bench->count && (n->count || anerun_opt(j, RUN_compare)->count))
         return usage_error(&tool, "--bench goes neither with --iterations nor with --compare");
     if (anerun_opt(j, RUN_json)->count && !anerun_opt(j, RUN_describe)->count
@@ -641,7 +652,8 @@ static int anerun_load(RunJob *j)
 
 static int run_job(RunJob *j, ToolArgs *a)
 {
-    if (!check_usage(j) || !given_parse(&j->given, a, anerun_opt(j, RUN_input), j->iterations))
+    if (!check_usage(j) || !given_parse(&j->given, a, anerun_opt(j, RUN_input), j->iterations)
+        || !feed_parse(&j->feed, a, anerun_opt(j, RUN_feed)))
         return EXIT_USAGE;
     if (anerun_opt(j, RUN_cache)->count) return answer_cache(j);
     if (anerun_opt(j, RUN_compile_only)->count) return answer_helper(j);

@@ -1,4 +1,4 @@
-/* given.c -- what -i gives: NAME=FILE.npy, NAME=0.5, NAME=-, NAME@k=.. */
+/* given.c -- what -i gives: NAME=FILE.npy, NAME=0.5, NAME=-, NAME@k=.., and --feed RESULT=INPUT. */
 #include "given.h"
 
 #include <string.h>
@@ -76,5 +76,47 @@ anec_status given_load(Given *g, anec_kernel *kernel, anec_error *e)
     if (g->loaded) return ANEC_OK;
     const anec_status s = anec_tensor_read(kernel, g->name, g->text, &g->value, e);
     g->loaded = s == ANEC_OK;
+    return s;
+}
+
+bool feed_parse(FeedList *f, ToolArgs *a, const OptValue *list)
+{
+    *f = (FeedList){ .item = NEW_ARRAY(&a->arena, list->count + 1, Feed) };
+    for (int i = 0; i < list->count; i++) {
+        const char *s = list->all[i];
+        const size_t n = strcspn(s, "=");
+        if (!n || !s[n] || !s[n + 1])
+            return usage_error(a->tool, "--feed takes RESULT=INPUT, not '%s'", s);
+        if (feed_has(f, s + n + 1))
+            return usage_error(a->tool, "--feed gives the input %s twice", s + n + 1);
+        f->item[f->count++] = (Feed){ .result = arena_strndup(&a->arena, s, n),
+                                      .input = s + n + 1 };
+    }
+    return true;
+}
+
+bool feed_has(const FeedList *f, const char *input)
+{
+    for (int i = 0; i < f->count; i++)
+        if (!strcmp(f->item[i].input, input)) return true;
+    return false;
+}
+
+static bool has_own(const GivenList *g, const char *input, uint64_t k)
+{
+    const Given *it = given_find(g, input, k);
+    return it && it->each;
+}
+
+anec_status feed_wire(const FeedList *f, const GivenList *g, anec_kernel *kernel, uint64_t k,
+                      anec_error *e)
+{
+    anec_status s = ANEC_OK;
+    for (int i = 0; !s && i < f->count; i++) {
+        const Feed *it = &f->item[i];
+        if (has_own(g, it->input, k)) s = anec_rewire(kernel, it->input, NULL, NULL, e);
+        else if (!k || has_own(g, it->input, k - 1))
+            s = anec_rewire(kernel, it->input, kernel, it->result, e);
+    }
     return s;
 }

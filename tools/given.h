@@ -28,4 +28,20 @@ anec_status given_load(Given *g, anec_kernel *kernel, anec_error *e);
 /* After iteration k: what was for it alone is not needed any more. */
 void given_done(Given *g, uint64_t iteration);
 
+/* What --feed gives: a result of a run that is an input of the next. */
+typedef struct {
+    const char *result, *input;
+} Feed;
+
+typedef struct {
+    Feed *item;
+    int count;
+} FeedList;
+
+bool feed_parse(FeedList *f, ToolArgs *a, const OptValue *list);
+bool feed_has(const FeedList *f, const char *input);
+/* Before iteration k: what is given for it alone goes before what is fed. */
+anec_status feed_wire(const FeedList *f, const GivenList *g, anec_kernel *kernel, uint64_t k,
+                      anec_error *e);
+
 #endif
