@@ -30,9 +30,9 @@ if [ -d "$cases" ]; then
 fi
 
 # A chunk of speech is a run: the loading and 200 of them.
-for model in ../shared/wild-models/*silero-vad*; do
+for model in ../shared/wild-models/*silero-vad*/model.mil; do
     [ -e "$model" ] || continue
-    echo "200 chunks of ${model##*/} on ref"
+    echo "200 chunks of $model on ref"
     "$build/pair" 3 new "exec $build/anerun -q -b ref --random 1 --bench 200 $model > /dev/null" \
         old "exec $old/anerun -q -b ref --random 1 --bench 200 $model > /dev/null"
 done
