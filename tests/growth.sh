@@ -104,7 +104,8 @@ for kind in statements constants; do
 done
 rm -f "$work/out.mil"
 text sines 8000 > "$work/many.mil"
-most "sines: memory" "$(peak "$build/anec -q --target m1 -o $work/out.mil $work/many.mil")" 8000000 80
-rm -f "$work/many.mil" "$work/out.mil"
+# Into a file of its own each run: what stood in an old one is mapped to be compared.
+most "sines: memory" "$(peak "$build/anec -q --target m1 -o $work/out.\$\$.mil $work/many.mil")" 8000000 80
+rm -f "$work/many.mil" "$work"/out.*mil
 
 [ "$bench" ] || { echo "growth: $passed passed, $failed failed"; [ "$failed" = 0 ]; }
