@@ -270,7 +270,8 @@ static void write_again(const Buf *b, const SafeTensors *s)
             "wv, wo, w1, w2, w3, g1, g2 and perhaps classifier; there is no g1\n"
             "error: --export w.bin: llama2.c has the weights embedding, g, blocks.N.wq, wk, "
             "wv, wo, w1, w2, w3, g1, g2 and perhaps classifier; there is no embedding\n"
-            "error: --export w.npy: .safetensors and, for llama2.c, .bin are written\n");
+            "error: --export w.npy: weights are written as .safetensors and, for llama2.c, "
+            ".bin, the trained program as .mil, .mlpackage or .mlmodelc\n");
 }
 
 static void test_ak42(void **state)
