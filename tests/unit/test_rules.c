@@ -53,10 +53,17 @@ static void check_end(Checked *c)
 
 /* ---- each rule --------------------------------------------------------------------------- */
 
+/* What a rule says is written down where its programs tell it. */
 static bool rule_is_shown(int rule)
 {
-    for (const RulePrograms *k = rules[rule].programs; k->breaks; k++)
-        if (!micro_chip(rule, k)) return false;
+    for (const RulePrograms *k = rules[rule].programs; k->breaks; k++) {
+        const Target *chip = micro_chip(rule, k);
+        Checked c;
+        if (!chip) return false;
+        check_in(&c, k->breaks, chip->name, "/nowhere");
+        assert_true(c.broken[rule] > 0);
+        check_end(&c);
+    }
     return rules[rule].programs[0].breaks != NULL;
 }
 
