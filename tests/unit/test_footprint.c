@@ -70,6 +70,9 @@ static char *text_of(Arena *a, const char *statement, size_t *len)
 static void texts_are_read_in_little_room(void **state)
 {
     (void)state;
+#ifdef ANEC_SANITIZED
+    skip(); /* an arena keeps bytes between what it gives, so that overruns are seen */
+#endif
     for (size_t i = 0; i < COUNT(kinds); i++) {
         Arena a = { 0 };
         Diag d = { 0 };

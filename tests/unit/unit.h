@@ -13,6 +13,15 @@
 
 #include "../../base/base.h"
 
+/* Memory is more, and elsewhere, than it would be: of a sanitizer's. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ANEC_SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define ANEC_SANITIZED
+#endif
+#endif
+
 /* What was said must be exactly `want`; it is printed too, which is how tests/messages.py
  * learns that a test gives this message. Counts start anew. */
 static inline void expect_said(Diag *d, const char *want)
