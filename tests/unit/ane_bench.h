@@ -85,10 +85,7 @@ static inline int bench_main(const struct CMUnitTest *tests, size_t n, const cha
     if (!access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1);
     use_standin(argv0);
     top = make_folder(&arena);
-    const int failed = _cmocka_run_group_tests("tests", tests, n, NULL, NULL);
-    remove_folder(top);
-    arena_free(&arena);
-    return failed;
+    return run_in_folder(tests, n, top, &arena);
 }
 
 #endif

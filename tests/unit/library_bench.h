@@ -84,10 +84,7 @@ static inline void close_bench(Bench *t)
 static inline int bench_main(const struct CMUnitTest *tests, size_t n)
 {
     top = make_folder(&arena);
-    const int failed = _cmocka_run_group_tests("tests", tests, n, NULL, NULL);
-    remove_folder(top);
-    arena_free(&arena);
-    return failed;
+    return run_in_folder(tests, n, top, &arena);
 }
 
 #endif

@@ -96,9 +96,6 @@ int main(int argc, char **argv)
     file_make_dirs(&d, arena_printf(&arena, "%s/weights", top));
     file_write_all(&d, arena_printf(&arena, "%s/weights/w.bin", top), file, sizeof file);
     file_write_all(&d, arena_printf(&arena, "%s/model.mil", top), text, strlen(text));
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    remove_folder(top);
     diag_free(&d);
-    arena_free(&arena);
-    return failed;
+    return run_in_folder(tests, COUNT(tests), top, &arena);
 }

@@ -1,7 +1,6 @@
 /* test_carry.c -- states on an engine, which has none: what a run leaves is what the next one begins
  * with, without a copy where the engine can have it so, and never with another meaning. */
-#include "../../backends/backend.h"
-#include "../../ir/mil/mil.h"
+#include "program_bench.h"
 #include "standin.h"
 
 static char *top;
@@ -25,32 +24,10 @@ static const char text[] =
     "[name = string(\"y\")];\n"
     "    } -> (y);\n}\n";
 
-typedef struct {
-    Source src;
-    Module *m;
-    const Backend *b;
-    Program *p;
-    Diag d;
-} Bench;
-
 static void open_bench(Bench *t, const char *backend)
 {
-    *t = (Bench){ .src = { .name = "t.mil", .text = text, .len = sizeof text - 1 } };
-    t->m = mil_read(&t->d, &t->src, ".");
-    if (!t->m || !module_verify(t->m, &t->d, NULL)) fail_msg("%s", t->d.text.s);
     const BackendOptions o = { .cache_dir = arena_printf(&arena, "%s/cache", top) };
-    t->b = backend_open(backend, &o, &t->d);
-    if (!t->b) fail_msg("%s", t->d.text.s);
-    t->p = program_new(t->b, t->m, module_main(t->m), &t->d);
-    if (!t->p) fail_msg("%s", t->d.text.s);
-}
-
-static void close_bench(Bench *t)
-{
-    program_free(t->p);
-    backend_close(t->b);
-    module_free(t->m);
-    diag_free(&t->d);
+    if (!bench_compiles(t, backend, &o, text, NULL)) fail_msg("%s", t->d.text.s);
 }
 
 static bool try_run(Bench *t, double x, const RunOptions *opt)
@@ -234,8 +211,5 @@ int main(int argc, char **argv)
     (void)argc;
     use_standin(argv[0]);
     top = make_folder(&arena);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    remove_folder(top);
-    arena_free(&arena);
-    return failed;
+    return run_in_folder(tests, COUNT(tests), top, &arena);
 }

@@ -1,8 +1,7 @@
 /* test_coreml.c -- programs through the stand-in's Core ML: what comes out, states, functions,
  * shapes, and what goes wrong in which words. */
-#include "../../backends/backend.h"
-#include "../../ir/mil/mil.h"
 #include "ml_programs.h"
+#include "program_bench.h"
 #include "standin.h"
 
 #include <dirent.h>
@@ -10,37 +9,9 @@
 static char *top;
 static Arena arena;
 
-typedef struct {
-    Source src;
-    Module *m;
-    const Backend *b;
-    Program *p;
-    Diag d;
-} Bench;
-
-static bool open_bench(Bench *t, const char *backend, const char *text, const char *func)
-{
-    *t = (Bench){ .src = { .name = "t.mil", .text = text, .len = strlen(text) } };
-    t->m = mil_read(&t->d, &t->src, ".");
-    if (!t->m || !module_verify(t->m, &t->d, NULL)) fail_msg("%s", t->d.text.s);
-    t->b = backend_open(backend, NULL, &t->d);
-    if (t->b)
-        t->p = program_new(t->b, t->m, func ? module_func(t->m, func) : module_main(t->m),
-                           &t->d);
-    return t->p != NULL;
-}
-
-static void close_bench(Bench *t)
-{
-    program_free(t->p);
-    backend_close(t->b);
-    module_free(t->m);
-    diag_free(&t->d);
-}
-
 static void must_open(Bench *t, const char *backend, const char *text, const char *func)
 {
-    if (!open_bench(t, backend, text, func)) fail_msg("%s", t->d.text.s);
+    if (!bench_compiles(t, backend, NULL, text, func)) fail_msg("%s", t->d.text.s);
 }
 
 /* How many folders of ours, or of the stand-in's compiler, are left. */
@@ -321,7 +292,7 @@ static void check_refused(const Refused *r)
 {
     Bench t;
     set_machine("m4", r->faults);
-    if (open_bench(&t, "coreml", r->text, r->func))
+    if (bench_compiles(&t, "coreml", NULL, r->text, r->func))
         fail_msg("%s: nothing was refused", r->said);
     expect_says(&t.d, r->said);
     close_bench(&t);
@@ -385,7 +356,8 @@ static void test_weights_too_large(void **state)
         char faults[16];
         snprintf(faults, sizeof faults, "macos:%d", macos);
         set_machine("m2", faults);
-        if (open_bench(&t, "coreml", HEAVY, NULL)) fail_msg("1 GiB and more is taken");
+        if (bench_compiles(&t, "coreml", NULL, HEAVY, NULL))
+            fail_msg("1 GiB and more is taken");
         expect_says(&t.d, macos == 27 ? "function main has 1073774592 bytes of weights; above "
                                         "1073741824 Core ML on macOS 27 runs all of a model on "
                                         "the processor without a word: "
@@ -473,7 +445,7 @@ static void test_input_arrays(void **state)
     static const char any[] = HEAD
         "    func main<ios18>(tensor<fp32, [1, 0]> x) {\n"
         "        tensor<fp32, [1, 0]> y = relu(x = x)[name = string(\"y\")];\n    } -> (y);\n}\n";
-    if (open_bench(&t, "coreml", any, NULL)) {
+    if (bench_compiles(&t, "coreml", NULL, any, NULL)) {
         in.value = tensor_view(DT_FP32, &none, (float[1]){ 0 });
         assert_false(run(&t, &in, 1));
         expect_said(&t.d, "error: Core ML takes no input without elements, and x has none\n");
@@ -489,7 +461,7 @@ static void test_no_folder(void **state)
     setenv("TMPDIR", "/nowhere", 1);
     Bench t;
     set_machine("m4", "");
-    assert_false(open_bench(&t, "coreml", one, NULL));
+    assert_false(bench_compiles(&t, "coreml", NULL, one, NULL));
     expect_said(
         &t.d, "error: no temporary folder can be made: /nowhere: No such file or directory\n");
     close_bench(&t);
@@ -607,8 +579,5 @@ int main(int argc, char **argv)
     top = make_folder(&arena);
     setenv("TMPDIR", top, 1);
     setenv("ANEC_CACHE_DIR", arena_printf(&arena, "%s/cache", top), 1);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    remove_folder(top);
-    arena_free(&arena);
-    return failed;
+    return run_in_folder(tests, COUNT(tests), top, &arena);
 }

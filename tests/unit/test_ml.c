@@ -207,8 +207,5 @@ int main(int argc, char **argv)
     use_standin(argv[0]);
     top = make_folder(&arena);
     setenv("TMPDIR", top, 1);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    remove_folder(top);
-    arena_free(&arena);
-    return failed;
+    return run_in_folder(tests, COUNT(tests), top, &arena);
 }

@@ -122,8 +122,5 @@ int main(int argc, char **argv)
     if (!access("/dev/shm", W_OK)) setenv("TMPDIR", "/dev/shm", 1);
     use_standin(argv[0]);
     top = make_folder(&arena);
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    remove_folder(top);
-    arena_free(&arena);
-    return failed;
+    return run_in_folder(tests, COUNT(tests), top, &arena);
 }

@@ -212,8 +212,5 @@ int main(int argc, char **argv)
     char *top = make_folder(&arena);
     setenv("TMPDIR", top, 1);
     setenv("ANEC_CACHE_DIR", arena_printf(&arena, "%s/cache", top), 1);
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    remove_folder(top);
-    arena_free(&arena);
-    return failed;
+    return run_in_folder(tests, COUNT(tests), top, &arena);
 }

@@ -62,4 +62,14 @@ static inline void remove_folder(const char *path)
     arena_free(&a);
 }
 
+/* What a main ends with: its tests, which have a folder; then that and their memory go. */
+static inline int run_in_folder(const struct CMUnitTest *tests, size_t n, const char *folder,
+                                Arena *a)
+{
+    const int failed = _cmocka_run_group_tests("tests", tests, n, NULL, NULL);
+    remove_folder(folder);
+    arena_free(a);
+    return failed;
+}
+
 #endif
