@@ -56,7 +56,7 @@ static bool save_text(Module *m, Diag *d, const char *path)
 {
     Beside b;
     if (!beside_open(&b, m, d, path, BESIDE_MIL)) return false;
-    const bool ok = mil_save_as(m, d, path, mil_print_text, &b);
+    const bool ok = mil_save_beside(m, d, path, &b);
     beside_close(&b);
     return ok;
 }

@@ -33,11 +33,19 @@ void mil_print_func(const Func *f, Buf *out);
 void mil_print_const(const Const *c, bool short_scalars, Buf *out); /* TYPE(literal) */
 void mil_print_type(const Type *t, bool short_scalars, Buf *out);
 
+/* Words that text keeps for itself, `tensor` or `fp16`, which no value in it may be called.
+ * mil_rename_word gives a value another name, and its statement where that repeats it.
+ * mil_free_words does so for all inner values that are called so; false, reported, where an
+ * input, a result or a function is. */
+bool mil_is_word(const char *name);
+void mil_rename_word(Func *f, Value *v);
+bool mil_free_words(Module *m, Diag *d);
+
 /* Literals of arguments that are in a weight file, or go to one, become const statements before
  * the op. */
 void mil_hoist(Module *m);
 /* Writes PATH (.mil) and the weights it needs beside it, all atomically; of the module nothing
- * is changed but what mil_hoist does.
+ * is changed but what mil_hoist and mil_free_words do.
  *   - A BLOBFILE of a file that is in PATH's folder stays as it is, offset and all.
  *   - When the only other weights are BLOBFILEs of another folder, their files are copied
  *     whole, so that paths and offsets stay.

@@ -546,15 +546,20 @@ static bool save_whole(Save *s)
 
 static bool put_piece(void *ctx, const void *text, size_t n) { return out_write(ctx, text, n); }
 
-bool mil_print_text(const Module *m, Diag *d, const MilPlaces *places, OutFile *out)
+static bool print_text(const Module *m, Diag *d, const MilPlaces *places, OutFile *out)
 {
     (void)d;
     return mil_print_placed(m, places, put_piece, out);
 }
 
+bool mil_save_beside(Module *m, Diag *d, const char *path, Beside *beside)
+{
+    return mil_free_words(m, d) && mil_save_as(m, d, path, print_text, beside);
+}
+
 bool mil_save(Module *m, Diag *d, const char *path)
 {
-    return mil_save_as(m, d, path, mil_print_text, NULL);
+    return mil_save_beside(m, d, path, NULL);
 }
 
 bool mil_save_as(Module *m, Diag *d, const char *path, MilWriter *write, Beside *beside)

@@ -184,8 +184,8 @@ Source *module_source(Module *m, const char *path, const Mapped *file);
 typedef bool MilWriter(const Module *m, Diag *d, const MilPlaces *places, OutFile *out);
 bool mil_save_as(Module *m, Diag *d, const char *path, MilWriter *write,
                  Beside *beside /* or NULL */);
-/* a MilWriter */
-bool mil_print_text(const Module *m, Diag *d, const MilPlaces *places, OutFile *out);
+/* mil_save, with what changes beside the text. */
+bool mil_save_beside(Module *m, Diag *d, const char *path, Beside *beside);
 bool coremldata_read(Module *m, Diag *d, const char *path, const Mapped *file);
 bool coremldata_write(const Module *m, Diag *d, Buf *out);
 

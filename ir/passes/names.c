@@ -4,21 +4,8 @@
  * Apple's reader takes the keywords as such where a value stands. Inputs and results are the
  * user's and are never renamed: the rule reports them. A name attribute that repeats the name
  * of a value follows it. */
+#include "../mil/mil.h"
 #include "pass.h"
-
-#include <string.h>
-
-static const char *const keywords[] = {
-    "any",   "program",       "func",     "tensor", "list",  "dict", "tuple",
-    "state", "tensor_buffer", "BLOBFILE", "true",   "false", "inf",  "nan",
-};
-
-static bool is_reserved(const char *name)
-{
-    for (size_t i = 0; i < COUNT(keywords); i++)
-        if (!strcmp(name, keywords[i])) return true;
-    return dtype_find(name, strlen(name)) != DT_NONE;
-}
 
 typedef struct {
     const RuleSet *rules;
@@ -29,17 +16,11 @@ typedef struct {
 static void rename_value(Renaming *r, Value *v)
 {
     if (!v->name || is_result(v)) return;
-    if (!is_reserved(v->name)
+    if (!mil_is_word(v->name)
         && !(rule_heals(r->rules, RULE_names) && rule_name_taken(v->name)))
         return;
-    Arena scratch = { 0 };
-    Module *m = r->func->module;
-    const char *was = v->name;
-    v->name = func_unique_name(r->func, arena_printf(&scratch, "%s_v", was));
-    arena_free(&scratch);
+    mil_rename_word(r->func, v);
     r->changes++;
-    const char *said = v->def ? op_said_name(v->def) : NULL;
-    if (said && !strcmp(said, was)) op_set_name(m, v->def, v->name);
 }
 
 static bool rename_visit(void *ctx, Op *op)

@@ -506,6 +506,66 @@ static void inline_literals_are_shared(void **state)
     diag_free(&d);
 }
 
+/* ---- words ------------------------------------------------------------------------------- */
+
+/* A program whose inner value is called so; the reader is not asked. */
+static Module *called(Diag *d, const char *name)
+{
+    static const char text[] = PROGRAM(
+        "1.0", "ios16",
+        LINE
+        "tensor<fp16, [1, 2]> inner = relu(x = x)[name = tensor<string, []>(\"inner\")];\n" LINE
+        "tensor<fp16, [1, 2]> y = relu(x = inner)[name = tensor<string, []>(\"y\")];\n",
+        "y");
+    static const Source src = { .name = "text", .text = text, .len = sizeof text - 1 };
+    Module *m = mil_read(d, &src, NULL);
+    if (!m) fail_msg("%s", d->text.s);
+    Op *op = m->first->body->first;
+    value_rename(op->out[0], module_name(m, name));
+    op_set_name(m, op, name);
+    return m;
+}
+
+static bool reads_back(const Module *m)
+{
+    Diag d = { .quiet = true };
+    Buf text = { 0 }, out = { 0 };
+    mil_print(m, &text);
+    const bool ok = again(&d, "text", text.s, text.len, &out);
+    buf_free(&text);
+    buf_free(&out);
+    diag_free(&d);
+    return ok;
+}
+
+/* What the reader refuses as a name is a word, and gets another name; what only begins like one
+ * stays. */
+static void words_are_no_names(void **state)
+{
+    static const char *const others[] = {
+        "any",   "program",       "func",     "tensor", "list",  "dict",  "tuple",   "state",
+        "nan",   "tensor_buffer", "BLOBFILE", "true",   "false", "inf",   "tensor1", "Tensor",
+        "lists", "x_state",       "fp161",    "const",  "relu",  "ios16", "int3",    "name",
+    };
+    int words = 0;
+    (void)state;
+    for (int i = 1; i < DT_COUNT + (int)COUNT(others); i++) {
+        Diag d = { 0 };
+        const char *name = i < DT_COUNT ? dtypes[i].name : others[i - DT_COUNT];
+        Module *m = called(&d, name);
+        const Op *op = m->first->body->first;
+        if (!reads_back(m) && !mil_is_word(name)) fail_msg("%s is a word", name);
+        assert_true(mil_free_words(m, &d));
+        assert_int_equal(!strcmp(op->out[0]->name, name), !mil_is_word(name));
+        assert_string_equal(op_said_name(op), op->out[0]->name);
+        if (!reads_back(m)) fail_msg("%s cannot be read back", name);
+        words += mil_is_word(name);
+        module_free(m);
+        diag_free(&d);
+    }
+    assert_true(words > 25);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -519,6 +579,7 @@ int main(void)
         cmocka_unit_test(real_programs_come_back),
         cmocka_unit_test(rejected_syntax_is_refused_at_its_place),
         cmocka_unit_test(a_statement_has_an_end),
+        cmocka_unit_test(words_are_no_names),
         cmocka_unit_test(one_literal_is_read_alone),
         cmocka_unit_test(made_literals_print_in_runs),
         cmocka_unit_test(a_large_text_is_mapped),

@@ -1,0 +1,2 @@
+# anec words.anedsl --target host -o %t/w.mil && cat %t/w.mil && anec words.anedsl --target host -o %t/w.mlpackage && anec %t/w.mlpackage -o %t/p.mil && cmp %t/w.mil %t/p.mil; for t in host m1; do for e in mil mlmodelc mlpackage; do anec words-outside.anedsl --target $t -o %t/o.$e; echo "$t $e $?"; done; done; anec words-result.anedsl --target host -o %t/o.mil; ls %t
+# Inner values are called otherwise; inputs, results and functions, by which they are known, are not.
