@@ -34,7 +34,7 @@ static bool model_give(anec_model *m, Diag *d, const anec_input *from, DslGiven 
     const char *path = arena_strdup(&m->m.arena, from->name);
     if (!view_tensor(d, path, from->tensor, false, &t)) return false;
     if (!dtype_is_float(t.dtype))
-        return diag_error(d, (Loc){ 0 }, "%s is given as %s: weights of floats are given", path,
+        return diag_error(d, (Loc){ 0 }, "%s is given as %s: weights are given as floats", path,
                           dtypes[t.dtype].name);
     void *data = arena_alloc(&m->m.arena, t.bytes + 1);
     if (t.bytes) memcpy(data, t.data, t.bytes);

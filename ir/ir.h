@@ -578,10 +578,9 @@ Arg *op_arg_new(Module *m, Op *op, const char *name);
 void op_arg_add(Module *m, Op *op, Arg *a, Value *v);
 /* Appends a value to an argument; its row has the parameter, which is a bug otherwise. */
 void op_arg(Module *m, Op *op, ParamId p, Value *v);
-/* An argument gets n values in the place of what it has, each to be put, before which a single one
- * does not count; the first n of them
- * stay; one more; value k of those it has. Of these the statement's function takes no note: for
- * who makes statements and who redirects all. */
+/* arg_reserve: n values in the place of those that it has, each to be set by arg_put. arg_cut: of
+ * those that it has the first n stay. arg_add: one more. arg_put: value k. The statement's
+ * function takes no note of these, which are for who makes statements and who redirects all. */
 void arg_reserve(Module *m, Arg *a, int n);
 void arg_cut(Arg *a, int n);
 void arg_add(Module *m, Arg *a, Value *v);

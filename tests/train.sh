@@ -72,7 +72,7 @@ done
 
 rm -rf whole part
 train net.anedsl -b ref --steps 90 --save-every 1 -o whole >said 2>&1
-n=0
+n=0 late=0
 while [ $n -lt "${KILLS:-5}" ]; do
     n=$((n + 1))
     rm -rf part
@@ -82,7 +82,7 @@ while [ $n -lt "${KILLS:-5}" ]; do
     sleep "0.0$((n * 17 % 90 + 10))"
     kill -9 $anetrain 2>/dev/null
     wait $anetrain 2>/dev/null
-    [ ! -e part/step-00000090.safetensors ] || continue
+    [ ! -e part/step-00000090.safetensors ] || { late=$((late + 1)); continue; }
     logged=$(tail -n 1 part/log.csv | cut -d, -f1)
     last=$(sed 's/step-0*//; s/\..*//' part/last)
     check "kill $n loses one step at most" [ "$last" -ge "$((${logged:-0} - 1))" ]
@@ -90,6 +90,7 @@ while [ $n -lt "${KILLS:-5}" ]; do
     check "kill $n equals" same whole part 00000090
     check "kill $n leaves nothing" [ "$(find part -name '.tmp*' | wc -l)" = 0 ]
 done
+check "kills come while it runs, but for $late" [ $((2 * late)) -lt $n ]
 
 # ---- two in one folder ----------------------------------------------------------------------------------
 

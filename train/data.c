@@ -308,20 +308,37 @@ void data_range(TrainData *t, size_t first, size_t n)
     for (size_t k = 0; !t->token && k < n; k++) data_lay(t, k, first + k);
 }
 
-bool data_finite(TrainData *t)
+/* Operations of MIL count an index below 0 from the end: another class would be learned. */
+static bool data_counts(TrainData *t, const TrainColumn *c)
 {
-    for (int i = 0; i < t->ncolumn; i++) {
-        const TrainColumn *c = &t->column[i];
-        const float *v = c->room;
-        if (strcmp(c->tensor.dtype, "fp32") != 0) continue;
-        for (size_t k = 0; k < c->tensor.bytes / 4; k++)
-            if (!isfinite(v[k])) {
-                const size_t of = c->sample ? k / c->sample : 0;
-                return diag_error(t->diag, (Loc){ 0 },
-                                  "%s has an element that is no finite number (sample %zu of "
-                                  "the batch)",
-                                  c->file, of);
-            }
-    }
+    const int32_t *v = c->room;
+    for (size_t k = 0; k < c->tensor.bytes / 4; k++)
+        if (v[k] < 0)
+            return diag_error(t->diag, (Loc){ 0 },
+                              "%s has %d (sample %zu of the batch): whole numbers are classes "
+                              "and tokens, which are counted from 0",
+                              c->file, (int)v[k], c->sample ? k / c->sample : 0);
     return true;
+}
+
+static bool data_finite(TrainData *t, const TrainColumn *c)
+{
+    const float *v = c->room;
+    for (size_t k = 0; k < c->tensor.bytes / 4; k++)
+        if (!isfinite(v[k]))
+            return diag_error(t->diag, (Loc){ 0 },
+                              "%s has an element that is no finite number (sample %zu of "
+                              "the batch)",
+                              c->file, c->sample ? k / c->sample : 0);
+    return true;
+}
+
+bool data_sound(TrainData *t)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < t->ncolumn; i++) {
+        const TrainColumn *c = &t->column[i];
+        ok = !strcmp(c->tensor.dtype, "fp32") ? data_finite(t, c) : data_counts(t, c);
+    }
+    return ok;
 }

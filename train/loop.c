@@ -26,7 +26,7 @@ static bool add_batches(TrainRun *r, uint64_t first, uint64_t n, int level, doub
         data_batch(&r->data, run_set(r, SET_seed)->count, first);
         r->ms_data += 1000 * (run_now() - start);
         start = run_now();
-        const bool ok = data_finite(&r->data)
+        const bool ok = data_sound(&r->data)
                      && programs_gradients(&r->programs, &r->data, (float)r->scale.value, &one);
         r->ms_run += 1000 * (run_now() - start);
         *loss += one;

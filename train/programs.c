@@ -326,7 +326,7 @@ bool programs_evaluate(TrainPrograms *e, TrainData *t, double *loss, double *met
     for (; n + t->batch <= t->samples; n += t->batch) {
         double a = 0, b = 0;
         data_range(t, n, t->batch);
-        if (!programs_loss(e, t, &a, &b)) return false;
+        if (!data_sound(t) || !programs_loss(e, t, &a, &b)) return false;
         sum += a * (double)t->batch;
         sum_metric += b * (double)t->batch;
     }
@@ -334,7 +334,7 @@ bool programs_evaluate(TrainPrograms *e, TrainData *t, double *loss, double *met
         double a = 0, b = 0;
         data_range(t, n, rest);
         if (!e->rest_look && !open_rest(e, rest)) return false;
-        if (!programs_look(e, e->rest_look, t, rest, &a, &b)) return false;
+        if (!data_sound(t) || !programs_look(e, e->rest_look, t, rest, &a, &b)) return false;
         sum += a * (double)rest;
         sum_metric += b * (double)rest;
         n += rest;

@@ -161,8 +161,9 @@ void data_close(TrainData *t);
 void data_batch(TrainData *t, uint64_t seed, uint64_t index);
 /* n samples from `first` on, in the order of the file. */
 void data_range(TrainData *t, size_t first, size_t n);
-/* False, said: a float that is none. */
-bool data_finite(TrainData *t);
+/* What is laid into the tensors. False, said: a float that is no finite number, or a whole number
+ * below 0, where classes and tokens are. */
+bool data_sound(TrainData *t);
 
 /* ---- rules ------------------------------------------------------------------------------- */
 

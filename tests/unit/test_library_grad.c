@@ -124,7 +124,7 @@ static void test_given(void **state)
             "weight w is [2], but what is given for it holds [3]");
     one.tensor = &whole;
     refused(anec_with_weights(t.model, &one, 1, &other, &t.error), ANEC_WRONG, &t.error,
-            "w is given as int32: weights of floats are given");
+            "w is given as int32: weights are given as floats");
     one = (anec_input){ "u", NULL, &wt };
     refused(anec_with_weights(t.model, &one, 1, &other, &t.error), ANEC_WRONG, &t.error,
             "the program declares no weight u, which is given");
