@@ -67,15 +67,18 @@ __attribute__((used)) HIDDEN int raise_personality(int version, int actions, uin
 #define LOW(name) "_raise_target_" name "@PAGEOFF"
 #else
 #define SYMBOL ""
+/* What the compiler puts into a section goes on there: without optimizing it writes variables
+ * between these texts. */
 #define BEGIN                                                                                  \
-    ".text\n.p2align 4\n.globl raise_frame\n.hidden raise_frame\n"                             \
+    ".pushsection .text\n.p2align 4\n.globl raise_frame\n.hidden raise_frame\n"                \
     ".type raise_frame, %function\nraise_frame:\n"
 #define PERSONALITY "    .cfi_personality 27, raise_personality\n"
-#define END "    .cfi_endproc\n    .size raise_frame, . - raise_frame\n"
+#define END "    .cfi_endproc\n    .size raise_frame, . - raise_frame\n.popsection\n"
 #define STUB_BEGIN(name)                                                                       \
-    ".text\n.p2align 2\n.globl raise_stub_" name "\n.hidden raise_stub_" name "\n"             \
+    ".pushsection .text\n.p2align 2\n.globl raise_stub_" name "\n.hidden raise_stub_" name     \
+    "\n"                                                                                       \
     ".type raise_stub_" name ", %function\nraise_stub_" name ":\n"
-#define STUB_END(name) "    .size raise_stub_" name ", . - raise_stub_" name "\n"
+#define STUB_END(name) "    .size raise_stub_" name ", . - raise_stub_" name "\n.popsection\n"
 #define HIGH(name) "raise_target_" name
 #define LOW(name) ":lo12:raise_target_" name
 #endif
