@@ -21,11 +21,12 @@ typedef struct {
     png_infop info;
     const unsigned char *at, *end; /* what is read */
     Buf out;                       /* what is written */
-    const Described *want;
+    const Described *want;         /* NULL: as it is */
     Picture *picture;
     png_bytep *row;
     bool other_size;
-    int alpha; /* samples of a pixel, with alpha; 0: none has */
+    const char *refused; /* what it has that pixels as they are do not */
+    int alpha;           /* samples of a pixel, with alpha; 0: none has */
     char why[160];
 } PictureWork;
 
@@ -73,7 +74,7 @@ static void ask_samples(PictureWork *w)
 {
     const int type = png_get_color_type(w->png, w->info),
               depth = png_get_bit_depth(w->png, w->info);
-    const bool deep = depth == 16 && w->want->pixels == PIXELS_GRAY16;
+    const bool deep = w->want && depth == 16 && w->want->pixels == PIXELS_GRAY16;
     png_set_expand(w->png);
     if (depth == 16 && !deep) png_set_scale_16(w->png);
     if (deep) png_set_swap(w->png);
@@ -98,6 +99,15 @@ static bool make_rows(PictureWork *w)
     return true;
 }
 
+/* Numbers that were scaled, or that stand for colours, are not what a mask's maker wrote. */
+static const char *pixels_refused(const PictureWork *w)
+{
+    const int depth = png_get_bit_depth(w->png, w->info);
+    if (png_get_color_type(w->png, w->info) == PNG_COLOR_TYPE_PALETTE) return "a palette";
+    if (depth == 16) return "16 bits a sample";
+    return depth == 8 ? NULL : "less than 8 bits a sample";
+}
+
 static bool picture_decode(PictureWork *w)
 {
     w->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, w, on_error, on_warning, NULL,
@@ -111,8 +121,9 @@ static bool picture_decode(PictureWork *w)
     png_read_info(w->png, w->info);
     w->picture->size[SIDE_WIDTH] = png_get_image_width(w->png, w->info);
     w->picture->size[SIDE_HEIGHT] = png_get_image_height(w->png, w->info);
-    w->other_size = !described_size_fits(w->want, w->picture->size);
-    if (w->other_size) return true; /* nothing of it is read */
+    if (w->want) w->other_size = !described_size_fits(w->want, w->picture->size);
+    else w->refused = pixels_refused(w);
+    if (w->other_size || w->refused) return true; /* nothing of it is read */
     ask_samples(w);
     if (!make_rows(w)) return false;
     png_read_image(w->png, w->row);
@@ -182,6 +193,11 @@ static bool read_png(PictureWork *w, Diag *d, const char *path)
     if (w->png) png_destroy_read_struct(&w->png, &w->info, NULL);
     mem_free(w->row);
     file_unmap(&map);
+    if (ok && w->refused)
+        return diag_error(d, (Loc){ 0 },
+                          "%s has %s: pixels are taken of 8 bits a sample, grey or red, green "
+                          "and blue; write it anew so",
+                          path, w->refused);
     if (ok && !w->other_size && !drop_alpha(w))
         return diag_error(d, (Loc){ 0 },
                           "%s has transparent pixels: put it on a background first", path);
@@ -265,6 +281,16 @@ bool picture_read(Picture *p, Diag *d, const char *path, const char *name,
                         "%s has colours, and the image %s is %s: make it grey first", path,
                         name, pixels_name(want->pixels));
     if (ok) return true;
+    mem_free(p->data);
+    *p = (Picture){ 0 };
+    return false;
+}
+
+bool picture_read_plain(Picture *p, Diag *d, const char *path)
+{
+    PictureWork w = { .picture = p };
+    *p = (Picture){ 0 };
+    if (read_png(&w, d, path)) return true;
     mem_free(p->data);
     *p = (Picture){ 0 };
     return false;

@@ -25,6 +25,8 @@ bool picture_read(Picture *p, Diag *d, const char *path, const char *name,
 /* Reports that the size is none that the image may have; always false. */
 bool picture_other_size(Diag *d, const char *path, const char *name, const int64_t size[2],
                         const Described *want);
+/* A PNG as it is, of 8 bits a sample, grey or of colours; others are errors. */
+bool picture_read_plain(Picture *p, Diag *d, const char *path);
 bool picture_write(const Picture *p, Diag *d, const char *path);
 /* Pixels as the tensor of an image, of element type `as`. */
 bool picture_to_tensor(const Picture *p, Diag *d, const Described *want, DType as, Tensor *out);

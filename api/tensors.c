@@ -1,6 +1,7 @@
 /* tensors.c -- the public library: tensors from files and made up, their elements,
  * comparing. */
 #include "api.h"
+#include "picture.h"
 #include "report.h"
 #include "values.h"
 
@@ -108,6 +109,18 @@ anec_status anec_weight_value(anec_model *step, int i, anec_tensor *out, anec_er
     return hand_over(&c, ok, &t, out);
 }
 
+/* Pixels as they are: [height, width, channels]. */
+static bool load_pixels(Tensor *t, Diag *d, const char *path)
+{
+    Picture p;
+    if (!picture_read_plain(&p, d, path)) return false;
+    const Shape s = SHAPE(p.size[SIDE_HEIGHT], p.size[SIDE_WIDTH], p.channels);
+    const bool ok = tensor_alloc(t, d, DT_UINT8, &s);
+    if (ok) memcpy(t->data, p.data, t->count);
+    mem_free(p.data);
+    return ok;
+}
+
 anec_status anec_tensor_load(const anec_config *config, const char *path, anec_tensor *out,
                              anec_error *error)
 {
@@ -117,7 +130,8 @@ anec_status anec_tensor_load(const anec_config *config, const char *path, anec_t
     *out = (anec_tensor){ 0 };
     GIVEN(path);
     if (call_start(&c, config, error)) return call_status(&c);
-    bool ok = tensor_load(&t, &c.d, path);
+    const bool pixels = file_has_suffix(path, ".png");
+    const bool ok = pixels ? load_pixels(&t, &c.d, path) : tensor_load(&t, &c.d, path);
     return hand_over(&c, ok, &t, out);
 }
 

@@ -436,7 +436,8 @@ anec_status anec_with_weights(anec_model *model, const anec_input *weights, int 
 /* Writes the model as its device's options have it: .mil with its weights beside it, .mlmodelc or
  * .mlpackage, whole or not at all. */
 anec_status anec_save(const anec_model *model, const char *path, anec_error *error);
-/* Any .npy file, in its own type. */
+/* Any .npy file, in its own type; of a .png file its pixels as they are, uint8 [height, width,
+ * channels] with 1 channel or 3 (of 8 bits a sample, without a palette). */
 anec_status anec_tensor_load(const anec_config *config, const char *path, anec_tensor *out,
                              anec_error *error);
 /* Writes a .npy file, whole or not at all. config may be NULL. */

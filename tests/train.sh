@@ -124,6 +124,21 @@ rm -f part/step-*
 anetrain -q --resume part >second 2>&1
 check "no checkpoint" grep -q 'there is no checkpoint in part' second
 
+# ---- examples ---------------------------------------------------------------------------------------------
+
+# The U-Net of examples/unet, small: shapes that it never saw, of whose pixels 75 % are ground.
+shapes="python3 -B $top/examples/unet/shapes.py"
+check "unet shapes" $shapes shapes 96 16
+check "unet held-out shapes" $shapes held 16 16 1
+check "unet trains" anetrain -q "$top/examples/unet/unet.anedsl" --data shapes --eval held --eval-every 60 --set size=16 \
+    --set width=4 --batch 8 --lr 2e-2 --warmup 20 --steps 60 -b cpu -o unet
+check "unet finds shapes" python3 -c "
+import csv
+last = list(csv.DictReader(open('unet/log.csv')))[-1]
+loss, accuracy = float(last['eval_loss']), float(last['eval_metric'])
+print(loss, accuracy)
+exit(not (loss < 0.45 and accuracy > 0.8))"
+
 # ---- the numbers of another implementation ------------------------------------------------------------------
 
 shared=$top/../shared/training

@@ -80,7 +80,9 @@ static bool room_of(TrainData *t, TrainColumn *c, const anec_tensor *port)
 
 static bool open_column(TrainData *t, TrainColumn *c, const anec_tensor *port)
 {
-    if (!npy_open(t->diag, c->file, &c->array)) return false;
+    const bool pictures = pictures_named(c->file);
+    if (pictures ? !pictures_open(t, c, port) : !npy_open(t->diag, c->file, &c->array))
+        return false;
     if (!c->array.rank)
         return diag_error(t->diag, (Loc){ 0 }, "%s is a scalar: its first axis counts samples",
                           c->file);
@@ -166,7 +168,7 @@ static bool open_files(TrainData *t, const anec_kernel *kernel, const anec_model
 {
     bool ok = true;
     int at = 0;
-    for (const char *s = t->text; ok && *s; at++) {
+    for (const char *s = pictures_pairs(&t->arena, t->text); ok && *s; at++) {
         const size_t n = strcspn(s, ",");
         ok = name_column(t, arena_strndup(&t->arena, s, n), at, kernel, step);
         s += n + (s[n] == ',');

@@ -229,8 +229,9 @@ static bool open_data(TrainRun *r)
 {
     const char *text = run_set(r, SET_data)->text;
     if (!text)
-        return diag_error(r->diag, (Loc){ 0 },
-                          "--data is missing: x.npy,t.npy, or built-in:tiny");
+        return diag_error(
+            r->diag, (Loc){ 0 },
+            "--data is missing: x.npy,t.npy, a folder of pictures, or built-in:tiny");
     r->has_data = true;
     const bool same = r->resumed && *r->from.state.vocab && !run_set(r, SET_vocab)->given;
     r->data.vocab_name = r->eval.vocab_name = run_set(r, SET_vocab)->text;

@@ -4,6 +4,7 @@
  *
  *   order.c       which samples a step takes: a function of seed and step alone
  *   data.c        samples from files, laid into the inputs of a step
+ *   pictures.c    folders of PNG files as samples
  *   tokens.c      texts as samples
  *   vocab.c       what tokens stand for
  *   schedule.c    settings of a run, and the learning rate of a step
@@ -121,6 +122,8 @@ bool vocab_load(TrainVocab *v, Diag *d, const char *path, const char *saved);
 typedef struct {
     const char *input, *file; /* file: for messages */
     NpyArray array;
+    const char **name; /* of the pictures in a folder, in order; of a file there are none */
+    size_t names;
     size_t sample;      /* elements of one */
     bool whole;         /* a sample is all of the input: it has no axis for them */
     void *room;         /* what the step is given: fp32, or int32 */
@@ -148,6 +151,11 @@ typedef struct {
  * t->vocab_name is the caller's; saved: a vocabulary that counts in its place, or NULL. */
 bool data_open(TrainData *t, Diag *d, const char *text, const anec_kernel *kernel,
                const anec_model *step, const char *saved);
+/* pictures.c: whether what is named holds pictures, and their elements as the column's array. */
+bool pictures_named(const char *path);
+bool pictures_open(TrainData *t, TrainColumn *c, const anec_tensor *port);
+/* "FOLDER/img,FOLDER/mask" of a folder that has an img, else what was given. */
+const char *pictures_pairs(Arena *a, const char *text);
 /* tokens.c: whether data of this name is one, and the same for it, with the columns' ports. */
 bool tokens_named(const char *text);
 bool tokens_open(TrainData *t, const char *saved);
