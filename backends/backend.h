@@ -41,9 +41,9 @@ struct Program {
     /* by parameter: what an optional input is when it is not given, or NULL */
     struct LeftOut *left_out;
     bool ran; /* it has results */
-    /* how many results program_results brings up to date, the first ones; 0: all. The rest are
-     * of no interest to who runs it (carry.c), and may be costly to read. */
-    int told;
+    /* By result, or NULL: of no interest to who runs it. It may be costly to read, so that
+     * program_results may leave it as it was. */
+    const bool *unread;
     /* the last run failed, and neither by what was given nor by who watched */
     bool broke;
     /* does a run that broke, and all after it; NULL: such a run is an error */
@@ -118,9 +118,10 @@ struct Backend {
     /* Makes parameter `param` of `to` the memory of a result of `from`; false: it cannot be
      * shared. */
     bool (*wire)(Program *to, int param, Program *from, int result);
-    /* The value that a parameter whose memory is shared had in a run that broke;
-     * tensor_free's. */
-    bool (*given)(Program *p, int param, Diag *d, Tensor *out);
+    /* The value that a parameter whose memory is shared had in a run that broke, or would have
+     * had in one that did not begin. `undone`: the last run went well, and is taken back since
+     * it was a part of one that broke. tensor_free's. */
+    bool (*given)(Program *p, int param, bool undone, Diag *d, Tensor *out);
     /* where the system would run p's statements; in the arena */
     bool (*place)(Program *p, Arena *a, Diag *d, Placings *out);
     void (*close)(const Backend *self); /* of one that backend_open made */
@@ -166,6 +167,7 @@ bool program_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptio
 const Backend *program_backend(const Program *p);
 /* Of the last run, in the function's order; the count. */
 int program_results(Program *p, const Binding **out);
+int program_all_results(Program *p, const Binding **out); /* those of Program.unread too */
 /* In the function's order. The caller may write into the elements, between runs. */
 int program_states(Program *p, Binding **out);
 /* From its next run on, input `input` of `to` is what the last run of `from` gave as `result`:

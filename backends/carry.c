@@ -26,8 +26,9 @@ typedef struct {
     int *result; /* by state: which result of the copy it becomes; -1: it stays */
     int *param;  /* and which parameter it is */
     int nstate;
-    bool wired;  /* results become inputs without a copy */
-    bool inside; /* what the states are is in the engine's memory alone */
+    bool *unread; /* by result of the copy: what a state becomes */
+    bool wired;   /* results become inputs without a copy */
+    bool inside;  /* what the states are is in the engine's memory alone */
     char *why;
 } Carried;
 
@@ -66,10 +67,7 @@ bool carry_wanted(const Backend *b, const Func *f, Diag *d)
 static void keep_states(Carried *c)
 {
     const Binding *from;
-    const int told = c->inner->told;
-    c->inner->told = 0;
-    program_results(c->inner, &from);
-    c->inner->told = told;
+    program_all_results(c->inner, &from);
     for (int i = 0; i < c->nstate; i++) {
         Tensor *t = &c->state[i].value;
         if (c->result[i] >= 0 && t->bytes)
@@ -85,7 +83,7 @@ static bool recover_states(Carried *c, Diag *d)
     for (int i = 0; ok && i < c->nstate; i++) {
         Tensor was = { 0 }, *t = &c->state[i].value;
         if (c->result[i] < 0) continue;
-        ok = c->inner->backend->given(c->inner, c->param[i], d, &was);
+        ok = c->inner->backend->given(c->inner, c->param[i], false, d, &was);
         if (ok && t->bytes) memcpy(t->data, was.data, t->bytes);
         tensor_free(&was);
     }
@@ -162,6 +160,7 @@ static void carry_free(Program *p)
     mem_free(c->state);
     mem_free(c->result);
     mem_free(c->param);
+    mem_free(c->unread);
     mem_free(c->why);
     mem_free(c);
 }
@@ -221,18 +220,23 @@ static char *carry_also(const Carried *c, const char *why)
 }
 
 /* Each state that is written becomes an input of the next run where it lies; all or none. */
-static void wire_states(Carried *c, int nresult)
+static void wire_states(Carried *c)
 {
     Program *p = c->inner;
+    const size_t nresult = (size_t)p->func->body->nresult + 1;
     int n = 0;
     if (!p->backend->wire) return;
+    if (!(c->unread = mem_zero(nresult, sizeof *c->unread))) mem_out(nresult);
     while (n < c->nstate
            && (c->result[n] < 0 || p->backend->wire(p, c->param[n], p, c->result[n])))
         n++;
     c->wired = n == c->nstate;
     while (!c->wired && n-- > 0)
         if (c->result[n] >= 0) p->backend->wire(p, c->param[n], NULL, 0);
-    if (c->wired) p->told = nresult;
+    if (!c->wired) return;
+    for (int i = 0; i < c->nstate; i++)
+        if (c->result[i] >= 0) c->unread[c->result[i]] = true;
+    p->unread = c->unread;
 }
 
 static bool make_inner(Carried *c, const Backend *b, const Func *f, Diag *d)
@@ -265,7 +269,7 @@ Program *carry_compile(const Backend *b, const Module *m, const Func *f, Diag *d
         carry_free(&c->base);
         return NULL;
     }
-    wire_states(c, f->body->nresult);
+    wire_states(c);
     c->base.as = c->inner->as;
     c->base.as.why = c->why = carry_also(c, c->inner->as.why);
     return &c->base;

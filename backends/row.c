@@ -1,5 +1,7 @@
 /* row.c -- several programs in a row that are one: each is wired to those before it, so that on
- * an engine what goes from one to the next stays in its surfaces. */
+ * an engine what goes from one to the next stays in its surfaces. So does what goes from a run
+ * to the next one: a result of the whole may be an input of it, where the part that makes the
+ * one takes the other. */
 #include "row.h"
 #include "under.h"
 
@@ -19,8 +21,10 @@ typedef struct {
     Program **part; /* NULL: not yet compiled */
     int n;
     RowOrigin *source; /* by result of the function */
+    bool **unread;     /* by part and its results: Program.unread */
     Binding *result;
-    int nresult;
+    bool whole; /* the last run has ended well: there are results */
+    int done;   /* how many parts of one that has not ended well have */
     char *why;
 } Row;
 
@@ -37,15 +41,20 @@ static int given_to(const Program *part, const Binding *in, int nin, Binding *ou
     return n;
 }
 
-static void find_results(Row *r)
+static bool row_reads(const Row *r, int result)
 {
-    for (int i = 0; i < r->base.func->body->nresult; i++) {
-        const Binding *from;
-        program_results(r->part[r->source[i].part], &from);
-        r->result[i].value = from[r->source[i].result].value;
-        r->result[i].value.owned = false;
+    return !r->base.unread || !r->base.unread[result];
+}
+
+/* What parts hand to each other nobody reads, but who watches every value. */
+static void row_mind(Row *r, bool every)
+{
+    for (int i = 0; i < r->n; i++) {
+        for (int k = 0; k < r->part[i]->func->body->nresult; k++) r->unread[i][k] = !every;
+        r->part[i]->unread = r->unread[i];
     }
-    r->nresult = r->base.func->body->nresult;
+    for (int i = 0; i < r->base.func->body->nresult; i++)
+        r->unread[r->source[i].part][r->source[i].result] = !row_reads(r, i);
 }
 
 static bool row_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
@@ -54,20 +63,33 @@ static bool row_run(Program *p, Diag *d, const Binding *in, int nin, const RunOp
     Arena a = { 0 };
     Binding *some = NEW_ARRAY(&a, nin + 1, Binding);
     bool ok = true;
-    r->nresult = 0;
+    r->whole = false;
+    r->done = 0;
+    row_mind(r, opt->each);
     for (int i = 0; ok && i < r->n; i++) {
         ok = program_run(r->part[i], d, some, given_to(r->part[i], in, nin, some), opt);
         p->broke = r->part[i]->broke;
+        r->done += ok;
     }
-    if (ok) find_results(r);
+    if (ok) r->done = 0;
+    r->whole = ok;
     arena_free(&a);
     return ok;
 }
 
 static int row_results(Program *p, const Binding **out)
 {
-    *out = row_of(p)->result;
-    return row_of(p)->nresult;
+    Row *r = row_of(p);
+    const Binding *from;
+    *out = r->result;
+    if (!r->whole) return 0;
+    row_mind(r, false);
+    for (int i = 0; i < p->func->body->nresult; i++) {
+        program_results(r->part[r->source[i].part], &from);
+        r->result[i].value = from[r->source[i].result].value;
+        r->result[i].value.owned = false;
+    }
+    return p->func->body->nresult;
 }
 
 static int row_states(Program *p, Binding **out)
@@ -90,6 +112,54 @@ static void row_free(Program *p)
     arena_free(&r->arena);
     mem_free(r->why);
     mem_free(r);
+}
+
+/* ---- wiring ------------------------------------------------------------------------------ */
+
+static int param_of(const Row *r, int part, int param)
+{
+    int at = 0;
+    return param_find(r->part[part]->func, r->base.func->body->param[param]->name, &at);
+}
+
+/* Parts that take the parameter share it no more. */
+static void row_unwire(Row *r, int param)
+{
+    for (int i = 0; i < r->n; i++) {
+        const int k = param_of(r, i, param);
+        if (k >= 0) r->part[i]->backend->wire(r->part[i], k, NULL, 0);
+    }
+}
+
+/* The part that makes the result takes the parameter too, so that it has two surfaces in turn,
+ * and none behind it does: those would find what is new. Parts before it read the surface that
+ * is its input when its turn comes. */
+static bool row_wire_param(Program *to, int param, Program *from, int result)
+{
+    Row *r = row_of(to);
+    if (from) row_unwire(r, param);
+    else return row_unwire(r, param), true;
+    if (from != to) return false;
+    const RowOrigin o = r->source[result];
+    bool ok = param_of(r, o.part, param) >= 0;
+    for (int i = 0; ok && i < r->n; i++) {
+        const int k = param_of(r, i, param);
+        if (k < 0) continue;
+        ok = i <= o.part && r->part[i]->backend == r->part[o.part]->backend
+          && r->part[i]->backend->wire(r->part[i], k, r->part[o.part], o.result);
+    }
+    if (!ok) row_unwire(r, param);
+    return ok;
+}
+
+/* The part that makes what the parameter becomes has what it was. */
+static bool row_given(Program *p, int param, bool undone, Diag *d, Tensor *out)
+{
+    Row *r = row_of(p);
+    int i = r->n - 1;
+    while (i > 0 && param_of(r, i, param) < 0) i--;
+    return r->part[i]->backend->given(r->part[i], param_of(r, i, param), undone || i < r->done,
+                                      d, out);
 }
 
 /* ---- compiling --------------------------------------------------------------------------- */
@@ -130,6 +200,9 @@ static void name_results(Row *r, const Func *f)
     const int n = f->body->nresult;
     r->source = NEW_ARRAY(&r->arena, n + 1, RowOrigin);
     r->result = NEW_ARRAY(&r->arena, n + 1, Binding);
+    r->unread = NEW_ARRAY(&r->arena, r->n + 1, bool *);
+    for (int i = 0; i < r->n; i++)
+        r->unread[i] = NEW_ARRAY(&r->arena, r->part[i]->func->body->nresult + 1, bool);
     for (int i = 0; i < n; i++) {
         r->result[i].name = f->body->result[i]->name;
         if (!find_origin(r, r->n, r->result[i].name, &r->source[i]))
@@ -166,6 +239,10 @@ static Row *row_new(const Backend *b, const Func *f)
                           .states = row_states,
                           .reset = row_reset,
                           .free = row_free };
+    if (b->wire && b->given) {
+        r->calls.wire = row_wire_param;
+        r->calls.given = row_given;
+    }
     r->base.backend = &r->calls;
     r->base.func = f;
     return r;

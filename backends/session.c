@@ -420,7 +420,7 @@ static bool wire_value(Program *to, int param, Diag *d, Tensor *out)
         *out = tensor_view(t->dtype, &t->shape, NULL);
         return true;
     }
-    int n = program_results(w->from, &result);
+    const int n = program_all_results(w->from, &result);
     if (w->result >= n) bug("a result is not there");
     *out = result[w->result].value;
     if (w->from != to) return true;
@@ -476,8 +476,15 @@ static bool session_fall(Program *p, Diag *d, const Diag *said)
     return true;
 }
 
-/* The run again, with what the broken one was given: of inputs that shared memory, what was in
- * it. */
+/* Whether what a broken run had for an input is in memory that it shares alone. */
+static bool is_inside(const Program *p, const Binding *in)
+{
+    const Block *b = p->func->body;
+    const int param = index_of(b->param, b->nparam, in->name);
+    return p->wire && p->wire[param].shared && !in->value.data;
+}
+
+/* The run again, with what the broken one was given. */
 static bool run_again(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
 {
     const Block *b = p->func->body;
@@ -487,17 +494,15 @@ static bool run_again(Program *p, Diag *d, const Binding *in, int nin, const Run
     memcpy(all, in, (size_t)nin * sizeof *all);
     for (int i = 0; i < nin; i++) {
         const int param = index_of(b->param, b->nparam, in[i].name);
-        if (!p->wire || !p->wire[param].shared) continue;
+        if (!is_inside(p, &in[i])) continue;
         all[i].value = (Tensor){ 0 };
-        ok = ok && p->backend->given(p, param, d, &all[i].value);
+        ok = ok && p->backend->given(p, param, false, d, &all[i].value);
     }
     ok = ok && p->instead->backend->run(p->instead, d, all, nin, opt);
     for (int i = 0; i < nin; i++) {
-        const int param = index_of(b->param, b->nparam, in[i].name);
-        if (!p->wire || !p->wire[param].shared) continue;
-        tensor_free(&all[i].value);
-        session_unshare(p, param);
+        if (is_inside(p, &in[i])) tensor_free(&all[i].value);
     }
+    for (int i = 0; p->wire && i < b->nparam; i++) session_unshare(p, i);
     arena_free(&a);
     return ok;
 }
@@ -570,6 +575,16 @@ int program_results(Program *p, const Binding **out)
 {
     return program_backend(p)->results(session_now(p), out);
 }
+
+int program_all_results(Program *p, const Binding **out)
+{
+    const bool *unread = p->unread;
+    p->unread = NULL;
+    const int n = program_results(p, out);
+    p->unread = unread;
+    return n;
+}
+
 int program_states(Program *p, Binding **out)
 {
     return program_backend(p)->states(session_now(p), out);

@@ -22,6 +22,8 @@ typedef struct {
     Module *front, *back;
     Program *engine, *chooser;
     Origin *source; /* by result of the function */
+    bool *unread;   /* by result of the engine's: Program.unread */
+    bool half;      /* of the last run the engine's part alone has ended well */
     Binding *result;
     char *why; /* what base.as says, until a run breaks */
 } Split;
@@ -153,15 +155,33 @@ static void find_origins(Split *s, const Func *f)
 
 static Split *split_of(Program *p) { return (Split *)p; }
 
+/* What the processor chooses from is read, whoever else passes over it. */
+static void split_mind(Split *s)
+{
+    const Func *front = s->engine->func;
+    const Block *inputs = module_main(s->back)->body;
+    for (int i = 0; i < front->body->nresult; i++) s->unread[i] = true;
+    for (int i = 0; i < s->base.func->body->nresult; i++)
+        if (!s->source[i].chosen && !(s->base.unread && s->base.unread[i]))
+            s->unread[s->source[i].at] = false;
+    for (int i = 0; i < front->body->nresult; i++)
+        for (int k = 0; k < inputs->nparam; k++)
+            if (!strcmp(front->body->result[i]->name, inputs->param[k]->name))
+                s->unread[i] = false;
+    s->engine->unread = s->unread;
+}
+
 static bool split_run(Program *p, Diag *d, const Binding *in, int nin, const RunOptions *opt)
 {
     Split *s = split_of(p);
-    const Binding *front, *back;
-    p->broke = false;
+    const Binding *front;
+    p->broke = s->half = false;
+    split_mind(s);
     if (!program_run(s->engine, d, in, nin, opt)) {
         p->broke = s->engine->broke;
         return false;
     }
+    s->half = true;
     const int n = program_results(s->engine, &front);
     Block *inputs = module_main(s->back)->body;
     Arena a = { 0 };
@@ -173,20 +193,43 @@ static bool split_run(Program *p, Diag *d, const Binding *in, int nin, const Run
     quiet.phase = (PhaseHook){ 0 };
     const bool ok = program_run(s->chooser, d, given, inputs->nparam, &quiet);
     arena_free(&a);
-    if (!ok) return false;
+    s->half = !ok;
+    return ok;
+}
+
+static int split_results(Program *p, const Binding **out)
+{
+    Split *s = split_of(p);
+    const Binding *front, *back;
+    split_mind(s);
+    program_results(s->engine, &front);
     program_results(s->chooser, &back);
     for (int i = 0; i < p->func->body->nresult; i++) {
         s->result[i].name = p->func->body->result[i]->name;
         s->result[i].value = (s->source[i].chosen ? back : front)[s->source[i].at].value;
         s->result[i].value.owned = false;
     }
-    return true;
+    *out = s->result;
+    return p->func->body->nresult;
 }
 
-static int split_results(Program *p, const Binding **out)
+/* The engine's part takes what the whole takes, and makes what is not chosen. */
+static bool split_wire(Program *to, int param, Program *from, int result)
 {
-    *out = split_of(p)->result;
-    return p->func->body->nresult;
+    Split *s = split_of(to);
+    int at = 0;
+    const int k = param_find(s->engine->func, to->func->body->param[param]->name, &at);
+    if (k < 0 || (from && (from != to || s->source[result].chosen))) return false;
+    return s->engine->backend->wire(s->engine, k, from ? s->engine : NULL,
+                                    from ? s->source[result].at : 0);
+}
+
+static bool split_given(Program *p, int param, bool undone, Diag *d, Tensor *out)
+{
+    Split *s = split_of(p);
+    int at = 0;
+    const int k = param_find(s->engine->func, p->func->body->param[param]->name, &at);
+    return s->engine->backend->given(s->engine, k, undone || s->half, d, out);
 }
 
 static int split_states(Program *p, Binding **out)
@@ -204,6 +247,7 @@ static void split_free(Program *p)
     module_free(s->back);
     mem_free(s->source);
     mem_free(s->result);
+    mem_free(s->unread);
     mem_free(s->why);
     mem_free(s);
 }
@@ -224,6 +268,8 @@ static bool make_parts(Split *s, const Backend *b, const Func *f, Diag *d)
     if (!module_verify(s->front, d, "split") || !module_verify(s->back, d, "split"))
         return false;
     s->engine = program_new(b, s->front, module_main(s->front), d);
+    const size_t n = (size_t)module_main(s->front)->body->nresult;
+    if (!(s->unread = mem_zero(n, sizeof *s->unread))) mem_out(n);
     s->chooser = s->engine ? program_new(&backend_ref, s->back, module_main(s->back), d) : NULL;
     return s->chooser != NULL;
 }
@@ -252,6 +298,10 @@ Program *split_compile(const Backend *b, const Module *m, const Func *f, Diag *d
                           .reset = split_reset,
                           .place = split_place,
                           .free = split_free };
+    if (b->wire && b->given) {
+        s->calls.wire = split_wire;
+        s->calls.given = split_given;
+    }
     s->base.backend = &s->calls;
     s->base.func = f;
     if (!make_parts(s, b, f, d)) {

@@ -347,9 +347,9 @@ static bool ane_run(Program *program, Diag *d, const Binding *in, int nin,
 static int ane_results(Program *program, const Binding **out)
 {
     AneProgram *p = (AneProgram *)program;
-    const int n = p->base.told ? p->base.told : p->base.func->body->nresult;
+    const int n = p->base.func->body->nresult;
     for (int i = 0; i < n; i++) {
-        if (!p->out[i].stale) continue;
+        if (!p->out[i].stale || (p->base.unread && p->base.unread[i])) continue;
         const void *base = engine_lock(ane_open_engine(p), p->out[i].surface, SURFACE_READ);
         /* it was locked when the run ended: the system has no room for it now */
         if (!base) mem_out(p->out[i].port.bytes);
@@ -369,8 +369,10 @@ static bool report_results(AneProgram *p, const RunOptions *opt)
     phase_begin(&opt->phase, "copy out");
     int n = ane_results(&p->base, &result);
     phase_end(&opt->phase, "copy out");
-    for (int i = 0; opt->each && i < n; i++)
+    for (int i = 0; opt->each && i < n; i++) {
+        if (p->base.unread && p->base.unread[i]) continue;
         if (!opt->each(opt->ctx, p->base.func->body->result[i], &result[i].value)) return false;
+    }
     return true;
 }
 
@@ -413,12 +415,12 @@ static bool ane_wire(Program *to, int param, Program *from, int result)
 
 /* A run that broke has left its inputs as they were; one that did not begin has left what was
  * to be its input where it was a result. */
-static bool ane_given(Program *program, int param, Diag *d, Tensor *out)
+static bool ane_given(Program *program, int param, bool undone, Diag *d, Tensor *out)
 {
     AneProgram *p = (AneProgram *)program;
     const Value *v = p->base.func->body->param[param];
     const AneSlot *s = &p->in[param];
-    if (s->source == p && p->ahead) s = &p->out[s->result];
+    if (s->source == p && p->ahead && !undone) s = &p->out[s->result];
     if (!tensor_alloc(out, d, v->type->dtype, &v->type->shape)) return false;
     const void *base = engine_lock(ane_open_engine(p), s->surface, SURFACE_READ);
     if (!base) return diag_fail(d, "the surface of %s cannot be locked", v->name);

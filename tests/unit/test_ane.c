@@ -110,7 +110,8 @@ static void break_at(const char *chip, const char *faults, int good)
 static void test_runs_that_fail(void **state)
 {
     static const char *const chips[] = { "m1", "m4" };
-    static const char *const faults[] = { "eval-fails", "silent-zeros", "half-written" };
+    static const char *const faults[] = { "eval-fails", "silent-zeros", "half-written",
+                                          "no-lock" };
     (void)state;
     for (size_t c = 0; c < COUNT(chips); c++)
         for (int good = 0; good < 4; good++)
