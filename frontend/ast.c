@@ -1,4 +1,4 @@
-/* ast.c -- building the syntax tree, the parser's driver, and the tree as text. */
+/* ast.c -- building the syntax tree, and the tree as text. */
 #include "ast.h"
 #include "grammar.h"
 
@@ -6,10 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-void *dsl_parseAlloc(void *(*alloc)(size_t));
-void dsl_parseFree(void *parser, void (*release)(void *));
-void dsl_parse(void *parser, int kind, Token t, Ast *p);
 
 const char *const node_names[NODE_COUNT] = {
 #define NODE(id, name) [N_##id] = name,
@@ -28,26 +24,19 @@ const char *ast_token_name(int kind)
 
 /* ---- errors ------------------------------------------------------------------------------ */
 
-static void parse_error(Ast *p, Loc loc, const char *why)
+static void ast_error(Ast *p, Loc loc, const char *why)
 {
-    if (!p->failed) diag_error(p->diag, loc, "%s", why);
+    if (!p->stopped && !p->mute) diag_error(p->diag, loc, "%s", why);
     p->failed = true;
 }
 
-void ast_syntax_error(Ast *p, Token t)
+static void ast_stop(Ast *p, Loc loc, const char *why)
 {
-    const char *what = ast_token_name(t.kind);
-    if (p->failed) return;
-    p->failed = true;
-    if (!t.kind) diag_error(p->diag, t.loc, "the program ends in the middle of a statement");
-    else if (t.kind == TK_SEP)
-        diag_error(p->diag, t.loc, "the statement is not complete at the end of this line");
-    else if (t.kind == TK_NAME || t.kind == TK_INT || t.kind == TK_FLOAT || t.kind == TK_STRING)
-        diag_error(p->diag, t.loc, "a statement cannot go on with this %s", what);
-    else diag_error(p->diag, t.loc, "a statement cannot go on with `%s`", what);
+    ast_error(p, loc, why);
+    p->stopped = true;
 }
 
-void ast_too_deep(Ast *p, Loc loc) { parse_error(p, loc, "the program is nested too deeply"); }
+void ast_too_deep(Ast *p, Loc loc) { ast_stop(p, loc, "the program is nested too deeply"); }
 
 /* ---- nodes ------------------------------------------------------------------------------- */
 
@@ -72,7 +61,7 @@ Node *ast_node(Ast *p, NodeKind kind, Loc loc, Node *a, Node *b, Node *c)
     if (dc > depth) depth = dc;
     *n = (Node){ .kind = kind, .loc = loc, .a = a, .b = b, .c = c, .depth = depth + 1 };
     if (n->depth > AST_MAX_DEPTH) ast_too_deep(p, loc);
-    if (++p->nodes > AST_MAX_NODES) parse_error(p, loc, "the program is too large");
+    if (++p->nodes > AST_MAX_NODES) ast_stop(p, loc, "the program is too large");
     return n;
 }
 
@@ -114,7 +103,7 @@ static const char *decode_string(Ast *p, const Token *t)
             continue;
         }
         if (!strchr("nt\"\\", s[1])) {
-            parse_error(p, t->loc, "a string knows the escapes \\n \\t \\\" and \\\\ only");
+            ast_error(p, t->loc, "a string knows the escapes \\n \\t \\\" and \\\\ only");
             break;
         }
         *to++ = s[1] == 'n' ? '\n' : s[1] == 't' ? '\t' : s[1];
@@ -134,10 +123,10 @@ Node *ast_literal(Ast *p, NodeKind kind, Token t)
     } else if (kind == N_INT) {
         const char *s = digits_of(p, &t);
         n->u.i = strtoll(s, NULL, !strncmp(s, "0x", 2) ? 16 : 10);
-        if (errno == ERANGE) parse_error(p, t.loc, "this integer does not fit 64 bits");
+        if (errno == ERANGE) ast_error(p, t.loc, "this integer does not fit 64 bits");
     } else {
         n->u.f = strtod(digits_of(p, &t), NULL);
-        if (isinf(n->u.f)) parse_error(p, t.loc, "this number is too large");
+        if (isinf(n->u.f)) ast_error(p, t.loc, "this number is too large");
     }
     return n;
 }
@@ -159,7 +148,7 @@ Node *ast_unary(Ast *p, Token op, Node *a)
 Node *ast_effect(Ast *p, Node *call)
 {
     if (call->kind != N_CALL)
-        parse_error(
+        ast_error(
             p, call->loc,
             "nothing is done with this value; `name = ..` keeps it, and a call stands alone");
     return call;
@@ -192,11 +181,10 @@ NodeList ast_share(Ast *p, NodeList l, const char *what)
         }
         from = n->next;
     }
-    if (from && !p->failed) {
-        diag_error(p->diag, from->loc, "%s %s needs a type: `%s: ..`", what, from->name,
-                   from->name);
-        p->failed = true;
-    }
+    if (from)
+        ast_error(p, from->loc,
+                  arena_printf(p->arena, "%s %s needs a type: `%s: ..`", what, from->name,
+                               from->name));
     return l;
 }
 
@@ -208,34 +196,6 @@ int ast_chain(Arena *a, const Node *n, const Node ***out)
     for (int i = 0; i < count; i++, n = n->a) all[i] = n;
     *out = all;
     return count;
-}
-
-/* ---- the driver -------------------------------------------------------------------------- */
-
-static Node *ast_parse_text(Lexer *lx, Arena *a, Names *names, Diag *d)
-{
-    Ast p = { .arena = a, .names = names, .diag = d, .src = lx->src };
-    Token t;
-    void *parser = dsl_parseAlloc(mem_alloc);
-    if (!parser) mem_out(0);
-    do {
-        if (!lexer_next(lx, d, &t)) p.failed = true;
-        else dsl_parse(parser, t.kind, (p.at = t.loc, t), &p);
-    } while (!p.failed && t.kind);
-    dsl_parseFree(parser, mem_free);
-    return p.failed ? NULL : p.root;
-}
-
-Node *ast_parse(Arena *a, Names *names, Diag *d, const Source *src)
-{
-    Lexer lx;
-    return lexer_open(&lx, d, src) ? ast_parse_text(&lx, a, names, d) : NULL;
-}
-
-Node *ast_parse_part(Arena *a, Names *names, Diag *d, const Source *src, size_t at, size_t len)
-{
-    Lexer lx = { .src = src, .at = src->text + at, .end = src->text + at + len };
-    return ast_parse_text(&lx, a, names, d);
 }
 
 /* ---- the tree as text -------------------------------------------------------------------- */

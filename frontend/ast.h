@@ -57,7 +57,9 @@ typedef struct {
     Node *root;
     Loc at; /* the token that is being read */
     int nodes;
-    bool failed; /* an error was reported: the rest of the text is not read */
+    bool failed;  /* an error was reported: there will be no tree, but what follows is read */
+    bool stopped; /* .. it is not: the text is deeper or larger than is read */
+    bool mute;    /* what is wrong is not said */
 } Ast;
 
 /* ---- the lexer (lexer.re) ---------------------------------------------------------------- */
@@ -73,18 +75,21 @@ typedef struct {
 
 /* Refuses what is no text: too long, invalid UTF-8, control characters. */
 bool lexer_open(Lexer *lx, Diag *d, const Source *src);
-bool lexer_next(Lexer *lx, Diag *d, Token *t); /* false after an error; t->kind 0 at the end */
+/* t->kind is 0 at the end. False after an error about *t, behind which the next call goes on. */
+bool lexer_next(Lexer *lx, Diag *d, Token *t);
 
-/* ---- the parser (grammar.y, ast.c) ------------------------------------------------------- */
+/* ---- the parser (grammar.y, parse.c) ----------------------------------------------------- */
 
-Node *ast_parse(Arena *a, Names *names, Diag *d,
-                const Source *src); /* the FILE node, NULL after errors */
+/* The FILE node, NULL after errors, of which each statement may have one. */
+Node *ast_parse(Arena *a, Names *names, Diag *d, const Source *src);
 /* The same of `len` bytes of the text from `at` on, where whole items stand. */
 Node *ast_parse_part(Arena *a, Names *names, Diag *d, const Source *src, size_t at, size_t len);
 /* An operator and those that are its first operand in turn, the outermost first; the count. */
 int ast_chain(Arena *a, const Node *n, const Node ***out);
 void ast_print(const Node *n, Buf *out);
 const char *ast_token_name(int kind); /* "NAME", "+"; for --emit tokens and messages */
+/* Whether a token of this kind could be next; at the end of grammar.y. */
+bool parse_takes(const void *parser, int kind);
 
 /* For the actions of grammar.y; each may set p->failed. */
 Node *ast_node(Ast *p, NodeKind kind, Loc loc, Node *a, Node *b, Node *c);
@@ -100,7 +105,6 @@ NodeList ast_first(Node *n);
 /* n and what is linked behind it */
 NodeList ast_append(NodeList l, Node *n);
 NodeList ast_share(Ast *p, NodeList l, const char *what); /* `a, b: T` is `a: T, b: T` */
-void ast_syntax_error(Ast *p, Token t);
 void ast_too_deep(Ast *p, Loc loc);
 
 #endif

@@ -32,8 +32,12 @@
 %stack_size 3000
 %stack_overflow { ast_too_deep(p, p->at); }
 %token_destructor { (void)p; (void)$$; }
-%syntax_error { ast_syntax_error(p, yyminor); }
 %start_symbol file
+
+/* parse.c asks before each token whether it fits (parse_takes, at the end), says itself what is wrong, and
+ * gives BROKEN, which fits nowhere: the parser goes back to where a statement or an item begins,
+ * which is `error` then. BEGIN is before all, for what is wrong in the first item. */
+%nonassoc BROKEN.
 
 /* Words that are keywords only where the grammar wants them. */
 %fallback NAME FROM AS INIT WEIGHTS PARAM MODEL IMPORT LAYER WEIGHT ASSERT STATE.
@@ -50,8 +54,8 @@
 
 /* ---- file ------------------------------------------------------------------------------------ */
 
-file ::= items(L).              { p->root = ast_list(p, N_FILE, (Loc){ .src = p->src }, L); }
-file ::= .
+file ::= BEGIN items(L).        { p->root = ast_list(p, N_FILE, (Loc){ .src = p->src }, L); }
+file ::= BEGIN.
     { p->root = ast_list(p, N_FILE, (Loc){ .src = p->src }, (NodeList){ 0 }); }
 
 items(L) ::= item(X).           { L = X; }
@@ -83,6 +87,7 @@ item(L) ::= WEIGHT weights(M).  { L = ast_share(p, M, "weight"); }
 item(L) ::= STATE states(M).    { L = ast_share(p, M, "state"); }
 item(L) ::= assign(X).          { L = ast_first(X); }
 item(L) ::= assertion(X).       { L = ast_first(X); }
+item(L) ::= error.              { L = (NodeList){ 0 }; }
 
 params(L) ::= param(X).                  { L = ast_first(X); }
 params(L) ::= params(M) COMMA param(X).  { L = ast_append(M, X); }
@@ -130,6 +135,7 @@ stmts(L) ::= stmt(X).                          { L = X; }
 stmts(L) ::= stmts(M) SEP stmt(X).             { L = ast_append(M, X.first); }
 %type stmt { NodeList }
 
+stmt(L) ::= error.                             { L = (NodeList){ 0 }; }
 stmt(L) ::= assign(X).                         { L = ast_first(X); }
 stmt(L) ::= assertion(X).                      { L = ast_first(X); }
 stmt(L) ::= WEIGHT weights(M).                 { L = ast_share(p, M, "weight"); }
@@ -236,3 +242,29 @@ position(X) ::= bound(A) COLON(T) bound(B) COLON bound(C).
     { X = ast_node(p, N_SLICE, T.loc, A, B, C); }
 bound(X) ::= .                                 { X = NULL; }
 bound(X) ::= expr(E).                          { X = E; }
+
+%code {
+/* The tables are followed as dsl_parse follows them, on states of its own: what is taken off the
+ * parser's stack is counted, what would be put there is kept in `more`. */
+bool parse_takes(const void *parser, int kind)
+{
+    const yyParser *y = parser;
+    const yyStackEntry *top = y->yytos;
+    YYACTIONTYPE more[16]; /* a rule takes off what it puts on, or is one of a few that are empty */
+    int n = 0;
+    for (;;) {
+        YYACTIONTYPE act =
+            yy_find_shift_action((YYCODETYPE)kind, n ? more[n - 1] : top->stateno);
+        if (act <= YY_MAX_SHIFTREDUCE || act == YY_ACCEPT_ACTION) return true;
+        if (act < YY_MIN_REDUCE) return false;
+        const int rule = act - YY_MIN_REDUCE;
+        for (int size = -yyRuleInfoNRhs[rule]; size > 0; size--) {
+            if (n) n--;
+            else top--;
+        }
+        if (n == COUNT(more)) bug("a chain of empty rules in the grammar");
+        act = yy_find_reduce_action(n ? more[n - 1] : top->stateno, yyRuleInfoLhs[rule]);
+        more[n++] = act;
+    }
+}
+}

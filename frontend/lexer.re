@@ -55,8 +55,6 @@ bool lexer_open(Lexer *lx, Diag *d, const Source *src)
 
 /* ---- tokens ---------------------------------------------------------------------------------- */
 
-static bool refuse(Diag *d, Loc loc, const char *why) { return diag_error(d, loc, "%s", why); }
-
 /* A name stands behind on the same line. */
 static bool name_follows(const char *s, const char *end)
 {
@@ -72,6 +70,8 @@ static bool scan(Lexer *lx, Diag *d, Token *t)
     ((Loc){ .src = lx->src, .at = (uint32_t)(start - lx->src->text),      \
             .len = (uint32_t)(cur - start) })
 #define IS(id) return *t = (Token){ .kind = TK_##id, .loc = LOC }, lx->at = cur, true
+#define REFUSE(why) \
+    return *t = (Token){ .kind = TK_BROKEN, .loc = LOC }, lx->at = cur, diag_error(d, LOC, "%s", why)
     for (;;) {
         start = cur;
         /*!re2c
@@ -98,7 +98,7 @@ static bool scan(Lexer *lx, Diag *d, Token *t)
                     lx->at = end;
                     return true;
                 }
-                return refuse(d, LOC, "a program is text; this is the control character 0x00");
+                REFUSE("a program is text; this is the control character 0x00");
             }
             blank+      { continue; }
             "#" any*    { continue; }
@@ -122,12 +122,11 @@ static bool scan(Lexer *lx, Diag *d, Token *t)
             digits "." digits exp? | digits exp { IS(FLOAT); }
             (digits | "0x" [0-9a-fA-F]*) letter
                 {
-                    return refuse(d, LOC, "a number ends here and a name begins; put a blank or "
-                                          "an operator between");
+                    REFUSE("a number ends here and a name begins; put a blank or an operator between");
                 }
             ["] ([^"\\\n\x00] | "\\" any)* ["] { IS(STRING); }
             ["] ([^"\\\n\x00] | "\\" any)* {
-                return refuse(d, LOC, "this string does not end on its line");
+                REFUSE("this string does not end on its line");
             }
 
             "->" { IS(ARROW); }   ".." { IS(RANGE); }  "**" { IS(POWER); }  "//" { IS(FLOORDIV); }
@@ -138,12 +137,16 @@ static bool scan(Lexer *lx, Diag *d, Token *t)
             "]"  { IS(RBRACK); }   "{"  { IS(LBRACE); }   "}"  { IS(RBRACE); }   ","  { IS(COMMA); }
             ":"  { IS(COLON); }    "."  { IS(DOT); }
 
-            "!"  { return refuse(d, LOC, "there is no operator !; write `not`, or != to compare"); }
-            "&" | "&&" { return refuse(d, LOC, "there is no operator &; write `and`"); }
-            "|" | "||" { return refuse(d, LOC, "there is no operator |; write `or`"); }
-            *    { return refuse(d, LOC, "no token begins with this character"); }
+            "!"  { REFUSE("there is no operator !; write `not`, or != to compare"); }
+            "&" | "&&" { REFUSE("there is no operator &; write `and`"); }
+            "|" | "||" { REFUSE("there is no operator |; write `or`"); }
+            "'"  { REFUSE("a string stands between \" and \""); }
+            "?"  { REFUSE("there is no operator ?; `a if c else b` chooses"); }
+            [\xC2-\xF4] [\x80-\xBF]+ { REFUSE("no token begins with this character"); }
+            *    { REFUSE("no token begins with this character"); }
         */
     }
+#undef REFUSE
 #undef IS
 #undef LOC
 }
@@ -169,7 +172,7 @@ static const Role roles[] = {
     CONTINUES(LE), CONTINUES(GT), CONTINUES(GE), CONTINUES(PLUS), CONTINUES(MINUS),
     CONTINUES(STAR), CONTINUES(SLASH), CONTINUES(FLOORDIV), CONTINUES(PERCENT), CONTINUES(AT),
     CONTINUES(POWER), CONTINUES(ARROW), CONTINUES(DOT), CONTINUES(RANGE), CONTINUES(COMMA),
-    CONTINUES(ASSIGN),
+    CONTINUES(ASSIGN), CONTINUES(LBRACE),
 };
 
 static Role role_of(int kind)
@@ -195,7 +198,10 @@ bool lexer_next(Lexer *lx, Diag *d, Token *t)
         *t = lx->held;
         lx->has_held = false;
     } else {
-        if (!scan_past_lines(lx, d, t, &sep)) return false;
+        if (!scan_past_lines(lx, d, t, &sep)) {
+            lx->can_end = true;
+            return false;
+        }
         if (sep.kind && lx->can_end && !lx->nesting && t->kind && !role_of(t->kind).continues) {
             lx->held = *t;
             lx->has_held = true;

@@ -171,6 +171,7 @@ struct Frame {
     const char *hint;   /* the name that the caller gives the result */
     bool returned;
     Val result;
+    int wrong; /* errors before it began */
 };
 
 /* Where weights without an initialiser come from. */
@@ -247,6 +248,8 @@ File *load_file(Lower *l, Loc loc, File *from, const char *path);
 void define_item(Lower *l, File *f, const Node *n); /* a function, layer or model */
 
 /* lower_std.c */
+/* The library has it, and the file at work does not import it. */
+bool lower_std_missed(Lower *l, const char *name);
 void std_load(Lower *l, File *f); /* finds the library's items */
 /* what a file's top level defines; NULL: not */
 Val *file_get(Lower *l, File *f, const char *name);
@@ -259,6 +262,12 @@ bool eval_truth(Lower *l, const Node *n, const char *what, bool *out);
 bool eval_extents(Lower *l, const Node *list, bool wildcard, Shape *out);
 Val lookup(Lower *l, const Node *name);                    /* poison after an error */
 Val eval_index(Lower *l, const Node *n, const char *hint); /* lower_index.c */
+
+/* lower_words.c */
+typedef enum { WORD_NAME, WORD_MEMBER, WORD_PARAM } WordPlace;
+/* What is said behind "NAME is not known": "; did you mean ..?", or nothing. */
+const char *lower_meant(Lower *l, WordPlace place, const char *name, const char *const *known,
+                        size_t n);
 
 /* lower_stmt.c */
 void run_block(Lower *l, const Node *block);

@@ -73,8 +73,9 @@ static Val b_str(Lower *l, Loc loc, Val *a, int n)
     return val_string(val_text(l, *a));
 }
 
-/* min, max, sum, prod: of their arguments, or of one list. */
-static Val builtin_reduce(Lower *l, Loc loc, Val *a, int n, int token, Val start)
+/* min, max, sum, prod: of their arguments, or of one list. of_tensors: what does it to tensors. */
+static Val builtin_reduce(Lower *l, Loc loc, Val *a, int n, int token, Val start,
+                          const char *of_tensors)
 {
     Val *at = a, out = start;
     int64_t count = n;
@@ -83,6 +84,11 @@ static Val builtin_reduce(Lower *l, Loc loc, Val *a, int n, int token, Val start
         count = a->u.list->n;
     }
     for (int64_t i = 0; i < count; i++) {
+        if (val_is_tensor(at[i])) {
+            lower_error(l, loc, "a number is needed, not %s; of tensors it is %s",
+                        val_kind(l, at[i]), of_tensors);
+            return val_poison();
+        }
         if (!val_is_number(at[i])) return builtin_wrong(l, loc, "a number is needed", at[i]);
         if (out.kind == V_NONE) out = at[i];
         else if (token == TK_LT || token == TK_GT)
@@ -97,19 +103,23 @@ static Val builtin_reduce(Lower *l, Loc loc, Val *a, int n, int token, Val start
 
 static Val b_min(Lower *l, Loc loc, Val *a, int n)
 {
-    return builtin_reduce(l, loc, a, n, TK_LT, (Val){ .kind = V_NONE });
+    return builtin_reduce(l, loc, a, n, TK_LT, (Val){ .kind = V_NONE },
+                          "minimum(a, b), and reduce_min(x, axes = [..]) along axes");
 }
 static Val b_max(Lower *l, Loc loc, Val *a, int n)
 {
-    return builtin_reduce(l, loc, a, n, TK_GT, (Val){ .kind = V_NONE });
+    return builtin_reduce(l, loc, a, n, TK_GT, (Val){ .kind = V_NONE },
+                          "maximum(a, b), and reduce_max(x, axes = [..]) along axes");
 }
 static Val b_sum(Lower *l, Loc loc, Val *a, int n)
 {
-    return builtin_reduce(l, loc, a, n, TK_PLUS, val_int(0));
+    return builtin_reduce(l, loc, a, n, TK_PLUS, val_int(0),
+                          "a + b, and reduce_sum(x, axes = [..]) along axes");
 }
 static Val b_prod(Lower *l, Loc loc, Val *a, int n)
 {
-    return builtin_reduce(l, loc, a, n, TK_STAR, val_int(1));
+    return builtin_reduce(l, loc, a, n, TK_STAR, val_int(1),
+                          "a * b, and reduce_prod(x, axes = [..]) along axes");
 }
 
 static Val b_is_const(Lower *l, Loc loc, Val *a, int n)

@@ -54,6 +54,7 @@ static bool call_push(Lower *l, Frame *f, const Closure *c, Loc loc)
     f->decl = c->decl;
     f->file = c->file;
     f->call = loc;
+    f->wrong = l->wrong + l->diag->errors;
     l->frame = f;
     return true;
 }
@@ -152,9 +153,8 @@ static bool unknown_argument(Lower *l, const Node *params, const NamedVal *a, co
     const char *known[64];
     size_t n = 0;
     for (const Node *p = params; p && n < COUNT(known); p = p->next) known[n++] = p->name;
-    const char *near = name_nearest(a->name, known, n);
-    return lower_error(l, a->name_loc, "%s has no parameter %s%s%s%s", what, a->name,
-                       near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return lower_error(l, a->name_loc, "%s has no parameter %s%s", what, a->name,
+                       lower_meant(l, WORD_PARAM, a->name, known, n));
 }
 
 /* Binds arguments in the new frame, which is on top already; its caller's values were
@@ -201,6 +201,8 @@ static Val named_results(Lower *l, const Node *results)
     n = 0;
     for (const Node *r = results; r; r = r->next, n++) {
         Val *x = env_get(l->frame->env, r->name);
+        if (!x && l->wrong + l->diag->errors > l->frame->wrong)
+            return val_poison(); /* which may be why */
         if (!x) {
             lower_error(l, r->loc, "%s never gives its result %s a value", l->frame->what,
                         r->name);

@@ -77,9 +77,10 @@ static Val unknown_name(Lower *l, const Node *name)
         add_names(file_names(f->file->import[i]), known, &n, MAX_KNOWN);
     for (const Builtin *b = builtins; b->name && n < MAX_KNOWN; b++) known[n++] = b->name;
     for (int i = 0; i < OP_COUNT && n < MAX_KNOWN; i++) known[n++] = ops[i].name;
-    const char *near = name_nearest(name->name, known, n);
-    lower_error(l, name->loc, "%s is not defined%s%s%s", name->name,
-                near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    lower_error(l, name->loc, "%s is not defined%s", name->name,
+                lower_std_missed(l, name->name)
+                    ? "; the library has it: import \"std\""
+                    : lower_meant(l, WORD_NAME, name->name, known, n));
     return val_poison();
 }
 
@@ -114,7 +115,12 @@ static Val tensor_member(Lower *l, const Node *n, Val v)
     if (!strcmp(n->name, "shape")) return shape_list(l, val_shape(v));
     if (!strcmp(n->name, "rank")) return val_int(val_shape(v)->rank);
     if (!strcmp(n->name, "dtype")) return val_string(dtypes[val_dtype(v)].name);
-    lower_error(l, n->loc, "a tensor has .shape, .rank and .dtype, but no .%s", n->name);
+    const char *const known[] = { "shape", "rank", "dtype" };
+    const char *meant = op_find(n->name) != OP_NONE
+                          ? text_arg(l, "; ops are called as functions: %s(x, ..)", n->name)
+                          : lower_meant(l, WORD_MEMBER, n->name, known, COUNT(known));
+    lower_error(l, n->loc, "a tensor has .shape, .rank and .dtype, but no .%s%s", n->name,
+                meant);
     return val_poison();
 }
 
@@ -125,9 +131,8 @@ static Val env_member(Lower *l, const Node *n, const Val *v, const Env *e, const
     size_t count = 0;
     if (v) return *v;
     add_names(e, known, &count, COUNT(known));
-    const char *near = name_nearest(n->name, known, count);
-    lower_error(l, n->loc, "%s has no %s%s%s%s", of, n->name, near ? "; did you mean " : "",
-                near ? near : "", near ? "?" : "");
+    lower_error(l, n->loc, "%s has no %s%s", of, n->name,
+                lower_meant(l, WORD_NAME, n->name, known, count));
     return val_poison();
 }
 
@@ -137,9 +142,8 @@ static Val mil_member(Lower *l, const Node *n)
     int op = op_find(n->name);
     if (op != OP_NONE) return (Val){ .kind = V_OP, .u.op = op };
     for (int i = 0; i < OP_COUNT; i++) known[i] = ops[i].name;
-    const char *near = name_nearest(n->name, known, OP_COUNT);
-    lower_error(l, n->loc, "there is no op called %s%s%s%s", n->name,
-                near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    lower_error(l, n->loc, "there is no op called %s%s", n->name,
+                lower_meant(l, WORD_NAME, n->name, known, OP_COUNT));
     return val_poison();
 }
 

@@ -405,8 +405,13 @@ static Val op_finish(OpCall *o)
         if (op && l->b.opset != own) op->opset = (uint8_t)l->b.opset;
     }
     l->b.opset = own;
-    if (!op && !promoted) return val_poison();
-    if (l->diag->errors + l->diag->fails != errors) {
+    const bool said = l->diag->errors + l->diag->fails != errors;
+    if (!op && !promoted && !said) return val_poison();
+    if (said) {
+        if (lower_std_missed(l, o->info->name))
+            diag_note(l->diag, (Loc){ 0 },
+                      "this is the op of MIL; the library's %s is another: import \"std\"",
+                      o->info->name);
         lower_notes(l, o->loc);
         return val_poison();
     }
@@ -461,9 +466,8 @@ static bool unknown_param(Lower *l, const OpInfo *info, const NamedVal *v)
     const char *known[MAX_PARAM];
     size_t n = 0;
     for (int i = 0; info->param[i].name; i++) known[n++] = info->param[i].name;
-    const char *near = name_nearest(v->name, known, n);
-    return lower_error(l, v->name_loc, "%s has no parameter %s%s%s%s", info->name, v->name,
-                       near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return lower_error(l, v->name_loc, "%s has no parameter %s%s", info->name, v->name,
+                       lower_meant(l, WORD_PARAM, v->name, known, n));
 }
 
 /* A variadic parameter takes a list, or all arguments without a name. */

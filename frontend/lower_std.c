@@ -61,4 +61,14 @@ Val *file_get(Lower *l, File *f, const char *name)
     return env_get(&f->env, name);
 }
 
+bool lower_std_missed(Lower *l, const char *name)
+{
+    const File *at = l->frame->file;
+    if (name[0] == '_' || at->std) return false;
+    for (int i = 0; i < at->nimport; i++)
+        if (at->import[i]->std) return false;
+    const File *std = load_file(l, (Loc){ .src = NULL }, l->entry, "std");
+    return std && env_get(&std->items, name);
+}
+
 const Env *file_names(const File *f) { return f->std ? &f->items : &f->env; }

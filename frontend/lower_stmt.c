@@ -1,6 +1,7 @@
 /* lower_stmt.c -- statements: loops and conditions are walked now, so that nothing of them
  * remains. */
 #include "lower.h"
+#include "grammar.h"
 
 #include <string.h>
 
@@ -114,13 +115,42 @@ static void run_for(Lower *l, const Node *n)
     }
 }
 
+/* What does not hold of a condition: of `a and b` the one that is not so. */
+static const Node *assert_part(Lower *l, const Node *n)
+{
+    bool yes = false;
+    while (n->kind == N_BINARY && n->op == TK_AND)
+        n = eval_truth(l, n->a, "what is asserted", &yes) && yes ? n->b : n->a;
+    return n;
+}
+
+/* "[2, 3] == [3, 2]", of a comparison that does not hold; NULL of other conditions, and of the
+ * library's, whose messages say it. */
+static const char *assert_values(Lower *l, const Node *n)
+{
+    static const int compares[] = { TK_EQ, TK_NE, TK_LT, TK_LE, TK_GT, TK_GE };
+    if (lower_blame(l, n->loc).src != n->loc.src) return NULL;
+    n = assert_part(l, n);
+    for (size_t i = 0; n->kind == N_BINARY && i < COUNT(compares); i++) {
+        if (compares[i] != n->op) continue;
+        const Val a = eval(l, n->a, NULL), b = eval(l, n->b, NULL);
+        return text_arg(l, "%s %s %s", val_text(l, a), ast_token_name(n->op), val_text(l, b));
+    }
+    return NULL;
+}
+
 static void run_assert(Lower *l, const Node *n)
 {
     bool yes = false;
     if (!eval_truth(l, n->a, "what is asserted", &yes) || yes) return;
-    Val why = n->b ? eval(l, n->b, NULL) : val_string("this does not hold");
+    const Val why = n->b ? eval(l, n->b, NULL) : val_string("");
     if (why.kind == V_POISON) return;
-    lower_error(l, n->a->loc, "%s", val_text(l, why));
+    const char *values = assert_values(l, n->a), *text = val_text(l, why);
+    if (!n->b)
+        lower_error(l, n->a->loc, "this does not hold%s%s", values ? ": " : "",
+                    values ? values : "");
+    else if (values) lower_error(l, n->a->loc, "%s (%s does not hold)", text, values);
+    else lower_error(l, n->a->loc, "%s", text);
     l->frame->returned = true;
     l->frame->result = val_poison();
 }

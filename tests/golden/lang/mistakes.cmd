@@ -1,0 +1,1 @@
+# awk -v d=%t '/^== /{n++; f = d "/" (n < 10 ? "0" : "") n ".anedsl"; print substr($0, 4) > (f ".of"); next} {print > f}' mistakes/list.txt; cd %t; bad=0; for f in *.anedsl; do echo "== $(cat $f.of)"; anec --check "$f"; [ $? = 1 ] || { bad=1; echo "not refused"; }; done >&2; exit $bad
