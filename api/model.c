@@ -166,7 +166,14 @@ static anec_status model_retarget(anec_model *m, ApiCall *c)
     return passes_run(m->m.module, &p.pass, &c->d) ? ANEC_OK : read_failed(&c->d);
 }
 
-/* A step is differentiated by the weights that became inputs. */
+static bool step_trains(const char *patterns, const char *path)
+{
+    for (const char *s = patterns; s; s = list_next(s))
+        if (name_matches(s, strcspn(s, ","), path)) return true;
+    return !patterns;
+}
+
+/* A step is differentiated by the weights that became inputs, those of them that are meant. */
 static anec_status step_weights(anec_model *m, ApiCall *c, GradOptions *grad)
 {
     Buf names = { 0 };
@@ -180,8 +187,15 @@ static anec_status step_weights(anec_model *m, ApiCall *c, GradOptions *grad)
               m->m.path, m->m.promote);
         return ANEC_WRONG;
     }
-    for (int i = 0; i < m->m.weights.count; i++)
-        buf_printf(&names, "%s%s", i ? "," : "", m->m.weights.at[i].input);
+    for (int i = 0; grad && i < m->m.weights.count; i++)
+        if (step_trains(grad->names, m->m.weights.at[i].path))
+            buf_printf(&names, "%s%s", names.len ? "," : "", m->m.weights.at[i].input);
+    if (grad && !names.len) {
+        diag_error(&c->d, (Loc){ 0 }, "no weight of %s is called %s: it has %s%s", m->m.promote,
+                   grad->names, m->m.weights.at[0].path,
+                   m->m.weights.count > 1 ? " and others" : "");
+        return ANEC_WRONG;
+    }
     if (grad) grad->names = arena_strdup(&m->m.arena, names.s);
     buf_free(&names);
     return ANEC_OK;
@@ -343,6 +357,8 @@ anec_status anec_step(anec_model *model, const anec_step_options *options, anec_
     m->m.promote = arena_strdup(&m->m.arena, function);
     GradOptions o = { .function = m->m.promote,
                       .last = true,
+                      .sparse = true,
+                      .names = how.trained,
                       .seed = how.scaled ? "loss_scale" : NULL };
     return finish_with(m, &c, ANEC_OK, how.forward ? NULL : &o, out);
 }

@@ -189,7 +189,8 @@ anec_status anec_grad(anec_model *model, const char *names, int only, anec_model
 /* A model of the language once more as a step of training: its declared weights of floats are
  * inputs, behind its own, called by their paths with _ for dots; the function's last result,
  * which has one element, is differentiated by them. Results are the function's, then d_<input>
- * for each weight. A weight that the function does not use is none. */
+ * for each weight that `trained` means and that result depends on; one that goes through `stop`
+ * alone has none. A weight that the function does not use is none. */
 typedef struct {
     size_t size;          /* set by the caller: sizeof (anec_step_options) */
     const char *function; /* NULL: main */
@@ -198,6 +199,9 @@ typedef struct {
     int forward; /* not 0: no gradients, weights are inputs and that is all */
     int baked;   /* not 0: the weights are constants all the same: what they are now is compiled
                     into the program, of which anec_weight tells the paths and gradients */
+    const char
+        *trained; /* "blocks.*.down,head": paths of the weights that have gradients, * for
+                            any characters; NULL: all. Others stay inputs */
 } anec_step_options;
 anec_status anec_step(anec_model *model, const anec_step_options *options, anec_model **out,
                       anec_error *error);

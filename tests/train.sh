@@ -139,6 +139,32 @@ loss, accuracy = float(last['eval_loss']), float(last['eval_metric'])
 print(loss, accuracy)
 exit(not (loss < 0.45 and accuracy > 0.8))"
 
+# A small Llama of one text goes on to another by matrices of low rank: what is frozen keeps its bytes, what is
+# learned is told by its path, and constants that were merged are one weight each in the program.
+text=/usr/share/common-licenses
+if [ -e $text/Artistic ]; then
+    llama="$top/examples/text/char_llama.anedsl --set vocabulary=128 --set positions=16 --set dim=32 --set hidden=48 --set blocks=1"
+    head -c 9000 $text/GPL-3 >first.txt
+    head -c 3000 $text/Artistic >other.txt
+    check "lora base" anetrain -q $llama --data first.txt --lr 2e-2 --warmup 10 --steps 400 -b cpu -o base
+    check "lora begins" anetrain -q $llama --data other.txt --eval other.txt --set rank=4 --train 'blocks.*.lora_*' \
+        --init base/step-00000400.safetensors --lr 3e-2 --schedule constant --steps 120 --eval-every 10 --save-every 60 \
+        --keep 99 -b cpu -o lora
+    check "lora resumed" anetrain -q --resume lora/step-00000060.safetensors -o lora2
+    check "lora resumed equals" same lora lora2 00000120
+    check "lora learns its part alone" python3 "$top/tests/train/parts.py" base/step-00000400.safetensors \
+        lora/step-00000120.safetensors lora/log.csv
+    check "lora keeps" anetrain -q --resume lora --export kept.mil
+    check "lora merges" anetrain -q --resume lora --set merged=true --export merged.mil
+    check "lora merged is one weight" sh -c 'anec merged.mil --passes fold,dce -o one.mil && grep -q lora kept.mil && ! grep lora one.mil'
+    printf '%s' "$(head -c 300 $text/Artistic)" >piece.txt
+    check "lora kept and merged are equal" python3 "$top/tests/train/equal.py" kept.mil one.mil piece.txt
+    check "lora writes" anegen lora --prompt The -n 8 -b cpu
+    check "lora is none of llama2.c" sh -c '! anetrain -q --resume lora --export lora.bin'
+else
+    echo "train: LoRA skipped, there is no $text/Artistic"
+fi
+
 # ---- the numbers of another implementation ------------------------------------------------------------------
 
 shared=$top/../shared/training

@@ -93,7 +93,7 @@ static void put_tensor(cJSON *root, const char *name, const TrainParam *p, uint6
 
 const float *checkpoint_part(const TrainParam *p, int part)
 {
-    return part ? p->state[part - 1] : p->master;
+    return !part ? p->master : p->frozen ? NULL : p->state[part - 1];
 }
 
 const char *checkpoint_name(Arena *a, const TrainParam *p, int part)
@@ -107,6 +107,7 @@ static uint32_t sum_of(const TrainParam *p, int n, int parts)
     uint32_t crc = 0;
     for (int k = 0; k < parts; k++)
         for (int i = 0; i < n; i++) {
+            if (!checkpoint_part(&p[i], k)) continue;
             crc = crc32c(crc, checkpoint_part(&p[i], k), p[i].count * 4);
             crc = crc32c(crc, zeros, (64 - p[i].count * 4 % 64) % 64);
         }
@@ -126,7 +127,9 @@ static void put_header(Buf *out, const TrainState *s, const TrainParam *p, int n
     put_count(meta, "states", (uint64_t)s->states);
     put_state(meta, s);
     for (int k = 0; k < 1 + s->states; k++)
-        for (int i = 0; i < n; i++) put_tensor(root, checkpoint_name(&a, &p[i], k), &p[i], &at);
+        for (int i = 0; i < n; i++)
+            if (checkpoint_part(&p[i], k))
+                put_tensor(root, checkpoint_name(&a, &p[i], k), &p[i], &at);
     char *text = json_text(root, false);
     buf_add(out, "\0\0\0\0\0\0\0\0", CHECKPOINT_LENGTH);
     buf_puts(out, text);
@@ -152,8 +155,9 @@ bool checkpoint_write(Diag *d, const char *path, const TrainState *s, const Trai
     bool ok = out_open(&o, d, path) && out_write(&o, head.s, head.len);
     for (int k = 0; k < 1 + s->states; k++)
         for (int i = 0; ok && i < n; i++)
-            ok = out_write(&o, checkpoint_part(&p[i], k), p[i].count * 4)
-              && out_write(&o, zeros, (64 - p[i].count * 4 % 64) % 64);
+            ok = !checkpoint_part(&p[i], k)
+              || (out_write(&o, checkpoint_part(&p[i], k), p[i].count * 4)
+                  && out_write(&o, zeros, (64 - p[i].count * 4 % 64) % 64));
     buf_free(&head);
     if (ok) return out_commit(&o);
     out_abort(&o);

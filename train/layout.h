@@ -10,7 +10,7 @@ enum { CHECKPOINT_LENGTH = 8 };
 #define CHECKPOINT_VERSION "1"
 #define CHECKPOINT_FILL "_fill."
 
-/* Part 0 of a weight are its numbers, part k + 1 its state k. */
+/* Part 0 of a weight are its numbers, part k + 1 its state k; NULL: it has none, being frozen. */
 const float *checkpoint_part(const TrainParam *p, int part);
 const char *checkpoint_name(Arena *a, const TrainParam *p, int part);
 

@@ -10,6 +10,7 @@ static void move_gradients(TrainRun *r, float *sum, bool back, bool add)
     size_t at = 0;
     for (int i = 0; i < r->programs.nparam; i++) {
         TrainParam *p = &r->programs.param[i];
+        if (p->frozen) continue;
         float *from = back ? sum + at : p->grad, *to = back ? p->grad : sum + at;
         if (add)
             for (size_t k = 0; k < p->count; k++) to[k] = from[k] + to[k];
@@ -46,6 +47,7 @@ static const TrainParam *loop_vanished(TrainRun *r)
     for (int i = 0; r->programs.half && i < r->programs.nparam; i++) {
         const TrainParam *p = &r->programs.param[i];
         bool zero = true;
+        if (p->frozen) continue;
         for (size_t k = 0; zero && k < p->count; k++) zero = p->grad[k] == 0;
         if (zero && !r->was_zero[i] && r->state.updates) found = p;
         r->was_zero[i] = zero;
@@ -58,6 +60,7 @@ static bool loop_update(TrainRun *r, double factor)
     const TrainStep h = rule_step(&r->rule, r->lr, r->state.updates + 1, factor);
     for (int i = 0; i < r->programs.nparam; i++) {
         TrainParam *p = &r->programs.param[i];
+        if (p->frozen) continue;
         if (!rule_update(&r->rule, p, &h)) return false;
         for (size_t k = 0; k < p->count; k++)
             if (!isfinite(p->master[k]))

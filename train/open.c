@@ -198,16 +198,30 @@ static bool use_mode(TrainRun *r)
     return !anec_config_set(r->job->config, "io", "fp16", &e);
 }
 
+/* What --train names may be new to the file that the others come from. */
+static bool open_init(TrainRun *r)
+{
+    TrainPrograms *e = &r->programs;
+    int left;
+    if (!weights_fill(r->diag, r->job->init, e->param, e->nparam,
+                      run_set(r, SET_train)->text != NULL, &left))
+        return false;
+    if (left)
+        diag_note(r->diag, (Loc){ 0 },
+                  "%s has none of %d weights that are learned: they begin as the program says",
+                  r->job->init, left);
+    return true;
+}
+
 static bool train_open_restore(TrainRun *r)
 {
     TrainPrograms *e = &r->programs;
     const TrainState *s = &r->from.state;
     for (int i = 0; i < e->nparam; i++)
-        for (int k = 0; k < r->rule.states; k++)
+        for (int k = 0; k < r->rule.states && !e->param[i].frozen; k++)
             e->param[i].state[k] = arena_array(&r->arena, e->param[i].count + 1, sizeof(float));
     if (!r->resumed) data_first_weights(&r->data, e->param, e->nparam);
-    if (!r->resumed)
-        return !r->job->init || weights_fill(r->diag, r->job->init, e->param, e->nparam);
+    if (!r->resumed) return !r->job->init || open_init(r);
     if (s->states != r->rule.states)
         return diag_error(r->diag, (Loc){ 0 },
                           "%s has %d states a weight, the optimizer %s has %d", r->from.path,
@@ -261,7 +275,7 @@ static void open_sums(TrainRun *r)
     for (uint64_t k = run_set(r, SET_accum)->count; k > 1; k = (k + 1) / 2) r->sums++;
     r->sum = NEW_ARRAY(&r->arena, r->sums + 1, float *);
     for (int i = 0; i < r->sums; i++)
-        r->sum[i] = arena_array(&r->arena, r->programs.numbers + 1, sizeof(float));
+        r->sum[i] = arena_array(&r->arena, r->programs.learned + 1, sizeof(float));
 }
 
 static bool open_programs(TrainRun *r)
@@ -275,7 +289,7 @@ static bool open_programs(TrainRun *r)
         || !open_data(r) || !train_open_restore(r))
         return false;
     for (int i = 0; i < e->nparam; i++)
-        if (!rule_prepare(&r->rule, &e->param[i])) return false;
+        if (!e->param[i].frozen && !rule_prepare(&r->rule, &e->param[i])) return false;
     open_sums(r);
     r->was_zero = arena_alloc(&r->arena, (size_t)e->nparam + 1);
     return true;

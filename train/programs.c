@@ -38,9 +38,20 @@ static bool make_step(TrainPrograms *e, anec_model *model, bool forward, anec_mo
                                   .function = e->job->set.at[SET_loss].text,
                                   .scaled = 1,
                                   .baked = e->job->bake && !forward,
+                                  .trained = e->job->set.at[SET_train].text,
                                   .forward = forward };
     return programs_said(e, anec_step(model, &o, step, &error), &error)
         && programs_said(e, anec_compile(*step, o.function, kernel, &error), &error);
+}
+
+/* Whether the step's program has a result of this name. */
+static bool programs_result(const TrainPrograms *e, const char *name)
+{
+    anec_tensor t;
+    const char *other;
+    for (int i = 0; (other = anec_port(e->kernel, ANEC_RESULT, i, &t)); i++)
+        if (!strcmp(other, name)) return true;
+    return false;
 }
 
 static bool read_weight(TrainPrograms *e, int i, TrainParam *p)
@@ -57,7 +68,8 @@ static bool read_weight(TrainPrograms *e, int i, TrainParam *p)
     p->count = 1;
     for (int k = 0; k < t.rank; k++) p->count *= (size_t)t.shape[k];
     p->master = arena_array(&e->arena, p->count + 1, sizeof(float));
-    p->grad = p->room = arena_array(&e->arena, p->count + 1, sizeof(float));
+    p->frozen = !programs_result(e, p->gradient);
+    if (!p->frozen) p->grad = p->room = arena_array(&e->arena, p->count + 1, sizeof(float));
     bool ok = true;
     for (size_t k = 0; ok && k < p->count; k++) {
         double v;
@@ -66,6 +78,7 @@ static bool read_weight(TrainPrograms *e, int i, TrainParam *p)
     }
     anec_tensor_free(&t);
     e->numbers += p->count;
+    e->learned += p->frozen ? 0 : p->count;
     return ok;
 }
 
@@ -270,6 +283,7 @@ static bool take_gradient(TrainPrograms *e, TrainParam *p)
 {
     anec_tensor t;
     anec_error error;
+    if (p->frozen) return true;
     if (!programs_said(e, anec_result(e->kernel, p->gradient, &t, &error), &error))
         return false;
     p->grad = p->room;

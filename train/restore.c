@@ -245,6 +245,8 @@ bool checkpoint_fill(const TrainCheckpoint *c, Diag *d, TrainParam *p, int n,
         for (int i = 0; ok && i < n; i++) {
             const char *name = checkpoint_name(&a, &p[i], k);
             const SafeTensor *t = restore_find(&c->tensors, name);
+            /* what was frozen so far begins with states of zeros */
+            if (!checkpoint_part(&p[i], k) || (k && !t)) continue;
             const char *why = restore_unlike(&a, t, &p[i]);
             if (why)
                 ok = diag_error(d, (Loc){ 0 },
@@ -264,14 +266,19 @@ bool tensors_parse(Arena *a, Diag *d, const char *path, const Mapped *file, Safe
                               : safetensors_parse(a, d, (Loc){ 0 }, path, file, out);
 }
 
-bool weights_fill(Diag *d, const char *path, TrainParam *p, int n)
+bool weights_fill(Diag *d, const char *path, TrainParam *p, int n, bool partial, int *left)
 {
     Arena a = { 0 };
     Mapped file = { 0 };
     SafeTensors s;
     bool ok = file_map(d, path, &file) && tensors_parse(&a, d, path, &file, &s);
+    *left = 0;
     for (int i = 0; ok && i < n; i++) {
         const SafeTensor *t = restore_find(&s, p[i].path);
+        if (!t && partial && !p[i].frozen) {
+            ++*left;
+            continue;
+        }
         const char *why = restore_unlike(&a, t, &p[i]);
         if (why)
             ok = diag_error(d, (Loc){ 0 }, "--init %s: %s %s, the weight is %s", path,

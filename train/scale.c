@@ -45,6 +45,7 @@ double scale_norm(const TrainParam *p, int n, const TrainParam **bad)
     *bad = NULL;
     for (int i = 0; i < n; i++) {
         double sum = 0;
+        if (p[i].frozen) continue;
         for (size_t k = 0; k < p[i].count; k++) sum += (double)p[i].grad[k] * p[i].grad[k];
         if (!isfinite(sum) && !*bad) *bad = &p[i];
         all += sum;
@@ -56,6 +57,7 @@ bool scale_small(const TrainParam *p, int n)
 {
     for (int i = 0; i < n; i++) {
         double sum = 0;
+        if (p[i].frozen) continue;
         for (size_t k = 0; k < p[i].count; k++) sum += (double)p[i].grad[k] * p[i].grad[k];
         if (sum > 0 && sum < SMALL * SMALL * (double)p[i].count) return true;
     }

@@ -66,9 +66,12 @@ void run_say_start(TrainRun *r)
                  r->scale.on ? arena_printf(&r->arena, "%g", r->scale.value) : "off");
     run_line(
         r, false,
-        "anetrain: %.*s: %d weight%s, %s parameters; 1 segment, 1 program; backend=%s io=%s"
+        "anetrain: %.*s: %d weight%s, %s parameters%s; 1 segment, 1 program; backend=%s io=%s"
         "%s%s%s; data %zu sample%s; checkpoint every %s steps in %s",
         stem, file, e->nparam, e->nparam == 1 ? "" : "s", with_commas(r, e->numbers),
+        e->learned == e->numbers
+            ? ""
+            : arena_printf(&r->arena, ", %s of them learned", with_commas(r, e->learned)),
         run_fact(r, "backend"), run_fact(r, "io"), *why ? " (" : "", why, *why ? ")" : "",
         r->data.samples, r->data.samples == 1 ? "" : "s", run_set(r, SET_save_every)->text,
         r->folder.path ? r->folder.path : "no folder (--dry-run)");

@@ -75,6 +75,7 @@ typedef struct {
     size_t count;
     /* as they begin memory of the run's; after an update results of `own` */
     float *master, *grad, *state[MAX_STATES];
+    bool frozen;      /* it stays as it is: it has no gradient and no states */
     float *room;      /* of a gradient that is no result of fp32, or has to be kept */
     anec_kernel *own; /* of the program that updates weights of its shape, an instance */
 } TrainParam;
@@ -284,8 +285,8 @@ typedef struct {
 bool export_is_program(const char *path);
 bool export_write(const TrainExport *o, Diag *d, const char *path, const TrainParam *p, int n);
 /* Weights alone, from a checkpoint or any .safetensors with their paths as names, or the files
- * of others. */
-bool weights_fill(Diag *d, const char *path, TrainParam *p, int n);
+ * of others. partial: those that are learned may be missing there, and are left; *left of them. */
+bool weights_fill(Diag *d, const char *path, TrainParam *p, int n, bool partial, int *left);
 uint32_t crc32c(uint32_t crc, const void *p, size_t n);
 
 /* ---- the folder of a run ----------------------------------------------------------------- */
@@ -327,7 +328,7 @@ typedef struct {
     anec_kernel *rest_look;
     TrainParam *param;
     int nparam;
-    size_t numbers;            /* of all weights */
+    size_t numbers, learned;   /* of all weights, of those that are not frozen */
     const char *loss, *metric; /* results; metric may be NULL */
     bool half;                 /* fp16 computes the gradients */
 } TrainPrograms;

@@ -41,6 +41,7 @@ typedef struct {
     const char *function; /* NULL: the main one */
     bool last;            /* the last result alone is differentiated, which has one element */
     const char *seed;     /* with `last`: an input of this name is what it is multiplied with */
+    bool sparse; /* what nothing depends on has no result in place of zeros; an error for all */
 } GradOptions;
 
 /* Makes the main function of a verified module one that computes gradients too: inputs, then

@@ -239,7 +239,16 @@ static bool autodiff_module_differentiate(GradWork *w)
     if (n < 0 || !autodiff(&b, y, seed, n, w->x, w->nx, dx)) return false;
     b = builder_at(f->body, NULL, w->diag, f->loc);
     if (w->options->only) func_drop_results(f, 0);
+    int flows = 0;
+    for (int i = 0; i < w->nx; i++) flows += dx[i] != NULL;
+    if (w->options->sparse && !flows)
+        return diag_error(
+            w->diag, value_loc(y[0]),
+            "%s depends on none of %d weights, or by `stop` alone: nothing can be "
+            "trained",
+            y[0]->name, w->nx);
     for (int i = 0; i < w->nx; i++) {
+        if (w->options->sparse && !dx[i]) continue;
         Value *g = dx[i] ? dx[i] : autodiff_module_zeros(w, &b, w->x[i]);
         if (!g || !add_result(w, &b, g, w->name[i])) return false;
     }

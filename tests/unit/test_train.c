@@ -150,6 +150,7 @@ static void test_whole(void **state)
     Diag d = { 0 };
     TrainCheckpoint c;
     Case from, to;
+    int left;
     (void)state;
     char *dir = make_folder(&a), *path = arena_printf(&a, "%s/c.safetensors", dir);
     make_case(&from);
@@ -173,9 +174,44 @@ static void test_whole(void **state)
     to.param[0].path = "a.v";
     assert_false(checkpoint_fill(&c, &d, to.param, 2, "0"));
     expect_says(&d, "which has no weight a.w");
-    assert_false(weights_fill(&d, path, to.param, 2));
+    assert_false(weights_fill(&d, path, to.param, 2, false, &left));
     expect_says(&d, "a.v is not there, the weight is [5, 2]");
-    assert_true(weights_fill(&d, path, from.param, 2));
+    assert_true(weights_fill(&d, path, from.param, 2, false, &left));
+    checkpoint_close(&c);
+    remove_folder(dir);
+    arena_free(&a);
+}
+
+/* What is frozen has no states in the file, and is there all the same; where it is learned from
+ * then on, its states begin as they are. */
+static void test_frozen(void **state)
+{
+    Arena a = { 0 };
+    Diag d = { 0 };
+    TrainCheckpoint c;
+    Case from, to;
+    int left;
+    (void)state;
+    char *dir = make_folder(&a), *path = arena_printf(&a, "%s/c.safetensors", dir);
+    make_case(&from);
+    make_case(&to);
+    from.param[0].frozen = true;
+    from.param[0].state[0] = NULL;
+    assert_true(checkpoint_write(&d, path, &from.state, from.param, 2));
+    assert_true(checkpoint_open(&c, &d, path));
+    for (size_t i = 0; i < c.tensors.count; i++)
+        assert_string_not_equal(c.tensors.tensor[i].name, "opt.0.a.w");
+    memset(to.number, 0, sizeof to.number);
+    assert_true(checkpoint_fill(&c, &d, to.param, 2, "0"));
+    assert_memory_equal(to.number[0], from.number[0], sizeof to.number[0]);
+    assert_true(to.number[1][3] == 0 && to.number[2][5] == 25);
+    to.param[0].frozen = true;
+    to.param[1].path = "new";
+    assert_true(weights_fill(&d, path, to.param, 2, true, &left));
+    assert_int_equal(left, 1);
+    to.param[0].path = "old";
+    assert_false(weights_fill(&d, path, to.param, 2, true, &left));
+    expect_says(&d, "old is not there, the weight is [2, 5]");
     checkpoint_close(&c);
     remove_folder(dir);
     arena_free(&a);
@@ -375,11 +411,12 @@ static void test_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),      cmocka_unit_test(test_rates),
-        cmocka_unit_test(test_settings),   cmocka_unit_test(test_scale),
-        cmocka_unit_test(test_small),      cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_every_byte), cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_bytes_said), cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_order),    cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_settings), cmocka_unit_test(test_scale),
+        cmocka_unit_test(test_small),    cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_frozen),   cmocka_unit_test(test_every_byte),
+        cmocka_unit_test(test_headers),  cmocka_unit_test(test_bytes_said),
+        cmocka_unit_test(test_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
