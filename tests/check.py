@@ -55,7 +55,7 @@ SUITES = [
     Suite("growth", "time and memory in proportion to the input", "tests/growth.sh {build}"),
     Suite("tsan", "threads that share the library, under the thread sanitizer", "{make} -s tsan", counted=False),
     Suite("first", "the first run on a Mac, whole, against the stand-in", "tests/first.sh {build}"),
-    Suite("training", "torch's gradients in double precision", "tests/gradients.sh {build}"),
+    Suite("training", "torch's gradients in double precision; those of packages", "tests/gradients.sh {build}"),
     Suite("messages", "every message is given by some test", "tests/messages.py {build}", after=("units", "golden")),
     Suite("chips", "a made-up chip works in every tool", "tests/chips/run.sh {build}"),
     Suite("api", "what the library exports, and its clients", "tests/api.sh {build}"),

@@ -1,6 +1,6 @@
 #!/bin/sh
-# gradients.sh -- torch's gradients in double precision, of the place where the project is developed. Of the
-# cases one is refused, and rightly: Core ML takes a prelu whose numbers differ for inputs of rank 4 alone.
+# gradients.sh -- torch's gradients in double precision, and packages of coremltools' converter, of the place where
+# the project is developed. Of the cases one is refused, and rightly: Core ML takes a prelu whose numbers differ for inputs of rank 4 alone.
 # usage: gradients.sh BUILD      ends with `training: N passed, N failed`
 set -u
 build=$1 cases=../shared/training
@@ -19,5 +19,15 @@ for backend in ref cpu; do
     passed=$((passed + $(sed -n 's/^\([0-9]*\) passed.*/\1/p' "$temp/log")))
     failed=$((failed + $(grep -c . "$temp/wrong")))
 done
+# Programs that coremltools' converter wrote, in their packages.
+if [ -d ../shared/packages/cases ]; then
+    PATH=$(cd "$build" && pwd):$PATH /usr/bin/python3 tests/train/packages.py ../shared/packages/cases >"$temp/log" 2>&1
+    cat "$temp/log"
+    sum=$(sed -n 's/^packages: \([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' "$temp/log")
+    passed=$((passed + ${sum% *})) failed=$((failed + ${sum#* }))
+    [ -n "$sum" ] || failed=$((failed + 1))
+else
+    echo "training: packages skipped, there is no ../shared/packages"
+fi
 echo "training: $passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -394,7 +394,7 @@ static Value *as_channels(const Act *a, Value *v)
     shape_count(&v->type->shape, &n);
     if (s.rank > 1) s.dim[1] = (int64_t)n;
     else if (s.rank) s.dim[0] = (int64_t)n;
-    return grad_as(a->b, v, s);
+    return grad_typed(a->b, grad_as(a->b, v, s), a->x);
 }
 
 static void give_channels(Grad *g, const Act *a, ParamId name, Value *dx)

@@ -25,6 +25,7 @@ struct Grad {
 /* The place of value k of an argument in `wanted` and `dx`; -1: it is absent. */
 int grad_place(const Grad *g, ParamId p, int k);
 bool grad_wants(const Grad *g, ParamId p); /* of the argument's first value */
+/* Weights may be of another width than x: it is given in the argument's type. */
 void grad_give(Grad *g, ParamId p, Value *dx);
 /* dx summed over the axes along which the argument was repeated */
 void grad_give_sum(Grad *g, ParamId p, Value *dx);
@@ -54,6 +55,8 @@ Value *grad_scaled(Builder *b, Value *x, double by); /* x itself when by is 1 */
 Value *grad_where(Builder *b, Value *cond, Value *x, Value *y);
 Value *grad_as(Builder *b, Value *x, Shape s); /* the same elements; x itself when it is so */
 Value *grad_like(Builder *b, Value *x, const Value *like); /* in its shape */
+Value *grad_typed(Builder *b, Value *x,
+                  const Value *like); /* in its type; x itself when it is so */
 /* x summed over what broadcasting from s repeats, in shape s */
 Value *grad_sum_to(Builder *b, Value *x, const Shape *s);
 /* x, whose extents are those of s or 1, repeated to s; a scalar goes anywhere */

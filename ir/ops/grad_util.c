@@ -41,7 +41,7 @@ void grad_give(Grad *g, ParamId name, Value *dx)
 {
     const int at = grad_place(g, name, 0);
     if (at < 0) bug("%s has no argument %s", op_name(g->op), param_names[name]);
-    g->dx[at] = dx;
+    g->dx[at] = dx ? grad_typed(g->b, dx, grad_arg(g, name)) : NULL;
 }
 
 void grad_give_sum(Grad *g, ParamId name, Value *dx)
@@ -157,6 +157,13 @@ Value *grad_as(Builder *b, Value *x, Shape s)
     if (shape_equal(&x->type->shape, &s)) return x;
     if (!s.rank) return mil_squeeze(b, "squeeze", .x = x);
     return mil_reshape(b, "reshape", .x = x, .shape = build_ints(b, s.rank, s.dim));
+}
+
+Value *grad_typed(Builder *b, Value *x, const Value *like)
+{
+    const DType t = like->type->dtype;
+    if (x->type->dtype == t) return x;
+    return mil_cast(b, "cast", .x = x, .dtype = build_string(b, dtypes[t].name));
 }
 
 Value *grad_like(Builder *b, Value *x, const Value *like)

@@ -235,7 +235,7 @@ static Value *norm_mean(const NormGrad *n, Value *v)
 
 static Value *as_scale(const NormGrad *n, Value *v)
 {
-    return v ? grad_as(n->b, v, n->scale) : NULL;
+    return v ? grad_typed(n->b, grad_as(n->b, v, n->scale), n->x) : NULL;
 }
 
 static void give_scale(Grad *g, const NormGrad *n, ParamId name, Value *dx)

@@ -131,7 +131,7 @@ static void put_path(const Auto *a, const Op *op, Buf *b)
     names = 0;
     buf_printf(b, "%s%s", b->len ? " -> " : "", op_name(op));
     loc_line_col(op_loc(op), &line, &column);
-    if (op_loc(op).src) buf_printf(b, " (line %d)", line);
+    if (op_loc(op).src && op_loc(op).src->text) buf_printf(b, " (line %d)", line);
     const Value *v = NULL;
     for (int i = 0; i < op->nout && !v; i++)
         if (ptrmap_get(&a->flow, op->out[i])) v = op->out[i];
