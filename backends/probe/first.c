@@ -1,39 +1,20 @@
 /* first.c -- trials of what the runtime assumes of the engine's framework. */
-#include "first.h"
-
-#include "../ane/engine.h"
+#include "first_trial.h"
 #include "../engine_limits.h"
 
-#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
-typedef struct {
-    Arena arena;
-    Diag *diag;
-    EngineWeight *weight; /* files beside the text */
-    int nweight;
-    Engine *engine; /* NULL: it does not open, and why says so */
-    const char *why;
-    const char *text; /* of the model; NULL: the one below */
-    Id model;
-    char *dir; /* of the model's files */
-    bool loaded;
-    char *said;
-    size_t room;
-} FirstTrial;
-
 /* Rows of 80 bytes, which are padded; two batches, channels, lines. */
 #define TENSOR "tensor<fp16, [2, 2, 2, 40]>"
-static const char program[] =
+const char first_program[] =
     "program(1.0)\n[buildInfo = dict<tensor<string, []>, tensor<string, []>>({{\"coremlc-component-MIL\", "
     "\"3500.14.1\"}})]\n{\n"
     "    func main<ios16>(" TENSOR " a, " TENSOR " b) {\n"
     "        " TENSOR " r = sub(x = a, y = b)[name = tensor<string, []>(\"r\")];\n"
     "    } -> (r);\n}\n";
 
-static FirstVerdict first_say(FirstTrial *t, FirstVerdict v, const char *fmt, ...) PRINTF(3, 4);
-static FirstVerdict first_say(FirstTrial *t, FirstVerdict v, const char *fmt, ...)
+FirstVerdict first_say(FirstTrial *t, FirstVerdict v, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -81,7 +62,7 @@ static bool first_make(FirstTrial *t, const char *text)
 static bool first_compiled(FirstTrial *t)
 {
     Trouble why;
-    if (!first_make(t, t->text ? t->text : program)) return false;
+    if (!first_make(t, t->text ? t->text : first_program)) return false;
     if (engine_compile(t->engine, &t->arena, t->model, &why)) return true;
     first_say(t, FIRST_UNKNOWN, "it does not compile: %s", trouble_text(&t->arena, &why));
     return false;
@@ -97,31 +78,52 @@ static bool first_loaded(FirstTrial *t)
     return t->loaded;
 }
 
-static bool read_layout(FirstTrial *t, Layout *l)
+bool first_layout(FirstTrial *t, Layout *l)
 {
     const char *why = NULL;
     if (!first_loaded(t)) return false;
-    if (engine_layout(t->engine, &t->arena, t->model, "main", l, &why) == LAYOUT_READ)
+    if (engine_layout(t->engine, &t->arena, t->model, t->function ? t->function : "main", l,
+                      &why)
+        == LAYOUT_READ)
         return true;
     first_say(t, FIRST_UNKNOWN, "%s", why ? why : "no layout");
     return false;
 }
 
 /* A text of this process alone, which nobody has compiled. */
-static const char *own_text(FirstTrial *t)
+const char *first_own_text(FirstTrial *t)
 {
-    const char *at = strstr(program, "3500.14.1");
-    return arena_printf(&t->arena, "%.*s%ld%s", (int)(at - program), program, (long)getpid(),
-                        at + strlen("3500.14.1"));
+    const char *at = strstr(first_program, "3500.14.1");
+    return arena_printf(&t->arena, "%.*s%ld%s", (int)(at - first_program), first_program,
+                        (long)getpid(), at + strlen("3500.14.1"));
 }
 
-static void end_model(FirstTrial *t)
+void first_end(FirstTrial *t)
 {
     if (t->loaded) engine_unload(t->engine, &t->arena, t->model, NULL);
     temp_tree_end(t->dir);
     if (t->model) objc_drop(t->engine->objc, &t->model);
     t->loaded = false;
     t->dir = NULL;
+}
+
+bool first_weights(FirstTrial *t, const char *text, int n, const char *dir)
+{
+    enum { MOST = 64, OFFSET = 128 };
+    Mapped m;
+    t->weight = NEW_ARRAY(&t->arena, MOST, EngineWeight);
+    t->nweight = 0;
+    if (!strstr(text, model_path)) return true;
+    const char *path = arena_printf(&t->arena, "%s/w.bin", dir);
+    if (!probe_record(t->diag, path, (uint64_t)n * 2, OFFSET) || !file_read(t->diag, path, &m))
+        return false;
+    const void *data = memcpy(arena_alloc(&t->arena, m.size + 1), m.data, m.size);
+    for (const char *s = text; t->nweight < MOST && (s = strstr(s, model_path)) != NULL; s++)
+        t->weight[t->nweight++] = (EngineWeight){
+            .path = arena_strndup(&t->arena, s, strcspn(s, "\"")), .data = data, .size = m.size
+        };
+    file_unmap(&m);
+    return true;
 }
 
 /* ---- trials ------------------------------------------------------------------------------ */
@@ -182,7 +184,7 @@ static FirstVerdict compile_raw(FirstTrial *t, Flag want)
 
 static FirstVerdict try_compile(FirstTrial *t)
 {
-    return first_make(t, program) ? compile_raw(t, 1) : FIRST_UNKNOWN;
+    return first_make(t, first_program) ? compile_raw(t, 1) : FIRST_UNKNOWN;
 }
 
 static FirstVerdict try_refusal(FirstTrial *t)
@@ -212,7 +214,7 @@ static FirstVerdict try_layout(FirstTrial *t)
 static FirstVerdict try_ports(FirstTrial *t)
 {
     Layout l;
-    if (!read_layout(t, &l)) return FIRST_UNKNOWN;
+    if (!first_layout(t, &l)) return FIRST_UNKNOWN;
     const bool ok = l.nin == 2 && l.nout == 1 && port_find(l.in, l.nin, "a")
                  && port_find(l.in, l.nin, "b") && port_find(l.out, l.nout, "r");
     return first_say(t, ok ? FIRST_HOLDS : FIRST_DIFFERS, "%s, %s and %s",
@@ -258,7 +260,7 @@ static FirstVerdict try_suffix(FirstTrial *t)
 static FirstVerdict try_rows(FirstTrial *t)
 {
     Layout l;
-    if (!read_layout(t, &l)) return FIRST_UNKNOWN;
+    if (!first_layout(t, &l)) return FIRST_UNKNOWN;
     for (int i = 0; i < l.nin + l.nout; i++) {
         const Port *p = i < l.nin ? &l.in[i] : &l.out[i - l.nin];
         const size_t row = ((size_t)p->width * (size_t)p->element + ENGINE_ROW - 1) / ENGINE_ROW
@@ -270,178 +272,6 @@ static FirstVerdict try_rows(FirstTrial *t)
                              p->row, p->plane, p->batch_stride);
     }
     return first_say(t, FIRST_HOLDS, "rows of %zu bytes for 40 elements", l.in[0].row);
-}
-
-/* ---- a run ------------------------------------------------------------------------------- */
-
-enum {
-    BATCHES = 2,
-    CHANNELS = 2,
-    LINES = 2,
-    WIDTH = 40,
-    ALL = BATCHES * CHANNELS * LINES * WIDTH
-};
-
-static uint16_t *first_element(void *base, const Port *p, int i)
-{
-    const size_t w = (size_t)i % WIDTH, h = (size_t)i / WIDTH % LINES,
-                 c = (size_t)i / (WIDTH * LINES) % CHANNELS,
-                 n = (size_t)i / (WIDTH * LINES * CHANNELS);
-    return (uint16_t *)(void *)((char *)base + n * p->batch_stride + c * p->plane + h * p->row
-                                + w * 2);
-}
-
-static bool first_fits(const Port *p)
-{
-    return p->batch == BATCHES && p->channels == CHANNELS && p->height == LINES
-        && p->width == WIDTH && p->element == 2;
-}
-
-/* a is 2 i, b is i / 2, so that r is 1.5 i: exchanged they are seen. */
-static bool first_fill(FirstTrial *t, Id surface, const Port *p)
-{
-    void *base = surface && first_fits(p) ? engine_lock(t->engine, surface, 0) : NULL;
-    for (int i = 0; base && i < ALL; i++)
-        *first_element(base, p, i) = f16_from_double(!strcmp(p->name, "a") ? 2.0 * i : i / 2.0);
-    if (base) engine_unlock(t->engine, surface, 0);
-    return base != NULL;
-}
-
-/* Whether element i is `each` times i. */
-static FirstVerdict first_look(FirstTrial *t, Id surface, const Port *p, double each)
-{
-    void *base = engine_lock(t->engine, surface, SURFACE_READ);
-    if (!base) return first_say(t, FIRST_UNKNOWN, "the result's surface cannot be read");
-    FirstVerdict v = first_say(t, FIRST_HOLDS, "%d elements are right", ALL);
-    for (int i = ALL - 1; i >= 0; i--) {
-        const double got = f16_to_double(*first_element(base, p, i)), want = each * i;
-        if (!(fabs(got - want) <= 0.5))
-            v = first_say(t, FIRST_DIFFERS, "element %d is %g, and should be %g", i, got, want);
-    }
-    engine_unlock(t->engine, surface, SURFACE_READ);
-    return v;
-}
-
-static bool first_run(FirstTrial *t, const Layout *l, const Id *in, const Id *out)
-{
-    Trouble why;
-    Objc *o = t->engine->objc;
-    Id request = engine_request_new(t->engine, l, in, out);
-    const bool ok = request && engine_run(t->engine, &t->arena, t->model, request, &why);
-    if (!request) first_say(t, FIRST_DIFFERS, "the framework does not take the request");
-    else if (!ok)
-        first_say(t, FIRST_DIFFERS, "it does not run: %s", trouble_text(&t->arena, &why));
-    objc_drop(o, &request);
-    return ok;
-}
-
-static bool first_ports(FirstTrial *t, Layout *l)
-{
-    if (!read_layout(t, l)) return false;
-    if (l->nin == 2 && l->nout == 1 && first_fits(&l->in[0]) && first_fits(&l->in[1])
-        && first_fits(&l->out[0]))
-        return true;
-    first_say(t, FIRST_UNKNOWN, "the ports are others than the program's");
-    return false;
-}
-
-typedef struct {
-    Id in[2], out[1]; /* in the layout's order */
-} FirstSurfaces;
-
-static bool first_surfaces(FirstTrial *t, const Layout *l, FirstSurfaces *s)
-{
-    for (int i = 0; i < 2; i++) s->in[i] = engine_surface_new(t->engine, &l->in[i]);
-    s->out[0] = engine_surface_new(t->engine, &l->out[0]);
-    if (first_fill(t, s->in[0], &l->in[0]) && first_fill(t, s->in[1], &l->in[1]) && s->out[0])
-        return true;
-    first_say(t, FIRST_UNKNOWN, "no surface, or it cannot be locked");
-    return false;
-}
-
-static void first_drop(FirstTrial *t, FirstSurfaces *s)
-{
-    for (int i = 0; i < 2; i++) objc_drop(t->engine->objc, &s->in[i]);
-    objc_drop(t->engine->objc, &s->out[0]);
-}
-
-static FirstVerdict try_result(FirstTrial *t)
-{
-    Layout l;
-    FirstSurfaces s;
-    FirstVerdict v = FIRST_UNKNOWN;
-    if (!first_ports(t, &l)) return v;
-    if (first_surfaces(t, &l, &s))
-        v = first_run(t, &l, s.in, s.out) ? first_look(t, s.out[0], &l.out[0], 1.5)
-                                          : FIRST_DIFFERS;
-    first_drop(t, &s);
-    return v;
-}
-
-/* ---- surfaces that are result and input -------------------------------------------------- */
-
-static int place_of_a(const Layout *l) { return !strcmp(l->in[0].name, "a") ? 0 : 1; }
-
-/* What was the result is a then, and r - b is i. */
-static FirstVerdict look_again(FirstTrial *t, FirstTrial *next, const Layout *l, Id *in,
-                               const Id *out)
-{
-    if (!first_run(next, l, in, out)) return FIRST_DIFFERS;
-    return first_look(t, out[0], &l->out[0], 1.0);
-}
-
-static FirstVerdict try_turns(FirstTrial *t)
-{
-    Layout l;
-    FirstSurfaces s;
-    FirstVerdict v = FIRST_UNKNOWN;
-    if (!first_ports(t, &l)) return v;
-    const int a = place_of_a(&l);
-    if (l.in[a].row != l.out[0].row || l.in[a].bytes != l.out[0].bytes)
-        return first_say(t, FIRST_DIFFERS, "a result lies otherwise than an input");
-    if (first_surfaces(t, &l, &s)) {
-        v = FIRST_DIFFERS;
-        if (first_run(t, &l, s.in, s.out)) {
-            const Id was = s.in[a];
-            s.in[a] = s.out[0];
-            s.out[0] = was;
-            v = look_again(t, t, &l, s.in, s.out);
-        }
-    }
-    first_drop(t, &s);
-    return v;
-}
-
-/* Another program of the same meaning, loaded beside the first. */
-static FirstVerdict hand_on(FirstTrial *t, FirstTrial *next)
-{
-    Layout l, k;
-    FirstSurfaces s, u;
-    FirstVerdict v = FIRST_UNKNOWN;
-    if (!first_ports(t, &l) || !first_ports(next, &k)) return v;
-    const bool ok = first_surfaces(t, &l, &s);
-    if (first_surfaces(next, &k, &u) && ok) {
-        Id in[2] = { u.in[0], u.in[1] };
-        in[place_of_a(&k)] = s.out[0];
-        v = first_run(t, &l, s.in, s.out) ? look_again(t, next, &k, in, u.out) : FIRST_DIFFERS;
-    }
-    first_drop(t, &s);
-    first_drop(t, &u);
-    return v;
-}
-
-static FirstVerdict try_handed_on(FirstTrial *t)
-{
-    FirstTrial next = { .diag = t->diag,
-                        .engine = t->engine,
-                        .why = t->why,
-                        .text = own_text(t),
-                        .said = t->said,
-                        .room = t->room };
-    const FirstVerdict v = hand_on(t, &next);
-    end_model(&next);
-    arena_free(&next.arena);
-    return v;
 }
 
 /* ---- the folder's life ------------------------------------------------------------------- */
@@ -498,12 +328,35 @@ static FirstVerdict try_unloading_twice(FirstTrial *t)
     return first_say(t, FIRST_HOLDS, "%s", why.text);
 }
 
+static FirstVerdict try_store(FirstTrial *t)
+{
+    Trouble why;
+    if (!first_make(t, first_own_text(t))) return FIRST_UNKNOWN;
+    const int before = engine_has_compiled(t->engine, t->model);
+    if (before < 0) return first_say(t, FIRST_UNKNOWN, "this system does not tell");
+    if (!engine_compile(t->engine, &t->arena, t->model, &why))
+        return first_say(t, FIRST_UNKNOWN, "it does not compile: %s",
+                         trouble_text(&t->arena, &why));
+    const int after = engine_has_compiled(t->engine, t->model);
+    return first_say(t, !before && after == 1 ? FIRST_HOLDS : FIRST_DIFFERS,
+                     "it is %sthere before compiling, and %sthere after it",
+                     before ? "" : "not ", after == 1 ? "" : "not ");
+}
+
+static FirstVerdict try_identity(FirstTrial *t)
+{
+    if (!t->engine) return first_say(t, FIRST_UNKNOWN, "%s", t->why);
+    return t->engine->identity
+             ? first_say(t, FIRST_HOLDS, "signed as %s", t->engine->identity)
+             : first_say(t, FIRST_DIFFERS, "no signature, or the system does not tell it");
+}
+
 /* ---- errors ------------------------------------------------------------------------------ */
 
 static FirstVerdict try_codes(FirstTrial *t)
 {
     Trouble load, unloading;
-    if (!first_make(t, own_text(t)) || !file_remove_tree(t->dir)) return FIRST_UNKNOWN;
+    if (!first_make(t, first_own_text(t)) || !file_remove_tree(t->dir)) return FIRST_UNKNOWN;
     t->loaded = engine_load(t->engine, &t->arena, t->model, &load);
     if (t->loaded) return first_say(t, FIRST_DIFFERS, "it loads");
     if (engine_unload(t->engine, &t->arena, t->model, &unloading))
@@ -513,6 +366,26 @@ static FirstVerdict try_codes(FirstTrial *t)
                      "loading: code %lld, %s; unloading: code %lld, %s", (long long)load.code,
                      load.meaning ? load.meaning : load.text, (long long)unloading.code,
                      unloading.meaning ? unloading.meaning : unloading.text);
+}
+
+/* A URL of no path: -[NSURL fileURLWithPath:] is documented to raise NSInvalidArgumentException. */
+static FirstVerdict try_exceptions(FirstTrial *t)
+{
+    if (!t->engine) return first_say(t, FIRST_UNKNOWN, "%s", t->why);
+    Objc *o = t->engine->objc;
+    Id class = o->objc_getClass("NSURL");
+    const bool may =
+        class && o->class_respondsToSelector(o->object_getClass(class), o->selector[SEL_url]);
+    if (!may)
+        return first_say(t, FIRST_UNKNOWN, "there is no +[NSURL fileURLWithPath:isDirectory:]");
+    void *pool = objc_pool(o);
+    Id url = SEND(o, Id, (Id, Flag), class, SEL_url, NULL, 1);
+    const char *raised = raise_text(o, &t->arena);
+    objc_pool_end(o, pool);
+    if (url || !raised) return first_say(t, FIRST_UNKNOWN, "nothing was raised");
+    return first_say(t,
+                     strstr(raised, "NSInvalidArgumentException") ? FIRST_HOLDS : FIRST_DIFFERS,
+                     "%s", raised);
 }
 
 /* ---- the list ---------------------------------------------------------------------------- */
@@ -540,32 +413,13 @@ FirstVerdict first_try(int i, Diag *d, char *said, size_t room)
     *said = 0;
     t.engine = engine_open(&t.arena, &t.why);
     const FirstVerdict v = rows[i].try(&t);
-    end_model(&t);
+    first_end(&t);
     if (t.engine) engine_close(t.engine);
     arena_free(&t.arena);
     return v;
 }
 
 /* ---- rules, by texts as they stand ------------------------------------------------------- */
-
-/* Every weight file that the text names is the same sound one. */
-static bool name_weights(FirstTrial *t, const char *text, const char *dir)
-{
-    enum { MOST = 64, SIZE = 128 };
-    Mapped m;
-    t->weight = NEW_ARRAY(&t->arena, MOST, EngineWeight);
-    t->nweight = 0;
-    if (!strstr(text, model_path)) return true;
-    const char *path = arena_printf(&t->arena, "%s/w.bin", dir);
-    if (!probe_record(t->diag, path, SIZE, SIZE) || !file_read(t->diag, path, &m)) return false;
-    const void *data = memcpy(arena_alloc(&t->arena, m.size + 1), m.data, m.size);
-    for (const char *s = text; t->nweight < MOST && (s = strstr(s, model_path)) != NULL; s++)
-        t->weight[t->nweight++] = (EngineWeight){
-            .path = arena_strndup(&t->arena, s, strcspn(s, "\"")), .data = data, .size = m.size
-        };
-    file_unmap(&m);
-    return true;
-}
 
 static const char *last_function(Arena *a, const char *text)
 {
@@ -606,7 +460,7 @@ static Ran run_last(FirstTrial *t, const char *text)
 static Ran run_text(FirstTrial *t, const char *text, const char *dir)
 {
     Trouble why;
-    if (!t->engine || !name_weights(t, text, dir)) return RAN_UNKNOWN;
+    if (!t->engine || !first_weights(t, text, 64, dir)) return RAN_UNKNOWN;
     Ran ran = RAN_NOT;
     if (!first_make(t, text)) {
         if (t->model) ran = RAN_UNKNOWN; /* its files */
@@ -616,7 +470,7 @@ static Ran run_text(FirstTrial *t, const char *text, const char *dir)
     } else {
         ran = run_last(t, text);
     }
-    end_model(t);
+    first_end(t);
     return ran;
 }
 

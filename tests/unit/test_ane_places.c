@@ -155,7 +155,7 @@ static void empty_folder(const char *dir)
 
 /* All that lay in the framework's folder is gone while a program waits for its place: it is
  * made again from our entry, and loaded, or compiled where the system has nothing either. */
-static void lose_files(const char *faults, bool cached, const char *says)
+static void lose_files(const char *faults, bool gone, bool cached, const char *says)
 {
     Bench t, u;
     float w[6], x[6];
@@ -173,7 +173,7 @@ static void lose_files(const char *faults, bool cached, const char *says)
     u = t;
     u.m = mil_read(&u.d, &u.src, ".");
     Program *p = new_program(&t, "main"), *q = new_program(&u, "main");
-    empty_folder(temp);
+    if (gone) empty_folder(temp);
     set_machine("m4", faults);
     Binding in[2] = { { .name = "w", .value = tensor_view(DT_FP32, &shape, w) },
                       { .name = "x", .value = tensor_view(DT_FP32, &shape, x) } };
@@ -191,12 +191,14 @@ static void lose_files(const char *faults, bool cached, const char *says)
 static void test_files_gone(void **state)
 {
     (void)state;
-    lose_files("slots:1", true, NULL);
-    lose_files("slots:1,purge", true, NULL);
-    lose_files("slots:1", false, NULL); /* the system still has it */
+    lose_files("slots:1", true, true, NULL);
+    lose_files("slots:1,purge", true, true, NULL);
+    lose_files("slots:1", true, false, NULL); /* the system still has it */
     lose_files(
-        "slots:1,purge", false,
+        "slots:1,purge", true, false,
         "error: the engine cannot load the program again: its files are not there any more");
+    /* the framework has removed its folder, and the files had been moved out of its way */
+    lose_files("slots:1,purge", false, false, NULL);
 }
 
 int main(int argc, char **argv)

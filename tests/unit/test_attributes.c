@@ -213,7 +213,10 @@ static void test_told(void **state)
         /* by number and name, never by position */
         { "reversed", "main", LAYOUT_READ, 0, NULL },
         { "reversed", "minus", LAYOUT_READ, 1, NULL },
+        { "networks-back", "main", LAYOUT_READ, 0, NULL },
+        { "networks-back", "minus", LAYOUT_READ, 1, NULL },
         { "symbols-only", "minus", LAYOUT_READ, 1, NULL },
+        { "names-crossed", "main", LAYOUT_READ, 0, NULL },
         { "names-only", "minus", LAYOUT_READ, 1, NULL },
         { "parameters", "main", LAYOUT_READ, 0, NULL },
         { "", "times", LAYOUT_UNTOLD, 0, "names no procedure times" },

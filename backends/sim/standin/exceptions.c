@@ -14,7 +14,7 @@
 
 typedef struct {
     Object object;
-    const char *by;
+    const char *by, *why;
 } Exception;
 
 static Id exception_name(Id self, Sel sel)
@@ -27,7 +27,8 @@ static Id exception_reason(Id self, Sel sel)
 {
     (void)sel;
     Arena a = { 0 };
-    Id s = standin_string(arena_printf(&a, "*** %s: by ANESIM_FAULT", ((Exception *)self)->by));
+    Id s = standin_string(
+        arena_printf(&a, "*** %s: %s", ((Exception *)self)->by, ((Exception *)self)->why));
     arena_free(&a);
     return object_autorelease(s);
 }
@@ -80,13 +81,14 @@ static void clean_up(_Unwind_Reason_Code reason, struct _Unwind_Exception *e)
     exceptions_destroy(raised_of(e));
 }
 
-static _Noreturn void raise_by(const char *by)
+static _Noreturn void raise_for(const char *by, const char *why)
 {
     const long kind = fault("raise-kind");
     Raised *r = calloc(1, sizeof *r);
     Exception *e = object_new(&exception_class);
     if (!r) standin_abort("no memory for an exception");
     e->by = by;
+    e->why = why;
     r->held = &e->object;
     r->raised.exception_class = kind == FOREIGN ? UINT64_C(0x414e4553494d0000) : KIND;
     r->raised.exception_cleanup = clean_up;
@@ -102,6 +104,10 @@ static _Noreturn void raise_by(const char *by)
     _Unwind_RaiseException(&r->raised);
     standin_abort("%s raises an exception that nobody catches", by);
 }
+
+static _Noreturn void raise_by(const char *by) { raise_for(by, "by ANESIM_FAULT"); }
+
+_Noreturn void standin_raise_for(Sel sel, const char *why) { raise_for(sel, why); }
 
 /* An initialiser has given up what it was sent to. */
 void standin_raise(Id self, Sel sel)

@@ -274,6 +274,7 @@ static void destroy_url(Id o) { free(((Url *)o)->path); }
 
 static Id url_with(Id class, Sel sel, Id path, Flag is_dir)
 {
+    if (!path) standin_raise_for(sel, "nil string parameter");
     const String *s = expect(path, &string_class, sel);
     (void)class;
     if (!is_dir || !*s->text) standin_abort("%s: every model here is a folder", sel);

@@ -133,13 +133,24 @@ static void range_of(const Procedure *p, Of of, int *first, int *end)
                                                 : 1;
 }
 
+/* The port behind f's in the list that it is in, round about. */
+static const StandinPlace *place_behind(const Fact *f, Of of)
+{
+    const Procedure *p = f->procedure;
+    const StandinPlace *list = of == OF_OUTPUT ? p->out : p->in;
+    const int n = of == OF_OUTPUT ? p->nout : p->nin;
+    return &list[(f->place - list + 1) % n];
+}
+
 static Id name_of(const Fact *f, Of of, bool symbol)
 {
     char name[512];
+    const StandinPlace *place = f->place;
     if (!f->place) return standin_string(f->procedure->name);
     if (fault("other-names") || (!symbol && fault("symbols-only")))
         return standin_string("other");
-    snprintf(name, sizeof name, "%s%s", f->place->name, of == OF_OUTPUT ? "@output" : "");
+    if (!symbol && fault("names-crossed")) place = place_behind(f, of);
+    snprintf(name, sizeof name, "%s%s", place->name, of == OF_OUTPUT ? "@output" : "");
     return standin_string(name);
 }
 
@@ -232,12 +243,19 @@ static void pair_add(Pairs *pairs, const Node *n, DumpDescription *p)
 
 static void dump_repeat(Pairs *pairs, const Node *n, DumpDescription *p);
 
+static bool is_network(const Node *n)
+{
+    return n->kind == NODE_DICT && n->first && !strcmp(n->first->word, "LiveInputList");
+}
+
 /* Once for each thing of this kind, in all procedures where none is chosen. */
 static void repeat_over(Pairs *pairs, const Node *n, DumpDescription *p, Of of)
 {
     const Fact *within = p->chosen[OF_PROCEDURE];
+    const bool back = of == OF_PROCEDURE
+                   && (fault("reversed") || (fault("networks-back") && is_network(n)));
     for (int i = 0; i < p->n; i++) {
-        const int id = of == OF_PROCEDURE && fault("reversed") ? p->n - 1 - i : i;
+        const int id = back ? p->n - 1 - i : i;
         const Procedure *procedure = &p->procedure[id];
         int first, end;
         if (within && within->procedure != procedure) continue;

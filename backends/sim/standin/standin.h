@@ -61,6 +61,8 @@ _Noreturn void standin_abort(const char *fmt, ...) PRINTF(1, 2);
 
 /* What a method does that raises (exceptions.c): it does not return. */
 void standin_raise(Id self, Sel sel);
+/* As Apple's method does for an argument that it cannot take. */
+_Noreturn void standin_raise_for(Sel sel, const char *why);
 bool raises(
     const char *name); /* this call of the function or selector: faults raise, raise-from */
 void may_raise(const char *function);
