@@ -47,9 +47,8 @@ static void put_flex(Buf *out, Arena *a, const Flex *flex, int p)
         buf_putc(out, ']');
     }
     for (int k = 0, shown = 0; k < flex->nconfig; k++) {
-        const Shape *s = &flex->config[k][p];
-        if (s->rank >= 0)
-            buf_printf(out, "%s%s", shown++ ? " or " : "  one of ", shape_text(a, s));
+        const Shape *s = flex_shape(flex, p, k);
+        if (s) buf_printf(out, "%s%s", shown++ ? " or " : "  one of ", shape_text(a, s));
     }
 }
 
@@ -131,7 +130,7 @@ static void json_flex(cJSON *o, const Flex *flex, int p)
     }
     cJSON *all = flex->nconfig ? json_root(cJSON_CreateArray()) : NULL;
     for (int k = 0; k < flex->nconfig; k++)
-        if (flex->config[k][p].rank >= 0) json_item(all, NULL, json_shape(&flex->config[k][p]));
+        if (flex_shape(flex, p, k)) json_item(all, NULL, json_shape(flex_shape(flex, p, k)));
     if (cJSON_GetArraySize(all)) json_item(o, "enumerated", all);
     else json_free(all);
 }

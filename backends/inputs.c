@@ -134,8 +134,8 @@ static void check_configs(Check *c)
         bool fits = true;
         const char *sep = k ? "; " : "";
         for (int p = 0; p < n; p++) {
-            const Shape *want = &c->flex.config[k][p];
-            if (want->rank < 0 || !c->given[p]) continue;
+            const Shape *want = flex_shape(&c->flex, p, k);
+            if (!want || !c->given[p]) continue;
             fits = fits && shape_equal(want, &c->given[p]->value.shape);
             buf_printf(&list, "%s%s %s", sep, c->given[p]->name, shape_text(&c->scratch, want));
             sep = ", ";

@@ -16,13 +16,6 @@ static const Type *tensor_of(const Value *v)
 
 /* ---- made from a program ----------------------------------------------------------------- */
 
-static const char *text_of(const Const *c)
-{
-    const bool text = c->kind == CONST_DATA && c->type->kind == TY_TENSOR
-                   && c->type->dtype == DT_STRING && c->type->shape.rank == 0;
-    return text ? *(const char *const *)c->data : "";
-}
-
 static void put_ints(Buf *b, uint32_t num, const int64_t *v, int n)
 {
     const size_t at = pb_begin(b, num);
@@ -46,20 +39,13 @@ static void put_shapes(Buf *b, const Flex *flex, int param)
 {
     const size_t at = pb_begin(b, ARRAY_SHAPES);
     for (int i = 0; i < flex->nconfig; i++) {
-        const Shape *s = &flex->config[i][param];
-        if (s->rank < 0) continue;
+        const Shape *s = flex_shape(flex, param, i);
+        if (!s) continue;
         const size_t one = pb_begin(b, 1);
         put_ints(b, 1, s->dim, s->rank);
         pb_end(b, one);
     }
     pb_end(b, at);
-}
-
-static bool in_shapes(const Flex *flex, int param)
-{
-    for (int i = 0; i < flex->nconfig; i++)
-        if (flex->config[i][param].rank >= 0) return true;
-    return false;
 }
 
 /* ArrayFeatureType of a flexible input: default shape, type, and the shapes or ranges. */
@@ -71,7 +57,7 @@ static bool put_flexible(Diag *d, const Func *f, const Value *v, uint32_t dtype,
     while (p < f->body->nparam && f->body->param[p] != v) p++;
     const bool ok = p < f->body->nparam && flex_read(f, d, &a, &flex);
     const FlexInput *in = ok ? &flex.input[p] : NULL;
-    const bool listed = ok && in_shapes(&flex, p);
+    const bool listed = in && in->nshape;
     if (ok && in->has_default) put_ints(out, ARRAY_SHAPE, in->def.dim, in->def.rank);
     pb_put_number(out, ARRAY_TYPE, dtype);
     if (listed) put_shapes(out, &flex, p);
@@ -197,172 +183,65 @@ bool feature_fits(const void *type, size_t len, const Value *v)
 
 /* ---- made from a description ------------------------------------------------------------- */
 
-typedef struct {
-    Module *m;
-    const Feature **in; /* inputs of flexible shape, by name */
-    int n;
-} Flexible;
-
 static int by_name(const void *a, const void *b)
 {
     return strcmp((*(const Feature *const *)a)->name, (*(const Feature *const *)b)->name);
 }
 
-static Const *feature_group(Module *m, const Type *t, int64_t room)
+/* The k-th of its enumerated shapes goes together with the k-th of other inputs. */
+static void flex_shapes(Arena *a, const FeatureInfo *o, int input, Flex *x)
 {
-    Const *c = NEW(&m->arena, Const);
-    *c = (Const){ .type = t,
-                  .kind = CONST_GROUP,
-                  .elem = NEW_ARRAY(&m->arena, room + 1, const Const *) };
-    return c;
-}
-
-static void feature_add(Const *g, const Const *c) { g->elem[g->nelem++] = c; }
-
-static const Const *shape_const(Module *m, const Type *t, int n, const int64_t *v)
-{
-    Const *c = const_ints(&m->arena, DT_INT32, n, v);
-    c->type = t;
-    c->nelem = n;
-    return c;
-}
-
-typedef struct {
-    const Type *text, *shape, *pair, *pairs, *named, *ranges, *keyed;
-} FlexTypes;
-
-static FlexTypes flex_types(Arena *a)
-{
-    FlexTypes t = { .text = type_scalar(DT_STRING),
-                    .shape = type_tensor(a, DT_INT32, SHAPE(DIM_ANY)),
-                    .pair = type_tensor(a, DT_INT32, SHAPE(2)) };
-    t.pairs = type_list(a, t.pair, DIM_ANY);
-    t.named = type_dict(a, t.text, t.shape);
-    t.ranges = type_dict(a, t.text, t.pairs);
-    t.keyed = type_dict(a, t.text, t.named);
-    return t;
-}
-
-static const Const *default_shapes(const Flexible *x, const FlexTypes *t)
-{
-    Const *dict = feature_group(x->m, t->named, 2 * x->n);
-    FeatureInfo o;
-    for (int i = 0; i < x->n; i++) {
-        feature_info(x->in[i]->type, x->in[i]->len, &o);
-        if (!o.rank && o.nshapes) {
-            PbField f;
-            pb_next(&o.shapes, &f);
-            o.rank = feature_ints(pb_sub(&o.shapes, &f), 1, o.shape);
-        }
-        if (!o.rank && o.nrange) memcpy(o.shape, o.low, sizeof o.shape);
-        feature_add(dict, const_string(&x->m->arena, x->in[i]->name));
-        feature_add(dict, shape_const(x->m, t->shape, o.rank > 0 ? o.rank : o.nrange, o.shape));
-    }
-    return dict;
-}
-
-static const Const *range_dims(const Flexible *x, const FlexTypes *t)
-{
-    Const *dict = feature_group(x->m, t->ranges, 2 * x->n);
-    FeatureInfo o;
-    for (int i = 0; i < x->n; i++) {
-        if (!feature_info(x->in[i]->type, x->in[i]->len, &o) || !o.nrange) continue;
-        Const *list = feature_group(x->m, t->pairs, o.nrange);
-        for (int k = 0; k < o.nrange; k++) {
-            const bool open = o.high[k] < 0 || o.high[k] > INT32_MAX;
-            feature_add(list, shape_const(x->m, t->pair, 2,
-                                          (int64_t[]){ o.low[k], open ? -1 : o.high[k] }));
-        }
-        feature_add(dict, const_string(&x->m->arena, x->in[i]->name));
-        feature_add(dict, list);
-    }
-    return dict;
-}
-
-/* The k-th of the enumerated shapes of an input; -1: it has fewer. */
-static int nth_shape(const Feature *in, int k, int64_t out[MAX_RANK])
-{
-    FeatureInfo o;
     PbField f;
-    if (!feature_info(in->type, in->len, &o)) return -1;
-    while (pb_next(&o.shapes, &f))
-        if (f.num == 1 && k-- == 0) return feature_ints(pb_sub(&o.shapes, &f), 1, out);
-    return -1;
+    int k = 0;
+    for (PbIn all = o->shapes; pb_next(&all, &f);) {
+        if (f.num != 1) continue;
+        Shape *s = flex_shape_new(a, x, input, k++);
+        s->rank = feature_ints(pb_sub(&all, &f), 1, s->dim);
+    }
+    if (k > x->nconfig) x->nconfig = k;
 }
 
-static int by_key(const void *a, const void *b)
+/* By default an input has the first of its shapes, or the smallest, where nothing is said. */
+static void flex_input(Arena *a, const FeatureInfo *o, int input, Flex *x)
 {
-    return strcmp(text_of((*(const Const *const *)a)->elem[0]),
-                  text_of((*(const Const *const *)b)->elem[0]));
-}
-
-/* Keys are eight hexadecimal digits that nothing is known to depend on: a hash of the
- * shapes. */
-static const Const *enumerated_shapes(const Flexible *x, const FlexTypes *t)
-{
-    Module *m = x->m;
-    int count = 0, cap = 0;
-    const Const **entry = NULL;
-    for (int k = 0;; k++) {
-        Const *shapes = feature_group(m, t->named, 2 * x->n);
-        uint32_t hash = 2166136261u;
-        for (int i = 0; i < x->n; i++) {
-            int64_t v[MAX_RANK];
-            const int n = nth_shape(x->in[i], k, v);
-            if (n < 0) continue;
-            feature_add(shapes, const_string(&m->arena, x->in[i]->name));
-            feature_add(shapes, shape_const(m, t->shape, n, v));
-            for (int j = 0; j < n; j++) hash = (hash ^ (uint32_t)v[j]) * 16777619u;
-        }
-        if (!shapes->nelem) break;
-        Const *pair = feature_group(m, t->keyed, 2);
-        feature_add(pair,
-                    const_string(&m->arena, arena_printf(&m->arena, "%08x", (unsigned)hash)));
-        feature_add(pair, shapes);
-        ARENA_ROOM(&m->arena, entry, count, cap);
-        entry[count++] = pair;
+    FlexInput *in = &x->input[input];
+    *in = (FlexInput){ .has_default = true, .has_range = o->nrange > 0, .rank = o->nrange };
+    for (int i = 0; i < o->nrange; i++) {
+        const bool open = o->high[i] < 0 || o->high[i] > INT32_MAX;
+        in->lo[i] = o->low[i];
+        in->hi[i] = open ? -1 : o->high[i];
     }
-    if (count) qsort(entry, (size_t)count, sizeof *entry, by_key);
-    Const *dict = feature_group(m, t->keyed, 2 * count);
-    for (int i = 0; i < count; i++) {
-        feature_add(dict, entry[i]->elem[0]);
-        feature_add(dict, entry[i]->elem[1]);
+    flex_shapes(a, o, input, x);
+    if (o->rank) {
+        in->def.rank = o->rank;
+        memcpy(in->def.dim, o->shape, sizeof o->shape);
+    } else if (in->nshape && in->shape[0].rank > 0) {
+        in->def = in->shape[0];
+    } else {
+        in->def.rank = o->nrange;
+        memcpy(in->def.dim, o->low, sizeof o->low);
     }
-    return dict;
 }
 
 const Const *flexible_make(Module *m, const AboutFunc *a)
 {
     const struct Features *in = &a->side[ABOUT_INPUT];
-    Flexible x = { .m = m, .in = NEW_ARRAY(&m->arena, in->count + 1, const Feature *) };
+    const Feature **some = NEW_ARRAY(&m->arena, in->count + 1, const Feature *);
+    const char **name = NEW_ARRAY(&m->arena, in->count + 1, const char *);
+    Flex x = { .input = NEW_ARRAY(&m->arena, in->count + 1, FlexInput) };
     FeatureInfo o;
-    for (int i = 0; i < in->count; i++)
-        if (in->at[i].type && feature_info(in->at[i].type, in->at[i].len, &o)
-            && (o.nrange || o.nshapes))
-            x.in[x.n++] = &in->at[i];
-    if (!x.n) return NULL;
-    qsort(x.in, (size_t)x.n, sizeof *x.in, by_name);
-    const FlexTypes t = flex_types(&m->arena);
-    const struct {
-        const char *name;
-        const Const *dict;
-    } part[] = {
-        { "DefaultShapes", default_shapes(&x, &t) },
-        { "EnumeratedShapes", enumerated_shapes(&x, &t) },
-        { "RangeDims", range_dims(&x, &t) },
-    };
-    const Type *types[COUNT(part)];
-    const Const *pairs[COUNT(part)];
     int n = 0;
-    for (size_t i = 0; i < COUNT(part); i++) {
-        if (!part[i].dict->nelem) continue;
-        types[n] = type_tuple(&m->arena, 2, (const Type *[]){ t.text, part[i].dict->type });
-        Const *pair = feature_group(m, types[n], 2);
-        feature_add(pair, const_string(&m->arena, part[i].name));
-        feature_add(pair, part[i].dict);
-        pairs[n++] = pair;
+    for (int i = 0; i < in->count; i++) {
+        if (!in->at[i].type || !feature_info(in->at[i].type, in->at[i].len, &o)) continue;
+        if (!o.nrange && !o.nshapes) continue;
+        some[n++] = &in->at[i];
     }
-    Const *all = feature_group(m, type_tuple(&m->arena, n, types), n);
-    for (int i = 0; i < n; i++) feature_add(all, pairs[i]);
-    return all;
+    if (!n) return NULL;
+    qsort(some, (size_t)n, sizeof *some, by_name);
+    for (int i = 0; i < n; i++) {
+        feature_info(some[i]->type, some[i]->len, &o);
+        name[i] = some[i]->name;
+        flex_input(&m->arena, &o, i, &x);
+    }
+    return flex_const(m, name, n, &x);
 }

@@ -1,7 +1,8 @@
-/* flexible.c -- the attribute FlexibleShapeInformation, as whoever runs a program and whoever
- * writes a description of it read it. */
+/* flexible.c -- the attribute FlexibleShapeInformation, read for whoever runs a program or writes a
+ * description of it, and made of what a description says. */
 #include "flexible.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const Type *tensor_type(const Value *v)
@@ -51,6 +52,22 @@ static int param_index(const Func *f, const char *name)
     return -1;
 }
 
+const Shape *flex_shape(const Flex *x, int input, int k)
+{
+    const FlexInput *in = &x->input[input];
+    return k < in->nshape && in->shape[k].rank >= 0 ? &in->shape[k] : NULL;
+}
+
+Shape *flex_shape_new(Arena *a, Flex *x, int input, int k)
+{
+    FlexInput *in = &x->input[input];
+    while (in->nshape <= k) {
+        ARENA_ROOM(a, in->shape, in->nshape, in->room);
+        in->shape[in->nshape++].rank = -1;
+    }
+    return &in->shape[k];
+}
+
 typedef bool EntryReader(Reader *r, int param, const Const *value, void *to);
 
 /* Each (input, value) of a dict; inputs that the function does not have are passed over. */
@@ -97,19 +114,15 @@ static bool read_range(Reader *r, int p, const Const *c, void *to)
 
 static bool read_config_shape(Reader *r, int p, const Const *c, void *to)
 {
-    return read_shape(r, c, (Shape *)to + p);
+    return read_shape(r, c, flex_shape_new(r->arena, r->flex, p, *(const int *)to));
 }
 
 static bool read_configs(Reader *r, const Const *dict)
 {
-    const int n = r->func->body->nparam;
     if (dict->kind != CONST_GROUP || dict->nelem % 2) return flexible_malformed(r, dict);
-    r->flex->config = NEW_ARRAY(r->arena, dict->nelem / 2 + 1, Shape *);
     for (int64_t i = 1; i < dict->nelem; i += 2) {
-        Shape *shape = NEW_ARRAY(r->arena, n + 1, Shape);
-        for (int k = 0; k < n; k++) shape[k].rank = -1;
-        if (!read_dict(r, dict->elem[i], read_config_shape, shape)) return false;
-        r->flex->config[r->flex->nconfig++] = shape;
+        int k = r->flex->nconfig++;
+        if (!read_dict(r, dict->elem[i], read_config_shape, &k)) return false;
     }
     return true;
 }
@@ -143,6 +156,142 @@ bool flex_default(const Func *f, const Flex *flex, int param, Shape *out)
     *out = tensor_type(f->body->param[param])->shape;
     if (shape_known(out)) return true;
     if (flex->input[param].has_default) *out = flex->input[param].def;
-    else if (flex->nconfig && flex->config[0][param].rank >= 0) *out = flex->config[0][param];
+    else if (flex_shape(flex, param, 0)) *out = *flex_shape(flex, param, 0);
     return shape_known(out);
+}
+
+/* ---- made -------------------------------------------------------------------------------- */
+
+typedef struct {
+    Module *m;
+    const char *const *name; /* of inputs */
+    int n;
+    const Flex *flex;
+    const Type *text, *shape, *pair, *pairs, *named, *ranges, *keyed;
+} FlexMaking;
+
+static void flex_types(FlexMaking *x)
+{
+    Arena *a = &x->m->arena;
+    x->text = type_scalar(DT_STRING);
+    x->shape = type_tensor(a, DT_INT32, SHAPE(DIM_ANY));
+    x->pair = type_tensor(a, DT_INT32, SHAPE(2));
+    x->pairs = type_list(a, x->pair, DIM_ANY);
+    x->named = type_dict(a, x->text, x->shape);
+    x->ranges = type_dict(a, x->text, x->pairs);
+    x->keyed = type_dict(a, x->text, x->named);
+}
+
+static Const *flex_group(const FlexMaking *x, const Type *t, int64_t room)
+{
+    Const *c = NEW(&x->m->arena, Const);
+    *c = (Const){ .type = t,
+                  .kind = CONST_GROUP,
+                  .elem = NEW_ARRAY(&x->m->arena, room + 1, const Const *) };
+    return c;
+}
+
+static void flex_add(Const *g, const Const *c) { g->elem[g->nelem++] = c; }
+
+static void flex_named(const FlexMaking *x, Const *g, const char *name, const Const *c)
+{
+    flex_add(g, const_string(&x->m->arena, name));
+    flex_add(g, c);
+}
+
+static const Const *flex_ints(const FlexMaking *x, const Type *t, int n, const int64_t *v)
+{
+    Const *c = const_ints(&x->m->arena, DT_INT32, n, v);
+    c->type = t;
+    c->nelem = n;
+    return c;
+}
+
+static const Const *default_shapes(const FlexMaking *x)
+{
+    Const *dict = flex_group(x, x->named, 2 * x->n);
+    for (int i = 0; i < x->n; i++) {
+        const FlexInput *in = &x->flex->input[i];
+        if (in->has_default)
+            flex_named(x, dict, x->name[i], flex_ints(x, x->shape, in->def.rank, in->def.dim));
+    }
+    return dict;
+}
+
+static const Const *range_dims(const FlexMaking *x)
+{
+    Const *dict = flex_group(x, x->ranges, 2 * x->n);
+    for (int i = 0; i < x->n; i++) {
+        const FlexInput *in = &x->flex->input[i];
+        if (!in->has_range) continue;
+        Const *list = flex_group(x, x->pairs, in->rank);
+        for (int k = 0; k < in->rank; k++)
+            flex_add(list, flex_ints(x, x->pair, 2, (int64_t[]){ in->lo[k], in->hi[k] }));
+        flex_named(x, dict, x->name[i], list);
+    }
+    return dict;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(text_of((*(const Const *const *)a)->elem[0]),
+                  text_of((*(const Const *const *)b)->elem[0]));
+}
+
+/* Keys are eight hexadecimal digits that nothing is known to depend on: a hash of the
+ * shapes. */
+static const Const *flex_config(const FlexMaking *x, int k)
+{
+    Const *shapes = flex_group(x, x->named, 2 * x->n);
+    uint32_t hash = 2166136261u;
+    for (int i = 0; i < x->n; i++) {
+        const Shape *s = flex_shape(x->flex, i, k);
+        if (!s) continue;
+        flex_named(x, shapes, x->name[i], flex_ints(x, x->shape, s->rank, s->dim));
+        for (int j = 0; j < s->rank; j++) hash = (hash ^ (uint32_t)s->dim[j]) * 16777619u;
+    }
+    Const *pair = flex_group(x, x->keyed, 2);
+    flex_named(x, pair, arena_printf(&x->m->arena, "%08x", (unsigned)hash), shapes);
+    return pair;
+}
+
+static const Const *enumerated_shapes(const FlexMaking *x)
+{
+    const int n = x->flex->nconfig;
+    const Const **entry = NEW_ARRAY(&x->m->arena, n + 1, const Const *);
+    for (int k = 0; k < n; k++) entry[k] = flex_config(x, k);
+    if (n) qsort(entry, (size_t)n, sizeof *entry, by_key);
+    Const *dict = flex_group(x, x->keyed, 2 * n);
+    for (int k = 0; k < n; k++) {
+        flex_add(dict, entry[k]->elem[0]);
+        flex_add(dict, entry[k]->elem[1]);
+    }
+    return dict;
+}
+
+const Const *flex_const(Module *m, const char *const *name, int n, const Flex *flex)
+{
+    FlexMaking x = { .m = m, .name = name, .n = n, .flex = flex };
+    flex_types(&x);
+    const struct {
+        const char *name;
+        const Const *dict;
+    } part[] = {
+        { "DefaultShapes", default_shapes(&x) },
+        { "EnumeratedShapes", enumerated_shapes(&x) },
+        { "RangeDims", range_dims(&x) },
+    };
+    const Type *types[COUNT(part)];
+    const Const *pairs[COUNT(part)];
+    int some = 0;
+    for (size_t i = 0; i < COUNT(part); i++) {
+        if (!part[i].dict->nelem) continue;
+        types[some] = type_tuple(&m->arena, 2, (const Type *[]){ x.text, part[i].dict->type });
+        Const *pair = flex_group(&x, types[some], 2);
+        flex_named(&x, pair, part[i].name, part[i].dict);
+        pairs[some++] = pair;
+    }
+    Const *all = flex_group(&x, type_tuple(&m->arena, some, types), some);
+    for (int i = 0; i < some; i++) flex_add(all, pairs[i]);
+    return all;
 }
