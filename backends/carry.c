@@ -26,7 +26,7 @@ typedef struct {
     int *result; /* by state: which result of the copy it becomes; -1: it stays */
     int *param;  /* and which parameter it is */
     int nstate;
-    bool *unread; /* by result of the copy: what a state becomes */
+    bool *unread; /* by result of the copy: what a state becomes, and nobody else asks for */
     bool wired;   /* results become inputs without a copy */
     bool inside;  /* what the states are is in the engine's memory alone */
     char *why;
@@ -219,8 +219,9 @@ static char *carry_also(const Carried *c, const char *why)
     return b.s;
 }
 
-/* Each state that is written becomes an input of the next run where it lies; all or none. */
-static void wire_states(Carried *c)
+/* Each state that is written becomes an input of the next run where it lies; all or none. `shown`:
+ * results of the function itself, which a noted one may have among them. */
+static void wire_states(Carried *c, int shown)
 {
     Program *p = c->inner;
     const size_t nresult = (size_t)p->func->body->nresult + 1;
@@ -235,7 +236,7 @@ static void wire_states(Carried *c)
         if (c->result[n] >= 0) p->backend->wire(p, c->param[n], NULL, 0);
     if (!c->wired) return;
     for (int i = 0; i < c->nstate; i++)
-        if (c->result[i] >= 0) c->unread[c->result[i]] = true;
+        if (c->result[i] >= shown) c->unread[c->result[i]] = true;
     p->unread = c->unread;
 }
 
@@ -269,7 +270,7 @@ Program *carry_compile(const Backend *b, const Module *m, const Func *f, Diag *d
         carry_free(&c->base);
         return NULL;
     }
-    wire_states(c);
+    wire_states(c, f->body->nresult);
     c->base.as = c->inner->as;
     c->base.as.why = c->why = carry_also(c, c->inner->as.why);
     return &c->base;
