@@ -125,9 +125,11 @@ SHARED := $(BUILD)/libanec.so
 EXPORTS = -Wl,--version-script=include/anec.map -Wl,-soname,libanec.so.0
 endif
 
-.PHONY: all deps objects clean help
+.PHONY: all deps headers objects clean help
 .SECONDARY: $(GENERATED)
 all: $(PROGRAMS) $(LIB) $(SHARED) $(if $(findstring macos,$(CC)),,$(STANDIN))
+# What the build writes and C includes; `make mutate` compiles single sources beside it.
+headers: $(LEMON:%.y=$(GEN)/%.h) $(PARAM_HEADERS) $(CHIP_TABLES) $(TEXTS:=_texts.h)
 objects: $(OBJ) $(STANDIN_OBJ) $(SHARED_OBJ) $(TRAIN_OBJ) $(PROGRAM_SRC:%.c=$(BUILD)/%.o)
 
 deps:

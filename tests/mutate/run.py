@@ -177,9 +177,7 @@ class Copy:
         shared, link = os.path.join(ROOT, "..", "shared"), os.path.join(self.dir, "..", "shared")
         if os.path.isdir(shared) and not os.path.exists(link):
             os.symlink(os.path.realpath(shared), link)
-        said = self.make("build/gen/ir/mil/grammar.h", "build/gen/frontend/grammar.h",
-                         "build/gen/ir/ops/params.h", "build/gen/ir/ops/builders.h",
-                         "build/gen/ir/chip_names.def", "build/gen/ir/targets/chip_rows.def")
+        said = self.make("headers")
         if said.returncode:
             sys.exit("mutate: the copy does not build:\n" + said.stderr[-2000:])
         said = self.make("-n", "-B", "V=1", "objects").stdout
