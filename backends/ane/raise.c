@@ -66,6 +66,7 @@ __attribute__((used)) HIDDEN int raise_personality(int version, int actions, uin
 #define HIGH(name) "_raise_target_" name "@PAGE"
 #define LOW(name) "_raise_target_" name "@PAGEOFF"
 #else
+/* gcc goes on in the section that it was in, and does not look whether this changed it. */
 #define SYMBOL ""
 /* What the compiler puts into a section goes on there: without optimizing it writes variables
  * between these texts. */
