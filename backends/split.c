@@ -103,8 +103,8 @@ static Op *back_copy(Back *b, const Op *op);
 /* What stands for v: a constant, a cast of an input, or an input. */
 static void back_bring(Back *b, Value *v)
 {
-    if (ptrmap_get(&b->made, v) || (v->lit && !v->def)) return;
-    Value *made = v->lit || handed_over(v) != v
+    if (ptrmap_get(&b->made, v) || (value_lit(v) && !v->def)) return;
+    Value *made = value_lit(v) || handed_over(v) != v
                     ? back_copy(b, v->def)->out[0]
                     : block_param(b->func->body, func_unique_name(b->func, v->name), v->type,
                                   value_loc(v));

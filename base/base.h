@@ -171,7 +171,7 @@ uint64_t hash_bytes(uint64_t h, const void *p, size_t n); /* eight at a time */
 typedef struct {
     Arena *arena;
     uint32_t *slot; /* where a name is, 0: free; */
-    uint8_t *high;  /* and some bits of its hash */
+    uint8_t *bits;  /* and some bits of its hash */
     size_t cap, count;
     char **page; /* what the names are in: names.c */
     size_t pages, page_cap;
@@ -187,11 +187,12 @@ const char *name_each(const Names *n, size_t *at);
 /* the table; names stay as long as the arena */
 void names_free(Names *n);
 
-/* What who owns a set keeps with each name, which spares tables: all zero at first. */
+/* What who owns a set keeps with each name, which spares tables: all zero at first. A program
+ * has more names than anything else, so they are packed. */
 typedef struct {
     void *tag; /* of who is at work; NULL again when he has done */
-    uint32_t owner, count;
-} NameNote;
+    uint16_t owner, count;
+} __attribute__((packed, aligned(4))) NameNote;
 NameNote *name_note(const char *name); /* of an interned name */
 /* The candidate nearest to `want` by edit distance, or NULL when none is near enough to
  * suggest. */

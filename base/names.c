@@ -32,7 +32,9 @@ NameNote *name_note(const char *name) { return note_of(name); }
 /* Names lie in pages at multiples of UNIT bytes, so that a slot says in four bytes where one
  * is: a program has more names than anything else. A longer name has as many pages' places as
  * it needs, of which the first is used. */
-enum { UNIT = 8, PAGE_UNITS = 4096 };
+enum { UNIT = 4, PAGE_UNITS = 8192 };
+
+_Static_assert(sizeof(NameNote) % UNIT == 0, "a note stands right before its letters");
 
 static const char *name_at(const Names *n, uint32_t place)
 {
@@ -74,14 +76,23 @@ static uint32_t new_place(Names *n, size_t len)
     return place;
 }
 
+/* The table has any length. Where a name's slot begins the high bits of its hash say, and the low
+ * ones stand beside it. */
+static size_t first_slot(const Names *n, uint32_t h)
+{
+    return (size_t)((uint64_t)h * n->cap >> 32);
+}
+
+static size_t next_slot(const Names *n, size_t at) { return at + 1 < n->cap ? at + 1 : 0; }
+
 /* Where the name is, or would go. At most three slots of four are taken, so the search ends.
  * Bits of the hash stand beside a slot: names that differ are seldom looked at. Letters that
  * change meanwhile, which those of a mapped text may, lead to no place outside of a name. */
 static size_t names_find(const Names *n, const char *s, size_t len, uint32_t h)
 {
-    size_t at = h & (n->cap - 1);
-    for (; n->slot[at]; at = (at + 1) & (n->cap - 1)) {
-        if (n->high[at] != h >> 24) continue;
+    size_t at = first_slot(n, h);
+    for (; n->slot[at]; at = next_slot(n, at)) {
+        if (n->bits[at] != (uint8_t)h) continue;
         const char *k = name_at(n, n->slot[at]);
         if (!strncmp(k, s, len) && strlen(k) == len) break;
     }
@@ -90,24 +101,25 @@ static size_t names_find(const Names *n, const char *s, size_t len, uint32_t h)
 
 static void name_put(Names *n, uint32_t place, uint32_t h)
 {
-    size_t at = h & (n->cap - 1);
-    while (n->slot[at]) at = (at + 1) & (n->cap - 1);
+    size_t at = first_slot(n, h);
+    while (n->slot[at]) at = next_slot(n, at);
     n->slot[at] = place;
-    n->high[at] = (uint8_t)(h >> 24);
+    n->bits[at] = (uint8_t)h;
 }
 
 /* The table is one block: the slots, and behind them the bits of the hashes. It belongs to
- * whom the arena belongs to. */
+ * whom the arena belongs to. It grows by a half, so that less of it is empty. */
 static void name_grow(Names *n)
 {
-    const size_t cap = n->cap ? n->cap * 2 : FIRST_CAP,
-                 each = sizeof *n->slot + sizeof *n->high;
+    const size_t cap = n->cap ? n->cap + n->cap / 2 : FIRST_CAP,
+                 each = sizeof *n->slot + sizeof *n->bits;
+    if (cap > UINT32_MAX) mem_out(SIZE_MAX);
     void *block = mem_zero(cap, each);
     if (!block) mem_out(cap * each);
     Names more = *n;
     more.slot = block;
     more.cap = cap;
-    more.high = (uint8_t *)(more.slot + cap);
+    more.bits = (uint8_t *)(more.slot + cap);
     for (size_t i = 0; i < n->cap; i++) {
         const char *name = n->slot[i] ? name_at(n, n->slot[i]) : NULL;
         if (name) name_put(&more, n->slot[i], name_hash(name, strlen(name)));

@@ -208,10 +208,7 @@ Value *build_ints(Builder *b, int n, const int64_t *v)
 
 Value *value_literal(Module *m, const Const *c, Loc loc)
 {
-    const bool own = loc.src == c->loc.src && loc.at == c->loc.at && loc.len == c->loc.len;
-    Value *v = own ? NEW(&m->arena, Value) : value_placed(m, loc);
-    v->type = c->type;
-    v->lit = c;
+    Value *v = literal_placed(m, c, loc);
     v->id = ++m->nvalue;
     return v;
 }

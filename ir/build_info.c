@@ -27,8 +27,8 @@ static const Const *build_info_dictionary(const Module *m)
 
 static const char *text_of(const Const *c)
 {
-    const Value v = { .lit = (Const *)(uintptr_t)c };
-    return value_string(&v);
+    const Literal l = const_literal(c);
+    return value_string(&l.v);
 }
 
 static int64_t build_info_find(const Const *c, const char *key)

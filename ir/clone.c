@@ -22,7 +22,7 @@ static Value *clone_mapped(Cloning *c, Value *v)
     Value *made = ptrmap_get(&c->made, v);
     if (made) return made;
     if (!c->whole) return c->map ? c->map(c->ctx, v) : v;
-    made = value_literal(c->m, v->lit, value_loc(v)); /* all else was made before */
+    made = value_literal(c->m, value_lit(v), value_loc(v)); /* all else was made before */
     made->bare = v->bare;
     ptrmap_set(&c->made, v, made);
     return made;
@@ -82,8 +82,9 @@ static Op *copy_op(Cloning *c, const Op *op, Block *b, Op *before)
         const Value *v = op->out[i];
         op_out(c->m, to, name_for(c, b->func, v->name), v->type, value_loc(v));
     }
-    if (c->whole) to->named = op->named;
-    else if (op->nout && op_has_name(op)) op_set_name(c->m, to, to->out[0]->name);
+    const char *said = op_said_name(op);
+    if (!c->whole && op->nout && op_has_name(op)) op_set_name(c->m, to, to->out[0]->name);
+    else if (said) op_set_name(c->m, to, said);
     return to;
 }
 

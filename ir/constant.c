@@ -14,7 +14,7 @@ static bool any_const(const Const *c) { return c != NULL; }
 static bool made_of(const Value *v, Holds *holds, int depth)
 {
     enum { DEEPEST = 4 };
-    if (v->lit) return holds(v->lit);
+    if (value_lit(v)) return holds(value_lit(v));
     const Op *op = v->def;
     if (!op || op->kind == OP_NONE || !(ops[op->kind].flags & F_CONSTEXPR) || depth == DEEPEST)
         return false;
@@ -162,8 +162,8 @@ static bool constant_decode(const Op *op, int index, Diag *d, Tensor *out)
 
 bool value_tensor(const Value *v, Diag *d, Tensor *out)
 {
-    if (v->lit)
-        return v->lit->kind != CONST_GROUP && v->lit->type->kind == TY_TENSOR
-            && const_tensor(v->lit, d, out);
+    if (value_lit(v))
+        return value_lit(v)->kind != CONST_GROUP && value_lit(v)->type->kind == TY_TENSOR
+            && const_tensor(value_lit(v), d, out);
     return value_is_const(v) && constant_decode(v->def, v->index, d, out);
 }

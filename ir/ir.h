@@ -300,19 +300,30 @@ typedef struct Block Block;
 struct Value {
     const char *name; /* interned; NULL for an inline literal */
     const Type *type;
-    Op *def;          /* NULL: a parameter or an inline literal */
-    const Const *lit; /* the literal of a const op or of an inline literal, else NULL */
+    Op *def;     /* NULL: a parameter or an inline literal */
     Value *self; /* the list of one value that arguments and statements share; in use, itself */
     uint32_t id; /* of the module's values, from 1: what ValueTable finds it by; 0: none */
     /* places where the function returns it: block_result, func_set_result */
-    unsigned returned : 29;
-    bool noted : 1;  /* an index of who uses what has it: ir/uses.c */
-    bool bare : 1;   /* inline literal written without its type (warning bare-literal) */
-    bool placed : 1; /* the source that it stands in lies before it: value_loc */
-    uint32_t at;     /* value_loc; len 0: nowhere of its own */
+    unsigned returned : 28;
+    bool noted : 1;   /* an index of who uses what has it: ir/uses.c */
+    bool bare : 1;    /* inline literal written without its type (warning bare-literal) */
+    bool placed : 1;  /* the source that it stands in lies before it: value_loc */
+    bool has_lit : 1; /* of a const op, or an inline Literal: value_lit */
+    uint32_t at;      /* value_loc; len 0: nowhere of its own */
     uint16_t len;
     uint16_t index; /* which result of def */
 };
+
+/* An inline literal: few values are one, so what it says stands behind. */
+typedef struct {
+    Value v;
+    const Const *lit;
+} Literal;
+
+static inline Literal const_literal(const Const *c) /* for who asks what it is */
+{
+    return (Literal){ .v = { .type = c ? c->type : NULL, .has_lit = true }, .lit = c };
+}
 
 /* The values of an argument lie in the value, where it is one, or behind an ArgList. */
 typedef struct {
@@ -344,6 +355,7 @@ typedef struct {
 /* What few statements have. */
 typedef struct {
     const char *name; /* interned, where the table lacks it */
+    const char *said; /* the attribute `name`: op_said_name */
     Attrs attrs;
     Block **block; /* cond, while_loop */
     int nblock;
@@ -474,6 +486,15 @@ const Const *op_attr(const Op *op, const char *name);
 void op_set_attr(Module *m, Op *op, const char *name, const Const *val); /* NULL removes */
 void op_take_attrs(Module *m, Op *op, Attrs attrs); /* of one that has none */
 
+/* What a const statement or an inline literal says; NULL: it is neither. */
+static inline const Const *value_lit(const Value *v)
+{
+    if (!v->has_lit) return NULL;
+    if (!v->def) return ((const Literal *)v)->lit;
+    return v->def->plain ? v->def->val : op_attr(v->def, "val");
+}
+void value_set_lit(Value *v, const Const *c); /* of one that has a literal */
+
 const char *op_name(const Op *op); /* interned or static, as written */
 static inline int op_nblock(const Op *op)
 {
@@ -496,13 +517,17 @@ Loc op_loc(const Op *op);
 Loc value_loc(const Value *v); /* its statement's or literal's where it has none */
 void op_set_loc(Op *op, Loc loc);
 Value *value_placed(Module *m, Loc loc); /* one that is nothing but there */
+/* An inline literal without a number. */
+Value *literal_placed(Module *m, const Const *c, Loc loc);
 
-/* The attribute `name` of a statement. Nearly always it is the first result's name, and follows
- * it; another one is among the attributes. */
+/* The attribute `name` of a statement, which is not among its attributes unless it is no string.
+ * Nearly always it is the first result's name, and follows it. */
 bool op_has_name(const Op *op);
 /* NULL: it has none, or one that is no string */
 const char *op_said_name(const Op *op);
 void op_set_name(Module *m, Op *op, const char *name);
+/* The same of one that has none, without a copy of the letters. */
+void op_take_name(Module *m, Op *op, const char *name);
 /* name is interned; the statement keeps its attribute */
 void value_rename(Value *v, const char *name);
 
@@ -553,6 +578,18 @@ static inline void *values_get(const ValueTable *t, const Value *v) /* NULL: not
 }
 void values_set(ValueTable *t, const Value *v, void *p); /* of a value that has an id */
 void values_free(ValueTable *t);
+
+/* Values of one module, a bit each, in pages as well; {0} is empty. */
+enum { VALUE_SET_PAGE = 64 * 64 };
+typedef struct {
+    uint64_t **page;
+    uint32_t npage;
+} ValueSet;
+
+bool value_set_has(const ValueSet *s, const Value *v);
+/* It is in the set, or out of it, from here on; it has an id. */
+void value_set_put(ValueSet *s, const Value *v, bool in);
+void value_set_free(ValueSet *s);
 
 Builder builder_at(Block *b, Op *before, Diag *d, Loc loc);
 

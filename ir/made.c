@@ -46,14 +46,14 @@ static bool has_literals(const Making *g, const Op *op)
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             const Value *v = op->arg[i].val[k];
-            if (!v->lit && !is_decoded(v) && !g->made(g->ctx, v)) return false;
+            if (!value_lit(v) && !is_decoded(v) && !g->made(g->ctx, v)) return false;
         }
     return true;
 }
 
 static const Const *literal_of(Making *g, const Value *v)
 {
-    const Const *c = v->lit ? v->lit : g->made(g->ctx, v);
+    const Const *c = value_lit(v) ? value_lit(v) : g->made(g->ctx, v);
     if (!c && is_decoded(v) && value_at_hand(v))
         c = const_made(g->m, v->def, v->index, g->made, g->ctx);
     if (!c || !const_at_hand(c) || !shape_known(&c->type->shape)) return NULL;
@@ -79,10 +79,7 @@ static bool copy_args(Making *g, Op *to, const Op *op)
         for (int k = 0; k < arg_count(from); k++) {
             const Const *c = literal_of(g, from->val[k]);
             if (!c || g->cost > MOST) return false;
-            Value *v = value_placed(g->m, value_loc(from->val[k]));
-            v->type = c->type;
-            v->lit = c;
-            arg_put(&to->arg[i], k, v);
+            arg_put(&to->arg[i], k, literal_placed(g->m, c, value_loc(from->val[k])));
         }
     }
     return true;
@@ -145,7 +142,7 @@ static const Const *made_behind(void *ctx, const Value *v)
 const Const *const_of_value(Module *m, const Value *v, PtrMap *made)
 {
     Behind b = { .m = m, .made = made };
-    return v->lit ? v->lit : made_behind(&b, v);
+    return value_lit(v) ? value_lit(v) : made_behind(&b, v);
 }
 
 void op_let_weights_go(const Op *op, const PtrMap *made)

@@ -109,7 +109,7 @@ Func *func_new(Module *m, const char *name, Opset opset)
  * those. */
 static struct NameUse *name_slot(struct NameUse *used, size_t cap, const char *name)
 {
-    size_t i = (size_t)(((uintptr_t)name >> 3) * 0x9E3779B97F4A7C15u >> 20) & (cap - 1);
+    size_t i = (size_t)(((uintptr_t)name >> 2) * 0x9E3779B97F4A7C15u >> 20) & (cap - 1);
     while (used[i].name && used[i].name != name) i = (i + 1) & (cap - 1);
     return &used[i];
 }
@@ -131,19 +131,28 @@ static bool claim_shared(Func *f, const char *name)
     return true;
 }
 
+/* Notes are short: a function beyond those has its table alone, 0. */
+static uint16_t short_number(const Func *f)
+{
+    return f->number <= UINT16_MAX ? (uint16_t)f->number : 0;
+}
+
 bool func_claim_name(Func *f, const char *name)
 {
+    const uint16_t own = short_number(f);
     NameNote *note = name_note(name);
-    if (note->owner && note->owner != f->number) return claim_shared(f, name);
+    if (!own || (note->owner && note->owner != own)) return claim_shared(f, name);
     const bool is_free = !note->owner;
-    note->owner = f->number;
+    note->owner = own;
     return is_free;
 }
 
 int func_next_suffix(Func *f, const char *base)
 {
     NameNote *note = name_note(base);
-    if (note->owner == f->number) return (int)note->count++;
+    const bool own = note->owner && note->owner == short_number(f);
+    if (own && note->count < UINT16_MAX) return note->count++;
+    if (own && claim_shared(f, base)) name_slot(f->used, f->used_cap, base)->next = UINT16_MAX;
     return name_slot(f->used, f->used_cap, base)->next++;
 }
 
@@ -219,9 +228,28 @@ const Const *op_attr(const Op *op, const char *name)
     return attr_get(&all, name);
 }
 
+static const char *text_of(const Const *c)
+{
+    const Literal l = const_literal(c);
+    return value_string(&l.v);
+}
+
+void op_take_name(Module *m, Op *op, const char *name)
+{
+    op->named = op->nout && !strcmp(op->out[0]->name, name);
+    if (!op->named) op_more(m, op)->said = name;
+}
+
 void op_set_attr(Module *m, Op *op, const char *name, const Const *val)
 {
     const bool alone = op->plain || !op->more;
+    if (!strcmp(name, "name")) {
+        const char *said = text_of(val);
+        if (!alone) op->more->said = NULL;
+        op->named = false;
+        if (said) op_take_name(m, op, said);
+        if (said) val = NULL;
+    }
     if (alone && !strcmp(name, "val")) {
         op->val = val;
         op->plain = val != NULL;
@@ -233,24 +261,22 @@ void op_take_attrs(Module *m, Op *op, Attrs attrs)
     if (attrs.count == 1 && !strcmp(attrs.at->name, "val"))
         op_set_attr(m, op, "val", attrs.at->val);
     else if (attrs.count) op_more(m, op)->attrs = attrs;
-}
-
-bool op_has_name(const Op *op) { return op->named || op_attr(op, "name"); }
-
-static const char *text_of(const Const *c)
-{
-    return c ? value_string(&(Value){ .type = c->type, .lit = c }) : NULL;
+    const Const *name = attr_get(&attrs, "name");
+    if (text_of(name)) op_set_attr(m, op, "name", name);
 }
 
 const char *op_said_name(const Op *op)
 {
-    return op->named ? op->out[0]->name : text_of(op_attr(op, "name"));
+    return op->named ? op->out[0]->name : op->plain || !op->more ? NULL : op->more->said;
 }
+
+bool op_has_name(const Op *op) { return op_said_name(op) || op_attr(op, "name"); }
 
 void op_set_name(Module *m, Op *op, const char *name)
 {
-    op->named = op->nout && !strcmp(op->out[0]->name, name);
-    op_set_attr(m, op, "name", op->named ? NULL : const_string(&m->arena, name));
+    op_set_attr(m, op, "name", NULL);
+    op_take_name(m, op, name);
+    if (!op->named) op->more->said = arena_strdup(&m->arena, name);
 }
 
 void value_rename(Value *v, const char *name)
@@ -295,30 +321,52 @@ void op_set_loc(Op *op, Loc loc)
 /* Values without a statement have their source before them. */
 typedef struct {
     const Source *src;
-    Value v;
+    Literal of; /* a value alone where it is none */
 } PlacedValue;
+
+static Value *placed(Module *m, Loc loc, size_t size)
+{
+    PlacedValue *p = arena_alloc(&m->arena, size);
+    p->src = loc.src;
+    p->of.v = (Value){ .placed = true, .at = loc.at, .len = short_len(loc.len) };
+    return &p->of.v;
+}
 
 Value *value_placed(Module *m, Loc loc)
 {
-    PlacedValue *p = NEW(&m->arena, PlacedValue);
-    *p = (PlacedValue){ .src = loc.src,
-                        .v = { .placed = true, .at = loc.at, .len = short_len(loc.len) } };
-    return &p->v;
+    return placed(m, loc, offsetof(PlacedValue, of) + sizeof(Value));
+}
+
+Value *literal_placed(Module *m, const Const *c, Loc loc)
+{
+    const bool own = loc.src == c->loc.src && loc.at == c->loc.at && loc.len == c->loc.len;
+    Value *v = own ? &NEW(&m->arena, Literal)->v : placed(m, loc, sizeof(PlacedValue));
+    v->type = c->type;
+    v->has_lit = true;
+    value_set_lit(v, c);
+    return v;
+}
+
+void value_set_lit(Value *v, const Const *c)
+{
+    if (!v->def) ((Literal *)v)->lit = c;
+    else op_set_attr(v->def->parent->func->module, v->def, "val", c);
 }
 
 static const Source *source_of_value(const Value *v)
 {
     if (v->placed)
-        return ((const PlacedValue *)(const void *)((const char *)v - offsetof(PlacedValue, v)))
+        return ((const PlacedValue *)(const void *)((const char *)v
+                                                    - offsetof(PlacedValue, of)))
             ->src;
-    return v->def ? op_source(v->def) : v->lit ? v->lit->loc.src : NULL;
+    return v->def ? op_source(v->def) : value_lit(v) ? value_lit(v)->loc.src : NULL;
 }
 
 Loc value_loc(const Value *v)
 {
     if (v->len || v->placed)
         return (Loc){ .src = source_of_value(v), .at = v->at, .len = v->len };
-    return v->def ? op_loc(v->def) : v->lit ? v->lit->loc : (Loc){ .src = NULL };
+    return v->def ? op_loc(v->def) : value_lit(v) ? value_lit(v)->loc : (Loc){ .src = NULL };
 }
 
 /* Of a value that stands in the source of its statement or literal; else nowhere of its own. */
@@ -619,7 +667,7 @@ Value *op_out(Module *m, Op *op, const char *name, const Type *t, Loc loc)
         .name = module_name(m, name), .type = t, .def = op, .index = op->nout, .id = ++m->nvalue
     };
     value_set_loc(v, loc);
-    if (op->kind == OP_const) v->lit = op_attr(op, "val");
+    v->has_lit = op->kind == OP_const;
     func_claim_name(op->parent->func, v->name);
     op->out = list_with(m, op->out, op->nout, v);
     op->nout++;

@@ -41,7 +41,7 @@ enum { SMALL = 2 * MAX_RANK * 8 }; /* bytes */
  * memory. */
 static bool literal_of(const Value *v, double room[SMALL / 8], Tensor *out)
 {
-    const Const *c = v ? v->lit : NULL;
+    const Const *c = v ? value_lit(v) : NULL;
     Diag quiet = { .quiet = true };
     if (!c || !const_at_hand(c) || !shape_known(&c->type->shape)) return false;
     *out = tensor_view(c->type->dtype, &c->type->shape, c->kind == CONST_DATA ? c->data : room);
@@ -97,7 +97,7 @@ static bool all_equal(const Const *c, double *out)
 
 bool value_float(const Value *v, double *out)
 {
-    const Const *c = v ? v->lit : NULL;
+    const Const *c = v ? value_lit(v) : NULL;
     if (!c || !const_at_hand(c) || c->type->dtype == DT_STRING) return false;
     if (c->kind == CONST_INIT && c->init == INIT_FILL) {
         *out = c->a;
@@ -108,7 +108,7 @@ bool value_float(const Value *v, double *out)
 
 const char *value_string(const Value *v)
 {
-    const Const *c = v ? v->lit : NULL;
+    const Const *c = v ? value_lit(v) : NULL;
     size_t n;
     if (!c || c->kind != CONST_DATA || c->type->kind != TY_TENSOR
         || c->type->dtype != DT_STRING)

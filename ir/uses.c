@@ -20,9 +20,9 @@ struct User {
 };
 
 struct Uses {
-    Arena arena;    /* of the users */
-    PtrMap user_of; /* the first User of a Value */
-    int made;       /* how often */
+    Arena arena;        /* of the users */
+    ValueTable user_of; /* the first User of each */
+    int made;           /* how often */
 };
 
 enum { MADE_MOST = 4 }; /* from then on values are in the index whenever they are made */
@@ -30,11 +30,11 @@ enum { MADE_MOST = 4 }; /* from then on values are in the index whenever they ar
 static void uses_add(Uses *u, Value *v, Op *op)
 {
     if (v->name) v->noted = true; /* copies of a function share literals, and threads copies */
-    User *first = ptrmap_get(&u->user_of, v), *user;
+    User *first = values_get(&u->user_of, v), *user;
     if (first && first->op == op) return;
     user = NEW(&u->arena, User);
     *user = (User){ .op = op, .next = first };
-    ptrmap_set(&u->user_of, v, user);
+    values_set(&u->user_of, v, user);
 }
 
 void func_note_use(Func *f, Value *v, Op *op)
@@ -100,7 +100,7 @@ static bool index_op(void *ctx, Op *op)
 static void uses_forget(Uses *u)
 {
     arena_free(&u->arena);
-    ptrmap_free(&u->user_of);
+    values_free(&u->user_of);
 }
 
 static void drop_index(Func *f)
@@ -156,7 +156,7 @@ int func_replace_uses(Func *f, Value *from, Value *to)
 {
     Look l = { .from = from, .to = to };
     if (index_of(f, from)) {
-        for (User *user = ptrmap_get(&f->uses->user_of, from), *next; user; user = next) {
+        for (User *user = values_get(&f->uses->user_of, from), *next; user; user = next) {
             const int before = l.count;
             next = user->next;
             if (user->op->parent) look_at(&l, user->op); /* else it was taken out */
@@ -175,7 +175,7 @@ int func_count_uses(Func *f, const Value *v)
 {
     Look l = { .from = v };
     const Uses *u = index_of(f, v);
-    for (User *user = u ? ptrmap_get(&u->user_of, v) : NULL; user; user = user->next)
+    for (User *user = u ? values_get(&u->user_of, v) : NULL; user; user = user->next)
         if (user->op->parent) look_at(&l, user->op);
     if (!u) func_visit(f, look_at, &l);
     return l.count + v->returned;

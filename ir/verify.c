@@ -11,22 +11,22 @@ typedef struct {
     bool retype; /* store inferred types instead of comparing */
     bool doubt;  /* warn of what Core ML is known to get wrong */
     bool ok;
-    ValueTable scope; /* set of a value while it may be used */
+    ValueSet scope; /* has a value while it may be used */
 } Verify;
 
 static bool verify_wrong(Verify *v) { return v->ok = false; }
 
 /* ---- scopes ------------------------------------------------------------------------------ */
 
-/* They may be used from now on; block NULL: not any more. */
-static void scope_set(Verify *v, Value *const *val, int n, Block *block)
+/* They may be used from now on, or not any more. */
+static void scope_set(Verify *v, Value *const *val, int n, bool in)
 {
-    for (int i = 0; i < n; i++) values_set(&v->scope, val[i], block);
+    for (int i = 0; i < n; i++) value_set_put(&v->scope, val[i], in);
 }
 
 static void check_use(Verify *v, const Value *val, Loc loc)
 {
-    if (!val->name || values_get(&v->scope, val)) return;
+    if (!val->name || value_set_has(&v->scope, val)) return;
     diag_error(v->diag, loc, "%s is used where it is not defined", val->name);
     if (value_loc(val).src) diag_note(v->diag, value_loc(val), "it is defined here");
     verify_wrong(v);
@@ -106,7 +106,8 @@ static void check_literals(Verify *v, const Op *op)
 {
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++)
-            if (!op->arg[i].val[k]->def) check_extent(v, op->arg[i].val[k]->lit, op_loc(op));
+            if (!op->arg[i].val[k]->def)
+                check_extent(v, value_lit(op->arg[i].val[k]), op_loc(op));
     bool data = op->kind == OP_const || (op->kind >= 0 && ops[op->kind].flags & F_CONSTEXPR);
     Attr one;
     const Attrs attrs = op_attrs(op, &one);
@@ -228,17 +229,17 @@ static void check_op(Verify *v, Op *op)
 
 static void check_block(Verify *v, Block *b)
 {
-    scope_set(v, b->param, b->nparam, b);
+    scope_set(v, b->param, b->nparam, true);
     for (Op *op = b->first; op; op = op->next) {
         check_op(v, op);
-        scope_set(v, op->out, op->nout, b);
+        scope_set(v, op->out, op->nout, true);
     }
     for (int i = 0; i < b->nresult; i++)
         check_use(v, b->result[i], b->owner ? op_loc(b->owner) : v->func->loc);
     check_names(v, b);
     if (!b->owner) return;
-    for (Op *op = b->first; op; op = op->next) scope_set(v, op->out, op->nout, NULL);
-    scope_set(v, b->param, b->nparam, NULL);
+    for (Op *op = b->first; op; op = op->next) scope_set(v, op->out, op->nout, false);
+    scope_set(v, b->param, b->nparam, false);
 }
 
 /* ---- functions --------------------------------------------------------------------------- */
@@ -266,7 +267,7 @@ static bool verify_func(Func *f, Diag *d, bool retype, bool doubt)
         .func = f, .diag = d, .scratch = &scratch, .retype = retype, .doubt = doubt, .ok = true
     };
     check_func(&v);
-    values_free(&v.scope);
+    value_set_free(&v.scope);
     arena_free(&scratch);
     return v.ok;
 }

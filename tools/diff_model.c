@@ -182,14 +182,14 @@ static bool same_attrs(Diff *d, Loc la, Loc lb, const char *of, const Attrs *a, 
     return true;
 }
 
-/* With the name that is the first result's. */
+/* With the name. */
 static Attrs all_attrs(Diff *d, const Op *op)
 {
     Attr one;
     const Attrs own = op_attrs(op, &one);
     Attrs all = { .at = NEW_ARRAY(&d->arena, own.count + 1, Attr) };
-    if (op->named)
-        all.at[all.count++] = (Attr){ "name", const_string(&d->arena, op->out[0]->name) };
+    const char *said = op_said_name(op);
+    if (said) all.at[all.count++] = (Attr){ "name", const_string(&d->arena, said) };
     for (int i = 0; i < own.count; i++) all.at[all.count++] = own.at[i];
     return all;
 }
@@ -216,7 +216,7 @@ static bool same_use(Diff *d, Loc la, Loc lb, const char *what, const Value *a, 
         return diff_model_differ(d, la, lb, "%s: %s against %s", what,
                                  a->name ? a->name : "an inline literal",
                                  b->name ? b->name : "an inline literal");
-    if (!a->name) return same_const(d, &(At){ la, lb, what }, a->lit, b->lit);
+    if (!a->name) return same_const(d, &(At){ la, lb, what }, value_lit(a), value_lit(b));
     return values_get(&d->pairs, a) == b
         || diff_model_differ(d, la, lb, "%s: %s against %s", what, a->name, b->name);
 }
@@ -266,8 +266,9 @@ static bool same_op(Diff *d, Op *a, Op *b)
     for (int i = 0; i < a->nout; i++)
         if (!diff_model_pair(d, "the result", a->out[i], b->out[i])) return false;
     if (!same_args(d, a, b)) return false;
-    if (a->kind == OP_const && a->out[0]->lit && b->out[0]->lit
-        && !same_const(d, &(At){ op_loc(a), op_loc(b), of }, a->out[0]->lit, b->out[0]->lit))
+    if (a->kind == OP_const && value_lit(a->out[0]) && value_lit(b->out[0])
+        && !same_const(d, &(At){ op_loc(a), op_loc(b), of }, value_lit(a->out[0]),
+                       value_lit(b->out[0])))
         return false;
     const Attrs one = all_attrs(d, a), other = all_attrs(d, b);
     if (!same_attrs(d, op_loc(a), op_loc(b), of, &one, &other, d->ignore_names)) return false;

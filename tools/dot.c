@@ -100,7 +100,7 @@ static int weight_node(Dot *d, Value *v)
     return node_of(d, v);
 }
 
-static bool is_small(const Value *v) { return v->lit && literal_is_small(v->lit); }
+static bool is_small(const Value *v) { return value_lit(v) && literal_is_small(value_lit(v)); }
 
 /* The op's kind, its result, and those of its arguments that are small literals. */
 static const char *op_label(Dot *d, const Op *op)
@@ -114,7 +114,7 @@ static const char *op_label(Dot *d, const Op *op)
         for (int k = 0; k < arg_count(a); k++)
             if (is_small(a->val[k]))
                 buf_printf(&b, "\n%s = %s", arg_name(a),
-                           literal_text(&d->arena, a->val[k]->lit));
+                           literal_text(&d->arena, value_lit(a->val[k])));
     }
     const char *s = arena_strndup(&d->arena, b.s, b.len);
     buf_free(&b);
@@ -157,9 +157,9 @@ static void put_op(Dot *d, Op *op)
         for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             Value *v = op->arg[i].val[k];
             if (is_small(v)) continue;
-            int from = v->lit ? weight_node(d, v) : node_of(d, v);
+            int from = value_lit(v) ? weight_node(d, v) : node_of(d, v);
             put_edge(d, from, node,
-                     v->lit ? arg_name(&op->arg[i]) : short_type(&d->arena, v->type));
+                     value_lit(v) ? arg_name(&op->arg[i]) : short_type(&d->arena, v->type));
         }
     put_inner(d, op, node);
 }
@@ -170,7 +170,7 @@ static void put_block(Dot *d, Block *b)
         if (op->kind == OP_const) set_node(d, op->out[0], 0);
         else put_op(d, op);
     for (int i = 0; i < b->nresult; i++) /* a block may yield a constant */
-        if (b->result[i]->lit) weight_node(d, b->result[i]);
+        if (value_lit(b->result[i])) weight_node(d, b->result[i]);
 }
 
 static void put_func(Dot *d, const Func *f)

@@ -92,7 +92,7 @@ static void json_args(GraphJob *j, cJSON *o, const Op *op)
         for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             const Value *v = op->arg[i].val[k];
             json_item(list, NULL,
-                      v->name ? cJSON_CreateString(v->name) : json_const(j, v->lit));
+                      v->name ? cJSON_CreateString(v->name) : json_const(j, value_lit(v)));
         }
     }
 }
@@ -110,8 +110,8 @@ static cJSON *json_op(GraphJob *j, const Op *op)
     cJSON *o = json_root(cJSON_CreateObject());
     json_item(o, "op", cJSON_CreateString(op_name(op)));
     if (op->opset) json_item(o, "opset", cJSON_CreateString(opset_text(op->opset)));
-    if (op->kind == OP_const && op->out[0]->lit)
-        json_item(o, "value", json_const(j, op->out[0]->lit));
+    if (op->kind == OP_const && value_lit(op->out[0]))
+        json_item(o, "value", json_const(j, value_lit(op->out[0])));
     else json_args(j, o, op);
     json_values(j, o, "results", op->out, op->nout);
     for (int i = 0; i < op_nblock(op); i++) {
@@ -134,7 +134,7 @@ static void json_block(GraphJob *j, cJSON *o, const Block *b)
         cJSON *s = json_op(j, op);
         Attr one;
         const Attrs attrs = op_attrs(op, &one);
-        if (op->kind != OP_const) json_attrs(j, s, &attrs, op->named ? op->out[0]->name : NULL);
+        if (op->kind != OP_const) json_attrs(j, s, &attrs, op_said_name(op));
         json_item(list, NULL, s);
     }
     json_names(o, "results", b->result, b->nresult);

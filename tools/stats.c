@@ -126,11 +126,11 @@ static bool add_op(void *ctx, const Op *op)
     kind->count++;
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++)
-            if (!op->arg[i].val[k]->name && op->arg[i].val[k]->lit)
-                add_literal(s, op->arg[i].val[k]->lit, stats_decodes(op));
+            if (!op->arg[i].val[k]->name && value_lit(op->arg[i].val[k]))
+                add_literal(s, value_lit(op->arg[i].val[k]), stats_decodes(op));
     if (op->kind == OP_const) {
-        if (op->out[0]->lit)
-            add_literal(s, op->out[0]->lit, values_get(&s->decoded, op->out[0]) != NULL);
+        if (value_lit(op->out[0]))
+            add_literal(s, value_lit(op->out[0]), values_get(&s->decoded, op->out[0]) != NULL);
         return true;
     }
     s->nop++;

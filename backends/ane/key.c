@@ -43,9 +43,9 @@ static bool add_op(void *ctx, const Op *op)
     for (int i = 0; i < attrs.count; i++) add_const(k, attrs.at[i].val);
     for (int i = 0; i < op->narg; i++)
         for (int v = 0; v < arg_count(&op->arg[i]); v++)
-            if (op->arg[i].val[v]->lit) add_const(k, op->arg[i].val[v]->lit);
+            if (value_lit(op->arg[i].val[v])) add_const(k, value_lit(op->arg[i].val[v]));
     for (int i = 0; i < op->nout; i++)
-        if (op->out[i]->lit) add_const(k, op->out[i]->lit);
+        if (value_lit(op->out[i])) add_const(k, value_lit(op->out[i]));
     return k->ok;
 }
 

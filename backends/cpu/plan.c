@@ -11,7 +11,8 @@ enum { MAX_DEPTH = 100 }; /* blocks inside blocks */
 static int slot_new(Plan *p, Steps *owner, const Value *v)
 {
     ARENA_ROOM(p->arena, p->slot, p->nslot, p->cap);
-    p->slot[p->nslot] = (SlotInfo){ .value = v, .lit = v->lit, .owner = owner, .last = -1 };
+    p->slot[p->nslot] =
+        (SlotInfo){ .value = v, .lit = value_lit(v), .owner = owner, .last = -1 };
     return p->nslot++;
 }
 
@@ -26,8 +27,8 @@ static int slot_define(Plan *p, Steps *owner, const Value *v)
  * them. */
 static int slot_use(Plan *p, Steps *b, int at, const Value *v)
 {
-    int s = !v->def && v->lit ? slot_new(p, b, v)
-                              : (int)(uintptr_t)ptrmap_get(&p->slot_of, v) - 1;
+    int s = !v->def && value_lit(v) ? slot_new(p, b, v)
+                                    : (int)(uintptr_t)ptrmap_get(&p->slot_of, v) - 1;
     if (s < 0) bug("%s is used before it is defined", v->name ? v->name : "(a literal)");
     while (b && b != p->slot[s].owner) {
         at = b->at;
@@ -58,9 +59,9 @@ static void add_attrs(Plan *p, Steps *b, Step *s)
         const Attr *at = &attrs.at[i];
         const Param *param = op_param(&ops[op->kind], at->name);
         if (!param) continue;
-        Value *lit = NEW(p->arena, Value);
-        *lit = (Value){ .type = at->val->type, .lit = at->val };
-        add_arg(s, param->id, 1, false, p->arena)->slot[0] = slot_use(p, b, b->nstep, lit);
+        Literal *lit = NEW(p->arena, Literal);
+        *lit = const_literal(at->val);
+        add_arg(s, param->id, 1, false, p->arena)->slot[0] = slot_use(p, b, b->nstep, &lit->v);
     }
 }
 

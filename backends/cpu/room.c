@@ -11,7 +11,7 @@ typedef struct {
 static size_t slot_bytes(const Room *r, int slot)
 {
     const Value *v = r->plan->slot[slot].value;
-    return v->lit || v->type->kind != TY_TENSOR ? 0 : type_bytes(v->type);
+    return value_lit(v) || v->type->kind != TY_TENSOR ? 0 : type_bytes(v->type);
 }
 
 static bool too_large(const Room *r, const Op *op, const Value *v, size_t bytes)

@@ -33,8 +33,8 @@ static const Const *sized_const(Arena *a, const Const *c, int64_t n)
     }
     if (c->kind != CONST_DATA || t->kind != TY_TENSOR || t->dtype != DT_INT32) return c;
     int64_t v[MAX_RANK * 2];
-    const Value probe = { .type = t, .lit = c };
-    const int count = t->shape.rank == 1 ? value_ints(&probe, v) : -1;
+    const Literal probe = const_literal(c);
+    const int count = t->shape.rank == 1 ? value_ints(&probe.v, v) : -1;
     bool found = false;
     for (int i = 0; i < count; i++) {
         if (v[i] != PLACE) continue;
@@ -47,9 +47,9 @@ static const Const *sized_const(Arena *a, const Const *c, int64_t n)
 static void size_value(Arena *a, Value *v, int64_t n)
 {
     v->type = sized_type(a, v->type, n);
-    if (!v->lit) return;
-    v->lit = sized_const(a, v->lit, n);
-    v->type = v->lit->type;
+    if (!value_lit(v)) return;
+    value_set_lit(v, sized_const(a, value_lit(v), n));
+    v->type = value_lit(v)->type;
 }
 
 static bool stretch_extent(Func *f, int64_t n, Diag *d)
@@ -101,7 +101,7 @@ static bool stretch_files(Func *f, int64_t n, Diag *d)
     Builder b = builder_at(f->body, NULL, d, f->loc);
     Arena *a = &f->module->arena;
     const Op *last = f->body->last;
-    const Const *weight = op_value(last, P_y)->lit;
+    const Const *weight = value_lit(op_value(last, P_y));
     for (int64_t i = 1; i < n; i++) {
         Const *k = NEW(a, Const);
         *k = *weight;

@@ -46,7 +46,7 @@ static bool check_weights(void *ctx, const Op *op)
     for (int i = 0; i < attrs.count; i++) check_literal(j, attrs.at[i].val);
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++)
-            if (!op->arg[i].val[k]->def) check_literal(j, op->arg[i].val[k]->lit);
+            if (!op->arg[i].val[k]->def) check_literal(j, value_lit(op->arg[i].val[k]));
     return j->ok;
 }
 

@@ -312,10 +312,11 @@ static bool find_classifier(const Func *f, const char *name, Classifier *out)
         const Op *op = label->def;
         if (!op || op->kind != OP_classify || op->nout != 2 || op->out[0] != label) continue;
         const Value *classes = op_value(op, P_classes);
-        if (!classes || !classes->lit || classes->lit->kind != CONST_GROUP) continue;
+        if (!classes || !value_lit(classes) || value_lit(classes)->kind != CONST_GROUP)
+            continue;
         const bool named = name && !strcmp(name, label->name);
         if (out->label && !named) continue;
-        *out = (Classifier){ .label = label, .classes = classes->lit };
+        *out = (Classifier){ .label = label, .classes = value_lit(classes) };
         for (int k = 0; k < b->nresult; k++)
             if (b->result[k] == op->out[1]) out->probabilities = op->out[1];
     }

@@ -432,6 +432,7 @@ void mil_string(MilReader *r, MilToken t)
     }
     if (!place) return;
     const char *s = literal_unquoted(r, t);
+    r->lit.behind = arena_mark(&r->m->arena);
     memcpy(r->lit.bytes + r->lit.count * sizeof s, &s, sizeof s);
     element_end(r, t);
 }

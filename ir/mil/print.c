@@ -290,7 +290,7 @@ static void print_attrs(Printer *p, const Attrs *a, const char *name)
 static void print_value(Printer *p, const Value *v)
 {
     if (v->name) print_put(p, v->name);
-    else print_const(p, v->lit);
+    else print_const(p, value_lit(v));
 }
 
 static void print_arg(Printer *p, const Arg *a)
@@ -343,7 +343,7 @@ static void print_op(Printer *p, const Op *op, int at)
     buf_putc(p->out, ')');
     Attr one;
     const Attrs attrs = op_attrs(op, &one);
-    if (attrs.count || op->named) print_attrs(p, &attrs, op->named ? op->out[0]->name : NULL);
+    if (attrs.count || op_has_name(op)) print_attrs(p, &attrs, op_said_name(op));
     for (int i = 0; i < op_nblock(op); i++) {
         const Block *b = op_block(op, i);
         print_put(p, i ? ",\n" : "\n");

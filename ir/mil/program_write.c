@@ -193,7 +193,7 @@ static void put_arg(Writer *w, const Arg *a)
     for (int i = 0; i < arg_count(a); i++) {
         const size_t binding = pb_begin(b, 1);
         if (a->val[i]->name) pb_put_string(b, 1, a->val[i]->name);
-        else put_value(w, 2, a->val[i]->lit);
+        else put_value(w, 2, value_lit(a->val[i]));
         pb_end(b, binding);
     }
     pb_end(b, argument);
@@ -214,7 +214,7 @@ static void put_op(Writer *w, const Op *op)
     for (int i = 0; i < op->narg; i++) put_arg(w, &op->arg[i]);
     put_named(w, 3, op->out, op->nout);
     for (int i = 0; i < op_nblock(op); i++) put_block(w, 4, op_block(op, i));
-    if (op->named) put_name(w, 5, op->out[0]->name);
+    if (op_said_name(op)) put_name(w, 5, op_said_name(op));
     Attr one;
     const Attrs attrs = op_attrs(op, &one);
     put_attrs(w, 5, &attrs, NULL);

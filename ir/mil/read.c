@@ -71,6 +71,7 @@ void mil_read_skip(MilReader *r)
     r->attrs = (Attrs){ 0 };
     r->val = NULL;
     r->named = false;
+    r->said = NULL;
     if (r->syntax >= MAX_SYNTAX_ERRORS) r->stop = true;
 }
 
@@ -158,6 +159,7 @@ void mil_read_attrs(MilReader *r)
     r->attrs = (Attrs){ 0 };
     r->val = NULL;
     r->named = false;
+    r->said = NULL;
     r->has_attrs = true;
 }
 
@@ -166,12 +168,17 @@ static bool is_word(MilToken t, const char *word)
     return t.len == strlen(word) && !memcmp(t.s, word, t.len);
 }
 
-/* Nearly every statement has it: the name of its first result once more. */
-static bool says_result(const MilReader *r, MilToken t, const Const *c)
+/* Nearly every statement has the name of its first result once more, and what has another keeps
+ * its letters alone: the literal that they were read as is gone. */
+static bool says_name(MilReader *r, MilToken t, const Const *c)
 {
-    const Value v = { .type = c->type, .lit = c };
-    const char *said = r->nout && is_word(t, "name") ? value_string(&v) : NULL;
-    return said && is_word(r->out[0].name, said);
+    const Literal l = const_literal(c);
+    const char *said = r->nout && is_word(t, "name") ? value_string(&l.v) : NULL;
+    if (!said || r->named || r->said || attr_get(&r->attrs, "name")) return false;
+    r->named = is_word(r->out[0].name, said);
+    r->said = r->named ? NULL : said;
+    arena_back(&r->m->arena, r->named ? r->lit.mark : r->lit.behind);
+    return true;
 }
 
 /* ---- literals that many statements say --------------------------------------------------- */
@@ -215,21 +222,55 @@ static bool is_same(const Const *a, const Const *b)
     return !strcmp(*(const char *const *)a->data, *(const char *const *)b->data);
 }
 
-static size_t place_of_shared(const Const *c)
+/* Where c is among those known, or may stand: slots of one that stands no more than NEAR_BY from
+ * where its hash leads are looked at, the last of which is given up for another. */
+enum { NEAR_BY = 8, SHARED_FIRST = 64, SHARED_MOST = 1 << 16 };
+
+static MilKnown *slot_of_shared(const MilShared *s, const Const *c)
 {
-    return (size_t)(hash_of_shared(c) >> 32) % COUNT(((MilReader *)0)->shared);
+    const size_t at = (size_t)(hash_of_shared(c) >> 32);
+    size_t i = 0;
+    while (i < NEAR_BY - 1) {
+        const MilKnown *k = &s->known[(at + i) & (s->cap - 1)];
+        if (!k->lit || is_same(k->lit, c)) break;
+        i++;
+    }
+    return &s->known[(at + i) & (s->cap - 1)];
 }
 
-/* One that was read before and says the same: then c is gone; else c. */
+/* Twice the room while there is little: what a text says is kept as far as the table goes, so
+ * that it stays small beside a text that never says a thing twice. */
+static void grow_shared(MilShared *s)
+{
+    MilShared more = { .cap = s->cap ? 2 * s->cap : SHARED_FIRST };
+    if (s->cap == SHARED_MOST || 2 * s->count < s->cap) return;
+    more.known = mem_zero(more.cap, sizeof *more.known);
+    if (!more.known) mem_out(more.cap * sizeof *more.known);
+    for (size_t i = 0; i < s->cap; i++) {
+        if (!s->known[i].lit) continue;
+        *slot_of_shared(&more, s->known[i].lit) = s->known[i];
+        more.count++;
+    }
+    mem_free(s->known);
+    *s = more;
+}
+
+/* What was read before and says the same: then c is gone; else c, in a slot without a value. */
+static MilKnown *known_of(MilReader *r, MilShared *s, const Const *c)
+{
+    grow_shared(s);
+    MilKnown *k = slot_of_shared(s, c);
+    if (k->lit && is_same(k->lit, c)) arena_back(&r->m->arena, r->lit.mark);
+    else {
+        s->count += !k->lit;
+        *k = (MilKnown){ .lit = c };
+    }
+    return k;
+}
+
 static const Const *shared_const(MilReader *r, const Const *c)
 {
-    if (!may_be_shared(c)) return c;
-    const Const **known = &r->shared[place_of_shared(c)];
-    if (*known && is_same(*known, c)) {
-        arena_back(&r->m->arena, r->lit.mark);
-        return *known;
-    }
-    return *known = c;
+    return may_be_shared(c) ? known_of(r, &r->shared, c)->lit : c;
 }
 
 /* The same of inline literals. One that several statements have stands nowhere: each has it as an
@@ -237,17 +278,16 @@ static const Const *shared_const(MilReader *r, const Const *c)
 static Value *shared_literal(MilReader *r, const Const *c)
 {
     if (!may_be_shared(c)) return value_literal(r->m, c, c->loc);
-    Value **known = &r->said[place_of_shared(c)];
-    if (*known && is_same((*known)->lit, c)) arena_back(&r->m->arena, r->lit.mark);
-    else *known = value_literal(r->m, c, (Loc){ .src = NULL });
-    return *known;
+    MilKnown *k = known_of(r, &r->inlined, c);
+    if (!k->val) k->val = value_literal(r->m, c, (Loc){ .src = NULL });
+    return k->val;
 }
 
 /* ---- attributes, one by one -------------------------------------------------------------- */
 
 static bool has_attr(const MilReader *r, const char *name)
 {
-    return attr_get(&r->attrs, name) || (r->named && !strcmp(name, "name"))
+    return attr_get(&r->attrs, name) || ((r->named || r->said) && !strcmp(name, "name"))
         || (r->val && !strcmp(name, "val"));
 }
 
@@ -260,11 +300,7 @@ static void list_attrs(MilReader *r)
 
 void mil_read_attr(MilReader *r, MilToken t, const Const *c)
 {
-    if (!r->named && !attr_get(&r->attrs, "name") && says_result(r, t, c)) {
-        r->named = true;
-        arena_back(&r->m->arena, r->lit.mark);
-        return;
-    }
+    if (says_name(r, t, c)) return;
     if (!r->val && !r->attrs.count && is_word(t, "val")) {
         r->val = shared_const(r, c);
         return;
@@ -524,7 +560,9 @@ Op *mil_read_op(MilReader *r, MilToken name, MilToken opset)
         op_out(r->m, op, mil_name(r, r->out[i].name), r->out[i].type,
                mil_loc(r, r->out[i].name));
     op->named = r->named && op->nout;
+    if (r->said) op_take_name(r->m, op, r->said);
     r->named = false;
+    r->said = NULL;
     r->nout = 0;
     return op;
 }
@@ -618,6 +656,8 @@ static void reader_free(MilReader *r)
     mem_free(r->item);
     mem_free(r->arg);
     mem_free(r->name);
+    mem_free(r->shared.known);
+    mem_free(r->inlined.known);
     unbind_all(r);
     mem_free(r->undo);
     mem_free(r->mark);

@@ -49,6 +49,7 @@ typedef struct {
     int64_t extent[MAX_RANK];   /* the type's; for `?` the first list's */
     size_t count, want;
     ArenaMark mark;       /* where the arena stood before it */
+    ArenaMark behind;     /* and behind the letters of its last string */
     unsigned char *bytes; /* malloc'd, used again by the next literal */
     size_t size;
 } MilLiteral;
@@ -76,6 +77,17 @@ typedef struct {
     const char *name;
     Value *val;
 } MilBinding;
+
+/* Small literals that were read, each where its bytes lead to. */
+typedef struct {
+    const Const *lit;
+    Value *val; /* of an inline one */
+} MilKnown;
+
+typedef struct {
+    MilKnown *known;
+    size_t cap, count;
+} MilShared;
 
 typedef struct {
     Module *m;
@@ -105,11 +117,10 @@ typedef struct {
     MilToken *name;
     int nname, name_cap;
     Attrs attrs;
-    const Const *val;      /* the attribute of that name, while it is alone */
-    bool has_attrs, named; /* named: Op.named of the statement to come */
-    /* small constants that statements share, each where its bytes lead to */
-    const Const *shared[64];
-    Value *said[64]; /* the same of inline literals */
+    const Const *val;          /* the attribute of that name, while it is alone */
+    bool has_attrs, named;     /* named: Op.named of the statement to come */
+    const char *said;          /* the name that it has else */
+    MilShared shared, inlined; /* small constants that statements share; inline literals */
 
     /* Of values in scope, which stand in the notes of names: `undo` restores what nested blocks
      * hid. */

@@ -70,7 +70,7 @@ static bool visit_op(void *ctx, const Op *op)
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             const Value *val = op->arg[i].val[k];
-            if (!val->name && val->lit) visit_const(v, f, val->lit);
+            if (!val->name && value_lit(val)) visit_const(v, f, value_lit(val));
         }
     return true;
 }

@@ -364,7 +364,7 @@ bool call_run(Call *c, Tensor *res, int max)
 static const Tensor *literal_value(const Value *v, Arena *scratch, Diag *d)
 {
     enum { SMALL = 4096 };
-    const Const *k = v->lit;
+    const Const *k = value_lit(v);
     if (!k || k->type->kind != TY_TENSOR || k->kind == CONST_GROUP) return NULL;
     /* The verifier reports both; what follows from them is not said. */
     if (!shape_known(&k->type->shape) || !type_equal(k->type, v->type)) return NULL;
@@ -406,9 +406,10 @@ bool call_of_op(Call *c, const Op *op, Arena *scratch, Diag *d)
     for (int i = 0; i < attrs.count; i++) { /* up to ios17 the data are attributes */
         const Attr *a = &attrs.at[i];
         if (!op_param(c->info, a->name)) continue;
-        Value *lit = NEW(scratch, Value);
-        *lit = (Value){ .type = a->val->type, .lit = a->val };
-        if (!call_set(c, a->name, 1, values_of(&lit, 1, scratch, d), false)) return false;
+        Literal *lit = NEW(scratch, Literal);
+        *lit = const_literal(a->val);
+        Value *v = &lit->v;
+        if (!call_set(c, a->name, 1, values_of(&v, 1, scratch, d), false)) return false;
     }
     return true;
 }

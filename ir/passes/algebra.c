@@ -126,7 +126,7 @@ static bool take_name(Module *m, Op *op, Value *with)
 {
     Value *out = op->out[0];
     if (!is_result(out)) return true;
-    if (!with->def || with->def->parent != op->parent || with->lit || is_result(with))
+    if (!with->def || with->def->parent != op->parent || value_lit(with) || is_result(with))
         return false;
     with->name = out->name;
     if (with->def->nout == 1) op_set_name(m, with->def, out->name);

@@ -6,12 +6,8 @@
 #include <string.h>
 
 typedef struct {
-    uint64_t hash;
-    Op *op;
-} CseSlot;
-
-typedef struct {
-    CseSlot *slot;
+    Op **slot;
+    uint8_t *bits; /* beside each, of its hash: behind the slots */
     size_t cap;
     ValueTable kept; /* of a value that was merged: the one that stays */
 } CseTable;
@@ -25,8 +21,8 @@ static uint64_t hash_op(const Op *op)
         one = hash_bytes(one, arg_name(&op->arg[i]), strlen(arg_name(&op->arg[i])));
         for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             const Value *v = op->arg[i].val[k];
-            one = v->lit && !v->name ? hash_mix(one, const_hash(v->lit))
-                                     : hash_mix(one, (uint64_t)(uintptr_t)v);
+            one = value_lit(v) && !v->name ? hash_mix(one, const_hash(value_lit(v)))
+                                           : hash_mix(one, (uint64_t)(uintptr_t)v);
         }
         h += one;
     }
@@ -39,7 +35,9 @@ static uint64_t hash_op(const Op *op)
 
 static bool same_value(const Value *a, const Value *b)
 {
-    return a == b || (!a->name && !b->name && a->lit && b->lit && const_equal(a->lit, b->lit));
+    return a == b
+        || (!a->name && !b->name && value_lit(a) && value_lit(b)
+            && const_equal(value_lit(a), value_lit(b)));
 }
 
 static bool same_args(const Op *a, const Op *b)
@@ -89,13 +87,15 @@ static bool may_merge(const Op *op)
 
 static Op *find_or_add(CseTable *t, Op *op)
 {
-    uint64_t h = hash_op(op);
-    for (size_t i = (size_t)h & (t->cap - 1);; i = (i + 1) & (t->cap - 1)) {
-        if (!t->slot[i].op) {
-            t->slot[i] = (CseSlot){ h, op };
+    const uint64_t h = hash_op(op);
+    const uint8_t bits = (uint8_t)h;
+    for (size_t i = (size_t)(h >> 8) % t->cap;; i = i + 1 < t->cap ? i + 1 : 0) {
+        if (!t->slot[i]) {
+            t->slot[i] = op;
+            t->bits[i] = bits;
             return NULL;
         }
-        if (t->slot[i].hash == h && same_op(t->slot[i].op, op)) return t->slot[i].op;
+        if (t->bits[i] == bits && same_op(t->slot[i], op)) return t->slot[i];
     }
 }
 
@@ -126,10 +126,10 @@ static int cse_merge(Func *f)
 {
     size_t count = 0;
     for (const Op *op = f->body->first; op; op = op->next) count++;
-    CseTable t = { .cap = 16 };
-    while (t.cap < 2 * count + 2) t.cap *= 2;
-    t.slot = mem_zero(t.cap, sizeof *t.slot);
-    if (!t.slot) mem_out(t.cap * sizeof *t.slot);
+    CseTable t = { .cap = count + count / 2 + 1 };
+    t.slot = mem_zero(t.cap, sizeof *t.slot + sizeof *t.bits);
+    if (!t.slot) mem_out(t.cap * (sizeof *t.slot + sizeof *t.bits));
+    t.bits = (uint8_t *)(t.slot + t.cap);
     int merged = 0;
     for (Op *op = f->body->first, *next; op; op = next) {
         next = op->next;

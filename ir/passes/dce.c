@@ -1,9 +1,9 @@
 /* dce.c -- drops statements whose results nothing needs. */
 #include "pass.h"
 
-static void dce_mark(ValueTable *live, Value *const *val, int n)
+static void dce_mark(ValueSet *live, Value *const *val, int n)
 {
-    for (int i = 0; i < n; i++) values_set(live, val[i], val[i]);
+    for (int i = 0; i < n; i++) value_set_put(live, val[i], true);
 }
 
 /* Of what table rows do not say anything is assumed; effects are kept. */
@@ -22,18 +22,18 @@ static bool block_has_effect(const Block *b)
     return false;
 }
 
-static bool is_live(const ValueTable *live, const Op *op)
+static bool is_live(const ValueSet *live, const Op *op)
 {
     if (has_effect(op)) return true;
     for (int i = 0; i < op->nout; i++)
-        if (values_get(live, op->out[i])) return true;
+        if (value_set_has(live, op->out[i])) return true;
     for (int i = 0; i < op_nblock(op); i++)
         if (block_has_effect(op_block(op, i))) return true;
     return false;
 }
 
 /* Backward through a block, one sweep is enough: uses follow definitions. */
-static int dce_sweep(ValueTable *live, Block *b)
+static int dce_sweep(ValueSet *live, Block *b)
 {
     int dropped = 0;
     dce_mark(live, b->result, b->nresult);
@@ -55,8 +55,8 @@ int pass_dce(Module *m, const PassOptions *o, Diag *d)
 {
     (void)o, (void)d;
     int dropped = 0;
-    ValueTable live = { 0 };
+    ValueSet live = { 0 };
     for (Func *f = m->first; f; f = f->next) dropped += dce_sweep(&live, f->body);
-    values_free(&live);
+    value_set_free(&live);
     return dropped;
 }

@@ -11,8 +11,8 @@ enum {
 
 static bool is_small(const Value *v)
 {
-    return v->lit && v->lit->type->kind == TY_TENSOR && const_at_hand(v->lit)
-        && type_bytes(v->lit->type) <= SMALL && v->lit->kind != CONST_INIT;
+    return value_lit(v) && value_lit(v)->type->kind == TY_TENSOR && const_at_hand(value_lit(v))
+        && type_bytes(value_lit(v)->type) <= SMALL && value_lit(v)->kind != CONST_INIT;
 }
 
 static bool fold_foldable(const Op *op)
@@ -61,15 +61,15 @@ bool fold_op(Module *m, Op *op, Diag *d, Value **with)
 static bool relabel_const(Func *f, Op *op, Module *m)
 {
     Value *x = is_relabel(op) ? op_value(op, P_x) : NULL;
-    if (!x || !x->lit || !x->def || x->lit->kind == CONST_GROUP || is_result(op->out[0]))
+    if (!x || !value_lit(x) || !x->def || value_lit(x)->kind == CONST_GROUP
+        || is_result(op->out[0]))
         return false;
     const Type *t = op->out[0]->type;
     if (!shape_known(&t->shape) || is_result(x) || func_count_uses(f, x) != 1) return false;
     Const *c = NEW(&m->arena, Const);
-    *c = *x->lit;
+    *c = *value_lit(x);
     c->type = t;
-    op_set_attr(m, x->def, "val", c);
-    x->lit = c;
+    value_set_lit(x, c);
     x->type = t;
     replace_op(op, x);
     return true;

@@ -67,7 +67,7 @@ static void take_keep(Op *to, Op *from)
 static Value *half_literal(Halving *h, Value *v)
 {
     const char *name = v->name ? arena_printf(&h->scratch, "%s_to_fp16", v->name) : NULL;
-    const Const *lit = const_convert(h->m, v->lit, DT_FP16, v->name, h->diag);
+    const Const *lit = const_convert(h->m, value_lit(v), DT_FP16, v->name, h->diag);
     if (!lit || !name) return lit ? value_literal(h->m, lit, value_loc(v)) : NULL;
     Builder at = builder_at(v->def->parent, v->def->next, h->diag, value_loc(v));
     Value *half = build_const(&at, name, lit);
@@ -96,7 +96,7 @@ static Value *half_of_cast(Halving *h, Value *v)
 {
     Op *op = v->def;
     const Value *from = op_value(op, P_source_val);
-    const Const *c = from ? from->lit : op_attr(op, "source_val");
+    const Const *c = from ? value_lit(from) : op_attr(op, "source_val");
     if (!c || c->type->kind != TY_TENSOR || c->type->dtype != DT_FP16) return NULL;
     Builder at = builder_at(op->parent, op->next, h->diag, value_loc(v));
     Value *half = build_const(&at, arena_printf(&h->scratch, "%s_to_fp16", v->name), c);
@@ -147,12 +147,12 @@ static Value *half_of(Halving *h, Value *v, Block *here)
     Pair *p = pair_of(h, v);
     if (p->half) return p->half;
     Value *half = NULL;
-    if (v->lit) half = half_literal(h, v);
+    if (value_lit(v)) half = half_literal(h, v);
     else if (value_is_const(v)) half = half_of_coded(h, v);
     if (!half && v->def) half = cast_at(h, v->def->parent, v->def->next, v, DT_FP16);
     if (!half) {
-        Block *owner = v->lit ? here : owner_of(v, here);
-        half = cast_at(h, owner, v->lit ? here->first : owner->first, v, DT_FP16);
+        Block *owner = value_lit(v) ? here : owner_of(v, here);
+        half = cast_at(h, owner, value_lit(v) ? here->first : owner->first, v, DT_FP16);
     }
     return p->half = half;
 }

@@ -180,7 +180,7 @@ Value *make_cast(Builder *b, Value *x, DType t)
 static Value *legal_relabelled(Builder *b, const Value *x, const Shape *s)
 {
     Const *c = NEW(&b->m->arena, Const);
-    *c = *x->lit;
+    *c = *value_lit(x);
     c->type = type_tensor(&b->m->arena, x->type->dtype, *s);
     return build_const(b, x->name ? x->name : "const", c);
 }
@@ -189,7 +189,7 @@ Value *make_shape(Builder *b, Value *x, const Shape *s)
 {
     if (shape_equal(&x->type->shape, s)) return x;
     x = make_dense(b, x);
-    if (x->lit && x->lit->kind != CONST_GROUP) return legal_relabelled(b, x, s);
+    if (value_lit(x) && value_lit(x)->kind != CONST_GROUP) return legal_relabelled(b, x, s);
     if (!s->rank) return mil_squeeze(b, "squeeze", .x = x);
     return mil_reshape(b, "reshape", .x = x, .shape = build_ints(b, s->rank, s->dim));
 }

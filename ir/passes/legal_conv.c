@@ -8,7 +8,7 @@
  * that. */
 static bool bias_behind(const Legal *l, const Value *bias)
 {
-    if (!bias || !bias->lit || const_in_file(l->func, bias->lit)) return false;
+    if (!bias || !value_lit(bias) || const_in_file(l->func, value_lit(bias))) return false;
     if (!rule_heals(l->rules, RULE_conv_bias)) return false;
     return l->rules->profiled[RULE_conv_bias] || bias->type->dtype != DT_FP16;
 }
@@ -19,7 +19,7 @@ static Value *shape_conv(const Legal *l, Builder *b, Op *op)
     if ((op->kind != OP_conv && op->kind != OP_conv_transpose) || !conv_read(op, &v))
         return NULL;
     const bool flat = v.conv.window.n == 1 && rule_heals(l->rules, RULE_conv_flat)
-                   && (v.weight->lit || !value_is_const(v.weight));
+                   && (value_lit(v.weight) || !value_is_const(v.weight));
     const bool behind = op->kind == OP_conv && bias_behind(l, v.bias);
     if (v.conv.window.n == 3 && rule_heals(l->rules, RULE_conv_rank)) {
         Value *bias = v.bias;

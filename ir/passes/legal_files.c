@@ -33,12 +33,11 @@ static bool files_visit(void *ctx, Op *op)
     for (int i = 0; i < attrs.count; i++) {
         const Const *was = attrs.at[i].val, *c = w->fn(w->files, was);
         if (c != was) op_set_attr(op->parent->func->module, op, attrs.at[i].name, c);
-        if (op->nout && op->out[0]->lit == was) op->out[0]->lit = c; /* a const's val */
     }
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             Value *v = op->arg[i].val[k];
-            if (!v->name && v->lit) v->lit = w->fn(w->files, v->lit);
+            if (!v->name && value_lit(v)) value_set_lit(v, w->fn(w->files, value_lit(v)));
         }
     return !w->files->diag->errors;
 }

@@ -13,7 +13,8 @@ static Value *turned_const(const Legal *l, Builder *b, const Value *v)
     Tensor from;
     Arena *a = &b->m->arena;
     const int64_t rows = extent_of(v, 1), cols = extent_of(v, 0);
-    if (!const_at_hand(v->lit) || !const_tensor(v->lit, l->diag, &from)) return NULL;
+    if (!const_at_hand(value_lit(v)) || !const_tensor(value_lit(v), l->diag, &from))
+        return NULL;
     const Type *t = type_tensor(a, v->type->dtype, SHAPE(cols, rows));
     const size_t each = (size_t)dtypes[t->dtype].bits / 8;
     char *data = arena_alloc(a, type_bytes(t) + 1);
@@ -29,7 +30,7 @@ static Value *turned_const(const Legal *l, Builder *b, const Value *v)
 static Value *matrix_of(const Legal *l, Builder *b, Value *v, bool turn)
 {
     const Shape *s = shape_of_value(v);
-    if (!v->lit || !s || s->rank < 2 || dtypes[v->type->dtype].bits < 8) return NULL;
+    if (!value_lit(v) || !s || s->rank < 2 || dtypes[v->type->dtype].bits < 8) return NULL;
     for (int i = 0; i < s->rank - 2; i++)
         if (s->dim[i] != 1) return NULL;
     if (turn) return turned_const(l, b, v);
@@ -74,7 +75,7 @@ static Value *two_halves(Builder *b, const Op *op, Value *x, Value *y)
 static void decompress_side(const Legal *l, Op *op, ParamId side, bool fits)
 {
     Value *v = op_value(op, side);
-    if (v->lit || !value_is_const(v) || (fits && v->type->shape.rank == 2)) return;
+    if (value_lit(v) || !value_is_const(v) || (fits && v->type->shape.rank == 2)) return;
     legal_decompress(l->m, v->def, l->diag);
 }
 

@@ -247,7 +247,7 @@ static Value *one_batch(Builder *b, Value *v, const Shape *out)
     }
     Shape to = SHAPE(own, s->dim[s->rank - 2], s->dim[s->rank - 1]);
     if (s->rank == 2) return v;
-    if (own == 1 && v->lit) { /* as literals are best: [n, k] */
+    if (own == 1 && value_lit(v)) { /* as literals are best: [n, k] */
         const Shape flat = SHAPE(to.dim[1], to.dim[2]);
         return make_relabel(b, v, &flat);
     }

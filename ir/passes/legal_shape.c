@@ -71,7 +71,10 @@ static bool can_read(const Const *c)
     return ok;
 }
 
-bool can_cut(const Value *w) { return w->lit ? can_read(w->lit) : value_at_hand(w); }
+bool can_cut(const Value *w)
+{
+    return value_lit(w) ? can_read(value_lit(w)) : value_at_hand(w);
+}
 
 /* Copies the box, one run of the last axis after the other. */
 static const Const *copy_box(Module *m, const Const *c, const int64_t *begin, const Shape *box)
@@ -99,7 +102,7 @@ static const Const *copy_box(Module *m, const Const *c, const int64_t *begin, co
 Value *make_literal_box(Builder *b, const Value *w, const int64_t *begin, const int64_t *size)
 {
     const int rank = w->type->shape.rank;
-    if (!w->lit || !rank || !can_read(w->lit)) return NULL;
+    if (!value_lit(w) || !rank || !can_read(value_lit(w))) return NULL;
     const Shape box = shape_of(rank, size);
     bool rows = true; /* whole rows are where they are */
     size_t row = 1;
@@ -107,13 +110,13 @@ Value *make_literal_box(Builder *b, const Value *w, const int64_t *begin, const 
         rows = rows && size[i] == w->type->shape.dim[i];
         row *= (size_t)w->type->shape.dim[i];
     }
-    const Const *piece = rows ? const_part(b->m, w->lit, (size_t)begin[0] * row, box)
-                              : copy_box(b->m, w->lit, begin, &box);
+    const Const *piece = rows ? const_part(b->m, value_lit(w), (size_t)begin[0] * row, box)
+                              : copy_box(b->m, value_lit(w), begin, &box);
     if (!piece) return NULL;
     Const *c = NEW(&b->m->arena, Const);
     *c = *piece;
     c->loc = (Loc){ .src = NULL };
-    c->in_file = const_in_file(b->block->func, w->lit);
+    c->in_file = const_in_file(b->block->func, value_lit(w));
     return build_const(b, w->name ? w->name : "weight", c);
 }
 
@@ -131,9 +134,9 @@ Value *make_piece(Builder *b, Value *w, int axis, int64_t from, int64_t n)
 Value *make_relabel(Builder *b, Value *w, const Shape *s)
 {
     w = make_dense(b, w);
-    if (!w->lit || w->lit->kind == CONST_GROUP) return make_shape(b, w, s);
+    if (!value_lit(w) || value_lit(w)->kind == CONST_GROUP) return make_shape(b, w, s);
     Const *c = NEW(&b->m->arena, Const);
-    *c = *w->lit;
+    *c = *value_lit(w);
     c->type = type_tensor(&b->m->arena, w->type->dtype, *s);
     return build_const(b, w->name ? w->name : "weight", c);
 }

@@ -29,17 +29,16 @@ static bool file_literal(Legal *l, Op *op, ParamId arg)
 {
     Value *v = op_value(op, arg);
     size_t n;
-    if (!v || !v->lit || v->lit->kind == CONST_GROUP || const_in_file(l->func, v->lit))
+    if (!v || !value_lit(v) || value_lit(v)->kind == CONST_GROUP
+        || const_in_file(l->func, value_lit(v)))
         return false;
     if (v->type->kind != TY_TENSOR || v->type->dtype != DT_FP16) return false;
     if (!shape_count(&v->type->shape, &n) || (n < 2 && !v->type->shape.rank)) return false;
     Const *c = NEW(&l->m->arena, Const);
-    *c = *v->lit;
+    *c = *value_lit(v);
     c->in_file = true;
-    if (v->def) {
-        op_set_attr(l->m, v->def, "val", c);
-        v->lit = c;
-    } else {
+    if (v->def) value_set_lit(v, c);
+    else {
         Builder b = before_op(op, l->diag);
         op_set_arg(l->m, op, arg, build_const(&b, param_names[arg], c));
     }

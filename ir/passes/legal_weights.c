@@ -13,7 +13,7 @@
 static const Const *literal_of(const Op *op, ParamId p)
 {
     const Value *v = op_value(op, p);
-    return v ? v->lit : op_attr(op, param_names[p]);
+    return v ? value_lit(v) : op_attr(op, param_names[p]);
 }
 
 /* The elements that a constexpr decodes, as a literal of their own. */
@@ -31,7 +31,7 @@ Const *legal_decoded(Module *m, const Value *v, Diag *d)
 
 Value *make_dense(Builder *b, Value *w)
 {
-    if (!w || w->lit || !value_is_const(w)) return w;
+    if (!w || value_lit(w) || !value_is_const(w)) return w;
     const Const *c = legal_decoded(b->m, w, b->diag);
     return c ? build_const(b, w->name, c) : w;
 }

@@ -41,7 +41,7 @@ static const Type *opset_retyped(Level *l, const Type *t, DType to)
 
 static Value *opset_converted(Builder *b, const Value *v, DType t)
 {
-    const Const *c = v->lit;
+    const Const *c = value_lit(v);
     Const *k = const_convert(b->m, c, t, v->name, b->diag);
     Tensor from;
     if (k) return build_const(b, v->name ? v->name : "c", k);
@@ -61,7 +61,7 @@ Value *opset_as(Builder *b, Value *v, DType t)
     if (v->type->dtype == t) return v;
     /* beside the statement that decodes it, which others may use as it is */
     v = make_dense(b, v);
-    Value *k = v->lit ? opset_converted(b, v, t) : NULL;
+    Value *k = value_lit(v) ? opset_converted(b, v, t) : NULL;
     return k ? k : make_cast(b, v, t);
 }
 
@@ -389,7 +389,7 @@ static void enter_blocks(Level *l, Op *op)
                 k->param[j]->type = opset_retyped(l, k->param[j]->type,
                                                   dtype_wider(k->param[j]->type->dtype));
         for (int j = 0; j < k->nresult; j++)
-            if (k->result[j]->lit && opset_lost(l, k->result[j]->type))
+            if (value_lit(k->result[j]) && opset_lost(l, k->result[j]->type))
                 k->result[j] = opset_as(&b, k->result[j],
                                         dtype_wider(k->result[j]->type->dtype));
     }

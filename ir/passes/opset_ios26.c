@@ -22,7 +22,7 @@ typedef struct {
 static const Const *opset_ios26_literal(const Op *op, ParamId p)
 {
     const Value *v = op_value(op, p);
-    return v ? v->lit : NULL;
+    return v ? value_lit(v) : NULL;
 }
 
 static bool find_lookup(Op *op, Scaled *s)

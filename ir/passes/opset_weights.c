@@ -10,7 +10,7 @@
 static const Const *opset_weights_literal(const Op *op, ParamId p)
 {
     const Value *v = op_value(op, p);
-    return v ? v->lit : op_attr(op, param_names[p]);
+    return v ? value_lit(v) : op_attr(op, param_names[p]);
 }
 
 /* The packed bytes of c as another type; NULL: they are not at hand. */
@@ -174,8 +174,8 @@ static void arguments_to_attributes(Level *l, Op *op)
 {
     for (int i = op->narg; i-- > 0;) {
         const Value *v = op->arg[i].val[0];
-        if (!v->lit) continue;
-        op_set_attr(l->m, op, arg_name(&op->arg[i]), v->lit);
+        if (!value_lit(v)) continue;
+        op_set_attr(l->m, op, arg_name(&op->arg[i]), value_lit(v));
         op_set_arg(l->m, op, op->arg[i].param, NULL);
         l->changes++;
     }

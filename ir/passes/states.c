@@ -58,7 +58,7 @@ static const char *give_out(Carry *c)
     const char *name = func_unique_name(
         f, arena_printf(&f->module->arena, "%s_out", c->state->name));
     Builder b = builder_at(f->body, NULL, c->diag, value_loc(c->state));
-    if (is_result(v) || !v->def || v->lit) {
+    if (is_result(v) || !v->def || value_lit(v)) {
         v = states_copied(&b, name, v);
     } else {
         value_rename(v, name);

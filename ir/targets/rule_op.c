@@ -131,7 +131,7 @@ void rule_mul_zero(RuleCheck *c)
 void rule_slice_input(RuleCheck *c)
 {
     const Value *x = op_value(c->op, P_x);
-    const Op *use = x && !x->def && !x->lit && c->op->nout
+    const Op *use = x && !x->def && !value_lit(x) && c->op->nout
                       ? use_of(c, c->op->out[0], is_conv_or_norm)
                       : NULL;
     if (use)

@@ -116,7 +116,7 @@ void rule_matmul_inner(RuleCheck *c)
                     (long long)rule_limit(c->rules, LIMIT_matmul_inner));
 }
 
-static const Const *literal_of(const Value *v) { return v ? v->lit : NULL; }
+static const Const *literal_of(const Value *v) { return v ? value_lit(v) : NULL; }
 
 void rule_matmul_constant(RuleCheck *c)
 {
@@ -130,7 +130,7 @@ void rule_matmul_constant(RuleCheck *c)
         rule_broken(c, op_loc(c->op), "matmul: the constant y is %s with transpose_y = %s",
                     type_text(c->scratch, y->type),
                     arg_true(c->op, P_transpose_y) ? "true" : "false");
-    else if (literal_of(y) && !const_in_file(c->func, y->lit))
+    else if (literal_of(y) && !const_in_file(c->func, value_lit(y)))
         rule_broken(c, op_loc(c->op), "matmul: the constant y is spelled out in the text");
 }
 

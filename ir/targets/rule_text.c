@@ -102,7 +102,8 @@ void rule_names(RuleCheck *c)
 
 static bool in_text(const RuleCheck *c, const Value *v)
 {
-    return v && v->lit && v->type->kind == TY_TENSOR && !const_in_file(c->func, v->lit);
+    return v && value_lit(v) && v->type->kind == TY_TENSOR
+        && !const_in_file(c->func, value_lit(v));
 }
 
 void rule_conv_bias(RuleCheck *c)

@@ -18,8 +18,8 @@ static bool rule_weight_visit(void *ctx, const Op *op)
     for (int i = 0; i < attrs.count; i++) e->fn(e->ctx, attrs.at[i].val);
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++)
-            if (!op->arg[i].val[k]->name && op->arg[i].val[k]->lit)
-                e->fn(e->ctx, op->arg[i].val[k]->lit);
+            if (!op->arg[i].val[k]->name && value_lit(op->arg[i].val[k]))
+                e->fn(e->ctx, value_lit(op->arg[i].val[k]));
     return true;
 }
 
@@ -114,7 +114,7 @@ void rule_weight_record(RuleCheck *c)
     for (int i = 0; i < c->op->narg; i++)
         for (int k = 0; k < arg_count(&c->op->arg[i]); k++) {
             const Value *v = c->op->arg[i].val[k];
-            if (!v->name && v->lit) check_record(c, v->lit);
+            if (!v->name && value_lit(v)) check_record(c, value_lit(v));
         }
 }
 

@@ -32,11 +32,11 @@ static void put_cut(Buf *out, const char *s, size_t n)
 static void put_value(Lines *l, const Value *v)
 {
     Buf text = { 0 };
-    if (!v->lit) {
+    if (!value_lit(v)) {
         buf_puts(l->out, v->name);
         return;
     }
-    mil_print_const(v->lit, true, &text);
+    mil_print_const(value_lit(v), true, &text);
     put_cut(l->out, text.s, text.len);
     buf_free(&text);
 }

@@ -43,7 +43,8 @@ static bool same_values(const Arg *a, const Arg *b)
         || strcmp(arg_name(a), arg_name(b)) != 0)
         return false;
     for (int i = 0; i < arg_count(a); i++)
-        if (a->val[i] != b->val[i] && !(a->val[i]->lit && b->val[i]->lit == a->val[i]->lit))
+        if (a->val[i] != b->val[i]
+            && !(value_lit(a->val[i]) && value_lit(b->val[i]) == value_lit(a->val[i])))
             return false;
     return true;
 }

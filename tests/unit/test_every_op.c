@@ -118,10 +118,10 @@ static bool is_input(const Text *t, const Param *p, const Value *v, Opset o)
 static void put_value(Text *t, const Param *p, const Value *v, Opset o)
 {
     Shape s = v->type->shape;
-    if (!v->lit) {
+    if (!value_lit(v)) {
         buf_puts(&t->call, v->name);
     } else if (!is_input(t, p, v, o)) {
-        put_lit(&t->call, v->lit);
+        put_lit(&t->call, value_lit(v));
     } else {
         for (int i = 0; i < s.rank && i < t->how->unknown; i++) s.dim[i] = DIM_ANY;
         buf_printf(&t->inputs, "%s%s a%d", t->ninput ? ", " : "",

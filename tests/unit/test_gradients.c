@@ -288,7 +288,7 @@ static bool open_case(Case *c, const OpInfo *row, const GradCall *call)
             const Value *v = op->arg[i].val[k];
             arg_put(&own[i], k,
                     may_be_float(c, p, v) ? as_input(c, &b, p, v)
-                                          : value_literal(c->m, v->lit, (Loc){ 0 }));
+                                          : value_literal(c->m, value_lit(v), (Loc){ 0 }));
         }
         arg[i] = arg_given(&own[i]);
     }

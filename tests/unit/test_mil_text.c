@@ -455,7 +455,7 @@ static void shared_constants_are_changed_one_at_a_time(void **state)
     Module *m = mil_read(&d, &src, NULL);
     assert_non_null(m);
     Op *a = m->first->body->first;
-    assert_ptr_equal(a->out[0]->lit, a->next->out[0]->lit);
+    assert_ptr_equal(value_lit(a->out[0]), value_lit(a->next->out[0]));
     op_set_attr(m, a, "val", const_bool(&m->arena, true));
     op_set_attr(m, a, "more", const_bool(&m->arena, true));
     op_set_attr(m, a->next, "val", NULL);
@@ -495,7 +495,7 @@ static void inline_literals_are_shared(void **state)
                      strstr(strchr(strstr(text, "1e9"), ';'), "fp32(0x") - text);
     assert_int_equal(arg_loc(c, same).len, strlen("fp32"));
     const Value *high = op_value(b, P_beta), *other = op_value(c, P_beta);
-    assert_ptr_not_equal(high->lit, other->lit);
+    assert_ptr_not_equal(value_lit(high), value_lit(other));
     assert_int_equal(value_loc(high).at, strstr(text, "fp32(1e9)") - text);
     assert_int_equal(value_loc(high).len, strlen("fp32(1e9)"));
     assert_true(value_loc(other).at > value_loc(high).at);

@@ -60,8 +60,8 @@ static bool compile(Files *f, const char *text)
 static const Const *weight(const Files *f, const char *name)
 {
     for (const Op *op = module_main(f->module)->body->first; op; op = op->next)
-        if (op->nout == 1 && op->out[0]->lit && !strcmp(op->out[0]->name, name))
-            return op->out[0]->lit;
+        if (op->nout == 1 && value_lit(op->out[0]) && !strcmp(op->out[0]->name, name))
+            return value_lit(op->out[0]);
     fail_msg("there is no weight %s", name);
     return NULL;
 }
