@@ -26,41 +26,63 @@ static Value *by_size(Builder *b, Value *x, double edge, Value *near, Value *far
 
 /* ---- angles ------------------------------------------------------------------------------ */
 
-/* (-1)^k sin(x - (k + shift) pi), where k is the whole number that makes the angle smallest.
- * The product with pi is taken in three parts: those with the first two are exact in fp16 for
- * the k of the range, so that the angle is as good as x is. */
-static Value *turned_sine(Builder *b, Value *x, double shift)
+typedef struct {
+    Value *sine, *k;
+} TrigTurned;
+
+static Value *half_turns(Builder *b, Value *x)
+{
+    return make_with(b, OP_mul, x, 0.31830988618);
+}
+
+/* sin(x - (k + shift) pi), where k is the whole number that makes the angle smallest; shift is 0
+ * or a half, turns are those of x. The product with pi is taken in three parts: those with the
+ * first two are exact in fp16 for the k of the range, so that the angle is as good as x is. */
+static TrigTurned turned_sine(Builder *b, Value *x, Value *turns, double shift)
 {
     static const double part[] = { 3.125, 0.015625, 9.6765358979e-4 };
     static const double sine[] = { 0.9999966, -0.16664824, 0.00830629, -0.00018363 };
-    Value *turns = make_with(b, OP_add, make_with(b, OP_mul, x, 0.31830988618), 0.5 - shift);
-    Value *k = make1(b, OP_floor, turns);
+    Value *k = make1(b, OP_floor, shift != 0 ? turns : make_with(b, OP_add, turns, 0.5));
     Value *from = shift != 0 ? make_with(b, OP_add, k, shift) : k;
     for (size_t i = 0; i < COUNT(part); i++)
         x = make2(b, OP_sub, x, make_with(b, OP_mul, from, part[i]));
-    Value *twice = make_with(b, OP_mul, make1(b, OP_floor, make_with(b, OP_mul, k, 0.5)), 2);
-    Value *odd = make2(b, OP_sub, k, twice);
+    return (TrigTurned){ odd_polynomial(b, x, (int)COUNT(sine), sine), k };
+}
+
+/* (-1)^k times the sine */
+static Value *signed_sine(Builder *b, TrigTurned t)
+{
+    Value *half = make1(b, OP_floor, make_with(b, OP_mul, t.k, 0.5));
+    Value *odd = make2(b, OP_sub, t.k, make_with(b, OP_mul, half, 2));
     Value *sign = make_with(b, OP_add, make_with(b, OP_mul, odd, -2), 1);
-    return make2(b, OP_mul, sign, odd_polynomial(b, x, (int)COUNT(sine), sine));
+    return make2(b, OP_mul, sign, t.sine);
 }
 
 Value *sin_by_polynomial(const Legal *l, Builder *b, Op *op)
 {
     (void)l;
-    return turned_sine(b, op_value(op, P_x), 0);
+    Value *x = op_value(op, P_x);
+    return signed_sine(b, turned_sine(b, x, half_turns(b, x), 0));
 }
 
 /* cos(k pi + pi / 2 + r) is (-1)^k times -sin(r) */
 Value *cos_by_polynomial(const Legal *l, Builder *b, Op *op)
 {
     (void)l;
-    return make_with(b, OP_mul, turned_sine(b, op_value(op, P_x), 0.5), -1);
+    Value *x = op_value(op, P_x);
+    const TrigTurned sine = turned_sine(b, x, half_turns(b, x), 0.5);
+    return make_with(b, OP_mul, signed_sine(b, sine), -1);
 }
 
+/* The k of the sine is that of the cosine or one more, which says what becomes of both signs. */
 Value *tan_by_quotient(const Legal *l, Builder *b, Op *op)
 {
-    Value *sine = sin_by_polynomial(l, b, op);
-    return make2(b, OP_real_div, sine, cos_by_polynomial(l, b, op));
+    (void)l;
+    Value *x = op_value(op, P_x), *turns = half_turns(b, x);
+    const TrigTurned sine = turned_sine(b, x, turns, 0), cosine = turned_sine(b, x, turns, 0.5);
+    Value *more = make2(b, OP_sub, sine.k, cosine.k);
+    Value *sign = make_with(b, OP_add, make_with(b, OP_mul, more, 2), -1);
+    return make2(b, OP_mul, make2(b, OP_real_div, sine.sine, cosine.sine), sign);
 }
 
 /* ---- hyperbolic functions ---------------------------------------------------------------- */
