@@ -205,6 +205,15 @@ static bool leave_files(const NeuralModel *m, Arena *a, const char *dir)
     return ok;
 }
 
+/* One of the system's classes of service: QOS_CLASS_BACKGROUND to QOS_CLASS_USER_INTERACTIVE. */
+static void expect_quality(unsigned qos, Sel sel)
+{
+    static const unsigned classes[] = { 0x09, 0x11, 0x15, 0x19, 0x21 };
+    for (size_t i = 0; i < COUNT(classes); i++)
+        if (classes[i] == qos) return;
+    standin_abort("%s: a quality of service of %u, which there is not", sel, qos);
+}
+
 static bool may_compile(void)
 {
     const long most = fault("compiles") ? fault("compiles") : ENGINE_COMPILES;
@@ -228,7 +237,7 @@ static Flag model_compile(Id self, Sel sel, unsigned qos, Id options, Id *error)
     NeuralModel *m = (NeuralModel *)self;
     Arena a = { 0 };
     Buf why = { 0 };
-    (void)qos;
+    expect_quality(qos, sel);
     expect(options, &dict_class, sel);
     if (files_refused(m, error)) return 0;
     usleep((useconds_t)fault("slow") * 1000);
@@ -366,7 +375,7 @@ static Flag neural_load(NeuralModel *m, Id *error)
 static Flag model_load(Id self, Sel sel, unsigned qos, Id options, Id *error)
 {
     NeuralModel *m = (NeuralModel *)self;
-    (void)qos;
+    expect_quality(qos, sel);
     expect(options, &dict_class, sel);
     pthread_mutex_lock(&m->lock);
     Flag ok = neural_load(m, error);
@@ -377,7 +386,7 @@ static Flag model_load(Id self, Sel sel, unsigned qos, Id options, Id *error)
 static Flag model_unload(Id self, Sel sel, unsigned qos, Id *error)
 {
     NeuralModel *m = (NeuralModel *)self;
-    (void)sel, (void)qos;
+    expect_quality(qos, sel);
     pthread_mutex_lock(&m->lock);
     bool was = m->loaded != NULL;
     leave_slot(m);
@@ -567,7 +576,7 @@ static Flag neural_evaluate(NeuralModel *m, const Request *r, Id *error)
 static Flag model_evaluate(Id self, Sel sel, unsigned qos, Id options, Id request, Id *error)
 {
     NeuralModel *m = (NeuralModel *)self;
-    (void)qos;
+    expect_quality(qos, sel);
     expect(options, &dict_class, sel);
     const Request *r = expect(request, &request_class, sel);
     pthread_mutex_lock(&m->lock);
