@@ -124,6 +124,76 @@ rm -f part/step-*
 anetrain -q --resume part >second 2>&1
 check "no checkpoint" grep -q 'there is no checkpoint in part' second
 
+# ---- several processes ------------------------------------------------------------------------------------
+
+# Any number of them ends with the bytes of one, and so does who goes on with another number; one that is gone is noticed, and
+# the run is written down by one that is left.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+ranks() { # ranks N COMMAND..
+    n=$1
+    shift
+    timeout 60 mpirun --oversubscribe -np "$n" "$@"
+}
+anetrain --version >told 2>&1
+check "version tells of MPI" grep -q '^  MPI (Open MPI)  *\(present\|absent\)$' told
+if ! command -v mpirun >/dev/null; then
+    echo "train: several processes skipped, there is no mpirun (openmpi-bin)"
+else
+    what="-q --data x.npy,t.npy --eval x5.npy,t5.npy --batch 3 --lr 0.05 --schedule constant --save-every 7 --seed 3 -b cpu --threads 1"
+    for batches in 4 7; do
+        rm -rf whole
+        check "$batches batches, one process" anetrain net.anedsl $what --accum $batches --steps 20 -o whole
+        for n in 1 2 3 4; do
+            rm -rf part
+            check "$batches batches, $n ranks" ranks $n anetrain net.anedsl $what --accum $batches --steps 20 -o part
+            check "$batches batches, $n ranks equal" same whole part 00000020
+            check "$batches batches, $n ranks, their log" same_log whole part
+        done
+    done
+    rm -rf part
+    check "ranks begin" ranks 2 anetrain net.anedsl $what --accum 7 --steps 9 -o part
+    check "other ranks go on" ranks 3 anetrain -q --resume part --steps 20
+    check "other ranks end equal" same whole part 00000020
+    # a gradient of several buckets, and one that fp16 computed
+    sed 's/weight w: .3, 3.*/weight a: [1200, 3] = normal(std = 0.5), c: [900, 1200] = normal(std = 0.03), w: [3, 900] = normal(std = 0.03), b: [3] = 0/
+        s/linear(x, w, b)/linear(linear(linear(x, a), c), w, b)/' net.anedsl >wide.anedsl
+    for case in "wide.anedsl --data x.npy,t.npy --batch 3 -b cpu" \
+        "$top/examples/tiny_train.anedsl --data built-in:tiny --optimizer sgd -b sim:m1"; do
+        rm -rf whole part
+        check "one process: $case" anetrain -q $case --accum 3 --log-every 2 --steps 4 -o whole
+        check "ranks: $case" ranks 2 anetrain -q $case --accum 3 --log-every 2 --steps 4 -o part
+        check "ranks equal: $case" same whole part 00000004
+    done
+    ranks 3 anetrain net.anedsl $what --steps 2 -o part >told 2>&1
+    check "ranks without batches" [ "$(grep -c 'error: 3 processes train together, and a step is of 1 batch: each of them takes one at least, --accum 3' told)" = 1 ]
+    ANEC_MPI_LIB=/nowhere/libmpi.so ranks 1 anetrain net.anedsl $what -o part >told 2>&1
+    check "no library exit" [ $? = 3 ]
+    check "no library" grep -q "mpirun has started this, but Open MPI's library cannot be used (libmpi is not there)" told
+    cp x.npy x0.npy
+    cp x.npy x2.npy
+    ranks 3 sh -c 'anetrain -q net.anedsl --data x$OMPI_COMM_WORLD_RANK.npy,t.npy --accum 3 -o part; echo exit $?' >told 2>&1
+    check "one cannot begin" grep -q 'error: cannot open x1.npy' told
+    check "others do not" [ "$(grep -c 'error: 1 of 3 processes cannot begin' told)" = 1 ]
+    check "none begins" [ "$(grep -c '^exit 3$' told)" -ge 1 ]
+    for victim in 1 0; do
+        rm -rf part
+        ranks 3 --enable-recovery sh -c 'echo $$ >pid.$OMPI_COMM_WORLD_RANK; anetrain -q "$@"; echo exit $?' sh net.anedsl \
+            $what --accum 3 --steps 100000000 --save-every 100000000 -o part >told 2>&1 &
+        mpirun=$!
+        while ! grep -q '^3,' part/log.csv 2>/dev/null && kill -0 $mpirun 2>/dev/null; do sleep 0.05; done
+        began=$(date +%s)
+        kill -9 "$(ps -o pid= --ppid "$(cat pid.$victim)" | tr -d ' ')"
+        wait $mpirun
+        check "rank $victim is missed within 10 s" [ $(($(date +%s) - began)) -le 10 ]
+        check "rank $victim is named" grep -q "error: rank $victim of 3 does not answer any more" told
+        check "rank $victim: the others exit with 3" [ "$(grep -c '^exit 3$' told)" = 2 ]
+        check "rank $victim: a checkpoint" [ -s part/last ]
+        last=$(sed 's/step-0*//; s/\..*//' part/last)
+        check "rank $victim: nothing is lost" [ "$last" -ge "$(tail -n 1 part/log.csv | cut -d, -f1)" ]
+        check "rank $victim: it goes on" ranks 2 anetrain -q --resume part --steps $((last + 2))
+    done
+fi
+
 # ---- examples ---------------------------------------------------------------------------------------------
 
 # The U-Net of examples/unet, small: shapes that it never saw, of whose pixels 75 % are ground.

@@ -1,5 +1,5 @@
 /* anetrain.c -- trains a program of the language; the work is train/. */
-#include "../train/train.h"
+#include "../train/ranks.h"
 #include "main.h"
 
 #include <stdlib.h>
@@ -34,6 +34,8 @@ static const Tool tool = {
         "one; weights and what the optimizer keeps stay in fp32, and are updated on the processor.\n\n"
         "Which samples a step takes follows from --seed and the step alone. A run that was stopped "
         "(Ctrl-C writes a checkpoint) and resumed ends with the same bytes as one that was not.",
+    .part = "MPI (Open MPI)",
+    .has_part = ranks_possible,
     TOOL_TABLES,
 };
 

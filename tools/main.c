@@ -47,6 +47,7 @@ static void put_version(const Tool *t, Buf *out)
     for (size_t i = 0; i < COUNT(parts); i++)
         buf_printf(out, "  %-38s %s\n", parts[i].name, parts[i].state);
     buf_printf(out, "  %-38s %s\n", "PNG (libpng)", anec_has_png() ? "present" : "absent");
+    if (t->part) buf_printf(out, "  %-38s %s\n", t->part, t->has_part() ? "present" : "absent");
 }
 
 static bool tool_answers(const ToolArgs *a)

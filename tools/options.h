@@ -22,6 +22,9 @@ typedef struct {
     int noption;
     const Example *example;
     int nexample;
+    /* one more thing that a machine may lack, for --version; NULL: none */
+    const char *part;
+    bool (*has_part)(void);
 } Tool;
 
 typedef struct {

@@ -1,44 +1,10 @@
 /* loop.c -- a run: steps, evaluations, checkpoints. */
+#include "ranks.h"
 #include "run.h"
 
 #include <math.h>
 
 /* ---- gradients --------------------------------------------------------------------------- */
-
-static void move_gradients(TrainRun *r, float *sum, bool back, bool add)
-{
-    size_t at = 0;
-    for (int i = 0; i < r->programs.nparam; i++) {
-        TrainParam *p = &r->programs.param[i];
-        if (p->frozen) continue;
-        float *from = back ? sum + at : p->grad, *to = back ? p->grad : sum + at;
-        if (add)
-            for (size_t k = 0; k < p->count; k++) to[k] = from[k] + to[k];
-        else memcpy(to, from, p->count * sizeof *to);
-        at += p->count;
-    }
-}
-
-/* The sum over batches first .. first + n - 1 as a tree of halves, into each weight's grad. */
-static bool add_batches(TrainRun *r, uint64_t first, uint64_t n, int level, double *loss)
-{
-    if (n == 1) {
-        double start = run_now(), one = 0;
-        data_batch(&r->data, run_set(r, SET_seed)->count, first);
-        r->ms_data += 1000 * (run_now() - start);
-        start = run_now();
-        const bool ok = data_sound(&r->data)
-                     && programs_gradients(&r->programs, &r->data, (float)r->scale.value, &one);
-        r->ms_run += 1000 * (run_now() - start);
-        *loss += one;
-        return ok;
-    }
-    if (!add_batches(r, first, n / 2, level + 1, loss)) return false;
-    move_gradients(r, r->sum[level], false, false);
-    if (!add_batches(r, first + n / 2, n - n / 2, level + 1, loss)) return false;
-    move_gradients(r, r->sum[level], true, true);
-    return true;
-}
 
 /* A gradient that vanishes all at once is what an M3 makes of one that is too large. */
 static const TrainParam *loop_vanished(TrainRun *r)
@@ -82,7 +48,10 @@ static bool make_step(TrainRun *r)
     double loss = 0;
     r->ms_data = r->ms_run = r->ms_update = 0;
     r->lr = schedule_lr(&r->job->set, step, r->steps);
-    if (!add_batches(r, step * n, n, 0, &loss)) return false;
+    if (!sums_make(r, &loss)) return false;
+    /* of the last batch, which another process may have had */
+    if (r->ranks && r->programs.half)
+        data_batch(&r->data, run_set(r, SET_seed)->count, step * n + n - 1);
     if (r->programs.half && (step % run_set(r, SET_log_every)->count == 0)
         && !programs_loss(&r->programs, &r->data, &loss, &r->eval_metric))
         return false;
@@ -150,9 +119,10 @@ static void note_loss(TrainRun *r, uint64_t step)
     r->state.best_step = step;
 }
 
-static bool loop_save(TrainRun *r, bool best)
+bool run_save(TrainRun *r, bool best)
 {
     TrainState *s = &r->state;
+    if (!r->leads) return true;
     s->good = r->scale.good;
     s->skipped = r->scale.skipped;
     s->scale = r->scale.value;
@@ -186,7 +156,7 @@ static bool one_step(TrainRun *r)
     r->evaluated = false;
     if (!make_step(r)) return false;
     const double ms = 1000 * (run_now() - start);
-    r->ended = r->state.step >= r->steps || *r->job->stop;
+    r->ended = r->state.step >= r->steps || r->stopping;
     const bool look = loop_due(r, run_set(r, SET_eval_every)->text ? SET_eval_every
                                                                    : SET_save_every);
     run_say_step(r, step, ms);
@@ -194,7 +164,7 @@ static bool one_step(TrainRun *r)
     if (r->has_eval && (look || r->ended) && !loop_evaluate(r, look, &best)) return false;
     if (!run_log_step(r, step, ms)) return false;
     if (best || r->ended || loop_due(r, SET_save_every))
-        if (!loop_save(r, best)) return false;
+        if (!run_save(r, best)) return false;
     if (r->evaluated && !run_put_pages(r, false)) return false;
     return !r->ended || (end_loss(r) && run_put_pages(r, true));
 }
@@ -203,7 +173,7 @@ static bool export_weights(TrainRun *r)
 {
     TrainExport o = { 0 };
     TrainPrograms *e = &r->programs;
-    if (!r->job->export) return true;
+    if (!r->job->export || !r->leads) return true;
     if (export_is_program(r->job->export)) return programs_save(e, r->job->export);
     return programs_param(e, r->state.model, "heads", &o.heads)
         && programs_param(e, r->state.model, "positions", &o.positions)
@@ -228,8 +198,12 @@ static bool run_steps(TrainRun *r)
 bool train_run(TrainJob *job, Diag *d)
 {
     TrainRun r = { .job = job, .diag = d, .folder.lock = -1 };
-    const bool ok = run_open(&r) && (run_say_start(&r), job->dry || run_steps(&r))
-                 && (job->dry || export_weights(&r));
+    bool ok = ranks_open(&r.ranks, d, job->stop);
+    several_listen(&r);
+    ok = ok && several_begin(&r, run_open(&r)) && (run_say_start(&r), job->dry || run_steps(&r))
+      && (job->dry || export_weights(&r));
+    several_save(&r);
+    ranks_close(r.ranks, ok);
     if (r.has_data) data_close(&r.data);
     if (r.has_eval) data_close(&r.eval);
     for (int i = 0; i < r.programs.nparam; i++) rule_release(&r.programs.param[i]);

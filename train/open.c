@@ -1,5 +1,6 @@
 /* open.c -- what a run begins with: its settings, those of the checkpoint that it goes on from, its
  * programs, its data. */
+#include "ranks.h"
 #include "run.h"
 
 #include <sys/utsname.h>
@@ -124,11 +125,12 @@ static bool open_resumed(TrainRun *r)
                      : folder         ? what
                                       : file_dir(&r->arena, what);
     r->resumed = true;
+    r->at = path;
     if (!folder)
         return checkpoint_open(&r->from, r->diag, what)
-            && folder_open(&r->folder, r->diag, path);
-    if (!folder_open(&r->folder, r->diag, path)) return false;
-    if (!strcmp(path, what)) return folder_newest(&r->folder, &r->from);
+            && (!r->leads || folder_open(&r->folder, r->diag, path));
+    if (r->leads && !folder_open(&r->folder, r->diag, path)) return false;
+    if (r->leads && !strcmp(path, what)) return folder_newest(&r->folder, &r->from);
     TrainFolder other = { .diag = r->diag, .path = what, .lock = -1 };
     const bool ok = folder_newest(&other, &r->from);
     arena_free(&other.arena);
@@ -269,15 +271,6 @@ static bool open_data(TrainRun *r)
                      r->programs.step, *r->state.vocab ? r->state.vocab : NULL);
 }
 
-/* Gradients of several batches are added as the leaves of a tree. */
-static void open_sums(TrainRun *r)
-{
-    for (uint64_t k = run_set(r, SET_accum)->count; k > 1; k = (k + 1) / 2) r->sums++;
-    r->sum = NEW_ARRAY(&r->arena, r->sums + 1, float *);
-    for (int i = 0; i < r->sums; i++)
-        r->sum[i] = arena_array(&r->arena, r->programs.learned + 1, sizeof(float));
-}
-
 static bool open_programs(TrainRun *r)
 {
     TrainPrograms *e = &r->programs;
@@ -290,9 +283,8 @@ static bool open_programs(TrainRun *r)
         return false;
     for (int i = 0; i < e->nparam; i++)
         if (!e->param[i].frozen && !rule_prepare(&r->rule, &e->param[i])) return false;
-    open_sums(r);
     r->was_zero = arena_alloc(&r->arena, (size_t)e->nparam + 1);
-    return true;
+    return sums_open(r);
 }
 
 static bool check_settings(TrainRun *r)
@@ -305,17 +297,23 @@ static bool check_settings(TrainRun *r)
     return true;
 }
 
+const char *run_folder(const TrainRun *r)
+{
+    return r->at ? r->at : r->job->folder ? r->job->folder : "run";
+}
+
 bool run_open(TrainRun *r)
 {
     const double start = run_now();
+    r->leads = !ranks_index(r->ranks);
     if (r->job->resume && !open_resumed(r)) return false;
     if (r->resumed && (!take_settings(r) || !take_options(r))) return false;
     if (!check_settings(r) || !read_model(r) || !use_batch(r) || !use_mode(r)
         || !open_programs(r))
         return false;
-    if (!r->resumed && !r->job->dry
-        && !folder_open(&r->folder, r->diag, r->job->folder ? r->job->folder : "run"))
+    if (!r->resumed && !r->job->dry && r->leads
+        && !folder_open(&r->folder, r->diag, run_folder(r)))
         return false;
     r->compiled = run_now() - start;
-    return r->job->dry || folder_log(&r->folder, r->state.step);
+    return r->job->dry || !r->leads || folder_log(&r->folder, r->state.step);
 }

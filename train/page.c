@@ -247,6 +247,7 @@ bool run_put_pages(TrainRun *r, bool whole)
     Curves c;
     Buf b = { 0 };
     const char *folder = r->folder.path;
+    if (!r->leads) return true;
     if (!file_read(r->diag, arena_printf(&a, "%s/log.csv", folder), &log)) return false;
     const char *text = arena_strndup(&a, log.data ? (const char *)log.data : "", log.size);
     file_unmap(&log);

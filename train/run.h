@@ -4,11 +4,15 @@
 
 #include "train.h"
 
+typedef struct TrainSums TrainSums;
+typedef struct TrainVoice TrainVoice;
+
 typedef struct {
     TrainJob *job;
     Diag *diag;
     Arena arena;
     TrainFolder folder;
+    const char *at;       /* where it is, of a run that is resumed */
     TrainCheckpoint from; /* that it was resumed from */
     bool resumed;
     TrainPrograms programs;
@@ -17,9 +21,12 @@ typedef struct {
     TrainData data, eval;
     bool has_data, has_eval;
     TrainState state;
-    uint64_t steps; /* the run ends there */
-    float **sum;    /* of gradients of several batches: a level of the tree each */
-    int sums;
+    uint64_t steps;           /* the run ends there */
+    struct TrainRanks *ranks; /* processes that train together; NULL: this one alone */
+    bool leads;               /* this one writes and tells what there is */
+    TrainVoice *voice;
+    TrainSums *sums;
+    bool stopping;  /* all of them end after this step */
     char *was_zero; /* by weight: its gradient was all zeros */
     double started, compiled, norm, lr, end_loss, eval_loss, eval_metric;
     double ms_data, ms_run, ms_update;
@@ -59,6 +66,22 @@ const char *run_options_json(TrainRun *r);
 
 /* "x86_64 Linux 6.1.0", of the machine that this runs on. */
 const char *run_machine(TrainRun *r);
+
+/* The folder of the run, which may not be open. */
+const char *run_folder(const TrainRun *r);
+
+/* loop.c: a checkpoint of the run as it is. */
+bool run_save(TrainRun *r, bool best);
+
+/* several.c: before anything is said; after all was opened, or was not; at the end. */
+void several_listen(TrainRun *r);
+bool several_begin(TrainRun *r, bool ok);
+void several_save(TrainRun *r);
+
+/* sums.c: the gradients of a step, which may be of several batches, in each weight's grad, and the
+ * sum of their losses. */
+bool sums_open(TrainRun *r);
+bool sums_make(TrainRun *r, double *loss);
 
 /* tell.c */
 double run_now(void); /* seconds */

@@ -15,6 +15,7 @@ void run_line(TrainRun *r, bool over, const char *fmt, ...)
 {
     va_list ap;
     Buf b = { 0 };
+    if (!r->leads) return;
     va_start(ap, fmt);
     buf_vmessage(&b, fmt, ap);
     va_end(ap);
@@ -102,6 +103,7 @@ bool run_log_step(TrainRun *r, uint64_t step, double ms)
 {
     Buf b = { 0 };
     char text[512];
+    if (!r->leads) return true;
     snprintf(text, sizeof text, "%llu,,%.9g,%.9g,%.9g,%.9g,%llu,%.3f,%.3f,,%.3f,%.3f,",
              (unsigned long long)step, r->state.loss, r->lr, r->norm, r->scale.value,
              (unsigned long long)r->scale.skipped, ms, r->ms_data, r->ms_run, r->ms_update);
@@ -129,7 +131,7 @@ void run_say_end(TrainRun *r)
         r, false,
         "%s: %llu steps, loss %s (best %s at %llu), %llu skipped, compile %.2f s, train %.1f s; "
         "%s",
-        *r->job->stop ? "stopped" : "done", (unsigned long long)s->step,
+        r->stopping ? "stopped" : "done", (unsigned long long)s->step,
         arena_printf(&r->arena, "%.2e", r->end_loss),
         arena_printf(&r->arena, "%.2e", better ? r->end_loss : s->best_loss),
         (unsigned long long)(better ? s->step : s->best_step),

@@ -19,6 +19,9 @@
  *   open.c        what a run begins with: its programs, its data, its checkpoint
  *   tell.c        what is said of it
  *   page.c        its curve, as a drawing and a page
+ *   sums.c        the gradients of a step's batches, by one process or several
+ *   several.c     who speaks of several processes, and what is done when one is gone
+ *   ranks.c       processes that train together, by MPI
  *   loop.c        the run
  *   sample.c      which token comes next
  *   generate.c    a model that goes on with tokens

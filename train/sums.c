@@ -1,0 +1,258 @@
+/* sums.c -- the gradients of a step's batches, added as the leaves of a tree: by one process, or
+ * by several that have a part of the leaves each.
+ *
+ * The tree is of the batches alone: its halves are those of their numbers. A sum is made by the
+ * process that has the first of its batches, which gets the second half's from who has the
+ * first batch there. So the same numbers are added in the same order by any number of
+ * processes, and what comes out is the same to the last bit.
+ *
+ * What goes from one process to another goes in buckets: while one is on its way, the next is
+ * added. Who will get something asks for it before it computes its own part. */
+#include "ranks.h"
+#include "run.h"
+
+enum { BUCKET = 1 << 20 }; /* floats */
+enum { TAG_TREE = RANKS_TAGS };
+
+typedef struct {
+    RanksPost **at; /* by bucket */
+    size_t n;
+} Posts;
+
+struct TrainSums {
+    uint64_t batches, step; /* of a step; at work */
+    float **level;          /* a half of the tree each */
+    int levels;
+    float *all; /* the sum, on its way to everybody */
+    Posts *coming, *going, cast;
+    double *told; /* the losses of the batches, and whether the run is to end */
+};
+
+static size_t sums_learned(const TrainRun *r) { return r->programs.learned; }
+
+static size_t sums_buckets(const TrainRun *r)
+{
+    return (sums_learned(r) + BUCKET - 1) / BUCKET;
+}
+
+/* ---- whose batches ----------------------------------------------------------------------- */
+
+static uint64_t sums_first(const TrainRun *r, int rank)
+{
+    return (uint64_t)rank * r->sums->batches / (uint64_t)ranks_count(r->ranks);
+}
+
+static int sums_owner(const TrainRun *r, uint64_t batch)
+{
+    int rank = ranks_count(r->ranks) - 1;
+    while (sums_first(r, rank) > batch) rank--;
+    return rank;
+}
+
+static bool sums_mine(const TrainRun *r, uint64_t at, uint64_t n)
+{
+    const int me = ranks_index(r->ranks);
+    return at < sums_first(r, me + 1) && at + n > sums_first(r, me);
+}
+
+/* ---- gradients as one row of floats ------------------------------------------------------ */
+
+typedef enum { SUMS_OUT, SUMS_IN, SUMS_ADD } SumsMove;
+
+/* Floats from .. from + n - 1 of all gradients: out to a row, in from it, or added to
+ * them. */
+static void sums_move(TrainRun *r, float *row, size_t from, size_t n, SumsMove how)
+{
+    size_t at = 0;
+    for (int i = 0; n && i < r->programs.nparam; i++) {
+        TrainParam *p = &r->programs.param[i];
+        const size_t count = p->frozen ? 0 : p->count;
+        const size_t skip = from > at ? from - at : 0, left = skip < count ? count - skip : 0;
+        const size_t some = left < n ? left : n;
+        float *g = some ? p->grad + skip : NULL, *to = row + at + skip;
+        if (some && how == SUMS_OUT) memcpy(to, g, some * sizeof *g);
+        else if (some && how == SUMS_IN) memcpy(g, to, some * sizeof *g);
+        else
+            for (size_t k = 0; k < some; k++) g[k] = g[k] + to[k];
+        at += count;
+        from += some;
+        n -= some;
+    }
+}
+
+static void sums_move_all(TrainRun *r, float *row, SumsMove how)
+{
+    sums_move(r, row, 0, sums_learned(r), how);
+}
+
+static size_t sums_bucket(const TrainRun *r, size_t i)
+{
+    const size_t left = sums_learned(r) - i * BUCKET;
+    return left < BUCKET ? left : BUCKET;
+}
+
+/* ---- from one process to another --------------------------------------------------------- */
+
+static int sums_tag(int level, size_t bucket) { return TAG_TREE + (int)bucket * 64 + level; }
+
+static void sums_expect(TrainRun *r, Posts *posts, int from, int level, float *row)
+{
+    for (size_t i = 0; i < sums_buckets(r); i++)
+        posts->at[i] = ranks_get(r->ranks, from, sums_tag(level, i), row + i * BUCKET,
+                                 sums_bucket(r, i) * sizeof *row);
+    posts->n = sums_buckets(r);
+}
+
+static bool sums_wait(TrainRun *r, Posts *posts)
+{
+    bool ok = true;
+    for (size_t i = 0; ok && i < posts->n; i++) ok = ranks_wait(r->ranks, posts->at[i]);
+    posts->n = 0;
+    return ok;
+}
+
+static void sums_give(TrainRun *r, int to, int level)
+{
+    Posts *posts = &r->sums->going[level];
+    float *row = r->sums->level[level];
+    for (size_t i = 0; i < sums_buckets(r); i++) {
+        sums_move(r, row, i * BUCKET, sums_bucket(r, i), SUMS_OUT);
+        posts->at[i] = ranks_send(r->ranks, to, sums_tag(level, i), row + i * BUCKET,
+                                  sums_bucket(r, i) * sizeof *row);
+    }
+    posts->n = sums_buckets(r);
+}
+
+/* Bucket i of the sum to those who get it from this process: its number with one more bit below
+ * its own lowest one. */
+static void sums_spread(TrainRun *r, size_t i)
+{
+    const int me = ranks_index(r->ranks), n = ranks_count(r->ranks);
+    Posts *posts = &r->sums->cast;
+    for (int bit = 1; me + bit < n && !(me & bit); bit *= 2)
+        posts->at[posts->n++] = ranks_send(r->ranks, me + bit, sums_tag(63, i),
+                                           r->sums->all + i * BUCKET,
+                                           sums_bucket(r, i) * sizeof(float));
+}
+
+/* What comes is added to what is there, and at the root of the tree it is the sum, which goes to
+ * all. */
+static bool sums_take(TrainRun *r, int level)
+{
+    Posts *posts = &r->sums->coming[level];
+    for (size_t i = 0; i < posts->n; i++) {
+        if (!ranks_wait(r->ranks, posts->at[i])) return false;
+        sums_move(r, r->sums->level[level], i * BUCKET, sums_bucket(r, i), SUMS_ADD);
+        if (level) continue;
+        sums_move(r, r->sums->all, i * BUCKET, sums_bucket(r, i), SUMS_OUT);
+        sums_spread(r, i);
+    }
+    posts->n = 0;
+    return true;
+}
+
+/* The sum from the process that has it before this one. */
+static bool sums_receive(TrainRun *r)
+{
+    const int me = ranks_index(r->ranks);
+    Posts *posts = &r->sums->coming[0];
+    sums_expect(r, posts, me & (me - 1), 63, r->sums->all);
+    for (size_t i = 0; i < posts->n; i++) {
+        if (!ranks_wait(r->ranks, posts->at[i])) return false;
+        sums_spread(r, i);
+        sums_move(r, r->sums->all, i * BUCKET, sums_bucket(r, i), SUMS_IN);
+    }
+    posts->n = 0;
+    return true;
+}
+
+/* ---- the tree ---------------------------------------------------------------------------- */
+
+static bool sums_leaf(TrainRun *r, uint64_t at)
+{
+    double start = run_now();
+    data_batch(&r->data, run_set(r, SET_seed)->count, r->sums->step * r->sums->batches + at);
+    r->ms_data += 1000 * (run_now() - start);
+    start = run_now();
+    const bool ok = data_sound(&r->data)
+                 && programs_gradients(&r->programs, &r->data, (float)r->scale.value,
+                                       &r->sums->told[at]);
+    r->ms_run += 1000 * (run_now() - start);
+    return ok;
+}
+
+/* The sum over n batches from `at` on, in each weight's grad where this process makes it. */
+static bool sums_add(TrainRun *r, uint64_t at, uint64_t n, int level)
+{
+    TrainSums *s = r->sums;
+    const uint64_t half = n / 2;
+    if (!sums_mine(r, at, n)) return true;
+    if (n == 1) return sums_leaf(r, at);
+    /* what was given away from another part of the tree has left its row */
+    if (!sums_wait(r, &s->going[level])) return false;
+    const int me = ranks_index(r->ranks), left = sums_owner(r, at),
+              right = sums_owner(r, at + half);
+    if (left == me && right != me)
+        sums_expect(r, &s->coming[level], right, level, s->level[level]);
+    if (!sums_add(r, at, half, level + 1)) return false;
+    if (left == me && right == me) sums_move_all(r, s->level[level], SUMS_OUT);
+    if (!sums_add(r, at + half, n - half, level + 1)) return false;
+    if (left == me && right == me) sums_move_all(r, s->level[level], SUMS_ADD);
+    else if (left == me) return sums_take(r, level);
+    else if (right == me) sums_give(r, left, level);
+    return true;
+}
+
+static bool sums_sent(TrainRun *r)
+{
+    bool ok = sums_wait(r, &r->sums->cast);
+    for (int i = 0; ok && i < r->sums->levels; i++) ok = sums_wait(r, &r->sums->going[i]);
+    return ok;
+}
+
+bool sums_make(TrainRun *r, double *loss)
+{
+    TrainSums *s = r->sums;
+    const size_t n = (size_t)s->batches;
+    const bool several = ranks_count(r->ranks) > 1;
+    memset(s->told, 0, (n + 1) * sizeof *s->told);
+    s->step = r->state.step;
+    bool ok = sums_add(r, 0, n, 0);
+    s->told[n] = *r->job->stop;
+    ok = ok && (!several || !ranks_index(r->ranks) || sums_receive(r));
+    ok = ok && (!several || (sums_sent(r) && ranks_sum(r->ranks, s->told, n + 1)));
+    if (!ok && ranks_lost(r->ranks)) return diag_fail(r->diag, "%s", ranks_lost(r->ranks));
+    for (size_t i = 0; ok && i < n; i++) *loss += s->told[i];
+    r->stopping = s->told[n] > 0;
+    return ok;
+}
+
+/* ---- opening ----------------------------------------------------------------------------- */
+
+bool sums_open(TrainRun *r)
+{
+    TrainSums *s = r->sums = NEW(&r->arena, TrainSums);
+    const size_t floats = sums_learned(r) + 1, buckets = sums_buckets(r) + 1;
+    const int n = ranks_count(r->ranks);
+    s->batches = run_set(r, SET_accum)->count;
+    if (s->batches < (uint64_t)n)
+        return diag_error(r->diag, (Loc){ 0 },
+                          "%d processes train together, and a step is of %llu batch%s: each of "
+                          "them takes one at least, --accum %d",
+                          n, (unsigned long long)s->batches, s->batches == 1 ? "" : "es", n);
+    for (uint64_t k = s->batches; k > 1; k = (k + 1) / 2) s->levels++;
+    s->level = NEW_ARRAY(&r->arena, s->levels + 1, float *);
+    s->coming = NEW_ARRAY(&r->arena, s->levels + 1, Posts);
+    s->going = NEW_ARRAY(&r->arena, s->levels + 1, Posts);
+    s->told = NEW_ARRAY(&r->arena, s->batches + 2, double);
+    for (int i = 0; i < s->levels; i++)
+        s->level[i] = arena_array(&r->arena, floats, sizeof(float));
+    if (n == 1) return true;
+    s->all = arena_array(&r->arena, floats, sizeof(float));
+    for (int i = 0; i < s->levels; i++) {
+        s->coming[i].at = NEW_ARRAY(&r->arena, buckets, RanksPost *);
+        s->going[i].at = NEW_ARRAY(&r->arena, buckets, RanksPost *);
+    }
+    s->cast.at = NEW_ARRAY(&r->arena, buckets * 32, RanksPost *);
+    return true;
+}
