@@ -53,7 +53,7 @@ bool several_begin(TrainRun *r, bool ok)
 {
     TrainVoice *v = r->voice;
     const bool first = !ranks_index(r->ranks);
-    double failed[2] = { !ok, first && !ok };
+    double failed[2] = { ok ? 0 : 1, first && !ok ? 1 : 0 };
     v->holds = false;
     if (!r->ranks) return ok;
     const bool met = ranks_sum(r->ranks, failed, COUNT(failed));
@@ -72,7 +72,7 @@ bool several_begin(TrainRun *r, bool ok)
  * it. */
 void several_save(TrainRun *r)
 {
-    if (!r->started || !ranks_lost(r->ranks) || ranks_first(r->ranks) != ranks_index(r->ranks))
+    if (r->started == 0 || !ranks_lost(r->ranks) || ranks_first(r->ranks) != ranks_index(r->ranks))
         return;
     if (r->folder.lock < 0 && !folder_open(&r->folder, r->diag, run_folder(r))) return;
     r->leads = true;

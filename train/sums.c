@@ -218,7 +218,7 @@ bool sums_make(TrainRun *r, double *loss)
     memset(s->told, 0, (n + 1) * sizeof *s->told);
     s->step = r->state.step;
     bool ok = sums_add(r, 0, n, 0);
-    s->told[n] = *r->job->stop;
+    s->told[n] = *r->job->stop ? 1 : 0;
     ok = ok && (!several || !ranks_index(r->ranks) || sums_receive(r));
     ok = ok && (!several || (sums_sent(r) && ranks_sum(r->ranks, s->told, n + 1)));
     if (!ok && ranks_lost(r->ranks)) return diag_fail(r->diag, "%s", ranks_lost(r->ranks));
