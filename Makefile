@@ -94,7 +94,7 @@ PROGRAMS := $(PROGRAM_SRC:tools/%.c=$(BUILD)/%)
 # anerun is a client of the library: include/anec.h is all that it knows of it (tests/layers.sh).
 CLIENT_OBJ := $(patsubst %,$(BUILD)/tools/%.o,anerun given times trace watch main options help progress)
 # So are anetrain and anegen, whose work is train/.
-TRAIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard train/*.c))
+TRAIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard train/*.c)) $(GEN)/train/live.o
 TRAIN_LIB := $(BUILD)/libtrain.a
 SHARED_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(PROGRAM_SRC),$(wildcard tools/*.c)))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
@@ -205,6 +205,8 @@ $(GEN)/ir/targets/chip_rows.def: $(CHIP_FILES)
 $(GEN)/%.c: %.anedsl
 	$(embed)
 $(GEN)/%.c: %.dump
+	$(embed)
+$(GEN)/%.c: %.html
 	$(embed)
 
 # Texts of a folder, each as bytes for the same reason, and a header that names them: .ci/texts.awk.

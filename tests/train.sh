@@ -194,6 +194,16 @@ else
     done
 fi
 
+# ---- the page that follows a run --------------------------------------------------------------------------
+
+browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome || echo -)
+[ "$browser" != - ] || echo "train: the page in a browser skipped, there is no chromium"
+python3 -B "$top/tests/train/serve.py" "$top" "$browser" >told 2>&1
+grep -v '^serve: ' told
+sum=$(sed -n 's/^serve: \([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' told)
+passed=$((passed + ${sum% *})) failed=$((failed + ${sum#* }))
+check "the page" [ -n "$sum" ]
+
 # ---- examples ---------------------------------------------------------------------------------------------
 
 # The U-Net of examples/unet, small: shapes that it never saw, of whose pixels 75 % are ground.

@@ -179,13 +179,19 @@ static int anetrain_run(ToolArgs *a, Diag *d, Progress *p)
 {
     Said said = { .diag = d, .progress = p };
     if (!check_command(a)) return EXIT_USAGE;
-    TrainJob job = { .model = a->operand,
+    const char *port = anetrain_opt(a, TRAIN_serve)->text;
+    uint64_t at = 0;
+    if (port && (!option_count(port, &at) || at > 65535))
+        return usage_error(&tool, "--serve=%s: a port is a number up to 65535", port);
+    TrainJob job = { .port = at,
+                     .model = a->operand,
                      .folder = anetrain_opt(a, TRAIN_output)->text,
                      .resume = anetrain_opt(a, TRAIN_resume)->text,
                      .init = anetrain_opt(a, TRAIN_init)->text,
                      .export = anetrain_opt(a, TRAIN_export)->text,
                      .backend = anetrain_opt(a, TRAIN_backend)->text,
                      .threads = anetrain_opt(a, TRAIN_threads)->number,
+                     .shown = anetrain_opt(a, TRAIN_serve)->count > 0,
                      .dry = anetrain_opt(a, TRAIN_dry)->count > 0,
                      .bake = anetrain_opt(a, TRAIN_bake)->count > 0,
                      .config = a->config,

@@ -163,8 +163,10 @@ static bool one_step(TrainRun *r)
     note_loss(r, step);
     if (r->has_eval && (look || r->ended) && !loop_evaluate(r, look, &best)) return false;
     if (!run_log_step(r, step, ms)) return false;
-    if (best || r->ended || loop_due(r, SET_save_every))
+    const bool sample = loop_due(r, SET_sample_every);
+    if (best || r->ended || sample || loop_due(r, SET_save_every))
         if (!run_save(r, best)) return false;
+    if (sample && r->leads && !run_sample(r)) return false;
     if (r->evaluated && !run_put_pages(r, false)) return false;
     return !r->ended || (end_loss(r) && run_put_pages(r, true));
 }
@@ -203,6 +205,7 @@ bool train_run(TrainJob *job, Diag *d)
     ok = ok && several_begin(&r, run_open(&r)) && (run_say_start(&r), job->dry || run_steps(&r))
       && (job->dry || export_weights(&r));
     several_save(&r);
+    run_show_end(&r, ok);
     ranks_close(r.ranks, ok);
     if (r.has_data) data_close(&r.data);
     if (r.has_eval) data_close(&r.eval);

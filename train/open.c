@@ -284,7 +284,7 @@ static bool open_programs(TrainRun *r)
     for (int i = 0; i < e->nparam; i++)
         if (!e->param[i].frozen && !rule_prepare(&r->rule, &e->param[i])) return false;
     r->was_zero = arena_alloc(&r->arena, (size_t)e->nparam + 1);
-    return sums_open(r);
+    return samples_check(r) && sums_open(r);
 }
 
 static bool check_settings(TrainRun *r)
@@ -315,5 +315,6 @@ bool run_open(TrainRun *r)
         && !folder_open(&r->folder, r->diag, run_folder(r)))
         return false;
     r->compiled = run_now() - start;
-    return r->job->dry || !r->leads || folder_log(&r->folder, r->state.step);
+    if (r->job->dry || !r->leads) return true;
+    return folder_log(&r->folder, r->state.step) && run_show(r);
 }

@@ -1,9 +1,12 @@
 /* page.c -- the curve of a run, out of its log.csv: loss.svg, and report.html, a page that needs
  * nothing but itself. */
 #include "run.h"
+#include "serve.h"
 
 #include <math.h>
 #include <stdlib.h>
+
+#include <cjson/cJSON.h>
 
 enum { WIDTH = 760, HEIGHT = 320, LEFT = 64, RIGHT = 12, TOP = 12, BOTTOM = 30 };
 enum { MOST_LOG = 1 << 20, COLUMN_STEP = 0, COLUMN_LOSS = 2, COLUMN_EVAL = 12 };
@@ -262,4 +265,49 @@ bool run_put_pages(TrainRun *r, bool whole)
     buf_free(&b);
     arena_free(&a);
     return ok;
+}
+
+/* ---- while it is at work ----------------------------------------------------------------- */
+
+static void show_row(cJSON *to, const char *name, const char *value)
+{
+    if (value && *value) json_item(to, name, cJSON_CreateString(value));
+}
+
+/* What the page tells of the run beside its steps. */
+static const char *show_about(TrainRun *r)
+{
+    cJSON *root = json_root(cJSON_CreateObject());
+    json_item(root, "name", cJSON_CreateString(file_base(r->state.model_path)));
+    cJSON *rows = json_item(root, "rows", cJSON_CreateObject());
+    show_row(rows, "model", r->state.model_path);
+    show_row(rows, "folder", r->folder.path);
+    show_row(rows, "parameters", page_number(r, "", (double)r->programs.numbers));
+    show_row(rows, "backend", run_fact(r, "backend"));
+    show_row(rows, "form", run_fact(r, "io"));
+    show_row(rows, "why", run_fact(r, "why"));
+    show_row(rows, "until step", page_number(r, "", (double)r->steps));
+    for (int i = 0; i < SET_COUNT; i++)
+        show_row(rows, train_setting_names[i], run_set(r, i)->text);
+    char *text = json_text(root, false);
+    const char *s = arena_strdup(&r->arena, text);
+    json_text_free(text);
+    json_free(root);
+    return s;
+}
+
+bool run_show(TrainRun *r)
+{
+    return !r->job->shown
+        || serve_open(&r->serve, r->diag, (unsigned)r->job->port, r->folder.path,
+                      show_about(r));
+}
+
+void run_show_end(TrainRun *r, bool ok)
+{
+    serve_tell(r->serve, "end",
+               !ok           ? "ended with an error:"
+               : r->stopping ? "stopped:"
+                             : "done:");
+    serve_close(r->serve);
 }

@@ -26,8 +26,9 @@ typedef struct {
     bool leads;               /* this one writes and tells what there is */
     TrainVoice *voice;
     TrainSums *sums;
-    bool stopping;  /* all of them end after this step */
-    char *was_zero; /* by weight: its gradient was all zeros */
+    struct TrainServe *serve; /* a page that follows it, or NULL */
+    bool stopping;            /* all of them end after this step */
+    char *was_zero;           /* by weight: its gradient was all zeros */
     double started, compiled, norm, lr, end_loss, eval_loss, eval_metric;
     double ms_data, ms_run, ms_update;
     bool evaluated, ended, skipped;
@@ -82,6 +83,15 @@ void several_save(TrainRun *r);
  * sum of their losses. */
 bool sums_open(TrainRun *r);
 bool sums_make(TrainRun *r, double *loss);
+
+/* samples.c: whether the run can write text where that is asked for; and a sample of it from the
+ * checkpoint that was just written. */
+bool samples_check(TrainRun *r);
+bool run_sample(TrainRun *r);
+
+/* page.c: a page that follows the run, where one is asked for; and its last word. */
+bool run_show(TrainRun *r);
+void run_show_end(TrainRun *r, bool ok);
 
 /* tell.c */
 double run_now(void); /* seconds */

@@ -72,7 +72,8 @@ bool several_begin(TrainRun *r, bool ok)
  * it. */
 void several_save(TrainRun *r)
 {
-    if (r->started == 0 || !ranks_lost(r->ranks) || ranks_first(r->ranks) != ranks_index(r->ranks))
+    if (r->started == 0 || !ranks_lost(r->ranks)
+        || ranks_first(r->ranks) != ranks_index(r->ranks))
         return;
     if (r->folder.lock < 0 && !folder_open(&r->folder, r->diag, run_folder(r))) return;
     r->leads = true;

@@ -1,5 +1,6 @@
 /* tell.c -- what is said of a run: lines for people, log.csv for programs. */
 #include "run.h"
+#include "serve.h"
 
 #include <math.h>
 #include <time.h>
@@ -76,6 +77,9 @@ void run_say_start(TrainRun *r)
         run_fact(r, "backend"), run_fact(r, "io"), *why ? " (" : "", why, *why ? ")" : "",
         r->data.samples, r->data.samples == 1 ? "" : "s", run_set(r, SET_save_every)->text,
         r->folder.path ? r->folder.path : "no folder (--dry-run)");
+    if (r->serve)
+        run_line(r, false, "anetrain: http://127.0.0.1:%u/ follows the run",
+                 serve_port(r->serve));
 }
 
 static const char *time_text(TrainRun *r, double seconds)
@@ -118,6 +122,7 @@ bool run_log_step(TrainRun *r, uint64_t step, double ms)
     } else buf_puts(&b, ",");
     buf_puts(&b, "\n");
     const bool ok = folder_line(&r->folder, b.s);
+    serve_tell(r->serve, "step", b.s);
     buf_free(&b);
     return ok;
 }

@@ -22,10 +22,12 @@
  *   sums.c        the gradients of a step's batches, by one process or several
  *   several.c     who speaks of several processes, and what is done when one is gone
  *   ranks.c       processes that train together, by MPI
+ *   serve.c       a page that follows the run (live.html)
  *   loop.c        the run
  *   sample.c      which token comes next
  *   generate.c    a model that goes on with tokens
  *   write.c       and with a text
+ *   samples.c     and while it is trained
  *
  * A step s takes what order.c says of s, so that a run which is resumed needs no other memory
  * than its checkpoint, and equals one that never stopped, bit for bit. */
@@ -364,6 +366,8 @@ struct TrainJob {
     const char *init;    /* weights that it begins with, or NULL */
     const char *export;  /* a file that gets the weights at the end, or NULL */
     const char *backend; /* NULL: auto */
+    bool shown;          /* a page follows the run */
+    uint64_t port;       /* of that at 127.0.0.1; 0: one that is free */
     bool dry;            /* say what would run, and end */
     bool bake;           /* weights are constants, and each step's program is another */
     uint64_t threads;    /* of what the processor computes; 0: as many as there are */
