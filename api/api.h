@@ -95,6 +95,9 @@ anec_status call_status(const ApiCall *c); /* ANEC_WORLD, or ANEC_BUG */
 /* Until the call ends the kernel, and those that feed it when `sources`, are this thread's;
  * else a status, with which the call has ended. A second kernel has no sources. */
 anec_status call_enter(ApiCall *c, anec_kernel *k, bool sources);
+/* What is said in it from now on goes there alone: it may fail, and nobody shall hear of it. */
+typedef void CallTrial(void *ctx, DiagKind kind, const char *message);
+void call_hear(ApiCall *c, CallTrial *emit, void *ctx);
 /* Ends it: its messages go to the caller, its status is theirs. */
 anec_status call_end(ApiCall *c, bool ok);
 /* Ends it with a text alone. */
@@ -120,8 +123,25 @@ anec_model *model_again(anec_model *model);
 /* What follows once there is a text or a container; ends the call. */
 anec_status model_finish(anec_model *m, ApiCall *c, anec_status s, anec_model **out);
 void model_stage(const ApiCall *c, const char *name); /* begins */
+/* An empty one. */
+anec_model *model_new(anec_device *device);
+/* When its call has ended, in which memory may run out: what it needs counts it from now on. */
+void model_counts(const anec_model *m);
+/* Rewritten for its target, so that a backend takes it. */
+anec_status model_prepare(anec_model *m, ApiCall *c);
+/* Whether a model can become a step; not ANEC_OK: the call ends with it. */
+anec_status step_refused(const anec_model *model, anec_error *error);
+anec_step_options step_options(const anec_step_options *given); /* all that is known of them */
+/* A step with its gradients as it is written, in what the device's target has; to be counted when
+ * the call has ended, whatever *status says. */
+anec_model *step_read(anec_model *model, const anec_device *device,
+                      const anec_step_options *how, ApiCall *c, anec_status *status);
 /* weights.c: inputs that stand for weights become what those are */
 void model_bake(anec_model *m);
+
+/* kernel.c: a kernel that may not come about; emit hears why, and nobody else. */
+anec_status kernel_try(anec_model *model, const char *function, CallTrial *emit, void *ctx,
+                       anec_kernel **out, anec_error *error);
 
 /* ---- tensors ----------------------------------------------------------------------------- */
 

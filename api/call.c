@@ -43,6 +43,14 @@ void call_begin(ApiCall *c, const anec_config *config, anec_error *error)
     c->guard.keeps = true;
 }
 
+void call_hear(ApiCall *c, CallTrial *emit, void *ctx)
+{
+    c->d.emit = emit;
+    c->d.progress = NULL;
+    c->d.quiet = false;
+    c->d.ctx = ctx;
+}
+
 /* Gives back what is held: the guard sees to memory. */
 static void let_go(ApiCall *c)
 {

@@ -161,19 +161,15 @@ static anec_kernel *kernel_new(anec_model *model, anec_device *device)
     return k;
 }
 
-anec_status anec_compile_on(anec_model *model, anec_device *device, const char *function,
-                            anec_kernel **out, anec_error *error)
+/* The same; emit, if it is not NULL, hears what is wrong in the caller's place. */
+static anec_status kernel_compile(anec_model *model, anec_device *device, const char *function,
+                                  CallTrial *emit, void *ctx, anec_kernel **out,
+                                  anec_error *error)
 {
     ApiCall c;
-    GIVEN(out);
-    *out = NULL;
-    GIVEN(model);
-    GIVEN(device);
-    if (model->given_up) return say(error, ANEC_WRONG, "the model was freed");
-    if (device->given_up || model->device->given_up)
-        return say(error, ANEC_WRONG, "the device was closed");
     if (call_start(&c, model->device->config, error)) return call_status(&c);
     anec_kernel *k = kernel_new(model, device);
+    if (emit) call_hear(&c, emit, ctx);
     const bool ok = make_kernel(k, function, &c);
     const anec_status s = call_end(&c, ok);
     model->refs++;
@@ -181,6 +177,25 @@ anec_status anec_compile_on(anec_model *model, anec_device *device, const char *
     if (ok) *out = k;
     else kernel_release(k);
     return s;
+}
+
+anec_status kernel_try(anec_model *model, const char *function, CallTrial *emit, void *ctx,
+                       anec_kernel **out, anec_error *error)
+{
+    return kernel_compile(model, model->device, function, emit, ctx, out, error);
+}
+
+anec_status anec_compile_on(anec_model *model, anec_device *device, const char *function,
+                            anec_kernel **out, anec_error *error)
+{
+    GIVEN(out);
+    *out = NULL;
+    GIVEN(model);
+    GIVEN(device);
+    if (model->given_up) return say(error, ANEC_WRONG, "the model was freed");
+    if (device->given_up || model->device->given_up)
+        return say(error, ANEC_WRONG, "the device was closed");
+    return kernel_compile(model, device, function, NULL, NULL, out, error);
 }
 
 /* The backends know a model's program again, so that it is compiled no second time. */

@@ -201,12 +201,10 @@ static anec_status step_weights(anec_model *m, ApiCall *c, GradOptions *grad)
     return ANEC_OK;
 }
 
-/* What follows once there is a text or a container, and ends the call. grad: NULL, or the
- * gradients that the model gets before the passes. */
-static anec_status finish_with(anec_model *m, ApiCall *c, anec_status s, GradOptions *grad,
-                               anec_model **out)
+/* As it is read: parsed, differentiated where grad is not NULL. */
+static anec_status model_read(anec_model *m, ApiCall *c, GradOptions *grad)
 {
-    if (!s) s = read_parse(&m->m, c->config, &c->d);
+    anec_status s = read_parse(&m->m, c->config, &c->d);
     model_stage(c, "verify");
     if (!s && !m->m.dsl) s = read_check(&m->m, &c->d);
     model_stage(c, "compile");
@@ -216,16 +214,34 @@ static anec_status finish_with(anec_model *m, ApiCall *c, anec_status s, GradOpt
         if (!autodiff_module(m->m.module, grad, &c->d)) s = read_failed(&c->d);
     }
     if (!s && m->m.baked) model_bake(m);
-    if (!s) {
-        keep_declared(m);
-        s = model_retarget(m, c);
-    }
+    return s;
+}
+
+anec_status model_prepare(anec_model *m, ApiCall *c)
+{
+    keep_declared(m);
+    const anec_status s = model_retarget(m, c);
     /* Now, as an older model would be left half rewritten where memory runs out in the middle
      * of it. */
-    if (!s && !program_expand(m->m.module, &c->d)) s = read_failed(&c->d);
+    return s || program_expand(m->m.module, &c->d) ? s : read_failed(&c->d);
+}
+
+void model_counts(const anec_model *m)
+{
+    m->device->refs++;
+    if (m->of) m->of->refs++;
+}
+
+/* What follows once there is a text or a container, and ends the call. grad: NULL, or the
+ * gradients that the model gets before the passes. */
+static anec_status finish_with(anec_model *m, ApiCall *c, anec_status s, GradOptions *grad,
+                               anec_model **out)
+{
+    if (!s) s = model_read(m, c, grad);
+    if (!s) s = model_prepare(m, c);
     const anec_status end = call_end(c, s == ANEC_OK);
     if (s == ANEC_USAGE) say(c->error, s, m->m.usage);
-    m->device->refs++;
+    model_counts(m);
     if (s) model_release(m);
     else *out = m;
     return s == ANEC_USAGE ? s : end;
@@ -236,7 +252,7 @@ anec_status model_finish(anec_model *m, ApiCall *c, anec_status s, anec_model **
     return finish_with(m, c, s, NULL, out);
 }
 
-static anec_model *model_new(anec_device *device)
+anec_model *model_new(anec_device *device)
 {
     anec_model *m = mem_zero(1, sizeof *m);
     if (!m) mem_out(sizeof *m);
@@ -312,7 +328,6 @@ anec_model *model_again(anec_model *model)
     anec_model *m = model_new(model->device);
     copy_text(m, &model->m);
     m->of = model;
-    model->refs++;
     return m;
 }
 
@@ -334,33 +349,65 @@ anec_status anec_grad(anec_model *model, const char *names, int only, anec_model
     return finish_with(m, &c, s, &o, out);
 }
 
+anec_status step_refused(const anec_model *model, anec_error *error)
+{
+    if (model->given_up) return say(error, ANEC_WRONG, "the model was freed");
+    if (model->device->given_up) return say(error, ANEC_WRONG, "the device was closed");
+    if (model->m.dsl) return ANEC_OK;
+    return say(error, ANEC_WRONG,
+               "a step of training is made of an .anedsl, whose weights have paths");
+}
+
+anec_step_options step_options(const anec_step_options *given)
+{
+    anec_step_options how = { 0 };
+    memcpy(&how, given, given->size < sizeof how ? given->size : sizeof how);
+    if (!how.function) how.function = "main";
+    return how;
+}
+
+/* The model once more, to become a step. */
+static anec_model *step_of(anec_model *model, const anec_step_options *how, ApiCall *c,
+                           GradOptions *grad)
+{
+    anec_model *m = model_again(model);
+    model_stage(c, "load");
+    m->m.baked = how->baked != 0;
+    m->m.promote = arena_strdup(&m->m.arena, how->function);
+    *grad = (GradOptions){ .function = m->m.promote,
+                           .last = true,
+                           .sparse = true,
+                           .names = how->trained,
+                           .seed = how->scaled ? "loss_scale" : NULL };
+    return m;
+}
+
 anec_status anec_step(anec_model *model, const anec_step_options *options, anec_model **out,
                       anec_error *error)
 {
     ApiCall c;
-    anec_step_options how = { 0 };
+    GradOptions grad;
     GIVEN(out);
     *out = NULL;
     GIVEN(model);
     GIVEN(options);
-    memcpy(&how, options, options->size < sizeof how ? options->size : sizeof how);
-    if (model->given_up) return say(error, ANEC_WRONG, "the model was freed");
-    if (model->device->given_up) return say(error, ANEC_WRONG, "the device was closed");
-    if (!model->m.dsl)
-        return say(error, ANEC_WRONG,
-                   "a step of training is made of an .anedsl, whose weights have paths");
+    const anec_step_options how = step_options(options);
+    const anec_status refused = step_refused(model, error);
+    if (refused) return refused;
     if (call_start(&c, model->device->config, error)) return call_status(&c);
-    anec_model *m = model_again(model);
-    model_stage(&c, "load");
-    m->m.baked = how.baked != 0;
-    const char *function = how.function ? how.function : "main";
-    m->m.promote = arena_strdup(&m->m.arena, function);
-    GradOptions o = { .function = m->m.promote,
-                      .last = true,
-                      .sparse = true,
-                      .names = how.trained,
-                      .seed = how.scaled ? "loss_scale" : NULL };
-    return finish_with(m, &c, ANEC_OK, how.forward ? NULL : &o, out);
+    anec_model *m = step_of(model, &how, &c, &grad);
+    return finish_with(m, &c, ANEC_OK, how.forward ? NULL : &grad, out);
+}
+
+anec_model *step_read(anec_model *model, const anec_device *device,
+                      const anec_step_options *how, ApiCall *c, anec_status *status)
+{
+    GradOptions grad;
+    anec_model *m = step_of(model, how, c, &grad);
+    m->m.target = device->backend->target;
+    *status = model_read(m, c, &grad);
+    if (!*status) keep_declared(m);
+    return m;
 }
 
 const char *anec_weight(const anec_model *step, int i, const char **input)

@@ -279,8 +279,21 @@ static Val run_model_body(Lower *l, const Closure *c)
     return v;
 }
 
+/* The layer of a list that a call is of: "blocks.3" of "blocks.3.attn"; NULL: of none. */
+static const char *layer_in_list(Lower *l, const char *path)
+{
+    for (const char *s = path; *s;) {
+        const size_t n = strcspn(s, ".");
+        if (n && strspn(s, "0123456789") == n)
+            return module_name(l->m, arena_strndup(&l->arena, path, (size_t)(s - path) + n));
+        s += n + (s[n] == '.');
+    }
+    return NULL;
+}
+
 Val call_with(Lower *l, const Closure *c, const Args *a, Loc loc, const char *hint)
 {
+    const char *const layer = l->m->layer;
     Env env = { 0 };
     bool anonymous = !c->decl->name;
     Frame f = { .env = &env, .self = c->self, .hint = hint };
@@ -291,8 +304,10 @@ Val call_with(Lower *l, const Closure *c, const Args *a, Loc loc, const char *hi
     if (c->self && !anonymous) f.path = c->self->path;
     if (!call_push(l, &f, c, loc)) return val_poison();
     Val v = val_poison();
+    if (l->promote && !layer && c->self) l->m->layer = layer_in_list(l, c->self->path);
     if (bind_args(l, c->decl->a, a, loc, f.what))
         v = c->decl->kind == N_MODEL ? run_model_body(l, c) : run_body(l, c->decl);
+    l->m->layer = layer;
     call_pop(l);
     return v;
 }

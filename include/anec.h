@@ -283,6 +283,42 @@ typedef enum { ANEC_INPUT, ANEC_RESULT, ANEC_STATE } anec_kind;
  * NULL). NULL: there are no more. */
 const char *anec_port(const anec_kernel *kernel, anec_kind kind, int i, anec_tensor *out);
 
+/* ---- a step in parts ----------------------------------------------------------------------
+ *
+ * The same step as several kernels, to be run one after the other: cut at the layers of lists
+ * (`layer blocks: Block[12]`), forward and backward, and, for an engine, around what it has no
+ * form for: numbers of tokens, gather, scatter. Layers that are alike are instances of one
+ * program. It is compiled for `device`, whatever the model's own is; a part that the device does
+ * not take for `host`, as it is written. *out is NULL where the step is one program, since no
+ * layers are alike. forward and baked are not for it. The devices must outlive it. */
+typedef struct anec_parts anec_parts;
+/* memory: bytes that may go from part to part in a step, all together; above that layers
+ * compute again in their backward part what they had forward, the first layers last. 0: as many
+ * as there are. */
+anec_status anec_step_parts(anec_model *model, anec_device *device, anec_device *host,
+                            const anec_step_options *options, uint64_t memory, anec_parts **out,
+                            anec_error *error);
+typedef struct {
+    size_t size;       /* set by the caller: sizeof (anec_part_info) */
+    int program;       /* its number, from 0 */
+    const char *layer; /* "blocks.3", NULL: it is of none; */
+    int again;         /* not 0: it computes again what the layer had forward */
+    int host;          /* not 0: it runs on host, */
+    const char *why;   /* since: NULL: it was cut for that */
+} anec_part_info;
+/* The i-th part, which belongs to `parts`. NULL: there are no more. info may be NULL. */
+anec_kernel *anec_part(const anec_parts *parts, int i, anec_part_info *info);
+/* The k-th input or result of part i, and what it is of the whole step (`value`, may be NULL):
+ * an input of that, or what a part has as a result. NULL: there are no more. */
+const char *anec_part_port(const anec_parts *parts, int i, anec_kind kind, int k,
+                           const char **value);
+/* The whole, for its weights: it is for no target, and not to be freed. */
+anec_model *anec_parts_step(const anec_parts *parts);
+uint64_t anec_parts_bytes(const anec_parts *parts); /* that go from part to part in a step */
+void anec_parts_free(anec_parts *parts);
+
+/* ---- kernels: running --------------------------------------------------------------------- */
+
 /* Binds an input to the caller's memory, which is read at every run until something else is
  * bound. */
 anec_status anec_bind(anec_kernel *kernel, const char *input, const anec_tensor *tensor,

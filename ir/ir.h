@@ -459,6 +459,11 @@ struct Module {
     /* memory ran out while passes had changed a part of it: it is only good to be freed */
     bool broken;
     bool follow_links; /* --follow-links: weights may be links that leave the folder */
+    /* The layer that statements are of which are made from now on, "blocks.3", or NULL: while a
+     * program of the language becomes one whose weights are inputs, and while that is
+     * differentiated. By statement, in layer_of: those of none are not there. */
+    const char *layer;
+    PtrMap layer_of;
 };
 
 Module *module_new(void);

@@ -50,6 +50,7 @@ void module_free(Module *m)
     weight_files_close(m);
     for (int i = 0; i < m->nmaps; i++) file_unmap(&m->maps[i]);
     ptrmap_free(&m->func_of);
+    ptrmap_free(&m->layer_of);
     names_free(&m->names);
     arena_free(&m->arena);
     mem_free(m);
@@ -472,6 +473,7 @@ static Op *op_begin(Module *m, Block *b, Op *before, int kind, Loc loc)
     op->kind = (int16_t)kind;
     op_link(op, b, before);
     op_set_loc(op, loc);
+    if (m->layer) ptrmap_set(&m->layer_of, op, (void *)(uintptr_t)m->layer);
     return op;
 }
 

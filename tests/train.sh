@@ -11,7 +11,7 @@ passed=0 failed=0
 net=$top/tests/golden/train
 PATH=$tools:$PATH
 cd "$temp" || exit 1
-cp "$net"/*.npy "$net"/net.anedsl .
+cp "$net"/*.npy "$net"/net.anedsl "$net"/layers.anedsl .
 
 check() { # check NAME COMMAND..
     name=$1
@@ -31,21 +31,23 @@ same_log() { columns "$1" >a.log; columns "$2" >b.log; cmp a.log b.log; }
 
 # ---- never having stopped ---------------------------------------------------------------------------
 
-for backend in ref cpu sim:m1 sim:m3; do
+for run in "ref net" "cpu net" "sim:m1 tiny" "sim:m3 tiny" "cpu layers" "sim:m1 layers"; do
     rm -rf whole part
-    case $backend in
+    backend=${run% *}
+    case $run in
+    *layers) what="layers.anedsl --batch 3 --accum 2" ;;
     sim*) what="$top/examples/tiny_train.anedsl --data built-in:tiny --optimizer momentum" ;;
     *) what="net.anedsl --eval x5.npy,t5.npy --batch 3 --accum 3" ;;
     esac
-    check "$backend whole" train $what -b $backend --steps 30 -o whole
+    check "$run whole" train $what -b $backend --steps 30 -o whole
     start $what -b $backend --steps 30 -o part >said 2>&1 &
     anetrain=$!
     while [ ! -e part/step-00000014.safetensors ] && kill -0 $anetrain 2>/dev/null; do sleep 0.01; done
     kill -9 $anetrain 2>/dev/null
     wait $anetrain 2>/dev/null
-    check "$backend resumed after a kill" anetrain -q -b $backend --resume part
-    check "$backend resumed equals whole" same whole part 00000030
-    check "$backend its log too" same_log whole part
+    check "$run resumed after a kill" anetrain -q -b $backend --resume part
+    check "$run resumed equals whole" same whole part 00000030
+    check "$run its log too" same_log whole part
 done
 
 # Threads change nothing.
@@ -53,6 +55,37 @@ rm -rf one two
 check "one thread" train net.anedsl -b cpu --batch 3 --steps 9 --threads 1 -o one
 check "two threads" train net.anedsl -b cpu --batch 3 --steps 9 --threads 2 -o two
 check "threads equal" same one two 00000009
+
+# ---- in segments ----------------------------------------------------------------------------------------
+# One program, a program for all layers that are alike, and layers that compute again what they had: the same
+# numbers. In fp16 those of the whole in fp32, to what ten steps make of its roundings.
+
+losses() { cut -d, -f3 "$1/log.csv" | tail -n +2; }
+near() { # near A B BOUND: each loss of A is that of B, relative to B
+    losses "$1" >a.losses
+    losses "$2" >b.losses
+    paste a.losses b.losses | awk -v bound="$3" '{ d = $1 / $2 - 1; if (d > bound || d < -bound) bad = 1 } END { exit bad || !NR }'
+}
+layers() { anetrain -q layers.anedsl --data x.npy,t.npy --batch 3 --lr 0.02 --steps 10 "$@"; }
+weights() { anetrain -q --resume "$1" --export "$1.safetensors"; }
+for backend in ref cpu sim:m1 sim:m3 sim:m5; do
+    rm -rf one cut again
+    case $backend in
+    sim*) check "$backend one" layers -b ref --segments one -o one ;;
+    *) check "$backend one" layers -b $backend --segments one -o one ;;
+    esac
+    check "$backend segments" layers -b $backend -o cut
+    check "$backend computed again" layers -b $backend --memory 1 -o again
+    for run in one cut again; do weights $run; done
+    case $backend in
+    sim*)
+        check "$backend segments near" near cut one 0.01
+        check "$backend computed again near" near again one 0.01 ;;
+    *)
+        check "$backend segments equal" cmp cut.safetensors one.safetensors
+        check "$backend computed again equal" cmp again.safetensors one.safetensors ;;
+    esac
+done
 
 # SIGINT ends after a step, with a checkpoint, and exit 130; SIGTERM with 143.
 for signal in INT:130 TERM:143; do

@@ -251,7 +251,7 @@ static bool open_data(TrainRun *r)
     r->has_data = true;
     const bool same = r->resumed && *r->from.state.vocab && !run_set(r, SET_vocab)->given;
     r->data.vocab_name = r->eval.vocab_name = run_set(r, SET_vocab)->text;
-    if (!data_open(&r->data, r->diag, text, r->programs.kernel, r->programs.step,
+    if (!data_open(&r->data, r->diag, text, programs_takes(&r->programs), r->programs.step,
                    same ? r->from.state.vocab : NULL))
         return false;
     r->state.vocab = vocab_save(&r->data.vocab, &r->arena);
@@ -267,8 +267,9 @@ static bool open_data(TrainRun *r)
                  / run_set(r, SET_accum)->count;
     if (!run_set(r, SET_eval)->text) return true;
     r->has_eval = true;
-    return data_open(&r->eval, r->diag, run_set(r, SET_eval)->text, r->programs.kernel,
-                     r->programs.step, *r->state.vocab ? r->state.vocab : NULL);
+    return data_open(&r->eval, r->diag, run_set(r, SET_eval)->text,
+                     programs_takes(&r->programs), r->programs.step,
+                     *r->state.vocab ? r->state.vocab : NULL);
 }
 
 static bool open_programs(TrainRun *r)

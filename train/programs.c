@@ -44,42 +44,55 @@ static bool make_step(TrainPrograms *e, anec_model *model, bool forward, anec_mo
         && programs_said(e, anec_compile(*step, o.function, kernel, &error), &error);
 }
 
-/* Whether the step's program has a result of this name. */
+/* Whether the step has a result of this name. */
 static bool programs_result(const TrainPrograms *e, const char *name)
 {
     anec_tensor t;
     const char *other;
+    if (!e->kernel) return segments_has(&e->segments, name);
     for (int i = 0; (other = anec_port(e->kernel, ANEC_RESULT, i, &t)); i++)
         if (!strcmp(other, name)) return true;
     return false;
 }
 
-static bool read_weight(TrainPrograms *e, int i, TrainParam *p)
+/* What it begins as, which a run that is only told of does not need. */
+static bool weight_value(TrainPrograms *e, int i, TrainParam *p)
 {
+    enum { AT_ONCE = 4096 };
+    double some[AT_ONCE];
     anec_tensor t;
     anec_error error;
-    const char *input;
+    if (!programs_said(e, anec_weight_value(e->step, i, &t, &error), &error)) return false;
+    bool ok = true;
+    for (size_t k = 0, n; ok && k < p->count; k += n) {
+        n = p->count - k < AT_ONCE ? p->count - k : AT_ONCE;
+        ok = anec_doubles(&t, k, n, some);
+        for (size_t j = 0; j < n; j++) p->master[k + j] = (float)some[j];
+    }
+    anec_tensor_free(&t);
+    return ok;
+}
+
+static bool read_weight(TrainPrograms *e, int i, TrainParam *p)
+{
+    anec_tensor port;
+    const char *input, *name;
     p->path = arena_strdup(&e->arena, anec_weight(e->step, i, &input));
     p->input = arena_strdup(&e->arena, input);
     p->gradient = arena_printf(&e->arena, "d_%s", p->input);
-    if (!programs_said(e, anec_weight_value(e->step, i, &t, &error), &error)) return false;
-    p->rank = t.rank;
-    memcpy(p->shape, t.shape, sizeof p->shape);
+    for (int k = 0; (name = anec_port(e->look, ANEC_INPUT, k, &port)); k++)
+        if (!strcmp(name, input)) break;
+    if (!name) bug("the weight %s is no input", p->path);
+    p->rank = port.rank;
+    memcpy(p->shape, port.shape, sizeof p->shape);
     p->count = 1;
-    for (int k = 0; k < t.rank; k++) p->count *= (size_t)t.shape[k];
+    for (int k = 0; k < p->rank; k++) p->count *= (size_t)p->shape[k];
     p->master = arena_array(&e->arena, p->count + 1, sizeof(float));
     p->frozen = !programs_result(e, p->gradient);
     if (!p->frozen) p->grad = p->room = arena_array(&e->arena, p->count + 1, sizeof(float));
-    bool ok = true;
-    for (size_t k = 0; ok && k < p->count; k++) {
-        double v;
-        ok = anec_doubles(&t, k, 1, &v);
-        p->master[k] = (float)v;
-    }
-    anec_tensor_free(&t);
     e->numbers += p->count;
     e->learned += p->frozen ? 0 : p->count;
-    return ok;
+    return e->job->dry || weight_value(e, i, p);
 }
 
 static bool read_weights(TrainPrograms *e)
@@ -109,6 +122,37 @@ static void find_results(TrainPrograms *e)
     }
 }
 
+/* What computes gradients: in parts, or as one program. What an engine takes only in parts cannot
+ * be read for it as a whole, so that the host's model is cut. */
+static bool open_gradients(TrainPrograms *e)
+{
+    const char *how = e->job->set.at[SET_segments].text, *name = e->job->backend;
+    const bool cut = !e->job->bake && !strcmp(how, "layers");
+    const bool engine = !name || (strcmp(name, "cpu") != 0 && strcmp(name, "ref") != 0);
+    if (!cut || !engine) {
+        if (!load_model(e, e->device, &e->model)) return false;
+        if (cut && !segments_open(e, e->model)) return false;
+    } else if (!load_model(e, e->host, &e->host_model) || !segments_open(e, e->host_model))
+        return false;
+    if (e->segments.parts) return true;
+    return (e->model || load_model(e, e->device, &e->model))
+        && make_step(e, e->model, false, &e->step, &e->kernel);
+}
+
+const anec_kernel *programs_takes(const TrainPrograms *e)
+{
+    return e->kernel ? e->kernel : e->look;
+}
+
+const anec_kernel *programs_tells(const TrainPrograms *e)
+{
+    const TrainSegments *s = &e->segments;
+    if (e->kernel) return e->kernel;
+    for (int i = 0; i < s->n; i++)
+        if (!s->part[i].info.host) return s->part[i].kernel;
+    return s->part[0].kernel;
+}
+
 bool programs_open(TrainPrograms *e, Diag *d, const TrainJob *job, const char *text,
                    const char *path)
 {
@@ -120,13 +164,13 @@ bool programs_open(TrainPrograms *e, Diag *d, const TrainJob *job, const char *t
                           &error)
         || !programs_said(e, anec_open_with(host_of(e->job), job->plain, &e->plain, &error),
                           &error)
-        || !load_model(e, e->device, &e->model)
-        || !make_step(e, e->model, false, &e->step, &e->kernel))
+        || !open_gradients(e))
         return false;
-    const char *precision = anec_fact(e->kernel, "precision");
+    const char *precision = anec_fact(programs_tells(e), "precision");
     e->half = precision && !strcmp(precision, "fp16");
-    if (e->half && !load_model(e, e->host, &e->host_model)) return false;
-    if (!make_step(e, e->half ? e->host_model : e->model, true, &e->forward, &e->look))
+    if (!e->model && !e->host_model) bug("no model was read");
+    if (e->half && !e->host_model && !load_model(e, e->host, &e->host_model)) return false;
+    if (!make_step(e, e->host_model ? e->host_model : e->model, true, &e->forward, &e->look))
         return false;
     find_results(e);
     return read_weights(e);
@@ -134,9 +178,11 @@ bool programs_open(TrainPrograms *e, Diag *d, const TrainJob *job, const char *t
 
 void programs_close(TrainPrograms *e)
 {
+    if (e->segments.parts) e->step = NULL; /* theirs */
     anec_kernel *const kernels[] = { e->rest_look, e->look, e->kernel };
     anec_model *const models[] = { e->rest,       e->rest_model, e->forward,
                                    e->host_model, e->step,       e->model };
+    segments_close(&e->segments);
     for (size_t i = 0; i < COUNT(kernels); i++) anec_free(kernels[i]);
     for (size_t i = 0; i < COUNT(models); i++) anec_model_free(models[i]);
     anec_close(e->rest_device);
@@ -148,7 +194,7 @@ void programs_close(TrainPrograms *e)
 
 /* ---- running ----------------------------------------------------------------------------- */
 
-static anec_tensor weight_tensor(const TrainParam *p)
+anec_tensor weight_tensor(const TrainParam *p)
 {
     anec_tensor t = {
         .dtype = "fp32", .rank = p->rank, .data = p->master, .bytes = p->count * sizeof(float)
@@ -157,47 +203,51 @@ static anec_tensor weight_tensor(const TrainParam *p)
     return t;
 }
 
-/* The inputs of a run, while they are gathered. */
-typedef struct {
-    Arena arena;
-    anec_kernel *kernel;
-    anec_input *at;
-    anec_tensor *tensor;
-    int n;
-} Inputs;
+void inputs_open(TrainInputs *in, const anec_kernel *kernel, int most)
+{
+    *in = (TrainInputs){ .kernel = kernel };
+    in->at = NEW_ARRAY(&in->arena, most + 1, anec_input);
+    in->tensor = NEW_ARRAY(&in->arena, most + 1, anec_tensor);
+}
 
-/* Floats as the program takes them: an engine's may be fp16. */
-static void programs_give(Inputs *in, const char *name, const char *origin,
-                          const anec_tensor *t)
+static bool inputs_port(const TrainInputs *in, const char *name, anec_tensor *port)
+{
+    const char *other;
+    for (int i = 0; (other = anec_port(in->kernel, ANEC_INPUT, i, port)); i++)
+        if (!strcmp(other, name)) return true;
+    return false;
+}
+
+void inputs_give(TrainInputs *in, const char *name, const char *origin, const anec_tensor *t)
 {
     anec_tensor port, *to = &in->tensor[in->n];
-    const char *other;
     *to = *t;
     in->at[in->n++] = (anec_input){ name, origin, to };
-    for (int i = 0; (other = anec_port(in->kernel, ANEC_INPUT, i, &port)); i++)
-        if (!strcmp(other, name)) break;
-    if (!other || strcmp(port.dtype, "fp16") != 0 || strcmp(t->dtype, "fp32") != 0) return;
-    const size_t n = t->bytes / sizeof(float);
-    uint16_t *half = arena_array(&in->arena, n + 1, sizeof *half);
-    f16_from_floats(t->data, half, n);
-    to->dtype = "fp16";
-    to->data = half;
-    to->bytes = n * sizeof *half;
+    if (!inputs_port(in, name, &port) || !strcmp(port.dtype, t->dtype)) return;
+    if (!strcmp(port.dtype, "fp16") && !strcmp(t->dtype, "fp32")) {
+        const size_t n = t->bytes / sizeof(float);
+        uint16_t *half = arena_array(&in->arena, n + 1, sizeof *half);
+        f16_from_floats(t->data, half, n);
+        *to = (anec_tensor){ .dtype = "fp16", .data = half, .bytes = n * sizeof *half };
+    } else if (!strcmp(port.dtype, "fp32") && !strcmp(t->dtype, "fp16")) {
+        const size_t n = t->bytes / sizeof(uint16_t);
+        float *wide = arena_array(&in->arena, n + 1, sizeof *wide);
+        f16_to_floats(t->data, wide, n);
+        *to = (anec_tensor){ .dtype = "fp32", .data = wide, .bytes = n * sizeof *wide };
+    } else return;
+    to->rank = t->rank;
+    memcpy(to->shape, t->shape, sizeof to->shape);
 }
 
 /* Of a scalar that is the loss's, in its extents. */
-static void give_scale(Inputs *in, const float *scale)
+void inputs_give_scale(TrainInputs *in, const char *name, const float *scale)
 {
     anec_tensor port;
-    const char *name;
-    for (int i = 0; (name = anec_port(in->kernel, ANEC_INPUT, i, &port)); i++) {
-        if (strcmp(name, "loss_scale") != 0) continue;
-        port.dtype = "fp32";
-        port.data = (float *)(uintptr_t)scale;
-        port.bytes = sizeof *scale;
-        programs_give(in, name, "the scale", &port);
-        return;
-    }
+    if (!inputs_port(in, name, &port)) return;
+    port.dtype = "fp32";
+    port.data = (float *)(uintptr_t)scale;
+    port.bytes = sizeof *scale;
+    inputs_give(in, name, "the scale", &port);
 }
 
 /* The model with the masters for its weights. */
@@ -246,25 +296,23 @@ bool programs_save(TrainPrograms *e, const char *path)
 static bool programs_run(TrainPrograms *e, anec_kernel *kernel, const TrainData *t,
                          const float *scale, size_t batch)
 {
-    const int room = t->ncolumn + e->nparam + 1;
-    Inputs in = { .kernel = kernel };
+    TrainInputs in;
     anec_run_options o = { .size = sizeof o, .threads = (int)e->job->threads };
     anec_error error;
-    in.at = NEW_ARRAY(&in.arena, room, anec_input);
-    in.tensor = NEW_ARRAY(&in.arena, room, anec_tensor);
+    inputs_open(&in, kernel, t->ncolumn + e->nparam + 1);
     for (int i = 0; i < t->ncolumn; i++) {
         anec_tensor v = t->column[i].tensor;
         if (batch != t->batch) {
             v.bytes = v.bytes / t->batch * batch;
             v.shape[0] = (int64_t)batch;
         }
-        programs_give(&in, t->column[i].input, t->column[i].file, &v);
+        inputs_give(&in, t->column[i].input, t->column[i].file, &v);
     }
     for (int i = 0; i < e->nparam && (!e->job->bake || kernel != e->kernel); i++) {
         const anec_tensor v = weight_tensor(&e->param[i]);
-        programs_give(&in, e->param[i].input, "a weight", &v);
+        inputs_give(&in, e->param[i].input, "a weight", &v);
     }
-    if (scale) give_scale(&in, scale);
+    if (scale) inputs_give_scale(&in, "loss_scale", scale);
     const bool ok = programs_said(e, anec_run_with(kernel, in.at, in.n, &o, &error), &error);
     arena_free(&in.arena);
     return ok;
@@ -284,7 +332,8 @@ static bool take_gradient(TrainPrograms *e, TrainParam *p)
     anec_tensor t;
     anec_error error;
     if (p->frozen) return true;
-    if (!programs_said(e, anec_result(e->kernel, p->gradient, &t, &error), &error))
+    if (e->kernel ? !programs_said(e, anec_result(e->kernel, p->gradient, &t, &error), &error)
+                  : !segments_result(e, p->gradient, &t))
         return false;
     p->grad = p->room;
     if (!strcmp(t.dtype, "fp16") && t.bytes == 2 * p->count)
@@ -298,9 +347,14 @@ static bool take_gradient(TrainPrograms *e, TrainParam *p)
 
 bool programs_gradients(TrainPrograms *e, const TrainData *t, float scale, double *loss)
 {
-    bool ok = (!e->job->bake || programs_bake(e))
-           && programs_run(e, e->kernel, t, &scale, t->batch)
-           && one_result(e, e->kernel, e->loss, loss);
+    anec_tensor one;
+    bool ok = !e->job->bake || programs_bake(e);
+    if (e->segments.parts)
+        ok = ok && segments_run(e, t, &scale) && segments_result(e, e->loss, &one)
+          && anec_doubles(&one, 0, 1, loss);
+    else
+        ok = ok && programs_run(e, e->kernel, t, &scale, t->batch)
+          && one_result(e, e->kernel, e->loss, loss);
     for (int i = 0; ok && i < e->nparam; i++) ok = take_gradient(e, &e->param[i]);
     return ok;
 }

@@ -48,8 +48,75 @@ static const char *with_commas(TrainRun *r, size_t n)
 
 const char *run_fact(const TrainRun *r, const char *part)
 {
-    const char *s = anec_fact(r->programs.kernel, part);
+    const char *s = anec_fact(programs_tells(&r->programs), part);
     return s ? s : "";
+}
+
+/* ---- the step in parts ------------------------------------------------------------------- */
+
+static const char *segments_text(TrainRun *r)
+{
+    const TrainSegments *s = &r->programs.segments;
+    const int host = s->programs - s->engine;
+    if (!s->parts) return "1 segment, 1 program";
+    return arena_printf(
+        &r->arena, "%d segments, %d programs%s", s->n, s->programs,
+        host && s->engine ? arena_printf(&r->arena, ", %d of them the processor's", host) : "");
+}
+
+static int port_count(const anec_kernel *k, anec_kind kind)
+{
+    anec_tensor t;
+    int n = 0;
+    while (anec_port(k, kind, n, &t)) n++;
+    return n;
+}
+
+/* "blocks.0 .. blocks.11 backward" of a program's segments, which come in one order or the
+ * other. */
+static const char *say_layers(TrainRun *r, int program, int *count)
+{
+    const TrainSegments *s = &r->programs.segments;
+    const char *first = NULL, *last = NULL;
+    *count = 0;
+    for (int i = 0; i < s->n; i++) {
+        if (s->part[i].info.program != program) continue;
+        if (!first) first = s->part[i].info.layer;
+        last = s->part[i].info.layer;
+        ++*count;
+    }
+    if (!first || !last) return "no layer";
+    return *count == 1 ? first : arena_printf(&r->arena, "%s .. %s", first, last);
+}
+
+static void say_program(TrainRun *r, int program, const TrainPart *p)
+{
+    int count;
+    const char *layers = say_layers(r, program, &count), *why = p->info.why;
+    const int in = port_count(p->kernel, ANEC_INPUT), out = port_count(p->kernel, ANEC_RESULT);
+    run_line(r, false,
+             "program %d: %d segment%s, %s%s; buffers %d in, %d out; backend=%s io=%s%s%s%s",
+             program + 1, count, count == 1 ? "" : "s", layers,
+             p->info.again ? ", forward again" : "", in, out, anec_fact(p->kernel, "backend"),
+             anec_fact(p->kernel, "io"), why ? " (" : "", why ? why : "", why ? ")" : "");
+}
+
+/* What runs where: each program, and the order. */
+static void say_programs(TrainRun *r)
+{
+    const TrainSegments *s = &r->programs.segments;
+    Buf order = { 0 };
+    for (int program = 0, i = 0; i < s->n; i++)
+        if (s->part[i].info.program == program) say_program(r, program++, &s->part[i]);
+    for (int i = 0, n; i < s->n; i += n) {
+        const int program = s->part[i].info.program;
+        for (n = 1; i + n < s->n && s->part[i + n].info.program == program;) n++;
+        buf_printf(&order, n > 1 ? " %dx%d" : " %d", program + 1, n);
+    }
+    if (s->parts)
+        run_line(r, false, "order:%s; %s bytes go from segment to segment", order.s,
+                 with_commas(r, (size_t)anec_parts_bytes(s->parts)));
+    buf_free(&order);
 }
 
 void run_say_start(TrainRun *r)
@@ -66,17 +133,18 @@ void run_say_start(TrainRun *r)
                  r->from.state.backend, r->from.state.io, run_fact(r, "backend"),
                  run_fact(r, "io"), *why ? " (" : "", why, *why ? ")" : "",
                  r->scale.on ? arena_printf(&r->arena, "%g", r->scale.value) : "off");
-    run_line(
-        r, false,
-        "anetrain: %.*s: %d weight%s, %s parameters%s; 1 segment, 1 program; backend=%s io=%s"
-        "%s%s%s; data %zu sample%s; checkpoint every %s steps in %s",
-        stem, file, e->nparam, e->nparam == 1 ? "" : "s", with_commas(r, e->numbers),
-        e->learned == e->numbers
-            ? ""
-            : arena_printf(&r->arena, ", %s of them learned", with_commas(r, e->learned)),
-        run_fact(r, "backend"), run_fact(r, "io"), *why ? " (" : "", why, *why ? ")" : "",
-        r->data.samples, r->data.samples == 1 ? "" : "s", run_set(r, SET_save_every)->text,
-        r->folder.path ? r->folder.path : "no folder (--dry-run)");
+    run_line(r, false,
+             "anetrain: %.*s: %d weight%s, %s parameters%s; %s; backend=%s io=%s"
+             "%s%s%s; data %zu sample%s; checkpoint every %s steps in %s",
+             stem, file, e->nparam, e->nparam == 1 ? "" : "s", with_commas(r, e->numbers),
+             e->learned == e->numbers
+                 ? ""
+                 : arena_printf(&r->arena, ", %s of them learned", with_commas(r, e->learned)),
+             segments_text(r), run_fact(r, "backend"), run_fact(r, "io"), *why ? " (" : "", why,
+             *why ? ")" : "", r->data.samples, r->data.samples == 1 ? "" : "s",
+             run_set(r, SET_save_every)->text,
+             r->folder.path ? r->folder.path : "no folder (--dry-run)");
+    if (r->job->dry) say_programs(r);
     if (r->serve)
         run_line(r, false, "anetrain: http://127.0.0.1:%u/ follows the run",
                  serve_port(r->serve));

@@ -16,6 +16,7 @@
  *   restore.c     the same read, where every byte is doubted
  *   folder.c      the run's folder: its lock, its checkpoints, log.csv
  *   programs.c    the programs of a run, on the device and on the host
+ *   segments.c    the step in parts, where layers are alike
  *   open.c        what a run begins with: its programs, its data, its checkpoint
  *   tell.c        what is said of it
  *   page.c        its curve, as a drawing and a page
@@ -319,6 +320,29 @@ const char *folder_checkpoint(TrainFolder *f, uint64_t step); /* its path */
 /* ---- programs ---------------------------------------------------------------------------- */
 
 typedef struct TrainJob TrainJob;
+
+/* Where an input of a part, or a result of the step, comes from: a part's result, else an input of
+ * the step. */
+typedef struct {
+    const char *port, *value; /* as the part, and as the step calls it */
+    int part;                 /* -1: an input of the step */
+    const char *result;
+} TrainWire;
+
+typedef struct {
+    anec_kernel *kernel;
+    anec_part_info info;
+    TrainWire *in;
+    int nin;
+} TrainPart;
+
+/* The step in parts (segments.c). */
+typedef struct {
+    anec_parts *parts; /* NULL: it is one program */
+    TrainPart *part;
+    int n, programs, engine; /* programs in all, and those of the device */
+} TrainSegments;
+
 typedef struct {
     Diag *diag;
     Arena arena;
@@ -327,6 +351,7 @@ typedef struct {
     anec_device *device, *host, *plain, *rest_device;
     anec_model *model, *step; /* on the device */
     anec_kernel *kernel;
+    TrainSegments segments;
     anec_model *host_model, *forward; /* the loss alone, on the host where fp16 computes */
     anec_kernel *look;
     anec_model *rest_model, *rest; /* the same of fewer samples, for the last of a set */
@@ -355,6 +380,32 @@ bool programs_save(TrainPrograms *e, const char *path);
 /* Whether a program has a parameter of this name. */
 bool program_has_param(const char *text, const char *name);
 bool programs_said(const TrainPrograms *e, anec_status s, const anec_error *error);
+/* What tells about the gradients: their program, or the first part of the device. */
+const anec_kernel *programs_tells(const TrainPrograms *e);
+/* The kernel that all data goes into. */
+const anec_kernel *programs_takes(const TrainPrograms *e);
+
+/* The inputs of a run, while they are gathered. */
+typedef struct {
+    Arena arena;
+    const anec_kernel *kernel;
+    anec_input *at;
+    anec_tensor *tensor;
+    int n;
+} TrainInputs;
+
+void inputs_open(TrainInputs *in, const anec_kernel *kernel, int most);
+/* Floats as the program takes them: an engine's may be fp16. */
+void inputs_give(TrainInputs *in, const char *name, const char *origin, const anec_tensor *t);
+void inputs_give_scale(TrainInputs *in, const char *name, const float *scale);
+anec_tensor weight_tensor(const TrainParam *p); /* the master */
+
+/* segments.c: the step of a model in parts, where layers of it are alike. */
+bool segments_open(TrainPrograms *e, anec_model *model);
+void segments_close(TrainSegments *s);
+bool segments_run(TrainPrograms *e, const TrainData *t, const float *scale);
+bool segments_has(const TrainSegments *s, const char *name); /* a result of the step */
+bool segments_result(TrainPrograms *e, const char *name, anec_tensor *out);
 
 /* ---- a run ------------------------------------------------------------------------------- */
 

@@ -212,6 +212,7 @@ static bool autodiff_expand(Auto *a)
             || !autodiff_flows(a, op))
             continue;
         if (op->parent != a->block) continue; /* it is made again (autodiff_cond.c) */
+        a->at->m->layer = ptrmap_get(&a->at->m->layer_of, op);
         if (!expand_one(op, a->at->diag, out)) return has_none(a, op, NULL);
         if (!takes_all(a, op)) return false;
         for (int k = 0; k < op->nout; k++) ptrmap_set(&a->twin, op->out[k], out[k]);
@@ -317,6 +318,7 @@ bool autodiff_within(Builder *at, Block *block, Value *const *y, Value *const *s
                      Value *const *x, int nx, Value **dx)
 {
     Auto a = { .at = at, .func = at->block->func, .block = block };
+    const char *const layer = at->m->layer;
     guard_task(&a.lost, autodiff_release, &a);
     for (int i = 0; block->owner && i < ny; i++) /* of outside, where they have their names */
         if (seed[i]->def) ptrmap_set(&a.old, seed[i]->def, autodiff_mark());
@@ -328,7 +330,11 @@ bool autodiff_within(Builder *at, Block *block, Value *const *y, Value *const *s
     bool ok = autodiff_expand(&a);
     for (int i = 0; ok && i < ny; i++)
         if (ptrmap_get(&a.depends, y[i])) add_flow(&a, at, y[i], seed[i], NULL);
-    for (size_t i = a.ops.n; ok && i-- > 0;) ok = autodiff_differentiate(&a, a.ops.op[i]);
+    for (size_t i = a.ops.n; ok && i-- > 0;) {
+        at->m->layer = ptrmap_get(&at->m->layer_of, a.ops.op[i]);
+        ok = autodiff_differentiate(&a, a.ops.op[i]);
+    }
+    at->m->layer = layer;
     for (int i = 0; i < nx; i++) {
         Value *d = ok ? ptrmap_get(&a.flow, x[i]) : NULL;
         dx[i] = d && !block->owner ? autodiff_complete(&a, x[i])

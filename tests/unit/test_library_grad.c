@@ -148,12 +148,123 @@ static void test_given(void **state)
     close_bench(&t);
 }
 
+/* The same step in parts: one program for the two layers that are alike, forward and backward, and
+ * the numbers of the whole. */
+static const char layered[] =
+    "layer L { weight w: fp32[2, 2] = [[2, 3], [1, -1]]\n"
+    "    fn (x) = linear(x, w) }\n"
+    "model main(x: fp32[1, 2], t: int32[1]) -> loss {\n"
+    "    weight v: fp32[2] = [1, 2]\n"
+    "    layer l: L[2]\n"
+    "    x = x * v\n"
+    "    for one in l { x = one(x) }\n"
+    "    loss = reduce_sum(x * cast(t, dtype = \"fp32\"), axes = [0, 1], "
+    "keep_dims = false)\n}\n";
+
+/* As the part takes it: what goes from one to the next may be fp16 in both. */
+static void give_part(Bench *t, anec_kernel *k, const char *port, const anec_tensor *from)
+{
+    anec_tensor to;
+    GOOD(t, anec_buffer(k, port, &to, &t->error));
+    if (!strcmp(to.dtype, from->dtype)) memcpy(to.data, from->data, from->bytes);
+    else if (!strcmp(to.dtype, "fp16"))
+        f16_from_floats(from->data, to.data, from->bytes / sizeof(float));
+    else f16_to_floats(from->data, to.data, from->bytes / sizeof(uint16_t));
+}
+
+static void run_parts(Bench *t, const anec_parts *parts, anec_tensor *loss, anec_tensor *d_v)
+{
+    static const float x[] = { 1, -2 }, w[] = { 2, 3, 1, -1 }, v[] = { 1, 2 }, one = 1;
+    static const int32_t number = 3;
+    const anec_tensor given[] = { { "fp32", 2, { 1, 2 }, (void *)(uintptr_t)x, 8 },
+                                  { "int32", 1, { 1 }, (void *)(uintptr_t)&number, 4 },
+                                  { "fp32", 2, { 2, 2 }, (void *)(uintptr_t)w, 16 },
+                                  { "fp32", 2, { 2, 2 }, (void *)(uintptr_t)w, 16 },
+                                  { "fp32", 1, { 2 }, (void *)(uintptr_t)v, 8 },
+                                  { "fp32", 0, { 0 }, (void *)(uintptr_t)&one, 4 } };
+    static const char *const name[] = { "x", "t", "l_0_w", "l_1_w", "v", "loss_scale" };
+    struct {
+        const char *value;
+        anec_tensor at;
+    } made[32];
+    int n = 0;
+    const char *port, *value;
+    anec_kernel *k;
+    for (size_t i = 0; i < COUNT(name); i++) made[n].value = name[i], made[n++].at = given[i];
+    for (int i = 0; (k = anec_part(parts, i, NULL)); i++) {
+        for (int p = 0; (port = anec_part_port(parts, i, ANEC_INPUT, p, &value)); p++)
+            for (int m = 0; m < n; m++)
+                if (!strcmp(made[m].value, value)) give_part(t, k, port, &made[m].at);
+        GOOD(t, anec_run(k, &t->error));
+        for (int p = 0; (port = anec_part_port(parts, i, ANEC_RESULT, p, &value)); p++) {
+            GOOD(t, anec_result(k, port, &made[n].at, &t->error));
+            made[n].value = value;
+            if (!strcmp(value, "loss")) *loss = made[n].at;
+            if (!strcmp(value, "d_v")) *d_v = made[n].at;
+            n++;
+        }
+    }
+}
+
+static void test_parts(void **state)
+{
+    const anec_step_options scaled = { .size = sizeof scaled, .scaled = 1 };
+    const anec_step_options forward = { .size = sizeof forward, .forward = 1 };
+    anec_part_info info = { .size = sizeof info };
+    anec_parts *parts = NULL;
+    anec_device *sim;
+    anec_tensor loss, d_v;
+    Bench t;
+    (void)state;
+    open_bench(&t, "ref");
+    GOOD(&t, anec_open("sim:m1", NULL, &sim, &t.error));
+    GOOD(&t, anec_config_set(t.config, "from", "anedsl", &t.error));
+    GOOD(&t, anec_load_text(t.device, layered, strlen(layered), NULL, &t.model, &t.error));
+    refused(anec_step_parts(t.model, t.device, t.device, &forward, 0, &parts, &t.error),
+            ANEC_WRONG, &t.error, "a step in parts has gradients, and its weights are inputs");
+    refused(anec_step_parts(t.model, t.device, NULL, &scaled, 0, &parts, &t.error), ANEC_WRONG,
+            &t.error, "host is NULL");
+    refused(anec_step_parts(t.model, NULL, t.device, &scaled, 0, &parts, &t.error), ANEC_WRONG,
+            &t.error, "device is NULL");
+    assert_null(anec_part(NULL, 0, NULL));
+    assert_null(anec_part_port(NULL, 0, ANEC_INPUT, 0, NULL));
+    assert_null(anec_parts_step(NULL));
+    assert_int_equal(anec_parts_bytes(NULL), 0);
+    anec_parts_free(NULL);
+    for (int i = 0; i < 4; i++) { /* on ref and m1, kept and computed again */
+        GOOD(&t, anec_step_parts(t.model, i % 2 ? sim : t.device, t.device, &scaled,
+                                 (uint64_t)i / 2, &parts, &t.error));
+        assert_string_equal(anec_weight(anec_parts_step(parts), 2, NULL), "v");
+        assert_non_null(anec_part(parts, 1, &info));
+        assert_string_equal(info.layer, "l.0");
+        const int program = info.program;
+        assert_non_null(anec_part(parts, 2, &info));
+        assert_string_equal(info.layer, "l.1");
+        assert_int_equal(info.program, program);
+        assert_int_equal(info.host, 0);
+        assert_null(anec_part(parts, -1, &info));
+        assert_null(anec_part_port(parts, 1, ANEC_INPUT, 2, NULL));
+        assert_null(anec_part_port(parts, 1, ANEC_STATE, 0, NULL));
+        run_parts(&t, parts, &loss, &d_v);
+        double number, by[2];
+        assert_int_equal(anec_doubles(&loss, 0, 1, &number), 1);
+        assert_int_equal(anec_doubles(&d_v, 0, 2, by), 1);
+        assert_float_equal(number, -60, 0);
+        assert_float_equal(by[0], 24, 0);
+        assert_float_equal(by[1], -42, 0);
+        anec_parts_free(parts);
+    }
+    anec_close(sim);
+    close_bench(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grad),
         cmocka_unit_test(test_step),
         cmocka_unit_test(test_given),
+        cmocka_unit_test(test_parts),
     };
     return bench_main(tests, COUNT(tests));
 }

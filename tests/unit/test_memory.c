@@ -101,17 +101,26 @@ static uint16_t half[32];
 static struct {
     const char *net, *npy, *out; /* files */
     anec_config *config;
-    anec_device *cpu, *sim;
-    anec_model *model, *weights;
+    anec_device *cpu, *sim, *language;
+    anec_model *model, *weights, *layers;
     anec_kernel *kernel, *other, *heavy, *simulated;
     /* what a call makes, */
     anec_device *device;
     anec_model *loaded;
     anec_kernel *compiled;
     anec_tensor tensor;
+    anec_parts *parts;
     char *text;
     anec_error e;
 } t;
+
+static const char layered[] =
+    "layer L { weight w: fp32[4, 4] = normal(std = 0.1)\n fn (x) = relu(linear(x, w)) }\n"
+    "model main(x: fp32[2, 4], t: int32[2]) -> loss {\n"
+    "    layer l: L[2]\n"
+    "    for one in l { x = one(x) }\n"
+    "    loss = reduce_mean(gather_along_axis(x, reshape(t, [2, 1]), axis = 1), axes = [0, 1])\n"
+    "}\n";
 
 #define FP32 (&(anec_tensor){ "fp32", 2, { 2, 3 }, x, sizeof x })
 #define FP16 (&(anec_tensor){ "fp16", 4, { 1, 8, 1, 4 }, half, sizeof half })
@@ -146,6 +155,8 @@ static int begin(void **state)
     GOOD(anec_open("sim:m1", NULL, &t.sim, &t.e));
     GOOD(anec_load_text(t.cpu, mil, sizeof mil - 1, NULL, &t.model, &t.e));
     GOOD(anec_load(t.cpu, t.net, &t.weights, &t.e));
+    GOOD(anec_open_with("cpu", t.config, &t.language, &t.e));
+    GOOD(anec_load_text(t.language, layered, sizeof layered - 1, ".", &t.layers, &t.e));
     GOOD(anec_compile(t.model, NULL, &t.kernel, &t.e));
     GOOD(anec_compile(t.model, "other", &t.other, &t.e));
     GOOD(anec_compile(t.weights, NULL, &t.heavy, &t.e));
@@ -161,8 +172,8 @@ static int end(void **state)
 {
     (void)state;
     anec_free(t.kernel), anec_free(t.other), anec_free(t.heavy), anec_free(t.simulated);
-    anec_model_free(t.model), anec_model_free(t.weights);
-    anec_close(t.cpu), anec_close(t.sim);
+    anec_model_free(t.model), anec_model_free(t.weights), anec_model_free(t.layers);
+    anec_close(t.cpu), anec_close(t.sim), anec_close(t.language);
     anec_config_free(t.config);
     remove_folder(folder);
     return 0;
@@ -208,6 +219,14 @@ static anec_status compile_sim(void)
     return anec_compile_on(t.weights, t.sim, NULL, &t.compiled, &t.e);
 }
 static anec_status make_instance(void) { return anec_instance(t.kernel, &t.compiled, &t.e); }
+static anec_status cut_step(anec_device *device)
+{
+    const anec_step_options o = { .size = sizeof o };
+    return anec_step_parts(t.layers, device, t.cpu, &o, 1, &t.parts, &t.e);
+}
+static anec_status cut_for_cpu(void) { return cut_step(t.cpu); }
+static anec_status cut_for_sim(void) { return cut_step(t.sim); }
+static void free_parts(void) { anec_parts_free(t.parts); }
 static void free_compiled(void) { anec_free(t.compiled); }
 static anec_status run(void) { return anec_run(t.kernel, &t.e); }
 static anec_status run_heavy(void) { return anec_run(t.heavy, &t.e); }
@@ -276,6 +295,8 @@ static const struct Step {
     { "anec_compile, weights", compile_weights, free_compiled, true },
     { "anec_compile_on, simulated", compile_sim, free_compiled, true },
     { "anec_instance", make_instance, free_compiled, true },
+    { "anec_step_parts", cut_for_cpu, free_parts, true },
+    { "anec_step_parts, simulated", cut_for_sim, free_parts, true },
     { "anec_run", run, NULL, true },
     { "anec_run, weights", run_heavy, NULL, true },
     { "anec_run, simulated", run_sim, NULL, true },
