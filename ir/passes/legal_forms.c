@@ -54,6 +54,7 @@ static bool forms_heals(const Legal *l, int rule)
     return rule == RULE_OWN || (rule != RULE_op_refused && rule_heals(l->rules, rule));
 }
 
+/* A row with a function for one result is of a statement that has one. */
 static bool take_form(const Legal *l, Builder *b, Op *op, int pass, Value **out)
 {
     const bool refused = pass == FORM_decompose
@@ -65,45 +66,16 @@ static bool take_form(const Legal *l, Builder *b, Op *op, int pass, Value **out)
     return (out[0] = forms[op->kind].one(l, b, op)) != NULL;
 }
 
-static Value *forms_accurate(const Legal *l, Builder *b, Op *op)
-{
-    Value *out = NULL;
-    return take_form(l, b, op, FORM_accurate, &out) ? out : NULL;
-}
-
-int pass_accurate(Module *m, const PassOptions *o, Diag *d)
-{
-    return legal_rewrite(m, o, d, forms_accurate);
-}
-
-static Value *forms_norm(const Legal *l, Builder *b, Op *op)
-{
-    Value *out = NULL;
-    return take_form(l, b, op, FORM_norm, &out) ? out : NULL;
-}
-
-int pass_norm(Module *m, const PassOptions *o, Diag *d)
-{
-    return legal_rewrite(m, o, d, forms_norm);
-}
-
-static bool forms_decompose(const Legal *l, Builder *b, Op *op, Value **out)
-{
-    return take_form(l, b, op, FORM_decompose, out);
-}
-
-int pass_decompose(Module *m, const PassOptions *o, Diag *d)
-{
-    return legal_rewrite_all(m, o, d, forms_decompose);
-}
-
-static Value *forms_root(const Legal *l, Builder *b, Op *op)
-{
-    Value *out = NULL;
-    return take_form(l, b, op, FORM_sqrt, &out) ? out : NULL;
-}
-
-int pass_sqrt(Module *m, const PassOptions *o, Diag *d)
-{
-    return legal_rewrite(m, o, d, forms_root);
-}
+#define FORM_PASS(name)                                                                        \
+    static bool forms_##name(const Legal *l, Builder *b, Op *op, Value **out)                  \
+    {                                                                                          \
+        return take_form(l, b, op, FORM_##name, out);                                          \
+    }                                                                                          \
+    int pass_##name(Module *m, const PassOptions *o, Diag *d)                                  \
+    {                                                                                          \
+        return legal_rewrite_all(m, o, d, forms_##name);                                       \
+    }
+FORM_PASS(accurate)
+FORM_PASS(norm)
+FORM_PASS(decompose)
+FORM_PASS(sqrt)
