@@ -199,6 +199,7 @@ static void check_told(const Told *t)
         assert_int_equal(y->symbol, main ? 0 : 1);
         assert_int_equal(a->symbol, main ? 0 : 2);
         assert_int_equal(y->channels, main ? 2 : 4);
+        assert_int_equal(a->channels, main ? 1 : 4); /* b has 2 */
         assert_null(port_find(layout.in, layout.nin, "y"));
     }
     set_machine("m4", "");

@@ -94,8 +94,7 @@ static void test_strict(void **state)
     } cases[] = {
         { no_block, "anesim: getBytesWithHandler:: this is no block" },
         { array_left, "anesim: 1 objects of MLMultiArray are left" },
-        { old_function,
-          "anesim: MLModelConfiguration does not understand setFunctionName: before macOS 15" },
+        { old_function, "anesim: MLModelConfiguration does not understand setFunctionName:" },
         { array_of_nothing, "anesim: dataType to an array without memory" },
     };
     char said[4096];

@@ -49,8 +49,6 @@ static void configuration_units(Id self, Sel sel, long units)
 
 static void configuration_function(Id self, Sel sel, Id name)
 {
-    if (system_major() < 15)
-        standin_abort("MLModelConfiguration does not understand %s before macOS 15", sel);
     ((Configuration *)self)->function = strdup(
         ((String *)expect(name, &string_class, sel))->text);
 }
@@ -256,8 +254,7 @@ static Id model_new_state(Id self, Sel sel)
     CoreModel *m = (CoreModel *)self;
     Binding *from;
     Diag d = { .quiet = true };
-    if (system_major() < 15)
-        standin_abort("MLModel does not understand %s before macOS 15", sel);
+    (void)sel;
     if (fault("ml-no-state")) return NULL;
     State *s = object_new(&ml_state_class);
     s->model = (CoreModel *)object_retain(self);

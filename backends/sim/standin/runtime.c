@@ -43,6 +43,7 @@ EXPORT Class *objc_getClass(const char *name)
     if (fault_names("no-class", name)) return NULL;
     if (system_major() < 14 && !strncmp(name, "MLComputePlan", strlen("MLComputePlan")))
         return NULL;
+    if (system_major() < 15 && !strcmp(name, "MLState")) return NULL;
     for (size_t i = 0; i < COUNT(classes); i++)
         if (!strcmp(classes[i]->name, name)) return classes[i];
     return NULL;
@@ -115,9 +116,26 @@ static Imp *find_in(const Method *m, Sel sel)
     return NULL;
 }
 
+/* What Apple's documentation says came with a later macOS than the classes did. */
+static bool is_younger(Sel sel)
+{
+    static const struct {
+        const char *selector;
+        long since;
+    } added[] = {
+        { "setFunctionName:", 15 },
+        { "newState", 15 },
+        { "predictionFromFeatures:usingState:options:error:", 15 },
+        { "getMultiArrayForStateNamed:handler:", 15 },
+    };
+    for (size_t i = 0; i < COUNT(added); i++)
+        if (system_major() < added[i].since && !strcmp(sel, added[i].selector)) return true;
+    return false;
+}
+
 static Imp *standin_answer(const Class *c, Sel sel)
 {
-    if (fault_names("no-selector", sel)) return NULL;
+    if (fault_names("no-selector", sel) || is_younger(sel)) return NULL;
     Imp *fn = find_in(c->method, sel);
     return !fn && c->meta ? find_in(root, sel) : fn; /* instances alone are counted */
 }
