@@ -203,12 +203,6 @@ static void add_results(Lower *l, const Node *decl, Val out)
     int n = 0;
     for (const Node *r = decl->b; r; r = r->next) n++;
     if (out.kind == V_POISON) return;
-    if (n != 1 && (out.kind != V_LIST || out.u.list->n != n)) {
-        lower_error(l, decl->loc, "model %s names %d results, but returns %s", decl->name, n,
-                    out.kind == V_LIST ? text_arg(l, "%lld", (long long)out.u.list->n)
-                                       : val_kind(l, out));
-        return;
-    }
     int i = 0;
     for (const Node *r = decl->b; r; r = r->next, i++) {
         const Val v = n == 1 ? out : out.u.list->at[i];

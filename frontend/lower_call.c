@@ -213,6 +213,24 @@ static Val named_results(Lower *l, const Node *results)
     return n == 1 ? v.u.list->at[0] : v;
 }
 
+/* As many values as there are names for, each of the type that its name has. */
+static bool results_as_named(Lower *l, const Node *decl, Val v)
+{
+    int64_t n = 0, i = 0;
+    for (const Node *r = decl->b; r; r = r->next) n++;
+    if (n > 1 && v.kind == V_POISON) return false;
+    if (n > 1 && (v.kind != V_LIST || v.u.list->n != n))
+        return lower_error(l, decl->loc, "%s%s names %lld results, but returns %s",
+                           decl->kind == N_MODEL ? "model " : "", l->frame->what, (long long)n,
+                           v.kind == V_LIST ? text_arg(l, "%lld", (long long)v.u.list->n)
+                                            : val_kind(l, v));
+    for (const Node *r = decl->b; r; r = r->next, i++) {
+        Val x = n > 1 ? v.u.list->at[i] : v;
+        if (!check_type(l, r->a, text_arg(l, "result %s", r->name), r->loc, &x)) return false;
+    }
+    return true;
+}
+
 static Val run_body(Lower *l, const Node *decl)
 {
     Frame *f = l->frame;
@@ -224,15 +242,7 @@ static Val run_body(Lower *l, const Node *decl)
         lower_error(l, decl->loc, "%s ends without `return`", f->what);
         return val_poison();
     }
-    int64_t i = 0;
-    for (const Node *r = decl->b; r; r = r->next, i++) {
-        bool many = decl->b->next != NULL;
-        if (many && (v.kind != V_LIST || i >= v.u.list->n)) break;
-        Val x = many ? v.u.list->at[i] : v;
-        if (!check_type(l, r->a, text_arg(l, "result %s", r->name), r->loc, &x))
-            return val_poison();
-    }
-    return v;
+    return results_as_named(l, decl, v) ? v : val_poison();
 }
 
 /* What depends on numbers and strings alone is computed once: tables and masks are the same
