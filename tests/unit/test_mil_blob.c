@@ -314,6 +314,7 @@ static void odd_but_readable_files_are_warned_of(void **state)
     } odd[] = {
         { 0, 4, 1, "w.bin says it has 1 records, but 2 are there [-Wweight-file]" },
         { 4, 4, 0, "w.bin says version 0; 2 is known" },
+        { 7, 1, 1, "w.bin says version 16777218; 2 is known" },
         { 208, 8, 128, "the record at 192 are said to be 10 bytes at 128, not right after it" },
     };
     write_text(&p, "w.mil", TEXT("tensor<fp16, [20]>", "64"));

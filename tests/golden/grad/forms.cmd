@@ -1,0 +1,1 @@
+# sh ./forms.sh %t
