@@ -10,12 +10,18 @@ import os, shutil, signal, subprocess, sys, tempfile, time
 
 build = os.path.abspath(sys.argv[1])
 inject = os.path.join(build, "inject.so")
-anec, anerun, aneprobe = (os.path.join(build, t) for t in ("anec", "anerun", "aneprobe"))
+anec, anerun, aneprobe, anetrain = (os.path.join(build, t) for t in ("anec", "anerun", "aneprobe", "anetrain"))
 passed = failed = 0
 
 MODEL = """model main(x: fp16[1, 4, 64]) -> y {
     weight w: [64, 64] = normal(std = 0.1, seed = %d)
     y = linear(x, w)
+}
+"""
+TRAINED = """import "std"
+model main(x: fp32[2, 3]) -> loss {
+    weight w: [3, 3] = 1.5
+    loss = mean(linear(x, w) * linear(x, w))
 }
 """
 SMALL = """program(1.0)
@@ -245,6 +251,9 @@ def main():
                      ["sh", "-c", "grep -c . p.profile"], two)
     entry = Writer("cache", None, [anerun, "-b", "ane", "--random", "1", "b.anedsl"],
                    [anerun, "-b", "ane", "--random", "1", "b.anedsl"], two, same=True)
+    steps = Writer("checkpoint", [anetrain, "-q", "t.anedsl", "--data", "built-in:tiny", "-b", "ref", "--steps", "2", "-o", "run"],
+                   [anetrain, "-q", "--resume", "run", "--steps", "3"],
+                   ["sh", "-c", '"$0" --resume run --steps 1 2>&1 | tail -n 1', anetrain], {"t.anedsl": TRAINED})
     os.environ.pop("ANESIM_STRUCK", None)  # calls that fail here are counted
     os.environ["ANEC_ANE_LIB"] = os.path.join(build, "libanesim.so")
     os.environ["ANESIM_CHIP"] = "m1"
@@ -252,7 +261,7 @@ def main():
         for w in (model("o.mil"), model("o.mlmodelc"), model("o.mlpackage"),
                   model("o.mil", old=True), model("o.mlpackage", old=True),
                   described("o.mil", beside, backwards), described("o.mil", backwards, beside),
-                  fresh, results, trace, profile, entry):
+                  fresh, results, steps, trace, profile, entry):
             w.test(top)
         signals(os.path.join(top, "signals"))
         engines(os.path.join(top, "engines"))

@@ -241,6 +241,22 @@ static bool train_open_restore(TrainRun *r)
     return true;
 }
 
+/* Tokens of a program that says how many there are: an engine would take others for what it likes. */
+static bool check_tokens(TrainRun *r, const TrainData *t)
+{
+    int64_t most;
+    if (!t->token) return true;
+    if (!programs_param(&r->programs, r->state.model, "vocabulary", &most)) return false;
+    for (size_t i = 0; most > 0 && i < t->tokens; i++)
+        if (t->token[i] >= most)
+            return diag_error(
+                r->diag, (Loc){ 0 },
+                "%s has the token %u (number %zu), and the parameter vocabulary of "
+                "the program is %lld",
+                t->text, t->token[i], i, (long long)most);
+    return true;
+}
+
 static bool open_data(TrainRun *r)
 {
     const char *text = run_set(r, SET_data)->text;
@@ -254,6 +270,7 @@ static bool open_data(TrainRun *r)
     if (!data_open(&r->data, r->diag, text, programs_takes(&r->programs), r->programs.step,
                    same ? r->from.state.vocab : NULL))
         return false;
+    if (!check_tokens(r, &r->data)) return false;
     r->state.vocab = vocab_save(&r->data.vocab, &r->arena);
     if (r->resumed && strcmp(r->data.sha256, r->from.state.data_sha256) != 0)
         diag_note(r->diag, (Loc){ 0 },
@@ -269,7 +286,8 @@ static bool open_data(TrainRun *r)
     r->has_eval = true;
     return data_open(&r->eval, r->diag, run_set(r, SET_eval)->text,
                      programs_takes(&r->programs), r->programs.step,
-                     *r->state.vocab ? r->state.vocab : NULL);
+                     *r->state.vocab ? r->state.vocab : NULL)
+        && check_tokens(r, &r->eval);
 }
 
 static bool open_programs(TrainRun *r)
