@@ -53,6 +53,7 @@ static const char *set_warning(anec_config *c, const char *word)
     size_t k = 0;
     if (!strcmp(word, "error") || !strcmp(word, "no-error")) {
         c->promoted = *word == 'e' ? ~UINT64_C(0) : 0;
+        c->asked |= c->promoted;
         return NULL;
     }
     while (strncmp(word, forms[k].before, strlen(forms[k].before)) != 0) k++;
@@ -63,6 +64,8 @@ static const char *set_warning(anec_config *c, const char *word)
     uint64_t *bits = forms[k].promotes ? &c->promoted : &c->off;
     if (forms[k].promotes == forms[k].on) *bits |= bit;
     else *bits &= ~bit;
+    if (forms[k].on) c->asked |= bit;
+    else c->asked &= ~bit;
     return NULL;
 }
 

@@ -29,6 +29,7 @@ struct anec_config {
     Arena arena;     /* texts are copies */
     Setting value[CONFIG_COUNT];
     uint64_t off, promoted;    /* a Diag's, as the -W words have them */
+    uint64_t asked;            /* those that a word has turned on */
     const char *const *helper; /* the caller's */
     anec_message message;
     void *message_ctx;

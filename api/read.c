@@ -258,6 +258,7 @@ anec_status read_pipeline(Model *m, const anec_config *c, Diag *d, Pipeline *p)
     ruleset_init(&p->rules, o->target, target->text);
     if (profile->count && !profile_read(&p->rules, d, profile->text)) return read_failed(d);
     apply_wishes(&p->rules, config_get(c, CONFIG_warn));
+    p->rules.each_doubt = c->asked >> WARN_CONTRADICTED & 1;
     /* Who asks for fp32 against the table gets it, with a warning. */
     if (o->io == IO_FP32 && rule_holds(&p->rules, RULE_io_fp32))
         p->rules.stand[RULE_io_fp32] = STAND_REPORTED;

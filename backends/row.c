@@ -1,8 +1,11 @@
-/* row.c -- several programs in a row that are one: each is wired to those before it, so that on
+/* row.c -- several programs in a row that are one, of a function that is too deep, or that looks up
+ * what an engine computes with: each is wired to those before it, so that on
  * an engine what goes from one to the next stays in its surfaces. So does what goes from a run
  * to the next one: a result of the whole may be an input of it, where the part that makes the
  * one takes the other. */
 #include "row.h"
+#include "cpu/cpu.h"
+#include "front.h"
 #include "under.h"
 
 #include "../ir/passes/passes.h"
@@ -18,8 +21,9 @@ typedef struct {
     Backend calls; /* what base.backend points at: the engine's name, and these calls */
     Arena arena;
     Module **module;
-    Program **part; /* NULL: not yet compiled */
-    int n;
+    int modules;
+    Program **part;
+    int n;             /* those that are compiled */
     RowOrigin *source; /* by result of the function */
     bool **unread;     /* by part and its results: Program.unread */
     Binding *result;
@@ -107,8 +111,8 @@ static void row_reset(Program *p)
 static void row_free(Program *p)
 {
     Row *r = row_of(p);
-    for (int i = r->n; r->part && i-- > 0;) program_free(r->part[i]);
-    for (int i = 0; i < r->n; i++) module_free(r->module[i]);
+    for (int i = r->n; i-- > 0;) program_free(r->part[i]);
+    for (int i = 0; i < r->modules; i++) module_free(r->module[i]);
     arena_free(&r->arena);
     mem_free(r->why);
     mem_free(r);
@@ -210,19 +214,31 @@ static void name_results(Row *r, const Func *f)
     }
 }
 
-static bool compile_parts(Row *r, const Backend *b, const Func *f, Diag *d)
+static bool compile_part(Row *r, const Backend *b, Diag *d)
+{
+    const int i = r->n;
+    r->part[i] = program_under(b, r->module[i], module_main(r->module[i]), d);
+    r->n += r->part[i] != NULL;
+    return r->part[i] && row_wire(r, i, d);
+}
+
+/* They run as part `first` does, for a reason more. */
+static void row_told(Row *r, const Func *f, int first, const char *reason)
 {
     Buf why = { 0 };
-    r->part = NEW_ARRAY(&r->arena, r->n + 1, Program *);
-    for (int i = 0; i < r->n; i++) {
-        r->part[i] = program_under(b, r->module[i], module_main(r->module[i]), d);
-        if (!r->part[i] || !row_wire(r, i, d)) return false;
-    }
     name_results(r, f);
-    r->base.as = r->part[0]->as;
-    const char *first = r->base.as.why;
-    buf_printf(&why, "%s%s%d programs in a row", first ? first : "", first ? "; " : "", r->n);
+    r->base.as = r->part[first]->as;
+    const char *before = r->base.as.why;
+    buf_printf(&why, "%s%s%s", before ? before : "", before ? "; " : "", reason);
     r->base.as.why = r->why = why.s;
+}
+
+static bool compile_parts(Row *r, const Backend *b, const Func *f, Diag *d)
+{
+    r->part = NEW_ARRAY(&r->arena, r->modules + 1, Program *);
+    for (int i = 0; i < r->modules; i++)
+        if (!compile_part(r, b, d)) return false;
+    row_told(r, f, 0, arena_printf(&r->arena, "%d programs in a row", r->n));
     return true;
 }
 
@@ -255,8 +271,40 @@ bool row_compile(const Backend *b, const Module *m, const Func *f, Diag *d, Prog
     if (!backend_rules(b, &rs, d) || !func_is_deep(f, &rs)) return false;
     Row *r = row_new(b, f);
     const int n = func_cut(f, &rs, &r->arena, &r->module, d);
-    r->n = n;
+    r->modules = n;
     *out = n && compile_parts(r, b, f, d) ? &r->base : NULL;
     if (!*out) row_free(&r->base);
     return n > 0;
+}
+
+/* ---- what is looked up before ------------------------------------------------------------ */
+
+static bool compile_behind(Row *r, const Backend *b, const Func *f, Diag *d)
+{
+    r->modules = 2;
+    r->module = NEW_ARRAY(&r->arena, r->modules, Module *);
+    r->part = NEW_ARRAY(&r->arena, r->modules + 1, Program *);
+    front_cut(f, r->module);
+    for (int i = 0; i < r->modules; i++)
+        if (!module_verify(r->module[i], d, "front")) return false;
+    if (!compile_part(r, &backend_ref, d) || !compile_part(r, b, d)) return false;
+    row_told(r, f, 1, "the processor looks up what integers stand for");
+    return true;
+}
+
+bool row_compile_behind(const Backend *b, const Func *f, Diag *d, Program **out)
+{
+    RuleSet rs;
+    if (!b->engine || !front_wanted(f) || !backend_rules(b, &rs, d)
+        || !rule_holds(&rs, RULE_io_type))
+        return false;
+    if (func_on_processor(f)) {
+        *out = program_new(&backend_ref, f->module, f, d);
+        if (*out) (*out)->as.why = "nothing of it is an engine's";
+        return true;
+    }
+    Row *r = row_new(b, f);
+    *out = compile_behind(r, b, f, d) ? &r->base : NULL;
+    if (!*out) row_free(&r->base);
+    return true;
 }

@@ -43,12 +43,12 @@ bool backend_rules(const Backend *b, RuleSet *out, Diag *d)
     return b->rules && b->rules(b, out, d);
 }
 
-/* As the backend itself, in parts where it is too deep, and what is the processor's behind an
- * engine too. */
+/* As the backend itself, in parts where it is too deep, and what is the processor's before and
+ * behind an engine too. */
 static Program *compile_stateless(const Backend *b, const Module *m, const Func *f, Diag *d)
 {
     Program *p;
-    if (row_compile(b, m, f, d, &p)) return p;
+    if (row_compile_behind(b, f, d, &p) || row_compile(b, m, f, d, &p)) return p;
     return b->engine && split_wanted(f) ? split_compile(b, m, f, d) : b->compile(b, m, f, d);
 }
 

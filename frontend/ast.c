@@ -138,6 +138,14 @@ Node *ast_binary(Ast *p, Token op, Node *a, Node *b)
     return n;
 }
 
+Node *ast_update(Ast *p, Token name, Token op, Node *by)
+{
+    const char sign = *text_of(&op);
+    op.kind = sign == '+' ? TK_PLUS : sign == '-' ? TK_MINUS : sign == '*' ? TK_STAR : TK_SLASH;
+    Node *old = ast_leaf(p, N_NAME, name), *target = ast_leaf(p, N_NAME, name);
+    return ast_node(p, N_ASSIGN, op.loc, target, ast_binary(p, op, old, by), NULL);
+}
+
 Node *ast_unary(Ast *p, Token op, Node *a)
 {
     Node *n = ast_node(p, N_UNARY, loc_join(op.loc, a->loc), a, NULL, NULL);

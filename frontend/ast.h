@@ -100,6 +100,7 @@ Node *ast_literal(Ast *p, NodeKind kind, Token t);
 Node *ast_binary(Ast *p, Token op, Node *a, Node *b);
 Node *ast_effect(Ast *p, Node *call); /* a statement of its own */
 Node *ast_unary(Ast *p, Token op, Node *a);
+Node *ast_update(Ast *p, Token name, Token op, Node *by);      /* x += by is x = x + by */
 Node *ast_list(Ast *p, NodeKind kind, Loc loc, NodeList kids); /* a = the first of kids */
 NodeList ast_first(Node *n);
 /* n and what is linked behind it */

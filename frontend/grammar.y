@@ -154,6 +154,7 @@ stmt(L) ::= FN NAME(N) LPAREN arguments(A) RPAREN results(R) body(B).
 
 assign(X) ::= names(L) ASSIGN(T) values(E).
     { X = ast_node(p, N_ASSIGN, T.loc, L.first, E, NULL); }
+assign(X) ::= NAME(N) ADDING(T) expr(E).       { X = ast_update(p, N, T, E); }
 names(L) ::= NAME(N).                          { L = ast_first(ast_leaf(p, N_NAME, N)); }
 names(L) ::= names(M) COMMA NAME(N).           { L = ast_append(M, ast_leaf(p, N_NAME, N)); }
 values(X) ::= expr(E).                         { X = E; }
@@ -219,6 +220,9 @@ primary(X) ::= LBRACK(B) opt_exprs(L) RBRACK(R).
     { X = ast_list(p, N_LIST, loc_join(B.loc, R.loc), L); }
 primary(X) ::= LBRACK(B) expr(E) FOR names(N) IN simple(S) RBRACK(R).
     { X = ast_node(p, N_EACH, loc_join(B.loc, R.loc), E, S, N.first); }
+primary(X) ::= LBRACK(B) expr(E) FOR names(N) IN simple(S) IF(I) simple(C) RBRACK(R).
+    { X = ast_node(p, N_EACH, loc_join(B.loc, R.loc), E, ast_node(p, N_FILTER, I.loc, S, C,
+          NULL), N.first); }
 
 opt_exprs(L) ::= .                             { L = (NodeList){ 0 }; }
 opt_exprs(L) ::= exprs(M).                     { L = M; }
@@ -237,6 +241,7 @@ callarg(X) ::= NAME(N) ASSIGN expr(E).         { X = ast_decl(p, N_KEYWORD, N, E
 positions(L) ::= position(X).                  { L = ast_first(X); }
 positions(L) ::= positions(M) COMMA position(X). { L = ast_append(M, X); }
 position(X) ::= expr(E).                       { X = E; }
+position(X) ::= ELLIPSIS(T).                   { X = ast_node(p, N_REST, T.loc, NULL, NULL, NULL); }
 position(X) ::= bound(A) COLON(T) bound(B).    { X = ast_node(p, N_SLICE, T.loc, A, B, NULL); }
 position(X) ::= bound(A) COLON(T) bound(B) COLON bound(C).
     { X = ast_node(p, N_SLICE, T.loc, A, B, C); }

@@ -129,6 +129,7 @@ static bool scan(Lexer *lx, Diag *d, Token *t)
                 REFUSE("this string does not end on its line");
             }
 
+            "+=" | "-=" | "*=" | "/=" { IS(ADDING); }   "..." { IS(ELLIPSIS); }
             "->" { IS(ARROW); }   ".." { IS(RANGE); }  "**" { IS(POWER); }  "//" { IS(FLOORDIV); }
             "==" { IS(EQ); }       "!=" { IS(NE); }       "<=" { IS(LE); }       ">=" { IS(GE); }
             "<"  { IS(LT); }       ">"  { IS(GT); }       "="  { IS(ASSIGN); }   "+"  { IS(PLUS); }
@@ -162,6 +163,7 @@ typedef struct {
 #define CONTINUES(id) [TK_##id] = { .continues = true }
 #define BOTH(id) [TK_##id] = { .ends = true, .continues = true }
 static const Role roles[] = {
+    ENDS(ELLIPSIS), CONTINUES(ADDING),
     ENDS(NAME), ENDS(INT), ENDS(FLOAT), ENDS(STRING), ENDS(TRUE), ENDS(FALSE),
     BOTH(RPAREN), BOTH(RBRACK), BOTH(RBRACE),
     /* words that may be names */

@@ -77,7 +77,10 @@ struct List {
     Val *at;
     const Shape *shape; /* NULL: not measured yet */
     ValKind leaf;       /* what its elements are at most */
-    Func *func;         /* the constant it became last: there, of that type */
+    /* what all of its elements are, of INT, FLOAT and BOOL; NONE: not looked at, POISON: not one */
+    ValKind alike;
+    List *whole; /* of a piece: the list that its elements lie in, and which is no piece */
+    Func *func;  /* the constant it became last: there, of that type */
     DType dtype;
     Value *value;
     int64_t room; /* of layers declared one by one: elements that `at` has place for */
@@ -221,8 +224,10 @@ Val val_string(const char *s);
 Val val_poison(void);
 Val val_tensor(Value *v);
 Val val_list(Lower *l, int64_t n); /* of NONEs, to be filled */
-bool val_is_tensor(Val v);         /* TENSOR or WEIGHT */
-bool val_is_number(Val v);         /* INT or FLOAT */
+/* n elements from `from` on, where they are: those of a list do not change. */
+Val list_slice(Lower *l, List *of, int64_t from, int64_t n);
+bool val_is_tensor(Val v); /* TENSOR or WEIGHT */
+bool val_is_number(Val v); /* INT or FLOAT */
 double val_double(Val v);
 const Shape *val_shape(Val v); /* of a tensor or weight */
 DType val_dtype(Val v);
@@ -232,6 +237,7 @@ const char *val_text(Lower *l, Val v); /* as + puts it into a string */
 Val *env_get(const Env *e, const char *name); /* NULL: not bound */
 void env_set(Lower *l, Env *e, const char *name, Val v);
 Val number_op(Lower *l, Loc loc, int token, Val a, Val b);
+Val number_try(int token, Val a, Val b); /* the same without a word: poison where it is wrong */
 
 /* lower.c */
 bool lower_error(Lower *l, Loc loc, const char *fmt, ...)
@@ -260,7 +266,13 @@ Val eval(Lower *l, const Node *n, const char *hint);
 bool eval_int(Lower *l, const Node *n, int64_t *out);
 bool eval_truth(Lower *l, const Node *n, const char *what, bool *out);
 bool eval_extents(Lower *l, const Node *list, bool wildcard, Shape *out);
-Val lookup(Lower *l, const Node *name);                    /* poison after an error */
+Val lookup(Lower *l, const Node *name); /* poison after an error */
+/* lower_number.c: the list that EACH n makes of the elements of `in`, where it is of numbers and
+ * computed of numbers alone. False: it is not, or something is wrong, which the way that names it
+ * finds again. */
+bool each_number(Lower *l, const Node *n, const List *in, List *out);
+/* What a name stands for that is defined in the program, a file or the library; NULL: nothing. */
+const Val *known_name(Lower *l, const char *name);
 Val eval_index(Lower *l, const Node *n, const char *hint); /* lower_index.c */
 
 /* lower_words.c */
@@ -340,6 +352,7 @@ extern const Builtin builtins[];
 const Builtin *builtin_find(const char *name);
 /* abs, cos, .. of numbers */
 bool fold_math(const char *op, int n, const NamedVal *arg, Val *out);
+double (*number_function(const char *op))(double); /* of one number; NULL: it is none of them */
 
 /* lower_grad.c */
 Val builtin_grad(Lower *l, Loc loc, Val *a, int n);

@@ -129,7 +129,34 @@ static Val b_is_const(Lower *l, Loc loc, Val *a, int n)
     return val_bool(!input && (a->kind != V_TENSOR || value_is_const(a->u.tensor)));
 }
 
+static Val b_kind(Lower *l, Loc loc, Val *a, int n)
+{
+    static const char *const words[] = {
+        [V_NONE] = "none",        [V_INT] = "int",        [V_FLOAT] = "float",
+        [V_BOOL] = "bool",        [V_STRING] = "string",  [V_LIST] = "list",
+        [V_TENSOR] = "tensor",    [V_WEIGHT] = "tensor",  [V_FN] = "function",
+        [V_BUILTIN] = "function", [V_OP] = "function",    [V_LAYER] = "layer type",
+        [V_MODEL] = "model",      [V_INSTANCE] = "layer", [V_FILE] = "file",
+        [V_STATE] = "state",
+    };
+    (void)l, (void)loc, (void)n;
+    return val_string(words[a->kind]);
+}
+
+/* Said whatever was said before. */
+static Val b_print(Lower *l, Loc loc, Val *a, int n)
+{
+    Buf b = { 0 };
+    for (int i = 0; i < n; i++) buf_printf(&b, "%s%s", i ? " " : "", val_text(l, a[i]));
+    l->diag->dropped = false;
+    diag_note(l->diag, lower_blame(l, loc), "%s", b.s ? b.s : "");
+    buf_free(&b);
+    return (Val){ .kind = V_NONE };
+}
+
 const Builtin builtins[] = {
+    { "kind", 1, 1, b_kind },
+    { "print", 1, 1000, b_print },
     { "len", 1, 1, b_len },
     { "range", 1, 3, b_range },
     { "enumerate", 1, 1, b_enumerate },
@@ -177,6 +204,13 @@ static const struct {
     { "ceil", ceil },         { "round", nearbyint },
 };
 
+double (*number_function(const char *op))(double)
+{
+    for (size_t i = 0; i < COUNT(unary); i++)
+        if (!strcmp(unary[i].op, op)) return unary[i].f;
+    return NULL;
+}
+
 bool fold_math(const char *op, int n, const NamedVal *arg, Val *out)
 {
     for (int i = 0; i < n; i++)
@@ -191,10 +225,7 @@ bool fold_math(const char *op, int n, const NamedVal *arg, Val *out)
         *out = val_float(pow(val_double(arg[0].val), val_double(arg[1].val)));
         return true;
     }
-    for (size_t i = 0; n == 1 && i < COUNT(unary); i++)
-        if (!strcmp(unary[i].op, op)) {
-            *out = val_float(unary[i].f(val_double(arg->val)));
-            return true;
-        }
-    return false;
+    double (*f)(double) = n == 1 ? number_function(op) : NULL;
+    if (f) *out = val_float(f(val_double(arg->val)));
+    return f != NULL;
 }

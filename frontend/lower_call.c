@@ -81,6 +81,22 @@ static const char *type_words(Lower *l, const Node *type, const Shape *s)
     return text_arg(l, "%s%s", type->name ? type->name : "", dims);
 }
 
+/* Extents that have a name which nothing else has: what they are is known from now on. */
+static bool bind_extents(Lower *l, const Node *type, const char *what, Loc loc, const Shape *s)
+{
+    int i = 0;
+    for (const Node *n = type->a; n && i < s->rank; n = n->next, i++) {
+        if (n->kind != N_NAME || !strcmp(n->name, "_")) continue;
+        const Val *known = known_name(l, n->name);
+        if (!known) env_set(l, l->frame->env, n->name, val_int(s->dim[i]));
+        else if (known->kind == V_INT && known->u.i != s->dim[i])
+            return lower_error(l, loc, "%s is %s, so %s would be both %lld and %lld", what,
+                               shape_text(&l->arena, s), n->name, (long long)known->u.i,
+                               (long long)s->dim[i]);
+    }
+    return true;
+}
+
 static bool check_tensor_type(Lower *l, const Node *type, const char *what, Loc loc, Val v)
 {
     Shape s;
@@ -94,7 +110,8 @@ static bool check_tensor_type(Lower *l, const Node *type, const char *what, Loc 
     if (!val_is_tensor(v))
         return lower_error(l, loc, "%s must be a tensor %s, not %s", what,
                            type_words(l, type, &s), val_kind(l, v));
-    if ((!type->b || shape_fits(&s, val_shape(v))) && (!t || t == val_dtype(v))) return true;
+    if ((!type->b || shape_fits(&s, val_shape(v))) && (!t || t == val_dtype(v)))
+        return bind_extents(l, type, what, loc, val_shape(v));
     return lower_error(l, loc, "%s must be %s, but it is %s%s", what, type_words(l, type, &s),
                        dtypes[val_dtype(v)].name, shape_text(&l->arena, val_shape(v)));
 }

@@ -46,6 +46,20 @@ static Val *find_imported(Lower *l, const File *f, const Node *name, bool *clash
     return found;
 }
 
+const Val *known_name(Lower *l, const char *name)
+{
+    static const Val clash = { .kind = V_POISON };
+    const Frame *f = l->frame;
+    const Val *v = env_get(f->env, name);
+    if (!v && f->self) v = env_get(&f->self->env, name);
+    if (!v) v = file_get(l, f->file, name);
+    for (int i = 0, found = 0; (!v || found) && name[0] != '_' && i < f->file->nimport; i++) {
+        const Val *other = file_get(l, f->file->import[i], name);
+        if (other) v = found++ ? &clash : other;
+    }
+    return v;
+}
+
 /* Small letters before large ones. */
 static int by_text(const void *a, const void *b)
 {
@@ -318,19 +332,27 @@ static Val list_value(Lower *l, const Node *n)
 
 static Val each_value(Lower *l, const Node *n)
 {
-    Val in = eval(l, n->b, NULL);
+    const Node *of = n->b->kind == N_FILTER ? n->b->a : n->b,
+               *only = of == n->b ? NULL : n->b->b;
+    Val in = eval(l, of, NULL);
     if (in.kind == V_POISON) return in;
     if (in.kind != V_LIST) {
-        lower_error(l, n->b->loc, "`for` walks a list or a range, not %s", val_kind(l, in));
+        lower_error(l, of->loc, "`for` walks a list or a range, not %s", val_kind(l, in));
         return val_poison();
     }
     bool ok = true;
     Val v = val_list(l, in.u.list->n);
+    if (each_number(l, n, in.u.list, v.u.list)) return v;
     Val *old = env_get(l->frame->env, n->c->name), saved = old ? *old : (Val){ .kind = V_NONE };
+    v.u.list->n = 0;
     for (int64_t i = 0; ok && i < in.u.list->n; i++) {
+        bool yes = true;
         bind_names(l, n->c, in.u.list->at[i], n->loc);
-        v.u.list->at[i] = eval(l, n->a, NULL);
-        ok = v.u.list->at[i].kind != V_POISON && !l->stopped;
+        ok = !only || eval_truth(l, only, "the condition of a list", &yes);
+        if (!ok || !yes) continue;
+        const Val x = eval(l, n->a, NULL);
+        v.u.list->at[v.u.list->n++] = x;
+        ok = x.kind != V_POISON && !l->stopped;
     }
     if (old) env_set(l, l->frame->env, n->c->name, saved);
     return ok ? v : val_poison();
@@ -399,7 +421,9 @@ bool eval_extents(Lower *l, const Node *list, bool wildcard, Shape *out)
         int64_t dim = DIM_ANY;
         if (out->rank == MAX_RANK)
             return lower_error(l, n->loc, "a tensor has at most %d dimensions", MAX_RANK);
-        if (!(wildcard && n->kind == N_NAME && !strcmp(n->name, "_"))) {
+        const bool any = wildcard && n->kind == N_NAME
+                      && (!strcmp(n->name, "_") || !known_name(l, n->name));
+        if (!any) {
             if (!eval_int(l, n, &dim)) return false;
             if (dim < 1 || dim > INT32_MAX)
                 return lower_error(l, n->loc, "an extent must be from 1 to %d, not %lld",

@@ -16,11 +16,11 @@ static bool list_bound(Lower *l, const Node *n, int64_t size, int64_t otherwise,
                        (long long)size);
 }
 
-static Val index_list(Lower *l, const Node *n, const List *list)
+static Val index_list(Lower *l, const Node *n, List *list)
 {
     const Node *p = n->b;
     int64_t from = 0, to = 0, at = 0;
-    if (p->next) {
+    if (p->next || p->kind == N_REST) {
         lower_error(l, n->loc, "a list has one index; rows of rows are x[i][j]");
         return val_poison();
     }
@@ -37,9 +37,7 @@ static Val index_list(Lower *l, const Node *n, const List *list)
     }
     if (!list_bound(l, p->a, list->n, 0, &from) || !list_bound(l, p->b, list->n, list->n, &to))
         return val_poison();
-    Val v = val_list(l, to > from ? to - from : 0);
-    for (int64_t i = 0; i < v.u.list->n; i++) v.u.list->at[i] = list->at[from + i];
-    return v;
+    return list_slice(l, list, from, to > from ? to - from : 0);
 }
 
 /* ---- tensors ----------------------------------------------------------------------------- */
@@ -120,8 +118,18 @@ static bool cut_index(IndexCut *c, const Node *p, int axis)
 
 static bool read_positions(IndexCut *c, const Node *n)
 {
-    int axis = 0;
+    int axis = 0, rest = 0;
+    for (const Node *p = n->b; p; p = p->next) rest += p->kind != N_REST;
+    const bool once = rest < c->shape->rank;
+    rest = once ? c->shape->rank - rest : 0; /* axes that `...` stands for */
     for (const Node *p = n->b; p; p = p->next, axis++) {
+        if (p->kind == N_REST) {
+            axis += rest - 1;
+            for (const Node *q = p->next; q; q = q->next)
+                if (q->kind == N_REST)
+                    return lower_error(c->l, q->loc, "`...` stands for the axes between once");
+            continue;
+        }
         if (axis >= c->shape->rank)
             return lower_error(c->l, p->loc,
                                "there are more indices than axes: the tensor is %s",

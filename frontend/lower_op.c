@@ -23,10 +23,15 @@ static bool join_leaf(ValKind *leaf, ValKind kind)
 static bool measure_list(Lower *l, const List *list, Loc loc, int depth, Shape *s,
                          ValKind *leaf)
 {
-    *s = shape_of(1, &list->n);
-    *leaf = V_NONE;
     if (depth == MAX_RANK)
         return lower_error(l, loc, "a list is nested deeper than %d", MAX_RANK);
+    if (list->shape) {
+        *s = *list->shape;
+        *leaf = list->leaf;
+        return true;
+    }
+    *s = shape_of(1, &list->n);
+    *leaf = V_NONE;
     bool rows = list->n && list->at[0].kind == V_LIST;
     for (int64_t i = 0; i < list->n; i++) {
         if (!lower_step(l, loc)) return false; /* the same list may stand in it many times */
@@ -128,12 +133,42 @@ static bool leaf_fits(Lower *l, ValKind leaf, DType t, Loc loc)
     return lower_error(l, loc, "a %s cannot be %s", what[leaf], dtypes[t].name);
 }
 
+/* The list of rows at the bottom of lists of one; NULL: there is none. */
+static const List *list_of_rows(Val v, int rank)
+{
+    for (; rank > 2 && v.u.list->n == 1; rank--) v = v.u.list->at[0];
+    return rank == 2 ? v.u.list : NULL;
+}
+
+/* Rows that are pieces of one list, each as far behind the one before: a causal mask, or a band. The
+ * literal refers to the list's, and is a row long in memory. NULL: they are others. */
+static const Const *windows_const(Lower *l, Val v, const Shape *s, DType t, Loc loc)
+{
+    enum { LEAST = 64 };
+    const List *rows = s->rank >= 2 ? list_of_rows(v, s->rank) : NULL;
+    if (!rows || rows->n < LEAST || s->dim[s->rank - 1] < LEAST || dtypes[t].bits % 8)
+        return NULL;
+    List *line = rows->at[0].u.list->whole;
+    const ptrdiff_t step = line ? rows->at[1].u.list->at - rows->at[0].u.list->at : 0;
+    for (int64_t i = 0; line && i < rows->n; i++) {
+        const List *row = rows->at[i].u.list;
+        if (row->whole != line || row->at - rows->at[0].u.list->at != i * step) return NULL;
+    }
+    if (!line || step > INT32_MAX || step < INT32_MIN) return NULL;
+    const Const *whole = make_const(l, (Val){ .kind = V_LIST, .u.list = line }, t, loc);
+    return whole ? const_windows(&l->m->arena, type_tensor(&l->m->arena, t, *s), whole,
+                                 (size_t)(rows->at[0].u.list->at - line->at), (int)step)
+                 : NULL;
+}
+
 const Const *make_const(Lower *l, Val v, DType t, Loc loc)
 {
     Shape s;
     ValKind leaf;
     size_t at = 0;
     if (!list_shape(l, v, loc, &s, &leaf) || !leaf_fits(l, leaf, t, loc)) return NULL;
+    const Const *windows = v.kind == V_LIST ? windows_const(l, v, &s, t, loc) : NULL;
+    if (windows) return windows;
     const Type *type = type_tensor(&l->m->arena, t, s);
     size_t each = t == DT_STRING ? sizeof(char *) : 8, count = 1;
     if (!shape_count(&s, &count)) return NULL;

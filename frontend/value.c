@@ -26,6 +26,35 @@ Val val_list(Lower *l, int64_t n)
     return (Val){ .kind = V_LIST, .u.list = list };
 }
 
+static ValKind list_alike(List *list)
+{
+    if (list->alike != V_NONE) return list->alike;
+    ValKind kind = list->n ? list->at[0].kind : V_POISON;
+    if (kind != V_INT && kind != V_FLOAT && kind != V_BOOL) kind = V_POISON;
+    for (int64_t i = 1; i < list->n && kind != V_POISON; i++)
+        if (list->at[i].kind != kind) kind = V_POISON;
+    return list->alike = kind;
+}
+
+Val list_slice(Lower *l, List *of, int64_t from, int64_t n)
+{
+    if (of->room) { /* it may still grow, and be moved */
+        Val v = val_list(l, n);
+        if (n) memcpy(v.u.list->at, of->at + from, (size_t)n * sizeof *of->at);
+        return v;
+    }
+    List *part = NEW(&l->arena, List);
+    List *whole = of->whole ? of->whole : of;
+    *part = (List){ .n = n, .at = of->at + from, .whole = whole };
+    if (list_alike(whole) != V_POISON && n) {
+        Shape *s = NEW(&l->arena, Shape);
+        *s = SHAPE(n);
+        part->shape = s;
+        part->leaf = part->alike = whole->alike;
+    }
+    return (Val){ .kind = V_LIST, .u.list = part };
+}
+
 bool val_is_tensor(Val v) { return v.kind == V_TENSOR || v.kind == V_WEIGHT; }
 bool val_is_number(Val v) { return v.kind == V_INT || v.kind == V_FLOAT; }
 double val_double(Val v) { return v.kind == V_INT ? (double)v.u.i : v.u.f; }
@@ -191,9 +220,10 @@ static Val val_compare(int token, double order)
     }
 }
 
+/* l NULL: nothing is said. */
 static Val val_bad(Lower *l, Loc loc, const char *why)
 {
-    lower_error(l, loc, "%s", why);
+    if (l) lower_error(l, loc, "%s", why);
     return val_poison();
 }
 
@@ -237,10 +267,11 @@ static Val int_op(Lower *l, Loc loc, int token, int64_t a, int64_t b)
         if (a == INT64_MIN && b == -1) fits = false;
         else floor_divide(a, b, &out, &rest);
         if (token == TK_SLASH && rest) {
-            lower_error(
-                l, loc,
-                "%lld / %lld is not a whole number; // rounds down, %lld.0 / %lld gives a float",
-                (long long)a, (long long)b, (long long)a, (long long)b);
+            if (l)
+                lower_error(
+                    l, loc,
+                    "%lld / %lld is not a whole number; // rounds down, %lld.0 / %lld gives a float",
+                    (long long)a, (long long)b, (long long)a, (long long)b);
             return val_poison();
         }
         if (token == TK_PERCENT) out = rest;
@@ -272,4 +303,9 @@ Val number_op(Lower *l, Loc loc, int token, Val a, Val b)
 {
     if (a.kind == V_INT && b.kind == V_INT) return int_op(l, loc, token, a.u.i, b.u.i);
     return float_op(l, loc, token, val_double(a), val_double(b));
+}
+
+Val number_try(int token, Val a, Val b)
+{
+    return number_op(NULL, (Loc){ .src = NULL }, token, a, b);
 }

@@ -32,6 +32,19 @@ static Const *const_zeroed(Arena *a, DType t, Shape s, Tensor *view)
     return c;
 }
 
+Const *const_windows(Arena *a, const Type *t, const Const *line, size_t first, int step)
+{
+    Const *c = NEW(a, Const);
+    *c = (Const){ .type = t,
+                  .kind = CONST_OF,
+                  .loc = line->loc,
+                  .of = line,
+                  .first = first,
+                  .width = (uint32_t)t->shape.dim[t->shape.rank - 1],
+                  .step = step };
+    return c;
+}
+
 Const *const_int(Arena *a, DType t, int64_t v)
 {
     Tensor view;
@@ -150,19 +163,34 @@ static void read_file(const Const *c, size_t first, size_t n, Tensor *out)
     }
 }
 
-/* The elements are read in their own type, a run at a time. */
-static bool read_other(const Const *c, Diag *d, size_t first, size_t n, Tensor *out)
+/* The elements are read in their own type, a run at a time; `at` is where they begin in out. */
+static bool read_run(const Const *c, Diag *d, size_t first, size_t n, Tensor *out, size_t at)
 {
     const DType src = c->of->type->dtype;
     double raw[512], part[512];
-    if (src == out->dtype) return const_read(c->of, d, c->first + first, n, out->data);
+    if (src == out->dtype)
+        return const_read(c->of, d, first, n,
+                          (char *)out->data + at * (size_t)dtypes[src].bits / 8);
     for (size_t i = 0; i < n;) {
         const size_t k = n - i < COUNT(raw) ? n - i : COUNT(raw);
         const Shape run = SHAPE((int64_t)k);
         const Tensor t = tensor_view(src, &run, raw);
-        if (!const_read(c->of, d, c->first + first + i, k, raw)) return false;
+        if (!const_read(c->of, d, first + i, k, raw)) return false;
         tensor_get_floats(&t, 0, k, part);
-        put_numbers(out, i, k, part);
+        put_numbers(out, at + i, k, part);
+        i += k;
+    }
+    return true;
+}
+
+static bool read_other(const Const *c, Diag *d, size_t first, size_t n, Tensor *out)
+{
+    if (!c->width) return read_run(c, d, c->first + first, n, out, 0);
+    for (size_t i = 0; i < n;) {
+        const size_t row = (first + i) / c->width, column = (first + i) % c->width;
+        const size_t left = c->width - column, k = n - i < left ? n - i : left;
+        const int64_t begin = (int64_t)c->first + (int64_t)row * c->step;
+        if (!read_run(c, d, (size_t)begin + column, k, out, i)) return false;
         i += k;
     }
     return true;
@@ -221,7 +249,7 @@ static const void *in_memory(const Const *c, Diag *d)
     if (c->kind == CONST_DATA) return c->data;
     if (c->kind == CONST_BLOB && !(c->file->absent && c->file->owner->missing))
         return weight_data(c->file, d, c->loc, c->offset, c->type->dtype, const_elements(c));
-    if (c->kind != CONST_OF || c->of->type->dtype != c->type->dtype) return NULL;
+    if (c->kind != CONST_OF || c->width || c->of->type->dtype != c->type->dtype) return NULL;
     const char *whole = in_memory(c->of, d);
     return whole ? whole + c->first * (size_t)dtypes[c->type->dtype].bits / 8 : NULL;
 }
@@ -271,7 +299,9 @@ bool const_equal(const Const *a, const Const *b)
     case CONST_BLOB:
         return a->offset == b->offset && a->file == b->file && !strcmp(a->path, b->path);
     case CONST_FILE: return a->src == b->src && a->src_data == b->src_data;
-    case CONST_OF: return a->first == b->first && const_equal(a->of, b->of);
+    case CONST_OF:
+        return a->first == b->first && a->width == b->width && a->step == b->step
+            && const_equal(a->of, b->of);
     case CONST_MADE: return a->made == b->made; /* nobody computes them to compare them */
     case CONST_INIT:
         return a->init == b->init && a->seed == b->seed && !memcmp(&a->a, &b->a, sizeof a->a)
@@ -297,7 +327,8 @@ uint64_t const_hash(const Const *c)
     case CONST_BLOB: return hash_mix(hash_mix(h, c->offset), (uintptr_t)c->file);
     case CONST_FILE: return hash_mix(hash_mix(h, (uint64_t)c->src), (uintptr_t)c->src_data);
     case CONST_INIT: return hash_mix(hash_mix(h, (uint64_t)c->init), c->seed);
-    case CONST_OF: return hash_mix(hash_mix(h, const_hash(c->of)), c->first);
+    case CONST_OF:
+        return hash_mix(hash_mix(hash_mix(h, const_hash(c->of)), c->first), c->width);
     case CONST_MADE: return hash_mix(h, (uintptr_t)c->made);
     case CONST_GROUP: return hash_mix(h, (uint64_t)c->nelem);
     }

@@ -16,7 +16,7 @@ Const *const_part(Module *m, const Const *c, size_t first, Shape s)
     r->type = type_tensor(&m->arena, t, s);
     if (c->kind == CONST_DATA) {
         r->data = (const char *)c->data + first * (size_t)dtypes[t].bits / 8;
-    } else if (c->kind == CONST_OF) {
+    } else if (c->kind == CONST_OF && !c->width) {
         r->first += first;
     } else {
         *r = (Const){ .type = r->type,

@@ -1,8 +1,10 @@
 /* edge.c -- where the engine's part of a function begins and ends.
  *
- * Around it stands what is the processor's: behind it the choice of a class (classify), and at
- * inputs and results that are images outside the casts between the numbers of their pixels,
- * which are fp32, and fp16. Core ML runs these on the processor, whatever runs the rest. */
+ * Around it stands what is the processor's: before it what inputs of integers look up (the rows of
+ * a table, by the ids of tokens), since no engine takes these; behind it the choice of a class
+ * (classify), and at inputs and results that are images outside the casts between the numbers of
+ * their pixels, which are fp32, and fp16. Core ML runs these on the processor, whatever runs the
+ * rest. */
 #include "ops/ops.h"
 
 #include <string.h>
@@ -47,12 +49,82 @@ int func_engine_results(const Func *f, Arena *a, const Value ***out)
     int n = 0;
     for (int i = 0; i < b->nresult; i++) {
         const Value *r = engine_result(f, b->result[i]);
+        if (r->def && op_is_ahead(r->def)) continue;
         bool have = r != b->result[i] && n && v[n - 1] == r; /* a label and its probabilities */
         if (!have) v[n++] = r;
     }
     *out = v;
     return n;
 }
+
+/* ---- what integers look up --------------------------------------------------------------- */
+
+bool dtype_at_edge(DType t)
+{
+    static const DType taken[] = { DT_FP16, DT_FP32, DT_INT8, DT_UINT8, DT_INT16, DT_UINT16 };
+    for (size_t i = 0; i < COUNT(taken); i++)
+        if (taken[i] == t) return true;
+    return false;
+}
+
+/* Statements looked at to find one out; integers are computed by few. */
+typedef struct {
+    const Op *op[64];
+    bool ahead[64];
+    int count;
+} AheadSearch;
+
+static bool edge_ahead(const Op *op, AheadSearch *s);
+
+/* An input of a type that no engine takes, or what is computed of such ones and is of one. */
+static bool edge_number(const Value *v, AheadSearch *s)
+{
+    if (v->has_lit || v->type->kind != TY_TENSOR || dtype_at_edge(v->type->dtype)) return false;
+    return !v->def || edge_ahead(v->def, s);
+}
+
+/* Reads such numbers and constants alone. */
+static bool edge_reads_numbers(const Op *op, AheadSearch *s)
+{
+    bool some = false;
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
+            const Value *v = op->arg[i].val[k];
+            if (value_is_const(v)) continue;
+            if (!edge_number(v, s)) return false;
+            some = true;
+        }
+    return some;
+}
+
+static bool edge_ahead(const Op *op, AheadSearch *s)
+{
+    if (op->parent != op->parent->func->body || op_nblock(op) || op->kind == OP_NONE)
+        return false;
+    for (int i = 0; i < s->count; i++)
+        if (s->op[i] == op) return s->ahead[i];
+    const bool ahead = edge_reads_numbers(op, s);
+    if (s->count == COUNT(s->op)) return false; /* too far from the inputs */
+    s->op[s->count] = op;
+    s->ahead[s->count++] = ahead;
+    return ahead;
+}
+
+bool value_is_number(const Value *v)
+{
+    AheadSearch s;
+    s.count = 0;
+    return edge_number(v, &s);
+}
+
+bool op_is_ahead(const Op *op)
+{
+    AheadSearch s;
+    s.count = 0;
+    return edge_ahead(op, &s);
+}
+
+static bool value_is_ahead(const Value *v) { return v->def && op_is_ahead(v->def); }
 
 /* ---- inputs ------------------------------------------------------------------------------ */
 
@@ -73,6 +145,82 @@ static bool visit_reader(void *ctx, const Op *op)
     return !r->other;
 }
 
+typedef struct {
+    Arena *arena;
+    PtrMap ahead; /* values that statements before the engine read */
+    PtrMap read;  /* values of before the engine that it reads itself */
+    const Value **made;
+    int count, room;
+} AheadReads;
+
+static void ahead_note(AheadReads *r, const Value *v, bool ahead)
+{
+    PtrMap *by = ahead ? &r->ahead : &r->read;
+    if (v->has_lit || ptrmap_get(by, v)) return;
+    ptrmap_set(by, v, (void *)v);
+    if (ahead || !value_is_ahead(v)) return;
+    ARENA_ROOM(r->arena, r->made, r->count, r->room);
+    r->made[r->count++] = v;
+}
+
+static bool ahead_visit(void *ctx, const Op *op)
+{
+    AheadReads *r = ctx;
+    const bool ahead = op_is_ahead(op);
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < arg_count(&op->arg[i]); k++)
+            ahead_note(r, op->arg[i].val[k], ahead);
+    for (int i = 0; i < op_nblock(op); i++)
+        for (int k = 0; k < op_block(op, i)->nresult; k++)
+            ahead_note(r, op_block(op, i)->result[k], ahead);
+    return true;
+}
+
+static void ahead_free(AheadReads *r)
+{
+    ptrmap_free(&r->ahead);
+    ptrmap_free(&r->read);
+}
+
+int func_ahead_values(const Func *f, Arena *a, const Value ***out)
+{
+    AheadReads r = { .arena = a };
+    func_read(f, ahead_visit, &r);
+    ahead_free(&r);
+    *out = r.made;
+    return r.count;
+}
+
+static bool edge_has_numbers(const Func *f)
+{
+    for (int i = 0; i < f->body->nparam; i++) {
+        const Type *t = f->body->param[i]->type;
+        if (t->kind == TY_TENSOR && !dtype_at_edge(t->dtype)) return true;
+    }
+    return false;
+}
+
+/* Inputs that are read before the engine begins alone are not the engine's, and what is made of
+ * them is. */
+static int ahead_inputs(const Func *f, Arena *a, const Value ***v, int n)
+{
+    AheadReads r = { .arena = a };
+    int kept = 0;
+    func_read(f, ahead_visit, &r);
+    for (int i = 0; i < n; i++) {
+        const Value *in = (*v)[i];
+        const bool away = ptrmap_get(&r.ahead, in) && !ptrmap_get(&r.read, in)
+                       && !is_result(in);
+        if (!away) (*v)[kept++] = in;
+    }
+    const Value **all = NEW_ARRAY(a, kept + r.count + 1, const Value *);
+    memcpy(all, *v, (size_t)kept * sizeof *all);
+    for (int i = 0; i < r.count; i++) all[kept + i] = r.made[i];
+    ahead_free(&r);
+    *v = all;
+    return kept + r.count;
+}
+
 int func_engine_inputs(const Func *f, Arena *a, const Value ***out)
 {
     const Block *b = f->body;
@@ -83,7 +231,7 @@ int func_engine_inputs(const Func *f, Arena *a, const Value ***out)
         v[i] = r.cast && !r.other ? r.cast : r.v;
     }
     *out = v;
-    return b->nparam;
+    return edge_has_numbers(f) ? ahead_inputs(f, a, out, b->nparam) : b->nparam;
 }
 
 /* ---- statements -------------------------------------------------------------------------- */
@@ -92,7 +240,7 @@ bool op_on_processor(const Op *op)
 {
     const Func *f = op->parent->func;
     const Block *b = f->body;
-    if (op_chooses(op)) return true;
+    if (op_chooses(op) || op_is_ahead(op)) return true;
     if (!is_float_cast(op) || op->parent != b) return false;
     const Value *x = op_value(op, P_x);
     if (!x->def && func_fixed(f, x)) return true;
@@ -102,4 +250,17 @@ bool op_on_processor(const Op *op)
         if (from ? from == op->out[0] : r == op->out[0] && func_fixed(f, r)) return true;
     }
     return false;
+}
+
+bool func_on_processor(const Func *f)
+{
+    bool ahead = false;
+    for (const Op *op = f->body->first; op; op = op->next) {
+        if (op->kind == OP_const
+            || (op->kind != OP_NONE && (ops[op->kind].flags & F_CONSTEXPR)))
+            continue;
+        if (!op_on_processor(op) && !is_float_cast(op)) return false;
+        ahead = ahead || op_is_ahead(op);
+    }
+    return ahead;
 }

@@ -216,9 +216,13 @@ struct Const {
             uint64_t seed;
         };
         struct {
-            /* OF: the other, never an OF itself; types of whole bytes alone */
+            /* OF: the other, never an OF itself but for windows; types of whole bytes alone */
             const Const *of;
             size_t first; /* OF: where its elements begin there */
+            /* OF, windows: rows of so many elements, each `step` elements behind the row
+             * before; width 0: all in one run */
+            uint32_t width;
+            int32_t step;
         };
         struct Made *made; /* MADE: see const_made */
     };
@@ -227,6 +231,9 @@ struct Const {
 Const *const_data(Arena *a, const Type *t, const void *data); /* data is not copied */
 /* zeroed elements, to be set */
 Const *const_room(Arena *a, const Type *t, size_t bytes, void **data);
+/* Rows that are pieces of one line, a literal: the first one begins at element `first`, each other
+ * `step` elements behind the one before. All of them lie in the line, which stays. */
+Const *const_windows(Arena *a, const Type *t, const Const *line, size_t first, int step);
 Const *const_int(Arena *a, DType t, int64_t v); /* scalars.. */
 Const *const_float(Arena *a, DType t, double v);
 Const *const_bool(Arena *a, bool v);
@@ -760,12 +767,24 @@ void func_walk_end(Func *f, GuardTask *lost);
 
 /* ---- the engine's part of a function --------------------------------------------------------
  *
- * What the processor does around it is the choice of a class behind it, and casts of images. */
+ * What the processor does around it is what integers look up before it, the choice of a class
+ * behind it, and casts of images. */
 
 /* The float type of an input or result that is an image outside, which no pass may change; else
  * DT_NONE. */
 DType func_fixed(const Func *f, const Value *v);
 bool op_on_processor(const Op *op);
+/* Engines take inputs of this element type, and give such results. */
+bool dtype_at_edge(DType t);
+/* Of constants, and inputs whose types engines do not take, alone: the processor's, before the
+ * engine begins. */
+bool op_is_ahead(const Op *op);
+/* An input of such a type, or what is computed of those and is of one itself. */
+bool value_is_number(const Value *v);
+/* What is made there and read by other statements, in their order; the count. In the arena. */
+int func_ahead_values(const Func *f, Arena *a, const Value ***out);
+/* All of f but casts at its edge is, and some of it for that reason: an engine has nothing to do. */
+bool func_on_processor(const Func *f);
 bool op_chooses(const Op *op); /* a class by its probabilities */
 /* What v, a label or the probabilities by label, was chosen from; NULL: it is no choice. */
 Value *value_chosen_from(const Value *v);

@@ -46,7 +46,7 @@ agree() { # agree BEFORE AFTER LABEL
 
 one_case() { # one_case FILE
     read -r _ chip rule <"$1"
-    "$build/anec" --check --target "$chip" "$1" >"$temp/said" 2>&1
+    "$build/anec" --check -Wcontradicted --target "$chip" "$1" >"$temp/said" 2>&1
     if ! grep -q "\[$chip: ${rule}[],]" "$temp/said"; then bad "$1: does not break $rule"
     elif "$build/anec" --target "$chip" -o "$temp/legal.mil" "$1" >"$temp/said" 2>&1 &&
         "$build/anec" --check --target "$chip" "$temp/legal.mil" >"$temp/said" 2>&1 &&

@@ -346,6 +346,27 @@ static int check_copy(CompilerJob *j)
     return diag_exit(j->diag);
 }
 
+/* Inputs that are none of the engine's part. */
+static void say_ahead(const CompilerJob *j, const Func *f)
+{
+    Arena scratch = { 0 };
+    const Value **in;
+    const int n = func_engine_inputs(f, &scratch, &in);
+    const bool all = func_on_processor(f);
+    for (int i = 0; i < f->body->nparam; i++) {
+        const Value *v = f->body->param[i];
+        bool taken = !value_is_number(v);
+        for (int k = 0; !taken && k < n; k++) taken = in[k] == v;
+        if (!taken)
+            diag_note(
+                j->diag, value_loc(v),
+                "no engine takes %s, which %s is: the processor looks up what it stands for, %s",
+                type_text(&scratch, v->type), v->name,
+                all ? "and nothing is left for an engine" : "before the engine begins");
+    }
+    arena_free(&scratch);
+}
+
 /* The rules of the target. While compiling only what is sure is said: the doubtful is for
  * --check. */
 static int check_rules(CompilerJob *j, bool check)
@@ -354,7 +375,11 @@ static int check_rules(CompilerJob *j, bool check)
     j->pipeline.rules.doubts = check;
     if (check && compiler_json(j))
         rules_check_json(&j->out, j->diag, j->model.module, &j->pipeline.rules);
-    else rules_check(j->model.module, &j->pipeline.rules, j->diag, NULL, NULL);
+    else {
+        rules_check(j->model.module, &j->pipeline.rules, j->diag, NULL, NULL);
+        for (const Func *f = j->model.module->first; f; f = f->next)
+            if (rule_holds(&j->pipeline.rules, RULE_io_type)) say_ahead(j, f);
+    }
     return diag_exit(j->diag);
 }
 

@@ -156,7 +156,9 @@ static bool boundary_runs(BisectSearch *s, const Type *t)
     Module *m;
     for (int i = 0; !runs && !bisect_spent(s) && (m = part_control(s->f, t, i)); i++) {
         Binding x = { .name = "x" };
-        if (tensor_alloc(&x.value, s->b->diag, t->dtype, &t->shape)) {
+        /* what the processor would do says nothing of the engine */
+        if (!func_on_processor(module_main(m))
+            && tensor_alloc(&x.value, s->b->diag, t->dtype, &t->shape)) {
             bisect_fill(&x.value);
             runs = try_module(s, m, &x, 1, said, sizeof said) == PART_RUNS;
         }

@@ -48,7 +48,7 @@ static bool legal_visit(void *ctx, Op *op)
 {
     Walker *w = ctx;
     Value *with[MAX_RESULT];
-    if (!legal_rewritable(op) || (w->one && op->nout != 1)) return true;
+    if (!legal_rewritable(op) || op_is_ahead(op) || (w->one && op->nout != 1)) return true;
     Builder b = before_op(op, w->legal.diag);
     b.scalars = &w->scalars;
     if (w->one ? !(with[0] = w->one(&w->legal, &b, op)) : !w->all(&w->legal, &b, op, with))

@@ -79,6 +79,39 @@ Value *one_hot_by_equal(const Legal *l, Builder *b, Op *op)
     return make_select(b, hot, on, off);
 }
 
+/* ---- one element of a line, by an input -------------------------------------------------- */
+
+/* Integers that are inputs are the processor's, and what the engine computes is not known when it
+ * looks up. So it makes a table that is 1 at the place that was meant, and the engine adds up the
+ * products with it: exact, where the line is finite. Places from the end are negative. */
+Value *gather_along_by_one_hot(const Legal *l, Builder *b, Op *op)
+{
+    Value *x = op_value(op, P_x), *indices = op_value(op, P_indices);
+    const Shape *s = shape_of_value(x), *at = shape_of_value(indices);
+    if (!rule_holds(l->rules, RULE_io_type) || !s || !at || !value_is_number(indices))
+        return NULL;
+    const int axis = axis_of(op, P_axis, 0, s->rank);
+    if (axis < 0 || at->dim[axis] != 1 || s->dim[axis] > COMPUTED_MAX || value_is_const(x))
+        return NULL;
+    const DType t = x->type->dtype, n = indices->type->dtype;
+    Shape line = { .rank = 0 };
+    for (int i = 0; i < s->rank; i++)
+        if (i != axis) line.dim[line.rank++] = at->dim[i];
+    Value *size = build_const(b, "size", const_int(&b->m->arena, n, s->dim[axis]));
+    Value *zero = build_const(b, "zero", const_int(&b->m->arena, n, 0));
+    Value *behind = make2(b, OP_add, indices, size), *below = make2(b, OP_less, indices, zero);
+    indices = make_shape(b, make_select(b, below, behind, indices), &line);
+    Value *depth = build_int(b, s->dim[axis]), *along = build_int(b, axis);
+    Value *one = one_element(b, t, 1), *none = one_element(b, t, 0);
+    Value *hot = mil_one_hot(b, "hot", .indices = indices, .one_hot_vector_size = depth,
+                             .axis = along, .on_value = one, .off_value = none);
+    const int64_t at_axis[] = { axis };
+    Value *product = make2(b, OP_mul, x, hot);
+    Value *axes = build_const(b, "axes", const_ints(&b->m->arena, DT_INT32, 1, at_axis));
+    Value *keep = build_bool(b, true);
+    return mil_reduce_sum(b, "sum", .x = product, .axes = axes, .keep_dims = keep);
+}
+
 /* ---- rows that indices name -------------------------------------------------------------- */
 
 /* The rows that n index vectors name in a tensor whose first `depth` axes are counted as

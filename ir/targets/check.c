@@ -33,6 +33,11 @@ static void check_report(RuleCheck *c, const RuleBreak *b)
 {
     const Rule *r = b->rule;
     const char *more = finding_text(c->scratch, r);
+    if (b->standing == STAND_CONTRADICTED && b->level == LEVEL_WARNING && !c->rules->each_doubt
+        && c->rules->wish[c->rule] == WISH_NONE) {
+        c->doubted[c->rule] = true;
+        return;
+    }
     const bool once = b->level
                    == LEVEL_WARNING; /* a doubt about an operation need not be said of each */
     if (once && c->func && c->said[c->rule] == c->func) return;
@@ -120,6 +125,21 @@ static void make_index(RuleCheck *c, Index *x, Arena *a)
     x->at[OP_COUNT + 1] = n;
 }
 
+/* What may be so, since it was reported, and may not, since another finding contradicts it. */
+static void check_doubts(const RuleCheck *c)
+{
+    Buf b = { 0 };
+    int n = 0;
+    for (int i = 0; i < RULE_COUNT; i++)
+        if (c->doubted[i]) buf_printf(&b, "%s%s", n++ ? ", " : "", rules[i].name);
+    if (n)
+        diag_warn(c->diag, WARN_CONTRADICTED, (Loc){ 0 },
+                  "%s: %d rule%s that other findings contradict may be broken: %s; "
+                  "-Wcontradicted shows where, --explain what is known",
+                  c->rules->target->name, n, n > 1 ? "s" : "", b.s);
+    buf_free(&b);
+}
+
 typedef struct {
     RuleCheck *check;
     Index index;
@@ -156,18 +176,25 @@ static void ask_all(RuleCheck *c, RuleOn on)
 int rules_check(const Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, void *ctx)
 {
     const Func *said[RULE_COUNT] = { NULL };
-    RuleCheck c = {
-        .said = said, .rules = rs, .module = m, .diag = d, .sink = sink, .ctx = ctx
-    };
+    bool doubted[RULE_COUNT] = { false };
+    RuleCheck c = { .said = said,
+                    .doubted = doubted,
+                    .rules = rs,
+                    .module = m,
+                    .diag = d,
+                    .sink = sink,
+                    .ctx = ctx };
     Arena a = { 0 };
     CheckWalk w = { .check = &c };
     make_index(&c, &w.index, &a);
     ask_all(&c, ON_MODULE);
     for (c.func = m->first; c.func; c.func = c.func->next) {
+        if (func_on_processor(c.func)) continue; /* nothing of it is the engine's */
         ask_all(&c, ON_FUNC);
         func_read(c.func, check_visit, &w);
     }
     arena_free(&a);
+    check_doubts(&c);
     return d->fails ? -1 : c.errors;
 }
 

@@ -48,9 +48,7 @@ void rule_io_fp32(RuleCheck *c) { each_edge(c, edge_fp32); }
 
 static void edge_type(RuleCheck *c, const Value *v, const char *what)
 {
-    static const DType taken[] = { DT_FP16, DT_FP32, DT_INT8, DT_UINT8, DT_INT16, DT_UINT16 };
-    for (size_t i = 0; i < COUNT(taken); i++)
-        if (has_dtype(v->type, taken[i])) return;
+    if (v->type->kind == TY_TENSOR && dtype_at_edge(v->type->dtype)) return;
     rule_broken(c, value_loc(v), "%s %s is %s", what, v->name, type_text(c->scratch, v->type));
 }
 

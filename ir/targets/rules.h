@@ -127,6 +127,7 @@ typedef struct RuleSet {
     int64_t limit[LIMIT_COUNT];     /* -1: not known; of `generic` the smallest of all chips */
     unsigned char wish[RULE_COUNT]; /* Wish: what -W said of it */
     bool doubts; /* what is contradicted, slow or loses accuracy is reported too (--check) */
+    bool each_doubt; /* .. what is contradicted one by one: -Wcontradicted asks for it */
     bool profiled[RULE_COUNT], limit_profiled[LIMIT_COUNT];
     const char *profile; /* where measured values came from, or NULL */
 } RuleSet;
@@ -231,6 +232,7 @@ struct RuleCheck {
     RuleSink *sink;
     void *ctx;
     const Func **said; /* by rule: the function in which its warning was said last */
+    bool *doubted;     /* by rule: contradicted, and told in one line with others */
     /* of the next break: why the pass leaves this one; a check sets and clears it */
     const char *left;
     bool silent; /* only whether it is broken is asked */
@@ -245,7 +247,8 @@ void rule_broken_as(RuleCheck *c, Standing s, Loc loc, const char *fmt, ...) PRI
 
 /* Checks a verified module against every rule of the set. Every break goes to sink, or, when
  * that is NULL, to d with notes: errors each at its statement, the warnings of a rule once a
- * function. The number of rules broken as errors; -1 after another failure. */
+ * function, and what other findings contradict in one line, but where rs->each_doubt or -WNAME ask
+ * for more. The number of rules broken as errors; -1 after another failure. */
 int rules_check(const Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, void *ctx);
 
 /* ---- shared by checks (not for outside) -------------------------------------------------- */

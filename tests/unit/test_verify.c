@@ -217,6 +217,13 @@ static int consts_of_each_kind(Module *m, Diag *d, const Const **all)
         }
         all[n] = const_part(m, all[n - 1], 0, SHAPE(LONG)), n++;
     }
+    /* windows of a line, backwards, of its type and of another */
+    const Const *line = all[n - 1];
+    const Type *wide = type_tensor(&m->arena, DT_INT32, SHAPE(LONG / 10, 10)),
+               *half = type_tensor(&m->arena, DT_FP16, SHAPE(LONG / 10, 10));
+    all[n++] = const_windows(&m->arena, wide, line, LONG - 10, -1);
+    all[n++] = const_windows(&m->arena, wide, line, 3, 2);
+    all[n++] = const_windows(&m->arena, half, all[0], 3, 2);
     Const *c = NEW(&m->arena, Const);
     *c = (Const){ .type = type_tensor(&m->arena, DT_INT4, SHAPE(LONG)), .kind = CONST_FILE };
     c->src = DT_INT4, c->src_data = bytes;
@@ -229,12 +236,41 @@ static int consts_of_each_kind(Module *m, Diag *d, const Const **all)
     return n;
 }
 
+/* Row i of windows is the line from first + i * step on. */
+static void test_windows_of_a_line(void **state)
+{
+    (void)state;
+    enum { LINE = 100, ROWS = 7, WIDE = 9 };
+    Module *m = module_new();
+    Diag d = { 0 };
+    int64_t v[LINE];
+    int32_t got[ROWS * WIDE], part[WIDE];
+    for (int i = 0; i < LINE; i++) v[i] = i * i;
+    const Const *line = const_ints(&m->arena, DT_INT32, LINE, v);
+    for (int step = -8; step <= 8; step += 4) {
+        const size_t first = step < 0 ? LINE - WIDE : 2;
+        const Type *t = type_tensor(&m->arena, DT_INT32, SHAPE(ROWS, WIDE));
+        const Const *c = const_windows(&m->arena, t, line, first, step);
+        assert_true(const_read(c, &d, 0, ROWS * WIDE, got));
+        for (int i = 0; i < ROWS * WIDE; i++)
+            assert_int_equal(got[i], v[(int)first + i / WIDE * step + i % WIDE]);
+        const Const *some = const_part(m, c, 13, SHAPE(WIDE));
+        assert_true(const_read(some, &d, 0, WIDE, part));
+        assert_memory_equal(part, got + 13, sizeof part);
+        assert_false(const_equal(c, const_windows(&m->arena, t, line, first + 1, step)));
+        assert_false(const_equal(c, const_windows(&m->arena, t, line, first, step + 1)));
+        assert_true(const_equal(c, const_windows(&m->arena, t, line, first, step)));
+    }
+    module_free(m);
+    diag_free(&d);
+}
+
 /* Read in pieces, a constant of each kind has the elements that it has as a whole, and is equal
  * to itself alone. */
 static void test_constants_in_pieces(void **state)
 {
     (void)state;
-    enum { MOST = 32, CONVERTED = 3 }; /* the last ones, which may be of another's kind */
+    enum { MOST = 40, CONVERTED = 3 }; /* the last ones, which may be of another's kind */
     Module *m = module_new();
     Diag d = { 0 };
     const Const *all[MOST];
@@ -463,6 +499,7 @@ int main(void)
         cmocka_unit_test(test_texts_of_types),
         cmocka_unit_test(test_packed_elements),
         cmocka_unit_test(test_equal_constants),
+        cmocka_unit_test(test_windows_of_a_line),
         cmocka_unit_test(test_blocks_of_loops),
         cmocka_unit_test(test_pass_names),
     };
