@@ -1,0 +1,1 @@
+# sh ./large.sh %t
