@@ -1,0 +1,1 @@
+# sh ./all.sh < all-run.list
