@@ -157,6 +157,19 @@ rm -f part/step-*
 anetrain -q --resume part >second 2>&1
 check "no checkpoint" grep -q 'there is no checkpoint in part' second
 
+# ---- a disk that is full ------------------------------------------------------------------------------------
+# As far as a file may grow: what is there stays, and the run goes on from it when there is room.
+
+rm -rf whole part
+check "room" train net.anedsl -b ref --steps 9 --schedule constant -o whole
+check "room, until it is full" train net.anedsl -b ref --steps 7 --schedule constant -o part
+(ulimit -f 4 && anetrain -q --resume part --steps 9) >second 2>&1
+check "full exit" [ $? = 3 ]
+check "full said" grep -q '^error: .*cannot write.*step-00000009.safetensors' second
+check "full leaves nothing" [ "$(ls -A part | grep -c 'tmp\|00000009')" = 0 ]
+check "full is resumed" anetrain -q --resume part --steps 9
+check "full is resumed equal" same whole part 00000009
+
 # ---- several processes ------------------------------------------------------------------------------------
 
 # Any number of them ends with the bytes of one, and so does who goes on with another number; one that is gone is noticed, and
@@ -251,6 +264,16 @@ last = list(csv.DictReader(open('unet/log.csv')))[-1]
 loss, accuracy = float(last['eval_loss']), float(last['eval_metric'])
 print(loss, accuracy)
 exit(not (loss < 0.45 and accuracy > 0.8))"
+
+# The pictures of docs/training.md, from such a log.
+check "picture" python3 -B "$top/docs/curves.py" --to=. - unet=unet/log.csv
+check "picture is one" python3 -c "
+import xml.etree.ElementTree as xml
+root = xml.parse('unet.svg').getroot()
+name = '{http://www.w3.org/2000/svg}'
+line, points = root.find(name + 'polyline').get('points').split(), root.findall(name + 'circle')
+print(root.tag, len(line), len(points))
+exit(not (root.tag == name + 'svg' and 40 < len(line) <= 180 and len(points) == 1))"
 
 # A small Llama of one text goes on to another by matrices of low rank: what is frozen keeps its bytes, what is
 # learned is told by its path, and constants that were merged are one weight each in the program.

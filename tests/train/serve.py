@@ -273,7 +273,7 @@ def main():
     if sys.argv[2] != "-":
         browser(run, sys.argv[2])
     hostile(run)
-    taken = subprocess.run(["anetrain", str(case / "net.anedsl"), "--data", data, f"--serve={run.port}", "-o", "second"],
+    taken = subprocess.run(["anetrain", str(case / "net.anedsl"), "--data", data, f"--serve={run.port}", "-o", "served-too"],
                            stderr=subprocess.PIPE, text=True)
     check("a port that is taken", taken.returncode == 3 and
           f"error: --serve: cannot listen at 127.0.0.1:{run.port}: Address already in use" in taken.stderr, taken.stderr)
