@@ -172,6 +172,35 @@ static void equal_names_are_equal_pointers(void **state)
     arena_free(&a);
 }
 
+/* Names as long as pages of names and some letters more or less, each as the first one and behind
+ * another: all of them stay what they are, and are found. */
+static void names_of_any_length(void **state)
+{
+    (void)state;
+    enum { PAGE = 32768, AROUND = 24 };
+    for (int pages = 1; pages <= 3; pages++)
+        for (int k = -AROUND; k <= AROUND; k++)
+            for (int before = 0; before < 2; before++) {
+                Arena a = { 0 };
+                Names n = { .arena = &a };
+                const size_t len = (size_t)(pages * PAGE + k);
+                char *s = arena_alloc(&a, len + 1);
+                memset(s, 'a', len);
+                s[len] = 0;
+                if (before) name_intern_z(&n, "before");
+                const char *long_one = name_intern_z(&n, s), *next = name_intern_z(&n, "next");
+                name_note(next)->tag = s;
+                assert_string_equal(long_one, s);
+                assert_string_equal(next, "next");
+                assert_null(name_note(long_one)->tag);
+                assert_ptr_equal(name_intern(&n, s, len), long_one);
+                assert_ptr_not_equal(name_intern(&n, s, len - 1), long_one);
+                assert_int_equal(strlen(long_one), len);
+                names_free(&n);
+                arena_free(&a);
+            }
+}
+
 static void the_nearest_name_is_suggested(void **state)
 {
     (void)state;
@@ -545,6 +574,7 @@ int main(void)
         cmocka_unit_test(what_a_guard_owns_is_found_until_it_goes),
         cmocka_unit_test(buf_grows_and_quotes),
         cmocka_unit_test(equal_names_are_equal_pointers),
+        cmocka_unit_test(names_of_any_length),
         cmocka_unit_test(the_nearest_name_is_suggested),
         cmocka_unit_test(long_names_are_not_searched),
         cmocka_unit_test(every_code_point_is_itself),
