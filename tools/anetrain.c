@@ -20,6 +20,10 @@ static const Example examples[] = {
     { "anetrain --resume run --steps 3000", "1,000 more, as if it had never stopped" },
     { "anetrain net.anedsl --data x.npy,t.npy --eval x1.npy,t1.npy --patience 5 -o run",
       "until five evaluations in a row were no better" },
+    { "anetrain net.anedsl --data shapes --serve -o run",
+      "on folders of PNG files, img and mask, with a page that follows the run" },
+    { "mpirun -np 4 anetrain net.anedsl --data x.npy,t.npy --accum 8 -o run",
+      "four processes share the batches of a step; the run is the same to the last bit" },
     { "anetrain net.anedsl --data x.npy,t.npy -b sim:CHIP --dry-run",
       "whether the step can run on an M1, and in which form" },
 };

@@ -33,6 +33,7 @@ typedef struct {
     size_t got, at, len;
     char *out;
     bool told, ends; /* told of steps; closed when all is out */
+    bool silent;     /* it says nothing more, and may listen still */
     uint64_t seen;   /* the next event that it gets */
     double since;
 } ServeClient;
@@ -181,6 +182,8 @@ static void serve_read(TrainServe *s, ServeClient *c)
     const ssize_t n = done ? recv(c->fd, rest, sizeof rest, 0)
                            : recv(c->fd, c->in + c->got, sizeof c->in - 1 - c->got, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    c->silent = n == 0 && c->ends;
+    if (c->silent) return;
     if (n <= 0) {
         c->ends = true;
         c->at = c->len;
@@ -270,8 +273,8 @@ static void serve_turn(TrainServe *s, int most)
     at[1] = (struct pollfd){ .fd = s->wake[0], .events = POLLIN };
     for (int i = 0; i < CLIENTS; i++) {
         const ServeClient *c = &s->client[i];
-        const int out = c->at < c->len ? POLLOUT : 0;
-        at[i + 2] = (struct pollfd){ .fd = c->fd, .events = (short)(POLLIN | out) };
+        const int out = c->at < c->len ? POLLOUT : 0, in = c->silent ? 0 : POLLIN;
+        at[i + 2] = (struct pollfd){ .fd = c->fd, .events = (short)(in | out) };
     }
     if (poll(at, COUNT(at), most) < 0) return;
     if (at[1].revents) (void)!read(s->wake[0], rest, sizeof rest);

@@ -166,7 +166,8 @@ def hostile(run):
         s.sendall(own.encode() + b"\r")
         time.sleep(.2)
         s.sendall(b"\n\r\n")
-        check("a request in parts", s.recv(65536).startswith(b"HTTP/1.1 200 "))
+        s.shutdown(socket.SHUT_WR)
+        check("a request in parts, by one who says no more", s.recv(65536).startswith(b"HTTP/1.1 200 "))
 
 
 def only_here(run):
