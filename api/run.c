@@ -149,9 +149,11 @@ anec_status anec_run_with(anec_kernel *kernel, const anec_input *input, int inpu
     const int n = inputs < 0 ? 0 : inputs;
     if (!inputs_given(input, n)) return say(error, ANEC_WRONG, "an input or its name is NULL");
     if (options) memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
-    RunOptions opt = {
-        .random_seed = o.seed, .max_steps = o.max_steps, .threads = o.threads, .ctx = &o
-    };
+    RunOptions opt = { .random_seed = o.seed,
+                       .max_steps = o.max_steps,
+                       .threads = o.threads,
+                       .lean = o.lean != 0,
+                       .ctx = &o };
     if (o.value) opt.each = see_value;
     if (o.begin && o.end) {
         opt.begin = see_begin;

@@ -379,6 +379,9 @@ typedef struct {
      * the program has work for them. Results are the same for any number. They belong to the
      * kernel and end with it. */
     int threads;
+    /* Not 0: the backend cpu keeps no memory that a run alone needs, which kernels that run one
+     * behind the other so share; results stay. */
+    int lean;
 } anec_run_options; /* all 0 but size: as anec_run */
 anec_status anec_run_with(anec_kernel *kernel, const anec_input *input, int inputs,
                           const anec_run_options *options, anec_error *error);

@@ -96,7 +96,7 @@ static bool segments_run_one(TrainPrograms *e, const TrainPart *p, const TrainDa
                              const float *scale)
 {
     TrainInputs in;
-    anec_run_options o = { .size = sizeof o, .threads = (int)e->job->threads };
+    anec_run_options o = { .size = sizeof o, .threads = (int)e->job->threads, .lean = 1 };
     anec_error error;
     bool ok = true;
     inputs_open(&in, p->kernel, p->nin);

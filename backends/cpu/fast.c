@@ -164,6 +164,15 @@ static void give_memory(Going *g)
     g->r.room = g->r.lanes + lanes;
 }
 
+/* What a run alone needed: another program's may have it next. */
+static void give_back(FlatPlan *p)
+{
+    mem_free(p->memory);
+    mem_free(p->scratch);
+    p->memory = p->scratch = NULL;
+    p->scratch_bytes = 0;
+}
+
 static bool give_results(Going *g)
 {
     Fast *f = g->f;
@@ -312,6 +321,7 @@ static bool run_flat(Fast *f, FlatPlan *p, Diag *d, const Binding *in, int nin,
     if (!(p->fused ? run_fast(&g) : run_shown(&g))) return false;
     copy_results(&g);
     f->nresult = f->base.func->body->nresult;
+    if (opt->lean) give_back(p);
     return true;
 }
 
