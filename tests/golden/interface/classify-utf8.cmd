@@ -1,0 +1,1 @@
+# sed 's/"cat", "dog", "x y"/"\\"né\\"", "漢字x", "😀"/; 1d' classify.mil > %t/m.mil && grep -c 漢字x %t/m.mil && anerun -q -b ref --random 2 -O %t/out %t/m.mil && ls %t/out && od -An -v -tx4 -j128 %t/out/probs.keys.npy && anerun -q -b ref --random 2 %t/m.mil

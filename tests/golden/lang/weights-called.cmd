@@ -1,0 +1,2 @@
+# printf 'fn f(x) {\n    weight w: [4] = normal(std = 1)\n    return x * w\n}\nfn g(x) = f(f(x))\nlayer L(n) {\n    weight v: [4] = normal(std = 1)\n    fn (x) = f(x * v)\n}\nmodel main(x: fp16[4]) -> y {\n    layer a: L(1)\n    layer b: [L(2), L(3)]\n    y = a(f(g(g(f(a(b[1](b[0](x))))))))\n}\n' > %t/m.anedsl
+anec -q %t/m.anedsl --emit json | tr -d '\n\t' | sed 's/{"op"\|{ *"op"/\n&/g' | grep -o '"op":"[a-z]*".*' | sed 's/"attributes".*//' | grep -o '"name":"[^"]*"\|"[xy]":\["[^"]*"\]' | paste -sd' ' | fold -sw 110
