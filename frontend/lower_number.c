@@ -126,7 +126,7 @@ static bool number_compute(const Steps *s, const Val *name, Val *out)
     Val stack[NUMBER_STACK + 1];
     int n = 0;
     for (const Step *at = s->step, *end = at + s->count; at < end; at++) {
-        Val *top = &stack[n - 1];
+        Val *top = &stack[n ? n - 1 : 0]; /* of what is pushed first there is none */
         switch (at->kind) {
         case DO_PUSH: stack[n++] = at->value; continue;
         case DO_NAME: stack[n++] = name[at->name]; continue;

@@ -20,4 +20,4 @@ cp ../../../examples/text/char_llama.anedsl %t/m.anedsl
 yes abc | head -n 99 | tr -d "\n" >%t/b.txt
 anetrain %t/m.anedsl --data %t/b.txt --vocab chars --set vocabulary=3 --set dim=16 --set hidden=16 --set positions=8 --set blocks=1 -b ref --steps 60 --lr 0.02 --sample-every 30 --serve -o %t/run2 2>&1 | grep -E 'sample|follows' | sed -E 's/127.0.0.1:[0-9]+/127.0.0.1:PORT/'
 cat %t/run2/samples.txt
-anetrain --help | grep -A 4 -e --serve
+anetrain --help | grep -A 2 -e "--serve\["
