@@ -281,14 +281,25 @@ void loc_line_col(Loc loc, int *line, int *col); /* both from 1; col counts code
 
 typedef enum { DIAG_NOTE, DIAG_WARNING, DIAG_ERROR, DIAG_FAIL } DiagKind;
 
+/* A report in its parts. */
+typedef struct {
+    DiagKind kind;
+    Loc loc;
+    const char *message; /* the text alone, its first line */
+    const char *warning; /* the name of one, promoted or not; or NULL */
+} DiagItem;
+
 /* Where reports go. One per command or library call, never shared between threads.
  *   error: what was given is wrong (exit 1). fail: the world is (exit 3).
  * After max_errors the rest is counted, not kept. `emit` receives each finished message at once
- * when set (the tools print there); otherwise the text gathers in `text`. */
+ * when set (the tools print there); otherwise the text gathers in `text`. With `item` set neither
+ * happens: it gets the parts. */
 typedef struct Diag Diag;
 struct Diag {
     Buf text; /* the messages, formatted, when emit is NULL */
     void (*emit)(void *ctx, DiagKind kind, const char *message);
+    void (*item)(void *item_ctx, const DiagItem *item);
+    void *item_ctx;
     /* as a file grows, or NULL */
     void (*progress)(void *ctx, const char *path, uint64_t written);
     void *ctx;                   /* of both */

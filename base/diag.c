@@ -171,14 +171,29 @@ static void add_message(Buf *out, const char *fmt, va_list ap)
 
 static void diag_deliver(Diag *d, DiagKind kind, Buf *m)
 {
-    if (d->emit) d->emit(d->ctx, kind, m->s);
+    if (d->item) d->item(d->item_ctx, &(DiagItem){ .kind = kind, .message = m->s });
+    else if (d->emit) d->emit(d->ctx, kind, m->s);
     else buf_add(&d->text, m->s, m->len);
     buf_free(m);
 }
 
-static void diag_report(Diag *d, DiagKind kind, Loc loc, const char *suffix, const char *fmt,
-                        va_list ap)
+static void diag_hand(Diag *d, DiagKind kind, Loc loc, const char *warning, const char *fmt,
+                      va_list ap)
 {
+    Buf m = { 0 };
+    add_message(&m, fmt, ap);
+    d->item(d->item_ctx, &(DiagItem){ kind, loc, m.s ? m.s : "", warning });
+    buf_free(&m);
+}
+
+/* warning: which one it is, or NULL; suffix says it. */
+static void diag_report(Diag *d, DiagKind kind, Loc loc, const char *warning,
+                        const char *suffix, const char *fmt, va_list ap)
+{
+    if (d->item) {
+        diag_hand(d, kind, loc, warning, fmt, ap);
+        return;
+    }
     static const char *const word[] = {
         [DIAG_NOTE] = "note",
         [DIAG_WARNING] = "warning",
@@ -200,18 +215,19 @@ static void diag_report(Diag *d, DiagKind kind, Loc loc, const char *suffix, con
     diag_deliver(d, kind, &m);
 }
 
-static void count_error(Diag *d, Loc loc, const char *suffix, const char *fmt, va_list ap)
+static void count_error(Diag *d, Loc loc, const char *warning, const char *suffix,
+                        const char *fmt, va_list ap)
 {
     d->last = DIAG_ERROR;
     d->dropped = ++d->errors > diag_limit(d);
-    if (!d->dropped) diag_report(d, DIAG_ERROR, loc, suffix, fmt, ap);
+    if (!d->dropped) diag_report(d, DIAG_ERROR, loc, warning, suffix, fmt, ap);
 }
 
 bool diag_error(Diag *d, Loc loc, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    count_error(d, loc, "", fmt, ap);
+    count_error(d, loc, NULL, "", fmt, ap);
     va_end(ap);
     return false;
 }
@@ -224,7 +240,7 @@ bool diag_error_once(Diag *d, const void *what, Loc loc, const char *fmt, ...)
     if (i < COUNT(d->once) && d->once[i]) return false;
     if (i < COUNT(d->once)) d->once[i] = what;
     va_start(ap, fmt);
-    count_error(d, loc, "", fmt, ap);
+    count_error(d, loc, NULL, "", fmt, ap);
     va_end(ap);
     return false;
 }
@@ -235,7 +251,7 @@ bool diag_fail(Diag *d, const char *fmt, ...)
     va_start(ap, fmt);
     d->last = DIAG_FAIL;
     d->dropped = ++d->fails > diag_limit(d);
-    if (!d->dropped) diag_report(d, DIAG_FAIL, (Loc){ 0 }, "", fmt, ap);
+    if (!d->dropped) diag_report(d, DIAG_FAIL, (Loc){ 0 }, NULL, "", fmt, ap);
     va_end(ap);
     return false;
 }
@@ -252,10 +268,10 @@ void diag_warn(Diag *d, Warning w, Loc loc, const char *fmt, ...)
     va_start(ap, fmt);
     buf_printf(&suffix, promoted ? " [-Werror=%s]" : " [-W%s]", warning_names[w]);
     if (promoted) {
-        count_error(d, loc, suffix.s, fmt, ap);
+        count_error(d, loc, warning_names[w], suffix.s, fmt, ap);
     } else {
         d->dropped = ++d->warnings > diag_limit(d) || d->quiet;
-        if (!d->dropped) diag_report(d, DIAG_WARNING, loc, suffix.s, fmt, ap);
+        if (!d->dropped) diag_report(d, DIAG_WARNING, loc, warning_names[w], suffix.s, fmt, ap);
     }
     va_end(ap);
     buf_free(&suffix);
@@ -266,7 +282,7 @@ void diag_note(Diag *d, Loc loc, const char *fmt, ...)
     if (d->dropped || d->quiet) return;
     va_list ap;
     va_start(ap, fmt);
-    diag_report(d, DIAG_NOTE, loc, "", fmt, ap);
+    diag_report(d, DIAG_NOTE, loc, NULL, "", fmt, ap);
     va_end(ap);
 }
 

@@ -6,7 +6,9 @@
 #include "lists.h"
 #include "rules_view.h"
 #include "stats.h"
+#include "told.h"
 #include "tool.h"
+#include "../api/json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +81,7 @@ typedef struct {
     Pipeline pipeline;
     bool verified; /* by the passes */
     Buf out;       /* what goes to stdout */
+    cJSON *told;   /* --check --json: what is reported, or NULL */
 } CompilerJob;
 
 static const OptValue *compiler_opt(const CompilerJob *j, int id)
@@ -357,12 +360,16 @@ static void say_ahead(const CompilerJob *j, const Func *f)
         const Value *v = f->body->param[i];
         bool taken = !value_is_number(v);
         for (int k = 0; !taken && k < n; k++) taken = in[k] == v;
-        if (!taken)
-            diag_note(
-                j->diag, value_loc(v),
-                "no engine takes %s, which %s is: the processor looks up what it stands for, %s",
-                type_text(&scratch, v->type), v->name,
-                all ? "and nothing is left for an engine" : "before the engine begins");
+        if (taken) continue;
+        const char *text = arena_printf(
+            &scratch,
+            "no engine takes %s, which %s is: the processor looks up what it stands for, %s",
+            type_text(&scratch, v->type), v->name,
+            all ? "and nothing is left for an engine" : "before the engine begins");
+        if (j->told) /* it belongs to no message before it */
+            told_message(json_item(j->told, NULL, cJSON_CreateObject()), "note", text,
+                         value_loc(v));
+        else diag_note(j->diag, value_loc(v), "%s", text);
     }
     arena_free(&scratch);
 }
@@ -374,12 +381,10 @@ static int check_rules(CompilerJob *j, bool check)
     if (!j->pipeline.enforced) return EXIT_DONE;
     j->pipeline.rules.doubts = check;
     if (check && compiler_json(j))
-        rules_check_json(&j->out, j->diag, j->model.module, &j->pipeline.rules);
-    else {
-        rules_check(j->model.module, &j->pipeline.rules, j->diag, NULL, NULL);
-        for (const Func *f = j->model.module->first; f; f = f->next)
-            if (rule_holds(&j->pipeline.rules, RULE_io_type)) say_ahead(j, f);
-    }
+        rules_check_json(j->told, j->diag, j->model.module, &j->pipeline.rules);
+    else rules_check(j->model.module, &j->pipeline.rules, j->diag, NULL, NULL);
+    for (const Func *f = j->model.module->first; f; f = f->next)
+        if (rule_holds(&j->pipeline.rules, RULE_io_type)) say_ahead(j, f);
     return diag_exit(j->diag);
 }
 
@@ -565,10 +570,19 @@ static int compiler_run(ToolArgs *args, Diag *d, Progress *progress)
 {
     CompilerJob job = { .args = args, .diag = d };
     tool_warnings(d, args);
+    if (compiler_json(&job) && compiler_given(&job, ANEC_check)) job.told = told_begin(d);
     int code = run_job(&job);
     if (job.model.module && !module_stayed(job.model.module, d)) code = EXIT_WORLD;
     progress_clear(progress);
-    if (code == EXIT_DONE || (code == EXIT_WRONG && compiler_json(&job))) put_stdout(&job);
+    if (job.told) {
+        diag_end(d);
+        d->item = NULL;
+        if (code == EXIT_USAGE) json_free(job.told);
+        else json_put(&job.out, job.told);
+    }
+    if (code == EXIT_DONE || (code != EXIT_USAGE && job.told)
+        || (code == EXIT_WRONG && compiler_json(&job)))
+        put_stdout(&job);
     model_free(&job.model);
     buf_free(&job.out);
     return code;

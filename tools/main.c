@@ -2,7 +2,9 @@
 #include "main.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- signals ----------------------------------------------------------------------------- */
 
@@ -93,11 +95,51 @@ static bool tool_configure(ToolArgs *a)
 
 /* ---- main -------------------------------------------------------------------------------- */
 
+/* On a terminal, unless NO_COLOR says otherwise (no-color.org) or it is a dumb one. */
+static bool tool_colors(void)
+{
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    return isatty(STDERR_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
+}
+
+/* "file:1:2: error: what is wrong", then the line and its caret: place and text are bold, the word and
+ * the caret have the color of the kind. */
+static void tool_emit_colored(DiagKind kind, const char *message)
+{
+    static const struct {
+        const char *word, *color;
+    } kinds[] = {
+        [DIAG_NOTE] = { "note: ", "\033[36m" },
+        [DIAG_WARNING] = { "warning: ", "\033[35m" },
+        [DIAG_ERROR] = { "error: ", "\033[31m" },
+        [DIAG_FAIL] = { "error: ", "\033[31m" },
+    };
+    const char *const bold = "\033[1m", *const none = "\033[0m", *color = kinds[kind].color;
+    const size_t len = strcspn(message, "\n"), word_len = strlen(kinds[kind].word);
+    const char *word = strstr(message, kinds[kind].word);
+    if (!word || word + word_len > message + len) {
+        fputs(message, stderr);
+        return;
+    }
+    fprintf(stderr, "%s%.*s%s%s%.*s%s%s%.*s%s\n", bold, (int)(word - message), message, color,
+            bold, (int)word_len, word, none, bold, (int)(message + len - word - (long)word_len),
+            word + word_len, none);
+    if (!message[len]) return;
+    const char *source = message + len + 1, *caret = strchr(source, '\n');
+    if (caret && caret[1])
+        fprintf(stderr, "%.*s\n%s%.*s%s\n", (int)(caret - source), source, color,
+                (int)strcspn(caret + 1, "\n"), caret + 1, none);
+    else fputs(source, stderr);
+}
+
 static void tool_emit(void *ctx, DiagKind kind, const char *message)
 {
-    (void)kind;
     progress_clear(ctx);
-    size_t n = strlen(message);
+    if (tool_colors()) {
+        tool_emit_colored(kind, message);
+        return;
+    }
+    const size_t n = strlen(message);
     fputs(message, stderr);
     if (!n || message[n - 1] != '\n') fputc('\n', stderr);
 }

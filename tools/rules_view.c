@@ -1,5 +1,6 @@
 /* rules_view.c -- the rules of the chips as text and JSON. */
 #include "rules_view.h"
+#include "told.h"
 
 #include "../api/json.h"
 
@@ -210,9 +211,7 @@ const char *rules_nearest(const char *what)
 static void add_break(void *ctx, const RuleBreak *b)
 {
     cJSON *o = rule_json(b->rule, NULL);
-    int line, col;
-    add_text(o, "level", b->level == LEVEL_ERROR ? "error" : "warning");
-    add_text(o, "message", b->message);
+    told_message(o, b->level == LEVEL_ERROR ? "error" : "warning", b->message, b->loc);
     if (b->left && b->rule->pass) { /* there is one, and it leaves this */
         cJSON_DeleteItemFromObject(o, "pass");
         add_text(o, "no_pass", b->left);
@@ -222,19 +221,11 @@ static void add_break(void *ctx, const RuleBreak *b)
     if (b->func) add_text(o, "function", b->func->name);
     if (b->op) add_text(o, "operation", op_name(b->op));
     if (b->op && b->op->nout) add_text(o, "value", b->op->out[0]->name);
-    if (b->loc.src) {
-        loc_line_col(b->loc, &line, &col);
-        add_text(o, "file", b->loc.src->name);
-        json_item(o, "line", cJSON_CreateNumber(line));
-        json_item(o, "column", cJSON_CreateNumber(col));
-    }
     json_item(ctx, NULL, o);
 }
 
-void rules_check_json(Buf *out, Diag *d, Module *m, const RuleSet *rs)
+void rules_check_json(cJSON *all, Diag *d, Module *m, const RuleSet *rs)
 {
-    cJSON *all = json_root(cJSON_CreateArray());
-    int errors = rules_check(m, rs, d, add_break, all);
-    json_put(out, all);
+    const int errors = rules_check(m, rs, d, add_break, all);
     if (errors > 0) d->errors += errors;
 }

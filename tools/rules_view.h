@@ -10,8 +10,9 @@ void rules_list(Buf *out, const RuleSet *rs, bool json);
 bool rules_explain(Buf *out, const RuleSet *rs, const char *what, bool json);
 /* a rule's name that was probably meant, or NULL */
 const char *rules_nearest(const char *what);
-/* What a program breaks, as a JSON array; errors count in d without being printed. */
-void rules_check_json(Buf *out, Diag *d, Module *m, const RuleSet *rs);
+/* What a program breaks, each an object in an array; errors count in d without being printed. */
+struct cJSON;
+void rules_check_json(struct cJSON *all, Diag *d, Module *m, const RuleSet *rs);
 /* A letter for each chip that has an engine of its own. */
 void rules_letters(Buf *out, const ChipFacts *f);
 void rules_markdown(Buf *out); /* docs/targets.md */
