@@ -220,10 +220,7 @@ static anec_status model_read(anec_model *m, ApiCall *c, GradOptions *grad)
 anec_status model_prepare(anec_model *m, ApiCall *c)
 {
     keep_declared(m);
-    const anec_status s = model_retarget(m, c);
-    /* Now, as an older model would be left half rewritten where memory runs out in the middle
-     * of it. */
-    return s || program_expand(m->m.module, &c->d) ? s : read_failed(&c->d);
+    return model_retarget(m, c);
 }
 
 void model_counts(const anec_model *m)

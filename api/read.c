@@ -254,7 +254,7 @@ anec_status read_pipeline(Model *m, const anec_config *c, Diag *d, Pipeline *p)
     o->states_as_io = config_get(c, CONFIG_states_as_io)->count > 0;
     /* An opset alone changes no precision and makes nothing legal; nor do states. */
     if (o->target == &p->own && (opset->count || o->states_as_io) && !io->count)
-        p->own.passes = "composites,names";
+        p->own.passes = "names";
     ruleset_init(&p->rules, o->target, target->text);
     if (profile->count && !profile_read(&p->rules, d, profile->text)) return read_failed(d);
     apply_wishes(&p->rules, config_get(c, CONFIG_warn));

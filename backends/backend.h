@@ -35,7 +35,6 @@ struct Program {
     const Backend *backend;
     const Module *module;
     const Func *func;
-    Module *own; /* a copy without composites, which is `module` then; NULL: there were none */
     RunsAs as;
     struct Wire *wire; /* by parameter, or NULL (program_wire) */
     /* by parameter: what an optional input is when it is not given, or NULL */
@@ -153,8 +152,6 @@ const Backend *backend_at(int i);
 const char *backend_opened_at(int i);
 
 /* NULL after an error: an op that the backend lacks, weights that are absent. */
-/* composite ops become what they mean; program_new does it too */
-bool program_expand(Module *m, Diag *d);
 Program *program_new(const Backend *b, const Module *m, const Func *f, Diag *d);
 /* Offers f to b as it is: whoever measures b wants to see it refused. program_new keeps the
  * states that b lacks. */

@@ -261,37 +261,6 @@ Program *program_under(const Backend *b, const Module *m, const Func *f, Diag *d
     return compile_by(compile_stateless, b, m, f, d);
 }
 
-static bool no_composite(void *ctx, const Op *op)
-{
-    (void)ctx;
-    return op->kind == OP_NONE || !(ops[op->kind].flags & F_COMPOSITE);
-}
-
-static bool is_expanded(const Module *m)
-{
-    for (const Func *f = m->first; f; f = f->next)
-        if (!func_read(f, no_composite, NULL)) return false;
-    return true;
-}
-
-/* The meaning of an op that MIL does not have is its expansion, whatever runs it. */
-bool program_expand(Module *m, Diag *d)
-{
-    const PassOptions expand = { .target = &targets[TARGET_host], .only = "composites" };
-    return passes_run(m, &expand, d);
-}
-
-/* Of a copy that has no composites, which is the program's. */
-static Program *compile_expanded(Compile *how, const Backend *b, const Module *m, const Func *f,
-                                 Diag *d)
-{
-    Module *own = module_clone(m);
-    Program *p = program_expand(own, d) ? how(b, own, module_func(own, f->name), d) : NULL;
-    if (p) p->own = own;
-    else module_free(own);
-    return p;
-}
-
 static Program *as_given(const Backend *b, const Module *m, const Func *f, Diag *d)
 {
     return compile_by(b->compile, b, m, f, d);
@@ -304,7 +273,7 @@ static Program *new_program(Compile *how, const Backend *b, const Module *m, con
         diag_fail(d, "memory ran out while the model was rewritten: it has to be loaded again");
         return NULL;
     }
-    Program *p = is_expanded(m) ? how(b, m, f, d) : compile_expanded(how, b, m, f, d);
+    Program *p = how(b, m, f, d);
     if (!p) return NULL;
     note_optional(p, f);
     if (module_stayed(m, d)) return p;
@@ -602,7 +571,5 @@ void program_free(Program *p)
     mem_free(p->left_out);
     program_free(p->instead);
     mem_free(p->broke_why);
-    Module *own = p->own;
     p->backend->free(p);
-    if (own) module_free(own);
 }

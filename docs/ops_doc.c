@@ -97,7 +97,6 @@ static const struct {
     { F_CONSTEXPR,
       "Decodes a compressed weight. Up to ios17 its data stand in the attribute list." },
     { F_BLOCKS, "Has nested blocks." },
-    { F_COMPOSITE, "Not MIL's own: of the language, and expanded into MIL ops." },
     { F_UNSUPPORTED, "Read and printed; running it is an error." },
     { F_PRIVATE, "Of the E5 dialect, not of public Core ML." },
 };

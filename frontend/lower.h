@@ -256,6 +256,8 @@ void define_item(Lower *l, File *f, const Node *n); /* a function, layer or mode
 /* lower_std.c */
 /* The library has it, and the file at work does not import it. */
 bool lower_std_missed(Lower *l, const char *name);
+/* What mil.NAME is where MIL has no such op: the library's function _mil_NAME; NULL: nothing. */
+Val *lower_std_composite(Lower *l, const char *name);
 void std_load(Lower *l, File *f); /* finds the library's items */
 /* what a file's top level defines; NULL: not */
 Val *file_get(Lower *l, File *f, const char *name);

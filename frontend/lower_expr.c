@@ -155,6 +155,8 @@ static Val mil_member(Lower *l, const Node *n)
     const char *known[OP_COUNT];
     int op = op_find(n->name);
     if (op != OP_NONE) return (Val){ .kind = V_OP, .u.op = op };
+    const Val *made = lower_std_composite(l, n->name);
+    if (made) return *made;
     for (int i = 0; i < OP_COUNT; i++) known[i] = ops[i].name;
     lower_error(l, n->loc, "there is no op called %s%s", n->name,
                 lower_meant(l, WORD_NAME, n->name, known, OP_COUNT));

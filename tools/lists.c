@@ -22,7 +22,6 @@ static const char *lists_standing(const OpInfo *o)
 {
     if (o->flags & F_UNSUPPORTED) return "  [read and printed only]";
     if (o->flags & F_PRIVATE) return "  [not of public Core ML]";
-    if (o->flags & F_COMPOSITE) return "  [expands into MIL ops]";
     return "";
 }
 

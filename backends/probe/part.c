@@ -34,7 +34,7 @@ bool record_run(Record *r, const Backend *reference, const Func *f, const Bindin
                 uint64_t max_steps, Diag *d)
 {
     Recording k = { .r = r, .d = d };
-    Module *m = func_extract(f); /* the reference takes composites apart */
+    Module *m = func_extract(f); /* one function alone */
     Program *p = program_new(reference, m, m->first, d);
     const RunOptions opt = { .max_steps = max_steps, .each = keep_value, .ctx = &k };
     bool ok = p && program_run(p, d, in, nin, &opt);

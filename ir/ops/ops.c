@@ -160,7 +160,6 @@ const OpInfo ops[OP_COUNT] = {
 #define ARGS(...) .param = (const Param[]){ __VA_ARGS__, { .name = NULL } },
 #define IR(f) .infer = f,
 #define EVAL(f) .eval = f,
-#define EXPAND(f) .expand = f,
 #define GRAD(f) .grad = f,
 #define MACS(f) .macs = f,
 #define LAWS(...) .laws = { __VA_ARGS__ },

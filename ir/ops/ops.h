@@ -69,7 +69,6 @@ enum { /* OpInfo.flags */
        F_IMPURE = 8,
        F_CONSTEXPR = 16,    /* decodes a compressed weight; runs before anything else */
        F_BLOCKS = 32,       /* has nested blocks */
-       F_COMPOSITE = 64,    /* not MIL's: expands into MIL ops */
        F_UNSUPPORTED = 128, /* read and printed; running it is an error that says so */
        F_PRIVATE = 256,     /* of the E5 dialect, not of public Core ML */
        F_CHOICE = 512 /* names what was chosen: the processor's part, behind the engine's */
@@ -108,7 +107,6 @@ typedef struct {
     const unsigned char *place;
     bool (*infer)(Call *);
     bool (*eval)(Call *); /* NULL: no reference meaning (says the run) */
-    bool (*expand)(Builder *, Op *, Value **results); /* composites */
     /* multiply-adds of a checked call; -1: not known. NULL: none */
     double (*macs)(Call *);
     Laws laws;
@@ -298,7 +296,6 @@ Op *build_args_op(Builder *b, const char *wish, int kind, const void *args);
 #define OP(name, ...)
 #define IR(f) bool f(Call *c);
 #define EVAL(f) bool f(Call *c);
-#define EXPAND(f) bool f(Builder *b, Op *op, Value **results);
 #define GRAD(f) bool f(Grad *g);
 #define NONE op_none_
 #define ZERO grad_zero

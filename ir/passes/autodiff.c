@@ -172,7 +172,6 @@ static bool extents_known(const Auto *a, const Op *op, const Value *v)
 static bool expand_one(Op *op, Diag *d, Value **out)
 {
     Builder b = before_op(op, d);
-    if (ops[op->kind].expand) return ops[op->kind].expand(&b, op, out);
     return legal_unroll(&b, op, op->out[0]->type->dtype, out);
 }
 

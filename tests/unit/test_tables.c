@@ -55,9 +55,9 @@ static void put_ops(void)
         "default, opsets");
     for (int i = 0; i < OP_COUNT; i++) {
         const OpInfo *o = &ops[i];
-        LINE("%s %s %s %x%s%s%s%s%s\n", o->name, o->family, opset_text(o->since), o->flags,
-             o->infer ? " infer" : "", o->eval ? " eval" : "", o->expand ? " expand" : "",
-             o->macs ? " macs" : "", o->grad ? " grad" : "");
+        LINE("%s %s %s %x%s%s%s%s\n", o->name, o->family, opset_text(o->since), o->flags,
+             o->infer ? " infer" : "", o->eval ? " eval" : "", o->macs ? " macs" : "",
+             o->grad ? " grad" : "");
         const Laws *l = &o->laws;
         LINE("  laws %d, %d %g, %d %g, %d %s %lld, %d %d\n", l->relabels, l->right.is,
              l->right.number, l->left.is, l->left.number, (int)l->idle.when,
