@@ -93,6 +93,7 @@ static void say_program(TrainRun *r, int program, const TrainPart *p)
 {
     int count;
     const char *layers = say_layers(r, program, &count), *why = p->info.why;
+    if (!why) why = anec_fact(p->kernel, "why");
     const int in = port_count(p->kernel, ANEC_INPUT), out = port_count(p->kernel, ANEC_RESULT);
     run_line(r, false,
              "program %d: %d segment%s, %s%s; buffers %d in, %d out; backend=%s io=%s%s%s%s",
