@@ -47,18 +47,10 @@ static uint64_t anegen_count(const ToolArgs *a, int id, uint64_t otherwise)
     return anegen_opt(a, id)->count ? anegen_opt(a, id)->number : otherwise;
 }
 
-/* The library's messages are counted with the tool's own, from which the exit code is. */
-static void take_message(void *ctx, anec_severity severity, const char *text)
+/* Notes and warnings of a model that a run has are nothing new. */
+static void anegen_message(void *ctx, anec_severity severity, const char *text)
 {
-    static const DiagKind kind[] = { [ANEC_NOTE] = DIAG_NOTE,
-                                     [ANEC_WARNING] = DIAG_WARNING,
-                                     [ANEC_ERROR] = DIAG_ERROR,
-                                     [ANEC_FAILURE] = DIAG_FAIL };
-    Diag *d = ctx;
-    d->errors += severity == ANEC_ERROR;
-    d->fails += severity == ANEC_FAILURE;
-    if (severity == ANEC_ERROR || severity == ANEC_FAILURE)
-        d->emit(d->ctx, kind[severity], text);
+    if (severity == ANEC_ERROR || severity == ANEC_FAILURE) tool_message(ctx, severity, text);
 }
 
 static void anegen_put(void *ctx, const char *text, size_t n)
@@ -66,13 +58,6 @@ static void anegen_put(void *ctx, const char *text, size_t n)
     (void)ctx;
     fwrite(text, 1, n, stdout);
     fflush(stdout);
-}
-
-static volatile sig_atomic_t stopped;
-static void on_stop(int sig)
-{
-    stopped = sig;
-    signal(sig, SIG_DFL);
 }
 
 static void say_time(const TrainWritten *w)
@@ -104,36 +89,33 @@ static int anegen_run(ToolArgs *a, Diag *d, Progress *p)
 {
     TrainWritten written;
     const char *prompt = anegen_opt(a, GEN_prompt)->text;
-    const TrainWritingJob job = { .from = a->operand,
-                                  .prompt = prompt ? prompt : "\n",
-                                  .stop = anegen_opt(a, GEN_stop)->text,
-                                  .model = anegen_opt(a, GEN_model)->text,
-                                  .vocab = anegen_opt(a, GEN_vocab)->text,
-                                  .option = anegen_opt(a, GEN_set)->all,
-                                  .noption = anegen_opt(a, GEN_set)->count,
-                                  .backend = anegen_opt(a, GEN_backend)->text,
-                                  .tokens = anegen_count(a, GEN_tokens, 256),
-                                  .block = anegen_count(a, GEN_block, 16),
-                                  .threads = (int)anegen_count(a, GEN_threads, 0),
-                                  .sampling = { .temperature = anegen_real(a, GEN_temperature,
-                                                                           .8),
-                                                .top_p = anegen_real(a, GEN_top_p, .9),
-                                                .min_p = anegen_real(a, GEN_min_p, 0),
-                                                .top_k = anegen_count(a, GEN_top_k, 0),
-                                                .seed = anegen_count(a, GEN_seed, 0) },
-                                  .message = take_message,
-                                  .message_ctx = d,
-                                  .put = anegen_put,
-                                  .stop_now = &stopped };
+    TrainWritingJob job = { .from = a->operand,
+                            .prompt = prompt ? prompt : "\n",
+                            .stop = anegen_opt(a, GEN_stop)->text,
+                            .model = anegen_opt(a, GEN_model)->text,
+                            .vocab = anegen_opt(a, GEN_vocab)->text,
+                            .option = anegen_opt(a, GEN_set)->all,
+                            .noption = anegen_opt(a, GEN_set)->count,
+                            .backend = anegen_opt(a, GEN_backend)->text,
+                            .tokens = anegen_count(a, GEN_tokens, 256),
+                            .block = anegen_count(a, GEN_block, 16),
+                            .threads = (int)anegen_count(a, GEN_threads, 0),
+                            .sampling = { .temperature = anegen_real(a, GEN_temperature, .8),
+                                          .top_p = anegen_real(a, GEN_top_p, .9),
+                                          .min_p = anegen_real(a, GEN_min_p, 0),
+                                          .top_k = anegen_count(a, GEN_top_k, 0),
+                                          .seed = anegen_count(a, GEN_seed, 0) },
+                            .message = anegen_message,
+                            .message_ctx = d,
+                            .put = anegen_put };
     (void)p;
     if (!check_command(a, &job)) return EXIT_USAGE;
-    signal(SIGINT, on_stop);
-    signal(SIGTERM, on_stop);
+    job.stop_now = tool_catch_stop();
     const bool ok = writing_run(&job, d, &written);
     if (!ok) return diag_exit(d);
     putchar('\n');
     if (anegen_opt(a, GEN_bench)->count) say_time(&written);
-    return stopped ? 128 + stopped : EXIT_DONE;
+    return *job.stop_now ? 128 + *job.stop_now : EXIT_DONE;
 }
 
 int main(int argc, char **argv) { return tool_main(&tool, argc, argv, anegen_run); }

@@ -74,24 +74,7 @@ typedef struct {
 
 static const OptValue *anerun_opt(const RunJob *j, int id) { return &j->args->value[id]; }
 
-/* ---- the library's messages -------------------------------------------------------------- */
-
-/* They are counted with the tool's own, from which the exit code is. */
-static void take_message(void *ctx, anec_severity severity, const char *text)
-{
-    static const DiagKind kind[] = {
-        [ANEC_NOTE] = DIAG_NOTE,
-        [ANEC_WARNING] = DIAG_WARNING,
-        [ANEC_ERROR] = DIAG_ERROR,
-        [ANEC_FAILURE] = DIAG_FAIL,
-    };
-    Diag *d = ctx;
-    d->last = kind[severity];
-    d->dropped = false;
-    d->errors += severity == ANEC_ERROR;
-    d->fails += severity == ANEC_FAILURE;
-    d->emit(d->ctx, kind[severity], text);
-}
+/* ---- what the library tells -------------------------------------------------------------- */
 
 static void take_written(void *ctx, const char *path, uint64_t bytes)
 {
@@ -691,7 +674,7 @@ static int anerun_run(ToolArgs *args, Diag *d, Progress *progress)
     job.helper[1] = "--compile-only";
     if (args->value[RUN_strict].count) anec_config_set(args->config, "strict", NULL, NULL);
     anec_config_helper(args->config, job.helper);
-    anec_config_messages(args->config, take_message, d);
+    anec_config_messages(args->config, tool_message, d);
     anec_config_written(args->config, take_written, &job);
     anec_config_stages(args->config, take_stage, &job);
     anec_config_phases(args->config, trace_inner, &job.trace);

@@ -49,19 +49,6 @@ typedef struct {
     bool terminal;
 } Said;
 
-/* The library's messages are counted with the tool's own, from which the exit code is. */
-static void take_message(void *ctx, anec_severity severity, const char *text)
-{
-    static const DiagKind kind[] = { [ANEC_NOTE] = DIAG_NOTE,
-                                     [ANEC_WARNING] = DIAG_WARNING,
-                                     [ANEC_ERROR] = DIAG_ERROR,
-                                     [ANEC_FAILURE] = DIAG_FAIL };
-    Diag *d = ctx;
-    d->errors += severity == ANEC_ERROR;
-    d->fails += severity == ANEC_FAILURE;
-    d->emit(d->ctx, kind[severity], text);
-}
-
 /* Steps between those that are logged are shown on a terminal alone, in one line. */
 static void put_line(void *ctx, const char *text, bool over)
 {
@@ -74,29 +61,6 @@ static void put_line(void *ctx, const char *text, bool over)
         progress_clear(s->progress);
         fprintf(stderr, "%s\n", text);
     }
-}
-
-/* ---- signals ----------------------------------------------------------------------------- */
-
-static volatile sig_atomic_t stopped;
-
-/* The first ends the run after its step, the second at once. */
-static void on_stop(int sig)
-{
-    if (stopped) {
-        temp_remove_all();
-        signal(sig, SIG_DFL);
-        raise(sig);
-    }
-    stopped = sig;
-}
-
-static void catch_stop(void)
-{
-    struct sigaction act = { .sa_handler = on_stop };
-    sigemptyset(&act.sa_mask);
-    sigaction(SIGINT, &act, NULL);
-    sigaction(SIGTERM, &act, NULL);
 }
 
 /* ---- the command ------------------------------------------------------------------------- */
@@ -169,14 +133,14 @@ static int run_job(ToolArgs *a, TrainJob *job, Diag *d)
     anec_config *const all[] = { job->config, job->host, job->rest, job->plain };
     for (size_t i = 0; i < COUNT(all); i++) {
         if (!all[i]) mem_out(1);
-        anec_config_messages(all[i], take_message, d);
+        anec_config_messages(all[i], tool_message, d);
         anec_config_set(all[i], "from", "anedsl", &e);
         if (d->quiet) anec_config_set(all[i], "quiet", NULL, &e);
     }
     if (!take_settings(a, job) || !take_options(a, job)) return EXIT_USAGE;
-    catch_stop();
+    job->stop = tool_catch_stop();
     if (!train_run(job, d)) return diag_exit(d);
-    return stopped ? 128 + stopped : EXIT_DONE;
+    return *job->stop ? 128 + *job->stop : EXIT_DONE;
 }
 
 static int anetrain_run(ToolArgs *a, Diag *d, Progress *p)
@@ -203,8 +167,7 @@ static int anetrain_run(ToolArgs *a, Diag *d, Progress *p)
                      .rest = anec_config_new(),
                      .plain = anec_config_new(),
                      .line = put_line,
-                     .ctx = &said,
-                     .stop = &stopped };
+                     .ctx = &said };
     const int code = run_job(a, &job, d);
     anec_config_free(job.host);
     anec_config_free(job.rest);

@@ -16,6 +16,23 @@ static void on_end(int sig)
     raise(sig);
 }
 
+static volatile sig_atomic_t stopped; /* the signal; 0: none yet */
+
+static void on_stop(int sig)
+{
+    if (stopped) on_end(sig);
+    stopped = sig;
+}
+
+volatile sig_atomic_t *tool_catch_stop(void)
+{
+    struct sigaction act = { .sa_handler = on_stop };
+    sigemptyset(&act.sa_mask);
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGTERM, &act, NULL);
+    return &stopped;
+}
+
 static void catch_signals(void)
 {
     static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
@@ -27,6 +44,22 @@ static void catch_signals(void)
     }
     /* a file over the limit is a write that fails, which is reported */
     signal(SIGXFSZ, SIG_IGN);
+}
+
+/* ---- the library's messages -------------------------------------------------------------- */
+
+void tool_message(void *ctx, anec_severity severity, const char *text)
+{
+    static const DiagKind kind[] = { [ANEC_NOTE] = DIAG_NOTE,
+                                     [ANEC_WARNING] = DIAG_WARNING,
+                                     [ANEC_ERROR] = DIAG_ERROR,
+                                     [ANEC_FAILURE] = DIAG_FAIL };
+    Diag *d = ctx;
+    d->last = kind[severity];
+    d->dropped = false;
+    d->errors += severity == ANEC_ERROR;
+    d->fails += severity == ANEC_FAILURE;
+    d->emit(d->ctx, kind[severity], text);
 }
 
 /* ---- answers ----------------------------------------------------------------------------- */

@@ -6,6 +6,8 @@
 #include "options.h"
 #include "progress.h"
 
+#include <signal.h>
+
 enum { EXIT_DONE, EXIT_WRONG, EXIT_USAGE, EXIT_WORLD };
 
 /* The rows of common.def are the last of every tool's table. */
@@ -24,5 +26,11 @@ static inline const OptValue *common(const ToolArgs *a, int id)
  * progress before it prints, and gives the exit code. Output that could not be written is the
  * world's failure, whatever else went well. */
 int tool_main(const Tool *t, int argc, char **argv, int (*run)(ToolArgs *, Diag *, Progress *));
+/* Takes the library's messages (anec_config_messages; ctx: the Diag), which are counted with the
+ * tool's own, from which the exit code is. */
+void tool_message(void *ctx, anec_severity severity, const char *text);
+/* From now on the first SIGINT or SIGTERM is kept where this points, for work that ends when it has
+ * come to a good place; the second ends the process at once. */
+volatile sig_atomic_t *tool_catch_stop(void);
 
 #endif
