@@ -21,7 +21,7 @@ struct anec_parts {
     anec_model *step;
     anec_device *device, *host;
     bool engine; /* the device is one */
-    const char *function;
+    const char *function, *refused;
     AlikeCut cut;
     PartProgram *program;
     anec_kernel **kernel; /* by part */
@@ -91,12 +91,24 @@ static bool part_fell(const anec_parts *p, PartProgram *to)
     return true;
 }
 
+static bool part_was_refused(const anec_parts *p, int i)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%d", i);
+    for (const char *s = p->refused; s; s = list_next(s))
+        if (strcspn(s, ",") == strlen(number) && !strncmp(s, number, strlen(number)))
+            return true;
+    return false;
+}
+
 /* On the device where it is for that and taken, else on the host. */
 static anec_status part_place(anec_parts *p, int i, bool host, anec_error *error)
 {
     PartProgram *to = &p->program[i];
     const Module *module = p->cut.program[i];
-    if (!host) {
+    const bool known = !host && part_was_refused(p, i);
+    if (known) snprintf(to->why, WHY_SIZE, "refused before");
+    if (!host && !known) {
         const anec_status s = part_compile(p, to, p->device, module, true, error);
         const bool refused = s ? s != ANEC_USAGE && *to->why : part_fell(p, to);
         if (!refused) return s; /* nothing was said: memory ran out */
@@ -218,6 +230,7 @@ anec_status anec_step_parts(anec_model *model, anec_device *device, anec_device 
     if (s) return s;
     p->device = device;
     p->host = host;
+    p->refused = how.refused;
     s = parts_cut(model, &how, memory, p, error);
     if (!s) s = parts_compile(p, error);
     if (s || !p->cut.npart) anec_parts_free(p);

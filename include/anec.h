@@ -202,6 +202,9 @@ typedef struct {
     const char
         *trained; /* "blocks.*.down,head": paths of the weights that have gradients, * for
                             any characters; NULL: all. Others stay inputs */
+    /* of anec_step_parts: "2,4": programs that are the host's without being tried, since the
+     * device refused them before; NULL: none */
+    const char *refused;
 } anec_step_options;
 anec_status anec_step(anec_model *model, const anec_step_options *options, anec_model **out,
                       anec_error *error);

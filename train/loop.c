@@ -135,6 +135,7 @@ bool run_save(TrainRun *r, bool best)
     s->why = run_fact(r, "why");
     s->anec_version = anec_version();
     s->machine = run_machine(r);
+    s->refused = segments_refused(&r->programs.segments, &r->arena);
     return folder_save(&r->folder, s, r->programs.param, r->programs.nparam,
                        run_set(r, SET_keep)->count, best);
 }

@@ -181,11 +181,26 @@ static bool use_batch(TrainRun *r)
         && !anec_config_set(r->job->host, "set", value, &e);
 }
 
-/* On the engine the run goes on in the form that it had there. */
+/* Whether the step has the programs that it had in the run so far. */
+static bool same_step(TrainRun *r)
+{
+    static const int ids[] = { SET_loss, SET_train, SET_batch, SET_segments, SET_memory };
+    const TrainState *s = &r->from.state;
+    bool same = !strcmp(r->state.model_sha256, s->model_sha256)
+             && !strcmp(run_options_json(r), s->options);
+    for (size_t i = 0; i < COUNT(ids); i++) same = same && !run_set(r, ids[i])->given;
+    return same;
+}
+
+/* On the engine the run goes on in the form that it had there, and programs that were refused stay
+ * the processor's. */
 static bool use_mode(TrainRun *r)
 {
     anec_error e;
     const TrainState *s = &r->from.state;
+    if (r->resumed && !strcmp(s->backend, "ane") && *s->refused && same_machine(r)
+        && same_step(r))
+        r->job->refused = s->refused;
     if (!r->resumed || strcmp(s->backend, "ane") != 0 || strcmp(s->io, "fp16") != 0)
         return true;
     if (!same_machine(r)) {

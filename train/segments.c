@@ -38,6 +38,7 @@ bool segments_open(TrainPrograms *e, anec_model *model)
     const anec_step_options o = { .size = sizeof o,
                                   .function = e->job->set.at[SET_loss].text,
                                   .trained = e->job->set.at[SET_train].text,
+                                  .refused = e->job->refused,
                                   .scaled = 1 };
     if (!programs_said(e,
                        anec_step_parts(model, e->device, e->host, &o,
@@ -120,6 +121,17 @@ bool segments_run(TrainPrograms *e, const TrainData *t, const float *scale)
     for (int i = 0; ok && i < e->segments.n; i++)
         ok = segments_run_one(e, &e->segments.part[i], t, scale);
     return ok;
+}
+
+const char *segments_refused(const TrainSegments *s, Arena *a)
+{
+    const char *all = "";
+    for (int program = 0, i = 0; i < s->n; i++) {
+        if (s->part[i].info.program != program) continue;
+        if (s->part[i].info.why) all = arena_printf(a, "%s%s%d", all, *all ? "," : "", program);
+        program++;
+    }
+    return all;
 }
 
 bool segments_has(const TrainSegments *s, const char *name)

@@ -252,7 +252,8 @@ typedef struct {
     const char *settings, *options; /* JSON: TrainSettings, and what the library was told */
     const char *data_sha256;
     const char *backend, *io, *chip, *why, *anec_version; /* the mode that it ran in */
-    const char *machine;                           /* processor and system of that, or "" */
+    const char *machine; /* processor and system of that, or "" */
+    const char *refused; /* programs of the step that the engine refused: "2,4", or "" */
     const char *model_path, *model_sha256, *model; /* model: the program's text */
     const char *vocab;                             /* of tokens (vocab_save), or "" */
     int states;                                    /* tensors a weight beside itself */
@@ -404,6 +405,8 @@ anec_tensor weight_tensor(const TrainParam *p); /* the master */
 bool segments_open(TrainPrograms *e, anec_model *model);
 void segments_close(TrainSegments *s);
 bool segments_run(TrainPrograms *e, const TrainData *t, const float *scale);
+/* Programs that the device refused, "2,4"; "": none. */
+const char *segments_refused(const TrainSegments *s, Arena *a);
 bool segments_has(const TrainSegments *s, const char *name); /* a result of the step */
 bool segments_result(TrainPrograms *e, const char *name, anec_tensor *out);
 
@@ -427,6 +430,7 @@ struct TrainJob {
     anec_config *rest;   /* the same once more, which is given another batch */
     anec_config *plain;  /* of the optimizer's programs */
     bool batches;        /* the program has a parameter `batch` */
+    const char *refused; /* programs of the step that the engine refused before, or NULL */
     const char **option; /* NAME=VALUE that both were told, */
     int noption;         /* which a checkpoint keeps */
     TrainSettings set;
