@@ -3,7 +3,6 @@
 #include "../ir/mil/described.h"
 #include "../ir/passes/passes.h"
 #include "ane/ane.h"
-#include "ane/coreml.h"
 #include "backend.h"
 #include "carry.h"
 #include "cpu/cpu.h"

@@ -1,6 +1,6 @@
 /* dot.c -- --emit dot: operations as boxes, weights as ellipses, arrows labelled with types. */
 #include "../ir/ops/ops.h"
-#include "graph.h"
+#include "views.h"
 #include "../api/report.h"
 
 typedef struct {

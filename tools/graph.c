@@ -1,5 +1,5 @@
 /* graph.c -- --emit json: functions with parameters, statements and results. */
-#include "graph.h"
+#include "views.h"
 
 #include "../ir/ops/ops.h"
 #include "../api/json.h"

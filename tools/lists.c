@@ -1,5 +1,5 @@
 /* lists.c -- the tables of operations, targets and passes as text. */
-#include "lists.h"
+#include "views.h"
 
 #include "../api/json.h"
 #include "../ir/ops/ops.h"

@@ -1,6 +1,6 @@
 /* liveness.c -- how many bytes of values a function needs at once. */
 #include "../ir/ops/ops.h"
-#include "stats.h"
+#include "views.h"
 
 /* A block at work: what dies after each of its statements. */
 typedef struct Frame Frame;

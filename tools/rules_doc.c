@@ -1,5 +1,5 @@
 /* rules_doc.c -- docs/targets.md from the tables: chips, rules, limits, operations, sources. */
-#include "rules_view.h"
+#include "views.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* rules_view.c -- the rules of the chips as text and JSON. */
-#include "rules_view.h"
+#include "views.h"
 #include "told.h"
 
 #include "../api/json.h"

@@ -1,5 +1,5 @@
 /* stats.c -- --stats: operations, weights, multiply-adds and room for values, counted. */
-#include "stats.h"
+#include "views.h"
 
 #include "../ir/ops/ops.h"
 #include "../api/json.h"

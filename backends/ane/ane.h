@@ -1,4 +1,5 @@
-/* ane.h -- the door to programs on the Neural Engine. */
+/* ane.h -- the door to programs on the Neural Engine: through the private framework, and through
+ * Core ML, the public way. */
 #ifndef ANEC_ANE_H
 #define ANEC_ANE_H
 
@@ -16,5 +17,8 @@ void ane_tell(const Backend *ane, Diag *d);
 /* Compiles the program whose files lie in `dir` for who is short of compilations (helper.h),
  * and puts the answer for it into `answer`. */
 bool ane_compile_folder(const char *dir, Buf *answer);
+
+/* NULL: Core ML is not here; `why`, in the arena, says what is missing. */
+const Backend *coreml_open(const BackendOptions *o, Arena *a, const char **why);
 
 #endif

@@ -1,8 +1,6 @@
 /* cache.c -- entries: made whole, checked whole, locked while in use. */
 #include "cache.h"
 
-#include "sums.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* coreml.c -- the backend that runs programs as Core ML models: a folder that we write, arrays
  * that are the tensors' own memory, states that Core ML keeps. */
+#include "ane.h"
 #include "cache.h"
-#include "coreml.h"
 #include "ml.h"
 
 #include "../../base/lock.h"

@@ -3,7 +3,7 @@
 #include "model.h"
 
 #include "../../ir/mil/mil.h"
-#include "sums.h"
+#include "cache.h"
 
 #include <string.h>
 

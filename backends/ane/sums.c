@@ -1,5 +1,5 @@
 /* sums.c -- what a large file's sum was when it last was read. */
-#include "sums.h"
+#include "cache.h"
 
 #include <string.h>
 #include <time.h>

@@ -1,7 +1,6 @@
 /* test_cache.c -- entries of the cache: whole or absent, whatever happened while they were
  * written. */
 #include "../../backends/ane/cache.h"
-#include "../../backends/ane/sums.h"
 #include "standin.h"
 
 #include <sys/resource.h>

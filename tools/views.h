@@ -1,0 +1,56 @@
+/* views.h -- what anec shows: a program as a drawing for graphviz and as JSON, what it costs, the tables,
+ * the rules. */
+#ifndef ANEC_VIEWS_H
+#define ANEC_VIEWS_H
+
+#include "../ir/ir.h"
+#include "../ir/targets/rules.h"
+
+/* ---- a program for other programs -------------------------------------------------------- */
+
+void graph_dot(Buf *out, const char *path, const Module *m);
+void graph_json(Buf *out, const char *path, const Module *m);
+
+/* A literal that is a parameter of its op rather than data: in memory, of few elements. */
+enum { SMALL_LITERAL = 16 };
+bool literal_is_small(const Const *c);
+
+/* ---- what a function costs, from its types alone; no weight is read ----------------------- */
+
+typedef struct {
+    /* at once in values, inputs counted, constants and states not; -1: not known */
+    double bytes;
+    const Op *at;      /* the statement during which; NULL: none computes anything */
+    const Value *open; /* bytes is -1: a value whose size is not known */
+} Peak;
+
+/* The largest sum of values that are still needed, statement by statement in the order written;
+ * a loop counts with the larger of its blocks. */
+Peak liveness_peak(const Func *f);
+
+void stats_text(Buf *out, const char *path, const Module *m);
+void stats_json(Buf *out, const char *path, const Module *m);
+
+/* ---- the tables as text ------------------------------------------------------------------ */
+
+void list_ops(Buf *out);
+void list_targets(Buf *out);
+void list_targets_json(Buf *out); /* a list of objects */
+void list_passes(Buf *out);
+
+/* ---- the rules of the chips: text, JSON and Markdown -------------------------------------- */
+
+/* Every rule a line, or those that stand for the target of rs. */
+void rules_list(Buf *out, const RuleSet *rs, bool json);
+/* The rules of a name or finding, or what is known of an operation; false: there is none. */
+bool rules_explain(Buf *out, const RuleSet *rs, const char *what, bool json);
+/* a rule's name that was probably meant, or NULL */
+const char *rules_nearest(const char *what);
+/* What a program breaks, each an object in an array; errors count in d without being printed. */
+struct cJSON;
+void rules_check_json(struct cJSON *all, Diag *d, Module *m, const RuleSet *rs);
+/* A letter for each chip that has an engine of its own. */
+void rules_letters(Buf *out, const ChipFacts *f);
+void rules_markdown(Buf *out); /* docs/targets.md */
+
+#endif
