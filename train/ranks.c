@@ -345,7 +345,7 @@ int ranks_first(TrainRanks *r)
 {
     for (int i = 0; i < r->rank; i++)
         if (i != r->lost && r->peer[i].state == ALIVE
-            && ranks_now() - r->peer[i].last < 5 * BEAT)
+            && ranks_now() - r->peer[i].last < PATIENCE / 2)
             return i;
     return r->rank;
 }

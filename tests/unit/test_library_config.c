@@ -1,6 +1,8 @@
 /* test_library_config.c -- the public library's options, its messages, and the language through it. */
 #include "library_bench.h"
 
+#include <unistd.h>
+
 /* ---- options and messages ---------------------------------------------------------------- */
 
 static void test_options(void **state)
@@ -128,12 +130,45 @@ static void test_language(void **state)
     close_bench(&t);
 }
 
+/* Pixels of a PNG are an array as they are, in their own order. */
+static void test_pixels(void **state)
+{
+    static const unsigned char png[] = {
+        137, 80,  78,  71,  13, 10,  26,  10, 0,  0,   0,  13,  73,  72,  68,  82, 0,  0,
+        0,   2,   0,   0,   0,  1,   8,   2,  0,  0,   0,  123, 64,  232, 221, 0,  0,  0,
+        15,  73,  68,  65,  84, 120, 218, 99, 96, 100, 98, 254, 245, 251, 15,  0,  6,  3,
+        2,   248, 247, 237, 17, 241, 0,   0,  0,  0,   73, 69,  78,  68,  174, 66, 96, 130,
+    };
+    static const double want[] = { 1, 2, 3, 250, 251, 252 };
+    const char *path = arena_printf(&arena, "%s/two.png", top);
+    anec_tensor got;
+    anec_error e;
+    double v[6];
+    (void)state;
+    if (!anec_has_png()) return;
+    FILE *f = fopen(path, "wb");
+    assert_int_equal(fwrite(png, 1, sizeof png, f), sizeof png);
+    fclose(f);
+    assert_int_equal(anec_tensor_load(NULL, path, &got, &e), ANEC_OK);
+    assert_string_equal(got.dtype, "uint8");
+    assert_int_equal(got.rank, 3);
+    assert_true(got.shape[0] == 1 && got.shape[1] == 2 && got.shape[2] == 3);
+    assert_true(anec_doubles(&got, 0, 6, v));
+    for (int i = 0; i < 6; i++) assert_float_equal(v[i], want[i], 0);
+    anec_tensor_free(&got);
+    assert_int_equal(truncate(path, 60), 0);
+    assert_int_equal(anec_tensor_load(NULL, path, &got, &e), ANEC_WRONG);
+    assert_non_null(strstr(e.text, "two.png is no PNG that can be read: the file is cut off"));
+    assert_null(got.data);
+    assert_int_equal(anec_tensor_load(NULL, arena_printf(&arena, "%s/gone.png", top), &got, &e),
+                     ANEC_WORLD);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_options),
-        cmocka_unit_test(test_usage),
-        cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_options),  cmocka_unit_test(test_pixels),
+        cmocka_unit_test(test_usage),    cmocka_unit_test(test_messages),
         cmocka_unit_test(test_language),
     };
     return bench_main(tests, COUNT(tests));
