@@ -79,7 +79,8 @@ static bool alike_list(AlikeWork *w)
     }
     for (int i = 0; i < n; i++) {
         AlikeAsk ask = { w, i };
-        w->op[i].fixed = !w->op[i].gives && !alike_impure(w->op[i].op)
+        w->op[i].drawn = alike_impure(w->op[i].op);
+        w->op[i].fixed = !w->op[i].gives && !w->op[i].drawn
                       && alike_uses(w->op[i].op, alike_is_known, &ask);
     }
     return true;
@@ -364,7 +365,7 @@ static void alike_remember(AlikeWork *w, AlikeCut *out)
         if (!of || !w->options->memory || out->kept <= w->options->memory) continue;
         back->again = (int)(of - w->group);
         for (int i = 0; i < w->n; i++)
-            if (w->op[i].group == back->again && !w->op[i].several
+            if (w->op[i].group == back->again && !w->op[i].several && !w->op[i].drawn
                 && w->op[i].reader == (int)(back - w->group))
                 out->kept -= alike_bytes_of(w, w->op[i].op);
     }

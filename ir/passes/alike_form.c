@@ -42,7 +42,7 @@ static bool alike_mark(void *ctx, const Value *v)
     const int from = alike_place(f->w, v), again = f->w->group[f->group].again;
     if (from < 0) return true;
     const AlikeOp *op = &f->w->op[from];
-    if (op->fixed || (again >= 0 && op->group == again) || alike_is_mask(op))
+    if (op->fixed || (again >= 0 && op->group == again && !op->drawn) || alike_is_mask(op))
         f->needed[from] = true;
     return true;
 }

@@ -9,6 +9,7 @@ typedef struct {
     const Op *op;
     const char *layer;
     bool fixed, gives, host; /* depends on no input; makes a result; the processor's */
+    bool drawn;              /* another result each time: it is made once */
     int run, level, group;   /* group -1: none, it is fixed */
     int late;                /* the last level that it may have; -1: any */
     int reader;              /* the part that reads it, -1: none; */

@@ -11,5 +11,7 @@ try layers.anedsl --data x.npy,t.npy --dry-run -b ref
 try layers.anedsl --data x.npy,t.npy --dry-run -b ref --segments one
 try layers.anedsl --data x.npy,t.npy --dry-run -b ref --bake
 try layers.anedsl --data x.npy,t.npy --dry-run -b sim:m1
+try drawn.anedsl --data x.npy,t.npy --dry-run -b ref
+try drawn.anedsl --data x.npy,t.npy --dry-run -b ref --memory 1
 anetrain layers.anedsl --data x.npy,t.npy --dry-run -b sim:m1 --segments one 2>&1 | grep -m 1 'error:'
 try layers.anedsl --data x.npy,t.npy --dry-run -b sim:m1 --io fp32
