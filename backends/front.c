@@ -74,7 +74,7 @@ static Module *front_ahead(const Func *f)
 
 /* ---- the rest ---------------------------------------------------------------------------- */
 
-/* A statement that nothing needs any more, and constants that it alone used. */
+/* A statement that nothing needs any more, and constants and casts that it alone used. */
 static void rest_drop(Func *f, Op *op)
 {
     Arena scratch = { 0 };
@@ -84,11 +84,13 @@ static void rest_drop(Func *f, Op *op)
         Value *v = arg_count(&op->arg[i]) == 1 ? op->arg[i].val[0] : NULL;
         bool again = false; /* one constant may be two arguments */
         for (int k = 0; v && k < n; k++) again = again || from[k] == v->def;
-        if (v && v->def && !again && value_is_const(v)) from[n++] = v->def;
+        if (v && v->def && !again && !op_is_ahead(v->def)
+            && (value_is_const(v) || v->def->kind == OP_cast))
+            from[n++] = v->def;
     }
     op_unlink(op);
     for (int i = 0; i < n; i++)
-        if (from[i]->nout == 1 && !func_count_uses(f, from[i]->out[0])) op_unlink(from[i]);
+        if (from[i]->nout == 1 && !func_count_uses(f, from[i]->out[0])) rest_drop(f, from[i]);
     arena_free(&scratch);
 }
 
@@ -109,9 +111,11 @@ static Module *front_rest(const Func *whole)
     Func *f = module_main(m);
     Arena scratch = { 0 };
     const Value **read;
-    const int n = func_ahead_values(f, &scratch, &read), nparam = f->body->nparam;
-    Value **param = NEW_ARRAY(&scratch, nparam + 1, Value *);
-    for (int i = 0; i < nparam; i++) param[i] = f->body->param[i];
+    const int n = func_ahead_values(f, &scratch, &read);
+    Value **param = NEW_ARRAY(&scratch, f->body->nparam + 1, Value *);
+    int nparam = 0; /* those that are read: what is not stays an input */
+    for (int i = 0; i < f->body->nparam; i++)
+        if (func_count_uses(f, f->body->param[i])) param[nparam++] = f->body->param[i];
     Op **gone = NULL;
     int ngone = 0, room = 0;
     for (Op *op = f->body->first; op; op = op->next)
@@ -126,9 +130,7 @@ static Module *front_rest(const Func *whole)
     }
     while (ngone > 0) rest_drop(f, gone[--ngone]);
     for (int i = 0; i < nparam; i++)
-        if (!dtype_at_edge(param[i]->type->dtype) && param[i]->type->kind == TY_TENSOR
-            && !func_count_uses(f, param[i]))
-            block_drop_param(f->body, param[i]);
+        if (!func_count_uses(f, param[i])) block_drop_param(f->body, param[i]);
     arena_free(&scratch);
     return m;
 }

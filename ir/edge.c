@@ -83,7 +83,15 @@ static bool edge_number(const Value *v, AheadSearch *s)
     return !v->def || edge_ahead(v->def, s);
 }
 
-/* Reads such numbers and constants alone. */
+/* As it is given, or in another float type. */
+static bool edge_is_input(const Value *v)
+{
+    if (is_float_cast(v->def)) v = op_value(v->def, P_x);
+    return !v->def && v->type->kind == TY_TENSOR;
+}
+
+/* Reads such numbers, and beside them constants, inputs, and what was looked up alone: what is there
+ * before the engine begins. */
 static bool edge_reads_numbers(const Op *op, AheadSearch *s)
 {
     bool some = false;
@@ -91,8 +99,8 @@ static bool edge_reads_numbers(const Op *op, AheadSearch *s)
         for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             const Value *v = op->arg[i].val[k];
             if (value_is_const(v)) continue;
-            if (!edge_number(v, s)) return false;
-            some = true;
+            if (edge_number(v, s)) some = true;
+            else if (!edge_is_input(v) && !(v->def && edge_ahead(v->def, s))) return false;
         }
     return some;
 }

@@ -776,8 +776,8 @@ DType func_fixed(const Func *f, const Value *v);
 bool op_on_processor(const Op *op);
 /* Engines take inputs of this element type, and give such results. */
 bool dtype_at_edge(DType t);
-/* Of constants, and inputs whose types engines do not take, alone: the processor's, before the
- * engine begins. */
+/* Of inputs whose types engines do not take, or what is computed of them, and beside them constants
+ * and other inputs alone: the processor's, before the engine begins. */
 bool op_is_ahead(const Op *op);
 /* An input of such a type, or what is computed of those and is of one itself. */
 bool value_is_number(const Value *v);

@@ -81,19 +81,19 @@ Value *one_hot_by_equal(const Legal *l, Builder *b, Op *op)
 
 /* ---- one element of a line, by an input -------------------------------------------------- */
 
-/* Integers that are inputs are the processor's, and what the engine computes is not known when it
- * looks up. So it makes a table that is 1 at the place that was meant, and the engine adds up the
- * products with it: exact, where the line is finite. Places from the end are negative. */
-Value *gather_along_by_one_hot(const Legal *l, Builder *b, Op *op)
+/* 1 where `indices`, one for each line of s along an axis, names the place, else 0, of type t. Integers
+ * that are inputs are the processor's, and what an engine computes is not known when it looks up:
+ * so it makes this table, and the engine multiplies by it, which is exact where the line is finite.
+ * Places from the end are negative. NULL: the indices are others, or an engine takes them. */
+static Value *index_table(const Legal *l, Builder *b, const Op *op, const Shape *s, int axis,
+                          DType t)
 {
-    Value *x = op_value(op, P_x), *indices = op_value(op, P_indices);
-    const Shape *s = shape_of_value(x), *at = shape_of_value(indices);
-    if (!rule_holds(l->rules, RULE_io_type) || !s || !at || !value_is_number(indices))
+    Value *indices = op_value(op, P_indices);
+    const Shape *at = shape_of_value(indices);
+    if (!rule_holds(l->rules, RULE_io_type) || !at || !value_is_number(indices)) return NULL;
+    if (axis < 0 || at->rank != s->rank || at->dim[axis] != 1 || s->dim[axis] > COMPUTED_MAX)
         return NULL;
-    const int axis = axis_of(op, P_axis, 0, s->rank);
-    if (axis < 0 || at->dim[axis] != 1 || s->dim[axis] > COMPUTED_MAX || value_is_const(x))
-        return NULL;
-    const DType t = x->type->dtype, n = indices->type->dtype;
+    const DType n = indices->type->dtype;
     Shape line = { .rank = 0 };
     for (int i = 0; i < s->rank; i++)
         if (i != axis) line.dim[line.rank++] = at->dim[i];
@@ -103,13 +103,41 @@ Value *gather_along_by_one_hot(const Legal *l, Builder *b, Op *op)
     indices = make_shape(b, make_select(b, below, behind, indices), &line);
     Value *depth = build_int(b, s->dim[axis]), *along = build_int(b, axis);
     Value *one = one_element(b, t, 1), *none = one_element(b, t, 0);
-    Value *hot = mil_one_hot(b, "hot", .indices = indices, .one_hot_vector_size = depth,
-                             .axis = along, .on_value = one, .off_value = none);
+    return mil_one_hot(b, "hot", .indices = indices, .one_hot_vector_size = depth,
+                       .axis = along, .on_value = one, .off_value = none);
+}
+
+Value *gather_along_by_one_hot(const Legal *l, Builder *b, Op *op)
+{
+    Value *x = op_value(op, P_x);
+    const Shape *s = shape_of_value(x);
+    if (!s || value_is_const(x)) return NULL;
+    const int axis = axis_of(op, P_axis, 0, s->rank);
+    Value *hot = index_table(l, b, op, s, axis, x->type->dtype);
+    if (!hot) return NULL;
     const int64_t at_axis[] = { axis };
     Value *product = make2(b, OP_mul, x, hot);
     Value *axes = build_const(b, "axes", const_ints(&b->m->arena, DT_INT32, 1, at_axis));
     Value *keep = build_bool(b, true);
     return mil_reduce_sum(b, "sum", .x = product, .axes = axes, .keep_dims = keep);
+}
+
+/* The gradient of that, and what is written so: added, or in the place of what is there. */
+static Value *scatter_along_by_one_hot(const Legal *l, Builder *b, Op *op, const char *mode)
+{
+    Value *data = op_value(op, P_data), *updates = op_value(op, P_updates);
+    const Shape *s = shape_of_value(data);
+    const bool adds = !strcmp(mode, "add"), sets = !strcmp(mode, "update");
+    if (!s || (!adds && !sets)) return NULL;
+    const DType t = data->type->dtype;
+    Value *hot = index_table(l, b, op, s, axis_of(op, P_axis, 0, s->rank), t);
+    if (!hot) return NULL;
+    Value *put = make2(b, OP_mul, updates, hot);
+    if (sets) {
+        Value *one = one_element(b, t, 1);
+        data = make2(b, OP_mul, data, make2(b, OP_sub, one, hot));
+    }
+    return make2(b, OP_add, data, put);
 }
 
 /* ---- rows that indices name -------------------------------------------------------------- */
@@ -288,7 +316,8 @@ Value *scatter_by_slices(const Legal *l, Builder *b, Op *op)
     Scatter s = { .data = op_value(op, P_data), .updates = op_value(op, P_updates) };
     const char *mode = op_value(op, P_mode) ? op_const_string(op, P_mode) : "add";
     Tensor ix;
-    (void)l;
+    if (mode && op->kind == OP_scatter_along_axis && value_is_number(op_value(op, P_indices)))
+        return scatter_along_by_one_hot(l, b, op, mode);
     if (!mode || !joined_by(mode, &s.by) || !known_tensor(b, op_value(op, P_indices), &ix))
         return NULL;
     if (!shape_of_value(s.data) || !shape_of_value(s.updates) || !ix.count) return NULL;
