@@ -163,7 +163,8 @@ static void names_are_kept(void **state)
         Arena a = { 0 };
         Diag d = { 0 };
         Buf out = { 0 };
-        Module *m = read_text(&d, arena_printf(&a, HEAD S "%s;" TAIL, named[i].attrs));
+        Module *read = read_text(&d, arena_printf(&a, HEAD S "%s;" TAIL, named[i].attrs)),
+               *m = read;
         const char *want = arena_printf(&a, S "%s;", named[i].printed);
         for (int turn = 0; turn < 3; turn++) {
             const Op *op = m->first->body->first;
@@ -182,13 +183,13 @@ static void names_are_kept(void **state)
                 const Op *one = op_clone(all, all->parent, NULL, NULL, NULL);
                 const char *is = op_said_name(one);
                 assert_true(op_has_name(all) ? is && !strcmp(is, one->out[0]->name) : !is);
-                module_free(m);
                 m = copy;
                 op_unlink(all->next);
             }
         }
         buf_free(&out);
         module_free(m);
+        module_free(read); /* a copy shares its literals */
         diag_free(&d);
         arena_free(&a);
     }
