@@ -42,9 +42,10 @@ struct Step {
     Opset opset;
     StepArg *arg;
     int narg;
-    const signed char *choice; /* Call.choice: which words its parameters have */
-    int *out;                  /* op->nout slots */
-    int *drop;                 /* slots that nothing reads after this step */
+    const signed char *choice;       /* Call.choice: which words its parameters have */
+    const struct Equation *equation; /* Call.equation */
+    int *out;                        /* op->nout slots */
+    int *drop;                       /* slots that nothing reads after this step */
     int ndrop;
     Steps **block; /* op->nblock */
     /* executions of an impure op since a reset */

@@ -98,6 +98,7 @@ static bool make_step(Plan *p, Steps *b, const Op *op, int depth, Diag *d)
     if (decodes) add_attrs(p, b, s);
     if (constant) add_decoder(p, s);
     s->choice = op_choices(op, s->opset, p->arena);
+    s->equation = op_equation(op, p->arena);
     s->drawn = NEW(p->arena, struct Drawn);
     s->block = NEW_ARRAY(p->arena, op_nblock(op) + 1, Steps *);
     for (int i = 0; i < op_nblock(op); i++) {

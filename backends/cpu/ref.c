@@ -278,6 +278,7 @@ static bool call_with(RefRun *run, const Step *s, Arena *scratch, Tensor *res)
         c->random_serial = r->draws++;
     }
     c->choice = s->choice;
+    c->equation = s->equation;
     if (!set_args(run, s, c)) return false;
     for (int i = 0; i < s->op->nout; i++) res[i] = spare_of(r, &r->held[s->out[i]]);
     if (!(r->hook.run ? r->hook.run(r->hook.ctx, s->op, c, res, MAX_RESULT)

@@ -405,11 +405,12 @@ bool call_of_op(Call *c, const Op *op, Arena *scratch, Diag *d)
     const Attrs attrs = op_attrs(op, &one);
     for (int i = 0; i < attrs.count; i++) { /* up to ios17 the data are attributes */
         const Attr *a = &attrs.at[i];
-        if (!op_param(c->info, a->name)) continue;
+        const Param *p = op_param(c->info, a->name);
+        if (!p) continue;
         Literal *lit = NEW(scratch, Literal);
         *lit = const_literal(a->val);
         Value *v = &lit->v;
-        if (!call_set(c, a->name, 1, values_of(&v, 1, scratch, d), false)) return false;
+        call_give(c, p->id, 1, values_of(&v, 1, scratch, d), false);
     }
     return true;
 }

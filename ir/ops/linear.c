@@ -259,6 +259,10 @@ static bool check_result(Call *c, const Equation *e)
 
 bool equation_einsum(Call *c, Equation *e)
 {
+    if (c->equation) {
+        *e = *c->equation;
+        return true;
+    }
     const char *text = call_str(c, P_equation), *s = text;
     int n = call_has(c, P_values), most = 0;
     *e = (Equation){ .n = n };
@@ -283,6 +287,17 @@ bool equation_einsum(Call *c, Equation *e)
     if (!parse_term(c, &s, &e->out, most)) return false;
     if (*s) return call_error(c, "equation \"%s\": more follows after the result's term", text);
     return check_result(c, e);
+}
+
+const Equation *op_equation(const Op *op, Arena *a)
+{
+    if (op->kind != OP_einsum) return NULL;
+    Call *c = NEW(a, Call);
+    Diag quiet = { .quiet = true };
+    Equation *e = NEW(a, Equation);
+    const bool ok = call_of_op(c, op, a, &quiet) && equation_einsum(c, e);
+    diag_free(&quiet);
+    return ok ? e : NULL;
 }
 
 /* Of the forms that Core ML defines the sum's extents must be equal: 1 does not broadcast

@@ -13,7 +13,7 @@ typedef struct {
     int rank, label[MAX_RANK];
 } Labels;
 
-typedef struct {
+typedef struct Equation {
     int n;
     Labels in[MAX_TERM], out;
 } Equation;

@@ -174,6 +174,8 @@ struct Call {
     /* by index in info->param: which word of its domain a parameter has, its default where it is absent,
      * -1 where it has none; NULL: not looked up yet, call_choice does then */
     const signed char *choice;
+    /* of einsum, likewise; NULL: read from its text then */
+    const struct Equation *equation;
     /* how sums of products are formed (eval.h); NULL: in double */
     const struct Products *products;
 };
@@ -203,6 +205,8 @@ int call_choice(Call *c, ParamId p);
 DType call_type_named(const Call *c, ParamId p);
 /* All of a statement's, for Call.choice; NULL: it has none, or not all are known. */
 const signed char *op_choices(const Op *op, Opset o, Arena *a);
+/* An einsum's, for Call.equation; NULL: it is none, or has an error, which whoever runs it reports. */
+const struct Equation *op_equation(const Op *op, Arena *a);
 /* Vectors: count, or -1 when absent or not known. A scalar counts as one element. */
 int call_ints(const Call *c, ParamId p, int64_t *out, int max);
 int call_bools(const Call *c, ParamId p, bool *out, int max);

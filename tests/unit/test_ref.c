@@ -105,6 +105,27 @@ static void results_may_be_inputs_constants_and_repeated(void **state)
     }
 }
 
+/* What a parameter says is read when a program is compiled: changed behind its back, it computes as
+ * before. */
+static void equations_are_read_once(void **state)
+{
+    Test *t = *state;
+    const Shape s = SHAPE(2, 3);
+    const int32_t v[] = { 1, 2, 3, 4, 5, 6 }, sums[] = { 6, 15 };
+    char *text = arena_strdup(&t->m->arena, "ij->i");
+    Const *word = const_string(&t->m->arena, "");
+    *(const char **)(uintptr_t)word->data = text;
+    Value *x = param(t, "x", DT_INT32, s);
+    Value *y = mil_einsum(&t->b, "y", .values = &(Values){ 1, &x },
+                          .equation = constant(t, "equation", word));
+    block_result(t->f->body, y);
+    for (int turn = 0; turn < 2; turn++) {
+        assert_true(run_with(t, (Binding[]){ ints("x", &s, v) }, 1, 0));
+        has_ints(t, 0, "y", 2, sums);
+        memcpy(text, "ij->j", 5);
+    }
+}
+
 /* ---- blocks ------------------------------------------------------------------------------ */
 
 static void cond_runs_one_block(void **state)
@@ -325,6 +346,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(results_may_be_inputs_constants_and_repeated),
+        TEST(equations_are_read_once),
         TEST(cond_runs_one_block),
         TEST(loop_variables_are_exchanged_and_kept),
         TEST(loop_without_end_is_an_error),
