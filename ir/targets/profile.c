@@ -200,7 +200,6 @@ bool profile_read(RuleSet *rs, Diag *d, const char *path)
            || diag_error(d, (Loc){ 0 }, "%s is larger than the 1 MiB that a profile may have",
                          path);
     ok = ok && profile_parse(rs, d, &src);
-    if (ok) rs->profile = path;
     file_unmap(&map);
     return ok;
 }

@@ -129,7 +129,6 @@ typedef struct RuleSet {
     bool doubts; /* what is contradicted, slow or loses accuracy is reported too (--check) */
     bool each_doubt; /* .. what is contradicted one by one: -Wcontradicted asks for it */
     bool profiled[RULE_COUNT], limit_profiled[LIMIT_COUNT];
-    const char *profile; /* where measured values came from, or NULL */
 } RuleSet;
 
 typedef enum { WISH_NONE, WISH_ON, WISH_OFF, WISH_ERROR, WISH_WARNING } Wish;
