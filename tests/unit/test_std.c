@@ -400,6 +400,137 @@ static void test_embedding(void **state)
     test_end(t);
 }
 
+static void test_conv1d(void **state)
+{
+    (void)state;
+    enum {
+        IN = 4,
+        OUT = 6,
+        LONG = 7,
+        SIZE = 3,
+        GROUPS = 2,
+        STRIDE = 2,
+        PAD = 2,
+        APART = 2,
+        MADE = 4
+    };
+    Test *t = test_begin();
+    double want[OUT * MADE], *x = given(t, "x", SHAPE(1, IN, 1, LONG), -1, 2);
+    compute(
+        t,
+        "model main(x: fp32[1, 4, 1, 7]) -> y {\n layer c: Conv1d(4, 6, 3, stride = 2, pad = 2, "
+        "dilation = 2, groups = 2, bias = true)\n"
+        " y = c(x) }\n"
+        "weights init [[[o * 6.0 + i * 3.0 + k - 17.0 for k in 0..3] for i in 0..2] for o in 0..6]");
+    for (int o = 0; o < OUT; o++)
+        for (int p = 0; p < MADE; p++) {
+            double sum = 0;
+            for (int i = 0; i < IN / GROUPS; i++)
+                for (int k = 0; k < SIZE; k++) {
+                    const int at = p * STRIDE - PAD + k * APART;
+                    const int c = o / (OUT / GROUPS) * (IN / GROUPS) + i;
+                    if (at >= 0 && at < LONG)
+                        sum += (o * 6 + i * 3 + k - 17) * x[c * LONG + at];
+                }
+            want[o * MADE + p] = sum;
+        }
+    expect_result(t, 0, SHAPE(1, OUT, 1, MADE), want);
+    test_end(t);
+}
+
+/* Pairs of sides: rows of one size, columns of another. */
+static void test_conv_pairs(void **state)
+{
+    (void)state;
+    enum { ROWS = 5, COLS = 6, OUT_ROWS = 4, OUT_COLS = 2 };
+    Test *t = test_begin();
+    double want[OUT_ROWS * OUT_COLS], *x = given(t, "x", SHAPE(1, 1, ROWS, COLS), -1, 2);
+    compute(t,
+            "model main(x: fp32[1, 1, 5, 6]) -> y {\n"
+            " weight w: [1, 1, 4, 3] = [[[[i * 3.0 + j - 5.0 for j in 0..3] for i in 0..4]]]\n"
+            " y = conv2d(x, w, stride = [1, 3], pad = [1, 0], dilation = [1, 1]) }");
+    for (int r = 0; r < OUT_ROWS; r++)
+        for (int c = 0; c < OUT_COLS; c++) {
+            double sum = 0;
+            for (int i = 0; i < 4; i++)
+                for (int j = 0; j < 3; j++) {
+                    const int row = r - 1 + i;
+                    if (row >= 0 && row < ROWS)
+                        sum += (i * 3 + j - 5) * x[row * COLS + c * 3 + j];
+                }
+            want[r * OUT_COLS + c] = sum;
+        }
+    expect_result(t, 0, SHAPE(1, 1, OUT_ROWS, OUT_COLS), want);
+    test_end(t);
+}
+
+static void test_sinusoidal(void **state)
+{
+    (void)state;
+    Test *t = test_begin();
+    double want[4 * 5];
+    given(t, "x", SHAPE(1, 4, 1, 5), 0, 0);
+    compute(t, "model main(x: fp32[1, 4, 1, 5]) -> y = x + sinusoidal(4, 5, start = 3)");
+    for (int i = 0; i < 20; i++) {
+        const double angle = (i % 5 + 3) * pow(10000, -(double)(i / 5 / 2) / 2);
+        want[i] = i / 5 % 2 ? cos(angle) : sin(angle);
+    }
+    expect_result(t, 0, SHAPE(1, 4, 1, 5), want);
+    test_end(t);
+}
+
+/* The two largest of four, divided by their sum; of all a softmax is itself. */
+static void test_experts(void **state)
+{
+    (void)state;
+    Test *t = test_begin();
+    double want[12], all[12], *p = given(t, "p", SHAPE(1, 4, 1, 3), 0.1, 1);
+    compute(
+        t,
+        "model main(p: fp32[1, 4, 1, 3]) -> y, z { y = top_experts(p, 2); z = top_experts(p, 4) }");
+    for (int s = 0; s < 3; s++) {
+        double sum = 0, whole = 0;
+        for (int e = 0; e < 4; e++) {
+            int above = 0;
+            for (int k = 0; k < 4; k++) above += p[k * 3 + s] > p[e * 3 + s];
+            want[e * 3 + s] = above < 2 ? p[e * 3 + s] : 0;
+            sum += want[e * 3 + s];
+            whole += p[e * 3 + s];
+        }
+        for (int e = 0; e < 4; e++)
+            want[e * 3 + s] /= sum, all[e * 3 + s] = p[e * 3 + s] / whole;
+    }
+    expect_result(t, 0, SHAPE(1, 4, 1, 3), want);
+    expect_result(t, 1, SHAPE(1, 4, 1, 3), all);
+    test_end(t);
+}
+
+/* Layers are the functions that they are made of, with their weights. */
+static void test_layers_of_layers(void **state)
+{
+    (void)state;
+    Test *t = test_begin();
+    static const double none[64];
+    given(t, "x", SHAPE(1, 8, 1, 4), -1, 2);
+    given(t, "m", SHAPE(1, 6, 1, 3), -1, 2);
+    compute(
+        t,
+        "weights init normal(std = 0.5, seed = 4)\n"
+        "model main(x: fp32[1, 8, 1, 4], m: fp32[1, 6, 1, 3]) -> a, b, c, d {\n"
+        " layer n: MultiHeadAttention(8, 2, memory_dim = 6, head_dim = 3), g: GroupNorm(2, 8)\n"
+        " layer s: MultiHeadAttention(8, 4, bias = false, causal = true), e: MoE(8, 5, 3)\n"
+        " a = n(x, m) - linear(attention(linear(x, n.wq, n.bq), linear(m, n.wk, n.bk), "
+        "linear(m, n.wv, n.bv), 2), n.wo, n.bo)\n"
+        " b = s(x) - linear(attention(linear(x, s.wq), linear(x, s.wk), linear(x, s.wv), 4, "
+        "causal = true), s.wo)\n"
+        " p = top_experts(softmax(linear(x, e.gate), axis = 1), 2)\n"
+        " c = e(x) - (e.expert[0](x) * p[:, 0:1] + e.expert[1](x) * p[:, 1:2] "
+        "+ e.expert[2](x) * p[:, 2:3])\n"
+        " d = g(x) - group_norm(x, 2, g.g, g.b) }");
+    for (int i = 0; i < 4; i++) expect_result(t, i, SHAPE(1, 8, 1, 4), none);
+    test_end(t);
+}
+
 /* ---- norms ------------------------------------------------------------------------------- */
 
 static void test_rms_norm(void **state)
@@ -704,6 +835,11 @@ int main(void)
         cmocka_unit_test(test_pools),
         cmocka_unit_test(test_batch_norm),
         cmocka_unit_test(test_embedding),
+        cmocka_unit_test(test_conv1d),
+        cmocka_unit_test(test_conv_pairs),
+        cmocka_unit_test(test_sinusoidal),
+        cmocka_unit_test(test_experts),
+        cmocka_unit_test(test_layers_of_layers),
         cmocka_unit_test(test_rms_norm),
         cmocka_unit_test(test_rms_norm_last_axis),
         cmocka_unit_test(test_layer_norm),

@@ -55,6 +55,23 @@ static void want_layer(Sum *o)
         o->want[i] = normal_at(o->in[0], i % S, 1e-5, true, i / S, &o->size[i]);
 }
 
+/* Of four groups of channels; denormals as in normal_at. */
+static void want_group(Sum *o)
+{
+    enum { GROUPS = 4, SIZE = N / GROUPS };
+    for (int g = 0; g < GROUPS; g++) {
+        const double *x = o->in[0] + g * SIZE;
+        double mean = 0, square = 0, most = 0x1p-12;
+        for (int i = 0; i < SIZE; i++) mean += x[i] / SIZE;
+        for (int i = 0; i < SIZE; i++) square += (x[i] - mean) * (x[i] - mean) / SIZE;
+        for (int i = 0; i < SIZE; i++) most = fmax(most, fabs(x[i] - mean));
+        for (int i = 0; i < SIZE; i++) {
+            o->want[g * SIZE + i] = (x[i] - mean) / sqrt(square + 1e-5);
+            o->size[g * SIZE + i] = most / sqrt(square + 1e-5);
+        }
+    }
+}
+
 static double sigmoid_of(double x) { return 1 / (1 + exp(-x)); }
 
 static void want_sigmoid(Sum *o)
@@ -304,6 +321,7 @@ typedef struct {
 static const Case cases[] = {
     { "rms_norm", "r = rms_norm(a)", "a", 1, 6, want_rms },
     { "layer_norm", "r = layer_norm(a)", "a", 1, 10, want_layer },
+    { "group_norm", "r = group_norm(a, 4)", "a", 1, 10, want_group },
     { "rms_norm (composite)", "r = mil.rms_norm(a, axes = [1])", "a", 1, 6, want_rms },
     { "mse_loss (composite)", "r = mil.mse_loss(a, b)", "ab", 2, 10, want_mse },
     { "mse", "r = mse(a, b)", "ab", 2, 10, want_mse },
@@ -350,6 +368,13 @@ static const char *const unswept[][2] = {
     { "causal_mask", "0 and the number that excludes, no input" },
     { "places", "0 and 1, of positions up to 2048" },
     { "Linear", "linear with a weight" },
+    { "Embedding", "embedding with a weight" },
+    { "Conv1d", "conv2d with a weight" },
+    { "GroupNorm", "group_norm, scaled as layer_norm is" },
+    { "top_experts", "of what softmax gives" },
+    { "MoE", "SwiGLU times what softmax gives" },
+    { "sinusoidal", "sines of positions, no input" },
+    { "MultiHeadAttention", "attention between four linear" },
     { "Conv2d", "conv2d with a weight" },
     { "max_pool2d", "picks one of what it is given" },
     { "MaxPool2d", "max_pool2d" },
