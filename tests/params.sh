@@ -1,7 +1,8 @@
 #!/bin/sh
 # params.sh -- what C says of an op's parameters is held by the compiler: right lines compile, and
 # misspelt parameters, parameters of another op, unknown ops and values of another type do not. Nor does
-# a row of the op table that lacks a column, or has one with nothing in it, nor a rule without its programs.
+# a row of the op table that lacks a column, or has one with nothing in it, nor a rule without its programs,
+# nor a pass without its row.
 # usage: params.sh BUILD      from the top folder
 set -u
 build=$1
@@ -86,5 +87,19 @@ rules && said || not "a rule that no program shows does not build"
 add ""
 texts "another.bad.mil another.ok.mil" && { rules "$copy/gen" && not "programs of no rule build" || said; } || not "texts.awk fails"
 texts "another.bad.mil" && not "one program of a pair is taken" || said
+
+# Passes: one without its row in the list does not build, and who names passes by a text names some of the list.
+lists() {
+    "$cc" -std=c11 -D_GNU_SOURCE -I"$build/gen/ir" -I"$build/gen/ir/ops" -Wall -Wextra -Wmissing-prototypes -Werror \
+        -fsyntax-only "$copy/ir/passes/cse.c" 2>/dev/null
+}
+lists && said || not "cse.c does not build"
+grep -v '^PASS(cse,' ir/passes/passes.def >"$copy/ir/passes/passes.def"
+lists && not "a pass that the list lacks builds" || said
+names=$(grep -rhoE '\.(only|pass|passes) = "[a-z0-9,-]+"' ir backends api frontend tools train | sed 's/.*"\(.*\)"/\1/' | tr , '\n' | sort -u)
+for name in $names; do
+    grep -q "^PASS([a-z0-9_]*, *\"$name\"" ir/passes/passes.def && said || not "there is no pass $name, which is asked for"
+done
+[ "$(echo "$names" | wc -l)" -gt 20 ] || not "few passes are named: $names"
 echo "params: $passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
