@@ -2,6 +2,7 @@
 #include "../ir/mil/container.h"
 #include "../ir/passes/autodiff.h"
 #include "../ir/passes/promote.h"
+#include "several.h"
 #include "views.h"
 #include "told.h"
 #include "tool.h"
@@ -23,6 +24,8 @@ static const Option options[] = {
 static const Example examples[] = {
     { "anec --target CHIP -o model.mil model.anedsl",
       "compile for that chip: model.mil and weights/weight.bin" },
+    { "anec --target CHIP,generic -o out/{target}.mil model.anedsl",
+      "for several targets at once, a file each" },
     { "anec --set layers=2 model.anedsl", "compile with another parameter, text to stdout" },
     { "anec --target CHIP -o new.mil old.mil", "rewrite MIL for another chip" },
     { "anec --check model.mil", "say what is wrong with a program" },
@@ -51,7 +54,9 @@ static const Tool tool = {
         "A .mil is given back as it is, unless --target, --io, --opset or --passes ask for a "
         "change. An .anedsl is compiled for an engine: for generic, what every chip takes, "
         "unless --target names a chip, or host: as it is written, for ref and cpu. What breaks a "
-        "rule of the target is refused.",
+        "rule of the target is refused. Several targets, --target A,B,C,OS, are compiled for one by one: "
+        "a word of digits is the release of the target before it, and {target} in -o stands for "
+        "the target's name, or NAME-OS.",
     TOOL_TABLES,
 };
 
@@ -563,10 +568,21 @@ static void put_stdout(CompilerJob *j)
     fwrite(j->out.s ? j->out.s : "", 1, j->out.len, stdout);
 }
 
-static int compiler_run(ToolArgs *args, Diag *d, Progress *progress)
+/* What was told for one target of several goes to what is told of all. */
+static void told_of_target(cJSON *all, cJSON *told, const char *target)
+{
+    for (cJSON *one; (one = cJSON_DetachItemFromArray(told, 0));) {
+        json_item(one, "target", cJSON_CreateString(target));
+        json_item(all, NULL, one);
+    }
+    json_free(told);
+}
+
+/* One model for one target; of several, `target` is its name, and what is told is added to all. */
+static int compile_once(ToolArgs *args, Diag *d, Progress *progress, const char *target,
+                        cJSON *all)
 {
     CompilerJob job = { .args = args, .diag = d };
-    tool_warnings(d, args);
     if (compiler_json(&job) && compiler_given(&job, ANEC_check)) job.told = told_begin(d);
     int code = run_job(&job);
     if (job.model.module && !module_stayed(job.model.module, d)) code = EXIT_WORLD;
@@ -575,6 +591,7 @@ static int compiler_run(ToolArgs *args, Diag *d, Progress *progress)
         diag_end(d);
         d->item = NULL;
         if (code == EXIT_USAGE) json_free(job.told);
+        else if (all) told_of_target(all, job.told, target);
         else json_put(&job.out, job.told);
     }
     if (code == EXIT_DONE || (code != EXIT_USAGE && job.told)
@@ -583,6 +600,80 @@ static int compiler_run(ToolArgs *args, Diag *d, Progress *progress)
     model_free(&job.model);
     buf_free(&job.out);
     return code;
+}
+
+/* Whether what is asked can be made for several targets; false: usage, and said. */
+static bool check_several(const ToolArgs *args)
+{
+    CompilerJob j = { .args = args };
+    const char *output = compiler_opt(&j, ANEC_output)->text;
+    if (!choose_mode(&j)) return false;
+    if (args->operand && !strcmp(args->operand, "-"))
+        return usage_error(&tool,
+                           "the standard input is read once: several targets need a file");
+    if (j.mode == MODE_CHECK) return true;
+    if (j.mode != MODE_MIL && j.mode != MODE_IR && !is_view(j.mode))
+        return usage_error(&tool, "several targets go with -o or --check alone; name one");
+    return (output && path_has_target(output))
+        || usage_error(&tool,
+                       "several targets need a file each: -o NAME with {target} in it, as in "
+                       "-o out/{target}.mil");
+}
+
+/* Each target on its own, as if it had been named alone; a file that cannot be read or written
+ * ends it, what is wrong for one target does not. */
+static int compile_several(ToolArgs *args, Diag *d, Progress *progress, const Targets *t)
+{
+    OptValue *output = &args->value[ANEC_output];
+    const char *path = output->text;
+    const bool told = args->value[ANEC_json].count > 0;
+    cJSON *all = told ? json_root(cJSON_CreateArray()) : NULL;
+    int worst = EXIT_DONE;
+    for (int i = 0; i < t->count && worst < EXIT_USAGE; i++) {
+        Diag one = *d; /* counts of its own: an error is of one target */
+        if (anec_config_set(args->config, "target", t->item[i], NULL)) mem_out(1);
+        if (path) output->text = path_of_target(&args->arena, path, t->item[i]);
+        const int code = compile_once(args, &one, progress, t->item[i], all);
+        if (!told && (one.errors || one.warnings || one.fails))
+            diag_note(&one, (Loc){ 0 }, "this is of --target %s", t->item[i]);
+        diag_free(&one);
+        if (code > worst) worst = code;
+    }
+    Buf out = { 0 };
+    if (worst == EXIT_USAGE) json_free(all);
+    else if (all) json_put(&out, all);
+    fwrite(out.s ? out.s : "", 1, out.len, stdout);
+    buf_free(&out);
+    return worst;
+}
+
+static int compiler_run(ToolArgs *args, Diag *d, Progress *progress)
+{
+    const OptValue *target = common(args, COM_target);
+    OptValue *output = &args->value[ANEC_output];
+    Targets t = { 0 };
+    tool_warnings(d, args);
+    if (target->count) t = targets_split(&args->arena, target->text);
+    if (t.wrong) {
+        usage_error(&tool, "%s", t.wrong);
+        return EXIT_USAGE;
+    }
+    if (t.count > 1) {
+        if (!check_several(args)) return EXIT_USAGE;
+        if (t.open) diag_note(d, (Loc){ 0 }, "%s", t.open);
+        return compile_several(args, d, progress, &t);
+    }
+    if (output->count && path_has_target(output->text)) {
+        if (!t.count) {
+            usage_error(&tool,
+                        "-o %s: {target} stands for what --target names, which is not "
+                        "given",
+                        output->text);
+            return EXIT_USAGE;
+        }
+        output->text = path_of_target(&args->arena, output->text, t.item[0]);
+    }
+    return compile_once(args, d, progress, NULL, NULL);
 }
 
 int main(int argc, char **argv) { return tool_main(&tool, argc, argv, compiler_run); }
