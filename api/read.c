@@ -60,6 +60,10 @@ anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path)
     m->dsl = kind == KIND_DSL;
     if (!m->dsl && config_get(c, CONFIG_set)->count)
         return read_misuse(m, "--set is for .anedsl; a .mil has no parameters");
+    if (!m->dsl && config_get(c, CONFIG_weights)->count)
+        return read_misuse(m,
+                           "--weights is for .anedsl; a compiled model says itself where its "
+                           "weights are");
     m->container = kind == KIND_CONTAINER;
     if (!m->container && config_get(c, CONFIG_part)->count)
         return read_misuse(
@@ -103,11 +107,14 @@ static anec_status read_dsl(Model *m, const anec_config *c, Diag *d)
 {
     const Target *target;
     const Setting *set = config_get(c, CONFIG_set), *opset = config_get(c, CONFIG_opset);
+    const Setting *from = config_get(c, CONFIG_weights);
     if (!read_target(m, c, &target)) return ANEC_USAGE;
     DslOptions o = { .nset = set->count,
                      .opset = target_opset(target),
                      .dir = m->dir ? m->dir : ".",
                      .follow_links = config_get(c, CONFIG_links)->count > 0,
+                     .from = from->all,
+                     .nfrom = from->count,
                      .promote = m->promote,
                      .promoted = m->promoted,
                      .given = m->given,

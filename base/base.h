@@ -393,6 +393,8 @@ const char *file_base(const char *path);
  * said so, or dir could not be read or is more than eight folders deep. In order of names. */
 typedef bool FileVisitor(void *ctx, const char *rel);
 bool file_walk(const char *dir, FileVisitor *fn, void *ctx);
+/* The names in a folder, sorted, in the arena; NULL: it cannot be read. */
+const char **folder_names(Arena *a, const char *dir, size_t *n);
 /* what is not there is removed; links are, not their targets */
 bool file_remove_tree(const char *path);
 /* without memory: a handler of signals may call it */
@@ -590,5 +592,22 @@ bool safetensors_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mappe
                        SafeTensors *out);
 /* NULL: no such tensor (an error at loc, with the name that was probably meant). */
 const SafeTensor *safetensors_find(const SafeTensors *s, Diag *d, Loc loc, const char *name);
+
+/* The index of a checkpoint in several files: model.safetensors.index.json. */
+typedef struct {
+    const char *tensor,
+        *file; /* as the index has them: a hostile path, relative to its folder */
+} ShardPlace;
+
+typedef struct {
+    const char *path;
+    ShardPlace *place; /* in the arena, in the order of the tensors' names */
+    size_t count;
+    const char **file; /* each file once, in the order of their names */
+    size_t files;
+} Shards;
+
+bool shards_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mapped *file,
+                  Shards *out);
 
 #endif

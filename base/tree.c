@@ -53,8 +53,7 @@ bool file_is_empty(const char *dir)
     return empty;
 }
 
-/* The names in a folder, sorted; NULL: it cannot be read. In the arena. */
-static const char **names_in(Arena *a, const char *dir, size_t *n)
+const char **folder_names(Arena *a, const char *dir, size_t *n)
 {
     DIR *open = dir_open(dir);
     size_t room = 0;
@@ -75,7 +74,7 @@ static bool tree_walk(Arena *a, const char *top, const char *rel, int depth, Fil
                       void *ctx)
 {
     size_t n;
-    const char **name = names_in(a, arena_printf(a, "%s/%s", top, rel), &n);
+    const char **name = folder_names(a, arena_printf(a, "%s/%s", top, rel), &n);
     bool ok = name && depth < MAX_DEPTH;
     for (size_t i = 0; ok && i < n; i++) {
         struct stat st;
@@ -148,7 +147,7 @@ static bool remove_below(Arena *a, const char *path, int depth)
     size_t n;
     if (lstat(path, &st)) return errno == ENOENT;
     if (!S_ISDIR(st.st_mode)) return !unlink(path);
-    const char **name = depth < MAX_DEPTH ? names_in(a, path, &n) : NULL;
+    const char **name = depth < MAX_DEPTH ? folder_names(a, path, &n) : NULL;
     bool ok = name != NULL;
     for (size_t i = 0; ok && i < n; i++)
         ok = remove_below(a, arena_printf(a, "%s/%s", path, name[i]), depth + 1);

@@ -38,6 +38,9 @@ typedef struct {
     /* imports and weight files are found below it; NULL: the folder of src */
     const char *dir;
     bool follow_links; /* --follow-links: these may be links that leave it */
+    /* --weights: files and folders that all weights are read from, whatever the program names */
+    const char *const *from;
+    int nfrom;
     /* The float weights of this model (*: of each) are inputs behind its own, no constants; they are
      * told in *weights, in the module's arena and in the order of their paths. NULL: of none. */
     const char *promote;

@@ -321,6 +321,7 @@ static bool lower_compile(Lower *l, const Source *src)
 {
     if (!entry_file(l, src)) return false;
     l->float_type = main_float(l->entry->root);
+    open_named_weights(l);
     load_items(l, l->entry);
     if (check_sets(l) && diag_ok(l->diag)) compile_models(l);
     return diag_ok(l->diag);

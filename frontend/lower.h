@@ -177,13 +177,24 @@ struct Frame {
     int wrong; /* errors before it began */
 };
 
-/* Where weights without an initialiser come from. */
+/* A tensor of the files that weights come from. */
 typedef struct {
-    const Node *decl;
-    const char *file, *as;
-    SafeTensors tensors;
-    const char **reader; /* by tensor: the path of the weight that read it first, or NULL */
-    bool opened, failed;
+    const char *name, *file;
+    const SafeTensor *tensor;
+    const char *reader; /* the path of the weight that read it first, or NULL */
+} StoredTensor;
+
+/* Where weights come from that do not say it themselves. */
+typedef struct {
+    const Node *decl, *init; /* `weights`, and what stands behind its `init`; or NULL */
+    bool files, named;       /* from files; those of the command line, whatever decl says */
+    const char *npy;         /* the pattern of .npy files; NULL: tensors of .safetensors */
+    const char *as;          /* what a weight's tensor is called */
+    const char *path;        /* of the files, for messages */
+    StoredTensor *stored;
+    size_t count, room;
+    Env names; /* of tensors -> INT, which of stored */
+    bool failed;
 } WeightSource;
 
 typedef struct {
@@ -334,9 +345,25 @@ Value *weight_value(Lower *l, const View *v);
 bool weight_promoted(const Lower *l, const Weight *w); /* it is an input */
 Value *weight_whole(Lower *l, Weight *w);              /* in the shape that was declared */
 void keep_weights(Lower *l, bool of_file); /* the declared ones that the function did not use */
+void check_given(Lower *l);                /* weights that were given and are not declared */
+/* As a beginning says: a number, a list, a rule or a `load`. */
+const Const *weight_begin(Lower *l, const Node *n, const Type *t, const char *path);
+/* A file that the program names, inside its folder; NULL after an error. */
+const char *weight_inside(Lower *l, Loc loc, const char *name);
+/* Opens a .safetensors, which the module holds open from then on. */
+bool weight_tensors(Lower *l, Loc loc, const char *full, SafeTensors *out);
+const Const *weight_of_npy(Lower *l, Loc loc, const char *path, const Type *t,
+                           const char *name);
+const Const *weight_of_tensor(Lower *l, Loc loc, const char *path, const Type *t,
+                              const SafeTensor *s, const char *file);
+/* `pattern` with the path in place of each {path} */
+const char *weight_name(Lower *l, const char *pattern, const char *path);
+
+/* lower_source.c */
 void set_weight_source(Lower *l, const Node *n);
-void check_given(Lower *l); /* weights that were given and are not declared */
-void tell_unread(Lower *l); /* tensors of `weights from` that no weight reads */
+void open_named_weights(Lower *l); /* those of --weights */
+const Const *source_const(Lower *l, Loc loc, const Type *t, const char *path);
+void tell_unread(Lower *l); /* tensors that no weight reads */
 
 /* lower_state.c */
 void run_state(Lower *l, const Node *n);

@@ -44,7 +44,7 @@ static bool same_class(Lower *l, Loc loc, const char *path, const Type *t, const
                        where, dtypes[src].name);
 }
 
-static const char *weight_inside(Lower *l, Loc loc, const char *name)
+const char *weight_inside(Lower *l, Loc loc, const char *name)
 {
     const char *path = file_join_linked(&l->arena, l->diag, loc, l->root, name,
                                         l->opt->follow_links);
@@ -55,8 +55,7 @@ static const char *weight_inside(Lower *l, Loc loc, const char *name)
     return path;
 }
 
-static const Const *from_npy(Lower *l, Loc loc, const char *path, const Type *t,
-                             const char *name)
+const Const *weight_of_npy(Lower *l, Loc loc, const char *path, const Type *t, const char *name)
 {
     NpyArray a;
     const char *full = weight_inside(l, loc, name);
@@ -75,22 +74,19 @@ static const Const *from_npy(Lower *l, Loc loc, const char *path, const Type *t,
     return file_const(l, loc, path, t, src, data);
 }
 
-static bool open_tensors(Lower *l, Loc loc, const char *name, SafeTensors *out)
+bool weight_tensors(Lower *l, Loc loc, const char *full, SafeTensors *out)
 {
     Mapped map;
-    const char *full = weight_inside(l, loc, name);
-    if (!full || !file_map(l->diag, full, &map)) return false;
+    if (!file_map(l->diag, full, &map)) return false;
     keep_map(l, map);
     return safetensors_parse(&l->arena, l->diag, loc, full, &map, out);
 }
 
-static const Const *from_tensors(Lower *l, Loc loc, const char *path, const Type *t,
-                                 const SafeTensors *file, const char *name)
+const Const *weight_of_tensor(Lower *l, Loc loc, const char *path, const Type *t,
+                              const SafeTensor *s, const char *file)
 {
-    const SafeTensor *s = safetensors_find(file, l->diag, lower_blame(l, loc), name);
-    if (!s) return NULL;
     const DType src = dtype_of_safetensors(s->dtype);
-    const char *where = text_arg(l, "%s of %s", name, file_base(file->path));
+    const char *where = text_arg(l, "%s of %s", s->name, file_base(file));
     if (!src) {
         lower_error(l, loc, "%s holds elements of type %s, which cannot be read", where,
                     s->dtype);
@@ -102,8 +98,7 @@ static const Const *from_tensors(Lower *l, Loc loc, const char *path, const Type
     return file_const(l, loc, path, t, src, s->data);
 }
 
-/* `pattern` with the path in place of each {path}. */
-static const char *with_path(Lower *l, const char *pattern, const char *path)
+const char *weight_name(Lower *l, const char *pattern, const char *path)
 {
     Buf b = { 0 };
     for (const char *s = pattern; *s;) {
@@ -117,21 +112,6 @@ static const char *with_path(Lower *l, const char *pattern, const char *path)
     const char *r = arena_strndup(&l->arena, b.s ? b.s : "", b.len);
     buf_free(&b);
     return r;
-}
-
-/* What checkpoints of torch call the library's weights. */
-static const char *const torch_names[][2] = { { "w", "weight" },
-                                              { "b", "bias" },
-                                              { "g", "weight" } };
-
-/* The path with its last name as torch has it; NULL: torch has none for it. */
-static const char *torch_path(Lower *l, const char *path)
-{
-    const char *dot = strrchr(path, '.'), *last = dot ? dot + 1 : path;
-    for (size_t i = 0; i < COUNT(torch_names); i++)
-        if (!strcmp(torch_names[i][0], last))
-            return text_arg(l, "%.*s%s", (int)(last - path), path, torch_names[i][1]);
-    return NULL;
 }
 
 /* ---- rules ------------------------------------------------------------------------------- */
@@ -231,14 +211,17 @@ static const Const *init_load(Init *in)
             return lower_error(l, in->args.at[i].loc,
                                "load takes a file and, of a .safetensors, a tensor's name"),
                    NULL;
-    const char *name = in->args.n ? with_path(l, in->args.at[0].val.u.s, in->path) : "";
+    const char *name = in->args.n ? weight_name(l, in->args.at[0].val.u.s, in->path) : "";
     if (in->args.n == 1 && file_has_suffix(name, ".npy"))
-        return from_npy(l, in->loc, in->path, in->type, name);
-    if (in->args.n == 2 && file_has_suffix(name, ".safetensors"))
-        return open_tensors(l, in->loc, name, &file)
-                 ? from_tensors(l, in->loc, in->path, in->type, &file,
-                                with_path(l, in->args.at[1].val.u.s, in->path))
-                 : NULL;
+        return weight_of_npy(l, in->loc, in->path, in->type, name);
+    if (in->args.n == 2 && file_has_suffix(name, ".safetensors")) {
+        const char *full = weight_inside(l, in->loc, name);
+        if (!full || !weight_tensors(l, in->loc, full, &file)) return NULL;
+        const SafeTensor *s = safetensors_find(
+            &file, l->diag, lower_blame(l, in->loc),
+            weight_name(l, in->args.at[1].val.u.s, in->path));
+        return s ? weight_of_tensor(l, in->loc, in->path, in->type, s, full) : NULL;
+    }
     lower_error(l, in->loc,
                 "load(\"w.npy\") or load(\"all.safetensors\", \"tensor\") is needed");
     return NULL;
@@ -273,7 +256,7 @@ static const Const *value_const(Init *in, const Node *n)
     return NULL;
 }
 
-static const Const *init_const(Lower *l, const Node *n, const Type *t, const char *path)
+const Const *weight_begin(Lower *l, const Node *n, const Type *t, const char *path)
 {
     Init in = { .l = l, .type = t, .path = path, .loc = n->loc };
     bool call = n->kind == N_CALL && n->a->kind == N_NAME;
@@ -286,112 +269,17 @@ static const Const *init_const(Lower *l, const Node *n, const Type *t, const cha
     return value_const(&in, n);
 }
 
-/* ---- `weights` --------------------------------------------------------------------------- */
+/* ---- which ------------------------------------------------------------------------------- */
 
-void set_weight_source(Lower *l, const Node *n)
-{
-    WeightSource *s = &l->source;
-    if (s->decl) {
-        lower_error(l, n->loc, "`weights` stands here a second time");
-        return;
-    }
-    s->decl = n;
-    if (n->c) return;
-    Val file = eval(l, n->a, NULL);
-    s->failed = file.kind != V_STRING;
-    if (s->failed && file.kind != V_POISON)
-        lower_error(l, n->a->loc, "the name of a file is needed, not %s", val_kind(l, file));
-    if (s->failed) return;
-    s->file = file.u.s;
-    s->as = n->b ? n->b->u.s : "{path}";
-    if (file_has_suffix(s->file, ".npy")) {
-        s->failed = !strstr(s->file, "{path}");
-        if (s->failed)
-            lower_error(l, n->a->loc, "one .npy holds one weight: the name needs {path} in it");
-        return;
-    }
-    s->failed = !file_has_suffix(s->file, ".safetensors");
-    if (s->failed)
-        lower_error(l, n->a->loc, "weights come from a .safetensors file or from .npy files");
-    else s->failed = !open_tensors(l, n->a->loc, s->file, &s->tensors);
-    if (!s->failed) s->reader = NEW_ARRAY(&l->arena, s->tensors.count + 1, const char *);
-}
-
-static bool has_tensor(const SafeTensors *s, const char *name)
-{
-    for (size_t i = 0; i < (size_t)s->count; i++)
-        if (!strcmp(s->tensor[i].name, name)) return true;
-    return false;
-}
-
-/* The tensor of this path, or of the path in torch's words where there is only that. */
-static const char *tensor_name(Lower *l, const char *path)
-{
-    const WeightSource *s = &l->source;
-    const char *name = with_path(l, s->as, path), *torch = torch_path(l, path);
-    if (!torch || has_tensor(&s->tensors, name)) return name;
-    torch = with_path(l, s->as, torch);
-    return has_tensor(&s->tensors, torch) ? torch : name;
-}
-
-/* Notes who reads a tensor; two that read one are hardly meant, since each has a path of its
- * own. */
-static const Const *read_tensor(Lower *l, Loc loc, const char *path, const Type *t)
-{
-    const WeightSource *s = &l->source;
-    const char *name = tensor_name(l, path);
-    const Const *c = from_tensors(l, loc, path, t, &s->tensors, name);
-    const SafeTensor *tensor = c ? safetensors_find(&s->tensors, l->diag, loc, name) : NULL;
-    if (!tensor) return NULL;
-    const char **reader = &s->reader[tensor - s->tensors.tensor];
-    if (*reader)
-        diag_warn(
-            l->diag, WARN_SHARED_TENSOR, loc,
-            "weights %s and %s are both read from the tensor %s: {path} in the name behind `as` "
-            "stands for a weight's own",
-            *reader, path, name);
-    else *reader = path;
-    return c;
-}
-
-void tell_unread(Lower *l)
-{
-    enum { NAMED = 10 };
-    const WeightSource *s = &l->source;
-    size_t unread = 0;
-    for (size_t i = 0; s->reader && i < (size_t)s->tensors.count; i++) {
-        /* how many batches torch's norm has seen, which no model computes with */
-        if (file_has_suffix(s->tensors.tensor[i].name, ".num_batches_tracked")) continue;
-        if (s->reader[i] || unread++ >= NAMED) continue;
-        diag_warn(l->diag, WARN_UNREAD_TENSOR, s->decl->loc,
-                  "no weight reads the tensor %s of %s", s->tensors.tensor[i].name,
-                  file_base(s->tensors.path));
-    }
-    if (unread > NAMED)
-        diag_warn(l->diag, WARN_UNREAD_TENSOR, s->decl->loc,
-                  "no weight reads %zu more tensors of %s", unread - NAMED,
-                  file_base(s->tensors.path));
-}
-
-static const Const *source_const(Lower *l, const Node *n, const Type *t, const char *path)
-{
-    const WeightSource *s = &l->source;
-    if (s->failed) return NULL;
-    if (s->decl->c) return init_const(l, s->decl->c, t, path);
-    if (file_has_suffix(s->file, ".npy"))
-        return from_npy(l, n->loc, path, t, with_path(l, s->file, path));
-    return read_tensor(l, n->loc, path, t);
-}
-
-/* A file that the program names goes before a weight's own beginning, unless that is a
- * `load`. */
+/* Files for all weights go before a weight's own beginning, unless that is a `load`. */
 static const Const *choose_const(Lower *l, const Node *n, const Type *t, const char *path)
 {
-    bool load = n->b && n->b->kind == N_CALL && n->b->a->kind == N_NAME
-             && !strcmp(n->b->a->name, "load");
-    bool file = l->source.decl && !l->source.decl->c;
-    if (n->b && (load || !file)) return init_const(l, n->b, t, path);
-    if (l->source.decl) return source_const(l, n, t, path);
+    const WeightSource *s = &l->source;
+    const bool load = n->b && n->b->kind == N_CALL && n->b->a->kind == N_NAME
+                   && !strcmp(n->b->a->name, "load");
+    if (n->b && (load || !s->files)) return weight_begin(l, n->b, t, path);
+    if (s->files) return source_const(l, n->loc, t, path);
+    if (s->init) return weight_begin(l, s->init, t, path);
     lower_error(
         l, n->loc,
         "weight %s has no value: write `= normal(std = 0.02)` or the like behind its type, or "

@@ -1,0 +1,267 @@
+/* lower_source.c -- where weights come from when the program or the command line names files for
+ * all of them: .safetensors, alone, in a folder or behind an index, or .npy files by a pattern.
+ * The tensors of all files are one table. */
+#include "lower.h"
+
+#include <string.h>
+
+/* ---- files ------------------------------------------------------------------------------- */
+
+/* Puts the tensors of an open file into the table. A tensor that is there already could be
+ * either of two: nobody else can tell which is meant. */
+static bool add_tensors(Lower *l, Loc loc, const SafeTensors *file)
+{
+    WeightSource *s = &l->source;
+    for (size_t i = 0; i < file->count; i++) {
+        const SafeTensor *t = &file->tensor[i];
+        const char *name = module_name(l->m, t->name);
+        const Val *old = env_get(&s->names, name);
+        if (old)
+            return diag_error(
+                l->diag, loc,
+                "the tensor %s lies in %s and in %s: one of them is to be left out", name,
+                s->stored[old->u.i].file, file->path);
+        ARENA_ROOM(&l->arena, s->stored, s->count, s->room);
+        env_set(l, &s->names, name, val_int((int64_t)s->count));
+        s->stored[s->count++] = (StoredTensor){ .name = name, .tensor = t, .file = file->path };
+    }
+    return true;
+}
+
+static bool add_file(Lower *l, Loc loc, const char *full)
+{
+    SafeTensors file;
+    return weight_tensors(l, loc, full, &file) && add_tensors(l, loc, &file);
+}
+
+/* A file of a checkpoint's folder; NULL: it leaves the folder, or is a link and may not be. */
+static const char *file_of_folder(Lower *l, Loc loc, const char *dir, const char *name)
+{
+    return file_join_linked(&l->arena, l->diag, loc, dir, name, l->opt->follow_links);
+}
+
+/* What the index says must be so: a download that was broken off is noticed here. */
+static bool check_places(Lower *l, Loc loc, const Shards *x, const char *dir)
+{
+    const WeightSource *s = &l->source;
+    for (size_t i = 0; i < x->count; i++) {
+        const ShardPlace *p = &x->place[i];
+        const Val *at = env_get(&s->names, module_name(l->m, p->tensor));
+        const char *is = at ? s->stored[at->u.i].file : NULL;
+        const char *full = file_of_folder(l, loc, dir, p->file);
+        if (!full) return false;
+        if (!is)
+            return diag_error(l->diag, loc,
+                              "%s: tensor %s should lie in %s, which has no such tensor",
+                              x->path, p->tensor, p->file);
+        if (strcmp(is, full) != 0)
+            return diag_error(l->diag, loc, "%s: tensor %s should lie in %s, but lies in %s",
+                              x->path, p->tensor, p->file, is);
+    }
+    return true;
+}
+
+static bool add_index(Lower *l, Loc loc, const char *full)
+{
+    Mapped text;
+    Shards x;
+    const char *dir = file_dir(&l->arena, full);
+    if (!file_read(l->diag, full, &text)) return false;
+    bool ok = shards_parse(&l->arena, l->diag, loc, full, &text, &x);
+    file_unmap(&text);
+    for (size_t i = 0; ok && i < x.files; i++) {
+        const char *shard = file_of_folder(l, loc, dir, x.file[i]);
+        if (shard && !file_exists(shard))
+            return diag_error(l->diag, loc, "%s names the file %s, which is not beside it",
+                              full, x.file[i]);
+        ok = shard && add_file(l, loc, shard);
+    }
+    return ok && check_places(l, loc, &x, dir);
+}
+
+/* The files of the index where there is one, else all. */
+static bool add_folder(Lower *l, Loc loc, const char *dir)
+{
+    size_t n, files = 0;
+    const char *index = NULL, **name = folder_names(&l->arena, dir, &n);
+    if (!name) return diag_fail(l->diag, "cannot read the folder %s", dir);
+    for (size_t i = 0; i < n; i++) {
+        if (!file_has_suffix(name[i], ".safetensors.index.json")) continue;
+        if (index)
+            return diag_error(l->diag, loc, "%s has two index files, %s and %s: name one", dir,
+                              index, name[i]);
+        index = name[i];
+    }
+    if (index) {
+        const char *full = file_of_folder(l, loc, dir, index);
+        return full && add_index(l, loc, full);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!file_has_suffix(name[i], ".safetensors")) continue;
+        const char *full = file_of_folder(l, loc, dir, name[i]);
+        if (!full || !add_file(l, loc, full)) return false;
+        files++;
+    }
+    return files > 0
+        || diag_error(l->diag, loc, "there is no .safetensors file in the folder %s", dir);
+}
+
+static bool names_file(const char *name)
+{
+    return file_has_suffix(name, ".safetensors") || file_has_suffix(name, ".index.json");
+}
+
+static bool add_path(Lower *l, Loc loc, const char *full)
+{
+    if (file_is_dir(full)) return add_folder(l, loc, full);
+    return file_has_suffix(full, ".json") ? add_index(l, loc, full) : add_file(l, loc, full);
+}
+
+/* ---- who names them ---------------------------------------------------------------------- */
+
+/* Paths on the command line are the user's own: they may lead anywhere. */
+void open_named_weights(Lower *l)
+{
+    WeightSource *s = &l->source;
+    s->named = s->files = l->opt->nfrom > 0;
+    s->as = "{path}";
+    for (int i = 0; i < l->opt->nfrom && !s->failed; i++) {
+        const char *path = l->opt->from[i];
+        if (!file_exists(path))
+            s->failed = !diag_error(l->diag, (Loc){ 0 },
+                                    "--weights: there is no file or folder %s", path);
+        else if (!file_is_dir(path) && !names_file(path))
+            s->failed = !diag_error(l->diag, (Loc){ 0 },
+                                    "--weights takes a .safetensors file, the .index.json of "
+                                    "several, or a folder of them, not %s",
+                                    path);
+        else s->failed = !add_path(l, (Loc){ 0 }, path);
+        s->path = i ? text_arg(l, "%s and %s", s->path, path) : path;
+    }
+}
+
+static bool open_source(Lower *l, const Node *n, const char *name)
+{
+    WeightSource *s = &l->source;
+    const Loc loc = n->a->loc;
+    if (file_has_suffix(name, ".npy")) {
+        s->npy = name;
+        return strstr(name, "{path}")
+            || lower_error(l, loc, "one .npy holds one weight: the name needs {path} in it");
+    }
+    const char *full = file_join_linked(&l->arena, l->diag, loc, l->root, name,
+                                        l->opt->follow_links);
+    if (!full) return false;
+    if (!names_file(name) && !file_is_dir(full))
+        return lower_error(
+            l, loc,
+            "weights come from a .safetensors file, the .index.json of several, a "
+            "folder of them, or .npy files");
+    if (!file_exists(full)) return lower_error(l, loc, "there is no file %s", full);
+    s->path = file_is_dir(full) ? name : file_base(full);
+    return add_path(l, loc, full);
+}
+
+/* Where the command line names files, the program still says what their tensors are called. */
+void set_weight_source(Lower *l, const Node *n)
+{
+    WeightSource *s = &l->source;
+    if (s->decl) {
+        lower_error(l, n->loc, "`weights` stands here a second time");
+        return;
+    }
+    s->decl = n;
+    s->init = n->c;
+    if (n->c) return;
+    s->files = true;
+    s->as = n->b ? n->b->u.s : "{path}";
+    Val file = eval(l, n->a, NULL);
+    if (file.kind != V_STRING && file.kind != V_POISON)
+        lower_error(l, n->a->loc, "the name of a file is needed, not %s", val_kind(l, file));
+    if (file.kind != V_STRING) s->failed = true;
+    else if (!s->named) s->failed = !open_source(l, n, file.u.s);
+}
+
+/* ---- tensors ----------------------------------------------------------------------------- */
+
+static StoredTensor *stored_find(Lower *l, const char *name)
+{
+    const Val *at = env_get(&l->source.names, module_name(l->m, name));
+    return at ? &l->source.stored[at->u.i] : NULL;
+}
+
+/* What checkpoints of torch call the library's weights. */
+static const char *const torch_names[][2] = { { "w", "weight" },
+                                              { "b", "bias" },
+                                              { "g", "weight" } };
+
+/* The path with its last name as torch has it; NULL: torch has none for it. */
+static const char *torch_path(Lower *l, const char *path)
+{
+    const char *dot = strrchr(path, '.'), *last = dot ? dot + 1 : path;
+    for (size_t i = 0; i < COUNT(torch_names); i++)
+        if (!strcmp(torch_names[i][0], last))
+            return text_arg(l, "%.*s%s", (int)(last - path), path, torch_names[i][1]);
+    return NULL;
+}
+
+/* The tensor of this path, or of the path in torch's words where there is only that; NULL: an
+ * error, with the names that were probably meant. */
+static StoredTensor *tensor_of(Lower *l, Loc loc, const char *path)
+{
+    const WeightSource *s = &l->source;
+    const char *name = weight_name(l, s->as, path), *torch = torch_path(l, path);
+    StoredTensor *t = stored_find(l, name);
+    if (!t && torch) t = stored_find(l, weight_name(l, s->as, torch));
+    if (t) return t;
+    const char **names = NEW_ARRAY(&l->arena, s->count + 1, const char *);
+    for (size_t i = 0; i < s->count; i++) names[i] = s->stored[i].name;
+    const char *near = name_nearest(name, names, s->count);
+    diag_error(l->diag, lower_blame(l, loc), "%s has no tensor '%s' among its %zu%s%s%s",
+               s->path, name, s->count, near ? "; did you mean '" : "", near ? near : "",
+               near ? "'?" : "");
+    return NULL;
+}
+
+/* Notes who reads a tensor; two that read one are hardly meant, since each has a path of its
+ * own. */
+static const Const *read_stored(Lower *l, Loc loc, const char *path, const Type *t)
+{
+    StoredTensor *from = tensor_of(l, loc, path);
+    const Const *c = from ? weight_of_tensor(l, loc, path, t, from->tensor, from->file) : NULL;
+    if (!c) return NULL;
+    if (from->reader)
+        diag_warn(
+            l->diag, WARN_SHARED_TENSOR, loc,
+            "weights %s and %s are both read from the tensor %s: {path} in the name behind `as` "
+            "stands for a weight's own",
+            from->reader, path, from->name);
+    else from->reader = path;
+    return c;
+}
+
+const Const *source_const(Lower *l, Loc loc, const Type *t, const char *path)
+{
+    const WeightSource *s = &l->source;
+    if (s->failed) return NULL;
+    if (s->npy) return weight_of_npy(l, loc, path, t, weight_name(l, s->npy, path));
+    return read_stored(l, loc, path, t);
+}
+
+void tell_unread(Lower *l)
+{
+    enum { NAMED = 10 };
+    const WeightSource *s = &l->source;
+    const Loc loc = s->decl && !s->named ? s->decl->loc : (Loc){ 0 };
+    size_t unread = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        /* how many batches torch's norm has seen, which no model computes with */
+        if (file_has_suffix(s->stored[i].name, ".num_batches_tracked")) continue;
+        if (s->stored[i].reader || unread++ >= NAMED) continue;
+        diag_warn(l->diag, WARN_UNREAD_TENSOR, loc, "no weight reads the tensor %s of %s",
+                  s->stored[i].name, file_base(s->stored[i].file));
+    }
+    if (unread > NAMED)
+        diag_warn(l->diag, WARN_UNREAD_TENSOR, loc, "no weight reads %zu more tensors of %s",
+                  unread - NAMED, s->path);
+}
