@@ -302,7 +302,7 @@ static void compile_models(Lower *l)
     l->b = builder_at(l->func->body, NULL, l->diag, main_model->loc);
     keep_weights(l, true);
     if (diag_ok(l->diag)) check_given(l);
-    if (diag_ok(l->diag)) tell_unread(l);
+    if (diag_ok(l->diag) || l->source.missed) tell_unread(l);
 }
 
 static File *entry_file(Lower *l, const Source *src)

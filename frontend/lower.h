@@ -193,7 +193,8 @@ typedef struct {
     const char *path;        /* of the files, for messages */
     StoredTensor *stored;
     size_t count, room;
-    Env names; /* of tensors -> INT, which of stored */
+    Env names;     /* of tensors -> INT, which of stored */
+    size_t missed; /* weights that found none */
     bool failed;
 } WeightSource;
 

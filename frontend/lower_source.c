@@ -205,29 +205,103 @@ static const char *torch_path(Lower *l, const char *path)
     return NULL;
 }
 
+/* ---- what was probably meant -------------------------------------------------------------- */
+
+enum { NEAR = 3, UNREAD = 10 };
+
+/* `'a', 'b' or 'c'`, and how many more there are. */
+static const char *quoted(Lower *l, const char *last, const char *const *name, size_t n,
+                          size_t of)
+{
+    const char *all = "";
+    for (size_t i = 0; i < n; i++)
+        all = text_arg(l, "%s%s'%s'", all, !i ? "" : i + 1 == of ? last : ", ", name[i]);
+    return of > n ? text_arg(l, "%s and %zu more", all, of - n) : all;
+}
+
+/* The tensors are called as they should be, behind a prefix that the program does not say. */
+static const char *with_prefix(Lower *l, const char *name)
+{
+    const WeightSource *s = &l->source;
+    const char *end = text_arg(l, ".%s", name);
+    for (size_t i = 0; i < s->count; i++) {
+        const char *have = s->stored[i].name;
+        if (!file_has_suffix(have, end)) continue;
+        return text_arg(l, "; it has '%s': write `weights from \"..\" as \"%.*s%s\"`", have,
+                        (int)(strlen(have) - strlen(name)), have, s->as);
+    }
+    return NULL;
+}
+
+static const char *with_near(Lower *l, const char *name)
+{
+    const WeightSource *s = &l->source;
+    const char **all = NEW_ARRAY(&l->arena, s->count + 1, const char *), *near[NEAR], *end;
+    size_t n = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->stored[i].reader) continue;
+        all[i] = s->stored[i].name;
+        end = text_arg(l, ".%s", all[i]);
+        if (!n && file_has_suffix(name, end)) near[n++] = all[i];
+    }
+    for (const char *next; n < NEAR && (next = name_nearest(name, all, s->count)) != NULL;) {
+        for (size_t i = 0; i < s->count; i++)
+            if (all[i] == next) all[i] = NULL;
+        if (!n || near[0] != next) near[n++] = next;
+    }
+    return n ? text_arg(l, "; did you mean %s?", quoted(l, " or ", near, n, n)) : NULL;
+}
+
+static const char *with_shape(Lower *l, const Type *t)
+{
+    const WeightSource *s = &l->source;
+    const char *name[NEAR];
+    size_t of = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        const SafeTensor *x = s->stored[i].tensor;
+        const Shape shape = shape_of(x->rank, x->shape);
+        if (s->stored[i].reader || !shape_equal(&shape, &t->shape)) continue;
+        if (of < NEAR) name[of] = s->stored[i].name;
+        of++;
+    }
+    return of ? text_arg(l, "; unread tensors of its shape: %s",
+                         quoted(l, ", ", name, of < NEAR ? of : NEAR, of))
+              : "";
+}
+
+/* Of many weights that find none the first ones are kept, and only these are worth a search. */
+static void tell_missed(Lower *l, Loc loc, const char *name, const char *torch, const Type *t)
+{
+    WeightSource *s = &l->source;
+    const bool kept = !diag_full(l->diag);
+    const char *hint = kept ? with_prefix(l, name) : "";
+    if (!hint && torch) hint = with_prefix(l, torch);
+    if (!hint) hint = with_near(l, name);
+    if (!hint && torch) hint = with_near(l, torch);
+    if (!hint) hint = with_shape(l, t);
+    diag_error(l->diag, lower_blame(l, loc), "%s has no tensor '%s' among its %zu%s", s->path,
+               name, s->count, hint);
+    s->missed++;
+}
+
 /* The tensor of this path, or of the path in torch's words where there is only that; NULL: an
- * error, with the names that were probably meant. */
-static StoredTensor *tensor_of(Lower *l, Loc loc, const char *path)
+ * error. */
+static StoredTensor *tensor_of(Lower *l, Loc loc, const char *path, const Type *type)
 {
     const WeightSource *s = &l->source;
     const char *name = weight_name(l, s->as, path), *torch = torch_path(l, path);
     StoredTensor *t = stored_find(l, name);
-    if (!t && torch) t = stored_find(l, weight_name(l, s->as, torch));
-    if (t) return t;
-    const char **names = NEW_ARRAY(&l->arena, s->count + 1, const char *);
-    for (size_t i = 0; i < s->count; i++) names[i] = s->stored[i].name;
-    const char *near = name_nearest(name, names, s->count);
-    diag_error(l->diag, lower_blame(l, loc), "%s has no tensor '%s' among its %zu%s%s%s",
-               s->path, name, s->count, near ? "; did you mean '" : "", near ? near : "",
-               near ? "'?" : "");
-    return NULL;
+    if (torch) torch = weight_name(l, s->as, torch);
+    if (!t && torch) t = stored_find(l, torch);
+    if (!t) tell_missed(l, loc, name, torch, type);
+    return t;
 }
 
 /* Notes who reads a tensor; two that read one are hardly meant, since each has a path of its
  * own. */
 static const Const *read_stored(Lower *l, Loc loc, const char *path, const Type *t)
 {
-    StoredTensor *from = tensor_of(l, loc, path);
+    StoredTensor *from = tensor_of(l, loc, path, t);
     const Const *c = from ? weight_of_tensor(l, loc, path, t, from->tensor, from->file) : NULL;
     if (!c) return NULL;
     if (from->reader)
@@ -248,20 +322,30 @@ const Const *source_const(Lower *l, Loc loc, const Type *t, const char *path)
     return read_stored(l, loc, path, t);
 }
 
+/* How many batches torch's norm has seen is no news: no model computes with it. */
+static bool is_unread(const StoredTensor *t)
+{
+    return !t->reader && !file_has_suffix(t->name, ".num_batches_tracked");
+}
+
 void tell_unread(Lower *l)
 {
-    enum { NAMED = 10 };
     const WeightSource *s = &l->source;
     const Loc loc = s->decl && !s->named ? s->decl->loc : (Loc){ 0 };
+    const char *name[UNREAD];
     size_t unread = 0;
     for (size_t i = 0; i < s->count; i++) {
-        /* how many batches torch's norm has seen, which no model computes with */
-        if (file_has_suffix(s->stored[i].name, ".num_batches_tracked")) continue;
-        if (s->stored[i].reader || unread++ >= NAMED) continue;
-        diag_warn(l->diag, WARN_UNREAD_TENSOR, loc, "no weight reads the tensor %s of %s",
-                  s->stored[i].name, file_base(s->stored[i].file));
+        if (!is_unread(&s->stored[i])) continue;
+        if (unread < UNREAD) name[unread] = s->stored[i].name;
+        if (unread++ < UNREAD && !s->missed)
+            diag_warn(l->diag, WARN_UNREAD_TENSOR, loc, "no weight reads the tensor %s of %s",
+                      s->stored[i].name, file_base(s->stored[i].file));
     }
-    if (unread > NAMED)
+    if (s->missed && unread)
+        diag_note(l->diag, loc, "%zu weight%s no tensor; no weight reads %s", s->missed,
+                  s->missed > 1 ? "s find" : " finds",
+                  quoted(l, " and ", name, unread < UNREAD ? unread : UNREAD, unread));
+    else if (unread > UNREAD)
         diag_warn(l->diag, WARN_UNREAD_TENSOR, loc, "no weight reads %zu more tensors of %s",
-                  unread - NAMED, s->path);
+                  unread - UNREAD, s->path);
 }
