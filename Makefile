@@ -92,7 +92,7 @@ OBJ := $(SRC:%.c=$(BUILD)/%.o) $(GENERATED:.c=.o) $(if $(CROSS),$(BUILD)/.tools/
 PROGRAM_SRC := $(wildcard tools/ane*.c)
 PROGRAMS := $(PROGRAM_SRC:tools/%.c=$(BUILD)/%)
 # anerun is a client of the library: include/anec.h is all that it knows of it (tests/layers.sh).
-CLIENT_OBJ := $(patsubst %,$(BUILD)/tools/%.o,anerun given times trace watch main options help progress)
+CLIENT_OBJ := $(patsubst %,$(BUILD)/tools/%.o,anerun given times trace watch main options help completion progress)
 # So are anetrain and anegen, whose work is train/.
 TRAIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard train/*.c)) $(GEN)/train/live.o
 TRAIN_LIB := $(BUILD)/libtrain.a
@@ -246,7 +246,7 @@ $(TRAIN_LIB): $(TRAIN_OBJ)
 	@rm -f $@
 	$(call say,$@)$(AR) rcs $@ $(TRAIN_OBJ)
 
-$(BUILD)/anetrain $(BUILD)/anegen: $(BUILD)/%: $(BUILD)/tools/%.o $(patsubst %,$(BUILD)/tools/%.o,main options help progress) $(TRAIN_LIB) $(LIB)
+$(BUILD)/anetrain $(BUILD)/anegen: $(BUILD)/%: $(BUILD)/tools/%.o $(patsubst %,$(BUILD)/tools/%.o,main options help completion progress) $(TRAIN_LIB) $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 $(filter-out $(addprefix $(BUILD)/,anerun anetrain anegen),$(PROGRAMS)): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)
@@ -361,7 +361,7 @@ $(M9)/libanesim.so: $(STANDIN_OBJ) $(M9_OBJ) $(LIB)
 PREFIX ?= /usr/local
 VERSION := 0.1
 .PHONY: install
-install: all man $(BUILD)/install/libanec.a
+install: all man completions $(BUILD)/install/libanec.a
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 include/anec.h $(DESTDIR)$(PREFIX)/include
@@ -371,6 +371,10 @@ install: all man $(BUILD)/install/libanec.a
 	install -m 755 $(STANDIN) $(DESTDIR)$(PREFIX)/lib
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LDLIBS)|; s|@RPATH@|$(if $(FOR_MAC),-Wl$(comma)-rpath$(comma)$${libdir})|' include/anec.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/anec.pc
 	install -m 644 $(PROGRAMS:%=%.1) $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,$(COMPLETED))
+	install -m 644 $(COMPLETIONS)/bash/* $(DESTDIR)$(PREFIX)/share/$(word 1,$(COMPLETED))
+	install -m 644 $(COMPLETIONS)/zsh/* $(DESTDIR)$(PREFIX)/share/$(word 2,$(COMPLETED))
+	install -m 644 $(COMPLETIONS)/fish/* $(DESTDIR)$(PREFIX)/share/$(word 3,$(COMPLETED))
 
 $(BUILD)/install/libanec.a: $(OBJ)
 	@mkdir -p $(@D)
@@ -458,6 +462,17 @@ $(CROSS_BUILDS): cross-deps
 # ---- man pages ----------------------------------------------------------------------------------------
 # Written by the tools from their option tables.
 
+# What makes shells complete them too, a folder a shell and where that shell looks.
+COMPLETIONS := $(BUILD)/completions
+COMPLETED := bash-completion/completions zsh/site-functions fish/vendor_completions.d
+.PHONY: completions
+completions: $(PROGRAMS)
+	@mkdir -p $(COMPLETIONS)/bash $(COMPLETIONS)/zsh $(COMPLETIONS)/fish
+	@set -e; for p in $(PROGRAMS); do t=$${p##*/}; \
+	  $$p --completion bash > $(COMPLETIONS)/bash/$$t; \
+	  $$p --completion zsh > $(COMPLETIONS)/zsh/_$$t; \
+	  $$p --completion fish > $(COMPLETIONS)/fish/$$t.fish; done
+
 .PHONY: man
 man: $(PROGRAMS:%=%.1)
 
@@ -491,7 +506,7 @@ help:
 	@echo 'make tsan       the library used by several threads, under the thread sanitizer, in build-tsan'
 	@echo 'make mutate     whether the tests notice what is changed in the sources, COUNT=160 places of SEED=1'
 	@echo 'make fuzz       the fuzzer on every reader of input, SECONDS=60 each'
-	@echo 'make install    programs, library, header, man pages below PREFIX (/usr/local), for packagers in DESTDIR'
+	@echo 'make install    programs, library, header, man pages, completions below PREFIX (/usr/local), for packagers in DESTDIR'
 	@echo 'make macos      tools and library for Macs, $(BUILD)/macos-arm64, -x86_64 and -universal, by a cross compiler'
 	@echo 'make man        man pages, $(BUILD)/anec.1 and $(BUILD)/anerun.1'
 	@echo 'make docs       the pages of docs/ that are written from the tables'

@@ -21,6 +21,9 @@ $make -s BUILD="$1" PREFIX="$temp/usr" install >"$temp/log" 2>&1 || { bad "make 
 export PKG_CONFIG_PATH="$temp/usr/lib/pkgconfig" LD_LIBRARY_PATH="$temp/usr/lib" DYLD_LIBRARY_PATH="$temp/usr/lib"
 export ANEC_CACHE_DIR="$temp/cache"
 unset ANESIM_FAULT ANEC_ANE_LIB
+for script in bash-completion/completions/anec zsh/site-functions/_anerun fish/vendor_completions.d/anetrain.fish; do
+    said "$temp/usr/share/$script" 'Written by'
+done
 cc="cc -std=c11 -Wall -Wextra -Wpedantic -Werror"
 # shellcheck disable=SC2046,SC2086
 check "the C example, shared" $cc examples/api/train.c $(pkg-config --cflags --libs anec) -o "$temp/train"

@@ -57,6 +57,8 @@ SUITES = [
     Suite("first", "the first run on a Mac, whole, against the stand-in", "tests/first.sh {build}"),
     Suite("training", "torch's gradients in double precision; those of packages", "tests/gradients.sh {build}"),
     Suite("messages", "every message is given by some test", "tests/messages.py {build}", after=("units", "golden")),
+    Suite("completion", "bash, and zsh and fish where they are, complete what the option tables have",
+          "tests/completion.sh {build}"),
     Suite("chips", "a made-up chip works in every tool", "tests/chips/run.sh {build}"),
     Suite("api", "what the library exports, and its clients", "tests/api.sh {build}"),
     Suite("struck", "what can go wrong on the stand-in: sources, page, and what tests have met with",

@@ -57,6 +57,7 @@ static const Tool tool = {
         "rule of the target is refused. Several targets, --target A,B,C,OS, are compiled for one by one: "
         "a word of digits is the release of the target before it, and {target} in -o stands for "
         "the target's name, or NAME-OS.",
+    .words = list_words,
     TOOL_TABLES,
 };
 

@@ -2,6 +2,7 @@
 #include "../ir/mil/container.h"
 #include "diff.h"
 #include "tool.h"
+#include "views.h"
 
 #include <string.h>
 
@@ -32,6 +33,7 @@ static const Tool tool = {
         "same; exits with 1 when they differ.\n\n"
         "Of weights the bytes count, not where they lie. An .anedsl is compiled first, and a "
         ".mil rewritten when --target, --io or --opset is given.",
+    .words = list_words,
     TOOL_TABLES,
 };
 

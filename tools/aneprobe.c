@@ -1,6 +1,7 @@
 /* aneprobe.c -- measures the rules on an engine and writes what it found as a profile. */
 #include "../backends/probe/probe.h"
 #include "probe_tool.h"
+#include "views.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@ static const Tool tool = {
         "it, and compared with the reference. Only what they give decides. With --limits programs "
         "grow until one is refused or wrong. With --bisect a model is cut down to what of it fails. The report goes to the standard "
         "output: please attach it to an issue of the project.",
+    .words = list_words,
     TOOL_TABLES,
 };
 

@@ -4,6 +4,7 @@
 #include "../api/json.h"
 #include "../ir/ops/ops.h"
 #include "../ir/passes/passes.h"
+#include "../ir/targets/rules.h"
 
 #include <string.h>
 
@@ -89,4 +90,17 @@ void list_passes(Buf *out)
 {
     for (int i = 0; i < pass_count; i++)
         buf_printf(out, "%-12s %s\n", passes[i].name, passes[i].why);
+}
+
+static void put_word(Buf *out, const char *word)
+{
+    buf_printf(out, "%s%s", out->len ? " " : "", word);
+}
+
+void list_words(Buf *out, const char *arg)
+{
+    if (!strcmp(arg, "RULE") || !strcmp(arg, "[no-]NAME"))
+        for (int i = 0; i < RULE_COUNT; i++) put_word(out, rules[i].name);
+    if (!strcmp(arg, "PASS"))
+        for (int i = 0; i < pass_count; i++) put_word(out, passes[i].name);
 }

@@ -91,6 +91,8 @@ static bool tool_answers(const ToolArgs *a)
     if (common(a, COM_help)->count) tool_help(a->tool, &out);
     else if (common(a, COM_version)->count) put_version(a->tool, &out);
     else if (common(a, COM_man)->count) tool_man(a->tool, &out);
+    else if (common(a, COM_completion)->count)
+        tool_completion(a->tool, common(a, COM_completion)->text, &out);
     if (out.len) fwrite(out.s, 1, out.len, stdout);
     bool answered = out.len > 0;
     buf_free(&out);

@@ -18,6 +18,9 @@ typedef struct {
     bool two;                   /* takes two operands; `operand` names both */
     /* paragraphs for --help and the man page, separated by "\n\n" */
     const char *about;
+    /* what the tool has for an option's argument of this name (RULE), between blanks, for
+     * --completion; NULL: it has no tables */
+    void (*words)(Buf *out, const char *arg);
     const Option *option;
     int noption;
     const Example *example;
@@ -59,5 +62,7 @@ bool usage_error(const Tool *t, const char *fmt, ...) PRINTF(2, 3);
 
 void tool_help(const Tool *t, Buf *out);
 void tool_man(const Tool *t, Buf *out);
+/* bash, zsh or fish */
+void tool_completion(const Tool *t, const char *shell, Buf *out);
 
 #endif

@@ -37,6 +37,8 @@ void list_ops(Buf *out);
 void list_targets(Buf *out);
 void list_targets_json(Buf *out); /* a list of objects */
 void list_passes(Buf *out);
+/* names of an argument's kind, between blanks: RULE, PASS, [no-]NAME (rules, for -W) */
+void list_words(Buf *out, const char *arg);
 
 /* ---- the rules of the chips: text, JSON and Markdown -------------------------------------- */
 
