@@ -119,7 +119,8 @@ static anec_status read_dsl(Model *m, const anec_config *c, Diag *d)
                      .promoted = m->promoted,
                      .given = m->given,
                      .ngiven = m->ngiven,
-                     .weights = &m->weights };
+                     .weights = &m->weights,
+                     .declared = &m->declared };
     DslSet *list = NEW_ARRAY(&m->arena, set->count + 1, DslSet);
     if (opset->count) o.opset = opset_find(opset->text);
     for (int i = 0; i < set->count; i++) {

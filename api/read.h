@@ -26,6 +26,7 @@ typedef struct {
     bool baked;            /* constants again once there are gradients */
     const char *promoted;  /* those of them that are (frontend.h) */
     DslWeights weights;    /* these */
+    DslWeights declared;   /* of an .anedsl: all that it declares */
     const DslGiven *given; /* of an .anedsl: weights in place of its own */
     int ngiven;
     const char *usage; /* in the arena */

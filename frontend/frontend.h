@@ -11,10 +11,11 @@ typedef struct {
     const char *name, *value; /* --set NAME=VALUE, as typed */
 } DslSet;
 
-/* A declared weight that became an input. */
+/* A declared weight, or one that became an input. */
 typedef struct {
-    const char *path, *input; /* "blocks.0.wq", and as an input is called: "blocks_0_wq" */
-    const Const *value;       /* what it begins as */
+    const char *path,
+        *input; /* "blocks.0.wq", and as an input is called: "blocks_0_wq" (NULL: none) */
+    const Const *value; /* what it begins as */
 } DslWeight;
 
 typedef struct {
@@ -46,6 +47,7 @@ typedef struct {
     const char *promote;
     const char *promoted; /* those alone that this list of patterns has; NULL: all */
     DslWeights *weights;
+    DslWeights *declared; /* told: every weight, in the order of declaration; or NULL */
 } DslOptions;
 
 /* Compiles the text. Float types are compute types; the boundary is a target's business

@@ -341,6 +341,7 @@ Module *dsl_compile(Diag *d, const Source *src, const DslOptions *opt)
     l.set_used = NEW_ARRAY(&l.arena, l.opt->nset, bool);
     l.given_used = NEW_ARRAY(&l.arena, l.opt->ngiven + 1, bool);
     bool ok = lower_compile(&l, src) && outer->errors + outer->fails == before;
+    if (ok && l.opt->declared) tell_declared(&l, l.opt->declared);
     ptrmap_free(&l.made);
     arena_free(&l.arena);
     if (ok) return l.m;

@@ -346,7 +346,8 @@ Value *weight_value(Lower *l, const View *v);
 bool weight_promoted(const Lower *l, const Weight *w); /* it is an input */
 Value *weight_whole(Lower *l, Weight *w);              /* in the shape that was declared */
 void keep_weights(Lower *l, bool of_file); /* the declared ones that the function did not use */
-void check_given(Lower *l);                /* weights that were given and are not declared */
+void tell_declared(const Lower *l, DslWeights *out);
+void check_given(Lower *l); /* weights that were given and are not declared */
 /* As a beginning says: a number, a list, a rule or a `load`. */
 const Const *weight_begin(Lower *l, const Node *n, const Type *t, const char *path);
 /* A file that the program names, inside its folder; NULL after an error. */

@@ -367,6 +367,15 @@ Val declare_weight(Lower *l, const Node *n)
     return view_of(l, w);
 }
 
+void tell_declared(const Lower *l, DslWeights *out)
+{
+    int n = 0;
+    for (const Weight *w = l->first_weight; w; w = w->next) n++;
+    *out = (DslWeights){ .at = NEW_ARRAY(&l->m->arena, n + 1, DslWeight) };
+    for (const Weight *w = l->first_weight; w; w = w->next)
+        if (w->value) out->at[out->count++] = (DslWeight){ .path = w->path, .value = w->value };
+}
+
 /* ---- in a function ----------------------------------------------------------------------- */
 
 static struct Made *made_of(const Lower *l, const Weight *w, const Shape *s)

@@ -32,6 +32,7 @@ static const Example examples[] = {
     { "anec --check --target CHIP model.mil",
       "say what that chip would refuse or get wrong, and the way out" },
     { "anec --explain kernel-width", "what a rule says, and who saw it on which chip" },
+    { "anec --export-weights numpy model.anedsl", "its weights as .npy files, for Python" },
     { "anec --stats model.mil", "what it computes and how much room it takes" },
     { "anec --emit dot model.mil | dot -Tsvg > model.svg", "draw it, with graphviz" },
     { "anec --dump-after cse model.anedsl > y.mil",
@@ -219,6 +220,13 @@ static bool asks_tables(CompilerJob *j)
     return j->mode == MODE_LISTS || j->mode == MODE_RULES;
 }
 
+/* --export-weights is all that is asked for: a text that nobody wants is not printed. */
+static bool exports_alone(const CompilerJob *j)
+{
+    return compiler_given(j, ANEC_export) && j->mode == MODE_MIL
+        && !compiler_given(j, ANEC_output) && !compiler_given(j, ANEC_emit);
+}
+
 /* Two options that each choose the mode are a contradiction; false: usage, and said. */
 static bool choose_mode(CompilerJob *j)
 {
@@ -309,6 +317,16 @@ static int add_gradients(CompilerJob *j)
     const int code = j->model.dsl ? EXIT_DONE : model_check(&j->model, j->diag);
     if (code) return code;
     autodiff_module(j->model.module, &o, j->diag);
+    return diag_exit(j->diag);
+}
+
+/* Before any pass too: as the program has them. */
+static int put_weights(CompilerJob *j)
+{
+    if (!compiler_given(j, ANEC_export)) return EXIT_DONE;
+    const int code = j->model.dsl ? EXIT_DONE : model_check(&j->model, j->diag);
+    if (code) return code;
+    export_weights(&j->model, j->diag, compiler_opt(j, ANEC_export)->text);
     return diag_exit(j->diag);
 }
 
@@ -547,7 +565,8 @@ static int run_job(CompilerJob *j)
     }
     code = model_parse(&j->model, j->args, j->diag);
     if (!code) code = promote_weights(j);
-    if (code) return code;
+    if (!code) code = put_weights(j);
+    if (code || exports_alone(j)) return code;
     code = add_gradients(j);
     if (!code && j->mode != MODE_IR) code = run_passes(j);
     if (!code) code = compiler_produce(j);

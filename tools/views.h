@@ -3,6 +3,7 @@
 #ifndef ANEC_VIEWS_H
 #define ANEC_VIEWS_H
 
+#include "../api/read.h"
 #include "../ir/ir.h"
 #include "../ir/targets/rules.h"
 
@@ -30,6 +31,12 @@ Peak liveness_peak(const Func *f);
 
 void stats_text(Buf *out, const char *path, const Module *m);
 void stats_json(Buf *out, const char *path, const Module *m);
+
+/* ---- its weights, for Python ------------------------------------------------------------- */
+
+/* Writes the folder, as one thing: PATH.npy for each weight that an .anedsl declares, and NAME.npy for each
+ * constant that lies in a weight file, or would. */
+bool export_weights(const Model *model, Diag *d, const char *dir);
 
 /* ---- the tables as text ------------------------------------------------------------------ */
 
