@@ -370,7 +370,7 @@ install: all man completions $(BUILD)/install/libanec.a
 	$(if $(filter %.so,$(SHARED)),ln -sf libanec.so.0 $(DESTDIR)$(PREFIX)/lib/libanec.so)
 	install -m 755 $(STANDIN) $(DESTDIR)$(PREFIX)/lib
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LDLIBS)|; s|@RPATH@|$(if $(FOR_MAC),-Wl$(comma)-rpath$(comma)$${libdir})|' include/anec.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/anec.pc
-	install -m 644 $(PROGRAMS:%=%.1) $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(MAN) $(DESTDIR)$(PREFIX)/share/man/man1
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,$(COMPLETED))
 	install -m 644 $(COMPLETIONS)/bash/* $(DESTDIR)$(PREFIX)/share/$(word 1,$(COMPLETED))
 	install -m 644 $(COMPLETIONS)/zsh/* $(DESTDIR)$(PREFIX)/share/$(word 2,$(COMPLETED))
@@ -473,11 +473,15 @@ completions: $(PROGRAMS)
 	  $$p --completion zsh > $(COMPLETIONS)/zsh/_$$t; \
 	  $$p --completion fish > $(COMPLETIONS)/fish/$$t.fish; done
 
+MAN := $(PROGRAMS:%=%.1) $(BUILD)/anec-lint.1
 .PHONY: man
-man: $(PROGRAMS:%=%.1)
+man: $(MAN)
 
 $(PROGRAMS:%=%.1): %.1: %
 	$(call say,$@)$< --man > $@
+
+$(BUILD)/anec-lint.1: $(BUILD)/anec
+	$(call say,$@)$< lint --man > $@
 
 # ---- pages from the tables ----------------------------------------------------------------------------
 # make check compares them with what the tables say now.

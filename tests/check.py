@@ -59,6 +59,8 @@ SUITES = [
     Suite("messages", "every message is given by some test", "tests/messages.py {build}", after=("units", "golden")),
     Suite("completion", "bash, and zsh and fish where they are, complete what the option tables have",
           "tests/completion.sh {build}"),
+    Suite("lint", "the commands of docs/ci.md, over packages, and the SARIF that comes of them",
+          "tests/lint.py {build} ../shared/packages/cases"),
     Suite("chips", "a made-up chip works in every tool", "tests/chips/run.sh {build}"),
     Suite("api", "what the library exports, and its clients", "tests/api.sh {build}"),
     Suite("struck", "what can go wrong on the stand-in: sources, page, and what tests have met with",

@@ -2,6 +2,7 @@
 #include "../ir/mil/container.h"
 #include "../ir/passes/autodiff.h"
 #include "../ir/passes/promote.h"
+#include "lint.h"
 #include "several.h"
 #include "views.h"
 #include "told.h"
@@ -57,7 +58,8 @@ static const Tool tool = {
         "unless --target names a chip, or host: as it is written, for ref and cpu. What breaks a "
         "rule of the target is refused. Several targets, --target A,B,C,OS, are compiled for one by one: "
         "a word of digits is the release of the target before it, and {target} in -o stands for "
-        "the target's name, or NAME-OS.",
+        "the target's name, or NAME-OS.\n\n"
+        "anec lint PATH.. checks all models below folders, for what runs unattended: anec lint --help.",
     .words = list_words,
     TOOL_TABLES,
 };
@@ -696,4 +698,8 @@ static int compiler_run(ToolArgs *args, Diag *d, Progress *progress)
     return compile_once(args, d, progress, NULL, NULL);
 }
 
-int main(int argc, char **argv) { return tool_main(&tool, argc, argv, compiler_run); }
+int main(int argc, char **argv)
+{
+    if (argc > 1 && !strcmp(argv[1], "lint")) return lint_main(argc - 1, argv + 1);
+    return tool_main(&tool, argc, argv, compiler_run);
+}

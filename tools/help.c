@@ -137,7 +137,7 @@ void tool_man(const Tool *t, Buf *out)
 {
     buf_puts(out, ".TH ");
     for (const char *s = t->name; *s; s++)
-        buf_putc(out, (char)(*s >= 'a' && *s <= 'z' ? *s - 'a' + 'A' : *s));
+        buf_putc(out, (char)(*s == ' ' ? '-' : *s >= 'a' && *s <= 'z' ? *s - 'a' + 'A' : *s));
     buf_printf(out, " 1\n.SH NAME\n%s \\- ", t->name);
     put_roff_z(out, t->summary);
     buf_printf(out, "\n.SH SYNOPSIS\n.B %s\n[options] %s\n.SH DESCRIPTION\n", t->name,

@@ -94,6 +94,10 @@ static bool parse_operand(ToolArgs *a, const char *s)
 {
     if (!a->tool->operand)
         return usage_error(a->tool, "'%s' is no option, and nothing else is taken", s);
+    if (a->tool->many) {
+        a->operands[a->noperand++] = s;
+        return true;
+    }
     if (a->tool->two && a->second)
         return usage_error(a->tool, "two operands are taken; '%s' is the third", s);
     if (a->tool->two && a->operand) {
@@ -113,6 +117,7 @@ bool args_parse(ToolArgs *a, const Tool *t, int argc, char **argv)
     bool ends = false, ok = true;
     *a = (ToolArgs){ .tool = t, .program = argv[0] };
     a->value = NEW_ARRAY(&a->arena, t->noption, OptValue);
+    if (t->many) a->operands = NEW_ARRAY(&a->arena, argc, const char *);
     for (int i = 0; i < t->noption; i++)
         if (t->option[i].kind == OPT_LIST)
             a->value[i].all = NEW_ARRAY(&a->arena, argc, const char *);

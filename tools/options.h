@@ -16,6 +16,7 @@ typedef struct {
     const char *name, *summary; /* "anec", "compiles .." */
     const char *operand;        /* "FILE"; NULL: none is taken */
     bool two;                   /* takes two operands; `operand` names both */
+    bool many;                  /* takes any number of them */
     /* paragraphs for --help and the man page, separated by "\n\n" */
     const char *about;
     /* what the tool has for an option's argument of this name (RULE), between blanks, for
@@ -40,10 +41,12 @@ typedef struct {
 
 typedef struct {
     const Tool *tool;
-    const char *program;        /* as it was started */
-    OptValue *value;            /* by row */
-    const char *operand;        /* NULL: none was given */
-    const char *second;         /* of a tool that takes two */
+    const char *program;   /* as it was started */
+    OptValue *value;       /* by row */
+    const char *operand;   /* NULL: none was given */
+    const char *second;    /* of a tool that takes two */
+    const char **operands; /* of one that takes many */
+    int noperand;
     struct anec_config *config; /* what the library is told (main.c), or NULL */
     Arena arena;
 } ToolArgs; /* args_free releases it; texts point into argv */

@@ -1,0 +1,1 @@
+# mkdir -p %t/empty && for how in '' 'absent' 'folder.cmd' '%t/empty' '--json --sarif .' '-t m9 .' '-t m1,m9 .' '--set a=1 narrow.mil' '-t m1 -o narrow.mil/x narrow.mil' '--from mil narrow.mil -W nonsense'; do echo "== $how"; anec lint $how 2>&1; echo "exit $?"; done
