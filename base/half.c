@@ -89,6 +89,25 @@ double bf16_to_double(uint16_t h) { return half_widen(&bf16, h); }
 
 uint16_t bf16_from_double(double v) { return half_narrow(&bf16, v); }
 
+/* ---- eight bits -------------------------------------------------------------------------- */
+
+uint16_t f8_e4m3_to_f16(uint8_t v)
+{
+    enum { BIAS = 15 - 7 }; /* between the exponents */
+    const uint16_t sign = (uint16_t)((v & 0x80) << 8), abs = v & 0x7f;
+    if (abs == 0x7f) return sign | 0x7e00;
+    if (abs < 8) return sign | f16_from_double(abs * 0x1p-9); /* subnormal there */
+    return (uint16_t)(sign | ((abs << 7) + (BIAS << 10)));
+}
+
+uint16_t f8_e5m2_to_f16(uint8_t v) { return (uint16_t)(v << 8); }
+
+uint16_t f8_e8m0_to_bf16(uint8_t v)
+{
+    if (v == 0xff) return 0x7fc0;
+    return v ? (uint16_t)(v << 7) : 0x0040; /* 2^-127 is subnormal */
+}
+
 /* ---- many at once ---------------------------------------------------------------------------
  *
  * Each fast function does a whole number of vectors and returns how many elements it did; the

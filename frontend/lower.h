@@ -350,16 +350,24 @@ void tell_declared(const Lower *l, DslWeights *out);
 void check_given(Lower *l); /* weights that were given and are not declared */
 /* As a beginning says: a number, a list, a rule or a `load`. */
 const Const *weight_begin(Lower *l, const Node *n, const Type *t, const char *path);
+
+/* lower_load.c */
 /* A file that the program names, inside its folder; NULL after an error. */
 const char *weight_inside(Lower *l, Loc loc, const char *name);
 /* Opens a .safetensors, which the module holds open from then on. */
 bool weight_tensors(Lower *l, Loc loc, const char *full, SafeTensors *out);
-const Const *weight_of_npy(Lower *l, Loc loc, const char *path, const Type *t,
-                           const char *name);
+/* as: the type of the elements where the file has them as integers; or NULL */
+const Const *weight_of_npy(Lower *l, Loc loc, const char *path, const Type *t, const char *name,
+                           const char *as);
 const Const *weight_of_tensor(Lower *l, Loc loc, const char *path, const Type *t,
-                              const SafeTensor *s, const char *file);
+                              const SafeTensor *s, const char *file, const char *as);
 /* `pattern` with the path in place of each {path} */
 const char *weight_name(Lower *l, const char *pattern, const char *path);
+/* Whether a weight of type t may be what `where` holds; false: an error. */
+bool weight_same_shape(Lower *l, Loc loc, const char *path, const Type *t, const char *where,
+                       int rank, const int64_t *dim);
+bool weight_same_class(Lower *l, Loc loc, const char *path, const Type *t, const char *where,
+                       DType src, const char *name);
 
 /* lower_source.c */
 void set_weight_source(Lower *l, const Node *n);

@@ -302,7 +302,8 @@ static StoredTensor *tensor_of(Lower *l, Loc loc, const char *path, const Type *
 static const Const *read_stored(Lower *l, Loc loc, const char *path, const Type *t)
 {
     StoredTensor *from = tensor_of(l, loc, path, t);
-    const Const *c = from ? weight_of_tensor(l, loc, path, t, from->tensor, from->file) : NULL;
+    const Const *c = from ? weight_of_tensor(l, loc, path, t, from->tensor, from->file, NULL)
+                          : NULL;
     if (!c) return NULL;
     if (from->reader)
         diag_warn(
@@ -318,7 +319,7 @@ const Const *source_const(Lower *l, Loc loc, const Type *t, const char *path)
 {
     const WeightSource *s = &l->source;
     if (s->failed) return NULL;
-    if (s->npy) return weight_of_npy(l, loc, path, t, weight_name(l, s->npy, path));
+    if (s->npy) return weight_of_npy(l, loc, path, t, weight_name(l, s->npy, path), NULL);
     return read_stored(l, loc, path, t);
 }
 

@@ -1,118 +1,10 @@
-/* lower_weight.c -- weights: where their numbers come from. No bytes are kept here: a weight is
- * a rule or a place in a mapped file until its model is written or run. Wider numbers are
- * looked at once, for those that fp16 cannot hold. */
+/* lower_weight.c -- weights: what they begin as, and how a program uses them. No bytes are kept
+ * here: a weight is a rule or a place in a mapped file (lower_load.c) until its model is written
+ * or run. */
 #include "lower.h"
 #include "../ir/passes/promote.h"
 
 #include <string.h>
-
-/* ---- files ------------------------------------------------------------------------------- */
-
-static void keep_map(Lower *l, Mapped map)
-{
-    Module *m = l->m;
-    Mapped *all = NEW_ARRAY(&m->arena, m->nmaps + 1, Mapped);
-    if (m->nmaps) memcpy(all, m->maps, (size_t)m->nmaps * sizeof *all);
-    all[m->nmaps++] = map;
-    m->maps = all;
-}
-
-static const Const *file_const(Lower *l, Loc loc, const char *path, const Type *t, DType src,
-                               const void *data)
-{
-    Const *c = NEW(&l->m->arena, Const);
-    *c = (Const){ .type = t, .kind = CONST_FILE, .loc = loc, .src = src, .src_data = data };
-    if (t->dtype == DT_FP16) const_warn_range(c, path, l->diag);
-    return c;
-}
-
-static bool same_shape(Lower *l, Loc loc, const char *path, const Type *t, const char *where,
-                       int rank, const int64_t *dim)
-{
-    Shape s = shape_of(rank, dim);
-    if (shape_equal(&s, &t->shape)) return true;
-    return lower_error(l, loc, "weight %s is %s, but %s holds %s", path,
-                       shape_text(&l->arena, &t->shape), where, shape_text(&l->arena, &s));
-}
-
-static bool same_class(Lower *l, Loc loc, const char *path, const Type *t, const char *where,
-                       DType src)
-{
-    if (dtype_is_float(t->dtype) == dtype_is_float(src) || dtype_is_float(t->dtype))
-        return true;
-    return lower_error(l, loc, "weight %s is %s, but %s holds %s", path, dtypes[t->dtype].name,
-                       where, dtypes[src].name);
-}
-
-const char *weight_inside(Lower *l, Loc loc, const char *name)
-{
-    const char *path = file_join_linked(&l->arena, l->diag, loc, l->root, name,
-                                        l->opt->follow_links);
-    if (path && !file_exists(path)) {
-        lower_error(l, loc, "there is no file %s", path);
-        return NULL;
-    }
-    return path;
-}
-
-const Const *weight_of_npy(Lower *l, Loc loc, const char *path, const Type *t, const char *name)
-{
-    NpyArray a;
-    const char *full = weight_inside(l, loc, name);
-    if (!full || !npy_open(l->diag, full, &a)) return NULL;
-    const DType src = dtype_of_npy(a.descr);
-    /* every type that npy_open gives is in dtypes */
-    if (!src) bug("elements of type %s", a.descr);
-    if (!same_shape(l, loc, path, t, name, a.rank, a.shape)
-        || !same_class(l, loc, path, t, name, src)) {
-        npy_close(&a);
-        return NULL;
-    }
-    const void *data = a.data;
-    if (a.map.data) keep_map(l, a.map);
-    if (a.copy) keep_map(l, (Mapped){ .data = a.copy, .size = a.bytes });
-    return file_const(l, loc, path, t, src, data);
-}
-
-bool weight_tensors(Lower *l, Loc loc, const char *full, SafeTensors *out)
-{
-    Mapped map;
-    if (!file_map(l->diag, full, &map)) return false;
-    keep_map(l, map);
-    return safetensors_parse(&l->arena, l->diag, loc, full, &map, out);
-}
-
-const Const *weight_of_tensor(Lower *l, Loc loc, const char *path, const Type *t,
-                              const SafeTensor *s, const char *file)
-{
-    const DType src = dtype_of_safetensors(s->dtype);
-    const char *where = text_arg(l, "%s of %s", s->name, file_base(file));
-    if (!src) {
-        lower_error(l, loc, "%s holds elements of type %s, which cannot be read", where,
-                    s->dtype);
-        return NULL;
-    }
-    if (!same_shape(l, loc, path, t, where, s->rank, s->shape)
-        || !same_class(l, loc, path, t, where, src))
-        return NULL;
-    return file_const(l, loc, path, t, src, s->data);
-}
-
-const char *weight_name(Lower *l, const char *pattern, const char *path)
-{
-    Buf b = { 0 };
-    for (const char *s = pattern; *s;) {
-        if (!strncmp(s, "{path}", 6)) {
-            buf_puts(&b, path);
-            s += 6;
-        } else {
-            buf_putc(&b, *s++);
-        }
-    }
-    const char *r = arena_strndup(&l->arena, b.s ? b.s : "", b.len);
-    buf_free(&b);
-    return r;
-}
 
 /* ---- rules ------------------------------------------------------------------------------- */
 
@@ -202,25 +94,38 @@ static const Const *init_ones(Init *in)
     return known_args(in, "ones", 0, NULL) ? rule_const(in, INIT_FILL, 1, 0, 0) : NULL;
 }
 
+/* Its file, tensor and dtype; NULL where one is not given. */
+static bool load_args(Init *in, const char *to[3])
+{
+    int n = 0;
+    for (int i = 0; i < in->args.n; i++) {
+        const NamedVal *a = &in->args.at[i];
+        const int at = !a->name ? n++ : strcmp(a->name, "dtype") ? 3 : 2;
+        if (a->val.kind != V_STRING || at > 2 || n > 2)
+            return lower_error(
+                in->l, a->loc,
+                "load takes a file, of a .safetensors a tensor's name, and where "
+                "the file does not say what its elements are, dtype = \"bf16\"");
+        to[at] = a->val.u.s;
+    }
+    return true;
+}
+
 static const Const *init_load(Init *in)
 {
     SafeTensors file;
     Lower *l = in->l;
-    for (int i = 0; i < in->args.n; i++)
-        if (in->args.at[i].val.kind != V_STRING || in->args.at[i].name || i > 1)
-            return lower_error(l, in->args.at[i].loc,
-                               "load takes a file and, of a .safetensors, a tensor's name"),
-                   NULL;
-    const char *name = in->args.n ? weight_name(l, in->args.at[0].val.u.s, in->path) : "";
-    if (in->args.n == 1 && file_has_suffix(name, ".npy"))
-        return weight_of_npy(l, in->loc, in->path, in->type, name);
-    if (in->args.n == 2 && file_has_suffix(name, ".safetensors")) {
+    const char *given[3] = { NULL };
+    if (!load_args(in, given)) return NULL;
+    const char *name = given[0] ? weight_name(l, given[0], in->path) : "";
+    if (!given[1] && file_has_suffix(name, ".npy"))
+        return weight_of_npy(l, in->loc, in->path, in->type, name, given[2]);
+    if (given[1] && file_has_suffix(name, ".safetensors")) {
         const char *full = weight_inside(l, in->loc, name);
         if (!full || !weight_tensors(l, in->loc, full, &file)) return NULL;
-        const SafeTensor *s = safetensors_find(
-            &file, l->diag, lower_blame(l, in->loc),
-            weight_name(l, in->args.at[1].val.u.s, in->path));
-        return s ? weight_of_tensor(l, in->loc, in->path, in->type, s, full) : NULL;
+        const SafeTensor *s = safetensors_find(&file, l->diag, lower_blame(l, in->loc),
+                                               weight_name(l, given[1], in->path));
+        return s ? weight_of_tensor(l, in->loc, in->path, in->type, s, full, given[2]) : NULL;
     }
     lower_error(l, in->loc,
                 "load(\"w.npy\") or load(\"all.safetensors\", \"tensor\") is needed");
@@ -244,7 +149,9 @@ static const Const *value_const(Init *in, const Node *n)
     if (v.kind == V_LIST) {
         const Const *c = make_const(l, v, in->type->dtype, n->loc);
         const Shape *s = c ? &c->type->shape : NULL;
-        return c && same_shape(l, n->loc, in->path, in->type, "its value", s->rank, s->dim)
+        return c
+                    && weight_same_shape(l, n->loc, in->path, in->type, "its value", s->rank,
+                                         s->dim)
                  ? c
                  : NULL;
     }
@@ -302,8 +209,9 @@ static const Const *given_const(Lower *l, const Node *n, const Type *t, int give
     const Shape *s = &from->type->shape;
     const char *path = l->opt->given[given].path;
     l->given_used[given] = true;
-    if (!same_shape(l, n->loc, path, t, "what is given for it", s->rank, s->dim)
-        || !same_class(l, n->loc, path, t, "what is given for it", from->type->dtype))
+    if (!weight_same_shape(l, n->loc, path, t, "what is given for it", s->rank, s->dim)
+        || !weight_same_class(l, n->loc, path, t, "what is given for it", from->type->dtype,
+                              dtypes[from->type->dtype].name))
         return NULL;
     return t->dtype == from->type->dtype ? from
                                          : const_convert(l->m, from, t->dtype, path, l->diag);

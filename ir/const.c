@@ -138,11 +138,18 @@ static void read_init(const Const *c, size_t first, size_t n, Tensor *out)
     }
 }
 
+static void put_coded(const ByteFloat *f, const unsigned char *from, size_t n, void *to)
+{
+    uint16_t *wide = to;
+    for (size_t i = 0; i < n; i++) wide[i] = f->widen(from[i]);
+}
+
 static void read_file(const Const *c, size_t first, size_t n, Tensor *out)
 {
     const size_t bits = (size_t)dtypes[c->src].bits, each = bits / 8;
-    const unsigned char *from = (const unsigned char *)c->src_data + first * bits / 8;
-    if (c->src == out->dtype) { /* packed below a byte too */
+    const unsigned char *from = (const unsigned char *)c->src_data;
+    from += c->coded ? first : first * bits / 8;
+    if (c->src == out->dtype && !c->coded) { /* packed below a byte too */
         memcpy(out->data, from, out->bytes);
         return;
     }
@@ -151,7 +158,8 @@ static void read_file(const Const *c, size_t first, size_t n, Tensor *out)
     for (size_t i = 0; i < n;) {
         size_t k = n - i < COUNT(part) ? n - i : COUNT(part);
         const Shape part_shape = SHAPE((int64_t)k);
-        memcpy(aligned, from + i * each, k * each);
+        if (c->coded) put_coded(c->coded, from + i, k, aligned);
+        else memcpy(aligned, from + i * each, k * each);
         Tensor t = tensor_view(c->src, &part_shape, aligned);
         if (dtype_is_float(c->src) || dtype_is_float(out->dtype)) {
             tensor_get_floats(&t, 0, k, part);
@@ -298,7 +306,8 @@ bool const_equal(const Const *a, const Const *b)
         return a->data == b->data || !memcmp(a->data, b->data, type_bytes(a->type));
     case CONST_BLOB:
         return a->offset == b->offset && a->file == b->file && !strcmp(a->path, b->path);
-    case CONST_FILE: return a->src == b->src && a->src_data == b->src_data;
+    case CONST_FILE:
+        return a->src == b->src && a->coded == b->coded && a->src_data == b->src_data;
     case CONST_OF:
         return a->first == b->first && a->width == b->width && a->step == b->step
             && const_equal(a->of, b->of);

@@ -65,6 +65,15 @@ DType dtype_of_npy(const char *descr);
 DType dtype_of_safetensors(const char *name);
 DType dtype_of_spec(uint64_t number);
 DType dtype_of_array(uint64_t number);
+/* Floats of a byte, which files have and MIL does not: each is one of type `as`, exactly. */
+typedef struct {
+    const char *name, *safetensors;
+    DType as;
+    uint16_t (*widen)(uint8_t v);
+} ByteFloat;
+const ByteFloat *byte_float_find(const char *name); /* NULL: it is none */
+const ByteFloat *byte_float_of_safetensors(const char *name);
+const char *byte_float_name(int i); /* of each; NULL behind the last */
 static inline bool dtype_is_float(DType t) { return dtypes[t].cls == CLASS_FLOAT; }
 static inline bool dtype_is_int(DType t)
 {
@@ -205,7 +214,11 @@ struct Const {
                 const char *path;     /* BLOB: as written, "@model_path/weights/weight.bin" */
                 const void *src_data; /* FILE: first element; C order */
             };
-            uint64_t offset; /* BLOB: of the 64-byte record, as written */
+            union {
+                uint64_t offset; /* BLOB: of the 64-byte record, as written */
+                /* FILE: how a byte there becomes an element of type src; NULL: it is one */
+                const ByteFloat *coded;
+            };
             /* BLOB, resolved on first use; FILE: the mapping's owner */
             WeightFile *file;
         };

@@ -44,6 +44,31 @@ DType dtype_of_spec(uint64_t number) { DTYPE_OF(number && (uint64_t)dtypes[i].sp
 
 DType dtype_of_array(uint64_t number) { DTYPE_OF(number && dtypes[i].array == number); }
 
+static const ByteFloat byte_floats[] = {
+    { "fp8_e4m3", "F8_E4M3", DT_FP16, f8_e4m3_to_f16 },
+    { "fp8_e5m2", "F8_E5M2", DT_FP16, f8_e5m2_to_f16 },
+    { "fp8_e8m0", "F8_E8M0", DT_BF16, f8_e8m0_to_bf16 },
+};
+
+const ByteFloat *byte_float_find(const char *name)
+{
+    for (size_t i = 0; i < COUNT(byte_floats); i++)
+        if (!strcmp(byte_floats[i].name, name)) return &byte_floats[i];
+    return NULL;
+}
+
+const ByteFloat *byte_float_of_safetensors(const char *name)
+{
+    for (size_t i = 0; i < COUNT(byte_floats); i++)
+        if (!strcmp(byte_floats[i].safetensors, name)) return &byte_floats[i];
+    return NULL;
+}
+
+const char *byte_float_name(int i)
+{
+    return (size_t)i < COUNT(byte_floats) ? byte_floats[i].name : NULL;
+}
+
 /* ---- shapes ------------------------------------------------------------------------------ */
 
 Shape shape_of(int rank, const int64_t *dim)
