@@ -29,11 +29,15 @@ for tool in $tools; do
         esac
         # Every option that --help has.
         missing=
-        for option in $("$tool" --help | sed -nE 's/^ +(-[a-zA-Z], )?--([a-z0-9-]+).*/\2/p'); do
+        for option in $({ "$tool" --help; [ "$tool" != anec ] || anec lint --help; } | sed -nE 's/^ +(-[a-zA-Z], )?--([a-z0-9-]+).*/\2/p'); do
             grep -qE -- "(--|-l )$option\b" "$script" || missing="$missing --$option"
         done
         if [ -z "$missing" ]; then good; else bad "$tool --completion $shell lacks$missing"; fi
     done
+done
+for shell in bash zsh fish; do
+    if anec lint --completion $shell | cmp -s - "$temp/scripts/$(case $shell in zsh) echo _anec ;; *) echo anec.$shell ;; esac)"
+    then good; else bad "anec lint --completion $shell is not that of anec"; fi
 done
 # The endings of models are those of the table.
 for ending in .anedsl $(sed -n 's/^ *{ *"\(\.[a-z]*\)".*/\1/p' ir/mil/container.c); do
@@ -104,8 +108,15 @@ completes 'anec --missing-weights ' 'random zero'
 completes 'anec --dump-after wid' 'width-slice'
 completes 'anec --grad-' '--grad-only'
 completes 'anec -o ' 'a.mil b.anedsl c.txt d.mlpackage p.json sub x.npy'
-completes 'anec ' 'a.mil b.anedsl d.mlpackage sub'
+completes 'anec ' 'a.mil b.anedsl d.mlpackage lint sub'
 completes 'anec -q b' 'b.anedsl'
+completes 'anec -q ' 'a.mil b.anedsl d.mlpackage sub'
+completes 'anec l' 'lint'
+completes 'anec lint --sa' '--sarif'
+completes 'anec lint --em' ''
+completes 'anec --sar' ''
+completes 'anec lint -t m1,m6' 'm6'
+completes 'anec lint sub/ ' 'a.mil b.anedsl d.mlpackage sub'
 completes 'anec --completion ' 'bash fish zsh'
 completes 'anerun -b sim:m6' 'm6'
 completes 'anerun --compare re' 'ref'

@@ -61,6 +61,7 @@ static const Tool tool = {
         "the target's name, or NAME-OS.\n\n"
         "anec lint PATH.. checks all models below folders, for what runs unattended: anec lint --help.",
     .words = list_words,
+    .sub = &lint_tool,
     TOOL_TABLES,
 };
 
@@ -700,6 +701,6 @@ static int compiler_run(ToolArgs *args, Diag *d, Progress *progress)
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && !strcmp(argv[1], "lint")) return lint_main(argc - 1, argv + 1);
+    if (argc > 1 && !strcmp(argv[1], "lint")) return lint_main(&tool, argc - 1, argv + 1);
     return tool_main(&tool, argc, argv, compiler_run);
 }

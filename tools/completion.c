@@ -119,7 +119,7 @@ static void follows_free(Follows *f)
 static Follows follows_operand(const Tool *t)
 {
     const char *name = t->operand;
-    const bool model = name && (!strcmp(name, "FILE") || t->two);
+    const bool model = name && (!strcmp(name, "FILE") || t->two || t->many);
     return model ? follows_arg(t, "MODEL", NULL)
          : name  ? follows_arg(t, name, NULL)
                  : (Follows){ 0 };
@@ -134,6 +134,18 @@ static const char *row_about(Arena *a, const Option *o)
         if (strchr("'[]\\\"`$", *c)) *c = ' ';
     return s;
 }
+
+/* A tool's name as a function's. */
+static const char *shell_name(Arena *a, const Tool *t)
+{
+    char *name = arena_strdup(a, t->name);
+    for (char *c = name; *c; c++)
+        if (*c == ' ') *c = '_';
+    return name;
+}
+
+/* The operand that names a tool's other table. */
+static const char *sub_word(const Tool *t) { return strrchr(t->sub->name, ' ') + 1; }
 
 /* ---- bash -------------------------------------------------------------------------------- */
 
@@ -194,10 +206,12 @@ static void bash_spellings(Buf *out, const Option *o)
     if (o->name) buf_printf(out, "%s--%s=", sep, o->name);
 }
 
-static void bash_script(const Tool *t, Buf *out)
+static void bash_function(const Tool *t, Buf *out)
 {
+    Arena a = { 0 };
     const char *sep = "";
-    buf_printf(out, "_%s() {\n    local OPTIONS='", t->name);
+    if (t->sub) bash_function(t->sub, out);
+    buf_printf(out, "_%s() {\n    local OPTIONS='", shell_name(&a, t));
     for (int i = 0; i < t->noption; i++) {
         const Option *o = &t->option[i];
         if (o->kind == OPT_HIDDEN) continue;
@@ -206,7 +220,11 @@ static void bash_script(const Tool *t, Buf *out)
         if (o->name) buf_printf(out, "%s--%s", sep, o->name);
         sep = " ";
     }
-    buf_printf(out, "'\n%s    case $option in\n", bash_begin);
+    buf_printf(out, "'\n%s", bash_begin);
+    if (t->sub)
+        buf_printf(out, "    [ \"${before[1]}\" = %s ] && { _%s; return; }\n", sub_word(t),
+                   shell_name(&a, t->sub));
+    buf_puts(out, "    case $option in\n");
     for (int i = 0; i < t->noption; i++) {
         const Option *o = &t->option[i];
         if (o->kind == OPT_HIDDEN || !o->arg) continue;
@@ -222,8 +240,18 @@ static void bash_script(const Tool *t, Buf *out)
     buf_puts(out, "    *) [ -n \"$words\" ] ||");
     if (f.files || f.words.len) bash_follows(out, &f);
     else buf_puts(out, " :");
-    buf_printf(out, " ;;\n    esac\n%scomplete -F _%s %s\n", bash_end, t->name, t->name);
+    if (t->sub) buf_printf(out, "; [ ${#before[@]} -gt 1 ] || words=${words:-%s}", sub_word(t));
+    buf_printf(out, " ;;\n    esac\n%s", bash_end);
     follows_free(&f);
+    arena_free(&a);
+}
+
+static void bash_script(const Tool *t, Buf *out)
+{
+    Arena a = { 0 };
+    bash_function(t, out);
+    buf_printf(out, "complete -F _%s %s\n", shell_name(&a, t), t->name);
+    arena_free(&a);
 }
 
 /* ---- zsh --------------------------------------------------------------------------------- */
@@ -233,6 +261,15 @@ static void zsh_words(Buf *out, const char *words)
 {
     buf_putc(out, ' ');
     for (const char *c = words; *c; c++) buf_printf(out, *c == ':' ? "\\%c" : "%c", *c);
+}
+
+/* Files of the endings; one in parentheses, (.npy), would be a qualifier. */
+static void zsh_glob(Buf *out, const char *endings)
+{
+    const bool several = strchr(endings, ' ') != NULL;
+    buf_puts(out, several ? "_files -g \"*(" : "_files -g \"*");
+    for (const char *c = endings; *c; c++) buf_putc(out, *c == ' ' ? '|' : *c);
+    buf_puts(out, several ? ")\"" : "\"");
 }
 
 /* _arguments' last part of a row: ":what:how". */
@@ -253,11 +290,8 @@ static void zsh_follows(Buf *out, const char *what, const Follows *f)
         buf_puts(out, f->named ? "_files }" : "_files");
         return;
     }
-    const bool several = strchr(f->endings, ' ')
-                      != NULL; /* (.npy) alone would be a qualifier */
-    buf_puts(out, several ? "_files -g \"*(" : "_files -g \"*");
-    for (const char *c = f->endings; *c; c++) buf_putc(out, *c == ' ' ? '|' : *c);
-    buf_printf(out, "%s\"%s", several ? ")" : "", f->named ? " }" : "");
+    zsh_glob(out, f->endings);
+    if (f->named) buf_puts(out, " }");
 }
 
 static void zsh_row(Buf *out, const Tool *t, const Option *o, const char *spelling)
@@ -279,7 +313,7 @@ static void zsh_row(Buf *out, const Tool *t, const Option *o, const char *spelli
     arena_free(&a);
 }
 
-static void zsh_script(const Tool *t, Buf *out)
+static void zsh_arguments(const Tool *t, Buf *out)
 {
     Arena a = { 0 };
     buf_printf(out, "_arguments -s -S \\\n");
@@ -291,13 +325,30 @@ static void zsh_script(const Tool *t, Buf *out)
     }
     Follows f = follows_operand(t);
     buf_puts(out, "    '*");
-    if (t->operand) {
+    if (t->sub) {
+        buf_printf(out, ":%s:{ (( CURRENT == 2 )) && compadd - %s; ", t->operand, sub_word(t));
+        zsh_glob(out, f.endings);
+        buf_puts(out, " }");
+    } else if (t->operand) {
         buf_putc(out, ':');
         zsh_follows(out, t->operand, &f);
     } else buf_puts(out, ":nothing: ");
     buf_puts(out, "'\n");
     follows_free(&f);
     arena_free(&a);
+}
+
+static void zsh_script(const Tool *t, Buf *out)
+{
+    if (t->sub) {
+        buf_printf(out,
+                   "if (( CURRENT > 2 )) && [[ $words[2] = %s ]]; then\n"
+                   "    shift words; (( CURRENT-- ))\n",
+                   sub_word(t));
+        zsh_arguments(t->sub, out);
+        buf_puts(out, "    return\nfi\n");
+    }
+    zsh_arguments(t, out);
 }
 
 /* ---- fish -------------------------------------------------------------------------------- */
@@ -314,23 +365,24 @@ static void fish_follows(Buf *out, const Follows *f)
 }
 
 /* Files of the endings, and folders to look further in. */
-static void fish_operand(Buf *out, const Tool *t, const Follows *f)
+static void fish_operand(Buf *out, const char *head, const Follows *f)
 {
     if (!f->files || !f->endings) return;
     buf_printf(
         out,
-        "complete -c %s -f -a '(for f in (commandline -ct)*; if test -d $f; echo $f/; "
+        "%s -f -a '(for f in (commandline -ct)*; if test -d $f; echo $f/; "
         "else; for e in %s; string match -q -- \"*$e\" $f; and echo $f; end; end; end)'\n",
-        t->name, f->endings);
+        head, f->endings);
 }
 
-static void fish_script(const Tool *t, Buf *out)
+/* head: what each line begins with, the command and when it holds */
+static void fish_rows(const Tool *t, const char *head, Buf *out)
 {
     Arena a = { 0 };
     for (int i = 0; i < t->noption; i++) {
         const Option *o = &t->option[i];
         if (o->kind == OPT_HIDDEN) continue;
-        buf_printf(out, "complete -c %s", t->name);
+        buf_puts(out, head);
         if (o->letter) buf_printf(out, " -s %c", o->letter);
         if (o->name) buf_printf(out, " -l %s", o->name);
         if (o->arg && o->kind != OPT_MAYBE) {
@@ -341,8 +393,23 @@ static void fish_script(const Tool *t, Buf *out)
         buf_printf(out, " -d '%s'\n", row_about(&a, o));
     }
     Follows f = follows_operand(t);
-    fish_operand(out, t, &f);
+    fish_operand(out, head, &f);
     follows_free(&f);
+    arena_free(&a);
+}
+
+static void fish_script(const Tool *t, Buf *out)
+{
+    Arena a = { 0 };
+    const char *head = arena_printf(&a, "complete -c %s", t->name);
+    if (t->sub) {
+        const char *when = arena_printf(&a, "__fish_seen_subcommand_from %s", sub_word(t));
+        fish_rows(t->sub, arena_printf(&a, "%s -n '%s'", head, when), out);
+        buf_printf(out, "%s -n 'test (count (commandline -opc)) -eq 1' -f -a %s -d '%s'\n",
+                   head, sub_word(t), t->sub->summary);
+        head = arena_printf(&a, "%s -n 'not %s'", head, when);
+    }
+    fish_rows(t, head, out);
     arena_free(&a);
 }
 
@@ -359,6 +426,7 @@ static const struct {
 
 void tool_completion(const Tool *t, const char *shell, Buf *out)
 {
+    if (t->whole) t = t->whole;
     for (size_t i = 0; i < COUNT(shells); i++) {
         if (strcmp(shells[i].name, shell) != 0) continue;
         if (*shells[i].first) buf_printf(out, "%s%s\n", shells[i].first, t->name);

@@ -19,7 +19,7 @@ static const Example examples[] = {
     { "anec lint -t CHIP --compiled models", "what anec's own passes would leave" },
 };
 
-static const Tool tool = {
+const Tool lint_tool = {
     .name = "anec lint",
     .summary = "checks models for the chips that they are to run on",
     .operand = "PATH..",
@@ -176,7 +176,7 @@ static bool lint_targets(const ToolArgs *args, Arena *a, Findings *all)
     }
     all->target = t.item;
     all->ntarget = t.count;
-    return !t.wrong || usage_error(&tool, "%s", t.wrong);
+    return !t.wrong || usage_error(&lint_tool, "%s", t.wrong);
 }
 
 static int lint_put(const ToolArgs *args, Diag *d, const Findings *all)
@@ -205,10 +205,10 @@ static int lint_run(ToolArgs *args, Diag *d, Progress *progress)
     LintJob j = { .args = args, .all = &all, .arena = &a };
     int worst = EXIT_DONE;
     if (!args->noperand) {
-        usage_error(&tool, "no PATH is given; '.' is this folder");
+        usage_error(&lint_tool, "no PATH is given; '.' is this folder");
         worst = EXIT_USAGE;
     } else if (args->value[LINT_OPT_json].count && args->value[LINT_OPT_sarif].count) {
-        usage_error(&tool, "--json and --sarif: a report is one of them");
+        usage_error(&lint_tool, "--json and --sarif: a report is one of them");
         worst = EXIT_USAGE;
     } else if (!lint_targets(args, &a, &all)) {
         worst = EXIT_USAGE;
@@ -233,4 +233,9 @@ static int lint_run(ToolArgs *args, Diag *d, Progress *progress)
     return worst;
 }
 
-int lint_main(int argc, char **argv) { return tool_main(&tool, argc, argv, lint_run); }
+int lint_main(const Tool *whole, int argc, char **argv)
+{
+    Tool tool = lint_tool;
+    tool.whole = whole;
+    return tool_main(&tool, argc, argv, lint_run);
+}

@@ -55,7 +55,8 @@ void lint_text(Buf *out, const Findings *all, LintLevel least);
 void lint_json(Buf *out, const Findings *all);
 void lint_sarif(Buf *out, const Findings *all);
 
+extern const Tool lint_tool;
 /* `anec lint ..`, argv[0] being "lint" */
-int lint_main(int argc, char **argv);
+int lint_main(const Tool *whole, int argc, char **argv);
 
 #endif

@@ -12,7 +12,8 @@ typedef struct {
     const char *command, *text;
 } Example;
 
-typedef struct {
+typedef struct Tool Tool;
+struct Tool {
     const char *name, *summary; /* "anec", "compiles .." */
     const char *operand;        /* "FILE"; NULL: none is taken */
     bool two;                   /* takes two operands; `operand` names both */
@@ -29,7 +30,9 @@ typedef struct {
     /* one more thing that a machine may lack, for --version; NULL: none */
     const char *part;
     bool (*has_part)(void);
-} Tool;
+    const Tool *sub;   /* "anec lint" of anec: named by its first operand; NULL: none */
+    const Tool *whole; /* of which this is `sub`, and whose script --completion prints */
+};
 
 typedef struct {
     int count;        /* how often it was given */
