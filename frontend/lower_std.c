@@ -74,7 +74,7 @@ bool lower_std_missed(Lower *l, const char *name)
 Val *lower_std_composite(Lower *l, const char *name)
 {
     File *std = load_file(l, (Loc){ .src = NULL }, l->entry, "std");
-    const char *called = text_arg(l, "_mil_%s", name);
+    const char *called = arena_printf(&l->arena, "_mil_%s", name);
     return std ? file_get(l, std, name_intern(&l->m->names, called, strlen(called))) : NULL;
 }
 

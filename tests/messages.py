@@ -94,9 +94,10 @@ def longest_literal(fmt):
 def messages(build):
     """What tests gave, without places: `error: `, `warning: ` or `usage` and what follows."""
     lines = set()
-    for top, ends in ((pathlib.Path("tests/golden"), (".err", ".out")), (build / "unit", (".log",))):
-        for path in top.rglob("*"):
-            if path.suffix in ends:
+    given = (("tests/golden", (".err", ".out")), ("tests", ("first-m5.txt",)), (build / "unit", (".log",)))
+    for top, ends in given:
+        for path in pathlib.Path(top).rglob("*"):
+            if path.name.endswith(ends):
                 for line in path.read_text(errors="replace").splitlines():
                     lines.update(re.findall(r"(?:error|warning): (.*)", line)[:1] or [line[:300]])
     return sorted(lines)
