@@ -39,6 +39,10 @@ step mlmodelc       "$build/anec" pack.mlpackage -o o/net.mlmodelc
 step check          "$build/anec" --check --target m1 net/net.mil
 step json           "$build/anec" --emit json small.mil -o o/net.json
 step stats          "$build/anec" --stats --json net/net.mil
+step several        "$build/anec" -t m1,m4,26.3 small.mil -o 'o/{target}.mil'
+step lint           "$build/anec" lint -t m1,m4 --compiled --sarif -o o/lint.sarif small.mil
+step lint-folder    "$build/anec" lint -v -t m4 net
+step completion     "$build/anec" --completion zsh
 step run            "$build/anerun" -b ref --random 1 -O o net/net.mil
 step simulated      "$build/anerun" -b sim:m1 --random 1 -O o net/net.mil
 step describe       "$build/anerun" -b cpu --describe --json pack.mlpackage

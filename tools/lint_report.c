@@ -58,6 +58,15 @@ static void add_text(cJSON *o, const char *key, const char *text)
     if (text && *text) json_item(o, key, cJSON_CreateString(text));
 }
 
+/* A name of a file may be of any bytes, which JSON is not. */
+static void add_path(cJSON *o, const char *key, const char *path)
+{
+    Buf name = { 0 };
+    buf_escape(&name, path, strlen(path));
+    json_item(o, key, cJSON_CreateString(name.s ? name.s : ""));
+    buf_free(&name);
+}
+
 static void add_number(cJSON *o, const char *key, int n)
 {
     json_item(o, key, cJSON_CreateNumber(n));
@@ -75,7 +84,7 @@ static void add_finding(cJSON *list, const Finding *f)
     add_text(o, "level", level_words[f->level]);
     add_text(o, "rule", f->id);
     add_text(o, "message", f->message);
-    add_text(o, "file", f->file);
+    add_path(o, "file", f->file);
     if (f->line) {
         add_number(o, "line", f->line);
         add_number(o, "column", f->column);
@@ -99,7 +108,7 @@ void lint_json(Buf *out, const Findings *all)
     cJSON *o = json_root(cJSON_CreateObject());
     cJSON *models = json_item(o, "models", cJSON_CreateArray());
     for (size_t i = 0; i < all->models->count; i++)
-        json_item(models, NULL, cJSON_CreateString(all->models->item[i]));
+        add_path(models, NULL, all->models->item[i]);
     add_targets(o, all->target, all->ntarget);
     for (int level = LINT_ERROR; level >= LINT_NOTE; level--) {
         const char *const key[LINT_LEVELS] = { "note_count", "warning_count", "error_count" };
