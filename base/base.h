@@ -435,6 +435,7 @@ void temp_remove_below(const char *top); /* those in this folder, without a need
  * and when memory runs out before the guard of the call ends; `path` must stay until
  * temp_tree_end or temp_tree_let. */
 void temp_tree_hold(const char *path);
+bool temp_in_tree(const char *path);  /* it lies in one that is held: it needs no place */
 bool temp_tree_end(const char *path); /* removes it; needs no memory; NULL is allowed */
 void temp_tree_let(const char *path); /* it stays, or is another's */
 /* A new folder, of this user's alone, in TMPDIR or else in /tmp; held, its path in the arena.

@@ -236,7 +236,7 @@ static bool give_name(OutFile *o, bool *done)
 static bool put_in_place(OutFile *o)
 {
     bool done = o->device;
-    const bool inside = !o->device && temp_covers(o->path);
+    const bool inside = !o->device && !temp_in_tree(o->path) && temp_covers(o->path);
     const int inner = inside ? temp_add(o->path) : -1;
     if (inside && inner < 0) return out_failed(o, "write", ENOMEM);
     if (o->unnamed && !give_name(o, &done)) return temp_drop(inner), false;

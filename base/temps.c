@@ -99,6 +99,19 @@ bool temp_covers(const char *path)
     return false;
 }
 
+/* As temp_covers, of the folders that are held as trees: their paths end in a slash. */
+bool temp_in_tree(const char *path)
+{
+    for (int i = 0, n = used; i < n; i++) {
+        char *p = atomic_exchange(&place[i], NULL);
+        const size_t len = p ? strlen(p) : 0;
+        const bool found = len && p[len - 1] == '/' && !strncmp(path, p, len);
+        if (p) atomic_store(&place[i], p);
+        if (found) return true;
+    }
+    return false;
+}
+
 void temp_drop_below(const char *top)
 {
     for (int i = 0, n = used; i < n; i++) {

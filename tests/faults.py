@@ -245,6 +245,8 @@ def main():
     results = Writer("results", [anerun, "-b", "ref", "--random", "1", "-O", "out", "a.anedsl"],
                      [anerun, "-b", "ref", "--random", "2", "-O", "out", "a.anedsl"],
                      ["cksum", "out/y.npy"], two)
+    weights = Writer("weights", [anec, "--export-weights", "w", "a.anedsl"],
+                     [anec, "--export-weights", "w", "b.anedsl"], ["sh", "-c", "cksum w/*.npy"], two)
     trace = Writer("trace", None, [anerun, "-b", "ref", "--random", "1", "--trace", "t.json", "a.anedsl"],
                    ["sh", "-c", "tail -c 3 t.json"], two)
     profile = Writer("profile", None, [aneprobe, "--backend", "sim:m1", "--only", "io-fp32", "-o", "p.profile"],
@@ -261,7 +263,7 @@ def main():
         for w in (model("o.mil"), model("o.mlmodelc"), model("o.mlpackage"),
                   model("o.mil", old=True), model("o.mlpackage", old=True),
                   described("o.mil", beside, backwards), described("o.mil", backwards, beside),
-                  fresh, results, steps, trace, profile, entry):
+                  fresh, results, weights, steps, trace, profile, entry):
             w.test(top)
         signals(os.path.join(top, "signals"))
         engines(os.path.join(top, "engines"))

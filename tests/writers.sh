@@ -55,6 +55,7 @@ writer "mlp passes" anec --dump-after all "$top/examples/matmul_train.anedsl"
 writer "results of ref" anerun --backend ref --random 1 -O out "$mlp"
 writer "results of cpu" anerun --backend cpu --random 1 -O out "$mlp"
 writer "results of sim" anerun --backend sim:m1 --random 1 -O out "$mlp"
+writer "weights" anec --export-weights out "$mlp"
 writer "states" anerun --backend ref --random 1 --iterations 2 --states -O out "$top/examples/adam.anedsl"
 writer "dump" anerun --backend ref --random 1 --dump out "$mlp"
 writer "profile" aneprobe --backend sim:m1 --only kernel-width,sin -o profile

@@ -187,10 +187,15 @@ static bool write_all(Export *e, Diag *d, const Module *m, const char *dir)
         || !stage_open(&s, d, dir))
         return false;
     bool ok = true;
+    temp_tree_hold(s.at); /* there may be more files than there are places for temporaries */
     for (size_t i = 0; ok && i < e->n; i++)
         ok = write_one(d, arena_printf(&e->arena, "%s/%s.npy", s.at, e->at[i].name),
                        e->at[i].c);
-    if (ok && module_stayed(m, d)) return stage_commit(&s);
+    if (ok && module_stayed(m, d)) {
+        temp_tree_let(s.at);
+        return stage_commit(&s);
+    }
+    temp_tree_end(s.at);
     stage_abort(&s);
     return false;
 }
