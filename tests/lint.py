@@ -32,8 +32,33 @@ def run(command, folder):
     return done.returncode, done.stdout, done.stderr
 
 
+# The properties that the standard has for an object, of those that we write; others it forbids.
+KEYS = {
+    "log": {"$schema", "version", "runs"},
+    "run": {"tool", "columnKind", "results"},
+    "driver": {"name", "version", "rules"},
+    "rule": {"id", "shortDescription", "fullDescription", "help", "properties"},
+    "result": {"ruleId", "ruleIndex", "level", "message", "locations", "properties"},
+    "location": {"physicalLocation", "logicalLocations"},
+    "physical": {"artifactLocation", "region"},
+    "region": {"startLine", "startColumn", "endColumn"},
+    "logical": {"name", "fullyQualifiedName", "kind"},
+}
+
+
+def foreign(kind, o):
+    """Keys that an object of this kind does not have."""
+    return set(o) - KEYS[kind]
+
+
 def result_wrong(result, rules, folder):
     """What is wrong with a result, or None."""
+    place = result["locations"][0]
+    strange = foreign("result", result) | foreign("location", place) | foreign("physical", place["physicalLocation"]) \
+        | foreign("region", place["physicalLocation"].get("region", {})) \
+        | set().union(*(foreign("logical", l) for l in place.get("logicalLocations", [])))
+    if strange:
+        return "it has %s" % strange
     index = result["ruleIndex"]
     if not 0 <= index < len(rules) or rules[index]["id"] != result["ruleId"]:
         return "its rule is another"
@@ -60,7 +85,11 @@ def result_wrong(result, rules, folder):
 def check_sarif(text, folder, name):
     sarif = json.loads(text)
     check(sarif["version"] == "2.1.0" and "sarif-2.1.0" in sarif["$schema"], "%s: version" % name)
+    check(not foreign("log", sarif), "%s: keys" % name)
     sarif = sarif["runs"][0]
+    strange = foreign("run", sarif) | foreign("driver", sarif["tool"]["driver"])
+    strange = strange.union(*(foreign("rule", r) for r in sarif["tool"]["driver"]["rules"]))
+    check(not strange, "%s: keys %s" % (name, strange))
     check(sarif["columnKind"] == "unicodeCodePoints", "%s: columns" % name)
     rules = sarif["tool"]["driver"]["rules"]
     check(len({r["id"] for r in rules}) == len(rules), "%s: a rule stands there twice" % name)
