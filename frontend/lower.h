@@ -180,8 +180,8 @@ struct Frame {
 /* A tensor of the files that weights come from. */
 typedef struct {
     const char *name, *file;
-    const SafeTensor *tensor;
-    const char *reader; /* the path of the weight that read it first, or NULL */
+    const SafeTensor *tensor; /* NULL: the file is a .npy */
+    const char *reader;       /* the path of the weight that read it first, or NULL */
 } StoredTensor;
 
 /* Where weights come from that do not say it themselves. */
@@ -357,7 +357,7 @@ const char *weight_inside(Lower *l, Loc loc, const char *name);
 /* Opens a .safetensors, which the module holds open from then on. */
 bool weight_tensors(Lower *l, Loc loc, const char *full, SafeTensors *out);
 /* as: the type of the elements where the file has them as integers; or NULL */
-const Const *weight_of_npy(Lower *l, Loc loc, const char *path, const Type *t, const char *name,
+const Const *weight_of_npy(Lower *l, Loc loc, const char *path, const Type *t, const char *full,
                            const char *as);
 const Const *weight_of_tensor(Lower *l, Loc loc, const char *path, const Type *t,
                               const SafeTensor *s, const char *file, const char *as);

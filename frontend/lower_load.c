@@ -99,12 +99,12 @@ const char *weight_inside(Lower *l, Loc loc, const char *name)
     return path;
 }
 
-const Const *weight_of_npy(Lower *l, Loc loc, const char *path, const Type *t, const char *name,
+const Const *weight_of_npy(Lower *l, Loc loc, const char *path, const Type *t, const char *full,
                            const char *as)
 {
     NpyArray a;
-    const char *full = weight_inside(l, loc, name);
-    if (!full || !npy_open(l->diag, full, &a)) return NULL;
+    const char *name = file_base(full);
+    if (!npy_open(l->diag, full, &a)) return NULL;
     FileElements e = { .type = dtype_of_npy(a.descr) };
     /* every type that npy_open gives is in dtypes */
     if (!e.type) bug("elements of type %s", a.descr);

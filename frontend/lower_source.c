@@ -7,31 +7,37 @@
 
 /* ---- files ------------------------------------------------------------------------------- */
 
-/* Puts the tensors of an open file into the table. A tensor that is there already could be
- * either of two: nobody else can tell which is meant. */
-static bool add_tensors(Lower *l, Loc loc, const SafeTensors *file)
+/* A tensor that is in the table already could be either of two: nobody else can tell which is
+ * meant. */
+static bool add_tensor(Lower *l, Loc loc, const char *as, const char *file, const SafeTensor *t)
 {
     WeightSource *s = &l->source;
-    for (size_t i = 0; i < file->count; i++) {
-        const SafeTensor *t = &file->tensor[i];
-        const char *name = module_name(l->m, t->name);
-        const Val *old = env_get(&s->names, name);
-        if (old)
-            return diag_error(
-                l->diag, loc,
-                "the tensor %s lies in %s and in %s: one of them is to be left out", name,
-                s->stored[old->u.i].file, file->path);
-        ARENA_ROOM(&l->arena, s->stored, s->count, s->room);
-        env_set(l, &s->names, name, val_int((int64_t)s->count));
-        s->stored[s->count++] = (StoredTensor){ .name = name, .tensor = t, .file = file->path };
-    }
+    const char *name = module_name(l->m, as);
+    const Val *old = env_get(&s->names, name);
+    if (old)
+        return diag_error(l->diag, loc,
+                          "the tensor %s lies in %s and in %s: one of them is to be left out",
+                          name, s->stored[old->u.i].file, file);
+    ARENA_ROOM(&l->arena, s->stored, s->count, s->room);
+    env_set(l, &s->names, name, val_int((int64_t)s->count));
+    s->stored[s->count++] = (StoredTensor){ .name = name, .tensor = t, .file = file };
     return true;
 }
 
 static bool add_file(Lower *l, Loc loc, const char *full)
 {
     SafeTensors file;
-    return weight_tensors(l, loc, full, &file) && add_tensors(l, loc, &file);
+    if (!weight_tensors(l, loc, full, &file)) return false;
+    for (size_t i = 0; i < file.count; i++)
+        if (!add_tensor(l, loc, file.tensor[i].name, file.path, &file.tensor[i])) return false;
+    return true;
+}
+
+/* It is opened when a weight reads it. */
+static bool add_npy(Lower *l, Loc loc, const char *full)
+{
+    const char *base = file_base(full);
+    return add_tensor(l, loc, text_arg(l, "%.*s", (int)strlen(base) - 4, base), full, NULL);
 }
 
 /* A file of a checkpoint's folder; NULL: it leaves the folder, or is a link and may not be. */
@@ -79,7 +85,23 @@ static bool add_index(Lower *l, Loc loc, const char *full)
     return ok && check_places(l, loc, &x, dir);
 }
 
-/* The files of the index where there is one, else all. */
+/* All files of this kind; *n: so many. */
+static bool add_files(Lower *l, Loc loc, const char *dir, const char *ending, size_t *n)
+{
+    const bool npy = !strcmp(ending, ".npy");
+    size_t all;
+    const char **name = folder_names(&l->arena, dir, &all);
+    *n = 0;
+    for (size_t i = 0; name && i < all; i++) {
+        if (!file_has_suffix(name[i], ending)) continue;
+        const char *full = file_of_folder(l, loc, dir, name[i]);
+        if (!full || !(npy ? add_npy : add_file)(l, loc, full)) return false;
+        ++*n;
+    }
+    return true;
+}
+
+/* The files of the index where there is one, else all .safetensors, or else all .npy. */
 static bool add_folder(Lower *l, Loc loc, const char *dir)
 {
     size_t n, files = 0;
@@ -96,14 +118,11 @@ static bool add_folder(Lower *l, Loc loc, const char *dir)
         const char *full = file_of_folder(l, loc, dir, index);
         return full && add_index(l, loc, full);
     }
-    for (size_t i = 0; i < n; i++) {
-        if (!file_has_suffix(name[i], ".safetensors")) continue;
-        const char *full = file_of_folder(l, loc, dir, name[i]);
-        if (!full || !add_file(l, loc, full)) return false;
-        files++;
-    }
+    if (!add_files(l, loc, dir, ".safetensors", &files)) return false;
+    if (!files && !add_files(l, loc, dir, ".npy", &files)) return false;
     return files > 0
-        || diag_error(l->diag, loc, "there is no .safetensors file in the folder %s", dir);
+        || diag_error(l->diag, loc, "there is no .safetensors or .npy file in the folder %s",
+                      dir);
 }
 
 static bool names_file(const char *name)
@@ -259,8 +278,9 @@ static const char *with_shape(Lower *l, const Type *t)
     size_t of = 0;
     for (size_t i = 0; i < s->count; i++) {
         const SafeTensor *x = s->stored[i].tensor;
+        if (!x || s->stored[i].reader) continue;
         const Shape shape = shape_of(x->rank, x->shape);
-        if (s->stored[i].reader || !shape_equal(&shape, &t->shape)) continue;
+        if (!shape_equal(&shape, &t->shape)) continue;
         if (of < NEAR) name[of] = s->stored[i].name;
         of++;
     }
@@ -302,8 +322,10 @@ static StoredTensor *tensor_of(Lower *l, Loc loc, const char *path, const Type *
 static const Const *read_stored(Lower *l, Loc loc, const char *path, const Type *t)
 {
     StoredTensor *from = tensor_of(l, loc, path, t);
-    const Const *c = from ? weight_of_tensor(l, loc, path, t, from->tensor, from->file, NULL)
-                          : NULL;
+    if (!from) return NULL;
+    const Const *c = from->tensor
+                       ? weight_of_tensor(l, loc, path, t, from->tensor, from->file, NULL)
+                       : weight_of_npy(l, loc, path, t, from->file, NULL);
     if (!c) return NULL;
     if (from->reader)
         diag_warn(
@@ -319,7 +341,10 @@ const Const *source_const(Lower *l, Loc loc, const Type *t, const char *path)
 {
     const WeightSource *s = &l->source;
     if (s->failed) return NULL;
-    if (s->npy) return weight_of_npy(l, loc, path, t, weight_name(l, s->npy, path), NULL);
+    if (s->npy) {
+        const char *full = weight_inside(l, loc, weight_name(l, s->npy, path));
+        return full ? weight_of_npy(l, loc, path, t, full, NULL) : NULL;
+    }
     return read_stored(l, loc, path, t);
 }
 

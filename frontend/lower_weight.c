@@ -118,8 +118,10 @@ static const Const *init_load(Init *in)
     const char *given[3] = { NULL };
     if (!load_args(in, given)) return NULL;
     const char *name = given[0] ? weight_name(l, given[0], in->path) : "";
-    if (!given[1] && file_has_suffix(name, ".npy"))
-        return weight_of_npy(l, in->loc, in->path, in->type, name, given[2]);
+    if (!given[1] && file_has_suffix(name, ".npy")) {
+        const char *full = weight_inside(l, in->loc, name);
+        return full ? weight_of_npy(l, in->loc, in->path, in->type, full, given[2]) : NULL;
+    }
     if (given[1] && file_has_suffix(name, ".safetensors")) {
         const char *full = weight_inside(l, in->loc, name);
         if (!full || !weight_tensors(l, in->loc, full, &file)) return NULL;

@@ -27,6 +27,7 @@ anec -Wno-unused-weight --export-weights out net.anedsl; python3 show.py out
 echo again:; anec -q --export-weights out --target m1 -o net.mil net.anedsl; ls out
 echo written:; anec --export-weights written net.mil; python3 show.py written
 echo promoted:; anec -q --promote --export-weights promoted -o p.mil --target host net.anedsl; ls promoted
+echo read:; anec -q --weights out --export-weights second -Werror=unread-tensor net.anedsl; rm -f out/*linear_weight*; anec -q --weights out --export-weights second net.anedsl; cmp out/blocks.0.up.npy second/blocks.0.up.npy; mv out/unused.npy out/unsued.npy; anec --weights out --check net.anedsl; mv out/unsued.npy out/unused.npy; anec --weights out --weights second --check net.anedsl
 echo kept:; touch out/notes; anec -q --export-weights out net.anedsl; ls out | tail -n 3; ls net.anedsl; anec -q --export-weights net.anedsl net.anedsl
 echo absent:; rm weights/weight.bin; anec -q --export-weights gone net.mil; ls gone
 cat >two.anedsl <<'END'
