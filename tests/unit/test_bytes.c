@@ -51,6 +51,19 @@ static bool read_safetensors(Diag *d, const unsigned char *data, size_t size, Bu
     return ok;
 }
 
+static bool read_shards(Diag *d, const unsigned char *data, size_t size, Buf *out)
+{
+    Arena a = { 0 };
+    Shards s;
+    const Mapped m = { .data = data, .size = size };
+    const bool ok = shards_parse(&a, d, (Loc){ 0 }, "x.index.json", &m, &s);
+    for (size_t i = 0; ok && i < s.count; i++)
+        buf_printf(out, "%s %s ", s.place[i].tensor, s.place[i].file);
+    for (size_t i = 0; ok && i < s.files; i++) buf_printf(out, "%s ", s.file[i]);
+    arena_free(&a);
+    return ok;
+}
+
 /* Each place asked for each type: bytes, or what is wrong with them. */
 static bool read_blob(Diag *d, const unsigned char *data, size_t size, Buf *out)
 {
@@ -274,6 +287,7 @@ static const struct {
     { read_npy, "npy/f4-c" },
     { read_profile, "profile/all" },
     { read_safetensors, "safetensors/two" },
+    { read_shards, "shards/three" },
 };
 
 static void test_bytes(void **state)
