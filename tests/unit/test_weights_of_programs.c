@@ -128,10 +128,10 @@ static void test_npy_that_does_not_fit(void **state)
 static const char header[] =
     "{\"model.w.weight\":{\"dtype\":\"F16\",\"shape\":[3],\"data_offsets\":[0,6]},"
     "\"b\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[6,10]},"
-    "\"odd\":{\"dtype\":\"F8_E4M3\",\"shape\":[2],\"data_offsets\":[10,12]}}";
+    "\"eight\":{\"dtype\":\"F8_E4M3\",\"shape\":[2],\"data_offsets\":[10,12]}}";
 static const uint16_t halves[] = {
-    0x3C00, 0xC000, 0x3800, 0x3F80, 0xC040, 0
-}; /* 1, -2, 0.5; bf16 1, -3 */
+    0x3C00, 0xC000, 0x3800, 0x3F80, 0xC040, 0x817E
+}; /* 1, -2, 0.5; bf16 1, -3; of eight bits the largest, and below zero the least */
 
 static void test_safetensors(void **state)
 {
@@ -140,10 +140,12 @@ static void test_safetensors(void **state)
     save_tensors(&f, "all.safetensors", header, halves, sizeof halves);
     assert_true(compile(&f, "weights from \"all.safetensors\" as \"model.{path}.weight\"\n"
                             "model main(x: fp16[3]) -> y { weight w: [3] = 7, b: fp32[2] = "
-                            "load(\"all.safetensors\", \"b\")\n"
+                            "load(\"all.safetensors\", \"b\"), e: fp32[2] = "
+                            "load(\"all.safetensors\", \"eight\")\n"
                             " y = x * w }"));
     expect_weight(&f, "w", CONST_FILE, 3, (double[]){ 1, -2, 0.5 });
     expect_weight(&f, "b", CONST_FILE, 2, (double[]){ 1, -3 });
+    expect_weight(&f, "e", CONST_FILE, 2, (double[]){ 448, -0x1p-9 });
     files_end(&f);
 }
 
@@ -158,9 +160,9 @@ static void test_safetensors_that_do_not_fit(void **state)
     assert_false(compile(&f, "weights from \"all.safetensors\" as \"model.{path}.weigt\"\n"
                              "model main(x: fp16[3]) -> y { weight w: [3]\n y = x }"));
     expect_says(&f.diag, "model.w.weight");
-    assert_false(compile(&f, "model main(x: fp16[3]) -> y { weight w: [2] = "
-                             "load(\"all.safetensors\", \"odd\")\n y = x }"));
-    expect_says(&f.diag, "odd");
+    assert_false(compile(&f, "model main(x: fp16[3]) -> y { weight w: int8[2] = "
+                             "load(\"all.safetensors\", \"eight\")\n y = x }"));
+    expect_says(&f.diag, "weight w is int8, but eight of all.safetensors holds fp8_e4m3");
     files_end(&f);
 }
 
