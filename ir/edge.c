@@ -67,19 +67,25 @@ bool dtype_at_edge(DType t)
     return false;
 }
 
-/* Statements looked at to find one out; integers are computed by few. */
+/* Statements looked at to find one out; integers are computed by few. Past so many nothing is taken
+ * for the processor's, so that asking costs the same in a chain of any length. */
 typedef struct {
-    const Op *op[64];
-    bool ahead[64];
-    int count;
+    const Op *op[32];
+    bool ahead[32];
+    int count, entered;
 } AheadSearch;
 
 static bool edge_ahead(const Op *op, AheadSearch *s);
 
+static bool edge_number_type(const Value *v)
+{
+    return v->type->kind == TY_TENSOR && !dtype_at_edge(v->type->dtype);
+}
+
 /* An input of a type that no engine takes, or what is computed of such ones and is of one. */
 static bool edge_number(const Value *v, AheadSearch *s)
 {
-    if (v->has_lit || v->type->kind != TY_TENSOR || dtype_at_edge(v->type->dtype)) return false;
+    if (v->has_lit || !edge_number_type(v)) return false;
     return !v->def || edge_ahead(v->def, s);
 }
 
@@ -88,6 +94,17 @@ static bool edge_is_input(const Value *v)
 {
     if (is_float_cast(v->def)) v = op_value(v->def, P_x);
     return !v->def && v->type->kind == TY_TENSOR;
+}
+
+/* Most statements have no argument of such a type, and are done with here. */
+static bool edge_has_numbers(const Op *op)
+{
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
+            const Value *v = op->arg[i].val[k];
+            if (!v->has_lit && edge_number_type(v)) return true;
+        }
+    return false;
 }
 
 /* Reads such numbers, and beside them constants, inputs, and what was looked up alone: what is there
@@ -109,10 +126,13 @@ static bool edge_ahead(const Op *op, AheadSearch *s)
 {
     if (op->parent != op->parent->func->body || op_nblock(op) || op->kind == OP_NONE)
         return false;
+    if (!edge_has_numbers(op)) return false;
     for (int i = 0; i < s->count; i++)
         if (s->op[i] == op) return s->ahead[i];
+    if (s->entered >= (int)COUNT(s->op)) return false;
+    s->entered++;
     const bool ahead = edge_reads_numbers(op, s);
-    if (s->count == COUNT(s->op)) return false; /* too far from the inputs */
+    if (s->count == (int)COUNT(s->op)) return false;
     s->op[s->count] = op;
     s->ahead[s->count++] = ahead;
     return ahead;
@@ -121,14 +141,14 @@ static bool edge_ahead(const Op *op, AheadSearch *s)
 bool value_is_number(const Value *v)
 {
     AheadSearch s;
-    s.count = 0;
+    s.count = s.entered = 0;
     return edge_number(v, &s);
 }
 
 bool op_is_ahead(const Op *op)
 {
     AheadSearch s;
-    s.count = 0;
+    s.count = s.entered = 0;
     return edge_ahead(op, &s);
 }
 
@@ -199,7 +219,7 @@ int func_ahead_values(const Func *f, Arena *a, const Value ***out)
     return r.count;
 }
 
-static bool edge_has_numbers(const Func *f)
+static bool edge_takes_numbers(const Func *f)
 {
     for (int i = 0; i < f->body->nparam; i++) {
         const Type *t = f->body->param[i]->type;
@@ -239,7 +259,7 @@ int func_engine_inputs(const Func *f, Arena *a, const Value ***out)
         v[i] = r.cast && !r.other ? r.cast : r.v;
     }
     *out = v;
-    return edge_has_numbers(f) ? ahead_inputs(f, a, out, b->nparam) : b->nparam;
+    return edge_takes_numbers(f) ? ahead_inputs(f, a, out, b->nparam) : b->nparam;
 }
 
 /* ---- statements -------------------------------------------------------------------------- */
