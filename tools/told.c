@@ -1,6 +1,8 @@
 /* told.c -- reports as JSON. */
 #include "told.h"
 
+#include <string.h>
+
 static const char *const told_levels[] = {
     [DIAG_NOTE] = "note",
     [DIAG_WARNING] = "warning",
@@ -11,10 +13,13 @@ static const char *const told_levels[] = {
 void told_message(cJSON *o, const char *level, const char *message, Loc loc)
 {
     int line, column;
+    Buf file = { 0 };
     json_item(o, "level", cJSON_CreateString(level));
     json_item(o, "message", cJSON_CreateString(message));
     if (!loc.src) return;
-    json_item(o, "file", cJSON_CreateString(loc.src->name));
+    buf_escape(&file, loc.src->name, strlen(loc.src->name)); /* it need not be UTF-8 */
+    json_item(o, "file", cJSON_CreateString(file.s ? file.s : ""));
+    buf_free(&file);
     if (!loc.src->text) return;
     loc_line_col(loc, &line, &column);
     json_item(o, "line", cJSON_CreateNumber(line));
