@@ -208,6 +208,8 @@ $(GEN)/%.c: %.dump
 	$(embed)
 $(GEN)/%.c: %.html
 	$(embed)
+# Kept, as what rules alone know of is deleted and made anew by the next make, and what is linked of it too.
+.SECONDARY: $(GEN)/backends/sim/standin/attributes.c $(GEN)/train/live.c
 
 # Texts of a folder, each as bytes for the same reason, and a header that names them: .ci/texts.awk.
 .SECONDEXPANSION:
