@@ -285,7 +285,7 @@ static bool parse_skip_statement(Parser *r, Token t)
 {
     if (!parse_leave_brackets(r, &t)) {
         r->lx.nesting = 0;
-        if (t.kind && parse_begins_line(t.loc)) {
+        if (t.kind && t.kind != TK_RBRACE && parse_begins_line(t.loc)) {
             parse_again(r, t.loc);
             return true;
         }
