@@ -22,34 +22,9 @@ static void test_skipped(void **state)
         "skipped: requests for memory can be made to fail with the GNU library alone, unsanitized\n");
 }
 
-/* A lean run gives back what it alone needed, and its results are those of any other. */
-static void test_lean_runs(void **state)
-{
-    const anec_run_options lean = { .size = sizeof lean, .lean = 1 };
-    unsigned char result[64];
-    anec_tensor y;
-    (void)state;
-    fail_at = 0;
-    GOOD(anec_run(t.heavy, &t.e));
-    const long kept = live;
-    GOOD(anec_result(t.heavy, anec_port(t.heavy, ANEC_RESULT, 0, &y), &y, &t.e));
-    assert_true(y.bytes && y.bytes <= sizeof result);
-    memcpy(result, y.data, y.bytes);
-    for (int i = 0; i < 2; i++) {
-        GOOD(anec_run_with(t.heavy, NULL, 0, &lean, &t.e));
-        assert_true(live < kept);
-        GOOD(anec_result(t.heavy, anec_port(t.heavy, ANEC_RESULT, 0, &y), &y, &t.e));
-        assert_memory_equal(y.data, result, y.bytes);
-    }
-    GOOD(anec_run(t.heavy, &t.e));
-    assert_int_equal(live, kept);
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test_setup_teardown(test_lean_runs, begin,
-                                                                        end),
-                                        cmocka_unit_test(test_skipped) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_skipped) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 #else
