@@ -59,14 +59,6 @@ int func_engine_results(const Func *f, Arena *a, const Value ***out)
 
 /* ---- what integers look up --------------------------------------------------------------- */
 
-bool dtype_at_edge(DType t)
-{
-    static const DType taken[] = { DT_FP16, DT_FP32, DT_INT8, DT_UINT8, DT_INT16, DT_UINT16 };
-    for (size_t i = 0; i < COUNT(taken); i++)
-        if (taken[i] == t) return true;
-    return false;
-}
-
 /* Statements looked at to find one out; integers are computed by few. Past so many nothing is taken
  * for the processor's, so that asking costs the same in a chain of any length. */
 typedef struct {
@@ -79,7 +71,7 @@ static bool edge_ahead(const Op *op, AheadSearch *s);
 
 static bool edge_number_type(const Value *v)
 {
-    return v->type->kind == TY_TENSOR && !dtype_at_edge(v->type->dtype);
+    return v->type->kind == TY_TENSOR && !dtypes[v->type->dtype].edge;
 }
 
 /* An input of a type that no engine takes, or what is computed of such ones and is of one. */
@@ -223,7 +215,7 @@ static bool edge_takes_numbers(const Func *f)
 {
     for (int i = 0; i < f->body->nparam; i++) {
         const Type *t = f->body->param[i]->type;
-        if (t->kind == TY_TENSOR && !dtype_at_edge(t->dtype)) return true;
+        if (t->kind == TY_TENSOR && !dtypes[t->dtype].edge) return true;
     }
     return false;
 }

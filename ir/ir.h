@@ -57,6 +57,7 @@ typedef struct {
     int blob, spec;
     uint32_t field, array;
     const char *schema;
+    bool edge; /* engines have inputs and results of it */
 } DTypeInfo;
 extern const DTypeInfo dtypes[DT_COUNT];
 
@@ -787,8 +788,6 @@ void func_walk_end(Func *f, GuardTask *lost);
  * DT_NONE. */
 DType func_fixed(const Func *f, const Value *v);
 bool op_on_processor(const Op *op);
-/* Engines take inputs of this element type, and give such results. */
-bool dtype_at_edge(DType t);
 /* Of inputs whose types engines do not take, or what is computed of them, and beside them constants
  * and other inputs alone: the processor's, before the engine begins. */
 bool op_is_ahead(const Op *op);

@@ -5,7 +5,7 @@
 
 const DTypeInfo dtypes[DT_COUNT] = {
     [DT_NONE] = { .name = "none", .npy = "", .safetensors = "", .schema = "" },
-#define DT(id, text, bits_, class_, npy_, safe_, blob_, spec_, field_, array_, schema_)        \
+#define DT(id, text, bits_, class_, npy_, safe_, blob_, spec_, field_, array_, schema_, edge_) \
     [DT_##id] = { .name = text,                                                                \
                   .bits = bits_,                                                               \
                   .cls = class_,                                                               \
@@ -15,7 +15,8 @@ const DTypeInfo dtypes[DT_COUNT] = {
                   .spec = spec_,                                                               \
                   .field = FIELD_##field_,                                                     \
                   .array = array_,                                                             \
-                  .schema = schema_ },
+                  .schema = schema_,                                                           \
+                  .edge = edge_ },
 #include "dtypes.def"
 };
 

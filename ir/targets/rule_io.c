@@ -48,7 +48,7 @@ void rule_io_fp32(RuleCheck *c) { each_edge(c, edge_fp32); }
 
 static void edge_type(RuleCheck *c, const Value *v, const char *what)
 {
-    if (v->type->kind == TY_TENSOR && dtype_at_edge(v->type->dtype)) return;
+    if (v->type->kind == TY_TENSOR && dtypes[v->type->dtype].edge) return;
     rule_broken(c, value_loc(v), "%s %s is %s", what, v->name, type_text(c->scratch, v->type));
 }
 
