@@ -2,21 +2,16 @@
 #include "../ir/mil/container.h"
 #include "../ir/passes/autodiff.h"
 #include "../ir/passes/promote.h"
+#include "compiler.h"
 #include "lint.h"
 #include "several.h"
 #include "views.h"
-#include "told.h"
-#include "tool.h"
 #include "../api/json.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum {
-#define OPT(id, ...) ANEC_##id,
-#include "anec.def"
-};
 static const Option options[] = {
 #define OPT OPTION_ROW
 #include "anec.def"
@@ -65,43 +60,7 @@ static const Tool tool = {
     TOOL_TABLES,
 };
 
-/* What one call makes. Options choose it in choose_mode; whoever works asks the mode alone. */
-typedef enum {
-    MODE_MIL, /* the program, to -o or as text */
-    MODE_TOKENS,
-    MODE_AST,
-    MODE_IR, /* as it was read or lowered, before the passes */
-    MODE_DOT,
-    MODE_JSON,
-    MODE_DUMP,  /* the text after passes; with -o the program too */
-    MODE_CHECK, /* what is wrong with it */
-    MODE_STATS, /* what it computes; with -o the program too */
-    MODE_LISTS, /* tables, without a program */
-    MODE_RULES  /* rules, without a program */
-} Mode;
-
-typedef struct {
-    const ToolArgs *args;
-    Mode mode;
-    Diag *diag;
-    Model model;
-    Pipeline pipeline;
-    bool verified; /* by the passes */
-    Buf out;       /* what goes to stdout */
-    cJSON *told;   /* --check --json: what is reported, or NULL */
-} CompilerJob;
-
-static const OptValue *compiler_opt(const CompilerJob *j, int id)
-{
-    return &j->args->value[id];
-}
-
 /* ---- usage ------------------------------------------------------------------------------- */
-
-static bool compiler_json(const CompilerJob *j)
-{
-    return compiler_opt(j, ANEC_json)->count > 0;
-}
 
 /* Rules by name, finding or operation; with --target as they stand for it. */
 static int put_rules(CompilerJob *j)
@@ -118,11 +77,6 @@ static int put_rules(CompilerJob *j)
     if (near) usage_error(&tool, "there is no rule %s; did you mean %s?", explain->text, near);
     else usage_error(&tool, "there is no rule %s; --list-rules shows all", explain->text);
     return EXIT_USAGE;
-}
-
-static bool compiler_given(const CompilerJob *j, int id)
-{
-    return compiler_opt(j, id)->count > 0;
 }
 
 static bool lists_passes(const CompilerJob *j)
@@ -173,14 +127,12 @@ static bool check_passes(const CompilerJob *j)
 }
 
 /* Text about the program, which a file of any name can hold. */
-static bool is_view(Mode m) { return m == MODE_DOT || m == MODE_JSON; }
-
 static bool check_output(const CompilerJob *j)
 {
     const OptValue *o = compiler_opt(j, ANEC_output);
     if (!o->count) return true;
     const bool program = container_writes(o->text);
-    if (is_view(j->mode))
+    if (mode_is_view(j->mode))
         return !program
             || usage_error(&tool, "-o %s: %s is no program; another ending is needed", o->text,
                            compiler_opt(j, ANEC_emit)->text);
@@ -358,200 +310,7 @@ static int run_passes(CompilerJob *j)
     return EXIT_DONE;
 }
 
-/* What is only copied was not looked at before: what is written is valid, or --force said that
- * it need not be. */
-static int check_copy(CompilerJob *j)
-{
-    if (j->verified || j->model.dsl) return EXIT_DONE;
-    if (!compiler_given(j, ANEC_force)) return model_check(&j->model, j->diag);
-    Diag found = { .quiet = true };
-    if (!module_verify(j->model.module, &found, NULL))
-        diag_warn(j->diag, WARN_FORCED, (Loc){ .src = NULL },
-                  "%s is not valid, and is written as it is; anec --check says what is wrong",
-                  j->model.path);
-    diag_free(&found);
-    return diag_exit(j->diag);
-}
-
-/* Inputs that are none of the engine's part. */
-static void say_ahead(const CompilerJob *j, const Func *f)
-{
-    Arena scratch = { 0 };
-    const Value **in;
-    const int n = func_engine_inputs(f, &scratch, &in);
-    const bool all = func_on_processor(f);
-    for (int i = 0; i < f->body->nparam; i++) {
-        const Value *v = f->body->param[i];
-        bool taken = !value_is_number(v);
-        for (int k = 0; !taken && k < n; k++) taken = in[k] == v;
-        if (taken) continue;
-        const char *text = arena_printf(
-            &scratch,
-            "no engine takes %s, which %s is: the processor looks up what it stands for, %s",
-            type_text(&scratch, v->type), v->name,
-            all ? "and nothing is left for an engine" : "before the engine begins");
-        if (j->told) /* it belongs to no message before it */
-            told_message(json_item(j->told, NULL, cJSON_CreateObject()), "note", text,
-                         value_loc(v));
-        else diag_note(j->diag, value_loc(v), "%s", text);
-    }
-    arena_free(&scratch);
-}
-
-/* The rules of the target. While compiling only what is sure is said: the doubtful is for
- * --check. */
-static int check_rules(CompilerJob *j, bool check)
-{
-    if (!j->pipeline.enforced) return EXIT_DONE;
-    j->pipeline.rules.doubts = check;
-    if (check && compiler_json(j))
-        rules_check_json(j->told, j->diag, j->model.module, &j->pipeline.rules);
-    else rules_check(j->model.module, &j->pipeline.rules, j->diag, NULL, NULL);
-    for (const Func *f = j->model.module->first; f; f = f->next)
-        if (rule_holds(&j->pipeline.rules, RULE_io_type)) say_ahead(j, f);
-    return diag_exit(j->diag);
-}
-
-/* ---- products ---------------------------------------------------------------------------- */
-
-/* Tokens and syntax tree: of a text that need not be a program. */
-static int emit_front(CompilerJob *j)
-{
-    if (!j->model.dsl) {
-        usage_error(&tool, "--emit %s is for .anedsl", compiler_opt(j, ANEC_emit)->text);
-        return EXIT_USAGE;
-    }
-    (j->mode == MODE_TOKENS ? dsl_print_tokens : dsl_print_ast)(j->diag, &j->model.src,
-                                                                &j->out);
-    return diag_exit(j->diag);
-}
-
-/* The tool's end reports what could not be written. */
-static bool put_piece(void *ctx, const void *text, size_t n)
-{
-    (void)ctx;
-    return fwrite(text, 1, n, stdout) == n;
-}
-
-static int print_module(CompilerJob *j)
-{
-    const Module *m = j->model.module;
-    /* A target that is enforced refuses some small constants in the text. */
-    if (mil_needs_weights(m, j->pipeline.enforced)) {
-        usage_error(&tool, "%s has weights, which a text alone cannot hold: give -o FILE.mil",
-                    j->model.path);
-        return EXIT_USAGE;
-    }
-    mil_hoist(j->model.module);
-    const int code = diag_exit(j->diag);
-    if (code == EXIT_DONE) mil_print_to(m, put_piece, NULL);
-    if (code == EXIT_DONE && isatty(STDOUT_FILENO)) putchar('\n');
-    return code;
-}
-
-/* dot and JSON: to -o or to stdout. */
-static int put_view(CompilerJob *j)
-{
-    const OptValue *o = compiler_opt(j, ANEC_output);
-    const Module *m = j->model.module;
-    const int code = model_check(&j->model, j->diag);
-    if (code) return code;
-    if (j->mode == MODE_DOT) graph_dot(&j->out, j->model.path, m);
-    else graph_json(&j->out, j->model.path, m);
-    if (!o->count || !diag_ok(j->diag)) return diag_exit(j->diag);
-    if (file_make_dirs(j->diag, file_dir(&j->model.arena, o->text)))
-        file_write_all(j->diag, o->text, j->out.s, j->out.len);
-    buf_free(&j->out);
-    return diag_exit(j->diag);
-}
-
-/* Names of values, "a, b". */
-static void put_names(Buf *out, Value *const *v, int n)
-{
-    for (int i = 0; i < n; i++) buf_printf(out, "%s%s", i ? ", " : "", v[i]->name);
-}
-
-/* "x.mil": "x-2.mil" */
-static const char *part_path(CompilerJob *j, const char *path, int part)
-{
-    const char *dot = strrchr(path, '.');
-    return arena_printf(&j->model.arena, "%.*s-%d%s", (int)(dot - path), path, part, dot);
-}
-
-static bool save_part(CompilerJob *j, Module *m, int part)
-{
-    const Block *b = module_main(m)->body;
-    const char *path = part_path(j, compiler_opt(j, ANEC_output)->text, part);
-    buf_printf(&j->out, "%s: ", path);
-    put_names(&j->out, b->param, b->nparam);
-    buf_puts(&j->out, " -> ");
-    put_names(&j->out, b->result, b->nresult);
-    buf_putc(&j->out, '\n');
-    return file_make_dirs(j->diag, file_dir(&j->model.arena, path))
-        && container_save(m, j->diag, path);
-}
-
-/* --cut: the program in parts; false: it need not be cut. */
-static bool save_parts(CompilerJob *j)
-{
-    Module **part, *m = j->model.module;
-    const Func *f = module_main(m);
-    const RuleSet *rs = &j->pipeline.rules;
-    if (!compiler_given(j, ANEC_cut) || !func_is_deep(f, rs)) return false;
-    const int n = func_cut(f, rs, &j->model.arena, &part, j->diag);
-    if (!n)
-        diag_error(j->diag, f->loc,
-                   "%s cannot be cut: at each place something goes over that is no fp16 "
-                   "tensor of known shape",
-                   f->name);
-    bool ok = true;
-    for (int i = 0; i < n; i++) {
-        ok = ok && save_part(j, part[i], i + 1);
-        module_free(part[i]);
-    }
-    return true;
-}
-
-/* The program to -o, after what a mode has printed of it. */
-static int compiler_save(CompilerJob *j)
-{
-    const char *path = compiler_opt(j, ANEC_output)->text;
-    const int code = j->mode == MODE_DUMP ? EXIT_DONE : check_copy(j);
-    if (!code && save_parts(j)) return diag_exit(j->diag);
-    if (!code && file_make_dirs(j->diag, file_dir(&j->model.arena, path)))
-        container_save(j->model.module, j->diag, path);
-    return code ? code : diag_exit(j->diag);
-}
-
-static int put_stats(CompilerJob *j)
-{
-    const int code = model_check(&j->model, j->diag);
-    if (code) return code;
-    (compiler_json(j) ? stats_json : stats_text)(&j->out, j->model.path, j->model.module);
-    return compiler_given(j, ANEC_output) ? compiler_save(j) : diag_exit(j->diag);
-}
-
-static int put_program(CompilerJob *j)
-{
-    if (compiler_given(j, ANEC_output)) return compiler_save(j);
-    const int code = check_copy(j);
-    return code ? code : print_module(j);
-}
-
-static int compiler_produce(CompilerJob *j)
-{
-    int code = EXIT_DONE;
-    if (j->mode == MODE_CHECK) {
-        code = model_check(&j->model, j->diag);
-        return code ? code : check_rules(j, true);
-    }
-    if (j->mode != MODE_DUMP && !compiler_given(j, ANEC_passes)) code = check_rules(j, false);
-    if (code) return code;
-    if (is_view(j->mode)) return put_view(j);
-    if (j->mode == MODE_STATS) return put_stats(j);
-    if (j->mode != MODE_DUMP) return put_program(j);
-    return compiler_given(j, ANEC_output) ? compiler_save(j) : diag_exit(j->diag);
-}
+/* ---- a call ------------------------------------------------------------------------------ */
 
 static int run_job(CompilerJob *j)
 {
@@ -561,7 +320,7 @@ static int run_job(CompilerJob *j)
     if (!check_usage(j)) return EXIT_USAGE;
     int code = model_open(&j->model, j->args, j->diag);
     if (code) return code;
-    if (j->mode == MODE_TOKENS || j->mode == MODE_AST) return emit_front(j);
+    if (j->mode == MODE_TOKENS || j->mode == MODE_AST) return compiler_emit_front(j);
     if (compiler_given(j, ANEC_promote)) {
         j->model.promote = "*";
         j->model.promoted = compiler_opt(j, ANEC_promote)->text;
@@ -635,7 +394,7 @@ static bool check_several(const ToolArgs *args)
         return usage_error(&tool,
                            "the standard input is read once: several targets need a file");
     if (j.mode == MODE_CHECK) return true;
-    if (j.mode != MODE_MIL && j.mode != MODE_IR && !is_view(j.mode))
+    if (j.mode != MODE_MIL && j.mode != MODE_IR && !mode_is_view(j.mode))
         return usage_error(&tool, "several targets go with -o or --check alone; name one");
     return (output && path_has_target(output))
         || usage_error(&tool,

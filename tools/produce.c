@@ -1,0 +1,205 @@
+/* produce.c -- what a call of anec makes: what a check says, text, pictures, counts, files. */
+#include "compiler.h"
+#include "../api/json.h"
+#include "../ir/mil/container.h"
+#include "views.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What is only copied was not looked at before: what is written is valid, or --force said that
+ * it need not be. */
+static int check_copy(CompilerJob *j)
+{
+    if (j->verified || j->model.dsl) return EXIT_DONE;
+    if (!compiler_given(j, ANEC_force)) return model_check(&j->model, j->diag);
+    Diag found = { .quiet = true };
+    if (!module_verify(j->model.module, &found, NULL))
+        diag_warn(j->diag, WARN_FORCED, (Loc){ .src = NULL },
+                  "%s is not valid, and is written as it is; anec --check says what is wrong",
+                  j->model.path);
+    diag_free(&found);
+    return diag_exit(j->diag);
+}
+
+/* Inputs that are none of the engine's part. */
+static void say_ahead(const CompilerJob *j, const Func *f)
+{
+    Arena scratch = { 0 };
+    const Value **in;
+    const int n = func_engine_inputs(f, &scratch, &in);
+    const bool all = func_on_processor(f);
+    for (int i = 0; i < f->body->nparam; i++) {
+        const Value *v = f->body->param[i];
+        bool taken = !value_is_number(v);
+        for (int k = 0; !taken && k < n; k++) taken = in[k] == v;
+        if (taken) continue;
+        const char *text = arena_printf(
+            &scratch,
+            "no engine takes %s, which %s is: the processor looks up what it stands for, %s",
+            type_text(&scratch, v->type), v->name,
+            all ? "and nothing is left for an engine" : "before the engine begins");
+        if (j->told) /* it belongs to no message before it */
+            told_message(json_item(j->told, NULL, cJSON_CreateObject()), "note", text,
+                         value_loc(v));
+        else diag_note(j->diag, value_loc(v), "%s", text);
+    }
+    arena_free(&scratch);
+}
+
+/* The rules of the target. While compiling only what is sure is said: the doubtful is for
+ * --check. */
+static int check_rules(CompilerJob *j, bool check)
+{
+    if (!j->pipeline.enforced) return EXIT_DONE;
+    j->pipeline.rules.doubts = check;
+    if (check && compiler_json(j))
+        rules_check_json(j->told, j->diag, j->model.module, &j->pipeline.rules);
+    else rules_check(j->model.module, &j->pipeline.rules, j->diag, NULL, NULL);
+    for (const Func *f = j->model.module->first; f; f = f->next)
+        if (rule_holds(&j->pipeline.rules, RULE_io_type)) say_ahead(j, f);
+    return diag_exit(j->diag);
+}
+
+/* ---- products ---------------------------------------------------------------------------- */
+
+int compiler_emit_front(CompilerJob *j)
+{
+    if (!j->model.dsl) {
+        usage_error(j->args->tool, "--emit %s is for .anedsl",
+                    compiler_opt(j, ANEC_emit)->text);
+        return EXIT_USAGE;
+    }
+    (j->mode == MODE_TOKENS ? dsl_print_tokens : dsl_print_ast)(j->diag, &j->model.src,
+                                                                &j->out);
+    return diag_exit(j->diag);
+}
+
+/* The tool's end reports what could not be written. */
+static bool put_piece(void *ctx, const void *text, size_t n)
+{
+    (void)ctx;
+    return fwrite(text, 1, n, stdout) == n;
+}
+
+static int print_module(CompilerJob *j)
+{
+    const Module *m = j->model.module;
+    /* A target that is enforced refuses some small constants in the text. */
+    if (mil_needs_weights(m, j->pipeline.enforced)) {
+        usage_error(j->args->tool,
+                    "%s has weights, which a text alone cannot hold: give -o FILE.mil",
+                    j->model.path);
+        return EXIT_USAGE;
+    }
+    mil_hoist(j->model.module);
+    const int code = diag_exit(j->diag);
+    if (code == EXIT_DONE) mil_print_to(m, put_piece, NULL);
+    if (code == EXIT_DONE && isatty(STDOUT_FILENO)) putchar('\n');
+    return code;
+}
+
+/* dot and JSON: to -o or to stdout. */
+static int put_view(CompilerJob *j)
+{
+    const OptValue *o = compiler_opt(j, ANEC_output);
+    const Module *m = j->model.module;
+    const int code = model_check(&j->model, j->diag);
+    if (code) return code;
+    if (j->mode == MODE_DOT) graph_dot(&j->out, j->model.path, m);
+    else graph_json(&j->out, j->model.path, m);
+    if (!o->count || !diag_ok(j->diag)) return diag_exit(j->diag);
+    if (file_make_dirs(j->diag, file_dir(&j->model.arena, o->text)))
+        file_write_all(j->diag, o->text, j->out.s, j->out.len);
+    buf_free(&j->out);
+    return diag_exit(j->diag);
+}
+
+/* Names of values, "a, b". */
+static void put_names(Buf *out, Value *const *v, int n)
+{
+    for (int i = 0; i < n; i++) buf_printf(out, "%s%s", i ? ", " : "", v[i]->name);
+}
+
+/* "x.mil": "x-2.mil" */
+static const char *part_path(CompilerJob *j, const char *path, int part)
+{
+    const char *dot = strrchr(path, '.');
+    return arena_printf(&j->model.arena, "%.*s-%d%s", (int)(dot - path), path, part, dot);
+}
+
+static bool save_part(CompilerJob *j, Module *m, int part)
+{
+    const Block *b = module_main(m)->body;
+    const char *path = part_path(j, compiler_opt(j, ANEC_output)->text, part);
+    buf_printf(&j->out, "%s: ", path);
+    put_names(&j->out, b->param, b->nparam);
+    buf_puts(&j->out, " -> ");
+    put_names(&j->out, b->result, b->nresult);
+    buf_putc(&j->out, '\n');
+    return file_make_dirs(j->diag, file_dir(&j->model.arena, path))
+        && container_save(m, j->diag, path);
+}
+
+/* --cut: the program in parts; false: it need not be cut. */
+static bool save_parts(CompilerJob *j)
+{
+    Module **part, *m = j->model.module;
+    const Func *f = module_main(m);
+    const RuleSet *rs = &j->pipeline.rules;
+    if (!compiler_given(j, ANEC_cut) || !func_is_deep(f, rs)) return false;
+    const int n = func_cut(f, rs, &j->model.arena, &part, j->diag);
+    if (!n)
+        diag_error(j->diag, f->loc,
+                   "%s cannot be cut: at each place something goes over that is no fp16 "
+                   "tensor of known shape",
+                   f->name);
+    bool ok = true;
+    for (int i = 0; i < n; i++) {
+        ok = ok && save_part(j, part[i], i + 1);
+        module_free(part[i]);
+    }
+    return true;
+}
+
+/* The program to -o, after what a mode has printed of it. */
+static int compiler_save(CompilerJob *j)
+{
+    const char *path = compiler_opt(j, ANEC_output)->text;
+    const int code = j->mode == MODE_DUMP ? EXIT_DONE : check_copy(j);
+    if (!code && save_parts(j)) return diag_exit(j->diag);
+    if (!code && file_make_dirs(j->diag, file_dir(&j->model.arena, path)))
+        container_save(j->model.module, j->diag, path);
+    return code ? code : diag_exit(j->diag);
+}
+
+static int put_stats(CompilerJob *j)
+{
+    const int code = model_check(&j->model, j->diag);
+    if (code) return code;
+    (compiler_json(j) ? stats_json : stats_text)(&j->out, j->model.path, j->model.module);
+    return compiler_given(j, ANEC_output) ? compiler_save(j) : diag_exit(j->diag);
+}
+
+static int put_program(CompilerJob *j)
+{
+    if (compiler_given(j, ANEC_output)) return compiler_save(j);
+    const int code = check_copy(j);
+    return code ? code : print_module(j);
+}
+
+int compiler_produce(CompilerJob *j)
+{
+    int code = EXIT_DONE;
+    if (j->mode == MODE_CHECK) {
+        code = model_check(&j->model, j->diag);
+        return code ? code : check_rules(j, true);
+    }
+    if (j->mode != MODE_DUMP && !compiler_given(j, ANEC_passes)) code = check_rules(j, false);
+    if (code) return code;
+    if (mode_is_view(j->mode)) return put_view(j);
+    if (j->mode == MODE_STATS) return put_stats(j);
+    if (j->mode != MODE_DUMP) return put_program(j);
+    return compiler_given(j, ANEC_output) ? compiler_save(j) : diag_exit(j->diag);
+}
