@@ -213,7 +213,7 @@ bool describe_json(Buf *out, const char *path, const Module *m, Diag *d)
     Arena a = { 0 };
     bool ok = true;
     cJSON *root = json_root(cJSON_CreateObject());
-    json_item(root, "file", cJSON_CreateString(path));
+    json_item(root, "file", json_path(path));
     json_item(root, "version", cJSON_CreateString(m->version));
     json_item(root, "default_function", cJSON_CreateString(module_main(m)->name));
     cJSON *list = json_item(root, "functions", cJSON_CreateArray());

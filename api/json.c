@@ -2,6 +2,7 @@
 #include "json.h"
 
 #include <math.h>
+#include <string.h>
 
 cJSON *json_int(int64_t v)
 {
@@ -31,6 +32,20 @@ cJSON *json_shape(const Shape *s)
     cJSON *a = json_root(cJSON_CreateArray());
     for (int i = 0; i < s->rank; i++) json_item(a, NULL, json_extent(s->dim[i]));
     return a;
+}
+
+cJSON *json_path(const char *path)
+{
+    Buf b = { 0 };
+    buf_escape(&b, path, strlen(path));
+    cJSON *made = cJSON_CreateString(b.s ? b.s : "");
+    buf_free(&b);
+    return made;
+}
+
+void json_word(cJSON *o, const char *key, const char *text)
+{
+    if (text && *text) json_item(o, key, cJSON_CreateString(text));
 }
 
 void json_type(cJSON *o, Arena *a, const Type *t)

@@ -37,7 +37,7 @@ static cJSON *json_const(GraphJob *j, const Const *c)
     cJSON *o = json_root(cJSON_CreateObject());
     json_type(o, &j->arena, c->type);
     if (c->kind == CONST_BLOB) {
-        json_item(o, "file", cJSON_CreateString(c->path));
+        json_item(o, "file", json_path(c->path));
         json_item(o, "offset", json_uint(c->offset));
     } else if (c->kind == CONST_INIT) {
         json_item(o, "made", json_init(c));
@@ -144,7 +144,7 @@ void graph_json(Buf *out, const char *path, const Module *m)
 {
     GraphJob j = { 0 };
     cJSON *root = json_root(cJSON_CreateObject());
-    json_item(root, "file", cJSON_CreateString(path));
+    json_item(root, "file", json_path(path));
     json_item(root, "version", cJSON_CreateString(m->version));
     json_attrs(&j, root, &m->attrs, NULL);
     cJSON *list = json_item(root, "functions", cJSON_CreateArray());

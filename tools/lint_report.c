@@ -53,20 +53,6 @@ void lint_text(Buf *out, const Findings *all, LintLevel least)
 
 /* ---- JSON -------------------------------------------------------------------------------- */
 
-static void add_text(cJSON *o, const char *key, const char *text)
-{
-    if (text && *text) json_item(o, key, cJSON_CreateString(text));
-}
-
-/* A name of a file may be of any bytes, which JSON is not. */
-static void add_path(cJSON *o, const char *key, const char *path)
-{
-    Buf name = { 0 };
-    buf_escape(&name, path, strlen(path));
-    json_item(o, key, cJSON_CreateString(name.s ? name.s : ""));
-    buf_free(&name);
-}
-
 static void add_number(cJSON *o, const char *key, int n)
 {
     json_item(o, key, cJSON_CreateNumber(n));
@@ -81,26 +67,26 @@ static void add_targets(cJSON *o, const char *const *target, int n)
 static void add_finding(cJSON *list, const Finding *f)
 {
     cJSON *o = json_item(list, NULL, cJSON_CreateObject());
-    add_text(o, "level", level_words[f->level]);
-    add_text(o, "rule", f->id);
-    add_text(o, "message", f->message);
-    add_path(o, "file", f->file);
+    json_word(o, "level", level_words[f->level]);
+    json_word(o, "rule", f->id);
+    json_word(o, "message", f->message);
+    json_item(o, "file", json_path(f->file));
     if (f->line) {
         add_number(o, "line", f->line);
         add_number(o, "column", f->column);
         add_number(o, "length", f->length);
     }
-    add_text(o, "function", f->func);
-    add_text(o, "operation", f->op);
-    add_text(o, "value", f->value);
+    json_word(o, "function", f->func);
+    json_word(o, "operation", f->op);
+    json_word(o, "value", f->value);
     add_targets(o, f->target, f->ntarget);
-    add_text(o, "notes", f->notes);
+    json_word(o, "notes", f->notes);
     if (f->rule < 0) return;
     const Rule *r = &rules[f->rule];
-    add_text(o, "says", r->says);
-    add_text(o, "happens", r->happens);
-    add_text(o, "way_out", r->way_out);
-    add_text(o, f->left ? "no_pass" : "pass", f->left ? f->left : r->pass);
+    json_word(o, "says", r->says);
+    json_word(o, "happens", r->happens);
+    json_word(o, "way_out", r->way_out);
+    json_word(o, f->left ? "no_pass" : "pass", f->left ? f->left : r->pass);
 }
 
 void lint_json(Buf *out, const Findings *all)
@@ -108,7 +94,7 @@ void lint_json(Buf *out, const Findings *all)
     cJSON *o = json_root(cJSON_CreateObject());
     cJSON *models = json_item(o, "models", cJSON_CreateArray());
     for (size_t i = 0; i < all->models->count; i++)
-        add_path(models, NULL, all->models->item[i]);
+        json_item(models, NULL, json_path(all->models->item[i]));
     add_targets(o, all->target, all->ntarget);
     for (int level = LINT_ERROR; level >= LINT_NOTE; level--) {
         const char *const key[LINT_LEVELS] = { "note_count", "warning_count", "error_count" };
@@ -129,7 +115,7 @@ static cJSON *add_object(cJSON *o, const char *key)
 
 static void add_message(cJSON *o, const char *key, const char *text)
 {
-    add_text(add_object(o, key), "text", text);
+    json_word(add_object(o, key), "text", text);
 }
 
 /* What a finding that is no rule's stands for. */
@@ -145,7 +131,7 @@ static void add_rule(cJSON *list, const Finding *f)
 {
     cJSON *o = json_item(list, NULL, cJSON_CreateObject());
     Arena a = { 0 };
-    add_text(o, "id", f->id);
+    json_word(o, "id", f->id);
     if (f->rule < 0) {
         add_message(o, "shortDescription", id_text(f->id));
         arena_free(&a);
@@ -156,15 +142,15 @@ static void add_rule(cJSON *list, const Finding *f)
     add_message(o, "fullDescription",
                 arena_printf(&a, "%s. On the engine: %s.", r->says, r->happens));
     cJSON *help = add_object(o, "help");
-    add_text(help, "text",
-             arena_printf(&a,
-                          "The way out: %s.\nEvidence: %s.%s%s\nNot verified on a device "
-                          "by this project.",
-                          r->way_out, r->evidence, r->against ? "\nAgainst it: " : "",
-                          r->against ? r->against : ""));
+    json_word(help, "text",
+              arena_printf(&a,
+                           "The way out: %s.\nEvidence: %s.%s%s\nNot verified on a device "
+                           "by this project.",
+                           r->way_out, r->evidence, r->against ? "\nAgainst it: " : "",
+                           r->against ? r->against : ""));
     cJSON *more = add_object(o, "properties"), *tags;
-    add_text(more, "effect", effect_names[r->effect]);
-    add_text(more, "pass", r->pass);
+    json_word(more, "effect", effect_names[r->effect]);
+    json_word(more, "pass", r->pass);
     tags = json_item(more, "tags", cJSON_CreateArray());
     json_item(tags, NULL, cJSON_CreateString(effect_names[r->effect]));
     arena_free(&a);
@@ -204,7 +190,7 @@ static void add_location(cJSON *result, Arena *a, const Finding *f)
     cJSON *list = json_item(result, "locations", cJSON_CreateArray());
     cJSON *place = json_item(list, NULL, cJSON_CreateObject());
     cJSON *physical = add_object(place, "physicalLocation");
-    add_text(add_object(physical, "artifactLocation"), "uri", path_uri(a, f->file));
+    json_word(add_object(physical, "artifactLocation"), "uri", path_uri(a, f->file));
     if (f->line) {
         cJSON *region = add_object(physical, "region");
         add_number(region, "startLine", f->line);
@@ -214,19 +200,19 @@ static void add_location(cJSON *result, Arena *a, const Finding *f)
     if (!f->func) return;
     cJSON *logical = json_item(place, "logicalLocations", cJSON_CreateArray());
     cJSON *name = json_item(logical, NULL, cJSON_CreateObject());
-    add_text(name, "name", f->value ? f->value : f->func);
-    add_text(name, "fullyQualifiedName",
-             f->value ? arena_printf(a, "%s/%s", f->func, f->value) : f->func);
-    add_text(name, "kind", f->value ? "variable" : "function");
+    json_word(name, "name", f->value ? f->value : f->func);
+    json_word(name, "fullyQualifiedName",
+              f->value ? arena_printf(a, "%s/%s", f->func, f->value) : f->func);
+    json_word(name, "kind", f->value ? "variable" : "function");
 }
 
 static void add_result(cJSON *list, Arena *a, const Finding *f, int index)
 {
     cJSON *o = json_item(list, NULL, cJSON_CreateObject());
     Buf text = { 0 };
-    add_text(o, "ruleId", f->id);
+    json_word(o, "ruleId", f->id);
     add_number(o, "ruleIndex", index);
-    add_text(o, "level", level_words[f->level]);
+    json_word(o, "level", level_words[f->level]);
     buf_printf(&text, "%s (", f->message);
     for (int i = 0; i < f->ntarget; i++)
         buf_printf(&text, "%s%s", i ? ", " : "for ", f->target[i]);
@@ -244,15 +230,15 @@ void lint_sarif(Buf *out, const Findings *all)
     Arena a = { 0 };
     int *index = NEW_ARRAY(&a, all->count + 1, int);
     cJSON *o = json_root(cJSON_CreateObject());
-    add_text(o, "$schema", "https://json.schemastore.org/sarif-2.1.0.json");
-    add_text(o, "version", "2.1.0");
+    json_word(o, "$schema", "https://json.schemastore.org/sarif-2.1.0.json");
+    json_word(o, "version", "2.1.0");
     cJSON *run = json_item(json_item(o, "runs", cJSON_CreateArray()), NULL,
                            cJSON_CreateObject());
     cJSON *driver = add_object(add_object(run, "tool"), "driver");
-    add_text(driver, "name", "anec lint");
-    add_text(driver, "version", anec_version());
+    json_word(driver, "name", "anec lint");
+    json_word(driver, "version", anec_version());
     add_rules(driver, all, index);
-    add_text(run, "columnKind", "unicodeCodePoints");
+    json_word(run, "columnKind", "unicodeCodePoints");
     cJSON *list = json_item(run, "results", cJSON_CreateArray());
     for (size_t i = 0; i < all->count; i++) add_result(list, &a, &all->item[i], index[i]);
     json_put(out, o);

@@ -1,4 +1,5 @@
 /* probe_bisect.c -- aneprobe --bisect: reads a model, finds what of it fails, prints that. */
+#include "../api/json.h"
 #include "../backends/probe/bisect.h"
 #include "../api/values.h"
 #include "../ir/mil/flexible.h"
@@ -153,7 +154,7 @@ static void print_json(BisectJob *j)
     const BisectResult *r = &j->found;
     const OptValue *o = probe_bisect_opt(j, PROBE_output);
     cJSON *root = json_root(cJSON_CreateObject());
-    json_item(root, "model", cJSON_CreateString(j->model.path));
+    json_item(root, "model", json_path(j->model.path));
     json_item(root, "backend", cJSON_CreateString(j->engine->name));
     json_item(root, "function", cJSON_CreateString(j->func->name));
     json_item(root, "verdict", cJSON_CreateString(verdict_text(r->verdict)));
@@ -164,7 +165,7 @@ static void print_json(BisectJob *j)
         if (r->spelling) json_item(root, "spelling", cJSON_CreateBool(true));
         json_item(root, "smallest", cJSON_CreateBool(!r->stopped));
         put_statements(j, json_item(root, "part", cJSON_CreateArray()));
-        if (o->count) json_item(root, "file", cJSON_CreateString(o->text));
+        if (o->count) json_item(root, "file", json_path(o->text));
         Buf text = { 0 };
         if (!o->count && !mil_needs_weights(r->module, false)) mil_print(r->module, &text);
         if (text.len) json_item(root, "mil", cJSON_CreateString(text.s));

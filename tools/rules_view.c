@@ -39,40 +39,35 @@ static void list_line(Buf *out, const Rule *r, const RuleSet *rs)
 
 /* ---- JSON -------------------------------------------------------------------------------- */
 
-static void add_text(cJSON *o, const char *key, const char *text)
-{
-    if (text && text[0]) json_item(o, key, cJSON_CreateString(text));
-}
-
 static void add_chips(cJSON *o, const Rule *r, const RuleSet *rs)
 {
     if (rs) {
-        add_text(o, "target", rs->target->name);
-        add_text(o, "standing", standing_names[rule_stands(rs, (int)(r - rules))]);
+        json_word(o, "target", rs->target->name);
+        json_word(o, "standing", standing_names[rule_stands(rs, (int)(r - rules))]);
         return;
     }
     cJSON *by = json_item(o, "standing", cJSON_CreateObject());
     const Target *chip;
     for (int i = 0; (chip = generation_at(i)); i++)
-        add_text(by, chip->name, standing_names[standing_on(r, chip)]);
+        json_word(by, chip->name, standing_names[standing_on(r, chip)]);
 }
 
 static cJSON *rule_json(const Rule *r, const RuleSet *rs)
 {
     cJSON *o = json_root(cJSON_CreateObject());
-    add_text(o, "rule", r->name);
-    add_text(o, "findings", r->finding);
-    add_text(o, "effect", effect_names[r->effect]);
+    json_word(o, "rule", r->name);
+    json_word(o, "findings", r->finding);
+    json_word(o, "effect", effect_names[r->effect]);
     json_item(o, "checked", cJSON_CreateBool(r->on != ON_RUN));
     add_chips(o, r, rs);
-    add_text(o, "os", r->os);
-    add_text(o, "says", r->says);
-    add_text(o, "happens", r->happens);
-    add_text(o, "way_out", r->way_out);
-    add_text(o, "pass", r->pass);
-    add_text(o, "no_pass", r->left);
-    add_text(o, "evidence", r->evidence);
-    add_text(o, "against", r->against);
+    json_word(o, "os", r->os);
+    json_word(o, "says", r->says);
+    json_word(o, "happens", r->happens);
+    json_word(o, "way_out", r->way_out);
+    json_word(o, "pass", r->pass);
+    json_word(o, "no_pass", r->left);
+    json_word(o, "evidence", r->evidence);
+    json_word(o, "against", r->against);
     json_item(o, "verified_on_a_device", cJSON_CreateBool(false));
     return o;
 }
@@ -146,17 +141,17 @@ static cJSON *support_json(int row)
 {
     const Support *s = &op_support[row];
     cJSON *o = json_root(cJSON_CreateObject()), *by;
-    add_text(o, "operation", ops[row].name);
+    json_word(o, "operation", ops[row].name);
     by = json_item(o, "refused", cJSON_CreateObject());
     const Target *chip;
     for (int i = 0; (chip = generation_at(i)); i++) {
         RuleSet rs;
         ruleset_init(&rs, chip, NULL);
-        add_text(by, chip->name, standing_names[op_refused(&rs, row)]);
+        json_word(by, chip->name, standing_names[op_refused(&rs, row)]);
     }
-    add_text(o, "note", s->note);
-    add_text(o, "evidence", s->evidence);
-    add_text(o, "against", s->against);
+    json_word(o, "note", s->note);
+    json_word(o, "evidence", s->evidence);
+    json_word(o, "against", s->against);
     json_item(o, "verified_on_a_device", cJSON_CreateBool(false));
     return o;
 }
@@ -214,13 +209,13 @@ static void add_break(void *ctx, const RuleBreak *b)
     told_message(o, b->level == LEVEL_ERROR ? "error" : "warning", b->message, b->loc);
     if (b->left && b->rule->pass) { /* there is one, and it leaves this */
         cJSON_DeleteItemFromObject(o, "pass");
-        add_text(o, "no_pass", b->left);
+        json_word(o, "no_pass", b->left);
     }
     cJSON_DeleteItemFromObject(o, "standing");
-    add_text(o, "standing", standing_names[b->standing]);
-    if (b->func) add_text(o, "function", b->func->name);
-    if (b->op) add_text(o, "operation", op_name(b->op));
-    if (b->op && b->op->nout) add_text(o, "value", b->op->out[0]->name);
+    json_word(o, "standing", standing_names[b->standing]);
+    if (b->func) json_word(o, "function", b->func->name);
+    if (b->op) json_word(o, "operation", op_name(b->op));
+    if (b->op && b->op->nout) json_word(o, "value", b->op->out[0]->name);
     json_item(ctx, NULL, o);
 }
 

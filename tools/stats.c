@@ -310,7 +310,7 @@ void stats_json(Buf *out, const char *path, const Module *m)
     Arena a = { 0 };
     Stats all = { 0 };
     cJSON *root = json_root(cJSON_CreateObject());
-    json_item(root, "file", cJSON_CreateString(path));
+    json_item(root, "file", json_path(path));
     cJSON *list = json_item(root, "functions", cJSON_CreateArray());
     for (const Func *f = m->first; f; f = f->next) {
         Stats *s = NEW(&a, Stats);

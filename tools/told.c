@@ -1,7 +1,7 @@
 /* told.c -- reports as JSON. */
 #include "told.h"
 
-#include <string.h>
+#include "../api/json.h"
 
 static const char *const told_levels[] = {
     [DIAG_NOTE] = "note",
@@ -13,13 +13,10 @@ static const char *const told_levels[] = {
 void told_message(cJSON *o, const char *level, const char *message, Loc loc)
 {
     int line, column;
-    Buf file = { 0 };
     json_item(o, "level", cJSON_CreateString(level));
     json_item(o, "message", cJSON_CreateString(message));
     if (!loc.src) return;
-    buf_escape(&file, loc.src->name, strlen(loc.src->name)); /* it need not be UTF-8 */
-    json_item(o, "file", cJSON_CreateString(file.s ? file.s : ""));
-    buf_free(&file);
+    json_item(o, "file", json_path(loc.src->name));
     if (!loc.src->text) return;
     loc_line_col(loc, &line, &column);
     json_item(o, "line", cJSON_CreateNumber(line));
