@@ -31,8 +31,6 @@ static Tensor *flat_hold(FlatPlan *p)
     return p->held[p->nheld++] = NEW(&p->arena, Tensor);
 }
 
-enum { ALIGN = 64, SLACK = 256 }; /* kernels read whole vectors */
-
 void *flat_big(FlatPlan *p, size_t bytes)
 {
     ARENA_ROOM(&p->arena, p->big, p->nbig, p->big_cap);

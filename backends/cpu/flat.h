@@ -88,6 +88,9 @@ struct FlatStep {
     double macs;
 };
 
+/* Of the arena and of packed weights: kernels read whole vectors, past the end of what they are of. */
+enum { ALIGN = 64, SLACK = 256 };
+
 typedef enum {
     ROOT_NONE,
     ROOT_ARENA,
@@ -107,8 +110,9 @@ typedef struct {
     RootKind kind;
     int index;           /* INPUT, STATE: the parameter; RESULT: the result */
     size_t bytes, place; /* ARENA: where */
-    int first, last;     /* steps of its life */
-    int maker;           /* the step (or group under way) that makes it, -1: none */
+    bool past;       /* a step reads whole vectors beyond its end, where the arena has room */
+    int first, last; /* steps of its life */
+    int maker;       /* the step (or group under way) that makes it, -1: none */
 } FlatSlot;
 
 /* What is there when a loop begins and read in it stays until it ends. */

@@ -233,9 +233,9 @@ static bool lower_product(FlatLower *l, FlatStep *s, const Conv *v, const Tensor
     pack_weights(l, &c, weight);
     table_of_rows(l, &c);
     /* x itself has no room past its end where it is the caller's */
-    const bool own = l->p->slot[l->p->slot[c.x_slot].root].kind == ROOT_ARENA;
-    if (!c.g.direct || c.type != DT_FP32 || !own)
-        s->room = (size_t)(c.cin * c.g.channel + 64) * sizeof(float);
+    FlatSlot *root = &l->p->slot[l->p->slot[c.x_slot].root];
+    if (c.g.direct && c.type == DT_FP32 && root->kind == ROOT_ARENA) root->past = true;
+    else s->room = (size_t)(c.cin * c.g.channel + 64) * sizeof(float);
     Conv2 *kept = NEW(&l->p->arena, Conv2);
     *kept = c;
     s->data = kept;

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGN = 64, SLACK = 256 }; /* kernels read whole vectors past the end */
-
 static size_t room_of(const FlatSlot *s)
 {
     return (s->bytes + SLACK + ALIGN - 1) / ALIGN * ALIGN;
@@ -38,7 +36,8 @@ static void place_outlive(FlatPlan *p, const FlatLoop *l)
     }
 }
 
-/* A result that nothing else is, and that a step makes, is made in the result's own memory. */
+/* A result that nothing else is, and that a step makes, is made in the result's own memory, unless
+ * another reads beyond its end. */
 static void place_results(FlatPlan *p)
 {
     const Steps *b = p->plan->body;
@@ -46,7 +45,8 @@ static void place_results(FlatPlan *p)
         const FlatSlot *s = &p->slot[b->result[i]];
         FlatSlot *root = &p->slot[s->root];
         if (root->kind == ROOT_ARENA) root->last = p->nstep;
-        if (root->kind != ROOT_ARENA || s->offset || type_bytes(s->type) != root->bytes)
+        if (root->kind != ROOT_ARENA || root->past || s->offset
+            || type_bytes(s->type) != root->bytes)
             continue;
         root->kind = ROOT_RESULT;
         root->index = i;
