@@ -10,7 +10,7 @@
 
 static const char *missing, *empty; /* a name each, or NULL */
 
-#if defined(__GLIBC__)
+#if defined(__GLIBC__) && !defined(ANEC_SANITIZED)
 static void *real_dlsym(void *lib, const char *name)
 {
     static const char *const versions[] = { "GLIBC_2.34", "GLIBC_2.17", "GLIBC_2.2.5" };
@@ -32,7 +32,9 @@ void *dlsym(void *restrict lib, const char *restrict name)
 }
 enum { HIDES = 1 };
 #else
-enum { HIDES = 0 }; /* no other C library lets a program take dlsym's place */
+enum {
+    HIDES = 0
+}; /* no other C library lets a program take dlsym's place, nor do sanitizers */
 #endif
 
 static char *top;
@@ -146,6 +148,7 @@ int main(int argc, char **argv)
                                         cmocka_unit_test(test_without),
                                         cmocka_unit_test(test_empty) };
     (void)argc;
+    if (!HIDES) print_message("skipped: dlsym is another's here\n");
     if (!HIDES) return 0;
     use_standin(argv[0]);
     top = make_folder(&arena);

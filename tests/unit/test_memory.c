@@ -8,13 +8,7 @@
 
 #include <errno.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if !defined(__GLIBC__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)       \
-    || defined(SANITIZED)
+#if !defined(__GLIBC__) || defined(ANEC_SANITIZED)
 static void test_skipped(void **state)
 {
     (void)state;
