@@ -396,13 +396,16 @@ $(BUILD)/digits-demo: $(BUILD)/examples/digits/demo.o $(LIB)
 $(BUILD)/vad: $(BUILD)/examples/vad/vad.o $(BUILD)/examples/vad/wav.o $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(LIB) $(LDLIBS) -o $@
 
-bench: all $(BUILD)/pair $(BUILD)/side
+bench: all $(BUILD)/pair $(BUILD)/side $(BUILD)/steady
 	@tests/bench/run.sh $(BUILD)
 
 $(BUILD)/pair: $(BUILD)/tests/bench/pair.o
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< -o $@
 
 $(BUILD)/side: $(BUILD)/tests/bench/side.o $(LIB)
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
+
+$(BUILD)/steady: $(BUILD)/tests/bench/steady.o $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
 
 # ---- fuzzing --------------------------------------------------------------------------------------

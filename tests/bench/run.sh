@@ -58,6 +58,8 @@ for model in mlp convnet llama_block; do
         "ref" "exec $build/anerun -q -b ref --random 1 --bench 50 examples/$model.anedsl > /dev/null"
 done
 
+python3 tests/bench/beside.py "$build"
+
 cases=../shared/conformance runner=../shared/tools/conform.py
 if [ -d "$cases" ]; then
     echo "the conformance set, a process a case, against as many processes that do nothing"

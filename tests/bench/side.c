@@ -21,7 +21,7 @@ static anec_status bind_all(Work *w)
     anec_tensor x;
     const char *name;
     anec_status s = ANEC_OK;
-    for (int i = 0; !s && (name = anec_port(w->kernel, ANEC_INPUT, i, NULL)); i++) {
+    for (int i = 0; !s && (name = anec_port(w->kernel, ANEC_INPUT, i, &x)); i++) {
         s = anec_tensor_random(w->kernel, name, 1, &x, &w->error);
         if (!s) s = anec_bind(w->kernel, name, &x, &w->error);
     }
