@@ -76,10 +76,45 @@ static DType opset_taken(const Level *l, const Param *p, DType t)
 
 static bool is_int(DType t) { return dtype_is_int(t); }
 
+/* By type variable: the type that its arguments take, and whether integers and floats were one
+ * product, which only one type for both can be now. */
+typedef struct {
+    DType want[128];
+    bool mixed[128];
+} Variables;
+
+/* Whether parameters are of one type in the new opset that may be of two in the old. */
+static bool opset_joins(const Level *l, const Op *op, int var)
+{
+    int was = 0;
+    for (const Param *p = ops[op->kind].param; p->name; p++) {
+        if ((param_var(p, l->to) & 127) != var) continue;
+        if (was && param_var(p, l->from) != was) return true;
+        was = param_var(p, l->from);
+    }
+    return false;
+}
+
+/* Integers are computed and a constant is of floats, where the old opset allows that: the product
+ * is of floats. fp32 holds what either has. */
+static void opset_mixed(const Level *l, const Op *op, Variables *vars)
+{
+    for (const Param *p = ops[op->kind].param; p->name; p++) {
+        const Value *v = op_value(op, p->id);
+        const int var = param_var(p, l->to) & 127;
+        if (!v || !var || v->type->kind != TY_TENSOR || !value_is_const(v)) continue;
+        if (!is_int(vars->want[var]) || !dtype_is_float(v->type->dtype)) continue;
+        if (!opset_joins(l, op, var)) continue;
+        vars->want[var] = DT_FP32;
+        vars->mixed[var] = true;
+    }
+}
+
 /* Which type the arguments of each type variable take: that of the first that is computed, or
  * int32 where ints differ. */
-static void opset_variables(const Level *l, const Op *op, DType want[128])
+static void opset_variables(const Level *l, const Op *op, Variables *vars)
 {
+    DType *want = vars->want;
     bool computed[128] = { false };
     for (int i = 0; ops[op->kind].param[i].name; i++) {
         const Param *p = &ops[op->kind].param[i];
@@ -97,6 +132,7 @@ static void opset_variables(const Level *l, const Op *op, DType want[128])
             want[var] = DT_INT32;
         }
     }
+    opset_mixed(l, op, vars);
 }
 
 static void set_value(Level *l, Op *op, int arg, int k, Value *v)
@@ -110,21 +146,21 @@ static void set_value(Level *l, Op *op, int arg, int k, Value *v)
  * type in the old one alone. */
 static void fit_types(Level *l, Builder *b, Op *op)
 {
-    DType want[128] = { DT_NONE };
+    Variables vars = { .want = { DT_NONE } };
     if (ops[op->kind].flags & F_CONSTEXPR || op->kind == OP_const) return;
     if (ops[op->kind].since > l->to) return; /* what is written in its place asks itself */
-    opset_variables(l, op, want);
+    opset_variables(l, op, &vars);
     for (int i = 0; i < op->narg; i++) {
         const Param *p = op_param_of(&ops[op->kind], op->arg[i].param);
         const int var = p ? param_var(p, l->to) & 127 : 0;
         for (int k = 0; p && k < arg_count(&op->arg[i]); k++) {
             Value *v = op->arg[i].val[k];
             if (v->type->kind != TY_TENSOR) continue;
-            const DType t = var ? want[var] : opset_taken(l, p, v->type->dtype);
+            const DType t = var ? vars.want[var] : opset_taken(l, p, v->type->dtype);
             /* ints as floats, where both were allowed */
             const bool whole = dtype_is_int(v->type->dtype);
             const bool same = t == v->type->dtype
-                           || (dtype_is_int(t) != whole
+                           || (dtype_is_int(t) != whole && !vars.mixed[var]
                                && !(whole && value_is_const(v) && dtype_is_float(t)));
             if (t != DT_NONE && !same) set_value(l, op, i, k, opset_as(b, v, t));
         }
