@@ -55,5 +55,8 @@ typedef struct {
 Module *dsl_compile(Diag *d, const Source *src, const DslOptions *opt);
 bool dsl_print_tokens(Diag *d, const Source *src, Buf *out); /* --emit tokens */
 bool dsl_print_ast(Diag *d, const Source *src, Buf *out);    /* --emit ast */
+/* The text laid out: tokens, comments and line ends as they are, what is between them as all programs
+ * have it. A text that is no program is told, and not laid out: false. */
+bool dsl_format(Diag *d, const Source *src, Buf *out);
 
 #endif

@@ -28,6 +28,7 @@ static const Example examples[] = {
     { "anec --check --target CHIP model.mil",
       "say what that chip would refuse or get wrong, and the way out" },
     { "anec --explain kernel-width", "what a rule says, and who saw it on which chip" },
+    { "anec --format -o model.anedsl model.anedsl", "lay a source out as all are" },
     { "anec --export-weights numpy model.anedsl", "its weights as .npy files, for Python" },
     { "anec --stats model.mil", "what it computes and how much room it takes" },
     { "anec --emit dot model.mil | dot -Tsvg > model.svg", "draw it, with graphviz" },
@@ -132,6 +133,11 @@ static bool check_output(const CompilerJob *j)
     const OptValue *o = compiler_opt(j, ANEC_output);
     if (!o->count) return true;
     const bool program = container_writes(o->text);
+    if (j->mode == MODE_FORMAT)
+        return file_has_suffix(o->text, ".anedsl")
+            || usage_error(&tool,
+                           "-o %s: --format writes a source; the name must end in .anedsl",
+                           o->text);
     if (mode_is_view(j->mode))
         return !program
             || usage_error(&tool, "-o %s: %s is no program; another ending is needed", o->text,
@@ -187,7 +193,11 @@ static bool choose_mode(CompilerJob *j)
 {
     if (asks_tables(j)) return true;
     const bool emit = compiler_given(j, ANEC_emit), dump = compiler_given(j, ANEC_dump_after),
-               check = compiler_given(j, ANEC_check), stats = compiler_given(j, ANEC_stats);
+               check = compiler_given(j, ANEC_check), stats = compiler_given(j, ANEC_stats),
+               format = compiler_given(j, ANEC_format);
+    if (format && (emit || dump || stats))
+        return usage_error(&tool,
+                           "--format goes neither with --emit, --dump-after nor --stats");
     if (check && (emit || dump))
         return usage_error(
             &tool, "--check prints nothing: it goes neither with --emit nor with --dump-after");
@@ -196,7 +206,8 @@ static bool choose_mode(CompilerJob *j)
             &tool, "--emit and --dump-after: one of them can go to the standard output");
     if (stats && (emit || dump || check))
         return usage_error(&tool, "--stats goes neither with --emit, --dump-after nor --check");
-    if (check) j->mode = MODE_CHECK;
+    if (format) j->mode = MODE_FORMAT;
+    else if (check) j->mode = MODE_CHECK;
     else if (stats) j->mode = MODE_STATS;
     else if (dump) j->mode = MODE_DUMP;
     else j->mode = emit ? emit_mode(compiler_opt(j, ANEC_emit)->text) : MODE_MIL;
@@ -320,7 +331,7 @@ static int run_job(CompilerJob *j)
     if (!check_usage(j)) return EXIT_USAGE;
     int code = model_open(&j->model, j->args, j->diag);
     if (code) return code;
-    if (j->mode == MODE_TOKENS || j->mode == MODE_AST) return compiler_emit_front(j);
+    if (mode_is_front(j->mode)) return compiler_emit_front(j);
     if (compiler_given(j, ANEC_promote)) {
         j->model.promote = "*";
         j->model.promoted = compiler_opt(j, ANEC_promote)->text;

@@ -16,7 +16,8 @@ typedef enum {
     MODE_MIL, /* the program, to -o or as text */
     MODE_TOKENS,
     MODE_AST,
-    MODE_IR, /* as it was read or lowered, before the passes */
+    MODE_FORMAT, /* the source laid out; --check: whether it is */
+    MODE_IR,     /* as it was read or lowered, before the passes */
     MODE_DOT,
     MODE_JSON,
     MODE_DUMP,  /* the text after passes; with -o the program too */
@@ -49,11 +50,16 @@ static inline bool compiler_given(const CompilerJob *j, int id)
 
 static inline bool compiler_json(const CompilerJob *j) { return compiler_given(j, ANEC_json); }
 
+static inline bool mode_is_front(Mode m)
+{
+    return m == MODE_TOKENS || m == MODE_AST || m == MODE_FORMAT;
+}
+
 static inline bool mode_is_view(Mode m) { return m == MODE_DOT || m == MODE_JSON; }
 
 /* Of a program whose passes have run: to -o, or into j->out, or to the standard output. The exit code. */
 int compiler_produce(CompilerJob *j);
-/* Tokens and syntax tree, of a text that need not be a program. */
+/* Tokens, syntax tree or layout of a text that need not compile. */
 int compiler_emit_front(CompilerJob *j);
 
 #endif

@@ -64,13 +64,43 @@ static int check_rules(CompilerJob *j, bool check)
 
 /* ---- products ---------------------------------------------------------------------------- */
 
+/* Where the source and the same laid out begin to differ is an error. */
+static void check_layout(CompilerJob *j)
+{
+    const Source *src = &j->model.src;
+    const char *laid = j->out.s ? j->out.s : "";
+    size_t line = 0, at = 0;
+    while (at < src->len && at < j->out.len && src->text[at] == laid[at])
+        if (src->text[at++] == '\n') line = at;
+    if (at == src->len && at == j->out.len) return;
+    diag_error(j->diag, (Loc){ .src = src, .at = (uint32_t)line, .len = 1 },
+               "from this line on it is not laid out as all are; anec --format -o %s %s writes "
+               "it so",
+               src->name, src->name);
+}
+
+/* The source laid out: to -o or to stdout. */
+static int put_layout(CompilerJob *j)
+{
+    const OptValue *o = compiler_opt(j, ANEC_output);
+    const bool check = compiler_given(j, ANEC_check);
+    if (!dsl_format(j->diag, &j->model.src, &j->out)) return diag_exit(j->diag);
+    if (check) check_layout(j);
+    else if (o->count && file_make_dirs(j->diag, file_dir(&j->model.arena, o->text)))
+        file_write_all(j->diag, o->text, j->out.s ? j->out.s : "", j->out.len);
+    if (check || o->count) buf_free(&j->out);
+    return diag_exit(j->diag);
+}
+
 int compiler_emit_front(CompilerJob *j)
 {
+    const bool layout = j->mode == MODE_FORMAT;
     if (!j->model.dsl) {
-        usage_error(j->args->tool, "--emit %s is for .anedsl",
-                    compiler_opt(j, ANEC_emit)->text);
+        usage_error(j->args->tool, "%s%s is for .anedsl", layout ? "--format" : "--emit ",
+                    layout ? "" : compiler_opt(j, ANEC_emit)->text);
         return EXIT_USAGE;
     }
+    if (layout) return put_layout(j);
     (j->mode == MODE_TOKENS ? dsl_print_tokens : dsl_print_ast)(j->diag, &j->model.src,
                                                                 &j->out);
     return diag_exit(j->diag);

@@ -1,7 +1,25 @@
 /* fuzz_dsl.c -- any bytes as a program of the language: errors, or a module that verifies. */
 #include "../../frontend/frontend.h"
 
+#include <string.h>
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What is laid out is a program, and laid out. */
+static void expect_laid_out(const Source *src)
+{
+    Buf once = { 0 }, twice = { 0 };
+    Diag d = { .quiet = true };
+    if (dsl_format(&d, src, &once)) {
+        const Source laid = { .name = "x.anedsl", .text = once.s, .len = once.len };
+        if (!dsl_format(&d, &laid, &twice)) bug("laid out, it is no program:\n%s", once.s);
+        if (once.len != twice.len || (once.len && memcmp(once.s, twice.s, once.len) != 0))
+            bug("laid out otherwise the second time:\n%s", once.s);
+    }
+    diag_free(&d);
+    buf_free(&twice);
+    buf_free(&once);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -13,6 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     dsl_print_tokens(&d, &src, &printed);
     dsl_print_ast(&d, &src, &printed);
     diag_free(&d);
+    expect_laid_out(&src);
     d = (Diag){ 0 };
     Module *m = dsl_compile(&d, &src, &opt);
     if (!m && diag_ok(&d)) bug("refused without a word");
