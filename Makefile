@@ -72,14 +72,14 @@ COMPILE = $(CC) $(STD) -I$(GEN)/ir -I$(GEN)/ir/ops $(TLS) $(CFLAGS) -ffp-contrac
 # Sources are found: a new file in one of these folders is compiled and linked. tools/ane*.c are
 # programs; what else is in tools is shared by them.
 
-DIRS := base ir ir/ops ir/mil ir/passes ir/targets frontend backends api $(patsubst %/,%,$(wildcard backends/*/))
+DIRS := base ir ir/ops ir/mil ir/passes ir/targets frontend backends probe api $(patsubst %/,%,$(wildcard backends/*/))
 GEN := $(BUILD)/gen
 SRC := $(foreach d,$(DIRS),$(wildcard $(d)/*.c))
 RE := $(foreach d,$(DIRS),$(wildcard $(d)/*.re))
 LEMON := $(foreach d,$(DIRS),$(wildcard $(d)/*.y))
 EMBED := frontend/std.anedsl
 # Folders of programs in MIL text, which the library carries: those of rules, limits and operations.
-TEXTS := $(addprefix $(GEN)/,ir/targets/probes backends/probe/limits backends/probe/ops backends/probe/start)
+TEXTS := $(addprefix $(GEN)/,ir/targets/probes probe/limits probe/ops probe/start)
 GENERATED := $(RE:%.re=$(GEN)/%.c) $(LEMON:%.y=$(GEN)/%.c) $(EMBED:%.anedsl=$(GEN)/%.c) $(GEN)/ir/ops/params.c $(TEXTS:=/texts.c)
 # What C sees of the op table's parameters: ir/ops.
 PARAM_HEADERS := $(GEN)/ir/ops/params.h $(GEN)/ir/ops/builders.h
@@ -107,8 +107,8 @@ NOMEM := $(if $(filter Linux,$(shell uname -s)),$(BUILD)/nomem.so)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZERS := $(FUZZ_SRC:tests/fuzz/fuzz_%.c=$(BUILD)/fuzz/%)
 
-# The stand-in for Apple's libraries: backends/sim/standin, with the library inside it.
-STANDIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard backends/sim/standin/*.c)) $(GEN)/backends/sim/standin/attributes.o
+# The stand-in for Apple's libraries, with the library inside it.
+STANDIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard standin/*.c)) $(GEN)/standin/attributes.o
 STANDIN := $(BUILD)/libanesim.so
 
 # The library to link with, which shows what include/anec.h declares and nothing else.
@@ -209,7 +209,7 @@ $(GEN)/%.c: %.dump
 $(GEN)/%.c: %.html
 	$(embed)
 # Kept, as what rules alone know of is deleted and made anew by the next make, and what is linked of it too.
-.SECONDARY: $(GEN)/backends/sim/standin/attributes.c $(GEN)/train/live.c
+.SECONDARY: $(GEN)/standin/attributes.c $(GEN)/train/live.c
 
 # Texts of a folder, each as bytes for the same reason, and a header that names them: .ci/texts.awk.
 .SECONDEXPANSION:
@@ -242,7 +242,7 @@ $(SHARED): $(OBJ) include/anec.map
 # too keeps its own.
 $(STANDIN_OBJ): override CFLAGS += -fvisibility=hidden
 $(STANDIN): $(STANDIN_OBJ) $(LIB)
-	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(STANDIN_OBJ) $(LIB) $(if $(FOR_MAC),,-Wl$(comma)--version-script=backends/sim/standin/exports.map -Wl$(comma)-Bsymbolic) $(LDLIBS) $(if $(CROSS),$(if $(FOR_MAC),,-lunwind)) -o $@
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(STANDIN_OBJ) $(LIB) $(if $(FOR_MAC),,-Wl$(comma)--version-script=standin/exports.map -Wl$(comma)-Bsymbolic) $(LDLIBS) $(if $(CROSS),$(if $(FOR_MAC),,-lunwind)) -o $@
 
 $(TRAIN_LIB): $(TRAIN_OBJ)
 	@rm -f $@
@@ -354,7 +354,7 @@ $(M9)/anec $(M9)/aneprobe: $(M9)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(M9_OBJ) $
 $(M9)/anerun: $(CLIENT_OBJ) $(M9_OBJ) $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 $(M9)/libanesim.so: $(STANDIN_OBJ) $(M9_OBJ) $(LIB)
-	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(STANDIN_OBJ) $(M9_OBJ) $(LIB) -Wl,--version-script=backends/sim/standin/exports.map -Wl,-Bsymbolic $(LDLIBS) -o $@
+	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(STANDIN_OBJ) $(M9_OBJ) $(LIB) -Wl,--version-script=standin/exports.map -Wl,-Bsymbolic $(LDLIBS) -o $@
 
 # ---- installing ---------------------------------------------------------------------------------------
 # make install PREFIX=/usr/local DESTDIR=: programs, library, header, pkg-config file, man pages. The

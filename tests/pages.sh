@@ -32,7 +32,7 @@ first_run() { # the page but for the list, and the list
     sed '/^| trial |/,$d' docs/first-run-on-a-mac.md && "$build/aneprobe" --doc-first
 }
 page docs/first-run-on-a-mac.md first_run
-faults=backends/sim/standin/faults.def
+faults=standin/faults.def
 fault_list() { # the page but for the list, and the list
     sed '/^| fault |/,$d' docs/standin.md && printf '| fault | what happens |\n|---|---|\n' &&
         sed -n 's/^FAULT("\([^"]*\)", *"\(.*\)")$/| `\1` | \2 |/p' $faults

@@ -96,7 +96,7 @@ lists() {
 lists && said || not "cse.c does not build"
 grep -v '^PASS(cse,' ir/passes/passes.def >"$copy/ir/passes/passes.def"
 lists && not "a pass that the list lacks builds" || said
-names=$(grep -rhoE '\.(only|pass|passes) = "[a-z0-9,-]+"' ir backends api frontend tools train | sed 's/.*"\(.*\)"/\1/' | tr , '\n' | sort -u)
+names=$(grep -rhoE '\.(only|pass|passes) = "[a-z0-9,-]+"' ir backends standin probe api frontend tools train | sed 's/.*"\(.*\)"/\1/' | tr , '\n' | sort -u)
 for name in $names; do
     grep -q "^PASS([a-z0-9_]*, *\"$name\"" ir/passes/passes.def && said || not "there is no pass $name, which is asked for"
 done

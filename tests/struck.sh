@@ -8,7 +8,7 @@
 # usage: struck.sh BUILD      ends with `struck: N passed, N failed`
 set -u
 build=$1 passed=0 failed=0
-sources=backends/sim
+sources=standin
 temp=$(mktemp -d "${TMPDIR:-/tmp}/struck.XXXXXX")
 trap 'rm -rf "$temp"' EXIT
 
@@ -21,9 +21,9 @@ same() { # same WHAT ONLY-LISTED ONLY-THERE: the list against $temp/there
     sed -n -e "s/^< \(.*\)/struck: $1: \1 $2/p" -e "s/^> \(.*\)/struck: $1: \1 $3/p" "$temp/diff"
 }
 
-sed -n 's/^FAULT("\([^"]*\)".*/\1/p' $sources/standin/faults.def | sort >"$temp/list"
+sed -n 's/^FAULT("\([^"]*\)".*/\1/p' $sources/faults.def | sort >"$temp/list"
 sort -u "$temp/list" | diff "$temp/list" - >/dev/null || { echo "struck: a row stands twice" && failed=$((failed + 1)); }
-cat $sources/standin/*.c | grep -oE '\<fault(_names)?\("[^"]*"' | sed 's/.*"\(.*\)"/\1/' | sort -u >"$temp/there"
+cat $sources/*.c | grep -oE '\<fault(_names)?\("[^"]*"' | sed 's/.*"\(.*\)"/\1/' | sort -u >"$temp/there"
 same sources 'is a row that nothing asks for' 'is asked for, and no row'
 sed -n 's/^| `\([^`]*\)` |.*/\1/p' docs/standin.md | sort >"$temp/there"
 same docs/standin.md 'is not on the page' 'is on the page, and no row'

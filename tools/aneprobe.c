@@ -1,5 +1,5 @@
 /* aneprobe.c -- measures the rules on an engine and writes what it found as a profile. */
-#include "../backends/probe/probe.h"
+#include "../probe/probe.h"
 #include "probe_tool.h"
 #include "views.h"
 

@@ -1,6 +1,6 @@
 /* probe_bisect.c -- aneprobe --bisect: reads a model, finds what of it fails, prints that. */
 #include "../api/json.h"
-#include "../backends/probe/bisect.h"
+#include "../probe/bisect.h"
 #include "../api/values.h"
 #include "../ir/mil/flexible.h"
 #include "probe_tool.h"

@@ -1,7 +1,7 @@
 /* probe_first.c -- aneprobe --first-run: tries on a Mac what nobody has seen there, each thing
  * in a process of its own, and writes one report. */
-#include "../backends/probe/first.h"
-#include "../backends/probe/probe.h"
+#include "../probe/first.h"
+#include "../probe/probe.h"
 #include "probe_tool.h"
 
 #include <cjson/cJSON.h>

@@ -31,7 +31,7 @@ static long fail_at; /* 0: not counting */
 static int from_then_on;
 static long *requests; /* of the run under way; shared with the parent */
 
-/* Called by backends/sim/standin, which stands for another process. */
+/* Called by standin, which stands for another process. */
 static int held;
 void nomem_hold(int on) { held = on; }
 

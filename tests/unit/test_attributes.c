@@ -51,7 +51,7 @@ static bool has_key(const Keys *keys, const char *word)
 
 static const char *dump_path(void)
 {
-    static const char path[] = "backends/sim/standin/attributes.dump";
+    static const char path[] = "standin/attributes.dump";
     return path;
 }
 
@@ -65,7 +65,7 @@ static void test_keys(void **state)
     };
     static const char *const exported[] = {
 #define CONSTANT(name, value) value,
-#include "../../backends/sim/standin/constants.def"
+#include "../../standin/constants.def"
     };
     Keys keys;
     (void)state;

@@ -3,11 +3,11 @@
 #include "micro.h"
 #include "unit.h"
 
-#include "../../backends/probe/bisect.h"
-#include "../../backends/probe/probe.h"
+#include "../../probe/bisect.h"
+#include "../../probe/probe.h"
 #include "../../ir/mil/mil.h"
 #include "../../ir/targets/rules.h"
-#include "../backends/probe/ops_texts.h"
+#include "../probe/ops_texts.h"
 
 #include <math.h>
 

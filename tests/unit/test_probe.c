@@ -2,7 +2,7 @@
  * chance. */
 #include "unit.h"
 
-#include "../../backends/probe/probe.h"
+#include "../../probe/probe.h"
 #include "../../ir/mil/mil.h"
 
 #include <string.h>

@@ -2,7 +2,7 @@
  * chance. */
 #include "unit.h"
 
-#include "../../backends/probe/probe.h"
+#include "../../probe/probe.h"
 
 /* The rule that makes an engine keep a limit, and between which numbers it is changed: none
  * may hide another. `beside` has a bit for each row of these that a program has an extent

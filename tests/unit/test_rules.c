@@ -2,7 +2,7 @@
 #include "micro.h"
 #include "unit.h"
 
-#include "../../backends/probe/probe.h"
+#include "../../probe/probe.h"
 #include "../../ir/mil/mil.h"
 #include "../../ir/passes/passes.h"
 #include "../../ir/targets/rules.h"

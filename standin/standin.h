@@ -12,7 +12,7 @@
 #ifndef ANEC_STANDIN_H
 #define ANEC_STANDIN_H
 
-#include "../../../base/base.h"
+#include "../base/base.h"
 
 #include <stdatomic.h>
 

@@ -1,7 +1,7 @@
 /* features.c -- what goes into a prediction of Core ML and comes out: arrays, values,
  * providers; and what of Foundation it takes. */
 #include "standin.h"
-#include "../../engine_limits.h"
+#include "../backends/engine_limits.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -6,8 +6,8 @@
  * the processor is. The cost of an operation is its part of all elements that are computed. */
 #include "standin.h"
 
-#include "../../../ir/mil/mil.h"
-#include "../../backend.h"
+#include "../ir/mil/mil.h"
+#include "../backends/backend.h"
 
 #include <pthread.h>
 #include <stdlib.h>

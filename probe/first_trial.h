@@ -4,7 +4,7 @@
 
 #include "first.h"
 
-#include "../ane/engine.h"
+#include "../backends/ane/engine.h"
 
 typedef struct {
     Arena arena;

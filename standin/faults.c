@@ -1,7 +1,7 @@
 /* faults.c -- which machine is stood in for, and what is to go wrong on it. */
 #include "standin.h"
 
-#include "../../../ir/targets/targets.h"
+#include "../ir/targets/targets.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

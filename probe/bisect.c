@@ -2,7 +2,7 @@
  * smaller ones. */
 #include "bisect.h"
 
-#include "../../ir/mil/mil.h"
+#include "../ir/mil/mil.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* first.c -- trials of what the runtime assumes of the engine's framework. */
 #include "first_trial.h"
-#include "../engine_limits.h"
+#include "../backends/engine_limits.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -149,7 +149,7 @@ static FirstVerdict try_keys(FirstTrial *t)
         const char *constant, *text;
     } keys[] = {
 #define KEY(id, constant, text) { constant, text },
-#include "../ane/attributes.def"
+#include "../backends/ane/attributes.def"
     };
     int n = 0;
     if (!t->engine) return first_say(t, FIRST_UNKNOWN, "%s", t->why);

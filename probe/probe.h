@@ -8,8 +8,8 @@
 #ifndef ANEC_PROBE_H
 #define ANEC_PROBE_H
 
-#include "../../ir/targets/rules.h"
-#include "../backend.h"
+#include "../ir/targets/rules.h"
+#include "../backends/backend.h"
 
 typedef enum { VERDICT_UNKNOWN, VERDICT_HOLDS, VERDICT_ABSENT } Verdict;
 

@@ -4,8 +4,8 @@
  * divides a program between the two). */
 #include "standin.h"
 
-#include "../../../ir/mil/spec.h"
-#include "../../backend.h"
+#include "../ir/mil/spec.h"
+#include "../backends/backend.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -12,7 +12,7 @@
 #ifndef ANEC_PROBE_BISECT_H
 #define ANEC_PROBE_BISECT_H
 
-#include "../backend.h"
+#include "../backends/backend.h"
 
 typedef enum {
     PART_RUNS,    /* as the reference */

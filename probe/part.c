@@ -1,7 +1,7 @@
 /* part.c -- some statements of a function as a program of their own. */
 #include "bisect.h"
 
-#include "../../ir/ops/ops.h"
+#include "../ir/ops/ops.h"
 
 #include <stdlib.h>
 #include <string.h>

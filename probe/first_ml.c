@@ -2,8 +2,8 @@
  * says of it. */
 #include "first_trial.h"
 
-#include "../../ir/mil/mil.h"
-#include "../backend.h"
+#include "../ir/mil/mil.h"
+#include "../backends/backend.h"
 
 #include <string.h>
 

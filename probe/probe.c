@@ -2,7 +2,7 @@
  * results. */
 #include "probe.h"
 
-#include "../../ir/mil/mil.h"
+#include "../ir/mil/mil.h"
 #include "ops_texts.h"
 #include "start_texts.h"
 

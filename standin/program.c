@@ -2,9 +2,9 @@
  * the chip refuses, says where tensors lie, and runs. */
 #include "standin.h"
 
-#include "../../../ir/mil/mil.h"
-#include "../../backend.h"
-#include "../../engine_limits.h"
+#include "../ir/mil/mil.h"
+#include "../backends/backend.h"
+#include "../backends/engine_limits.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
