@@ -173,7 +173,7 @@ typedef struct {
     uint32_t *slot; /* where a name is, 0: free; */
     uint8_t *bits;  /* and some bits of its hash */
     size_t cap, count;
-    char **page; /* what the names are in: names.c */
+    char **page; /* what the names are in: intern.c */
     size_t pages, page_cap;
     uint32_t next, end; /* free room in the last page */
 } Names; /* { .arena = a } is an empty set: names live in the arena, the table until

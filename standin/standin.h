@@ -219,7 +219,7 @@ Id value_made(MultiArray *m);                                /* takes the array 
 long system_major(void);                                     /* macOS */
 
 extern Class ml_configuration_class;
-/* Waits for the thread that makes a compute plan (plan.c). */
+/* Waits for the thread that makes a compute plan (coreml_plan.c). */
 void standin_join(void);
 
 /* ---- programs ---------------------------------------------------------------------------- */

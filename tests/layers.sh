@@ -27,10 +27,10 @@ BEGIN {
     allow("backends/sim", "base ir ir/ops ir/mil ir/targets backends backends/cpu")
     allow("standin", "base ir ir/mil ir/targets backends")
     allow("probe", "base ir ir/ops ir/mil ir/targets backends backends/ane")
-    allow("api", "include base ir ir/ops ir/mil ir/targets ir/passes frontend backends backends/ane")
+    allow("lib", "include base ir ir/ops ir/mil ir/targets ir/passes frontend backends backends/ane")
     allow("client", "include base train")
     allow("train", "include base")
-    allow("tools", "client api base ir ir/ops ir/mil ir/targets ir/passes backends probe")
+    allow("tools", "client lib base ir ir/ops ir/mil ir/targets ir/passes backends probe")
     n = split("anerun.c anerun.def given.c given.h times.c times.h trace.c trace.h watch.c watch.h main.c main.h " \
               "options.c options.h help.c completion.c progress.c progress.h common.def anetrain.c anetrain.def anegen.c anegen.def", part, " ")
     for (i = 1; i <= n; i++) client["tools/" part[i]] = 1
@@ -64,4 +64,4 @@ END {
         if (!(f in seen)) { printf "%s: is not there any more\n", f; failed++ }
     printf "layers: %d passed, %d failed\n", passed, failed
     exit failed > 0 || !passed
-}' $(find base ir frontend backends standin probe api train include tools -name '*.[chy]' -o -name '*.re' -o -name '*.def' | LC_ALL=C sort)
+}' $(find base ir frontend backends standin probe lib train include tools -name '*.[chy]' -o -name '*.re' -o -name '*.def' | LC_ALL=C sort)

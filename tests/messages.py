@@ -12,7 +12,7 @@ import pathlib
 import re
 import sys
 
-FOLDERS = ["base", "ir", "frontend", "backends", "standin", "probe", "api", "train", "tools"]
+FOLDERS = ["base", "ir", "frontend", "backends", "standin", "probe", "lib", "train", "tools"]
 REPORTERS = {"diag_error", "diag_fail", "diag_warn", "call_error", "usage_error"}
 STRING = r'"(?:[^"\\]|\\.)*"'
 CONVERSION = r"%[-+ #0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh|h|ll|l|z|j|t)?[a-zA-Z%]"

@@ -3,9 +3,9 @@
 # misspelt parameters, parameters of another op, unknown ops and values of another type do not. Nor does
 # a row of the op table that lacks a column, or has one with nothing in it, nor a rule without its programs,
 # nor a pass without its row.
-# usage: params.sh BUILD      from the top folder
+# usage: params.sh [BUILD]    from the top folder; build without a word
 set -u
-build=$1
+build=${1:-build}
 cc=$(command -v gcc || command -v cc || command -v clang)
 passed=0 failed=0
 
@@ -64,7 +64,7 @@ RUN backends/cpu/ref.c
 SIGN frontend/lower_expr.c
 FORM ir/passes/legal_forms.c
 OPSETS ir/passes/opset.c
-SIM backends/sim/call.c
+SIM backends/sim/statement.c
 FAST backends/cpu/flat.c
 END
 
@@ -96,7 +96,7 @@ lists() {
 lists && said || not "cse.c does not build"
 grep -v '^PASS(cse,' ir/passes/passes.def >"$copy/ir/passes/passes.def"
 lists && not "a pass that the list lacks builds" || said
-names=$(grep -rhoE '\.(only|pass|passes) = "[a-z0-9,-]+"' ir backends standin probe api frontend tools train | sed 's/.*"\(.*\)"/\1/' | tr , '\n' | sort -u)
+names=$(grep -rhoE '\.(only|pass|passes) = "[a-z0-9,-]+"' ir backends standin probe lib frontend tools train | sed 's/.*"\(.*\)"/\1/' | tr , '\n' | sort -u)
 for name in $names; do
     grep -q "^PASS([a-z0-9_]*, *\"$name\"" ir/passes/passes.def && said || not "there is no pass $name, which is asked for"
 done

@@ -6,7 +6,7 @@
 #include "lint.h"
 #include "several.h"
 #include "views.h"
-#include "../api/json.h"
+#include "../lib/report.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #define ANEC_DIFF_H
 
 #include "../ir/ir.h"
-#include "../api/report.h"
+#include "../lib/report.h"
 
 /* A side of the comparison: a program and what to call it. */
 typedef struct {

@@ -1,6 +1,6 @@
 /* diff_folder.c -- the first array in which two folders of .npy files differ. */
 #include "diff.h"
-#include "../api/values.h"
+#include "../lib/tensor_io.h"
 
 #include <dirent.h>
 #include <errno.h>

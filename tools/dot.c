@@ -1,7 +1,7 @@
 /* dot.c -- --emit dot: operations as boxes, weights as ellipses, arrows labelled with types. */
 #include "../ir/ops/ops.h"
 #include "views.h"
-#include "../api/report.h"
+#include "../lib/report.h"
 
 typedef struct {
     Buf *out;

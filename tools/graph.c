@@ -2,7 +2,7 @@
 #include "views.h"
 
 #include "../ir/ops/ops.h"
-#include "../api/json.h"
+#include "../lib/report.h"
 
 typedef struct {
     Arena arena;

@@ -1,7 +1,7 @@
 /* lint_report.c -- findings as text, JSON and SARIF 2.1.0. */
 #include "lint.h"
 
-#include "../api/json.h"
+#include "../lib/report.h"
 
 #include <ctype.h>
 

@@ -1,7 +1,7 @@
 /* lists.c -- the tables of operations, targets and passes as text. */
 #include "views.h"
 
-#include "../api/json.h"
+#include "../lib/report.h"
 #include "../ir/ops/ops.h"
 #include "../ir/passes/passes.h"
 #include "../ir/targets/rules.h"

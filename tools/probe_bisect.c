@@ -1,7 +1,7 @@
 /* probe_bisect.c -- aneprobe --bisect: reads a model, finds what of it fails, prints that. */
-#include "../api/json.h"
+#include "../lib/report.h"
 #include "../probe/bisect.h"
-#include "../api/values.h"
+#include "../lib/tensor_io.h"
 #include "../ir/mil/flexible.h"
 #include "probe_tool.h"
 

@@ -1,6 +1,6 @@
 /* produce.c -- what a call of anec makes: what a check says, text, pictures, counts, files. */
 #include "compiler.h"
-#include "../api/json.h"
+#include "../lib/report.h"
 #include "../ir/mil/container.h"
 #include "views.h"
 

@@ -2,7 +2,7 @@
 #include "views.h"
 #include "told.h"
 
-#include "../api/json.h"
+#include "../lib/report.h"
 
 #include <string.h>
 

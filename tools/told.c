@@ -1,7 +1,7 @@
 /* told.c -- reports as JSON. */
 #include "told.h"
 
-#include "../api/json.h"
+#include "../lib/report.h"
 
 static const char *const told_levels[] = {
     [DIAG_NOTE] = "note",

@@ -2,7 +2,7 @@
  * compilers. */
 #include "tool.h"
 
-#include "../api/config.h"
+#include "../lib/config.h"
 
 void tool_warnings(Diag *d, const ToolArgs *a)
 {

@@ -2,7 +2,7 @@
 #ifndef ANEC_TOOL_H
 #define ANEC_TOOL_H
 
-#include "../api/read.h"
+#include "../lib/read.h"
 #include "main.h"
 
 void tool_warnings(Diag *d, const ToolArgs *a); /* as -W says; for the start of a tool's run */

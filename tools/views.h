@@ -3,7 +3,7 @@
 #ifndef ANEC_VIEWS_H
 #define ANEC_VIEWS_H
 
-#include "../api/read.h"
+#include "../lib/read.h"
 #include "../ir/ir.h"
 #include "../ir/targets/rules.h"
 

@@ -16,7 +16,7 @@
  *   restore.c     the same read, where every byte is doubted
  *   folder.c      the run's folder: its lock, its checkpoints, log.csv
  *   programs.c    the programs of a run, on the device and on the host
- *   segments.c    the step in parts, where layers are alike
+ *   step_parts.c  the step in parts, where layers are alike
  *   open.c        what a run begins with: its programs, its data, its checkpoint
  *   tell.c        what is said of it
  *   page.c        its curve, as a drawing and a page
@@ -337,7 +337,7 @@ typedef struct {
     int nin;
 } TrainPart;
 
-/* The step in parts (segments.c). */
+/* The step in parts (step_parts.c). */
 typedef struct {
     anec_parts *parts; /* NULL: it is one program */
     TrainPart *part;
@@ -401,7 +401,7 @@ void inputs_give(TrainInputs *in, const char *name, const char *origin, const an
 void inputs_give_scale(TrainInputs *in, const char *name, const float *scale);
 anec_tensor weight_tensor(const TrainParam *p); /* the master */
 
-/* segments.c: the step of a model in parts, where layers of it are alike. */
+/* step_parts.c: the step of a model in parts, where layers of it are alike. */
 bool segments_open(TrainPrograms *e, anec_model *model);
 void segments_close(TrainSegments *s);
 bool segments_run(TrainPrograms *e, const TrainData *t, const float *scale);

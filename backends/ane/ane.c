@@ -1,7 +1,7 @@
 /* ane.c -- the backend: programs whose inputs and results are surfaces of the engine. */
 #include "ane.h"
 #include "helper.h"
-#include "model.h"
+#include "ane_model.h"
 #include "../engine_limits.h"
 
 #include "../../ir/targets/rules.h"

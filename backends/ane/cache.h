@@ -85,7 +85,7 @@ typedef struct {
 /* Counts; with `remove`, removes everything that nobody uses (and counts it). */
 CacheCount cache_count(const Cache *c, bool remove);
 
-/* ---- sums of large files (sums.c) -------------------------------------------------------- */
+/* ---- sums of large files (key.c) --------------------------------------------------------- */
 
 /* SHA-256 of large files, remembered by what the file is: place, device, inode, size, times.
  *

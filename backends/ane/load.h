@@ -1,11 +1,11 @@
-/* load.h -- what model.c and load.c share: an opened engine, and bringing its programs into
+/* load.h -- what ane_model.c and load.c share: an opened engine, and bringing its programs into
  * their places. */
 #ifndef ANEC_ANE_LOAD_H
 #define ANEC_ANE_LOAD_H
 
 #include "../../base/lock.h"
 #include "helper.h"
-#include "model.h"
+#include "ane_model.h"
 
 #include <pthread.h>
 

@@ -4,7 +4,7 @@
  * all functions of a program (rules symbol-count and procedure-count). Functions share nothing
  * when they run, so a module that has too many of them is cut into several programs: from the
  * first function on, as many as fit, then from the next one on. */
-#include "model.h"
+#include "ane_model.h"
 
 #include "../../ir/targets/rules.h"
 

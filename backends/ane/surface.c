@@ -1,5 +1,5 @@
 /* surface.c -- tensors in and out of surfaces: rows with a stride, float types that differ. */
-#include "model.h"
+#include "ane_model.h"
 #include "../engine_limits.h"
 
 #include <string.h>

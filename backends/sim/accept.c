@@ -76,7 +76,7 @@ static void accept_spoil(Judge *j, const RuleBreak *b)
 }
 
 /* Silent faults that are simulated as what they are, or that running through surfaces avoids.
- * A number about the statements that a rule names is for them alone (call.c). */
+ * A number about the statements that a rule names is for them alone (statement.c). */
 static bool accept_simulated(const char *rule)
 {
     if (rule_find(rule) == RULE_transposed_products) return false;

@@ -3,7 +3,7 @@
  *   numbers.c   a chip's numbers, as a profile leaves them
  *   mac.c       sums of products as the engine forms them
  *   tables.c    activations that are looked up
- *   call.c      one statement: operands and result as the engine has them
+ *   statement.c one statement: operands and result as the engine has them
  *   accept.c    whether the chip's compiler takes a program
  *   layout.c    surfaces
  *   sim.c       the Backend

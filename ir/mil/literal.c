@@ -1,6 +1,6 @@
 /* literal.c -- types and values of MIL text: elements go from the text straight to their
  * bytes. */
-#include "read.h"
+#include "mil_read.h"
 #include "number.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* mlmodelc.c -- .mlmodelc folders: model.mil, weights, coremldata.bin and metadata.json. */
 #include "described.h"
-#include "read.h"
+#include "mil_read.h"
 #include "spec.h"
 
 #include <string.h>

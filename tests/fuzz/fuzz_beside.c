@@ -1,6 +1,6 @@
 /* fuzz_beside.c -- any bytes as the .json beside a model: errors, or a module that can be
  * written. */
-#include "../../ir/mil/read.h"
+#include "../../ir/mil/mil_read.h"
 #include "../../ir/mil/spec.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* fuzz_coremldata.c -- any bytes as the coremldata.bin of a program: errors, or what is written
  * again and reads back as itself. */
-#include "../../ir/mil/read.h"
+#include "../../ir/mil/mil_read.h"
 #include "../../ir/mil/spec.h"
 #include "turn.h"
 

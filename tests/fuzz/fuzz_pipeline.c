@@ -2,7 +2,7 @@
  * read, run, rewritten for a target (the length of the text says which), checked against its
  * rules, printed, read again and run again. Errors end it at any step; what a step lets through
  * the next must take. */
-#include "../../api/values.h"
+#include "../../lib/tensor_io.h"
 #include "../../backends/backend.h"
 #include "../../ir/mil/mil.h"
 #include "../../ir/passes/passes.h"

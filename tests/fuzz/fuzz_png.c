@@ -1,6 +1,6 @@
 /* fuzz_png.c -- any bytes as a PNG for an image input: a picture of a size and depth that the
  * image may have, which fills its tensor, or one error. The first byte says which image. */
-#include "../../api/picture.h"
+#include "../../lib/tensor_io.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

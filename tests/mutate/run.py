@@ -31,7 +31,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 SHARE = {  # of a hundred, about as there are lines and as much as a fault there costs
     "base": 10, "ir": 10, "ir/ops": 15, "ir/mil": 12, "ir/passes": 17, "ir/targets": 6,
-    "frontend": 11, "backends": 6, "standin": 1, "probe": 1, "api": 5, "tools": 3, "train": 3,
+    "frontend": 11, "backends": 6, "standin": 1, "probe": 1, "lib": 5, "tools": 3, "train": 3,
 }
 LIMIT = 0.03
 ROOM = 1 << 17  # as in mutant.c

@@ -7,7 +7,7 @@
 #include "../../frontend/frontend.h"
 #include "../../ir/mil/blob.h"
 #include "../../ir/mil/mil.h"
-#include "../../ir/mil/read.h"
+#include "../../ir/mil/mil_read.h"
 #include "../../ir/mil/spec.h"
 #include "../../ir/targets/rules.h"
 

@@ -1,7 +1,7 @@
 /* test_misuse.c -- the public library used as it should not be: NULL for every pointer, objects
  * whose parents are gone, things given up twice, partners that are unloaded, calls from inside
  * of a call. All of it gives a status (docs/runtime.md lists it). */
-#include "../../api/api.h"
+#include "../../lib/library.h"
 #include "../../include/anec.h"
 #include "unit.h"
 

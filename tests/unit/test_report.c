@@ -3,7 +3,7 @@
 #include "../../ir/ops/ops.h"
 #include "unit.h"
 
-#include "../../api/report.h"
+#include "../../lib/report.h"
 
 #include <math.h>
 

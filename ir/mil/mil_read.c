@@ -1,0 +1,715 @@
+/* mil_read.c -- MIL text becomes a Module: functions, blocks, statements and the names they use. */
+#include "mil.h"
+#include "mil_read.h"
+#include "number.h"
+#include "../ops/ops.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MAX_SYNTAX_ERRORS = 3, /* what follows is mostly their echo */
+    TEXT_WINDOW = 1 << 20, /* bytes of a mapped text that are held */
+};
+
+/* ---- small things ------------------------------------------------------------------------ */
+
+Loc mil_loc(const MilReader *r, MilToken t)
+{
+    if (!t.s) return (Loc){ .src = NULL };
+    return (Loc){ .src = r->src, .at = (uint32_t)(t.s - r->src->text), .len = t.len };
+}
+
+const char *mil_name(MilReader *r, MilToken t) { return name_intern(&r->m->names, t.s, t.len); }
+
+void mil_let_go(MilReader *r, const char *at)
+{
+    if (!r->src->mapped || at - r->held < TEXT_WINDOW) return;
+    file_let_go(r->held, at);
+    r->held = at;
+}
+
+#define PUSH(array, count, cap, ...)                                                           \
+    do {                                                                                       \
+        MEM_ROOM(array, count, cap);                                                           \
+        array[count] = __VA_ARGS__;                                                            \
+        count++;                                                                               \
+    } while (0)
+
+/* ---- syntax errors ----------------------------------------------------------------------- */
+
+void mil_syntax_error(MilReader *r, MilToken found, const char *found_as, const char *expected,
+                      const char *hint)
+{
+    char word[48];
+    if (r->syntax >= MAX_SYNTAX_ERRORS) {
+        r->stop = true;
+        return;
+    }
+    r->syntax++;
+    snprintf(word, sizeof word, "%.*s", found.len > 40 ? 40 : (int)found.len, found.s);
+    if (found.len > 40) snprintf(word + 40, sizeof word - 40, "..");
+    for (char *c = word; *c; c++)
+        if (*c == '\n' || *c == '\r') *c = ' ';
+    const char *quote = found_as ? "" : *word == '"' ? "" : "'";
+    mil_error(r, found, "expected %s, found %s%s%s%s%s", expected, quote,
+              found_as ? found_as : word, quote, hint ? "; " : "", hint ? hint : "");
+}
+
+void mil_too_deep(MilReader *r)
+{
+    const char *at = r->at > r->src->text ? r->at - 1 : r->at;
+    const MilToken here = { .s = at, .len = 1 };
+    mil_error(r, here, "brackets are nested too deeply here");
+    r->stop = true;
+}
+
+/* A statement that could not be read is left out; names that it may define are not missed. */
+void mil_read_skip(MilReader *r)
+{
+    r->nout = r->narg = r->nitem = r->nparam = r->nname = r->nfield = 0;
+    r->attrs = (Attrs){ 0 };
+    r->val = NULL;
+    r->named = false;
+    r->said = NULL;
+    if (r->syntax >= MAX_SYNTAX_ERRORS) r->stop = true;
+}
+
+/* ---- names in scope ---------------------------------------------------------------------- */
+
+/* The value that a name stands for is in the tag of its note. */
+static void mil_bind(MilReader *r, Value *v)
+{
+    NameNote *note = name_note(v->name);
+    if (r->nmark)
+        PUSH(r->undo, r->nundo, r->undo_cap, (MilBinding){ .name = v->name, .val = note->tag });
+    note->tag = v;
+}
+
+static void scope_begin(MilReader *r) { PUSH(r->mark, r->nmark, r->mark_cap, r->nundo); }
+
+static void scope_end(MilReader *r)
+{
+    const int mark = r->mark[--r->nmark];
+    while (r->nundo > mark) {
+        const MilBinding *u = &r->undo[--r->nundo];
+        name_note(u->name)->tag = u->val;
+    }
+}
+
+static void mil_unbind(Value *const *val, int n)
+{
+    for (int i = 0; i < n; i++) name_note(val[i]->name)->tag = NULL;
+}
+
+static bool unbind_op(void *ctx, Op *op)
+{
+    (void)ctx;
+    mil_unbind(op->out, op->nout);
+    for (int i = 0; i < op_nblock(op); i++)
+        mil_unbind(op_block(op, i)->param, op_block(op, i)->nparam);
+    return true;
+}
+
+/* After a function: no name stands for anything. */
+static void unbind_all(MilReader *r)
+{
+    if (!r->func) return;
+    mil_unbind(r->func->body->param, r->func->body->nparam);
+    func_walk(r->func, unbind_op, NULL);
+    r->nmark = r->nundo = 0;
+}
+
+/* The name in scope that is nearest, looked for only where the message is shown: a text may
+ * have a million undefined names. */
+static const char *near_name(const MilReader *r, const char *name)
+{
+    Arena scratch = { 0 };
+    if (diag_full(r->d)) return NULL;
+    const char **known = NEW_ARRAY(&scratch, r->m->names.count, const char *), *one;
+    size_t n = 0;
+    for (size_t at = 0; (one = name_each(&r->m->names, &at)) != NULL;)
+        if (name_note(one)->tag) known[n++] = one;
+    const char *near = name_nearest(name, known, n);
+    arena_free(&scratch);
+    return near;
+}
+
+static void mil_undefined(MilReader *r, MilToken t, const char *name)
+{
+    if (r->syntax) return; /* the statement that defines it may be the one that was skipped */
+    const char *near = near_name(r, name);
+    if (near) mil_error(r, t, "%s is not defined; did you mean %s?", name, near);
+    else mil_error(r, t, "%s is not defined", name);
+}
+
+/* NULL after a report. */
+static Value *mil_lookup(MilReader *r, MilToken t)
+{
+    const char *name = mil_name(r, t);
+    Value *v = name_note(name)->tag;
+    if (!v) mil_undefined(r, t, name);
+    return v;
+}
+
+/* ---- attributes -------------------------------------------------------------------------- */
+
+void mil_read_attrs(MilReader *r)
+{
+    r->attrs = (Attrs){ 0 };
+    r->val = NULL;
+    r->named = false;
+    r->said = NULL;
+    r->has_attrs = true;
+}
+
+static bool is_word(MilToken t, const char *word)
+{
+    return t.len == strlen(word) && !memcmp(t.s, word, t.len);
+}
+
+/* Nearly every statement has the name of its first result once more, and what has another keeps
+ * its letters alone: the literal that they were read as is gone. */
+static bool says_name(MilReader *r, MilToken t, const Const *c)
+{
+    const Literal l = const_literal(c);
+    const char *said = r->nout && is_word(t, "name") ? value_string(&l.v) : NULL;
+    if (!said || r->named || r->said || attr_get(&r->attrs, "name")) return false;
+    r->named = is_word(r->out[0].name, said);
+    r->said = r->named ? NULL : said;
+    arena_back(&r->m->arena, r->named ? r->lit.mark : r->lit.behind);
+    return true;
+}
+
+/* ---- literals that many statements say --------------------------------------------------- */
+
+/* fp16 has all of them, so no warning about their range will show where they stand. */
+static bool fits_half(const Const *c)
+{
+    size_t n;
+    if (!shape_count(&c->type->shape, &n)) return false;
+    const Tensor t = tensor_view(c->type->dtype, &c->type->shape, c->near);
+    for (size_t i = 0; i < n; i++) {
+        const double v = tensor_float(&t, i);
+        if (f16_to_double(f16_from_double(v)) != v) return false;
+    }
+    return true;
+}
+
+/* What a few whole numbers, truths, floats or a string say is mostly what was said before: a
+ * model has `false` and `1` hundreds of times. */
+static bool may_be_shared(const Const *c)
+{
+    const Type *t = c->type;
+    if (c->kind != CONST_DATA || c->data != c->near || t->kind != TY_TENSOR) return false;
+    if (t->dtype == DT_STRING) return !t->shape.rank;
+    return !dtype_is_float(t->dtype) || fits_half(c);
+}
+
+/* Of what is said and nowhere of an address, so that equal runs share equally. */
+static uint64_t hash_of_shared(const Const *c)
+{
+    const char *text = c->type->dtype == DT_STRING ? *(const char *const *)c->data : NULL;
+    const uint64_t type = (uint64_t)c->type->dtype << 32 | (uint32_t)c->nelem;
+    const uint64_t h = hash_mix(type, text ? 0 : c->near[0]);
+    return text ? hash_bytes(h, text, strlen(text)) : hash_mix(h, c->near[1]);
+}
+
+static bool is_same(const Const *a, const Const *b)
+{
+    if (a->type != b->type || a->nelem != b->nelem) return false;
+    if (a->type->dtype != DT_STRING) return !memcmp(a->near, b->near, sizeof a->near);
+    return !strcmp(*(const char *const *)a->data, *(const char *const *)b->data);
+}
+
+/* Where c is among those known, or may stand: slots of one that stands no more than NEAR_BY from
+ * where its hash leads are looked at, the last of which is given up for another. */
+enum { NEAR_BY = 8, SHARED_FIRST = 64, SHARED_MOST = 1 << 16 };
+
+static MilKnown *slot_of_shared(const MilShared *s, const Const *c)
+{
+    const size_t at = (size_t)(hash_of_shared(c) >> 32);
+    size_t i = 0;
+    while (i < NEAR_BY - 1) {
+        const MilKnown *k = &s->known[(at + i) & (s->cap - 1)];
+        if (!k->lit || is_same(k->lit, c)) break;
+        i++;
+    }
+    return &s->known[(at + i) & (s->cap - 1)];
+}
+
+/* Twice the room while there is little: what a text says is kept as far as the table goes, so
+ * that it stays small beside a text that never says a thing twice. */
+static void grow_shared(MilShared *s)
+{
+    MilShared more = { .cap = s->cap ? 2 * s->cap : SHARED_FIRST };
+    if (s->cap == SHARED_MOST || 2 * s->count < s->cap) return;
+    more.known = mem_zero(more.cap, sizeof *more.known);
+    if (!more.known) mem_out(more.cap * sizeof *more.known);
+    for (size_t i = 0; i < s->cap; i++) {
+        if (!s->known[i].lit) continue;
+        *slot_of_shared(&more, s->known[i].lit) = s->known[i];
+        more.count++;
+    }
+    mem_free(s->known);
+    *s = more;
+}
+
+/* What was read before and says the same: then c is gone; else c, in a slot without a value. */
+static MilKnown *known_of(MilReader *r, MilShared *s, const Const *c)
+{
+    grow_shared(s);
+    MilKnown *k = slot_of_shared(s, c);
+    if (k->lit && is_same(k->lit, c)) arena_back(&r->m->arena, r->lit.mark);
+    else {
+        s->count += !k->lit;
+        *k = (MilKnown){ .lit = c };
+    }
+    return k;
+}
+
+static const Const *shared_const(MilReader *r, const Const *c)
+{
+    return may_be_shared(c) ? known_of(r, &r->shared, c)->lit : c;
+}
+
+/* The same of inline literals. One that several statements have stands nowhere: each has it as an
+ * argument, which stands somewhere. */
+static Value *shared_literal(MilReader *r, const Const *c)
+{
+    if (!may_be_shared(c)) return value_literal(r->m, c, c->loc);
+    MilKnown *k = known_of(r, &r->inlined, c);
+    if (!k->val) k->val = value_literal(r->m, c, (Loc){ .src = NULL });
+    return k->val;
+}
+
+/* ---- attributes, one by one -------------------------------------------------------------- */
+
+static bool has_attr(const MilReader *r, const char *name)
+{
+    return attr_get(&r->attrs, name) || ((r->named || r->said) && !strcmp(name, "name"))
+        || (r->val && !strcmp(name, "val"));
+}
+
+/* All of them in the list. */
+static void list_attrs(MilReader *r)
+{
+    if (r->val) attr_set(r->m, &r->attrs, "val", r->val);
+    r->val = NULL;
+}
+
+void mil_read_attr(MilReader *r, MilToken t, const Const *c)
+{
+    if (says_name(r, t, c)) return;
+    if (!r->val && !r->attrs.count && is_word(t, "val")) {
+        r->val = shared_const(r, c);
+        return;
+    }
+    const char *name = mil_name(r, t);
+    if (has_attr(r, name)) {
+        mil_error(r, t, "the attribute %s is given twice", name);
+        return;
+    }
+    list_attrs(r);
+    attr_set(r->m, &r->attrs, name, c);
+}
+
+static Attrs taken_attrs(MilReader *r)
+{
+    list_attrs(r);
+    const Attrs a = r->attrs;
+    r->attrs = (Attrs){ 0 };
+    r->has_attrs = false;
+    return a;
+}
+
+/* ---- program and functions --------------------------------------------------------------- */
+
+void mil_read_version(MilReader *r, MilToken v)
+{
+    const bool one = v.s[0] == '1'
+                  && (v.len == 1 || (v.s[1] == '.' && number_is_whole(v.s + 2, v.len - 2)));
+    if (!one)
+        mil_error(r, v, "program(%.*s) is not a version of MIL: it is 1.0 or 1.3",
+                  v.len > 20 ? 20 : (int)v.len, v.s);
+    r->m->version = mil_name(r, v);
+}
+
+void mil_read_head(MilReader *r)
+{
+    r->m->has_attrs = r->has_attrs;
+    r->m->attrs = taken_attrs(r);
+}
+
+void mil_read_func_name(MilReader *r, MilToken name, MilToken opset)
+{
+    const char *text = opset.s ? mil_name(r, opset) : NULL;
+    const char *own = mil_name(r, name);
+    const Func *before = module_func(r->m, own);
+    if (before) {
+        mil_error(r, name, "the function %s is defined a second time", own);
+        diag_note(r->d, before->loc, "it is first defined here");
+    }
+    unbind_all(r);
+    r->func = func_new(r->m, own, text ? opset_find(text) : OPSET_NONE);
+    r->func->loc = mil_loc(r, name);
+    if (r->func->opset == OPSET_NONE) r->func->opset_name = text;
+    r->block = r->func->body;
+}
+
+void mil_read_param(MilReader *r, MilType t, MilToken name)
+{
+    PUSH(r->param, r->nparam, r->param_cap, (MilNamed){ .type = t.type, .name = name });
+}
+
+static void add_params(MilReader *r)
+{
+    for (int i = 0; i < r->nparam; i++) {
+        const MilNamed *p = &r->param[i];
+        mil_bind(r, block_param(r->block, mil_name(r, p->name), p->type, mil_loc(r, p->name)));
+    }
+    r->nparam = 0;
+}
+
+void mil_read_func_head(MilReader *r)
+{
+    add_params(r);
+    r->func->attrs = taken_attrs(r);
+}
+
+Op *mil_read_block_head(MilReader *r, Op *owner, MilToken name)
+{
+    r->block = block_new(owner, mil_name(r, name));
+    scope_begin(r);
+    add_params(r);
+    return owner;
+}
+
+void mil_read_name(MilReader *r, MilToken name) { PUSH(r->name, r->nname, r->name_cap, name); }
+
+void mil_read_results(MilReader *r)
+{
+    for (int i = 0; i < r->nname; i++) {
+        Value *v = mil_lookup(r, r->name[i]);
+        if (v) block_result(r->block, v);
+    }
+    r->nname = 0;
+}
+
+void mil_read_block_end(MilReader *r)
+{
+    const Op *owner = r->block->owner;
+    if (!owner) return;
+    scope_end(r);
+    r->block = owner->parent;
+}
+
+/* ---- statements -------------------------------------------------------------------------- */
+
+void mil_read_out(MilReader *r, MilType t, MilToken name)
+{
+    PUSH(r->out, r->nout, r->out_cap, (MilNamed){ .type = t.type, .name = name });
+}
+
+void mil_read_arg(MilReader *r, MilToken name)
+{
+    PUSH(r->arg, r->narg, r->arg_cap, (MilArg){ .name = name, .at = name, .first = r->nitem });
+}
+
+void mil_read_tuple(MilReader *r, MilToken open)
+{
+    r->arg[r->narg - 1].tuple = true;
+    r->arg[r->narg - 1].at = open;
+}
+
+static void add_item(MilReader *r, MilItem item)
+{
+    MilArg *a = &r->arg[r->narg - 1];
+    PUSH(r->item, r->nitem, r->item_cap, item);
+    if (!a->tuple) a->at = item.at;
+    a->count++;
+}
+
+void mil_read_use(MilReader *r, MilToken name)
+{
+    add_item(r, (MilItem){ .val = mil_lookup(r, name), .at = name });
+}
+
+void mil_read_inline(MilReader *r, const Const *c)
+{
+    add_item(r, (MilItem){ .val = shared_literal(r, c), .at = r->lit.at });
+}
+
+void mil_read_bare(MilReader *r, MilBare kind, MilToken t)
+{
+    /* inf and nan may be names, and a name in scope comes first. */
+    const bool word = kind == MIL_BARE_NUMBER && (*t.s == 'i' || *t.s == 'n');
+    if (word && name_note(mil_name(r, t))->tag) {
+        mil_read_use(r, t);
+        return;
+    }
+    add_item(r, (MilItem){ .bare = kind, .at = t });
+}
+
+/* ---- literals without a type ------------------------------------------------------------- */
+
+/* The element type that an argument with the same type variable has, or the statement's
+ * result. */
+static DType type_beside(const MilReader *r, const OpInfo *info, const Param *p, DTypes allowed)
+{
+    for (int i = 0; i < r->narg; i++) {
+        const MilArg *a = &r->arg[i];
+        const Value *v = a->count ? r->item[a->first].val : NULL;
+        char name[64];
+        if (!v || v->type->kind != TY_TENSOR || a->name.len >= sizeof name) continue;
+        memcpy(name, a->name.s, a->name.len);
+        name[a->name.len] = 0;
+        const Param *q = op_param(info, name);
+        if (q && *p->var && *q->var == *p->var && (allowed >> v->type->dtype & 1))
+            return v->type->dtype;
+    }
+    const Type *out = r->nout ? r->out[0].type : NULL;
+    return out && out->kind == TY_TENSOR && (allowed >> out->dtype & 1) ? out->dtype : DT_NONE;
+}
+
+/* The type of a bare literal: what the op's row takes there, nearest to how it is written. */
+static DType bare_type(const MilReader *r, const Op *op, const Param *p, const MilItem *item)
+{
+    static const DType whole[] = { DT_INT32, DT_UINT32, DT_INT8, DT_UINT8, DT_FP32, DT_FP16 };
+    static const DType real[] = { DT_FP32, DT_FP16, DT_INT32 };
+    if (item->bare == MIL_BARE_STRING) return DT_STRING;
+    if (item->bare == MIL_BARE_BOOL) return DT_BOOL;
+    const bool is_whole = number_is_whole(item->at.s, item->at.len);
+    const DTypes any = (1u << DT_FP32) | (is_whole ? 1u << DT_INT32 : 0);
+    const DTypes allowed = p ? domain_types(p->dom, r->func->opset) : any;
+    const DType beside = p ? type_beside(r, &ops[op->kind], p, allowed) : DT_NONE;
+    if (beside && (is_whole || dtype_is_float(beside))) return beside;
+    for (size_t i = 0; i < (is_whole ? COUNT(whole) : COUNT(real)); i++) {
+        const DType t = is_whole ? whole[i] : real[i];
+        if (allowed >> t & 1) return t;
+    }
+    return is_whole ? DT_INT32 : DT_FP32;
+}
+
+static Value *bare_value(MilReader *r, const Op *op, const char *name, const Param *p,
+                         const MilItem *item)
+{
+    const DType t = bare_type(r, op, p, item);
+    const Loc loc = mil_loc(r, item->at);
+    Value *v = value_literal(r->m, mil_bare_const(r, t, item->bare, item->at), loc);
+    v->bare = true;
+    diag_warn(r->d, WARN_BARE_LITERAL, loc, "%s = %.*s has no type; read as %s(%.*s)", name,
+              item->at.len > 40 ? 40 : (int)item->at.len, item->at.s, dtypes[t].name,
+              item->at.len > 40 ? 40 : (int)item->at.len, item->at.s);
+    return v;
+}
+
+/* ---- a statement is complete ------------------------------------------------------------- */
+
+static void add_args(MilReader *r, Op *op)
+{
+    if (r->narg) op->arg = NEW_ARRAY(&r->m->arena, r->narg, Arg);
+    op->tight = true;
+    for (int i = 0; i < r->narg; i++) {
+        const MilArg *from = &r->arg[i];
+        const char *name = mil_name(r, from->name);
+        if (op->narg == OP_ARGS) {
+            mil_error(r, from->name, "a statement has %d arguments at the most", OP_ARGS);
+            break;
+        }
+        if (op_named_arg(op, name)) {
+            diag_error(r->d, mil_loc(r, from->name), "the argument %s is given twice", name);
+            continue;
+        }
+        Arg *a = &op->arg[op->narg++];
+        const Param *p = op->kind == OP_NONE ? NULL : op_param(&ops[op->kind], name);
+        op_arg_begin(r->m, a, name, p ? p->id : P_NONE);
+        a->tuple = from->tuple;
+        arg_set_loc(op, a, mil_loc(r, from->at));
+        arg_reserve(r->m, a, from->count);
+        int n = 0;
+        for (int k = 0; k < from->count; k++) {
+            const MilItem *item = &r->item[from->first + k];
+            Value *v = item->bare ? bare_value(r, op, name, p, item) : item->val;
+            if (v) arg_put(a, n++, v);
+        }
+        arg_cut(a, n);
+    }
+    r->narg = r->nitem = 0;
+}
+
+Op *mil_read_op(MilReader *r, MilToken name, MilToken opset)
+{
+    Op *op = op_new(r->m, r->block, NULL, mil_name(r, name), mil_loc(r, name));
+    if (opset.s) {
+        const char *text = mil_name(r, opset);
+        op->opset = (uint8_t)opset_find(text);
+        if (op->opset == OPSET_NONE)
+            mil_error(r, opset, "%s is not an opset: ios15 to ios18, ios26", text);
+    }
+    add_args(r, op);
+    if (r->val) op_set_attr(r->m, op, "val", r->val);
+    r->val = NULL;
+    op_take_attrs(r->m, op, taken_attrs(r));
+    if (r->nout > OP_RESULTS) {
+        mil_error(r, r->out[OP_RESULTS].name, "a statement has %d results at the most",
+                  OP_RESULTS);
+        r->nout = OP_RESULTS;
+    }
+    for (int i = 0; i < r->nout; i++)
+        op_out(r->m, op, mil_name(r, r->out[i].name), r->out[i].type,
+               mil_loc(r, r->out[i].name));
+    op->named = r->named && op->nout;
+    if (r->said) op_take_name(r->m, op, r->said);
+    r->named = false;
+    r->said = NULL;
+    r->nout = 0;
+    return op;
+}
+
+void mil_read_op_end(MilReader *r, Op *op)
+{
+    for (int i = 0; i < op->nout; i++) mil_bind(r, op->out[i]);
+}
+
+/* ---- the door ---------------------------------------------------------------------------- */
+
+/* Where the text stops being UTF-8, or its end. */
+static const char *utf8_end(const char *s, const char *end)
+{
+    while (s < end) {
+        const unsigned char *u = (const unsigned char *)s;
+        uint64_t eight;
+        if (end - s >= 8 && (memcpy(&eight, s, 8), !(eight & UINT64_C(0x8080808080808080)))) {
+            s += 8;
+            continue;
+        }
+        if (*u < 0x80) {
+            s++;
+            continue;
+        }
+        const int more = *u < 0xc2 ? 0 : *u < 0xe0 ? 1 : *u < 0xf0 ? 2 : *u < 0xf5 ? 3 : 0;
+        if (!more || end - s <= more) return s;
+        for (int i = 1; i <= more; i++)
+            if ((u[i] & 0xc0) != 0x80) return s;
+        const bool overlong = (*u == 0xe0 && u[1] < 0xa0) || (*u == 0xf0 && u[1] < 0x90);
+        const bool outside = (*u == 0xed && u[1] > 0x9f) || (*u == 0xf4 && u[1] > 0x8f);
+        if (overlong || outside) return s;
+        s += more + 1;
+    }
+    return end;
+}
+
+/* The same of the whole text, in pieces that end with a character. */
+static const char *all_utf8(MilReader *r)
+{
+    const char *at = r->src->text, *next;
+    for (; at < r->end; at = next) {
+        next = r->end - at > TEXT_WINDOW ? at + TEXT_WINDOW : r->end;
+        for (int i = 0; i < 3 && next < r->end && ((unsigned char)*next & 0xc0) == 0x80; i++)
+            next--;
+        const char *end = utf8_end(at, next);
+        if (end < next) return end;
+        mil_let_go(r, at);
+    }
+    if (r->src->mapped) file_let_go(r->held, r->end);
+    r->held = r->src->text;
+    return r->end;
+}
+
+/* After blanks and comments, the word that MIL text begins with. */
+static bool begins_like_mil(const MilReader *r)
+{
+    MilReader look = *r;
+    Diag quiet = { .quiet = true };
+    MilToken t;
+    look.d = &quiet;
+    mil_lex(&look, &t);
+    diag_free(&quiet);
+    return t.len == 7 && !memcmp(t.s, "program", 7);
+}
+
+static bool check_text(MilReader *r)
+{
+    static const char not_mil[] = "this is not MIL text: it must begin with program(1.0)";
+    const char *text = r->src->text;
+    if (r->src->len > FILE_MAX_TEXT)
+        return diag_error(r->d, (Loc){ .src = r->src }, "the text is larger than 1 GiB");
+    if (!r->src->len) return diag_error(r->d, (Loc){ .src = r->src }, "the text is empty");
+    if (!begins_like_mil(r)) {
+        const bool dump = r->src->len > 5 && !memcmp(text, "main[", 5);
+        return diag_error(r->d, (Loc){ .src = r->src, .len = 1 }, "%s%s", not_mil,
+                          dump ? "; what coremltools prints is another language" : "");
+    }
+    const char *end = all_utf8(r);
+    return end == r->end
+        || mil_error(r, ((MilToken){ .s = end, .len = 1 }), "the text is not UTF-8 here");
+}
+
+static void reader_free(MilReader *r)
+{
+    for (int i = 0; i < r->lit.ngroup; i++) mem_free(r->lit.group[i].elem);
+    mem_free(r->lit.group);
+    mem_free(r->lit.bytes);
+    mem_free(r->param);
+    mem_free(r->out);
+    mem_free(r->item);
+    mem_free(r->arg);
+    mem_free(r->name);
+    mem_free(r->shared.known);
+    mem_free(r->inlined.known);
+    unbind_all(r);
+    mem_free(r->undo);
+    mem_free(r->mark);
+}
+
+static bool reader_ok(const MilReader *r)
+{
+    return !r->stop && r->d->errors + r->d->fails == r->errors;
+}
+
+static MilReader reader_at(Module *m, Diag *d, const Source *src)
+{
+    return (MilReader){ .m = m,
+                        .d = d,
+                        .src = src,
+                        .at = src->text,
+                        .end = src->text + src->len,
+                        .held = src->text,
+                        .errors = d->errors + d->fails };
+}
+
+bool mil_read_into(Module *m, Diag *d, const Source *src, const char *dir)
+{
+    MilReader r = reader_at(m, d, src);
+    m->src = src;
+    m->dir = dir ? arena_strdup(&m->arena, dir) : NULL;
+    const bool text = check_text(&r);
+    if (text) mil_parse(&r, false);
+    const bool ok = text && reader_ok(&r);
+    reader_free(&r);
+    return ok;
+}
+
+Module *mil_read(Diag *d, const Source *src, const char *dir)
+{
+    return mil_read_as(d, src, dir, NULL);
+}
+
+Module *mil_read_as(Diag *d, const Source *src, const char *dir, const MilReading *how)
+{
+    Module *m = module_new();
+    m->follow_links = how && how->follow_links;
+    if (mil_read_into(m, d, src, dir)) return m;
+    module_free(m);
+    return NULL;
+}
+
+const Const *mil_read_literal(Module *m, Diag *d, const Source *src)
+{
+    MilReader r = reader_at(m, d, src);
+    mil_parse(&r, true);
+    const Const *c = reader_ok(&r) ? r.result : NULL;
+    reader_free(&r);
+    return c;
+}

@@ -1,0 +1,150 @@
+/* step_parts.c -- the step in parts: one program for all layers that are alike, each with an
+ * instance of its own. What a part takes is what those before it have made, where it is: nothing
+ * is copied but what changes between fp32 and fp16. */
+#include "train.h"
+
+/* ---- opening ----------------------------------------------------------------------------- */
+
+/* What makes a value, among parts before `before`. */
+static void segments_find(const TrainSegments *s, int before, TrainWire *w)
+{
+    const char *port, *value;
+    w->part = -1;
+    for (int i = 0; i < before; i++)
+        for (int k = 0; (port = anec_part_port(s->parts, i, ANEC_RESULT, k, &value)); k++)
+            if (!strcmp(value, w->value)) {
+                w->part = i;
+                w->result = port;
+            }
+}
+
+static void segments_wire(TrainPrograms *e, int i)
+{
+    TrainSegments *s = &e->segments;
+    TrainPart *p = &s->part[i];
+    const char *port, *value;
+    while (anec_part_port(s->parts, i, ANEC_INPUT, p->nin, NULL)) p->nin++;
+    p->in = NEW_ARRAY(&e->arena, p->nin + 1, TrainWire);
+    for (int k = 0; (port = anec_part_port(s->parts, i, ANEC_INPUT, k, &value)); k++) {
+        p->in[k] = (TrainWire){ .port = port, .value = value };
+        segments_find(s, i, &p->in[k]);
+    }
+}
+
+bool segments_open(TrainPrograms *e, anec_model *model)
+{
+    anec_error error;
+    TrainSegments *s = &e->segments;
+    const anec_step_options o = { .size = sizeof o,
+                                  .function = e->job->set.at[SET_loss].text,
+                                  .trained = e->job->set.at[SET_train].text,
+                                  .refused = e->job->refused,
+                                  .scaled = 1 };
+    if (!programs_said(e,
+                       anec_step_parts(model, e->device, e->host, &o,
+                                       e->job->set.at[SET_memory].count, &s->parts, &error),
+                       &error))
+        return false;
+    if (!s->parts) return true;
+    while (anec_part(s->parts, s->n, NULL)) s->n++;
+    s->part = NEW_ARRAY(&e->arena, s->n + 1, TrainPart);
+    for (int i = 0; i < s->n; i++) {
+        TrainPart *p = &s->part[i];
+        p->info.size = sizeof p->info;
+        p->kernel = anec_part(s->parts, i, &p->info);
+        segments_wire(e, i);
+        if (p->info.program < s->programs) continue;
+        s->programs++;
+        s->engine += !p->info.host;
+    }
+    e->step = anec_parts_step(s->parts);
+    return true;
+}
+
+void segments_close(TrainSegments *s) { anec_parts_free(s->parts); }
+
+/* ---- running ----------------------------------------------------------------------------- */
+
+static bool segments_given(const TrainData *t, TrainInputs *in, const TrainWire *w)
+{
+    for (int i = 0; i < t->ncolumn; i++)
+        if (!strcmp(t->column[i].input, w->value)) {
+            inputs_give(in, w->port, t->column[i].file, &t->column[i].tensor);
+            return true;
+        }
+    return false;
+}
+
+static bool segments_weight(const TrainPrograms *e, TrainInputs *in, const TrainWire *w)
+{
+    for (int i = 0; i < e->nparam; i++)
+        if (!strcmp(e->param[i].input, w->value)) {
+            const anec_tensor v = weight_tensor(&e->param[i]);
+            inputs_give(in, w->port, "a weight", &v);
+            return true;
+        }
+    return false;
+}
+
+static bool segments_take(TrainPrograms *e, const TrainWire *w, anec_tensor *out)
+{
+    anec_error error;
+    return programs_said(
+        e, anec_result(e->segments.part[w->part].kernel, w->result, out, &error), &error);
+}
+
+static bool segments_run_one(TrainPrograms *e, const TrainPart *p, const TrainData *t,
+                             const float *scale)
+{
+    TrainInputs in;
+    anec_run_options o = { .size = sizeof o, .threads = (int)e->job->threads, .lean = 1 };
+    anec_error error;
+    bool ok = true;
+    inputs_open(&in, p->kernel, p->nin);
+    for (int i = 0; ok && i < p->nin; i++) {
+        const TrainWire *w = &p->in[i];
+        anec_tensor v;
+        if (w->part >= 0) {
+            ok = segments_take(e, w, &v);
+            if (ok) inputs_give(&in, w->port, w->value, &v);
+        } else if (!segments_given(t, &in, w) && !segments_weight(e, &in, w))
+            inputs_give_scale(&in, w->port, scale);
+    }
+    ok = ok && programs_said(e, anec_run_with(p->kernel, in.at, in.n, &o, &error), &error);
+    arena_free(&in.arena);
+    return ok;
+}
+
+bool segments_run(TrainPrograms *e, const TrainData *t, const float *scale)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < e->segments.n; i++)
+        ok = segments_run_one(e, &e->segments.part[i], t, scale);
+    return ok;
+}
+
+const char *segments_refused(const TrainSegments *s, Arena *a)
+{
+    const char *all = "";
+    for (int program = 0, i = 0; i < s->n; i++) {
+        if (s->part[i].info.program != program) continue;
+        if (s->part[i].info.why) all = arena_printf(a, "%s%s%d", all, *all ? "," : "", program);
+        program++;
+    }
+    return all;
+}
+
+bool segments_has(const TrainSegments *s, const char *name)
+{
+    TrainWire w = { .value = name };
+    segments_find(s, s->n, &w);
+    return w.part >= 0;
+}
+
+bool segments_result(TrainPrograms *e, const char *name, anec_tensor *out)
+{
+    TrainWire w = { .value = name };
+    segments_find(&e->segments, e->segments.n, &w);
+    if (w.part < 0) bug("no part has the result %s", name);
+    return segments_take(e, &w, out);
+}
