@@ -14,7 +14,6 @@
 
 #include "../ir/targets/targets.h"
 #include "../ir/mil/flexible.h"
-#include "placing.h"
 
 typedef struct Backend Backend;
 struct RuleSet; /* ir/targets/rules.h */
@@ -93,6 +92,38 @@ typedef struct {
     PhaseHook phase;
 } RunOptions;
 
+/* ---- where a system would run a program, as it says itself ------------------------------------ */
+
+/* A statement. All texts live where the list does. */
+typedef struct {
+    const char *op, *name; /* "conv"; its first result, or "" */
+    const char *prefers;   /* "engine", "gpu", "processor", "another device"; NULL: not said */
+    const char *can[4];    /* what could run it */
+    int ncan, depth;       /* depth: how many blocks are around it */
+    double cost;           /* its part of the whole run, 0 to 1; NaN: not said */
+} Placing;
+
+/* A step that a backend of ours makes of statements: what the processor does at once. */
+typedef struct {
+    const char *how;    /* "gemm, packed weights"; "reference": the op's own meaning */
+    const char *name;   /* the first result of the last statement in it, or "" */
+    const char *ops;    /* the statements in it: "linear relu" */
+    double bytes, flop; /* of values that it reads and writes; two for each multiply-add */
+} PlanStep;
+
+typedef struct {
+    const Placing *at; /* in the program's order, constants left out */
+    int n;
+    /* in their place: of a backend that has steps, */
+    const PlanStep *step;
+    int nstep;
+    const char *kernels;  /* with these: "avx512"; NULL: there are no steps */
+    size_t arena, packed; /* bytes of values at once, and of weights in the kernels' order */
+    const char *why;      /* of no steps, a backend's that has such: the reason; or NULL */
+} Placings;
+
+/* ---- backends --------------------------------------------------------------------------------- */
+
 struct Backend {
     const char *name, *doc;
     /* seconds that it should be left alone after it refused a program; aneprobe heeds it */
@@ -101,7 +132,7 @@ struct Backend {
     int compiles;
     const Target *target; /* that programs of the language are compiled for; NULL: its chip is
                              not known, and they are for all */
-    bool engine;          /* runs no statement that is the processor's (split.h) */
+    bool engine;          /* runs no statement that is the processor's (split.c) */
     const void *row;      /* what sets it apart from others with the same calls: the Target of a
                              sim:CHIP; of      an opened one, its own */
     Program *(*compile)(const Backend *self, const Module *m, const Func *f, Diag *d);

@@ -9,8 +9,7 @@
  * places before each run, and nothing is copied: the states are inside. They come out when
  * somebody asks for them, who may change them, and go in again with the next run. Elsewhere
  * each run copies them in and out. A run that fails leaves them as they were. */
-#include "carry.h"
-#include "under.h"
+#include "composed.h"
 
 #include "../ir/build_info.h"
 #include "../ir/passes/passes.h"

@@ -3,10 +3,8 @@
  * an engine what goes from one to the next stays in its surfaces. So does what goes from a run
  * to the next one: a result of the whole may be an input of it, where the part that makes the
  * one takes the other. */
-#include "row.h"
-#include "cpu/cpu.h"
-#include "front.h"
-#include "under.h"
+#include "composed.h"
+#include "ref/ref.h"
 
 #include "../ir/passes/passes.h"
 

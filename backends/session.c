@@ -4,13 +4,11 @@
 #include "../ir/passes/passes.h"
 #include "ane/ane.h"
 #include "backend.h"
-#include "carry.h"
+#include "composed.h"
 #include "cpu/cpu.h"
+#include "ref/ref.h"
 #include "forms.h"
 #include "sim/sim.h"
-#include "row.h"
-#include "split.h"
-#include "under.h"
 
 #include <stdlib.h>
 #include <string.h>

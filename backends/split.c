@@ -4,10 +4,10 @@
  * Two functions are made of one: the engine's, whose results are what `classify` reads and
  * all other results; and the processor's, of the classify statements alone, whose inputs are
  * those. */
-#include "split.h"
+#include "composed.h"
 
 #include "../ir/ops/ops.h"
-#include "cpu/cpu.h"
+#include "ref/ref.h"
 
 #include <string.h>
 

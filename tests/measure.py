@@ -21,7 +21,7 @@ FUNCTION = re.compile(r"^(?:static |inline |const |struct |_Noreturn )*[A-Za-z_]
 TYPE = re.compile(r"^\} (\w+);", re.M)
 SMALL = 60  # lines
 # What runs while a program does.
-KERNELS = re.compile(r"ir/ops/(?!ops|call)\w+\.c|backends/cpu/\w+\.c|backends/vector/(?!isa\.)\w+\.[ch]")
+KERNELS = re.compile(r"ir/ops/(?!ops|call)\w+\.c|backends/(?:cpu|plan|ref)/\w+\.c|backends/vector/(?!isa\.)\w+\.[ch]")
 
 
 def sources():

@@ -6,9 +6,8 @@
 #ifndef ANEC_ML_H
 #define ANEC_ML_H
 
+#include "../backend.h"
 #include "objc.h"
-#include "../../ir/ir.h"
-#include "../placing.h"
 
 typedef struct {
     Objc *objc;

@@ -3,6 +3,8 @@
  *
  * A program keeps a plan for each of the last shapes that it was run with, and one whose values
  * can all be seen when someone watches. Memory of a plan is asked for in its first run. */
+#include "../ref/ref.h"
+#include "cpu.h"
 #include "flat.h"
 
 #include <stdlib.h>
@@ -386,6 +388,43 @@ static void fast_reset(Program *p)
     f->epoch++;
 }
 
+/* ---- its steps, for who wants to see them (--plan) ---------------------------------------- */
+
+static double bytes_of(const FlatPlan *p, int slot)
+{
+    return slot >= 0 && p->slot[slot].type ? (double)type_bytes(p->slot[slot].type) : 0;
+}
+
+static double step_bytes(const FlatPlan *p, const FlatStep *s)
+{
+    double bytes = 0;
+    for (int i = 0; i < s->nread; i++) bytes += bytes_of(p, s->read[i]);
+    for (int i = 0; i < s->nwrite; i++) bytes += bytes_of(p, s->write[i]);
+    for (int i = 0; s->elem && i < s->elem->nin; i++) bytes += bytes_of(p, s->elem->in[i].slot);
+    for (int i = 0; s->elem && i < s->elem->nout; i++)
+        bytes += bytes_of(p, s->elem->out[i].slot);
+    return bytes;
+}
+
+static void fast_tell(const FlatPlan *p, Arena *a, Placings *out)
+{
+    PlanStep *to = NEW_ARRAY(a, p->nstep + 1, PlanStep);
+    for (int i = 0; i < p->nstep; i++) {
+        const FlatStep *s = &p->step[i];
+        to[i] = (PlanStep){ .how = s->how,
+                            .name = arena_strdup(
+                                a, s->step->op->nout ? s->step->op->out[0]->name : ""),
+                            .ops = arena_strdup(a, s->ops),
+                            .bytes = step_bytes(p, s),
+                            .flop = 2 * s->macs };
+    }
+    *out = (Placings){ .step = to,
+                       .nstep = p->nstep,
+                       .kernels = p->kernels->name,
+                       .arena = p->arena_bytes,
+                       .packed = p->packed };
+}
+
 static const char *why_none(const Func *f)
 {
     for (int i = 0; i < f->body->nparam; i++) {
@@ -410,7 +449,7 @@ static bool fast_place(Program *prog, Arena *a, Diag *d, Placings *out)
         used = f->flat[i].used;
     }
     *out = (Placings){ .why = why_none(prog->func) };
-    if (p) flat_tell(p, a, out);
+    if (p) fast_tell(p, a, out);
     return true;
 }
 

@@ -1,6 +1,6 @@
 /* flat.c -- a function of known shapes as steps: what is known beforehand is computed, views are
  * places, elementwise statements join the step that makes what they read. */
-#include "flat_make.h"
+#include "flat.h"
 
 #include <limits.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
  *   FlatStep   a kernel, what it reads and writes, and an ElemProgram for its results
  *   FlatRun    a run under way: where each value is, the threads, room for the kernels
  *
- * Values are slots of a Plan (cpu.h). A value of an fp16 tensor is fp16 in memory and fp32 in
+ * Values are slots of a Plan (plan.h). A value of an fp16 tensor is fp16 in memory and fp32 in
  * registers, rounded where its statement's result is: a fused pass gives what its statements
  * would, one after the other. */
 #ifndef ANEC_FLAT_H
@@ -15,7 +15,8 @@
 
 #include "../../ir/ops/eval.h"
 #include "../vector/kernels.h"
-#include "cpu.h"
+#include "../backend.h"
+#include "../plan/plan.h"
 
 /* ---- elementwise programs ---------------------------------------------------------------- */
 
@@ -152,7 +153,7 @@ struct FlatRun {
     Team *team;
     Diag *diag;
     char *lanes, *room;           /* scratch */
-    uint64_t seed, epoch, *draws; /* of random statements: cpu.h */
+    uint64_t seed, epoch, *draws; /* of random statements: plan.h */
 };
 
 static inline char *flat_at(const FlatRun *r, int slot) { return r->p->base[slot]; }
@@ -248,12 +249,39 @@ const float *flat_row(const FlatRun *r, int slot, DType t, int64_t first, size_t
 bool flat_new(FlatPlan **out, const void *owner, const Plan *plan, const Func *f,
               const Kernels *k, const Shape *in, bool fused);
 void flat_free(FlatPlan *p);
-/* Its steps, in the arena. */
-void flat_tell(const FlatPlan *p, Arena *a, Placings *out);
 /* Gives roots of the arena their places, by the steps that read and write them. */
 void flat_place(FlatPlan *p);
 /* The reference meaning of a statement as a step, and running it. */
 void flat_refer(FlatLower *l, FlatStep *s);
 bool flat_call(const FlatStep *s, FlatRun *r);
+
+/* ---- a plan while it is made: flat.c calls, flat_block.c blocks and states -------------------- */
+
+typedef struct {
+    FlatPlan *p;
+    const Func *f;
+    Diag quiet; /* what cannot be lowered is said by the run that walks it */
+    int now;    /* the number of the statement at work, those in blocks counted along */
+    int nstep, cap;
+    int settled; /* steps before this one are no more open */
+    Arena scratch;
+} Make;
+
+/* All statements of a block. False: there is something that no plan can have. */
+bool make_block(Make *m, const Steps *b);
+/* Statement i of b, where it is no call; its number is m->now. */
+typedef bool MakeFn(Make *m, const Steps *b, int i);
+extern MakeFn *const make_others[OP_COUNT];
+
+/* A new step, of statement s. */
+FlatStep *make_step(Make *m, const Step *s);
+/* A literal's value is known from here on. */
+bool make_literal(Make *m, int slot);
+/* The slot is memory of the plan; maker: the step whose elementwise program makes it, or -1. */
+void make_out(Make *m, int slot, const Type *t, int maker);
+/* What reads a value that an open step makes ends that step, unless it is `but`, which s joins. */
+void make_close(Make *m, const Step *s, int but);
+/* Ends all steps: what follows runs at another time. */
+void make_settle(Make *m);
 
 #endif

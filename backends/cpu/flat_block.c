@@ -4,7 +4,7 @@
  * names; a turn ends with what the body yields being brought there. A state is memory of the
  * program, and what is read from it is that memory, as long as nobody looks at it after the next
  * write. */
-#include "flat_make.h"
+#include "flat.h"
 
 #include <string.h>
 

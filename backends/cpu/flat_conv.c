@@ -5,7 +5,6 @@
  * spread out into patches but a block of columns at a time, which all rows of weights then
  * share. A convolution of one channel into one, and a pool, is a window that slides. */
 #include "flat_pack.h"
-#include "flat_wino.h"
 
 #include <math.h>
 #include <string.h>

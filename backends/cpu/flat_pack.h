@@ -1,12 +1,17 @@
-/* flat_pack.h -- matrices in the order in which GemmTile reads them.
- *
- * Rows of the left matrix go by panels of mr, columns of the right one by panels of nr; a panel
- * holds, for each of the summed index, its rows (columns) side by side, zeros where there are
- * none. */
+/* flat_pack.h -- operands in the order in which kernels read them: matrices, and what windows go
+ * over. */
 #ifndef ANEC_FLAT_PACK_H
 #define ANEC_FLAT_PACK_H
 
+#include "../../ir/ops/conv.h"
+#include "../../ir/ops/window.h"
 #include "flat.h"
+
+/* ---- matrices (flat_pack.c) ------------------------------------------------------------------- */
+
+/* Rows of the left matrix go by panels of mr, columns of the right one by panels of nr; a panel
+ * holds, for each of the summed index, its rows (columns) side by side, zeros where there are
+ * none: the order of GemmTile. */
 
 /* A matrix in memory: element (i, j) is data[i * rows + j * cols], fp32 or fp16. */
 typedef struct {
@@ -27,5 +32,40 @@ void pack_panel(const Kernels *k, Matrix a, int64_t n, int64_t depth, int width,
 /* the same, kept as fp16 */
 void pack_panel_half(Matrix a, int64_t n, int64_t depth, int width, uint16_t *to);
 static inline int64_t pack_panels(int64_t n, int width) { return (n + width - 1) / width; }
+
+/* ---- windows (flat_window.c) ------------------------------------------------------------------ */
+
+/* x is laid out so that a window's tap is x from another place on.
+ *
+ * A channel is copied with its padding and split by what the strides leave over, one plane for
+ * each: then every tap of a window reads, for result positions side by side, elements side by side.
+ * Positions count along the planes' lines, which are longer than the result's: what falls between
+ * is computed and left out. */
+
+typedef struct {
+    Window w;
+    int64_t phases[MAX_SPATIAL]; /* planes: what is left over by the stride, where it matters */
+    int64_t size[MAX_SPATIAL];   /* of a plane */
+    int64_t plane, channel;      /* elements */
+    int64_t span;                /* positions that are computed */
+    int64_t *off;                /* by tap */
+    int taps;
+    bool direct; /* x itself is laid out so */
+} Staged;
+
+void stage_init(Staged *g, const Window *w, Arena *a);
+/* One channel of x, `rest` where it is padding, to `to`: g->channel floats. */
+void stage_channel(const Staged *g, const Kernels *k, const void *x, DType t, float rest,
+                   float *to, float *line);
+/* In room of a line and a bit: of the longest line of x. */
+int64_t stage_line(const Staged *g);
+/* Leaves out of positions [first, first + n) of v those between lines; how many stay. *at: the
+ * first one's number among the results of a channel. */
+int64_t stage_valid(const Staged *g, int64_t first, int64_t n, float *v, int64_t *at);
+
+/* ---- convolutions by Winograd's method (flat_wino.c) ------------------------------------------ */
+
+/* As a LowerFn. False: it is not of that kind, or not cheaper so. */
+bool lower_wino(FlatLower *l, FlatStep *s, const Conv *v, const Tensor *weight);
 
 #endif

@@ -1,5 +1,5 @@
 /* flat_window.c -- x in the order in which windows read it. */
-#include "flat_window.h"
+#include "flat_pack.h"
 
 #include <string.h>
 

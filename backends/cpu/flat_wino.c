@@ -6,7 +6,6 @@
  * matrices [channel, tile], each is multiplied by its matrix of the weights, and what comes of that
  * for a channel of the result is made into its lines. */
 #include "flat_pack.h"
-#include "flat_wino.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #include "layout.h"
 #include "sim.h"
 
-#include "../cpu/cpu.h"
+#include "../ref/ref.h"
 
 #include <stdlib.h>
 #include <string.h>

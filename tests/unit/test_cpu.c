@@ -12,6 +12,7 @@
 
 #include "../../backends/backend.h"
 #include "../../backends/cpu/cpu.h"
+#include "../../backends/ref/ref.h"
 #include "../../backends/vector/kernels.h"
 
 #include <math.h>

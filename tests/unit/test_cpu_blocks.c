@@ -4,6 +4,7 @@
 
 #include "../../backends/backend.h"
 #include "../../backends/cpu/cpu.h"
+#include "../../backends/ref/ref.h"
 #include "../../ir/mil/mil.h"
 
 #include <stdio.h>

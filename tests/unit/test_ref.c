@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "../../backends/backend.h"
-#include "../../backends/cpu/cpu.h"
+#include "../../backends/ref/ref.h"
 
 /* ---- a program being made and run -------------------------------------------------------- */
 

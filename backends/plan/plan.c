@@ -1,5 +1,5 @@
 /* plan.c -- a function as steps over slots, with the step after which each slot is free. */
-#include "cpu.h"
+#include "plan.h"
 
 #include <limits.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* room.c -- whether the values of a function fit into this machine, before it runs. */
-#include "cpu.h"
+/* plan_room.c -- whether the values of a function fit into this machine, before it runs. */
+#include "plan.h"
 
 typedef struct {
     const Plan *plan;

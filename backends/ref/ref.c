@@ -1,5 +1,5 @@
 /* ref.c -- runs a function by calling each op's reference meaning, statement by statement. */
-#include "cpu.h"
+#include "ref.h"
 
 #include <limits.h>
 #include <stdlib.h>
