@@ -92,7 +92,7 @@ OBJ := $(SRC:%.c=$(BUILD)/%.o) $(GENERATED:.c=.o) $(if $(CROSS),$(BUILD)/.tools/
 PROGRAM_SRC := $(wildcard tools/ane*.c)
 PROGRAMS := $(PROGRAM_SRC:tools/%.c=$(BUILD)/%)
 # anerun is a client of the library: include/anec.h is all that it knows of it (tests/layers.sh).
-CLIENT_OBJ := $(patsubst %,$(BUILD)/tools/%.o,anerun given times trace watch main options help completion progress)
+CLIENT_OBJ := $(patsubst %,$(BUILD)/tools/%.o,anerun given trace watch main options help completion)
 # So are anetrain and anegen, whose work is train/.
 TRAIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard train/*.c)) $(GEN)/train/live.o
 TRAIN_LIB := $(BUILD)/libtrain.a
@@ -248,7 +248,7 @@ $(TRAIN_LIB): $(TRAIN_OBJ)
 	@rm -f $@
 	$(call say,$@)$(AR) rcs $@ $(TRAIN_OBJ)
 
-$(BUILD)/anetrain $(BUILD)/anegen: $(BUILD)/%: $(BUILD)/tools/%.o $(patsubst %,$(BUILD)/tools/%.o,main options help completion progress) $(TRAIN_LIB) $(LIB)
+$(BUILD)/anetrain $(BUILD)/anegen: $(BUILD)/%: $(BUILD)/tools/%.o $(patsubst %,$(BUILD)/tools/%.o,main options help completion) $(TRAIN_LIB) $(LIB)
 	$(call say,$@)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 $(filter-out $(addprefix $(BUILD)/,anerun anetrain anegen),$(PROGRAMS)): $(BUILD)/%: $(BUILD)/tools/%.o $(SHARED_OBJ) $(LIB)

@@ -92,7 +92,7 @@ typedef struct {
     PhaseHook phase;
 } RunOptions;
 
-/* ---- where a system would run a program, as it says itself ------------------------------------ */
+/* ---- where a system would run a program, as it says itself ------------------------------- */
 
 /* A statement. All texts live where the list does. */
 typedef struct {
@@ -122,7 +122,7 @@ typedef struct {
     const char *why;      /* of no steps, a backend's that has such: the reason; or NULL */
 } Placings;
 
-/* ---- backends --------------------------------------------------------------------------------- */
+/* ---- backends ---------------------------------------------------------------------------- */
 
 struct Backend {
     const char *name, *doc;

@@ -8,14 +8,14 @@
 #include "../ir/targets/rules.h"
 #include "backend.h"
 
-/* ---- what they ask the session for (session.c) ------------------------------------------------ */
+/* ---- what they ask the session for (session.c) ------------------------------------------- */
 
 /* What b takes, as far as that is known; false: it takes everything, or that cannot be read. */
 bool backend_rules(const Backend *b, RuleSet *out, Diag *d);
 /* As program_new, of a function without states: parts of it may be several programs. */
 Program *program_under(const Backend *b, const Module *m, const Func *f, Diag *d);
 
-/* ---- several in a row (row.c) ----------------------------------------------------------------- */
+/* ---- several in a row (row.c) ------------------------------------------------------------ */
 
 /* b's programs of the parts of f (func_cut), run one after the other; *out NULL after an error, as
  * Backend.compile has it. False: f is not too deep for b, or cannot be cut. */
@@ -24,7 +24,7 @@ bool row_compile(const Backend *b, const Module *m, const Func *f, Diag *d, Prog
  * engine, or one that takes integers, or there is nothing to look up. */
 bool row_compile_behind(const Backend *b, const Func *f, Diag *d, Program **out);
 
-/* ---- what is looked up first (front.c) -------------------------------------------------------- */
+/* ---- what is looked up first (front.c) --------------------------------------------------- */
 
 /* An engine takes no integers: the processor looks up first what they stand for. */
 
@@ -34,7 +34,7 @@ bool front_wanted(const Func *f);
  * the rest, whose inputs are the others, and what part[0] gives it, by its name. */
 void front_cut(const Func *f, Module *part[2]);
 
-/* ---- a choice at the end (split.c) ------------------------------------------------------------ */
+/* ---- a choice at the end (split.c) ------------------------------------------------------- */
 
 /* The engine runs the first part and the processor the rest. */
 
@@ -43,7 +43,7 @@ bool split_wanted(const Func *f);
 /* b's program of what is before that, with `ref` behind it. As Backend.compile. */
 Program *split_compile(const Backend *b, const Module *m, const Func *f, Diag *d);
 
-/* ---- states (carry.c) ------------------------------------------------------------------------- */
+/* ---- states (carry.c) -------------------------------------------------------------------- */
 
 /* On what has no states: each run begins with what the last one left. */
 

@@ -116,7 +116,7 @@ void join(anec_kernel *k);
 
 void describe_kernel(anec_kernel *k, char **out); /* what anec_how says from now on */
 
-/* ---- models (model.c) ---------------------------------------------------------------------- */
+/* ---- models (model.c) -------------------------------------------------------------------- */
 
 /* A model of the text of another, whose given weights it goes on to use. */
 anec_model *model_again(anec_model *model);

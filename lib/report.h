@@ -6,7 +6,7 @@
 
 #include <cjson/cJSON.h>
 
-/* ---- tensors: summaries and comparisons (report.c) ---------------------------------------- */
+/* ---- tensors: summaries and comparisons (report.c) --------------------------------------- */
 
 void report_tensor(Buf *out, const Tensor *t); /* a line: type, range, mean, first values */
 
@@ -30,13 +30,13 @@ DType report_precision(const Value *v);
 void report_parting(const Tolerance *tol, DType as, const Tensor *a, const Tensor *b,
                     int64_t *overflow, int64_t *loss);
 
-/* ---- what the functions of a model take and give (describe.c) ----------------------------- */
+/* ---- what the functions of a model take and give (describe.c) ---------------------------- */
 
 /* Every function; false when an attribute is malformed. */
 bool describe_text(Buf *out, const char *path, const Module *m, Diag *d);
 bool describe_json(Buf *out, const char *path, const Module *m, Diag *d);
 
-/* ---- pieces of JSON (report_json.c) ------------------------------------------------------- */
+/* ---- pieces of JSON (report_json.c) ------------------------------------------------------ */
 
 /* Values that JSON has no number for are strings. */
 cJSON *json_int(int64_t v); /* exact, whatever its size */

@@ -184,7 +184,7 @@ bool tensor_random(Tensor *t, Diag *d, uint64_t seed, const char *name, DType dt
     return true;
 }
 
-/* ---- from a word of the command line ------------------------------------------------------ */
+/* ---- from a word of the command line ----------------------------------------------------- */
 
 /* A number that fills all of s: 3, -0.5, 0x1p-3, inf, nan, true, false. */
 static bool given_number(const char *s, double *v, bool *whole)

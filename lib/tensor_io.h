@@ -6,7 +6,7 @@
 #include "../backends/backend.h"
 #include "../ir/mil/described.h"
 
-/* ---- arrays (tensor_io.c) ----------------------------------------------------------------- */
+/* ---- arrays (tensor_io.c) ---------------------------------------------------------------- */
 
 /* .npy has no bf16, no type below 8 bits: those are written and read as a type that holds them
  * exactly (fp32, int8, uint8). Strings are numpy's fixed-width text (<U). */

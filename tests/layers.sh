@@ -33,8 +33,8 @@ BEGIN {
     allow("client", "include base train")
     allow("train", "include base")
     allow("tools", "client lib base ir ir/ops ir/mil ir/targets ir/passes backends probe")
-    n = split("anerun.c anerun.def given.c given.h times.c times.h trace.c trace.h watch.c watch.h main.c main.h " \
-              "options.c options.h help.c completion.c progress.c progress.h common.def anetrain.c anetrain.def anegen.c anegen.def", part, " ")
+    n = split("anerun.c anerun.def anerun.h given.c trace.c watch.c main.c main.h " \
+              "options.c options.h help.c completion.c common.def anetrain.c anetrain.def anegen.c anegen.def", part, " ")
     for (i = 1; i <= n; i++) client["tools/" part[i]] = 1
 }
 # "ir/passes" and "../ops/ops.h": "ir/ops"

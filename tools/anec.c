@@ -4,7 +4,6 @@
 #include "../ir/passes/promote.h"
 #include "compiler.h"
 #include "lint.h"
-#include "several.h"
 #include "views.h"
 #include "../lib/report.h"
 

@@ -1,8 +1,5 @@
 /* anerun.c -- runs a model on tensors from files and writes or tells what results. */
-#include "given.h"
-#include "times.h"
-#include "trace.h"
-#include "watch.h"
+#include "anerun.h"
 
 #include <stdlib.h>
 #include <string.h>

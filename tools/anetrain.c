@@ -1,5 +1,5 @@
 /* anetrain.c -- trains a program of the language; the work is train/. */
-#include "../train/ranks.h"
+#include "../train/train.h"
 #include "main.h"
 
 #include <stdlib.h>

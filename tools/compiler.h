@@ -3,7 +3,6 @@
 #ifndef ANEC_COMPILER_H
 #define ANEC_COMPILER_H
 
-#include "told.h"
 #include "tool.h"
 
 enum {

@@ -1,5 +1,5 @@
 /* given.c -- what -i gives: NAME=FILE.npy, NAME=0.5, NAME=-, NAME@k=.., and --feed RESULT=INPUT. */
-#include "given.h"
+#include "anerun.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* lint.c -- anec lint: models checked for several targets, for what runs unattended. */
 #include "lint.h"
 
-#include "several.h"
+#include "tool.h"
 #include "views.h"
 
 enum {

@@ -1,10 +1,9 @@
-/* main.h -- what all tools share: options, exit codes, messages on stderr. */
+/* main.h -- what all tools share: options, exit codes, messages and progress on stderr. */
 #ifndef ANEC_MAIN_H
 #define ANEC_MAIN_H
 
 #include "../include/anec.h"
 #include "options.h"
-#include "progress.h"
 
 #include <signal.h>
 
@@ -20,6 +19,18 @@ static inline const OptValue *common(const ToolArgs *a, int id)
 {
     return &a->value[a->tool->noption - COM_COUNT + id];
 }
+
+/* A line on the terminal about work that takes long; nothing where stderr is none. */
+typedef struct {
+    bool on;    /* stderr is a terminal, and nobody asked for quiet */
+    bool drawn; /* the line is there now */
+    double due; /* when it may be drawn again; 0: the clock has not started */
+} Progress;
+
+void progress_start(Progress *p, bool quiet);
+void progress_count(Progress *p, const char *what, uint64_t done, uint64_t all); /* a bar */
+void progress_file(void *progress, const char *path, uint64_t written);          /* a Diag's */
+void progress_clear(Progress *p); /* before anything else is written there */
 
 /* What every tool's main is: parses, answers --help and its like, hands the library's options
  * to args.config, and calls run with messages going to stderr; run does the work, clears the

@@ -1,6 +1,6 @@
 /* rules_view.c -- the rules of the chips as text and JSON. */
 #include "views.h"
-#include "told.h"
+#include "tool.h"
 
 #include "../lib/report.h"
 

@@ -1,5 +1,5 @@
 /* target_list.c -- the list behind --target, and {target} in a path. */
-#include "several.h"
+#include "tool.h"
 
 #include "../ir/targets/targets.h"
 

@@ -1,5 +1,5 @@
 /* watch.c -- where two backends first part. */
-#include "watch.h"
+#include "anerun.h"
 
 #include <stdlib.h>
 #include <string.h>

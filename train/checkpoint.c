@@ -5,7 +5,6 @@
  * the header with zeros for these digits. Tensors begin at multiples of 64 bytes; what fills up
  * is a tensor too, so that other readers of the format take the file. */
 #include "train.h"
-#include "layout.h"
 
 #include <cjson/cJSON.h>
 

@@ -1,5 +1,4 @@
 /* loop.c -- a run: steps, evaluations, checkpoints. */
-#include "ranks.h"
 #include "run.h"
 
 #include <math.h>

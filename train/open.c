@@ -1,6 +1,5 @@
 /* open.c -- what a run begins with: its settings, those of the checkpoint that it goes on from, its
  * programs, its data. */
-#include "ranks.h"
 #include "run.h"
 
 #include <sys/utsname.h>

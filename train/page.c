@@ -1,7 +1,6 @@
 /* page.c -- the curve of a run, out of its log.csv: loss.svg, and report.html, a page that needs
  * nothing but itself. */
 #include "run.h"
-#include "serve.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  *
  * MPI itself says nothing of a process that is gone, at least not to those who wait for what it
  * should have sent; so every process tells all others several times a second that it is there. */
-#include "ranks.h"
+#include "run.h"
 
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* restore.c -- reads a checkpoint, of which every byte is doubted. */
-#include "layout.h"
+#include "train.h"
 
 #include <errno.h>
 #include <math.h>

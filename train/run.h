@@ -1,4 +1,5 @@
-/* run.h -- a run at work: what open.c, tell.c and loop.c share. */
+/* run.h -- a run at work: what open.c, tell.c and loop.c share, processes that train together, and
+ * a page that follows it. */
 #ifndef ANEC_TRAIN_RUN_H
 #define ANEC_TRAIN_RUN_H
 
@@ -6,6 +7,8 @@
 
 typedef struct TrainSums TrainSums;
 typedef struct TrainVoice TrainVoice;
+typedef struct TrainRanks TrainRanks;
+typedef struct TrainServe TrainServe;
 
 typedef struct {
     TrainJob *job;
@@ -21,14 +24,14 @@ typedef struct {
     TrainData data, eval;
     bool has_data, has_eval;
     TrainState state;
-    uint64_t steps;           /* the run ends there */
-    struct TrainRanks *ranks; /* processes that train together; NULL: this one alone */
-    bool leads;               /* this one writes and tells what there is */
+    uint64_t steps;    /* the run ends there */
+    TrainRanks *ranks; /* processes that train together; NULL: this one alone */
+    bool leads;        /* this one writes and tells what there is */
     TrainVoice *voice;
     TrainSums *sums;
-    struct TrainServe *serve; /* a page that follows it, or NULL */
-    bool stopping;            /* all of them end after this step */
-    char *was_zero;           /* by weight: its gradient was all zeros */
+    TrainServe *serve; /* a page that follows it, or NULL */
+    bool stopping;     /* all of them end after this step */
+    char *was_zero;    /* by weight: its gradient was all zeros */
     double started, compiled, norm, lr, end_loss, eval_loss, eval_metric;
     double ms_data, ms_run, ms_update;
     bool evaluated, ended, skipped;
@@ -106,5 +109,54 @@ bool run_log_step(TrainRun *r, uint64_t step, double ms);
 
 /* page.c: loss.svg and, with `whole`, report.html from what log.csv has. */
 bool run_put_pages(TrainRun *r, bool whole);
+
+/* ---- processes that train together (ranks.c) --------------------------------------------- */
+
+/* As mpirun starts them; what goes between them.
+ *
+ * One thread of each process makes all calls of MPI: what is posted goes out or comes in while
+ * the process computes, and the processes tell each other several times a second that they are
+ * there. The library is Open MPI's, loaded where mpirun has started the process and nowhere
+ * else. */
+
+typedef struct RanksPost RanksPost;
+
+/* *out is NULL where mpirun did not start this process. stop: not 0, the run is asked to end. */
+bool ranks_open(TrainRanks **out, Diag *d, const volatile sig_atomic_t *stop);
+/* well: all processes have come to their end, and part; else the others are told that this one
+ * has failed. */
+void ranks_close(TrainRanks *r, bool well);
+int ranks_index(const TrainRanks *r);
+int ranks_count(const TrainRanks *r);
+/* The first of those that are there still, this one included. */
+int ranks_first(TrainRanks *r);
+
+/* Posts, which are taken up in their order between two processes where tags are equal; the memory
+ * must stay until ranks_wait, which each of them needs. */
+RanksPost *ranks_send(TrainRanks *r, int to, int tag, const void *p, size_t bytes);
+RanksPost *ranks_get(TrainRanks *r, int from, int tag, void *p, size_t bytes);
+/* False: a process is gone, and nothing more will come. */
+bool ranks_wait(TrainRanks *r, RanksPost *post);
+/* Sums over all processes, in the order of their numbers; v is the sum in each of them then. */
+bool ranks_sum(TrainRanks *r, double *v, size_t n);
+enum { RANKS_TAGS = 8 }; /* tags below it are its own */
+/* What is known of the process that is gone; NULL: none is. */
+const char *ranks_lost(TrainRanks *r);
+
+/* ---- a page that follows a run, for browsers of this machine (serve.c) ------------------- */
+
+/* Listens at 127.0.0.1 and there alone. port 0: one that is free. folder: of the run, whose
+ * log.csv and samples.txt are shown; about: JSON, what the run is. */
+bool serve_open(TrainServe **out, Diag *d, unsigned port, const char *folder,
+                const char *about);
+unsigned serve_port(const TrainServe *s);
+/* A line to all pages that are open, under a name: "step", "sample", "end". s may be NULL. */
+void serve_tell(TrainServe *s, const char *name, const char *line);
+/* What was told goes out first, for a second at most. s may be NULL. */
+void serve_close(TrainServe *s);
+
+/* The page (live.html). */
+extern const unsigned char live_text[];
+extern const size_t live_size;
 
 #endif

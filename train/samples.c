@@ -1,7 +1,6 @@
 /* samples.c -- text by a model that is being trained, as anegen writes it from its newest
  * checkpoint: samples.txt. */
 #include "run.h"
-#include "serve.h"
 
 enum { PROMPT = 12, MADE = 64, BLOCK = 16 };
 

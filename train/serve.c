@@ -3,7 +3,7 @@
  * Whoever can reach that address may ask anything: requests are of a bounded size and time, clients
  * of a bounded number, no path names a file, and an answer is given to those alone who call the
  * server by its own name, so that no page of another site gets to it by a name of its own. */
-#include "serve.h"
+#include "run.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,6 +1,5 @@
 /* several.c -- a run of several processes: who speaks, whether all can begin, and what is done when
  * one of them is gone. */
-#include "ranks.h"
 #include "run.h"
 
 #include <stdlib.h>

@@ -8,7 +8,6 @@
  *
  * What goes from one process to another goes in buckets: while one is on its way, the next is
  * added. Who will get something asks for it before it computes its own part. */
-#include "ranks.h"
 #include "run.h"
 
 enum { BUCKET = 1 << 20 }; /* floats */

@@ -1,6 +1,5 @@
 /* tell.c -- what is said of a run: lines for people, log.csv for programs. */
 #include "run.h"
-#include "serve.h"
 
 #include <math.h>
 #include <time.h>

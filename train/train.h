@@ -2,8 +2,8 @@
  * a program of the model's (anec_step), keeps weights and moments in fp32, and updates them by
  * rules that are programs too.
  *
- *   order.c       which samples a step takes: a function of seed and step alone
- *   data.c        samples from files, laid into the inputs of a step
+ *   data.c        samples from files, laid into the inputs of a step, and which of them a step
+ *                 takes: a function of seed and step alone
  *   pictures.c    folders of PNG files as samples
  *   tokens.c      texts as samples
  *   vocab.c       what tokens stand for
@@ -25,12 +25,11 @@
  *   ranks.c       processes that train together, by MPI
  *   serve.c       a page that follows the run (live.html)
  *   loop.c        the run
- *   sample.c      which token comes next
- *   generate.c    a model that goes on with tokens
+ *   generate.c    a model that goes on with tokens: which one comes next
  *   write.c       and with a text
  *   samples.c     and while it is trained
  *
- * A step s takes what order.c says of s, so that a run which is resumed needs no other memory
+ * A step s takes what data.c says of s, so that a run which is resumed needs no other memory
  * than its checkpoint, and equals one that never stopped, bit for bit. */
 #ifndef ANEC_TRAIN_H
 #define ANEC_TRAIN_H
@@ -86,7 +85,7 @@ typedef struct {
     anec_kernel *own; /* of the program that updates weights of its shape, an instance */
 } TrainParam;
 
-/* ---- what tokens stand for ---------------------------------------------------------------- */
+/* ---- what tokens stand for --------------------------------------------------------------- */
 
 typedef struct {
     const char *text;
@@ -296,6 +295,17 @@ bool export_write(const TrainExport *o, Diag *d, const char *path, const TrainPa
 bool weights_fill(Diag *d, const char *path, TrainParam *p, int n, bool partial, int *left);
 uint32_t crc32c(uint32_t crc, const void *p, size_t n);
 
+/* How one lies in its file, for what writes it and what reads it. */
+enum { CHECKPOINT_LENGTH = 8 };
+#define CHECKPOINT_START "{\"__metadata__\":{\"header\":\""
+#define CHECKPOINT_FORMAT "anec-train"
+#define CHECKPOINT_VERSION "1"
+#define CHECKPOINT_FILL "_fill."
+
+/* Part 0 of a weight are its numbers, part k + 1 its state k; NULL: it has none, being frozen. */
+const float *checkpoint_part(const TrainParam *p, int part);
+const char *checkpoint_name(Arena *a, const TrainParam *p, int part);
+
 /* ---- the folder of a run ----------------------------------------------------------------- */
 
 typedef struct {
@@ -442,6 +452,9 @@ struct TrainJob {
 
 /* False: failed and said. */
 bool train_run(TrainJob *job, Diag *d);
+
+/* Whether Open MPI's library, by which processes train together, can be loaded, for --version. */
+bool ranks_possible(void);
 
 /* ---- writing ----------------------------------------------------------------------------- */
 

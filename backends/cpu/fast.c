@@ -32,7 +32,7 @@ typedef struct {
     uint64_t draws, epoch;
 } Fast;
 
-/* ---- plans --------------------------------------------------------------------------------- */
+/* ---- plans ------------------------------------------------------------------------------- */
 
 static bool fast_suits(const FlatPlan *p, const Fast *f, bool fused)
 {
@@ -69,7 +69,7 @@ static FlatPlan *find_plan(Fast *f, bool fused)
     return make_plan(f, fused);
 }
 
-/* ---- compiling ----------------------------------------------------------------------------- */
+/* ---- compiling --------------------------------------------------------------------------- */
 
 static void fast_free(Program *p)
 {
@@ -115,7 +115,7 @@ static Program *fast_compile(const Backend *self, const Module *m, const Func *f
     return &f->base;
 }
 
-/* ---- running ------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 typedef struct {
     Fast *f;
@@ -388,7 +388,7 @@ static void fast_reset(Program *p)
     f->epoch++;
 }
 
-/* ---- its steps, for who wants to see them (--plan) ---------------------------------------- */
+/* ---- its steps, for who wants to see them (--plan) --------------------------------------- */
 
 static double bytes_of(const FlatPlan *p, int slot)
 {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what is fast ---------------------------------------------------------------------------- */
+/* ---- what is fast ------------------------------------------------------------------------ */
 
 const FastRow *fast_of(const Op *op)
 {
@@ -22,7 +22,7 @@ const FastRow *fast_of(const Op *op)
     return &fast[op->kind];
 }
 
-/* ---- memory of the plan -------------------------------------------------------------------- */
+/* ---- memory of the plan ------------------------------------------------------------------ */
 
 /* A tensor that the plan frees. */
 static Tensor *flat_hold(FlatPlan *p)
@@ -50,7 +50,7 @@ void flat_floats(const Tensor *t, size_t first, size_t n, float *dst)
         for (size_t i = 0; i < n; i++) dst[i] = (float)tensor_float(t, first + i);
 }
 
-/* ---- what is known ------------------------------------------------------------------------- */
+/* ---- what is known ----------------------------------------------------------------------- */
 
 /* The literal of a slot, at first use. */
 bool make_literal(Make *m, int slot)
@@ -137,7 +137,7 @@ static bool know_results(Make *m, const Step *s, Call *c)
     return true;
 }
 
-/* ---- views --------------------------------------------------------------------------------- */
+/* ---- views ------------------------------------------------------------------------------- */
 
 /* Bytes from where x begins; -1: it is no view. */
 static int64_t view_offset(const FlatLower *l)
@@ -185,7 +185,7 @@ static bool make_view(FlatLower *l)
     return true;
 }
 
-/* ---- steps --------------------------------------------------------------------------------- */
+/* ---- steps ------------------------------------------------------------------------------- */
 
 int lower_slot(const FlatLower *l, ParamId p)
 {
@@ -390,7 +390,7 @@ bool make_block(Make *m, const Steps *b)
     return true;
 }
 
-/* ---- the whole ----------------------------------------------------------------------------- */
+/* ---- the whole --------------------------------------------------------------------------- */
 
 static bool make_inputs(Make *m, const Shape *in)
 {

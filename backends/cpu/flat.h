@@ -255,7 +255,7 @@ void flat_place(FlatPlan *p);
 void flat_refer(FlatLower *l, FlatStep *s);
 bool flat_call(const FlatStep *s, FlatRun *r);
 
-/* ---- a plan while it is made: flat.c calls, flat_block.c blocks and states -------------------- */
+/* ---- a plan while it is made: flat.c calls, flat_block.c blocks and states --------------- */
 
 typedef struct {
     FlatPlan *p;

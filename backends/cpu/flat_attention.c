@@ -45,7 +45,7 @@ static Matrix matrix_of(const AttentionWork *w, int slot, int64_t head, int64_t 
     return matrix_at(all, head * n, 0);
 }
 
-/* ---- a head's keys and values in panels ---------------------------------------------------- */
+/* ---- a head's keys and values in panels -------------------------------------------------- */
 
 static void pack_head(void *ctx, int64_t head, int lane)
 {
@@ -67,7 +67,7 @@ static void pack_head(void *ctx, int64_t head, int lane)
                    to + j * g->keys);
 }
 
-/* ---- some rows of the query ---------------------------------------------------------------- */
+/* ---- some rows of the query -------------------------------------------------------------- */
 
 typedef struct {
     int64_t head, first, rows, keys; /* keys: that count */
@@ -157,7 +157,7 @@ static void attention_run(const FlatStep *s, FlatRun *r)
     team_run(r->team, attend_part, &w, g->batch * g->parts);
 }
 
-/* ---- lowering ------------------------------------------------------------------------------ */
+/* ---- lowering ---------------------------------------------------------------------------- */
 
 /* Strides of the mask through [batch.., rows, keys]. */
 static bool place_mask(FlatLower *l, FlatAttention *g, const Shape *lead)

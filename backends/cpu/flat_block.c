@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* ---- values brought to their places -------------------------------------------------------- */
+/* ---- values brought to their places ------------------------------------------------------ */
 
 typedef struct {
     int from, to;
@@ -93,7 +93,7 @@ static FlatStep *add_way(Make *m, const Step *s, FlatWay way, int test, int turn
     return f;
 }
 
-/* ---- branches and loops -------------------------------------------------------------------- */
+/* ---- branches and loops ------------------------------------------------------------------ */
 
 static int slot_of(const Step *s, ParamId p)
 {
@@ -203,7 +203,7 @@ static bool make_while(Make *m, const Steps *b, int i)
     return true;
 }
 
-/* ---- states -------------------------------------------------------------------------------- */
+/* ---- states ------------------------------------------------------------------------------ */
 
 typedef struct {
     const FlatPlan *p;

@@ -13,7 +13,7 @@ enum { DEPTH = 256, COLUMNS = 256, PANELS = 8 };
 
 static int64_t conv_least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* ---- products ------------------------------------------------------------------------------ */
+/* ---- products ---------------------------------------------------------------------------- */
 
 typedef struct {
     Staged g;
@@ -109,7 +109,7 @@ static void conv_run(const FlatStep *s, FlatRun *r)
     }
 }
 
-/* ---- a channel at a time: depthwise convolutions and pools ---------------------------------- */
+/* ---- a channel at a time: depthwise convolutions and pools ------------------------------- */
 
 typedef struct {
     Staged g;
@@ -171,7 +171,7 @@ static void finish_slide(FlatLower *l, FlatStep *s, const Slide *c)
                  * sizeof(float);
 }
 
-/* ---- lowering ------------------------------------------------------------------------------ */
+/* ---- lowering ---------------------------------------------------------------------------- */
 
 static void pack_weights(FlatLower *l, Conv2 *c, const Tensor *weight)
 {

@@ -7,7 +7,7 @@
 
 static bool dtype_elem(DType t) { return dtype_fast(t) || t == DT_BOOL; }
 
-/* ---- registers ---------------------------------------------------------------------------- */
+/* ---- registers --------------------------------------------------------------------------- */
 
 static int new_reg(ElemProgram *e) { return e->nreg < ELEM_REGS ? e->nreg++ : -1; }
 
@@ -135,7 +135,7 @@ bool lower_result(FlatLower *l, int index)
     return true;
 }
 
-/* ---- statements ---------------------------------------------------------------------------- */
+/* ---- statements -------------------------------------------------------------------------- */
 
 /* x to the power of a constant that is made of products, quotients and roots. The roots are those
  * of pow: of -0 they are as of 0, and of an infinity below 0 as of one above. */
@@ -262,7 +262,7 @@ bool elem_add(FlatLower *l, ElemProgram *e, int (*reg_of)(void *ctx, int slot), 
     return false;
 }
 
-/* ---- running ------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 static void copy_in(const Kernels *k, float *dst, const char *src, DType t, int64_t at,
                     size_t n)

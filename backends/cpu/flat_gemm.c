@@ -22,7 +22,7 @@ typedef struct {
     int64_t mparts, nparts;
 } Gemm;
 
-/* ---- a part -------------------------------------------------------------------------------- */
+/* ---- a part ------------------------------------------------------------------------------ */
 
 typedef struct {
     const FlatStep *s;
@@ -157,7 +157,7 @@ static void gemm_run(const FlatStep *s, FlatRun *r)
     team_run(r->team, gemm_part, &w, g->batch * g->mparts * g->nparts);
 }
 
-/* ---- lowering ------------------------------------------------------------------------------ */
+/* ---- lowering ---------------------------------------------------------------------------- */
 
 static void pack_right(FlatPlan *p, Gemm *g)
 {

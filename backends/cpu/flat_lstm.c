@@ -151,7 +151,7 @@ static void lstm_run(const FlatStep *s, FlatRun *r)
     }
 }
 
-/* ---- lowering ------------------------------------------------------------------------------ */
+/* ---- lowering ---------------------------------------------------------------------------- */
 
 static void *pack_weights(const FlatLower *l, const Lstm *g, const Tensor *w, int64_t depth)
 {

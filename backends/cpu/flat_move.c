@@ -17,7 +17,7 @@ typedef struct {
     Copy *copy;
 } Moves;
 
-/* ---- running ------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 #define TURN(name, T)                                                                          \
     /* rows of dst from columns of src, a square at a time */                                  \
@@ -102,7 +102,7 @@ static void move_run(const FlatStep *s, FlatRun *r)
     for (int i = 0; i < m->n; i++) copy_run(&m->copy[i], r);
 }
 
-/* ---- lowering ------------------------------------------------------------------------------ */
+/* ---- lowering ---------------------------------------------------------------------------- */
 
 /* Dimensions of extent 1 go, and neighbours that both sides walk as one are one. */
 static void move_merge(Copy *c)

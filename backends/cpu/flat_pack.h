@@ -7,7 +7,7 @@
 #include "../../ir/ops/window.h"
 #include "flat.h"
 
-/* ---- matrices (flat_pack.c) ------------------------------------------------------------------- */
+/* ---- matrices (flat_pack.c) -------------------------------------------------------------- */
 
 /* Rows of the left matrix go by panels of mr, columns of the right one by panels of nr; a panel
  * holds, for each of the summed index, its rows (columns) side by side, zeros where there are
@@ -33,7 +33,7 @@ void pack_panel(const Kernels *k, Matrix a, int64_t n, int64_t depth, int width,
 void pack_panel_half(Matrix a, int64_t n, int64_t depth, int width, uint16_t *to);
 static inline int64_t pack_panels(int64_t n, int width) { return (n + width - 1) / width; }
 
-/* ---- windows (flat_window.c) ------------------------------------------------------------------ */
+/* ---- windows (flat_window.c) ------------------------------------------------------------- */
 
 /* x is laid out so that a window's tap is x from another place on.
  *
@@ -63,7 +63,7 @@ int64_t stage_line(const Staged *g);
  * first one's number among the results of a channel. */
 int64_t stage_valid(const Staged *g, int64_t first, int64_t n, float *v, int64_t *at);
 
-/* ---- convolutions by Winograd's method (flat_wino.c) ------------------------------------------ */
+/* ---- convolutions by Winograd's method (flat_wino.c) ------------------------------------- */
 
 /* As a LowerFn. False: it is not of that kind, or not cheaper so. */
 bool lower_wino(FlatLower *l, FlatStep *s, const Conv *v, const Tensor *weight);

@@ -25,7 +25,7 @@ typedef struct {
     const Rows *g;
 } RowsWork;
 
-/* ---- rows ---------------------------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------------------------- */
 
 static float rows_ended(const Rows *g, float v)
 {
@@ -55,7 +55,7 @@ static void rows_part(void *ctx, int64_t part, int lane)
     if (g->kind == ROWS_REDUCE) elem_run_row(w->s->elem, w->r, first, end - first, made);
 }
 
-/* ---- columns ------------------------------------------------------------------------------- */
+/* ---- columns ----------------------------------------------------------------------------- */
 
 typedef struct {
     const RowsWork *w;
@@ -152,7 +152,7 @@ static void rows_run(const FlatStep *s, FlatRun *r)
     team_run(r->team, g->inner == 1 ? rows_part : columns_part, &w, g->parts);
 }
 
-/* ---- lowering ------------------------------------------------------------------------------ */
+/* ---- lowering ---------------------------------------------------------------------------- */
 
 static bool rows_finish(FlatLower *l, FlatStep *s, Rows *g, const char *how)
 {

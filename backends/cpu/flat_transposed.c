@@ -30,7 +30,7 @@ typedef struct {
 
 static int64_t transposed_least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* ---- running ------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 static void widen_part(void *ctx, int64_t ch, int lane)
 {
@@ -130,7 +130,7 @@ static void turned_run(const FlatStep *s, FlatRun *r)
     }
 }
 
-/* ---- lowering ------------------------------------------------------------------------------ */
+/* ---- lowering ---------------------------------------------------------------------------- */
 
 /* Weights are [cin, channels of a group, taps]. */
 static void pack_weights(FlatLower *l, Turned *c, const Tensor *weight)

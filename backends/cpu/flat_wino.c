@@ -39,7 +39,7 @@ typedef struct {
 
 static int64_t wino_least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* ---- running ------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 static void stage_part(void *ctx, int64_t ch, int lane)
 {
@@ -176,7 +176,7 @@ static void wino_run(const FlatStep *s, FlatRun *r)
     }
 }
 
-/* ---- weights ------------------------------------------------------------------------------- */
+/* ---- weights ----------------------------------------------------------------------------- */
 
 /* The 36 numbers of a kernel: G g G', in double and rounded once. */
 static void wino_numbers(const float *g, double *to)
@@ -213,7 +213,7 @@ static void pack_numbers(FlatLower *l, Wino *c, const Tensor *weight)
     c->weight = to;
 }
 
-/* ---- lowering ------------------------------------------------------------------------------ */
+/* ---- lowering ---------------------------------------------------------------------------- */
 
 /* Lines of a block: what fills up its columns, to whole vectors, is a small part of it; of equals
  * the largest, since all weights are read for each. */

@@ -133,15 +133,15 @@ typedef struct {
 /* mil_read, into a module that was made before: for a source that it owns. */
 bool mil_read_into(Module *m, Diag *d, const Source *src, const char *dir);
 
-/* ---- mil_lexer.re ---------------------------------------------------------------------- */
+/* ---- mil_lexer.re ------------------------------------------------------------------------ */
 
 int mil_lex(MilReader *r, MilToken *t); /* a token of mil_grammar.y; 0 at the end */
 
-/* ---- mil_grammar.y --------------------------------------------------------------------- */
+/* ---- mil_grammar.y ----------------------------------------------------------------------- */
 
 void mil_parse(MilReader *r, bool literal); /* all of the text; a program, or one literal */
 
-/* ---- mil_read.c: the program's frame ---------------------------------------------------- */
+/* ---- mil_read.c: the program's frame ----------------------------------------------------- */
 
 Loc mil_loc(const MilReader *r, MilToken t);
 /* Always false. */
