@@ -312,7 +312,9 @@ typedef struct {
 /* The i-th part, which belongs to `parts`. NULL: there are no more. info may be NULL. */
 anec_kernel *anec_part(const anec_parts *parts, int i, anec_part_info *info);
 /* The k-th input or result of part i, and what it is of the whole step (`value`, may be NULL):
- * an input of that, or what a part has as a result. NULL: there are no more. */
+ * an input of that, or what a part has as a result. NULL: there are no more. The elements are those
+ * of the step's, in their order; where that has an axis longer than the device addresses, the part
+ * has two for it (anec_port tells). */
 const char *anec_part_port(const anec_parts *parts, int i, anec_kind kind, int k,
                            const char **value);
 /* The whole, for its weights: it is for no target, and not to be freed. */

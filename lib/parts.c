@@ -55,6 +55,16 @@ static anec_model *part_model(anec_parts *p, anec_device *device, Module *module
     return m;
 }
 
+/* On an engine what goes over its edge is in extents that it takes. */
+static anec_status part_fold(anec_parts *p, anec_model *m, ApiCall *c)
+{
+    Pipeline line;
+    const anec_status s = read_pipeline(&m->m, c->config, &c->d, &line);
+    Func *f = module_func(m->m.module, p->function);
+    if (!s && p->engine) func_fold_edges(f, line.pass.rules, &c->d);
+    return s;
+}
+
 /* trial: its errors are no errors, and are kept as why. */
 static anec_status part_compile(anec_parts *p, PartProgram *to, anec_device *device,
                                 const Module *module, bool trial, anec_error *error)
@@ -63,7 +73,8 @@ static anec_status part_compile(anec_parts *p, PartProgram *to, anec_device *dev
     if (call_start(&c, device->config, error)) return call_status(&c);
     anec_model *m = part_model(p, device, module_clone(module));
     if (trial) call_hear(&c, trial_emit, to);
-    const anec_status s = model_prepare(m, &c);
+    anec_status s = trial ? part_fold(p, m, &c) : ANEC_OK;
+    if (!s) s = model_prepare(m, &c);
     call_end(&c, s == ANEC_OK);
     m->of = p->step;
     model_counts(m);

@@ -210,7 +210,7 @@ void inputs_open(TrainInputs *in, const anec_kernel *kernel, int most)
     in->tensor = NEW_ARRAY(&in->arena, most + 1, anec_tensor);
 }
 
-static bool inputs_port(const TrainInputs *in, const char *name, anec_tensor *port)
+bool inputs_port(const TrainInputs *in, const char *name, anec_tensor *port)
 {
     const char *other;
     for (int i = 0; (other = anec_port(in->kernel, ANEC_INPUT, i, port)); i++)

@@ -31,6 +31,45 @@ static void segments_wire(TrainPrograms *e, int i)
     }
 }
 
+static bool segments_alike(const anec_tensor *a, const anec_tensor *b)
+{
+    return !strcmp(a->dtype, b->dtype) && a->rank == b->rank
+        && !memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape);
+}
+
+static bool segments_port(const anec_kernel *k, anec_kind kind, const char *name,
+                          anec_tensor *out)
+{
+    const char *other;
+    for (int i = 0; (other = anec_port(k, kind, i, out)); i++)
+        if (!strcmp(other, name)) return true;
+    return false;
+}
+
+/* What goes from part to part on the device does so without the processor, once and for all;
+ * what it has in another type or extents there goes by segments_take. */
+static bool segments_hand(TrainPrograms *e, TrainPart *p)
+{
+    bool ok = true;
+    for (int k = 0; ok && k < p->nin; k++) {
+        TrainWire *w = &p->in[k];
+        const TrainPart *from = w->part < 0 ? NULL : &e->segments.part[w->part];
+        anec_tensor in, out;
+        anec_error error;
+        e->segments.wires += from != NULL;
+        if (!from || p->info.host || from->info.host
+            || !segments_port(p->kernel, ANEC_INPUT, w->port, &in)
+            || !segments_port(from->kernel, ANEC_RESULT, w->result, &out)
+            || !segments_alike(&in, &out))
+            continue;
+        ok = programs_said(e, anec_rewire(p->kernel, w->port, from->kernel, w->result, &error),
+                           &error);
+        w->handed = ok;
+        e->segments.handed += ok;
+    }
+    return ok;
+}
+
 bool segments_open(TrainPrograms *e, anec_model *model)
 {
     anec_error error;
@@ -58,18 +97,32 @@ bool segments_open(TrainPrograms *e, anec_model *model)
         s->engine += !p->info.host;
     }
     e->step = anec_parts_step(s->parts);
-    return true;
+    bool ok = true;
+    for (int i = 0; ok && i < s->n; i++) ok = segments_hand(e, &s->part[i]);
+    return ok;
 }
 
 void segments_close(TrainSegments *s) { anec_parts_free(s->parts); }
 
 /* ---- running ----------------------------------------------------------------------------- */
 
+/* In the extents of the port, which may be others of as many elements. */
+static void segments_give(TrainInputs *in, const TrainWire *w, const char *origin,
+                          anec_tensor v)
+{
+    anec_tensor port;
+    if (inputs_port(in, w->port, &port)) {
+        v.rank = port.rank;
+        memcpy(v.shape, port.shape, sizeof v.shape);
+    }
+    inputs_give(in, w->port, origin, &v);
+}
+
 static bool segments_given(const TrainData *t, TrainInputs *in, const TrainWire *w)
 {
     for (int i = 0; i < t->ncolumn; i++)
         if (!strcmp(t->column[i].input, w->value)) {
-            inputs_give(in, w->port, t->column[i].file, &t->column[i].tensor);
+            segments_give(in, w, t->column[i].file, t->column[i].tensor);
             return true;
         }
     return false;
@@ -79,8 +132,7 @@ static bool segments_weight(const TrainPrograms *e, TrainInputs *in, const Train
 {
     for (int i = 0; i < e->nparam; i++)
         if (!strcmp(e->param[i].input, w->value)) {
-            const anec_tensor v = weight_tensor(&e->param[i]);
-            inputs_give(in, w->port, "a weight", &v);
+            segments_give(in, w, "a weight", weight_tensor(&e->param[i]));
             return true;
         }
     return false;
@@ -104,9 +156,10 @@ static bool segments_run_one(TrainPrograms *e, const TrainPart *p, const TrainDa
     for (int i = 0; ok && i < p->nin; i++) {
         const TrainWire *w = &p->in[i];
         anec_tensor v;
+        if (w->handed) continue;
         if (w->part >= 0) {
             ok = segments_take(e, w, &v);
-            if (ok) inputs_give(&in, w->port, w->value, &v);
+            if (ok) segments_give(&in, w, w->value, v);
         } else if (!segments_given(t, &in, w) && !segments_weight(e, &in, w))
             inputs_give_scale(&in, w->port, scale);
     }

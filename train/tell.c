@@ -114,8 +114,11 @@ static void say_programs(TrainRun *r)
         buf_printf(&order, n > 1 ? " %dx%d" : " %d", program + 1, n);
     }
     if (s->parts)
-        run_line(r, false, "order:%s; %s bytes go from segment to segment", order.s,
-                 with_commas(r, (size_t)anec_parts_bytes(s->parts)));
+        run_line(r, false,
+                 "order:%s; %s bytes go from segment to segment, %d of %d inputs read them "
+                 "where the device left them",
+                 order.s, with_commas(r, (size_t)anec_parts_bytes(s->parts)), s->handed,
+                 s->wires);
     buf_free(&order);
 }
 

@@ -338,6 +338,7 @@ typedef struct {
     const char *port, *value; /* as the part, and as the step calls it */
     int part;                 /* -1: an input of the step */
     const char *result;
+    bool handed; /* the part has it from that one, where the device left it */
 } TrainWire;
 
 typedef struct {
@@ -352,6 +353,7 @@ typedef struct {
     anec_parts *parts; /* NULL: it is one program */
     TrainPart *part;
     int n, programs, engine; /* programs in all, and those of the device */
+    int wires, handed;       /* inputs of parts that are results of others, and those wired */
 } TrainSegments;
 
 typedef struct {
@@ -406,6 +408,8 @@ typedef struct {
 } TrainInputs;
 
 void inputs_open(TrainInputs *in, const anec_kernel *kernel, int most);
+/* What an input of that name is; false: there is none. */
+bool inputs_port(const TrainInputs *in, const char *name, anec_tensor *port);
 /* Floats as the program takes them: an engine's may be fp16. */
 void inputs_give(TrainInputs *in, const char *name, const char *origin, const anec_tensor *t);
 void inputs_give_scale(TrainInputs *in, const char *name, const float *scale);

@@ -4,7 +4,8 @@
  * An axis of n elements becomes two, of p and n / p, p being the smallest number that makes
  * both short enough. Each statement works on that shape between two reshapes; since all choose
  * the same p, algebra removes the reshapes between them, and with them every value that is too
- * long. What an input or a result is stays: the check says so. */
+ * long. What an input or a result is stays, and the check says so, but where its reader takes the
+ * same elements in any shape (func_fold_edges). */
 #include "legal_shape.h"
 
 typedef struct {
@@ -279,4 +280,67 @@ static Value *tile_op(const Legal *l, Builder *b, Op *op)
 int pass_tile(Module *m, const PassOptions *o, Diag *d)
 {
     return legal_rewrite(m, o, d, tile_op);
+}
+
+/* ---- the edge ---------------------------------------------------------------------------- */
+
+/* v's shape without an axis that is too long; false: it has none, or it cannot be. */
+static bool tile_edge_shape(const RuleSet *rs, const Value *v, Shape *s)
+{
+    TileFold f;
+    const Shape *is = shape_of_value(v);
+    if (!is) return false;
+    for (*s = *is; fold_of(rs, s, &f); *s = tile_folded(&f, s))
+        if (s->rank == MAX_RANK || over_limit(rs, LIMIT_rank, s->rank + 1)) return false;
+    return !shape_equal(s, is);
+}
+
+static int fold_inputs(Func *f, const RuleSet *rs, Diag *d)
+{
+    int changes = 0;
+    Module *m = f->module;
+    for (int i = 0; i < f->body->nparam; i++) {
+        Shape s;
+        Value *p = f->body->param[i];
+        if (is_result(p) || !tile_edge_shape(rs, p, &s)) continue;
+        const Type *inside = p->type;
+        p->type = type_tensor(&m->arena, inside->dtype, s);
+        Builder b = builder_at(f->body, f->body->first, d, value_loc(p));
+        Value *v = make_shape(&b, p, &inside->shape);
+        func_replace_uses(f, p, v);
+        op_set_arg(m, v->def, P_x, p);
+        changes++;
+    }
+    return changes;
+}
+
+static int fold_results(Func *f, const RuleSet *rs, Diag *d)
+{
+    int changes = 0;
+    for (int i = 0; i < f->body->nresult; i++) {
+        Shape s;
+        Value *r = f->body->result[i];
+        if (!r->def || r->def->kind == OP_const || !tile_edge_shape(rs, r, &s)) continue;
+        const char *name = r->name;
+        Builder b = builder_at(f->body, NULL, d, value_loc(r));
+        value_rename(r, func_unique_name(f, name));
+        Value *v = make_shape(&b, r, &s);
+        v->name = name;
+        op_set_name(f->module, v->def, name);
+        for (int k = i; is_result(r); k++)
+            if (f->body->result[k] == r) func_set_result(f, k, v);
+        changes++;
+    }
+    return changes;
+}
+
+int func_fold_edges(Func *f, const RuleSet *rs, Diag *d)
+{
+    GuardTask lost;
+    if (!rule_heals(rs, RULE_extent)) return 0;
+    func_walk_begin(f, &lost);
+    int changes = fold_inputs(f, rs, d);
+    changes += fold_results(f, rs, d);
+    func_walk_end(f, &lost);
+    return changes;
 }

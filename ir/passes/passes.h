@@ -40,6 +40,11 @@ bool func_is_deep(const Func *f, const RuleSet *rs);
  * need not be, or there is no place where what goes over is all tensors that an engine takes. */
 int func_cut(const Func *f, const RuleSet *rs, Arena *a, Module ***part, Diag *d);
 
+/* Inputs and results of f that have an axis longer than rs allows get two for it, the same
+ * elements in the same order: for a caller who reads and writes them in any shape. Names stay. The
+ * number of changes. */
+int func_fold_edges(Func *f, const RuleSet *rs, Diag *d);
+
 /* Weights that would lie in several files when m is written come to lie in one; those of
  * absent files stay where they are said to be. False: a record of them cannot be read. */
 bool weights_join(Module *m, Diag *d);
