@@ -13,7 +13,7 @@
 #define ANEC_BACKEND_H
 
 #include "../ir/targets/targets.h"
-#include "../ir/mil/flexible.h"
+#include "../ir/mil/described.h"
 
 typedef struct Backend Backend;
 struct RuleSet; /* ir/targets/rules.h */

@@ -12,6 +12,7 @@
 #define ANEC_BASE_H
 
 #include <dirent.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -83,6 +84,9 @@ void guard_resume(Guard *g);
 /* Runs `run` if memory runs out before guard_task_end or the guard's end. */
 void guard_task(GuardTask *t, void (*run)(void *ctx), void *ctx);
 void guard_task_end(GuardTask *t);
+/* Holds the lock until guard_unlock, or until memory runs out; t is in the same frame. */
+void guard_lock(GuardTask *t, pthread_mutex_t *lock);
+void guard_unlock(GuardTask *t, pthread_mutex_t *lock);
 
 /* bytes that this process may have: of memory and swap, or less where it is limited */
 size_t mem_most(void);

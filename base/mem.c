@@ -290,6 +290,22 @@ _Noreturn void mem_out(size_t wanted)
     longjmp(g->back, 1);
 }
 
+/* ---- locks that are let go when memory runs out under them ------------------------------- */
+
+static void let_go(void *lock) { pthread_mutex_unlock(lock); }
+
+void guard_lock(GuardTask *t, pthread_mutex_t *lock)
+{
+    pthread_mutex_lock(lock);
+    guard_task(t, let_go, lock);
+}
+
+void guard_unlock(GuardTask *t, pthread_mutex_t *lock)
+{
+    guard_task_end(t);
+    pthread_mutex_unlock(lock);
+}
+
 /* ---- bugs -------------------------------------------------------------------------------- */
 
 _Noreturn void bug_at(const char *file, int line, const char *fmt, ...)

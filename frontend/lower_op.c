@@ -1,7 +1,7 @@
 /* lower_op.c -- operations: arguments meet the op's row, numbers become constants of the right
  * type. */
 #include "lower.h"
-#include "../ir/passes/promote.h"
+#include "../ir/passes/passes.h"
 #include "grammar.h"
 
 #include <math.h>

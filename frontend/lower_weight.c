@@ -2,7 +2,7 @@
  * here: a weight is a rule or a place in a mapped file (lower_load.c) until its model is written
  * or run. */
 #include "lower.h"
-#include "../ir/passes/promote.h"
+#include "../ir/passes/passes.h"
 
 #include <string.h>
 
@@ -137,7 +137,7 @@ static const Const *init_load(Init *in)
 static const struct {
     const char *name;
     const Const *(*make)(Init *);
-} rules[] = {
+} weight_rules[] = {
     { "normal", init_normal }, { "uniform", init_uniform }, { "zeros", init_zeros },
     { "ones", init_ones },     { "fill", init_fill },       { "load", init_load },
 };
@@ -170,10 +170,10 @@ const Const *weight_begin(Lower *l, const Node *n, const Type *t, const char *pa
     Init in = { .l = l, .type = t, .path = path, .loc = n->loc };
     bool call = n->kind == N_CALL && n->a->kind == N_NAME;
     const Node *name = call ? n->a : n;
-    for (size_t i = 0; name->kind == N_NAME && i < COUNT(rules); i++) {
-        if (strcmp(rules[i].name, name->name)) continue;
+    for (size_t i = 0; name->kind == N_NAME && i < COUNT(weight_rules); i++) {
+        if (strcmp(weight_rules[i].name, name->name)) continue;
         in.args = eval_args(l, call ? n->b : NULL);
-        return in.args.ok ? rules[i].make(&in) : NULL;
+        return in.args.ok ? weight_rules[i].make(&in) : NULL;
     }
     return value_const(&in, n);
 }

@@ -1,7 +1,6 @@
 /* module.c -- the program: modules, functions, blocks, statements and their pieces. */
-#include "made.h"
+#include "inside.h"
 #include "ops/ops.h"
-#include "uses.h"
 
 #include <stdlib.h>
 #include <string.h>

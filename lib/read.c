@@ -1,7 +1,7 @@
 /* read.c -- a model as the options have it: its text read, checked, rewritten. */
 #include "read.h"
 
-#include "../ir/mil/container.h"
+#include "../ir/mil/mil.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* weights.c -- the public library: models with other weights, and models in files. */
 #include "library.h"
 
-#include "../ir/mil/container.h"
+#include "../ir/mil/mil.h"
 
 #include <string.h>
 

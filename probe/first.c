@@ -1,5 +1,5 @@
 /* first.c -- trials of what the runtime assumes of the engine's framework. */
-#include "first_trial.h"
+#include "first.h"
 #include "../backends/engine_limits.h"
 
 #include <string.h>

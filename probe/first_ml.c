@@ -1,6 +1,6 @@
 /* first_ml.c -- trials of Core ML, the public way to the engine: the folder that we write, and what it
  * says of it. */
-#include "first_trial.h"
+#include "first.h"
 
 #include "../ir/mil/mil.h"
 #include "../backends/backend.h"

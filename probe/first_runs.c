@@ -1,5 +1,5 @@
 /* first_runs.c -- trials that run: what comes out, and whose surfaces may be whose. */
-#include "first_trial.h"
+#include "first.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* anec.c -- compiles a program to MIL, for a target or as it is. */
-#include "../ir/mil/container.h"
+#include "../ir/mil/mil.h"
 #include "../ir/passes/autodiff.h"
-#include "../ir/passes/promote.h"
+#include "../ir/passes/passes.h"
 #include "compiler.h"
 #include "lint.h"
 #include "views.h"

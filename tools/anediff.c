@@ -1,5 +1,5 @@
 /* anediff.c -- says the first thing in which two programs, or two folders of arrays, differ. */
-#include "../ir/mil/container.h"
+#include "../ir/mil/mil.h"
 #include "diff.h"
 #include "tool.h"
 #include "views.h"

@@ -1,7 +1,7 @@
 /* lint_find.c -- the models below a folder. */
 #include "lint.h"
 
-#include "../ir/mil/container.h"
+#include "../ir/mil/mil.h"
 
 #include <sys/stat.h>
 

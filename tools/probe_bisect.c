@@ -2,7 +2,7 @@
 #include "../lib/report.h"
 #include "../probe/bisect.h"
 #include "../lib/tensor_io.h"
-#include "../ir/mil/flexible.h"
+#include "../ir/mil/described.h"
 #include "probe_tool.h"
 
 #include "../ir/build_info.h"

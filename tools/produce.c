@@ -1,7 +1,7 @@
 /* produce.c -- what a call of anec makes: what a check says, text, pictures, counts, files. */
 #include "compiler.h"
 #include "../lib/report.h"
-#include "../ir/mil/container.h"
+#include "../ir/mil/mil.h"
 #include "views.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* ane.c -- the backend: programs whose inputs and results are surfaces of the engine. */
 #include "ane.h"
-#include "helper.h"
+#include "load.h"
 #include "ane_model.h"
 #include "../engine_limits.h"
 

@@ -14,7 +14,7 @@ bool ane_was_outside(const Backend *ane);
 /* warnings that a quiet compilation had no one for */
 void ane_tell(const Backend *ane, Diag *d);
 
-/* Compiles the program whose files lie in `dir` for who is short of compilations (helper.h),
+/* Compiles the program whose files lie in `dir` for who is short of compilations (helper.c),
  * and puts the answer for it into `answer`. */
 bool ane_compile_folder(const char *dir, Buf *answer);
 

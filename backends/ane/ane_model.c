@@ -2,7 +2,6 @@
  * to be loaded. One lock covers it all: the system's compiler does one thing at a time too. */
 #include "load.h"
 
-#include "../../base/lock.h"
 #include "../../ir/mil/mil.h"
 #include "../forms.h"
 

@@ -22,7 +22,7 @@ void surface_read(const void *base, const Port *p, Tensor *t);
 void surface_poison(void *base, const Port *p);
 int64_t surface_untouched(const void *base, const Port *p);
 
-/* ---- loaded programs (ane_model.c) ----------------------------------------------------------- */
+/* ---- loaded programs (ane_model.c) ------------------------------------------------------- */
 
 typedef struct Ane Ane;
 
@@ -43,7 +43,7 @@ struct AneModel {
     Ane *ane;
     Arena arena;
     const Module *module; /* whose program it is */
-    /* its own, of those functions that fit into one (part.c); NULL: all do */
+    /* its own, of those functions that fit into one (ane_part.c); NULL: all do */
     Module *part;
     int refs, running;
     Id id;

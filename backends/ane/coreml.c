@@ -4,7 +4,6 @@
 #include "cache.h"
 #include "ml.h"
 
-#include "../../base/lock.h"
 #include "../../ir/mil/mil.h"
 #include "../../ir/targets/rules.h"
 

@@ -1,5 +1,5 @@
 /* helper.c -- asking another process to compile. */
-#include "helper.h"
+#include "load.h"
 
 #include <errno.h>
 #include <fcntl.h>

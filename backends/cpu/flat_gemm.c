@@ -5,7 +5,7 @@
  * elementwise program row by row. A constant right matrix is in panels from the start, fp16 where
  * it is fp16; a left matrix, and a right one that a run makes, are packed as they are needed. */
 #include "flat_pack.h"
-#include "../../ir/ops/linear.h"
+#include "../../ir/ops/geometry.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* flat_lstm.c -- lstm with its usual activations: what all steps take from x is one product of
  * matrices; then step by step what they take from the state, whose weights stay in panels. */
 #include "flat_pack.h"
-#include "../../ir/ops/recurrent.h"
+#include "../../ir/ops/geometry.h"
 
 #include <string.h>
 

@@ -3,8 +3,7 @@
 #ifndef ANEC_FLAT_PACK_H
 #define ANEC_FLAT_PACK_H
 
-#include "../../ir/ops/conv.h"
-#include "../../ir/ops/window.h"
+#include "../../ir/ops/geometry.h"
 #include "flat.h"
 
 /* ---- matrices (flat_pack.c) -------------------------------------------------------------- */

@@ -2,7 +2,7 @@
  * result and a tap, with x, whose rows are its channels; each row is then added to the result's
  * channel where its tap lies. */
 #include "flat_pack.h"
-#include "../../ir/ops/conv.h"
+#include "../../ir/ops/geometry.h"
 
 #include <string.h>
 

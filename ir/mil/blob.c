@@ -8,7 +8,7 @@
  * A BLOBFILE's offset is that of the record. What writers in the field get wrong and can still
  * be read (a count that stayed 1, records without alignment, data elsewhere) is the warning
  * weight-file, once per file; what would read wrong bytes is an error. All is little endian. */
-#include "blob.h"
+#include "mil_text.h"
 
 #include <string.h>
 

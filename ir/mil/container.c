@@ -1,6 +1,6 @@
 /* container.c -- a model by its path: what an ending means, a row each (text, compiled folder,
  * package, the file inside of one). */
-#include "container.h"
+#include "mil.h"
 #include "mil_read.h"
 #include "spec.h"
 

@@ -1,6 +1,6 @@
 /* described.h -- what the description of a model says of an input or result beyond its type:
- * whether it may be left out, and whether it is an image outside; and which result is a
- * classifier's label.
+ * whether it may be left out, whether it is an image outside, which shapes it may have; and which
+ * result is a classifier's label.
  *
  * It is asked by name, so that it holds whatever passes have made of the program. */
 #ifndef ANEC_MIL_DESCRIBED_H
@@ -47,5 +47,39 @@ typedef struct {
 /* The statement `classify` whose results the function returns; of several the one that the
  * description names. False: it is no classifier. */
 bool described_classifier(const Func *f, Classifier *out);
+
+/* ---- shapes that the inputs of a function may have (flexible.c) -------------------------- */
+
+/* As its attribute says, or a package's description (feature.c); Flex is what both are read into
+ * and written from. */
+
+#define FLEXIBLE "FlexibleShapeInformation"
+
+/* The attribute FlexibleShapeInformation. Lives in the arena it was read into. */
+typedef struct {
+    bool has_default, has_range;
+    Shape def;                          /* used for an input that --random makes */
+    int rank;                           /* of the range */
+    int64_t lo[MAX_RANK], hi[MAX_RANK]; /* hi < 0: no bound */
+    Shape *shape;                       /* enumerated: flex_shape */
+    int nshape, room;
+} FlexInput;
+
+typedef struct {
+    FlexInput *input; /* by parameter */
+    int nconfig;      /* enumerated: in how many ways shapes of inputs go together */
+} Flex;
+
+/* all zero without the attribute */
+bool flex_read(const Func *f, Diag *d, Arena *a, Flex *out);
+/* The attribute that says it of n inputs of these names, in alphabetical order. */
+const Const *flex_const(Module *m, const char *const *name, int n, const Flex *flex);
+/* The shape of an input in the k-th of nconfig; NULL: it is not in it. */
+const Shape *flex_shape(const Flex *x, int input, int k);
+/* To be filled in: it is, from now on. */
+Shape *flex_shape_new(Arena *a, Flex *x, int input, int k);
+/* The shape of a parameter that nobody gives one: its own, the default, or the first that is
+ * enumerated. False: there is none. */
+bool flex_default(const Func *f, const Flex *flex, int param, Shape *out);
 
 #endif

@@ -1,6 +1,6 @@
 /* flexible.c -- the attribute FlexibleShapeInformation, read for whoever runs a program or writes a
  * description of it, and made of what a description says. */
-#include "flexible.h"
+#include "described.h"
 
 #include <stdlib.h>
 #include <string.h>

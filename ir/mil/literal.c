@@ -1,7 +1,7 @@
 /* literal.c -- types and values of MIL text: elements go from the text straight to their
  * bytes. */
 #include "mil_read.h"
-#include "number.h"
+#include "mil_text.h"
 
 #include <stdlib.h>
 #include <string.h>

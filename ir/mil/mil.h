@@ -79,6 +79,18 @@ bool container_writes(const char *path); /* .mil, .mlmodelc or .mlpackage */
 /* PATH.json into m, read from the .mil PATH */
 bool container_beside(Module *m, Diag *d, const char *path);
 
+/* What a path's ending means: a row of container.c. */
+typedef struct {
+    const char *ending; /* ".mil" */
+    bool text;          /* one text: it may come from the standard input */
+    bool folder;        /* its ending alone tells it from another folder */
+    Module *(*read)(Diag *d, const char *path, const MilReading *how);
+    bool (*write)(Module *m, Diag *d, const char *path); /* NULL: it is read alone */
+} Container;
+const Container *container_find(const char *path); /* NULL: none; slashes behind do not count */
+/* ".mil, .mlmodelc or .mlpackage", for messages: what is written, or folders alone; in a. */
+const char *container_endings(Arena *a, bool folders);
+
 /* ---- weight files (MILBlob storage, version 2) ------------------------------------------- */
 
 /* What blob_add writes appears under `path` with blob_commit; the writer lives in the arena.

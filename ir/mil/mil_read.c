@@ -1,7 +1,7 @@
 /* mil_read.c -- MIL text becomes a Module: functions, blocks, statements and the names they use. */
 #include "mil.h"
 #include "mil_read.h"
-#include "number.h"
+#include "mil_text.h"
 #include "../ops/ops.h"
 
 #include <stdlib.h>

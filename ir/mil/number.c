@@ -1,6 +1,6 @@
 /* number.c -- the numbers of MIL text: one rounding from digits to bits, shortest digits
  * back. */
-#include "number.h"
+#include "mil_text.h"
 
 #include <string.h>
 

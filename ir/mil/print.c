@@ -1,7 +1,6 @@
 /* print.c -- a Module becomes MIL text, laid out as Apple's compiler does. */
 #include "mil.h"
-#include "number.h"
-#include "print.h"
+#include "mil_text.h"
 
 #include <stdlib.h>
 #include <string.h>

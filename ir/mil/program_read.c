@@ -1,5 +1,5 @@
 /* program_read.c -- a Program message of Core ML's MIL.proto as a Module. */
-#include "program_read.h"
+#include "spec.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* program_value.c -- types and literals of MIL.proto, read into a Module. */
-#include "program_read.h"
+#include "spec.h"
 
 #include <string.h>
 

@@ -1,6 +1,5 @@
 /* save.c -- a Module into a folder: its text, and the weights that the text refers to. */
-#include "blob.h"
-#include "print.h"
+#include "mil_text.h"
 #include "spec.h"
 
 #include <ctype.h>

@@ -6,9 +6,9 @@
 #ifndef ANEC_MIL_SPEC_H
 #define ANEC_MIL_SPEC_H
 
-#include "flexible.h"
+#include "described.h"
 #include "mil.h"
-#include "print.h"
+#include "mil_text.h"
 #include "proto.h"
 
 /* ---- program: MIL.proto ------------------------------------------------------------------ */
@@ -22,6 +22,29 @@ bool program_write(const Module *m, Diag *d, const MilPlaces *places, Buf *out);
 Opset opset_of_core(const char *text); /* "CoreML7" is ios17; OPSET_NONE when unknown */
 const char *spec_opset(const Func *f); /* "CoreML7", or NULL */
 int spec_of_opset(Opset o);            /* specificationVersion that brought it */
+
+/* What the two halves of its reader share (program_read.c, program_value.c). */
+typedef struct {
+    const char *name;
+    Value *val;
+    int older; /* the binding before it in its chain, or -1 */
+} ProgramName;
+
+enum { NAME_CHAINS = 1 << 12 };
+
+typedef struct {
+    Module *m;
+    Diag *d;
+    Func *func;
+    bool failed; /* reported */
+    Arena scratch;
+    int *chain; /* NAME_CHAINS heads: the last binding, or -1 */
+    ProgramName *name;
+    int nname, name_cap;
+} ProgramReader;
+
+const Type *program_type(ProgramReader *r, PbIn in);
+const Const *program_value(ProgramReader *r, PbIn in); /* never NULL; poison after damage */
 
 /* ---- about: ModelDescription ------------------------------------------------------------- */
 

@@ -1,7 +1,6 @@
 /* activation.c -- activations and softmax. */
 #include "eval.h"
 #include "grad.h"
-#include "pointwise.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* conv.c -- convolutions; their gradients stand in conv_grad.c. */
-#include "conv.h"
+#include "geometry.h"
 #include "eval.h"
 
 #include <string.h>

@@ -5,7 +5,7 @@
  * dilations. Adding patches back into an image is the transposed convolution of the same
  * constant. So no strides or paddings are special, and nothing is sliced: every chip takes
  * both. */
-#include "conv.h"
+#include "geometry.h"
 #include "grad.h"
 
 #include <string.h>

@@ -1,7 +1,6 @@
 /* doubt.c -- what Core ML itself is known to refuse or to get wrong, though it has a
  * meaning. */
-#include "conv.h"
-#include "linear.h"
+#include "geometry.h"
 
 #include <string.h>
 

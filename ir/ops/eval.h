@@ -116,4 +116,16 @@ struct Products {
 void call_gemm(const Call *call, int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
                const double *b, int64_t ldb, double *c, int64_t ldc);
 
+/* ---- functions of one element and two numbers (unary.c) ---------------------------------- */
+
+/* `number` is used for floats, `whole` for ints and bools; the op's domain tells which it
+ * needs. a and b name the parameters that become the second and third argument (P_NONE: 0). */
+typedef struct {
+    double (*number)(double x, double a, double b);
+    int64_t (*whole)(int64_t x, int64_t a, int64_t b);
+    ParamId a, b;
+} Pointwise;
+
+bool eval_pointwise(Call *c, const Pointwise *f);
+
 #endif

@@ -1,8 +1,41 @@
-/* image.h -- what inference and meaning of the image ops share. */
+/* image.h -- reading an image between its pixels, one engine for all image ops, and what inference and
+ * meaning of these share.
+ *
+ * Along an axis every result element is a Tap: a mix of two elements, or one. Ops differ in how
+ * they come by taps: resizing spreads a grid over the axis (or over a box), resample and affine
+ * are given coordinates. The names of each kind of choice are those of choices.def. */
 #ifndef ANEC_IMAGE_H
 #define ANEC_IMAGE_H
 
-#include "sample.h"
+#include "ops.h"
+
+typedef struct {
+    int64_t a, b; /* elements; below 0: the padding value */
+    double t;     /* (1 - t) * x[a] + t * x[b]; exactly x[a] when 0 */
+} Tap;
+
+/* ---- how a grid of n points lies over an axis of `len` pixels (0 .. len - 1) ------------- */
+
+double grid_point(Grid g, double len, int64_t n, int64_t i); /* inside [0, len - 1] */
+
+/* ---- which elements a coordinate reads --------------------------------------------------- */
+
+typedef enum { PICK_LINEAR, PICK_ROUND, PICK_FLOOR } Pick;
+Tap tap_at(Pick p, Edge e, int64_t len, double at);
+
+/* ---- what coordinates mean --------------------------------------------------------------- */
+
+double coord_to_pixel(Coord m, bool align, int64_t len, double v);
+double coord_of_pixel(Coord m, bool align, int64_t len, int64_t i);
+
+/* ---- sampling ---------------------------------------------------------------------------- */
+
+/* The point of x, of extents in[0..rank), that one tap an axis names. */
+double sample_point(int rank, const int64_t *in, const Tap *const *tap, double pad,
+                    const double *x);
+/* All of z, of extents out[0..rank), from out[i] taps of each axis i. */
+void sample_grid(int rank, const int64_t *in, const int64_t *out, Tap *const *tap, double pad,
+                 const double *x, double *z);
 
 /* ---- resizing: the last n axes of x, all with one grid and pick -------------------------- */
 

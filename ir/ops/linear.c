@@ -1,5 +1,6 @@
 /* linear.c -- inference of matmul, linear and einsum, each of them an equation. */
-#include "linear.h"
+#include "geometry.h"
+#include "move.h"
 
 #include <string.h>
 

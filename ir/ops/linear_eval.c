@@ -1,5 +1,6 @@
 /* linear_eval.c -- the reference meaning of matmul, linear and einsum, by labels. */
-#include "linear.h"
+#include "geometry.h"
+#include "move.h"
 
 #include <string.h>
 

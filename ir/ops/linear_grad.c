@@ -1,6 +1,7 @@
 /* linear_grad.c -- gradients of products: matmul, linear and einsum. */
 #include "grad.h"
-#include "linear.h"
+#include "geometry.h"
+#include "move.h"
 
 #include <math.h>
 

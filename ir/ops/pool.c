@@ -1,6 +1,6 @@
 /* pool.c -- pooling; its gradients stand in conv_grad.c, with those of what else slides windows. */
 #include "eval.h"
-#include "window.h"
+#include "geometry.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* quant.c -- compressed weights and quantised numbers; the meaning stands in quant_eval.c. */
-#include "blocks.h"
+#include "geometry.h"
 #include "grad.h"
 
 #include <string.h>

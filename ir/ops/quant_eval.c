@@ -2,7 +2,7 @@
  *
  * Everything goes from the packed elements to the result's type by small chunks: no array of
  * doubles or of whole indices is ever made, since a weight may fill most of the memory. */
-#include "blocks.h"
+#include "geometry.h"
 #include "eval.h"
 
 #include <math.h>

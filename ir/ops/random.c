@@ -1,7 +1,7 @@
 /* random.c -- random numbers. */
 #include "eval.h"
 #include "ops.h"
-#include "window.h"
+#include "geometry.h"
 
 #include <math.h>
 #include <string.h>

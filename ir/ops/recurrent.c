@@ -1,7 +1,6 @@
 /* recurrent.c -- recurrent layers. */
 #include "eval.h"
-#include "recurrent.h"
-#include "window.h"
+#include "geometry.h"
 
 #include <math.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "eval.h"
 #include "grad.h"
 #include "move.h"
-#include "window.h"
+#include "geometry.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* sample.c -- grids, taps and edges: how image ops find their pixels. */
-#include "sample.h"
+#include "image.h"
 
 #include <math.h>
 

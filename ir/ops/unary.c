@@ -1,7 +1,7 @@
 /* unary.c -- functions of one tensor, element by element. */
 #include "grad.h"
 #include "ops.h"
-#include "pointwise.h"
+#include "eval.h"
 
 #include <math.h>
 #include <string.h>

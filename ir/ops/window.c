@@ -1,5 +1,5 @@
 /* window.c -- padding, strides and extents of sliding windows, from a call's parameters. */
-#include "window.h"
+#include "geometry.h"
 
 #include <string.h>
 

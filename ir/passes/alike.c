@@ -3,7 +3,7 @@
  * them.
  *
  * What depends on no input (tables of angles, masks) belongs to each part that uses it. */
-#include "alike_part.h"
+#include "alike.h"
 #include "passes.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef ANEC_PASSES_ALIKE_H
 #define ANEC_PASSES_ALIKE_H
 
-#include "../ir.h"
+#include "../ops/ops.h"
 
 typedef struct {
     const char *port;  /* an input or a result of the program */
@@ -38,5 +38,52 @@ typedef struct {
 /* Cuts f, of which the module notes the layers (Module.layer_of). npart 0: it is one program.
  * All that is told of is in arena. */
 void func_cut_alike(const Func *f, const AlikeOptions *o, Arena *arena, AlikeCut *out, Diag *d);
+
+/* ---- what alike.c and alike_form.c share: a function while it is cut; not for outside ---- */
+
+typedef struct {
+    const Op *op;
+    const char *layer;
+    bool fixed, gives, host; /* depends on no input; makes a result; the processor's */
+    bool drawn;              /* another result each time: it is made once */
+    int run, level, group;   /* group -1: none, it is fixed */
+    int late;                /* the last level that it may have; -1: any */
+    int reader;              /* the part that reads it, -1: none; */
+    bool several;            /* and there are others */
+} AlikeOp;
+
+typedef struct {
+    const char *layer;
+    int forward; /* of a backward one, the run that it is of; -1: it is none */
+} AlikeRun;
+
+typedef struct {
+    int run, level;
+    const char *layer;
+    bool host;
+    int again; /* the part of which it computes again what it needs; -1: none */
+} AlikeGroup;
+
+typedef struct {
+    const Func *func;
+    const AlikeOptions *options;
+    Arena arena;
+    AlikeOp *op; /* by place */
+    int n;
+    PtrMap place, input; /* of a statement, plus 1; the inputs */
+    AlikeRun *run;
+    int nrun;
+    AlikeGroup *group;
+    int ngroup;
+    PtrMap number; /* of values, while a part is written down */
+} AlikeWork;
+
+int alike_place(const AlikeWork *w, const Value *v);
+typedef bool AlikeUse(void *ctx, const Value *v);
+/* Each value that op takes, and that statements in its blocks take; false: fn said so. */
+bool alike_uses(const Op *op, AlikeUse *fn, void *ctx);
+uint64_t alike_bytes(const AlikeWork *w, const Value *v); /* as it goes from part to part */
+/* Parts that are alike become one program; out->part stays empty where nothing is gained. */
+void alike_form(AlikeWork *w, Arena *arena, AlikeCut *out, Diag *d);
 
 #endif

@@ -3,7 +3,7 @@
  * A part is written down with numbers for its values, in the order in which they are first used:
  * parts that read the same are alike, whatever their values are called. Literals are compared
  * by their elements. */
-#include "alike_part.h"
+#include "alike.h"
 #include "passes.h"
 
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef ANEC_LEGAL_SHAPE_H
 #define ANEC_LEGAL_SHAPE_H
 
-#include "../ops/conv.h"
+#include "../ops/geometry.h"
 #include "legal.h"
 
 /* ---- pieces: x is of a known shape ------------------------------------------------------- */

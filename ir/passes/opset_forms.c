@@ -1,7 +1,7 @@
 /* opset_forms.c -- statements in the words of another opset: casts, quantisation, and single
  * ops. */
 #include "opset.h"
-#include "promote.h"
+#include "passes.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
  * tables are repeated where scales are finer. Arrays of int8: inputs and results of older
  * models are int32. */
 #include "opset.h"
-#include "../ops/blocks.h"
+#include "../ops/geometry.h"
 
 #include <string.h>
 

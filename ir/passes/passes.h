@@ -2,7 +2,7 @@
 #ifndef ANEC_PASSES_H
 #define ANEC_PASSES_H
 
-#include "../ir.h"
+#include "../ops/ops.h"
 #include "../targets/rules.h"
 
 typedef struct {
@@ -48,5 +48,18 @@ int func_fold_edges(Func *f, const RuleSet *rs, Diag *d);
 /* Weights that would lie in several files when m is written come to lie in one; those of
  * absent files stay where they are said to be. False: a record of them cannot be read. */
 bool weights_join(Module *m, Diag *d);
+
+/* ---- weights as inputs (promote.c) ------------------------------------------------------- */
+
+/* A statement's result in a form that takes computed values where its op wants constants: products
+ * and sums outside of it. arg may say anything that build_op takes. NULL: it has no such form, or
+ * all such arguments are constants, or an error was reported. */
+Value *promoted_form(Builder *b, const char *wish, int kind, const BuildArg *arg, int narg);
+/* Float constants of more than one element of m's main function become inputs of it, under their
+ * names: all that may (names NULL), or those that a list of names, in which * stands for any
+ * characters, has. False: reported. */
+bool promote_module(Module *m, const char *names, Diag *d);
+/* Whether a name is as one of "a,blocks.*.wq". */
+bool promote_listed(const char *names, const char *name);
 
 #endif

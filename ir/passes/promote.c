@@ -2,7 +2,7 @@
  *
  * Some operations take constants alone for a weight: they go on without it, and what it does is
  * said by products and sums behind them. */
-#include "promote.h"
+#include "passes.h"
 #include "../ops/grad.h"
 #include "legal.h"
 

@@ -1,5 +1,5 @@
 /* rule_shape.c -- rules about extents, ranks and kernels. */
-#include "../ops/conv.h"
+#include "../ops/geometry.h"
 #include "rules.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* fuzz_blob.c -- any bytes as a weight file: what a literal may read lies inside of it, or one
  * error. */
-#include "../../ir/mil/blob.h"
+#include "../../ir/mil/mil_text.h"
 
 #include <string.h>
 

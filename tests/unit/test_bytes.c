@@ -5,7 +5,7 @@
 #include "unit.h"
 
 #include "../../frontend/frontend.h"
-#include "../../ir/mil/blob.h"
+#include "../../ir/mil/mil_text.h"
 #include "../../ir/mil/mil.h"
 #include "../../ir/mil/mil_read.h"
 #include "../../ir/mil/spec.h"

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "../../ir/mil/number.h"
+#include "../../ir/mil/mil_text.h"
 
 static uint64_t parsed(const char *s, DType t)
 {

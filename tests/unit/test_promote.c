@@ -4,7 +4,7 @@
 
 #include "../../backends/backend.h"
 #include "../../ir/mil/mil.h"
-#include "../../ir/passes/promote.h"
+#include "../../ir/passes/passes.h"
 
 #include <math.h>
 

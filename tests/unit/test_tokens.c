@@ -6,7 +6,7 @@
 #include "unit.h"
 
 #include "../../frontend/frontend.h"
-#include "../../ir/mil/flexible.h"
+#include "../../ir/mil/described.h"
 #include "../../ir/mil/mil.h"
 #include "../../ir/mil/spec.h"
 

@@ -1,4 +1,4 @@
-/* part.c -- programs of more functions than the engine takes at once.
+/* ane_part.c -- programs of more functions than the engine takes at once.
  *
  * A request names its procedure and its surfaces by small numbers, and those are counted over
  * all functions of a program (rules symbol-count and procedure-count). Functions share nothing
