@@ -1,10 +1,29 @@
-/* forms.h -- the forms in which one program can be offered to an engine: types at its boundary,
- * and spelling. Which are tried, and in which order, is in the target's row. */
+/* forms.h -- what all engines have in common: numbers, and the forms in which one program can be
+ * offered to them. */
 #ifndef ANEC_FORMS_H
 #define ANEC_FORMS_H
 
 #include "../ir/targets/targets.h"
 
+/* ---- numbers ----------------------------------------------------------------------------- */
+
+/* Each once: what the runtime keeps to, and what the stand-in for Apple's libraries does. What chips
+ * differ in is in ir/targets. None was verified on a device by this project. */
+enum {
+    /* Rows of a surface begin at multiples of so many bytes (rule row-padding). */
+    ENGINE_ROW = 64,
+    /* Compilations of one process: later ones fail without a reason, and it may crash (rule
+     * compile-count); before these a helper is asked, where there is one. */
+    ENGINE_COMPILES = 119,
+    ENGINE_COMPILES_SAFE = 100,
+    /* Programs loaded at once by all processes (rule loaded-programs). */
+    ENGINE_PLACES = 127
+};
+
+/* ---- forms (forms.c) --------------------------------------------------------------------- */
+
+/* Types at a program's boundary, and spelling. Which are tried, and in which order, is in the
+ * target's row. */
 typedef struct {
     const char *io, *dialect; /* "fp16", "1.0": as told to the user */
     bool own;                 /* the program as it was given */

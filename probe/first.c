@@ -1,6 +1,6 @@
 /* first.c -- trials of what the runtime assumes of the engine's framework. */
 #include "first.h"
-#include "../backends/engine_limits.h"
+#include "../backends/forms.h"
 
 #include <string.h>
 #include <unistd.h>

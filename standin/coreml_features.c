@@ -1,7 +1,7 @@
 /* coreml_features.c -- what goes into a prediction of Core ML and comes out: arrays, values,
  * providers; and what of Foundation it takes. */
 #include "standin.h"
-#include "../backends/engine_limits.h"
+#include "../backends/forms.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* neural.c -- the classes of the engine's private framework. */
 #include "standin.h"
-#include "../backends/engine_limits.h"
+#include "../backends/forms.h"
 
 #include <pthread.h>
 #include <stdlib.h>

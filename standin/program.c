@@ -4,7 +4,7 @@
 
 #include "../ir/mil/mil.h"
 #include "../backends/backend.h"
-#include "../backends/engine_limits.h"
+#include "../backends/forms.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -34,7 +34,7 @@ BEGIN {
     allow("train", "include base")
     allow("tools", "client lib base ir ir/ops ir/mil ir/targets ir/passes backends probe")
     n = split("anerun.c anerun.def anerun.h given.c trace.c watch.c main.c main.h " \
-              "options.c options.h help.c completion.c common.def anetrain.c anetrain.def anegen.c anegen.def", part, " ")
+              "options.c help.c completion.c common.def anetrain.c anetrain.def anegen.c anegen.def", part, " ")
     for (i = 1; i <= n; i++) client["tools/" part[i]] = 1
 }
 # "ir/passes" and "../ops/ops.h": "ir/ops"

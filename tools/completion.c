@@ -4,7 +4,7 @@
  * word of small letters is one ("random[:SEED]|zero") and other words are kinds of the table
  * below. "NAME=X" is what X is, behind a name. */
 #include "../include/anec.h"
-#include "options.h"
+#include "main.h"
 
 #include <ctype.h>
 #include <string.h>

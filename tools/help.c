@@ -1,6 +1,6 @@
 /* help.c -- --help and the man page, written from an option table. */
 #include "../include/anec.h"
-#include "options.h"
+#include "main.h"
 
 #include <string.h>
 

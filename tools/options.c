@@ -1,5 +1,5 @@
 /* options.c -- reads a command line by a table of options. */
-#include "options.h"
+#include "main.h"
 
 #include <string.h>
 

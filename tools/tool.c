@@ -2,7 +2,6 @@
  * reports as JSON. */
 #include "tool.h"
 
-#include "../lib/config.h"
 #include "../lib/report.h"
 
 void tool_warnings(Diag *d, const ToolArgs *a)

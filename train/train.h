@@ -7,9 +7,8 @@
  *   pictures.c    folders of PNG files as samples
  *   tokens.c      texts as samples
  *   vocab.c       what tokens stand for
- *   schedule.c    settings of a run, and the learning rate of a step
+ *   schedule.c    settings of a run, and the learning rate and loss scale of a step
  *   rule.c        optimizers, compiled from the language
- *   scale.c       the loss scale, and how large gradients are
  *   checkpoint.c  a run in a file, written whole or not at all
  *   import.c      weights from files of others
  *   export.c      and for them

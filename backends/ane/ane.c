@@ -2,7 +2,7 @@
 #include "ane.h"
 #include "load.h"
 #include "ane_model.h"
-#include "../engine_limits.h"
+#include "../forms.h"
 
 #include "../../ir/targets/rules.h"
 

@@ -1,7 +1,7 @@
 /* load.c -- whose turn it is to be loaded, and what loading costs: most loads find what the
  * system has compiled, but where it has not, loading compiles, and compilations are few. */
 #include "load.h"
-#include "../engine_limits.h"
+#include "../forms.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* surface.c -- tensors in and out of surfaces: rows with a stride, float types that differ. */
 #include "ane_model.h"
-#include "../engine_limits.h"
+#include "../forms.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #include "layout.h"
 
 #include "../../ir/ops/eval.h"
-#include "../engine_limits.h"
+#include "../forms.h"
 
 #include <string.h>
 

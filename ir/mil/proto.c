@@ -1,5 +1,5 @@
 /* proto.c -- reads and writes the protobuf wire format. */
-#include "proto.h"
+#include "spec.h"
 
 #include <string.h>
 

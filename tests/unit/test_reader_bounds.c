@@ -5,7 +5,7 @@
 #include "unit.h"
 
 #include "../../ir/mil/mil.h"
-#include "../../ir/mil/proto.h"
+#include "../../ir/mil/spec.h"
 #include "../../ir/ops/ops.h"
 #include "../../ir/targets/rules.h"
 #include "calls.h"
