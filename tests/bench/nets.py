@@ -80,7 +80,7 @@ class Net:
         draw = random.Random(1)
         self.table = [draw.gauss(0, 1) for _ in range(TABLE)]
         self.scaled = {}
-        self.at = 64
+        self.at, self.records = 64, 0
         os.makedirs(os.path.join(folder, "weights"), exist_ok=True)
         self.weights = open(os.path.join(folder, "weights", name + ".bin"), "wb")
         self.weights.write(bytes(64))
@@ -107,6 +107,7 @@ class Net:
     def put(self, data):
         """Appends a record of the weight file; where its bytes begin, and where the record does."""
         record, start = self.at, self.at + 64
+        self.records += 1
         head = struct.pack("<IIQQ", 0xDEADBEEF, BLOB_TYPE[self.dtype], len(data), start)
         self.weights.write(head.ljust(64, b"\0") + data + bytes(-len(data) % 64))
         self.at = start + len(data) + -len(data) % 64
@@ -329,6 +330,8 @@ class Net:
         graph += field(12, [value_info(v.name, self.dtype, v.shape) for v in results])
         with open(self.path(".onnx"), "wb") as f:
             f.write(field(1, 9) + field(8, field(2, 20)) + field(7, graph))
+        self.weights.seek(0)
+        self.weights.write(struct.pack("<II", self.records, 2))
         self.weights.close()
         told = {"dtype": self.dtype, "inputs": [[v.name, v.shape] for v in self.inputs], "results": [v.name for v in results]}
         with open(self.path(".json"), "w") as f:
