@@ -479,6 +479,8 @@ static bool make_all(Make *m, const Shape *in)
     bool *read = NEW_ARRAY(&m->scratch, p->plan->nslot + 1, bool);
     note_reads(p, read);
     if (p->fused) drop_outs(p, read);
+    for (int i = 0; i < p->nstep; i++)
+        if (p->step[i].run && p->step[i].elem) elem_find_end(p, p->step[i].elem);
     order_steps(p);
     flat_place(p);
     return true;

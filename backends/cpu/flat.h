@@ -45,6 +45,8 @@ typedef struct {
     int reg;
 } ElemOut;
 
+typedef struct ElemEnd ElemEnd;
+
 /* Register 0 is what the step before it hands over, where there is one. */
 typedef struct {
     int nin, nstep, nout, nreg;
@@ -52,6 +54,7 @@ typedef struct {
     ElemIn in[ELEM_INS];
     ElemStep step[ELEM_STEPS];
     ElemOut out[ELEM_OUTS];
+    const ElemEnd *end; /* it is one of the commonest, flat_end.c; NULL: it is none */
 } ElemProgram;
 
 /* ---- steps ------------------------------------------------------------------------------- */
@@ -233,6 +236,20 @@ void elem_run(const ElemProgram *e, const FlatRun *r, int64_t first, size_t n, f
 /* All n, in blocks. */
 void elem_run_row(const ElemProgram *e, const FlatRun *r, int64_t first, int64_t n,
                   float *given);
+/* Rows of elements: `cols` from first on, `cols` from first + apart on, .. */
+typedef struct {
+    int64_t first, apart, rows, cols;
+} ElemBlock;
+/* What ends the sums of a block in one pass, where e is one of the commonest; false: it is none. */
+enum { END_ROWS = 128 };
+typedef struct {
+    float row[END_ROWS];
+} EndRoom;
+bool elem_end(const ElemProgram *e, const FlatRun *r, ElemBlock b, EndRoom *room, SumsEnd *s);
+/* Runs e for them, of what c holds, whose rows are ldc apart. */
+void elem_run_block(const ElemProgram *e, const FlatRun *r, ElemBlock b, float *c, int64_t ldc);
+/* Sets e->end, once nothing is added to e any more. */
+void elem_find_end(FlatPlan *p, ElemProgram *e);
 void elem_run_all(const FlatStep *s, FlatRun *r);
 
 /* n floats from element `first` of a slot of dtype t, into room where they are not floats that

@@ -73,6 +73,18 @@ static void conv_block(const ConvWork *w, int64_t group, int64_t row, int64_t ro
     }
 }
 
+/* Positions first .. of the rows' sums become results, a run of those that are kept at a time. */
+static void conv_end(const ConvWork *w, ElemBlock b, int64_t first, float *c)
+{
+    const int64_t begin = b.first, end = first + b.cols;
+    StagedRun run;
+    for (int64_t at = first; stage_run(&w->c->g, at, end, &run); at = run.from + run.n) {
+        b.first = begin + run.at;
+        b.cols = run.n;
+        elem_run_block(w->s->elem, w->r, b, c + (run.from - first), COLUMNS);
+    }
+}
+
 static void conv_part(void *ctx, int64_t part, int lane)
 {
     const ConvWork *w = ctx;
@@ -85,13 +97,12 @@ static void conv_part(void *ctx, int64_t part, int lane)
                   cols = conv_least(COLUMNS, v->g.span - first);
     for (int64_t l = 0; l < v->depth; l += DEPTH)
         conv_block(w, group, row, rows, first, cols, l, conv_least(DEPTH, v->depth - l), c, b);
-    for (int64_t i = 0; i < rows; i++) {
-        int64_t at;
-        const int64_t n = stage_valid(&v->g, first, cols, c + i * COLUMNS, &at);
-        const int64_t ch = w->image * v->cout + group * v->gout + row + i;
-        if (n)
-            elem_run_row(w->s->elem, w->r, ch * window_out(&v->g.w) + at, n, c + i * COLUMNS);
-    }
+    const int64_t ch = w->image * v->cout + group * v->gout + row;
+    const ElemBlock made = { .first = ch * window_out(&v->g.w),
+                             .apart = window_out(&v->g.w),
+                             .rows = rows,
+                             .cols = cols };
+    conv_end(w, made, first, c);
 }
 
 static void conv_run(const FlatStep *s, FlatRun *r)
@@ -119,6 +130,7 @@ typedef struct {
     int64_t per;
     const float *weight; /* by channel of the result; NULL: the largest element */
     bool shared;         /* one weight for all channels */
+    bool straight;       /* from x itself: DepthPlane */
     float rest;
 } Slide;
 
@@ -152,11 +164,50 @@ static void slide_part(void *ctx, int64_t part, int lane)
     }
 }
 
+/* Straight from the plane of x, where the kernel knows the window. */
+static void depth_part(void *ctx, int64_t part, int lane)
+{
+    const SlideWork *w = ctx;
+    const Slide *c = w->c;
+    const Window *v = &c->g.w;
+    const int64_t in = window_in(v), out = window_out(v);
+    float *room = flat_lane(w->r, lane), *made = room + in + ELEM_PAD;
+    DepthPlane d = { .weight = c->weight + part % c->channels * c->g.taps,
+                     .high = v->in[1],
+                     .wide = v->in[2],
+                     .out_high = v->out[1],
+                     .out_wide = v->out[2],
+                     .top = v->before[1],
+                     .left = v->before[2],
+                     .side = (int)v->kernel[1],
+                     .step = (int)v->stride[1] };
+    d.x = flat_row(w->r, c->x_slot, c->type, part / c->per * in, (size_t)in, room);
+    const ElemBlock b = { .first = part * out, .rows = 1, .cols = out };
+    EndRoom rows;
+    SumsEnd e;
+    if (elem_end(w->s->elem, w->r, b, &rows, &e)) {
+        w->r->k->depth(&d, &e);
+        return;
+    }
+    e = (SumsEnd){ .to = made };
+    w->r->k->depth(&d, &e);
+    elem_run_row(w->s->elem, w->r, b.first, out, made);
+}
+
+static bool depth_suits(const Window *w)
+{
+    const int64_t side = w->kernel[2], step = w->stride[2];
+    for (int i = 1; i < MAX_SPATIAL; i++)
+        if (w->kernel[i] != side || w->stride[i] != step || w->dilation[i] != 1) return false;
+    return (side == 3 || side == 5) && (step == 1 || step == 2) && w->kernel[0] == 1
+        && w->in[0] == 1 && w->out[0] == 1;
+}
+
 static void slide_run(const FlatStep *s, FlatRun *r)
 {
     const Slide *c = s->data;
     SlideWork w = { s, r, c };
-    team_run(r->team, slide_part, &w, c->planes);
+    team_run(r->team, c->straight ? depth_part : slide_part, &w, c->planes);
 }
 
 static void finish_slide(FlatLower *l, FlatStep *s, const Slide *c)
@@ -208,7 +259,11 @@ static bool lower_depthwise(FlatLower *l, FlatStep *s, const Conv *v, const Tens
     float *w = flat_big(l->p, n * sizeof *w);
     flat_floats(weight, 0, n, w);
     c.weight = w;
+    c.straight = depth_suits(&v->window);
     finish_slide(l, s, &c);
+    if (c.straight)
+        s->lane_room = (size_t)(window_in(&v->window) + window_out(&v->window) + 4 * ELEM_PAD)
+                     * sizeof(float);
     s->how = "conv, depthwise";
     return true;
 }

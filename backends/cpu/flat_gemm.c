@@ -128,9 +128,11 @@ static void gemm_part(void *ctx, int64_t part, int lane)
     const Gemm *g = w->g;
     const GemmPart p = part_of(w, part, lane);
     for (int64_t l = 0; l < g->k; l += DEPTH) add_block(w, &p, l, gemm_least(DEPTH, g->k - l));
-    for (int64_t i = 0; i < p.rows; i++)
-        elem_run_row(w->s->elem, w->r, (p.batch * g->m + p.row + i) * g->n + p.col, p.cols,
-                     p.c + i * p.ldc);
+    const ElemBlock b = { .first = (p.batch * g->m + p.row) * g->n + p.col,
+                          .apart = g->n,
+                          .rows = p.rows,
+                          .cols = p.cols };
+    elem_run_block(w->s->elem, w->r, b, p.c, p.ldc);
 }
 
 static void pack_left(void *ctx, int64_t part, int lane)

@@ -58,6 +58,12 @@ void stage_channel(const Staged *g, const Kernels *k, const void *x, DType t, fl
                    float *to, float *line);
 /* In room of a line and a bit: of the longest line of x. */
 int64_t stage_line(const Staged *g);
+/* Positions that are kept, side by side in the result too: n from `from` on, result `at` on. */
+typedef struct {
+    int64_t from, n, at;
+} StagedRun;
+/* The first such run of positions [first, end); false: there is none. */
+bool stage_run(const Staged *g, int64_t first, int64_t end, StagedRun *run);
 /* Leaves out of positions [first, first + n) of v those between lines; how many stay. *at: the
  * first one's number among the results of a channel. */
 int64_t stage_valid(const Staged *g, int64_t first, int64_t n, float *v, int64_t *at);

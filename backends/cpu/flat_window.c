@@ -123,6 +123,25 @@ void stage_channel(const Staged *g, const Kernels *k, const void *x, DType t, fl
                 }
 }
 
+bool stage_run(const Staged *g, int64_t first, int64_t end, StagedRun *run)
+{
+    const int64_t *out = g->w.out;
+    *run = (StagedRun){ first, end - first, first };
+    if (g->size[1] == out[1] && g->size[2] == out[2])
+        return first < end; /* nothing is left out */
+    while (first < end) {
+        const int64_t line = first / g->size[2], i2 = first % g->size[2];
+        const int64_t i0 = line / g->size[1], i1 = line % g->size[1];
+        if (i1 < out[1] && i2 < out[2]) {
+            const int64_t n = out[2] - i2 < end - first ? out[2] - i2 : end - first;
+            *run = (StagedRun){ first, n, (i0 * out[1] + i1) * out[2] + i2 };
+            return true;
+        }
+        first = (line + 1) * g->size[2];
+    }
+    return false;
+}
+
 int64_t stage_valid(const Staged *g, int64_t first, int64_t n, float *v, int64_t *at)
 {
     const int64_t *out = g->w.out, end = first + n;

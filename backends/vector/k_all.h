@@ -5,6 +5,8 @@
 #include "vec_math.h"
 
 #include "k_elem.h"
+#include "k_end.h"
+#include "k_depth.h"
 #include "k_gemm.h"
 #include "k_rows.h"
 #include "k_window.h"
@@ -22,6 +24,7 @@ const Kernels KERNELS_NAME(VEC_NAME) = {
     .mr = VEC_ROWS,
     .nr = NR,
     .tile = gemm_tile,
+    .end = sums_end,
     .elem = elem_loops,
     .gather = gemm_gather,
     .fill = fill,
@@ -34,6 +37,7 @@ const Kernels KERNELS_NAME(VEC_NAME) = {
     .dot = row_dot,
     .window_sum = window_sum,
     .window_max = window_max,
+    .depth = depth_plane,
     .split = split,
     .join4 = join4,
     .wino_in = wino_in,

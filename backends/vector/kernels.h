@@ -49,6 +49,28 @@ typedef struct {
     int64_t ldc;
 } GemmTile;
 
+/* What becomes of sums c[i][j], in this order: rounded to fp16, a number for each row or column
+ * added, rounded, an element of another matrix added, rounded, held between two numbers. Where it
+ * goes and the other matrix have rows `apart` elements apart. */
+typedef struct {
+    bool round[3];
+    const float *row, *col;  /* NULL: none */
+    const void *more;        /* NULL: none */
+    bool more_half, to_half; /* it is fp16 */
+    bool bounded;
+    float low, high;
+    void *to;
+    int64_t apart;
+} SumsEnd;
+
+/* A plane of high x wide elements, and side x side weights: those of position (y, x) are the
+ * plane's from (step y - top, step x - left) on. */
+typedef struct {
+    const float *x, *weight;
+    int64_t high, wide, out_high, out_wide, top, left;
+    int side, step; /* 3 or 5; 1 or 2 */
+} DepthPlane;
+
 /* ---- rows -------------------------------------------------------------------------------- */
 
 typedef enum { ROW_SUM, ROW_SQUARES, ROW_ABS, ROW_MAX, ROW_MIN, ROW_COUNT } RowOp;
@@ -58,6 +80,8 @@ typedef struct Kernels {
     int lanes;
     int mr, nr; /* of a GemmTile: the most rows, and the columns */
     void (*tile)(const GemmTile *t);
+    /* c is read in whole vectors */
+    void (*end)(const SumsEnd *e, const float *c, int64_t ldc, int64_t rows, int64_t cols);
     ElemFn *const *elem;
     /* rows x + off[l] of nr columns, side by side */
     void (*gather)(float *to, const float *x, const int64_t *off, int64_t depth);
@@ -76,6 +100,8 @@ typedef struct Kernels {
     void (*window_sum)(float *z, const float *x, const float *w, const int64_t *off, int taps,
                        size_t n);
     void (*window_max)(float *z, const float *x, const int64_t *off, int taps, size_t n);
+    /* the sums of all positions, of which the results' rows are one row of e */
+    void (*depth)(const DepthPlane *d, const SumsEnd *e);
     /* to[p * plane + i] = x[by * i + p] of i < n and p < by, which is 2 or 4; and back, of 4 */
     void (*split)(float *to, int64_t plane, const float *x, int by, size_t n);
     void (*join4)(float *to, const float *x, int64_t plane, size_t n);

@@ -240,7 +240,27 @@ INLINE float v_most(V a)
     return m;
 }
 
+#if defined(VEC_AVX512)
+INLINE __mmask16 v_first(size_t n) { return (__mmask16)((1u << n) - 1); }
 /* The first n lanes of memory, `rest` in the others. */
+INLINE V v_load_part(const float *p, size_t n, float rest)
+{
+    return (V)_mm512_mask_loadu_ps((__m512)v_set(rest), v_first(n), p);
+}
+INLINE void v_store_part(float *p, V v, size_t n)
+{
+    _mm512_mask_storeu_ps(p, v_first(n), (__m512)v);
+}
+/* Which lanes there are of elements at .. of a row of n; and a load of those alone, 0 elsewhere. */
+typedef __mmask16 VM;
+INLINE VM v_inside(int64_t at, int64_t n)
+{
+    if (at >= n || at + VEC_LANES <= 0) return 0;
+    const int64_t end = n - at < VEC_LANES ? n - at : VEC_LANES;
+    return v_first((size_t)end) & (VM)~v_first((size_t)(at < 0 ? -at : 0));
+}
+INLINE V v_load_some(const float *p, VM there) { return (V)_mm512_maskz_loadu_ps(there, p); }
+#else
 INLINE V v_load_part(const float *p, size_t n, float rest)
 {
     float t[VEC_LANES];
@@ -253,5 +273,27 @@ INLINE void v_store_part(float *p, V v, size_t n)
     v_store(t, v);
     for (size_t i = 0; i < n; i++) p[i] = t[i];
 }
+typedef VI VM;
+#if defined(VEC_AVX2)
+INLINE V v_load_some(const float *p, VM there)
+{
+    return (V)_mm256_maskload_ps(p, (__m256i)there);
+}
+#else
+INLINE V v_load_some(const float *p, VM there)
+{
+    V v = v_set(0);
+    for (int i = 0; i < VEC_LANES; i++)
+        if (there[i]) v[i] = p[i];
+    return v;
+}
+#endif
+INLINE VM v_inside(int64_t at, int64_t n)
+{
+    VM there;
+    for (int i = 0; i < VEC_LANES; i++) there[i] = at + i >= 0 && at + i < n ? -1 : 0;
+    return there;
+}
+#endif
 
 #endif

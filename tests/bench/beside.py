@@ -98,13 +98,13 @@ def bench(build, name, options):
 
 
 def main():
-    p = argparse.ArgumentParser(usage=__doc__.split("\n\n")[1])
+    p = argparse.ArgumentParser(usage=__doc__.split("\n\n")[1].removeprefix("usage: "))
     p.add_argument("build")
     p.add_argument("nets", nargs="*")
     p.add_argument("-t", dest="threads", type=int, default=1)
     p.add_argument("-r", dest="rounds", type=int, default=5)
     p.add_argument("-s", dest="seconds", type=float, default=0.5)
-    options = p.parse_args()
+    options = p.parse_intermixed_args()
     missing = peer_here()
     if missing:
         print(f"beside onnxruntime: skipped, {missing}")

@@ -196,6 +196,25 @@ static Value *conv(Gen *g, Value *x)
         .pad = ints(g, 2 * n, pad), .groups = build_int(&g->b, groups));
 }
 
+/* A channel's own window, of the sizes that have a kernel, and what often follows. */
+static Value *depthwise(Gen *g, Value *x)
+{
+    const int64_t side = draw(g, 2) ? 3 : 5, step = 1 + draw(g, 2), sides[] = { step, step };
+    const int64_t channels = 1 + draw(g, 5), high = side + draw(g, 20),
+                  wide = side + draw(g, 40);
+    const int64_t pad[] = { draw(g, 3), draw(g, 3), draw(g, 3), draw(g, 3) };
+    (void)x;
+    Value *y = constant(g, SHAPE(1 + draw(g, 2), channels, high, wide), 1);
+    y = mil_add(&g->b, "a", .x = y, .y = g->at[0]);
+    Value *w = constant(g, SHAPE(channels * (1 + draw(g, 2)), 1, side, side), 1);
+    y = mil_conv(&g->b, "d", .x = y, .weight = w, .strides = ints(g, 2, sides),
+                 .bias = draw(g, 2) ? constant(g, SHAPE(w->type->shape.dim[0]), 1) : NULL,
+                 .pad_type = build_string(&g->b, "custom"), .pad = ints(g, 4, pad),
+                 .groups = build_int(&g->b, channels));
+    if (draw(g, 2)) y = mil_add(&g->b, "s", .x = constant(g, y->type->shape, 1), .y = y);
+    return draw(g, 2) ? mil_relu6(&g->b, "r", .x = y) : y;
+}
+
 static Value *pool(Gen *g, Value *x)
 {
     if (x->type->shape.rank != 4) x = shaped(g, x, 4);
@@ -384,10 +403,10 @@ static Value *attention(Gen *g, Value *x)
 }
 
 typedef Value *Statement(Gen *g, Value *x);
-static Statement *const statements[] = { unary,  binary, unary,     binary,    chosen,
-                                         linear, matmul, conv,      pool,      rows,
-                                         moved,  conv,   channels,  binary,    recurrent,
-                                         parts,  square, attention, transposed };
+static Statement *const statements[] = { unary,  binary, unary,     binary,     chosen,
+                                         linear, matmul, conv,      pool,       rows,
+                                         moved,  conv,   channels,  binary,     recurrent,
+                                         parts,  square, attention, transposed, depthwise };
 
 static void make_program(Gen *g, uint64_t seed, DType type)
 {

@@ -1,0 +1,170 @@
+/* flat_end.c -- the commonest ends of sums in one pass: an elementwise program that adds a number
+ * for each channel or column and an element of another value, and holds that between two numbers,
+ * is done by one kernel, which reads sums and writes results. Others go by elem_run. */
+#include "flat.h"
+
+#include <math.h>
+#include <string.h>
+
+struct ElemEnd {
+    const float *table; /* element i has table[i / inner % n] added; NULL: nothing */
+    int64_t n, inner;
+    int more; /* slot, whose element i is added; -1: none */
+    DType more_type;
+    SumsEnd sums; /* what is the same for all elements */
+};
+
+/* ---- finding one --------------------------------------------------------------------------- */
+
+typedef struct {
+    const ElemProgram *e;
+    FlatPlan *p;
+    ElemEnd *end;
+    int stage; /* how far along the order of SumsEnd it is */
+} EndSought;
+
+enum { AT_SUM, AT_TABLE, AT_MORE, AT_BOUNDS };
+
+static const ElemIn *in_of(const ElemProgram *e, int reg)
+{
+    for (int i = 0; i < e->nin; i++)
+        if (e->in[i].reg == reg) return &e->in[i];
+    return NULL;
+}
+
+static bool end_table(EndSought *s, const ElemIn *in)
+{
+    const bool runs = in->rank && in->stride[in->rank - 1] == 0;
+    const int at = in->rank - 1 - runs;
+    const Tensor *known = in->slot < 0 ? NULL : s->p->slot[in->slot].known;
+    if (in->rank == 0 || at < 0 || at > 1 || in->stride[at] != 1 || (at && in->stride[0]))
+        return false;
+    if (s->stage >= AT_TABLE || (in->slot >= 0 && !known)) return false;
+    s->end->n = in->dim[at];
+    s->end->inner = runs ? in->dim[in->rank - 1] : 1;
+    s->end->table = in->table;
+    if (known) {
+        float *f = NEW_ARRAY(&s->p->arena, in->dim[at] + 1, float);
+        flat_floats(known, 0, (size_t)in->dim[at], f);
+        s->end->table = f;
+    }
+    s->stage = AT_TABLE;
+    return true;
+}
+
+static bool end_add(EndSought *s, const ElemIn *in)
+{
+    if (!in) return false;
+    const bool run = in->slot >= 0 && !s->p->slot[in->slot].known;
+    if (!run) return end_table(s, in);
+    if (!in->dense || s->stage >= AT_MORE || !dtype_fast(in->dtype)) return false;
+    s->end->more = in->slot;
+    s->end->more_type = in->dtype;
+    s->stage = AT_MORE;
+    return true;
+}
+
+static bool end_bounds(EndSought *s, float low, float high)
+{
+    if (s->stage >= AT_BOUNDS) return false;
+    s->end->sums.bounded = true;
+    s->end->sums.low = low;
+    s->end->sums.high = high;
+    s->stage = AT_BOUNDS;
+    return true;
+}
+
+/* The next step of the chain, of what is in register `now` so far. */
+static bool end_step(EndSought *s, const ElemStep *step, int now)
+{
+    switch (step->op) {
+    case ELEM_add:
+        if (step->x != now && step->y != now) return false;
+        return step->x != step->y
+            && end_add(s, in_of(s->e, step->x == now ? step->y : step->x));
+    case ELEM_clip: return step->x == now && end_bounds(s, step->a, step->b);
+    case ELEM_at_least: return step->x == now && end_bounds(s, step->a, INFINITY);
+    case ELEM_half:
+        if (s->stage < AT_BOUNDS) s->end->sums.round[s->stage] = true;
+        return step->x == now;
+    default: return false;
+    }
+}
+
+void elem_find_end(FlatPlan *p, ElemProgram *e)
+{
+    EndSought s = { .e = e, .p = p, .end = NEW(&p->arena, ElemEnd) };
+    int now = 0;
+    *s.end = (ElemEnd){ .more = -1 };
+    if (e->nout != 1 || !dtype_fast(e->out[0].dtype)) return;
+    for (int i = 0; i < e->nstep; i++) {
+        if (!end_step(&s, &e->step[i], now)) return;
+        now = e->step[i].z;
+    }
+    if (e->out[0].reg == now) e->end = s.end;
+}
+
+/* ---- running ------------------------------------------------------------------------------- */
+
+/* The block's share of the table: a number for each row or for each column; false: neither. */
+static bool end_place(const ElemEnd *d, SumsEnd *e, int64_t first, int64_t rows, int64_t cols,
+                      float *row)
+{
+    if (!d->table) return true;
+    if (d->inner == 1 && (rows == 1 || e->apart % d->n == 0) && first % d->n + cols <= d->n) {
+        e->col = d->table + first % d->n;
+        return true;
+    }
+    if (first % d->inner + cols > d->inner || (rows > 1 && e->apart % d->inner)) return false;
+    const int64_t by = e->apart / d->inner % d->n;
+    int64_t at = first / d->inner % d->n;
+    for (int64_t i = 0; i < rows; i++) {
+        row[i] = d->table[at];
+        at = at + by < d->n ? at + by : at + by - d->n;
+    }
+    e->row = row;
+    return true;
+}
+
+static char *element_at(const FlatRun *r, int slot, DType t, int64_t i)
+{
+    return flat_at(r, slot) + i * (t == DT_FP16 ? 2 : 4);
+}
+
+bool elem_end(const ElemProgram *e, const FlatRun *r, ElemBlock b, EndRoom *room, SumsEnd *s)
+{
+    const ElemEnd *d = e->end;
+    if (!d || b.rows > END_ROWS) return false;
+    *s = d->sums;
+    s->apart = b.apart;
+    if (!end_place(d, s, b.first, b.rows, b.cols, room->row)) return false;
+    const ElemOut *o = &e->out[0];
+    if (d->more >= 0) s->more = element_at(r, d->more, d->more_type, b.first);
+    s->more_half = d->more_type == DT_FP16;
+    s->to = element_at(r, o->slot, o->dtype, b.first);
+    s->to_half = o->dtype == DT_FP16;
+    return true;
+}
+
+/* elem_run writes past the end of what it is given, where other sums may lie. */
+static void end_row(const ElemProgram *e, const FlatRun *r, int64_t first, int64_t n, float *c)
+{
+    float room[ELEM_PAD];
+    const int64_t whole = n / ELEM_PAD * ELEM_PAD, rest = n - whole;
+    elem_run_row(e, r, first, whole, c);
+    if (!rest) return;
+    memcpy(room, c + whole, (size_t)rest * sizeof *room);
+    elem_run(e, r, first + whole, (size_t)rest, room);
+}
+
+void elem_run_block(const ElemProgram *e, const FlatRun *r, ElemBlock b, float *c, int64_t ldc)
+{
+    EndRoom room;
+    SumsEnd s;
+    if (elem_end(e, r, b, &room, &s)) {
+        r->k->end(&s, c, ldc, b.rows, b.cols);
+        return;
+    }
+    for (int64_t i = 0; i < b.rows; i++)
+        end_row(e, r, b.first + i * b.apart, b.cols, c + i * ldc);
+}

@@ -1,0 +1,55 @@
+/* k_end.h -- what becomes of sums on their way from scratch memory to where they belong. */
+
+INLINE V end_load(const void *p, bool half, size_t n)
+{
+    if (!half) return n < VEC_LANES ? v_load_part(p, n, 0) : v_load(p);
+    if (n >= VEC_LANES) return v_load16(p);
+    uint16_t some[VEC_LANES] = { 0 };
+    for (size_t i = 0; i < n; i++) some[i] = ((const uint16_t *)p)[i];
+    return v_load16(some);
+}
+
+INLINE void end_store(void *p, bool half, size_t n, V v)
+{
+    if (!half && n < VEC_LANES) v_store_part(p, v, n);
+    else if (!half) v_store(p, v);
+    else if (n >= VEC_LANES) v_store16(p, v);
+    else {
+        uint16_t some[VEC_LANES];
+        v_store16(some, v);
+        for (size_t i = 0; i < n; i++) ((uint16_t *)p)[i] = some[i];
+    }
+}
+
+INLINE const void *end_at(const void *p, bool half, int64_t i)
+{
+    return half ? (const void *)((const uint16_t *)p + i)
+                : (const void *)((const float *)p + i);
+}
+
+/* Element (i, j), and those beside it, of which n are there. */
+INLINE V end_value(const SumsEnd *e, V v, V row, int64_t i, int64_t j, size_t n)
+{
+    if (e->round[0]) v = v_round16(v);
+    if (e->row) v = v + row;
+    if (e->col) v = v + end_load(e->col + j, false, n);
+    if (e->round[1]) v = v_round16(v);
+    if (e->more)
+        v = v + end_load(end_at(e->more, e->more_half, i * e->apart + j), e->more_half, n);
+    if (e->round[2]) v = v_round16(v);
+    if (e->bounded) v = v_min(v_max(v, v_set(e->low)), v_set(e->high));
+    return v;
+}
+
+static void sums_end(const SumsEnd *e, const float *c, int64_t ldc, int64_t rows, int64_t cols)
+{
+    for (int64_t i = 0; i < rows; i++, c += ldc) {
+        const V row = v_set(e->row ? e->row[i] : 0);
+        for (int64_t j = 0; j < cols; j += VEC_LANES) {
+            const size_t n = cols - j < VEC_LANES ? (size_t)(cols - j) : VEC_LANES;
+            const V v = end_value(e, v_load(c + j), row, i, j, n);
+            void *to = (void *)(uintptr_t)end_at(e->to, e->to_half, i * e->apart + j);
+            end_store(to, e->to_half, n, v);
+        }
+    }
+}
