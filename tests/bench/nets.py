@@ -353,7 +353,7 @@ def resnet18(net):
     x = net.max_pool(x, 3, 2, 1)
     for width, stride in ((64, 1), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1)):
         h = net.conv(net.relu(net.conv(x, width, 3, stride)), width, 3)
-        x = net.relu(net.times(net.add(h, net.conv(x, width, 1, stride) if stride == 2 else x), 0.5))
+        x = net.relu(net.add(h, net.conv(x, width, 1, stride) if stride == 2 else x))
     return [net.dense(net.reshape(net.mean(x, [2, 3]), [1, 512]), 1000)]
 
 
