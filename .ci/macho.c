@@ -17,7 +17,7 @@ typedef struct {
     unsigned char *p; /* the file */
     size_t size;
     Arena arena;
-} File;
+} MachoFile;
 
 /* ---- numbers in files
  * ---------------------------------------------------------------------- */
@@ -41,7 +41,7 @@ static void put_be(unsigned char *p, uint64_t v, int bytes)
 
 static uint64_t round_up(uint64_t n, uint64_t to) { return (n + to - 1) / to * to; }
 
-static bool macho_wrong(const File *f, const char *what)
+static bool macho_wrong(const MachoFile *f, const char *what)
 {
     return diag_error(f->d, (Loc){ 0 }, "%s: %s", f->path, what);
 }
@@ -70,7 +70,7 @@ typedef struct {
     size_t signature;      /* LC_CODE_SIGNATURE; 0: not signed */
 } MachO;
 
-static void look_at_segment(const File *f, size_t at, size_t size, MachO *m)
+static void look_at_segment(const MachoFile *f, size_t at, size_t size, MachO *m)
 {
     const unsigned char *c = f->p + at;
     if (!strncmp((const char *)c + 8, "__LINKEDIT", 16)) m->linkedit = at;
@@ -82,7 +82,7 @@ static void look_at_segment(const File *f, size_t at, size_t size, MachO *m)
     }
 }
 
-static bool read_commands(const File *f, MachO *m)
+static bool read_commands(const MachoFile *f, MachO *m)
 {
     *m = (MachO){ .first_content = f->size };
     if (f->size < HEADER || get_le(f->p, 4) != MAGIC_64)
@@ -123,7 +123,7 @@ enum {
 };
 
 /* Of the file without the signature itself, whose command is in it already. */
-static void put_page_sums(const File *f, size_t limit, unsigned char *out)
+static void put_page_sums(const MachoFile *f, size_t limit, unsigned char *out)
 {
     for (size_t at = 0; at < limit; at += (size_t)1 << PAGE_BITS, out += SUM) {
         const size_t rest = limit - at, page = (size_t)1 << PAGE_BITS;
@@ -139,7 +139,7 @@ static void put_page_sums(const File *f, size_t limit, unsigned char *out)
     }
 }
 
-static void put_signature(const File *f, const MachO *m, const char *name, size_t limit,
+static void put_signature(const MachoFile *f, const MachO *m, const char *name, size_t limit,
                           unsigned char *out, size_t size)
 {
     const size_t pages = (size_t)round_up(limit, 1 << PAGE_BITS) >> PAGE_BITS,
@@ -170,7 +170,7 @@ static void put_signature(const File *f, const MachO *m, const char *name, size_
 }
 
 /* Adds the command and makes the last segment end behind the signature. */
-static void put_command(File *f, const MachO *m, size_t limit, size_t size)
+static void put_command(MachoFile *f, const MachO *m, size_t limit, size_t size)
 {
     const uint64_t page = m->cpu == CPU_ARM64 ? 0x4000 : 0x1000;
     unsigned char *c = f->p + m->commands_end, *last = f->p + m->linkedit;
@@ -185,7 +185,7 @@ static void put_command(File *f, const MachO *m, size_t limit, size_t size)
     put_le(last + 32, round_up(bytes, page), 8);
 }
 
-static bool signable(const File *f, const MachO *m)
+static bool signable(const MachoFile *f, const MachO *m)
 {
     if (!m->linkedit) return macho_wrong(f, "has no segment __LINKEDIT");
     if (m->commands_end + SIGNATURE > m->first_content)
@@ -196,7 +196,7 @@ static bool signable(const File *f, const MachO *m)
     return true;
 }
 
-static bool sign_one(File *f)
+static bool sign_one(MachoFile *f)
 {
     MachO m;
     if (!read_commands(f, &m)) return false;
@@ -222,10 +222,10 @@ static bool sign_one(File *f)
 #define FAT_MAGIC 0xcafebabeu
 enum { ARCHES = 2, FAT_ALIGN = 14, FAT_HEADER = 8, FAT_ENTRY = 20 };
 
-static bool file_open(File *f, Diag *d, const char *path)
+static bool file_open(MachoFile *f, Diag *d, const char *path)
 {
     Mapped map;
-    *f = (File){ .d = d, .path = path };
+    *f = (MachoFile){ .d = d, .path = path };
     if (!file_map(d, path, &map)) return false;
     f->size = map.size;
     f->p = arena_alloc(&f->arena, map.size + 1);
@@ -235,7 +235,7 @@ static bool file_open(File *f, Diag *d, const char *path)
 }
 
 /* An archive is told by its first member that is a Mach-O file. */
-static bool cpu_of(const File *f, uint32_t *cpu)
+static bool cpu_of(const MachoFile *f, uint32_t *cpu)
 {
     const unsigned char *p = f->p, magic[4] = { 0xcf, 0xfa, 0xed, 0xfe };
     if (f->size > 8 && !memcmp(p, "!<arch>\n", 8)) {
@@ -249,7 +249,7 @@ static bool cpu_of(const File *f, uint32_t *cpu)
 
 static bool fat(Diag *d, const char *out, char *const *path)
 {
-    File f[ARCHES];
+    MachoFile f[ARCHES];
     unsigned char head[FAT_HEADER + ARCHES * FAT_ENTRY] = { 0 };
     static const uint32_t want[ARCHES] = { CPU_ARM64, CPU_X86_64 }, sub[ARCHES] = { 0, 3 };
     uint64_t at = sizeof head;
@@ -293,7 +293,7 @@ int main(int argc, char **argv)
     if (argc == 5 && !strcmp(argv[1], "fat")) ok = fat(&d, argv[2], argv + 3);
     else if (argc > 2 && !strcmp(argv[1], "sign"))
         for (int i = 2; ok && i < argc; i++) {
-            File f;
+            MachoFile f;
             ok = file_open(&f, &d, argv[i]) && sign_one(&f);
             arena_free(&f.arena);
         }

@@ -20,18 +20,18 @@ typedef struct {
     int name;            /* NAME: which of the loop's */
     double (*f)(double); /* CALL */
     Val value;           /* PUSH */
-} Step;
+} NumberStep;
 
 typedef struct {
     Lower *l;
     const Node *names;
-    Step step[NUMBER_STEPS];
+    NumberStep step[NUMBER_STEPS];
     int count, depth;
-} Steps;
+} NumberSteps;
 
 /* ---- translating ------------------------------------------------------------------------- */
 
-static bool number_add(Steps *s, Step step, int taken)
+static bool number_add(NumberSteps *s, NumberStep step, int taken)
 {
     s->depth += 1 - taken;
     if (s->count == NUMBER_STEPS || s->depth > NUMBER_STACK) return false;
@@ -39,33 +39,33 @@ static bool number_add(Steps *s, Step step, int taken)
     return true;
 }
 
-static bool number_translate(Steps *s, const Node *n);
+static bool number_translate(NumberSteps *s, const Node *n);
 
 /* A name: the loop's, or what stands for a number outside. One that means something else is no
  * number, whatever it may be. */
-static bool number_name(Steps *s, const Node *n)
+static bool number_name(NumberSteps *s, const Node *n)
 {
     int i = 0;
     for (const Node *name = s->names; name; name = name->next, i++)
         if (name->name == n->name)
-            return number_add(s, (Step){ .kind = DO_NAME, .name = i }, 0);
+            return number_add(s, (NumberStep){ .kind = DO_NAME, .name = i }, 0);
     const Val *v = known_name(s->l, n->name);
     if (!v || (!val_is_number(*v) && v->kind != V_BOOL)) return false;
-    return number_add(s, (Step){ .kind = DO_PUSH, .value = *v }, 0);
+    return number_add(s, (NumberStep){ .kind = DO_PUSH, .value = *v }, 0);
 }
 
 /* cos(x) where cos is the op. */
-static bool number_call(Steps *s, const Node *n)
+static bool number_call(NumberSteps *s, const Node *n)
 {
     const Node *f = n->a, *x = n->b;
     if (f->kind != N_NAME || !x || x->next || x->kind == N_KEYWORD || known_name(s->l, f->name))
         return false;
     double (*math)(double) = number_function(f->name);
     return math && number_translate(s, x)
-        && number_add(s, (Step){ .kind = DO_CALL, .f = math }, 1);
+        && number_add(s, (NumberStep){ .kind = DO_CALL, .f = math }, 1);
 }
 
-static bool number_binary(Steps *s, const Node *n)
+static bool number_binary(NumberSteps *s, const Node *n)
 {
     static const int known[] = { TK_PLUS,    TK_MINUS, TK_STAR, TK_SLASH, TK_FLOORDIV,
                                  TK_PERCENT, TK_POWER, TK_EQ,   TK_NE,    TK_LT,
@@ -73,26 +73,28 @@ static bool number_binary(Steps *s, const Node *n)
     for (size_t i = 0; i < COUNT(known); i++)
         if (known[i] == n->op)
             return number_translate(s, n->a) && number_translate(s, n->b)
-                && number_add(s, (Step){ .kind = DO_BINARY, .token = n->op }, 2);
+                && number_add(s, (NumberStep){ .kind = DO_BINARY, .token = n->op }, 2);
     return false;
 }
 
-static bool number_translate(Steps *s, const Node *n)
+static bool number_translate(NumberSteps *s, const Node *n)
 {
     switch (n->kind) {
-    case N_INT: return number_add(s, (Step){ .kind = DO_PUSH, .value = val_int(n->u.i) }, 0);
+    case N_INT:
+        return number_add(s, (NumberStep){ .kind = DO_PUSH, .value = val_int(n->u.i) }, 0);
     case N_FLOAT:
-        return number_add(s, (Step){ .kind = DO_PUSH, .value = val_float(n->u.f) }, 0);
+        return number_add(s, (NumberStep){ .kind = DO_PUSH, .value = val_float(n->u.f) }, 0);
     case N_NAME: return number_name(s, n);
     case N_CALL: return number_call(s, n);
     case N_BINARY: return n->depth < NUMBER_STACK && number_binary(s, n);
     case N_UNARY:
         if (n->op == TK_NOT)
-            return number_translate(s, n->a) && number_add(s, (Step){ .kind = DO_NOT }, 1);
+            return number_translate(s, n->a)
+                && number_add(s, (NumberStep){ .kind = DO_NOT }, 1);
         if (n->op != TK_MINUS || n->depth >= NUMBER_STACK) return false;
-        return number_add(s, (Step){ .kind = DO_PUSH, .value = val_int(0) }, 0)
+        return number_add(s, (NumberStep){ .kind = DO_PUSH, .value = val_int(0) }, 0)
             && number_translate(s, n->a)
-            && number_add(s, (Step){ .kind = DO_BINARY, .token = TK_MINUS }, 2);
+            && number_add(s, (NumberStep){ .kind = DO_BINARY, .token = TK_MINUS }, 2);
     default: return false;
     }
 }
@@ -121,11 +123,11 @@ static bool number_quick(int token, const Val *a, const Val *b, Val *out)
 }
 
 /* False: something is wrong. */
-static bool number_compute(const Steps *s, const Val *name, Val *out)
+static bool number_compute(const NumberSteps *s, const Val *name, Val *out)
 {
     Val stack[NUMBER_STACK + 1];
     int n = 0;
-    for (const Step *at = s->step, *end = at + s->count; at < end; at++) {
+    for (const NumberStep *at = s->step, *end = at + s->count; at < end; at++) {
         Val *top = &stack[n ? n - 1 : 0]; /* of what is pushed first there is none */
         switch (at->kind) {
         case DO_PUSH: stack[n++] = at->value; continue;
@@ -171,7 +173,7 @@ static bool number_bind(int count, Val element, Val *name)
 bool each_number(Lower *l, const Node *n, const List *in, List *out)
 {
     const Node *only = n->b->kind == N_FILTER ? n->b->b : NULL;
-    Steps body = { .l = l, .names = n->c }, test = { .l = l, .names = n->c };
+    NumberSteps body = { .l = l, .names = n->c }, test = { .l = l, .names = n->c };
     Val name[NUMBER_NAMES], yes = val_bool(true);
     int count = 0;
     for (const Node *c = n->c; c; c = c->next) count++;

@@ -145,22 +145,22 @@ static anec_status parts_compile(anec_parts *p, anec_error *error)
 }
 
 /* Messages of a step that may turn out to be one program: it is read again then. */
-typedef struct Held Held;
-struct Held {
-    Held *next;
+typedef struct PartHeld PartHeld;
+struct PartHeld {
+    PartHeld *next;
     DiagKind kind;
     const char *text;
 };
 typedef struct {
     Arena arena;
-    Held *first, **last;
+    PartHeld *first, **last;
 } PartsHeld;
 
 static void held_emit(void *ctx, DiagKind kind, const char *message)
 {
     PartsHeld *h = ctx;
-    Held *one = NEW(&h->arena, Held);
-    *one = (Held){ .kind = kind, .text = arena_strdup(&h->arena, message) };
+    PartHeld *one = NEW(&h->arena, PartHeld);
+    *one = (PartHeld){ .kind = kind, .text = arena_strdup(&h->arena, message) };
     *h->last = one;
     h->last = &one->next;
 }
@@ -196,7 +196,7 @@ static anec_status parts_cut(anec_model *model, const anec_step_options *how, ui
     anec_model *m = step_read(model, p->device, how, &c, &s);
     if (!s) s = parts_read(p, m, memory, &c);
     call_hear(&c, emit, ctx);
-    for (const Held *h = held.first; h && (s || p->cut.npart); h = h->next)
+    for (const PartHeld *h = held.first; h && (s || p->cut.npart); h = h->next)
         if (!quiet || h->kind == DIAG_ERROR || h->kind == DIAG_FAIL)
             emit(ctx, h->kind, h->text);
     arena_free(&held.arena);

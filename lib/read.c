@@ -21,9 +21,9 @@ static anec_status read_misuse(Model *m, const char *fmt, ...)
 
 /* ---- what kind --------------------------------------------------------------------------- */
 
-typedef enum { KIND_UNKNOWN, KIND_DSL, KIND_MIL, KIND_CONTAINER } Kind;
+typedef enum { KIND_UNKNOWN, KIND_DSL, KIND_MIL, KIND_CONTAINER } ReadKind;
 
-static Kind kind_of(const anec_config *c, const char *path)
+static ReadKind kind_of(const anec_config *c, const char *path)
 {
     const Setting *from = config_get(c, CONFIG_from);
     if (from->count) return !strcmp(from->text, "mil") ? KIND_MIL : KIND_DSL;
@@ -50,7 +50,7 @@ static anec_status refuse_kind(Model *m, const char *path)
 anec_status read_open(Model *m, const anec_config *c, Diag *d, const char *path)
 {
     const bool in = !strcmp(path, "-");
-    const Kind kind = kind_of(c, path);
+    const ReadKind kind = kind_of(c, path);
     m->path = arena_strdup(&m->arena, path);
     if (file_has_suffix(path, ".zip") && kind == KIND_UNKNOWN && file_exists(path)) {
         container_is_zip(d, path, NULL);

@@ -126,7 +126,7 @@ static bool (*const stretches[])(Func *f, int64_t n, Diag *d) = {
 
 /* ---- the table --------------------------------------------------------------------------- */
 
-typedef enum { SIDE_LARGEST, SIDE_SMALLEST } Side;
+typedef enum { SIDE_LARGEST, SIDE_SMALLEST } LimitSide;
 
 /* Limits of limits.def, each with a program of limits/ at the extents least .. most, the first tried at
  * `first`. PLACE stands for the extent in its types, int literals and fill; `grows`: EXTENT sets it
@@ -141,7 +141,7 @@ typedef enum { SIDE_LARGEST, SIDE_SMALLEST } Side;
 static const struct {
     int limit;
     Grows grows;
-    Side side;
+    LimitSide side;
     int64_t first, least, most, scale, more;
     const char *fill, *program;
 } table[] = {

@@ -33,7 +33,7 @@ typedef struct {
     CoreModel *model;
     Tensor *value;
     int n;
-} State;
+} StateObject;
 extern Class ml_model_class, ml_state_class;
 
 /* ---- configuration ----------------------------------------------------------------------- */
@@ -237,7 +237,7 @@ static Id model_compile(Id class, Sel sel, Id url, Id *error)
 
 static void destroy_state(Id o)
 {
-    State *s = (State *)o;
+    StateObject *s = (StateObject *)o;
     for (int i = 0; i < s->n; i++) tensor_free(&s->value[i]);
     free(s->value);
     object_release(&s->model->object);
@@ -256,7 +256,7 @@ static Id model_new_state(Id self, Sel sel)
     Diag d = { .quiet = true };
     (void)sel;
     if (fault("ml-no-state")) return NULL;
-    State *s = object_new(&ml_state_class);
+    StateObject *s = object_new(&ml_state_class);
     s->model = (CoreModel *)object_retain(self);
     s->n = program_states(m->program, &from);
     s->value = calloc((size_t)s->n + 1, sizeof *s->value);
@@ -278,7 +278,7 @@ static MultiArray *array_of(const Tensor *t, bool row_more)
 
 static void state_array(Id self, Sel sel, Id name, BlockObject *handler)
 {
-    State *s = (State *)self;
+    StateObject *s = (StateObject *)self;
     const char *key = ((String *)expect(name, &string_class, sel))->text;
     typedef void Handler(BlockObject *, Id);
     Handler *fn = (Handler *)block_function(handler, sel);
@@ -303,13 +303,13 @@ static const Method state_methods[] = {
     METHOD("getMultiArrayForStateNamed:handler:", state_array),
     { NULL, NULL },
 };
-CLASS(ml_state_class, "MLState", State, destroy_state, state_methods, NULL);
+CLASS(ml_state_class, "MLState", StateObject, destroy_state, state_methods, NULL);
 
 /* ---- predictions ------------------------------------------------------------------------- */
 
 typedef struct {
     CoreModel *model;
-    State *state;
+    StateObject *state;
     const Dict *in, *backing;
     Binding *bind;
     int n;
@@ -449,7 +449,7 @@ static Id predict_with(Id self, Sel sel, Id features, Id state, Id options, Id *
     const Provider *in = expect(features, &ml_provider_class, sel);
     const PredictionOptions *o = expect(options, &ml_options_class, sel);
     Prediction p = { .model = m,
-                     .state = (State *)state,
+                     .state = (StateObject *)state,
                      .in = in->features,
                      .backing = o->backings,
                      .d = { .quiet = true } };

@@ -17,14 +17,14 @@ extern const size_t attributes_size;
 
 /* ---- the dump as a tree ------------------------------------------------------------------ */
 
-typedef enum { NODE_WORD, NODE_LIST, NODE_DICT } NodeKind;
+typedef enum { NODE_WORD, NODE_LIST, NODE_DICT } DumpKind;
 
-typedef struct Node Node;
-struct Node {
-    NodeKind kind;
+typedef struct DumpNode DumpNode;
+struct DumpNode {
+    DumpKind kind;
     const char *word; /* of a word itself; of what lies in a dictionary, its key */
     const char *text;
-    Node *first, *next;
+    DumpNode *first, *next;
 };
 
 typedef struct {
@@ -64,9 +64,9 @@ static const char *read_word(Dump *d)
     return arena_strndup(&d->arena, start, (size_t)(d->at - start));
 }
 
-static Node *read_node(Dump *d, int depth)
+static DumpNode *read_node(Dump *d, int depth)
 {
-    Node *n = NEW(&d->arena, Node), **tail = &n->first;
+    DumpNode *n = NEW(&d->arena, DumpNode), **tail = &n->first;
     if (depth > 8) standin_abort("attributes.dump is nested too deeply");
     if (is_next(d, '(')) {
         n->kind = NODE_LIST;
@@ -202,10 +202,10 @@ static const char *field_of(const char *word, Of of)
 }
 
 /* A list inside is repeated by itself. */
-static bool speaks_of(const Node *n, Of of)
+static bool speaks_of(const DumpNode *n, Of of)
 {
     if (field_of(n->word, of) || field_of(n->text, of)) return true;
-    for (const Node *k = n->kind == NODE_DICT ? n->first : NULL; k; k = k->next)
+    for (const DumpNode *k = n->kind == NODE_DICT ? n->first : NULL; k; k = k->next)
         if (speaks_of(k, of)) return true;
     return false;
 }
@@ -217,7 +217,7 @@ typedef struct {
     size_t n;
 } Pairs;
 
-static Id dump_made(const Node *n, DumpDescription *p);
+static Id dump_made(const DumpNode *n, DumpDescription *p);
 
 static Id word_made(const char *word, const DumpDescription *p)
 {
@@ -227,7 +227,7 @@ static Id word_made(const char *word, const DumpDescription *p)
     return standin_string(word);
 }
 
-static void pair_add(Pairs *pairs, const Node *n, DumpDescription *p)
+static void pair_add(Pairs *pairs, const DumpNode *n, DumpDescription *p)
 {
     Id value = dump_made(n, p);
     if (!value) return;
@@ -241,15 +241,15 @@ static void pair_add(Pairs *pairs, const Node *n, DumpDescription *p)
     pairs->value[pairs->n++] = value;
 }
 
-static void dump_repeat(Pairs *pairs, const Node *n, DumpDescription *p);
+static void dump_repeat(Pairs *pairs, const DumpNode *n, DumpDescription *p);
 
-static bool is_network(const Node *n)
+static bool is_network(const DumpNode *n)
 {
     return n->kind == NODE_DICT && n->first && !strcmp(n->first->word, "LiveInputList");
 }
 
 /* Once for each thing of this kind, in all procedures where none is chosen. */
-static void repeat_over(Pairs *pairs, const Node *n, DumpDescription *p, Of of)
+static void repeat_over(Pairs *pairs, const DumpNode *n, DumpDescription *p, Of of)
 {
     const Fact *within = p->chosen[OF_PROCEDURE];
     const bool back = of == OF_PROCEDURE
@@ -273,7 +273,7 @@ static void repeat_over(Pairs *pairs, const Node *n, DumpDescription *p, Of of)
     }
 }
 
-static void dump_repeat(Pairs *pairs, const Node *n, DumpDescription *p)
+static void dump_repeat(Pairs *pairs, const DumpNode *n, DumpDescription *p)
 {
     for (int of = 0; of < OF_COUNT; of++)
         if (!p->chosen[of] && speaks_of(n, (Of)of)) {
@@ -284,12 +284,12 @@ static void dump_repeat(Pairs *pairs, const Node *n, DumpDescription *p)
 }
 
 /* What lies in a dictionary under a fixed key is there once; its lists repeat by themselves. */
-static Id dump_made(const Node *n, DumpDescription *p)
+static Id dump_made(const DumpNode *n, DumpDescription *p)
 {
     if (n->kind == NODE_WORD) return word_made(n->text, p);
     Pairs *pairs = calloc(1, sizeof *pairs);
     if (!pairs) standin_abort("no memory for attributes");
-    for (const Node *k = n->first; k; k = k->next) {
+    for (const DumpNode *k = n->first; k; k = k->next) {
         const bool fixed = n->kind == NODE_DICT && *k->word != '$';
         if (fixed) pair_add(pairs, k, p);
         else dump_repeat(pairs, k, p);

@@ -326,13 +326,13 @@ Imp *block_function(const BlockObject *b, const char *where)
 
 /* ---- pools: of each thread, nested ------------------------------------------------------- */
 
-typedef struct Pool Pool;
-struct Pool {
-    Pool *outer;
+typedef struct ReleasePool ReleasePool;
+struct ReleasePool {
+    ReleasePool *outer;
     Id *item;
     size_t count, room;
 };
-static _Thread_local Pool *pool;
+static _Thread_local ReleasePool *pool;
 
 Id object_autorelease(Id o)
 {
@@ -347,7 +347,7 @@ Id object_autorelease(Id o)
 
 void *pool_push(void)
 {
-    Pool *p = calloc(1, sizeof *p);
+    ReleasePool *p = calloc(1, sizeof *p);
     if (!p) standin_abort("no memory for a pool");
     p->outer = pool;
     return pool = p;
@@ -356,7 +356,7 @@ void *pool_push(void)
 void pool_pop(void *token)
 {
     if (!pool || token != pool) standin_abort("a pool is closed that is not the innermost");
-    Pool *p = pool;
+    ReleasePool *p = pool;
     while (p->count) object_release(p->item[--p->count]);
     pool = p->outer;
     free(p->item);

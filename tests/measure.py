@@ -18,7 +18,7 @@ COMMENT = re.compile(r"/\*.*?\*/", re.S)
 # A definition begins a line, and its parameters end where a block begins.
 FUNCTION = re.compile(r"^(?:static |inline |const |struct |_Noreturn )*[A-Za-z_]\w*(?: const)?[ *]+(\w+)"
                       r"\([^;{]*\)\s*\{", re.M)
-TYPE = re.compile(r"^\} (\w+);", re.M)
+TYPE = re.compile(r"^(?:typedef (?:enum|struct|union)[^;{}]*\{[^{}]*)?\} (\w+);|^(?:struct|union|enum) (\w+) \{", re.M)
 SMALL = 60  # lines
 # What runs while a program does.
 KERNELS = re.compile(r"ir/ops/(?!ops|call)\w+\.c|backends/(?:cpu|plan|ref)/\w+\.c|backends/vector/(?!isa\.)\w+\.[ch]")
@@ -33,7 +33,7 @@ def shared(pattern, texts, wanted=lambda name: True):
     """The names that more than one file defines."""
     where = collections.defaultdict(set)
     for path, text in texts.items():
-        for name in pattern.findall(text):
+        for name in ("".join(m) if isinstance(m, tuple) else m for m in pattern.findall(text)):
             if wanted(name):
                 where[name].add(path)
     return {name: paths for name, paths in where.items() if len(paths) > 1}

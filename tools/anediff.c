@@ -1,8 +1,7 @@
 /* anediff.c -- says the first thing in which two programs, or two folders of arrays, differ. */
 #include "../ir/mil/mil.h"
-#include "diff.h"
-#include "tool.h"
 #include "views.h"
+#include "tool.h"
 
 #include <string.h>
 
@@ -85,7 +84,7 @@ static int read_model(DiffJob *j, Model *m, const char *path)
     return passes_run(m->module, &p.pass, j->diag) ? EXIT_DONE : diag_exit(j->diag);
 }
 
-static int anediff_verdict(const DiffJob *j, Verdict v)
+static int anediff_verdict(const DiffJob *j, DiffVerdict v)
 {
     return v == DIFF_SAME  ? diag_exit(j->diag)
          : v == DIFF_OTHER ? EXIT_WRONG
@@ -110,9 +109,9 @@ static int compare_models(DiffJob *j)
     int code = read_model(j, &j->a, j->args->operand);
     if (!code) code = read_model(j, &j->b, j->args->second);
     if (code) return code;
-    const Side a = { j->a.path, j->a.module }, b = { j->b.path, j->b.module };
-    const Verdict v = diff_models(&j->out, j->diag, &a, &b,
-                                  anediff_opt(j, DIFF_ignore)->count > 0);
+    const DiffSide a = { j->a.path, j->a.module }, b = { j->b.path, j->b.module };
+    const DiffVerdict v = diff_models(&j->out, j->diag, &a, &b,
+                                      anediff_opt(j, DIFF_ignore)->count > 0);
     const bool stayed = module_stayed(a.module, j->diag) && module_stayed(b.module, j->diag);
     return stayed ? anediff_verdict(j, v) : EXIT_WORLD;
 }

@@ -1,5 +1,5 @@
 /* diff_folder.c -- the first array in which two folders of .npy files differ. */
-#include "diff.h"
+#include "views.h"
 #include "../lib/tensor_io.h"
 
 #include <dirent.h>
@@ -123,8 +123,8 @@ static void put_in_order(DiffFiles *f, const Module *m)
 
 /* ---- comparing --------------------------------------------------------------------------- */
 
-static Verdict diff_folder_compare(Buf *out, Diag *d, const char *a, const char *b,
-                                   const DiffFile *f, const Tolerance *tol)
+static DiffVerdict diff_folder_compare(Buf *out, Diag *d, const char *a, const char *b,
+                                       const DiffFile *f, const Tolerance *tol)
 {
     if (!f->in_a || !f->in_b) {
         buf_message(out, "%s: only in %s\n", f->name, f->in_a ? a : b);
@@ -138,21 +138,21 @@ static Verdict diff_folder_compare(Buf *out, Diag *d, const char *a, const char 
     buf_printf(&path, "%s/%s.npy", b, f->name);
     ok = ok && tensor_load(&y, d, path.s);
     if (ok) buf_message(out, "%s: ", f->name);
-    Verdict v = !ok                                       ? DIFF_FAILED
-              : report_compare(out, &x, &y, x.dtype, tol) ? DIFF_SAME
-                                                          : DIFF_OTHER;
+    DiffVerdict v = !ok                                       ? DIFF_FAILED
+                  : report_compare(out, &x, &y, x.dtype, tol) ? DIFF_SAME
+                                                              : DIFF_OTHER;
     tensor_free(&x);
     tensor_free(&y);
     buf_free(&path);
     return v;
 }
 
-static Verdict compare_all(Buf *out, Diag *d, const char *a, const char *b, const DiffFiles *f,
-                           const Tolerance *tol)
+static DiffVerdict compare_all(Buf *out, Diag *d, const char *a, const char *b,
+                               const DiffFiles *f, const Tolerance *tol)
 {
     size_t others = 0;
     Buf line = { 0 };
-    Verdict v = DIFF_SAME;
+    DiffVerdict v = DIFF_SAME;
     for (size_t i = 0; i < f->count && v != DIFF_FAILED; i++) {
         line.len = 0;
         v = diff_folder_compare(&line, d, a, b, &f->file[i], tol);
@@ -164,11 +164,11 @@ static Verdict compare_all(Buf *out, Diag *d, const char *a, const char *b, cons
     return v == DIFF_FAILED ? v : others ? DIFF_OTHER : DIFF_SAME;
 }
 
-Verdict diff_folders(Buf *out, Diag *d, const char *a, const char *b, const Module *order,
-                     const Tolerance *tol)
+DiffVerdict diff_folders(Buf *out, Diag *d, const char *a, const char *b, const Module *order,
+                         const Tolerance *tol)
 {
     DiffFiles f = { 0 };
-    Verdict v = DIFF_FAILED;
+    DiffVerdict v = DIFF_FAILED;
     if (diff_folder_list(&f, d, a, true) && diff_folder_list(&f, d, b, false)) {
         diff_folder_merge(&f);
         if (order) put_in_order(&f, order);

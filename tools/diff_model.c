@@ -1,6 +1,6 @@
 /* diff_model.c -- the first thing in which two programs differ. */
 #include "../ir/ops/ops.h"
-#include "diff.h"
+#include "views.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 typedef struct {
     Buf *out;
     Diag *diag;
-    const Side *a, *b;
+    const DiffSide *a, *b;
     bool ignore_names, failed;
     ValueTable pairs; /* of a's values: the one of b that stands where it stands */
     Arena arena;
@@ -16,7 +16,7 @@ typedef struct {
 
 /* ---- saying it --------------------------------------------------------------------------- */
 
-static void put_place(Buf *out, const Side *s, Loc loc)
+static void put_place(Buf *out, const DiffSide *s, Loc loc)
 {
     buf_escape(out, s->path, strlen(s->path));
     if (!loc.src) return;
@@ -338,7 +338,8 @@ static bool same_module(Diff *d, const Module *a, const Module *b)
     return true;
 }
 
-Verdict diff_models(Buf *out, Diag *diag, const Side *a, const Side *b, bool ignore_names)
+DiffVerdict diff_models(Buf *out, Diag *diag, const DiffSide *a, const DiffSide *b,
+                        bool ignore_names)
 {
     Diff d = { .out = out, .diag = diag, .a = a, .b = b, .ignore_names = ignore_names };
     bool same = same_module(&d, a->module, b->module);

@@ -3,10 +3,10 @@
 #include "views.h"
 
 /* A block at work: what dies after each of its statements. */
-typedef struct Frame Frame;
-struct Frame {
+typedef struct Living Living;
+struct Living {
     const Block *block;
-    Frame *parent;
+    Living *parent;
     size_t at;     /* of the owner, in the parent */
     double *dies;  /* by statement */
     double first;  /* bytes of the parameters */
@@ -14,7 +14,7 @@ struct Frame {
 };
 
 typedef struct {
-    Frame *frame;
+    Living *frame;
     size_t last;
     double bytes;
 } Life;
@@ -31,7 +31,7 @@ static double bytes_of(const Type *t)
 }
 
 /* A value begins to live at statement `at`, and dies there unless something reads it later. */
-static double liveness_define(Run *r, Frame *f, size_t at, const Value *v)
+static double liveness_define(Run *r, Living *f, size_t at, const Value *v)
 {
     double bytes = bytes_of(v->type);
     Life *l = NEW(&r->arena, Life);
@@ -42,7 +42,7 @@ static double liveness_define(Run *r, Frame *f, size_t at, const Value *v)
     return l->bytes;
 }
 
-static void liveness_use(const Run *r, Frame *f, size_t at, const Value *v)
+static void liveness_use(const Run *r, Living *f, size_t at, const Value *v)
 {
     Life *l = values_get(&r->life, v);
     if (!l) return;
@@ -59,12 +59,12 @@ static bool takes_no_room(const Op *op)
 }
 
 /* Definitions and uses. */
-static Frame *liveness_survey(Run *r, Block *b, Frame *parent, size_t at)
+static Living *liveness_survey(Run *r, Block *b, Living *parent, size_t at)
 {
     size_t n = 0, i = 0;
     for (const Op *op = b->first; op; op = op->next) n++;
-    Frame *f = NEW(&r->arena, Frame);
-    *f = (Frame){ .block = b, .parent = parent, .at = at };
+    Living *f = NEW(&r->arena, Living);
+    *f = (Living){ .block = b, .parent = parent, .at = at };
     f->dies = NEW_ARRAY(&r->arena, n + 1, double);
     f->inner = NEW_ARRAY(&r->arena, n + 1, double);
     for (int k = 0; k < b->nparam; k++) f->first += liveness_define(r, f, 0, b->param[k]);
@@ -79,10 +79,10 @@ static Frame *liveness_survey(Run *r, Block *b, Frame *parent, size_t at)
     return f;
 }
 
-static void block_peak(Run *r, Block *b, Frame *parent, size_t at, Peak *peak);
+static void block_peak(Run *r, Block *b, Living *parent, size_t at, Peak *peak);
 
 /* Blocks inside use values of this one, so they are surveyed before this one is measured. */
-static void survey_inner(Run *r, Frame *f)
+static void survey_inner(Run *r, Living *f)
 {
     size_t i = 0;
     for (const Op *op = f->block->first; op; op = op->next, i++)
@@ -93,9 +93,9 @@ static void survey_inner(Run *r, Frame *f)
         }
 }
 
-static void block_peak(Run *r, Block *b, Frame *parent, size_t at, Peak *peak)
+static void block_peak(Run *r, Block *b, Living *parent, size_t at, Peak *peak)
 {
-    Frame *f = liveness_survey(r, b, parent, at);
+    Living *f = liveness_survey(r, b, parent, at);
     survey_inner(r, f);
     double live = f->first;
     size_t i = 0;

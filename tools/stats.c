@@ -14,19 +14,19 @@ typedef struct {
     const char *path;   /* a literal in a weight file instead: path and offset */
     uint64_t offset;
     double elements, bytes;
-} Weight;
+} CountedWeight;
 
 typedef struct {
     int count;
     double macs; /* of those that are known */
-} Kind;
+} StatsKind;
 
 typedef struct {
-    Kind kind[OP_COUNT + 1]; /* the last: ops that the table lacks */
-    int nop;                 /* consts not counted */
+    StatsKind kind[OP_COUNT + 1]; /* the last: ops that the table lacks */
+    int nop;                      /* consts not counted */
     double macs;
     const Op *open; /* an op whose multiply-adds are not known */
-    Weight *weight;
+    CountedWeight *weight;
     size_t nweight, cap;
     double elements, bytes; /* of the weights */
     double state_bytes;
@@ -36,7 +36,7 @@ typedef struct {
 
 /* ---- weights ----------------------------------------------------------------------------- */
 
-static void add_weight(Stats *s, Weight w)
+static void add_weight(Stats *s, CountedWeight w)
 {
     MEM_ROOM(s->weight, s->nweight, s->cap);
     s->weight[s->nweight++] = w;
@@ -54,9 +54,9 @@ static void add_literal(Stats *s, const Const *c, bool decoded)
     bool kept = c->kind != CONST_DATA && c->kind != CONST_GROUP;
     bool data = c->type->shape.rank > 0 && (dtype_is_float(c->type->dtype) || decoded);
     if (!kept && !data) return;
-    Weight w = { .origin = c, .bytes = (double)type_bytes(c->type) };
+    CountedWeight w = { .origin = c, .bytes = (double)type_bytes(c->type) };
     if (c->kind == CONST_BLOB)
-        w = (Weight){ .path = c->path, .offset = c->offset, .bytes = w.bytes };
+        w = (CountedWeight){ .path = c->path, .offset = c->offset, .bytes = w.bytes };
     w.elements = decoded ? 0 : elements_of(c->type);
     add_weight(s, w);
 }
@@ -79,8 +79,8 @@ static void add_decoded(Stats *s, const Op *op)
 {
     for (int i = 0; i < op->nout; i++)
         if (!values_get(&s->decoded, op->out[i]))
-            add_weight(
-                s, (Weight){ .origin = op->out[i], .elements = elements_of(op->out[i]->type) });
+            add_weight(s, (CountedWeight){ .origin = op->out[i],
+                                           .elements = elements_of(op->out[i]->type) });
     Attr one;
     const Attrs attrs = op_attrs(op, &one);
     for (int i = 0; i < attrs.count; i++)
@@ -89,7 +89,7 @@ static void add_decoded(Stats *s, const Op *op)
 
 static int by_place(const void *x, const void *y)
 {
-    const Weight *a = x, *b = y;
+    const CountedWeight *a = x, *b = y;
     if (!a->path != !b->path) return a->path ? 1 : -1;
     int order = a->path ? strcmp(a->path, b->path) : 0;
     if (order) return order;
@@ -109,7 +109,7 @@ static void sum_weights(Stats *s)
 
 /* ---- operations -------------------------------------------------------------------------- */
 
-static void add_macs(Stats *s, Kind *kind, const Op *op)
+static void add_macs(Stats *s, StatsKind *kind, const Op *op)
 {
     double n = op_macs(op);
     if (n < 0 && !s->open) s->open = op;
@@ -122,7 +122,7 @@ static void add_macs(Stats *s, Kind *kind, const Op *op)
 static bool add_op(void *ctx, const Op *op)
 {
     Stats *s = ctx;
-    Kind *kind = &s->kind[op->kind == OP_NONE ? OP_COUNT : op->kind];
+    StatsKind *kind = &s->kind[op->kind == OP_NONE ? OP_COUNT : op->kind];
     kind->count++;
     for (int i = 0; i < op->narg; i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++)
@@ -217,7 +217,7 @@ static void put_func(Buf *out, Arena *a, const Func *f, const Stats *s)
     buf_printf(out, "func %s (%s)\n  %-*s  %7s  %18s\n", f->name, opset_text(f->opset), width,
                "operation", "count", "multiply-adds");
     for (int i = 0; i < n; i++) {
-        const Kind *k = &s->kind[at[i]];
+        const StatsKind *k = &s->kind[at[i]];
         bool counts = at[i] < OP_COUNT && ops[at[i]].macs;
         buf_printf(out, "  %-*s  %7s  %18s", width, kind_name(at[i]), number_text(a, k->count),
                    counts ? number_text(a, k->macs) : "");

@@ -1,9 +1,10 @@
-/* views.h -- what anec shows: a program as a drawing for graphviz and as JSON, what it costs, the tables,
- * the rules. */
+/* views.h -- what anec and anediff show: a program as a drawing for graphviz and as JSON, what it
+ * costs, the tables, the rules, and in what two programs differ. */
 #ifndef ANEC_VIEWS_H
 #define ANEC_VIEWS_H
 
 #include "../lib/read.h"
+#include "../lib/report.h"
 #include "../ir/ir.h"
 #include "../ir/targets/rules.h"
 
@@ -16,7 +17,7 @@ void graph_json(Buf *out, const char *path, const Module *m);
 enum { SMALL_LITERAL = 16 };
 bool literal_is_small(const Const *c);
 
-/* ---- what a function costs, from its types alone; no weight is read ----------------------- */
+/* ---- what a function costs, from its types alone; no weight is read ---------------------- */
 
 typedef struct {
     /* at once in values, inputs counted, constants and states not; -1: not known */
@@ -47,7 +48,7 @@ void list_passes(Buf *out);
 /* names of an argument's kind, between blanks: RULE, PASS, [no-]NAME (rules, for -W) */
 void list_words(Buf *out, const char *arg);
 
-/* ---- the rules of the chips: text, JSON and Markdown -------------------------------------- */
+/* ---- the rules of the chips: text, JSON and Markdown ------------------------------------- */
 
 /* Every rule a line, or those that stand for the target of rs. */
 void rules_list(Buf *out, const RuleSet *rs, bool json);
@@ -61,5 +62,27 @@ void rules_check_json(struct cJSON *all, Diag *d, Module *m, const RuleSet *rs);
 /* A letter for each chip that has an engine of its own. */
 void rules_letters(Buf *out, const ChipFacts *f);
 void rules_markdown(Buf *out); /* docs/targets.md */
+
+/* ---- what anediff compares: two programs, or two folders of arrays ----------------------- */
+
+/* A side of the comparison: a program and what to call it. */
+typedef struct {
+    const char *path;
+    Module *module;
+} DiffSide;
+
+typedef enum { DIFF_SAME, DIFF_OTHER, DIFF_FAILED } DiffVerdict; /* FAILED: reported */
+
+/* Walks both programs in step and describes the first thing that differs, with both places.
+ * Weights are compared by their bytes, or by their reference where a file is absent; where they
+ * lie is not compared. names: values and the attribute `name` may differ, if they do so
+ * consistently. */
+DiffVerdict diff_models(Buf *out, Diag *d, const DiffSide *a, const DiffSide *b,
+                        bool ignore_names);
+
+/* Compares the .npy files of two folders, in the order in which `order` computes their values
+ * (NULL: alphabetically), and describes the first that differs. */
+DiffVerdict diff_folders(Buf *out, Diag *d, const char *a, const char *b, const Module *order,
+                         const Tolerance *tol);
 
 #endif

@@ -43,7 +43,7 @@ struct AneModel {
     Ane *ane;
     Arena arena;
     const Module *module; /* whose program it is */
-    /* its own, of those functions that fit into one (ane_part.c); NULL: all do */
+    /* its own, of those functions that fit into one; NULL: all do */
     Module *part;
     int refs, running;
     Id id;
@@ -76,11 +76,6 @@ void ane_model_end(AneModel *model);
 Engine *ane_engine(const AneModel *model);
 /* The module that was compiled: all functions of the program given, or those of its part. */
 const Module *ane_module(const AneModel *model);
-
-/* A program takes so many functions, and so many symbols over all of them. NULL: all functions
- * of f's module fit into one; else a module of f and its neighbours, the same for each of them,
- * which is the caller's and must not outlive f's. chip NULL: one that no row knows. */
-Module *ane_part(const Func *f, const Target *chip);
 
 /* The sum of a program whose weights all lie in files, by their remembered sums: nothing is
  * written and little read. False: some are made, or not there: the program has to be written

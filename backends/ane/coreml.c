@@ -63,7 +63,7 @@ typedef struct {
 typedef enum {
 #define NEED(id, since, what) NEED_##id,
 #include "ml.def"
-} Need;
+} CoremlNeed;
 
 static const struct {
     int since;
@@ -73,7 +73,7 @@ static const struct {
 #include "ml.def"
 };
 
-static bool check_need(const CoreMl *c, Need need, Diag *d)
+static bool check_need(const CoreMl *c, CoremlNeed need, Diag *d)
 {
     if (ml_system(c->ml, needs[need].since)) return true;
     return diag_fail(d, "Core ML has %s from macOS %d on, and this system is older",

@@ -25,7 +25,7 @@ Ml *ml_open(Arena *a, const char **why)
     const bool here = objc_library(ml->objc, a, FRAMEWORK, why);
     const char *missing = here ? look_up_classes(ml) : NULL;
     if (missing) *why = arena_printf(a, "this system has no class %s", missing);
-    Closure block;
+    ObjcBlock block;
     const bool blocks = here && !missing && closure_make(ml->objc, &block, NULL, NULL);
     if (here && !missing && !blocks)
         *why = "this system's libraries have no _NSConcreteStackBlock";
@@ -144,8 +144,8 @@ Id ml_array_new(Ml *ml, const Tensor *t, Arena *a, Trouble *why)
     Id error = NULL;
     void *pool = objc_pool(o);
     Id array = SEND0(o, Id, ml->array, SEL_alloc);
-    array = SEND(o, Id, (void *, Id, long, Id, Closure *, Id *), array, SEL_initArray, t->data,
-                 shape, number_of(t->dtype), strides, NULL, &error);
+    array = SEND(o, Id, (void *, Id, long, Id, ObjcBlock *, Id *), array, SEL_initArray,
+                 t->data, shape, number_of(t->dtype), strides, NULL, &error);
     if (objc_own(o, array) == NULL) trouble_read(o, a, error, why);
     objc_pool_end(o, pool);
     objc_drop(o, &shape);
@@ -232,14 +232,14 @@ static void copy_bytes(Copying *c, void *bytes, long n)
 }
 
 /* void (^)(const void *bytes, NSInteger size) */
-static void on_bytes(Closure *self, const void *bytes, long n)
+static void on_bytes(ObjcBlock *self, const void *bytes, long n)
 {
     copy_bytes(self->ctx, (void *)(uintptr_t)bytes, n);
 }
 
 /* void (^)(void *bytes, NSInteger size, NSArray<NSNumber *> *strides): which may be others than
  * before */
-static void on_mutable_bytes(Closure *self, void *bytes, long n, Id strides)
+static void on_mutable_bytes(ObjcBlock *self, void *bytes, long n, Id strides)
 {
     Copying *c = self->ctx;
     if (numbers_read(c->objc, strides, c->layout.stride, c->layout.shape.rank))
@@ -249,13 +249,14 @@ static void on_mutable_bytes(Closure *self, void *bytes, long n, Id strides)
 static bool copy_array(Ml *ml, Id array, Copying *c)
 {
     Objc *o = c->objc = ml->objc;
-    Closure handler;
+    ObjcBlock handler;
     void *pool = objc_pool(o);
     if (!closure_make(o, &handler,
                       c->to ? (void (*)(void))on_bytes : (void (*)(void))on_mutable_bytes, c))
         bug("a system with Core ML and without blocks");
     if (read_layout(o, array, &c->layout))
-        SEND(o, void, (Closure *), array, c->to ? SEL_getBytes : SEL_getMutableBytes, &handler);
+        SEND(o, void, (ObjcBlock *), array, c->to ? SEL_getBytes : SEL_getMutableBytes,
+             &handler);
     objc_pool_end(o, pool);
     return c->ok;
 }
@@ -360,7 +361,7 @@ typedef struct {
 
 /* void (^)(MLMultiArray *buffer). The system's frames lie between, which nothing may leave but
  * by returning: also where memory runs out. */
-static void on_state(Closure *self, Id array)
+static void on_state(ObjcBlock *self, Id array)
 {
     StateCopy *c = self->ctx;
     const Tensor *t = c->to ? c->to : c->from;
@@ -378,12 +379,12 @@ static void on_state(Closure *self, Id array)
 static bool copy_state(StateCopy c, Id state, const char *name)
 {
     Objc *o = c.ml->objc;
-    Closure handler;
+    ObjcBlock handler;
     Id key = string_new(o, name);
     void *pool = objc_pool(o);
     if (!closure_make(o, &handler, (void (*)(void))on_state, &c))
         bug("a system with Core ML and without blocks");
-    SEND(o, void, (Id, Closure *), state, SEL_stateArray, key, &handler);
+    SEND(o, void, (Id, ObjcBlock *), state, SEL_stateArray, key, &handler);
     objc_pool_end(o, pool);
     objc_drop(o, &key);
     if (c.lost) mem_out(1);

@@ -22,7 +22,7 @@ typedef struct {
 
 /* void (^)(MLComputePlan *plan, NSError *error), on another thread: the guard's list is not its
  * business. */
-static void on_plan(Closure *self, Id plan, Id error)
+static void on_plan(ObjcBlock *self, Id plan, Id error)
 {
     Waiting *w = self->ctx;
     pthread_mutex_lock(&w->lock);
@@ -47,7 +47,7 @@ static Id plan_new(Ml *ml, Arena *a, Id class, const char *path, Trouble *why)
 {
     Objc *o = ml->objc;
     Waiting w = { .objc = o };
-    Closure handler;
+    ObjcBlock handler;
     Id url = ml_url(ml, path), configuration = ml_configuration_new(ml, NULL);
     if (!closure_make(o, &handler, (void (*)(void))on_plan, &w))
         bug("a system with Core ML and without blocks");
@@ -56,7 +56,7 @@ static Id plan_new(Ml *ml, Arena *a, Id class, const char *path, Trouble *why)
     const char *raised = NULL;
     const bool asks = url && configuration;
     if (asks)
-        SEND(o, void, (Id, Id, Closure *), class, SEL_loadPlan, url, configuration, &handler);
+        SEND(o, void, (Id, Id, ObjcBlock *), class, SEL_loadPlan, url, configuration, &handler);
     raised = raise_text(o, a);
     if (asks && !raised) wait_for(&w); /* who raises has called no handler */
     pthread_cond_destroy(&w.over);

@@ -73,7 +73,7 @@ void objc_look_again(Objc *o)
 
 /* ---- selectors --------------------------------------------------------------------------- */
 
-typedef enum { MAY, NEED } Need;
+typedef enum { MAY, NEED } ObjcNeed;
 
 static const struct Row {
     ObjcPart part;
@@ -81,7 +81,7 @@ static const struct Row {
     char kind;
     Selector id;
     int since;
-    Need need;
+    ObjcNeed need;
 } rows[] = {
 #define SELECTOR(part, class, kind, id, selector, since, need)                                 \
     { PART_##part, class, kind, SEL_##id, since, need },
@@ -382,14 +382,14 @@ Id dict_at(Objc *o, Id d, const char *key)
 
 static const struct {
     unsigned long reserved, size;
-} closure_descriptor = { 0, sizeof(Closure) };
+} closure_descriptor = { 0, sizeof(ObjcBlock) };
 
-bool closure_make(Objc *o, Closure *c, void (*invoke)(void), void *ctx)
+bool closure_make(Objc *o, ObjcBlock *c, void (*invoke)(void), void *ctx)
 {
     const void *isa = NULL;
     for (int i = 0; i < o->nlib && !isa; i++)
         isa = dlsym(o->handle[i], "_NSConcreteStackBlock");
-    *c = (Closure){
+    *c = (ObjcBlock){
         .isa = isa, .invoke = invoke, .descriptor = &closure_descriptor, .ctx = ctx
     };
     return isa != NULL;

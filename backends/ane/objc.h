@@ -132,11 +132,11 @@ const char *trouble_text(Arena *a, const Trouble *t);
 typedef struct {
     const void *isa;
     int flags, reserved;
-    void (*invoke)(void); /* void (Closure *self, the block's own arguments) */
+    void (*invoke)(void); /* void (ObjcBlock *self, the block's own arguments) */
     const void *descriptor;
     void *ctx;
-} Closure;
+} ObjcBlock;
 /* False: this system has no blocks. */
-bool closure_make(Objc *o, Closure *c, void (*invoke)(void), void *ctx);
+bool closure_make(Objc *o, ObjcBlock *c, void (*invoke)(void), void *ctx);
 
 #endif

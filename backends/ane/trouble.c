@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum { ANY, ENGINE } Domain;
+typedef enum { ANY, ENGINE } ErrorDomain;
 
 static const struct Row {
-    Domain domain;
+    ErrorDomain domain;
     int64_t code;
     uint64_t status;
     bool transient, full;
@@ -20,13 +20,13 @@ static const struct Row {
 #include "trouble.def"
 };
 
-static Domain domain_of(const char *name)
+static ErrorDomain domain_of(const char *name)
 {
     return name && !strcmp(name, "com.apple.appleneuralengine") ? ENGINE : ANY;
 }
 
 /* How much a row says of the error: 2 for the status, 1 for the code; -1: it does not hold. */
-static int row_fits(const struct Row *r, Domain domain, int64_t code, uint64_t status)
+static int row_fits(const struct Row *r, ErrorDomain domain, int64_t code, uint64_t status)
 {
     if (r->domain != ANY && r->domain != domain) return -1;
     if (r->code && r->code != code) return -1;
@@ -36,7 +36,8 @@ static int row_fits(const struct Row *r, Domain domain, int64_t code, uint64_t s
 
 /* Takes the row that says most of this code and status, if it says more than what was found
  * before. */
-static void look_up_row(Trouble *t, Domain domain, int64_t code, uint64_t status, int *best)
+static void look_up_row(Trouble *t, ErrorDomain domain, int64_t code, uint64_t status,
+                        int *best)
 {
     for (size_t i = 0; i < COUNT(rows); i++) {
         const int fits = row_fits(&rows[i], domain, code, status);
@@ -51,7 +52,8 @@ static void look_up_row(Trouble *t, Domain domain, int64_t code, uint64_t status
 
 /* The status words of a text are its hexadecimal numbers: "status=0x1d : statusType=0x9". Of
  * several that are known the first counts. */
-static void look_up_text(Trouble *t, Domain domain, int64_t code, const char *text, int *best)
+static void look_up_text(Trouble *t, ErrorDomain domain, int64_t code, const char *text,
+                         int *best)
 {
     look_up_row(t, domain, code, 0, best);
     for (const char *s = text; s && (s = strstr(s, "0x")) != NULL; s += 2)

@@ -1,5 +1,5 @@
 /* layout.c -- surfaces: rows padded to 64 bytes. */
-#include "layout.h"
+#include "sim.h"
 
 #include "../../ir/ops/eval.h"
 #include "../forms.h"

@@ -1,6 +1,5 @@
 /* sim.c -- the simulated engine as a Backend: ref walks the program, engine_call runs its
  * statements, and tensors come and go through surfaces. */
-#include "layout.h"
 #include "sim.h"
 
 #include "../ref/ref.h"

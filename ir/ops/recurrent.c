@@ -154,8 +154,8 @@ double macs_recurrent(Call *c)
  * 
  * States stay doubles from step to step and are rounded where they are results. */
 
-typedef struct Walker Walker;
-struct Walker {
+typedef struct RecurrentWalker RecurrentWalker;
+struct RecurrentWalker {
     Recurrent r;
     RecurrentActivation *gate, *cell, *out; /* recurrent_, cell_ and plain activation */
     double *input, *state; /* weights turned: width or hidden by gates * hidden */
@@ -166,11 +166,12 @@ struct Walker {
     double *room;  /* the same again */
     double clip;   /* INFINITY: none */
     bool reset_after;
-    void (*step)(Walker *k); /* pre holds W x on entry; makes the new h (and c) */
+    void (*step)(RecurrentWalker *k); /* pre holds W x on entry; makes the new h (and c) */
 };
 
 /* pre += R h, for all gates or those from `first` on */
-static void add_state(const Walker *k, const double *h, int first, int count, double *pre)
+static void add_state(const RecurrentWalker *k, const double *h, int first, int count,
+                      double *pre)
 {
     int64_t n = k->r.hidden, row = k->r.gates * n;
     gemm_double(k->r.batch, count * n, n, h, n, k->state + first * n, row, pre + first * n,
@@ -181,7 +182,7 @@ static double recurrent_at(const double *v, int64_t i) { return v ? v[i] : 0; }
 
 /* ---- cells ------------------------------------------------------------------------------- */
 
-static void step_rnn(Walker *k)
+static void step_rnn(RecurrentWalker *k)
 {
     int64_t n = k->r.hidden;
     add_state(k, k->h, 0, 1, k->pre);
@@ -191,7 +192,7 @@ static void step_rnn(Walker *k)
 
 static double recurrent_clipped(double v, double to) { return v > to ? to : v < -to ? -to : v; }
 
-static void step_lstm(Walker *k)
+static void step_lstm(RecurrentWalker *k)
 {
     int64_t n = k->r.hidden;
     add_state(k, k->h, 0, 4, k->pre);
@@ -212,7 +213,7 @@ static void step_lstm(Walker *k)
 }
 
 /* room becomes r, then what the candidate takes of the state */
-static void step_gru(Walker *k)
+static void step_gru(RecurrentWalker *k)
 {
     int64_t n = k->r.hidden, row = 3 * n;
     double *rh = k->room, *from_state = k->room + k->r.batch * n;
@@ -252,7 +253,7 @@ static double *recurrent_turned(Call *c, const double *m, int64_t rows, int64_t 
 }
 
 /* pre becomes W x of a step. */
-static void take_input(Call *c, Walker *k, int64_t time)
+static void take_input(Call *c, RecurrentWalker *k, int64_t time)
 {
     int64_t b = k->r.batch, n = k->r.gates * k->r.hidden, w = k->r.width;
     tensor_get_floats(call_val(c, P_x), (size_t)(time * b * w), (size_t)(b * w), k->x);
@@ -261,7 +262,7 @@ static void take_input(Call *c, Walker *k, int64_t time)
 }
 
 /* This direction's half of a [batch, ways * hidden] state. */
-static double *first_state(Call *c, const Walker *k, ParamId param, int way)
+static double *first_state(Call *c, const RecurrentWalker *k, ParamId param, int way)
 {
     int64_t n = k->r.hidden, wide = n * k->r.ways;
     const double *all = call_doubles(c, param);
@@ -272,14 +273,15 @@ static double *first_state(Call *c, const Walker *k, ParamId param, int way)
 }
 
 /* Puts batch rows of `hidden` into a result of rows `ways * hidden`, from row `first` on. */
-static void put_rows(Tensor *z, const Walker *k, const double *v, int64_t first, int way)
+static void put_rows(Tensor *z, const RecurrentWalker *k, const double *v, int64_t first,
+                     int way)
 {
     int64_t n = k->r.hidden, wide = n * k->r.ways;
     for (int64_t b = 0; b < k->r.batch; b++)
         tensor_put_floats(z, (size_t)((first + b) * wide + way * n), (size_t)n, v + b * n);
 }
 
-static void recurrent_load(Call *c, Walker *k, int way)
+static void recurrent_load(Call *c, RecurrentWalker *k, int way)
 {
     int64_t n = k->r.hidden, row = n * k->r.gates;
     size_t size = (size_t)k->r.batch * sizeof(double);
@@ -299,7 +301,7 @@ static void recurrent_load(Call *c, Walker *k, int way)
 
 /* Results of direction "reverse" stand in the order of processing; those of the backward half
  * of a bidirectional op in the order of time. */
-static void one_way(Call *c, Walker *k, int way)
+static void one_way(Call *c, RecurrentWalker *k, int way)
 {
     int64_t steps = k->r.steps;
     recurrent_load(c, k, way);
@@ -314,7 +316,7 @@ static void one_way(Call *c, Walker *k, int way)
     if (k->c) put_rows(c->res[2], k, k->c, 0, way);
 }
 
-static bool recurrent_run(Call *c, Walker *k)
+static bool recurrent_run(Call *c, RecurrentWalker *k)
 {
     if (!recurrent_of(c, &k->r)) return false;
     k->out = recurrent_activation(c, P_activation);
@@ -324,17 +326,17 @@ static bool recurrent_run(Call *c, Walker *k)
     return true;
 }
 
-bool eval_rnn(Call *c) { return recurrent_run(c, &(Walker){ .step = step_rnn }); }
+bool eval_rnn(Call *c) { return recurrent_run(c, &(RecurrentWalker){ .step = step_rnn }); }
 
 bool eval_gru(Call *c)
 {
-    return recurrent_run(c, &(Walker){ .step = step_gru,
-                                       .reset_after = call_bool(c, P_reset_after),
-                                       .input_bias = call_doubles(c, P_input_bias) });
+    return recurrent_run(c, &(RecurrentWalker){ .step = step_gru,
+                                                .reset_after = call_bool(c, P_reset_after),
+                                                .input_bias = call_doubles(c, P_input_bias) });
 }
 
 bool eval_lstm(Call *c)
 {
     double clip = call_has(c, P_clip) ? fabs(call_float(c, P_clip)) : INFINITY;
-    return recurrent_run(c, &(Walker){ .step = step_lstm, .clip = clip });
+    return recurrent_run(c, &(RecurrentWalker){ .step = step_lstm, .clip = clip });
 }

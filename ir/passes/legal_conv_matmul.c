@@ -12,7 +12,7 @@ typedef struct {
     Value *taps;       /* [taps, out, in / groups] */
     Value *padded;     /* x between its zeros */
     int64_t positions; /* of the result */
-} Products;
+} TapProducts;
 
 /* Slices are along an axis in front of the last two, which every chip takes. */
 static Value *weights_by_tap(Builder *b, const ConvOp *v)
@@ -43,7 +43,7 @@ static Value *padded_input(Builder *b, const ConvOp *v)
 }
 
 /* The elements of x under one tap, at every position of the result. */
-static Value *seen_by(const Products *p, const int64_t *tap)
+static Value *seen_by(const TapProducts *p, const int64_t *tap)
 {
     const Window *w = &p->v->conv.window;
     int64_t begin[MAX_RANK] = { 0 }, end[MAX_RANK], stride[MAX_RANK];
@@ -66,7 +66,7 @@ static Value *seen_by(const Products *p, const int64_t *tap)
     return make_strided(p->b, p->padded, begin, end, stride);
 }
 
-static Value *product_of_tap(const Products *p, int64_t index, const int64_t *tap)
+static Value *product_of_tap(const TapProducts *p, int64_t index, const int64_t *tap)
 {
     const Conv *c = &p->v->conv;
     const int64_t out = c->cout / c->groups, in = c->cin / c->groups;
@@ -95,7 +95,7 @@ static Value *conv_as_products(const Legal *l, Builder *b, Op *op)
     const Window *w = &v.conv.window;
     const int64_t taps = window_taps(w);
     if (taps > MOST) return NULL;
-    Products p = { .b = b, .v = &v, .positions = window_out(w) };
+    TapProducts p = { .b = b, .v = &v, .positions = window_out(w) };
     p.taps = weights_by_tap(b, &v);
     p.padded = padded_input(b, &v);
     for (int64_t k = 0; k < taps; k++) {

@@ -53,12 +53,12 @@ static void no_block(void)
 {
     Ml *ml = open_ml();
     Trouble why;
-    Closure c = { .invoke = NULL };
+    ObjcBlock c = { .invoke = NULL };
     float x[2] = { 0 };
     const Shape s = SHAPE(2);
     Tensor t = tensor_view(DT_FP32, &s, x);
     Id array = ml_array_new(ml, &t, &arena, &why);
-    SEND(ml->objc, void, (Closure *), array, SEL_getBytes, &c);
+    SEND(ml->objc, void, (ObjcBlock *), array, SEL_getBytes, &c);
 }
 
 static void array_left(void)

@@ -1,6 +1,5 @@
 /* test_sim.c -- the simulated engine around its numbers: what it accepts, profiles that turn
  * rules, surfaces. */
-#include "../../backends/sim/layout.h"
 #include "../../backends/sim/sim.h"
 #include "../../ir/mil/mil.h"
 #include "unit.h"
