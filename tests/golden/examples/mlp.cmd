@@ -1,1 +1,1 @@
-# sh chips.sh mlp %t
+# sh chips.sh -t mlp %t
