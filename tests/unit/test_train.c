@@ -144,109 +144,118 @@ static void make_case(Case *c)
     c->param[1].state[0] = c->number[2] + 5;
 }
 
+/* A checkpoint about to be written, in a folder of the test's own. */
+typedef struct {
+    Arena arena;
+    Diag diag;
+    char *dir, *path;
+    Case from;
+} SavedRun;
+
+static int saved_begin(void **state)
+{
+    SavedRun *t = *state = calloc(1, sizeof *t);
+    assert_non_null(t);
+    t->dir = make_folder(&t->arena);
+    t->path = arena_printf(&t->arena, "%s/c.safetensors", t->dir);
+    make_case(&t->from);
+    return 0;
+}
+
+static int saved_end(void **state)
+{
+    SavedRun *t = *state;
+    remove_folder(t->dir);
+    diag_free(&t->diag);
+    arena_free(&t->arena);
+    free(t);
+    return 0;
+}
+
 static void test_whole(void **state)
 {
-    Arena a = { 0 };
-    Diag d = { 0 };
+    SavedRun *t = *state;
     TrainCheckpoint c;
-    Case from, to;
+    Case to;
     int left;
-    (void)state;
-    char *dir = make_folder(&a), *path = arena_printf(&a, "%s/c.safetensors", dir);
-    make_case(&from);
     make_case(&to);
     memset(to.number, 0, sizeof to.number);
-    assert_true(checkpoint_write(&d, path, &from.state, from.param, 2));
-    assert_true(checkpoint_open(&c, &d, path));
+    assert_true(checkpoint_write(&t->diag, t->path, &t->from.state, t->from.param, 2));
+    assert_true(checkpoint_open(&c, &t->diag, t->path));
     assert_int_equal(c.state.step, 12);
-    assert_true(c.state.loss == from.state.loss);
-    assert_string_equal(c.state.model, from.state.model);
-    assert_true(checkpoint_fill(&c, &d, to.param, 2, "0"));
-    assert_memory_equal(to.number[0], from.number[0], sizeof to.number[0]);
-    assert_memory_equal(to.number[1], from.number[1], sizeof to.number[1]);
+    assert_true(c.state.loss == t->from.state.loss);
+    assert_string_equal(c.state.model, t->from.state.model);
+    assert_true(checkpoint_fill(&c, &t->diag, to.param, 2, "0"));
+    assert_memory_equal(to.number[0], t->from.number[0], sizeof to.number[0]);
+    assert_memory_equal(to.number[1], t->from.number[1], sizeof to.number[1]);
     assert_true(to.number[2][0] == 20 && to.number[2][5] == 25);
     to.param[0].shape[0] = 5;
     to.param[0].shape[1] = 2;
-    assert_false(checkpoint_fill(&c, &d, to.param, 2, "fedcba9876543210"));
-    expect_says(&d,
+    assert_false(checkpoint_fill(&c, &t->diag, to.param, 2, "fedcba9876543210"));
+    expect_says(&t->diag,
                 "is of another model (sha256 0123456789ab, here fedcba987654): a.w is [2, 5], "
                 "here it is [5, 2]");
     to.param[0].path = "a.v";
-    assert_false(checkpoint_fill(&c, &d, to.param, 2, "0"));
-    expect_says(&d, "which has no weight a.w");
-    assert_false(weights_fill(&d, path, to.param, 2, false, &left));
-    expect_says(&d, "a.v is not there, the weight is [5, 2]");
-    assert_true(weights_fill(&d, path, from.param, 2, false, &left));
+    assert_false(checkpoint_fill(&c, &t->diag, to.param, 2, "0"));
+    expect_says(&t->diag, "which has no weight a.w");
+    assert_false(weights_fill(&t->diag, t->path, to.param, 2, false, &left));
+    expect_says(&t->diag, "a.v is not there, the weight is [5, 2]");
+    assert_true(weights_fill(&t->diag, t->path, t->from.param, 2, false, &left));
     checkpoint_close(&c);
-    remove_folder(dir);
-    arena_free(&a);
 }
 
 /* What is frozen has no states in the file, and is there all the same; where it is learned from
  * then on, its states begin as they are. */
 static void test_frozen(void **state)
 {
-    Arena a = { 0 };
-    Diag d = { 0 };
+    SavedRun *t = *state;
     TrainCheckpoint c;
-    Case from, to;
+    Case to;
     int left;
-    (void)state;
-    char *dir = make_folder(&a), *path = arena_printf(&a, "%s/c.safetensors", dir);
-    make_case(&from);
     make_case(&to);
-    from.param[0].frozen = true;
-    from.param[0].state[0] = NULL;
-    assert_true(checkpoint_write(&d, path, &from.state, from.param, 2));
-    assert_true(checkpoint_open(&c, &d, path));
+    t->from.param[0].frozen = true;
+    t->from.param[0].state[0] = NULL;
+    assert_true(checkpoint_write(&t->diag, t->path, &t->from.state, t->from.param, 2));
+    assert_true(checkpoint_open(&c, &t->diag, t->path));
     for (size_t i = 0; i < c.tensors.count; i++)
         assert_string_not_equal(c.tensors.tensor[i].name, "opt.0.a.w");
     memset(to.number, 0, sizeof to.number);
-    assert_true(checkpoint_fill(&c, &d, to.param, 2, "0"));
-    assert_memory_equal(to.number[0], from.number[0], sizeof to.number[0]);
+    assert_true(checkpoint_fill(&c, &t->diag, to.param, 2, "0"));
+    assert_memory_equal(to.number[0], t->from.number[0], sizeof to.number[0]);
     assert_true(to.number[1][3] == 0 && to.number[2][5] == 25);
     to.param[0].frozen = true;
     to.param[1].path = "new";
-    assert_true(weights_fill(&d, path, to.param, 2, true, &left));
+    assert_true(weights_fill(&t->diag, t->path, to.param, 2, true, &left));
     assert_int_equal(left, 1);
     to.param[0].path = "old";
-    assert_false(weights_fill(&d, path, to.param, 2, true, &left));
-    expect_says(&d, "old is not there, the weight is [2, 5]");
+    assert_false(weights_fill(&t->diag, t->path, to.param, 2, true, &left));
+    expect_says(&t->diag, "old is not there, the weight is [2, 5]");
     checkpoint_close(&c);
-    remove_folder(dir);
-    arena_free(&a);
 }
 
 /* Each byte changed in two ways, and the file cut there: an error each time, and nothing else. */
 static void test_every_byte(void **state)
 {
-    Arena a = { 0 };
-    Diag d = { 0 };
-    Case from;
+    SavedRun *t = *state;
     Mapped whole;
     TrainCheckpoint c;
-    (void)state;
-    char *dir = make_folder(&a), *path = arena_printf(&a, "%s/c.safetensors", dir);
-    make_case(&from);
-    assert_true(checkpoint_write(&d, path, &from.state, from.param, 2));
-    assert_true(file_read(&d, path, &whole));
-    unsigned char *copy = arena_alloc(&a, whole.size + 1);
+    assert_true(checkpoint_write(&t->diag, t->path, &t->from.state, t->from.param, 2));
+    assert_true(file_read(&t->diag, t->path, &whole));
+    unsigned char *copy = arena_alloc(&t->arena, whole.size + 1);
     for (size_t i = 0; i < whole.size; i++)
         for (int how = 0; how < 3; how++) {
-            FILE *f = fopen(path, "wb");
+            FILE *f = fopen(t->path, "wb");
             memcpy(copy, whole.data, whole.size);
             copy[i] ^= how ? 0x20 : 1;
             assert_int_equal(fwrite(copy, 1, how < 2 ? whole.size : i, f),
                              how < 2 ? whole.size : i);
             fclose(f);
-            if (checkpoint_open(&c, &d, path)) fail_msg("byte %zu, change %d", i, how);
-            assert_int_equal(d.errors, 1);
-            buf_free(&d.text);
-            d = (Diag){ 0 };
+            if (checkpoint_open(&c, &t->diag, t->path)) fail_msg("byte %zu, change %d", i, how);
+            assert_int_equal(t->diag.errors, 1);
+            buf_free(&t->diag.text);
+            t->diag = (Diag){ 0 };
         }
     file_unmap(&whole);
-    remove_folder(dir);
-    arena_free(&a);
 }
 
 /* A checkpoint whose header was written by somebody else, with the right sum. */
@@ -293,27 +302,20 @@ static void test_headers(void **state)
           "is anec-train of version 2, this anetrain reads anec-train of version 1" },
         { "[0,40]", "[1,41]", "tensor 'a.w' does not begin where the one before it ends" },
     };
-    Arena a = { 0 };
-    Diag d = { 0 };
-    Case from;
+    SavedRun *t = *state;
     TrainCheckpoint c;
-    (void)state;
-    char *dir = make_folder(&a), *path = arena_printf(&a, "%s/c.safetensors", dir);
-    make_case(&from);
     for (size_t i = 0; i < COUNT(rows); i++) {
-        assert_true(checkpoint_write(&d, path, &from.state, from.param, 2));
-        wrong_header(path, rows[i].old, rows[i].new);
-        assert_false(checkpoint_open(&c, &d, path));
-        expect_says(&d, rows[i].says);
+        assert_true(checkpoint_write(&t->diag, t->path, &t->from.state, t->from.param, 2));
+        wrong_header(t->path, rows[i].old, rows[i].new);
+        assert_false(checkpoint_open(&c, &t->diag, t->path));
+        expect_says(&t->diag, rows[i].says);
     }
-    assert_true(checkpoint_write(&d, path, &from.state, from.param, 2));
-    FILE *f = fopen(path, "ab");
+    assert_true(checkpoint_write(&t->diag, t->path, &t->from.state, t->from.param, 2));
+    FILE *f = fopen(t->path, "ab");
     fputs("more", f);
     fclose(f);
-    assert_false(checkpoint_open(&c, &d, path));
-    expect_says(&d, "its tensors end at byte");
-    remove_folder(dir);
-    arena_free(&a);
+    assert_false(checkpoint_open(&c, &t->diag, t->path));
+    expect_says(&t->diag, "its tensors end at byte");
 }
 
 static void test_bytes_said(void **state)
@@ -326,31 +328,24 @@ static void test_bytes_said(void **state)
         { 40, "was changed" },
         { 200, "it was changed" },
     };
-    Arena a = { 0 };
-    Diag d = { 0 };
-    Case from;
+    SavedRun *t = *state;
     Mapped m;
     TrainCheckpoint c;
-    (void)state;
-    char *dir = make_folder(&a), *path = arena_printf(&a, "%s/c.safetensors", dir);
-    make_case(&from);
     for (size_t i = 0; i <= COUNT(rows); i++) {
-        assert_true(checkpoint_write(&d, path, &from.state, from.param, 2));
-        assert_true(file_read(&d, path, &m));
-        unsigned char *copy = arena_alloc(&a, m.size);
+        assert_true(checkpoint_write(&t->diag, t->path, &t->from.state, t->from.param, 2));
+        assert_true(file_read(&t->diag, t->path, &m));
+        unsigned char *copy = arena_alloc(&t->arena, m.size);
         memcpy(copy, m.data, m.size);
         copy[i < COUNT(rows) ? rows[i].at : m.size - 70] ^= 4;
         const size_t size = m.size;
         file_unmap(&m);
-        assert_true(file_write_all(&d, path, copy, size));
-        assert_false(checkpoint_open(&c, &d, path));
-        expect_says(&d, i < COUNT(rows) ? rows[i].says : "its data has the sum");
+        assert_true(file_write_all(&t->diag, t->path, copy, size));
+        assert_false(checkpoint_open(&c, &t->diag, t->path));
+        expect_says(&t->diag, i < COUNT(rows) ? rows[i].says : "its data has the sum");
     }
-    assert_true(file_write_all(&d, path, "nothing", 7));
-    assert_false(checkpoint_open(&c, &d, path));
-    expect_says(&d, "is no checkpoint of anetrain");
-    remove_folder(dir);
-    arena_free(&a);
+    assert_true(file_write_all(&t->diag, t->path, "nothing", 7));
+    assert_false(checkpoint_open(&c, &t->diag, t->path));
+    expect_says(&t->diag, "is no checkpoint of anetrain");
 }
 
 /* ---- the folder -------------------------------------------------------------------------- */
@@ -363,60 +358,60 @@ static void save(TrainFolder *f, Case *c, uint64_t step, bool best)
 
 static void test_folder(void **state)
 {
-    Arena a = { 0 };
-    Diag d = { 0 };
-    Case c;
+    SavedRun *t = *state;
     TrainFolder f, other;
     TrainCheckpoint got;
-    (void)state;
-    char *dir = make_folder(&a), *path = arena_printf(&a, "%s/deep/run", dir);
-    make_case(&c);
-    assert_true(folder_open(&f, &d, path));
-    assert_false(folder_open(&other, &d, path));
+    char *path = arena_printf(&t->arena, "%s/deep/run", t->dir);
+    assert_true(folder_open(&f, &t->diag, path));
+    assert_false(folder_open(&other, &t->diag, path));
     folder_close(&other);
-    expect_says(&d, "another anetrain runs in");
+    expect_says(&t->diag, "another anetrain runs in");
     assert_false(folder_newest(&f, &got));
-    expect_says(&d, "there is no checkpoint in");
-    for (uint64_t s = 10; s <= 50; s += 10) save(&f, &c, s, s == 20);
+    expect_says(&t->diag, "there is no checkpoint in");
+    for (uint64_t s = 10; s <= 50; s += 10) save(&f, &t->from, s, s == 20);
     assert_false(file_exists(folder_checkpoint(&f, 10)));
     assert_true(file_exists(folder_checkpoint(&f, 20))); /* the best */
     assert_false(file_exists(folder_checkpoint(&f, 30)));
     assert_true(folder_newest(&f, &got));
     assert_int_equal(got.state.step, 50);
     checkpoint_close(&got);
-    assert_true(file_write_all(&d, folder_checkpoint(&f, 50), "x", 1));
+    assert_true(file_write_all(&t->diag, folder_checkpoint(&f, 50), "x", 1));
     assert_true(folder_newest(&f, &got));
-    expect_says(&d, "cannot be used, so one before it is looked for");
+    expect_says(&t->diag, "cannot be used, so one before it is looked for");
     assert_int_equal(got.state.step, 40);
     checkpoint_close(&got);
     assert_true(folder_log(&f, 0));
     assert_true(folder_line(&f, "0,a\n") && folder_line(&f, "1,b\n") && folder_line(&f, "2,"));
     fclose(f.log);
     assert_true(folder_log(&f, 1));
-    const char *log = arena_printf(&a, "%s/log.csv", path);
+    const char *log = arena_printf(&t->arena, "%s/log.csv", path);
     Mapped m;
-    assert_true(file_read(&d, log, &m));
+    assert_true(file_read(&t->diag, log, &m));
     assert_non_null(strstr((const char *)m.data, "eval_metric\n0,a\n"));
     assert_null(strstr((const char *)m.data, "1,b"));
     file_unmap(&m);
     fclose(f.log);
     f.log = fopen("/dev/full", "w");
     assert_false(folder_line(&f, "0\n"));
-    expect_says(&d, "log.csv: No space left on device");
+    expect_says(&t->diag, "log.csv: No space left on device");
     folder_close(&f);
-    remove_folder(dir);
-    arena_free(&a);
 }
 
 int main(void)
 {
+#define SAVED(fn) cmocka_unit_test_setup_teardown(fn, saved_begin, saved_end)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),    cmocka_unit_test(test_rates),
-        cmocka_unit_test(test_settings), cmocka_unit_test(test_scale),
-        cmocka_unit_test(test_small),    cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_frozen),   cmocka_unit_test(test_every_byte),
-        cmocka_unit_test(test_headers),  cmocka_unit_test(test_bytes_said),
-        cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_scale),
+        cmocka_unit_test(test_small),
+        SAVED(test_whole),
+        SAVED(test_frozen),
+        SAVED(test_every_byte),
+        SAVED(test_headers),
+        SAVED(test_bytes_said),
+        SAVED(test_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
