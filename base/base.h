@@ -453,6 +453,17 @@ typedef struct {
 void temp_hold_signals(SignalHold *h);
 void temp_let_signals(SignalHold *h);
 
+/* Room of `size` zeros for what is made in large: a file without a name where it is a MiB or
+ * more, so that it may be larger than memory; else memory. Never NULL. */
+typedef struct Scratch {
+    void *data;
+    size_t size;
+    bool mapped;
+    struct Scratch *next; /* of its owner's */
+} Scratch;
+Scratch *scratch_new(size_t size);
+void scratch_free(Scratch *s); /* NULL is allowed */
+
 /* Atomic output: bytes go to a temporary file in the folder of `path`; commit fsyncs and
  * renames, abort (or a failed call) removes it, so that a reader sees the old file or the whole
  * new one. */

@@ -107,6 +107,8 @@ static void copy_head(Module *to, const Func *f)
         attr_set(to, &to->attrs, m->attrs.at[i].name, m->attrs.at[i].val);
     to->src = m->src;
     to->origin = m->origin ? m->origin : m;
+    to->weight = m->weight;
+    to->nweight = m->nweight;
     to->dir = m->dir;
     to->default_func = module_name(to, f->name);
     to->missing = m->missing;

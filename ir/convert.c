@@ -143,6 +143,7 @@ static bool convert_now(Module *m, const Const *c, size_t n, const char *name, C
                   .loc = c->loc,
                   .data = data,
                   .nelem = c->nelem,
+                  .weight = c->weight,
                   .in_file = c->in_file };
     say_moved(c, name, &moved, d);
     return true;

@@ -202,7 +202,8 @@ struct Const {
     DType src : 8;     /* FILE: the element type there */
     /* belongs in a weight file however small, and though it was spelled out */
     bool in_file;
-    int64_t nelem; /* DATA of a type with `?`; GROUP; BLOB */
+    uint32_t weight; /* which of the module's named weights it is: const_weight; 0: none */
+    int64_t nelem;   /* DATA of a type with `?`; GROUP; BLOB */
     /* each kind has its own: whoever changes the kind makes all of it anew */
     union {
         struct {
@@ -280,6 +281,8 @@ const Const *const_of_value(Module *m, const Value *v, PtrMap *made);
  * NULL. */
 void op_let_weights_go(const Op *op, const PtrMap *made);
 size_t const_made_from(const Const *c); /* bytes of the literals that a MADE is computed from */
+/* The largest literal that a MADE is computed from. */
+const Const *const_made_largest(const Const *c);
 /* The n elements of c from `first` on as a literal of shape s, wherever they are; nothing is
  * copied. NULL: a group, or types of less than a byte. */
 Const *const_part(Module *m, const Const *c, size_t first, Shape s);
@@ -449,6 +452,12 @@ struct Func {
     Func *next;
 };
 
+/* A weight under the name that its author knows, whatever the program makes of it later. */
+typedef struct {
+    const char *path;
+    const struct Compression *as; /* the form that it is declared to have, or NULL */
+} NamedWeight;
+
 struct Module {
     Arena arena;
     Names names;
@@ -468,6 +477,9 @@ struct Module {
     const Module *origin;
     Mapped *maps; /* arrays named by CONST_FILE */
     int nmaps;
+    Scratch *scratch;    /* what large literals that a pass made are in */
+    NamedWeight *weight; /* by Const.weight, from 1; those of `origin` first */
+    uint32_t nweight, weight_cap;
     Source *sources;          /* texts the module owns, for Locs */
     const char *default_func; /* "main" unless a container says otherwise */
     /* what a container says beyond the program (ir/mil/spec.h), or NULL */
@@ -502,6 +514,10 @@ const Type *module_tensor(Module *m, DType t, const Shape *s); /* one for all th
 /* t, which may be in another arena, in the module's */
 const Type *module_type(Module *m, const Type *t);
 const WeightFile *module_files(const Module *m); /* those that its literals may be in */
+/* One more, for Const.weight. */
+uint32_t module_name_weight(Module *m, const char *path, const struct Compression *as);
+/* The weight that the literal is, or is made of: of several the largest; NULL: none is named. */
+const NamedWeight *const_weight(const Module *m, const Const *c);
 
 const Const *attr_get(const Attrs *a, const char *name);
 void attr_set(Module *m, Attrs *a, const char *name, const Const *val); /* NULL removes */

@@ -160,6 +160,18 @@ void op_let_weights_go(const Op *op, const PtrMap *made)
 
 size_t const_made_from(const Const *c) { return c->made->leaves; }
 
+const Const *const_made_largest(const Const *c)
+{
+    const Op *op = c->made->op;
+    const Const *largest = NULL;
+    for (int i = 0; i < op->narg; i++)
+        for (int k = 0; k < arg_count(&op->arg[i]); k++) {
+            const Const *one = value_lit(op->arg[i].val[k]);
+            if (!largest || type_bytes(one->type) > type_bytes(largest->type)) largest = one;
+        }
+    return largest;
+}
+
 /* ---- reading ----------------------------------------------------------------------------- */
 
 static void give_up(struct MadeRoom *room)

@@ -48,6 +48,10 @@ void module_free(Module *m)
     made_free(m);
     weight_files_close(m);
     for (int i = 0; i < m->nmaps; i++) file_unmap(&m->maps[i]);
+    for (Scratch *s = m->scratch, *next; s; s = next) {
+        next = s->next;
+        scratch_free(s);
+    }
     ptrmap_free(&m->func_of);
     ptrmap_free(&m->layer_of);
     names_free(&m->names);
@@ -58,6 +62,30 @@ void module_free(Module *m)
 const WeightFile *module_files(const Module *m)
 {
     return m->origin ? m->origin->files : m->files;
+}
+
+uint32_t module_name_weight(Module *m, const char *path, const struct Compression *as)
+{
+    if (!m->nweight) m->nweight = 1;
+    if (m->nweight >= m->weight_cap) {
+        const uint32_t cap = m->weight_cap ? 2 * m->weight_cap : m->nweight + ARRAY_FIRST;
+        NamedWeight *more = NEW_ARRAY(&m->arena, cap, NamedWeight);
+        if (m->weight) memcpy(more, m->weight, m->nweight * sizeof *more);
+        m->weight = more;
+        m->weight_cap = cap;
+    }
+    m->weight[m->nweight] = (NamedWeight){ path, as };
+    return m->nweight++;
+}
+
+const NamedWeight *const_weight(const Module *m, const Const *c)
+{
+    for (;;) {
+        if (c->weight) return c->weight < m->nweight ? &m->weight[c->weight] : NULL;
+        if (c->kind == CONST_OF) c = c->of;
+        else if (c->kind == CONST_MADE && const_made_largest(c)) c = const_made_largest(c);
+        else return NULL;
+    }
 }
 
 bool module_stayed(const Module *m, Diag *d)

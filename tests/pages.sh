@@ -32,6 +32,10 @@ first_run() { # the page but for the list, and the list
     sed '/^| trial |/,$d' docs/first-run-on-a-mac.md && "$build/aneprobe" --doc-first
 }
 page docs/first-run-on-a-mac.md first_run
+form_list() { # the page but for the list, and the list
+    sed '/^    forms$/,$d' docs/compression.md && "$build/anec" --compress list | sed 's/^/    /'
+}
+page docs/compression.md form_list
 faults=standin/faults.def
 fault_list() { # the page but for the list, and the list
     sed '/^| fault |/,$d' docs/standin.md && printf '| fault | what happens |\n|---|---|\n' &&

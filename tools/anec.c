@@ -29,6 +29,8 @@ static const Example examples[] = {
     { "anec --explain kernel-width", "what a rule says, and who saw it on which chip" },
     { "anec --format -o model.anedsl model.anedsl", "lay a source out as all are" },
     { "anec --export-weights numpy model.anedsl", "its weights as .npy files, for Python" },
+    { "anec --compress 'size<100000=none, *=int4(block=32)' --compress-report -o small.mlpackage model.mlpackage",
+      "weights in fewer bits, and how far off each is" },
     { "anec --stats model.mil", "what it computes and how much room it takes" },
     { "anec --emit dot model.mil | dot -Tsvg > model.svg", "draw it, with graphviz" },
     { "anec --dump-after cse model.anedsl > y.mil",
@@ -85,8 +87,15 @@ static bool lists_passes(const CompilerJob *j)
     return compiler_given(j, ANEC_list_passes) || (some->count && !strcmp(some->text, "list"));
 }
 
+static bool lists_forms(const CompilerJob *j)
+{
+    const OptValue *given = compiler_opt(j, ANEC_compress);
+    return given->count && !strcmp(given->text, "list");
+}
+
 static int put_lists(CompilerJob *j)
 {
+    if (lists_forms(j)) compressed_list(&j->out);
     if (compiler_given(j, ANEC_list_ops)) list_ops(&j->out);
     if (compiler_given(j, ANEC_list_targets))
         (compiler_json(j) ? list_targets_json : list_targets)(&j->out);
@@ -173,7 +182,7 @@ static Mode emit_mode(const char *what)
 static bool asks_tables(CompilerJob *j)
 {
     if (compiler_given(j, ANEC_list_ops) || compiler_given(j, ANEC_list_targets)
-        || compiler_given(j, ANEC_doc_targets) || lists_passes(j))
+        || compiler_given(j, ANEC_doc_targets) || lists_passes(j) || lists_forms(j))
         j->mode = MODE_LISTS;
     else if (compiler_given(j, ANEC_list_rules) || compiler_given(j, ANEC_explain))
         j->mode = MODE_RULES;
@@ -215,11 +224,12 @@ static bool choose_mode(CompilerJob *j)
 
 static bool check_usage(const CompilerJob *j)
 {
-    if (compiler_json(j) && j->mode != MODE_STATS && j->mode != MODE_CHECK)
+    if (compiler_json(j) && j->mode != MODE_STATS && j->mode != MODE_CHECK
+        && !compiler_given(j, ANEC_compress_report))
         return usage_error(
             &tool,
-            "--json goes with --stats, --check, --list-rules, --list-targets or --explain; "
-            "--emit json prints the program");
+            "--json goes with --stats, --check, --compress-report, --list-rules, --list-targets "
+            "or --explain; --emit json prints the program");
     if (compiler_given(j, ANEC_cut)
         && (!compiler_given(j, ANEC_output) || !common(j->args, COM_target)->count))
         return usage_error(&tool, "--cut goes with --target CHIP and -o FILE");
@@ -295,10 +305,29 @@ static int put_weights(CompilerJob *j)
     return diag_exit(j->diag);
 }
 
+/* The rules of --compress. A program may declare forms without them. */
+static int read_compress(CompilerJob *j)
+{
+    const OptValue *given = compiler_opt(j, ANEC_compress);
+    j->compress = (CompressPlan){ .measures = compiler_given(j, ANEC_compress_report) };
+    if (given->count) j->compress.rules = compress_rules_new(&j->model.arena);
+    for (int i = 0; i < given->count; i++)
+        compress_rules_add(j->compress.rules, j->diag, given->all[i]);
+    return diag_exit(j->diag);
+}
+
+/* A .mil that is to be compressed and no more stays as it is otherwise. */
+static const char *passes_alone(const CompilerJob *j)
+{
+    if (compiler_given(j, ANEC_passes)) return compiler_opt(j, ANEC_passes)->text;
+    return model_wants_passes(&j->model, j->args) ? NULL : "compress";
+}
+
 static int run_passes(CompilerJob *j)
 {
     PassOptions *o = &j->pipeline.pass;
-    const bool wants = model_wants_passes(&j->model, j->args) || compiler_given(j, ANEC_passes);
+    const bool wants = model_wants_passes(&j->model, j->args) || compiler_given(j, ANEC_passes)
+                    || compiler_given(j, ANEC_compress);
     if (!wants && j->mode != MODE_DUMP) return EXIT_DONE;
     if (!j->model.dsl && !wants) {
         usage_error(&tool,
@@ -308,7 +337,8 @@ static int run_passes(CompilerJob *j)
     }
     int code = model_pipeline(&j->model, j->args, j->diag, &j->pipeline);
     if (code || checks_as_given(j)) return code;
-    if (compiler_given(j, ANEC_passes)) o->only = compiler_opt(j, ANEC_passes)->text;
+    if (passes_alone(j)) o->only = passes_alone(j);
+    o->compress = &j->compress;
     if (j->mode == MODE_DUMP) o->dump = compiler_opt(j, ANEC_dump_after)->text;
     o->dump_to = dump_pass;
     o->ctx = j;
@@ -340,9 +370,11 @@ static int run_job(CompilerJob *j)
     if (!code) code = put_weights(j);
     if (code || exports_alone(j)) return code;
     code = add_gradients(j);
+    if (!code) code = read_compress(j);
     if (!code && j->mode != MODE_IR) code = run_passes(j);
     if (!code) code = compiler_produce(j);
-    if (code == EXIT_WRONG && j->model.dsl && !j->pipeline.named)
+    if (!code) code = compiler_report(j);
+    if (code == EXIT_WRONG && j->model.dsl && !common(j->args, COM_target)->count)
         diag_note(
             j->diag, (Loc){ 0 },
             "without --target a program is compiled for %s, which is what every chip takes; "
@@ -389,6 +421,7 @@ static int compile_once(ToolArgs *args, Diag *d, Progress *progress, const char 
     if (code == EXIT_DONE || (code != EXIT_USAGE && job.told)
         || (code == EXIT_WRONG && compiler_json(&job)))
         put_stdout(&job);
+    compress_rules_free(job.compress.rules);
     model_free(&job.model);
     buf_free(&job.out);
     return code;

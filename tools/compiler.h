@@ -3,6 +3,7 @@
 #ifndef ANEC_COMPILER_H
 #define ANEC_COMPILER_H
 
+#include "../ir/passes/compress.h"
 #include "tool.h"
 
 enum {
@@ -33,8 +34,9 @@ typedef struct {
     Model model;
     Pipeline pipeline;
     bool verified; /* by the passes */
-    Buf out;       /* what goes to stdout */
-    cJSON *told;   /* --check --json: what is reported, or NULL */
+    CompressPlan compress;
+    Buf out;     /* what goes to stdout */
+    cJSON *told; /* --check --json: what is reported, or NULL */
 } CompilerJob;
 
 static inline const OptValue *compiler_opt(const CompilerJob *j, int id)
@@ -58,6 +60,8 @@ static inline bool mode_is_view(Mode m) { return m == MODE_DOT || m == MODE_JSON
 
 /* Of a program whose passes have run: to -o, or into j->out, or to the standard output. The exit code. */
 int compiler_produce(CompilerJob *j);
+/* --compress-report, of a program that was made. The exit code. */
+int compiler_report(CompilerJob *j);
 /* Tokens, syntax tree or layout of a text that need not compile. */
 int compiler_emit_front(CompilerJob *j);
 

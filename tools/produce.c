@@ -62,6 +62,25 @@ static int check_rules(CompilerJob *j, bool check)
     return diag_exit(j->diag);
 }
 
+int compiler_report(CompilerJob *j)
+{
+    const OptValue *o = compiler_opt(j, ANEC_compress_report);
+    Buf text = { 0 };
+    const bool json = o->text ? file_has_suffix(o->text, ".json") : compiler_json(j);
+    if (!o->count) return EXIT_DONE;
+    (json ? compressed_json : compressed_text)(&text, &j->compress);
+    if (o->text) {
+        if (file_make_dirs(j->diag, file_dir(&j->model.arena, o->text)))
+            file_write_all(j->diag, o->text, text.s, text.len);
+    } else if (compiler_given(j, ANEC_output)) {
+        buf_add(&j->out, text.s, text.len);
+    } else {
+        fwrite(text.s, 1, text.len, stderr);
+    }
+    buf_free(&text);
+    return diag_exit(j->diag);
+}
+
 /* ---- products ---------------------------------------------------------------------------- */
 
 /* Where the source and the same laid out begin to differ is an error. */

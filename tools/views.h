@@ -39,6 +39,13 @@ void stats_json(Buf *out, const char *path, const Module *m);
  * constant that lies in a weight file, or would. */
 bool export_weights(const Model *model, Diag *d, const char *dir);
 
+/* ---- what --compress made of them ---------------------------------------------------------- */
+
+struct CompressPlan;
+void compressed_list(Buf *out); /* the forms that there are */
+void compressed_text(Buf *out, const struct CompressPlan *p);
+void compressed_json(Buf *out, const struct CompressPlan *p);
+
 /* ---- the tables as text ------------------------------------------------------------------ */
 
 void list_ops(Buf *out);

@@ -1,4 +1,5 @@
 /* passes.c -- the pipeline: runs the rows of passes.def, verifying after each. */
+#include "compress.h"
 #include "pass.h"
 
 #include <string.h>
@@ -51,8 +52,9 @@ static bool check_list(const char *list, Diag *d)
 /* Passes that say what the options --io and --opset say: those run for every target. */
 static const char io_passes[] = "boundary,algebra", opset_passes[] = "opset,dce,spelling";
 
-static bool is_wanted(const PassOptions *o, const char *name)
+static bool is_wanted(const Module *m, const PassOptions *o, const char *name)
 {
+    if (!strcmp(name, "compress")) return o->compress || module_compresses(m);
     if (o->only) return pass_listed(o->only, name);
     const char *listed = target_passes(o->target);
     return !listed || pass_listed(listed, name)
@@ -105,8 +107,9 @@ static bool run_all(Module *m, const PassOptions *given, Diag *d)
     }
     if (o->only && !check_list(o->only, d)) return false;
     if (o->dump && strcmp(o->dump, "all") != 0 && !check_list(o->dump, d)) return false;
+    if (o->compress) compress_name_weights(m);
     for (int i = 0; i < pass_count; i++) {
-        if (!is_wanted(o, passes[i].name)) continue;
+        if (!is_wanted(m, o, passes[i].name)) continue;
         int changes = passes[i].run(m, o, d);
         if (changes < 0) return false;
         if (changes && !is_valid_behind(m, &passes[i], d)) return false;

@@ -12,8 +12,10 @@ typedef struct {
     IoMode io;         /* IO_AUTO: the target's */
     Opset opset;       /* OPSET_NONE: the target's */
     bool states_as_io; /* states become inputs and results */
-    const char *only;  /* "a,b": run just these, in table order; NULL: the target's */
-    const char *dump;  /* "NAME" or "all": text after that pass to `dump_to`; NULL: none */
+    /* of compress.h; NULL: what the program declares alone. It is told what came of it. */
+    struct CompressPlan *compress;
+    const char *only; /* "a,b": run just these, in table order; NULL: the target's */
+    const char *dump; /* "NAME" or "all": text after that pass to `dump_to`; NULL: none */
     void (*dump_to)(void *ctx, const char *pass, int changes, const Module *m);
     void *ctx;
 } PassOptions;

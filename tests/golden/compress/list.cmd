@@ -1,0 +1,1 @@
+# anec --compress list
