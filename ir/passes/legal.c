@@ -185,9 +185,21 @@ static Value *legal_relabelled(Builder *b, const Value *x, const Shape *s)
     return build_const(b, x->name ? x->name : "const", c);
 }
 
+/* A tensor of no elements: to reshape, a 0 says that an extent stays. */
+static Value *legal_nothing(Builder *b, const Value *x, const Shape *s)
+{
+    Const *c = NEW(&b->m->arena, Const);
+    *c = (Const){ .type = type_tensor(&b->m->arena, x->type->dtype, *s),
+                  .kind = CONST_INIT,
+                  .init = INIT_FILL };
+    return build_const(b, "none", c);
+}
+
 Value *make_shape(Builder *b, Value *x, const Shape *s)
 {
+    size_t n;
     if (shape_equal(&x->type->shape, s)) return x;
+    if (shape_count(s, &n) && !n) return legal_nothing(b, x, s);
     x = make_dense(b, x);
     if (value_lit(x) && value_lit(x)->kind != CONST_GROUP) return legal_relabelled(b, x, s);
     if (!s->rank) return mil_squeeze(b, "squeeze", .x = x);

@@ -1,8 +1,8 @@
 /* legal.h -- what the passes share that make a program legal for the rules of its target.
  *
- * Each asks rule_heals, or the limit or operation the rule is about, and does nothing where
+ * Each asks the rule, whose match says where it is broken (legal_asks), and does nothing where
  * the target does not need it. What cannot be rewritten stays as it is: the check names its
- * rule. */
+ * rule, and why no pass takes the way out. */
 #ifndef ANEC_LEGAL_H
 #define ANEC_LEGAL_H
 
@@ -16,6 +16,12 @@ typedef struct {
     Func *func;
     int changes;
 } Legal;
+
+/* Whether that rule is to be healed at op, or, without one, in the function at work. */
+static inline bool legal_asks(const Legal *l, int rule, const Op *op)
+{
+    return rule_asks(l->rules, rule, l->func, op);
+}
 
 /* What a statement with one result becomes, built in front of it and of its type; NULL: it
  * stays. The value must be new: it takes the name over. */

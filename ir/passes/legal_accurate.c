@@ -37,7 +37,7 @@ Value *gelu_by_exp(const Legal *l, Builder *b, Op *op)
 Value *softplus_by_maximum(const Legal *l, Builder *b, Op *op)
 {
     Value *x = op_value(op, P_x);
-    if (!rule_matches(l->rules, RULE_softplus_range, l->m, l->func, op)) return NULL;
+    (void)l;
     return make2(b, OP_maximum, make1(b, OP_softplus, x), x);
 }
 
@@ -62,10 +62,8 @@ static Value *along_axes(Builder *b, const Op *op, Value *v, const Shape *x)
 /* Whether gamma and beta go behind. */
 static bool affine_apart(const Legal *l, const Op *op)
 {
-    return rule_asks(l->rules, RULE_norm_affine, l->m, l->func, op)
-        || rule_asks(l->rules, RULE_norm_rows, l->m, l->func, op)
-        || rule_asks(l->rules, RULE_norm_wide, l->m, l->func, op)
-        || rule_asks(l->rules, RULE_norm_values, l->m, l->func, op);
+    return legal_asks(l, RULE_norm_affine, op) || legal_asks(l, RULE_norm_rows, op)
+        || legal_asks(l, RULE_norm_wide, op) || legal_asks(l, RULE_norm_values, op);
 }
 
 Value *norm_apart(const Legal *l, Builder *b, Op *op)
@@ -74,7 +72,7 @@ Value *norm_apart(const Legal *l, Builder *b, Op *op)
     Value *eps = op_value(op, P_epsilon), *axes = op_value(op, P_axes);
     const Shape *s = shape_of_value(x);
     const bool split = affine_apart(l, op);
-    const bool retype = rule_asks(l->rules, RULE_epsilon_type, l->m, l->func, op);
+    const bool retype = legal_asks(l, RULE_epsilon_type, op);
     double e;
     if (!s || (!split && !retype) || !float_of(op, P_epsilon, 1e-5, &e)) return NULL;
     const DType t = x->type->dtype;
@@ -92,7 +90,6 @@ Value *norm_apart(const Legal *l, Builder *b, Op *op)
 
 Value *sqrt_by_pow(const Legal *l, Builder *b, Op *op)
 {
-    return rule_matches(l->rules, RULE_sqrt, l->m, l->func, op)
-             ? make_with(b, OP_pow, op_value(op, P_x), 0.5)
-             : NULL;
+    (void)l;
+    return make_with(b, OP_pow, op_value(op, P_x), 0.5);
 }

@@ -49,9 +49,7 @@ Value *legal_attention(Builder *b, const Op *op)
 
 static Value *attention_attend_in_steps(const Legal *l, Builder *b, Op *op)
 {
-    if (op->kind != OP_scaled_dot_product_attention) return NULL;
-    const bool ignored = op_value(op, P_attn_mask) && rule_heals(l->rules, RULE_sdpa_mask);
-    return ignored ? legal_attention(b, op) : NULL;
+    return legal_asks(l, RULE_sdpa_mask, op) ? legal_attention(b, op) : NULL;
 }
 
 int pass_attention(Module *m, const PassOptions *o, Diag *d)

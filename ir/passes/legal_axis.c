@@ -74,7 +74,7 @@ bool topk_as_taken(const Legal *l, Builder *b, Op *op, Value **out)
     if (axis < 0 || !int_of(op, P_k, 1, &k)) return false;
     if (op_refused(l->rules, OP_topk) >= STAND_REPORTED)
         return topk_by_reductions(b, op, x, axis, k == -1 ? s->dim[axis] : k, out);
-    return rule_topk_refuses(k) && topk_of_more(b, op, x, axis, k, out);
+    return legal_asks(l, RULE_topk_k, op) && topk_of_more(b, op, x, axis, k, out);
 }
 
 /* ---- softmax ----------------------------------------------------------------------------- */
@@ -120,7 +120,7 @@ Value *lrn_by_groups(const Legal *l, Builder *b, Op *op)
     const Shape *s = shape_of_value(x);
     const int64_t most = rule_limit(l->rules, LIMIT_lrn_channels);
     int64_t size, from;
-    if (!s || s->rank < 3 || !over_limit(l->rules, LIMIT_lrn_channels, s->dim[1])) return NULL;
+    if (!s || !legal_asks(l, RULE_lrn_channels, op)) return NULL;
     if (!int_of(op, P_size, 1, &size) || size < 1 || size > most) return NULL;
     const int64_t groups = piece_count(s->dim[1], most - (size - 1));
     if (groups > MOST) return NULL;

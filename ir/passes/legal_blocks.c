@@ -93,18 +93,15 @@ static Value *blocks_cropped(Builder *b, Value *x, const int64_t *edge, int m)
     return make_box(b, x, begin, s.dim);
 }
 
-/* The factors of the axes from the third on; false when they are not known, or all as they may
- * be. */
+/* The factors of the axes from the third on; false when they are not known. */
 static bool blocks_factors(const Op *op, const BlockOp *o, int64_t *f, int *m)
 {
-    bool needed = false;
     if (!ints_of(op, o->param, f, m) || *m < 1) return false;
-    for (int i = 0; i < *m; i++) needed = needed || !rule_block_factor_is(f[i]);
     if (!o->edges) {
         f[1] = f[0];
         *m = 2;
     }
-    return needed;
+    return true;
 }
 
 Value *blocks_by_transpose(const Legal *l, Builder *b, Op *op)

@@ -6,11 +6,10 @@
 
 /* A bias of fp16 goes to the weight file (literals), except where a machine was seen to refuse
  * that. */
-static bool bias_behind(const Legal *l, const Value *bias)
+static bool bias_behind(const Legal *l, const Op *op)
 {
-    if (!bias || !value_lit(bias) || const_in_file(l->func, value_lit(bias))) return false;
-    if (!rule_heals(l->rules, RULE_conv_bias)) return false;
-    return l->rules->profiled[RULE_conv_bias] || bias->type->dtype != DT_FP16;
+    return legal_asks(l, RULE_conv_bias, op)
+        && (l->rules->profiled[RULE_conv_bias] || op_value(op, P_bias)->type->dtype != DT_FP16);
 }
 
 static Value *shape_conv(const Legal *l, Builder *b, Op *op)
@@ -18,10 +17,10 @@ static Value *shape_conv(const Legal *l, Builder *b, Op *op)
     ConvOp v;
     if ((op->kind != OP_conv && op->kind != OP_conv_transpose) || !conv_read(op, &v))
         return NULL;
-    const bool flat = v.conv.window.n == 1 && rule_heals(l->rules, RULE_conv_flat)
+    const bool flat = legal_asks(l, RULE_conv_flat, op)
                    && (value_lit(v.weight) || !value_is_const(v.weight));
-    const bool behind = op->kind == OP_conv && bias_behind(l, v.bias);
-    if (v.conv.window.n == 3 && rule_heals(l->rules, RULE_conv_rank)) {
+    const bool behind = bias_behind(l, op);
+    if (legal_asks(l, RULE_conv_rank, op)) {
         Value *bias = v.bias;
         if (behind) v.bias = NULL;
         Value *y = make_planes(b, &v);
@@ -111,14 +110,14 @@ static Value *transposed_piece(Builder *b, const ConvOp *v, const Taps *t)
     return make_span(b, y, &v->conv.window, start);
 }
 
-static int64_t pieces_along(const Legal *l, const Window *w, int i)
+static int64_t pieces_along(const Legal *l, const Op *op, const Window *w, int i)
 {
     static const struct {
         int rule, limit;
     } axes[MAX_SPATIAL] = { { -1, -1 },
                             { RULE_kernel_height, LIMIT_kernel_height },
                             { RULE_kernel_width, LIMIT_kernel_width } };
-    if (axes[i].rule < 0 || !rule_heals(l->rules, axes[i].rule)) return 1;
+    if (axes[i].rule < 0 || !legal_asks(l, axes[i].rule, op)) return 1;
     return piece_count(w->kernel[i], rule_limit(l->rules, axes[i].limit));
 }
 
@@ -172,10 +171,9 @@ static Value *split_conv(const Legal *l, Builder *b, Op *op)
     if ((op->kind != OP_conv && op->kind != OP_conv_transpose) || !conv_read(op, &v))
         return NULL;
     const Window *w = &v.conv.window;
-    for (int i = 0; i < MAX_SPATIAL; i++) pieces[i] = pieces_along(l, w, i);
+    for (int i = 0; i < MAX_SPATIAL; i++) pieces[i] = pieces_along(l, op, w, i);
     const int64_t all = pieces[1] * pieces[2];
-    if (all == 1 && rule_asks(l->rules, RULE_conv_padded, l->m, l->func, op))
-        return split_row(l, b, &v);
+    if (all == 1 && legal_asks(l, RULE_conv_padded, op)) return split_row(l, b, &v);
     if (all == 1 || all > MOST || !conv_can_cut(&v)) return NULL;
     v.weight = make_dense(b, v.weight);
     int n = 0;

@@ -79,11 +79,9 @@ static Value *product_of_tap(const TapProducts *p, int64_t index, const int64_t 
     return make_matmul(p->b, a, x, false, false);
 }
 
-static bool conv_matmul_applies(const Legal *l, const ConvOp *v)
+static bool conv_matmul_applies(const Legal *l, const Op *op)
 {
-    if (value_is_const(v->weight)) return false;
-    return rule_heals(l->rules, RULE_conv_weight)
-        || (v->conv.batch > 1 && rule_heals(l->rules, RULE_conv_weight_batch));
+    return legal_asks(l, RULE_conv_weight, op) || legal_asks(l, RULE_conv_weight_batch, op);
 }
 
 static Value *conv_as_products(const Legal *l, Builder *b, Op *op)
@@ -91,7 +89,7 @@ static Value *conv_as_products(const Legal *l, Builder *b, Op *op)
     enum { MOST = 1024 };
     ConvOp v;
     Value *part[MOST];
-    if (op->kind != OP_conv || !conv_read(op, &v) || !conv_matmul_applies(l, &v)) return NULL;
+    if (!conv_matmul_applies(l, op) || !conv_read(op, &v)) return NULL;
     const Window *w = &v.conv.window;
     const int64_t taps = window_taps(w);
     if (taps > MOST) return NULL;

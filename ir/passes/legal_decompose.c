@@ -24,8 +24,8 @@ Value *rsqrt_by_pow(const Legal *l, Builder *b, Op *op)
 Value *square_by_mul(const Legal *l, Builder *b, Op *op)
 {
     Value *x = op_value(op, P_x);
-    return rule_matches(l->rules, RULE_square, l->m, l->func, op) ? make2(b, OP_mul, x, x)
-                                                                  : NULL;
+    (void)l;
+    return make2(b, OP_mul, x, x);
 }
 
 Value *l2_norm_by_sum(const Legal *l, Builder *b, Op *op)
@@ -131,19 +131,11 @@ Value *prod_by_halves(const Legal *l, Builder *b, Op *op)
  * engine has not: 0 there, too. */
 Value *product_of_zero(const Legal *l, Builder *b, Op *op)
 {
-    static const ParamId side[] = { P_x, P_y };
-    const Type *t = op->out[0]->type;
-    double f;
     (void)l;
-    for (int i = 0; i < 2 && shape_of_value(op->out[0]); i++) {
-        const Value *zero = op_value(op, side[i]), *other = op_value(op, side[1 - i]);
-        if (!value_float(zero, &f) || f != 0 || !other->def || !is_family(other->def, "reduce"))
-            continue;
-        Const *c = NEW(&b->m->arena, Const);
-        *c = (Const){ .type = t, .kind = CONST_INIT, .init = INIT_FILL };
-        return build_const(b, "zero", c);
-    }
-    return NULL;
+    if (!shape_of_value(op->out[0])) return NULL;
+    Const *c = NEW(&b->m->arena, Const);
+    *c = (Const){ .type = op->out[0]->type, .kind = CONST_INIT, .init = INIT_FILL };
+    return build_const(b, "zero", c);
 }
 
 /* A product with a mask of ones: what is not a finite number outside of the band becomes

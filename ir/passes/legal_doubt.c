@@ -69,16 +69,8 @@ static Value *repeated_elsewhere(Builder *b, const Op *op)
 
 static Value *doubt_applies(const Legal *l, Builder *b, Op *op)
 {
-    switch (op->kind) {
-    case OP_matmul:
-        return rule_heals(l->rules, RULE_rank3_matmul) ? matmul_of_three(b, op) : NULL;
-    case OP_add:
-    case OP_sub:
-    case OP_mul:
-    case OP_real_div:
-        return rule_heals(l->rules, RULE_broadcast) ? repeated_elsewhere(b, op) : NULL;
-    default: return NULL;
-    }
+    if (legal_asks(l, RULE_rank3_matmul, op)) return matmul_of_three(b, op);
+    return legal_asks(l, RULE_broadcast, op) ? repeated_elsewhere(b, op) : NULL;
 }
 
 int pass_doubt(Module *m, const PassOptions *o, Diag *d)

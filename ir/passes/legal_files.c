@@ -87,23 +87,23 @@ static const Const *files_loose(Files *f, const Const *c)
 }
 
 /* The number of weights that moved; -1 after an error. */
-static int files_join(Module *m, Diag *d, int64_t most)
+static int files_join(Module *m, Diag *d)
 {
     Files f = { .m = m, .diag = d };
     const int errors = d->errors + d->fails;
     each_const(&f, count_file);
-    if (!f.count || f.count + f.fresh <= most) return 0;
+    if (!f.count || f.count + f.fresh < 2) return 0;
     each_const(&f, files_loose);
     return errors == d->errors + d->fails ? f.changes : -1;
 }
 
-bool weights_join(Module *m, Diag *d) { return files_join(m, d, 1) >= 0; }
+bool weights_join(Module *m, Diag *d) { return files_join(m, d) >= 0; }
 
 int pass_weights(Module *m, const PassOptions *o, Diag *d)
 {
-    const bool few = rule_heals(o->rules, RULE_weight_files),
-               one = rule_heals(o->rules, RULE_one_weight_file);
-    const int64_t most = one ? 1 : few ? rule_limit(o->rules, LIMIT_weight_files) : -1;
-    if (most < 0) return 0;
-    return files_join(m, d, most);
+    bool asked = false;
+    for (const Func *f = m->first; f; f = f->next)
+        asked = asked || rule_asks(o->rules, RULE_weight_files, f, NULL)
+             || rule_asks(o->rules, RULE_one_weight_file, f, NULL);
+    return asked ? files_join(m, d) : 0;
 }

@@ -49,9 +49,10 @@ static bool forms_compute(Builder *b, Op *op, Value **out)
 
 /* ---- the passes -------------------------------------------------------------------------- */
 
-static bool forms_heals(const Legal *l, int rule)
+static bool forms_asked(const Legal *l, const Op *op)
 {
-    return rule == RULE_OWN || (rule != RULE_op_refused && rule_heals(l->rules, rule));
+    const int rule = forms[op->kind].rule;
+    return rule == RULE_OWN || (rule != RULE_op_refused && legal_asks(l, rule, op));
 }
 
 /* A row with a function for one result is of a statement that has one. */
@@ -60,8 +61,7 @@ static bool take_form(const Legal *l, Builder *b, Op *op, int pass, Value **out)
     const bool refused = pass == FORM_decompose
                       && op_refused(l->rules, op->kind) >= STAND_REPORTED;
     if (refused && forms_compute(b, op, out)) return true;
-    if (forms[op->kind].pass != pass || (!refused && !forms_heals(l, forms[op->kind].rule)))
-        return false;
+    if (forms[op->kind].pass != pass || (!refused && !forms_asked(l, op))) return false;
     if (forms[op->kind].all) return forms[op->kind].all(l, b, op, out);
     return (out[0] = forms[op->kind].one(l, b, op)) != NULL;
 }

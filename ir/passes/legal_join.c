@@ -82,14 +82,13 @@ static Value *join_padded(Builder *b, Value *x, int axis, int64_t before, int64_
     return make_pad(b, x, pad, 0);
 }
 
-/* The sum of the parts, each among zeros in its place: of numbers alone, and not by turns. */
+/* The sum of the parts, each among zeros in its place. */
 static Value *join_concat(Builder *b, const Op *op)
 {
     const Arg *values = op_find_arg(op, P_values);
     const Shape *out = shape_of_value(op->out[0]);
     const int axis = out ? axis_of(op, P_axis, 0, out->rank) : -1;
-    if (axis < 0 || !values || arg_count(values) < 2 || flag_of(op, P_interleave)) return NULL;
-    if (!dtype_is_float(op->out[0]->type->dtype)) return NULL;
+    if (axis < 0 || !values || arg_count(values) < 2) return NULL;
     for (int i = 0; i < arg_count(values); i++)
         if (!shape_of_value(values->val[i])) return NULL;
     Value *sum = NULL;
@@ -105,17 +104,14 @@ static Value *join_concat(Builder *b, const Op *op)
 
 static Value *parts_joined(const Legal *l, Builder *b, Op *op)
 {
-    return op->kind == OP_concat && rule_heals(l->rules, RULE_concat) ? join_concat(b, op)
-                                                                      : NULL;
+    return legal_asks(l, RULE_concat, op) ? join_concat(b, op) : NULL;
 }
 
 static bool legal_join_join(const Legal *l, Builder *b, Op *op, Value **out)
 {
-    if (op->kind == OP_split) return rule_heals(l->rules, RULE_split) && join_split(b, op, out);
-    if (op->kind == OP_tile && rule_heals(l->rules, RULE_tile))
-        return (out[0] = join_tile(b, op)) != NULL;
-    return op->kind == OP_stack && rule_heals(l->rules, RULE_stack)
-        && (out[0] = join_stack(b, op)) != NULL;
+    if (legal_asks(l, RULE_split, op)) return join_split(b, op, out);
+    if (legal_asks(l, RULE_tile, op)) return (out[0] = join_tile(b, op)) != NULL;
+    return legal_asks(l, RULE_stack, op) && (out[0] = join_stack(b, op)) != NULL;
 }
 
 /* concat comes second, for those that the others make. */
@@ -131,14 +127,12 @@ int pass_join(Module *m, const PassOptions *o, Diag *d)
 static Value *concat_in_groups(const Legal *l, Builder *b, Op *op)
 {
     enum { MOST = 1024 };
-    const Arg *values = op->kind == OP_concat ? op_find_arg(op, P_values) : NULL;
+    const Arg *values = legal_asks(l, RULE_fan_in, op) ? op_find_arg(op, P_values) : NULL;
     const int64_t most = rule_limit(l->rules, LIMIT_fan_in) - 1;
     const Shape *out = shape_of_value(op->out[0]);
-    if (!values || !out || most < 2 || arg_count(values) <= most || arg_count(values) > MOST)
-        return NULL;
+    if (!values || !out || most < 2 || arg_count(values) > MOST) return NULL;
     const int axis = axis_of(op, P_axis, 0, out->rank);
-    if (axis < 0 || flag_of(op, P_interleave) || !rule_heals(l->rules, RULE_fan_in))
-        return NULL;
+    if (axis < 0) return NULL;
     Value *part[MOST];
     int64_t n = arg_count(values);
     for (int64_t i = 0; i < n; i++) part[i] = values->val[i];

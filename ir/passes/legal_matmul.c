@@ -53,21 +53,14 @@ static Value *constant_side(const Legal *l, Builder *b, const Op *op, Value *x, 
     return w ? make_shape(b, make_matmul(b, x, w, tx, true), out) : NULL;
 }
 
-/* [128, 8192] by a constant of these rows is refused; two halves of 64 are not. */
-static Value *two_halves(Builder *b, const Op *op, Value *x, Value *y)
+/* So many rows by such a constant are refused; halves of them are not. */
+static Value *two_halves(Builder *b, Value *x, Value *y)
 {
-    enum { ROWS = 128, INNER = 8192 };
-    const int64_t n = extent_of(y, 1);
-    if (!value_is_const(y) || y->type->shape.rank != 2 || !flag_of(op, P_transpose_y))
-        return NULL;
-    if (flag_of(op, P_transpose_x) || extent_of(x, 1) != ROWS || extent_of(x, 0) != INNER)
-        return NULL;
-    if (n != 2048 && n != 4096 && n != 8192) return NULL;
     Value *half[2];
     const int axis = x->type->shape.rank - 2;
+    const int64_t n = extent_of(x, 1) / 2;
     for (int i = 0; i < 2; i++)
-        half[i] = make_matmul(b, make_slice(b, x, axis, i * ROWS / 2, ROWS / 2), y, false,
-                              true);
+        half[i] = make_matmul(b, make_slice(b, x, axis, i * n, n), y, false, true);
     return make_concat(b, half, 2, axis);
 }
 
@@ -82,13 +75,14 @@ static void decompress_side(const Legal *l, Op *op, ParamId side, bool fits)
 static Value *matmul_constants(const Legal *l, Builder *b, Op *op)
 {
     if (op->kind != OP_matmul) return NULL;
-    if (rule_heals(l->rules, RULE_matmul_constant)) {
+    const bool constant = legal_asks(l, RULE_matmul_constant, op);
+    if (constant) {
         decompress_side(l, op, P_x, false);
         decompress_side(l, op, P_y, flag_of(op, P_transpose_y));
     }
-    Value *x = op_value(op, P_x), *y = op_value(op, P_y), *r = NULL;
-    if (rule_heals(l->rules, RULE_matmul_constant)) r = constant_side(l, b, op, x, y);
-    return r || !rule_heals(l->rules, RULE_matmul_shape) ? r : two_halves(b, op, x, y);
+    Value *x = op_value(op, P_x), *y = op_value(op, P_y);
+    Value *r = constant ? constant_side(l, b, op, x, y) : NULL;
+    return r || !legal_asks(l, RULE_matmul_shape, op) ? r : two_halves(b, x, y);
 }
 
 int pass_matmul_const(Module *m, const PassOptions *o, Diag *d)

@@ -9,8 +9,7 @@ static Value *scale_whole(const Legal *l, Builder *b, Op *op)
     Value *rounded, *number;
     double scale;
     size_t n;
-    if (!rule_heals(l->rules, RULE_rounded_scale)
-        || !rule_scales_rounded(op, &rounded, &number))
+    if (!legal_asks(l, RULE_rounded_scale, op) || !rule_scales_rounded(op, &rounded, &number))
         return NULL;
     const Type *t = op->out[0]->type;
     if (!value_float(number, &scale) || !shape_count(&t->shape, &n)) return NULL;
@@ -30,8 +29,7 @@ static Value *with_four_axes(Builder *b, Value *x)
 static Value *swish_of_four(const Legal *l, Builder *b, Op *op)
 {
     Value *product;
-    if (!rule_heals(l->rules, RULE_hard_swish_rank) || !rule_hard_swish(op, &product))
-        return NULL;
+    if (!legal_asks(l, RULE_hard_swish_rank, op) || !rule_hard_swish(op, &product)) return NULL;
     const Value *side = op_value(op, P_x) == product ? op_value(op, P_y) : op_value(op, P_x);
     const Op *matmul = product->def, *hard = side->def;
     Value *x = op_value(matmul, P_x), *y = op_value(matmul, P_y);

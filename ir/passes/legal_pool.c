@@ -234,17 +234,12 @@ static Value *in_pieces(Builder *b, const PoolOp *p)
 
 static Value *legal_pool_pool(const Legal *l, Builder *b, Op *op)
 {
-    if (op->kind != OP_avg_pool && op->kind != OP_max_pool && op->kind != OP_l2_pool)
-        return NULL;
+    if (!legal_asks(l, RULE_pool_window, op)) return NULL;
     PoolOp p = { .op = op,
                  .x = op_value(op, P_x),
                  .inside = flag_of(op, P_exclude_padding_from_average),
                  .most = rule_limit(l->rules, LIMIT_pool_window) };
-    bool over = false;
-    if (p.most < 2 || !rule_heals(l->rules, RULE_pool_window) || !pool_read(op, &p))
-        return NULL;
-    for (int i = 0; i < MAX_SPATIAL; i++) over = over || p.w.kernel[i] > p.most;
-    if (!over) return NULL;
+    if (p.most < 2 || !pool_read(op, &p)) return NULL;
     Value *y = two_steps(b, &p);
     if (y) return y;
     return op->kind == OP_max_pool ? pool_overlapping(b, &p) : in_pieces(b, &p);

@@ -37,10 +37,7 @@ static Shape rank_merged(const void *ctx, const Shape *s)
     return r;
 }
 
-static bool rank_fits(const Legal *l, int rank)
-{
-    return rule_limit(l->rules, LIMIT_rank) < 0 || rank <= rule_limit(l->rules, LIMIT_rank);
-}
+static bool rank_fits(const Legal *l, int rank) { return rule_rank_fits(l->rules, rank); }
 
 /* ---- elementwise ------------------------------------------------------------------------- */
 
@@ -267,9 +264,7 @@ static Value *rank_matmul(const Legal *l, Builder *b, Op *op)
     const Shape *sx = shape_of_value(x), *sy = shape_of_value(y),
                 *out = shape_of_value(op->out[0]);
     if (!sx || !sy || !out || sx->rank < 2 || sy->rank < 2) return NULL;
-    const bool long_rank = rule_heals(l->rules, RULE_matmul_rank)
-                        && over_limit(l->rules, LIMIT_matmul_rank, out->rank);
-    if (!long_rank && rank_fits(l, out->rank)) return NULL;
+    if (!legal_asks(l, RULE_matmul_rank, op) && rank_fits(l, out->rank)) return NULL;
     x = one_batch(b, x, out);
     y = one_batch(b, y, out);
     Value *product = make_matmul(b, x, y, flag_of(op, P_transpose_x),
@@ -282,8 +277,7 @@ static Value *rank_linear(const Legal *l, Builder *b, Op *op)
     Value *x = op_value(op, P_x), *weight = op_value(op, P_weight),
           *bias = op_value(op, P_bias);
     const Shape *s = shape_of_value(x), *out = shape_of_value(op->out[0]);
-    if (!s || !out || !over_limit(l->rules, LIMIT_linear_rank, s->rank)) return NULL;
-    if (!rule_heals(l->rules, RULE_linear_rank)) return NULL;
+    if (!s || !out || !legal_asks(l, RULE_linear_rank, op)) return NULL;
     Shape to = SHAPE(1, s->dim[s->rank - 1]);
     for (int i = 0; i < s->rank - 1; i++) to.dim[0] *= s->dim[i];
     Value *rows = make_shape(b, x, &to);

@@ -32,8 +32,6 @@ static Value *mean_of_last(Builder *b, const Op *op, Value *x)
     int64_t axes[MAX_RANK * 2], perm[MAX_RANK], last[] = { -1 };
     const Shape *s = shape_of_value(x), *out = shape_of_value(op->out[0]);
     if (!s || !out || s->rank < 3 || value_ints(op_value(op, P_axes), axes) != 1) return NULL;
-    if ((axes[0] != 1 && axes[0] != 1 - s->rank) || s->dim[1] != 512 || extent_of(x, 0) != 32)
-        return NULL;
     for (int i = 0; i < s->rank; i++) perm[i] = i;
     perm[1] = s->rank - 1;
     perm[s->rank - 1] = 1;
@@ -131,7 +129,7 @@ static Value *places_in_parts(const Legal *l, Builder *b, Op *op)
     ReduceSearch s = { op->kind, largest ? OP_reduce_max : OP_reduce_min,
                        largest ? OP_greater : OP_less, 0 };
     s.axis = in && out ? axis_of(op, P_axis, -1, in->rank) : -1;
-    if (s.axis < 0 || !over_limit(l->rules, LIMIT_arg_axis, in->dim[s.axis])) return NULL;
+    if (s.axis < 0) return NULL;
     const int64_t least = piece_count(in->dim[s.axis], rule_limit(l->rules, LIMIT_arg_axis));
     int64_t n = over_limit(l->rules, LIMIT_rank, in->rank + 1) ? MOST_PARTS + 1 : least;
     if (least > MOST_PARTS) return NULL;
@@ -146,11 +144,11 @@ static Value *places_in_parts(const Legal *l, Builder *b, Op *op)
 static Value *reduce_op(const Legal *l, Builder *b, Op *op)
 {
     if (op->kind == OP_reduce_argmax || op->kind == OP_reduce_argmin)
-        return rule_heals(l->rules, RULE_arg_axis) ? places_in_parts(l, b, op) : NULL;
+        return legal_asks(l, RULE_arg_axis, op) ? places_in_parts(l, b, op) : NULL;
     if (op->kind != OP_reduce_mean || !dtype_is_float(op->out[0]->type->dtype)) return NULL;
     Value *x = op_value(op, P_x);
-    if (rule_heals(l->rules, RULE_reduce_mean)) return mean_as_sum(b, op, x);
-    return rule_heals(l->rules, RULE_channel_reduce) ? mean_of_last(b, op, x) : NULL;
+    if (legal_asks(l, RULE_reduce_mean, op)) return mean_as_sum(b, op, x);
+    return legal_asks(l, RULE_channel_reduce, op) ? mean_of_last(b, op, x) : NULL;
 }
 
 int pass_reduce(Module *m, const PassOptions *o, Diag *d)

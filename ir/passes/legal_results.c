@@ -45,14 +45,11 @@ static int of_function(Legal *l)
 {
     const Block *body = l->func->body;
     int changes = 0;
-    for (int i = 0; i < body->nresult; i++) {
+    for (int i = 0; i < body->nresult && legal_asks(l, RULE_constant_result, NULL); i++) {
         Value *v = body->result[i];
-        if (can_add(v) && v->def && value_is_const(v)
-            && rule_heals(l->rules, RULE_constant_result))
-            changes += compute_result(l, v);
+        if (can_add(v) && v->def && value_is_const(v)) changes += compute_result(l, v);
     }
-    if (rule_asks(l->rules, RULE_identity_result, l->m, l->func, NULL)
-        && can_add(body->result[0])) {
+    if (legal_asks(l, RULE_identity_result, NULL) && can_add(body->result[0])) {
         Op *def = body->result[0]->def;
         Builder b = before_op(def, l->diag);
         legal_replace(def, add_zero(&b, op_value(def, P_x)));
@@ -69,9 +66,9 @@ static Value *results_followed(const Legal *l, Builder *b, Op *op)
 {
     Value *x = op_value(op, P_x);
     const Block *body = l->func->body;
-    const bool slice = op->nout && rule_asks(l->rules, RULE_slice_input, l->m, l->func, op),
+    const bool slice = op->nout && legal_asks(l, RULE_slice_input, op),
                last = op->nout && body->nresult == 1 && body->result[0] == op->out[0]
-                   && rule_asks(l->rules, RULE_matmul_reshape, l->m, l->func, NULL);
+                   && legal_asks(l, RULE_matmul_reshape, NULL);
     if ((!slice && !last) || !can_add(op->out[0])) return NULL;
     BuildArg arg[MAX_PARAM];
     const int n = args_with(op, arg, op->narg, P_x, &x);

@@ -78,8 +78,6 @@ static Value *slice_index(Builder *b, Op *op, Value *x, int n)
         || !slice_numbers(op, P_end_mask, n, 0, s.to_end)
         || !slice_numbers(op, P_squeeze_mask, n, 0, s.squeezed))
         return NULL;
-    if (s.from_start[n - 1] || s.begin[n - 1] == 0 || s.begin[n - 1] == -extent_of(x, 0))
-        return NULL;
     keep_squeezed(&s, n);
     x = slice_others(b, x, n, &s);
     int64_t *const all[] = { s.begin, s.end, s.stride, s.from_start, s.to_end };
@@ -92,7 +90,6 @@ static Value *slice_size(Builder *b, Op *op, Value *x, int n)
     int64_t begin[MAX_RANK * 2], size[MAX_RANK * 2];
     if (!slice_numbers(op, P_begin, n, 0, begin) || !slice_numbers(op, P_size, n, 0, size))
         return NULL;
-    if (begin[n - 1] == 0 || begin[n - 1] == -extent_of(x, 0)) return NULL;
     if (begin[n - 2] != 0) {
         const int64_t at = begin[n - 2] < 0 ? begin[n - 2] + extent_of(x, 1) : begin[n - 2];
         x = make_slice(b, x, n - 2, at, size[n - 2] < 0 ? extent_of(x, 1) - at : size[n - 2]);
@@ -106,7 +103,8 @@ static Value *slice_size(Builder *b, Op *op, Value *x, int n)
     return mil_slice_by_size(b, "slice", .x = x, .begin = from, .size = extent);
 }
 
-/* op along the second last axis; NULL: it begins at 0, or what it takes is not known. */
+/* op, which begins inside of the last axis, along the second last; NULL: what it takes is not
+ * known. */
 static Value *slice_moved(Builder *b, Op *op)
 {
     Value *x = op_value(op, P_x);
@@ -117,41 +115,54 @@ static Value *slice_moved(Builder *b, Op *op)
     return y ? make_shape(b, make_swap(b, y), out) : NULL;
 }
 
-static Value *slice_op(const Legal *l, Builder *b, Op *op)
+/* ---- which slices ------------------------------------------------------------------------ */
+
+static bool slice_takes(Legal *l, Op *op)
 {
-    (void)l;
-    return op->kind == OP_slice_by_index || op->kind == OP_slice_by_size ? slice_moved(b, op)
-                                                                         : NULL;
+    Builder b = before_op(op, l->diag);
+    Value *with = slice_moved(&b, op);
+    if (with) legal_replace(op, with);
+    l->changes += with != NULL;
+    return true;
 }
 
-/* Those alone that products take at different places. */
-static int move_for_products(Func *f, Diag *d)
+static Value *slice_op(const Legal *l, Builder *b, Op *op)
+{
+    return legal_asks(l, RULE_width_slice, op) ? slice_moved(b, op) : NULL;
+}
+
+/* Those that a concat joins. */
+static bool slice_joined(void *legal, Op *op)
+{
+    Legal *l = legal;
+    const Arg *values = op->kind == OP_concat ? op_find_arg(op, P_values) : NULL;
+    if (!values || !legal_asks(l, RULE_width_slices_joined, op)) return true;
+    for (int i = 0; i < arg_count(values); i++)
+        if (values->val[i]->def && rule_begins_inside(values->val[i]->def))
+            slice_takes(l, values->val[i]->def);
+    return true;
+}
+
+/* Those that products take at different places. */
+static void slices_for_products(Legal *l)
 {
     Arena scratch = { 0 };
     GuardTask lost;
     Op **at;
-    int changes = 0;
-    const int n = rule_sliced_for_products(f, &scratch, &at);
-    func_walk_begin(f, &lost);
-    for (int i = 0; i < n; i++) {
-        Builder b = before_op(at[i], d);
-        Value *with = slice_moved(&b, at[i]);
-        if (with) legal_replace(at[i], with);
-        changes += with != NULL;
-    }
-    func_walk_end(f, &lost);
+    const int n = rule_sliced_for_products(l->func, &scratch, &at);
+    func_walk_begin(l->func, &lost);
+    for (int i = 0; i < n; i++) slice_takes(l, at[i]);
+    func_walk_end(l->func, &lost);
     arena_free(&scratch);
-    return changes;
 }
 
 int pass_width_slice(Module *m, const PassOptions *o, Diag *d)
 {
-    const int errors = d->errors + d->fails;
-    int changes = 0;
-    if (rule_heals(o->rules, RULE_width_slice)
-        || rule_heals(o->rules, RULE_width_slices_joined))
-        return legal_rewrite(m, o, d, slice_op);
-    if (!rule_heals(o->rules, RULE_sliced_products)) return 0;
-    for (Func *f = m->first; f; f = f->next) changes += move_for_products(f, d);
-    return errors == d->errors + d->fails ? changes : -1;
+    Legal l = { .m = m, .options = o, .rules = o->rules, .diag = d };
+    const int n = legal_rewrite(m, o, d, slice_op), errors = d->errors + d->fails;
+    for (l.func = m->first; n >= 0 && l.func; l.func = l.func->next) {
+        func_walk(l.func, slice_joined, &l);
+        if (legal_asks(&l, RULE_sliced_products, NULL)) slices_for_products(&l);
+    }
+    return n >= 0 && errors == d->errors + d->fails ? n + l.changes : -1;
 }

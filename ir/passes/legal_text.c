@@ -32,7 +32,7 @@ static bool file_literal(Legal *l, Op *op, ParamId arg)
     if (!v || !value_lit(v) || value_lit(v)->kind == CONST_GROUP
         || const_in_file(l->func, value_lit(v)))
         return false;
-    if (v->type->kind != TY_TENSOR || v->type->dtype != DT_FP16) return false;
+    if (v->type->kind != TY_TENSOR || !dtype_is_float(v->type->dtype)) return false;
     if (!shape_count(&v->type->shape, &n) || (n < 2 && !v->type->shape.rank)) return false;
     Const *c = NEW(&l->m->arena, Const);
     *c = *value_lit(v);
@@ -48,14 +48,14 @@ static bool file_literal(Legal *l, Op *op, ParamId arg)
 static bool visit_literals(void *ctx, Op *op)
 {
     Legal *l = ctx;
-    for (int i = 0; i < op->narg && rule_heals(l->rules, RULE_bare_literal); i++)
+    for (int i = 0; i < op->narg && legal_asks(l, RULE_bare_literal, op); i++)
         for (int k = 0; k < arg_count(&op->arg[i]); k++) {
             Value *v = op->arg[i].val[k];
             if (v->bare) l->changes++;
             v->bare = false;
         }
     for (size_t i = 0; i < COUNT(filed); i++)
-        if (op->kind == filed[i].op && rule_heals(l->rules, filed[i].rule)
+        if (op->kind == filed[i].op && legal_asks(l, filed[i].rule, op)
             && file_literal(l, op, filed[i].arg))
             l->changes++;
     return true;
@@ -75,15 +75,6 @@ int pass_literals(Module *m, const PassOptions *o, Diag *d)
 
 /* ---- arguments and names ----------------------------------------------------------------- */
 
-/* What the engine's compiler does not fill in by itself. */
-static const struct {
-    int op;
-    ParamId param;
-} needed[] = {
-    { OP_concat, P_interleave }, { OP_gelu, P_mode },       { OP_log, P_epsilon },
-    { OP_rsqrt, P_epsilon },     { OP_inverse, P_epsilon },
-};
-
 static Value *default_value(Builder *b, const Op *op, const Param *p)
 {
     const Value *x = op_value(op, P_x);
@@ -96,15 +87,14 @@ static Value *default_value(Builder *b, const Op *op, const Param *p)
 static bool visit_explicit(void *ctx, Op *op)
 {
     Legal *l = ctx;
-    for (size_t i = 0; i < COUNT(needed) && rule_heals(l->rules, RULE_missing_argument); i++) {
-        if (op->kind != needed[i].op || op_find_arg(op, needed[i].param)) continue;
+    if (legal_asks(l, RULE_missing_argument, op)) {
+        const ParamId p = rule_argument_missing(op);
         Builder b = before_op(op, l->diag);
-        Value *v = default_value(&b, op, op_param_of(&ops[op->kind], needed[i].param));
-        if (!v) continue;
-        op_set_arg(l->m, op, needed[i].param, v);
-        l->changes++;
+        Value *v = default_value(&b, op, op_param_of(&ops[op->kind], p));
+        if (v) op_set_arg(l->m, op, p, v);
+        l->changes += v != NULL;
     }
-    if (op->nout && rule_heals(l->rules, RULE_missing_name) && !op_has_name(op)) {
+    if (legal_asks(l, RULE_missing_name, op)) {
         op_set_name(l->m, op, op->out[0]->name);
         l->changes++;
     }

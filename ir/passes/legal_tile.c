@@ -14,31 +14,10 @@ typedef struct {
     int64_t most_rank;
 } TileFold;
 
-static const int extent_limits[] = { LIMIT_width, LIMIT_height, LIMIT_channels, LIMIT_batch };
-
-static int64_t most_of_axis(const RuleSet *rs, int from_last)
-{
-    const int64_t most = from_last < (int)COUNT(extent_limits)
-                           ? rule_limit(rs, extent_limits[from_last])
-                           : -1;
-    return most > 0 ? most : INT64_MAX;
-}
-
-/* The smallest p that divides n, leaves no more than most, and is not above most_p itself; 0:
- * none. */
-static int64_t tile_divisor(int64_t n, int64_t most, int64_t most_p)
-{
-    for (int64_t p = piece_count(n, most); p <= most_p && p <= n / 2; p++)
-        if (n % p == 0) return p;
-    return 0;
-}
-
 static bool fold_axis(const RuleSet *rs, const Shape *s, int axis, int64_t most, TileFold *f)
 {
-    enum { PIECES = 4096 };
-    const int64_t above = most_of_axis(rs, s->rank - axis);
     *f = (TileFold){ .rank = s->rank, .axis = axis, .most_rank = rule_limit(rs, LIMIT_rank) };
-    f->p = tile_divisor(s->dim[axis], most, above < PIECES ? above : PIECES);
+    f->p = rule_equal_parts(rs, s, axis, most);
     f->q = f->p ? s->dim[axis] / f->p : 0;
     return f->p != 0;
 }
@@ -47,7 +26,7 @@ static bool fold_axis(const RuleSet *rs, const Shape *s, int axis, int64_t most,
 static bool fold_of(const RuleSet *rs, const Shape *s, TileFold *f)
 {
     for (int i = 0; i < s->rank; i++) {
-        const int64_t most = most_of_axis(rs, s->rank - 1 - i);
+        const int64_t most = rule_axis_most(rs, s->rank - 1 - i);
         if (s->dim[i] > most) return fold_axis(rs, s, i, most, f);
     }
     return false;
@@ -168,10 +147,8 @@ static Value *tile_linear(const Legal *l, Builder *b, Op *op)
     const Shape *sx = shape_of_value(x), *sw = shape_of_value(w),
                 *out = shape_of_value(op->out[0]);
     if (!sx || !sw || !out || sw->rank != 2 || !can_cut(w)) return NULL;
-    const int64_t inner = rule_heals(l->rules, RULE_matmul_inner)
-                            ? rule_limit(l->rules, LIMIT_matmul_inner)
-                            : -1;
-    if (inner > 0 && sw->dim[1] > inner) {
+    const int64_t inner = rule_limit(l->rules, LIMIT_matmul_inner);
+    if (legal_asks(l, RULE_matmul_inner, op)) {
         if (!fold_axis(l->rules, sx, sx->rank - 1, inner, &fx)
             || !fold_axis(l->rules, sw, 1, fx.q, &fw) || fw.p != fx.p || fx.p > MOST_PIECES)
             return NULL;
@@ -206,10 +183,8 @@ static Value *tile_matmul(const Legal *l, Builder *b, Op *op)
     const bool tx = flag_of(op, P_transpose_x), ty = flag_of(op, P_transpose_y);
     if (!sx || !sy || !out || sx->rank < 2 || sy->rank < 2) return NULL;
     const int kx = sx->rank - 1 - tx, ky = sy->rank - 2 + ty, ny = sy->rank - 1 - ty;
-    const int64_t inner = rule_heals(l->rules, RULE_matmul_inner)
-                            ? rule_limit(l->rules, LIMIT_matmul_inner)
-                            : -1;
-    if (inner > 0 && sx->dim[kx] > inner) {
+    const int64_t inner = rule_limit(l->rules, LIMIT_matmul_inner);
+    if (legal_asks(l, RULE_matmul_inner, op)) {
         if (!fold_axis(l->rules, sx, kx, inner, &fx) || fx.p > MOST_PIECES) return NULL;
         x = make_dense(b, x);
         y = make_dense(b, y);
@@ -243,13 +218,11 @@ static Value *tile_conv(const Legal *l, Builder *b, Op *op)
     ConvOp v;
     TileFold f;
     Value *part[MOST_PIECES];
-    if (op->kind != OP_conv || !conv_read(op, &v) || v.conv.groups != 1) return NULL;
+    if (!legal_asks(l, RULE_conv_channels, op) || !conv_read(op, &v)) return NULL;
     const Window *w = &v.conv.window;
-    const int64_t most = rule_heals(l->rules, RULE_conv_channels)
-                           ? rule_limit(l->rules, LIMIT_conv_channels)
-                           : -1;
-    const bool in = most > 0 && v.conv.cin > most, out = most > 0 && v.conv.cout > most;
-    if ((!in && !out) || (value_is_const(v.weight) && !can_cut(v.weight))) return NULL;
+    const int64_t most = rule_limit(l->rules, LIMIT_conv_channels);
+    const bool in = v.conv.cin > most;
+    if (value_is_const(v.weight) && !can_cut(v.weight)) return NULL;
     const Shape *s = in ? &v.x->type->shape : &op->out[0]->type->shape;
     if (!fold_axis(l->rules, s, 1, most, &f) || f.p > MOST_PIECES) return NULL;
     v.weight = make_dense(b, v.weight);

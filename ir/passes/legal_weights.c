@@ -114,7 +114,7 @@ bool legal_as_affine(Module *m, Op *op, Opset to, Diag *d)
 /* A convolution's weight that the engine decodes wrongly. */
 static void weights_ungroup(Legal *l, const Op *op)
 {
-    if (!rule_asks(l->rules, RULE_grouped_palettes, l->m, l->func, op)) return;
+    if (!legal_asks(l, RULE_grouped_palettes, op)) return;
     if (legal_decompress(l->m, op_value(op, P_weight)->def, l->diag)) l->changes++;
 }
 
@@ -122,10 +122,9 @@ static bool weights_visit(void *ctx, Op *op)
 {
     Legal *l = ctx;
     weights_ungroup(l, op);
-    const int rule = op->kind == OP_constexpr_affine_dequantize     ? RULE_constexpr_affine
-                   : op->kind == OP_constexpr_blockwise_shift_scale ? RULE_constexpr_blockwise
-                                                                    : -1;
-    if (rule >= 0 && rule_heals(l->rules, rule) && legal_decompress(l->m, op, l->diag))
+    if ((legal_asks(l, RULE_constexpr_affine, op)
+         || legal_asks(l, RULE_constexpr_blockwise, op))
+        && legal_decompress(l->m, op, l->diag))
         l->changes++;
     return true;
 }

@@ -55,6 +55,7 @@ static void check_broken(RuleCheck *c, Standing s, Loc loc, const char *fmt, va_
 {
     RuleLevel level = rule_level(c->rules, c->rule, s);
     c->broken++;
+    c->asking += !c->left && !rules[c->rule].left;
     if (c->silent) return;
     if (level == LEVEL_OFF) return;
     if (level == LEVEL_ERROR) c->errors++;
@@ -200,16 +201,20 @@ int rules_check(const Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, voi
 
 /* ---- for passes --------------------------------------------------------------------------- */
 
-bool rule_matches(const RuleSet *rs, int rule, const Module *m, const Func *f, const Op *op)
+static RuleCheck check_silent(const RuleSet *rs, int rule, const Func *f, const Op *op)
 {
-    RuleCheck c = { .rules = rs, .module = m, .func = f, .op = op, .silent = true };
+    RuleCheck c = { .rules = rs, .module = f->module, .func = f, .op = op, .silent = true };
     const Rule *r = &rules[rule];
-    if (!r->match || (op && !check_applies(r, op_name(op)))) return false;
-    check_ask(&c, rule);
-    return c.broken > 0;
+    if (r->match && (!op || check_applies(r, op_name(op)))) check_ask(&c, rule);
+    return c;
 }
 
-bool rule_asks(const RuleSet *rs, int rule, const Module *m, const Func *f, const Op *op)
+bool rule_matches(const RuleSet *rs, int rule, const Func *f, const Op *op)
 {
-    return rule_heals(rs, rule) && rule_matches(rs, rule, m, f, op);
+    return check_silent(rs, rule, f, op).broken > 0;
+}
+
+bool rule_asks(const RuleSet *rs, int rule, const Func *f, const Op *op)
+{
+    return rule_heals(rs, rule) && check_silent(rs, rule, f, op).asking > 0;
 }

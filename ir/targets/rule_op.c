@@ -4,13 +4,41 @@
 
 #include <string.h>
 
+/* Which operations a pass has another form of: those that the column FORM names, and what has
+ * blocks. */
+static const char *why_op_stays(int kind)
+{
+    static const bool forms[OP_COUNT] = {
+#define NONE false
+#define FORM_accurate false
+#define FORM_norm false
+#define FORM_sqrt false
+#define FORM_decompose true
+#define INSTEAD(pass, rule, f) FORM_##pass
+#define INSTEAD_ALL(pass, rule, f) FORM_##pass
+#define OP(name, ...) [OP_##name] =
+#define FORM(form) form,
+#include "../ops/ops.def"
+#undef NONE
+#undef INSTEAD
+#undef INSTEAD_ALL
+    };
+    if (kind == OP_read_state || kind == OP_write_state)
+        return "it goes with the state, which the rule state is about";
+    return forms[kind] || kind == OP_cond || kind == OP_while_loop
+             ? NULL
+             : "it has no other form here";
+}
+
 /* What an op of the E5 dialect has no form for, private-op says. */
 void rule_op_refused(RuleCheck *c)
 {
     const Standing s = op_refused(c->rules, c->op->kind);
-    if (s >= STAND_CONTRADICTED && !(ops[c->op->kind].flags & F_PRIVATE))
-        rule_broken_as(c, s, op_loc(c->op), "%s has no form on the engine: %s", op_name(c->op),
-                       op_support[c->op->kind].note);
+    if (s < STAND_CONTRADICTED || (ops[c->op->kind].flags & F_PRIVATE)) return;
+    c->left = s < STAND_REPORTED ? "other findings contradict it" : why_op_stays(c->op->kind);
+    rule_broken_as(c, s, op_loc(c->op), "%s has no form on the engine: %s", op_name(c->op),
+                   op_support[c->op->kind].note);
+    c->left = NULL;
 }
 
 void rule_private_op(RuleCheck *c)
@@ -179,20 +207,44 @@ int64_t rule_width_begin(const Op *op)
     return at < 0 ? (width < 0 ? -1 : at + width) : at;
 }
 
-static bool is_width_slice(const Op *op)
+bool rule_begins_inside(const Op *op)
 {
     return (op->kind == OP_slice_by_index || op->kind == OP_slice_by_size)
         && rule_width_begin(op) != 0;
 }
 
+/* It is moved to another axis by its numbers. */
+static const char *why_slice_stays(const Op *op)
+{
+    const Value *x = op_value(op, P_x);
+    const bool known = rule_width_begin(op) > 0 && shape_known(&x->type->shape)
+                    && shape_known(&op->out[0]->type->shape);
+    if (!known) return "what it takes is not known before a run";
+    return x->type->shape.rank < 2 ? "there is no other axis" : NULL;
+}
+
 void rule_width_slice(RuleCheck *c)
 {
-    if (!is_width_slice(c->op)) return;
+    if (!rule_begins_inside(c->op)) return;
     int64_t most = rule_limit(c->rules, LIMIT_slice_max);
+    c->left = why_slice_stays(c->op);
     rule_broken(c, op_loc(c->op),
                 "%s begins at %lld of the last axis: above %lld values become infinite",
                 op_name(c->op), (long long)rule_width_begin(c->op),
                 (long long)(most < 0 ? 4094 : most));
+    c->left = NULL;
+}
+
+/* The sum that stands for it has each part among zeros. */
+void rule_concat(RuleCheck *c)
+{
+    const bool floats = c->op->nout && c->op->out[0]->type->kind == TY_TENSOR
+                     && dtype_is_float(c->op->out[0]->type->dtype);
+    bool turns = false;
+    value_bool(op_value(c->op, P_interleave), &turns);
+    c->left = turns ? "the values are interleaved" : floats ? NULL : "the values are no floats";
+    rule_broken(c, op_loc(c->op), "concat");
+    c->left = NULL;
 }
 
 void rule_joined_slices(RuleCheck *c)
@@ -200,7 +252,7 @@ void rule_joined_slices(RuleCheck *c)
     const Arg *a = op_find_arg(c->op, P_values);
     int n = 0;
     for (int i = 0; a && i < arg_count(a); i++)
-        if (a->val[i]->def && is_width_slice(a->val[i]->def)) n++;
+        if (a->val[i]->def && rule_begins_inside(a->val[i]->def)) n++;
     if (n > 1)
         rule_broken(c, op_loc(c->op), "concat of %d slices that begin inside of the last axis",
                     n);

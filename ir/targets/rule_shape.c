@@ -41,25 +41,48 @@ static bool rule_shape_over(const RuleCheck *c, int limit, int64_t n)
     return most >= 0 && n > most;
 }
 
+/* ---- what is too long falls into parts --------------------------------------------------- */
+
+static const char unequal_parts[] = "no few parts of one length are short enough";
+static const char absent_bytes[] = "its bytes are not at hand";
+
+int64_t rule_axis_most(const RuleSet *rs, int from_last)
+{
+    static const int of_axis[] = { LIMIT_width, LIMIT_height, LIMIT_channels, LIMIT_batch };
+    const int64_t most = from_last < (int)COUNT(of_axis) ? rule_limit(rs, of_axis[from_last])
+                                                         : -1;
+    return most > 0 ? most : INT64_MAX;
+}
+
+int64_t rule_equal_parts(const RuleSet *rs, const Shape *s, int axis, int64_t most)
+{
+    enum { PIECES = 4096 };
+    const int64_t n = s->dim[axis], above = rule_axis_most(rs, s->rank - axis);
+    const int64_t most_parts = above < PIECES ? above : PIECES;
+    if (most <= 0 || n <= most) return 0;
+    for (int64_t p = (n - 1) / most + 1; p <= most_parts && p <= n / 2; p++)
+        if (n % p == 0) return p;
+    return 0;
+}
+
+static bool falls_apart(const RuleCheck *c, const Shape *s, int axis, int64_t most)
+{
+    return s && shape_known(s) && rule_equal_parts(c->rules, s, axis, most) > 0;
+}
+
 /* ---- extents and ranks ------------------------------------------------------------------- */
 
 static void check_extent(RuleCheck *c, const Value *v, Loc loc)
 {
-    static const struct {
-        int limit;
-        const char *axis;
-    } axes[] = {
-        { LIMIT_width, "last" },
-        { LIMIT_height, "second last" },
-        { LIMIT_channels, "third last" },
-        { LIMIT_batch, "fourth last" },
-    };
+    static const char *const axes[] = { "last", "second last", "third last", "fourth last" };
     const Shape *s = tensor_shape(v);
     for (int i = 0; s && i < (int)COUNT(axes); i++) {
-        if (!rule_shape_over(c, axes[i].limit, rule_shape_extent(s, i))) continue;
+        const int64_t most = rule_axis_most(c->rules, i);
+        if (rule_shape_extent(s, i) <= most) continue;
+        if (!c->left && !falls_apart(c, s, s->rank - 1 - i, most)) c->left = unequal_parts;
         rule_broken(c, loc, "%s is %s: its %s axis is longer than %lld",
-                    v->name ? v->name : "a literal", type_text(c->scratch, v->type),
-                    axes[i].axis, (long long)rule_limit(c->rules, axes[i].limit));
+                    v->name ? v->name : "a literal", type_text(c->scratch, v->type), axes[i],
+                    (long long)most);
         return;
     }
 }
@@ -81,10 +104,16 @@ static void each_value(RuleCheck *c, void (*check)(RuleCheck *, const Value *, L
 
 void rule_extent(RuleCheck *c) { each_value(c, check_extent); }
 
+bool rule_rank_fits(const RuleSet *rs, int rank)
+{
+    const int64_t most = rule_limit(rs, LIMIT_rank);
+    return most < 0 || rank <= most;
+}
+
 static void check_rank(RuleCheck *c, const Value *v, Loc loc)
 {
     const Shape *s = tensor_shape(v);
-    if (s && rule_shape_over(c, LIMIT_rank, s->rank))
+    if (s && !rule_rank_fits(c->rules, s->rank))
         rule_broken(c, loc, "%s has %d axes, more than %lld", v->name, s->rank,
                     (long long)rule_limit(c->rules, LIMIT_rank));
 }
@@ -109,29 +138,47 @@ void rule_linear_rank(RuleCheck *c) { check_op_rank(c, LIMIT_linear_rank); }
 void rule_matmul_inner(RuleCheck *c)
 {
     const Shape *x = arg_shape(c, P_x);
-    int64_t k = rule_shape_extent(x, x && x->rank > 1 && arg_true(c->op, P_transpose_x));
-    if (rule_shape_over(c, LIMIT_matmul_inner, k))
-        rule_broken(c, op_loc(c->op), "%s sums over %lld elements, more than %lld",
-                    op_name(c->op), (long long)k,
-                    (long long)rule_limit(c->rules, LIMIT_matmul_inner));
+    const int last = x && x->rank > 1 && arg_true(c->op, P_transpose_x);
+    const int64_t k = rule_shape_extent(x, last),
+                  most = rule_limit(c->rules, LIMIT_matmul_inner);
+    if (!rule_shape_over(c, LIMIT_matmul_inner, k)) return;
+    c->left = falls_apart(c, x, x->rank - 1 - last, most) ? NULL : unequal_parts;
+    rule_broken(c, op_loc(c->op), "%s sums over %lld elements, more than %lld", op_name(c->op),
+                (long long)k, (long long)most);
+    c->left = NULL;
 }
 
 static const Const *literal_of(const Value *v) { return v ? value_lit(v) : NULL; }
+
+/* A constant side becomes a matrix of two axes, turned or as it lies. */
+static const char *why_constant_stays(const Op *op, const Value *v, bool turn)
+{
+    const Shape *s = tensor_shape(v);
+    if (value_is_const(op_value(op, P_x)) && value_is_const(op_value(op, P_y)))
+        return "both sides are constants";
+    if (!s || s->rank < 2) return "it has one axis";
+    for (int i = 0; i < s->rank - 2; i++)
+        if (s->dim[i] != 1) return "it is a batch of matrices";
+    return (value_lit(v) && !turn) || value_at_hand(v) ? NULL : absent_bytes;
+}
 
 void rule_matmul_constant(RuleCheck *c)
 {
     const Value *x = op_value(c->op, P_x), *y = op_value(c->op, P_y);
     if (!x || !y) return;
     const Shape *s = tensor_shape(y);
-    if (value_is_const(x))
+    const bool turned = arg_true(c->op, P_transpose_y);
+    if (value_is_const(x)) {
+        c->left = why_constant_stays(c->op, x, arg_true(c->op, P_transpose_x));
         rule_broken(c, op_loc(c->op), "matmul: x, %s, is a constant",
                     x->name ? x->name : "a literal");
-    else if (value_is_const(y) && (!arg_true(c->op, P_transpose_y) || !s || s->rank != 2))
+    } else if (value_is_const(y) && (!turned || !s || s->rank != 2)) {
+        c->left = why_constant_stays(c->op, y, !turned);
         rule_broken(c, op_loc(c->op), "matmul: the constant y is %s with transpose_y = %s",
-                    type_text(c->scratch, y->type),
-                    arg_true(c->op, P_transpose_y) ? "true" : "false");
-    else if (literal_of(y) && !const_in_file(c->func, value_lit(y)))
+                    type_text(c->scratch, y->type), turned ? "true" : "false");
+    } else if (literal_of(y) && !const_in_file(c->func, value_lit(y)))
         rule_broken(c, op_loc(c->op), "matmul: the constant y is spelled out in the text");
+    c->left = NULL;
 }
 
 void rule_matmul_shape(RuleCheck *c)
@@ -170,14 +217,30 @@ static void check_spatial(RuleCheck *c, int rank, const char *what)
 void rule_conv_3d(RuleCheck *c) { check_spatial(c, 5, "a volume"); }
 void rule_conv_1d(RuleCheck *c) { check_spatial(c, 3, "a line"); }
 
+/* Those of the input, or else of the result, in parts of one length, by weights to match. */
+static const char *why_channels_stay(const RuleCheck *c, const Shape *x, int64_t most)
+{
+    const Value *w = op_value(c->op, P_weight);
+    const Shape *out = c->op->nout ? tensor_shape(c->op->out[0]) : NULL;
+    const Shape *s = x->dim[1] > most ? x : out;
+    int64_t groups = 1;
+    if (op_value(c->op, P_groups)
+        && (!value_int(op_value(c->op, P_groups), &groups) || groups != 1))
+        return "the channels are in groups";
+    if (value_is_const(w) && !value_at_hand(w)) return absent_bytes;
+    return falls_apart(c, s, 1, most) ? NULL : unequal_parts;
+}
+
 void rule_conv_channels(RuleCheck *c)
 {
     const Shape *x = arg_shape(c, P_x), *w = conv_weight(c);
     if (!x || !w || x->rank < 3) return;
     int64_t most = rule_limit(c->rules, LIMIT_conv_channels), in = x->dim[1], out = w->dim[0];
-    if (most >= 0 && (in > most || out > most))
-        rule_broken(c, op_loc(c->op), "conv of %lld to %lld channels, more than %lld",
-                    (long long)in, (long long)out, (long long)most);
+    if (most < 0 || (in <= most && out <= most)) return;
+    c->left = why_channels_stay(c, x, most);
+    rule_broken(c, op_loc(c->op), "conv of %lld to %lld channels, more than %lld",
+                (long long)in, (long long)out, (long long)most);
+    c->left = NULL;
 }
 
 void rule_kernel_width(RuleCheck *c)
@@ -338,13 +401,22 @@ void rule_channel_reduce(RuleCheck *c)
                     shape_text(c->scratch, x));
 }
 
+/* Only what joins has a form by groups. */
+static const char *why_many_stay(const Op *op)
+{
+    if (op->kind != OP_concat) return "the values are no concat's";
+    return arg_true(op, P_interleave) ? "the values are interleaved" : NULL;
+}
+
 void rule_fan_in(RuleCheck *c)
 {
     int64_t most = rule_limit(c->rules, LIMIT_fan_in);
     for (int i = 0; i < c->op->narg; i++)
         if (most >= 0 && arg_count(&c->op->arg[i]) >= most) {
+            c->left = why_many_stay(c->op);
             rule_broken(c, op_loc(c->op), "%s: %d values meet, %lld or more", op_name(c->op),
                         arg_count(&c->op->arg[i]), (long long)most);
+            c->left = NULL;
             return;
         }
 }
@@ -368,7 +440,7 @@ void rule_lrn_channels(RuleCheck *c)
                     (long long)x->dim[1], (long long)rule_limit(c->rules, LIMIT_lrn_channels));
 }
 
-bool rule_block_factor_is(int64_t f)
+static bool rule_block_factor_is(int64_t f)
 {
     while (f > 1 && f % 2 == 0) f /= 2;
     while (f > 1 && f % 3 == 0) f /= 3;

@@ -14,7 +14,7 @@ void rule_bare_literal(RuleCheck *c)
                             arg_name(&c->op->arg[i]));
 }
 
-void rule_missing_argument(RuleCheck *c)
+ParamId rule_argument_missing(const Op *op)
 {
     static const struct {
         int op;
@@ -24,9 +24,16 @@ void rule_missing_argument(RuleCheck *c)
         { OP_rsqrt, P_epsilon },     { OP_inverse, P_epsilon },
     };
     for (size_t i = 0; i < COUNT(needed); i++)
-        if (needed[i].op == c->op->kind && !op_find_arg(c->op, needed[i].param))
-            rule_broken(c, op_loc(c->op), "%s without %s", op_name(c->op),
-                        param_names[needed[i].param]);
+        if (needed[i].op == op->kind && !op_find_arg(op, needed[i].param))
+            return needed[i].param;
+    return P_NONE;
+}
+
+void rule_missing_argument(RuleCheck *c)
+{
+    const ParamId p = rule_argument_missing(c->op);
+    if (p != P_NONE)
+        rule_broken(c, op_loc(c->op), "%s without %s", op_name(c->op), param_names[p]);
 }
 
 void rule_missing_name(RuleCheck *c)

@@ -27,6 +27,7 @@ typedef struct {
     const Func *func;
     const char **file;
     int nfile, most;
+    bool absent; /* one of the files is not there */
     double bytes;
 } RuleWeights;
 
@@ -37,6 +38,7 @@ static void add_weight(void *ctx, const Const *c)
     w->bytes += (double)type_bytes(c->type);
     /* "": the file that will be written */
     const char *path = c->kind == CONST_BLOB ? c->path : "";
+    w->absent |= c->kind == CONST_BLOB && (!c->file || c->file->absent);
     for (int i = 0; i < w->nfile; i++)
         if (!strcmp(w->file[i], path)) return;
     if (w->nfile < w->most) w->file[w->nfile++] = path;
@@ -70,22 +72,27 @@ void rule_weights_total(RuleCheck *c)
                     c->func->name, w.bytes, (long long)most);
 }
 
+static const char absent_file[] = "a file of them is absent";
+
 void rule_weight_files(RuleCheck *c)
 {
     const int64_t most = rule_limit(c->rules, LIMIT_weight_files);
     const RuleWeights w = weights_of(c);
-    if (most >= 0 && w.nfile > most)
-        rule_broken(c, c->func->loc,
-                    "the weights of function %s lie in %d files, more than %lld", c->func->name,
-                    w.nfile, (long long)most);
+    if (most < 0 || w.nfile <= most) return;
+    c->left = w.absent ? absent_file : NULL;
+    rule_broken(c, c->func->loc, "the weights of function %s lie in %d files, more than %lld",
+                c->func->name, w.nfile, (long long)most);
+    c->left = NULL;
 }
 
 void rule_one_weight_file(RuleCheck *c)
 {
     const RuleWeights w = weights_of(c);
-    if (w.nfile > 1)
-        rule_broken(c, c->func->loc, "the weights of function %s lie in %d files",
-                    c->func->name, w.nfile);
+    if (w.nfile < 2) return;
+    c->left = w.absent ? absent_file : NULL;
+    rule_broken(c, c->func->loc, "the weights of function %s lie in %d files", c->func->name,
+                w.nfile);
+    c->left = NULL;
 }
 
 /* ---- records ----------------------------------------------------------------------------- */
@@ -123,6 +130,16 @@ void rule_weight_record(RuleCheck *c)
 /* Rules about an operation as such: that it is there breaks them. */
 void rule_present(RuleCheck *c) { rule_broken(c, op_loc(c->op), "%s", op_name(c->op)); }
 
+static const char absent_bytes[] = "its bytes are not at hand";
+
+/* The same of what decodes a weight, which may stand there itself. */
+void rule_decoded(RuleCheck *c)
+{
+    c->left = c->op->nout && value_at_hand(c->op->out[0]) ? NULL : absent_bytes;
+    rule_broken(c, op_loc(c->op), "%s", op_name(c->op));
+    c->left = NULL;
+}
+
 /* Blockwise folds on both chips without a stream for it, int8 on the one without a stream for
  * int8. */
 void rule_stream(RuleCheck *c)
@@ -154,7 +171,7 @@ void rule_grouped_palettes(RuleCheck *c)
 {
     if (!palettes_are_grouped(c->op)) return;
     const Value *w = op_value(c->op, P_weight);
-    c->left = value_at_hand(w) ? NULL : "its bytes are not at hand";
+    c->left = value_at_hand(w) ? NULL : absent_bytes;
     rule_broken(c, op_loc(c->op), "%s: the weight %s has a palette a group", op_name(c->op),
                 w->name);
     c->left = NULL;

@@ -7,7 +7,7 @@
  *             measured on the user's own machine
  *
  * Whoever needs to know what a chip does asks a RuleSet: a check (rules_check), a pass that
- * makes a program legal (rule_heals), the simulated engine (rule_holds). Nothing here was
+ * makes a program legal (rule_asks), the simulated engine (rule_holds). Nothing here was
  * verified on a device by this project; the evidence names who reported what. */
 #ifndef ANEC_RULES_H
 #define ANEC_RULES_H
@@ -64,7 +64,7 @@ typedef struct {
     const char *ops;
     void (*match)(RuleCheck *); /* NULL for ON_RUN */
     Heal heal;
-    const char *pass;    /* that takes the way out, or NULL: */
+    const char *pass;    /* that takes the way out, or several: "a,b"; or NULL: */
     const char *left;    /* why none does */
     const char *says;    /* the rule as a sentence */
     const char *happens; /* on the engine */
@@ -146,33 +146,43 @@ int rule_find(const char *name);        /* by name; -1 */
 /* Rules by name or by finding ("C26", "c26"); fills up to max indices, returns the count. */
 int rule_lookup(const char *text, int *out, int max);
 
-/* Whether the rule's match finds it broken: at op, or in f or m where it looks at these. What the
- * check reports and a pass rewrites is then one condition. Nothing is reported. */
-bool rule_matches(const RuleSet *rs, int rule, const Module *m, const Func *f, const Op *op);
-/* The same of a rule whose pass is to take the way out. */
-bool rule_asks(const RuleSet *rs, int rule, const Module *m, const Func *f, const Op *op);
+/* Whether the rule's match finds it broken: at op, or in f or its module where it looks at these.
+ * What the check reports and a pass rewrites is then one condition. Nothing is reported. */
+bool rule_matches(const RuleSet *rs, int rule, const Func *f, const Op *op);
+/* Whether its pass is to take the way out there: it heals, and match finds a break of which it
+ * does not say why the pass leaves it. tests/unit/test_ways_out.c holds passes to it. */
+bool rule_asks(const RuleSet *rs, int rule, const Func *f, const Op *op);
 
 Standing rule_stands(const RuleSet *rs, int rule);
 /* reported or better: an engine that does as said */
 bool rule_holds(const RuleSet *rs, int rule);
-bool rule_heals(const RuleSet *rs, int rule);   /* whether its pass is to take the way out */
+bool rule_heals(const RuleSet *rs, int rule);   /* whether its pass takes the way out at all */
 Standing op_refused(const RuleSet *rs, int op); /* a row of the op table, or OP_NONE */
 /* How a row's facts stand on a target that has rules. An op of which they have no word about a
  * chip, and those that it is told from, is refused there: it is unknown. */
 Standing op_standing(const Target *t, const ChipFacts *refused);
 /* the rule `names` is about it; capitals are the same */
 bool rule_name_taken(const char *name);
-bool rule_block_factor_is(int64_t f); /* the rule `block-factor` takes it */
-bool rule_topk_refuses(int64_t k);    /* the rule `topk-k` is about it */
+bool rule_topk_refuses(int64_t k); /* the rule `topk-k` is about it */
 /* of the constants of f that lie in files, or will */
 double func_weight_bytes(const Func *f);
 /* What rules look for that a pass rewrites too. rounded-scale: op multiplies what was rounded by
  * one number. hard-swish-rank: op is a product of two axes times its own sigmoid_hard. */
 bool rule_scales_rounded(const Op *op, Value **rounded, Value **number);
 bool rule_hard_swish(const Op *op, Value **product);
+/* extent: how long that axis, counted from the last, may be; INT64_MAX: as long as it wants. The
+ * fewest parts of one length that an axis falls into, none longer than most, with their count short
+ * enough for the axis in front of them; 0: there are none. */
+int64_t rule_axis_most(const RuleSet *rs, int from_last);
+int64_t rule_equal_parts(const RuleSet *rs, const Shape *s, int axis, int64_t most);
+bool rule_rank_fits(const RuleSet *rs, int rank);
+/* The argument that the compiler wants to see of an op and does not; P_NONE. */
+ParamId rule_argument_missing(const Op *op);
 /* Where a slice begins along the last axis of x: 0 when it takes it from the start; -1: that is
  * not known. */
 int64_t rule_width_begin(const Op *op);
+/* It is a slice that does not begin at the start of the last axis. */
+bool rule_begins_inside(const Op *op);
 /* sliced-products: where slices of the last axis that begin at different places feed products,
  * those that do not begin at 0, in order; out is in a. The count. */
 int rule_sliced_for_products(const Func *f, Arena *a, Op ***out);
@@ -235,7 +245,8 @@ struct RuleCheck {
     /* of the next break: why the pass leaves this one; a check sets and clears it */
     const char *left;
     bool silent; /* only whether it is broken is asked */
-    int errors, broken;
+    /* broken: how often; asking: without a word why no pass takes the way out */
+    int errors, broken, asking;
 };
 
 /* For checks: the rule is broken at loc; the message says what of the program breaks it, in
@@ -256,6 +267,7 @@ int rules_check(const Module *m, const RuleSet *rs, Diag *d, RuleSink *sink, voi
 #include "rules.def"
 /* Those that several rules have. */
 void rule_present(RuleCheck *c);
+void rule_decoded(RuleCheck *c);
 void rule_conv_1d(RuleCheck *c);
 void rule_conv_3d(RuleCheck *c);
 void rule_joined_slices(RuleCheck *c);
