@@ -6,7 +6,7 @@
 #ifndef ANEC_MIL_READ_H
 #define ANEC_MIL_READ_H
 
-#include "../ir.h"
+#include "../ops/ops.h"
 
 typedef struct {
     const char *s; /* into the source's text */
@@ -174,6 +174,18 @@ void mil_read_attr(MilReader *r, MilToken name, const Const *c);
 Op *mil_read_op(MilReader *r, MilToken name, MilToken opset);
 void mil_read_op_end(MilReader *r, Op *op);
 void mil_read_skip(MilReader *r);
+
+/* ---- mil_shared.c: literals that are said again, or without a type ----------------------- */
+
+/* What was read before and says the same, else c. */
+const Const *mil_shared_const(MilReader *r, const Const *c);
+/* The same of inline literals. One that several statements have stands nowhere: each has it as an
+ * argument, which stands somewhere. */
+Value *mil_shared_literal(MilReader *r, const Const *c);
+/* An argument of op that a text says without a type (warning bare-literal). p NULL: the row does not
+ * know it. */
+Value *mil_bare_value(MilReader *r, const Op *op, const char *name, const Param *p,
+                      const MilItem *item);
 
 /* ---- literal.c: types and values --------------------------------------------------------- */
 
