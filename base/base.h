@@ -612,6 +612,9 @@ typedef struct {
 bool safetensors_parse(Arena *a, Diag *d, Loc loc, const char *path, const Mapped *file,
                        SafeTensors *out);
 /* NULL: no such tensor (an error at loc, with the name that was probably meant). */
+/* Into the header of a file that is written: a tensor of so many bytes at *at, which goes on. */
+void safetensors_entry(struct cJSON *header, const char *name, const char *dtype, int rank,
+                       const int64_t *shape, uint64_t bytes, uint64_t *at);
 const SafeTensor *safetensors_find(const SafeTensors *s, Diag *d, Loc loc, const char *name);
 
 /* The index of a checkpoint in several files: model.safetensors.index.json. */

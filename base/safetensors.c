@@ -1,5 +1,5 @@
-/* safetensors.c -- finds the tensors of a .safetensors file: 8 bytes of length, a JSON header,
- * data. */
+/* safetensors.c -- finds the tensors of a .safetensors file: 8 bytes of length, a JSON header, data; and
+ * writes its header. */
 #include "base.h"
 
 #include <math.h>
@@ -153,4 +153,19 @@ const SafeTensor *safetensors_find(const SafeTensors *s, Diag *d, Loc loc, const
                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     arena_free(&scratch);
     return NULL;
+}
+
+/* ---- writing ----------------------------------------------------------------------------- */
+
+void safetensors_entry(cJSON *header, const char *name, const char *dtype, int rank,
+                       const int64_t *shape, uint64_t bytes, uint64_t *at)
+{
+    cJSON *t = json_item(header, name, cJSON_CreateObject());
+    json_item(t, "dtype", cJSON_CreateString(dtype));
+    cJSON *dims = json_item(t, "shape", cJSON_CreateArray());
+    for (int i = 0; i < rank; i++) json_item(dims, NULL, cJSON_CreateNumber((double)shape[i]));
+    cJSON *place = json_item(t, "data_offsets", cJSON_CreateArray());
+    json_item(place, NULL, cJSON_CreateNumber((double)*at));
+    *at += bytes;
+    json_item(place, NULL, cJSON_CreateNumber((double)*at));
 }

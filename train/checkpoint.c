@@ -67,27 +67,13 @@ static void put_state(cJSON *to, const TrainState *s)
 /* A tensor at *at; what is behind it up to the next multiple of 64 is one too. */
 static void put_tensor(cJSON *root, const char *name, const TrainParam *p, uint64_t *at)
 {
-    const uint64_t bytes = p->count * 4, fill = (64 - bytes % 64) % 64;
-    cJSON *t = json_item(root, name, cJSON_CreateObject());
-    json_item(t, "dtype", cJSON_CreateString("F32"));
-    cJSON *shape = json_item(t, "shape", cJSON_CreateArray());
-    for (int i = 0; i < p->rank; i++)
-        json_item(shape, NULL, cJSON_CreateNumber((double)p->shape[i]));
-    cJSON *place = json_item(t, "data_offsets", cJSON_CreateArray());
-    json_item(place, NULL, cJSON_CreateNumber((double)*at));
-    json_item(place, NULL, cJSON_CreateNumber((double)(*at + bytes)));
-    *at += bytes;
-    if (!fill) return;
+    const uint64_t bytes = p->count * 4;
+    const int64_t fill = (int64_t)((64 - bytes % 64) % 64);
     char filler[64];
+    safetensors_entry(root, name, "F32", p->rank, p->shape, bytes, at);
+    if (!fill) return;
     snprintf(filler, sizeof filler, "%s%llu", CHECKPOINT_FILL, (unsigned long long)*at);
-    t = json_item(root, filler, cJSON_CreateObject());
-    json_item(t, "dtype", cJSON_CreateString("U8"));
-    shape = json_item(t, "shape", cJSON_CreateArray());
-    json_item(shape, NULL, cJSON_CreateNumber((double)fill));
-    place = json_item(t, "data_offsets", cJSON_CreateArray());
-    json_item(place, NULL, cJSON_CreateNumber((double)*at));
-    json_item(place, NULL, cJSON_CreateNumber((double)(*at + fill)));
-    *at += fill;
+    safetensors_entry(root, filler, "U8", 1, &fill, (uint64_t)fill, at);
 }
 
 const float *checkpoint_part(const TrainParam *p, int part)

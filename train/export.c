@@ -6,25 +6,13 @@
 
 /* ---- .safetensors ------------------------------------------------------------------------ */
 
-static void put_entry(cJSON *root, const TrainParam *p, uint64_t *at)
-{
-    cJSON *t = json_item(root, p->path, cJSON_CreateObject());
-    json_item(t, "dtype", cJSON_CreateString("F32"));
-    cJSON *shape = json_item(t, "shape", cJSON_CreateArray());
-    for (int i = 0; i < p->rank; i++)
-        json_item(shape, NULL, cJSON_CreateNumber((double)p->shape[i]));
-    cJSON *place = json_item(t, "data_offsets", cJSON_CreateArray());
-    json_item(place, NULL, cJSON_CreateNumber((double)*at));
-    *at += p->count * 4;
-    json_item(place, NULL, cJSON_CreateNumber((double)*at));
-}
-
 static bool put_safetensors(OutFile *o, const TrainParam *p, int n)
 {
     uint64_t at = 0;
     Buf head = { 0 };
     cJSON *root = json_root(cJSON_CreateObject());
-    for (int i = 0; i < n; i++) put_entry(root, &p[i], &at);
+    for (int i = 0; i < n; i++)
+        safetensors_entry(root, p[i].path, "F32", p[i].rank, p[i].shape, p[i].count * 4, &at);
     char *text = json_text(root, false);
     buf_add(&head, "\0\0\0\0\0\0\0\0", 8);
     buf_puts(&head, text);
