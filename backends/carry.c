@@ -11,7 +11,7 @@
  * each run copies them in and out. A run that fails leaves them as they were. */
 #include "composed.h"
 
-#include "../ir/build_info.h"
+#include "../ir/ir.h"
 #include "../ir/passes/passes.h"
 
 #include <string.h>

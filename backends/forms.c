@@ -1,7 +1,7 @@
 /* forms.c -- rewriting a program into the forms that an engine may take. */
 #include "forms.h"
 
-#include "../ir/build_info.h"
+#include "../ir/ir.h"
 #include "../ir/mil/mil.h"
 #include "../ir/ops/ops.h"
 #include "../ir/passes/passes.h"

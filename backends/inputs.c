@@ -1,7 +1,7 @@
 /* inputs.c -- what a function takes: whether the tensors given fit. */
 #include "backend.h"
 
-#include "../ir/build_info.h"
+#include "../ir/ir.h"
 #include "../ir/mil/described.h"
 
 #include <string.h>

@@ -2,7 +2,7 @@
  *
  * The note is the text "FUNCTION INPUT RESULT;FUNCTION INPUT;": names have neither blanks nor
  * semicolons. It comes out of a file, so that each word of it may be anything. */
-#include "build_info.h"
+#include "ir.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
 #include "../ir/mil/described.h"
 #include "probe_tool.h"
 
-#include "../ir/build_info.h"
+#include "../ir/ir.h"
 
 #include <cjson/cJSON.h>
 

@@ -2,7 +2,7 @@
  * its version, and names that its text cannot have. */
 #include "pass.h"
 
-#include "../build_info.h"
+#include "../ir.h"
 #include "../mil/mil.h"
 
 #include <string.h>

@@ -7,7 +7,7 @@
  * (build_info.h), so that whoever runs it keeps them as states are kept. */
 #include "pass.h"
 
-#include "../build_info.h"
+#include "../ir.h"
 
 typedef struct {
     Func *func;
