@@ -23,6 +23,7 @@ import re
 import subprocess
 import sys
 import threading
+import zlib
 
 import schemata
 from suites import Suites
@@ -255,6 +256,12 @@ def said_of(m):
     return f"{m.path}:{schemata.line_number(text, m.start)}", was, now
 
 
+def places_of(found):
+    """Of each file the first number, and what each of its mutants is."""
+    what = lambda m: zlib.crc32("\t".join([m.kind, *said_of(m)[1:]]).encode())
+    return {path: (of[0].number, [what(m) for m in of]) for path, of in found.items() if of}
+
+
 def left_of(mutants, suites, o, by, stage):
     """Those that no test kills; what kills the others is counted in `by` and written to the log."""
     lock, left = threading.Lock(), []
@@ -315,6 +322,7 @@ def options():
     a.add_argument("--budget", type=float, default=60, help="seconds of tests for a mutant; what is left then survives")
     a.add_argument("--all", action="store_true", help="the slow suites, too")
     a.add_argument("--without", default="", help="tests whose names this expression matches are left out")
+    a.add_argument("--stale", action="store_true", help="what each test reached before will do, though sources changed")
     a.add_argument("--unreached", action="store_true", help="no mutant runs: what no test reaches, of all places")
     return a.parse_args()
 
@@ -330,7 +338,7 @@ def built(o):
         sys.exit("mutate: a mutant of chosen.txt does not compile")
     suites = Suites(copy.dir, o.jobs, o.all, o.without)
     made(copy, suites)
-    suites.baseline()
+    suites.baseline(places_of(found), o.stale)
     return found, alive, suites
 
 

@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 import zlib
 
 ROOM = 1 << 17  # as in mutant.c
@@ -30,39 +30,47 @@ SLOW = [        # name, command; those that need what is not there say so and pa
 
 
 class Test:
-    """`files`: what it is made of; while they are what they were it reaches what it did."""
+    """`files`: what it is made of; while they are what they were it reaches what it did. `own`: those of them
+    that are the test's and no program of ours."""
 
-    def __init__(self, name, run, files=()):
-        self.name, self.run, self.files = name, run, files
+    def __init__(self, name, run, files=(), own=()):
+        self.name, self.run, self.files, self.own = name, run, files, own
         self.seconds, self.passes, self.seen, self.kills, self.share = 0.0, False, b"", {}, {}
 
     def reaches(self, number):
         return number in self.seen if isinstance(self.seen, frozenset) else number < len(self.seen) and self.seen[number] != 0
 
 
-def limits():
+def limits(seconds):
     os.nice(10)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 30, 2 << 30))
+    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 2))
     if os.getuid() == 0:
         nobody = pwd.getpwnam("nobody")
         os.setgid(nobody.pw_gid)
         os.setuid(nobody.pw_uid)
 
 
-def finished(args, timeout, **more):
-    """Exit status of a command in a group of its own, which ends as a whole; None: it took too long."""
-    p = subprocess.Popen(args, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=limits, **more)
+def ended(group):
     try:
-        status = p.wait(timeout)
-    except subprocess.TimeoutExpired:
-        status = None
-    try:
-        os.killpg(p.pid, signal.SIGKILL)
+        os.killpg(group, signal.SIGKILL)
     except ProcessLookupError:
         pass
-    p.wait()
-    return status
+
+
+def finished(args, timeout, **more):
+    """Exit status of a command in a group of its own, which ends as a whole, and the seconds of a processor that it
+    took. It may take `timeout` of these, which other work on the machine does not change, and wait ten times
+    as long; else its status is not 0."""
+    p = subprocess.Popen(args, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=lambda: limits(timeout), **more)
+    late = threading.Timer(10 * timeout, ended, (p.pid,))
+    late.start()
+    _, status, used = os.wait4(p.pid, 0)
+    late.cancel()
+    p.returncode = os.waitstatus_to_exitcode(status)
+    ended(p.pid)
+    return p.returncode, used.ru_utime + used.ru_stime
 
 
 class Suites:
@@ -98,8 +106,9 @@ class Suites:
     def command(self, words, test=None):
         def run(temp, mutant, seen, timeout):
             with open(temp + "/log", "wb") as log:
-                return finished(words, timeout, cwd=self.tree, env=self.environment(temp, mutant, seen, test),
-                                stdout=log, stderr=log) == 0
+                status, used = finished(words, timeout, cwd=self.tree, env=self.environment(temp, mutant, seen, test),
+                                        stdout=log, stderr=log)
+            return status == 0, used
         return run
 
     def tests_of(self, unit):
@@ -108,15 +117,16 @@ class Suites:
             text = f.read()
         names = re.findall(r"(?:cmocka_unit_test\w*|\bTEST)\((\w+)", text.split("struct CMUnitTest", 1)[-1])
         for name in dict.fromkeys(names):
-            yield Test(f"unit {unit} {name}", self.command([f"build/unit/{unit}"], name), self.files_of(unit))
+            yield Test(f"unit {unit} {name}", self.command([f"build/unit/{unit}"], name), *self.files_of(unit))
 
     def files_of(self, unit):
-        """The program, and what stands beside its source that it reads."""
+        """The program and what stands beside its source that it reads; its source, and that."""
         folder = self.tree + "/tests/unit/"
         with open(folder + unit + ".c") as f:
             names = set(re.findall(r"[\w.]+\.(?:txt|anedsl|mil|dump)\b", f.read()))
         program = f"{self.tree}/build/unit/{unit}"
-        return [program] * os.path.exists(program) + sorted(folder + n for n in names if os.path.exists(folder + n))
+        beside = sorted(folder + n for n in names if os.path.exists(folder + n))
+        return [program] * os.path.exists(program) + beside, [folder + unit + ".c"] + beside
 
     def golden(self, case):
         folder, name = os.path.split(case)
@@ -140,15 +150,16 @@ class Suites:
             e.update(ANEC_CPU="scalar", ANESIM=self.tree + "/build/libanesim.so", ANEC_CACHE_DIR=temp + "/cache",
                      PATH=self.tree + "/build:" + e["PATH"])
             with open(temp + "/out", "wb") as out, open(temp + "/err", "wb") as err:
-                status = finished(["sh", "-c", text.replace("%t", temp + "/t")], timeout, cwd=folder, env=e, stdout=out, stderr=err)
+                status, used = finished(["sh", "-c", text.replace("%t", temp + "/t")], timeout, cwd=folder, env=e,
+                                        stdout=out, stderr=err)
             if status != want:
-                return False
+                return False, used
             for kind, right in zip(("/out", "/err"), expected):
                 with open(temp + kind, "rb") as f:
                     got = f.read()
                 if got.replace(temp.encode() + b"/t", b"%t").replace(temp.encode() + b"/cache", b"CACHE") != right:
-                    return False
-            return True
+                    return False, used
+            return True, used
         return run
 
     def tests(self):
@@ -164,11 +175,13 @@ class Suites:
                 with open(path, "rb") as f:
                     first = f.readline()
                 if name.endswith(".cmd") or re.match(rb"(//|#) *[a-z]*.*%s", first):
-                    files = programs + sorted(glob.glob(glob.escape(dirpath) + "/*.*"))
-                    yield Test("golden " + os.path.relpath(path, self.tree + "/tests/golden"), self.golden(path), files)
+                    own = sorted(glob.glob(glob.escape(dirpath) + "/*.*"))
+                    yield Test("golden " + os.path.relpath(path, self.tree + "/tests/golden"), self.golden(path),
+                               programs + own, own)
         for name, words in self.slow:
             words = words.split()
-            yield Test("suite " + name, self.command(words), programs + [self.tree + "/" + words[0]])
+            yield Test("suite " + name, self.command(words), programs + [self.tree + "/" + words[0]],
+                       [self.tree + "/" + words[0]])
 
     def owned(self, path):
         """The folder, as that of the user that tests run as."""
@@ -177,7 +190,7 @@ class Suites:
         return path
 
     def meet(self, test, mutant, timeout, seen=None):
-        """Whether the test passes, in a folder of its own."""
+        """Whether the test passes, in a folder of its own, and the seconds that it took."""
         temp = self.owned(tempfile.mkdtemp(dir=self.temp))
         try:
             return test.run(temp, mutant, seen, timeout)
@@ -188,49 +201,77 @@ class Suites:
     # ---- without a mutant ----
 
     def reach(self, test):
-        """What the test reaches, how long it takes and whether it passes, from the run before if nothing changed."""
-        key = self.key(test)
+        """What the test reaches, how long it takes and whether it passes, from the run before if nothing changed.
+        Else, if what is stale will do and the test is the same, what it reached is carried over to where that
+        stands now; it is held to pass once it fails."""
+        key, own = self.key(test.name, test.files), self.key("own " + test.name, test.own)
         if key in self.known:
             test.seconds, test.passes, seen = self.known[key]
-            test.seen = zlib.decompress(seen)
+            test.seen = self.carried(zlib.decompress(seen))
+        elif self.stale and self.same.get(own) in self.known:
+            test.seconds, passed, seen = self.known[self.same[own]]
+            test.passes = passed and None
+            test.seen = self.carried(zlib.decompress(seen))
+            key = self.same[own]
         else:
             seen = tempfile.NamedTemporaryFile(dir=self.temp)
             seen.truncate(ROOM)
             os.chmod(seen.name, 0o666)
-            start = time.time()
-            test.passes = self.meet(test, 0, 600, seen.name)
-            test.seconds = time.time() - start
+            test.passes, test.seconds = self.meet(test, 0, 600, seen.name)
             test.seen = open(seen.name, "rb").read()
-        self.now[key] = test.seconds, test.passes, zlib.compress(test.seen, 1)
+        self.now[key] = test.seconds, test.passes is not False, zlib.compress(test.seen, 1)
+        self.own[own] = key
 
-    def key(self, test):
-        h = hashlib.sha256(test.name.encode())
-        for f in test.files:
+    def carried(self, seen):
+        """By file: what each place was is where it now is; a place that is new is reached as the one before it."""
+        if self.before == self.places:
+            return seen
+        now = bytearray(ROOM)
+        for path, (first, what) in self.places.items():
+            old, was = self.before.get(path, (0, []))
+            if was == what:
+                now[first:first + len(what)] = seen[old:old + len(was)]
+                continue
+            at = {}
+            for i, w in enumerate(was):
+                at.setdefault(w, []).append(i)
+            last = 0
+            for i, w in enumerate(what):
+                last = at[w].pop(0) if at.get(w) else last
+                now[first + i] = seen[old + last] if was else 0
+        return bytes(now)
+
+    def key(self, name, files):
+        h = hashlib.sha256(name.encode())
+        for f in files:
             if f not in self.digests:
                 with open(f, "rb") as of:
                     self.digests[f] = hashlib.sha256(of.read()).digest()
             h.update(self.digests[f])
         return h.digest()
 
-    def baseline(self):
+    def baseline(self, places=None, stale=False):
+        """`places`: of each file its first number, and what stands at each."""
         self.ready()
         kept = os.path.join(os.path.dirname(self.tree), "reached.pickle")
-        self.digests, self.now, self.known = {}, {}, {}
+        self.digests, self.now, self.own, self.known, self.same = {}, {}, {}, {}, {}
+        self.places = self.before = places
+        self.stale = stale
         if os.path.exists(kept):
             with open(kept, "rb") as f:
-                self.known = pickle.load(f)
+                self.known, self.same, self.before = pickle.load(f)
         every = [t for t in self.tests() if not (self.without and self.without.search(t.name))]
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
             list(pool.map(self.reach, every))
             # What needs the tests before it runs with them.
-            whole = dict.fromkeys(t.name.split()[1] for t in every if not t.passes and t.name.startswith("unit "))
-            more = [Test("unit " + u, self.command(["build/unit/" + u]), self.files_of(u)) for u in whole]
+            whole = dict.fromkeys(t.name.split()[1] for t in every if t.passes is False and t.name.startswith("unit "))
+            more = [Test("unit " + u, self.command(["build/unit/" + u]), *self.files_of(u)) for u in whole]
             list(pool.map(self.reach, more))
             every += more
         with open(kept, "wb") as f:
-            pickle.dump(self.now, f)
-        failed = [t.name for t in every if not t.passes]
-        self.every = [t for t in every if t.passes]
+            pickle.dump((self.now, self.own, self.places), f)
+        failed = [t.name for t in every if t.passes is False]
+        self.every = [t for t in every if t.passes is not False]
         print(f"mutate: {len(self.every)} tests take {sum(t.seconds for t in self.every):.0f} s", flush=True)
         slowest = sorted(self.every, key=lambda t: -t.seconds)[:8]
         print("mutate: the slowest: " + ", ".join(f"{t.name} {t.seconds:.1f} s" for t in slowest), flush=True)
@@ -262,14 +303,14 @@ class Suites:
             reached = lambda a, b: (b - a - t.seen[a:b].count(0)) / (b - a)
             t.share = {path: reached(*ends) for path, ends in files.items()}
             t.seen = frozenset(m.number for m in mutants if t.reaches(m.number))
-        self.known = self.now = {}
+        self.known = self.now = self.own = {}
 
     def fails(self, test, mutant):
-        if self.meet(test, mutant, 10 + 10 * test.seconds):
-            return False
-        if test.passes is None:
-            test.passes = self.meet(test, 0, 10 + 10 * test.seconds)
-        return test.passes
+        """Whether it fails, and the seconds that it took."""
+        passes, used = self.meet(test, mutant, 10 + 10 * test.seconds)
+        if not passes and test.passes is None:
+            test.passes, _ = self.meet(test, 0, 10 + 10 * test.seconds)
+        return not passes and test.passes, used
 
     def reached(self):
         """The numbers that any test reaches."""
@@ -285,15 +326,17 @@ class Suites:
 
     def killer(self, m, budget):
         """The test that fails; None: it survives all that reach it, or as many as the budget of seconds has
-        time for, the likeliest first, where one that is over ten times its own fails."""
+        time for, the likeliest first, where one that is over ten times its own fails. One that takes longer
+        than the whole budget is passed over."""
         cost = lambda t: (0.02 + t.seconds) / (t.share.get(m.path, 1) ** 2 + 1e-3) / (1 + 20 * t.kills.get(m.path, 0))
-        start = time.time()
-        m.left = False
+        spent, m.left = 0, False
         for t in sorted(self.reaching(m), key=cost):
-            if time.time() - start > budget:
+            if spent > budget or t.seconds > budget:
                 m.left = True
-                return None
-            if self.fails(t, m.number):
+                continue
+            failed, used = self.fails(t, m.number)
+            spent += used
+            if failed:
                 t.kills[m.path] = t.kills.get(m.path, 0) + 1
                 return t.name
         return None

@@ -64,9 +64,91 @@ static void change_numbers(Arena *a, const char *text, NearFn *fn, void *ctx)
     }
 }
 
+/* ---- everything twice -------------------------------------------------------------------- */
+
+typedef struct {
+    const char *at[64];
+    size_t len[64];
+    int count;
+} NearNames;
+
+static size_t word_of(const char *s)
+{
+    size_t n = 0;
+    while (isalnum((unsigned char)s[n]) || s[n] == '_') n++;
+    return n;
+}
+
+static bool begins_word(const char *text, const char *s)
+{
+    return word_of(s) && (s == text || !(word_of(s - 1) || strchr("./@", s[-1])));
+}
+
+/* What stands before and behind a word, blanks aside. */
+static char before(const char *text, const char *s)
+{
+    while (s > text && isspace((unsigned char)s[-1])) s--;
+    return s == text ? 0 : s[-1];
+}
+
+static char behind(const char *s)
+{
+    s += word_of(s);
+    return s[strspn(s, " \n")];
+}
+
+/* A name follows its type, and what is given a name or is one of several stands behind it. */
+static void names_in(const char *text, const char *end, NearNames *out)
+{
+    for (const char *s = text; s < end; s++) {
+        const char b = begins_word(text, s) ? before(text, s) : 0;
+        if (b != '>' && !isalnum((unsigned char)b)) continue;
+        if (!strchr("=,|", behind(s)) || out->count == COUNT(out->at)) continue;
+        out->at[out->count] = s;
+        out->len[out->count++] = word_of(s);
+    }
+}
+
+/* With other names, but for those of arguments. */
+static void put_renamed(Buf *b, const char *text, const char *end, const NearNames *names)
+{
+    for (const char *s = text; s < end;) {
+        const size_t n = begins_word(text, s) ? word_of(s) : 1;
+        bool found = false;
+        for (int i = 0; i < names->count; i++)
+            found = found || (names->len[i] == n && !memcmp(names->at[i], s, n));
+        if (behind(s) == '=' && strchr("(,[", before(text, s))) found = false;
+        buf_add(b, s, n);
+        if (found && begins_word(text, s)) buf_puts(b, "_2");
+        s += n;
+    }
+}
+
+/* Two of what the program has one of, of other inputs: who visits all must not end at the
+ * first. */
+static void change_count(Arena *a, const char *text, NearFn *fn, void *ctx)
+{
+    NearNames names = { .count = 0 };
+    Buf b = { 0 };
+    const char *body = strchr(text, '|'), *results = body ? strrchr(text, '|') : NULL;
+    if (!results) return;
+    names_in(text, results, &names);
+    const char *part[] = { text, body, body + 1, results, results + 1, text + strlen(text) };
+    for (int i = 0; i < 6; i += 2) {
+        const bool joined = i != 2 && strspn(part[i], " \n") < (size_t)(part[i + 1] - part[i]);
+        if (i) buf_puts(&b, " | ");
+        buf_add(&b, part[i], (size_t)(part[i + 1] - part[i]));
+        if (joined) buf_puts(&b, ", ");
+        put_renamed(&b, part[i], part[i + 1], &names);
+    }
+    fn(ctx, arena_strndup(a, b.s, b.len), "twice");
+    buf_free(&b);
+}
+
 void near_each(Arena *a, const char *text, NearFn *fn, void *ctx)
 {
     fn(ctx, text, "as it is");
+    change_count(a, text, fn, ctx);
     change_words(a, text, fn, ctx);
     change_numbers(a, text, fn, ctx);
 }

@@ -1,6 +1,6 @@
-/* near.h -- programs beside a program: one number another wherever it stands, the sides of
- * operations exchanged, other types, truths, operations. Conditions of rules and rewrites that a
- * case does not touch are touched by one of these. */
+/* near.h -- programs beside a program: everything twice, one number another wherever it stands,
+ * the sides of operations exchanged, other types, truths, operations. Conditions of rules and
+ * rewrites that a case does not touch are touched by one of these. */
 #ifndef ANEC_TEST_NEAR_H
 #define ANEC_TEST_NEAR_H
 

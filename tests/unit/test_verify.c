@@ -428,6 +428,17 @@ static void test_equal_constants(void **state)
     assert_false(const_equal(&group, &k));
     k = group, k.nelem = 1;
     assert_false(const_equal(&group, &k));
+    const Const mapped = {
+        .type = t, .kind = CONST_FILE, .src = DT_INT8, .src_data = x, .file = file
+    };
+    k = mapped;
+    assert_true(const_equal(&mapped, &k));
+    k.src_data = y;
+    assert_false(const_equal(&mapped, &k));
+    k = mapped, k.src = DT_UINT8;
+    assert_false(const_equal(&mapped, &k));
+    k = mapped, k.coded = (const ByteFloat *)(const void *)x; /* only compared */
+    assert_false(const_equal(&mapped, &k));
     module_free(m);
 }
 
