@@ -1,5 +1,5 @@
 /* file.c -- files and folders: reading, names that must stay inside a folder. */
-#include "mapped.h"
+#include "base.h"
 
 #include <errno.h>
 #include <fcntl.h>

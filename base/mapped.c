@@ -11,7 +11,9 @@
  * A handler can be given nothing, so its table is the process's. It is installed while somebody
  * is between file_use_begin and file_use_end and something is mapped, passes on what is not
  * ours, and gives way to the one before, which a host may have. */
-#include "mapped.h"
+#include "base.h"
+
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <pthread.h>
