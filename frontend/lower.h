@@ -289,7 +289,7 @@ bool each_number(Lower *l, const Node *n, const List *in, List *out);
 const Val *known_name(Lower *l, const char *name);
 Val eval_index(Lower *l, const Node *n, const char *hint); /* lower_index.c */
 
-/* lower_words.c */
+/* lower.c */
 typedef enum { WORD_NAME, WORD_MEMBER, WORD_PARAM } WordPlace;
 /* What is said behind "NAME is not known": "; did you mean ..?", or nothing. */
 const char *lower_meant(Lower *l, WordPlace place, const char *name, const char *const *known,

@@ -1,5 +1,5 @@
 /* algebra.c -- removes statements that change nothing, and pairs that undo each other. */
-#include "pass.h"
+#include "passes.h"
 
 #include <string.h>
 

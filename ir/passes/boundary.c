@@ -5,7 +5,7 @@
  * behind it. Where the program had casts there, pairs arise that `algebra` removes, so that
  * fp32 inputs that were cast to fp16 become fp16 inputs without a cast, and the other way
  * round. */
-#include "pass.h"
+#include "passes.h"
 
 /* What is an image outside keeps the type that pixels have: the cast behind it is the
  * processor's. */

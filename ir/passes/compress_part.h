@@ -4,7 +4,7 @@
 
 #include "../ops/geometry.h"
 #include "compress.h"
-#include "pass.h"
+#include "passes.h"
 
 /* ---- the tables -------------------------------------------------------------------------- */
 
@@ -116,7 +116,7 @@ bool encode_quantised(Encoder *e);
 bool encode_palette(Encoder *e);
 bool encode_vectors(Encoder *e);
 
-/* ---- tables of values (compress_cluster.c) ------------------------------------------------- */
+/* ---- tables of values (compress_cluster.c) ----------------------------------------------- */
 
 typedef struct ClusterPoints ClusterPoints;
 /* For n numbers that will be added. */

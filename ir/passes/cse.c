@@ -1,6 +1,6 @@
 /* cse.c -- merges statements that compute the same: equal ops with equal arguments and
  * attributes. */
-#include "pass.h"
+#include "passes.h"
 
 #include <stdlib.h>
 #include <string.h>

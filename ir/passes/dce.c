@@ -1,5 +1,5 @@
 /* dce.c -- drops statements whose results nothing needs. */
-#include "pass.h"
+#include "passes.h"
 
 static void dce_mark(ValueSet *live, Value *const *val, int n)
 {

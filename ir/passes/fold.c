@@ -1,6 +1,6 @@
 /* fold.c -- computes statements whose arguments are all constants, by their reference meaning:
  * at once where they are small, else when what they make is written or used. */
-#include "pass.h"
+#include "passes.h"
 
 enum {
     SMALL = 4096, /* bytes: results up to here may be larger than what they are computed from */

@@ -3,7 +3,7 @@
  * Every op that takes fp16 in its opset is given fp16 arguments; values that come as fp32
  * (inputs, results of ops that know fp32 alone) are cast once, behind their definition. Results
  * of the function keep their type by a cast; `boundary` decides about those. */
-#include "pass.h"
+#include "passes.h"
 
 #include <string.h>
 

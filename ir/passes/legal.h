@@ -6,7 +6,7 @@
 #ifndef ANEC_LEGAL_H
 #define ANEC_LEGAL_H
 
-#include "pass.h"
+#include "passes.h"
 
 typedef struct {
     Module *m;
@@ -102,5 +102,27 @@ Value *make_clip(Builder *b, Value *x, double low, double high);
 Value *make_over(Builder *b, const char *wish, int kind, Value *x, int n, const int64_t *axes);
 Value *make_concat(Builder *b, Value **v, int n, int axis);
 Value *make_matmul(Builder *b, Value *x, Value *y, bool transpose_x, bool transpose_y);
+
+/* ---- rewrites of operations that an engine refuses (legal_forms.c has the table) --------- */
+
+/* Each gives what op results in, in other operations, or NULL where it cannot. */
+
+/* Bytes above which a constant is not made up: the text or the weight file would carry them. */
+enum { COMPUTED_MAX = 1 << 24 };
+
+/* Those that the column FORM of the op table names, each in the legal_<topic>.c of its kind. */
+#define NONE
+#define INSTEAD(pass, rule, f) Rewrite f;
+#define INSTEAD_ALL(pass, rule, f) RewriteAll f;
+#define FORM(...) __VA_ARGS__
+#include "../ops/ops.def"
+#undef NONE
+#undef INSTEAD
+#undef INSTEAD_ALL
+
+/* 0, 1 .. n - 1 along one axis of a tensor that is 1 wide along the others. */
+Value *make_counting(Builder *b, DType t, int rank, int axis, int64_t n);
+/* The sum of c[i] * x^i, n of them. */
+Value *make_polynomial(Builder *b, Value *x, int n, const double *c);
 
 #endif

@@ -1,6 +1,6 @@
 /* legal_axis.c -- statements along an axis, where an engine takes them for some extents or
  * counts alone: topk, softmax and local_response_norm. */
-#include "legal_ops.h"
+#include "legal.h"
 #include "legal_shape.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* legal_blocks.c -- blocks of pixels by reshapes and transpositions, where an engine has no
  * unit for the factor: each factor is taken out of one axis and put into another, one after the
  * other, so that no step has more than one axis more than x. Elements only move. */
-#include "legal_ops.h"
+#include "legal.h"
 #include "legal_shape.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* legal_forms.c -- the forms of the column FORM of the op table: which one a statement takes for
  * its target, and the passes that bring them about. What an engine refuses and depends on
  * constants alone becomes a constant. */
-#include "legal_ops.h"
+#include "legal.h"
 
 enum { FORM_never, FORM_accurate, FORM_norm, FORM_decompose, FORM_sqrt }; /* passes */
 enum { RULE_OWN = -1 }; /* the rewrite asks which rules hold */

@@ -1,6 +1,6 @@
 /* legal_index.c -- operations that move elements where indices say, by slices and concat: where
  * the indices are constants, and few enough for the statements to be written out. */
-#include "legal_ops.h"
+#include "legal.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
  * The input's products of all steps and gates are one linear; a step adds those of the state,
  * and cuts the gates apart along an axis that is not the last. What is fp32 for the opset's
  * sake alone is computed in fp16, as an engine does. ir/ops/recurrent.c says what a cell is. */
-#include "legal_ops.h"
+#include "legal.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * All are good to fp16 when every step is rounded to it: to 2e-3 of 1 (sin, cos, acos) or of
  * the value (the others). Angles are good up to |x| = 100; sinh and cosh end at 11.09, where
  * exp does. */
-#include "legal_ops.h"
+#include "legal.h"
 
 Value *make_polynomial(Builder *b, Value *x, int n, const double *c)
 {

@@ -1,6 +1,6 @@
 /* passes.c -- the pipeline: runs the rows of passes.def, verifying after each. */
 #include "compress.h"
-#include "pass.h"
+#include "passes.h"
 
 #include <string.h>
 

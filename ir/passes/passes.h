@@ -1,4 +1,5 @@
-/* passes.h -- the door to what rewrites a Module. passes.def holds the order, with reasons. */
+/* passes.h -- the door to what rewrites a Module, and what passes share among themselves. passes.def
+ * holds the order, with reasons. */
 #ifndef ANEC_PASSES_H
 #define ANEC_PASSES_H
 
@@ -63,5 +64,29 @@ Value *promoted_form(Builder *b, const char *wish, int kind, const BuildArg *arg
 bool promote_module(Module *m, const char *names, Diag *d);
 /* Whether a name is as one of "a,blocks.*.wq". */
 bool promote_listed(const char *names, const char *name);
+
+/* ---- what passes share among themselves; not for outside --------------------------------- */
+
+#define PASS(f, n, w) int pass_##f(Module *m, const PassOptions *o, Diag *d);
+#include "passes.def"
+
+bool pass_listed(const char *list, const char *name); /* name is one of "a,b,c" */
+/* the option's or the target's */
+IoMode pass_io(const PassOptions *o);
+/* The type that an input or result, a tensor, is to have outside; DT_NONE: it stays. */
+typedef DType EdgeType(void *ctx, const Func *f, const Value *v);
+/* Inputs and results take those types; casts join them to what is inside, and names stay
+ * outside. The number of changes. (boundary.c) */
+int edges_take(Func *f, Diag *d, EdgeType *wanted, void *ctx);
+Builder before_op(Op *op, Diag *d); /* builds in front of op */
+/* Uses of the only result of op become `with`; op goes. The name of a function's result must
+ * stay what it is: callers check is_result first. */
+void replace_op(Op *op, Value *with);
+/* Computes a statement whose arguments are small constants; its results become constants, which
+ * also go to with[0..nout) unless that is NULL. False: it stays. */
+bool fold_op(Module *m, Op *op, Diag *d, Value **with);
+/* Lays the same elements out anew; the last one of a row of them decides. */
+bool is_relabel(const Op *op);
+const char *op_const_string(const Op *op, ParamId arg);
 
 #endif

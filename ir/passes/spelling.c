@@ -1,6 +1,6 @@
 /* spelling.c -- two passes that see to how a program is written, and to nothing that it computes:
  * its version, and names that its text cannot have. */
-#include "pass.h"
+#include "passes.h"
 
 #include "../ir.h"
 #include "../mil/mil.h"

@@ -1,6 +1,6 @@
 /* transpose.c -- folds transpositions: of transpositions into one, of a matmul's sides into its
  * flags. */
-#include "pass.h"
+#include "passes.h"
 
 static int perm_of(const Op *op, int64_t perm[MAX_RANK * 2])
 {
